@@ -4,4 +4,7 @@ go 1.26.0
 
 tool github.com/magefile/mage
 
-require github.com/magefile/mage v1.17.2 // indirect
+require (
+	github.com/google/go-containerregistry v0.21.7 // indirect
+	github.com/magefile/mage v1.17.2 // indirect
+)
