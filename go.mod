@@ -1,10 +1,11 @@
 module github.com/slipway-build/slipway
 
-go 1.26.0
+go 1.26.3
 
 tool github.com/magefile/mage
 
 require (
 	github.com/google/go-containerregistry v0.21.7 // indirect
 	github.com/magefile/mage v1.17.2 // indirect
+	github.com/moby/buildkit v0.32.2 // indirect
 )
