@@ -10,4 +10,5 @@ require (
 	github.com/klauspost/compress v1.20.3 // indirect
 	github.com/magefile/mage v1.17.2 // indirect
 	github.com/moby/buildkit v0.32.2 // indirect
+	github.com/moby/patternmatcher v0.6.1 // indirect
 )
