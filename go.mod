@@ -11,4 +11,5 @@ require (
 	github.com/magefile/mage v1.17.2 // indirect
 	github.com/moby/buildkit v0.32.2 // indirect
 	github.com/moby/patternmatcher v0.6.1 // indirect
+	github.com/ulikunitz/xz v0.5.15 // indirect
 )
