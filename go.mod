@@ -8,6 +8,7 @@ require (
 	github.com/docker/docker v28.5.2+incompatible // indirect
 	github.com/google/go-containerregistry v0.21.7 // indirect
 	github.com/klauspost/compress v1.20.3 // indirect
+	github.com/klauspost/pgzip v1.2.6 // indirect
 	github.com/magefile/mage v1.17.2 // indirect
 	github.com/moby/buildkit v0.32.2 // indirect
 	github.com/moby/patternmatcher v0.6.1 // indirect
