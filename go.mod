@@ -10,6 +10,7 @@ require (
 	github.com/docker/docker v28.5.2+incompatible // indirect
 	github.com/gofrs/flock v0.13.0 // indirect
 	github.com/google/go-containerregistry v0.21.7 // indirect
+	github.com/google/jsonschema-go v0.4.3 // indirect
 	github.com/inconshreveable/mousetrap v1.1.0 // indirect
 	github.com/klauspost/compress v1.20.3 // indirect
 	github.com/klauspost/pgzip v1.2.6 // indirect
