@@ -1,0 +1,16 @@
+// Package images knows what an image is: platforms and how they match, image
+// references, lists of images, indexes, and what an assembler is given. The
+// rooms below it make layers (layer), images (assemble, engine), keep them
+// (store), move them (registry), and put them into air-gap archives (airgap).
+//
+// It reads no YAML, no git and no environment, and never looks into build.
+//
+// # An image in five sentences
+//
+// A layer is a tar, compressed or not; its digest names the compressed bytes
+// and its diff ID the uncompressed ones. A config says what to run and lists
+// the diff IDs. A manifest names one config and the layers by digest. An index
+// names manifests by digest and platform, and is what a multi-OS tag points at.
+// For Windows the platform carries os.version, four numbers such as
+// 10.0.20348.4294 of which the third is the build that must fit the node's.
+package images

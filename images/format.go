@@ -1,0 +1,79 @@
+package images
+
+import (
+	"fmt"
+
+	"github.com/google/go-containerregistry/pkg/v1/types"
+)
+
+// A Format pins what a builder would else choose by its own version: the media
+// types of manifest, config and layers, and how layers are compressed.
+type Format struct {
+	// MediaTypes is "oci" (or empty) or "docker". They are never mixed in one
+	// image.
+	MediaTypes string
+	// Compression is how new layers are compressed.
+	Compression Compression
+}
+
+// A Compression is an algorithm and its level.
+type Compression struct {
+	// Algorithm is "gzip" (or empty), "zstd" (OCI media types only) or "none".
+	Algorithm string
+	// Level is 1 to 9 for gzip and 1 to 22 for zstd (mapped to the four of
+	// klauspost/compress); 0 is the default of 6 and 3.
+	Level int
+}
+
+// Validate says what no image can be written as.
+func (f Format) Validate() error {
+	switch f.MediaTypes {
+	case "", "oci", "docker":
+	default:
+		return fmt.Errorf("media types %q: want oci or docker", f.MediaTypes)
+	}
+	c := f.Compression
+	most := map[string]int{"": 9, "gzip": 9, "zstd": 22, "none": 0}
+	limit, ok := most[c.Algorithm]
+	switch {
+	case !ok:
+		return fmt.Errorf("compression %q: want gzip, zstd or none", c.Algorithm)
+	case c.Level < 0 || c.Level > limit:
+		return fmt.Errorf("%s level %d: want 1 to %d", c.Algorithm, c.Level, limit)
+	case c.Algorithm == "zstd" && f.MediaTypes == "docker":
+		return fmt.Errorf("zstd layers need oci media types: Docker's schema has none for them")
+	}
+	return nil
+}
+
+// Config is the media type of an image config.
+func (f Format) Config() types.MediaType {
+	if f.MediaTypes == "docker" {
+		return types.DockerConfigJSON
+	}
+	return types.OCIConfigJSON
+}
+
+// Manifest is the media type of a manifest.
+func (f Format) Manifest() types.MediaType {
+	if f.MediaTypes == "docker" {
+		return types.DockerManifestSchema2
+	}
+	return types.OCIManifestSchema1
+}
+
+// Layer is the media type of a layer compressed by algorithm.
+func (f Format) Layer(algorithm string) types.MediaType {
+	docker := f.MediaTypes == "docker"
+	switch {
+	case algorithm == "zstd":
+		return types.OCILayerZStd
+	case algorithm == "none" && docker:
+		return types.DockerUncompressedLayer
+	case algorithm == "none":
+		return types.OCIUncompressedLayer
+	case docker:
+		return types.DockerLayer
+	}
+	return types.OCILayer
+}

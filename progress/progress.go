@@ -1,0 +1,95 @@
+// Package progress says what is being done, for a person or a log to watch.
+//
+// Work announces itself with Start and a context; whoever owns the terminal puts
+// a Display into the context with Display.Context. Without one, Start's tasks
+// are silent, so that libraries need not ask.
+package progress
+
+import (
+	"context"
+	"io"
+	"sync/atomic"
+	"time"
+)
+
+// A Task is one piece of work that is under way. All its methods may be called
+// from several goroutines.
+type Task struct {
+	Name  string
+	Began time.Time
+
+	total, done atomic.Int64
+	cached      atomic.Bool
+	sink        Sink
+}
+
+// A Sink is told of tasks. Calls come from many goroutines.
+type Sink interface {
+	// Started is called once, before any other call for t.
+	Started(t *Task)
+	// Line is one line that t's work printed, such as a compiler's.
+	Line(t *Task, line string)
+	// Finished is called once, last; err is what went wrong, or nil.
+	Finished(t *Task, err error)
+}
+
+type sinkKey struct{}
+
+// With returns a context whose tasks are told to sink.
+func With(ctx context.Context, sink Sink) context.Context {
+	return context.WithValue(ctx, sinkKey{}, sink)
+}
+
+// Start begins a task, such as "compile slipway linux/amd64". Its caller must
+// call Done.
+func Start(ctx context.Context, name string) *Task {
+	sink, _ := ctx.Value(sinkKey{}).(Sink)
+	t := &Task{Name: name, Began: time.Now(), sink: sink}
+	if sink != nil {
+		sink.Started(t)
+	}
+	return t
+}
+
+// SetTotal says how many bytes there are to do, when that becomes known.
+func (t *Task) SetTotal(bytes int64) { t.total.Store(bytes) }
+
+// Add says that n more bytes are done.
+func (t *Task) Add(n int) { t.done.Add(int64(n)) }
+
+// Bytes returns how many bytes are done, and of how many (0: not known).
+func (t *Task) Bytes() (done, total int64) { return t.done.Load(), t.total.Load() }
+
+// SetCached says that there was nothing to do.
+func (t *Task) SetCached() { t.cached.Store(true) }
+
+// Cached says whether there was nothing to do.
+func (t *Task) Cached() bool { return t.cached.Load() }
+
+// Line passes on one line of output of the work.
+func (t *Task) Line(line string) {
+	if t.sink != nil {
+		t.sink.Line(t, line)
+	}
+}
+
+// Done ends the task. err is what went wrong, or nil.
+func (t *Task) Done(err error) {
+	if t.sink != nil {
+		t.sink.Finished(t, err)
+	}
+}
+
+// Reader counts what is read from r.
+func (t *Task) Reader(r io.Reader) io.Reader { return &countingReader{r, t} }
+
+type countingReader struct {
+	r io.Reader
+	t *Task
+}
+
+func (c *countingReader) Read(p []byte) (int, error) {
+	n, err := c.r.Read(p)
+	c.t.Add(n)
+	return n, err
+}
