@@ -3,6 +3,7 @@ package images
 import (
 	"context"
 	"io"
+	"io/fs"
 	"time"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -59,4 +60,8 @@ type LayerStore interface {
 	// the same time share one call of write. An empty key is not remembered.
 	// write's errors are returned as they are, and leave nothing behind.
 	Layer(ctx context.Context, key string, compression Compression, write func(io.Writer) error) (v1.Layer, error)
+	// FileDigest returns the SHA-256 of the file at path, whose Lstat is info.
+	// It is remembered by path, size, modification time and inode, so that a
+	// file that did not change costs no read.
+	FileDigest(ctx context.Context, path string, info fs.FileInfo) (v1.Hash, error)
 }
