@@ -80,7 +80,7 @@ func ParsePlatform(s string) (v1.Platform, error) {
 		return fail("Go knows no operating system %q; it knows %s", p.OS, strings.Join(slices.Sorted(mapKeys(ports)), ", "))
 	}
 	if !slices.Contains(archs, p.Architecture) {
-		return fail("Go has no port for %s on %s; it has %s", p.OS, p.Architecture, strings.Join(archs, ", "))
+		return fail("Go has no port for %s on %s; it has %s", p.Architecture, p.OS, strings.Join(archs, ", "))
 	}
 	if len(parts) == 3 {
 		p.Variant = parts[2]

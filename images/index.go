@@ -1,0 +1,199 @@
+package images
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/empty"
+	"github.com/google/go-containerregistry/pkg/v1/mutate"
+	"github.com/google/go-containerregistry/pkg/v1/partial"
+	"github.com/google/go-containerregistry/pkg/v1/types"
+)
+
+// Annotations of BuildKit's attestation manifests inside an index
+// (docs/attestations/attestation-storage.md of moby/buildkit).
+const (
+	attestationType    = "vnd.docker.reference.type"
+	attestationSubject = "vnd.docker.reference.digest"
+)
+
+// IsAttestation reports whether an index entry is an attestation of a sibling
+// rather than an image for a node.
+func IsAttestation(d v1.Descriptor) bool {
+	return d.Annotations[attestationType] == "attestation-manifest" ||
+		d.Platform != nil && d.Platform.OS == "unknown" && d.Platform.Architecture == "unknown"
+}
+
+// An IndexEntry is one source of an index: an image, or an index whose entries
+// are taken one by one.
+type IndexEntry struct {
+	// Name says in messages what the source is.
+	Name string
+	// Just one of Image and Index is set.
+	Image v1.Image
+	Index v1.ImageIndex
+}
+
+// NewIndex assembles a multi-platform index. Nested indexes are flattened, since
+// nodes look one level deep only. Every entry's platform is checked against its
+// image's config and completed from it (os.version and os.features, which
+// docker buildx imagetools drops). Entries stand in the order of
+// ComparePlatforms; attestations follow those of their subjects that are there,
+// others are dropped. Two images for one platform, a Windows image without
+// os.version, and an entry that says another platform than its config are
+// errors; all of them are reported.
+//
+// The index is a Docker manifest list if all its images are Docker's, else an
+// OCI index.
+func NewIndex(entries []IndexEntry, annotations map[string]string) (v1.ImageIndex, error) {
+	var (
+		children     []child
+		attestations []child
+		errs         []error
+	)
+	for _, e := range entries {
+		found, err := flatten(e)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("index source %s: %w", e.Name, err))
+			continue
+		}
+		for _, c := range found {
+			if IsAttestation(c.descriptor) {
+				attestations = append(attestations, c)
+			} else {
+				children = append(children, c)
+			}
+		}
+	}
+	slices.SortStableFunc(children, func(a, b child) int {
+		return ComparePlatforms(*a.descriptor.Platform, *b.descriptor.Platform)
+	})
+	for i := 1; i < len(children); i++ {
+		a, b := children[i-1], children[i]
+		if ComparePlatforms(*a.descriptor.Platform, *b.descriptor.Platform) == 0 && a.descriptor.Digest != b.descriptor.Digest {
+			errs = append(errs, fmt.Errorf("platform %s is there twice: %s from %s and %s from %s",
+				FormatPlatform(*a.descriptor.Platform), a.descriptor.Digest, a.name, b.descriptor.Digest, b.name))
+		}
+	}
+	if err := errors.Join(errs...); err != nil {
+		return nil, err
+	}
+	children = slices.CompactFunc(children, func(a, b child) bool { return a.descriptor.Digest == b.descriptor.Digest })
+	if len(children) == 0 {
+		return nil, errors.New("an index needs at least one image")
+	}
+	for _, a := range attestations {
+		subject := a.descriptor.Annotations[attestationSubject]
+		if slices.ContainsFunc(children, func(c child) bool { return c.descriptor.Digest.String() == subject }) {
+			children = append(children, a)
+		}
+	}
+
+	mediaType := types.DockerManifestList
+	adds := make([]mutate.IndexAddendum, len(children))
+	for i, c := range children {
+		adds[i] = mutate.IndexAddendum{Add: c.image, Descriptor: c.descriptor}
+		if c.descriptor.MediaType != types.DockerManifestSchema2 {
+			mediaType = types.OCIImageIndex
+		}
+	}
+	index := mutate.AppendManifests(mutate.IndexMediaType(empty.Index, mediaType), adds...)
+	if len(annotations) > 0 {
+		index = mutate.Annotations(index, annotations).(v1.ImageIndex)
+	}
+	return index, nil
+}
+
+type child struct {
+	name       string
+	image      v1.Image
+	descriptor v1.Descriptor
+}
+
+// flatten lists the images of an entry with complete descriptors.
+func flatten(e IndexEntry) ([]child, error) {
+	if e.Image != nil {
+		d, err := partial.Descriptor(e.Image)
+		if err != nil {
+			return nil, err
+		}
+		return complete(e.Name, e.Image, v1.Descriptor{MediaType: d.MediaType, Size: d.Size, Digest: d.Digest, Platform: d.Platform})
+	}
+	manifest, err := e.Index.IndexManifest()
+	if err != nil {
+		return nil, err
+	}
+	var (
+		children []child
+		errs     []error
+	)
+	for _, d := range manifest.Manifests {
+		var found []child
+		var err error
+		if d.MediaType.IsIndex() {
+			var nested v1.ImageIndex
+			if nested, err = e.Index.ImageIndex(d.Digest); err == nil {
+				found, err = flatten(IndexEntry{Name: e.Name, Index: nested})
+			}
+		} else {
+			var image v1.Image
+			if image, err = e.Index.Image(d.Digest); err == nil {
+				found, err = complete(e.Name, image, d)
+			}
+		}
+		if err != nil {
+			errs = append(errs, fmt.Errorf("entry %s: %w", d.Digest, err))
+		}
+		children = append(children, found...)
+	}
+	return children, errors.Join(errs...)
+}
+
+// complete fills in the descriptor's platform from the image's config, and
+// checks the one against the other.
+func complete(name string, image v1.Image, d v1.Descriptor) ([]child, error) {
+	if IsAttestation(d) {
+		return []child{{name, image, d}}, nil
+	}
+	platform, err := ConfigPlatform(image)
+	if err != nil {
+		return nil, err
+	}
+	if said := d.Platform; said != nil {
+		differs := func(said, is string) bool { return said != "" && said != is }
+		if differs(said.OS, platform.OS) || differs(said.Architecture, platform.Architecture) ||
+			differs(said.OSVersion, platform.OSVersion) || differs(normalVariant(said.Architecture, said.Variant), platform.Variant) && platform.Variant != "" {
+			return nil, fmt.Errorf("the entry says platform %s, the image's config %s", FormatPlatform(*said), FormatPlatform(platform))
+		}
+		if platform.Variant == "" {
+			platform.Variant = said.Variant
+		}
+		if len(platform.OSFeatures) == 0 {
+			platform.OSFeatures = said.OSFeatures
+		}
+	}
+	d.Platform = &platform
+	return []child{{name, image, d}}, nil
+}
+
+// ConfigPlatform is the platform that an image's config states. A Windows image
+// without os.version is an error: containerd would give it the importing host's.
+func ConfigPlatform(image v1.Image) (v1.Platform, error) {
+	config, err := image.ConfigFile()
+	if err != nil {
+		return v1.Platform{}, fmt.Errorf("reading image config: %w", err)
+	}
+	p := v1.Platform{
+		OS: config.OS, Architecture: config.Architecture, Variant: normalVariant(config.Architecture, config.Variant),
+		OSVersion: config.OSVersion, OSFeatures: config.OSFeatures,
+	}
+	switch {
+	case p.OS == "" || p.Architecture == "":
+		return p, fmt.Errorf("image config states no platform (os %q, architecture %q)", p.OS, p.Architecture)
+	case p.OS == "windows" && p.OSVersion == "":
+		return p, errors.New("windows image without os.version in its config")
+	}
+	return p, nil
+}

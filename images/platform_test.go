@@ -1,0 +1,171 @@
+package images_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+
+	"github.com/slipway-build/slipway/images"
+)
+
+func TestParsePlatformReadsBothSpellings(t *testing.T) {
+	for _, c := range []struct{ in, want, containerd, slug string }{
+		{"linux/amd64", "linux/amd64", "linux/amd64", "linux-amd64"},
+		{"Linux/x86_64", "linux/amd64", "linux/amd64", "linux-amd64"},
+		{"linux/arm64/v8", "linux/arm64", "linux/arm64", "linux-arm64"},
+		{"linux/arm/7", "linux/arm/v7", "linux/arm/v7", "linux-arm-v7"},
+		{"windows/amd64:10.0.20348.4294", "windows/amd64:10.0.20348.4294", "windows(10.0.20348.4294)/amd64", "windows-amd64"},
+		{"windows(10.0.20348.4294)/amd64", "windows/amd64:10.0.20348.4294", "windows(10.0.20348.4294)/amd64", "windows-amd64"},
+		{"windows(10.0.17763+win32k)/amd64", "windows/amd64:10.0.17763", "windows(10.0.17763+win32k)/amd64", "windows-amd64"},
+	} {
+		p, err := images.ParsePlatform(c.in)
+		if err != nil {
+			t.Errorf("%s: %v", c.in, err)
+			continue
+		}
+		got := []string{images.FormatPlatform(p), images.ContainerdPlatform(p), images.PlatformSlug(p)}
+		if diff := cmp.Diff([]string{c.want, c.containerd, c.slug}, got); diff != "" {
+			t.Errorf("%s: %s", c.in, diff)
+		}
+	}
+}
+
+func TestParsePlatformSaysWhatIsWrong(t *testing.T) {
+	for in, want := range map[string]string{
+		"":                           "want os/architecture",
+		"/":                          "want os/architecture",
+		"linux":                      "want os/architecture",
+		"linux/amd64/v1/x":           "want os/architecture",
+		"linux/amd64:1:2":            "only Windows images have an os.version",
+		"linux/amd64:10.0.1":         "only Windows images have an os.version",
+		"windows/amd64:":             "an os.version must follow the colon",
+		"windows/amd64:ltsc2022":     "want three or four numbers",
+		"windows/amd64:10.0.x":       `"x" is not a number`,
+		"windows(10.0.20348.1/amd64": "want os(version)/architecture",
+		"beos/amd64":                 "Go knows no operating system",
+		"windows/s390x":              "Go has no port for s390x on windows; it has 386, amd64, arm64",
+	} {
+		if _, err := images.ParsePlatform(in); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: error %v, want %q in it", in, err, want)
+		}
+	}
+}
+
+func FuzzParsePlatformReadsWhatItPrints(f *testing.F) {
+	for _, s := range []string{"linux/amd64", "windows(10.0.1.2+a+b)/amd64", "windows/amd64:10.0.1", "linux/arm/v7", "("} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		p, err := images.ParsePlatform(s)
+		if err != nil {
+			return
+		}
+		again, err := images.ParsePlatform(images.ContainerdPlatform(p))
+		if err != nil || !cmp.Equal(p, again) {
+			t.Errorf("%q is read as %+v, printed, and read as %+v, %v", s, p, again, err)
+		}
+	})
+}
+
+func TestSelectPlatform(t *testing.T) {
+	for _, c := range []struct {
+		name, want string
+		offered    string
+		chosen     string // empty: an error
+	}{
+		{"linux by architecture", "linux/arm64", "linux/amd64 linux/arm64", "linux/arm64"},
+		{"arm takes the newest variant", "linux/arm", "linux/arm/v6 linux/arm/v7 linux/arm/v5", "linux/arm/v7"},
+		{"a variant is exact", "linux/arm/v6", "linux/arm/v7 linux/arm/v6", "linux/arm/v6"},
+		{"amd64 is not amd64/v3", "linux/amd64", "linux/amd64/v3", ""},
+		{"windows by all four numbers", "windows/amd64:10.0.20348.1", "windows/amd64:10.0.20348.2 windows/amd64:10.0.20348.1", "windows/amd64:10.0.20348.1"},
+		{"else the newest of the same build", "windows/amd64:10.0.20348.1", "windows/amd64:10.0.26100.1 windows/amd64:10.0.20348.99 windows/amd64:10.0.20348.100", "windows/amd64:10.0.20348.100"},
+		{"three numbers stand for the build", "windows/amd64:10.0.17763", "windows/amd64:10.0.20348.2 windows/amd64:10.0.17763.7919", "windows/amd64:10.0.17763.7919"},
+		{"never another build, though containerd would", "windows/amd64:10.0.26100.1", "windows/amd64:10.0.20348.1", ""},
+		{"never an entry without version", "windows/amd64:10.0.26100.1", "windows/amd64", ""},
+		{"no version and one offered", "windows/amd64", "linux/amd64 windows/amd64:10.0.20348.1", "windows/amd64:10.0.20348.1"},
+		{"no version and several offered", "windows/amd64", "windows/amd64:10.0.20348.1 windows/amd64:10.0.26100.1", ""},
+		{"nothing offered", "linux/amd64", "", ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			want, err := images.ParsePlatform(c.want)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var offered []v1.Platform
+			for _, s := range strings.Fields(c.offered) {
+				p, err := images.ParsePlatform(s)
+				if err != nil {
+					t.Fatal(err)
+				}
+				offered = append(offered, p)
+			}
+			i, err := images.SelectPlatform(want, offered)
+			if c.chosen == "" {
+				if !images.IsNoPlatform(err) {
+					t.Fatalf("chose %d, error %v", i, err)
+				}
+				for _, p := range offered {
+					if !strings.Contains(err.Error(), images.FormatPlatform(p)) {
+						t.Errorf("error %q does not say that %s is offered", err, images.FormatPlatform(p))
+					}
+				}
+				return
+			}
+			if err != nil || images.FormatPlatform(offered[i]) != c.chosen {
+				t.Errorf("chose %d, error %v, want %s", i, err, c.chosen)
+			}
+		})
+	}
+}
+
+func TestPlatformsWithWantedFeaturesAreSelected(t *testing.T) {
+	want := v1.Platform{OS: "windows", Architecture: "amd64", OSVersion: "10.0.20348.1", OSFeatures: []string{"win32k"}}
+	offered := []v1.Platform{{OS: "windows", Architecture: "amd64", OSVersion: "10.0.20348.1"}, want}
+	if i, err := images.SelectPlatform(want, offered); i != 1 || err != nil {
+		t.Errorf("chose %d, %v", i, err)
+	}
+}
+
+func TestWindowsVersionsCompareAsNumbers(t *testing.T) {
+	got := []string{"10.0.26100.1", "10.0.9200.5", "10.0.17763.10", "10.0.17763.9", ""}
+	slices.SortFunc(got, images.CompareOSVersions)
+	if diff := cmp.Diff([]string{"", "10.0.9200.5", "10.0.17763.9", "10.0.17763.10", "10.0.26100.1"}, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestReferencesAreSpelledAsNodesLookThemUp(t *testing.T) {
+	for _, c := range []struct{ in, qualified, familiar string }{
+		{"busybox", "docker.io/library/busybox:latest", "busybox:latest"},
+		{"index.docker.io/rancher/x:v1", "docker.io/rancher/x:v1", "rancher/x:v1"},
+		{"docker.io/library/a:1", "docker.io/library/a:1", "a:1"},
+		{"127.0.0.1:5000/library/a:1", "127.0.0.1:5000/library/a:1", "127.0.0.1:5000/library/a:1"},
+	} {
+		ref, err := images.ParseReference(c.in)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff([]string{c.qualified, c.familiar}, []string{images.Qualified(ref), images.Familiar(ref)}); diff != "" {
+			t.Errorf("%s: %s", c.in, diff)
+		}
+	}
+}
+
+func TestListsReportEveryBadLine(t *testing.T) {
+	entries, err := images.ReadList(strings.NewReader("# head\n\nrancher/x:v1 # why\nUPPER/case\n  docker.io/rancher/x:v1\nb@sha256:12\ncc:1\n"), "lists/core.txt")
+	var got []string
+	for _, e := range entries {
+		got = append(got, images.Familiar(e.Ref))
+	}
+	if diff := cmp.Diff([]string{"rancher/x:v1", "cc:1"}, got); diff != "" {
+		t.Error(diff)
+	}
+	for _, want := range []string{"lists/core.txt:4: \"UPPER/case\" is no image reference", "lists/core.txt:6:"} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("error %v lacks %q", err, want)
+		}
+	}
+}
