@@ -1,0 +1,96 @@
+package imagetest
+
+import (
+	"net"
+	"net/url"
+	"os"
+	"os/exec"
+	"testing"
+	"time"
+)
+
+// packages are Debian's packages of the programs that tests use, where the
+// name is another.
+var packages = map[string]string{
+	"aarch64-linux-gnu-gcc":  "gcc-aarch64-linux-gnu",
+	"bsdtar":                 "libarchive-tools",
+	"ctr":                    "containerd",
+	"docker":                 "docker.io",
+	"dpkg-deb":               "dpkg",
+	"sha256sum":              "coreutils",
+	"x86_64-w64-mingw32-gcc": "gcc-mingw-w64-x86-64",
+	"xz":                     "xz-utils",
+}
+
+// Program returns the path of an installed program. Without it the test is
+// skipped, or fails where SLIPWAY_REQUIRE_ENGINES=1.
+func Program(t testing.TB, name string) string {
+	t.Helper()
+	path, err := exec.LookPath(name)
+	if err != nil {
+		pkg := name
+		if p, ok := packages[name]; ok {
+			pkg = p
+		}
+		missing(t, "%s is not installed (Debian: apt-get install %s)", name, pkg)
+	}
+	return path
+}
+
+// Docker returns the address of a Docker Engine, as DOCKER_HOST takes it. Its
+// docker program is not needed.
+func Docker(t testing.TB) string {
+	t.Helper()
+	return engine(t, "SLIPWAY_TEST_DOCKER")
+}
+
+// Containerd returns the path of containerd's socket, as `ctr --address` takes it.
+func Containerd(t testing.TB) string {
+	t.Helper()
+	return engine(t, "SLIPWAY_TEST_CONTAINERD")
+}
+
+// Buildkit returns the address of a buildkitd, as BUILDKIT_HOST takes it.
+func Buildkit(t testing.TB) string {
+	t.Helper()
+	return engine(t, "SLIPWAY_TEST_BUILDKIT")
+}
+
+// BuildkitProgram returns the path of the buildkitd that scripts/engines.sh
+// built, for tests that start workers of their own, or kill them.
+func BuildkitProgram(t testing.TB) string {
+	t.Helper()
+	path := os.Getenv("SLIPWAY_TEST_BUILDKITD")
+	if path == "" {
+		missing(t, `SLIPWAY_TEST_BUILDKITD is not set; start the engines: scripts/engines.sh start && eval "$(scripts/engines.sh env)"`)
+	}
+	return path
+}
+
+// engine returns the address in variable. An address at which nothing answers
+// is a failure, never a skip: somebody meant it to be there.
+func engine(t testing.TB, variable string) string {
+	t.Helper()
+	addr := os.Getenv(variable)
+	if addr == "" {
+		missing(t, `%s is not set; start the engines: scripts/engines.sh start && eval "$(scripts/engines.sh env)"`, variable)
+	}
+	network, where := "unix", addr
+	if u, err := url.Parse(addr); err == nil && u.Scheme != "" {
+		network, where = u.Scheme, u.Host+u.Path
+	}
+	conn, err := net.DialTimeout(network, where, 5*time.Second)
+	if err != nil {
+		t.Fatalf("nothing answers at %s=%s: %v", variable, addr, err)
+	}
+	_ = conn.Close()
+	return addr
+}
+
+func missing(t testing.TB, format string, args ...any) {
+	t.Helper()
+	if os.Getenv("SLIPWAY_REQUIRE_ENGINES") == "1" {
+		t.Fatalf("SLIPWAY_REQUIRE_ENGINES=1, but "+format, args...)
+	}
+	t.Skipf(format, args...)
+}

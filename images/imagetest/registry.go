@@ -1,0 +1,119 @@
+package imagetest
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"log"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-containerregistry/pkg/name"
+	"github.com/google/go-containerregistry/pkg/registry"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/remote"
+)
+
+// Registry starts a registry in this process and returns its host:port. Its
+// content lies in memory, and is gone with the test.
+func Registry(t testing.TB) string {
+	t.Helper()
+	server := httptest.NewServer(registry.New(registry.Logger(log.New(io.Discard, "", 0))))
+	t.Cleanup(server.Close)
+	return strings.TrimPrefix(server.URL, "http://")
+}
+
+// listening is how docker-registry says where it listens, the port that the
+// system chose included.
+var listening = regexp.MustCompile(`listening on (127\.0\.0\.1:\d+)`)
+
+// DistributionRegistry starts docker-registry, Docker's own, and returns its
+// host:port. Unlike Registry it checks that a manifest's blobs are there, answers
+// Range requests, and keeps its content on disk, so that it holds layers of any
+// size.
+func DistributionRegistry(t testing.TB) string {
+	t.Helper()
+	program := Program(t, "docker-registry")
+	dir := t.TempDir()
+	config := filepath.Join(dir, "config.yml")
+	text := fmt.Sprintf("version: 0.1\nlog: {level: info}\nstorage: {filesystem: {rootdirectory: %q}, delete: {enabled: true}}\nhttp: {addr: \"127.0.0.1:0\"}\n"+
+		// Without this it refuses manifests of foreign layers.
+		"validation: {manifests: {urls: {allow: ['^https?://']}}}\n",
+		filepath.Join(dir, "data"))
+	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(program, "serve", config)
+	// REGISTRY_… variables of the caller would override the file.
+	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + dir, "OTEL_TRACES_EXPORTER=none"}
+	output, err := cmd.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	addr := make(chan string, 1)
+	done := make(chan string, 1)
+	go func() {
+		var said strings.Builder
+		for lines := bufio.NewScanner(output); lines.Scan(); {
+			if m := listening.FindStringSubmatch(lines.Text()); m != nil {
+				select {
+				case addr <- m[1]:
+				default:
+				}
+			}
+			if said.Len() < 10_000 {
+				said.WriteString(lines.Text() + "\n")
+			}
+		}
+		done <- said.String()
+	}()
+	t.Cleanup(func() {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+	})
+	select {
+	case a := <-addr:
+		return a
+	case said := <-done:
+		t.Fatalf("docker-registry ended before it listened:\n%s", said)
+	case <-time.After(30 * time.Second):
+		t.Fatal("docker-registry did not listen within 30 s")
+	}
+	return ""
+}
+
+// Push pushes an image or index to ref, such as host:port/name:tag, and returns
+// the reference by digest. Foreign layers stay behind, as their registries want.
+func Push(t testing.TB, ref string, what remote.Taggable) string {
+	t.Helper()
+	to, err := name.ParseReference(ref)
+	if err != nil {
+		t.Fatal(err)
+	}
+	options := []remote.Option{remote.WithContext(t.Context())}
+	switch what := what.(type) {
+	case v1.ImageIndex:
+		err = remote.WriteIndex(to, what, options...)
+	case v1.Image:
+		err = remote.Write(to, what, options...)
+	default:
+		err = remote.Put(to, what, options...)
+	}
+	if err != nil {
+		t.Fatalf("pushing %s: %v", ref, err)
+	}
+	d, err := remote.Head(to, options...)
+	if err != nil {
+		t.Fatalf("looking for %s after pushing it: %v", ref, err)
+	}
+	return to.Context().Digest(d.Digest.String()).String()
+}
