@@ -1,0 +1,180 @@
+// Package slipway_test keeps the house as docs/design.md draws it.
+package slipway_test
+
+import (
+	"fmt"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/slipway-build/slipway"
+
+// rooms are all packages and the rooms that each may look into. A new room needs
+// a line here and a charter in docs/design.md.
+var rooms = map[string][]string{
+	"cmd/slipway":       {"build/cli"},
+	"cmd/slipway-pause": {},
+	"build/targets":     {"build", "images", "progress"},
+	"build/cli": {"build", "images", "images/airgap", "images/assemble", "images/engine", "images/registry",
+		"images/store", "progress"},
+	"build": {"build/compile", "build/bundle", "build/release", "images", "images/airgap", "images/assemble", "images/attest",
+		"images/engine", "images/registry", "images/store", "progress"},
+	"build/compile":    {"images", "progress"},
+	"build/bundle":     {"images", "progress"},
+	"build/release":    {"images", "progress"},
+	"images":           {},
+	"images/layer":     {"images"},
+	"images/assemble":  {"images", "images/layer", "progress"},
+	"images/engine":    {"images", "images/store", "progress"},
+	"images/store":     {"images", "progress"},
+	"images/registry":  {"images", "images/store", "progress"},
+	"images/airgap":    {"images", "images/store", "progress"},
+	"images/imagetest": {"images"}, // and only tests look into it
+	"internal/golden":  {},         // only tests look into it
+	"progress":         {},
+}
+
+// hosts are the heavy guests and the rooms that they stay in. A guest is a
+// module or package path; everything below it counts.
+var hosts = map[string][]string{
+	"github.com/magefile/mage":                             {"build/targets"},
+	"github.com/spf13/cobra":                               {"build/cli"},
+	"go.yaml.in/yaml":                                      {"build"},
+	"github.com/google/jsonschema-go":                      {"build"},
+	"github.com/google/go-github":                          {"build/release"},
+	"github.com/goreleaser/nfpm":                           {"build/bundle"},
+	"github.com/docker/docker":                             {"images/engine"},
+	"github.com/moby/buildkit/frontend/dockerfile":         {"images/assemble", "images/engine"},
+	"github.com/moby/buildkit":                             {"images/engine"},
+	"github.com/klauspost/compress":                        {"images/layer", "images/store", "images/airgap", "images/assemble", "images/imagetest"},
+	"github.com/klauspost/pgzip":                           {"images/store", "images/airgap"},
+	"github.com/ulikunitz/xz":                              {"images/assemble"},
+	"github.com/gofrs/flock":                               {"images/store"},
+	"github.com/vbauerster/mpb":                            {"progress"},
+	"golang.org/x/term":                                    {"progress"},
+	"github.com/google/go-containerregistry/pkg/v1/remote": {"images/registry", "images/imagetest"},
+}
+
+// namesOfNothing say nothing of what is inside.
+var namesOfNothing = []string{"util", "utils", "common", "helper", "helpers", "types", "misc", "base", "shared"}
+
+func TestRoomsImportOnlyWhatTheDrawingAllows(t *testing.T) {
+	for _, v := range violations(t, ".") {
+		t.Error(v)
+	}
+}
+
+func TestAForbiddenImportIsFound(t *testing.T) {
+	for _, c := range []struct{ name, file, source, want string }{
+		{"images looks back into build", "images/store/x.go", "package store\nimport _ \"" + module + "/build\"",
+			"images/store/x.go:2: images/store may not import build"},
+		{"brothers", "images/airgap/x.go", "package airgap\nimport _ \"" + module + "/images/registry\"",
+			"images/airgap may not import images/registry"},
+		{"a guest outside its host", "build/x.go", "package build\nimport _ \"github.com/spf13/cobra\"",
+			"github.com/spf13/cobra is a guest of build/cli"},
+		{"the client of BuildKit in the assembler", "images/assemble/x.go", "package assemble\nimport _ \"github.com/moby/buildkit/client\"",
+			"is a guest of images/engine"},
+		{"test support in the product", "images/store/x.go", "package store\nimport _ \"" + module + "/images/imagetest\"",
+			"images/store may not import images/imagetest"},
+		{"a room without a charter", "images/new/x.go", "package new", "images/new is not a room of the house"},
+		{"a room named for nothing", "images/util/x.go", "package util", "images/util: the name says nothing"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			dir := t.TempDir()
+			file := filepath.Join(dir, filepath.FromSlash(c.file))
+			if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(file, []byte(c.source), 0o644); err != nil {
+				t.Fatal(err)
+			}
+			if found := strings.Join(violations(t, dir), "\n"); !strings.Contains(found, c.want) {
+				t.Errorf("found %q, want %q", found, c.want)
+			}
+		})
+	}
+}
+
+// violations reads the imports of all Go files below dir that are no tests.
+func violations(t *testing.T, dir string) []string {
+	t.Helper()
+	var found []string
+	err := filepath.WalkDir(dir, func(file string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		rel, err := filepath.Rel(dir, file)
+		if err != nil {
+			return err
+		}
+		rel = filepath.ToSlash(rel)
+		if d.IsDir() {
+			// runtime and scripts/* are modules of their own.
+			if slices.Contains([]string{".git", "dist", "runtime", "testdata", "scripts"}, d.Name()) {
+				return filepath.SkipDir
+			}
+			return nil
+		}
+		if path.Ext(rel) != ".go" || strings.HasSuffix(rel, "_test.go") || !strings.Contains(rel, "/") {
+			return nil
+		}
+		found = append(found, fileViolations(t, file, rel)...)
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return found
+}
+
+func fileViolations(t *testing.T, file, rel string) (found []string) {
+	t.Helper()
+	room := path.Dir(rel)
+	if slices.Contains(namesOfNothing, path.Base(room)) {
+		return []string{room + ": the name says nothing of what is inside"}
+	}
+	allowed, ok := rooms[room]
+	if !ok {
+		return []string{room + " is not a room of the house: see docs/design.md"}
+	}
+	fset := token.NewFileSet()
+	parsed, err := parser.ParseFile(fset, file, nil, parser.ImportsOnly)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, spec := range parsed.Imports {
+		imported, err := strconv.Unquote(spec.Path.Value)
+		if err != nil {
+			t.Fatal(err)
+		}
+		where := fmt.Sprintf("%s:%d", rel, fset.Position(spec.Pos()).Line)
+		if own, ok := strings.CutPrefix(imported, module+"/"); ok {
+			if !slices.Contains(allowed, own) {
+				found = append(found, fmt.Sprintf("%s: %s may not import %s", where, room, own))
+			}
+			continue
+		}
+		if guest := guestOf(imported); guest != "" && !slices.Contains(hosts[guest], room) {
+			found = append(found, fmt.Sprintf("%s: %s is a guest of %s", where, imported, strings.Join(hosts[guest], ", ")))
+		}
+	}
+	return found
+}
+
+// guestOf is the longest path in hosts that imported lies at or below.
+func guestOf(imported string) (guest string) {
+	for path := range hosts {
+		if (imported == path || strings.HasPrefix(imported, path+"/")) && len(path) > len(guest) {
+			guest = path
+		}
+	}
+	return guest
+}
