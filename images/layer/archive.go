@@ -1,0 +1,141 @@
+package layer
+
+import (
+	"archive/tar"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"hash"
+	"maps"
+	"path"
+	"slices"
+	"strconv"
+	"time"
+)
+
+// Form is how the entries of a layer are laid out.
+type Form int
+
+const (
+	// Plain is the form of Linux, and of Windows images FROM scratch.
+	Plain Form = iota
+	// Windows is the form of layers on a real Windows base: Files/ and Hives/.
+	Windows
+)
+
+// String returns the form's name.
+func (f Form) String() string {
+	if f == Windows {
+		return "windows"
+	}
+	return "plain"
+}
+
+// An Archive is a layer that has been described and checked, and that can be
+// written any number of times.
+type Archive struct {
+	form    Form
+	entries []Entry
+}
+
+// Describe returns the archive of entries, whose order does not matter. Folders
+// above an entry that are not among them are added: 0755, owned by root, of the
+// Unix epoch. All that is wrong with the entries is reported together.
+func Describe(form Form, entries []Entry) (*Archive, error) {
+	var errs []error
+	sorted := slices.Clone(entries)
+	have := make(map[string]byte, len(sorted))
+	for i := range sorted {
+		e := &sorted[i]
+		if err := e.check(); err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		if _, ok := have[e.Path]; ok {
+			errs = append(errs, fmt.Errorf("layer entry %q: described twice", e.Path))
+			continue
+		}
+		have[e.Path] = e.Type
+	}
+	if len(errs) > 0 {
+		return nil, errors.Join(errs...)
+	}
+	for _, e := range sorted[:len(sorted):len(sorted)] {
+		for dir := path.Dir(e.Path); dir != "."; dir = path.Dir(dir) {
+			switch typ, ok := have[dir]; {
+			case !ok:
+				have[dir] = tar.TypeDir
+				sorted = append(sorted, Entry{Path: dir, Type: tar.TypeDir, Mode: 0o755, ModTime: time.Unix(0, 0)})
+				continue
+			case typ != tar.TypeDir:
+				errs = append(errs, fmt.Errorf("layer entry %q: %q is no folder", e.Path, dir))
+			}
+			break
+		}
+	}
+	slices.SortFunc(sorted, func(a, b Entry) int { return comparePaths(a.Path, b.Path) })
+	for _, e := range sorted {
+		if e.Type != tar.TypeLink {
+			continue
+		}
+		// A target that is not here lies in a lower layer.
+		if typ, ok := have[e.Link]; ok && (typ == tar.TypeDir || comparePaths(e.Link, e.Path) >= 0) {
+			errs = append(errs, fmt.Errorf("layer entry %q: hard link to %q, which is no file that comes before it", e.Path, e.Link))
+		}
+	}
+	if len(errs) > 0 {
+		return nil, errors.Join(errs...)
+	}
+	return &Archive{form: form, entries: sorted}, nil
+}
+
+// Entries returns the archive's entries in the order in which they are written.
+// They must not be changed.
+func (a *Archive) Entries() []Entry { return a.entries }
+
+// Size is the number of bytes of all files.
+func (a *Archive) Size() int64 {
+	var size int64
+	for i := range a.entries {
+		size += a.entries[i].Size
+	}
+	return size
+}
+
+// keyVersion is part of every key and changes whenever Write would produce other
+// bytes from the same entries.
+const keyVersion = "slipway layer 1"
+
+// Key names the bytes that Write produces: archives of the same key are written
+// the same.
+func (a *Archive) Key() string {
+	h := sha256.New()
+	field(h, keyVersion)
+	field(h, a.form.String())
+	for i := range a.entries {
+		e := &a.entries[i]
+		field(h, e.Path)
+		field(h, string(e.Type))
+		for _, n := range []int64{e.Mode, int64(e.UID), int64(e.GID), e.ModTime.Unix(), e.Major, e.Minor, e.Size} {
+			field(h, strconv.FormatInt(n, 10))
+		}
+		field(h, e.Link)
+		field(h, strconv.Itoa(len(e.Xattrs)))
+		for _, name := range slices.Sorted(maps.Keys(e.Xattrs)) {
+			field(h, name)
+			field(h, e.Xattrs[name])
+		}
+		if e.Content != nil {
+			field(h, e.Content.ID())
+		}
+	}
+	return "layer:" + hex.EncodeToString(h.Sum(nil))
+}
+
+// field adds s to h so that no two lists of fields read the same.
+func field(h hash.Hash, s string) {
+	h.Write(strconv.AppendInt(nil, int64(len(s)), 10))
+	h.Write([]byte{':'})
+	h.Write([]byte(s))
+}
