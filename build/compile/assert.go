@@ -1,0 +1,113 @@
+package compile
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"os"
+	"strconv"
+	"strings"
+)
+
+// An assertion is one entry of Target.Assert.
+type assertion struct {
+	text    string
+	check   func(b *executable) error
+	maxSize int64 // of max-size=, else 0
+}
+
+// assertions are those that have no value.
+var assertions = map[string]func(*executable) error{
+	"static": (*executable).static,
+	"pie":    (*executable).pie,
+	"fips":   (*executable).fips,
+}
+
+// ValidateAssert says what is wrong with one entry of Target.Assert. There are
+//
+//	static          no dynamic linker and no shared library (ELF); no library
+//	                that is not a part of Windows (PE)
+//	pie             loads at any address
+//	fips            cryptography comes from the Go Cryptographic Module at a
+//	                frozen version (GOFIPS140=v1.0.0, say) with FIPS mode on, or
+//	                from BoringCrypto (GOEXPERIMENT=boringcrypto, linked in)
+//	max-size=20MiB  no more bytes than that; KB, MB, GB, KiB, MiB, GiB or none
+func ValidateAssert(s string) error {
+	_, err := parseAssertion(s)
+	return err
+}
+
+func parseAssertion(s string) (assertion, error) {
+	if value, ok := strings.CutPrefix(s, "max-size="); ok {
+		limit, err := parseSize(value)
+		if err != nil {
+			return assertion{}, fmt.Errorf("assert %q: %w", s, err)
+		}
+		return assertion{text: s, maxSize: limit}, nil
+	}
+	if check, ok := assertions[s]; ok {
+		return assertion{text: s, check: check}, nil
+	}
+	return assertion{}, fmt.Errorf("assert %q: want static, pie, fips or max-size=SIZE", s)
+}
+
+// units are the suffixes of sizes, the longer ones first.
+var units = []struct {
+	suffix string
+	bytes  float64
+}{
+	{"KiB", 1 << 10}, {"MiB", 1 << 20}, {"GiB", 1 << 30},
+	{"KB", 1e3}, {"MB", 1e6}, {"GB", 1e9},
+	{"B", 1}, {"", 1},
+}
+
+func parseSize(s string) (int64, error) {
+	for _, unit := range units {
+		number, ok := strings.CutSuffix(s, unit.suffix)
+		if !ok {
+			continue
+		}
+		n, err := strconv.ParseFloat(strings.TrimSpace(number), 64)
+		if err != nil || math.IsNaN(n) || n <= 0 || n*unit.bytes >= math.MaxInt64 {
+			break
+		}
+		return int64(n * unit.bytes), nil
+	}
+	return 0, fmt.Errorf("%q is no size: want a number and a unit, such as 20MiB", s)
+}
+
+// inspect checks the binary at path against j's platform and assertions, and
+// returns all that is wrong.
+func inspect(path string, j *job) error {
+	b, err := openExecutable(path)
+	if err != nil {
+		return fmt.Errorf("checking the program of %s: %w", j.Package, err)
+	}
+	defer b.Close()
+	if err := b.runsOn(j.Platform); err != nil {
+		return err
+	}
+	var wrong []string
+	for _, a := range j.asserts {
+		if a.maxSize > 0 {
+			info, err := os.Stat(path)
+			if err != nil {
+				return err
+			}
+			if info.Size() > a.maxSize {
+				wrong = append(wrong, fmt.Sprintf("assert %s: it has %d bytes, %d too many", a.text, info.Size(), info.Size()-a.maxSize))
+			}
+			continue
+		}
+		if err := a.check(b); err != nil {
+			wrong = append(wrong, fmt.Sprintf("assert %s: %v", a.text, err))
+		}
+	}
+	switch len(wrong) {
+	case 0:
+		return nil
+	case 1:
+		return errors.New(wrong[0])
+	}
+	return fmt.Errorf("%d assertions do not hold:\n%s", len(wrong), indent(strings.Join(wrong, "\n")))
+}

@@ -1,0 +1,228 @@
+package compile
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+
+	"github.com/slipway-build/slipway/images"
+)
+
+// An environment is the variables of a command, by name.
+type environment map[string]string
+
+// list is e as exec.Cmd takes it, sorted.
+func (e environment) list() []string {
+	list := make([]string, 0, len(e))
+	for _, name := range slices.Sorted(maps.Keys(e)) {
+		list = append(list, name+"="+e[name])
+	}
+	return list
+}
+
+// inheritable are the variables that go gets from the caller: where things lie,
+// how modules are fetched and verified, how much of the machine is used. None of
+// them changes the bytes of a binary, since go.sum pins what is fetched;
+// GOTOOLCHAIN does, and belongs to a stamp, but which Go is used is the caller's
+// to say, as PATH is.
+var inheritable = map[string]bool{
+	"PATH": true, "PATHEXT": true, "HOME": true, "USER": true, "LOGNAME": true,
+	"TMPDIR": true, "TMP": true, "TEMP": true, "XDG_CACHE_HOME": true, "XDG_CONFIG_HOME": true,
+	// Windows runs nothing without them.
+	"SYSTEMROOT": true, "SYSTEMDRIVE": true, "WINDIR": true, "COMSPEC": true, "USERPROFILE": true,
+	"APPDATA": true, "LOCALAPPDATA": true, "PROGRAMDATA": true, "PROGRAMFILES": true, "PROGRAMFILES(X86)": true,
+	// The way to modules.
+	"GOPROXY": true, "GONOPROXY": true, "GOPRIVATE": true, "GOSUMDB": true, "GONOSUMDB": true,
+	"GOINSECURE": true, "GOVCS": true, "GOAUTH": true, "NETRC": true,
+	"HTTP_PROXY": true, "HTTPS_PROXY": true, "ALL_PROXY": true, "NO_PROXY": true,
+	"SSL_CERT_FILE": true, "SSL_CERT_DIR": true, "SSH_AUTH_SOCK": true, "SSH_ASKPASS": true,
+	"GIT_SSH": true, "GIT_SSH_COMMAND": true, "GIT_ASKPASS": true, "GIT_TERMINAL_PROMPT": true,
+	"GIT_CONFIG_COUNT": true, "GIT_CONFIG_GLOBAL": true, "GIT_CONFIG_SYSTEM": true,
+	// Where go keeps what it made.
+	"GOPATH": true, "GOMODCACHE": true, "GOCACHE": true, "GOCACHEPROG": true, "GOTMPDIR": true,
+	"GOTOOLCHAIN": true,
+	// How much of the machine it takes.
+	"GOMAXPROCS": true, "GOMEMLIMIT": true, "GOGC": true,
+}
+
+// inheritablePrefixes are families of such variables with numbered names.
+var inheritablePrefixes = []string{"GIT_CONFIG_KEY_", "GIT_CONFIG_VALUE_"}
+
+func isInheritable(name string) bool {
+	upper := strings.ToUpper(name) // Windows ignores case; proxies are spelled both ways
+	return inheritable[upper] || slices.ContainsFunc(inheritablePrefixes, func(p string) bool {
+		return strings.HasPrefix(upper, p)
+	})
+}
+
+// inherit chooses from the caller's environment. What the caller has set by
+// `go env -w` is chosen from in the same way, and the file it stands in is then
+// kept from go by GOENV=off.
+func inherit(environ []string) environment {
+	caller := environment{}
+	for _, entry := range environ {
+		if name, value, ok := strings.Cut(entry, "="); ok && name != "" {
+			caller[name] = value
+		}
+	}
+	env := environment{}
+	for name, value := range goEnvFile(caller) {
+		if isInheritable(name) {
+			env[name] = value
+		}
+	}
+	for name, value := range caller {
+		if isInheritable(name) && value != "" {
+			if runtime.GOOS == "windows" {
+				name = strings.ToUpper(name)
+			}
+			env[name] = value
+		}
+	}
+	env["GOENV"] = "off"
+	return env
+}
+
+// goEnvFile reads the file of `go env -w` (go help environment).
+func goEnvFile(caller environment) environment {
+	path := caller["GOENV"]
+	if path == "off" {
+		return nil
+	}
+	if path == "" {
+		dir, err := os.UserConfigDir()
+		if err != nil {
+			return nil
+		}
+		path = filepath.Join(dir, "go", "env")
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return nil // most people have none
+	}
+	defer f.Close()
+	env := environment{}
+	for lines := bufio.NewScanner(f); lines.Scan(); {
+		if name, value, ok := strings.Cut(lines.Text(), "="); ok && !strings.HasPrefix(name, "#") {
+			env[name] = value
+		}
+	}
+	return env
+}
+
+// A microarchitecture is the variable that chooses among the instruction sets of
+// an architecture, and how it spells an image platform's variant.
+type microarchitecture struct {
+	variable string
+	// standard is used for a platform without a variant; "" leaves it to go,
+	// whose default is a constant except for GOARM.
+	standard string
+	value    func(variant string) string
+}
+
+var (
+	asIs    = func(v string) string { return v }
+	withDot = func(v string) string { // v9 -> v9.0
+		if strings.Contains(v, ".") {
+			return v
+		}
+		return v + ".0"
+	}
+	withoutV = func(v string) string { return strings.TrimPrefix(v, "v") }
+)
+
+var microarchitectures = map[string]microarchitecture{
+	"386":     {"GO386", "", asIs},
+	"amd64":   {"GOAMD64", "", asIs},
+	"arm":     {"GOARM", "7", withoutV},
+	"arm64":   {"GOARM64", "", withDot},
+	"mips":    {"GOMIPS", "", asIs},
+	"mipsle":  {"GOMIPS", "", asIs},
+	"ppc64":   {"GOPPC64", "", asIs},
+	"ppc64le": {"GOPPC64", "", asIs},
+	"riscv64": {"GORISCV64", "", asIs},
+}
+
+// reserved are the variables that a target must not set, and where it says the
+// same thing instead.
+var reserved = map[string]string{
+	"GOOS":   "platforms",
+	"GOARCH": "platforms",
+	"GOENV":  "env, one variable at a time",
+}
+
+// targetEnvironment is what t adds to the inherited environment.
+func targetEnvironment(t Target) (environment, error) {
+	env := environment{"GOOS": t.Platform.OS, "GOARCH": t.Platform.Architecture, "CGO_ENABLED": "0"}
+	micro, ok := microarchitectures[t.Platform.Architecture]
+	switch {
+	case t.Platform.Variant != "" && !ok:
+		return nil, fmt.Errorf("platform %s: Go has no variants of %s", images.FormatPlatform(t.Platform), t.Platform.Architecture)
+	case t.Platform.Variant != "":
+		env[micro.variable] = micro.value(t.Platform.Variant)
+	case micro.standard != "":
+		env[micro.variable] = micro.standard
+	}
+	var errs []error
+	for _, name := range slices.Sorted(maps.Keys(t.Env)) {
+		if instead, ok := reserved[name]; ok {
+			errs = append(errs, fmt.Errorf("env: %s cannot be set here: set %s", name, instead))
+			continue
+		}
+		env[name] = t.Env[name]
+	}
+	if v := env["CGO_ENABLED"]; v != "0" && v != "1" {
+		errs = append(errs, fmt.Errorf("env: CGO_ENABLED is %q: want 0 or 1", v))
+	}
+	return env, errors.Join(errs...)
+}
+
+// crossCompilers are the C compilers that Debian, Fedora and Alpine have under
+// these names.
+var crossCompilers = map[string]string{
+	"linux/amd64":   "x86_64-linux-gnu-gcc",
+	"linux/arm":     "arm-linux-gnueabihf-gcc",
+	"linux/arm64":   "aarch64-linux-gnu-gcc",
+	"linux/ppc64le": "powerpc64le-linux-gnu-gcc",
+	"linux/riscv64": "riscv64-linux-gnu-gcc",
+	"linux/s390x":   "s390x-linux-gnu-gcc",
+	"windows/386":   "i686-w64-mingw32-gcc",
+	"windows/amd64": "x86_64-w64-mingw32-gcc",
+	"windows/arm64": "aarch64-w64-mingw32-gcc",
+}
+
+// checkCompiler says what go would say only after a while and less clearly: that
+// the C compiler is missing, or is the host's and not the target's.
+func (c *Compiler) checkCompiler(j *job) error {
+	port := j.Platform.OS + "/" + j.Platform.Architecture
+	host := runtime.GOOS + "/" + runtime.GOARCH
+	example := crossCompilers[port]
+	if example == "" {
+		example = "clang"
+	}
+	cc := j.env["CC"]
+	if cc == "" && port != host {
+		return fmt.Errorf("CGO_ENABLED=1 for %s on %s needs a cross compiler: set CC in env, such as CC: %s", port, host, example)
+	}
+	if cc == "" {
+		return nil // go knows the host's own, and says so if it is missing
+	}
+	program := strings.Fields(cc)[0]
+	if _, err := lookPath(strings.Trim(program, `"'`), c.inherited.with(j.env)); err != nil {
+		return fmt.Errorf("the C compiler %s (CC in env) is not in PATH: install it, or set CC to one that is there", program)
+	}
+	return nil
+}
+
+// with is e and, winning over it, more.
+func (e environment) with(more environment) environment {
+	all := maps.Clone(e)
+	maps.Copy(all, more)
+	return all
+}

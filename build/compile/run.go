@@ -1,0 +1,217 @@
+package compile
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+
+	"github.com/slipway-build/slipway/progress"
+)
+
+// temporary begins the names of folders that a build writes into, beside the
+// binaries that it makes. Whoever holds the lock of a folder may remove them.
+const temporary = ".slipway-compile-"
+
+// run makes the binaries of b and puts results and errors at their index. If
+// several were asked for at once and go failed, each is tried by itself, so that
+// the good ones are made and each error stands with its own target; what was
+// compiled the first time is not compiled again.
+func (c *Compiler) run(ctx context.Context, tool goTool, memory *memory, b batch, results []Result, errs []error) {
+	task := progress.Start(ctx, b.title())
+	err := c.attempt(ctx, tool, memory, b, task, results, errs)
+	if err != nil && len(b) > 1 && ctx.Err() == nil {
+		for _, j := range b {
+			errs[j.index] = c.attempt(ctx, tool, memory, batch{j}, task, results, errs)
+		}
+	} else if err != nil {
+		for _, j := range b {
+			errs[j.index] = err
+		}
+	}
+	var all []error
+	for _, j := range b {
+		all = append(all, errs[j.index])
+	}
+	task.Done(errors.Join(all...))
+}
+
+// attempt runs go build once for all of b. Its error is go's own; what is wrong
+// with a single binary that go made stands in errs.
+func (c *Compiler) attempt(ctx context.Context, tool goTool, memory *memory, b batch, task *progress.Task, results []Result, errs []error) error {
+	folder := filepath.Dir(b[0].Output)
+	temp, err := os.MkdirTemp(folder, temporary)
+	if err != nil {
+		return fmt.Errorf("making a folder for the compiler's output: %w", err)
+	}
+	defer os.RemoveAll(temp)
+
+	if err := c.goBuild(ctx, tool, b, temp, task); err != nil {
+		return err
+	}
+	made, err := os.ReadDir(temp)
+	if err != nil {
+		return err
+	}
+	held := memory.held(b[0]) // one module, and one state of it, for all of b
+	for _, j := range b {
+		results[j.index], errs[j.index] = take(j, temp, made, memory, held)
+	}
+	return nil
+}
+
+// take checks the binary that go made for j, and puts it into its place.
+func take(j *job, temp string, made []os.DirEntry, memory *memory, held bool) (Result, error) {
+	name, plain := programName(j.Package)
+	if !plain { // it was built alone
+		name = strings.TrimSuffix(made[0].Name(), ".exe")
+	}
+	if j.Platform.OS == "windows" {
+		name += ".exe"
+	}
+	path := filepath.Join(temp, name)
+	if !slices.ContainsFunc(made, func(e os.DirEntry) bool { return e.Name() == name }) {
+		return Result{}, fmt.Errorf("go build made no program of %s: is its package clause `package main`?", j.Package)
+	}
+	if err := inspect(path, j); err != nil {
+		return Result{}, err
+	}
+	// By rule, whatever the umask.
+	if err := os.Chmod(path, 0o755); err != nil {
+		return Result{}, err
+	}
+	digest, size, err := hashFile(path)
+	if err != nil {
+		return Result{}, err
+	}
+	result := Result{Path: j.Target.Output, Digest: digest, Size: size}
+	// A binary that came out the same stays in its place with its times, so that
+	// nothing made from it looks out of date.
+	if !memory.unchanged(j, digest) {
+		if err := os.Rename(path, j.Output); err != nil {
+			return Result{}, fmt.Errorf("putting the binary into place: %w", err)
+		}
+	}
+	return result, memory.remember(j, result, held)
+}
+
+// hashFile returns a file's SHA-256 and size.
+func hashFile(path string) (v1.Hash, int64, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return v1.Hash{}, 0, err
+	}
+	defer f.Close()
+	h := sha256.New()
+	size, err := io.Copy(h, f)
+	if err != nil {
+		return v1.Hash{}, 0, fmt.Errorf("hashing %s: %w", path, err)
+	}
+	return v1.Hash{Algorithm: "sha256", Hex: hex.EncodeToString(h.Sum(nil))}, size, nil
+}
+
+// goBuild runs go build for b into the folder temp.
+func (c *Compiler) goBuild(ctx context.Context, tool goTool, b batch, temp string, task *progress.Task) error {
+	j := b[0]
+	args := []string{"build", "-trimpath", "-buildvcs=false", "-mod=" + modMode(j.Dir)}
+	if c.jobs > 0 {
+		args = append(args, "-p", strconv.Itoa(max(1, c.jobs/c.buildsAtOnce())))
+	}
+	if len(j.Tags) > 0 {
+		args = append(args, "-tags", strings.Join(j.Tags, ","))
+	}
+	// Without a build ID, which is computed from the paths that a C compiler saw
+	// among other things, equal code is equal bytes.
+	args = append(args, "-ldflags", strings.Join(append(slices.Clone(j.Ldflags), "-buildid="), " "))
+	args = append(args, "-o", temp+string(filepath.Separator), "--")
+	for _, j := range b {
+		args = append(args, j.Package)
+	}
+
+	output := &lines{task: task}
+	cmd := exec.CommandContext(ctx, tool.path, args...)
+	cmd.Dir = j.Dir
+	cmd.Env = c.inherited.with(j.env).with(environment{"PWD": j.Dir}).list()
+	cmd.Stdout, cmd.Stderr = output, output
+	// An interrupted go removes its temporary files; one that does not answer is
+	// killed.
+	interruptible(cmd)
+	cmd.WaitDelay = 10 * time.Second
+	err := cmd.Run()
+	output.flush()
+	if err == nil {
+		return nil
+	}
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	return explain(j, output.text(), err)
+}
+
+// modMode is how go treats go.mod: as it is. Both modes refuse what is not
+// pinned; a module with its dependencies in vendor is built from there, as go
+// does by itself.
+func modMode(dir string) string {
+	if _, err := os.Stat(filepath.Join(dir, "vendor", "modules.txt")); err == nil {
+		return "vendor"
+	}
+	return "readonly"
+}
+
+// lines passes on what a command prints line by line, and keeps it, within a
+// bound, for the error.
+type lines struct {
+	task    *progress.Task
+	pending []byte
+	kept    []string
+	size    int
+}
+
+// keepAtMost bounds the output that is kept of one go build. go itself stops
+// after ten errors for each package.
+const keepAtMost = 1 << 20
+
+func (l *lines) Write(p []byte) (int, error) {
+	l.pending = append(l.pending, p...)
+	for {
+		line, rest, ok := bytes.Cut(l.pending, []byte("\n"))
+		if !ok {
+			return len(p), nil
+		}
+		l.line(string(line))
+		l.pending = rest
+	}
+}
+
+func (l *lines) flush() {
+	if len(l.pending) > 0 {
+		l.line(string(l.pending))
+		l.pending = nil
+	}
+}
+
+func (l *lines) line(line string) {
+	line = strings.TrimRight(line, "\r")
+	l.task.Line(line)
+	// Downloads are news, but not what went wrong.
+	if strings.HasPrefix(line, "go: downloading ") {
+		return
+	}
+	if l.size += len(line) + 1; l.size <= keepAtMost {
+		l.kept = append(l.kept, line)
+	}
+}
+
+func (l *lines) text() string { return strings.TrimSpace(strings.Join(l.kept, "\n")) }

@@ -1,0 +1,211 @@
+package compile
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"hash"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"golang.org/x/mod/modfile"
+)
+
+// A tree stands for the state of all files that a module is built from.
+type tree struct {
+	digest string
+	// doubtful says that a file changed so lately that, by the coarse times of
+	// its file system, it may change again and look the same.
+	doubtful bool
+}
+
+// A fileIdentity tells one state of a file from another without reading it.
+type fileIdentity struct {
+	Size int64 `json:"size"`
+	// ModTime and ChangeTime are nanoseconds since 1970; the latter, and Inode,
+	// are 0 where the system does not tell.
+	ModTime    int64  `json:"mtime"`
+	ChangeTime int64  `json:"ctime,omitempty"`
+	Inode      uint64 `json:"inode,omitempty"`
+}
+
+// readTree looks at every file of the module in dir, of the folders that
+// `replace` directives put in the place of modules, and of its workspace, if it
+// has one. Modules from the module cache never change, and are pinned by go.sum.
+// What ignore names, by absolute path, is left out.
+func readTree(dir, gowork string, ignore []string) (tree, error) {
+	r := &treeReader{hash: sha256.New(), ignore: ignore, seen: map[string]bool{}, now: time.Now()}
+	mains := []string{dir}
+	work, err := workspace(dir, gowork)
+	if err != nil {
+		return tree{}, err
+	}
+	if work != "" {
+		used, err := r.workspace(work)
+		if err != nil {
+			return tree{}, err
+		}
+		mains = append(mains, used...)
+	}
+	for _, main := range mains {
+		if err := r.module(main); err != nil {
+			return tree{}, err
+		}
+		// Only a main module's replacements count (https://go.dev/ref/mod#go-mod-file-replace).
+		replaced, err := replacements(main)
+		if err != nil {
+			return tree{}, err
+		}
+		for _, folder := range replaced {
+			if err := r.module(folder); err != nil {
+				return tree{}, err
+			}
+		}
+	}
+	return tree{digest: hex.EncodeToString(r.hash.Sum(nil)), doubtful: r.doubtful}, nil
+}
+
+type treeReader struct {
+	hash     hash.Hash
+	ignore   []string
+	seen     map[string]bool
+	now      time.Time
+	doubtful bool
+}
+
+// module looks at the files of the module in root. Modules inside it are others:
+// neither its packages nor their embedded files can lie in there.
+func (r *treeReader) module(root string) error {
+	if r.seen[root] {
+		return nil
+	}
+	r.seen[root] = true
+	fmt.Fprintf(r.hash, "module %q\n", root)
+	return filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		switch {
+		case path == root:
+			return nil
+		case !d.IsDir() && slices.Contains(r.ignore, path):
+			return nil
+		case !d.IsDir():
+			return r.file(path, d)
+		case d.Name() == ".git" || strings.HasPrefix(d.Name(), temporary) || slices.Contains(r.ignore, path):
+			return fs.SkipDir
+		}
+		if _, err := os.Lstat(filepath.Join(path, "go.mod")); err == nil {
+			return fs.SkipDir
+		}
+		return nil
+	})
+}
+
+func (r *treeReader) file(path string, d fs.DirEntry) error {
+	info, err := d.Info()
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(r.hash, "%q %s %v\n", path, info.Mode().Type(), identify(info))
+	if info.Mode()&fs.ModeSymlink != 0 {
+		// go reads a .go file through a link, and no folder. A link to nothing
+		// is none of our business.
+		if target, err := os.Stat(path); err == nil && !target.IsDir() {
+			fmt.Fprintf(r.hash, "-> %v\n", identify(target))
+			info = target
+		}
+	}
+	// ext3, HFS+ and FAT count whole seconds, or two: what changed within the
+	// last of them may change again and show the same time.
+	if t := info.ModTime(); t.Nanosecond() == 0 && r.now.Sub(t).Abs() < 3*time.Second {
+		r.doubtful = true
+	}
+	return nil
+}
+
+// workspace finds the go.work that holds for dir, as go does: the file that GOWORK
+// names, else the nearest upwards.
+func workspace(dir, gowork string) (string, error) {
+	switch {
+	case gowork == "off":
+		return "", nil
+	case gowork != "":
+		return gowork, nil
+	}
+	for {
+		file := filepath.Join(dir, "go.work")
+		if info, err := os.Stat(file); err == nil && !info.IsDir() {
+			return file, nil
+		} else if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return "", err
+		}
+		parent := filepath.Dir(dir)
+		if parent == dir {
+			return "", nil
+		}
+		dir = parent
+	}
+}
+
+// workspace looks at go.work and go.work.sum, and returns the folders of the
+// modules that it uses and of their replacements.
+func (r *treeReader) workspace(file string) ([]string, error) {
+	data, err := os.ReadFile(file)
+	if err != nil {
+		return nil, err
+	}
+	sums, err := os.ReadFile(file + ".sum")
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	fmt.Fprintf(r.hash, "workspace %q %q %q\n", file, data, sums)
+	work, err := modfile.ParseWork(file, data, nil)
+	if err != nil {
+		return nil, err
+	}
+	var folders []string
+	for _, use := range work.Use {
+		folders = append(folders, under(filepath.Dir(file), use.Path))
+	}
+	return append(folders, local(work.Replace, filepath.Dir(file))...), nil
+}
+
+// replacements are the folders that the go.mod in dir puts in the place of
+// modules.
+func replacements(dir string) ([]string, error) {
+	file := filepath.Join(dir, "go.mod")
+	data, err := os.ReadFile(file)
+	if err != nil {
+		return nil, err
+	}
+	mod, err := modfile.Parse(file, data, nil)
+	if err != nil {
+		return nil, err
+	}
+	return local(mod.Replace, dir), nil
+}
+
+// local are the replacements that are folders: those without a version.
+func local(replaced []*modfile.Replace, base string) []string {
+	var folders []string
+	for _, r := range replaced {
+		if r.New.Version == "" {
+			folders = append(folders, under(base, r.New.Path))
+		}
+	}
+	return folders
+}
+
+func under(base, path string) string {
+	path = filepath.FromSlash(path)
+	if filepath.IsAbs(path) {
+		return filepath.Clean(path)
+	}
+	return filepath.Join(base, path)
+}
