@@ -2,174 +2,196 @@ package build
 
 import v1 "github.com/google/go-containerregistry/pkg/v1"
 
-// Config is slipway.yaml: what is released. Load has checked it, has expanded
-// the variables that hold for the whole release (VERSION, TAG, the project's
-// own, …), and has left those that differ by platform (OS, ARCH, PLATFORM, …) in
-// the fields tagged `expand:"platform"`, known by name, for Expand.
+// Config is slipway.yaml: what is released. Load has checked it, has filled in
+// the defaults, has expanded the variables that hold for the whole release
+// (VERSION, TAG, the project's own, …), and has left those that differ by platform
+// (OS, ARCH, PLATFORM, …) in the fields tagged `expand`, known by name, for
+// Expand.
+//
+// The struct tags are what Load, the JSON schema and the documentation are made
+// from: yaml is the key, doc says what it means, enum is the words it may be (of
+// a list: its elements), required means it cannot be left out, expand names the
+// sets of per-platform variables it may hold (see variables.go).
 type Config struct {
-	// File is the path of slipway.yaml, Dir its folder; all other paths of the
-	// file are relative to Dir.
+	// File is the path of slipway.yaml as Load was given it, Dir its folder,
+	// absolute; all other paths of the file are relative to Dir.
 	File string `yaml:"-"`
 	Dir  string `yaml:"-"`
+	// Release is the version and what else git and the environment say.
+	Release Release `yaml:"-"`
 
-	// Project is the prefix of artifact names.
-	Project string `yaml:"project" doc:"prefix of artifact names"`
-	// Registry is the registry of the project's own images.
-	Registry string `yaml:"registry" doc:"registry of the project's own images; environment REGISTRY wins"`
-	// Repository is the path that image names follow in the registry.
-	Repository string            `yaml:"repository" doc:"path that image names follow in the registry; environment REPO wins"`
+	Project    string            `yaml:"project" required:"true" doc:"prefix of artifact names"`
+	Registry   string            `yaml:"registry" doc:"registry of the project's own images; environment REGISTRY wins; default: docker.io"`
+	Repository string            `yaml:"repository" doc:"path that image names follow in the registry; environment REPO wins; default: the project"`
 	Version    VersionConfig     `yaml:"version" doc:"where the version comes from: TAG, else the git tag on HEAD, else base+dev.<commit8>[-dirty]"`
-	Vars       map[string]string `yaml:"vars" doc:"variables for ${NAME}; an environment variable of the same name wins"`
-	Platforms  []v1.Platform     `yaml:"platforms" doc:"what is released; binaries and images may name fewer"`
-	// Windows maps the names of Windows versions to their exact os.version.
-	Windows  map[string]string `yaml:"windows" doc:"names of Windows versions and their exact os.version"`
-	Binaries []Binary          `yaml:"binaries"`
-	Images   []Image           `yaml:"images"`
-	// Builders maps a platform to the address of its BuildKit.
-	Builders map[string]string `yaml:"builders" doc:"address of a BuildKit per platform, for builder: buildkit"`
-	Airgap   Airgap            `yaml:"airgap"`
-	Bundles  []Bundle          `yaml:"bundles"`
-	Publish  []Destination     `yaml:"publish" doc:"where publish puts images and artifacts; the project's registry if none names one"`
-	Names    Names             `yaml:"names" doc:"templates of artifact names, since install scripts depend on names"`
+	Vars       map[string]string `yaml:"vars" expand:"platform windows name list" doc:"variables for ${NAME}; an environment variable of the same name wins, unless it is empty"`
+	Platforms  []v1.Platform     `yaml:"platforms" required:"true" doc:"what is released; binaries and images may name fewer"`
+	Windows    map[string]string `yaml:"windows" doc:"names of Windows versions and their exact os.version, such as ltsc2022: 10.0.20348.4294"`
+	Binaries   []Binary          `yaml:"binaries" doc:"Go programs, compiled to dist/bin/<os>-<arch>"`
+	Images     []Image           `yaml:"images" doc:"container images, made from Dockerfiles"`
+	Builders   map[string]string `yaml:"builders" doc:"address of a BuildKit per platform, for builder: buildkit, such as linux/arm64: tcp://arm-builder:1234"`
+	Airgap     Airgap            `yaml:"airgap" doc:"archives of images for hosts without a registry"`
+	Bundles    []Bundle          `yaml:"bundles" doc:"archives and packages of binaries and files"`
+	Publish    []Destination     `yaml:"publish" doc:"where publish puts images and artifacts; the project's registry if none names one"`
+	Names      Names             `yaml:"names" doc:"templates of artifact names, since install scripts depend on names"`
 }
 
 // VersionConfig says where the version comes from.
 type VersionConfig struct {
-	Base    string `yaml:"base" doc:"version of a commit without a tag; +dev.<commit8>[-dirty] is added"`
-	Pattern string `yaml:"pattern" doc:"regular expression that a tag must match to be a version"`
+	Base    string `yaml:"base" doc:"version of a commit without a tag; +dev.<commit8>[-dirty] is added; default: v0.0.0"`
+	Pattern string `yaml:"pattern" doc:"regular expression that a tag must match to be a version; default: X.Y.Z with or without a v before and -… or +… after"`
 }
 
 // A Binary is one main package.
 type Binary struct {
-	Name string `yaml:"name" doc:"file name, without .exe"`
-	// Package is the import path or ./path of the main package.
-	Package string `yaml:"package" doc:"main package: ./path, or an import path pinned in the module's go.mod"`
-	// Module is the folder of the module that Package is built in.
+	// Position is where it stands in slipway.yaml.
+	Position Position `yaml:"-" json:"-"`
+
+	Name string `yaml:"name" required:"true" doc:"file name, without .exe"`
+	// Package may be left out only where Overrides names one for each platform.
+	Package   string        `yaml:"package" doc:"main package: ./path in the module, or an import path pinned in the module's go.mod"`
 	Module    string        `yaml:"module" doc:"folder of the Go module to build in; default: the project's"`
 	Platforms []v1.Platform `yaml:"platforms" doc:"default: all platforms of the project"`
-	// Release puts the binary into dist/artifacts, under Names.Binary. Load
-	// sets it for the binary named as the project.
-	Release   *bool                     `yaml:"release" doc:"put it into dist/artifacts; default: only the binary named as the project"`
-	BuildOpts `yaml:",inline"`          // Tags, Ldflags, Env, Assert
-	Overrides map[string]BuildOverrides `yaml:"overrides" doc:"per platform, what differs"`
+	// Release is never nil after Load.
+	Release   *bool `yaml:"release" doc:"put it into dist/artifacts, named as names.binary says; default: only the binary named as the project"`
+	BuildOpts `yaml:",inline"`
+	// Overrides has keys as images.FormatPlatform spells them.
+	Overrides map[string]BuildOverrides `yaml:"overrides" doc:"per platform, what differs: a list replaces the list, environment variables are added"`
 }
 
 // BuildOpts are what go build is told.
 type BuildOpts struct {
-	Tags    []string          `yaml:"tags"`
-	Ldflags []string          `yaml:"ldflags" expand:"platform"`
-	Env     map[string]string `yaml:"env" expand:"platform" doc:"environment of go build; CGO_ENABLED is 0 unless set"`
+	Tags    []string          `yaml:"tags" doc:"build tags"`
+	Ldflags []string          `yaml:"ldflags" expand:"platform name" doc:"flags of the linker, such as -X main.version=${VERSION}"`
+	Env     map[string]string `yaml:"env" expand:"platform name" doc:"environment of go build; CGO_ENABLED is 0 unless set"`
 	Assert  []string          `yaml:"assert" doc:"what must hold of the result: static, fips, pie, max-size=20MiB"`
 }
 
 // BuildOverrides replaces options on one platform: a list replaces the list,
 // environment variables are added to the others.
 type BuildOverrides struct {
-	Package   string `yaml:"package"`
+	Package   string `yaml:"package" doc:"main package on this platform"`
 	BuildOpts `yaml:",inline"`
 }
 
 // An Image is one image name, made for several platforms.
 type Image struct {
-	Name     string            `yaml:"name"`
-	Args     map[string]string `yaml:"args" expand:"platform" doc:"build arguments"`
-	Labels   map[string]string `yaml:"labels" expand:"platform"`
-	Contexts map[string]string `yaml:"contexts" expand:"platform" doc:"named contexts: a folder, docker-image://REF or oci-layout://DIR"`
-	Variants []Variant         `yaml:"variants"`
-	Builder  string            `yaml:"builder" doc:"embedded (default), docker or buildkit; environment BUILDER wins"`
-	Format   Format            `yaml:"format"`
-	// Annotations are set on the index.
+	// Position is where it stands in slipway.yaml.
+	Position Position `yaml:"-" json:"-"`
+
+	Name        string            `yaml:"name" required:"true" doc:"last part of the reference: registry/repository/name:TAG"`
+	Args        map[string]string `yaml:"args" expand:"platform windows name" doc:"build arguments"`
+	Labels      map[string]string `yaml:"labels" expand:"platform windows name" doc:"labels of the image's config"`
+	Contexts    map[string]string `yaml:"contexts" expand:"platform windows name" doc:"named contexts: a folder, docker-image://REF or oci-layout://DIR"`
+	Variants    []Variant         `yaml:"variants" required:"true" doc:"Dockerfile targets and the platforms made from each"`
+	Builder     string            `yaml:"builder" enum:"embedded docker buildkit" doc:"what makes it: embedded (default), docker or buildkit; environment BUILDER wins"`
+	Format      Format            `yaml:"format" doc:"media types and compression"`
 	Annotations map[string]string `yaml:"annotations" doc:"annotations of the index"`
 }
 
 // A Variant is one Dockerfile target and the platforms made from it.
 type Variant struct {
-	Platforms  []v1.Platform     `yaml:"platforms"`
+	// Position is where it stands in slipway.yaml.
+	Position Position `yaml:"-" json:"-"`
+
+	Platforms  []v1.Platform     `yaml:"platforms" required:"true" doc:"platforms made from this Dockerfile and target"`
 	Windows    []string          `yaml:"windows" doc:"names of Windows versions, for windows platforms; default: all"`
 	Dockerfile string            `yaml:"dockerfile" doc:"default: Dockerfile"`
 	Context    string            `yaml:"context" doc:"folder that COPY and ADD read from; default: the project's"`
 	Target     string            `yaml:"target" doc:"stage to build; default: the last"`
-	Args       map[string]string `yaml:"args" expand:"platform" doc:"added to the image's"`
+	Args       map[string]string `yaml:"args" expand:"platform windows name" doc:"build arguments, added to the image's"`
 }
 
 // Format pins media types and compression of an image; see images.Format.
 type Format struct {
-	MediaTypes  string `yaml:"media-types" doc:"oci (default) or docker"`
-	Compression string `yaml:"compression" doc:"gzip (default), zstd or none"`
+	MediaTypes  string `yaml:"media-types" enum:"oci docker" doc:"oci (default) or docker"`
+	Compression string `yaml:"compression" enum:"gzip zstd none" doc:"gzip (default), zstd or none"`
 	Level       int    `yaml:"level" doc:"level of the compression; default: gzip 6, zstd 3"`
 }
 
 // Airgap says which archives are written.
 type Airgap struct {
-	Formats []string `yaml:"formats" doc:"tar.zst, tar.gz, tar; default: the first two"`
-	// Layers is "uncompressed" or "original".
-	Layers string          `yaml:"layers" doc:"uncompressed (default) or original: keep the registry's bytes and digests"`
-	Level  string          `yaml:"level" doc:"zstd: fastest, default, better or best (default)"`
-	Lists  map[string]List `yaml:"lists"`
+	Formats []string        `yaml:"formats" enum:"tar.zst tar.gz tar" doc:"tar.zst, tar.gz, tar; default: the first two"`
+	Layers  string          `yaml:"layers" enum:"uncompressed original" doc:"uncompressed (default), or original: keep the registry's bytes and digests"`
+	Level   string          `yaml:"level" enum:"fastest default better best" doc:"zstd: fastest, default, better or best (default)"`
+	Lists   map[string]List `yaml:"lists" doc:"what the archives hold; the list called images has no suffix in its archive's name"`
 }
 
 // A List is what one archive holds: own images first, then the file's, in order,
 // then the included lists'.
 type List struct {
+	// Position is where it stands in slipway.yaml.
+	Position Position `yaml:"-" json:"-"`
+
 	Images    []string      `yaml:"images" doc:"names of the project's own images"`
 	File      string        `yaml:"file" doc:"image list: one reference a line, # comments"`
 	Include   []string      `yaml:"include" doc:"other lists"`
 	Platforms []v1.Platform `yaml:"platforms" doc:"default: the linux platforms of the project"`
 	Windows   []string      `yaml:"windows" doc:"names of Windows versions, for windows platforms; default: all"`
-	// Name overrides Names.Archive for this list.
-	Name string `yaml:"name" expand:"platform" doc:"template of the archive's name; default: names.archive"`
+	// Name overrides Names.Archive and Names.WindowsArchive for this list.
+	Name string `yaml:"name" expand:"platform windows list" doc:"template of the archive's name; default: names.archive"`
 }
 
 // A Bundle is an archive or package of binaries and files.
 type Bundle struct {
+	// Position is where it stands in slipway.yaml.
+	Position Position `yaml:"-" json:"-"`
+
 	Name      string        `yaml:"name" doc:"default: the project"`
-	Platforms []v1.Platform `yaml:"platforms"`
-	Formats   []string      `yaml:"formats" doc:"tar.gz, zip, deb, rpm; default: tar.gz, and zip for windows"`
-	Files     []BundleFile  `yaml:"files"`
-	Package   PackageInfo   `yaml:"package" doc:"for deb and rpm"`
+	Platforms []v1.Platform `yaml:"platforms" doc:"default: all platforms of the project"`
+	// Formats stays empty where slipway.yaml names none, as the default differs
+	// by platform.
+	Formats []string     `yaml:"formats" enum:"tar.gz zip deb rpm" doc:"tar.gz, zip, deb, rpm; default: tar.gz, and zip for windows"`
+	Files   []BundleFile `yaml:"files" required:"true" doc:"what is in it"`
+	Package PackageInfo  `yaml:"package" doc:"for deb and rpm"`
 }
 
 // A BundleFile is one file, or all files below a folder, of a bundle.
 type BundleFile struct {
-	Source string `yaml:"source" expand:"platform" doc:"file or folder, relative to slipway.yaml"`
-	Path   string `yaml:"path" expand:"platform" doc:"where it stands in the bundle (absolute for deb and rpm)"`
-	Mode   string `yaml:"mode" doc:"octal; default: 0755 for what is in dist/bin, else 0644"`
-	Config bool   `yaml:"config" doc:"deb and rpm: a configuration file that an upgrade keeps"`
+	Source string `yaml:"source" json:"source" required:"true" expand:"platform name" doc:"file or folder, relative to slipway.yaml"`
+	// Path is, where slipway.yaml has none, the last element of Source.
+	Path   string `yaml:"path" json:"path,omitempty" expand:"platform name" doc:"where it stands in the bundle (absolute for deb and rpm); default: the last element of source"`
+	Mode   string `yaml:"mode" json:"mode,omitempty" doc:"octal; default: 0755 for what is in dist/bin, else 0644"`
+	Config bool   `yaml:"config" json:"config,omitempty" doc:"deb and rpm: a configuration file that an upgrade keeps"`
 }
 
 // PackageInfo is what deb and rpm packages say of themselves.
 type PackageInfo struct {
-	Maintainer  string            `yaml:"maintainer"`
-	Description string            `yaml:"description"`
-	Homepage    string            `yaml:"homepage"`
-	License     string            `yaml:"license"`
-	Vendor      string            `yaml:"vendor"`
-	Section     string            `yaml:"section"`
-	Depends     []string          `yaml:"depends"`
-	Recommends  []string          `yaml:"recommends"`
-	Conflicts   []string          `yaml:"conflicts"`
-	Provides    []string          `yaml:"provides"`
-	Replaces    []string          `yaml:"replaces"`
-	Scripts     map[string]string `yaml:"scripts" doc:"preinstall, postinstall, preremove, postremove: script files"`
+	Maintainer  string            `yaml:"maintainer" json:"maintainer,omitempty" doc:"Name <address>"`
+	Description string            `yaml:"description" json:"description,omitempty" doc:"the first line is the summary"`
+	Homepage    string            `yaml:"homepage" json:"homepage,omitempty" doc:"URL of the project"`
+	License     string            `yaml:"license" json:"license,omitempty" doc:"SPDX expression, such as Apache-2.0"`
+	Vendor      string            `yaml:"vendor" json:"vendor,omitempty" doc:"who makes it"`
+	Section     string            `yaml:"section" json:"section,omitempty" doc:"section of a deb, such as admin"`
+	Depends     []string          `yaml:"depends" json:"depends,omitempty" doc:"packages it needs"`
+	Recommends  []string          `yaml:"recommends" json:"recommends,omitempty" doc:"packages it is better with"`
+	Conflicts   []string          `yaml:"conflicts" json:"conflicts,omitempty" doc:"packages it cannot stand beside"`
+	Provides    []string          `yaml:"provides" json:"provides,omitempty" doc:"what it can be called by others' depends"`
+	Replaces    []string          `yaml:"replaces" json:"replaces,omitempty" doc:"packages whose files it takes over"`
+	Scripts     map[string]string `yaml:"scripts" json:"scripts,omitempty" keys:"preinstall postinstall preremove postremove" doc:"preinstall, postinstall, preremove, postremove: script files"`
 }
 
 // A Destination is one place to publish to: a registry for images, or a folder,
 // an OCI repository or a GitHub release for dist/artifacts. Just one of the kinds
 // is set.
 type Destination struct {
-	Registry   string `yaml:"registry" doc:"registry for images"`
-	Repository string `yaml:"repository" doc:"with registry: path that image names follow; default: the project's"`
-	Directory  string `yaml:"directory" doc:"folder for artifacts, copied and verified, checksums last"`
-	OCI        string `yaml:"oci" doc:"reference for artifacts, pushed as one OCI artifact"`
-	GitHub     string `yaml:"github" doc:"owner/name: artifacts become a GitHub release, draft until complete (GITHUB_TOKEN)"`
+	// Position is where it stands in slipway.yaml.
+	Position Position `yaml:"-" json:"-"`
+
+	Registry   string `yaml:"registry" json:"registry,omitempty" doc:"registry for images"`
+	Repository string `yaml:"repository" json:"repository,omitempty" doc:"with registry: path that image names follow; default: the project's"`
+	Directory  string `yaml:"directory" json:"directory,omitempty" doc:"folder for artifacts, copied and verified, checksums last"`
+	OCI        string `yaml:"oci" json:"oci,omitempty" doc:"reference for artifacts, pushed as one OCI artifact; default tag: TAG"`
+	GitHub     string `yaml:"github" json:"github,omitempty" doc:"owner/name: artifacts become a GitHub release, draft until complete (GITHUB_TOKEN)"`
 }
 
-// Names are templates of the names in dist/artifacts.
+// Names are templates of the names in dist/artifacts. Formats and .txt are added
+// to those of archives and bundles.
 type Names struct {
-	Binary         string `yaml:"binary" expand:"platform" doc:"default: ${NAME}.${PLATFORM}${EXE}"`
-	Archive        string `yaml:"archive" expand:"platform" doc:"default: ${PROJECT}-images${LIST_SUFFIX}.${PLATFORM}"`
-	WindowsArchive string `yaml:"windows-archive" expand:"platform" doc:"default: ${PROJECT}-images${LIST_SUFFIX}.windows-${WINDOWS}-${ARCH}"`
+	Binary         string `yaml:"binary" expand:"platform name" doc:"default: ${NAME}.${PLATFORM}${EXE}"`
+	Archive        string `yaml:"archive" expand:"platform list" doc:"default: ${PROJECT}-images${LIST_SUFFIX}.${PLATFORM}"`
+	WindowsArchive string `yaml:"windows-archive" expand:"platform windows list" doc:"default: ${PROJECT}-images${LIST_SUFFIX}.windows-${WINDOWS}-${ARCH}"`
 	AllImages      string `yaml:"all-images" expand:"platform" doc:"default: ${PROJECT}-images-all.${PLATFORM}.txt"`
-	Bundle         string `yaml:"bundle" expand:"platform" doc:"default: ${NAME}.${PLATFORM}"`
-	Checksums      string `yaml:"checksums" expand:"platform" doc:"default: sha256sum-${ARCH}.txt"`
+	Bundle         string `yaml:"bundle" expand:"platform name" doc:"default: ${NAME}.${PLATFORM}"`
+	Checksums      string `yaml:"checksums" expand:"arch" doc:"default: sha256sum-${ARCH}.txt"`
 }

@@ -1,0 +1,394 @@
+package build
+
+import (
+	"fmt"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"go.yaml.in/yaml/v3"
+
+	"github.com/slipway-build/slipway/images"
+)
+
+// A decoder turns YAML nodes into Config. It differs from yaml.Node.Decode in that
+// it goes on after an error, says line and column of each, expands variables, and
+// takes numbers as they are written where text is wanted, so that 1.20 stays
+// 1.20.
+type decoder struct {
+	file     string
+	vars     *variables
+	problems *problems
+	// at is where the value of each path stands, keyAt its key.
+	at, keyAt map[string]Position
+	// budget is how many more values may be decoded: aliases of aliases can make
+	// a small file stand for billions.
+	budget int
+}
+
+// maxValues is far more than any release consists of.
+const maxValues = 100_000
+
+// A field is what the struct tags say of the value being decoded.
+type field struct {
+	path   string
+	enum   []string
+	keys   []string
+	expand string
+}
+
+// sub is the field of an element or key of f.
+func (f field) sub(path string) field { f.path = path; f.keys = nil; return f }
+
+var (
+	platformType = reflect.TypeFor[v1.Platform]()
+	positionType = reflect.TypeFor[Position]()
+)
+
+// value decodes n into out.
+func (d *decoder) value(n *yaml.Node, out reflect.Value, f field) {
+	if n.Kind == yaml.AliasNode {
+		n = n.Alias
+	}
+	if d.budget--; d.budget <= 0 {
+		if d.budget == 0 {
+			d.wrong(n, "the file stands for more than %d values: too many aliases", maxValues)
+		}
+		return
+	}
+	d.at[f.path] = d.position(n)
+	if tag := n.ShortTag(); !slices.Contains([]string{"!!str", "!!int", "!!float", "!!bool", "!!null", "!!timestamp", "!!map", "!!seq", "!!merge"}, tag) {
+		d.wrong(n, "%s: the tag %s means nothing here", f.path, tag)
+		return
+	}
+	switch {
+	case out.Type() == platformType:
+		d.platform(n, out, f)
+	case out.Kind() == reflect.Pointer:
+		out.Set(reflect.New(out.Type().Elem()))
+		d.value(n, out.Elem(), f)
+	case out.Kind() == reflect.String:
+		if text, ok := d.text(n, f); ok {
+			out.SetString(text)
+		}
+	case out.Kind() == reflect.Bool:
+		d.bool(n, out, f)
+	case out.Kind() == reflect.Int:
+		d.int(n, out, f)
+	case out.Kind() == reflect.Slice:
+		d.list(n, out, f)
+	case out.Kind() == reflect.Map:
+		d.mapping(n, out, f)
+	case out.Kind() == reflect.Struct:
+		d.record(n, out, f)
+	default:
+		panic(fmt.Sprintf("%s: no way to decode a %s", f.path, out.Type()))
+	}
+}
+
+// text is the expanded text of a scalar.
+func (d *decoder) text(n *yaml.Node, f field) (string, bool) {
+	switch {
+	case n.Kind != yaml.ScalarNode:
+		d.wrong(n, "%s: want text, found %s", f.path, describe(n))
+		return "", false
+	case n.ShortTag() == "!!null":
+		d.wrong(n, "%s has no value: give it one, or leave it out", f.path)
+		return "", false
+	}
+	value, ok := d.vars.expand(n.Value, d.position(n), inScope(f.expand))
+	if !ok {
+		return "", false
+	}
+	if f.expand != "" {
+		return value.String(), true
+	}
+	text := value.text()
+	if f.enum != nil && !slices.Contains(f.enum, text) {
+		d.wrong(n, "%s %q: want %s%s", f.path, text, alternatives(f.enum), didYouMean(text, f.enum))
+		return "", false
+	}
+	return text, true
+}
+
+func (d *decoder) platform(n *yaml.Node, out reflect.Value, f field) {
+	text, ok := d.text(n, f)
+	if !ok {
+		return
+	}
+	p, err := images.ParsePlatform(text)
+	if err != nil {
+		d.wrong(n, "%s: %v", f.path, err)
+		return
+	}
+	if p.OSVersion != "" || len(p.OSFeatures) > 0 {
+		d.wrong(n, "%s: platform %q: the os.version of Windows is said once, under windows, and a platform stands for all of them", f.path, text)
+		return
+	}
+	out.Set(reflect.ValueOf(p))
+}
+
+func (d *decoder) bool(n *yaml.Node, out reflect.Value, f field) {
+	text, expanded, ok := d.plain(n, f, "!!bool", "true or false")
+	if !ok {
+		return
+	}
+	b, err := strconv.ParseBool(text)
+	if err != nil {
+		d.wrong(n, "%s: want true or false, found %q%s", f.path, text, expanded)
+		return
+	}
+	out.SetBool(b)
+}
+
+func (d *decoder) int(n *yaml.Node, out reflect.Value, f field) {
+	text, expanded, ok := d.plain(n, f, "!!int", "a whole number")
+	if !ok {
+		return
+	}
+	i, err := strconv.Atoi(text)
+	if err != nil {
+		d.wrong(n, "%s: want a whole number, found %q%s", f.path, text, expanded)
+		return
+	}
+	out.SetInt(int64(i))
+}
+
+// plain is the text of a scalar that YAML must see as tag, or that variables are
+// expanded in; expanded says in words that they were.
+func (d *decoder) plain(n *yaml.Node, f field, tag, want string) (text, expanded string, ok bool) {
+	if n.Kind == yaml.ScalarNode && strings.Contains(n.Value, "$") {
+		text, ok = d.text(n, f)
+		return text, fmt.Sprintf(" (from %q)", n.Value), ok
+	}
+	if n.ShortTag() != tag {
+		d.wrong(n, "%s: want %s, found %s", f.path, want, describe(n))
+		return "", "", false
+	}
+	return n.Value, "", true
+}
+
+func (d *decoder) list(n *yaml.Node, out reflect.Value, f field) {
+	switch {
+	case n.ShortTag() == "!!null": // everything below the key is commented out
+		return
+	case n.Kind != yaml.SequenceNode:
+		d.wrong(n, "%s: want a list, such as [a, b], found %s", f.path, describe(n))
+		return
+	}
+	list := reflect.MakeSlice(out.Type(), len(n.Content), len(n.Content))
+	for i, element := range n.Content {
+		d.value(element, list.Index(i), f.sub(fmt.Sprintf("%s[%d]", f.path, i)))
+	}
+	out.Set(list)
+}
+
+func (d *decoder) mapping(n *yaml.Node, out reflect.Value, f field) {
+	m := reflect.MakeMap(out.Type())
+	for _, p := range d.pairs(n, f) {
+		path := f.path + "." + p.name
+		d.keyAt[path] = d.position(p.key)
+		if f.keys != nil && !slices.Contains(f.keys, p.name) {
+			d.wrong(p.key, "unknown key %q in %s%s; known here: %s", p.name, f.path, didYouMean(p.name, f.keys), strings.Join(f.keys, ", "))
+			continue
+		}
+		value := reflect.New(out.Type().Elem()).Elem()
+		d.value(p.value, value, f.sub(path))
+		m.SetMapIndex(reflect.ValueOf(p.name), value)
+	}
+	out.Set(m)
+}
+
+// record decodes a mapping into a struct.
+func (d *decoder) record(n *yaml.Node, out reflect.Value, f field) {
+	if n.ShortTag() == "!!null" && f.path != "" && !strings.HasSuffix(f.path, "]") {
+		return
+	}
+	if n.Kind != yaml.MappingNode {
+		d.wrong(n, "%s: want keys and values, found %s", named(f.path), describe(n))
+		return
+	}
+	fields := fieldsOf(out.Type())
+	var known []string
+	for _, sf := range fields {
+		known = append(known, sf.key)
+	}
+	seen := map[string]bool{}
+	for _, p := range d.pairs(n, f) {
+		path := strings.TrimPrefix(f.path+"."+p.name, ".")
+		seen[p.name] = true
+		d.keyAt[path] = d.position(p.key)
+		i := slices.Index(known, p.name)
+		if i < 0 {
+			d.wrong(p.key, "unknown key %q in %s%s; known here: %s", p.name, named(f.path), didYouMean(p.name, known), strings.Join(known, ", "))
+			continue
+		}
+		sf := fields[i]
+		before := len(d.problems.list)
+		value := out.FieldByIndex(sf.index)
+		d.value(p.value, value, field{path: path, enum: sf.enum, keys: sf.keys, expand: sf.expand})
+		if sf.required && isEmpty(value) && len(d.problems.list) == before {
+			d.wrong(p.value, "%s is empty: want %s", path, sf.doc)
+		}
+	}
+	for _, sf := range fields {
+		if sf.required && !seen[sf.key] {
+			d.wrong(n, "%s lacks %q: %s", named(f.path), sf.key, sf.doc)
+		}
+	}
+	if p := out.FieldByName("Position"); p.IsValid() && p.Type() == positionType {
+		p.Set(reflect.ValueOf(d.position(n)))
+	}
+}
+
+func isEmpty(v reflect.Value) bool {
+	return v.IsZero() || v.Kind() == reflect.Slice && v.Len() == 0
+}
+
+// A pair is a key of a mapping and its value.
+type pair struct {
+	name       string
+	key, value *yaml.Node
+}
+
+// pairs are the keys and values of a mapping; those that a merge key (<<) brings
+// in come after its own, which win.
+func (d *decoder) pairs(n *yaml.Node, f field) []pair {
+	switch {
+	case n.ShortTag() == "!!null":
+		return nil
+	case n.Kind != yaml.MappingNode:
+		d.wrong(n, "%s: want keys and values, found %s", named(f.path), describe(n))
+		return nil
+	}
+	var (
+		pairs  []pair
+		merged []*yaml.Node
+		first  = map[string]int{}
+	)
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		key, value := n.Content[i], n.Content[i+1]
+		if key.Kind == yaml.AliasNode {
+			key = key.Alias
+		}
+		switch {
+		case key.Kind != yaml.ScalarNode || key.ShortTag() == "!!null":
+			d.wrong(key, "%s: a key must be text, found %s", named(f.path), describe(key))
+		case key.ShortTag() == "!!merge":
+			merged = append(merged, value)
+		case first[key.Value] > 0:
+			d.wrong(key, "%s: key %q stands already in line %d", named(f.path), key.Value, first[key.Value])
+		default:
+			first[key.Value] = key.Line
+			pairs = append(pairs, pair{key.Value, key, value})
+		}
+	}
+	for _, m := range merged {
+		for _, p := range d.merge(m, f) {
+			if first[p.name] == 0 {
+				first[p.name] = p.key.Line
+				pairs = append(pairs, p)
+			}
+		}
+	}
+	return pairs
+}
+
+// merge is what a merge key brings in: a mapping, or a list of mappings of which
+// the earlier win (https://yaml.org/type/merge.html).
+func (d *decoder) merge(n *yaml.Node, f field) []pair {
+	if n.Kind == yaml.AliasNode {
+		n = n.Alias
+	}
+	if d.budget--; d.budget <= 0 { // a mapping that merges itself
+		if d.budget == 0 {
+			d.wrong(n, "the file stands for more than %d values: too many aliases", maxValues)
+		}
+		return nil
+	}
+	if n.Kind != yaml.SequenceNode {
+		return d.pairs(n, f)
+	}
+	var pairs []pair
+	for _, element := range n.Content {
+		pairs = append(pairs, d.merge(element, f)...)
+	}
+	return pairs
+}
+
+func (d *decoder) position(n *yaml.Node) Position { return Position{d.file, n.Line, n.Column} }
+
+func (d *decoder) wrong(n *yaml.Node, format string, args ...any) {
+	d.problems.add(d.position(n), format, args...)
+}
+
+// A structField is one key of a struct, those of embedded structs included.
+type structField struct {
+	index    []int
+	key, doc string
+	enum     []string
+	keys     []string
+	expand   string
+	required bool
+	typ      reflect.Type
+}
+
+// fieldsOf reads the struct tags that Config documents.
+func fieldsOf(t reflect.Type) []structField {
+	var fields []structField
+	for _, f := range reflect.VisibleFields(t) {
+		key, options, _ := strings.Cut(f.Tag.Get("yaml"), ",")
+		if key == "-" || options == "inline" || f.Type == positionType {
+			continue
+		}
+		fields = append(fields, structField{
+			index: f.Index, key: key, doc: f.Tag.Get("doc"), typ: f.Type,
+			enum: words(f.Tag.Get("enum")), keys: words(f.Tag.Get("keys")),
+			expand: f.Tag.Get("expand"), required: f.Tag.Get("required") == "true",
+		})
+	}
+	return fields
+}
+
+// words is strings.Fields that keeps no words nil.
+func words(s string) []string {
+	if s == "" {
+		return nil
+	}
+	return strings.Fields(s)
+}
+
+// named is a path for messages; the whole file has none.
+func named(path string) string {
+	if path == "" {
+		return "slipway.yaml"
+	}
+	return path
+}
+
+// alternatives spells words as "a, b or c".
+func alternatives(words []string) string {
+	if len(words) == 1 {
+		return words[0]
+	}
+	return strings.Join(words[:len(words)-1], ", ") + " or " + words[len(words)-1]
+}
+
+// describe says what a node is, for messages.
+func describe(n *yaml.Node) string {
+	switch {
+	case n.Kind == yaml.SequenceNode:
+		return "a list"
+	case n.Kind == yaml.MappingNode:
+		return "keys and values"
+	case n.ShortTag() == "!!null":
+		return "nothing"
+	case n.ShortTag() == "!!int", n.ShortTag() == "!!float":
+		return "the number " + n.Value
+	case n.ShortTag() == "!!bool":
+		return n.Value
+	}
+	return fmt.Sprintf("the text %q", n.Value)
+}

@@ -1,0 +1,372 @@
+package build
+
+import (
+	"cmp"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/google/go-containerregistry/pkg/name"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+
+	"github.com/slipway-build/slipway/images"
+)
+
+// A validator fills in the defaults of a decoded Config and reports what the
+// form of the file alone does not rule out. Its methods never stop at the first
+// problem, and leave alone what the decoder has already reported.
+type validator struct {
+	config  *Config
+	decoder *decoder
+}
+
+var (
+	projectShape = regexp.MustCompile(`^[a-z0-9]+(?:[._-][a-z0-9]+)*$`)
+	fileShape    = regexp.MustCompile(`^[0-9A-Za-z_][0-9A-Za-z_.+-]*$`)
+	windowsShape = regexp.MustCompile(`^[0-9a-z]+(?:[._-][0-9a-z]+)*$`)
+	fourNumbers  = regexp.MustCompile(`^[0-9]+\.[0-9]+\.[0-9]+\.[0-9]+$`)
+)
+
+func (v *validator) validate() {
+	v.project()
+	v.windows()
+	v.builders()
+	v.names()
+	v.binaries()
+	v.images()
+	v.airgap()
+	v.bundles()
+	v.publish()
+}
+
+// wrong reports a problem of the value at a path of the file.
+func (v *validator) wrong(path, format string, args ...any) {
+	at, ok := v.decoder.at[path]
+	if !ok {
+		at = Position{File: v.config.File}
+	}
+	v.decoder.problems.add(at, "%s", path+": "+fmt.Sprintf(format, args...))
+}
+
+// wrongKey reports a problem of the key at a path of the file.
+func (v *validator) wrongKey(path, format string, args ...any) {
+	v.decoder.problems.add(v.decoder.keyAt[path], "%s", path+": "+fmt.Sprintf(format, args...))
+}
+
+// shape checks a value that stands in the file and is not empty.
+func (v *validator) shape(path, value string, shape *regexp.Regexp, want string) {
+	if value != "" && !shape.MatchString(value) {
+		v.wrong(path, "%q: want %s", value, want)
+	}
+}
+
+func (v *validator) project() {
+	c := v.config
+	v.shape("project", c.Project, projectShape, "lower-case letters and digits, with single . _ or - between them, as it begins file names and image references")
+	v.distinct("platforms", c.Platforms)
+
+	c.Registry = v.fromEnvironment("REGISTRY", c.Registry, "docker.io")
+	c.Repository = v.fromEnvironment("REPO", c.Repository, c.Project)
+	v.registry(v.where("REGISTRY", "registry"), c.Registry)
+	if c.Repository != "" {
+		v.repository(v.where("REPO", "repository"), c.Repository)
+	}
+	v.tagLength()
+}
+
+// fromEnvironment is the environment variable name, the file's value, or a
+// default.
+func (v *validator) fromEnvironment(name, value, otherwise string) string {
+	env, _ := v.decoder.vars.environ(name)
+	return cmp.Or(env, value, otherwise)
+}
+
+// where is the position of a value that an environment variable may replace.
+func (v *validator) where(variable, path string) Position {
+	if _, ok := v.decoder.vars.environ(variable); ok {
+		return environment(variable)
+	}
+	if at, ok := v.decoder.at[path]; ok {
+		return at
+	}
+	return Position{File: v.config.File}
+}
+
+func (v *validator) registry(at Position, registry string) {
+	if registry == "" {
+		return
+	}
+	if host, path, ok := strings.Cut(registry, "/"); ok && !strings.Contains(registry, "://") {
+		v.decoder.problems.add(at, "registry %q: want a host, such as docker.io or localhost:5000; %q belongs into repository: registry %q, repository %q", registry, path, host, path)
+	} else if _, err := name.NewRegistry(registry, name.StrictValidation); err != nil {
+		v.decoder.problems.add(at, "registry %q: want a host, with a port if need be, such as docker.io or localhost:5000", registry)
+	}
+}
+
+func (v *validator) repository(at Position, repository string) {
+	// The host only makes it a reference; which one does not matter.
+	if _, err := name.NewRepository("registry.invalid/"+repository, name.StrictValidation); err != nil || !repositoryShape.MatchString(repository) {
+		v.decoder.problems.add(at, "repository %q: want lower-case letters and digits, with . _ - or / between them, such as rancher", repository)
+	}
+}
+
+// repositoryShape is the <name> of OCI's distribution-spec ("Pulling manifests").
+var repositoryShape = regexp.MustCompile(`^[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*$`)
+
+// tagLength checks that the longest tag fits: OCI allows 128 characters, and
+// per-platform tags add to TAG.
+func (v *validator) tagLength() {
+	longest := ""
+	for _, p := range v.config.Platforms {
+		suffixes := []string{"-" + images.PlatformSlug(p)}
+		if p.OS == "windows" {
+			for windows := range v.config.Windows {
+				suffixes = append(suffixes, "-windows-"+windows+"-"+p.Architecture)
+			}
+		}
+		for _, s := range suffixes {
+			if len(s) > len(longest) || len(s) == len(longest) && s > longest {
+				longest = s
+			}
+		}
+	}
+	if tag := v.config.Release.Tag + longest; len(tag) > 128 {
+		v.decoder.problems.add(v.where("TAG", "version.base"), "version %q makes image tags too long: %s has %d characters of at most 128", v.config.Release.Version, tag, len(tag))
+	}
+}
+
+// distinct reports platforms that stand in a list twice.
+func (v *validator) distinct(path string, platforms []v1.Platform) {
+	for i, p := range platforms {
+		if p.OS != "" && slices.ContainsFunc(platforms[:i], p.Equals) {
+			v.wrong(fmt.Sprintf("%s[%d]", path, i), "%s stands there twice", images.FormatPlatform(p))
+		}
+	}
+}
+
+// platforms checks that a list of platforms, if there is one, holds some of the
+// project's, and else fills in fallback.
+func (v *validator) platforms(path string, list *[]v1.Platform, fallback []v1.Platform) {
+	if len(*list) == 0 {
+		*list = slices.Clone(fallback)
+		return
+	}
+	v.distinct(path, *list)
+	for i, p := range *list {
+		if p.OS != "" && len(v.config.Platforms) > 0 && !slices.ContainsFunc(v.config.Platforms, p.Equals) {
+			v.wrong(fmt.Sprintf("%s[%d]", path, i), "%s is none of the project's platforms: %s", images.FormatPlatform(p), v.platformNames(v.config.Platforms))
+		}
+	}
+}
+
+func (v *validator) platformNames(platforms []v1.Platform) string {
+	var names []string
+	for _, p := range platforms {
+		if p.OS != "" {
+			names = append(names, images.FormatPlatform(p))
+		}
+	}
+	return strings.Join(names, ", ")
+}
+
+func hasWindows(platforms []v1.Platform) bool {
+	return slices.ContainsFunc(platforms, func(p v1.Platform) bool { return p.OS == "windows" })
+}
+
+func (v *validator) windows() {
+	byVersion := map[string]string{}
+	for _, windows := range slices.Sorted(maps.Keys(v.config.Windows)) {
+		path, version := "windows."+windows, v.config.Windows[windows]
+		if !windowsShape.MatchString(windows) {
+			v.wrongKey(path, "%q: want lower-case letters and digits, with single . _ or - between them, such as ltsc2022, as it stands in file names and tags", windows)
+		}
+		v.shape(path, version, fourNumbers, "the exact os.version, four numbers such as 10.0.20348.4294, since images are chosen and labelled by it")
+		if other, ok := byVersion[version]; ok && version != "" {
+			v.wrong(path, "%s is already %s", version, other)
+		}
+		byVersion[version] = windows
+	}
+}
+
+// windowsNames checks the names of Windows versions that something for some
+// platforms names.
+func (v *validator) windowsNames(path string, names []string, platforms []v1.Platform) {
+	known := slices.Sorted(maps.Keys(v.config.Windows))
+	for i, windows := range names {
+		at := fmt.Sprintf("%s.windows[%d]", path, i)
+		switch _, ok := v.config.Windows[windows]; {
+		case windows == "":
+		case !ok:
+			v.wrong(at, "unknown Windows version %q%s; known under windows: %s", windows, didYouMean(windows, known), cmp.Or(strings.Join(known, ", "), "none"))
+		case slices.Contains(names[:i], windows):
+			v.wrong(at, "%s stands there twice", windows)
+		}
+	}
+	switch {
+	case len(names) > 0 && !hasWindows(platforms):
+		v.wrong(path+".windows", "there is no windows platform to which these belong: its platforms are %s", v.platformNames(platforms))
+	case len(known) == 0 && hasWindows(platforms):
+		v.wrong(path, "it is made for Windows, so name the versions under windows, such as ltsc2022: 10.0.20348.4294")
+	}
+}
+
+// unique reports a name that stood before.
+func (v *validator) unique(path, name string, before map[string]string, what string) {
+	if name == "" {
+		return
+	}
+	if other, ok := before[name]; ok {
+		v.wrong(path, "%q is already the name of %s: each %s has its own", name, other, what)
+		return
+	}
+	before[name] = strings.TrimSuffix(path, ".name")
+}
+
+func (v *validator) binaries() {
+	names := map[string]string{}
+	for i := range v.config.Binaries {
+		b, path := &v.config.Binaries[i], fmt.Sprintf("binaries[%d]", i)
+		v.shape(path+".name", b.Name, fileShape, "a file name of letters, digits and . _ - +")
+		if strings.HasSuffix(b.Name, ".exe") {
+			v.wrong(path+".name", "%q: leave .exe out, it is added on Windows", b.Name)
+		}
+		v.unique(path+".name", b.Name, names, "binary")
+		v.platforms(path+".platforms", &b.Platforms, v.config.Platforms)
+		if b.Release == nil {
+			release := b.Name == v.config.Project
+			b.Release = &release
+		}
+		v.asserts(path, b.Assert)
+		module := v.module(path+".module", b)
+		if module {
+			v.packageFolder(path+".package", b.Module, b.Package)
+		}
+		v.overrides(path, b, module)
+		if b.Package == "" {
+			v.packageOfEach(path, b)
+		}
+	}
+}
+
+// overrides gives the overrides of a binary keys as images.FormatPlatform spells
+// them. module says whether the folder of the module is there.
+func (v *validator) overrides(path string, b *Binary, module bool) {
+	spelled := make(map[string]BuildOverrides, len(b.Overrides))
+	for _, key := range slices.Sorted(maps.Keys(b.Overrides)) {
+		at := path + ".overrides." + key
+		v.asserts(at, b.Overrides[key].Assert)
+		if module {
+			v.packageFolder(at+".package", b.Module, b.Overrides[key].Package)
+		}
+		p, err := images.ParsePlatform(key)
+		switch {
+		case err != nil:
+			v.wrongKey(at, "%v", err)
+			continue
+		case len(b.Platforms) > 0 && !slices.ContainsFunc(b.Platforms, p.Equals):
+			v.wrongKey(at, "%s is none of the platforms of %s: %s", images.FormatPlatform(p), b.Name, v.platformNames(b.Platforms))
+		}
+		if _, ok := spelled[images.FormatPlatform(p)]; ok {
+			v.wrongKey(at, "%s stands there twice", images.FormatPlatform(p))
+		}
+		spelled[images.FormatPlatform(p)] = b.Overrides[key]
+	}
+	b.Overrides = spelled
+}
+
+// module fills in the module of a binary, and says whether it is there.
+func (v *validator) module(path string, b *Binary) bool {
+	if b.Module == "" {
+		b.Module = "."
+		return true
+	}
+	return v.file(path, b.Module, isDir) && v.file(path, filepath.Join(b.Module, "go.mod"), fs.FileMode.IsRegular)
+}
+
+// packageFolder checks that a package that is given as a folder is there; the
+// compiler finds out about the others.
+func (v *validator) packageFolder(path, module, pkg string) {
+	if pkg == "." || strings.HasPrefix(pkg, "./") || strings.HasPrefix(pkg, "../") {
+		v.file(path, filepath.Join(module, pkg), isDir)
+	}
+}
+
+// packageOfEach checks that a binary that names no package has one for each
+// platform.
+func (v *validator) packageOfEach(path string, b *Binary) {
+	if v.given(path + ".package") {
+		return // and was reported
+	}
+	for _, p := range b.Platforms {
+		if p.OS != "" && b.Overrides[images.FormatPlatform(p)].Package == "" {
+			v.wrong(path, "%s has no package for %s: name its main package, such as ./cmd/%s", b.Name, images.FormatPlatform(p), b.Name)
+			return
+		}
+	}
+}
+
+func (v *validator) builders() {
+	spelled := make(map[string]string, len(v.config.Builders))
+	for _, key := range slices.Sorted(maps.Keys(v.config.Builders)) {
+		at, address := "builders."+key, v.config.Builders[key]
+		p, err := images.ParsePlatform(key)
+		switch {
+		case err != nil:
+			v.wrongKey(at, "%v", err)
+			continue
+		case !slices.ContainsFunc(v.config.Platforms, p.Equals):
+			v.wrongKey(at, "%s is none of the project's platforms: %s", images.FormatPlatform(p), v.platformNames(v.config.Platforms))
+		}
+		if _, ok := spelled[images.FormatPlatform(p)]; ok {
+			v.wrongKey(at, "%s stands there twice", images.FormatPlatform(p))
+		}
+		scheme, rest, _ := strings.Cut(address, "://")
+		if address != "" && (!slices.Contains(buildkitSchemes, scheme) || rest == "") {
+			v.wrong(at, "address %q: want %s://…, such as tcp://arm-builder:1234", address, strings.Join(buildkitSchemes, "://…, "))
+		}
+		spelled[images.FormatPlatform(p)] = address
+	}
+	v.config.Builders = spelled
+}
+
+// buildkitSchemes are what addresses of BuildKit begin with.
+var buildkitSchemes = []string{"unix", "tcp", "npipe", "docker-container", "kube-pod"}
+
+func isDir(m fs.FileMode) bool { return m.IsDir() }
+
+// file reports whether there is a file, relative to slipway.yaml, of which is
+// holds, and says so if not.
+func (v *validator) file(path, file string, is func(fs.FileMode) bool) bool {
+	if filepath.IsAbs(file) {
+		v.wrong(path, "%q: want a path relative to slipway.yaml, since an absolute one is another on each machine", file)
+		return false
+	}
+	full := filepath.Join(v.config.Dir, filepath.FromSlash(file))
+	what := "file"
+	if is(fs.ModeDir) {
+		what = "folder"
+	}
+	switch info, err := os.Stat(full); {
+	case err != nil:
+		v.wrong(path, "there is no %s %s: %v", what, filepath.ToSlash(file), cause(err))
+		return false
+	case !is(info.Mode()):
+		v.wrong(path, "%s is no %s", filepath.ToSlash(file), what)
+		return false
+	}
+	return true
+}
+
+// cause is an error of the file system without the path, which differs by
+// machine.
+func cause(err error) error {
+	if pathError, ok := err.(*fs.PathError); ok {
+		return pathError.Err
+	}
+	return err
+}

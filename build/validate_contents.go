@@ -1,0 +1,338 @@
+package build
+
+import (
+	"cmp"
+	"fmt"
+	"io/fs"
+	"maps"
+	"path"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+
+	"github.com/slipway-build/slipway/build/compile"
+	"github.com/slipway-build/slipway/images"
+)
+
+func (v *validator) asserts(path string, asserts []string) {
+	for i, a := range asserts {
+		if a != "" {
+			if err := compile.ValidateAssert(a); err != nil {
+				v.wrong(fmt.Sprintf("%s.assert[%d]", path, i), "%v", err)
+			}
+		}
+	}
+}
+
+func (v *validator) images() {
+	names := map[string]string{}
+	for i := range v.config.Images {
+		image, path := &v.config.Images[i], fmt.Sprintf("images[%d]", i)
+		v.shape(path+".name", image.Name, repositoryShape, "lower-case letters and digits, with . _ - or / between them, as it ends an image reference")
+		v.unique(path+".name", image.Name, names, "image")
+		image.Builder = cmp.Or(image.Builder, "embedded")
+		v.format(path+".format", &image.Format)
+		for _, context := range slices.Sorted(maps.Keys(image.Contexts)) {
+			v.context(path+".contexts."+context, image.Contexts[context])
+		}
+		made := map[string]string{} // platform and Windows version -> path of the variant
+		for j := range image.Variants {
+			v.variant(fmt.Sprintf("%s.variants[%d]", path, j), &image.Variants[j], made)
+		}
+	}
+}
+
+func (v *validator) format(path string, f *Format) {
+	f.MediaTypes, f.Compression = cmp.Or(f.MediaTypes, "oci"), cmp.Or(f.Compression, "gzip")
+	format := images.Format{MediaTypes: f.MediaTypes, Compression: images.Compression{Algorithm: f.Compression, Level: f.Level}}
+	if err := format.Validate(); err != nil {
+		v.wrong(path, "%v", err)
+	}
+}
+
+// context checks a named context. A folder need not be there yet: binaries are
+// made before images.
+func (v *validator) context(path, value string) {
+	scheme, rest, ok := strings.Cut(value, "://")
+	switch {
+	case !ok && filepath.IsAbs(value):
+		v.wrong(path, "%q: want a folder relative to slipway.yaml, since an absolute one is another on each machine", value)
+	case !ok:
+	case scheme != "docker-image" && scheme != "oci-layout":
+		v.wrong(path, "%q: want a folder, docker-image://REF or oci-layout://DIR", value)
+	case rest == "":
+		v.wrong(path, "%q names nothing after the ://", value)
+	case scheme == "docker-image" && !strings.Contains(rest, "${"):
+		if _, err := images.ParseReference(rest); err != nil {
+			v.wrong(path, "%v", err)
+		}
+	}
+}
+
+func (v *validator) variant(path string, variant *Variant, made map[string]string) {
+	v.platforms(path+".platforms", &variant.Platforms, nil)
+	v.windowsNames(path, variant.Windows, variant.Platforms)
+	for _, p := range variant.Platforms {
+		versions := []string{""}
+		if p.OS == "windows" {
+			versions = variant.Windows
+			if len(versions) == 0 {
+				versions = slices.Sorted(maps.Keys(v.config.Windows))
+			}
+		}
+		for _, windows := range versions {
+			key := strings.TrimSpace(images.FormatPlatform(p) + " " + windows)
+			if other, ok := made[key]; ok && other != path && p.OS != "" {
+				v.wrong(path, "%s is already made by %s", key, other)
+			}
+			made[key] = path
+		}
+	}
+	if variant.Context = cmp.Or(variant.Context, "."); v.given(path + ".context") {
+		v.file(path+".context", variant.Context, isDir)
+	}
+	at := path
+	if v.given(path + ".dockerfile") {
+		at += ".dockerfile"
+	}
+	variant.Dockerfile = cmp.Or(variant.Dockerfile, "Dockerfile")
+	v.file(at, variant.Dockerfile, fs.FileMode.IsRegular)
+}
+
+// given says whether something stands at path in the file.
+func (v *validator) given(path string) bool { _, ok := v.decoder.at[path]; return ok }
+
+func (v *validator) airgap() {
+	a := &v.config.Airgap
+	if len(a.Formats) == 0 {
+		a.Formats = []string{"tar.zst", "tar.gz"}
+	}
+	v.once("airgap.formats", a.Formats)
+	a.Layers, a.Level = cmp.Or(a.Layers, "uncompressed"), cmp.Or(a.Level, "best")
+	lists := slices.Sorted(maps.Keys(a.Lists))
+	var own []string
+	for _, image := range v.config.Images {
+		own = append(own, image.Name)
+	}
+	linux := slices.Clone(v.config.Platforms)
+	linux = slices.DeleteFunc(linux, func(p v1.Platform) bool { return p.OS != "linux" })
+	for _, key := range lists {
+		list, path := a.Lists[key], "airgap.lists."+key
+		if !fileShape.MatchString(key) {
+			v.wrongKey(path, "%q: want letters, digits and . _ - +, as it stands in file names", key)
+		}
+		if len(list.Images) == 0 && list.File == "" && len(list.Include) == 0 && !v.reportedBelow(path) {
+			v.wrongKey(path, "it holds nothing: give it images, a file, or lists to include")
+		}
+		v.platforms(path+".platforms", &list.Platforms, linux)
+		if len(list.Platforms) == 0 && len(v.config.Platforms) > 0 {
+			v.wrongKey(path, "the project has no linux platform, so name the list's platforms")
+		}
+		v.windowsNames(path, list.Windows, list.Platforms)
+		v.knownNames(path+".images", list.Images, own, "image", "the project's images are")
+		v.knownNames(path+".include", list.Include, lists, "list", "the lists are")
+		if list.File != "" {
+			v.file(path+".file", list.File, fs.FileMode.IsRegular)
+		}
+		if list.Name != "" {
+			v.fileName(path+".name", list.Name)
+		}
+		a.Lists[key] = list
+	}
+	v.includeCircles(lists)
+}
+
+// once reports words that stand in a list twice.
+func (v *validator) once(path string, list []string) {
+	for i, word := range list {
+		if word != "" && slices.Contains(list[:i], word) {
+			v.wrong(fmt.Sprintf("%s[%d]", path, i), "%s stands there twice", word)
+		}
+	}
+}
+
+// knownNames checks that a list names only what there is, each once.
+func (v *validator) knownNames(path string, list, known []string, what, are string) {
+	v.once(path, list)
+	for i, name := range list {
+		if name != "" && !slices.Contains(known, name) {
+			v.wrong(fmt.Sprintf("%s[%d]", path, i), "unknown %s %q%s; %s %s", what, name, didYouMean(name, known), are, cmp.Or(strings.Join(known, ", "), "none"))
+		}
+	}
+}
+
+// includeCircles reports lists that include themselves, each circle once, at the
+// include that closes it.
+func (v *validator) includeCircles(lists []string) {
+	done := map[string]bool{}
+	var visit func(key string, trail []string)
+	visit = func(key string, trail []string) {
+		if done[key] {
+			return
+		}
+		trail = append(trail, key)
+		for i, included := range v.config.Airgap.Lists[key].Include {
+			if at := slices.Index(trail, included); at >= 0 {
+				v.wrong(fmt.Sprintf("airgap.lists.%s.include[%d]", key, i), "lists include one another in a circle: %s", strings.Join(append(slices.Clone(trail[at:]), included), " -> "))
+			} else {
+				visit(included, trail)
+			}
+		}
+		done[key] = true
+	}
+	for _, key := range lists {
+		visit(key, nil)
+	}
+}
+
+func (v *validator) bundles() {
+	for i := range v.config.Bundles {
+		b, at := &v.config.Bundles[i], fmt.Sprintf("bundles[%d]", i)
+		b.Name = cmp.Or(b.Name, v.config.Project)
+		v.shape(at+".name", b.Name, fileShape, "a file name of letters, digits and . _ - +")
+		v.platforms(at+".platforms", &b.Platforms, v.config.Platforms)
+		v.once(at+".formats", b.Formats)
+		packages := slices.Contains(b.Formats, "deb") || slices.Contains(b.Formats, "rpm")
+		if packages {
+			v.packages(at, b)
+		}
+		for j := range b.Files {
+			v.bundleFile(fmt.Sprintf("%s.files[%d]", at, j), &b.Files[j], packages)
+		}
+		for _, script := range slices.Sorted(maps.Keys(b.Package.Scripts)) {
+			if file := b.Package.Scripts[script]; file != "" {
+				v.file(at+".package.scripts."+script, file, fs.FileMode.IsRegular)
+			}
+		}
+	}
+}
+
+// packages checks what only deb and rpm ask for.
+func (v *validator) packages(at string, b *Bundle) {
+	for _, p := range b.Platforms {
+		if p.OS != "linux" && p.OS != "" {
+			v.wrong(at+".formats", "deb and rpm are for linux, and the bundle is also made for %s: give it platforms, or make two bundles", images.FormatPlatform(p))
+			break
+		}
+	}
+	for _, must := range []struct{ key, value string }{
+		{"maintainer", b.Package.Maintainer}, {"description", b.Package.Description}, {"license", b.Package.License},
+	} {
+		if must.value == "" && !v.given(at+".package."+must.key) {
+			v.wrong(at+".formats", "deb and rpm need package.%s", must.key)
+		}
+	}
+}
+
+func (v *validator) bundleFile(at string, f *BundleFile, packages bool) {
+	if filepath.IsAbs(f.Source) {
+		v.wrong(at+".source", "%q: want a path relative to slipway.yaml, since an absolute one is another on each machine", f.Source)
+	}
+	switch inside := strings.TrimPrefix(f.Path, "/"); {
+	case f.Path == "" && packages:
+		v.wrong(at, "files of deb and rpm need a path, such as /usr/bin/%s", path.Base(f.Source))
+	case f.Path == "" && f.Source != "":
+		f.Path = path.Base(filepath.ToSlash(f.Source))
+	case f.Path == "":
+	case packages && !path.IsAbs(f.Path):
+		v.wrong(at+".path", "%q: want an absolute path, such as /usr/bin/%s, for deb and rpm", f.Path, path.Base(f.Path))
+	case strings.Contains(f.Path, `\`) || !filepath.IsLocal(inside):
+		v.wrong(at+".path", "%q: want a path with slashes that stays inside the bundle", f.Path)
+	}
+	if f.Mode != "" && !modeShape.MatchString(f.Mode) {
+		v.wrong(at+".mode", "%q: want an octal mode, such as 0755", f.Mode)
+	}
+}
+
+var modeShape = regexp.MustCompile(`^(0o?)?[0-7]{3,4}$`)
+
+func (v *validator) publish() {
+	for i := range v.config.Publish {
+		d, path := &v.config.Publish[i], fmt.Sprintf("publish[%d]", i)
+		kinds := 0
+		for _, kind := range []string{"registry", "directory", "oci", "github"} {
+			if v.given(path + "." + kind) {
+				kinds++
+			}
+		}
+		if kinds != 1 {
+			v.wrong(path, "want just one of registry, directory, oci and github, found %s: make each a destination of its own", strconv.Itoa(kinds))
+		}
+		if v.given(path+".repository") && !v.given(path+".registry") {
+			v.wrong(path+".repository", "it goes with registry")
+		}
+		if d.Registry != "" {
+			v.registry(v.decoder.at[path+".registry"], d.Registry)
+			if d.Repository = cmp.Or(d.Repository, v.config.Repository); v.given(path + ".repository") {
+				v.repository(v.decoder.at[path+".repository"], d.Repository)
+			}
+		}
+		if d.OCI != "" {
+			d.OCI = v.artifactReference(path+".oci", d.OCI)
+		}
+		v.shape(path+".github", d.GitHub, githubShape, "owner/name of a repository, such as slipway-build/slipway")
+		for _, kind := range []struct{ key, value string }{{"registry", d.Registry}, {"directory", d.Directory}, {"oci", d.OCI}, {"github", d.GitHub}} {
+			if at := path + "." + kind.key; v.given(at) && kind.value == "" && !v.reportedBelow(at) {
+				v.wrong(at, "is empty")
+			}
+		}
+	}
+}
+
+var githubShape = regexp.MustCompile(`^[0-9A-Za-z-]+/[0-9A-Za-z._-]+$`)
+
+// artifactReference checks where an OCI artifact goes, and adds the tag.
+func (v *validator) artifactReference(path, ref string) string {
+	if strings.Contains(ref, "@") {
+		v.wrong(path, "%q: want a name and a tag: the digest is not known before it is pushed", ref)
+		return ref
+	}
+	if !strings.Contains(ref[strings.LastIndex(ref, "/")+1:], ":") {
+		ref += ":" + v.config.Release.Tag
+	}
+	if _, err := images.ParseReference(ref); err != nil {
+		v.wrong(path, "%v", err)
+	}
+	return ref
+}
+
+func (v *validator) names() {
+	n := &v.config.Names
+	for _, d := range []struct {
+		key      string
+		template *string
+		standard string
+	}{
+		{"binary", &n.Binary, "${NAME}.${PLATFORM}${EXE}"},
+		{"archive", &n.Archive, v.config.Project + "-images${LIST_SUFFIX}.${PLATFORM}"},
+		{"windows-archive", &n.WindowsArchive, v.config.Project + "-images${LIST_SUFFIX}.windows-${WINDOWS}-${ARCH}"},
+		{"all-images", &n.AllImages, v.config.Project + "-images-all.${PLATFORM}.txt"},
+		{"bundle", &n.Bundle, "${NAME}.${PLATFORM}"},
+		{"checksums", &n.Checksums, "sha256sum-${ARCH}.txt"},
+	} {
+		if *d.template != "" {
+			v.fileName("names."+d.key, *d.template)
+		}
+		*d.template = cmp.Or(*d.template, d.standard)
+	}
+}
+
+// fileName checks the template of a name in dist/artifacts.
+func (v *validator) fileName(path, template string) {
+	if strings.ContainsAny(template, `/\`) {
+		v.wrong(path, "%q: want a file name, without folders", template)
+	}
+}
+
+// reportedBelow says whether a problem of path, or of something in it, has been
+// reported.
+func (v *validator) reportedBelow(path string) bool {
+	return slices.ContainsFunc(v.decoder.problems.list, func(p *problem) bool {
+		at, ok := strings.CutPrefix(p.message, path)
+		return ok && (at == "" || strings.ContainsAny(at[:1], ".[: "))
+	})
+}

@@ -1,0 +1,352 @@
+package build
+
+import (
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// releaseVariables are built in and hold for the whole release.
+var releaseVariables = []string{"VERSION", "TAG", "MAJOR", "MINOR", "PATCH", "COMMIT", "REGISTRY", "REPO", "PROJECT"}
+
+// scopes are the sets of per-platform variables that an `expand` tag names:
+//
+//	OS, ARCH, VARIANT    of the platform, as Go and OCI call them
+//	PLATFORM             linux-amd64, linux-arm-v7
+//	EXE                  .exe on Windows, else empty
+//	WINDOWS, OSVERSION   ltsc2022 and 10.0.20348.4294; empty elsewhere
+//	NAME                 the name of the binary, image or bundle
+//	LIST, LIST_SUFFIX    core and -core; the list called images has no suffix
+var scopes = map[string][]string{
+	"platform": {"OS", "ARCH", "VARIANT", "PLATFORM", "EXE"},
+	"arch":     {"ARCH"},
+	"windows":  {"WINDOWS", "OSVERSION"},
+	"name":     {"NAME"},
+	"list":     {"LIST", "LIST_SUFFIX"},
+}
+
+// inScope are the variables that an `expand` tag allows.
+func inScope(tag string) []string {
+	var names []string
+	for _, s := range strings.Fields(tag) {
+		names = append(names, scopes[s]...)
+	}
+	return names
+}
+
+// platformVariables are all names of scopes.
+func platformVariables() []string {
+	var names []string
+	for _, s := range scopes {
+		names = append(names, s...)
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+// variables resolves names while a file is decoded, each once and when it is
+// first needed, so that variables, the version and REGISTRY may be written in
+// terms of one another in any order.
+type variables struct {
+	env      func(string) (string, bool)
+	head     head
+	problems *problems
+	// file is the path of slipway.yaml, fields its values by path
+	// ("version.base"), declared those of vars by name.
+	file     string
+	fields   map[string]*yaml.Node
+	declared map[string]*yaml.Node
+
+	values map[string]variable
+	// trail is what is being resolved, outermost first, to see circles.
+	trail []string
+
+	release        Release
+	released, good bool // whether release was computed, and without error
+}
+
+// A variable is what a name stands for. One that is bad has been reported.
+type variable struct {
+	value template
+	bad   bool
+}
+
+// environ is the environment variable name if it is set and not empty: CI
+// systems set what they have no value for to nothing.
+func (v *variables) environ(name string) (string, bool) {
+	value, ok := v.env(name)
+	return value, ok && value != ""
+}
+
+// lookup resolves a name. known is false where nothing has it.
+func (v *variables) lookup(name string) (value variable, known bool) {
+	node, declared := v.declared[name]
+	if !declared && !slices.Contains(releaseVariables, name) {
+		return variable{}, false
+	}
+	return v.remember(name, func() variable {
+		if declared {
+			return v.declaredValue(name, node)
+		}
+		return v.builtIn(name)
+	}), true
+}
+
+// remember resolves name once. In a circle, it is bad.
+func (v *variables) remember(name string, resolve func() variable) variable {
+	if value, ok := v.values[name]; ok {
+		return value
+	}
+	if i := slices.Index(v.trail, name); i >= 0 {
+		v.circle(append(slices.Clone(v.trail[i:]), name))
+		return v.values[name]
+	}
+	v.trail = append(v.trail, name)
+	value := resolve()
+	v.trail = v.trail[:len(v.trail)-1]
+	if _, decided := v.values[name]; !decided { // by a circle
+		v.values[name] = value
+	}
+	return v.values[name]
+}
+
+// circle reports that names lead back to the first of them, once for all.
+func (v *variables) circle(names []string) {
+	at := Position{File: v.file}
+	for _, name := range names {
+		// Built-in variables stand nowhere, but what they are made from does.
+		node, ok := v.declared[name]
+		if !ok {
+			node, ok = v.fields[name]
+		}
+		if ok && at.Line == 0 {
+			at = v.position(node)
+		}
+		v.values[name] = variable{bad: true}
+	}
+	v.problems.add(at, "variables go in a circle: %s", strings.Join(names, " -> "))
+}
+
+func (v *variables) declaredValue(name string, node *yaml.Node) variable {
+	if value, ok := v.environ(name); ok {
+		return variable{value: literal(value)}
+	}
+	if node.Kind != yaml.ScalarNode {
+		return variable{bad: true} // the decoder reports it
+	}
+	value, ok := v.expand(node.Value, v.position(node), platformVariables())
+	return variable{value, !ok}
+}
+
+func (v *variables) builtIn(name string) variable {
+	switch name {
+	case "PROJECT":
+		return v.field("project", "")
+	case "REGISTRY":
+		return v.environOrField("REGISTRY", "registry", "docker.io")
+	case "REPO":
+		if _, ok := v.fields["repository"]; !ok {
+			return v.environOrField("REPO", "project", "")
+		}
+		return v.environOrField("REPO", "repository", "")
+	case "COMMIT":
+		return variable{value: literal(v.head.commit)}
+	}
+	release, ok := v.resolveRelease()
+	if !ok {
+		return variable{bad: true}
+	}
+	return variable{value: literal(map[string]string{
+		"VERSION": release.Version, "TAG": release.Tag,
+		"MAJOR": release.Major, "MINOR": release.Minor, "PATCH": release.Patch,
+	}[name])}
+}
+
+func (v *variables) environOrField(name, path, otherwise string) variable {
+	if value, ok := v.environ(name); ok {
+		return variable{value: literal(value)}
+	}
+	return v.field(path, otherwise)
+}
+
+// field is the expanded value at path in the file. Its place in a circle is told
+// by its path, which has a dot or is lower case, as no built-in variable is.
+func (v *variables) field(path, otherwise string) variable {
+	node, ok := v.fields[path]
+	if !ok {
+		return variable{value: literal(otherwise)}
+	}
+	return v.remember(path, func() variable {
+		if node.Kind != yaml.ScalarNode {
+			return variable{bad: true} // the decoder reports it
+		}
+		value, ok := v.expand(node.Value, v.position(node), nil)
+		return variable{value, !ok}
+	})
+}
+
+// resolveRelease decides the version, once. What is wrong it reports.
+func (v *variables) resolveRelease() (Release, bool) {
+	if !v.released {
+		v.release, v.good = v.newRelease()
+		v.released = true
+	}
+	return v.release, v.good
+}
+
+func (v *variables) newRelease() (Release, bool) {
+	epoch := time.Unix(0, 0).UTC()
+	if v.head.commit != "" {
+		epoch = v.head.time
+	}
+	good := true
+	if s, ok := v.environ("SOURCE_DATE_EPOCH"); ok {
+		var err error
+		if epoch, err = parseEpoch(s); err != nil {
+			v.problems.add(environment("SOURCE_DATE_EPOCH"), "%v", err)
+			good = false
+		}
+	}
+	base, expr := v.field("version.base", defaultVersionBase), v.field("version.pattern", defaultVersionPattern)
+	if base.bad || expr.bad {
+		return Release{}, false
+	}
+	pattern, err := regexp.Compile(expr.value.text())
+	if err != nil {
+		v.problems.add(v.position(v.fields["version.pattern"]), "version.pattern: %v", err)
+		return Release{}, false
+	}
+	at := v.position(v.fields["version.base"])
+	version := versionOfHead(v.head, base.value.text(), pattern)
+	if tag, ok := v.environ("TAG"); ok {
+		at = environment("TAG")
+		if version, err = versionOfTag(tag, v.head.tags, pattern); err != nil {
+			v.problems.add(at, "%v", err)
+			return Release{}, false
+		}
+	}
+	release, err := newRelease(v.head, version, epoch)
+	if err != nil {
+		v.problems.add(at, "%v", err)
+		return Release{}, false
+	}
+	return release, good
+}
+
+// expand parses text, which stands at a position, and puts in all that is known
+// now. Of the per-platform variables it leaves those in allowed; others, and
+// unknown ones, it reports.
+func (v *variables) expand(text string, at Position, allowed []string) (template, bool) {
+	parsed, err := parseTemplate(text)
+	if err != nil {
+		v.problems.add(at, "%v", err)
+		return nil, false
+	}
+	return v.resolve(parsed, at, allowed)
+}
+
+func (v *variables) resolve(t template, at Position, allowed []string) (out template, good bool) {
+	good = true
+	for _, p := range t {
+		if p.name == "" {
+			out = append(out, p)
+			continue
+		}
+		fallback, ok := v.resolve(p.fallback, at, allowed)
+		good = good && ok
+		value, ok := v.resolveName(p, at, allowed)
+		if !ok {
+			good = false
+			continue
+		}
+		if p.hasFallback {
+			if value, err := value.orElse(fallback); err != nil {
+				v.problems.add(at, "%v", err)
+				good = false
+			} else {
+				out = append(out, value...)
+			}
+			continue
+		}
+		out = append(out, value...)
+	}
+	return out, good
+}
+
+func (v *variables) resolveName(p piece, at Position, allowed []string) (template, bool) {
+	if slices.Contains(allowed, p.name) {
+		return template{{name: p.name}}, true
+	}
+	if slices.Contains(platformVariables(), p.name) {
+		v.problems.add(at, "${%s} has no value here: it %s; known here: %s", p.name, whenKnown(p.name), strings.Join(v.known(allowed), ", "))
+		return nil, false
+	}
+	value, known := v.lookup(p.name)
+	switch {
+	case !known && p.hasFallback:
+		// Nothing declares it, so the environment is all there is to ask.
+		fromEnv, _ := v.environ(p.name)
+		return literal(fromEnv), true
+	case !known:
+		v.problems.add(at, "unknown variable ${%s}%s; known here: %s", p.name, didYouMean(p.name, v.known(allowed)), strings.Join(v.known(allowed), ", "))
+		return nil, false
+	case value.bad:
+		return nil, false
+	}
+	for _, inner := range value.value.names() {
+		if !slices.Contains(allowed, inner) {
+			v.problems.add(at, "${%s} holds ${%s}, which has no value here: it %s", p.name, inner, whenKnown(inner))
+			return nil, false
+		}
+	}
+	return value.value, true
+}
+
+// whenKnown says what a per-platform variable depends on.
+func whenKnown(name string) string {
+	switch {
+	case slices.Contains(scopes["windows"], name):
+		return "differs by Windows version"
+	case slices.Contains(scopes["name"], name):
+		return "is the name of a binary, image or bundle"
+	case slices.Contains(scopes["list"], name):
+		return "is the name of an image list"
+	}
+	return "differs by platform"
+}
+
+// known are the names that may stand where allowed are allowed.
+func (v *variables) known(allowed []string) []string {
+	declared := slices.Sorted(maps.Keys(v.declared))
+	return slices.Concat(declared, releaseVariables, allowed)
+}
+
+// position is where a node stands, or the file where there is no node.
+func (v *variables) position(n *yaml.Node) Position {
+	if n == nil {
+		return Position{File: v.file}
+	}
+	return Position{v.file, n.Line, n.Column}
+}
+
+// checkDeclared reports variables that cannot be declared, and takes them out.
+func (v *variables) checkDeclared(keys map[string]*yaml.Node) {
+	for name, key := range keys {
+		var err error
+		switch {
+		case slices.Contains(releaseVariables, name), slices.Contains(platformVariables(), name):
+			err = fmt.Errorf("vars: %s is built in and cannot be declared", name)
+		case !isName(name):
+			err = fmt.Errorf("vars: %q is no name of a variable: want letters, digits and _, not beginning with a digit", name)
+		}
+		if err != nil {
+			v.problems.add(v.position(key), "%v", err)
+			delete(v.declared, name)
+		}
+	}
+}
