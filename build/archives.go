@@ -1,0 +1,218 @@
+package build
+
+import (
+	"cmp"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+
+	"github.com/slipway-build/slipway/images"
+)
+
+// archives plans an archive per list, platform and Windows version, and the
+// union of all lists per platform.
+func (p *planner) archives() {
+	files := map[string][]images.ListEntry{}
+	for _, name := range sortedKeys(p.config.Airgap.Lists) {
+		if file := p.config.Airgap.Lists[name].File; file != "" {
+			entries, err := readList(p.config.Dir, file)
+			if err != nil {
+				p.errs = append(p.errs, err)
+			}
+			files[name] = entries
+		}
+	}
+	all := map[string][]string{} // platform slug -> references
+	var slugs []v1.Platform
+	for _, name := range sortedKeys(p.config.Airgap.Lists) {
+		list := p.config.Airgap.Lists[name]
+		for _, platform := range list.Platforms {
+			windows := []string{""}
+			if platform.OS == "windows" {
+				windows = p.windowsNames(list.Windows)
+			}
+			for _, version := range windows {
+				exact := platform
+				if version != "" {
+					exact.OSVersion = p.config.Windows[version]
+				}
+				if !p.filter.wants(exact) {
+					continue
+				}
+				step := p.archive(name, list, exact, version, files)
+				p.plan.Archives = append(p.plan.Archives, step)
+				slug := images.PlatformSlug(exact)
+				if _, ok := all[slug]; !ok {
+					slugs = append(slugs, platform)
+				}
+				for _, image := range step.Images {
+					all[slug] = append(all[slug], image.Names[0])
+				}
+			}
+		}
+	}
+	slices.SortFunc(slugs, images.ComparePlatforms)
+	for _, platform := range slugs {
+		refs := all[images.PlatformSlug(platform)]
+		slices.SortFunc(refs, compareVersions)
+		p.plan.Lists = append(p.plan.Lists, ListStep{
+			Output: artifact(Expand(p.config.Names.AllImages, p.vars(platform, "", nil))),
+			Images: slices.Compact(refs),
+		})
+	}
+}
+
+func (p *planner) archive(name string, list List, platform v1.Platform, windows string, files map[string][]images.ListEntry) ArchiveStep {
+	suffix := "-" + name
+	if name == "images" {
+		suffix = ""
+	}
+	vars := p.vars(platform, windows, map[string]string{"LIST": name, "LIST_SUFFIX": suffix})
+	template := p.config.Names.Archive
+	if windows != "" {
+		template = p.config.Names.WindowsArchive
+	}
+	base := artifact(Expand(cmp.Or(list.Name, template), vars))
+	step := ArchiveStep{List: name, Platform: Platform{platform}, Windows: windows, Text: base + ".txt",
+		Layers: p.config.Airgap.Layers, Level: p.config.Airgap.Level}
+	for _, format := range p.config.Airgap.Formats {
+		step.Outputs = append(step.Outputs, base+"."+format)
+	}
+	step.Images = p.listImages(name, platform, windows, files)
+	if len(step.Images) == 0 {
+		p.errs = append(p.errs, fmt.Errorf("%s: list %s holds no image for %s", p.config.File, name, images.FormatPlatform(platform)))
+	}
+	return step
+}
+
+// listImages are own images first, then the file's, then those of included
+// lists that are made for the platform, each image once.
+func (p *planner) listImages(name string, platform v1.Platform, windows string, files map[string][]images.ListEntry) []ArchiveImage {
+	var (
+		own, others []ArchiveImage
+		seen        = map[string]bool{}
+		visit       func(name string)
+	)
+	visit = func(name string) {
+		list := p.config.Airgap.Lists[name]
+		for _, image := range list.Images {
+			archived, ok := p.ownImage(image, platform)
+			if !ok {
+				p.errs = append(p.errs, fmt.Errorf("%s: list %s names image %s, which is not made for %s",
+					p.config.File, name, image, images.FormatPlatform(platform)))
+			} else if !seen[archived.Own] {
+				seen[archived.Own] = true
+				own = append(own, archived)
+			}
+		}
+		for _, e := range files[name] {
+			if ref := images.Familiar(e.Ref); !seen[ref] {
+				seen[ref] = true
+				others = append(others, ArchiveImage{Names: []string{ref}, Source: fmt.Sprintf("%s:%d", e.File, e.Line)})
+			}
+		}
+		for _, included := range list.Include {
+			if l := p.config.Airgap.Lists[included]; covers(l, platform, windows) {
+				visit(included)
+			}
+		}
+	}
+	visit(name)
+	return append(own, others...)
+}
+
+// covers says whether a list is made for a platform.
+func covers(list List, platform v1.Platform, windows string) bool {
+	platform.OSVersion = ""
+	return slices.ContainsFunc(list.Platforms, func(p v1.Platform) bool {
+		return images.FormatPlatform(p) == images.FormatPlatform(platform)
+	}) && (windows == "" || len(list.Windows) == 0 || slices.Contains(list.Windows, windows))
+}
+
+// ownImage finds the step that makes an own image for a platform, if any. On
+// Windows the archive calls it first by the per-platform tag, which is what a
+// Windows binary is linked to expect, as RKE2's is.
+func (p *planner) ownImage(image string, platform v1.Platform) (ArchiveImage, bool) {
+	for _, step := range p.plan.Images {
+		if step.Image == image && step.Platform.String() == images.FormatPlatform(platform) {
+			tag := p.base(image) + ":" + p.config.Release.Tag
+			names := []string{familiar(tag), familiar(tag + "-" + images.PlatformSlug(platform))}
+			if platform.OS == "windows" {
+				slices.Reverse(names)
+			}
+			return ArchiveImage{Names: names, Own: step.Ref}, true
+		}
+	}
+	return ArchiveImage{}, false
+}
+
+// familiar spells a reference that the plan made itself.
+func familiar(ref string) string {
+	parsed, err := images.ParseReference(ref)
+	if err != nil {
+		return ref // its parts were checked by Load
+	}
+	return images.Familiar(parsed)
+}
+
+func readList(dir, file string) ([]images.ListEntry, error) {
+	f, err := os.Open(filepath.Join(dir, filepath.FromSlash(file)))
+	if err != nil {
+		return nil, fmt.Errorf("opening image list: %w", err)
+	}
+	defer f.Close()
+	return images.ReadList(f, file)
+}
+
+func sortedKeys[V any](m map[string]V) []string {
+	keys := make([]string, 0, len(m))
+	for k := range m {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	return keys
+}
+
+// compareVersions orders references as `sort -V` does, which is how Debian
+// compares versions: runs of digits by their value; between them ~ before the
+// end, letters before all else.
+func compareVersions(a, b string) int {
+	order := func(s string) int {
+		switch {
+		case s == "" || isDigit(s[0]):
+			return 0
+		case s[0] == '~':
+			return -1
+		case 'a' <= s[0]|0x20 && s[0]|0x20 <= 'z':
+			return int(s[0])
+		}
+		return int(s[0]) + 256
+	}
+	for x, y := a, b; x != "" || y != ""; {
+		for x != "" && !isDigit(x[0]) || y != "" && !isDigit(y[0]) {
+			if c := cmp.Compare(order(x), order(y)); c != 0 {
+				return c
+			}
+			x, y = x[1:], y[1:]
+		}
+		var m, n string
+		m, x = cutNumber(x)
+		n, y = cutNumber(y)
+		if c := cmp.Or(cmp.Compare(len(m), len(n)), cmp.Compare(m, n)); c != 0 {
+			return c
+		}
+	}
+	return cmp.Compare(a, b)
+}
+
+func isDigit(c byte) bool { return '0' <= c && c <= '9' }
+
+// cutNumber splits the digits off the beginning of s, without leading zeros.
+func cutNumber(s string) (number, rest string) {
+	rest = strings.TrimLeft(s, "0123456789")
+	return strings.TrimLeft(s[:len(s)-len(rest)], "0"), rest
+}

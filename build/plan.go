@@ -1,0 +1,420 @@
+package build
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"maps"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+
+	"github.com/slipway-build/slipway/images"
+)
+
+// A Plan is all that a release consists of, as data: what is made, from what,
+// and under which name. Making it runs nothing and touches no file but the image
+// lists; a Builder carries it out. Paths are relative to the project's folder
+// and written with slashes.
+type Plan struct {
+	Project      string        `json:"project"`
+	Release      Release       `json:"release"`
+	Binaries     []BinaryStep  `json:"binaries"`
+	Images       []ImageStep   `json:"images"`
+	Indexes      []IndexStep   `json:"indexes"`
+	Archives     []ArchiveStep `json:"archives"`
+	Lists        []ListStep    `json:"lists"`
+	Bundles      []BundleStep  `json:"bundles"`
+	Checksums    []SumStep     `json:"checksums"`
+	Destinations []Destination `json:"destinations"`
+	// Skipped says what the configuration names and this run leaves out.
+	Skipped []string `json:"skipped,omitempty"`
+}
+
+// A BinaryStep compiles one main package for one platform.
+type BinaryStep struct {
+	Name     string            `json:"name"`
+	Platform Platform          `json:"platform"`
+	Module   string            `json:"module"`
+	Package  string            `json:"package"`
+	Tags     []string          `json:"tags,omitempty"`
+	Ldflags  []string          `json:"ldflags,omitempty"`
+	Env      map[string]string `json:"env,omitempty"`
+	Assert   []string          `json:"assert,omitempty"`
+	Output   string            `json:"output"`
+	// Artifact is its path in dist/artifacts, if it is released by itself.
+	Artifact string `json:"artifact,omitempty"`
+}
+
+// An ImageStep makes one image for one platform and, for Windows, one version.
+type ImageStep struct {
+	Image    string   `json:"image"`
+	Platform Platform `json:"platform"`
+	// Windows is the name of the Windows version, such as ltsc2022.
+	Windows string `json:"windows,omitempty"`
+	// Ref is the per-platform tag.
+	Ref        string            `json:"ref"`
+	Dockerfile string            `json:"dockerfile"`
+	Context    string            `json:"context"`
+	Target     string            `json:"target,omitempty"`
+	Args       map[string]string `json:"args,omitempty"`
+	Labels     map[string]string `json:"labels,omitempty"`
+	Contexts   map[string]string `json:"contexts,omitempty"`
+	// Builder is embedded, docker or buildkit.
+	Builder string `json:"builder"`
+	// Address is that of the platform's own BuildKit, if it has one.
+	Address string        `json:"address,omitempty"`
+	Format  images.Format `json:"format"`
+}
+
+// An IndexStep assembles tags into one.
+type IndexStep struct {
+	Image       string            `json:"image"`
+	Ref         string            `json:"ref"`
+	Members     []string          `json:"members"`
+	Annotations map[string]string `json:"annotations,omitempty"`
+	// Platform says that the index is itself one platform's tag: the Windows
+	// versions of one architecture.
+	Platform *Platform `json:"platform,omitempty"`
+}
+
+// An ArchiveStep writes the images of a list, for one platform, to one archive
+// in several formats.
+type ArchiveStep struct {
+	List     string         `json:"list"`
+	Platform Platform       `json:"platform"`
+	Windows  string         `json:"windows,omitempty"`
+	Images   []ArchiveImage `json:"images"`
+	Outputs  []string       `json:"outputs"`
+	Text     string         `json:"text"`
+	Layers   string         `json:"layers"`
+	Level    string         `json:"level"`
+}
+
+// An ArchiveImage is one image of an archive: one of ours by its per-platform
+// tag, or another's.
+type ArchiveImage struct {
+	// Names are what the archive calls it; the first stands in the text list.
+	Names []string `json:"names"`
+	// Own is the Ref of the ImageStep that makes it; empty for others.
+	Own string `json:"own,omitempty"`
+	// Source says where the reference stands, as file:line.
+	Source string `json:"source,omitempty"`
+}
+
+// A ListStep writes the union of all lists of a platform.
+type ListStep struct {
+	Output string   `json:"output"`
+	Images []string `json:"images"`
+}
+
+// A BundleStep packs binaries and files.
+type BundleStep struct {
+	Name     string       `json:"name"`
+	Platform Platform     `json:"platform"`
+	Files    []BundleFile `json:"files"`
+	Package  PackageInfo  `json:"package"`
+	Outputs  []string     `json:"outputs"`
+}
+
+// A SumStep writes the checksums of all artifacts of an architecture.
+type SumStep struct {
+	Arch   string `json:"arch"`
+	Output string `json:"output"`
+}
+
+// Platform is a v1.Platform that JSON spells as everything else does.
+type Platform struct{ v1.Platform }
+
+// MarshalText spells p as images.FormatPlatform does.
+func (p Platform) MarshalText() ([]byte, error) { return []byte(p.String()), nil }
+
+// UnmarshalText reads what MarshalText wrote.
+func (p *Platform) UnmarshalText(text []byte) (err error) {
+	p.Platform, err = images.ParsePlatform(string(text))
+	return err
+}
+
+func (p Platform) String() string { return images.FormatPlatform(p.Platform) }
+
+// A Filter narrows a plan.
+type Filter struct {
+	// Platforms are those wanted; none means all. One without os.version
+	// stands for all Windows versions.
+	Platforms []v1.Platform
+	// OS, if set, is the only operating system wanted.
+	OS string
+	// SkipWindows leaves out everything for Windows.
+	SkipWindows bool
+	// Builder, if set, replaces the builder of all images.
+	Builder string
+}
+
+func (f Filter) wants(p v1.Platform) bool {
+	if f.SkipWindows && p.OS == "windows" || f.OS != "" && p.OS != f.OS {
+		return false
+	}
+	if len(f.Platforms) == 0 {
+		return true
+	}
+	return slices.ContainsFunc(f.Platforms, func(w v1.Platform) bool {
+		return w.OS == p.OS && w.Architecture == p.Architecture && w.Variant == p.Variant &&
+			(w.OSVersion == "" || p.OSVersion == "" || w.OSVersion == p.OSVersion)
+	})
+}
+
+// NewPlan expands the configuration into steps.
+func NewPlan(config *Config, filter Filter) (*Plan, error) {
+	planner := planner{config: config, filter: filter, plan: &Plan{
+		Project: config.Project, Release: config.Release, Destinations: config.Publish,
+	}}
+	planner.skipped()
+	planner.binaries()
+	planner.images()
+	planner.archives()
+	planner.bundles()
+	planner.checksums()
+	return planner.plan, errors.Join(planner.errs...)
+}
+
+type planner struct {
+	config *Config
+	filter Filter
+	plan   *Plan
+	errs   []error
+}
+
+// skipped says aloud what a filter leaves out: RKE2's scripts exit 0 in silence.
+func (p *planner) skipped() {
+	for _, platform := range p.config.Platforms {
+		if !p.filter.wants(platform) {
+			p.plan.Skipped = append(p.plan.Skipped, images.FormatPlatform(platform))
+		}
+	}
+	for _, want := range p.filter.Platforms {
+		if !slices.ContainsFunc(p.config.Platforms, func(have v1.Platform) bool {
+			return have.OS == want.OS && have.Architecture == want.Architecture && have.Variant == want.Variant
+		}) {
+			p.errs = append(p.errs, fmt.Errorf("platform %s was asked for; %s releases %s",
+				images.FormatPlatform(want), p.config.File, formatPlatforms(p.config.Platforms)))
+		} else if want.OSVersion != "" && !slices.Contains(slices.Collect(maps.Values(p.config.Windows)), want.OSVersion) {
+			p.errs = append(p.errs, fmt.Errorf("platform %s was asked for; %s names the Windows versions %s",
+				images.FormatPlatform(want), p.config.File, p.windowsVersions()))
+		}
+	}
+}
+
+func (p *planner) windowsVersions() string {
+	var names []string
+	for _, name := range p.windowsNames(nil) {
+		names = append(names, name+" ("+p.config.Windows[name]+")")
+	}
+	return strings.Join(names, ", ")
+}
+
+func formatPlatforms(platforms []v1.Platform) string {
+	out := make([]string, len(platforms))
+	for i, p := range platforms {
+		out[i] = images.FormatPlatform(p)
+	}
+	return strings.Join(out, ", ")
+}
+
+// windowsNames are the names of Windows versions in the order in which they are
+// made and shown: oldest first. None given means all.
+func (p *planner) windowsNames(names []string) []string {
+	if len(names) == 0 {
+		names = slices.Collect(maps.Keys(p.config.Windows))
+	}
+	names = slices.Clone(names)
+	slices.SortFunc(names, func(a, b string) int {
+		return cmp.Or(images.CompareOSVersions(p.config.Windows[a], p.config.Windows[b]), cmp.Compare(a, b))
+	})
+	return names
+}
+
+// vars are the per-platform variables of Expand.
+func (p *planner) vars(platform v1.Platform, windows string, more map[string]string) map[string]string {
+	vars := map[string]string{
+		"OS": platform.OS, "ARCH": platform.Architecture, "VARIANT": platform.Variant,
+		"PLATFORM": images.PlatformSlug(platform), "OSVERSION": platform.OSVersion,
+		"WINDOWS": windows, "EXE": exe(platform),
+	}
+	maps.Copy(vars, more)
+	return vars
+}
+
+func exe(platform v1.Platform) string {
+	if platform.OS == "windows" {
+		return ".exe"
+	}
+	return ""
+}
+
+func expandMap(m, vars map[string]string) map[string]string {
+	if len(m) == 0 {
+		return nil
+	}
+	out := make(map[string]string, len(m))
+	for k, v := range m {
+		out[k] = Expand(v, vars)
+	}
+	return out
+}
+
+func expandList(list []string, vars map[string]string) []string {
+	out := make([]string, 0, len(list))
+	for _, v := range list {
+		out = append(out, Expand(v, vars))
+	}
+	return out
+}
+
+func (p *planner) binaries() {
+	for _, b := range p.config.Binaries {
+		for _, platform := range b.Platforms {
+			if !p.filter.wants(platform) {
+				continue
+			}
+			vars := p.vars(platform, "", map[string]string{"NAME": b.Name})
+			opts, pkg := b.BuildOpts, b.Package
+			if o, ok := b.Overrides[images.FormatPlatform(platform)]; ok {
+				pkg = cmp.Or(o.Package, pkg)
+				if o.Tags != nil {
+					opts.Tags = o.Tags
+				}
+				if o.Ldflags != nil {
+					opts.Ldflags = o.Ldflags
+				}
+				if o.Assert != nil {
+					opts.Assert = o.Assert
+				}
+				env := maps.Clone(opts.Env)
+				if env == nil {
+					env = map[string]string{}
+				}
+				maps.Copy(env, o.Env)
+				opts.Env = env
+			}
+			step := BinaryStep{
+				Name: b.Name, Platform: Platform{platform}, Module: cmp.Or(filepath.ToSlash(filepath.Clean(b.Module)), "."), Package: pkg,
+				Tags: opts.Tags, Ldflags: expandList(opts.Ldflags, vars), Env: expandMap(opts.Env, vars), Assert: opts.Assert,
+				Output: "dist/bin/" + images.PlatformSlug(platform) + "/" + b.Name + exe(platform),
+			}
+			if b.Release != nil && *b.Release {
+				step.Artifact = artifact(Expand(p.config.Names.Binary, vars))
+			}
+			p.plan.Binaries = append(p.plan.Binaries, step)
+		}
+	}
+}
+
+func artifact(name string) string { return "dist/artifacts/" + name }
+
+// base is what the tags of an image begin with: docker.io/slipway/name.
+func (p *planner) base(image string) string {
+	return p.config.Registry + "/" + p.config.Repository + "/" + image
+}
+
+func (p *planner) images() {
+	for _, image := range p.config.Images {
+		tag := p.base(image.Name) + ":" + p.config.Release.Tag
+		var members []string
+		for _, variant := range image.Variants {
+			for _, platform := range variant.Platforms {
+				names := []string{""}
+				if platform.OS == "windows" {
+					names = p.windowsNames(variant.Windows)
+				}
+				var versions []string
+				for _, windows := range names {
+					exact := platform
+					ref := tag + "-" + images.PlatformSlug(platform)
+					if windows != "" {
+						exact.OSVersion = p.config.Windows[windows]
+						ref = tag + "-windows-" + windows + "-" + platform.Architecture
+					}
+					if !p.filter.wants(exact) {
+						continue
+					}
+					p.plan.Images = append(p.plan.Images, p.image(image, variant, exact, windows, ref))
+					versions = append(versions, ref)
+				}
+				if platform.OS != "windows" || len(versions) == 0 {
+					members = append(members, versions...)
+					continue
+				}
+				ref := tag + "-" + images.PlatformSlug(platform)
+				p.plan.Indexes = append(p.plan.Indexes, IndexStep{Image: image.Name, Ref: ref, Members: versions,
+					Annotations: image.Annotations, Platform: &Platform{platform}})
+				members = append(members, ref)
+			}
+		}
+		if len(members) > 0 {
+			p.plan.Indexes = append(p.plan.Indexes, IndexStep{Image: image.Name, Ref: tag, Members: members, Annotations: image.Annotations})
+		}
+	}
+}
+
+func (p *planner) image(image Image, variant Variant, platform v1.Platform, windows, ref string) ImageStep {
+	vars := p.vars(platform, windows, map[string]string{"NAME": image.Name})
+	args := expandMap(image.Args, vars)
+	if args == nil {
+		args = map[string]string{}
+	}
+	maps.Copy(args, expandMap(variant.Args, vars))
+	step := ImageStep{
+		Image: image.Name, Platform: Platform{platform}, Windows: windows, Ref: ref,
+		Dockerfile: variant.Dockerfile, Context: variant.Context, Target: variant.Target,
+		Args: args, Labels: expandMap(image.Labels, vars), Contexts: expandMap(image.Contexts, vars),
+		Builder: cmp.Or(p.filter.Builder, image.Builder),
+		Format: images.Format{MediaTypes: image.Format.MediaTypes,
+			Compression: images.Compression{Algorithm: image.Format.Compression, Level: image.Format.Level}},
+	}
+	if step.Builder == "buildkit" {
+		noVersion := platform
+		noVersion.OSVersion = ""
+		step.Address = p.config.Builders[images.FormatPlatform(noVersion)]
+	}
+	return step
+}
+
+func (p *planner) bundles() {
+	for _, b := range p.config.Bundles {
+		for _, platform := range b.Platforms {
+			if !p.filter.wants(platform) {
+				continue
+			}
+			vars := p.vars(platform, "", map[string]string{"NAME": b.Name})
+			step := BundleStep{Name: b.Name, Platform: Platform{platform}, Package: b.Package}
+			for _, f := range b.Files {
+				f.Source, f.Path = Expand(f.Source, vars), Expand(f.Path, vars)
+				step.Files = append(step.Files, f)
+			}
+			formats := b.Formats
+			if len(formats) == 0 {
+				formats = []string{"tar.gz"}
+				if platform.OS == "windows" {
+					formats = []string{"zip"}
+				}
+			}
+			for _, format := range formats {
+				step.Outputs = append(step.Outputs, artifact(Expand(p.config.Names.Bundle, vars)+"."+format))
+			}
+			p.plan.Bundles = append(p.plan.Bundles, step)
+		}
+	}
+}
+
+func (p *planner) checksums() {
+	var archs []string
+	for _, platform := range p.config.Platforms {
+		if p.filter.wants(platform) && !slices.Contains(archs, platform.Architecture) {
+			archs = append(archs, platform.Architecture)
+			vars := p.vars(platform, "", nil)
+			p.plan.Checksums = append(p.plan.Checksums, SumStep{Arch: platform.Architecture, Output: artifact(Expand(p.config.Names.Checksums, vars))})
+		}
+	}
+}

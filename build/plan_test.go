@@ -1,0 +1,142 @@
+package build
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"golang.org/x/tools/txtar"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/slipway-build/slipway/internal/golden"
+)
+
+// project unpacks a txtar of testdata/projects into a folder without git, and
+// loads its slipway.yaml.
+func project(t *testing.T, name string, env map[string]string) *Config {
+	t.Helper()
+	archive, err := txtar.ParseFile(filepath.Join("testdata", "projects", name+".txt"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	for _, f := range archive.Files {
+		path := filepath.Join(dir, filepath.FromSlash(f.Name))
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, f.Data, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	config, err := Load(t.Context(), filepath.Join(dir, FileName), func(name string) (string, bool) {
+		v, ok := env[name]
+		return v, ok
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	config.File = FileName // not the temporary folder, for messages that are compared
+	return config
+}
+
+var release = map[string]string{"TAG": "v1.2.3+rke2r1", "SOURCE_DATE_EPOCH": "1700000000"}
+
+func TestPlan(t *testing.T) {
+	for _, c := range []struct {
+		name, project string
+		filter        Filter
+	}{
+		{"everything", "distribution", Filter{}},
+		{"without windows", "distribution", Filter{SkipWindows: true}},
+		{"one windows version", "distribution", Filter{Platforms: platforms(t, "windows/amd64:10.0.20348.4294")}},
+		{"linux on arm64 by buildkit", "distribution", Filter{Platforms: platforms(t, "linux/arm64"), Builder: "buildkit"}},
+		{"rke2 names", "rke2", Filter{}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			plan, err := NewPlan(project(t, c.project, release), c.filter)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var table, json bytes.Buffer
+			if err := plan.WriteTable(&table); err != nil {
+				t.Fatal(err)
+			}
+			if err := plan.WriteJSON(&json); err != nil {
+				t.Fatal(err)
+			}
+			base := strings.TrimSuffix(golden.File(t), ".golden")
+			golden.EqualFile(t, base+".table.golden", table.Bytes())
+			golden.EqualFile(t, base+".json.golden", json.Bytes())
+		})
+	}
+}
+
+func TestPlanRefusesPlatformsThatAreNotReleased(t *testing.T) {
+	config := project(t, "distribution", release)
+	_, err := NewPlan(config, Filter{Platforms: platforms(t, "linux/s390x", "windows/amd64:10.0.22621.1")})
+	for _, want := range []string{"linux/s390x was asked for", "linux/amd64, linux/arm64, windows/amd64", "10.0.22621.1 was asked for", "ltsc2022 (10.0.20348.4294)"} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("error %v lacks %q", err, want)
+		}
+	}
+}
+
+func TestPlanReportsEveryBadListLine(t *testing.T) {
+	config := project(t, "badlists", release)
+	_, err := NewPlan(config, Filter{})
+	for _, want := range []string{"a.txt:2: ", "a.txt:3: ", "list windows names image app, which is not made for windows/amd64:10.0.20348.4294"} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("error %v lacks %q", err, want)
+		}
+	}
+}
+
+func TestReferencesAreOrderedAsSortDashV(t *testing.T) {
+	// printf '%s\n' … | LC_ALL=C sort -V
+	ordered := []string{"a/b2:v1", "a/b10:v1", "a/b:v1", "a/b:v1.2", "a/b:v1.9", "a/b:v1.10", "a/b:v01.11", "b",
+		"rancher/x-y:v1", "rancher/x:v1-build1", "rancher/x:v1.0~rc1", "rancher/x:v1.0"}
+	for i := 1; i < len(ordered); i++ {
+		if compareVersions(ordered[i-1], ordered[i]) >= 0 {
+			t.Errorf("%s does not come before %s", ordered[i-1], ordered[i])
+		}
+	}
+}
+
+func TestSelectNarrowsAVerb(t *testing.T) {
+	for _, c := range []struct {
+		verb, only  string
+		parts, os   string
+		wantInError string
+	}{
+		{"build", "", "binaries images", "", ""},
+		{"build", "all", "binaries images", "", ""},
+		{"build", "images windows", "images", "windows", ""},
+		{"package", "linux", "airgap bundles", "linux", ""},
+		{"publish", "index", "index", "", ""},
+		{"publish", "windows", "", "", `publish has no part "windows"`},
+		{"build", "linux windows", "", "", `build has no part "windows"`},
+		{"build", "airgap", "", "", "want all, binaries, images, linux, windows"},
+	} {
+		got, err := Select(c.verb, strings.Fields(c.only))
+		switch {
+		case c.wantInError != "":
+			if err == nil || !strings.Contains(err.Error(), c.wantInError) {
+				t.Errorf("%s %s: error %v, want %q", c.verb, c.only, err, c.wantInError)
+			}
+		case err != nil || strings.Join(got.Parts, " ") != c.parts || got.OS != c.os:
+			t.Errorf("%s %s: %+v, %v", c.verb, c.only, got, err)
+		}
+	}
+}
+
+func platforms(t *testing.T, texts ...string) []v1.Platform {
+	t.Helper()
+	platforms, err := ParsePlatforms(texts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return platforms
+}

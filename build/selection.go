@@ -1,0 +1,52 @@
+package build
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Verbs are the jobs of a project and their parts, in the order in which they
+// are done. The doors offer them as build:images and as build --only images.
+var Verbs = map[string][]string{
+	"build":   {"binaries", "images"},
+	"package": {"airgap", "bundles"},
+	"publish": {"images", "index", "artifacts"},
+}
+
+// Systems are the operating systems that a job can be narrowed to.
+var Systems = []string{"linux", "windows"}
+
+// A Selection is what of a verb is wanted.
+type Selection struct {
+	Verb  string
+	Parts []string
+	OS    string // one of Systems, or empty for all
+}
+
+// Select reads the words that narrow a verb: parts of it and at most one
+// operating system. None, or "all", means everything.
+func Select(verb string, only []string) (Selection, error) {
+	s := Selection{Verb: verb}
+	parts := Verbs[verb]
+	for _, word := range only {
+		switch {
+		case word == "all":
+			s.Parts = parts
+		case slices.Contains(parts, word):
+			s.Parts = append(s.Parts, word)
+		case slices.Contains(Systems, word) && verb != "publish" && (s.OS == "" || s.OS == word):
+			s.OS = word
+		default:
+			offered := slices.Concat([]string{"all"}, parts)
+			if verb != "publish" {
+				offered = append(offered, Systems...)
+			}
+			return s, usage(fmt.Errorf("%s has no part %q (after %v): want %s", verb, word, only, strings.Join(offered, ", ")))
+		}
+	}
+	if len(s.Parts) == 0 {
+		s.Parts = parts
+	}
+	return s, nil
+}

@@ -1,0 +1,147 @@
+package build
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+
+	"github.com/slipway-build/slipway/images"
+)
+
+// Settings are what a door (mage or the CLI) decides about a run. The
+// environment fills them (SettingsFrom); flags replace what they name.
+type Settings struct {
+	// Config is the path of slipway.yaml; empty means the nearest one upwards.
+	Config string
+	// Dist is the folder that everything is made in; empty means dist beside
+	// slipway.yaml.
+	Dist string
+	// Platforms and OS narrow what is made; SkipWindows leaves Windows out.
+	Platforms   []v1.Platform
+	OS          string
+	SkipWindows bool
+	// Builder replaces the builder of all images: embedded, docker or buildkit.
+	Builder string
+	// BuildkitHost and DockerHost are addresses of engines.
+	BuildkitHost, DockerHost string
+	// DockerConfig is the folder of Docker's config.json.
+	DockerConfig string
+	// Username and Password are for the project's registry; empty means
+	// Docker's credentials.
+	Username, Password string
+	// GitHubToken lets publish write a release.
+	GitHubToken string
+	// Jobs is how many things are done at once.
+	Jobs int
+	// Cache is the folder of the content cache.
+	Cache string
+	// Offline forbids every use of the network.
+	Offline bool
+	// DryRun says what publish would do.
+	DryRun bool
+	// NoCache makes images anew.
+	NoCache bool
+	// Getenv looks up the variables that slipway.yaml may name.
+	Getenv func(string) (string, bool)
+}
+
+// Environment lists the variables that SettingsFrom and Load read, for help texts.
+const Environment = `REGISTRY REPO TAG PLATFORMS SKIP_WINDOWS BUILDER BUILDKIT_HOST DOCKER_HOST DOCKER_CONFIG
+DOCKER_USERNAME DOCKER_PASSWORD GITHUB_TOKEN SOURCE_DATE_EPOCH JOBS PROGRESS DEBUG SLIPWAY_CACHE SLIPWAY_OFFLINE`
+
+// SettingsFrom reads the environment. All that is wrong with it is reported at
+// once.
+func SettingsFrom(getenv func(string) (string, bool)) (Settings, error) {
+	env := func(name string) string { v, _ := getenv(name); return v }
+	s := Settings{
+		Builder: env("BUILDER"), BuildkitHost: env("BUILDKIT_HOST"), DockerHost: env("DOCKER_HOST"),
+		DockerConfig: env("DOCKER_CONFIG"), Username: env("DOCKER_USERNAME"), Password: env("DOCKER_PASSWORD"),
+		GitHubToken: env("GITHUB_TOKEN"), Cache: env("SLIPWAY_CACHE"), Jobs: runtime.GOMAXPROCS(0), Getenv: getenv,
+	}
+	var errs []error
+	var err error
+	if s.Platforms, err = ParsePlatforms(strings.FieldsFunc(env("PLATFORMS"), func(r rune) bool { return r == ',' || r == ' ' })); err != nil {
+		errs = append(errs, fmt.Errorf("environment PLATFORMS: %w", err))
+	}
+	for name, field := range map[string]*bool{"SKIP_WINDOWS": &s.SkipWindows, "SLIPWAY_OFFLINE": &s.Offline} {
+		if *field, err = parseSwitch(env(name)); err != nil {
+			errs = append(errs, fmt.Errorf("environment %s: %w", name, err))
+		}
+	}
+	if jobs := env("JOBS"); jobs != "" {
+		if s.Jobs, err = strconv.Atoi(jobs); err != nil || s.Jobs < 1 {
+			errs = append(errs, fmt.Errorf("environment JOBS=%s: want a number from 1", jobs))
+		}
+	}
+	if err := CheckBuilder(s.Builder); err != nil {
+		errs = append(errs, fmt.Errorf("environment BUILDER: %w", err))
+	}
+	if (s.Username == "") != (s.Password == "") {
+		errs = append(errs, errors.New("environment DOCKER_USERNAME and DOCKER_PASSWORD: set both or neither"))
+	}
+	if s.Cache == "" {
+		if dir, err := os.UserCacheDir(); err == nil {
+			s.Cache = filepath.Join(dir, "slipway")
+		} else {
+			errs = append(errs, fmt.Errorf("finding a folder for the content cache: %w; set SLIPWAY_CACHE", err))
+		}
+	}
+	slices.SortFunc(errs, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
+	return s, usage(errors.Join(errs...))
+}
+
+// parseSwitch reads a variable that is on or off.
+func parseSwitch(s string) (bool, error) {
+	switch strings.ToLower(s) {
+	case "", "0", "false", "no", "off":
+		return false, nil
+	case "1", "true", "yes", "on":
+		return true, nil
+	}
+	return false, fmt.Errorf("%q: want true or false", s)
+}
+
+// CheckBuilder refuses what is no builder; empty is none chosen.
+func CheckBuilder(name string) error {
+	if name != "" && !slices.Contains([]string{"embedded", "docker", "buildkit"}, name) {
+		return fmt.Errorf("builder %q: want embedded, docker or buildkit", name)
+	}
+	return nil
+}
+
+// ParsePlatforms reads several platforms, and reports all that are none.
+func ParsePlatforms(texts []string) ([]v1.Platform, error) {
+	var (
+		platforms []v1.Platform
+		errs      []error
+	)
+	for _, text := range texts {
+		p, err := images.ParsePlatform(text)
+		if err != nil {
+			errs = append(errs, err)
+		}
+		platforms = append(platforms, p)
+	}
+	return platforms, errors.Join(errs...)
+}
+
+// A UsageError is a mistake in flags, environment or configuration, for which
+// the exit status is 2 instead of 1.
+type UsageError struct{ Err error }
+
+func (e *UsageError) Error() string { return e.Err.Error() }
+func (e *UsageError) Unwrap() error { return e.Err }
+
+func usage(err error) error {
+	if err == nil {
+		return nil
+	}
+	return &UsageError{err}
+}
