@@ -7,6 +7,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"slices"
 	"strings"
@@ -117,36 +118,42 @@ func goEnvFile(caller environment) environment {
 }
 
 // A microarchitecture is the variable that chooses among the instruction sets of
-// an architecture, and how it spells an image platform's variant.
+// an architecture, what it may be, and how it spells an image platform's variant.
 type microarchitecture struct {
 	variable string
+	values   *regexp.Regexp
 	// standard is used for a platform without a variant; "" leaves it to go,
 	// whose default is a constant except for GOARM.
 	standard string
-	value    func(variant string) string
+	spell    func(variant string) string
 }
 
-var (
-	asIs    = func(v string) string { return v }
-	withDot = func(v string) string { // v9 -> v9.0
-		if strings.Contains(v, ".") {
-			return v
-		}
-		return v + ".0"
-	}
-	withoutV = func(v string) string { return strings.TrimPrefix(v, "v") }
-)
+func asIs(variant string) string     { return variant }
+func withoutV(variant string) string { return strings.TrimPrefix(variant, "v") }
 
+// withMinor makes v9.0 of v9.
+func withMinor(variant string) string {
+	if strings.Contains(variant, ".") {
+		return variant
+	}
+	return variant + ".0"
+}
+
+// microarchitectures are those that internal/buildcfg of Go 1.26 knows. They are
+// checked here, since go itself builds for the default, without a word, when
+// GOAMD64 is v9.
 var microarchitectures = map[string]microarchitecture{
-	"386":     {"GO386", "", asIs},
-	"amd64":   {"GOAMD64", "", asIs},
-	"arm":     {"GOARM", "7", withoutV},
-	"arm64":   {"GOARM64", "", withDot},
-	"mips":    {"GOMIPS", "", asIs},
-	"mipsle":  {"GOMIPS", "", asIs},
-	"ppc64":   {"GOPPC64", "", asIs},
-	"ppc64le": {"GOPPC64", "", asIs},
-	"riscv64": {"GORISCV64", "", asIs},
+	"386":      {"GO386", regexp.MustCompile(`^(sse2|softfloat)$`), "", asIs},
+	"amd64":    {"GOAMD64", regexp.MustCompile(`^v[1-4]$`), "", asIs},
+	"arm":      {"GOARM", regexp.MustCompile(`^[5-7](,softfloat|,hardfloat)?$`), "7", withoutV},
+	"arm64":    {"GOARM64", regexp.MustCompile(`^v(8\.[0-9]|9\.[0-5])(,lse|,crypto)*$`), "", withMinor},
+	"mips":     {"GOMIPS", regexp.MustCompile(`^(hard|soft)float$`), "", asIs},
+	"mipsle":   {"GOMIPS", regexp.MustCompile(`^(hard|soft)float$`), "", asIs},
+	"mips64":   {"GOMIPS64", regexp.MustCompile(`^(hard|soft)float$`), "", asIs},
+	"mips64le": {"GOMIPS64", regexp.MustCompile(`^(hard|soft)float$`), "", asIs},
+	"ppc64":    {"GOPPC64", regexp.MustCompile(`^power(8|9|10)$`), "", asIs},
+	"ppc64le":  {"GOPPC64", regexp.MustCompile(`^power(8|9|10)$`), "", asIs},
+	"riscv64":  {"GORISCV64", regexp.MustCompile(`^rva2[0-9]u64$`), "", asIs},
 }
 
 // reserved are the variables that a target must not set, and where it says the
@@ -165,7 +172,7 @@ func targetEnvironment(t Target) (environment, error) {
 	case t.Platform.Variant != "" && !ok:
 		return nil, fmt.Errorf("platform %s: Go has no variants of %s", images.FormatPlatform(t.Platform), t.Platform.Architecture)
 	case t.Platform.Variant != "":
-		env[micro.variable] = micro.value(t.Platform.Variant)
+		env[micro.variable] = micro.spell(t.Platform.Variant)
 	case micro.standard != "":
 		env[micro.variable] = micro.standard
 	}
@@ -179,6 +186,9 @@ func targetEnvironment(t Target) (environment, error) {
 	}
 	if v := env["CGO_ENABLED"]; v != "0" && v != "1" {
 		errs = append(errs, fmt.Errorf("env: CGO_ENABLED is %q: want 0 or 1", v))
+	}
+	if v := env[micro.variable]; ok && v != "" && !micro.values.MatchString(v) {
+		errs = append(errs, fmt.Errorf("%s is %q, from the platform's variant or from env: Go knows only what matches %s", micro.variable, v, micro.values))
 	}
 	return env, errors.Join(errs...)
 }

@@ -132,9 +132,9 @@ func (c *Compiler) goBuild(ctx context.Context, tool goTool, b batch, temp strin
 	if len(j.Tags) > 0 {
 		args = append(args, "-tags", strings.Join(j.Tags, ","))
 	}
-	// Without a build ID, which is computed from the paths that a C compiler saw
-	// among other things, equal code is equal bytes.
-	args = append(args, "-ldflags", strings.Join(append(slices.Clone(j.Ldflags), "-buildid="), " "))
+	if len(j.Ldflags) > 0 {
+		args = append(args, "-ldflags", strings.Join(j.Ldflags, " "))
+	}
 	args = append(args, "-o", temp+string(filepath.Separator), "--")
 	for _, j := range b {
 		args = append(args, j.Package)

@@ -1,0 +1,141 @@
+package compile
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// withC is a program that calls C.
+const withC = `
+-- go.mod --
+module example.com/c
+
+go 1.21
+-- cmd/one/main.go --
+package main
+
+// int twice(int n) { return 2 * n; }
+import "C"
+
+func main() { println(C.twice(21)) }
+`
+
+// need skips the test where a program is missing, unless the machine is said to
+// have them all.
+func need(t *testing.T, program string) {
+	t.Helper()
+	if _, err := exec.LookPath(program); err == nil {
+		return
+	}
+	if os.Getenv("SLIPWAY_REQUIRE_ENGINES") == "1" {
+		t.Fatalf("%s is not installed, and SLIPWAY_REQUIRE_ENGINES=1", program)
+	}
+	t.Skipf("%s is not installed", program)
+}
+
+func TestCrossCompilersBuildReproducibly(t *testing.T) {
+	for p, cc := range map[string]string{
+		"linux/amd64":   "gcc",
+		"linux/arm64":   "aarch64-linux-gnu-gcc",
+		"windows/amd64": "x86_64-w64-mingw32-gcc",
+	} {
+		t.Run(p, func(t *testing.T) {
+			need(t, cc)
+			build := func() Result {
+				dir := module(t, withC)
+				x := target(t, dir, "one", p)
+				x.Env = map[string]string{"CGO_ENABLED": "1", "CC": cc}
+				x.Ldflags = []string{"-linkmode=external", "-extldflags=-static"}
+				x.Assert = []string{"static"}
+				results, err := newCompiler(t, dir).Build(t.Context(), []Target{x})
+				if err != nil {
+					t.Fatal(err)
+				}
+				return results[0]
+			}
+			first := build()
+			t.Setenv("TMPDIR", t.TempDir())
+			second := build()
+			if first.Digest != second.Digest {
+				a, _ := os.ReadFile(first.Path)
+				b, _ := os.ReadFile(second.Path)
+				at := 0
+				for at < len(a) && at < len(b) && a[at] == b[at] {
+					at++
+				}
+				t.Errorf("built twice: %d and %d bytes, which differ from byte %d on", len(a), len(b), at)
+			}
+			if p == host {
+				if got := output(t, first.Path); got != "42" {
+					t.Errorf("it prints %q", got)
+				}
+			}
+		})
+	}
+}
+
+func TestProgramsOfCAreNeverTakenForUpToDate(t *testing.T) {
+	need(t, "gcc")
+	dir := module(t, withC)
+	x := target(t, dir, "one", "linux/amd64")
+	x.Env = map[string]string{"CGO_ENABLED": "1", "CC": "gcc"}
+	c := newCompiler(t, dir)
+	var last os.FileInfo
+	for range 2 {
+		results, err := c.Build(t.Context(), []Target{x})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if results[0].Cached {
+			t.Error("go was not run, though a header may have changed")
+		}
+		info, err := os.Stat(x.Output)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if last != nil && !last.ModTime().Equal(info.ModTime()) {
+			t.Error("a binary that came out the same was written again")
+		}
+		last = info
+	}
+}
+
+func TestCompilersThatAreMissing(t *testing.T) {
+	for name, c := range map[string]struct {
+		platform string
+		env      map[string]string
+		want     string
+	}{
+		"a name that is not in PATH": {
+			"windows/amd64",
+			map[string]string{"CGO_ENABLED": "1", "CC": "x86_64-w64-no-such-gcc"},
+			"one windows/amd64: the C compiler x86_64-w64-no-such-gcc (CC in env) is not in PATH",
+		},
+		"none for another system": {
+			"windows/amd64",
+			map[string]string{"CGO_ENABLED": "1"},
+			"needs a cross compiler: set CC in env, such as CC: x86_64-w64-mingw32-gcc",
+		},
+		"a word for a switch": {
+			"linux/amd64",
+			map[string]string{"CGO_ENABLED": "yes"},
+			`CGO_ENABLED is "yes": want 0 or 1`,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := module(t, withC)
+			x := target(t, dir, "one", c.platform)
+			x.Env = c.env
+			_, err := newCompiler(t, dir).Build(t.Context(), []Target{x})
+			if err == nil || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("error is %v\nwant %s", err, c.want)
+			}
+			if left := names(t, filepath.Join(dir, "dist")); len(left) > 0 {
+				t.Errorf("it left %v", left)
+			}
+		})
+	}
+}

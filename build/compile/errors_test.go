@@ -1,0 +1,227 @@
+package compile
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+)
+
+func TestFaultsAreExplained(t *testing.T) {
+	t.Setenv("GOPROXY", "off")
+	for _, c := range []struct {
+		name   string
+		files  string // added to twoPrograms
+		change func(*Target)
+		want   []string // parts of the message
+	}{
+		{
+			name:   "a package that is not there",
+			change: func(x *Target) { x.Package = "./cmd/three" },
+			want:   []string{"one linux/amd64: there is no package ./cmd/three in module folder DIR: check `package` and `module`", "directory not found"},
+		},
+		{
+			name:   "a package that nothing pins",
+			change: func(x *Target) { x.Package = "github.com/example/tool/cmd/tool" },
+			want: []string{"one linux/amd64: package github.com/example/tool/cmd/tool is not pinned by DIR/go.mod: " +
+				"run `go get github.com/example/tool/cmd/tool@VERSION` in DIR"},
+		},
+		{
+			name:  "a module without its sum",
+			files: "-- go.mod --\nmodule example.com/two\n\ngo 1.21\n\nrequire github.com/example/tool v1.0.0\n",
+			change: func(x *Target) {
+				x.Package = "github.com/example/tool"
+			},
+			want: []string{"DIR/go.sum does not pin the bytes of every module", "run `go mod tidy`"},
+		},
+		{
+			name:  "a go.mod that is out of date",
+			files: "-- replaced/go.mod --\nmodule example.com/r\n\ngo 1.22\n-- replaced/r.go --\npackage r\n-- go.mod --\nmodule example.com/two\n\ngo 1.21\n\nrequire example.com/r v1.0.0\n\nreplace example.com/r => ./replaced\n-- cmd/one/r.go --\npackage main\n\nimport _ \"example.com/r\"\n",
+			want:  []string{"DIR/go.mod is out of date, and a build does not change it: run `go mod tidy` in DIR"},
+		},
+		{
+			name:   "a library",
+			change: func(x *Target) { x.Package = "./shared" },
+			want:   []string{"./shared is a library: name a package whose files begin with `package main`"},
+		},
+		{
+			name:  "a platform that the package has no file for",
+			files: "-- cmd/one/main_windows.go --\npackage main\n\nfunc main() {}\n-- cmd/one/main.go --\n//go:build windows\n\npackage main\n",
+			want:  []string{"a package has no file for linux/amd64: leave that platform out of the binary's platforms"},
+		},
+		{
+			name:  "a Go that is too old",
+			files: "-- go.mod --\nmodule example.com/two\n\ngo 1.999.3\n",
+			want:  []string{"the go command in PATH is too old: DIR/go.mod needs Go 1.999.3, and it is ", "set GOTOOLCHAIN=auto"},
+		},
+		{
+			name:  "source that does not compile",
+			files: "-- cmd/one/broken.go --\npackage main\n\nvar x int = \"word\"\n",
+			want:  []string{"one linux/amd64: go build in DIR:\n", "cmd/one/broken.go:3:", "cannot use \"word\""},
+		},
+		{
+			name:   "a folder without go.mod",
+			change: func(x *Target) { x.Dir = filepath.Join(x.Dir, "cmd") },
+			want:   []string{"module folder DIR/cmd: it has no go.mod (no such file or directory)"},
+		},
+		{
+			name:   "a platform that Go does not know",
+			change: func(x *Target) { x.Platform = v1.Platform{OS: "linux", Architecture: "sparc"} },
+			want:   []string{"Go has no port for sparc on linux"},
+		},
+		{
+			name:   "a variant that Go does not know",
+			change: func(x *Target) { x.Platform.Variant = "v9" },
+			want:   []string{`one linux/amd64/v9: GOAMD64 is "v9"`},
+		},
+		{
+			name:   "a variant where there are none",
+			change: func(x *Target) { x.Platform = v1.Platform{OS: "linux", Architecture: "s390x", Variant: "z15"} },
+			want:   []string{"Go has no variants of s390x"},
+		},
+		{
+			name:   "variables that are said elsewhere",
+			change: func(x *Target) { x.Env = map[string]string{"GOOS": "linux", "GOARCH": "amd64"} },
+			want:   []string{"GOARCH cannot be set here: set platforms", "GOOS cannot be set here: set platforms"},
+		},
+		{
+			name:   "a pattern for a package",
+			change: func(x *Target) { x.Package = "./..." },
+			want:   []string{`package "./...": want one main package`},
+		},
+		{
+			name:   "an unknown assertion, and a size that is none",
+			change: func(x *Target) { x.Assert = []string{"statc", "max-size=big"} },
+			want:   []string{`assert "statc": want static, pie, fips or max-size=SIZE`, `assert "max-size=big": "big" is no size`},
+		},
+		{
+			name:  "an output that cannot be written",
+			files: "-- dist/linux-amd64 --\na file in the way\n",
+			want:  []string{"making the folder of binaries", "not a directory"},
+		},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			dir := module(t, twoPrograms)
+			write(t, dir, c.files)
+			x := target(t, dir, "one", "linux/amd64")
+			if c.change != nil {
+				c.change(&x)
+			}
+			results, err := newCompiler(t, dir).Build(t.Context(), []Target{x})
+			if err == nil {
+				t.Fatalf("it made %+v", results)
+			}
+			for _, want := range c.want {
+				want = strings.ReplaceAll(want, "DIR", dir)
+				if !strings.Contains(err.Error(), want) {
+					t.Errorf("error is\n%v\nwant in it\n%s", err, want)
+				}
+			}
+			if _, err := os.Stat(x.Output); err == nil {
+				t.Error("there is an output")
+			}
+		})
+	}
+}
+
+func TestWithoutGo(t *testing.T) {
+	dir := module(t, twoPrograms)
+	t.Setenv("PATH", t.TempDir())
+	_, err := newCompiler(t, dir).Build(t.Context(), []Target{target(t, dir, "one", host)})
+	if want := "compiling needs the go command, and PATH has none: install Go from https://go.dev/dl/"; err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("error is %v, want %s", err, want)
+	}
+	if _, err := newCompiler(t, dir).Build(t.Context(), nil); err != nil {
+		t.Errorf("building nothing without go: %v", err)
+	}
+}
+
+func TestErrorsOfAllTargetsTogether(t *testing.T) {
+	dir := module(t, twoPrograms)
+	write(t, dir, `
+-- cmd/bad/main.go --
+package main
+
+func main() { undefined() }
+-- cmd/worse/main.go --
+package main
+
+func main() { println(0 / 0) }
+`)
+	var targets []Target
+	for _, name := range []string{"one", "bad", "two", "worse"} {
+		for _, p := range []string{"linux/amd64", "linux/arm64"} {
+			targets = append(targets, target(t, dir, name, p))
+		}
+	}
+	results, err := newCompiler(t, dir).Build(t.Context(), targets)
+	if err == nil {
+		t.Fatal("no error")
+	}
+	for _, want := range []string{
+		"bad linux/amd64, bad linux/arm64: go build in ", "undefined: undefined",
+		"worse linux/amd64, worse linux/arm64: go build in ", "division by zero",
+	} {
+		if strings.Count(err.Error(), want) != 1 {
+			t.Errorf("error is\n%v\nwant in it, once\n%s", err, want)
+		}
+	}
+	for i, r := range results {
+		good := targets[i].Name == "one" || targets[i].Name == "two"
+		if good != (r.Path == targets[i].Output) {
+			t.Errorf("%s: result is %+v", targets[i], r)
+		}
+	}
+}
+
+func TestConfigurationFaultsAllAtOnce(t *testing.T) {
+	dir := module(t, twoPrograms)
+	a, b := target(t, dir, "one", host), target(t, dir, "two", host)
+	b.Output = a.Output
+	c := target(t, dir, "three", host)
+	c.Assert = []string{"nonsense"}
+	_, err := newCompiler(t, dir).Build(t.Context(), []Target{a, b, c})
+	for _, want := range []string{
+		"two " + host + ": writes " + a.Output + ", as does one " + host,
+		"three " + host + `: assert "nonsense"`,
+	} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("error is\n%v\nwant in it\n%s", err, want)
+		}
+	}
+	if left := names(t, filepath.Join(dir, "dist")); len(left) > 0 {
+		t.Errorf("it made %v all the same", left)
+	}
+}
+
+func TestAFailureLeavesTheFormerBinary(t *testing.T) {
+	dir := module(t, twoPrograms)
+	c := newCompiler(t, dir)
+	x := target(t, dir, "one", host)
+	if _, err := c.Build(t.Context(), []Target{x}); err != nil {
+		t.Fatal(err)
+	}
+	want := output(t, x.Output)
+
+	t.Run("when the source does not compile", func(t *testing.T) {
+		write(t, dir, "-- cmd/one/broken.go --\npackage main\n\nfunc broken() { none() }\n")
+		if _, err := c.Build(t.Context(), []Target{x}); err == nil {
+			t.Error("no error")
+		}
+	})
+	t.Run("when an assertion does not hold", func(t *testing.T) {
+		write(t, dir, "-- cmd/one/broken.go --\npackage main\n")
+		x.Assert = []string{"max-size=1KiB"}
+		if _, err := c.Build(t.Context(), []Target{x}); err == nil || !strings.Contains(err.Error(), "assert max-size=1KiB: it has ") {
+			t.Errorf("error is %v", err)
+		}
+	})
+	if got := output(t, x.Output); got != want {
+		t.Errorf("it prints %q, and printed %q", got, want)
+	}
+	if got := names(t, filepath.Join(dir, "dist")); len(got) != 1 {
+		t.Errorf("dist holds %v, want the former binary alone", got)
+	}
+}
