@@ -1,8 +1,3 @@
-// Package progress says what is being done, for a person or a log to watch.
-//
-// Work announces itself with Start and a context; whoever owns the terminal puts
-// a Display into the context with Display.Context. Without one, Start's tasks
-// are silent, so that libraries need not ask.
 package progress
 
 import (

@@ -1,0 +1,97 @@
+package progress
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/mattn/go-runewidth"
+)
+
+// FormatBytes spells a size in decimal units, as registries and disks are
+// sold: 712 B, 45.2 MB.
+func FormatBytes(n int64) string {
+	if n < 1000 {
+		return fmt.Sprintf("%d B", n)
+	}
+	value, unit := float64(n)/1000, 0
+	// 999.95 is where one digit after the point would round up to 1000.0.
+	for value >= 999.95 && unit < len(units)-1 {
+		value /= 1000
+		unit++
+	}
+	return fmt.Sprintf("%.1f %s", value, units[unit])
+}
+
+var units = []string{"kB", "MB", "GB", "TB", "PB", "EB"}
+
+// FormatDuration spells a duration as a person says it: 0.3s, 42.0s, 1m05s,
+// 2h03m.
+func FormatDuration(d time.Duration) string {
+	switch d = d.Round(100 * time.Millisecond); {
+	case d < time.Minute:
+		return fmt.Sprintf("%.1fs", d.Seconds())
+	case d < time.Hour:
+		d = d.Round(time.Second)
+		return fmt.Sprintf("%dm%02ds", int(d.Minutes()), int(d.Seconds())%60)
+	}
+	d = d.Round(time.Minute)
+	return fmt.Sprintf("%dh%02dm", int(d.Hours()), int(d.Minutes())%60)
+}
+
+// printable takes out of s what could move the cursor or change the terminal:
+// names and lines come from other people's programs and registries. Escape
+// sequences for colour go as a whole.
+func printable(s string) string {
+	if !strings.ContainsFunc(s, isControl) {
+		return s
+	}
+	var b strings.Builder
+	for i := 0; i < len(s); {
+		if s[i] == '\x1b' {
+			i += escapeLength(s[i:])
+			continue
+		}
+		b.WriteByte(s[i])
+		i++
+	}
+	return strings.Map(func(r rune) rune {
+		switch {
+		case r == '\t':
+			return ' '
+		case isControl(r):
+			return -1
+		}
+		return r
+	}, b.String())
+}
+
+// isControl says whether r is of C0, DEL or C1, which ECMA-48 gives meanings.
+func isControl(r rune) bool { return r < 0x20 || r >= 0x7f && r < 0xa0 }
+
+// escapeLength is the length of the escape sequence that s begins with: ESC [
+// parameters final (ECMA-48 5.4), else the escape alone.
+func escapeLength(s string) int {
+	if !strings.HasPrefix(s, "\x1b[") {
+		return 1
+	}
+	for i := 2; i < len(s); i++ {
+		if s[i] >= 0x40 && s[i] <= 0x7e {
+			return i + 1
+		}
+	}
+	return len(s)
+}
+
+// columns measures text in cells of a terminal, where a character may take two
+// cells or none. It is not runewidth's default, which depends on the locale.
+func columns() *runewidth.Condition { return &runewidth.Condition{StrictEmojiNeutral: true} }
+
+// pad fills s with spaces up to width cells.
+func pad(s string, width int) string { return columns().FillRight(s, width) }
+
+// cut shortens s to at most width cells, with an ellipsis at its end.
+func cut(s string, width int) string { return columns().Truncate(s, width, "…") }
+
+// width is the number of cells that s takes.
+func width(s string) int { return columns().StringWidth(s) }

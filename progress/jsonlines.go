@@ -1,0 +1,83 @@
+package progress
+
+import (
+	"encoding/json"
+	"io"
+	"time"
+)
+
+// An event is one line of the json mode.
+type event struct {
+	// Time is when it happened, in UTC.
+	Time time.Time `json:"time"`
+	// Event is "start", "progress", "line", "end", or "log" for what belongs to
+	// no task.
+	Event string `json:"event"`
+	// ID tells tasks of the same name apart; they are numbered from 1.
+	ID   int    `json:"id,omitempty"`
+	Name string `json:"name,omitempty"`
+	// Done and Total are bytes; 0 is not known.
+	Done  int64 `json:"done,omitempty"`
+	Total int64 `json:"total,omitempty"`
+	// Seconds, Cached and Error are of the end: how long the task took, whether
+	// there was nothing to do, and what went wrong.
+	Seconds float64 `json:"seconds,omitempty"`
+	Cached  bool    `json:"cached,omitempty"`
+	Error   string  `json:"error,omitempty"`
+	// Line is what the task printed.
+	Line string `json:"line,omitempty"`
+}
+
+type jsonLines struct {
+	encoder *json.Encoder
+	now     func() time.Time
+	said    map[*Task]int64 // bytes done at the last event
+}
+
+func newJSONLines(w io.Writer, now func() time.Time) *jsonLines {
+	encoder := json.NewEncoder(w)
+	encoder.SetEscapeHTML(false)
+	return &jsonLines{encoder: encoder, now: now, said: map[*Task]int64{}}
+}
+
+// As in plain, errors of the writer are nobody's concern.
+func (j *jsonLines) write(e event) {
+	e.Time = j.now().UTC()
+	_ = j.encoder.Encode(e)
+}
+
+func (j *jsonLines) started(r *running) {
+	j.write(event{Event: "start", ID: r.id, Name: r.Name})
+}
+
+func (j *jsonLines) line(r *running, line string) {
+	j.write(event{Event: "line", ID: r.id, Name: r.Name, Line: line})
+}
+
+func (j *jsonLines) finished(e end) {
+	delete(j.said, e.Task)
+	for _, line := range e.output {
+		j.line(e.running, line)
+	}
+	end := event{Event: "end", ID: e.id, Name: e.Name, Seconds: e.lasts.Seconds(), Cached: e.Cached()}
+	end.Done, end.Total = e.Bytes()
+	if e.err != nil {
+		end.Error = e.err.Error()
+	}
+	j.write(end)
+}
+
+func (j *jsonLines) log(line string) { j.write(event{Event: "log", Line: line}) }
+
+func (j *jsonLines) tick(rs []*running) {
+	for _, r := range rs {
+		done, total := r.Bytes()
+		if done == j.said[r.Task] {
+			continue
+		}
+		j.said[r.Task] = done
+		j.write(event{Event: "progress", ID: r.id, Name: r.Name, Done: done, Total: total})
+	}
+}
+
+func (j *jsonLines) close() {}

@@ -1,0 +1,254 @@
+package progress
+
+import (
+	"fmt"
+	"io"
+	"math"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/vbauerster/mpb/v8"
+	"github.com/vbauerster/mpb/v8/decor"
+)
+
+const (
+	// maxRows is how many tasks have a row of their own: what a person can take
+	// in. Others are counted in the last row.
+	maxRows = 10
+	// patience is how long a task runs before it gets a row. Most tasks are
+	// shorter, and would only flicker.
+	patience = 200 * time.Millisecond
+)
+
+// terminal shows tasks in rows at the bottom of a terminal, by mpb, and leaves a
+// line of each above them. mpb neither hides the cursor nor changes the terminal's
+// settings, so that nothing has to be restored when the process is killed.
+//
+// Rows are drawn by goroutines of mpb while the view's caller may be waiting for
+// mpb. So the drawing takes no lock; it reads atomics alone.
+type terminal struct {
+	progress *mpb.Progress
+	now      func() time.Time
+	began    time.Time
+	styled   bool
+	rows     map[*Task]*row
+	last     *mpb.Bar     // the row of counts
+	names    atomic.Int64 // columns that the longest shown name takes
+	counts   counts
+}
+
+// counts are what the last row shows.
+type counts struct{ running, done, cached, failed atomic.Int64 }
+
+// A row is a task that is shown.
+type row struct {
+	*running
+	bar  *mpb.Bar
+	name string
+	// rate is the recent speed in bytes per second, as float64 bits.
+	rate atomic.Uint64
+	// sampled and at are the bytes done at the last sample, and its time.
+	sampled int64
+	at      time.Time
+}
+
+func newTerminal(w io.Writer, styled bool, now func() time.Time) *terminal {
+	return &terminal{
+		// Auto refresh is what a terminal has anyway; it is asked for so that
+		// --progress=tty draws into a file or a pipe too.
+		progress: mpb.New(mpb.WithOutput(w), mpb.WithAutoRefresh(), mpb.WithRefreshRate(100*time.Millisecond)),
+		now:      now, began: now(), styled: styled, rows: map[*Task]*row{},
+	}
+}
+
+func (t *terminal) started(*running) { t.counts.running.Add(1) }
+
+func (t *terminal) line(r *running, line string) {
+	t.write(t.style(dim, printable(r.Name)+" │") + " " + printable(line))
+}
+
+func (t *terminal) finished(e end) {
+	t.counts.running.Add(-1)
+	if r := t.rows[e.Task]; r != nil {
+		delete(t.rows, e.Task)
+		r.bar.Abort(true)
+	}
+	var s string
+	name := printable(e.Name)
+	switch {
+	case e.failed():
+		t.counts.failed.Add(1)
+		s = t.style(red, "✗ "+name) + "  " + FormatDuration(e.lasts) + "  " + printable(e.brief())
+	case e.err != nil:
+		s = t.style(dim, "- "+name+"  stopped")
+	case e.Cached():
+		t.counts.cached.Add(1)
+		s = t.style(dim, "= "+name+"  cached")
+	default:
+		t.counts.done.Add(1)
+		s = t.style(green, "✓") + " " + name + "  " + t.style(dim, cost(e))
+	}
+	for _, line := range e.output {
+		s += "\n  " + t.style(dim, "│") + " " + printable(line)
+	}
+	t.write(s)
+}
+
+func (t *terminal) log(line string) { t.write(printable(line)) }
+
+// write puts whole lines above the rows. mpb refuses when it has given up on
+// the terminal; then there is nobody to tell.
+func (t *terminal) write(s string) { _, _ = io.WriteString(t.progress, s+"\n") }
+
+func (t *terminal) tick(rs []*running) {
+	now := t.now()
+	for _, r := range rs {
+		if shown := t.rows[r.Task]; shown != nil {
+			shown.sample(now)
+		} else if len(t.rows) < maxRows && now.Sub(r.began) >= patience {
+			t.show(r, now)
+		}
+	}
+	longest := 0
+	for _, r := range t.rows {
+		longest = max(longest, width(r.name))
+	}
+	t.names.Store(int64(longest))
+}
+
+func (t *terminal) show(r *running, now time.Time) {
+	done, _ := r.Bytes()
+	shown := &row{running: r, name: printable(r.Name), sampled: done, at: now}
+	filler := newBar()
+	shown.bar = t.add(r.id, func(w io.Writer, stat decor.Statistics) error { return t.drawRow(w, stat, shown, filler) })
+	if t.last == nil {
+		t.last = t.add(math.MaxInt32, t.drawCounts)
+	}
+	if shown.bar == nil || t.last == nil {
+		return
+	}
+	t.rows[r.Task] = shown
+}
+
+func newBar() mpb.BarFiller {
+	return mpb.BarStyle().Lbound("").Rbound("").Filler("━").Tip("━").Padding("─").Build()
+}
+
+// add adds a row; those of a lower priority stand above it. It is nil if mpb has
+// given up on the terminal.
+func (t *terminal) add(priority int, draw mpb.BarFillerFunc) *mpb.Bar {
+	bar, err := t.progress.Add(0, draw, mpb.BarPriority(priority), mpb.BarFillerTrim())
+	if err != nil {
+		return nil
+	}
+	return bar
+}
+
+// sample takes the speed since the last sample into the recent one. The half of
+// what is older than two seconds is forgotten.
+func (r *row) sample(now time.Time) {
+	done, _ := r.Bytes()
+	elapsed := now.Sub(r.at).Seconds()
+	if elapsed <= 0 {
+		return
+	}
+	current := float64(done-r.sampled) / elapsed
+	weight := 1 - math.Exp2(-elapsed/2)
+	rate := r.speed()
+	if rate == 0 {
+		weight = 1
+	}
+	r.rate.Store(math.Float64bits(rate + weight*(current-rate)))
+	r.sampled, r.at = done, now
+}
+
+// speed is the recent speed in bytes per second.
+func (r *row) speed() float64 { return math.Float64frombits(r.rate.Load()) }
+
+// spinner is a dot that runs around.
+var spinner = []string{"⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏"}
+
+func (t *terminal) drawRow(w io.Writer, stat decor.Statistics, r *row, bar mpb.BarFiller) error {
+	elapsed := t.now().Sub(r.began)
+	done, total := r.Bytes()
+	room := stat.AvailableWidth
+	frame := spinner[int(elapsed/(100*time.Millisecond))%len(spinner)]
+	// The name may take the half; numbers come next; the bar gets what is left.
+	names := min(int(t.names.Load()), room/2)
+	left := frame + " " + pad(cut(r.name, names), names) + "  "
+	facts := []string{pad(FormatDuration(elapsed), 6)}
+	if total > 0 {
+		facts = append(facts, pad(FormatBytes(done)+" / "+FormatBytes(total), 19))
+	} else if done > 0 {
+		facts = append(facts, FormatBytes(done))
+	}
+	if rate := r.speed(); rate >= 1 {
+		facts = append(facts, pad(FormatBytes(int64(rate))+"/s", 11))
+		if total > done {
+			facts = append(facts, FormatDuration(time.Duration(float64(total-done)/rate*float64(time.Second)))+" left")
+		}
+	}
+	right := strings.Join(facts, "  ")
+	forBar := room - width(left) - width(right) - 2
+	if total <= 0 || forBar < 8 {
+		_, err := io.WriteString(w, cut(left+right, room))
+		return err
+	}
+	if _, err := io.WriteString(w, left); err != nil {
+		return err
+	}
+	stat.AvailableWidth, stat.RequestedWidth = min(forBar, 30), 0
+	stat.Current, stat.Total = min(done, total), total
+	if err := bar.Fill(w, stat); err != nil {
+		return err
+	}
+	_, err := io.WriteString(w, "  "+right)
+	return err
+}
+
+// drawCounts draws the last row: how much is done, and what is not shown.
+func (t *terminal) drawCounts(w io.Writer, stat decor.Statistics) error {
+	var parts []string
+	for _, c := range []struct {
+		n    *atomic.Int64
+		word string
+	}{{&t.counts.running, "running"}, {&t.counts.done, "done"}, {&t.counts.cached, "cached"}, {&t.counts.failed, "failed"}} {
+		if n := c.n.Load(); n > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", n, c.word))
+		}
+	}
+	parts = append(parts, FormatDuration(t.now().Sub(t.began)))
+	_, err := io.WriteString(w, t.style(dim, cut(strings.Join(parts, " · "), stat.AvailableWidth)))
+	return err
+}
+
+// close takes all rows away; the lines above them stay.
+func (t *terminal) close() {
+	for _, r := range t.rows {
+		r.bar.Abort(true)
+	}
+	if t.last != nil {
+		t.last.Abort(true)
+	}
+	t.progress.Wait()
+}
+
+// A style is a parameter of SGR (ECMA-48 8.3.117).
+type style int
+
+const (
+	bold  style = 1
+	dim   style = 2
+	red   style = 31
+	green style = 32
+)
+
+func (t *terminal) style(st style, s string) string { return styleIf(t.styled, st, s) }
+
+func styleIf(styled bool, st style, s string) string {
+	if !styled {
+		return s
+	}
+	return fmt.Sprintf("\x1b[%dm%s\x1b[m", st, s)
+}
