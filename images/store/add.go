@@ -1,0 +1,213 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/partial"
+	"golang.org/x/sync/errgroup"
+)
+
+// A FileLayer is a layer whose blob is a file, such as those of a store and those
+// that images/registry fetches into one. Path gets the blob there first, if
+// need be.
+type FileLayer interface {
+	v1.Layer
+	Path() (string, error)
+	Info(ctx context.Context) (BlobInfo, error)
+}
+
+// AddImage puts an image into the store: its layers and config, then its
+// manifest. What is there is skipped, layers that are files are hard-linked
+// where the file system allows, everything else is verified on the way in.
+func (s *Store) AddImage(ctx context.Context, img v1.Image) error {
+	digest, err := img.Digest()
+	if err != nil {
+		return fmt.Errorf("adding image to %s: %w", s.dir, err)
+	}
+	if err := s.addImage(ctx, img); err != nil {
+		return fmt.Errorf("adding image %s to %s: %w", digest, s.dir, err)
+	}
+	return nil
+}
+
+func (s *Store) addImage(ctx context.Context, img v1.Image) error {
+	layers, err := img.Layers()
+	if err != nil {
+		return err
+	}
+	g, ctx := errgroup.WithContext(ctx)
+	// A layer may still have to be decompressed or fetched: one for each core.
+	g.SetLimit(runtime.GOMAXPROCS(0))
+	for _, l := range layers {
+		g.Go(func() error { return s.addLayer(ctx, l) })
+	}
+	if err := g.Wait(); err != nil {
+		return err
+	}
+	m, err := img.Manifest()
+	if err != nil {
+		return err
+	}
+	raw, err := img.RawConfigFile()
+	if err != nil {
+		return err
+	}
+	if err := s.putBytes(m.Config, raw); err != nil {
+		return fmt.Errorf("config: %w", err)
+	}
+	return s.addManifest(img)
+}
+
+// addManifest comes last, so that whoever sees a manifest finds what it names.
+func (s *Store) addManifest(m partial.Describable) error {
+	raw, err := m.(partial.WithRawManifest).RawManifest()
+	if err != nil {
+		return err
+	}
+	digest, err := m.Digest()
+	if err != nil {
+		return err
+	}
+	return s.putBytes(v1.Descriptor{Digest: digest, Size: int64(len(raw))}, raw)
+}
+
+func (s *Store) addLayer(ctx context.Context, l v1.Layer) error {
+	digest, err := l.Digest()
+	if err != nil {
+		return err
+	}
+	size, err := l.Size()
+	if err != nil {
+		return err
+	}
+	if s.hasSize(digest, size) {
+		return nil
+	}
+	want := v1.Descriptor{Digest: digest, Size: size}
+	if file, ok := l.(FileLayer); ok {
+		path, err := file.Path()
+		if err != nil {
+			return err
+		}
+		return s.addFile(ctx, want, path, file)
+	}
+	r, err := l.Compressed()
+	if err != nil {
+		return fmt.Errorf("layer %s: %w", digest, err)
+	}
+	defer r.Close()
+	return s.Put(ctx, want, r)
+}
+
+// addFile links the blob at path, which another store has verified, or copies
+// it where linking is impossible.
+func (s *Store) addFile(ctx context.Context, want v1.Descriptor, path string, from FileLayer) error {
+	if err := s.link(want, path); err != nil {
+		f, err := os.Open(path)
+		if err != nil {
+			return err
+		}
+		defer f.Close()
+		if err := s.Put(ctx, want, f); err != nil {
+			return err
+		}
+	}
+	// What the other store knows of the blob need not be found again.
+	if l, ok := from.(*layer); ok {
+		if info, ok := l.store.knownInfo(want.Digest); ok {
+			return remember(s, blobKind, want.Digest.String(), info)
+		}
+	}
+	return nil
+}
+
+// link makes path a blob of this store. Linking may be impossible for many
+// reasons (another file system, FAT, permissions), so that any error means to
+// copy.
+func (s *Store) link(want v1.Descriptor, path string) error {
+	if s.readOnly {
+		return fs.ErrPermission
+	}
+	// Only blobs that nobody writes to: another program's layout has no such rule.
+	info, err := os.Stat(path)
+	if err != nil {
+		return err
+	}
+	if info.Size() != want.Size || info.Mode().Perm() != 0o444 {
+		return fs.ErrInvalid
+	}
+	blob := s.Path(want.Digest)
+	err = os.Link(path, blob)
+	if errors.Is(err, fs.ErrNotExist) {
+		if err := os.MkdirAll(filepath.Dir(blob), 0o755); err != nil {
+			return err
+		}
+		err = os.Link(path, blob)
+	}
+	if errors.Is(err, fs.ErrExist) && s.hasSize(want.Digest, want.Size) {
+		return nil
+	}
+	return err
+}
+
+// AddIndex puts an index into the store, after all that it names.
+func (s *Store) AddIndex(ctx context.Context, idx v1.ImageIndex) error {
+	digest, err := idx.Digest()
+	if err != nil {
+		return fmt.Errorf("adding index to %s: %w", s.dir, err)
+	}
+	if err := s.addIndex(ctx, idx); err != nil {
+		return fmt.Errorf("adding index %s to %s: %w", digest, s.dir, err)
+	}
+	return nil
+}
+
+func (s *Store) addIndex(ctx context.Context, idx v1.ImageIndex) error {
+	m, err := idx.IndexManifest()
+	if err != nil {
+		return err
+	}
+	// One after the other: the layers of each are added in parallel, and several
+	// Windows versions share theirs.
+	for _, d := range m.Manifests {
+		if err := s.addEntry(ctx, idx, d); err != nil {
+			return fmt.Errorf("entry %s: %w", d.Digest, err)
+		}
+	}
+	return s.addManifest(idx)
+}
+
+func (s *Store) addEntry(ctx context.Context, idx v1.ImageIndex, d v1.Descriptor) error {
+	switch {
+	case d.MediaType.IsIndex():
+		child, err := idx.ImageIndex(d.Digest)
+		if err != nil {
+			return err
+		}
+		return s.addIndex(ctx, child)
+	case d.MediaType.IsImage():
+		child, err := idx.Image(d.Digest)
+		if err != nil {
+			return err
+		}
+		return s.addImage(ctx, child)
+	}
+	// Indexes may name anything; ours and remote's hand such a blob out as a layer.
+	if with, ok := idx.(interface {
+		Layer(v1.Hash) (v1.Layer, error)
+	}); ok {
+		l, err := with.Layer(d.Digest)
+		if err != nil {
+			return err
+		}
+		return s.addLayer(ctx, l)
+	}
+	return fmt.Errorf("media type %q is neither image nor index", d.MediaType)
+}

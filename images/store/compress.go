@@ -1,0 +1,132 @@
+package store
+
+import (
+	"bufio"
+	"bytes"
+	"cmp"
+	"fmt"
+	"io"
+	"runtime"
+	"runtime/debug"
+	"strings"
+	"time"
+
+	"github.com/klauspost/compress/gzip"
+	"github.com/klauspost/compress/zstd"
+	"github.com/klauspost/pgzip"
+
+	"github.com/slipway-build/slipway/images"
+)
+
+const (
+	// gzipBlock is the size of the pieces that are compressed on different
+	// cores. It decides the bytes that come out, hence it is no function of the
+	// machine. Each piece sees the 16 KiB before it.
+	gzipBlock = 1 << 20
+	// zstdWindow is how far back a match may lie. 8 MiB is what zstd itself
+	// takes at its usual levels, and what every decoder must accept (RFC 8878,
+	// section 3.1.1.1.2).
+	zstdWindow = 8 << 20
+	// zstdWorkers is fixed: with one, klauspost/compress splits blocks
+	// differently than with more, and its default is the number of cores.
+	zstdWorkers = 2
+	// maxZstdWindow is the largest window that is read, the limit of
+	// zstd --long without an argument. It bounds memory.
+	maxZstdWindow = 128 << 20
+)
+
+// compressor returns a writer that compresses to w as c says. The same input
+// gives the same bytes on every machine.
+func compressor(w io.Writer, c images.Compression) (io.WriteCloser, error) {
+	switch c := normalize(c); c.Algorithm {
+	case "gzip":
+		z, err := pgzip.NewWriterLevel(w, c.Level)
+		if err != nil {
+			return nil, err
+		}
+		// Its zero time is not zero in the header.
+		z.ModTime = time.Unix(0, 0)
+		return z, z.SetConcurrency(gzipBlock, runtime.GOMAXPROCS(0))
+	case "zstd":
+		return zstd.NewWriter(w,
+			zstd.WithEncoderLevel(zstd.EncoderLevel(c.Level)),
+			zstd.WithWindowSize(zstdWindow),
+			zstd.WithEncoderConcurrency(zstdWorkers),
+			zstd.WithZeroFrames(true))
+	case "none":
+		return nopCloser{w}, nil
+	default:
+		return nil, fmt.Errorf("compression %q: want gzip, zstd or none", c.Algorithm)
+	}
+}
+
+// normalize replaces defaults by what they mean, and zstd's 22 levels by the
+// four that klauspost/compress has, so that equal output has an equal key.
+func normalize(c images.Compression) images.Compression {
+	switch c.Algorithm {
+	case "", "gzip":
+		return images.Compression{Algorithm: "gzip", Level: cmp.Or(c.Level, 6)}
+	case "zstd":
+		return images.Compression{Algorithm: "zstd", Level: int(zstd.EncoderLevelFromZstd(cmp.Or(c.Level, 3)))}
+	}
+	return c
+}
+
+// encoderVersions names what decides the bytes of a compressed layer besides
+// its input: another version of a compressor may compress differently.
+func encoderVersions() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "unknown"
+	}
+	var versions []string
+	for _, m := range info.Deps {
+		if m.Path == "github.com/klauspost/compress" || m.Path == "github.com/klauspost/pgzip" {
+			if m.Replace != nil {
+				m = m.Replace
+			}
+			versions = append(versions, m.Path+"@"+m.Version)
+		}
+	}
+	return strings.Join(versions, " ")
+}
+
+type nopCloser struct{ io.Writer }
+
+func (nopCloser) Close() error { return nil }
+
+var (
+	gzipMagic = []byte{0x1f, 0x8b}
+	zstdMagic = []byte{0x28, 0xb5, 0x2f, 0xfd}
+)
+
+// decompress finds out from its first bytes how r is compressed, whatever a
+// media type says, and returns what it holds. The algorithm is gzip, zstd or none.
+func decompress(r io.Reader) (algorithm string, content io.ReadCloser, err error) {
+	b := bufio.NewReaderSize(r, chunk)
+	head, err := b.Peek(len(zstdMagic))
+	if err != nil && err != io.EOF {
+		return "", nil, err
+	}
+	switch {
+	case bytes.HasPrefix(head, gzipMagic):
+		z, err := gzip.NewReader(b)
+		if err != nil {
+			return "", nil, fmt.Errorf("decompressing gzip: %w", err)
+		}
+		return "gzip", z, nil
+	case bytes.Equal(head, zstdMagic), isSkippableFrame(head):
+		z, err := zstd.NewReader(b, zstd.WithDecoderMaxWindow(maxZstdWindow))
+		if err != nil {
+			return "", nil, fmt.Errorf("decompressing zstd: %w", err)
+		}
+		return "zstd", z.IOReadCloser(), nil
+	}
+	return "none", io.NopCloser(b), nil
+}
+
+// isSkippableFrame says whether a zstd stream begins with a frame that decoders
+// skip (RFC 8878, section 3.1.2), as zstd:chunked and pzstd streams may.
+func isSkippableFrame(head []byte) bool {
+	return len(head) == 4 && head[0]&0xf0 == 0x50 && bytes.Equal(head[1:], []byte{0x2a, 0x4d, 0x18})
+}

@@ -1,0 +1,163 @@
+package store
+
+import (
+	"bufio"
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+)
+
+// racyAge is how old a file's last change must be for its digest to be
+// remembered. A file that is written twice within one tick of the file system's
+// clock has the same time with other content; 2 seconds is FAT's tick, the
+// coarsest. Git calls this the racy index problem.
+const racyAge = 2 * time.Second
+
+// fileMemo holds digests of source files. They lie in one file, to which every
+// process appends a line for each file that it read, and which is read once.
+// Lines of other processes that come later are not seen: that costs a read, and
+// is never wrong.
+type fileMemo struct {
+	load    sync.Once
+	mu      sync.Mutex
+	entries map[string]fileEntry
+}
+
+// A fileEntry says which state of a file has which digest.
+type fileEntry struct {
+	size     int64
+	modified int64 // nanoseconds since 1970
+	identity string
+	hex      string
+}
+
+// FileDigest implements images.LayerStore.
+func (s *Store) FileDigest(ctx context.Context, path string, info fs.FileInfo) (v1.Hash, error) {
+	abs, err := filepath.Abs(path)
+	if err != nil {
+		return v1.Hash{}, err
+	}
+	s.files.load.Do(s.loadFiles)
+	state := stateOf(info)
+	s.files.mu.Lock()
+	known, ok := s.files.entries[abs]
+	s.files.mu.Unlock()
+	if ok && known.size == state.size && known.modified == state.modified && known.identity == state.identity {
+		return v1.Hash{Algorithm: "sha256", Hex: known.hex}, nil
+	}
+	began := time.Now()
+	digest, err := digestFile(ctx, path, info)
+	if err != nil {
+		return v1.Hash{}, err
+	}
+	// The file as it is now must be the file that was asked about.
+	now, err := os.Lstat(path)
+	if err != nil {
+		return v1.Hash{}, err
+	}
+	if stateOf(now) != state {
+		return v1.Hash{}, fmt.Errorf("reading %s: the file changed while it was read", path)
+	}
+	if began.Sub(lastChange(info)) > racyAge {
+		state.hex = digest.Hex
+		s.rememberFile(abs, state)
+	}
+	return digest, nil
+}
+
+func digestFile(ctx context.Context, path string, info fs.FileInfo) (v1.Hash, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return v1.Hash{}, err
+	}
+	defer f.Close()
+	h := sha256.New()
+	n, err := copyContext(ctx, h, f)
+	if err != nil {
+		return v1.Hash{}, fmt.Errorf("reading %s: %w", path, reason(err))
+	}
+	if n != info.Size() {
+		return v1.Hash{}, fmt.Errorf("reading %s: the file changed while it was read: it had %d bytes and now has %d", path, info.Size(), n)
+	}
+	return sum(h), nil
+}
+
+func stateOf(info fs.FileInfo) fileEntry {
+	return fileEntry{size: info.Size(), modified: info.ModTime().UnixNano(), identity: identity(info)}
+}
+
+// loadFiles reads the lines of earlier runs. A line that a crash cut has a wrong
+// checksum, as has the one that was appended to it.
+func (s *Store) loadFiles() {
+	s.files.entries = map[string]fileEntry{}
+	f, err := os.Open(s.private("files"))
+	if err != nil {
+		return
+	}
+	defer f.Close()
+	r := bufio.NewReaderSize(f, chunk)
+	for {
+		line, err := r.ReadString('\n')
+		if path, e, ok := parseFileLine(line); ok {
+			s.files.entries[path] = e
+		}
+		if err != nil {
+			return
+		}
+	}
+}
+
+// A line is "<CRC-32> <size> <modified> <identity> <sha256> <quoted path>".
+func fileLine(path string, e fileEntry) string {
+	body := fmt.Sprintf("%d %d %s %s %q", e.size, e.modified, e.identity, e.hex, path)
+	return recordSum([]byte(body)) + " " + body + "\n"
+}
+
+func parseFileLine(line string) (path string, e fileEntry, ok bool) {
+	body, ok := strings.CutSuffix(line, "\n")
+	if !ok {
+		return "", e, false
+	}
+	crc, body, _ := strings.Cut(body, " ")
+	if crc != recordSum([]byte(body)) {
+		return "", e, false
+	}
+	var err [3]error
+	fields := strings.SplitN(body, " ", 5)
+	if len(fields) != 5 {
+		return "", e, false
+	}
+	e.size, err[0] = strconv.ParseInt(fields[0], 10, 64)
+	e.modified, err[1] = strconv.ParseInt(fields[1], 10, 64)
+	e.identity, e.hex = fields[2], fields[3]
+	path, err[2] = strconv.Unquote(fields[4])
+	return path, e, err == [3]error{}
+}
+
+// rememberFile appends a line. That it cannot be written is no reason to fail:
+// the file is just read again next time.
+func (s *Store) rememberFile(path string, e fileEntry) {
+	s.files.mu.Lock()
+	defer s.files.mu.Unlock()
+	s.files.entries[path] = e
+	if s.readOnly {
+		return
+	}
+	f, err := os.OpenFile(s.private("files"), os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o644)
+	if err != nil {
+		return
+	}
+	defer f.Close()
+	// One write: appending is atomic among processes then.
+	io.WriteString(f, fileLine(path, e))
+}

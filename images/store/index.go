@@ -1,0 +1,227 @@
+package store
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/gofrs/flock"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/types"
+
+	"github.com/slipway-build/slipway/images"
+)
+
+// The annotations of an entry in index.json that name it. The first is the OCI
+// specification's (image-spec/annotations.md), the second is what containerd
+// looks at first.
+const (
+	RefName        = "org.opencontainers.image.ref.name"
+	ContainerdName = "io.containerd.image.name"
+)
+
+func (s *Store) indexPath() string { return s.dir + string(os.PathSeparator) + "index.json" }
+
+// Tag gives the image or index that d describes a name: a reference in full, as
+// images.Qualified spells it. A name that was another's moves.
+func (s *Store) Tag(ctx context.Context, name string, d v1.Descriptor) error {
+	if !s.Has(d.Digest) {
+		return fmt.Errorf("tagging %s in %s: there is no blob %s", name, s.dir, d.Digest)
+	}
+	entry := *d.DeepCopy()
+	entry.Annotations = maps.Clone(entry.Annotations)
+	if entry.Annotations == nil {
+		entry.Annotations = map[string]string{}
+	}
+	entry.Annotations[RefName] = name
+	entry.Annotations[ContainerdName] = name
+	err := s.editIndex(ctx, func(m *v1.IndexManifest) {
+		m.Manifests = slices.DeleteFunc(m.Manifests, func(d v1.Descriptor) bool { return nameOf(d) == name })
+		m.Manifests = append(m.Manifests, entry)
+		// Sorted, so that the file does not tell who was first.
+		slices.SortStableFunc(m.Manifests, func(a, b v1.Descriptor) int {
+			return cmp.Or(cmp.Compare(nameOf(a), nameOf(b)), cmp.Compare(a.Digest.Hex, b.Digest.Hex))
+		})
+	})
+	if err != nil {
+		return fmt.Errorf("tagging %s in %s: %w", name, s.dir, err)
+	}
+	return nil
+}
+
+// Untag takes a name away. The blobs stay until they are pruned.
+func (s *Store) Untag(ctx context.Context, name string) error {
+	err := s.editIndex(ctx, func(m *v1.IndexManifest) {
+		m.Manifests = slices.DeleteFunc(m.Manifests, func(d v1.Descriptor) bool { return nameOf(d) == name })
+	})
+	if err != nil {
+		return fmt.Errorf("untagging %s in %s: %w", name, s.dir, err)
+	}
+	return nil
+}
+
+// nameOf is the name of an entry, in full if it has such a one.
+func nameOf(d v1.Descriptor) string {
+	return cmp.Or(d.Annotations[ContainerdName], d.Annotations[RefName])
+}
+
+// Tags returns the entries of index.json.
+func (s *Store) Tags() ([]v1.Descriptor, error) {
+	m, err := s.readIndex()
+	if err != nil {
+		return nil, err
+	}
+	return m.Manifests, nil
+}
+
+// Lookup returns the entry of index.json that has the name. A name is a
+// reference, or just what another program wrote as ref.name, such as a tag; the
+// empty name means the only entry. A name that is not there is an error that
+// wraps fs.ErrNotExist and lists those that are.
+func (s *Store) Lookup(name string) (v1.Descriptor, error) {
+	entries, err := s.Tags()
+	if err != nil {
+		return v1.Descriptor{}, err
+	}
+	if name == "" {
+		if len(entries) == 1 {
+			return entries[0], nil
+		}
+		return v1.Descriptor{}, fmt.Errorf("%s holds %d images; name one of %s: %w", s.dir, len(entries), listNames(entries), fs.ErrNotExist)
+	}
+	// In this order, as a name that is spelled out wins over one that is read as
+	// a reference, and that over a bare tag.
+	for _, matches := range []func(v1.Descriptor) bool{
+		func(d v1.Descriptor) bool {
+			return d.Annotations[ContainerdName] == name || d.Annotations[RefName] == name
+		},
+		func(d v1.Descriptor) bool { return nameOf(d) != "" && qualified(nameOf(d)) == qualified(name) },
+		func(d v1.Descriptor) bool { return strings.HasSuffix(nameOf(d), ":"+name) },
+	} {
+		var found []v1.Descriptor
+		for _, d := range entries {
+			if matches(d) && !slices.ContainsFunc(found, func(f v1.Descriptor) bool { return f.Digest == d.Digest }) {
+				found = append(found, d)
+			}
+		}
+		switch len(found) {
+		case 0:
+			continue
+		case 1:
+			return found[0], nil
+		}
+		return v1.Descriptor{}, fmt.Errorf("%q names %d images in %s: %s", name, len(found), s.dir, listNames(found))
+	}
+	return v1.Descriptor{}, fmt.Errorf("no image %q in %s; it has %s: %w", name, s.dir, listNames(entries), fs.ErrNotExist)
+}
+
+// qualified spells a name in full if it can be read as a reference.
+func qualified(name string) string {
+	ref, err := images.ParseReference(name)
+	if err != nil {
+		return name
+	}
+	return images.Qualified(ref)
+}
+
+func listNames(entries []v1.Descriptor) string {
+	names := make([]string, 0, len(entries))
+	for _, d := range entries {
+		names = append(names, cmp.Or(nameOf(d), "@"+d.Digest.String()))
+	}
+	if len(names) == 0 {
+		return "none"
+	}
+	slices.Sort(names)
+	return strings.Join(slices.Compact(names), ", ")
+}
+
+func (s *Store) readIndex() (*v1.IndexManifest, error) {
+	f, err := os.Open(s.indexPath())
+	if err != nil {
+		return nil, fmt.Errorf("reading OCI layout: %w", err)
+	}
+	defer f.Close()
+	m, err := v1.ParseIndexManifest(f)
+	if err != nil {
+		return nil, fmt.Errorf("reading %s: %w", s.indexPath(), err)
+	}
+	return m, nil
+}
+
+// createIndex writes an empty index.json, unless another process was faster. It
+// waits for that one no longer than a moment of file system work can take.
+func (s *Store) createIndex() error {
+	raw, err := encodeIndex(&v1.IndexManifest{SchemaVersion: 2, MediaType: types.OCIImageIndex, Manifests: []v1.Descriptor{}})
+	if err != nil {
+		return err
+	}
+	f, err := s.temp()
+	if err != nil {
+		return err
+	}
+	defer discard(f)
+	if _, err := f.Write(raw); err != nil {
+		return err
+	}
+	if err := errors.Join(f.Chmod(0o644), f.Sync()); err != nil {
+		return err
+	}
+	// A link does not replace, as a rename would, what another wrote.
+	err = os.Link(f.Name(), s.indexPath())
+	switch {
+	case err == nil, errors.Is(err, fs.ErrExist):
+		return nil
+	}
+	// A file system without links.
+	g, err := os.OpenFile(s.indexPath(), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+	if errors.Is(err, fs.ErrExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	_, err = g.Write(raw)
+	return errors.Join(err, g.Close())
+}
+
+// editIndex changes index.json, under a lock that other processes respect.
+func (s *Store) editIndex(ctx context.Context, edit func(*v1.IndexManifest)) error {
+	if s.readOnly {
+		return fmt.Errorf("OCI layout %s is open for reading only", s.dir)
+	}
+	lock := flock.New(s.private("index.lock"))
+	if _, err := lock.TryLockContext(ctx, lockPoll); err != nil {
+		return fmt.Errorf("locking: %w", err)
+	}
+	defer lock.Close()
+	m, err := s.readIndex()
+	if err != nil {
+		return err
+	}
+	edit(m)
+	raw, err := encodeIndex(m)
+	if err != nil {
+		return err
+	}
+	return s.replace(s.indexPath(), raw, synced)
+}
+
+// lockPoll is how often a lock is tried: locks are held for milliseconds.
+const lockPoll = 10 * time.Millisecond
+
+func encodeIndex(m *v1.IndexManifest) ([]byte, error) {
+	raw, err := json.MarshalIndent(m, "", "  ")
+	if err != nil {
+		return nil, err
+	}
+	return append(raw, '\n'), nil
+}

@@ -1,0 +1,71 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"io"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+)
+
+// BlobInfo is what is known about a layer's blob.
+type BlobInfo struct {
+	Digest v1.Hash `json:"digest"`
+	Size   int64   `json:"size"`
+	// DiffID is the digest of the uncompressed bytes.
+	DiffID           v1.Hash `json:"diffID"`
+	UncompressedSize int64   `json:"uncompressedSize"`
+	// Compression is "gzip", "zstd" or "none", as found in the bytes.
+	Compression string `json:"compression"`
+}
+
+// Info tells what is known about a layer's blob, which lies in the store. The
+// first time that costs reading the blob, if the store did not make it.
+func (s *Store) Info(ctx context.Context, h v1.Hash) (BlobInfo, error) {
+	return share(ctx, &s.flights, "info "+h.String(), func() (BlobInfo, error) {
+		if info, ok := s.knownInfo(h); ok {
+			return info, nil
+		}
+		f, err := s.Open(h)
+		if err != nil {
+			return BlobInfo{}, err
+		}
+		defer f.Close()
+		stat, err := f.Stat()
+		if err != nil {
+			return BlobInfo{}, err
+		}
+		want := v1.Descriptor{Digest: h, Size: stat.Size()}
+		info, err := readInfo(want, contextReader{ctx, s.verified(f, want)})
+		if err != nil {
+			return BlobInfo{}, fmt.Errorf("reading blob %s in %s: %w", h, s.dir, err)
+		}
+		return info, remember(s, blobKind, h.String(), info)
+	})
+}
+
+// knownInfo is Info without reading the blob.
+func (s *Store) knownInfo(h v1.Hash) (BlobInfo, bool) {
+	info, ok := recall[BlobInfo](s, blobKind, h.String())
+	return info, ok && info.Digest == h && s.hasSize(h, info.Size)
+}
+
+// readInfo reads a layer through.
+func readInfo(d v1.Descriptor, r io.Reader) (BlobInfo, error) {
+	algorithm, content, err := decompress(r)
+	if err != nil {
+		return BlobInfo{}, err
+	}
+	defer content.Close()
+	h := newHasher()
+	_, err = io.CopyBuffer(struct{ io.Writer }{h}, struct{ io.Reader }{content}, make([]byte, chunk))
+	diffID, size := h.finish()
+	if err == nil {
+		// Whatever follows the last frame belongs to the blob, and to its digest.
+		_, err = io.Copy(io.Discard, r)
+	}
+	if err != nil {
+		return BlobInfo{}, err
+	}
+	return BlobInfo{Digest: d.Digest, Size: d.Size, DiffID: diffID, UncompressedSize: size, Compression: algorithm}, nil
+}

@@ -1,0 +1,209 @@
+package store
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+)
+
+// sweepAge is how old a file in ingest must be before it is taken for the
+// leftover of a dead process: no write goes a day without a byte.
+const sweepAge = 24 * time.Hour
+
+// How a file gets to the disk before it is renamed; see the package comment.
+const (
+	unsynced = false
+	synced   = true
+)
+
+// Put writes the blob that want describes from r. Its size and digest are
+// verified; a blob that is there already is not read again.
+func (s *Store) Put(ctx context.Context, want v1.Descriptor, r io.Reader) error {
+	if s.hasSize(want.Digest, want.Size) {
+		return nil
+	}
+	f, err := s.temp()
+	if err != nil {
+		return fmt.Errorf("writing blob %s: %w", want.Digest, err)
+	}
+	defer discard(f)
+	out := newHashingFile(f)
+	// One byte more than wanted is enough to know that it is too much.
+	_, err = copyContext(ctx, out, io.LimitReader(r, want.Size+1))
+	digest, size := out.finish()
+	if err != nil {
+		return fmt.Errorf("writing blob %s into %s: %w", want.Digest, s.dir, err)
+	}
+	if err := checkContent(want, digest, size); err != nil {
+		return err
+	}
+	if err := s.commit(f, s.Path(digest), unsynced); err != nil {
+		return fmt.Errorf("writing blob %s: %w", want.Digest, err)
+	}
+	return nil
+}
+
+// putBytes is Put for what is in memory.
+func (s *Store) putBytes(want v1.Descriptor, raw []byte) error {
+	if s.hasSize(want.Digest, want.Size) {
+		return nil
+	}
+	digest, size, err := v1.SHA256(bytes.NewReader(raw))
+	if err != nil {
+		return err
+	}
+	if err := checkContent(want, digest, size); err != nil {
+		return err
+	}
+	f, err := s.temp()
+	if err != nil {
+		return fmt.Errorf("writing blob %s: %w", digest, err)
+	}
+	defer discard(f)
+	_, err = f.Write(raw)
+	if err == nil {
+		err = s.commit(f, s.Path(digest), unsynced)
+	}
+	if err != nil {
+		return fmt.Errorf("writing blob %s into %s: %w", digest, s.dir, reason(err))
+	}
+	return nil
+}
+
+// checkContent compares what was wanted with what came.
+func checkContent(want v1.Descriptor, digest v1.Hash, size int64) error {
+	switch {
+	case size > want.Size:
+		return &ContentError{Want: want, Reason: fmt.Sprintf("more than its %d bytes came", want.Size)}
+	case size < want.Size:
+		return &ContentError{Want: want, Reason: fmt.Sprintf("%d of its %d bytes came", size, want.Size), Short: true}
+	case digest != want.Digest:
+		return &ContentError{Want: want, Reason: fmt.Sprintf("its bytes have the digest %s", digest)}
+	}
+	return nil
+}
+
+// A ContentError says that bytes are not those which a descriptor names.
+type ContentError struct {
+	Want   v1.Descriptor
+	Reason string
+	// Short is set when the content ended early, which a later try may mend.
+	Short bool
+}
+
+func (e *ContentError) Error() string {
+	return fmt.Sprintf("blob %s is not what was asked for: %s", e.Want.Digest, e.Reason)
+}
+
+// temp creates a file that commit can rename to anywhere in the store.
+func (s *Store) temp() (*os.File, error) {
+	if s.readOnly {
+		return nil, fmt.Errorf("OCI layout %s is open for reading only", s.dir)
+	}
+	f, err := os.CreateTemp(s.private("ingest"), "*")
+	if errors.Is(err, fs.ErrNotExist) {
+		// Someone emptied the store under our feet.
+		if err := os.MkdirAll(s.private("ingest"), 0o755); err != nil {
+			return nil, err
+		}
+		f, err = os.CreateTemp(s.private("ingest"), "*")
+	}
+	return f, err
+}
+
+// discard closes and removes a temporary file, if commit did not rename it.
+func discard(f *os.File) {
+	if f.Close() == nil {
+		os.Remove(f.Name())
+	}
+}
+
+// commit gives f, which is complete and right, its final name. If another has
+// done so in the meantime, that is fine too, as it has the same content.
+func (s *Store) commit(f *os.File, path string, sync bool) error {
+	// Read-only, since two stores may share the file by a hard link; whatever
+	// the umask, as other people's programs read the layout.
+	if err := f.Chmod(0o444); err != nil {
+		return err
+	}
+	return s.rename(f, path, sync)
+}
+
+// rename closes f and gives it its final name.
+func (s *Store) rename(f *os.File, path string, sync bool) error {
+	info, err := f.Stat()
+	if err == nil && sync {
+		err = f.Sync()
+	}
+	// Windows renames no open file.
+	if err := errors.Join(err, f.Close()); err != nil {
+		os.Remove(f.Name())
+		return err
+	}
+	err = os.Rename(f.Name(), path)
+	if errors.Is(err, fs.ErrNotExist) {
+		if err = os.MkdirAll(filepath.Dir(path), 0o755); err == nil {
+			err = os.Rename(f.Name(), path)
+		}
+	}
+	if err == nil {
+		return nil
+	}
+	defer os.Remove(f.Name())
+	// Windows does not rename onto a read-only file. One of our size that lies
+	// among the blobs is the same blob; any other is damaged.
+	there, statErr := os.Stat(path)
+	if statErr != nil || there.IsDir() {
+		return err
+	}
+	if there.Size() == info.Size() && there.Mode().Perm()&0o200 == 0 {
+		return nil
+	}
+	if os.Remove(path) != nil {
+		return err
+	}
+	return os.Rename(f.Name(), path)
+}
+
+// replace writes a small file as a whole.
+func (s *Store) replace(path string, content []byte, sync bool) error {
+	f, err := s.temp()
+	if err != nil {
+		return err
+	}
+	defer discard(f)
+	if _, err := f.Write(content); err != nil {
+		return err
+	}
+	if err := f.Chmod(0o644); err != nil {
+		return err
+	}
+	return s.rename(f, path, sync)
+}
+
+// sweep removes what dead processes left behind.
+func (s *Store) sweep(now time.Time) {
+	for _, dir := range []string{"ingest", "partial"} {
+		entries, err := os.ReadDir(s.private(dir))
+		if err != nil {
+			continue
+		}
+		age := sweepAge
+		if dir == "partial" {
+			age = partialAge
+		}
+		for _, e := range entries {
+			if info, err := e.Info(); err == nil && now.Sub(info.ModTime()) > age {
+				os.Remove(s.private(dir, e.Name()))
+			}
+		}
+	}
+}

@@ -1,0 +1,210 @@
+package store
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/types"
+
+	"github.com/slipway-build/slipway/images"
+)
+
+// Layer implements images.LayerStore. The media type of the layer is OCI's; who
+// wants Docker's sets it in the manifest, as the bytes are the same.
+func (s *Store) Layer(ctx context.Context, key string, compression images.Compression, write func(io.Writer) error) (v1.Layer, error) {
+	if err := (images.Format{Compression: compression}).Validate(); err != nil {
+		return nil, err
+	}
+	if key == "" {
+		info, err := s.makeLayer(ctx, compression, write)
+		if err != nil {
+			return nil, err
+		}
+		return s.madeLayer(info), nil
+	}
+	c := normalize(compression)
+	key = fmt.Sprintf("%s %d %s %s", c.Algorithm, c.Level, s.encoders, key)
+	info, err := share(ctx, &s.flights, "layer "+key, func() (BlobInfo, error) {
+		if info, ok := recall[BlobInfo](s, layerKind, key); ok && s.hasSize(info.Digest, info.Size) {
+			return info, nil
+		}
+		info, err := s.makeLayer(ctx, compression, write)
+		if err != nil {
+			return BlobInfo{}, err
+		}
+		return info, remember(s, layerKind, key, info)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return s.madeLayer(info), nil
+}
+
+func (s *Store) madeLayer(info BlobInfo) v1.Layer {
+	return &layer{
+		store:  s,
+		diffID: info.DiffID,
+		desc: v1.Descriptor{
+			MediaType: (images.Format{}).Layer(info.Compression),
+			Digest:    info.Digest,
+			Size:      info.Size,
+		},
+	}
+}
+
+// makeLayer streams what write writes to a blob:
+//
+//	write -> SHA-256 (diff ID)
+//	      -> compressor -> SHA-256 (digest)
+//	                    -> file
+//
+// Each arrow ends in goroutines of its own.
+func (s *Store) makeLayer(ctx context.Context, c images.Compression, write func(io.Writer) error) (BlobInfo, error) {
+	f, err := s.temp()
+	if err != nil {
+		return BlobInfo{}, fmt.Errorf("making a layer: %w", err)
+	}
+	defer discard(f)
+
+	file := newHashingFile(f)
+	output := newAsyncWriter(file)
+	diff := newHasher()
+	compressed, err := compressor(output, c)
+	if err != nil {
+		return BlobInfo{}, err
+	}
+	// Tar writers write 512 bytes at a time.
+	in := bufio.NewWriterSize(contextWriter{ctx, io.MultiWriter(diff, compressed)}, chunk)
+
+	writeErr := write(in)
+	if writeErr == nil {
+		writeErr = in.Flush()
+	}
+	// The compressor is closed in any case: it has goroutines.
+	closeErr := errors.Join(compressed.Close(), output.Close())
+	diffID, uncompressed := diff.finish()
+	digest, size := file.finish()
+	if writeErr != nil {
+		return BlobInfo{}, writeErr
+	}
+	if closeErr != nil {
+		return BlobInfo{}, fmt.Errorf("writing a layer into %s: %w", s.dir, closeErr)
+	}
+	info := BlobInfo{
+		Digest: digest, Size: size,
+		DiffID: diffID, UncompressedSize: uncompressed,
+		Compression: normalize(c).Algorithm,
+	}
+	if err := s.commit(f, s.Path(digest), unsynced); err != nil {
+		return BlobInfo{}, fmt.Errorf("writing layer %s: %w", digest, err)
+	}
+	return info, remember(s, blobKind, digest.String(), info)
+}
+
+// A layer is a blob of a store that is a layer of an image.
+type layer struct {
+	store  *Store
+	desc   v1.Descriptor
+	diffID v1.Hash // zero when no config tells it
+}
+
+func (l *layer) Digest() (v1.Hash, error)                   { return l.desc.Digest, nil }
+func (l *layer) Size() (int64, error)                       { return l.desc.Size, nil }
+func (l *layer) MediaType() (types.MediaType, error)        { return l.desc.MediaType, nil }
+func (l *layer) Descriptor() (*v1.Descriptor, error)        { return l.desc.DeepCopy(), nil }
+func (l *layer) Info(ctx context.Context) (BlobInfo, error) { return l.store.Info(ctx, l.desc.Digest) }
+
+// DiffID is the config's, or else found by reading the layer.
+func (l *layer) DiffID() (v1.Hash, error) {
+	if l.diffID != (v1.Hash{}) {
+		return l.diffID, nil
+	}
+	if info, ok := l.store.knownInfo(l.desc.Digest); ok {
+		return info.DiffID, nil
+	}
+	r, err := l.Compressed()
+	if err != nil {
+		return v1.Hash{}, err
+	}
+	defer r.Close()
+	info, err := readInfo(l.desc, r)
+	return info.DiffID, err
+}
+
+// Path is the blob's file.
+func (l *layer) Path() (string, error) {
+	if !l.store.hasSize(l.desc.Digest, l.desc.Size) {
+		return "", l.missing()
+	}
+	return l.store.Path(l.desc.Digest), nil
+}
+
+func (l *layer) missing() error {
+	if size, ok := l.store.stat(l.desc.Digest); ok {
+		return l.store.damaged(l.desc.Digest, &ContentError{
+			Want: l.desc, Reason: fmt.Sprintf("the file has %d bytes in place of %d", size, l.desc.Size), Short: true})
+	}
+	f, err := l.store.Open(l.desc.Digest)
+	if err == nil {
+		f.Close()
+	}
+	return err
+}
+
+// Compressed streams the blob, and verifies it on the way.
+func (l *layer) Compressed() (io.ReadCloser, error) {
+	if _, err := l.Path(); err != nil {
+		return nil, err
+	}
+	f, err := l.store.Open(l.desc.Digest)
+	if err != nil {
+		return nil, err
+	}
+	return &readCloser{l.store.verified(f, l.desc), []io.Closer{f}}, nil
+}
+
+// Uncompressed streams the layer's tar. The blob is verified on the way.
+func (l *layer) Uncompressed() (io.ReadCloser, error) {
+	blob, err := l.Compressed()
+	if err != nil {
+		return nil, err
+	}
+	_, content, err := decompress(blob)
+	if err != nil {
+		blob.Close()
+		return nil, fmt.Errorf("reading layer %s: %w", l.desc.Digest, err)
+	}
+	// Whatever the decompressor leaves unread is read at the end, since a blob
+	// is verified only when it was read through.
+	return &readCloser{&drained{content, blob}, []io.Closer{content, blob}}, nil
+}
+
+// drained is r, and then the rest of below, of which only errors matter.
+type drained struct{ r, below io.Reader }
+
+func (d *drained) Read(p []byte) (int, error) {
+	n, err := d.r.Read(p)
+	if err == io.EOF {
+		if _, err := io.Copy(io.Discard, d.below); err != nil {
+			return n, err
+		}
+	}
+	return n, err
+}
+
+type readCloser struct {
+	io.Reader
+	closers []io.Closer
+}
+
+func (r *readCloser) Close() error {
+	var errs []error
+	for _, c := range r.closers {
+		errs = append(errs, c.Close())
+	}
+	return errors.Join(errs...)
+}

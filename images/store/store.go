@@ -1,0 +1,167 @@
+package store
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+
+	"github.com/slipway-build/slipway/images"
+)
+
+// A Store is an OCI image layout on disk. All its methods may be called from
+// several goroutines, and several processes may use the same folder.
+type Store struct {
+	dir      string
+	readOnly bool
+	encoders string // versions of the compressors, part of what a layer is remembered by
+	use      *useLock
+	flights  flights
+	files    fileMemo
+}
+
+var _ images.LayerStore = (*Store)(nil)
+
+// layoutVersion is the only version there is of the image layout
+// (image-spec/image-layout.md, "oci-layout file").
+const layoutVersion = "1.0.0"
+
+type layoutFile struct {
+	Version string `json:"imageLayoutVersion"`
+}
+
+// Open opens the store in dir, and creates what is missing of it.
+func Open(dir string) (*Store, error) {
+	s, err := newStore(dir)
+	if err != nil {
+		return nil, err
+	}
+	for _, d := range []string{filepath.Join(s.dir, "blobs", "sha256"), s.private("ingest")} {
+		if err := os.MkdirAll(d, 0o755); err != nil {
+			return nil, fmt.Errorf("opening store %s: %w", dir, err)
+		}
+	}
+	switch err := s.checkLayout(); {
+	case errors.Is(err, fs.ErrNotExist):
+		raw, err := json.Marshal(layoutFile{Version: layoutVersion})
+		if err != nil {
+			return nil, err
+		}
+		if err := s.replace(filepath.Join(s.dir, "oci-layout"), raw, synced); err != nil {
+			return nil, fmt.Errorf("opening store %s: %w", dir, err)
+		}
+	case err != nil:
+		return nil, fmt.Errorf("opening store %s: %w", dir, err)
+	}
+	if _, err := os.Stat(s.indexPath()); errors.Is(err, fs.ErrNotExist) {
+		if err := s.createIndex(); err != nil {
+			return nil, fmt.Errorf("opening store %s: %w", dir, err)
+		}
+	}
+	s.sweep(time.Now())
+	s.use = shareUse(s.private("use.lock"))
+	return s, nil
+}
+
+// OpenLayout opens an OCI image layout that another program may have written. It
+// is only read: nothing is created, remembered or removed. A folder that is no
+// layout is an error that wraps fs.ErrNotExist.
+func OpenLayout(dir string) (*Store, error) {
+	s, err := newStore(dir)
+	if err != nil {
+		return nil, err
+	}
+	s.readOnly = true
+	if err := s.checkLayout(); err != nil {
+		return nil, fmt.Errorf("opening OCI layout %s: %w", dir, err)
+	}
+	return s, nil
+}
+
+func newStore(dir string) (*Store, error) {
+	abs, err := filepath.Abs(dir)
+	if err != nil {
+		return nil, fmt.Errorf("opening store %s: %w", dir, err)
+	}
+	return &Store{dir: abs, encoders: encoderVersions()}, nil
+}
+
+func (s *Store) checkLayout() error {
+	path := filepath.Join(s.dir, "oci-layout")
+	raw, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	var l layoutFile
+	if err := json.Unmarshal(raw, &l); err != nil {
+		return fmt.Errorf("reading %s: %w", path, err)
+	}
+	if l.Version != layoutVersion {
+		return fmt.Errorf("%s has image layout version %q; only %s is known", path, l.Version, layoutVersion)
+	}
+	return nil
+}
+
+// Dir is the folder of the store, as an absolute path.
+func (s *Store) Dir() string { return s.dir }
+
+func (s *Store) private(elem ...string) string {
+	return filepath.Join(append([]string{s.dir, ".slipway"}, elem...)...)
+}
+
+// Path is where the blob lies, or would lie.
+func (s *Store) Path(h v1.Hash) string {
+	return filepath.Join(s.dir, "blobs", h.Algorithm, h.Hex)
+}
+
+// Has says whether the blob is there.
+func (s *Store) Has(h v1.Hash) bool {
+	_, ok := s.stat(h)
+	return ok
+}
+
+// hasSize says whether the blob is there with the size it must have. A blob
+// whose size is wrong was cut by a crash of the machine.
+func (s *Store) hasSize(h v1.Hash, size int64) bool {
+	n, ok := s.stat(h)
+	return ok && n == size
+}
+
+// stat returns the size of a blob that is there, and marks it as used.
+func (s *Store) stat(h v1.Hash) (size int64, ok bool) {
+	path := s.Path(h)
+	info, err := os.Stat(path)
+	if err != nil || !info.Mode().IsRegular() {
+		return 0, false
+	}
+	s.touch(path, info)
+	return info.Size(), true
+}
+
+// Open opens a blob. Its content is not verified; see Verify. A blob that is not
+// there is an error that wraps fs.ErrNotExist.
+func (s *Store) Open(h v1.Hash) (*os.File, error) {
+	path := s.Path(h)
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("opening blob %s in %s: %w", h, s.dir, reason(err))
+	}
+	if info, err := f.Stat(); err == nil {
+		s.touch(path, info)
+	}
+	return f, nil
+}
+
+// reason strips the path that a message names already.
+func reason(err error) error {
+	var p *fs.PathError
+	if errors.As(err, &p) {
+		return p.Err
+	}
+	return err
+}

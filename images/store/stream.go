@@ -1,0 +1,177 @@
+package store
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"hash"
+	"io"
+	"os"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+)
+
+// chunk is how much is handed from one goroutine to the next at a time: large
+// enough that the hand-over costs nothing, small enough to stay in a core's cache.
+const chunk = 256 << 10
+
+// depth is how many chunks may be under way between two goroutines.
+const depth = 4
+
+// An asyncWriter passes what is written to it on to w in a goroutine of its own,
+// so that hashing, compressing and writing use a core each.
+type asyncWriter struct {
+	full, free chan []byte
+	made       int // chunks, depth+2 at most
+	buf        []byte
+	done       chan struct{}
+	err        error // of w; read it after done is closed
+}
+
+func newAsyncWriter(w io.Writer) *asyncWriter {
+	a := &asyncWriter{
+		full: make(chan []byte, depth),
+		free: make(chan []byte, depth+2),
+		done: make(chan struct{}),
+	}
+	go a.pass(w, a.full)
+	return a
+}
+
+func (a *asyncWriter) pass(w io.Writer, full <-chan []byte) {
+	defer close(a.done)
+	for b := range full {
+		if a.err == nil {
+			_, a.err = w.Write(b)
+		}
+		a.free <- b[:0]
+	}
+}
+
+// Write never fails: an error of w is Close's.
+func (a *asyncWriter) Write(p []byte) (int, error) {
+	n := len(p)
+	for len(p) > 0 {
+		if a.buf == nil {
+			a.buf = a.empty()
+		}
+		room := min(len(p), cap(a.buf)-len(a.buf))
+		a.buf = append(a.buf, p[:room]...)
+		p = p[room:]
+		if len(a.buf) == cap(a.buf) {
+			a.full <- a.buf
+			a.buf = nil
+		}
+	}
+	return n, nil
+}
+
+// empty returns a chunk to fill: one that was passed on, or a new one.
+func (a *asyncWriter) empty() []byte {
+	select {
+	case b := <-a.free:
+		return b
+	default:
+	}
+	if a.made == depth+2 {
+		return <-a.free
+	}
+	a.made++
+	return make([]byte, 0, chunk)
+}
+
+// Close waits until w has everything, and returns w's error.
+func (a *asyncWriter) Close() error {
+	if a.full == nil {
+		return a.err
+	}
+	if len(a.buf) > 0 {
+		a.full <- a.buf
+	}
+	close(a.full)
+	a.full = nil
+	<-a.done
+	return a.err
+}
+
+// A hasher is SHA-256 in a goroutine of its own.
+type hasher struct {
+	*asyncWriter
+	hash hash.Hash
+	size int64
+}
+
+func newHasher() *hasher {
+	h := sha256.New()
+	return &hasher{asyncWriter: newAsyncWriter(h), hash: h}
+}
+
+func (h *hasher) Write(p []byte) (int, error) {
+	h.size += int64(len(p))
+	return h.asyncWriter.Write(p)
+}
+
+// finish ends the goroutine and returns the digest of all that was written.
+func (h *hasher) finish() (v1.Hash, int64) {
+	h.Close()
+	return sum(h.hash), h.size
+}
+
+func sum(h hash.Hash) v1.Hash {
+	return v1.Hash{Algorithm: "sha256", Hex: hex.EncodeToString(h.Sum(nil))}
+}
+
+// A hashingFile writes a file and hashes what it writes, at the same time.
+type hashingFile struct {
+	file   *os.File
+	hasher *hasher
+}
+
+func newHashingFile(f *os.File) *hashingFile {
+	return &hashingFile{file: f, hasher: newHasher()}
+}
+
+func (h *hashingFile) Write(p []byte) (int, error) {
+	h.hasher.Write(p)
+	n, err := h.file.Write(p)
+	if err != nil {
+		// The path of a temporary file tells nobody anything.
+		err = reason(err)
+	}
+	return n, err
+}
+
+// finish returns the digest and size of what was written. It must be called
+// once, whatever went wrong.
+func (h *hashingFile) finish() (v1.Hash, int64) { return h.hasher.finish() }
+
+// copyContext is io.Copy that ends when ctx does.
+func copyContext(ctx context.Context, w io.Writer, r io.Reader) (int64, error) {
+	return io.CopyBuffer(struct{ io.Writer }{w}, contextReader{ctx, r}, make([]byte, chunk))
+}
+
+// A contextReader reads until its context ends. It lives as long as one call.
+type contextReader struct {
+	ctx context.Context
+	r   io.Reader
+}
+
+func (c contextReader) Read(p []byte) (int, error) {
+	if err := context.Cause(c.ctx); err != nil {
+		return 0, err
+	}
+	return c.r.Read(p)
+}
+
+// A contextWriter writes until its context ends. It lives as long as one call.
+type contextWriter struct {
+	ctx context.Context
+	w   io.Writer
+}
+
+func (c contextWriter) Write(p []byte) (int, error) {
+	if err := context.Cause(c.ctx); err != nil {
+		return 0, err
+	}
+	return c.w.Write(p)
+}
