@@ -92,8 +92,10 @@ func parseConfig(data []byte, path, dir string, head head, env func(string) (str
 			config.Vars[name] = value.value.String()
 		}
 	}
-	v := &validator{config: config, decoder: d}
-	v.validate()
+	if d.budget > 0 { // else aliases have multiplied every further problem
+		v := &validator{config: config, decoder: d}
+		v.validate()
+	}
 	if err := problems.err(); err != nil {
 		return nil, err
 	}

@@ -3,7 +3,7 @@ package build
 import "strings"
 
 // didYouMean suggests the candidate that word was probably meant to be, as
-// `; did you mean "name"?`, or says nothing.
+// ` (did you mean "name"?)`, or says nothing.
 func didYouMean(word string, candidates []string) string {
 	best, least := "", 1+max(1, len(word)/3) // a third of the letters may be wrong, but never all
 	for _, c := range candidates {
@@ -14,7 +14,7 @@ func didYouMean(word string, candidates []string) string {
 	if best == "" {
 		return ""
 	}
-	return `; did you mean "` + best + `"?`
+	return ` (did you mean "` + best + `"?)`
 }
 
 // editDistance counts the letters to insert, delete, replace, or swap with their

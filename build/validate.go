@@ -2,6 +2,7 @@ package build
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"io/fs"
 	"maps"
@@ -104,13 +105,12 @@ func (v *validator) registry(at Position, registry string) {
 	if host, path, ok := strings.Cut(registry, "/"); ok && !strings.Contains(registry, "://") {
 		v.decoder.problems.add(at, "registry %q: want a host, such as docker.io or localhost:5000; %q belongs into repository: registry %q, repository %q", registry, path, host, path)
 	} else if _, err := name.NewRegistry(registry, name.StrictValidation); err != nil {
-		v.decoder.problems.add(at, "registry %q: want a host, with a port if need be, such as docker.io or localhost:5000", registry)
+		v.decoder.problems.add(at, "registry %q: want a host without a scheme, with a port if need be, such as docker.io or localhost:5000", registry)
 	}
 }
 
 func (v *validator) repository(at Position, repository string) {
-	// The host only makes it a reference; which one does not matter.
-	if _, err := name.NewRepository("registry.invalid/"+repository, name.StrictValidation); err != nil || !repositoryShape.MatchString(repository) {
+	if !repositoryShape.MatchString(repository) {
 		v.decoder.problems.add(at, "repository %q: want lower-case letters and digits, with . _ - or / between them, such as rancher", repository)
 	}
 }
@@ -157,9 +157,10 @@ func (v *validator) platforms(path string, list *[]v1.Platform, fallback []v1.Pl
 		return
 	}
 	v.distinct(path, *list)
+	all := v.platformNames(v.config.Platforms)
 	for i, p := range *list {
-		if p.OS != "" && len(v.config.Platforms) > 0 && !slices.ContainsFunc(v.config.Platforms, p.Equals) {
-			v.wrong(fmt.Sprintf("%s[%d]", path, i), "%s is none of the project's platforms: %s", images.FormatPlatform(p), v.platformNames(v.config.Platforms))
+		if p.OS != "" && all != "" && !slices.ContainsFunc(v.config.Platforms, p.Equals) {
+			v.wrong(fmt.Sprintf("%s[%d]", path, i), "%s is none of the project's platforms: %s", images.FormatPlatform(p), all)
 		}
 	}
 }
@@ -167,8 +168,8 @@ func (v *validator) platforms(path string, list *[]v1.Platform, fallback []v1.Pl
 func (v *validator) platformNames(platforms []v1.Platform) string {
 	var names []string
 	for _, p := range platforms {
-		if p.OS != "" {
-			names = append(names, images.FormatPlatform(p))
+		if name := images.FormatPlatform(p); p.OS != "" && !slices.Contains(names, name) {
+			names = append(names, name)
 		}
 	}
 	return strings.Join(names, ", ")
@@ -337,12 +338,16 @@ func (v *validator) builders() {
 // buildkitSchemes are what addresses of BuildKit begin with.
 var buildkitSchemes = []string{"unix", "tcp", "npipe", "docker-container", "kube-pod"}
 
+// isAbsolute says whether a path is absolute, as here or as on Unix: a
+// slipway.yaml means the same everywhere.
+func isAbsolute(file string) bool { return filepath.IsAbs(file) || strings.HasPrefix(file, "/") }
+
 func isDir(m fs.FileMode) bool { return m.IsDir() }
 
 // file reports whether there is a file, relative to slipway.yaml, of which is
 // holds, and says so if not.
 func (v *validator) file(path, file string, is func(fs.FileMode) bool) bool {
-	if filepath.IsAbs(file) {
+	if isAbsolute(file) {
 		v.wrong(path, "%q: want a path relative to slipway.yaml, since an absolute one is another on each machine", file)
 		return false
 	}
@@ -352,21 +357,15 @@ func (v *validator) file(path, file string, is func(fs.FileMode) bool) bool {
 		what = "folder"
 	}
 	switch info, err := os.Stat(full); {
+	case errors.Is(err, fs.ErrNotExist):
+		v.wrong(path, "there is no %s %s", what, filepath.ToSlash(file))
+		return false
 	case err != nil:
-		v.wrong(path, "there is no %s %s: %v", what, filepath.ToSlash(file), cause(err))
+		v.wrong(path, "%v", err)
 		return false
 	case !is(info.Mode()):
 		v.wrong(path, "%s is no %s", filepath.ToSlash(file), what)
 		return false
 	}
 	return true
-}
-
-// cause is an error of the file system without the path, which differs by
-// machine.
-func cause(err error) error {
-	if pathError, ok := err.(*fs.PathError); ok {
-		return pathError.Err
-	}
-	return err
 }

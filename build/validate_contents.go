@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -59,7 +58,7 @@ func (v *validator) format(path string, f *Format) {
 func (v *validator) context(path, value string) {
 	scheme, rest, ok := strings.Cut(value, "://")
 	switch {
-	case !ok && filepath.IsAbs(value):
+	case !ok && isAbsolute(value):
 		v.wrong(path, "%q: want a folder relative to slipway.yaml, since an absolute one is another on each machine", value)
 	case !ok:
 	case scheme != "docker-image" && scheme != "oci-layout":
@@ -229,7 +228,7 @@ func (v *validator) packages(at string, b *Bundle) {
 }
 
 func (v *validator) bundleFile(at string, f *BundleFile, packages bool) {
-	if filepath.IsAbs(f.Source) {
+	if isAbsolute(f.Source) {
 		v.wrong(at+".source", "%q: want a path relative to slipway.yaml, since an absolute one is another on each machine", f.Source)
 	}
 	switch inside := strings.TrimPrefix(f.Path, "/"); {
@@ -240,7 +239,7 @@ func (v *validator) bundleFile(at string, f *BundleFile, packages bool) {
 	case f.Path == "":
 	case packages && !path.IsAbs(f.Path):
 		v.wrong(at+".path", "%q: want an absolute path, such as /usr/bin/%s, for deb and rpm", f.Path, path.Base(f.Path))
-	case strings.Contains(f.Path, `\`) || !filepath.IsLocal(inside):
+	case strings.Contains(f.Path, `\`) || inside != "" && !filepath.IsLocal(inside):
 		v.wrong(at+".path", "%q: want a path with slashes that stays inside the bundle", f.Path)
 	}
 	if f.Mode != "" && !modeShape.MatchString(f.Mode) {
@@ -259,8 +258,11 @@ func (v *validator) publish() {
 				kinds++
 			}
 		}
-		if kinds != 1 {
-			v.wrong(path, "want just one of registry, directory, oci and github, found %s: make each a destination of its own", strconv.Itoa(kinds))
+		switch {
+		case kinds == 0 && !v.reportedBelow(path):
+			v.wrong(path, "want one of registry, directory, oci and github")
+		case kinds > 1:
+			v.wrong(path, "want just one of registry, directory, oci and github, found %d: make each a destination of its own", kinds)
 		}
 		if v.given(path+".repository") && !v.given(path+".registry") {
 			v.wrong(path+".repository", "it goes with registry")

@@ -36,6 +36,7 @@ func inScope(tag string) []string {
 	for _, s := range strings.Fields(tag) {
 		names = append(names, scopes[s]...)
 	}
+	slices.Sort(names)
 	return names
 }
 
@@ -293,7 +294,7 @@ func (v *variables) resolveName(p piece, at Position, allowed []string) (templat
 		fromEnv, _ := v.environ(p.name)
 		return literal(fromEnv), true
 	case !known:
-		v.problems.add(at, "unknown variable ${%s}%s; known here: %s", p.name, didYouMean(p.name, v.known(allowed)), strings.Join(v.known(allowed), ", "))
+		v.problems.add(at, "unknown variable ${%s}%s; known here: %s", p.name, didYouMean(p.name, v.known(platformVariables())), strings.Join(v.known(allowed), ", "))
 		return nil, false
 	case value.bad:
 		return nil, false

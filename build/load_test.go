@@ -1,0 +1,321 @@
+package build
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"reflect"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"golang.org/x/tools/txtar"
+
+	"github.com/slipway-build/slipway/images"
+	"github.com/slipway-build/slipway/internal/golden"
+)
+
+// TestLoad runs testdata/load/*.txtar: a slipway.yaml, what lies beside it, and
+// under "want" the configuration that comes of it, or all its errors. The comment
+// on top says what it is about, and may set the scene by lines of
+//
+//	env NAME=VALUE
+//	head COMMIT UNIXTIME [dirty] [TAG…]
+func TestLoad(t *testing.T) {
+	files, err := filepath.Glob("testdata/load/*.txtar")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no test data: %v", err)
+	}
+	for _, file := range files {
+		t.Run(strings.TrimSuffix(filepath.Base(file), ".txtar"), func(t *testing.T) {
+			archive := parseArchive(t, file)
+			scene := readScene(t, archive)
+			config, err := parseConfig(scene.yaml, FileName, scene.dir, scene.head, scene.lookup)
+			var got string
+			if err != nil {
+				got = err.Error() + "\n"
+			} else {
+				got = "ok\n" + dump("", reflect.ValueOf(config))
+				expandAll(t, reflect.ValueOf(config).Elem(), "")
+			}
+			setFile(archive, "want", got)
+			golden.EqualFile(t, file, txtar.Format(archive))
+		})
+	}
+}
+
+// A scene is what Load finds around it.
+type scene struct {
+	dir  string
+	yaml []byte
+	head head
+	env  map[string]string
+}
+
+func (s scene) lookup(name string) (string, bool) { v, ok := s.env[name]; return v, ok }
+
+func parseArchive(t *testing.T, file string) *txtar.Archive {
+	t.Helper()
+	archive, err := txtar.ParseFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return archive
+}
+
+func readScene(t *testing.T, archive *txtar.Archive) scene {
+	t.Helper()
+	s := scene{dir: t.TempDir(), env: map[string]string{}}
+	for line := range strings.Lines(string(archive.Comment)) {
+		switch words := strings.Fields(line); {
+		case len(words) == 2 && words[0] == "env":
+			name, value, _ := strings.Cut(words[1], "=")
+			s.env[name] = value
+		case len(words) > 2 && words[0] == "head":
+			var unix int64
+			if _, err := fmt.Sscan(words[2], &unix); err != nil {
+				t.Fatal(err)
+			}
+			s.head = head{commit: words[1], time: time.Unix(unix, 0).UTC()}
+			for _, w := range words[3:] {
+				if w == "dirty" {
+					s.head.dirty = true
+				} else {
+					s.head.tags = append(s.head.tags, w)
+				}
+			}
+		}
+	}
+	for _, f := range archive.Files {
+		switch f.Name {
+		case "want":
+		case FileName:
+			s.yaml = f.Data
+		default:
+			writeFile(t, filepath.Join(s.dir, filepath.FromSlash(f.Name)), string(f.Data))
+		}
+	}
+	return s
+}
+
+func writeFile(t *testing.T, path, content string) {
+	t.Helper()
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, []byte(content), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func setFile(archive *txtar.Archive, name, content string) {
+	for i := range archive.Files {
+		if archive.Files[i].Name == name {
+			archive.Files[i].Data = []byte(content)
+			return
+		}
+	}
+	archive.Files = append(archive.Files, txtar.File{Name: name, Data: []byte(content)})
+}
+
+// dump spells a value as lines of path: value, leaving out what is empty, the
+// folder and positions.
+func dump(path string, v reflect.Value) string {
+	switch x := v.Interface().(type) {
+	case v1.Platform:
+		return path + ": " + images.FormatPlatform(x) + "\n"
+	case time.Time:
+		return path + ": " + x.Format(time.RFC3339) + "\n"
+	case Position:
+		return ""
+	}
+	var b strings.Builder
+	switch v.Kind() {
+	case reflect.Pointer:
+		if !v.IsNil() && v.Type().Elem().Kind() == reflect.Bool {
+			return fmt.Sprintf("%s: %v\n", path, v.Elem())
+		}
+		return dump(path, v.Elem())
+	case reflect.Struct:
+		for i := range v.NumField() {
+			f := v.Type().Field(i)
+			name := strings.TrimPrefix(path+"."+f.Name, ".")
+			if f.Anonymous {
+				name = path
+			}
+			if name != "Dir" && !v.Field(i).IsZero() {
+				b.WriteString(dump(name, v.Field(i)))
+			}
+		}
+	case reflect.Slice:
+		for i := range v.Len() {
+			b.WriteString(dump(fmt.Sprintf("%s[%d]", path, i), v.Index(i)))
+		}
+	case reflect.Map:
+		keys := v.MapKeys()
+		slices.SortFunc(keys, func(a, b reflect.Value) int { return strings.Compare(a.String(), b.String()) })
+		for _, k := range keys {
+			b.WriteString(dump(path+"."+k.String(), v.MapIndex(k)))
+		}
+	default:
+		fmt.Fprintf(&b, "%s: %v\n", path, v)
+	}
+	return b.String()
+}
+
+// expandAll calls Expand for every field that is tagged for it, with the
+// variables that the tag names: it must not panic.
+func expandAll(t *testing.T, v reflect.Value, tag string) {
+	t.Helper()
+	switch v.Kind() {
+	case reflect.String:
+		if tag != "" {
+			vars := map[string]string{}
+			for _, name := range inScope(tag) {
+				vars[name] = ""
+			}
+			Expand(v.String(), vars)
+		}
+	case reflect.Struct:
+		for i := range v.NumField() {
+			if f := v.Type().Field(i); f.Type.Kind() != reflect.Pointer && f.IsExported() {
+				expandAll(t, v.Field(i), f.Tag.Get("expand"))
+			}
+		}
+	case reflect.Slice:
+		for i := range v.Len() {
+			expandAll(t, v.Index(i), tag)
+		}
+	case reflect.Map:
+		for _, k := range v.MapKeys() {
+			expandAll(t, v.MapIndex(k), tag)
+		}
+	}
+}
+
+// FuzzLoad holds that no file makes Load panic or forget a position, that what
+// it accepts can be expanded, and that it says the same twice.
+func FuzzLoad(f *testing.F) {
+	files, err := filepath.Glob("testdata/load/*.txtar")
+	if err != nil {
+		f.Fatal(err)
+	}
+	for _, file := range files {
+		archive, err := txtar.ParseFile(file)
+		if err != nil {
+			f.Fatal(err)
+		}
+		for _, part := range archive.Files {
+			if part.Name == FileName && len(part.Data) < 10_000 {
+				f.Add(part.Data)
+			}
+		}
+	}
+	positioned := regexp.MustCompile(`^slipway\.yaml(:\d+:\d+)?: `)
+	f.Fuzz(func(t *testing.T, data []byte) {
+		dir := t.TempDir()
+		load := func() string {
+			config, err := parseConfig(data, FileName, dir, head{}, noEnvironment)
+			if err == nil {
+				expandAll(t, reflect.ValueOf(config).Elem(), "")
+				return dump("", reflect.ValueOf(config))
+			}
+			if joined, ok := err.(interface{ Unwrap() []error }); ok {
+				for _, e := range joined.Unwrap() {
+					if !positioned.MatchString(e.Error()) {
+						t.Errorf("no position: %v", e)
+					}
+				}
+			} else if !positioned.MatchString(err.Error()) {
+				t.Errorf("no position: %v", err)
+			}
+			return err.Error()
+		}
+		first := load()
+		if second := load(); first != second {
+			t.Errorf("first\n%s\nthen\n%s", first, second)
+		}
+	})
+}
+
+func TestLoadReadsTheFileAndTheCheckout(t *testing.T) {
+	dir := t.TempDir()
+	repo := newRepo(t, dir)
+	writeFile(t, filepath.Join(dir, FileName), "project: p\nplatforms: [linux/amd64]\nvars: {WHO: file}\nrepository: ${WHO}\n")
+	repo.commit("first", "2026-02-03T04:05:06Z")
+	repo.run("tag", "v1.2.3")
+
+	env := map[string]string{"WHO": "environment"}
+	config, err := Load(t.Context(), filepath.Join(dir, FileName), func(name string) (string, bool) { v, ok := env[name]; return v, ok })
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := map[string]string{
+		"version": config.Release.Version, "epoch": config.Release.Epoch.Format(time.RFC3339),
+		"repository": config.Repository, "dir": config.Dir, "file": config.File,
+	}
+	want := map[string]string{
+		"version": "v1.2.3", "epoch": "2026-02-03T04:05:06Z",
+		"repository": "environment", "dir": dir, "file": filepath.Join(dir, FileName),
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+}
+
+func TestLoadWithoutAFile(t *testing.T) {
+	_, err := Load(t.Context(), filepath.Join(t.TempDir(), "none.yaml"), noEnvironment)
+	if err == nil || !strings.Contains(err.Error(), "none.yaml") {
+		t.Errorf("got %v, want an error that names the file", err)
+	}
+}
+
+func noEnvironment(string) (string, bool) { return "", false }
+
+func TestFindConfig(t *testing.T) {
+	dir := t.TempDir()
+	deep := filepath.Join(dir, "a", "b")
+	writeFile(t, filepath.Join(deep, "x"), "")
+
+	t.Run("none anywhere says where it looked", func(t *testing.T) {
+		_, err := FindConfig(deep)
+		if err == nil {
+			t.Skip("a folder above the temporary one has a slipway.yaml")
+		}
+		for _, want := range []string{deep + ", ", dir + ", ", "slipway init"} {
+			if !strings.Contains(err.Error(), want) {
+				t.Errorf("%q lacks %q", err, want)
+			}
+		}
+	})
+	t.Run("a folder of that name is none", func(t *testing.T) {
+		if err := os.Mkdir(filepath.Join(deep, FileName), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := FindConfig(deep); err == nil || !strings.Contains(err.Error(), "no file") {
+			t.Errorf("got %v", err)
+		}
+		if err := os.Remove(filepath.Join(deep, FileName)); err != nil {
+			t.Fatal(err)
+		}
+	})
+	t.Run("the nearest upwards", func(t *testing.T) {
+		writeFile(t, filepath.Join(dir, FileName), "")
+		writeFile(t, filepath.Join(dir, "a", FileName), "")
+		got, err := FindConfig(deep)
+		if want := filepath.Join(dir, "a", FileName); err != nil || got != want {
+			t.Errorf("got %q, %v; want %q", got, err, want)
+		}
+	})
+	t.Run("relative stays relative, for short messages", func(t *testing.T) {
+		t.Chdir(deep)
+		got, err := FindConfig(".")
+		if want := filepath.Join("..", FileName); err != nil || got != want {
+			t.Errorf("got %q, %v; want %q", got, err, want)
+		}
+	})
+}
