@@ -7,7 +7,9 @@ import (
 	"path"
 	"slices"
 	"strings"
-	"text/tabwriter"
+	"time"
+
+	"github.com/slipway-build/slipway/progress"
 )
 
 // Select narrows a plan to what a selection would do, for --dry-run. The rest of
@@ -54,73 +56,65 @@ func (p *Plan) WriteJSON(w io.Writer) error {
 
 // WriteTable prints the plan for a person.
 func (p *Plan) WriteTable(w io.Writer) error {
-	t := &table{w: tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)}
 	r := p.Release
-	t.line("%s %s, tag %s", p.Project, r.Version, r.Tag)
+	head := []string{fmt.Sprintf("%s %s, tag %s", p.Project, r.Version, r.Tag)}
 	if r.Commit != "" {
-		t.line("commit %s, %s", r.Commit, r.Epoch.UTC().Format("2006-01-02T15:04:05Z"))
+		head = append(head, "commit "+r.Commit)
 	}
+	head = append(head, "time "+r.Epoch.UTC().Format(time.RFC3339))
 	for _, skipped := range p.Skipped {
-		t.line("left out: %s", skipped)
+		head = append(head, "left out: "+skipped)
 	}
-	t.section("BINARY\tPLATFORM\tPACKAGE\tFILE", len(p.Binaries))
+	binaries := table("BINARY", "PLATFORM", "PACKAGE", "FILE")
 	for _, b := range p.Binaries {
 		pkg := b.Package
 		if b.Module != "." {
 			pkg += " (" + b.Module + ")"
 		}
-		t.row(b.Name, b.Platform.String(), pkg, b.Output)
+		binaries.Add(b.Name, b.Platform.String(), pkg, b.Output)
 	}
-	t.section("IMAGE\tPLATFORM\tTARGET\tBUILDER\tTAG", len(p.Images))
+	made := table("IMAGE", "PLATFORM", "TARGET", "BUILDER", "TAG")
 	for _, i := range p.Images {
-		target := i.Dockerfile
-		if i.Target != "" {
-			target += " " + i.Target
-		}
-		builder := i.Builder
-		if i.Address != "" {
-			builder += " " + i.Address
-		}
-		t.row(i.Image, i.Platform.String(), target, builder, i.Ref)
+		made.Add(i.Image, i.Platform.String(), strings.TrimSpace(i.Dockerfile+" "+i.Target), strings.TrimSpace(i.Builder+" "+i.Address), i.Ref)
 	}
-	t.section("INDEX\tOF", len(p.Indexes))
+	indexes := table("INDEX", "OF")
 	for _, i := range p.Indexes {
 		for n, member := range i.Members {
 			ref := i.Ref
 			if n > 0 {
 				ref = ""
 			}
-			t.row(ref, member)
+			indexes.Add(ref, member)
 		}
 	}
-	t.section("ARCHIVE\tPLATFORM\tIMAGES\tFILES", len(p.Archives))
+	archives := table("ARCHIVE", "PLATFORM", "IMAGES", "FILES")
 	for _, a := range p.Archives {
-		files := make([]string, len(a.Outputs))
-		for i, output := range a.Outputs {
-			files[i] = path.Base(output)
-		}
-		t.row(a.List, a.Platform.String(), fmt.Sprint(len(a.Images)), strings.Join(append(files, path.Base(a.Text)), " "))
+		archives.Add(a.List, a.Platform.String(), fmt.Sprint(len(a.Images)), baseNames(append(slices.Clone(a.Outputs), a.Text)))
 	}
-	t.section("BUNDLE\tPLATFORM\tFILES", len(p.Bundles))
+	bundles := table("BUNDLE", "PLATFORM", "FILES")
 	for _, b := range p.Bundles {
-		files := make([]string, len(b.Outputs))
-		for i, output := range b.Outputs {
-			files[i] = path.Base(output)
-		}
-		t.row(b.Name, b.Platform.String(), strings.Join(files, " "))
+		bundles.Add(b.Name, b.Platform.String(), baseNames(b.Outputs))
 	}
-	t.section("LIST OR CHECKSUMS", len(p.Lists)+len(p.Checksums))
+	others := table("LIST OR CHECKSUMS")
 	for _, l := range p.Lists {
-		t.row(l.Output)
+		others.Add(l.Output)
 	}
 	for _, s := range p.Checksums {
-		t.row(s.Output)
+		others.Add(s.Output)
 	}
-	t.section("PUBLISHED TO", len(p.Destinations))
+	destinations := table("PUBLISHED TO")
 	for _, d := range p.Destinations {
-		t.row(d.String())
+		destinations.Add(d.String())
 	}
-	return t.w.Flush()
+	return writeTables(w, head, binaries, made, indexes, archives, bundles, others, destinations)
+}
+
+func baseNames(paths []string) string {
+	names := make([]string, len(paths))
+	for i, p := range paths {
+		names[i] = path.Base(p)
+	}
+	return strings.Join(names, " ")
 }
 
 // String names a destination as a person would.
@@ -136,17 +130,29 @@ func (d Destination) String() string {
 	return "registry " + d.Registry + "/" + d.Repository
 }
 
-// table prints sections of aligned columns.
-type table struct{ w *tabwriter.Writer }
-
-func (t *table) line(format string, args ...any) { fmt.Fprintf(t.w, format+"\n", args...) }
-
-// section prints a header, if rows will follow.
-func (t *table) section(header string, rows int) {
-	if rows > 0 {
-		t.w.Flush() // columns of one section say nothing of the next's
-		fmt.Fprintf(t.w, "\n%s\n", header)
+func table(titles ...string) *progress.Table {
+	t := &progress.Table{}
+	for _, title := range titles {
+		t.Columns = append(t.Columns, progress.Column{Title: title, Right: title == "SIZE" || title == "LAYERS"})
 	}
+	return t
 }
 
-func (t *table) row(cells ...string) { fmt.Fprintln(t.w, strings.Join(cells, "\t")) }
+// writeTables prints lines and then those tables that have rows.
+func writeTables(w io.Writer, head []string, tables ...*progress.Table) error {
+	if _, err := fmt.Fprintln(w, strings.Join(head, "\n")); err != nil {
+		return err
+	}
+	for _, t := range tables {
+		if t.Len() == 0 {
+			continue
+		}
+		if _, err := fmt.Fprintln(w); err != nil {
+			return err
+		}
+		if err := t.Write(w, false); err != nil {
+			return err
+		}
+	}
+	return nil
+}
