@@ -20,8 +20,8 @@ import (
 
 // Options say how to compile; the zero value works.
 type Options struct {
-	// Jobs bounds how many compilers and linkers run at once; 0 means as many as
-	// there are processors.
+	// Jobs is how many compilers a go build runs at once (go build -p); 0 means
+	// as many as there are processors. 1 also keeps go builds from overlapping.
 	Jobs int
 	// Cache is the folder in which stamps of earlier builds are kept. If it is
 	// empty nothing is remembered, and go is always run.
@@ -29,6 +29,8 @@ type Options struct {
 	// Ignore names folders inside a module that hold no source, such as the
 	// project's dist: what changes there makes no binary out of date.
 	Ignore []string
+	// Offline makes a module that is not in the module cache an error.
+	Offline bool
 	// Environ is the environment, as of os.Environ, that go's settings are
 	// taken from; nil means the process's.
 	Environ []string
@@ -89,7 +91,12 @@ func New(o Options) *Compiler {
 	if env == nil {
 		env = os.Environ()
 	}
-	return &Compiler{jobs: o.Jobs, cache: o.Cache, ignore: o.Ignore, inherited: inherit(env)}
+	c := &Compiler{jobs: o.Jobs, cache: o.Cache, ignore: o.Ignore, inherited: inherit(env)}
+	if o.Offline {
+		// GOPRIVATE would go round the proxy.
+		c.inherited = c.inherited.with(environment{"GOPROXY": "off", "GOPRIVATE": "", "GONOPROXY": "none"})
+	}
+	return c
 }
 
 // Build makes all targets that are not up to date. Results stand at their
@@ -160,7 +167,7 @@ func (c *Compiler) Build(ctx context.Context, targets []Target) ([]Result, error
 // program. A second build fills that gap; more of them would only compete for
 // memory.
 func (c *Compiler) buildsAtOnce() int {
-	return max(1, min(2, c.processors()))
+	return min(2, c.processors())
 }
 
 func (c *Compiler) processors() int {

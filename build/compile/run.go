@@ -127,7 +127,7 @@ func (c *Compiler) goBuild(ctx context.Context, tool goTool, b batch, temp strin
 	j := b[0]
 	args := []string{"build", "-trimpath", "-buildvcs=false", "-mod=" + modMode(j.Dir)}
 	if c.jobs > 0 {
-		args = append(args, "-p", strconv.Itoa(max(1, c.jobs/c.buildsAtOnce())))
+		args = append(args, "-p", strconv.Itoa(c.jobs))
 	}
 	if len(j.Tags) > 0 {
 		args = append(args, "-tags", strings.Join(j.Tags, ","))
