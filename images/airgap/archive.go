@@ -1,0 +1,395 @@
+package airgap
+
+import (
+	"archive/tar"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"sort"
+	"sync"
+)
+
+// An Archive is an archive open for reading. Its methods may be called from
+// several goroutines.
+//
+// One that has an index, and a plain tar, is read by seeking. Any other is read
+// from its beginning, no further than needed.
+type Archive struct {
+	path  string
+	file  *os.File
+	size  int64
+	codec Codec
+	// index is nil if there is none.
+	index *archiveIndex
+
+	mu sync.Mutex
+	// entries are the files known so far, in their order in the tar, and
+	// byName says where in entries each is.
+	entries []member
+	byName  map[string]int
+	// scanner finds the files that follow; nil when all are known.
+	scanner *scanner
+	// small are the contents of small JSON files that the scanner came by.
+	small map[string][]byte
+	// cursors are decompressors that stand where the last reader left them.
+	cursors []*cursor
+}
+
+// A member is a file of the tar. Links are followed by open.
+type member struct {
+	entry
+	link string // clean path of what a link points to
+	// head are the first bytes, if the scanner saw them.
+	head []byte
+}
+
+// Open opens an archive. How it is compressed is told by its content, not by its
+// name. The caller closes it.
+func Open(ctx context.Context, path string) (*Archive, error) {
+	a, err := open(path)
+	if err != nil {
+		return nil, fmt.Errorf("opening archive %s: %w", path, pathless(err))
+	}
+	return a, context.Cause(ctx)
+}
+
+func open(path string) (_ *Archive, err error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			f.Close()
+		}
+	}()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	if info.IsDir() {
+		return nil, errors.New("it is a folder")
+	}
+	a := &Archive{path: path, file: f, size: info.Size(), byName: map[string]int{}, small: map[string][]byte{}}
+	head := make([]byte, min(a.size, sniffLen))
+	if !readAt(f, head, 0) {
+		return nil, io.ErrUnexpectedEOF
+	}
+	if a.codec, err = sniff(head); err != nil {
+		return nil, err
+	}
+	a.index, err = readIndex(f, a.size, a.codec)
+	switch {
+	case errors.Is(err, errNoIndex):
+		a.scanner, err = a.newScanner()
+	case err == nil:
+		for _, e := range a.index.Entries {
+			if err = a.add(member{entry: e}); err != nil {
+				break
+			}
+		}
+	}
+	return a, err
+}
+
+// Close closes the archive. Readers that are open end with an error.
+func (a *Archive) Close() error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, c := range a.cursors {
+		c.r.Close()
+	}
+	a.cursors = nil
+	if a.scanner != nil {
+		a.scanner.close()
+	}
+	return a.file.Close()
+}
+
+// Path is where the archive is.
+func (a *Archive) Path() string { return a.path }
+
+// Codec is how it is compressed.
+func (a *Archive) Codec() Codec { return a.codec }
+
+// Size is the size of the file.
+func (a *Archive) Size() int64 { return a.size }
+
+// Seekable says whether any file of the archive can be read without what is
+// before it.
+func (a *Archive) Seekable() bool { return a.codec == Tar || a.index != nil }
+
+// add makes a file known. a.mu is held, or a is not shared yet.
+func (a *Archive) add(m member) error {
+	if len(a.entries) >= maxEntries {
+		return fmt.Errorf("it has more than %d files, which no archive of images has", maxEntries)
+	}
+	if _, ok := a.byName[m.Name]; ok {
+		return fmt.Errorf("file %q is twice in it, and readers differ in which one they take", m.Name)
+	}
+	a.byName[m.Name] = len(a.entries)
+	a.entries = append(a.entries, m)
+	return nil
+}
+
+// maxEntries is far more files than any archive has, and few enough to hold.
+const maxEntries = 1 << 20
+
+// lookup finds a file by name, and follows links.
+func (a *Archive) lookup(ctx context.Context, name string) (member, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	name = path.Clean(name)
+	for range 10 {
+		i, ok := a.byName[name]
+		for !ok && a.scanner != nil {
+			if err := a.scanner.next(ctx, a); err != nil {
+				return member{}, a.wrap(err)
+			}
+			i, ok = a.byName[name]
+		}
+		if !ok {
+			return member{}, a.wrap(fmt.Errorf("no file %q is in it: %w", name, fs.ErrNotExist))
+		}
+		m := a.entries[i]
+		if m.link == "" {
+			return m, nil
+		}
+		name = m.link
+	}
+	return member{}, a.wrap(fmt.Errorf("file %q is a link that leads nowhere", name))
+}
+
+// all finds all files.
+func (a *Archive) all(ctx context.Context) ([]member, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for a.scanner != nil {
+		if err := a.scanner.next(ctx, a); err != nil {
+			return nil, a.wrap(err)
+		}
+	}
+	return a.entries, nil
+}
+
+func (a *Archive) wrap(err error) error {
+	return fmt.Errorf("reading archive %s: %w", a.path, pathless(err))
+}
+
+// pathless strips the path that a message names already.
+func pathless(err error) error {
+	if p, ok := err.(*fs.PathError); ok {
+		return p.Err
+	}
+	return err
+}
+
+// readJSON reads a small file whole.
+func (a *Archive) readJSON(ctx context.Context, name string) ([]byte, error) {
+	m, err := a.lookup(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	a.mu.Lock()
+	content, ok := a.small[m.Name]
+	a.mu.Unlock()
+	if ok {
+		return content, nil
+	}
+	if m.Size > jsonLimit {
+		return nil, a.wrap(fmt.Errorf("file %q has %d bytes; at most %d of JSON are read", name, m.Size, jsonLimit))
+	}
+	r, err := a.open(ctx, m)
+	if err != nil {
+		return nil, err
+	}
+	defer r.Close()
+	content = make([]byte, m.Size)
+	if _, err := io.ReadFull(r, content); err != nil {
+		return nil, a.wrap(fmt.Errorf("file %q: %w", name, err))
+	}
+	return content, nil
+}
+
+// head returns the first bytes of a file.
+func (a *Archive) head(ctx context.Context, m member) ([]byte, error) {
+	if m.head != nil {
+		return m.head, nil
+	}
+	r, err := a.open(ctx, m)
+	if err != nil {
+		return nil, err
+	}
+	defer r.Close()
+	head := make([]byte, min(m.Size, headLen))
+	if _, err := io.ReadFull(r, head); err != nil {
+		return nil, a.wrap(fmt.Errorf("file %q: %w", m.Name, err))
+	}
+	return head, nil
+}
+
+// open reads a file.
+func (a *Archive) open(ctx context.Context, m member) (io.ReadCloser, error) {
+	return a.openAt(ctx, m, 0)
+}
+
+// openAt reads a file from offset on. A file that ends early is an error.
+func (a *Archive) openAt(ctx context.Context, m member, offset int64) (io.ReadCloser, error) {
+	c, err := a.seek(ctx, m)
+	if err == nil {
+		err = c.skip(ctx, m.Offset+offset)
+	}
+	if err != nil {
+		if c != nil {
+			c.r.Close()
+		}
+		return nil, a.wrap(fmt.Errorf("file %q: %w", m.Name, err))
+	}
+	return &memberReader{archive: a, cursor: c, ctx: ctx, name: m.Name, left: m.Size - offset}, nil
+}
+
+// seek returns a cursor at or before the file.
+func (a *Archive) seek(ctx context.Context, m member) (*cursor, error) {
+	switch {
+	case a.codec == Tar:
+		return &cursor{r: io.NopCloser(io.NewSectionReader(a.file, m.Offset, a.size-m.Offset)), pos: m.Offset}, nil
+	case a.index != nil:
+		return a.seekFrame(ctx, m)
+	}
+	a.mu.Lock()
+	best := -1
+	for i, c := range a.cursors {
+		if c.pos <= m.Offset && (best < 0 || c.pos > a.cursors[best].pos) {
+			best = i
+		}
+	}
+	if best >= 0 {
+		c := a.cursors[best]
+		a.cursors = append(a.cursors[:best], a.cursors[best+1:]...)
+		a.mu.Unlock()
+		return c, nil
+	}
+	a.mu.Unlock()
+	return a.newCursor(0, a.size, 0)
+}
+
+// seekFrame returns a cursor at the file, whose tar header has been compared with
+// what the index says.
+func (a *Archive) seekFrame(ctx context.Context, m member) (*cursor, error) {
+	frames := a.index.Frames
+	header := m.Offset - blockSize
+	i := sort.Search(len(frames), func(i int) bool { return frames[i].TarOffset+frames[i].TarSize > header })
+	if i == len(frames) {
+		return nil, io.ErrUnexpectedEOF
+	}
+	last := frames[len(frames)-1]
+	c, err := a.newCursor(frames[i].Offset, last.Offset+last.Size, frames[i].TarOffset)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.skip(ctx, header); err != nil {
+		return c, err
+	}
+	var block [blockSize]byte
+	if _, err := io.ReadFull(c.r, block[:]); err != nil {
+		return c, noEOF(err)
+	}
+	c.pos += blockSize
+	h, err := tar.NewReader(bytes.NewReader(block[:])).Next()
+	// The size of a file over 8 GiB is in a PAX record before this block.
+	if err != nil || h.Name != m.Name || h.Typeflag != tar.TypeReg || h.Size != m.Size && m.Size < 1<<33 {
+		return c, errors.New("the archive's index names a place where the file is not")
+	}
+	return c, nil
+}
+
+// A cursor is a place in the uncompressed tar.
+type cursor struct {
+	r   io.ReadCloser
+	pos int64
+}
+
+// newCursor decompresses the file's bytes from begin to end, which are the tar's
+// from pos on.
+func (a *Archive) newCursor(begin, end, pos int64) (*cursor, error) {
+	r, err := a.codec.decompress(io.NewSectionReader(a.file, begin, end-begin))
+	if err != nil {
+		return nil, err
+	}
+	return &cursor{r: r, pos: pos}, nil
+}
+
+// skip goes on to a place further on.
+func (c *cursor) skip(ctx context.Context, pos int64) error {
+	n, err := io.CopyN(io.Discard, contextReader{ctx, c.r}, pos-c.pos)
+	c.pos += n
+	return noEOF(err)
+}
+
+// noEOF is for what must not end.
+func noEOF(err error) error {
+	if errors.Is(err, io.EOF) {
+		return io.ErrUnexpectedEOF
+	}
+	return err
+}
+
+// maxCursors is how many decompressors are kept for later readers.
+const maxCursors = 4
+
+// A memberReader reads the rest of a file. It lives as long as its reader, whose
+// context it keeps.
+type memberReader struct {
+	archive *Archive
+	cursor  *cursor
+	ctx     context.Context
+	name    string
+	left    int64
+}
+
+func (r *memberReader) Read(p []byte) (int, error) {
+	if r.left == 0 {
+		return 0, io.EOF
+	}
+	if err := context.Cause(r.ctx); err != nil {
+		return 0, err
+	}
+	n, err := r.cursor.r.Read(p[:min(int64(len(p)), r.left)])
+	r.left -= int64(n)
+	r.cursor.pos += int64(n)
+	if err == nil || n > 0 && r.left == 0 {
+		return n, nil
+	}
+	return n, r.archive.wrap(fmt.Errorf("file %q: %w", r.name, noEOF(err)))
+}
+
+// Close keeps the decompressor for the next reader of an archive that cannot be
+// sought in.
+func (r *memberReader) Close() error {
+	a, c := r.archive, r.cursor
+	if c == nil {
+		return nil
+	}
+	r.cursor, r.left = nil, 0
+	if a.Seekable() {
+		return c.r.Close()
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.cursors = append(a.cursors, c)
+	if len(a.cursors) > maxCursors {
+		oldest := a.cursors[0]
+		a.cursors = a.cursors[1:]
+		return oldest.r.Close()
+	}
+	return nil
+}
+
+// base is the archive's file name.
+func (a *Archive) base() string { return filepath.Base(a.path) }

@@ -1,0 +1,94 @@
+package airgap
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"hash"
+	"io"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+
+	"github.com/slipway-build/slipway/images/store"
+)
+
+// writeBody writes the layer's file as it lies in the archive, and nothing else:
+// more, less or other bytes than the layer names are an error.
+func writeBody(ctx context.Context, content *store.Store, l layer, w io.Writer) error {
+	blob, err := content.Open(l.source)
+	if err != nil {
+		return err
+	}
+	defer blob.Close()
+	how := l.compression
+	if l.verbatim() {
+		how = "none"
+	}
+	r, err := uncompressed(contextReader{ctx, blob}, how)
+	if err != nil {
+		return fmt.Errorf("decompressing layer %s: %w", l.source, err)
+	}
+	defer r.Close()
+	if err := copyVerified(w, r, l.digest, l.size); err != nil {
+		return fmt.Errorf("reading layer %s: %w", l.source, err)
+	}
+	return nil
+}
+
+// copyVerified copies r, which must be as large as size and have the digest.
+func copyVerified(w io.Writer, r io.Reader, digest v1.Hash, size int64) error {
+	hash := sha256.New()
+	buf := make([]byte, 128<<10)
+	n, err := io.CopyBuffer(struct{ io.Writer }{io.MultiWriter(w, hash)}, struct{ io.Reader }{io.LimitReader(r, size+1)}, buf)
+	if err != nil {
+		return err
+	}
+	if n > size {
+		return fmt.Errorf("it has more than the %d bytes it should", size)
+	}
+	if n < size {
+		return fmt.Errorf("it has %d bytes instead of %d", n, size)
+	}
+	if got := hex.EncodeToString(hash.Sum(nil)); got != digest.Hex {
+		return fmt.Errorf("its bytes have the digest sha256:%s instead of %s", got, digest)
+	}
+	return nil
+}
+
+// A contextReader reads until its context ends. It lives as long as one call.
+type contextReader struct {
+	ctx context.Context
+	r   io.Reader
+}
+
+func (c contextReader) Read(p []byte) (int, error) {
+	if err := context.Cause(c.ctx); err != nil {
+		return 0, err
+	}
+	return c.r.Read(p)
+}
+
+// newVerifyingReader reads r, whose content must have the digest when it ends;
+// else wrong makes the last error.
+func newVerifyingReader(r io.ReadCloser, digest v1.Hash, wrong func(got v1.Hash) error) io.ReadCloser {
+	return &verifyingReader{ReadCloser: r, hash: sha256.New(), digest: digest, wrong: wrong}
+}
+
+type verifyingReader struct {
+	io.ReadCloser
+	hash   hash.Hash
+	digest v1.Hash
+	wrong  func(got v1.Hash) error
+}
+
+func (v *verifyingReader) Read(p []byte) (int, error) {
+	n, err := v.ReadCloser.Read(p)
+	v.hash.Write(p[:n])
+	if err == io.EOF {
+		if got := (v1.Hash{Algorithm: "sha256", Hex: hex.EncodeToString(v.hash.Sum(nil))}); got != v.digest {
+			return n, v.wrong(got)
+		}
+	}
+	return n, err
+}

@@ -1,0 +1,298 @@
+package airgap
+
+import (
+	"bytes"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+)
+
+// An archiveIndex says where everything lies in a compressed archive, so that a
+// reader need not decompress what is before it. docs/airgap-format.md describes
+// its form; a plain tar needs none.
+type archiveIndex struct {
+	Version int     `json:"version"`
+	Frames  []span  `json:"frames"`
+	Entries []entry `json:"entries"`
+}
+
+// A span is a frame: where its compressed bytes are in the file, and which bytes
+// of the tar they are.
+type span struct {
+	Offset    int64 `json:"offset"`
+	Size      int64 `json:"size"`
+	TarOffset int64 `json:"tarOffset"`
+	TarSize   int64 `json:"tarSize"`
+}
+
+// An entry is a file of the tar; Offset is that of its body.
+type entry struct {
+	Name   string `json:"name"`
+	Offset int64  `json:"offset"`
+	Size   int64  `json:"size"`
+}
+
+const (
+	indexVersion = 1
+	// indexMagic ends the index. 12 bytes end its payload: how many bytes lie
+	// between the index's beginning and the payload's end (8 bytes, little
+	// endian), and the magic.
+	indexMagic   = "SlwI"
+	indexTrailer = 8 + len(indexMagic)
+
+	// skippableIndex is the magic number of the skippable zstd frame that the
+	// index is, skippableSeekTable that of the seek table of zstd's seekable
+	// format, whose own magic ends it.
+	skippableIndex     = 0x184D2A5B
+	skippableSeekTable = 0x184D2A5E
+	seekTableMagic     = 0x8F92EAB1
+	seekTableFooter    = 9
+	// seekTableFrame is the largest frame that the seekable format has
+	// (zstd_seekable.h, ZSTD_SEEKABLE_MAX_FRAME_DECOMPRESSED_SIZE).
+	seekTableFrame = 1 << 30
+
+	// gzipExtra is how much of the index one gzip member holds in its extra
+	// field, which has room for 64 KiB, subfield headers included.
+	gzipExtra = 60000
+	// gzipEmpty ends a gzip member without content: an empty final block with
+	// fixed codes, CRC-32 and size.
+	gzipEmpty = "\x03\x00\x00\x00\x00\x00\x00\x00\x00\x00"
+)
+
+// newIndex describes the frames of an archive.
+func newIndex(frames []frame) archiveIndex {
+	idx := archiveIndex{Version: indexVersion, Frames: []span{}, Entries: []entry{}}
+	var offset, tarOffset int64
+	for _, f := range frames {
+		size := f.size()
+		idx.Frames = append(idx.Frames, span{Offset: offset, Size: size, TarOffset: tarOffset, TarSize: f.tarSize})
+		for _, e := range f.entries {
+			e.Offset += tarOffset
+			idx.Entries = append(idx.Entries, e)
+		}
+		offset, tarOffset = offset+size, tarOffset+f.tarSize
+	}
+	return idx
+}
+
+// encode is what is written after the last frame.
+func (idx archiveIndex) encode(codec Codec) ([]byte, error) {
+	if codec == Tar {
+		return nil, nil
+	}
+	raw, err := json.Marshal(idx)
+	if err != nil {
+		return nil, err
+	}
+	if codec == Gzip {
+		return idx.encodeGzip(raw), nil
+	}
+	if len(raw) > math.MaxUint32-indexTrailer {
+		return nil, fmt.Errorf("the index of %d files is %d bytes, which no skippable frame holds", len(idx.Entries), len(raw))
+	}
+	out := binary.LittleEndian.AppendUint32(nil, skippableIndex)
+	out = binary.LittleEndian.AppendUint32(out, uint32(len(raw)+indexTrailer))
+	out = append(out, raw...)
+	out = appendTrailer(out, len(out))
+	return append(out, idx.seekTable(int64(len(out)))...), nil
+}
+
+func appendTrailer(b []byte, before int) []byte {
+	b = binary.LittleEndian.AppendUint64(b, uint64(before+indexTrailer))
+	return append(b, indexMagic...)
+}
+
+// seekTable is the index that other programs know, of zstd's seekable format. It
+// lists all frames before it, the skippable one of our own index, of indexSize
+// bytes, included. It is left out if a frame is larger than the format allows.
+func (idx archiveIndex) seekTable(indexSize int64) []byte {
+	var table []byte
+	for _, f := range append(idx.Frames, span{Size: indexSize}) {
+		if f.TarSize > seekTableFrame || f.Size > math.MaxUint32 {
+			return nil
+		}
+		table = binary.LittleEndian.AppendUint32(table, uint32(f.Size))
+		table = binary.LittleEndian.AppendUint32(table, uint32(f.TarSize))
+	}
+	out := binary.LittleEndian.AppendUint32(nil, skippableSeekTable)
+	out = binary.LittleEndian.AppendUint32(out, uint32(len(table)+seekTableFooter))
+	out = append(out, table...)
+	out = binary.LittleEndian.AppendUint32(out, uint32(len(idx.Frames)+1))
+	out = append(out, 0) // no checksums: frames have their own
+	return binary.LittleEndian.AppendUint32(out, seekTableMagic)
+}
+
+// encodeGzip puts the index into the extra fields (RFC 1952, 2.3.1.1) of empty
+// gzip members, subfield SW.
+func (archiveIndex) encodeGzip(raw []byte) []byte {
+	var out []byte
+	for {
+		part := raw[:min(len(raw), gzipExtra)]
+		raw = raw[len(part):]
+		last := len(raw) == 0
+		extra := len(part)
+		if last {
+			extra += indexTrailer
+		}
+		out = append(out, 0x1f, 0x8b, 8, 4, 0, 0, 0, 0, 0, 255)
+		out = binary.LittleEndian.AppendUint16(out, uint16(extra+4))
+		out = append(out, 'S', 'W')
+		out = binary.LittleEndian.AppendUint16(out, uint16(extra))
+		out = append(out, part...)
+		if last {
+			out = appendTrailer(out, len(out))
+		}
+		out = append(out, gzipEmpty...)
+		if last {
+			return out
+		}
+	}
+}
+
+// errNoIndex says that an archive has no index. It is read from its beginning
+// then.
+var errNoIndex = errors.New("the archive has no index")
+
+// readIndex reads the index at the end of a file of this size. It checks that
+// what it says is possible; whether it is true shows when a file is read.
+func readIndex(r io.ReaderAt, size int64, codec Codec) (*archiveIndex, error) {
+	var (
+		raw []byte
+		end int64 // of all frames
+		err error
+	)
+	switch codec {
+	case Zstd:
+		raw, end, err = readZstdIndex(r, size)
+	case Gzip:
+		raw, end, err = readGzipIndex(r, size)
+	default:
+		return nil, errNoIndex
+	}
+	if err != nil {
+		return nil, err
+	}
+	var idx archiveIndex
+	if err := json.Unmarshal(raw, &idx); err != nil {
+		return nil, fmt.Errorf("reading the archive's index: %w", err)
+	}
+	if idx.Version != indexVersion {
+		// A later version may mean anything; the archive itself is readable.
+		return nil, errNoIndex
+	}
+	if err := idx.check(end); err != nil {
+		return nil, fmt.Errorf("reading the archive's index: %w", err)
+	}
+	return &idx, nil
+}
+
+// check makes sure that frames follow one another up to end, and that entries
+// follow one another inside them.
+func (idx archiveIndex) check(end int64) error {
+	var offset, tarOffset int64
+	for i, f := range idx.Frames {
+		if f.Offset != offset || f.TarOffset != tarOffset || f.Size <= 0 || f.TarSize < 0 ||
+			f.Size > end-offset || f.TarSize > math.MaxInt64-tarOffset {
+			return fmt.Errorf("frame %d does not follow the one before it", i)
+		}
+		offset, tarOffset = offset+f.Size, tarOffset+f.TarSize
+	}
+	if offset != end {
+		return fmt.Errorf("its frames end at byte %d instead of %d", offset, end)
+	}
+	var before int64
+	for _, e := range idx.Entries {
+		if e.Size < 0 || e.Offset < before+blockSize || e.Offset%blockSize != 0 || e.Size > tarOffset-e.Offset {
+			return fmt.Errorf("file %q is not where it can be", e.Name)
+		}
+		before = e.Offset + e.Size
+	}
+	return nil
+}
+
+func readZstdIndex(r io.ReaderAt, size int64) ([]byte, int64, error) {
+	end := size
+	var foot [seekTableFooter]byte
+	if !readAt(r, foot[:], end-seekTableFooter) {
+		return nil, 0, errNoIndex
+	}
+	if binary.LittleEndian.Uint32(foot[5:]) == seekTableMagic {
+		frames, each := int64(binary.LittleEndian.Uint32(foot[:])), int64(8)
+		if foot[4]&0x80 != 0 {
+			each = 12 // with checksums
+		}
+		end -= 8 + frames*each + seekTableFooter
+	}
+	length, ok := readTrailer(r, end)
+	var head [8]byte
+	if !ok || length < int64(len(head)+indexTrailer) || !readAt(r, head[:], end-length) {
+		return nil, 0, errNoIndex
+	}
+	if binary.LittleEndian.Uint32(head[:]) != skippableIndex || int64(binary.LittleEndian.Uint32(head[4:])) != length-int64(len(head)) {
+		return nil, 0, errNoIndex
+	}
+	payload := length - int64(len(head)+indexTrailer)
+	if payload > jsonLimit {
+		return nil, 0, fmt.Errorf("the archive's index has %d bytes; at most %d are read", payload, jsonLimit)
+	}
+	raw := make([]byte, payload)
+	if !readAt(r, raw, end-length+int64(len(head))) {
+		return nil, 0, errNoIndex
+	}
+	return raw, end - length, nil
+}
+
+func readGzipIndex(r io.ReaderAt, size int64) ([]byte, int64, error) {
+	end := size - int64(len(gzipEmpty))
+	length, ok := readTrailer(r, end)
+	if !ok {
+		return nil, 0, errNoIndex
+	}
+	if length > jsonLimit {
+		return nil, 0, fmt.Errorf("the archive's index has %d bytes; at most %d are read", length, jsonLimit)
+	}
+	raw := make([]byte, length+int64(len(gzipEmpty)))
+	if !readAt(r, raw, end-length) {
+		return nil, 0, errNoIndex
+	}
+	var payload []byte
+	for len(raw) > 0 {
+		const head = 16 // header, XLEN, SI1, SI2, LEN
+		if len(raw) < head || !bytes.HasPrefix(raw, []byte{0x1f, 0x8b, 8, 4}) || raw[12] != 'S' || raw[13] != 'W' {
+			return nil, 0, errNoIndex
+		}
+		n := int(binary.LittleEndian.Uint16(raw[14:]))
+		if int(binary.LittleEndian.Uint16(raw[10:])) != n+4 || len(raw) < head+n+len(gzipEmpty) ||
+			string(raw[head+n:head+n+len(gzipEmpty)]) != gzipEmpty {
+			return nil, 0, errNoIndex
+		}
+		payload = append(payload, raw[head:head+n]...)
+		raw = raw[head+n+len(gzipEmpty):]
+	}
+	if len(payload) < indexTrailer {
+		return nil, 0, errNoIndex
+	}
+	return payload[:len(payload)-indexTrailer], end - length, nil
+}
+
+// readTrailer returns the length of the index whose payload ends at end.
+func readTrailer(r io.ReaderAt, end int64) (int64, bool) {
+	var trailer [indexTrailer]byte
+	if !readAt(r, trailer[:], end-int64(indexTrailer)) || string(trailer[8:]) != indexMagic {
+		return 0, false
+	}
+	length := binary.LittleEndian.Uint64(trailer[:])
+	return int64(length), length <= uint64(end) && length >= uint64(indexTrailer)
+}
+
+// readAt reads all of p, or says that it cannot.
+func readAt(r io.ReaderAt, p []byte, offset int64) bool {
+	if offset < 0 {
+		return false
+	}
+	n, err := r.ReadAt(p, offset)
+	return n == len(p) && (err == nil || err == io.EOF)
+}

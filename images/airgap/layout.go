@@ -1,0 +1,275 @@
+package airgap
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/google/go-containerregistry/pkg/name"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/types"
+
+	"github.com/slipway-build/slipway/images"
+)
+
+// Names of the files that readers look for by name. The blobs lie where the OCI
+// image layout has them.
+const (
+	manifestName = "manifest.json" // Docker's view: all readers but containerd
+	layoutName   = "oci-layout"    // says that index.json is what counts
+	indexName    = "index.json"    // OCI's view: containerd
+	blobFolder   = "blobs/sha256/"
+)
+
+// Annotations of index.json. containerd and nerdctl read the first, skopeo and
+// crane the second.
+const (
+	imageNameAnnotation = "io.containerd.image.name"
+	refNameAnnotation   = "org.opencontainers.image.ref.name"
+)
+
+// jsonLimit is the largest JSON file that readers take (containerd,
+// core/images/archive: 20 MiB).
+const jsonLimit = 20 << 20
+
+// A file is a small file of an archive, in memory.
+type file struct {
+	name    string
+	content []byte
+}
+
+// A layer is a layer as it will lie in an archive.
+type layer struct {
+	// digest and size are those of the file in the archive.
+	digest v1.Hash
+	size   int64
+	// source is the blob in the store that the file is made from, which is
+	// compressed so. If digest is source, the file is a copy of the blob.
+	source      v1.Hash
+	sourceSize  int64
+	compression string
+	// own is set for the layers of own images.
+	own bool
+}
+
+func (l layer) name() string { return blobFolder + l.digest.Hex }
+
+// verbatim says whether the file is a copy of the blob.
+func (l layer) verbatim() bool { return l.digest == l.source }
+
+// A resolvedImage is an image as it will lie in an archive.
+type resolvedImage struct {
+	tags     []name.Tag
+	own      bool
+	platform v1.Platform
+	config   v1.Descriptor
+	manifest v1.Descriptor
+	// rawConfig and rawManifest are the blobs that those describe.
+	rawConfig, rawManifest []byte
+	layers                 []layer
+}
+
+// A layout describes an archive before anything of it is written.
+type layout struct {
+	// views are manifest.json, oci-layout and index.json.
+	views []file
+	// blobs are the configs and manifests, each once, in the order of images.
+	blobs []file
+	// runs are the layers, each once, in the order of images; each run becomes
+	// a frame.
+	runs [][]layer
+	// images are what is in it.
+	images []resolvedImage
+}
+
+// manifestEntry is an image in manifest.json. LayerSources is left out, since
+// go-containerregistry takes what it names for foreign layers
+// (go-containerregistry#1870).
+type manifestEntry struct {
+	Config   string
+	RepoTags []string
+	Layers   []string
+}
+
+// newLayout puts images in order: own ones first, then as they come. Images that
+// are the same under several names become one with several names.
+func newLayout(all []resolvedImage) (*layout, error) {
+	merged, err := merge(all)
+	if err != nil {
+		return nil, err
+	}
+	if err := checkWindows(merged); err != nil {
+		return nil, err
+	}
+	l := &layout{images: merged}
+	seen := map[v1.Hash]bool{}
+	index := v1.IndexManifest{SchemaVersion: 2, MediaType: types.OCIImageIndex, Manifests: []v1.Descriptor{}}
+	entries := []manifestEntry{}
+	for _, img := range merged {
+		entry := manifestEntry{Config: blobFolder + img.config.Digest.Hex, RepoTags: []string{}, Layers: []string{}}
+		for _, tag := range img.tags {
+			entry.RepoTags = append(entry.RepoTags, images.Familiar(tag))
+			index.Manifests = append(index.Manifests, indexEntry(img, tag))
+		}
+		addBlob := func(d v1.Descriptor, content []byte) {
+			if !seen[d.Digest] {
+				seen[d.Digest] = true
+				l.blobs = append(l.blobs, file{name: blobFolder + d.Digest.Hex, content: content})
+			}
+		}
+		addBlob(img.config, img.rawConfig)
+		addBlob(img.manifest, img.rawManifest)
+		for _, lay := range img.layers {
+			entry.Layers = append(entry.Layers, lay.name())
+			if !seen[lay.digest] {
+				seen[lay.digest] = true
+				l.runs = append(l.runs, []layer{lay})
+			}
+		}
+		entries = append(entries, entry)
+	}
+	for _, view := range []struct {
+		name  string
+		value any
+	}{
+		{manifestName, entries},
+		{layoutName, map[string]string{"imageLayoutVersion": "1.0.0"}},
+		{indexName, index},
+	} {
+		raw, err := json.Marshal(view.value)
+		if err != nil {
+			return nil, fmt.Errorf("writing %s: %w", view.name, err)
+		}
+		l.views = append(l.views, file{name: view.name, content: raw})
+	}
+	for _, f := range slices.Concat(l.views, l.blobs) {
+		if len(f.content) > jsonLimit {
+			return nil, fmt.Errorf("%s would be %d bytes; containerd reads no more than %d", f.name, len(f.content), jsonLimit)
+		}
+	}
+	return l, nil
+}
+
+// indexEntry describes img in index.json. Both annotations are there, and say the
+// same as manifest.json does: containerd obeys index.json, all others
+// manifest.json.
+func indexEntry(img resolvedImage, tag name.Tag) v1.Descriptor {
+	d := img.manifest
+	platform := img.platform
+	d.Platform = &platform
+	d.Annotations = map[string]string{
+		imageNameAnnotation: images.Qualified(tag),
+		refNameAnnotation:   tag.TagStr(),
+	}
+	return d
+}
+
+// merge orders images, and joins those that are the same. Two images of one name
+// are an error: readers differ in which one they take.
+func merge(all []resolvedImage) ([]resolvedImage, error) {
+	ordered := slices.Clone(all)
+	slices.SortStableFunc(ordered, func(a, b resolvedImage) int {
+		switch {
+		case a.own == b.own:
+			return 0
+		case a.own:
+			return -1
+		}
+		return 1
+	})
+	var (
+		merged []resolvedImage
+		byID   = map[v1.Hash]int{}
+		owner  = map[string]resolvedImage{}
+		errs   []error
+	)
+	for _, img := range ordered {
+		var fresh []name.Tag
+		for _, tag := range img.tags {
+			other, taken := owner[tag.Name()]
+			switch {
+			case !taken:
+				owner[tag.Name()] = img
+				fresh = append(fresh, tag)
+			case other.manifest.Digest != img.manifest.Digest:
+				errs = append(errs, fmt.Errorf("two images are called %s: %s (%s) and %s (%s); readers differ in which one they take, so put them into archives of their own",
+					images.Familiar(tag), other.config.Digest, images.FormatPlatform(other.platform), img.config.Digest, images.FormatPlatform(img.platform)))
+			}
+		}
+		if len(fresh) == 0 {
+			continue
+		}
+		if i, ok := byID[img.manifest.Digest]; ok {
+			merged[i].tags = append(merged[i].tags, fresh...)
+			continue
+		}
+		byID[img.manifest.Digest] = len(merged)
+		img.tags = fresh
+		merged = append(merged, img)
+	}
+	return merged, errors.Join(errs...)
+}
+
+// checkWindows refuses what nodes would mistake: a Windows image that does not
+// say its version is taken for the host's (containerd#5916), and of two builds in
+// one archive every node would import the wrong one too.
+func checkWindows(all []resolvedImage) error {
+	var (
+		errs   []error
+		builds = map[string]string{}
+	)
+	for _, img := range all {
+		if img.platform.OS != "windows" {
+			continue
+		}
+		version := img.platform.OSVersion
+		if version == "" {
+			errs = append(errs, fmt.Errorf("image %s: its config names no os.version, and a node would take its own for it; build it for an exact Windows version",
+				images.Familiar(img.tags[0])))
+			continue
+		}
+		if parts := strings.Split(version, "."); len(parts) >= 3 {
+			build := strings.Join(parts[:3], ".")
+			if _, ok := builds[build]; !ok {
+				builds[build] = images.Familiar(img.tags[0])
+			}
+		}
+	}
+	if len(builds) > 1 {
+		var list []string
+		for build, img := range builds {
+			list = append(list, fmt.Sprintf("%s (%s)", build, img))
+		}
+		slices.Sort(list)
+		errs = append(errs, fmt.Errorf("several Windows versions in one archive: %s; write an archive per version", strings.Join(list, ", ")))
+	}
+	return errors.Join(errs...)
+}
+
+// rewrite makes the manifest of an image whose layers lie uncompressed in the
+// archive. The config stays as it is, and so does the image's ID. What a layer's
+// descriptor says of its compressed bytes, such as annotations of lazy pullers,
+// no longer holds; foreign layers are ordinary ones, since their content is here.
+func rewrite(m *v1.Manifest, mediaType types.MediaType, layers []layer) ([]byte, v1.Descriptor, error) {
+	layerType := types.OCIUncompressedLayer
+	if mediaType == types.DockerManifestSchema2 {
+		layerType = types.DockerUncompressedLayer
+	}
+	m = m.DeepCopy()
+	m.Layers = make([]v1.Descriptor, len(layers))
+	for i, l := range layers {
+		m.Layers[i] = v1.Descriptor{MediaType: layerType, Size: l.size, Digest: l.digest}
+	}
+	rewritten, err := json.Marshal(m)
+	if err != nil {
+		return nil, v1.Descriptor{}, fmt.Errorf("writing its manifest: %w", err)
+	}
+	digest, size, err := v1.SHA256(bytes.NewReader(rewritten))
+	if err != nil {
+		return nil, v1.Descriptor{}, err
+	}
+	return rewritten, v1.Descriptor{MediaType: mediaType, Size: size, Digest: digest}, nil
+}

@@ -1,0 +1,486 @@
+package airgap
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/google/go-containerregistry/pkg/name"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/types"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/slipway-build/slipway/images"
+	"github.com/slipway-build/slipway/images/store"
+	"github.com/slipway-build/slipway/progress"
+)
+
+// An Image is what Pack puts into an archive.
+type Image struct {
+	// Names are the references under which nodes look for the image; see Tag
+	// for those without a tag. There is at least one.
+	Names []name.Reference
+	// Image is one platform's image, never an attestation.
+	Image v1.Image
+	// Own images, those of the project itself, come first in the archive: they
+	// are looked for first, and change with every build.
+	Own bool
+}
+
+// An Output is one archive to write.
+type Output struct {
+	// Path ends in .tar, .tar.zst or .tar.gz, which is how it is compressed.
+	Path string
+}
+
+// Options say how archives are written.
+type Options struct {
+	// Layers is "uncompressed" (or empty): layers lie in the archive as tars,
+	// since gzip inside zstd gains nothing; configs and image IDs stay as they
+	// are, manifests do not. Or it is "original": manifests and layers are the
+	// registry's, bit for bit, for nodes that pin digests or check signatures.
+	Layers string
+	// Level is zstd's: fastest, default, better, or best (or empty).
+	Level string
+	// Jobs is how many frames are compressed at a time, each with up to
+	// 100 MiB of memory; 0 is the number of cores.
+	Jobs int
+}
+
+// A Result is an archive that Pack wrote.
+type Result struct {
+	Path   string
+	Codec  Codec
+	Size   int64
+	Images int
+	Layers int
+	// Frames is how many runs of layers the archive is made of; Cached is how
+	// many of them were there already.
+	Frames, Cached int
+}
+
+// fetches is how many images are brought into the store at a time. Registries
+// bound what they are asked for by host; this is enough to keep them busy.
+const fetches = 4
+
+// Pack writes one archive of images to each of outputs. All that is slow is
+// done once for all of them, and remembered in content: layers are fetched,
+// decompressed and compressed once, and a frame that was made for an earlier
+// archive is copied. The bytes of an output depend on the images, their order and
+// the options alone.
+//
+// Each output is written beside its path, checked and renamed, so that there is
+// never half an archive.
+func Pack(ctx context.Context, content *store.Store, all []Image, outputs []Output, opts Options) ([]Result, error) {
+	p, err := newPacker(content, outputs, opts)
+	if err != nil {
+		return nil, err
+	}
+	packed, err := p.resolve(ctx, all)
+	if err != nil {
+		return nil, err
+	}
+	l, err := newLayout(packed)
+	if err != nil {
+		return nil, err
+	}
+	return p.write(ctx, l)
+}
+
+type packer struct {
+	content  *store.Store
+	outputs  []Output
+	codecs   []Codec // of outputs
+	original bool
+	jobs     int
+	zstd     *zstdFrames
+}
+
+// newPacker checks what Pack is given.
+func newPacker(content *store.Store, outputs []Output, opts Options) (*packer, error) {
+	p := &packer{content: content, outputs: outputs, original: opts.Layers == "original", jobs: opts.Jobs}
+	if p.jobs <= 0 {
+		p.jobs = runtime.GOMAXPROCS(0)
+	}
+	var errs []error
+	if opts.Layers != "" && opts.Layers != "uncompressed" && opts.Layers != "original" {
+		errs = append(errs, fmt.Errorf("layers %q: want uncompressed or original", opts.Layers))
+	}
+	if opts.Level == "" {
+		opts.Level = "best"
+	}
+	level, ok := levels[opts.Level]
+	if !ok {
+		errs = append(errs, fmt.Errorf("zstd level %q: want fastest, default, better or best", opts.Level))
+	}
+	p.zstd = &zstdFrames{content: content, level: level}
+	if len(outputs) == 0 {
+		errs = append(errs, errors.New("no archive to write is named"))
+	}
+	seen := map[string]bool{}
+	for _, out := range outputs {
+		codec, err := OutputCodec(out.Path)
+		if err == nil && seen[filepath.Clean(out.Path)] {
+			err = fmt.Errorf("archive %s is named twice", out.Path)
+		}
+		seen[filepath.Clean(out.Path)] = true
+		errs = append(errs, err)
+		p.codecs = append(p.codecs, codec)
+	}
+	return p, errors.Join(errs...)
+}
+
+// resolve brings all images into the store, and says how they will lie in the
+// archive.
+func (p *packer) resolve(ctx context.Context, all []Image) ([]resolvedImage, error) {
+	if len(all) == 0 {
+		return nil, errors.New("there is no image to put into the archive")
+	}
+	packed := make([]resolvedImage, len(all))
+	errs := make([]error, len(all))
+	var group errgroup.Group
+	group.SetLimit(fetches)
+	for i, img := range all {
+		group.Go(func() error {
+			packed[i], errs[i] = p.resolveImage(ctx, img)
+			if errs[i] != nil {
+				errs[i] = fmt.Errorf("image %s: %w", imageName(img, i), errs[i])
+			}
+			return nil
+		})
+	}
+	group.Wait()
+	if err := context.Cause(ctx); err != nil {
+		return nil, err
+	}
+	return packed, errors.Join(errs...)
+}
+
+func imageName(img Image, i int) string {
+	if len(img.Names) == 0 {
+		return fmt.Sprintf("number %d", i+1)
+	}
+	return images.Familiar(img.Names[0])
+}
+
+func (p *packer) resolveImage(ctx context.Context, img Image) (resolvedImage, error) {
+	out := resolvedImage{own: img.Own}
+	if len(img.Names) == 0 {
+		return out, errors.New("it has no name, and could not be found in the archive")
+	}
+	for _, ref := range img.Names {
+		tag, err := Tag(ref)
+		if err != nil {
+			return out, err
+		}
+		out.tags = append(out.tags, tag)
+	}
+	manifest, config, err := p.readImage(img.Image, &out)
+	if err != nil {
+		return out, err
+	}
+	if err := p.content.AddImage(ctx, img.Image); err != nil {
+		return out, err
+	}
+	for i, d := range manifest.Layers {
+		info, err := p.content.Info(ctx, d.Digest)
+		if err != nil {
+			return out, err
+		}
+		if info.DiffID != config.RootFS.DiffIDs[i] {
+			return out, fmt.Errorf("layer %s has the diff ID %s, but the config says %s", d.Digest, info.DiffID, config.RootFS.DiffIDs[i])
+		}
+		l := layer{digest: info.DiffID, size: info.UncompressedSize, own: img.Own,
+			source: info.Digest, sourceSize: info.Size, compression: info.Compression}
+		if p.original {
+			l.digest, l.size = info.Digest, info.Size
+		}
+		out.layers = append(out.layers, l)
+	}
+	if p.original {
+		return out, checkOriginal(out.layers)
+	}
+	if !slices.ContainsFunc(out.layers, func(l layer) bool { return !l.verbatim() }) {
+		return out, nil // its layers are plain tars already: nothing changes
+	}
+	out.rawManifest, out.manifest, err = rewrite(manifest, out.manifest.MediaType, out.layers)
+	return out, err
+}
+
+// readImage reads what is small of an image and refuses what is none.
+func (p *packer) readImage(img v1.Image, out *resolvedImage) (*v1.Manifest, *v1.ConfigFile, error) {
+	var (
+		err       error
+		mediaType types.MediaType
+	)
+	if out.rawManifest, err = img.RawManifest(); err != nil {
+		return nil, nil, fmt.Errorf("reading its manifest: %w", err)
+	}
+	manifest, err := v1.ParseManifest(bytes.NewReader(out.rawManifest))
+	if err != nil {
+		return nil, nil, fmt.Errorf("reading its manifest: %w", err)
+	}
+	if mediaType, err = img.MediaType(); err != nil {
+		return nil, nil, err
+	}
+	for _, d := range manifest.Layers {
+		if !isLayer(d.MediaType) {
+			return nil, nil, fmt.Errorf("it is no image, but an attestation or another artifact: %s is a %s", d.Digest, d.MediaType)
+		}
+	}
+	digest, size, err := v1.SHA256(bytes.NewReader(out.rawManifest))
+	if err != nil {
+		return nil, nil, err
+	}
+	out.manifest = v1.Descriptor{MediaType: mediaType, Size: size, Digest: digest}
+	if out.rawConfig, err = img.RawConfigFile(); err != nil {
+		return nil, nil, fmt.Errorf("reading its config: %w", err)
+	}
+	config, err := v1.ParseConfigFile(bytes.NewReader(out.rawConfig))
+	if err != nil {
+		return nil, nil, fmt.Errorf("reading its config: %w", err)
+	}
+	if config.OS == "" || config.Architecture == "" || config.OS == "unknown" {
+		return nil, nil, fmt.Errorf("it is for no platform: its config has os %q and architecture %q", config.OS, config.Architecture)
+	}
+	if len(config.RootFS.DiffIDs) != len(manifest.Layers) {
+		return nil, nil, fmt.Errorf("its manifest has %d layers and its config %d diff IDs", len(manifest.Layers), len(config.RootFS.DiffIDs))
+	}
+	out.config = manifest.Config
+	out.platform = *config.Platform()
+	return manifest, config, nil
+}
+
+// isLayer says whether a media type is that of a file system's layer.
+func isLayer(m types.MediaType) bool {
+	return m.IsLayer() || strings.HasPrefix(string(m), "application/vnd.oci.image.layer.")
+}
+
+// checkOriginal refuses layers which Docker's view of an archive cannot name as
+// they are: manifest.json has no media types. RKE2's reader tells compression by
+// the first layer alone, Docker Engine 20.10 knows no zstd, and containerd takes
+// every compressed layer for gzip.
+func checkOriginal(layers []layer) error {
+	for _, l := range layers {
+		if l.compression == "zstd" {
+			return fmt.Errorf("layer %s is compressed by zstd, which not every node reads inside an archive; pack with uncompressed layers", l.source)
+		}
+		if l.compression != layers[0].compression {
+			return fmt.Errorf("layer %s is %s and layer %s %s, and nodes take all layers of an image for what the first one is; pack with uncompressed layers",
+				layers[0].source, layers[0].compression, l.source, l.compression)
+		}
+	}
+	return nil
+}
+
+// framer makes the frames of one codec.
+type framer interface {
+	small(content []byte) ([]byte, error)
+	run(ctx context.Context, run []layer, done func(int)) (f frame, cached bool, err error)
+}
+
+func (p *packer) framer(codec Codec) framer {
+	switch codec {
+	case Zstd:
+		return p.zstd
+	case Gzip:
+		return &gzipFrames{content: p.content, jobs: p.jobs}
+	}
+	return tarFrames{content: p.content}
+}
+
+// write makes the frames that the outputs need, then the outputs.
+func (p *packer) write(ctx context.Context, l *layout) ([]Result, error) {
+	made := map[Codec]*frames{}
+	for _, codec := range p.codecs {
+		if made[codec] != nil {
+			continue
+		}
+		f, err := p.frames(ctx, codec, l)
+		if err != nil {
+			return nil, err
+		}
+		made[codec] = f
+	}
+	results := make([]Result, len(p.outputs))
+	group, ctx := errgroup.WithContext(ctx)
+	for i, out := range p.outputs {
+		group.Go(func() error {
+			f := made[p.codecs[i]]
+			size, err := writeArchive(ctx, out.Path, p.codecs[i], f.all, l, p.jobs)
+			if err != nil {
+				return fmt.Errorf("writing archive %s: %w", out.Path, err)
+			}
+			results[i] = Result{Path: out.Path, Codec: p.codecs[i], Size: size, Images: len(l.images),
+				Frames: len(l.runs), Cached: f.cached}
+			for _, run := range l.runs {
+				results[i].Layers += len(run)
+			}
+			return nil
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return nil, err
+	}
+	return results, nil
+}
+
+// frames are those of one codec, in order.
+type frames struct {
+	all    []frame
+	cached int
+}
+
+// frames makes what an archive in codec consists of. Its views are a frame of
+// their own, so that a reader which looks for an image that is not there reads
+// nothing else.
+func (p *packer) frames(ctx context.Context, codec Codec, l *layout) (_ *frames, err error) {
+	framer := p.framer(codec)
+	runs := make([]frame, len(l.runs))
+	task := progress.Start(ctx, fmt.Sprintf("compress %d layers as %s", len(l.runs), codec))
+	defer func() { task.Done(err) }()
+	var (
+		total  int64
+		mu     sync.Mutex
+		cached int
+		order  = make([]int, len(l.runs))
+	)
+	for i, run := range l.runs {
+		order[i] = i
+		total += runSize(run)
+	}
+	task.SetTotal(total)
+	// The largest first, so that no core is left alone with it at the end.
+	slices.SortStableFunc(order, func(a, b int) int { return int(runSize(l.runs[b]) - runSize(l.runs[a])) })
+	group, groupCtx := errgroup.WithContext(ctx)
+	group.SetLimit(p.jobs)
+	for _, i := range order {
+		group.Go(func() error {
+			f, hit, err := framer.run(groupCtx, l.runs[i], task.Add)
+			if err != nil {
+				return err
+			}
+			runs[i] = f
+			mu.Lock()
+			defer mu.Unlock()
+			if hit {
+				cached++
+			}
+			return nil
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return nil, err
+	}
+	if cached == len(runs) {
+		task.SetCached()
+	}
+	views, err := smallFrame(l.views, framer.small)
+	if err != nil {
+		return nil, err
+	}
+	blobs, err := smallFrame(l.blobs, framer.small)
+	if err != nil {
+		return nil, err
+	}
+	end, err := endFrame(framer.small)
+	if err != nil {
+		return nil, err
+	}
+	all := append([]frame{views, blobs}, runs...)
+	return &frames{all: append(all, end), cached: cached}, nil
+}
+
+func runSize(run []layer) int64 {
+	var n int64
+	for _, l := range run {
+		n += l.size
+	}
+	return n
+}
+
+// writeArchive writes the frames and their index, all at once in their places.
+func writeArchive(ctx context.Context, path string, codec Codec, frames []frame, l *layout, jobs int) (size int64, err error) {
+	idx := newIndex(frames)
+	tail, err := idx.encode(codec)
+	if err != nil {
+		return 0, err
+	}
+	frames = append(slices.Clip(frames), frame{chunks: []chunk{bytesChunk(tail)}})
+	var offsets []int64
+	for _, f := range frames {
+		offsets = append(offsets, size)
+		size += f.size()
+	}
+	task := progress.Start(ctx, "write "+filepath.Base(path))
+	task.SetTotal(size)
+	defer func() { task.Done(err) }()
+
+	temp, err := newTempFile(path, size)
+	if err != nil {
+		return 0, err
+	}
+	defer temp.discard()
+	group, groupCtx := errgroup.WithContext(ctx)
+	group.SetLimit(jobs)
+	for i, f := range frames {
+		group.Go(func() error {
+			w, err := temp.at(offsets[i])
+			if err != nil {
+				return err
+			}
+			for _, c := range f.chunks {
+				if err := c.copy(groupCtx, w); err != nil {
+					w.Close()
+					return err
+				}
+				task.Add(int(c.size))
+			}
+			return w.Close()
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return 0, err
+	}
+	if err := checkWritten(ctx, temp.path, size, l); err != nil {
+		return 0, fmt.Errorf("checking what was written: %w", err)
+	}
+	return size, temp.commit()
+}
+
+// checkWritten opens what was written as any reader would, and looks for the
+// images that should be there.
+func checkWritten(ctx context.Context, path string, size int64, l *layout) error {
+	info, err := os.Stat(path)
+	if err != nil {
+		return err
+	}
+	if info.Size() != size {
+		return fmt.Errorf("it has %d bytes instead of %d", info.Size(), size)
+	}
+	a, err := Open(ctx, path)
+	if err != nil {
+		return err
+	}
+	defer a.Close()
+	found, err := a.Images(ctx)
+	if err != nil {
+		return err
+	}
+	if len(found) != len(l.images) {
+		return fmt.Errorf("it has %d images instead of %d", len(found), len(l.images))
+	}
+	for i, img := range l.images {
+		if found[i].ID != img.config.Digest || len(found[i].Names) != len(img.tags) {
+			return fmt.Errorf("image %s is not where it should be", images.Familiar(img.tags[0]))
+		}
+	}
+	return nil
+}

@@ -1,0 +1,429 @@
+package airgap
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/google/go-containerregistry/pkg/name"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/partial"
+	"github.com/google/go-containerregistry/pkg/v1/types"
+)
+
+// A PackedImage is an image of an archive.
+type PackedImage struct {
+	// Names are fully qualified, docker.io/library/busybox:1, as nodes look
+	// them up. Other programs' archives may hold images without a name.
+	Names    []string
+	Platform v1.Platform
+	// ID is the digest of the config, which is the image's ID in Docker.
+	ID v1.Hash
+	// Manifest is the manifest as it lies in the archive. Where there is none,
+	// as in archives of docker save and crane, it is the one that Image makes.
+	Manifest v1.Descriptor
+	Layers   []PackedLayer
+
+	archive     *Archive
+	rawManifest []byte
+	rawConfig   []byte
+}
+
+// A PackedLayer is a layer of an image of an archive.
+type PackedLayer struct {
+	v1.Descriptor
+	DiffID v1.Hash
+	// Images is how many images of the archive have the layer.
+	Images int
+
+	file string
+}
+
+// Images lists the images of the archive, in its order. In an archive that has
+// both an OCI and a Docker view, it lists what either of them names. Children of
+// an index that are not in the archive, and attestations, are left out.
+func (a *Archive) Images(ctx context.Context) ([]*PackedImage, error) {
+	list, err := a.images(ctx)
+	if err != nil {
+		return nil, err
+	}
+	uses := map[v1.Hash]int{}
+	for _, img := range list {
+		seen := map[v1.Hash]bool{}
+		for _, l := range img.Layers {
+			if !seen[l.Digest] {
+				uses[l.Digest]++
+				seen[l.Digest] = true
+			}
+		}
+	}
+	for _, img := range list {
+		for i := range img.Layers {
+			img.Layers[i].Images = uses[img.Layers[i].Digest]
+		}
+	}
+	return list, nil
+}
+
+func (a *Archive) images(ctx context.Context) ([]*PackedImage, error) {
+	oci, ociErr := a.ociImages(ctx)
+	if ociErr != nil && !errors.Is(ociErr, fs.ErrNotExist) {
+		return nil, ociErr
+	}
+	entries, dockerErr := a.dockerView(ctx)
+	if dockerErr != nil {
+		if !errors.Is(dockerErr, fs.ErrNotExist) {
+			return nil, dockerErr
+		}
+		if ociErr != nil {
+			return nil, a.wrap(errors.New("it is no archive of images: it has neither manifest.json nor oci-layout and index.json"))
+		}
+		return oci, nil
+	}
+	list := oci
+	for _, e := range entries {
+		names, err := e.names()
+		if err != nil {
+			return nil, a.wrap(err)
+		}
+		raw, err := a.readJSON(ctx, e.Config)
+		if err != nil {
+			return nil, err
+		}
+		id, _, err := v1.SHA256(bytes.NewReader(raw))
+		if err != nil {
+			return nil, err
+		}
+		if i := slices.IndexFunc(list, func(img *PackedImage) bool { return img.ID == id }); i >= 0 {
+			for _, n := range names {
+				if !slices.Contains(list[i].Names, n) {
+					list[i].Names = append(list[i].Names, n)
+				}
+			}
+			continue
+		}
+		img, err := a.dockerImage(ctx, e, names, raw)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, img)
+	}
+	return list, nil
+}
+
+// dockerView reads manifest.json.
+func (a *Archive) dockerView(ctx context.Context) ([]manifestEntry, error) {
+	raw, err := a.readJSON(ctx, manifestName)
+	if err != nil {
+		return nil, err
+	}
+	var entries []manifestEntry
+	if err := json.Unmarshal(raw, &entries); err != nil {
+		return nil, a.wrap(fmt.Errorf("file %s: %w", manifestName, err))
+	}
+	return entries, nil
+}
+
+func (e manifestEntry) names() ([]string, error) {
+	var names []string
+	for _, tag := range e.RepoTags {
+		n, err := qualified(tag)
+		if err != nil {
+			return nil, fmt.Errorf("file %s: %w", manifestName, err)
+		}
+		names = append(names, n)
+	}
+	return names, nil
+}
+
+// ociView reads index.json. An archive that is no OCI layout is an error that
+// wraps fs.ErrNotExist.
+func (a *Archive) ociView(ctx context.Context) (*v1.IndexManifest, error) {
+	raw, err := a.readJSON(ctx, layoutName)
+	if err != nil {
+		return nil, err
+	}
+	var layout struct {
+		Version string `json:"imageLayoutVersion"`
+	}
+	if err := json.Unmarshal(raw, &layout); err != nil {
+		return nil, a.wrap(fmt.Errorf("file %s: %w", layoutName, err))
+	}
+	if layout.Version != "1.0.0" {
+		return nil, a.wrap(fmt.Errorf("file %s: image layout version %q; only 1.0.0 is known", layoutName, layout.Version))
+	}
+	if raw, err = a.readJSON(ctx, indexName); err != nil {
+		return nil, err
+	}
+	idx, err := v1.ParseIndexManifest(bytes.NewReader(raw))
+	if err != nil {
+		return nil, a.wrap(fmt.Errorf("file %s: %w", indexName, err))
+	}
+	return idx, nil
+}
+
+// maxNesting is how deep indexes may lie in indexes.
+const maxNesting = 4
+
+func (a *Archive) ociImages(ctx context.Context) ([]*PackedImage, error) {
+	idx, err := a.ociView(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var list []*PackedImage
+	for _, d := range idx.Manifests {
+		var names []string
+		if n := descriptorName(d); n != "" {
+			names = append(names, n)
+		}
+		if list, err = a.appendOCI(ctx, list, d, names, 0); err != nil {
+			return nil, err
+		}
+	}
+	return list, nil
+}
+
+// descriptorName is the name that containerd gives to an entry of index.json. A
+// bare tag, which is what OCI means ref.name to be, names no image.
+func descriptorName(d v1.Descriptor) string {
+	for _, key := range []string{imageNameAnnotation, refNameAnnotation} {
+		value := d.Annotations[key]
+		if !strings.ContainsAny(value, "/:") {
+			continue
+		}
+		if ref, err := name.ParseReference(value); err == nil {
+			if tag, err := Tag(ref); err == nil {
+				if n, err := qualified(tag.Name()); err == nil {
+					return n
+				}
+			}
+		}
+	}
+	return ""
+}
+
+// appendOCI adds the images that d stands for.
+func (a *Archive) appendOCI(ctx context.Context, list []*PackedImage, d v1.Descriptor, names []string, depth int) ([]*PackedImage, error) {
+	if isAttestation(d) {
+		return list, nil
+	}
+	raw, err := a.readBlob(ctx, d)
+	if err != nil {
+		if depth > 0 && errors.Is(err, fs.ErrNotExist) {
+			return list, nil // one platform's archive with the whole index (k3s, k0s)
+		}
+		return nil, err
+	}
+	if d.MediaType.IsIndex() {
+		if depth == maxNesting {
+			return nil, a.wrap(fmt.Errorf("index %s lies %d indexes deep", d.Digest, depth))
+		}
+		idx, err := v1.ParseIndexManifest(bytes.NewReader(raw))
+		if err != nil {
+			return nil, a.wrap(fmt.Errorf("index %s: %w", d.Digest, err))
+		}
+		for _, child := range idx.Manifests {
+			if list, err = a.appendOCI(ctx, list, child, names, depth+1); err != nil {
+				return nil, err
+			}
+		}
+		return list, nil
+	}
+	if i := slices.IndexFunc(list, func(img *PackedImage) bool { return img.Manifest.Digest == d.Digest }); i >= 0 {
+		for _, n := range names {
+			if !slices.Contains(list[i].Names, n) {
+				list[i].Names = append(list[i].Names, n)
+			}
+		}
+		return list, nil
+	}
+	img, err := a.ociImage(ctx, d, names, raw)
+	if err != nil {
+		return nil, err
+	}
+	return append(list, img), nil
+}
+
+// isAttestation knows what BuildKit adds to an index.
+func isAttestation(d v1.Descriptor) bool {
+	_, ok := d.Annotations["vnd.docker.reference.type"]
+	return ok || d.Platform != nil && d.Platform.OS == "unknown"
+}
+
+func blobName(h v1.Hash) string { return "blobs/" + h.Algorithm + "/" + h.Hex }
+
+// readBlob reads a small blob, which must have its digest.
+func (a *Archive) readBlob(ctx context.Context, d v1.Descriptor) ([]byte, error) {
+	raw, err := a.readJSON(ctx, blobName(d.Digest))
+	if err != nil {
+		return nil, err
+	}
+	got, _, err := v1.SHA256(bytes.NewReader(raw))
+	if err != nil {
+		return nil, err
+	}
+	if got != d.Digest {
+		return nil, a.wrap(fmt.Errorf("blob %s is damaged: its bytes have the digest %s", d.Digest, got))
+	}
+	return raw, nil
+}
+
+func (a *Archive) ociImage(ctx context.Context, d v1.Descriptor, names []string, raw []byte) (*PackedImage, error) {
+	m, err := v1.ParseManifest(bytes.NewReader(raw))
+	if err != nil {
+		return nil, a.wrap(fmt.Errorf("manifest %s: %w", d.Digest, err))
+	}
+	img := &PackedImage{Names: names, ID: m.Config.Digest, archive: a, rawManifest: raw,
+		Manifest: v1.Descriptor{MediaType: d.MediaType, Digest: d.Digest, Size: int64(len(raw))}}
+	if img.rawConfig, err = a.readBlob(ctx, m.Config); err != nil {
+		return nil, err
+	}
+	for _, l := range m.Layers {
+		img.Layers = append(img.Layers, PackedLayer{Descriptor: l, file: blobName(l.Digest)})
+	}
+	return img, img.readConfig()
+}
+
+// readConfig takes from the config what the image says of itself.
+func (img *PackedImage) readConfig() error {
+	config, err := v1.ParseConfigFile(bytes.NewReader(img.rawConfig))
+	if err != nil {
+		return img.archive.wrap(fmt.Errorf("config %s: %w", img.ID, err))
+	}
+	if len(config.RootFS.DiffIDs) != len(img.Layers) {
+		return img.archive.wrap(fmt.Errorf("config %s has %d diff IDs, and its image %d layers", img.ID, len(config.RootFS.DiffIDs), len(img.Layers)))
+	}
+	img.Platform = *config.Platform()
+	for i := range img.Layers {
+		img.Layers[i].DiffID = config.RootFS.DiffIDs[i]
+	}
+	return nil
+}
+
+// dockerImage makes an image of an entry of manifest.json that no OCI manifest
+// stands for.
+func (a *Archive) dockerImage(ctx context.Context, e manifestEntry, names []string, rawConfig []byte) (*PackedImage, error) {
+	id, size, err := v1.SHA256(bytes.NewReader(rawConfig))
+	if err != nil {
+		return nil, err
+	}
+	img := &PackedImage{Names: names, ID: id, archive: a, rawConfig: rawConfig}
+	for _, file := range e.Layers {
+		img.Layers = append(img.Layers, PackedLayer{file: file})
+	}
+	if err := img.readConfig(); err != nil {
+		return nil, err
+	}
+	m := v1.Manifest{SchemaVersion: 2, MediaType: types.DockerManifestSchema2,
+		Config: v1.Descriptor{MediaType: types.DockerConfigJSON, Size: size, Digest: id}, Layers: []v1.Descriptor{}}
+	for i := range img.Layers {
+		if img.Layers[i].Descriptor, err = a.dockerLayer(ctx, img.Layers[i]); err != nil {
+			return nil, err
+		}
+		m.Layers = append(m.Layers, img.Layers[i].Descriptor)
+	}
+	if img.rawManifest, err = json.Marshal(m); err != nil {
+		return nil, err
+	}
+	digest, _, err := v1.SHA256(bytes.NewReader(img.rawManifest))
+	img.Manifest = v1.Descriptor{MediaType: m.MediaType, Digest: digest, Size: int64(len(img.rawManifest))}
+	return img, err
+}
+
+// digestName matches names of layers that say their digest, such as crane's.
+var digestName = regexp.MustCompile(`^[0-9a-f]{64}$`)
+
+// dockerLayer finds out what manifest.json does not say of a layer. The digest
+// of a plain tar is the diff ID; that of a compressed one is in its name, or else
+// it is read. A name is not believed: the layer's reader verifies it.
+func (a *Archive) dockerLayer(ctx context.Context, l PackedLayer) (v1.Descriptor, error) {
+	m, err := a.lookup(ctx, l.file)
+	if err != nil {
+		return v1.Descriptor{}, err
+	}
+	head, err := a.head(ctx, m)
+	if err != nil {
+		return v1.Descriptor{}, err
+	}
+	d := v1.Descriptor{MediaType: types.DockerLayer, Size: m.Size}
+	switch compression(head) {
+	case "none":
+		d.MediaType, d.Digest = types.DockerUncompressedLayer, l.DiffID
+		return d, nil
+	case "zstd":
+		d.MediaType = types.OCILayerZStd
+	}
+	if hex, _, _ := strings.Cut(path.Base(m.Name), "."); digestName.MatchString(hex) {
+		d.Digest = v1.Hash{Algorithm: "sha256", Hex: hex}
+		return d, nil
+	}
+	r, err := a.open(ctx, m)
+	if err != nil {
+		return v1.Descriptor{}, err
+	}
+	defer r.Close()
+	d.Digest, _, err = v1.SHA256(r)
+	return d, err
+}
+
+// Image is the image with its layers, which are read from the archive when they
+// are asked for, and verified. ctx holds for as long as the image is used.
+func (img *PackedImage) Image(ctx context.Context) (v1.Image, error) {
+	return partial.CompressedToImage(&archiveImage{ctx: ctx, img: img})
+}
+
+// archiveImage is what partial makes a v1.Image of. It lives as long as its
+// reader, whose context it keeps, since v1.Layer takes none.
+type archiveImage struct {
+	ctx context.Context
+	img *PackedImage
+}
+
+func (i *archiveImage) MediaType() (types.MediaType, error) { return i.img.Manifest.MediaType, nil }
+func (i *archiveImage) RawManifest() ([]byte, error)        { return i.img.rawManifest, nil }
+func (i *archiveImage) RawConfigFile() ([]byte, error)      { return i.img.rawConfig, nil }
+
+func (i *archiveImage) LayerByDigest(h v1.Hash) (partial.CompressedLayer, error) {
+	for _, l := range i.img.Layers {
+		if l.Digest == h {
+			return &archiveLayer{ctx: i.ctx, archive: i.img.archive, layer: l}, nil
+		}
+	}
+	return nil, fmt.Errorf("image %s has no layer %s", i.img.ID, h)
+}
+
+type archiveLayer struct {
+	ctx     context.Context
+	archive *Archive
+	layer   PackedLayer
+}
+
+func (l *archiveLayer) Digest() (v1.Hash, error)            { return l.layer.Digest, nil }
+func (l *archiveLayer) DiffID() (v1.Hash, error)            { return l.layer.DiffID, nil }
+func (l *archiveLayer) Size() (int64, error)                { return l.layer.Size, nil }
+func (l *archiveLayer) MediaType() (types.MediaType, error) { return l.layer.MediaType, nil }
+func (l *archiveLayer) Descriptor() (*v1.Descriptor, error) { return &l.layer.Descriptor, nil }
+func (l *archiveLayer) Compressed() (io.ReadCloser, error) {
+	m, err := l.archive.lookup(l.ctx, l.layer.file)
+	if err != nil {
+		return nil, err
+	}
+	if m.Size != l.layer.Size {
+		return nil, l.archive.wrap(fmt.Errorf("layer %s has %d bytes instead of %d", l.layer.Digest, m.Size, l.layer.Size))
+	}
+	r, err := l.archive.open(l.ctx, m)
+	if err != nil {
+		return nil, err
+	}
+	return newVerifyingReader(r, l.layer.Digest, func(got v1.Hash) error {
+		return l.archive.wrap(fmt.Errorf("layer %s is damaged: its bytes have the digest %s", l.layer.Digest, got))
+	}), nil
+}

@@ -1,0 +1,131 @@
+package airgap
+
+import (
+	"archive/tar"
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"path"
+)
+
+// headLen is how much of a file tells how it is compressed.
+const headLen = 16
+
+// What a scanner keeps of the JSON files that it comes by: in an archive that
+// cannot be sought in, coming back to them means to begin again.
+const (
+	smallFile  = 4 << 20
+	smallTotal = 64 << 20
+)
+
+// A scanner goes through the headers of a tar, one after the other.
+type scanner struct {
+	tar *tar.Reader
+	// pos is how much of the tar has been read.
+	pos   func() int64
+	close func()
+	kept  int64
+	// cancelled says whether the call of next that is under way should end.
+	cancelled func() error
+}
+
+func (a *Archive) newScanner() (*scanner, error) {
+	if a.codec == Tar {
+		section := io.NewSectionReader(a.file, 0, a.size)
+		return &scanner{
+			// It seeks over bodies.
+			tar: tar.NewReader(section),
+			pos: func() int64 {
+				n, _ := section.Seek(0, io.SeekCurrent)
+				return n
+			},
+			close: func() {},
+		}, nil
+	}
+	c, err := a.newCursor(0, a.size, 0)
+	if err != nil {
+		return nil, err
+	}
+	s := &scanner{pos: func() int64 { return c.pos }, close: func() { c.r.Close() }}
+	s.tar = tar.NewReader(readerFunc(func(p []byte) (int, error) {
+		if err := s.cancelled(); err != nil {
+			return 0, err
+		}
+		n, err := c.r.Read(p)
+		c.pos += int64(n)
+		return n, err
+	}))
+	return s, nil
+}
+
+type readerFunc func(p []byte) (int, error)
+
+func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
+
+// next makes one more file known to a, whose lock is held. At the end it takes
+// itself away.
+func (s *scanner) next(ctx context.Context, a *Archive) error {
+	s.cancelled = func() error { return context.Cause(ctx) }
+	if err := s.cancelled(); err != nil {
+		return err
+	}
+	h, err := s.tar.Next()
+	if err == io.EOF {
+		s.close()
+		a.scanner = nil
+		if len(a.entries) == 0 {
+			return fmt.Errorf("it is an empty tar")
+		}
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("after %d files: %w", len(a.entries), noEOF(err))
+	}
+	m := member{entry: entry{Name: path.Clean(h.Name), Offset: s.pos(), Size: h.Size}}
+	switch h.Typeflag {
+	case tar.TypeReg:
+	case tar.TypeSymlink:
+		// docker save of old links layers that several images share.
+		m.link = path.Join(path.Dir(m.Name), h.Linkname)
+	case tar.TypeLink:
+		m.link = path.Clean(h.Linkname)
+	default:
+		return nil // folders are of no interest, and nothing else belongs here
+	}
+	if m.link != "" {
+		return a.add(m)
+	}
+	m.head = make([]byte, min(h.Size, headLen))
+	if _, err := io.ReadFull(s.tar, m.head); err != nil {
+		return fmt.Errorf("file %q: %w", m.Name, noEOF(err))
+	}
+	content, err := s.keep(m)
+	if err != nil {
+		return fmt.Errorf("file %q: %w", m.Name, noEOF(err))
+	}
+	if before, ok := a.small[m.Name]; ok && content != nil && bytes.Equal(before, content) {
+		return nil // RKE2 puts manifest.json first without taking it away behind
+	}
+	if err := a.add(m); err != nil {
+		return err
+	}
+	if content != nil {
+		a.small[m.Name] = content
+	}
+	return nil
+}
+
+// keep reads a file that may be one of the archive's JSON files.
+func (s *scanner) keep(m member) ([]byte, error) {
+	trimmed := bytes.TrimLeft(m.head, " \t\r\n")
+	if len(trimmed) == 0 || trimmed[0] != '{' && trimmed[0] != '[' || m.Size > smallFile || s.kept+m.Size > smallTotal {
+		return nil, nil
+	}
+	content := bytes.NewBuffer(append(make([]byte, 0, m.Size), m.head...))
+	if _, err := io.Copy(content, s.tar); err != nil {
+		return nil, err
+	}
+	s.kept += m.Size
+	return content.Bytes(), nil
+}

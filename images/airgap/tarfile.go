@@ -1,0 +1,37 @@
+package airgap
+
+import (
+	"archive/tar"
+	"bytes"
+	"fmt"
+	"time"
+)
+
+// blockSize is the unit of a tar: headers are made of blocks, bodies are padded
+// to them.
+const blockSize = 512
+
+// tarEnd ends a tar: two blocks of zeros.
+const tarEnd = 2 * blockSize
+
+// tarHeader is the header of a file of an archive: mode 0644, owner 0, time 0,
+// whatever the disk, the umask or the clock say. It is USTAR; a file over 8 GiB,
+// which USTAR cannot tell, has a PAX record before it.
+func tarHeader(name string, size int64) ([]byte, error) {
+	var b bytes.Buffer
+	err := tar.NewWriter(&b).WriteHeader(&tar.Header{
+		Typeflag: tar.TypeReg, Name: name, Size: size, Mode: 0o644, ModTime: time.Unix(0, 0),
+	})
+	if err != nil {
+		return nil, fmt.Errorf("writing the tar header of %s: %w", name, err)
+	}
+	return b.Bytes(), nil
+}
+
+// padding is how many zeros follow a body of size bytes.
+func padding(size int64) int64 {
+	return -size & (blockSize - 1)
+}
+
+// zeros are what padding and the end of a tar are made of.
+var zeros [tarEnd]byte

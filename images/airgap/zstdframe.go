@@ -1,0 +1,144 @@
+package airgap
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/klauspost/compress/zstd"
+
+	"github.com/slipway-build/slipway/images/store"
+)
+
+// encoderVersion names the compressor whose output is cached. It is the version
+// in go.mod, which a test compares: another version may make other bytes.
+const encoderVersion = "klauspost/compress v1.20.3"
+
+// levels are the names of the zstd levels and the encoder's.
+var levels = map[string]zstd.EncoderLevel{
+	"fastest": zstd.SpeedFastest,
+	"default": zstd.SpeedDefault,
+	"better":  zstd.SpeedBetterCompression,
+	"best":    zstd.SpeedBestCompression,
+}
+
+// zstdFrames makes the frames of .tar.zst archives.
+type zstdFrames struct {
+	content  *store.Store
+	level    zstd.EncoderLevel
+	encoders encoders
+}
+
+// small compresses a frame that is made anew for each archive.
+func (z *zstdFrames) small(b []byte) ([]byte, error) {
+	enc, err := zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedBestCompression), zstd.WithEncoderConcurrency(1),
+		zstd.WithWindowSize(MaxWindow), zstd.WithLowerEncoderMem(true))
+	if err != nil {
+		return nil, err
+	}
+	return enc.EncodeAll(b, nil), nil
+}
+
+// run returns the frame of a run of layers. It is taken from the store if it was
+// made earlier; done is told how many of its bytes are done.
+func (z *zstdFrames) run(ctx context.Context, run []layer, done func(int)) (frame, bool, error) {
+	f, headers, err := describe(run)
+	if err != nil {
+		return frame{}, false, err
+	}
+	level := z.level
+	if !slices.ContainsFunc(run, func(l layer) bool { return !l.verbatim() || l.compression == "none" }) {
+		// Nothing comes of compressing again what is compressed.
+		level = zstd.SpeedFastest
+	}
+	cached := true
+	path, err := z.content.Derived(ctx, "zstd-frame", frameKey(level, run), func(w io.Writer) error {
+		cached = false
+		enc, err := z.encoders.take(level)
+		if err != nil {
+			return err
+		}
+		defer z.encoders.give(level, enc)
+		// With its size in the header, a small frame asks for a small window,
+		// and zstd -l shows what is inside.
+		enc.ResetContentSize(w, f.tarSize)
+		for i, l := range run {
+			if _, err := enc.Write(headers[i]); err != nil {
+				return err
+			}
+			if err := writeBody(ctx, z.content, l, progressWriter{enc, done}); err != nil {
+				return err
+			}
+			if _, err := enc.Write(zeros[:padding(l.size)]); err != nil {
+				return err
+			}
+		}
+		return enc.Close()
+	})
+	if err != nil {
+		return frame{}, false, err
+	}
+	if cached {
+		done(int(f.tarSize))
+	}
+	chunk, err := fileChunk(path)
+	if err != nil {
+		return frame{}, false, err
+	}
+	f.chunks = append(f.chunks, chunk)
+	return f, cached, nil
+}
+
+// frameKey names a frame by all that its bytes depend on.
+func frameKey(level zstd.EncoderLevel, run []layer) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s %s window %d", encoderVersion, level, MaxWindow)
+	for _, l := range run {
+		fmt.Fprintf(&b, " %s", l.digest)
+	}
+	return b.String()
+}
+
+// encoders keeps encoders for the next frame: each holds about 100 MiB at the
+// best level.
+type encoders struct {
+	mu   sync.Mutex
+	free map[zstd.EncoderLevel][]*zstd.Encoder
+}
+
+func (e *encoders) take(level zstd.EncoderLevel) (*zstd.Encoder, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if free := e.free[level]; len(free) > 0 {
+		e.free[level] = free[:len(free)-1]
+		return free[len(free)-1], nil
+	}
+	// An encoder works alone on its frame, so that the output does not depend
+	// on the number of cores; frames are what is made in parallel.
+	return zstd.NewWriter(nil, zstd.WithEncoderLevel(level), zstd.WithEncoderConcurrency(1), zstd.WithWindowSize(MaxWindow))
+}
+
+func (e *encoders) give(level zstd.EncoderLevel, enc *zstd.Encoder) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.free == nil {
+		e.free = map[zstd.EncoderLevel][]*zstd.Encoder{}
+	}
+	enc.Reset(nil)
+	e.free[level] = append(e.free[level], enc)
+}
+
+// progressWriter tells how much went through it.
+type progressWriter struct {
+	w    io.Writer
+	done func(int)
+}
+
+func (p progressWriter) Write(b []byte) (int, error) {
+	n, err := p.w.Write(b)
+	p.done(n)
+	return n, err
+}
