@@ -74,13 +74,13 @@ func Describe(form Form, entries []Entry) (*Archive, error) {
 			break
 		}
 	}
-	slices.SortFunc(sorted, func(a, b Entry) int { return comparePaths(a.Path, b.Path) })
+	slices.SortFunc(sorted, func(a, b Entry) int { return ComparePaths(a.Path, b.Path) })
 	for _, e := range sorted {
 		if e.Type != tar.TypeLink {
 			continue
 		}
 		// A target that is not here lies in a lower layer.
-		if typ, ok := have[e.Link]; ok && (typ == tar.TypeDir || comparePaths(e.Link, e.Path) >= 0) {
+		if typ, ok := have[e.Link]; ok && (typ == tar.TypeDir || ComparePaths(e.Link, e.Path) >= 0) {
 			errs = append(errs, fmt.Errorf("layer entry %q: hard link to %q, which is no file that comes before it", e.Path, e.Link))
 		}
 	}
@@ -93,6 +93,18 @@ func Describe(form Form, entries []Entry) (*Archive, error) {
 // Entries returns the archive's entries in the order in which they are written.
 // They must not be changed.
 func (a *Archive) Entries() []Entry { return a.entries }
+
+// WithContents returns a copy of a whose files' contents are read from elsewhere:
+// open maps the content of an entry to another of the same ID and bytes.
+func (a *Archive) WithContents(open func(*Entry) Content) *Archive {
+	c := &Archive{form: a.form, entries: slices.Clone(a.entries)}
+	for i := range c.entries {
+		if e := &c.entries[i]; e.Content != nil {
+			e.Content = open(e)
+		}
+	}
+	return c
+}
 
 // Size is the number of bytes of all files.
 func (a *Archive) Size() int64 {

@@ -88,9 +88,9 @@ func (e *Entry) check() error {
 	return nil
 }
 
-// comparePaths orders paths as a walk does that visits a folder's entries by
+// ComparePaths orders paths as a walk does that visits a folder's entries by
 // name and what a folder holds right after it: a, a/b, a-b.
-func comparePaths(a, b string) int {
+func ComparePaths(a, b string) int {
 	for i := 0; i < len(a) && i < len(b); i++ {
 		if x, y := a[i], b[i]; x != y {
 			if x == '/' {

@@ -1,0 +1,106 @@
+package assemble
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/moby/buildkit/frontend/dockerfile/instructions"
+	"github.com/moby/buildkit/frontend/dockerfile/shell"
+	"github.com/slipway-build/slipway/images"
+)
+
+// epochArg is the build argument by which BuildKit is told the one time.
+const epochArg = "SOURCE_DATE_EPOCH"
+
+// platformArgs returns the arguments that are there without being declared
+// before the first FROM; a build argument of the same name replaces one.
+func platformArgs(build, target v1.Platform, stage string, args map[string]string) *env {
+	if stage == "" {
+		stage = "default"
+	}
+	e := newEnv()
+	for _, kv := range [][2]string{
+		{"BUILDPLATFORM", images.ContainerdPlatform(v1.Platform{OS: build.OS, Architecture: build.Architecture, Variant: build.Variant})},
+		{"BUILDOS", build.OS},
+		{"BUILDOSVERSION", build.OSVersion},
+		{"BUILDARCH", build.Architecture},
+		{"BUILDVARIANT", build.Variant},
+		{"TARGETPLATFORM", images.ContainerdPlatform(target)},
+		{"TARGETOS", target.OS},
+		{"TARGETOSVERSION", target.OSVersion},
+		{"TARGETARCH", target.Architecture},
+		{"TARGETVARIANT", target.Variant},
+		{"TARGETSTAGE", stage},
+	} {
+		if v, ok := args[kv[0]]; ok {
+			kv[1] = v
+		}
+		e.set(kv[0], kv[1])
+	}
+	return e
+}
+
+// globalArgs adds to known what the ARGs before the first FROM set: a build
+// argument, else the default.
+func (d *dockerfile) globalArgs(known *env, lex *shell.Lex, given map[string]string) (*env, error) {
+	all := known.clone()
+	for _, command := range d.args {
+		for _, arg := range command.Args {
+			if value, ok := given[arg.Key]; ok {
+				all.set(arg.Key, value)
+			} else if arg.Value != nil {
+				result, err := lex.ProcessWordWithMatches(*arg.Value, all)
+				if err != nil {
+					return nil, d.at(command.Location(), err)
+				}
+				all.set(arg.Key, result.Result)
+			}
+		}
+	}
+	return all, nil
+}
+
+// parsePlatform reads the value of FROM --platform, which may also be an
+// operating system or an architecture alone.
+func parsePlatform(s string, build v1.Platform) (v1.Platform, error) {
+	if !strings.ContainsAny(s, "/(") {
+		if p, err := images.ParsePlatform(s + "/" + build.Architecture); err == nil {
+			return p, nil
+		}
+		if p, err := images.ParsePlatform(build.OS + "/" + s); err == nil {
+			return p, nil
+		}
+	}
+	return images.ParsePlatform(s)
+}
+
+// parseEpoch reads SOURCE_DATE_EPOCH as seconds. BuildKit also takes the name of
+// a context, whose newest file it then looks at; that depends on a checkout's
+// clock, and is refused.
+func parseEpoch(s string) (time.Time, error) {
+	n, err := strconv.ParseInt(s, 10, 64)
+	if err != nil {
+		return time.Time{}, fmt.Errorf("%s=%s: want seconds since 1970", epochArg, s)
+	}
+	return time.Unix(n, 0).UTC(), nil
+}
+
+// argValue returns the value of an ARG of a stage where global and given
+// are known: what was given, else the default, else what stood before the first
+// FROM. A nil value means that the key is declared only.
+func argValue(arg instructions.KeyValuePairOptional, global *env, given map[string]string, expand func(string) (string, error)) (*string, error) {
+	if value, ok := given[arg.Key]; ok {
+		return &value, nil
+	}
+	if arg.Value != nil {
+		value, err := expand(*arg.Value)
+		return &value, err
+	}
+	if value, ok := global.Get(arg.Key); ok {
+		return &value, nil
+	}
+	return nil, nil
+}

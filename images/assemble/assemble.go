@@ -1,0 +1,165 @@
+package assemble
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"path/filepath"
+	"runtime"
+	"sync"
+	"time"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/slipway-build/slipway/images"
+	"github.com/slipway-build/slipway/progress"
+)
+
+// Options are what an Assembler works with.
+type Options struct {
+	// Layers makes layers and remembers them and the digests of files. If it can
+	// also keep derived files, as *store.Store does, the indexes of base layers
+	// and the downloads of ADD are kept there.
+	Layers images.LayerStore
+	// Sources yields base images; nil if there are none.
+	Sources images.Source
+	// Client fetches what ADD names by URL; nil is http.DefaultClient.
+	Client *http.Client
+	// BuildPlatform is what BUILDPLATFORM and its like say; empty is Linux on
+	// this machine's architecture, as it is in Docker on every system.
+	BuildPlatform v1.Platform
+	// TempDir is where contents of compressed archives lie while a layer is
+	// made of them; empty is os.TempDir.
+	TempDir string
+	// Limits bound what images, archives and downloads may unpack to.
+	Limits Limits
+}
+
+// Limits bound what an archive may hold, so that a small file cannot fill a
+// disk. Zero means the default.
+type Limits struct {
+	// Bytes is the size of all files of an archive or layer, and of a download;
+	// 64 GiB.
+	Bytes int64
+	// Entries is the number of headers of an archive or layer; 2 million.
+	Entries int
+}
+
+// An Assembler makes images from Dockerfiles that run nothing, in this process.
+// It may be used by several goroutines.
+type Assembler struct {
+	layers  images.LayerStore
+	sources images.Source
+	client  *http.Client
+	build   v1.Platform
+	tempDir string
+	limits  Limits
+
+	mu      sync.Mutex
+	indexes map[string]*indexOnce
+}
+
+var _ images.Assembler = (*Assembler)(nil)
+
+// New returns an Assembler.
+func New(options Options) *Assembler {
+	a := &Assembler{
+		layers:  options.Layers,
+		sources: options.Sources,
+		client:  options.Client,
+		build:   options.BuildPlatform,
+		tempDir: options.TempDir,
+		limits:  options.Limits,
+		indexes: map[string]*indexOnce{},
+	}
+	if a.client == nil {
+		a.client = http.DefaultClient
+	}
+	if a.build.OS == "" {
+		a.build = v1.Platform{OS: "linux", Architecture: runtime.GOARCH}
+	}
+	if a.limits.Bytes <= 0 {
+		a.limits.Bytes = 64 << 30
+	}
+	if a.limits.Entries <= 0 {
+		a.limits.Entries = 2_000_000
+	}
+	return a
+}
+
+// Assemble makes the image of one Dockerfile for one platform. What the user's
+// Dockerfile is at fault for is a *SourceError, or several of them joined.
+func (a *Assembler) Assemble(ctx context.Context, build images.BuildContext) (img v1.Image, err error) {
+	if build.Dockerfile == "" {
+		build.Dockerfile = filepath.Join(build.Dir, "Dockerfile")
+	}
+	task := progress.Start(ctx, fmt.Sprintf("assemble %s %s", build.Dockerfile, images.FormatPlatform(build.Platform)))
+	defer func() { task.Done(err) }()
+	if err := build.Format.Validate(); err != nil {
+		return nil, err
+	}
+	if build.Platform.OS == "" || build.Platform.Architecture == "" {
+		return nil, errors.New("assembling an image: no platform is given")
+	}
+	asm := &assembly{Assembler: a, build: build, task: task, folders: map[string]*node{}}
+	return asm.run(ctx)
+}
+
+// An assembly is one call of Assemble.
+type assembly struct {
+	*Assembler
+	build images.BuildContext
+	epoch time.Time
+	task  *progress.Task
+	file  *dockerfile
+	// args are the build arguments.
+	args map[string]string
+	// global are the arguments from before the first FROM.
+	global *env
+	// stages are those of the Dockerfile; images are stages without
+	// instructions that only a COPY --from names.
+	stages []*stage
+	images map[string]*stage
+	// folders are the local contexts that have been opened, by path.
+	folders map[string]*node
+	// scratch holds temporary files until the assembly ends.
+	scratch scratchDir
+}
+
+func (asm *assembly) run(ctx context.Context) (v1.Image, error) {
+	defer asm.scratch.remove()
+	asm.args = map[string]string{}
+	if !asm.build.Epoch.IsZero() {
+		asm.args[epochArg] = fmt.Sprint(asm.build.Epoch.Unix())
+	}
+	for k, v := range asm.build.Args {
+		asm.args[k] = v
+	}
+	var err error
+	if asm.file, err = readDockerfile(asm.build.Dockerfile, asm.args["BUILDKIT_SYNTAX"], asm.task.Line); err != nil {
+		return nil, err
+	}
+	if err := asm.readStages(); err != nil {
+		return nil, err
+	}
+	target, err := asm.target()
+	if err != nil {
+		return nil, err
+	}
+	needed, err := asm.needed(ctx, target)
+	if err != nil {
+		return nil, err
+	}
+	if err := refuseProcesses(asm, needed); err != nil {
+		return nil, err
+	}
+	for _, s := range needed {
+		if err := asm.evaluate(ctx, s); err != nil {
+			return nil, err
+		}
+	}
+	if found := asm.file.lint.err(); len(found) > 0 {
+		return nil, errors.Join(found...)
+	}
+	return asm.image(ctx, target)
+}

@@ -1,0 +1,272 @@
+package assemble
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/google/go-containerregistry/pkg/name"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/moby/buildkit/frontend/dockerfile/linter"
+	dockerspec "github.com/moby/docker-image-spec/specs-go/v1"
+	"github.com/slipway-build/slipway/images"
+	"github.com/slipway-build/slipway/images/layer"
+)
+
+// A namedContext is what a --build-context puts in the place of a stage, a base,
+// or a source of COPY --from: a folder or an image.
+type namedContext struct {
+	name string
+	// dir is the folder; empty for an image.
+	dir string
+	// ref is the image's reference, as an images.Source takes it; or scratch.
+	ref string
+}
+
+// contextFor returns the named context that replaces name for a platform, or
+// nil. NAME::PLATFORM goes before NAME, and a name stands for all its spellings:
+// alpine for docker.io/library/alpine:latest.
+func (asm *assembly) contextFor(stageOrImage string, platform v1.Platform) (*namedContext, error) {
+	if strings.EqualFold(stageOrImage, scratchName) || strings.EqualFold(stageOrImage, "context") {
+		return nil, nil
+	}
+	wanted := contextName(stageOrImage)
+	for _, suffix := range []string{"::" + images.ContainerdPlatform(platform), "::" + images.FormatPlatform(platform), ""} {
+		for _, key := range slices.Sorted(maps.Keys(asm.build.Contexts)) {
+			base, rest, has := strings.Cut(key, "::")
+			if has {
+				rest = "::" + rest
+			}
+			if rest == suffix && contextName(base) == wanted {
+				return parseContext(key, asm.build.Contexts[key])
+			}
+		}
+	}
+	return nil, nil
+}
+
+// contextName is the shortest spelling of a reference, without :latest.
+func contextName(s string) string {
+	ref, err := name.ParseReference(s)
+	if err != nil {
+		return s
+	}
+	return strings.TrimSuffix(images.Familiar(ref), ":latest")
+}
+
+func parseContext(key, value string) (*namedContext, error) {
+	c := &namedContext{name: key}
+	scheme, rest, ok := strings.Cut(value, "://")
+	switch {
+	case value == "":
+		return nil, fmt.Errorf("build context %s: want a folder, docker-image://REFERENCE or oci-layout://FOLDER", key)
+	case strings.HasPrefix(value, "git@"), strings.HasPrefix(value, "target:"), strings.HasPrefix(value, "input:"):
+		return nil, fmt.Errorf("build context %s=%s: the embedded builder takes a folder, docker-image://REFERENCE or oci-layout://FOLDER; %s", key, value, otherBuilders)
+	case !ok:
+		c.dir = value
+	case scheme == "docker-image":
+		c.ref = rest
+	case scheme == "oci-layout":
+		c.ref = value
+	default:
+		return nil, fmt.Errorf("build context %s=%s: the embedded builder takes a folder, docker-image://REFERENCE or oci-layout://FOLDER; %s", key, value, otherBuilders)
+	}
+	return c, nil
+}
+
+// folder returns the root of a local context; dockerfile is the Dockerfile whose
+// own .dockerignore counts, for the build context.
+func (asm *assembly) folder(dir, dockerfile string) (*node, error) {
+	key := filepath.Clean(dir)
+	if dockerfile != "" {
+		key += "\x00" + dockerfile
+	}
+	if root := asm.folders[key]; root != nil {
+		return root, nil
+	}
+	ignored, _, err := readIgnored(dir, dockerfile)
+	if err != nil {
+		return nil, err
+	}
+	root, err := openFolder(dir, ignored)
+	if err != nil {
+		return nil, err
+	}
+	asm.folders[key] = root
+	return root, nil
+}
+
+// resolveBase finds what s, which is FROM no other stage, begins with, and reads
+// its config.
+func (asm *assembly) resolveBase(ctx context.Context, s *stage) error {
+	s.state.platform = s.platformOr(asm.build.Platform)
+	ref := s.BaseName
+	if s.context != nil {
+		if s.context.dir != "" {
+			if info, err := os.Stat(s.context.dir); err != nil {
+				return fmt.Errorf("opening build context %s: %w", s.context.name, err)
+			} else if !info.IsDir() {
+				return fmt.Errorf("opening build context %s: %s is no folder", s.context.name, s.context.dir)
+			}
+			if !s.replaced {
+				s.image = emptyImage(s.state.platform)
+			}
+			return nil
+		}
+		ref = s.context.ref
+	}
+	if ref == scratchName {
+		s.state.platform = asm.build.Platform
+		s.image = emptyImage(s.state.platform)
+		return nil
+	}
+	if asm.sources == nil {
+		return fmt.Errorf("image %s is needed, and there is nowhere to get images from", ref)
+	}
+	if !strings.Contains(ref, "://") {
+		if _, err := images.ParseReference(ref); err != nil {
+			return fmt.Errorf("%w%s", err, suggest(ref, asm.stageNames()))
+		}
+	}
+	img, err := asm.sources.Image(ctx, ref, s.state.platform)
+	if err != nil {
+		return fmt.Errorf("image %s: %w%s", ref, err, suggest(ref, asm.stageNames()))
+	}
+	raw, err := img.RawConfigFile()
+	if err != nil {
+		return fmt.Errorf("reading the config of image %s: %w", ref, err)
+	}
+	if err := json.Unmarshal(raw, &s.image); err != nil {
+		return fmt.Errorf("reading the config of image %s: %w", ref, err)
+	}
+	s.image.Created = nil
+	s.origin = img
+	s.originName = ref
+	s.originHistory = len(s.image.History)
+	if s.platform == nil || s.image.OS != "" {
+		s.checkPlatform(asm.file.lint.in(s.Comments), ref)
+	}
+	return s.fillHistory()
+}
+
+// checkPlatform warns of a base of another platform than the one asked for.
+func (s *stage) checkPlatform(l *linter.Linter, ref string) {
+	have := v1.Platform{OS: s.image.OS, Architecture: s.image.Architecture, Variant: s.image.Variant}
+	want := s.state.platform
+	if have.OS != want.OS || have.Architecture != want.Architecture {
+		want.OSVersion, want.OSFeatures = "", nil
+		l.Run(&linter.RuleInvalidBaseImagePlatform, s.Location, linter.RuleInvalidBaseImagePlatform.Format(
+			ref, images.FormatPlatform(want), images.FormatPlatform(have)))
+	}
+}
+
+// emptyImage is the config that FROM scratch begins with. Windows has no PATH in
+// it, which the system sets by itself.
+func emptyImage(p v1.Platform) dockerspec.DockerOCIImage {
+	var img dockerspec.DockerOCIImage
+	img.OS, img.Architecture, img.Variant = p.OS, p.Architecture, p.Variant
+	img.OSVersion, img.OSFeatures = p.OSVersion, slices.Clone(p.OSFeatures)
+	img.RootFS.Type = "layers"
+	img.Config.WorkingDir = "/"
+	if p.OS != "windows" {
+		img.Config.Env = []string{"PATH=" + defaultPath}
+	}
+	return img
+}
+
+// defaultPath is what BuildKit sets PATH to where an image does not.
+const defaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+// source returns the file system of s to copy from. It must not be changed.
+func (asm *assembly) source(ctx context.Context, s *stage) (*node, error) {
+	if s.context != nil && s.context.dir != "" && s.tree == nil {
+		return asm.folder(s.context.dir, "")
+	}
+	t, err := asm.fs(ctx, s)
+	if err != nil {
+		return nil, err
+	}
+	return t.root, nil
+}
+
+// fs returns the file system of s as it stands, which the first call builds:
+// nothing of a base's layers is read for a Dockerfile that copies nothing.
+func (asm *assembly) fs(ctx context.Context, s *stage) (*tree, error) {
+	if s.tree != nil {
+		return s.tree, nil
+	}
+	root := newFolder()
+	switch {
+	case s.base != nil:
+		base, err := asm.fs(ctx, s.base)
+		if err != nil {
+			return nil, err
+		}
+		root, s.form = base.root.clone(), s.base.form
+	case s.origin != nil:
+		var err error
+		if s.form, err = asm.layOverAll(ctx, root, s); err != nil {
+			return nil, fmt.Errorf("reading image %s: %w", s.originName, err)
+		}
+	case s.context != nil && s.context.dir != "":
+		return nil, errors.New("a folder is no stage")
+	}
+	s.tree = newTree(root)
+	return s.tree, nil
+}
+
+// layOverAll applies the layers of the image that s begins with to root, and
+// returns the form that layers on top of it must have.
+func (asm *assembly) layOverAll(ctx context.Context, root *node, s *stage) (layer.Form, error) {
+	layers, err := s.origin.Layers()
+	if err != nil {
+		return layer.Plain, err
+	}
+	form := layer.Plain
+	for i, l := range layers {
+		if i >= len(s.image.RootFS.DiffIDs) {
+			return form, fmt.Errorf("it has %d layers and %d diff IDs", len(layers), len(s.image.RootFS.DiffIDs))
+		}
+		ar := &archive{
+			id:   "layer " + string(s.image.RootFS.DiffIDs[i]),
+			open: func(context.Context) (io.ReadCloser, error) { return l.Uncompressed() },
+		}
+		headers, err := asm.index(ctx, ar)
+		if err != nil {
+			return form, fmt.Errorf("layer %d (%s): %w", i+1, s.image.RootFS.DiffIDs[i], err)
+		}
+		if isWindowsForm(headers) {
+			form = layer.Windows
+		}
+		if err := layOver(root, ar, headers); err != nil {
+			return form, err
+		}
+	}
+	return form, nil
+}
+
+// asBase makes the folder that replaces s, or that s is FROM, a layer, which it
+// needs to be as soon as something is built on it.
+func (asm *assembly) asBase(s *stage) error {
+	if s.context == nil || s.context.dir == "" || s.tree != nil {
+		return nil
+	}
+	root, err := asm.folder(s.context.dir, "")
+	if err != nil {
+		return err
+	}
+	t := newTree(newFolder())
+	c := &copier{tree: t, contentsOnly: true}
+	if err := c.copy(root, "/", "/"); err != nil {
+		return fmt.Errorf("build context %s: %w", s.context.name, err)
+	}
+	s.tree = t
+	return s.commit("FROM "+s.context.name, true)
+}

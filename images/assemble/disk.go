@@ -1,0 +1,168 @@
+package assemble
+
+import (
+	"archive/tar"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"strings"
+
+	"github.com/moby/patternmatcher"
+	"github.com/slipway-build/slipway/images"
+)
+
+// A folder on disk that COPY reads from: the build context, or a named one. It
+// is read as its parts are asked for, and only below itself; what .dockerignore
+// excludes is not there.
+type diskFolder struct {
+	dir string
+	// ignored is nil if nothing is excluded. It is no matcher for several
+	// goroutines; a diskFolder belongs to one Assemble.
+	ignored *patternmatcher.PatternMatcher
+	// linked are the files of several names that were seen, by inode.
+	linked map[inode]*node
+}
+
+// openFolder returns the root of folder dir as a tree of nodes.
+func openFolder(dir string, ignored *patternmatcher.PatternMatcher) (*node, error) {
+	info, err := os.Stat(dir)
+	if err != nil {
+		return nil, err
+	}
+	if !info.IsDir() {
+		return nil, fmt.Errorf("%s is no folder", dir)
+	}
+	d := &diskFolder{dir: dir, ignored: ignored, linked: map[inode]*node{}}
+	root := newFolder()
+	root.entries, root.read = nil, d.reader("", patternmatcher.MatchInfo{})
+	return root, nil
+}
+
+// reader returns what fills the node of the folder at rel, given how rel itself
+// was matched.
+func (d *diskFolder) reader(rel string, matched patternmatcher.MatchInfo) func(*node) error {
+	return func(n *node) error {
+		dir := filepath.Join(d.dir, filepath.FromSlash(rel))
+		list, err := os.ReadDir(dir)
+		if err != nil {
+			return err
+		}
+		entries := make(map[string]*node, len(list))
+		for _, entry := range list {
+			child, err := d.node(path.Join(rel, entry.Name()), entry, matched)
+			if err != nil {
+				return err
+			}
+			if child != nil {
+				entries[entry.Name()] = child
+			}
+		}
+		n.entries = entries
+		return nil
+	}
+}
+
+// node returns the node of what is at rel, or nil if it is excluded.
+func (d *diskFolder) node(rel string, entry fs.DirEntry, parent patternmatcher.MatchInfo) (*node, error) {
+	var (
+		excluded bool
+		matched  patternmatcher.MatchInfo
+		err      error
+	)
+	if d.ignored != nil {
+		if excluded, matched, err = d.ignored.MatchesUsingParentResults(rel, parent); err != nil {
+			return nil, fmt.Errorf("matching %q with .dockerignore: %w", rel, err)
+		}
+		if excluded && !(entry.IsDir() && d.mayHoldException(rel)) {
+			return nil, nil
+		}
+	}
+	name := filepath.Join(d.dir, filepath.FromSlash(rel))
+	info, err := entry.Info()
+	if err != nil {
+		return nil, err
+	}
+	mode := images.ContextMode(info.Mode())
+	n := &node{mode: tarMode(mode), modTime: unixEpoch}
+	switch {
+	case mode.IsDir():
+		n.typ, n.read = tar.TypeDir, d.reader(rel, matched)
+		if excluded {
+			// It is there only for what an exception, !path, brings back.
+			entries, err := n.list()
+			if err != nil || len(entries) == 0 {
+				return nil, err
+			}
+		}
+	case mode.IsRegular():
+		key, several := inodeOf(info)
+		if several {
+			if known := d.linked[key]; known != nil {
+				return known, nil
+			}
+			d.linked[key] = n
+		}
+		n.typ, n.size, n.content = tar.TypeReg, info.Size(), &diskFile{name, info}
+	case mode&fs.ModeSymlink != 0:
+		target, err := os.Readlink(name)
+		if err != nil {
+			return nil, err
+		}
+		n.typ, n.link = tar.TypeSymlink, filepath.ToSlash(target)
+	case mode&fs.ModeSocket != 0:
+		n.what = "socket"
+	case mode&fs.ModeNamedPipe != 0:
+		n.what = "named pipe"
+	case mode&fs.ModeDevice != 0:
+		n.what = "device"
+	default:
+		n.what = "special file"
+	}
+	return n, nil
+}
+
+// mayHoldException says whether an exception of .dockerignore could match
+// something below the excluded folder rel. A pattern is compared with rel name
+// by name as far as both have names without wildcards.
+func (d *diskFolder) mayHoldException(rel string) bool {
+	if !d.ignored.Exclusions() {
+		return false
+	}
+	names := strings.Split(rel, "/")
+	for _, pattern := range d.ignored.Patterns() {
+		if !pattern.Exclusion() {
+			continue
+		}
+		possible := true
+		for i, want := range strings.Split(filepath.ToSlash(pattern.String()), "/") {
+			if i == len(names) || strings.ContainsAny(want, `*?[\`) {
+				break
+			}
+			if want != names[i] {
+				possible = false
+				break
+			}
+		}
+		if possible {
+			return true
+		}
+	}
+	return false
+}
+
+// tarMode is a mode's permission bits as tar spells them.
+func tarMode(mode fs.FileMode) int64 {
+	m := int64(mode.Perm())
+	if mode&fs.ModeSetuid != 0 {
+		m |= 0o4000
+	}
+	if mode&fs.ModeSetgid != 0 {
+		m |= 0o2000
+	}
+	if mode&fs.ModeSticky != 0 {
+		m |= 0o1000
+	}
+	return m
+}

@@ -1,0 +1,128 @@
+package assemble
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/moby/buildkit/frontend/dockerfile/parser"
+)
+
+// A SourceError is what is wrong with a Dockerfile, and where.
+type SourceError struct {
+	// File is the Dockerfile, as the build context names it.
+	File string
+	// Line is the first line at fault, counted from 1; 0 if no line is.
+	Line int
+	// Source are the lines at fault.
+	Source []string
+	Err    error
+}
+
+// Error is one line, FILE:LINE: what is wrong, followed by the lines at fault.
+func (e *SourceError) Error() string {
+	var b strings.Builder
+	b.WriteString(e.File)
+	if e.Line > 0 {
+		fmt.Fprintf(&b, ":%d", e.Line)
+	}
+	fmt.Fprintf(&b, ": %v", e.Err)
+	for i, line := range e.Source {
+		fmt.Fprintf(&b, "\n%6d | %s", e.Line+i, line)
+	}
+	return b.String()
+}
+
+func (e *SourceError) Unwrap() error { return e.Err }
+
+// maxExcerpt is how many lines of an instruction a message shows.
+const maxExcerpt = 6
+
+// at places err at a location of the Dockerfile, unless it has a place already.
+func (d *dockerfile) at(location []parser.Range, err error) error {
+	if err == nil {
+		return nil
+	}
+	var placed *SourceError
+	if errors.As(err, &placed) {
+		return err
+	}
+	e := &SourceError{File: d.name, Err: plain(err)}
+	if len(location) == 0 {
+		return e
+	}
+	lines := make([]int, 0, len(location))
+	for _, r := range location {
+		lines = append(lines, r.Start.Line, r.End.Line)
+	}
+	first, last := slices.Min(lines), slices.Max(lines)
+	e.Line = first
+	for n := first; n <= last && n <= len(d.lines) && n > 0 && n < first+maxExcerpt; n++ {
+		e.Source = append(e.Source, d.lines[n-1])
+	}
+	return e
+}
+
+// plain takes off what the parser wraps around an error only to say where it is.
+func plain(err error) error {
+	var location *parser.LocationError
+	if errors.As(err, &location) {
+		if inner := location.Unwrap(); inner != nil {
+			return plain(inner)
+		}
+	}
+	return err
+}
+
+// parseError places an error of BuildKit's parser.
+func (d *dockerfile) parseError(err error) error {
+	var location *parser.LocationError
+	if errors.As(err, &location) && len(location.Locations) > 0 {
+		return d.at(location.Locations[0], err)
+	}
+	return d.at(nil, err)
+}
+
+// suggest adds to a message the one of options that comes nearest to name, if
+// any does.
+func suggest(name string, options []string) string {
+	if best := nearest(name, options); best != "" {
+		return fmt.Sprintf(" (did you mean %s?)", best)
+	}
+	return ""
+}
+
+// nearest returns the one of options that differs from name in at most two
+// letters, whatever their case, or nothing.
+func nearest(name string, options []string) string {
+	best, distance := "", 3
+	for _, option := range slices.Sorted(slices.Values(options)) {
+		if d := editDistance(strings.ToLower(name), strings.ToLower(option)); d < distance && option != name {
+			best, distance = option, d
+		}
+	}
+	return best
+}
+
+// editDistance is how many letters must be put in, taken out or changed to make
+// b of a.
+func editDistance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := 1; i <= len(a); i++ {
+		diagonal := row[0]
+		row[0] = i
+		for j := 1; j <= len(b); j++ {
+			cost := diagonal
+			if a[i-1] != b[j-1] {
+				cost++
+			}
+			diagonal = row[j]
+			row[j] = min(cost, row[j]+1, row[j-1]+1)
+		}
+	}
+	return row[len(b)]
+}

@@ -1,0 +1,303 @@
+package assemble
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/moby/buildkit/frontend/dockerfile/instructions"
+	"github.com/moby/buildkit/frontend/dockerfile/linter"
+	"github.com/moby/buildkit/frontend/dockerfile/shell"
+	dockerspec "github.com/moby/docker-image-spec/specs-go/v1"
+)
+
+// evaluate runs the instructions of s. What it is made of has been evaluated.
+func (asm *assembly) evaluate(ctx context.Context, s *stage) error {
+	if err := asm.begin(s); err != nil {
+		return asm.file.at(s.Location, err)
+	}
+	if s.replaced || s.index < 0 {
+		return nil
+	}
+	if err := asm.beginStage(s); err != nil {
+		return asm.file.at(s.Location, err)
+	}
+	for _, c := range s.commands {
+		if err := asm.dispatch(ctx, s, c); err != nil {
+			err = plain(err)
+			if c.trigger != "" {
+				err = fmt.Errorf("ONBUILD %s, of the base %s: %w", c.trigger, s.BaseName, err)
+			}
+			return asm.file.at(c.Location(), err)
+		}
+	}
+	return nil
+}
+
+// begin gives s the state of what it is FROM.
+func (asm *assembly) begin(s *stage) error {
+	if s.base != nil {
+		if err := asm.asBase(s.base); err != nil {
+			return err
+		}
+		s.inherit(&s.base.state)
+		return nil
+	}
+	s.env, s.dir = newEnv(), "/"
+	if s.context != nil && !s.replaced && s.index >= 0 {
+		return asm.asBase(s)
+	}
+	return nil
+}
+
+// beginStage takes over what the config of the base says.
+func (asm *assembly) beginStage(s *stage) error {
+	config := &s.image.Config
+	if !slices.ContainsFunc(config.Env, func(v string) bool { return strings.HasPrefix(v, "PATH=") }) && s.state.platform.OS != "windows" {
+		config.Env = append(config.Env, "PATH="+defaultPath)
+	}
+	for _, variable := range config.Env {
+		key, value, _ := strings.Cut(variable, "=")
+		s.env.set(key, value)
+	}
+	if config.WorkingDir != "" {
+		return s.setDir(config.WorkingDir)
+	}
+	return nil
+}
+
+// setDir sets the working folder of config and of relative destinations.
+func (s *stage) setDir(dir string) error {
+	config, slashed, err := workingDir(s.image.Config.WorkingDir, dir, s.state.platform.OS)
+	if err != nil {
+		return err
+	}
+	s.image.Config.WorkingDir, s.dir = config, slashed
+	return nil
+}
+
+// dispatch runs one instruction.
+func (asm *assembly) dispatch(ctx context.Context, s *stage, c command) error {
+	lint := asm.file.lint.in(c.Comments())
+	lex := shell.NewLex(asm.file.escape)
+	expand := func(lex *shell.Lex) instructions.SingleWordExpander {
+		return func(word string) (string, error) {
+			result, unmatched, err := lex.ProcessWord(word, s.env)
+			unknownVariables(lint, c.Location(), unmatched, s.declared, s.env.Keys())
+			return result, err
+		}
+	}
+	// What an ARG says may be replaced by a build argument, so that an error in
+	// it need not be one.
+	if _, isArg := c.Command.(*instructions.ArgCommand); !isArg {
+		if e, ok := c.Command.(instructions.SupportsSingleWordExpansion); ok {
+			if err := e.Expand(expand(lex)); err != nil {
+				return err
+			}
+		}
+	}
+	if e, ok := c.Command.(instructions.SupportsSingleWordExpansionRaw); ok {
+		raw := shell.NewLex('\\')
+		raw.SkipProcessQuotes = true
+		if err := e.ExpandRaw(expand(raw)); err != nil {
+			return err
+		}
+	}
+	from := c.from
+	switch c := c.Command.(type) {
+	case *instructions.ArgCommand:
+		return s.arg(c, asm, expand(lex), lint)
+	case *instructions.EnvCommand:
+		s.setEnv(c, lint)
+	case *instructions.LabelCommand:
+		s.label(c, lint)
+	case *instructions.MaintainerCommand:
+		s.image.Author = c.Maintainer
+		s.record("MAINTAINER "+c.Maintainer, false)
+	case *instructions.WorkdirCommand:
+		return asm.workdir(ctx, s, c, lint)
+	case *instructions.UserCommand:
+		s.image.Config.User = c.User
+		s.record("USER "+c.User, false)
+	case *instructions.ExposeCommand:
+		return s.expose(c, lex, lint)
+	case *instructions.VolumeCommand:
+		return s.volume(c)
+	case *instructions.CmdCommand:
+		s.command(c, lint)
+	case *instructions.EntrypointCommand:
+		s.entryPoint(c, lint)
+	case *instructions.ShellCommand:
+		s.image.Config.Shell = c.Shell
+		s.record(fmt.Sprintf("SHELL %v", c.Shell), false)
+	case *instructions.StopSignalCommand:
+		if !isSignal(c.Signal) {
+			return fmt.Errorf("STOPSIGNAL %s: want a signal's number or a name such as SIGTERM", c.Signal)
+		}
+		s.image.Config.StopSignal = c.Signal
+		s.record("STOPSIGNAL "+c.Signal, false)
+	case *instructions.HealthCheckCommand:
+		s.health(c, lint)
+	case *instructions.OnbuildCommand:
+		s.image.Config.OnBuild = append(s.image.Config.OnBuild, c.Expression)
+	case *instructions.CopyCommand:
+		return asm.copyCommand(ctx, s, c, from, lint)
+	case *instructions.AddCommand:
+		return asm.addCommand(ctx, s, c, lint)
+	default:
+		return fmt.Errorf("%s: %s", c.Name(), otherBuilders)
+	}
+	return nil
+}
+
+func (s *stage) arg(c *instructions.ArgCommand, asm *assembly, expand func(string) (string, error), lint *linter.Linter) error {
+	said := "ARG"
+	for _, arg := range c.Args {
+		secretName(lint, c.Location(), "ARG", arg.Key)
+		value, err := argValue(arg, asm.global, asm.args, expand)
+		if err != nil {
+			return err
+		}
+		arg.Value = value
+		said += " " + arg.Key
+		if value != nil {
+			s.env.set(arg.Key, *value)
+			said += "=" + *value
+		}
+		s.declared = append(s.declared, arg)
+	}
+	s.record(said, false)
+	return nil
+}
+
+func (s *stage) setEnv(c *instructions.EnvCommand, lint *linter.Linter) {
+	said := "ENV"
+	for _, e := range c.Env {
+		legacyFormat(lint, c, e)
+		secretName(lint, c.Location(), "ENV", e.Key)
+		s.env.set(e.Key, e.Value)
+		s.image.Config.Env = setVariable(s.image.Config.Env, e.Key, e.Value)
+		said += " " + e.String()
+	}
+	s.record(said, false)
+}
+
+func (s *stage) label(c *instructions.LabelCommand, lint *linter.Linter) {
+	said := "LABEL"
+	if s.image.Config.Labels == nil {
+		s.image.Config.Labels = map[string]string{}
+	}
+	for _, l := range c.Labels {
+		legacyFormat(lint, c, l)
+		s.image.Config.Labels[l.Key] = l.Value
+		said += " " + l.String()
+	}
+	s.record(said, false)
+}
+
+func legacyFormat(l *linter.Linter, c instructions.Command, pair instructions.KeyValuePair) {
+	if pair.NoDelim {
+		l.Run(&linter.RuleLegacyKeyValueFormat, c.Location(), linter.RuleLegacyKeyValueFormat.Format(c.Name()))
+	}
+}
+
+func (s *stage) volume(c *instructions.VolumeCommand) error {
+	if s.image.Config.Volumes == nil {
+		s.image.Config.Volumes = map[string]struct{}{}
+	}
+	for _, v := range c.Volumes {
+		if v == "" {
+			return errors.New("VOLUME: a volume's path is empty")
+		}
+		s.image.Config.Volumes[v] = struct{}{}
+	}
+	s.record(fmt.Sprintf("VOLUME %v", c.Volumes), false)
+	return nil
+}
+
+// withShell is a command line in shell form as it stands in the config.
+func (s *stage) withShell(args []string) []string {
+	shell := slices.Clone(s.image.Config.Shell)
+	if len(shell) == 0 {
+		shell = []string{"/bin/sh", "-c"}
+		if s.image.OS == "windows" {
+			shell = []string{"cmd", "/S", "/C"}
+		}
+	}
+	return append(shell, strings.Join(args, " "))
+}
+
+// commandLine is a command line of CMD or ENTRYPOINT.
+func (s *stage) commandLine(c instructions.Command, line instructions.ShellDependantCmdLine, lint *linter.Linter) []string {
+	if !line.PrependShell {
+		return line.CmdLine
+	}
+	if len(s.image.Config.Shell) == 0 {
+		lint.Run(&linter.RuleJSONArgsRecommended, c.Location(), linter.RuleJSONArgsRecommended.Format(c.Name()))
+	}
+	return s.withShell(line.CmdLine)
+}
+
+func (s *stage) command(c *instructions.CmdCommand, lint *linter.Linter) {
+	once(lint, c, &s.cmd)
+	args := s.commandLine(c, c.ShellDependantCmdLine, lint)
+	s.image.Config.Cmd = args
+	s.image.Config.ArgsEscaped = true //nolint:staticcheck // SA1019: BuildKit sets it, and so do we
+	s.record(fmt.Sprintf("CMD %q", args), false)
+}
+
+func (s *stage) entryPoint(c *instructions.EntrypointCommand, lint *linter.Linter) {
+	once(lint, c, &s.entrypoint)
+	args := s.commandLine(c, c.ShellDependantCmdLine, lint)
+	s.image.Config.Entrypoint = args
+	if s.cmd == nil {
+		// A CMD of the base was meant for the base's entry point.
+		s.image.Config.Cmd = nil
+	}
+	s.record(fmt.Sprintf("ENTRYPOINT %q", args), false)
+}
+
+func (s *stage) health(c *instructions.HealthCheckCommand, lint *linter.Linter) {
+	once(lint, c, &s.healthcheck)
+	s.image.Config.Healthcheck = &dockerspec.HealthcheckConfig{
+		Test: c.Health.Test, Interval: c.Health.Interval, Timeout: c.Health.Timeout,
+		StartPeriod: c.Health.StartPeriod, StartInterval: c.Health.StartInterval, Retries: c.Health.Retries,
+	}
+	s.record(fmt.Sprintf("HEALTHCHECK %+v", *s.image.Config.Healthcheck), false)
+}
+
+func (asm *assembly) workdir(ctx context.Context, s *stage, c *instructions.WorkdirCommand, lint *linter.Linter) error {
+	if !s.workdirSet && !isAbsolute(c.Path, s.state.platform.OS) {
+		lint.Run(&linter.RuleWorkdirRelativePath, c.Location(), linter.RuleWorkdirRelativePath.Format(c.Path))
+	}
+	s.workdirSet = true
+	if err := s.setDir(c.Path); err != nil {
+		return fmt.Errorf("WORKDIR %s: %w", c.Path, err)
+	}
+	if s.dir == "/" {
+		s.record("WORKDIR /", false)
+		return nil
+	}
+	t, err := asm.fs(ctx, s)
+	if err != nil {
+		return err
+	}
+	folder := newFolder()
+	if user := s.image.Config.User; user != "" {
+		// A USER that the base does not know makes root's folders, as in BuildKit.
+		as, err := asm.owner(ctx, s, t.root, user)
+		var unknown *unknownNameError
+		if err != nil && !errors.As(err, &unknown) {
+			return err
+		}
+		if as != nil {
+			folder.uid, folder.gid = as.uid, as.gid
+		}
+	}
+	if _, err := t.makeFolders(s.dir, folder); err != nil {
+		return fmt.Errorf("WORKDIR %s: %w", c.Path, err)
+	}
+	return s.commit("WORKDIR "+s.dir, false)
+}

@@ -1,0 +1,267 @@
+package assemble
+
+import (
+	"archive/tar"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"runtime"
+	"sync"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/slipway-build/slipway/images/layer"
+	"github.com/slipway-build/slipway/progress"
+	"golang.org/x/sync/errgroup"
+)
+
+// index returns the headers of an archive, which the Assembler reads once.
+func (a *Assembler) index(ctx context.Context, ar *archive) ([]header, error) {
+	a.mu.Lock()
+	once := a.indexes[ar.id]
+	if once == nil {
+		once = &indexOnce{}
+		a.indexes[ar.id] = once
+	}
+	a.mu.Unlock()
+	once.mu.Lock()
+	defer once.mu.Unlock()
+	if once.done {
+		return once.headers, nil
+	}
+	headers, err := a.headers(ctx, ar)
+	if err != nil {
+		return nil, err
+	}
+	once.headers, once.done = headers, true
+	return headers, nil
+}
+
+// An indexOnce is an index that is read once; a failure is not remembered.
+type indexOnce struct {
+	mu      sync.Mutex
+	done    bool
+	headers []header
+}
+
+// makeLayers makes the layers of steps, several at a time.
+func (asm *assembly) makeLayers(ctx context.Context, steps []*step) ([]v1.Layer, error) {
+	made := make([]v1.Layer, len(steps))
+	group, ctx := errgroup.WithContext(ctx)
+	// Hashing and compressing keep the processors busy.
+	group.SetLimit(runtime.GOMAXPROCS(0))
+	for i, s := range steps {
+		group.Go(func() error {
+			var err error
+			if made[i], err = asm.makeLayer(ctx, s); err != nil {
+				return fmt.Errorf("making the layer of %s: %w", s.title, err)
+			}
+			return nil
+		})
+	}
+	return made, group.Wait()
+}
+
+// makeLayer makes the layer of one step, or finds the one that was made before
+// from equal files.
+func (asm *assembly) makeLayer(ctx context.Context, s *step) (l v1.Layer, err error) {
+	task := progress.Start(ctx, fmt.Sprintf("layer %s", s.title))
+	defer func() { task.Done(err) }()
+	ar, err := asm.describe(ctx, s)
+	if err != nil {
+		return nil, err
+	}
+	task.SetTotal(ar.Size())
+	key := ar.Key()
+	if asm.build.NoCache {
+		key = ""
+	}
+	wrote := false
+	l, err = asm.layers.Layer(ctx, key, asm.build.Format.Compression, func(w io.Writer) error {
+		wrote = true
+		spooled, remove, err := asm.spool(ctx, ar)
+		if err != nil {
+			return err
+		}
+		defer remove()
+		return spooled.Write(ctx, countingWriter{w, task})
+	})
+	if err == nil && !wrote {
+		task.SetCached()
+	}
+	return l, err
+}
+
+type countingWriter struct {
+	io.Writer
+	task *progress.Task
+}
+
+func (c countingWriter) Write(p []byte) (int, error) {
+	n, err := c.Writer.Write(p)
+	c.task.Add(n)
+	return n, err
+}
+
+// describe returns the archive of a step, once the digests of the files that
+// come from disk are known.
+func (asm *assembly) describe(ctx context.Context, s *step) (*layer.Archive, error) {
+	entries := make([]layer.Entry, len(s.changes))
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(runtime.GOMAXPROCS(0))
+	for i := range s.changes {
+		c := &s.changes[i]
+		e := &entries[i]
+		*e = layer.Entry{
+			Path: c.path, Type: c.typ, Mode: c.mode, UID: c.uid, GID: c.gid, ModTime: c.modTime,
+			Major: c.major, Minor: c.minor, Xattrs: c.xattrs, Whiteout: c.whiteout,
+		}
+		switch {
+		case c.hardLink != "":
+			e.Type, e.Link = tar.TypeLink, c.hardLink
+		case c.typ == tar.TypeSymlink:
+			e.Link = c.link
+		case c.content != nil:
+			e.Size = c.size
+			group.Go(func() error {
+				known, err := asm.identify(ctx, c.content)
+				if err != nil {
+					return fmt.Errorf("reading %q: %w", c.path, err)
+				}
+				known.source = c.content
+				e.Content = known
+				return nil
+			})
+		}
+	}
+	if err := group.Wait(); err != nil {
+		return nil, err
+	}
+	return layer.Describe(s.form, entries)
+}
+
+// spool copies what the archive takes out of other archives into a temporary
+// file, since those can only be read from front to back. remove deletes it.
+func (asm *assembly) spool(ctx context.Context, ar *layer.Archive) (spooled *layer.Archive, remove func(), err error) {
+	wanted := map[string]*wantedMembers{}
+	var order []*wantedMembers
+	entries := ar.Entries()
+	for i := range entries {
+		m := memberOf(&entries[i])
+		if m == nil {
+			continue
+		}
+		w := wanted[m.archive.id]
+		if w == nil {
+			w = &wantedMembers{archive: m.archive, at: map[int]int64{}}
+			wanted[m.archive.id] = w
+			order = append(order, w)
+		}
+		w.at[m.index] = -1
+	}
+	if len(order) == 0 {
+		return ar, func() {}, nil
+	}
+	f, err := os.CreateTemp(asm.tempDir, "slipway-layer-")
+	if err != nil {
+		return nil, nil, err
+	}
+	remove = func() {
+		f.Close()
+		os.Remove(f.Name())
+	}
+	if err := asm.spoolTo(ctx, f, order); err != nil {
+		remove()
+		return nil, nil, err
+	}
+	return ar.WithContents(func(e *layer.Entry) layer.Content {
+		m := memberOf(e)
+		if m == nil {
+			return e.Content
+		}
+		offset, size := wanted[m.archive.id].at[m.index], e.Size
+		return &known{id: e.Content.ID(), open: func(context.Context) (io.ReadCloser, error) {
+			return io.NopCloser(io.NewSectionReader(f, offset, size)), nil
+		}}
+	}), remove, nil
+}
+
+// memberOf returns the member of an archive that e is, or nil.
+func memberOf(e *layer.Entry) *member {
+	if k, ok := e.Content.(*known); ok {
+		m, _ := k.source.(*member)
+		return m
+	}
+	return nil
+}
+
+// wantedMembers are the files that are wanted of an archive, by their index, and
+// the offsets at which they lie in the temporary file.
+type wantedMembers struct {
+	archive *archive
+	at      map[int]int64
+}
+
+func (asm *assembly) spoolTo(ctx context.Context, f *os.File, order []*wantedMembers) error {
+	var offset int64
+	for _, w := range order {
+		left := len(w.at)
+		err := asm.eachMember(ctx, w.archive, func(index int, size int64, r io.Reader) (bool, error) {
+			if _, ok := w.at[index]; !ok {
+				return true, nil
+			}
+			n, err := io.Copy(f, r)
+			if err != nil {
+				return false, err
+			}
+			w.at[index] = offset
+			offset += n
+			left--
+			return left > 0, nil
+		})
+		if err != nil {
+			return fmt.Errorf("reading %s: %w", w.archive.id, err)
+		}
+		if left > 0 {
+			return fmt.Errorf("reading %s: %d files that its index names are not there", w.archive.id, left)
+		}
+	}
+	return nil
+}
+
+// eachMember calls visit with each entry of an archive until it returns false.
+// Either way the archive is read to its end, where readers verify.
+func (a *Assembler) eachMember(ctx context.Context, ar *archive, visit func(index int, size int64, r io.Reader) (bool, error)) (err error) {
+	r, err := ar.open(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if closeErr := r.Close(); err == nil {
+			err = closeErr
+		}
+	}()
+	tr := tar.NewReader(r)
+	for index := 0; ; index++ {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		h, err := tr.Next()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return err
+		}
+		more, err := visit(index, h.Size, tr)
+		if err != nil {
+			return err
+		}
+		if !more {
+			break
+		}
+	}
+	_, err = io.Copy(io.Discard, r)
+	return err
+}

@@ -1,0 +1,168 @@
+package assemble
+
+import (
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/moby/buildkit/frontend/dockerfile/instructions"
+	"github.com/moby/buildkit/frontend/dockerfile/linter"
+	"github.com/moby/buildkit/frontend/dockerfile/parser"
+	"github.com/moby/buildkit/frontend/dockerfile/shell"
+	"github.com/slipway-build/slipway/images"
+)
+
+// checks are BuildKit's build checks: warnings, or errors where the Dockerfile
+// says "# check=error=true".
+type checks struct {
+	file   *dockerfile
+	linter *linter.Linter
+	found  []error
+}
+
+func newChecks(d *dockerfile, data []byte, warn func(string)) (*checks, error) {
+	value, _, location, _ := parser.ParseDirective("check", data)
+	config, err := linter.ParseLintOptions(value)
+	if err != nil {
+		return nil, d.at(location, err)
+	}
+	c := &checks{file: d}
+	config.Warn = func(rule, _, _, message string, location []parser.Range) {
+		found := d.at(location, fmt.Errorf("%s (check %s)", message, rule))
+		c.found = append(c.found, found)
+		first, _, _ := strings.Cut(found.Error(), "\n")
+		warn("warning: " + first)
+	}
+	c.linter = linter.New(config)
+	return c, nil
+}
+
+// err returns what was found, if the Dockerfile says that it is an error.
+func (c *checks) err() []error {
+	if c.linter.Error() == nil {
+		return nil
+	}
+	return c.found
+}
+
+// in returns the linter for an instruction that has comments before it, which
+// may switch checks off.
+func (c *checks) in(comments []string) *linter.Linter {
+	return c.linter.WithMergedConfigFromComments(comments)
+}
+
+func (c *checks) emptyContinuations(warnings []parser.Warning) {
+	for _, w := range warnings {
+		if w.URL == linter.RuleNoEmptyContinuation.URL && w.Location != nil {
+			c.linter.Run(&linter.RuleNoEmptyContinuation, []parser.Range{*w.Location}, linter.RuleNoEmptyContinuation.Format())
+		}
+	}
+}
+
+func (c *checks) stageNames(stages []instructions.Stage) {
+	seen := map[string]bool{}
+	for _, s := range stages {
+		if s.Name == "" {
+			continue
+		}
+		if s.Name == "scratch" || s.Name == "context" {
+			c.linter.Run(&linter.RuleReservedStageName, s.Location, linter.RuleReservedStageName.Format(s.Name))
+		}
+		if seen[s.Name] {
+			c.linter.Run(&linter.RuleDuplicateStageName, s.Location, linter.RuleDuplicateStageName.Format(s.Name))
+		}
+		seen[s.Name] = true
+	}
+}
+
+// casing finds the instructions that are not written as most are.
+func (c *checks) casing(stages []instructions.Stage) {
+	type use struct {
+		name     string
+		location []parser.Range
+	}
+	var uses []use
+	lower, upper := 0, 0
+	for _, s := range stages {
+		uses = append(uses, use{s.OrigCmd, s.Location})
+		for _, command := range s.Commands {
+			uses = append(uses, use{command.Name(), command.Location()})
+		}
+	}
+	for _, u := range uses {
+		switch u.name {
+		case strings.ToLower(u.name):
+			lower++
+		case strings.ToUpper(u.name):
+			upper++
+		}
+	}
+	for _, u := range uses {
+		want, kind := strings.ToUpper(u.name), "uppercase"
+		if lower > upper {
+			want, kind = strings.ToLower(u.name), "lowercase"
+		}
+		if u.name != want {
+			c.linter.Run(&linter.RuleConsistentInstructionCasing, u.location, linter.RuleConsistentInstructionCasing.Format(u.name, kind))
+		}
+	}
+}
+
+// unknownVariables warns of names that an instruction expands and nobody set.
+func unknownVariables(l *linter.Linter, location []parser.Range, unmatched map[string]struct{}, declared []instructions.KeyValuePairOptional, known []string) {
+	for _, name := range slices.Sorted(maps.Keys(unmatched)) {
+		if slices.ContainsFunc(declared, func(arg instructions.KeyValuePairOptional) bool { return arg.Key == name }) {
+			continue
+		}
+		l.Run(&linter.RuleUndefinedVar, location, linter.RuleUndefinedVar.Format(name, nearest(name, known)))
+	}
+}
+
+// unknownArgs warns of names that a FROM expands and no ARG before it declares.
+func unknownArgs(l *linter.Linter, location []parser.Range, unmatched map[string]struct{}, known []string) {
+	for _, name := range slices.Sorted(maps.Keys(unmatched)) {
+		if !slices.Contains(known, name) {
+			l.Run(&linter.RuleUndefinedArgInFrom, location, linter.RuleUndefinedArgInFrom.Format(name, nearest(name, known)))
+		}
+	}
+}
+
+// secretNames are names that sound like a secret's, and public ones that sound
+// as if they were not.
+var (
+	secretNames = regexp.MustCompile(`(?i)(?:_|^)(?:apikey|auth|credentials?|key|password|pword|passwd|secret|token)(?:_|$)`)
+	publicNames = regexp.MustCompile(`(?i)(?:_|^)(?:public|file|version)(?:_|$)`)
+)
+
+// secretName warns of a secret in ARG or ENV, where every user of the image can
+// read it.
+func secretName(l *linter.Linter, location []parser.Range, instruction, name string) {
+	if secretNames.MatchString(name) && !publicNames.MatchString(name) {
+		l.Run(&linter.RuleSecretsUsedInArgOrEnv, location, linter.RuleSecretsUsedInArgOrEnv.Format(instruction, name))
+	}
+}
+
+// defaultBases warns of a FROM that names nothing unless build arguments are
+// given.
+func (c *checks) defaultBases(stages []instructions.Stage, lex *shell.Lex, defaults *env) {
+	for _, s := range stages {
+		base, err := lex.ProcessWordWithMatches(s.BaseName, defaults)
+		if err != nil {
+			return
+		}
+		if _, err := images.ParseReference(base.Result); err != nil {
+			c.linter.Run(&linter.RuleInvalidDefaultArgInFrom, s.Location, linter.RuleInvalidDefaultArgInFrom.Format(s.BaseName))
+		}
+	}
+}
+
+// once warns of an instruction of which only the last counts, at the place of
+// the one before.
+func once(l *linter.Linter, c instructions.Command, before *[]parser.Range) {
+	if *before != nil {
+		l.Run(&linter.RuleMultipleInstructionsDisallowed, *before, linter.RuleMultipleInstructionsDisallowed.Format(c.Name()))
+	}
+	*before = c.Location()
+}

@@ -1,0 +1,122 @@
+package assemble
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"strconv"
+	"strings"
+)
+
+// maxUserFile is how much of /etc/passwd and /etc/group is read, as in BuildKit.
+const maxUserFile = 10 << 20
+
+// An unknownNameError says that a file of the root does not have a name.
+type unknownNameError struct{ kind, name, file string }
+
+func (e *unknownNameError) Error() string {
+	return fmt.Sprintf("%s %q is not in the image's %s; a number needs no entry there", e.kind, e.name, e.file)
+}
+
+// windowsUsers are users of every Windows base, which has no /etc/passwd. Owners
+// of files are a matter of their security descriptors there.
+var windowsUsers = map[string]bool{"containeradministrator": true, "containeruser": true}
+
+// owner reads USER[:GROUP], each a number, or a name that the files of root
+// know. A user without a group brings along his own; a number is its own group.
+func (asm *assembly) owner(ctx context.Context, s *stage, root *node, spec string) (*owner, error) {
+	user, group, hasGroup := strings.Cut(spec, ":")
+	as := &owner{}
+	if id, ok := parseID(user); ok {
+		as.uid, as.gid = id, id
+	} else if s.state.platform.OS == "windows" && windowsUsers[strings.ToLower(user)] {
+		// root, in the plain form
+	} else {
+		fields, err := asm.lookUp(ctx, root, "user", "/etc/passwd", user, 4)
+		if err != nil {
+			return nil, err
+		}
+		as.uid, as.gid = fields[0], fields[1]
+	}
+	if !hasGroup {
+		return as, nil
+	}
+	if id, ok := parseID(group); ok {
+		as.gid = id
+		return as, nil
+	}
+	fields, err := asm.lookUp(ctx, root, "group", "/etc/group", group, 3)
+	if err != nil {
+		return nil, err
+	}
+	as.gid = fields[0]
+	return as, nil
+}
+
+func parseID(s string) (int, bool) {
+	if s == "root" {
+		return 0, true
+	}
+	n, err := strconv.ParseInt(s, 10, 32)
+	return int(n), err == nil && n >= 0
+}
+
+// lookUp returns the third and, of want 4, the fourth field of the line of a
+// passwd or group file that begins with name.
+func (asm *assembly) lookUp(ctx context.Context, root *node, kind, file, name string, want int) ([2]int, error) {
+	unknown := &unknownNameError{kind, name, file}
+	at, err := resolve(root, file, true)
+	if err != nil || !at.node.isFile() {
+		return [2]int{}, unknown
+	}
+	data, err := asm.readSmall(ctx, at.node, maxUserFile)
+	if err != nil {
+		return [2]int{}, fmt.Errorf("reading the image's %s: %w", file, err)
+	}
+	for lines := bufio.NewScanner(bytes.NewReader(data)); lines.Scan(); {
+		fields := strings.Split(strings.TrimSpace(lines.Text()), ":")
+		if fields[0] != name || len(fields) < want {
+			continue
+		}
+		var ids [2]int
+		for i, field := range fields[2:want] {
+			n, err := strconv.ParseInt(field, 10, 32)
+			if err != nil {
+				return ids, fmt.Errorf("the image's %s has %q as a number of %s %q", file, field, kind, name)
+			}
+			ids[i] = int(n)
+		}
+		return ids, nil
+	}
+	return [2]int{}, unknown
+}
+
+// readSmall returns the bytes of a file, up to limit.
+func (asm *assembly) readSmall(ctx context.Context, n *node, limit int64) ([]byte, error) {
+	if n.size > limit {
+		return nil, fmt.Errorf("it has %d bytes; the limit is %d", n.size, limit)
+	}
+	switch c := n.content.(type) {
+	case nil:
+		return nil, nil
+	case literal:
+		return c, nil
+	case *diskFile:
+		return os.ReadFile(c.path)
+	case *member:
+		var data []byte
+		err := asm.eachMember(ctx, c.archive, func(index int, _ int64, r io.Reader) (bool, error) {
+			if index != c.index {
+				return true, nil
+			}
+			var err error
+			data, err = io.ReadAll(io.LimitReader(r, limit))
+			return false, err
+		})
+		return data, err
+	}
+	return nil, fmt.Errorf("content of type %T", n.content)
+}

@@ -1,0 +1,94 @@
+package assemble
+
+import (
+	"errors"
+	"fmt"
+	"path"
+	"strings"
+)
+
+// A Dockerfile's paths are those of the system that is built for: with slashes,
+// and for Windows also with backslashes and the drive C:. Here all are turned
+// into slashed paths from the root, as they stand in a layer. The rules are
+// BuildKit's (util/system).
+
+// slashes is p with slashes alone.
+func slashes(p, os string) string {
+	if os == "windows" {
+		return strings.ReplaceAll(p, `\`, "/")
+	}
+	return p
+}
+
+// withoutDrive takes the drive off a Windows path, which must be C:.
+func withoutDrive(p, os string) (string, error) {
+	if os != "windows" {
+		return p, nil
+	}
+	p = slashes(p, os)
+	if strings.HasPrefix(p, "//") {
+		return "", fmt.Errorf("%s is a UNC path, which no image has", p)
+	}
+	drive, rest, ok := strings.Cut(p, ":")
+	switch {
+	case !ok:
+		return p, nil
+	case !strings.EqualFold(drive, "c"):
+		return "", fmt.Errorf("%s is not on drive C:, the only one that an image has", p)
+	case rest == "":
+		return "", fmt.Errorf("%s names a drive and no path on it", p)
+	}
+	return rest, nil
+}
+
+// isAbsolute says whether p begins at the root.
+func isAbsolute(p, os string) bool {
+	p, err := withoutDrive(p, os)
+	return err == nil && strings.HasPrefix(p, "/")
+}
+
+// absolute returns where p is, seen from the folder dir, with the slash or the
+// /. at its end that says that it is a folder.
+func absolute(dir, p, os string) (string, error) {
+	p, err := withoutDrive(p, os)
+	if err != nil {
+		return "", err
+	}
+	folder := ""
+	switch {
+	case p == "" || p == "." || strings.HasSuffix(p, "/"):
+		folder = "/"
+	case strings.HasSuffix(p, "/."):
+		folder = "/."
+	}
+	if !strings.HasPrefix(p, "/") {
+		p = path.Join("/", slashes(dir, os), p)
+	}
+	if p = path.Join("/", p); p == "/" {
+		return "/", nil
+	}
+	return p + folder, nil
+}
+
+// errNoPath says that a WORKDIR has nothing to say.
+var errNoPath = errors.New("the path is empty")
+
+// workingDir returns the working folder that p makes of current, as the config
+// has it and with slashes. Windows' has backslashes and no drive.
+func workingDir(current, p, os string) (config, slashed string, err error) {
+	if p == "" {
+		return "", "", errNoPath
+	}
+	if current, err = withoutDrive(current, os); err != nil {
+		return "", "", err
+	}
+	if slashed, err = absolute(current, p, os); err != nil {
+		return "", "", err
+	}
+	slashed = path.Clean(slashed)
+	config = slashed
+	if os == "windows" {
+		config = strings.ReplaceAll(slashed, "/", `\`)
+	}
+	return config, slashed, nil
+}

@@ -1,0 +1,132 @@
+package assemble
+
+import (
+	"errors"
+	"fmt"
+	"path"
+	"strings"
+)
+
+// maxLinks is how many symlinks one path may lead through, as in Linux' and
+// containerd's own resolvers.
+const maxLinks = 255
+
+// errTooManyLinks says that links lead to one another.
+var errTooManyLinks = errors.New("symlinks lead in a circle")
+
+// A place is where a path leads to.
+type place struct {
+	// path is absolute and clean; nothing on it is a symlink, but for its last
+	// name where that was not followed.
+	path string
+	// node is what is there, or nil.
+	node *node
+	// left says that .. or a symlink led above the root, where it stays at the
+	// root.
+	left bool
+}
+
+// resolve finds out where p leads to in the file system below root. Symlinks are
+// followed, the last one only if follow is set; absolute ones begin at root, and
+// none leads above it. Names that are not there are taken as they are, so that
+// the place is where p would be made.
+func resolve(root *node, p string, follow bool) (place, error) {
+	type step struct {
+		name string
+		node *node
+	}
+	var (
+		links int
+		left  bool
+		steps []step
+		rest  = strings.Split(p, "/")
+	)
+	here := func() *node {
+		if len(steps) == 0 {
+			return root
+		}
+		return steps[len(steps)-1].node
+	}
+	for len(rest) > 0 {
+		name := rest[0]
+		rest = rest[1:]
+		switch name {
+		case "", ".":
+			continue
+		case "..":
+			if len(steps) == 0 {
+				left = true
+			} else {
+				steps = steps[:len(steps)-1]
+			}
+			continue
+		}
+		var child *node
+		if dir := here(); dir != nil {
+			if !dir.isDir() {
+				names := make([]string, len(steps))
+				for i, s := range steps {
+					names[i] = s.name
+				}
+				return place{}, fmt.Errorf("%q is a %s, not a folder", "/"+path.Join(names...), dir.kind())
+			}
+			entries, err := dir.list()
+			if err != nil {
+				return place{}, err
+			}
+			child = entries[name]
+		}
+		if child.isLink() && (follow || len(rest) > 0) {
+			if links++; links > maxLinks {
+				return place{}, fmt.Errorf("%q: %w", p, errTooManyLinks)
+			}
+			if path.IsAbs(child.link) {
+				steps = steps[:0]
+			}
+			rest = append(strings.Split(child.link, "/"), rest...)
+			continue
+		}
+		steps = append(steps, step{name, child})
+	}
+	names := make([]string, len(steps))
+	for i, s := range steps {
+		names[i] = s.name
+	}
+	return place{path: "/" + path.Join(names...), node: here(), left: left}, nil
+}
+
+// makeFolders makes the folders on the way to p, and p itself, as far as they
+// are not there, and returns where p is. Each new one is as template is.
+func (t *tree) makeFolders(p string, template *node) (place, error) {
+	at, err := resolve(t.root, p, true)
+	if err != nil {
+		return place{}, err
+	}
+	if at.node != nil {
+		if !at.node.isDir() {
+			return place{}, fmt.Errorf("%q is a %s, not a folder", at.path, at.node.kind())
+		}
+		return at, nil
+	}
+	dir, here := t.root, "/"
+	for name := range strings.SplitSeq(relative(at.path), "/") {
+		entries, err := dir.list()
+		if err != nil {
+			return place{}, err
+		}
+		child := entries[name]
+		switch {
+		case child == nil:
+			child = new(node)
+			*child = *template
+			child.entries = map[string]*node{}
+			if err := t.put(dir, here, name, child); err != nil {
+				return place{}, err
+			}
+		case !child.isDir():
+			return place{}, fmt.Errorf("%q is a %s, not a folder", path.Join(here, name), child.kind())
+		}
+		dir, here = child, path.Join(here, name)
+	}
+	return place{path: here, node: dir}, nil
+}

@@ -1,0 +1,128 @@
+package assemble
+
+import (
+	"maps"
+	"slices"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/moby/buildkit/frontend/dockerfile/instructions"
+	"github.com/moby/buildkit/frontend/dockerfile/parser"
+	dockerspec "github.com/moby/docker-image-spec/specs-go/v1"
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+	"github.com/slipway-build/slipway/images/layer"
+)
+
+// A state is what the instructions of a stage have made so far. A stage that is
+// FROM another begins with a copy of that one's.
+type state struct {
+	platform v1.Platform
+	image    dockerspec.DockerOCIImage
+	// env is what instructions expand: ENV and ARG, in the order of the file.
+	env *env
+	// dir is where relative destinations begin, with slashes.
+	dir string
+	// declared are the ARGs so far.
+	declared []instructions.KeyValuePairOptional
+	// origin is the image at the bottom; nil for scratch.
+	origin     v1.Image
+	originName string
+	// originHistory is how much of the history is origin's.
+	originHistory int
+	// steps are the layers on top of origin's.
+	steps []*step
+	// form is the form of those layers; known once tree is.
+	form layer.Form
+	tree *tree
+
+	workdirSet bool
+	// where these were last set, within this stage
+	cmd, entrypoint, healthcheck []parser.Range
+}
+
+// A step is a layer that an instruction makes.
+type step struct {
+	title   string
+	changes []change
+	form    layer.Form
+}
+
+// historyComment is what BuildKit writes into the history.
+const historyComment = "buildkit.dockerfile.v0"
+
+// inherit makes s begin as base ended. Triggers stay behind.
+func (s *state) inherit(base *state) {
+	s.platform = base.platform
+	s.image = cloneImage(base.image)
+	s.image.Config.OnBuild = nil
+	s.env = base.env.clone()
+	s.dir = base.dir
+	s.declared = slices.Clone(base.declared)
+	s.origin, s.originName, s.originHistory = base.origin, base.originName, base.originHistory
+	s.steps = slices.Clone(base.steps)
+	s.form = base.form
+	s.workdirSet = base.workdirSet
+}
+
+// record adds an instruction to the history.
+func (s *state) record(createdBy string, hasLayer bool) {
+	s.image.History = append(s.image.History, ocispec.History{
+		CreatedBy: createdBy, Comment: historyComment, EmptyLayer: !hasLayer,
+	})
+}
+
+// commit ends an instruction that changes files: its changes become a layer.
+func (s *state) commit(title string, mark bool) error {
+	changes, err := s.tree.takeChanges()
+	if err != nil {
+		return err
+	}
+	s.steps = append(s.steps, &step{title: title, changes: changes, form: s.form})
+	if mark {
+		title += " # buildkit"
+	}
+	s.record(title, true)
+	return nil
+}
+
+// fillHistory makes the history of the image at the bottom account for each of
+// its layers, no more and no less, since readers pair them off.
+func (s *state) fillHistory() error {
+	manifest, err := s.origin.Manifest()
+	if err != nil {
+		return err
+	}
+	have, want := 0, len(manifest.Layers)
+	for i := range s.image.History {
+		if s.image.History[i].EmptyLayer {
+			continue
+		}
+		if have++; have > want {
+			s.image.History[i].EmptyLayer = true
+		}
+	}
+	for ; have < want; have++ {
+		s.image.History = append(s.image.History, ocispec.History{Comment: "a layer of " + s.originName + " without history"})
+	}
+	s.originHistory = len(s.image.History)
+	return nil
+}
+
+func cloneImage(img dockerspec.DockerOCIImage) dockerspec.DockerOCIImage {
+	c := &img.Config
+	c.Env = slices.Clone(c.Env)
+	c.Cmd = slices.Clone(c.Cmd)
+	c.Entrypoint = slices.Clone(c.Entrypoint)
+	c.OnBuild = slices.Clone(c.OnBuild)
+	c.ExposedPorts = maps.Clone(c.ExposedPorts)
+	c.Volumes = maps.Clone(c.Volumes)
+	c.Labels = maps.Clone(c.Labels)
+	c.Shell = slices.Clone(c.Shell)
+	if c.Healthcheck != nil {
+		health := *c.Healthcheck
+		health.Test = slices.Clone(health.Test)
+		c.Healthcheck = &health
+	}
+	img.History = slices.Clone(img.History)
+	img.OSFeatures = slices.Clone(img.OSFeatures)
+	return img
+}

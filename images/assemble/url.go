@@ -1,0 +1,198 @@
+package assemble
+
+import (
+	"archive/tar"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"path"
+	"regexp"
+	"strings"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/slipway-build/slipway/progress"
+)
+
+// isURL says whether a source of ADD is fetched by HTTP.
+func isURL(source string) bool {
+	return (strings.HasPrefix(source, "http://") || strings.HasPrefix(source, "https://")) && !isGit(source)
+}
+
+// scpGit is the form of ssh's file copies: git@github.com:owner/name.git.
+var scpGit = regexp.MustCompile(`^[a-zA-Z0-9_-]+@[a-zA-Z0-9-.]+:.*$`)
+
+// isGit says whether a source of ADD is a git repository, as BuildKit tells them
+// (frontend/dockerfile/dfgitutil).
+func isGit(source string) bool {
+	if strings.HasPrefix(source, "git://") || strings.HasPrefix(source, "ssh://") || scpGit.MatchString(source) {
+		return true
+	}
+	if !strings.HasPrefix(source, "http://") && !strings.HasPrefix(source, "https://") {
+		return false
+	}
+	u, err := url.Parse(source)
+	return err == nil && strings.HasSuffix(u.Path, ".git")
+}
+
+// transferURL adds what a URL holds: as a file of mode 0600, or unpacked.
+func (asm *assembly) transferURL(ctx context.Context, t *transfer, c *copier, source, dest string) error {
+	u, err := url.Parse(source)
+	if err != nil {
+		return err
+	}
+	name := path.Base(u.Path)
+	if name == "." || name == "/" {
+		// BuildKit's name for a page without one.
+		name = "__unnamed__"
+	}
+	var checksum string
+	if t.checksum != "" {
+		hash, err := v1.NewHash(t.checksum)
+		if err != nil || hash.Algorithm != "sha256" {
+			return fmt.Errorf("--checksum=%s: want sha256: and 64 hexadecimal digits", t.checksum)
+		}
+		checksum = hash.Hex
+	}
+	file, err := asm.download(ctx, u, checksum)
+	if err != nil {
+		return err
+	}
+	if t.unpackURLs {
+		if done, err := asm.unpackFile(ctx, c, file, dest); err != nil || done {
+			return err
+		}
+	}
+	root := newFolder()
+	root.entries[name] = &node{typ: tar.TypeReg, mode: 0o600, modTime: unixEpoch, size: file.info.Size(), content: file}
+	return c.single().copy(root, "/"+name, dest)
+}
+
+// download fetches u and returns it as a file. What has a checksum, or that the
+// server names by a strong ETag, is fetched once if the layer store keeps
+// derived files; else it lies in a temporary folder until the assembly ends.
+func (asm *assembly) download(ctx context.Context, u *url.URL, checksum string) (*diskFile, error) {
+	store, keeps := asm.layers.(derivedStore)
+	keep := func(key string, fetch func(io.Writer) error) (*diskFile, error) {
+		name, err := store.Derived(ctx, "download", key, fetch)
+		if err != nil {
+			return nil, err
+		}
+		return openDisk(name)
+	}
+	if keeps && checksum != "" && !asm.build.NoCache {
+		return keep("sha256:"+checksum, func(w io.Writer) error {
+			body, err := asm.get(ctx, u)
+			if err != nil {
+				return err
+			}
+			defer body.Close()
+			return asm.fetch(ctx, body, w, u, checksum)
+		})
+	}
+	body, err := asm.get(ctx, u)
+	if err != nil {
+		return nil, err
+	}
+	defer body.Close()
+	if etag := body.Header.Get("ETag"); keeps && strings.HasPrefix(etag, `"`) && !asm.build.NoCache {
+		return keep(u.String()+" "+etag, func(w io.Writer) error { return asm.fetch(ctx, body, w, u, checksum) })
+	}
+	dir, err := asm.scratch.dir(asm.tempDir)
+	if err != nil {
+		return nil, err
+	}
+	f, err := os.CreateTemp(dir, "download-")
+	if err != nil {
+		return nil, err
+	}
+	err = asm.fetch(ctx, body, f, u, checksum)
+	if closeErr := f.Close(); err == nil {
+		err = closeErr
+	}
+	if err != nil {
+		return nil, err
+	}
+	return openDisk(f.Name())
+}
+
+// A response is the body of an answer, with its header.
+type response struct {
+	io.ReadCloser
+	Header http.Header
+	size   int64
+}
+
+func (asm *assembly) get(ctx context.Context, u *url.URL) (*response, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+	// The file as it lies on the server, not compressed on the way.
+	request.Header.Set("Accept-Encoding", "identity")
+	answer, err := asm.client.Do(request)
+	if err != nil {
+		return nil, err
+	}
+	if answer.StatusCode != http.StatusOK {
+		answer.Body.Close()
+		return nil, fmt.Errorf("the server answers %s", answer.Status)
+	}
+	return &response{answer.Body, answer.Header, answer.ContentLength}, nil
+}
+
+// fetch writes the body to w and checks its length and digest.
+func (asm *assembly) fetch(ctx context.Context, body *response, w io.Writer, u *url.URL, checksum string) (err error) {
+	task := progress.Start(ctx, "download "+u.Redacted())
+	task.SetTotal(max(body.size, 0))
+	defer func() { task.Done(err) }()
+	hash := sha256.New()
+	n, err := io.Copy(io.MultiWriter(w, hash), io.LimitReader(task.Reader(body), asm.limits.Bytes+1))
+	switch {
+	case err != nil:
+		return fmt.Errorf("after %d bytes: %w", n, err)
+	case n > asm.limits.Bytes:
+		return fmt.Errorf("it has more than %d bytes, which is the limit", asm.limits.Bytes)
+	case body.size >= 0 && n != body.size:
+		return fmt.Errorf("it has %d bytes; the server said %d", n, body.size)
+	}
+	if got := hex.EncodeToString(hash.Sum(nil)); checksum != "" && got != checksum {
+		return fmt.Errorf("its checksum is sha256:%s, not sha256:%s", got, checksum)
+	}
+	return nil
+}
+
+func openDisk(name string) (*diskFile, error) {
+	info, err := os.Lstat(name)
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, errors.New(name + " is no file")
+	}
+	return &diskFile{name, info}, nil
+}
+
+// A scratchDir is a temporary folder that is made when it is first needed.
+type scratchDir struct{ path string }
+
+func (s *scratchDir) dir(parent string) (string, error) {
+	if s.path == "" {
+		var err error
+		if s.path, err = os.MkdirTemp(parent, "slipway-assemble-"); err != nil {
+			return "", err
+		}
+	}
+	return s.path, nil
+}
+
+func (s *scratchDir) remove() {
+	if s.path != "" {
+		os.RemoveAll(s.path)
+	}
+}

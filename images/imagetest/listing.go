@@ -1,0 +1,290 @@
+package imagetest
+
+import (
+	"archive/tar"
+	"bytes"
+	"crypto/sha256"
+	"fmt"
+	"io"
+	"maps"
+	"path"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+)
+
+// A listing is tar entries as people read them, one a line:
+//
+//	drwxr-xr-x 0:0 dir/
+//	-rw-r--r-- 0:0 dir/file "content\n"
+//	-rwsr-xr-x 0:1000 dir/program "#!/bin/sh\n" @1700000000
+//	lrwxrwxrwx 0:0 dir/link -> file
+//	hrw-r--r-- 0:0 dir/second -> dir/file
+//	crw-rw-rw- 0:0 dev/null 1,3
+//	prw-r--r-- 0:0 pipe
+//
+// h is a hard link. A time follows an @, unless it is 1970's first second. A file
+// whose content is long or no text has its size and digest in the place of it.
+// Names with blanks are quoted.
+
+// entryLine matches a line of a listing.
+var entryLine = regexp.MustCompile(`^([-dlhcbp])([-rwxsStT]{9}) (\d+):(\d+) ("(?:[^"\\]|\\.)*"|\S+)(?: -> ("(?:[^"\\]|\\.)*"|\S+)| (\d+),(\d+)| ("(?:[^"\\]|\\.)*"))?((?: xattr:\S+="(?:[^"\\]|\\.)*")*)(?: @(-?\d+))?$`)
+
+var entryTypes = map[string]byte{
+	"-": tar.TypeReg, "d": tar.TypeDir, "l": tar.TypeSymlink, "h": tar.TypeLink, "c": tar.TypeChar, "b": tar.TypeBlock, "p": tar.TypeFifo,
+}
+
+// ParseListing returns the entries of a listing, which have the content that is
+// given there.
+func ParseListing(t testing.TB, listing string) []Entry {
+	t.Helper()
+	var entries []Entry
+	for line := range strings.Lines(listing) {
+		line = strings.TrimSpace(line)
+		if line == "" || strings.HasPrefix(line, "#") {
+			continue
+		}
+		m := entryLine.FindStringSubmatch(line)
+		if m == nil {
+			t.Fatalf("listing: %q is no line such as -rw-r--r-- 0:0 file \"content\"", line)
+		}
+		number := func(s string) int64 {
+			n, _ := strconv.ParseInt("0"+s, 10, 64)
+			return n
+		}
+		e := Entry{Header: tar.Header{
+			Typeflag: entryTypes[m[1]], Mode: parseMode(m[2]), Uid: int(number(m[3])), Gid: int(number(m[4])),
+			Name: unquote(t, m[5]), Linkname: unquote(t, m[6]), Devmajor: number(m[7]), Devminor: number(m[8]),
+			ModTime: time.Unix(0, 0),
+		}, Body: unquote(t, m[9])}
+		for xattr := range strings.FieldsSeq(m[10]) {
+			name, value, _ := strings.Cut(strings.TrimPrefix(xattr, "xattr:"), "=")
+			if e.PAXRecords == nil {
+				e.PAXRecords = map[string]string{}
+			}
+			e.PAXRecords["SCHILY.xattr."+name] = unquote(t, value)
+		}
+		if m[11] != "" {
+			seconds, err := strconv.ParseInt(m[11], 10, 64)
+			if err != nil {
+				t.Fatal(err)
+			}
+			e.ModTime = time.Unix(seconds, 0)
+		}
+		entries = append(entries, e)
+	}
+	return entries
+}
+
+func unquote(t testing.TB, s string) string {
+	t.Helper()
+	if !strings.HasPrefix(s, `"`) {
+		return s
+	}
+	u, err := strconv.Unquote(s)
+	if err != nil {
+		t.Fatalf("listing: %s: %v", s, err)
+	}
+	return u
+}
+
+// parseMode reads rwxr-xr-x, with s, S, t and T for the special bits.
+func parseMode(s string) (mode int64) {
+	for i, letter := range []byte(s) {
+		bit := int64(1) << (8 - i)
+		special := int64(0o4000) >> (i / 3)
+		switch letter {
+		case 's', 't':
+			mode |= bit | special
+		case 'S', 'T':
+			mode |= special
+		case '-':
+		default:
+			mode |= bit
+		}
+	}
+	return mode
+}
+
+func formatMode(mode int64) string {
+	letters := []byte("rwxrwxrwx")
+	for i := range letters {
+		set := mode&(int64(1)<<(8-i)) != 0
+		special := i%3 == 2 && mode&(int64(0o4000)>>(i/3)) != 0
+		switch {
+		case special && set:
+			letters[i] = "sst"[i/3]
+		case special:
+			letters[i] = "SST"[i/3]
+		case !set:
+			letters[i] = '-'
+		}
+	}
+	return string(letters)
+}
+
+// FormatListing returns the listing of entries, in their order.
+func FormatListing(entries []Entry) string {
+	var b strings.Builder
+	for i := range entries {
+		e := &entries[i]
+		letter := "?"
+		for l, typ := range entryTypes {
+			if typ == e.Typeflag {
+				letter = l
+			}
+		}
+		name := path.Clean(e.Name)
+		if e.Typeflag == tar.TypeDir {
+			name += "/"
+		}
+		fmt.Fprintf(&b, "%s%s %d:%d %s", letter, formatMode(e.Mode&0o7777), e.Uid, e.Gid, quoteName(name))
+		switch e.Typeflag {
+		case tar.TypeReg:
+			fmt.Fprintf(&b, " %s", formatBody(e.Body))
+		case tar.TypeSymlink, tar.TypeLink:
+			fmt.Fprintf(&b, " -> %s", quoteName(e.Linkname))
+		case tar.TypeChar, tar.TypeBlock:
+			fmt.Fprintf(&b, " %d,%d", e.Devmajor, e.Devminor)
+		}
+		for _, key := range slices.Sorted(maps.Keys(e.PAXRecords)) {
+			if name, ok := strings.CutPrefix(key, "SCHILY.xattr."); ok {
+				fmt.Fprintf(&b, " xattr:%s=%q", name, e.PAXRecords[key])
+			}
+		}
+		if seconds := e.ModTime.Unix(); seconds != 0 {
+			fmt.Fprintf(&b, " @%d", seconds)
+		}
+		b.WriteByte('\n')
+	}
+	return b.String()
+}
+
+func quoteName(s string) string {
+	if s == "" || strings.ContainsFunc(s, func(r rune) bool { return unicode.IsSpace(r) || r == '"' || !unicode.IsPrint(r) }) {
+		return strconv.Quote(s)
+	}
+	return s
+}
+
+func formatBody(s string) string {
+	if len(s) > 200 || !utf8.ValidString(s) {
+		return fmt.Sprintf(`"%d bytes of sha256 %x"`, len(s), sha256.Sum256([]byte(s)))
+	}
+	return strconv.Quote(s)
+}
+
+// TarEntries returns the entries of an uncompressed tar.
+func TarEntries(t testing.TB, r io.Reader) []Entry {
+	t.Helper()
+	var entries []Entry
+	for tr := tar.NewReader(r); ; {
+		h, err := tr.Next()
+		if err == io.EOF {
+			return entries
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		var body bytes.Buffer
+		if _, err := body.ReadFrom(tr); err != nil {
+			t.Fatalf("reading %s: %v", h.Name, err)
+		}
+		entries = append(entries, Entry{*h, body.String()})
+	}
+}
+
+// LayerEntries returns the entries of each layer of img, the lowest first.
+func LayerEntries(t testing.TB, img v1.Image) [][]Entry {
+	t.Helper()
+	layers, err := img.Layers()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all [][]Entry
+	for _, l := range layers {
+		r, err := l.Uncompressed()
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, TarEntries(t, r))
+		if err := r.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return all
+}
+
+// Flatten lays layers over one another, the lowest first, as a runtime does, and
+// returns what there is then, sorted by name. Of the names of a file with hard
+// links the first has the content.
+func Flatten(t testing.TB, layers [][]Entry) []Entry {
+	t.Helper()
+	type file struct{ entry *Entry }
+	files := map[string]*file{}
+	remove := func(p string, keep map[string]bool) {
+		for name := range files {
+			if (name == p || strings.HasPrefix(name, p+"/")) && !keep[name] {
+				delete(files, name)
+			}
+		}
+	}
+	for _, layer := range layers {
+		fresh := map[string]bool{}
+		for i := range layer {
+			e := layer[i]
+			p := strings.TrimPrefix(path.Join("/", e.Name), "/")
+			dir, base := path.Split(p)
+			dir = path.Clean(dir)
+			switch {
+			case p == "" || e.Typeflag == tar.TypeXGlobalHeader:
+				continue
+			case base == ".wh..wh..opq":
+				for name := range files {
+					if (dir == "." || strings.HasPrefix(name, dir+"/")) && !fresh[name] {
+						delete(files, name)
+					}
+				}
+				continue
+			case strings.HasPrefix(base, ".wh."):
+				remove(path.Join(dir, strings.TrimPrefix(base, ".wh.")), fresh)
+				continue
+			}
+			fresh[p] = true
+			if old := files[p]; old != nil && (old.entry.Typeflag != tar.TypeDir || e.Typeflag != tar.TypeDir) {
+				remove(p, map[string]bool{})
+			}
+			if e.Typeflag == tar.TypeLink {
+				target := files[strings.TrimPrefix(path.Join("/", e.Linkname), "/")]
+				if target == nil {
+					t.Errorf("%s is a hard link to %s, which is not there", e.Name, e.Linkname)
+					continue
+				}
+				files[p] = target
+				continue
+			}
+			e.Name = p
+			files[p] = &file{&e}
+		}
+	}
+	var flat []Entry
+	first := map[*file]string{}
+	for _, p := range slices.Sorted(maps.Keys(files)) {
+		f := files[p]
+		e := *f.entry
+		e.Name = p
+		if earlier, ok := first[f]; ok {
+			e.Typeflag, e.Linkname, e.Body = tar.TypeLink, earlier, ""
+		}
+		first[f] = p
+		flat = append(flat, e)
+	}
+	return flat
+}
