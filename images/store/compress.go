@@ -46,7 +46,7 @@ func compressor(w io.Writer, c images.Compression) (io.WriteCloser, error) {
 		}
 		// Its zero time is not zero in the header.
 		z.ModTime = time.Unix(0, 0)
-		return z, z.SetConcurrency(gzipBlock, runtime.GOMAXPROCS(0))
+		return gzipWriter{z}, z.SetConcurrency(gzipBlock, runtime.GOMAXPROCS(0))
 	case "zstd":
 		return zstd.NewWriter(w,
 			zstd.WithEncoderLevel(zstd.EncoderLevel(c.Level)),
@@ -58,6 +58,18 @@ func compressor(w io.Writer, c images.Compression) (io.WriteCloser, error) {
 	default:
 		return nil, fmt.Errorf("compression %q: want gzip, zstd or none", c.Algorithm)
 	}
+}
+
+// A gzipWriter ends its goroutines even when writing failed, where pgzip's own
+// Close leaves one waiting.
+type gzipWriter struct{ *pgzip.Writer }
+
+func (z gzipWriter) Close() error {
+	err := z.Writer.Close()
+	if err != nil {
+		z.Reset(io.Discard)
+	}
+	return err
 }
 
 // normalize replaces defaults by what they mean, and zstd's 22 levels by the

@@ -84,14 +84,17 @@ func (s *Store) makeLayer(ctx context.Context, c images.Compression, write func(
 	if writeErr == nil {
 		writeErr = in.Flush()
 	}
-	// The compressor is closed in any case: it has goroutines.
-	closeErr := errors.Join(compressed.Close(), output.Close())
+	// Everything is closed in any case, as it has goroutines.
+	closeErr := compressed.Close()
+	outputErr := output.Close()
 	diffID, uncompressed := diff.finish()
 	digest, size := file.finish()
-	if writeErr != nil {
+	switch {
+	case outputErr != nil: // the cause of the other two
+		return BlobInfo{}, fmt.Errorf("writing a layer into %s: %w", s.dir, outputErr)
+	case writeErr != nil:
 		return BlobInfo{}, writeErr
-	}
-	if closeErr != nil {
+	case closeErr != nil:
 		return BlobInfo{}, fmt.Errorf("writing a layer into %s: %w", s.dir, closeErr)
 	}
 	info := BlobInfo{

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"io/fs"
+	"math/rand"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -255,3 +256,5 @@ func TestADamagedBlobIsFoundAndRemoved(t *testing.T) {
 		})
 	}
 }
+
+func randSource(seed int) rand.Source { return rand.NewSource(int64(seed)) }

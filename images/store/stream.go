@@ -7,6 +7,7 @@ import (
 	"hash"
 	"io"
 	"os"
+	"sync/atomic"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 )
@@ -24,8 +25,9 @@ type asyncWriter struct {
 	full, free chan []byte
 	made       int // chunks, depth+2 at most
 	buf        []byte
+	failed     atomic.Bool
 	done       chan struct{}
-	err        error // of w; read it after done is closed
+	err        error // of w; read it after failed is set or done is closed
 }
 
 func newAsyncWriter(w io.Writer) *asyncWriter {
@@ -42,14 +44,19 @@ func (a *asyncWriter) pass(w io.Writer, full <-chan []byte) {
 	defer close(a.done)
 	for b := range full {
 		if a.err == nil {
-			_, a.err = w.Write(b)
+			if _, a.err = w.Write(b); a.err != nil {
+				a.failed.Store(true)
+			}
 		}
 		a.free <- b[:0]
 	}
 }
 
-// Write never fails: an error of w is Close's.
+// Write returns the error of w a little later than w did; Close is sure to.
 func (a *asyncWriter) Write(p []byte) (int, error) {
+	if a.failed.Load() {
+		return 0, a.err
+	}
 	n := len(p)
 	for len(p) > 0 {
 		if a.buf == nil {

@@ -1,0 +1,205 @@
+package store_test
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/layout"
+
+	"github.com/slipway-build/slipway/images/store"
+)
+
+func TestLookup(t *testing.T) {
+	s := open(t, t.TempDir())
+	var digests []v1.Hash
+	for _, name := range []string{"docker.io/acme/tool:v1", "docker.io/library/busybox:1", "ghcr.io/acme/tool:v2", "ghcr.io/acme/other:v2"} {
+		img := randomImage(t, 10, 1)
+		if err := s.AddImage(t.Context(), img); err != nil {
+			t.Fatal(err)
+		}
+		d := descriptor(t, img)
+		digests = append(digests, d.Digest)
+		if err := s.Tag(t.Context(), name, d); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, c := range []struct {
+		what, name string
+		want       int
+		wrong      string
+	}{
+		{"the name itself", "docker.io/acme/tool:v1", 0, ""},
+		{"a familiar name", "busybox:1", 1, ""},
+		{"Docker Hub's other name", "index.docker.io/acme/tool:v1", 0, ""},
+		{"a tag that one image has", "v1", 0, ""},
+		{"a tag that two images have", "v2", 0, `"v2" names 2 images`},
+		{"a name that is not there", "acme/none:v1", 0, "it has docker.io/acme/tool:v1, docker.io/library/busybox:1, ghcr.io/acme/other:v2, ghcr.io/acme/tool:v2"},
+		{"no name among several images", "", 0, "holds 4 images"},
+	} {
+		t.Run(c.what, func(t *testing.T) {
+			d, err := s.Lookup(c.name)
+			if c.wrong != "" {
+				if err == nil || !strings.Contains(err.Error(), c.wrong) {
+					t.Errorf("got %v, %v; want an error with %q", d.Digest, err, c.wrong)
+				}
+				return
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			if d.Digest != digests[c.want] {
+				t.Errorf("got %s, want %s", d.Digest, digests[c.want])
+			}
+		})
+	}
+	if _, err := s.Lookup("acme/none:v1"); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("%v does not wrap fs.ErrNotExist", err)
+	}
+}
+
+func TestATagMoves(t *testing.T) {
+	s := open(t, t.TempDir())
+	a, b := randomImage(t, 10, 1), randomImage(t, 10, 1)
+	for _, img := range []v1.Image{a, b} {
+		if err := s.AddImage(t.Context(), img); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Tag(t.Context(), "docker.io/acme/tool:v1", descriptor(t, img)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	entries, err := s.Tags()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(entries) != 1 || entries[0].Digest != descriptor(t, b).Digest {
+		t.Errorf("entries are %v", entries)
+	}
+	if err := s.Untag(t.Context(), "docker.io/acme/tool:v1"); err != nil {
+		t.Fatal(err)
+	}
+	if entries, err := s.Tags(); err != nil || len(entries) != 0 {
+		t.Errorf("after Untag: %v, %v", entries, err)
+	}
+}
+
+func TestATagOfNothingIsRefused(t *testing.T) {
+	s := open(t, t.TempDir())
+	if err := s.Tag(t.Context(), "docker.io/acme/tool:v1", descriptor(t, randomImage(t, 10, 1))); err == nil {
+		t.Error("a tag was given to an image that is not there")
+	}
+}
+
+func TestIndexDoesNotTellTheOrderOfTags(t *testing.T) {
+	a, b := randomImage(t, 10, 1), randomImage(t, 10, 1)
+	names := map[string]v1.Image{"docker.io/acme/a:v1": a, "docker.io/acme/b:v1": b}
+	var written []string
+	for _, order := range [][]string{{"docker.io/acme/a:v1", "docker.io/acme/b:v1"}, {"docker.io/acme/b:v1", "docker.io/acme/a:v1"}} {
+		s := open(t, t.TempDir())
+		for _, name := range order {
+			if err := s.AddImage(t.Context(), names[name]); err != nil {
+				t.Fatal(err)
+			}
+			if err := s.Tag(t.Context(), name, descriptor(t, names[name])); err != nil {
+				t.Fatal(err)
+			}
+		}
+		raw, err := os.ReadFile(filepath.Join(s.Dir(), "index.json"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		written = append(written, string(raw))
+	}
+	if diff := cmp.Diff(written[0], written[1]); diff != "" {
+		t.Errorf("index.json differs:\n%s", diff)
+	}
+}
+
+func TestOpenLayout(t *testing.T) {
+	t.Run("reads what another program wrote", func(t *testing.T) {
+		dir := t.TempDir()
+		p, err := layout.Write(dir, mustIndex(t))
+		if err != nil {
+			t.Fatal(err)
+		}
+		img := randomImage(t, 100, 2)
+		if err := p.AppendImage(img, layout.WithAnnotations(map[string]string{store.RefName: "v1"})); err != nil {
+			t.Fatal(err)
+		}
+		before := listing(t, dir)
+		s, err := store.OpenLayout(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		d, err := s.Lookup("v1")
+		if err != nil {
+			t.Fatal(err)
+		}
+		back, err := s.Image(d.Digest)
+		if err != nil {
+			t.Fatal(err)
+		}
+		cache := open(t, t.TempDir())
+		if err := cache.AddImage(t.Context(), back); err != nil {
+			t.Error(err)
+		}
+		if diff := cmp.Diff(before, listing(t, dir)); diff != "" {
+			t.Errorf("reading changed the layout:\n%s", diff)
+		}
+	})
+	t.Run("refuses a folder that is no layout", func(t *testing.T) {
+		dir := t.TempDir()
+		if _, err := store.OpenLayout(dir); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("got %v, want one that wraps fs.ErrNotExist", err)
+		}
+		if got := listing(t, dir); len(got) > 1 {
+			t.Errorf("it now holds %v", got)
+		}
+	})
+	t.Run("refuses another version", func(t *testing.T) {
+		dir := t.TempDir()
+		if err := os.WriteFile(filepath.Join(dir, "oci-layout"), []byte(`{"imageLayoutVersion":"2.0.0"}`), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := store.OpenLayout(dir); err == nil || !strings.Contains(err.Error(), `"2.0.0"`) {
+			t.Errorf("got %v", err)
+		}
+	})
+	t.Run("writes nothing", func(t *testing.T) {
+		dir := t.TempDir()
+		open(t, dir)
+		s, err := store.OpenLayout(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := s.AddImage(t.Context(), randomImage(t, 10, 1)); err == nil || !strings.Contains(err.Error(), "reading only") {
+			t.Errorf("AddImage: %v", err)
+		}
+	})
+}
+
+func listing(t *testing.T, dir string) []string {
+	t.Helper()
+	var names []string
+	err := filepath.WalkDir(dir, func(path string, e fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		info, err := e.Info()
+		if err != nil {
+			return err
+		}
+		names = append(names, strings.TrimPrefix(path, dir)+" "+info.ModTime().String())
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return names
+}

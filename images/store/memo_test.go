@@ -1,0 +1,243 @@
+package store_test
+
+import (
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+
+	"github.com/slipway-build/slipway/images"
+	"github.com/slipway-build/slipway/images/store"
+)
+
+func TestRecordsAreRemembered(t *testing.T) {
+	dir := t.TempDir()
+	for key, value := range map[string]string{"a": "one", "../b\x00/ä\n": "two\nlines", "": ""} {
+		if err := open(t, dir).SetRecord("test", key, []byte(value)); err != nil {
+			t.Fatal(err)
+		}
+		got, ok := open(t, dir).Record("test", key)
+		if !ok || string(got) != value {
+			t.Errorf("record %q is %q, %v; want %q", key, got, ok, value)
+		}
+	}
+	if _, ok := open(t, dir).Record("other", "a"); ok {
+		t.Error("kinds are mixed up")
+	}
+}
+
+func TestARecordThatWasCutIsNone(t *testing.T) {
+	s := open(t, t.TempDir())
+	if err := s.SetRecord("test", "key", []byte("some value")); err != nil {
+		t.Fatal(err)
+	}
+	cut := 0
+	filepath.WalkDir(filepath.Join(s.Dir(), ".slipway", "records"), func(path string, e fs.DirEntry, err error) error {
+		if !e.IsDir() {
+			cut++
+			return os.Truncate(path, 14)
+		}
+		return err
+	})
+	if got, ok := s.Record("test", "key"); ok || cut != 1 {
+		t.Errorf("of %d cut records one is read as %q", cut, got)
+	}
+}
+
+func TestInfoIsTheSameMadeOrFound(t *testing.T) {
+	for _, algorithm := range []string{"gzip", "zstd", "none"} {
+		t.Run(algorithm, func(t *testing.T) {
+			made := open(t, t.TempDir())
+			l, err := made.Layer(t.Context(), "key", images.Compression{Algorithm: algorithm}, func(w io.Writer) error { return tarball(w, 5, 3<<20) })
+			if err != nil {
+				t.Fatal(err)
+			}
+			d := descriptor(t, l)
+			want, err := made.Info(t.Context(), d.Digest)
+			if err != nil {
+				t.Fatal(err)
+			}
+			found := open(t, t.TempDir())
+			f, err := made.Open(d.Digest)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer f.Close()
+			if err := found.Put(t.Context(), d, f); err != nil {
+				t.Fatal(err)
+			}
+			for _, when := range []string{"read", "remembered"} {
+				got, err := found.Info(t.Context(), d.Digest)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if diff := cmp.Diff(want, got); diff != "" {
+					t.Errorf("%s info differs (-made +found):\n%s", when, diff)
+				}
+			}
+			if want.Compression != algorithm || want.UncompressedSize < 3<<20 {
+				t.Errorf("info is %+v", want)
+			}
+		})
+	}
+}
+
+func TestDerivedFilesAreMadeOnce(t *testing.T) {
+	dir := t.TempDir()
+	made := 0
+	var mu sync.Mutex
+	write := func(w io.Writer) error {
+		mu.Lock()
+		made++
+		mu.Unlock()
+		return words(w, 1, 1<<20)
+	}
+	s := open(t, dir)
+	var wg sync.WaitGroup
+	for range 8 {
+		wg.Go(func() {
+			if _, err := s.Derived(t.Context(), "frame", "key", write); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	path, err := open(t, dir).Derived(t.Context(), "frame", "key", write)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if made != 1 {
+		t.Errorf("made %d times, want once", made)
+	}
+	if err := os.Chmod(path, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Truncate(path, 1000); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Derived(t.Context(), "frame", "key", write); err != nil {
+		t.Fatal(err)
+	}
+	if info, err := os.Stat(path); err != nil || info.Size() != 1<<20 || made != 2 {
+		t.Errorf("a file that was cut has size %d after %d makings (%v)", info.Size(), made, err)
+	}
+	failure := errors.New("no")
+	if _, err := s.Derived(t.Context(), "frame", "other", func(io.Writer) error { return failure }); err != failure {
+		t.Errorf("got %v, want the writer's own error", err)
+	}
+	wantNoLeftovers(t, s)
+}
+
+func TestFileDigest(t *testing.T) {
+	old := time.Now().Add(-time.Hour).Truncate(time.Second)
+	digest := func(t *testing.T, s *store.Store, path string) v1.Hash {
+		t.Helper()
+		info, err := os.Lstat(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		h, err := s.FileDigest(t.Context(), path, info)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return h
+	}
+	write := func(t *testing.T, path, content string, modified time.Time) {
+		t.Helper()
+		if err := os.WriteFile(path, []byte(content), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Chtimes(path, modified, modified); err != nil {
+			t.Fatal(err)
+		}
+	}
+	sha := func(content string) v1.Hash {
+		h, _, _ := v1.SHA256(strings.NewReader(content))
+		return h
+	}
+
+	t.Run("is the SHA-256", func(t *testing.T) {
+		path := filepath.Join(t.TempDir(), "file")
+		write(t, path, "content", old)
+		if got, want := digest(t, open(t, t.TempDir()), path), sha("content"); got != want {
+			t.Errorf("got %s, want %s", got, want)
+		}
+	})
+	t.Run("follows a change that keeps size and time", func(t *testing.T) {
+		// The file was written just now, whatever its time says: on Linux the
+		// inode tells, elsewhere a fresh time does.
+		path := filepath.Join(t.TempDir(), "file")
+		dir := t.TempDir()
+		now := time.Now()
+		write(t, path, "content", now)
+		digest(t, open(t, dir), path)
+		write(t, path, "CONTENT", now)
+		if got, want := digest(t, open(t, dir), path), sha("CONTENT"); got != want {
+			t.Errorf("got %s, want %s", got, want)
+		}
+	})
+	t.Run("refuses a file that changes while it is read", func(t *testing.T) {
+		path := filepath.Join(t.TempDir(), "file")
+		write(t, path, "content", old)
+		info, err := os.Lstat(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		write(t, path, "more content", old)
+		_, err = open(t, t.TempDir()).FileDigest(t.Context(), path, info)
+		if err == nil || !strings.Contains(err.Error(), "changed while it was read") || !strings.Contains(err.Error(), path) {
+			t.Errorf("got %v", err)
+		}
+	})
+	t.Run("is remembered for a file that has settled", func(t *testing.T) {
+		// A file that has lain here for longer than this test runs: the test
+		// binary, through a link so that it is ours to name.
+		exe, err := os.Executable()
+		if err != nil {
+			t.Fatal(err)
+		}
+		info := settled(t, exe)
+		dir := t.TempDir()
+		first, err := open(t, dir).FileDigest(t.Context(), exe, info)
+		if err != nil {
+			t.Fatal(err)
+		}
+		// A context that ended forbids to read anything.
+		ctx := ended(t)
+		second, err := open(t, dir).FileDigest(ctx, exe, info)
+		if err != nil || second != first {
+			t.Errorf("the second run got %s, %v; want %s without reading", second, err, first)
+		}
+	})
+	t.Run("survives a line that a crash cut", func(t *testing.T) {
+		exe, err := os.Executable()
+		if err != nil {
+			t.Fatal(err)
+		}
+		info := settled(t, exe)
+		dir := t.TempDir()
+		want, err := open(t, dir).FileDigest(t.Context(), exe, info)
+		if err != nil {
+			t.Fatal(err)
+		}
+		memo := filepath.Join(dir, ".slipway", "files")
+		fi, err := os.Stat(memo)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Truncate(memo, fi.Size()-5); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := open(t, dir).FileDigest(t.Context(), exe, info); err != nil || got != want {
+			t.Errorf("got %s, %v; want %s", got, err, want)
+		}
+	})
+}
