@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"encoding/json"
@@ -31,7 +32,8 @@ const (
 func (s *Store) indexPath() string { return s.dir + string(os.PathSeparator) + "index.json" }
 
 // Tag gives the image or index that d describes a name: a reference in full, as
-// images.Qualified spells it. A name that was another's moves.
+// images.Qualified spells it. A name that was another's moves. With an empty name
+// the image is listed, without one.
 func (s *Store) Tag(ctx context.Context, name string, d v1.Descriptor) error {
 	if !s.Has(d.Digest) {
 		return fmt.Errorf("tagging %s in %s: there is no blob %s", name, s.dir, d.Digest)
@@ -41,10 +43,14 @@ func (s *Store) Tag(ctx context.Context, name string, d v1.Descriptor) error {
 	if entry.Annotations == nil {
 		entry.Annotations = map[string]string{}
 	}
-	entry.Annotations[RefName] = name
-	entry.Annotations[ContainerdName] = name
+	if name != "" {
+		entry.Annotations[RefName] = name
+		entry.Annotations[ContainerdName] = name
+	}
 	err := s.editIndex(ctx, func(m *v1.IndexManifest) {
-		m.Manifests = slices.DeleteFunc(m.Manifests, func(d v1.Descriptor) bool { return nameOf(d) == name })
+		m.Manifests = slices.DeleteFunc(m.Manifests, func(d v1.Descriptor) bool {
+			return nameOf(d) == name && (name != "" || d.Digest == entry.Digest)
+		})
 		m.Manifests = append(m.Manifests, entry)
 		// Sorted, so that the file does not tell who was first.
 		slices.SortStableFunc(m.Manifests, func(a, b v1.Descriptor) int {
@@ -207,9 +213,13 @@ func (s *Store) editIndex(ctx context.Context, edit func(*v1.IndexManifest)) err
 	if err != nil {
 		return err
 	}
+	before, err := encodeIndex(m)
+	if err != nil {
+		return err
+	}
 	edit(m)
 	raw, err := encodeIndex(m)
-	if err != nil {
+	if err != nil || bytes.Equal(raw, before) {
 		return err
 	}
 	return s.replace(s.indexPath(), raw, synced)

@@ -203,3 +203,34 @@ func listing(t *testing.T, dir string) []string {
 	}
 	return names
 }
+
+func TestTaggingAgainChangesNothing(t *testing.T) {
+	s := open(t, t.TempDir())
+	img := randomImage(t, 10, 1)
+	if err := s.AddImage(t.Context(), img); err != nil {
+		t.Fatal(err)
+	}
+	var before os.FileInfo
+	for range 2 {
+		for _, name := range []string{"docker.io/acme/tool:v1", ""} {
+			if err := s.Tag(t.Context(), name, descriptor(t, img)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		now, err := os.Stat(filepath.Join(s.Dir(), "index.json"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if before != nil && !os.SameFile(before, now) {
+			t.Error("index.json was written anew although nothing changed")
+		}
+		before = now
+	}
+	tags, err := s.Tags()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(tags) != 2 || tags[0].Annotations[store.RefName] != "" || tags[1].Annotations[store.RefName] != "docker.io/acme/tool:v1" {
+		t.Errorf("got %+v, want one entry without a name and one with", tags)
+	}
+}

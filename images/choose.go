@@ -1,0 +1,104 @@
+package images
+
+import (
+	"errors"
+	"fmt"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+)
+
+// maxNesting is how deep indexes may lie in one another.
+const maxNesting = 4
+
+// ImageFor returns the image of an index that serves want, by SelectPlatform;
+// attestations are no images, and nested indexes are looked into. Of the images
+// only those whose entry says no platform are opened to learn it. An index that
+// lacks the platform is a *NoPlatformError.
+func ImageFor(index v1.ImageIndex, want v1.Platform) (v1.Image, error) {
+	offers, err := offersOf(index, 0)
+	if err != nil {
+		return nil, err
+	}
+	i, err := SelectPlatform(want, platformsOf(offers))
+	if err != nil {
+		return nil, err
+	}
+	return offers[i].parent.Image(offers[i].digest)
+}
+
+// Platforms are those of the images that ImageFor chooses from.
+func Platforms(index v1.ImageIndex) ([]v1.Platform, error) {
+	offers, err := offersOf(index, 0)
+	return platformsOf(offers), err
+}
+
+func platformsOf(offers []offer) []v1.Platform {
+	platforms := make([]v1.Platform, len(offers))
+	for i, o := range offers {
+		platforms[i] = o.platform
+	}
+	return platforms
+}
+
+// ImageServes returns image if its config's platform serves want, and else a
+// *NoPlatformError.
+func ImageServes(image v1.Image, want v1.Platform) (v1.Image, error) {
+	platform, err := ConfigPlatform(image)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := SelectPlatform(want, []v1.Platform{platform}); err != nil {
+		return nil, err
+	}
+	return image, nil
+}
+
+// An offer is an image of an index, which may lie in a nested one.
+type offer struct {
+	parent   v1.ImageIndex
+	digest   v1.Hash
+	platform v1.Platform
+}
+
+func offersOf(index v1.ImageIndex, depth int) ([]offer, error) {
+	if depth > maxNesting {
+		return nil, fmt.Errorf("indexes lie in one another more than %d deep", maxNesting)
+	}
+	manifest, err := index.IndexManifest()
+	if err != nil {
+		return nil, err
+	}
+	var (
+		offers []offer
+		errs   []error
+	)
+	for _, d := range manifest.Manifests {
+		switch {
+		case IsAttestation(d):
+		case d.MediaType.IsIndex():
+			nested, err := index.ImageIndex(d.Digest)
+			if err != nil {
+				errs = append(errs, err)
+				continue
+			}
+			found, err := offersOf(nested, depth+1)
+			errs = append(errs, err)
+			offers = append(offers, found...)
+		case !d.MediaType.IsImage():
+		case d.Platform != nil && d.Platform.OS != "" && (d.Platform.OS != "windows" || d.Platform.OSVersion != ""):
+			offers = append(offers, offer{index, d.Digest, *d.Platform})
+		default:
+			// The entry does not say enough; the config does.
+			image, err := index.Image(d.Digest)
+			if err == nil {
+				var platform v1.Platform
+				if platform, err = ConfigPlatform(image); err == nil {
+					offers = append(offers, offer{index, d.Digest, platform})
+					continue
+				}
+			}
+			errs = append(errs, fmt.Errorf("entry %s: %w", d.Digest, err))
+		}
+	}
+	return offers, errors.Join(errs...)
+}
