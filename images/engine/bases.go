@@ -1,0 +1,295 @@
+package engine
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"sync"
+
+	"github.com/containerd/containerd/v2/core/content"
+	"github.com/containerd/errdefs"
+	"github.com/distribution/reference"
+	digest "github.com/opencontainers/go-digest"
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+	"golang.org/x/sync/singleflight"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+
+	"github.com/slipway-build/slipway/images"
+	"github.com/slipway-build/slipway/images/store"
+)
+
+// bases are the images that a build starts from. They come from our Source, by
+// exact platform; the engine learns their digests and reads their blobs from
+// here.
+type bases struct {
+	noContent
+	source images.Source
+	store  *store.Store
+
+	mu sync.Mutex
+	// images are those resolved, by reference and platform.
+	images map[string]*base
+	// aliases are names that a Dockerfile's syntax allows, of images that have
+	// none: those of OCI layouts.
+	aliases map[string]string
+	// blobs are all that an engine may read, by digest.
+	blobs map[v1.Hash]*blob
+
+	fetches singleflight.Group
+}
+
+// A base is one image that the build starts from.
+type base struct {
+	// name is how messages call it.
+	name   string
+	digest v1.Hash
+	config []byte
+	image  v1.Image
+	err    error
+	done   chan struct{}
+}
+
+// A blob is what an engine may read of a base: bytes, or a layer.
+type blob struct {
+	desc  v1.Descriptor
+	bytes []byte
+	layer v1.Layer
+}
+
+func newBases(source images.Source, s *store.Store) *bases {
+	return &bases{source: source, store: s, images: map[string]*base{}, aliases: map[string]string{}, blobs: map[v1.Hash]*blob{}}
+}
+
+// storeID is the name under which the engine asks for bases.
+const storeID = "slipway-bases"
+
+// aliasHost is a registry that cannot exist (RFC 2606), for images that lie in
+// none.
+const aliasHost = "slipway.invalid"
+
+// alias returns a reference under which BuildKit asks for the image named ref,
+// which is no reference of a registry.
+func (b *bases) alias(ref string) string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for a, r := range b.aliases {
+		if r == ref {
+			return a
+		}
+	}
+	a := fmt.Sprintf("%s/context/%d", aliasHost, len(b.aliases))
+	b.aliases[a] = ref
+	return a
+}
+
+// resolve finds the image that ref names for platform, once.
+func (b *bases) resolve(ctx context.Context, ref string, platform v1.Platform) (*base, error) {
+	name := ref
+	if named, err := reference.ParseNormalizedNamed(ref); err == nil {
+		b.mu.Lock()
+		if original, ok := b.aliases[reference.TrimNamed(named).Name()]; ok {
+			name = original
+		}
+		b.mu.Unlock()
+	}
+	key := name + " " + images.FormatPlatform(platform) + " " + strings.Join(platform.OSFeatures, " ")
+	b.mu.Lock()
+	found, ok := b.images[key]
+	if !ok {
+		found = &base{name: name, done: make(chan struct{})}
+		b.images[key] = found
+	}
+	b.mu.Unlock()
+	if !ok {
+		found.err = b.load(ctx, found, platform)
+		close(found.done)
+	}
+	select {
+	case <-found.done:
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	if found.err != nil {
+		return nil, fmt.Errorf("resolving %s for %s: %w", name, images.FormatPlatform(platform), found.err)
+	}
+	return found, nil
+}
+
+func (b *bases) load(ctx context.Context, into *base, platform v1.Platform) (err error) {
+	if b.source == nil {
+		return errors.New("there is no source of base images")
+	}
+	if into.image, err = b.source.Image(ctx, into.name, platform); err != nil {
+		return err
+	}
+	if into.digest, err = into.image.Digest(); err != nil {
+		return err
+	}
+	if into.config, err = into.image.RawConfigFile(); err != nil {
+		return err
+	}
+	raw, err := into.image.RawManifest()
+	if err != nil {
+		return err
+	}
+	manifest, err := into.image.Manifest()
+	if err != nil {
+		return err
+	}
+	layers, err := into.image.Layers()
+	if err != nil {
+		return err
+	}
+	if len(layers) != len(manifest.Layers) {
+		return fmt.Errorf("its manifest lists %d layers, and it has %d", len(manifest.Layers), len(layers))
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.blobs[into.digest] = &blob{desc: v1.Descriptor{Digest: into.digest, Size: int64(len(raw))}, bytes: raw}
+	b.blobs[manifest.Config.Digest] = &blob{desc: manifest.Config, bytes: into.config}
+	for i, l := range layers {
+		b.blobs[manifest.Layers[i].Digest] = &blob{desc: manifest.Layers[i], layer: l}
+	}
+	return nil
+}
+
+// withDigest returns the base whose manifest has the digest d, or nil.
+func (b *bases) withDigest(d string) *base {
+	for _, found := range b.all() {
+		if found.digest.String() == d {
+			return found
+		}
+	}
+	return nil
+}
+
+// all returns the bases that have been resolved.
+func (b *bases) all() []*base {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	var all []*base
+	for _, found := range b.images {
+		select {
+		case <-found.done:
+			if found.err == nil {
+				all = append(all, found)
+			}
+		default:
+		}
+	}
+	return all
+}
+
+// layer returns the layer of a base that has the digest or diff ID h, or nil.
+func (b *bases) layer(h v1.Hash) (v1.Layer, error) {
+	b.mu.Lock()
+	found := b.blobs[h]
+	b.mu.Unlock()
+	if found != nil && found.layer != nil {
+		return found.layer, nil
+	}
+	for _, base := range b.all() {
+		config, err := base.image.ConfigFile()
+		if err != nil {
+			return nil, err
+		}
+		layers, err := base.image.Layers()
+		if err != nil {
+			return nil, err
+		}
+		for i, id := range config.RootFS.DiffIDs {
+			if id == h && i < len(layers) {
+				return layers[i], nil
+			}
+		}
+	}
+	return nil, nil
+}
+
+// Info is called by the engine before it reads a blob.
+func (b *bases) Info(_ context.Context, d digest.Digest) (content.Info, error) {
+	found, err := b.find(d)
+	if err != nil {
+		return content.Info{}, err
+	}
+	return content.Info{Digest: d, Size: found.desc.Size}, nil
+}
+
+func (b *bases) find(d digest.Digest) (*blob, error) {
+	h, err := hashOf(d)
+	if err != nil {
+		return nil, errdefs.ErrInvalidArgument.WithMessage(err.Error())
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if found, ok := b.blobs[h]; ok {
+		return found, nil
+	}
+	return nil, errdefs.ErrNotFound.WithMessage("no base has the blob " + d.String())
+}
+
+// ReaderAt lets the engine read a blob. A layer is fetched into our store first,
+// so that a base that no step looks into costs nothing.
+func (b *bases) ReaderAt(ctx context.Context, d ocispec.Descriptor) (content.ReaderAt, error) {
+	found, err := b.find(d.Digest)
+	if err != nil {
+		return nil, err
+	}
+	if found.layer == nil {
+		return &readerAt{bytes.NewReader(found.bytes), io.NopCloser(nil), int64(len(found.bytes))}, nil
+	}
+	f, err := b.open(ctx, found)
+	if err != nil {
+		return nil, err
+	}
+	return &readerAt{f, f, found.desc.Size}, nil
+}
+
+// open opens the file of a layer's blob.
+func (b *bases) open(ctx context.Context, found *blob) (*os.File, error) {
+	if file, ok := found.layer.(store.FileLayer); ok {
+		path, err := file.Path()
+		if err != nil {
+			return nil, err
+		}
+		return os.Open(path)
+	}
+	_, err, _ := b.fetches.Do(found.desc.Digest.String(), func() (any, error) {
+		if b.store.Has(found.desc.Digest) {
+			return nil, nil
+		}
+		r, err := found.layer.Compressed()
+		if err != nil {
+			return nil, err
+		}
+		defer r.Close()
+		return nil, b.store.Put(ctx, found.desc, r)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return b.store.Open(found.desc.Digest)
+}
+
+// uncompressedSize is the size of a layer's tar. The layer has been opened.
+func (b *bases) uncompressedSize(ctx context.Context, found *blob) (int64, error) {
+	if file, ok := found.layer.(store.FileLayer); ok {
+		info, err := file.Info(ctx)
+		return info.UncompressedSize, err
+	}
+	info, err := b.store.Info(ctx, found.desc.Digest)
+	return info.UncompressedSize, err
+}
+
+type readerAt struct {
+	io.ReaderAt
+	io.Closer
+	size int64
+}
+
+func (r *readerAt) Size() int64 { return r.size }

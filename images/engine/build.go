@@ -1,0 +1,177 @@
+package engine
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"time"
+
+	"github.com/containerd/containerd/v2/core/content"
+	buildkit "github.com/moby/buildkit/client"
+	"github.com/moby/buildkit/exporter/containerimage/exptypes"
+	"github.com/moby/buildkit/frontend/dockerfile/dockerfile2llb"
+	"github.com/tonistiigi/fsutil"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+
+	"github.com/slipway-build/slipway/images"
+	"github.com/slipway-build/slipway/progress"
+)
+
+// A Builder makes images of Dockerfiles with the BuildKit of one engine. It may
+// be used by several goroutines; each Assemble has a connection of its own.
+type Builder struct {
+	options Options
+	name    string
+	connect func(context.Context, Options) (*connection, error)
+}
+
+var _ images.Assembler = (*Builder)(nil)
+
+// Buildkit returns a builder that works with a buildkitd (0.11 or newer).
+func Buildkit(o Options) *Builder {
+	return &Builder{o, "BuildKit at " + o.buildkitAddress(), connectBuildkit}
+}
+
+// Docker returns a builder that works with the BuildKit inside a Docker Engine
+// (20.10 or newer).
+func Docker(o Options) *Builder {
+	return &Builder{o, "Docker Engine at " + o.dockerAddress(), connectDocker}
+}
+
+// String names the engine and where it is.
+func (b *Builder) String() string { return b.name }
+
+// Assemble makes the image of one Dockerfile for one platform.
+func (b *Builder) Assemble(ctx context.Context, build images.BuildContext) (img v1.Image, err error) {
+	if build.Dockerfile == "" {
+		build.Dockerfile = filepath.Join(build.Dir, "Dockerfile")
+	}
+	task := progress.Start(ctx, fmt.Sprintf("build %s %s", build.Dockerfile, images.FormatPlatform(build.Platform)))
+	defer func() { task.Done(err) }()
+	if err := build.Format.Validate(); err != nil {
+		return nil, err
+	}
+	if build.Platform.OS == "" || build.Platform.Architecture == "" {
+		return nil, errors.New("building an image: no platform is given")
+	}
+	conn, err := b.connect(ctx, b.options)
+	if err != nil {
+		return nil, err
+	}
+	defer conn.close()
+	j := &job{
+		options: b.options, build: build, conn: conn, task: task,
+		epoch: settledEpoch(build.Epoch),
+		bases: newBases(b.options.Sources, b.options.Store),
+		watch: newWatch(build.Platform),
+	}
+	j.ingest = &ingest{store: b.options.Store, compression: build.Format.Compression, epoch: j.epoch}
+	img, err = j.run(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("building %s for %s with %s: %w", build.Dockerfile, images.FormatPlatform(build.Platform), b.name, err)
+	}
+	return img, nil
+}
+
+// A job is one call of Assemble.
+type job struct {
+	options Options
+	build   images.BuildContext
+	conn    *connection
+	task    *progress.Task
+	epoch   time.Time
+	bases   *bases
+	ingest  *ingest
+	watch   *watch
+	// loads are the bases that Docker Engine was given, if its store is its own.
+	loads *loads
+	// converted is what the frontend made of the Dockerfile.
+	converted *dockerfile2llb.Result
+}
+
+func (j *job) run(ctx context.Context) (v1.Image, error) {
+	attrs, err := j.attributes()
+	if err != nil {
+		return nil, err
+	}
+	folders := &folders{byName: map[string]fsutil.FS{}}
+	if err := j.addContexts(attrs, folders); err != nil {
+		return nil, err
+	}
+	session, err := j.options.attachables()
+	if err != nil {
+		return nil, err
+	}
+	options := buildkit.SolveOpt{
+		FrontendAttrs:       attrs,
+		LocalMounts:         folders.byName,
+		Session:             session,
+		CacheExports:        cacheEntries(j.options.CacheTo),
+		CacheImports:        cacheEntries(j.options.CacheFrom),
+		AllowedEntitlements: j.options.Entitlements,
+		SharedKey:           sharedKey(j.build.Dir),
+	}
+	solve := func(options buildkit.SolveOpt) (map[string]string, error) {
+		response, err := j.solve(ctx, options)
+		if err := errors.Join(folders.failed(), err); err != nil {
+			return nil, err
+		}
+		return response.ExporterResponse, nil
+	}
+	if j.conn.classic {
+		return j.buildInDocker(ctx, options, solve)
+	}
+	return j.buildInBuildkit(ctx, options, solve)
+}
+
+// buildInBuildkit has the engine send the image to us, blob by blob.
+func (j *job) buildInBuildkit(ctx context.Context, options buildkit.SolveOpt, solve func(buildkit.SolveOpt) (map[string]string, error)) (v1.Image, error) {
+	results := newResults(j.ingest, j.bases)
+	// No layer is half made when we return, whatever became of the engine.
+	defer results.writing.Wait()
+	options.OCIStores = map[string]content.Store{storeID: j.bases}
+	options.Exports = []buildkit.ExportEntry{{
+		Type: buildkit.ExporterOCI,
+		Attrs: map[string]string{
+			"tar": "false",
+			// We compress; what the engine has in another compression already
+			// comes as it is.
+			"compression":    "uncompressed",
+			"oci-mediatypes": "true",
+		},
+		OutputStore: results,
+	}}
+	response, err := solve(options)
+	if err != nil {
+		return nil, err
+	}
+	digest, err := v1.NewHash(response[exptypes.ExporterImageDigestKey])
+	if err != nil {
+		return nil, fmt.Errorf("the engine does not say what it made: %w", err)
+	}
+	manifest, err := v1.ParseManifest(bytes.NewReader(results.json[digest]))
+	if err != nil || manifest.Config.Digest == (v1.Hash{}) {
+		return nil, fmt.Errorf("the engine made %s, which is no manifest of an image", digest)
+	}
+	return j.image(results.json[manifest.Config.Digest], manifestLayers(manifest))
+}
+
+// solve runs the build, and says what went wrong in the user's terms.
+func (j *job) solve(ctx context.Context, options buildkit.SolveOpt) (*buildkit.SolveResponse, error) {
+	statuses := make(chan *buildkit.SolveStatus)
+	watched := make(chan struct{})
+	go func() {
+		defer close(watched)
+		j.watch.follow(ctx, statuses)
+	}()
+	var frontendErr error
+	response, err := j.conn.buildkit.Build(ctx, options, "slipway", recordError(j.convert, &frontendErr), statuses)
+	<-watched
+	if err != nil {
+		return nil, j.explain(ctx, err, frontendErr)
+	}
+	return response, nil
+}

@@ -1,0 +1,199 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/docker/cli/cli/connhelper"
+	docker "github.com/docker/docker/client"
+	buildkit "github.com/moby/buildkit/client"
+	"github.com/moby/buildkit/util/appdefaults"
+
+	// How BuildKit's client reaches a buildkitd that listens on no network.
+	_ "github.com/moby/buildkit/client/connhelper/dockercontainer"
+	_ "github.com/moby/buildkit/client/connhelper/kubepod"
+	_ "github.com/moby/buildkit/client/connhelper/nerdctlcontainer"
+	_ "github.com/moby/buildkit/client/connhelper/npipe"
+	_ "github.com/moby/buildkit/client/connhelper/podmancontainer"
+	_ "github.com/moby/buildkit/client/connhelper/ssh"
+)
+
+// helloTimeout is how long an engine may take to say that it is there. A
+// kube-pod:// or ssh:// address starts a program first.
+const helloTimeout = 30 * time.Second
+
+// A connection is an engine that has answered.
+type connection struct {
+	buildkit *buildkit.Client
+	// docker is Docker Engine's own API; nil for a buildkitd.
+	docker *docker.Client
+	// classic says that images lie in Docker Engine's own store, not in
+	// containerd's. Such an engine exports no layers by BuildKit's API, and
+	// takes none.
+	classic bool
+}
+
+func (c *connection) close() {
+	if c.buildkit != nil {
+		c.buildkit.Close()
+	}
+	if c.docker != nil {
+		c.docker.Close()
+	}
+}
+
+// connectBuildkit reaches a buildkitd.
+func connectBuildkit(ctx context.Context, o Options) (*connection, error) {
+	address := o.buildkitAddress()
+	fail := func(err error) (*connection, error) {
+		return nil, fmt.Errorf("connecting to BuildKit at %s: %w\nset BUILDKIT_HOST to the address of a buildkitd, or start one here: buildkitd --addr %s",
+			address, plain(err), address)
+	}
+	var options []buildkit.ClientOpt
+	if !o.TLS.isZero() {
+		u, err := url.Parse(address)
+		if err != nil {
+			return fail(err)
+		}
+		name := o.TLS.ServerName
+		if name == "" {
+			name = u.Hostname()
+		}
+		if o.TLS.CACert != "" {
+			options = append(options, buildkit.WithServerConfig(name, o.TLS.CACert))
+		} else {
+			options = append(options, buildkit.WithServerConfigSystem(name))
+		}
+		if o.TLS.Cert != "" || o.TLS.Key != "" {
+			options = append(options, buildkit.WithCredentials(o.TLS.Cert, o.TLS.Key))
+		}
+	}
+	client, err := buildkit.New(ctx, address, options...)
+	if err != nil {
+		return fail(err)
+	}
+	conn := &connection{buildkit: client}
+	if err := conn.hello(ctx); err != nil {
+		conn.close()
+		return fail(err)
+	}
+	return conn, nil
+}
+
+// hello fails unless BuildKit answers.
+func (c *connection) hello(ctx context.Context) error {
+	hello, cancel := context.WithTimeoutCause(ctx, helloTimeout, fmt.Errorf("it does not answer within %v", helloTimeout))
+	defer cancel()
+	_, err := c.buildkit.ListWorkers(hello)
+	if err != nil && ctx.Err() == nil && hello.Err() != nil {
+		return context.Cause(hello)
+	}
+	return err
+}
+
+// connectDocker reaches Docker Engine and the BuildKit inside it.
+func connectDocker(ctx context.Context, o Options) (*connection, error) {
+	fail := func(err error) (*connection, error) {
+		return nil, fmt.Errorf("connecting to Docker Engine at %s: %w\nset DOCKER_HOST to the address of an Engine (20.10 or newer), or start one here: systemctl start docker",
+			o.dockerAddress(), plain(err))
+	}
+	client, err := o.dockerClient()
+	if err != nil {
+		return fail(err)
+	}
+	conn := &connection{docker: client}
+	hello, cancel := context.WithTimeoutCause(ctx, helloTimeout, fmt.Errorf("it does not answer within %v", helloTimeout))
+	defer cancel()
+	info, err := client.Info(hello)
+	if err != nil {
+		if ctx.Err() == nil && hello.Err() != nil {
+			err = context.Cause(hello)
+		}
+		conn.close()
+		return fail(err)
+	}
+	conn.classic = true
+	for _, status := range info.DriverStatus {
+		if status == [2]string{"driver-type", "io.containerd.snapshotter.v1"} {
+			conn.classic = false
+		}
+	}
+	conn.buildkit, err = buildkit.New(ctx, "",
+		buildkit.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) {
+			return client.DialHijack(ctx, "/grpc", "h2c", nil)
+		}),
+		buildkit.WithSessionDialer(func(ctx context.Context, proto string, meta map[string][]string) (net.Conn, error) {
+			return client.DialHijack(ctx, "/session", proto, meta)
+		}))
+	if err == nil {
+		err = conn.hello(ctx)
+	}
+	if err != nil {
+		conn.close()
+		return fail(fmt.Errorf("its version is %s, and the BuildKit in it does not answer: %w", info.ServerVersion, err))
+	}
+	return conn, nil
+}
+
+// dockerClient makes a client of Docker Engine's API; nothing is sent yet.
+func (o Options) dockerClient() (*docker.Client, error) {
+	options := []docker.Opt{docker.WithAPIVersionNegotiation()}
+	address := o.dockerAddress()
+	helper, err := connhelper.GetConnectionHelper(address)
+	if err != nil {
+		return nil, err
+	}
+	if helper != nil { // ssh://
+		options = append(options, docker.WithHost(helper.Host), docker.WithDialContext(helper.Dialer))
+	} else {
+		options = append(options, docker.WithHost(address))
+	}
+	if !o.TLS.isZero() {
+		options = append(options, docker.WithTLSClientConfig(o.TLS.CACert, o.TLS.Cert, o.TLS.Key))
+	}
+	return docker.NewClientWithOpts(options...)
+}
+
+func (o Options) buildkitAddress() string {
+	if o.Address != "" {
+		return o.Address
+	}
+	return appdefaults.Address
+}
+
+func (o Options) dockerAddress() string {
+	if o.Address != "" {
+		return o.Address
+	}
+	return docker.DefaultDockerHost
+}
+
+// plain strips what gRPC and Docker's client put around the reason.
+func plain(err error) error {
+	if err == nil || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return err
+	}
+	s := err.Error()
+	for _, noise := range []string{"rpc error: ", "code = Unavailable ", "code = Unknown ", "desc = ", "connection error: ",
+		"failed to list workers: ", "failed to solve: "} {
+		s = strings.ReplaceAll(s, noise, "")
+	}
+	if s == err.Error() {
+		return err
+	}
+	return &plainError{s, err}
+}
+
+// plainError is an error in other words.
+type plainError struct {
+	message string
+	err     error
+}
+
+func (e *plainError) Error() string { return e.message }
+func (e *plainError) Unwrap() error { return e.err }

@@ -1,0 +1,123 @@
+package engine
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+
+	"github.com/distribution/reference"
+	"github.com/tonistiigi/fsutil"
+	fstypes "github.com/tonistiigi/fsutil/types"
+
+	"github.com/slipway-build/slipway/images"
+)
+
+// folders are the folders of this machine that the engine may read, by the names
+// under which its steps ask for them.
+type folders struct {
+	byName map[string]fsutil.FS
+
+	mu   sync.Mutex
+	errs []error
+}
+
+// addContexts puts the build's contexts into the attributes of the frontend,
+// and folders into f.
+func (j *job) addContexts(attrs map[string]string, f *folders) error {
+	errs := []error{
+		f.add("context", j.build.Dir, "the build context"),
+		f.add("dockerfile", filepath.Dir(j.build.Dockerfile), "the folder of the Dockerfile"),
+	}
+	for name, where := range j.build.Contexts {
+		errs = append(errs, j.addContext(attrs, f, name, where))
+	}
+	return errors.Join(errs...)
+}
+
+// addContext adds a named context.
+func (j *job) addContext(attrs map[string]string, f *folders, name, where string) error {
+	named, err := reference.ParseNormalizedNamed(name)
+	if err != nil {
+		return fmt.Errorf("named context %q: a name is written like that of an image, in lower case: %w", name, err)
+	}
+	// The name as the frontend looks it up.
+	key := "context:" + strings.TrimSuffix(reference.FamiliarString(named), ":latest")
+	switch scheme, rest, _ := strings.Cut(where, "://"); scheme {
+	case "docker-image":
+		attrs[key] = "docker-image://" + rest
+	case "oci-layout":
+		attrs[key] = "docker-image://" + j.bases.alias(where)
+	default:
+		if strings.Contains(where, "://") {
+			return fmt.Errorf("named context %s=%s: want a folder, docker-image://REF or oci-layout://DIR", name, where)
+		}
+		local := "context-" + name
+		attrs[key] = "local:" + local
+		return f.add(local, where, "the named context "+name)
+	}
+	return nil
+}
+
+// add lets the engine read the folder dir under name.
+func (f *folders) add(name, dir, what string) error {
+	info, err := os.Stat(dir)
+	if err != nil {
+		return fmt.Errorf("reading %s: %w", what, err)
+	}
+	if !info.IsDir() {
+		return fmt.Errorf("reading %s: %s is no folder", what, dir)
+	}
+	disk, err := fsutil.NewFS(dir)
+	if err != nil {
+		return fmt.Errorf("reading %s: %w", what, err)
+	}
+	// A folder's times go to the engine as they are: by them it knows which
+	// files it has already. settleTimes takes them out of the steps that copy.
+	normal, err := fsutil.NewFilterFS(&careful{disk, dir, f}, &fsutil.FilterOpt{
+		Map: func(_ string, stat *fstypes.Stat) fsutil.MapResult {
+			stat.Mode = uint32(images.ContextMode(fs.FileMode(stat.Mode)))
+			stat.Uid, stat.Gid = 0, 0
+			stat.Xattrs = nil
+			return fsutil.MapResultKeep
+		},
+	})
+	if err != nil {
+		return fmt.Errorf("reading %s: %w", what, err)
+	}
+	f.byName[name] = normal
+	return nil
+}
+
+// failed is what went wrong while the engine read.
+func (f *folders) failed() error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return errors.Join(f.errs...)
+}
+
+// careful remembers that a file could not be read. fsutil would send an empty
+// one in its place, and say nothing.
+type careful struct {
+	fsutil.FS
+	dir     string
+	folders *folders
+}
+
+func (c *careful) Open(name string) (io.ReadCloser, error) {
+	r, err := c.FS.Open(name)
+	if err != nil {
+		c.folders.mu.Lock()
+		defer c.folders.mu.Unlock()
+		var reason *fs.PathError
+		if errors.As(err, &reason) {
+			err = reason.Err
+		}
+		c.folders.errs = append(c.folders.errs, fmt.Errorf("reading %s: %w", filepath.Join(c.dir, filepath.FromSlash(name)), err))
+	}
+	return r, err
+}

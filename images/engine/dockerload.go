@@ -1,0 +1,232 @@
+package engine
+
+import (
+	"archive/tar"
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+	"time"
+
+	"github.com/containerd/errdefs"
+	dockerimage "github.com/docker/docker/api/types/image"
+	docker "github.com/docker/docker/client"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/types"
+
+	"github.com/slipway-build/slipway/progress"
+)
+
+// loads are the bases that a Docker Engine was given for one build. An engine
+// with a store of its own reads no base from us while it builds, as BuildKit does
+// elsewhere: it has to have the image, under a name.
+type loads struct {
+	docker *docker.Client
+	bases  *bases
+	prefix string
+
+	mu sync.Mutex
+	// tags are the names under which the engine has bases, by digest.
+	tags map[v1.Hash]string
+}
+
+// temporaryTag returns a name that no other build uses, in a registry that
+// cannot exist.
+func temporaryTag(what string) string {
+	return fmt.Sprintf("%s/%s:%x", aliasHost, what, randomBytes())
+}
+
+func randomBytes() []byte {
+	b := make([]byte, 16)
+	_, _ = rand.Read(b) // it never fails
+	return b
+}
+
+// load gives b to the engine, once, and returns the name that it has there.
+func (l *loads) load(ctx context.Context, b *base) (string, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if tag, ok := l.tags[b.digest]; ok {
+		return tag, nil
+	}
+	if l.tags == nil {
+		l.tags = map[v1.Hash]string{}
+	}
+	tag := temporaryTag("base")
+	id, err := b.image.ConfigName()
+	if err != nil {
+		return "", err
+	}
+	// Docker's name for an image is the digest of its config, so that one which
+	// somebody pulled is known to be the same.
+	err = l.docker.ImageTag(ctx, id.String(), tag)
+	if errdefs.IsNotFound(err) {
+		err = l.send(ctx, b, tag)
+	}
+	if err != nil {
+		return "", err
+	}
+	l.tags[b.digest] = tag
+	return tag, nil
+}
+
+// send streams b to the engine as a docker-archive.
+func (l *loads) send(ctx context.Context, b *base, tag string) (err error) {
+	task := progress.Start(ctx, l.prefix+"load "+b.name)
+	defer func() { task.Done(err) }()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	reader, writer := io.Pipe()
+	written := make(chan error, 1)
+	go func() {
+		err := l.archive(ctx, io.MultiWriter(writer, taskWriter{task}), b, tag)
+		writer.CloseWithError(err)
+		written <- err
+	}()
+	response, err := l.docker.ImageLoad(ctx, reader, docker.ImageLoadWithQuiet(true))
+	if err == nil {
+		err = loadResult(response.Body)
+		err = errors.Join(err, response.Body.Close())
+	}
+	// The engine may have stopped reading before the end.
+	reader.CloseWithError(errStopped)
+	if wrote := <-written; wrote != nil && !errors.Is(wrote, errStopped) {
+		// What went wrong here is the reason of what went wrong there.
+		return wrote
+	}
+	return err
+}
+
+var errStopped = errors.New("the engine stopped reading")
+
+// loadResult reads what the engine says while it loads, which is where it says
+// that it could not.
+func loadResult(r io.Reader) error {
+	for d := json.NewDecoder(io.LimitReader(r, maxJSON)); ; {
+		var message struct {
+			Error string `json:"error"`
+		}
+		switch err := d.Decode(&message); {
+		case errors.Is(err, io.EOF):
+			return nil
+		case err != nil:
+			return fmt.Errorf("reading the engine's answer: %w", err)
+		case message.Error != "":
+			return errors.New(message.Error)
+		}
+	}
+}
+
+// archive writes b as a docker-archive that names it tag.
+func (l *loads) archive(ctx context.Context, w io.Writer, b *base, tag string) error {
+	manifest, err := b.image.Manifest()
+	if err != nil {
+		return err
+	}
+	out := tar.NewWriter(w)
+	listed := dockerManifest{Config: "config.json", RepoTags: []string{tag}, Layers: []string{}}
+	for i, d := range manifest.Layers {
+		name := fmt.Sprintf("%d.tar", i)
+		listed.Layers = append(listed.Layers, name)
+		if err := l.archiveLayer(ctx, out, name, d); err != nil {
+			return fmt.Errorf("reading its layer %s: %w", d.Digest, err)
+		}
+	}
+	raw, err := json.Marshal([]dockerManifest{listed})
+	if err != nil {
+		return err
+	}
+	for _, file := range []struct {
+		name string
+		data []byte
+	}{{listed.Config, b.config}, {"manifest.json", raw}} {
+		if err := out.WriteHeader(archiveHeader(file.name, int64(len(file.data)))); err != nil {
+			return err
+		}
+		if _, err := out.Write(file.data); err != nil {
+			return err
+		}
+	}
+	return out.Close()
+}
+
+// archiveLayer writes one layer. Engines before 23.0 know gzip, but not zstd;
+// how long a layer is without it has to be known before it is written.
+func (l *loads) archiveLayer(ctx context.Context, out *tar.Writer, name string, d v1.Descriptor) error {
+	found, err := l.bases.find(digestOf(d.Digest))
+	if err != nil {
+		return err
+	}
+	f, err := l.bases.open(ctx, found)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	var content io.Reader = f
+	size := d.Size
+	if d.MediaType == types.OCILayerZStd {
+		if content, err = decompress(f); err != nil {
+			return err
+		}
+		if size, err = l.bases.uncompressedSize(ctx, found); err != nil {
+			return err
+		}
+	}
+	if err := out.WriteHeader(archiveHeader(name, size)); err != nil {
+		return err
+	}
+	_, err = io.Copy(out, content)
+	return err
+}
+
+func archiveHeader(name string, size int64) *tar.Header {
+	return &tar.Header{Typeflag: tar.TypeReg, Name: name, Mode: 0o644, Size: size}
+}
+
+// dockerManifest is an entry of a docker-archive's manifest.json.
+type dockerManifest struct {
+	Config   string
+	RepoTags []string
+	Layers   []string
+}
+
+// cleanupTimeout is how long an engine may take to forget a name.
+const cleanupTimeout = 30 * time.Second
+
+// untag makes the engine forget the names of a build, and the images that have
+// no other. It does so when the build was cancelled, too.
+func untag(ctx context.Context, client *docker.Client, tags ...string) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanupTimeout)
+	defer cancel()
+	var errs []error
+	for _, tag := range tags {
+		_, err := client.ImageRemove(ctx, tag, dockerimage.RemoveOptions{PruneChildren: true})
+		if err != nil && !errdefs.IsNotFound(err) {
+			errs = append(errs, fmt.Errorf("removing %s from Docker Engine: %w", tag, plain(err)))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// names returns the names that the engine has of bases.
+func (l *loads) names() []string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var all []string
+	for _, tag := range l.tags {
+		all = append(all, tag)
+	}
+	return all
+}
+
+// taskWriter counts what is written.
+type taskWriter struct{ task *progress.Task }
+
+func (w taskWriter) Write(p []byte) (int, error) {
+	w.task.Add(len(p))
+	return len(p), nil
+}

@@ -1,0 +1,125 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/moby/buildkit/frontend/dockerfile/parser"
+	gateway "github.com/moby/buildkit/frontend/gateway/client"
+	"github.com/moby/buildkit/solver/errdefs"
+	"github.com/moby/buildkit/util/grpcerrors"
+	"google.golang.org/grpc/codes"
+)
+
+// A SourceError is what is wrong with a Dockerfile, and where.
+type SourceError struct {
+	// File is the Dockerfile, as the build context names it.
+	File string
+	// Line is the first line at fault, counted from 1.
+	Line int
+	Err  error
+}
+
+// Error is FILE:LINE: what is wrong.
+func (e *SourceError) Error() string { return fmt.Sprintf("%s:%d: %v", e.File, e.Line, e.Err) }
+
+func (e *SourceError) Unwrap() error { return e.Err }
+
+// recordError is f, and keeps the error that f returns: what comes back through
+// the engine is only its text.
+func recordError(f gateway.BuildFunc, into *error) gateway.BuildFunc {
+	return func(ctx context.Context, c gateway.Client) (*gateway.Result, error) {
+		result, err := f(ctx, c)
+		*into = err
+		return result, err
+	}
+}
+
+// explain makes an error for a person of the one that the build ended with. own
+// is what went wrong on our side of the engine, if anything did.
+func (j *job) explain(ctx context.Context, err, own error) error {
+	switch {
+	case ctx.Err() != nil:
+		return context.Cause(ctx)
+	case isGone(err) || isGone(own):
+		return fmt.Errorf("the engine went away during the build: %w", plain(err))
+	case own != nil && !errors.Is(own, context.Canceled):
+		err = own
+	}
+	step, line := j.watch.failed()
+	if found := lineOfError(err); found > 0 {
+		line = found
+	}
+	reason := reasonOf(err)
+	if step != nil && own == nil || step != nil && strings.Contains(err.Error(), step.err) {
+		reason = errors.New(withOutput(fmt.Sprintf("%s: %s", stepTitle(step.name), reasonOf(errors.New(step.err))), step.tail))
+	}
+	if line == 0 {
+		return reason
+	}
+	return &SourceError{File: j.build.Dockerfile, Line: line, Err: reason}
+}
+
+// isGone says whether the connection to the engine broke.
+func isGone(err error) bool {
+	return err != nil && grpcerrors.Code(err) == codes.Unavailable
+}
+
+// lineOfError returns the line of the Dockerfile that err tells, or 0.
+func lineOfError(err error) int {
+	var located *parser.LocationError
+	if errors.As(err, &located) {
+		for _, ranges := range slices.Backward(located.Locations) {
+			for _, r := range ranges {
+				if r.Start.Line > 0 {
+					return r.Start.Line
+				}
+			}
+		}
+	}
+	var step *stepError
+	if errors.As(err, &step) && step.line() > 0 {
+		return step.line()
+	}
+	for _, source := range errdefs.Sources(err) {
+		for _, r := range source.Ranges {
+			if r.Start != nil && r.Start.Line > 0 {
+				return int(r.Start.Line)
+			}
+		}
+	}
+	return 0
+}
+
+// stepNumber is the place of a step in its stage: [build 2/3].
+var stepNumber = regexp.MustCompile(`^\[[^\]]*\] `)
+
+// stepTitle is what the Dockerfile says of a step.
+func stepTitle(name string) string { return stepNumber.ReplaceAllString(name, "") }
+
+// noise is what BuildKit puts around the reason.
+var noise = regexp.MustCompile(`^(failed to solve: |rpc error: code = \w+ desc = |failed to run Build function: |` +
+	`dockerfile parse error on line \d+: |executor failed running \[[^\n]*\]: |process "[^\n]*" did not complete successfully: |` +
+	`runc did not terminate successfully: )+`)
+
+// reasonOf is err without what is around its reason.
+func reasonOf(err error) error {
+	s := err.Error()
+	short := noise.ReplaceAllString(s, "")
+	if short == s || short == "" {
+		return err
+	}
+	return &plainError{short, err}
+}
+
+// withOutput adds the end of a step's output to a message.
+func withOutput(message string, tail []string) string {
+	if len(tail) == 0 {
+		return message
+	}
+	return message + "\nits output ended:\n    " + strings.Join(tail, "\n    ")
+}

@@ -1,0 +1,261 @@
+package engine
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"path"
+	"strings"
+	"time"
+
+	"github.com/containerd/platforms"
+	"github.com/distribution/reference"
+	"github.com/moby/buildkit/client/llb/sourceresolver"
+	"github.com/moby/buildkit/exporter/containerimage/exptypes"
+	"github.com/moby/buildkit/frontend/dockerfile/dockerfile2llb"
+	"github.com/moby/buildkit/frontend/dockerfile/parser"
+	"github.com/moby/buildkit/frontend/dockerui"
+	gateway "github.com/moby/buildkit/frontend/gateway/client"
+	"github.com/moby/buildkit/solver/pb"
+	dockerspec "github.com/moby/docker-image-spec/specs-go/v1"
+	digest "github.com/opencontainers/go-digest"
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+)
+
+// A frontend is what stands between BuildKit's Dockerfile frontend, which runs
+// in this process, and the engine: it resolves bases here, and settles in every
+// step what else would depend on the engine or the clock.
+type frontend struct {
+	gateway.Client
+	job *job
+}
+
+// convert turns the Dockerfile into steps and lets the engine make them.
+func (j *job) convert(ctx context.Context, c gateway.Client) (*gateway.Result, error) {
+	f := &frontend{Client: c, job: j}
+	ui, err := dockerui.NewClient(f)
+	if err != nil {
+		return nil, err
+	}
+	file, err := ui.ReadEntrypoint(ctx, "Dockerfile")
+	if err != nil {
+		return nil, err
+	}
+	syntax := j.build.Args["BUILDKIT_SYNTAX"]
+	var where []parser.Range
+	if syntax == "" {
+		syntax, _, where, _ = parser.DetectSyntax(file.Data)
+	}
+	if syntax != "" && !isDockerfileSyntax(syntax) {
+		return nil, parser.WithLocation(fmt.Errorf(
+			"syntax=%s names a frontend of its own, which would resolve bases by itself; only docker/dockerfile is built in", syntax), where)
+	}
+	platform := ociPlatform(j.build.Platform)
+	converted, err := dockerfile2llb.Dockerfile2LLB(ctx, file.Data, dockerfile2llb.ConvertOpt{
+		Config:         ui.Config,
+		Client:         ui,
+		SourceMap:      file.SourceMap,
+		MetaResolver:   f,
+		TargetPlatform: &platform,
+		Warn: func(_, _, _, message string, location []parser.Range) {
+			at := j.build.Dockerfile
+			if len(location) > 0 {
+				at = fmt.Sprintf("%s:%d", at, location[0].Start.Line)
+			}
+			j.task.Line(fmt.Sprintf("%s: %s", at, message))
+		},
+	})
+	if err != nil {
+		return nil, err
+	}
+	j.converted = converted
+	if err := j.checkBase(converted.BaseImage); err != nil {
+		return nil, err
+	}
+	definition, err := converted.State.Marshal(ctx)
+	if err != nil {
+		return nil, err
+	}
+	solved, err := f.Solve(ctx, gateway.SolveRequest{Definition: definition.ToPB(), CacheImports: ui.CacheImports})
+	if err != nil {
+		return nil, err
+	}
+	ref, err := solved.SingleRef()
+	if err != nil {
+		return nil, err
+	}
+	result := gateway.NewResult()
+	result.SetRef(ref)
+	config, err := json.Marshal(j.exportConfig(converted.Image))
+	if err != nil {
+		return nil, err
+	}
+	result.AddMeta(exptypes.ExporterImageConfigKey, config)
+	return result, nil
+}
+
+// isDockerfileSyntax says whether ref is BuildKit's own frontend, of which the
+// one built in is a version.
+func isDockerfileSyntax(ref string) bool {
+	ref, _, _ = strings.Cut(strings.TrimSpace(ref), " ")
+	named, err := reference.ParseNormalizedNamed(ref)
+	if err != nil {
+		return false
+	}
+	name := reference.TrimNamed(named).Name()
+	return name == "docker.io/docker/dockerfile" || name == "docker.io/docker/dockerfile-upstream"
+}
+
+// exportConfig is the config that the engine is told to export. Its times are
+// settled, so that the same build is the same image in Docker Engine's store. An
+// engine whose own store refuses images of another operating system is told that
+// it is Linux: it holds the layers all the same, and the config that counts is
+// ours.
+func (j *job) exportConfig(config *dockerspec.DockerOCIImage) *dockerspec.DockerOCIImage {
+	c := *config
+	created := j.epoch
+	c.Created = &created
+	c.History = append([]ocispec.History(nil), config.History...)
+	for i := range c.History {
+		if c.History[i].Created == nil {
+			c.History[i].Created = &created
+		}
+	}
+	if j.conn.classic && c.OS != "linux" {
+		c.OS, c.OSVersion, c.OSFeatures = "linux", "", nil
+	}
+	return &c
+}
+
+// ResolveImageConfig finds a base among our sources. The engine is not asked.
+func (f *frontend) ResolveImageConfig(ctx context.Context, ref string, opt sourceresolver.Opt) (string, digest.Digest, []byte, error) {
+	platform := f.job.build.Platform
+	if opt.ImageOpt != nil && opt.ImageOpt.Platform != nil {
+		platform = ggcrPlatform(*opt.ImageOpt.Platform)
+	}
+	base, err := f.job.bases.resolve(ctx, ref, platform)
+	if err != nil {
+		return "", "", nil, err
+	}
+	named, err := reference.ParseNormalizedNamed(ref)
+	if err != nil {
+		return "", "", nil, err
+	}
+	pinned, err := reference.WithDigest(reference.TagNameOnly(named), digest.Digest(base.digest.String()))
+	if err != nil {
+		return "", "", nil, err
+	}
+	return pinned.String(), pinned.Digest(), base.config, nil
+}
+
+// ResolveSourceMetadata does the same for the other question that BuildKit has.
+func (f *frontend) ResolveSourceMetadata(ctx context.Context, op *pb.SourceOp, opt sourceresolver.Opt) (*sourceresolver.MetaResponse, error) {
+	ref, ok := strings.CutPrefix(op.Identifier, "docker-image://")
+	if !ok {
+		return f.Client.ResolveSourceMetadata(ctx, op, opt)
+	}
+	pinned, d, config, err := f.ResolveImageConfig(ctx, ref, opt)
+	if err != nil {
+		return nil, err
+	}
+	return &sourceresolver.MetaResponse{
+		Op:    &pb.SourceOp{Identifier: "docker-image://" + pinned, Attrs: op.Attrs},
+		Image: &sourceresolver.ResolveImageResponse{Digest: d, Config: config},
+	}, nil
+}
+
+// Solve hands steps to the engine, after settling them.
+func (f *frontend) Solve(ctx context.Context, request gateway.SolveRequest) (*gateway.Result, error) {
+	if request.Definition != nil {
+		caps := f.BuildOpts().LLBCaps
+		settled, err := rewrite(request.Definition, func(op *pb.Op, inputs []*pb.Op) error {
+			settleTimes(op, inputs)
+			if err := refuseUnknown(op, &caps); err != nil {
+				return err
+			}
+			return f.handBase(ctx, op)
+		})
+		if err != nil {
+			return nil, err
+		}
+		f.job.watch.know(settled.Source)
+		request.Definition = settled
+	}
+	return f.Client.Solve(ctx, request)
+}
+
+// handBase makes a step that reads a base read it from us.
+func (f *frontend) handBase(ctx context.Context, op *pb.Op) error {
+	source := op.GetSource()
+	ref, ok := strings.CutPrefix(source.GetIdentifier(), "docker-image://")
+	if !ok {
+		return nil
+	}
+	_, d, _ := strings.Cut(ref, "@")
+	base := f.job.bases.withDigest(d)
+	if base == nil {
+		return fmt.Errorf("the image %s was not resolved", ref)
+	}
+	if f.job.conn.classic {
+		tag, err := f.job.loads.load(ctx, base)
+		if err != nil {
+			return fmt.Errorf("loading %s into Docker Engine: %w", base.name, err)
+		}
+		source.Identifier = "docker-image://" + tag
+		source.Attrs = map[string]string{pb.AttrImageResolveMode: pb.AttrImageResolveModePreferLocal}
+		return nil
+	}
+	source.Identifier = "oci-layout://" + ref
+	source.Attrs = map[string]string{
+		pb.AttrOCILayoutSessionID: f.BuildOpts().SessionID,
+		pb.AttrOCILayoutStoreID:   storeID,
+	}
+	return nil
+}
+
+// ociPlatform and ggcrPlatform spell one platform in two libraries.
+func ociPlatform(p v1.Platform) ocispec.Platform {
+	return platforms.Normalize(ocispec.Platform{
+		OS: p.OS, Architecture: p.Architecture, Variant: p.Variant, OSVersion: p.OSVersion, OSFeatures: p.OSFeatures,
+	})
+}
+
+func ggcrPlatform(p ocispec.Platform) v1.Platform {
+	return v1.Platform{
+		OS: p.OS, Architecture: p.Architecture, Variant: p.Variant, OSVersion: p.OSVersion, OSFeatures: p.OSFeatures,
+	}
+}
+
+// attributes are what the frontend is told by name and value.
+func (j *job) attributes() (map[string]string, error) {
+	attrs := map[string]string{
+		"filename": path.Base(strings.ReplaceAll(j.build.Dockerfile, `\`, "/")),
+		"target":   j.build.Target,
+		// One platform, by its full name; go-containerregistry's would not do.
+		"platform": platforms.FormatAll(ociPlatform(j.build.Platform)),
+	}
+	if j.build.NoCache {
+		attrs["no-cache"] = ""
+	}
+	if !j.build.Epoch.IsZero() {
+		attrs["build-arg:SOURCE_DATE_EPOCH"] = fmt.Sprint(j.build.Epoch.Unix())
+	}
+	for k, v := range j.build.Args {
+		attrs["build-arg:"+k] = v
+	}
+	for k, v := range j.build.Labels {
+		attrs["label:"+k] = v
+	}
+	return attrs, nil
+}
+
+// settledEpoch is the time of what has none: that of the build, else the Unix
+// epoch.
+func settledEpoch(t time.Time) time.Time {
+	if t.IsZero() {
+		return time.Unix(0, 0).UTC()
+	}
+	return time.Unix(t.Unix(), 0).UTC()
+}

@@ -1,0 +1,151 @@
+package engine
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/moby/buildkit/solver/pb"
+	"github.com/moby/buildkit/util/apicaps"
+	digest "github.com/opencontainers/go-digest"
+	"google.golang.org/protobuf/proto"
+)
+
+// rewrite returns def with every op changed by edit, which is given the ops that
+// op reads from. An op is known by the digest of its bytes, and names its inputs
+// so; a change therefore goes through all that follows. def lists inputs before
+// those who read them.
+func rewrite(def *pb.Definition, edit func(op *pb.Op, inputs []*pb.Op) error) (*pb.Definition, error) {
+	out := &pb.Definition{Metadata: map[string]*pb.OpMetadata{}, Source: def.Source.CloneVT()}
+	renamed := map[string]string{}
+	ops := map[string]*pb.Op{} // by old digest, after the change
+	var errs []error
+	for _, raw := range def.Def {
+		op := new(pb.Op)
+		if err := proto.Unmarshal(raw, op); err != nil {
+			return nil, fmt.Errorf("reading a build step: %w", err)
+		}
+		old := digest.FromBytes(raw).String()
+		inputs := make([]*pb.Op, len(op.Inputs))
+		for i, in := range op.Inputs {
+			inputs[i] = ops[in.Digest]
+			if inputs[i] == nil {
+				return nil, fmt.Errorf("build step %s reads from %s, which does not come before it", old, in.Digest)
+			}
+			in.Digest = renamed[in.Digest]
+		}
+		if err := edit(op, inputs); err != nil {
+			errs = append(errs, &stepError{err, def.Source, old})
+		}
+		changed, err := proto.MarshalOptions{Deterministic: true}.Marshal(op)
+		if err != nil {
+			return nil, fmt.Errorf("writing a build step: %w", err)
+		}
+		renamed[old] = digest.FromBytes(changed).String()
+		ops[old] = op
+		out.Def = append(out.Def, changed)
+	}
+	for old, metadata := range def.Metadata {
+		out.Metadata[renamed[old]] = metadata
+	}
+	if def.Source != nil {
+		out.Source.Locations = map[string]*pb.Locations{}
+		for old, locations := range def.Source.Locations {
+			out.Source.Locations[renamed[old]] = locations
+		}
+	}
+	return out, errors.Join(errs...)
+}
+
+// stepError is what is wrong with one step of a definition.
+type stepError struct {
+	err    error
+	source *pb.Source
+	step   string
+}
+
+func (e *stepError) Error() string { return e.err.Error() }
+func (e *stepError) Unwrap() error { return e.err }
+
+// line is the first line of the file that the step was made from, or 0.
+func (e *stepError) line() int { return lineOf(e.source, e.step) }
+
+// lineOf returns the first line that a step was made from, or 0.
+func lineOf(source *pb.Source, step string) int {
+	if source == nil || source.Locations[step] == nil {
+		return 0
+	}
+	for _, l := range source.Locations[step].Locations {
+		for _, r := range l.Ranges {
+			if r.Start != nil && r.Start.Line > 0 {
+				return int(r.Start.Line)
+			}
+		}
+	}
+	return 0
+}
+
+// noTime is how LLB says that a file's time is left as it comes.
+const noTime = -1
+
+// settleTimes gives what a step makes the Unix epoch for its time: the files
+// that it copies out of a folder of the client, the folders and files that it
+// writes itself. What it copies from elsewhere keeps its own.
+func settleTimes(op *pb.Op, inputs []*pb.Op) {
+	file := op.GetFile()
+	if file == nil {
+		return
+	}
+	for _, action := range file.Actions {
+		switch {
+		case action.GetMkdir() != nil:
+			action.GetMkdir().Timestamp = 0
+		case action.GetMkfile() != nil:
+			action.GetMkfile().Timestamp = 0
+		case action.GetSymlink() != nil:
+			action.GetSymlink().Timestamp = 0
+		case action.GetCopy() != nil && action.GetCopy().Timestamp == noTime:
+			// The secondary input is what is copied from; numbers beyond the
+			// inputs are earlier actions of the step.
+			if from := action.SecondaryInput; from >= 0 && from < int64(len(inputs)) && isLocal(inputs[from]) {
+				action.GetCopy().Timestamp = 0
+			}
+		}
+	}
+}
+
+// isLocal says whether op is a folder of the client.
+func isLocal(op *pb.Op) bool {
+	return strings.HasPrefix(op.GetSource().GetIdentifier(), "local://")
+}
+
+// demands are what a copy may ask of an engine that not every engine has. Older
+// ones ignore what they do not know, and BuildKit's client does not tell them
+// (v0.32: FileOp.Marshal adds the capabilities of no action).
+var demands = []struct {
+	capability apicaps.CapID
+	asks       func(*pb.FileActionCopy) bool
+	what       string
+}{
+	{pb.CapFileCopyIncludeExcludePatterns,
+		func(c *pb.FileActionCopy) bool { return len(c.IncludePatterns)+len(c.ExcludePatterns) > 0 },
+		"--exclude and --parents need BuildKit 0.9 or Docker Engine 23.0"},
+	// BuildKit forgot to list its capability for modes such as u+x; this one came
+	// in the same version.
+	{pb.CapExecValidExitCode,
+		func(c *pb.FileActionCopy) bool { return c.ModeStr != "" },
+		"a symbolic --chmod needs BuildKit 0.17 or Docker Engine 27.4; an octal one does not"},
+}
+
+// refuseUnknown says what of op the engine would silently leave undone.
+func refuseUnknown(op *pb.Op, caps *apicaps.CapSet) error {
+	var errs []error
+	for _, action := range op.GetFile().GetActions() {
+		for _, d := range demands {
+			if c := action.GetCopy(); c != nil && d.asks(c) && !caps.Contains(d.capability) {
+				errs = append(errs, fmt.Errorf("this engine is too old: %s", d.what))
+			}
+		}
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,147 @@
+package engine
+
+import (
+	"archive/tar"
+	"bufio"
+	"compress/gzip"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"path"
+	"strings"
+	"time"
+
+	"github.com/moby/go-archive/compression"
+)
+
+// decompress returns the tar in r, which is one, or one in gzip or zstd.
+func decompress(r io.Reader) (io.Reader, error) {
+	buffered := bufio.NewReaderSize(r, 256<<10)
+	head, err := buffered.Peek(4)
+	if err != nil && err != io.EOF {
+		return nil, err
+	}
+	switch {
+	case strings.HasPrefix(string(head), "\x1f\x8b"):
+		return gzip.NewReader(buffered)
+	case string(head) == "\x28\xb5\x2f\xfd":
+		return compression.DecompressStream(buffered)
+	}
+	return buffered, nil
+}
+
+// The PAX records that normalize keeps; all others are times of access and
+// names of owners.
+const (
+	xattrRecord    = "SCHILY.xattr."
+	windowsRecord  = "MSWINDOWS."
+	creationRecord = "LIBARCHIVE.creationtime"
+)
+
+// whiteoutPrefix begins the name of an entry that hides a lower one (OCI image
+// specification, layer.md, "Whiteouts").
+const whiteoutPrefix = ".wh."
+
+// A span says for which epochs a normalized layer is the same: not before
+// Newest, the latest time that was kept, and before Oldest, the earliest that was
+// not. Both are Unix seconds; Oldest is 0 if there is none.
+type span struct {
+	Newest, Oldest int64
+}
+
+func (s span) holds(epoch time.Time) bool {
+	return s.Newest <= epoch.Unix() && (s.Oldest == 0 || epoch.Unix() < s.Oldest)
+}
+
+// normalize copies a layer's tar from r to w and takes out of it what depends on
+// the machine and the hour: names of owners, times of access and change, times
+// that are later than epoch (which become the Unix epoch, as in layers that are
+// assembled here), fractions of seconds. The rest stays, in its order. Headers
+// are written as images/layer writes them, so that equal entries make equal
+// bytes.
+func normalize(ctx context.Context, w io.Writer, r io.Reader, epoch time.Time) (span, error) {
+	var s span
+	in, out := tar.NewReader(r), tar.NewWriter(w)
+	buffer := make([]byte, 256<<10)
+	for {
+		if err := ctx.Err(); err != nil {
+			return s, err
+		}
+		h, err := in.Next()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return s, fmt.Errorf("reading a layer of the engine: %w", err)
+		}
+		n, ok := normalHeader(h, epoch, &s)
+		if !ok {
+			continue
+		}
+		if err := out.WriteHeader(n); err != nil {
+			return s, fmt.Errorf("writing layer entry %q: %w", h.Name, err)
+		}
+		if _, err := io.CopyBuffer(struct{ io.Writer }{out}, struct{ io.Reader }{in}, buffer); err != nil {
+			return s, fmt.Errorf("writing layer entry %q: %w", h.Name, err)
+		}
+	}
+	// What follows the tar's end, so that its digest is known to be right.
+	if _, err := io.CopyBuffer(io.Discard, struct{ io.Reader }{r}, buffer); err != nil {
+		return s, err
+	}
+	return s, out.Close()
+}
+
+// normalHeader is h without what depends on the machine; false drops the entry.
+func normalHeader(h *tar.Header, epoch time.Time, s *span) (*tar.Header, bool) {
+	name := path.Clean("/" + h.Name)[1:]
+	if name == "" || h.Typeflag == tar.TypeXGlobalHeader {
+		return nil, false
+	}
+	n := &tar.Header{
+		Typeflag: h.Typeflag, Name: name, Linkname: h.Linkname, Size: h.Size, Mode: h.Mode & 0o7777,
+		Uid: h.Uid, Gid: h.Gid, Devmajor: h.Devmajor, Devminor: h.Devminor,
+	}
+	switch h.Typeflag {
+	case tar.TypeDir:
+		n.Name += "/"
+	case tar.TypeLink:
+		n.Linkname = path.Clean("/" + h.Linkname)[1:]
+	case tar.TypeGNUSparse: // the reader fills the holes
+		n.Typeflag = tar.TypeReg
+	}
+	if t := h.ModTime.Unix(); t > epoch.Unix() {
+		if s.Oldest == 0 || t < s.Oldest {
+			s.Oldest = t
+		}
+		n.ModTime = time.Unix(0, 0)
+	} else {
+		s.Newest = max(s.Newest, t)
+		n.ModTime = time.Unix(t, 0)
+	}
+	if strings.HasPrefix(path.Base(name), whiteoutPrefix) {
+		// Nothing of a whiteout but its name means anything, and engines do not
+		// agree on the rest.
+		n.Mode, n.Uid, n.Gid, n.ModTime = 0o644, 0, 0, time.Unix(0, 0)
+		return n, true
+	}
+	for key, value := range h.PAXRecords {
+		switch {
+		case strings.HasPrefix(key, windowsRecord):
+			// The Windows form has the file's type among the bits of its mode.
+			n.Mode = h.Mode
+			n.Format = tar.FormatPAX
+		case key == creationRecord:
+			value = fmt.Sprintf("%d.%d", n.ModTime.Unix(), n.ModTime.Nanosecond())
+			n.Format = tar.FormatPAX
+		case !strings.HasPrefix(key, xattrRecord):
+			continue
+		}
+		if n.PAXRecords == nil {
+			n.PAXRecords = map[string]string{}
+		}
+		n.PAXRecords[key] = value
+	}
+	return n, true
+}

@@ -1,0 +1,131 @@
+package engine
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+
+	"github.com/google/go-containerregistry/pkg/authn"
+	"github.com/google/go-containerregistry/pkg/name"
+	buildkit "github.com/moby/buildkit/client"
+	"github.com/moby/buildkit/session"
+	"github.com/moby/buildkit/session/auth"
+	"github.com/moby/buildkit/session/secrets"
+	"github.com/moby/buildkit/session/sshforward/sshprovider"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+)
+
+// attachables are what the engine may ask us for while it builds.
+func (o Options) attachables() ([]session.Attachable, error) {
+	var all []session.Attachable
+	if len(o.Secrets) > 0 {
+		all = append(all, secretServer{secrets: o.Secrets})
+	}
+	if len(o.SSH) > 0 {
+		var agents []sshprovider.AgentConfig
+		for _, a := range o.SSH {
+			agents = append(agents, sshprovider.AgentConfig{ID: a.ID, Paths: a.Paths})
+		}
+		provider, err := sshprovider.NewSSHAgentProvider(agents)
+		if err != nil {
+			return nil, fmt.Errorf("forwarding ssh: %w", err)
+		}
+		all = append(all, provider)
+	}
+	if o.Keychain != nil {
+		all = append(all, credentials{keychain: o.Keychain})
+	}
+	return all, nil
+}
+
+// sharedKey tells the engine that contexts are those of an earlier build, so
+// that only what changed is sent.
+func sharedKey(dir string) string {
+	if abs, err := filepath.Abs(dir); err == nil {
+		dir = abs
+	}
+	host, _ := os.Hostname()
+	sum := sha256.Sum256([]byte(host + "\x00" + dir))
+	return hex.EncodeToString(sum[:])
+}
+
+func cacheEntries(caches []Cache) []buildkit.CacheOptionsEntry {
+	var all []buildkit.CacheOptionsEntry
+	for _, c := range caches {
+		// BuildKit's client writes into the attributes.
+		all = append(all, buildkit.CacheOptionsEntry{Type: c.Type, Attrs: maps.Clone(c.Attrs)})
+	}
+	return all
+}
+
+// maxSecret is what BuildKit takes (secretsprovider.MaxSecretSize).
+const maxSecret = 500 << 10
+
+// secretServer answers RUN --mount=type=secret.
+type secretServer struct {
+	secrets.UnimplementedSecretsServer
+	secrets []Secret
+}
+
+func (s secretServer) Register(server *grpc.Server) { secrets.RegisterSecretsServer(server, s) }
+
+func (s secretServer) GetSecret(_ context.Context, request *secrets.GetSecretRequest) (*secrets.GetSecretResponse, error) {
+	for _, secret := range s.secrets {
+		if secret.ID != request.ID {
+			continue
+		}
+		value := secret.Value
+		if secret.File != "" {
+			var err error
+			if value, err = os.ReadFile(secret.File); err != nil {
+				return nil, status.Errorf(codes.FailedPrecondition, "reading secret %s: %v", secret.ID, err)
+			}
+		}
+		if len(value) > maxSecret {
+			return nil, status.Errorf(codes.ResourceExhausted, "secret %s has %d bytes; BuildKit takes at most %d", secret.ID, len(value), maxSecret)
+		}
+		return &secrets.GetSecretResponse{Data: value}, nil
+	}
+	return nil, status.Errorf(codes.NotFound, "no secret %q was given", request.ID)
+}
+
+// credentials answers an engine that has to log in to a registry.
+type credentials struct {
+	auth.UnimplementedAuthServer
+	keychain authn.Keychain
+}
+
+func (c credentials) Register(server *grpc.Server) { auth.RegisterAuthServer(server, c) }
+
+// dockerHub is where Docker Hub's API answers; its credentials are filed under
+// another name.
+const dockerHub = "registry-1.docker.io"
+
+func (c credentials) Credentials(_ context.Context, request *auth.CredentialsRequest) (*auth.CredentialsResponse, error) {
+	host := request.Host
+	if host == dockerHub {
+		host = name.DefaultRegistry
+	}
+	registry, err := name.NewRegistry(host)
+	if err != nil {
+		return nil, status.Error(codes.InvalidArgument, err.Error())
+	}
+	authenticator, err := c.keychain.Resolve(registry)
+	if err != nil {
+		return nil, status.Error(codes.Unavailable, err.Error())
+	}
+	config, err := authenticator.Authorization()
+	if err != nil {
+		return nil, status.Error(codes.Unavailable, err.Error())
+	}
+	if config.IdentityToken != "" {
+		return &auth.CredentialsResponse{Secret: config.IdentityToken}, nil
+	}
+	return &auth.CredentialsResponse{Username: config.Username, Secret: config.Password}, nil
+}

@@ -1,0 +1,182 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"sync"
+
+	buildkit "github.com/moby/buildkit/client"
+	"github.com/moby/buildkit/solver/pb"
+	digest "github.com/opencontainers/go-digest"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+
+	"github.com/slipway-build/slipway/images"
+	"github.com/slipway-build/slipway/progress"
+)
+
+// tailLines is how much of a step's output an error shows.
+const tailLines = 20
+
+// A watch shows what the engine does as tasks of ours, and remembers what an
+// error has to tell.
+type watch struct {
+	prefix string
+
+	mu      sync.Mutex
+	steps   map[digest.Digest]*step
+	sources []*pb.Source
+}
+
+// A step is what is known of one vertex.
+type step struct {
+	name string
+	// err is what the engine says went wrong.
+	err  string
+	task *progress.Task
+	done bool
+	// tail are its last lines of output; partial is one that has not ended.
+	tail    []string
+	partial string
+	// parts are how many bytes of each of its parts have been done, and are to do.
+	parts map[string]*buildkit.VertexStatus
+}
+
+func newWatch(platform v1.Platform) *watch {
+	return &watch{prefix: images.FormatPlatform(platform) + " ", steps: map[digest.Digest]*step{}}
+}
+
+// know remembers where in the Dockerfile steps come from.
+func (w *watch) know(source *pb.Source) {
+	if source != nil {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		w.sources = append(w.sources, source)
+	}
+}
+
+// follow shows statuses until there are no more.
+func (w *watch) follow(ctx context.Context, statuses <-chan *buildkit.SolveStatus) {
+	for status := range statuses {
+		w.mu.Lock()
+		for _, v := range status.Vertexes {
+			w.vertex(ctx, v)
+		}
+		for _, s := range status.Statuses {
+			w.status(s)
+		}
+		for _, l := range status.Logs {
+			w.log(l)
+		}
+		w.mu.Unlock()
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, s := range w.steps {
+		if s.task != nil && !s.done {
+			s.end(errors.New("it did not end"))
+		}
+	}
+}
+
+// isInternal says whether a step is none that a person waits for.
+func isInternal(name string) bool {
+	return strings.HasPrefix(name, "[internal]") && !strings.Contains(name, "load build context") ||
+		strings.HasSuffix(name, "load .dockerignore") && strings.HasPrefix(name, "[context ")
+}
+
+func (w *watch) vertex(ctx context.Context, v *buildkit.Vertex) {
+	s := w.steps[v.Digest]
+	if s == nil {
+		s = &step{parts: map[string]*buildkit.VertexStatus{}}
+		w.steps[v.Digest] = s
+	}
+	s.name, s.err = v.Name, v.Error
+	if v.Started != nil && s.task == nil && !isInternal(v.Name) {
+		s.task = progress.Start(ctx, w.prefix+v.Name)
+	}
+	if s.task == nil || s.done || v.Completed == nil {
+		return
+	}
+	if v.Cached {
+		s.task.SetCached()
+	}
+	var err error
+	if v.Error != "" {
+		err = errors.New(strings.TrimSpace(v.Error))
+	}
+	s.end(err)
+}
+
+func (s *step) end(err error) {
+	if s.partial != "" {
+		s.line(s.partial)
+	}
+	s.done = true
+	s.task.Done(err)
+}
+
+// status is how far a part of a step is, in bytes.
+func (w *watch) status(v *buildkit.VertexStatus) {
+	s := w.steps[v.Vertex]
+	if s == nil || s.task == nil || s.done {
+		return
+	}
+	var before int64
+	if last := s.parts[v.ID]; last != nil {
+		before = last.Current
+	}
+	s.parts[v.ID] = v
+	var total int64
+	for _, part := range s.parts {
+		total += part.Total
+	}
+	s.task.SetTotal(total)
+	s.task.Add(int(v.Current - before))
+}
+
+func (w *watch) log(l *buildkit.VertexLog) {
+	s := w.steps[l.Vertex]
+	if s == nil {
+		return
+	}
+	lines := strings.Split(s.partial+string(l.Data), "\n")
+	last := len(lines) - 1
+	s.partial = lines[last]
+	for _, line := range lines[:last] {
+		s.line(strings.TrimSuffix(line, "\r"))
+	}
+}
+
+func (s *step) line(line string) {
+	s.tail = append(s.tail, line)
+	if len(s.tail) > tailLines {
+		s.tail = s.tail[1:]
+	}
+	if s.task != nil && !s.done {
+		s.task.Line(line)
+	}
+}
+
+// failed returns the step that failed by itself, or nil, and the first line of
+// the Dockerfile that it was made from, or 0. Steps that were stopped because
+// another failed do not count.
+func (w *watch) failed() (*step, int) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for d, s := range w.steps {
+		if s.err == "" || strings.Contains(s.err, context.Canceled.Error()) {
+			continue
+		}
+		line := 0
+		for _, source := range slices.Backward(w.sources) {
+			if line = lineOf(source, d.String()); line > 0 {
+				break
+			}
+		}
+		return s, line
+	}
+	return nil, 0
+}
