@@ -1,0 +1,86 @@
+package bundle
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"maps"
+	"os"
+	"path"
+	"slices"
+	"strings"
+)
+
+// A seeFunc is called for each entry that is found in a bundle.
+type seeFunc func(name string, mode fs.FileMode, link string, body io.Reader) error
+
+// compare says where the entries of a written bundle are not those that were to be
+// written, or differ from the files on disk.
+func compare(ctx context.Context, b *bundle, file *os.File, walk func(*os.File, seeFunc) error) error {
+	left := map[string]entry{}
+	for _, e := range b.entries {
+		left[e.path] = e
+	}
+	err := walk(file, func(name string, mode fs.FileMode, link string, body io.Reader) error {
+		clean := path.Clean(strings.TrimLeft(name, "/"))
+		want, ok := left[clean]
+		if !ok {
+			return fmt.Errorf("%s: it was not to be there, or is there twice", name)
+		}
+		delete(left, clean)
+		// Links have no permissions; each format writes others.
+		if mode != want.mode && !(mode.Type() == fs.ModeSymlink && want.mode.Type() == fs.ModeSymlink) {
+			return fmt.Errorf("%s: mode is %v, want %v", name, mode, want.mode)
+		}
+		if path.Clean(link) != path.Clean(want.link) { // nfpm drops a leading ./
+			return fmt.Errorf("%s: it points to %q, want %q", name, link, want.link)
+		}
+		if want.source == "" {
+			return nil
+		}
+		return sameContent(contextReader{ctx, body}, want)
+	})
+	if err != nil {
+		return err
+	}
+	for _, name := range slices.Sorted(maps.Keys(left)) {
+		// An rpm leaves the folders that belong to the system to others.
+		if !left[name].mode.IsDir() {
+			return fmt.Errorf("%s is not there", name)
+		}
+	}
+	return nil
+}
+
+// sameContent compares body with the file of want.
+func sameContent(body io.Reader, want entry) error {
+	f, err := os.Open(want.source)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	const chunk = 256 << 10
+	packed, disk := bufio.NewReaderSize(body, chunk), bufio.NewReaderSize(f, chunk)
+	for offset := int64(0); ; {
+		a, errA := packed.Peek(chunk)
+		b, errB := disk.Peek(chunk)
+		for _, err := range []error{errA, errB} {
+			if err != nil && !errors.Is(err, io.EOF) {
+				return fmt.Errorf("%s: %w", want.origin, err)
+			}
+		}
+		if !bytes.Equal(a, b) {
+			return fmt.Errorf("%s: it is not what was packed, after byte %d: did it change meanwhile?", want.origin, offset)
+		}
+		if len(a) == 0 {
+			return nil
+		}
+		packed.Discard(len(a)) // both are buffered
+		disk.Discard(len(a))
+		offset += int64(len(a))
+	}
+}

@@ -1,0 +1,50 @@
+package bundle
+
+import (
+	"os"
+	"path/filepath"
+)
+
+// A tempFile becomes the file at final once it is complete. Until then it lies
+// beside it under a name with a leading dot.
+type tempFile struct {
+	file  *os.File
+	final string
+	done  bool
+}
+
+func newTempFile(final string) (*tempFile, error) {
+	dir := filepath.Dir(final)
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return nil, err
+	}
+	f, err := os.CreateTemp(dir, "."+filepath.Base(final)+".*.tmp")
+	if err != nil {
+		return nil, err
+	}
+	return &tempFile{file: f, final: final}, nil
+}
+
+// commit gives the file its final name, in place of one that is there.
+func (t *tempFile) commit() error {
+	if err := t.file.Close(); err != nil {
+		return err
+	}
+	// Whatever the umask: artifacts are to be read by everyone.
+	if err := os.Chmod(t.file.Name(), 0o644); err != nil {
+		return err
+	}
+	if err := os.Rename(t.file.Name(), t.final); err != nil {
+		return err
+	}
+	t.done = true
+	return nil
+}
+
+// discard removes the file, unless it was committed.
+func (t *tempFile) discard() {
+	if !t.done {
+		t.file.Close() // it may be closed already
+		os.Remove(t.file.Name())
+	}
+}
