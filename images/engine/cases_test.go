@@ -83,6 +83,9 @@ func TestSameResult(t *testing.T) {
 				t.Fatalf("the embedded assembler: %v", err)
 			}
 			got, err := start(t, engine.Options{Sources: sources(c.Images)}).Assemble(t.Context(), c.Build)
+			if err != nil && strings.Contains(err.Error(), "this engine is too old: ") {
+				t.Skip(err) // TestOldEngine says which
+			}
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -36,6 +36,8 @@ type connection struct {
 	// containerd's. Such an engine exports no layers by BuildKit's API, and
 	// takes none.
 	classic bool
+	// version is that of its BuildKit, as v0.32, if it says.
+	version string
 }
 
 func (c *connection) close() {
@@ -89,10 +91,11 @@ func connectBuildkit(ctx context.Context, o Options) (*connection, error) {
 func (c *connection) hello(ctx context.Context) error {
 	hello, cancel := context.WithTimeoutCause(ctx, helloTimeout, fmt.Errorf("it does not answer within %v", helloTimeout))
 	defer cancel()
-	_, err := c.buildkit.ListWorkers(hello)
+	workers, err := c.buildkit.ListWorkers(hello)
 	if err != nil && ctx.Err() == nil && hello.Err() != nil {
 		return context.Cause(hello)
 	}
+	c.version = versionOf(workers)
 	return err
 }
 

@@ -172,7 +172,7 @@ func (f *frontend) Solve(ctx context.Context, request gateway.SolveRequest) (*ga
 		caps := f.BuildOpts().LLBCaps
 		settled, err := rewrite(request.Definition, func(op *pb.Op, inputs []*pb.Op) error {
 			settleTimes(op, inputs)
-			if err := refuseUnknown(op, &caps); err != nil {
+			if err := f.job.refuseUnknown(op, inputs, abilities{&caps, f.job.conn.version}); err != nil {
 				return err
 			}
 			return f.handBase(ctx, op)

@@ -1,12 +1,10 @@
 package engine
 
 import (
-	"errors"
 	"fmt"
 	"strings"
 
 	"github.com/moby/buildkit/solver/pb"
-	"github.com/moby/buildkit/util/apicaps"
 	digest "github.com/opencontainers/go-digest"
 	"google.golang.org/protobuf/proto"
 )
@@ -19,7 +17,6 @@ func rewrite(def *pb.Definition, edit func(op *pb.Op, inputs []*pb.Op) error) (*
 	out := &pb.Definition{Metadata: map[string]*pb.OpMetadata{}, Source: def.Source.CloneVT()}
 	renamed := map[string]string{}
 	ops := map[string]*pb.Op{} // by old digest, after the change
-	var errs []error
 	for _, raw := range def.Def {
 		op := new(pb.Op)
 		if err := proto.Unmarshal(raw, op); err != nil {
@@ -35,7 +32,7 @@ func rewrite(def *pb.Definition, edit func(op *pb.Op, inputs []*pb.Op) error) (*
 			in.Digest = renamed[in.Digest]
 		}
 		if err := edit(op, inputs); err != nil {
-			errs = append(errs, &stepError{err, def.Source, old})
+			return nil, &stepError{err, def.Source, old}
 		}
 		changed, err := proto.MarshalOptions{Deterministic: true}.Marshal(op)
 		if err != nil {
@@ -54,7 +51,7 @@ func rewrite(def *pb.Definition, edit func(op *pb.Op, inputs []*pb.Op) error) (*
 			out.Source.Locations[renamed[old]] = locations
 		}
 	}
-	return out, errors.Join(errs...)
+	return out, nil
 }
 
 // stepError is what is wrong with one step of a definition.
@@ -117,35 +114,4 @@ func settleTimes(op *pb.Op, inputs []*pb.Op) {
 // isLocal says whether op is a folder of the client.
 func isLocal(op *pb.Op) bool {
 	return strings.HasPrefix(op.GetSource().GetIdentifier(), "local://")
-}
-
-// demands are what a copy may ask of an engine that not every engine has. Older
-// ones ignore what they do not know, and BuildKit's client does not tell them
-// (v0.32: FileOp.Marshal adds the capabilities of no action).
-var demands = []struct {
-	capability apicaps.CapID
-	asks       func(*pb.FileActionCopy) bool
-	what       string
-}{
-	{pb.CapFileCopyIncludeExcludePatterns,
-		func(c *pb.FileActionCopy) bool { return len(c.IncludePatterns)+len(c.ExcludePatterns) > 0 },
-		"--exclude and --parents need BuildKit 0.9 or Docker Engine 23.0"},
-	// BuildKit forgot to list its capability for modes such as u+x; this one came
-	// in the same version.
-	{pb.CapExecValidExitCode,
-		func(c *pb.FileActionCopy) bool { return c.ModeStr != "" },
-		"a symbolic --chmod needs BuildKit 0.17 or Docker Engine 27.4; an octal one does not"},
-}
-
-// refuseUnknown says what of op the engine would silently leave undone.
-func refuseUnknown(op *pb.Op, caps *apicaps.CapSet) error {
-	var errs []error
-	for _, action := range op.GetFile().GetActions() {
-		for _, d := range demands {
-			if c := action.GetCopy(); c != nil && d.asks(c) && !caps.Contains(d.capability) {
-				errs = append(errs, fmt.Errorf("this engine is too old: %s", d.what))
-			}
-		}
-	}
-	return errors.Join(errs...)
 }
