@@ -51,7 +51,7 @@ type PackedLayer struct {
 // both an OCI and a Docker view, it lists what either of them names. Children of
 // an index that are not in the archive, and attestations, are left out.
 func (a *Archive) Images(ctx context.Context) ([]*PackedImage, error) {
-	list, err := a.images(ctx)
+	list, err := a.images(ctx, func([]string) bool { return true })
 	if err != nil {
 		return nil, err
 	}
@@ -73,8 +73,17 @@ func (a *Archive) Images(ctx context.Context) ([]*PackedImage, error) {
 	return list, nil
 }
 
-func (a *Archive) images(ctx context.Context) ([]*PackedImage, error) {
-	oci, ociErr := a.ociImages(ctx)
+// noImages is the error for a file that has neither view.
+func (a *Archive) noImages(err error) error {
+	if errors.Is(err, fs.ErrNotExist) {
+		return a.wrap(errors.New("it is no archive of images: it has neither manifest.json nor oci-layout and index.json"))
+	}
+	return err
+}
+
+// images lists the images that one of the views has under names that are wanted.
+func (a *Archive) images(ctx context.Context, wanted func(names []string) bool) ([]*PackedImage, error) {
+	oci, ociErr := a.ociImages(ctx, wanted)
 	if ociErr != nil && !errors.Is(ociErr, fs.ErrNotExist) {
 		return nil, ociErr
 	}
@@ -84,7 +93,7 @@ func (a *Archive) images(ctx context.Context) ([]*PackedImage, error) {
 			return nil, dockerErr
 		}
 		if ociErr != nil {
-			return nil, a.wrap(errors.New("it is no archive of images: it has neither manifest.json nor oci-layout and index.json"))
+			return nil, a.noImages(ociErr)
 		}
 		return oci, nil
 	}
@@ -93,6 +102,9 @@ func (a *Archive) images(ctx context.Context) ([]*PackedImage, error) {
 		names, err := e.names()
 		if err != nil {
 			return nil, a.wrap(err)
+		}
+		if !wanted(names) {
+			continue
 		}
 		raw, err := a.readJSON(ctx, e.Config)
 		if err != nil {
@@ -173,7 +185,7 @@ func (a *Archive) ociView(ctx context.Context) (*v1.IndexManifest, error) {
 // maxNesting is how deep indexes may lie in indexes.
 const maxNesting = 4
 
-func (a *Archive) ociImages(ctx context.Context) ([]*PackedImage, error) {
+func (a *Archive) ociImages(ctx context.Context, wanted func(names []string) bool) ([]*PackedImage, error) {
 	idx, err := a.ociView(ctx)
 	if err != nil {
 		return nil, err
@@ -183,6 +195,9 @@ func (a *Archive) ociImages(ctx context.Context) ([]*PackedImage, error) {
 		var names []string
 		if n := descriptorName(d); n != "" {
 			names = append(names, n)
+		}
+		if !wanted(names) {
+			continue
 		}
 		if list, err = a.appendOCI(ctx, list, d, names, 0); err != nil {
 			return nil, err

@@ -1,0 +1,278 @@
+package airgap
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/google/go-containerregistry/pkg/name"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+
+	"github.com/slipway-build/slipway/images"
+)
+
+// A Found is an image that Find found. The caller closes it.
+type Found struct {
+	// Archive is where the image lies, open.
+	Archive *Archive
+	Image   *PackedImage
+}
+
+// Close closes the archive. The image cannot be read any more.
+func (f *Found) Close() error { return f.Archive.Close() }
+
+// Find looks for an image in archives, and in folders of archives as RKE2 does
+// it: files below a folder whose name says that they are archives, in the order of
+// their names, but none whose name begins with a dot. The first archive that has
+// the image is taken. A reference pinned by digest is looked for under the name
+// that Tag gives it.
+//
+// Where platform is nil, the archive must have the name for one platform alone.
+//
+// An error that wraps fs.ErrNotExist says that no archive has the image, and names
+// those that were searched and what they have under similar names. An archive that
+// cannot be read does not end the search, as on a node; it is named if the image
+// is not found in another one.
+func Find(ctx context.Context, ref name.Reference, platform *v1.Platform, paths []string) (*Found, error) {
+	tag, err := Tag(ref)
+	if err != nil {
+		return nil, err
+	}
+	files, err := ListArchives(paths)
+	if err != nil {
+		return nil, err
+	}
+	want := images.Qualified(tag)
+	miss := &missingImage{name: images.Familiar(tag), want: want, paths: paths, files: files}
+	for _, file := range files {
+		a, err := Open(ctx, file)
+		if err != nil {
+			miss.errs = append(miss.errs, err)
+			continue
+		}
+		img, names, err := a.find(ctx, want, platform)
+		if img != nil {
+			return &Found{Archive: a, Image: img}, nil
+		}
+		a.Close()
+		if ctxErr := context.Cause(ctx); ctxErr != nil {
+			return nil, ctxErr
+		}
+		if err != nil {
+			miss.errs = append(miss.errs, err)
+		}
+		miss.have = append(miss.have, names...)
+	}
+	return nil, miss
+}
+
+// ListArchives returns the archives that paths name: files as they are, and of
+// folders, with all folders in them, the files that nodes would read, sorted by
+// name.
+func ListArchives(paths []string) ([]string, error) {
+	var (
+		files []string
+		errs  []error
+	)
+	for _, path := range paths {
+		info, err := os.Stat(path)
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		if !info.IsDir() {
+			files = append(files, path)
+			continue
+		}
+		// WalkDir goes through names in their order.
+		errs = append(errs, filepath.WalkDir(path, func(file string, d fs.DirEntry, err error) error {
+			if err != nil || d.IsDir() || strings.HasPrefix(d.Name(), ".") {
+				return err
+			}
+			if _, ok := codecOf(d.Name()); ok {
+				files = append(files, file)
+			}
+			return nil
+		}))
+	}
+	return files, errors.Join(errs...)
+}
+
+// find looks for an image by its qualified name. What it did not find it leaves
+// unread as far as it can: of an archive without the name, only the views. The
+// names are all that the archive has, if it has no such image.
+func (a *Archive) find(ctx context.Context, want string, platform *v1.Platform) (*PackedImage, []string, error) {
+	names, err := a.names(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	if !slices.Contains(names, want) {
+		return nil, names, nil
+	}
+	named := func(names []string) bool { return slices.Contains(names, want) }
+	list, err := a.images(ctx, named)
+	if err != nil {
+		return nil, nil, err
+	}
+	list = slices.DeleteFunc(list, func(img *PackedImage) bool { return !named(img.Names) })
+	img, err := choose(list, platform)
+	if err != nil {
+		return nil, nil, a.wrap(fmt.Errorf("image %s: %w", want, err))
+	}
+	return img, nil, nil
+}
+
+// names are those of manifest.json, or of index.json if there is none: nodes that
+// look for one image know no other place, and an archive that can only be read
+// from its beginning is not read to its end for a second view.
+func (a *Archive) names(ctx context.Context) ([]string, error) {
+	var all []string
+	entries, err := a.dockerView(ctx)
+	switch {
+	case err == nil:
+		for _, e := range entries {
+			names, err := e.names()
+			if err != nil {
+				return nil, a.wrap(err)
+			}
+			all = append(all, names...)
+		}
+	case errors.Is(err, fs.ErrNotExist):
+		idx, err := a.ociView(ctx)
+		if err != nil {
+			return nil, a.noImages(err)
+		}
+		for _, d := range idx.Manifests {
+			if n := descriptorName(d); n != "" {
+				all = append(all, n)
+			}
+		}
+	default:
+		return nil, err
+	}
+	return all, nil
+}
+
+// choose picks the image for a platform of several that have one name.
+func choose(list []*PackedImage, platform *v1.Platform) (*PackedImage, error) {
+	var offered []v1.Platform
+	for _, img := range list {
+		offered = append(offered, img.Platform)
+	}
+	if platform != nil {
+		i, err := images.SelectPlatform(*platform, offered)
+		if err != nil {
+			return nil, err
+		}
+		return list[i], nil
+	}
+	if len(list) == 1 {
+		return list[0], nil
+	}
+	var platforms []string
+	for _, p := range offered {
+		platforms = append(platforms, images.FormatPlatform(p))
+	}
+	return nil, fmt.Errorf("it is there for several platforms, and none was asked for: %s", strings.Join(platforms, ", "))
+}
+
+// A missingImage says where an image was not found. It wraps fs.ErrNotExist.
+type missingImage struct {
+	name, want   string
+	paths, files []string
+	have         []string // qualified names
+	errs         []error  // of archives that could not be searched
+}
+
+func (m *missingImage) Error() string {
+	var b strings.Builder
+	switch len(m.files) {
+	case 0:
+		fmt.Fprintf(&b, "no archive to look for image %s in: %s has no file called *.tar, *.tar.zst, *.tar.gz or *.tar.bz2", m.name, strings.Join(m.paths, ", "))
+	case 1:
+		fmt.Fprintf(&b, "archive %s has no image %s", m.files[0], m.name)
+	default:
+		fmt.Fprintf(&b, "none of %d archives has image %s: %s", len(m.files), m.name, strings.Join(m.files, ", "))
+	}
+	if near := nearest(m.want, m.have); len(near) > 0 {
+		fmt.Fprintf(&b, "; similar names are %s", strings.Join(near, ", "))
+	}
+	for _, err := range m.errs {
+		fmt.Fprintf(&b, "\n%v", err)
+	}
+	return b.String()
+}
+
+func (m *missingImage) Unwrap() []error { return append(m.errs, fs.ErrNotExist) }
+
+// nearest returns up to five names like want, best first: other tags of the same
+// repository, the same image of another registry, then what differs in few
+// letters.
+func nearest(want string, have []string) []string {
+	type near struct {
+		name string
+		far  int
+	}
+	var list []near
+	repo, base := splitTag(want)
+	for _, n := range have {
+		otherRepo, otherBase := splitTag(n)
+		far := 0
+		switch {
+		case otherRepo == repo:
+		case otherBase == base:
+			far = 1
+		default:
+			far = 1 + distance(otherRepo, repo)
+			if far > 1+len(base)/3 {
+				continue
+			}
+		}
+		list = append(list, near{n, far})
+	}
+	slices.SortFunc(list, func(a, b near) int {
+		if a.far != b.far {
+			return a.far - b.far
+		}
+		return strings.Compare(a.name, b.name)
+	})
+	list = slices.Compact(list)
+	var names []string
+	for _, n := range list[:min(len(list), 5)] {
+		names = append(names, n.name)
+	}
+	return names
+}
+
+// splitTag returns the repository of a qualified name, and its last part.
+func splitTag(n string) (repo, base string) {
+	repo = n[:strings.LastIndexByte(n, ':')]
+	return repo, repo[strings.LastIndexByte(repo, '/')+1:]
+}
+
+// distance is how many letters must be changed, added or taken away to make b of
+// a (Levenshtein).
+func distance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			change := diagonal
+			if a[i] != b[j] {
+				change++
+			}
+			diagonal = row[j+1]
+			row[j+1] = min(change, row[j]+1, diagonal+1)
+		}
+	}
+	return row[len(b)]
+}

@@ -1,0 +1,234 @@
+package airgap
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-containerregistry/pkg/name"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/empty"
+	ocilayout "github.com/google/go-containerregistry/pkg/v1/layout"
+
+	"github.com/slipway-build/slipway/images/imagetest"
+	"github.com/slipway-build/slipway/images/store"
+)
+
+// packOne writes one archive to path.
+func packOne(t testing.TB, content *store.Store, path string, all ...Image) {
+	t.Helper()
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Pack(t.Context(), content, all, []Output{{Path: path}}, Options{Level: "fastest"}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// simple is an image called by name with a file that says so.
+func simple(t testing.TB, called, platform string) Image {
+	t.Helper()
+	return Image{Names: []name.Reference{ref(t, called)},
+		Image: imagetest.Image(t, platform, imagetest.Layer(t, imagetest.Files{"bin/tool": called + " for " + platform}))}
+}
+
+// layoutTar writes a tar of an OCI layout whose index.json names idx, as other
+// programs make it: without manifest.json, and in the order of names.
+func layoutTar(t testing.TB, path, called string, idx v1.ImageIndex) {
+	t.Helper()
+	dir := t.TempDir()
+	written, err := ocilayout.Write(dir, empty.Index)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := written.AppendIndex(idx, ocilayout.WithAnnotations(map[string]string{refNameAnnotation: called})); err != nil {
+		t.Fatal(err)
+	}
+	var entries []imagetest.Entry
+	err = filepath.WalkDir(dir, func(file string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		rel, err := filepath.Rel(dir, file)
+		if err != nil {
+			return err
+		}
+		b, err := os.ReadFile(file)
+		e := imagetest.Entry{Body: string(b)}
+		e.Name = filepath.ToSlash(rel)
+		entries = append(entries, e)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, imagetest.Tar(t, entries...), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestFindLooksAsNodesDo(t *testing.T) {
+	content, dir := newStore(t), t.TempDir()
+	packOne(t, content, filepath.Join(dir, "a-first.tar.zst"), simple(t, "rancher/a:v1", "linux/amd64"))
+	packOne(t, content, filepath.Join(dir, "b", "second.tar.gz"), simple(t, "quay.io/b/b:v1", "linux/arm64"), simple(t, "busybox:1.36", "linux/amd64"))
+	packOne(t, content, filepath.Join(dir, "c.tar"), simple(t, "busybox:1.36", "linux/arm64"))
+	packOne(t, content, filepath.Join(dir, ".hidden.tar"), simple(t, "rancher/hidden:v1", "linux/amd64"))
+	for name, text := range map[string]string{"list.txt": "rancher/a:v1\n", "z-broken.tar.zst": "\x28\xb5\x2f\xfdnot zstd"} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	file := func(elem ...string) string { return filepath.Join(append([]string{dir}, elem...)...) }
+	tests := map[string]struct {
+		ref, platform string
+		paths         []string
+		archive       string
+		missing       bool     // the error wraps fs.ErrNotExist
+		said          []string // parts of the error
+		unsaid        []string
+	}{
+		"in a folder":                     {ref: "rancher/a:v1", platform: "linux/amd64", paths: []string{dir}, archive: "a-first.tar.zst"},
+		"in a folder of a folder":         {ref: "quay.io/b/b:v1", platform: "linux/arm64", paths: []string{dir}, archive: "b/second.tar.gz"},
+		"in a file":                       {ref: "rancher/a:v1", paths: []string{file("a-first.tar.zst")}, archive: "a-first.tar.zst"},
+		"by another spelling":             {ref: "index.docker.io/library/busybox:1.36", paths: []string{dir}, archive: "b/second.tar.gz"},
+		"pinned, with a tag":              {ref: "rancher/a:v1@sha256:" + strings.Repeat("ab", 32), paths: []string{dir}, archive: "a-first.tar.zst"},
+		"in the first that has its name":  {ref: "busybox:1.36", platform: "linux/amd64", paths: []string{dir}, archive: "b/second.tar.gz"},
+		"where only a later one fits":     {ref: "busybox:1.36", platform: "linux/arm64", paths: []string{dir}, archive: "c.tar"},
+		"in the order of the paths":       {ref: "busybox:1.36", paths: []string{file("c.tar"), dir}, archive: "c.tar"},
+		"another tag":                     {ref: "rancher/a:v2", paths: []string{file("a-first.tar.zst")}, missing: true, said: []string{"a-first.tar.zst has no image rancher/a:v2", "similar names are docker.io/rancher/a:v1"}},
+		"another registry":                {ref: "example.com/b/b:v1", paths: []string{file("b"), file("c.tar")}, missing: true, said: []string{"none of 2 archives", "quay.io/b/b:v1"}, unsaid: []string{"rancher/a"}},
+		"a slip of the pen":               {ref: "busybax:1.36", paths: []string{file("c.tar")}, missing: true, said: []string{"docker.io/library/busybox:1.36"}},
+		"nothing like it":                 {ref: "rancher/kubernetes:v1", paths: []string{file("c.tar")}, missing: true, unsaid: []string{"similar"}},
+		"a folder without archives":       {ref: "busybox", paths: []string{t.TempDir()}, missing: true, said: []string{"no file called *.tar"}},
+		"a hidden archive":                {ref: "rancher/hidden:v1", paths: []string{dir}, missing: true},
+		"another platform":                {ref: "rancher/a:v1", platform: "linux/arm64", paths: []string{file("a-first.tar.zst")}, missing: true, said: []string{"linux/arm64", "linux/amd64"}},
+		"a broken archive, when all fail": {ref: "rancher/none:v1", paths: []string{dir}, missing: true, said: []string{"z-broken.tar.zst"}},
+		"a path that is not there":        {ref: "busybox", paths: []string{file("nowhere")}, missing: true, said: []string{"nowhere"}},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			var platform *v1.Platform
+			if tt.platform != "" {
+				p := imagetest.Platform(t, tt.platform)
+				platform = &p
+			}
+			found, err := Find(t.Context(), ref(t, tt.ref), platform, tt.paths)
+			if (err != nil) != (tt.archive == "") || errors.Is(err, fs.ErrNotExist) != tt.missing {
+				t.Fatalf("Find: %v", err)
+			}
+			if err != nil {
+				for _, part := range tt.said {
+					if !strings.Contains(err.Error(), part) {
+						t.Errorf("error %q does not say %q", err, part)
+					}
+				}
+				for _, part := range tt.unsaid {
+					if strings.Contains(err.Error(), part) {
+						t.Errorf("error %q says %q", err, part)
+					}
+				}
+				return
+			}
+			defer found.Close()
+			if want := file(filepath.FromSlash(tt.archive)); found.Archive.Path() != want {
+				t.Errorf("found in %s instead of %s", found.Archive.Path(), want)
+			}
+			tag, err := Tag(ref(t, tt.ref))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if want, err := qualified(tag.Name()); err != nil || len(found.Image.Names) != 1 || found.Image.Names[0] != want {
+				t.Errorf("found %v instead of %s (%v)", found.Image.Names, want, err)
+			}
+			img, err := found.Image.Image(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if entries := imagetest.LayerEntries(t, img); len(entries) != 1 || !strings.Contains(entries[0][1].Body, found.Image.Platform.String()) {
+				t.Errorf("the image has other files: %v", entries)
+			}
+		})
+	}
+}
+
+// Other programs' archives have several platforms of one name: then one must be
+// asked for, and Windows versions are never guessed.
+func TestFindChoosesThePlatform(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "all.tar")
+	layoutTar(t, path, "quay.io/a/b:v1", imagetest.Index(t,
+		simple(t, "a/b:v1", "linux/amd64").Image, simple(t, "a/b:v1", "linux/arm64").Image,
+		simple(t, "a/b:v1", "windows/amd64:10.0.17763.7919").Image, simple(t, "a/b:v1", "windows/amd64:10.0.20348.4294").Image))
+	tests := map[string]struct{ platform, want, said string }{
+		"linux":                {platform: "linux/arm64", want: "linux/arm64"},
+		"exact version":        {platform: "windows/amd64:10.0.20348.4294", want: "windows/amd64:10.0.20348.4294"},
+		"the same build":       {platform: "windows/amd64:10.0.17763.1", want: "windows/amd64:10.0.17763.7919"},
+		"no version":           {platform: "windows/amd64", said: "several are offered"},
+		"a build not there":    {platform: "windows/amd64:10.0.26100.1", said: "no image for platform"},
+		"no platform asked":    {said: "none was asked for: linux/amd64, linux/arm64, windows/amd64:10.0.17763.7919, windows/amd64:10.0.20348.4294"},
+		"an architecture more": {platform: "linux/s390x", said: "linux/s390x"},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			var platform *v1.Platform
+			if tt.platform != "" {
+				p := imagetest.Platform(t, tt.platform)
+				platform = &p
+			}
+			found, err := Find(t.Context(), ref(t, "quay.io/a/b:v1"), platform, []string{path})
+			if tt.said != "" {
+				if err == nil || !strings.Contains(err.Error(), tt.said) {
+					t.Fatalf("error %v does not say %q", err, tt.said)
+				}
+				return
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer found.Close()
+			if diff := cmp.Diff(imagetest.Platform(t, tt.want), found.Image.Platform); diff != "" {
+				t.Errorf("another platform (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// An archive that cannot be read does not hide the image in the next one.
+func TestFindGoesOnAfterABrokenArchive(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "a.tar"), []byte("no tar"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	good := filepath.Join(dir, "b.tar.zst")
+	packOne(t, newStore(t), good, simple(t, "rancher/a:v1", "linux/amd64"))
+	raw, err := os.ReadFile(good)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "aa.tar.zst"), raw[:60], 0o644); err != nil {
+		t.Fatal(err)
+	}
+	found, err := Find(t.Context(), ref(t, "rancher/a:v1"), nil, []string{dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer found.Close()
+	if found.Archive.Path() != good {
+		t.Errorf("found in %s", found.Archive.Path())
+	}
+}
+
+func TestFindEndsWithItsContext(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "a.tar.zst")
+	packOne(t, newStore(t), path, simple(t, "rancher/a:v1", "linux/amd64"))
+	ctx, cancel := context.WithCancelCause(t.Context())
+	reason := errors.New("enough")
+	cancel(reason)
+	if _, err := Find(ctx, ref(t, "rancher/a:v1"), nil, []string{path}); !errors.Is(err, reason) {
+		t.Errorf("Find: %v", err)
+	}
+}
