@@ -1,0 +1,50 @@
+// Package registry pulls images from registries and pushes them.
+//
+// # Pulling
+//
+// Resolve asks a registry what a reference names, which is one small request, and
+// Image picks the image for a platform. What else there is to an image is fetched
+// when it is asked for: the config with ConfigFile, a layer with the first read of
+// it. All of it lands in a store, so that nothing is fetched twice, by this process
+// or by another that uses the same store, and so that a later run can do without a
+// network: what a tag meant the last time is remembered there too.
+//
+// Layers are files of the store (store.FileLayer). Foreign layers, of which old
+// Windows bases are made, are not fetched: registries need not hold them, and their
+// descriptors say where they are.
+//
+// # Pushing
+//
+// Push sends the blobs of an image first, then its manifest, then the index that
+// names it, and gives the tag away last, so that whoever sees a tag finds all of
+// it. What the registry has is not sent again, and what it has in another
+// repository is mounted from there.
+//
+// # What may go wrong
+//
+// Networks and registries fail now and then. A request that was answered with 408,
+// 429 or 5xx, or not at all, is made again, five times in all, after a wait that
+// grows; Retry-After is heeded. A blob that broke off goes on from where it was
+// (RFC 9110, section 14.2), if the registry can do that, in this run or in a later
+// one. A transfer that moves no byte for 30 seconds counts as broken. What was
+// refused (400, 401, 403, 404) is not asked for again.
+//
+// Everything has a digest and is checked against it. Wrong bytes are fetched once
+// more, since proxies have bad moments, and are an error then.
+//
+// Errors are one line, name the registry, and never a secret. Content that is not
+// there is an error that wraps fs.ErrNotExist, and a refusal for want of rights one
+// that wraps fs.ErrPermission.
+//
+// # Credentials
+//
+// Options.Credentials win; else Docker's config.json says them, itself or by its
+// credential helpers, as `docker login` left them. A helper that does not work is no
+// error as long as the registry lets everyone in.
+//
+// # Transport
+//
+// Registries on loopback are spoken to in plain HTTP. Those at private IPv4
+// addresses (RFC 1918) are asked in HTTPS and then in HTTP, as go-containerregistry
+// does it; all others in HTTPS alone.
+package registry

@@ -1,0 +1,376 @@
+package registry
+
+import (
+	"context"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/google/go-containerregistry/pkg/authn"
+
+	"github.com/slipway-build/slipway/images/imagetest"
+)
+
+func TestWhatMayDoBetterIsTriedAgain(t *testing.T) {
+	hang := func(w http.ResponseWriter) bool { panic(http.ErrAbortHandler) }
+	for name, fault := range map[string]func(w http.ResponseWriter) bool{
+		"429": func(w http.ResponseWriter) bool {
+			w.Header().Set("Retry-After", "0")
+			return refuse(w, http.StatusTooManyRequests, "TOOMANYREQUESTS", "slow down")
+		},
+		"408": func(w http.ResponseWriter) bool { return refuse(w, http.StatusRequestTimeout, "UNKNOWN", "late") },
+		"503": func(w http.ResponseWriter) bool {
+			return refuse(w, http.StatusServiceUnavailable, "UNAVAILABLE", "later")
+		},
+		"connection closed":      hang,
+		"500 with a proxys page": func(w http.ResponseWriter) bool { http.Error(w, "<html>\noops", 500); return true },
+	} {
+		t.Run(name, func(t *testing.T) {
+			var faulty atomic.Bool
+			f := newFront(t, imagetest.Registry(t), func(_ *front, w http.ResponseWriter, r *http.Request, n int) bool {
+				// Every request fails the first time: login, manifest, blobs, uploads.
+				return faulty.Load() && n <= 1 && fault(w)
+			})
+			ref := f.host + "/imgx:v1"
+			img := imagetest.Image(t, "linux/amd64", imagetest.RandomLayer(t, 1, 1000))
+			imagetest.Push(t, ref, img)
+			faulty.Store(true)
+			c := newClient(t)
+			pulled, err := c.Image(t.Context(), ref, linux)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := readAll(pulled); err != nil {
+				t.Fatal(err)
+			}
+			made := imagetest.Image(t, "linux/amd64", imagetest.RandomLayer(t, 2, 1000))
+			if _, err := c.Push(t.Context(), parse(t, f.host+"/imgy:v1"), made); err != nil {
+				t.Fatal(err)
+			}
+		})
+	}
+}
+
+func TestTriesEnd(t *testing.T) {
+	f := newFront(t, imagetest.Registry(t), func(_ *front, w http.ResponseWriter, r *http.Request, _ int) bool {
+		return r.URL.Path != "/v2/" && refuse(w, http.StatusBadGateway, "UNKNOWN", "no upstream")
+	})
+	_, err := newClient(t).Image(t.Context(), f.host+"/imgx:v1", linux)
+	wantError(t, err, "registry "+f.host+" does not answer", "502", "no upstream", "5 tries")
+	if n := f.reads("manifests"); n != 5 {
+		t.Errorf("%d tries; want 5", n)
+	}
+}
+
+func TestWhatWasRefusedIsNotAskedForAgain(t *testing.T) {
+	for _, status := range []int{400, 401, 403, 404} {
+		f := newFront(t, imagetest.Registry(t), func(_ *front, w http.ResponseWriter, r *http.Request, _ int) bool {
+			return r.URL.Path != "/v2/" && refuse(w, status, "SOMETHING", "said the registry")
+		})
+		_, err := newClient(t).Image(t.Context(), f.host+"/org/x:v1", linux)
+		wantError(t, err, f.host, "/org/x:v1")
+		if n := f.reads("manifests"); n != 1 {
+			t.Errorf("%d: %d tries; want 1", status, n)
+		}
+		want := map[int]error{401: fs.ErrPermission, 403: fs.ErrPermission, 404: fs.ErrNotExist}[status]
+		if want != nil && !errors.Is(err, want) {
+			t.Errorf("%d: %v does not wrap %v", status, err, want)
+		}
+		if status == 401 || status == 403 {
+			wantError(t, err, "docker login "+f.host, "none are known")
+		}
+	}
+}
+
+func TestAnImageThatIsNotThere(t *testing.T) {
+	host := imagetest.Registry(t)
+	imagetest.Push(t, host+"/org/x:v1", imagetest.Image(t, "linux/amd64", imagetest.Layer(t, imagetest.Files{"f": "x"})))
+	_, err := newClient(t).Image(t.Context(), host+"/org/x:v2", linux)
+	wantError(t, err, "registry "+host+" has no image "+host+"/org/x:v2")
+}
+
+func TestNobodyListens(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	host := l.Addr().String()
+	l.Close()
+	c := newClient(t)
+	c.pace.first = time.Hour // it would be noticed
+	_, err = c.Image(t.Context(), host+"/imgx:v1", linux)
+	wantError(t, err, "registry "+host+" does not answer", "dial")
+}
+
+func TestWhatIsNoRegistry(t *testing.T) {
+	f := newFront(t, "127.0.0.1:1", func(_ *front, w http.ResponseWriter, r *http.Request, _ int) bool {
+		http.NotFound(w, r)
+		return true
+	})
+	_, err := newClient(t).Image(t.Context(), f.host+"/imgx:v1", linux)
+	wantError(t, err, f.host+" is no registry")
+}
+
+func TestAStalledBodyIsTriedAgain(t *testing.T) {
+	stop := make(chan struct{})
+	f := newFront(t, imagetest.Registry(t), func(f *front, w http.ResponseWriter, r *http.Request, n int) bool {
+		if !isGet(r, "blobs") || n > 1 {
+			return false
+		}
+		defer func() {
+			_ = recover() // cut breaks the connection; this one just stands still
+			<-stop
+		}()
+		f.proxy.ServeHTTP(&cut{w, 100}, r)
+		return true
+	})
+	t.Cleanup(func() { close(stop) })
+	ref := f.host + "/imgx:v1"
+	imagetest.Push(t, ref, imagetest.Image(t, "linux/amd64", imagetest.RandomLayer(t, 1, 1000)))
+	c := newClient(t)
+	c.wire = newWire("test", patience{quiet: 50 * time.Millisecond, settle: 50 * time.Millisecond})
+	img, err := c.Image(t.Context(), ref, linux)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := readAll(img); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestRetryAfter(t *testing.T) {
+	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	for header, want := range map[string]time.Duration{
+		"0": 0, "7": 7 * time.Second, "Fri, 02 Jan 2026 03:04:35 GMT": 30 * time.Second, "Fri, 02 Jan 2026 03:04:00 GMT": 0,
+	} {
+		if got, ok := retryAfter(header, now); !ok || got != want {
+			t.Errorf("%q: %v, %v; want %v", header, got, ok, want)
+		}
+	}
+	for _, header := range []string{"", "soon", "-1"} {
+		if got, ok := retryAfter(header, now); ok {
+			t.Errorf("%q: %v", header, got)
+		}
+	}
+}
+
+func TestARegistryThatAsksForHoursIsNotWaitedFor(t *testing.T) {
+	f := newFront(t, imagetest.Registry(t), func(_ *front, w http.ResponseWriter, r *http.Request, _ int) bool {
+		w.Header().Set("Retry-After", "7200")
+		return refuse(w, http.StatusTooManyRequests, "TOOMANYREQUESTS", "pull rate limit")
+	})
+	_, err := newClient(t).Image(t.Context(), f.host+"/imgx:v1", linux)
+	wantError(t, err, "429", "pull rate limit", "2h0m0s")
+}
+
+func TestAnEndedContextEndsTheWait(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	f := newFront(t, imagetest.Registry(t), func(_ *front, w http.ResponseWriter, r *http.Request, _ int) bool {
+		cancel()
+		w.Header().Set("Retry-After", "60")
+		return refuse(w, http.StatusServiceUnavailable, "UNAVAILABLE", "later")
+	})
+	_, err := newClient(t).Image(ctx, f.host+"/imgx:v1", linux)
+	if !errors.Is(err, context.Canceled) {
+		t.Errorf("%v", err)
+	}
+}
+
+// basic lets only user bob in, and counts those it let in.
+func basic(t *testing.T) *front {
+	return newFront(t, imagetest.Registry(t), func(_ *front, w http.ResponseWriter, r *http.Request, _ int) bool {
+		if user, password, ok := r.BasicAuth(); ok && user == "bob" && password == secret {
+			return false
+		}
+		w.Header().Set("WWW-Authenticate", `Basic realm="test"`)
+		return refuse(w, http.StatusUnauthorized, "UNAUTHORIZED", "who are you")
+	})
+}
+
+// bearer is basic with tokens, which it gives away at /token.
+func bearer(t *testing.T) *front {
+	var f *front
+	f = newFront(t, imagetest.Registry(t), func(_ *front, w http.ResponseWriter, r *http.Request, _ int) bool {
+		if r.URL.Path == "/token" {
+			user, password, _ := r.BasicAuth()
+			_ = r.ParseForm()
+			if user == "bob" && password == secret || r.PostForm.Get("refresh_token") == secret {
+				fmt.Fprintf(w, `{"access_token":%q}`, "t-"+secret)
+				return true
+			}
+			return refuse(w, http.StatusUnauthorized, "UNAUTHORIZED", "wrong password")
+		}
+		if r.Header.Get("Authorization") == "Bearer t-"+secret {
+			return false
+		}
+		w.Header().Set("WWW-Authenticate", fmt.Sprintf(`Bearer realm="http://%s/token",service="test"`, f.host))
+		return refuse(w, http.StatusUnauthorized, "UNAUTHORIZED", "who are you")
+	})
+	return f
+}
+
+func TestCredentials(t *testing.T) {
+	dockerConfig := func(format string, args ...any) func(*testing.T, *Options, string) {
+		return func(t *testing.T, o *Options, host string) {
+			o.DockerConfig = t.TempDir()
+			text := strings.ReplaceAll(fmt.Sprintf(format, args...), "HOST", host)
+			if err := os.WriteFile(filepath.Join(o.DockerConfig, "config.json"), []byte(text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	given := func(a authn.AuthConfig) func(*testing.T, *Options, string) {
+		return func(_ *testing.T, o *Options, host string) { o.Credentials = map[string]authn.AuthConfig{host: a} }
+	}
+	encoded := base64.StdEncoding.EncodeToString([]byte("bob:" + secret))
+	wrong := base64.StdEncoding.EncodeToString([]byte("eve:" + secret + "!"))
+	for name, c := range map[string]struct {
+		front func(*testing.T) *front
+		set   func(*testing.T, *Options, string)
+		words []string // of the error
+	}{
+		"basic, given":               {basic, given(authn.AuthConfig{Username: "bob", Password: secret}), nil},
+		"basic, Docker's config":     {basic, dockerConfig(`{"auths":{"HOST":{"auth":%q}}}`, encoded), nil},
+		"basic, of a repository":     {basic, dockerConfig(`{"auths":{"HOST":{"auth":%q},"HOST/org":{"auth":%q}}}`, wrong, encoded), nil},
+		"basic, none":                {basic, dockerConfig(`{}`), []string{"wants credentials", "none are known", "docker login"}},
+		"basic, wrong":               {basic, given(authn.AuthConfig{Username: "eve", Password: secret}), []string{"does not accept user eve of slipway's settings", "docker login"}},
+		"bearer, given":              {bearer, given(authn.AuthConfig{Username: "bob", Password: secret}), nil},
+		"bearer, Docker's config":    {bearer, dockerConfig(`{"auths":{"http://HOST/v1/":{"auth":%q}}}`, encoded), nil},
+		"bearer, identity token":     {bearer, dockerConfig(`{"auths":{"HOST":{"identitytoken":%q}}}`, secret), nil},
+		"bearer, registry token":     {bearer, given(authn.AuthConfig{RegistryToken: "t-" + secret}), nil},
+		"bearer, none":               {bearer, dockerConfig(`{}`), []string{"none are known", "docker login"}},
+		"bearer, wrong":              {bearer, dockerConfig(`{"auths":{"HOST":{"auth":%q}}}`, wrong), []string{"does not accept user eve of", "config.json", "wrong password"}},
+		"a helper that is not there": {basic, dockerConfig(`{"credsStore":"is-not-installed"}`), []string{"none are known", "docker-credential-is-not-installed"}},
+		"a config that is no JSON":   {basic, dockerConfig(`{`), []string{"none are known", "config.json"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := c.front(t)
+			client := newClient(t, func(o *Options) { c.set(t, o, f.host) })
+			made := imagetest.Image(t, "linux/amd64", imagetest.RandomLayer(t, 1, 1000))
+			d, err := client.Push(t.Context(), parse(t, f.host+"/org/x:v1"), made)
+			if c.words != nil {
+				wantError(t, err, append(c.words, f.host)...)
+				if !errors.Is(err, fs.ErrPermission) {
+					t.Errorf("%v does not wrap fs.ErrPermission", err)
+				}
+				return
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			img, err := client.Image(t.Context(), f.host+"/org/x@"+d.Digest.String(), linux)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := readAll(img); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+func TestACredentialHelperIsAsked(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("the helper is a shell script")
+	}
+	f := basic(t)
+	bin, dir := t.TempDir(), t.TempDir()
+	script := fmt.Sprintf("#!/bin/sh\nread host\n[ \"$1 $host\" = \"get %s\" ] || exit 1\necho '{\"Username\":\"bob\",\"Secret\":\"%s\"}'\n", f.host, secret)
+	if err := os.WriteFile(filepath.Join(bin, "docker-credential-test"), []byte(script), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("PATH", bin+string(os.PathListSeparator)+os.Getenv("PATH"))
+	config := fmt.Sprintf(`{"credHelpers":{%q:"test"}}`, f.host)
+	if err := os.WriteFile(filepath.Join(dir, "config.json"), []byte(config), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c := newClient(t, func(o *Options) { o.DockerConfig = dir })
+	made := imagetest.Image(t, "linux/amd64", imagetest.Layer(t, imagetest.Files{"f": "x"}))
+	if _, err := c.Push(t.Context(), parse(t, f.host+"/imgx:v1"), made); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestDockerHubHasSeveralNames(t *testing.T) {
+	hub := parse(t, "rancher/x:v1").Context()
+	for _, host := range []string{"docker.io", "index.docker.io"} {
+		c := newClient(t, func(o *Options) {
+			o.Credentials = map[string]authn.AuthConfig{host: {Username: "bob"}}
+		})
+		if k := c.keys.key(hub); k.Username != "bob" {
+			t.Errorf("given for %s: %v", host, k)
+		}
+	}
+	for _, host := range []string{"docker.io", "index.docker.io", "https://index.docker.io/v1/"} {
+		dir := t.TempDir()
+		config := fmt.Sprintf(`{"auths":{%q:{"auth":%q}}}`, host, base64.StdEncoding.EncodeToString([]byte("bob:x")))
+		if err := os.WriteFile(filepath.Join(dir, "config.json"), []byte(config), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		c := newClient(t, func(o *Options) { o.DockerConfig = dir })
+		if k := c.keys.key(hub); k.Username != "bob" {
+			t.Errorf("Docker's config for %s: %v", host, k)
+		}
+	}
+}
+
+func TestSignedAddressesStaySecret(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	closed := l.Addr().String()
+	l.Close()
+	f := newFront(t, imagetest.Registry(t), func(_ *front, w http.ResponseWriter, r *http.Request, _ int) bool {
+		if !isGet(r, "blobs") {
+			return false
+		}
+		http.Redirect(w, r, "http://"+closed+"/blob?signature="+secret, http.StatusTemporaryRedirect)
+		return true
+	})
+	ref := f.host + "/imgx:v1"
+	imagetest.Push(t, ref, imagetest.Image(t, "linux/amd64", imagetest.Layer(t, imagetest.Files{"f": "x"})))
+	_, err = newClient(t).Image(t.Context(), ref, linux)
+	wantError(t, err, f.host, "does not answer", closed)
+}
+
+func TestRegistriesOfTheWorldDoNotSendUsInside(t *testing.T) {
+	for _, c := range []struct {
+		from, to string
+		ok       bool
+	}{
+		{"https://registry.example/v2/", "https://cdn.example/blob", true},
+		{"https://registry.example/v2/", "https://registry.example/blob", true},
+		{"https://registry.example/v2/", "http://169.254.169.254/latest", false},
+		{"https://registry.example/v2/", "http://127.0.0.1/blob", false},
+		{"http://10.0.0.5:5000/v2/", "http://10.0.0.6:9000/blob", true},
+		{"http://localhost:5000/v2/", "http://127.0.0.1:9000/blob", true},
+	} {
+		from, _ := http.NewRequest(http.MethodGet, c.from, nil)
+		to, _ := http.NewRequest(http.MethodGet, c.to, nil)
+		if err := checkRedirect(to, []*http.Request{from}); (err == nil) != c.ok {
+			t.Errorf("%s -> %s: %v", c.from, c.to, err)
+		}
+	}
+}
+
+func TestLoopback(t *testing.T) {
+	for host, want := range map[string]bool{
+		"localhost": true, "127.0.0.1": true, "127.9.9.9": true, "::1": true, "x.localhost": true,
+		"10.0.0.1": false, "localhost.example": false, "": false,
+	} {
+		if got := isLoopback(host); got != want {
+			t.Errorf("%q: %v", host, got)
+		}
+	}
+}

@@ -1,0 +1,239 @@
+package registry
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-containerregistry/pkg/name"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+
+	"github.com/slipway-build/slipway/images"
+	"github.com/slipway-build/slipway/images/store"
+	"github.com/slipway-build/slipway/progress"
+)
+
+// A front stands before a registry, writes down what it is asked, and misbehaves.
+type front struct {
+	host string
+
+	mu    sync.Mutex
+	asked []string
+	proxy http.Handler // the registry
+}
+
+// newFront puts a front before a registry. fault answers in place of the registry
+// if it returns true; n counts the requests with the same method and path, from 1.
+func newFront(t *testing.T, registry string, fault func(f *front, w http.ResponseWriter, r *http.Request, n int) bool) *front {
+	t.Helper()
+	proxy := httputil.NewSingleHostReverseProxy(&url.URL{Scheme: "http", Host: registry})
+	quiet := log.New(io.Discard, "", 0)
+	proxy.ErrorLog = quiet
+	f := &front{proxy: proxy}
+	counts := map[string]int{}
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		f.mu.Lock()
+		line := r.Method + " " + r.URL.Path
+		f.asked = append(f.asked, line)
+		// Each upload has a path of its own.
+		kind, _, _ := strings.Cut(line, "/uploads/")
+		counts[kind]++
+		n := counts[kind]
+		f.mu.Unlock()
+		if fault == nil || !fault(f, w, r, n) {
+			proxy.ServeHTTP(w, r)
+		}
+	}))
+	server.Config.ErrorLog = quiet
+	server.Start()
+	t.Cleanup(server.Close)
+	f.host = strings.TrimPrefix(server.URL, "http://")
+	return f
+}
+
+// count is how many requests began like that.
+func (f *front) count(prefix string) (n int) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, line := range f.asked {
+		if strings.HasPrefix(line, prefix) {
+			n++
+		}
+	}
+	return n
+}
+
+// reads is how many blobs or manifests were asked for.
+func (f *front) reads(kind string) (n int) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, line := range f.asked {
+		if strings.HasPrefix(line, "GET ") && strings.Contains(line, "/"+kind+"/") {
+			n++
+		}
+	}
+	return n
+}
+
+func (f *front) forget() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.asked = nil
+}
+
+func isGet(r *http.Request, kind string) bool {
+	return r.Method == http.MethodGet && strings.Contains(r.URL.Path, "/"+kind+"/")
+}
+
+// refuse answers as registries do.
+func refuse(w http.ResponseWriter, status int, code, message string) bool {
+	w.WriteHeader(status)
+	fmt.Fprintf(w, `{"errors":[{"code":%q,"message":%q}]}`, code, message)
+	return true
+}
+
+// cut is a ResponseWriter that breaks the connection after left bytes.
+type cut struct {
+	http.ResponseWriter
+	left int
+}
+
+func (c *cut) Write(p []byte) (int, error) {
+	if len(p) > c.left {
+		c.ResponseWriter.Write(p[:c.left])
+		http.NewResponseController(c.ResponseWriter).Flush()
+		panic(http.ErrAbortHandler)
+	}
+	c.left -= len(p)
+	return c.ResponseWriter.Write(p)
+}
+
+// newClient returns a client that does not wait long between tries.
+func newClient(t *testing.T, options ...func(*Options)) *Client {
+	t.Helper()
+	o := Options{DockerConfig: t.TempDir()}
+	for _, set := range options {
+		set(&o)
+	}
+	if o.Store == nil {
+		s, err := store.Open(t.TempDir())
+		if err != nil {
+			t.Fatal(err)
+		}
+		o.Store = s
+	}
+	c := New(o)
+	c.pace.first = time.Millisecond
+	return c
+}
+
+func parse(t *testing.T, ref string) name.Reference {
+	t.Helper()
+	parsed, err := images.ParseReference(ref)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return parsed
+}
+
+// readAll reads everything of an image, and so fetches it.
+func readAll(img v1.Image) error {
+	if _, err := img.ConfigFile(); err != nil {
+		return err
+	}
+	layers, err := img.Layers()
+	if err != nil {
+		return err
+	}
+	for _, l := range layers {
+		r, err := l.Uncompressed()
+		if err != nil {
+			return err
+		}
+		_, err = io.Copy(io.Discard, r)
+		if err := r.Close(); err != nil {
+			return err
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func digestOf(t *testing.T, d interface{ Digest() (v1.Hash, error) }) v1.Hash {
+	t.Helper()
+	h, err := d.Digest()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return h
+}
+
+// wantError checks that err is one line with all words in it, and no secret.
+func wantError(t *testing.T, err error, words ...string) {
+	t.Helper()
+	if err == nil {
+		t.Fatalf("no error; want one of %q", words)
+	}
+	text := err.Error()
+	for _, w := range words {
+		if !strings.Contains(text, w) {
+			t.Errorf("error %q lacks %q", text, w)
+		}
+	}
+	if strings.Contains(text, "\n") {
+		t.Errorf("error has several lines: %q", text)
+	}
+	if strings.Contains(text, secret) {
+		t.Errorf("error gives the secret away: %q", text)
+	}
+}
+
+// secret is every password and token.
+const secret = "open-sesame"
+
+// tasks records progress.
+type tasks struct {
+	mu   sync.Mutex
+	done []string
+}
+
+func (s *tasks) Started(*progress.Task)      {}
+func (s *tasks) Line(*progress.Task, string) {}
+func (s *tasks) Finished(t *progress.Task, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	done, total := t.Bytes()
+	line := fmt.Sprintf("%s %d/%d", t.Name, done, total)
+	if t.Cached() {
+		line += " cached"
+	}
+	if err != nil {
+		line += " failed"
+	}
+	s.done = append(s.done, line)
+}
+
+func (s *tasks) take() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	lines := slices.Clone(s.done)
+	s.done = nil
+	return lines
+}
+
+func watched(t *testing.T) (context.Context, *tasks) {
+	s := &tasks{}
+	return progress.With(t.Context(), s), s
+}

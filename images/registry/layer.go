@@ -1,0 +1,98 @@
+package registry
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"strings"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+
+	"github.com/slipway-build/slipway/images/store"
+)
+
+// layer is a layer of a store that is fetched into it with the first use.
+type layer struct {
+	store.FileLayer
+	image *image
+	desc  v1.Descriptor
+}
+
+var _ store.FileLayer = (*layer)(nil)
+
+// fetch makes sure that the store has the layer.
+func (l *layer) fetch(ctx context.Context) error {
+	return l.image.source.client.fetch(ctx, l.image.source, l.desc, l.image.batch)
+}
+
+func (l *layer) Descriptor() (*v1.Descriptor, error) { return l.desc.DeepCopy(), nil }
+
+// DiffID is the config's. An artifact has none that tells it, so that its layers are
+// fetched and read.
+func (l *layer) DiffID() (v1.Hash, error) {
+	if h, err := l.FileLayer.DiffID(); err == nil {
+		return h, nil
+	}
+	if err := l.fetch(l.image.source.ctx); err != nil {
+		return v1.Hash{}, err
+	}
+	return l.FileLayer.DiffID()
+}
+
+// Path implements store.FileLayer.
+func (l *layer) Path() (string, error) {
+	if err := l.fetch(l.image.source.ctx); err != nil {
+		return "", err
+	}
+	return l.FileLayer.Path()
+}
+
+// Info implements store.FileLayer.
+func (l *layer) Info(ctx context.Context) (store.BlobInfo, error) {
+	if err := l.fetch(ctx); err != nil {
+		return store.BlobInfo{}, err
+	}
+	return l.FileLayer.Info(ctx)
+}
+
+func (l *layer) Compressed() (io.ReadCloser, error) {
+	if err := l.fetch(l.image.source.ctx); err != nil {
+		return nil, err
+	}
+	return l.FileLayer.Compressed()
+}
+
+func (l *layer) Uncompressed() (io.ReadCloser, error) {
+	if err := l.fetch(l.image.source.ctx); err != nil {
+		return nil, err
+	}
+	return l.FileLayer.Uncompressed()
+}
+
+// foreignLayer is a layer that the registry need not hold. It can be read if the
+// store holds it for another reason.
+type foreignLayer struct {
+	v1.Layer // of the store
+	desc     v1.Descriptor
+	dir      string
+}
+
+func (l *foreignLayer) Descriptor() (*v1.Descriptor, error) { return l.desc.DeepCopy(), nil }
+
+func (l *foreignLayer) Compressed() (io.ReadCloser, error) {
+	r, err := l.Layer.Compressed()
+	return r, l.absent(err)
+}
+
+func (l *foreignLayer) Uncompressed() (io.ReadCloser, error) {
+	r, err := l.Layer.Uncompressed()
+	return r, l.absent(err)
+}
+
+func (l *foreignLayer) absent(err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("layer %s is foreign: its registry does not have it, but %s, and %s does not hold it: %w",
+		l.desc.Digest, strings.Join(l.desc.URLs, " or "), l.dir, err)
+}

@@ -1,0 +1,268 @@
+package registry
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"mime"
+	"net/http"
+	"os"
+	"strings"
+
+	"github.com/google/go-containerregistry/pkg/name"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/types"
+
+	"github.com/slipway-build/slipway/images"
+	"github.com/slipway-build/slipway/images/store"
+)
+
+// A Manifest is what a reference names in a registry: an image, an index, or
+// anything else that has a manifest.
+type Manifest struct {
+	// Descriptor has the media type, digest and size.
+	Descriptor v1.Descriptor
+	// Raw are the registry's bytes, verified.
+	Raw []byte
+
+	client *Client
+	repo   name.Repository
+	// label says in progress and errors what this is.
+	label string
+	// ctx is that of who asked for the manifest. go-containerregistry's interfaces
+	// have none, as its own remote images.
+	ctx context.Context
+}
+
+// maxManifest is how large a manifest may be, in bytes. The specification asks
+// registries for 4 MiB at least.
+const maxManifest = 16 << 20
+
+// referenceKind is the kind of the records that say what a tag meant last.
+const referenceKind = "reference"
+
+// accept lists what we know to read; registries translate for who lists less.
+var accept = strings.Join([]string{
+	string(types.OCIImageIndex), string(types.DockerManifestList),
+	string(types.OCIManifestSchema1), string(types.DockerManifestSchema2), "*/*",
+}, ", ")
+
+// Resolve gets the manifest that ref names, of any media type. A digest that the
+// store holds is not asked for. For a tag the registry is always asked, but what it
+// has not changed is not sent again; it counts pulls. Offline, a tag means what it
+// did the last time, or what the store's index says.
+func (c *Client) Resolve(ctx context.Context, ref name.Reference) (*Manifest, error) {
+	return c.resolve(ctx, ref, images.Familiar(ref))
+}
+
+func (c *Client) resolve(ctx context.Context, ref name.Reference, label string) (*Manifest, error) {
+	m := &Manifest{client: c, repo: ref.Context(), label: label, ctx: ctx}
+	known, ok := c.remembered(ref)
+	if ok {
+		m.Descriptor = known
+		m.Raw, ok = c.cached(&m.Descriptor)
+	}
+	if _, byDigest := ref.(name.Digest); ok && (byDigest || c.offline) {
+		return m, nil
+	}
+	if c.offline {
+		return nil, c.absent("the manifest of " + label)
+	}
+	e := c.endpoint(m.repo, pull)
+	err := c.try(ctx, func() error {
+		release, err := c.requests.acquire(ctx)
+		if err != nil {
+			return err
+		}
+		defer release()
+		if ok {
+			digest, found, err := e.head(ctx, "manifests", ref.Identifier(), accept)
+			if err != nil || found && digest == known.Digest {
+				return err
+			}
+		}
+		m.Descriptor, m.Raw, err = e.manifest(ctx, ref)
+		return err
+	})
+	if err != nil {
+		return nil, e.explain("image "+label, err)
+	}
+	if err := c.remember(ctx, ref, m); err != nil {
+		return nil, err
+	}
+	return m, nil
+}
+
+// manifest gets and verifies a manifest.
+func (e *endpoint) manifest(ctx context.Context, ref name.Reference) (v1.Descriptor, []byte, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, e.url("manifests", ref.Identifier()).String(), nil)
+	if err != nil {
+		return v1.Descriptor{}, nil, err
+	}
+	req.Header.Set("Accept", accept)
+	resp, err := e.do(req, http.StatusOK)
+	if err != nil {
+		return v1.Descriptor{}, nil, err
+	}
+	defer resp.Body.Close()
+	raw, err := io.ReadAll(io.LimitReader(resp.Body, maxManifest+1))
+	if err != nil {
+		return v1.Descriptor{}, nil, err
+	}
+	if len(raw) > maxManifest {
+		return v1.Descriptor{}, nil, fmt.Errorf("the manifest has more than %d bytes", maxManifest)
+	}
+	d := v1.Descriptor{Size: int64(len(raw))}
+	if d.Digest, _, err = v1.SHA256(bytes.NewReader(raw)); err != nil {
+		return v1.Descriptor{}, nil, err
+	}
+	want := contentDigest(resp)
+	if digest, ok := ref.(name.Digest); ok {
+		if want, err = v1.NewHash(digest.DigestStr()); err != nil {
+			return v1.Descriptor{}, nil, err
+		}
+	}
+	if want != (v1.Hash{}) && want != d.Digest && want.Algorithm == d.Digest.Algorithm {
+		return v1.Descriptor{}, nil, &store.ContentError{
+			Want: v1.Descriptor{Digest: want, Size: d.Size}, Reason: fmt.Sprintf("its bytes have the digest %s", d.Digest)}
+	}
+	d.MediaType, err = mediaType(raw, resp.Header.Get("Content-Type"))
+	return d, raw, err
+}
+
+// mediaType is what a manifest says itself, which its digest covers, then what the
+// registry says, and else what it looks like: OCI's first ones do not say.
+func mediaType(raw []byte, contentType string) (types.MediaType, error) {
+	var m struct {
+		MediaType types.MediaType `json:"mediaType"`
+		Manifests json.RawMessage `json:"manifests"`
+		Schema    int             `json:"schemaVersion"`
+	}
+	if err := json.Unmarshal(raw, &m); err != nil {
+		return "", fmt.Errorf("what came is no manifest: %w", err)
+	}
+	said, _, err := mime.ParseMediaType(contentType)
+	switch {
+	case m.MediaType != "":
+		return m.MediaType, nil
+	case err == nil && strings.HasPrefix(said, "application/vnd."):
+		return types.MediaType(said), nil
+	case m.Schema == 1:
+		return types.DockerManifestSchema1, nil
+	case m.Manifests != nil:
+		return types.OCIImageIndex, nil
+	}
+	return types.OCIManifestSchema1, nil
+}
+
+// remembered is what the store knows ref to name.
+func (c *Client) remembered(ref name.Reference) (v1.Descriptor, bool) {
+	var d v1.Descriptor
+	if digest, ok := ref.(name.Digest); ok {
+		h, err := v1.NewHash(digest.DigestStr())
+		return v1.Descriptor{Digest: h}, err == nil && c.store.Has(h)
+	}
+	if raw, ok := c.store.Record(referenceKind, ref.Name()); ok && json.Unmarshal(raw, &d) == nil && c.store.Has(d.Digest) {
+		return d, true
+	}
+	if !c.offline {
+		return v1.Descriptor{}, false
+	}
+	d, err := c.store.Lookup(images.Qualified(ref))
+	return v1.Descriptor{MediaType: d.MediaType, Digest: d.Digest, Size: d.Size}, err == nil
+}
+
+func (c *Client) remember(ctx context.Context, ref name.Reference, m *Manifest) error {
+	if err := c.store.Put(ctx, m.Descriptor, bytes.NewReader(m.Raw)); err != nil {
+		return err
+	}
+	if _, ok := ref.(name.Digest); ok {
+		return nil
+	}
+	raw, err := json.Marshal(m.Descriptor)
+	if err != nil {
+		return err
+	}
+	return c.store.SetRecord(referenceKind, ref.Name(), raw)
+}
+
+// cached reads a manifest from the store, and completes its descriptor. A damaged
+// one makes way for a new one.
+func (c *Client) cached(d *v1.Descriptor) ([]byte, bool) {
+	f, err := c.store.Open(d.Digest)
+	if err != nil {
+		return nil, false
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil || info.Size() > maxManifest {
+		return nil, false
+	}
+	want := v1.Descriptor{Digest: d.Digest, Size: info.Size()}
+	raw, err := io.ReadAll(store.Verify(f, want))
+	var wrong *store.ContentError
+	if errors.As(err, &wrong) {
+		f.Close()
+		os.Remove(c.store.Path(d.Digest))
+	}
+	if err != nil {
+		return nil, false
+	}
+	d.Size = want.Size
+	if d.MediaType == "" {
+		d.MediaType, err = mediaType(raw, "")
+	}
+	return raw, err == nil
+}
+
+// child resolves what an index names.
+func (m *Manifest) child(d v1.Descriptor) (*Manifest, error) {
+	label := m.label
+	if d.Platform != nil && d.Platform.OS != "" && d.Platform.OS != "unknown" {
+		label += " " + images.FormatPlatform(*d.Platform)
+	}
+	child, err := m.client.resolve(m.ctx, m.repo.Digest(d.Digest.String()), label)
+	if errors.Is(err, fs.ErrNotExist) && !m.client.offline {
+		return nil, fmt.Errorf("%w, which its index names as %s", err, d.Digest)
+	}
+	return child, err
+}
+
+// choose returns the image for platform.
+func (m *Manifest) choose(platform v1.Platform) (v1.Image, error) {
+	if m.Descriptor.MediaType.IsIndex() {
+		index, err := m.Index()
+		if err != nil {
+			return nil, err
+		}
+		return images.ImageFor(index, platform)
+	}
+	image, err := m.Image()
+	if err != nil {
+		return nil, err
+	}
+	return images.ImageServes(image, platform)
+}
+
+func (m *Manifest) platforms() ([]v1.Platform, error) {
+	if m.Descriptor.MediaType.IsIndex() {
+		index, err := m.Index()
+		if err != nil {
+			return nil, err
+		}
+		return images.Platforms(index)
+	}
+	image, err := m.Image()
+	if err != nil {
+		return nil, err
+	}
+	platform, err := images.ConfigPlatform(image)
+	if err != nil {
+		return nil, err
+	}
+	return []v1.Platform{platform}, nil
+}

@@ -1,0 +1,192 @@
+package registry
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
+)
+
+// newWire returns what carries requests, without credentials:
+//
+//	user agent -> statuses -> patience -> plain HTTP for loopback -> network
+func newWire(userAgent string, p patience) http.RoundTripper {
+	p.next = loopback{&http.Transport{
+		Proxy:               http.ProxyFromEnvironment,
+		DialContext:         (&net.Dialer{Timeout: 15 * time.Second, KeepAlive: 30 * time.Second}).DialContext,
+		ForceAttemptHTTP2:   true,
+		MaxIdleConns:        100,
+		MaxIdleConnsPerHost: 32,
+		IdleConnTimeout:     90 * time.Second,
+		TLSHandshakeTimeout: 15 * time.Second,
+		// Digests name the bytes as they are stored.
+		DisableCompression: true,
+	}}
+	return transport.NewUserAgent(statuses{p}, userAgent)
+}
+
+// statuses turns answers that may be others the next time into errors, so that they
+// are seen below the login, too, which loses their headers.
+type statuses struct{ next http.RoundTripper }
+
+func (s statuses) RoundTrip(req *http.Request) (*http.Response, error) {
+	resp, err := s.next.RoundTrip(req)
+	if err != nil || !isTemporaryStatus(resp.StatusCode) {
+		return resp, err
+	}
+	defer resp.Body.Close()
+	return nil, newAnswerError(resp)
+}
+
+// loopback speaks plain HTTP with hosts that are this one.
+type loopback struct{ next http.RoundTripper }
+
+func (l loopback) RoundTrip(req *http.Request) (*http.Response, error) {
+	if req.URL.Scheme == "https" && isLoopback(req.URL.Hostname()) {
+		plain := *req.URL
+		plain.Scheme = "http"
+		req = req.WithContext(req.Context())
+		req.URL = &plain
+	}
+	return l.next.RoundTrip(req)
+}
+
+func isLoopback(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || strings.HasSuffix(host, ".localhost") || ip != nil && ip.IsLoopback()
+}
+
+// patience ends what stands still. The time in which the other side of a body is
+// slow, be it a disk or a compressor, does not count.
+type patience struct {
+	next http.RoundTripper
+	// quiet is how long no byte may come or go.
+	quiet time.Duration
+	// settle is how long a registry may think about a body that it has: it may
+	// copy gigabytes to where it keeps them.
+	settle time.Duration
+}
+
+var defaultPatience = patience{quiet: 30 * time.Second, settle: 5 * time.Minute}
+
+func (p patience) RoundTrip(req *http.Request) (*http.Response, error) {
+	ctx, cancel := context.WithCancelCause(req.Context())
+	w := &watch{ctx: ctx, cancel: cancel}
+	w.timer = time.AfterFunc(p.quiet, func() { cancel(stalled(p.quiet)) })
+	watched := req.WithContext(ctx)
+	if req.Body != nil && req.Body != http.NoBody {
+		watched.Body = &sentBody{req.Body, w, p}
+		if open := req.GetBody; open != nil {
+			watched.GetBody = func() (io.ReadCloser, error) {
+				body, err := open()
+				if err != nil {
+					return nil, err
+				}
+				return &sentBody{body, w, p}, nil
+			}
+		}
+	}
+	resp, err := p.next.RoundTrip(watched)
+	if err != nil {
+		w.end()
+		return nil, w.reason(err)
+	}
+	w.timer.Stop()
+	resp.Body = &gotBody{resp.Body, w, p}
+	return resp, nil
+}
+
+// stalled is the error of a transfer that moves no more.
+type stalled time.Duration
+
+func (s stalled) Error() string { return fmt.Sprintf("no byte moved for %s", time.Duration(s)) }
+func (s stalled) Timeout() bool { return true }
+
+type watch struct {
+	ctx    context.Context // of one request, which ends with it
+	cancel context.CancelCauseFunc
+	timer  *time.Timer
+}
+
+func (w *watch) end() {
+	w.timer.Stop()
+	w.cancel(nil)
+}
+
+// reason is why a request ended with err.
+func (w *watch) reason(err error) error {
+	var s stalled
+	if errors.As(context.Cause(w.ctx), &s) {
+		return s
+	}
+	return err
+}
+
+type sentBody struct {
+	io.ReadCloser
+	w *watch
+	p patience
+}
+
+func (b *sentBody) Read(buf []byte) (int, error) {
+	b.w.timer.Stop()
+	n, err := b.ReadCloser.Read(buf)
+	if err == nil {
+		b.w.timer.Reset(b.p.quiet)
+	} else {
+		b.w.timer.Reset(b.p.settle)
+	}
+	return n, err
+}
+
+type gotBody struct {
+	io.ReadCloser
+	w *watch
+	p patience
+}
+
+func (b *gotBody) Read(buf []byte) (int, error) {
+	b.w.timer.Reset(b.p.quiet)
+	n, err := b.ReadCloser.Read(buf)
+	b.w.timer.Stop()
+	if err != nil && err != io.EOF {
+		err = b.w.reason(err)
+	}
+	return n, err
+}
+
+func (b *gotBody) Close() error {
+	err := b.ReadCloser.Close()
+	b.w.end()
+	return err
+}
+
+// checkRedirect follows registries to where they keep their blobs, but not from
+// outside into this network: no registry of the world has its blobs there.
+func checkRedirect(req *http.Request, via []*http.Request) error {
+	if len(via) >= 10 {
+		return errors.New("the registry redirects in circles")
+	}
+	return checkHop(via[0].URL, req.URL)
+}
+
+func checkHop(from, to *url.URL) error {
+	if from.Hostname() == to.Hostname() || !isInside(to.Hostname()) || isInside(from.Hostname()) {
+		return nil
+	}
+	return fmt.Errorf("the registry redirects to %s, an address inside this network", to.Hostname())
+}
+
+// isInside says whether a host is an address that only means something here.
+func isInside(host string) bool {
+	ip := net.ParseIP(host)
+	return isLoopback(host) ||
+		ip != nil && (ip.IsPrivate() || ip.IsLinkLocalUnicast() || ip.IsLinkLocalMulticast() || ip.IsUnspecified())
+}
