@@ -1,0 +1,87 @@
+package release
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// An artifact is a file to publish.
+type artifact struct {
+	path string
+	// name is the last element of path, and what it is published as.
+	name string
+	size int64
+	mode fs.FileMode
+}
+
+// artifacts returns what files are, in their order, or all that is missing, is no
+// file, or would overwrite another.
+func artifacts(files []string) ([]artifact, error) {
+	var all []artifact
+	var missing []string
+	var errs []error
+	seen := map[string]string{}
+	for _, file := range files {
+		a := artifact{path: file, name: filepath.Base(file)}
+		if other, ok := seen[a.name]; ok {
+			errs = append(errs, fmt.Errorf("%s and %s have the same name, and a release has no folders: rename one of them", other, file))
+		}
+		seen[a.name] = file
+		info, err := os.Stat(file)
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			missing = append(missing, file)
+		case err != nil:
+			errs = append(errs, err)
+		case !info.Mode().IsRegular():
+			errs = append(errs, fmt.Errorf("%s: want a file, found %s", file, info.Mode().Type()))
+		default:
+			a.size, a.mode = info.Size(), info.Mode()
+			all = append(all, a)
+		}
+	}
+	if len(missing) > 0 {
+		errs = append(errs, fmt.Errorf("missing: %s", strings.Join(missing, ", ")))
+	}
+	return all, errors.Join(errs...)
+}
+
+// A digest is a file's SHA-256.
+type digest [sha256.Size]byte
+
+// String is the digest as GitHub and OCI spell it.
+func (d digest) String() string { return fmt.Sprintf("sha256:%x", d[:]) }
+
+// digestOf reads a file.
+func digestOf(ctx context.Context, path string) (digest, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return digest{}, err
+	}
+	defer f.Close()
+	sum := sha256.New()
+	if _, err := io.Copy(sum, contextReader{ctx, f}); err != nil {
+		return digest{}, fmt.Errorf("%s: %w", path, err)
+	}
+	return digest(sum.Sum(nil)), nil
+}
+
+// A contextReader ends with the context's error when that is cancelled.
+type contextReader struct {
+	ctx context.Context
+	r   io.Reader
+}
+
+func (r contextReader) Read(p []byte) (int, error) {
+	if err := r.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return r.r.Read(p)
+}

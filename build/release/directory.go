@@ -1,0 +1,140 @@
+package release
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/slipway-build/slipway/images"
+	"github.com/slipway-build/slipway/progress"
+)
+
+// copiesAtOnce keeps a network share busy while one file waits for its digest;
+// more would make a disk seek.
+const copiesAtOnce = 2
+
+// Copy copies files into the folder dir, which is created if need be. A file that is
+// there already with the same size and SHA-256 is left alone. The others are
+// written beside their place, read back, and renamed; a file is renamed only after
+// those before it in files, so that checksums belong at the end. Other files in dir stay.
+// Permissions are those of images.ContextMode.
+func Copy(ctx context.Context, dir string, files []string) error {
+	all, err := artifacts(files)
+	if err != nil {
+		return fmt.Errorf("copying to %s: %w", dir, err)
+	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(copiesAtOnce)
+	before := make(chan struct{})
+	close(before)
+	for _, a := range all {
+		previous, done := before, make(chan struct{})
+		before = done
+		group.Go(func() error {
+			task := progress.Start(ctx, "copy "+a.name)
+			err := copyOne(ctx, dir, a, task, previous)
+			task.Done(err)
+			if err != nil {
+				return fmt.Errorf("copying %s to %s: %w", a.path, dir, err)
+			}
+			close(done)
+			return nil
+		})
+	}
+	return group.Wait()
+}
+
+// copyOne copies a, and gives it its name when previous is closed.
+func copyOne(ctx context.Context, dir string, a artifact, task *progress.Task, previous <-chan struct{}) error {
+	final := filepath.Join(dir, a.name)
+	same, err := sameFile(ctx, final, a)
+	if err != nil {
+		return err
+	}
+	if same {
+		task.SetCached()
+		return wait(ctx, previous)
+	}
+	task.SetTotal(a.size)
+	temp, err := os.CreateTemp(dir, "."+a.name+".*.tmp")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(temp.Name()) // after the rename it is not there
+	err = fill(ctx, temp, a, task)
+	if err := errors.Join(err, temp.Close()); err != nil {
+		return err
+	}
+	// Whatever the umask: artifacts are to be read by everyone.
+	if err := os.Chmod(temp.Name(), images.ContextMode(a.mode).Perm()); err != nil {
+		return err
+	}
+	if err := wait(ctx, previous); err != nil {
+		return err
+	}
+	return os.Rename(temp.Name(), final)
+}
+
+// fill copies a into file, and reads it back.
+func fill(ctx context.Context, file *os.File, a artifact, task *progress.Task) error {
+	source, err := os.Open(a.path)
+	if err != nil {
+		return err
+	}
+	defer source.Close()
+	sum := sha256.New()
+	if _, err := io.Copy(file, io.TeeReader(task.Reader(contextReader{ctx, source}), sum)); err != nil {
+		return err
+	}
+	found, err := digestOf(ctx, file.Name())
+	if err != nil {
+		return err
+	}
+	if want := digest(sum.Sum(nil)); found != want {
+		return fmt.Errorf("what was written reads back as %s, want %s: is the disk or share broken?", found, want)
+	}
+	return nil
+}
+
+// sameFile says whether the file at path is a already.
+func sameFile(ctx context.Context, path string, a artifact) (bool, error) {
+	info, err := os.Lstat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	if info.IsDir() {
+		return false, fmt.Errorf("%s is a folder", path)
+	}
+	if !info.Mode().IsRegular() || info.Size() != a.size {
+		return false, nil
+	}
+	there, err := digestOf(ctx, path)
+	if err != nil {
+		return false, err
+	}
+	want, err := digestOf(ctx, a.path)
+	return there == want, err
+}
+
+// wait waits for done.
+func wait(ctx context.Context, done <-chan struct{}) error {
+	select {
+	case <-done:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}

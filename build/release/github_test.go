@@ -1,0 +1,354 @@
+package release
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+)
+
+const tag = "v1.2.3+rke2r1"
+
+func TestPublish(t *testing.T) {
+	f := newFakeGitHub(t)
+	for i := range 150 { // so that there are pages
+		f.release(fakeRelease{Tag: fmt.Sprintf("v0.%d.0", i)})
+	}
+	files := write(t, "a+b.tar.zst", "c.zip", "sha256sum-amd64.txt")
+	f.fail = func(r *http.Request) int {
+		if r.Method == http.MethodPatch && len(f.releases[150].assets) != 3 {
+			t.Error("it is published before it is complete")
+		}
+		return 0
+	}
+	options := Options{Tag: tag, Commit: "0123abcd", Notes: "Notes"}
+	address, err := f.github().Publish(t.Context(), files, options)
+	must(t, err)
+	if want := "https://github.example.com/owner/repo/releases/tag/" + tag; address != want {
+		t.Errorf("address is %s, want %s", address, want)
+	}
+	got := f.releases[150]
+	want := fakeRelease{Tag: tag, Name: tag, Commit: "0123abcd", Body: "Notes", MakeLatest: "legacy"}
+	if diff := cmp.Diff(want, *got, cmpopts.IgnoreFields(fakeRelease{}, "ID", "UploadURL", "HTMLURL"), cmpopts.IgnoreUnexported(fakeRelease{})); diff != "" {
+		t.Error(diff)
+	}
+	if diff := cmp.Diff(wantContents("a+b.tar.zst", "c.zip", "sha256sum-amd64.txt"), got.contents()); diff != "" {
+		t.Error(diff)
+	}
+
+	// Once more, and nothing happens.
+	f.log = nil
+	again, err := f.github().Publish(t.Context(), files, options)
+	must(t, err)
+	if again != address || len(f.log) > 0 {
+		t.Errorf("the second time it is %s, after %v", again, f.log)
+	}
+}
+
+func TestPublishLeavesADraft(t *testing.T) {
+	f := newFakeGitHub(t)
+	address, err := f.github().Publish(t.Context(), write(t, "a"), Options{Tag: tag, Draft: true, Prerelease: true})
+	must(t, err)
+	if r := f.releases[0]; !r.Draft || !r.Prerelease || !strings.Contains(address, "untagged") {
+		t.Errorf("found %+v at %s", r, address)
+	}
+	// What somebody wrote meanwhile stays.
+	f.releases[0].Body, f.releases[0].Name = "Written by hand", "A title"
+	_, err = f.github().Publish(t.Context(), write(t, "a"), Options{Tag: tag, Notes: "Generated", Prerelease: true})
+	must(t, err)
+	if r := f.releases[0]; r.Draft || r.Body != "Written by hand" || r.Name != "A title" || r.MakeLatest != "" || len(f.releases) != 1 {
+		t.Errorf("found %+v", r)
+	}
+}
+
+// TestPublishGoesOn finds what a run that was killed, and a build that was not the
+// same, have left.
+func TestPublishGoesOn(t *testing.T) {
+	for _, withoutDigests := range []bool{false, true} {
+		f := newFakeGitHub(t)
+		f.withoutDigests = withoutDigests
+		draft := f.release(fakeRelease{Tag: tag, Draft: true})
+		f.release(fakeRelease{Tag: tag, Draft: true}) // of another run at once
+		right := f.asset(draft, "right", "content of right")
+		f.asset(draft, "starter", "content of starter").State = "starter"
+		f.asset(draft, "short", "content")
+		same := f.asset(draft, "same size", "content of something")
+		same.Name = "same-size"
+		same.Size, same.body = int64(len("content of same-size")), "CONTENT of same-size"
+		f.asset(draft, "notes.pdf", "somebody's")
+		_, err := f.github().Publish(t.Context(), write(t, "right", "starter", "short", "same-size", "missing"), Options{Tag: tag})
+		must(t, err)
+		want := wantContents("right", "starter", "short", "same-size", "missing")
+		want["notes.pdf"] = "somebody's"
+		wantUploads, wantDeleted := 4, 3
+		if withoutDigests { // nobody can tell
+			want["same-size"] = "CONTENT of same-size"
+			wantUploads, wantDeleted = 3, 2
+		}
+		if diff := cmp.Diff(want, draft.contents()); diff != "" {
+			t.Error(diff)
+		}
+		if uploads, deleted := f.count("POST /uploads"), f.count("DELETE"); uploads != wantUploads || deleted != wantDeleted {
+			t.Errorf("%d uploads and %d deletions, want %d and %d: %v", uploads, deleted, wantUploads, wantDeleted, f.log)
+		}
+		if draft.assets[0] != right || draft.Draft {
+			t.Error("what was right was replaced, or the draft was not published")
+		}
+	}
+}
+
+func TestAPublishedReleaseIsNotChanged(t *testing.T) {
+	f := newFakeGitHub(t)
+	f.release(fakeRelease{Tag: tag, Draft: true})
+	published := f.release(fakeRelease{Tag: tag})
+	f.asset(published, "a", "other bytes")
+	f.asset(published, "b", "content of b").State = "starter"
+	_, err := f.github().Publish(t.Context(), write(t, "a", "b", "c"), Options{Tag: tag})
+	if err == nil || !strings.Contains(err.Error(), "a: the release is published, and there it has 11 bytes, want 12: choose another tag, or delete the asset") {
+		t.Errorf("error is %v", err)
+	}
+	want := wantContents("b", "c")
+	want["a"] = "other bytes"
+	if diff := cmp.Diff(want, published.contents()); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestPublishTriesAgain(t *testing.T) {
+	names := []string{"a", "b", "c"}
+	for _, c := range []struct {
+		name string
+		set  func(f *fakeGitHub)
+	}{
+		{"every first request fails", func(f *fakeGitHub) {
+			seen := map[string]bool{}
+			f.fail = func(r *http.Request) int {
+				key := r.Method + r.URL.Path + r.URL.Query().Get("name")
+				if !seen[key] {
+					seen[key] = true
+					return http.StatusBadGateway
+				}
+				return 0
+			}
+		}},
+		{"an upload leaves a starter", func(f *fakeGitHub) {
+			left := 2
+			f.fail = func(r *http.Request) int {
+				if name := r.URL.Query().Get("name"); r.Method == http.MethodPost && name == "b" && left > 0 {
+					left--
+					f.asset(f.releases[0], name, "cont").State = "starter"
+					return http.StatusInternalServerError
+				}
+				return 0
+			}
+		}},
+		{"an upload is carried out and then fails", func(f *fakeGitHub) {
+			f.fail = func(r *http.Request) int {
+				if name := r.URL.Query().Get("name"); r.Method == http.MethodPost && name != "" && len(f.releases[0].contents()[name]) == 0 {
+					f.asset(f.releases[0], name, "content of "+name)
+					return http.StatusGatewayTimeout
+				}
+				return 0
+			}
+		}},
+		{"a draft is created and then fails", func(f *fakeGitHub) {
+			f.fail = func(r *http.Request) int {
+				if r.Method == http.MethodPost && len(f.releases) == 0 {
+					f.release(fakeRelease{Tag: tag, Draft: true})
+					return http.StatusInternalServerError
+				}
+				return 0
+			}
+		}},
+		{"an asset is broken on arrival", func(f *fakeGitHub) {
+			left := 2
+			f.mangle = func(a *fakeAsset) {
+				if left > 0 {
+					left--
+					a.Digest = "sha256:" + strings.Repeat("0", 64)
+				}
+			}
+		}},
+		{"too many requests", func(f *fakeGitHub) {
+			left := 3
+			f.fail = func(r *http.Request) int {
+				if left > 0 {
+					left--
+					return http.StatusTooManyRequests
+				}
+				return 0
+			}
+		}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			f := newFakeGitHub(t)
+			c.set(f)
+			_, err := f.github().Publish(t.Context(), write(t, names...), Options{Tag: tag})
+			must(t, err)
+			if len(f.releases) != 1 || f.releases[0].Draft {
+				t.Fatalf("found %d releases", len(f.releases))
+			}
+			if diff := cmp.Diff(wantContents(names...), f.releases[0].contents()); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+func TestPublishGivesUp(t *testing.T) {
+	f := newFakeGitHub(t)
+	f.fail = func(r *http.Request) int {
+		if name := r.URL.Query().Get("name"); name == "a" || name == "c" {
+			return http.StatusBadGateway
+		}
+		return 0
+	}
+	_, err := f.github().Publish(t.Context(), write(t, "a", "b", "c"), Options{Tag: tag})
+	for _, want := range []string{"release " + tag + " of owner/repo", "/a: ", "/c: ", "502"} {
+		if err == nil || !strings.Contains(filepath.ToSlash(err.Error()), want) {
+			t.Errorf("error is %v, want %q", err, want)
+		}
+	}
+	if n := f.count("POST /uploads"); n != 2*tries+1 {
+		t.Errorf("%d uploads, want %d", n, 2*tries+1)
+	}
+	if !f.releases[0].Draft {
+		t.Error("it was published")
+	}
+	if diff := cmp.Diff(wantContents("b"), f.releases[0].contents()); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestPublishLooksBeforeItPublishes(t *testing.T) {
+	f := newFakeGitHub(t)
+	f.fail = func(r *http.Request) int {
+		if r.Method == http.MethodGet && strings.HasSuffix(r.URL.Path, "/assets") && len(f.releases[0].assets) == 1 {
+			f.releases[0].assets[0].State = "starter"
+		}
+		return 0
+	}
+	_, err := f.github().Publish(t.Context(), write(t, "a"), Options{Tag: tag})
+	if err == nil || !strings.Contains(err.Error(), "a was uploaded, and then its upload is incomplete (starter)") {
+		t.Errorf("error is %v", err)
+	}
+	if !f.releases[0].Draft {
+		t.Error("it was published")
+	}
+}
+
+func TestARefusalIsNotTriedAgain(t *testing.T) {
+	f := newFakeGitHub(t)
+	f.fail = func(r *http.Request) int {
+		if r.Method == http.MethodPost {
+			return http.StatusForbidden
+		}
+		return 0
+	}
+	_, err := f.github().Publish(t.Context(), write(t, "a"), Options{Tag: tag})
+	if err == nil || !strings.Contains(err.Error(), "may the token write its contents?") || len(f.log) != 1 {
+		t.Errorf("error is %v, after %v", err, f.log)
+	}
+}
+
+func TestTheTokenStandsInNoError(t *testing.T) {
+	f := newFakeGitHub(t)
+	g := f.github()
+	g.Token = "ghp_wrong9876543210\n"
+	_, err := g.Publish(t.Context(), write(t, "a"), Options{Tag: tag})
+	if err == nil || !strings.Contains(err.Error(), "Bad credentials: Bearer ***") || !strings.Contains(err.Error(), "the token is wrong or has expired") {
+		t.Errorf("error is %v", err)
+	}
+	if err != nil && strings.Contains(err.Error(), strings.TrimSpace(g.Token)) {
+		t.Errorf("error %v holds the token", err)
+	}
+}
+
+func TestPublishNeedsToKnow(t *testing.T) {
+	_, err := GitHub{Owner: "a/b"}.Publish(t.Context(), write(t, "a"), Options{})
+	for _, want := range []string{"want owner/name", "there is no token", "the release has no tag"} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("error is %v, want %q", err, want)
+		}
+	}
+}
+
+func TestPublishIsCancelled(t *testing.T) {
+	f := newFakeGitHub(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	f.fail = func(r *http.Request) int {
+		if r.Method == http.MethodPost && r.URL.Query().Has("name") {
+			cancel()
+			return http.StatusBadGateway
+		}
+		return 0
+	}
+	_, err := f.github().Publish(ctx, write(t, "a"), Options{Tag: tag})
+	if err == nil || ctx.Err() == nil || f.count("POST /uploads") != 1 || f.count("PATCH") != 0 {
+		t.Errorf("error is %v, after %v", err, f.log)
+	}
+}
+
+func TestCheckGitHub(t *testing.T) {
+	dir := t.TempDir()
+	sized := func(name string, size int64) string {
+		file := filepath.Join(dir, name)
+		must(t, os.WriteFile(file, nil, 0o644))
+		must(t, os.Truncate(file, size))
+		return file
+	}
+	good := []string{sized("largest.tar", 1<<31-1), sized("a+b@c_d-1.2.txt", 1)}
+	must(t, CheckGitHub(good))
+
+	bad := []string{sized("large.tar", 1<<31), sized("empty", 0), sized("a b.txt", 1), sized("x~1.deb", 1), sized(".hidden", 1),
+		filepath.Join(dir, "missing"), write(t, "large.tar")[0]}
+	wants := []string{"large.tar: it has 2147483648 bytes", "empty: it is empty", "a b.txt: GitHub would rename it", "x~1.deb: GitHub would",
+		".hidden: GitHub would", "missing: " + filepath.Join(dir, "missing"), "have the same name"}
+	f := newFakeGitHub(t)
+	_, published := f.github().Publish(t.Context(), bad, Options{Tag: tag})
+	for _, err := range []error{CheckGitHub(bad), published} {
+		for _, want := range wants {
+			if err == nil || !strings.Contains(err.Error(), want) {
+				t.Errorf("error is %v, want %q", err, want)
+			}
+		}
+	}
+	if len(f.log) > 0 || len(f.releases) > 0 {
+		t.Errorf("GitHub was asked for %v", f.log)
+	}
+
+	var many []string
+	for i := range 1001 {
+		many = append(many, sized(fmt.Sprintf("file%d", i), 1))
+	}
+	must(t, CheckGitHub(many[:1000]))
+	if err := CheckGitHub(many); err == nil || !strings.Contains(err.Error(), "there are 1001 files, and GitHub takes at most 1000") {
+		t.Errorf("error is %v", err)
+	}
+}
+
+func TestAReleaseHasRoomForAThousand(t *testing.T) {
+	f := newFakeGitHub(t)
+	draft := f.release(fakeRelease{Tag: tag, Draft: true})
+	for i := range 1000 {
+		f.asset(draft, fmt.Sprintf("file%d", i), "x")
+	}
+	_, err := f.github().Publish(t.Context(), write(t, "one-more"), Options{Tag: tag})
+	if err == nil || !strings.Contains(err.Error(), "it would have 1001 assets") {
+		t.Errorf("error is %v", err)
+	}
+}
+
+func TestRedactedErrorsUnwrap(t *testing.T) {
+	err := GitHub{Token: "secret"}.redacted(fmt.Errorf("secret: %w", context.Canceled))
+	if err.Error() != "***: context canceled" || !errors.Is(err, context.Canceled) {
+		t.Errorf("error is %v", err)
+	}
+}

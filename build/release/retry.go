@@ -1,0 +1,130 @@
+package release
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/google/go-github/v75/github"
+)
+
+const (
+	// tries is how often a request is made. With pauses that double, the last comes
+	// half a minute after the first.
+	tries      = 5
+	firstPause = 2 * time.Second
+	// limitPause is how long GitHub wants to be left alone if it does not say
+	// (https://docs.github.com/rest/using-the-rest-api/best-practices-for-using-the-rest-api).
+	limitPause = time.Minute
+	// longestPause bounds what GitHub may ask for: what takes longer is for a person to
+	// decide.
+	longestPause = 5 * time.Minute
+)
+
+// A brokenUpload is an upload that was accepted, and is not what was sent.
+type brokenUpload struct{ wrong string }
+
+func (e *brokenUpload) Error() string { return "GitHub took it, and " + e.wrong }
+
+// retry does work until it succeeds, or fails in a way that will not pass.
+func (p *publisher) retry(ctx context.Context, work func(context.Context) error) error {
+	pause := firstPause
+	for try := 1; ; try++ {
+		err := work(ctx)
+		if err == nil || try == tries || ctx.Err() != nil {
+			return err
+		}
+		wait, passes := passing(err, pause)
+		if !passes {
+			return err
+		}
+		if err := p.wait(ctx, wait); err != nil {
+			return err
+		}
+		pause *= 2
+	}
+}
+
+// passing says whether a failure may pass, and after which pause.
+func passing(err error, pause time.Duration) (time.Duration, bool) {
+	var secondary *github.AbuseRateLimitError
+	if errors.As(err, &secondary) {
+		wait := limitPause
+		if secondary.RetryAfter != nil {
+			wait = max(pause, *secondary.RetryAfter)
+		}
+		return wait, wait <= longestPause
+	}
+	var limit *github.RateLimitError
+	if errors.As(err, &limit) {
+		wait := max(pause, time.Until(limit.Rate.Reset.Time))
+		return wait, wait <= longestPause
+	}
+	var refused *github.ErrorResponse
+	if errors.As(err, &refused) {
+		if alreadyExists(refused) {
+			return pause, true // what an upload left behind shows up late
+		}
+		status := refused.Response.StatusCode
+		return pause, status >= http.StatusInternalServerError || status == http.StatusTooManyRequests || status == http.StatusRequestTimeout
+	}
+	var broken *brokenUpload
+	var network net.Error
+	var request *url.Error
+	return pause, errors.As(err, &broken) || errors.As(err, &network) || errors.As(err, &request) || errors.Is(err, io.ErrUnexpectedEOF)
+}
+
+// alreadyExists says whether another asset has the name.
+func alreadyExists(refused *github.ErrorResponse) bool {
+	for _, e := range refused.Errors {
+		if e.Code == "already_exists" && e.Resource == "ReleaseAsset" {
+			return true
+		}
+	}
+	return false
+}
+
+// hasStatus says whether err is an answer of GitHub with the status.
+func hasStatus(err error, status int) bool {
+	var refused *github.ErrorResponse
+	return errors.As(err, &refused) && refused.Response != nil && refused.Response.StatusCode == status
+}
+
+// wait waits before the next try.
+func (p *publisher) wait(ctx context.Context, pause time.Duration) error {
+	if p.pause != nil {
+		return p.pause(ctx, pause)
+	}
+	timer := time.NewTimer(pause)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// A redactedError is an error whose text does not have the token.
+type redactedError struct {
+	error
+	text string
+}
+
+func (e *redactedError) Error() string { return e.text }
+func (e *redactedError) Unwrap() error { return e.error }
+
+// redacted takes the token out of what err says: a server, or a proxy before it, may
+// repeat what it was sent.
+func (g GitHub) redacted(err error) error {
+	token := strings.TrimSpace(g.Token)
+	if token == "" || !strings.Contains(err.Error(), token) {
+		return err
+	}
+	return &redactedError{err, strings.ReplaceAll(err.Error(), token, "***")}
+}
