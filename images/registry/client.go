@@ -158,9 +158,9 @@ func (c *Client) share(ctx context.Context, key string, do func() error) error {
 		})
 		select {
 		case <-ctx.Done():
-			return context.Cause(ctx)
+			return ended(ctx)
 		case r := <-result:
-			if r.Err == nil || led || ctx.Err() != nil || !isCancelled(r.Err) {
+			if r.Err == nil || led || ctx.Err() != nil || !isEnded(r.Err) {
 				return r.Err
 			}
 		}
@@ -175,6 +175,6 @@ func (s slots) acquire(ctx context.Context) (release func(), err error) {
 	case s <- struct{}{}:
 		return func() { <-s }, nil
 	case <-ctx.Done():
-		return nil, context.Cause(ctx)
+		return nil, ended(ctx)
 	}
 }

@@ -61,7 +61,7 @@ func (e *endpoint) login(ctx context.Context) (*http.Client, error) {
 	case e.turn <- struct{}{}:
 		defer func() { <-e.turn }()
 	case <-ctx.Done():
-		return nil, context.Cause(ctx)
+		return nil, ended(ctx)
 	}
 	e.mu.Lock()
 	in := e.http

@@ -121,7 +121,7 @@ func (e *endpoint) explain(what string, err error) error {
 		times = fmt.Sprintf(" (%d tries)", count.tries)
 	}
 	switch {
-	case isCancelled(err), errors.As(err, &told):
+	case isEnded(err), errors.As(err, &told):
 		return err
 	case errors.As(err, &ours):
 		return ours.error

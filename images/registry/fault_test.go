@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -186,6 +187,31 @@ func TestAnEndedContextEndsTheWait(t *testing.T) {
 	}
 }
 
+func TestWhoSharesAFetchDoesNotFailWithTheOther(t *testing.T) {
+	c := newClient(t)
+	began := make(chan struct{})
+	first, stop := context.WithCancel(t.Context())
+	var group sync.WaitGroup
+	group.Go(func() {
+		err := c.share(first, "blob", func() error {
+			close(began)
+			<-first.Done()
+			return ended(first)
+		})
+		if !isEnded(err) {
+			t.Errorf("the first: %v", err)
+		}
+	})
+	<-began
+	done := make(chan error, 1)
+	go func() { done <- c.share(t.Context(), "blob", func() error { return nil }) }()
+	stop()
+	if err := <-done; err != nil {
+		t.Errorf("the second: %v", err)
+	}
+	group.Wait()
+}
+
 // basic lets only user bob in, and counts those it let in.
 func basic(t *testing.T) *front {
 	return newFront(t, imagetest.Registry(t), func(_ *front, w http.ResponseWriter, r *http.Request, _ int) bool {
@@ -331,17 +357,48 @@ func TestSignedAddressesStaySecret(t *testing.T) {
 	}
 	closed := l.Addr().String()
 	l.Close()
+	made := imagetest.Image(t, "linux/amd64", imagetest.Layer(t, imagetest.Files{"f": "x"}))
+	config, err := made.ConfigName()
+	if err != nil {
+		t.Fatal(err)
+	}
 	f := newFront(t, imagetest.Registry(t), func(_ *front, w http.ResponseWriter, r *http.Request, _ int) bool {
-		if !isGet(r, "blobs") {
+		if !isGet(r, "blobs") || strings.HasSuffix(r.URL.Path, config.String()) {
 			return false
 		}
 		http.Redirect(w, r, "http://"+closed+"/blob?signature="+secret, http.StatusTemporaryRedirect)
 		return true
 	})
 	ref := f.host + "/imgx:v1"
-	imagetest.Push(t, ref, imagetest.Image(t, "linux/amd64", imagetest.Layer(t, imagetest.Files{"f": "x"})))
-	_, err = newClient(t).Image(t.Context(), ref, linux)
-	wantError(t, err, f.host, "does not answer", closed)
+	imagetest.Push(t, ref, made)
+	ctx, shown := watched(t)
+	img, err := newClient(t).Image(ctx, ref, linux)
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantError(t, readAll(img), f.host, "does not answer", closed)
+	for _, line := range shown.take() {
+		wantError(t, errors.New(line), "failed", closed)
+	}
+}
+
+func TestCredentialsAreNamedWithoutTheirSecrets(t *testing.T) {
+	encoded := base64.StdEncoding.EncodeToString([]byte("bob:" + secret))
+	for _, c := range []struct {
+		auth authn.AuthConfig
+		want string
+	}{
+		{authn.AuthConfig{}, "no credentials"},
+		{authn.AuthConfig{Username: "bob", Password: secret}, "user bob of here"},
+		{authn.AuthConfig{Auth: encoded}, "user bob of here"},
+		{authn.AuthConfig{IdentityToken: secret}, "the identity token of here"},
+		{authn.AuthConfig{Username: "<token>", IdentityToken: secret}, "the identity token of here"},
+		{authn.AuthConfig{RegistryToken: secret}, "the token of here"},
+	} {
+		if got := (key{AuthConfig: c.auth, from: "here"}).String(); got != c.want {
+			t.Errorf("%q; want %q", got, c.want)
+		}
+	}
 }
 
 func TestRegistriesOfTheWorldDoNotSendUsInside(t *testing.T) {

@@ -24,15 +24,11 @@ func (c *Client) fetch(ctx context.Context, from *Manifest, d v1.Descriptor, b *
 		return c.absent(fmt.Sprintf("blob %s of %s", d.Digest, from.label))
 	}
 	return c.share(ctx, "pull "+from.repo.Name()+"@"+d.Digest.String(), func() error {
-		f := &fetching{endpoint: c.endpoint(from.repo, pull), want: d, batch: b, tries: c.tries(), slots: c.transfers}
+		f := &fetching{image: from.label, endpoint: c.endpoint(from.repo, pull), want: d, batch: b, tries: c.tries(), slots: c.transfers}
 		if b == nil {
 			f.slots = c.requests
 		}
-		err := f.run(ctx)
-		if err == nil {
-			return nil
-		}
-		return f.endpoint.explain(fmt.Sprintf("blob %s of image %s", d.Digest, from.label), err)
+		return f.run(ctx)
 	})
 }
 
@@ -45,6 +41,7 @@ func (c *Client) holds(d v1.Descriptor) bool {
 
 // A fetching is a blob on its way into the store.
 type fetching struct {
+	image    string
 	endpoint *endpoint
 	want     v1.Descriptor
 	slots    slots
@@ -57,6 +54,9 @@ type fetching struct {
 
 func (f *fetching) run(ctx context.Context) (err error) {
 	defer func() {
+		if err != nil {
+			err = f.endpoint.explain(fmt.Sprintf("blob %s of image %s", f.want.Digest, f.image), err)
+		}
 		if f.task != nil {
 			f.batch.leave(err)
 		}

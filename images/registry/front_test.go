@@ -220,7 +220,7 @@ func (s *tasks) Finished(t *progress.Task, err error) {
 		line += " cached"
 	}
 	if err != nil {
-		line += " failed"
+		line += " failed: " + err.Error()
 	}
 	s.done = append(s.done, line)
 }

@@ -81,9 +81,14 @@ func (c *Client) resolve(ctx context.Context, ref name.Reference, label string) 
 		defer release()
 		if ok {
 			digest, found, err := e.head(ctx, "manifests", ref.Identifier(), accept)
-			if err != nil || found && digest == known.Digest {
+			var refused *answerError
+			switch {
+			case err == nil && found && digest == known.Digest:
+				return nil
+			case err != nil && (!errors.As(err, &refused) || isTemporary(err)):
 				return err
 			}
+			// What else it says is said again, with reasons.
 		}
 		m.Descriptor, m.Raw, err = e.manifest(ctx, ref)
 		return err

@@ -52,7 +52,7 @@ func (t *tries) moved(n int64) {
 // returns the error that remains.
 func (t *tries) again(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
-		return context.Cause(ctx)
+		return ended(ctx)
 	}
 	t.made++
 	if isWrong(err) {
@@ -83,7 +83,7 @@ func (t *tries) again(ctx context.Context, err error) error {
 	case <-timer.C:
 		return nil
 	case <-ctx.Done():
-		return context.Cause(ctx)
+		return ended(ctx)
 	}
 }
 
@@ -159,8 +159,17 @@ func isWrong(err error) bool {
 	return errors.As(err, &wrong) && !wrong.Short
 }
 
-func isCancelled(err error) bool {
-	return errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
+// endedError is the cause for which a caller's context ended. Timeouts of the network
+// say of themselves that they are such causes, too, and are none.
+type endedError struct{ error }
+
+func (e *endedError) Unwrap() error { return e.error }
+
+func ended(ctx context.Context) error { return &endedError{context.Cause(ctx)} }
+
+func isEnded(err error) bool {
+	var e *endedError
+	return errors.As(err, &e)
 }
 
 // retryAfter reads the header of that name: seconds or a date (RFC 9110, section
