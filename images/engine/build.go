@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"time"
 
@@ -96,6 +97,9 @@ func (j *job) run(ctx context.Context) (v1.Image, error) {
 	attrs, err := j.attributes()
 	if err != nil {
 		return nil, err
+	}
+	if _, err := os.Stat(j.build.Dockerfile); err != nil {
+		return nil, fmt.Errorf("reading the Dockerfile: %w", err)
 	}
 	folders := &folders{byName: map[string]fsutil.FS{}}
 	if err := j.addContexts(attrs, folders); err != nil {

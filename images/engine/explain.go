@@ -104,12 +104,26 @@ func stepTitle(name string) string { return stepNumber.ReplaceAllString(name, ""
 // noise is what BuildKit puts around the reason.
 var noise = regexp.MustCompile(`^(failed to solve: |rpc error: code = \w+ desc = |failed to run Build function: |` +
 	`dockerfile parse error on line \d+: |executor failed running \[[^\n]*\]: |process "[^\n]*" did not complete successfully: |` +
-	`runc did not terminate successfully: )+`)
+	`runc did not terminate successfully: |failed to compute cache key: |failed to calculate checksum of ref \S+: )+`)
+
+// unclear are reasons of BuildKit that say nothing to a person, and what they
+// mean.
+var unclear = []struct {
+	pattern *regexp.Regexp
+	meaning string
+}{
+	// BuildKit up to 0.8, of a file of the context.
+	{regexp.MustCompile(`^("[^"]*") not found: not found$`), "$1: not found"},
+	{regexp.MustCompile(`^invalid user index: -1$`), "there is no such user or group, since the image has no /etc/passwd; give numbers"},
+}
 
 // reasonOf is err without what is around its reason.
 func reasonOf(err error) error {
 	s := err.Error()
 	short := noise.ReplaceAllString(s, "")
+	for _, u := range unclear {
+		short = u.pattern.ReplaceAllString(short, u.meaning)
+	}
 	if short == s || short == "" {
 		return err
 	}

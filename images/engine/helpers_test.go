@@ -138,6 +138,11 @@ func (p *printed) String() string {
 	return strings.Join(p.lines, "\n")
 }
 
+// started are the names of tasks.
+type started struct{ printed }
+
+func (s *started) Started(task *progress.Task) { s.Line(task, task.Name) }
+
 // tool is a static program for RUN in images that have nothing else. It is built
 // once for all tests.
 var tool = sync.OnceValues(func() (string, error) {

@@ -3,12 +3,16 @@
 package main
 
 import (
+	"crypto/rand"
+	"encoding/hex"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
+	"time"
 )
 
 func main() {
@@ -72,16 +76,27 @@ func do(words []string) error {
 			return err
 		}
 		answer := make([]byte, 5)
-		if _, err := conn.Read(answer); err != nil {
+		if _, err := io.ReadFull(conn, answer); err != nil {
 			return err
 		}
 		if answer[4] != 12 {
 			return fmt.Errorf("the agent answered %d", answer[4])
 		}
 		return os.WriteFile(arg(1), []byte("an agent answered"), 0o644)
+	case "random":
+		data := make([]byte, 16)
+		if _, err := rand.Read(data); err != nil {
+			return err
+		}
+		return os.WriteFile(arg(1), []byte(hex.EncodeToString(data)), 0o644)
 	case "wait":
-		fmt.Println("waiting")
-		select {}
+		// It ends when nobody reads what it says.
+		for {
+			if _, err := fmt.Println("waiting"); err != nil {
+				return err
+			}
+			time.Sleep(100 * time.Millisecond)
+		}
 	default:
 		return fmt.Errorf("nothing is known of %q", words[0])
 	}

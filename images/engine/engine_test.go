@@ -1,0 +1,574 @@
+package engine_test
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/containerd/errdefs"
+	dockerbuild "github.com/docker/docker/api/types/build"
+	dockerimage "github.com/docker/docker/api/types/image"
+	docker "github.com/docker/docker/client"
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-containerregistry/pkg/name"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/tarball"
+	"github.com/google/go-containerregistry/pkg/v1/types"
+	buildkit "github.com/moby/buildkit/client"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/slipway-build/slipway/images"
+	"github.com/slipway-build/slipway/images/engine"
+	"github.com/slipway-build/slipway/images/imagetest"
+	"github.com/slipway-build/slipway/progress"
+)
+
+// fileOf returns the content of a file of img.
+func fileOf(t testing.TB, img v1.Image, name string) string {
+	t.Helper()
+	for _, e := range imagetest.Flatten(t, imagetest.LayerEntries(t, img)) {
+		if e.Name == name {
+			return e.Body
+		}
+	}
+	t.Fatalf("the image has no %s", name)
+	return ""
+}
+
+func TestUnreachable(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	nobody := "tcp://" + listener.Addr().String()
+	listener.Close()
+	build := buildOf(t, "FROM scratch\n", nil)
+	for _, c := range []struct {
+		name    string
+		builder func(engine.Options) *engine.Builder
+		address string
+		want    []string
+	}{
+		{"buildkit, nobody listens", engine.Buildkit, nobody, []string{"connecting to BuildKit at " + nobody, "connection refused", "BUILDKIT_HOST"}},
+		{"buildkit, no socket", engine.Buildkit, "unix:///nowhere/buildkitd.sock", []string{"connecting to BuildKit at unix:///nowhere", "no such file"}},
+		{"buildkit, no such address", engine.Buildkit, "carrier-pigeon://x", []string{"connecting to BuildKit at carrier-pigeon://x"}},
+		{"docker, nobody listens", engine.Docker, nobody, []string{"connecting to Docker Engine at " + nobody, "DOCKER_HOST"}},
+		{"docker, no socket", engine.Docker, "unix:///nowhere/docker.sock", []string{"connecting to Docker Engine at unix:///nowhere", "DOCKER_HOST"}},
+		{"docker, no such address", engine.Docker, "pigeon", []string{"connecting to Docker Engine at pigeon"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			within(t, time.Minute, func() {
+				_, err := c.builder(engine.Options{Address: c.address, Store: openStore(t)}).Assemble(t.Context(), build)
+				wantError(t, err, c.want...)
+			})
+		})
+	}
+}
+
+// TestTheConnectionBreaks cuts the wire while a RUN runs.
+func TestTheConnectionBreaks(t *testing.T) {
+	for _, e := range engines {
+		t.Run(e.name, func(t *testing.T) {
+			w := wireTo(t, e.address(t))
+			build := buildOf(t, "FROM scratch\nCOPY tool /\nRUN [\"/tool\", \"wait\"]\n", nil)
+			build.NoCache = true
+			ctx := onLine(t.Context(), "waiting", w.cut)
+			s := openStore(t)
+			within(t, time.Minute, func() {
+				_, err := e.builder(engine.Options{Address: w.address, Store: s}).Assemble(ctx, build)
+				wantError(t, err, "Dockerfile for linux/amd64 with ", "the engine went away during the build")
+			})
+			nothingHalf(t, s.Dir())
+		})
+	}
+}
+
+// TestTheEngineDies kills a buildkitd while a RUN runs.
+func TestTheEngineDies(t *testing.T) {
+	w := startWorker(t)
+	build := buildOf(t, "FROM scratch\nCOPY tool /\nRUN [\"/tool\", \"wait\"]\n", nil)
+	ctx := onLine(t.Context(), "waiting", w.kill)
+	s := openStore(t)
+	within(t, time.Minute, func() {
+		_, err := engine.Buildkit(engine.Options{Address: w.address, Store: s}).Assemble(ctx, build)
+		wantError(t, err, "the engine went away during the build")
+	})
+	nothingHalf(t, s.Dir())
+}
+
+func nothingHalf(t *testing.T, store string) {
+	t.Helper()
+	left, _ := filepath.Glob(filepath.Join(store, ".slipway", "ingest", "*"))
+	if len(left) > 0 {
+		t.Errorf("files are left half written: %q", left)
+	}
+}
+
+func TestCancel(t *testing.T) {
+	withEngines(t, func(t *testing.T, start starter) {
+		ctx, cancel := context.WithCancelCause(t.Context())
+		reason := errors.New("somebody pressed Ctrl-C")
+		build := buildOf(t, "FROM scratch\nCOPY tool /\nRUN [\"/tool\", \"wait\"]\n", nil)
+		build.NoCache = true
+		within(t, time.Minute, func() {
+			_, err := start(t, engine.Options{}).Assemble(onLine(ctx, "waiting", func() { cancel(reason) }), build)
+			if !errors.Is(err, reason) {
+				t.Errorf("got %v, want %v", err, reason)
+			}
+		})
+	})
+}
+
+func TestSecretsAndAgents(t *testing.T) {
+	withEngines(t, func(t *testing.T, start starter) {
+		dir := t.TempDir()
+		file := filepath.Join(dir, "token")
+		if err := os.WriteFile(file, []byte("from a file"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		build := buildOf(t, `FROM scratch AS run
+COPY tool /
+RUN --mount=type=secret,id=one --mount=type=secret,id=two,target=/two ["/tool", "copy:/run/secrets/one:/one.copy", "copy:/two:/two.copy"]
+RUN --mount=type=ssh ["/tool", "agent:/agent"]
+FROM scratch
+COPY --from=run /one.copy /two.copy /agent /
+`, nil)
+		build.NoCache = true
+		img, err := start(t, engine.Options{
+			Secrets: []engine.Secret{{ID: "one", Value: []byte("a value")}, {ID: "two", File: file}},
+			SSH:     []engine.Agent{{ID: "default", Paths: []string{startAgent(t)}}},
+		}).Assemble(t.Context(), build)
+		if err != nil {
+			t.Fatal(err)
+		}
+		files, _ := filesOf(t, img)
+		want := `-rw-r--r-- 0:0 agent "an agent answered"
+-rw-r--r-- 0:0 one.copy "a value"
+-rw-r--r-- 0:0 two.copy "from a file"
+`
+		if diff := cmp.Diff(want, files); diff != "" {
+			t.Errorf("(-want +got):\n%s", diff)
+		}
+	})
+}
+
+func TestSecretThatIsNotGiven(t *testing.T) {
+	withEngines(t, func(t *testing.T, start starter) {
+		build := buildOf(t, "FROM scratch\nCOPY tool /\n\nRUN --mount=type=secret,id=one,required=true [\"/tool\", \"say:x\"]\n", nil)
+		_, err := start(t, engine.Options{}).Assemble(t.Context(), build)
+		wantError(t, err, "Dockerfile:4: ", "secret", "one")
+	})
+}
+
+// startAgent returns the socket of an ssh agent that has no keys.
+func startAgent(t testing.TB) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "agent")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	socket := filepath.Join(dir, "s")
+	listener, err := net.Listen("unix", socket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { listener.Close() })
+	go func() {
+		for {
+			conn, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			go func() {
+				defer conn.Close()
+				request := make([]byte, 5)
+				if _, err := io.ReadFull(conn, request); err == nil {
+					// SSH_AGENT_IDENTITIES_ANSWER of no identities.
+					_, _ = conn.Write([]byte{0, 0, 0, 5, 12, 0, 0, 0, 0})
+				}
+			}()
+		}
+	}()
+	return socket
+}
+
+// random is a Dockerfile whose result differs whenever it is run. salt makes it
+// one that has not been run before.
+func random(salt string) string {
+	return "FROM scratch AS run\nCOPY tool /\nRUN [\"/tool\", \"random:/out\", \"say:" + salt + "\"]\nFROM scratch\nCOPY --from=run /out /\n"
+}
+
+// TestTwoWorkers builds the platforms of an image on two machines at once, and
+// hands what one has built to the other.
+func TestTwoWorkers(t *testing.T) {
+	first, second := startWorker(t), startWorker(t)
+	s := openStore(t)
+	build := buildOf(t, "FROM scratch\nARG TARGETPLATFORM\nLABEL for=$TARGETPLATFORM\nCOPY a.txt /\n", map[string]string{"a.txt": "a"})
+	platforms := []string{"linux/amd64", "linux/arm64", "windows/amd64:10.0.17763.7919", "windows/amd64:10.0.20348.4294", "windows/amd64:10.0.26100.4294"}
+	made := make([]v1.Image, len(platforms))
+	group, ctx := errgroup.WithContext(t.Context())
+	for i, p := range platforms {
+		on := first
+		if i%2 == 1 {
+			on = second
+		}
+		group.Go(func() error {
+			b := build
+			b.Platform = imagetest.Platform(t, p)
+			var err error
+			made[i], err = engine.Buildkit(engine.Options{Address: on.address, Store: s}).Assemble(ctx, b)
+			return err
+		})
+	}
+	if err := group.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	for i, img := range made {
+		got, err := images.ConfigPlatform(img)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if images.FormatPlatform(got) != platforms[i] {
+			t.Errorf("the image for %s says that it is for %s", platforms[i], images.FormatPlatform(got))
+		}
+	}
+	if a, b := layersOf(t, made[2]), layersOf(t, made[3]); !cmp.Equal(a, b) || !cmp.Equal(a, layersOf(t, made[4])) {
+		t.Error("the Windows images do not share their layer")
+	}
+
+	t.Run("cache", func(t *testing.T) {
+		for _, c := range []struct{ name, to, from string }{
+			{"local", "type=local,mode=max,dest=" + filepath.Join(t.TempDir(), "c"), ""},
+			{"registry", "type=registry,mode=max,ref=" + imagetest.Registry(t) + "/cache:1", ""},
+		} {
+			t.Run(c.name, func(t *testing.T) {
+				if c.from = c.to; c.name == "local" {
+					c.from = strings.ReplaceAll(c.to, "dest=", "src=")
+				}
+				run := buildOf(t, random(c.name), nil)
+				one := run
+				one.NoCache = true
+				a, err := engine.Buildkit(engine.Options{Address: first.address, Store: openStore(t), CacheTo: caches(t, c.to)}).Assemble(t.Context(), one)
+				if err != nil {
+					t.Fatal(err)
+				}
+				b, err := engine.Buildkit(engine.Options{Address: second.address, Store: openStore(t), CacheFrom: caches(t, c.from)}).Assemble(t.Context(), run)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if x, y := fileOf(t, a, "out"), fileOf(t, b, "out"); x != y {
+					t.Errorf("the second worker ran the step again: %s, %s", x, y)
+				}
+				if x, y := digestOf(t, a), digestOf(t, b); x != y {
+					t.Errorf("%s is not %s", x, y)
+				}
+			})
+		}
+	})
+}
+
+func caches(t testing.TB, s string) []engine.Cache {
+	t.Helper()
+	c, err := engine.ParseCache(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return []engine.Cache{c}
+}
+
+func layersOf(t testing.TB, img v1.Image) []v1.Hash {
+	t.Helper()
+	m, err := img.Manifest()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all []v1.Hash
+	for _, l := range m.Layers {
+		all = append(all, l.Digest)
+	}
+	return all
+}
+
+// TestInlineCache puts the cache into the image, which an engine that has
+// forgotten the build finds in a registry.
+func TestInlineCache(t *testing.T) {
+	for _, e := range []struct {
+		name  string
+		start func(testing.TB) (builder func(engine.Options) *engine.Builder, address string, forget func())
+	}{
+		{"buildkit", func(t testing.TB) (func(engine.Options) *engine.Builder, string, func()) {
+			address := startWorker(t).address
+			client, err := buildkit.New(t.Context(), address)
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { client.Close() })
+			return engine.Buildkit, address, func() {
+				if err := client.Prune(t.Context(), nil, buildkit.PruneAll); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}},
+		{"docker", func(t testing.TB) (func(engine.Options) *engine.Builder, string, func()) {
+			address := imagetest.Docker(t)
+			client := dockerClient(t, address)
+			return engine.Docker, address, func() {
+				if _, err := client.BuildCachePrune(t.Context(), dockerbuild.CachePruneOptions{All: true}); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}},
+	} {
+		t.Run(e.name, func(t *testing.T) {
+			builder, address, forget := e.start(t)
+			build := buildOf(t, random("inline"), nil)
+			build.NoCache = true
+			a, err := builder(engine.Options{Address: address, Store: openStore(t), CacheTo: []engine.Cache{{Type: "inline"}}}).Assemble(t.Context(), build)
+			if err != nil {
+				t.Fatal(err)
+			}
+			ref := imagetest.Registry(t) + "/image:1"
+			imagetest.Push(t, ref, a)
+			forget()
+			build.NoCache = false
+			b, err := builder(engine.Options{Address: address, Store: openStore(t), CacheFrom: caches(t, ref)}).Assemble(t.Context(), build)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if x, y := fileOf(t, a, "out"), fileOf(t, b, "out"); x != y {
+				t.Errorf("the engine ran the step again: %s, %s", x, y)
+			}
+		})
+	}
+}
+
+func dockerClient(t testing.TB, address string) *docker.Client {
+	t.Helper()
+	client, err := docker.NewClientWithOpts(docker.WithHost(address), docker.WithAPIVersionNegotiation())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { client.Close() })
+	return client
+}
+
+// TestUnchangedBuild shows that what has been built and taken is not taken again.
+func TestUnchangedBuild(t *testing.T) {
+	withEngines(t, func(t *testing.T, start starter) {
+		s := openStore(t)
+		base := imagetest.Index(t, imagetest.Image(t, "linux/amd64", imagetest.Layer(t, imagetest.Files{"etc/release": "1"})))
+		build := buildOf(t, "FROM example.com/base:1\nCOPY a.txt /\nCOPY b.txt /\n", map[string]string{"a.txt": "a", "b.txt": "b"})
+		o := engine.Options{Store: s, Sources: sources{"example.com/base:1": base}}
+		a, err := start(t, o).Assemble(t.Context(), build)
+		if err != nil {
+			t.Fatal(err)
+		}
+		tasks := &started{}
+		b, err := start(t, o).Assemble(progress.With(t.Context(), tasks), build)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if x, y := digestOf(t, a), digestOf(t, b); x != y {
+			t.Errorf("%s, then %s", x, y)
+		}
+		if tasks.contains("save image") {
+			t.Error("the image was taken out of the engine again")
+		}
+	})
+}
+
+// TestSeveralAtOnce builds with one Builder from several goroutines.
+func TestSeveralAtOnce(t *testing.T) {
+	withEngines(t, func(t *testing.T, start starter) {
+		base := imagetest.Index(t, imagetest.Image(t, "linux/amd64", imagetest.RandomLayer(t, 1, 1<<20)))
+		b := start(t, engine.Options{Sources: sources{"example.com/base:1": base}})
+		build := buildOf(t, "FROM example.com/base:1 AS a\nCOPY a.txt /\nFROM a\nCOPY a.txt /b.txt\n", map[string]string{"a.txt": "a"})
+		digests := make([]v1.Hash, 8)
+		var group errgroup.Group
+		for i := range digests {
+			group.Go(func() error {
+				img, err := b.Assemble(t.Context(), build)
+				if err != nil {
+					return err
+				}
+				digests[i], err = img.Digest()
+				return err
+			})
+		}
+		if err := group.Wait(); err != nil {
+			t.Fatal(err)
+		}
+		for _, d := range digests {
+			if d != digests[0] {
+				t.Errorf("one build made %s, another %s", digests[0], d)
+			}
+		}
+	})
+}
+
+// TestDockerForgets shows that no image stays in Docker Engine's store, whether
+// the build succeeds or fails, and that an image of somebody else does.
+func TestDockerForgets(t *testing.T) {
+	client := dockerClient(t, imagetest.Docker(t))
+	layer := imagetest.RandomLayer(t, 7, 1<<16)
+	base := imagetest.Image(t, "linux/amd64", layer)
+	zstd := imagetest.LayerOf(t, types.OCILayerZStd, imagetest.Files{"etc/z": "z"}.Entries()...)
+	o := engine.Options{Address: imagetest.Docker(t), Store: openStore(t), Sources: sources{
+		"example.com/forget:1": imagetest.Index(t, base),
+		"example.com/zstd:1":   imagetest.Index(t, imagetest.Image(t, "linux/amd64", zstd)),
+	}}
+	for _, c := range []struct{ dockerfile, want string }{
+		{"FROM example.com/forget:1\nCOPY a.txt /\n", ""},
+		{"FROM example.com/zstd:1\nCOPY --from=example.com/forget:1 / /\n", ""},
+		{"FROM example.com/forget:1\nRUN [\"/no-such-program\"]\n", "no-such-program"},
+	} {
+		_, err := engine.Docker(o).Assemble(t.Context(), buildOf(t, c.dockerfile, map[string]string{"a.txt": "a"}))
+		if c.want != "" {
+			wantError(t, err, c.want)
+		} else if err != nil {
+			t.Fatal(err)
+		}
+	}
+	id, err := base.ConfigName()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := client.ImageInspect(t.Context(), id.String()); !errdefs.IsNotFound(err) {
+		t.Errorf("the base is still in Docker Engine (%v)", err)
+	}
+
+	// Somebody has the base; a build uses it and leaves it there.
+	archive := filepath.Join(t.TempDir(), "base.tar")
+	tag, err := name.NewTag("example.com/forget:1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := tarball.WriteToFile(archive, tag, base); err != nil {
+		t.Fatal(err)
+	}
+	f, err := os.Open(archive)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	loaded, err := client.ImageLoad(t.Context(), f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, _ = io.Copy(io.Discard, loaded.Body)
+	loaded.Body.Close()
+	t.Cleanup(func() {
+		_, _ = client.ImageRemove(context.Background(), "example.com/forget:1", dockerimage.RemoveOptions{})
+	})
+	tasks := &started{}
+	if _, err := engine.Docker(o).Assemble(progress.With(t.Context(), tasks), buildOf(t, "FROM example.com/forget:1\nCOPY a.txt /\n", map[string]string{"a.txt": "b"})); err != nil {
+		t.Fatal(err)
+	}
+	if tasks.contains(" load example.com/") {
+		t.Error("a base that the engine has was loaded")
+	}
+	if _, err := client.ImageInspect(t.Context(), "example.com/forget:1"); err != nil {
+		t.Errorf("the build took somebody's image away: %v", err)
+	}
+	images, err := client.ImageList(t.Context(), dockerimage.ListOptions{All: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, image := range images {
+		for _, tag := range image.RepoTags {
+			if strings.HasPrefix(tag, "slipway.invalid/") {
+				t.Errorf("%s is left in Docker Engine", tag)
+			}
+		}
+	}
+}
+
+// TestWindowsBase shows that the base is that of the exact version, whatever the
+// order of the index, and that its layers stay what they are.
+func TestWindowsBase(t *testing.T) {
+	address := imagetest.Buildkit(t)
+	for _, order := range [][]string{
+		{"10.0.17763.7919", "10.0.20348.4294", "10.0.26100.4294"},
+		{"10.0.26100.4294", "10.0.20348.4294", "10.0.17763.7919"},
+	} {
+		index := imagetest.WindowsBase(t, order...)
+		for _, version := range order {
+			build := buildOf(t, "FROM example.com/nano:1\nCOPY a.txt C:/app/\nUSER ContainerUser\n", map[string]string{"a.txt": "a"})
+			build.Platform = imagetest.Platform(t, "windows/amd64:"+version)
+			img, err := engine.Buildkit(engine.Options{
+				Address: address, Store: openStore(t), Sources: sources{"example.com/nano:1": index},
+			}).Assemble(t.Context(), build)
+			if err != nil {
+				t.Fatal(err)
+			}
+			platform, err := images.ConfigPlatform(img)
+			if err != nil {
+				t.Fatal(err)
+			}
+			base, err := images.ImageFor(index, build.Platform)
+			if err != nil {
+				t.Fatal(err)
+			}
+			below := layersOf(t, base)
+			if got := layersOf(t, img); platform.OSVersion != version || len(got) != len(below)+1 || !cmp.Equal(got[:len(below)], below) {
+				t.Errorf("for %s it made one for %s of the layers %v; the base has %v", version, platform.OSVersion, got, below)
+			}
+			if got := fileOf(t, img, "Files/app/a.txt"); got != "a" {
+				t.Errorf("a.txt has %q", got)
+			}
+		}
+		build := buildOf(t, "FROM example.com/nano:1\n", nil)
+		build.Platform = imagetest.Platform(t, "windows/amd64:10.0.22621.1")
+		_, err := engine.Buildkit(engine.Options{Address: address, Store: openStore(t), Sources: sources{"example.com/nano:1": index}}).Assemble(t.Context(), build)
+		wantError(t, err, append([]string{"Dockerfile:1: ", "example.com/nano:1", "10.0.22621.1"}, order...)...)
+	}
+	build := buildOf(t, "FROM example.com/nano:1\nCOPY a.txt C:/app/\n", map[string]string{"a.txt": "a"})
+	build.Platform = imagetest.Platform(t, "windows/amd64:10.0.20348.4294")
+	_, err := engine.Docker(engine.Options{
+		Address: imagetest.Docker(t), Store: openStore(t),
+		Sources: sources{"example.com/nano:1": imagetest.WindowsBase(t, "10.0.20348.4294")},
+	}).Assemble(t.Context(), build)
+	wantError(t, err, "cannot hold the layers of a Windows base")
+}
+
+// TestBadDockerfiles shows that what is at fault is named with its line.
+func TestBadDockerfiles(t *testing.T) {
+	withEngines(t, func(t *testing.T, start starter) {
+		for _, c := range []struct {
+			name, dockerfile string
+			change           func(*images.BuildContext)
+			want             []string
+		}{
+			{"no such file", "FROM scratch\n\nCOPY nothing /\n", nil, []string{"Dockerfile:3: COPY nothing /: \"/nothing\": not found"}},
+			{"no such instruction", "FROM scratch\nCOPPY a b\n", nil, []string{"Dockerfile:2: ", "COPPY"}},
+			{"no such base", "FROM scratch AS x\nFROM example.com/none:1\n", nil, []string{"Dockerfile:2: ", "example.com/none:1"}},
+			{"no such target", "FROM scratch AS runtime\n", func(b *images.BuildContext) { b.Target = "runtim" }, []string{"runtim", "runtime"}},
+			{"no such user", "FROM scratch\nCOPY --chown=nobody a.txt /\n", nil, []string{"Dockerfile:2: ", "nobody", "no such user or group"}},
+			{"a foreign frontend", "# syntax=example.com/frontend\nFROM scratch\n", nil, []string{"Dockerfile:1: ", "example.com/frontend"}},
+			{"no such folder", "FROM scratch\n", func(b *images.BuildContext) { b.Dir += "/none" }, []string{"the build context", "none"}},
+			{"no Dockerfile", "FROM scratch\n", func(b *images.BuildContext) { b.Dockerfile += ".none" }, []string{"reading the Dockerfile", "Dockerfile.none: no such file"}},
+			{"no program", "FROM scratch\nCOPY a.txt /\nRUN make\n", nil, []string{"Dockerfile:3: ", "/bin/sh"}},
+			{"windows without a version", "FROM scratch\n", func(b *images.BuildContext) { b.Platform = v1.Platform{OS: "windows", Architecture: "amd64"} }, []string{"os.version"}},
+			{"no platform", "FROM scratch\n", func(b *images.BuildContext) { b.Platform = v1.Platform{} }, []string{"platform"}},
+			{"zstd in docker's types", "FROM scratch\n", func(b *images.BuildContext) {
+				b.Format = images.Format{MediaTypes: "docker", Compression: images.Compression{Algorithm: "zstd"}}
+			}, []string{"zstd", "oci"}},
+		} {
+			t.Run(c.name, func(t *testing.T) {
+				build := buildOf(t, c.dockerfile, map[string]string{"a.txt": "a"})
+				if c.change != nil {
+					c.change(&build)
+				}
+				_, err := start(t, engine.Options{Sources: sources{}}).Assemble(t.Context(), build)
+				wantError(t, err, c.want...)
+			})
+		}
+	})
+}
