@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"net"
 	"net/url"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -56,6 +58,9 @@ func connectBuildkit(ctx context.Context, o Options) (*connection, error) {
 		return nil, fmt.Errorf("connecting to BuildKit at %s: %w\nset BUILDKIT_HOST to the address of a buildkitd, or start one here: buildkitd --addr %s",
 			address, plain(err), address)
 	}
+	if err := checkScheme(address, buildkitSchemes); err != nil {
+		return fail(err)
+	}
 	var options []buildkit.ClientOpt
 	if !o.TLS.isZero() {
 		u, err := url.Parse(address)
@@ -87,6 +92,20 @@ func connectBuildkit(ctx context.Context, o Options) (*connection, error) {
 	return conn, nil
 }
 
+// How an engine can be reached.
+var (
+	buildkitSchemes = []string{"unix", "tcp", "docker-container", "podman-container", "nerdctl-container", "kube-pod", "ssh", "npipe"}
+	dockerSchemes   = []string{"unix", "tcp", "ssh", "npipe", "http", "https"}
+)
+
+func checkScheme(address string, known []string) error {
+	scheme, _, ok := strings.Cut(address, "://")
+	if !ok || !slices.Contains(known, scheme) {
+		return fmt.Errorf("the address begins with none of %s://", strings.Join(known, "://, "))
+	}
+	return nil
+}
+
 // hello fails unless BuildKit answers.
 func (c *connection) hello(ctx context.Context) error {
 	hello, cancel := context.WithTimeoutCause(ctx, helloTimeout, fmt.Errorf("it does not answer within %v", helloTimeout))
@@ -104,6 +123,9 @@ func connectDocker(ctx context.Context, o Options) (*connection, error) {
 	fail := func(err error) (*connection, error) {
 		return nil, fmt.Errorf("connecting to Docker Engine at %s: %w\nset DOCKER_HOST to the address of an Engine (20.10 or newer), or start one here: systemctl start docker",
 			o.dockerAddress(), plain(err))
+	}
+	if err := checkScheme(o.dockerAddress(), dockerSchemes); err != nil {
+		return fail(err)
 	}
 	client, err := o.dockerClient()
 	if err != nil {
@@ -183,9 +205,13 @@ func plain(err error) error {
 	}
 	s := err.Error()
 	for _, noise := range []string{"rpc error: ", "code = Unavailable ", "code = Unknown ", "desc = ", "connection error: ",
-		"failed to list workers: ", "failed to solve: "} {
+		"failed to list workers: ", "failed to solve: ", "Unavailable: ", "Error while dialing: "} {
 		s = strings.ReplaceAll(s, noise, "")
 	}
+	if quoted, err := strconv.Unquote(s); err == nil {
+		s = quoted
+	}
+	s = strings.TrimPrefix(strings.TrimPrefix(s, "transport: "), "Error while dialing: ")
 	if s == err.Error() {
 		return err
 	}

@@ -148,7 +148,7 @@ type Cache struct {
 func ParseCache(s string) (Cache, error) {
 	if !strings.Contains(s, "=") {
 		if _, err := images.ParseReference(s); err != nil {
-			return Cache{}, fmt.Errorf("cache %q: want type=registry,ref=REF, type=local,src=DIR or type=inline", s)
+			return Cache{}, fmt.Errorf("cache %q: want type=registry,ref=REF, type=local,src=DIR, type=inline or a reference: %w", s, err)
 		}
 		return Cache{Type: "registry", Attrs: map[string]string{"ref": s}}, nil
 	}

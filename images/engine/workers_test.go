@@ -30,7 +30,7 @@ type worker struct {
 var serving = regexp.MustCompile(`running server on (127\.0\.0\.1:\d+)`)
 
 // startWorker starts a buildkitd on loopback, which ends with the test.
-func startWorker(t testing.TB) *worker {
+func startWorker(t testing.TB, args ...string) *worker {
 	t.Helper()
 	program := imagetest.BuildkitProgram(t)
 	root := t.TempDir()
@@ -38,8 +38,8 @@ func startWorker(t testing.TB) *worker {
 	if err := os.WriteFile(config, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command(program, "--config", config, "--root", filepath.Join(root, "root"), "--addr", "tcp://127.0.0.1:0",
-		"--oci-worker=true", "--containerd-worker=false")
+	cmd := exec.Command(program, append([]string{"--config", config, "--root", filepath.Join(root, "root"), "--addr", "tcp://127.0.0.1:0",
+		"--oci-worker=true", "--containerd-worker=false"}, args...)...)
 	log, err := cmd.StderrPipe()
 	if err != nil {
 		t.Fatal(err)
