@@ -10,10 +10,18 @@ import (
 // ParseReference reads an image reference as Docker does: busybox,
 // rancher/x:v1, registry:5000/a/b@sha256:…; without a tag it is :latest.
 func ParseReference(s string) (name.Reference, error) {
-	ref, err := name.ParseReference(s)
+	// As name.ParseReference does it, which forgets the reason.
+	var (
+		ref name.Reference
+		err error
+	)
+	if strings.Contains(s, "@") {
+		ref, err = name.NewDigest(s)
+	} else {
+		ref, err = name.NewTag(s)
+	}
 	if err != nil {
-		// ggcr's messages are long and name the input twice; keep the reason.
-		return nil, fmt.Errorf("%q is no image reference: %s", s, strings.TrimPrefix(err.Error(), "could not parse reference: "))
+		return nil, fmt.Errorf("%q is no image reference: %w", s, err)
 	}
 	return ref, nil
 }

@@ -23,17 +23,23 @@ import "C"
 func main() { println(C.twice(21)) }
 `
 
-// need skips the test where a program is missing, unless the machine is said to
-// have them all.
-func need(t *testing.T, program string) {
+// need skips the test where a C compiler, or the headers of its C library, are
+// missing, unless the machine is said to have them all.
+func need(t *testing.T, cc string) {
 	t.Helper()
-	if _, err := exec.LookPath(program); err == nil {
-		return
+	missing := cc + " is not installed"
+	if _, err := exec.LookPath(cc); err == nil {
+		cmd := exec.CommandContext(t.Context(), cc, "-x", "c", "-fsyntax-only", "-")
+		cmd.Stdin = strings.NewReader("#include <stdlib.h>\n")
+		if cmd.Run() == nil {
+			return
+		}
+		missing = cc + " lacks the headers of its C library"
 	}
 	if os.Getenv("SLIPWAY_REQUIRE_ENGINES") == "1" {
-		t.Fatalf("%s is not installed, and SLIPWAY_REQUIRE_ENGINES=1", program)
+		t.Fatalf("%s, and SLIPWAY_REQUIRE_ENGINES=1", missing)
 	}
-	t.Skipf("%s is not installed", program)
+	t.Skip(missing)
 }
 
 func TestCrossCompilersBuildReproducibly(t *testing.T) {
