@@ -1,0 +1,199 @@
+package airgap
+
+import (
+	"archive/tar"
+	"bufio"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"path"
+	"path/filepath"
+	"strings"
+
+	"github.com/slipway-build/slipway/images"
+	"github.com/slipway-build/slipway/progress"
+)
+
+// An Extraction is a folder of an image's file system, and the folder on disk
+// that becomes its copy.
+type Extraction struct {
+	// Path is as in the image: /bin. In images of Windows the form of the layers,
+	// Files/bin, is left out. / is everything.
+	Path string
+	// Dest is created, with the folders above it, or replaced if it is there.
+	Dest string
+}
+
+// ExtractLimits bound what an image may make of little: a layer of some
+// kilobytes can hold a file of terabytes, or names without end.
+type ExtractLimits struct {
+	// Bytes is how much is written at most; 0 is 64 GiB.
+	Bytes int64
+	// Entries is how many entries all layers may have; 0 is a million.
+	Entries int
+}
+
+// Extract copies folders out of an image as RKE2's bootstrap does, and returns
+// how many files and links they have. See ExtractWithin; the limits are the usual
+// ones.
+func Extract(ctx context.Context, img *PackedImage, what []Extraction) (files int, err error) {
+	return ExtractWithin(ctx, img, what, ExtractLimits{})
+}
+
+// ExtractWithin lays the layers of an image over one another, the lowest first,
+// and writes the folders named to disk. Whiteouts and opaque folders are obeyed
+// (OCI image-spec, layer.md), modes are 0755 at most, owners and times are those
+// of whoever extracts. Each layer is read once, all of it, and must have its
+// digest and diff ID.
+//
+// A folder appears complete or not at all: it is made beside Dest and renamed
+// when all layers were read and found right. A folder that is at Dest is replaced;
+// if one of several cannot be, those before it are put back.
+//
+// Nothing is written elsewhere. These are errors: a name with .. in it, a file
+// below a link, a link that leads out of the folder, a device or pipe in one of
+// the folders, a hard link to a file outside. An absolute link into the folder is
+// made relative. That the image has no such folder is an error which names those
+// it has.
+func ExtractWithin(ctx context.Context, img *PackedImage, what []Extraction, limits ExtractLimits) (files int, err error) {
+	task := progress.Start(ctx, "extract from "+img.String())
+	defer func() { task.Done(err) }()
+	files, err = extract(ctx, img, what, limits, task)
+	if err != nil {
+		return 0, fmt.Errorf("extracting from image %s: %w", img, err)
+	}
+	return files, nil
+}
+
+// String is the image's first name as people write it, or its ID.
+func (img *PackedImage) String() string {
+	if len(img.Names) == 0 {
+		return img.ID.String()
+	}
+	ref, err := images.ParseReference(img.Names[0])
+	if err != nil {
+		return img.Names[0]
+	}
+	return images.Familiar(ref)
+}
+
+func extract(ctx context.Context, img *PackedImage, what []Extraction, limits ExtractLimits, task *progress.Task) (files int, err error) {
+	targets, err := newTargets(what)
+	defer func() {
+		for _, t := range targets {
+			err = errors.Join(err, t.folder.discard())
+		}
+	}()
+	if err != nil {
+		return 0, err
+	}
+	var total int64
+	for _, l := range img.Layers {
+		total += l.Size
+	}
+	task.SetTotal(total)
+	o := newOverlay(targets, limits, img.Platform.OS == "windows")
+	for i, l := range img.Layers {
+		o.layer = i
+		if err := extractLayer(ctx, img.archive, l, o, task); err != nil {
+			return 0, fmt.Errorf("layer %d of %d (%s): %w", i+1, len(img.Layers), l.Digest, err)
+		}
+	}
+	if files, err = o.finish(); err != nil {
+		return 0, err
+	}
+	for i, t := range targets {
+		if err := t.folder.commit(); err != nil {
+			err = fmt.Errorf("folder %s: %w", t.folder.final, err)
+			for _, done := range targets[:i] {
+				err = errors.Join(err, done.folder.revert())
+			}
+			return 0, err
+		}
+	}
+	return files, nil
+}
+
+// newTargets creates a temporary folder for each of what.
+func newTargets(what []Extraction) ([]*target, error) {
+	if len(what) == 0 {
+		return nil, errors.New("no folder to extract is named")
+	}
+	var targets []*target
+	for _, e := range what {
+		t := &target{path: strings.Trim(path.Clean("/"+e.Path), "/")}
+		for _, other := range targets {
+			if other.holds(t.path) || t.holds(other.path) {
+				return targets, fmt.Errorf("folders /%s and /%s lie in one another; extract one of them", other.path, t.path)
+			}
+		}
+		if e.Dest == "" {
+			return targets, fmt.Errorf("folder /%s: no place to extract it to is named", t.path)
+		}
+		var err error
+		if t.folder, err = newTempFolder(e.Dest); err != nil {
+			return targets, fmt.Errorf("folder /%s: %w", t.path, err)
+		}
+		targets = append(targets, t)
+		for _, other := range targets[:len(targets)-1] {
+			if a, b := other.folder.final, t.folder.final; below(a, b) || below(b, a) {
+				return targets, fmt.Errorf("folders /%s and /%s go to %s and %s, and one would replace the other", other.path, t.path, a, b)
+			}
+		}
+	}
+	return targets, nil
+}
+
+// below says whether a path is dir or lies in it; both are absolute.
+func below(dir, path string) bool {
+	rel, err := filepath.Rel(dir, path)
+	return err == nil && filepath.IsLocal(rel)
+}
+
+// extractLayer lays one layer over what is there.
+func extractLayer(ctx context.Context, a *Archive, l PackedLayer, o *overlay, task *progress.Task) error {
+	blob, err := (&archiveLayer{ctx: ctx, archive: a, layer: l}).Compressed()
+	if err != nil {
+		return err
+	}
+	defer blob.Close()
+	buffered := bufio.NewReaderSize(task.Reader(blob), 128<<10)
+	head, err := buffered.Peek(headLen)
+	if err != nil && err != io.EOF {
+		return err
+	}
+	content, err := uncompressed(buffered, compression(head))
+	if err != nil {
+		return err
+	}
+	defer content.Close()
+	hash := sha256.New()
+	tee := io.TeeReader(content, hash)
+	entries := tar.NewReader(tee)
+	for {
+		h, err := entries.Next()
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			return err
+		}
+		if err := o.apply(h, entries); err != nil {
+			return fmt.Errorf("entry %q: %w", h.Name, err)
+		}
+	}
+	// Both digests are of all bytes, also of those behind the tar's end.
+	if _, err := io.Copy(io.Discard, tee); err != nil {
+		return err
+	}
+	if _, err := io.Copy(io.Discard, buffered); err != nil {
+		return err
+	}
+	if got := hex.EncodeToString(hash.Sum(nil)); got != l.DiffID.Hex {
+		return fmt.Errorf("its content has the diff ID sha256:%s, but the config says %s", got, l.DiffID)
+	}
+	return nil
+}

@@ -1,0 +1,555 @@
+package airgap
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"math/rand/v2"
+	"os"
+	"path"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-containerregistry/pkg/name"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/types"
+
+	"github.com/slipway-build/slipway/images/imagetest"
+)
+
+// packed is the image of an archive that has only it.
+func packed(t testing.TB, path string) *PackedImage {
+	t.Helper()
+	a, err := Open(t.Context(), path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { a.Close() })
+	list, err := a.Images(t.Context())
+	if err != nil || len(list) != 1 {
+		t.Fatalf("%d images: %v", len(list), err)
+	}
+	return list[0]
+}
+
+// packedLayers is an image of layers, packed.
+func packedLayers(t testing.TB, platform string, layers ...v1.Layer) *PackedImage {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "image.tar")
+	packOne(t, newStore(t), path, Image{Names: []name.Reference{ref(t, "acme/runtime:v1")}, Image: imagetest.Image(t, platform, layers...)})
+	return packed(t, path)
+}
+
+// onDisk lists what is below dir, one a line, as FormatListing does but without
+// owners.
+func onDisk(t testing.TB, dir string) string {
+	t.Helper()
+	var b strings.Builder
+	err := filepath.WalkDir(dir, func(file string, d fs.DirEntry, err error) error {
+		if err != nil || file == dir {
+			return err
+		}
+		rel, err := filepath.Rel(dir, file)
+		if err != nil {
+			return err
+		}
+		info, err := d.Info()
+		if err != nil {
+			return err
+		}
+		mode := info.Mode().Perm()
+		if runtime.GOOS == "windows" {
+			mode = 0o755 // which it does not keep
+		}
+		switch rel = filepath.ToSlash(rel); {
+		case d.IsDir():
+			fmt.Fprintf(&b, "%o %s/\n", mode, rel)
+		case info.Mode()&fs.ModeSymlink != 0:
+			to, err := os.Readlink(file)
+			if err != nil {
+				return err
+			}
+			fmt.Fprintf(&b, "%s -> %s\n", rel, filepath.ToSlash(to))
+		default:
+			content, err := os.ReadFile(file)
+			if err != nil {
+				return err
+			}
+			fmt.Fprintf(&b, "%o %s %q\n", mode, rel, content)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b.String()
+}
+
+// needLinks skips a test where links may not be made, as on Windows by default.
+func needLinks(t testing.TB) {
+	t.Helper()
+	if err := os.Symlink("there", filepath.Join(t.TempDir(), "link")); err != nil {
+		t.Skipf("no links can be made here: %v", err)
+	}
+}
+
+// Each layer is a listing, in the form of imagetest.ParseListing.
+func TestExtractLaysLayersOverOneAnother(t *testing.T) {
+	needLinks(t)
+	tests := map[string]struct {
+		platform string // linux/amd64
+		layers   []string
+		path     string // /bin
+		want     string
+		count    int
+		said     string // part of the error
+	}{
+		"one layer, one folder": {
+			layers: []string{"drwxr-xr-x 0:0 bin/\n-rwxr-xr-x 0:0 bin/tool \"tool\"\ndrwxr-xr-x 0:0 bin/aux/\n-rw-r--r-- 0:0 bin/aux/a \"a\"\n-rw-r--r-- 0:0 etc/passwd \"x\"\n-rw-r--r-- 0:0 binary \"x\""},
+			want:   "755 aux/\n644 aux/a \"a\"\n755 tool \"tool\"\n", count: 2,
+		},
+		"modes are 0755 at most, folders' always": {
+			layers: []string{"drwx------ 0:0 bin/d/\n-rwsrwxrwx 0:0 bin/suid \"\"\n-rw-rw-rw- 0:0 bin/all \"\"\n-r-------- 0:0 bin/d/own \"\"\n-rwxrwxrwt 5:5 bin/sticky \"\""},
+			want:   "644 all \"\"\n755 d/\n400 d/own \"\"\n755 sticky \"\"\n755 suid \"\"\n", count: 4,
+		},
+		"an upper layer wins": {
+			layers: []string{"-rwxr-xr-x 0:0 bin/a \"old\"\n-rwxr-xr-x 0:0 bin/b \"kept\"", "-rw-r--r-- 0:0 bin/a \"new\""},
+			want:   "644 a \"new\"\n755 b \"kept\"\n", count: 2,
+		},
+		"a whiteout": {
+			layers: []string{"-rwxr-xr-x 0:0 bin/a \"a\"\n-rwxr-xr-x 0:0 bin/d/b \"b\"", "-rw-r--r-- 0:0 bin/.wh.a \"\"\n-rw-r--r-- 0:0 bin/.wh.d \"\""},
+			want:   "",
+		},
+		"a whiteout hides lower layers only": {
+			layers: []string{"-rwxr-xr-x 0:0 bin/d/old \"b\"", "-rw-r--r-- 0:0 bin/d/new \"n\"\n-rw-r--r-- 0:0 bin/.wh.d \"\""},
+			want:   "755 d/\n644 d/new \"n\"\n", count: 1,
+		},
+		"an opaque folder, wherever its mark stands": {
+			layers: []string{"-rwxr-xr-x 0:0 bin/a \"a\"\n-rwxr-xr-x 0:0 bin/d/b \"b\"", "-rw-r--r-- 0:0 bin/new \"n\"\n-rw-r--r-- 0:0 bin/.wh..wh..opq \"\"\n-rw-r--r-- 0:0 bin/new2 \"n\""},
+			want:   "644 new \"n\"\n644 new2 \"n\"\n", count: 2,
+		},
+		"a whiteout of a folder above": {
+			layers: []string{"-rwxr-xr-x 0:0 usr/bin/a \"a\"", "-rw-r--r-- 0:0 .wh.usr \"\"\n-rwxr-xr-x 0:0 usr/bin/b \"b\""},
+			path:   "/usr/bin/", want: "755 b \"b\"\n", count: 1,
+		},
+		"an opaque root": {
+			layers: []string{"-rwxr-xr-x 0:0 usr/bin/a \"a\"\n-rwxr-xr-x 0:0 lib/x \"a\"", "-rw-r--r-- 0:0 .wh..wh..opq \"\"\ndrwxr-xr-x 0:0 usr/bin/"},
+			path:   "usr/bin", want: "",
+		},
+		"what AUFS kept": {
+			layers: []string{"-rwxr-xr-x 0:0 bin/a \"a\"\n-rwxr-xr-x 0:0 bin/.wh..wh.plnk \"a\""},
+			want:   "755 a \"a\"\n", count: 1,
+		},
+		"a file in place of a folder, and back": {
+			layers: []string{"-rwxr-xr-x 0:0 bin/a/x \"x\"\n-rwxr-xr-x 0:0 bin/b \"b\"", "-rw-r--r-- 0:0 bin/a \"file\"\ndrwxr-xr-x 0:0 bin/b/\n-rw-r--r-- 0:0 bin/b/y \"y\""},
+			want:   "644 a \"file\"\n755 b/\n644 b/y \"y\"\n", count: 2,
+		},
+		"hard links": {
+			layers: []string{"-rwxr-xr-x 0:0 bin/busybox \"bb\"\nhrwxr-xr-x 0:0 bin/sh -> bin/busybox", "hrwxr-xr-x 0:0 bin/ls -> /bin/sh"},
+			want:   "755 busybox \"bb\"\n755 ls \"bb\"\n755 sh \"bb\"\n", count: 3,
+		},
+		"one of the names is replaced": {
+			layers: []string{"-rwxr-xr-x 0:0 bin/busybox \"bb\"\nhrwxr-xr-x 0:0 bin/sh -> bin/busybox", "-rwxr-xr-x 0:0 bin/sh \"bash\""},
+			want:   "755 busybox \"bb\"\n755 sh \"bash\"\n", count: 2,
+		},
+		"links": {
+			layers: []string{"-rwxr-xr-x 0:0 bin/busybox \"bb\"\nlrwxrwxrwx 0:0 bin/sh -> busybox\nlrwxrwxrwx 0:0 bin/sub/sh -> ../sh\nlrwxrwxrwx 0:0 bin/gone -> nowhere\nhrwxrwxrwx 0:0 bin/sh2 -> bin/sh"},
+			want:   "755 busybox \"bb\"\ngone -> nowhere\nsh -> busybox\nsh2 -> busybox\n755 sub/\nsub/sh -> ../sh\n", count: 5,
+		},
+		"links by way of folders above are made relative": {
+			layers: []string{"-rwxr-xr-x 0:0 bin/busybox \"bb\"\nlrwxrwxrwx 0:0 bin/sh -> /bin/busybox\nlrwxrwxrwx 0:0 bin/sub/sh -> ../../bin/sh"},
+			want:   "755 busybox \"bb\"\nsh -> busybox\n755 sub/\nsub/sh -> ../sh\n", count: 3,
+		},
+		"everything": {
+			layers: []string{"drwxr-xr-x 0:0 ./\n-rwxr-xr-x 0:0 /bin/a \"a\"\n-rw-r--r-- 0:0 ./etc/b \"b\"\nlrwxrwxrwx 0:0 etc/a -> /bin/a"},
+			path:   "/", want: "755 bin/\n755 bin/a \"a\"\n755 etc/\netc/a -> ../bin/a\n644 etc/b \"b\"\n", count: 3,
+		},
+		"an empty folder": {layers: []string{"drwxr-xr-x 0:0 bin/"}, want: ""},
+		"devices elsewhere": {
+			layers: []string{"crw-rw-rw- 0:0 dev/null 1,3\nprw-r--r-- 0:0 pipe\n-rwxr-xr-x 0:0 bin/a \"a\""},
+			want:   "755 a \"a\"\n", count: 1,
+		},
+		"scratch images of Windows": {
+			platform: "windows/amd64:10.0.20348.4294", layers: []string{"-rwxr-xr-x 0:0 bin/a.exe \"MZ\""},
+			want: "755 a.exe \"MZ\"\n", count: 1,
+		},
+		"layers in Windows form": {
+			platform: "windows/amd64:10.0.20348.4294",
+			layers: []string{"drwxr-xr-x 0:0 Hives/\ndrwxr-xr-x 0:0 Files/\n-rwxr-xr-x 0:0 Files/bin/a.exe \"MZ\"\n-rwxr-xr-x 0:0 Files/bin/b.exe \"MZ\"\n-rwxr-xr-x 0:0 Hives/bin/c \"regf\"",
+				"-rw-r--r-- 0:0 Files/bin/.wh.a.exe \"\"\nlrwxrwxrwx 0:0 Files/bin/c.exe -> \"C:\\\\bin\\\\b.exe\"\nhrwxr-xr-x 0:0 Files/bin/d.exe -> Files/bin/b.exe"},
+			want: "755 b.exe \"MZ\"\nc.exe -> b.exe\n755 d.exe \"MZ\"\n", count: 3,
+		},
+
+		"a folder that is not there":       {layers: []string{"-rw-r--r-- 0:0 sbin/a \"\"\n-rw-r--r-- 0:0 etc/a \"\"\n-rw-r--r-- 0:0 top \"\""}, said: "no folder /bin; its top folders are: /etc, /sbin"},
+		"a folder that was taken away":     {layers: []string{"-rw-r--r-- 0:0 bin/a \"\"", "-rw-r--r-- 0:0 .wh.bin \"\""}, said: "no folder /bin; its top folders are: none"},
+		"a folder that is a link":          {layers: []string{"-rw-r--r-- 0:0 usr/bin/a \"\"\nlrwxrwxrwx 0:0 bin -> usr/bin"}, said: "/bin is a link to usr/bin"},
+		"a folder below a link":            {layers: []string{"lrwxrwxrwx 0:0 bin -> usr/bin"}, path: "/bin/x", said: "/bin is a link to usr/bin"},
+		"a folder that is a file":          {layers: []string{"-rw-r--r-- 0:0 bin \"\""}, said: "/bin is a file"},
+		"a name that leads upwards":        {layers: []string{"-rw-r--r-- 0:0 bin/../../evil \"\""}, said: "leads upwards"},
+		"such a name elsewhere":            {layers: []string{"-rw-r--r-- 0:0 bin/a \"\"\n-rw-r--r-- 0:0 ../evil \"\""}, said: "leads upwards"},
+		"a file below a link":              {layers: []string{"lrwxrwxrwx 0:0 bin/d -> /tmp\n-rw-r--r-- 0:0 bin/d/evil \"\""}, said: `lies below "bin/d", which is a link`},
+		"a file below a link, later":       {layers: []string{"drwxr-xr-x 0:0 bin/d/", "lrwxrwxrwx 0:0 bin/d -> .", "-rw-r--r-- 0:0 bin/d/evil \"\""}, said: `lies below "bin/d", which is a link`},
+		"a file below a file":              {layers: []string{"-rw-r--r-- 0:0 bin/d \"\"\n-rw-r--r-- 0:0 bin/d/evil \"\""}, said: `lies below "bin/d", which is a file`},
+		"an absolute link outside":         {layers: []string{"lrwxrwxrwx 0:0 bin/evil -> /etc/passwd"}, said: "leads out of the folder"},
+		"a relative link outside":          {layers: []string{"lrwxrwxrwx 0:0 bin/evil -> ../etc/passwd"}, said: "leads out of the folder"},
+		"a link to a sibling by prefix":    {layers: []string{"lrwxrwxrwx 0:0 bin/evil -> ../bin2/x"}, said: "leads out of the folder"},
+		"a link outside by way of another": {layers: []string{"lrwxrwxrwx 0:0 bin/d/l -> ..\nlrwxrwxrwx 0:0 bin/d/e/evil -> ../l/../x"}, said: "/bin/d/e/evil is a link"},
+		"links in a circle":                {layers: []string{"lrwxrwxrwx 0:0 bin/a -> b\nlrwxrwxrwx 0:0 bin/b -> a"}, said: "leads out of the folder"},
+		"a hard link outside":              {layers: []string{"-rw-r--r-- 0:0 etc/shadow \"\"\nhrw-r--r-- 0:0 bin/evil -> etc/shadow"}, said: "no file in the folder"},
+		"a hard link upwards":              {layers: []string{"hrw-r--r-- 0:0 bin/evil -> ../../etc/shadow"}, said: "no place in the image"},
+		"a hard link to nothing":           {layers: []string{"hrw-r--r-- 0:0 bin/evil -> bin/none"}, said: "no file in the folder"},
+		"a hard link to itself":            {layers: []string{"-rw-r--r-- 0:0 bin/a \"\"\nhrw-r--r-- 0:0 bin/a -> bin/a"}, said: "no file in the folder"},
+		"a hard link to a folder":          {layers: []string{"drwxr-xr-x 0:0 bin/d/\nhrw-r--r-- 0:0 bin/a -> bin/d"}, said: "no file in the folder"},
+		"a device":                         {layers: []string{"crw-rw-rw- 0:0 bin/null 1,3"}, said: "a device"},
+		"a pipe":                           {layers: []string{"prw-r--r-- 0:0 bin/pipe"}, said: "a device"},
+		"a whiteout of nothing":            {layers: []string{"-rw-r--r-- 0:0 bin/.wh. \"\""}, said: "it hides no file"},
+		"a whiteout of the folder above":   {layers: []string{"-rw-r--r-- 0:0 bin/.wh... \"\""}, said: "it hides no file"},
+		"a root that is a file":            {layers: []string{"-rw-r--r-- 0:0 . \"\""}, said: "the root of an image is a folder"},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			var layers []v1.Layer
+			for _, listing := range tt.layers {
+				layers = append(layers, imagetest.LayerOf(t, types.OCILayer, imagetest.ParseListing(t, listing)...))
+			}
+			if tt.platform == "" {
+				tt.platform = "linux/amd64"
+			}
+			if tt.path == "" {
+				tt.path = "/bin"
+			}
+			img := packedLayers(t, tt.platform, layers...)
+			parent := t.TempDir()
+			dest := filepath.Join(parent, "data", "out")
+			count, err := Extract(t.Context(), img, []Extraction{{Path: tt.path, Dest: dest}})
+			if tt.said != "" {
+				if err == nil || !strings.Contains(err.Error(), tt.said) {
+					t.Errorf("error %v does not say %q", err, tt.said)
+				}
+				if got := onDisk(t, parent); got != "755 data/\n" {
+					t.Errorf("this was left behind:\n%s", got)
+				}
+				return
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			if runtime.GOOS == "windows" {
+				t.Log("modes are not compared on Windows")
+			} else if diff := cmp.Diff(tt.want, onDisk(t, dest)); diff != "" {
+				t.Errorf("other files (-want +got):\n%s", diff)
+			}
+			if count != tt.count {
+				t.Errorf("%d files and links instead of %d", count, tt.count)
+			}
+			if left, err := os.ReadDir(filepath.Dir(dest)); err != nil || len(left) != 1 {
+				t.Errorf("beside the folder: %v, %v", left, err)
+			}
+		})
+	}
+}
+
+// Whatever layers do to one another, the result is that of imagetest.Flatten.
+func TestExtractDoesAsFlatten(t *testing.T) {
+	needLinks(t)
+	for seed := range uint64(40) {
+		r := rand.New(rand.NewPCG(seed, 1))
+		var (
+			layers  []v1.Layer
+			entries [][]imagetest.Entry
+		)
+		for range 1 + r.IntN(4) {
+			listing := randomLayer(r)
+			entries = append(entries, imagetest.ParseListing(t, listing))
+			layers = append(layers, imagetest.LayerOf(t, types.OCILayer, entries[len(entries)-1]...))
+		}
+		var want strings.Builder
+		for _, e := range withParents(imagetest.Flatten(t, entries)) {
+			rel := strings.TrimPrefix(e.Name, "a/")
+			switch {
+			case rel == e.Name || rel == "":
+			case strings.HasSuffix(rel, "/"):
+				fmt.Fprintf(&want, "755 %s\n", rel)
+			default:
+				fmt.Fprintf(&want, "644 %s %q\n", rel, e.Body)
+			}
+		}
+		dest := filepath.Join(t.TempDir(), "out")
+		_, err := Extract(t.Context(), packedLayers(t, "linux/amd64", layers...), []Extraction{{Path: "a", Dest: dest}})
+		if err != nil {
+			if !errors.Is(err, fs.ErrNotExist) || want.Len() > 0 {
+				t.Fatalf("seed %d: %v", seed, err)
+			}
+			continue
+		}
+		if runtime.GOOS != "windows" {
+			if diff := cmp.Diff(want.String(), onDisk(t, dest)); diff != "" {
+				t.Fatalf("seed %d: other files (-want +got):\n%s\nlayers: %v", seed, diff, entries)
+			}
+		}
+	}
+}
+
+// randomLayer is a layer of files and whiteouts with few names, none of which is
+// there twice, below a file, or both hidden and made.
+func randomLayer(r *rand.Rand) string {
+	names := []string{"a", "b", "c"}
+	taken := map[string]bool{} // files and whiteouts of this layer
+	folder := map[string]bool{}
+	var lines []string
+	for range 1 + r.IntN(8) {
+		p := "a"
+		for range 1 + r.IntN(3) {
+			p = path.Join(p, names[r.IntN(len(names))])
+		}
+		free := !taken[p] && !folder[p]
+		for dir := path.Dir(p); dir != "."; dir = path.Dir(dir) {
+			free = free && !taken[dir]
+		}
+		if !free {
+			continue
+		}
+		for dir := path.Dir(p); dir != "."; dir = path.Dir(dir) {
+			if !folder[dir] {
+				folder[dir] = true
+				lines = append(lines, fmt.Sprintf("drwxr-xr-x 0:0 %s/", dir))
+			}
+		}
+		switch r.IntN(6) {
+		case 0:
+			lines = append(lines, fmt.Sprintf(`-rw-r--r-- 0:0 %s/.wh.%s ""`, path.Dir(p), path.Base(p)))
+		case 1:
+			if opq := path.Dir(p) + "/.wh..wh..opq"; !taken[opq] {
+				taken[opq] = true
+				lines = append(lines, fmt.Sprintf(`-rw-r--r-- 0:0 %s ""`, opq))
+			}
+			continue
+		default:
+			lines = append(lines, fmt.Sprintf(`-rw-r--r-- 0:0 %s "%d"`, p, r.IntN(1000)))
+		}
+		taken[p] = true
+	}
+	// Folders before what is in them.
+	slices.SortStableFunc(lines, func(a, b string) int {
+		return strings.Count(a, "/") - strings.Count(b, "/")
+	})
+	return strings.Join(lines, "\n")
+}
+
+// withParents marks folders by a slash, and sorts as WalkDir does.
+func withParents(entries []imagetest.Entry) []imagetest.Entry {
+	for i := range entries {
+		if entries[i].Typeflag == '5' {
+			entries[i].Name += "/"
+		}
+	}
+	slices.SortFunc(entries, func(a, b imagetest.Entry) int {
+		return slices.Compare(strings.Split(strings.TrimSuffix(a.Name, "/"), "/"), strings.Split(strings.TrimSuffix(b.Name, "/"), "/"))
+	})
+	return entries
+}
+
+func TestExtractReplacesFolders(t *testing.T) {
+	dir := t.TempDir()
+	bin, charts := filepath.Join(dir, "bin"), filepath.Join(dir, "charts")
+	for _, file := range []string{filepath.Join(bin, "old"), filepath.Join(bin, "tool", "old")} {
+		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(file, []byte("old"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	before := onDisk(t, dir)
+	what := []Extraction{{Path: "/bin", Dest: bin}, {Path: "/charts", Dest: charts}}
+	layer := imagetest.Layer(t, imagetest.Files{"bin/tool": words(1, 100_000), "bin/cni": "cni", "charts/": ""})
+
+	// Anything wrong, and all stays as it was.
+	failing := func(how, said string, img *PackedImage, limits ExtractLimits, what ...Extraction) {
+		t.Helper()
+		if _, err := ExtractWithin(t.Context(), img, what, limits); err == nil || !strings.Contains(err.Error(), said) {
+			t.Errorf("%s: error %v does not say %q", how, err, said)
+		}
+		if diff := cmp.Diff(before, onDisk(t, dir)); diff != "" {
+			t.Errorf("%s: it is not as it was (-want +got):\n%s", how, diff)
+		}
+	}
+	good := packedLayers(t, "linux/amd64", layer)
+	failing("one folder is missing", "no folder /etc", good, ExtractLimits{}, append(what, Extraction{"/etc", filepath.Join(dir, "etc")})...)
+	failing("too large", "the limit", good, ExtractLimits{Bytes: 100_002}, what...)
+	failing("too many", "more than 3 entries", good, ExtractLimits{Entries: 3}, what...)
+	failing("twice", "lie in one another", good, ExtractLimits{}, what[0], what[0])
+	failing("in one another", "lie in one another", good, ExtractLimits{}, what[0], Extraction{"/bin/x", charts})
+	failing("to one place", "one would replace the other", good, ExtractLimits{}, what[0], Extraction{"/charts", bin})
+	failing("to places in one another", "one would replace the other", good, ExtractLimits{}, what[0], Extraction{"/charts", filepath.Join(bin, "charts")})
+	failing("nothing", "no folder to extract", good, ExtractLimits{})
+	failing("nowhere", "no place", good, ExtractLimits{}, Extraction{Path: "/bin"})
+	failing("a file is there", "no folder", good, ExtractLimits{}, Extraction{"/bin", filepath.Join(bin, "old")})
+	damaged := packed(t, damage(t, layer))
+	failing("a layer is damaged", "is damaged", damaged, ExtractLimits{}, what...)
+	lying := *good
+	lying.Layers = slices.Clone(good.Layers)
+	lying.Layers[0].DiffID.Hex = strings.Repeat("0", 64)
+	failing("the config is another image's", "diff ID", &lying, ExtractLimits{}, what...)
+
+	count, err := Extract(t.Context(), good, what)
+	if err != nil || count != 2 {
+		t.Fatalf("Extract: %d, %v", count, err)
+	}
+	want := fmt.Sprintf("755 bin/\n755 bin/cni \"cni\"\n755 bin/tool %q\n755 charts/\n", words(1, 100_000))
+	if runtime.GOOS != "windows" {
+		if diff := cmp.Diff(want, onDisk(t, dir)); diff != "" {
+			t.Errorf("other files (-want +got):\n%s", diff)
+		}
+	}
+}
+
+// damage packs a layer as a plain tar and changes a byte of its content.
+func damage(t testing.TB, layer v1.Layer) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "damaged.tar")
+	packOne(t, newStore(t), path, Image{Names: []name.Reference{ref(t, "acme/runtime:v1")}, Image: imagetest.Image(t, "linux/amd64", layer)})
+	raw, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	i := bytes.Index(raw, []byte(words(1, 1000)))
+	if i < 0 {
+		t.Fatal("the layer is not in the archive as it is")
+	}
+	raw[i+500] ^= 1
+	if err := os.WriteFile(path, raw, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func TestExtractReplacesNoLink(t *testing.T) {
+	needLinks(t)
+	dir := t.TempDir()
+	link := filepath.Join(dir, "bin")
+	if err := os.Symlink(t.TempDir(), link); err != nil {
+		t.Fatal(err)
+	}
+	img := packedLayers(t, "linux/amd64", imagetest.Layer(t, imagetest.Files{"bin/a": "a"}))
+	if _, err := Extract(t.Context(), img, []Extraction{{"/bin", link}}); err == nil || !strings.Contains(err.Error(), "is a link") {
+		t.Errorf("Extract: %v", err)
+	}
+}
+
+// A failure of the second folder brings the first one's predecessor back.
+func TestTempFolderIsReverted(t *testing.T) {
+	dir := t.TempDir()
+	final := filepath.Join(dir, "bin")
+	if err := os.Mkdir(final, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(final, "old"), nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	before := onDisk(t, dir)
+	folder, err := newTempFolder(final)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := folder.root.WriteFile("new", nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if err := folder.commit(); err != nil {
+		t.Fatal(err)
+	}
+	if got := onDisk(t, final); !strings.Contains(got, "new") || strings.Contains(got, "old") {
+		t.Errorf("after commit: %s", got)
+	}
+	if err := errors.Join(folder.revert(), folder.discard()); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(before, onDisk(t, dir)); diff != "" {
+		t.Errorf("after revert (-want +got):\n%s", diff)
+	}
+	// A commit that fails in its last step undoes the first.
+	if folder, err = newTempFolder(final); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Remove(folder.path); err != nil {
+		t.Fatal(err)
+	}
+	if err := folder.commit(); err == nil {
+		t.Error("a folder that is gone was committed")
+	}
+	if err := folder.discard(); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(before, onDisk(t, dir)); diff != "" {
+		t.Errorf("after a commit that failed (-want +got):\n%s", diff)
+	}
+}
+
+// All forms of layers, and archives that can only be read from their beginning.
+func TestExtractFromEveryArchive(t *testing.T) {
+	all := sampleImages(t)
+	for codec, path := range pack(t, newStore(t), all, Options{}) {
+		t.Run(string(codec), func(t *testing.T) {
+			for _, file := range []string{path, foreign(t, path, codec)} {
+				found, err := Find(t.Context(), ref(t, "quay.io/a/b:v2"), nil, []string{file})
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer found.Close()
+				dest := filepath.Join(t.TempDir(), "bin")
+				if _, err := Extract(t.Context(), found.Image, []Extraction{{"bin", dest}}); err != nil {
+					t.Fatal(err)
+				}
+				got, err := os.ReadFile(filepath.Join(dest, "zstd"))
+				if err != nil || string(got) != words(3, 60_000) {
+					t.Errorf("the file has %d bytes: %v", len(got), err)
+				}
+			}
+		})
+	}
+}
+
+// foreign is the archive as another program would write it: one stream without an
+// index, in the opposite order.
+func foreign(t testing.TB, path string, codec Codec) string {
+	t.Helper()
+	names, content, _ := untar(t, path, codec)
+	slices.Reverse(names)
+	var entries []imagetest.Entry
+	for _, n := range names {
+		e := imagetest.Entry{Body: string(content[n])}
+		e.Name = n
+		entries = append(entries, e)
+	}
+	raw := imagetest.Tar(t, entries...)
+	framer := map[Codec]func([]byte) ([]byte, error){Tar: tarFrames{}.small, Zstd: (&zstdFrames{}).small, Gzip: (&gzipFrames{}).small}[codec]
+	compressed, err := framer(raw)
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(t.TempDir(), "foreign."+string(codec))
+	if err := os.WriteFile(file, compressed, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	return file
+}
+
+func TestExtractEndsWithItsContext(t *testing.T) {
+	img := packedLayers(t, "linux/amd64", imagetest.Layer(t, imagetest.Files{"bin/a": "a"}))
+	ctx, cancel := context.WithCancelCause(t.Context())
+	reason := errors.New("enough")
+	cancel(reason)
+	dir := t.TempDir()
+	if _, err := Extract(ctx, img, []Extraction{{"/bin", filepath.Join(dir, "bin")}}); !errors.Is(err, reason) {
+		t.Errorf("Extract: %v", err)
+	}
+	if got := onDisk(t, dir); got != "" {
+		t.Errorf("this was left behind:\n%s", got)
+	}
+}

@@ -1,0 +1,425 @@
+package airgap
+
+import (
+	"archive/tar"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"maps"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// Names in layers that stand for what is gone (OCI image-spec, layer.md).
+const (
+	whiteout = ".wh."
+	// whiteoutMeta begins the names of what AUFS kept for itself.
+	whiteoutMeta = whiteout + whiteout
+	opaque       = whiteoutMeta + ".opq"
+)
+
+// A target is a folder of an image on its way to disk.
+type target struct {
+	path   string // clean, without a leading slash; empty for all
+	folder *tempFolder
+}
+
+// holds says whether name is the folder or lies in it.
+func (t *target) holds(name string) bool {
+	return t.path == "" || name == t.path || strings.HasPrefix(name, t.path+"/")
+}
+
+// An overlay lays layers over one another. Of the image's file system it knows
+// the folders to extract, what lies above them, and the names at the top; only
+// what lies in the folders is on disk. Links are not: they are made at the end,
+// when it is known where they lead, so that nothing can be written through them.
+type overlay struct {
+	targets []*target
+	limits  ExtractLimits
+	windows bool
+
+	root    *node
+	layer   int // the number of the layer that is applied
+	entries int
+	bytes   int64
+}
+
+// A node is a file, folder or link of an overlay.
+type node struct {
+	path     string // clean, without a leading slash
+	parent   *node
+	children map[string]*node // of folders
+	kind     byte             // tar.TypeDir, tar.TypeReg or tar.TypeSymlink
+	link     string           // what a link says
+	layer    int              // the last layer that named it or something in it
+	target   *target          // whose folder it is, or lies in
+}
+
+func newOverlay(targets []*target, limits ExtractLimits, windows bool) *overlay {
+	if limits.Bytes == 0 {
+		limits.Bytes = 64 << 30
+	}
+	if limits.Entries == 0 {
+		limits.Entries = 1_000_000
+	}
+	o := &overlay{targets: targets, limits: limits, windows: windows}
+	o.root = &node{kind: tar.TypeDir, children: map[string]*node{}, target: o.targetOf("")}
+	return o
+}
+
+func (o *overlay) targetOf(name string) *target {
+	for _, t := range o.targets {
+		if t.holds(name) {
+			return t
+		}
+	}
+	return nil
+}
+
+// known says whether the overlay keeps a name.
+func (o *overlay) known(name string) bool {
+	return !strings.Contains(name, "/") || o.targetOf(name) != nil ||
+		slices.ContainsFunc(o.targets, func(t *target) bool { return strings.HasPrefix(t.path, name+"/") })
+}
+
+// apply adds an entry of a layer, or takes away what it hides.
+func (o *overlay) apply(h *tar.Header, body io.Reader) error {
+	if o.entries++; o.entries > o.limits.Entries {
+		return fmt.Errorf("the image has more than %d entries, which is the limit", o.limits.Entries)
+	}
+	if h.Typeflag == tar.TypeXGlobalHeader {
+		return nil
+	}
+	name, ok, err := o.imagePath(h.Name)
+	if err != nil || !ok {
+		return err
+	}
+	dir, base := path.Split(name)
+	dir = strings.TrimSuffix(dir, "/")
+	switch {
+	case base == opaque:
+		return o.hideContent(dir)
+	case strings.HasPrefix(base, whiteoutMeta):
+		return nil
+	case strings.HasPrefix(base, whiteout):
+		hidden := strings.TrimPrefix(base, whiteout)
+		if hidden == "" || hidden == "." || hidden == ".." {
+			return errors.New("it hides no file")
+		}
+		return o.hide(o.lookup(path.Join(dir, hidden)))
+	case name == "" && h.Typeflag != tar.TypeDir:
+		return errors.New("the root of an image is a folder")
+	case name == "":
+		return nil
+	case !o.known(name):
+		top, _, _ := strings.Cut(name, "/")
+		if o.root.children[top] == nil {
+			o.root.children[top] = &node{path: top, parent: o.root, kind: tar.TypeDir, children: map[string]*node{}, layer: o.layer}
+		}
+		return nil
+	}
+	return o.add(name, h, body)
+}
+
+// imagePath is where an entry of a layer lies in the file system. Layers of
+// Windows bases have it below Files, beside the registry's hives and the virtual
+// machine's disk.
+func (o *overlay) imagePath(name string) (p string, ok bool, err error) {
+	if slices.Contains(strings.Split(name, "/"), "..") {
+		return "", false, errors.New("its name leads upwards")
+	}
+	p = strings.TrimPrefix(path.Clean("/"+name), "/")
+	if o.windows {
+		top, rest, _ := strings.Cut(p, "/")
+		switch top {
+		case "Files":
+			return rest, true, nil
+		case "Hives", "UtilityVM":
+			return "", false, nil
+		}
+	}
+	return p, true, nil
+}
+
+func (o *overlay) lookup(name string) *node {
+	n := o.root
+	if name == "" {
+		return n
+	}
+	for part := range strings.SplitSeq(name, "/") {
+		if n = n.children[part]; n == nil {
+			return nil
+		}
+	}
+	return n
+}
+
+// add puts an entry in its place.
+func (o *overlay) add(name string, h *tar.Header, body io.Reader) error {
+	parent, err := o.parent(name)
+	if err != nil {
+		return err
+	}
+	old := parent.children[path.Base(name)]
+	if h.Typeflag == tar.TypeDir && old != nil && old.kind == tar.TypeDir {
+		old.layer = o.layer
+		return nil
+	}
+	n := &node{path: name, parent: parent, kind: tar.TypeReg, layer: o.layer, target: o.targetOf(name)}
+	var linked *node
+	switch h.Typeflag {
+	case tar.TypeReg, tar.TypeGNUSparse:
+	case tar.TypeDir:
+		n.kind, n.children = tar.TypeDir, map[string]*node{}
+	case tar.TypeSymlink:
+		n.kind, n.link = tar.TypeSymlink, o.linkName(h.Linkname)
+	case tar.TypeLink:
+		if linked, err = o.hardLink(n, h.Linkname); err != nil {
+			return err
+		}
+	default:
+		if n.target != nil {
+			return fmt.Errorf("it is a device, a pipe or the like (type %q), and only files, folders and links are extracted", h.Typeflag)
+		}
+	}
+	if old != nil {
+		if err := o.remove(old); err != nil {
+			return err
+		}
+	}
+	if n.onDisk() {
+		if err := o.write(n, linked, h, body); err != nil {
+			return err
+		}
+	}
+	parent.children[path.Base(name)] = n
+	return nil
+}
+
+// parent is the folder that holds name. It is made if no layer named it.
+func (o *overlay) parent(name string) (*node, error) {
+	n := o.root
+	dir := path.Dir(name)
+	if dir == "." {
+		return n, nil
+	}
+	for part := range strings.SplitSeq(dir, "/") {
+		child := n.children[part]
+		if child == nil {
+			child = &node{path: path.Join(n.path, part), parent: n, kind: tar.TypeDir, children: map[string]*node{}}
+			child.target = o.targetOf(child.path)
+			if child.onDisk() {
+				if err := o.mkdir(child); err != nil {
+					return nil, err
+				}
+			}
+			n.children[part] = child
+		}
+		switch child.kind {
+		case tar.TypeSymlink:
+			return nil, fmt.Errorf("it lies below %q, which is a link", child.path)
+		case tar.TypeReg:
+			return nil, fmt.Errorf("it lies below %q, which is a file", child.path)
+		}
+		child.layer = o.layer
+		n = child
+	}
+	return n, nil
+}
+
+// hardLink is the file or link that n, which is not in place yet, is another name
+// of.
+func (o *overlay) hardLink(n *node, to string) (*node, error) {
+	if n.target == nil {
+		return nil, nil
+	}
+	name, ok, err := o.imagePath(to)
+	if err != nil || !ok {
+		return nil, fmt.Errorf("it is a hard link to %q, which is no place in the image", to)
+	}
+	linked := o.lookup(name)
+	if !n.target.holds(name) || linked == nil || linked.kind == tar.TypeDir || name == n.path {
+		return nil, fmt.Errorf("it is a hard link to %q, which is no file in the folder that is extracted", to)
+	}
+	n.kind, n.link = linked.kind, linked.link
+	return linked, nil
+}
+
+// onDisk says whether a node has a file or folder of its own in its target's.
+func (n *node) onDisk() bool {
+	return n.target != nil && n.path != n.target.path
+}
+
+// local is where in its target's folder a node lies.
+func (n *node) local() (string, error) {
+	rel := strings.TrimPrefix(strings.TrimPrefix(n.path, n.target.path), "/")
+	local, err := filepath.Localize(rel)
+	if err != nil {
+		return "", fmt.Errorf("no file of this system can be called %q", rel)
+	}
+	return local, nil
+}
+
+func (o *overlay) mkdir(n *node) error {
+	local, err := n.local()
+	if err != nil {
+		return err
+	}
+	if err := n.target.folder.root.Mkdir(local, 0o755); err != nil {
+		return err
+	}
+	// Whatever the umask: programs of all users are run from there.
+	return n.target.folder.root.Chmod(local, 0o755)
+}
+
+// write makes a node's file or folder, or the hard link to linked.
+func (o *overlay) write(n, linked *node, h *tar.Header, body io.Reader) error {
+	local, err := n.local()
+	if err != nil {
+		return err
+	}
+	root := n.target.folder.root
+	switch {
+	case n.kind == tar.TypeDir:
+		return o.mkdir(n)
+	case n.kind == tar.TypeSymlink:
+		return nil
+	case linked != nil:
+		to, err := linked.local()
+		if err != nil {
+			return err
+		}
+		return root.Link(to, local)
+	}
+	if h.Size > o.limits.Bytes-o.bytes {
+		return fmt.Errorf("with its %d bytes more than %d would be written, which is the limit", h.Size, o.limits.Bytes)
+	}
+	o.bytes += h.Size
+	f, err := root.OpenFile(local, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(f, body)
+	return errors.Join(err, f.Chmod(fs.FileMode(h.Mode)&0o755), f.Close())
+}
+
+// hide takes away what lower layers have of n.
+func (o *overlay) hide(n *node) error {
+	switch {
+	case n == nil:
+		return nil
+	case n.layer < o.layer:
+		return o.remove(n)
+	}
+	return o.hideChildren(n)
+}
+
+// hideContent takes away what lower layers have in a folder.
+func (o *overlay) hideContent(dir string) error {
+	n := o.lookup(dir)
+	if n == nil {
+		return nil
+	}
+	return o.hideChildren(n)
+}
+
+func (o *overlay) hideChildren(n *node) error {
+	for _, name := range slices.Sorted(maps.Keys(n.children)) {
+		if err := o.hide(n.children[name]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// remove takes a node away, with all in it.
+func (o *overlay) remove(n *node) error {
+	delete(n.parent.children, path.Base(n.path))
+	return o.erase(n)
+}
+
+// erase removes what is on disk of a node.
+func (o *overlay) erase(n *node) error {
+	if !n.onDisk() {
+		for _, name := range slices.Sorted(maps.Keys(n.children)) {
+			if err := o.erase(n.children[name]); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	local, err := n.local()
+	if err != nil || n.kind == tar.TypeSymlink {
+		return err
+	}
+	return n.target.folder.root.RemoveAll(local)
+}
+
+// finish makes the links, and says how many files and links the folders have.
+func (o *overlay) finish() (files int, err error) {
+	var errs []error
+	for _, t := range o.targets {
+		base, err := o.base(t)
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		n, err := o.finishFolder(t, base)
+		files += n
+		errs = append(errs, err)
+	}
+	return files, errors.Join(errs...)
+}
+
+// base is the node of the folder that is extracted.
+func (o *overlay) base(t *target) (*node, error) {
+	n := o.root
+	if t.path == "" {
+		return n, nil
+	}
+	for part := range strings.SplitSeq(t.path, "/") {
+		if n = n.children[part]; n == nil {
+			break
+		}
+		switch n.kind {
+		case tar.TypeSymlink:
+			return nil, fmt.Errorf("/%s is a link to %s in the image; name the folder that it leads to", n.path, n.link)
+		case tar.TypeReg:
+			return nil, fmt.Errorf("/%s is a file in the image, and folders are extracted", n.path)
+		}
+	}
+	if n != nil {
+		return n, nil
+	}
+	var tops []string
+	for _, name := range slices.Sorted(maps.Keys(o.root.children)) {
+		if o.root.children[name].kind == tar.TypeDir {
+			tops = append(tops, "/"+name)
+		}
+	}
+	if len(tops) == 0 {
+		tops = []string{"none"}
+	}
+	return nil, fmt.Errorf("it has no folder /%s; its top folders are: %s: %w", t.path, strings.Join(tops, ", "), fs.ErrNotExist)
+}
+
+func (o *overlay) finishFolder(t *target, n *node) (files int, err error) {
+	switch n.kind {
+	case tar.TypeReg:
+		return 1, nil
+	case tar.TypeSymlink:
+		return 1, o.symlink(t, n)
+	}
+	for _, name := range slices.Sorted(maps.Keys(n.children)) {
+		count, err := o.finishFolder(t, n.children[name])
+		if err != nil {
+			return 0, err
+		}
+		files += count
+	}
+	return files, nil
+}

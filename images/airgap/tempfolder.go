@@ -1,0 +1,115 @@
+package airgap
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+)
+
+// A tempFolder becomes the folder at final once it is complete. Until then it
+// lies beside it under a name with a leading dot.
+type tempFolder struct {
+	path, final string
+	// root is what is written through: it lets nothing out.
+	root *os.Root
+	// old is where the folder lies that was at final before.
+	old string
+}
+
+// newTempFolder creates a folder, and those above it. What is at final must be a
+// folder, or nothing.
+func newTempFolder(final string) (*tempFolder, error) {
+	final, err := filepath.Abs(final)
+	if err != nil {
+		return nil, err
+	}
+	parent := filepath.Dir(final)
+	if parent == final {
+		return nil, fmt.Errorf("folder %s cannot be replaced", final)
+	}
+	switch info, err := os.Lstat(final); {
+	case errors.Is(err, fs.ErrNotExist):
+	case err != nil:
+		return nil, err
+	case info.Mode()&fs.ModeSymlink != 0:
+		return nil, fmt.Errorf("%s is a link; name the folder that it leads to", final)
+	case !info.IsDir():
+		return nil, fmt.Errorf("%s is there and is no folder", final)
+	}
+	if err := os.MkdirAll(parent, 0o755); err != nil {
+		return nil, err
+	}
+	path, err := os.MkdirTemp(parent, "."+filepath.Base(final)+".*.tmp")
+	if err != nil {
+		return nil, err
+	}
+	t := &tempFolder{path: path, final: final}
+	if t.root, err = os.OpenRoot(path); err != nil {
+		t.discard()
+		return nil, err
+	}
+	return t, nil
+}
+
+// commit gives the folder its final name. The one that was there is kept until
+// discard, so that revert can bring it back. Between the two renames there is
+// neither, since no system call that all platforms have exchanges folders.
+func (t *tempFolder) commit() error {
+	// Windows renames no folder that is open.
+	if err := t.root.Close(); err != nil {
+		return err
+	}
+	// Whatever the umask: programs of all users are run from there.
+	if err := os.Chmod(t.path, 0o755); err != nil {
+		return err
+	}
+	old := t.path + ".old"
+	switch err := os.Rename(t.final, old); {
+	case err == nil:
+		t.old = old
+	case !errors.Is(err, fs.ErrNotExist):
+		return fmt.Errorf("moving the folder that is there out of the way: %w", err)
+	}
+	if err := os.Rename(t.path, t.final); err != nil {
+		return errors.Join(fmt.Errorf("renaming the finished folder: %w", err), t.restore())
+	}
+	t.path = ""
+	return nil
+}
+
+// revert undoes commit.
+func (t *tempFolder) revert() error {
+	if t.path != "" {
+		return nil // nothing was done
+	}
+	if err := os.RemoveAll(t.final); err != nil {
+		return err
+	}
+	return t.restore()
+}
+
+func (t *tempFolder) restore() error {
+	if t.old == "" {
+		return nil
+	}
+	err := os.Rename(t.old, t.final)
+	t.old = ""
+	return err
+}
+
+// discard removes what is left: the folder, unless it was committed, and the one
+// that it replaced.
+func (t *tempFolder) discard() error {
+	if t.root != nil {
+		t.root.Close()
+	}
+	var errs []error
+	for _, path := range []string{t.path, t.old} {
+		if path != "" {
+			errs = append(errs, os.RemoveAll(path))
+		}
+	}
+	return errors.Join(errs...)
+}
