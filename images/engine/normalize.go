@@ -105,7 +105,11 @@ func normalHeader(h *tar.Header, epoch time.Time, s *span) (*tar.Header, bool) {
 	}
 	switch h.Typeflag {
 	case tar.TypeDir:
-		n.Name += "/"
+		// But for the two folders that a layer in Windows form begins with, as
+		// BuildKit writes them.
+		if h.PAXRecords[creationRecord] == "" || name != "Hives" && name != "Files" {
+			n.Name += "/"
+		}
 	case tar.TypeLink:
 		n.Linkname = path.Clean("/" + h.Linkname)[1:]
 	case tar.TypeGNUSparse: // the reader fills the holes
