@@ -106,8 +106,9 @@ type ArchiveImage struct {
 
 // A ListStep writes the union of all lists of a platform.
 type ListStep struct {
-	Output string   `json:"output"`
-	Images []string `json:"images"`
+	Platform Platform `json:"platform"`
+	Output   string   `json:"output"`
+	Images   []string `json:"images"`
 }
 
 // A BundleStep packs binaries and files.
@@ -168,7 +169,7 @@ func (f Filter) wants(p v1.Platform) bool {
 // NewPlan expands the configuration into steps.
 func NewPlan(config *Config, filter Filter) (*Plan, error) {
 	planner := planner{config: config, filter: filter, plan: &Plan{
-		Project: config.Project, Release: config.Release, Destinations: config.Publish,
+		Project: config.Project, Release: config.Release, Destinations: destinations(config),
 	}}
 	planner.skipped()
 	planner.binaries()
@@ -177,6 +178,22 @@ func NewPlan(config *Config, filter Filter) (*Plan, error) {
 	planner.bundles()
 	planner.checksums()
 	return planner.plan, errors.Join(planner.errs...)
+}
+
+// destinations are those of the configuration; where none is a registry, images
+// go to the project's.
+func destinations(config *Config) []Destination {
+	var out []Destination
+	if !slices.ContainsFunc(config.Publish, func(d Destination) bool { return d.Registry != "" }) {
+		out = append(out, Destination{Registry: config.Registry})
+	}
+	out = append(out, config.Publish...)
+	for i, d := range out {
+		if d.Registry != "" {
+			out[i].Repository = cmp.Or(d.Repository, config.Repository)
+		}
+	}
+	return out
 }
 
 type planner struct {

@@ -42,7 +42,7 @@ func project(t *testing.T, name string, env map[string]string) *Config {
 	return config
 }
 
-var release = map[string]string{"TAG": "v1.2.3+rke2r1", "SOURCE_DATE_EPOCH": "1700000000"}
+var released = map[string]string{"TAG": "v1.2.3+rke2r1", "SOURCE_DATE_EPOCH": "1700000000"}
 
 func TestPlan(t *testing.T) {
 	for _, c := range []struct {
@@ -56,7 +56,7 @@ func TestPlan(t *testing.T) {
 		{"rke2 names", "rke2", Filter{}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			plan, err := NewPlan(project(t, c.project, release), c.filter)
+			plan, err := NewPlan(project(t, c.project, released), c.filter)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -75,7 +75,7 @@ func TestPlan(t *testing.T) {
 }
 
 func TestPlanRefusesPlatformsThatAreNotReleased(t *testing.T) {
-	config := project(t, "distribution", release)
+	config := project(t, "distribution", released)
 	_, err := NewPlan(config, Filter{Platforms: platforms(t, "linux/s390x", "windows/amd64:10.0.22621.1")})
 	for _, want := range []string{"linux/s390x was asked for", "linux/amd64, linux/arm64, windows/amd64", "10.0.22621.1 was asked for", "ltsc2022 (10.0.20348.4294)"} {
 		if err == nil || !strings.Contains(err.Error(), want) {
@@ -85,7 +85,7 @@ func TestPlanRefusesPlatformsThatAreNotReleased(t *testing.T) {
 }
 
 func TestPlanReportsEveryBadListLine(t *testing.T) {
-	config := project(t, "badlists", release)
+	config := project(t, "badlists", released)
 	_, err := NewPlan(config, Filter{})
 	for _, want := range []string{"a.txt:2: ", "a.txt:3: ", "list windows names image app, which is not made for windows/amd64:10.0.20348.4294"} {
 		if err == nil || !strings.Contains(err.Error(), want) {

@@ -1,0 +1,198 @@
+package build
+
+import (
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/google/go-containerregistry/pkg/name"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+
+	"github.com/slipway-build/slipway/images"
+	"github.com/slipway-build/slipway/images/airgap"
+)
+
+// packageAirgap writes the archives of all lists. All images are found first, so
+// that what is missing is said before anything is written, all of it at once.
+func (b *Builder) packageAirgap(ctx context.Context) error {
+	var (
+		missing  = make([]error, len(b.Plan.Archives))
+		contents = make([][]airgap.Image, len(b.Plan.Archives))
+		pulled   memo[v1.Image]
+	)
+	if err := b.buildOwn(ctx); err != nil {
+		return err
+	}
+	_ = each(ctx, len(b.Plan.Archives), len(b.Plan.Archives), func(i int) error {
+		contents[i], missing[i] = b.archiveImages(ctx, b.Plan.Archives[i], &pulled)
+		return nil
+	})
+	if err := errors.Join(append(distinct(missing), context.Cause(ctx))...); err != nil {
+		return err
+	}
+	// One after the other: each uses all cores, and finds what the one before has
+	// compressed.
+	for i, step := range b.Plan.Archives {
+		if err := b.archive(ctx, step, contents[i]); err != nil {
+			return err
+		}
+	}
+	for _, l := range b.Plan.Lists {
+		if err := b.textList(ctx, "all images", l.Platform, l.Output, l.Images); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// buildOwn makes the images that archives hold.
+func (b *Builder) buildOwn(ctx context.Context) error {
+	var own []ImageStep
+	seen := map[string]bool{}
+	for _, a := range b.Plan.Archives {
+		for _, image := range a.Images {
+			if image.Own == "" || seen[image.Own] {
+				continue
+			}
+			seen[image.Own] = true
+			step, ok := b.imageStep(image.Own)
+			if !ok {
+				return fmt.Errorf("list %s: no step makes %s", a.List, image.Own)
+			}
+			own = append(own, step)
+		}
+	}
+	if len(own) == 0 {
+		return nil
+	}
+	if _, err := b.compile(ctx); err != nil {
+		return err
+	}
+	return each(ctx, len(own), b.settings.Jobs, func(i int) error {
+		_, err := b.image(ctx, own[i])
+		return err
+	})
+}
+
+// archiveImages are the images of an archive. Those of registries are looked up;
+// their layers are fetched when the archive is written.
+func (b *Builder) archiveImages(ctx context.Context, step ArchiveStep, pulled *memo[v1.Image]) ([]airgap.Image, error) {
+	out := make([]airgap.Image, len(step.Images))
+	err := each(ctx, len(step.Images), max(b.settings.Jobs, minTransfers), func(i int) error {
+		planned := step.Images[i]
+		for _, text := range planned.Names {
+			ref, err := images.ParseReference(text)
+			if err != nil {
+				return err
+			}
+			out[i].Names = append(out[i].Names, ref)
+		}
+		var err error
+		if planned.Own != "" {
+			own, _ := b.imageStep(planned.Own)
+			out[i].Own = true
+			out[i].Image, err = b.image(ctx, own)
+			return err
+		}
+		ref := planned.Names[0]
+		out[i].Image, err = pulled.do(ctx, ref+" "+step.Platform.String(), func() (v1.Image, error) {
+			return b.bench.Image(ctx, ref, step.Platform.Platform)
+		})
+		if err != nil {
+			return fmt.Errorf("%s: %w", planned.Source, err)
+		}
+		return nil
+	})
+	return out, err
+}
+
+// archive writes one archive in all its formats, and its list of names.
+func (b *Builder) archive(ctx context.Context, step ArchiveStep, content []airgap.Image) error {
+	key, err := archiveKey(step, content)
+	if err != nil {
+		return err
+	}
+	var outputs []airgap.Output
+	for _, o := range step.Outputs {
+		if !b.holds(ctx, o, key) {
+			outputs = append(outputs, airgap.Output{Path: b.path(o)})
+		}
+	}
+	if len(outputs) > 0 {
+		if err := os.MkdirAll(b.path("dist/artifacts"), 0o755); err != nil {
+			return err
+		}
+		if _, err := airgap.Pack(ctx, b.bench.cache, content, outputs,
+			airgap.Options{Layers: step.Layers, Level: step.Level, Jobs: b.settings.Jobs}); err != nil {
+			return fmt.Errorf("list %s for %s: %w", step.List, step.Platform, err)
+		}
+	}
+	for _, o := range step.Outputs {
+		if err := b.made(ctx, Made{Kind: "archive", Name: step.List, Platform: step.Platform, Path: o}, key); err != nil {
+			return err
+		}
+	}
+	var names []string
+	for _, image := range step.Images {
+		names = append(names, image.Names[0])
+	}
+	return b.textList(ctx, step.List, step.Platform, step.Text, names)
+}
+
+// textList writes a list of images, one a line.
+func (b *Builder) textList(ctx context.Context, list string, platform Platform, output string, names []string) error {
+	if err := writeWhole(b.path(output), []byte(strings.Join(names, "\n")+"\n")); err != nil {
+		return err
+	}
+	return b.made(ctx, Made{Kind: "list", Name: list, Platform: platform, Path: output}, "")
+}
+
+// archiveVersion and bundleVersion change when the same input makes other bytes.
+const archiveVersion, bundleVersion = 1, 1
+
+// archiveKey names everything that decides the bytes of an archive but its
+// format: images, their names and order, and the options.
+func archiveKey(step ArchiveStep, content []airgap.Image) (string, error) {
+	type packed struct {
+		Names  []string
+		Digest v1.Hash
+		Own    bool
+	}
+	key := struct {
+		Version       int
+		Layers, Level string
+		Images        []packed
+	}{archiveVersion, cmp.Or(step.Layers, "uncompressed"), cmp.Or(step.Level, "best"), nil}
+	for _, c := range content {
+		d, err := c.Image.Digest()
+		if err != nil {
+			return "", err
+		}
+		key.Images = append(key.Images, packed{spell(c.Names), d, c.Own})
+	}
+	return hashOf(key)
+}
+
+func spell(refs []name.Reference) []string {
+	out := make([]string, len(refs))
+	for i, r := range refs {
+		out[i] = images.Qualified(r)
+	}
+	return out
+}
+
+// hashOf names a value by its JSON.
+func hashOf(v any) (string, error) {
+	raw, err := json.Marshal(v)
+	if err != nil {
+		return "", err
+	}
+	sum := sha256.Sum256(raw)
+	return hex.EncodeToString(sum[:]), nil
+}

@@ -1,0 +1,277 @@
+package build
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+
+	"github.com/slipway-build/slipway/build/bundle"
+)
+
+// A stamp is what an artifact was made from, and what it was.
+type stamp struct {
+	Key    string
+	Digest v1.Hash
+}
+
+// holds says whether an earlier run made the file from the same things, and
+// nobody has changed it since.
+func (b *Builder) holds(ctx context.Context, planned, key string) bool {
+	raw, ok := b.bench.cache.Record("artifact", b.path(planned))
+	var s stamp
+	if !ok || json.Unmarshal(raw, &s) != nil || s.Key != key {
+		return false
+	}
+	digest, _, err := b.fileDigest(ctx, planned)
+	return err == nil && digest == s.Digest
+}
+
+// made reports a file, and remembers what it was made from if there is a key.
+func (b *Builder) made(ctx context.Context, m Made, key string) error {
+	digest, size, err := b.fileDigest(ctx, m.Path)
+	if err != nil {
+		return err
+	}
+	m.Digest, m.Size = digest.String(), size
+	b.report.add(m)
+	if key == "" {
+		return nil
+	}
+	raw, err := json.Marshal(stamp{key, digest})
+	if err != nil {
+		return err
+	}
+	return b.bench.cache.SetRecord("artifact", b.path(m.Path), raw)
+}
+
+func (b *Builder) fileDigest(ctx context.Context, planned string) (v1.Hash, int64, error) {
+	info, err := os.Lstat(b.path(planned))
+	if err != nil {
+		return v1.Hash{}, 0, err
+	}
+	digest, err := b.bench.cache.FileDigest(ctx, b.path(planned), info)
+	return digest, info.Size(), err
+}
+
+// packageBundles puts released binaries into dist/artifacts and writes bundles.
+func (b *Builder) packageBundles(ctx context.Context) error {
+	binaries, err := b.compile(ctx)
+	if err != nil {
+		return err
+	}
+	var errs []error
+	for _, binary := range binaries {
+		if binary.step.Artifact != "" {
+			errs = append(errs, b.releaseBinary(ctx, binary))
+		}
+	}
+	errs = append(errs, each(ctx, len(b.Plan.Bundles), b.settings.Jobs, func(i int) error { return b.bundle(ctx, b.Plan.Bundles[i]) }))
+	return errors.Join(errs...)
+}
+
+// releaseBinary copies a binary to the name that install scripts look for.
+func (b *Builder) releaseBinary(ctx context.Context, binary builtBinary) error {
+	made := Made{Kind: "bundle", Name: binary.step.Name, Platform: binary.step.Platform, Path: binary.step.Artifact}
+	if !b.holds(ctx, made.Path, binary.digest.String()) {
+		if err := copyFile(b.path(binary.step.Output), b.path(made.Path), 0o755); err != nil {
+			return err
+		}
+	}
+	return b.made(ctx, made, binary.digest.String())
+}
+
+// copyFile copies a file, beside its place first.
+func copyFile(from, to string, mode fs.FileMode) (err error) {
+	in, err := os.Open(from)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
+		return err
+	}
+	out, err := os.CreateTemp(filepath.Dir(to), ".slipway-*")
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			out.Close()
+			os.Remove(out.Name())
+			err = fmt.Errorf("copying %s to %s: %w", from, to, err)
+		}
+	}()
+	if _, err = io.Copy(out, in); err != nil {
+		return err
+	}
+	if err = out.Chmod(mode); err != nil {
+		return err
+	}
+	if err = out.Close(); err != nil {
+		return err
+	}
+	return os.Rename(out.Name(), to)
+}
+
+// bundle writes a bundle in all its formats.
+func (b *Builder) bundle(ctx context.Context, step BundleStep) error {
+	var (
+		files []bundle.File
+		errs  []error
+	)
+	for _, f := range step.Files {
+		mode, err := b.bundleMode(f)
+		errs = append(errs, err)
+		files = append(files, bundle.File{Source: b.path(f.Source), Path: bundlePath(f), Mode: mode, Config: f.Config})
+	}
+	key, err := b.bundleKey(ctx, step, files)
+	if err := errors.Join(append(errs, err)...); err != nil {
+		return fmt.Errorf("bundle %s for %s: %w", step.Name, step.Platform, err)
+	}
+	if err := os.MkdirAll(b.path("dist/artifacts"), 0o755); err != nil {
+		return err
+	}
+	scripts := map[string]string{}
+	for name, script := range step.Package.Scripts {
+		scripts[name] = b.path(script)
+	}
+	pkg := bundle.Package{
+		Name: step.Name, Version: b.Plan.Release.Version, Arch: step.Platform.Architecture, Platform: step.Platform.OS,
+		Maintainer: step.Package.Maintainer, Description: step.Package.Description, Homepage: step.Package.Homepage,
+		License: step.Package.License, Vendor: step.Package.Vendor, Section: step.Package.Section,
+		Depends: step.Package.Depends, Recommends: step.Package.Recommends, Conflicts: step.Package.Conflicts,
+		Provides: step.Package.Provides, Replaces: step.Package.Replaces, Scripts: scripts,
+	}
+	for _, output := range step.Outputs {
+		if !b.holds(ctx, output, key) {
+			if err := bundle.Write(ctx, b.path(output), files, pkg, b.Plan.Release.Epoch); err != nil {
+				return fmt.Errorf("bundle %s for %s: %w", step.Name, step.Platform, err)
+			}
+		}
+		if err := b.made(ctx, Made{Kind: "bundle", Name: step.Name, Platform: step.Platform, Path: output}, key); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// bundlePath is where a file stands in a bundle.
+func bundlePath(f BundleFile) string {
+	if f.Path == "" {
+		return path.Base(f.Source)
+	}
+	return f.Path
+}
+
+// bundleMode is a file's mode: that of slipway.yaml, else 0755 for binaries.
+func (b *Builder) bundleMode(f BundleFile) (fs.FileMode, error) {
+	if f.Mode == "" {
+		if strings.HasPrefix(f.Source, "dist/bin/") {
+			return 0o755, nil
+		}
+		return 0o644, nil
+	}
+	mode, err := strconv.ParseUint(f.Mode, 8, 12)
+	if err != nil {
+		return 0, fmt.Errorf("file %s: mode %q: want octal digits such as 0644", f.Source, f.Mode)
+	}
+	return fs.FileMode(mode), nil
+}
+
+// bundleKey names what a bundle is made from: the step, and the content of every
+// file below its sources.
+func (b *Builder) bundleKey(ctx context.Context, step BundleStep, files []bundle.File) (string, error) {
+	var (
+		content []string
+		errs    []error
+	)
+	sources := make([]string, 0, len(files)+len(step.Package.Scripts))
+	for _, f := range files {
+		sources = append(sources, f.Source)
+	}
+	for _, name := range sortedKeys(step.Package.Scripts) {
+		sources = append(sources, b.path(step.Package.Scripts[name]))
+	}
+	for _, source := range sources {
+		err := filepath.WalkDir(source, func(file string, d fs.DirEntry, err error) error {
+			if err != nil || d.IsDir() {
+				return err
+			}
+			info, err := d.Info()
+			if err != nil {
+				return err
+			}
+			id := ""
+			if info.Mode().IsRegular() {
+				digest, err := b.bench.cache.FileDigest(ctx, file, info)
+				if err != nil {
+					return err
+				}
+				id = digest.String()
+			} else if id, err = os.Readlink(file); err != nil {
+				return err
+			}
+			content = append(content, file, info.Mode().Type().String(), id)
+			return nil
+		})
+		errs = append(errs, err)
+	}
+	if err := errors.Join(errs...); err != nil {
+		return "", err
+	}
+	return hashOf(struct {
+		Version int
+		Release Release
+		Step    BundleStep
+		Content []string
+	}{bundleVersion, b.Plan.Release, step, content})
+}
+
+// writeChecksums writes, last of all, the checksums of every artifact of an
+// architecture that is there, whichever run made it.
+func (b *Builder) writeChecksums(ctx context.Context) error {
+	var errs []error
+	for _, step := range b.Plan.Checksums {
+		lines, err := b.checksums(ctx, step)
+		if err == nil {
+			err = writeWhole(b.path(step.Output), []byte(lines))
+		}
+		if err == nil {
+			err = b.made(ctx, Made{Kind: "checksums", Name: step.Arch, Path: step.Output}, "")
+		}
+		errs = append(errs, err)
+	}
+	return errors.Join(errs...)
+}
+
+// checksums is the text of a checksum file, as sha256sum writes it: bare names,
+// sorted.
+func (b *Builder) checksums(ctx context.Context, step SumStep) (string, error) {
+	var lines []string
+	for _, f := range b.full.artifacts() {
+		if f.platform.Architecture != step.Arch {
+			continue
+		}
+		digest, _, err := b.fileDigest(ctx, f.path)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue // another run's part
+		}
+		if err != nil {
+			return "", err
+		}
+		lines = append(lines, digest.Hex+"  "+path.Base(f.path)+"\n")
+	}
+	slices.SortFunc(lines, func(a, b string) int { return strings.Compare(a[64:], b[64:]) })
+	return strings.Join(slices.Compact(lines), ""), nil
+}

@@ -1,0 +1,152 @@
+package build
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+
+	"github.com/slipway-build/slipway/images/store"
+)
+
+// A Builder carries out a plan. Each step pulls what it needs and makes it once,
+// so that several targets of one command share their work. What an earlier run
+// made and still holds is not made again.
+type Builder struct {
+	Config *Config
+	// Plan is what this run does; full is what the configuration says as a whole,
+	// which dist/artifacts may hold from other runs.
+	Plan *Plan
+	full *Plan
+
+	settings Settings
+	bench    *Workbench
+	layout   *store.Store
+
+	binaries  memo[[]builtBinary]
+	images    memo[v1.Image]
+	indexes   memo[v1.ImageIndex]
+	report    report
+	published report
+}
+
+// Open loads the configuration of the settings and plans. It makes nothing.
+func Open(ctx context.Context, s Settings) (*Builder, error) {
+	file := s.Config
+	if file == "" {
+		var err error
+		if file, err = FindConfig("."); err != nil {
+			return nil, usage(err)
+		}
+	}
+	config, err := Load(ctx, file, s.Getenv)
+	if err != nil {
+		return nil, usage(err)
+	}
+	filter := Filter{Platforms: s.Platforms, OS: s.OS, SkipWindows: s.SkipWindows, Builder: s.Builder}
+	plan, err := NewPlan(config, filter)
+	if err != nil {
+		return nil, usage(err)
+	}
+	full, err := NewPlan(config, Filter{})
+	if err != nil {
+		return nil, usage(err)
+	}
+	return &Builder{Config: config, Plan: plan, full: full, settings: s}, nil
+}
+
+// dist is the folder that everything is made in.
+func (b *Builder) dist() string {
+	if b.settings.Dist != "" {
+		return b.settings.Dist
+	}
+	return filepath.Join(b.Config.Dir, "dist")
+}
+
+// path is where a path of the plan lies on disk.
+func (b *Builder) path(planned string) string {
+	if rest, ok := strings.CutPrefix(planned, "dist/"); ok {
+		return filepath.Join(b.dist(), filepath.FromSlash(rest))
+	}
+	if filepath.IsAbs(filepath.FromSlash(planned)) {
+		return filepath.FromSlash(planned)
+	}
+	return filepath.Join(b.Config.Dir, filepath.FromSlash(planned))
+}
+
+// open opens the cache and dist/oci, when the first step needs them.
+func (b *Builder) open() error {
+	if b.bench != nil {
+		return nil
+	}
+	bench, err := openWorkbench(b.settings, b.Plan.registries())
+	if err != nil {
+		return err
+	}
+	layout, err := store.Open(b.path("dist/oci"))
+	if err != nil {
+		return fmt.Errorf("opening the image store: %w", err)
+	}
+	b.bench, b.layout = bench, layout
+	return nil
+}
+
+// registries are those that images are published to.
+func (p *Plan) registries() []string {
+	var hosts []string
+	for _, d := range p.Destinations {
+		if d.Registry != "" && !slices.Contains(hosts, d.Registry) {
+			hosts = append(hosts, d.Registry)
+		}
+	}
+	return hosts
+}
+
+// Run does what a selection names, and writes the report dist/artifacts.json.
+func (b *Builder) Run(ctx context.Context, s Selection) error {
+	if err := b.open(); err != nil {
+		return err
+	}
+	steps := map[string]func(context.Context) error{
+		"build binaries":    b.buildBinaries,
+		"build images":      b.buildImages,
+		"package airgap":    b.packageAirgap,
+		"package bundles":   b.packageBundles,
+		"publish images":    b.publishImages,
+		"publish index":     b.publishIndexes,
+		"publish artifacts": b.publishArtifacts,
+	}
+	for _, part := range Verbs[s.Verb] {
+		if !slices.Contains(s.Parts, part) {
+			continue
+		}
+		if err := steps[s.Verb+" "+part](ctx); err != nil {
+			return err
+		}
+	}
+	if s.Verb == "package" {
+		if err := b.writeChecksums(ctx); err != nil {
+			return err
+		}
+	}
+	if s.Verb == "publish" {
+		return nil // it made nothing
+	}
+	return b.writeReport(ctx)
+}
+
+// Clean removes what was made in dist, and nothing else that lies there.
+func (b *Builder) Clean() error {
+	for _, made := range []string{"dist/bin", "dist/oci", "dist/artifacts", "dist/artifacts.json"} {
+		if err := os.RemoveAll(b.path(made)); err != nil {
+			return fmt.Errorf("cleaning: %w", err)
+		}
+	}
+	// The folder itself goes if it is empty now.
+	_ = os.Remove(b.dist())
+	return nil
+}

@@ -1,0 +1,350 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/google/go-containerregistry/pkg/name"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/spf13/cobra"
+
+	"github.com/slipway-build/slipway/build"
+	"github.com/slipway-build/slipway/images"
+	"github.com/slipway-build/slipway/images/airgap"
+	"github.com/slipway-build/slipway/progress"
+)
+
+func (p *Program) airgapCommand() *cobra.Command {
+	c := asGroup(&cobra.Command{Use: "airgap", Short: "Write, look at and unpack air-gap archives", GroupID: "tools"})
+	c.AddCommand(p.packCommand(), p.lsCommand(), p.findCommand(), p.extractCommand())
+	return c
+}
+
+func (p *Program) packCommand() *cobra.Command {
+	var (
+		job   build.PackJob
+		lists []string
+	)
+	c := &cobra.Command{
+		Use:   "pack (-f LIST.txt | REF…) -o FILE.tar|.tar.zst|.tar.gz [-o …]",
+		Short: "Write archives of images from registries and OCI layouts",
+		Long: `Pack fetches images, each blob once, and writes one archive for each -o. A REF is
+a registry reference or oci:DIR[:NAME]. Images stand in the order given, metadata
+first. What is missing is said before anything is written.`,
+		Example: examples(
+			"slipway airgap pack -f images.txt --platform linux/amd64 -o images.tar.zst -o images.tar.gz",
+			"slipway airgap pack --platform windows/amd64:10.0.20348.4294 -o pause.tar.zst rancher/mirrored-pause:3.10.2",
+			"slipway airgap pack --layers original -o signed.tar registry.example.com/app@sha256:…"),
+		RunE: func(c *cobra.Command, refs []string) error {
+			entries, err := p.readLists(lists)
+			if err != nil {
+				return &build.UsageError{Err: err}
+			}
+			for _, e := range entries {
+				job.Images = append(job.Images, build.PackSource{Ref: e.Ref.String(), Where: fmt.Sprintf("%s:%d", e.File, e.Line)})
+			}
+			for _, ref := range refs {
+				job.Images = append(job.Images, build.PackSource{Ref: ref})
+			}
+			var made []airgap.Result
+			err = p.watched(c, func(ctx context.Context) error {
+				w, err := build.OpenWorkbench(p.settings)
+				if err != nil {
+					return err
+				}
+				made, err = w.Pack(ctx, job)
+				return err
+			})
+			if err != nil {
+				return err
+			}
+			t := columns("ARCHIVE", "IMAGES", "LAYERS", "SIZE")
+			for _, r := range made {
+				t.Add(r.Path, fmt.Sprint(r.Images), fmt.Sprint(r.Layers), progress.FormatBytes(r.Size))
+			}
+			return t.Write(p.Stdout, false)
+		},
+	}
+	f := c.Flags()
+	f.StringArrayVarP(&lists, "file", "f", nil, "image list: one reference a line, # comments; - is standard input")
+	f.StringArrayVarP(&job.Outputs, "output", "o", nil, "archive to write: .tar, .tar.zst or .tar.gz")
+	f.StringVar(&job.Layers, "layers", "uncompressed", "uncompressed, or original to keep the registry's digests")
+	f.StringVar(&job.Level, "level", "best", "zstd: fastest, default, better or best")
+	return c
+}
+
+// readLists reads image lists; - is standard input.
+func (p *Program) readLists(files []string) ([]images.ListEntry, error) {
+	var (
+		all  []images.ListEntry
+		errs []error
+	)
+	for _, file := range files {
+		var r io.Reader = p.Stdin
+		if file != "-" {
+			f, err := os.Open(file)
+			if err != nil {
+				errs = append(errs, fmt.Errorf("image list: %w", err))
+				continue
+			}
+			defer f.Close()
+			r = f
+		}
+		entries, err := images.ReadList(r, file)
+		all, errs = append(all, entries...), append(errs, err)
+	}
+	return all, errors.Join(errs...)
+}
+
+// listedImage is an image as `airgap ls --json` prints it.
+type listedImage struct {
+	Archive  string        `json:"archive"`
+	Names    []string      `json:"names"`
+	Platform string        `json:"platform"`
+	ID       string        `json:"id"`
+	Manifest string        `json:"manifest"`
+	Size     int64         `json:"size"`
+	Layers   []listedLayer `json:"layers"`
+}
+
+type listedLayer struct {
+	Digest string `json:"digest"`
+	DiffID string `json:"diffID"`
+	Size   int64  `json:"size"`
+	// Images is how many images of the archive have the layer.
+	Images int `json:"images"`
+}
+
+func (p *Program) lsCommand() *cobra.Command {
+	var asJSON bool
+	c := &cobra.Command{
+		Use:     "ls FILE|DIR…",
+		Short:   "List the images of archives: names, platforms, sizes, shared layers",
+		Args:    cobra.MinimumNArgs(1),
+		Example: examples("slipway airgap ls images.tar.zst", "slipway airgap ls --json /var/lib/rancher/rke2/agent/images"),
+		RunE: func(c *cobra.Command, paths []string) error {
+			files, err := airgap.ListArchives(paths)
+			if err != nil {
+				return err
+			}
+			var (
+				listed = []listedImage{}
+				errs   []error
+			)
+			for _, file := range files {
+				found, err := listArchive(c.Context(), file)
+				listed, errs = append(listed, found...), append(errs, err)
+			}
+			if asJSON {
+				errs = append(errs, p.writeJSON(listed))
+				return errors.Join(errs...)
+			}
+			t := columns("ARCHIVE", "IMAGE", "PLATFORM", "LAYERS", "SHARED", "SIZE", "ID")
+			for _, i := range listed {
+				shared := 0
+				for _, l := range i.Layers {
+					if l.Images > 1 {
+						shared++
+					}
+				}
+				t.Add(i.Archive, strings.Join(i.Names, " "), i.Platform, fmt.Sprint(len(i.Layers)), fmt.Sprint(shared),
+					progress.FormatBytes(i.Size), i.ID[:min(len(i.ID), 19)])
+			}
+			return errors.Join(append(errs, t.Write(p.Stdout, false))...)
+		},
+	}
+	c.Flags().BoolVar(&asJSON, "json", false, "print as JSON")
+	return c
+}
+
+func listArchive(ctx context.Context, file string) ([]listedImage, error) {
+	a, err := airgap.Open(ctx, file)
+	if err != nil {
+		return nil, err
+	}
+	defer a.Close()
+	packed, err := a.Images(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var out []listedImage
+	for _, i := range packed {
+		l := listedImage{Archive: file, Platform: images.FormatPlatform(i.Platform), ID: i.ID.String(), Manifest: i.Manifest.Digest.String(), Names: []string{}}
+		for _, n := range i.Names {
+			l.Names = append(l.Names, familiar(n))
+		}
+		for _, layer := range i.Layers {
+			l.Size += layer.Size
+			l.Layers = append(l.Layers, listedLayer{layer.Digest.String(), layer.DiffID.String(), layer.Size, layer.Images})
+		}
+		out = append(out, l)
+	}
+	return out, nil
+}
+
+func familiar(text string) string {
+	ref, err := images.ParseReference(text)
+	if err != nil {
+		return text
+	}
+	return images.Familiar(ref)
+}
+
+func (p *Program) findCommand() *cobra.Command {
+	var asJSON bool
+	c := &cobra.Command{
+		Use:   "find [REF] FILE|DIR…",
+		Short: "Say which archive has an image",
+		Long: `Find looks for an image as a node does: in files, and in the archives of folders,
+by name and tag. ` + p.aboutDefault(),
+		Args:    cobra.MinimumNArgs(1),
+		Example: examples("slipway airgap find rancher/mirrored-pause:3.10.2 /var/lib/rancher/rke2/agent/images", "slipway airgap find images.tar.zst"),
+		RunE: func(c *cobra.Command, words []string) error {
+			ref, paths, err := p.runtimeOr(words)
+			if err != nil {
+				return err
+			}
+			platform, err := p.onePlatform()
+			if err != nil {
+				return err
+			}
+			found, err := airgap.Find(c.Context(), ref, platform, paths)
+			if err != nil {
+				return err
+			}
+			defer found.Close()
+			if asJSON {
+				return p.writeJSON(map[string]string{"archive": found.Archive.Path(), "image": images.Familiar(ref),
+					"platform": images.FormatPlatform(found.Image.Platform), "id": found.Image.ID.String()})
+			}
+			_, err = fmt.Fprintf(p.Stdout, "%s\t%s\t%s\n", found.Archive.Path(), images.FormatPlatform(found.Image.Platform), found.Image.ID)
+			return err
+		},
+	}
+	c.Flags().BoolVar(&asJSON, "json", false, "print as JSON")
+	return c
+}
+
+// aboutDefault says what stands for REF where it is left out.
+func (p *Program) aboutDefault() string {
+	if p.RuntimeImage == "" {
+		return "This binary was linked to expect no runtime image, so REF must be given."
+	}
+	return "Without REF it is the runtime image that this binary expects, " + p.RuntimeImage + "."
+}
+
+// runtimeOr splits off the reference that words begin with. Where the first word
+// is a file or folder, it is the runtime image's.
+func (p *Program) runtimeOr(words []string) (name.Reference, []string, error) {
+	text, rest := p.RuntimeImage, words
+	if len(words) > 0 {
+		if _, err := os.Stat(words[0]); err != nil {
+			text, rest = words[0], words[1:]
+		}
+	}
+	if text == "" {
+		return nil, nil, &build.UsageError{Err: errors.New("name an image: this binary was linked to expect none")}
+	}
+	ref, err := images.ParseReference(text)
+	if err != nil {
+		return nil, nil, &build.UsageError{Err: err}
+	}
+	return ref, rest, nil
+}
+
+// onePlatform is that of --platform, if it was given.
+func (p *Program) onePlatform() (*v1.Platform, error) {
+	switch len(p.settings.Platforms) {
+	case 0:
+		return nil, nil
+	case 1:
+		return &p.settings.Platforms[0], nil
+	}
+	return nil, &build.UsageError{Err: errors.New("--platform: name one platform")}
+}
+
+func (p *Program) extractCommand() *cobra.Command {
+	var from, what []string
+	c := &cobra.Command{
+		Use:   "extract [REF] --from FILE|DIR --path /bin=DEST…",
+		Short: "Unpack folders of an image, as RKE2's bootstrap does",
+		Long: `Extract writes folders of an image's file system to disk: each appears complete, or
+not at all, and nothing is written outside of it. ` + p.aboutDefault(),
+		Args: cobra.MaximumNArgs(1),
+		Example: examples("slipway airgap extract --from images.tar.zst --path /bin=/opt/slipway/bin --path /charts=/opt/slipway/charts",
+			"slipway airgap extract rancher/rke2-runtime:v1.34.1-rke2r1 --from /var/lib/rancher/rke2/agent/images --path /bin=bin"),
+		RunE: func(c *cobra.Command, words []string) error {
+			var errs []error
+			var wanted []airgap.Extraction
+			for _, w := range what {
+				inside, dest, ok := strings.Cut(w, "=")
+				if !ok || inside == "" || dest == "" {
+					errs = append(errs, fmt.Errorf("--path %q: want /FOLDER=DEST", w))
+				}
+				wanted = append(wanted, airgap.Extraction{Path: inside, Dest: dest})
+			}
+			if len(what) == 0 {
+				errs = append(errs, errors.New("say what to unpack: --path /bin=DEST"))
+			}
+			if len(from) == 0 {
+				errs = append(errs, errors.New("say where the archives are: --from FILE or DIR"))
+			}
+			text := p.RuntimeImage
+			if len(words) == 1 {
+				text = words[0]
+			}
+			var ref name.Reference
+			if text == "" {
+				errs = append(errs, errors.New("name an image: this binary was linked to expect none"))
+			} else {
+				var err error
+				ref, err = images.ParseReference(text)
+				errs = append(errs, err)
+			}
+			platform, err := p.onePlatform()
+			if err := errors.Join(append(errs, err)...); err != nil {
+				return &build.UsageError{Err: err}
+			}
+			return p.watched(c, func(ctx context.Context) error {
+				found, err := airgap.Find(ctx, ref, platform, from)
+				if err != nil {
+					return err
+				}
+				defer found.Close()
+				n, err := airgap.Extract(ctx, found.Image, wanted)
+				if err != nil {
+					return err
+				}
+				_, err = fmt.Fprintf(p.Stdout, "%d files of %s (%s) from %s\n", n, images.Familiar(ref),
+					images.FormatPlatform(found.Image.Platform), found.Archive.Path())
+				return err
+			})
+		},
+	}
+	c.Flags().StringArrayVar(&from, "from", nil, "archive, or folder of archives")
+	c.Flags().StringArrayVar(&what, "path", nil, "folder of the image and where it goes: /bin=DEST")
+	return c
+}
+
+// writeJSON prints a result for programs.
+func (p *Program) writeJSON(v any) error {
+	e := json.NewEncoder(p.Stdout)
+	e.SetIndent("", "  ")
+	e.SetEscapeHTML(false)
+	return e.Encode(v)
+}
+
+// columns is an empty table; numbers are aligned right.
+func columns(titles ...string) *progress.Table {
+	t := &progress.Table{}
+	for _, title := range titles {
+		t.Columns = append(t.Columns, progress.Column{Title: title,
+			Right: title == "SIZE" || title == "LAYERS" || title == "IMAGES" || title == "SHARED"})
+	}
+	return t
+}

@@ -1,0 +1,105 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/slipway-build/slipway/build"
+)
+
+func (p *Program) imageCommand() *cobra.Command {
+	c := asGroup(&cobra.Command{Use: "image", Short: "Build images from Dockerfiles", GroupID: "tools"})
+	c.AddCommand(p.imageBuildCommand())
+	return c
+}
+
+func (p *Program) imageBuildCommand() *cobra.Command {
+	var (
+		job                    build.ImageJob
+		args, contexts, labels []string
+	)
+	c := &cobra.Command{
+		Use:   "build [flags] CONTEXT",
+		Short: "Build a Dockerfile, for several platforms at once if asked",
+		Long: `Build a Dockerfile. The embedded builder needs no daemon and runs everything but
+RUN; --builder docker and --builder buildkit run that too, with the same result.
+
+Several platforms make an index. Windows platforms need the exact os.version
+unless the base image offers just one. Without --platform the image is for Linux
+on this machine's architecture.`,
+		Args: cobra.ExactArgs(1),
+		Example: examples(
+			"slipway image build -o oci:out .",
+			"slipway image build --platform linux/amd64,linux/arm64 -t registry.example.com/app:v1 -o push .",
+			"slipway image build -f Dockerfile.windows --platform windows/amd64:10.0.20348.4294 --build-context bin=dist/bin/windows-amd64 -o oci:out .",
+			"slipway image build -t app:v1 -o docker:app.tar.zst ."),
+		RunE: func(c *cobra.Command, words []string) error {
+			job.Context = words[0]
+			var errs []error
+			for _, m := range []struct {
+				flag  string
+				words []string
+				into  *map[string]string
+			}{{"--build-arg", args, &job.Args}, {"--build-context", contexts, &job.Contexts}, {"--label", labels, &job.Labels}} {
+				parsed, err := p.keyValues(m.flag, m.words)
+				errs = append(errs, err)
+				*m.into = parsed
+			}
+			if err := errors.Join(errs...); err != nil {
+				return &build.UsageError{Err: err}
+			}
+			var made build.ImageResult
+			err := p.watched(c, func(ctx context.Context) (err error) {
+				w, err := build.OpenWorkbench(p.settings)
+				if err != nil {
+					return err
+				}
+				made, err = w.BuildImage(ctx, job)
+				return err
+			})
+			if err != nil {
+				return err
+			}
+			return made.Write(p.Stdout)
+		},
+	}
+	f := c.Flags()
+	f.StringVarP(&job.Dockerfile, "file", "f", "", "path of the Dockerfile (default: CONTEXT/Dockerfile)")
+	f.StringVar(&job.Target, "target", "", "stage to build (default: the last)")
+	f.StringArrayVar(&args, "build-arg", nil, "build argument K=V; K alone takes it from the environment")
+	f.StringArrayVar(&contexts, "build-context", nil, "named context N=DIR, N=docker-image://REF or N=oci-layout://DIR")
+	f.StringArrayVar(&labels, "label", nil, "label K=V")
+	f.StringVar(&p.settings.Builder, "builder", p.settings.Builder, "embedded (default), docker or buildkit (environment BUILDER)")
+	f.StringArrayVarP(&job.Tags, "tag", "t", nil, "reference to name the image by")
+	f.StringArrayVarP(&job.Outputs, "output", "o", nil, "oci:DIR, docker:FILE.tar[.zst|.gz] or push (to every -t)")
+	f.BoolVar(&p.settings.NoCache, "no-cache", false, "ignore what was made before")
+	f.StringVar(&job.Format.MediaTypes, "media-types", "oci", "oci or docker")
+	f.StringVar(&job.Format.Compression.Algorithm, "compression", "gzip", "of new layers: gzip, zstd or none")
+	f.IntVar(&job.Format.Compression.Level, "compression-level", 0, "1 to 9 for gzip, 1 to 22 for zstd (default: 6, 3)")
+	return c
+}
+
+// keyValues reads K=V words; K alone takes its value from the environment, as in
+// docker build.
+func (p *Program) keyValues(flag string, words []string) (map[string]string, error) {
+	var errs []error
+	out := map[string]string{}
+	for _, word := range words {
+		key, value, ok := strings.Cut(word, "=")
+		if !ok && flag == "--build-arg" {
+			if value, ok = p.Getenv(key); !ok {
+				continue
+			}
+		}
+		if key == "" || !ok {
+			errs = append(errs, fmt.Errorf("%s %q: want NAME=VALUE", flag, word))
+			continue
+		}
+		out[key] = value
+	}
+	return out, errors.Join(errs...)
+}

@@ -1,0 +1,103 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/slipway-build/slipway/build"
+)
+
+func (p *Program) indexCommand() *cobra.Command {
+	c := asGroup(&cobra.Command{Use: "index", Short: "Assemble and look at multi-platform indexes (manifest lists)", GroupID: "tools"})
+	c.AddCommand(p.indexCreateCommand(), p.indexInspectCommand())
+	return c
+}
+
+func (p *Program) indexCreateCommand() *cobra.Command {
+	var (
+		tags, annotations []string
+		dryRun            bool
+	)
+	c := &cobra.Command{
+		Use:   "create -t REF… SRC…",
+		Short: "Assemble images and indexes into one index, and push it",
+		Long: `Assemble an index from images and indexes, each a registry reference or
+oci:DIR[:NAME]. Nested indexes are flattened; os.version and os.features come from
+the images' configs; Linux stands first, Windows versions newest first. What nodes
+could not tell apart is an error. What the target lacks is copied.`,
+		Args: cobra.MinimumNArgs(1),
+		Example: examples(
+			"slipway index create -t registry.example.com/app:v1 registry.example.com/app:v1-linux-amd64 registry.example.com/app:v1-windows-amd64",
+			"slipway index create -t oci:out:app:v1 oci:linux oci:windows",
+			"slipway index create --dry-run -t registry.example.com/app:v1 oci:out"),
+		RunE: func(c *cobra.Command, sources []string) error {
+			if len(tags) == 0 {
+				return &build.UsageError{Err: errors.New("say where the index goes: -t REF")}
+			}
+			pairs, err := p.keyValues("--annotation", annotations)
+			if err != nil {
+				return &build.UsageError{Err: err}
+			}
+			var made build.IndexResult
+			err = p.watched(c, func(ctx context.Context) error {
+				w, err := build.OpenWorkbench(p.settings)
+				if err != nil {
+					return err
+				}
+				made, err = w.CreateIndex(ctx, tags, sources, pairs, dryRun)
+				return err
+			})
+			if err != nil {
+				return err
+			}
+			if dryRun {
+				_, err = fmt.Fprintln(p.Stdout, strings.TrimSpace(string(made.Manifest)))
+				return err
+			}
+			for _, tag := range tags {
+				fmt.Fprintf(p.Stdout, "%s@%s\n", tag, made.Digest)
+			}
+			return nil
+		},
+	}
+	c.Flags().StringArrayVarP(&tags, "tag", "t", nil, "reference of the index, or oci:DIR:NAME")
+	c.Flags().StringArrayVar(&annotations, "annotation", nil, "annotation K=V of the index")
+	c.Flags().BoolVar(&dryRun, "dry-run", false, "print the index, and push nothing")
+	return c
+}
+
+func (p *Program) indexInspectCommand() *cobra.Command {
+	var raw, asJSON bool
+	c := &cobra.Command{
+		Use:     "inspect REF",
+		Short:   "Show the platforms, digests and sizes behind a reference, and what is wrong with them",
+		Args:    cobra.ExactArgs(1),
+		Example: examples("slipway index inspect registry.example.com/app:v1", "slipway index inspect oci:dist/oci:docker.io/slipway/slipway-runtime:v0.1.0", "slipway index inspect --raw app:v1"),
+		RunE: func(c *cobra.Command, args []string) error {
+			w, err := build.OpenWorkbench(p.settings)
+			if err != nil {
+				return err
+			}
+			found, err := w.Inspect(c.Context(), args[0])
+			if err != nil {
+				return err
+			}
+			switch {
+			case raw:
+				_, err = p.Stdout.Write(found.Raw)
+			case asJSON:
+				err = found.WriteJSON(p.Stdout)
+			default:
+				err = found.WriteTable(p.Stdout)
+			}
+			return err
+		},
+	}
+	c.Flags().BoolVar(&raw, "raw", false, "print the manifest as it is stored")
+	c.Flags().BoolVar(&asJSON, "json", false, "print the table as JSON")
+	return c
+}

@@ -1,0 +1,170 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/slipway-build/slipway/build"
+	"github.com/slipway-build/slipway/progress"
+)
+
+// A Program is the slipway command with everything it takes from outside.
+type Program struct {
+	// Version and RuntimeImage were set by the linker.
+	Version, RuntimeImage string
+	Getenv                func(string) (string, bool)
+	Stdin                 io.Reader
+	Stdout, Stderr        io.Writer
+
+	settings  build.Settings
+	platforms []string
+	progress  string
+	verbose   bool
+}
+
+// Run runs one command line and returns the exit status.
+func (p Program) Run(ctx context.Context, args []string) int {
+	var err error
+	p.settings, err = build.SettingsFrom(p.Getenv)
+	if err != nil {
+		fmt.Fprintf(p.Stderr, "slipway: %v\n", err)
+		return 2
+	}
+	root := p.root()
+	root.SetArgs(args)
+	root.SetIn(p.Stdin)
+	root.SetOut(p.Stdout)
+	root.SetErr(p.Stderr)
+	if err := root.ExecuteContext(ctx); err != nil {
+		if cause := context.Cause(ctx); cause != nil {
+			err = errors.New("interrupted; what was finished is kept, nothing is left half-written")
+		}
+		fmt.Fprintf(p.Stderr, "slipway: %v\n", err)
+		var usage *build.UsageError
+		if errors.As(err, &usage) {
+			return 2
+		}
+		return 1
+	}
+	return 0
+}
+
+func (p *Program) root() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "slipway",
+		Short: "Takes a Kubernetes distribution from source to release, for Linux and Windows",
+		Long: `Slipway compiles binaries, builds images per OS, architecture and Windows version,
+publishes them as one multi-OS index, and writes air-gap archives from which a
+node without internet finds its images in milliseconds.
+
+The commands of the first group read the nearest slipway.yaml; the others need
+no project. Environment: ` + strings.ReplaceAll(build.Environment, "\n", "\n"),
+		SilenceUsage:  true,
+		SilenceErrors: true,
+		Version:       p.Version,
+	}
+	asGroup(root)
+	root.CompletionOptions.HiddenDefaultCmd = true
+	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
+		return &build.UsageError{Err: fmt.Errorf("%w; see `%s --help`", err, c.CommandPath())}
+	})
+	root.AddGroup(&cobra.Group{ID: "project", Title: "In a project (slipway.yaml):"}, &cobra.Group{ID: "tools", Title: "Without a project:"})
+	flags := root.PersistentFlags()
+	flags.StringSliceVar(&p.platforms, "platform", nil, "platforms such as linux/amd64 or windows/amd64:10.0.20348.4294 (environment PLATFORMS)")
+	flags.IntVar(&p.settings.Jobs, "jobs", p.settings.Jobs, "how many things to do at once (environment JOBS)")
+	flags.StringVar(&p.progress, "progress", p.env("PROGRESS", "auto"), "auto, tty, plain, json or none (environment PROGRESS)")
+	flags.StringVar(&p.settings.Cache, "cache-dir", p.settings.Cache, "folder of the content cache (environment SLIPWAY_CACHE)")
+	flags.BoolVar(&p.settings.Offline, "offline", p.settings.Offline, "use no network: only what the cache holds (environment SLIPWAY_OFFLINE)")
+	flags.BoolVarP(&p.verbose, "verbose", "v", p.env("DEBUG", "") != "", "show the output of what runs (environment DEBUG)")
+	root.PersistentPreRunE = func(*cobra.Command, []string) error { return p.readFlags() }
+	root.AddCommand(p.projectCommands()...)
+	root.AddCommand(p.imageCommand(), p.indexCommand(), p.airgapCommand(), p.versionCommand())
+	everyCommand(root, func(c *cobra.Command) {
+		if args := c.Args; args != nil {
+			c.Args = func(c *cobra.Command, words []string) error {
+				if err := args(c, words); err != nil {
+					return &build.UsageError{Err: fmt.Errorf("%w; see `%s --help`", err, c.CommandPath())}
+				}
+				return nil
+			}
+		}
+	})
+	return root
+}
+
+// asGroup makes c a command that only has others below it: alone it shows its
+// help, and a word that is none of them is a mistake.
+func asGroup(c *cobra.Command) *cobra.Command {
+	c.SuggestionsMinimumDistance = 2
+	c.RunE = func(c *cobra.Command, _ []string) error { return c.Help() }
+	c.Args = func(c *cobra.Command, words []string) error {
+		if len(words) == 0 {
+			return nil
+		}
+		err := fmt.Errorf("unknown command %q of %s", words[0], c.CommandPath())
+		if near := c.SuggestionsFor(words[0]); len(near) > 0 {
+			err = fmt.Errorf("%w; did you mean %s?", err, strings.Join(near, " or "))
+		}
+		return err
+	}
+	return c
+}
+
+func everyCommand(c *cobra.Command, do func(*cobra.Command)) {
+	do(c)
+	for _, sub := range c.Commands() {
+		everyCommand(sub, do)
+	}
+}
+
+func (p *Program) env(name, otherwise string) string {
+	if v, ok := p.Getenv(name); ok && v != "" {
+		return v
+	}
+	return otherwise
+}
+
+// readFlags checks the flags of every command.
+func (p *Program) readFlags() error {
+	var errs []error
+	if p.settings.Jobs < 1 {
+		errs = append(errs, fmt.Errorf("--jobs %d: want a number from 1", p.settings.Jobs))
+	}
+	if len(p.platforms) > 0 {
+		platforms, err := build.ParsePlatforms(p.platforms)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("--platform: %w", err))
+		}
+		p.settings.Platforms = platforms
+	}
+	if err := build.CheckBuilder(p.settings.Builder); err != nil {
+		errs = append(errs, fmt.Errorf("--builder: %w", err))
+	}
+	if _, err := progress.ParseMode(p.progress); err != nil {
+		errs = append(errs, fmt.Errorf("--progress: %w", err))
+	}
+	if len(errs) > 0 {
+		return &build.UsageError{Err: errors.Join(errs...)}
+	}
+	return nil
+}
+
+// watched runs work with a display of its progress on standard error.
+func (p *Program) watched(c *cobra.Command, work func(ctx context.Context) error) error {
+	mode, err := progress.ParseMode(p.progress)
+	if err != nil {
+		return err
+	}
+	display := progress.New(mode, p.Stderr, progress.Options{Verbose: p.verbose, Getenv: func(name string) string { return p.env(name, "") }})
+	err = work(display.Context(c.Context()))
+	display.Close()
+	return err
+}
+
+// examples are indented as cobra wants them.
+func examples(lines ...string) string { return "  " + strings.Join(lines, "\n  ") }

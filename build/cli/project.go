@@ -1,0 +1,187 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"github.com/slipway-build/slipway/build"
+	"github.com/slipway-build/slipway/progress"
+)
+
+func (p *Program) projectCommands() []*cobra.Command {
+	return []*cobra.Command{
+		p.planCommand(),
+		p.verbCommand("build", "Compile the binaries and build the images into dist/oci",
+			"slipway build", "slipway build --only binaries", "slipway build --only images,windows",
+			"BUILDER=buildkit BUILDKIT_HOST=tcp://127.0.0.1:1234 slipway build --only images"),
+		p.verbCommand("package", "Write air-gap archives, bundles and checksums into dist/artifacts",
+			"slipway package", "slipway package --only airgap,linux", "slipway package --platform linux/arm64"),
+		p.verbCommand("publish", "Push images, their multi-OS index, and the artifacts",
+			"slipway publish --dry-run", "REGISTRY=registry.example.com:5000 slipway publish --only images,index"),
+		p.verifyCommand(),
+		p.cleanCommand(),
+		p.initCommand(),
+	}
+}
+
+// projectFlags are those of every command that reads a slipway.yaml.
+func (p *Program) projectFlags(c *cobra.Command) {
+	c.GroupID = "project"
+	c.Flags().StringVar(&p.settings.Config, "config", "", "path of slipway.yaml (default: the nearest one upwards)")
+	c.Flags().StringVar(&p.settings.Dist, "out", "", "folder to make everything in (default: dist beside slipway.yaml)")
+}
+
+// onlyFlag adds --only, and hands the selection to run.
+func (p *Program) onlyFlag(c *cobra.Command, verb string, run func(c *cobra.Command, selection build.Selection) error) {
+	var only []string
+	parts := build.Verbs[verb]
+	c.Flags().StringSliceVar(&only, "only", nil, fmt.Sprintf("do only these parts: %v, or one of %v", parts, build.Systems))
+	if verb == "publish" {
+		c.Flags().Lookup("only").Usage = fmt.Sprintf("do only these parts: %v", parts)
+	}
+	c.RunE = func(c *cobra.Command, _ []string) error {
+		selection, err := build.Select(verb, only)
+		if err != nil {
+			return err
+		}
+		p.settings.OS = selection.OS
+		return run(c, selection)
+	}
+}
+
+func (p *Program) verbCommand(verb, short string, lines ...string) *cobra.Command {
+	c := &cobra.Command{Use: verb, Short: short, Args: cobra.NoArgs, Example: examples(lines...)}
+	p.projectFlags(c)
+	c.Flags().BoolVar(&p.settings.DryRun, "dry-run", false, "say what would be done, and do nothing")
+	if verb == "build" {
+		c.Flags().BoolVar(&p.settings.NoCache, "no-cache", false, "make images anew, whatever the cache holds")
+	}
+	if verb != "publish" {
+		c.Flags().StringVar(&p.settings.Builder, "builder", p.settings.Builder, "embedded, docker or buildkit, for all images (environment BUILDER)")
+		c.Flags().BoolVar(&p.settings.SkipWindows, "skip-windows", p.settings.SkipWindows, "leave out everything for Windows (environment SKIP_WINDOWS)")
+	}
+	p.onlyFlag(c, verb, func(c *cobra.Command, selection build.Selection) error {
+		b, err := build.Open(c.Context(), p.settings)
+		if err != nil {
+			return err
+		}
+		if p.settings.DryRun {
+			return b.Plan.Select(selection).WriteTable(p.Stdout)
+		}
+		if err := p.watched(c, func(ctx context.Context) error { return b.Run(ctx, selection) }); err != nil {
+			return err
+		}
+		return b.WriteSummary(c.Context(), p.Stdout, selection)
+	})
+	return c
+}
+
+func (p *Program) planCommand() *cobra.Command {
+	var asJSON bool
+	c := &cobra.Command{
+		Use: "plan", Short: "Print what would be made, and make nothing", Args: cobra.NoArgs,
+		Example: examples("slipway plan", "slipway plan --json --platform windows/amd64"),
+		RunE: func(c *cobra.Command, _ []string) error {
+			b, err := build.Open(c.Context(), p.settings)
+			if err != nil {
+				return err
+			}
+			if asJSON {
+				return b.Plan.WriteJSON(p.Stdout)
+			}
+			return b.Plan.WriteTable(p.Stdout)
+		},
+	}
+	p.projectFlags(c)
+	c.Flags().BoolVar(&p.settings.SkipWindows, "skip-windows", p.settings.SkipWindows, "leave out everything for Windows (environment SKIP_WINDOWS)")
+	c.Flags().StringVar(&p.settings.Builder, "builder", p.settings.Builder, "embedded, docker or buildkit, for all images (environment BUILDER)")
+	c.Flags().BoolVar(&asJSON, "json", false, "print as JSON")
+	return c
+}
+
+func (p *Program) verifyCommand() *cobra.Command {
+	c := &cobra.Command{
+		Use: "verify", Short: "Check all that was made against the plan, its digests and the checksums", Args: cobra.NoArgs,
+		Long: `Verify looks at every file that the plan names: that it is there, that nothing
+else is, that checksums, archives and images are whole and say the platforms and
+Windows versions they should, and that no file is too large for a GitHub release
+(2 GiB). All that is wrong is said.`,
+		Example: examples("slipway verify", "slipway verify --platform linux/amd64"),
+		RunE: func(c *cobra.Command, _ []string) error {
+			b, err := build.Open(c.Context(), p.settings)
+			if err != nil {
+				return err
+			}
+			if err := p.watched(c, b.Verify); err != nil {
+				return err
+			}
+			_, err = fmt.Fprintln(p.Stdout, "verified")
+			return err
+		},
+	}
+	p.projectFlags(c)
+	return c
+}
+
+func (p *Program) cleanCommand() *cobra.Command {
+	var (
+		cache     bool
+		olderThan string
+	)
+	c := &cobra.Command{
+		Use: "clean", Short: "Remove what was made in dist", Args: cobra.NoArgs,
+		Example: examples("slipway clean", "slipway clean --cache", "slipway clean --cache --older-than 7d"),
+		RunE: func(c *cobra.Command, _ []string) error {
+			if !cache && olderThan != "" {
+				return &build.UsageError{Err: errors.New("--older-than goes with --cache")}
+			}
+			age, err := build.ParseAge(olderThan)
+			if err != nil {
+				return err
+			}
+			if cache {
+				freed, err := build.CleanCache(c.Context(), p.settings, age)
+				if err != nil {
+					return err
+				}
+				_, err = fmt.Fprintf(p.Stdout, "freed %s of the content cache %s\n", progress.FormatBytes(freed), p.settings.Cache)
+				return err
+			}
+			b, err := build.Open(c.Context(), p.settings)
+			if err != nil {
+				return err
+			}
+			return b.Clean()
+		},
+	}
+	p.projectFlags(c)
+	c.Flags().BoolVar(&cache, "cache", false, "empty the content cache instead, which all projects share")
+	c.Flags().StringVar(&olderThan, "older-than", "", "with --cache: only what was not used for so long, such as 12h or 7d")
+	return c
+}
+
+func (p *Program) initCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "init [DIR]", Short: "Write a first slipway.yaml for a checkout", Args: cobra.MaximumNArgs(1), GroupID: "project",
+		Example: examples("slipway init", "slipway init ../my-distribution"),
+		RunE: func(c *cobra.Command, args []string) error {
+			dir := "."
+			if len(args) == 1 {
+				dir = args[0]
+			}
+			if _, err := os.Stat(dir); err != nil {
+				return &build.UsageError{Err: err}
+			}
+			path, err := build.Init(c.Context(), dir)
+			if err != nil {
+				return err
+			}
+			_, err = fmt.Fprintf(p.Stdout, "wrote %s; look it over, then try `slipway plan`\n", path)
+			return err
+		},
+	}
+}

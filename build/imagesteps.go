@@ -1,0 +1,175 @@
+package build
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"strings"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/partial"
+
+	"github.com/slipway-build/slipway/images"
+)
+
+// buildImages makes all images of the plan and their indexes.
+func (b *Builder) buildImages(ctx context.Context) error {
+	if _, err := b.compile(ctx); err != nil {
+		return err
+	}
+	if err := each(ctx, len(b.Plan.Images), b.settings.Jobs, func(i int) error {
+		_, err := b.image(ctx, b.Plan.Images[i])
+		return err
+	}); err != nil {
+		return err
+	}
+	// Those of Windows versions stand before those that hold them.
+	for _, step := range b.Plan.Indexes {
+		if _, err := b.index(ctx, step); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// image makes one image, in dist/oci under its tag.
+func (b *Builder) image(ctx context.Context, step ImageStep) (v1.Image, error) {
+	return b.images.do(ctx, step.Ref, func() (v1.Image, error) {
+		image, err := b.assemble(ctx, step)
+		if err != nil {
+			return nil, err
+		}
+		// What a base offered may be another build than what the plan says.
+		platform, err := images.ConfigPlatform(image)
+		if err == nil && images.FormatPlatform(platform) != step.Platform.String() {
+			err = fmt.Errorf("it is for %s", images.FormatPlatform(platform))
+		}
+		if err != nil {
+			return nil, fmt.Errorf("image %s for %s: %w", step.Image, step.Platform, err)
+		}
+		if err := b.layout.AddImage(ctx, image); err != nil {
+			return nil, fmt.Errorf("image %s for %s: %w", step.Image, step.Platform, err)
+		}
+		d, err := partial.Descriptor(image)
+		if err != nil {
+			return nil, err
+		}
+		d.Platform = &platform
+		if err := b.layout.Tag(ctx, step.Ref, *d); err != nil {
+			return nil, err
+		}
+		size, err := imageSize(image)
+		if err != nil {
+			return nil, err
+		}
+		b.report.add(Made{Kind: "image", Name: step.Image, Platform: step.Platform, Ref: step.Ref, Digest: d.Digest.String(), Size: size})
+		// From here on it is read from dist/oci, as it will be published.
+		return b.layout.Image(d.Digest)
+	})
+}
+
+func (b *Builder) assemble(ctx context.Context, step ImageStep) (v1.Image, error) {
+	assembler, err := b.bench.assembler(ctx, step.Builder, step.Address)
+	if err != nil {
+		return nil, err
+	}
+	contexts := make(map[string]string, len(step.Contexts))
+	for name, value := range step.Contexts {
+		contexts[name] = b.contextValue(value)
+	}
+	return assembler.Assemble(ctx, images.BuildContext{
+		Dir: b.path(step.Context), Dockerfile: b.relative(step.Dockerfile), Target: step.Target,
+		Platform: step.Platform.Platform, Args: step.Args, Labels: step.Labels, Contexts: contexts,
+		Epoch: b.Plan.Release.Epoch, Format: step.Format, NoCache: b.settings.NoCache,
+	})
+}
+
+// contextValue makes the folder of a named context one on disk; what has a scheme
+// other than a layout's stays as it is.
+func (b *Builder) contextValue(value string) string {
+	if dir, ok := strings.CutPrefix(value, "oci-layout://"); ok {
+		return "oci-layout://" + b.path(dir)
+	}
+	if strings.Contains(value, "://") {
+		return value
+	}
+	return b.path(value)
+}
+
+// relative is a path of the plan as messages should have it: from the working
+// folder, if that is shorter.
+func (b *Builder) relative(planned string) string {
+	abs := b.path(planned)
+	wd, err := filepath.Abs(".")
+	if err != nil {
+		return abs
+	}
+	rel, err := filepath.Rel(wd, abs)
+	if err != nil || len(rel) > len(abs) {
+		return abs
+	}
+	return rel
+}
+
+// index makes an index of images of dist/oci, in dist/oci.
+func (b *Builder) index(ctx context.Context, step IndexStep) (v1.ImageIndex, error) {
+	return b.indexes.do(ctx, step.Ref, func() (v1.ImageIndex, error) {
+		var (
+			entries []images.IndexEntry
+			errs    []error
+		)
+		for _, member := range step.Members {
+			entry := images.IndexEntry{Name: member}
+			var err error
+			if nested, ok := b.indexStep(member); ok {
+				entry.Index, err = b.index(ctx, nested)
+			} else if of, ok := b.imageStep(member); ok {
+				entry.Image, err = b.image(ctx, of)
+			}
+			errs = append(errs, err)
+			entries = append(entries, entry)
+		}
+		if err := errors.Join(errs...); err != nil {
+			return nil, err
+		}
+		index, err := images.NewIndex(entries, step.Annotations)
+		if err != nil {
+			return nil, fmt.Errorf("index %s: %w", step.Ref, err)
+		}
+		if err := b.layout.AddIndex(ctx, index); err != nil {
+			return nil, fmt.Errorf("index %s: %w", step.Ref, err)
+		}
+		d, err := partial.Descriptor(index)
+		if err != nil {
+			return nil, err
+		}
+		if err := b.layout.Tag(ctx, step.Ref, *d); err != nil {
+			return nil, err
+		}
+		made := Made{Kind: "index", Name: step.Image, Ref: step.Ref, Digest: d.Digest.String(), Size: d.Size}
+		if step.Platform != nil {
+			made.Platform = *step.Platform
+		}
+		b.report.add(made)
+		return b.layout.Index(d.Digest)
+	})
+}
+
+func (b *Builder) imageStep(ref string) (ImageStep, bool) {
+	for _, s := range b.Plan.Images {
+		if s.Ref == ref {
+			return s, true
+		}
+	}
+	return ImageStep{}, false
+}
+
+func (b *Builder) indexStep(ref string) (IndexStep, bool) {
+	for _, s := range b.Plan.Indexes {
+		if s.Ref == ref {
+			return s, true
+		}
+	}
+	return IndexStep{}, false
+}

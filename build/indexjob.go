@@ -1,0 +1,190 @@
+package build
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/google/go-containerregistry/pkg/name"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/partial"
+
+	"github.com/slipway-build/slipway/images"
+)
+
+// An IndexResult is an index that was made.
+type IndexResult struct {
+	Manifest []byte
+	Digest   v1.Hash
+}
+
+// CreateIndex assembles sources into one index under each of the tags, which are
+// references or oci:DIR:NAME. With dryRun it only makes it.
+func (w *Workbench) CreateIndex(ctx context.Context, tags, sources []string, annotations map[string]string, dryRun bool) (IndexResult, error) {
+	var (
+		refs    []name.Tag
+		layouts [][2]string
+		errs    []error
+	)
+	for _, tag := range tags {
+		if dir, refName, ok := cutLayout(tag); ok {
+			layouts = append(layouts, [2]string{dir, refName})
+			continue
+		}
+		parsed, err := parseTags([]string{tag})
+		errs = append(errs, err)
+		refs = append(refs, parsed...)
+	}
+	entries := make([]images.IndexEntry, len(sources))
+	errs = append(errs, each(ctx, len(sources), max(w.settings.Jobs, minTransfers), func(i int) error {
+		found, err := w.resolve(ctx, sources[i])
+		if err != nil {
+			return fmt.Errorf("index source %s: %w", sources[i], err)
+		}
+		entries[i] = images.IndexEntry{Name: sources[i], Image: found.image, Index: found.index}
+		return nil
+	}))
+	if err := errors.Join(errs...); err != nil {
+		return IndexResult{}, err
+	}
+	index, err := images.NewIndex(entries, annotations)
+	if err != nil {
+		return IndexResult{}, err
+	}
+	var result IndexResult
+	if result.Manifest, err = index.RawManifest(); err != nil {
+		return result, err
+	}
+	if result.Digest, err = index.Digest(); err != nil || dryRun {
+		return result, err
+	}
+	for _, ref := range refs {
+		_, err := w.registry.Push(ctx, ref, index)
+		errs = append(errs, err)
+	}
+	for _, l := range layouts {
+		errs = append(errs, putLayout(ctx, l[0], l[1], nil, index))
+	}
+	return result, errors.Join(errs...)
+}
+
+// An Inspection is what a reference names.
+type Inspection struct {
+	// Raw is the manifest as it is stored.
+	Raw       []byte            `json:"-"`
+	Digest    v1.Hash           `json:"digest"`
+	MediaType string            `json:"mediaType"`
+	Entries   []InspectedEntry  `json:"entries"`
+	Labels    map[string]string `json:"annotations,omitempty"`
+}
+
+// An InspectedEntry is an image, alone or in an index.
+type InspectedEntry struct {
+	Platform Platform `json:"platform"`
+	Digest   v1.Hash  `json:"digest"`
+	// Size is what the image weighs in a registry, in bytes.
+	Size   int64 `json:"size"`
+	Layers int   `json:"layers"`
+	// Attestation says that it is one of an image, not an image.
+	Attestation bool `json:"attestation,omitempty"`
+	// Problem is what a node would stumble over.
+	Problem string `json:"problem,omitempty"`
+}
+
+// Inspect looks at an image or index, and at the configs of the images behind it.
+func (w *Workbench) Inspect(ctx context.Context, ref string) (*Inspection, error) {
+	found, err := w.resolve(ctx, ref)
+	if err != nil {
+		return nil, err
+	}
+	out := &Inspection{Raw: found.raw}
+	if out.Digest, _, err = v1.SHA256(bytes.NewReader(found.raw)); err != nil {
+		return nil, err
+	}
+	if found.index == nil {
+		mediaType, err := found.image.MediaType()
+		if err != nil {
+			return nil, err
+		}
+		out.MediaType = string(mediaType)
+		d, err := partial.Descriptor(found.image)
+		if err != nil {
+			return nil, err
+		}
+		out.Entries = append(out.Entries, inspectImage(found.image, v1.Descriptor{Digest: d.Digest}))
+		return out, nil
+	}
+	m, err := found.index.IndexManifest()
+	if err != nil {
+		return nil, err
+	}
+	out.MediaType, out.Labels = string(m.MediaType), m.Annotations
+	out.Entries = make([]InspectedEntry, len(m.Manifests))
+	err = each(ctx, len(m.Manifests), max(w.settings.Jobs, minTransfers), func(i int) error {
+		d := m.Manifests[i]
+		if d.MediaType.IsIndex() {
+			out.Entries[i] = InspectedEntry{Digest: d.Digest, Problem: "an index inside an index, which nodes do not look into"}
+			return nil
+		}
+		image, err := found.index.Image(d.Digest)
+		if err != nil {
+			out.Entries[i] = InspectedEntry{Digest: d.Digest, Problem: err.Error()}
+			return nil
+		}
+		out.Entries[i] = inspectImage(image, d)
+		return nil
+	})
+	return out, err
+}
+
+// inspectImage compares what an entry says with what the image's config says.
+func inspectImage(image v1.Image, d v1.Descriptor) InspectedEntry {
+	e := InspectedEntry{Digest: d.Digest, Attestation: images.IsAttestation(d)}
+	if m, err := image.Manifest(); err == nil {
+		e.Layers = len(m.Layers)
+	}
+	var err error
+	if e.Size, err = imageSize(image); err != nil {
+		e.Problem = err.Error()
+		return e
+	}
+	if e.Attestation {
+		if d.Platform != nil {
+			e.Platform.Platform = *d.Platform
+		}
+		return e
+	}
+	if e.Platform.Platform, err = images.ConfigPlatform(image); err != nil {
+		e.Problem = err.Error()
+	} else if d.Platform != nil {
+		_, err := images.SelectPlatform(*d.Platform, []v1.Platform{e.Platform.Platform})
+		if err != nil || d.Platform.OSVersion != e.Platform.OSVersion {
+			e.Problem = "the index says " + images.FormatPlatform(*d.Platform)
+		}
+	}
+	return e
+}
+
+// WriteJSON prints the inspection for programs.
+func (i *Inspection) WriteJSON(w io.Writer) error {
+	e := json.NewEncoder(w)
+	e.SetIndent("", "  ")
+	e.SetEscapeHTML(false)
+	return e.Encode(i)
+}
+
+// WriteTable prints the inspection for a person.
+func (i *Inspection) WriteTable(w io.Writer) error {
+	t := table("PLATFORM", "DIGEST", "LAYERS", "SIZE", "")
+	for _, e := range i.Entries {
+		platform, note := e.Platform.String(), e.Problem
+		if e.Attestation {
+			platform, note = "attestation", ""
+		}
+		t.Add(platform, e.Digest.String(), fmt.Sprint(e.Layers), formatSize(e.Size), note)
+	}
+	return writeTables(w, []string{i.Digest.String(), i.MediaType}, t)
+}

@@ -1,0 +1,128 @@
+package build
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"runtime"
+
+	"github.com/google/go-containerregistry/pkg/name"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+
+	"github.com/slipway-build/slipway/images"
+	"github.com/slipway-build/slipway/images/airgap"
+	"github.com/slipway-build/slipway/images/store"
+)
+
+// A PackJob is one `slipway airgap pack`: images, for one platform, into archives.
+type PackJob struct {
+	// Images are references, and what of lists they were read from.
+	Images []PackSource
+	// Outputs end in .tar, .tar.zst or .tar.gz.
+	Outputs []string
+	// Layers is uncompressed or original; Level is zstd's.
+	Layers, Level string
+}
+
+// A PackSource is an image to pack: a registry reference or oci:DIR[:NAME].
+type PackSource struct {
+	Ref string
+	// Where is the file:line it was read from, if any.
+	Where string
+}
+
+// Pack finds all images, and then writes all archives. Images that are missing
+// are reported together, before anything is written.
+func (w *Workbench) Pack(ctx context.Context, job PackJob) ([]airgap.Result, error) {
+	var errs []error
+	if len(job.Images) == 0 {
+		errs = append(errs, usage(errors.New("there is no image to pack: name some, or a list with -f LIST.txt")))
+	}
+	if len(job.Outputs) == 0 {
+		errs = append(errs, usage(errors.New("say where the archive goes: -o FILE.tar.zst")))
+	}
+	outputs := make([]airgap.Output, len(job.Outputs))
+	for i, path := range job.Outputs {
+		_, err := airgap.OutputCodec(path)
+		errs = append(errs, usage(err))
+		outputs[i].Path = path
+	}
+	platform, err := w.onePlatform()
+	errs = append(errs, err)
+	if err := errors.Join(errs...); err != nil {
+		return nil, err
+	}
+	content := make([]airgap.Image, len(job.Images))
+	err = each(ctx, len(job.Images), max(w.settings.Jobs, minTransfers), func(i int) error {
+		source := job.Images[i]
+		image, names, err := w.packSource(ctx, source.Ref, platform)
+		if err != nil {
+			if source.Where != "" {
+				err = fmt.Errorf("%s: %w", source.Where, err)
+			}
+			return err
+		}
+		content[i] = airgap.Image{Names: names, Image: image}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return airgap.Pack(ctx, w.cache, content, outputs, airgap.Options{Layers: job.Layers, Level: job.Level, Jobs: w.settings.Jobs})
+}
+
+// onePlatform is the platform of the settings, or Linux on this machine's
+// architecture. A name in an archive stands for one image alone.
+func (w *Workbench) onePlatform() (v1.Platform, error) {
+	switch len(w.settings.Platforms) {
+	case 0:
+		return v1.Platform{OS: "linux", Architecture: runtime.GOARCH}, nil
+	case 1:
+		return w.settings.Platforms[0], nil
+	}
+	return v1.Platform{}, usage(errors.New("an archive is for one platform; run once for each --platform"))
+}
+
+func (w *Workbench) packSource(ctx context.Context, ref string, platform v1.Platform) (v1.Image, []name.Reference, error) {
+	image, err := w.Image(ctx, ref, platform)
+	if err != nil {
+		return nil, nil, err
+	}
+	named := ref
+	if dir, refName, ok := cutLayout(ref); ok {
+		if named, err = layoutName(dir, refName); err != nil {
+			return nil, nil, err
+		}
+	}
+	parsed, err := images.ParseReference(named)
+	if err != nil {
+		return nil, nil, err
+	}
+	return image, []name.Reference{parsed}, nil
+}
+
+// layoutName is the reference by which a layout has an image.
+func layoutName(dir, refName string) (string, error) {
+	layout, err := store.OpenLayout(dir)
+	if err != nil {
+		return "", err
+	}
+	d, err := layout.Lookup(refName)
+	if err != nil {
+		return "", err
+	}
+	for _, name := range []string{d.Annotations[store.ContainerdName], d.Annotations[store.RefName]} {
+		// A bare tag is no name under which a node would look for it.
+		if ref, err := images.ParseReference(name); err == nil && ref.Context().Name() != "" && filepath.Base(name) != ref.Identifier() && hasTag(name) {
+			return name, nil
+		}
+	}
+	return "", fmt.Errorf("the image in %s has no reference for a name; give it one: slipway image build -t REF, or skopeo copy … oci:%s:REF", dir, dir)
+}
+
+// hasTag says whether a name has a tag or digest of its own.
+func hasTag(text string) bool {
+	_, err := name.NewTag(text, name.StrictValidation)
+	return err == nil
+}

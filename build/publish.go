@@ -1,0 +1,246 @@
+package build
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path"
+	"slices"
+	"strings"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+
+	"github.com/slipway-build/slipway/build/release"
+	"github.com/slipway-build/slipway/images"
+)
+
+// registryDestinations are the destinations for images.
+func (b *Builder) registryDestinations() []Destination {
+	return slices.DeleteFunc(slices.Clone(b.Plan.Destinations), func(d Destination) bool { return d.Registry == "" })
+}
+
+// at is a tag of the plan as a destination has it.
+func (b *Builder) at(d Destination, ref string) string {
+	own := b.Config.Registry + "/" + b.Config.Repository + "/"
+	return d.Registry + "/" + d.Repository + "/" + strings.TrimPrefix(ref, own)
+}
+
+// publishImages pushes every image to its per-platform tag, at every destination.
+// They are built if need be: an image that is up to date is the one that was
+// packaged, bit for bit.
+func (b *Builder) publishImages(ctx context.Context) error {
+	if err := b.buildImages(ctx); err != nil {
+		return err
+	}
+	if err := b.checkPackaged(); err != nil {
+		return err
+	}
+	type job struct {
+		ref  string
+		what any
+		made Made
+	}
+	var jobs []job
+	for _, d := range b.registryDestinations() {
+		for _, step := range b.Plan.Images {
+			image, err := b.image(ctx, step)
+			if err != nil {
+				return err
+			}
+			jobs = append(jobs, job{b.at(d, step.Ref), image, Made{Kind: "image", Name: step.Image, Platform: step.Platform}})
+		}
+	}
+	push := func(jobs []job) error {
+		return each(ctx, len(jobs), max(b.settings.Jobs, minTransfers), func(i int) error {
+			return b.push(ctx, jobs[i].ref, jobs[i].what, jobs[i].made)
+		})
+	}
+	if err := push(jobs); err != nil {
+		return err
+	}
+	// The Windows tags are indexes of what is there now.
+	jobs = nil
+	for _, d := range b.registryDestinations() {
+		for _, step := range b.Plan.Indexes {
+			if step.Platform == nil {
+				continue
+			}
+			index, err := b.index(ctx, step)
+			if err != nil {
+				return err
+			}
+			jobs = append(jobs, job{b.at(d, step.Ref), index, Made{Kind: "index", Name: step.Image, Platform: *step.Platform}})
+		}
+	}
+	return push(jobs)
+}
+
+// push pushes one image or index, and reports where it went.
+func (b *Builder) push(ctx context.Context, ref string, what any, made Made) error {
+	parsed, err := images.ParseReference(ref)
+	if err != nil {
+		return err
+	}
+	d, err := b.bench.registry.Push(ctx, parsed, what)
+	if err != nil {
+		return err
+	}
+	made.Ref, made.Digest, made.Size = images.Qualified(parsed), d.Digest.String(), d.Size
+	if image, ok := what.(v1.Image); ok {
+		if made.Size, err = imageSize(image); err != nil {
+			return err
+		}
+	}
+	b.published.add(made)
+	return nil
+}
+
+// checkPackaged refuses to publish other images than those in the archives of
+// dist/artifacts, which are of this release too.
+func (b *Builder) checkPackaged() error {
+	earlier, err := b.readReport()
+	if err != nil || earlier.Release != b.Plan.Release {
+		return err
+	}
+	packaged := map[string]string{}
+	archives := false
+	for _, m := range earlier.Made {
+		archives = archives || m.Kind == "archive"
+		if m.Kind == "image" {
+			packaged[m.Ref] = m.Digest
+		}
+	}
+	if !archives {
+		return nil
+	}
+	var errs []error
+	for _, m := range b.report.sorted() {
+		if was := packaged[m.Ref]; m.Kind == "image" && was != "" && was != m.Digest {
+			errs = append(errs, fmt.Errorf("image %s is %s now, and the archives in %s hold %s: run package again before publish",
+				m.Ref, m.Digest, b.relative("dist/artifacts"), was))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// publishIndexes assembles the multi-OS tags of what destinations hold: each
+// platform may have been pushed by another machine.
+func (b *Builder) publishIndexes(ctx context.Context) error {
+	type job struct {
+		destination Destination
+		step        IndexStep
+	}
+	var jobs []job
+	for _, d := range b.registryDestinations() {
+		// All platforms of the release, whatever this run was narrowed to.
+		for _, step := range b.full.Indexes {
+			if step.Platform == nil {
+				jobs = append(jobs, job{d, step})
+			}
+		}
+	}
+	return each(ctx, len(jobs), max(b.settings.Jobs, minTransfers), func(i int) error {
+		d, step := jobs[i].destination, jobs[i].step
+		entries := make([]images.IndexEntry, len(step.Members))
+		err := each(ctx, len(step.Members), minTransfers, func(n int) error {
+			ref := b.at(d, step.Members[n])
+			found, err := b.bench.resolve(ctx, ref)
+			if err != nil {
+				return fmt.Errorf("index %s: %w", b.at(d, step.Ref), err)
+			}
+			entries[n] = images.IndexEntry{Name: ref, Image: found.image, Index: found.index}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+		index, err := images.NewIndex(entries, step.Annotations)
+		if err != nil {
+			return fmt.Errorf("index %s: %w", b.at(d, step.Ref), err)
+		}
+		return b.push(ctx, b.at(d, step.Ref), index, Made{Kind: "index", Name: step.Image})
+	})
+}
+
+// publishArtifacts brings dist/artifacts, which package has written, to folders,
+// registries and GitHub.
+func (b *Builder) publishArtifacts(ctx context.Context) error {
+	var destinations []Destination
+	for _, d := range b.Plan.Destinations {
+		if d.Registry == "" {
+			destinations = append(destinations, d)
+		}
+	}
+	if len(destinations) == 0 {
+		return nil
+	}
+	files, err := b.packaged()
+	if err != nil {
+		return err
+	}
+	var errs []error
+	for _, d := range destinations {
+		var err error
+		switch {
+		case d.Directory != "":
+			err = release.Copy(ctx, b.path(d.Directory), files)
+		case d.OCI != "":
+			err = b.pushArtifacts(ctx, d.OCI, files)
+		case d.GitHub != "":
+			err = b.publishGitHub(ctx, d.GitHub, files)
+		}
+		if err != nil {
+			errs = append(errs, fmt.Errorf("publishing artifacts to %s: %w", d, err))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// packaged are the files of the plan in dist/artifacts, checksums last. One that
+// is missing is an error.
+func (b *Builder) packaged() ([]string, error) {
+	var (
+		files []string
+		errs  []error
+	)
+	add := func(planned string) {
+		file := b.path(planned)
+		if _, err := os.Stat(file); err != nil {
+			errs = append(errs, fmt.Errorf("%w; run package first", err))
+		}
+		if !slices.Contains(files, file) {
+			files = append(files, file)
+		}
+	}
+	for _, f := range b.Plan.artifacts() {
+		add(f.path)
+	}
+	for _, s := range b.Plan.Checksums {
+		add(s.Output)
+	}
+	return files, errors.Join(errs...)
+}
+
+func (b *Builder) publishGitHub(ctx context.Context, repository string, files []string) error {
+	owner, repo, ok := strings.Cut(repository, "/")
+	if !ok {
+		return usage(fmt.Errorf("github %q: want owner/name", repository))
+	}
+	if b.settings.GitHubToken == "" {
+		return usage(errors.New("GITHUB_TOKEN is not set; it needs the right to write contents of " + repository))
+	}
+	r := b.Plan.Release
+	api, _ := b.settings.Getenv("GITHUB_API_URL") // GitHub's own runners set it; empty is github.com's
+	url, err := release.GitHub{Owner: owner, Repo: repo, Token: b.settings.GitHubToken, BaseURL: api}.Publish(ctx, files,
+		release.Options{Tag: r.Version, Name: b.Plan.Project + " " + r.Version, Commit: r.Commit, Prerelease: r.Prerelease()})
+	if err != nil {
+		return err
+	}
+	b.published.add(Made{Kind: "release", Name: b.Plan.Project, Ref: url})
+	return nil
+}
+
+// title is the name of a file in an OCI artifact
+// (image-spec/annotations.md, org.opencontainers.image.title).
+func title(file string) string { return path.Base(strings.ReplaceAll(file, "\\", "/")) }

@@ -1,0 +1,224 @@
+package build
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/slipway-build/slipway/images"
+	"github.com/slipway-build/slipway/progress"
+)
+
+// A report collects what a run made. The file, dist/artifacts.json, is that of
+// the whole release: what earlier runs made stays in it for as long as the
+// release is the same.
+type report struct {
+	mu   sync.Mutex
+	made []Made
+}
+
+func (r *report) add(m Made) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.made = append(r.made, m)
+}
+
+// sorted is what was made, by kind, then by name and platform.
+func (r *report) sorted() []Made {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	made := slices.Clone(r.made)
+	sortMade(made)
+	return made
+}
+
+// kinds are in the order in which they are made.
+var kinds = []string{"binary", "image", "index", "archive", "list", "bundle", "checksums", "release"}
+
+func sortMade(made []Made) {
+	slices.SortStableFunc(made, func(a, b Made) int {
+		return cmp.Or(cmp.Compare(slices.Index(kinds, a.Kind), slices.Index(kinds, b.Kind)), cmp.Compare(a.Name, b.Name),
+			images.ComparePlatforms(a.Platform.Platform, b.Platform.Platform), cmp.Compare(a.where(), b.where()))
+	})
+}
+
+// A Report is the content of dist/artifacts.json.
+type Report struct {
+	Project string  `json:"project"`
+	Release Release `json:"release"`
+	Made    []Made  `json:"made"`
+}
+
+const reportFile = "dist/artifacts.json"
+
+// readReport reads what earlier runs reported; nothing if there were none.
+func (b *Builder) readReport() (Report, error) {
+	var r Report
+	raw, err := os.ReadFile(b.path(reportFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		return r, nil
+	}
+	if err == nil {
+		err = json.Unmarshal(raw, &r)
+	}
+	if err != nil {
+		return r, fmt.Errorf("reading %s: %w; remove it and run again", b.path(reportFile), err)
+	}
+	return r, nil
+}
+
+// writeReport writes dist/artifacts.json, if it says anything new. It keeps what
+// earlier runs of the same release made, as far as the plan still names it.
+func (b *Builder) writeReport(context.Context) error {
+	made := b.report.sorted()
+	has := map[string]bool{}
+	for _, m := range made {
+		has[m.key()] = true
+	}
+	earlier, err := b.readReport()
+	if err != nil {
+		return err
+	}
+	if earlier.Release == b.Plan.Release && earlier.Project == b.Plan.Project {
+		planned := b.full.names()
+		for _, m := range earlier.Made {
+			if !has[m.key()] && planned[m.where()] {
+				made = append(made, m)
+			}
+		}
+	}
+	sortMade(made)
+	var out bytes.Buffer
+	e := json.NewEncoder(&out)
+	e.SetIndent("", "  ")
+	e.SetEscapeHTML(false)
+	if err := e.Encode(Report{b.Plan.Project, b.Plan.Release, made}); err != nil {
+		return err
+	}
+	return writeWhole(b.path(reportFile), out.Bytes())
+}
+
+// names are the files and tags that a plan makes.
+func (p *Plan) names() map[string]bool {
+	names := map[string]bool{}
+	for _, s := range p.Binaries {
+		names[s.Output] = true
+	}
+	for _, s := range p.Images {
+		names[s.Ref] = true
+	}
+	for _, s := range p.Indexes {
+		names[s.Ref] = true
+	}
+	for _, f := range p.artifacts() {
+		names[f.path] = true
+	}
+	for _, s := range p.Checksums {
+		names[s.Output] = true
+	}
+	return names
+}
+
+// An artifactFile is a file of dist/artifacts and the platform it is for.
+type artifactFile struct {
+	path     string
+	platform Platform
+}
+
+// artifacts are the files of dist/artifacts but for the checksums.
+func (p *Plan) artifacts() []artifactFile {
+	var files []artifactFile
+	for _, s := range p.Binaries {
+		if s.Artifact != "" {
+			files = append(files, artifactFile{s.Artifact, s.Platform})
+		}
+	}
+	for _, s := range p.Archives {
+		for _, o := range s.Outputs {
+			files = append(files, artifactFile{o, s.Platform})
+		}
+		files = append(files, artifactFile{s.Text, s.Platform})
+	}
+	for _, s := range p.Lists {
+		files = append(files, artifactFile{s.Output, s.Platform})
+	}
+	for _, s := range p.Bundles {
+		for _, o := range s.Outputs {
+			files = append(files, artifactFile{o, s.Platform})
+		}
+	}
+	return files
+}
+
+// WriteSummary prints what a run made, or where it published it, with sizes and
+// digests.
+func (b *Builder) WriteSummary(_ context.Context, w io.Writer, s Selection) error {
+	made, title := b.report.sorted(), "MADE"
+	if s.Verb == "publish" {
+		made, title = b.published.sorted(), "PUBLISHED"
+	}
+	if len(made) == 0 {
+		return nil
+	}
+	t := table(title, "PLATFORM", "WHAT", "SIZE", "DIGEST")
+	for _, m := range made {
+		platform := ""
+		if m.Platform.OS != "" {
+			platform = m.Platform.String()
+		}
+		t.Add(m.Kind, platform, m.where(), formatSize(m.Size), shortDigest(m.Digest))
+	}
+	return writeTables(w, []string{fmt.Sprintf("%s %s, in %s", b.Plan.Project, b.Plan.Release.Version, b.relative("dist/"))}, t)
+}
+
+// shortDigest is what a person compares; artifacts.json has all of it.
+func shortDigest(d string) string {
+	if _, hex, ok := strings.Cut(d, ":"); ok && len(hex) > 12 {
+		return d[:len(d)-len(hex)+12]
+	}
+	return d
+}
+
+func formatSize(n int64) string { return progress.FormatBytes(n) }
+
+// writeWhole writes a small file as a whole, beside its place first; a file that
+// has the content already is left alone.
+func writeWhole(file string, content []byte) (err error) {
+	if old, err := os.ReadFile(file); err == nil && bytes.Equal(old, content) {
+		return nil
+	}
+	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+		return err
+	}
+	f, err := os.CreateTemp(filepath.Dir(file), ".slipway-*")
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			f.Close()
+			os.Remove(f.Name())
+			err = fmt.Errorf("writing %s: %w", file, err)
+		}
+	}()
+	if _, err = f.Write(content); err != nil {
+		return err
+	}
+	if err = f.Chmod(0o644); err != nil {
+		return err
+	}
+	if err = f.Close(); err != nil {
+		return err
+	}
+	return os.Rename(f.Name(), file)
+}

@@ -1,0 +1,99 @@
+// Package targets is the first door of the house: the Mage targets of any
+// project with a slipway.yaml. A magefile takes them all with
+//
+//	//mage:import
+//	_ "github.com/slipway-build/slipway/build/targets"
+//
+// It exports nothing but targets, and nothing else imports mage. The environment
+// says what differs from slipway.yaml; docs/coming-from-rke2.md lists it.
+package targets
+
+import (
+	"context"
+	"fmt"
+	"os"
+
+	"github.com/magefile/mage/mg"
+)
+
+// Build compiles binaries and makes images.
+type Build mg.Namespace
+
+// All compiles the binaries and builds the images of every platform.
+func (Build) All(ctx context.Context) error { return run(ctx, "build") }
+
+// Binaries compiles the binaries into dist/bin.
+func (Build) Binaries(ctx context.Context) error { return run(ctx, "build", "binaries") }
+
+// Images builds the images into dist/oci.
+func (Build) Images(ctx context.Context) error { return run(ctx, "build", "images") }
+
+// Linux compiles and builds what is for Linux.
+func (Build) Linux(ctx context.Context) error { return run(ctx, "build", "linux") }
+
+// Windows compiles and builds what is for Windows.
+func (Build) Windows(ctx context.Context) error { return run(ctx, "build", "windows") }
+
+// Package writes dist/artifacts.
+type Package mg.Namespace
+
+// All writes air-gap archives, bundles and checksums.
+func (Package) All(ctx context.Context) error { return run(ctx, "package") }
+
+// Airgap writes the air-gap archives and image lists.
+func (Package) Airgap(ctx context.Context) error { return run(ctx, "package", "airgap") }
+
+// Bundles packs binaries and files.
+func (Package) Bundles(ctx context.Context) error { return run(ctx, "package", "bundles") }
+
+// Linux packages what is for Linux.
+func (Package) Linux(ctx context.Context) error { return run(ctx, "package", "linux") }
+
+// Windows packages what is for Windows.
+func (Package) Windows(ctx context.Context) error { return run(ctx, "package", "windows") }
+
+// Publish pushes what was made.
+type Publish mg.Namespace
+
+// All pushes images, their indexes, and the artifacts.
+func (Publish) All(ctx context.Context) error { return run(ctx, "publish") }
+
+// Images pushes every image to its per-platform tag.
+func (Publish) Images(ctx context.Context) error { return run(ctx, "publish", "images") }
+
+// Index assembles the multi-OS tag from what was pushed.
+func (Publish) Index(ctx context.Context) error { return run(ctx, "publish", "index") }
+
+// Artifacts uploads dist/artifacts.
+func (Publish) Artifacts(ctx context.Context) error { return run(ctx, "publish", "artifacts") }
+
+// Plan prints what would be made, and makes nothing.
+func Plan(ctx context.Context) error {
+	b, err := open(ctx, "")
+	if err != nil {
+		return err
+	}
+	return b.Plan.WriteTable(os.Stdout)
+}
+
+// Verify checks all that was made against the plan and its digests.
+func Verify(ctx context.Context) error {
+	b, err := open(ctx, "")
+	if err != nil {
+		return err
+	}
+	if err := watched(ctx, b.Verify); err != nil {
+		return err
+	}
+	fmt.Println("verified")
+	return nil
+}
+
+// Clean removes what was made in dist.
+func Clean(ctx context.Context) error {
+	b, err := open(ctx, "")
+	if err != nil {
+		return err
+	}
+	return b.Clean()
+}

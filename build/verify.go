@@ -1,0 +1,202 @@
+package build
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/validate"
+
+	"github.com/slipway-build/slipway/images"
+	"github.com/slipway-build/slipway/progress"
+)
+
+// maxReleaseFile is the size, in bytes, that no file of a GitHub release may reach
+// (https://docs.github.com/repositories/releasing-projects-on-github/about-releases).
+const maxReleaseFile = 2 << 30
+
+// Verify checks what was made against the plan: that all of it is there and
+// nothing else, that binaries, images and archives are whole and for the
+// platforms they should be for, and that the checksums hold. Its error joins all
+// that is wrong.
+func (b *Builder) Verify(ctx context.Context) error {
+	if err := b.open(); err != nil {
+		return err
+	}
+	var errs []error
+	for _, s := range b.Plan.Binaries {
+		if _, err := os.Stat(b.path(s.Output)); err != nil {
+			errs = append(errs, fmt.Errorf("binary %s for %s: %w", s.Name, s.Platform, err))
+		}
+	}
+	errs = append(errs,
+		each(ctx, len(b.Plan.Images), b.settings.Jobs, func(i int) error { return b.verifyImage(ctx, b.Plan.Images[i]) }),
+		each(ctx, len(b.Plan.Indexes), b.settings.Jobs, func(i int) error { return b.verifyIndex(b.Plan.Indexes[i]) }),
+		b.verifyNames(),
+		b.verifyChecksums(ctx))
+	return errors.Join(errs...)
+}
+
+// verifyImage reads an image of dist/oci to its last byte.
+func (b *Builder) verifyImage(ctx context.Context, step ImageStep) (err error) {
+	task := progress.Start(ctx, "verify "+step.Ref)
+	defer func() { task.Done(err) }()
+	d, err := b.layout.Lookup(step.Ref)
+	if err != nil {
+		return err
+	}
+	image, err := b.layout.Image(d.Digest)
+	if err != nil {
+		return err
+	}
+	platform, err := images.ConfigPlatform(image)
+	if err != nil {
+		return fmt.Errorf("image %s: %w", step.Ref, err)
+	}
+	if images.FormatPlatform(platform) != step.Platform.String() {
+		return fmt.Errorf("image %s is for %s, want %s", step.Ref, images.FormatPlatform(platform), step.Platform)
+	}
+	if err := validate.Image(image); err != nil {
+		return fmt.Errorf("image %s: %w", step.Ref, err)
+	}
+	return nil
+}
+
+// verifyIndex checks that an index of dist/oci holds what its members' tags name.
+func (b *Builder) verifyIndex(step IndexStep) error {
+	d, err := b.layout.Lookup(step.Ref)
+	if err != nil {
+		return err
+	}
+	index, err := b.layout.Index(d.Digest)
+	if err != nil {
+		return err
+	}
+	have, err := index.IndexManifest()
+	if err != nil {
+		return err
+	}
+	var errs []error
+	for _, ref := range b.leaves(step) {
+		member, err := b.layout.Lookup(ref)
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		if !slices.ContainsFunc(have.Manifests, func(d v1.Descriptor) bool { return d.Digest == member.Digest }) {
+			errs = append(errs, fmt.Errorf("index %s lacks %s, which is %s", step.Ref, ref, member.Digest))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// leaves are the images behind an index.
+func (b *Builder) leaves(step IndexStep) []string {
+	var out []string
+	for _, member := range step.Members {
+		if nested, ok := b.indexStep(member); ok {
+			out = append(out, b.leaves(nested)...)
+		} else {
+			out = append(out, member)
+		}
+	}
+	return out
+}
+
+// verifyNames checks that dist/artifacts holds what the plan names and nothing
+// that the configuration does not.
+func (b *Builder) verifyNames() error {
+	var errs []error
+	known := map[string]bool{}
+	for _, f := range b.full.artifacts() {
+		known[path.Base(f.path)] = true
+	}
+	for _, s := range b.full.Checksums {
+		known[path.Base(s.Output)] = true
+	}
+	want := []string{}
+	for _, f := range b.Plan.artifacts() {
+		want = append(want, f.path)
+	}
+	for _, s := range b.Plan.Checksums {
+		want = append(want, s.Output)
+	}
+	for _, file := range want {
+		info, err := os.Stat(b.path(file))
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			errs = append(errs, fmt.Errorf("%s is missing: run package", file))
+		case err != nil:
+			errs = append(errs, err)
+		case info.Size() >= maxReleaseFile:
+			errs = append(errs, fmt.Errorf("%s has %s; GitHub takes no file of 2 GiB or more", file, formatSize(info.Size())))
+		}
+	}
+	entries, err := os.ReadDir(b.path("dist/artifacts"))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		errs = append(errs, err)
+	}
+	for _, e := range entries {
+		if !known[e.Name()] {
+			errs = append(errs, fmt.Errorf("dist/artifacts/%s is not of this release: remove it, or run clean", e.Name()))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// verifyChecksums compares the checksum files with what is there, read anew.
+func (b *Builder) verifyChecksums(ctx context.Context) error {
+	var errs []error
+	for _, step := range b.Plan.Checksums {
+		raw, err := os.ReadFile(b.path(step.Output))
+		if errors.Is(err, fs.ErrNotExist) {
+			continue // verifyNames has said it
+		}
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		listed := map[string]string{}
+		for n, line := range strings.Split(strings.TrimSuffix(string(raw), "\n"), "\n") {
+			sum, name, ok := strings.Cut(line, "  ")
+			if !ok || len(sum) != 64 {
+				errs = append(errs, fmt.Errorf("%s:%d: %q is no line of sha256sum", step.Output, n+1, line))
+				continue
+			}
+			listed[name] = sum
+		}
+		for _, f := range b.Plan.artifacts() {
+			name := path.Base(f.path)
+			if f.platform.Architecture == step.Arch && listed[name] == "" {
+				errs = append(errs, fmt.Errorf("%s does not list %s", step.Output, name))
+			}
+		}
+		names := sortedKeys(listed)
+		errs = append(errs, each(ctx, len(names), b.settings.Jobs, func(i int) error {
+			have, err := sumFile(filepath.Join(filepath.Dir(b.path(step.Output)), names[i]))
+			if err == nil && have.Hex != listed[names[i]] {
+				err = fmt.Errorf("%s: %s has SHA-256 %s, want %s", step.Output, names[i], have.Hex, listed[names[i]])
+			}
+			return err
+		}))
+	}
+	return errors.Join(errs...)
+}
+
+func sumFile(file string) (v1.Hash, error) {
+	f, err := os.Open(file)
+	if err != nil {
+		return v1.Hash{}, err
+	}
+	defer f.Close()
+	sum, _, err := v1.SHA256(io.Reader(f))
+	return sum, err
+}

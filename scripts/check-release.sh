@@ -1,0 +1,118 @@
+#!/usr/bin/env bash
+# Makes this repository's release and asks other people's tools what it is: file,
+# tar, sha256sum, skopeo (layout, archive, registry), docker load, ctr, umoci.
+# Ends with "release checked"; the first disagreement ends it with an error.
+#
+#   scripts/engines.sh start && eval "$(scripts/engines.sh env)"
+#   scripts/check-release.sh
+#
+# The engines are those of engines.sh; the registry is one of its own.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+temp=$(mktemp -d)
+registry_pid=
+trap '[ -z "$registry_pid" ] || kill "$registry_pid"; rm -rf "$temp"' EXIT
+
+step() { echo "== $*" >&2; }
+fail() { echo "check-release: $*" >&2; exit 1; }
+want() { # want WHAT WANTED GOT
+  [ "$2" = "$3" ] || fail "$1: want"$'\n'"$2"$'\n'"got"$'\n'"$3"
+}
+
+port=$((20000 + RANDOM % 20000))
+export REGISTRY=127.0.0.1:$port
+mkdir "$temp/registry"
+printf '%s\n' 'version: 0.1' "storage: {filesystem: {rootdirectory: $temp/registry}}" "http: {addr: \"$REGISTRY\"}" >"$temp/registry.yml"
+docker-registry serve "$temp/registry.yml" >"$temp/registry.log" 2>&1 &
+registry_pid=$!
+
+step "make, make package, make verify, make publish"
+make build package verify publish
+
+tag=$(jq -r .release.tag dist/artifacts.json)
+runtime=$REGISTRY/slipway/slipway-runtime:$tag
+versions='10.0.26100.4294 10.0.20348.4294 10.0.17763.7919'
+slipway=dist/bin/linux-$(go env GOARCH)/slipway
+
+step "file"
+for arch in x86-64 aarch64; do
+  slug=linux-amd64; [ $arch = x86-64 ] || slug=linux-arm64
+  for binary in dist/bin/$slug/*; do
+    file "$binary" | grep -q "ELF 64-bit LSB executable, .*$arch.*statically linked" || fail "$(file "$binary")"
+  done
+done
+for binary in dist/bin/windows-amd64/*; do
+  file "$binary" | grep -q 'PE32+ executable (console) x86-64' || fail "$(file "$binary")"
+done
+$slipway version | grep -q "runtime image $runtime\$" || fail "$($slipway version)"
+
+step "sha256sum"
+for sums in dist/artifacts/sha256sum-*.txt; do
+  (cd dist/artifacts && sha256sum --check --strict --quiet "$(basename "$sums")")
+done
+
+step "tar: metadata first, and the text list is what manifest.json says"
+for archive in dist/artifacts/*images*.tar.zst dist/artifacts/*images*.tar.gz; do
+  names=$(tar -tf "$archive")
+  want "$archive begins with" "manifest.json oci-layout index.json" "$(head -3 <<<"$names" | tr '\n' ' ' | sed 's/ $//')"
+  list=${archive%.tar.*}.txt
+  want "$archive, first names" "$(cat "$list")" "$(tar -xOf "$archive" manifest.json | jq -r '.[].RepoTags[0]')"
+done
+
+step "skopeo: the layout, the archives, the registry"
+want "platforms of dist/oci" "linux/amd64  linux/arm64  $(for v in $versions; do printf 'windows/amd64 %s ' "$v"; done)" \
+  "$(skopeo inspect --raw "oci:dist/oci:$runtime" | jq -r '[.manifests[].platform | "\(.os)/\(.architecture) \(."os.version" // "")"] | join(" ")') "
+raw=$(skopeo inspect --tls-verify=false --raw "docker://$runtime")
+want "platforms of the registry" "$(skopeo inspect --raw "oci:dist/oci:$runtime")" "$raw"
+for name in "$tag-linux-amd64" "$tag-linux-arm64" "$tag-windows-ltsc2019-amd64" "$tag-windows-ltsc2022-amd64" "$tag-windows-ltsc2025-amd64"; do
+  # Copying reads and verifies every blob.
+  skopeo copy -q --src-tls-verify=false "docker://$REGISTRY/slipway/slipway-runtime:$name" "oci:$temp/pulled:$name"
+done
+for slug in linux-amd64 linux-arm64; do
+  archive=dist/artifacts/slipway-images.$slug
+  zstd -dqf "$archive.tar.zst" -o "$temp/images.tar"
+  for ref in $(cat "$archive.txt"); do
+    skopeo inspect --override-os linux --override-arch "${slug#linux-}" "docker-archive:$temp/images.tar:$ref" >"$temp/inspect.json"
+    want "architecture of $ref" "${slug#linux-}" "$(jq -r .Architecture "$temp/inspect.json")"
+  done
+done
+for windows in ltsc2019 ltsc2022 ltsc2025; do
+  version=$(tar -xOf "dist/artifacts/slipway-images-windows.windows-$windows-amd64.tar.zst" manifest.json | jq -r '.[0].Config' |
+    xargs tar -xOf "dist/artifacts/slipway-images-windows.windows-$windows-amd64.tar.zst" | jq -r '."os.version"')
+  grep -q "^  $windows: $version\$" slipway.yaml || fail "$windows holds os.version $version"
+done
+
+if [ -n "${SLIPWAY_TEST_DOCKER:-}" ]; then
+  export DOCKER_HOST=$SLIPWAY_TEST_DOCKER
+  step "docker load"
+  for codec in tar.zst tar.gz; do
+    # 20.10 reads no zstd by itself.
+    case $codec in tar.zst) read=(zstd -dcq) ;; *) read=(cat) ;; esac
+    loaded=$("${read[@]}" "dist/artifacts/slipway-images.linux-amd64.$codec" | docker load)
+    grep -q "Loaded image: $runtime" <<<"$loaded" || fail "docker load of $codec said: $loaded"
+  done
+  want "docker's image ID" "$(tar -xOf dist/artifacts/slipway-images.linux-amd64.tar.gz manifest.json | jq -r '.[0].Config' | sed 's|blobs/sha256/|sha256:|')" \
+    "$(docker image inspect -f '{{.Id}}' "$runtime")"
+  docker image inspect "$runtime" >/dev/null
+fi
+if [ -n "${SLIPWAY_TEST_CONTAINERD:-}" ]; then
+  step "ctr images import"
+  ctr="ctr --address $SLIPWAY_TEST_CONTAINERD --namespace slipway-check"
+  for archive in dist/artifacts/slipway-images.linux-amd64.tar.gz dist/artifacts/slipway-images-windows.windows-*.tar.gz; do
+    gzip -dc "$archive" | $ctr images import --all-platforms --no-unpack - >"$temp/import" 2>&1 || fail "$archive: $(cat "$temp/import")"
+    for ref in $(cat "${archive%.tar.gz}.txt"); do
+      $ctr images ls -q | grep -qx "$ref" || fail "$archive: ctr has no $ref: $($ctr images ls -q)"
+    done
+  done
+fi
+
+$slipway airgap find --platform linux/amd64 dist/artifacts >/dev/null
+$slipway airgap extract --from dist/artifacts/slipway-images.linux-amd64.tar.zst --path "/bin=$temp/bin" --path "/charts=$temp/charts" >/dev/null
+want "extracted files" "$(cd dist/bin/linux-amd64 && ls | grep -v pause)" "$(ls "$temp/bin")"
+cmp "$temp/bin/slipway" dist/bin/linux-amd64/slipway
+
+step "a second make does nothing"
+before=$(find dist -type f -not -path '*/.slipway/*' -printf '%p %i %T@\n' | sort)
+make build package >/dev/null 2>&1
+want "files of dist" "$before" "$(find dist -type f -not -path '*/.slipway/*' -printf '%p %i %T@\n' | sort)"
+echo "release checked"
