@@ -87,6 +87,18 @@ type Image struct {
 	Builder     string            `yaml:"builder" enum:"embedded docker buildkit" doc:"what makes it: embedded (default), docker or buildkit; environment BUILDER wins"`
 	Format      Format            `yaml:"format" doc:"media types and compression"`
 	Annotations map[string]string `yaml:"annotations" doc:"annotations of the index"`
+	EngineOpts  `yaml:",inline"`
+}
+
+// EngineOpts are what an engine is given beside the Dockerfile, as the flags of
+// docker buildx build are spelled. The embedded builder runs nothing, and refuses
+// them.
+type EngineOpts struct {
+	Secrets   []string `yaml:"secrets" json:"secrets,omitempty" doc:"for RUN --mount=type=secret: id=NAME,src=FILE or id=NAME,env=VARIABLE"`
+	SSH       []string `yaml:"ssh" json:"ssh,omitempty" doc:"for RUN --mount=type=ssh: default, ID=SOCKET or ID=KEY"`
+	CacheFrom []string `yaml:"cache-from" json:"cacheFrom,omitempty" expand:"platform windows name" doc:"type=registry,ref=REF or type=local,src=DIR"`
+	CacheTo   []string `yaml:"cache-to" json:"cacheTo,omitempty" expand:"platform windows name" doc:"type=registry,ref=REF, type=local,dest=DIR or type=inline"`
+	Allow     []string `yaml:"allow" json:"allow,omitempty" enum:"network.host security.insecure" doc:"what RUN may be granted: network.host, security.insecure"`
 }
 
 // A Variant is one Dockerfile target and the platforms made from it.

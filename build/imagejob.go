@@ -29,6 +29,8 @@ type ImageJob struct {
 	// Tags are references; Outputs are oci:DIR[:NAME], docker:FILE or push.
 	Tags, Outputs []string
 	Format        images.Format
+	// EngineOpts are for the builders docker and buildkit.
+	EngineOpts
 }
 
 // An ImageResult is what an ImageJob made.
@@ -156,7 +158,7 @@ func (w *Workbench) assembleAll(ctx context.Context, job ImageJob, epoch time.Ti
 	if len(platforms) == 0 {
 		platforms = []v1.Platform{{OS: "linux", Architecture: runtime.GOARCH}}
 	}
-	assembler, err := w.assembler(ctx, w.settings.Builder, "")
+	assembler, err := w.assembler(ctx, w.settings.Builder, "", job.EngineOpts)
 	if err != nil {
 		return nil, err
 	}

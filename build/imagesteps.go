@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -70,9 +71,9 @@ func (b *Builder) image(ctx context.Context, step ImageStep) (v1.Image, error) {
 }
 
 func (b *Builder) assemble(ctx context.Context, step ImageStep) (v1.Image, error) {
-	assembler, err := b.bench.assembler(ctx, step.Builder, step.Address)
+	assembler, err := b.bench.assembler(ctx, step.Builder, step.Address, b.engineOpts(step))
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("image %s: %w", step.Image, err)
 	}
 	contexts := make(map[string]string, len(step.Contexts))
 	for name, value := range step.Contexts {
@@ -83,6 +84,26 @@ func (b *Builder) assemble(ctx context.Context, step ImageStep) (v1.Image, error
 		Platform: step.Platform.Platform, Args: step.Args, Labels: step.Labels, Contexts: contexts,
 		Epoch: b.Plan.Release.Epoch, Format: step.Format, NoCache: b.settings.NoCache,
 	})
+}
+
+// engineOpts are the step's, with files where they lie on disk.
+func (b *Builder) engineOpts(step ImageStep) EngineOpts {
+	opts := step.EngineOpts
+	place := func(texts []string) []string {
+		out := slices.Clone(texts)
+		for i, text := range out {
+			fields := strings.Split(text, ",")
+			for j, field := range fields {
+				if key, value, ok := strings.Cut(field, "="); ok && (key == "src" || key == "source" || key == "dest") {
+					fields[j] = key + "=" + b.path(value)
+				}
+			}
+			out[i] = strings.Join(fields, ",")
+		}
+		return out
+	}
+	opts.Secrets, opts.CacheFrom, opts.CacheTo = place(opts.Secrets), place(opts.CacheFrom), place(opts.CacheTo)
+	return opts
 }
 
 // contextValue makes the folder of a named context one on disk; what has a scheme

@@ -67,6 +67,7 @@ type ImageStep struct {
 	// Address is that of the platform's own BuildKit, if it has one.
 	Address string        `json:"address,omitempty"`
 	Format  images.Format `json:"format"`
+	EngineOpts
 }
 
 // An IndexStep assembles tags into one.
@@ -281,6 +282,14 @@ func expandMap(m, vars map[string]string) map[string]string {
 	return out
 }
 
+// expandSome is expandList, but for none.
+func expandSome(list []string, vars map[string]string) []string {
+	if len(list) == 0 {
+		return nil
+	}
+	return expandList(list, vars)
+}
+
 func expandList(list []string, vars map[string]string) []string {
 	out := make([]string, 0, len(list))
 	for _, v := range list {
@@ -389,7 +398,9 @@ func (p *planner) image(image Image, variant Variant, platform v1.Platform, wind
 		Builder: cmp.Or(p.filter.Builder, image.Builder),
 		Format: images.Format{MediaTypes: image.Format.MediaTypes,
 			Compression: images.Compression{Algorithm: image.Format.Compression, Level: image.Format.Level}},
+		EngineOpts: image.EngineOpts,
 	}
+	step.CacheFrom, step.CacheTo = expandSome(image.CacheFrom, vars), expandSome(image.CacheTo, vars)
 	if step.Builder == "buildkit" {
 		noVersion := platform
 		noVersion.OSVersion = ""

@@ -31,6 +31,9 @@ type Settings struct {
 	Builder string
 	// BuildkitHost and DockerHost are addresses of engines.
 	BuildkitHost, DockerHost string
+	// BuildkitTLS and DockerTLS are folders with ca.pem, cert.pem and key.pem for
+	// tcp:// addresses; empty is plain TCP.
+	BuildkitTLS, DockerTLS string
 	// DockerConfig is the folder of Docker's config.json.
 	DockerConfig string
 	// Username and Password are for the project's registry; empty means
@@ -53,8 +56,9 @@ type Settings struct {
 }
 
 // Environment lists the variables that SettingsFrom and Load read, for help texts.
-const Environment = `REGISTRY REPO TAG PLATFORMS SKIP_WINDOWS BUILDER BUILDKIT_HOST DOCKER_HOST DOCKER_CONFIG
-DOCKER_USERNAME DOCKER_PASSWORD GITHUB_TOKEN SOURCE_DATE_EPOCH JOBS PROGRESS DEBUG SLIPWAY_CACHE SLIPWAY_OFFLINE`
+const Environment = `REGISTRY REPO TAG PLATFORMS SKIP_WINDOWS BUILDER BUILDKIT_HOST BUILDKIT_TLS_DIR DOCKER_HOST
+DOCKER_TLS_VERIFY DOCKER_CERT_PATH DOCKER_CONFIG DOCKER_USERNAME DOCKER_PASSWORD GITHUB_TOKEN GITHUB_API_URL
+SOURCE_DATE_EPOCH JOBS PROGRESS DEBUG SLIPWAY_CACHE SLIPWAY_OFFLINE`
 
 // SettingsFrom reads the environment. All that is wrong with it is reported at
 // once.
@@ -62,8 +66,11 @@ func SettingsFrom(getenv func(string) (string, bool)) (Settings, error) {
 	env := func(name string) string { v, _ := getenv(name); return v }
 	s := Settings{
 		Builder: env("BUILDER"), BuildkitHost: env("BUILDKIT_HOST"), DockerHost: env("DOCKER_HOST"),
-		DockerConfig: env("DOCKER_CONFIG"), Username: env("DOCKER_USERNAME"), Password: env("DOCKER_PASSWORD"),
+		BuildkitTLS: env("BUILDKIT_TLS_DIR"), DockerConfig: env("DOCKER_CONFIG"), Username: env("DOCKER_USERNAME"), Password: env("DOCKER_PASSWORD"),
 		GitHubToken: env("GITHUB_TOKEN"), Cache: env("SLIPWAY_CACHE"), Jobs: runtime.GOMAXPROCS(0), Getenv: getenv,
+	}
+	if env("DOCKER_TLS_VERIFY") != "" { // as Docker's own client reads it
+		s.DockerTLS = env("DOCKER_CERT_PATH")
 	}
 	var errs []error
 	var err error

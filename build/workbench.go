@@ -1,6 +1,7 @@
 package build
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -63,26 +64,76 @@ const minTransfers = 4
 
 // assembler returns the builder of a name; address is that of a BuildKit of its
 // own, if the platform has one.
-func (w *Workbench) assembler(ctx context.Context, builder, address string) (images.Assembler, error) {
-	if builder == "" {
-		builder = "embedded"
+func (w *Workbench) assembler(ctx context.Context, builder, address string, given EngineOpts) (images.Assembler, error) {
+	builder = cmp.Or(builder, "embedded")
+	key, err := hashOf([]any{builder, address, given})
+	if err != nil {
+		return nil, err
 	}
-	return w.builders.do(ctx, builder+" "+address, func() (images.Assembler, error) {
-		options := engine.Options{Address: address, Store: w.cache, Sources: w}
+	return w.builders.do(ctx, key, func() (images.Assembler, error) {
+		if builder == "embedded" {
+			return assemble.New(assemble.Options{Layers: w.cache, Sources: w}), given.refuse()
+		}
+		options, err := w.engineOptions(given)
+		if err != nil {
+			return nil, usage(err)
+		}
 		switch builder {
-		case "embedded":
-			return assemble.New(assemble.Options{Layers: w.cache, Sources: w}), nil
 		case "buildkit":
-			if options.Address == "" {
-				options.Address = w.settings.BuildkitHost
-			}
+			options.Address, options.TLS = cmp.Or(address, w.settings.BuildkitHost), tlsFiles(w.settings.BuildkitTLS)
 			return engine.Buildkit(options), nil
 		case "docker":
-			options.Address = w.settings.DockerHost
+			options.Address, options.TLS = w.settings.DockerHost, tlsFiles(w.settings.DockerTLS)
 			return engine.Docker(options), nil
 		}
 		return nil, usage(CheckBuilder(builder))
 	})
+}
+
+// refuse says that the embedded builder has no use for what an engine is given.
+func (e EngineOpts) refuse() error {
+	var errs []error
+	for _, o := range []struct {
+		name string
+		have []string
+	}{{"secrets", e.Secrets}, {"ssh", e.SSH}, {"cache-from", e.CacheFrom}, {"cache-to", e.CacheTo}, {"allow", e.Allow}} {
+		if len(o.have) > 0 {
+			errs = append(errs, fmt.Errorf("%s is for the builders docker and buildkit; the embedded one runs nothing, and keeps its layers in the content cache", o.name))
+		}
+	}
+	return usage(errors.Join(errs...))
+}
+
+// engineOptions reads what an engine is given.
+func (w *Workbench) engineOptions(given EngineOpts) (engine.Options, error) {
+	options := engine.Options{Store: w.cache, Sources: w, Keychain: w.registry.Keychain(), Entitlements: given.Allow}
+	var errs []error
+	for _, text := range given.Secrets {
+		secret, err := engine.ParseSecret(text, w.settings.Getenv)
+		options.Secrets, errs = append(options.Secrets, secret), append(errs, err)
+	}
+	socket, _ := w.settings.Getenv("SSH_AUTH_SOCK")
+	for _, text := range given.SSH {
+		agent, err := engine.ParseAgent(text, socket)
+		options.SSH, errs = append(options.SSH, agent), append(errs, err)
+	}
+	for _, text := range given.CacheFrom {
+		cache, err := engine.ParseCache(text)
+		options.CacheFrom, errs = append(options.CacheFrom, cache), append(errs, err)
+	}
+	for _, text := range given.CacheTo {
+		cache, err := engine.ParseCache(text)
+		options.CacheTo, errs = append(options.CacheTo, cache), append(errs, err)
+	}
+	return options, errors.Join(errs...)
+}
+
+// tlsFiles are the files of a TLS folder, named as Docker and buildctl name them.
+func tlsFiles(dir string) engine.TLS {
+	if dir == "" {
+		return engine.TLS{}
+	}
+	return engine.TLS{CACert: filepath.Join(dir, "ca.pem"), Cert: filepath.Join(dir, "cert.pem"), Key: filepath.Join(dir, "key.pem")}
 }
 
 // Image implements images.Source: ref is a registry reference, oci:DIR[:NAME], or

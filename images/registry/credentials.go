@@ -146,3 +146,23 @@ func (k *keys) found(auth types.AuthConfig) key {
 		IdentityToken: auth.IdentityToken, RegistryToken: auth.RegistryToken,
 	}}
 }
+
+// Keychain hands the client's credentials to who talks to registries itself, such
+// as an engine that keeps its cache in one.
+func (c *Client) Keychain() authn.Keychain { return keychain{c.keys} }
+
+type keychain struct{ keys *keys }
+
+// Resolve implements authn.Keychain.
+func (k keychain) Resolve(of authn.Resource) (authn.Authenticator, error) {
+	repo, ok := of.(name.Repository)
+	if !ok {
+		registry, err := name.NewRegistry(of.RegistryStr())
+		if err != nil {
+			return nil, err
+		}
+		repo = registry.Repo("library")
+	}
+	found := k.keys.key(repo)
+	return found.authenticator(), found.trouble
+}

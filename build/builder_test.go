@@ -1,0 +1,390 @@
+package build
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-containerregistry/pkg/name"
+	"github.com/google/go-containerregistry/pkg/v1/remote"
+
+	"github.com/slipway-build/slipway/images/imagetest"
+)
+
+// A testRelease is a project in a folder of its own: a Go program for two systems, an
+// image for three platforms, and lists with an image of another registry.
+type testRelease struct {
+	t               *testing.T
+	dir, cache      string
+	env             map[string]string
+	registry, other string
+}
+
+func makeRelease(t *testing.T) *testRelease {
+	t.Helper()
+	r := &testRelease{t: t, dir: t.TempDir(), cache: t.TempDir(), registry: imagetest.Registry(t), other: imagetest.Registry(t)}
+	r.env = map[string]string{"TAG": "v1.2.3+acme1", "SOURCE_DATE_EPOCH": "1700000000", "REGISTRY": r.registry, "SLIPWAY_CACHE": r.cache}
+	for file, content := range map[string]string{
+		"go.mod":            "module example.com/acme\n\ngo 1.26\n",
+		"cmd/acme/main.go":  "package main\n\nfunc main() { println(\"acme\") }\n",
+		"charts/chart.yaml": "name: acme\n",
+		"images.txt":        "# others\n" + r.other + "/tools/pause:3.10\n",
+		"LICENSE":           "yours\n",
+		"Dockerfile":        "FROM scratch\nCOPY --from=bin --chmod=0755 acme* /bin/\nCOPY charts /charts/\nENTRYPOINT [\"/bin/acme\"]\n",
+		"slipway.yaml": `project: acme
+repository: team
+platforms: [linux/amd64, linux/arm64, windows/amd64]
+windows: {ltsc2022: 10.0.20348.4294, ltsc2025: 10.0.26100.4294}
+binaries:
+  - {name: acme, package: ./cmd/acme, ldflags: [-s -w], assert: [static]}
+images:
+  - name: acme-runtime
+    contexts: {bin: "dist/bin/${PLATFORM}"}
+    variants:
+      - {platforms: [linux/amd64, linux/arm64, windows/amd64], dockerfile: Dockerfile}
+airgap:
+  level: fastest
+  lists:
+    core: {images: [acme-runtime]}
+    images: {include: [core], file: images.txt}
+    windows: {images: [acme-runtime], platforms: [windows/amd64]}
+bundles:
+  - files:
+      - {source: "dist/bin/${PLATFORM}/acme${EXE}", path: "bin/acme${EXE}"}
+      - {source: LICENSE}
+publish:
+  - {registry: "` + r.registry + `"}
+  - {directory: released}
+`,
+	} {
+		writeFile(t, filepath.Join(r.dir, filepath.FromSlash(file)), content)
+	}
+	base := imagetest.Layer(t, imagetest.Files{"etc/os-release": "none"})
+	imagetest.Push(t, r.other+"/tools/pause:3.10", imagetest.Index(t,
+		imagetest.Image(t, "linux/amd64", base, imagetest.RandomLayer(t, 1, 300_000)),
+		imagetest.Image(t, "linux/arm64", base, imagetest.RandomLayer(t, 2, 300_000))))
+	return r
+}
+
+// builder is a new run, as of a new process.
+func (r *testRelease) builder(change ...func(*Settings)) *Builder {
+	r.t.Helper()
+	s, err := SettingsFrom(func(name string) (string, bool) { v, ok := r.env[name]; return v, ok })
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	s.Config = filepath.Join(r.dir, FileName)
+	for _, c := range change {
+		c(&s)
+	}
+	b, err := Open(r.t.Context(), s)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return b
+}
+
+func (r *testRelease) run(verb string, only ...string) *Builder {
+	r.t.Helper()
+	b := r.builder()
+	r.do(b, verb, only...)
+	return b
+}
+
+func (r *testRelease) do(b *Builder, verb string, only ...string) {
+	r.t.Helper()
+	if err := r.try(b, verb, only...); err != nil {
+		r.t.Fatalf("%s %v: %v", verb, only, err)
+	}
+}
+
+func (r *testRelease) try(b *Builder, verb string, only ...string) error {
+	r.t.Helper()
+	s, err := Select(verb, only)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return b.Run(r.t.Context(), s)
+}
+
+// files are the files below a folder of the project, with what a stat says.
+func (r *testRelease) files(folder string) map[string]fs.FileInfo {
+	r.t.Helper()
+	found := map[string]fs.FileInfo{}
+	root := filepath.Join(r.dir, folder)
+	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		rel, _ := filepath.Rel(root, path)
+		found[filepath.ToSlash(rel)], err = d.Info()
+		return err
+	})
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		r.t.Fatal(err)
+	}
+	return found
+}
+
+func TestARelease(t *testing.T) {
+	r := makeRelease(t)
+	r.run("build")
+	r.run("package")
+	want := strings.Fields(`acme-images-all.linux-amd64.txt acme-images-all.linux-arm64.txt acme-images-all.windows-amd64.txt
+		acme-images-core.linux-amd64.tar.gz acme-images-core.linux-amd64.tar.zst acme-images-core.linux-amd64.txt
+		acme-images-core.linux-arm64.tar.gz acme-images-core.linux-arm64.tar.zst acme-images-core.linux-arm64.txt
+		acme-images-windows.windows-ltsc2022-amd64.tar.gz acme-images-windows.windows-ltsc2022-amd64.tar.zst acme-images-windows.windows-ltsc2022-amd64.txt
+		acme-images-windows.windows-ltsc2025-amd64.tar.gz acme-images-windows.windows-ltsc2025-amd64.tar.zst acme-images-windows.windows-ltsc2025-amd64.txt
+		acme-images.linux-amd64.tar.gz acme-images.linux-amd64.tar.zst acme-images.linux-amd64.txt
+		acme-images.linux-arm64.tar.gz acme-images.linux-arm64.tar.zst acme-images.linux-arm64.txt
+		acme.linux-amd64 acme.linux-amd64.tar.gz acme.linux-arm64 acme.linux-arm64.tar.gz acme.windows-amd64.exe acme.windows-amd64.zip
+		sha256sum-amd64.txt sha256sum-arm64.txt`)
+	if diff := cmp.Diff(want, slices.Sorted(maps.Keys(r.files("dist/artifacts")))); diff != "" {
+		t.Errorf("dist/artifacts (-want +got):\n%s", diff)
+	}
+	if err := r.builder().Verify(t.Context()); err != nil {
+		t.Errorf("verify: %v", err)
+	}
+	checkSums(t, filepath.Join(r.dir, "dist", "artifacts"))
+
+	r.run("publish")
+	ref, err := name.ParseReference(r.registry + "/team/acme-runtime:v1.2.3-acme1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	index, err := remote.Index(ref)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := index.IndexManifest()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var platforms []string
+	for _, d := range m.Manifests {
+		platforms = append(platforms, strings.TrimSpace(d.Platform.OS+"/"+d.Platform.Architecture+" "+d.Platform.OSVersion))
+	}
+	if diff := cmp.Diff([]string{"linux/amd64", "linux/arm64", "windows/amd64 10.0.26100.4294", "windows/amd64 10.0.20348.4294"}, platforms); diff != "" {
+		t.Errorf("the published index (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff(slices.Sorted(maps.Keys(r.files("dist/artifacts"))), slices.Sorted(maps.Keys(r.files("released")))); diff != "" {
+		t.Errorf("the published folder (-dist/artifacts +released):\n%s", diff)
+	}
+}
+
+// checkSums asks sha256sum, where there is one.
+func checkSums(t *testing.T, dir string) {
+	t.Helper()
+	program, err := exec.LookPath("sha256sum")
+	if err != nil {
+		t.Log("no sha256sum to compare with")
+		return
+	}
+	for _, file := range []string{"sha256sum-amd64.txt", "sha256sum-arm64.txt"} {
+		cmd := exec.Command(program, "--check", "--strict", file)
+		cmd.Dir = dir
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Errorf("sha256sum --check %s: %v\n%s", file, err, out)
+		}
+	}
+}
+
+func TestASecondRunChangesNothing(t *testing.T) {
+	r := makeRelease(t)
+	r.run("build")
+	r.run("package")
+	before := r.files("dist")
+	r.run("build")
+	r.run("package")
+	for name, now := range r.files("dist") {
+		// Locks and memories of the store are touched, content is not.
+		if was := before[name]; !strings.Contains(name, ".slipway/") && (was == nil || !os.SameFile(was, now) || !was.ModTime().Equal(now.ModTime())) {
+			t.Errorf("dist/%s was written again", name)
+		}
+	}
+}
+
+func TestAReleaseHasTheSameBytesEverywhere(t *testing.T) {
+	sums := func(jobs string) string {
+		r := makeRelease(t)
+		// Of what is compared nothing may name a registry, as its port is random.
+		r.env["REGISTRY"], r.env["JOBS"] = "registry.example.com", jobs
+		writeFile(t, filepath.Join(r.dir, "images.txt"), "")
+		r.run("package")
+		raw, err := os.ReadFile(filepath.Join(r.dir, "dist", "artifacts", "sha256sum-amd64.txt"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(raw)
+	}
+	if diff := cmp.Diff(sums("1"), sums("8")); diff != "" {
+		t.Errorf("two folders, two caches, one job and eight (-1 +8):\n%s", diff)
+	}
+}
+
+func TestAllThatIsMissingIsSaidAtOnce(t *testing.T) {
+	r := makeRelease(t)
+	writeFile(t, filepath.Join(r.dir, "images.txt"), r.other+"/tools/none:1\n"+r.other+"/tools/pause:3.10\n"+r.other+"/tools/linux:1\n")
+	imagetest.Push(t, r.other+"/tools/linux:1", imagetest.Index(t, imagetest.Image(t, "linux/amd64", imagetest.Layer(t, imagetest.Files{"a": ""}))))
+	err := r.try(r.builder(), "package", "airgap")
+	if err == nil {
+		t.Fatal("an image that is not there was packed")
+	}
+	for _, want := range []string{"images.txt:1", "tools/none:1", "images.txt:3", "tools/linux:1", "linux/arm64", "linux/amd64"} {
+		if !strings.Contains(err.Error(), want) {
+			t.Errorf("%q is not in the error:\n%v", want, err)
+		}
+	}
+	if left := r.files("dist/artifacts"); len(left) > 0 {
+		t.Errorf("files were left: %v", slices.Sorted(maps.Keys(left)))
+	}
+}
+
+func TestPartsOfARelease(t *testing.T) {
+	r := makeRelease(t)
+	narrow := r.builder(func(s *Settings) { s.OS = "windows" })
+	r.do(narrow, "package", "windows")
+	for name := range r.files("dist/artifacts") {
+		if strings.Contains(name, "linux") {
+			t.Errorf("package windows wrote %s", name)
+		}
+	}
+	r.run("package")
+	sums, err := os.ReadFile(filepath.Join(r.dir, "dist", "artifacts", "sha256sum-amd64.txt"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"acme.windows-amd64.zip", "acme-images-windows.windows-ltsc2025-amd64.tar.zst", "acme.linux-amd64.tar.gz"} {
+		if !strings.Contains(string(sums), "  "+want+"\n") {
+			t.Errorf("the checksums lack %s", want)
+		}
+	}
+}
+
+func TestVerifySaysAllThatIsWrong(t *testing.T) {
+	r := makeRelease(t)
+	r.run("build")
+	r.run("package")
+	artifacts := filepath.Join(r.dir, "dist", "artifacts")
+	writeFile(t, filepath.Join(artifacts, "stray.tar"), "x")
+	if err := os.Remove(filepath.Join(artifacts, "acme.linux-arm64")); err != nil {
+		t.Fatal(err)
+	}
+	damaged := filepath.Join(artifacts, "acme-images-core.linux-amd64.tar.zst")
+	raw, err := os.ReadFile(damaged)
+	if err != nil {
+		t.Fatal(err)
+	}
+	raw[len(raw)/2] ^= 1
+	writeFile(t, damaged, string(raw))
+	err = r.builder().Verify(t.Context())
+	if err == nil {
+		t.Fatal("verify found nothing")
+	}
+	for _, want := range []string{"stray.tar is not of this release", "acme.linux-arm64", "is missing", "acme-images-core.linux-amd64.tar.zst", "sha256sum-amd64.txt"} {
+		if !strings.Contains(err.Error(), want) {
+			t.Errorf("%q is not in the error:\n%v", want, err)
+		}
+	}
+}
+
+func TestPublishRefusesOtherImagesThanWerePackaged(t *testing.T) {
+	r := makeRelease(t)
+	r.run("package")
+	writeFile(t, filepath.Join(r.dir, "charts", "chart.yaml"), "name: changed\n")
+	if err := r.try(r.builder(), "publish", "images"); err == nil || !strings.Contains(err.Error(), "run package again") {
+		t.Errorf("got %v, want an error that says to package again", err)
+	}
+}
+
+func TestAnIndexIsOfWhatTheRegistryHolds(t *testing.T) {
+	r := makeRelease(t)
+	err := r.try(r.builder(), "publish", "index")
+	if err == nil || !strings.Contains(err.Error(), "acme-runtime:v1.2.3-acme1-linux-arm64") {
+		t.Errorf("got %v, want an error that names what was not pushed", err)
+	}
+}
+
+func TestOfflineUsesTheCacheAlone(t *testing.T) {
+	r := makeRelease(t)
+	offline := func(s *Settings) { s.Offline = true }
+	if err := r.try(r.builder(offline), "package", "airgap"); err == nil || !strings.Contains(err.Error(), "tools/pause:3.10") || !strings.Contains(err.Error(), "offline") {
+		t.Errorf("got %v, want an error that names what is not in the cache", err)
+	}
+	r.run("package", "airgap")
+	if err := r.builder().Clean(); err != nil {
+		t.Fatal(err)
+	}
+	r.do(r.builder(offline), "package", "airgap")
+}
+
+func TestAnInterruptLeavesNoHalfFile(t *testing.T) {
+	r := makeRelease(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	b := r.builder()
+	s, err := Select("package", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := b.Run(ctx, s); !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v, want that it was cancelled", err)
+	}
+	if left := r.files("dist/artifacts"); len(left) > 0 {
+		t.Errorf("files were left: %v", slices.Sorted(maps.Keys(left)))
+	}
+}
+
+// The digests of a release do not depend on who builds it.
+func TestBuildersAgree(t *testing.T) {
+	digests := func(change func(*Settings)) map[string]string {
+		r := makeRelease(t)
+		r.env["REGISTRY"] = "registry.example.com"
+		b := r.builder(change)
+		r.do(b, "build")
+		found := map[string]string{}
+		for _, m := range b.report.sorted() {
+			if m.Kind != "binary" {
+				found[m.Ref] = m.Digest
+			}
+		}
+		return found
+	}
+	want := digests(func(*Settings) {})
+	t.Run("buildkit", func(t *testing.T) {
+		address := imagetest.Buildkit(t)
+		if diff := cmp.Diff(want, digests(func(s *Settings) { s.Builder, s.BuildkitHost = "buildkit", address })); diff != "" {
+			t.Errorf("(-embedded +buildkit):\n%s", diff)
+		}
+	})
+	t.Run("docker", func(t *testing.T) {
+		address := imagetest.Docker(t)
+		if diff := cmp.Diff(want, digests(func(s *Settings) { s.Builder, s.DockerHost = "docker", address })); diff != "" {
+			t.Errorf("(-embedded +docker):\n%s", diff)
+		}
+	})
+}
+
+func TestTheEmbeddedBuilderRefusesWhatItCannotUse(t *testing.T) {
+	r := makeRelease(t)
+	raw, err := os.ReadFile(filepath.Join(r.dir, FileName))
+	if err != nil {
+		t.Fatal(err)
+	}
+	writeFile(t, filepath.Join(r.dir, FileName), strings.Replace(string(raw), "  - name: acme-runtime\n",
+		"  - name: acme-runtime\n    secrets: [\"id=token,env=TOKEN\"]\n    cache-from: [\"type=local,src=cache\"]\n", 1))
+	err = r.try(r.builder(), "build")
+	for _, want := range []string{"image acme-runtime", "secrets is for the builders docker and buildkit", "cache-from is for"} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q is not in the error: %v", want, err)
+		}
+	}
+}
