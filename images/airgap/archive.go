@@ -10,7 +10,6 @@ import (
 	"io/fs"
 	"os"
 	"path"
-	"path/filepath"
 	"sort"
 	"sync"
 )
@@ -164,18 +163,6 @@ func (a *Archive) lookup(ctx context.Context, name string) (member, error) {
 		name = m.link
 	}
 	return member{}, a.wrap(fmt.Errorf("file %q is a link that leads nowhere", name))
-}
-
-// all finds all files.
-func (a *Archive) all(ctx context.Context) ([]member, error) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	for a.scanner != nil {
-		if err := a.scanner.next(ctx, a); err != nil {
-			return nil, a.wrap(err)
-		}
-	}
-	return a.entries, nil
 }
 
 func (a *Archive) wrap(err error) error {
@@ -390,6 +377,3 @@ func (r *memberReader) Close() error {
 	}
 	return nil
 }
-
-// base is the archive's file name.
-func (a *Archive) base() string { return filepath.Base(a.path) }

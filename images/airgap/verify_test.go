@@ -1,0 +1,590 @@
+package airgap
+
+import (
+	"archive/tar"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-containerregistry/pkg/name"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/tarball"
+	"github.com/google/go-containerregistry/pkg/v1/types"
+
+	"github.com/slipway-build/slipway/images"
+	"github.com/slipway-build/slipway/images/imagetest"
+)
+
+func mustVerify(t testing.TB, path string, o VerifyOptions) *Report {
+	t.Helper()
+	r, err := Verify(t.Context(), path, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+func TestVerifyFindsNothingWrongWithWhatPackWrote(t *testing.T) {
+	platform := imagetest.Platform(t, "linux/amd64")
+	for _, layers := range []string{"uncompressed", "original"} {
+		all := sampleImages(t)
+		count := 5
+		if layers == "original" {
+			all, count = gzipImages(t), 3
+		}
+		list, err := images.ReadList(strings.NewReader("busybox:1.36 # comment\ndocker.io/rancher/runtime:v1.34.1-r1\n"), "list.txt")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for codec, path := range pack(t, newStore(t), all, Options{Layers: layers}) {
+			t.Run(layers+" "+string(codec), func(t *testing.T) {
+				info, err := os.Stat(path)
+				if err != nil {
+					t.Fatal(err)
+				}
+				raw, err := os.ReadFile(path)
+				if err != nil {
+					t.Fatal(err)
+				}
+				sums := filepath.Join(t.TempDir(), "sha256sum-amd64.txt")
+				if err := os.WriteFile(sums, fmt.Appendf(nil, "%s  other.tar\n%s *%s\n", strings.Repeat("0", 64), strings.ToUpper(hexDigest(raw)), filepath.Base(path)), 0o644); err != nil {
+					t.Fatal(err)
+				}
+				got := mustVerify(t, path, VerifyOptions{List: list, Platform: &platform, Checksums: sums})
+				want := &Report{Path: path, Codec: codec, Size: info.Size(), Images: len(all), Layers: count, Problems: []string{}, Notes: []string{}}
+				if diff := cmp.Diff(want, got); diff != "" {
+					t.Errorf("another report (-want +got):\n%s", diff)
+				}
+			})
+		}
+	}
+}
+
+// A workshop takes an archive apart and puts it together otherwise.
+type workshop struct {
+	t       testing.TB
+	names   []string
+	content map[string][]byte
+}
+
+func newWorkshop(t testing.TB, all ...Image) *workshop {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "good.tar")
+	packOne(t, newStore(t), path, all...)
+	names, content, _ := untar(t, path, Tar)
+	return &workshop{t, names, content}
+}
+
+func (w *workshop) set(name string, content []byte) {
+	if _, ok := w.content[name]; !ok {
+		w.names = append(w.names, name)
+	}
+	w.content[name] = content
+}
+
+func (w *workshop) drop(name string) {
+	w.names = slices.DeleteFunc(w.names, func(n string) bool { return n == name })
+	delete(w.content, name)
+}
+
+// edit changes a JSON file.
+func (w *workshop) edit(name string, change func(v any)) {
+	w.t.Helper()
+	var v any
+	if err := json.Unmarshal(w.content[name], &v); err != nil {
+		w.t.Fatal(err)
+	}
+	change(v)
+	raw, err := json.Marshal(v)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.content[name] = raw
+}
+
+// docker changes an image of manifest.json, oci an entry of index.json.
+func (w *workshop) docker(i int, change func(m map[string]any)) {
+	w.edit(manifestName, func(v any) { change(v.([]any)[i].(map[string]any)) })
+}
+
+func (w *workshop) oci(i int, change func(m map[string]any)) {
+	w.edit(indexName, func(v any) { change(v.(map[string]any)["manifests"].([]any)[i].(map[string]any)) })
+}
+
+// manifest changes the manifest of the image at the front, and all that names it.
+func (w *workshop) manifest(change func(m map[string]any)) {
+	var old string
+	w.oci(0, func(m map[string]any) { old = blobFolder + strings.TrimPrefix(m["digest"].(string), "sha256:") })
+	w.edit(old, func(v any) { change(v.(map[string]any)) })
+	raw := w.content[old]
+	renamed := blobFolder + hexDigest(raw)
+	w.names[slices.Index(w.names, old)] = renamed
+	delete(w.content, old)
+	w.content[renamed] = raw
+	w.oci(0, func(m map[string]any) { m["digest"], m["size"] = "sha256:"+hexDigest(raw), len(raw) })
+}
+
+// config is the name of the config of the image at the front, layer that of its
+// first layer.
+func (w *workshop) config() (name string) {
+	w.docker(0, func(m map[string]any) { name = m["Config"].(string) })
+	return name
+}
+
+func (w *workshop) layer() (name string) {
+	w.docker(0, func(m map[string]any) { name = m["Layers"].([]any)[0].(string) })
+	return name
+}
+
+// tar writes it all as one tar.
+func (w *workshop) tar() []byte {
+	w.t.Helper()
+	var b bytes.Buffer
+	tw := tar.NewWriter(&b)
+	for _, n := range w.names {
+		if err := tw.WriteHeader(&tar.Header{Name: n, Size: int64(len(w.content[n])), Mode: 0o644, Typeflag: tar.TypeReg}); err != nil {
+			w.t.Fatal(err)
+		}
+		if _, err := tw.Write(w.content[n]); err != nil {
+			w.t.Fatal(err)
+		}
+	}
+	if err := tw.Close(); err != nil {
+		w.t.Fatal(err)
+	}
+	return b.Bytes()
+}
+
+// framed writes it as Pack would, with an index that change may spoil.
+func (w *workshop) framed(codec Codec, change func(*archiveIndex)) []byte {
+	w.t.Helper()
+	small := map[Codec]func([]byte) ([]byte, error){Zstd: (&zstdFrames{}).small, Gzip: (&gzipFrames{}).small}[codec]
+	var frames []frame
+	for _, n := range w.names {
+		f, err := smallFrame([]file{{n, w.content[n]}}, small)
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		frames = append(frames, f)
+	}
+	end, err := endFrame(small)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	frames = append(frames, end)
+	idx := newIndex(frames)
+	var out bytes.Buffer
+	for _, f := range frames {
+		out.Write(f.bytes(w.t))
+	}
+	if change != nil {
+		change(&idx)
+	}
+	tail, err := idx.encode(codec)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return append(out.Bytes(), tail...)
+}
+
+// bytes are the compressed bytes of a frame.
+func (f frame) bytes(t testing.TB) []byte {
+	t.Helper()
+	out, err := os.CreateTemp(t.TempDir(), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer out.Close()
+	for _, c := range f.chunks {
+		if err := c.copy(t.Context(), out); err != nil {
+			t.Fatal(err)
+		}
+	}
+	raw, err := os.ReadFile(out.Name())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return raw
+}
+
+func TestVerifySaysWhatIsWrong(t *testing.T) {
+	linux := func(t testing.TB) *workshop {
+		return newWorkshop(t, simple(t, "acme/a:v1", "linux/amd64"), simple(t, "acme/b:v1", "linux/amd64"))
+	}
+	reversed := func(w *workshop) []byte { slices.Reverse(w.names); return w.framed(Zstd, nil) }
+	arm, want := imagetest.Platform(t, "linux/arm64"), []string{}
+	tests := map[string]struct {
+		change func(w *workshop)
+		write  func(w *workshop) []byte // tar
+		o      VerifyOptions
+		want   []string // parts of the problems, in order
+		notes  []string
+		images func(t testing.TB) []Image
+	}{
+		"nothing":                 {want: want},
+		"another order":           {change: func(w *workshop) { slices.Reverse(w.names) }, notes: []string{"the views belong first"}},
+		"another order, of ours":  {write: reversed, want: []string{"the views belong first"}},
+		"a layer behind its view": {change: func(w *workshop) { w.names = append(w.names[3:], w.names[:3]...) }, notes: []string{"file manifest.json comes behind"}},
+		"a damaged layer":         {change: func(w *workshop) { w.content[w.layer()][700] ^= 1 }, want: []string{"is damaged"}},
+		"a damaged config":        {change: func(w *workshop) { c := w.content[w.config()]; c[bytes.Index(c, []byte("amd64"))] = 'A' }, want: []string{"is damaged", "its config says linux/Amd64"}},
+		"a missing layer":         {change: func(w *workshop) { w.drop(w.layer()) }, want: []string{"is missing; image acme/a:v1 of manifest.json names it"}},
+		"a missing config":        {change: func(w *workshop) { w.drop(w.config()) }, want: []string{"is missing"}},
+		"a missing manifest": {change: func(w *workshop) {
+			w.oci(0, func(m map[string]any) {
+				m["digest"] = "sha256:" + strings.Repeat("0", 64)
+			})
+		}, want: []string{"is missing; image docker.io/acme/a:v1 of index.json names it"}, notes: []string{"1 files of"}},
+		"no manifest.json": {change: func(w *workshop) { w.drop(manifestName) }, want: []string{"no manifest.json"}},
+		"no index.json":    {change: func(w *workshop) { w.drop(indexName) }, notes: []string{"no oci-layout and index.json", "belong to no image"}},
+		"no view":          {change: func(w *workshop) { w.drop(indexName); w.drop(manifestName) }, want: []string{"no archive of images"}},
+		"a view that is no JSON": {change: func(w *workshop) { w.content[manifestName] = []byte("hello") },
+			want: []string{"manifest.json is no JSON"}},
+		"a view that is another's": {change: func(w *workshop) { w.content[manifestName] = []byte(`{"a":1}`) }, want: []string{"file manifest.json: json"}},
+		"another layout version":   {change: func(w *workshop) { w.content[layoutName] = []byte(`{"imageLayoutVersion":"2.0.0"}`) }, want: []string{"image layout version \"2.0.0\""}},
+		"a view of too many bytes": {change: func(w *workshop) {
+			w.content[manifestName] = append(w.content[manifestName], bytes.Repeat([]byte(" "), jsonLimit)...)
+		}, want: []string{"containerd reads at most 20971520"}},
+		"a size that is another's": {change: func(w *workshop) { w.oci(0, func(m map[string]any) { m["size"] = 1 }) }, want: []string{"but its descriptor says 1"}},
+		"a layer's size": {change: func(w *workshop) {
+			w.manifest(func(m map[string]any) { m["layers"].([]any)[0].(map[string]any)["size"] = 5 })
+		}, want: []string{"but its descriptor says 5"}},
+		"a layer's media type": {change: func(w *workshop) {
+			w.manifest(func(m map[string]any) { m["layers"].([]any)[0].(map[string]any)["mediaType"] = types.OCILayer })
+		}, want: []string{"but its compression is none"}},
+		"a layer that is none": {change: func(w *workshop) {
+			w.manifest(func(m map[string]any) { m["layers"].([]any)[0].(map[string]any)["mediaType"] = "text/plain" })
+		}, want: []string{"is no layer, but a text/plain"}},
+		"another image's layer": {change: func(w *workshop) { w.docker(0, func(m map[string]any) { m["Layers"] = []string{otherLayer(w)} }) }, want: []string{"has the diff ID"}},
+		"a layer too many": {change: func(w *workshop) {
+			w.docker(0, func(m map[string]any) { m["Layers"] = append(m["Layers"].([]any), w.layer()) })
+		}, want: []string{"has 1 diff IDs, and the image 2 layers"}},
+		"a name without a tag": {change: func(w *workshop) { w.docker(0, func(m map[string]any) { m["RepoTags"] = []string{"acme/a"} }) }, want: []string{`"acme/a", which is no name with a tag`}},
+		"a name with a digest": {change: func(w *workshop) {
+			w.oci(0, func(m map[string]any) {
+				m["annotations"].(map[string]any)[imageNameAnnotation] = "acme/a@sha256:" + strings.Repeat("0", 64)
+			})
+		}, want: []string{"no name with a tag"}},
+		"no name at all": {change: func(w *workshop) {
+			w.docker(0, func(m map[string]any) { m["RepoTags"] = nil })
+			w.oci(0, func(m map[string]any) { delete(m, "annotations") })
+		}, notes: []string{"image 1 of manifest.json has no name", "entry 1 of index.json has no name"}},
+		"a tag for a name": {change: func(w *workshop) {
+			w.docker(0, func(m map[string]any) { m["RepoTags"] = nil })
+			w.oci(0, func(m map[string]any) { delete(m["annotations"].(map[string]any), imageNameAnnotation) })
+		}, notes: []string{"has no name", "containerd makes up one"}},
+		"a name in one view": {change: func(w *workshop) {
+			w.docker(0, func(m map[string]any) { m["RepoTags"] = []string{"acme/a:v1", "acme/c:v1"} })
+		}, want: []string{"manifest.json has docker.io/acme/c:v1"}},
+		"a name in the other": {change: func(w *workshop) { w.docker(0, func(m map[string]any) { m["RepoTags"] = []string{} }) }, want: []string{"index.json has docker.io/acme/a:v1"}, notes: []string{"has no name"}},
+		"names that are exchanged": {change: func(w *workshop) {
+			w.docker(0, func(m map[string]any) { m["RepoTags"] = []string{"acme/b:v1"} })
+			w.docker(1, func(m map[string]any) { m["RepoTags"] = []string{"acme/a:v1"} })
+		}, want: []string{"index.json has docker.io/acme/a:v1", "index.json has docker.io/acme/b:v1", "manifest.json has docker.io/acme/b:v1", "manifest.json has docker.io/acme/a:v1"}},
+		"a name for two": {change: func(w *workshop) {
+			w.docker(1, func(m map[string]any) { m["RepoTags"] = []string{"acme/b:v1", "docker.io/acme/a:v1"} })
+			w.oci(1, func(m map[string]any) { m["annotations"].(map[string]any)[imageNameAnnotation] = "docker.io/acme/a:v1" })
+		}, want: []string{"manifest.json has docker.io/acme/b:v1", "manifest.json has 2 images called docker.io/acme/a:v1", "index.json has 2 images called docker.io/acme/a:v1"}},
+		"LayerSources": {change: func(w *workshop) {
+			w.docker(0, func(m map[string]any) {
+				m["LayerSources"] = map[string]any{"sha256:" + strings.Repeat("0", 64): map[string]any{"mediaType": types.OCILayer}}
+			})
+		}, want: []string{"has LayerSources"}},
+		"LayerSources of Docker 25": {change: func(w *workshop) {
+			w.docker(0, func(m map[string]any) {
+				m["LayerSources"] = map[string]any{"sha256:" + strings.Repeat("0", 64): map[string]any{"mediaType": types.OCIUncompressedLayer}}
+			})
+		}, notes: []string{"which no reader needs"}},
+		"a platform that is not so": {change: func(w *workshop) {
+			w.oci(0, func(m map[string]any) { m["platform"] = map[string]any{"os": "linux", "architecture": "arm64"} })
+		}, want: []string{"index.json says that sha256:"}},
+		"another platform":      {o: VerifyOptions{Platform: &arm}, want: []string{"image docker.io/acme/a:v1 (linux/amd64) is not for linux/arm64", "acme/b:v1"}},
+		"an image of a list":    {o: VerifyOptions{List: []images.ListEntry{{Ref: ref(t, "acme/a:v2"), File: "core.txt", Line: 7}}}, want: []string{"core.txt:7: image acme/a:v2 is missing; it has docker.io/acme/a:v1"}},
+		"a file of no image":    {change: func(w *workshop) { w.set("readme", []byte("hello")); w.set("repositories", []byte("{}")) }, notes: []string{"1 files of 5 bytes belong to no image, such as readme"}},
+		"a name that leads out": {change: func(w *workshop) { w.set("../evil", nil) }, want: []string{"leads out of a folder"}},
+		"bytes behind the end":  {write: func(w *workshop) []byte { return append(w.tar(), "hello"...) }, want: []string{"5 bytes that are not zero"}},
+		"the end cut off":       {write: func(w *workshop) []byte { raw := w.tar(); return raw[:len(raw)-tarEnd] }, want: []string{"the end of the tar is missing"}},
+		"a tar cut off":         {write: func(w *workshop) []byte { raw := w.tar(); return raw[:len(raw)-3000] }, want: []string{"it cannot be read beyond"}},
+		"an archive of nothing": {write: func(*workshop) []byte { return nil }, want: []string{"it is empty"}},
+		"an archive of text":    {write: func(*workshop) []byte { return bytes.Repeat([]byte("hello "), 200) }, want: []string{"neither a tar nor"}},
+		"a file that is there twice": {write: func(w *workshop) []byte {
+			w.names = append(w.names, w.names[0])
+			return w.tar()
+		}, notes: []string{"file manifest.json is twice in it"}},
+		"zstd inside": {images: func(t testing.TB) []Image {
+			return []Image{{Names: []name.Reference{ref(t, "acme/a:v1")}, Image: imagetest.Image(t, "linux/amd64", imagetest.Layer(t, imagetest.Files{"a": "a"}))}}
+		}, change: func(w *workshop) {
+			compressed, err := (&zstdFrames{}).small(w.content[w.layer()])
+			if err != nil {
+				w.t.Fatal(err)
+			}
+			old := w.layer()
+			renamed := blobFolder + hexDigest(compressed)
+			w.names[slices.Index(w.names, old)] = renamed
+			w.content[renamed] = compressed
+			w.docker(0, func(m map[string]any) { m["Layers"] = []string{renamed} })
+			w.manifest(func(m map[string]any) {
+				m["layers"] = []any{map[string]any{"mediaType": types.OCILayerZStd, "digest": "sha256:" + hexDigest(compressed), "size": len(compressed)}}
+			})
+		}, want: []string{"compressed by zstd, which readers of manifest.json take for gzip"}},
+		"a layer that is no gzip": {change: func(w *workshop) {
+			w.content[w.layer()] = append([]byte{0x1f, 0x8b}, bytes.Repeat([]byte{8}, 900)...)
+		}, want: []string{"is damaged", "cannot be decompressed", "but its descriptor says", "but its compression is gzip"}},
+
+		"the index's files": {write: func(w *workshop) []byte {
+			return w.framed(Zstd, func(idx *archiveIndex) { idx.Entries[4].Name = "blobs/sha256/other" })
+		}, want: []string{"the archive's index says that file 5 is blobs/sha256/other"}},
+		"the index of fewer files": {write: func(w *workshop) []byte {
+			return w.framed(Gzip, func(idx *archiveIndex) { idx.Entries = idx.Entries[:3] })
+		}, want: []string{"the archive's index does not name file blobs/"}},
+		"the index's frames": {write: func(w *workshop) []byte {
+			return w.framed(Zstd, func(idx *archiveIndex) { idx.Frames[1].Size++; idx.Frames[2].Offset++; idx.Frames[2].Size-- })
+		}, want: []string{"the archive's index is wrong: frame 1"}},
+		"the index's sizes": {write: func(w *workshop) []byte {
+			return w.framed(Gzip, func(idx *archiveIndex) {
+				idx.Frames[1].TarSize += 512
+				idx.Frames[2].TarOffset += 512
+				idx.Frames[2].TarSize -= 512
+			})
+		}, want: []string{"the archive's index is wrong: frame 1, at byte"}},
+		"an index that cannot be": {write: func(w *workshop) []byte {
+			return w.framed(Zstd, func(idx *archiveIndex) { idx.Frames[1].TarOffset = 7 })
+		}, want: []string{"frame 1 does not follow the one before it"}},
+		"zstd's own index": {write: func(w *workshop) []byte {
+			raw := w.framed(Zstd, nil)
+			raw[len(raw)-30] ^= 1
+			return raw
+		}, want: []string{"there is something else than the archive's index"}},
+		"a damaged frame": {write: func(w *workshop) []byte {
+			raw := w.framed(Zstd, nil)
+			raw[40] ^= 1
+			return raw
+		}, want: []string{"it cannot be read beyond byte 0 of the tar, at its beginning"}},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			w := linux(t)
+			if tt.images != nil {
+				w = newWorkshop(t, tt.images(t)...)
+			}
+			if tt.change != nil {
+				tt.change(w)
+			}
+			if tt.write == nil {
+				tt.write = (*workshop).tar
+			}
+			path := filepath.Join(t.TempDir(), "archive")
+			if err := os.WriteFile(path, tt.write(w), 0o644); err != nil {
+				t.Fatal(err)
+			}
+			r := mustVerify(t, path, tt.o)
+			compareParts(t, "problems", tt.want, r.Problems)
+			compareParts(t, "notes", tt.notes, r.Notes)
+		})
+	}
+}
+
+// otherLayer is the layer of the second image.
+func otherLayer(w *workshop) (name string) {
+	w.docker(1, func(m map[string]any) { name = m["Layers"].([]any)[0].(string) })
+	return name
+}
+
+// compareParts wants each of got to have the part at its place.
+func compareParts(t testing.TB, what string, want, got []string) {
+	t.Helper()
+	if len(got) != len(want) {
+		t.Errorf("%d %s instead of %d:\n%s", len(got), what, len(want), strings.Join(got, "\n"))
+		return
+	}
+	for i := range want {
+		if !strings.Contains(got[i], want[i]) {
+			t.Errorf("%s: %q does not say %q", what, got[i], want[i])
+		}
+	}
+}
+
+func TestVerifyKnowsWindows(t *testing.T) {
+	windows := func(version string) v1.Image {
+		return imagetest.Image(t, "windows/amd64:"+version, imagetest.Layer(t, imagetest.Files{"bin/a.exe": version}))
+	}
+	bare := imagetest.Image(t, "windows/amd64", imagetest.Layer(t, imagetest.Files{"bin/a.exe": "MZ"}))
+	ltsc2022 := imagetest.Platform(t, "windows/amd64:10.0.20348.1")
+	ltsc2025 := imagetest.Platform(t, "windows/amd64:10.0.26100.4294")
+	write := func(t *testing.T, all map[name.Reference]v1.Image) string {
+		path := filepath.Join(t.TempDir(), "w.tar")
+		if err := tarball.MultiRefWriteToFile(path, all); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	a, b := ref(t, "acme/a:v1"), ref(t, "acme/b:v1")
+	one := write(t, map[name.Reference]v1.Image{a: windows("10.0.20348.4294")})
+	compareParts(t, "problems", nil, mustVerify(t, one, VerifyOptions{Platform: &ltsc2022}).Problems)
+	compareParts(t, "problems", []string{"acme/a:v1 (windows/amd64:10.0.20348.4294) is not for windows/amd64:10.0.26100.4294"},
+		mustVerify(t, one, VerifyOptions{Platform: &ltsc2025}).Problems)
+	compareParts(t, "problems", []string{"names no os.version"},
+		mustVerify(t, write(t, map[name.Reference]v1.Image{a: bare}), VerifyOptions{}).Problems)
+	compareParts(t, "problems", []string{"several Windows versions, all of which every node imports: 10.0.20348 of docker.io/acme/a:v1"},
+		mustVerify(t, write(t, map[name.Reference]v1.Image{a: windows("10.0.20348.4294"), b: windows("10.0.26100.4294")}), VerifyOptions{}).Problems)
+	compareParts(t, "problems", nil,
+		mustVerify(t, write(t, map[name.Reference]v1.Image{a: windows("10.0.20348.4294"), b: windows("10.0.20348.1")}), VerifyOptions{}).Problems)
+}
+
+// Layouts of indexes hold several platforms, which manifest.json cannot.
+func TestVerifyReadsIndexes(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "all.tar")
+	idx := imagetest.Index(t, simple(t, "acme/a:v1", "linux/amd64").Image, simple(t, "acme/a:v1", "linux/arm64").Image)
+	layoutTar(t, path, "acme/a:v1", imagetest.Attest(t, idx, imagetest.AttestationArtifact))
+	r := mustVerify(t, path, VerifyOptions{})
+	compareParts(t, "problems", []string{"no manifest.json", "index.json has 2 images called docker.io/acme/a:v1 (linux/amd64, linux/arm64)"}, r.Problems)
+	compareParts(t, "notes", []string{"has an attestation", "has an attestation", "the views belong first"}, r.Notes)
+	if r.Images != 2 || r.Layers != 2 {
+		t.Errorf("%d images, %d layers", r.Images, r.Layers)
+	}
+}
+
+func TestVerifyComparesChecksums(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "images.tar.zst")
+	packOne(t, newStore(t), path, simple(t, "acme/a:v1", "linux/amd64"))
+	sums := filepath.Join(t.TempDir(), "sums")
+	zero, one := strings.Repeat("0", 64), strings.Repeat("1", 64)
+	for content, want := range map[string]string{
+		zero + "  images.tar.zst\n":                              "says that its SHA-256 is " + zero,
+		zero + "  my-images.tar.zst\n":                           "has no line for images.tar.zst",
+		zero + "  images.tar.zst\n" + one + " *images.tar.zst\n": "several lines",
+	} {
+		if err := os.WriteFile(sums, []byte(content), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		compareParts(t, "problems", []string{want}, mustVerify(t, path, VerifyOptions{Checksums: sums}).Problems)
+	}
+	if err := os.WriteFile(sums, []byte("hello  images.tar.zst\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Verify(t.Context(), path, VerifyOptions{Checksums: sums}); err == nil || !strings.Contains(err.Error(), "sums:1") {
+		t.Errorf("Verify: %v", err)
+	}
+	if _, err := Verify(t.Context(), path, VerifyOptions{Checksums: sums + "x"}); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("Verify: %v", err)
+	}
+}
+
+// Wherever an archive is cut off, and whichever byte of a file is another one, it
+// does not go unnoticed.
+func TestVerifyNoticesDamage(t *testing.T) {
+	for codec, path := range pack(t, newStore(t), gzipImages(t), Options{}) {
+		raw, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		file := filepath.Join(t.TempDir(), "damaged")
+		check := func(how string, at int, content []byte) {
+			t.Helper()
+			if err := os.WriteFile(file, content, 0o644); err != nil {
+				t.Fatal(err)
+			}
+			if r := mustVerify(t, file, VerifyOptions{}); len(r.Problems) == 0 {
+				t.Errorf("%s: %s at byte %d of %d: no problem", codec, how, at, len(raw))
+			}
+		}
+		for i := 1; i < 12; i++ {
+			at := len(raw) * i / 12
+			check("cut off", at, raw[:at])
+		}
+		if codec == Tar {
+			continue // of which padding is not looked at
+		}
+		for i := range 12 {
+			at := len(raw)*i/12 + 200
+			damaged := bytes.Clone(raw)
+			damaged[at] ^= 0x10
+			check("changed", at, damaged)
+		}
+	}
+}
+
+func TestVerifyLooksAtEveryWindow(t *testing.T) {
+	program := imagetest.Program(t, "zstd")
+	w := newWorkshop(t, simple(t, "acme/a:v1", "linux/amd64"))
+	raw := w.tar()
+	for args, want := range map[string][]string{"--long=25": nil, "--long=27": {"1 of 2 zstd frames need a window"}} {
+		cmd := exec.CommandContext(t.Context(), program, "-c", args)
+		cmd.Stdin = bytes.NewReader(raw[len(raw)/1024*512:])
+		second, err := cmd.Output()
+		if err != nil {
+			t.Fatal(err)
+		}
+		first, err := (&zstdFrames{}).small(raw[:len(raw)/1024*512])
+		if err != nil {
+			t.Fatal(err)
+		}
+		path := filepath.Join(t.TempDir(), "a.tar.zst")
+		if err := os.WriteFile(path, append(first, second...), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		compareParts(t, args, want, mustVerify(t, path, VerifyOptions{}).Problems)
+	}
+}
+
+// Other programs' archives have notes at most, but where nodes do have trouble.
+func TestVerifyReadsOtherProgramsArchives(t *testing.T) {
+	dir := t.TempDir()
+	img := imagetest.Image(t, "linux/amd64", imagetest.LayerOf(t, types.DockerLayer, imagetest.Files{"bin/a": words(1, 5000)}.Entries()...),
+		imagetest.LayerOf(t, types.DockerLayer, imagetest.Files{"bin/b": "b"}.Entries()...))
+	crane := filepath.Join(dir, "crane.tar")
+	if err := tarball.WriteToFile(crane, ref(t, "acme/a:v1"), img); err != nil {
+		t.Fatal(err)
+	}
+	r := mustVerify(t, crane, VerifyOptions{})
+	compareParts(t, "problems", nil, r.Problems)
+	compareParts(t, "notes", []string{"containerd reads manifest.json instead", "the views belong first"}, r.Notes)
+
+	skopeo := imagetest.Program(t, "skopeo")
+	run := func(args ...string) {
+		t.Helper()
+		if out, err := exec.CommandContext(t.Context(), skopeo, append([]string{"--insecure-policy"}, args...)...).CombinedOutput(); err != nil {
+			t.Fatalf("skopeo %v: %v\n%s", args, err, out)
+		}
+	}
+	docker, oci := filepath.Join(dir, "docker.tar"), filepath.Join(dir, "oci.tar")
+	run("copy", "docker-archive:"+crane, "docker-archive:"+docker+":acme/a:v1")
+	run("copy", "docker-archive:"+crane, "oci-archive:"+oci+":docker.io/acme/a:v1")
+	r = mustVerify(t, docker, VerifyOptions{})
+	compareParts(t, "problems", nil, r.Problems)
+	if r.Images != 1 || r.Layers != 2 {
+		t.Errorf("%d images, %d layers", r.Images, r.Layers)
+	}
+	compareParts(t, "problems", []string{"no manifest.json"}, mustVerify(t, oci, VerifyOptions{}).Problems)
+}
+
+func TestVerifyEndsWithItsContext(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "a.tar.zst")
+	packOne(t, newStore(t), path, simple(t, "acme/a:v1", "linux/amd64"))
+	ctx, cancel := context.WithCancelCause(t.Context())
+	reason := errors.New("enough")
+	cancel(reason)
+	if _, err := Verify(ctx, path, VerifyOptions{}); !errors.Is(err, reason) {
+		t.Errorf("Verify: %v", err)
+	}
+}
+
+// A decompressor is not stopped by what is below it without saying so.
+func TestStickyReaderFailsAgain(t *testing.T) {
+	boom := errors.New("boom")
+	s := &stickyReader{r: io.MultiReader(strings.NewReader("a"), readerFunc(func([]byte) (int, error) { return 0, boom }))}
+	for range 2 {
+		if _, err := io.ReadAll(s); err != boom {
+			t.Errorf("ReadAll: %v", err)
+		}
+	}
+}

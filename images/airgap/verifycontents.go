@@ -1,0 +1,352 @@
+package airgap
+
+import (
+	"archive/tar"
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"path"
+	"strings"
+
+	"github.com/klauspost/compress/gzip"
+	"github.com/klauspost/compress/zstd"
+
+	"github.com/slipway-build/slipway/progress"
+)
+
+// contents are the files of an archive, as one pass over it saw them.
+type contents struct {
+	files  []*content
+	byName map[string]*content // the first of each name
+	sum    string              // the SHA-256 of the archive, if it was asked for
+	// broken is why the pass ended before the archive did, after size bytes of
+	// the tar.
+	broken error
+	size   int64
+	// tail is how many bytes that are not zero follow the end of the tar.
+	tail int64
+	json int64 // how much JSON is kept
+}
+
+// A content is one file of an archive.
+type content struct {
+	entry
+	typeflag    byte
+	link        string // clean path of what a link points to
+	rawName     string
+	digest      string // SHA-256 in hex
+	compression string // gzip, zstd or none
+	// diffID is the SHA-256 of what is compressed in it; diffErr is why there is
+	// none.
+	diffID  string
+	diffErr error
+	// json is the content of a JSON file that is no larger than nodes read.
+	json []byte
+}
+
+// maxJSON is how much JSON Verify keeps: far more than any archive has.
+const maxJSON = 512 << 20
+
+// get finds a file by name, and follows links.
+func (c *contents) get(name string) *content {
+	name = path.Clean(name)
+	for range 10 {
+		f := c.byName[name]
+		if f == nil || f.link == "" {
+			return f
+		}
+		name = f.link
+	}
+	return nil
+}
+
+// last says after which file a pass ended.
+func (c *contents) last() string {
+	if len(c.files) == 0 {
+		return "at its beginning"
+	}
+	return "in or after file " + c.files[len(c.files)-1].Name
+}
+
+// readContents goes through an archive. With an index it goes frame by frame, so
+// that each is compared with what the index says; if that fails it goes through it
+// once more, as other readers do.
+func (r *Report) readContents(ctx context.Context, f io.ReaderAt, idx *archiveIndex, sum bool, task *progress.Task) (*contents, error) {
+	var spans []span
+	if idx != nil {
+		spans = idx.Frames
+	}
+	c, err := r.pass(ctx, f, spans, sum, task)
+	if err != nil || c.broken == nil || idx == nil {
+		return c, err
+	}
+	plain, err := r.pass(ctx, f, nil, sum, task)
+	if err == nil && plain.broken == nil {
+		r.problem("the archive's index is wrong: %v", c.broken)
+	}
+	return plain, err
+}
+
+func (r *Report) pass(ctx context.Context, f io.ReaderAt, spans []span, sum bool, task *progress.Task) (*contents, error) {
+	c := &contents{byName: map[string]*content{}}
+	whole := sha256.New()
+	file := contextReader{ctx, task.Reader(io.NewSectionReader(f, 0, r.Size))}
+	var compressed io.Reader = file
+	if sum {
+		compressed = io.TeeReader(file, whole)
+	}
+	d := &frameReader{codec: r.Codec, src: compressed, spans: spans, whole: spans == nil}
+	c.broken = c.readTar(d)
+	d.close() // whose goroutines may be reading still
+	if err := context.Cause(ctx); err != nil {
+		return nil, err
+	}
+	if sum {
+		// The index lies behind the frames, and more where reading ended early.
+		if _, err := io.Copy(io.Discard, compressed); err != nil {
+			return nil, err
+		}
+		c.sum = hex.EncodeToString(whole.Sum(nil))
+	}
+	return c, nil
+}
+
+// readTar reads a tar to its end, and what follows it.
+func (c *contents) readTar(r io.Reader) error {
+	counted := readerFunc(func(p []byte) (int, error) {
+		n, err := r.Read(p)
+		c.size += int64(n)
+		return n, err
+	})
+	t := tar.NewReader(counted)
+	var end int64 // of the last file
+	for {
+		h, err := t.Next()
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			return noEOF(err)
+		}
+		if len(c.files) >= maxEntries {
+			return fmt.Errorf("it has more than %d files, which no archive of images has", maxEntries)
+		}
+		file := &content{entry: entry{Name: path.Clean(h.Name), Offset: c.size, Size: h.Size}, rawName: h.Name, typeflag: h.Typeflag}
+		switch h.Typeflag {
+		case tar.TypeSymlink:
+			file.link = path.Join(path.Dir(file.Name), h.Linkname)
+		case tar.TypeLink:
+			file.link = path.Clean(h.Linkname)
+		}
+		c.files = append(c.files, file)
+		if c.byName[file.Name] == nil {
+			c.byName[file.Name] = file
+		}
+		if err := c.readFile(file, t); err != nil {
+			return noEOF(err)
+		}
+		end = file.Offset + file.Size + padding(file.Size)
+	}
+	buf := make([]byte, 64<<10)
+	for {
+		n, err := counted.Read(buf)
+		c.tail += int64(n - bytes.Count(buf[:n], []byte{0}))
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			return noEOF(err)
+		}
+	}
+	if c.size < end+tarEnd {
+		return errors.New("the end of the tar is missing, as if it had been cut off")
+	}
+	return nil
+}
+
+// readFile takes the digests of a file, and keeps it if it is JSON.
+func (c *contents) readFile(file *content, r io.Reader) error {
+	head := make([]byte, min(file.Size, headLen))
+	if _, err := io.ReadFull(r, head); err != nil {
+		return err
+	}
+	file.compression = compression(head)
+	all := sha256.New()
+	all.Write(head)
+	trimmed := bytes.TrimLeft(head, " \t\r\n")
+	switch {
+	case len(trimmed) > 0 && (trimmed[0] == '{' || trimmed[0] == '[') && file.Size <= jsonLimit:
+		if c.json += file.Size; c.json > maxJSON {
+			return fmt.Errorf("it has more than %d bytes of JSON, which no archive of images has", maxJSON)
+		}
+		kept := bytes.NewBuffer(append(make([]byte, 0, file.Size), head...))
+		if _, err := io.Copy(kept, io.TeeReader(r, all)); err != nil {
+			return err
+		}
+		file.json = kept.Bytes()
+	case file.compression != "none":
+		if err := file.readCompressed(io.MultiReader(bytes.NewReader(head), io.TeeReader(r, all))); err != nil {
+			return err
+		}
+	default:
+		if _, err := io.Copy(all, struct{ io.Reader }{r}); err != nil {
+			return err
+		}
+	}
+	file.digest = hex.EncodeToString(all.Sum(nil))
+	if file.compression == "none" {
+		file.diffID = file.digest
+	}
+	return nil
+}
+
+// readCompressed takes the diff ID of a file, all of which it reads. That it
+// cannot be decompressed is no error of the archive's.
+func (f *content) readCompressed(r io.Reader) error {
+	diff := sha256.New()
+	failed := &stickyReader{r: r}
+	content, err := uncompressed(failed, f.compression)
+	if err == nil {
+		_, err = io.Copy(diff, content)
+		content.Close()
+	}
+	if _, rest := io.Copy(io.Discard, failed); rest != nil {
+		return rest
+	}
+	if f.diffErr = err; err == nil {
+		f.diffID = hex.EncodeToString(diff.Sum(nil))
+	}
+	return nil
+}
+
+// A stickyReader fails again as it failed before, so that an error of what is
+// below a decompressor is known for one.
+type stickyReader struct {
+	r   io.Reader
+	err error
+}
+
+func (s *stickyReader) Read(p []byte) (int, error) {
+	if s.err != nil {
+		return 0, s.err
+	}
+	n, err := s.r.Read(p)
+	s.err = err
+	return n, err
+}
+
+// A frameReader decompresses an archive.
+type frameReader struct {
+	codec Codec
+	src   io.Reader
+	// whole is set to read all of src; else spans are what is left of it to read,
+	// each by itself.
+	whole bool
+	spans []span
+	frame int
+
+	zstd    *zstd.Decoder
+	gzip    *gzip.Reader
+	current io.Reader
+	limited *io.LimitedReader
+	size    int64 // how much of current has been read
+}
+
+func (d *frameReader) Read(p []byte) (int, error) {
+	for {
+		if d.current == nil {
+			if !d.whole && len(d.spans) == 0 {
+				return 0, io.EOF
+			}
+			if err := d.open(); err != nil {
+				return 0, d.inFrame(err)
+			}
+		}
+		n, err := d.current.Read(p)
+		d.size += int64(n)
+		if err != io.EOF || d.whole {
+			return n, d.inFrame(err)
+		}
+		if d.size != d.spans[0].TarSize || d.limited.N > 0 {
+			return n, d.inFrame(fmt.Errorf("it holds %d bytes instead of %d", d.size, d.spans[0].TarSize))
+		}
+		d.current, d.spans, d.frame = nil, d.spans[1:], d.frame+1
+		if n > 0 {
+			return n, nil
+		}
+	}
+}
+
+// inFrame adds which frame an error is of.
+func (d *frameReader) inFrame(err error) error {
+	if err == nil || d.whole {
+		return err
+	}
+	return fmt.Errorf("frame %d, at byte %d of the file: %w", d.frame, d.spans[0].Offset, noEOF(err))
+}
+
+// verifyWindow is the largest window that Verify itself reads, so that it can say
+// what else is wrong with an archive whose windows are too large for nodes.
+const verifyWindow = 512 << 20
+
+func (d *frameReader) open() (err error) {
+	src := d.src
+	if !d.whole {
+		d.limited = &io.LimitedReader{R: d.src, N: d.spans[0].Size}
+		src = d.limited
+	}
+	d.size = 0
+	switch {
+	case d.codec == Zstd && d.zstd == nil:
+		// It decodes in goroutines of its own while this one takes digests.
+		d.zstd, err = zstd.NewReader(src, zstd.WithDecoderMaxWindow(verifyWindow), zstd.WithDecoderLowmem(true))
+		d.current = d.zstd
+	case d.codec == Zstd:
+		err = d.zstd.Reset(src)
+		d.current = d.zstd
+	case d.codec == Gzip && d.gzip == nil:
+		d.gzip, err = gzip.NewReader(src)
+		d.current = d.gzip
+	case d.codec == Gzip:
+		err = d.gzip.Reset(src)
+		d.current = d.gzip
+	default:
+		var r io.ReadCloser
+		r, err = d.codec.decompress(src)
+		d.current = r
+	}
+	return err
+}
+
+func (d *frameReader) close() {
+	if d.zstd != nil {
+		d.zstd.Close()
+	}
+}
+
+// damaged says whether a file has another digest than its name says.
+func (f *content) damaged() bool {
+	want := digestOf(f.Name)
+	return want != "" && f.digest != "" && want != f.digest
+}
+
+// digestOf is the SHA-256 that a file's name says it has, in the OCI layout
+// (blobs/sha256/<hex>) and as Docker and crane name configs and layers
+// (<hex>.json, <hex>.tar.gz, sha256:<hex>), or empty.
+func digestOf(name string) string {
+	if hex, ok := strings.CutPrefix(name, blobFolder); ok {
+		return hex
+	}
+	if strings.Contains(name, "/") {
+		return ""
+	}
+	hex, _, _ := strings.Cut(strings.TrimPrefix(name, "sha256:"), ".")
+	if digestName.MatchString(hex) {
+		return hex
+	}
+	return ""
+}

@@ -1,0 +1,115 @@
+package airgap
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+
+	"github.com/klauspost/compress/zstd"
+)
+
+// checkWindows looks at the header of every zstd frame. Nodes refuse a frame whose
+// window is over MaxWindow, wherever it lies.
+func (r *Report) checkWindows(f io.ReaderAt) {
+	frames, wide := 0, 0
+	var first string
+	err := eachZstdFrame(f, r.Size, func(offset int64, h zstd.Header) {
+		if h.Skippable {
+			return
+		}
+		frames++
+		window := h.WindowSize
+		if h.SingleSegment {
+			window = h.FrameContentSize // all of it is the window
+		}
+		if window > MaxWindow {
+			if wide++; wide == 1 {
+				first = fmt.Sprintf("%d bytes at byte %d", window, offset)
+			}
+		}
+	})
+	if err != nil {
+		r.problem("%v", err)
+	}
+	if wide > 0 {
+		r.problem("%d of %d zstd frames need a window of more than %d bytes, which RKE2's reader refuses; the first one %s. Compress with --long=25 at most",
+			wide, frames, MaxWindow, first)
+	}
+}
+
+// eachZstdFrame calls do for each frame of a file (RFC 8878, 3.1). It reads headers
+// only, of frames and of the blocks in them.
+func eachZstdFrame(f io.ReaderAt, size int64, do func(offset int64, h zstd.Header)) error {
+	for offset := int64(0); offset < size; {
+		head := make([]byte, min(size-offset, zstd.HeaderMaxSize))
+		var h zstd.Header
+		if !readAt(f, head, offset) || h.Decode(head) != nil {
+			return fmt.Errorf("at byte %d there is no zstd frame, though one before ended there", offset)
+		}
+		do(offset, h)
+		next := offset + int64(h.HeaderSize)
+		if h.Skippable {
+			next += int64(h.SkippableSize)
+		} else {
+			for last := false; !last; {
+				var b [3]byte
+				if !readAt(f, b[:], next) {
+					return fmt.Errorf("the zstd frame at byte %d has no end", offset)
+				}
+				block := uint32(b[0]) | uint32(b[1])<<8 | uint32(b[2])<<16
+				last = block&1 != 0
+				next += int64(len(b))
+				if block>>1&3 == 1 {
+					next++ // one byte, repeated
+				} else {
+					next += int64(block >> 3)
+				}
+			}
+			if h.HasCheckSum {
+				next += 4
+			}
+		}
+		if next > size {
+			return fmt.Errorf("the zstd frame at byte %d is cut off", offset)
+		}
+		offset = next
+	}
+	return nil
+}
+
+// checkIndexTail compares what stands behind the frames with what the index is
+// written as, zstd's seek table included.
+func (r *Report) checkIndexTail(f io.ReaderAt, idx *archiveIndex) {
+	var end int64
+	if n := len(idx.Frames); n > 0 {
+		end = idx.Frames[n-1].Offset + idx.Frames[n-1].Size
+	}
+	want, err := idx.encode(r.Codec)
+	if err != nil {
+		r.problem("the archive's index: %v", err)
+		return
+	}
+	got := make([]byte, len(want))
+	if r.Size-end != int64(len(want)) || !readAt(f, got, end) || !bytes.Equal(got, want) {
+		r.problem("behind the last frame, at byte %d, there is something else than the archive's index", end)
+	}
+}
+
+// checkEntries compares the files that the index names with those that are there.
+func (r *Report) checkEntries(c *contents, idx *archiveIndex) {
+	for i := range max(len(c.files), len(idx.Entries)) {
+		switch {
+		case i >= len(c.files):
+			r.problem("the archive's index names file %s, which is not there", idx.Entries[i].Name)
+		case i >= len(idx.Entries):
+			r.problem("the archive's index does not name file %s", c.files[i].Name)
+		case c.files[i].entry != idx.Entries[i]:
+			is, said := c.files[i].entry, idx.Entries[i]
+			r.problem("the archive's index says that file %d is %s, %d bytes at byte %d of the tar; it is %s, %d bytes at byte %d",
+				i+1, said.Name, said.Size, said.Offset, is.Name, is.Size, is.Offset)
+		default:
+			continue
+		}
+		return // the rest follows from it
+	}
+}

@@ -1,0 +1,398 @@
+package airgap
+
+import (
+	"archive/tar"
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/google/go-containerregistry/pkg/name"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/types"
+
+	"github.com/slipway-build/slipway/images"
+)
+
+// checkFiles says what is wrong with files whatever they are for.
+func (r *Report) checkFiles(c *contents) {
+	for _, f := range c.files {
+		if first := c.byName[f.Name]; first != f && f.typeflag != tar.TypeDir {
+			if first.digest == f.digest && first.link == f.link {
+				r.note("file %s is twice in it", f.Name) // RKE2 puts manifest.json first without taking it away behind
+			} else {
+				r.problem("file %s is twice in it, with other content; readers differ in which one they take", f.Name)
+			}
+		}
+		if path.IsAbs(f.rawName) || slices.Contains(strings.Split(f.rawName, "/"), "..") {
+			r.problem("file %q has a name that leads out of a folder it is unpacked in", f.rawName)
+		}
+		switch f.typeflag {
+		case tar.TypeReg:
+			if f.damaged() {
+				r.problem("file %s is damaged: its bytes have the digest sha256:%s", f.Name, f.digest)
+			}
+			if f.diffErr != nil {
+				r.problem("file %s cannot be decompressed: %v", f.Name, f.diffErr)
+			}
+		case tar.TypeDir, tar.TypeSymlink, tar.TypeLink:
+		default:
+			r.problem("%q is neither a file nor a folder (tar type %q)", f.Name, f.typeflag)
+		}
+	}
+	if c.tail > 0 {
+		r.problem("%d bytes that are not zero follow the end of the tar, where readers stop", c.tail)
+	}
+}
+
+// A viewed image is an image as one of the views has it.
+type viewed struct {
+	names    []string // qualified
+	config   *content
+	manifest *content // nil in manifest.json
+	layers   []*content
+	platform v1.Platform
+}
+
+func (v *viewed) String() string {
+	s := "without a name"
+	if len(v.names) > 0 {
+		s = v.names[0]
+	}
+	if v.platform.OS != "" {
+		s += " (" + images.FormatPlatform(v.platform) + ")"
+	}
+	return s
+}
+
+// An imageCheck goes through the views of an archive.
+type imageCheck struct {
+	*Report
+	contents *contents
+	// used are the files that belong to something.
+	used map[*content]bool
+	// said are problems that were reported for one view, and not again for the
+	// other one.
+	said map[string]bool
+}
+
+// first says whether a problem was not reported yet.
+func (c *imageCheck) first(kind string, args ...any) bool {
+	key := fmt.Sprint(append([]any{kind}, args...)...)
+	before := c.said[key]
+	c.said[key] = true
+	return !before
+}
+
+func (r *Report) checkImages(c *contents, ours bool, o VerifyOptions) {
+	check := &imageCheck{Report: r, contents: c, used: map[*content]bool{}, said: map[string]bool{}}
+	before := len(r.Problems)
+	docker, hasDocker := check.docker()
+	oci, hasOCI := check.oci()
+	readable := len(r.Problems) == before
+	switch {
+	case !hasDocker && !hasOCI:
+		r.problem("it is no archive of images: it has neither manifest.json nor oci-layout and index.json")
+		return
+	case !hasDocker:
+		r.problem("it has no manifest.json, without which RKE2 and Docker before 25 find nothing in it")
+	case !hasOCI:
+		r.note("it has no oci-layout and index.json; containerd reads manifest.json instead")
+	case readable: // else the views differ for a reason that was reported
+		check.sameViews(docker, oci)
+	}
+	check.once("manifest.json", docker)
+	check.once("index.json", oci)
+	all := slices.Concat(docker, oci)
+	check.platforms(all, o.Platform)
+	check.order(all, ours)
+	check.list(all, o.List)
+	check.strays()
+	ids, layers := map[string]bool{}, map[string]bool{}
+	for _, v := range all {
+		ids[v.config.digest] = true
+		for _, l := range v.layers {
+			layers[l.digest] = true
+		}
+	}
+	r.Images, r.Layers = len(ids), len(layers)
+}
+
+// file returns a file that something names.
+func (c *imageCheck) file(name, what string) *content {
+	f := c.contents.get(name)
+	if f == nil {
+		if c.first("missing", name) {
+			c.problem("file %s is missing; %s names it", name, what)
+		}
+		return nil
+	}
+	c.used[f] = true
+	return f
+}
+
+// json returns a JSON file that something names.
+func (c *imageCheck) json(name, what string) *content {
+	f := c.file(name, what)
+	if f == nil {
+		return nil
+	}
+	if f.Size > jsonLimit {
+		if !c.first("large", f.Name) {
+			return nil
+		}
+		c.problem("file %s has %d bytes; containerd reads at most %d of JSON", f.Name, f.Size, jsonLimit)
+		return nil
+	}
+	if f.json == nil {
+		if !c.first("json", f.Name) {
+			return nil
+		}
+		c.problem("file %s is no JSON; %s names it", f.Name, what)
+		return nil
+	}
+	return f
+}
+
+// decode reads a JSON file.
+func (c *imageCheck) decode(f *content, into any) bool {
+	if err := json.Unmarshal(f.json, into); err != nil {
+		c.problem("file %s: %v", f.Name, err)
+		return false
+	}
+	return true
+}
+
+// docker reads manifest.json.
+func (c *imageCheck) docker() (list []*viewed, ok bool) {
+	if c.contents.get(manifestName) == nil {
+		return nil, false
+	}
+	f := c.json(manifestName, "every reader")
+	var entries []struct {
+		manifestEntry
+		LayerSources map[string]v1.Descriptor
+	}
+	if f == nil || !c.decode(f, &entries) {
+		return nil, true
+	}
+	for i, e := range entries {
+		what := fmt.Sprintf("image %d of manifest.json", i+1)
+		v := &viewed{}
+		for _, tag := range e.RepoTags {
+			v.names = append(v.names, c.tagged(tag, what)...)
+		}
+		if len(e.RepoTags) == 0 {
+			c.note("%s has no name", what)
+		} else {
+			what = "image " + e.RepoTags[0] + " of manifest.json"
+		}
+		c.layerSources(e.LayerSources, what)
+		v.config = c.json(e.Config, what)
+		for _, l := range e.Layers {
+			v.layers = append(v.layers, c.file(l, what))
+		}
+		if !c.image(v, what) {
+			continue
+		}
+		for _, l := range v.layers {
+			if l.compression == "zstd" {
+				c.problem("%s: layer %s is compressed by zstd, which readers of manifest.json take for gzip", what, l.Name)
+			}
+			if l.compression != v.layers[0].compression {
+				c.problem("%s: layer %s is %s and layer %s is %s, and readers take all for what the first one is",
+					what, v.layers[0].Name, v.layers[0].compression, l.Name, l.compression)
+			}
+		}
+		list = append(list, v)
+	}
+	return list, true
+}
+
+// tagged is the qualified name of a name that has a tag.
+func (c *imageCheck) tagged(s, what string) []string {
+	if _, err := name.NewTag(s, name.WithDefaultTag("")); err != nil || !strings.Contains(path.Base(s), ":") || strings.Contains(s, "@") {
+		c.problem("%s is called %q, which is no name with a tag", what, s)
+		return nil
+	}
+	n, err := qualified(s)
+	if err != nil {
+		c.problem("%s: %v", what, err)
+		return nil
+	}
+	return []string{n}
+}
+
+// layerSources is what Docker 25 adds: descriptors by diff ID. Where one does not
+// say that its layer is uncompressed, go-containerregistry, and RKE2 with it, takes
+// the layer for a foreign one (go-containerregistry#1870).
+func (c *imageCheck) layerSources(sources map[string]v1.Descriptor, what string) {
+	for _, diffID := range slices.Sorted(maps.Keys(sources)) {
+		if m := sources[diffID].MediaType; m != types.OCIUncompressedLayer && m != types.DockerUncompressedLayer {
+			c.problem("%s has LayerSources, of which %s is a %s; RKE2 takes such a layer for one that is elsewhere", what, diffID, m)
+			return
+		}
+	}
+	if len(sources) > 0 {
+		c.note("%s has LayerSources, which no reader needs", what)
+	}
+}
+
+// oci reads index.json.
+func (c *imageCheck) oci() (list []*viewed, ok bool) {
+	if c.contents.get(layoutName) == nil || c.contents.get(indexName) == nil {
+		return nil, false
+	}
+	layout := c.json(layoutName, "containerd")
+	var version struct {
+		Version string `json:"imageLayoutVersion"`
+	}
+	if layout != nil && c.decode(layout, &version) && version.Version != "1.0.0" {
+		c.problem("file %s: image layout version %q; only 1.0.0 is known", layoutName, version.Version)
+	}
+	f := c.json(indexName, "containerd")
+	var idx v1.IndexManifest
+	if f == nil || !c.decode(f, &idx) {
+		return nil, true
+	}
+	for i, d := range idx.Manifests {
+		list = c.descriptor(list, d, c.ociNames(d, i), 0)
+	}
+	return list, true
+}
+
+// ociNames are the names of an entry of index.json.
+func (c *imageCheck) ociNames(d v1.Descriptor, i int) []string {
+	what := fmt.Sprintf("entry %d of index.json", i+1)
+	full, short := d.Annotations[imageNameAnnotation], d.Annotations[refNameAnnotation]
+	switch {
+	case full != "":
+		return c.tagged(full, what)
+	case strings.ContainsAny(short, "/:"):
+		return c.tagged(short, what)
+	case short != "":
+		c.note("%s is called %q, which is a tag and no name; containerd makes up one", what, short)
+	default:
+		c.note("%s has no name", what)
+	}
+	return nil
+}
+
+// descriptor adds the images that a descriptor stands for.
+func (c *imageCheck) descriptor(list []*viewed, d v1.Descriptor, names []string, depth int) []*viewed {
+	what := fmt.Sprintf("entry %s of index.json", d.Digest)
+	if len(names) > 0 {
+		what = "image " + names[0] + " of index.json"
+	}
+	f := c.json(blobName(d.Digest), what)
+	if f == nil {
+		return list
+	}
+	c.size(f, d, what)
+	if d.MediaType.IsIndex() {
+		var idx v1.IndexManifest
+		if depth == maxNesting {
+			c.problem("%s: index %s lies %d indexes deep", what, d.Digest, depth)
+			return list
+		}
+		if c.decode(f, &idx) {
+			for _, child := range idx.Manifests {
+				list = c.descriptor(list, child, names, depth+1)
+			}
+		}
+		return list
+	}
+	var m v1.Manifest
+	if !c.decode(f, &m) {
+		return list
+	}
+	if isAttestation(d) {
+		c.note("%s has an attestation, which nodes do not need", what)
+		for _, blob := range append([]v1.Descriptor{m.Config}, m.Layers...) {
+			if content := c.file(blobName(blob.Digest), what); content != nil {
+				c.size(content, blob, what)
+			}
+		}
+		return list
+	}
+	v := &viewed{names: names, manifest: f, config: c.json(blobName(m.Config.Digest), what)}
+	if v.config != nil {
+		c.size(v.config, m.Config, what)
+	}
+	for _, l := range m.Layers {
+		content := c.file(blobName(l.Digest), what)
+		v.layers = append(v.layers, content)
+		if content != nil {
+			c.size(content, l, what)
+			c.mediaType(content, l, what)
+		}
+	}
+	if !c.image(v, what) {
+		return list
+	}
+	if p := d.Platform; p != nil && !agrees(*p, v.platform) {
+		c.problem("%s: index.json says that %s is for %s, its config says %s", what, d.Digest, images.FormatPlatform(*p), images.FormatPlatform(v.platform))
+	}
+	return append(list, v)
+}
+
+// agrees says whether a descriptor's platform is that of the config, as far as it
+// says anything.
+func agrees(said, is v1.Platform) bool {
+	return said.OS == is.OS && said.Architecture == is.Architecture &&
+		(said.Variant == "" || is.Variant == "" || said.Variant == is.Variant) &&
+		(said.OSVersion == "" || said.OSVersion == is.OSVersion)
+}
+
+// size compares a file with its descriptor.
+func (c *imageCheck) size(f *content, d v1.Descriptor, what string) {
+	if f.Size != d.Size {
+		c.problem("%s: file %s has %d bytes, but its descriptor says %d", what, f.Name, f.Size, d.Size)
+	}
+}
+
+// mediaType compares what a descriptor says of a layer's compression with what
+// there is.
+func (c *imageCheck) mediaType(f *content, d v1.Descriptor, what string) {
+	said := "none"
+	switch m := string(d.MediaType); {
+	case !isLayer(d.MediaType):
+		c.problem("%s: %s is no layer, but a %s", what, f.Name, m)
+		return
+	case strings.HasSuffix(m, "gzip"):
+		said = "gzip"
+	case strings.HasSuffix(m, "zstd"):
+		said = "zstd"
+	}
+	if f.compression != said {
+		c.problem("%s: layer %s is a %s, but its compression is %s", what, f.Name, d.MediaType, f.compression)
+	}
+}
+
+// image compares layers with the config, from which it takes the platform. It says
+// whether all of the image is there.
+func (c *imageCheck) image(v *viewed, what string) bool {
+	if v.config == nil || slices.Contains(v.layers, nil) {
+		return false
+	}
+	config, err := v1.ParseConfigFile(bytes.NewReader(v.config.json))
+	if err != nil {
+		c.problem("%s: config %s: %v", what, v.config.Name, err)
+		return false
+	}
+	v.platform = *config.Platform()
+	if len(config.RootFS.DiffIDs) != len(v.layers) {
+		c.problem("%s: config %s has %d diff IDs, and the image %d layers", what, v.config.Name, len(config.RootFS.DiffIDs), len(v.layers))
+		return true
+	}
+	for i, l := range v.layers {
+		want := config.RootFS.DiffIDs[i]
+		if l.diffErr == nil && !l.damaged() && l.diffID != want.Hex && c.first("diff ID", l.Name, want) {
+			c.problem("%s: layer %s has the diff ID sha256:%s, but the config says %s", what, l.Name, l.diffID, want)
+		}
+	}
+	return true
+}

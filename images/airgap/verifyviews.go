@@ -1,0 +1,193 @@
+package airgap
+
+import (
+	"maps"
+	"path"
+	"slices"
+	"strings"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+
+	"github.com/slipway-build/slipway/images"
+)
+
+// sameViews compares manifest.json with index.json: containerd obeys the latter,
+// all other readers the former.
+func (c *imageCheck) sameViews(docker, oci []*viewed) {
+	find := func(list []*viewed, name string, like *viewed) *viewed {
+		for _, v := range list {
+			if slices.Contains(v.names, name) && v.config.digest == like.config.digest {
+				return v
+			}
+		}
+		return nil
+	}
+	for _, v := range oci {
+		for _, n := range v.names {
+			if find(docker, n, v) == nil {
+				c.problem("index.json has %s as %s with the ID sha256:%s, manifest.json does not, so that RKE2 and Docker before 25 do not see it",
+					n, images.FormatPlatform(v.platform), v.config.digest)
+			}
+		}
+	}
+	for _, v := range docker {
+		for _, n := range v.names {
+			other := find(oci, n, v)
+			if other == nil {
+				c.problem("manifest.json has %s as %s with the ID sha256:%s, index.json does not, so that containerd does not see it",
+					n, images.FormatPlatform(v.platform), v.config.digest)
+				continue
+			}
+			if !slices.EqualFunc(v.layers, other.layers, func(a, b *content) bool { return a.digest == b.digest }) {
+				c.problem("image %s has other layers in manifest.json than in index.json", n)
+			}
+		}
+	}
+}
+
+// once finds names that several images of a view have.
+func (c *imageCheck) once(view string, list []*viewed) {
+	byName := map[string][]*viewed{}
+	for _, v := range list {
+		for _, n := range v.names {
+			same := func(other *viewed) bool { return other.config.digest == v.config.digest }
+			if !slices.ContainsFunc(byName[n], same) {
+				byName[n] = append(byName[n], v)
+			}
+		}
+	}
+	for _, n := range slices.Sorted(maps.Keys(byName)) {
+		if len(byName[n]) > 1 {
+			var platforms []string
+			for _, v := range byName[n] {
+				platforms = append(platforms, images.FormatPlatform(v.platform))
+			}
+			c.problem("%s has %d images called %s (%s), and readers differ in which one they take", view, len(platforms), n, strings.Join(platforms, ", "))
+		}
+	}
+}
+
+// platforms checks what images are for.
+func (c *imageCheck) platforms(all []*viewed, want *v1.Platform) {
+	builds := map[string]string{}
+	seen := map[string]bool{}
+	for _, v := range all {
+		if seen[v.config.digest] {
+			continue
+		}
+		seen[v.config.digest] = true
+		switch p := v.platform; {
+		case p.OS == "" || p.Architecture == "":
+			c.problem("image %s: its config has os %q and architecture %q", v, p.OS, p.Architecture)
+			continue
+		case p.OS == "windows" && p.OSVersion == "":
+			c.problem("image %s: its config names no os.version, and a node takes its own for it", v)
+		case p.OS == "windows":
+			if parts := strings.Split(p.OSVersion, "."); len(parts) >= 3 {
+				build := strings.Join(parts[:3], ".")
+				if builds[build] == "" {
+					builds[build] = v.String()
+				}
+			}
+		}
+		if want != nil {
+			if _, err := images.SelectPlatform(*want, []v1.Platform{v.platform}); err != nil {
+				c.problem("image %s is not for %s", v, images.FormatPlatform(*want))
+			}
+		}
+	}
+	if len(builds) > 1 {
+		var list []string
+		for _, build := range slices.Sorted(maps.Keys(builds)) {
+			list = append(list, build+" of "+builds[build])
+		}
+		c.problem("it has several Windows versions, all of which every node imports: %s", strings.Join(list, ", "))
+	}
+}
+
+// order checks that what is looked at first comes first: the views, then configs
+// and manifests, then layers. Other programs' archives are read all the same, but
+// slowly.
+func (c *imageCheck) order(all []*viewed, ours bool) {
+	rank := map[*content]int{}
+	for _, v := range all {
+		for _, l := range v.layers {
+			rank[l] = 3
+		}
+	}
+	for _, v := range all {
+		rank[v.config] = 2
+		if v.manifest != nil {
+			rank[v.manifest] = 2
+		}
+	}
+	for _, name := range []string{manifestName, layoutName, indexName} {
+		if f := c.contents.get(name); f != nil {
+			rank[f] = 1
+		}
+	}
+	var before *content
+	for _, f := range c.contents.files {
+		if rank[f] == 0 {
+			continue
+		}
+		if before != nil && rank[f] < rank[before] {
+			say := c.note
+			if ours {
+				say = c.problem
+			}
+			say("file %s comes behind %s: nodes that look for an image read all that is between; the views belong first, then configs and manifests, then layers", f.Name, before.Name)
+			return
+		}
+		before = f
+	}
+}
+
+// list looks for the images of a list.
+func (c *imageCheck) list(all []*viewed, want []images.ListEntry) {
+	have := map[string]bool{}
+	for _, v := range all {
+		for _, n := range v.names {
+			have[n] = true
+		}
+	}
+	for _, e := range want {
+		tag, err := Tag(e.Ref)
+		if err != nil {
+			c.problem("%s:%d: %v", e.File, e.Line, err)
+			continue
+		}
+		n := images.Qualified(tag)
+		if have[n] {
+			continue
+		}
+		say := ""
+		if near := nearest(n, slices.Sorted(maps.Keys(have))); len(near) > 0 {
+			say = "; it has " + strings.Join(near, ", ")
+		}
+		c.problem("%s:%d: image %s is missing%s", e.File, e.Line, images.Familiar(tag), say)
+	}
+}
+
+// strays counts the files that no image needs. What old versions of Docker need is
+// none of them.
+func (c *imageCheck) strays() {
+	var (
+		count int
+		size  int64
+		first string
+	)
+	for _, f := range c.contents.files {
+		if c.used[f] || f.Size == 0 || f.link != "" || f.Name == "repositories" || slices.Contains([]string{"VERSION", "json"}, path.Base(f.Name)) ||
+			c.contents.byName[f.Name] != f {
+			continue
+		}
+		if count++; count == 1 {
+			first = f.Name
+		}
+		size += f.Size
+	}
+	if count > 0 {
+		c.note("%d files of %d bytes belong to no image, such as %s", count, size, first)
+	}
+}
