@@ -41,6 +41,7 @@ func (b *Builder) Verify(ctx context.Context) error {
 		each(ctx, len(b.Plan.Images), b.settings.Jobs, func(i int) error { return b.verifyImage(ctx, b.Plan.Images[i]) }),
 		each(ctx, len(b.Plan.Indexes), b.settings.Jobs, func(i int) error { return b.verifyIndex(b.Plan.Indexes[i]) }),
 		b.verifyNames(),
+		each(ctx, len(b.Plan.Archives), 1, func(i int) error { return b.verifyArchive(ctx, b.Plan.Archives[i]) }),
 		b.verifyChecksums(ctx))
 	return errors.Join(errs...)
 }

@@ -106,6 +106,8 @@ if [ -n "${SLIPWAY_TEST_CONTAINERD:-}" ]; then
   done
 fi
 
+step "slipway airgap verify, find, extract"
+$slipway airgap verify --list dist/artifacts/slipway-images.linux-amd64.txt dist/artifacts/slipway-images.linux-amd64.tar.zst >/dev/null
 $slipway airgap find --platform linux/amd64 dist/artifacts >/dev/null
 $slipway airgap extract --from dist/artifacts/slipway-images.linux-amd64.tar.zst --path "/bin=$temp/bin" --path "/charts=$temp/charts" >/dev/null
 want "extracted files" "$(cd dist/bin/linux-amd64 && ls | grep -v pause)" "$(ls "$temp/bin")"

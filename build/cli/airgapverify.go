@@ -1,0 +1,92 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/slipway-build/slipway/build"
+	"github.com/slipway-build/slipway/images/airgap"
+	"github.com/slipway-build/slipway/progress"
+)
+
+func (p *Program) archiveVerifyCommand() *cobra.Command {
+	var (
+		lists     []string
+		checksums string
+		asJSON    bool
+	)
+	c := &cobra.Command{
+		Use:   "verify FILE|DIR…",
+		Short: "Read archives to their last byte, and say all that is wrong",
+		Long: `Verify checks order, sizes, every digest and diff ID, names, platforms and
+os.version, every frame's window, that both views say the same, and, with --list,
+that every image of a list is there.`,
+		Args: cobra.MinimumNArgs(1),
+		Example: examples("slipway airgap verify images.tar.zst",
+			"slipway airgap verify --list images.txt --checksums sha256sum-amd64.txt images.tar.zst"),
+		RunE: func(c *cobra.Command, paths []string) error {
+			entries, err := p.readLists(lists)
+			if err != nil {
+				return &build.UsageError{Err: err}
+			}
+			platform, err := p.onePlatform()
+			if err != nil {
+				return err
+			}
+			files, err := airgap.ListArchives(paths)
+			if err != nil {
+				return err
+			}
+			var (
+				reports = []*airgap.Report{}
+				errs    []error
+			)
+			err = p.watched(c, func(ctx context.Context) error {
+				for _, file := range files {
+					r, err := airgap.Verify(ctx, file, airgap.VerifyOptions{List: entries, Checksums: checksums, Platform: platform})
+					if err != nil {
+						errs = append(errs, err)
+						continue
+					}
+					reports = append(reports, r)
+				}
+				return context.Cause(ctx)
+			})
+			errs = append(errs, err)
+			if asJSON {
+				errs = append(errs, p.writeJSON(reports))
+			} else {
+				for _, r := range reports {
+					p.writeReport(r)
+				}
+			}
+			for _, r := range reports {
+				if len(r.Problems) > 0 {
+					errs = append(errs, fmt.Errorf("%s: %d problems", r.Path, len(r.Problems)))
+				}
+			}
+			return errors.Join(errs...)
+		},
+	}
+	c.Flags().StringArrayVar(&lists, "list", nil, "image list whose images must all be there")
+	c.Flags().StringVar(&checksums, "checksums", "", "sha256sum file that lists the archives")
+	c.Flags().BoolVar(&asJSON, "json", false, "print as JSON")
+	return c
+}
+
+func (p *Program) writeReport(r *airgap.Report) {
+	verdict := "good"
+	if len(r.Problems) > 0 {
+		verdict = "BAD"
+	}
+	fmt.Fprintf(p.Stdout, "%s: %s: %s, %s, %d images, %d layers\n", r.Path, verdict, r.Codec, progress.FormatBytes(r.Size), r.Images, r.Layers)
+	for _, problem := range r.Problems {
+		fmt.Fprintf(p.Stdout, "  problem: %s\n", problem)
+	}
+	for _, note := range r.Notes {
+		fmt.Fprintf(p.Stdout, "  note: %s\n", note)
+	}
+}

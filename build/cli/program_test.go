@@ -1,0 +1,218 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/spf13/cobra"
+
+	"github.com/slipway-build/slipway/internal/golden"
+)
+
+// run runs a command line as main would, with an environment of its own.
+func run(t *testing.T, env map[string]string, args ...string) (status int, stdout, stderr string) {
+	t.Helper()
+	var out, errs bytes.Buffer
+	cache := t.TempDir()
+	p := Program{Version: "v1.2.3", RuntimeImage: "docker.io/acme/acme-runtime:v1.2.3", Stdin: strings.NewReader(""), Stdout: &out, Stderr: &errs,
+		Getenv: func(name string) (string, bool) {
+			if v, ok := env[name]; ok {
+				return v, true
+			}
+			if name == "SLIPWAY_CACHE" {
+				return cache, true
+			}
+			return "", false
+		}}
+	status = p.Run(t.Context(), args)
+	return status, out.String(), errs.String()
+}
+
+// project writes a project without binaries, of one image FROM scratch.
+func project(t *testing.T) (dir, config string) {
+	t.Helper()
+	dir = t.TempDir()
+	config = filepath.Join(dir, "slipway.yaml")
+	files := map[string]string{
+		"Dockerfile": "FROM scratch\nCOPY hello.txt /etc/\nENTRYPOINT [\"/hello\"]\n",
+		"hello.txt":  "hello\n",
+		"slipway.yaml": `project: acme
+registry: registry.example.com
+repository: team
+version: {base: v1.0.0}
+platforms: [linux/amd64, windows/amd64]
+windows: {ltsc2022: 10.0.20348.4294, ltsc2025: 10.0.26100.4294}
+images:
+  - name: acme-runtime
+    variants:
+      - {platforms: [linux/amd64, windows/amd64], dockerfile: Dockerfile}
+airgap:
+  lists:
+    images: {images: [acme-runtime]}
+    windows: {images: [acme-runtime], platforms: [windows/amd64]}
+`,
+	}
+	for name, content := range files {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir, config
+}
+
+func TestWhatTheShellIsTold(t *testing.T) {
+	_, config := project(t)
+	broken := filepath.Join(t.TempDir(), "slipway.yaml")
+	if err := os.WriteFile(broken, []byte("project: acme\nplatfroms: [linux/amd64]\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		name   string
+		env    map[string]string
+		args   []string
+		status int
+		wrong  []string
+	}{
+		{"an unknown flag", nil, []string{"plan", "--nope"}, 2, []string{"--nope", "slipway plan --help"}},
+		{"an unknown command", nil, []string{"biuld"}, 2, []string{`unknown command "biuld"`, "did you mean build"}},
+		{"too many words", nil, []string{"plan", "all"}, 2, []string{"slipway plan --help"}},
+		{"no platform", nil, []string{"plan", "--platform", "linux/amd65", "--config", config}, 2, []string{"--platform", "linux/amd65"}},
+		{"several wrong flags at once", nil, []string{"plan", "--jobs", "0", "--progress", "loud"}, 2, []string{"--jobs 0", "--progress", "loud"}},
+		{"a wrong environment", map[string]string{"JOBS": "many", "SKIP_WINDOWS": "perhaps"}, []string{"plan"}, 2, []string{"JOBS=many", "SKIP_WINDOWS"}},
+		{"a typo in the configuration", nil, []string{"plan", "--config", broken}, 2, []string{broken + ":2:1", "platfroms", "platforms"}},
+		{"no configuration", nil, []string{"plan", "--config", "nowhere.yaml"}, 2, []string{"nowhere.yaml"}},
+		{"an unknown part", nil, []string{"build", "--only", "cake", "--config", config}, 2, []string{"cake", "binaries"}},
+		{"an unknown builder", nil, []string{"build", "--builder", "kaniko", "--config", config}, 2, []string{"kaniko", "embedded, docker or buildkit"}},
+		{"no list and no image", nil, []string{"airgap", "pack", "-o", "x.tar"}, 2, []string{"-f LIST.txt"}},
+		{"no known archive name", nil, []string{"airgap", "pack", "-o", "x.rar", "busybox"}, 2, []string{"x.rar", ".tar.zst"}},
+		{"a list that is none", nil, []string{"airgap", "pack", "-f", broken, "-o", "x.tar"}, 2, []string{broken + ":1", broken + ":2"}},
+		{"an archive that is not there", nil, []string{"airgap", "ls", "nowhere.tar"}, 1, []string{"nowhere.tar"}},
+		{"offline, and not in the cache", nil, []string{"--offline", "airgap", "pack", "-o", filepath.Join(t.TempDir(), "x.tar"), "127.0.0.1:1/acme/a:v1"}, 1, []string{"127.0.0.1:1/acme/a:v1", "offline"}},
+		{"an output that is none", nil, []string{"image", "build", "-o", "tar", "."}, 2, []string{`output "tar"`, "oci:DIR"}},
+		{"a push without a name", nil, []string{"image", "build", "-o", "push", "."}, 2, []string{"-t REF"}},
+		{"an index without a name", nil, []string{"index", "create", "busybox"}, 2, []string{"-t REF"}},
+		{"extract without anything", nil, []string{"airgap", "extract"}, 2, []string{"--path", "--from"}},
+		{"an age that is none", nil, []string{"clean", "--cache", "--older-than", "soon"}, 2, []string{"soon", "7d"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			status, stdout, stderr := run(t, c.env, c.args...)
+			if status != c.status {
+				t.Errorf("exit status %d, want %d", status, c.status)
+			}
+			for _, want := range c.wrong {
+				if !strings.Contains(stderr, want) {
+					t.Errorf("%q is not in the message:\n%s", want, stderr)
+				}
+			}
+			if stdout != "" {
+				t.Errorf("an error is no result, and standard output has\n%s", stdout)
+			}
+		})
+	}
+}
+
+// Every command says what it does, and shows how.
+func TestHelp(t *testing.T) {
+	var out bytes.Buffer
+	p := Program{Version: "v1.2.3", RuntimeImage: "docker.io/acme/acme-runtime:v1.2.3", Getenv: func(string) (string, bool) { return "", false }}
+	p.settings.Jobs, p.settings.Cache = 2, "CACHE"
+	everyCommand(p.root(), func(c *cobra.Command) {
+		if !c.HasSubCommands() && c.Name() != "help" && c.Example == "" {
+			t.Errorf("%s has no example", c.CommandPath())
+		}
+		if c.Short == "" {
+			t.Errorf("%s does not say what it does", c.CommandPath())
+		}
+		out.WriteString("$ " + c.CommandPath() + " --help\n")
+		c.SetOut(&out)
+		if err := c.Help(); err != nil {
+			t.Error(err)
+		}
+		out.WriteString("\n")
+	})
+	golden.Equal(t, out.Bytes())
+}
+
+func TestPlanMakesNothing(t *testing.T) {
+	dir, config := project(t)
+	status, stdout, stderr := run(t, nil, "plan", "--config", config)
+	if status != 0 || !strings.Contains(stdout, "registry.example.com/team/acme-runtime:v1.0.0-dev-windows-ltsc2025-amd64") {
+		t.Errorf("exit status %d\n%s%s", status, stdout, stderr)
+	}
+	if _, err := os.Stat(filepath.Join(dir, "dist")); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("plan left something in dist: %v", err)
+	}
+}
+
+func TestFromDockerfileToExtractedFiles(t *testing.T) {
+	dir, config := project(t)
+	dist := filepath.Join(dir, "dist")
+	step := func(args ...string) string {
+		t.Helper()
+		status, stdout, stderr := run(t, nil, args...)
+		if status != 0 {
+			t.Fatalf("slipway %s: exit status %d\n%s%s", strings.Join(args, " "), status, stdout, stderr)
+		}
+		return stdout
+	}
+	step("build", "--config", config)
+	step("package", "--config", config)
+	step("verify", "--config", config)
+	archive := filepath.Join(dist, "artifacts", "acme-images.linux-amd64.tar.zst")
+	if out := step("airgap", "ls", archive); !strings.Contains(out, "registry.example.com/team/acme-runtime:v1.0.0-dev") {
+		t.Errorf("ls shows\n%s", out)
+	}
+	step("airgap", "verify", "--list", filepath.Join(dist, "artifacts", "acme-images.linux-amd64.txt"),
+		"--checksums", filepath.Join(dist, "artifacts", "sha256sum-amd64.txt"), archive)
+	ref := "registry.example.com/team/acme-runtime:v1.0.0-dev"
+	if out := step("airgap", "find", "--platform", "linux/amd64", ref, filepath.Join(dist, "artifacts")); !strings.Contains(out, "linux-amd64.tar.") {
+		t.Errorf("find shows %s", out)
+	}
+	dest := filepath.Join(t.TempDir(), "etc")
+	step("airgap", "extract", ref, "--from", archive, "--path", "/etc="+dest)
+	if got, err := os.ReadFile(filepath.Join(dest, "hello.txt")); err != nil || string(got) != "hello\n" {
+		t.Errorf("extracted %q, %v", got, err)
+	}
+	if out := step("index", "inspect", "oci:"+filepath.Join(dist, "oci")+":"+ref); !strings.Contains(out, "windows/amd64:10.0.26100.4294") {
+		t.Errorf("inspect shows\n%s", out)
+	}
+	step("clean", "--config", config)
+	if _, err := os.Stat(dist); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("clean left dist: %v", err)
+	}
+}
+
+func TestImageBuildForSeveralPlatforms(t *testing.T) {
+	dir, _ := project(t)
+	out := filepath.Join(t.TempDir(), "out")
+	status, stdout, stderr := run(t, map[string]string{"SOURCE_DATE_EPOCH": "1700000000"}, "image", "build",
+		"--platform", "linux/amd64,windows/amd64:10.0.20348.4294", "-t", "acme/hello:v1", "-o", "oci:"+out, dir)
+	if status != 0 || !strings.Contains(stdout, "windows/amd64:10.0.20348.4294") {
+		t.Fatalf("exit status %d\n%s%s", status, stdout, stderr)
+	}
+	archive := filepath.Join(t.TempDir(), "hello.tar.gz")
+	status, stdout, stderr = run(t, nil, "airgap", "pack", "--platform", "windows/amd64:10.0.20348.4294", "-o", archive, "oci:"+out)
+	if status != 0 {
+		t.Fatalf("packing a layout: exit status %d\n%s%s", status, stdout, stderr)
+	}
+	if status, stdout, stderr = run(t, nil, "airgap", "ls", archive); status != 0 || !strings.Contains(stdout, "acme/hello:v1") {
+		t.Errorf("exit status %d\n%s%s", status, stdout, stderr)
+	}
+}
+
+func TestInterruptIsSaid(t *testing.T) {
+	_, config := project(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	var out, errs bytes.Buffer
+	cache := t.TempDir()
+	p := Program{Getenv: func(name string) (string, bool) { return map[string]string{"SLIPWAY_CACHE": cache}[name], true }, Stdin: strings.NewReader(""), Stdout: &out, Stderr: &errs}
+	if status := p.Run(ctx, []string{"build", "--config", config}); status != 1 || !strings.Contains(errs.String(), "interrupted") {
+		t.Errorf("exit status %d, %s", status, errs.String())
+	}
+}

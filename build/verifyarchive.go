@@ -1,0 +1,41 @@
+package build
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+
+	"github.com/slipway-build/slipway/images"
+	"github.com/slipway-build/slipway/images/airgap"
+)
+
+// verifyArchive reads the archives of a step, and checks that they hold its images.
+func (b *Builder) verifyArchive(ctx context.Context, step ArchiveStep) error {
+	var list []images.ListEntry
+	for n, image := range step.Images {
+		for _, text := range image.Names {
+			ref, err := images.ParseReference(text)
+			if err != nil {
+				return err
+			}
+			list = append(list, images.ListEntry{Ref: ref, File: step.Text, Line: n + 1})
+		}
+	}
+	return each(ctx, len(step.Outputs), 1, func(i int) error {
+		file := b.path(step.Outputs[i])
+		if _, err := os.Stat(file); errors.Is(err, fs.ErrNotExist) {
+			return nil // verifyNames has said it
+		}
+		report, err := airgap.Verify(ctx, file, airgap.VerifyOptions{List: list, Platform: &step.Platform.Platform})
+		if err != nil {
+			return err
+		}
+		var errs []error
+		for _, problem := range report.Problems {
+			errs = append(errs, fmt.Errorf("%s: %s", step.Outputs[i], problem))
+		}
+		return errors.Join(errs...)
+	})
+}
