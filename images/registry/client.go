@@ -53,6 +53,8 @@ type Client struct {
 
 	mu        sync.Mutex
 	endpoints map[string]*endpoint
+	// writers are the slots of writing manifests, by repository.
+	writers map[string]slots
 	// homes are repositories that have a blob, by registry and digest: what is
 	// pushed elsewhere in the same registry is mounted from there.
 	homes map[home]name.Repository
@@ -165,6 +167,19 @@ func (c *Client) share(ctx context.Context, key string, do func() error) error {
 			}
 		}
 	}
+}
+
+// writing is the slot of who writes a manifest of repo.
+func (c *Client) writing(repo name.Repository) slots {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.writers == nil {
+		c.writers = map[string]slots{}
+	}
+	if c.writers[repo.Name()] == nil {
+		c.writers[repo.Name()] = make(slots, 1)
+	}
+	return c.writers[repo.Name()]
 }
 
 // slots bound how many do something at a time.

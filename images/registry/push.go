@@ -133,8 +133,14 @@ func (p *pushing) head(ctx context.Context, id string, d v1.Descriptor) (has v1.
 // they are sent, and its digest is no longer what was built and signed then.
 func (p *pushing) put(ctx context.Context, ref name.Reference, d v1.Descriptor, raw []byte) error {
 	p.sending(d.Size)
+	// One at a time in a repository: see isTemporary.
+	release, err := p.client.writing(ref.Context()).acquire(ctx)
+	if err != nil {
+		return err
+	}
+	defer release()
 	var has v1.Hash
-	err := p.client.try(ctx, func() error {
+	err = p.client.try(ctx, func() error {
 		req, err := http.NewRequestWithContext(ctx, http.MethodPut, p.endpoint.url("manifests", ref.Identifier()).String(), bytes.NewReader(raw))
 		if err != nil {
 			return err

@@ -11,6 +11,7 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 	"github.com/google/go-containerregistry/pkg/v1/validate"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/slipway-build/slipway/images"
 	"github.com/slipway-build/slipway/images/imagetest"
@@ -233,5 +234,37 @@ func TestAnUploadThatBreaksOffBeginsAnew(t *testing.T) {
 	}
 	if n := broken.Load(); n != 3 {
 		t.Errorf("the layer was sent %d times; want 3", n)
+	}
+}
+
+// Images are pushed as themselves and as children of an index at the same time. The
+// registry writes in place, and must not be read while it does.
+func TestPushOfWhatIsPushedElsewhereToo(t *testing.T) {
+	host := imagetest.DistributionRegistry(t)
+	index := imagetest.WindowsBase(t, "10.0.17763.1", "10.0.20348.1", "10.0.26100.1")
+	c := newClient(t)
+	m, err := index.IndexManifest()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for round := range 5 {
+		var g errgroup.Group
+		for n, d := range m.Manifests {
+			image, err := index.Image(d.Digest)
+			if err != nil {
+				t.Fatal(err)
+			}
+			g.Go(func() error {
+				_, err := c.Push(t.Context(), parse(t, fmt.Sprintf("%s/acme/base:%d-%d", host, round, n)), image)
+				return err
+			})
+		}
+		g.Go(func() error {
+			_, err := c.Push(t.Context(), parse(t, fmt.Sprintf("%s/acme/base:%d", host, round)), index)
+			return err
+		})
+		if err := g.Wait(); err != nil {
+			t.Fatal(err)
+		}
 	}
 }

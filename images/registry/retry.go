@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -122,7 +123,10 @@ func isTemporary(err error) bool {
 	case errors.As(err, &ours):
 		return false
 	case errors.As(err, &answer):
-		return isTemporaryStatus(answer.status)
+		// Its blobs and children were there a moment ago: a registry whose storage
+		// writes in place has them half written while another push, of this or
+		// another process, writes them again.
+		return isTemporaryStatus(answer.status) || slices.Contains(answer.codes, "MANIFEST_BLOB_UNKNOWN")
 	case errors.As(err, &refused):
 		return isTemporaryStatus(refused.StatusCode)
 	case errors.As(err, &dns):
