@@ -133,10 +133,7 @@ func (b *Builder) Run(ctx context.Context, s Selection) error {
 			return err
 		}
 	}
-	if s.Verb == "publish" {
-		return nil // it made nothing
-	}
-	return b.writeReport(ctx)
+	return b.writeReport()
 }
 
 // Clean removes what was made in dist, and nothing else that lies there.

@@ -79,7 +79,7 @@ func (b *Builder) readReport() (Report, error) {
 
 // writeReport writes dist/artifacts.json, if it says anything new. It keeps what
 // earlier runs of the same release made, as far as the plan still names it.
-func (b *Builder) writeReport(context.Context) error {
+func (b *Builder) writeReport() error {
 	made := b.report.sorted()
 	has := map[string]bool{}
 	for _, m := range made {

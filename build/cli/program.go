@@ -151,6 +151,7 @@ func (p *Program) readFlags() error {
 	if len(errs) > 0 {
 		return &build.UsageError{Err: errors.Join(errs...)}
 	}
+	p.settings.LimitMemory()
 	return nil
 }
 

@@ -24,6 +24,7 @@ func open(ctx context.Context, system string) (*build.Builder, error) {
 		return nil, exit(err)
 	}
 	settings.OS = system
+	settings.LimitMemory()
 	b, err := build.Open(ctx, settings)
 	if err != nil {
 		return nil, exit(err)
