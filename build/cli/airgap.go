@@ -21,7 +21,7 @@ import (
 
 func (p *Program) airgapCommand() *cobra.Command {
 	c := asGroup(&cobra.Command{Use: "airgap", Short: "Write, look at and unpack air-gap archives", GroupID: "tools"})
-	c.AddCommand(p.packCommand(), p.lsCommand(), p.archiveVerifyCommand(), p.findCommand(), p.extractCommand())
+	c.AddCommand(p.packCommand(), p.lsCommand(), p.archiveVerifyCommand(), p.findCommand(), p.extractCommand(), p.pushCommand(), p.serveCommand())
 	return c
 }
 

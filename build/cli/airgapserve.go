@@ -1,0 +1,137 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/slipway-build/slipway/build"
+	"github.com/slipway-build/slipway/images/airgap"
+)
+
+func (p *Program) pushCommand() *cobra.Command {
+	var asJSON bool
+	c := &cobra.Command{
+		Use:   "push FILE|DIR… REGISTRY[/PREFIX]",
+		Short: "Push the images of archives to a registry, which then serves them to nodes",
+		Long: `Push names images as in the archives, without their own registry, so that a mirror
+finds them: docker.io/rancher/x:v1 goes to REGISTRY/PREFIX/rancher/x:v1. A name that
+several archives have for different platforms becomes an index. What is there is
+skipped. Archives packed with --layers original keep every digest; the layers of
+others are gzipped.`,
+		Args: cobra.MinimumNArgs(2),
+		Example: examples("slipway airgap push images.tar.zst registry.example.com:5000",
+			"slipway airgap push /media/usb registry.example.com/mirror"),
+		RunE: func(c *cobra.Command, words []string) error {
+			var pushed []build.Pushed
+			err := p.watched(c, func(ctx context.Context) error {
+				w, err := build.OpenWorkbench(p.settings)
+				if err != nil {
+					return err
+				}
+				pushed, err = w.PushArchives(ctx, words[:len(words)-1], words[len(words)-1])
+				return err
+			})
+			if err != nil {
+				return err
+			}
+			if asJSON {
+				return p.writeJSON(pushed)
+			}
+			for _, i := range pushed {
+				var platforms []string
+				for _, platform := range i.Platforms {
+					platforms = append(platforms, platform.String())
+				}
+				fmt.Fprintf(p.Stdout, "%s@%s\t%s\n", i.Ref, i.Digest, strings.Join(platforms, " "))
+			}
+			return nil
+		},
+	}
+	c.Flags().BoolVar(&asJSON, "json", false, "print as JSON")
+	return c
+}
+
+func (p *Program) serveCommand() *cobra.Command {
+	var address string
+	c := &cobra.Command{
+		Use:   "serve FILE|DIR…",
+		Short: "Be a read-only registry of the images in archives",
+		Long: `Serve answers containerd, docker, crane and skopeo straight from the archives; nothing
+is unpacked. An image is served with and without its own registry in front of its
+name: docker pull HOST:PORT/rancher/x:v1. An interrupt ends it.`,
+		Args: cobra.MinimumNArgs(1),
+		Example: examples("slipway airgap serve images.tar.zst",
+			"slipway airgap serve --addr 0.0.0.0:5000 /media/usb"),
+		RunE: func(c *cobra.Command, paths []string) error {
+			files, err := airgap.ListArchives(paths)
+			if err != nil {
+				return err
+			}
+			if len(files) == 0 {
+				return &build.UsageError{Err: fmt.Errorf("there is no archive in %s", strings.Join(paths, ", "))}
+			}
+			var archives []*airgap.Archive
+			defer func() {
+				for _, a := range archives {
+					a.Close()
+				}
+			}()
+			for _, file := range files {
+				a, err := airgap.Open(c.Context(), file)
+				if err != nil {
+					return err
+				}
+				archives = append(archives, a)
+			}
+			handler, err := airgap.Handler(c.Context(), archives)
+			if err != nil {
+				return err
+			}
+			listener, err := (&net.ListenConfig{}).Listen(c.Context(), "tcp", address)
+			if err != nil {
+				return fmt.Errorf("--addr %s: %w", address, err)
+			}
+			for _, a := range archives {
+				if !a.Seekable() {
+					fmt.Fprintf(p.Stderr, "slipway: %s has no index, so that each blob is found by reading what is before it; pack it anew to serve it fast\n", a.Path())
+				}
+			}
+			fmt.Fprintf(p.Stdout, "serving %d archives at %s\n", len(archives), listener.Addr())
+			return serveUntil(c.Context(), listener, handler)
+		},
+	}
+	c.Flags().StringVar(&address, "addr", "127.0.0.1:5000", "address to listen at; port 0 takes a free one")
+	return c
+}
+
+// shutdownTime is how long requests may go on after an interrupt.
+const shutdownTime = 5 * time.Second
+
+// serveUntil serves until ctx ends. That is how it is meant to end, and no error.
+func serveUntil(ctx context.Context, listener net.Listener, handler http.Handler) error {
+	server := &http.Server{Handler: handler, ReadHeaderTimeout: 30 * time.Second}
+	stopped := make(chan struct{})
+	stop := context.AfterFunc(ctx, func() {
+		defer close(stopped)
+		limited, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTime)
+		defer cancel()
+		if server.Shutdown(limited) != nil {
+			server.Close()
+		}
+	})
+	err := server.Serve(listener)
+	if !stop() {
+		<-stopped
+	}
+	if errors.Is(err, http.ErrServerClosed) {
+		return nil
+	}
+	return err
+}
