@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/google/go-containerregistry/pkg/name"
@@ -36,6 +37,9 @@ func (b *Builder) packageAirgap(ctx context.Context) error {
 	if err := errors.Join(append(distinct(missing), context.Cause(ctx))...); err != nil {
 		return err
 	}
+	if err := b.checkRoom(ctx, contents); err != nil {
+		return err
+	}
 	// One after the other: each uses all cores, and finds what the one before has
 	// compressed.
 	for i, step := range b.Plan.Archives {
@@ -49,6 +53,55 @@ func (b *Builder) packageAirgap(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// checkRoom looks whether the disks have room for the archives that are not there.
+func (b *Builder) checkRoom(ctx context.Context, contents [][]airgap.Image) error {
+	outputs := make([][]string, len(contents))
+	for i, step := range b.Plan.Archives {
+		key, err := archiveKey(step, contents[i])
+		if err != nil {
+			return err
+		}
+		for _, o := range step.Outputs {
+			if !b.holds(ctx, o, key) {
+				outputs[i] = append(outputs[i], b.path(o))
+			}
+		}
+	}
+	p, err := preflight(b.bench.cache, contents, outputs)
+	if err != nil {
+		return err
+	}
+	return p.enough()
+}
+
+// Preflight says what packing the images of other registries would cost: each is
+// looked up, and those that are missing are reported together. Own images do not
+// count, since they may not be built.
+func (b *Builder) Preflight(ctx context.Context) (*Preflight, error) {
+	if err := b.open(); err != nil {
+		return nil, err
+	}
+	var (
+		missing  = make([]error, len(b.Plan.Archives))
+		contents = make([][]airgap.Image, len(b.Plan.Archives))
+		outputs  = make([][]string, len(b.Plan.Archives))
+		pulled   memo[v1.Image]
+	)
+	_ = each(ctx, len(b.Plan.Archives), max(len(b.Plan.Archives), 1), func(i int) error {
+		step := b.Plan.Archives[i]
+		step.Images = slices.DeleteFunc(slices.Clone(step.Images), func(a ArchiveImage) bool { return a.Own != "" })
+		contents[i], missing[i] = b.archiveImages(ctx, step, &pulled)
+		for _, o := range step.Outputs {
+			outputs[i] = append(outputs[i], b.path(o))
+		}
+		return nil
+	})
+	if err := errors.Join(append(distinct(missing), context.Cause(ctx))...); err != nil {
+		return nil, err
+	}
+	return preflight(b.bench.cache, contents, outputs)
 }
 
 // buildOwn makes the images that archives hold.

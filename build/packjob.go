@@ -33,8 +33,25 @@ type PackSource struct {
 }
 
 // Pack finds all images, and then writes all archives. Images that are missing
-// are reported together, before anything is written.
+// are reported together, and so is a disk without room, before anything is written.
 func (w *Workbench) Pack(ctx context.Context, job PackJob) ([]airgap.Result, error) {
+	content, outputs, p, err := w.preparePack(ctx, job)
+	if err == nil {
+		err = p.enough()
+	}
+	if err != nil {
+		return nil, err
+	}
+	return airgap.Pack(ctx, w.cache, content, outputs, airgap.Options{Layers: job.Layers, Level: job.Level, Jobs: w.settings.Jobs})
+}
+
+// PreflightPack says what Pack would cost. It fetches no layer.
+func (w *Workbench) PreflightPack(ctx context.Context, job PackJob) (*Preflight, error) {
+	_, _, p, err := w.preparePack(ctx, job)
+	return p, err
+}
+
+func (w *Workbench) preparePack(ctx context.Context, job PackJob) ([]airgap.Image, []airgap.Output, *Preflight, error) {
 	var errs []error
 	if len(job.Images) == 0 {
 		errs = append(errs, usage(errors.New("there is no image to pack: name some, or a list with -f LIST.txt")))
@@ -51,7 +68,7 @@ func (w *Workbench) Pack(ctx context.Context, job PackJob) ([]airgap.Result, err
 	platform, err := w.onePlatform()
 	errs = append(errs, err)
 	if err := errors.Join(errs...); err != nil {
-		return nil, err
+		return nil, nil, nil, err
 	}
 	content := make([]airgap.Image, len(job.Images))
 	err = each(ctx, len(job.Images), max(w.settings.Jobs, minTransfers), func(i int) error {
@@ -67,9 +84,10 @@ func (w *Workbench) Pack(ctx context.Context, job PackJob) ([]airgap.Result, err
 		return nil
 	})
 	if err != nil {
-		return nil, err
+		return nil, nil, nil, err
 	}
-	return airgap.Pack(ctx, w.cache, content, outputs, airgap.Options{Layers: job.Layers, Level: job.Level, Jobs: w.settings.Jobs})
+	p, err := preflight(w.cache, [][]airgap.Image{content}, [][]string{job.Outputs})
+	return content, outputs, p, err
 }
 
 // onePlatform is the platform of the settings, or Linux on this machine's

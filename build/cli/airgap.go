@@ -27,8 +27,9 @@ func (p *Program) airgapCommand() *cobra.Command {
 
 func (p *Program) packCommand() *cobra.Command {
 	var (
-		job   build.PackJob
-		lists []string
+		job    build.PackJob
+		lists  []string
+		dryRun bool
 	)
 	c := &cobra.Command{
 		Use:   "pack (-f LIST.txt | REF…) -o FILE.tar|.tar.zst|.tar.gz [-o …]",
@@ -50,6 +51,21 @@ first. What is missing is said before anything is written.`,
 			}
 			for _, ref := range refs {
 				job.Images = append(job.Images, build.PackSource{Ref: ref})
+			}
+			if dryRun {
+				var found *build.Preflight
+				err := p.watched(c, func(ctx context.Context) error {
+					w, err := build.OpenWorkbench(p.settings)
+					if err != nil {
+						return err
+					}
+					found, err = w.PreflightPack(ctx, job)
+					return err
+				})
+				if err != nil {
+					return err
+				}
+				return found.Write(p.Stdout)
 			}
 			var made []airgap.Result
 			err = p.watched(c, func(ctx context.Context) error {
@@ -74,6 +90,7 @@ first. What is missing is said before anything is written.`,
 	f.StringArrayVarP(&lists, "file", "f", nil, "image list: one reference a line, # comments; - is standard input")
 	f.StringArrayVarP(&job.Outputs, "output", "o", nil, "archive to write: .tar, .tar.zst or .tar.gz")
 	f.StringVar(&job.Layers, "layers", "uncompressed", "uncompressed, or original to keep the registry's digests")
+	f.BoolVar(&dryRun, "dry-run", false, "look all images up, say what would be fetched and how much room it needs, and write nothing")
 	f.StringVar(&job.Level, "level", "best", "zstd: fastest, default, better or best")
 	return c
 }

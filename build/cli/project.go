@@ -70,7 +70,7 @@ func (p *Program) verbCommand(verb, short string, lines ...string) *cobra.Comman
 			return err
 		}
 		if p.settings.DryRun {
-			return b.Plan.Select(selection).WriteTable(p.Stdout)
+			return p.dryRun(c, b, selection)
 		}
 		if err := p.watched(c, func(ctx context.Context) error { return b.Run(ctx, selection) }); err != nil {
 			return err
@@ -78,6 +78,24 @@ func (p *Program) verbCommand(verb, short string, lines ...string) *cobra.Comman
 		return b.WriteSummary(c.Context(), p.Stdout, selection)
 	})
 	return c
+}
+
+// dryRun prints what would be done. Before a package it also looks up what would be
+// fetched.
+func (p *Program) dryRun(c *cobra.Command, b *build.Builder, selection build.Selection) error {
+	plan := b.Plan.Select(selection)
+	if err := plan.WriteTable(p.Stdout); err != nil || len(plan.Archives) == 0 {
+		return err
+	}
+	var found *build.Preflight
+	if err := p.watched(c, func(ctx context.Context) (err error) {
+		found, err = b.Preflight(ctx)
+		return err
+	}); err != nil {
+		return err
+	}
+	fmt.Fprint(p.Stdout, "\nof other registries: ")
+	return found.Write(p.Stdout)
 }
 
 func (p *Program) planCommand() *cobra.Command {

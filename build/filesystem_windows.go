@@ -1,0 +1,27 @@
+package build
+
+import (
+	"math"
+	"path/filepath"
+	"strings"
+
+	"golang.org/x/sys/windows"
+)
+
+// fileSystem names the volume that path is on, or will be on, and says how many
+// bytes of it this user may still write.
+func fileSystem(path string) (id string, free int64, err error) {
+	abs, err := filepath.Abs(path)
+	if err != nil {
+		return "", 0, err
+	}
+	name, err := windows.UTF16PtrFromString(existing(abs))
+	if err != nil {
+		return "", 0, err
+	}
+	var bytes uint64
+	if err := windows.GetDiskFreeSpaceEx(name, &bytes, nil, nil); err != nil {
+		return "", 0, err
+	}
+	return strings.ToUpper(filepath.VolumeName(abs)), int64(min(bytes, math.MaxInt64)), nil
+}
