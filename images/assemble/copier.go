@@ -217,8 +217,7 @@ func (c *copier) putTop(n *node, d *destination, overwrite bool) error {
 		return err
 	}
 	if !created && overwrite {
-		as := c.copied(n)
-		made.mode, made.uid, made.gid, made.xattrs, made.modTime = as.mode, as.uid, as.gid, as.xattrs, as.modTime
+		made.describe(c.copied(n))
 		c.tree.touch(d.path)
 	}
 	return nil

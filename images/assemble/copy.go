@@ -160,11 +160,6 @@ func (asm *assembly) transfer(ctx context.Context, s *stage, t *transfer) error 
 			return err
 		}
 	}
-	if t.chown != "" {
-		if c.owner, err = asm.owner(ctx, s, into.root, t.chown); err != nil {
-			return fmt.Errorf("--chown=%s: %w", t.chown, err)
-		}
-	}
 	if len(t.exclude) > 0 {
 		if c.exclude, err = patternmatcher.New(t.exclude); err != nil {
 			return fmt.Errorf("--exclude: %w", err)
@@ -174,6 +169,14 @@ func (asm *assembly) transfer(ctx context.Context, s *stage, t *transfer) error 
 	linked := t.link && t.chmod == ""
 	if linked {
 		c.tree = newTree(newFolder())
+	}
+	if t.chown != "" {
+		if c.owner, err = asm.owner(ctx, s, c.tree.root, t.chown); err != nil {
+			if linked {
+				err = fmt.Errorf("%w; a linked copy knows nothing of the image below it", err)
+			}
+			return fmt.Errorf("--chown=%s: %w", t.chown, err)
+		}
 	}
 	for _, source := range t.SourcePaths {
 		if isURL(source) {

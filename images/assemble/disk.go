@@ -151,18 +151,3 @@ func (d *diskFolder) mayHoldException(rel string) bool {
 	}
 	return false
 }
-
-// tarMode is a mode's permission bits as tar spells them.
-func tarMode(mode fs.FileMode) int64 {
-	m := int64(mode.Perm())
-	if mode&fs.ModeSetuid != 0 {
-		m |= 0o4000
-	}
-	if mode&fs.ModeSetgid != 0 {
-		m |= 0o2000
-	}
-	if mode&fs.ModeSticky != 0 {
-		m |= 0o1000
-	}
-	return m
-}

@@ -27,6 +27,7 @@ var windowsUsers = map[string]bool{"containeradministrator": true, "containeruse
 
 // owner reads USER[:GROUP], each a number, or a name that the files of root
 // know. A user without a group brings along his own; a number is its own group.
+// Nothing in the place of either is root, as in BuildKit.
 func (asm *assembly) owner(ctx context.Context, s *stage, root *node, spec string) (*owner, error) {
 	user, group, hasGroup := strings.Cut(spec, ":")
 	as := &owner{}
@@ -57,7 +58,7 @@ func (asm *assembly) owner(ctx context.Context, s *stage, root *node, spec strin
 }
 
 func parseID(s string) (int, bool) {
-	if s == "root" {
+	if s == "root" || s == "" {
 		return 0, true
 	}
 	n, err := strconv.ParseInt(s, 10, 32)
