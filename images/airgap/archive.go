@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"os"
 	"path"
 	"sort"
 	"sync"
@@ -21,7 +20,7 @@ import (
 // from its beginning, no further than needed.
 type Archive struct {
 	path  string
-	file  *os.File
+	file  *wholeFile
 	size  int64
 	codec Codec
 	// index is nil if there is none.
@@ -49,7 +48,8 @@ type member struct {
 }
 
 // Open opens an archive. How it is compressed is told by its content, not by its
-// name. The caller closes it.
+// name. One that lies in parts is opened by the name that it has when they are
+// joined, or by that of any part. The caller closes it.
 func Open(ctx context.Context, path string) (*Archive, error) {
 	a, err := open(path)
 	if err != nil {
@@ -59,7 +59,7 @@ func Open(ctx context.Context, path string) (*Archive, error) {
 }
 
 func open(path string) (_ *Archive, err error) {
-	f, err := os.Open(path)
+	f, err := openWhole(path)
 	if err != nil {
 		return nil, err
 	}
@@ -68,14 +68,7 @@ func open(path string) (_ *Archive, err error) {
 			f.Close()
 		}
 	}()
-	info, err := f.Stat()
-	if err != nil {
-		return nil, err
-	}
-	if info.IsDir() {
-		return nil, errors.New("it is a folder")
-	}
-	a := &Archive{path: path, file: f, size: info.Size(), byName: map[string]int{}, small: map[string][]byte{}}
+	a := &Archive{path: f.name, file: f, size: f.size(), byName: map[string]int{}, small: map[string][]byte{}}
 	head := make([]byte, min(a.size, sniffLen))
 	if !readAt(f, head, 0) {
 		return nil, io.ErrUnexpectedEOF
@@ -117,7 +110,7 @@ func (a *Archive) Path() string { return a.path }
 // Codec is how it is compressed.
 func (a *Archive) Codec() Codec { return a.codec }
 
-// Size is the size of the file.
+// Size is the size of the file, or of all parts together, in bytes.
 func (a *Archive) Size() int64 { return a.size }
 
 // Seekable says whether any file of the archive can be read without what is

@@ -73,13 +73,19 @@ func Find(ctx context.Context, ref name.Reference, platform *v1.Platform, paths 
 
 // ListArchives returns the archives that paths name: files as they are, and of
 // folders, with all folders in them, the files that nodes would read, sorted by
-// name.
+// name. Parts are listed once, by the name that they have when they are joined.
 func ListArchives(paths []string) ([]string, error) {
 	var (
 		files []string
 		errs  []error
 	)
 	for _, path := range paths {
+		if whole, ok := wholeOf(path); ok {
+			if !slices.Contains(files, whole) {
+				files = append(files, whole)
+			}
+			continue
+		}
 		info, err := os.Stat(path)
 		if err != nil {
 			errs = append(errs, err)
@@ -94,7 +100,10 @@ func ListArchives(paths []string) ([]string, error) {
 			if err != nil || d.IsDir() || strings.HasPrefix(d.Name(), ".") {
 				return err
 			}
-			if _, ok := codecOf(d.Name()); ok {
+			if whole, _, ok := partOf(file); ok {
+				file = whole
+			}
+			if _, ok := codecOf(file); ok && !slices.Contains(files, file) {
 				files = append(files, file)
 			}
 			return nil

@@ -22,8 +22,8 @@ type frame struct {
 // A chunk is a piece of an archive whose size is known before it is written.
 type chunk struct {
 	size int64
-	// copy writes the chunk to w at its position.
-	copy func(ctx context.Context, w *os.File) error
+	// copy writes the chunk to w.
+	copy func(ctx context.Context, w io.Writer) error
 }
 
 func (f frame) size() int64 {
@@ -36,7 +36,7 @@ func (f frame) size() int64 {
 
 // bytesChunk is a chunk in memory.
 func bytesChunk(b []byte) chunk {
-	return chunk{size: int64(len(b)), copy: func(_ context.Context, w *os.File) error {
+	return chunk{size: int64(len(b)), copy: func(_ context.Context, w io.Writer) error {
 		_, err := w.Write(b)
 		return err
 	}}
@@ -49,7 +49,7 @@ func fileChunk(path string) (chunk, error) {
 		return chunk{}, err
 	}
 	size := info.Size()
-	return chunk{size: size, copy: func(ctx context.Context, w *os.File) error {
+	return chunk{size: size, copy: func(ctx context.Context, w io.Writer) error {
 		r, err := os.Open(path)
 		if err != nil {
 			return err
@@ -62,10 +62,10 @@ func fileChunk(path string) (chunk, error) {
 // copyStep is how much is copied between two looks at the context.
 const copyStep = 64 << 20
 
-// copyFile copies size bytes from one file to another. On Linux this is
-// copy_file_range, which neither side's bytes leave the kernel for, and which
-// shares blocks where the file system can.
-func copyFile(ctx context.Context, w, r *os.File, size int64) error {
+// copyFile copies size bytes of a file to w. On Linux, where w is a file or
+// spread over several, this is copy_file_range, which neither side's bytes leave
+// the kernel for, and which shares blocks where the file system can.
+func copyFile(ctx context.Context, w io.Writer, r *os.File, size int64) error {
 	for size > 0 {
 		if err := context.Cause(ctx); err != nil {
 			return err

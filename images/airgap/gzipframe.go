@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"hash/crc32"
 	"io"
-	"os"
 
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/pgzip"
@@ -147,7 +146,7 @@ func storedChunk(content *store.Store, l layer, header []byte) chunk {
 	blocks := (size + storedBlock - 1) / storedBlock
 	return chunk{
 		size: int64(len(gzipHeader)) + size + 5*blocks + 8,
-		copy: func(ctx context.Context, w *os.File) error {
+		copy: func(ctx context.Context, w io.Writer) error {
 			s := &storedWriter{w: w, left: size, buf: make([]byte, 0, storedBlock)}
 			if _, err := w.Write(gzipHeader); err != nil {
 				return err

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"runtime"
 	"slices"
@@ -38,6 +37,11 @@ type Image struct {
 type Output struct {
 	// Path ends in .tar, .tar.zst or .tar.gz, which is how it is compressed.
 	Path string
+	// Split is how many bytes one file may have. An archive with more is written
+	// in parts called PATH.part001 and so on, which are Path when joined in order,
+	// and PATH.sha256, the digests of all parts and of the whole as sha256sum
+	// writes them. 0 is no limit.
+	Split int64
 }
 
 // Options say how archives are written.
@@ -58,12 +62,16 @@ type Options struct {
 type Result struct {
 	Path   string
 	Codec  Codec
-	Size   int64
+	Size   int64 // in bytes, of all parts together
 	Images int
 	Layers int
 	// Frames is how many runs of layers the archive is made of; Cached is how
 	// many of them were there already.
 	Frames, Cached int
+	// Parts are the files that the archive lies in, in order, and Checksums is
+	// the file of their digests. Without parts, Path is the archive.
+	Parts     []string
+	Checksums string
 }
 
 // fetches is how many images are brought into the store at a time. Registries
@@ -129,6 +137,9 @@ func newPacker(content *store.Store, outputs []Output, opts Options) (*packer, e
 		codec, err := OutputCodec(out.Path)
 		if err == nil && seen[filepath.Clean(out.Path)] {
 			err = fmt.Errorf("archive %s is named twice", out.Path)
+		}
+		if err == nil && out.Split < 0 {
+			err = fmt.Errorf("archive %s: parts of %d bytes; want 0 for one file, or what a part may have", out.Path, out.Split)
 		}
 		seen[filepath.Clean(out.Path)] = true
 		errs = append(errs, err)
@@ -314,12 +325,12 @@ func (p *packer) write(ctx context.Context, l *layout) ([]Result, error) {
 	for i, out := range p.outputs {
 		group.Go(func() error {
 			f := made[p.codecs[i]]
-			size, err := writeArchive(ctx, out.Path, p.codecs[i], f.all, l, p.jobs)
+			written, err := writeArchive(ctx, out, p.codecs[i], f.all, l, p.jobs)
 			if err != nil {
 				return fmt.Errorf("writing archive %s: %w", out.Path, err)
 			}
-			results[i] = Result{Path: out.Path, Codec: p.codecs[i], Size: size, Images: len(l.images),
-				Frames: len(l.runs), Cached: f.cached}
+			results[i] = Result{Path: out.Path, Codec: p.codecs[i], Size: written.size, Images: len(l.images),
+				Frames: len(l.runs), Cached: f.cached, Parts: written.parts(), Checksums: written.checksums()}
 			for _, run := range l.runs {
 				results[i].Layers += len(run)
 			}
@@ -407,25 +418,28 @@ func runSize(run []layer) int64 {
 }
 
 // writeArchive writes the frames and their index, all at once in their places.
-func writeArchive(ctx context.Context, path string, codec Codec, frames []frame, l *layout, jobs int) (size int64, err error) {
+func writeArchive(ctx context.Context, out Output, codec Codec, frames []frame, l *layout, jobs int) (_ *spool, err error) {
 	idx := newIndex(frames)
 	tail, err := idx.encode(codec)
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
 	frames = append(slices.Clip(frames), frame{chunks: []chunk{bytesChunk(tail)}})
-	var offsets []int64
+	var (
+		offsets []int64
+		size    int64
+	)
 	for _, f := range frames {
 		offsets = append(offsets, size)
 		size += f.size()
 	}
-	task := progress.Start(ctx, "write "+filepath.Base(path))
+	task := progress.Start(ctx, "write "+filepath.Base(out.Path))
 	task.SetTotal(size)
 	defer func() { task.Done(err) }()
 
-	temp, err := newTempFile(path, size)
+	temp, err := newSpool(out.Path, size, out.Split)
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
 	defer temp.discard()
 	group, groupCtx := errgroup.WithContext(ctx)
@@ -447,29 +461,25 @@ func writeArchive(ctx context.Context, path string, codec Codec, frames []frame,
 		})
 	}
 	if err := group.Wait(); err != nil {
-		return 0, err
+		return nil, err
 	}
 	if err := checkWritten(ctx, temp.path, size, l); err != nil {
-		return 0, fmt.Errorf("checking what was written: %w", err)
+		return nil, fmt.Errorf("checking what was written: %w", err)
 	}
-	return size, temp.commit()
+	return temp, temp.commit(ctx)
 }
 
 // checkWritten opens what was written as any reader would, and looks for the
 // images that should be there.
 func checkWritten(ctx context.Context, path string, size int64, l *layout) error {
-	info, err := os.Stat(path)
-	if err != nil {
-		return err
-	}
-	if info.Size() != size {
-		return fmt.Errorf("it has %d bytes instead of %d", info.Size(), size)
-	}
 	a, err := Open(ctx, path)
 	if err != nil {
 		return err
 	}
 	defer a.Close()
+	if a.Size() != size {
+		return fmt.Errorf("it has %d bytes instead of %d", a.Size(), size)
+	}
 	found, err := a.Images(ctx)
 	if err != nil {
 		return err

@@ -2,7 +2,7 @@ package airgap
 
 import (
 	"context"
-	"os"
+	"io"
 
 	"github.com/slipway-build/slipway/images/store"
 )
@@ -28,7 +28,7 @@ func (t tarFrames) run(_ context.Context, run []layer, _ func(int)) (frame, bool
 }
 
 func (t tarFrames) body(l layer) chunk {
-	return chunk{size: l.size, copy: func(ctx context.Context, w *os.File) error {
+	return chunk{size: l.size, copy: func(ctx context.Context, w io.Writer) error {
 		if !l.verbatim() {
 			return writeBody(ctx, t.content, l, w)
 		}
