@@ -25,7 +25,7 @@ type PackJob struct {
 	Layers, Level string
 }
 
-// A PackSource is an image to pack: a registry reference or oci:DIR[:NAME].
+// A PackSource is an image to pack, as Workbench.Image reads it.
 type PackSource struct {
 	Ref string
 	// Where is the file:line it was read from, if any.
@@ -107,11 +107,9 @@ func (w *Workbench) packSource(ctx context.Context, ref string, platform v1.Plat
 	if err != nil {
 		return nil, nil, err
 	}
-	named := ref
-	if dir, refName, ok := cutLayout(ref); ok {
-		if named, err = layoutName(dir, refName); err != nil {
-			return nil, nil, err
-		}
+	named, err := w.nameOf(ctx, ref)
+	if err != nil {
+		return nil, nil, err
 	}
 	parsed, err := images.ParseReference(named)
 	if err != nil {

@@ -14,6 +14,7 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
 	"github.com/slipway-build/slipway/images"
+	"github.com/slipway-build/slipway/images/airgap"
 	"github.com/slipway-build/slipway/images/assemble"
 	"github.com/slipway-build/slipway/images/engine"
 	"github.com/slipway-build/slipway/images/registry"
@@ -27,6 +28,7 @@ type Workbench struct {
 	cache    *store.Store
 	registry *registry.Client
 	builders memo[images.Assembler]
+	archives memo[*airgap.Archive]
 }
 
 // OpenWorkbench opens the content cache of the settings.
@@ -136,8 +138,8 @@ func tlsFiles(dir string) engine.TLS {
 	return engine.TLS{CACert: filepath.Join(dir, "ca.pem"), Cert: filepath.Join(dir, "cert.pem"), Key: filepath.Join(dir, "key.pem")}
 }
 
-// Image implements images.Source: ref is a registry reference, oci:DIR[:NAME], or
-// oci-layout://DIR[:TAG|@DIGEST].
+// Image implements images.Source: ref is a registry reference, oci:DIR[:NAME],
+// oci-layout://DIR[:TAG|@DIGEST], docker-daemon:REF or docker-archive:FILE[:REF].
 func (w *Workbench) Image(ctx context.Context, ref string, platform v1.Platform) (v1.Image, error) {
 	found, err := w.resolve(ctx, ref)
 	if err != nil {
@@ -167,6 +169,12 @@ type resolved struct {
 func (w *Workbench) resolve(ctx context.Context, ref string) (*resolved, error) {
 	if dir, name, ok := cutLayout(ref); ok {
 		return resolveLayout(dir, name)
+	}
+	if name, ok := strings.CutPrefix(ref, daemonScheme); ok {
+		return w.resolveDaemon(ctx, name)
+	}
+	if file, name, ok := cutArchive(ref); ok {
+		return w.resolveArchive(ctx, file, name)
 	}
 	parsed, err := images.ParseReference(strings.TrimPrefix(ref, "docker-image://"))
 	if err != nil {

@@ -35,11 +35,13 @@ func (p *Program) packCommand() *cobra.Command {
 		Use:   "pack (-f LIST.txt | REF…) -o FILE.tar|.tar.zst|.tar.gz [-o …]",
 		Short: "Write archives of images from registries and OCI layouts",
 		Long: `Pack fetches images, each blob once, and writes one archive for each -o. A REF is
-a registry reference or oci:DIR[:NAME]. Images stand in the order given, metadata
-first. What is missing is said before anything is written.`,
+a registry reference, oci:DIR[:NAME], docker-daemon:REF (an image of Docker Engine) or
+docker-archive:FILE[:REF]. Images stand in the order given, metadata first. What is
+missing is said before anything is written.`,
 		Example: examples(
 			"slipway airgap pack -f images.txt --platform linux/amd64 -o images.tar.zst -o images.tar.gz",
 			"slipway airgap pack --platform windows/amd64:10.0.20348.4294 -o pause.tar.zst rancher/mirrored-pause:3.10.2",
+			"slipway airgap pack -o local.tar.zst docker-daemon:team/app:dev docker-archive:other.tar:team/other:v1",
 			"slipway airgap pack --layers original -o signed.tar registry.example.com/app@sha256:…"),
 		RunE: func(c *cobra.Command, refs []string) error {
 			entries, err := p.readLists(lists)

@@ -1,0 +1,69 @@
+package build
+
+import (
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-containerregistry/pkg/name"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/tarball"
+
+	"github.com/slipway-build/slipway/images/airgap"
+	"github.com/slipway-build/slipway/images/imagetest"
+)
+
+func TestImagesOfArchivesArePackedAgain(t *testing.T) {
+	one := imagetest.Image(t, "linux/amd64", imagetest.RandomLayer(t, 1, 100_000))
+	two := imagetest.Image(t, "linux/amd64", imagetest.RandomLayer(t, 2, 100_000))
+	refs := map[name.Reference]v1.Image{}
+	for text, image := range map[string]v1.Image{"acme/one:v1": one, "acme/two:v1": two} {
+		tag, err := name.NewTag(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		refs[tag] = image
+	}
+	saved := filepath.Join(t.TempDir(), "saved.tar")
+	if err := tarball.MultiRefWriteToFile(saved, refs); err != nil {
+		t.Fatal(err)
+	}
+	w, err := OpenWorkbench(Settings{Cache: t.TempDir(), Jobs: 2, Platforms: []v1.Platform{{OS: "linux", Architecture: "amd64"}},
+		Getenv: func(string) (string, bool) { return "", false }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := filepath.Join(t.TempDir(), "two.tar.zst")
+	if _, err := w.Pack(t.Context(), PackJob{Images: []PackSource{{Ref: "docker-archive:" + saved + ":acme/two:v1"}}, Outputs: []string{out}}); err != nil {
+		t.Fatal(err)
+	}
+	again := filepath.Join(t.TempDir(), "again.tar.gz")
+	if _, err := w.Pack(t.Context(), PackJob{Images: []PackSource{{Ref: "docker-archive:" + out}}, Outputs: []string{again}}); err != nil {
+		t.Fatal(err)
+	}
+	a, err := airgap.Open(t.Context(), again)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer a.Close()
+	packed, err := a.Images(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	id, err := two.ConfigName()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(packed) != 1 || packed[0].ID != id || packed[0].Names[0] != "docker.io/acme/two:v1" {
+		t.Errorf("got %v, want acme/two:v1 with the ID %s", packed, id)
+	}
+	for ref, want := range map[string]string{
+		"docker-archive:" + saved:                     "has 2 images; name one",
+		"docker-archive:" + saved + ":acme/none:v1":   "has no image acme/none:v1",
+		"docker-archive:" + saved + ".gone:acme/x:v1": "no such file",
+	} {
+		if _, err := w.Image(t.Context(), ref, v1.Platform{OS: "linux", Architecture: "amd64"}); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %q", ref, err, want)
+		}
+	}
+}

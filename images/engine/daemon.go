@@ -1,0 +1,202 @@
+package engine
+
+import (
+	"archive/tar"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"slices"
+
+	"github.com/containerd/errdefs"
+	docker "github.com/docker/docker/client"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/partial"
+
+	"github.com/slipway-build/slipway/images"
+	"github.com/slipway-build/slipway/progress"
+)
+
+// DaemonImage takes an image out of a Docker Engine: one that was built or pulled
+// there, by name or ID. Its config, and so its image ID, and the content of its
+// layers stay as they are; layers are gzipped into the store. Docker Engine can give
+// an image only as a whole; one that was taken before is not read again. An image
+// that is not there is an error that wraps fs.ErrNotExist.
+func DaemonImage(ctx context.Context, o Options, ref string) (_ v1.Image, err error) {
+	client, err := o.dockerClient()
+	if err != nil {
+		return nil, fmt.Errorf("connecting to Docker Engine at %s: %w", o.dockerAddress(), plain(err))
+	}
+	defer client.Close()
+	fail := func(err error) error {
+		if errdefs.IsNotFound(err) {
+			return fmt.Errorf("Docker Engine at %s has no image %s: %w", o.dockerAddress(), ref, fs.ErrNotExist)
+		}
+		return fmt.Errorf("taking image %s out of Docker Engine at %s: %w", ref, o.dockerAddress(), plain(err))
+	}
+	inspected, err := client.ImageInspect(ctx, ref)
+	if err != nil {
+		return nil, fail(err)
+	}
+	d := &daemonImage{options: o, client: client, id: inspected.ID, os: inspected.Os, architecture: inspected.Architecture,
+		layers: map[v1.Hash]v1.Layer{}}
+	for _, text := range inspected.RootFS.Layers {
+		h, err := v1.NewHash(text)
+		if err != nil {
+			return nil, fail(fmt.Errorf("it calls a layer %q: %w", text, err))
+		}
+		d.diffIDs = append(d.diffIDs, h)
+	}
+	if err := d.fetch(ctx, ref); err != nil {
+		return nil, fail(err)
+	}
+	return d.image()
+}
+
+// A daemonImage is an image of Docker Engine and what was taken of it.
+type daemonImage struct {
+	options          Options
+	client           *docker.Client
+	id               string
+	os, architecture string
+	diffIDs          []v1.Hash
+	config           []byte
+	layers           map[v1.Hash]v1.Layer // by diff ID
+}
+
+// daemonRecord is the kind of the records of configs by image ID, and of the keys of
+// layers by diff ID.
+const daemonRecord = "docker-daemon"
+
+// fetch finds all that was taken earlier, and the rest in a `docker save`.
+func (d *daemonImage) fetch(ctx context.Context, ref string) (err error) {
+	d.config, _ = d.options.Store.Record(daemonRecord, d.id)
+	for _, diffID := range d.diffIDs {
+		if err := d.recall(ctx, diffID); err != nil {
+			return err
+		}
+	}
+	if d.complete() {
+		return nil
+	}
+	task := progress.Start(ctx, "save "+ref)
+	defer func() { task.Done(err) }()
+	stream, err := d.client.ImageSave(ctx, []string{ref})
+	if err != nil {
+		return err
+	}
+	defer stream.Close()
+	in := tar.NewReader(io.TeeReader(stream, taskWriter{task}))
+	for {
+		h, err := in.Next()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return err
+		}
+		if h.Typeflag != tar.TypeReg {
+			continue // a link to a layer with the same content
+		}
+		if err := d.entry(ctx, h, in); err != nil {
+			return fmt.Errorf("%s: %w", h.Name, err)
+		}
+	}
+	if !d.complete() {
+		return fmt.Errorf("it sent %d of %d layers and a config of %d bytes", len(d.layers), len(d.diffIDs), len(d.config))
+	}
+	return d.options.Store.SetRecord(daemonRecord, d.id, d.config)
+}
+
+func (d *daemonImage) complete() bool {
+	return d.config != nil && !slices.ContainsFunc(d.diffIDs, func(h v1.Hash) bool { return d.layers[h] == nil })
+}
+
+// recall finds a layer that was taken earlier.
+func (d *daemonImage) recall(ctx context.Context, diffID v1.Hash) error {
+	key, ok := d.options.Store.Record(daemonRecord, diffID.String())
+	if !ok {
+		return nil
+	}
+	l, err := d.options.Store.Layer(ctx, string(key), images.Compression{}, func(io.Writer) error { return errAbsent })
+	if errors.Is(err, errAbsent) {
+		return nil
+	}
+	d.layers[diffID] = l
+	return err
+}
+
+// entry takes one file of a docker save: small JSON may be the config; anything else
+// is a layer, gzipped where Docker's store is containerd's, or one of the files that
+// Engines before 25.0 add.
+func (d *daemonImage) entry(ctx context.Context, h *tar.Header, r io.Reader) error {
+	head := make([]byte, 1)
+	if _, err := io.ReadFull(r, head); err != nil {
+		return nil // it is empty; if the stream broke off, Next says so
+	}
+	r = io.MultiReader(bytes.NewReader(head), r)
+	if head[0] == '{' && h.Size <= maxJSON {
+		raw, err := io.ReadAll(r)
+		if err != nil {
+			return err
+		}
+		return d.takeConfig(raw)
+	}
+	if h.Size < 512 || head[0] == '[' { // VERSION, manifest.json
+		return nil
+	}
+	return d.takeLayer(ctx, h.Name, r)
+}
+
+// takeConfig takes raw if it is the config: the one with these diff IDs, for this
+// platform. An Engine whose store is its own calls it the image's ID.
+func (d *daemonImage) takeConfig(raw []byte) error {
+	c, err := v1.ParseConfigFile(bytes.NewReader(raw))
+	if err != nil || c.OS != d.os || c.Architecture != d.architecture || !slices.Equal(c.RootFS.DiffIDs, d.diffIDs) {
+		return nil // another file
+	}
+	digest, _, err := v1.SHA256(bytes.NewReader(raw))
+	if err == nil && (d.config == nil || digest.String() == d.id) {
+		d.config = raw
+	}
+	return err
+}
+
+func (d *daemonImage) takeLayer(ctx context.Context, name string, r io.Reader) error {
+	opened, err := decompress(r)
+	if err != nil {
+		return err
+	}
+	// The name of a folder or blob is a digest of what is in it.
+	key := "docker save " + name
+	l, err := d.options.Store.Layer(ctx, key, images.Compression{}, func(w io.Writer) error {
+		_, err := io.Copy(w, opened)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	diffID, err := l.DiffID()
+	if err != nil {
+		return err
+	}
+	if !slices.Contains(d.diffIDs, diffID) {
+		return fmt.Errorf("it has the content %s, which is no layer of the image", diffID)
+	}
+	d.layers[diffID] = l
+	return d.options.Store.SetRecord(daemonRecord, diffID.String(), []byte(key))
+}
+
+func (d *daemonImage) image() (v1.Image, error) {
+	layers := make([]images.DescribedLayer, len(d.diffIDs))
+	for i, diffID := range d.diffIDs {
+		descriptor, err := partial.Descriptor(d.layers[diffID])
+		if err != nil {
+			return nil, err
+		}
+		layers[i] = images.DescribedLayer{Layer: d.layers[diffID], Descriptor: *descriptor}
+	}
+	return images.Compose(images.Format{}, d.config, layers)
+}

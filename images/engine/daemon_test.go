@@ -1,0 +1,92 @@
+package engine_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"io/fs"
+	"strings"
+	"testing"
+
+	dockerimage "github.com/docker/docker/api/types/image"
+	"github.com/google/go-containerregistry/pkg/name"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/tarball"
+	"github.com/google/go-containerregistry/pkg/v1/validate"
+
+	"github.com/slipway-build/slipway/images"
+	"github.com/slipway-build/slipway/images/engine"
+	"github.com/slipway-build/slipway/images/imagetest"
+	"github.com/slipway-build/slipway/images/store"
+)
+
+func TestDaemonImageIsTheImageThatDockerHas(t *testing.T) {
+	address := imagetest.Docker(t)
+	// Two layers with the same content, which docker save writes once.
+	same := imagetest.Layer(t, imagetest.Files{"etc/one": "1"})
+	want := imagetest.Image(t, "linux/amd64", imagetest.RandomLayer(t, 7, 200_000), same, imagetest.Layer(t, imagetest.Files{"etc/two": "2"}), same)
+	ref := loadIntoDocker(t, address, want)
+	s, err := store.Open(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	options := engine.Options{Address: address, Store: s}
+	for range 2 { // the second time nothing is read
+		got, err := engine.DaemonImage(t.Context(), options, ref)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := validate.Image(got); err != nil {
+			t.Error(err)
+		}
+		id, err := got.ConfigName()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if wantID, _ := want.ConfigName(); id != wantID {
+			t.Errorf("image ID %s, want %s", id, wantID)
+		}
+		if p, err := images.ConfigPlatform(got); err != nil || images.FormatPlatform(p) != "linux/amd64" {
+			t.Errorf("platform %v, %v", p, err)
+		}
+	}
+	if _, err := engine.DaemonImage(t.Context(), options, "slipway.invalid/none:1"); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("an image that is not there: %v", err)
+	}
+	options.Address = "unix:///nowhere/docker.sock"
+	if _, err := engine.DaemonImage(t.Context(), options, ref); err == nil {
+		t.Error("nobody answers, and there is an image")
+	}
+}
+
+// loadIntoDocker puts an image into the engine until the test ends.
+func loadIntoDocker(t *testing.T, address string, image v1.Image) string {
+	t.Helper()
+	id, err := image.ConfigName()
+	if err != nil {
+		t.Fatal(err)
+	}
+	tag, err := name.NewTag("slipway.invalid/daemon:" + id.Hex[:12])
+	if err != nil {
+		t.Fatal(err)
+	}
+	var archive bytes.Buffer
+	if err := tarball.Write(tag, image, &archive); err != nil {
+		t.Fatal(err)
+	}
+	client := dockerClient(t, address)
+	loaded, err := client.ImageLoad(t.Context(), &archive)
+	if err != nil {
+		t.Fatal(err)
+	}
+	said, err := io.ReadAll(loaded.Body)
+	loaded.Body.Close()
+	if err != nil || !strings.Contains(string(said), "Loaded image") {
+		t.Fatalf("docker load: %v, %s", err, said)
+	}
+	t.Cleanup(func() {
+		_, _ = client.ImageRemove(context.WithoutCancel(t.Context()), tag.Name(), dockerimage.RemoveOptions{Force: true})
+	})
+	return tag.Name()
+}
