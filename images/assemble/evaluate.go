@@ -286,11 +286,12 @@ func (asm *assembly) workdir(ctx context.Context, s *stage, c *instructions.Work
 	}
 	folder := newFolder()
 	if user := s.image.Config.User; user != "" {
-		// A USER that the base does not know makes root's folders, as in BuildKit.
+		// A USER that the image does not know makes root's folders, as in BuildKit,
+		// which only where there is no file yet says that it cannot know him.
 		as, err := asm.owner(ctx, s, t.root, user)
 		var unknown *unknownNameError
-		if err != nil && !errors.As(err, &unknown) {
-			return err
+		if err != nil && (!errors.As(err, &unknown) || s.origin == nil && len(s.steps) == 0) {
+			return fmt.Errorf("WORKDIR %s of USER %s: %w", c.Path, user, err)
 		}
 		if as != nil {
 			folder.uid, folder.gid = as.uid, as.gid

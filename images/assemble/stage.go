@@ -243,8 +243,8 @@ func (asm *assembly) stageNames() []string {
 	return names
 }
 
-// target returns the stage that is to be built: the one named, by name or
-// number, else the last.
+// target returns the stage that is to be built: the one named, else the last. A
+// number names no target, as in BuildKit.
 func (asm *assembly) target() (*stage, error) {
 	name := asm.build.Target
 	if name == "" {
@@ -252,9 +252,6 @@ func (asm *assembly) target() (*stage, error) {
 	}
 	if s := asm.stageNamed(name); s != nil {
 		return s, nil
-	}
-	if index, err := strconv.Atoi(name); err == nil && index >= 0 && index < len(asm.stages) {
-		return asm.stages[index], nil
 	}
 	names := asm.stageNames()
 	have := "it names no stage"
