@@ -21,6 +21,8 @@ type PackJob struct {
 	Images []PackSource
 	// Outputs end in .tar, .tar.zst or .tar.gz.
 	Outputs []string
+	// Split is how many bytes one file may have; 0 is no limit.
+	Split int64
 	// Layers is uncompressed or original; Level is zstd's.
 	Layers, Level string
 }
@@ -63,7 +65,7 @@ func (w *Workbench) preparePack(ctx context.Context, job PackJob) ([]airgap.Imag
 	for i, path := range job.Outputs {
 		_, err := airgap.OutputCodec(path)
 		errs = append(errs, usage(err))
-		outputs[i].Path = path
+		outputs[i] = airgap.Output{Path: path, Split: job.Split}
 	}
 	platform, err := w.onePlatform()
 	errs = append(errs, err)

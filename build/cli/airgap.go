@@ -30,6 +30,7 @@ func (p *Program) packCommand() *cobra.Command {
 		job    build.PackJob
 		lists  []string
 		dryRun bool
+		split  string
 	)
 	c := &cobra.Command{
 		Use:   "pack (-f LIST.txt | REF…) -o FILE.tar|.tar.zst|.tar.gz [-o …]",
@@ -45,6 +46,12 @@ missing is said before anything is written.`,
 			"slipway airgap pack --layers original -o signed.tar registry.example.com/app@sha256:…"),
 		RunE: func(c *cobra.Command, refs []string) error {
 			entries, err := p.readLists(lists)
+			if split != "" {
+				var sizeErr error
+				if job.Split, sizeErr = progress.ParseBytes(split); sizeErr != nil {
+					err = errors.Join(err, fmt.Errorf("--split: %w", sizeErr))
+				}
+			}
 			if err != nil {
 				return &build.UsageError{Err: err}
 			}
@@ -92,6 +99,7 @@ missing is said before anything is written.`,
 	f.StringArrayVarP(&lists, "file", "f", nil, "image list: one reference a line, # comments; - is standard input")
 	f.StringArrayVarP(&job.Outputs, "output", "o", nil, "archive to write: .tar, .tar.zst or .tar.gz")
 	f.StringVar(&job.Layers, "layers", "uncompressed", "uncompressed, or original to keep the registry's digests")
+	f.StringVar(&split, "split", "", "write files of at most this size, such as 1900MB, called FILE.part001 and so on; cat joins them, and every command here reads them as they lie")
 	f.BoolVar(&dryRun, "dry-run", false, "look all images up, say what would be fetched and how much room it needs, and write nothing")
 	f.StringVar(&job.Level, "level", "best", "zstd: fastest, default, better or best")
 	return c

@@ -216,3 +216,25 @@ func TestInterruptIsSaid(t *testing.T) {
 		t.Errorf("exit status %d, %s", status, errs.String())
 	}
 }
+
+func TestArchivesInPartsAreReadAsTheyLie(t *testing.T) {
+	dir, _ := project(t)
+	out, parts := filepath.Join(t.TempDir(), "out"), t.TempDir()
+	archive := filepath.Join(parts, "hello.tar")
+	for _, args := range [][]string{
+		{"image", "build", "--platform", "linux/amd64", "-t", "acme/hello:v1", "-o", "oci:" + out, dir},
+		{"airgap", "pack", "--platform", "linux/amd64", "--split", "2KiB", "-o", archive, "oci:" + out},
+		{"airgap", "verify", archive},
+		{"airgap", "find", "acme/hello:v1", parts},
+	} {
+		if status, stdout, stderr := run(t, nil, args...); status != 0 {
+			t.Fatalf("%v: exit status %d\n%s%s", args, status, stdout, stderr)
+		}
+	}
+	if _, err := os.Stat(archive + ".part002"); err != nil {
+		t.Error(err)
+	}
+	if status, _, stderr := run(t, nil, "airgap", "pack", "--split", "big", "-o", archive, "oci:"+out); status != 2 || !strings.Contains(stderr, `--split: "big" is no size`) {
+		t.Errorf("exit status %d, %s", status, stderr)
+	}
+}

@@ -3,10 +3,10 @@ package compile
 import (
 	"errors"
 	"fmt"
-	"math"
 	"os"
-	"strconv"
 	"strings"
+
+	"github.com/slipway-build/slipway/progress"
 )
 
 // An assertion is one entry of Target.Assert.
@@ -39,7 +39,7 @@ func ValidateAssert(s string) error {
 
 func parseAssertion(s string) (assertion, error) {
 	if value, ok := strings.CutPrefix(s, "max-size="); ok {
-		limit, err := parseSize(value)
+		limit, err := progress.ParseBytes(value)
 		if err != nil {
 			return assertion{}, fmt.Errorf("assert %q: %w", s, err)
 		}
@@ -49,31 +49,6 @@ func parseAssertion(s string) (assertion, error) {
 		return assertion{text: s, check: check}, nil
 	}
 	return assertion{}, fmt.Errorf("assert %q: want static, pie, fips or max-size=SIZE", s)
-}
-
-// units are the suffixes of sizes, the longer ones first.
-var units = []struct {
-	suffix string
-	bytes  float64
-}{
-	{"KiB", 1 << 10}, {"MiB", 1 << 20}, {"GiB", 1 << 30},
-	{"KB", 1e3}, {"MB", 1e6}, {"GB", 1e9},
-	{"B", 1}, {"", 1},
-}
-
-func parseSize(s string) (int64, error) {
-	for _, unit := range units {
-		number, ok := strings.CutSuffix(s, unit.suffix)
-		if !ok {
-			continue
-		}
-		n, err := strconv.ParseFloat(strings.TrimSpace(number), 64)
-		if err != nil || math.IsNaN(n) || n <= 0 || n*unit.bytes >= math.MaxInt64 {
-			break
-		}
-		return int64(n * unit.bytes), nil
-	}
-	return 0, fmt.Errorf("%q is no size: want a number and a unit, such as 20MiB", s)
 }
 
 // inspect checks the binary at path against j's platform and assertions, and

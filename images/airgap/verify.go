@@ -74,7 +74,7 @@ func (r *Report) note(format string, args ...any) {
 func Verify(ctx context.Context, path string, o VerifyOptions) (_ *Report, err error) {
 	task := progress.Start(ctx, "verify "+filepath.Base(path))
 	defer func() { task.Done(err) }()
-	f, err := os.Open(path)
+	f, err := openWhole(path)
 	if err != nil {
 		return nil, fmt.Errorf("verifying archive %s: %w", path, pathless(err))
 	}
@@ -86,25 +86,19 @@ func Verify(ctx context.Context, path string, o VerifyOptions) (_ *Report, err e
 	return r, nil
 }
 
-func verify(ctx context.Context, f *os.File, o VerifyOptions, task *progress.Task) (*Report, error) {
-	info, err := f.Stat()
-	if err != nil {
-		return nil, err
-	}
-	if info.IsDir() {
-		return nil, errors.New("it is a folder")
-	}
-	r := &Report{Path: f.Name(), Size: info.Size(), Problems: []string{}, Notes: []string{}}
+func verify(ctx context.Context, f *wholeFile, o VerifyOptions, task *progress.Task) (*Report, error) {
+	r := &Report{Path: f.name, Size: f.size(), Problems: []string{}, Notes: []string{}}
 	task.SetTotal(r.Size)
 	head := make([]byte, min(r.Size, sniffLen))
 	if !readAt(f, head, 0) {
 		return nil, io.ErrUnexpectedEOF
 	}
+	var err error
 	if r.Codec, err = sniff(head); err != nil {
 		r.problem("%v", err)
 		return r, nil
 	}
-	sum, err := wantedSum(o.Checksums, filepath.Base(f.Name()), r)
+	sum, err := wantedSum(o.Checksums, filepath.Base(f.name), r)
 	if err != nil {
 		return nil, err
 	}
@@ -117,6 +111,9 @@ func verify(ctx context.Context, f *os.File, o VerifyOptions, task *progress.Tas
 	}
 	if idx != nil {
 		r.checkIndexTail(f, idx)
+	}
+	if err := r.checkParts(ctx, f); err != nil {
+		return nil, err
 	}
 	c, err := r.readContents(ctx, f, idx, sum != "", task)
 	if err != nil {

@@ -1,0 +1,42 @@
+package airgap
+
+import (
+	"os"
+	"strings"
+	"testing"
+)
+
+func TestVerifyReadsParts(t *testing.T) {
+	for _, codec := range []Codec{Tar, Zstd, Gzip} {
+		path, _ := split(t, codec, 4000, gzipImages(t)...)
+		r, err := Verify(t.Context(), path, VerifyOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(r.Problems) > 0 || len(r.Notes) > 0 || r.Path != path {
+			t.Errorf("%s: %+v", codec, r)
+		}
+
+		second := partPath(path, 2)
+		raw, err := os.ReadFile(second)
+		if err != nil {
+			t.Fatal(err)
+		}
+		raw[len(raw)/2] ^= 1
+		if err := os.WriteFile(second, raw, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		if r, err = Verify(t.Context(), path, VerifyOptions{}); err != nil {
+			t.Fatal(err)
+		}
+		if all := strings.Join(r.Problems, "\n"); !strings.Contains(all, ".part002 is damaged") || strings.Contains(all, ".part001 is damaged") {
+			t.Errorf("%s: a damaged part: %v", codec, r.Problems)
+		}
+		if err := os.Remove(path + checksumsSuffix); err != nil {
+			t.Fatal(err)
+		}
+		if r, err = Verify(t.Context(), path, VerifyOptions{}); err != nil || len(r.Notes) != 1 || len(r.Problems) == 0 {
+			t.Errorf("%s: without digests of parts: %+v, %v", codec, r, err)
+		}
+	}
+}

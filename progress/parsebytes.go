@@ -1,0 +1,36 @@
+package progress
+
+import (
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+)
+
+// ParseBytes reads a size as a person writes it: 20MiB, 1.5 GB, 4096. Units are B,
+// KB, MB, GB and KiB, MiB, GiB; a number alone is bytes. A size is more than
+// nothing.
+func ParseBytes(s string) (int64, error) {
+	for _, unit := range suffixes {
+		number, ok := strings.CutSuffix(s, unit.suffix)
+		if !ok {
+			continue
+		}
+		n, err := strconv.ParseFloat(strings.TrimSpace(number), 64)
+		if err != nil || math.IsNaN(n) || n <= 0 || n*unit.bytes >= math.MaxInt64 {
+			break
+		}
+		return int64(n * unit.bytes), nil
+	}
+	return 0, fmt.Errorf("%q is no size: want a number and a unit, such as 20MiB", s)
+}
+
+// suffixes are those of sizes, the longer ones first.
+var suffixes = []struct {
+	suffix string
+	bytes  float64
+}{
+	{"KiB", 1 << 10}, {"MiB", 1 << 20}, {"GiB", 1 << 30},
+	{"KB", 1e3}, {"MB", 1e6}, {"GB", 1e9},
+	{"B", 1}, {"", 1},
+}
