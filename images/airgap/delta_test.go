@@ -1,0 +1,523 @@
+package airgap
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-containerregistry/pkg/name"
+
+	"github.com/slipway-build/slipway/images/imagetest"
+	"github.com/slipway-build/slipway/progress"
+)
+
+// noise is bytes that no compressor makes smaller.
+func noise(seed uint64, n int) []byte {
+	b := make([]byte, n)
+	rand.NewChaCha8([32]byte(binary.LittleEndian.AppendUint64(make([]byte, 24), seed))).Read(b)
+	return b
+}
+
+// release is images of which one layer, of a size, differs between seeds.
+func release(t testing.TB, seed uint64, size int) []Image {
+	t.Helper()
+	base := imagetest.Layer(t, imagetest.Files{"etc/os-release": "ID=test\n", "usr/share/words": words(1, 900_000)})
+	all := []Image{{Names: []name.Reference{ref(t, "rancher/runtime:v1")}, Own: true,
+		Image: imagetest.Image(t, "linux/amd64", base, imagetest.Layer(t, imagetest.Files{"bin/slipway": string(noise(seed, size))}))}}
+	for i := range 12 {
+		all = append(all, Image{Names: []name.Reference{ref(t, fmt.Sprintf("quay.io/a/b%d:v2", i))},
+			Image: imagetest.Image(t, "linux/amd64", base, imagetest.Layer(t, imagetest.Files{fmt.Sprint("bin/", i): string(noise(100+uint64(i), 80_000*(i%3)+10))}))})
+	}
+	return all
+}
+
+func write(t testing.TB, content []byte) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(path, content, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func read(t testing.TB, path string) []byte {
+	t.Helper()
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+// roundTrip makes a delta and applies it, and returns where it lies.
+func roundTrip(t testing.TB, old, new string) (string, DeltaResult) {
+	t.Helper()
+	delta := filepath.Join(t.TempDir(), "delta")
+	made, err := Diff(t.Context(), old, new, delta)
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := filepath.Join(t.TempDir(), "new")
+	applied, err := Apply(t.Context(), old, delta, out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(made, applied); diff != "" {
+		t.Errorf("Apply says something else than Diff (-Diff +Apply):\n%s", diff)
+	}
+	if !bytes.Equal(read(t, out), read(t, new)) {
+		t.Error("the file that came out is another one")
+	}
+	if info, err := os.Stat(delta); err != nil || info.Size() != made.Size {
+		t.Errorf("the result says that the delta has %d bytes: %v, %v", made.Size, info.Size(), err)
+	}
+	for _, path := range []string{delta, out} {
+		if files := filesIn(t, filepath.Dir(path)); len(files) != 1 {
+			t.Errorf("more files were left: %q", files)
+		}
+	}
+	return delta, made
+}
+
+// The delta of a release with one changed layer is as large as that layer.
+func TestDeltaIsAsLargeAsTheLayerThatChanged(t *testing.T) {
+	const size = 1_500_000
+	for _, layers := range []string{"uncompressed", "original"} {
+		content := newStore(t)
+		opts := Options{Layers: layers, Level: "fastest"}
+		old, new := pack(t, content, release(t, 1, size), opts), pack(t, content, release(t, 2, size), opts)
+		for codec := range old {
+			t.Run(layers+" "+string(codec), func(t *testing.T) {
+				_, made := roundTrip(t, old[codec], new[codec])
+				// What comes with it: views, configs and manifests, and the index.
+				if limit := int64(size*1.01) + 16<<10; made.Size > limit {
+					t.Errorf("the delta has %d bytes, over %d: %d bytes of NEW are added", made.Size, limit, made.Added)
+				}
+				if made.Copied+made.Added != made.New.Size {
+					t.Errorf("%d copied and %d added bytes are not the %d of NEW", made.Copied, made.Added, made.New.Size)
+				}
+			})
+		}
+	}
+}
+
+// What is the same in two archives of one release, in the order of a tar of
+// another program, is found wherever it lies.
+func TestDeltaOfForeignArchives(t *testing.T) {
+	old := newWorkshop(t, release(t, 1, 300_000)...)
+	new := newWorkshop(t, release(t, 2, 300_000)...)
+	slices.Reverse(new.names)
+	_, made := roundTrip(t, write(t, old.tar()), write(t, new.tar()))
+	if limit := int64(400_000); made.Size > limit {
+		t.Errorf("the delta has %d bytes, over %d", made.Size, limit)
+	}
+}
+
+func TestDeltaOfAnyFiles(t *testing.T) {
+	base := noise(1, 700_000)
+	for _, c := range []struct {
+		name     string
+		old, new []byte
+		most     int64 // bytes that are added
+	}{
+		{"both empty", nil, nil, 0},
+		{"OLD empty", nil, base, 700_000},
+		{"NEW empty", base, nil, 0},
+		{"the same", base, base, 0},
+		{"bytes before", base, slices.Concat([]byte("before"), base), 6},
+		{"bytes behind", base, slices.Concat(base, []byte("behind")), 6},
+		{"bytes between", base, slices.Concat(base[:400_000], []byte("between"), base[400_000:]), 7},
+		{"bytes away", base, slices.Concat(base[:200_000], base[200_100:]), 0},
+		{"one byte other", base, slices.Concat(base[:333_333], []byte{base[333_333] ^ 1}, base[333_334:]), 1},
+		{"halves swapped", base, slices.Concat(base[350_000:], base[:350_000]), 0},
+		{"three times", base, slices.Concat(base, base, base), 0},
+		{"nothing in common", base, noise(2, 700_000), 700_000},
+		{"zeros", make([]byte, 3_000_000), slices.Concat([]byte("x"), make([]byte, 2_000_000), []byte("y")), 1 << 20},
+		{"a few bytes", []byte("old"), []byte("new"), 3},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			_, made := roundTrip(t, write(t, c.old), write(t, c.new))
+			if made.Added > c.most {
+				t.Errorf("%d bytes are added; %d are enough", made.Added, c.most)
+			}
+		})
+	}
+}
+
+func TestDiffDependsOnTheFilesAlone(t *testing.T) {
+	content := newStore(t)
+	old, new := pack(t, content, release(t, 1, 100_000), Options{Level: "fastest"}), pack(t, content, release(t, 2, 100_000), Options{Level: "fastest"})
+	for codec := range old {
+		first, _ := roundTrip(t, old[codec], new[codec])
+		second, _ := roundTrip(t, old[codec], new[codec])
+		if !bytes.Equal(read(t, first), read(t, second)) {
+			t.Errorf("%s: two deltas differ", codec)
+		}
+	}
+}
+
+// Files in parts are compared and patched as they lie, and NEW takes the place of
+// OLD if that is asked for.
+func TestDeltaOfParts(t *testing.T) {
+	content := newStore(t)
+	dir := t.TempDir()
+	old, new := filepath.Join(dir, "old.tar.zst"), filepath.Join(dir, "new.tar.zst")
+	for seed, path := range map[uint64]string{1: old, 2: new} {
+		if _, err := Pack(t.Context(), content, release(t, seed, 100_000), []Output{{Path: path, Split: 200_000}}, Options{Level: "fastest"}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	delta := filepath.Join(t.TempDir(), "delta")
+	if _, err := Diff(t.Context(), old, partPath(new, 1), delta); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Apply(t.Context(), old, delta, old); err != nil {
+		t.Fatal(err)
+	}
+	w, err := openWhole(new)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer w.Close()
+	want, err := io.ReadAll(io.NewSectionReader(w, 0, w.size()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(read(t, old), want) {
+		t.Error("the file that came out is another one")
+	}
+	if numbers, err := partsOf(old); err != nil || len(numbers) > 0 {
+		t.Errorf("parts %v of OLD are left: %v", numbers, err)
+	}
+}
+
+// A frame is cut at its ends, so that a short one between others that changed is
+// found.
+func TestChunksEndWhereFramesEnd(t *testing.T) {
+	path := pack(t, newStore(t), release(t, 1, 1000), Options{Level: "fastest"})[Zstd]
+	f, err := openWhole(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	idx, err := readIndex(f, f.size(), Zstd)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ends := map[int64]bool{}
+	chunks := newChunker(f, chunkSizesFor(f.size()))
+	for pos := int64(0); pos < f.size(); {
+		chunk, err := chunks.next(pos)
+		if err != nil {
+			t.Fatal(err)
+		}
+		pos += int64(len(chunk))
+		ends[pos] = true
+	}
+	for i, frame := range idx.Frames {
+		if !ends[frame.Offset+frame.Size] {
+			t.Errorf("no chunk ends where frame %d does", i)
+		}
+	}
+}
+
+// Chunks are as long as they should be, and cover the file.
+func TestChunkSizes(t *testing.T) {
+	for _, size := range []int64{0, 1 << 20, 1 << 30, 20 << 30, 2 << 40, 1 << 62} {
+		s := chunkSizesFor(size)
+		if s.min < 64 || s.max > 8<<20 || s.min*32 != s.max {
+			t.Errorf("chunks of a file of %d bytes have from %d to %d", size, s.min, s.max)
+		}
+	}
+	f, err := openWhole(write(t, noise(7, 5_000_000)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	s := chunkSizesFor(f.size())
+	chunks, n := newChunker(f, s), 0
+	for pos := int64(0); pos < f.size(); n++ {
+		chunk, err := chunks.next(pos)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if pos += int64(len(chunk)); len(chunk) > s.max || len(chunk) < s.min && pos < f.size() {
+			t.Fatalf("a chunk has %d bytes", len(chunk))
+		}
+	}
+	if mean := int(f.size()) / n; mean < 4<<10 || mean > 6<<10 {
+		t.Errorf("chunks have %d bytes in the mean", mean)
+	}
+}
+
+// Whatever is wrong with OLD, it is found before the place of NEW, which is none
+// here, is looked at.
+func TestApplyRefusesAnotherOld(t *testing.T) {
+	content := newStore(t)
+	old, new := pack(t, content, release(t, 1, 100_000), Options{Level: "fastest"})[Zstd], pack(t, content, release(t, 2, 100_000), Options{Level: "fastest"})[Zstd]
+	delta, _ := roundTrip(t, old, new)
+	raw := read(t, old)
+	flipped := func(at int) []byte {
+		b := bytes.Clone(raw)
+		b[at] ^= 4
+		return b
+	}
+	for _, c := range []struct {
+		name string
+		old  string
+		want string
+	}{
+		{"cut off", write(t, raw[:len(raw)-1]), "bytes instead of"},
+		{"longer", write(t, append(bytes.Clone(raw), 0)), "bytes instead of"},
+		{"empty", write(t, nil), "it has 0 bytes instead of"},
+		{"a bit at the beginning", write(t, flipped(0)), "or is damaged: its SHA-256 is"},
+		{"a bit in what changed", write(t, flipped(len(raw)/20)), "or is damaged: its SHA-256 is"},
+		{"a bit at the end", write(t, flipped(len(raw)-1)), "or is damaged: its SHA-256 is"},
+		{"NEW", new, "nothing is left to do"},
+		{"none", filepath.Join(t.TempDir(), "none"), "opening "},
+		{"a folder", t.TempDir(), "it is a folder"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			_, err := Apply(t.Context(), c.old, delta, filepath.Join(t.TempDir(), "no", "new"))
+			if err == nil || !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), filepath.Join("no", "new")) {
+				t.Errorf("got %v, want …%s…", err, c.want)
+			}
+		})
+	}
+}
+
+func TestApplyRefusesDamagedDeltas(t *testing.T) {
+	base := noise(1, 20_000)
+	old := write(t, base)
+	delta, _ := roundTrip(t, old, write(t, slices.Concat(base[:9_000], []byte(words(1, 300)), base[9_000:])))
+	raw := read(t, delta)
+	dir := t.TempDir()
+	check := func(how string, damaged []byte) {
+		t.Helper()
+		if err := os.WriteFile(delta, damaged, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := Apply(t.Context(), old, delta, filepath.Join(dir, "new")); err == nil {
+			t.Errorf("%s: it is applied", how)
+		}
+		if left := filesIn(t, dir); len(left) > 0 {
+			t.Fatalf("%s: %q is left", how, left)
+		}
+	}
+	for n := range raw {
+		check(fmt.Sprintf("cut off after %d bytes", n), raw[:n])
+		flipped := bytes.Clone(raw)
+		flipped[n] ^= 1 << (n % 8)
+		check(fmt.Sprintf("a bit of byte %d", n), flipped)
+	}
+	check("longer", append(bytes.Clone(raw), 0))
+}
+
+// seal makes a delta of a recipe and compressed bytes, whatever they are.
+func seal(recipe, added []byte) []byte {
+	b := []byte(deltaMagic)
+	b = binary.LittleEndian.AppendUint32(b, deltaVersion)
+	b = binary.LittleEndian.AppendUint32(b, uint32(len(recipe)))
+	b = slices.Concat(b, recipe, added)
+	sum := sha256.Sum256(b)
+	return append(b, sum[:]...)
+}
+
+func zstded(t testing.TB, b []byte) []byte {
+	t.Helper()
+	out, err := (&zstdFrames{}).small(b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+func TestApplyRefusesHostileDeltas(t *testing.T) {
+	raw := noise(1, 1000)
+	old := write(t, raw)
+	sum := sha256.Sum256(raw)
+	id := fmt.Sprintf(`{"name":"../../old","size":1000,"sha256":"%x"}`, sum)
+	recipe := func(newSize int64, copies string) []byte {
+		return fmt.Appendf(nil, `{"old":%s,"new":{"name":"x","size":%d,"sha256":"%x"},"copies":[%s]}`, id, newSize, sum, copies)
+	}
+	good := `{"old":0,"new":0,"size":1000}`
+	for _, c := range []struct {
+		name  string
+		delta []byte
+		want  string
+	}{
+		{"an archive", zstded(t, raw), "no delta"},
+		{"another version", func() []byte {
+			b := seal(recipe(1000, good), nil)
+			b[len(deltaMagic)] = 2
+			return b
+		}(), "of version 2, and this program reads version 1"},
+		{"a recipe that is too long", func() []byte {
+			b := seal(recipe(1000, good), nil)[:400]
+			binary.LittleEndian.PutUint32(b[len(deltaMagic)+4:], 1<<31)
+			sum := sha256.Sum256(b)
+			return append(b, sum[:]...)
+		}(), "at most"},
+		{"no JSON", seal([]byte("{"), nil), "reading its recipe"},
+		{"an unknown key", seal([]byte(`{"execute":"rm"}`), nil), "unknown field"},
+		{"more JSON", seal(append(recipe(1000, good), '{'), nil), "something follows"},
+		{"nothing", seal([]byte(`{}`), nil), "which there cannot be"},
+		{"a negative size", seal(recipe(-1, good), nil), "which there cannot be"},
+		{"over the end of OLD", seal(recipe(1000, `{"old":1,"new":0,"size":1000}`), nil), "run 0 of its recipe"},
+		{"before OLD", seal(recipe(1000, `{"old":-1,"new":0,"size":1000}`), nil), "run 0 of its recipe"},
+		{"over the end of NEW", seal(recipe(999, good), nil), "run 0 of its recipe"},
+		{"numbers that overflow", seal(recipe(1000, `{"old":9223372036854775807,"new":9223372036854775807,"size":9223372036854775807}`), nil), "run 0 of its recipe"},
+		{"no bytes", seal(recipe(1000, good+`,{"old":0,"new":1000,"size":0}`), nil), "run 1 of its recipe"},
+		{"over one another", seal(recipe(1500, good+`,{"old":0,"new":500,"size":1000}`), nil), "run 1 of its recipe"},
+		{"backwards", seal(recipe(1000, `{"old":0,"new":500,"size":500},{"old":0,"new":0,"size":500}`), nil), "run 1 of its recipe"},
+		{"too many runs", seal(recipe(1000, strings.Repeat("{},", 500_000)+"{}"), nil), "at most 131072 are read"},
+		{"a little too many runs", seal(recipe(1000, strings.Repeat("{},", maxCopies)+"{}"), nil), "at most 131072 are read"},
+		{"a bomb", seal(recipe(1<<50, good), nil), "more than 64 times as many"},
+		{"nothing added", seal(recipe(1001, good), nil), "decompressing what is added: unexpected EOF"},
+		{"too little added", seal(recipe(1010, good), zstded(t, raw[:9])), "decompressing what is added: unexpected EOF"},
+		{"too much added", seal(recipe(1000, good), zstded(t, raw[:9])), "there is more than 0 bytes"},
+		{"a bomb of what is added", seal(recipe(1000, good), zstded(t, make([]byte, 1<<24))), "there is more than 0 bytes"},
+		{"no zstd", seal(recipe(1010, good), raw[:100]), "decompressing what is added"},
+		{"another file", seal(recipe(1000, `{"old":0,"new":0,"size":999}`), zstded(t, []byte{^raw[999]})), "what comes out has the SHA-256"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			dir := t.TempDir()
+			_, err := Apply(t.Context(), old, write(t, c.delta), filepath.Join(dir, "new"))
+			if err == nil || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("got %v, want …%s…", err, c.want)
+			}
+			if left := filesIn(t, dir); len(left) > 0 {
+				t.Errorf("%q is left", left)
+			}
+		})
+	}
+	if _, err := Apply(t.Context(), old, write(t, seal(recipe(1000, `{"old":0,"new":0,"size":999}`), zstded(t, raw[999:]))), filepath.Join(t.TempDir(), "new")); err != nil {
+		t.Errorf("a good one is refused: %v", err)
+	}
+}
+
+func TestDeltaReplacesNothingThatIsNeeded(t *testing.T) {
+	old, new := write(t, noise(1, 1000)), write(t, noise(2, 1000))
+	delta, _ := roundTrip(t, old, new)
+	for _, path := range []string{old, new} {
+		if _, err := Diff(t.Context(), old, new, path); err == nil || !strings.Contains(err.Error(), "would take the place of") {
+			t.Errorf("Diff to %s: %v", path, err)
+		}
+	}
+	if _, err := Apply(t.Context(), old, delta, delta); err == nil || !strings.Contains(err.Error(), "would take the place of") {
+		t.Errorf("Apply to the delta: %v", err)
+	}
+}
+
+func TestDiffRefusesOtherCodecs(t *testing.T) {
+	paths := pack(t, newStore(t), gzipImages(t), Options{})
+	_, err := Diff(t.Context(), paths[Gzip], paths[Zstd], filepath.Join(t.TempDir(), "delta"))
+	if err == nil || !strings.Contains(err.Error(), "compare archives of the same codec") {
+		t.Errorf("got %v", err)
+	}
+}
+
+// Interrupted at any step, neither leaves anything.
+func TestInterruptedDeltaLeavesNothing(t *testing.T) {
+	base := noise(1, 3_000_000)
+	old, new := write(t, base), write(t, slices.Concat(base[:1_000_000], noise(2, 1_000_000), base[1_000_000:]))
+	delta, _ := roundTrip(t, old, new)
+	for what, do := range map[string]func(ctx context.Context, out string) error{
+		"Diff":  func(ctx context.Context, out string) error { _, err := Diff(ctx, old, new, out); return err },
+		"Apply": func(ctx context.Context, out string) error { _, err := Apply(ctx, old, delta, out); return err },
+	} {
+		for asked, step := int64(0), int64(1); ; asked, step = asked+step, step+step/2+1 {
+			dir := t.TempDir()
+			err := do(newCountdown(t.Context(), asked), filepath.Join(dir, "out"))
+			if err == nil {
+				if asked < 10 {
+					t.Errorf("%s asked the context only %d times", what, asked)
+				}
+				break
+			}
+			if !errors.Is(err, context.Canceled) {
+				t.Fatal(err)
+			}
+			if left := filesIn(t, dir); len(left) > 0 {
+				t.Fatalf("%s, interrupted after %d steps, left %q", what, asked, left)
+			}
+		}
+	}
+}
+
+// Whatever a delta says, it is refused or makes the file that it names, and no
+// more bytes than that.
+func FuzzApply(f *testing.F) {
+	old := noise(1, 4096)
+	oldSum := sha256.Sum256(old)
+	seed := func(new []byte, copies []copiedRun, added []byte) {
+		newSum := sha256.Sum256(new)
+		recipe, err := json.Marshal(&delta{Old: FileID{"old", int64(len(old)), fmt.Sprintf("%x", oldSum)},
+			New: FileID{"new", int64(len(new)), fmt.Sprintf("%x", newSum)}, Copies: copies})
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(recipe, zstded(f, added))
+	}
+	seed(old, []copiedRun{{0, 0, 4096}}, nil)
+	seed(slices.Concat(old[1000:], []byte("added"), old[:1000]), []copiedRun{{1000, 0, 3096}, {0, 3101, 1000}}, []byte("added"))
+	seed([]byte("added"), nil, []byte("added"))
+	f.Add([]byte(`{}`), []byte{})
+	f.Fuzz(func(t *testing.T, recipe, added []byte) {
+		b := seal(recipe, added)
+		d, err := readDelta(t.Context(), bytes.NewReader(b), int64(len(b)))
+		if err != nil || d.New.Size > 1<<20 || d.Old.Size != int64(len(old)) {
+			return
+		}
+		var out bytes.Buffer
+		err = d.rebuild(t.Context(), bytes.NewReader(old), &out, progress.Start(t.Context(), "fuzz"))
+		if int64(out.Len()) > d.New.Size {
+			t.Errorf("%d bytes come out instead of %d", out.Len(), d.New.Size)
+		}
+		if err == nil && fmt.Sprintf("%x", sha256.Sum256(out.Bytes())) != d.New.SHA256 {
+			t.Error("another file comes out")
+		}
+	})
+}
+
+// A delta of any two files gives back the second one.
+func FuzzDiff(f *testing.F) {
+	base := noise(1, 9_000)
+	f.Add(base, slices.Concat(base[:4000], []byte("x"), base[4000:]))
+	f.Add(base, slices.Concat(base[5000:], base))
+	f.Add([]byte{}, []byte("x"))
+	f.Fuzz(func(t *testing.T, old, new []byte) {
+		a, b := write(t, old), write(t, new)
+		if sameCodecFails(t, a, b) {
+			return
+		}
+		roundTrip(t, a, b)
+	})
+}
+
+func sameCodecFails(t testing.TB, a, b string) bool {
+	t.Helper()
+	old, err := openWhole(a)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer old.Close()
+	new, err := openWhole(b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer new.Close()
+	return sameCodec(old, new) != nil
+}

@@ -1,0 +1,249 @@
+package airgap
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/klauspost/compress/zstd"
+
+	"github.com/slipway-build/slipway/progress"
+)
+
+// The form of a delta: a head, a recipe in JSON, added bytes, and a SHA-256 of all
+// that. See docs/airgap-delta.md.
+const (
+	deltaMagic   = "SlwDelta"
+	deltaVersion = 1
+	// deltaHead is the magic, the version and the size of the recipe, both of 4
+	// bytes, little endian.
+	deltaHead = len(deltaMagic) + 4 + 4
+
+	// maxCopies is how many runs of OLD a delta is made of at most, so that all of
+	// the recipe may be held in memory.
+	maxCopies = 1 << 17
+	// maxRecipe is more than maxCopies runs need, in bytes.
+	maxRecipe = 12 << 20
+
+	// A delta is refused that makes more than 64 times what it is made from, and
+	// more than 64 MiB: that is a bomb and no archive.
+	maxGrowth      = 64
+	harmlessGrowth = 64 << 20
+)
+
+// A delta is the recipe, with the added bytes if it was read.
+type delta struct {
+	Old FileID `json:"old"`
+	New FileID `json:"new"`
+	// Copies are the runs of bytes that NEW has from OLD, in NEW's order. What is
+	// between them, before the first and behind the last is added, in order.
+	Copies []copiedRun `json:"copies"`
+
+	size  int64             // of the delta itself
+	added *io.SectionReader // compressed
+}
+
+// A copiedRun is a run of bytes that OLD and NEW have in common.
+type copiedRun struct {
+	Old  int64 `json:"old"` // where it begins in OLD
+	New  int64 `json:"new"` // where it begins in NEW
+	Size int64 `json:"size"`
+}
+
+func (d *delta) result() DeltaResult {
+	r := DeltaResult{Old: d.Old, New: d.New, Size: d.size, Copies: len(d.Copies)}
+	for _, c := range d.Copies {
+		r.Copied += c.Size
+	}
+	r.Added = d.New.Size - r.Copied
+	return r
+}
+
+// write writes the delta to a temporary file, with what is added from NEW.
+func (d *delta) write(ctx context.Context, temp *tempFile, new *wholeFile) (err error) {
+	recipe, err := json.Marshal(d)
+	if err != nil {
+		return err
+	}
+	if len(recipe) > maxRecipe {
+		return fmt.Errorf("its recipe has %d bytes; at most %d are read", len(recipe), maxRecipe)
+	}
+	f, err := temp.at(0)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	sum := sha256.New()
+	w := io.MultiWriter(f, sum)
+	head := append([]byte(deltaMagic), make([]byte, 8)...)
+	binary.LittleEndian.PutUint32(head[len(deltaMagic):], deltaVersion)
+	binary.LittleEndian.PutUint32(head[len(deltaMagic)+4:], uint32(len(recipe)))
+	if _, err := w.Write(append(head, recipe...)); err != nil {
+		return err
+	}
+	if err := d.writeAdded(ctx, w, new); err != nil {
+		return err
+	}
+	_, err = f.Write(sum.Sum(nil))
+	return err
+}
+
+// writeAdded compresses what NEW has and OLD lacks. Where that gains nothing, zstd
+// stores it as it is.
+func (d *delta) writeAdded(ctx context.Context, w io.Writer, new *wholeFile) error {
+	level := zstd.SpeedBetterCompression
+	if codec, err := codecOfContent(new); err == nil && codec != Tar {
+		level = zstd.SpeedFastest // it is compressed already
+	}
+	enc, err := zstd.NewWriter(w, zstd.WithEncoderLevel(level), zstd.WithEncoderConcurrency(1), zstd.WithWindowSize(MaxWindow))
+	if err != nil {
+		return err
+	}
+	err = d.eachAdded(func(offset, size int64) error {
+		_, err := io.Copy(struct{ io.Writer }{enc}, contextReader{ctx, io.NewSectionReader(new, offset, size)})
+		return err
+	})
+	return errors.Join(err, enc.Close())
+}
+
+// eachAdded goes through the runs of NEW that are not copied.
+func (d *delta) eachAdded(do func(offset, size int64) error) error {
+	var done int64
+	for _, c := range append(d.Copies[:len(d.Copies):len(d.Copies)], copiedRun{New: d.New.Size}) {
+		if c.New > done {
+			if err := do(done, c.New-done); err != nil {
+				return err
+			}
+		}
+		done = c.New + c.Size
+	}
+	return nil
+}
+
+// readDelta reads the recipe of a delta, and makes sure that it is whole and that
+// what it says is possible.
+func readDelta(ctx context.Context, r io.ReaderAt, size int64) (*delta, error) {
+	head := make([]byte, deltaHead)
+	if size < int64(deltaHead+sha256.Size) || !readAt(r, head, 0) || !bytes.HasPrefix(head, []byte(deltaMagic)) {
+		return nil, errors.New("it is no delta, or only the beginning of one")
+	}
+	if v := binary.LittleEndian.Uint32(head[len(deltaMagic):]); v != deltaVersion {
+		return nil, fmt.Errorf("it is a delta of version %d, and this program reads version %d", v, deltaVersion)
+	}
+	end := size - sha256.Size
+	sum := sha256.New()
+	if _, err := io.Copy(sum, contextReader{ctx, io.NewSectionReader(r, 0, end)}); err != nil {
+		return nil, err
+	}
+	want := make([]byte, sha256.Size)
+	if !readAt(r, want, end) {
+		return nil, io.ErrUnexpectedEOF
+	}
+	if got := sum.Sum(nil); !bytes.Equal(got, want) {
+		return nil, fmt.Errorf("it is damaged or cut off: its SHA-256 is %x, but it ends in %x", got, want)
+	}
+	length := int64(binary.LittleEndian.Uint32(head[len(deltaMagic)+4:]))
+	if length > maxRecipe || length > end-int64(deltaHead) {
+		return nil, fmt.Errorf("its recipe is said to have %d bytes; there are %d, and at most %d are read", length, end-int64(deltaHead), maxRecipe)
+	}
+	raw := make([]byte, length)
+	if !readAt(r, raw, int64(deltaHead)) {
+		return nil, io.ErrUnexpectedEOF
+	}
+	// A run has three commas. What would be more runs than are read shall not get
+	// the memory for them.
+	if n := bytes.Count(raw, []byte(",")); n > 3*maxCopies+1000 {
+		return nil, fmt.Errorf("its recipe has over %d runs; at most %d are read", n/3, maxCopies)
+	}
+	d := &delta{size: size}
+	dec := json.NewDecoder(bytes.NewReader(raw))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(d); err != nil {
+		return nil, fmt.Errorf("reading its recipe: %w", err)
+	}
+	if dec.InputOffset() != length {
+		return nil, errors.New("reading its recipe: something follows the JSON")
+	}
+	if err := d.check(); err != nil {
+		return nil, err
+	}
+	begin := int64(deltaHead) + length
+	d.added = io.NewSectionReader(r, begin, end-begin)
+	return d, nil
+}
+
+// check refuses a recipe that is impossible, or that asks for more than it brings.
+func (d *delta) check() error {
+	for _, id := range []FileID{d.Old, d.New} {
+		if id.Size < 0 || !digestName.MatchString(id.SHA256) {
+			return fmt.Errorf("its recipe is for a file %q of %d bytes with the SHA-256 %q, which there cannot be", id.Name, id.Size, id.SHA256)
+		}
+	}
+	if len(d.Copies) > maxCopies {
+		return fmt.Errorf("its recipe has %d runs; at most %d are read", len(d.Copies), maxCopies)
+	}
+	var done int64
+	for i, c := range d.Copies {
+		if c.Size <= 0 || c.Old < 0 || c.Size > d.Old.Size-c.Old || c.New < done || c.Size > d.New.Size-c.New {
+			return fmt.Errorf("run %d of its recipe, %d bytes from byte %d to byte %d, is outside the files or over the run before it", i, c.Size, c.Old, c.New)
+		}
+		done = c.New + c.Size
+	}
+	if d.New.Size > harmlessGrowth && d.New.Size/maxGrowth > d.Old.Size+d.size {
+		return fmt.Errorf("%d bytes would be made of %d: more than %d times as many, which no archive needs", d.New.Size, d.Old.Size+d.size, maxGrowth)
+	}
+	return nil
+}
+
+// rebuild writes NEW, and makes sure that it is.
+func (d *delta) rebuild(ctx context.Context, old io.ReaderAt, w io.Writer, task *progress.Task) error {
+	added, err := newZstdReader(d.added)
+	if err != nil {
+		return fmt.Errorf("decompressing what is added: %w", err)
+	}
+	defer added.Close()
+	sum := sha256.New()
+	out := struct{ io.Writer }{io.MultiWriter(w, sum)}
+	buf := make([]byte, 1<<20)
+	var done int64
+	for _, c := range append(d.Copies[:len(d.Copies):len(d.Copies)], copiedRun{New: d.New.Size}) {
+		if _, err := io.CopyBuffer(out, task.Reader(contextReader{ctx, exactly(added, c.New-done)}), buf); err != nil {
+			return fmt.Errorf("decompressing what is added: %w", err)
+		}
+		run := exactly(io.NewSectionReader(old, c.Old, c.Size), c.Size)
+		if _, err := io.CopyBuffer(out, task.Reader(contextReader{ctx, run}), buf); err != nil {
+			return fmt.Errorf("copying from %q: %w", d.Old.Name, err)
+		}
+		done = c.New + c.Size
+	}
+	if n, err := io.CopyN(io.Discard, added, 1); err != io.EOF {
+		if err == nil {
+			err = fmt.Errorf("there is more than %d bytes", d.result().Added+n-1)
+		}
+		return fmt.Errorf("decompressing what is added: %w", err)
+	}
+	if got := hex.EncodeToString(sum.Sum(nil)); got != d.New.SHA256 {
+		return fmt.Errorf("what comes out has the SHA-256 %s instead of the %s of %q", got, d.New.SHA256, d.New.Name)
+	}
+	return nil
+}
+
+// exactly reads size bytes; fewer are an error.
+func exactly(r io.Reader, size int64) io.Reader {
+	return readerFunc(func(p []byte) (int, error) {
+		if size == 0 {
+			return 0, io.EOF
+		}
+		n, err := r.Read(p[:min(int64(len(p)), size)])
+		if size -= int64(n); size > 0 {
+			return n, noEOF(err)
+		}
+		return n, nil
+	})
+}

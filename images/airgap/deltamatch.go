@@ -1,0 +1,172 @@
+package airgap
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"fmt"
+	"path/filepath"
+
+	"github.com/slipway-build/slipway/progress"
+)
+
+// minRun is the shortest run that is copied from OLD: the recipe needs about as
+// many bytes to name one.
+const minRun = 64
+
+// knownChunks are the chunks of OLD, by hash.
+type knownChunks struct {
+	old   *wholeFile
+	id    FileID
+	sizes chunkSizes
+	at    map[uint64]int64 // where the first of each hash begins
+	buf   []byte           // of both files, while they are compared
+}
+
+// chunkKey is the beginning of a chunk's SHA-256. Whatever has the same key is
+// compared byte by byte.
+func chunkKey(chunk []byte) uint64 {
+	sum := sha256.Sum256(chunk)
+	return binary.LittleEndian.Uint64(sum[:])
+}
+
+// readChunks reads OLD, once.
+func readChunks(ctx context.Context, old *wholeFile, task *progress.Task) (*knownChunks, error) {
+	k := &knownChunks{old: old, sizes: chunkSizesFor(old.size()), at: map[uint64]int64{}}
+	sum := sha256.New()
+	chunks := newChunker(old, k.sizes)
+	for pos := int64(0); pos < old.size(); {
+		if err := context.Cause(ctx); err != nil {
+			return nil, err
+		}
+		chunk, err := chunks.next(pos)
+		if err != nil {
+			return nil, fmt.Errorf("reading %s: %w", old.name, err)
+		}
+		sum.Write(chunk)
+		if key := chunkKey(chunk); len(chunk) >= minRun {
+			if _, ok := k.at[key]; !ok {
+				k.at[key] = pos
+			}
+		}
+		pos += int64(len(chunk))
+		task.Add(len(chunk))
+	}
+	k.id = FileID{filepath.Base(old.name), old.size(), hex.EncodeToString(sum.Sum(nil))}
+	return k, nil
+}
+
+// match finds what NEW has in common with OLD: chunks with the same bytes, and as
+// many bytes before and behind as are the same too. A run is no shorter than one
+// of maxCopies parts of NEW, so that there are no more than that.
+func (k *knownChunks) match(ctx context.Context, new *wholeFile, task *progress.Task) ([]copiedRun, error) {
+	runs := []copiedRun{}
+	least := max(minRun, (new.size()+maxCopies-1)/maxCopies)
+	chunks := newChunker(new, k.sizes)
+	var done int64 // what is before it is matched
+	for pos := int64(0); pos < new.size(); {
+		if err := context.Cause(ctx); err != nil {
+			return nil, err
+		}
+		chunk, err := chunks.next(pos)
+		if err != nil {
+			return nil, fmt.Errorf("reading %s: %w", new.name, err)
+		}
+		step := int64(len(chunk))
+		if at, ok := k.at[chunkKey(chunk)]; ok {
+			run, err := k.extend(ctx, new, copiedRun{Old: at, New: pos}, done)
+			if err != nil {
+				return nil, err
+			}
+			if run.Size >= least && run.New+run.Size > pos {
+				runs = append(runs, run)
+				done = run.New + run.Size
+				step = done - pos
+			}
+		}
+		pos += step
+		task.Add(int(step))
+	}
+	return runs, nil
+}
+
+// compareStep is how much of two files is compared at a time at most. It begins
+// with less, since many runs are short.
+const compareStep = 1 << 20
+
+// extend makes a run as long as it can be, from a place where there may be one. It
+// does not begin before the byte first of NEW.
+func (k *knownChunks) extend(ctx context.Context, new *wholeFile, run copiedRun, first int64) (copiedRun, error) {
+	var same, step int64
+	end := min(k.old.size()-run.Old, new.size()-run.New)
+	for step = 16 << 10; run.Size < end; step = min(2*step, compareStep) {
+		n := min(step, end-run.Size)
+		a, b, err := k.both(ctx, new, run.Old+run.Size, run.New+run.Size, n)
+		if err != nil {
+			return run, err
+		}
+		same = samePrefix(a, b)
+		if run.Size += same; same < n {
+			break
+		}
+	}
+	for step = 4 << 10; run.New > first && run.Old > 0; step = min(2*step, compareStep) {
+		n := min(step, run.New-first, run.Old)
+		a, b, err := k.both(ctx, new, run.Old-n, run.New-n, n)
+		if err != nil {
+			return run, err
+		}
+		same = sameSuffix(a, b)
+		run = copiedRun{run.Old - same, run.New - same, run.Size + same}
+		if same < n {
+			break
+		}
+	}
+	return run, nil
+}
+
+// both reads size bytes of both files.
+func (k *knownChunks) both(ctx context.Context, new *wholeFile, oldAt, newAt, size int64) (a, b []byte, err error) {
+	if err := context.Cause(ctx); err != nil {
+		return nil, nil, err
+	}
+	if int64(len(k.buf)) < 2*size {
+		k.buf = make([]byte, 2*size)
+	}
+	a, b = k.buf[:size], k.buf[size:2*size]
+	if !readAt(k.old, a, oldAt) {
+		return nil, nil, fmt.Errorf("reading %s at byte %d: it changed meanwhile, or cannot be read", k.old.name, oldAt)
+	}
+	if !readAt(new, b, newAt) {
+		return nil, nil, fmt.Errorf("reading %s at byte %d: it changed meanwhile, or cannot be read", new.name, newAt)
+	}
+	return a, b, nil
+}
+
+// samePrefix is how many bytes a and b, which are as long, have in common at their
+// beginning.
+func samePrefix(a, b []byte) int64 {
+	if bytes.Equal(a, b) {
+		return int64(len(a))
+	}
+	n := 0
+	for a[n] == b[n] {
+		n++
+	}
+	return int64(n)
+}
+
+// sameSuffix is how many bytes a and b, which are as long, have in common at their
+// end.
+func sameSuffix(a, b []byte) int64 {
+	if bytes.Equal(a, b) {
+		return int64(len(a))
+	}
+	n := 0
+	for a[len(a)-1-n] == b[len(b)-1-n] {
+		n++
+	}
+	return int64(n)
+}
