@@ -250,18 +250,16 @@ func checkWindows(all []resolvedImage) error {
 }
 
 // rewrite makes the manifest of an image whose layers lie uncompressed in the
-// archive. The config stays as it is, and so does the image's ID. What a layer's
-// descriptor says of its compressed bytes, such as annotations of lazy pullers,
-// no longer holds; foreign layers are ordinary ones, since their content is here.
-func rewrite(m *v1.Manifest, mediaType types.MediaType, layers []layer) ([]byte, v1.Descriptor, error) {
-	layerType := types.OCIUncompressedLayer
-	if mediaType == types.DockerManifestSchema2 {
-		layerType = types.DockerUncompressedLayer
-	}
+// archive, in OCI's media types: skopeo finds no others in an OCI layout. The config
+// stays as it is, and so does the image's ID. What a layer's descriptor says of its
+// compressed bytes, such as annotations of lazy pullers, no longer holds; foreign
+// layers are ordinary ones, since their content is here.
+func rewrite(m *v1.Manifest, layers []layer) ([]byte, v1.Descriptor, error) {
 	m = m.DeepCopy()
+	m.MediaType, m.Config.MediaType = types.OCIManifestSchema1, types.OCIConfigJSON
 	m.Layers = make([]v1.Descriptor, len(layers))
 	for i, l := range layers {
-		m.Layers[i] = v1.Descriptor{MediaType: layerType, Size: l.size, Digest: l.digest}
+		m.Layers[i] = v1.Descriptor{MediaType: types.OCIUncompressedLayer, Size: l.size, Digest: l.digest}
 	}
 	rewritten, err := json.Marshal(m)
 	if err != nil {
@@ -271,5 +269,5 @@ func rewrite(m *v1.Manifest, mediaType types.MediaType, layers []layer) ([]byte,
 	if err != nil {
 		return nil, v1.Descriptor{}, err
 	}
-	return rewritten, v1.Descriptor{MediaType: mediaType, Size: size, Digest: digest}, nil
+	return rewritten, v1.Descriptor{MediaType: m.MediaType, Size: size, Digest: digest}, nil
 }

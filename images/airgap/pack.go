@@ -221,7 +221,7 @@ func (p *packer) resolveImage(ctx context.Context, img Image) (resolvedImage, er
 	if !slices.ContainsFunc(out.layers, func(l layer) bool { return !l.verbatim() }) {
 		return out, nil // its layers are plain tars already: nothing changes
 	}
-	out.rawManifest, out.manifest, err = rewrite(manifest, out.manifest.MediaType, out.layers)
+	out.rawManifest, out.manifest, err = rewrite(manifest, out.layers)
 	return out, err
 }
 
