@@ -75,13 +75,20 @@ func plain(err error) error {
 	return err
 }
 
+// noStage is what BuildKit's parser says of an instruction before the first FROM.
+const noStage = "no build stage in current context"
+
 // parseError places an error of BuildKit's parser.
 func (d *dockerfile) parseError(err error) error {
+	var where []parser.Range
 	var location *parser.LocationError
 	if errors.As(err, &location) && len(location.Locations) > 0 {
-		return d.at(location.Locations[0], err)
+		where = location.Locations[0]
 	}
-	return d.at(nil, err)
+	if err = plain(err); err.Error() == noStage {
+		err = fmt.Errorf("%w: only ARG may come before the first FROM", err)
+	}
+	return d.at(where, err)
 }
 
 // suggest adds to a message the one of options that comes nearest to name, if

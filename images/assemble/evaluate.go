@@ -276,8 +276,9 @@ func (asm *assembly) workdir(ctx context.Context, s *stage, c *instructions.Work
 	if err := s.setDir(c.Path); err != nil {
 		return fmt.Errorf("WORKDIR %s: %w", c.Path, err)
 	}
-	if s.dir == "/" {
-		s.record("WORKDIR /", false)
+	said := "WORKDIR " + slashes(s.image.Config.WorkingDir, s.state.platform.OS)
+	if said == "WORKDIR /" {
+		s.record(said, false)
 		return nil
 	}
 	t, err := asm.fs(ctx, s)
@@ -300,5 +301,5 @@ func (asm *assembly) workdir(ctx context.Context, s *stage, c *instructions.Work
 	if _, err := t.makeFolders(s.dir, folder); err != nil {
 		return fmt.Errorf("WORKDIR %s: %w", c.Path, err)
 	}
-	return s.commit("WORKDIR "+s.dir, false)
+	return s.commit(said, false)
 }

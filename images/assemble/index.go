@@ -196,11 +196,7 @@ func layOver(root *node, ar *archive, headers []header) error {
 		at := path.Join(parent.path, base)
 		switch {
 		case base == layer.OpaqueMarker:
-			for child := range entries {
-				if !fresh[path.Join(parent.path, child)] {
-					delete(entries, child)
-				}
-			}
+			hideLower(parent.node, parent.path, fresh)
 			continue
 		case strings.HasPrefix(base, layer.WhiteoutPrefix):
 			delete(entries, strings.TrimPrefix(base, layer.WhiteoutPrefix))
@@ -231,4 +227,16 @@ func layOver(root *node, ar *archive, headers []header) error {
 		}
 	}
 	return nil
+}
+
+// hideLower removes from folder n, which is at p, all that is not fresh.
+func hideLower(n *node, p string, fresh map[string]bool) {
+	for name, child := range n.entries {
+		switch at := path.Join(p, name); {
+		case !fresh[at]:
+			delete(n.entries, name)
+		case child.isDir():
+			hideLower(child, at, fresh)
+		}
+	}
 }

@@ -74,10 +74,14 @@ func absolute(dir, p, os string) (string, error) {
 var errNoPath = errors.New("the path is empty")
 
 // workingDir returns the working folder that p makes of current, as the config
-// has it and with slashes. Windows' has backslashes and no drive.
+// has it and with slashes. An absolute one of Linux is kept to the letter; Windows'
+// is clean, and has backslashes and no drive.
 func workingDir(current, p, os string) (config, slashed string, err error) {
 	if p == "" {
 		return "", "", errNoPath
+	}
+	if os != "windows" && path.IsAbs(p) {
+		return p, path.Clean(p), nil
 	}
 	if current, err = withoutDrive(current, os); err != nil {
 		return "", "", err
