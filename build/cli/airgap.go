@@ -20,8 +20,8 @@ import (
 )
 
 func (p *Program) airgapCommand() *cobra.Command {
-	c := asGroup(&cobra.Command{Use: "airgap", Short: "Write, look at and unpack air-gap archives", GroupID: "tools"})
-	c.AddCommand(p.packCommand(), p.lsCommand(), p.archiveVerifyCommand(), p.findCommand(), p.extractCommand(), p.pushCommand(), p.serveCommand())
+	c := asGroup(&cobra.Command{Use: "airgap", Short: "Write, check, unpack, push, serve and compare air-gap archives", GroupID: "tools"})
+	c.AddCommand(p.packCommand(), p.lsCommand(), p.archiveVerifyCommand(), p.findCommand(), p.extractCommand(), p.pushCommand(), p.serveCommand(), p.diffCommand(), p.applyCommand())
 	return c
 }
 

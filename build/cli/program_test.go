@@ -238,3 +238,38 @@ func TestArchivesInPartsAreReadAsTheyLie(t *testing.T) {
 		t.Errorf("exit status %d, %s", status, stderr)
 	}
 }
+
+func TestADeltaMakesTheNewArchive(t *testing.T) {
+	dir, _ := project(t)
+	var archives []string
+	for _, version := range []string{"v1", "v2"} {
+		if err := os.WriteFile(filepath.Join(dir, "hello.txt"), []byte(version), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		archive := filepath.Join(t.TempDir(), "hello.tar.zst")
+		if status, _, stderr := run(t, nil, "image", "build", "-t", "acme/hello:v1", "-o", "docker:"+archive, dir); status != 0 {
+			t.Fatal(stderr)
+		}
+		archives = append(archives, archive)
+	}
+	delta, again := filepath.Join(t.TempDir(), "delta"), filepath.Join(t.TempDir(), "again.tar.zst")
+	if status, stdout, stderr := run(t, nil, "airgap", "diff", archives[0], archives[1], "-o", delta); status != 0 || !strings.Contains(stdout, "in place of") {
+		t.Fatalf("exit status %d\n%s%s", status, stdout, stderr)
+	}
+	if status, stdout, stderr := run(t, nil, "airgap", "apply", archives[0], delta, "-o", again); status != 0 || !strings.Contains(stdout, "sha256:") {
+		t.Fatalf("exit status %d\n%s%s", status, stdout, stderr)
+	}
+	want, err := os.ReadFile(archives[1])
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := os.ReadFile(again); err != nil || !bytes.Equal(got, want) {
+		t.Errorf("apply made other bytes (%v)", err)
+	}
+	if status, _, stderr := run(t, nil, "airgap", "apply", archives[1], delta, "-o", again); status != 1 || !strings.Contains(stderr, archives[1]) {
+		t.Errorf("the wrong old archive: exit status %d, %s", status, stderr)
+	}
+	if status, _, _ := run(t, nil, "airgap", "diff", archives[0], archives[1]); status != 2 {
+		t.Errorf("no -o: exit status %d", status)
+	}
+}

@@ -1,0 +1,66 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/slipway-build/slipway/build"
+	"github.com/slipway-build/slipway/images/airgap"
+	"github.com/slipway-build/slipway/progress"
+)
+
+func (p *Program) diffCommand() *cobra.Command {
+	return p.deltaCommand(&cobra.Command{
+		Use:   "diff OLD NEW -o DELTA",
+		Short: "Write what a new archive has and an old one lacks",
+		Long: `Diff writes a file from which, and the old archive, apply makes the new archive again,
+byte for byte. Of a release in which one layer changed it is about as large as that
+layer. Both archives are of one format.`,
+		Args:    cobra.ExactArgs(2),
+		Example: examples("slipway airgap diff v1.34.1/images.tar.zst v1.34.2/images.tar.zst -o images.delta"),
+	}, "delta to write", func(ctx context.Context, words []string, output string) (string, error) {
+		r, err := airgap.Diff(ctx, words[0], words[1], output)
+		return fmt.Sprintf("%s: %s, in place of %s; %s are taken from %s\n", output, progress.FormatBytes(r.Size),
+			progress.FormatBytes(r.New.Size), progress.FormatBytes(r.Copied), words[0]), err
+	})
+}
+
+func (p *Program) applyCommand() *cobra.Command {
+	return p.deltaCommand(&cobra.Command{
+		Use:   "apply OLD DELTA -o NEW",
+		Short: "Make a new archive of an old one and a delta",
+		Long: `Apply gives the new archive back byte for byte, and proves it by its SHA-256. An old
+archive that is not the one the delta was made for, or that is damaged, is refused
+before anything is written.`,
+		Args:    cobra.ExactArgs(2),
+		Example: examples("slipway airgap apply v1.34.1/images.tar.zst images.delta -o images.tar.zst"),
+	}, "archive to write", func(ctx context.Context, words []string, output string) (string, error) {
+		r, err := airgap.Apply(ctx, words[0], words[1], output)
+		return fmt.Sprintf("%s: %s, sha256:%s\n", output, progress.FormatBytes(r.New.Size), r.New.SHA256), err
+	})
+}
+
+// deltaCommand adds -o, and prints what work says when it is done.
+func (p *Program) deltaCommand(c *cobra.Command, about string, work func(ctx context.Context, words []string, output string) (string, error)) *cobra.Command {
+	var output string
+	c.Flags().StringVarP(&output, "output", "o", "", about)
+	c.RunE = func(c *cobra.Command, words []string) error {
+		if output == "" {
+			return &build.UsageError{Err: errors.New("say what to write: -o FILE")}
+		}
+		var said string
+		err := p.watched(c, func(ctx context.Context) (err error) {
+			said, err = work(ctx, words, output)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		_, err = fmt.Fprint(p.Stdout, said)
+		return err
+	}
+	return c
+}
