@@ -62,7 +62,7 @@ func readDockerfile(file, syntaxArg string, warn func(string)) (*dockerfile, err
 		return nil, d.parseError(err)
 	}
 	if len(d.stages) == 0 {
-		return nil, d.at(nil, errors.New("it has no FROM, hence nothing to build"))
+		return nil, d.at(nil, errors.New("it has no FROM, hence no stages to build"))
 	}
 	d.lint.stageNames(d.stages)
 	d.lint.casing(d.stages)
