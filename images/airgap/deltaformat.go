@@ -101,7 +101,12 @@ func (d *delta) writeAdded(ctx context.Context, w io.Writer, new *wholeFile) err
 	if codec, err := codecOfContent(new); err == nil && codec != Tar {
 		level = zstd.SpeedFastest // it is compressed already
 	}
-	enc, err := zstd.NewWriter(w, zstd.WithEncoderLevel(level), zstd.WithEncoderConcurrency(1), zstd.WithWindowSize(MaxWindow))
+	// The window, whose memory is held, is no larger than what there is to compress.
+	window := zstd.MinWindowSize
+	for size := d.result().Added; window < MaxWindow && int64(window) < size; {
+		window *= 2
+	}
+	enc, err := zstd.NewWriter(w, zstd.WithEncoderLevel(level), zstd.WithEncoderConcurrency(1), zstd.WithWindowSize(window))
 	if err != nil {
 		return err
 	}
