@@ -57,6 +57,9 @@ func Describe(form Form, entries []Entry) (*Archive, error) {
 			continue
 		}
 		have[e.Path] = e.Type
+		if e.ModTime.IsZero() {
+			e.ModTime = time.Unix(0, 0)
+		}
 	}
 	if len(errs) > 0 {
 		return nil, errors.Join(errs...)

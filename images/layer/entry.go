@@ -28,7 +28,7 @@ type Entry struct {
 	Mode int64
 	// UID and GID own the entry; no names are written.
 	UID, GID int
-	// ModTime is written in whole seconds.
+	// ModTime is written in whole seconds; none is the Unix epoch.
 	ModTime time.Time
 	// Link is the target of a symlink, as it is; or of a hard link, as Path is.
 	Link string
