@@ -133,7 +133,11 @@ func (b *Builder) Run(ctx context.Context, s Selection) error {
 			return err
 		}
 	}
-	return b.writeReport()
+	if err := b.writeReport(); err != nil {
+		return err
+	}
+	b.bench.tidy(ctx)
+	return nil
 }
 
 // Clean removes what was made in dist, and nothing else that lies there.

@@ -28,16 +28,39 @@ func ParseAge(s string) (time.Duration, error) {
 	return 0, usage(fmt.Errorf("age %q: want a number of days, hours or minutes such as 7d, 12h or 90m", s))
 }
 
-// CleanCache removes from the content cache what was not used for age; without
-// an age, all of it. It returns how many bytes that freed.
-func CleanCache(ctx context.Context, s Settings, age time.Duration) (freed int64, err error) {
+// CleanCache removes from the content cache what was not used for age, and what was
+// not used for the longest time until no more than size bytes are left; with neither,
+// all of it. It returns how many bytes that freed.
+func CleanCache(ctx context.Context, s Settings, age time.Duration, size int64) (freed int64, err error) {
 	cache, err := store.Open(filepath.Join(s.Cache, "content"))
 	if err != nil {
 		return 0, fmt.Errorf("opening the content cache: %w", err)
 	}
-	freed, err = cache.Prune(ctx, store.PruneOptions{All: age == 0, OlderThan: age})
-	if age == 0 {
+	all := age == 0 && size == 0
+	freed, err = cache.Prune(ctx, store.PruneOptions{All: all, OlderThan: age, MaxSize: size})
+	if all {
 		err = errors.Join(err, os.RemoveAll(filepath.Join(s.Cache, "compile")))
 	}
 	return freed, err
+}
+
+// defaultCacheSize bounds the content cache, in bytes: a few releases of a large
+// distribution with their frames.
+const defaultCacheSize = 64 << 30
+
+// tidyEvery is how often the cache is looked through for what is too much.
+const tidyEvery = 24 * time.Hour
+
+// tidy keeps the content cache within its bound, once a day. It comes after the
+// work, which it takes nothing from: what fails here fails again, and is said, when
+// it is asked for by CleanCache.
+func (w *Workbench) tidy(ctx context.Context) {
+	const kind, key = "tidied", "last"
+	raw, _ := w.cache.Record(kind, key)
+	if last, err := time.Parse(time.RFC3339, string(raw)); err == nil && time.Since(last) < tidyEvery {
+		return
+	}
+	if _, err := w.cache.Prune(ctx, store.PruneOptions{MaxSize: w.settings.CacheSize}); err == nil {
+		_ = w.cache.SetRecord(kind, key, []byte(time.Now().UTC().Format(time.RFC3339)))
+	}
 }

@@ -144,7 +144,11 @@ func (w *Workbench) BuildImage(ctx context.Context, job ImageJob) (ImageResult, 
 		}
 		errs = append(errs, err)
 	}
-	return result, errors.Join(errs...)
+	if err := errors.Join(errs...); err != nil {
+		return result, err
+	}
+	w.tidy(ctx)
+	return result, nil
 }
 
 // An assembled is an image that was built for a platform.

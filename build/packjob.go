@@ -44,7 +44,12 @@ func (w *Workbench) Pack(ctx context.Context, job PackJob) ([]airgap.Result, err
 	if err != nil {
 		return nil, err
 	}
-	return airgap.Pack(ctx, w.cache, content, outputs, airgap.Options{Layers: job.Layers, Level: job.Level, Jobs: w.settings.Jobs})
+	made, err := airgap.Pack(ctx, w.cache, content, outputs, airgap.Options{Layers: job.Layers, Level: job.Level, Jobs: w.settings.Jobs})
+	if err != nil {
+		return nil, err
+	}
+	w.tidy(ctx)
+	return made, nil
 }
 
 // PreflightPack says what Pack would cost. It fetches no layer.

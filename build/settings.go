@@ -13,6 +13,7 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
 	"github.com/slipway-build/slipway/images"
+	"github.com/slipway-build/slipway/progress"
 )
 
 // Settings are what a door (mage or the CLI) decides about a run. The
@@ -45,6 +46,9 @@ type Settings struct {
 	Jobs int
 	// Cache is the folder of the content cache.
 	Cache string
+	// CacheSize is how many bytes the content cache may have, more or less: it is
+	// looked through once a day.
+	CacheSize int64
 	// Offline forbids every use of the network.
 	Offline bool
 	// DryRun says what publish would do.
@@ -58,7 +62,7 @@ type Settings struct {
 // Environment lists the variables that SettingsFrom and Load read, for help texts.
 const Environment = `REGISTRY REPO TAG PLATFORMS SKIP_WINDOWS BUILDER BUILDKIT_HOST BUILDKIT_TLS_DIR DOCKER_HOST
 DOCKER_TLS_VERIFY DOCKER_CERT_PATH DOCKER_CONFIG DOCKER_USERNAME DOCKER_PASSWORD GITHUB_TOKEN GITHUB_API_URL
-SOURCE_DATE_EPOCH JOBS PROGRESS DEBUG SLIPWAY_CACHE SLIPWAY_OFFLINE`
+SOURCE_DATE_EPOCH JOBS PROGRESS DEBUG SLIPWAY_CACHE SLIPWAY_CACHE_SIZE SLIPWAY_OFFLINE`
 
 // SettingsFrom reads the environment. All that is wrong with it is reported at
 // once.
@@ -89,6 +93,12 @@ func SettingsFrom(getenv func(string) (string, bool)) (Settings, error) {
 	}
 	if err := CheckBuilder(s.Builder); err != nil {
 		errs = append(errs, fmt.Errorf("environment BUILDER: %w", err))
+	}
+	s.CacheSize = defaultCacheSize
+	if size := env("SLIPWAY_CACHE_SIZE"); size != "" {
+		if s.CacheSize, err = progress.ParseBytes(size); err != nil {
+			errs = append(errs, fmt.Errorf("environment SLIPWAY_CACHE_SIZE: %w", err))
+		}
 	}
 	if (s.Username == "") != (s.Password == "") {
 		errs = append(errs, errors.New("environment DOCKER_USERNAME and DOCKER_PASSWORD: set both or neither"))

@@ -149,20 +149,27 @@ func (p *Program) cleanCommand() *cobra.Command {
 	var (
 		cache     bool
 		olderThan string
+		maxSize   string
 	)
 	c := &cobra.Command{
 		Use: "clean", Short: "Remove what was made in dist", Args: cobra.NoArgs,
-		Example: examples("slipway clean", "slipway clean --cache", "slipway clean --cache --older-than 7d"),
+		Example: examples("slipway clean", "slipway clean --cache", "slipway clean --cache --older-than 7d --max-size 20GB"),
 		RunE: func(c *cobra.Command, _ []string) error {
-			if !cache && olderThan != "" {
-				return &build.UsageError{Err: errors.New("--older-than goes with --cache")}
+			if !cache && olderThan+maxSize != "" {
+				return &build.UsageError{Err: errors.New("--older-than and --max-size go with --cache")}
 			}
 			age, err := build.ParseAge(olderThan)
 			if err != nil {
 				return err
 			}
+			var size int64
+			if maxSize != "" {
+				if size, err = progress.ParseBytes(maxSize); err != nil {
+					return &build.UsageError{Err: fmt.Errorf("--max-size: %w", err)}
+				}
+			}
 			if cache {
-				freed, err := build.CleanCache(c.Context(), p.settings, age)
+				freed, err := build.CleanCache(c.Context(), p.settings, age, size)
 				if err != nil {
 					return err
 				}
@@ -178,6 +185,7 @@ func (p *Program) cleanCommand() *cobra.Command {
 	}
 	p.projectFlags(c)
 	c.Flags().BoolVar(&cache, "cache", false, "empty the content cache instead, which all projects share")
+	c.Flags().StringVar(&maxSize, "max-size", "", "with --cache: only what was not used for the longest time, until so much is left, such as 10GB")
 	c.Flags().StringVar(&olderThan, "older-than", "", "with --cache: only what was not used for so long, such as 12h or 7d")
 	return c
 }
