@@ -91,37 +91,17 @@ func (b *Builder) releaseBinary(ctx context.Context, binary builtBinary) error {
 	return b.made(ctx, made, binary.digest.String())
 }
 
-// copyFile copies a file, beside its place first.
-func copyFile(from, to string, mode fs.FileMode) (err error) {
+// copyFile copies a file.
+func copyFile(from, to string, mode fs.FileMode) error {
 	in, err := os.Open(from)
 	if err != nil {
 		return err
 	}
 	defer in.Close()
-	if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
+	return replaceFile(to, mode, func(w io.Writer) error {
+		_, err := io.Copy(w, in)
 		return err
-	}
-	out, err := os.CreateTemp(filepath.Dir(to), ".slipway-*")
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if err != nil {
-			out.Close()
-			os.Remove(out.Name())
-			err = fmt.Errorf("copying %s to %s: %w", from, to, err)
-		}
-	}()
-	if _, err = io.Copy(out, in); err != nil {
-		return err
-	}
-	if err = out.Chmod(mode); err != nil {
-		return err
-	}
-	if err = out.Close(); err != nil {
-		return err
-	}
-	return os.Rename(out.Name(), to)
+	})
 }
 
 // bundle writes a bundle in all its formats.

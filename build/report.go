@@ -191,12 +191,19 @@ func shortDigest(d string) string {
 
 func formatSize(n int64) string { return progress.FormatBytes(n) }
 
-// writeWhole writes a small file as a whole, beside its place first; a file that
-// has the content already is left alone.
-func writeWhole(file string, content []byte) (err error) {
+// writeWhole writes a small file; one that has the content already is left alone.
+func writeWhole(file string, content []byte) error {
 	if old, err := os.ReadFile(file); err == nil && bytes.Equal(old, content) {
 		return nil
 	}
+	return replaceFile(file, 0o644, func(w io.Writer) error {
+		_, err := w.Write(content)
+		return err
+	})
+}
+
+// replaceFile writes a file beside its place, and renames it when it is complete.
+func replaceFile(file string, mode fs.FileMode, write func(io.Writer) error) (err error) {
 	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
 		return err
 	}
@@ -211,13 +218,11 @@ func writeWhole(file string, content []byte) (err error) {
 			err = fmt.Errorf("writing %s: %w", file, err)
 		}
 	}()
-	if _, err = f.Write(content); err != nil {
+	if err := write(f); err != nil {
 		return err
 	}
-	if err = f.Chmod(0o644); err != nil {
-		return err
-	}
-	if err = f.Close(); err != nil {
+	// Whatever the umask is.
+	if err := errors.Join(f.Chmod(mode), f.Close()); err != nil {
 		return err
 	}
 	return os.Rename(f.Name(), file)

@@ -17,6 +17,8 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/partial"
 	"github.com/google/go-containerregistry/pkg/v1/types"
+
+	"github.com/slipway-build/slipway/images"
 )
 
 // A PackedImage is an image of an archive.
@@ -227,7 +229,7 @@ func descriptorName(d v1.Descriptor) string {
 
 // appendOCI adds the images that d stands for.
 func (a *Archive) appendOCI(ctx context.Context, list []*PackedImage, d v1.Descriptor, names []string, depth int) ([]*PackedImage, error) {
-	if isAttestation(d) {
+	if images.IsAttestation(d) {
 		return list, nil
 	}
 	raw, err := a.readBlob(ctx, d)
@@ -265,12 +267,6 @@ func (a *Archive) appendOCI(ctx context.Context, list []*PackedImage, d v1.Descr
 		return nil, err
 	}
 	return append(list, img), nil
-}
-
-// isAttestation knows what BuildKit adds to an index.
-func isAttestation(d v1.Descriptor) bool {
-	_, ok := d.Annotations["vnd.docker.reference.type"]
-	return ok || d.Platform != nil && d.Platform.OS == "unknown"
 }
 
 func blobName(h v1.Hash) string { return "blobs/" + h.Algorithm + "/" + h.Hex }

@@ -309,7 +309,7 @@ func (c *imageCheck) descriptor(list []*viewed, d v1.Descriptor, names []string,
 	if !c.decode(f, &m) {
 		return list
 	}
-	if isAttestation(d) {
+	if images.IsAttestation(d) {
 		c.note("%s has an attestation, which nodes do not need", what)
 		for _, blob := range append([]v1.Descriptor{m.Config}, m.Layers...) {
 			if content := c.file(blobName(blob.Digest), what); content != nil {
