@@ -27,6 +27,10 @@ func TestAnotherRepositoryAdoptsTheTargets(t *testing.T) {
 	if magefile == nil {
 		t.Fatal("the README shows no magefile")
 	}
+	// What this test does not import itself has to be in the module cache.
+	if out, err := exec.CommandContext(t.Context(), "go", "list", "-deps", "./build/targets", "./cmd/slipway", "github.com/magefile/mage").CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
 	// Whatever `go get` would resolve: here it is what this module resolves.
 	mod, err := os.ReadFile("go.mod")
 	if err != nil {

@@ -3,6 +3,7 @@ package slipway_test
 import (
 	"os"
 	"os/exec"
+	"strings"
 	"testing"
 
 	"github.com/slipway-build/slipway/internal/golden"
@@ -15,9 +16,11 @@ func TestMageTargets(t *testing.T) {
 	}
 	cmd := exec.CommandContext(t.Context(), "go", "tool", "mage", "-l")
 	cmd.Env = append(os.Environ(), "MAGEFILE_CACHE="+t.TempDir())
-	out, err := cmd.CombinedOutput()
+	var said strings.Builder
+	cmd.Stderr = &said // where go says what it downloads
+	out, err := cmd.Output()
 	if err != nil {
-		t.Fatalf("go tool mage -l: %v\n%s", err, out)
+		t.Fatalf("go tool mage -l: %v\n%s", err, said.String())
 	}
 	golden.Equal(t, out)
 }
