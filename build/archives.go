@@ -11,6 +11,7 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
 	"github.com/slipway-build/slipway/images"
+	"github.com/slipway-build/slipway/progress"
 )
 
 // archives plans an archive per list, platform and Windows version, and the
@@ -79,6 +80,9 @@ func (p *planner) archive(name string, list List, platform v1.Platform, windows 
 	base := artifact(Expand(cmp.Or(list.Name, template), vars))
 	step := ArchiveStep{List: name, Platform: Platform{platform}, Windows: windows, Text: base + ".txt",
 		Layers: p.config.Airgap.Layers, Level: p.config.Airgap.Level}
+	if p.config.Airgap.Split != "" {
+		step.Split, _ = progress.ParseBytes(p.config.Airgap.Split) // Load has read it
+	}
 	for _, format := range p.config.Airgap.Formats {
 		step.Outputs = append(step.Outputs, base+"."+format)
 	}

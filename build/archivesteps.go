@@ -47,6 +47,9 @@ func (b *Builder) packageAirgap(ctx context.Context) error {
 			return err
 		}
 	}
+	if err := b.checkReleaseSizes(); err != nil {
+		return err
+	}
 	for _, l := range b.Plan.Lists {
 		if err := b.textList(ctx, "all images", l.Platform, l.Output, l.Images); err != nil {
 			return err
@@ -174,7 +177,7 @@ func (b *Builder) archive(ctx context.Context, step ArchiveStep, content []airga
 	var outputs []airgap.Output
 	for _, o := range step.Outputs {
 		if !b.holds(ctx, o, key) {
-			outputs = append(outputs, airgap.Output{Path: b.path(o)})
+			outputs = append(outputs, airgap.Output{Path: b.path(o), Split: step.Split})
 		}
 	}
 	if len(outputs) > 0 {
@@ -220,8 +223,9 @@ func archiveKey(step ArchiveStep, content []airgap.Image) (string, error) {
 	key := struct {
 		Version       int
 		Layers, Level string
+		Split         int64
 		Images        []packed
-	}{archiveVersion, cmp.Or(step.Layers, "uncompressed"), cmp.Or(step.Level, "best"), nil}
+	}{archiveVersion, cmp.Or(step.Layers, "uncompressed"), cmp.Or(step.Level, "best"), step.Split, nil}
 	for _, c := range content {
 		d, err := c.Image.Digest()
 		if err != nil {

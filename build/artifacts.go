@@ -17,11 +17,17 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
 	"github.com/slipway-build/slipway/build/bundle"
+	"github.com/slipway-build/slipway/images/airgap"
 )
 
 // A stamp is what an artifact was made from, and what it was.
 type stamp struct {
-	Key    string
+	Key   string
+	Files []stampedFile
+}
+
+type stampedFile struct {
+	Path   string // as the plan has it
 	Digest v1.Hash
 }
 
@@ -33,26 +39,52 @@ func (b *Builder) holds(ctx context.Context, planned, key string) bool {
 	if !ok || json.Unmarshal(raw, &s) != nil || s.Key != key {
 		return false
 	}
-	digest, _, err := b.fileDigest(ctx, planned)
-	return err == nil && digest == s.Digest
+	have := b.filesOf(planned)
+	for i, f := range s.Files {
+		if i >= len(have) || have[i] != f.Path {
+			return false
+		}
+		if digest, _, err := b.fileDigest(ctx, f.Path); err != nil || digest != f.Digest {
+			return false
+		}
+	}
+	return len(have) == len(s.Files)
+}
+
+// filesOf are the files, as a plan would have them, that a planned file is made of:
+// itself, or parts and their digests. There are none if it was not made.
+func (b *Builder) filesOf(planned string) []string {
+	files, err := airgap.Files(b.path(planned))
+	if err != nil {
+		return nil
+	}
+	out := make([]string, len(files))
+	for i, f := range files {
+		out[i] = path.Dir(planned) + "/" + filepath.Base(f)
+	}
+	return out
 }
 
 // made reports a file, and remembers what it was made from if there is a key.
 func (b *Builder) made(ctx context.Context, m Made, key string) error {
-	digest, size, err := b.fileDigest(ctx, m.Path)
-	if err != nil {
-		return err
+	s, planned := stamp{Key: key}, m.Path
+	for _, file := range b.filesOf(planned) {
+		digest, size, err := b.fileDigest(ctx, file)
+		if err != nil {
+			return err
+		}
+		m.Path, m.Digest, m.Size = file, digest.String(), size
+		b.report.add(m)
+		s.Files = append(s.Files, stampedFile{file, digest})
 	}
-	m.Digest, m.Size = digest.String(), size
-	b.report.add(m)
 	if key == "" {
 		return nil
 	}
-	raw, err := json.Marshal(stamp{key, digest})
+	raw, err := json.Marshal(s)
 	if err != nil {
 		return err
 	}
-	return b.bench.cache.SetRecord("artifact", b.path(m.Path), raw)
+	return b.bench.cache.SetRecord("artifact", b.path(planned), raw)
 }
 
 func (b *Builder) fileDigest(ctx context.Context, planned string) (v1.Hash, int64, error) {
@@ -243,14 +275,13 @@ func (b *Builder) checksums(ctx context.Context, step SumStep) (string, error) {
 		if f.platform.Architecture != step.Arch {
 			continue
 		}
-		digest, _, err := b.fileDigest(ctx, f.path)
-		if errors.Is(err, fs.ErrNotExist) {
-			continue // another run's part
+		for _, file := range b.filesOf(f.path) { // none, if it is another run's part
+			digest, _, err := b.fileDigest(ctx, file)
+			if err != nil {
+				return "", err
+			}
+			lines = append(lines, digest.Hex+"  "+path.Base(file)+"\n")
 		}
-		if err != nil {
-			return "", err
-		}
-		lines = append(lines, digest.Hex+"  "+path.Base(f.path)+"\n")
 	}
 	slices.SortFunc(lines, func(a, b string) int { return strings.Compare(a[64:], b[64:]) })
 	return strings.Join(slices.Compact(lines), ""), nil

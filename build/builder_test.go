@@ -388,3 +388,69 @@ func TestTheEmbeddedBuilderRefusesWhatItCannotUse(t *testing.T) {
 		}
 	}
 }
+
+func TestAReleaseInParts(t *testing.T) {
+	r := makeRelease(t)
+	raw, err := os.ReadFile(filepath.Join(r.dir, FileName))
+	if err != nil {
+		t.Fatal(err)
+	}
+	writeFile(t, filepath.Join(r.dir, FileName), strings.Replace(string(raw), "  level: fastest\n", "  level: fastest\n  split: 500KB\n", 1))
+	r.run("build")
+	r.run("package")
+	if err := r.builder().Verify(t.Context()); err != nil {
+		t.Errorf("verify: %v", err)
+	}
+	checkSums(t, filepath.Join(r.dir, "dist", "artifacts"))
+	before := r.files("dist/artifacts")
+	for _, want := range []string{"acme-images.linux-amd64.tar.zst.part001", "acme-images.linux-amd64.tar.zst.part002", "acme-images.linux-amd64.tar.zst.sha256"} {
+		if before[want] == nil {
+			t.Errorf("there is no %s among %v", want, slices.Sorted(maps.Keys(before)))
+		}
+	}
+	r.run("package")
+	for name, now := range r.files("dist/artifacts") {
+		if was := before[name]; was == nil || !os.SameFile(was, now) {
+			t.Errorf("%s was written again", name)
+		}
+	}
+	r.run("publish", "artifacts")
+	if diff := cmp.Diff(slices.Sorted(maps.Keys(before)), slices.Sorted(maps.Keys(r.files("released")))); diff != "" {
+		t.Errorf("the published folder (-dist/artifacts +released):\n%s", diff)
+	}
+	// Without parts again: nothing is left of them.
+	writeFile(t, filepath.Join(r.dir, FileName), string(raw))
+	r.run("package")
+	for name := range r.files("dist/artifacts") {
+		if strings.Contains(name, ".part") {
+			t.Errorf("%s was left", name)
+		}
+	}
+	if err := r.builder().Verify(t.Context()); err != nil {
+		t.Errorf("verify: %v", err)
+	}
+}
+
+func TestAFileTooLargeForGitHubIsSaidBeforeTheRelease(t *testing.T) {
+	r := makeRelease(t)
+	raw, err := os.ReadFile(filepath.Join(r.dir, FileName))
+	if err != nil {
+		t.Fatal(err)
+	}
+	writeFile(t, filepath.Join(r.dir, FileName), string(raw)+"  - {github: acme/acme}\n")
+	b := r.builder()
+	large := filepath.Join(r.dir, "dist", "artifacts", "acme-images.linux-amd64.tar.gz")
+	writeFile(t, large, "")
+	if err := os.Truncate(large, maxReleaseFile); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.checkReleaseSizes(); err == nil || !strings.Contains(err.Error(), "acme-images.linux-amd64.tar.gz has 2.1 GB") || !strings.Contains(err.Error(), "airgap.split") {
+		t.Errorf("got %v", err)
+	}
+	if err := os.Truncate(large, maxReleaseFile-1); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.checkReleaseSizes(); err != nil {
+		t.Error(err)
+	}
+}

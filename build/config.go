@@ -126,6 +126,7 @@ type Airgap struct {
 	Formats []string        `yaml:"formats" enum:"tar.zst tar.gz tar" doc:"tar.zst, tar.gz, tar; default: the first two"`
 	Layers  string          `yaml:"layers" enum:"uncompressed original" doc:"uncompressed (default), or original: keep the registry's bytes and digests"`
 	Level   string          `yaml:"level" enum:"fastest default better best" doc:"zstd: fastest, default, better or best (default)"`
+	Split   string          `yaml:"split" doc:"most that one file may have, such as 1900MB for a GitHub release; larger archives are written in parts"`
 	Lists   map[string]List `yaml:"lists" doc:"what the archives hold; the list called images has no suffix in its archive's name"`
 }
 

@@ -92,6 +92,8 @@ type ArchiveStep struct {
 	Text     string         `json:"text"`
 	Layers   string         `json:"layers"`
 	Level    string         `json:"level"`
+	// Split is how many bytes one file of an output may have; 0 is no limit.
+	Split int64 `json:"split,omitempty"`
 }
 
 // An ArchiveImage is one image of an archive: one of ours by its per-platform

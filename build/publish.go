@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"path"
 	"slices"
 	"strings"
@@ -205,12 +204,14 @@ func (b *Builder) packaged() ([]string, error) {
 		errs  []error
 	)
 	add := func(planned string) {
-		file := b.path(planned)
-		if _, err := os.Stat(file); err != nil {
-			errs = append(errs, fmt.Errorf("%w; run package first", err))
+		made := b.filesOf(planned)
+		if len(made) == 0 {
+			errs = append(errs, fmt.Errorf("%s is not there; run package first", b.path(planned)))
 		}
-		if !slices.Contains(files, file) {
-			files = append(files, file)
+		for _, m := range made {
+			if file := b.path(m); !slices.Contains(files, file) {
+				files = append(files, file)
+			}
 		}
 	}
 	for _, f := range b.Plan.artifacts() {

@@ -16,6 +16,7 @@ import (
 	"sync"
 
 	"github.com/slipway-build/slipway/images"
+	"github.com/slipway-build/slipway/images/airgap"
 	"github.com/slipway-build/slipway/progress"
 )
 
@@ -92,7 +93,7 @@ func (b *Builder) writeReport() error {
 	if earlier.Release == b.Plan.Release && earlier.Project == b.Plan.Project {
 		planned := b.full.names()
 		for _, m := range earlier.Made {
-			if !has[m.key()] && planned[m.where()] {
+			if !has[m.key()] && (planned[m.where()] || planned[airgap.Whole(m.Path)]) {
 				made = append(made, m)
 			}
 		}

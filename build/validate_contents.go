@@ -15,6 +15,7 @@ import (
 
 	"github.com/slipway-build/slipway/build/compile"
 	"github.com/slipway-build/slipway/images"
+	"github.com/slipway-build/slipway/progress"
 )
 
 func (v *validator) asserts(path string, asserts []string) {
@@ -112,6 +113,11 @@ func (v *validator) airgap() {
 	}
 	v.once("airgap.formats", a.Formats)
 	a.Layers, a.Level = cmp.Or(a.Layers, "uncompressed"), cmp.Or(a.Level, "best")
+	if a.Split != "" {
+		if _, err := progress.ParseBytes(a.Split); err != nil {
+			v.wrong("airgap.split", "%v", err)
+		}
+	}
 	lists := slices.Sorted(maps.Keys(a.Lists))
 	var own []string
 	for _, image := range v.config.Images {

@@ -118,7 +118,9 @@ func (b *Builder) verifyNames() error {
 	var errs []error
 	known := map[string]bool{}
 	for _, f := range b.full.artifacts() {
-		known[path.Base(f.path)] = true
+		for _, file := range append(b.filesOf(f.path), f.path) {
+			known[path.Base(file)] = true
+		}
 	}
 	for _, s := range b.full.Checksums {
 		known[path.Base(s.Output)] = true
@@ -131,16 +133,11 @@ func (b *Builder) verifyNames() error {
 		want = append(want, s.Output)
 	}
 	for _, file := range want {
-		info, err := os.Stat(b.path(file))
-		switch {
-		case errors.Is(err, fs.ErrNotExist):
+		if len(b.filesOf(file)) == 0 {
 			errs = append(errs, fmt.Errorf("%s is missing: run package", file))
-		case err != nil:
-			errs = append(errs, err)
-		case info.Size() >= maxReleaseFile:
-			errs = append(errs, fmt.Errorf("%s has %s; GitHub takes no file of 2 GiB or more", file, formatSize(info.Size())))
 		}
 	}
+	errs = append(errs, b.checkReleaseSizes())
 	entries, err := os.ReadDir(b.path("dist/artifacts"))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		errs = append(errs, err)
@@ -148,6 +145,24 @@ func (b *Builder) verifyNames() error {
 	for _, e := range entries {
 		if !known[e.Name()] {
 			errs = append(errs, fmt.Errorf("dist/artifacts/%s is not of this release: remove it, or run clean", e.Name()))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// checkReleaseSizes refuses files that a GitHub release cannot have, if there is to
+// be one.
+func (b *Builder) checkReleaseSizes() error {
+	if !slices.ContainsFunc(b.full.Destinations, func(d Destination) bool { return d.GitHub != "" }) {
+		return nil
+	}
+	var errs []error
+	for _, f := range b.full.artifacts() {
+		for _, file := range b.filesOf(f.path) {
+			if info, err := os.Stat(b.path(file)); err == nil && info.Size() >= maxReleaseFile {
+				errs = append(errs, fmt.Errorf("%s has %s, and a GitHub release takes no file of 2 GiB or more: set airgap.split to 1900MB, say, or make the list smaller",
+					file, formatSize(info.Size())))
+			}
 		}
 	}
 	return errors.Join(errs...)
@@ -175,9 +190,10 @@ func (b *Builder) verifyChecksums(ctx context.Context) error {
 			listed[name] = sum
 		}
 		for _, f := range b.Plan.artifacts() {
-			name := path.Base(f.path)
-			if f.platform.Architecture == step.Arch && listed[name] == "" {
-				errs = append(errs, fmt.Errorf("%s does not list %s", step.Output, name))
+			for _, file := range b.filesOf(f.path) {
+				if name := path.Base(file); f.platform.Architecture == step.Arch && listed[name] == "" {
+					errs = append(errs, fmt.Errorf("%s does not list %s", step.Output, name))
+				}
 			}
 		}
 		names := sortedKeys(listed)

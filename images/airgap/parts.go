@@ -255,3 +255,37 @@ func readSmall(path string) ([]byte, error) {
 	}
 	return raw, err
 }
+
+// Files are the files that an archive lies in: itself, or its parts in order and
+// then the file of their digests, if it is there. None is an error that wraps
+// fs.ErrNotExist.
+func Files(path string) ([]string, error) {
+	whole, ok := wholeOf(path)
+	if !ok {
+		_, err := os.Stat(path)
+		return []string{path}, err
+	}
+	numbers, err := partsOf(whole)
+	if err != nil {
+		return nil, err
+	}
+	var files []string
+	for _, n := range numbers {
+		files = append(files, partPath(whole, n))
+	}
+	if _, err := os.Stat(whole + checksumsSuffix); err == nil {
+		files = append(files, whole+checksumsSuffix)
+	}
+	return files, nil
+}
+
+// Whole is the archive that a file of Files belongs to, going by its name.
+func Whole(path string) string {
+	if whole, _, ok := partOf(path); ok {
+		return whole
+	}
+	if whole, ok := strings.CutSuffix(path, checksumsSuffix); ok {
+		return whole
+	}
+	return path
+}
