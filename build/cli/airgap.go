@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -226,7 +227,7 @@ func (p *Program) findCommand() *cobra.Command {
 	var asJSON bool
 	c := &cobra.Command{
 		Use:   "find [REF] FILE|DIR…",
-		Short: "Say which archive has an image",
+		Short: "Say which archive has an image, and how fast a node finds it",
 		Long: `Find looks for an image as a node does: in files, and in the archives of folders,
 by name and tag. ` + p.aboutDefault(),
 		Args:    cobra.MinimumNArgs(1),
@@ -240,16 +241,18 @@ by name and tag. ` + p.aboutDefault(),
 			if err != nil {
 				return err
 			}
+			began := time.Now()
 			found, err := airgap.Find(c.Context(), ref, platform, paths)
 			if err != nil {
 				return err
 			}
 			defer found.Close()
+			took := float64(time.Since(began).Microseconds()) / 1000
 			if asJSON {
-				return p.writeJSON(map[string]string{"archive": found.Archive.Path(), "image": images.Familiar(ref),
-					"platform": images.FormatPlatform(found.Image.Platform), "id": found.Image.ID.String()})
+				return p.writeJSON(map[string]any{"archive": found.Archive.Path(), "image": images.Familiar(ref),
+					"platform": images.FormatPlatform(found.Image.Platform), "id": found.Image.ID, "milliseconds": took})
 			}
-			_, err = fmt.Fprintf(p.Stdout, "%s\t%s\t%s\n", found.Archive.Path(), images.FormatPlatform(found.Image.Platform), found.Image.ID)
+			_, err = fmt.Fprintf(p.Stdout, "%s\t%s\t%s\tfound in %.1f ms\n", found.Archive.Path(), images.FormatPlatform(found.Image.Platform), found.Image.ID, took)
 			return err
 		},
 	}
