@@ -78,8 +78,8 @@ type layout struct {
 	views []file
 	// blobs are the configs and manifests, each once, in the order of images.
 	blobs []file
-	// runs are the layers, each once, in the order of images; each run becomes
-	// a frame.
+	// runs are the layers, each once, in the order that arrange gave them. A run
+	// becomes a frame in .tar.zst.
 	runs [][]layer
 	// images are what is in it.
 	images []resolvedImage
@@ -124,10 +124,6 @@ func newLayout(all []resolvedImage) (*layout, error) {
 		addBlob(img.manifest, img.rawManifest)
 		for _, lay := range img.layers {
 			entry.Layers = append(entry.Layers, lay.name())
-			if !seen[lay.digest] {
-				seen[lay.digest] = true
-				l.runs = append(l.runs, []layer{lay})
-			}
 		}
 		entries = append(entries, entry)
 	}

@@ -2,6 +2,7 @@ package airgap
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -53,8 +54,8 @@ type Options struct {
 	Layers string
 	// Level is zstd's: fastest, default, better, or best (or empty).
 	Level string
-	// Jobs is how many frames are compressed at a time, each with up to
-	// 100 MiB of memory; 0 is the number of cores.
+	// Jobs is how many things are done at a time; 0 is the number of cores. zstd
+	// frames are compressed two at a time at most, which bounds memory.
 	Jobs int
 }
 
@@ -65,8 +66,8 @@ type Result struct {
 	Size   int64 // in bytes, of all parts together
 	Images int
 	Layers int
-	// Frames is how many runs of layers the archive is made of; Cached is how
-	// many of them were there already.
+	// Frames is how many frames hold the layers; Cached is how many of them were
+	// there already.
 	Frames, Cached int
 	// Parts are the files that the archive lies in, in order, and Checksums is
 	// the file of their digests. Without parts, Path is the archive.
@@ -99,6 +100,9 @@ func Pack(ctx context.Context, content *store.Store, all []Image, outputs []Outp
 	if err != nil {
 		return nil, err
 	}
+	if l.runs, err = p.arrange(ctx, unique(l.images)); err != nil {
+		return nil, err
+	}
 	return p.write(ctx, l)
 }
 
@@ -128,7 +132,7 @@ func newPacker(content *store.Store, outputs []Output, opts Options) (*packer, e
 	if !ok {
 		errs = append(errs, fmt.Errorf("zstd level %q: want fastest, default, better or best", opts.Level))
 	}
-	p.zstd = &zstdFrames{content: content, level: level}
+	p.zstd = newZstdFrames(content, level)
 	if len(outputs) == 0 {
 		errs = append(errs, errors.New("no archive to write is named"))
 	}
@@ -330,7 +334,7 @@ func (p *packer) write(ctx context.Context, l *layout) ([]Result, error) {
 				return fmt.Errorf("writing archive %s: %w", out.Path, err)
 			}
 			results[i] = Result{Path: out.Path, Codec: p.codecs[i], Size: written.size, Images: len(l.images),
-				Frames: len(l.runs), Cached: f.cached, Parts: written.parts(), Checksums: written.checksums()}
+				Frames: f.runs, Cached: f.cached, Parts: written.parts(), Checksums: written.checksums()}
 			for _, run := range l.runs {
 				results[i].Layers += len(run)
 			}
@@ -345,8 +349,9 @@ func (p *packer) write(ctx context.Context, l *layout) ([]Result, error) {
 
 // frames are those of one codec, in order.
 type frames struct {
-	all    []frame
-	cached int
+	all []frame
+	// runs is how many of all hold layers; cached were there already.
+	runs, cached int
 }
 
 // frames makes what an archive in codec consists of. Its views are a frame of
@@ -354,27 +359,32 @@ type frames struct {
 // nothing else.
 func (p *packer) frames(ctx context.Context, codec Codec, l *layout) (_ *frames, err error) {
 	framer := p.framer(codec)
-	runs := make([]frame, len(l.runs))
-	task := progress.Start(ctx, fmt.Sprintf("compress %d layers as %s", len(l.runs), codec))
+	planned := l.runs
+	if codec != Zstd {
+		// No other codec gains by compressing layers together.
+		planned = apart(planned)
+	}
+	runs := make([]frame, len(planned))
+	task := progress.Start(ctx, fmt.Sprintf("compress %d layers as %s", len(slices.Concat(planned...)), codec))
 	defer func() { task.Done(err) }()
 	var (
 		total  int64
 		mu     sync.Mutex
 		cached int
-		order  = make([]int, len(l.runs))
+		order  = make([]int, len(planned))
 	)
-	for i, run := range l.runs {
+	for i, run := range planned {
 		order[i] = i
 		total += runSize(run)
 	}
 	task.SetTotal(total)
 	// The largest first, so that no core is left alone with it at the end.
-	slices.SortStableFunc(order, func(a, b int) int { return int(runSize(l.runs[b]) - runSize(l.runs[a])) })
+	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(runSize(planned[b]), runSize(planned[a])) })
 	group, groupCtx := errgroup.WithContext(ctx)
 	group.SetLimit(p.jobs)
 	for _, i := range order {
 		group.Go(func() error {
-			f, hit, err := framer.run(groupCtx, l.runs[i], task.Add)
+			f, hit, err := framer.run(groupCtx, planned[i], task.Add)
 			if err != nil {
 				return err
 			}
@@ -406,7 +416,7 @@ func (p *packer) frames(ctx context.Context, codec Codec, l *layout) (_ *frames,
 		return nil, err
 	}
 	all := append([]frame{views, blobs}, runs...)
-	return &frames{all: append(all, end), cached: cached}, nil
+	return &frames{all: append(all, end), runs: len(runs), cached: cached}, nil
 }
 
 func runSize(run []layer) int64 {

@@ -30,11 +30,22 @@ type zstdFrames struct {
 	content  *store.Store
 	level    zstd.EncoderLevel
 	encoders encoders
+	// slots bounds how many encoders are at work.
+	slots chan struct{}
 }
 
-// small compresses a frame that is made anew for each archive.
+// maxEncoders keeps a pack below 256 MiB on any machine: an encoder of the best
+// level has 32 MiB of tables and twice its window of history, about 100 MiB.
+const maxEncoders = 2
+
+func newZstdFrames(content *store.Store, level zstd.EncoderLevel) *zstdFrames {
+	return &zstdFrames{content: content, level: level, slots: make(chan struct{}, maxEncoders)}
+}
+
+// small compresses a frame that is made anew for each archive. The best level would
+// gain nothing, and has tables of 34 MiB.
 func (z *zstdFrames) small(b []byte) ([]byte, error) {
-	enc, err := zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedBestCompression), zstd.WithEncoderConcurrency(1),
+	enc, err := zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedBetterCompression), zstd.WithEncoderConcurrency(1),
 		zstd.WithWindowSize(MaxWindow), zstd.WithLowerEncoderMem(true))
 	if err != nil {
 		return nil, err
@@ -57,6 +68,12 @@ func (z *zstdFrames) run(ctx context.Context, run []layer, done func(int)) (fram
 	cached := true
 	path, err := z.content.Derived(ctx, "zstd-frame", frameKey(level, run), func(w io.Writer) error {
 		cached = false
+		select {
+		case z.slots <- struct{}{}:
+			defer func() { <-z.slots }()
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
 		enc, err := z.encoders.take(level)
 		if err != nil {
 			return err
@@ -102,8 +119,7 @@ func frameKey(level zstd.EncoderLevel, run []layer) string {
 	return b.String()
 }
 
-// encoders keeps encoders for the next frame: each holds about 100 MiB at the
-// best level.
+// encoders keeps encoders for the next frame.
 type encoders struct {
 	mu   sync.Mutex
 	free map[zstd.EncoderLevel][]*zstd.Encoder
