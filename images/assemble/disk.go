@@ -136,6 +136,9 @@ func (d *diskFolder) mayHoldException(rel string) bool {
 			continue
 		}
 		possible := true
+		if strings.ContainsAny(pattern.String(), `|(){}+^`) {
+			return true // the matcher takes these for operators of its expressions
+		}
 		for i, want := range strings.Split(filepath.ToSlash(pattern.String()), "/") {
 			if i == len(names) || strings.ContainsAny(want, `*?[\`) {
 				break
