@@ -252,10 +252,16 @@ type notFoundError struct {
 	path    string
 	leadsTo string
 	left    bool
+	// where it was looked for, and what it may be instead; either may be empty.
+	where, hint string
 }
 
 func (e *notFoundError) Error() string {
 	message := fmt.Sprintf("%q not found", relative(path.Join("/", e.path)))
+	if e.where != "" {
+		message += " in " + e.where
+	}
+	message += e.hint
 	if e.leadsTo != path.Join("/", e.path) {
 		message += fmt.Sprintf(": it is a symlink to %q, which is not there", e.leadsTo)
 	}

@@ -317,18 +317,17 @@ func inlineFile(data string) *node {
 	return n
 }
 
-// explain adds to an error where the file was looked for, and why it may not be
-// there.
+// explain adds to an error where the file was looked for, and which other may be
+// meant.
 func (t *transfer) explain(err error) error {
 	var missing *notFoundError
-	if !errors.As(err, &missing) {
-		return err
+	if errors.As(err, &missing) {
+		missing.where = t.where
+		if t.root != nil {
+			missing.hint = suggestPath(t.root, missing.path)
+		}
 	}
-	hint := ""
-	if t.root != nil {
-		hint = suggestPath(t.root, missing.path)
-	}
-	return fmt.Errorf("%w in %s%s", err, t.where, hint)
+	return err
 }
 
 // suggestPath proposes a name that is in the folder in which p was looked for.
