@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -133,23 +134,35 @@ func (b *Builder) relative(planned string) string {
 	return rel
 }
 
-// index makes an index of images of dist/oci, in dist/oci.
+// index makes an index of images of dist/oci, in dist/oci. What this run leaves out
+// is as an earlier run of the same release made it, so that build:linux and
+// build:windows are together what build:all is.
 func (b *Builder) index(ctx context.Context, step IndexStep) (v1.ImageIndex, error) {
 	return b.indexes.do(ctx, step.Ref, func() (v1.ImageIndex, error) {
 		var (
 			entries []images.IndexEntry
 			errs    []error
 		)
-		for _, member := range step.Members {
+		earlier, err := b.readReport()
+		if err != nil {
+			return nil, err
+		}
+		// All members of the release, whatever this run was narrowed to.
+		whole, _ := b.full.indexStep(step.Ref)
+		for _, member := range whole.Members {
 			entry := images.IndexEntry{Name: member}
 			var err error
-			if nested, ok := b.indexStep(member); ok {
+			if nested, ok := b.Plan.indexStep(member); ok {
 				entry.Index, err = b.index(ctx, nested)
 			} else if of, ok := b.imageStep(member); ok {
 				entry.Image, err = b.image(ctx, of)
+			} else {
+				entry.Image, entry.Index, err = b.earlierMember(earlier, member)
 			}
 			errs = append(errs, err)
-			entries = append(entries, entry)
+			if entry.Image != nil || entry.Index != nil {
+				entries = append(entries, entry)
+			}
 		}
 		if err := errors.Join(errs...); err != nil {
 			return nil, err
@@ -186,8 +199,30 @@ func (b *Builder) imageStep(ref string) (ImageStep, bool) {
 	return ImageStep{}, false
 }
 
-func (b *Builder) indexStep(ref string) (IndexStep, bool) {
-	for _, s := range b.Plan.Indexes {
+// earlierMember is what an earlier run of the same release left in dist/oci under a
+// tag, if one did.
+func (b *Builder) earlierMember(earlier Report, ref string) (v1.Image, v1.ImageIndex, error) {
+	i := slices.IndexFunc(earlier.Made, func(m Made) bool { return m.Ref == ref })
+	if i < 0 || earlier.Release != b.Plan.Release {
+		return nil, nil, nil
+	}
+	d, err := b.layout.Lookup(ref)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil, nil
+	}
+	if err != nil || d.Digest.String() != earlier.Made[i].Digest {
+		return nil, nil, err
+	}
+	if d.MediaType.IsIndex() {
+		index, err := b.layout.Index(d.Digest)
+		return nil, index, err
+	}
+	image, err := b.layout.Image(d.Digest)
+	return image, nil, err
+}
+
+func (p *Plan) indexStep(ref string) (IndexStep, bool) {
+	for _, s := range p.Indexes {
 		if s.Ref == ref {
 			return s, true
 		}

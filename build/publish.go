@@ -58,11 +58,13 @@ func (b *Builder) publishImages(ctx context.Context) error {
 	if err := push(jobs); err != nil {
 		return err
 	}
-	// The Windows tags are indexes of what is there now.
+	// The Windows tags are indexes of what is there now. Where this run makes only
+	// some of the versions, the tag is left to publishIndexes.
 	jobs = nil
 	for _, d := range b.registryDestinations() {
 		for _, step := range b.Plan.Indexes {
-			if step.Platform == nil {
+			whole, _ := b.full.indexStep(step.Ref)
+			if step.Platform == nil || len(step.Members) < len(whole.Members) {
 				continue
 			}
 			index, err := b.index(ctx, step)
@@ -123,27 +125,37 @@ func (b *Builder) checkPackaged() error {
 	return errors.Join(errs...)
 }
 
-// publishIndexes assembles the multi-OS tags of what destinations hold: each
-// platform may have been pushed by another machine.
+// publishIndexes assembles the tags of Windows and the multi-OS tags of what
+// destinations hold: each platform, and each Windows version, may have been pushed by
+// another machine.
 func (b *Builder) publishIndexes(ctx context.Context) error {
 	type job struct {
 		destination Destination
 		step        IndexStep
 	}
 	var jobs []job
+	done := map[string]bool{} // by publishImages
+	for _, m := range b.published.sorted() {
+		done[m.Ref] = true
+	}
 	for _, d := range b.registryDestinations() {
 		// All platforms of the release, whatever this run was narrowed to.
 		for _, step := range b.full.Indexes {
-			if step.Platform == nil {
+			ref, err := images.ParseReference(b.at(d, step.Ref))
+			if err != nil {
+				return err
+			}
+			if !done[images.Qualified(ref)] {
 				jobs = append(jobs, job{d, step})
 			}
 		}
 	}
 	return each(ctx, len(jobs), max(b.settings.Jobs, minTransfers), func(i int) error {
 		d, step := jobs[i].destination, jobs[i].step
-		entries := make([]images.IndexEntry, len(step.Members))
-		err := each(ctx, len(step.Members), minTransfers, func(n int) error {
-			ref := b.at(d, step.Members[n])
+		members := b.full.leaves(step)
+		entries := make([]images.IndexEntry, len(members))
+		err := each(ctx, len(members), minTransfers, func(n int) error {
+			ref := b.at(d, members[n])
 			found, err := b.bench.resolve(ctx, ref)
 			if err != nil {
 				return fmt.Errorf("index %s: %w", b.at(d, step.Ref), err)
@@ -158,7 +170,11 @@ func (b *Builder) publishIndexes(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("index %s: %w", b.at(d, step.Ref), err)
 		}
-		return b.push(ctx, b.at(d, step.Ref), index, Made{Kind: "index", Name: step.Image})
+		made := Made{Kind: "index", Name: step.Image}
+		if step.Platform != nil {
+			made.Platform = *step.Platform
+		}
+		return b.push(ctx, b.at(d, step.Ref), index, made)
 	})
 }
 

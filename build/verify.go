@@ -86,7 +86,7 @@ func (b *Builder) verifyIndex(step IndexStep) error {
 		return err
 	}
 	var errs []error
-	for _, ref := range b.leaves(step) {
+	for _, ref := range b.Plan.leaves(step) {
 		member, err := b.layout.Lookup(ref)
 		if err != nil {
 			errs = append(errs, err)
@@ -100,11 +100,11 @@ func (b *Builder) verifyIndex(step IndexStep) error {
 }
 
 // leaves are the images behind an index.
-func (b *Builder) leaves(step IndexStep) []string {
+func (p *Plan) leaves(step IndexStep) []string {
 	var out []string
 	for _, member := range step.Members {
-		if nested, ok := b.indexStep(member); ok {
-			out = append(out, b.leaves(nested)...)
+		if nested, ok := p.indexStep(member); ok {
+			out = append(out, p.leaves(nested)...)
 		} else {
 			out = append(out, member)
 		}
