@@ -83,7 +83,7 @@ func (b *Builder) checkRoom(ctx context.Context, contents [][]airgap.Image) erro
 // looked up, and those that are missing are reported together. Own images do not
 // count, since they may not be built.
 func (b *Builder) Preflight(ctx context.Context) (*Preflight, error) {
-	if err := b.open(); err != nil {
+	if err := b.openBench(); err != nil {
 		return nil, err
 	}
 	var (

@@ -2,7 +2,9 @@ package build
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -10,6 +12,7 @@ import (
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
+	"github.com/slipway-build/slipway/images"
 	"github.com/slipway-build/slipway/images/store"
 )
 
@@ -80,19 +83,25 @@ func (b *Builder) path(planned string) string {
 
 // open opens the cache and dist/oci, when the first step needs them.
 func (b *Builder) open() error {
-	if b.bench != nil {
-		return nil
-	}
-	bench, err := openWorkbench(b.settings, b.Plan.registries())
-	if err != nil {
+	if err := b.openBench(); err != nil || b.layout != nil {
 		return err
 	}
 	layout, err := store.Open(b.path("dist/oci"))
 	if err != nil {
 		return fmt.Errorf("opening the image store: %w", err)
 	}
-	b.bench, b.layout = bench, layout
+	b.layout = layout
 	return nil
+}
+
+// openBench opens the cache alone, for what makes nothing in dist.
+func (b *Builder) openBench() error {
+	if b.bench != nil {
+		return nil
+	}
+	bench, err := openWorkbench(b.settings, b.Plan.registries())
+	b.bench = bench
+	return err
 }
 
 // registries are those that images are published to.
@@ -140,14 +149,35 @@ func (b *Builder) Run(ctx context.Context, s Selection) error {
 	return nil
 }
 
-// Clean removes what was made in dist, and nothing else that lies there.
+// Clean removes what was made in dist, and nothing else that lies there: dist may be
+// a folder that others use too.
 func (b *Builder) Clean() error {
-	for _, made := range []string{"dist/bin", "dist/oci", "dist/artifacts", "dist/artifacts.json"} {
-		if err := os.RemoveAll(b.path(made)); err != nil {
+	made := []string{reportFile, "dist/artifacts", "dist/oci"}
+	if b.settings.Dist != "" {
+		// Every run makes the layout first, and a clean removes it last.
+		if _, err := os.Stat(b.path("dist/oci/oci-layout")); errors.Is(err, fs.ErrNotExist) {
+			return usage(fmt.Errorf("cleaning: %s has no oci/oci-layout, so that slipway has made nothing there", b.dist()))
+		} else if err != nil {
 			return fmt.Errorf("cleaning: %w", err)
 		}
 	}
-	// The folder itself goes if it is empty now.
+	// Binaries lie in folders by platform; in bin itself there may be another's.
+	folders, err := os.ReadDir(b.path("dist/bin"))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("cleaning: %w", err)
+	}
+	for _, f := range folders {
+		if _, err := images.ParsePlatform(strings.ReplaceAll(f.Name(), "-", "/")); err == nil && f.IsDir() {
+			made = slices.Insert(made, 0, "dist/bin/"+f.Name())
+		}
+	}
+	for _, m := range made {
+		if err := os.RemoveAll(b.path(m)); err != nil {
+			return fmt.Errorf("cleaning: %w", err)
+		}
+	}
+	// The folders themselves go if they are empty now.
+	_ = os.Remove(b.path("dist/bin"))
 	_ = os.Remove(b.dist())
 	return nil
 }

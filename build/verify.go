@@ -16,6 +16,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/validate"
 
 	"github.com/slipway-build/slipway/images"
+	"github.com/slipway-build/slipway/images/store"
 	"github.com/slipway-build/slipway/progress"
 )
 
@@ -28,7 +29,11 @@ const maxReleaseFile = 2 << 30
 // platforms they should be for, and that the checksums hold. Its error joins all
 // that is wrong.
 func (b *Builder) Verify(ctx context.Context) error {
-	if err := b.open(); err != nil {
+	layout, err := store.OpenLayout(b.path("dist/oci"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("there is nothing to verify: %w; run build and package first", err)
+	}
+	if err != nil {
 		return err
 	}
 	var errs []error
@@ -38,8 +43,8 @@ func (b *Builder) Verify(ctx context.Context) error {
 		}
 	}
 	errs = append(errs,
-		each(ctx, len(b.Plan.Images), b.settings.Jobs, func(i int) error { return b.verifyImage(ctx, b.Plan.Images[i]) }),
-		each(ctx, len(b.Plan.Indexes), b.settings.Jobs, func(i int) error { return b.verifyIndex(b.Plan.Indexes[i]) }),
+		each(ctx, len(b.Plan.Images), b.settings.Jobs, func(i int) error { return b.verifyImage(ctx, layout, b.Plan.Images[i]) }),
+		each(ctx, len(b.Plan.Indexes), b.settings.Jobs, func(i int) error { return b.verifyIndex(layout, b.Plan.Indexes[i]) }),
 		b.verifyNames(),
 		each(ctx, len(b.Plan.Archives), 1, func(i int) error { return b.verifyArchive(ctx, b.Plan.Archives[i]) }),
 		b.verifyChecksums(ctx))
@@ -47,14 +52,14 @@ func (b *Builder) Verify(ctx context.Context) error {
 }
 
 // verifyImage reads an image of dist/oci to its last byte.
-func (b *Builder) verifyImage(ctx context.Context, step ImageStep) (err error) {
+func (b *Builder) verifyImage(ctx context.Context, layout *store.Store, step ImageStep) (err error) {
 	task := progress.Start(ctx, "verify "+step.Ref)
 	defer func() { task.Done(err) }()
-	d, err := b.layout.Lookup(step.Ref)
+	d, err := layout.Lookup(step.Ref)
 	if err != nil {
 		return err
 	}
-	image, err := b.layout.Image(d.Digest)
+	image, err := layout.Image(d.Digest)
 	if err != nil {
 		return err
 	}
@@ -72,12 +77,12 @@ func (b *Builder) verifyImage(ctx context.Context, step ImageStep) (err error) {
 }
 
 // verifyIndex checks that an index of dist/oci holds what its members' tags name.
-func (b *Builder) verifyIndex(step IndexStep) error {
-	d, err := b.layout.Lookup(step.Ref)
+func (b *Builder) verifyIndex(layout *store.Store, step IndexStep) error {
+	d, err := layout.Lookup(step.Ref)
 	if err != nil {
 		return err
 	}
-	index, err := b.layout.Index(d.Digest)
+	index, err := layout.Index(d.Digest)
 	if err != nil {
 		return err
 	}
@@ -87,7 +92,7 @@ func (b *Builder) verifyIndex(step IndexStep) error {
 	}
 	var errs []error
 	for _, ref := range b.Plan.leaves(step) {
-		member, err := b.layout.Lookup(ref)
+		member, err := layout.Lookup(ref)
 		if err != nil {
 			errs = append(errs, err)
 			continue

@@ -1,0 +1,50 @@
+package build
+
+import (
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestCleanRemovesNothingOfOthers(t *testing.T) {
+	r := makeRelease(t)
+	out := filepath.Join(r.dir, "elsewhere")
+	there := func(s *Settings) { s.Dist = out }
+	writeFile(t, filepath.Join(out, "bin", "theirs"), "")
+	if err := r.builder(there).Clean(); err == nil || !strings.Contains(err.Error(), "slipway has made nothing there") {
+		t.Errorf("got %v, want that a folder without anything of ours is left alone", err)
+	}
+	r.do(r.builder(there), "build", "linux")
+	if err := r.builder(there).Clean(); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{"bin/theirs"}, slices.Sorted(maps.Keys(r.files("elsewhere")))); diff != "" {
+		t.Errorf("what is left (-want +got):\n%s", diff)
+	}
+	// dist itself needs no sign, as after a run that was killed at once.
+	writeFile(t, filepath.Join(r.dir, "dist", "bin", "linux-amd64", "acme"), "")
+	if err := r.builder().Clean(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(filepath.Join(r.dir, "dist")); !os.IsNotExist(err) {
+		t.Errorf("dist is still there: %v", err)
+	}
+}
+
+func TestLookingMakesNothing(t *testing.T) {
+	r := makeRelease(t)
+	if _, err := r.builder().Preflight(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.builder().Verify(t.Context()); err == nil || !strings.Contains(err.Error(), "run build and package first") {
+		t.Errorf("got %v, want that there is nothing to verify", err)
+	}
+	if _, err := os.Stat(filepath.Join(r.dir, "dist")); !os.IsNotExist(err) {
+		t.Errorf("a preflight or verify made dist: %v", err)
+	}
+}
