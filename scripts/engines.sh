@@ -15,8 +15,10 @@ set -euo pipefail
 repo=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 dir=${SLIPWAY_ENGINES_DIR:-${XDG_STATE_HOME:-$HOME/.local/state}/slipway-engines}
 engines=(containerd docker buildkit) # in the order of starting; docker needs containerd
-bridge=slipway0
-bridge_address=172.31.255.1/24
+# Those of another folder may run beside these.
+id=$(printf %s "$dir" | cksum | cut -d' ' -f1)
+bridge=slipway$((id % 10000))
+bridge_address=172.31.$((id % 255)).1/24
 
 say() { echo "engines: $*" >&2; }
 die() { say "$*"; exit 1; }
