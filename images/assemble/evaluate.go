@@ -244,7 +244,8 @@ func (s *stage) command(c *instructions.CmdCommand, lint *linter.Linter) {
 	once(lint, c, &s.cmd)
 	args := s.commandLine(c, c.ShellDependantCmdLine, lint)
 	s.image.Config.Cmd = args
-	s.image.Config.ArgsEscaped = true //nolint:staticcheck // SA1019: BuildKit sets it, and so do we
+	//lint:ignore SA1019 BuildKit sets it, and so do we
+	s.image.Config.ArgsEscaped = true
 	s.record(fmt.Sprintf("CMD %q", args), false)
 }
 

@@ -34,7 +34,6 @@ type stage struct {
 	commands []command
 
 	resolved  bool
-	evaluated bool
 	triggered bool
 	state
 }
