@@ -129,6 +129,12 @@ func (b *Builder) Run(ctx context.Context, s Selection) error {
 		"publish index":     b.publishIndexes,
 		"publish artifacts": b.publishArtifacts,
 	}
+	if s.Verb == "publish" && slices.Contains(s.Parts, "artifacts") && len(b.artifactDestinations()) > 0 {
+		// Before anything is pushed.
+		if _, err := b.packaged(ctx); err != nil {
+			return err
+		}
+	}
 	for _, part := range Verbs[s.Verb] {
 		if !slices.Contains(s.Parts, part) {
 			continue

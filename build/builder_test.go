@@ -285,11 +285,12 @@ func TestVerifySaysAllThatIsWrong(t *testing.T) {
 	}
 	raw[len(raw)/2] ^= 1
 	writeFile(t, damaged, string(raw))
+	writeFile(t, filepath.Join(r.dir, "dist", "bin", "linux-amd64", "acme"), "x")
 	err = r.builder().Verify(t.Context())
 	if err == nil {
 		t.Fatal("verify found nothing")
 	}
-	for _, want := range []string{"stray.tar is not of this release", "acme.linux-arm64", "is missing", "acme-images-core.linux-amd64.tar.zst", "sha256sum-amd64.txt"} {
+	for _, want := range []string{"binary acme for linux/amd64: dist/bin/linux-amd64/acme has sha256:", "stray.tar is not of this release", "acme.linux-arm64", "is missing", "acme-images-core.linux-amd64.tar.zst", "sha256sum-amd64.txt"} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("%q is not in the error:\n%v", want, err)
 		}
@@ -300,9 +301,38 @@ func TestPublishRefusesOtherImagesThanWerePackaged(t *testing.T) {
 	r := makeRelease(t)
 	r.run("package")
 	writeFile(t, filepath.Join(r.dir, "charts", "chart.yaml"), "name: changed\n")
-	if err := r.try(r.builder(), "publish", "images"); err == nil || !strings.Contains(err.Error(), "run package again") {
-		t.Errorf("got %v, want an error that says to package again", err)
+	for range 2 {
+		if err := r.try(r.builder(), "publish", "images"); err == nil || !strings.Contains(err.Error(), "run package again") {
+			t.Errorf("got %v, want an error that says to package again", err)
+		}
+		r.run("build") // does not make it better
 	}
+	r.run("package")
+	r.run("publish", "images")
+}
+
+func TestPublishRefusesArtifactsOfAnotherRelease(t *testing.T) {
+	r := makeRelease(t)
+	r.run("package")
+	r.env["TAG"] = "v1.2.4+acme1"
+	for range 2 {
+		if err := r.try(r.builder(), "publish"); err == nil || !strings.Contains(err.Error(), "acme.linux-amd64 is not what package made of acme v1.2.4+acme1") {
+			t.Errorf("got %v, want an error that says to package first", err)
+		}
+		r.run("build")
+	}
+	if left := r.files("released"); len(left) > 0 {
+		t.Errorf("published all the same: %v", slices.Sorted(maps.Keys(left)))
+	}
+	ref, err := name.ParseReference(r.registry + "/team/acme-runtime:v1.2.4-acme1-linux-amd64")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := remote.Image(ref); err == nil {
+		t.Error("images were pushed before the artifacts were looked at")
+	}
+	r.run("package")
+	r.run("publish")
 }
 
 func TestAnIndexIsOfWhatTheRegistryHolds(t *testing.T) {

@@ -12,11 +12,17 @@ import (
 
 	"github.com/slipway-build/slipway/build/release"
 	"github.com/slipway-build/slipway/images"
+	"github.com/slipway-build/slipway/images/airgap"
 )
 
 // registryDestinations are the destinations for images.
 func (b *Builder) registryDestinations() []Destination {
 	return slices.DeleteFunc(slices.Clone(b.Plan.Destinations), func(d Destination) bool { return d.Registry == "" })
+}
+
+// artifactDestinations are those for files.
+func (b *Builder) artifactDestinations() []Destination {
+	return slices.DeleteFunc(slices.Clone(b.Plan.Destinations), func(d Destination) bool { return d.Registry != "" })
 }
 
 // at is a tag of the plan as a destination has it.
@@ -32,7 +38,7 @@ func (b *Builder) publishImages(ctx context.Context) error {
 	if err := b.buildImages(ctx); err != nil {
 		return err
 	}
-	if err := b.checkPackaged(); err != nil {
+	if err := b.checkPackaged(ctx); err != nil {
 		return err
 	}
 	type job struct {
@@ -97,29 +103,58 @@ func (b *Builder) push(ctx context.Context, ref string, what any, made Made) err
 	return nil
 }
 
-// checkPackaged refuses to publish other images than those in the archives of
-// dist/artifacts, which are of this release too.
-func (b *Builder) checkPackaged() error {
-	earlier, err := b.readReport()
-	if err != nil || earlier.Release != b.Plan.Release {
+// checkPackaged refuses to publish other images than those that the archives in
+// dist/artifacts hold under the same names.
+func (b *Builder) checkPackaged(ctx context.Context) error {
+	return each(ctx, len(b.Plan.Archives), b.settings.Jobs, func(i int) error {
+		step := b.Plan.Archives[i]
+		var errs []error
+		for _, output := range step.Outputs {
+			if len(b.filesOf(output)) > 0 {
+				errs = append(errs, b.checkArchive(ctx, output, step.Images))
+			}
+		}
+		return errors.Join(errs...)
+	})
+}
+
+func (b *Builder) checkArchive(ctx context.Context, output string, planned []ArchiveImage) error {
+	archive, err := airgap.Open(ctx, b.path(output))
+	if err != nil {
 		return err
 	}
-	packaged := map[string]string{}
-	archives := false
-	for _, m := range earlier.Made {
-		archives = archives || m.Kind == "archive"
-		if m.Kind == "image" {
-			packaged[m.Ref] = m.Digest
-		}
-	}
-	if !archives {
-		return nil
+	defer archive.Close()
+	packed, err := archive.Images(ctx)
+	if err != nil {
+		return err
 	}
 	var errs []error
-	for _, m := range b.report.sorted() {
-		if was := packaged[m.Ref]; m.Kind == "image" && was != "" && was != m.Digest {
-			errs = append(errs, fmt.Errorf("image %s is %s now, and the archives in %s hold %s: run package again before publish",
-				m.Ref, m.Digest, b.relative("dist/artifacts"), was))
+	for _, p := range planned {
+		step, ok := b.imageStep(p.Own)
+		if !ok {
+			continue
+		}
+		ref, err := images.ParseReference(p.Names[0])
+		if err != nil {
+			return err
+		}
+		// Archives of other releases have other names in them.
+		n := slices.IndexFunc(packed, func(i *airgap.PackedImage) bool { return slices.Contains(i.Names, images.Qualified(ref)) })
+		if n < 0 {
+			continue
+		}
+		image, err := b.image(ctx, step)
+		if err != nil {
+			return err
+		}
+		// Layers may lie in it uncompressed, so manifests differ; configs do not.
+		id, err := image.ConfigName()
+		if err != nil {
+			return err
+		}
+		if id != packed[n].ID {
+			errs = append(errs, fmt.Errorf("image %s has the config %s now, and %s holds %s: run package again before publish",
+				step.Ref, id, b.relative(output), packed[n].ID))
 		}
 	}
 	return errors.Join(errs...)
@@ -181,16 +216,11 @@ func (b *Builder) publishIndexes(ctx context.Context) error {
 // publishArtifacts brings dist/artifacts, which package has written, to folders,
 // registries and GitHub.
 func (b *Builder) publishArtifacts(ctx context.Context) error {
-	var destinations []Destination
-	for _, d := range b.Plan.Destinations {
-		if d.Registry == "" {
-			destinations = append(destinations, d)
-		}
-	}
+	destinations := b.artifactDestinations()
 	if len(destinations) == 0 {
 		return nil
 	}
-	files, err := b.packaged()
+	files, err := b.packaged(ctx)
 	if err != nil {
 		return err
 	}
@@ -212,22 +242,39 @@ func (b *Builder) publishArtifacts(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// packaged are the files of the plan in dist/artifacts, checksums last. One that
-// is missing is an error.
-func (b *Builder) packaged() ([]string, error) {
+// packaged are the files of the plan in dist/artifacts, checksums last. One that is
+// missing is an error, and so is one that package made for another release: most
+// names are the same in all of them. Without any report the files were brought
+// together by someone, who answers for them.
+func (b *Builder) packaged(ctx context.Context) ([]string, error) {
 	var (
 		files []string
 		errs  []error
 	)
+	earlier, err := b.readReport()
+	if err != nil {
+		return nil, err
+	}
+	reported := earlier.digests(b.Plan)
 	add := func(planned string) {
 		made := b.filesOf(planned)
 		if len(made) == 0 {
 			errs = append(errs, fmt.Errorf("%s is not there; run package first", b.path(planned)))
 		}
 		for _, m := range made {
-			if file := b.path(m); !slices.Contains(files, file) {
-				files = append(files, file)
+			file := b.path(m)
+			if slices.Contains(files, file) {
+				continue
 			}
+			files = append(files, file)
+			if earlier.Project == "" {
+				continue
+			}
+			digest, _, err := b.fileDigest(ctx, m)
+			if err == nil && reported[m] != digest.String() {
+				err = fmt.Errorf("%s is not what package made of %s %s; run package first", b.relative(m), b.Plan.Project, b.Plan.Release.Version)
+			}
+			errs = append(errs, err)
 		}
 	}
 	for _, f := range b.Plan.artifacts() {

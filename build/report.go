@@ -78,6 +78,21 @@ func (b *Builder) readReport() (Report, error) {
 	return r, nil
 }
 
+// digests are those of the files of a report by path; none, if it is of another
+// release than the plan.
+func (r Report) digests(p *Plan) map[string]string {
+	out := map[string]string{}
+	if r.Release != p.Release || r.Project != p.Project {
+		return out
+	}
+	for _, m := range r.Made {
+		if m.Path != "" {
+			out[m.Path] = m.Digest
+		}
+	}
+	return out
+}
+
 // writeReport writes dist/artifacts.json, if it says anything new. It keeps what
 // earlier runs of the same release made, as far as the plan still names it.
 func (b *Builder) writeReport() error {

@@ -37,11 +37,24 @@ func (b *Builder) Verify(ctx context.Context) error {
 		return err
 	}
 	var errs []error
-	for _, s := range b.Plan.Binaries {
-		if _, err := os.Stat(b.path(s.Output)); err != nil {
-			errs = append(errs, fmt.Errorf("binary %s for %s: %w", s.Name, s.Platform, err))
-		}
+	earlier, err := b.readReport()
+	errs = append(errs, err)
+	if r := earlier.Release; earlier.Project != "" && r != b.Plan.Release {
+		errs = append(errs, fmt.Errorf("%s is of %s (commit %s), and this is %s (commit %s): run build and package",
+			b.relative(reportFile), r.Version, r.Commit, b.Plan.Release.Version, b.Plan.Release.Commit))
 	}
+	reported := earlier.digests(b.Plan)
+	errs = append(errs, each(ctx, len(b.Plan.Binaries), b.settings.Jobs, func(i int) error {
+		s := b.Plan.Binaries[i]
+		digest, err := sumFile(b.path(s.Output))
+		if err != nil {
+			return fmt.Errorf("binary %s for %s: %w", s.Name, s.Platform, err)
+		}
+		if want := reported[s.Output]; want != "" && digest.String() != want {
+			return fmt.Errorf("binary %s for %s: %s has %s, want %s", s.Name, s.Platform, s.Output, digest, want)
+		}
+		return nil
+	}))
 	errs = append(errs,
 		each(ctx, len(b.Plan.Images), b.settings.Jobs, func(i int) error { return b.verifyImage(ctx, layout, b.Plan.Images[i]) }),
 		each(ctx, len(b.Plan.Indexes), b.settings.Jobs, func(i int) error { return b.verifyIndex(layout, b.Plan.Indexes[i]) }),
