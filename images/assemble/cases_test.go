@@ -4,6 +4,7 @@ import (
 	"context"
 	"flag"
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -129,6 +130,21 @@ func TestCases(t *testing.T) {
 			}
 		}
 		imagetest.CompareConfig(t, img, c.WantConfig)
+	})
+}
+
+// TestDifferencesAreNamed holds the documentation to name each case in which
+// another builder comes to another result.
+func TestDifferencesAreNamed(t *testing.T) {
+	documentation, err := os.ReadFile("../../docs/dockerfile-support.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	imagetest.DockerfileCases(t, "testdata", func(t *testing.T, c *imagetest.DockerfileCase) {
+		named := strings.Contains(string(documentation), "`"+c.Name+"`")
+		if c.Differs != "" && !named {
+			t.Errorf("docs/dockerfile-support.md does not name %s, in which builders differ: %s", c.Name, c.Differs)
+		}
 	})
 }
 
