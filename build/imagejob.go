@@ -129,6 +129,7 @@ func (w *Workbench) BuildImage(ctx context.Context, job ImageJob) (ImageResult, 
 		result.Index, subject = digest.String(), index
 	}
 	for _, o := range outputs {
+		var err error
 		switch o.kind {
 		case "oci":
 			err = putLayout(ctx, o.where, o.name, tags, subject)

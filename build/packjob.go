@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"runtime"
+	"slices"
 
 	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -71,6 +72,12 @@ func (w *Workbench) preparePack(ctx context.Context, job PackJob) ([]airgap.Imag
 		_, err := airgap.OutputCodec(path)
 		errs = append(errs, usage(err))
 		outputs[i] = airgap.Output{Path: path, Split: job.Split}
+	}
+	if !slices.Contains([]string{"", "uncompressed", "original"}, job.Layers) {
+		errs = append(errs, usage(fmt.Errorf("layers %q: want uncompressed or original", job.Layers)))
+	}
+	if !slices.Contains([]string{"", "fastest", "default", "better", "best"}, job.Level) {
+		errs = append(errs, usage(fmt.Errorf("zstd level %q: want fastest, default, better or best", job.Level)))
 	}
 	platform, err := w.onePlatform()
 	errs = append(errs, err)

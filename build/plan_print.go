@@ -40,9 +40,12 @@ func (p *Plan) Select(s Selection) *Plan {
 	if s.Verb != "package" {
 		out.Checksums = nil
 	}
-	if s.Verb != "publish" {
-		out.Destinations = nil
-	}
+	out.Destinations = slices.DeleteFunc(slices.Clone(p.Destinations), func(d Destination) bool {
+		if d.Registry != "" {
+			return !has("publish", "images") && !has("publish", "index")
+		}
+		return !has("publish", "artifacts")
+	})
 	return &out
 }
 

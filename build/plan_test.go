@@ -140,3 +140,20 @@ func platforms(t *testing.T, texts ...string) []v1.Platform {
 	}
 	return platforms
 }
+
+func TestADryRunNamesWhereItWouldPublish(t *testing.T) {
+	plan := &Plan{Destinations: []Destination{{Registry: "registry.example.com", Repository: "team"}, {Directory: "released"}}}
+	for only, want := range map[string]string{"": "registry.example.com released", "index": "registry.example.com", "artifacts": "released"} {
+		selection, err := Select("publish", strings.Fields(only))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, d := range plan.Select(selection).Destinations {
+			got = append(got, d.Registry+d.Directory)
+		}
+		if strings.Join(got, " ") != want {
+			t.Errorf("publish %s: %v, want %s", only, got, want)
+		}
+	}
+}

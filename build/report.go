@@ -183,8 +183,13 @@ func (b *Builder) WriteSummary(_ context.Context, w io.Writer, s Selection) erro
 	if s.Verb == "publish" {
 		made, title = b.published.sorted(), "PUBLISHED"
 	}
+	// What a run was narrowed to may be less than was meant, or nothing.
+	head := []string{fmt.Sprintf("%s %s, in %s", b.Plan.Project, b.Plan.Release.Version, b.relative("dist/"))}
+	for _, skipped := range b.Plan.Skipped {
+		head = append(head, "left out: "+skipped)
+	}
 	if len(made) == 0 {
-		return nil
+		head = append(head, "there was nothing to "+s.Verb+" (see slipway plan)")
 	}
 	t := table(title, "PLATFORM", "WHAT", "SIZE", "DIGEST")
 	for _, m := range made {
@@ -194,7 +199,7 @@ func (b *Builder) WriteSummary(_ context.Context, w io.Writer, s Selection) erro
 		}
 		t.Add(m.Kind, platform, m.where(), formatSize(m.Size), shortDigest(m.Digest))
 	}
-	return writeTables(w, []string{fmt.Sprintf("%s %s, in %s", b.Plan.Project, b.Plan.Release.Version, b.relative("dist/"))}, t)
+	return writeTables(w, head, t)
 }
 
 // shortDigest is what a person compares; artifacts.json has all of it.

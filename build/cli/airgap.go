@@ -237,6 +237,9 @@ by name and tag. ` + p.aboutDefault(),
 			if err != nil {
 				return err
 			}
+			if len(paths) == 0 {
+				return &build.UsageError{Err: fmt.Errorf("%s is no file or folder here, and so the name of an image; say where to look for it as well: FILE or DIR", words[0])}
+			}
 			platform, err := p.onePlatform()
 			if err != nil {
 				return err

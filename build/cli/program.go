@@ -63,7 +63,7 @@ publishes them as one multi-OS index, and writes air-gap archives from which a
 node without internet finds its images in milliseconds.
 
 The commands of the first group read the nearest slipway.yaml; the others need
-no project. Environment: ` + strings.ReplaceAll(build.Environment, "\n", "\n"),
+no project. Environment: ` + build.Environment,
 		SilenceUsage:  true,
 		SilenceErrors: true,
 		Version:       p.Version,
@@ -76,7 +76,7 @@ no project. Environment: ` + strings.ReplaceAll(build.Environment, "\n", "\n"),
 	root.AddGroup(&cobra.Group{ID: "project", Title: "In a project (slipway.yaml):"}, &cobra.Group{ID: "tools", Title: "Without a project:"})
 	flags := root.PersistentFlags()
 	flags.StringSliceVar(&p.platforms, "platform", nil, "platforms such as linux/amd64 or windows/amd64:10.0.20348.4294 (environment PLATFORMS)")
-	flags.IntVar(&p.settings.Jobs, "jobs", p.settings.Jobs, "how many things to do at once (environment JOBS)")
+	flags.IntVar(&p.settings.Jobs, "jobs", p.settings.Jobs, "how many things to do at once; of transfers, 4 at the least (environment JOBS)")
 	flags.StringVar(&p.progress, "progress", p.env("PROGRESS", "auto"), "auto, tty, plain, json or none (environment PROGRESS)")
 	flags.StringVar(&p.settings.Cache, "cache-dir", p.settings.Cache, "folder of the content cache (environment SLIPWAY_CACHE)")
 	flags.BoolVar(&p.settings.Offline, "offline", p.settings.Offline, "use no network: only what the cache holds (environment SLIPWAY_OFFLINE)")

@@ -90,6 +90,8 @@ func TestWhatTheShellIsTold(t *testing.T) {
 		{"an unknown builder", nil, []string{"build", "--builder", "kaniko", "--config", config}, 2, []string{"kaniko", "embedded, docker or buildkit"}},
 		{"no list and no image", nil, []string{"airgap", "pack", "-o", "x.tar"}, 2, []string{"-f LIST.txt"}},
 		{"no known archive name", nil, []string{"airgap", "pack", "-o", "x.rar", "busybox"}, 2, []string{"x.rar", ".tar.zst"}},
+		{"layers and a level that are none", nil, []string{"airgap", "pack", "-o", "x.tar", "--layers", "thin", "--level", "utmost", "busybox"}, 2, []string{`layers "thin"`, `level "utmost"`}},
+		{"an image, and no place to look", nil, []string{"airgap", "find", "nowhere.tar"}, 2, []string{"nowhere.tar is no file or folder", "FILE or DIR"}},
 		{"a list that is none", nil, []string{"airgap", "pack", "-f", broken, "-o", "x.tar"}, 2, []string{broken + ":1", broken + ":2"}},
 		{"an archive that is not there", nil, []string{"airgap", "ls", "nowhere.tar"}, 1, []string{"nowhere.tar"}},
 		{"offline, and not in the cache", nil, []string{"--offline", "airgap", "pack", "-o", filepath.Join(t.TempDir(), "x.tar"), "127.0.0.1:1/acme/a:v1"}, 1, []string{"127.0.0.1:1/acme/a:v1", "offline"}},
@@ -271,5 +273,27 @@ func TestADeltaMakesTheNewArchive(t *testing.T) {
 	}
 	if status, _, _ := run(t, nil, "airgap", "diff", archives[0], archives[1]); status != 2 {
 		t.Errorf("no -o: exit status %d", status)
+	}
+}
+
+func TestARunThatMakesNothingSaysSo(t *testing.T) {
+	_, config := project(t)
+	env := map[string]string{"SLIPWAY_CACHE": t.TempDir()}
+	for _, c := range []struct {
+		args []string
+		want []string
+	}{
+		{[]string{"build", "--skip-windows", "--only", "windows"}, []string{"there was nothing to build"}},
+		{[]string{"publish", "--only", "artifacts"}, []string{"there was nothing to publish"}},
+	} {
+		status, stdout, stderr := run(t, env, append(c.args, "--config", config, "--progress", "none")...)
+		if status != 0 {
+			t.Errorf("%v: exit status %d: %s", c.args, status, stderr)
+		}
+		for _, want := range c.want {
+			if !strings.Contains(stdout, want) {
+				t.Errorf("%v does not say %q:\n%s", c.args, want, stdout)
+			}
+		}
 	}
 }
