@@ -189,7 +189,7 @@ func bundlePath(f BundleFile) string {
 // bundleMode is a file's mode: that of slipway.yaml, else 0755 for binaries.
 func (b *Builder) bundleMode(f BundleFile) (fs.FileMode, error) {
 	if f.Mode == "" {
-		if strings.HasPrefix(f.Source, "dist/bin/") {
+		if strings.HasPrefix(path.Clean(f.Source), "dist/bin/") {
 			return 0o755, nil
 		}
 		return 0o644, nil

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -72,8 +73,8 @@ func (b *Builder) dist() string {
 
 // path is where a path of the plan lies on disk.
 func (b *Builder) path(planned string) string {
-	if rest, ok := strings.CutPrefix(planned, "dist/"); ok {
-		return filepath.Join(b.dist(), filepath.FromSlash(rest))
+	if clean := path.Clean(planned); clean == "dist" || strings.HasPrefix(clean, "dist/") {
+		return filepath.Join(b.dist(), filepath.FromSlash(strings.TrimPrefix(clean, "dist")))
 	}
 	if filepath.IsAbs(filepath.FromSlash(planned)) {
 		return filepath.FromSlash(planned)

@@ -484,3 +484,40 @@ func TestAFileTooLargeForGitHubIsSaidBeforeTheRelease(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// What others would write as dist/… is there, wherever that is, however it is spelled.
+func TestDistElsewhere(t *testing.T) {
+	r := makeRelease(t)
+	config := filepath.Join(r.dir, FileName)
+	raw, err := os.ReadFile(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := strings.ReplaceAll(string(raw), `"dist/bin/`, `"./dist/bin/`)
+	text = strings.Replace(text, "{source: LICENSE}", "{source: dist, path: all}", 1)
+	writeFile(t, config, strings.Replace(text, "{directory: released}", "{directory: ./dist/released}", 1))
+	out := filepath.Join(t.TempDir(), "o u:t")
+	there := func(s *Settings) { s.Dist, s.OS = out, "linux" }
+	r.do(r.builder(there), "build", "linux")
+	b := r.builder(there)
+	step := b.Plan.Bundles[0]
+	if mode, err := b.bundleMode(step.Files[0]); err != nil || mode != 0o755 {
+		t.Errorf("%s gets mode %o, %v; want that of a program", step.Files[0].Source, mode, err)
+	}
+	if got := b.path(step.Files[1].Source); got != out {
+		t.Errorf("dist is %s, want %s", got, out)
+	}
+	writeFile(t, config, strings.Replace(string(raw), "{directory: released}", "{directory: ./dist/released}", 1))
+	r.do(r.builder(there), "package", "linux")
+	b = r.builder(there)
+	r.do(b, "publish", "artifacts")
+	if published := b.published.sorted(); len(published) != 1 || published[0].Path != "./dist/released" || published[0].Size == 0 {
+		t.Errorf("reported as published: %v", published)
+	}
+	if _, err := os.Stat(filepath.Join(out, "released", "sha256sum-amd64.txt")); err != nil {
+		t.Error(err)
+	}
+	if left := r.files("dist"); len(left) > 0 {
+		t.Errorf("dist of the project has %v", slices.Sorted(maps.Keys(left)))
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"path"
 	"slices"
 	"strings"
@@ -229,7 +230,9 @@ func (b *Builder) publishArtifacts(ctx context.Context) error {
 		var err error
 		switch {
 		case d.Directory != "":
-			err = release.Copy(ctx, b.path(d.Directory), files)
+			if err = release.Copy(ctx, b.path(d.Directory), files); err == nil {
+				b.published.add(Made{Kind: "release", Name: b.Plan.Project, Path: d.Directory, Size: sizeOf(files)})
+			}
 		case d.OCI != "":
 			err = b.pushArtifacts(ctx, d.OCI, files)
 		case d.GitHub != "":
@@ -240,6 +243,16 @@ func (b *Builder) publishArtifacts(ctx context.Context) error {
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// sizeOf is what files weigh, in bytes.
+func sizeOf(files []string) (size int64) {
+	for _, file := range files {
+		if info, err := os.Stat(file); err == nil {
+			size += info.Size()
+		}
+	}
+	return size
 }
 
 // packaged are the files of the plan in dist/artifacts, checksums last. One that is
