@@ -6,7 +6,6 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
-	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -111,25 +110,6 @@ func TestTheEpochChangesNoLayer(t *testing.T) {
 	}
 	if diff := cmp.Diff(layerDigests(t, one), layerDigests(t, two)); diff != "" {
 		t.Errorf("layers (-one +two):\n%s", diff)
-	}
-}
-
-// TestWindowsVersionsShareLayers builds for two versions, on nothing.
-func TestWindowsVersionsShareLayers(t *testing.T) {
-	written := &countingLayers{Store: openStore(t)}
-	assembler := assemble.New(assemble.Options{Layers: written})
-	c := project(t, map[string]string{"Dockerfile": "FROM scratch\nCOPY dir C:/dir\n", "context/dir/a": "a"})
-	var all [][]v1.Hash
-	for _, version := range []string{"10.0.17763.1", "10.0.20348.2", "10.0.26100.3"} {
-		c.Platform = v1.Platform{OS: "windows", Architecture: "amd64", OSVersion: version}
-		img, err := assembler.Assemble(t.Context(), c)
-		if err != nil {
-			t.Fatal(err)
-		}
-		all = append(all, layerDigests(t, img))
-	}
-	if !slices.Equal(all[0], all[1]) || !slices.Equal(all[1], all[2]) || written.take() != 1 {
-		t.Errorf("layers of three versions: %v", all)
 	}
 }
 
