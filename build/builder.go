@@ -100,20 +100,24 @@ func (b *Builder) openBench() error {
 	if b.bench != nil {
 		return nil
 	}
-	bench, err := openWorkbench(b.settings, b.Plan.registries())
+	bench, err := openWorkbench(b.settings, b.ownRegistry())
 	b.bench = bench
 	return err
 }
 
-// registries are those that images are published to.
-func (p *Plan) registries() []string {
+// ownRegistry is the one that DOCKER_USERNAME and DOCKER_PASSWORD are for, which no
+// other may see: the project's, or the only one that it publishes to.
+func (b *Builder) ownRegistry() string {
 	var hosts []string
-	for _, d := range p.Destinations {
-		if d.Registry != "" && !slices.Contains(hosts, d.Registry) {
+	for _, d := range b.registryDestinations() {
+		if !slices.Contains(hosts, d.Registry) {
 			hosts = append(hosts, d.Registry)
 		}
 	}
-	return hosts
+	if len(hosts) == 1 {
+		return hosts[0]
+	}
+	return b.Config.Registry
 }
 
 // Run does what a selection names, and writes the report dist/artifacts.json.

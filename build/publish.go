@@ -304,6 +304,9 @@ func (b *Builder) publishGitHub(ctx context.Context, repository string, files []
 	if !ok {
 		return usage(fmt.Errorf("github %q: want owner/name", repository))
 	}
+	if b.settings.Offline {
+		return fmt.Errorf("offline: the release of %s cannot be made", repository)
+	}
 	if b.settings.GitHubToken == "" {
 		return usage(errors.New("GITHUB_TOKEN is not set; it needs the right to write contents of " + repository))
 	}

@@ -32,27 +32,22 @@ type Workbench struct {
 }
 
 // OpenWorkbench opens the content cache of the settings.
-func OpenWorkbench(s Settings) (*Workbench, error) { return openWorkbench(s, nil) }
+func OpenWorkbench(s Settings) (*Workbench, error) { return openWorkbench(s, name.DefaultRegistry) }
 
 // openWorkbench is OpenWorkbench for a project, whose own registry has the
 // credentials of the settings.
-func openWorkbench(s Settings, own []string) (*Workbench, error) {
+func openWorkbench(s Settings, own string) (*Workbench, error) {
 	cache, err := store.Open(filepath.Join(s.Cache, "content"))
 	if err != nil {
 		return nil, fmt.Errorf("opening the content cache: %w", err)
 	}
-	if len(own) == 0 {
-		own = []string{name.DefaultRegistry}
-	}
 	credentials := map[string]authn.AuthConfig{}
 	if s.Username != "" {
-		for _, host := range own {
-			registry, err := name.NewRegistry(host)
-			if err != nil {
-				return nil, fmt.Errorf("registry %s: %w", host, err)
-			}
-			credentials[registry.RegistryStr()] = authn.AuthConfig{Username: s.Username, Password: s.Password}
+		registry, err := name.NewRegistry(own)
+		if err != nil {
+			return nil, fmt.Errorf("registry %s: %w", own, err)
 		}
+		credentials[registry.RegistryStr()] = authn.AuthConfig{Username: s.Username, Password: s.Password}
 	}
 	return &Workbench{settings: s, cache: cache, registry: registry.New(registry.Options{
 		Store: cache, Jobs: max(s.Jobs, minTransfers), Offline: s.Offline, DockerConfig: s.DockerConfig,
@@ -74,7 +69,8 @@ func (w *Workbench) assembler(ctx context.Context, builder, address string, give
 	}
 	return w.builders.do(ctx, key, func() (images.Assembler, error) {
 		if builder == "embedded" {
-			return assemble.New(assemble.Options{Layers: w.cache, Sources: w}), given.refuse()
+			return assemble.New(assemble.Options{Layers: w.cache, Sources: w,
+				Limits: assemble.Limits{Bytes: w.settings.UnpackLimit}}), given.refuse()
 		}
 		options, err := w.engineOptions(given)
 		if err != nil {

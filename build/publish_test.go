@@ -1,0 +1,46 @@
+package build
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync/atomic"
+	"testing"
+)
+
+func TestThePasswordIsForOneRegistry(t *testing.T) {
+	for _, c := range []struct{ project, publish, want string }{
+		{"docker.io", "", "docker.io"},
+		{"docker.io", "quay.io", "quay.io"},
+		{"docker.io", "docker.io ghcr.io", "docker.io"},
+		{"docker.io", "quay.io ghcr.io", "docker.io"},
+		{"docker.io", "quay.io quay.io", "quay.io"},
+	} {
+		config := &Config{Registry: c.project, Repository: "team"}
+		for _, host := range strings.Fields(c.publish) {
+			config.Publish = append(config.Publish, Destination{Registry: host})
+		}
+		b := &Builder{Config: config, Plan: &Plan{Destinations: destinations(config)}}
+		if got := b.ownRegistry(); got != c.want {
+			t.Errorf("%s, published to %s: the password is for %s, want %s", c.project, c.publish, got, c.want)
+		}
+	}
+}
+
+func TestOfflineAsksNoGitHub(t *testing.T) {
+	var asked atomic.Int32
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		asked.Add(1)
+		w.WriteHeader(http.StatusTeapot)
+	}))
+	defer server.Close()
+	r := makeRelease(t)
+	r.env["GITHUB_API_URL"], r.env["GITHUB_TOKEN"] = server.URL, "t"
+	b := r.builder(func(s *Settings) { s.Offline = true })
+	if err := b.publishGitHub(t.Context(), "acme/acme", nil); err == nil || !strings.Contains(err.Error(), "offline") {
+		t.Errorf("got %v, want that there is no network", err)
+	}
+	if asked.Load() > 0 {
+		t.Error("GitHub was asked all the same")
+	}
+}
