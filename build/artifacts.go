@@ -48,7 +48,7 @@ func (b *Builder) holds(ctx context.Context, planned, key string) bool {
 			return false
 		}
 	}
-	return len(have) == len(s.Files)
+	return len(have) > 0 && len(have) == len(s.Files)
 }
 
 // filesOf are the files, as a plan would have them, that a planned file is made of:

@@ -58,7 +58,7 @@ func (b *Builder) Verify(ctx context.Context) error {
 	errs = append(errs,
 		each(ctx, len(b.Plan.Images), b.settings.Jobs, func(i int) error { return b.verifyImage(ctx, layout, b.Plan.Images[i]) }),
 		each(ctx, len(b.Plan.Indexes), b.settings.Jobs, func(i int) error { return b.verifyIndex(layout, b.Plan.Indexes[i]) }),
-		b.verifyNames(),
+		b.verifyNames(reported),
 		each(ctx, len(b.Plan.Archives), 1, func(i int) error { return b.verifyArchive(ctx, b.Plan.Archives[i]) }),
 		b.verifyChecksums(ctx))
 	return errors.Join(errs...)
@@ -131,8 +131,9 @@ func (p *Plan) leaves(step IndexStep) []string {
 }
 
 // verifyNames checks that dist/artifacts holds what the plan names and nothing
-// that the configuration does not.
-func (b *Builder) verifyNames() error {
+// that the configuration does not, and that package made it of this release, going by
+// what was reported, if anything was.
+func (b *Builder) verifyNames(reported map[string]string) error {
 	var errs []error
 	known := map[string]bool{}
 	for _, f := range b.full.artifacts() {
@@ -151,8 +152,14 @@ func (b *Builder) verifyNames() error {
 		want = append(want, s.Output)
 	}
 	for _, file := range want {
-		if len(b.filesOf(file)) == 0 {
+		made := b.filesOf(file)
+		if len(made) == 0 {
 			errs = append(errs, fmt.Errorf("%s is missing: run package", file))
+		}
+		for _, m := range made {
+			if len(reported) > 0 && reported[m] == "" {
+				errs = append(errs, fmt.Errorf("%s is of another release than %s: run package", m, b.Plan.Release.Version))
+			}
 		}
 	}
 	errs = append(errs, b.checkReleaseSizes())
