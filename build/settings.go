@@ -49,6 +49,9 @@ type Settings struct {
 	// CacheSize is how many bytes the content cache may have, more or less: it is
 	// looked through once a day.
 	CacheSize int64
+	// UnpackLimit is how many bytes an archive, a layer or a download may unpack to;
+	// 0 is 64 GiB.
+	UnpackLimit int64
 	// Offline forbids every use of the network.
 	Offline bool
 	// DryRun says what publish would do.
@@ -62,7 +65,7 @@ type Settings struct {
 // Environment lists the variables that SettingsFrom and Load read, for help texts.
 const Environment = `REGISTRY REPO TAG PLATFORMS SKIP_WINDOWS BUILDER BUILDKIT_HOST BUILDKIT_TLS_DIR DOCKER_HOST
 DOCKER_TLS_VERIFY DOCKER_CERT_PATH DOCKER_CONFIG DOCKER_USERNAME DOCKER_PASSWORD GITHUB_TOKEN GITHUB_API_URL
-SOURCE_DATE_EPOCH JOBS PROGRESS DEBUG SLIPWAY_CACHE SLIPWAY_CACHE_SIZE SLIPWAY_OFFLINE`
+SOURCE_DATE_EPOCH JOBS PROGRESS DEBUG SLIPWAY_CACHE SLIPWAY_CACHE_SIZE SLIPWAY_UNPACK_LIMIT SLIPWAY_OFFLINE`
 
 // SettingsFrom reads the environment. All that is wrong with it is reported at
 // once.
@@ -98,6 +101,11 @@ func SettingsFrom(getenv func(string) (string, bool)) (Settings, error) {
 	if size := env("SLIPWAY_CACHE_SIZE"); size != "" {
 		if s.CacheSize, err = progress.ParseBytes(size); err != nil {
 			errs = append(errs, fmt.Errorf("environment SLIPWAY_CACHE_SIZE: %w", err))
+		}
+	}
+	if size := env("SLIPWAY_UNPACK_LIMIT"); size != "" {
+		if s.UnpackLimit, err = progress.ParseBytes(size); err != nil {
+			errs = append(errs, fmt.Errorf("environment SLIPWAY_UNPACK_LIMIT: %w", err))
 		}
 	}
 	if (s.Username == "") != (s.Password == "") {

@@ -18,7 +18,7 @@ type BuildContext struct {
 	// Dockerfile is the path of the Dockerfile, absolute or relative to the
 	// working folder (not to Dir). Messages name it.
 	Dockerfile string
-	// Target is the stage to build, by name or number; empty means the last.
+	// Target is the stage to build, by name; empty means the last.
 	Target string
 	// Platform is what is built, with the exact os.version for Windows.
 	Platform v1.Platform

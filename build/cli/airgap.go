@@ -349,7 +349,7 @@ not at all, and nothing is written outside of it. ` + p.aboutDefault(),
 					return err
 				}
 				defer found.Close()
-				n, err := airgap.Extract(ctx, found.Image, wanted)
+				n, err := airgap.ExtractWithin(ctx, found.Image, wanted, airgap.ExtractLimits{Bytes: p.settings.UnpackLimit})
 				if err != nil {
 					return err
 				}
