@@ -1,8 +1,6 @@
 package build
 
 import (
-	"archive/tar"
-	"bytes"
 	"context"
 	"errors"
 	"io/fs"
@@ -541,27 +539,4 @@ func TestDistElsewhere(t *testing.T) {
 	if left := r.files("dist"); len(left) > 0 {
 		t.Errorf("dist of the project has %v", slices.Sorted(maps.Keys(left)))
 	}
-}
-
-func TestTheLimitOfUnpackingCanBeSet(t *testing.T) {
-	r := makeRelease(t)
-	writeFile(t, filepath.Join(r.dir, "Dockerfile"), "FROM scratch\nADD files.tar /\n")
-	var archive bytes.Buffer
-	w := tar.NewWriter(&archive)
-	if err := w.WriteHeader(&tar.Header{Name: "zeros", Size: 100_000, Mode: 0o644}); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := w.Write(make([]byte, 100_000)); err != nil {
-		t.Fatal(err)
-	}
-	if err := w.Close(); err != nil {
-		t.Fatal(err)
-	}
-	writeFile(t, filepath.Join(r.dir, "files.tar"), archive.String())
-	r.env["SLIPWAY_UNPACK_LIMIT"] = "50KB"
-	if err := r.try(r.builder(), "build", "images"); err == nil || !strings.Contains(err.Error(), "Dockerfile:2") {
-		t.Errorf("got %v, want an error at the ADD", err)
-	}
-	r.env["SLIPWAY_UNPACK_LIMIT"] = "200KB"
-	r.run("build", "images")
 }
