@@ -180,6 +180,7 @@ func NewPlan(config *Config, filter Filter) (*Plan, error) {
 	planner.archives()
 	planner.bundles()
 	planner.checksums()
+	planner.distinctNames()
 	return planner.plan, errors.Join(planner.errs...)
 }
 
@@ -446,5 +447,47 @@ func (p *planner) checksums() {
 			vars := p.vars(platform, "", nil)
 			p.plan.Checksums = append(p.plan.Checksums, SumStep{Arch: platform.Architecture, Output: artifact(Expand(p.config.Names.Checksums, vars))})
 		}
+	}
+}
+
+// distinctNames refuses two things of one name in dist/artifacts: one would take the
+// place of the other.
+func (p *planner) distinctNames() {
+	makers := map[string]string{}
+	add := func(template, maker string, platform v1.Platform, outputs ...string) {
+		if platform.OS != "" {
+			maker += " for " + images.FormatPlatform(platform)
+		}
+		for _, output := range outputs {
+			// As file systems of Windows and macOS compare names.
+			key := strings.ToLower(output)
+			if other, ok := makers[key]; ok {
+				p.errs = append(p.errs, fmt.Errorf("%s: %s and %s would both be %s: see names.%s, whose variables must tell them apart",
+					p.config.File, other, maker, output, template))
+				return
+			}
+			makers[key] = maker
+		}
+	}
+	for _, s := range p.plan.Binaries {
+		if s.Artifact != "" {
+			add("binary", "binary "+s.Name, s.Platform.Platform, s.Artifact)
+		}
+	}
+	for _, s := range p.plan.Archives {
+		template := "archive"
+		if s.Windows != "" {
+			template = "windows-archive"
+		}
+		add(template, "list "+s.List, s.Platform.Platform, append(slices.Clone(s.Outputs), s.Text)...)
+	}
+	for _, s := range p.plan.Lists {
+		add("all-images", "the list of all images", s.Platform.Platform, s.Output)
+	}
+	for _, s := range p.plan.Bundles {
+		add("bundle", "bundle "+s.Name, s.Platform.Platform, s.Outputs...)
+	}
+	for _, s := range p.plan.Checksums {
+		add("checksums", "the checksums of "+s.Arch, v1.Platform{}, s.Output)
 	}
 }

@@ -157,3 +157,31 @@ func TestADryRunNamesWhereItWouldPublish(t *testing.T) {
 		}
 	}
 }
+
+func TestPlanRefusesTwoFilesOfOneName(t *testing.T) {
+	r := makeRelease(t)
+	config := filepath.Join(r.dir, FileName)
+	raw, err := os.ReadFile(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	writeFile(t, config, string(raw)+"names: {archive: 'images.${PLATFORM}', windows-archive: 'Win.${ARCH}', checksums: sums.txt, all-images: 'images.${PLATFORM}.txt'}\n")
+	loaded, err := Load(t.Context(), config, func(name string) (string, bool) { v, ok := r.env[name]; return v, ok })
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = NewPlan(loaded, Filter{})
+	if err == nil {
+		t.Fatal("one file would have taken the place of another")
+	}
+	for _, want := range []string{
+		"list core for linux/arm64 and list images for linux/arm64 would both be dist/artifacts/images.linux-arm64.tar.zst: see names.archive",
+		"list windows for windows/amd64:10.0.20348.4294 and list windows for windows/amd64:10.0.26100.4294 would both be dist/artifacts/Win.amd64.tar.zst: see names.windows-archive",
+		"list core for linux/amd64 and the list of all images for linux/amd64",
+		"the checksums of amd64 and the checksums of arm64 would both be dist/artifacts/sums.txt",
+	} {
+		if !strings.Contains(err.Error(), want) {
+			t.Errorf("%q is not in the error:\n%v", want, err)
+		}
+	}
+}
