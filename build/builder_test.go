@@ -300,6 +300,10 @@ func TestVerifySaysAllThatIsWrong(t *testing.T) {
 func TestVerifyKnowsWhatIsOfAnotherRelease(t *testing.T) {
 	r := makeRelease(t)
 	r.run("package")
+	// Which needs no index.
+	if err := r.builder().Verify(t.Context()); err == nil || !strings.Contains(err.Error(), "file does not exist; run build") {
+		t.Errorf("got %v, want that build makes the indexes", err)
+	}
 	r.env["TAG"] = "v1.2.4+acme1"
 	if err := r.builder().Verify(t.Context()); err == nil || !strings.Contains(err.Error(), "is of v1.2.3+acme1") {
 		t.Errorf("got %v, want that dist is of another release", err)

@@ -70,7 +70,7 @@ func (b *Builder) verifyImage(ctx context.Context, layout *store.Store, step Ima
 	defer func() { task.Done(err) }()
 	d, err := layout.Lookup(step.Ref)
 	if err != nil {
-		return err
+		return fmt.Errorf("%w; run build", err)
 	}
 	image, err := layout.Image(d.Digest)
 	if err != nil {
@@ -93,7 +93,7 @@ func (b *Builder) verifyImage(ctx context.Context, layout *store.Store, step Ima
 func (b *Builder) verifyIndex(layout *store.Store, step IndexStep) error {
 	d, err := layout.Lookup(step.Ref)
 	if err != nil {
-		return err
+		return fmt.Errorf("%w; run build", err)
 	}
 	index, err := layout.Index(d.Digest)
 	if err != nil {
