@@ -13,13 +13,17 @@ temp=$(mktemp -d)
 registry_pid=
 trap '[ -z "$registry_pid" ] || kill "$registry_pid"; rm -rf "$temp"' EXIT
 
+# grep reads to its end below: with -q it leaves at once, and whoever still writes to
+# it fails.
 step() { echo "== $*" >&2; }
+# grep reads to its end here: with -q it leaves, and who still writes to it fails.
 fail() { echo "check-release: $*" >&2; exit 1; }
 want() { # want WHAT WANTED GOT
   [ "$2" = "$3" ] || fail "$1: want"$'\n'"$2"$'\n'"got"$'\n'"$3"
 }
 
-port=$((20000 + RANDOM % 20000))
+# Below the ports that the system gives out by itself.
+port=$((20000 + RANDOM % 12000))
 export REGISTRY=127.0.0.1:$port
 mkdir "$temp/registry"
 printf '%s\n' 'version: 0.1' "storage: {filesystem: {rootdirectory: $temp/registry}}" "http: {addr: \"$REGISTRY\"}" >"$temp/registry.yml"
@@ -38,13 +42,13 @@ step "file"
 for arch in x86-64 aarch64; do
   slug=linux-amd64; [ $arch = x86-64 ] || slug=linux-arm64
   for binary in dist/bin/$slug/*; do
-    file "$binary" | grep -q "ELF 64-bit LSB executable, .*$arch.*statically linked" || fail "$(file "$binary")"
+    file "$binary" | grep "ELF 64-bit LSB executable, .*$arch.*statically linked" >/dev/null || fail "$(file "$binary")"
   done
 done
 for binary in dist/bin/windows-amd64/*; do
-  file "$binary" | grep -q 'PE32+ executable (console) x86-64' || fail "$(file "$binary")"
+  file "$binary" | grep 'PE32+ executable (console) x86-64' >/dev/null || fail "$(file "$binary")"
 done
-$slipway version | grep -q "runtime image $runtime\$" || fail "$($slipway version)"
+$slipway version | grep "runtime image $runtime\$" >/dev/null || fail "$($slipway version)"
 
 step "sha256sum"
 for sums in dist/artifacts/sha256sum-*.txt; do
@@ -101,7 +105,7 @@ if [ -n "${SLIPWAY_TEST_CONTAINERD:-}" ]; then
   for archive in dist/artifacts/slipway-images.linux-amd64.tar.gz dist/artifacts/slipway-images-windows.windows-*.tar.gz; do
     gzip -dc "$archive" | $ctr images import --all-platforms --no-unpack - >"$temp/import" 2>&1 || fail "$archive: $(cat "$temp/import")"
     for ref in $(cat "${archive%.tar.gz}.txt"); do
-      $ctr images ls -q | grep -qx "$ref" || fail "$archive: ctr has no $ref: $($ctr images ls -q)"
+      $ctr images ls -q | grep -x "$ref" >/dev/null || fail "$archive: ctr has no $ref: $($ctr images ls -q)"
     done
   done
 fi

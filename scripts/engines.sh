@@ -28,7 +28,7 @@ die() { say "$*"; exit 1; }
 running() {
   local pid
   pid=$(cat "$dir/$1.pid" 2>/dev/null) || return 1
-  { tr '\0' ' ' <"/proc/$pid/cmdline"; } 2>/dev/null | grep -qF -- "$dir/"
+  { tr '\0' ' ' <"/proc/$pid/cmdline"; } 2>/dev/null | grep -F -- "$dir/" >/dev/null # -q would leave tr writing
 }
 
 answers() {
