@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"math/bits"
 	"slices"
 	"strings"
 	"sync"
@@ -43,10 +44,12 @@ func newZstdFrames(content *store.Store, level zstd.EncoderLevel) *zstdFrames {
 }
 
 // small compresses a frame that is made anew for each archive. The best level would
-// gain nothing, and has tables of 34 MiB.
+// gain nothing here, and has tables of 34 MiB.
 func (z *zstdFrames) small(b []byte) ([]byte, error) {
+	// A window that holds all is enough, and bounds what the encoder allocates.
+	window := min(max(1<<bits.Len(uint(len(b))), zstd.MinWindowSize), MaxWindow)
 	enc, err := zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedBetterCompression), zstd.WithEncoderConcurrency(1),
-		zstd.WithWindowSize(MaxWindow), zstd.WithLowerEncoderMem(true))
+		zstd.WithWindowSize(window), zstd.WithLowerEncoderMem(true))
 	if err != nil {
 		return nil, err
 	}
@@ -145,6 +148,13 @@ func (e *encoders) give(level zstd.EncoderLevel, enc *zstd.Encoder) {
 	}
 	enc.Reset(nil)
 	e.free[level] = append(e.free[level], enc)
+}
+
+// drop lets go of all encoders.
+func (e *encoders) drop() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.free = nil
 }
 
 // progressWriter tells how much went through it.
