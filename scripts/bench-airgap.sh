@@ -1,0 +1,275 @@
+#!/usr/bin/env bash
+# Measures what a release needs for its air-gap archives: the same 15 images from the
+# same registry, on the same machine, in one run, by RKE2's pipeline (Docker Engine,
+# bsdtar, zstd, pigz), by the same with crane, by skopeo, and by slipway airgap pack.
+# Prints the tables of docs/performance.md.
+#
+#   scripts/engines.sh start && eval "$(scripts/engines.sh env)"
+#   scripts/bench-airgap.sh              everything; without Docker's socket, all but RKE2's pipeline
+#   scripts/bench-airgap.sh slipway      only what is named: docker, crane, skopeo, slipway
+#
+# The images are made once, of upstream programs (scripts/bench/programs/go.mod) on a
+# base of this machine's Debian packages, and kept in $SLIPWAY_BENCH_DIR, default
+# ${XDG_CACHE_HOME:-~/.cache}/slipway-bench, with the registry that serves them. Each
+# measured run begins with empty caches in a folder below it.
+set -euo pipefail
+repo=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+dir=${SLIPWAY_BENCH_DIR:-${XDG_CACHE_HOME:-$HOME/.cache}/slipway-bench}
+what=${*:-docker crane skopeo slipway}
+export CGO_ENABLED=0 GOFLAGS="-trimpath -buildvcs=false"
+
+say() { echo "bench: $*" >&2; }
+die() { say "$*"; exit 1; }
+for program in docker-registry bsdtar zstd pigz skopeo jq dpkg-query /usr/bin/time; do
+  command -v "$program" >/dev/null || die "$program is missing; run: apt-get install docker-registry libarchive-tools zstd pigz skopeo jq time"
+done
+
+mkdir -p "$dir/registry"
+work=$dir/run
+registry_pid=
+trap '[ -z "$registry_pid" ] || kill "$registry_pid"; rm -rf "$work"' EXIT
+rm -rf "$work"
+mkdir "$work"
+
+answers() { { exec 3<>"/dev/tcp/127.0.0.1/$1"; } 2>/dev/null && exec 3>&-; }
+# Below the ports that the system gives out by itself.
+port=$((20000 + RANDOM % 12000))
+while answers "$port"; do port=$((port + 1)); done
+registry=127.0.0.1:$port
+printf '%s\n' 'version: 0.1' "storage: {filesystem: {rootdirectory: $dir/registry}}" "http: {addr: \"$registry\"}" \
+  'log: {level: error, accesslog: {disabled: true}}' >"$work/registry.yml"
+docker-registry serve "$work/registry.yml" >"$work/registry.log" 2>&1 &
+registry_pid=$!
+until answers "$port"; do
+  kill -0 "$registry_pid" || die "docker-registry ended at once: $(cat "$work/registry.log")"
+  sleep 0.1
+done
+
+say "building slipway"
+go build -C "$repo" -o "$work/slipway" ./cmd/slipway
+slipway=$work/slipway
+
+# --- the images --------------------------------------------------------------------
+
+# programs NAME: which programs an image has besides its base.
+programs() {
+  case $1 in
+    cni-plugins) echo bandwidth bridge dhcp firewall host-local loopback macvlan portmap ptp vlan ;;
+    containerd) echo containerd containerd-shim-runc-v2 ;;
+    etcd) echo server ;;
+    node-exporter) echo node_exporter ;;
+    *) echo "$1" ;;
+  esac
+}
+names=(cni-plugins containerd coredns crane ctr debian etcd etcdctl etcdutl helm metrics-server node-exporter pause perl registry)
+changed=(etcdutl metrics-server) # images of which there is a second release
+own=etcd                         # the image that stands for the project's own
+
+# packages FOLDER PACKAGE…: the files of Debian packages, as they are installed here.
+packages() {
+  local to=$1 package
+  shift
+  mkdir -p "$to"
+  for package; do dpkg-query -L "$package"; done 2>/dev/null | grep -E '^/(usr|lib|bin|sbin)/' | sort -u |
+    sed -E 's#^/(lib|bin|sbin)/#/usr/\1/#; s#^/##' | sort -u | while read -r file; do [ -d "/$file" ] || [ ! -e "/$file" ] || echo "$file"; done |
+    tar -C / --no-recursion -cf - -T - | tar -C "$to" -xf -
+}
+
+# push NAME:TAG FOLDER BASE: an image of a folder's files on a base.
+push() {
+  printf 'FROM %s\nCOPY . /\n' "$3" >"$work/Dockerfile"
+  "$slipway" image build --cache-dir "$work/build" --progress none --platform linux/amd64 --media-types docker \
+    -f "$work/Dockerfile" -t "$registry/bench/$1" -o push "$2" >/dev/null
+}
+
+# compile IMAGE FOLDER [LDFLAGS]: the programs of an image.
+compile() {
+  local program import
+  mkdir -p "$2"
+  for program in $(programs "$1"); do
+    import=$(grep -E "^\s.*/$program(/v[0-9]+)?\$" "$repo/scripts/bench/programs/go.mod" | tr -d '\t')
+    go build -C "$repo/scripts/bench/programs" -ldflags "-s -w ${3:-}" -o "$2/$program" "$import"
+  done
+}
+
+# release TAG LDFLAGS IMAGE…: build and push images of programs.
+release() {
+  local tag=$1 flags=$2 name
+  shift 2
+  for name; do
+    rm -rf "$work/root"
+    compile "$name" "$work/root/usr/local/bin" "$flags"
+    push "$name:$tag" "$work/root" "$registry/bench/debian:v1"
+  done
+}
+
+if [ ! -f "$dir/made" ]; then
+  say "making the images, once; compiling takes most of it"
+  packages "$work/debian" $(dpkg-query -Wf '${Package} ${Essential} ${Priority}\n' | awk '$2 == "yes" || $3 == "required" || $1 ~ /^(apt|bash|ca-certificates|openssl|libc6|libssl3)$/ { print $1 }')
+  push debian:v1 "$work/debian" scratch
+  packages "$work/perl" perl perl-modules-5.36 libperl5.36
+  push perl:v1 "$work/perl" "$registry/bench/debian:v1"
+  mkdir "$work/pause"
+  go build -C "$repo" -ldflags "-s -w" -o "$work/pause/pause" ./cmd/slipway-pause
+  push pause:v1 "$work/pause" scratch
+  for name in "${names[@]}"; do
+    case $name in debian | perl | pause) ;; *) release v1 "" "$name" ;; esac
+  done
+  release v2 -buildid=second "${changed[@]}"
+  rm -rf "$dir/own"
+  compile "$own" "$dir/own/v1/usr/local/bin"
+  compile "$own" "$dir/own/v2/usr/local/bin" -buildid=second
+  touch "$dir/made"
+fi
+
+list() { # list [IMAGE]: all references, one of them in its second release
+  local name
+  for name in "${names[@]}"; do
+    if [ "$name" = "${1:-}" ]; then echo "$registry/bench/$name:v2"; else echo "$registry/bench/$name:v1"; fi
+  done
+}
+list >"$work/images.txt"
+
+# --- measuring ---------------------------------------------------------------------
+
+engine_pids() {
+  local engine=${SLIPWAY_TEST_DOCKER:-}
+  engine=${engine#unix://}
+  cat "${engine%/*}"/{docker,containerd}.pid 2>/dev/null || true
+}
+ticks() { # what the engine's daemons have used of the processors, in ticks
+  local pid sum=0 stat
+  for pid in $(engine_pids); do
+    stat=$(sed 's/.*) //' "/proc/$pid/stat" 2>/dev/null) || continue
+    # shellcheck disable=SC2086
+    set -- $stat
+    sum=$((sum + ${12} + ${13}))
+  done
+  echo "$sum"
+}
+mb() { awk -v n="$1" 'BEGIN { printf "%.1f", n / 1e6 }'; }
+archive() { ls "$1"/images.tar."$2" "$1"/*-images.linux-amd64.tar."$2" 2>/dev/null || true; }
+size() { if [ -e "$1" ]; then echo "$(mb "$(stat -c %s "$1")") MB"; else echo -; fi; }
+
+# measure LABEL FOLDER COMMAND…: one row. The archives lie in FOLDER.
+measure() {
+  local label=$1 out=$2 before engine
+  shift 2
+  sync
+  before=$(ticks)
+  /usr/bin/time -f '%e %U %S %M' -o "$work/time" "$@" >"$work/log" 2>&1 || { cat "$work/log" >&2; die "$label failed"; }
+  engine=$(($(ticks) - before))
+  read -r elapsed user system rss <"$work/time"
+  printf '| %s | %.1f s | %s s | %s MiB | %s | %s |\n' "$label" "$elapsed" \
+    "$(awk -v u="$user" -v s="$system" -v e="$engine" -v hz="$(getconf CLK_TCK)" 'BEGIN { printf "%.1f", u + s + e / hz }')" \
+    $((rss / 1024)) "$(size "$(archive "$out" zst)")" "$(size "$(archive "$out" gz)")" | tee -a "$work/rows"
+}
+row_seconds() { # row_seconds LABEL: what was measured for it
+  awk -F'|' -v label=" $1 " '$2 == label { sub(/ s.*/, "", $3); print $3 + 0 }' "$work/rows"
+}
+
+# What RKE2's scripts/package-images does after it has a tar of images: metadata to the
+# front by two passes of bsdtar, then both compressors.
+cat >"$work/compress.sh" <<'SH'
+set -euo pipefail
+bsdtar -c -f "$1/sorted.tar" --include=manifest.json --include=repositories "@$1/images.tar"
+bsdtar -r -f "$1/sorted.tar" --exclude=manifest.json --exclude=repositories "@$1/images.tar"
+rm "$1/images.tar"
+zstd -T0 -16 -f --long=25 --no-progress -q "$1/sorted.tar" -o "$1/images.tar.zst"
+pigz -c "$1/sorted.tar" >"$1/images.tar.gz"
+SH
+
+: >"$work/rows"
+echo "| | time | processor | peak memory | .tar.zst | .tar.gz |"
+echo "|---|---|---|---|---|---|"
+
+if [[ $what == *docker* ]]; then
+  if [ -z "${SLIPWAY_TEST_DOCKER:-}" ]; then
+    say "RKE2's pipeline is left out: it needs Docker Engine; run: scripts/engines.sh start && eval \"\$(scripts/engines.sh env)\""
+  else
+    export DOCKER_HOST=$SLIPWAY_TEST_DOCKER
+    docker images -q | sort -u | xargs -r docker rmi -f >/dev/null
+    mkdir "$work/docker"
+    measure "RKE2: docker pull, save, bsdtar, zstd, pigz" "$work/docker" bash -euo pipefail -c \
+      'xargs -n1 docker pull -q <"$1" && docker image save -o "$2/images.tar" $(cat "$1") && bash "$3" "$2"' - "$work/images.txt" "$work/docker" "$work/compress.sh"
+    docker images -q | sort -u | xargs -r docker rmi -f >/dev/null
+    say "what is in the tar: $(mb "$(stat -c %s "$work/docker/sorted.tar")") MB"
+    rm "$work/docker/sorted.tar"
+  fi
+fi
+if [[ $what == *crane* ]]; then
+  if go build -C "$repo/scripts/bench/programs" -o "$work/crane-bin" github.com/google/go-containerregistry/cmd/crane; then
+    mkdir "$work/crane"
+    measure "RKE2's crane variant: crane pull, bsdtar, zstd, pigz" "$work/crane" bash -euo pipefail -c \
+      '"$4" pull --platform linux/amd64 $(cat "$1") "$2/images.tar" && bash "$3" "$2"' - "$work/images.txt" "$work/crane" "$work/compress.sh" "$work/crane-bin"
+    rm -f "$work/crane/sorted.tar"
+  else
+    say "the crane variant is left out: crane could not be built"
+  fi
+fi
+if [[ $what == *skopeo* ]]; then
+  mkdir "$work/skopeo"
+  # It writes one image to an archive, and adds none to one that is there.
+  measure "skopeo copy, an archive for each image, not compressed" "$work/skopeo" bash -euo pipefail -c \
+    'n=0; while read -r ref; do n=$((n + 1)); skopeo copy -q --src-tls-verify=false "docker://$ref" "docker-archive:$2/$n.tar:$ref"; done <"$1"' - "$work/images.txt" "$work/skopeo"
+  rm -rf "$work/skopeo"
+fi
+if [[ $what == *slipway* ]]; then
+  cache=$work/cache
+  pack() { # pack LABEL LIST [FLAGS]
+    local label=$1 list=$2
+    shift 2
+    rm -rf "$work/out"
+    mkdir "$work/out"
+    measure "$label" "$work/out" "$slipway" airgap pack --progress none --platform linux/amd64 --cache-dir "$cache" \
+      -f "$list" -o "$work/out/images.tar.zst" -o "$work/out/images.tar.gz" "$@"
+  }
+  pack "slipway, nothing cached" "$work/images.txt"
+  cp "$work/out/images.tar.zst" "$work/first.tar.zst"
+  "$slipway" airgap verify --progress none --list "$work/images.txt" "$work/first.tar.zst" >/dev/null
+  pack "slipway, everything cached" "$work/images.txt"
+  cmp "$work/out/images.tar.zst" "$work/first.tar.zst"
+  for name in "${changed[@]}"; do
+    list "$name" >"$work/changed.txt"
+    pack "slipway, $name of others changed" "$work/changed.txt"
+  done
+
+  cache=$work/quick
+  pack "slipway --level better, nothing cached" "$work/images.txt" --level better
+  cache=$work/cache
+
+  # A release, in which one image is the project's own: assembled, packed, checksums.
+  project=$work/project
+  mkdir "$project"
+  list | grep -v "/$own:" >"$project/images.txt"
+  printf 'FROM %s\nCOPY --from=own . /\n' "$registry/bench/debian:v1" >"$project/Dockerfile"
+  cat >"$project/slipway.yaml" <<YAML
+project: bench
+registry: $registry
+repository: bench
+version: {base: v1.0.0}
+platforms: [linux/amd64]
+images:
+  - {name: $own, contexts: {own: own}, variants: [{platforms: [linux/amd64], dockerfile: Dockerfile}]}
+airgap:
+  formats: [tar.zst, tar.gz]
+  lists: {images: {images: [$own], file: images.txt}}
+YAML
+  for version in v1 v2; do
+    rm -rf "$project/own"
+    cp -r "$dir/own/$version" "$project/own"
+    command=("$slipway" package --progress none --cache-dir "$cache" --config "$project/slipway.yaml")
+    if [ $version = v1 ]; then
+      TAG=v1.0.0 "${command[@]}" >/dev/null
+      continue
+    fi
+    TAG=v1.0.0 measure "slipway package, the project's own $own changed" "$project/dist/artifacts" "${command[@]}"
+  done
+  if [[ $what == *docker* && -n "${SLIPWAY_TEST_DOCKER:-}" ]]; then
+    theirs=$(row_seconds "RKE2: docker pull, save, bsdtar, zstd, pigz")
+    while IFS='|' read -r _ label _; do
+      label=$(sed 's/^ //; s/ $//' <<<"$label")
+      case $label in slipway*) say "$label: $(awk -v a="$theirs" -v b="$(row_seconds "$label")" 'BEGIN { printf "%.1f", a / b }') times as fast as RKE2" ;; esac
+    done <"$work/rows"
+  fi
+fi
