@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -60,7 +61,7 @@ func preflight(cache *store.Store, contents [][]airgap.Image, outputs [][]string
 			d = &DiskNeed{Free: free}
 			byID[id], order = d, append(order, d)
 		}
-		if len(d.Paths) == 0 || d.Paths[len(d.Paths)-1] != path {
+		if !slices.Contains(d.Paths, path) {
 			d.Paths = append(d.Paths, path)
 		}
 		d.Need += int64(need)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -31,6 +32,11 @@ func TestPreflightCountsEachBlobOnceAndFetchesNone(t *testing.T) {
 	// Random bytes do not get smaller by gzip.
 	if p.Images != 2 || p.Layers != 2 || p.Fetch < 350_000 || p.Fetch > 360_000 {
 		t.Errorf("got %+v, want two images of two layers in 350 kB", p)
+	}
+	for _, d := range p.Disks {
+		if slices.Sort(d.Paths); len(slices.Compact(slices.Clone(d.Paths))) != len(d.Paths) {
+			t.Errorf("a path is named twice: %v", d.Paths)
+		}
 	}
 	if _, err := os.Stat(filepath.Dir(out)); err == nil {
 		t.Error("the output's folder was made")
