@@ -15,8 +15,7 @@ import (
 const (
 	// groupLimit is how many bytes a frame of several layers may have before
 	// compression. One layer that changes costs its whole frame, and who reads the
-	// last layer decodes the others. docs/performance.md has what other limits
-	// gave.
+	// last layer decodes the others.
 	groupLimit = 160 << 20
 	// loneSize is from what size on a layer is worth a sketch. Smaller ones
 	// share frames as they come, which costs little when one changes and saves a
