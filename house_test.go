@@ -36,7 +36,8 @@ var rooms = map[string][]string{
 	"images/engine":    {"images", "images/store", "progress"},
 	"images/store":     {"images", "progress"},
 	"images/registry":  {"images", "images/store", "progress"},
-	"images/airgap":    {"images", "images/store", "progress"},
+	"images/zstd":      {},
+	"images/airgap":    {"images", "images/store", "images/zstd", "progress"},
 	"images/imagetest": {"images"}, // and only tests look into it
 	"internal/golden":  {},         // only tests look into it
 	"progress":         {},
@@ -55,7 +56,7 @@ var hosts = map[string][]string{
 	"github.com/docker/cli":                                {"images/registry", "images/engine"}, // credentials, ssh:// addresses
 	"github.com/moby/buildkit/frontend/dockerfile":         {"images/assemble", "images/engine"},
 	"github.com/moby/buildkit":                             {"images/engine"},
-	"github.com/klauspost/compress":                        {"images/layer", "images/store", "images/airgap", "images/assemble", "images/imagetest"},
+	"github.com/klauspost/compress":                        {"images/layer", "images/store", "images/zstd", "images/airgap", "images/assemble", "images/imagetest"},
 	"github.com/klauspost/pgzip":                           {"images/store", "images/airgap"},
 	"github.com/ulikunitz/xz":                              {"images/assemble"},
 	"github.com/gofrs/flock":                               {"images/store", "build/compile"},

@@ -1,0 +1,276 @@
+package zstd
+
+import (
+	"math/bits"
+
+	"github.com/klauspost/compress/huff0"
+)
+
+// maxBlock is the most that a block holds (RFC 8878, section 3.1.1.2.4).
+const maxBlock = 128 << 10
+
+// Kinds of blocks and of literals (RFC 8878, sections 3.1.1.2.2 and 3.1.1.3.1.1).
+const (
+	rawBlock        = 0
+	compressedBlock = 2
+
+	rawLiterals      = 0
+	sameLiterals     = 1
+	huffmanLiterals  = 2
+	treelessLiterals = 3
+)
+
+// The three kinds of codes, in the order of their tables in a block.
+const (
+	literalKind = iota
+	offsetKind
+	matchKind
+	kinds
+)
+
+// Ways to know a table (RFC 8878, section 3.1.1.3.2.1).
+const (
+	defaultMode = iota
+	onlyMode
+	describedMode
+	repeatMode
+)
+
+// defaultTables are those that need no description (RFC 8878, section 3.1.1.3.2.2).
+var defaultTables = [kinds]*fseTable{
+	literalKind: newTable(6, 4, 3, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 1, 1, 1, 2, 2, 2, 2, 2, 2, 2, 2, 2, 3, 2, 1, 1, 1, 1, 1, -1, -1, -1, -1),
+	offsetKind:  newTable(5, 1, 1, 1, 1, 1, 1, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, -1, -1, -1, -1, -1),
+	matchKind: newTable(6, 1, 4, 3, 2, 2, 2, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1,
+		1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, -1, -1, -1, -1, -1, -1, -1),
+}
+
+func newTable(log uint, states ...int16) *fseTable {
+	t := &fseTable{log: log, n: len(states)}
+	copy(t.states[:], states)
+	t.build()
+	return t
+}
+
+// A blockWriter writes the blocks of a segment one after the other.
+type blockWriter struct {
+	huffman huff0.Scratch
+	// tables are the last that were described, of the kinds that are known.
+	tables [kinds]fseTable
+	known  [kinds]bool
+	fresh  [kinds]fseTable // the next to describe
+	codes  [kinds][]uint8  // of each sequence
+	bits   []byte
+}
+
+// reset forgets all blocks: the next one can be decoded after any other.
+func (b *blockWriter) reset() {
+	b.huffman.Reuse = huff0.ReusePolicyNone
+	b.known = [kinds]bool{}
+}
+
+// append writes a block of content, which literals and sequences come to. If that
+// would not be smaller, it is a raw one, and ok is false: the sequences do not
+// count then.
+func (b *blockWriter) append(out, content, literals []byte, sequences []sequence) (_ []byte, ok bool) {
+	start := len(out)
+	out = appendBlockHeader(out, compressedBlock, 0)
+	header := len(out)
+	out = b.appendLiterals(out, literals)
+	out = b.appendSequences(out, sequences)
+	if size := len(out) - header; size < len(content) {
+		appendBlockHeader(out[:start], compressedBlock, size)
+		return out, true
+	}
+	b.reset()
+	out = appendBlockHeader(out[:start], rawBlock, len(content))
+	return append(out, content...), false
+}
+
+func appendBlockHeader(out []byte, kind, size int) []byte {
+	v := kind<<1 | size<<3
+	return append(out, byte(v), byte(v>>8), byte(v>>16))
+}
+
+// appendLiterals writes the literals section (RFC 8878, section 3.1.1.3.1).
+func (b *blockWriter) appendLiterals(out, literals []byte) []byte {
+	const (
+		worthIt    = 32   // of fewer, a table costs more than it saves
+		oneStream  = 1024 // from here on there are four
+		small, mid = 1 << 10, 1 << 14
+	)
+	var (
+		packed []byte
+		again  bool
+		err    = huff0.ErrIncompressible
+		n      = len(literals)
+	)
+	switch {
+	case n < worthIt:
+	case n < oneStream:
+		packed, again, err = huff0.Compress1X(literals, &b.huffman)
+	default:
+		packed, again, err = huff0.Compress4X(literals, &b.huffman)
+	}
+	switch {
+	case err == huff0.ErrUseRLE:
+		return append(appendPlainHeader(out, sameLiterals, n), literals[0])
+	case err != nil:
+		return append(appendPlainHeader(out, rawLiterals, n), literals...)
+	}
+	b.huffman.Reuse = huff0.ReusePolicyAllow
+	v := uint64(huffmanLiterals)
+	if again {
+		v = treelessLiterals
+	}
+	size := 0
+	switch m := uint64(len(packed)); {
+	case n < small && m < small:
+		if n >= oneStream {
+			v |= 1 << 2
+		}
+		v, size = v|uint64(n)<<4|m<<14, 3
+	case n < mid && m < mid:
+		v, size = v|2<<2|uint64(n)<<4|m<<18, 4
+	default:
+		v, size = v|3<<2|uint64(n)<<4|m<<22, 5
+	}
+	for range size {
+		out = append(out, byte(v))
+		v >>= 8
+	}
+	return append(out, packed...)
+}
+
+// appendPlainHeader begins literals that are not compressed.
+func appendPlainHeader(out []byte, kind, n int) []byte {
+	switch {
+	case n < 1<<5:
+		return append(out, byte(kind|n<<3))
+	case n < 1<<12:
+		v := kind | 1<<2 | n<<4
+		return append(out, byte(v), byte(v>>8))
+	}
+	v := kind | 3<<2 | n<<4
+	return append(out, byte(v), byte(v>>8), byte(v>>16))
+}
+
+// appendSequences writes the sequences section (RFC 8878, section 3.1.1.3.2).
+func (b *blockWriter) appendSequences(out []byte, sequences []sequence) []byte {
+	const long = 0x7f00
+	n := len(sequences)
+	switch {
+	case n == 0:
+		return append(out, 0)
+	case n < 128:
+		out = append(out, byte(n))
+	case n < long:
+		out = append(out, byte(n>>8+128), byte(n))
+	default:
+		out = append(out, 255, byte(n-long), byte((n-long)>>8))
+	}
+	var counts [kinds][maxCodes]uint32
+	for kind := range b.codes {
+		b.codes[kind] = b.codes[kind][:0]
+	}
+	for _, s := range sequences {
+		l, o, m := literalCode(s.literals), offsetCode(s.offset), matchCode(s.length-minMatch)
+		counts[literalKind][l]++
+		counts[offsetKind][o]++
+		counts[matchKind][m]++
+		b.codes[literalKind] = append(b.codes[literalKind], l)
+		b.codes[offsetKind] = append(b.codes[offsetKind], o)
+		b.codes[matchKind] = append(b.codes[matchKind], m)
+	}
+	modes := len(out)
+	out = append(out, 0)
+	var tables [kinds]*fseTable
+	for kind := range tables {
+		var mode byte
+		tables[kind], mode, out = b.choose(kind, counts[kind][:], out)
+		out[modes] |= mode << (6 - 2*kind)
+	}
+	return append(out, b.encode(sequences, tables)...)
+}
+
+// choose chooses the table of the least cost, and describes it if need be.
+func (b *blockWriter) choose(kind int, counts []uint32, out []byte) (*fseTable, byte, []byte) {
+	codes := b.codes[kind]
+	total := uint32(len(codes))
+	fresh := &b.fresh[kind]
+	if counts[codes[0]] == total {
+		fresh.setOnly(codes[0])
+		b.known[kind] = false
+		return fresh, onlyMode, append(out, codes[0])
+	}
+	fresh.normalize(counts, total, tableLog(kind, counts, total))
+	described := fresh.appendTo(out)
+	cost := fresh.cost(counts) + (len(described)-len(out))*8
+	before := impossible
+	if b.known[kind] {
+		before = b.tables[kind].cost(counts)
+	}
+	switch usual := defaultTables[kind].cost(counts); {
+	case usual <= min(before, cost):
+		b.known[kind] = false
+		return defaultTables[kind], defaultMode, out
+	case before <= cost:
+		return &b.tables[kind], repeatMode, out
+	}
+	fresh.build()
+	b.tables[kind], b.known[kind] = *fresh, true
+	return &b.tables[kind], describedMode, described
+}
+
+// tableLog is how large a table should be. A larger one is nearer to the
+// probabilities, and longer to describe.
+func tableLog(kind int, counts []uint32, total uint32) uint {
+	most := uint(maxTableLog)
+	if kind == offsetKind {
+		most = maxOffsetTableLog
+	}
+	used := 0
+	for _, n := range counts {
+		if n > 0 {
+			used++
+		}
+	}
+	// Every code needs a state, and rounding some room.
+	least := max(minTableLog, uint(bits.Len(uint(used)))+1)
+	return min(max(uint(max(bits.Len32(total-1), 2)-2), least), most)
+}
+
+// encode writes the sequences by their tables, from the last to the first, since
+// decoders read the bits backwards.
+func (b *blockWriter) encode(sequences []sequence, tables [kinds]*fseTable) []byte {
+	// A sequence takes at most 26 bits of states, 16 each of lengths and 31 of
+	// the offset.
+	if need := 12*len(sequences) + 32; len(b.bits) < need {
+		b.bits = make([]byte, need)
+	}
+	w := bitWriter{buf: b.bits}
+	literals, offsets, matches := tables[literalKind], tables[offsetKind], tables[matchKind]
+	i := len(sequences) - 1
+	l, o, m := b.codes[literalKind][i], b.codes[offsetKind][i], b.codes[matchKind][i]
+	atLiterals, atOffsets, atMatches := literals.start(l), offsets.start(o), matches.start(m)
+	for {
+		s := &sequences[i]
+		w.flush()
+		w.add(uint64(s.literals-literalFirst[l]), uint(literalBits[l]))
+		w.add(uint64(s.length-minMatch-matchFirst[m]), uint(matchBits[m]))
+		w.flush()
+		w.add(uint64(s.offset-1<<o), uint(o))
+		w.flush()
+		if i--; i < 0 {
+			break
+		}
+		l, o, m = b.codes[literalKind][i], b.codes[offsetKind][i], b.codes[matchKind][i]
+		atOffsets = offsets.encode(&w, atOffsets, o)
+		atMatches = matches.encode(&w, atMatches, m)
+		atLiterals = literals.encode(&w, atLiterals, l)
+	}
+	matches.finish(&w, atMatches)
+	offsets.finish(&w, atOffsets)
+	literals.finish(&w, atLiterals)
+	w.add(1, 1) // where decoders begin
+	return w.bytes()
+}

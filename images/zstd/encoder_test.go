@@ -1,0 +1,403 @@
+package zstd
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"testing"
+
+	"github.com/klauspost/compress/zstd"
+
+	"github.com/slipway-build/slipway/images/imagetest"
+)
+
+// noise is bytes that look like chance, the same for the same seed.
+func noise(seed uint64, n int) []byte {
+	b := make([]byte, n)
+	rand.NewChaCha8([32]byte(binary.LittleEndian.AppendUint64(make([]byte, 24), seed))).Read(b)
+	return b
+}
+
+// code is bytes that have something of a program's: of few kinds, with short
+// repetitions near and long ones anywhere before.
+func code(seed uint64, n int) []byte {
+	r := rand.New(rand.NewPCG(seed, 1))
+	b := make([]byte, 0, n+4096)
+	for len(b) < n {
+		switch r.IntN(8) {
+		case 0:
+			for range 1 + r.IntN(20) {
+				b = append(b, byte(r.NormFloat64()*20+100))
+			}
+		case 1:
+			b = append(b, make([]byte, r.IntN(12))...)
+		case 2, 3, 4, 5:
+			back := min(1+r.IntN(64<<10), len(b))
+			for range min(3+r.IntN(30), back) {
+				b = append(b, b[len(b)-back])
+			}
+		default:
+			if len(b) > 8 {
+				at := r.IntN(len(b) - 4)
+				b = append(b, b[at:min(at+r.IntN(4096), len(b))]...)
+				b = append(b, byte(len(b)))
+			}
+		}
+	}
+	return b[:n]
+}
+
+// segment encodes content as one segment.
+func segment(t testing.TB, e *Encoder, content []byte) []byte {
+	t.Helper()
+	var out bytes.Buffer
+	e.Begin(&out)
+	if _, err := e.Write(content); err != nil {
+		t.Error(err)
+	}
+	if err := e.End(); err != nil {
+		t.Fatal(err)
+	}
+	return out.Bytes()
+}
+
+// framed makes a frame of segments, and checks that a decoder with no more memory
+// than nodes have makes content of it.
+func framed(t testing.TB, content []byte, segments ...[]byte) []byte {
+	t.Helper()
+	frame := AppendHeader(nil, uint64(len(content)), false)
+	for _, s := range segments {
+		frame = append(frame, s...)
+	}
+	frame = AppendEnd(frame)
+	d, err := zstd.NewReader(nil, zstd.WithDecoderMaxWindow(Window), zstd.WithDecoderConcurrency(1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.Close()
+	got, err := d.DecodeAll(frame, nil)
+	if err != nil {
+		t.Fatalf("decoding %d bytes: %v", len(content), err)
+	}
+	if !bytes.Equal(got, content) {
+		t.Fatalf("%d bytes become %d others", len(content), len(got))
+	}
+	return frame
+}
+
+// contents are of all kinds and of sizes around blocks'.
+func contents() map[string][]byte {
+	all := map[string][]byte{
+		"nothing":        {},
+		"a byte":         {7},
+		"nine bytes":     []byte("aaaaaaaaa"),
+		"zeros":          make([]byte, 3*maxBlock+5),
+		"noise":          noise(1, 2*maxBlock+77),
+		"two bytes":      bytes.Repeat([]byte{1, 2}, maxBlock),
+		"noise, twice":   bytes.Repeat(noise(2, maxBlock+1000), 2),
+		"program":        code(1, 5<<20),
+		"few values":     make([]byte, 1<<20),
+		"far":            append(append(noise(3, 300<<10), code(2, 20<<20)...), noise(3, 300<<10)...),
+		"all byte pairs": make([]byte, 2<<16),
+		// What cannot be compressed lies between what can: the last offsets must
+		// be those of the decoder, which knows nothing of a raw block's.
+		"noise between": append(append(bytes.Repeat(code(3, 3000), 90), noise(4, 2*maxBlock)...), bytes.Repeat(code(3, 3000), 90)...),
+	}
+	for i := range all["few values"] {
+		all["few values"][i] = byte(i*i>>5) & 3
+	}
+	for i := range all["all byte pairs"] {
+		all["all byte pairs"][i] = byte(i >> (8 * (i & 1)))
+	}
+	for _, n := range []int{3, ahead - 1, ahead, ahead + 1, maxBlock - 1, maxBlock, maxBlock + 1, maxBlock + ahead, 2*maxBlock + ahead - 1} {
+		all[fmt.Sprint("program of ", n)] = code(uint64(n), n)
+	}
+	return all
+}
+
+func TestFramesAreDecoded(t *testing.T) {
+	e := NewEncoder()
+	for name, content := range contents() {
+		t.Run(name, func(t *testing.T) {
+			e.Reset()
+			frame := framed(t, content, segment(t, e, content))
+			if most := len(content) + 3*(len(content)/maxBlock+1) + 16; len(frame) > most {
+				t.Errorf("a frame of %d bytes for %d", len(frame), len(content))
+			}
+		})
+	}
+}
+
+// zstd's own program is the judge of what the format allows.
+func TestFramesAreDecodedByZstd(t *testing.T) {
+	program := imagetest.Program(t, "zstd")
+	e := NewEncoder()
+	for name, content := range contents() {
+		t.Run(name, func(t *testing.T) {
+			e.Reset()
+			file := filepath.Join(t.TempDir(), "frame.zst")
+			if err := os.WriteFile(file, framed(t, content, segment(t, e, content)), 0o644); err != nil {
+				t.Fatal(err)
+			}
+			got, err := exec.CommandContext(t.Context(), program, "-dcq", file).Output()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !bytes.Equal(got, content) {
+				t.Errorf("%d bytes become %d others", len(content), len(got))
+			}
+		})
+	}
+}
+
+// What Encoder promises: segments are the same, whether the encoder made those
+// before or was told of them.
+func TestSegmentsDependOnTheWindowAlone(t *testing.T) {
+	old := code(1, 12<<20)
+	parts := [][]byte{
+		old,
+		append(noise(1, 14<<20), old[3<<20:5<<20]...),
+		append(noise(2, 9<<20), code(2, 3<<20)...), // from here on, old leaves the window
+		append(append(noise(3, 70_003), old...), code(3, 100)...),
+		noise(4, 40<<20),
+		append(append(noise(5, 5), old[:2<<20]...), noise(4, 1<<20)...), // positions have gone round
+	}
+	all := bytes.Join(parts, nil)
+	e := NewEncoder()
+	var made [][]byte
+	for _, p := range parts {
+		made = append(made, segment(t, e, p))
+	}
+	framed(t, all, made...)
+	var before []byte
+	for i, p := range parts {
+		for _, known := range []int{Window, Window + 3*slack + 1} {
+			e.Reset()
+			e.Load(before[max(0, len(before)-known):])
+			if !bytes.Equal(segment(t, e, p), made[i]) {
+				t.Errorf("segment %d has other bytes if %d bytes before it are known", i, known)
+			}
+		}
+		before = append(before, p...)
+	}
+}
+
+// Another way to see the same: what is out of the window does not matter.
+func TestSegmentsDoNotDependOnWhatIsOutOfTheWindow(t *testing.T) {
+	window, content := noise(1, Window), code(1, 1<<20)
+	e := NewEncoder()
+	e.Load(code(2, 1<<20))
+	e.Load(window)
+	first := segment(t, e, content)
+	e.Reset()
+	e.Load(content) // the very same, but too far away
+	e.Load(window)
+	if !bytes.Equal(segment(t, e, content), first) {
+		t.Error("the segment has other bytes after other content out of the window")
+	}
+}
+
+func TestSegmentsDoNotDependOnPiecesOrProcessors(t *testing.T) {
+	content := append(code(1, 3<<20), noise(1, 200_000)...)
+	e := NewEncoder()
+	first := segment(t, e, content)
+	for _, piece := range []int{1009, maxBlock, 1 << 20} {
+		for _, processors := range []int{1, 4} {
+			func() {
+				defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(processors))
+				e.Reset()
+				var out bytes.Buffer
+				e.Begin(&out)
+				for rest := content; len(rest) > 0; {
+					n := min(piece, len(rest))
+					if _, err := e.Write(rest[:n]); err != nil {
+						t.Fatal(err)
+					}
+					rest = rest[n:]
+				}
+				if err := e.End(); err != nil {
+					t.Fatal(err)
+				}
+				if !bytes.Equal(out.Bytes(), first) {
+					t.Errorf("in pieces of %d on %d processors the segment has other bytes", piece, processors)
+				}
+			}()
+		}
+	}
+}
+
+// A copy that is found has its full length, wherever it lies in the window.
+func TestCopiesAreFoundInTheWholeWindow(t *testing.T) {
+	copied := noise(1, 4096)
+	for _, distance := range []int{4096, nearReach + 5000, farReach} {
+		content := append(append(bytes.Clone(copied), noise(2, distance-len(copied))...), copied...)
+		e := NewEncoder()
+		e.Load(content[:distance])
+		if n := len(segment(t, e, copied)); n > 100 {
+			t.Errorf("a copy of %d bytes from %d bytes back takes %d", len(copied), distance, n)
+		}
+		framed(t, content, rawSegment(content[:distance]), segmentAfter(t, content[:distance], copied))
+	}
+}
+
+func segmentAfter(t testing.TB, before, content []byte) []byte {
+	t.Helper()
+	e := NewEncoder()
+	e.Load(before)
+	return segment(t, e, content)
+}
+
+// rawSegment is a segment without compression.
+func rawSegment(content []byte) (out []byte) {
+	for len(content) > 0 {
+		n := min(len(content), maxBlock)
+		out = append(appendBlockHeader(out, rawBlock, n), content[:n]...)
+		content = content[n:]
+	}
+	return out
+}
+
+type failingWriter struct{ after int }
+
+var errFull = errors.New("the disk is full")
+
+func (f *failingWriter) Write(b []byte) (int, error) {
+	if f.after -= len(b); f.after < 0 {
+		return 0, errFull
+	}
+	return len(b), nil
+}
+
+func TestErrorsOfTheWriterEndASegment(t *testing.T) {
+	content := code(1, 4<<20)
+	e := NewEncoder()
+	whole := segment(t, e, content)
+	for _, after := range []int{0, len(whole) / 2, len(whole) - 1} {
+		e.Reset()
+		e.Begin(&failingWriter{after})
+		_, err := io.Copy(e, bytes.NewReader(content))
+		if err != nil && !errors.Is(err, errFull) {
+			t.Errorf("after %d bytes, Write: %v", after, err)
+		}
+		if err := e.End(); !errors.Is(err, errFull) {
+			t.Errorf("after %d bytes, End: %v", after, err)
+		}
+		e.Reset()
+		if !bytes.Equal(segment(t, e, content), whole) {
+			t.Error("the encoder has not recovered")
+		}
+	}
+}
+
+func TestHeadersAskForTheMemoryThatIsNeeded(t *testing.T) {
+	for _, tt := range []struct{ size, window uint64 }{
+		{0, 1 << 10}, {1, 1 << 10}, {1 << 10, 1 << 10}, {1<<10 + 1, 1 << 11}, {maxBlock, maxBlock}, {Window - 1, Window},
+		{Window, Window}, {Window + 1, Window}, {1<<32 - 1, Window}, {1 << 32, Window}, {1 << 40, Window},
+	} {
+		for _, checksum := range []bool{false, true} {
+			var h zstd.Header
+			if err := h.Decode(AppendHeader(nil, tt.size, checksum)); err != nil {
+				t.Fatal(err)
+			}
+			if h.WindowSize != tt.window || h.FrameContentSize != tt.size || !h.HasFCS || h.HasCheckSum != checksum || h.SingleSegment {
+				t.Errorf("%d bytes: the header says %+v", tt.size, h)
+			}
+		}
+	}
+}
+
+// FuzzEncoder has content made of what is given: each byte adds something new or
+// something from before, and some begin a segment.
+func FuzzEncoder(f *testing.F) {
+	f.Add([]byte("a frame of layers"))
+	f.Add([]byte{0, 1, 2, 250, 130, 255, 9, 9, 9, 200, 3, 251, 140, 170})
+	f.Add(noise(1, 300))
+	e := NewEncoder()
+	f.Fuzz(func(t *testing.T, script []byte) {
+		var (
+			content []byte
+			ends    []int
+		)
+		for i, b := range script {
+			switch {
+			case len(content) > 3*maxBlock:
+			case b < 100:
+				content = append(content, b)
+			case b < 120:
+				content = append(content, noise(uint64(b), 1<<(b-100)>>3)...)
+			case b < 200:
+				n := min(len(content), 1<<(b%21))
+				content = append(content, content[len(content)-n:len(content)-n+min(n, int(b)*int(b))]...)
+			case b < 250:
+				content = append(content, bytes.Repeat([]byte{b, byte(i)}[:1+b&1], 1<<(b%17))...)
+			default:
+				ends = append(ends, len(content))
+			}
+		}
+		ends = append(ends, len(content))
+		var segments [][]byte
+		at := 0
+		e.Reset()
+		for _, end := range ends {
+			segments = append(segments, segment(t, e, content[at:end]))
+			at = end
+		}
+		framed(t, content, segments...)
+		// The last one by itself.
+		if n := len(ends); n > 1 {
+			e.Reset()
+			e.Load(content[:ends[n-2]])
+			if !bytes.Equal(segment(t, e, content[ends[n-2]:]), segments[n-1]) {
+				t.Error("the last segment has other bytes if what is before it is loaded")
+			}
+		}
+	})
+}
+
+// BenchmarkEncoder encodes a real program, this one, and compares with the library's
+// best level, on one core and on two. B/op is not memory, but what came out.
+func BenchmarkEncoder(b *testing.B) {
+	content := program(b)
+	b.Run("segment", func(b *testing.B) {
+		e := NewEncoder()
+		b.SetBytes(int64(len(content)))
+		var size int
+		for b.Loop() {
+			e.Reset()
+			size = len(segment(b, e, content))
+		}
+		b.ReportMetric(float64(size), "size")
+	})
+	b.Run("library", func(b *testing.B) {
+		e, err := zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedBestCompression), zstd.WithEncoderConcurrency(1), zstd.WithWindowSize(Window))
+		if err != nil {
+			b.Fatal(err)
+		}
+		b.SetBytes(int64(len(content)))
+		var out []byte
+		for b.Loop() {
+			out = e.EncodeAll(content, out[:0])
+		}
+		b.ReportMetric(float64(len(out)), "size")
+	})
+}
+
+func program(b *testing.B) []byte {
+	b.Helper()
+	path, err := os.Executable()
+	if err != nil {
+		b.Fatal(err)
+	}
+	content, err := os.ReadFile(path)
+	if err != nil {
+		b.Fatal(err)
+	}
+	return content
+}

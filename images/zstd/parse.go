@@ -1,0 +1,294 @@
+package zstd
+
+import (
+	"encoding/binary"
+	"math"
+	"math/bits"
+)
+
+// How a block is parsed.
+//
+// Which copies are best depends on what follows them. So the way through a block
+// is searched like the shortest one through a graph: its nodes are the places
+// between bytes, its edges literals and copies, which are as long as their price.
+// When a node is left, all edges that lead to it are known, and it remembers the
+// best. Where no edge leads past a node, all before it is settled.
+
+const (
+	// enough is how long a copy is that is taken as soon as it is found.
+	enough = 64
+	// maxSeries is how many nodes there are at most before one is settled, and
+	// minSeries how many there should be.
+	maxSeries = 1024
+	minSeries = 32
+	// dull is the price by which the next node is known to be nearly as good as
+	// this one: copies that begin here are hardly ever better than those that
+	// begin there then, and are not looked for.
+	dull = 2 * bit
+	// barren is one match for how many bytes makes a block worth to be parsed.
+	barren = 1024
+)
+
+// A node is a place between two bytes, and the end of the best way to it.
+type node struct {
+	price int32
+	// offset is that of the copy that ends here, as in a sequence; 0 if a literal
+	// does.
+	offset uint32
+	length int32 // of that copy
+	run    int32 // how many literals came last
+}
+
+// repeated are the last three offsets, a being the last; 0 is none.
+type repeated struct{ a, b, c uint32 }
+
+// A run is a match that goes on beyond a node.
+type run struct {
+	distance int
+	end      int // in history
+}
+
+// A parser turns blocks into literals and sequences.
+type parser struct {
+	prices prices
+	last   repeated
+
+	// Of the block that is parsed:
+	block     *block
+	near, far run // that were followed to their end
+	literals  []byte
+	sequences []sequence
+
+	// Of the series of nodes that is not settled:
+	first int // where in history node 0 is
+	reach int // the last node that an edge leads to
+	nodes [maxSeries + enough]node
+	known [maxSeries + enough]repeated // of the nodes that were left
+	way   [maxSeries]sequence
+}
+
+// reset forgets all blocks: the next one can be decoded after any other.
+func (p *parser) reset() {
+	p.prices.reset()
+	p.last = repeated{}
+}
+
+// parse finds the sequences of a block, and puts the bytes that they leave into
+// literals.
+func (p *parser) parse(b *block) {
+	content := b.hist[b.start:]
+	p.sequences, p.literals = p.sequences[:0], p.literals[:0]
+	p.prices.set(content)
+	if b.matches > len(content)/barren {
+		p.search(b)
+	}
+	at := 0
+	for _, s := range p.sequences {
+		p.literals = append(p.literals, content[at:at+int(s.literals)]...)
+		at += int(s.literals + s.length)
+	}
+	p.literals = append(p.literals, content[at:]...)
+	p.prices.learn(p.literals, p.sequences)
+}
+
+// search searches the way through a block, series by series.
+func (p *parser) search(b *block) {
+	p.block, p.near, p.far = b, run{}, run{}
+	p.first = b.start
+	p.nodes[0] = node{}
+	for p.first < len(b.hist) {
+		p.known[0] = p.last
+		i, copied := p.series()
+		p.settle(i)
+		p.last = p.known[i]
+		p.first += i
+		p.nodes[0] = node{run: p.nodes[i].run}
+		if copied.length > 0 {
+			p.last = p.last.after(copied.offset, copied.literals > 0)
+			p.sequences = append(p.sequences, copied)
+			p.first += int(copied.length)
+			p.nodes[0] = node{}
+		}
+	}
+}
+
+// series goes from node to node until one is settled. If a copy from there is to be
+// taken, it is that too.
+func (p *parser) series() (i int, copied sequence) {
+	rest := p.block.hist[p.first:]
+	stop := min(maxSeries, len(rest))
+	literals, more := &p.prices.literal, &p.prices.more
+	p.reach = 0
+	for i = 0; i < stop && (i < p.reach || i <= minSeries); i++ {
+		n, next := &p.nodes[i], &p.nodes[i+1]
+		if i == p.reach {
+			p.reach++
+			next.price = math.MaxInt32
+		}
+		price := n.price + literals[rest[i]]
+		if run := n.run + 1; int(run) < len(more) {
+			price += more[run]
+		}
+		if price < next.price {
+			*next = node{price: price, run: n.run + 1}
+		} else if next.price <= n.price+dull {
+			continue
+		}
+		p.know(i)
+		if copied = p.copies(i); copied.length > 0 {
+			return i, copied
+		}
+	}
+	p.know(i)
+	return i, copied
+}
+
+// know finds the last offsets at a node to which the best way is known.
+func (p *parser) know(i int) {
+	switch n := &p.nodes[i]; {
+	case i == 0:
+	case n.offset == 0:
+		p.known[i] = p.known[i-1]
+	default:
+		from := i - int(n.length)
+		p.known[i] = p.known[from].after(n.offset, p.nodes[from].run > 0)
+	}
+}
+
+// copies leaves a node by copies: by one from each of the last offsets, and the near
+// and the far one that are longer. It returns the first that is long enough to be
+// taken at once.
+func (p *parser) copies(i int) sequence {
+	hist, at := p.block.hist, p.first+i
+	if len(hist)-at < 4 {
+		return sequence{}
+	}
+	n := &p.nodes[i]
+	price := n.price + p.prices.none
+	longest := minMatch - 1
+
+	last := p.known[i]
+	if n.run == 0 {
+		last = repeated{last.b, last.c, last.a - 1}
+	}
+	word := binary.LittleEndian.Uint32(hist[at:])
+	for offset := uint32(1); offset <= 3; offset++ {
+		distance := last.a
+		last = repeated{last.b, last.c, last.a}
+		// The first three bytes must be the same. 0, and what is before the
+		// beginning, is no offset.
+		if uint(distance-1) >= uint(at) || (binary.LittleEndian.Uint32(hist[at-int(distance):])^word)<<8 != 0 {
+			continue
+		}
+		if length := matchLength(hist, at-int(distance), at); length > longest {
+			if length >= enough {
+				return sequence{uint32(n.run), uint32(length), offset}
+			}
+			p.relax(i, length, longest, price+p.prices.offset[offset>>1], offset)
+			longest = length
+		}
+	}
+
+	place := at - p.block.start
+	found := p.block.near[place]
+	if length := int(found >> nearShift); length > longest && length >= 4 {
+		distance := int(found & nearMask)
+		if length == 8 {
+			if p.near.distance != distance || p.near.end <= at {
+				p.near = run{distance, at + matchLength(hist, at-distance, at)}
+			}
+			length = p.near.end - at
+		}
+		length = min(length, len(hist)-at)
+		if length > longest {
+			offset := uint32(distance + 3)
+			if length >= enough {
+				return sequence{uint32(n.run), uint32(length), offset}
+			}
+			p.relax(i, length, longest, price+p.prices.offset[offsetCode(offset)], offset)
+			longest = length
+		}
+	}
+
+	if distance := int(p.block.far[place]); distance != 0 && (distance != p.far.distance || p.far.end <= at) {
+		if end := at + matchLength(hist, at-distance, at); end > p.far.end {
+			p.far = run{distance, end}
+		}
+	}
+	if length := p.far.end - at; length > longest && length >= 4 {
+		offset := uint32(p.far.distance + 3)
+		if length >= enough {
+			return sequence{uint32(n.run), uint32(length), offset}
+		}
+		p.relax(i, length, longest, price+p.prices.offset[offsetCode(offset)], offset)
+	}
+	return sequence{}
+}
+
+// relax leaves a node by a copy of a length, and of the lesser ones down to over
+// shorter as long as they are better than what is known. price is without that of
+// the length.
+func (p *parser) relax(i, length, shorter int, price int32, offset uint32) {
+	nodes, lengths := p.nodes[i:i+length+1], p.prices.length[:length+1]
+	for k := p.reach - i + 1; k < len(nodes); k++ {
+		nodes[k].price = math.MaxInt32
+	}
+	p.reach = max(p.reach, i+length)
+	for l := length; l > shorter; l-- {
+		total := price + lengths[l]
+		if total < nodes[l].price {
+			nodes[l] = node{price: total, offset: offset, length: int32(l)}
+		} else if l < length {
+			break
+		}
+	}
+}
+
+// settle appends the sequences of the best way to a node.
+func (p *parser) settle(i int) {
+	k := len(p.way)
+	for i -= min(i, int(p.nodes[i].run)); i > 0; {
+		n := &p.nodes[i]
+		i -= int(n.length)
+		literals := p.nodes[i].run
+		k--
+		p.way[k] = sequence{uint32(literals), uint32(n.length), n.offset}
+		i -= min(i, int(literals))
+	}
+	p.sequences = append(p.sequences, p.way[k:]...)
+}
+
+// after are the last offsets after a sequence with an offset, before whose copy
+// there are literals or none (RFC 8878, section 3.1.1.5).
+func (r repeated) after(offset uint32, literals bool) repeated {
+	if offset > 3 {
+		return repeated{offset - 3, r.a, r.b}
+	}
+	if !literals {
+		offset++
+	}
+	switch offset {
+	case 1:
+		return r
+	case 2:
+		return repeated{r.b, r.a, r.c}
+	case 3:
+		return repeated{r.c, r.a, r.b}
+	}
+	return repeated{r.a - 1, r.a, r.b}
+}
+
+// matchLength is how many bytes from here on are the same as those from there on,
+// which is before.
+func matchLength(hist []byte, there, here int) int {
+	n := 0
+	for rest := hist[here:]; len(rest)-n >= 8; n += 8 {
+		if differ := binary.LittleEndian.Uint64(rest[n:]) ^ binary.LittleEndian.Uint64(hist[there+n:]); differ != 0 {
+			return n + bits.TrailingZeros64(differ)>>3
+		}
+	}
+	for here+n < len(hist) && hist[there+n] == hist[here+n] {
+		n++
+	}
+	return n
+}

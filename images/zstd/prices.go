@@ -1,0 +1,120 @@
+package zstd
+
+import (
+	"math"
+	"math/bits"
+)
+
+// bit is the price of a bit: prices are in 1/256.
+const bit = 1 << 8
+
+// log2Table are the logarithms of 1 to 2 in steps of 1/256, as prices.
+var log2Table = func() (table [257]uint16) {
+	for i := range table {
+		table[i] = uint16(math.Round(math.Log2(1+float64(i)/256) * bit))
+	}
+	return table
+}()
+
+// log2 is the price of one of n things that are equally likely. n is at least 1.
+func log2(n uint32) int {
+	whole := bits.Len32(n) - 1
+	return whole*bit + int(log2Table[(uint64(n)<<8>>whole)&255])
+}
+
+// prices are what things cost, going by how often they came in the blocks before.
+type prices struct {
+	literalCount [256]uint32
+	runCount     [literalCodes]uint32
+	matchCount   [matchCodes]uint32
+	offsetCount  [offsetCodes]uint32
+
+	literal [256]int32
+	// more is what a number of literals costs more than one less; no more from
+	// the end of the table on.
+	more   [literalTable]int32
+	length [enough]int32      // of copies that are shorter than enough
+	offset [offsetCodes]int32 // by code
+	none   int32              // of no literals
+}
+
+// reset forgets all blocks. The first one's prices are the format's own idea of
+// what is likely.
+func (p *prices) reset() {
+	p.literalCount = [256]uint32{}
+	for code := range p.runCount {
+		p.runCount[code] = 16 * uint32(max(defaultTables[literalKind].states[code], 1))
+	}
+	for code := range p.matchCount {
+		p.matchCount[code] = 16 * uint32(max(defaultTables[matchKind].states[code], 1))
+	}
+	for code := range p.offsetCount {
+		p.offsetCount[code] = 16
+	}
+}
+
+// set sets the prices for a block.
+func (p *prices) set(block []byte) {
+	if sum(p.literalCount[:]) < 4096 {
+		// Nothing is known of literals yet.
+		for _, b := range block {
+			p.literalCount[b]++
+		}
+	}
+	var runs [literalCodes]int32
+	var matches [matchCodes]int32
+	setPrices(p.literal[:], p.literalCount[:], 11*bit) // Huffman codes have at most 11 bits
+	setPrices(runs[:], p.runCount[:], 10*bit)
+	setPrices(matches[:], p.matchCount[:], 10*bit)
+	setPrices(p.offset[:], p.offsetCount[:], 9*bit)
+	for code := range p.offset {
+		p.offset[code] += int32(code) * bit
+	}
+	run := func(n int) int32 {
+		code := literalCode(uint32(n))
+		return runs[code] + int32(literalBits[code])*bit
+	}
+	p.none = run(0)
+	for n := 1; n < len(p.more); n++ {
+		p.more[n] = run(n) - run(n-1)
+	}
+	for n := minMatch; n < len(p.length); n++ {
+		code := matchCode(uint32(n - minMatch))
+		p.length[n] = matches[code] + int32(matchBits[code])*bit
+	}
+}
+
+func setPrices(price []int32, counts []uint32, most int32) {
+	all := int32(log2(sum(counts) + 1))
+	for i, count := range counts {
+		if count == 0 {
+			price[i] = min(all, most) + bit/2
+			continue
+		}
+		price[i] = min(all-int32(log2(count)), most)
+	}
+}
+
+// learn adds what a block has come to. What came before counts half as much.
+func (p *prices) learn(literals []byte, sequences []sequence) {
+	for _, counts := range [][]uint32{p.literalCount[:], p.runCount[:], p.matchCount[:], p.offsetCount[:]} {
+		for i, n := range counts {
+			counts[i] = (n + 1) / 2
+		}
+	}
+	for _, b := range literals {
+		p.literalCount[b] += 2
+	}
+	for _, s := range sequences {
+		p.runCount[literalCode(s.literals)] += 2
+		p.matchCount[matchCode(s.length-minMatch)] += 2
+		p.offsetCount[offsetCode(s.offset)] += 2
+	}
+}
+
+func sum(counts []uint32) (n uint32) {
+	for _, c := range counts {
+		n += c
+	}
+	return n
+}
