@@ -210,7 +210,7 @@ func (b *Builder) textList(ctx context.Context, list string, platform Platform, 
 }
 
 // archiveVersion and bundleVersion change when the same input makes other bytes.
-const archiveVersion, bundleVersion = 3, 1
+const archiveVersion, bundleVersion = 4, 1
 
 // archiveKey names everything that decides the bytes of an archive but its
 // format: images, their names and order, and the options.

@@ -28,13 +28,11 @@ func TestEncodersLeaveNoTrace(t *testing.T) {
 	content := []byte(words(1, 3<<20))
 	for name, level := range levels {
 		t.Run(name, func(t *testing.T) {
-			var e encoders
+			enc, err := libraryEncoder(level)
+			if err != nil {
+				t.Fatal(err)
+			}
 			frame := func(step int) []byte {
-				enc, err := e.take(level)
-				if err != nil {
-					t.Fatal(err)
-				}
-				defer e.give(level, enc)
 				var out bytes.Buffer
 				enc.ResetContentSize(&out, int64(len(content)))
 				for rest := content; len(rest) > 0; {

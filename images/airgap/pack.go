@@ -400,7 +400,7 @@ func (p *packer) frames(ctx context.Context, codec Codec, l *layout) (_ *frames,
 	if err := group.Wait(); err != nil {
 		return nil, err
 	}
-	p.zstd.encoders.drop() // what follows is small, or needs its memory
+	p.zstd.drop() // what follows is small, or needs its memory
 	if cached == len(runs) {
 		task.SetCached()
 	}

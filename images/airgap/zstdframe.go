@@ -7,154 +7,184 @@ import (
 	"math/bits"
 	"slices"
 	"strings"
-	"sync"
 
-	"github.com/klauspost/compress/zstd"
+	library "github.com/klauspost/compress/zstd"
 
 	"github.com/slipway-build/slipway/images/store"
+	"github.com/slipway-build/slipway/images/zstd"
 )
 
-// encoderVersion names the compressor whose output is cached. It is the version
-// in go.mod, which a test compares: another version may make other bytes.
+// encoderVersion names the library's compressors, whose output is cached. It is the
+// version in go.mod, which a test compares: another version may make other bytes.
 const encoderVersion = "klauspost/compress v1.20.3"
 
-// levels are the names of the zstd levels and the encoder's.
-var levels = map[string]zstd.EncoderLevel{
-	"fastest": zstd.SpeedFastest,
-	"default": zstd.SpeedDefault,
-	"better":  zstd.SpeedBetterCompression,
-	"best":    zstd.SpeedBestCompression,
+// levels are the names of the zstd levels. The best is that of images/zstd, the
+// others are the library's.
+var levels = map[string]library.EncoderLevel{
+	"fastest": library.SpeedFastest,
+	"default": library.SpeedDefault,
+	"better":  library.SpeedBetterCompression,
+	"best":    library.SpeedBestCompression,
 }
 
 // zstdFrames makes the frames of .tar.zst archives.
 type zstdFrames struct {
-	content  *store.Store
-	level    zstd.EncoderLevel
-	encoders encoders
-	// slots bounds how many encoders are at work.
-	slots chan struct{}
+	content *store.Store
+	level   library.EncoderLevel
+	// slots bounds how many encoders are at work. Whoever makes a file of the store
+	// has one, so that who has one and waits for such a file waits for nobody else.
+	slots    chan struct{}
+	encoders pool[*zstd.Encoder]
+	// libraryEncoders are those of the library, by level.
+	libraryEncoders map[library.EncoderLevel]*pool[*library.Encoder]
 }
 
-// maxEncoders keeps a pack below 256 MiB on any machine: an encoder of the best
-// level has 32 MiB of tables and twice its window of history, about 100 MiB.
+// maxEncoders keeps a pack below 256 MiB on any machine: with its window and its
+// tables an encoder has up to 100 MB.
 const maxEncoders = 2
 
-func newZstdFrames(content *store.Store, level zstd.EncoderLevel) *zstdFrames {
-	return &zstdFrames{content: content, level: level, slots: make(chan struct{}, maxEncoders)}
+func newZstdFrames(content *store.Store, level library.EncoderLevel) *zstdFrames {
+	return &zstdFrames{content: content, level: level, slots: make(chan struct{}, maxEncoders),
+		libraryEncoders: map[library.EncoderLevel]*pool[*library.Encoder]{level: {}, library.SpeedFastest: {}}}
 }
 
-// small compresses a frame that is made anew for each archive. The best level would
-// gain nothing here, and has tables of 34 MiB.
+// small compresses a frame that is made anew for each archive. More than this level
+// would gain nothing here.
 func (z *zstdFrames) small(b []byte) ([]byte, error) {
 	// A window that holds all is enough, and bounds what the encoder allocates.
-	window := min(max(1<<bits.Len(uint(len(b))), zstd.MinWindowSize), MaxWindow)
-	enc, err := zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedBetterCompression), zstd.WithEncoderConcurrency(1),
-		zstd.WithWindowSize(window), zstd.WithLowerEncoderMem(true))
+	window := min(max(1<<bits.Len(uint(len(b))), library.MinWindowSize), MaxWindow)
+	enc, err := library.NewWriter(nil, library.WithEncoderLevel(library.SpeedBetterCompression), library.WithEncoderConcurrency(1),
+		library.WithWindowSize(window), library.WithLowerEncoderMem(true))
 	if err != nil {
 		return nil, err
 	}
 	return enc.EncodeAll(b, nil), nil
 }
 
-// run returns the frame of a run of layers. It is taken from the store if it was
-// made earlier; done is told how many of its bytes are done.
+// run returns the frame of a run of layers. What was made of it earlier is taken from
+// the store; done is told how many of its bytes are done.
 func (z *zstdFrames) run(ctx context.Context, run []layer, done func(int)) (frame, bool, error) {
 	f, headers, err := describe(run)
 	if err != nil {
 		return frame{}, false, err
 	}
-	level := z.level
-	if !slices.ContainsFunc(run, func(l layer) bool { return !l.verbatim() || l.compression == "none" }) {
+	m := &zstdMaker{zstdFrames: z, run: run, headers: headers, done: done}
+	defer m.release()
+	switch parts := segments(run); {
+	case !slices.ContainsFunc(run, func(l layer) bool { return !l.verbatim() || l.compression == "none" }):
 		// Nothing comes of compressing again what is compressed.
-		level = zstd.SpeedFastest
+		err = m.byLibrary(ctx, &f, library.SpeedFastest)
+	case z.level != library.SpeedBestCompression:
+		err = m.byLibrary(ctx, &f, z.level)
+	case len(parts) == 1:
+		err = m.whole(ctx, &f)
+	default:
+		err = m.inSegments(ctx, &f, parts)
 	}
-	cached := true
-	path, err := z.content.Derived(ctx, "zstd-frame", frameKey(level, run), func(w io.Writer) error {
-		cached = false
+	return f, !m.slot, err
+}
+
+// drop lets go of all encoders.
+func (z *zstdFrames) drop() {
+	z.encoders.drop()
+	for _, p := range z.libraryEncoders {
+		p.drop()
+	}
+}
+
+// A zstdMaker makes one frame.
+type zstdMaker struct {
+	*zstdFrames
+	run     []layer
+	headers [][]byte // of the run's files
+	done    func(int)
+	slot    bool // whether it has one
+}
+
+// made adds a file of the store to a frame. It is made by write if it is not there,
+// and says how many bytes of the tar it stands for.
+func (m *zstdMaker) made(ctx context.Context, f *frame, kind, key string, size int64, write func(io.Writer) error) error {
+	if !m.slot && !m.content.HasDerived(kind, key) {
 		select {
-		case z.slots <- struct{}{}:
-			defer func() { <-z.slots }()
+		case m.slots <- struct{}{}:
+			m.slot = true
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		}
-		enc, err := z.encoders.take(level)
+	}
+	fresh := false
+	path, err := m.content.Derived(ctx, kind, key, func(w io.Writer) error {
+		fresh = true
+		return write(w)
+	})
+	if err != nil {
+		return err
+	}
+	if !fresh {
+		m.done(int(size))
+	}
+	c, err := fileChunk(path)
+	f.chunks = append(f.chunks, c)
+	return err
+}
+
+func (m *zstdMaker) release() {
+	if m.slot {
+		<-m.slots
+	}
+}
+
+// write writes the files of the layers from first to before end.
+func (m *zstdMaker) write(ctx context.Context, w io.Writer, first, end int) error {
+	for i, l := range m.run[first:end] {
+		if _, err := w.Write(m.headers[first+i]); err != nil {
+			return err
+		}
+		if err := writeBody(ctx, m.content, l, w); err != nil {
+			return err
+		}
+		if _, err := w.Write(zeros[:padding(l.size)]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// byLibrary makes the frame by the library's encoder.
+func (m *zstdMaker) byLibrary(ctx context.Context, f *frame, level library.EncoderLevel) error {
+	key := fmt.Sprintf("%s %s window %d%s", encoderVersion, level, MaxWindow, digests(m.run))
+	return m.made(ctx, f, "zstd-frame", key, f.tarSize, func(w io.Writer) error {
+		enc, err := m.libraryEncoders[level].take(func() (*library.Encoder, error) { return libraryEncoder(level) })
 		if err != nil {
 			return err
 		}
-		defer z.encoders.give(level, enc)
+		defer func() {
+			enc.Reset(nil)
+			m.libraryEncoders[level].give(enc)
+		}()
 		// With its size in the header, a small frame asks for a small window,
 		// and zstd -l shows what is inside.
 		enc.ResetContentSize(w, f.tarSize)
-		for i, l := range run {
-			if _, err := enc.Write(headers[i]); err != nil {
-				return err
-			}
-			if err := writeBody(ctx, z.content, l, progressWriter{enc, done}); err != nil {
-				return err
-			}
-			if _, err := enc.Write(zeros[:padding(l.size)]); err != nil {
-				return err
-			}
+		if err := m.write(ctx, progressWriter{enc, m.done}, 0, len(m.run)); err != nil {
+			return err
 		}
 		return enc.Close()
 	})
-	if err != nil {
-		return frame{}, false, err
-	}
-	if cached {
-		done(int(f.tarSize))
-	}
-	chunk, err := fileChunk(path)
-	if err != nil {
-		return frame{}, false, err
-	}
-	f.chunks = append(f.chunks, chunk)
-	return f, cached, nil
 }
 
-// frameKey names a frame by all that its bytes depend on.
-func frameKey(level zstd.EncoderLevel, run []layer) string {
+// libraryEncoder works alone on its frame, so that the output does not depend on the
+// number of cores; frames are what is made in parallel.
+func libraryEncoder(level library.EncoderLevel) (*library.Encoder, error) {
+	return library.NewWriter(nil, library.WithEncoderLevel(level), library.WithEncoderConcurrency(1), library.WithWindowSize(MaxWindow))
+}
+
+// digests are those of layers, for a key.
+func digests(run []layer) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s %s window %d", encoderVersion, level, MaxWindow)
 	for _, l := range run {
 		fmt.Fprintf(&b, " %s", l.digest)
 	}
 	return b.String()
-}
-
-// encoders keeps encoders for the next frame.
-type encoders struct {
-	mu   sync.Mutex
-	free map[zstd.EncoderLevel][]*zstd.Encoder
-}
-
-func (e *encoders) take(level zstd.EncoderLevel) (*zstd.Encoder, error) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if free := e.free[level]; len(free) > 0 {
-		e.free[level] = free[:len(free)-1]
-		return free[len(free)-1], nil
-	}
-	// An encoder works alone on its frame, so that the output does not depend
-	// on the number of cores; frames are what is made in parallel.
-	return zstd.NewWriter(nil, zstd.WithEncoderLevel(level), zstd.WithEncoderConcurrency(1), zstd.WithWindowSize(MaxWindow))
-}
-
-func (e *encoders) give(level zstd.EncoderLevel, enc *zstd.Encoder) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if e.free == nil {
-		e.free = map[zstd.EncoderLevel][]*zstd.Encoder{}
-	}
-	enc.Reset(nil)
-	e.free[level] = append(e.free[level], enc)
-}
-
-// drop lets go of all encoders.
-func (e *encoders) drop() {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	e.free = nil
 }
 
 // progressWriter tells how much went through it.

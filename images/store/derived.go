@@ -14,8 +14,7 @@ import (
 // word, which names a folder; key says everything that the content depends on.
 // write's errors are returned as they are, and leave nothing behind.
 func (s *Store) Derived(ctx context.Context, kind, key string, write func(io.Writer) error) (string, error) {
-	path := s.private("derived", kind, hashedName(key))
-	rel := filepath.Join(kind, hashedName(key))
+	path, rel := s.derivedPath(kind, key)
 	return share(ctx, &s.flights, "derived "+rel, func() (string, error) {
 		if s.hasDerived(path, rel) {
 			return path, nil
@@ -41,6 +40,18 @@ func (s *Store) Derived(ctx context.Context, kind, key string, write func(io.Wri
 		}
 		return path, remember(s, derivedKind, rel, info.Size())
 	})
+}
+
+// HasDerived says whether Derived has made the file for kind and key.
+func (s *Store) HasDerived(kind, key string) bool {
+	path, rel := s.derivedPath(kind, key)
+	return s.hasDerived(path, rel)
+}
+
+// derivedPath is where a derived file lies, and by what it is known.
+func (s *Store) derivedPath(kind, key string) (path, rel string) {
+	rel = filepath.Join(kind, hashedName(key))
+	return s.private("derived", rel), rel
 }
 
 // hasDerived says whether the file is there with the size it was written with:

@@ -2,6 +2,9 @@ package zstd
 
 import "io"
 
+// Version changes with what any content becomes.
+const Version = "1"
+
 // slack is how much more than a window an encoder holds, in bytes: after so many,
 // the window moves.
 const slack = 8 << 20
