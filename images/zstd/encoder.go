@@ -1,20 +1,24 @@
 package zstd
 
-import "io"
+import (
+	"errors"
+	"io"
+	"sync/atomic"
+)
 
 // Version changes with what any content becomes.
 const Version = "1"
 
 // slack is how much more than a window an encoder holds, in bytes: after so many,
 // the window moves.
-const slack = 8 << 20
+const slack = 16 << 20
 
 // An Encoder encodes segments, which are runs of blocks. What a segment becomes
 // depends on its content and on what is before it in the window, and on nothing
 // else: not on how it came in pieces, nor on what else the encoder has encoded.
 //
-// It holds about 60 MB. Two goroutines work on a segment, so that one encoder keeps
-// two cores busy. It must not be used by several at a time.
+// It holds about 70 MB. Two goroutines work on a segment besides the one that
+// writes. It must not be used by several at a time.
 type Encoder struct {
 	tables tables
 	parser parser
@@ -28,9 +32,14 @@ type Encoder struct {
 	// where positions are in the tables.
 	done, listed int
 
-	free  chan *block // that may be filled
-	full  chan *block // on their way to the parser
-	ended chan error
+	// Of the segment that is open:
+	piece  []byte      // what was written last, and is not handed on
+	pieces chan []byte // what was written, on its way to the search
+	spare  chan []byte // that may be filled
+	free   chan *block // that may be filled
+	full   chan *block // on their way to the parser
+	ended  chan error
+	failed atomic.Bool // writing has: what else comes is not looked at
 }
 
 // A block is a piece of a segment on its way from the search to the parser.
@@ -41,38 +50,43 @@ type block struct {
 	// there are: see searchNear and searchFar.
 	near, far []uint32
 	matches   int
-	// err is that of writing blocks so far.
-	err error
 }
 
-// blocks is how many blocks may be under way: one is searched, one parsed.
-const blocks = 2
+const (
+	// blocks is how many blocks may be under way. One is searched and one parsed;
+	// the others wait, since some take longer to search and some to parse.
+	blocks = 4
+	// pieces is how many pieces of what is written may be, and pieceSize how
+	// large one is.
+	pieces    = 4
+	pieceSize = 256 << 10
+)
 
 // NewEncoder returns an encoder that has encoded nothing.
 func NewEncoder() *Encoder {
-	e := &Encoder{hist: make([]byte, 0, Window+slack), free: make(chan *block, blocks)}
+	e := &Encoder{hist: make([]byte, 0, Window+slack), free: make(chan *block, blocks), spare: make(chan []byte, pieces)}
 	for range blocks {
 		e.free <- &block{near: make([]uint32, maxBlock), far: make([]uint32, maxBlock)}
 	}
-	e.tables.reset()
+	for range pieces {
+		e.spare <- make([]byte, 0, pieceSize)
+	}
+	e.Reset()
 	return e
 }
 
 // Reset begins another frame: nothing is before the next segment.
 func (e *Encoder) Reset() {
 	e.hist, e.base, e.done, e.listed = e.hist[:0], 0, 0, 0
-	e.tables.reset()
+	e.tables.reset(e.base)
 }
 
 // Load has the next segment follow content that is not encoded here. Only the last
 // Window bytes before a segment matter.
 func (e *Encoder) Load(content []byte) {
 	for len(content) > 0 {
-		e.makeRoom()
-		n := min(len(content), cap(e.hist)-len(e.hist))
-		e.hist = append(e.hist, content[:n]...)
+		content = content[e.add(content):]
 		e.done = len(e.hist)
-		content = content[n:]
 	}
 }
 
@@ -81,40 +95,65 @@ func (e *Encoder) Load(content []byte) {
 func (e *Encoder) Begin(w io.Writer) {
 	e.parser.reset()
 	e.writer.reset()
-	for range blocks {
-		b := <-e.free
-		b.err = nil
-		e.free <- b
-	}
-	e.full, e.ended = make(chan *block, blocks), make(chan error, 1)
-	go e.encode(w, e.full, e.ended)
+	e.failed.Store(false)
+	e.piece = <-e.spare
+	e.pieces, e.full, e.ended = make(chan []byte, pieces), make(chan *block, blocks), make(chan error, 1)
+	go e.searchPieces()
+	go e.encode(w)
 }
 
-// Write adds to the segment. An error is that of writing an earlier block.
+// Write adds to the segment. What goes wrong with it, End returns.
 func (e *Encoder) Write(content []byte) (int, error) {
-	written := 0
-	for written < len(content) {
-		e.makeRoom()
-		n := min(len(content)-written, cap(e.hist)-len(e.hist))
-		e.hist = append(e.hist, content[written:written+n]...)
-		written += n
-		for len(e.hist)-e.done >= maxBlock+ahead {
-			if err := e.search(e.done + maxBlock); err != nil {
-				return written, err
-			}
+	for rest := content; len(rest) > 0; {
+		n := min(len(rest), cap(e.piece)-len(e.piece))
+		e.piece = append(e.piece, rest[:n]...)
+		rest = rest[n:]
+		if len(e.piece) == cap(e.piece) {
+			e.pieces <- e.piece
+			e.piece = <-e.spare
 		}
 	}
-	return written, nil
+	if e.failed.Load() {
+		return 0, errFailed
+	}
+	return len(content), nil
 }
+
+// errFailed stops who writes; the reason comes with End.
+var errFailed = errors.New("zstd: the segment could not be written")
 
 // End ends the segment, also after an error. When it returns, all blocks are
 // written, or it says why not.
 func (e *Encoder) End() error {
-	for e.done < len(e.hist) && e.search(min(e.done+maxBlock, len(e.hist))) == nil {
+	e.pieces <- e.piece
+	close(e.pieces)
+	return <-e.ended
+}
+
+// searchPieces makes blocks of what is written.
+func (e *Encoder) searchPieces() {
+	for piece := range e.pieces {
+		for rest := piece; len(rest) > 0 && !e.failed.Load(); {
+			rest = rest[e.add(rest):]
+			for len(e.hist)-e.done >= maxBlock+ahead {
+				e.search(e.done + maxBlock)
+			}
+		}
+		e.spare <- piece[:0]
+	}
+	for e.done < len(e.hist) && !e.failed.Load() {
+		e.search(min(e.done+maxBlock, len(e.hist)))
 	}
 	e.done = len(e.hist)
 	close(e.full)
-	return <-e.ended
+}
+
+// add adds what there is room for to hist, and says how much.
+func (e *Encoder) add(content []byte) int {
+	e.makeRoom()
+	n := min(len(content), cap(e.hist)-len(e.hist))
+	e.hist = append(e.hist, content[:n]...)
+	return n
 }
 
 // makeRoom moves the window to the front when there is no room behind it.
@@ -139,12 +178,8 @@ func (e *Encoder) makeRoom() {
 
 // search sends the block up to end to the parser, with candidates. Its last bytes
 // have none if nothing follows them yet.
-func (e *Encoder) search(end int) error {
+func (e *Encoder) search(end int) {
 	b := <-e.free
-	if b.err != nil {
-		e.free <- b
-		return b.err
-	}
 	e.tables.sweep(e.base + uint32(e.done))
 	e.catchUp()
 	limit := min(end, len(e.hist)-ahead)
@@ -162,7 +197,6 @@ func (e *Encoder) search(end int) error {
 	}
 	e.done = end
 	e.full <- b
-	return nil
 }
 
 // catchUp lists the positions before a block that are not: those of loaded content,
@@ -183,12 +217,12 @@ func (e *Encoder) catchUp() {
 }
 
 // encode parses and writes blocks as they come.
-func (e *Encoder) encode(w io.Writer, full <-chan *block, ended chan<- error) {
+func (e *Encoder) encode(w io.Writer) {
 	var (
 		out []byte
 		err error
 	)
-	for b := range full {
+	for b := range e.full {
 		if err == nil {
 			last := e.parser.last
 			e.parser.parse(b)
@@ -196,10 +230,11 @@ func (e *Encoder) encode(w io.Writer, full <-chan *block, ended chan<- error) {
 			if out, ok = e.writer.append(out[:0], b.hist[b.start:], e.parser.literals, e.parser.sequences); !ok {
 				e.parser.last = last
 			}
-			_, err = w.Write(out)
+			if _, err = w.Write(out); err != nil {
+				e.failed.Store(true)
+			}
 		}
-		b.err = err
 		e.free <- b
 	}
-	ended <- err
+	e.ended <- err
 }

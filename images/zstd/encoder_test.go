@@ -2,10 +2,13 @@ package zstd
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"encoding/binary"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"math/rand/v2"
 	"os"
 	"os/exec"
@@ -167,7 +170,7 @@ func TestSegmentsDependOnTheWindowAlone(t *testing.T) {
 		append(noise(2, 9<<20), code(2, 3<<20)...), // from here on, old leaves the window
 		append(append(noise(3, 70_003), old...), code(3, 100)...),
 		noise(4, 40<<20),
-		append(append(noise(5, 5), old[:2<<20]...), noise(4, 1<<20)...), // positions have gone round
+		append(append(noise(5, 5), old[:2<<20]...), noise(4, 1<<20)...),
 	}
 	all := bytes.Join(parts, nil)
 	e := NewEncoder()
@@ -201,6 +204,45 @@ func TestSegmentsDoNotDependOnWhatIsOutOfTheWindow(t *testing.T) {
 	e.Load(window)
 	if !bytes.Equal(segment(t, e, content), first) {
 		t.Error("the segment has other bytes after other content out of the window")
+	}
+}
+
+// Positions are counted modulo a number that long frames are longer than.
+func TestSegmentsDoNotDependOnTheirPosition(t *testing.T) {
+	content := append(code(1, 3<<20), noise(1, 70_000)...)
+	e := NewEncoder()
+	first := segment(t, e, content)
+	for _, at := range []uint32{positions - 1<<20, math.MaxUint32 - 1<<20} {
+		e.Reset()
+		e.base = at
+		e.tables.reset(at)
+		if !bytes.Equal(segment(t, e, content), first) {
+			t.Errorf("at byte %d of a frame the segment has other bytes", at)
+		}
+	}
+}
+
+// What has left the window stays out, though positions are counted in a circle.
+func TestEntriesStayOutOfReach(t *testing.T) {
+	var tables tables
+	tables.reset(0)
+	const at, tag = 1000, 7
+	for _, table := range [][]uint32{tables.far[:], tables.near[:]} {
+		table[5] = at<<tagBits | tag
+	}
+	for position := uint32(at); position < 3*positions; position += maxBlock {
+		tables.sweep(position)
+		inReach := position-at <= farReach
+		for _, table := range [][]uint32{tables.far[:], tables.near[:]} {
+			if got := distance(position<<tagBits|tag, table[5]) <= farReach; got != inReach {
+				t.Fatalf("%d bytes later an entry is in reach: %t", position-at, got)
+			}
+			for tag := range uint32(1 << tagBits) {
+				if distance(position<<tagBits|tag, table[6]) <= farReach {
+					t.Fatalf("at byte %d a slot that was never used leads somewhere", position)
+				}
+			}
+		}
 	}
 }
 
@@ -264,6 +306,18 @@ func rawSegment(content []byte) (out []byte) {
 	return out
 }
 
+// Segments that were made by another version of this package are still in caches.
+func TestVersionNamesTheBytes(t *testing.T) {
+	e := NewEncoder()
+	sum := sha256.New()
+	for _, content := range [][]byte{code(1, 1<<20), noise(1, 1000), make([]byte, 300_000), code(2, 200_000)} {
+		sum.Write(segment(t, e, content))
+	}
+	if got, want := Version+" "+hex.EncodeToString(sum.Sum(nil))[:16], "1 9b07bbebbcdaddaa"; got != want {
+		t.Errorf("version and digest are %q instead of %q: if other bytes are meant to come out, change Version too", got, want)
+	}
+}
+
 type failingWriter struct{ after int }
 
 var errFull = errors.New("the disk is full")
@@ -283,7 +337,7 @@ func TestErrorsOfTheWriterEndASegment(t *testing.T) {
 		e.Reset()
 		e.Begin(&failingWriter{after})
 		_, err := io.Copy(e, bytes.NewReader(content))
-		if err != nil && !errors.Is(err, errFull) {
+		if err != nil && !errors.Is(err, errFailed) {
 			t.Errorf("after %d bytes, Write: %v", after, err)
 		}
 		if err := e.End(); !errors.Is(err, errFull) {

@@ -16,7 +16,7 @@ import (
 
 const (
 	// enough is how long a copy is that is taken as soon as it is found.
-	enough = 64
+	enough = 40
 	// maxSeries is how many nodes there are at most before one is settled, and
 	// minSeries how many there should be.
 	maxSeries = 1024
@@ -97,10 +97,8 @@ func (p *parser) search(b *block) {
 	p.first = b.start
 	p.nodes[0] = node{}
 	for p.first < len(b.hist) {
-		p.known[0] = p.last
 		i, copied := p.series()
 		p.settle(i)
-		p.last = p.known[i]
 		p.first += i
 		p.nodes[0] = node{run: p.nodes[i].run}
 		if copied.length > 0 {
@@ -112,8 +110,8 @@ func (p *parser) search(b *block) {
 	}
 }
 
-// series goes from node to node until one is settled. If a copy from there is to be
-// taken, it is that too.
+// series goes from node to node until one is settled, whose last offsets are in last
+// then. If a copy from there is to be taken, it is that too.
 func (p *parser) series() (i int, copied sequence) {
 	rest := p.block.hist[p.first:]
 	stop := min(maxSeries, len(rest))
@@ -134,40 +132,37 @@ func (p *parser) series() (i int, copied sequence) {
 		} else if next.price <= n.price+dull {
 			continue
 		}
-		p.know(i)
-		if copied = p.copies(i); copied.length > 0 {
+		p.know(i, n)
+		if copied = p.copies(i, n); copied.length > 0 {
 			return i, copied
 		}
 	}
-	p.know(i)
+	p.know(i, &p.nodes[i])
 	return i, copied
 }
 
-// know finds the last offsets at a node to which the best way is known.
-func (p *parser) know(i int) {
-	switch n := &p.nodes[i]; {
-	case i == 0:
-	case n.offset == 0:
-		p.known[i] = p.known[i-1]
-	default:
+// know finds the last offsets at a node to which the best way is known. If that came
+// by a literal, the node before was the last one that was left.
+func (p *parser) know(i int, n *node) {
+	if n.offset != 0 {
 		from := i - int(n.length)
-		p.known[i] = p.known[from].after(n.offset, p.nodes[from].run > 0)
+		p.last = p.known[from].after(n.offset, p.nodes[from].run > 0)
 	}
+	p.known[i] = p.last
 }
 
 // copies leaves a node by copies: by one from each of the last offsets, and the near
 // and the far one that are longer. It returns the first that is long enough to be
 // taken at once.
-func (p *parser) copies(i int) sequence {
+func (p *parser) copies(i int, n *node) sequence {
 	hist, at := p.block.hist, p.first+i
 	if len(hist)-at < 4 {
 		return sequence{}
 	}
-	n := &p.nodes[i]
 	price := n.price + p.prices.none
 	longest := minMatch - 1
 
-	last := p.known[i]
+	last := p.last
 	if n.run == 0 {
 		last = repeated{last.b, last.c, last.a - 1}
 	}
@@ -230,11 +225,15 @@ func (p *parser) copies(i int) sequence {
 // the length.
 func (p *parser) relax(i, length, shorter int, price int32, offset uint32) {
 	nodes, lengths := p.nodes[i:i+length+1], p.prices.length[:length+1]
-	for k := p.reach - i + 1; k < len(nodes); k++ {
+	l := length
+	for ; l > max(shorter, p.reach-i); l-- {
+		nodes[l] = node{price: price + lengths[l], offset: offset, length: int32(l)}
+	}
+	for k := l; k > p.reach-i; k-- {
 		nodes[k].price = math.MaxInt32
 	}
 	p.reach = max(p.reach, i+length)
-	for l := length; l > shorter; l-- {
+	for ; l > shorter; l-- {
 		total := price + lengths[l]
 		if total < nodes[l].price {
 			nodes[l] = node{price: total, offset: offset, length: int32(l)}

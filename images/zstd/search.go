@@ -44,13 +44,13 @@ const (
 // false candidates are known without a look at their bytes. The position comes
 // first, so that the difference of two entries is a distance and no bits at all if
 // the hashes agree. Positions are counted from the beginning of a frame, modulo
-// 2^26.
+// 2^27.
 const (
-	tagBits   = 6
+	tagBits   = 5
 	positions = 1 << (32 - tagBits)
 	// sweepEvery is after how many bytes entries out of reach are marked as such.
-	// Unmarked, they would come into reach again after 2^26 bytes.
-	sweepEvery = positions * 3 / 8
+	// Unmarked, they would come into reach again after 2^27 bytes.
+	sweepEvery = positions / 2
 )
 
 // Near candidates are a distance and, from nearShift on, for how many bytes up to 8
@@ -80,11 +80,11 @@ type tables struct {
 // cache lines have room in a core's second cache.
 const searchStep = 8 << 10
 
-// reset forgets all positions. The next one is 0.
-func (t *tables) reset() {
-	t.swept = 0
-	fill(t.far[:], outOfReach(0))
-	fill(t.near[:], outOfReach(0))
+// reset forgets all positions. None that comes is before position.
+func (t *tables) reset(position uint32) {
+	t.swept = position
+	fill(t.far[:], outOfReach(position))
+	fill(t.near[:], outOfReach(position))
 }
 
 // outOfReach is an entry that is out of reach for long after a position.
