@@ -1,6 +1,7 @@
 package airgap
 
 import (
+	"bytes"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -12,6 +13,7 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
 	"github.com/slipway-build/slipway/images/imagetest"
+	"github.com/slipway-build/slipway/images/store"
 )
 
 // parts are layers of MiBs, each of which looks like chance; the same number is the
@@ -201,5 +203,64 @@ func TestPackGroupsRelatives(t *testing.T) {
 		if _, _, zst := untar(t, outputs[0].Path, Zstd); string(raw) != string(zst) {
 			t.Errorf("%s holds another tar than .tar.zst", codec)
 		}
+	}
+}
+
+// siblings are images with a layer of 5 MiB each, of which 1 MiB is the same in all.
+// The rest of one may have changed.
+func siblings(t *testing.T, n, changed int) []Image {
+	t.Helper()
+	var all []Image
+	for i := range n {
+		seed := uint64(100 + i)
+		if i == changed {
+			seed += 1000
+		}
+		content := slices.Concat(noise(99, 1<<20), noise(seed, 2<<20), []byte(words(i, 1<<20)), noise(seed+500, 1<<20))
+		all = append(all, Image{Names: []name.Reference{ref(t, fmt.Sprintf("acme/sibling%d:v1", i))},
+			Image: imagetest.Image(t, "linux/amd64", imagetest.Layer(t, imagetest.Files{"bin/program": string(content)}))})
+	}
+	return all
+}
+
+// An archive is the same bytes whether an earlier one has left it segments or not;
+// those that cannot have changed are not made again.
+func TestPackMakesOnlySegmentsAnewThatMayHaveChanged(t *testing.T) {
+	const n = 12 // 60 MiB: nearly twice the window
+	content := newStore(t)
+	segmentFiles := func() int {
+		files, err := filepath.Glob(filepath.Join(content.Dir(), ".slipway/derived/zstd-segment/*/*"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(files)
+	}
+	pack := func(content *store.Store, all []Image) []byte {
+		path := filepath.Join(t.TempDir(), "a.tar.zst")
+		results, err := Pack(t.Context(), content, all, []Output{{Path: path}}, Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if results[0].Frames != 1 {
+			t.Fatalf("%d frames instead of one", results[0].Frames)
+		}
+		raw, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return raw
+	}
+	pack(content, siblings(t, n, -1))
+	if got := segmentFiles(); got != n {
+		t.Errorf("%d segments for %d layers", got, n)
+	}
+	before := segmentFiles()
+	warm := pack(content, siblings(t, n, 2))
+	// Itself, and up to 7 whose window of 32 MiB has some of it.
+	if made := segmentFiles() - before; made < 1 || made > 8 {
+		t.Errorf("%d segments were made for one layer that changed", made)
+	}
+	if cold := pack(newStore(t), siblings(t, n, 2)); !bytes.Equal(warm, cold) {
+		t.Error("the archive has other bytes than one that was made from nothing")
 	}
 }

@@ -205,7 +205,7 @@ func (p *packer) resolveImage(ctx context.Context, img Image) (resolvedImage, er
 		return out, err
 	}
 	for i, d := range manifest.Layers {
-		info, err := p.content.Info(ctx, d.Digest)
+		info, err := p.layerInfo(ctx, d.Digest, img.Own)
 		if err != nil {
 			return out, err
 		}
@@ -227,6 +227,20 @@ func (p *packer) resolveImage(ctx context.Context, img Image) (resolvedImage, er
 	}
 	out.rawManifest, out.manifest, err = rewrite(manifest, out.layers)
 	return out, err
+}
+
+// layerInfo tells what is known about a layer, and sketches it while it is read for
+// that, if it will have to be compared.
+func (p *packer) layerInfo(ctx context.Context, h v1.Hash, own bool) (store.BlobInfo, error) {
+	if own || p.original {
+		return p.content.Info(ctx, h)
+	}
+	s := newSketcher()
+	info, err := p.content.InfoAndContent(ctx, h, s)
+	if err != nil || s.size == 0 || s.size != info.UncompressedSize {
+		return info, err
+	}
+	return info, setSketch(p.content, h, s.done())
 }
 
 // readImage reads what is small of an image and refuses what is none.
@@ -311,29 +325,42 @@ func (p *packer) framer(codec Codec) framer {
 	return tarFrames{content: p.content}
 }
 
-// write makes the frames that the outputs need, then the outputs.
+// write makes the frames that the outputs need, then the outputs. One codec does not
+// wait for the other: where one compresses, the other may only copy.
 func (p *packer) write(ctx context.Context, l *layout) ([]Result, error) {
-	made := map[Codec]*frames{}
-	for _, codec := range p.codecs {
-		if made[codec] != nil {
-			continue
-		}
-		f, err := p.frames(ctx, codec, l)
-		if err != nil {
-			return nil, err
-		}
-		made[codec] = f
-	}
 	results := make([]Result, len(p.outputs))
 	group, ctx := errgroup.WithContext(ctx)
-	for i, out := range p.outputs {
+	for i, codec := range p.codecs {
+		if slices.Index(p.codecs, codec) < i {
+			continue
+		}
 		group.Go(func() error {
-			f := made[p.codecs[i]]
-			written, err := writeArchive(ctx, out, p.codecs[i], f.all, l, p.jobs)
+			f, err := p.frames(ctx, codec, l)
+			if err != nil {
+				return err
+			}
+			return p.writeOutputs(ctx, codec, f, l, results)
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return nil, err
+	}
+	return results, nil
+}
+
+// writeOutputs writes the outputs of one codec, and fills in their results.
+func (p *packer) writeOutputs(ctx context.Context, codec Codec, f *frames, l *layout, results []Result) error {
+	group, ctx := errgroup.WithContext(ctx)
+	for i, out := range p.outputs {
+		if p.codecs[i] != codec {
+			continue
+		}
+		group.Go(func() error {
+			written, err := writeArchive(ctx, out, codec, f.all, l, p.jobs)
 			if err != nil {
 				return fmt.Errorf("writing archive %s: %w", out.Path, err)
 			}
-			results[i] = Result{Path: out.Path, Codec: p.codecs[i], Size: written.size, Images: len(l.images),
+			results[i] = Result{Path: out.Path, Codec: codec, Size: written.size, Images: len(l.images),
 				Frames: f.runs, Cached: f.cached, Parts: written.parts(), Checksums: written.checksums()}
 			for _, run := range l.runs {
 				results[i].Layers += len(run)
@@ -341,10 +368,7 @@ func (p *packer) write(ctx context.Context, l *layout) ([]Result, error) {
 			return nil
 		})
 	}
-	if err := group.Wait(); err != nil {
-		return nil, err
-	}
-	return results, nil
+	return group.Wait()
 }
 
 // frames are those of one codec, in order.

@@ -62,7 +62,7 @@ func packLayout(layout, cache, out string) error {
 		}
 		all = append(all, Image{Names: []name.Reference{ref}, Image: image})
 	}
-	_, err = Pack(context.Background(), content, all, outputsIn(out), Options{Level: "better"})
+	_, err = Pack(context.Background(), content, all, outputsIn(out), Options{})
 	return err
 }
 

@@ -50,8 +50,11 @@ func readersCases(t *testing.T) []readersCase {
 			cases = append(cases, readersCase{layers + " " + system, all, pack(t, newStore(t), all, Options{Layers: layers})})
 		}
 	}
-	// Of layers in all forms, zstd among them; these cannot be kept as they are.
-	return append(cases, readersCase{"mixed layers", sampleImages(t), pack(t, newStore(t), sampleImages(t), Options{})})
+	return append(cases,
+		// Of layers in all forms, zstd among them; these cannot be kept as they are.
+		readersCase{"mixed layers", sampleImages(t), pack(t, newStore(t), sampleImages(t), Options{})},
+		// A frame of several segments.
+		readersCase{"relatives", siblings(t, 3, -1), pack(t, newStore(t), siblings(t, 3, -1), Options{})})
 }
 
 // eachArchive runs read with every archive, decompressed by the programs that

@@ -9,6 +9,8 @@ import (
 	"math"
 	"slices"
 
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+
 	"github.com/slipway-build/slipway/images/store"
 )
 
@@ -162,8 +164,7 @@ const sketchKind = "sketch-1"
 // sketchOf sketches a layer as it is without compression. That is done once for
 // each blob, and remembered.
 func sketchOf(ctx context.Context, content *store.Store, l layer) (sketch, error) {
-	key := l.source.String()
-	if raw, ok := content.Record(sketchKind, key); ok {
+	if raw, ok := content.Record(sketchKind, l.source.String()); ok {
 		if s, ok := decodeSketch(raw); ok {
 			return s, nil
 		}
@@ -172,7 +173,12 @@ func sketchOf(ctx context.Context, content *store.Store, l layer) (sketch, error
 	if err != nil {
 		return sketch{}, fmt.Errorf("reading layer %s: %w", l.source, err)
 	}
-	return s, content.SetRecord(sketchKind, key, s.encode())
+	return s, setSketch(content, l.source, s)
+}
+
+// setSketch remembers the sketch of a blob.
+func setSketch(content *store.Store, blob v1.Hash, s sketch) error {
+	return content.SetRecord(sketchKind, blob.String(), s.encode())
 }
 
 func readSketch(ctx context.Context, content *store.Store, l layer) (sketch, error) {

@@ -107,8 +107,9 @@ func (m *zstdMaker) encoder() (*zstd.Encoder, error) {
 func (m *zstdMaker) encode(ctx context.Context, enc *zstd.Encoder, w, all io.Writer, from, to int) error {
 	enc.Begin(w)
 	err := m.write(ctx, progressWriter{all, m.done}, from, to)
-	if endErr := enc.End(); err == nil {
-		err = endErr
+	// Why a write failed is what End says.
+	if endErr := enc.End(); endErr != nil {
+		return endErr
 	}
 	return err
 }

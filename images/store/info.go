@@ -22,6 +22,13 @@ type BlobInfo struct {
 // Info tells what is known about a layer's blob, which lies in the store. The
 // first time that costs reading the blob, if the store did not make it.
 func (s *Store) Info(ctx context.Context, h v1.Hash) (BlobInfo, error) {
+	return s.InfoAndContent(ctx, h, nil)
+}
+
+// InfoAndContent is Info. If the blob has to be read for it, its uncompressed bytes
+// are written to w too, which saves who needs them to read it once more. w is not
+// complete unless it got as many bytes as the info says.
+func (s *Store) InfoAndContent(ctx context.Context, h v1.Hash, w io.Writer) (BlobInfo, error) {
 	return share(ctx, &s.flights, "info "+h.String(), func() (BlobInfo, error) {
 		if info, ok := s.knownInfo(h); ok {
 			return info, nil
@@ -36,7 +43,7 @@ func (s *Store) Info(ctx context.Context, h v1.Hash) (BlobInfo, error) {
 			return BlobInfo{}, err
 		}
 		want := v1.Descriptor{Digest: h, Size: stat.Size()}
-		info, err := readInfo(want, contextReader{ctx, s.verified(f, want)})
+		info, err := readInfo(want, contextReader{ctx, s.verified(f, want)}, w)
 		if err != nil {
 			return BlobInfo{}, fmt.Errorf("reading blob %s in %s: %w", h, s.dir, err)
 		}
@@ -50,15 +57,21 @@ func (s *Store) knownInfo(h v1.Hash) (BlobInfo, bool) {
 	return info, ok && info.Digest == h && s.hasSize(h, info.Size)
 }
 
-// readInfo reads a layer through.
-func readInfo(d v1.Descriptor, r io.Reader) (BlobInfo, error) {
+// readInfo reads a layer through. Its uncompressed bytes go to w, unless that is nil.
+func readInfo(d v1.Descriptor, r io.Reader, w io.Writer) (BlobInfo, error) {
 	algorithm, content, err := decompress(r)
 	if err != nil {
 		return BlobInfo{}, err
 	}
 	defer content.Close()
 	h := newHasher()
-	_, err = io.CopyBuffer(struct{ io.Writer }{h}, struct{ io.Reader }{content}, make([]byte, chunk))
+	all := io.Writer(h)
+	if w != nil {
+		also := newAsyncWriter(w)
+		defer also.Close()
+		all = io.MultiWriter(h, also)
+	}
+	_, err = io.CopyBuffer(struct{ io.Writer }{all}, struct{ io.Reader }{content}, make([]byte, chunk))
 	diffID, size := h.finish()
 	if err == nil {
 		// Whatever follows the last frame belongs to the blob, and to its digest.
