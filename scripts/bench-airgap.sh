@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
 # Measures what a release needs for its air-gap archives: the same 15 images from the
 # same registry, on the same machine, in one run, by RKE2's pipeline (Docker Engine,
-# bsdtar, zstd, pigz), by the same with crane, by skopeo, and by slipway airgap pack.
-# Prints the tables of docs/performance.md.
+# bsdtar, zstd, pigz), by the same with crane, by skopeo, by regctl, and by slipway
+# airgap pack. Prints the tables of docs/performance.md.
 #
 #   scripts/engines.sh start && eval "$(scripts/engines.sh env)"
 #   scripts/bench-airgap.sh              everything; without Docker's socket, all but RKE2's pipeline
-#   scripts/bench-airgap.sh slipway      only what is named: docker, crane, skopeo, slipway
+#   scripts/bench-airgap.sh slipway      only what is named: docker, crane, skopeo, regctl, slipway
 #
 # The images are made once, of upstream programs (scripts/bench/programs/go.mod) on a
 # base of this machine's Debian packages, and kept in $SLIPWAY_BENCH_DIR, default
@@ -15,7 +15,7 @@
 set -euo pipefail
 repo=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 dir=${SLIPWAY_BENCH_DIR:-${XDG_CACHE_HOME:-$HOME/.cache}/slipway-bench}
-what=${*:-docker crane skopeo slipway}
+what=${*:-docker crane skopeo regctl slipway}
 export CGO_ENABLED=0 GOFLAGS="-trimpath -buildvcs=false"
 
 say() { echo "bench: $*" >&2; }
@@ -62,8 +62,11 @@ programs() {
   esac
 }
 names=(cni-plugins containerd coredns crane ctr debian etcd etcdctl etcdutl helm metrics-server node-exporter pause perl registry)
-changed=(etcdutl metrics-server) # images of which there is a second release
-own=etcd                         # the image that stands for the project's own
+changed=() # images of which there is a second release: all of programs
+for name in "${names[@]}"; do
+  case $name in debian | perl | pause) ;; *) changed+=("$name") ;; esac
+done
+own=etcd # the image that stands for the project's own
 
 # packages FOLDER PACKAGE…: the files of Debian packages, as they are installed here.
 packages() {
@@ -103,7 +106,7 @@ release() {
   done
 }
 
-if [ ! -f "$dir/made" ]; then
+if [ ! -f "$dir/made-2" ]; then
   say "making the images, once; compiling takes most of it"
   packages "$work/debian" $(dpkg-query -Wf '${Package} ${Essential} ${Priority}\n' | awk '$2 == "yes" || $3 == "required" || $1 ~ /^(apt|bash|ca-certificates|openssl|libc6|libssl3)$/ { print $1 }')
   push debian:v1 "$work/debian" scratch
@@ -112,14 +115,12 @@ if [ ! -f "$dir/made" ]; then
   mkdir "$work/pause"
   go build -C "$repo" -ldflags "-s -w" -o "$work/pause/pause" ./cmd/slipway-pause
   push pause:v1 "$work/pause" scratch
-  for name in "${names[@]}"; do
-    case $name in debian | perl | pause) ;; *) release v1 "" "$name" ;; esac
-  done
+  release v1 "" "${changed[@]}"
   release v2 -buildid=second "${changed[@]}"
   rm -rf "$dir/own"
   compile "$own" "$dir/own/v1/usr/local/bin"
   compile "$own" "$dir/own/v2/usr/local/bin" -buildid=second
-  touch "$dir/made"
+  touch "$dir/made-2"
 fi
 
 list() { # list [IMAGE]: all references, one of them in its second release
@@ -153,6 +154,11 @@ size() { if [ -e "$1" ]; then echo "$(mb "$(stat -c %s "$1")") MB"; else echo -;
 
 # measure LABEL FOLDER COMMAND…: one row. The archives lie in FOLDER.
 measure() {
+  run "$@"
+  tee -a "$work/rows" <"$work/row"
+}
+# run LABEL FOLDER COMMAND…: puts the row into $work/row.
+run() {
   local label=$1 out=$2 before engine
   shift 2
   sync
@@ -162,7 +168,7 @@ measure() {
   read -r elapsed user system rss <"$work/time"
   printf '| %s | %.1f s | %s s | %s MiB | %s | %s |\n' "$label" "$elapsed" \
     "$(awk -v u="$user" -v s="$system" -v e="$engine" -v hz="$(getconf CLK_TCK)" 'BEGIN { printf "%.1f", u + s + e / hz }')" \
-    $((rss / 1024)) "$(size "$(archive "$out" zst)")" "$(size "$(archive "$out" gz)")" | tee -a "$work/rows"
+    $((rss / 1024)) "$(size "$(archive "$out" zst)")" "$(size "$(archive "$out" gz)")" >"$work/row"
 }
 row_seconds() { # row_seconds LABEL: what was measured for it
   awk -F'|' -v label=" $1 " '$2 == label { sub(/ s.*/, "", $3); print $3 + 0 }' "$work/rows"
@@ -214,14 +220,27 @@ if [[ $what == *skopeo* ]]; then
     'n=0; while read -r ref; do n=$((n + 1)); skopeo copy -q --src-tls-verify=false "docker://$ref" "docker-archive:$2/$n.tar:$ref"; done <"$1"' - "$work/images.txt" "$work/skopeo"
   rm -rf "$work/skopeo"
 fi
+if [[ $what == *regctl* ]]; then
+  if go build -C "$repo/scripts/bench/programs" -o "$work/regctl-bin" github.com/regclient/regclient/cmd/regctl; then
+    mkdir "$work/regctl"
+    # It too writes one image to an archive, with the registry's layers.
+    measure "regctl image export, an archive for each image, layers as they come" "$work/regctl" bash -euo pipefail -c \
+      'n=0; while read -r ref; do n=$((n + 1)); "$3" --host "reg=${ref%%/*},tls=disabled" image export --platform linux/amd64 "$ref" "$2/$n.tar"; done <"$1"' - "$work/images.txt" "$work/regctl" "$work/regctl-bin"
+    rm -rf "$work/regctl"
+  else
+    say "regctl is left out: it could not be built"
+  fi
+fi
 if [[ $what == *slipway* ]]; then
   cache=$work/cache
   pack() { # pack LABEL LIST [FLAGS]
+    local how=measure
+    case $1 in -) how=run; shift ;; esac
     local label=$1 list=$2
     shift 2
     rm -rf "$work/out"
     mkdir "$work/out"
-    measure "$label" "$work/out" "$slipway" airgap pack --progress none --platform linux/amd64 --cache-dir "$cache" \
+    $how "$label" "$work/out" "$slipway" airgap pack --progress none --platform linux/amd64 --cache-dir "$cache" \
       -f "$list" -o "$work/out/images.tar.zst" -o "$work/out/images.tar.gz" "$@"
   }
   pack "slipway, nothing cached" "$work/images.txt"
@@ -229,10 +248,23 @@ if [[ $what == *slipway* ]]; then
   "$slipway" airgap verify --progress none --list "$work/images.txt" "$work/first.tar.zst" >/dev/null
   pack "slipway, everything cached" "$work/images.txt"
   cmp "$work/out/images.tar.zst" "$work/first.tar.zst"
+  # Each image of programs in its second release, the others as they were.
   for name in "${changed[@]}"; do
     list "$name" >"$work/changed.txt"
-    pack "slipway, $name of others changed" "$work/changed.txt"
+    pack - "$name" "$work/changed.txt"
+    echo "$(awk -F'|' '{ print $3 + 0 }' "$work/row") $name" >>"$work/changes"
+    cat "$work/row" >>"$work/change-rows"
   done
+  sort -n -o "$work/changes" "$work/changes"
+  at() { # at N: the Nth fastest, as a row
+    local name
+    name=$(sed -n "$1p" "$work/changes" | cut -d' ' -f2)
+    grep -F "| $name |" "$work/change-rows" | sed "s/| $name |/| slipway, one of others' images changed, $2: $name |/" | tee -a "$work/rows"
+  }
+  at 1 "the fastest of ${#changed[@]}"
+  at $(((${#changed[@]} + 1) / 2)) "the median"
+  at ${#changed[@]} "the slowest"
+  say "one image changed: $(awk '{ printf "%s %s s; ", $2, $1 }' "$work/changes")"
 
   cache=$work/quick
   pack "slipway --level better, nothing cached" "$work/images.txt" --level better
