@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"hash"
 	"io"
@@ -16,18 +17,9 @@ import (
 // writeBody writes the layer's file as it lies in the archive, and nothing else:
 // more, less or other bytes than the layer names are an error.
 func writeBody(ctx context.Context, content *store.Store, l layer, w io.Writer) error {
-	blob, err := content.Open(l.source)
+	r, err := openBody(ctx, content, l)
 	if err != nil {
 		return err
-	}
-	defer blob.Close()
-	how := l.compression
-	if l.verbatim() {
-		how = "none"
-	}
-	r, err := uncompressed(contextReader{ctx, blob}, how)
-	if err != nil {
-		return fmt.Errorf("decompressing layer %s: %w", l.source, err)
 	}
 	defer r.Close()
 	if err := copyVerified(w, r, l.digest, l.size); err != nil {
@@ -35,6 +27,32 @@ func writeBody(ctx context.Context, content *store.Store, l layer, w io.Writer) 
 	}
 	return nil
 }
+
+// openBody opens the layer's file as it lies in the archive. Nothing is verified.
+func openBody(ctx context.Context, content *store.Store, l layer) (io.ReadCloser, error) {
+	blob, err := content.Open(l.source)
+	if err != nil {
+		return nil, err
+	}
+	how := l.compression
+	if l.verbatim() {
+		how = "none"
+	}
+	r, err := uncompressed(contextReader{ctx, blob}, how)
+	if err != nil {
+		blob.Close()
+		return nil, fmt.Errorf("decompressing layer %s: %w", l.source, err)
+	}
+	return &body{r, blob}, nil
+}
+
+// A body is what is read of a blob.
+type body struct {
+	io.ReadCloser
+	blob io.Closer
+}
+
+func (b *body) Close() error { return errors.Join(b.ReadCloser.Close(), b.blob.Close()) }
 
 // copyVerified copies r, which must be as large as size and have the digest.
 func copyVerified(w io.Writer, r io.Reader, digest v1.Hash, size int64) error {

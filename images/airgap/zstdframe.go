@@ -68,9 +68,12 @@ func (z *zstdFrames) run(ctx context.Context, run []layer, done func(int)) (fram
 	if err != nil {
 		return frame{}, false, err
 	}
-	m := &zstdMaker{zstdFrames: z, run: run, headers: headers, done: done}
+	m := &zstdMaker{zstdFrames: z, done: done}
+	for i, l := range run {
+		m.files = append(m.files, tarFile{l, headers[i]})
+	}
 	defer m.release()
-	switch parts := segments(run); {
+	switch parts := segments(m.files); {
 	case !slices.ContainsFunc(run, func(l layer) bool { return !l.verbatim() || l.compression == "none" }):
 		// Nothing comes of compressing again what is compressed.
 		err = m.byLibrary(ctx, &f, library.SpeedFastest)
@@ -95,10 +98,9 @@ func (z *zstdFrames) drop() {
 // A zstdMaker makes one frame.
 type zstdMaker struct {
 	*zstdFrames
-	run     []layer
-	headers [][]byte // of the run's files
-	done    func(int)
-	slot    bool // whether it has one
+	files []tarFile
+	done  func(int)
+	slot  bool // whether it has one
 }
 
 // made adds a file of the store to a frame. It is made by write if it is not there,
@@ -134,16 +136,16 @@ func (m *zstdMaker) release() {
 	}
 }
 
-// write writes the files of the layers from first to before end.
-func (m *zstdMaker) write(ctx context.Context, w io.Writer, first, end int) error {
-	for i, l := range m.run[first:end] {
-		if _, err := w.Write(m.headers[first+i]); err != nil {
+// write writes all files.
+func (m *zstdMaker) write(ctx context.Context, w io.Writer) error {
+	for _, f := range m.files {
+		if _, err := w.Write(f.header); err != nil {
 			return err
 		}
-		if err := writeBody(ctx, m.content, l, w); err != nil {
+		if err := writeBody(ctx, m.content, f.layer, w); err != nil {
 			return err
 		}
-		if _, err := w.Write(zeros[:padding(l.size)]); err != nil {
+		if _, err := w.Write(zeros[:padding(f.size)]); err != nil {
 			return err
 		}
 	}
@@ -152,7 +154,7 @@ func (m *zstdMaker) write(ctx context.Context, w io.Writer, first, end int) erro
 
 // byLibrary makes the frame by the library's encoder.
 func (m *zstdMaker) byLibrary(ctx context.Context, f *frame, level library.EncoderLevel) error {
-	key := fmt.Sprintf("%s %s window %d%s", encoderVersion, level, MaxWindow, digests(m.run))
+	key := fmt.Sprintf("%s %s window %d%s", encoderVersion, level, MaxWindow, digests(m.files))
 	return m.made(ctx, f, "zstd-frame", key, f.tarSize, func(w io.Writer) error {
 		enc, err := m.libraryEncoders[level].take(func() (*library.Encoder, error) { return libraryEncoder(level) })
 		if err != nil {
@@ -165,7 +167,7 @@ func (m *zstdMaker) byLibrary(ctx context.Context, f *frame, level library.Encod
 		// With its size in the header, a small frame asks for a small window,
 		// and zstd -l shows what is inside.
 		enc.ResetContentSize(w, f.tarSize)
-		if err := m.write(ctx, progressWriter{enc, m.done}, 0, len(m.run)); err != nil {
+		if err := m.write(ctx, progressWriter{enc, m.done}); err != nil {
 			return err
 		}
 		return enc.Close()
@@ -179,10 +181,10 @@ func libraryEncoder(level library.EncoderLevel) (*library.Encoder, error) {
 }
 
 // digests are those of layers, for a key.
-func digests(run []layer) string {
+func digests(files []tarFile) string {
 	var b strings.Builder
-	for _, l := range run {
-		fmt.Fprintf(&b, " %s", l.digest)
+	for _, f := range files {
+		fmt.Fprintf(&b, " %s", f.digest)
 	}
 	return b.String()
 }

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"context"
 	"crypto/sha256"
 	"errors"
 	"fmt"
@@ -58,6 +59,21 @@ func (m *mender) Read(p []byte) (int, error) {
 		return n, m.store.damaged(m.hash, wrong)
 	}
 	return n, err
+}
+
+// Check reads a blob through. One that is damaged is an error, and is removed.
+func (s *Store) Check(ctx context.Context, h v1.Hash) error {
+	f, err := s.Open(h)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	_, err = copyContext(ctx, io.Discard, s.verified(f, v1.Descriptor{Digest: h, Size: info.Size()}))
+	return err
 }
 
 // damaged removes a blob that is not what its name says, and says so.

@@ -28,18 +28,25 @@ type Encoder struct {
 	// first byte in the frame, modulo 2^32.
 	hist []byte
 	base uint32
-	// done is up to where in hist blocks went to the parser, and listed up to
-	// where positions are in the tables.
-	done, listed int
+	// done is up to where in hist blocks went to the parser, or none are needed.
+	done int
+	// farListed and nearListed are up to where positions are in the tables.
+	farListed, nearListed int
 
 	// Of the segment that is open:
-	piece  []byte      // what was written last, and is not handed on
-	pieces chan []byte // what was written, on its way to the search
+	piece  piece       // what came last, and is not handed on
+	pieces chan piece  // on their way to the search
 	spare  chan []byte // that may be filled
 	free   chan *block // that may be filled
 	full   chan *block // on their way to the parser
 	ended  chan error
 	failed atomic.Bool // writing has: what else comes is not looked at
+}
+
+// A piece is some of what was written, or loaded.
+type piece struct {
+	bytes  []byte
+	loaded bool
 }
 
 // A block is a piece of a segment on its way from the search to the parser.
@@ -77,17 +84,8 @@ func NewEncoder() *Encoder {
 
 // Reset begins another frame: nothing is before the next segment.
 func (e *Encoder) Reset() {
-	e.hist, e.base, e.done, e.listed = e.hist[:0], 0, 0, 0
+	e.hist, e.base, e.done, e.farListed, e.nearListed = e.hist[:0], 0, 0, 0, 0
 	e.tables.reset(e.base)
-}
-
-// Load has the next segment follow content that is not encoded here. Only the last
-// Window bytes before a segment matter.
-func (e *Encoder) Load(content []byte) {
-	for len(content) > 0 {
-		content = content[e.add(content):]
-		e.done = len(e.hist)
-	}
 }
 
 // Begin begins a segment, whose blocks go to w. It follows what was loaded and
@@ -96,23 +94,20 @@ func (e *Encoder) Begin(w io.Writer) {
 	e.parser.reset()
 	e.writer.reset()
 	e.failed.Store(false)
-	e.piece = <-e.spare
-	e.pieces, e.full, e.ended = make(chan []byte, pieces), make(chan *block, blocks), make(chan error, 1)
+	e.piece = piece{bytes: <-e.spare}
+	e.pieces, e.full, e.ended = make(chan piece, pieces), make(chan *block, blocks), make(chan error, 1)
 	go e.searchPieces()
 	go e.encode(w)
 }
 
+// Load has a segment that has begun, and of which nothing is written yet, follow
+// content that is not encoded here. Only the last Window bytes before a segment
+// matter.
+func (e *Encoder) Load(content []byte) { e.put(content, true) }
+
 // Write adds to the segment. What goes wrong with it, End returns.
 func (e *Encoder) Write(content []byte) (int, error) {
-	for rest := content; len(rest) > 0; {
-		n := min(len(rest), cap(e.piece)-len(e.piece))
-		e.piece = append(e.piece, rest[:n]...)
-		rest = rest[n:]
-		if len(e.piece) == cap(e.piece) {
-			e.pieces <- e.piece
-			e.piece = <-e.spare
-		}
-	}
+	e.put(content, false)
 	if e.failed.Load() {
 		return 0, errFailed
 	}
@@ -122,6 +117,19 @@ func (e *Encoder) Write(content []byte) (int, error) {
 // errFailed stops who writes; the reason comes with End.
 var errFailed = errors.New("zstd: the segment could not be written")
 
+// put collects pieces.
+func (e *Encoder) put(content []byte, loaded bool) {
+	for len(content) > 0 {
+		if len(e.piece.bytes) == cap(e.piece.bytes) || loaded != e.piece.loaded {
+			e.pieces <- e.piece
+			e.piece = piece{<-e.spare, loaded}
+		}
+		n := min(len(content), cap(e.piece.bytes)-len(e.piece.bytes))
+		e.piece.bytes = append(e.piece.bytes, content[:n]...)
+		content = content[n:]
+	}
+}
+
 // End ends the segment, also after an error. When it returns, all blocks are
 // written, or it says why not.
 func (e *Encoder) End() error {
@@ -130,16 +138,21 @@ func (e *Encoder) End() error {
 	return <-e.ended
 }
 
-// searchPieces makes blocks of what is written.
+// searchPieces makes blocks of what is written, and the window of what is loaded.
 func (e *Encoder) searchPieces() {
 	for piece := range e.pieces {
-		for rest := piece; len(rest) > 0 && !e.failed.Load(); {
+		for rest := piece.bytes; len(rest) > 0 && !e.failed.Load(); {
 			rest = rest[e.add(rest):]
+			if piece.loaded {
+				e.done = len(e.hist)
+				e.listFar()
+				continue
+			}
 			for len(e.hist)-e.done >= maxBlock+ahead {
 				e.search(e.done + maxBlock)
 			}
 		}
-		e.spare <- piece[:0]
+		e.spare <- piece.bytes[:0]
 	}
 	for e.done < len(e.hist) && !e.failed.Load() {
 		e.search(min(e.done+maxBlock, len(e.hist)))
@@ -170,7 +183,8 @@ func (e *Encoder) makeRoom() {
 	e.hist = e.hist[:copy(e.hist, e.hist[gone:])]
 	e.base += uint32(gone)
 	e.done -= gone
-	e.listed = max(e.listed-gone, 0)
+	e.farListed = max(e.farListed-gone, 0)
+	e.nearListed = max(e.nearListed-gone, 0)
 	for _, b := range idle {
 		e.free <- b
 	}
@@ -180,39 +194,43 @@ func (e *Encoder) makeRoom() {
 // have none if nothing follows them yet.
 func (e *Encoder) search(end int) {
 	b := <-e.free
-	e.tables.sweep(e.base + uint32(e.done))
-	e.catchUp()
+	e.listFar()
+	e.listNear()
 	limit := min(end, len(e.hist)-ahead)
 	size := end - e.done
 	b.hist, b.start, b.matches = e.hist[:end], e.done, 0
 	b.near, b.far = b.near[:size], b.far[:size]
 	clear(b.near[max(limit-e.done, 0):])
 	clear(b.far)
-	for e.listed < limit {
-		n := min(searchStep, limit-e.listed)
-		place := e.listed - b.start
-		b.matches += e.tables.searchFar(e.hist, e.base, e.listed, n, b.far[place:place+n])
-		b.matches += e.tables.searchNear(e.hist, e.base, e.listed, b.near[place:place+n])
-		e.listed += n
+	for at := e.done; at < limit; at += searchStep {
+		from, to := at-e.done, min(at+searchStep, limit)-e.done
+		b.matches += e.tables.searchFar(e.hist, e.base, at, b.far[from:to])
+		b.matches += e.tables.searchNear(e.hist, e.base, at, b.near[from:to])
 	}
+	e.farListed, e.nearListed = max(limit, e.farListed), max(limit, e.nearListed)
 	e.done = end
 	e.full <- b
 }
 
-// catchUp lists the positions before a block that are not: those of loaded content,
+// listFar lists the positions before a block that are not: those of loaded content,
 // and the last ones of the segment before, which could not be looked up without
 // what follows them.
-func (e *Encoder) catchUp() {
-	for e.listed < e.done {
-		n := min(searchStep, e.done-e.listed, len(e.hist)-ahead-e.listed)
-		if n <= 0 {
-			return
-		}
-		e.tables.searchFar(e.hist, e.base, e.listed, n, nil)
-		if e.done-e.listed <= nearReach+searchStep {
-			e.tables.searchNear(e.hist, e.base, e.listed, e.tables.picked[:n])
-		}
-		e.listed += n
+func (e *Encoder) listFar() {
+	e.tables.sweep(e.base + uint32(e.farListed))
+	for end := min(e.done, len(e.hist)-ahead); e.farListed < end; {
+		n := min(searchStep, end-e.farListed)
+		e.tables.listFar(e.hist, e.base, e.farListed, n)
+		e.farListed += n
+	}
+}
+
+// listNear does the same for the near table, as far as that may lead.
+func (e *Encoder) listNear() {
+	e.nearListed = max(e.nearListed, e.done-nearReach)
+	for end := min(e.done, len(e.hist)-ahead); e.nearListed < end; {
+		n := min(searchStep, end-e.nearListed)
+		e.tables.searchNear(e.hist, e.base, e.nearListed, e.tables.picked[:n])
+		e.nearListed += n
 	}
 }
 

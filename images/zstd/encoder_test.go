@@ -62,6 +62,25 @@ func segment(t testing.TB, e *Encoder, content []byte) []byte {
 	t.Helper()
 	var out bytes.Buffer
 	e.Begin(&out)
+	return finish(t, e, &out, content)
+}
+
+// segmentAfter does so as if before was before it in the frame.
+func segmentAfter(t testing.TB, e *Encoder, before, content []byte) []byte {
+	t.Helper()
+	var out bytes.Buffer
+	e.Reset()
+	e.Begin(&out)
+	for len(before) > 0 {
+		n := min(len(before), 3<<20)
+		e.Load(before[:n])
+		before = before[n:]
+	}
+	return finish(t, e, &out, content)
+}
+
+func finish(t testing.TB, e *Encoder, out *bytes.Buffer, content []byte) []byte {
+	t.Helper()
 	if _, err := e.Write(content); err != nil {
 		t.Error(err)
 	}
@@ -182,9 +201,7 @@ func TestSegmentsDependOnTheWindowAlone(t *testing.T) {
 	var before []byte
 	for i, p := range parts {
 		for _, known := range []int{Window, Window + 3*slack + 1} {
-			e.Reset()
-			e.Load(before[max(0, len(before)-known):])
-			if !bytes.Equal(segment(t, e, p), made[i]) {
+			if !bytes.Equal(segmentAfter(t, e, before[max(0, len(before)-known):], p), made[i]) {
 				t.Errorf("segment %d has other bytes if %d bytes before it are known", i, known)
 			}
 		}
@@ -196,13 +213,9 @@ func TestSegmentsDependOnTheWindowAlone(t *testing.T) {
 func TestSegmentsDoNotDependOnWhatIsOutOfTheWindow(t *testing.T) {
 	window, content := noise(1, Window), code(1, 1<<20)
 	e := NewEncoder()
-	e.Load(code(2, 1<<20))
-	e.Load(window)
-	first := segment(t, e, content)
-	e.Reset()
-	e.Load(content) // the very same, but too far away
-	e.Load(window)
-	if !bytes.Equal(segment(t, e, content), first) {
+	first := segmentAfter(t, e, append(code(2, 1<<20), window...), content)
+	// The very same, but too far away.
+	if !bytes.Equal(segmentAfter(t, e, append(bytes.Clone(content), window...), content), first) {
 		t.Error("the segment has other bytes after other content out of the window")
 	}
 }
@@ -280,20 +293,12 @@ func TestCopiesAreFoundInTheWholeWindow(t *testing.T) {
 	copied := noise(1, 4096)
 	for _, distance := range []int{4096, nearReach + 5000, farReach} {
 		content := append(append(bytes.Clone(copied), noise(2, distance-len(copied))...), copied...)
-		e := NewEncoder()
-		e.Load(content[:distance])
-		if n := len(segment(t, e, copied)); n > 100 {
+		made := segmentAfter(t, NewEncoder(), content[:distance], copied)
+		if n := len(made); n > 100 {
 			t.Errorf("a copy of %d bytes from %d bytes back takes %d", len(copied), distance, n)
 		}
-		framed(t, content, rawSegment(content[:distance]), segmentAfter(t, content[:distance], copied))
+		framed(t, content, rawSegment(content[:distance]), made)
 	}
-}
-
-func segmentAfter(t testing.TB, before, content []byte) []byte {
-	t.Helper()
-	e := NewEncoder()
-	e.Load(before)
-	return segment(t, e, content)
 }
 
 // rawSegment is a segment without compression.
@@ -406,9 +411,7 @@ func FuzzEncoder(f *testing.F) {
 		framed(t, content, segments...)
 		// The last one by itself.
 		if n := len(ends); n > 1 {
-			e.Reset()
-			e.Load(content[:ends[n-2]])
-			if !bytes.Equal(segment(t, e, content[ends[n-2]:]), segments[n-1]) {
+			if !bytes.Equal(segmentAfter(t, e, content[:ends[n-2]], content[ends[n-2]:]), segments[n-1]) {
 				t.Error("the last segment has other bytes if what is before it is loaded")
 			}
 		}

@@ -70,7 +70,7 @@ type tables struct {
 	// swept is the position at which entries were swept.
 	swept uint32
 
-	// What one call of searchFar hands from step to step.
+	// What listFar hands on.
 	hashes    [searchStep + 2]uint64
 	picked    [searchStep + 2]uint32
 	distances [searchStep + 2]uint32
@@ -141,31 +141,12 @@ func (t *tables) searchNear(hist []byte, base uint32, at int, found []uint32) (m
 	return matches
 }
 
-// searchFar puts distances into found where matches of 8 bytes or more begin in
-// the bytes from at on. base is the position of hist's beginning. All looked-up
-// bytes and ahead more are in hist. Without found, positions become known, and that
-// is all.
-func (t *tables) searchFar(hist []byte, base uint32, at, n int, found []uint32) (matches int) {
-	hashes := t.hashes[:n+2]
-	if at > 0 {
-		hashAll(hashes, hist[at-1:])
-	} else {
-		hashAll(hashes[1:], hist)
-		hashes[0] = hashes[1] // which keeps the first from being picked
-	}
-	picked := t.picked[:pick(t.picked[:], hashes)]
-	distances := t.distances[:len(picked)]
-	for i, p := range picked {
-		hash := hashes[p+1]
-		slot := &t.far[hash>>(64-farBits)]
-		entry := (base+uint32(at)+p)<<tagBits | uint32(hash>>32)&(1<<tagBits-1)
-		distances[i] = distance(entry, *slot)
-		*slot = entry
-	}
-	if found == nil {
-		return 0
-	}
-	for i, d := range distances {
+// searchFar puts distances into found where matches of 8 bytes or more begin in the
+// bytes from at on, one for each of found, and says how many it found. base is the
+// position of hist's beginning. ahead bytes from the last one on are in hist.
+func (t *tables) searchFar(hist []byte, base uint32, at int, found []uint32) (matches int) {
+	picked := t.listFar(hist, base, at, len(found))
+	for i, d := range t.distances[:len(picked)] {
 		if d > farReach {
 			continue
 		}
@@ -184,6 +165,28 @@ func (t *tables) searchFar(hist []byte, base uint32, at, n int, found []uint32) 
 		matches++
 	}
 	return matches
+}
+
+// listFar lists n positions, and returns those that it picked, from at on. How far
+// back the same hash was is in distances.
+func (t *tables) listFar(hist []byte, base uint32, at, n int) (picked []uint32) {
+	hashes := t.hashes[:n+2]
+	if at > 0 {
+		hashAll(hashes, hist[at-1:])
+	} else {
+		hashAll(hashes[1:], hist)
+		hashes[0] = hashes[1] // which keeps the first from being picked
+	}
+	picked = t.picked[:pick(t.picked[:], hashes)]
+	distances := t.distances[:len(picked)]
+	for i, p := range picked {
+		hash := hashes[p+1]
+		slot := &t.far[hash>>(64-farBits)]
+		entry := (base+uint32(at)+p)<<tagBits | uint32(hash>>32)&(1<<tagBits-1)
+		distances[i] = distance(entry, *slot)
+		*slot = entry
+	}
+	return picked
 }
 
 func hashAll(hashes []uint64, in []byte) {
