@@ -21,10 +21,6 @@ const (
 	// minSeries how many there should be.
 	maxSeries = 1024
 	minSeries = 32
-	// dull is the price by which the next node is known to be nearly as good as
-	// this one: copies that begin here are hardly ever better than those that
-	// begin there then, and are not looked for.
-	dull = 2 * bit
 	// barren is one match for how many bytes makes a block worth to be parsed.
 	barren = 1024
 )
@@ -127,11 +123,12 @@ func (p *parser) series() (i int, copied sequence) {
 		if run := n.run + 1; int(run) < len(more) {
 			price += more[run]
 		}
-		if price < next.price {
-			*next = node{price: price, run: n.run + 1}
-		} else if next.price <= n.price+dull {
+		if price >= next.price {
+			// There is a better way to the next node, and copies that begin there
+			// are nearly as good as those that begin here.
 			continue
 		}
+		*next = node{price: price, run: n.run + 1}
 		p.know(i, n)
 		if copied = p.copies(i, n); copied.length > 0 {
 			return i, copied
