@@ -189,10 +189,11 @@ func (b *Builder) archive(ctx context.Context, step ArchiveStep, content []airga
 			return fmt.Errorf("list %s for %s: %w", step.List, step.Platform, err)
 		}
 	}
-	for _, o := range step.Outputs {
-		if err := b.made(ctx, Made{Kind: "archive", Name: step.List, Platform: step.Platform, Path: o}, key); err != nil {
-			return err
-		}
+	err = each(ctx, len(step.Outputs), b.settings.Jobs, func(i int) error {
+		return b.made(ctx, Made{Kind: "archive", Name: step.List, Platform: step.Platform, Path: step.Outputs[i]}, key)
+	})
+	if err != nil {
+		return err
 	}
 	var names []string
 	for _, image := range step.Images {

@@ -276,9 +276,12 @@ func (b *Builder) checksums(ctx context.Context, step SumStep) (string, error) {
 			continue
 		}
 		for _, file := range b.filesOf(f.path) { // none, if it is another run's part
-			digest, _, err := b.fileDigest(ctx, file)
-			if err != nil {
-				return "", err
+			digest, ok := b.report.digest(file)
+			if !ok {
+				var err error
+				if digest, _, err = b.fileDigest(ctx, file); err != nil {
+					return "", err
+				}
 			}
 			lines = append(lines, digest.Hex+"  "+path.Base(file)+"\n")
 		}

@@ -15,6 +15,8 @@ import (
 	"strings"
 	"sync"
 
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+
 	"github.com/slipway-build/slipway/images"
 	"github.com/slipway-build/slipway/images/airgap"
 	"github.com/slipway-build/slipway/progress"
@@ -32,6 +34,20 @@ func (r *report) add(m Made) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.made = append(r.made, m)
+}
+
+// digest is that of a file that this run has made, or found as it should be. A file
+// so new is not remembered by the cache, and would be read once more.
+func (r *report) digest(path string) (v1.Hash, bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, m := range r.made {
+		if m.Path == path {
+			h, err := v1.NewHash(m.Digest)
+			return h, err == nil
+		}
+	}
+	return v1.Hash{}, false
 }
 
 // sorted is what was made, by kind, then by name and platform.
