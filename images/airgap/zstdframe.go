@@ -39,8 +39,8 @@ type zstdFrames struct {
 	libraryEncoders map[library.EncoderLevel]*pool[*library.Encoder]
 }
 
-// maxEncoders keeps a pack below 256 MiB on any machine: with its window and its
-// tables an encoder has up to 100 MB.
+// maxEncoders keeps a pack below 256 MiB on any machine: an encoder has its window
+// and its tables, 60 to 100 MB. Each of ours keeps two to three cores busy.
 const maxEncoders = 2
 
 func newZstdFrames(content *store.Store, level library.EncoderLevel) *zstdFrames {

@@ -11,13 +11,13 @@ const Version = "1"
 
 // slack is how much more than a window an encoder holds, in bytes: after so many,
 // the window moves.
-const slack = 16 << 20
+const slack = 8 << 20
 
 // An Encoder encodes segments, which are runs of blocks. What a segment becomes
 // depends on its content and on what is before it in the window, and on nothing
 // else: not on how it came in pieces, nor on what else the encoder has encoded.
 //
-// It holds about 70 MB. Two goroutines work on a segment besides the one that
+// It holds about 60 MB. Two goroutines work on a segment besides the one that
 // writes. It must not be used by several at a time.
 type Encoder struct {
 	tables tables

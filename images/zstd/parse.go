@@ -153,7 +153,7 @@ func (p *parser) know(i int, n *node) {
 // taken at once.
 func (p *parser) copies(i int, n *node) sequence {
 	hist, at := p.block.hist, p.first+i
-	if len(hist)-at < 4 {
+	if len(hist)-at < nearLen {
 		return sequence{}
 	}
 	price := n.price + p.prices.none
@@ -183,7 +183,7 @@ func (p *parser) copies(i int, n *node) sequence {
 
 	place := at - p.block.start
 	found := p.block.near[place]
-	if length := int(found >> nearShift); length > longest && length >= 4 {
+	if length := int(found >> nearShift); length > longest && length >= nearLen {
 		distance := int(found & nearMask)
 		if length == 8 {
 			if p.near.distance != distance || p.near.end <= at {
@@ -207,7 +207,7 @@ func (p *parser) copies(i int, n *node) sequence {
 			p.far = run{distance, end}
 		}
 	}
-	if length := p.far.end - at; length > longest && length >= 4 {
+	if length := p.far.end - at; length > longest && length >= nearLen {
 		offset := uint32(p.far.distance + 3)
 		if length >= enough {
 			return sequence{uint32(n.run), uint32(length), offset}
