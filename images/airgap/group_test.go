@@ -2,10 +2,12 @@ package airgap
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -262,5 +264,58 @@ func TestPackMakesOnlySegmentsAnewThatMayHaveChanged(t *testing.T) {
 	}
 	if cold := pack(newStore(t), siblings(t, n, 2)); !bytes.Equal(warm, cold) {
 		t.Error("the archive has other bytes than one that was made from nothing")
+	}
+}
+
+// A part of a layer has no digest of its own: nothing of a damaged blob becomes a
+// segment.
+func TestPackMakesNoSegmentOfADamagedBlob(t *testing.T) {
+	content, all := newStore(t), siblings(t, 3, -1)
+	path := filepath.Join(t.TempDir(), "a.tar.zst")
+	pack := func(content *store.Store, level string) error {
+		_, err := Pack(t.Context(), content, all, []Output{{Path: path}}, Options{Level: level})
+		return err
+	}
+	// So that everything is known of the layers.
+	if err := pack(content, "fastest"); err != nil {
+		t.Fatal(err)
+	}
+	layers, err := all[1].Image.Layers()
+	if err != nil {
+		t.Fatal(err)
+	}
+	digest, err := layers[0].Digest()
+	if err != nil {
+		t.Fatal(err)
+	}
+	blob := content.Path(digest)
+	raw, err := os.ReadFile(blob)
+	if err != nil {
+		t.Fatal(err)
+	}
+	raw[len(raw)/2] ^= 1
+	if err := errors.Join(os.Chmod(blob, 0o644), os.WriteFile(blob, raw, 0o644)); err != nil {
+		t.Fatal(err)
+	}
+	if err := pack(content, ""); err == nil || !strings.Contains(err.Error(), "damaged") {
+		t.Fatalf("packing a damaged layer: %v", err)
+	}
+	// The blob is gone, and comes anew.
+	if err := pack(content, ""); err != nil {
+		t.Fatal(err)
+	}
+	got, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := pack(newStore(t), ""); err != nil {
+		t.Fatal(err)
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(got, want) {
+		t.Error("something of the damaged blob is in the archive")
 	}
 }

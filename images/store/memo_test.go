@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"bytes"
 	"errors"
 	"io"
 	"io/fs"
@@ -87,6 +88,75 @@ func TestInfoIsTheSameMadeOrFound(t *testing.T) {
 				t.Errorf("info is %+v", want)
 			}
 		})
+	}
+}
+
+// Who needs a layer's bytes gets them when it is read for its info, all of them, and
+// else none.
+func TestInfoHandsOutContentThatItReads(t *testing.T) {
+	var content bytes.Buffer
+	if err := tarball(&content, 5, 3<<20); err != nil {
+		t.Fatal(err)
+	}
+	for _, algorithm := range []string{"gzip", "zstd", "none"} {
+		t.Run(algorithm, func(t *testing.T) {
+			made := open(t, t.TempDir())
+			l, err := made.Layer(t.Context(), "key", images.Compression{Algorithm: algorithm}, func(w io.Writer) error {
+				_, err := w.Write(content.Bytes())
+				return err
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			found, d := open(t, t.TempDir()), descriptor(t, l)
+			f, err := made.Open(d.Digest)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer f.Close()
+			if err := found.Put(t.Context(), d, f); err != nil {
+				t.Fatal(err)
+			}
+			for _, want := range [][]byte{content.Bytes(), nil} {
+				var got bytes.Buffer
+				info, err := found.InfoAndContent(t.Context(), d.Digest, &got)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if !bytes.Equal(got.Bytes(), want) || info.UncompressedSize != int64(content.Len()) {
+					t.Errorf("%d bytes came instead of %d; info is %+v", got.Len(), len(want), info)
+				}
+			}
+		})
+	}
+}
+
+func TestCheckFindsAndRemovesDamage(t *testing.T) {
+	s := open(t, t.TempDir())
+	l, err := s.Layer(t.Context(), "key", images.Compression{}, func(w io.Writer) error { return tarball(w, 6, 1<<20) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := descriptor(t, l)
+	if err := s.Check(t.Context(), d.Digest); err != nil {
+		t.Errorf("a good blob: %v", err)
+	}
+	raw, err := os.ReadFile(s.Path(d.Digest))
+	if err != nil {
+		t.Fatal(err)
+	}
+	raw[len(raw)/2] ^= 1
+	if err := os.Chmod(s.Path(d.Digest), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(s.Path(d.Digest), raw, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Check(t.Context(), d.Digest); err == nil || !strings.Contains(err.Error(), "damaged") {
+		t.Errorf("a damaged blob: %v", err)
+	}
+	if s.Has(d.Digest) {
+		t.Error("the damaged blob is still there")
 	}
 }
 

@@ -23,9 +23,9 @@
 // klauspost/compress has no such restart, since its encoders cannot be given a
 // window to begin with but a dictionary, and no way to write blocks of one's own
 // sequences. Its best level, with the same window, makes 146.8 MB of the 638 MB of
-// docs/performance.md in 24 s on one core; this makes 143.0 MB in 17 s, and 11.5 s on
-// two, of which the library's can use but one for a frame. Literals are still coded by
-// its huff0, and everything is decoded by its decoder.
+// docs/performance.md in 24 s; this makes 145.1 MB in 16 s on one core, and in 10 s
+// on two, of which the library can use but one for a frame. Literals are still coded
+// by its huff0, and everything is decoded by its decoder.
 //
 // # How
 //
@@ -33,5 +33,5 @@
 // then the cheapest way through the block is searched, going by what things cost in
 // the blocks before (parse.go, prices.go); then literals and sequences are written
 // with the tables that fit them best (block.go, fse.go). The first of the three and
-// the others work on two blocks at the same time (encoder.go).
+// the others work on different blocks at the same time (encoder.go).
 package zstd
