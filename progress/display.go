@@ -68,6 +68,7 @@ type Display struct {
 	closed  bool
 	began   int // tasks so far
 	running map[*Task]*running
+	warned  map[string]bool // messages that were shown
 	partial strings.Builder // what was written after the last newline
 }
 
@@ -85,6 +86,7 @@ type view interface {
 	line(r *running, line string)
 	finished(e end)
 	log(line string)
+	warning(message string)
 	// tick is called at intervals with the running tasks, in the order of
 	// their beginning.
 	tick(rs []*running)
@@ -126,7 +128,7 @@ func New(mode Mode, w io.Writer, o Options) *Display {
 func newDisplay(mode Mode, w io.Writer, styled bool, now func() time.Time) *Display {
 	d := &Display{
 		mode: mode, styled: styled, now: now,
-		stop: make(chan struct{}), running: map[*Task]*running{},
+		stop: make(chan struct{}), running: map[*Task]*running{}, warned: map[string]bool{},
 	}
 	switch mode {
 	case TTY:
@@ -227,6 +229,18 @@ func (d *Display) Finished(t *Task, err error) {
 		e.output = r.output.lines()
 	}
 	d.view.finished(e)
+}
+
+// Warning implements Sink. Work for several platforms finds the same fault in one
+// file, so equal messages are shown once.
+func (d *Display) Warning(message string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.closed || d.warned[message] {
+		return
+	}
+	d.warned[message] = true
+	d.view.warning(message)
 }
 
 // failed says whether something went wrong with this task: those that are

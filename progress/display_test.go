@@ -57,6 +57,9 @@ func story(ctx context.Context, d *Display, c *clock) {
 	d.tick() // the first heartbeats
 	c.advance(time.Second)
 	d.tick() // none is due
+	compile.Warn("Dockerfile:3: a warning \x1b[31mof a task\x1b[m")
+	pull.Warn("Dockerfile:3: a warning \x1b[31mof a task\x1b[m")
+	Warn(ctx, "a warning of the run\nin two lines\n")
 	compile.Done(errors.New("compiling slipway: exit status 1\nand more that the caller prints"))
 	archive := Start(ctx, "archive slipway-images.linux-amd64.tar.zst")
 	fmt.Fprint(d, "level=warn msg=\"two")
@@ -73,6 +76,7 @@ func story(ctx context.Context, d *Display, c *clock) {
 	d.Close()
 	late := Start(ctx, "a task after the end")
 	late.Line("unseen")
+	late.Warn("unseen")
 	late.Done(errors.New("unseen"))
 	fmt.Fprintln(d, "unseen")
 }
@@ -279,6 +283,8 @@ func TestTasksWithoutADisplayAreSilent(t *testing.T) {
 		t.Fatal(err)
 	}
 	task.Line("unseen")
+	task.Warn("unseen")
+	Warn(t.Context(), "unseen")
 	task.Done(nil)
 	done, total := task.Bytes()
 	if diff := cmp.Diff([]int64{3, 3}, []int64{done, total}); diff != "" {

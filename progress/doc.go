@@ -22,7 +22,9 @@
 //	plain  one line for each task that ended, and one now and then for a task
 //	       that takes long, so that a log of CI shows where it hangs
 //	json   one object per line and event, for programs
-//	none   failures only
+//	none   failures and warnings only
+//
+// Warn, of a context or a task, shows a warning in each of the modes, once.
 //
 // What the work printed, such as a compiler's messages, is kept and shown when
 // the task fails, or as it comes if the display is verbose.

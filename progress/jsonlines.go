@@ -2,6 +2,7 @@ package progress
 
 import (
 	"encoding/json"
+	"fmt"
 	"io"
 	"time"
 )
@@ -10,8 +11,8 @@ import (
 type event struct {
 	// Time is when it happened, in UTC.
 	Time time.Time `json:"time"`
-	// Event is "start", "progress", "line", "end", or "log" for what belongs to
-	// no task.
+	// Event is "start", "progress", "line" or "end" of a task, or "warning",
+	// "log" or "error" of the whole command.
 	Event string `json:"event"`
 	// ID tells tasks of the same name apart; they are numbered from 1.
 	ID   int    `json:"id,omitempty"`
@@ -19,13 +20,16 @@ type event struct {
 	// Done and Total are bytes; 0 is not known.
 	Done  int64 `json:"done,omitempty"`
 	Total int64 `json:"total,omitempty"`
-	// Seconds, Cached and Error are of the end: how long the task took, whether
-	// there was nothing to do, and what went wrong.
+	// Seconds, Cached and Error belong to "end": how long the task took, whether
+	// there was nothing to do, and what went wrong. Error is also the text of
+	// "error".
 	Seconds float64 `json:"seconds,omitempty"`
 	Cached  bool    `json:"cached,omitempty"`
 	Error   string  `json:"error,omitempty"`
-	// Line is what the task printed.
+	// Line is what the task printed, or the text of "log".
 	Line string `json:"line,omitempty"`
+	// Message is the text of "warning".
+	Message string `json:"message,omitempty"`
 }
 
 type jsonLines struct {
@@ -40,7 +44,7 @@ func newJSONLines(w io.Writer, now func() time.Time) *jsonLines {
 	return &jsonLines{encoder: encoder, now: now, said: map[*Task]int64{}}
 }
 
-// As in plain, errors of the writer are nobody's concern.
+// Write errors are ignored: progress must not fail a build.
 func (j *jsonLines) write(e event) {
 	e.Time = j.now().UTC()
 	_ = j.encoder.Encode(e)
@@ -67,6 +71,8 @@ func (j *jsonLines) finished(e end) {
 	j.write(end)
 }
 
+func (j *jsonLines) warning(message string) { j.write(event{Event: "warning", Message: message}) }
+
 func (j *jsonLines) log(line string) { j.write(event{Event: "log", Line: line}) }
 
 func (j *jsonLines) tick(rs []*running) {
@@ -81,3 +87,14 @@ func (j *jsonLines) tick(rs []*running) {
 }
 
 func (j *jsonLines) close() {}
+
+// WriteFailure writes the error that a command ends with: an "error" event in the
+// mode JSON, so that one stream tells a program all of it, and "PROGRAM: …" in the
+// others. The display must have been closed.
+func WriteFailure(mode Mode, w io.Writer, program string, err error) {
+	if mode == JSON {
+		newJSONLines(w, time.Now).write(event{Event: "error", Error: err.Error()})
+		return
+	}
+	fmt.Fprintf(w, "%s: %v\n", program, err)
+}

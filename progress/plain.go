@@ -26,7 +26,7 @@ func newPlain(w io.Writer, now func() time.Time) *plain {
 	return &plain{w: w, now: now, beats: map[*Task]time.Time{}}
 }
 
-// Errors of w are nobody's concern: work does not fail because nobody watches.
+// Write errors are ignored: progress must not fail a build.
 func (p *plain) printf(format string, args ...any) { fmt.Fprintf(p.w, format+"\n", args...) }
 
 func (p *plain) started(r *running) { p.beats[r.Task] = r.began.Add(firstHeartbeat) }
@@ -63,6 +63,21 @@ func cost(e end) string {
 		return FormatDuration(e.lasts)
 	}
 	return FormatDuration(e.lasts) + ", " + FormatBytes(done)
+}
+
+func (p *plain) warning(message string) {
+	for _, line := range warningLines(message) {
+		p.printf("%s", line)
+	}
+}
+
+// warningLines spells a warning for a person.
+func warningLines(message string) []string {
+	lines := strings.Split("warning: "+strings.TrimRight(message, "\n"), "\n")
+	for i, line := range lines {
+		lines[i] = printable(line)
+	}
+	return lines
 }
 
 func (p *plain) log(line string) { p.printf("%s", printable(line)) }

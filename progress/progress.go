@@ -24,6 +24,8 @@ type Sink interface {
 	Started(t *Task)
 	// Line is one line that t's work printed, such as a compiler's.
 	Line(t *Task, line string)
+	// Warning is a message that the user should see although the work goes on.
+	Warning(message string)
 	// Finished is called once, last; err is what went wrong, or nil.
 	Finished(t *Task, err error)
 }
@@ -46,6 +48,15 @@ func Start(ctx context.Context, name string) *Task {
 	return t
 }
 
+// Warn tells the user of something that is likely to be a mistake, but stops
+// nothing. The message has no prefix such as "warning:". A Display shows each
+// message once, so a message that holds for every platform should name none.
+func Warn(ctx context.Context, message string) {
+	if sink, _ := ctx.Value(sinkKey{}).(Sink); sink != nil {
+		sink.Warning(message)
+	}
+}
+
 // SetTotal says how many bytes there are to do, when that becomes known.
 func (t *Task) SetTotal(bytes int64) { t.total.Store(bytes) }
 
@@ -65,6 +76,13 @@ func (t *Task) Cached() bool { return t.cached.Load() }
 func (t *Task) Line(line string) {
 	if t.sink != nil {
 		t.sink.Line(t, line)
+	}
+}
+
+// Warn is like the function Warn, for code that has the task at hand.
+func (t *Task) Warn(message string) {
+	if t.sink != nil {
+		t.sink.Warning(message)
 	}
 }
 

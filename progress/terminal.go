@@ -95,6 +95,12 @@ func (t *terminal) finished(e end) {
 	t.write(s)
 }
 
+func (t *terminal) warning(message string) {
+	lines := warningLines(message)
+	lines[0] = t.style(yellow, lines[0])
+	t.write(strings.Join(lines, "\n"))
+}
+
 func (t *terminal) log(line string) { t.write(printable(line)) }
 
 // write puts whole lines above the rows. mpb refuses when it has given up on
@@ -238,10 +244,11 @@ func (t *terminal) close() {
 type style int
 
 const (
-	bold  style = 1
-	dim   style = 2
-	red   style = 31
-	green style = 32
+	bold   style = 1
+	dim    style = 2
+	red    style = 31
+	green  style = 32
+	yellow style = 33
 )
 
 func (t *terminal) style(st style, s string) string { return styleIf(t.styled, st, s) }

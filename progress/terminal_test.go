@@ -108,6 +108,9 @@ func drive(t *testing.T, d *Display, read func() string) []string {
 	want = append(want, "✗ compile slipway  T  exit status 1", "  │ main.go:1: broken")
 	fmt.Fprintln(d, "a logged line")
 	want = append(want, "a logged line")
+	pull.Warn("the same twice")
+	Warn(ctx, "the same twice")
+	want = append(want, "warning: the same twice")
 	eventually(t, read, "lines above one row and the counts", func(lines []string) bool {
 		n := len(lines)
 		return n == len(want)+2 && strings.Contains(lines[n-2], "pull base") &&

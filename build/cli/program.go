@@ -32,7 +32,7 @@ func (p Program) Run(ctx context.Context, args []string) int {
 	var err error
 	p.settings, err = build.SettingsFrom(p.Getenv)
 	if err != nil {
-		fmt.Fprintf(p.Stderr, "slipway: %v\n", err)
+		p.fail(args, err)
 		return 2
 	}
 	root := p.root()
@@ -44,7 +44,7 @@ func (p Program) Run(ctx context.Context, args []string) int {
 		if cause := context.Cause(ctx); cause != nil {
 			err = errors.New("interrupted; what was finished is kept, nothing is left half-written")
 		}
-		fmt.Fprintf(p.Stderr, "slipway: %v\n", err)
+		p.fail(args, err)
 		var usage *build.UsageError
 		if errors.As(err, &usage) {
 			return 2
@@ -52,6 +52,16 @@ func (p Program) Run(ctx context.Context, args []string) int {
 		return 1
 	}
 	return 0
+}
+
+// fail prints the error that the command ends with, in the form of --progress. It
+// reads args itself, because the error may be in a flag before --progress.
+func (p *Program) fail(args []string, err error) {
+	flags := new(cobra.Command).Flags()
+	flags.ParseErrorsAllowlist.UnknownFlags = true
+	word := flags.String("progress", p.env("PROGRESS", ""), "")
+	_ = flags.Parse(args)
+	progress.WriteFailure(progress.Mode(*word), p.Stderr, "slipway", err)
 }
 
 func (p *Program) root() *cobra.Command {

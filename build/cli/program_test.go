@@ -3,6 +3,7 @@ package cli
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"os"
 	"path/filepath"
@@ -204,6 +205,73 @@ func TestImageBuildForSeveralPlatforms(t *testing.T) {
 	}
 	if status, stdout, stderr = run(t, nil, "airgap", "ls", archive); status != 0 || !strings.Contains(stdout, "acme/hello:v1") {
 		t.Errorf("exit status %d\n%s%s", status, stdout, stderr)
+	}
+}
+
+// Both platforms find the same, which is said once, and in every mode.
+func TestWarningsAreShownOnce(t *testing.T) {
+	dir := t.TempDir()
+	dockerfile := filepath.Join(dir, "Dockerfile")
+	if err := os.WriteFile(dockerfile, []byte("FROM scratch\nCOPY none* /a/\nENV x y\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		mode         string
+		lint, copies string
+	}{
+		{"plain", "warning: " + dockerfile + ":3: ", "warning: " + dockerfile + ":2: "},
+		{"none", "warning: " + dockerfile + ":3: ", "warning: " + dockerfile + ":2: "},
+		{"tty", "warning: " + dockerfile + ":3: ", "warning: " + dockerfile + ":2: "},
+		{"json", `"event":"warning","message":"` + dockerfile + ":3: ", `"event":"warning","message":"` + dockerfile + ":2: "},
+	} {
+		t.Run(c.mode, func(t *testing.T) {
+			status, _, stderr := run(t, nil, "image", "build", "--progress", c.mode, "--platform", "linux/amd64,linux/arm64",
+				"-o", "oci:"+filepath.Join(t.TempDir(), "out"), dir)
+			if status != 0 {
+				t.Fatalf("exit status %d:\n%s", status, stderr)
+			}
+			for _, part := range []string{c.lint, c.copies} {
+				if got := strings.Count(stderr, part); got != 1 {
+					t.Errorf("%q is said %d times in\n%s", part, got, stderr)
+				}
+			}
+		})
+	}
+}
+
+// A program that reads the events needs no other text, wherever the error is found.
+func TestFailuresAreEvents(t *testing.T) {
+	dir := t.TempDir()
+	for _, c := range []struct {
+		name   string
+		env    map[string]string
+		args   []string
+		status int
+		want   string
+	}{
+		{"a build", nil, []string{"image", "build", "--progress=json", "--platform", "linux/amd64", "-o", "oci:" + dir + "/out", dir}, 1, "reading the Dockerfile"},
+		{"no display", nil, []string{"airgap", "ls", filepath.Join(dir, "none.tar"), "--progress", "json"}, 1, "none.tar"},
+		{"a flag before", nil, []string{"image", "build", "--nonesuch", "--progress", "json"}, 2, "--nonesuch"},
+		{"a flag's value", nil, []string{"--jobs", "0", "--progress", "json", "plan"}, 2, "--jobs 0"},
+		{"by the environment", map[string]string{"PROGRESS": "json"}, []string{"nonesuch"}, 2, "nonesuch"},
+		{"of the environment", map[string]string{"PROGRESS": "json", "JOBS": "x"}, []string{"plan"}, 2, "JOBS"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			status, _, stderr := run(t, c.env, c.args...)
+			if status != c.status {
+				t.Errorf("exit status %d, want %d", status, c.status)
+			}
+			var last struct{ Event, Error string }
+			for line := range strings.Lines(stderr) {
+				last.Error = ""
+				if err := json.Unmarshal([]byte(line), &last); err != nil {
+					t.Fatalf("%q: %v", line, err)
+				}
+			}
+			if last.Event != "error" || !strings.Contains(last.Error, c.want) {
+				t.Errorf("the last event is %+v, want an error that says %q", last, c.want)
+			}
+		})
 	}
 }
 

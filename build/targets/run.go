@@ -62,8 +62,12 @@ func watched(ctx context.Context, work func(context.Context) error) error {
 	return err
 }
 
-// exit gives mistakes of use the exit status of the contract.
+// exit gives usage errors the exit status of the contract. With PROGRESS=json it
+// writes the error event, which stands before mage's own line.
 func exit(err error) error {
+	if mode := progress.Mode(os.Getenv("PROGRESS")); mode == progress.JSON {
+		progress.WriteFailure(mode, os.Stderr, "", err)
+	}
 	var usage *build.UsageError
 	if errors.As(err, &usage) {
 		return mg.Fatal(2, err)

@@ -83,7 +83,7 @@ func Verify(ctx context.Context) error {
 		return err
 	}
 	if err := watched(ctx, b.Verify); err != nil {
-		return err
+		return exit(err)
 	}
 	fmt.Println("verified")
 	return nil

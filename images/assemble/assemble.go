@@ -136,7 +136,7 @@ func (asm *assembly) run(ctx context.Context) (v1.Image, error) {
 		asm.args[k] = v
 	}
 	var err error
-	if asm.file, err = readDockerfile(asm.build.Dockerfile, asm.args["BUILDKIT_SYNTAX"], asm.task.Line); err != nil {
+	if asm.file, err = readDockerfile(asm.build.Dockerfile, asm.args["BUILDKIT_SYNTAX"], asm.task.Warn); err != nil {
 		return nil, err
 	}
 	if err := asm.readStages(); err != nil {

@@ -71,19 +71,20 @@ func (b bases) Image(_ context.Context, ref string, platform v1.Platform) (v1.Im
 	return idx.Image(manifest.Manifests[i].Digest)
 }
 
-// warnings are what tasks printed.
+// warnings are those of one build.
 type warnings struct {
 	mu    sync.Mutex
 	lines []string
 }
 
-func (w *warnings) Started(*progress.Task) {}
-func (w *warnings) Line(_ *progress.Task, line string) {
+func (w *warnings) Started(*progress.Task)         {}
+func (w *warnings) Line(*progress.Task, string)    {}
+func (w *warnings) Finished(*progress.Task, error) {}
+func (w *warnings) Warning(message string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.lines = append(w.lines, line)
+	w.lines = append(w.lines, message)
 }
-func (w *warnings) Finished(*progress.Task, error) {}
 
 func openStore(t testing.TB) *store.Store {
 	t.Helper()

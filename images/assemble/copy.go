@@ -258,7 +258,7 @@ func (asm *assembly) transferLocal(ctx context.Context, t *transfer, c *copier, 
 		return err
 	}
 	if len(matches) == 0 {
-		asm.task.Line("warning: " + firstLine(asm.file.at(t.location, fmt.Errorf("%s %s matches nothing in %s", t.name, source, t.where))))
+		asm.task.Warn(firstLine(asm.file.at(t.location, fmt.Errorf("%s %s matches nothing in %s", t.name, source, t.where))))
 	}
 	for _, match := range matches {
 		if t.unpack {

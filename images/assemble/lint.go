@@ -33,7 +33,7 @@ func newChecks(d *dockerfile, data []byte, warn func(string)) (*checks, error) {
 		found := d.at(location, fmt.Errorf("%s (check %s)", message, rule))
 		c.found = append(c.found, found)
 		first, _, _ := strings.Cut(found.Error(), "\n")
-		warn("warning: " + first)
+		warn(first)
 	}
 	c.linter = linter.New(config)
 	return c, nil

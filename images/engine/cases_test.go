@@ -51,7 +51,7 @@ func testCases(t *testing.T, dir string) {
 				t.Error(err)
 			}
 			for _, part := range c.WantWarnings {
-				if !out.contains(part) {
+				if !out.warns(part) {
 					t.Errorf("no warning says %q; there are\n%s", part, out)
 				}
 			}

@@ -27,10 +27,9 @@ func (j *job) buildInDocker(ctx context.Context, options buildkit.SolveOpt, solv
 	j.loads = &loads{docker: j.conn.docker, bases: j.bases, prefix: j.watch.prefix}
 	tag := temporaryTag("build")
 	defer func() {
-		// An engine that cannot remove a name has one too many, which takes
-		// nothing from what was built.
+		// A name that stays behind in the engine does not harm the image.
 		if err := untag(ctx, j.conn.docker, append(j.loads.names(), tag)...); err != nil {
-			j.task.Line(err.Error())
+			j.task.Warn(err.Error())
 		}
 	}()
 	options.Exports = []buildkit.ExportEntry{{Type: exporterMoby, Attrs: map[string]string{"name": tag}}}

@@ -59,13 +59,7 @@ func (j *job) convert(ctx context.Context, c gateway.Client) (*gateway.Result, e
 		SourceMap:      file.SourceMap,
 		MetaResolver:   f,
 		TargetPlatform: &platform,
-		Warn: func(_, _, _, message string, location []parser.Range) {
-			at := j.build.Dockerfile
-			if len(location) > 0 {
-				at = fmt.Sprintf("%s:%d", at, location[0].Start.Line)
-			}
-			j.task.Line(fmt.Sprintf("%s: %s", at, message))
-		},
+		Warn:           j.warn,
 	})
 	if err != nil {
 		return nil, err
@@ -94,6 +88,15 @@ func (j *job) convert(ctx context.Context, c gateway.Client) (*gateway.Result, e
 	}
 	result.AddMeta(exptypes.ExporterImageConfigKey, config)
 	return result, nil
+}
+
+// warn shows what BuildKit's checks find, in the words of the embedded builder.
+func (j *job) warn(rule, _, _, message string, location []parser.Range) {
+	at := j.build.Dockerfile
+	if len(location) > 0 {
+		at = fmt.Sprintf("%s:%d", at, location[0].Start.Line)
+	}
+	j.task.Warn(fmt.Sprintf("%s: %s (check %s)", at, message, rule))
 }
 
 // isDockerfileSyntax says whether ref is BuildKit's own frontend, of which the

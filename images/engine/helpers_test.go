@@ -112,7 +112,7 @@ func layoutIndex(rest string) (v1.ImageIndex, error) {
 	return nil, fmt.Errorf("%s has no %q", dir, tag)
 }
 
-// printed is what tasks printed.
+// printed is what tasks printed, and warnings with a prefix.
 type printed struct {
 	mu    sync.Mutex
 	lines []string
@@ -125,6 +125,15 @@ func (p *printed) Line(_ *progress.Task, line string) {
 	p.lines = append(p.lines, line)
 }
 func (p *printed) Finished(*progress.Task, error) {}
+func (p *printed) Warning(message string)         { p.Line(nil, "warning: "+message) }
+
+func (p *printed) warns(part string) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return slices.ContainsFunc(p.lines, func(line string) bool {
+		return strings.HasPrefix(line, "warning: ") && strings.Contains(line, part)
+	})
+}
 
 func (p *printed) contains(part string) bool {
 	p.mu.Lock()

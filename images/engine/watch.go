@@ -70,6 +70,9 @@ func (w *watch) follow(ctx context.Context, statuses <-chan *buildkit.SolveStatu
 		for _, l := range status.Logs {
 			w.log(l)
 		}
+		for _, v := range status.Warnings {
+			progress.Warn(ctx, vertexWarning(v))
+		}
 		w.mu.Unlock()
 	}
 	w.mu.Lock()
@@ -135,6 +138,15 @@ func (w *watch) status(v *buildkit.VertexStatus) {
 	}
 	s.task.SetTotal(total)
 	s.task.Add(int(v.Current - before))
+}
+
+// vertexWarning is a warning of the engine itself, with its details below it.
+func vertexWarning(v *buildkit.VertexWarning) string {
+	lines := []string{string(v.Short)}
+	for _, detail := range v.Detail {
+		lines = append(lines, string(detail))
+	}
+	return strings.Join(lines, "\n")
 }
 
 func (w *watch) log(l *buildkit.VertexLog) {

@@ -183,6 +183,7 @@ func (l *lineWatch) Line(_ *progress.Task, line string) {
 	}
 }
 func (l *lineWatch) Finished(*progress.Task, error) {}
+func (l *lineWatch) Warning(string)                 {}
 
 // within fails the test if run takes so long that it hangs.
 func within(t *testing.T, limit time.Duration, run func()) {

@@ -211,6 +211,7 @@ type tasks struct {
 
 func (s *tasks) Started(*progress.Task)      {}
 func (s *tasks) Line(*progress.Task, string) {}
+func (s *tasks) Warning(string)              {}
 func (s *tasks) Finished(t *progress.Task, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
