@@ -9,7 +9,6 @@ import (
 	"maps"
 	"os"
 	"path"
-	"path/filepath"
 	"slices"
 	"strings"
 )
@@ -46,17 +45,36 @@ type overlay struct {
 	layer   int // the number of the layer that is applied
 	entries int
 	bytes   int64
+	folders openFolders
 }
 
-// A node is a file, folder or link of an overlay.
+// A node is a file, folder or link of an overlay. It keeps no path of its own, so
+// that the memory for a deep tree does not grow with the square of its depth.
 type node struct {
-	path     string // clean, without a leading slash
+	name     string // the last element of its path; empty for the root
 	parent   *node
 	children map[string]*node // of folders
 	kind     byte             // tar.TypeDir, tar.TypeReg or tar.TypeSymlink
 	link     string           // what a link says
 	layer    int              // the last layer that named it or something in it
 	target   *target          // whose folder it is, or lies in
+	// top says that the node is the folder that target extracts.
+	top bool
+	// dir is the folder on disk while openFolders keeps it open.
+	dir *os.Root
+}
+
+// path is clean, without a leading slash.
+func (n *node) path() string { return n.pathBelow(nil) }
+
+// pathBelow is the path of a node from a folder above it; nil is the root.
+func (n *node) pathBelow(above *node) string {
+	var names []string
+	for at := n; at != above && at.parent != nil; at = at.parent {
+		names = append(names, at.name)
+	}
+	slices.Reverse(names)
+	return strings.Join(names, "/")
 }
 
 func newOverlay(targets []*target, limits ExtractLimits, windows bool) *overlay {
@@ -67,8 +85,24 @@ func newOverlay(targets []*target, limits ExtractLimits, windows bool) *overlay 
 		limits.Entries = 1_000_000
 	}
 	o := &overlay{targets: targets, limits: limits, windows: windows}
-	o.root = &node{kind: tar.TypeDir, children: map[string]*node{}, target: o.targetOf("")}
+	o.root = &node{kind: tar.TypeDir, children: map[string]*node{}}
+	o.assign(o.root, "")
 	return o
+}
+
+// assign finds the target that a node of this path belongs to.
+func (o *overlay) assign(n *node, path string) {
+	n.target = o.targetOf(path)
+	n.top = n.target != nil && n.target.path == path
+}
+
+// count adds an entry of a layer, or a folder that none names, to those that the
+// image may have.
+func (o *overlay) count() error {
+	if o.entries++; o.entries > o.limits.Entries {
+		return fmt.Errorf("the image has more than %d entries, which is the limit", o.limits.Entries)
+	}
+	return nil
 }
 
 func (o *overlay) targetOf(name string) *target {
@@ -88,8 +122,8 @@ func (o *overlay) known(name string) bool {
 
 // apply adds an entry of a layer, or takes away what it hides.
 func (o *overlay) apply(h *tar.Header, body io.Reader) error {
-	if o.entries++; o.entries > o.limits.Entries {
-		return fmt.Errorf("the image has more than %d entries, which is the limit", o.limits.Entries)
+	if err := o.count(); err != nil {
+		return err
 	}
 	if h.Typeflag == tar.TypeXGlobalHeader {
 		return nil
@@ -118,7 +152,7 @@ func (o *overlay) apply(h *tar.Header, body io.Reader) error {
 	case !o.known(name):
 		top, _, _ := strings.Cut(name, "/")
 		if o.root.children[top] == nil {
-			o.root.children[top] = &node{path: top, parent: o.root, kind: tar.TypeDir, children: map[string]*node{}, layer: o.layer}
+			o.root.children[top] = &node{name: top, parent: o.root, kind: tar.TypeDir, children: map[string]*node{}, layer: o.layer}
 		}
 		return nil
 	}
@@ -169,7 +203,8 @@ func (o *overlay) add(name string, h *tar.Header, body io.Reader) error {
 		old.layer = o.layer
 		return nil
 	}
-	n := &node{path: name, parent: parent, kind: tar.TypeReg, layer: o.layer, target: o.targetOf(name)}
+	n := &node{name: path.Base(name), parent: parent, kind: tar.TypeReg, layer: o.layer}
+	o.assign(n, name)
 	var linked *node
 	switch h.Typeflag {
 	case tar.TypeReg, tar.TypeGNUSparse:
@@ -203,15 +238,20 @@ func (o *overlay) add(name string, h *tar.Header, body io.Reader) error {
 // parent is the folder that holds name. It is made if no layer named it.
 func (o *overlay) parent(name string) (*node, error) {
 	n := o.root
-	dir := path.Dir(name)
-	if dir == "." {
-		return n, nil
-	}
-	for part := range strings.SplitSeq(dir, "/") {
+	for begin := 0; ; {
+		length := strings.IndexByte(name[begin:], '/')
+		if length < 0 {
+			return n, nil
+		}
+		end := begin + length
+		part := name[begin:end]
 		child := n.children[part]
 		if child == nil {
-			child = &node{path: path.Join(n.path, part), parent: n, kind: tar.TypeDir, children: map[string]*node{}}
-			child.target = o.targetOf(child.path)
+			if err := o.count(); err != nil {
+				return nil, err
+			}
+			child = &node{name: part, parent: n, kind: tar.TypeDir, children: map[string]*node{}}
+			o.assign(child, name[:end])
 			if child.onDisk() {
 				if err := o.mkdir(child); err != nil {
 					return nil, err
@@ -221,14 +261,13 @@ func (o *overlay) parent(name string) (*node, error) {
 		}
 		switch child.kind {
 		case tar.TypeSymlink:
-			return nil, fmt.Errorf("it lies below %q, which is a link", child.path)
+			return nil, fmt.Errorf("it lies below %q, which is a link", name[:end])
 		case tar.TypeReg:
-			return nil, fmt.Errorf("it lies below %q, which is a file", child.path)
+			return nil, fmt.Errorf("it lies below %q, which is a file", name[:end])
 		}
 		child.layer = o.layer
-		n = child
+		n, begin = child, end+1
 	}
-	return n, nil
 }
 
 // hardLink is the file or link that n, which is not in place yet, is another name
@@ -242,69 +281,11 @@ func (o *overlay) hardLink(n *node, to string) (*node, error) {
 		return nil, fmt.Errorf("it is a hard link to %q, which is no place in the image", to)
 	}
 	linked := o.lookup(name)
-	if !n.target.holds(name) || linked == nil || linked.kind == tar.TypeDir || name == n.path {
+	if !n.target.holds(name) || linked == nil || linked.kind == tar.TypeDir || name == n.path() {
 		return nil, fmt.Errorf("it is a hard link to %q, which is no file in the folder that is extracted", to)
 	}
 	n.kind, n.link = linked.kind, linked.link
 	return linked, nil
-}
-
-// onDisk says whether a node has a file or folder of its own in its target's.
-func (n *node) onDisk() bool {
-	return n.target != nil && n.path != n.target.path
-}
-
-// local is where in its target's folder a node lies.
-func (n *node) local() (string, error) {
-	rel := strings.TrimPrefix(strings.TrimPrefix(n.path, n.target.path), "/")
-	local, err := filepath.Localize(rel)
-	if err != nil {
-		return "", fmt.Errorf("no file of this system can be called %q", rel)
-	}
-	return local, nil
-}
-
-func (o *overlay) mkdir(n *node) error {
-	local, err := n.local()
-	if err != nil {
-		return err
-	}
-	if err := n.target.folder.root.Mkdir(local, 0o755); err != nil {
-		return err
-	}
-	// Whatever the umask: programs of all users are run from there.
-	return n.target.folder.root.Chmod(local, 0o755)
-}
-
-// write makes a node's file or folder, or the hard link to linked.
-func (o *overlay) write(n, linked *node, h *tar.Header, body io.Reader) error {
-	local, err := n.local()
-	if err != nil {
-		return err
-	}
-	root := n.target.folder.root
-	switch {
-	case n.kind == tar.TypeDir:
-		return o.mkdir(n)
-	case n.kind == tar.TypeSymlink:
-		return nil
-	case linked != nil:
-		to, err := linked.local()
-		if err != nil {
-			return err
-		}
-		return root.Link(to, local)
-	}
-	if h.Size > o.limits.Bytes-o.bytes {
-		return fmt.Errorf("with its %d bytes more than %d would be written, which is the limit", h.Size, o.limits.Bytes)
-	}
-	o.bytes += h.Size
-	f, err := root.OpenFile(local, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	if err != nil {
-		return err
-	}
-	_, err = io.Copy(f, body)
-	return errors.Join(err, f.Chmod(fs.FileMode(h.Mode)&0o755), f.Close())
 }
 
 // hide takes away what lower layers have of n.
@@ -338,29 +319,13 @@ func (o *overlay) hideChildren(n *node) error {
 
 // remove takes a node away, with all in it.
 func (o *overlay) remove(n *node) error {
-	delete(n.parent.children, path.Base(n.path))
+	delete(n.parent.children, n.name)
 	return o.erase(n)
-}
-
-// erase removes what is on disk of a node.
-func (o *overlay) erase(n *node) error {
-	if !n.onDisk() {
-		for _, name := range slices.Sorted(maps.Keys(n.children)) {
-			if err := o.erase(n.children[name]); err != nil {
-				return err
-			}
-		}
-		return nil
-	}
-	local, err := n.local()
-	if err != nil || n.kind == tar.TypeSymlink {
-		return err
-	}
-	return n.target.folder.root.RemoveAll(local)
 }
 
 // finish makes the links, and says how many files and links the folders have.
 func (o *overlay) finish() (files int, err error) {
+	defer func() { err = errors.Join(err, o.folders.close()) }()
 	var errs []error
 	for _, t := range o.targets {
 		base, err := o.base(t)
@@ -387,9 +352,9 @@ func (o *overlay) base(t *target) (*node, error) {
 		}
 		switch n.kind {
 		case tar.TypeSymlink:
-			return nil, fmt.Errorf("/%s is a link to %s in the image; name the folder that it leads to", n.path, n.link)
+			return nil, fmt.Errorf("/%s is a link to %s in the image; name the folder that it leads to", n.path(), n.link)
 		case tar.TypeReg:
-			return nil, fmt.Errorf("/%s is a file in the image, and folders are extracted", n.path)
+			return nil, fmt.Errorf("/%s is a file in the image, and folders are extracted", n.path())
 		}
 	}
 	if n != nil {

@@ -28,21 +28,21 @@ func (o *overlay) linkName(to string) string {
 // where it would mean something else than in the image.
 func (o *overlay) symlink(t *target, n *node) error {
 	to, ok := o.linkWithin(t, n)
-	if !ok || !o.staysWithin(t, path.Dir(n.path), to) {
-		return fmt.Errorf("/%s is a link to %s, which leads out of the folder that is extracted", n.path, n.link)
+	if !ok || !o.staysWithin(t, path.Dir(n.path()), to) {
+		return fmt.Errorf("/%s is a link to %s, which leads out of the folder that is extracted", n.path(), n.link)
 	}
-	local, err := n.local()
+	folder, local, err := o.place(n)
 	if err != nil {
 		return err
 	}
-	return t.folder.root.Symlink(filepath.FromSlash(to), local)
+	return folder.Symlink(filepath.FromSlash(to), local)
 }
 
 // linkWithin is what a link of the folder must say on disk. A link that goes by
 // way of folders above, as all absolute ones do, is made relative, since those
 // have other names there.
 func (o *overlay) linkWithin(t *target, n *node) (to string, ok bool) {
-	dir := path.Dir(n.path)
+	dir := path.Dir(n.path())
 	if dir == "." {
 		dir = ""
 	}

@@ -1,0 +1,222 @@
+package airgap
+
+import (
+	"archive/tar"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+)
+
+// maxFolders is how many folders openFolders keeps open. Entries of one folder
+// follow one another in a layer, so few are enough; some systems allow a process no
+// more than 256 open files.
+const maxFolders = 32
+
+// openFolders keeps the folders open in which something was made last, so that the
+// cost of an entry does not grow with its depth: os.Root opens each element of a
+// path anew.
+type openFolders struct {
+	nodes []*node // the one used last is at the end
+}
+
+// open returns the folder on disk that n is, which must be one of a target.
+func (f *openFolders) open(n *node) (*os.Root, error) {
+	if n.top {
+		return n.target.folder.root, nil
+	}
+	if n.dir != nil {
+		i := slices.Index(f.nodes, n)
+		f.nodes = append(slices.Delete(f.nodes, i, i+1), n)
+		return n.dir, nil
+	}
+	above := n.parent
+	for !above.top && above.dir == nil {
+		above = above.parent
+	}
+	from := above.dir
+	if above.top {
+		from = above.target.folder.root
+	}
+	local, err := localize(n.pathBelow(above))
+	if err != nil {
+		return nil, err
+	}
+	if n.dir, err = from.OpenRoot(local); err != nil {
+		return nil, err
+	}
+	f.nodes = append(f.nodes, n)
+	if len(f.nodes) > maxFolders {
+		oldest := f.nodes[0]
+		f.nodes = f.nodes[1:]
+		err = oldest.dir.Close()
+		oldest.dir = nil
+	}
+	return n.dir, err
+}
+
+// drop closes n and what is open below it.
+func (f *openFolders) drop(n *node) error {
+	var errs []error
+	f.nodes = slices.DeleteFunc(f.nodes, func(other *node) bool {
+		if !other.within(n) {
+			return false
+		}
+		errs = append(errs, other.dir.Close())
+		other.dir = nil
+		return true
+	})
+	return errors.Join(errs...)
+}
+
+// close closes all folders.
+func (f *openFolders) close() error {
+	var errs []error
+	for _, n := range f.nodes {
+		errs = append(errs, n.dir.Close())
+		n.dir = nil
+	}
+	f.nodes = nil
+	return errors.Join(errs...)
+}
+
+// within says whether n is above, or lies below it.
+func (n *node) within(above *node) bool {
+	for ; n != nil; n = n.parent {
+		if n == above {
+			return true
+		}
+	}
+	return false
+}
+
+// commonFolder is the nearest folder that two nodes lie in.
+func commonFolder(a, b *node) *node {
+	depthA, depthB := a.depth(), b.depth()
+	for a = a.parent; depthA > depthB; depthA-- {
+		a = a.parent
+	}
+	for b = b.parent; depthB > depthA; depthB-- {
+		b = b.parent
+	}
+	for a != b {
+		a, b = a.parent, b.parent
+	}
+	return a
+}
+
+func (n *node) depth() int {
+	depth := 0
+	for ; n.parent != nil; n = n.parent {
+		depth++
+	}
+	return depth
+}
+
+// onDisk says whether a node has a file or folder of its own in its target's.
+func (n *node) onDisk() bool { return n.target != nil && !n.top }
+
+// localize spells a path of the image as this system does.
+func localize(p string) (string, error) {
+	local, err := filepath.Localize(p)
+	if err != nil {
+		return "", fmt.Errorf("no file of this system can be called %q", p)
+	}
+	return local, nil
+}
+
+// place is where on disk a node is: the folder that it lies in, and its name there.
+func (o *overlay) place(n *node) (*os.Root, string, error) {
+	local, err := localize(n.name)
+	if err != nil {
+		return nil, "", err
+	}
+	folder, err := o.folders.open(n.parent)
+	return folder, local, err
+}
+
+func (o *overlay) mkdir(n *node) error {
+	folder, local, err := o.place(n)
+	if err != nil {
+		return err
+	}
+	if err := folder.Mkdir(local, 0o755); err != nil {
+		return err
+	}
+	// Whatever the umask: programs of all users are run from there.
+	return folder.Chmod(local, 0o755)
+}
+
+// write makes a node's file or folder, or the hard link to linked.
+func (o *overlay) write(n, linked *node, h *tar.Header, body io.Reader) error {
+	switch {
+	case n.kind == tar.TypeDir:
+		return o.mkdir(n)
+	case n.kind == tar.TypeSymlink:
+		return nil // made by finish
+	case linked != nil:
+		return o.linkFile(n, linked)
+	}
+	if h.Size > o.limits.Bytes-o.bytes {
+		return fmt.Errorf("with its %d bytes more than %d would be written, which is the limit", h.Size, o.limits.Bytes)
+	}
+	o.bytes += h.Size
+	folder, local, err := o.place(n)
+	if err != nil {
+		return err
+	}
+	f, err := folder.OpenFile(local, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(f, body)
+	return errors.Join(err, f.Chmod(fs.FileMode(h.Mode)&0o755), f.Close())
+}
+
+// linkFile makes n another name of linked, by way of the nearest folder that both
+// lie in.
+func (o *overlay) linkFile(n, linked *node) error {
+	above := commonFolder(n, linked)
+	folder, err := o.folders.open(above)
+	if err != nil {
+		return err
+	}
+	from, err := localize(linked.pathBelow(above))
+	if err != nil {
+		return err
+	}
+	to, err := localize(n.pathBelow(above))
+	if err != nil {
+		return err
+	}
+	return folder.Link(from, to)
+}
+
+// erase removes what is on disk of a node.
+func (o *overlay) erase(n *node) error {
+	if !n.onDisk() {
+		for _, name := range slices.Sorted(maps.Keys(n.children)) {
+			if err := o.erase(n.children[name]); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	switch n.kind {
+	case tar.TypeSymlink:
+		return nil // finish has not made it yet
+	case tar.TypeDir:
+		if err := o.folders.drop(n); err != nil {
+			return err
+		}
+	}
+	folder, local, err := o.place(n)
+	if err != nil {
+		return err
+	}
+	return folder.RemoveAll(local)
+}
