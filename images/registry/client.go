@@ -15,6 +15,7 @@ import (
 
 	"github.com/slipway-build/slipway/images"
 	"github.com/slipway-build/slipway/images/store"
+	"github.com/slipway-build/slipway/internal/redact"
 	"github.com/slipway-build/slipway/progress"
 )
 
@@ -46,12 +47,15 @@ type Client struct {
 	jobs      int
 	keys      *keys
 	wire      http.RoundTripper
+	agent     http.Header // names the program
+	secrets   *redact.Secrets
 	pace      pace
 	transfers slots // blobs, either way
 	requests  slots // manifests
 	flights   singleflight.Group
 
 	mu        sync.Mutex
+	hosts     map[string]*host
 	endpoints map[string]*endpoint
 	// writers are the slots of writing manifests, by repository.
 	writers map[string]slots
@@ -73,16 +77,20 @@ func New(o Options) *Client {
 	if jobs <= 0 {
 		jobs = 4
 	}
+	agent := http.Header{"User-Agent": {cmp.Or(o.UserAgent, "slipway")}}
 	return &Client{
 		store:     o.Store,
 		offline:   o.Offline,
 		jobs:      jobs,
 		keys:      newKeys(o.DockerConfig, o.Credentials),
-		wire:      newWire(cmp.Or(o.UserAgent, "slipway"), defaultPatience),
+		wire:      newWire(agent, defaultPatience),
+		agent:     agent,
+		secrets:   &redact.Secrets{},
 		pace:      defaultPace,
 		transfers: make(slots, jobs),
 		// Manifests are small, and must not wait for blobs of gigabytes.
 		requests:  make(slots, 2*jobs),
+		hosts:     map[string]*host{},
 		endpoints: map[string]*endpoint{},
 		homes:     map[home]name.Repository{},
 	}
@@ -169,7 +177,8 @@ func (c *Client) share(ctx context.Context, key string, do func() error) error {
 	}
 }
 
-// writing is the slot of who writes a manifest of repo.
+// writing serializes manifest PUTs per repository: some registries write in place, and
+// refuse a manifest whose children another request is writing again.
 func (c *Client) writing(repo name.Repository) slots {
 	c.mu.Lock()
 	defer c.mu.Unlock()

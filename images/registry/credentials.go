@@ -35,14 +35,27 @@ func (k key) authenticator() authn.Authenticator {
 // known says whether there are credentials at all.
 func (k key) known() bool { return k.AuthConfig != (authn.AuthConfig{}) }
 
-// String names the credentials without giving them away.
-func (k key) String() string {
-	user := k.Username
-	if user == "" && k.Auth != "" {
+// login returns user and password, or a token in place of the password.
+func (k key) login() (user, password string) {
+	if k.Username == "" && k.Password == "" && k.Auth != "" {
 		if raw, err := base64.StdEncoding.DecodeString(k.Auth); err == nil {
-			user, _, _ = strings.Cut(string(raw), ":")
+			user, password, _ = strings.Cut(string(raw), ":")
+			return user, password
 		}
 	}
+	return k.Username, k.Password
+}
+
+// secrets are what of the credentials nobody may read, in all forms they are sent in.
+func (k key) secrets() []string {
+	user, password := k.login()
+	return []string{password, k.Auth, k.IdentityToken, k.RegistryToken,
+		base64.StdEncoding.EncodeToString([]byte(user + ":" + password))}
+}
+
+// String names the credentials without giving them away.
+func (k key) String() string {
+	user, _ := k.login()
 	switch {
 	case !k.known():
 		return "no credentials"

@@ -22,15 +22,29 @@
 //
 // # What may go wrong
 //
-// Networks and registries fail now and then. A request that was answered with 408,
-// 429 or 5xx, or not at all, is made again, five times in all, after a wait that
-// grows; Retry-After is heeded. A blob that broke off goes on from where it was
-// (RFC 9110, section 14.2), if the registry can do that, in this run or in a later
-// one. A transfer that moves no byte for 30 seconds counts as broken. What was
-// refused (400, 401, 403, 404) is not asked for again.
+// A failure is retried by what it is, with a body made anew and credentials that are
+// valid now:
 //
-// Everything has a digest and is checked against it. Wrong bytes are fetched once
-// more, since proxies have bad moments, and are an error then.
+//   - 408, 429 and 5xx, a broken connection, and a transfer that moves no byte for 30
+//     seconds: five attempts in all, after waits that grow. Retry-After is obeyed up to
+//     two minutes.
+//   - 401: a new token, since one may expire during a request, and then the request
+//     once more.
+//   - An upload that the registry has forgotten (404, BLOB_UPLOAD_UNKNOWN): another
+//     upload.
+//   - A manifest whose children the registry misses although it claimed to have them
+//     (MANIFEST_BLOB_UNKNOWN, MANIFEST_UNKNOWN): the children are sent whatever it
+//     claims.
+//   - A tag that cannot be read after its PUT, or shows what it named before: half a
+//     minute of asking again.
+//   - A download that broke off goes on from where it was (RFC 9110, section 14.2), if
+//     the registry can do that, in this run or in a later one.
+//
+// A refused HEAD decides nothing when something is pushed: some registries answer 403
+// for what does not exist. Other refusals (400, 401, 403, 404) are final.
+//
+// Everything has a digest and is checked against it. On a digest mismatch, content is
+// fetched or sent once more; then it is an error.
 //
 // Errors are one line, name the registry, and never a secret. Content that is not
 // there is an error that wraps fs.ErrNotExist, and a refusal for want of rights one

@@ -2,47 +2,54 @@ package registry
 
 import (
 	"context"
-	"fmt"
 	"net/http"
-	"net/url"
 	"strings"
-	"sync"
+	"sync/atomic"
 
+	"github.com/containerd/containerd/v2/core/remotes/docker/auth"
 	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
-	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
 )
 
-// An endpoint is a repository that we are logged in to, to pull from or to push to.
+// An endpoint is a repository on a host, with the credentials to pull from it or to
+// push to it.
 type endpoint struct {
 	client *Client
+	host   *host
 	repo   name.Repository
 	verb   string // pull or push
-	scopes []string
 
-	turn chan struct{} // held by who logs in
-	mu   sync.Mutex
-	http *http.Client
-	key  key
+	// turn is held by the goroutine that reads or changes the fields below.
+	turn      slots
+	met       bool // whether challenge and key are known
+	challenge *auth.Challenge
+	key       key
+	shown     bool // whether the key was shown to the registry or its token server
+	scopes    []string
+	token     token
+	serial    int // counts tokens
+
+	accepted atomic.Bool // whether the registry has accepted a token
 }
 
 // endpoint returns the one for repo. Pushing may need the right to read other
 // repositories, to mount from them.
 func (c *Client) endpoint(repo name.Repository, verb string, from ...name.Repository) *endpoint {
-	scope := transport.PullScope
+	actions := pull
 	if verb == push {
-		scope = transport.PushScope
+		actions = "push,pull"
 	}
-	scopes := []string{repo.Scope(scope)}
+	scopes := []string{repo.Scope(actions)}
 	for _, r := range from {
-		scopes = append(scopes, r.Scope(transport.PullScope))
+		scopes = append(scopes, r.Scope(pull))
 	}
+	host := c.host(repo.Registry)
 	key := repo.Name() + " " + strings.Join(scopes, " ")
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	e, ok := c.endpoints[key]
 	if !ok {
-		e = &endpoint{client: c, repo: repo, verb: verb, scopes: scopes, turn: make(chan struct{}, 1)}
+		e = &endpoint{client: c, host: host, repo: repo, verb: verb, scopes: scopes, turn: make(slots, 1)}
 		c.endpoints[key] = e
 	}
 	return e
@@ -54,88 +61,48 @@ const (
 	push = "push"
 )
 
-// login asks the registry how it wants to be spoken to, and gets a token if that is
-// how. A login that failed is tried again by the next caller.
-func (e *endpoint) login(ctx context.Context) (*http.Client, error) {
-	select {
-	case e.turn <- struct{}{}:
-		defer func() { <-e.turn }()
-	case <-ctx.Done():
-		return nil, ended(ctx)
+// request returns one for something of the repository. The host must have been
+// greeted, for its scheme.
+func (e *endpoint) request(ctx context.Context, method, kind, id string) (request, error) {
+	if err := e.host.greet(ctx); err != nil {
+		return request{}, err
 	}
-	e.mu.Lock()
-	in := e.http
-	e.mu.Unlock()
-	if in != nil {
-		return in, nil
-	}
-	key := e.client.keys.key(e.repo)
-	e.mu.Lock()
-	e.key = key
-	e.mu.Unlock()
-	logged, err := transport.NewWithContext(ctx, e.repo.Registry, key.authenticator(), e.client.wire, e.scopes)
-	if err != nil {
-		return nil, err
-	}
-	in = &http.Client{Transport: logged, CheckRedirect: checkRedirect}
-	e.mu.Lock()
-	e.http = in
-	e.mu.Unlock()
-	return in, nil
+	return request{method: method, url: e.host.url("/" + e.repo.RepositoryStr() + "/" + kind + "/" + id), header: http.Header{}}, nil
 }
 
-// credentials are those that were tried.
-func (e *endpoint) credentials() key {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	return e.key
-}
+// A finding is what a HEAD says about a manifest or a blob.
+type finding int
 
-func (e *endpoint) url(kind, id string) *url.URL {
-	return &url.URL{
-		// The login found out whether it is rather http.
-		Scheme: "https",
-		Host:   e.repo.RegistryStr(),
-		Path:   fmt.Sprintf("/v2/%s/%s/%s", e.repo.RepositoryStr(), kind, id),
-	}
-}
+const (
+	absent finding = iota
+	present
+	// refused: the registry does not say. Some answer 403 for all that does not exist,
+	// and some do not let those read who may write.
+	refused
+)
 
-// do makes one request. An answer whose status is not one of want is an
-// *answerError.
-func (e *endpoint) do(req *http.Request, want ...int) (*http.Response, error) {
-	in, err := e.login(req.Context())
+// head asks for a manifest or a blob, and returns its digest as far as the registry
+// says it.
+func (e *endpoint) head(ctx context.Context, kind, id, accept string) (digest v1.Hash, found finding, err error) {
+	r, err := e.request(ctx, http.MethodHead, kind, id)
 	if err != nil {
-		return nil, err
-	}
-	resp, err := in.Do(req)
-	if err != nil {
-		return nil, err
-	}
-	for _, status := range want {
-		if resp.StatusCode == status {
-			return resp, nil
-		}
-	}
-	defer resp.Body.Close()
-	return nil, newAnswerError(resp)
-}
-
-// head asks for a manifest or blob, and returns its digest as far as the registry
-// says it. What is not there is no error.
-func (e *endpoint) head(ctx context.Context, kind, id, accept string) (digest v1.Hash, ok bool, err error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodHead, e.url(kind, id).String(), nil)
-	if err != nil {
-		return v1.Hash{}, false, err
+		return v1.Hash{}, absent, err
 	}
 	if accept != "" {
-		req.Header.Set("Accept", accept)
+		r.header.Set("Accept", accept)
 	}
-	resp, err := e.do(req, http.StatusOK, http.StatusNotFound)
+	resp, err := e.do(ctx, r, http.StatusOK, http.StatusNotFound)
 	if err != nil {
-		return v1.Hash{}, false, err
+		if isAnswer(err) && !isTemporary(err) {
+			return v1.Hash{}, refused, nil
+		}
+		return v1.Hash{}, absent, err
 	}
 	resp.Body.Close()
-	return contentDigest(resp), resp.StatusCode == http.StatusOK, nil
+	if resp.StatusCode == http.StatusNotFound {
+		return v1.Hash{}, absent, nil
+	}
+	return contentDigest(resp), present, nil
 }
 
 // contentDigest is what a registry says the digest of its answer is, or of what it

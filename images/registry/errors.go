@@ -1,6 +1,7 @@
 package registry
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -9,68 +10,85 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/google/go-containerregistry/pkg/name"
-	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
 
 	"github.com/slipway-build/slipway/images/store"
+	"github.com/slipway-build/slipway/internal/redact"
 )
 
-// An answerError is an answer of a registry that is not the one wanted.
+// An answerError is an answer that is not one of those wanted.
 type answerError struct {
 	status int
-	// codes and detail are what the registry says about it.
+	// tokenServer is the host of the token server, if the answer is its.
+	tokenServer string
+	// codes and detail are what the registry says about it. The detail may hold
+	// secrets until it was redacted.
 	codes  []string
 	detail string
-	// wait is how long it asks to wait, if it does.
+	// wait is how long the registry asks to wait, if it does.
 	wait       time.Duration
 	asksToWait bool
 }
 
-// maxDetail is how much of a registry's own words stands in an error.
+// maxDetail is how many characters of a registry's own words an error has.
 const maxDetail = 200
+
+// maxAnswer is how many bytes of an answer are read that is not content.
+const maxAnswer = 1 << 20
 
 func newAnswerError(resp *http.Response) *answerError {
 	e := &answerError{status: resp.StatusCode}
 	e.wait, e.asksToWait = retryAfter(resp.Header.Get("Retry-After"), time.Now())
-	raw, err := io.ReadAll(io.LimitReader(resp.Body, 64<<10))
+	raw, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
 	if err != nil {
 		return e
 	}
 	// distribution-spec, "Error Codes". Other bodies are pages of proxies.
 	var body struct {
-		Errors []transport.Diagnostic `json:"errors"`
+		Errors []struct {
+			Code    string `json:"code"`
+			Message string `json:"message"`
+		} `json:"errors"`
+		// Token servers: Docker's, and RFC 6749, section 5.2.
+		Details          string `json:"details"`
+		ErrorDescription string `json:"error_description"`
 	}
-	if json.Unmarshal(raw, &body) == nil {
-		e.diagnose(body.Errors)
+	if json.Unmarshal(raw, &body) != nil {
+		return e
 	}
-	return e
-}
-
-func (e *answerError) diagnose(diagnostics []transport.Diagnostic) {
 	var said []string
-	for _, d := range diagnostics {
-		e.codes = append(e.codes, string(d.Code))
-		if d.Message != "" {
-			said = append(said, d.Message)
-		} else {
-			said = append(said, string(d.Code))
-		}
+	for _, d := range body.Errors {
+		e.codes = append(e.codes, d.Code)
+		said = append(said, cmp.Or(d.Message, d.Code))
 	}
-	e.detail = oneLine(strings.Join(said, "; "))
+	e.detail = cmp.Or(strings.Join(said, "; "), body.Details, body.ErrorDescription)
+	return e
 }
 
 func (e *answerError) Error() string {
 	s := strings.TrimSpace(fmt.Sprintf("%d %s", e.status, http.StatusText(e.status)))
 	if e.detail != "" {
-		s += ": " + e.detail
+		s += ": " + oneLine(redact.Text(e.detail))
 	}
 	if e.asksToWait && e.wait > 0 {
 		s += fmt.Sprintf(" (asks to come back in %s)", e.wait.Round(time.Second))
 	}
 	return s
+}
+
+// has says whether the registry gave one of the codes.
+func (e *answerError) has(codes ...string) bool {
+	return slices.ContainsFunc(e.codes, func(c string) bool { return slices.Contains(codes, c) })
+}
+
+// isAnswer says whether err is an answer, and not the want of one.
+func isAnswer(err error) bool {
+	var a *answerError
+	return errors.As(err, &a)
 }
 
 // oneLine is the first line of s, shortened.
@@ -111,7 +129,6 @@ func (e *endpoint) explain(what string, err error) error {
 		told   *failure
 		ours   *localError
 		answer *answerError
-		given  *transport.Error
 		wrong  *store.ContentError
 		count  *exhausted
 	)
@@ -126,52 +143,61 @@ func (e *endpoint) explain(what string, err error) error {
 	case errors.As(err, &ours):
 		return ours.error
 	case errors.As(err, &answer):
-	case errors.As(err, &given):
-		if given.StatusCode == http.StatusNotFound && given.Request != nil && given.Request.URL.Path == "/v2/" {
-			return &failure{host + " is no registry: it answers /v2/ with 404 Not Found", err}
-		}
-		answer = &answerError{status: given.StatusCode}
-		answer.diagnose(given.Errors)
+		return e.explainAnswer(what, *answer, times, err)
 	case errors.As(err, &wrong):
 		return &failure{fmt.Sprintf("registry %s sent wrong bytes for %s twice: %v", host, what, wrong), err}
 	case isTemporary(err), isNetwork(err):
-		return &failure{fmt.Sprintf("registry %s does not answer: %s%s", host, plainly(err), times), err}
-	default:
-		return &failure{fmt.Sprintf("registry %s, %sing %s: %s", host, e.verb, what, plainly(err)), err}
+		return &failure{fmt.Sprintf("registry %s does not answer: %s%s", host, e.plainly(err), times), err}
 	}
+	return &failure{fmt.Sprintf("registry %s, %sing %s: %s", host, e.verb, what, e.plainly(err)), err}
+}
+
+func (e *endpoint) explainAnswer(what string, answer answerError, times string, err error) error {
+	host := hostName(e.repo.Registry)
+	answer.detail = e.client.secrets.Text(answer.detail)
 	switch {
 	case answer.status == http.StatusUnauthorized, answer.status == http.StatusForbidden:
 		return &failure{e.refusal(what, answer), fs.ErrPermission}
+	case isTemporary(&answer):
+		return &failure{fmt.Sprintf("registry %s does not answer: %v%s", host, &answer, times), err}
+	case answer.tokenServer != "":
+		return &failure{fmt.Sprintf("the token server %s of registry %s refused a token to %s %s: %v", answer.tokenServer, host, e.verb, what, &answer), err}
+	case answer.status == http.StatusNotFound && e.host.strange == http.StatusNotFound && len(answer.codes) == 0:
+		return &failure{host + " is not a registry: it answers /v2/ with 404 Not Found", err}
 	case answer.status == http.StatusNotFound && e.verb == pull:
 		text := fmt.Sprintf("registry %s has no %s", host, what)
 		if answer.detail != "" {
-			text += " (" + answer.detail + ")"
+			text += " (" + oneLine(answer.detail) + ")"
 		}
 		return &failure{text, fs.ErrNotExist}
-	case isTemporaryStatus(answer.status):
-		return &failure{fmt.Sprintf("registry %s does not answer: %v%s", host, answer, times), err}
 	}
-	return &failure{fmt.Sprintf("registry %s refused the %s of %s: %v", host, e.verb, what, answer), err}
+	return &failure{fmt.Sprintf("registry %s refused the %s of %s: %v", host, e.verb, what, &answer), err}
 }
 
 // refusal says who was not let in, and what may help.
-func (e *endpoint) refusal(what string, answer *answerError) string {
+func (e *endpoint) refusal(what string, answer answerError) string {
 	host := hostName(e.repo.Registry)
-	key := e.credentials()
+	key, shown := e.credentials()
 	login := fmt.Sprintf("run `docker login %s`", host)
-	if !key.known() {
+	asked, of := "registry "+host, ""
+	if answer.tokenServer != "" {
+		asked, of = "the token server "+answer.tokenServer, " of registry "+host
+	}
+	switch {
+	case !key.known():
 		s := fmt.Sprintf("registry %s wants credentials to %s %s, and none are known: %s", host, e.verb, what, login)
 		if key.trouble != nil {
-			s += fmt.Sprintf("; Docker's config did not help: %s", oneLine(key.trouble.Error()))
+			s += "; looking for some: " + oneLine(e.client.secrets.Text(key.trouble.Error()))
 		} else if e.verb == pull {
-			s += ", or mend the name: what does not exist is refused, too"
+			s += ", or mend the name: some registries refuse what does not exist"
 		}
 		return s
+	case !shown:
+		return fmt.Sprintf("registry %s does not let anybody %s %s, and does not ask for %s (%v)", host, e.verb, what, key, &answer)
+	case answer.status == http.StatusUnauthorized:
+		return fmt.Sprintf("%s%s does not accept %s to %s %s (%v): %s", asked, of, key, e.verb, what, &answer, login)
 	}
-	if answer.status == http.StatusUnauthorized {
-		return fmt.Sprintf("registry %s does not accept %s to %s %s (%v): %s", host, key, e.verb, what, answer, login)
-	}
-	return fmt.Sprintf("registry %s does not let %s %s %s (%v): ask for the right, or %s", host, key, e.verb, what, answer, login)
+	return fmt.Sprintf("%s%s does not let %s %s %s (%v): ask for the right, or %s", asked, of, key, e.verb, what, &answer, login)
 }
 
 // isNetwork says whether err comes from below HTTP.
@@ -183,10 +209,12 @@ func isNetwork(err error) bool {
 
 // plainly says what went wrong below HTTP. The URL that net/http puts before it may
 // hold a signature that opens a blob to everyone.
-func plainly(err error) string {
-	var u *url.Error
-	for errors.As(err, &u) {
+func (e *endpoint) plainly(err error) string {
+	for {
+		var u *url.Error
+		if !errors.As(err, &u) {
+			return oneLine(e.client.secrets.Text(err.Error()))
+		}
 		err = u.Err
 	}
-	return oneLine(err.Error())
 }

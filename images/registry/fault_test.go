@@ -119,7 +119,7 @@ func TestWhatIsNoRegistry(t *testing.T) {
 		return true
 	})
 	_, err := newClient(t).Image(t.Context(), f.host+"/imgx:v1", linux)
-	wantError(t, err, f.host+" is no registry")
+	wantError(t, err, f.host+" is not a registry")
 }
 
 func TestAStalledBodyIsTriedAgain(t *testing.T) {
@@ -139,7 +139,7 @@ func TestAStalledBodyIsTriedAgain(t *testing.T) {
 	ref := f.host + "/imgx:v1"
 	imagetest.Push(t, ref, imagetest.Image(t, "linux/amd64", imagetest.RandomLayer(t, 1, 1000)))
 	c := newClient(t)
-	c.wire = newWire("test", patience{quiet: 50 * time.Millisecond, settle: 50 * time.Millisecond})
+	c.wire = newWire(http.Header{}, patience{quiet: 50 * time.Millisecond, settle: 50 * time.Millisecond})
 	img, err := c.Image(t.Context(), ref, linux)
 	if err != nil {
 		t.Fatal(err)

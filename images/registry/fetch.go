@@ -141,7 +141,7 @@ func (f *fetching) rest(ctx context.Context) error {
 // open asks for the rest of the blob. A registry that cannot begin in the middle
 // sends all of it, and what was there is thrown away.
 func (f *fetching) open(ctx context.Context) (*http.Response, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, f.endpoint.url("blobs", f.want.Digest.String()).String(), nil)
+	r, err := f.endpoint.request(ctx, http.MethodGet, "blobs", f.want.Digest.String())
 	if err != nil {
 		return nil, err
 	}
@@ -149,10 +149,10 @@ func (f *fetching) open(ctx context.Context) (*http.Response, error) {
 	want := []int{http.StatusOK}
 	if from > 0 {
 		// Closed, as some registries do not know open ranges.
-		req.Header.Set("Range", fmt.Sprintf("bytes=%d-%d", from, f.want.Size-1))
+		r.header.Set("Range", fmt.Sprintf("bytes=%d-%d", from, f.want.Size-1))
 		want = append(want, http.StatusPartialContent, http.StatusRequestedRangeNotSatisfiable)
 	}
-	resp, err := f.endpoint.do(req, want...)
+	resp, err := f.endpoint.do(ctx, r, want...)
 	if err != nil {
 		return nil, err
 	}

@@ -81,14 +81,10 @@ func (c *Client) resolve(ctx context.Context, ref name.Reference, label string) 
 		defer release()
 		if ok {
 			digest, found, err := e.head(ctx, "manifests", ref.Identifier(), accept)
-			var refused *answerError
-			switch {
-			case err == nil && found && digest == known.Digest:
-				return nil
-			case err != nil && (!errors.As(err, &refused) || isTemporary(err)):
+			if err != nil || found == present && digest == known.Digest {
 				return err
 			}
-			// What else it says is said again, with reasons.
+			// Other answers come again to the GET, with reasons.
 		}
 		m.Descriptor, m.Raw, err = e.manifest(ctx, ref)
 		return err
@@ -104,12 +100,12 @@ func (c *Client) resolve(ctx context.Context, ref name.Reference, label string) 
 
 // manifest gets and verifies a manifest.
 func (e *endpoint) manifest(ctx context.Context, ref name.Reference) (v1.Descriptor, []byte, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, e.url("manifests", ref.Identifier()).String(), nil)
+	r, err := e.request(ctx, http.MethodGet, "manifests", ref.Identifier())
 	if err != nil {
 		return v1.Descriptor{}, nil, err
 	}
-	req.Header.Set("Accept", accept)
-	resp, err := e.do(req, http.StatusOK)
+	r.header.Set("Accept", accept)
+	resp, err := e.do(ctx, r, http.StatusOK)
 	if err != nil {
 		return v1.Descriptor{}, nil, err
 	}

@@ -2,11 +2,14 @@ package registry
 
 import (
 	"bytes"
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"sync/atomic"
+	"time"
 
 	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -32,7 +35,7 @@ func (c *Client) Push(ctx context.Context, ref name.Reference, what any) (d v1.D
 	task := progress.Start(ctx, "push "+label)
 	defer func() { task.Done(err) }()
 	p := &pushing{client: c, endpoint: c.endpoint(ref.Context(), push), task: task}
-	d, err = p.push(ctx, ref, m)
+	d, err = p.push(ctx, ref, m, true)
 	if err != nil {
 		return v1.Descriptor{}, p.endpoint.explain("image "+label, err)
 	}
@@ -78,8 +81,9 @@ func (p *pushing) sending(n int64) {
 	p.task.SetTotal(p.total.Add(n))
 }
 
-// push pushes a manifest after all that it names.
-func (p *pushing) push(ctx context.Context, ref name.Reference, m taggable) (v1.Descriptor, error) {
+// push pushes a manifest after all that it names. Without trust, all of it is sent,
+// whatever the registry says that it has.
+func (p *pushing) push(ctx context.Context, ref name.Reference, m taggable, trust bool) (v1.Descriptor, error) {
 	d, raw, err := describe(m)
 	if err != nil {
 		return v1.Descriptor{}, &localError{err}
@@ -88,24 +92,55 @@ func (p *pushing) push(ctx context.Context, ref name.Reference, m taggable) (v1.
 	if digest, ok := ref.(name.Digest); ok && digest.DigestStr() != d.Digest.String() {
 		return v1.Descriptor{}, &localError{fmt.Errorf("pushing %s: what is pushed has the digest %s", images.Familiar(ref), d.Digest)}
 	}
-	if byTag {
-		if has, ok, err := p.head(ctx, ref.Identifier(), d); err != nil || ok && has == d.Digest {
+	var before v1.Hash // what the tag names so far
+	if byTag && trust {
+		found := absent
+		if before, found, err = p.head(ctx, ref.Identifier(), d); err != nil || found == present && before == d.Digest {
 			return d, err
 		}
 	}
-	_, ok, err := p.head(ctx, d.Digest.String(), d)
-	if err != nil {
-		return v1.Descriptor{}, err
-	}
-	if !ok {
-		if err := p.children(ctx, m); err != nil {
+	found := absent
+	if trust {
+		if _, found, err = p.head(ctx, d.Digest.String(), d); err != nil {
 			return v1.Descriptor{}, err
 		}
 	}
-	if byTag || !ok {
-		err = p.put(ctx, ref, d, raw)
+	if found != present {
+		if err := p.children(ctx, m, trust); err != nil {
+			return v1.Descriptor{}, err
+		}
+	} else if !byTag {
+		return d, nil
 	}
-	return d, err
+	return d, p.complete(ctx, ref, m, d, raw, before)
+}
+
+// complete puts a manifest whose children were pushed or found. A registry may miss
+// some of them all the same: its storage may lag behind its answers, as while another
+// push writes the same blobs, or it has answered from a cache. So the manifest is sent
+// again after a while, and if that does not help, after its children.
+func (p *pushing) complete(ctx context.Context, ref name.Reference, m taggable, d v1.Descriptor, raw []byte, before v1.Hash) error {
+	p.sending(d.Size)
+	for t := p.client.tries(); ; {
+		err := p.put(ctx, ref, d, raw, before)
+		var answer *answerError
+		if err == nil {
+			p.task.Add(len(raw))
+			return nil
+		}
+		if !errors.As(err, &answer) || !answer.has("MANIFEST_BLOB_UNKNOWN", "BLOB_UNKNOWN", "MANIFEST_UNKNOWN") {
+			return err
+		}
+		if err := t.again(ctx, &temporary{err}); err != nil {
+			return err
+		}
+		if t.made == 1 {
+			continue
+		}
+		if err := p.children(ctx, m, false); err != nil {
+			return err
+		}
+	}
 }
 
 func describe(m taggable) (d v1.Descriptor, raw []byte, err error) {
@@ -121,70 +156,106 @@ func describe(m taggable) (d v1.Descriptor, raw []byte, err error) {
 
 // head asks what a manifest is that the registry has. The digest is zero if it does
 // not say.
-func (p *pushing) head(ctx context.Context, id string, d v1.Descriptor) (has v1.Hash, ok bool, err error) {
+func (p *pushing) head(ctx context.Context, id string, d v1.Descriptor) (has v1.Hash, found finding, err error) {
 	err = p.client.try(ctx, func() error {
-		has, ok, err = p.endpoint.head(ctx, "manifests", id, string(d.MediaType))
+		has, found, err = p.endpoint.head(ctx, "manifests", id, string(d.MediaType))
 		return err
 	})
-	return has, ok, err
+	return has, found, err
 }
 
 // put sends a manifest, and asks what the registry made of it: some rewrite what
 // they are sent, and its digest is no longer what was built and signed then.
-func (p *pushing) put(ctx context.Context, ref name.Reference, d v1.Descriptor, raw []byte) error {
-	p.sending(d.Size)
-	// One at a time in a repository: see isTemporary.
+func (p *pushing) put(ctx context.Context, ref name.Reference, d v1.Descriptor, raw []byte, before v1.Hash) error {
 	release, err := p.client.writing(ref.Context()).acquire(ctx)
 	if err != nil {
 		return err
 	}
 	defer release()
-	var has v1.Hash
+	var said v1.Hash
 	err = p.client.try(ctx, func() error {
-		req, err := http.NewRequestWithContext(ctx, http.MethodPut, p.endpoint.url("manifests", ref.Identifier()).String(), bytes.NewReader(raw))
+		r, err := p.endpoint.request(ctx, http.MethodPut, "manifests", ref.Identifier())
 		if err != nil {
 			return err
 		}
-		req.Header.Set("Content-Type", string(d.MediaType))
-		resp, err := p.endpoint.do(req, http.StatusCreated, http.StatusOK, http.StatusAccepted)
+		r.header.Set("Content-Type", string(d.MediaType))
+		r.size = d.Size
+		r.open = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(raw)), nil }
+		resp, err := p.endpoint.do(ctx, r, http.StatusCreated, http.StatusOK, http.StatusAccepted, http.StatusNoContent)
 		if err != nil {
 			return err
 		}
-		has = contentDigest(resp)
+		said = contentDigest(resp)
 		return resp.Body.Close()
 	})
 	if err != nil {
 		return err
 	}
-	p.task.Add(len(raw))
+	if said != (v1.Hash{}) && said != d.Digest {
+		return &rewritten{d.Digest, said}
+	}
 	// Of what only has a digest, the first answer will do.
-	if _, byTag := ref.(name.Tag); byTag || has == (v1.Hash{}) {
-		var ok bool
-		if has, ok, err = p.head(ctx, ref.Identifier(), d); err != nil {
+	if _, byTag := ref.(name.Tag); !byTag && said == d.Digest {
+		return nil
+	}
+	return p.confirm(ctx, ref, d, said, before)
+}
+
+// A rewritten error is about a registry that made something else of a manifest.
+type rewritten struct{ sent, has v1.Hash }
+
+func (r *rewritten) Error() string {
+	return fmt.Sprintf("it was sent the manifest %s and answers with %s", r.sent, r.has)
+}
+
+// confirm waits until a manifest that the registry has taken can be read, and checks
+// its digest. Registries with a cache or several servers need seconds for that; until
+// then they deny that there is such a tag, or show what it named before.
+func (p *pushing) confirm(ctx context.Context, ref name.Reference, d v1.Descriptor, said, before v1.Hash) error {
+	began := time.Now()
+	for t := p.client.confirmations(); ; {
+		has, found, err := p.head(ctx, ref.Identifier(), d)
+		if err != nil {
 			return err
-		} else if !ok {
-			return fmt.Errorf("it took the manifest %s and does not have it", d.Digest)
+		}
+		switch {
+		case found == present && (has == d.Digest || has == v1.Hash{}):
+			return nil
+		case found == present && has != before:
+			return &rewritten{d.Digest, has}
+		case found == present:
+			err = &rewritten{d.Digest, has}
+		case found == refused && said == d.Digest:
+			return nil // those who may write need not be allowed to read
+		default:
+			err = fmt.Errorf("it accepted the manifest %s, and does not show it %s later", d.Digest, time.Since(began).Round(time.Second))
+		}
+		if t.again(ctx, &temporary{err}) != nil {
+			return cmp.Or(ctxError(ctx), err)
 		}
 	}
-	if has != (v1.Hash{}) && has != d.Digest {
-		return fmt.Errorf("it was sent the manifest %s and answers with %s", d.Digest, has)
+}
+
+func ctxError(ctx context.Context) error {
+	if ctx.Err() != nil {
+		return ended(ctx)
 	}
 	return nil
 }
 
 // children pushes what a manifest names.
-func (p *pushing) children(ctx context.Context, m taggable) error {
+func (p *pushing) children(ctx context.Context, m taggable, trust bool) error {
 	if index, ok := m.(v1.ImageIndex); ok {
-		return p.entries(ctx, index)
+		return p.entries(ctx, index, trust)
 	}
 	image, ok := m.(v1.Image)
 	if !ok {
 		return &localError{fmt.Errorf("a %T is neither image nor index", m)}
 	}
-	return p.blobs(ctx, image)
+	return p.blobs(ctx, image, trust)
 }
 
-func (p *pushing) entries(ctx context.Context, index v1.ImageIndex) error {
+func (p *pushing) entries(ctx context.Context, index v1.ImageIndex, trust bool) error {
 	manifest, err := index.IndexManifest()
 	if err != nil {
 		return &localError{err}
@@ -192,12 +263,12 @@ func (p *pushing) entries(ctx context.Context, index v1.ImageIndex) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(p.client.jobs)
 	for _, d := range manifest.Manifests {
-		g.Go(func() error { return p.entry(ctx, index, d) })
+		g.Go(func() error { return p.entry(ctx, index, d, trust) })
 	}
 	return g.Wait()
 }
 
-func (p *pushing) entry(ctx context.Context, index v1.ImageIndex, d v1.Descriptor) error {
+func (p *pushing) entry(ctx context.Context, index v1.ImageIndex, d v1.Descriptor, trust bool) error {
 	var child taggable
 	var err error
 	switch {
@@ -211,12 +282,12 @@ func (p *pushing) entry(ctx context.Context, index v1.ImageIndex, d v1.Descripto
 	if err != nil {
 		return &localError{fmt.Errorf("entry %s of the index: %w", d.Digest, err)}
 	}
-	_, err = p.push(ctx, p.endpoint.repo.Digest(d.Digest.String()), child)
+	_, err = p.push(ctx, p.endpoint.repo.Digest(d.Digest.String()), child, trust)
 	return err
 }
 
 // blobs pushes the layers and the config of an image.
-func (p *pushing) blobs(ctx context.Context, image v1.Image) error {
+func (p *pushing) blobs(ctx context.Context, image v1.Image, trust bool) error {
 	manifest, err := image.Manifest()
 	if err != nil {
 		return &localError{err}
@@ -232,14 +303,14 @@ func (p *pushing) blobs(ctx context.Context, image v1.Image) error {
 	g.SetLimit(p.client.jobs)
 	for n, d := range manifest.Layers {
 		if !isForeign(d) {
-			g.Go(func() error { return p.blob(ctx, d, layers[n].Compressed) })
+			g.Go(func() error { return p.blob(ctx, d, layers[n].Compressed, trust) })
 		}
 	}
 	g.Go(func() error {
 		return p.blob(ctx, manifest.Config, func() (io.ReadCloser, error) {
 			raw, err := image.RawConfigFile()
 			return io.NopCloser(bytes.NewReader(raw)), err
-		})
+		}, trust)
 	})
 	return g.Wait()
 }

@@ -10,9 +10,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
-
-	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
 
 	"github.com/slipway-build/slipway/images/store"
 )
@@ -41,6 +40,14 @@ type tries struct {
 }
 
 func (c *Client) tries() *tries { return &tries{pace: c.pace} }
+
+// confirmations are tries for half a minute, in which a registry is to show what it
+// accepted.
+func (c *Client) confirmations() *tries {
+	t := c.tries()
+	t.pace.tries = 7
+	return t
+}
 
 // moved says that a try which failed brought n bytes.
 func (t *tries) moved(n int64) {
@@ -109,41 +116,78 @@ type exhausted struct {
 
 func (e *exhausted) Unwrap() error { return e.error }
 
+// A temporary error is one that the next attempt may not meet, for a reason that its
+// text or type does not show.
+type temporary struct{ error }
+
+func (t *temporary) Unwrap() error { return t.error }
+
 // isTemporary says whether a request that failed with err may do better next time.
 func isTemporary(err error) bool {
 	var (
 		ours    *localError
+		told    *temporary
 		answer  *answerError
-		refused *transport.Error
 		dns     *net.DNSError
-		op      *net.OpError
-		timed   interface{ Timeout() bool }
+		timeout interface{ Timeout() bool }
 	)
 	switch {
 	case errors.As(err, &ours):
 		return false
+	case errors.As(err, &told):
+		return true
 	case errors.As(err, &answer):
-		// Its blobs and children were there a moment ago: a registry whose storage
-		// writes in place has them half written while another push, of this or
-		// another process, writes them again.
-		return isTemporaryStatus(answer.status) || slices.Contains(answer.codes, "MANIFEST_BLOB_UNKNOWN")
-	case errors.As(err, &refused):
-		return isTemporaryStatus(refused.StatusCode)
+		return isTemporaryStatus(answer.status)
 	case errors.As(err, &dns):
 		return dns.IsTemporary || dns.IsTimeout
-	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF):
+	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF), errors.Is(err, io.ErrClosedPipe):
 		return true
-	case errors.As(err, &timed) && timed.Timeout():
+	case errors.As(err, &timeout) && timeout.Timeout():
 		return true
-	case errors.As(err, &op):
-		// Nobody listens where nobody listened; but a connection that was there
-		// broke, as a reset or whatever the system calls it.
-		return op.Op == "read" || op.Op == "write"
+	case isBroken(err):
+		return true
 	}
-	// net/http keeps the types of HTTP/2's errors to itself.
+	// net/http keeps the types of HTTP/2's errors, and of some of its own, to itself.
 	text := err.Error()
-	return strings.Contains(text, "http2: ") || strings.Contains(text, "stream error: ") ||
-		strings.Contains(text, "http: server closed idle connection")
+	return slices.ContainsFunc([]string{"http2: ", "stream error: ", "http: server closed idle connection",
+		"use of closed network connection", "transport connection broken"}, func(part string) bool { return strings.Contains(text, part) })
+}
+
+// isBroken says whether a connection was there and broke: by a reset, or however the
+// system calls it. A connection that was refused is not; nobody listens there. The
+// system's error may lie below several operations, as in
+//
+//	readfrom tcp 10.0.0.1:40000->10.0.0.2:443: write tcp …: connection reset by peer
+func isBroken(err error) bool {
+	for _, errno := range []error{syscall.ECONNRESET, syscall.ECONNABORTED, syscall.EPIPE, net.ErrClosed} {
+		if errors.Is(err, errno) {
+			return true
+		}
+	}
+	broken := false
+	eachError(err, func(err error) {
+		if op, ok := err.(*net.OpError); ok {
+			// Windows has errors of its own for a broken connection.
+			broken = broken || op.Op == "read" || op.Op == "write"
+		}
+	})
+	return broken
+}
+
+// eachError visits err and all errors that it wraps.
+func eachError(err error, visit func(error)) {
+	if err == nil {
+		return
+	}
+	visit(err)
+	switch err := err.(type) {
+	case interface{ Unwrap() error }:
+		eachError(err.Unwrap(), visit)
+	case interface{ Unwrap() []error }:
+		for _, e := range err.Unwrap() {
+			eachError(e, visit)
+		}
+	}
 }
 
 func isTemporaryStatus(status int) bool {
@@ -156,11 +200,12 @@ func isTemporaryStatus(status int) bool {
 	return status >= 500
 }
 
-// isWrong says whether err is about content that came whole, and is not what it
-// should be.
+// isWrong says whether err is about content that arrived whole, here or at the
+// registry, and is not what it should be.
 func isWrong(err error) bool {
 	var wrong *store.ContentError
-	return errors.As(err, &wrong) && !wrong.Short
+	var answer *answerError
+	return errors.As(err, &wrong) && !wrong.Short || errors.As(err, &answer) && answer.has("DIGEST_INVALID", "SIZE_INVALID")
 }
 
 // endedError is the cause for which a caller's context ended. Timeouts of the network

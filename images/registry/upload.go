@@ -7,22 +7,30 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"sync"
 
 	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
+
+	"github.com/slipway-build/slipway/progress"
 )
 
-// blob makes sure that the registry has a blob, whose bytes open yields.
-func (p *pushing) blob(ctx context.Context, d v1.Descriptor, open func() (io.ReadCloser, error)) error {
+// blob makes sure that the registry has a blob, whose bytes open yields. Without
+// trust, the blob is sent whatever the registry says that it has.
+func (p *pushing) blob(ctx context.Context, d v1.Descriptor, open func() (io.ReadCloser, error), trust bool) error {
 	repo := p.endpoint.repo
 	// Images of one index share layers, and are pushed at the same time.
-	return p.client.share(ctx, "push "+repo.Name()+"@"+d.Digest.String(), func() error {
+	return p.client.share(ctx, fmt.Sprintf("push %s@%s %v", repo.Name(), d.Digest, trust), func() error {
+		body := &uploadBody{task: p.task, size: d.Size, open: open}
+		defer body.Close()
 		err := p.client.try(ctx, func() error {
-			_, ok, err := p.endpoint.head(ctx, "blobs", d.Digest.String(), "")
-			if err != nil || ok {
-				return err
+			if trust {
+				_, found, err := p.endpoint.head(ctx, "blobs", d.Digest.String(), "")
+				if err != nil || found == present {
+					return err
+				}
 			}
-			return p.upload(ctx, d, open)
+			return p.upload(ctx, d, body, trust)
 		})
 		if err == nil {
 			p.client.settled(repo, d.Digest)
@@ -32,9 +40,9 @@ func (p *pushing) blob(ctx context.Context, d v1.Descriptor, open func() (io.Rea
 }
 
 // upload mounts or sends a blob (distribution-spec, "Pushing blobs").
-func (p *pushing) upload(ctx context.Context, d v1.Descriptor, open func() (io.ReadCloser, error)) error {
+func (p *pushing) upload(ctx context.Context, d v1.Descriptor, body *uploadBody, trust bool) error {
 	var location *url.URL
-	if from, ok := p.client.homeOf(p.endpoint.repo, d.Digest); ok {
+	if from, ok := p.client.homeOf(p.endpoint.repo, d.Digest); ok && trust {
 		var mounted bool
 		if location, mounted = p.mount(ctx, d, from); mounted {
 			p.moved.Store(true)
@@ -43,11 +51,9 @@ func (p *pushing) upload(ctx context.Context, d v1.Descriptor, open func() (io.R
 	}
 	// Opened before there is a slot, since a layer of another registry is fetched by
 	// that, and waits for one itself.
-	content, err := open()
-	if err != nil {
+	if err := body.prepare(); err != nil {
 		return &localError{fmt.Errorf("reading blob %s: %w", d.Digest, err)}
 	}
-	defer content.Close()
 	release, err := p.client.transfers.acquire(ctx)
 	if err != nil {
 		return err
@@ -58,11 +64,11 @@ func (p *pushing) upload(ctx context.Context, d v1.Descriptor, open func() (io.R
 			return err
 		}
 	}
-	return p.send(ctx, d, location, content)
+	return p.send(ctx, d, location, body)
 }
 
 // mount asks for a blob of another repository. A registry that does not want to
-// begins an upload in its place, or has its reasons, which are not ours.
+// begins an upload in its place; any other failure leads to an upload, too.
 func (p *pushing) mount(ctx context.Context, d v1.Descriptor, from name.Repository) (location *url.URL, mounted bool) {
 	e := p.client.endpoint(p.endpoint.repo, push, from)
 	location, mounted, err := e.startUpload(ctx, url.Values{"mount": {d.Digest.String()}, "from": {from.RepositoryStr()}})
@@ -74,13 +80,14 @@ func (p *pushing) mount(ctx context.Context, d v1.Descriptor, from name.Reposito
 
 // startUpload returns where a blob is to be sent.
 func (e *endpoint) startUpload(ctx context.Context, query url.Values) (location *url.URL, mounted bool, err error) {
-	u := e.url("blobs", "uploads/")
-	u.RawQuery = query.Encode()
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, u.String(), nil)
+	r, err := e.request(ctx, http.MethodPost, "blobs", "uploads/")
 	if err != nil {
 		return nil, false, err
 	}
-	resp, err := e.do(req, http.StatusAccepted, http.StatusCreated)
+	r.url.RawQuery = query.Encode()
+	// Some servers want to see that there is no body.
+	r.open = noBody
+	resp, err := e.do(ctx, r, http.StatusAccepted, http.StatusCreated)
 	if err != nil {
 		return nil, false, err
 	}
@@ -92,26 +99,32 @@ func (e *endpoint) startUpload(ctx context.Context, query url.Values) (location 
 	if err != nil {
 		return nil, false, fmt.Errorf("it does not say where to send a blob: %w", err)
 	}
-	return location, false, checkHop(u, location)
+	if location.Host == r.url.Host {
+		// Behind a proxy that ends TLS, a registry may believe that it speaks HTTP.
+		location.Scheme = r.url.Scheme
+	}
+	return location, false, checkHop(r.url, location)
 }
 
+func noBody() (io.ReadCloser, error) { return http.NoBody, nil }
+
 // send sends a blob in one request.
-func (p *pushing) send(ctx context.Context, d v1.Descriptor, location *url.URL, content io.Reader) error {
+func (p *pushing) send(ctx context.Context, d v1.Descriptor, location *url.URL, body *uploadBody) error {
 	query := location.Query()
 	query.Set("digest", d.Digest.String())
 	location.RawQuery = query.Encode()
-	p.sending(d.Size)
-	var body io.Reader = http.NoBody
-	if d.Size > 0 {
-		body = p.task.Reader(localReader{content})
+	body.once.Do(func() { p.sending(d.Size) })
+	r := request{method: http.MethodPut, url: location, open: body.next, size: d.Size,
+		header: http.Header{"Content-Type": {"application/octet-stream"}}}
+	resp, err := p.endpoint.do(ctx, r, http.StatusCreated, http.StatusOK, http.StatusAccepted, http.StatusNoContent)
+	var answer *answerError
+	if errors.As(err, &answer) && answer.tokenServer == "" &&
+		(answer.status == http.StatusNotFound || answer.status == http.StatusRequestedRangeNotSatisfiable ||
+			answer.has("BLOB_UPLOAD_UNKNOWN", "BLOB_UPLOAD_INVALID")) {
+		// The registry lost the upload, as one behind a load balancer does whose
+		// servers do not share their state. The next attempt begins another.
+		return &temporary{err}
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPut, location.String(), body)
-	if err != nil {
-		return err
-	}
-	req.ContentLength = d.Size
-	req.Header.Set("Content-Type", "application/octet-stream")
-	resp, err := p.endpoint.do(req, http.StatusCreated, http.StatusOK, http.StatusAccepted, http.StatusNoContent)
 	if err != nil {
 		return err
 	}
@@ -122,13 +135,84 @@ func (p *pushing) send(ctx context.Context, d v1.Descriptor, location *url.URL, 
 	return nil
 }
 
-// localReader tells errors of what is read from those of the network.
-type localReader struct{ io.Reader }
+// An uploadBody makes a blob's bytes anew for each attempt to send them, and takes
+// back what progress counted of an attempt that came to nothing.
+type uploadBody struct {
+	task *progress.Task
+	size int64
+	open func() (io.ReadCloser, error)
+	once sync.Once
 
-func (r localReader) Read(p []byte) (int, error) {
-	n, err := r.Reader.Read(p)
+	mu       sync.Mutex
+	prepared io.ReadCloser // opened, and not yet sent
+	last     *countedBody
+}
+
+// prepare opens the content for the next attempt.
+func (b *uploadBody) prepare() (err error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.prepared == nil {
+		b.prepared, err = b.open()
+	}
+	return err
+}
+
+// next returns the content from its first byte.
+func (b *uploadBody) next() (io.ReadCloser, error) {
+	if err := b.prepare(); err != nil {
+		return nil, &localError{err}
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.last != nil {
+		b.last.forget()
+	}
+	b.last = &countedBody{content: b.prepared, task: b.task}
+	b.prepared = nil
+	return b.last, nil
+}
+
+// Close closes content that was prepared in vain.
+func (b *uploadBody) Close() error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.prepared == nil {
+		return nil
+	}
+	return b.prepared.Close()
+}
+
+// A countedBody counts what is read of it as progress, and tells errors of the content
+// from those of the network.
+type countedBody struct {
+	content io.ReadCloser
+	task    *progress.Task
+
+	mu        sync.Mutex
+	counted   int
+	forgotten bool
+}
+
+func (b *countedBody) Read(p []byte) (int, error) {
+	n, err := b.content.Read(p)
+	b.mu.Lock()
+	if !b.forgotten {
+		b.counted += n
+		b.task.Add(n)
+	}
+	b.mu.Unlock()
 	if err != nil && !errors.Is(err, io.EOF) {
 		err = &localError{err}
 	}
 	return n, err
+}
+
+func (b *countedBody) Close() error { return b.content.Close() }
+
+func (b *countedBody) forget() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.forgotten = true
+	b.task.Add(-b.counted)
 }

@@ -5,20 +5,19 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"net/url"
 	"strings"
 	"time"
-
-	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
 )
 
 // newWire returns what carries requests, without credentials:
 //
-//	user agent -> statuses -> patience -> plain HTTP for loopback -> network
-func newWire(userAgent string, p patience) http.RoundTripper {
-	p.next = loopback{&http.Transport{
+//	user agent -> statuses -> patience -> network
+func newWire(agent http.Header, p patience) http.RoundTripper {
+	p.next = &http.Transport{
 		Proxy:               http.ProxyFromEnvironment,
 		DialContext:         (&net.Dialer{Timeout: 15 * time.Second, KeepAlive: 30 * time.Second}).DialContext,
 		ForceAttemptHTTP2:   true,
@@ -28,34 +27,26 @@ func newWire(userAgent string, p patience) http.RoundTripper {
 		TLSHandshakeTimeout: 15 * time.Second,
 		// Digests name the bytes as they are stored.
 		DisableCompression: true,
-	}}
-	return transport.NewUserAgent(statuses{p}, userAgent)
+	}
+	return statuses{p, agent}
 }
 
-// statuses turns answers that may be others the next time into errors, so that they
-// are seen below the login, too, which loses their headers.
-type statuses struct{ next http.RoundTripper }
+// statuses turns answers that may be different the next time into errors, for all
+// that is asked for, tokens included.
+type statuses struct {
+	next  http.RoundTripper
+	agent http.Header
+}
 
 func (s statuses) RoundTrip(req *http.Request) (*http.Response, error) {
+	req = req.Clone(req.Context())
+	maps.Copy(req.Header, s.agent)
 	resp, err := s.next.RoundTrip(req)
 	if err != nil || !isTemporaryStatus(resp.StatusCode) {
 		return resp, err
 	}
 	defer resp.Body.Close()
 	return nil, newAnswerError(resp)
-}
-
-// loopback speaks plain HTTP with hosts that are this one.
-type loopback struct{ next http.RoundTripper }
-
-func (l loopback) RoundTrip(req *http.Request) (*http.Response, error) {
-	if req.URL.Scheme == "https" && isLoopback(req.URL.Hostname()) {
-		plain := *req.URL
-		plain.Scheme = "http"
-		req = req.WithContext(req.Context())
-		req.URL = &plain
-	}
-	return l.next.RoundTrip(req)
 }
 
 func isLoopback(host string) bool {

@@ -1,0 +1,152 @@
+package registry
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/containerd/containerd/v2/core/remotes/docker/auth"
+	"github.com/google/go-containerregistry/pkg/name"
+)
+
+// A host is a server that serves a registry: the registry itself, or a mirror of it.
+type host struct {
+	client   *Client
+	registry name.Registry
+	address  string // host[:port]
+	path     string // of the API, such as /v2
+	schemes  []string
+	header   http.Header
+	wire     http.RoundTripper
+
+	turn   slots  // held by the goroutine that greets
+	scheme string // of schemes; empty before the greeting
+	// challenge is how the host asked for credentials when it was greeted; nil if it
+	// did not.
+	challenge *auth.Challenge
+	// strange is the status of a greeting that registries do not give, or 0.
+	strange int
+}
+
+// host returns the server of a registry.
+func (c *Client) host(r name.Registry) *host {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	h, ok := c.hosts[r.RegistryStr()]
+	if !ok {
+		h = &host{client: c, registry: r, address: r.RegistryStr(), path: "/v2", schemes: []string{"https"},
+			wire: c.wire, turn: make(slots, 1)}
+		if isInside(h.url("").Hostname()) {
+			h.schemes = append(h.schemes, "http")
+		}
+		c.hosts[r.RegistryStr()] = h
+	}
+	return h
+}
+
+// url returns the address of path below the API's root.
+func (h *host) url(path string) *url.URL {
+	return &url.URL{Scheme: h.scheme, Host: h.address, Path: h.path + path}
+}
+
+// is says whether u leads to this host.
+func (h *host) is(u *url.URL) bool { return origin(u) == origin(h.url("")) }
+
+// greet asks the host whether it is there, once, and learns its scheme and how it
+// wants credentials. A greeting that failed is repeated by the next caller.
+func (h *host) greet(ctx context.Context) error {
+	release, err := h.turn.acquire(ctx)
+	if err != nil {
+		return err
+	}
+	defer release()
+	if h.scheme != "" {
+		return nil
+	}
+	var first error
+	for n, scheme := range h.schemes {
+		last := n == len(h.schemes)-1
+		err := h.greetBy(ctx, scheme, last)
+		if err == nil {
+			return nil
+		}
+		if last || speaksTLS(err) {
+			return errors.Join(err, first)
+		}
+		first = err
+	}
+	return first
+}
+
+// quickGreeting bounds the attempt at a scheme that another one can replace: a server
+// that does not speak TLS may wait for the end of a line in the client's hello.
+const quickGreeting = 5 * time.Second
+
+func (h *host) greetBy(ctx context.Context, scheme string, last bool) error {
+	if !last {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, quickGreeting)
+		defer cancel()
+	}
+	u := h.url("/")
+	u.Scheme = scheme
+	req, err := request{method: http.MethodGet, url: u}.http(ctx)
+	if err != nil {
+		return err
+	}
+	client := http.Client{Transport: greeting{h}, CheckRedirect: checkRedirect}
+	resp, err := client.Do(req)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	// A drained connection serves the next request.
+	if _, err := io.Copy(io.Discard, io.LimitReader(resp.Body, maxAnswer)); err != nil {
+		return err
+	}
+	if resp.Request.URL.Host == h.address {
+		// It may have redirected to https.
+		scheme = resp.Request.URL.Scheme
+	}
+	h.scheme, h.challenge, h.strange = scheme, nil, 0
+	switch resp.StatusCode {
+	case http.StatusOK:
+	case http.StatusUnauthorized:
+		h.challenge = challengeOf(resp)
+	default:
+		// Proxies that let only some paths through are no reason to give up.
+		h.strange = resp.StatusCode
+	}
+	return nil
+}
+
+type greeting struct{ host *host }
+
+func (g greeting) RoundTrip(req *http.Request) (*http.Response, error) {
+	if req.URL.Host != g.host.address {
+		return g.host.client.wire.RoundTrip(req)
+	}
+	for key, values := range g.host.header {
+		req.Header[key] = values
+	}
+	return g.host.wire.RoundTrip(req)
+}
+
+// speaksTLS says whether err shows that the other side speaks TLS, so that plain HTTP
+// is not worth an attempt.
+func speaksTLS(err error) bool {
+	var (
+		verification *tls.CertificateVerificationError
+		authority    x509.UnknownAuthorityError
+		alert        tls.AlertError
+		op           *net.OpError
+	)
+	return errors.As(err, &verification) || errors.As(err, &authority) || errors.As(err, &alert) ||
+		errors.As(err, &op) && op.Op == "remote error"
+}

@@ -1,0 +1,133 @@
+package registry
+
+import (
+	"context"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"slices"
+)
+
+// A request can be sent several times: each attempt makes its body anew.
+type request struct {
+	method string
+	url    *url.URL
+	header http.Header
+	// open returns the body from its first byte, and size is its length in bytes.
+	// Without open there is no body.
+	open func() (io.ReadCloser, error)
+	size int64
+}
+
+// http returns one attempt at r. Its GetBody lets net/http follow a 307 or 308 with
+// the whole body.
+func (r request) http(ctx context.Context) (*http.Request, error) {
+	req, err := http.NewRequestWithContext(ctx, r.method, r.url.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+	for key, values := range r.header {
+		req.Header[key] = slices.Clone(values)
+	}
+	if r.open == nil {
+		return req, nil
+	}
+	req.ContentLength, req.Body, req.GetBody = r.size, http.NoBody, func() (io.ReadCloser, error) { return http.NoBody, nil }
+	if r.size > 0 {
+		req.GetBody = r.open
+		req.Body, err = r.open()
+	}
+	return req, err
+}
+
+// maxRenewals bounds how often one request is sent again with other credentials: once
+// because a token has expired, and once because it lacks a scope.
+const maxRenewals = 2
+
+// do sends r, and sends it again with fresh credentials and a fresh body when the
+// registry asks for them. An answer whose status is not one of want is an
+// *answerError.
+func (e *endpoint) do(ctx context.Context, r request, want ...int) (*http.Response, error) {
+	for renewals := 0; ; renewals++ {
+		used, err := e.authorization(ctx)
+		if err != nil {
+			return nil, err
+		}
+		req, err := r.http(ctx)
+		if err != nil {
+			return nil, err
+		}
+		resp, err := e.send(req, used)
+		if err != nil {
+			return nil, err
+		}
+		if slices.Contains(want, resp.StatusCode) {
+			e.accepted.Store(used.bearer)
+			return resp, nil
+		}
+		refused := newAnswerError(resp)
+		resp.Body.Close()
+		if !e.host.is(resp.Request.URL) {
+			return nil, refused
+		}
+		if renewals == maxRenewals {
+			if resp.StatusCode == http.StatusUnauthorized && e.accepted.Load() {
+				// A slow upload may outlive several tokens.
+				return nil, &temporary{refused}
+			}
+			return nil, refused
+		}
+		again, err := e.renew(ctx, used, resp)
+		if err != nil {
+			return nil, err
+		}
+		if !again {
+			return nil, refused
+		}
+	}
+}
+
+// send makes one attempt, and follows redirects.
+func (e *endpoint) send(req *http.Request, auth authorization) (*http.Response, error) {
+	client := http.Client{
+		Transport:     authorized{e.host, auth.header},
+		CheckRedirect: checkRedirect,
+	}
+	return client.Do(req)
+}
+
+// authorized adds headers for the registry, and takes care that the hosts which it
+// redirects to do not see them. net/http alone would pass credentials on to another
+// port or a subdomain.
+type authorized struct {
+	host          *host
+	authorization string
+}
+
+func (a authorized) RoundTrip(req *http.Request) (*http.Response, error) {
+	req = req.Clone(req.Context())
+	req.Header.Del("Authorization")
+	if !a.host.is(req.URL) {
+		for key := range a.host.header {
+			req.Header.Del(key)
+		}
+		return a.host.client.wire.RoundTrip(req)
+	}
+	for key, values := range a.host.header {
+		req.Header[key] = slices.Clone(values)
+	}
+	if a.authorization != "" {
+		req.Header.Set("Authorization", a.authorization)
+	}
+	return a.host.wire.RoundTrip(req)
+}
+
+// origin spells scheme, host and port of u, for comparing.
+func origin(u *url.URL) string {
+	port := u.Port()
+	if port == "" {
+		port = map[string]string{"http": "80", "https": "443"}[u.Scheme]
+	}
+	return u.Scheme + "://" + net.JoinHostPort(u.Hostname(), port)
+}

@@ -1,0 +1,83 @@
+// Package redact keeps secrets out of what a person, a log or a file gets to read.
+//
+// Text finds secrets by their form: passwords in URLs, Authorization headers, and the
+// signatures and tokens in the queries of presigned URLs. Secrets also finds values
+// that are known, in whatever form a registry echoes them.
+package redact
+
+import (
+	"regexp"
+	"strings"
+)
+
+// Mark stands in place of a secret.
+const Mark = "***"
+
+var (
+	// https://USER:PASSWORD@HOST and https://TOKEN@HOST.
+	userInfo = regexp.MustCompile(`([A-Za-z][A-Za-z0-9+.-]*://)([^\s/?#"'<>` + "`" + `]+)@`)
+	// The same with a slash in the password, which no URL parser takes, and which
+	// errors quote for that reason.
+	brokenInfo = regexp.MustCompile(`(https?://)([^\s/@:"'<>` + "`" + `]+:[^\s@"'<>` + "`" + `]*)@([A-Za-z0-9.-]+(?::[0-9]+)?)`)
+	// USER:PASSWORD@HOST, as in a reference without a scheme.
+	bareInfo = regexp.MustCompile(`([^\s/@:"'<>=` + "`" + `]+:[^\s/@"'<>` + "`" + `]+)@((?:[A-Za-z0-9-]+\.[A-Za-z0-9.-]+|localhost)(?::[0-9]+)?|[A-Za-z0-9-]+:[0-9]+)`)
+	header   = regexp.MustCompile(`(?i)\b(authorization["']?\s*[:=]\s*["']?)((?:basic|bearer|token|digest)\s+)?[^\s"',;]+`)
+	scheme   = regexp.MustCompile(`(?i)\b(basic|bearer)(\s+)([A-Za-z0-9._~+/-]{6,}=*)`)
+	query    = regexp.MustCompile(`([?&;])([A-Za-z0-9_.%-]+)=([^&;\s"'<>#` + "`" + `]+)`)
+	// secretKey matches parameters of AWS, Google, Azure, CloudFront and Cloudflare
+	// that open a blob to everybody, and what other servers call their secrets.
+	secretKey = regexp.MustCompile(`(?i)sig|token|secret|passw|credential|key|auth|policy|session|verify`)
+)
+
+// Text returns s without the secrets that their form gives away.
+func Text(s string) string {
+	if strings.Contains(s, "@") {
+		s = userInfo.ReplaceAllStringFunc(s, func(found string) string {
+			head, info, _ := strings.Cut(strings.TrimSuffix(found, "@"), "://")
+			// ssh://git@HOST names an account and no secret.
+			if strings.HasSuffix(head, "ssh") && !strings.Contains(info, ":") {
+				return found
+			}
+			return head + "://" + Mark + "@"
+		})
+		s = brokenInfo.ReplaceAllStringFunc(s, func(found string) string {
+			head, rest, _ := strings.Cut(found, "://")
+			host := rest[strings.LastIndexByte(rest, '@')+1:]
+			if isDigest(host) {
+				return found
+			}
+			return head + "://" + Mark + "@" + host
+		})
+		s = bareInfo.ReplaceAllStringFunc(s, func(found string) string {
+			host := found[strings.LastIndexByte(found, '@')+1:]
+			if isDigest(host) || strings.HasPrefix(found, Mark) {
+				return found
+			}
+			return Mark + "@" + host
+		})
+	}
+	if strings.Contains(s, "=") {
+		s = query.ReplaceAllStringFunc(s, func(found string) string {
+			key, _, _ := strings.Cut(found, "=")
+			if !secretKey.MatchString(key) {
+				return found
+			}
+			return key + "=" + Mark
+		})
+	}
+	s = header.ReplaceAllString(s, "${1}${2}"+Mark)
+	return scheme.ReplaceAllStringFunc(s, func(found string) string {
+		word, value, _ := strings.Cut(found, " ")
+		// "Basic authentication" is prose.
+		if value = strings.TrimSpace(value); len(value) < 20 && !strings.ContainsAny(strings.TrimRight(value, "."), "0123456789=+/.") {
+			return found
+		}
+		return word + " " + Mark
+	})
+}
+
+// isDigest says whether what stands behind the @ of a reference is the algorithm of a
+// digest.
+func isDigest(s string) bool {
+	return strings.HasPrefix(s, "sha256:") || strings.HasPrefix(s, "sha512:") || s == "sha256" || s == "sha512"
+}

@@ -1,0 +1,65 @@
+package redact
+
+import (
+	"encoding/json"
+	"net/url"
+	"slices"
+	"strings"
+	"sync"
+)
+
+// Secrets are values that are known to be secret. The zero value knows none. All
+// methods may be called from several goroutines.
+type Secrets struct {
+	mu       sync.Mutex
+	forms    map[string]bool
+	replacer *strings.Replacer
+}
+
+// shortest is how long a secret must be, in bytes, to be looked for: a shorter one is
+// part of too many words.
+const shortest = 4
+
+// Add makes values secret, also where they are escaped for a URL or for JSON.
+func (s *Secrets) Add(values ...string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.forms == nil {
+		s.forms = map[string]bool{}
+	}
+	for _, v := range values {
+		if len(v) < shortest {
+			continue
+		}
+		quoted, _ := json.Marshal(v)
+		for _, form := range []string{v, url.QueryEscape(v), url.PathEscape(v), strings.Trim(string(quoted), `"`)} {
+			if !s.forms[form] {
+				s.forms[form], s.replacer = true, nil
+			}
+		}
+	}
+}
+
+// Text returns text without the known secrets, and without those that Text finds.
+func (s *Secrets) Text(text string) string {
+	s.mu.Lock()
+	if s.replacer == nil && len(s.forms) > 0 {
+		var forms []string
+		for form := range s.forms {
+			forms = append(forms, form)
+		}
+		// The longest first, as one secret may be part of another.
+		slices.SortFunc(forms, func(a, b string) int { return len(b) - len(a) })
+		pairs := make([]string, 0, 2*len(forms))
+		for _, form := range forms {
+			pairs = append(pairs, form, Mark)
+		}
+		s.replacer = strings.NewReplacer(pairs...)
+	}
+	replacer := s.replacer
+	s.mu.Unlock()
+	if replacer != nil {
+		text = replacer.Replace(text)
+	}
+	return Text(text)
+}
