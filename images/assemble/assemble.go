@@ -12,6 +12,7 @@ import (
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/slipway-build/slipway/images"
+	"github.com/slipway-build/slipway/images/buildfile"
 	"github.com/slipway-build/slipway/progress"
 )
 
@@ -101,7 +102,7 @@ func (a *Assembler) Assemble(ctx context.Context, build images.BuildContext) (im
 	if build.Platform.OS == "" || build.Platform.Architecture == "" {
 		return nil, errors.New("assembling an image: no platform is given")
 	}
-	asm := &assembly{Assembler: a, build: build, task: task, folders: map[string]*node{}}
+	asm := &assembly{Assembler: a, build: build, task: task, contexts: map[string]*localContext{}}
 	return asm.run(ctx)
 }
 
@@ -120,8 +121,8 @@ type assembly struct {
 	// instructions that only a COPY --from names.
 	stages []*stage
 	images map[string]*stage
-	// folders are the local contexts that have been opened, by path.
-	folders map[string]*node
+	// contexts are the folders that have been opened, by path.
+	contexts map[string]*localContext
 	// scratch holds temporary files until the assembly ends.
 	scratch scratchDir
 }
@@ -135,8 +136,11 @@ func (asm *assembly) run(ctx context.Context) (v1.Image, error) {
 	for k, v := range asm.build.Args {
 		asm.args[k] = v
 	}
-	var err error
-	if asm.file, err = readDockerfile(asm.build.Dockerfile, asm.args["BUILDKIT_SYNTAX"], asm.task.Warn); err != nil {
+	file, err := buildfile.ReadDockerfile(asm.build.Dockerfile)
+	if err != nil {
+		return nil, err
+	}
+	if asm.file, err = parseDockerfile(file, asm.args["BUILDKIT_SYNTAX"], asm.task.Warn); err != nil {
 		return nil, err
 	}
 	if err := asm.readStages(); err != nil {

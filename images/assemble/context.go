@@ -17,6 +17,7 @@ import (
 	"github.com/moby/buildkit/frontend/dockerfile/linter"
 	dockerspec "github.com/moby/docker-image-spec/specs-go/v1"
 	"github.com/slipway-build/slipway/images"
+	"github.com/slipway-build/slipway/images/buildfile"
 	"github.com/slipway-build/slipway/images/layer"
 )
 
@@ -81,17 +82,23 @@ func parseContext(key, value string) (*namedContext, error) {
 	return c, nil
 }
 
-// folder returns the root of a local context; dockerfile is the Dockerfile whose
-// own .dockerignore counts, for the build context.
-func (asm *assembly) folder(dir, dockerfile string) (*node, error) {
+// A localContext is a folder that COPY reads from.
+type localContext struct {
+	root    *node
+	ignored *buildfile.Ignored
+}
+
+// localContext opens a folder. dockerfile is the Dockerfile whose own ignore file
+// counts, or empty for a named context.
+func (asm *assembly) localContext(dir, dockerfile string) (*localContext, error) {
 	key := filepath.Clean(dir)
 	if dockerfile != "" {
 		key += "\x00" + dockerfile
 	}
-	if root := asm.folders[key]; root != nil {
-		return root, nil
+	if c := asm.contexts[key]; c != nil {
+		return c, nil
 	}
-	ignored, _, err := readIgnored(dir, dockerfile)
+	ignored, err := buildfile.ReadIgnored(dir, dockerfile, asm.task.Warn)
 	if err != nil {
 		return nil, err
 	}
@@ -99,8 +106,17 @@ func (asm *assembly) folder(dir, dockerfile string) (*node, error) {
 	if err != nil {
 		return nil, err
 	}
-	asm.folders[key] = root
-	return root, nil
+	asm.contexts[key] = &localContext{root, ignored}
+	return asm.contexts[key], nil
+}
+
+// namedFolder returns the root of a named context that is a folder.
+func (asm *assembly) namedFolder(c *namedContext) (*node, error) {
+	local, err := asm.localContext(c.dir, "")
+	if err != nil {
+		return nil, fmt.Errorf("opening build context %s: %w", c.name, err)
+	}
+	return local.root, nil
 }
 
 // resolveBase finds what s, which is FROM no other stage, begins with, and reads
@@ -187,7 +203,7 @@ const defaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bi
 // source returns the file system of s to copy from. It must not be changed.
 func (asm *assembly) source(ctx context.Context, s *stage) (*node, error) {
 	if s.context != nil && s.context.dir != "" && s.tree == nil {
-		return asm.folder(s.context.dir, "")
+		return asm.namedFolder(s.context)
 	}
 	t, err := asm.fs(ctx, s)
 	if err != nil {
@@ -258,7 +274,7 @@ func (asm *assembly) asBase(s *stage) error {
 	if s.context == nil || s.context.dir == "" || s.tree != nil {
 		return nil
 	}
-	root, err := asm.folder(s.context.dir, "")
+	root, err := asm.namedFolder(s.context)
 	if err != nil {
 		return err
 	}

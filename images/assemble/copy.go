@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"path"
-	"path/filepath"
 	"slices"
 	"strings"
 
@@ -98,30 +97,15 @@ func (asm *assembly) addCommand(ctx context.Context, s *stage, c *instructions.A
 // fromContext makes t copy from the build context.
 func (asm *assembly) fromContext(t *transfer, lint *linter.Linter) error {
 	t.where = "the build context " + asm.build.Dir
-	local := slices.ContainsFunc(t.SourcePaths, func(source string) bool { return !isURL(source) })
-	if !local {
+	if !slices.ContainsFunc(t.SourcePaths, func(source string) bool { return !isURL(source) }) {
 		return nil
 	}
-	root, err := asm.folder(asm.build.Dir, asm.build.Dockerfile)
+	local, err := asm.localContext(asm.build.Dir, asm.build.Dockerfile)
 	if err != nil {
 		return fmt.Errorf("opening the build context: %w", err)
 	}
-	t.root = root
-	ignored, _, err := readIgnored(asm.build.Dir, asm.build.Dockerfile)
-	if err != nil || ignored == nil || ignored.Exclusions() {
-		return err
-	}
-	for _, source := range t.SourcePaths {
-		clean := filepath.ToSlash(filepath.Clean(source))
-		if isURL(source) || clean == "." || clean == "/" {
-			continue
-		}
-		if ok, _ := ignored.MatchesOrParentMatches(clean); ok {
-			name := strings.ToUpper(t.name[:1]) + strings.ToLower(t.name[1:])
-			lint.Run(&linter.RuleCopyIgnoredFile, t.location, linter.RuleCopyIgnoredFile.Format(name, clean))
-		}
-	}
-	return nil
+	t.root = local.root
+	return t.warnOfIgnored(local.ignored, lint)
 }
 
 // said is the instruction as the history has it.

@@ -11,6 +11,7 @@ import (
 
 	"github.com/moby/patternmatcher"
 	"github.com/slipway-build/slipway/images"
+	"github.com/slipway-build/slipway/images/buildfile"
 )
 
 // A folder on disk that COPY reads from: the build context, or a named one. It
@@ -26,15 +27,19 @@ type diskFolder struct {
 }
 
 // openFolder returns the root of folder dir as a tree of nodes.
-func openFolder(dir string, ignored *patternmatcher.PatternMatcher) (*node, error) {
+func openFolder(dir string, ignored *buildfile.Ignored) (*node, error) {
 	info, err := os.Stat(dir)
 	if err != nil {
 		return nil, err
 	}
 	if !info.IsDir() {
-		return nil, fmt.Errorf("%s is no folder", dir)
+		return nil, fmt.Errorf("%s is not a directory", dir)
 	}
-	d := &diskFolder{dir: dir, ignored: ignored, linked: map[inode]*node{}}
+	matcher, err := ignored.Matcher()
+	if err != nil {
+		return nil, err
+	}
+	d := &diskFolder{dir: dir, ignored: matcher, linked: map[inode]*node{}}
 	root := newFolder()
 	root.entries, root.read = nil, d.reader("", patternmatcher.MatchInfo{})
 	return root, nil

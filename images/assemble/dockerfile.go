@@ -4,16 +4,13 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"io/fs"
-	"os"
-	"path/filepath"
 	"strings"
 
 	"github.com/google/go-containerregistry/pkg/name"
 	"github.com/moby/buildkit/frontend/dockerfile/instructions"
 	"github.com/moby/buildkit/frontend/dockerfile/parser"
-	"github.com/moby/patternmatcher"
-	"github.com/moby/patternmatcher/ignorefile"
+
+	"github.com/slipway-build/slipway/images/buildfile"
 )
 
 // A dockerfile is a Dockerfile that has been parsed.
@@ -27,28 +24,18 @@ type dockerfile struct {
 	lint   *checks
 }
 
-// readDockerfile reads and parses the Dockerfile called name, whose syntax may be
-// set by a build argument, as Docker's clients do it. warn is told of what the
-// checks find.
-func readDockerfile(file, syntaxArg string, warn func(string)) (*dockerfile, error) {
-	data, err := os.ReadFile(file)
-	if errors.Is(err, fs.ErrNotExist) && filepath.Base(file) == "Dockerfile" {
-		// Accepted by Docker since moby#10858.
-		lower := filepath.Join(filepath.Dir(file), "dockerfile")
-		if second, lowerErr := os.ReadFile(lower); lowerErr == nil {
-			file, data, err = lower, second, nil
-		}
-	}
-	if err != nil {
-		return nil, fmt.Errorf("reading the Dockerfile: %w", err)
-	}
-	d := &dockerfile{name: file, lines: strings.Split(strings.ReplaceAll(string(data), "\r\n", "\n"), "\n")}
+// parseDockerfile parses a Dockerfile, whose syntax may be set by a build
+// argument, as Docker's clients do it. warn is told of what the checks find.
+func parseDockerfile(file *buildfile.Dockerfile, syntaxArg string, warn func(string)) (*dockerfile, error) {
+	data := file.Data
+	d := &dockerfile{name: file.Path, lines: strings.Split(strings.ReplaceAll(string(data), "\r\n", "\n"), "\n")}
 	if len(bytes.TrimSpace(data)) == 0 {
 		return nil, d.at(nil, errors.New("it is empty"))
 	}
 	if err := d.checkSyntax(data, syntaxArg); err != nil {
 		return nil, err
 	}
+	var err error
 	if d.lint, err = newChecks(d, data, warn); err != nil {
 		return nil, err
 	}
@@ -94,35 +81,3 @@ func (d *dockerfile) checkSyntax(data []byte, arg string) error {
 
 // otherBuilders says who can do what an assembler in this process cannot.
 const otherBuilders = "use --builder docker or --builder buildkit (BUILDER=docker, BUILDER=buildkit)"
-
-// readIgnored returns the matcher of what .dockerignore excludes from the build
-// context: FILE.dockerignore beside the Dockerfile, else .dockerignore in dir.
-// It is nil if there is none. The file's name is returned for messages.
-func readIgnored(dir, dockerfile string) (*patternmatcher.PatternMatcher, string, error) {
-	names := []string{filepath.Join(dir, ".dockerignore")}
-	if dockerfile != "" {
-		names = append([]string{dockerfile + ".dockerignore"}, names...)
-	}
-	for _, file := range names {
-		data, err := os.ReadFile(file)
-		if errors.Is(err, fs.ErrNotExist) {
-			continue
-		}
-		if err != nil {
-			return nil, "", err
-		}
-		patterns, err := ignorefile.ReadAll(bytes.NewReader(data))
-		if err != nil {
-			return nil, "", fmt.Errorf("reading %s: %w", file, err)
-		}
-		if len(patterns) == 0 {
-			return nil, "", nil
-		}
-		matcher, err := patternmatcher.New(patterns)
-		if err != nil {
-			return nil, "", fmt.Errorf("reading %s: %w", file, err)
-		}
-		return matcher, file, nil
-	}
-	return nil, "", nil
-}

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"time"
 
@@ -18,6 +17,7 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
 	"github.com/slipway-build/slipway/images"
+	"github.com/slipway-build/slipway/images/buildfile"
 	"github.com/slipway-build/slipway/progress"
 )
 
@@ -83,6 +83,7 @@ type job struct {
 	build   images.BuildContext
 	conn    *connection
 	task    *progress.Task
+	file    *buildfile.Dockerfile
 	epoch   time.Time
 	bases   *bases
 	ingest  *ingest
@@ -94,12 +95,13 @@ type job struct {
 }
 
 func (j *job) run(ctx context.Context) (v1.Image, error) {
+	var err error
+	if j.file, err = buildfile.ReadDockerfile(j.build.Dockerfile); err != nil {
+		return nil, err
+	}
 	attrs, err := j.attributes()
 	if err != nil {
 		return nil, err
-	}
-	if _, err := os.Stat(j.build.Dockerfile); err != nil {
-		return nil, fmt.Errorf("reading the Dockerfile: %w", err)
 	}
 	folders := &folders{byName: map[string]fsutil.FS{}}
 	if err := j.addContexts(attrs, folders); err != nil {

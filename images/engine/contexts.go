@@ -15,6 +15,7 @@ import (
 	fstypes "github.com/tonistiigi/fsutil/types"
 
 	"github.com/slipway-build/slipway/images"
+	"github.com/slipway-build/slipway/images/buildfile"
 )
 
 // folders are the folders of this machine that the engine may read, by the names
@@ -29,10 +30,12 @@ type folders struct {
 // addContexts puts the build's contexts into the attributes of the frontend,
 // and folders into f.
 func (j *job) addContexts(attrs map[string]string, f *folders) error {
-	errs := []error{
-		f.add("context", j.build.Dir, "the build context"),
-		f.add("dockerfile", filepath.Dir(j.build.Dockerfile), "the folder of the Dockerfile"),
+	ignored, err := buildfile.ReadIgnored(j.build.Dir, j.build.Dockerfile, j.task.Warn)
+	if err != nil {
+		return fmt.Errorf("reading the build context: %w", err)
 	}
+	f.byName["dockerfile"] = j.buildFiles(ignored)
+	errs := []error{f.add("context", j.build.Dir, "the build context", nil)}
 	for name, where := range j.build.Contexts {
 		errs = append(errs, j.addContext(attrs, f, name, where))
 	}
@@ -58,19 +61,25 @@ func (j *job) addContext(attrs map[string]string, f *folders, name, where string
 		}
 		local := "context-" + name
 		attrs[key] = "local:" + local
-		return f.add(local, where, "the named context "+name)
+		what := "the named context " + name
+		// BuildKit would look for an ignore file inside of the folder only.
+		ignored, err := buildfile.ReadIgnored(where, "", j.task.Warn)
+		if err != nil {
+			return fmt.Errorf("reading %s: %w", what, err)
+		}
+		return f.add(local, where, what, ignored)
 	}
 	return nil
 }
 
-// add lets the engine read the folder dir under name.
-func (f *folders) add(name, dir, what string) error {
+// add lets the engine read the folder dir, without what is ignored, under name.
+func (f *folders) add(name, dir, what string, ignored *buildfile.Ignored) error {
 	info, err := os.Stat(dir)
 	if err != nil {
 		return fmt.Errorf("reading %s: %w", what, err)
 	}
 	if !info.IsDir() {
-		return fmt.Errorf("reading %s: %s is no folder", what, dir)
+		return fmt.Errorf("reading %s: %s is not a directory", what, dir)
 	}
 	disk, err := fsutil.NewFS(dir)
 	if err != nil {
@@ -78,7 +87,12 @@ func (f *folders) add(name, dir, what string) error {
 	}
 	// A folder's times go to the engine as they are: by them it knows which
 	// files it has already. settleTimes takes them out of the steps that copy.
+	var excluded []string
+	if ignored != nil {
+		excluded = ignored.Patterns
+	}
 	normal, err := fsutil.NewFilterFS(&careful{disk, dir, f}, &fsutil.FilterOpt{
+		ExcludePatterns: excluded,
 		Map: func(_ string, stat *fstypes.Stat) fsutil.MapResult {
 			stat.Mode = uint32(images.ContextMode(fs.FileMode(stat.Mode)))
 			stat.Uid, stat.Gid = 0, 0

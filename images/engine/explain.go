@@ -61,7 +61,7 @@ func (j *job) explain(ctx context.Context, err, own error) error {
 	if line == 0 {
 		return reason
 	}
-	return &SourceError{File: j.build.Dockerfile, Line: line, Err: reason}
+	return &SourceError{File: j.file.Path, Line: line, Err: reason}
 }
 
 // isGone says whether the connection to the engine broke.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"path"
 	"strings"
 	"time"
 
@@ -92,7 +91,7 @@ func (j *job) convert(ctx context.Context, c gateway.Client) (*gateway.Result, e
 
 // warn shows what BuildKit's checks find, in the words of the embedded builder.
 func (j *job) warn(rule, _, _, message string, location []parser.Range) {
-	at := j.build.Dockerfile
+	at := j.file.Path
 	if len(location) > 0 {
 		at = fmt.Sprintf("%s:%d", at, location[0].Start.Line)
 	}
@@ -234,7 +233,7 @@ func ggcrPlatform(p ocispec.Platform) v1.Platform {
 // attributes are what the frontend is told by name and value.
 func (j *job) attributes() (map[string]string, error) {
 	attrs := map[string]string{
-		"filename": path.Base(strings.ReplaceAll(j.build.Dockerfile, `\`, "/")),
+		"filename": sentDockerfile,
 		"target":   j.build.Target,
 		// One platform, by its full name; go-containerregistry's would not do.
 		"platform": platforms.FormatAll(ociPlatform(j.build.Platform)),

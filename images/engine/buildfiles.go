@@ -1,0 +1,54 @@
+package engine
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"io/fs"
+	"maps"
+	"slices"
+
+	"github.com/tonistiigi/fsutil"
+	fstypes "github.com/tonistiigi/fsutil/types"
+
+	"github.com/slipway-build/slipway/images/buildfile"
+)
+
+// sentDockerfile is the name by which the engine reads the Dockerfile.
+const sentDockerfile = "Dockerfile"
+
+// buildFiles are the Dockerfile and the ignore file, in a folder of their own:
+// both may lie, or lead by a symlink, where the engine cannot see them. The ignore
+// file is there even if nothing is excluded, so that the engine looks for no other.
+func (j *job) buildFiles(ignored *buildfile.Ignored) fsutil.FS {
+	patterns := []byte("# nothing is excluded\n")
+	if ignored != nil && len(ignored.Data) > 0 {
+		patterns = ignored.Data
+	}
+	return memoryFS{sentDockerfile: j.file.Data, sentDockerfile + ".dockerignore": patterns}
+}
+
+// A memoryFS is a folder of files in memory. (BuildKit's staticfs takes every file
+// whose name begins with that of the one asked for.)
+type memoryFS map[string][]byte
+
+func (m memoryFS) Walk(_ context.Context, target string, visit fs.WalkDirFunc) error {
+	for _, name := range slices.Sorted(maps.Keys(m)) {
+		if target != "" && target != "/" && target != name {
+			continue
+		}
+		stat := &fstypes.Stat{Path: name, Mode: 0o644, Size: int64(len(m[name]))}
+		if err := visit(name, &fsutil.DirEntryInfo{Stat: stat}, nil); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (m memoryFS) Open(name string) (io.ReadCloser, error) {
+	data, ok := m[name]
+	if !ok {
+		return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrNotExist}
+	}
+	return io.NopCloser(bytes.NewReader(data)), nil
+}
