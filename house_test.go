@@ -20,14 +20,14 @@ const module = "github.com/slipway-build/slipway"
 // rooms are all packages and the rooms that each may look into. A new room needs
 // a line here and a charter in docs/design.md.
 var rooms = map[string][]string{
-	"cmd/slipway":       {"build/cli"},
+	"cmd/slipway":       {"build", "build/cli", "internal/process"},
 	"cmd/slipway-pause": {},
-	"build/targets":     {"build", "images", "progress"},
+	"build/targets":     {"build", "images", "internal/process", "progress"},
 	"build/cli": {"build", "images", "images/airgap", "images/assemble", "images/engine", "images/registry",
-		"images/store", "progress"},
+		"images/store", "internal/process", "progress"},
 	"build": {"build/compile", "build/bundle", "build/release", "images", "images/airgap", "images/assemble", "images/attest",
-		"images/engine", "images/registry", "images/store", "progress"},
-	"build/compile":    {"images", "progress"},
+		"images/engine", "images/registry", "images/store", "internal/process", "progress"},
+	"build/compile":    {"images", "internal/process", "progress"},
 	"build/bundle":     {"images", "progress"},
 	"build/release":    {"images", "progress"},
 	"images":           {},
@@ -41,12 +41,14 @@ var rooms = map[string][]string{
 	"images/airgap":    {"images", "images/store", "images/zstd", "progress"},
 	"images/imagetest": {"images"}, // and only tests look into it
 	"internal/golden":  {},         // only tests look into it
+	"internal/process": {},
 	"internal/redact":  {},
 	"progress":         {},
 }
 
-// hosts are the heavy guests and the rooms that they stay in. A guest is a
-// module or package path; everything below it counts.
+// hosts are the heavy guests, and those that one room must handle for all, and the
+// rooms that they stay in. A guest is a module or package path; everything below it
+// counts.
 var hosts = map[string][]string{
 	"github.com/magefile/mage":                             {"build/targets"},
 	"github.com/spf13/cobra":                               {"build/cli"},
@@ -63,6 +65,7 @@ var hosts = map[string][]string{
 	"github.com/ulikunitz/xz":                              {"images/assemble"},
 	"github.com/gofrs/flock":                               {"images/store", "build/compile"},
 	"github.com/vbauerster/mpb":                            {"progress"},
+	"os/exec":                                              {"internal/process", "images/imagetest"},
 	"golang.org/x/term":                                    {"progress"},
 	"github.com/google/go-containerregistry/pkg/v1/remote": {"images/imagetest"},
 }

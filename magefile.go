@@ -9,11 +9,11 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"strings"
 
 	//mage:import
 	_ "github.com/slipway-build/slipway/build/targets"
+	"github.com/slipway-build/slipway/internal/process"
 )
 
 // Check looks over this repository's own source: gofmt, go vet (for Windows
@@ -21,13 +21,14 @@ import (
 func Check(ctx context.Context) error {
 	var errs []error
 	command := func(env []string, words ...string) string {
-		cmd := exec.CommandContext(ctx, words[0], words[1:]...)
+		cmd := process.Command(ctx, words[0], words[1:]...)
 		cmd.Env = append(os.Environ(), env...)
-		out, err := cmd.CombinedOutput()
-		if err != nil {
-			errs = append(errs, fmt.Errorf("%s %s: %w\n%s", strings.Join(env, " "), strings.Join(words, " "), err, out))
+		var out strings.Builder
+		cmd.Stdout, cmd.Stderr = &out, &out
+		if err := process.Run(ctx, cmd); err != nil {
+			errs = append(errs, fmt.Errorf("%s %s: %w\n%s", strings.Join(env, " "), strings.Join(words, " "), err, out.String()))
 		}
-		return string(out)
+		return out.String()
 	}
 	tracked := strings.Fields(command(nil, "git", "ls-files", "*.go"))
 	if unformatted := command(nil, append([]string{"gofmt", "-l"}, tracked...)...); unformatted != "" {

@@ -190,6 +190,15 @@ func (t template) text() string {
 	return b.String()
 }
 
+// size is about how many bytes t has: its text, and its variables by name.
+func (t template) size() int {
+	n := 0
+	for _, p := range t {
+		n += len(p.text) + len(p.name) + p.fallback.size()
+	}
+	return n
+}
+
 // names are the variables of t, fallbacks included, in order.
 func (t template) names() []string {
 	var names []string

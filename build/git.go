@@ -6,11 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/slipway-build/slipway/internal/process"
 )
 
 // A head is what git says of the commit that is checked out.
@@ -36,9 +37,9 @@ type head struct {
 func readHead(ctx context.Context, dir string) (head, error) {
 	status, err := git(ctx, dir, "status", "--porcelain=v2", "--branch", "--untracked-files=no", "--", ":/", ":(exclude)dist")
 	switch {
-	case errors.Is(err, exec.ErrNotFound) && !insideRepository(dir):
+	case errors.Is(err, process.ErrNotFound) && !insideRepository(dir):
 		return head{}, nil
-	case errors.Is(err, exec.ErrNotFound):
+	case errors.Is(err, process.ErrNotFound):
 		return head{}, fmt.Errorf("reading the version of %s: it is a git checkout, and there is no git program: %w", dir, err)
 	case err != nil && strings.Contains(err.Error(), "not a git repository"):
 		return head{}, nil
@@ -74,19 +75,23 @@ func readHead(ctx context.Context, dir string) (head, error) {
 	return h, nil
 }
 
+// gitEnvironment is what git may know of ours: where the repository lies and how it is
+// configured. The commands that we run contact no server and need no secret.
+var gitEnvironment = process.Basic.And(
+	"GIT_DIR", "GIT_WORK_TREE", "GIT_COMMON_DIR", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY", "GIT_ALTERNATE_OBJECT_DIRECTORIES",
+	"GIT_NAMESPACE", "GIT_CEILING_DIRECTORIES", "GIT_DISCOVERY_ACROSS_FILESYSTEM", "GIT_EXEC_PATH", "LD_LIBRARY_PATH",
+	"GIT_CONFIG_COUNT", "GIT_CONFIG_GLOBAL", "GIT_CONFIG_SYSTEM", "GIT_CONFIG_NOSYSTEM", "GIT_CONFIG_PARAMETERS", "GIT_CONFIG_KEY_*", "GIT_CONFIG_VALUE_*",
+)
+
 // git runs one git command in dir and returns what it printed.
 func git(ctx context.Context, dir string, args ...string) (string, error) {
-	cmd := exec.CommandContext(ctx, "git", append([]string{"-C", dir}, args...)...)
+	cmd := process.Command(ctx, "git", append([]string{"-C", dir}, args...)...)
 	// English messages, as one of them is looked for; and no lock on the index,
 	// so that asking never disturbs another git.
-	cmd.Env = append(os.Environ(), "LC_ALL=C", "LANGUAGE=", "GIT_OPTIONAL_LOCKS=0")
-	cmd.WaitDelay = 5 * time.Second // for a child of git that keeps the pipe open
+	cmd.Env = append(gitEnvironment.Of(os.Environ()), "LC_ALL=C", "LANGUAGE=", "GIT_OPTIONAL_LOCKS=0")
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
-	if err := cmd.Run(); err != nil {
-		if ctx.Err() != nil {
-			err = ctx.Err()
-		}
+	if err := process.Run(ctx, cmd); err != nil {
 		if said := strings.TrimSpace(stderr.String()); said != "" {
 			err = fmt.Errorf("%w: %s", err, said)
 		}

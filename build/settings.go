@@ -67,6 +67,9 @@ const Environment = `REGISTRY REPO TAG PLATFORMS SKIP_WINDOWS BUILDER BUILDKIT_H
 DOCKER_TLS_VERIFY DOCKER_CERT_PATH DOCKER_CONFIG DOCKER_USERNAME DOCKER_PASSWORD GITHUB_TOKEN GITHUB_API_URL
 SOURCE_DATE_EPOCH JOBS PROGRESS DEBUG SLIPWAY_CACHE SLIPWAY_CACHE_SIZE SLIPWAY_UNPACK_LIMIT SLIPWAY_OFFLINE`
 
+// Secrets are the variables among them that no program we start may see.
+var Secrets = []string{"DOCKER_PASSWORD", "GITHUB_TOKEN"}
+
 // SettingsFrom reads the environment. All that is wrong with it is reported at
 // once.
 func SettingsFrom(getenv func(string) (string, bool)) (Settings, error) {

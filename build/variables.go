@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/slipway-build/slipway/progress"
 )
 
 // releaseVariables are built in and hold for the whole release.
@@ -64,6 +66,8 @@ type variables struct {
 	declared map[string]*yaml.Node
 
 	values map[string]variable
+	// size is how many bytes all values together have after variables were put in.
+	size int
 	// trail is what is being resolved, outermost first, to see circles.
 	trail []string
 
@@ -239,6 +243,13 @@ func (v *variables) newRelease() (Release, bool) {
 	return release, good
 }
 
+// Variables that hold others several times grow with every step. Linux takes no
+// argument or variable that is longer than 128 KiB (MAX_ARG_STRLEN).
+const (
+	maxValueSize = 100_000
+	maxSize      = 64_000_000 // of all values of the file together
+)
+
 // expand parses text, which stands at a position, and puts in all that is known
 // now. Of the per-platform variables it leaves those in allowed; others, and
 // unknown ones, it reports.
@@ -248,14 +259,33 @@ func (v *variables) expand(text string, at Position, allowed []string) (template
 		v.problems.add(at, "%v", err)
 		return nil, false
 	}
-	return v.resolve(parsed, at, allowed)
+	value, ok := v.resolve(parsed, at, allowed)
+	if !ok {
+		return nil, false
+	}
+	before := v.size
+	if v.size += value.size(); v.size > maxSize && before <= maxSize {
+		v.problems.add(at, "the values of the file are longer than %s together once variables are put in", progress.FormatBytes(maxSize))
+	}
+	return value, v.size <= maxSize
 }
 
 func (v *variables) resolve(t template, at Position, allowed []string) (out template, good bool) {
 	good = true
+	size := 0
+	add := func(pieces ...piece) {
+		if size += template(pieces).size(); size > maxValueSize {
+			if good {
+				v.problems.add(at, "the value is longer than %s once variables are put in", progress.FormatBytes(maxValueSize))
+			}
+			good = false
+			return
+		}
+		out = append(out, pieces...)
+	}
 	for _, p := range t {
 		if p.name == "" {
-			out = append(out, p)
+			add(p)
 			continue
 		}
 		fallback, ok := v.resolve(p.fallback, at, allowed)
@@ -270,13 +300,16 @@ func (v *variables) resolve(t template, at Position, allowed []string) (out temp
 				v.problems.add(at, "%v", err)
 				good = false
 			} else {
-				out = append(out, value...)
+				add(value...)
 			}
 			continue
 		}
-		out = append(out, value...)
+		add(value...)
 	}
-	return out, good
+	if !good {
+		return nil, false
+	}
+	return out, true
 }
 
 func (v *variables) resolveName(p piece, at Position, allowed []string) (template, bool) {

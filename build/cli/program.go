@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/slipway-build/slipway/build"
+	"github.com/slipway-build/slipway/internal/process"
 	"github.com/slipway-build/slipway/progress"
 )
 
@@ -41,8 +42,9 @@ func (p Program) Run(ctx context.Context, args []string) int {
 	root.SetOut(p.Stdout)
 	root.SetErr(p.Stderr)
 	if err := root.ExecuteContext(ctx); err != nil {
-		if cause := context.Cause(ctx); cause != nil {
-			err = errors.New("interrupted; what was finished is kept, nothing is left half-written")
+		if why := process.Interrupted(ctx); why != nil {
+			p.fail(args, why)
+			return why.ExitStatus()
 		}
 		p.fail(args, err)
 		var usage *build.UsageError

@@ -282,7 +282,7 @@ func TestInterruptIsSaid(t *testing.T) {
 	var out, errs bytes.Buffer
 	cache := t.TempDir()
 	p := Program{Getenv: func(name string) (string, bool) { return map[string]string{"SLIPWAY_CACHE": cache}[name], true }, Stdin: strings.NewReader(""), Stdout: &out, Stderr: &errs}
-	if status := p.Run(ctx, []string{"build", "--config", config}); status != 1 || !strings.Contains(errs.String(), "interrupted") {
+	if status := p.Run(ctx, []string{"build", "--config", config}); status != 130 || !strings.Contains(errs.String(), "interrupted") {
 		t.Errorf("exit status %d, %s", status, errs.String())
 	}
 }

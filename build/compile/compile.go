@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"runtime"
 	"slices"
@@ -15,6 +14,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/slipway-build/slipway/images"
+	"github.com/slipway-build/slipway/internal/process"
 	"github.com/slipway-build/slipway/progress"
 )
 
@@ -328,18 +328,18 @@ func findGo(env environment) (goTool, error) {
 	return tool, nil
 }
 
-// lookPath is exec.LookPath in the PATH of env.
+// lookPath is process.LookPath in the PATH of env.
 func lookPath(program string, env environment) (string, error) {
 	if filepath.Base(program) != program {
-		return exec.LookPath(program)
+		return process.LookPath(program)
 	}
 	for _, dir := range filepath.SplitList(env["PATH"]) {
 		if !filepath.IsAbs(dir) {
-			continue // as exec.LookPath, which refuses what lies in the working folder
+			continue // as process.LookPath, which refuses what lies in the working folder
 		}
-		if path, err := exec.LookPath(filepath.Join(dir, program)); err == nil {
+		if path, err := process.LookPath(filepath.Join(dir, program)); err == nil {
 			return path, nil
 		}
 	}
-	return "", exec.ErrNotFound
+	return "", process.ErrNotFound
 }

@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"github.com/slipway-build/slipway/images"
+	"github.com/slipway-build/slipway/internal/process"
 )
 
 // An environment is the variables of a command, by name.
@@ -32,35 +33,19 @@ func (e environment) list() []string {
 // them changes the bytes of a binary, since go.sum pins what is fetched;
 // GOTOOLCHAIN does, and belongs to a stamp, but which Go is used is the caller's
 // to say, as PATH is.
-var inheritable = map[string]bool{
-	"PATH": true, "PATHEXT": true, "HOME": true, "USER": true, "LOGNAME": true,
-	"TMPDIR": true, "TMP": true, "TEMP": true, "XDG_CACHE_HOME": true, "XDG_CONFIG_HOME": true,
-	// Windows runs nothing without them.
-	"SYSTEMROOT": true, "SYSTEMDRIVE": true, "WINDIR": true, "COMSPEC": true, "USERPROFILE": true,
-	"APPDATA": true, "LOCALAPPDATA": true, "PROGRAMDATA": true, "PROGRAMFILES": true, "PROGRAMFILES(X86)": true,
-	// The way to modules.
-	"GOPROXY": true, "GONOPROXY": true, "GOPRIVATE": true, "GOSUMDB": true, "GONOSUMDB": true,
-	"GOINSECURE": true, "GOVCS": true, "GOAUTH": true, "NETRC": true,
-	"HTTP_PROXY": true, "HTTPS_PROXY": true, "ALL_PROXY": true, "NO_PROXY": true,
-	"SSL_CERT_FILE": true, "SSL_CERT_DIR": true, "SSH_AUTH_SOCK": true, "SSH_ASKPASS": true,
-	"GIT_SSH": true, "GIT_SSH_COMMAND": true, "GIT_ASKPASS": true, "GIT_TERMINAL_PROMPT": true,
-	"GIT_CONFIG_COUNT": true, "GIT_CONFIG_GLOBAL": true, "GIT_CONFIG_SYSTEM": true,
+var inheritable = process.Basic.And(
+	// The way to modules, and git's credentials for private ones.
+	"GOPROXY", "GONOPROXY", "GOPRIVATE", "GOSUMDB", "GONOSUMDB", "GOINSECURE", "GOVCS", "GOAUTH", "NETRC",
+	"HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY",
+	"SSL_CERT_FILE", "SSL_CERT_DIR", "SSH_AUTH_SOCK", "SSH_ASKPASS",
+	"GIT_SSH", "GIT_SSH_COMMAND", "GIT_ASKPASS", "GIT_TERMINAL_PROMPT",
+	"GIT_CONFIG_COUNT", "GIT_CONFIG_GLOBAL", "GIT_CONFIG_SYSTEM", "GIT_CONFIG_KEY_*", "GIT_CONFIG_VALUE_*",
 	// Where go keeps what it made.
-	"GOPATH": true, "GOMODCACHE": true, "GOCACHE": true, "GOCACHEPROG": true, "GOTMPDIR": true,
-	"GOTOOLCHAIN": true,
+	"GOPATH", "GOMODCACHE", "GOCACHE", "GOCACHEPROG", "GOTMPDIR",
+	"GOTOOLCHAIN",
 	// How much of the machine it takes.
-	"GOMAXPROCS": true, "GOMEMLIMIT": true, "GOGC": true,
-}
-
-// inheritablePrefixes are families of such variables with numbered names.
-var inheritablePrefixes = []string{"GIT_CONFIG_KEY_", "GIT_CONFIG_VALUE_"}
-
-func isInheritable(name string) bool {
-	upper := strings.ToUpper(name) // Windows ignores case; proxies are spelled both ways
-	return inheritable[upper] || slices.ContainsFunc(inheritablePrefixes, func(p string) bool {
-		return strings.HasPrefix(upper, p)
-	})
-}
+	"GOMAXPROCS", "GOMEMLIMIT", "GOGC",
+)
 
 // inherit chooses from the caller's environment. What the caller has set by
 // `go env -w` is chosen from in the same way, and the file it stands in is then
@@ -74,12 +59,12 @@ func inherit(environ []string) environment {
 	}
 	env := environment{}
 	for name, value := range goEnvFile(caller) {
-		if isInheritable(name) {
+		if inheritable.Has(name) {
 			env[name] = value
 		}
 	}
 	for name, value := range caller {
-		if isInheritable(name) && value != "" {
+		if inheritable.Has(name) && value != "" {
 			if runtime.GOOS == "windows" {
 				name = strings.ToUpper(name)
 			}

@@ -9,15 +9,14 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
+	"github.com/slipway-build/slipway/internal/process"
 	"github.com/slipway-build/slipway/progress"
 )
 
@@ -141,21 +140,17 @@ func (c *Compiler) goBuild(ctx context.Context, tool goTool, b batch, temp strin
 	}
 
 	output := &lines{task: task}
-	cmd := exec.CommandContext(ctx, tool.path, args...)
+	cmd := process.Command(ctx, tool.path, args...)
 	cmd.Dir = j.Dir
 	cmd.Env = c.inherited.with(j.env).with(environment{"PWD": j.Dir}).list()
 	cmd.Stdout, cmd.Stderr = output, output
-	// An interrupted go removes its temporary files; one that does not answer is
-	// killed.
-	interruptible(cmd)
-	cmd.WaitDelay = 10 * time.Second
-	err := cmd.Run()
+	err := process.Run(ctx, cmd)
 	output.flush()
 	if err == nil {
 		return nil
 	}
 	if ctx.Err() != nil {
-		return context.Cause(ctx)
+		return err
 	}
 	return explain(j, output.text(), err)
 }

@@ -4,10 +4,13 @@ import (
 	"context"
 	"errors"
 	"os"
+	"path/filepath"
+	"sync"
 
 	"github.com/magefile/mage/mg"
 
 	"github.com/slipway-build/slipway/build"
+	"github.com/slipway-build/slipway/internal/process"
 	"github.com/slipway-build/slipway/progress"
 )
 
@@ -15,19 +18,53 @@ import (
 // targets of one command share what they make. Mage runs targets one by one.
 var builders = map[string]*build.Builder{}
 
+// lookupEnv is os.LookupEnv; children do not see the secrets that it finds.
+var lookupEnv = sync.OnceValue(func() func(string) (string, bool) { return process.Withhold(build.Secrets...) })
+
+// door does the work of a target until it ends, a signal arrives or mage is gone. Its
+// error has the exit status of the contract.
+func door(ctx context.Context, work func(context.Context) error) error {
+	ctx, stop := process.Interruptible(ctx)
+	defer stop()
+	if startedByMage() {
+		ctx, stop = process.WithParent(ctx)
+		defer stop()
+	}
+	err := work(ctx)
+	if why := process.Interrupted(ctx); err != nil && why != nil {
+		err = why
+	}
+	return exit(err)
+}
+
+// startedByMage says whether mage compiled this program into its cache and runs it. A
+// program that was made by `mage -compile` has whatever parent the user gives it.
+func startedByMage() bool {
+	self, err := os.Executable()
+	if err != nil {
+		return false
+	}
+	folder, err := os.Stat(filepath.Dir(self))
+	if err != nil {
+		return false
+	}
+	cache, err := os.Stat(mg.CacheDir())
+	return err == nil && os.SameFile(folder, cache)
+}
+
 func open(ctx context.Context, system string) (*build.Builder, error) {
 	if b, ok := builders[system]; ok {
 		return b, nil
 	}
-	settings, err := build.SettingsFrom(os.LookupEnv)
+	settings, err := build.SettingsFrom(lookupEnv())
 	if err != nil {
-		return nil, exit(err)
+		return nil, err
 	}
 	settings.OS = system
 	settings.LimitMemory()
 	b, err := build.Open(ctx, settings)
 	if err != nil {
-		return nil, exit(err)
+		return nil, err
 	}
 	builders[system] = b
 	return b, nil
@@ -35,18 +72,20 @@ func open(ctx context.Context, system string) (*build.Builder, error) {
 
 // run does one verb, and prints what came of it.
 func run(ctx context.Context, verb string, only ...string) error {
-	selection, err := build.Select(verb, only)
-	if err != nil {
-		return exit(err)
-	}
-	b, err := open(ctx, selection.OS)
-	if err != nil {
-		return err
-	}
-	if err := watched(ctx, func(ctx context.Context) error { return b.Run(ctx, selection) }); err != nil {
-		return exit(err)
-	}
-	return b.WriteSummary(ctx, os.Stdout, selection)
+	return door(ctx, func(ctx context.Context) error {
+		selection, err := build.Select(verb, only)
+		if err != nil {
+			return err
+		}
+		b, err := open(ctx, selection.OS)
+		if err != nil {
+			return err
+		}
+		if err := watched(ctx, func(ctx context.Context) error { return b.Run(ctx, selection) }); err != nil {
+			return err
+		}
+		return b.WriteSummary(ctx, os.Stdout, selection)
+	})
 }
 
 // watched runs work with a display of its progress on standard error.
@@ -62,9 +101,12 @@ func watched(ctx context.Context, work func(context.Context) error) error {
 	return err
 }
 
-// exit gives usage errors the exit status of the contract. With PROGRESS=json it
-// writes the error event, which stands before mage's own line.
+// exit gives errors the exit status of the contract. With PROGRESS=json it writes the
+// error event, which stands before mage's own line.
 func exit(err error) error {
+	if err == nil {
+		return nil
+	}
 	if mode := progress.Mode(os.Getenv("PROGRESS")); mode == progress.JSON {
 		progress.WriteFailure(mode, os.Stderr, "", err)
 	}

@@ -69,31 +69,37 @@ func (Publish) Artifacts(ctx context.Context) error { return run(ctx, "publish",
 
 // Plan prints what would be made, and makes nothing.
 func Plan(ctx context.Context) error {
-	b, err := open(ctx, "")
-	if err != nil {
-		return err
-	}
-	return b.Plan.WriteTable(os.Stdout)
+	return door(ctx, func(ctx context.Context) error {
+		b, err := open(ctx, "")
+		if err != nil {
+			return err
+		}
+		return b.Plan.WriteTable(os.Stdout)
+	})
 }
 
 // Verify checks all that was made against the plan and its digests.
 func Verify(ctx context.Context) error {
-	b, err := open(ctx, "")
-	if err != nil {
-		return err
-	}
-	if err := watched(ctx, b.Verify); err != nil {
-		return exit(err)
-	}
-	fmt.Println("verified")
-	return nil
+	return door(ctx, func(ctx context.Context) error {
+		b, err := open(ctx, "")
+		if err != nil {
+			return err
+		}
+		if err := watched(ctx, b.Verify); err != nil {
+			return err
+		}
+		fmt.Println("verified")
+		return nil
+	})
 }
 
 // Clean removes what was made in dist.
 func Clean(ctx context.Context) error {
-	b, err := open(ctx, "")
-	if err != nil {
-		return err
-	}
-	return b.Clean()
+	return door(ctx, func(ctx context.Context) error {
+		b, err := open(ctx, "")
+		if err != nil {
+			return err
+		}
+		return b.Clean()
+	})
 }

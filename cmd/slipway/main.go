@@ -5,10 +5,10 @@ package main
 import (
 	"context"
 	"os"
-	"os/signal"
-	"syscall"
 
+	"github.com/slipway-build/slipway/build"
 	"github.com/slipway-build/slipway/build/cli"
+	"github.com/slipway-build/slipway/internal/process"
 )
 
 // Set by the linker: see slipway.yaml.
@@ -18,9 +18,9 @@ var (
 )
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, stop := process.Interruptible(context.Background())
 	program := cli.Program{
-		Version: version, RuntimeImage: runtimeImage, Getenv: os.LookupEnv,
+		Version: version, RuntimeImage: runtimeImage, Getenv: process.Withhold(build.Secrets...),
 		Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr,
 	}
 	status := program.Run(ctx, os.Args[1:])

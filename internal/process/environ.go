@@ -1,0 +1,61 @@
+package process
+
+import (
+	"os"
+	"slices"
+	"strings"
+)
+
+// Allowed are names of environment variables that a child may inherit. A name that
+// ends in * stands for all that begin like it. Case is ignored: Windows ignores it,
+// and proxies are spelled both ways.
+type Allowed []string
+
+// Basic are the variables that programs need to find themselves, their files and
+// their user. None of them holds a secret.
+var Basic = Allowed{
+	"PATH", "PATHEXT", "HOME", "USER", "LOGNAME",
+	"TMPDIR", "TMP", "TEMP", "XDG_CACHE_HOME", "XDG_CONFIG_HOME",
+	// Windows runs nothing without them.
+	"SYSTEMROOT", "SYSTEMDRIVE", "WINDIR", "COMSPEC", "USERPROFILE",
+	"APPDATA", "LOCALAPPDATA", "PROGRAMDATA", "PROGRAMFILES", "PROGRAMFILES(X86)",
+}
+
+// And is a and more.
+func (a Allowed) And(more ...string) Allowed { return slices.Concat(a, more) }
+
+// Has says whether a child may inherit the variable.
+func (a Allowed) Has(name string) bool {
+	upper := strings.ToUpper(name)
+	return slices.ContainsFunc(a, func(allowed string) bool {
+		family, isFamily := strings.CutSuffix(allowed, "*")
+		return upper == allowed || isFamily && strings.HasPrefix(upper, family)
+	})
+}
+
+// Of returns those of environ, a list as of os.Environ, that a child may inherit.
+func (a Allowed) Of(environ []string) []string {
+	return slices.DeleteFunc(slices.Clone(environ), func(entry string) bool {
+		name, _, _ := strings.Cut(entry, "=")
+		return !a.Has(name)
+	})
+}
+
+// Withhold takes variables out of this process's environment, so that no child
+// inherits them, whichever library starts it. The function it returns is
+// os.LookupEnv that still finds them.
+func Withhold(names ...string) (lookup func(string) (string, bool)) {
+	withheld := map[string]string{}
+	for _, name := range names {
+		if value, ok := os.LookupEnv(name); ok {
+			withheld[name] = value
+			_ = os.Unsetenv(name) // its only error is an empty name
+		}
+	}
+	return func(name string) (string, bool) {
+		if value, ok := withheld[name]; ok {
+			return value, true
+		}
+		return os.LookupEnv(name)
+	}
+}

@@ -1,0 +1,27 @@
+//go:build unix
+
+package process
+
+import (
+	"context"
+	"os"
+	"time"
+)
+
+// awaitParent returns true when the parent has ended, false when ctx is done. An
+// orphan gets another parent; no signal that says so works on every Unix.
+func awaitParent(ctx context.Context) bool {
+	parent := os.Getppid()
+	ticks := time.NewTicker(200 * time.Millisecond)
+	defer ticks.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return false
+		case <-ticks.C:
+			if os.Getppid() != parent {
+				return true
+			}
+		}
+	}
+}
