@@ -225,7 +225,8 @@ func (d *Display) Finished(t *Task, err error) {
 	}
 	delete(d.running, t)
 	e := end{running: r, err: err, lasts: d.now().Sub(r.began)}
-	if e.failed() {
+	var told interface{ HoldsOutput() }
+	if e.failed() && !errors.As(err, &told) {
 		e.output = r.output.lines()
 	}
 	d.view.finished(e)

@@ -86,7 +86,9 @@ func (t *Task) Warn(message string) {
 	}
 }
 
-// Done ends the task. err is what went wrong, or nil.
+// Done ends the task. err is what went wrong, or nil. If it or an error in it has a
+// method HoldsOutput(), its text holds what the work printed, and a display does not
+// show that again.
 func (t *Task) Done(err error) {
 	if t.sink != nil {
 		t.sink.Finished(t, err)

@@ -266,34 +266,6 @@ func upToDate(jobs []*job, results []Result) []*job {
 	return slices.DeleteFunc(slices.Clone(jobs), func(j *job) bool { return results[j.index].Path == "" })
 }
 
-// together joins the errors in the order of the targets. Targets that failed by
-// the same fault, as they do when a package they share does not compile, are
-// named before it in one go.
-func together(jobs []*job, errs []error) error {
-	var (
-		order []string
-		whose = map[string][]string{}
-		which = map[string]error{}
-	)
-	for _, j := range jobs {
-		err := errs[j.index]
-		if err == nil {
-			continue
-		}
-		text := err.Error()
-		if whose[text] == nil {
-			order = append(order, text)
-			which[text] = err
-		}
-		whose[text] = append(whose[text], j.String())
-	}
-	var all []error
-	for _, text := range order {
-		all = append(all, fmt.Errorf("%s: %w", strings.Join(whose[text], ", "), which[text]))
-	}
-	return errors.Join(all...)
-}
-
 // A goTool is the go command that is used.
 type goTool struct {
 	path string

@@ -6,7 +6,10 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
+
+	"github.com/slipway-build/slipway/progress"
 )
 
 func TestFaultsAreExplained(t *testing.T) {
@@ -173,6 +176,85 @@ func main() { println(0 / 0) }
 		if good != (r.Path == targets[i].Output) {
 			t.Errorf("%s: result is %+v", targets[i], r)
 		}
+	}
+}
+
+// Modules that nobody can fetch are missing for every target that imports them.
+func TestEachFailureIsToldOnce(t *testing.T) {
+	t.Setenv("GOPROXY", "off")
+	dir := module(t, `
+-- go.mod --
+module example.com/missing
+
+go 1.21
+
+require (
+	example.com/a v1.0.0
+	example.com/b v1.0.0
+)
+-- go.sum --
+example.com/a v1.0.0 h1:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=
+example.com/a v1.0.0/go.mod h1:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=
+example.com/b v1.0.0 h1:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=
+example.com/b v1.0.0/go.mod h1:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=
+-- shared/shared.go --
+package shared
+
+import _ "example.com/a"
+-- cmd/one/main.go --
+package main
+
+import _ "example.com/missing/shared"
+
+func main() {}
+-- cmd/one/main_windows.go --
+package main
+
+import _ "example.com/b"
+-- cmd/two/main.go --
+package main
+
+import _ "example.com/missing/shared"
+
+func main() {}
+`)
+	var targets []Target
+	for _, platform := range []string{"linux/amd64", "linux/arm64", "windows/amd64"} {
+		targets = append(targets, target(t, dir, "one", platform), target(t, dir, "two", platform))
+	}
+	var shown strings.Builder
+	display := progress.New(progress.Plain, &shown, progress.Options{})
+	_, err := newCompiler(t, dir).Build(display.Context(t.Context()), targets)
+	display.Close()
+	if err == nil {
+		t.Fatal("no error")
+	}
+	want := `one linux/amd64, two linux/amd64, one linux/arm64, two linux/arm64, one windows/amd64, two windows/amd64: a module could not be fetched: check the network, or GOPROXY and GOPRIVATE
+go build in DIR:
+    shared/shared.go:3:8: module lookup disabled by GOPROXY=off
+one windows/amd64: a module could not be fetched: check the network, or GOPROXY and GOPRIVATE
+go build in DIR:
+    cmd/one/main_windows.go:3:8: module lookup disabled by GOPROXY=off`
+	if diff := cmp.Diff(strings.ReplaceAll(want, "DIR", dir), err.Error()); diff != "" {
+		t.Errorf("the error differs (-want +got):\n%s", diff)
+	}
+	// One line for each go build; the errors are told at the end.
+	if lines := strings.Count(shown.String(), "\n"); lines != 3 || strings.Contains(shown.String(), "downloading") {
+		t.Errorf("the display shows %d lines, want 3:\n%s", lines, shown.String())
+	}
+}
+
+func TestFailuresOf(t *testing.T) {
+	failed := &goError{&job{Target: Target{Dir: "m"}}, "x.go:1:8: no module provides p; to add it:\n\tgo get p\n" +
+		"y.go:1:8: no module provides q\n# m/a\na/a.go:3:1: undefined: x\n\thave (int)\na/a.go:4:1: undefined: y\n# m/b\nb/b.go:1:1: bad"}
+	want := []failureKey{
+		{"m", "x.go:1:8: no module provides p; to add it:\n\tgo get p"},
+		{"m", "y.go:1:8: no module provides q"},
+		{"m", "# m/a\na/a.go:3:1: undefined: x\n\thave (int)\na/a.go:4:1: undefined: y"},
+		{"m", "# m/b\nb/b.go:1:1: bad"},
+	}
+	if diff := cmp.Diff(want, failuresOf(failed), cmp.AllowUnexported(failureKey{})); diff != "" {
+		t.Errorf("the parts differ (-want +got):\n%s", diff)
 	}
 }
 

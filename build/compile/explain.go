@@ -1,7 +1,6 @@
 package compile
 
 import (
-	"errors"
 	"fmt"
 	"path/filepath"
 	"regexp"
@@ -101,19 +100,33 @@ var advices = []advice{
 	},
 }
 
-// explain makes the error of a failed go build: what go printed, and what to do
-// about it if that is known.
-func explain(j *job, output string, err error) error {
-	if output == "" {
-		return fmt.Errorf("go build in %s: %w", j.Target.Dir, err)
-	}
+// A goError is a go build that failed for one target.
+type goError struct {
+	job    *job
+	output string // what go printed, without downloads; never empty
+}
+
+func (e *goError) Error() string { return e.job.explain(e.output) }
+
+// HoldsOutput tells a display that the error's text holds the output.
+func (*goError) HoldsOutput() {}
+
+// explain says what to do about output, if that is known, and what go printed.
+func (j *job) explain(output string) string {
 	message := fmt.Sprintf("go build in %s:\n%s", j.Target.Dir, indent(output))
+	if advice := j.advice(output); advice != "" {
+		return advice + "\n" + message
+	}
+	return message
+}
+
+func (j *job) advice(output string) string {
 	for _, a := range advices {
 		if m := a.pattern.FindStringSubmatch(output); m != nil {
-			return errors.New(a.say(j, m) + "\n" + message)
+			return a.say(j, m)
 		}
 	}
-	return errors.New(message)
+	return ""
 }
 
 func indent(text string) string {

@@ -152,7 +152,10 @@ func (c *Compiler) goBuild(ctx context.Context, tool goTool, b batch, temp strin
 	if ctx.Err() != nil {
 		return err
 	}
-	return explain(j, output.text(), err)
+	if output.text() == "" {
+		return fmt.Errorf("go build in %s: %w", j.Target.Dir, err)
+	}
+	return &goError{j, output.text()}
 }
 
 // modMode is how go treats go.mod: as it is. Both modes refuse what is not

@@ -1,0 +1,103 @@
+package compile
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// A failure is one thing that went wrong, and the targets that it went wrong for.
+type failure struct {
+	failureKey
+	err  error // what is not go's
+	jobs []*job
+}
+
+// together joins the errors in the order of the targets. Targets of one module mostly
+// fail by the same faults, for a package that they share or a module that nobody can
+// fetch: each is told once, after all the targets that have it.
+func together(jobs []*job, errs []error) error {
+	var (
+		failures []*failure
+		known    = map[failureKey]*failure{}
+	)
+	for _, j := range jobs {
+		err := errs[j.index]
+		for _, key := range failuresOf(err) {
+			f := known[key]
+			if f == nil {
+				f = &failure{failureKey: key, err: err}
+				known[key] = f
+				failures = append(failures, f)
+			}
+			if !slices.Contains(f.jobs, j) {
+				f.jobs = append(f.jobs, j)
+			}
+		}
+	}
+	var all []error
+	for len(failures) > 0 {
+		first := failures[0]
+		alike := func(f *failure) bool { return f.dir == first.dir && f.dir != "" && slices.Equal(f.jobs, first.jobs) }
+		texts := []string{first.text}
+		for _, f := range failures[1:] {
+			if alike(f) {
+				texts = append(texts, f.text)
+			}
+		}
+		all = append(all, tell(first, strings.Join(texts, "\n")))
+		failures = slices.DeleteFunc(failures[1:], alike)
+	}
+	return errors.Join(all...)
+}
+
+// tell spells text for the targets of f.
+func tell(f *failure, text string) error {
+	var names, advices []string
+	for _, j := range f.jobs {
+		names = append(names, j.String())
+		if advice := j.advice(text); advice != "" && !slices.Contains(advices, advice) {
+			advices = append(advices, advice)
+		}
+	}
+	targets := strings.Join(names, ", ")
+	if f.dir == "" {
+		return fmt.Errorf("%s: %w", targets, f.err)
+	}
+	return fmt.Errorf("%s: %s", targets, strings.Join(append(advices, "go build in "+f.dir+":", indent(text)), "\n"))
+}
+
+// A failureKey tells failures apart.
+type failureKey struct {
+	// dir is the module that go printed text of; empty for an error that is not go's,
+	// whose text is all of it.
+	dir, text string
+}
+
+// failuresOf parts what go printed, so that what several targets have in common is
+// found. A package that does not compile is one part, from its "# path" to the next;
+// so is every other line, with those that it continues in.
+func failuresOf(err error) []failureKey {
+	if err == nil {
+		return nil
+	}
+	var failed *goError
+	if !errors.As(err, &failed) {
+		return []failureKey{{text: err.Error()}}
+	}
+	var (
+		parts     []failureKey
+		inPackage bool
+	)
+	for line := range strings.Lines(failed.output) {
+		line = strings.TrimRight(line, "\n")
+		begins := strings.HasPrefix(line, "# ")
+		if inPackage = inPackage || begins; !begins && len(parts) > 0 && (inPackage || strings.HasPrefix(line, "\t")) {
+			parts[len(parts)-1].text += "\n" + line
+			continue
+		}
+		parts = append(parts, failureKey{failed.job.Target.Dir, line})
+	}
+	return parts
+}
