@@ -51,6 +51,7 @@ import (
 //	-- want error --              each line is part of the message
 //	-- want warnings --           each line is part of a warning
 //	-- differs --                 why other builders come to another result, if they do
+//	-- differs docker --          why an old Docker Engine does; BuildKit's is the same
 //
 // Files below http/ are served at the address that the build argument HTTP has.
 // $CASE in options, contents and messages is the folder in which all of it lies.
@@ -67,8 +68,9 @@ type DockerfileCase struct {
 
 	WantFiles, WantLayers, WantConfig string
 	WantError, WantWarnings           []string
-	// Differs is why other builders do not come to the same result.
-	Differs string
+	// Differs is why other builders do not come to the same result, and
+	// DockerDiffers why an old Docker Engine alone does not.
+	Differs, DockerDiffers string
 
 	file string
 	text *txtar.Archive
@@ -130,7 +132,11 @@ func ReadDockerfileCase(t testing.TB, file string) *DockerfileCase {
 		case "want":
 			c.want(t, rest, text)
 		case "differs":
-			c.Differs = strings.TrimSpace(text)
+			if rest == "docker" {
+				c.DockerDiffers = strings.TrimSpace(text)
+			} else {
+				c.Differs = strings.TrimSpace(text)
+			}
 		default:
 			if strings.Contains(part.Name, " ") {
 				t.Fatalf("%s: there are no parts %q", file, part.Name)

@@ -168,7 +168,7 @@ func FormatListing(entries []Entry) string {
 }
 
 func quoteName(s string) string {
-	if s == "" || strings.ContainsFunc(s, func(r rune) bool { return unicode.IsSpace(r) || r == '"' || !unicode.IsPrint(r) }) {
+	if s == "" || !utf8.ValidString(s) || strings.ContainsFunc(s, func(r rune) bool { return unicode.IsSpace(r) || r == '"' || !unicode.IsPrint(r) }) {
 		return strconv.Quote(s)
 	}
 	return s
@@ -222,69 +222,151 @@ func LayerEntries(t testing.TB, img v1.Image) [][]Entry {
 	return all
 }
 
-// Flatten lays layers over one another, the lowest first, as a runtime does, and
-// returns what there is then, sorted by name. Of the names of a file with hard
-// links the first has the content.
+// Flatten lays layers over one another, the lowest first, as overlayfs does with
+// layers that were unpacked each on its own, and returns what there is then,
+// sorted by name. Of the names of a file with hard links the first has the content.
 func Flatten(t testing.TB, layers [][]Entry) []Entry {
 	t.Helper()
-	type file struct{ entry *Entry }
-	files := map[string]*file{}
-	remove := func(p string, keep map[string]bool) {
-		for name := range files {
-			if (name == p || strings.HasPrefix(name, p+"/")) && !keep[name] {
-				delete(files, name)
-			}
-		}
-	}
+	all := map[string]*flatFile{}
 	for _, layer := range layers {
-		fresh := map[string]bool{}
-		for i := range layer {
-			e := layer[i]
-			p := strings.TrimPrefix(path.Join("/", e.Name), "/")
-			dir, base := path.Split(p)
-			dir = path.Clean(dir)
-			switch {
-			case p == "" || e.Typeflag == tar.TypeXGlobalHeader:
-				continue
-			case base == ".wh..wh..opq":
-				for name := range files {
-					if (dir == "." || strings.HasPrefix(name, dir+"/")) && !fresh[name] {
-						delete(files, name)
-					}
-				}
-				continue
-			case strings.HasPrefix(base, ".wh."):
-				remove(path.Join(dir, strings.TrimPrefix(base, ".wh.")), fresh)
-				continue
+		own := unpackFlat(t, layer, all)
+		for name := range all {
+			if own.hides(name) {
+				delete(all, name)
 			}
-			fresh[p] = true
-			if old := files[p]; old != nil && (old.entry.Typeflag != tar.TypeDir || e.Typeflag != tar.TypeDir) {
-				remove(p, map[string]bool{})
-			}
-			if e.Typeflag == tar.TypeLink {
-				target := files[strings.TrimPrefix(path.Join("/", e.Linkname), "/")]
-				if target == nil {
-					t.Errorf("%s is a hard link to %s, which is not there", e.Name, e.Linkname)
-					continue
-				}
-				files[p] = target
-				continue
-			}
-			e.Name = p
-			files[p] = &file{&e}
 		}
+		maps.Copy(all, own.files)
 	}
 	var flat []Entry
-	first := map[*file]string{}
-	for _, p := range slices.Sorted(maps.Keys(files)) {
-		f := files[p]
-		e := *f.entry
+	names := map[*flatFile]string{}
+	for _, p := range slices.Sorted(maps.Keys(all)) {
+		f := all[p]
+		if f.implied {
+			continue
+		}
+		e := f.entry
 		e.Name = p
-		if earlier, ok := first[f]; ok {
+		if earlier, ok := names[f]; ok {
 			e.Typeflag, e.Linkname, e.Body = tar.TypeLink, earlier, ""
 		}
-		first[f] = p
+		names[f] = p
 		flat = append(flat, e)
 	}
 	return flat
+}
+
+// A flatFile is a file, folder or link by any of its names.
+type flatFile struct {
+	entry Entry
+	// implied is a folder that no layer lists.
+	implied bool
+}
+
+func (f *flatFile) isDir() bool { return f.entry.Typeflag == tar.TypeDir }
+
+// A flatLayer is one layer unpacked on its own.
+type flatLayer struct {
+	files map[string]*flatFile
+	gone  map[string]bool // by whiteouts
+	empty map[string]bool // folders of which lower layers show nothing
+}
+
+// hides says whether the layer hides what lower layers have as name.
+func (l *flatLayer) hides(name string) bool {
+	if own := l.files[name]; own != nil && !own.implied {
+		return true
+	}
+	for at := name; at != "."; at = path.Dir(at) {
+		if l.gone[at] || l.empty[path.Dir(at)] {
+			return true
+		}
+		if own := l.files[at]; own != nil && !own.isDir() {
+			return true
+		}
+	}
+	return false
+}
+
+func unpackFlat(t testing.TB, layer []Entry, lower map[string]*flatFile) *flatLayer {
+	t.Helper()
+	l := &flatLayer{map[string]*flatFile{}, map[string]bool{}, map[string]bool{}}
+	for _, e := range layer {
+		p := strings.TrimPrefix(path.Join("/", e.Name), "/")
+		if p == "" || e.Typeflag == tar.TypeXGlobalHeader {
+			continue
+		}
+		dir, base := path.Split(p)
+		dir = l.follow(path.Clean(dir))
+		l.imply(dir, lower)
+		p = path.Join(dir, base)
+		if base == ".wh..wh..opq" {
+			l.empty[dir] = true
+			continue
+		}
+		if hidden, ok := strings.CutPrefix(base, ".wh."); ok {
+			l.gone[path.Join(dir, hidden)] = true
+			continue
+		}
+		f := &flatFile{entry: e}
+		if e.Typeflag == tar.TypeLink {
+			target := strings.TrimPrefix(path.Join("/", e.Linkname), "/")
+			at := path.Join(l.follow(path.Dir(target)), path.Base(target))
+			if f = l.files[at]; f == nil {
+				f = lower[at]
+			}
+			if f == nil {
+				t.Errorf("%s is a hard link to %s, which is not there", e.Name, e.Linkname)
+				continue
+			}
+		}
+		if old := l.files[p]; !f.isDir() || old != nil && !old.isDir() {
+			for name := range l.files {
+				if strings.HasPrefix(name, p+"/") {
+					delete(l.files, name)
+				}
+			}
+		}
+		if f.isDir() {
+			delete(l.gone, p)
+			if under := lower[p]; under != nil && !under.isDir() {
+				l.empty[p] = true
+			}
+		}
+		l.files[p] = f
+	}
+	return l
+}
+
+// follow returns where the folder dir lies in the layer, whose own symlinks count.
+func (l *flatLayer) follow(dir string) string {
+	at := "."
+	for todo := strings.Split(dir, "/"); len(todo) > 0; {
+		name := todo[0]
+		todo = todo[1:]
+		next := strings.TrimPrefix(path.Join("/", at, name), "/")
+		if f := l.files[next]; f != nil && f.entry.Typeflag == tar.TypeSymlink {
+			if path.IsAbs(f.entry.Linkname) {
+				at = "."
+			}
+			todo = append(strings.Split(f.entry.Linkname, "/"), todo...)
+			continue
+		}
+		at = path.Clean(next)
+	}
+	return at
+}
+
+// imply makes the folder dir and those above it. A lower one stays as it is.
+func (l *flatLayer) imply(dir string, lower map[string]*flatFile) {
+	for ; dir != "."; dir = path.Dir(dir) {
+		if l.files[dir] != nil {
+			continue
+		}
+		if under := lower[dir]; under != nil && under.isDir() {
+			l.files[dir] = under
+			continue
+		}
+		l.files[dir] = &flatFile{entry: Entry{Header: tar.Header{Typeflag: tar.TypeDir}}, implied: true}
+		l.empty[dir] = true
+	}
 }
