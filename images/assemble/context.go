@@ -8,6 +8,7 @@ import (
 	"io"
 	"maps"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -228,7 +229,7 @@ func (asm *assembly) fs(ctx context.Context, s *stage) (*tree, error) {
 		root, s.form = base.root.clone(), s.base.form
 	case s.origin != nil:
 		var err error
-		if s.form, err = asm.layOverAll(ctx, root, s); err != nil {
+		if root, s.form, err = asm.rootFS(ctx, s); err != nil {
 			return nil, fmt.Errorf("reading image %s: %w", s.originName, err)
 		}
 	case s.context != nil && s.context.dir != "":
@@ -238,34 +239,58 @@ func (asm *assembly) fs(ctx context.Context, s *stage) (*tree, error) {
 	return s.tree, nil
 }
 
-// layOverAll applies the layers of the image that s begins with to root, and
-// returns the form that layers on top of it must have.
-func (asm *assembly) layOverAll(ctx context.Context, root *node, s *stage) (layer.Form, error) {
+// rootFS returns the file system of the image that s begins with, and the form
+// that layers on top of it must have.
+func (asm *assembly) rootFS(ctx context.Context, s *stage) (*node, layer.Form, error) {
 	layers, err := s.origin.Layers()
 	if err != nil {
-		return layer.Plain, err
+		return nil, layer.Plain, err
+	}
+	if have := len(s.image.RootFS.DiffIDs); len(layers) != have {
+		return nil, layer.Plain, fmt.Errorf("it has %d layers and %d diff IDs", len(layers), have)
+	}
+	// What the config leaves open is as it was asked for.
+	os := s.image.OS
+	if os == "" {
+		os = s.state.platform.OS
 	}
 	form := layer.Plain
+	all := &stack{merged: newFolder()}
 	for i, l := range layers {
-		if i >= len(s.image.RootFS.DiffIDs) {
-			return form, fmt.Errorf("it has %d layers and %d diff IDs", len(layers), len(s.image.RootFS.DiffIDs))
-		}
 		ar := &archive{
 			id:   "layer " + string(s.image.RootFS.DiffIDs[i]),
 			open: func(context.Context) (io.ReadCloser, error) { return l.Uncompressed() },
 		}
 		headers, err := asm.index(ctx, ar)
 		if err != nil {
-			return form, fmt.Errorf("layer %d (%s): %w", i+1, s.image.RootFS.DiffIDs[i], err)
+			return nil, form, fmt.Errorf("layer %d (%s): %w", i+1, s.image.RootFS.DiffIDs[i], err)
 		}
-		if isWindowsForm(headers) {
-			form = layer.Windows
+		own := layer.Plain
+		if os == "windows" && isWindowsForm(headers) {
+			own, form = layer.Windows, layer.Windows
 		}
-		if err := layOver(root, ar, headers); err != nil {
-			return form, err
+		if err := all.add(ar, headers, own); err != nil {
+			return nil, form, err
 		}
 	}
-	return form, nil
+	return all.merged, form, nil
+}
+
+// isWindowsForm says whether a layer of an image for Windows is in the form that
+// Windows imports, in which Files and Hives are the folders at the top. It may
+// also be plain: one FROM scratch is.
+func isWindowsForm(headers []header) bool {
+	found := false
+	for i := range headers {
+		switch top, _, _ := strings.Cut(strings.TrimPrefix(path.Clean("/"+headers[i].Name), "/"), "/"); top {
+		case "Files", "Hives":
+			found = true
+		case "", "UtilityVM":
+		default:
+			return false
+		}
+	}
+	return found
 }
 
 // asBase makes the folder that replaces s, or that s is FROM, a layer, which it

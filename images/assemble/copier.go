@@ -28,17 +28,14 @@ type copier struct {
 	linked map[*node]*node
 }
 
-// folder is how a folder is made that a destination needs.
-func (c *copier) folder() *node {
-	n := newFolder()
+// folder makes the folders that a destination needs.
+func (c *copier) folder() folderMaker {
+	mode := int64(0o755)
 	if c.mode != nil && c.mode.numeric {
 		// Permissions only: the special bits are for what is copied.
-		n.mode = c.mode.bits & 0o777
+		mode = c.mode.bits & 0o777
 	}
-	if c.owner != nil {
-		n.uid, n.gid = c.owner.uid, c.owner.gid
-	}
-	return n
+	return instructionFolders(mode, c.owner)
 }
 
 // copied is what n becomes at its destination.
@@ -242,7 +239,9 @@ func (c *copier) put(n *node, d *destination) error {
 	made := c.linked[n]
 	if made == nil {
 		made = c.copied(n)
-		c.linked[n] = made
+		if n.isFile() { // as in BuildKit, which links nothing else
+			c.linked[n] = made
+		}
 	}
 	return c.tree.put(parent, path.Dir(d.path), d.name, made)
 }

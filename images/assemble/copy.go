@@ -281,11 +281,7 @@ func (asm *assembly) unpackFile(ctx context.Context, c *copier, file *diskFile, 
 	if err != nil {
 		return false, err
 	}
-	folder := newFolder()
-	if c.owner != nil {
-		folder.uid, folder.gid = c.owner.uid, c.owner.gid
-	}
-	to, err := c.tree.makeFolders(dest, folder)
+	to, err := c.tree.makeFolders(dest, instructionFolders(0o755, c.owner))
 	if err != nil {
 		return false, err
 	}

@@ -286,20 +286,17 @@ func (asm *assembly) workdir(ctx context.Context, s *stage, c *instructions.Work
 	if err != nil {
 		return err
 	}
-	folder := newFolder()
+	var as *owner
 	if user := s.image.Config.User; user != "" {
-		// A USER that the image does not know makes root's folders, as in BuildKit,
-		// which only where there is no file yet says that it cannot know him.
-		as, err := asm.owner(ctx, s, t.root, user)
+		// BuildKit makes the folder root's if USER is unknown, and fails only while
+		// the image is still empty.
+		as, err = asm.owner(ctx, s, t.root, user)
 		var unknown *unknownNameError
 		if err != nil && (!errors.As(err, &unknown) || s.origin == nil && len(s.steps) == 0) {
 			return fmt.Errorf("WORKDIR %s of USER %s: %w", c.Path, user, err)
 		}
-		if as != nil {
-			folder.uid, folder.gid = as.uid, as.gid
-		}
 	}
-	if _, err := t.makeFolders(s.dir, folder); err != nil {
+	if _, err := t.makeFolders(s.dir, instructionFolders(0o755, as)); err != nil {
 		return fmt.Errorf("WORKDIR %s: %w", c.Path, err)
 	}
 	return s.commit(said, false)

@@ -8,42 +8,12 @@ import (
 	"io"
 	"os"
 	"runtime"
-	"sync"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/slipway-build/slipway/images/layer"
 	"github.com/slipway-build/slipway/progress"
 	"golang.org/x/sync/errgroup"
 )
-
-// index returns the headers of an archive, which the Assembler reads once.
-func (a *Assembler) index(ctx context.Context, ar *archive) ([]header, error) {
-	a.mu.Lock()
-	once := a.indexes[ar.id]
-	if once == nil {
-		once = &indexOnce{}
-		a.indexes[ar.id] = once
-	}
-	a.mu.Unlock()
-	once.mu.Lock()
-	defer once.mu.Unlock()
-	if once.done {
-		return once.headers, nil
-	}
-	headers, err := a.headers(ctx, ar)
-	if err != nil {
-		return nil, err
-	}
-	once.headers, once.done = headers, true
-	return headers, nil
-}
-
-// An indexOnce is an index that is read once; a failure is not remembered.
-type indexOnce struct {
-	mu      sync.Mutex
-	done    bool
-	headers []header
-}
 
 // makeLayers makes the layers of steps, several at a time.
 func (asm *assembly) makeLayers(ctx context.Context, steps []*step) ([]v1.Layer, error) {

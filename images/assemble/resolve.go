@@ -94,39 +94,3 @@ func resolve(root *node, p string, follow bool) (place, error) {
 	}
 	return place{path: "/" + path.Join(names...), node: here(), left: left}, nil
 }
-
-// makeFolders makes the folders on the way to p, and p itself, as far as they
-// are not there, and returns where p is. Each new one is as template is.
-func (t *tree) makeFolders(p string, template *node) (place, error) {
-	at, err := resolve(t.root, p, true)
-	if err != nil {
-		return place{}, err
-	}
-	if at.node != nil {
-		if !at.node.isDir() {
-			return place{}, fmt.Errorf("%q is a %s, not a folder", at.path, at.node.kind())
-		}
-		return at, nil
-	}
-	dir, here := t.root, "/"
-	for name := range strings.SplitSeq(relative(at.path), "/") {
-		entries, err := dir.list()
-		if err != nil {
-			return place{}, err
-		}
-		child := entries[name]
-		switch {
-		case child == nil:
-			child = new(node)
-			*child = *template
-			child.entries = map[string]*node{}
-			if err := t.put(dir, here, name, child); err != nil {
-				return place{}, err
-			}
-		case !child.isDir():
-			return place{}, fmt.Errorf("%q is a %s, not a folder", path.Join(here, name), child.kind())
-		}
-		dir, here = child, path.Join(here, name)
-	}
-	return place{path: here, node: dir}, nil
-}

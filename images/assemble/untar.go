@@ -125,7 +125,7 @@ func (u *unpacker) unpack(h *header, n *node) error {
 		return u.root(h, n)
 	}
 	dir, base := path.Split(name)
-	parent, err := u.tree.makeFolders(dir, newFolder())
+	parent, err := u.tree.makeFolders(dir, archiveFolder)
 	if err != nil {
 		return err
 	}

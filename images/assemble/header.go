@@ -1,0 +1,66 @@
+package assemble
+
+import (
+	"archive/tar"
+	"strings"
+	"time"
+)
+
+// xattrRecord begins the names of the PAX records that hold extended attributes.
+const xattrRecord = "SCHILY.xattr."
+
+// capability is the attribute that holds a file's capabilities, as bytes.
+const capability = "security.capability"
+
+// A header is what a tar says about one entry, and all that is remembered of it.
+// Its strings are bytes: names, link targets and attributes need not be UTF-8.
+type header struct {
+	Name     string
+	Type     byte
+	Mode     int64
+	UID, GID int
+	Size     int64
+	// ModTime is in Unix seconds.
+	ModTime      int64
+	Link         string
+	Major, Minor int64
+	Xattrs       map[string]string
+}
+
+func newHeader(h *tar.Header) *header {
+	n := &header{
+		Name: h.Name, Type: h.Typeflag, Mode: h.Mode & 0o7777, UID: h.Uid, GID: h.Gid, Size: h.Size,
+		ModTime: h.ModTime.Unix(), Link: h.Linkname, Major: h.Devmajor, Minor: h.Devminor,
+	}
+	if n.Type == tar.TypeGNUSparse {
+		n.Type = tar.TypeReg // the reader fills the holes
+	}
+	for key, value := range h.PAXRecords {
+		if name, ok := strings.CutPrefix(key, xattrRecord); ok {
+			if n.Xattrs == nil {
+				n.Xattrs = map[string]string{}
+			}
+			n.Xattrs[name] = value
+		}
+	}
+	return n
+}
+
+// node returns the entry that h describes; index is h's place in the archive.
+func (h *header) node(archive *archive, index int) *node {
+	n := &node{
+		typ: h.Type, mode: h.Mode, uid: h.UID, gid: h.GID, modTime: time.Unix(h.ModTime, 0),
+		link: h.Link, major: h.Major, minor: h.Minor, xattrs: h.Xattrs,
+	}
+	switch h.Type {
+	case tar.TypeReg:
+		if n.size = h.Size; n.size > 0 {
+			n.content = &member{archive, index}
+		}
+	case tar.TypeDir:
+		n.entries = map[string]*node{}
+	case tar.TypeSymlink:
+		n.mode = 0o777
+	}
+	return n
+}

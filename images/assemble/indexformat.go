@@ -1,0 +1,137 @@
+package assemble
+
+import (
+	"encoding/binary"
+	"errors"
+	"io"
+	"maps"
+	"slices"
+)
+
+// indexVersion is part of the key under which an index is kept. It changes
+// whenever appendHeader or what is remembered of a header does.
+const indexVersion = "2"
+
+// The form of an index is its headers, one after another. Strings are the bytes
+// themselves after their length; numbers are varints. Text encodings such as JSON
+// are not an option: they replace bytes that are not UTF-8, which capabilities
+// and file names may have.
+
+// appendHeader appends h to b.
+func appendHeader(b []byte, h *header) []byte {
+	b = append(b, h.Type)
+	b = appendString(b, h.Name)
+	b = appendString(b, h.Link)
+	for _, n := range h.numbers() {
+		b = binary.AppendVarint(b, n)
+	}
+	b = binary.AppendUvarint(b, uint64(len(h.Xattrs)))
+	for _, name := range slices.Sorted(maps.Keys(h.Xattrs)) {
+		b = appendString(b, name)
+		b = appendString(b, h.Xattrs[name])
+	}
+	return b
+}
+
+// numbers returns the numbers of h in the order in which they are written.
+func (h *header) numbers() [7]int64 {
+	return [...]int64{h.Mode, int64(h.UID), int64(h.GID), h.Size, h.ModTime, h.Major, h.Minor}
+}
+
+func appendString(b []byte, s string) []byte {
+	return append(binary.AppendUvarint(b, uint64(len(s))), s...)
+}
+
+// errBadIndex is returned for an index that appendHeader did not write.
+var errBadIndex = errors.New("the index is damaged")
+
+// parseHeaders reads all headers of an index. Their strings share index's memory.
+func parseHeaders(index string) ([]header, error) {
+	// A header of a usual layer takes some 60 bytes.
+	headers := make([]header, 0, len(index)/48)
+	for p := (indexParser{rest: index}); p.rest != ""; {
+		h := header{Type: p.byte(), Name: p.string(), Link: p.string()}
+		h.Mode, h.UID, h.GID, h.Size = p.varint(), int(p.varint()), int(p.varint()), p.varint()
+		h.ModTime, h.Major, h.Minor = p.varint(), p.varint(), p.varint()
+		for range p.count() {
+			if h.Xattrs == nil {
+				h.Xattrs = map[string]string{}
+			}
+			name := p.string()
+			h.Xattrs[name] = p.string()
+		}
+		if p.failed {
+			return nil, errBadIndex
+		}
+		headers = append(headers, h)
+	}
+	return headers, nil
+}
+
+// An indexParser reads values from the front of rest. Once it has failed, all
+// values are zero.
+type indexParser struct {
+	rest   string
+	failed bool
+}
+
+func (p *indexParser) fail() {
+	p.rest, p.failed = "", true
+}
+
+func (p *indexParser) byte() byte {
+	if p.rest == "" {
+		p.fail()
+		return 0
+	}
+	b := p.rest[0]
+	p.rest = p.rest[1:]
+	return b
+}
+
+func (p *indexParser) uvarint() (n uint64) {
+	for shift := 0; shift < 64; shift += 7 {
+		b := p.byte()
+		n |= uint64(b&0x7f) << shift
+		if b < 0x80 {
+			return n
+		}
+	}
+	p.fail()
+	return 0
+}
+
+func (p *indexParser) varint() int64 {
+	n := p.uvarint()
+	return int64(n>>1) ^ -int64(n&1)
+}
+
+// count reads a number of bytes or items. Each takes at least one byte, so that
+// more than there are bytes left is damage.
+func (p *indexParser) count() int {
+	n := p.uvarint()
+	if n > uint64(len(p.rest)) {
+		p.fail()
+		return 0
+	}
+	return int(n)
+}
+
+func (p *indexParser) string() string {
+	n := p.count()
+	s := p.rest[:n]
+	p.rest = p.rest[n:]
+	return s
+}
+
+// An indexWriter writes headers to w.
+type indexWriter struct {
+	w      io.Writer
+	buffer []byte
+}
+
+func (i *indexWriter) write(h *header) error {
+	i.buffer = appendHeader(i.buffer[:0], h)
+	_, err := i.w.Write(i.buffer)
+	return err
+}
