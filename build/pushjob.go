@@ -13,6 +13,7 @@ import (
 
 	"github.com/slipway-build/slipway/images"
 	"github.com/slipway-build/slipway/images/airgap"
+	"github.com/slipway-build/slipway/progress"
 )
 
 // A Pushed is an image or index of archives that a registry has now.
@@ -23,68 +24,78 @@ type Pushed struct {
 	Platforms []Platform `json:"platforms"`
 }
 
-// PushArchives pushes the images of archives to target, REGISTRY[/PREFIX], under
-// their names without their own registry: docker.io/rancher/x:v1 becomes
-// REGISTRY/PREFIX/rancher/x:v1, where a mirror looks for it. A name that the
-// archives have for several platforms becomes an index. What the registry has is
+// A PushJob is one `slipway airgap push`.
+type PushJob struct {
+	// Archives are files, and folders of archives.
+	Archives []string
+	// Target is REGISTRY[/PREFIX].
+	Target string
+	// KeepRegistry puts the registry of each name into the new one:
+	// docker.io/rancher/x:v1 becomes TARGET/docker.io/rancher/x:v1.
+	KeepRegistry bool
+}
+
+// PushArchives pushes the images of archives to a registry, under their names
+// without their own registry: docker.io/rancher/x:v1 becomes
+// REGISTRY/PREFIX/rancher/x:v1, where a mirror looks for it. Images for different
+// platforms that get one name become an index; different images for one platform
+// that get one name are an error, before anything is sent. What the registry has is
 // skipped.
 //
 // Layers that lie uncompressed in an archive are pushed gzipped, as nodes want to
 // pull them; those packed as original keep their digests, and so do manifests.
-func (w *Workbench) PushArchives(ctx context.Context, paths []string, target string) ([]Pushed, error) {
-	base, err := pushBase(target)
+func (w *Workbench) PushArchives(ctx context.Context, job PushJob) ([]Pushed, error) {
+	base, err := pushBase(job.Target)
 	if err != nil {
 		return nil, usage(err)
 	}
-	files, err := airgap.ListArchives(paths)
+	files, err := airgap.ListArchives(job.Archives)
 	if err != nil {
 		return nil, err
 	}
 	if len(files) == 0 {
-		return nil, usage(fmt.Errorf("there is no archive in %s", strings.Join(paths, ", ")))
+		return nil, usage(fmt.Errorf("there is no archive in %s", strings.Join(job.Archives, ", ")))
 	}
-	var (
-		names    []string
-		byName   = map[string][]*airgap.PackedImage{}
-		archives []*airgap.Archive
-	)
-	defer func() {
-		for _, a := range archives {
-			a.Close()
-		}
-	}()
+	var packed []*airgap.PackedImage
 	for _, file := range files {
 		a, err := airgap.Open(ctx, file)
 		if err != nil {
 			return nil, err
 		}
-		archives = append(archives, a)
-		packed, err := a.Images(ctx)
+		defer a.Close()
+		found, err := a.Images(ctx)
 		if err != nil {
 			return nil, err
 		}
-		for _, image := range packed {
-			for _, n := range image.Names {
-				if byName[n] == nil {
-					names = append(names, n)
-				}
-				byName[n] = append(byName[n], image)
-			}
-		}
+		packed = append(packed, found...)
 	}
-	if len(names) == 0 {
+	targets, err := planPush(ctx, base, job.KeepRegistry, packed)
+	if err != nil {
+		return nil, err
+	}
+	if len(targets) == 0 {
 		return nil, fmt.Errorf("no image in %s has a name", strings.Join(files, ", "))
 	}
+	warnUnnamed(ctx, packed)
 	var made memo[v1.Image]
-	pushed := make([]Pushed, len(names))
-	err = each(ctx, len(names), max(w.settings.Jobs, minTransfers), func(i int) error {
+	pushed := make([]Pushed, len(targets))
+	err = each(ctx, len(targets), max(w.settings.Jobs, minTransfers), func(i int) error {
 		var err error
-		if pushed[i], err = w.pushPacked(ctx, base, names[i], byName[names[i]], &made); err != nil {
-			return fmt.Errorf("pushing %s: %w", names[i], err)
+		if pushed[i], err = w.pushTarget(ctx, targets[i], &made); err != nil {
+			return fmt.Errorf("pushing %s: %w", targets[i].sources[0].name, err)
 		}
 		return nil
 	})
 	return pushed, err
+}
+
+// warnUnnamed says which images are not pushed, since they have no name.
+func warnUnnamed(ctx context.Context, packed []*airgap.PackedImage) {
+	for _, image := range packed {
+		if len(image.Names) == 0 {
+			progress.Warn(ctx, fmt.Sprintf("image %s of %s has no name, and is not pushed", image.ID, image.Archive()))
+		}
+	}
 }
 
 // pushBase is where names are appended to.
@@ -102,37 +113,25 @@ func pushBase(target string) (string, error) {
 	return target, nil
 }
 
-func (w *Workbench) pushPacked(ctx context.Context, base, named string, packed []*airgap.PackedImage, made *memo[v1.Image]) (Pushed, error) {
-	ref, err := images.ParseReference(named)
-	if err != nil {
-		return Pushed{}, err
-	}
-	to, err := images.ParseReference(base + "/" + ref.Context().RepositoryStr() + ":" + ref.Identifier())
-	if err != nil {
-		return Pushed{}, err
-	}
-	out := Pushed{Ref: to.Name()}
+func (w *Workbench) pushTarget(ctx context.Context, target pushTarget, made *memo[v1.Image]) (Pushed, error) {
+	out := Pushed{Ref: target.tag.Name()}
 	var entries []images.IndexEntry
-	seen := map[v1.Hash]bool{}
-	for _, p := range packed {
-		if seen[p.ID] {
-			continue // the same image in several archives
-		}
-		seen[p.ID] = true
-		image, err := made.do(ctx, p.ID.String()+" "+p.Manifest.Digest.String(), func() (v1.Image, error) { return w.gzipped(ctx, p) })
+	for _, s := range target.sources {
+		image, err := made.do(ctx, s.image.ID.String()+" "+s.image.Manifest.Digest.String(), func() (v1.Image, error) { return w.gzipped(ctx, s.image) })
 		if err != nil {
 			return out, err
 		}
-		entries = append(entries, images.IndexEntry{Name: images.FormatPlatform(p.Platform), Image: image})
-		out.Platforms = append(out.Platforms, Platform{p.Platform})
+		entries = append(entries, images.IndexEntry{Name: s.String(), Image: image})
+		out.Platforms = append(out.Platforms, Platform{s.image.Platform})
 	}
 	var what any = entries[0].Image
 	if len(entries) > 1 {
+		var err error
 		if what, err = images.NewIndex(entries, nil); err != nil {
 			return out, err
 		}
 	}
-	d, err := w.registry.Push(ctx, to, what)
+	d, err := w.registry.Push(ctx, target.tag, what)
 	out.Digest = d.Digest
 	return out, err
 }

@@ -180,7 +180,7 @@ func ComparePlatforms(a, b v1.Platform) int {
 		cmp.Compare(rank(a), rank(b)),
 		cmp.Compare(a.OS, b.OS),
 		cmp.Compare(a.Architecture, b.Architecture),
-		cmp.Compare(a.Variant, b.Variant),
+		cmp.Compare(normalVariant(a.Architecture, a.Variant), normalVariant(b.Architecture, b.Variant)),
 		CompareOSVersions(b.OSVersion, a.OSVersion),
 		slices.Compare(a.OSFeatures, b.OSFeatures),
 	)

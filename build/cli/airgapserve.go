@@ -16,18 +16,23 @@ import (
 )
 
 func (p *Program) pushCommand() *cobra.Command {
-	var asJSON bool
+	var (
+		job    build.PushJob
+		asJSON bool
+	)
 	c := &cobra.Command{
 		Use:   "push FILE|DIR… REGISTRY[/PREFIX]",
 		Short: "Push the images of archives to a registry, which then serves them to nodes",
 		Long: `Push names images as in the archives, without their own registry, so that a mirror
-finds them: docker.io/rancher/x:v1 goes to REGISTRY/PREFIX/rancher/x:v1. A name that
-several archives have for different platforms becomes an index. What is there is
-skipped. Archives packed with --layers original keep every digest; the layers of
-others are gzipped.`,
+finds them: docker.io/rancher/x:v1 goes to REGISTRY/PREFIX/rancher/x:v1. Images for
+different platforms that get one name become an index. Different images for one
+platform that get one name are an error, and nothing is pushed: --keep-registry tells
+apart those of different registries. What is there is skipped. Archives packed with
+--layers original keep every digest; the layers of others are gzipped.`,
 		Args: cobra.MinimumNArgs(2),
 		Example: examples("slipway airgap push images.tar.zst registry.example.com:5000",
-			"slipway airgap push /media/usb registry.example.com/mirror"),
+			"slipway airgap push /media/usb registry.example.com/mirror",
+			"slipway airgap push --keep-registry images.tar.zst registry.example.com"),
 		RunE: func(c *cobra.Command, words []string) error {
 			var pushed []build.Pushed
 			err := p.watched(c, func(ctx context.Context) error {
@@ -35,7 +40,8 @@ others are gzipped.`,
 				if err != nil {
 					return err
 				}
-				pushed, err = w.PushArchives(ctx, words[:len(words)-1], words[len(words)-1])
+				job.Archives, job.Target = words[:len(words)-1], words[len(words)-1]
+				pushed, err = w.PushArchives(ctx, job)
 				return err
 			})
 			if err != nil {
@@ -54,6 +60,8 @@ others are gzipped.`,
 			return nil
 		},
 	}
+	c.Flags().BoolVar(&job.KeepRegistry, "keep-registry", false,
+		"keep the registry in each name: REGISTRY/PREFIX/docker.io/rancher/x:v1; localhost:5000 becomes localhost-5000")
 	c.Flags().BoolVar(&asJSON, "json", false, "print as JSON")
 	return c
 }

@@ -388,6 +388,12 @@ func TestExtractReplacesFolders(t *testing.T) {
 	failing("in one another", "lie in one another", good, ExtractLimits{}, what[0], Extraction{"/bin/x", charts})
 	failing("to one place", "one would replace the other", good, ExtractLimits{}, what[0], Extraction{"/charts", bin})
 	failing("to places in one another", "one would replace the other", good, ExtractLimits{}, what[0], Extraction{"/charts", filepath.Join(bin, "charts")})
+	alias := filepath.Join(t.TempDir(), "alias")
+	if err := os.Symlink(dir, alias); err != nil {
+		t.Logf("no links can be made here: %v", err)
+	} else {
+		failing("to one place by way of a link", "one would replace the other", good, ExtractLimits{}, what[0], Extraction{"/charts", filepath.Join(alias, "bin")})
+	}
 	failing("nothing", "no folder to extract", good, ExtractLimits{})
 	failing("nowhere", "no place", good, ExtractLimits{}, Extraction{Path: "/bin"})
 	failing("a file is there", "no folder", good, ExtractLimits{}, Extraction{"/bin", filepath.Join(bin, "old")})

@@ -139,13 +139,14 @@ func newPacker(content *store.Store, outputs []Output, opts Options) (*packer, e
 	seen := map[string]bool{}
 	for _, out := range outputs {
 		codec, err := OutputCodec(out.Path)
-		if err == nil && seen[filepath.Clean(out.Path)] {
+		place := placeOf(out.Path)
+		if err == nil && seen[place] {
 			err = fmt.Errorf("archive %s is named twice", out.Path)
 		}
 		if err == nil && out.Split < 0 {
 			err = fmt.Errorf("archive %s: parts of %d bytes; want 0 for one file, or what a part may have", out.Path, out.Split)
 		}
-		seen[filepath.Clean(out.Path)] = true
+		seen[place] = true
 		errs = append(errs, err)
 		p.codecs = append(p.codecs, codec)
 	}

@@ -39,6 +39,9 @@ type PackedImage struct {
 	rawConfig   []byte
 }
 
+// Archive is the path of the archive that the image lies in.
+func (img *PackedImage) Archive() string { return img.archive.Path() }
+
 // A PackedLayer is a layer of an image of an archive.
 type PackedLayer struct {
 	v1.Descriptor

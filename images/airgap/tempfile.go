@@ -11,6 +11,20 @@ import (
 	"time"
 )
 
+// placeOf spells a path of a file or folder to be written so that two paths of one
+// place are equal: absolute, and with the links above it followed.
+func placeOf(path string) string {
+	abs, err := filepath.Abs(path)
+	if err != nil {
+		return filepath.Clean(path)
+	}
+	dir, err := filepath.EvalSymlinks(filepath.Dir(abs))
+	if err != nil {
+		return abs // nothing is there, and writing says what is wrong
+	}
+	return filepath.Join(dir, filepath.Base(abs))
+}
+
 // A tempFile becomes the file at final once it is complete. Until then it lies
 // beside it under a name with a leading dot, which nodes do not read.
 type tempFile struct {

@@ -41,6 +41,7 @@ func newTempFolder(final string) (*tempFolder, error) {
 	if err := os.MkdirAll(parent, 0o755); err != nil {
 		return nil, err
 	}
+	final = placeOf(final)
 	path, err := os.MkdirTemp(parent, "."+filepath.Base(final)+".*.tmp")
 	if err != nil {
 		return nil, err
