@@ -36,7 +36,8 @@ var rooms = map[string][]string{
 	"images/assemble":  {"images", "images/buildfile", "images/layer", "progress"},
 	"images/engine":    {"images", "images/buildfile", "images/store", "progress"},
 	"images/store":     {"images", "progress"},
-	"images/registry":  {"images", "images/store", "internal/redact", "progress"},
+	"images/hosts":     {"internal/redact"},
+	"images/registry":  {"images", "images/hosts", "images/store", "internal/redact", "progress"},
 	"images/zstd":      {},
 	"images/airgap":    {"images", "images/store", "images/zstd", "progress"},
 	"images/imagetest": {"images"}, // and only tests look into it
@@ -66,6 +67,7 @@ var hosts = map[string][]string{
 	"github.com/gofrs/flock":                               {"images/store", "build/compile"},
 	"github.com/vbauerster/mpb":                            {"progress"},
 	"os/exec":                                              {"internal/process", "images/imagetest"},
+	"github.com/BurntSushi/toml":                           {"images/hosts"},
 	"golang.org/x/term":                                    {"progress"},
 	"github.com/google/go-containerregistry/pkg/v1/remote": {"images/imagetest"},
 }

@@ -1,0 +1,122 @@
+package hosts
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+)
+
+// TLS says whom to trust, and who we are. The zero value trusts the system's CAs (and
+// those of SSL_CERT_FILE and SSL_CERT_DIR).
+type TLS struct {
+	// CAs are trusted beside the system's.
+	CAs        []string
+	Pairs      []Pair
+	SkipVerify bool
+}
+
+// A Pair is a client certificate. Key is empty if it lies in the file of Cert.
+type Pair struct{ Cert, Key string }
+
+// Config reads the files. It returns nil for the zero value.
+func (t TLS) Config() (*tls.Config, error) {
+	if len(t.CAs) == 0 && len(t.Pairs) == 0 && !t.SkipVerify {
+		return nil, nil
+	}
+	config := &tls.Config{InsecureSkipVerify: t.SkipVerify}
+	if len(t.CAs) > 0 {
+		pool, err := x509.SystemCertPool()
+		if err != nil {
+			pool = x509.NewCertPool()
+		}
+		for _, file := range t.CAs {
+			raw, err := os.ReadFile(file)
+			if err != nil {
+				return nil, fmt.Errorf("reading a CA: %w", err)
+			}
+			if !pool.AppendCertsFromPEM(raw) {
+				return nil, fmt.Errorf("%s: not a certificate in PEM", file)
+			}
+		}
+		config.RootCAs = pool
+	}
+	for _, p := range t.Pairs {
+		key := p.Key
+		if key == "" {
+			key = p.Cert
+		}
+		pair, err := tls.LoadX509KeyPair(p.Cert, key)
+		if err != nil {
+			return nil, fmt.Errorf("client certificate %s with key %s: %w", p.Cert, key, err)
+		}
+		config.Certificates = append(config.Certificates, pair)
+	}
+	return config, nil
+}
+
+// addCertificates adds what Docker's folders have for the host.
+func (o Options) addCertificates(h *Host) error {
+	for _, folder := range o.folders(h.Address, false) {
+		if _, err := os.Stat(filepath.Join(folder, hostsFileName)); err == nil {
+			continue // containerd's, which says itself which files are what
+		}
+		entries, err := os.ReadDir(folder)
+		if err != nil {
+			return fmt.Errorf("reading certificates of registry %s: %w", h.Address, err)
+		}
+		for _, e := range entries {
+			file := filepath.Join(folder, e.Name())
+			info, err := os.Stat(file)
+			switch {
+			case err != nil || !info.Mode().IsRegular():
+			case strings.HasSuffix(e.Name(), ".crt"):
+				h.TLS.CAs = append(h.TLS.CAs, file)
+			case strings.HasSuffix(e.Name(), ".cert"):
+				p := Pair{Cert: file, Key: strings.TrimSuffix(file, ".cert") + ".key"}
+				if _, err := os.Stat(p.Key); errors.Is(err, fs.ErrNotExist) {
+					p.Key = ""
+				}
+				h.TLS.Pairs = append(h.TLS.Pairs, p)
+			}
+		}
+	}
+	return nil
+}
+
+// folders are the existing folders of a registry. A folder that this user may not look
+// into counts as missing.
+func (o Options) folders(registry string, withDefault bool) (found []string) {
+	for _, dir := range o.Dirs {
+		for _, name := range folderNames(registry, withDefault) {
+			folder := filepath.Join(dir, name)
+			if info, err := os.Stat(folder); err == nil && info.IsDir() {
+				found = append(found, folder)
+			}
+		}
+	}
+	return found
+}
+
+func folderNames(registry string, withDefault bool) (names []string) {
+	for _, name := range namesOf(registry) {
+		if i := strings.LastIndexByte(name, ':'); i > 0 && !strings.HasSuffix(name, "]") {
+			names = append(names, name[:i]+"_"+name[i+1:]+"_")
+		}
+		names = append(names, name)
+	}
+	if withDefault {
+		names = append(names, "_default")
+	}
+	if runtime.GOOS == "windows" {
+		for n, name := range names {
+			names[n] = strings.ReplaceAll(name, ":", "")
+		}
+	}
+	return names
+}
