@@ -121,7 +121,7 @@ func TestSettingsGoBeforeFolders(t *testing.T) {
 
 func TestMistakesNameTheirPlace(t *testing.T) {
 	for text, want := range map[string]string{
-		"server = \n":                                  "hosts.toml:1: ",
+		"server = \n": "hosts.toml:1: ",
 		"[host.\"https://m\"]\ncapabilities = [\"x\"]": `host "https://m": capability "x": want pull`,
 		"[host.\"ftp://m\"]":                           `"ftp://m": want HOST`,
 		"[host.\"https://me:secret@m\"]":               "credentials belong into an auth file",

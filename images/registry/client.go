@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sync/singleflight"
 
 	"github.com/slipway-build/slipway/images"
+	"github.com/slipway-build/slipway/images/hosts"
 	"github.com/slipway-build/slipway/images/store"
 	"github.com/slipway-build/slipway/internal/redact"
 	"github.com/slipway-build/slipway/progress"
@@ -35,6 +36,8 @@ type Options struct {
 	// Credentials are by registry, as name.Registry.RegistryStr spells it:
 	// 127.0.0.1:5000, index.docker.io. They win over Docker's config.
 	Credentials map[string]authn.AuthConfig
+	// Hosts says how registries are reached, as far as their names do not.
+	Hosts hosts.Options
 	// UserAgent is what registries find in their logs; empty means slipway.
 	UserAgent string
 }
@@ -49,13 +52,14 @@ type Client struct {
 	wire      http.RoundTripper
 	agent     http.Header // names the program
 	secrets   *redact.Secrets
+	where     hosts.Options
 	pace      pace
 	transfers slots // blobs, either way
 	requests  slots // manifests
 	flights   singleflight.Group
 
 	mu        sync.Mutex
-	hosts     map[string]*host
+	hosts     map[string][]*host // by registry; the registry itself is the last
 	endpoints map[string]*endpoint
 	// writers are the slots of writing manifests, by repository.
 	writers map[string]slots
@@ -83,14 +87,15 @@ func New(o Options) *Client {
 		offline:   o.Offline,
 		jobs:      jobs,
 		keys:      newKeys(o.DockerConfig, o.Credentials),
-		wire:      newWire(agent, defaultPatience),
+		wire:      newWire(agent, defaultPatience, nil, 0),
 		agent:     agent,
 		secrets:   &redact.Secrets{},
+		where:     o.Hosts,
 		pace:      defaultPace,
 		transfers: make(slots, jobs),
 		// Manifests are small, and must not wait for blobs of gigabytes.
 		requests:  make(slots, 2*jobs),
-		hosts:     map[string]*host{},
+		hosts:     map[string][]*host{},
 		endpoints: map[string]*endpoint{},
 		homes:     map[home]name.Repository{},
 	}

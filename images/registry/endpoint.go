@@ -1,8 +1,12 @@
 package registry
 
 import (
+	"cmp"
 	"context"
+	"errors"
+	"fmt"
 	"net/http"
+	"net/url"
 	"strings"
 	"sync/atomic"
 
@@ -32,9 +36,38 @@ type endpoint struct {
 	accepted atomic.Bool // whether the registry has accepted a token
 }
 
-// endpoint returns the one for repo. Pushing may need the right to read other
-// repositories, to mount from them.
-func (c *Client) endpoint(repo name.Repository, verb string, from ...name.Repository) *endpoint {
+// sources returns the endpoints that repo is pulled from: mirrors in the order in which
+// they are to be asked, and then the registry. Tags come from hosts that resolve them.
+func (c *Client) sources(repo name.Repository, byTag bool) (found []*endpoint, err error) {
+	all, err := c.hostsOf(repo.Registry)
+	if err != nil {
+		return nil, err
+	}
+	for n, h := range all {
+		if last := n == len(all)-1; last || !h.down.Load() && h.Pull && (h.Resolve || !byTag) {
+			found = append(found, c.endpointAt(h, repo, pull))
+		}
+	}
+	return found, nil
+}
+
+// target returns the endpoint that repo is pushed to: the registry, unless a mirror
+// says itself that it takes what is pushed. Mounting needs the right to read other
+// repositories.
+func (c *Client) target(repo name.Repository, from ...name.Repository) (*endpoint, error) {
+	all, err := c.hostsOf(repo.Registry)
+	if err != nil {
+		return nil, err
+	}
+	for _, h := range all {
+		if h.Push {
+			return c.endpointAt(h, repo, push, from...), nil
+		}
+	}
+	return nil, &localError{fmt.Errorf("registry %s: hosts.toml gives no host the capability push", hostName(repo.Registry))}
+}
+
+func (c *Client) endpointAt(h *host, repo name.Repository, verb string, from ...name.Repository) *endpoint {
 	actions := pull
 	if verb == push {
 		actions = "push,pull"
@@ -43,16 +76,53 @@ func (c *Client) endpoint(repo name.Repository, verb string, from ...name.Reposi
 	for _, r := range from {
 		scopes = append(scopes, r.Scope(pull))
 	}
-	host := c.host(repo.Registry)
-	key := repo.Name() + " " + strings.Join(scopes, " ")
+	key := h.Address + " " + repo.Name() + " " + strings.Join(scopes, " ")
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	e, ok := c.endpoints[key]
 	if !ok {
-		e = &endpoint{client: c, host: host, repo: repo, verb: verb, scopes: scopes, turn: make(slots, 1)}
+		e = &endpoint{client: c, host: h, repo: repo, verb: verb, scopes: scopes, turn: make(slots, 1)}
 		c.endpoints[key] = e
 	}
 	return e
+}
+
+// fromAny does something with the first source of repo that it succeeds with. Only the
+// registry itself is worth several attempts; a mirror that does not answer is not asked
+// again. The error says what each of them said about what.
+func (c *Client) fromAny(ctx context.Context, repo name.Repository, byTag bool, what string, do func(*endpoint) error) error {
+	sources, err := c.sources(repo, byTag)
+	if err != nil {
+		return err
+	}
+	registry := sources[len(sources)-1]
+	var missed []string
+	for _, mirror := range sources[:len(sources)-1] {
+		err := do(mirror)
+		var ours *localError
+		if err == nil || isEnded(err) || errors.As(err, &ours) {
+			return mirror.explain(what, err)
+		}
+		missed = append(missed, mirror.missed(err))
+	}
+	err = c.try(ctx, func() error { return do(registry) })
+	return withMirrors(registry.explain(what, err), missed)
+}
+
+// missed says what a mirror failed with, and remembers one that does not answer.
+func (e *endpoint) missed(err error) string {
+	if !isAnswer(err) && !isWrong(err) {
+		e.host.down.Store(true)
+	}
+	return fmt.Sprintf("mirror %s: %s", e.host.Address, cmp.Or(e.reaching(err), e.plainly(err)))
+}
+
+// withMirrors adds to the error of a registry what its mirrors said.
+func withMirrors(err error, missed []string) error {
+	if err == nil || len(missed) == 0 || isEnded(err) {
+		return err
+	}
+	return &failure{err.Error() + "; " + strings.Join(missed, "; "), err}
 }
 
 // The verbs of endpoints.
@@ -67,7 +137,12 @@ func (e *endpoint) request(ctx context.Context, method, kind, id string) (reques
 	if err := e.host.greet(ctx); err != nil {
 		return request{}, err
 	}
-	return request{method: method, url: e.host.url("/" + e.repo.RepositoryStr() + "/" + kind + "/" + id), header: http.Header{}}, nil
+	u := e.host.url("/" + e.repo.RepositoryStr() + "/" + kind + "/" + id)
+	if e.host.Mirror {
+		// As containerd tells a mirror of several registries which one is meant.
+		u.RawQuery = url.Values{"ns": {hostName(e.repo.Registry)}}.Encode()
+	}
+	return request{method: method, url: u, header: http.Header{}}, nil
 }
 
 // A finding is what a HEAD says about a manifest or a blob.

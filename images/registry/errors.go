@@ -138,7 +138,7 @@ func (e *endpoint) explain(what string, err error) error {
 		times = fmt.Sprintf(" (%d tries)", count.tries)
 	}
 	switch {
-	case isEnded(err), errors.As(err, &told):
+	case err == nil, isEnded(err), errors.As(err, &told):
 		return err
 	case errors.As(err, &ours):
 		return ours.error
@@ -146,6 +146,8 @@ func (e *endpoint) explain(what string, err error) error {
 		return e.explainAnswer(what, *answer, times, err)
 	case errors.As(err, &wrong):
 		return &failure{fmt.Sprintf("registry %s sent wrong bytes for %s twice: %v", host, what, wrong), err}
+	case e.reaching(err) != "":
+		return &failure{fmt.Sprintf("registry %s is not reached: %s", host, e.reaching(err)), err}
 	case isTemporary(err), isNetwork(err):
 		return &failure{fmt.Sprintf("registry %s does not answer: %s%s", host, e.plainly(err), times), err}
 	}
@@ -162,6 +164,8 @@ func (e *endpoint) explainAnswer(what string, answer answerError, times string, 
 		return &failure{fmt.Sprintf("registry %s does not answer: %v%s", host, &answer, times), err}
 	case answer.tokenServer != "":
 		return &failure{fmt.Sprintf("the token server %s of registry %s refused a token to %s %s: %v", answer.tokenServer, host, e.verb, what, &answer), err}
+	case answer.status == http.StatusBadRequest && e.host.strange == answer.status && e.host.scheme == "http":
+		return &failure{fmt.Sprintf("registry %s refused the %s of %s: %v: it may speak TLS; plain HTTP is a setting (%s)", host, e.verb, what, &answer, page), err}
 	case answer.status == http.StatusNotFound && e.host.strange == http.StatusNotFound && len(answer.codes) == 0:
 		return &failure{host + " is not a registry: it answers /v2/ with 404 Not Found", err}
 	case answer.status == http.StatusNotFound && e.verb == pull:

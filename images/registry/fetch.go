@@ -24,12 +24,38 @@ func (c *Client) fetch(ctx context.Context, from *Manifest, d v1.Descriptor, b *
 		return c.absent(fmt.Sprintf("blob %s of %s", d.Digest, from.label))
 	}
 	return c.share(ctx, "pull "+from.repo.Name()+"@"+d.Digest.String(), func() error {
-		f := &fetching{image: from.label, endpoint: c.endpoint(from.repo, pull), want: d, batch: b, tries: c.tries(), slots: c.transfers}
-		if b == nil {
-			f.slots = c.requests
-		}
-		return f.run(ctx)
+		return c.fetchFromAny(ctx, from, d, b)
 	})
+}
+
+// fetchFromAny asks the mirrors for the blob, once each, and then the registry. What one
+// of them sent before it broke off is not fetched again from the next.
+func (c *Client) fetchFromAny(ctx context.Context, from *Manifest, d v1.Descriptor, b *batch) (err error) {
+	sources, err := c.sources(from.repo, false)
+	if err != nil {
+		return err
+	}
+	f := &fetching{want: d, batch: b, slots: c.transfers}
+	if b == nil {
+		f.slots = c.requests
+	}
+	defer func() { f.leave(err) }()
+	what := fmt.Sprintf("blob %s of image %s", d.Digest, from.label)
+	var missed []string
+	for n, e := range sources {
+		f.endpoint, f.tries = e, c.tries()
+		last := n == len(sources)-1
+		if !last {
+			f.tries.pace.tries = 1
+		}
+		err := f.run(ctx)
+		var ours *localError
+		if err == nil || last || isEnded(err) || errors.As(err, &ours) {
+			return withMirrors(e.explain(what, err), missed)
+		}
+		missed = append(missed, e.missed(err))
+	}
+	return nil
 }
 
 // holds says whether the store has the blob as a whole.
@@ -41,26 +67,25 @@ func (c *Client) holds(d v1.Descriptor) bool {
 
 // A fetching is a blob on its way into the store.
 type fetching struct {
-	image    string
-	endpoint *endpoint
+	endpoint *endpoint // that it comes from now
 	want     v1.Descriptor
 	slots    slots
-	tries    *tries
+	tries    *tries // of this endpoint
 	partial  *store.Partial
 
 	batch *batch
 	task  *progress.Task // of the batch, since bytes are expected
 }
 
-func (f *fetching) run(ctx context.Context) (err error) {
-	defer func() {
-		if err != nil {
-			err = f.endpoint.explain(fmt.Sprintf("blob %s of image %s", f.want.Digest, f.image), err)
-		}
-		if f.task != nil {
-			f.batch.leave(err)
-		}
-	}()
+// leave ends the part in the batch.
+func (f *fetching) leave(err error) {
+	if f.task != nil {
+		f.batch.leave(err)
+	}
+}
+
+// run fetches the blob from one endpoint.
+func (f *fetching) run(ctx context.Context) error {
 	for {
 		err := f.whole(ctx)
 		// Everything but wrong bytes was tried again by then.
@@ -85,9 +110,13 @@ func (f *fetching) whole(ctx context.Context) (err error) {
 	defer func() { err = errors.Join(err, p.Close()) }()
 	f.partial = p
 	f.expect(ctx, f.want.Size-p.Size())
+	missing := f.want.Size - p.Size()
+	// The next attempt, maybe with another host, expects the rest anew.
+	defer func() { f.batch.grow(-missing) }()
 	for p.Size() < f.want.Size {
 		before := p.Size()
 		err := f.rest(ctx)
+		missing = max(0, f.want.Size-p.Size())
 		if err == nil {
 			break
 		}

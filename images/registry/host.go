@@ -5,24 +5,26 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"net/url"
+	"sync/atomic"
 	"time"
 
 	"github.com/containerd/containerd/v2/core/remotes/docker/auth"
 	"github.com/google/go-containerregistry/pkg/name"
+
+	"github.com/slipway-build/slipway/images/hosts"
 )
 
-// A host is a server that serves a registry: the registry itself, or a mirror of it.
+// A host is a server of a registry: the registry itself, or a mirror of it.
 type host struct {
+	hosts.Host
 	client   *Client
 	registry name.Registry
-	address  string // host[:port]
-	path     string // of the API, such as /v2
-	schemes  []string
-	header   http.Header
+	schemes  []string // to be tried in this order
 	wire     http.RoundTripper
 
 	turn   slots  // held by the goroutine that greets
@@ -32,27 +34,48 @@ type host struct {
 	challenge *auth.Challenge
 	// strange is the status of a greeting that registries do not give, or 0.
 	strange int
+
+	down atomic.Bool // a mirror that did not answer is not asked again
 }
 
-// host returns the server of a registry.
-func (c *Client) host(r name.Registry) *host {
+// hostsOf returns the servers of a registry: its mirrors, and itself last.
+func (c *Client) hostsOf(r name.Registry) ([]*host, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	h, ok := c.hosts[r.RegistryStr()]
-	if !ok {
-		h = &host{client: c, registry: r, address: r.RegistryStr(), path: "/v2", schemes: []string{"https"},
-			wire: c.wire, turn: make(slots, 1)}
-		if isInside(h.url("").Hostname()) {
-			h.schemes = append(h.schemes, "http")
-		}
-		c.hosts[r.RegistryStr()] = h
+	known, ok := c.hosts[r.RegistryStr()]
+	if ok {
+		return known, nil
 	}
-	return h
+	found, err := c.where.Of(r.RegistryStr())
+	if err != nil {
+		return nil, &localError{err}
+	}
+	for _, f := range found {
+		h := &host{Host: f, client: c, registry: r, wire: c.wire, turn: make(slots, 1)}
+		switch {
+		case h.Scheme != "":
+			h.schemes = []string{h.Scheme}
+		case isInside(h.url("").Hostname()):
+			h.schemes = []string{"https", "http"}
+		default:
+			h.schemes = []string{"https"}
+		}
+		config, err := h.TLS.Config()
+		if err != nil {
+			return nil, &localError{fmt.Errorf("registry %s: %w", h.Address, err)}
+		}
+		if config != nil || h.DialTimeout > 0 {
+			h.wire = newWire(c.agent, defaultPatience, config, h.DialTimeout)
+		}
+		known = append(known, h)
+	}
+	c.hosts[r.RegistryStr()] = known
+	return known, nil
 }
 
 // url returns the address of path below the API's root.
 func (h *host) url(path string) *url.URL {
-	return &url.URL{Scheme: h.scheme, Host: h.address, Path: h.path + path}
+	return &url.URL{Scheme: h.scheme, Host: h.Address, Path: h.Path + path}
 }
 
 // is says whether u leads to this host.
@@ -110,7 +133,7 @@ func (h *host) greetBy(ctx context.Context, scheme string, last bool) error {
 	if _, err := io.Copy(io.Discard, io.LimitReader(resp.Body, maxAnswer)); err != nil {
 		return err
 	}
-	if resp.Request.URL.Host == h.address {
+	if resp.Request.URL.Host == h.Address {
 		// It may have redirected to https.
 		scheme = resp.Request.URL.Scheme
 	}
@@ -129,10 +152,10 @@ func (h *host) greetBy(ctx context.Context, scheme string, last bool) error {
 type greeting struct{ host *host }
 
 func (g greeting) RoundTrip(req *http.Request) (*http.Response, error) {
-	if req.URL.Host != g.host.address {
+	if req.URL.Host != g.host.Address {
 		return g.host.client.wire.RoundTrip(req)
 	}
-	for key, values := range g.host.header {
+	for key, values := range g.host.Header {
 		req.Header[key] = values
 	}
 	return g.host.wire.RoundTrip(req)

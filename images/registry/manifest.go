@@ -72,8 +72,8 @@ func (c *Client) resolve(ctx context.Context, ref name.Reference, label string) 
 	if c.offline {
 		return nil, c.absent("the manifest of " + label)
 	}
-	e := c.endpoint(m.repo, pull)
-	err := c.try(ctx, func() error {
+	_, byTag := ref.(name.Tag)
+	err := c.fromAny(ctx, m.repo, byTag, "image "+label, func(e *endpoint) error {
 		release, err := c.requests.acquire(ctx)
 		if err != nil {
 			return err
@@ -90,7 +90,7 @@ func (c *Client) resolve(ctx context.Context, ref name.Reference, label string) 
 		return err
 	})
 	if err != nil {
-		return nil, e.explain("image "+label, err)
+		return nil, err
 	}
 	if err := c.remember(ctx, ref, m); err != nil {
 		return nil, err

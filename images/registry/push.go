@@ -34,7 +34,11 @@ func (c *Client) Push(ctx context.Context, ref name.Reference, what any) (d v1.D
 	}
 	task := progress.Start(ctx, "push "+label)
 	defer func() { task.Done(err) }()
-	p := &pushing{client: c, endpoint: c.endpoint(ref.Context(), push), task: task}
+	e, err := c.target(ref.Context())
+	if err != nil {
+		return v1.Descriptor{}, err
+	}
+	p := &pushing{client: c, endpoint: e, task: task}
 	d, err = p.push(ctx, ref, m, true)
 	if err != nil {
 		return v1.Descriptor{}, p.endpoint.explain("image "+label, err)

@@ -172,8 +172,8 @@ func TestATokenThatIsRefusedIsNotAskedForForever(t *testing.T) {
 	})
 	c.keys.given[f.host] = authn.AuthConfig{Username: "bob", Password: secret}
 	_, err := c.Push(t.Context(), parse(t, f.host+"/org/x:v1"), threeLayers(t))
-	wantError(t, err, "does not accept user bob", "token expired")
-	if f.issued > 20 {
+	wantError(t, err, "does not accept user bob")
+	if f.issued > 50 { // 3 blobs, 5 attempts, 3 tokens, and some more
 		t.Errorf("%d tokens were asked for", f.issued)
 	}
 }
@@ -379,10 +379,13 @@ func TestUploadsDoNotFollowRedirectsInside(t *testing.T) {
 	var asked atomic.Bool
 	inside := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { asked.Store(true) }))
 	t.Cleanup(inside.Close)
-	e := newClient(t).endpoint(parse(t, "registry.example/org/x:v1").Context(), push)
+	e, err := newClient(t).target(parse(t, "registry.example/org/x:v1").Context())
+	if err != nil {
+		t.Fatal(err)
+	}
 	e.host.scheme = "https"
 	e.host.wire = redirecting(inside.URL)
-	_, _, err := e.startUpload(t.Context(), nil)
+	_, _, err = e.startUpload(t.Context(), nil)
 	if err == nil || !strings.Contains(err.Error(), "inside this network") || asked.Load() {
 		t.Errorf("%v, asked %v", err, asked.Load())
 	}

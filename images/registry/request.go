@@ -109,12 +109,12 @@ func (a authorized) RoundTrip(req *http.Request) (*http.Response, error) {
 	req = req.Clone(req.Context())
 	req.Header.Del("Authorization")
 	if !a.host.is(req.URL) {
-		for key := range a.host.header {
+		for key := range a.host.Header {
 			req.Header.Del(key)
 		}
 		return a.host.client.wire.RoundTrip(req)
 	}
-	for key, values := range a.host.header {
+	for key, values := range a.host.Header {
 		req.Header[key] = slices.Clone(values)
 	}
 	if a.authorization != "" {

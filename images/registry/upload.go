@@ -70,8 +70,11 @@ func (p *pushing) upload(ctx context.Context, d v1.Descriptor, body *uploadBody,
 // mount asks for a blob of another repository. A registry that does not want to
 // begins an upload in its place; any other failure leads to an upload, too.
 func (p *pushing) mount(ctx context.Context, d v1.Descriptor, from name.Repository) (location *url.URL, mounted bool) {
-	e := p.client.endpoint(p.endpoint.repo, push, from)
-	location, mounted, err := e.startUpload(ctx, url.Values{"mount": {d.Digest.String()}, "from": {from.RepositoryStr()}})
+	e, err := p.client.target(p.endpoint.repo, from)
+	if err != nil {
+		return nil, false
+	}
+	location, mounted, err = e.startUpload(ctx, url.Values{"mount": {d.Digest.String()}, "from": {from.RepositoryStr()}})
 	if err != nil {
 		return nil, false
 	}
@@ -84,7 +87,9 @@ func (e *endpoint) startUpload(ctx context.Context, query url.Values) (location 
 	if err != nil {
 		return nil, false, err
 	}
-	r.url.RawQuery = query.Encode()
+	if len(query) > 0 {
+		r.url.RawQuery = query.Encode()
+	}
 	// Some servers want to see that there is no body.
 	r.open = noBody
 	resp, err := e.do(ctx, r, http.StatusAccepted, http.StatusCreated)

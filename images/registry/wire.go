@@ -1,7 +1,9 @@
 package registry
 
 import (
+	"cmp"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -16,10 +18,13 @@ import (
 // newWire returns what carries requests, without credentials:
 //
 //	user agent -> statuses -> patience -> network
-func newWire(agent http.Header, p patience) http.RoundTripper {
+//
+// config may be nil. A dial is given up after dial, or after 15 seconds.
+func newWire(agent http.Header, p patience, config *tls.Config, dial time.Duration) http.RoundTripper {
 	p.next = &http.Transport{
 		Proxy:               http.ProxyFromEnvironment,
-		DialContext:         (&net.Dialer{Timeout: 15 * time.Second, KeepAlive: 30 * time.Second}).DialContext,
+		DialContext:         (&net.Dialer{Timeout: cmp.Or(dial, 15*time.Second), KeepAlive: 30 * time.Second}).DialContext,
+		TLSClientConfig:     config,
 		ForceAttemptHTTP2:   true,
 		MaxIdleConns:        100,
 		MaxIdleConnsPerHost: 32,

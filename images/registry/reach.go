@@ -1,0 +1,58 @@
+package registry
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// reaching explains why a host was not reached, as far as a setting mends it; else it
+// is empty.
+func (e *endpoint) reaching(err error) string {
+	host := hostName(e.repo.Registry)
+	if e.host.Mirror {
+		host = e.host.Address
+	}
+	var (
+		record    tls.RecordHeaderError
+		authority x509.UnknownAuthorityError
+		names     x509.HostnameError
+		invalid   x509.CertificateInvalidError
+	)
+	switch text := err.Error(); {
+	case errors.As(err, &record), strings.Contains(text, "server gave HTTP response to HTTPS client"):
+		return fmt.Sprintf("it speaks plain HTTP, and was asked in HTTPS: --plain-http %[1]s, SLIPWAY_PLAIN_HTTP=%[1]s, "+
+			"or registries: {%[1]q: {plain-http: true}} in slipway.yaml allows that; %[2]s", host, page)
+	case errors.As(err, &authority):
+		signer := ""
+		if c := authority.Cert; c != nil && c.Issuer.String() != "" {
+			signer = fmt.Sprintf(" (%s)", oneLine(c.Issuer.String()))
+		}
+		return fmt.Sprintf("its certificate is signed by a CA that is not trusted here%[1]s: put the CA's certificate into "+
+			"/etc/docker/certs.d/%[2]s/ca.crt, or name its file in registries: {%[2]q: {ca: FILE}} in slipway.yaml or in SSL_CERT_FILE; %[3]s", signer, host, page)
+	case errors.As(err, &names), errors.As(err, &invalid):
+		return fmt.Sprintf("its certificate does not fit: %s; registries: {%q: {skip-verify: true}} in slipway.yaml accepts any; %s", oneLine(innermost(err).Error()), host, page)
+	case strings.Contains(text, "tls: certificate required"), strings.Contains(text, "tls: bad certificate"):
+		return fmt.Sprintf("it wants a client certificate: put it into /etc/docker/certs.d/%[1]s/client.cert and client.key, "+
+			"or name the files in registries: {%[1]q: {cert: FILE, key: FILE}} in slipway.yaml; %[2]s", host, page)
+	case e.host.scheme == "" && strings.Contains(text, "malformed HTTP response"):
+		return fmt.Sprintf("it speaks TLS, and was asked in plain HTTP, as a setting wants it (--plain-http, SLIPWAY_PLAIN_HTTP, registries: in slipway.yaml, or hosts.toml); %s", page)
+	}
+	return ""
+}
+
+// page is where registries and their settings are described.
+const page = "see docs/registries.md"
+
+// innermost is the last error that err wraps.
+func innermost(err error) error {
+	for {
+		next := errors.Unwrap(err)
+		if next == nil {
+			return err
+		}
+		err = next
+	}
+}
