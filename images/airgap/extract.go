@@ -44,8 +44,10 @@ func Extract(ctx context.Context, img *PackedImage, what []Extraction) (files in
 }
 
 // ExtractWithin lays the layers of an image over one another, the lowest first,
-// and writes the folders named to disk. Whiteouts and opaque folders are obeyed
-// (OCI image-spec, layer.md), modes are 0755 at most, owners and times are those
+// and writes the folders named to disk. As in containerd and Docker with overlayfs,
+// each layer is unpacked on its own: its paths lead through its own links, never
+// through those of lower layers, and whiteouts and opaque folders hide what lower
+// layers have (OCI image-spec, layer.md). Modes are 0755 at most, owners and times are those
 // of whoever extracts. Each layer is read once, all of it, and must have its
 // digest and diff ID.
 //
@@ -54,7 +56,7 @@ func Extract(ctx context.Context, img *PackedImage, what []Extraction) (files in
 // if one of several cannot be, those before it are put back.
 //
 // Nothing is written elsewhere. These are errors: a name with .. in it, a file
-// below a link, a link that leads out of the folder, a device or pipe in one of
+// below another of its layer, a link that leads out of the folder, a device or pipe in one of
 // the folders, a hard link to a file outside. An absolute link into the folder is
 // made relative. That the image has no such folder is an error which names those
 // it has.
@@ -99,8 +101,12 @@ func extract(ctx context.Context, img *PackedImage, what []Extraction, limits Ex
 	// Before the temporary folders are removed: Windows removes none that is open.
 	defer func() { err = errors.Join(err, o.folders.close()) }()
 	for i, l := range img.Layers {
-		o.layer = i
-		if err := extractLayer(ctx, img.archive, l, o, task); err != nil {
+		o.begin(i)
+		err := extractLayer(ctx, img.archive, l, o, task)
+		if err == nil {
+			err = o.end()
+		}
+		if err != nil {
 			return 0, fmt.Errorf("layer %d of %d (%s): %w", i+1, len(img.Layers), l.Digest, err)
 		}
 	}

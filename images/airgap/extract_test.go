@@ -142,9 +142,49 @@ func TestExtractLaysLayersOverOneAnother(t *testing.T) {
 			layers: []string{"-rwxr-xr-x 0:0 usr/bin/a \"a\"\n-rwxr-xr-x 0:0 lib/x \"a\"", "-rw-r--r-- 0:0 .wh..wh..opq \"\"\ndrwxr-xr-x 0:0 usr/bin/"},
 			path:   "usr/bin", want: "",
 		},
+		"a whiteout, and then the folder": {
+			layers: []string{"-rwxr-xr-x 0:0 bin/d/old \"b\"", "-rw-r--r-- 0:0 bin/.wh.d \"\"\ndrwxr-xr-x 0:0 bin/d/\n-rw-r--r-- 0:0 bin/d/new \"n\""},
+			want:   "755 d/\n644 d/new \"n\"\n755 d/old \"b\"\n", count: 2,
+		},
 		"what AUFS kept": {
-			layers: []string{"-rwxr-xr-x 0:0 bin/a \"a\"\n-rwxr-xr-x 0:0 bin/.wh..wh.plnk \"a\""},
-			want:   "755 a \"a\"\n", count: 1,
+			layers: []string{"-rwxr-xr-x 0:0 a \"a\"\ndrwxr-xr-x 0:0 .wh..wh.plnk/\n-rwxr-xr-x 0:0 .wh..wh.plnk/5.6 \"a\"\n-rwxr-xr-x 0:0 .wh..wh.aufs \"a\""},
+			path:   "/", want: "755 a \"a\"\n", count: 1,
+		},
+		"a file below a link of a lower layer": {
+			layers: []string{"-rwxr-xr-x 0:0 usr/lib/a \"a\"\nlrwxrwxrwx 0:0 lib -> usr/lib", "-rw-r--r-- 0:0 lib/x \"x\"\n-rw-r--r-- 0:0 lib/sub/z \"z\""},
+			path:   "/", want: "755 lib/\n755 lib/sub/\n644 lib/sub/z \"z\"\n644 lib/x \"x\"\n755 usr/\n755 usr/lib/\n755 usr/lib/a \"a\"\n", count: 3,
+		},
+		"such a folder is extracted": {
+			layers: []string{"-rwxr-xr-x 0:0 usr/lib/a \"a\"\nlrwxrwxrwx 0:0 lib -> usr/lib", "-rw-r--r-- 0:0 lib/x \"x\""},
+			path:   "/lib", want: "644 x \"x\"\n", count: 1,
+		},
+		"such a folder holds nothing that is extracted": {
+			layers: []string{"lrwxrwxrwx 0:0 a -> b\n-rw-r--r-- 0:0 b/bin/x \"x\"", "-rw-r--r-- 0:0 a/other \"\"", "drwxr-xr-x 0:0 a/bin/"},
+			path:   "/a/bin", want: "",
+		},
+		"a file below a lower file": {
+			layers: []string{"-rwxr-xr-x 0:0 bin/d \"file\"", "-rw-r--r-- 0:0 bin/d/x \"x\""},
+			want:   "755 d/\n644 d/x \"x\"\n", count: 1,
+		},
+		"a file below a lower link, where that led in": {
+			layers: []string{"drwxr-xr-x 0:0 bin/d/", "lrwxrwxrwx 0:0 bin/d -> .", "-rw-r--r-- 0:0 bin/d/x \"\""},
+			want:   "755 d/\n644 d/x \"\"\n", count: 1,
+		},
+		"a file below a link of its own layer": {
+			layers: []string{"-rwxr-xr-x 0:0 usr/bin/a \"a\"", "lrwxrwxrwx 0:0 bin -> usr/bin\n-rw-r--r-- 0:0 bin/x \"x\"\nlrwxrwxrwx 0:0 sbin -> /nowhere/../bin\nhrwxrwxrwx 0:0 l -> sbin\n-rw-r--r-- 0:0 l/y \"y\"\nhrwxr-xr-x 0:0 usr/bin/z -> sbin/x"},
+			path:   "/usr/bin", want: "755 a \"a\"\n755 x \"x\"\n644 y \"y\"\n755 z \"x\"\n", count: 4,
+		},
+		"a link that a folder replaced leads nowhere": {
+			layers: []string{"lrwxrwxrwx 0:0 bin/a -> b\ndrwxr-xr-x 0:0 bin/a/\n-rw-r--r-- 0:0 bin/a/x \"x\"\nlrwxrwxrwx 0:0 bin/c/d -> ../b\n-rw-r--r-- 0:0 bin/c \"c\"\ndrwxr-xr-x 0:0 bin/c/\n-rw-r--r-- 0:0 bin/c/d/e \"e\""},
+			want:   "755 a/\n644 a/x \"x\"\n755 c/\n755 c/d/\n644 c/d/e \"e\"\n", count: 2,
+		},
+		"a whiteout below a lower link": {
+			layers: []string{"-rwxr-xr-x 0:0 bin/real/a \"a\"\nlrwxrwxrwx 0:0 bin/l -> real", "-rw-r--r-- 0:0 bin/l/.wh.a \"\""},
+			want:   "755 l/\n755 real/\n755 real/a \"a\"\n", count: 1,
+		},
+		"a hard link's own mode": {
+			layers: []string{"-rwxr-xr-x 0:0 bin/a \"a\"\nhrw-r--r-- 0:0 bin/b -> bin/a"},
+			want:   "644 a \"a\"\n644 b \"a\"\n", count: 2,
 		},
 		"a file in place of a folder, and back": {
 			layers: []string{"-rwxr-xr-x 0:0 bin/a/x \"x\"\n-rwxr-xr-x 0:0 bin/b \"b\"", "-rw-r--r-- 0:0 bin/a \"file\"\ndrwxr-xr-x 0:0 bin/b/\n-rw-r--r-- 0:0 bin/b/y \"y\""},
@@ -193,8 +233,8 @@ func TestExtractLaysLayersOverOneAnother(t *testing.T) {
 		"a folder that is a file":          {layers: []string{"-rw-r--r-- 0:0 bin \"\""}, said: "/bin is a file"},
 		"a name that leads upwards":        {layers: []string{"-rw-r--r-- 0:0 bin/../../evil \"\""}, said: "leads upwards"},
 		"such a name elsewhere":            {layers: []string{"-rw-r--r-- 0:0 bin/a \"\"\n-rw-r--r-- 0:0 ../evil \"\""}, said: "leads upwards"},
-		"a file below a link":              {layers: []string{"lrwxrwxrwx 0:0 bin/d -> /etc\n-rw-r--r-- 0:0 bin/d/evil \"\""}, said: `lies below "bin/d", which is a link`},
-		"a file below a link, later":       {layers: []string{"drwxr-xr-x 0:0 bin/d/", "lrwxrwxrwx 0:0 bin/d -> .", "-rw-r--r-- 0:0 bin/d/evil \"\""}, said: `lies below "bin/d", which is a link`},
+		"a file below a link":              {layers: []string{"lrwxrwxrwx 0:0 bin/d -> /etc\n-rw-r--r-- 0:0 bin/d/evil \"\""}, said: `/bin/d is a link to /etc, which leads out of the folder`},
+		"a file below links in a circle":   {layers: []string{"lrwxrwxrwx 0:0 bin/a -> b\nlrwxrwxrwx 0:0 bin/b -> a\n-rw-r--r-- 0:0 bin/a/x \"\""}, said: "links lead in a circle"},
 		"a file below a file":              {layers: []string{"-rw-r--r-- 0:0 bin/d \"\"\n-rw-r--r-- 0:0 bin/d/evil \"\""}, said: `lies below "bin/d", which is a file`},
 		"an absolute link outside":         {layers: []string{"lrwxrwxrwx 0:0 bin/evil -> /etc/passwd"}, said: "leads out of the folder"},
 		"a relative link outside":          {layers: []string{"lrwxrwxrwx 0:0 bin/evil -> ../etc/passwd"}, said: "leads out of the folder"},

@@ -43,6 +43,7 @@ type overlay struct {
 
 	root    *node
 	layer   int // the number of the layer that is applied
+	own     layerState
 	entries int
 	bytes   int64
 	folders openFolders
@@ -132,29 +133,30 @@ func (o *overlay) apply(h *tar.Header, body io.Reader) error {
 	if err != nil || !ok {
 		return err
 	}
+	if name, err = o.resolve(name); err != nil {
+		return err
+	}
 	dir, base := path.Split(name)
 	dir = strings.TrimSuffix(dir, "/")
 	switch {
-	case base == opaque:
-		return o.hideContent(dir)
-	case strings.HasPrefix(base, whiteoutMeta):
-		return nil
-	case strings.HasPrefix(base, whiteout):
-		hidden := strings.TrimPrefix(base, whiteout)
-		if hidden == "" || hidden == "." || hidden == ".." {
-			return errors.New("it hides no file")
-		}
-		return o.hide(o.lookup(path.Join(dir, hidden)))
 	case name == "" && h.Typeflag != tar.TypeDir:
 		return errors.New("the root of an image is a folder")
 	case name == "":
 		return nil
-	case !o.known(name):
-		top, _, _ := strings.Cut(name, "/")
-		if o.root.children[top] == nil {
-			o.root.children[top] = &node{name: top, parent: o.root, kind: tar.TypeDir, children: map[string]*node{}, layer: o.layer}
-		}
+	case base != opaque && strings.Contains("/"+name, "/"+whiteoutMeta):
 		return nil
+	case strings.HasPrefix(base, whiteout):
+		return o.whiteOut(dir, base)
+	}
+	if err := o.own.links.add(o, name, h); err != nil {
+		return err
+	}
+	if h.Typeflag == tar.TypeDir {
+		// An overlay loses the whiteout in the place of which it makes a folder.
+		delete(o.own.hidden, name)
+	}
+	if !o.known(name) {
+		return o.claim(name)
 	}
 	return o.add(name, h, body)
 }
@@ -235,7 +237,8 @@ func (o *overlay) add(name string, h *tar.Header, body io.Reader) error {
 	return nil
 }
 
-// parent is the folder that holds name. It is made if no layer named it.
+// parent is the folder that holds name. It is made if no layer named it, and in
+// the place of a file or link of a lower layer.
 func (o *overlay) parent(name string) (*node, error) {
 	n := o.root
 	for begin := 0; ; {
@@ -246,6 +249,15 @@ func (o *overlay) parent(name string) (*node, error) {
 		end := begin + length
 		part := name[begin:end]
 		child := n.children[part]
+		if child != nil && child.kind != tar.TypeDir {
+			if child.layer == o.layer {
+				return nil, fmt.Errorf("it lies below %q, which is a file", name[:end])
+			}
+			if err := o.remove(child); err != nil {
+				return nil, err
+			}
+			child = nil
+		}
 		if child == nil {
 			if err := o.count(); err != nil {
 				return nil, err
@@ -258,12 +270,6 @@ func (o *overlay) parent(name string) (*node, error) {
 				}
 			}
 			n.children[part] = child
-		}
-		switch child.kind {
-		case tar.TypeSymlink:
-			return nil, fmt.Errorf("it lies below %q, which is a link", name[:end])
-		case tar.TypeReg:
-			return nil, fmt.Errorf("it lies below %q, which is a file", name[:end])
 		}
 		child.layer = o.layer
 		n, begin = child, end+1
@@ -280,41 +286,15 @@ func (o *overlay) hardLink(n *node, to string) (*node, error) {
 	if err != nil || !ok {
 		return nil, fmt.Errorf("it is a hard link to %q, which is no place in the image", to)
 	}
+	if name, err = o.resolve(name); err != nil {
+		return nil, err
+	}
 	linked := o.lookup(name)
 	if !n.target.holds(name) || linked == nil || linked.kind == tar.TypeDir || name == n.path() {
 		return nil, fmt.Errorf("it is a hard link to %q, which is no file in the folder that is extracted", to)
 	}
 	n.kind, n.link = linked.kind, linked.link
 	return linked, nil
-}
-
-// hide takes away what lower layers have of n.
-func (o *overlay) hide(n *node) error {
-	switch {
-	case n == nil:
-		return nil
-	case n.layer < o.layer:
-		return o.remove(n)
-	}
-	return o.hideChildren(n)
-}
-
-// hideContent takes away what lower layers have in a folder.
-func (o *overlay) hideContent(dir string) error {
-	n := o.lookup(dir)
-	if n == nil {
-		return nil
-	}
-	return o.hideChildren(n)
-}
-
-func (o *overlay) hideChildren(n *node) error {
-	for _, name := range slices.Sorted(maps.Keys(n.children)) {
-		if err := o.hide(n.children[name]); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // remove takes a node away, with all in it.

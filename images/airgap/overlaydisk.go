@@ -159,7 +159,7 @@ func (o *overlay) write(n, linked *node, h *tar.Header, body io.Reader) error {
 	case n.kind == tar.TypeSymlink:
 		return nil // made by finish
 	case linked != nil:
-		return o.linkFile(n, linked)
+		return o.linkFile(n, linked, h)
 	}
 	if h.Size > o.limits.Bytes-o.bytes {
 		return fmt.Errorf("with its %d bytes more than %d would be written, which is the limit", h.Size, o.limits.Bytes)
@@ -178,8 +178,8 @@ func (o *overlay) write(n, linked *node, h *tar.Header, body io.Reader) error {
 }
 
 // linkFile makes n another name of linked, by way of the nearest folder that both
-// lie in.
-func (o *overlay) linkFile(n, linked *node) error {
+// lie in. The mode in the header of the link becomes that of the file.
+func (o *overlay) linkFile(n, linked *node, h *tar.Header) error {
 	above := commonFolder(n, linked)
 	folder, err := o.folders.open(above)
 	if err != nil {
@@ -193,7 +193,10 @@ func (o *overlay) linkFile(n, linked *node) error {
 	if err != nil {
 		return err
 	}
-	return folder.Link(from, to)
+	if err := folder.Link(from, to); err != nil {
+		return err
+	}
+	return folder.Chmod(to, fs.FileMode(h.Mode)&0o755)
 }
 
 // erase removes what is on disk of a node.

@@ -1,0 +1,228 @@
+package airgap
+
+import (
+	"archive/tar"
+	"errors"
+	"fmt"
+	"maps"
+	"path"
+	"slices"
+	"strings"
+)
+
+// Runtimes unpack each layer into a folder of its own and let overlayfs lay those
+// over one another. A path in a layer is therefore resolved by the symlinks of that
+// layer alone: where a lower layer has a symlink lib, lib/x makes a folder in its
+// place. images/assemble reads the layers of a base in the same way.
+
+// A layerState is what must be known of the layer that is applied until its end.
+type layerState struct {
+	// links are the layer's own symlinks.
+	links linkTree
+	// hidden are the paths that whiteouts hide, and opaque the folders that hide all
+	// that lower layers have in them. Both apply to lower layers alone, wherever
+	// their entries stand in the layer.
+	hidden map[string]bool
+	opaque map[string]bool
+}
+
+// begin starts the layer with this number.
+func (o *overlay) begin(layer int) {
+	o.layer = layer
+	o.own = layerState{hidden: map[string]bool{}, opaque: map[string]bool{}}
+}
+
+// end takes away what the layer hides.
+func (o *overlay) end() error {
+	for _, dir := range slices.Sorted(maps.Keys(o.own.opaque)) {
+		if n := o.lookup(dir); n != nil {
+			if err := o.hideChildren(n); err != nil {
+				return err
+			}
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(o.own.hidden)) {
+		if n := o.lookup(name); n != nil {
+			if err := o.hide(n); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// whiteOut takes the whiteout or opaque marker base in the folder dir.
+func (o *overlay) whiteOut(dir, base string) error {
+	name := path.Join(dir, strings.TrimPrefix(base, whiteout))
+	switch {
+	case base == opaque:
+		name = dir
+	case slices.Contains([]string{"", ".", ".."}, strings.TrimPrefix(base, whiteout)):
+		return errors.New("it hides no file")
+	}
+	// As runtimes do, the folder is made in which something is hidden.
+	if err := o.claim(path.Join(dir, base)); err != nil {
+		return err
+	}
+	switch {
+	case o.lookup(name) == nil: // there is nothing to hide
+	case base == opaque:
+		o.own.opaque[dir] = true
+	default:
+		o.own.hidden[name] = true
+	}
+	return nil
+}
+
+// claim makes those folders above name, which the layer has, that the overlay
+// knows, in the place of what lower layers have there.
+func (o *overlay) claim(name string) error {
+	known := 0
+	for end := 0; ; {
+		length := strings.IndexByte(name[end:], '/')
+		if length < 0 || !o.known(name[:end+length]) {
+			break
+		}
+		known = end + length
+		end += length + 1
+	}
+	if known == 0 {
+		return nil
+	}
+	_, err := o.parent(name[:known] + "/")
+	return err
+}
+
+// hide takes away what lower layers have of n.
+func (o *overlay) hide(n *node) error {
+	if n.layer < o.layer {
+		return o.remove(n)
+	}
+	return o.hideChildren(n)
+}
+
+func (o *overlay) hideChildren(n *node) error {
+	for _, name := range slices.Sorted(maps.Keys(n.children)) {
+		if err := o.hide(n.children[name]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// resolve returns where an entry of this name lies: its folder is reached by the
+// layer's own links.
+func (o *overlay) resolve(name string) (string, error) {
+	dir, base := path.Split(name)
+	dir, err := o.own.links.follow(strings.TrimSuffix(dir, "/"))
+	return path.Join(dir, base), err
+}
+
+// add notes the entry h, which lies at name. A hard link to a link is one, too.
+func (t *linkTree) add(o *overlay, name string, h *tar.Header) error {
+	kind, link := h.Typeflag, o.linkName(h.Linkname)
+	if kind == tar.TypeLink && t.below != nil {
+		if to, ok, err := o.imagePath(h.Linkname); err == nil && ok {
+			if to, err = o.resolve(to); err != nil {
+				return err
+			}
+			if link = t.at(to); link != "" {
+				kind = tar.TypeSymlink
+			}
+		}
+	}
+	t.set(name, kind, link)
+	return nil
+}
+
+// at returns what the link at name says; empty if there is none.
+func (t *linkTree) at(name string) string {
+	for part := range strings.SplitSeq(name, "/") {
+		if t = t.below[part]; t == nil {
+			return ""
+		}
+	}
+	return t.link
+}
+
+// A linkTree holds the symlinks of one layer, with the folders that they lie in.
+type linkTree struct {
+	link  string
+	below map[string]*linkTree
+}
+
+// set notes the entry that a layer has at name, in the place of an earlier one.
+func (t *linkTree) set(name string, kind byte, link string) {
+	if kind != tar.TypeSymlink && t.below == nil {
+		return
+	}
+	names := strings.Split(name, "/")
+	last := len(names) - 1
+	for _, part := range names[:last] {
+		next := t.below[part]
+		if next == nil {
+			if kind != tar.TypeSymlink {
+				return
+			}
+			next = &linkTree{}
+			if t.below == nil {
+				t.below = map[string]*linkTree{}
+			}
+			t.below[part] = next
+		}
+		t = next
+	}
+	old := t.below[names[last]]
+	switch {
+	case kind == tar.TypeSymlink:
+		if t.below == nil {
+			t.below = map[string]*linkTree{}
+		}
+		t.below[names[last]] = &linkTree{link: link}
+	case old != nil && (kind != tar.TypeDir || old.link != ""):
+		delete(t.below, names[last])
+	}
+}
+
+// follow returns where the folder dir lies. No link leads out of the root.
+func (t *linkTree) follow(dir string) (string, error) {
+	if t.below == nil {
+		return dir, nil
+	}
+	type step struct {
+		name string
+		tree *linkTree // nil where there are no links below
+	}
+	steps, links := []step{{"", t}}, 0
+	for todo := strings.Split(dir, "/"); len(todo) > 0; {
+		name := todo[0]
+		todo = todo[1:]
+		switch name {
+		case "", ".":
+			continue
+		case "..":
+			steps = steps[:max(1, len(steps)-1)]
+			continue
+		}
+		var next *linkTree
+		if here := steps[len(steps)-1].tree; here != nil {
+			next = here.below[name]
+		}
+		if next == nil || next.link == "" {
+			steps = append(steps, step{name, next})
+			continue
+		}
+		if links++; links > maxLinks {
+			return "", fmt.Errorf("it lies below /%s, whose links lead in a circle", dir)
+		}
+		if path.IsAbs(next.link) {
+			steps = steps[:1]
+		}
+		todo = append(strings.Split(next.link, "/"), todo...)
+	}
+	names := make([]string, len(steps))
+	for i, s := range steps {
+		names[i] = s.name
+	}
+	return strings.TrimPrefix(strings.Join(names, "/"), "/"), nil
+}
