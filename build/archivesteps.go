@@ -27,7 +27,9 @@ func (b *Builder) packageAirgap(ctx context.Context) error {
 		contents = make([][]airgap.Image, len(b.Plan.Archives))
 		pulled   memo[v1.Image]
 	)
-	if err := b.buildOwn(ctx); err != nil {
+	// All images, also those that no archive holds: what was packaged can be verified
+	// and published.
+	if err := b.buildImages(ctx); err != nil {
 		return err
 	}
 	_ = each(ctx, len(b.Plan.Archives), len(b.Plan.Archives), func(i int) error {
@@ -105,35 +107,6 @@ func (b *Builder) Preflight(ctx context.Context) (*Preflight, error) {
 		return nil, err
 	}
 	return preflight(b.bench.cache, contents, outputs)
-}
-
-// buildOwn makes the images that archives hold.
-func (b *Builder) buildOwn(ctx context.Context) error {
-	var own []ImageStep
-	seen := map[string]bool{}
-	for _, a := range b.Plan.Archives {
-		for _, image := range a.Images {
-			if image.Own == "" || seen[image.Own] {
-				continue
-			}
-			seen[image.Own] = true
-			step, ok := b.imageStep(image.Own)
-			if !ok {
-				return fmt.Errorf("list %s: no step makes %s", a.List, image.Own)
-			}
-			own = append(own, step)
-		}
-	}
-	if len(own) == 0 {
-		return nil
-	}
-	if _, err := b.compile(ctx); err != nil {
-		return err
-	}
-	return each(ctx, len(own), b.settings.Jobs, func(i int) error {
-		_, err := b.image(ctx, own[i])
-		return err
-	})
 }
 
 // archiveImages are the images of an archive. Those of registries are looked up;

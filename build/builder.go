@@ -120,25 +120,19 @@ func (b *Builder) ownRegistry() string {
 	return b.Config.Registry
 }
 
-// Run does what a selection names, and writes the report dist/artifacts.json.
+// Run does what a selection names. What is made is reported in dist/artifacts.json.
 func (b *Builder) Run(ctx context.Context, s Selection) error {
+	if s.Verb == "publish" {
+		return b.publish(ctx, s.Parts)
+	}
 	if err := b.open(); err != nil {
 		return err
 	}
 	steps := map[string]func(context.Context) error{
-		"build binaries":    b.buildBinaries,
-		"build images":      b.buildImages,
-		"package airgap":    b.packageAirgap,
-		"package bundles":   b.packageBundles,
-		"publish images":    b.publishImages,
-		"publish index":     b.publishIndexes,
-		"publish artifacts": b.publishArtifacts,
-	}
-	if s.Verb == "publish" && slices.Contains(s.Parts, "artifacts") && len(b.artifactDestinations()) > 0 {
-		// Before anything is pushed.
-		if _, err := b.packaged(ctx); err != nil {
-			return err
-		}
+		"build binaries":  b.buildBinaries,
+		"build images":    b.buildImages,
+		"package airgap":  b.packageAirgap,
+		"package bundles": b.packageBundles,
 	}
 	for _, part := range Verbs[s.Verb] {
 		if !slices.Contains(s.Parts, part) {

@@ -11,7 +11,8 @@ import v1 "github.com/google/go-containerregistry/pkg/v1"
 // The struct tags are what Load, the JSON schema and the documentation are made
 // from: yaml is the key, doc says what it means, enum is the words it may be (of
 // a list: its elements), required means it cannot be left out, expand names the
-// sets of per-platform variables it may hold (see variables.go).
+// sets of per-platform variables it may hold (see variables.go), linked means that
+// its text ends up in binaries or images.
 type Config struct {
 	// File is the path of slipway.yaml as Load was given it, Dir its folder,
 	// absolute; all other paths of the file are relative to Dir.
@@ -19,6 +20,11 @@ type Config struct {
 	Dir  string `yaml:"-"`
 	// Release is the version and what else git and the environment say.
 	Release Release `yaml:"-"`
+	// Untagged says that the version is neither TAG nor a git tag on HEAD.
+	Untagged bool `yaml:"-"`
+	// Linked are the variables whose values end up in binaries or images, but for those
+	// that Release holds.
+	Linked map[string]string `yaml:"-"`
 
 	Project    string            `yaml:"project" required:"true" doc:"prefix of artifact names"`
 	Registry   string            `yaml:"registry" doc:"registry of the project's own images; environment REGISTRY wins; default: docker.io"`
@@ -62,7 +68,7 @@ type Binary struct {
 // BuildOpts are what go build is told.
 type BuildOpts struct {
 	Tags    []string          `yaml:"tags" doc:"build tags"`
-	Ldflags []string          `yaml:"ldflags" expand:"platform name" doc:"flags of the linker, such as -X main.version=${VERSION}"`
+	Ldflags []string          `yaml:"ldflags" expand:"platform name" linked:"true" doc:"flags of the linker, such as -X main.version=${VERSION}"`
 	Env     map[string]string `yaml:"env" expand:"platform name" doc:"environment of go build; CGO_ENABLED is 0 unless set"`
 	Assert  []string          `yaml:"assert" doc:"what must hold of the result: static, fips, pie, max-size=20MiB"`
 }
@@ -80,13 +86,13 @@ type Image struct {
 	Position Position `yaml:"-" json:"-"`
 
 	Name        string            `yaml:"name" required:"true" doc:"last part of the reference: registry/repository/name:TAG"`
-	Args        map[string]string `yaml:"args" expand:"platform windows name" doc:"build arguments"`
-	Labels      map[string]string `yaml:"labels" expand:"platform windows name" doc:"labels of the image's config"`
+	Args        map[string]string `yaml:"args" expand:"platform windows name" linked:"true" doc:"build arguments"`
+	Labels      map[string]string `yaml:"labels" expand:"platform windows name" linked:"true" doc:"labels of the image's config"`
 	Contexts    map[string]string `yaml:"contexts" expand:"platform windows name" doc:"named contexts: a folder, docker-image://REF or oci-layout://DIR"`
 	Variants    []Variant         `yaml:"variants" required:"true" doc:"Dockerfile targets and the platforms made from each"`
 	Builder     string            `yaml:"builder" enum:"embedded docker buildkit" doc:"what makes it: embedded (default), docker or buildkit; environment BUILDER wins"`
 	Format      Format            `yaml:"format" doc:"media types and compression"`
-	Annotations map[string]string `yaml:"annotations" doc:"annotations of the index"`
+	Annotations map[string]string `yaml:"annotations" linked:"true" doc:"annotations of the index"`
 	EngineOpts  `yaml:",inline"`
 }
 
@@ -111,7 +117,7 @@ type Variant struct {
 	Dockerfile string            `yaml:"dockerfile" doc:"default: Dockerfile"`
 	Context    string            `yaml:"context" doc:"folder that COPY and ADD read from; default: the project's"`
 	Target     string            `yaml:"target" doc:"stage to build; default: the last"`
-	Args       map[string]string `yaml:"args" expand:"platform windows name" doc:"build arguments, added to the image's"`
+	Args       map[string]string `yaml:"args" expand:"platform windows name" linked:"true" doc:"build arguments, added to the image's"`
 }
 
 // Format pins media types and compression of an image; see images.Format.
@@ -196,6 +202,8 @@ type Destination struct {
 	Directory  string `yaml:"directory" json:"directory,omitempty" doc:"folder for artifacts, copied and verified, checksums last"`
 	OCI        string `yaml:"oci" json:"oci,omitempty" doc:"reference for artifacts, pushed as one OCI artifact; default tag: TAG"`
 	GitHub     string `yaml:"github" json:"github,omitempty" doc:"owner/name: artifacts become a GitHub release, draft until complete (GITHUB_TOKEN)"`
+	Force      bool   `yaml:"force" json:"force,omitempty" doc:"replace what a tag or a release there already holds, as --force does (environment FORCE)"`
+	Snapshot   bool   `yaml:"snapshot" json:"snapshot,omitempty" doc:"take versions without a tag and checkouts with changes, as --snapshot does (environment SNAPSHOT)"`
 }
 
 // Names are templates of the names in dist/artifacts. Formats and .txt are added

@@ -37,6 +37,7 @@ type field struct {
 	enum   []string
 	keys   []string
 	expand string
+	linked bool
 }
 
 // sub is the field of an element or key of f.
@@ -101,6 +102,9 @@ func (d *decoder) text(n *yaml.Node, f field) (string, bool) {
 	value, ok := d.vars.expand(n.Value, d.position(n), inScope(f.expand))
 	if !ok {
 		return "", false
+	}
+	if f.linked {
+		d.vars.link(n.Value)
 	}
 	if f.expand != "" {
 		return value.String(), true
@@ -228,7 +232,7 @@ func (d *decoder) record(n *yaml.Node, out reflect.Value, f field) {
 		sf := fields[i]
 		before := len(d.problems.list)
 		value := out.FieldByIndex(sf.index)
-		d.value(p.value, value, field{path: path, enum: sf.enum, keys: sf.keys, expand: sf.expand})
+		d.value(p.value, value, field{path: path, enum: sf.enum, keys: sf.keys, expand: sf.expand, linked: sf.linked})
 		if sf.required && isEmpty(value) && len(d.problems.list) == before {
 			d.wrong(p.value, "%s is empty: want %s", path, sf.doc)
 		}
@@ -332,6 +336,7 @@ type structField struct {
 	keys     []string
 	expand   string
 	required bool
+	linked   bool
 	typ      reflect.Type
 }
 
@@ -346,7 +351,7 @@ func fieldsOf(t reflect.Type) []structField {
 		fields = append(fields, structField{
 			index: f.Index, key: key, doc: f.Tag.Get("doc"), typ: f.Type,
 			enum: words(f.Tag.Get("enum")), keys: words(f.Tag.Get("keys")),
-			expand: f.Tag.Get("expand"), required: f.Tag.Get("required") == "true",
+			expand: f.Tag.Get("expand"), required: f.Tag.Get("required") == "true", linked: f.Tag.Get("linked") == "true",
 		})
 	}
 	return fields

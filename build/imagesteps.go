@@ -135,7 +135,7 @@ func (b *Builder) relative(planned string) string {
 }
 
 // index makes an index of images of dist/oci, in dist/oci. What this run leaves out
-// is as an earlier run of the same release made it, so that build:linux and
+// is as an earlier run made it from the same inputs, so that build:linux and
 // build:windows are together what build:all is.
 func (b *Builder) index(ctx context.Context, step IndexStep) (v1.ImageIndex, error) {
 	return b.indexes.do(ctx, step.Ref, func() (v1.ImageIndex, error) {
@@ -143,7 +143,7 @@ func (b *Builder) index(ctx context.Context, step IndexStep) (v1.ImageIndex, err
 			entries []images.IndexEntry
 			errs    []error
 		)
-		earlier, err := b.readReport()
+		earlier, err := b.readOwnReport()
 		if err != nil {
 			return nil, err
 		}
@@ -199,11 +199,10 @@ func (b *Builder) imageStep(ref string) (ImageStep, bool) {
 	return ImageStep{}, false
 }
 
-// earlierMember is what an earlier run of the same release left in dist/oci under a
-// tag, if one did.
+// earlierMember is what an earlier run left in dist/oci under a tag, if one did.
 func (b *Builder) earlierMember(earlier Report, ref string) (v1.Image, v1.ImageIndex, error) {
 	i := slices.IndexFunc(earlier.Made, func(m Made) bool { return m.Ref == ref })
-	if i < 0 || earlier.Release != b.Plan.Release {
+	if i < 0 {
 		return nil, nil, nil
 	}
 	d, err := b.layout.Lookup(ref)

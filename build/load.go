@@ -79,13 +79,14 @@ func parseConfig(data []byte, path, dir string, head head, env func(string) (str
 	problems := &problems{}
 	vars := &variables{
 		env: env, head: head, problems: problems, file: path,
-		fields: map[string]*yaml.Node{}, declared: map[string]*yaml.Node{}, values: map[string]variable{},
+		fields: map[string]*yaml.Node{}, declared: map[string]*yaml.Node{}, values: map[string]variable{}, linked: map[string]string{},
 	}
 	d := &decoder{file: path, vars: vars, problems: problems, at: map[string]Position{}, keyAt: map[string]Position{}, budget: maxValues}
 	d.collect(root)
 
 	config := &Config{File: path, Dir: dir}
 	config.Release, _ = vars.resolveRelease()
+	config.Untagged, config.Linked = vars.untagged, vars.linked
 	d.value(root, reflect.ValueOf(config).Elem(), field{})
 	for name := range config.Vars {
 		if value, ok := vars.lookup(name); ok && !value.bad {

@@ -69,12 +69,14 @@ func TestNarrowedRunsAreTogetherWhatAWholeOneIs(t *testing.T) {
 
 func TestPublishingOneWindowsVersionKeepsTheOthers(t *testing.T) {
 	r := makeRelease(t)
+	r.run("build")
 	r.run("publish", "images", "index")
 	// As on another machine, which has made nothing else.
 	if err := r.builder().Clean(); err != nil {
 		t.Fatal(err)
 	}
 	b := r.builder(func(s *Settings) { s.Platforms = platforms(t, "windows/amd64:10.0.20348.4294") })
+	r.do(b, "build")
 	r.do(b, "publish", "images")
 	r.do(b, "publish", "index")
 	for tag, want := range map[string][]string{"": allVersions, "-windows-amd64": allVersions[2:]} {

@@ -8,7 +8,6 @@ import (
 	"io"
 	"os"
 
-	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/partial"
 	"github.com/google/go-containerregistry/pkg/v1/types"
@@ -19,41 +18,37 @@ import (
 // artifactType says what the OCI artifact is that dist/artifacts becomes.
 const artifactType = "application/vnd.slipway.artifacts.v1"
 
-// pushArtifacts pushes files as one OCI artifact, a layer each, as oras does
+// ociArtifact makes one OCI artifact of files, a layer each, as oras does
 // (image-spec/manifest.md, "Guidelines for Artifact Usage").
-func (b *Builder) pushArtifacts(ctx context.Context, ref string, files []string) error {
-	parsed, err := images.ParseReference(ref)
+func (p *publication) ociArtifact(ctx context.Context, to Destination, files []string) (push, error) {
+	ref, err := images.ParseReference(to.OCI)
 	if err != nil {
-		return usage(err)
-	}
-	// A reference without a tag gets the release's.
-	if tag, ok := parsed.(name.Tag); ok && tag.TagStr() == name.DefaultTag && !bytes.HasSuffix([]byte(ref), []byte(":"+name.DefaultTag)) {
-		parsed = tag.Context().Tag(b.Plan.Release.Tag)
+		return push{}, usage(err)
 	}
 	artifact := &ociArtifact{config: []byte("{}")}
 	m := struct {
 		v1.Manifest
 		ArtifactType string `json:"artifactType"`
 	}{v1.Manifest{SchemaVersion: 2, MediaType: types.OCIManifestSchema1, Annotations: map[string]string{
-		"org.opencontainers.image.created": b.Plan.Release.Epoch.UTC().Format("2006-01-02T15:04:05Z"),
-		"org.opencontainers.image.version": b.Plan.Release.Version,
+		"org.opencontainers.image.created": p.Plan.Release.Epoch.UTC().Format("2006-01-02T15:04:05Z"),
+		"org.opencontainers.image.version": p.Plan.Release.Version,
 	}}, artifactType}
-	if b.Plan.Release.Commit != "" {
-		m.Annotations["org.opencontainers.image.revision"] = b.Plan.Release.Commit
+	if p.Plan.Release.Commit != "" {
+		m.Annotations["org.opencontainers.image.revision"] = p.Plan.Release.Commit
 	}
 	digest, size, err := v1.SHA256(bytes.NewReader(artifact.config))
 	if err != nil {
-		return err
+		return push{}, err
 	}
 	m.Config = v1.Descriptor{MediaType: "application/vnd.oci.empty.v1+json", Digest: digest, Size: size}
 	for _, file := range files {
 		info, err := os.Stat(file)
 		if err != nil {
-			return err
+			return push{}, err
 		}
-		digest, err := b.bench.cache.FileDigest(ctx, file, info)
+		digest, err := p.bench.cache.FileDigest(ctx, file, info)
 		if err != nil {
-			return err
+			return push{}, err
 		}
 		layer := &fileLayer{file, v1.Descriptor{MediaType: "application/octet-stream", Digest: digest, Size: info.Size(),
 			Annotations: map[string]string{"org.opencontainers.image.title": title(file)}}}
@@ -61,14 +56,10 @@ func (b *Builder) pushArtifacts(ctx context.Context, ref string, files []string)
 		m.Layers = append(m.Layers, layer.descriptor)
 	}
 	if artifact.manifest, err = json.Marshal(m); err != nil {
-		return err
+		return push{}, err
 	}
-	d, err := b.bench.registry.Push(ctx, parsed, v1.Image(artifact))
-	if err != nil {
-		return err
-	}
-	b.published.add(Made{Kind: "release", Name: b.Plan.Project, Ref: parsed.Name(), Digest: d.Digest.String(), Size: d.Size})
-	return nil
+	digest, err = artifact.Digest()
+	return push{to, ref, v1.Image(artifact), digest, Made{Kind: "release", Name: p.Plan.Project}}, err
 }
 
 // ociArtifact is a manifest that names files.

@@ -4,16 +4,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"path"
+	"io/fs"
 	"slices"
 	"strings"
 
+	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
-	"github.com/slipway-build/slipway/build/release"
 	"github.com/slipway-build/slipway/images"
-	"github.com/slipway-build/slipway/images/airgap"
+	"github.com/slipway-build/slipway/images/store"
 )
 
 // registryDestinations are the destinations for images.
@@ -27,300 +26,283 @@ func (b *Builder) artifactDestinations() []Destination {
 }
 
 // at is a tag of the plan as a destination has it.
-func (b *Builder) at(d Destination, ref string) string {
+func (b *Builder) at(d Destination, ref string) (name.Reference, error) {
 	own := b.Config.Registry + "/" + b.Config.Repository + "/"
-	return d.Registry + "/" + d.Repository + "/" + strings.TrimPrefix(ref, own)
+	return images.ParseReference(d.Registry + "/" + d.Repository + "/" + strings.TrimPrefix(ref, own))
 }
 
-// publishImages pushes every image to its per-platform tag, at every destination.
-// They are built if need be: an image that is up to date is the one that was
-// packaged, bit for bit.
-func (b *Builder) publishImages(ctx context.Context) error {
-	if err := b.buildImages(ctx); err != nil {
+// publish sends what lies in dist to the destinations, and makes nothing. All that
+// stands in the way, at any destination, is said before the first is written to.
+func (b *Builder) publish(ctx context.Context, parts []string) error {
+	if err := b.openBench(); err != nil {
 		return err
 	}
-	if err := b.checkPackaged(ctx); err != nil {
-		return err
-	}
-	type job struct {
-		ref  string
-		what any
-		made Made
-	}
-	var jobs []job
-	for _, d := range b.registryDestinations() {
-		for _, step := range b.Plan.Images {
-			image, err := b.image(ctx, step)
-			if err != nil {
-				return err
-			}
-			jobs = append(jobs, job{b.at(d, step.Ref), image, Made{Kind: "image", Name: step.Image, Platform: step.Platform}})
-		}
-	}
-	push := func(jobs []job) error {
-		return each(ctx, len(jobs), max(b.settings.Jobs, minTransfers), func(i int) error {
-			return b.push(ctx, jobs[i].ref, jobs[i].what, jobs[i].made)
-		})
-	}
-	if err := push(jobs); err != nil {
-		return err
-	}
-	// The Windows tags are indexes of what is there now. Where this run makes only
-	// some of the versions, the tag is left to publishIndexes.
-	jobs = nil
-	for _, d := range b.registryDestinations() {
-		for _, step := range b.Plan.Indexes {
-			whole, _ := b.full.indexStep(step.Ref)
-			if step.Platform == nil || len(step.Members) < len(whole.Members) {
-				continue
-			}
-			index, err := b.index(ctx, step)
-			if err != nil {
-				return err
-			}
-			jobs = append(jobs, job{b.at(d, step.Ref), index, Made{Kind: "index", Name: step.Image, Platform: *step.Platform}})
-		}
-	}
-	return push(jobs)
-}
-
-// push pushes one image or index, and reports where it went.
-func (b *Builder) push(ctx context.Context, ref string, what any, made Made) error {
-	parsed, err := images.ParseReference(ref)
+	p, err := b.newPublication(ctx, parts)
 	if err != nil {
 		return err
 	}
-	d, err := b.bench.registry.Push(ctx, parsed, what)
-	if err != nil {
+	if err := errors.Join(p.gather(ctx), p.allowed(), p.check(ctx)); err != nil {
 		return err
 	}
-	made.Ref, made.Digest, made.Size = images.Qualified(parsed), d.Digest.String(), d.Size
-	if image, ok := what.(v1.Image); ok {
-		if made.Size, err = imageSize(image); err != nil {
+	return p.send(ctx)
+}
+
+// A publication is one run of publish. Its Builder names images as dist has them.
+type publication struct {
+	*Builder
+	parts     []string
+	published *report
+	report    Report
+	// layout is dist/oci, or nil if that is not there.
+	layout *store.Store
+	// pushes are in the order in which they are sent: images, indexes of Windows
+	// versions, other indexes, artifacts. What is in one phase is sent at the same time.
+	pushes [4][]push
+	// files are those of dist/artifacts, checksums last.
+	files []string
+}
+
+// A push is an image, an index or an artifact, and where it goes.
+type push struct {
+	to     Destination
+	ref    name.Reference
+	what   any // for registry.Client.Push
+	digest v1.Hash
+	made   Made
+}
+
+func (b *Builder) newPublication(ctx context.Context, parts []string) (*publication, error) {
+	made, report, err := b.asMade(ctx)
+	if err != nil {
+		return nil, err
+	}
+	p := &publication{Builder: made, parts: parts, published: &b.published, report: report}
+	p.layout, err = store.OpenLayout(b.path("dist/oci"))
+	if errors.Is(err, fs.ErrNotExist) {
+		err = nil
+	}
+	return p, err
+}
+
+func (p *publication) wants(part string) bool { return slices.Contains(p.parts, part) }
+
+// gather finds all that is to be sent, and reports together what is missing or is not
+// what was made.
+func (p *publication) gather(ctx context.Context) error {
+	files := p.wants("artifacts") && len(p.artifactDestinations()) > 0
+	switch {
+	case p.report.Project != "":
+		if err := p.checkInputs(p.report); err != nil {
 			return err
 		}
+	case (p.wants("images") || files) && !p.settings.Force:
+		return fmt.Errorf("%s is missing, so that nothing says what dist was made from: run build and package first, or give --force (environment FORCE) if you answer for it",
+			p.relative(reportFile))
 	}
-	b.published.add(made)
+	var errs []error
+	if p.wants("images") {
+		errs = append(errs, p.gatherImages(), p.checkPackaged(ctx))
+	}
+	if p.wants("index") {
+		errs = append(errs, p.gatherIndexes(ctx))
+	}
+	if files {
+		errs = append(errs, p.gatherFiles(ctx))
+	}
+	return errors.Join(distinct(errs)...)
+}
+
+// gatherImages finds every image of the plan, and the indexes of Windows versions whose
+// members are all among them.
+func (p *publication) gatherImages() error {
+	var errs []error
+	for _, d := range p.registryDestinations() {
+		for _, step := range p.Plan.Images {
+			image, digest, err := p.image(step.Ref)
+			if err == nil {
+				err = p.add(0, d, step.Ref, image, digest, Made{Kind: "image", Name: step.Image, Platform: step.Platform})
+			}
+			errs = append(errs, err)
+		}
+		for _, step := range p.Plan.Indexes {
+			whole, _ := p.full.indexStep(step.Ref)
+			if step.Platform == nil || len(step.Members) < len(whole.Members) {
+				continue // it is left to gatherIndexes
+			}
+			index, digest, err := p.index(step.Ref)
+			if err == nil {
+				err = p.add(1, d, step.Ref, index, digest, Made{Kind: "index", Name: step.Image, Platform: *step.Platform})
+			}
+			errs = append(errs, err)
+		}
+	}
+	return errors.Join(distinct(errs)...)
+}
+
+// add notes one push.
+func (p *publication) add(phase int, d Destination, ref string, what any, digest v1.Hash, made Made) error {
+	to, err := p.at(d, ref)
+	if err != nil {
+		return err
+	}
+	p.pushes[phase] = append(p.pushes[phase], push{d, to, what, digest, made})
 	return nil
 }
 
-// checkPackaged refuses to publish other images than those that the archives in
-// dist/artifacts hold under the same names.
-func (b *Builder) checkPackaged(ctx context.Context) error {
-	return each(ctx, len(b.Plan.Archives), b.settings.Jobs, func(i int) error {
-		step := b.Plan.Archives[i]
-		var errs []error
-		for _, output := range step.Outputs {
-			if len(b.filesOf(output)) > 0 {
-				errs = append(errs, b.checkArchive(ctx, output, step.Images))
-			}
-		}
-		return errors.Join(errs...)
-	})
+// lookup is what dist/oci has under a tag of the plan, which must be what was reported.
+func (p *publication) lookup(ref string) (v1.Descriptor, error) {
+	if p.layout == nil {
+		return v1.Descriptor{}, fmt.Errorf("%s holds no images: run build first", p.relative("dist/oci"))
+	}
+	d, err := p.layout.Lookup(ref)
+	if errors.Is(err, fs.ErrNotExist) {
+		return d, fmt.Errorf("%s does not hold %s: run build first", p.relative("dist/oci"), ref)
+	}
+	if err != nil {
+		return d, err
+	}
+	if want, ok := p.reported(ref); p.report.Project != "" && (!ok || want != d.Digest.String()) {
+		return d, fmt.Errorf("%s holds %s as %s, and %s says %s: run build and package again",
+			p.relative("dist/oci"), ref, d.Digest, p.relative(reportFile), orNone(want))
+	}
+	return d, nil
 }
 
-func (b *Builder) checkArchive(ctx context.Context, output string, planned []ArchiveImage) error {
-	archive, err := airgap.Open(ctx, b.path(output))
-	if err != nil {
-		return err
+// reported is the digest that artifacts.json has for a tag.
+func (p *publication) reported(ref string) (digest string, ok bool) {
+	i := slices.IndexFunc(p.report.Made, func(m Made) bool { return m.Ref == ref })
+	if i < 0 {
+		return "", false
 	}
-	defer archive.Close()
-	packed, err := archive.Images(ctx)
-	if err != nil {
-		return err
-	}
-	var errs []error
-	for _, p := range planned {
-		step, ok := b.imageStep(p.Own)
-		if !ok {
-			continue
-		}
-		ref, err := images.ParseReference(p.Names[0])
-		if err != nil {
-			return err
-		}
-		// Archives of other releases have other names in them.
-		n := slices.IndexFunc(packed, func(i *airgap.PackedImage) bool { return slices.Contains(i.Names, images.Qualified(ref)) })
-		if n < 0 {
-			continue
-		}
-		image, err := b.image(ctx, step)
-		if err != nil {
-			return err
-		}
-		// Layers may lie in it uncompressed, so manifests differ; configs do not.
-		id, err := image.ConfigName()
-		if err != nil {
-			return err
-		}
-		if id != packed[n].ID {
-			errs = append(errs, fmt.Errorf("image %s has the config %s now, and %s holds %s: run package again before publish",
-				step.Ref, id, b.relative(output), packed[n].ID))
-		}
-	}
-	return errors.Join(errs...)
+	return p.report.Made[i].Digest, true
 }
 
-// publishIndexes assembles the tags of Windows and the multi-OS tags of what
-// destinations hold: each platform, and each Windows version, may have been pushed by
-// another machine.
-func (b *Builder) publishIndexes(ctx context.Context) error {
+func (p *publication) image(ref string) (v1.Image, v1.Hash, error) {
+	d, err := p.lookup(ref)
+	if err != nil {
+		return nil, v1.Hash{}, err
+	}
+	image, err := p.layout.Image(d.Digest)
+	return image, d.Digest, err
+}
+
+func (p *publication) index(ref string) (v1.ImageIndex, v1.Hash, error) {
+	d, err := p.lookup(ref)
+	if err != nil {
+		return nil, v1.Hash{}, err
+	}
+	index, err := p.layout.Index(d.Digest)
+	return index, d.Digest, err
+}
+
+// gatherIndexes finds the tags of Windows and the multi-OS tags, for all platforms of the
+// release: each platform may have been pushed by another machine.
+func (p *publication) gatherIndexes(ctx context.Context) error {
 	type job struct {
 		destination Destination
 		step        IndexStep
 	}
 	var jobs []job
-	done := map[string]bool{} // by publishImages
-	for _, m := range b.published.sorted() {
-		done[m.Ref] = true
-	}
-	for _, d := range b.registryDestinations() {
-		// All platforms of the release, whatever this run was narrowed to.
-		for _, step := range b.full.Indexes {
-			ref, err := images.ParseReference(b.at(d, step.Ref))
+	for _, d := range p.registryDestinations() {
+		for _, step := range p.full.Indexes {
+			to, err := p.at(d, step.Ref)
 			if err != nil {
 				return err
 			}
-			if !done[images.Qualified(ref)] {
+			if !slices.ContainsFunc(p.pushes[1], func(o push) bool { return o.ref == to }) {
 				jobs = append(jobs, job{d, step})
 			}
 		}
 	}
-	return each(ctx, len(jobs), max(b.settings.Jobs, minTransfers), func(i int) error {
-		d, step := jobs[i].destination, jobs[i].step
-		members := b.full.leaves(step)
-		entries := make([]images.IndexEntry, len(members))
-		err := each(ctx, len(members), minTransfers, func(n int) error {
-			ref := b.at(d, members[n])
-			found, err := b.bench.resolve(ctx, ref)
-			if err != nil {
-				return fmt.Errorf("index %s: %w", b.at(d, step.Ref), err)
-			}
-			entries[n] = images.IndexEntry{Name: ref, Image: found.image, Index: found.index}
-			return nil
-		})
+	indexes := make([]v1.ImageIndex, len(jobs))
+	err := each(ctx, len(jobs), max(p.settings.Jobs, minTransfers), func(i int) (err error) {
+		indexes[i], err = p.indexAt(ctx, jobs[i].destination, jobs[i].step)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	for i, j := range jobs {
+		digest, err := indexes[i].Digest()
 		if err != nil {
 			return err
 		}
-		index, err := images.NewIndex(entries, step.Annotations)
-		if err != nil {
-			return fmt.Errorf("index %s: %w", b.at(d, step.Ref), err)
+		made, phase := Made{Kind: "index", Name: j.step.Image}, 2
+		if j.step.Platform != nil {
+			made.Platform, phase = *j.step.Platform, 1
 		}
-		made := Made{Kind: "index", Name: step.Image}
-		if step.Platform != nil {
-			made.Platform = *step.Platform
-		}
-		return b.push(ctx, b.at(d, step.Ref), index, made)
-	})
-}
-
-// publishArtifacts brings dist/artifacts, which package has written, to folders,
-// registries and GitHub.
-func (b *Builder) publishArtifacts(ctx context.Context) error {
-	destinations := b.artifactDestinations()
-	if len(destinations) == 0 {
-		return nil
-	}
-	files, err := b.packaged(ctx)
-	if err != nil {
-		return err
-	}
-	var errs []error
-	for _, d := range destinations {
-		var err error
-		switch {
-		case d.Directory != "":
-			if err = release.Copy(ctx, b.path(d.Directory), files); err == nil {
-				b.published.add(Made{Kind: "release", Name: b.Plan.Project, Path: d.Directory, Size: sizeOf(files)})
-			}
-		case d.OCI != "":
-			err = b.pushArtifacts(ctx, d.OCI, files)
-		case d.GitHub != "":
-			err = b.publishGitHub(ctx, d.GitHub, files)
-		}
-		if err != nil {
-			errs = append(errs, fmt.Errorf("publishing artifacts to %s: %w", d, err))
+		if err := p.add(phase, j.destination, j.step.Ref, indexes[i], digest, made); err != nil {
+			return err
 		}
 	}
-	return errors.Join(errs...)
-}
-
-// sizeOf is what files weigh, in bytes.
-func sizeOf(files []string) (size int64) {
-	for _, file := range files {
-		if info, err := os.Stat(file); err == nil {
-			size += info.Size()
-		}
-	}
-	return size
-}
-
-// packaged are the files of the plan in dist/artifacts, checksums last. One that is
-// missing is an error, and so is one that package made for another release: most
-// names are the same in all of them. Without any report the files were brought
-// together by someone, who answers for them.
-func (b *Builder) packaged(ctx context.Context) ([]string, error) {
-	var (
-		files []string
-		errs  []error
-	)
-	earlier, err := b.readReport()
-	if err != nil {
-		return nil, err
-	}
-	reported := earlier.digests(b.Plan)
-	add := func(planned string) {
-		made := b.filesOf(planned)
-		if len(made) == 0 {
-			errs = append(errs, fmt.Errorf("%s is not there; run package first", b.path(planned)))
-		}
-		for _, m := range made {
-			file := b.path(m)
-			if slices.Contains(files, file) {
-				continue
-			}
-			files = append(files, file)
-			if earlier.Project == "" {
-				continue
-			}
-			digest, _, err := b.fileDigest(ctx, m)
-			if err == nil && reported[m] != digest.String() {
-				err = fmt.Errorf("%s is not what package made of %s %s; run package first", b.relative(m), b.Plan.Project, b.Plan.Release.Version)
-			}
-			errs = append(errs, err)
-		}
-	}
-	for _, f := range b.Plan.artifacts() {
-		add(f.path)
-	}
-	for _, s := range b.Plan.Checksums {
-		add(s.Output)
-	}
-	return files, errors.Join(errs...)
-}
-
-func (b *Builder) publishGitHub(ctx context.Context, repository string, files []string) error {
-	owner, repo, ok := strings.Cut(repository, "/")
-	if !ok {
-		return usage(fmt.Errorf("github %q: want owner/name", repository))
-	}
-	if b.settings.Offline {
-		return fmt.Errorf("offline: the release of %s cannot be made", repository)
-	}
-	if b.settings.GitHubToken == "" {
-		return usage(errors.New("GITHUB_TOKEN is not set; it needs the right to write contents of " + repository))
-	}
-	r := b.Plan.Release
-	api, _ := b.settings.Getenv("GITHUB_API_URL") // GitHub's own runners set it; empty is github.com's
-	url, err := release.GitHub{Owner: owner, Repo: repo, Token: b.settings.GitHubToken, BaseURL: api}.Publish(ctx, files,
-		release.Options{Tag: r.Version, Name: b.Plan.Project + " " + r.Version, Commit: r.Commit, Prerelease: r.Prerelease()})
-	if err != nil {
-		return err
-	}
-	b.published.add(Made{Kind: "release", Name: b.Plan.Project, Ref: url})
 	return nil
 }
 
-// title is the name of a file in an OCI artifact
-// (image-spec/annotations.md, org.opencontainers.image.title).
-func title(file string) string { return path.Base(strings.ReplaceAll(file, "\\", "/")) }
+// indexAt is an index of what a destination has, or will have by then.
+func (p *publication) indexAt(ctx context.Context, d Destination, step IndexStep) (v1.ImageIndex, error) {
+	members := p.full.leaves(step)
+	entries := make([]images.IndexEntry, len(members))
+	err := each(ctx, len(members), minTransfers, func(n int) error {
+		ref, err := p.at(d, members[n])
+		if err != nil {
+			return err
+		}
+		entries[n].Name = images.Qualified(ref)
+		if i := slices.IndexFunc(p.pushes[0], func(o push) bool { return o.ref == ref }); i >= 0 {
+			entries[n].Image = p.pushes[0][i].what.(v1.Image)
+			return nil
+		}
+		found, err := p.bench.resolve(ctx, entries[n].Name)
+		if errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("%w: publish the images of every platform first (publish --only images), the index last (publish --only index)", err)
+		}
+		if err != nil {
+			return err
+		}
+		if want, ok := p.reported(members[n]); ok && want != found.descriptor.Digest.String() {
+			return fmt.Errorf("%s is %s, and %s was made in dist: publish images first", entries[n].Name, found.descriptor.Digest, want)
+		}
+		entries[n].Image, entries[n].Index = found.image, found.index
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("index %s: %w", step.Ref, err)
+	}
+	if index, ok, err := p.wholeIndex(step.Ref, entries); ok || err != nil {
+		return index, err
+	}
+	index, err := images.NewIndex(entries, step.Annotations)
+	if err != nil {
+		return nil, fmt.Errorf("index %s: %w", step.Ref, err)
+	}
+	return index, nil
+}
+
+// wholeIndex is the index of dist/oci if it has all entries. Where dist was made for
+// some of the platforms, it has not.
+func (p *publication) wholeIndex(ref string, entries []images.IndexEntry) (v1.ImageIndex, bool, error) {
+	if _, ok := p.reported(ref); !ok {
+		return nil, false, nil
+	}
+	index, _, err := p.index(ref)
+	if err != nil {
+		return nil, false, err
+	}
+	have, err := index.IndexManifest()
+	if err != nil {
+		return nil, false, err
+	}
+	for _, e := range entries {
+		if e.Image == nil {
+			return nil, false, nil
+		}
+		digest, err := e.Image.Digest()
+		if err != nil {
+			return nil, false, err
+		}
+		if !slices.ContainsFunc(have.Manifests, func(d v1.Descriptor) bool { return d.Digest == digest }) {
+			return nil, false, nil
+		}
+	}
+	return index, true, nil
+}

@@ -36,8 +36,10 @@ func TestOfflineAsksNoGitHub(t *testing.T) {
 	defer server.Close()
 	r := makeRelease(t)
 	r.env["GITHUB_API_URL"], r.env["GITHUB_TOKEN"] = server.URL, "t"
-	b := r.builder(func(s *Settings) { s.Offline = true })
-	if err := b.publishGitHub(t.Context(), "acme/acme", nil); err == nil || !strings.Contains(err.Error(), "offline") {
+	r.configure("  - {directory: released}\n", "  - {github: acme/acme}\n")
+	r.run("package")
+	err := r.try(r.builder(func(s *Settings) { s.Offline = true }), "publish", "artifacts")
+	if err == nil || !strings.Contains(err.Error(), "offline: the release of acme/acme cannot be made") {
 		t.Errorf("got %v, want that there is no network", err)
 	}
 	if asked.Load() > 0 {

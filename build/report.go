@@ -73,7 +73,9 @@ func sortMade(made []Made) {
 type Report struct {
 	Project string  `json:"project"`
 	Release Release `json:"release"`
-	Made    []Made  `json:"made"`
+	// Inputs are missing in reports of old versions.
+	Inputs *Inputs `json:"inputs,omitempty"`
+	Made   []Made  `json:"made"`
 }
 
 const reportFile = "dist/artifacts.json"
@@ -94,47 +96,56 @@ func (b *Builder) readReport() (Report, error) {
 	return r, nil
 }
 
-// digests are those of the files of a report by path; none, if it is of another
-// release than the plan.
-func (r Report) digests(p *Plan) map[string]string {
-	out := map[string]string{}
-	if r.Release != p.Release || r.Project != p.Project {
-		return out
+// readOwnReport is readReport, but for the entries of other inputs than this run has.
+func (b *Builder) readOwnReport() (Report, error) {
+	r, err := b.readReport()
+	if err != nil {
+		return r, err
 	}
+	if same, err := b.same(r); err != nil || !same {
+		r.Made = nil
+		return r, err
+	}
+	return r, nil
+}
+
+// digests are those of a report, by path or tag.
+func (r Report) digests() map[string]string {
+	out := map[string]string{}
 	for _, m := range r.Made {
-		if m.Path != "" {
-			out[m.Path] = m.Digest
-		}
+		out[m.where()] = m.Digest
 	}
 	return out
 }
 
 // writeReport writes dist/artifacts.json, if it says anything new. It keeps what
-// earlier runs of the same release made, as far as the plan still names it.
+// earlier runs made from the same inputs, as far as the plan still names it.
 func (b *Builder) writeReport() error {
 	made := b.report.sorted()
 	has := map[string]bool{}
 	for _, m := range made {
 		has[m.key()] = true
 	}
-	earlier, err := b.readReport()
+	earlier, err := b.readOwnReport()
 	if err != nil {
 		return err
 	}
-	if earlier.Release == b.Plan.Release && earlier.Project == b.Plan.Project {
-		planned := b.full.names()
-		for _, m := range earlier.Made {
-			if !has[m.key()] && (planned[m.where()] || planned[airgap.Whole(m.Path)]) {
-				made = append(made, m)
-			}
+	planned := b.full.names()
+	for _, m := range earlier.Made {
+		if !has[m.key()] && (planned[m.where()] || planned[airgap.Whole(m.Path)]) {
+			made = append(made, m)
 		}
+	}
+	inputs, err := b.inputs()
+	if err != nil {
+		return err
 	}
 	sortMade(made)
 	var out bytes.Buffer
 	e := json.NewEncoder(&out)
 	e.SetIndent("", "  ")
 	e.SetEscapeHTML(false)
-	if err := e.Encode(Report{b.Plan.Project, b.Plan.Release, made}); err != nil {
+	if err := e.Encode(Report{b.Plan.Project, b.Plan.Release, &inputs, made}); err != nil {
 		return err
 	}
 	return writeWhole(b.path(reportFile), out.Bytes())

@@ -56,6 +56,10 @@ type Settings struct {
 	Offline bool
 	// DryRun says what publish would do.
 	DryRun bool
+	// Force lets publish replace what a destination already holds under the same tag.
+	Force bool
+	// Snapshot lets publish take a version without a tag, and a checkout with changes.
+	Snapshot bool
 	// NoCache makes images anew.
 	NoCache bool
 	// Getenv looks up the variables that slipway.yaml may name.
@@ -65,7 +69,7 @@ type Settings struct {
 // Environment lists the variables that SettingsFrom and Load read, for help texts.
 const Environment = `REGISTRY REPO TAG PLATFORMS SKIP_WINDOWS BUILDER BUILDKIT_HOST BUILDKIT_TLS_DIR DOCKER_HOST
 DOCKER_TLS_VERIFY DOCKER_CERT_PATH DOCKER_CONFIG DOCKER_USERNAME DOCKER_PASSWORD GITHUB_TOKEN GITHUB_API_URL
-SOURCE_DATE_EPOCH JOBS PROGRESS DEBUG SLIPWAY_CACHE SLIPWAY_CACHE_SIZE SLIPWAY_UNPACK_LIMIT SLIPWAY_OFFLINE`
+SOURCE_DATE_EPOCH FORCE SNAPSHOT JOBS PROGRESS DEBUG SLIPWAY_CACHE SLIPWAY_CACHE_SIZE SLIPWAY_UNPACK_LIMIT SLIPWAY_OFFLINE`
 
 // Secrets are the variables among them that no program we start may see.
 var Secrets = []string{"DOCKER_PASSWORD", "GITHUB_TOKEN"}
@@ -87,7 +91,7 @@ func SettingsFrom(getenv func(string) (string, bool)) (Settings, error) {
 	if s.Platforms, err = ParsePlatforms(strings.FieldsFunc(env("PLATFORMS"), func(r rune) bool { return r == ',' || r == ' ' })); err != nil {
 		errs = append(errs, fmt.Errorf("environment PLATFORMS: %w", err))
 	}
-	for name, field := range map[string]*bool{"SKIP_WINDOWS": &s.SkipWindows, "SLIPWAY_OFFLINE": &s.Offline} {
+	for name, field := range map[string]*bool{"SKIP_WINDOWS": &s.SkipWindows, "SLIPWAY_OFFLINE": &s.Offline, "FORCE": &s.Force, "SNAPSHOT": &s.Snapshot} {
 		if *field, err = parseSwitch(env(name)); err != nil {
 			errs = append(errs, fmt.Errorf("environment %s: %w", name, err))
 		}

@@ -71,8 +71,12 @@ type variables struct {
 	// trail is what is being resolved, outermost first, to see circles.
 	trail []string
 
+	// linked are the values of variables that link was told of.
+	linked map[string]string
+
 	release        Release
 	released, good bool // whether release was computed, and without error
+	untagged       bool // whether the version is neither TAG nor a git tag
 }
 
 // A variable is what a name stands for. One that is bad has been reported.
@@ -227,15 +231,16 @@ func (v *variables) newRelease() (Release, bool) {
 		return Release{}, false
 	}
 	at := v.position(v.fields["version.base"])
-	version := versionOfHead(v.head, base.value.text(), pattern)
+	version, tagged := versionOfHead(v.head, base.value.text(), pattern), highest(v.head.tags, pattern) != ""
 	if tag, ok := v.environ("TAG"); ok {
-		at = environment("TAG")
+		at, tagged = environment("TAG"), true
 		if version, err = versionOfTag(tag, v.head.tags, pattern); err != nil {
 			v.problems.add(at, "%v", err)
 			return Release{}, false
 		}
 	}
 	release, err := newRelease(v.head, version, epoch)
+	v.untagged = !tagged
 	if err != nil {
 		v.problems.add(at, "%v", err)
 		return Release{}, false
@@ -339,6 +344,27 @@ func (v *variables) resolveName(p piece, at Position, allowed []string) (templat
 		}
 	}
 	return value.value, true
+}
+
+// link notes the variables of text, which ends up in binaries or images. It leaves out
+// those that differ by platform, and those that a Release holds.
+func (v *variables) link(text string) {
+	parsed, err := parseTemplate(text)
+	if err != nil {
+		return // and was reported
+	}
+	for _, name := range parsed.names() {
+		if slices.Contains(platformVariables(), name) || slices.Contains(releaseVariables, name) && name != "REGISTRY" && name != "REPO" {
+			continue
+		}
+		if value, known := v.lookup(name); known && len(value.value.names()) > 0 {
+			v.linked[name] = value.value.String()
+		} else if known {
+			v.linked[name] = value.value.text()
+		} else {
+			v.linked[name], _ = v.environ(name)
+		}
+	}
 }
 
 // whenKnown says what a per-platform variable depends on.

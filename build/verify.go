@@ -36,14 +36,17 @@ func (b *Builder) Verify(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	var errs []error
-	earlier, err := b.readReport()
-	errs = append(errs, err)
-	if r := earlier.Release; earlier.Project != "" && r != b.Plan.Release {
-		errs = append(errs, fmt.Errorf("%s is of %s (commit %s), and this is %s (commit %s): run build and package",
-			b.relative(reportFile), r.Version, r.Commit, b.Plan.Release.Version, b.Plan.Release.Commit))
+	b, report, err := b.asMade(ctx)
+	if err != nil {
+		return err
 	}
-	reported := earlier.digests(b.Plan)
+	var errs []error
+	if report.Project != "" {
+		errs = append(errs, b.checkInputs(report))
+	}
+	own, err := b.readOwnReport()
+	errs = append(errs, err)
+	reported := own.digests()
 	errs = append(errs, each(ctx, len(b.Plan.Binaries), b.settings.Jobs, func(i int) error {
 		s := b.Plan.Binaries[i]
 		digest, err := sumFile(b.path(s.Output))
@@ -56,21 +59,36 @@ func (b *Builder) Verify(ctx context.Context) error {
 		return nil
 	}))
 	errs = append(errs,
-		each(ctx, len(b.Plan.Images), b.settings.Jobs, func(i int) error { return b.verifyImage(ctx, layout, b.Plan.Images[i]) }),
-		each(ctx, len(b.Plan.Indexes), b.settings.Jobs, func(i int) error { return b.verifyIndex(layout, b.Plan.Indexes[i]) }),
+		each(ctx, len(b.Plan.Images), b.settings.Jobs, func(i int) error {
+			return b.verifyImage(ctx, layout, b.Plan.Images[i], reported)
+		}),
+		each(ctx, len(b.Plan.Indexes), b.settings.Jobs, func(i int) error { return b.verifyIndex(layout, b.Plan.Indexes[i], reported) }),
 		b.verifyNames(reported),
 		each(ctx, len(b.Plan.Archives), 1, func(i int) error { return b.verifyArchive(ctx, b.Plan.Archives[i]) }),
 		b.verifyChecksums(ctx))
 	return errors.Join(errs...)
 }
 
+// lookUp is what dist/oci has under a tag, which must be what was reported, if anything
+// was.
+func lookUp(layout *store.Store, ref string, reported map[string]string) (v1.Descriptor, error) {
+	d, err := layout.Lookup(ref)
+	if err != nil {
+		return d, fmt.Errorf("%w; run build", err)
+	}
+	if want := reported[ref]; want != "" && want != d.Digest.String() {
+		return d, fmt.Errorf("image %s is %s in dist/oci, and artifacts.json says %s: run build and package", ref, d.Digest, want)
+	}
+	return d, nil
+}
+
 // verifyImage reads an image of dist/oci to its last byte.
-func (b *Builder) verifyImage(ctx context.Context, layout *store.Store, step ImageStep) (err error) {
+func (b *Builder) verifyImage(ctx context.Context, layout *store.Store, step ImageStep, reported map[string]string) (err error) {
 	task := progress.Start(ctx, "verify "+step.Ref)
 	defer func() { task.Done(err) }()
-	d, err := layout.Lookup(step.Ref)
+	d, err := lookUp(layout, step.Ref, reported)
 	if err != nil {
-		return fmt.Errorf("%w; run build", err)
+		return err
 	}
 	image, err := layout.Image(d.Digest)
 	if err != nil {
@@ -90,10 +108,10 @@ func (b *Builder) verifyImage(ctx context.Context, layout *store.Store, step Ima
 }
 
 // verifyIndex checks that an index of dist/oci holds what its members' tags name.
-func (b *Builder) verifyIndex(layout *store.Store, step IndexStep) error {
-	d, err := layout.Lookup(step.Ref)
+func (b *Builder) verifyIndex(layout *store.Store, step IndexStep, reported map[string]string) error {
+	d, err := lookUp(layout, step.Ref, reported)
 	if err != nil {
-		return fmt.Errorf("%w; run build", err)
+		return err
 	}
 	index, err := layout.Index(d.Digest)
 	if err != nil {

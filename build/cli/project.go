@@ -21,7 +21,7 @@ func (p *Program) projectCommands() []*cobra.Command {
 		p.verbCommand("package", "Write air-gap archives, bundles and checksums into dist/artifacts",
 			"slipway package", "slipway package --only airgap,linux", "slipway package --platform linux/arm64"),
 		p.verbCommand("publish", "Push images, their multi-OS index, and the artifacts",
-			"slipway publish --dry-run", "REGISTRY=registry.example.com:5000 slipway publish --only images,index"),
+			"slipway publish --dry-run", "slipway publish --snapshot", "REGISTRY=registry.example.com:5000 slipway publish --only images,index"),
 		p.verifyCommand(),
 		p.cleanCommand(),
 		p.initCommand(),
@@ -60,7 +60,10 @@ func (p *Program) verbCommand(verb, short string, lines ...string) *cobra.Comman
 	if verb == "build" {
 		c.Flags().BoolVar(&p.settings.NoCache, "no-cache", false, "make images anew, whatever the cache holds")
 	}
-	if verb != "publish" {
+	if verb == "publish" {
+		c.Flags().BoolVar(&p.settings.Force, "force", p.settings.Force, "replace what a tag or a release already holds (environment FORCE)")
+		c.Flags().BoolVar(&p.settings.Snapshot, "snapshot", p.settings.Snapshot, "publish a version without a tag, or a checkout with changes (environment SNAPSHOT)")
+	} else {
 		c.Flags().StringVar(&p.settings.Builder, "builder", p.settings.Builder, "embedded, docker or buildkit, for all images (environment BUILDER)")
 		c.Flags().BoolVar(&p.settings.SkipWindows, "skip-windows", p.settings.SkipWindows, "leave out everything for Windows (environment SKIP_WINDOWS)")
 	}

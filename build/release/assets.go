@@ -115,8 +115,8 @@ func (p *publisher) uploadOne(ctx context.Context, release *github.RepositoryRel
 		task.SetCached()
 		return sum, nil
 	}
-	if there.GetState() == uploaded && !release.GetDraft() {
-		return sum, fmt.Errorf("%s: the release is published, and there %s: choose another tag, or delete the asset", a.name, wrong)
+	if there.GetState() == uploaded && !release.GetDraft() && !p.options.Replace {
+		return sum, published(a, wrong)
 	}
 	task.SetTotal(a.size)
 	first := true

@@ -48,6 +48,8 @@ type Options struct {
 	// Prerelease marks the release as not ready for production. Which of the others is
 	// the latest is GitHub's choice, by version, so that a release of an old branch is not.
 	Prerelease bool
+	// Replace lets an asset that differs be replaced in a release that is published.
+	Replace bool
 }
 
 // Publish makes files the assets of the release for o.Tag, and returns its address
@@ -57,7 +59,8 @@ type Options struct {
 // Publish may be repeated: assets with the right name, size and, where GitHub tells it,
 // SHA-256 stay; those whose upload broke off and, in a draft, those that differ are
 // deleted and sent again. In a release that is published already, missing assets are
-// added, and one that differs is an error. Assets that are not among files stay.
+// added, and one that differs is an error, unless o.Replace. Assets that are not among
+// files stay.
 //
 // Before anything is sent, files are checked as by CheckGitHub.
 func (g GitHub) Publish(ctx context.Context, files []string, o Options) (string, error) {

@@ -1,0 +1,131 @@
+package build
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+
+	"github.com/google/go-containerregistry/pkg/name"
+
+	"github.com/slipway-build/slipway/build/release"
+	"github.com/slipway-build/slipway/images"
+)
+
+// destinations are those that this run sends something to.
+func (p *publication) destinations() []Destination {
+	var out []Destination
+	for _, d := range p.Plan.Destinations {
+		if d.Registry != "" && (p.wants("images") || p.wants("index")) || d.Registry == "" && p.wants("artifacts") {
+			out = append(out, d)
+		}
+	}
+	return out
+}
+
+// forced says whether a destination may replace what it has.
+func (p *publication) forced(d Destination) bool { return p.settings.Force || d.Force }
+
+// allowed is an error if this is not a version to publish: what people get under a
+// version must be a commit that has it as its tag, unless they are told otherwise.
+func (p *publication) allowed() error {
+	r := p.Plan.Release
+	var why []string
+	if p.Config.Untagged {
+		why = append(why, "no git tag on HEAD and no TAG names the version")
+	}
+	if r.Dirty {
+		why = append(why, "tracked files differ from commit "+r.Commit)
+	}
+	if len(why) == 0 || p.settings.Snapshot {
+		return nil
+	}
+	var closed []string
+	for _, d := range p.destinations() {
+		if !d.Snapshot {
+			closed = append(closed, d.String())
+		}
+	}
+	if len(closed) == 0 {
+		return nil
+	}
+	return fmt.Errorf("%s is not published to %s: %s; commit and tag, or publish it as a snapshot (--snapshot, environment SNAPSHOT, or snapshot: true of the destination)",
+		r.Version, strings.Join(closed, ", "), strings.Join(why, ", and "))
+}
+
+// check asks every destination whether it would take what is to be sent.
+func (p *publication) check(ctx context.Context) error {
+	errs := []error{p.checkRegistries(ctx)}
+	for _, d := range p.destinations() {
+		var err error
+		switch {
+		case d.Directory != "":
+			err = release.CheckDirectory(p.path(d.Directory))
+		case d.GitHub != "":
+			var github release.GitHub
+			if github, err = p.github(d); err == nil {
+				err = github.Check(ctx, p.files, p.githubOptions(d))
+			}
+		}
+		if err != nil {
+			errs = append(errs, fmt.Errorf("publishing artifacts to %s: %w", d, err))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// checkRegistries looks at every tag. One that is there already, and is the same, needs
+// no right to push.
+func (p *publication) checkRegistries(ctx context.Context) error {
+	var all []push
+	for _, phase := range p.pushes {
+		all = append(all, phase...)
+	}
+	var (
+		mu    sync.Mutex
+		repos = map[name.Repository]bool{} // with something to push
+	)
+	err := each(ctx, len(all), max(p.settings.Jobs, minTransfers), func(i int) error {
+		there, ok, err := p.bench.registry.Tagged(ctx, all[i].ref)
+		if err != nil || ok && there == all[i].digest {
+			return err
+		}
+		if ok && !p.forced(all[i].to) {
+			return fmt.Errorf("%s is %s already, and %s would replace it: give the release another version, or let it be replaced (--force, environment FORCE, or force: true of the destination)",
+				images.Qualified(all[i].ref), there, all[i].digest)
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		repos[all[i].ref.Context()] = true
+		return nil
+	})
+	errs := []error{err}
+	for _, o := range all {
+		if repo := o.ref.Context(); repos[repo] {
+			errs = append(errs, p.bench.registry.CheckPush(ctx, repo))
+			delete(repos, repo)
+		}
+	}
+	return errors.Join(distinct(errs)...)
+}
+
+// github is the client of a destination.
+func (p *publication) github(d Destination) (release.GitHub, error) {
+	owner, repo, ok := strings.Cut(d.GitHub, "/")
+	switch {
+	case !ok:
+		return release.GitHub{}, usage(fmt.Errorf("github %q: want owner/name", d.GitHub))
+	case p.settings.Offline:
+		return release.GitHub{}, fmt.Errorf("offline: the release of %s cannot be made", d.GitHub)
+	case p.settings.GitHubToken == "":
+		return release.GitHub{}, usage(errors.New("GITHUB_TOKEN is not set; it needs the right to write contents of " + d.GitHub))
+	}
+	api, _ := p.settings.Getenv("GITHUB_API_URL") // GitHub's own runners set it; empty is github.com's
+	return release.GitHub{Owner: owner, Repo: repo, Token: p.settings.GitHubToken, BaseURL: api}, nil
+}
+
+func (p *publication) githubOptions(d Destination) release.Options {
+	r := p.Plan.Release
+	return release.Options{Tag: r.Version, Name: p.Plan.Project + " " + r.Version, Commit: r.Commit, Prerelease: r.Prerelease(), Replace: p.forced(d)}
+}

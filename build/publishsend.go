@@ -1,0 +1,82 @@
+package build
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+
+	"github.com/slipway-build/slipway/build/release"
+	"github.com/slipway-build/slipway/images"
+)
+
+// send sends what was gathered and checked. An index follows what it names.
+func (p *publication) send(ctx context.Context) error {
+	for _, phase := range p.pushes {
+		err := each(ctx, len(phase), max(p.settings.Jobs, minTransfers), func(i int) error { return p.push(ctx, phase[i]) })
+		if err != nil {
+			return err
+		}
+	}
+	if !p.wants("artifacts") {
+		return nil
+	}
+	var errs []error
+	for _, d := range p.artifactDestinations() {
+		var err error
+		switch {
+		case d.Directory != "":
+			if err = release.Copy(ctx, p.path(d.Directory), p.files); err == nil {
+				p.published.add(Made{Kind: "release", Name: p.Plan.Project, Path: d.Directory, Size: sizeOf(p.files)})
+			}
+		case d.GitHub != "":
+			err = p.sendGitHub(ctx, d)
+		}
+		if err != nil {
+			errs = append(errs, fmt.Errorf("publishing artifacts to %s: %w", d, err))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// push pushes one image, index or artifact, and reports where it went.
+func (p *publication) push(ctx context.Context, o push) error {
+	d, err := p.bench.registry.Push(ctx, o.ref, o.what)
+	if err != nil {
+		return err
+	}
+	made := o.made
+	made.Ref, made.Digest, made.Size = images.Qualified(o.ref), d.Digest.String(), d.Size
+	if image, ok := o.what.(v1.Image); ok && made.Kind == "image" {
+		if made.Size, err = imageSize(image); err != nil {
+			return err
+		}
+	}
+	p.published.add(made)
+	return nil
+}
+
+// sizeOf is what files weigh, in bytes.
+func sizeOf(files []string) (size int64) {
+	for _, file := range files {
+		if info, err := os.Stat(file); err == nil {
+			size += info.Size()
+		}
+	}
+	return size
+}
+
+func (p *publication) sendGitHub(ctx context.Context, d Destination) error {
+	github, err := p.github(d)
+	if err != nil {
+		return err
+	}
+	url, err := github.Publish(ctx, p.files, p.githubOptions(d))
+	if err != nil {
+		return err
+	}
+	p.published.add(Made{Kind: "release", Name: p.Plan.Project, Ref: url})
+	return nil
+}

@@ -1,0 +1,95 @@
+package release
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+
+	"github.com/google/go-github/v75/github"
+)
+
+// CheckDirectory returns an error if Copy could not write into dir. It makes nothing
+// but a temporary file, in dir or in the nearest folder above it that exists.
+func CheckDirectory(dir string) error {
+	for at := dir; ; at = filepath.Dir(at) {
+		info, err := os.Stat(at)
+		switch {
+		case err != nil && filepath.Dir(at) != at:
+			continue // it is missing, or what is above it says why it cannot be reached
+		case err != nil:
+			return err
+		case !info.IsDir():
+			return fmt.Errorf("%s is not a folder", at)
+		}
+		file, err := os.CreateTemp(at, ".slipway-*.tmp")
+		if err != nil {
+			return fmt.Errorf("%s cannot be written to: %w", at, err)
+		}
+		return errors.Join(file.Close(), os.Remove(file.Name()))
+	}
+}
+
+// Check returns an error for everything that would stop Publish, as far as that can be
+// told without a change: what CheckGitHub finds, a token that is missing or may not
+// write, too many assets, and, unless o.Replace, assets of a published release that
+// differ from files.
+func (g GitHub) Check(ctx context.Context, files []string, o Options) error {
+	where := fmt.Sprintf("release %s of %s/%s", o.Tag, g.Owner, g.Repo)
+	all, wrong := checkGitHub(files)
+	p, err := g.publisher(o)
+	if err == nil {
+		err = p.check(ctx, all)
+	}
+	if err = errors.Join(wrong, err); err != nil {
+		return fmt.Errorf("%s: %w", where, g.redacted(err))
+	}
+	return nil
+}
+
+func (p *publisher) check(ctx context.Context, all []artifact) error {
+	var release *github.RepositoryRelease
+	err := p.task(ctx, "look up "+p.options.Tag, func(ctx context.Context) (err error) {
+		if release, err = p.find(ctx); err != nil {
+			return err
+		}
+		return p.mayWrite(ctx)
+	})
+	if release == nil || err != nil {
+		return err
+	}
+	there, err := p.assets(ctx, release)
+	if err != nil {
+		return err
+	}
+	errs := []error{checkRoom(there, all)}
+	for _, a := range all {
+		if there[a.name].GetState() != uploaded || release.GetDraft() || p.options.Replace {
+			continue
+		}
+		sum, err := digestOf(ctx, a.path)
+		if wrong := differs(there[a.name], a, sum); err == nil && wrong != "" {
+			err = published(a, wrong)
+		}
+		errs = append(errs, err)
+	}
+	return errors.Join(errs...)
+}
+
+// mayWrite asks for generated notes, which needs the right to write contents and writes
+// nothing (https://docs.github.com/rest/releases/releases#generate-release-notes-content-for-a-release).
+// Servers that do not know the request, or refuse its content, decide nothing.
+func (p *publisher) mayWrite(ctx context.Context) error {
+	_, _, err := p.api.Repositories.GenerateReleaseNotes(ctx, p.Owner, p.Repo, &github.GenerateNotesOptions{TagName: p.options.Tag})
+	if hasStatus(err, http.StatusUnauthorized) || hasStatus(err, http.StatusForbidden) {
+		return fmt.Errorf("asking for the right to write: %w%s", err, hint(err))
+	}
+	return nil
+}
+
+// published is the error of an asset that people may have already.
+func published(a artifact, wrong string) error {
+	return fmt.Errorf("%s: the release is published, and there %s: choose another tag, or delete the asset", a.name, wrong)
+}

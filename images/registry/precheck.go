@@ -1,0 +1,74 @@
+package registry
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/url"
+
+	"github.com/google/go-containerregistry/pkg/name"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+
+	"github.com/slipway-build/slipway/images"
+)
+
+// Tagged returns the digest of the manifest that a registry has under ref now. ok is
+// false if there is none, and also if the registry does not say: some answer 401 or
+// 403 for what does not exist yet. Only CheckPush tells whether a push is allowed.
+func (c *Client) Tagged(ctx context.Context, ref name.Reference) (digest v1.Hash, ok bool, err error) {
+	label := images.Familiar(ref)
+	if c.offline {
+		return v1.Hash{}, false, fmt.Errorf("offline: %s cannot be looked up", label)
+	}
+	e, err := c.target(ref.Context())
+	if err != nil {
+		return v1.Hash{}, false, err
+	}
+	err = c.try(ctx, func() error {
+		has, found, err := e.head(ctx, "manifests", ref.Identifier(), accept)
+		digest, ok = has, found == present
+		if err != nil || !ok || digest != (v1.Hash{}) {
+			return err
+		}
+		// Docker-Content-Digest is optional (distribution-spec, "Pulling manifests").
+		d, _, err := e.manifest(ctx, ref)
+		digest = d.Digest
+		return err
+	})
+	if err != nil {
+		return v1.Hash{}, false, e.explain("image "+label, err)
+	}
+	return digest, ok, nil
+}
+
+// CheckPush returns an error if nothing can be pushed to repo. It begins an upload and
+// cancels it, since registries tell in no other way; nothing is sent.
+func (c *Client) CheckPush(ctx context.Context, repo name.Repository) error {
+	if c.offline {
+		return fmt.Errorf("offline: nothing can be pushed to %s", repo)
+	}
+	e, err := c.target(repo)
+	if err != nil {
+		return err
+	}
+	err = c.try(ctx, func() error {
+		location, _, err := e.startUpload(ctx, nil)
+		if err == nil && location != nil {
+			e.cancelUpload(ctx, location)
+		}
+		return err
+	})
+	if err != nil {
+		return e.explain("repository "+repo.RepositoryStr(), err)
+	}
+	return nil
+}
+
+// cancelUpload ends an upload. Failure is ignored: registries drop uploads that are
+// not continued, and not all of them implement this.
+func (e *endpoint) cancelUpload(ctx context.Context, location *url.URL) {
+	r := request{method: http.MethodDelete, url: location, header: http.Header{}}
+	if resp, err := e.do(ctx, r, http.StatusNoContent, http.StatusAccepted, http.StatusOK); err == nil {
+		resp.Body.Close()
+	}
+}
