@@ -30,20 +30,21 @@ var rooms = map[string][]string{
 	"build/compile":    {"images", "internal/process", "progress"},
 	"build/bundle":     {"images", "progress"},
 	"build/release":    {"images", "progress"},
-	"images":           {},
+	"images":           {"internal/sniff"},
 	"images/layer":     {"images"},
 	"images/buildfile": {"images"},
-	"images/assemble":  {"images", "images/buildfile", "images/layer", "progress"},
-	"images/engine":    {"images", "images/buildfile", "images/store", "progress"},
-	"images/store":     {"images", "progress"},
+	"images/assemble":  {"images", "images/buildfile", "images/layer", "internal/sniff", "progress"},
+	"images/engine":    {"images", "images/buildfile", "images/store", "internal/sniff", "progress"},
+	"images/store":     {"images", "internal/sniff", "progress"},
 	"images/hosts":     {"internal/redact"},
 	"images/registry":  {"images", "images/hosts", "images/store", "internal/redact", "progress"},
 	"images/zstd":      {},
-	"images/airgap":    {"images", "images/store", "images/zstd", "progress"},
+	"images/airgap":    {"images", "images/store", "images/zstd", "internal/sniff", "progress"},
 	"images/imagetest": {"images"}, // and only tests look into it
 	"internal/golden":  {},         // only tests look into it
 	"internal/process": {},
 	"internal/redact":  {},
+	"internal/sniff":   {},
 	"progress":         {},
 }
 
@@ -61,15 +62,16 @@ var hosts = map[string][]string{
 	"github.com/docker/cli":                                {"images/registry", "images/engine"}, // credentials, ssh:// addresses
 	"github.com/moby/buildkit/frontend/dockerfile":         {"images/assemble", "images/engine"},
 	"github.com/moby/buildkit":                             {"images/engine"},
-	"github.com/klauspost/compress":                        {"images/layer", "images/store", "images/zstd", "images/airgap", "images/assemble", "images/imagetest"},
+	"github.com/klauspost/compress":                        {"images/layer", "images/store", "images/zstd", "images/airgap", "images/imagetest", "internal/sniff"},
 	"github.com/klauspost/pgzip":                           {"images/store", "images/airgap"},
-	"github.com/ulikunitz/xz":                              {"images/assemble"},
+	"github.com/ulikunitz/xz":                              {"internal/sniff"},
 	"github.com/gofrs/flock":                               {"images/store", "build/compile"},
 	"github.com/vbauerster/mpb":                            {"progress"},
 	"os/exec":                                              {"internal/process", "images/imagetest"},
 	"github.com/BurntSushi/toml":                           {"images/hosts"},
 	"golang.org/x/term":                                    {"progress"},
 	"github.com/google/go-containerregistry/pkg/v1/remote": {"images/imagetest"},
+	"golang.org/x/text":                                    {"internal/sniff"},
 }
 
 // namesOfNothing say nothing of what is inside.

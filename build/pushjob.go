@@ -160,7 +160,7 @@ func (w *Workbench) gzipped(ctx context.Context, packed *airgap.PackedImage) (v1
 	var errs []error
 	for i, l := range layers {
 		described[i] = images.DescribedLayer{Layer: l, Descriptor: manifest.Layers[i]}
-		if !isPlain(manifest.Layers[i].MediaType) {
+		if images.LayerCompression(manifest.Layers[i].MediaType) != "none" {
 			continue
 		}
 		plain++
@@ -175,10 +175,6 @@ func (w *Workbench) gzipped(ctx context.Context, packed *airgap.PackedImage) (v1
 		return nil, err
 	}
 	return images.Compose(format, config, described)
-}
-
-func isPlain(m types.MediaType) bool {
-	return m == types.OCIUncompressedLayer || m == types.DockerUncompressedLayer
 }
 
 func (w *Workbench) gzipLayer(ctx context.Context, l v1.Layer, format images.Format) (images.DescribedLayer, error) {

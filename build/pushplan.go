@@ -135,7 +135,7 @@ func hostOf(qualified string) string {
 }
 
 func hasPlainLayer(image *airgap.PackedImage) bool {
-	return slices.ContainsFunc(image.Layers, func(l airgap.PackedLayer) bool { return isPlain(l.MediaType) })
+	return slices.ContainsFunc(image.Layers, func(l airgap.PackedLayer) bool { return images.LayerCompression(l.MediaType) == "none" })
 }
 
 // check finds what keeps several images from becoming an index, before any of them

@@ -26,7 +26,7 @@ func Compose(format Format, config []byte, layers []DescribedLayer) (v1.Image, e
 	m := v1.Manifest{SchemaVersion: 2, MediaType: format.Manifest(), Layers: []v1.Descriptor{}}
 	for _, l := range layers {
 		var err error
-		if l.Descriptor.MediaType, err = format.layerLike(l.Descriptor.MediaType); err != nil {
+		if l.Descriptor.MediaType, err = format.LayerLike(l.Descriptor.MediaType); err != nil {
 			return nil, err
 		}
 		m.Layers = append(m.Layers, l.Descriptor)
@@ -46,27 +46,6 @@ func Compose(format Format, config []byte, layers []DescribedLayer) (v1.Image, e
 	}
 	img.manifest, err = json.Marshal(m)
 	return img, err
-}
-
-// layerLike is the media type of f for a layer that has the type have elsewhere.
-func (f Format) layerLike(have types.MediaType) (types.MediaType, error) {
-	docker := f.MediaTypes == "docker"
-	switch have {
-	case types.DockerLayer, types.OCILayer:
-		return f.Layer("gzip"), nil
-	case types.DockerUncompressedLayer, types.OCIUncompressedLayer:
-		return f.Layer("none"), nil
-	case types.DockerForeignLayer, types.OCIRestrictedLayer:
-		if docker {
-			return types.DockerForeignLayer, nil
-		}
-		return types.OCIRestrictedLayer, nil
-	case types.OCILayerZStd, types.OCIUncompressedRestrictedLayer:
-		if docker {
-			return "", fmt.Errorf("a layer is %s, for which Docker's media types have no name; use oci media types", have)
-		}
-	}
-	return have, nil
 }
 
 // composed is an image that Compose made.

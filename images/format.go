@@ -41,7 +41,7 @@ func (f Format) Validate() error {
 	case c.Level < 0 || c.Level > limit:
 		return fmt.Errorf("%s level %d: want 1 to %d", c.Algorithm, c.Level, limit)
 	case c.Algorithm == "zstd" && f.MediaTypes == "docker":
-		return fmt.Errorf("zstd layers need oci media types: Docker's schema has none for them")
+		return fmt.Errorf("zstd layers need oci media types: not every reader knows one of Docker's for them")
 	}
 	return nil
 }
@@ -60,20 +60,4 @@ func (f Format) Manifest() types.MediaType {
 		return types.DockerManifestSchema2
 	}
 	return types.OCIManifestSchema1
-}
-
-// Layer is the media type of a layer compressed by algorithm.
-func (f Format) Layer(algorithm string) types.MediaType {
-	docker := f.MediaTypes == "docker"
-	switch {
-	case algorithm == "zstd":
-		return types.OCILayerZStd
-	case algorithm == "none" && docker:
-		return types.DockerUncompressedLayer
-	case algorithm == "none":
-		return types.OCIUncompressedLayer
-	case docker:
-		return types.DockerLayer
-	}
-	return types.OCILayer
 }

@@ -11,6 +11,8 @@ import (
 	"path"
 	"sort"
 	"sync"
+
+	"github.com/slipway-build/slipway/internal/sniff"
 )
 
 // An Archive is an archive open for reading. Its methods may be called from
@@ -43,8 +45,8 @@ type Archive struct {
 type member struct {
 	entry
 	link string // clean path of what a link points to
-	// head are the first bytes, if the scanner saw them.
-	head []byte
+	// compression is empty until the file's first bytes were seen.
+	compression sniff.Compression
 }
 
 // Open opens an archive. How it is compressed is told by its content, not by its
@@ -69,11 +71,11 @@ func open(path string) (_ *Archive, err error) {
 		}
 	}()
 	a := &Archive{path: f.name, file: f, size: f.size(), byName: map[string]int{}, small: map[string][]byte{}}
-	head := make([]byte, min(a.size, sniffLen))
+	head := make([]byte, min(a.size, sniff.HeadLen))
 	if !readAt(f, head, 0) {
 		return nil, io.ErrUnexpectedEOF
 	}
-	if a.codec, err = sniff(head); err != nil {
+	if a.codec, err = codecOfHead(head); err != nil {
 		return nil, err
 	}
 	a.index, err = readIndex(f, a.size, a.codec)
@@ -197,21 +199,21 @@ func (a *Archive) readJSON(ctx context.Context, name string) ([]byte, error) {
 	return content, nil
 }
 
-// head returns the first bytes of a file.
-func (a *Archive) head(ctx context.Context, m member) ([]byte, error) {
-	if m.head != nil {
-		return m.head, nil
+// compressionOf returns the compression of a file.
+func (a *Archive) compressionOf(ctx context.Context, m member) (sniff.Compression, error) {
+	if m.compression != "" {
+		return m.compression, nil
 	}
 	r, err := a.open(ctx, m)
 	if err != nil {
-		return nil, err
+		return "", err
 	}
 	defer r.Close()
-	head := make([]byte, min(m.Size, headLen))
+	head := make([]byte, min(m.Size, sniff.HeadLen))
 	if _, err := io.ReadFull(r, head); err != nil {
-		return nil, a.wrap(fmt.Errorf("file %q: %w", m.Name, err))
+		return "", a.wrap(fmt.Errorf("file %q: %w", m.Name, err))
 	}
-	return head, nil
+	return sniff.CompressionOf(head), nil
 }
 
 // open reads a file.

@@ -12,6 +12,7 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
 	"github.com/slipway-build/slipway/images/store"
+	"github.com/slipway-build/slipway/internal/sniff"
 )
 
 // writeBody writes the layer's file as it lies in the archive, and nothing else:
@@ -36,9 +37,9 @@ func openBody(ctx context.Context, content *store.Store, l layer) (io.ReadCloser
 	}
 	how := l.compression
 	if l.verbatim() {
-		how = "none"
+		how = sniff.None
 	}
-	r, err := uncompressed(contextReader{ctx, blob}, how)
+	r, err := how.NewReader(contextReader{ctx, blob}, layerDecoder...)
 	if err != nil {
 		blob.Close()
 		return nil, fmt.Errorf("decompressing layer %s: %w", l.source, err)

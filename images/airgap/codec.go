@@ -1,15 +1,14 @@
 package airgap
 
 import (
-	"archive/tar"
-	"bytes"
-	"compress/bzip2"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
 
-	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
+
+	"github.com/slipway-build/slipway/internal/sniff"
 )
 
 // A Codec is how an archive is compressed.
@@ -60,82 +59,49 @@ func OutputCodec(path string) (Codec, error) {
 	return "", fmt.Errorf("archive %s: its name must end in .tar, .tar.zst or .tar.gz", path)
 }
 
-// sniffLen is how much of a file sniff has to see: a tar header.
-const sniffLen = 512
-
-// sniff tells a codec by a file's first bytes.
-func sniff(head []byte) (Codec, error) {
-	switch {
-	case bytes.HasPrefix(head, []byte{0x28, 0xb5, 0x2f, 0xfd}),
-		len(head) >= 4 && head[0]&0xf0 == 0x50 && bytes.HasPrefix(head[1:], []byte{0x2a, 0x4d, 0x18}):
+// codecOfHead tells a codec by a file's first sniff.HeadLen bytes.
+func codecOfHead(head []byte) (Codec, error) {
+	switch c := sniff.CompressionOf(head); c {
+	case sniff.Zstd:
 		return Zstd, nil
-	case bytes.HasPrefix(head, []byte{0x1f, 0x8b}):
+	case sniff.Gzip:
 		return Gzip, nil
-	case bytes.HasPrefix(head, []byte("BZh")):
+	case sniff.Bzip2:
 		return Bzip2, nil
-	case bytes.HasPrefix(head, []byte{0x04, 0x22, 0x4d, 0x18}):
-		return "", fmt.Errorf("it is compressed by lz4; decompress it first")
-	case bytes.HasPrefix(head, []byte{0xfd, '7', 'z', 'X', 'Z'}):
-		return "", fmt.Errorf("it is compressed by xz; decompress it first")
+	case sniff.Xz, sniff.Lz4:
+		return "", fmt.Errorf("it is compressed by %s; decompress it first", c)
+	}
+	switch {
 	case len(head) == 0:
-		return "", fmt.Errorf("it is empty")
+		return "", errors.New("it is empty")
+	case !sniff.IsTar(head):
+		return "", errors.New("it is neither a tar nor one compressed by zstd, gzip or bzip2")
 	}
-	if _, err := tar.NewReader(bytes.NewReader(head)).Next(); err == nil {
-		return Tar, nil
-	}
-	return "", fmt.Errorf("it is neither a tar nor one compressed by zstd, gzip or bzip2")
+	return Tar, nil
 }
 
 // decompress reads what codec made of a tar. A zstd frame whose window is over
-// MaxWindow is an error, as it is for nodes.
+// MaxWindow is an error, as it is for nodes. It decodes in the calling goroutine,
+// with no more memory than the frames' own windows: most of what is read by it is
+// small.
 func (codec Codec) decompress(r io.Reader) (io.ReadCloser, error) {
+	return codec.compression().NewReader(r, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true),
+		zstd.WithDecoderMaxWindow(MaxWindow))
+}
+
+func (codec Codec) compression() sniff.Compression {
 	switch codec {
 	case Zstd:
-		return newZstdReader(r)
+		return sniff.Zstd
 	case Gzip:
-		return gzip.NewReader(r)
+		return sniff.Gzip
 	case Bzip2:
-		return io.NopCloser(bzip2.NewReader(r)), nil
+		return sniff.Bzip2
 	}
-	return io.NopCloser(r), nil
+	return sniff.None
 }
 
-// newZstdReader decodes in the calling goroutine, with no more memory than the
-// frames' own windows: most of what is read by it is small.
-func newZstdReader(r io.Reader) (io.ReadCloser, error) {
-	d, err := zstd.NewReader(r, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true),
-		zstd.WithDecoderMaxWindow(MaxWindow))
-	if err != nil {
-		return nil, err
-	}
-	return d.IOReadCloser(), nil
-}
-
-// compression tells how a layer blob is compressed by its first bytes: gzip,
-// zstd or none, the words of store.BlobInfo.
-func compression(head []byte) string {
-	switch {
-	case bytes.HasPrefix(head, []byte{0x1f, 0x8b}):
-		return "gzip"
-	case bytes.HasPrefix(head, []byte{0x28, 0xb5, 0x2f, 0xfd}):
-		return "zstd"
-	}
-	return "none"
-}
-
-// uncompressed reads a layer blob that is compressed in this way.
-func uncompressed(r io.Reader, compression string) (io.ReadCloser, error) {
-	switch compression {
-	case "gzip":
-		return gzip.NewReader(r)
-	case "zstd":
-		// Layers were made for registries, whose readers allow any window.
-		d, err := zstd.NewReader(r, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true),
-			zstd.WithDecoderMaxWindow(128<<20))
-		if err != nil {
-			return nil, err
-		}
-		return d.IOReadCloser(), nil
-	}
-	return io.NopCloser(r), nil
-}
+// layerDecoder decodes zstd layers in the calling goroutine, with little memory.
+// Layers were made for registries, whose readers allow larger windows than those of
+// archives.
+var layerDecoder = []zstd.DOption{zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true)}

@@ -82,9 +82,9 @@ func TestSniff(t *testing.T) {
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			codec, err := sniff(tt.head)
+			codec, err := codecOfHead(tt.head)
 			if codec != tt.codec || (err != nil) != tt.bad {
-				t.Errorf("sniff: %q, %v", codec, err)
+				t.Errorf("codecOfHead: %q, %v", codec, err)
 			}
 		})
 	}

@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/slipway-build/slipway/internal/sniff"
 	"github.com/slipway-build/slipway/progress"
 )
 
@@ -244,9 +245,9 @@ func sameCodec(old, new *wholeFile) error {
 // codecOfContent tells how an archive is compressed; an error says that the file
 // is none.
 func codecOfContent(f *wholeFile) (Codec, error) {
-	head := make([]byte, min(f.size(), sniffLen))
+	head := make([]byte, min(f.size(), sniff.HeadLen))
 	if !readAt(f, head, 0) {
 		return "", io.ErrUnexpectedEOF
 	}
-	return sniff(head)
+	return codecOfHead(head)
 }

@@ -208,7 +208,7 @@ func (d *delta) check() error {
 
 // rebuild writes NEW, and makes sure that it is.
 func (d *delta) rebuild(ctx context.Context, old io.ReaderAt, w io.Writer, task *progress.Task) error {
-	added, err := newZstdReader(d.added)
+	added, err := Zstd.decompress(d.added)
 	if err != nil {
 		return fmt.Errorf("decompressing what is added: %w", err)
 	}

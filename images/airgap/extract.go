@@ -2,7 +2,6 @@ package airgap
 
 import (
 	"archive/tar"
-	"bufio"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -14,6 +13,7 @@ import (
 	"strings"
 
 	"github.com/slipway-build/slipway/images"
+	"github.com/slipway-build/slipway/internal/sniff"
 	"github.com/slipway-build/slipway/progress"
 )
 
@@ -168,12 +168,8 @@ func extractLayer(ctx context.Context, a *Archive, l PackedLayer, o *overlay, ta
 		return err
 	}
 	defer blob.Close()
-	buffered := bufio.NewReaderSize(task.Reader(blob), 128<<10)
-	head, err := buffered.Peek(headLen)
-	if err != nil && err != io.EOF {
-		return err
-	}
-	content, err := uncompressed(buffered, compression(head))
+	raw := task.Reader(blob)
+	_, content, err := sniff.Open(raw, layerDecoder...)
 	if err != nil {
 		return err
 	}
@@ -197,7 +193,7 @@ func extractLayer(ctx context.Context, a *Archive, l PackedLayer, o *overlay, ta
 	if _, err := io.Copy(io.Discard, tee); err != nil {
 		return err
 	}
-	if _, err := io.Copy(io.Discard, buffered); err != nil {
+	if _, err := io.Copy(io.Discard, raw); err != nil {
 		return err
 	}
 	if got := hex.EncodeToString(hash.Sum(nil)); got != l.DiffID.Hex {

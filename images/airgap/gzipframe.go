@@ -12,6 +12,7 @@ import (
 	"github.com/klauspost/pgzip"
 
 	"github.com/slipway-build/slipway/images/store"
+	"github.com/slipway-build/slipway/internal/sniff"
 )
 
 // gzipVersion names the compressors whose output .tar.gz archives are made of,
@@ -52,10 +53,10 @@ func (g *gzipFrames) run(ctx context.Context, run []layer, done func(int)) (fram
 			err    error
 		)
 		switch {
-		case l.verbatim() && l.compression != "none":
+		case l.verbatim() && l.compression != sniff.None:
 			chunks = []chunk{storedChunk(g.content, l, headers[i])}
 			done(int(l.size))
-		case l.compression == "gzip":
+		case l.compression == sniff.Gzip:
 			chunks, err = g.copied(l, headers[i])
 			done(int(l.size))
 		default:

@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/types"
 
 	"github.com/slipway-build/slipway/images"
+	"github.com/slipway-build/slipway/internal/sniff"
 )
 
 // Names of the files that readers look for by name. The blobs lie where the OCI
@@ -50,7 +51,7 @@ type layer struct {
 	// compressed so. If digest is source, the file is a copy of the blob.
 	source      v1.Hash
 	sourceSize  int64
-	compression string
+	compression sniff.Compression
 	// own is set for the layers of own images.
 	own bool
 }

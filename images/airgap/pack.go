@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
-	"strings"
 	"sync"
 
 	"github.com/google/go-containerregistry/pkg/name"
@@ -19,6 +18,7 @@ import (
 
 	"github.com/slipway-build/slipway/images"
 	"github.com/slipway-build/slipway/images/store"
+	"github.com/slipway-build/slipway/internal/sniff"
 	"github.com/slipway-build/slipway/progress"
 )
 
@@ -261,7 +261,7 @@ func (p *packer) readImage(img v1.Image, out *resolvedImage) (*v1.Manifest, *v1.
 		return nil, nil, err
 	}
 	for _, d := range manifest.Layers {
-		if !isLayer(d.MediaType) {
+		if !images.IsLayer(d.MediaType) {
 			return nil, nil, fmt.Errorf("it is no image, but an attestation or another artifact: %s is a %s", d.Digest, d.MediaType)
 		}
 	}
@@ -288,19 +288,14 @@ func (p *packer) readImage(img v1.Image, out *resolvedImage) (*v1.Manifest, *v1.
 	return manifest, config, nil
 }
 
-// isLayer says whether a media type is that of a file system's layer.
-func isLayer(m types.MediaType) bool {
-	return m.IsLayer() || strings.HasPrefix(string(m), "application/vnd.oci.image.layer.")
-}
-
 // checkOriginal refuses layers which Docker's view of an archive cannot name as
 // they are: manifest.json has no media types. RKE2's reader tells compression by
 // the first layer alone, Docker Engine 20.10 knows no zstd, and containerd takes
 // every compressed layer for gzip.
 func checkOriginal(layers []layer) error {
 	for _, l := range layers {
-		if l.compression == "zstd" {
-			return fmt.Errorf("layer %s is compressed by zstd, which not every node reads inside an archive; pack with uncompressed layers", l.source)
+		if l.compression != sniff.None && l.compression != sniff.Gzip {
+			return fmt.Errorf("layer %s is compressed by %s, which not every node reads inside an archive; pack with uncompressed layers", l.source, l.compression)
 		}
 		if l.compression != layers[0].compression {
 			return fmt.Errorf("layer %s is %s and layer %s %s, and nodes take all layers of an image for what the first one is; pack with uncompressed layers",

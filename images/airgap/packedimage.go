@@ -19,6 +19,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/types"
 
 	"github.com/slipway-build/slipway/images"
+	"github.com/slipway-build/slipway/internal/sniff"
 )
 
 // A PackedImage is an image of an archive.
@@ -363,16 +364,16 @@ func (a *Archive) dockerLayer(ctx context.Context, l PackedLayer) (v1.Descriptor
 	if err != nil {
 		return v1.Descriptor{}, err
 	}
-	head, err := a.head(ctx, m)
+	compression, err := a.compressionOf(ctx, m)
 	if err != nil {
 		return v1.Descriptor{}, err
 	}
 	d := v1.Descriptor{MediaType: types.DockerLayer, Size: m.Size}
-	switch compression(head) {
-	case "none":
+	switch compression {
+	case sniff.None:
 		d.MediaType, d.Digest = types.DockerUncompressedLayer, l.DiffID
 		return d, nil
-	case "zstd":
+	case sniff.Zstd:
 		d.MediaType = types.OCILayerZStd
 	}
 	if hex, _, _ := strings.Cut(path.Base(m.Name), "."); digestName.MatchString(hex) {

@@ -13,6 +13,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/slipway-build/slipway/internal/sniff"
 )
 
 // maxParts is how many parts a file may have: their numbers have three digits, so
@@ -224,8 +226,12 @@ func readPartSums(whole string) ([]string, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading checksums %s: %w", path, pathless(err))
 	}
+	text, err := sniff.Text(bytes.NewReader(raw))
+	if err != nil {
+		return nil, fmt.Errorf("reading checksums %s: %w", path, err)
+	}
 	var sums []string
-	lines := bufio.NewScanner(bytes.NewReader(raw))
+	lines := bufio.NewScanner(text)
 	for line := 1; lines.Scan(); line++ {
 		sum, name, _ := strings.Cut(lines.Text(), " ")
 		// The character before the name is a space for text and an asterisk for

@@ -7,10 +7,9 @@ import (
 	"fmt"
 	"io"
 	"path"
-)
 
-// headLen is how much of a file tells how it is compressed.
-const headLen = 16
+	"github.com/slipway-build/slipway/internal/sniff"
+)
 
 // What a scanner keeps of the JSON files that it comes by: in an archive that
 // cannot be sought in, coming back to them means to begin again.
@@ -96,11 +95,12 @@ func (s *scanner) next(ctx context.Context, a *Archive) error {
 	if m.link != "" {
 		return a.add(m)
 	}
-	m.head = make([]byte, min(h.Size, headLen))
-	if _, err := io.ReadFull(s.tar, m.head); err != nil {
+	head := make([]byte, min(h.Size, sniff.HeadLen))
+	if _, err := io.ReadFull(s.tar, head); err != nil {
 		return fmt.Errorf("file %q: %w", m.Name, noEOF(err))
 	}
-	content, err := s.keep(m)
+	m.compression = sniff.CompressionOf(head)
+	content, err := s.keep(m, head)
 	if err != nil {
 		return fmt.Errorf("file %q: %w", m.Name, noEOF(err))
 	}
@@ -117,12 +117,12 @@ func (s *scanner) next(ctx context.Context, a *Archive) error {
 }
 
 // keep reads a file that may be one of the archive's JSON files.
-func (s *scanner) keep(m member) ([]byte, error) {
-	trimmed := bytes.TrimLeft(m.head, " \t\r\n")
+func (s *scanner) keep(m member, head []byte) ([]byte, error) {
+	trimmed := bytes.TrimLeft(head, " \t\r\n")
 	if len(trimmed) == 0 || trimmed[0] != '{' && trimmed[0] != '[' || m.Size > smallFile || s.kept+m.Size > smallTotal {
 		return nil, nil
 	}
-	content := bytes.NewBuffer(append(make([]byte, 0, m.Size), m.head...))
+	content := bytes.NewBuffer(append(make([]byte, 0, m.Size), head...))
 	if _, err := io.Copy(content, s.tar); err != nil {
 		return nil, err
 	}

@@ -187,7 +187,7 @@ func readSketch(ctx context.Context, content *store.Store, l layer) (sketch, err
 		return sketch{}, err
 	}
 	defer blob.Close()
-	r, err := uncompressed(contextReader{ctx, blob}, l.compression)
+	r, err := l.compression.NewReader(contextReader{ctx, blob}, layerDecoder...)
 	if err != nil {
 		return sketch{}, err
 	}

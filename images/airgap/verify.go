@@ -16,6 +16,7 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
 	"github.com/slipway-build/slipway/images"
+	"github.com/slipway-build/slipway/internal/sniff"
 	"github.com/slipway-build/slipway/progress"
 )
 
@@ -89,12 +90,12 @@ func Verify(ctx context.Context, path string, o VerifyOptions) (_ *Report, err e
 func verify(ctx context.Context, f *wholeFile, o VerifyOptions, task *progress.Task) (*Report, error) {
 	r := &Report{Path: f.name, Size: f.size(), Problems: []string{}, Notes: []string{}}
 	task.SetTotal(r.Size)
-	head := make([]byte, min(r.Size, sniffLen))
+	head := make([]byte, min(r.Size, sniff.HeadLen))
 	if !readAt(f, head, 0) {
 		return nil, io.ErrUnexpectedEOF
 	}
 	var err error
-	if r.Codec, err = sniff(head); err != nil {
+	if r.Codec, err = codecOfHead(head); err != nil {
 		r.problem("%v", err)
 		return r, nil
 	}
@@ -146,8 +147,12 @@ func wantedSum(checksums, name string, r *Report) (string, error) {
 		return "", fmt.Errorf("reading checksums: %w", err)
 	}
 	defer f.Close()
+	text, err := sniff.Text(f)
+	if err != nil {
+		return "", fmt.Errorf("reading checksums %s: %w", checksums, err)
+	}
 	var found []string
-	lines := bufio.NewScanner(f)
+	lines := bufio.NewScanner(text)
 	for line := 1; lines.Scan(); line++ {
 		sum, file, ok := strings.Cut(lines.Text(), " ")
 		// The second character is a space for text and an asterisk for binary.

@@ -263,7 +263,7 @@ func TestVerifySaysWhatIsWrong(t *testing.T) {
 		}, want: []string{"but its compression is none"}},
 		"a layer that is none": {change: func(w *workshop) {
 			w.manifest(func(m map[string]any) { m["layers"].([]any)[0].(map[string]any)["mediaType"] = "text/plain" })
-		}, want: []string{"is no layer, but a text/plain"}},
+		}, want: []string{"is a text/plain, not a layer"}},
 		"another image's layer": {change: func(w *workshop) { w.docker(0, func(m map[string]any) { m["Layers"] = []string{otherLayer(w)} }) }, want: []string{"has the diff ID"}},
 		"a layer too many": {change: func(w *workshop) {
 			w.docker(0, func(m map[string]any) { m["Layers"] = append(m["Layers"].([]any), w.layer()) })

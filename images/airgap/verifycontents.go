@@ -15,6 +15,7 @@ import (
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
 
+	"github.com/slipway-build/slipway/internal/sniff"
 	"github.com/slipway-build/slipway/progress"
 )
 
@@ -39,7 +40,7 @@ type content struct {
 	link        string // clean path of what a link points to
 	rawName     string
 	digest      string // SHA-256 in hex
-	compression string // gzip, zstd or none
+	compression sniff.Compression
 	// diffID is the SHA-256 of what is compressed in it; diffErr is why there is
 	// none.
 	diffID  string
@@ -132,6 +133,9 @@ func (c *contents) readTar(r io.Reader) error {
 		if err != nil {
 			return noEOF(err)
 		}
+		if h.Typeflag == tar.TypeXGlobalHeader {
+			continue // what it says of the files that follow is in their headers
+		}
 		if len(c.files) >= maxEntries {
 			return fmt.Errorf("it has more than %d files, which no archive of images has", maxEntries)
 		}
@@ -170,11 +174,11 @@ func (c *contents) readTar(r io.Reader) error {
 
 // readFile takes the digests of a file, and keeps it if it is JSON.
 func (c *contents) readFile(file *content, r io.Reader) error {
-	head := make([]byte, min(file.Size, headLen))
+	head := make([]byte, min(file.Size, sniff.HeadLen))
 	if _, err := io.ReadFull(r, head); err != nil {
 		return err
 	}
-	file.compression = compression(head)
+	file.compression = sniff.CompressionOf(head)
 	all := sha256.New()
 	all.Write(head)
 	trimmed := bytes.TrimLeft(head, " \t\r\n")
@@ -188,7 +192,7 @@ func (c *contents) readFile(file *content, r io.Reader) error {
 			return err
 		}
 		file.json = kept.Bytes()
-	case file.compression != "none":
+	case file.compression != sniff.None:
 		if err := file.readCompressed(io.MultiReader(bytes.NewReader(head), io.TeeReader(r, all))); err != nil {
 			return err
 		}
@@ -198,7 +202,7 @@ func (c *contents) readFile(file *content, r io.Reader) error {
 		}
 	}
 	file.digest = hex.EncodeToString(all.Sum(nil))
-	if file.compression == "none" {
+	if file.compression == sniff.None {
 		file.diffID = file.digest
 	}
 	return nil
@@ -209,7 +213,7 @@ func (c *contents) readFile(file *content, r io.Reader) error {
 func (f *content) readCompressed(r io.Reader) error {
 	diff := sha256.New()
 	failed := &stickyReader{r: r}
-	content, err := uncompressed(failed, f.compression)
+	content, err := f.compression.NewReader(failed, layerDecoder...)
 	if err == nil {
 		_, err = io.Copy(diff, content)
 		content.Close()
@@ -308,10 +312,10 @@ func (d *frameReader) open() (err error) {
 	case d.codec == Zstd:
 		err = d.zstd.Reset(src)
 		d.current = d.zstd
-	case d.codec == Gzip && d.gzip == nil:
+	case d.codec == Gzip && !d.whole && d.gzip == nil:
 		d.gzip, err = gzip.NewReader(src)
 		d.current = d.gzip
-	case d.codec == Gzip:
+	case d.codec == Gzip && !d.whole:
 		err = d.gzip.Reset(src)
 		d.current = d.gzip
 	default:

@@ -15,6 +15,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/types"
 
 	"github.com/slipway-build/slipway/images"
+	"github.com/slipway-build/slipway/internal/sniff"
 )
 
 // checkFiles says what is wrong with files whatever they are for.
@@ -199,7 +200,7 @@ func (c *imageCheck) docker() (list []*viewed, ok bool) {
 			continue
 		}
 		for _, l := range v.layers {
-			if l.compression == "zstd" {
+			if l.compression == sniff.Zstd {
 				c.problem("%s: layer %s is compressed by zstd, which readers of manifest.json take for gzip", what, l.Name)
 			}
 			if l.compression != v.layers[0].compression {
@@ -357,17 +358,12 @@ func (c *imageCheck) size(f *content, d v1.Descriptor, what string) {
 // mediaType compares what a descriptor says of a layer's compression with what
 // there is.
 func (c *imageCheck) mediaType(f *content, d v1.Descriptor, what string) {
-	said := "none"
-	switch m := string(d.MediaType); {
-	case !isLayer(d.MediaType):
-		c.problem("%s: %s is no layer, but a %s", what, f.Name, m)
+	said := images.LayerCompression(d.MediaType)
+	if said == "" {
+		c.problem("%s: %s is a %s, not a layer", what, f.Name, d.MediaType)
 		return
-	case strings.HasSuffix(m, "gzip"):
-		said = "gzip"
-	case strings.HasSuffix(m, "zstd"):
-		said = "zstd"
 	}
-	if f.compression != said {
+	if string(f.compression) != said {
 		c.problem("%s: layer %s is a %s, but its compression is %s", what, f.Name, d.MediaType, f.compression)
 	}
 }

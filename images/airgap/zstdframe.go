@@ -12,6 +12,7 @@ import (
 
 	"github.com/slipway-build/slipway/images/store"
 	"github.com/slipway-build/slipway/images/zstd"
+	"github.com/slipway-build/slipway/internal/sniff"
 )
 
 // encoderVersion names the library's compressors, whose output is cached. It is the
@@ -74,7 +75,7 @@ func (z *zstdFrames) run(ctx context.Context, run []layer, done func(int)) (fram
 	}
 	defer m.release()
 	switch parts := segments(m.files); {
-	case !slices.ContainsFunc(run, func(l layer) bool { return !l.verbatim() || l.compression == "none" }):
+	case !slices.ContainsFunc(run, func(l layer) bool { return !l.verbatim() || l.compression == sniff.None }):
 		// Nothing comes of compressing again what is compressed.
 		err = m.byLibrary(ctx, &f, library.SpeedFastest)
 	case z.level != library.SpeedBestCompression:

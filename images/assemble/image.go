@@ -40,7 +40,7 @@ func (asm *assembly) image(ctx context.Context, s *stage) (v1.Image, error) {
 		}
 		for i, l := range below {
 			d := base.Layers[i]
-			if d.MediaType, err = layerType(d.MediaType, asm.build.Format); err != nil {
+			if d.MediaType, err = asm.build.Format.LayerLike(d.MediaType); err != nil {
 				return nil, asm.file.at(s.Location, fmt.Errorf("image %s: %w", s.originName, err))
 			}
 			manifest.Layers = append(manifest.Layers, d)
@@ -123,31 +123,6 @@ func (asm *assembly) finish(s *stage) error {
 	}
 	config.Created = &created
 	return nil
-}
-
-// layerType is the media type of a base's layer in a manifest of format. The
-// bytes stay; Docker's and OCI's names for them must not be mixed.
-func layerType(have types.MediaType, format images.Format) (types.MediaType, error) {
-	docker := format.MediaTypes == "docker"
-	choose := func(dockers, ocis types.MediaType) (types.MediaType, error) {
-		if docker {
-			return dockers, nil
-		}
-		return ocis, nil
-	}
-	switch have {
-	case types.DockerLayer, types.OCILayer:
-		return choose(types.DockerLayer, types.OCILayer)
-	case types.DockerUncompressedLayer, types.OCIUncompressedLayer:
-		return choose(types.DockerUncompressedLayer, types.OCIUncompressedLayer)
-	case types.DockerForeignLayer, types.OCIRestrictedLayer:
-		return choose(types.DockerForeignLayer, types.OCIRestrictedLayer)
-	case types.OCILayerZStd, types.OCIUncompressedRestrictedLayer:
-		if docker {
-			return "", fmt.Errorf("a layer is %s, for which Docker's media types have no name; use oci media types", have)
-		}
-	}
-	return have, nil
 }
 
 // An image is a finished image; its layers are read when they are asked for.

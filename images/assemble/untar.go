@@ -9,6 +9,8 @@ import (
 	"os"
 	"path"
 	"strings"
+
+	"github.com/slipway-build/slipway/internal/sniff"
 )
 
 // openTar returns the archive that file is, or nil if it is none: a tar, plain
@@ -28,7 +30,7 @@ func (a *Assembler) openTar(ctx context.Context, file *diskFile) (*archive, erro
 			if err != nil {
 				return nil, err
 			}
-			r, err := decompress(raw)
+			_, r, err := sniff.Open(raw)
 			if err != nil {
 				raw.Close()
 				return nil, err
@@ -46,7 +48,7 @@ func isTar(name string) bool {
 		return false
 	}
 	defer f.Close()
-	r, err := decompress(f)
+	_, r, err := sniff.Open(f)
 	if err != nil {
 		return false
 	}

@@ -16,6 +16,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/partial"
 
 	"github.com/slipway-build/slipway/images"
+	"github.com/slipway-build/slipway/internal/sniff"
 	"github.com/slipway-build/slipway/progress"
 )
 
@@ -165,10 +166,11 @@ func (d *daemonImage) takeConfig(raw []byte) error {
 }
 
 func (d *daemonImage) takeLayer(ctx context.Context, name string, r io.Reader) error {
-	opened, err := decompress(r)
+	_, opened, err := sniff.Open(r)
 	if err != nil {
 		return err
 	}
+	defer opened.Close()
 	// The name of a folder or blob is a digest of what is in it.
 	key := "docker save " + name
 	l, err := d.options.Store.Layer(ctx, key, images.Compression{}, func(w io.Writer) error {

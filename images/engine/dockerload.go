@@ -16,8 +16,8 @@ import (
 	docker "github.com/docker/docker/client"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
-	"github.com/google/go-containerregistry/pkg/v1/types"
 
+	"github.com/slipway-build/slipway/internal/sniff"
 	"github.com/slipway-build/slipway/progress"
 )
 
@@ -166,15 +166,21 @@ func (l *loads) archiveLayer(ctx context.Context, out *tar.Writer, name string, 
 		return err
 	}
 	defer f.Close()
-	var content io.Reader = f
+	compression, plain, err := sniff.Open(f)
+	if err != nil {
+		return err
+	}
+	defer plain.Close()
+	var content io.Reader = plain
 	size := d.Size
-	if d.MediaType == types.OCILayerZStd {
-		if content, err = decompress(f); err != nil {
-			return err
-		}
-		if size, err = l.bases.uncompressedSize(ctx, found); err != nil {
-			return err
-		}
+	if compression == sniff.Zstd {
+		size, err = l.bases.uncompressedSize(ctx, found)
+	} else {
+		content = f
+		_, err = f.Seek(0, io.SeekStart)
+	}
+	if err != nil {
+		return err
 	}
 	if err := out.WriteHeader(archiveHeader(name, size)); err != nil {
 		return err

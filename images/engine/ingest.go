@@ -13,6 +13,7 @@ import (
 
 	"github.com/slipway-build/slipway/images"
 	"github.com/slipway-build/slipway/images/store"
+	"github.com/slipway-build/slipway/internal/sniff"
 )
 
 // An ingest turns layers as engines write them into layers as we write them: the
@@ -112,10 +113,11 @@ func (g *ingest) add(ctx context.Context, name string, r io.Reader, digest func(
 
 // write writes the normalized tar of the layer in r, and reads r to its end.
 func (g *ingest) write(ctx context.Context, w io.Writer, r io.Reader) (span, error) {
-	plain, err := decompress(r)
+	_, plain, err := sniff.Open(r)
 	if err != nil {
 		return span{}, fmt.Errorf("reading a layer of the engine: %w", err)
 	}
+	defer plain.Close()
 	s, err := normalize(ctx, w, plain, g.epoch)
 	if err != nil {
 		return s, err

@@ -2,8 +2,6 @@ package engine
 
 import (
 	"archive/tar"
-	"bufio"
-	"compress/gzip"
 	"context"
 	"errors"
 	"fmt"
@@ -11,25 +9,7 @@ import (
 	"path"
 	"strings"
 	"time"
-
-	"github.com/moby/go-archive/compression"
 )
-
-// decompress returns the tar in r, which is one, or one in gzip or zstd.
-func decompress(r io.Reader) (io.Reader, error) {
-	buffered := bufio.NewReaderSize(r, 256<<10)
-	head, err := buffered.Peek(4)
-	if err != nil && err != io.EOF {
-		return nil, err
-	}
-	switch {
-	case strings.HasPrefix(string(head), "\x1f\x8b"):
-		return gzip.NewReader(buffered)
-	case string(head) == "\x28\xb5\x2f\xfd":
-		return compression.DecompressStream(buffered)
-	}
-	return buffered, nil
-}
 
 // The PAX records that normalize keeps; all others are times of access and
 // names of owners.

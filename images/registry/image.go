@@ -3,10 +3,10 @@ package registry
 import (
 	"fmt"
 	"slices"
-	"strings"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
+	"github.com/slipway-build/slipway/images"
 	"github.com/slipway-build/slipway/images/store"
 )
 
@@ -53,10 +53,9 @@ func (m *Manifest) Index() (v1.ImageIndex, error) {
 }
 
 // isForeign says whether a layer is one that registries need not hold
-// (image-spec/layer.md, "Non-Distributable Layers"). go-containerregistry does not
-// know the type of zstd ones.
+// (image-spec/layer.md, "Non-Distributable Layers").
 func isForeign(d v1.Descriptor) bool {
-	return len(d.URLs) > 0 && (!d.MediaType.IsDistributable() || strings.Contains(string(d.MediaType), ".nondistributable."))
+	return len(d.URLs) > 0 && images.IsForeignLayer(d.MediaType)
 }
 
 // image is an image of a store whose blobs are fetched into it when they are needed.

@@ -1,8 +1,6 @@
 package store
 
 import (
-	"bufio"
-	"bytes"
 	"cmp"
 	"fmt"
 	"io"
@@ -11,7 +9,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
 	"github.com/klauspost/pgzip"
 
@@ -30,9 +27,6 @@ const (
 	// zstdWorkers is fixed: with one, klauspost/compress splits blocks
 	// differently than with more, and its default is the number of cores.
 	zstdWorkers = 2
-	// maxZstdWindow is the largest window that is read, the limit of
-	// zstd --long without an argument. It bounds memory.
-	maxZstdWindow = 128 << 20
 )
 
 // compressor returns a writer that compresses to w as c says. The same input
@@ -106,39 +100,3 @@ func encoderVersions() string {
 type nopCloser struct{ io.Writer }
 
 func (nopCloser) Close() error { return nil }
-
-var (
-	gzipMagic = []byte{0x1f, 0x8b}
-	zstdMagic = []byte{0x28, 0xb5, 0x2f, 0xfd}
-)
-
-// decompress finds out from its first bytes how r is compressed, whatever a
-// media type says, and returns what it holds. The algorithm is gzip, zstd or none.
-func decompress(r io.Reader) (algorithm string, content io.ReadCloser, err error) {
-	b := bufio.NewReaderSize(r, chunk)
-	head, err := b.Peek(len(zstdMagic))
-	if err != nil && err != io.EOF {
-		return "", nil, err
-	}
-	switch {
-	case bytes.HasPrefix(head, gzipMagic):
-		z, err := gzip.NewReader(b)
-		if err != nil {
-			return "", nil, fmt.Errorf("decompressing gzip: %w", err)
-		}
-		return "gzip", z, nil
-	case bytes.Equal(head, zstdMagic), isSkippableFrame(head):
-		z, err := zstd.NewReader(b, zstd.WithDecoderMaxWindow(maxZstdWindow))
-		if err != nil {
-			return "", nil, fmt.Errorf("decompressing zstd: %w", err)
-		}
-		return "zstd", z.IOReadCloser(), nil
-	}
-	return "none", io.NopCloser(b), nil
-}
-
-// isSkippableFrame says whether a zstd stream begins with a frame that decoders
-// skip (RFC 8878, section 3.1.2), as zstd:chunked and pzstd streams may.
-func isSkippableFrame(head []byte) bool {
-	return len(head) == 4 && head[0]&0xf0 == 0x50 && bytes.Equal(head[1:], []byte{0x2a, 0x4d, 0x18})
-}

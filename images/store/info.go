@@ -6,6 +6,8 @@ import (
 	"io"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
+
+	"github.com/slipway-build/slipway/internal/sniff"
 )
 
 // BlobInfo is what is known about a layer's blob.
@@ -15,8 +17,8 @@ type BlobInfo struct {
 	// DiffID is the digest of the uncompressed bytes.
 	DiffID           v1.Hash `json:"diffID"`
 	UncompressedSize int64   `json:"uncompressedSize"`
-	// Compression is "gzip", "zstd" or "none", as found in the bytes.
-	Compression string `json:"compression"`
+	// Compression is found in the bytes.
+	Compression sniff.Compression `json:"compression"`
 }
 
 // Info tells what is known about a layer's blob, which lies in the store. The
@@ -59,7 +61,7 @@ func (s *Store) knownInfo(h v1.Hash) (BlobInfo, bool) {
 
 // readInfo reads a layer through. Its uncompressed bytes go to w, unless that is nil.
 func readInfo(d v1.Descriptor, r io.Reader, w io.Writer) (BlobInfo, error) {
-	algorithm, content, err := decompress(r)
+	compression, content, err := sniff.Open(r)
 	if err != nil {
 		return BlobInfo{}, err
 	}
@@ -80,5 +82,5 @@ func readInfo(d v1.Descriptor, r io.Reader, w io.Writer) (BlobInfo, error) {
 	if err != nil {
 		return BlobInfo{}, err
 	}
-	return BlobInfo{Digest: d.Digest, Size: d.Size, DiffID: diffID, UncompressedSize: size, Compression: algorithm}, nil
+	return BlobInfo{Digest: d.Digest, Size: d.Size, DiffID: diffID, UncompressedSize: size, Compression: compression}, nil
 }

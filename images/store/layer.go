@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/types"
 
 	"github.com/slipway-build/slipway/images"
+	"github.com/slipway-build/slipway/internal/sniff"
 )
 
 // Layer implements images.LayerStore. The media type of the layer is OCI's; who
@@ -49,7 +50,7 @@ func (s *Store) madeLayer(info BlobInfo) v1.Layer {
 		store:  s,
 		diffID: info.DiffID,
 		desc: v1.Descriptor{
-			MediaType: (images.Format{}).Layer(info.Compression),
+			MediaType: (images.Format{}).Layer(string(info.Compression)),
 			Digest:    info.Digest,
 			Size:      info.Size,
 		},
@@ -100,7 +101,7 @@ func (s *Store) makeLayer(ctx context.Context, c images.Compression, write func(
 	info := BlobInfo{
 		Digest: digest, Size: size,
 		DiffID: diffID, UncompressedSize: uncompressed,
-		Compression: normalize(c).Algorithm,
+		Compression: sniff.Compression(normalize(c).Algorithm),
 	}
 	if err := s.commit(f, s.Path(digest), unsynced); err != nil {
 		return BlobInfo{}, fmt.Errorf("writing layer %s: %w", digest, err)
@@ -176,7 +177,7 @@ func (l *layer) Uncompressed() (io.ReadCloser, error) {
 	if err != nil {
 		return nil, err
 	}
-	_, content, err := decompress(blob)
+	_, content, err := sniff.Open(blob)
 	if err != nil {
 		blob.Close()
 		return nil, fmt.Errorf("reading layer %s: %w", l.desc.Digest, err)

@@ -84,7 +84,7 @@ func TestInfoIsTheSameMadeOrFound(t *testing.T) {
 					t.Errorf("%s info differs (-made +found):\n%s", when, diff)
 				}
 			}
-			if want.Compression != algorithm || want.UncompressedSize < 3<<20 {
+			if string(want.Compression) != algorithm || want.UncompressedSize < 3<<20 {
 				t.Errorf("info is %+v", want)
 			}
 		})

@@ -1,0 +1,135 @@
+package airgap
+
+import (
+	"archive/tar"
+	"bytes"
+	"encoding/json"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/klauspost/compress/gzip"
+
+	"github.com/slipway-build/slipway/images/imagetest"
+)
+
+// A file of a tar under construction. A name of several is one file repeated.
+type tarMember struct {
+	header  tar.Header
+	content string
+}
+
+// tarOf writes a tar of members.
+func tarOf(t testing.TB, members ...tarMember) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	w := tar.NewWriter(&b)
+	for _, m := range members {
+		h := m.header
+		if h.Typeflag != tar.TypeXGlobalHeader {
+			h.Size, h.Mode = int64(len(m.content)), 0o644
+		}
+		if err := w.WriteHeader(&h); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := io.WriteString(w, m.content); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
+}
+
+// saved are the files of a docker save of one image called acme/a:v1 with one
+// layer, whose file is called layer.
+func saved(t testing.TB, layer string) []tarMember {
+	t.Helper()
+	img := imagetest.Image(t, "linux/amd64", imagetest.Layer(t, imagetest.Files{"bin/a": "a"}))
+	layers, err := img.Layers()
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := layers[0].Uncompressed()
+	if err != nil {
+		t.Fatal(err)
+	}
+	content, err := io.ReadAll(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	config, err := img.RawConfigFile()
+	if err != nil {
+		t.Fatal(err)
+	}
+	manifest, err := json.Marshal([]manifestEntry{{Config: "config.json", RepoTags: []string{"acme/a:v1"}, Layers: []string{layer}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	named := func(name, content string) tarMember { return tarMember{tar.Header{Name: name}, content} }
+	return []tarMember{named("manifest.json", string(manifest)), named("config.json", string(config)), named(layer, string(content))}
+}
+
+// writeFile writes an archive and returns its path.
+func writeFile(t testing.TB, name string, content []byte) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), name)
+	if err := os.WriteFile(path, content, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// Programs differ in what they write before a file's own header, and a tar of git
+// archive begins with a global one.
+func TestOpenWhateverTheFirstHeaderIs(t *testing.T) {
+	long := strings.Repeat("x", 120) + "/layer.tar"
+	first := func(h tar.Header, members []tarMember) []tarMember {
+		h.Name = members[0].header.Name
+		members[0].header = h
+		return members
+	}
+	global := tarMember{header: tar.Header{Typeflag: tar.TypeXGlobalHeader, PAXRecords: map[string]string{"comment": strings.Repeat("c", 40)}}}
+	reordered := saved(t, long)
+	reordered[0], reordered[2] = reordered[2], reordered[0]
+	reordered[0].header.Format = tar.FormatGNU
+	for name, members := range map[string][]tarMember{
+		"ustar":             saved(t, "layer.tar"),
+		"PAX record":        first(tar.Header{Format: tar.FormatPAX, PAXRecords: map[string]string{"VENDOR.key": "value"}}, saved(t, "layer.tar")),
+		"PAX global header": append([]tarMember{global}, saved(t, "layer.tar")...),
+		"GNU long name":     reordered,
+	} {
+		t.Run(name, func(t *testing.T) {
+			plain := tarOf(t, members...)
+			var zipped bytes.Buffer
+			w := gzip.NewWriter(&zipped)
+			if _, err := w.Write(plain); err != nil {
+				t.Fatal(err)
+			}
+			if err := w.Close(); err != nil {
+				t.Fatal(err)
+			}
+			for file, content := range map[string][]byte{
+				"a.tar": plain, "a.tar.gz": zipped.Bytes(), "padded.tar.gz": append(zipped.Bytes(), make([]byte, 10<<10)...),
+			} {
+				path := writeFile(t, file, content)
+				a, err := Open(t.Context(), path)
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer a.Close()
+				list, err := a.Images(t.Context())
+				if err != nil || len(list) != 1 || list[0].Names[0] != "docker.io/acme/a:v1" {
+					t.Errorf("%s: %d images, %v", file, len(list), err)
+				}
+				report, err := Verify(t.Context(), path, VerifyOptions{})
+				if err != nil || len(report.Problems) > 0 || report.Images != 1 {
+					t.Errorf("%s: %v, %v", file, report, err)
+				}
+			}
+		})
+	}
+}

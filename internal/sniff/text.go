@@ -1,0 +1,29 @@
+package sniff
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"io"
+
+	"golang.org/x/text/encoding/unicode"
+	"golang.org/x/text/transform"
+)
+
+// Text returns the text in r as UTF-8 without a byte order mark. A text with the
+// byte order mark of UTF-16 is converted. UTF-16 without one and UTF-32 are errors,
+// since their text would be taken for another one.
+func Text(r io.Reader) (io.Reader, error) {
+	buffered := bufio.NewReader(r)
+	head, err := buffered.Peek(4)
+	if err != nil && err != io.EOF {
+		return nil, err
+	}
+	switch {
+	case bytes.Equal(head, []byte("\xff\xfe\x00\x00")), bytes.Equal(head, []byte("\x00\x00\xfe\xff")):
+		return nil, errors.New("the text is UTF-32; save it as UTF-8")
+	case !bytes.HasPrefix(head, []byte("\xff\xfe")) && !bytes.HasPrefix(head, []byte("\xfe\xff")) && bytes.IndexByte(head, 0) >= 0:
+		return nil, errors.New("the text begins with zero bytes, like UTF-16 without a byte order mark; save it as UTF-8")
+	}
+	return transform.NewReader(buffered, unicode.BOMOverride(transform.Nop)), nil
+}
