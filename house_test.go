@@ -22,11 +22,11 @@ const module = "github.com/slipway-build/slipway"
 var rooms = map[string][]string{
 	"cmd/slipway":       {"build", "build/cli", "internal/process"},
 	"cmd/slipway-pause": {},
-	"build/targets":     {"build", "images", "internal/process", "progress"},
+	"build/targets":     {"build", "images", "internal/process", "internal/redact", "progress"},
 	"build/cli": {"build", "images", "images/airgap", "images/assemble", "images/engine", "images/registry",
 		"images/store", "internal/process", "progress"},
 	"build": {"build/compile", "build/bundle", "build/release", "images", "images/airgap", "images/assemble", "images/attest",
-		"images/engine", "images/registry", "images/store", "internal/process", "progress"},
+		"images/engine", "images/hosts", "images/registry", "images/store", "internal/process", "internal/redact", "progress"},
 	"build/compile":    {"images", "internal/process", "progress"},
 	"build/bundle":     {"images", "progress"},
 	"build/release":    {"images", "progress"},
@@ -45,7 +45,7 @@ var rooms = map[string][]string{
 	"internal/process": {},
 	"internal/redact":  {},
 	"internal/sniff":   {},
-	"progress":         {},
+	"progress":         {"internal/redact"},
 }
 
 // hosts are the heavy guests, and those that one room must handle for all, and the

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"golang.org/x/term"
+
+	"github.com/slipway-build/slipway/internal/redact"
 )
 
 // A Mode is how a Display shows tasks.
@@ -282,7 +284,7 @@ func (d *Display) Write(p []byte) (int, error) {
 		if !ok {
 			return len(p), nil
 		}
-		d.view.log(line)
+		d.view.log(redact.Text(line))
 		d.partial.Reset()
 		d.partial.WriteString(rest)
 	}
@@ -298,7 +300,7 @@ func (d *Display) Close() {
 		return
 	}
 	if d.partial.Len() > 0 {
-		d.view.log(d.partial.String())
+		d.view.log(redact.Text(d.partial.String()))
 	}
 	d.closed = true
 	d.running = nil

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io"
 	"time"
+
+	"github.com/slipway-build/slipway/internal/redact"
 )
 
 // An event is one line of the json mode.
@@ -92,6 +94,7 @@ func (j *jsonLines) close() {}
 // mode JSON, so that one stream tells a program all of it, and "PROGRAM: …" in the
 // others. The display must have been closed.
 func WriteFailure(mode Mode, w io.Writer, program string, err error) {
+	err = redact.Error(err)
 	if mode == JSON {
 		newJSONLines(w, time.Now).write(event{Event: "error", Error: err.Error()})
 		return

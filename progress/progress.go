@@ -5,6 +5,8 @@ import (
 	"io"
 	"sync/atomic"
 	"time"
+
+	"github.com/slipway-build/slipway/internal/redact"
 )
 
 // A Task is one piece of work that is under way. All its methods may be called
@@ -41,7 +43,7 @@ func With(ctx context.Context, sink Sink) context.Context {
 // call Done.
 func Start(ctx context.Context, name string) *Task {
 	sink, _ := ctx.Value(sinkKey{}).(Sink)
-	t := &Task{Name: name, Began: time.Now(), sink: sink}
+	t := &Task{Name: redact.Text(name), Began: time.Now(), sink: sink}
 	if sink != nil {
 		sink.Started(t)
 	}
@@ -53,7 +55,7 @@ func Start(ctx context.Context, name string) *Task {
 // message once, so a message that holds for every platform should name none.
 func Warn(ctx context.Context, message string) {
 	if sink, _ := ctx.Value(sinkKey{}).(Sink); sink != nil {
-		sink.Warning(message)
+		sink.Warning(redact.Text(message))
 	}
 }
 
@@ -75,14 +77,14 @@ func (t *Task) Cached() bool { return t.cached.Load() }
 // Line passes on one line of output of the work.
 func (t *Task) Line(line string) {
 	if t.sink != nil {
-		t.sink.Line(t, line)
+		t.sink.Line(t, redact.Text(line))
 	}
 }
 
 // Warn is like the function Warn, for code that has the task at hand.
 func (t *Task) Warn(message string) {
 	if t.sink != nil {
-		t.sink.Warning(message)
+		t.sink.Warning(redact.Text(message))
 	}
 }
 
@@ -91,7 +93,7 @@ func (t *Task) Warn(message string) {
 // show that again.
 func (t *Task) Done(err error) {
 	if t.sink != nil {
-		t.sink.Finished(t, err)
+		t.sink.Finished(t, redact.Error(err))
 	}
 }
 

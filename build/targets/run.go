@@ -11,6 +11,7 @@ import (
 
 	"github.com/slipway-build/slipway/build"
 	"github.com/slipway-build/slipway/internal/process"
+	"github.com/slipway-build/slipway/internal/redact"
 	"github.com/slipway-build/slipway/progress"
 )
 
@@ -107,6 +108,7 @@ func exit(err error) error {
 	if err == nil {
 		return nil
 	}
+	err = redact.Error(err)
 	if mode := progress.Mode(os.Getenv("PROGRESS")); mode == progress.JSON {
 		progress.WriteFailure(mode, os.Stderr, "", err)
 	}

@@ -81,3 +81,24 @@ func Text(s string) string {
 func isDigest(s string) bool {
 	return strings.HasPrefix(s, "sha256:") || strings.HasPrefix(s, "sha512:") || s == "sha256" || s == "sha512"
 }
+
+// Error returns err with a text without secrets; it wraps err. If there are none it is
+// err itself.
+func Error(err error) error {
+	if err == nil {
+		return nil
+	}
+	text := err.Error()
+	if clean := Text(text); clean != text {
+		return &redacted{clean, err}
+	}
+	return err
+}
+
+type redacted struct {
+	text string
+	error
+}
+
+func (r *redacted) Error() string { return r.text }
+func (r *redacted) Unwrap() error { return r.error }
