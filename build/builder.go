@@ -100,7 +100,7 @@ func (b *Builder) openBench() error {
 	if b.bench != nil {
 		return nil
 	}
-	bench, err := openWorkbench(b.settings, b.ownRegistry())
+	bench, err := openWorkbench(b.settings, b.ownRegistry(), b.settings.hosts(b.Config.Dir, b.Config.Registries))
 	b.bench = bench
 	return err
 }

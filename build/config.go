@@ -26,20 +26,21 @@ type Config struct {
 	// that Release holds.
 	Linked map[string]string `yaml:"-"`
 
-	Project    string            `yaml:"project" required:"true" doc:"prefix of artifact names"`
-	Registry   string            `yaml:"registry" doc:"registry of the project's own images; environment REGISTRY wins; default: docker.io"`
-	Repository string            `yaml:"repository" doc:"path that image names follow in the registry; environment REPO wins; default: the project"`
-	Version    VersionConfig     `yaml:"version" doc:"where the version comes from: TAG, else the git tag on HEAD, else base+dev.<commit8>[-dirty]"`
-	Vars       map[string]string `yaml:"vars" expand:"platform windows name list" doc:"variables for ${NAME}; an environment variable of the same name wins, unless it is empty"`
-	Platforms  []v1.Platform     `yaml:"platforms" required:"true" doc:"what is released; binaries and images may name fewer"`
-	Windows    map[string]string `yaml:"windows" doc:"names of Windows versions and their exact os.version, such as ltsc2022: 10.0.20348.4294"`
-	Binaries   []Binary          `yaml:"binaries" doc:"Go programs, compiled to dist/bin/<os>-<arch>"`
-	Images     []Image           `yaml:"images" doc:"container images, made from Dockerfiles"`
-	Builders   map[string]string `yaml:"builders" doc:"address of a BuildKit per platform, for builder: buildkit, such as linux/arm64: tcp://arm-builder:1234"`
-	Airgap     Airgap            `yaml:"airgap" doc:"archives of images for hosts without a registry"`
-	Bundles    []Bundle          `yaml:"bundles" doc:"archives and packages of binaries and files"`
-	Publish    []Destination     `yaml:"publish" doc:"where publish puts images and artifacts; the project's registry if none names one"`
-	Names      Names             `yaml:"names" doc:"templates of artifact names, since install scripts depend on names"`
+	Project    string                    `yaml:"project" required:"true" doc:"prefix of artifact names"`
+	Registry   string                    `yaml:"registry" doc:"registry of the project's own images; environment REGISTRY wins; default: docker.io"`
+	Repository string                    `yaml:"repository" doc:"path that image names follow in the registry; environment REPO wins; default: the project"`
+	Version    VersionConfig             `yaml:"version" doc:"where the version comes from: TAG, else the git tag on HEAD, else base+dev.<commit8>[-dirty]"`
+	Vars       map[string]string         `yaml:"vars" expand:"platform windows name list" doc:"variables for ${NAME}; an environment variable of the same name wins, unless it is empty"`
+	Platforms  []v1.Platform             `yaml:"platforms" required:"true" doc:"what is released; binaries and images may name fewer"`
+	Windows    map[string]string         `yaml:"windows" doc:"names of Windows versions and their exact os.version, such as ltsc2022: 10.0.20348.4294"`
+	Binaries   []Binary                  `yaml:"binaries" doc:"Go programs, compiled to dist/bin/<os>-<arch>"`
+	Images     []Image                   `yaml:"images" doc:"container images, made from Dockerfiles"`
+	Builders   map[string]string         `yaml:"builders" doc:"address of a BuildKit per platform, for builder: buildkit, such as linux/arm64: tcp://arm-builder:1234"`
+	Registries map[string]RegistryAccess `yaml:"registries" doc:"how registries are reached, by HOST or HOST:PORT: plain HTTP, CAs, client certificates, mirrors; see docs/registries.md"`
+	Airgap     Airgap                    `yaml:"airgap" doc:"archives of images for hosts without a registry"`
+	Bundles    []Bundle                  `yaml:"bundles" doc:"archives and packages of binaries and files"`
+	Publish    []Destination             `yaml:"publish" doc:"where publish puts images and artifacts; the project's registry if none names one"`
+	Names      Names                     `yaml:"names" doc:"templates of artifact names, since install scripts depend on names"`
 }
 
 // VersionConfig says where the version comes from.
@@ -125,6 +126,16 @@ type Format struct {
 	MediaTypes  string `yaml:"media-types" enum:"oci docker" doc:"oci (default) or docker"`
 	Compression string `yaml:"compression" enum:"gzip zstd none" doc:"gzip (default), zstd or none"`
 	Level       int    `yaml:"level" doc:"level of the compression; default: gzip 6, zstd 3"`
+}
+
+// A RegistryAccess says how one registry is reached.
+type RegistryAccess struct {
+	PlainHTTP  bool     `yaml:"plain-http" doc:"speak plain HTTP with it; --plain-http and environment SLIPWAY_PLAIN_HTTP do the same"`
+	CA         string   `yaml:"ca" doc:"file of CAs in PEM, which are trusted beside the system's"`
+	Cert       string   `yaml:"cert" doc:"file of a client certificate in PEM"`
+	Key        string   `yaml:"key" doc:"file of the key of cert; default: it lies in cert"`
+	SkipVerify bool     `yaml:"skip-verify" doc:"accept any certificate: for tests only"`
+	Mirrors    []string `yaml:"mirrors" doc:"servers to pull from first, in this order: HOST[:PORT][/PATH], https://… or http://…"`
 }
 
 // Airgap says which archives are written.

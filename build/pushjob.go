@@ -13,6 +13,7 @@ import (
 
 	"github.com/slipway-build/slipway/images"
 	"github.com/slipway-build/slipway/images/airgap"
+	"github.com/slipway-build/slipway/internal/redact"
 	"github.com/slipway-build/slipway/progress"
 )
 
@@ -101,6 +102,10 @@ func warnUnnamed(ctx context.Context, packed []*airgap.PackedImage) {
 // pushBase is where names are appended to.
 func pushBase(target string) (string, error) {
 	target = strings.TrimSuffix(target, "/")
+	if _, rest, ok := strings.Cut(target, "://"); ok {
+		host, _, _ := strings.Cut(rest[strings.LastIndexByte(rest, '@')+1:], "/")
+		return "", fmt.Errorf("registry %q: want HOST[:PORT][/PREFIX] without a scheme; for plain HTTP add --plain-http %s", redact.Text(target), host)
+	}
 	host, prefix, _ := strings.Cut(target, "/")
 	if _, err := name.NewRegistry(host, name.StrictValidation); err != nil || strings.HasSuffix(host, ":") {
 		return "", fmt.Errorf("registry %q: want HOST[:PORT][/PREFIX], such as registry.example.com:5000/mirror", target)

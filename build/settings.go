@@ -40,6 +40,11 @@ type Settings struct {
 	// Username and Password are for the project's registry; empty means
 	// Docker's credentials.
 	Username, Password string
+	// PlainHTTP are registries, HOST or HOST:PORT, that are spoken to in plain HTTP.
+	PlainHTTP []string
+	// CertDirs have a folder for each registry, with certificates or hosts.toml; see
+	// package hosts.
+	CertDirs []string
 	// GitHubToken lets publish write a release.
 	GitHubToken string
 	// Jobs is how many things are done at once.
@@ -69,7 +74,8 @@ type Settings struct {
 // Environment lists the variables that SettingsFrom and Load read, for help texts.
 const Environment = `REGISTRY REPO TAG PLATFORMS SKIP_WINDOWS BUILDER BUILDKIT_HOST BUILDKIT_TLS_DIR DOCKER_HOST
 DOCKER_TLS_VERIFY DOCKER_CERT_PATH DOCKER_CONFIG DOCKER_USERNAME DOCKER_PASSWORD GITHUB_TOKEN GITHUB_API_URL
-SOURCE_DATE_EPOCH FORCE SNAPSHOT JOBS PROGRESS DEBUG SLIPWAY_CACHE SLIPWAY_CACHE_SIZE SLIPWAY_UNPACK_LIMIT SLIPWAY_OFFLINE`
+SOURCE_DATE_EPOCH FORCE SNAPSHOT JOBS PROGRESS DEBUG SLIPWAY_CACHE SLIPWAY_CACHE_SIZE SLIPWAY_UNPACK_LIMIT SLIPWAY_OFFLINE
+SLIPWAY_PLAIN_HTTP SLIPWAY_CERTS_DIR SSL_CERT_FILE SSL_CERT_DIR`
 
 // Secrets are the variables among them that no program we start may see.
 var Secrets = []string{"DOCKER_PASSWORD", "GITHUB_TOKEN"}
@@ -86,10 +92,15 @@ func SettingsFrom(getenv func(string) (string, bool)) (Settings, error) {
 	if env("DOCKER_TLS_VERIFY") != "" { // as Docker's own client reads it
 		s.DockerTLS = env("DOCKER_CERT_PATH")
 	}
+	s.CertDirs = certDirs(env)
 	var errs []error
 	var err error
-	if s.Platforms, err = ParsePlatforms(strings.FieldsFunc(env("PLATFORMS"), func(r rune) bool { return r == ',' || r == ' ' })); err != nil {
+	if s.Platforms, err = ParsePlatforms(listed(env("PLATFORMS"))); err != nil {
 		errs = append(errs, fmt.Errorf("environment PLATFORMS: %w", err))
+	}
+	s.PlainHTTP = listed(env("SLIPWAY_PLAIN_HTTP"))
+	if err := CheckPlainHTTP(s.PlainHTTP); err != nil {
+		errs = append(errs, fmt.Errorf("environment SLIPWAY_PLAIN_HTTP: %w", err))
 	}
 	for name, field := range map[string]*bool{"SKIP_WINDOWS": &s.SkipWindows, "SLIPWAY_OFFLINE": &s.Offline, "FORCE": &s.Force, "SNAPSHOT": &s.Snapshot} {
 		if *field, err = parseSwitch(env(name)); err != nil {
@@ -127,6 +138,35 @@ func SettingsFrom(getenv func(string) (string, bool)) (Settings, error) {
 	}
 	slices.SortFunc(errs, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
 	return s, usage(errors.Join(errs...))
+}
+
+// listed reads a variable that is a list, with commas or spaces between its elements.
+func listed(s string) []string {
+	return strings.FieldsFunc(s, func(r rune) bool { return r == ',' || r == ' ' })
+}
+
+// certDirs are the folders in which container tools keep certificates and mirrors of
+// registries: the user's before the system's.
+func certDirs(env func(string) string) []string {
+	dirs := filepath.SplitList(env("SLIPWAY_CERTS_DIR"))
+	if runtime.GOOS == "windows" {
+		if data := env("ProgramData"); data != "" {
+			dirs = append(dirs, filepath.Join(data, "containerd", "certs.d"), filepath.Join(data, "docker", "certs.d"))
+		}
+		return dirs
+	}
+	roots := []string{"/etc"}
+	if own := env("XDG_CONFIG_HOME"); own != "" {
+		roots = []string{own, "/etc"}
+	} else if home := env("HOME"); home != "" {
+		roots = []string{filepath.Join(home, ".config"), "/etc"}
+	}
+	for _, root := range roots {
+		for _, tool := range []string{"containerd", "docker", "containers"} {
+			dirs = append(dirs, filepath.Join(root, tool, "certs.d"))
+		}
+	}
+	return dirs
 }
 
 // parseSwitch reads a variable that is on or off.

@@ -37,6 +37,7 @@ func (v *validator) validate() {
 	v.project()
 	v.windows()
 	v.builders()
+	v.registries()
 	v.names()
 	v.binaries()
 	v.images()

@@ -17,6 +17,7 @@ import (
 	"github.com/slipway-build/slipway/images/airgap"
 	"github.com/slipway-build/slipway/images/assemble"
 	"github.com/slipway-build/slipway/images/engine"
+	"github.com/slipway-build/slipway/images/hosts"
 	"github.com/slipway-build/slipway/images/registry"
 	"github.com/slipway-build/slipway/images/store"
 )
@@ -32,11 +33,13 @@ type Workbench struct {
 }
 
 // OpenWorkbench opens the content cache of the settings.
-func OpenWorkbench(s Settings) (*Workbench, error) { return openWorkbench(s, name.DefaultRegistry) }
+func OpenWorkbench(s Settings) (*Workbench, error) {
+	return openWorkbench(s, name.DefaultRegistry, s.hosts("", nil))
+}
 
-// openWorkbench is OpenWorkbench for a project, whose own registry has the
-// credentials of the settings.
-func openWorkbench(s Settings, own string) (*Workbench, error) {
+// openWorkbench is OpenWorkbench for a project. DOCKER_USERNAME is sent only to own,
+// its registry.
+func openWorkbench(s Settings, own string, where hosts.Options) (*Workbench, error) {
 	cache, err := store.Open(filepath.Join(s.Cache, "content"))
 	if err != nil {
 		return nil, fmt.Errorf("opening the content cache: %w", err)
@@ -51,7 +54,7 @@ func openWorkbench(s Settings, own string) (*Workbench, error) {
 	}
 	return &Workbench{settings: s, cache: cache, registry: registry.New(registry.Options{
 		Store: cache, Jobs: max(s.Jobs, minTransfers), Offline: s.Offline, DockerConfig: s.DockerConfig,
-		Credentials: credentials, UserAgent: "slipway",
+		Credentials: credentials, UserAgent: "slipway", Hosts: where,
 	})}, nil
 }
 

@@ -24,6 +24,7 @@ type Program struct {
 
 	settings  build.Settings
 	platforms []string
+	plainHTTP []string
 	progress  string
 	verbose   bool
 }
@@ -93,6 +94,7 @@ no project. Environment: ` + build.Environment,
 	flags.StringVar(&p.settings.Cache, "cache-dir", p.settings.Cache, "folder of the content cache (environment SLIPWAY_CACHE)")
 	flags.BoolVar(&p.settings.Offline, "offline", p.settings.Offline, "use no network: only what the cache holds (environment SLIPWAY_OFFLINE)")
 	flags.BoolVarP(&p.verbose, "verbose", "v", p.env("DEBUG", "") != "", "show the output of what runs (environment DEBUG)")
+	flags.StringSliceVar(&p.plainHTTP, "plain-http", nil, "registries HOST[:PORT] to speak plain HTTP with (environment SLIPWAY_PLAIN_HTTP)")
 	root.PersistentPreRunE = func(*cobra.Command, []string) error { return p.readFlags() }
 	root.AddCommand(p.projectCommands()...)
 	root.AddCommand(p.imageCommand(), p.indexCommand(), p.airgapCommand(), p.versionCommand())
@@ -154,6 +156,10 @@ func (p *Program) readFlags() error {
 		}
 		p.settings.Platforms = platforms
 	}
+	if err := build.CheckPlainHTTP(p.plainHTTP); err != nil {
+		errs = append(errs, fmt.Errorf("--plain-http: %w", err))
+	}
+	p.settings.PlainHTTP = append(p.settings.PlainHTTP, p.plainHTTP...)
 	if err := build.CheckBuilder(p.settings.Builder); err != nil {
 		errs = append(errs, fmt.Errorf("--builder: %w", err))
 	}
