@@ -1,7 +1,6 @@
 package compile
 
 import (
-	"bufio"
 	"errors"
 	"fmt"
 	"maps"
@@ -88,14 +87,13 @@ func goEnvFile(caller environment) environment {
 		}
 		path = filepath.Join(dir, "go", "env")
 	}
-	f, err := os.Open(path)
+	data, err := os.ReadFile(path)
 	if err != nil {
 		return nil // most people have none
 	}
-	defer f.Close()
 	env := environment{}
-	for lines := bufio.NewScanner(f); lines.Scan(); {
-		if name, value, ok := strings.Cut(lines.Text(), "="); ok && !strings.HasPrefix(name, "#") {
+	for line := range strings.Lines(string(data)) {
+		if name, value, ok := strings.Cut(strings.TrimRight(line, "\r\n"), "="); ok && !strings.HasPrefix(name, "#") {
 			env[name] = value
 		}
 	}

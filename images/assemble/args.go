@@ -52,7 +52,7 @@ func (d *dockerfile) globalArgs(known *env, lex *shell.Lex, given map[string]str
 			if value, ok := given[arg.Key]; ok {
 				all.set(arg.Key, value)
 			} else if arg.Value != nil {
-				result, err := lex.ProcessWordWithMatches(*arg.Value, all)
+				result, err := d.expand(lex, *arg.Value, all)
 				if err != nil {
 					return nil, d.at(command.Location(), err)
 				}

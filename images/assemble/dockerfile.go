@@ -22,6 +22,8 @@ type dockerfile struct {
 	args   []instructions.ArgCommand
 	stages []instructions.Stage
 	lint   *checks
+	// expansion bounds what its variables come to.
+	expansion buildfile.Expansion
 }
 
 // parseDockerfile parses a Dockerfile, whose syntax may be set by a build

@@ -3,6 +3,8 @@ package assemble
 import (
 	"slices"
 	"strings"
+
+	"github.com/moby/buildkit/frontend/dockerfile/shell"
 )
 
 // An env is a list of variables that expansion knows, in the order in which they
@@ -47,4 +49,29 @@ func setVariable(list []string, key, value string) []string {
 		}
 	}
 	return append(list, key+"="+value)
+}
+
+// expand expands the variables in word, within what those of a Dockerfile may
+// come to.
+func (d *dockerfile) expand(lex *shell.Lex, word string, vars *env) (shell.ProcessWordResult, error) {
+	bounded := d.expansion.Word(word, vars)
+	result, err := lex.ProcessWordWithMatches(word, bounded)
+	if limit := bounded.Done(len(result.Result)); limit != nil {
+		return shell.ProcessWordResult{}, limit
+	}
+	return result, err
+}
+
+// expandWords does the same, and splits the result into words.
+func (d *dockerfile) expandWords(lex *shell.Lex, word string, vars *env) ([]string, error) {
+	bounded := d.expansion.Word(word, vars)
+	words, err := lex.ProcessWords(word, bounded)
+	size := 0
+	for _, w := range words {
+		size += len(w)
+	}
+	if limit := bounded.Done(size); limit != nil {
+		return nil, limit
+	}
+	return words, err
 }

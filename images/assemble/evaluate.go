@@ -84,9 +84,9 @@ func (asm *assembly) dispatch(ctx context.Context, s *stage, c command) error {
 	lex := shell.NewLex(asm.file.escape)
 	expand := func(lex *shell.Lex) instructions.SingleWordExpander {
 		return func(word string) (string, error) {
-			result, unmatched, err := lex.ProcessWord(word, s.env)
-			unknownVariables(lint, c.Location(), unmatched, s.declared, s.env.Keys())
-			return result, err
+			result, err := asm.file.expand(lex, word, s.env)
+			unknownVariables(lint, c.Location(), result.Unmatched, s.declared, s.env.Keys())
+			return result.Result, err
 		}
 	}
 	// What an ARG says may be replaced by a build argument, so that an error in
@@ -122,7 +122,7 @@ func (asm *assembly) dispatch(ctx context.Context, s *stage, c command) error {
 		s.image.Config.User = c.User
 		s.record("USER "+c.User, false)
 	case *instructions.ExposeCommand:
-		return s.expose(c, lex, lint)
+		return s.expose(c, asm.file, lex, lint)
 	case *instructions.VolumeCommand:
 		return s.volume(c)
 	case *instructions.CmdCommand:

@@ -11,10 +11,10 @@ import (
 	"github.com/moby/buildkit/frontend/dockerfile/shell"
 )
 
-func (s *stage) expose(c *instructions.ExposeCommand, lex *shell.Lex, lint *linter.Linter) error {
+func (s *stage) expose(c *instructions.ExposeCommand, file *dockerfile, lex *shell.Lex, lint *linter.Linter) error {
 	var all []string
 	for _, word := range c.Ports {
-		words, err := lex.ProcessWords(word, s.env)
+		words, err := file.expandWords(lex, word, s.env)
 		if err != nil {
 			return err
 		}

@@ -149,9 +149,9 @@ func secretName(l *linter.Linter, location []parser.Range, instruction, name str
 
 // defaultBases warns of a FROM that names nothing unless build arguments are
 // given.
-func (c *checks) defaultBases(stages []instructions.Stage, lex *shell.Lex, defaults *env) {
-	for _, s := range stages {
-		base, err := lex.ProcessWordWithMatches(s.BaseName, defaults)
+func (c *checks) defaultBases(d *dockerfile, lex *shell.Lex, defaults *env) {
+	for _, s := range d.stages {
+		base, err := d.expand(lex, s.BaseName, defaults)
 		if err != nil {
 			return
 		}

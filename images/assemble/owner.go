@@ -1,7 +1,6 @@
 package assemble
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"fmt"
@@ -77,8 +76,8 @@ func (asm *assembly) lookUp(ctx context.Context, root *node, kind, file, name st
 	if err != nil {
 		return [2]int{}, fmt.Errorf("reading the image's %s: %w", file, err)
 	}
-	for lines := bufio.NewScanner(bytes.NewReader(data)); lines.Scan(); {
-		fields := strings.Split(strings.TrimSpace(lines.Text()), ":")
+	for line := range bytes.Lines(data) { // of any length: a group may have thousands of members
+		fields := strings.SplitN(strings.TrimSpace(string(line)), ":", want+1)
 		if fields[0] != name || len(fields) < want {
 			continue
 		}

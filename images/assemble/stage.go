@@ -14,6 +14,8 @@ import (
 	"github.com/moby/buildkit/frontend/dockerfile/parser"
 	"github.com/moby/buildkit/frontend/dockerfile/shell"
 	"golang.org/x/sync/errgroup"
+
+	"github.com/slipway-build/slipway/images/buildfile"
 )
 
 const scratchName = "scratch"
@@ -68,8 +70,9 @@ func (asm *assembly) readStages() error {
 	}
 	known := platformArgs(asm.Assembler.build, asm.build.Platform, last, asm.args)
 	if defaults, err := d.globalArgs(known, lex, nil); err == nil {
-		d.lint.defaultBases(d.stages, lex, defaults)
+		d.lint.defaultBases(d, lex, defaults)
 	}
+	d.expansion = buildfile.Expansion{} // the defaults were expanded for a check alone
 	var err error
 	if asm.global, err = d.globalArgs(known, lex, asm.args); err != nil {
 		return err
@@ -125,7 +128,7 @@ func (asm *assembly) setEpoch() error {
 // readFrom expands the FROM of s.
 func (asm *assembly) readFrom(s *stage, lex *shell.Lex, known []string) error {
 	lint := asm.file.lint.in(s.Comments)
-	base, err := lex.ProcessWordWithMatches(s.BaseName, asm.global)
+	base, err := asm.file.expand(lex, s.BaseName, asm.global)
 	if err != nil {
 		return err
 	}
@@ -135,7 +138,7 @@ func (asm *assembly) readFrom(s *stage, lex *shell.Lex, known []string) error {
 	}
 	s.BaseName = base.Result
 	if s.Platform != "" {
-		platform, err := lex.ProcessWordWithMatches(s.Platform, asm.global)
+		platform, err := asm.file.expand(lex, s.Platform, asm.global)
 		if err != nil {
 			return err
 		}

@@ -99,6 +99,9 @@ func (j *job) run(ctx context.Context) (v1.Image, error) {
 	if j.file, err = buildfile.ReadDockerfile(j.build.Dockerfile); err != nil {
 		return nil, err
 	}
+	if err := j.checkExpansion(); err != nil {
+		return nil, err
+	}
 	attrs, err := j.attributes()
 	if err != nil {
 		return nil, err

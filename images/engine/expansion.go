@@ -1,0 +1,138 @@
+package engine
+
+import (
+	"bytes"
+	"errors"
+	"maps"
+	"strings"
+
+	"github.com/moby/buildkit/frontend/dockerfile/instructions"
+	"github.com/moby/buildkit/frontend/dockerfile/parser"
+	"github.com/moby/buildkit/frontend/dockerfile/shell"
+
+	"github.com/slipway-build/slipway/images/buildfile"
+)
+
+// checkExpansion refuses a Dockerfile whose variables come to too much. BuildKit's
+// converter, which expands them in this process, sets no limit. What else is wrong
+// with the Dockerfile is left to the converter.
+func (j *job) checkExpansion() error {
+	parsed, err := parser.Parse(bytes.NewReader(j.file.Data))
+	if err != nil {
+		return nil
+	}
+	stages, global, err := instructions.Parse(parsed.AST, nil)
+	if err != nil {
+		return nil
+	}
+	e := &expansion{args: j.build.Args, lex: shell.NewLex(parsed.EscapeToken)}
+	located := func(c instructions.Command, err error) error {
+		if err == nil {
+			return nil
+		}
+		return &SourceError{File: j.file.Path, Line: c.Location()[0].Start.Line, Err: err}
+	}
+	beforeFrom := variables{}
+	for i := range global {
+		if err := e.run(&global[i], beforeFrom); err != nil {
+			return located(&global[i], err)
+		}
+	}
+	byName := map[string]variables{}
+	for _, s := range stages {
+		base, err := e.expand(e.lex, s.BaseName, beforeFrom)
+		if err != nil {
+			return &SourceError{File: j.file.Path, Line: s.Location[0].Start.Line, Err: err}
+		}
+		vars := maps.Clone(byName[strings.ToLower(base)])
+		if vars == nil {
+			vars = variables{}
+		}
+		e.global = beforeFrom
+		for _, c := range s.Commands {
+			if err := e.run(c, vars); err != nil {
+				return located(c, err)
+			}
+		}
+		byName[strings.ToLower(s.Name)] = vars
+	}
+	return nil
+}
+
+// variables are those that are set at some place of a Dockerfile.
+type variables map[string]string
+
+// unknownValue stands for the value of a variable that only a base image or BuildKit
+// sets, in length.
+var unknownValue = strings.Repeat("x", 256)
+
+// Get returns the value of a variable, or one for a variable that may have one.
+func (v variables) Get(name string) (string, bool) {
+	if value, ok := v[name]; ok {
+		return value, true
+	}
+	return unknownValue, true
+}
+
+// Keys returns nothing: they are asked for in warnings alone.
+func (variables) Keys() []string { return nil }
+
+// An expansion expands the variables of a Dockerfile to see what they come to.
+type expansion struct {
+	buildfile.Expansion
+	args   map[string]string
+	lex    *shell.Lex
+	global variables
+}
+
+// expand returns word with its variables expanded. A word that cannot be expanded
+// comes to nothing.
+func (e *expansion) expand(lex *shell.Lex, word string, vars variables) (string, error) {
+	bounded := e.Word(word, vars)
+	result, err := lex.ProcessWordWithMatches(word, bounded)
+	if limit := bounded.Done(len(result.Result)); limit != nil || err != nil {
+		return "", limit
+	}
+	return result.Result, nil
+}
+
+// run expands what an instruction says, and sets the variables that it sets.
+func (e *expansion) run(c instructions.Command, vars variables) error {
+	var limit error
+	in := func(lex *shell.Lex) instructions.SingleWordExpander {
+		return func(word string) (string, error) {
+			expanded, err := e.expand(lex, word, vars)
+			limit = errors.Join(limit, err)
+			return expanded, err
+		}
+	}
+	if x, ok := c.(instructions.SupportsSingleWordExpansion); ok {
+		_ = x.Expand(in(e.lex))
+	}
+	if x, ok := c.(instructions.SupportsSingleWordExpansionRaw); ok {
+		raw := shell.NewLex('\\')
+		raw.SkipProcessQuotes = true
+		_ = x.ExpandRaw(in(raw))
+	}
+	switch c := c.(type) {
+	case *instructions.ExposeCommand:
+		for _, port := range c.Ports {
+			_, _ = in(e.lex)(port)
+		}
+	case *instructions.EnvCommand:
+		for _, pair := range c.Env {
+			vars[pair.Key] = pair.Value
+		}
+	case *instructions.ArgCommand:
+		for _, arg := range c.Args {
+			if given, ok := e.args[arg.Key]; ok {
+				vars[arg.Key] = given
+			} else if arg.Value != nil {
+				vars[arg.Key] = *arg.Value
+			} else if value, ok := e.global[arg.Key]; ok {
+				vars[arg.Key] = value
+			}
+		}
+	}
+	return limit
+}
