@@ -115,6 +115,7 @@ func (b *Builder) archiveImages(ctx context.Context, step ArchiveStep, pulled *m
 	out := make([]airgap.Image, len(step.Images))
 	err := each(ctx, len(step.Images), max(b.settings.Jobs, minTransfers), func(i int) error {
 		planned := step.Images[i]
+		out[i].Platform = step.Platform.Platform
 		for _, text := range planned.Names {
 			ref, err := images.ParseReference(text)
 			if err != nil {

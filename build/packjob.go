@@ -94,7 +94,7 @@ func (w *Workbench) preparePack(ctx context.Context, job PackJob) ([]airgap.Imag
 			}
 			return err
 		}
-		content[i] = airgap.Image{Names: names, Image: image}
+		content[i] = airgap.Image{Names: names, Image: image, Platform: platform}
 		return nil
 	})
 	if err != nil {

@@ -164,9 +164,15 @@ func (f Filter) wants(p v1.Platform) bool {
 		return true
 	}
 	return slices.ContainsFunc(f.Platforms, func(w v1.Platform) bool {
-		return w.OS == p.OS && w.Architecture == p.Architecture && w.Variant == p.Variant &&
+		return samePorts(w, p) &&
 			(w.OSVersion == "" || p.OSVersion == "" || w.OSVersion == p.OSVersion)
 	})
+}
+
+// samePorts says whether two platforms are the same but for their versions.
+func samePorts(a, b v1.Platform) bool {
+	a.OSVersion, b.OSVersion = "", ""
+	return images.SamePlatform(a, b)
 }
 
 // NewPlan expands the configuration into steps.
@@ -215,9 +221,7 @@ func (p *planner) skipped() {
 		}
 	}
 	for _, want := range p.filter.Platforms {
-		if !slices.ContainsFunc(p.config.Platforms, func(have v1.Platform) bool {
-			return have.OS == want.OS && have.Architecture == want.Architecture && have.Variant == want.Variant
-		}) {
+		if !slices.ContainsFunc(p.config.Platforms, func(have v1.Platform) bool { return samePorts(have, want) }) {
 			p.errs = append(p.errs, fmt.Errorf("platform %s was asked for; %s releases %s",
 				images.FormatPlatform(want), p.config.File, formatPlatforms(p.config.Platforms)))
 		} else if want.OSVersion != "" && !slices.Contains(slices.Collect(maps.Values(p.config.Windows)), want.OSVersion) {

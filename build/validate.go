@@ -16,6 +16,7 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
 	"github.com/slipway-build/slipway/images"
+	"github.com/slipway-build/slipway/images/engine"
 )
 
 // A validator fills in the defaults of a decoded Config and reports what the
@@ -144,8 +145,8 @@ func (v *validator) tagLength() {
 // distinct reports platforms that stand in a list twice.
 func (v *validator) distinct(path string, platforms []v1.Platform) {
 	for i, p := range platforms {
-		if p.OS != "" && slices.ContainsFunc(platforms[:i], p.Equals) {
-			v.wrong(fmt.Sprintf("%s[%d]", path, i), "%s stands there twice", images.FormatPlatform(p))
+		if p.OS != "" && placeOf(platforms[:i], p) >= 0 {
+			v.wrong(fmt.Sprintf("%s[%d]", path, i), "%s is a duplicate", images.FormatPlatform(p))
 		}
 	}
 }
@@ -160,10 +161,15 @@ func (v *validator) platforms(path string, list *[]v1.Platform, fallback []v1.Pl
 	v.distinct(path, *list)
 	all := v.platformNames(v.config.Platforms)
 	for i, p := range *list {
-		if p.OS != "" && all != "" && !slices.ContainsFunc(v.config.Platforms, p.Equals) {
-			v.wrong(fmt.Sprintf("%s[%d]", path, i), "%s is none of the project's platforms: %s", images.FormatPlatform(p), all)
+		if p.OS != "" && all != "" && placeOf(v.config.Platforms, p) < 0 {
+			v.wrong(fmt.Sprintf("%s[%d]", path, i), "%s is not a platform of the project, which has %s", images.FormatPlatform(p), all)
 		}
 	}
+}
+
+// placeOf is the place of p in a list, however either is spelled, or -1.
+func placeOf(platforms []v1.Platform, p v1.Platform) int {
+	return slices.IndexFunc(platforms, func(other v1.Platform) bool { return images.SamePlatform(p, other) })
 }
 
 func (v *validator) platformNames(platforms []v1.Platform) string {
@@ -239,6 +245,7 @@ func (v *validator) binaries() {
 		}
 		v.unique(path+".name", b.Name, names, "binary")
 		v.platforms(path+".platforms", &b.Platforms, v.config.Platforms)
+		v.ports(path, b.Platforms)
 		if b.Release == nil {
 			release := b.Name == v.config.Project
 			b.Release = &release
@@ -255,8 +262,22 @@ func (v *validator) binaries() {
 	}
 }
 
-// overrides gives the overrides of a binary keys as images.FormatPlatform spells
-// them. module says whether the folder of the module is there.
+// ports checks that Go can build a binary for its platforms. Images may be for
+// others.
+func (v *validator) ports(path string, platforms []v1.Platform) {
+	for i, p := range platforms {
+		at := path
+		if v.given(path + ".platforms") {
+			at = fmt.Sprintf("%s.platforms[%d]", path, i)
+		}
+		if err := images.CheckPort(p); err != nil && p.OS != "" {
+			v.wrong(at, "%v", err)
+		}
+	}
+}
+
+// overrides gives the overrides of a binary keys as its platforms are spelled.
+// module says whether the folder of the module is there.
 func (v *validator) overrides(path string, b *Binary, module bool) {
 	spelled := make(map[string]BuildOverrides, len(b.Overrides))
 	for _, key := range slices.Sorted(maps.Keys(b.Overrides)) {
@@ -266,15 +287,17 @@ func (v *validator) overrides(path string, b *Binary, module bool) {
 			v.packageFolder(at+".package", b.Module, b.Overrides[key].Package)
 		}
 		p, err := images.ParsePlatform(key)
-		switch {
-		case err != nil:
+		if err != nil {
 			v.wrongKey(at, "%v", err)
 			continue
-		case len(b.Platforms) > 0 && !slices.ContainsFunc(b.Platforms, p.Equals):
-			v.wrongKey(at, "%s is none of the platforms of %s: %s", images.FormatPlatform(p), b.Name, v.platformNames(b.Platforms))
+		}
+		if i := placeOf(b.Platforms, p); i >= 0 {
+			p = b.Platforms[i]
+		} else if len(b.Platforms) > 0 {
+			v.wrongKey(at, "%s is not a platform of %s, which has %s", images.FormatPlatform(p), b.Name, v.platformNames(b.Platforms))
 		}
 		if _, ok := spelled[images.FormatPlatform(p)]; ok {
-			v.wrongKey(at, "%s stands there twice", images.FormatPlatform(p))
+			v.wrongKey(at, "%s is a duplicate", images.FormatPlatform(p))
 		}
 		spelled[images.FormatPlatform(p)] = b.Overrides[key]
 	}
@@ -317,27 +340,25 @@ func (v *validator) builders() {
 	for _, key := range slices.Sorted(maps.Keys(v.config.Builders)) {
 		at, address := "builders."+key, v.config.Builders[key]
 		p, err := images.ParsePlatform(key)
-		switch {
-		case err != nil:
+		if err != nil {
 			v.wrongKey(at, "%v", err)
 			continue
-		case !slices.ContainsFunc(v.config.Platforms, p.Equals):
-			v.wrongKey(at, "%s is none of the project's platforms: %s", images.FormatPlatform(p), v.platformNames(v.config.Platforms))
+		}
+		if i := placeOf(v.config.Platforms, p); i >= 0 {
+			p = v.config.Platforms[i]
+		} else {
+			v.wrongKey(at, "%s is not a platform of the project, which has %s", images.FormatPlatform(p), v.platformNames(v.config.Platforms))
 		}
 		if _, ok := spelled[images.FormatPlatform(p)]; ok {
-			v.wrongKey(at, "%s stands there twice", images.FormatPlatform(p))
+			v.wrongKey(at, "%s is a duplicate", images.FormatPlatform(p))
 		}
-		scheme, rest, _ := strings.Cut(address, "://")
-		if address != "" && (!slices.Contains(buildkitSchemes, scheme) || rest == "") {
-			v.wrong(at, "address %q: want %s://…, such as tcp://arm-builder:1234", address, strings.Join(buildkitSchemes, "://…, "))
+		if err := engine.CheckBuildkitAddress(address); err != nil && address != "" {
+			v.wrong(at, "%v", err)
 		}
 		spelled[images.FormatPlatform(p)] = address
 	}
 	v.config.Builders = spelled
 }
-
-// buildkitSchemes are what addresses of BuildKit begin with.
-var buildkitSchemes = []string{"unix", "tcp", "npipe", "docker-container", "kube-pod"}
 
 // isAbsolute says whether a path is absolute, as here or as on Unix: a
 // slipway.yaml means the same everywhere.

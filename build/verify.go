@@ -98,7 +98,7 @@ func (b *Builder) verifyImage(ctx context.Context, layout *store.Store, step Ima
 	if err != nil {
 		return fmt.Errorf("image %s: %w", step.Ref, err)
 	}
-	if images.FormatPlatform(platform) != step.Platform.String() {
+	if !images.SamePlatform(platform, step.Platform.Platform) {
 		return fmt.Errorf("image %s is for %s, want %s", step.Ref, images.FormatPlatform(platform), step.Platform)
 	}
 	if err := validate.Image(image); err != nil {

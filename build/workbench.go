@@ -72,7 +72,7 @@ func (w *Workbench) assembler(ctx context.Context, builder, address string, give
 	}
 	return w.builders.do(ctx, key, func() (images.Assembler, error) {
 		if builder == "embedded" {
-			return assemble.New(assemble.Options{Layers: w.cache, Sources: w,
+			return assemble.New(assemble.Options{Layers: w.cache, Sources: bases{w},
 				Limits: assemble.Limits{Bytes: w.settings.UnpackLimit}}), given.refuse()
 		}
 		options, err := w.engineOptions(given)
@@ -107,7 +107,7 @@ func (e EngineOpts) refuse() error {
 
 // engineOptions reads what an engine is given.
 func (w *Workbench) engineOptions(given EngineOpts) (engine.Options, error) {
-	options := engine.Options{Store: w.cache, Sources: w, Keychain: w.registry.Keychain(), Entitlements: given.Allow}
+	options := engine.Options{Store: w.cache, Sources: bases{w}, Keychain: w.registry.Keychain(), Entitlements: given.Allow}
 	var errs []error
 	for _, text := range given.Secrets {
 		secret, err := engine.ParseSecret(text, w.settings.Getenv)
@@ -140,20 +140,33 @@ func tlsFiles(dir string) engine.TLS {
 // Image implements images.Source: ref is a registry reference, oci:DIR[:NAME],
 // oci-layout://DIR[:TAG|@DIGEST], docker-daemon:REF or docker-archive:FILE[:REF].
 func (w *Workbench) Image(ctx context.Context, ref string, platform v1.Platform) (v1.Image, error) {
+	return w.choose(ctx, ref, platform, images.ImageServes)
+}
+
+// choose finds the image of ref for platform; serves judges one that is not part of
+// an index.
+func (w *Workbench) choose(ctx context.Context, ref string, platform v1.Platform, serves func(v1.Image, v1.Platform) (v1.Image, error)) (v1.Image, error) {
 	found, err := w.resolve(ctx, ref)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("image %s: %w", ref, err)
 	}
 	var image v1.Image
 	if found.index != nil {
 		image, err = images.ImageFor(found.index, platform)
 	} else {
-		image, err = images.ImageServes(found.image, platform)
+		image, err = serves(found.image, platform)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("image %s: %w", ref, err)
 	}
 	return image, nil
+}
+
+// bases is the images.Source of builders.
+type bases struct{ *Workbench }
+
+func (b bases) Image(ctx context.Context, ref string, platform v1.Platform) (v1.Image, error) {
+	return b.choose(ctx, ref, platform, images.BaseServes)
 }
 
 // A resolved is what a reference names: an image or an index.

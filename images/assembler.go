@@ -47,7 +47,7 @@ type Assembler interface {
 type Source interface {
 	// Image returns the image that ref names for platform. ref is a registry
 	// reference or, as in a named context, oci-layout://DIR[:TAG|@DIGEST].
-	// An image that lacks the platform is an error that wraps
+	// Errors name ref. An image that lacks the platform is an error that wraps
 	// *NoPlatformError. Layers may be fetched as late as when they are read.
 	Image(ctx context.Context, ref string, platform v1.Platform) (v1.Image, error)
 }

@@ -43,7 +43,7 @@ func platformsOf(offers []offer) []v1.Platform {
 // ImageServes returns image if its config's platform serves want, and else a
 // *NoPlatformError.
 func ImageServes(image v1.Image, want v1.Platform) (v1.Image, error) {
-	platform, err := ConfigPlatform(image)
+	platform, err := StatedPlatform(image)
 	if err != nil {
 		return nil, err
 	}
@@ -51,6 +51,20 @@ func ImageServes(image v1.Image, want v1.Platform) (v1.Image, error) {
 		return nil, err
 	}
 	return image, nil
+}
+
+// BaseServes is ImageServes for a base: an image that is not part of an index may
+// be for another architecture, as in BuildKit, of which builders warn. Images of
+// files alone are often published for one architecture.
+func BaseServes(image v1.Image, want v1.Platform) (v1.Image, error) {
+	platform, err := StatedPlatform(image)
+	if err != nil {
+		return nil, err
+	}
+	if platform.OS == want.OS && platform.Architecture != "" {
+		want.Architecture, want.Variant = platform.Architecture, platform.Variant
+	}
+	return ImageServes(image, want)
 }
 
 // An offer is an image of an index, which may lie in a nested one.
@@ -85,14 +99,15 @@ func offersOf(index v1.ImageIndex, depth int) ([]offer, error) {
 			errs = append(errs, err)
 			offers = append(offers, found...)
 		case !d.MediaType.IsImage():
-		case d.Platform != nil && d.Platform.OS != "" && (d.Platform.OS != "windows" || d.Platform.OSVersion != ""):
+		case d.Platform != nil && d.Platform.OS != "" && d.Platform.Architecture != "" &&
+			(d.Platform.OS != "windows" || d.Platform.OSVersion != ""):
 			offers = append(offers, offer{index, d.Digest, *d.Platform})
 		default:
-			// The entry does not say enough; the config does.
+			// The entry does not say enough; the config may.
 			image, err := index.Image(d.Digest)
 			if err == nil {
 				var platform v1.Platform
-				if platform, err = ConfigPlatform(image); err == nil {
+				if platform, err = StatedPlatform(image); err == nil {
 					offers = append(offers, offer{index, d.Digest, platform})
 					continue
 				}

@@ -62,3 +62,57 @@ func TestImageServes(t *testing.T) {
 		t.Errorf("got %v, want a NoPlatformError", err)
 	}
 }
+
+// crane append makes images whose config states no platform.
+func TestAnImageWithoutPlatformIsTakenIfItIsTheOnlyOne(t *testing.T) {
+	silent := imagetest.Silent(t, imagetest.Layer(t, imagetest.Files{"a": ""}))
+	linux := imagetest.Image(t, "linux/amd64", imagetest.Layer(t, imagetest.Files{"a": ""}))
+	want := imagetest.Platform(t, "linux/arm64")
+	if _, err := images.ImageServes(silent, want); err != nil {
+		t.Error(err)
+	}
+	if _, err := images.ConfigPlatform(silent); err == nil {
+		t.Error("it has a platform without anybody's saying so")
+	}
+	alone := mutate.AppendManifests(empty.Index, mutate.IndexAddendum{Add: silent})
+	if _, err := images.ImageFor(alone, want); err != nil {
+		t.Error(err)
+	}
+	beside := mutate.AppendManifests(imagetest.Index(t, linux), mutate.IndexAddendum{Add: silent})
+	if _, err := images.ImageFor(beside, want); !images.IsNoPlatform(err) || !strings.Contains(err.Error(), "an image that states no platform") {
+		t.Errorf("beside another: got %v, want a NoPlatformError that names it", err)
+	}
+	// The entry of an index says it.
+	entry := mutate.AppendManifests(empty.Index, mutate.IndexAddendum{Add: silent, Descriptor: v1.Descriptor{Platform: &want}})
+	made, err := images.NewIndex([]images.IndexEntry{{Name: "silent", Index: entry}}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := images.ImageFor(made, want); err != nil {
+		t.Error(err)
+	}
+	if _, err := images.NewIndex([]images.IndexEntry{{Name: "silent", Image: silent}}, nil); err == nil || !strings.Contains(err.Error(), "states no platform") {
+		t.Errorf("an index of it: got %v", err)
+	}
+}
+
+func TestBaseServes(t *testing.T) {
+	linux := imagetest.Image(t, "linux/arm64", imagetest.Layer(t, imagetest.Files{"a": ""}))
+	windows := imagetest.Image(t, "windows/amd64:10.0.20348.1", imagetest.Layer(t, imagetest.Files{"Files/a": ""}))
+	for _, c := range []struct {
+		name, want string
+		image      v1.Image
+		ok         bool
+	}{
+		{"another architecture", "linux/amd64", linux, true},
+		{"another system", "windows/amd64:10.0.20348.1", linux, false},
+		{"another version of Windows", "windows/amd64:10.0.26100.1", windows, false},
+		{"the version of Windows", "windows/amd64:10.0.20348.1", windows, true},
+		{"a silent one", "linux/s390x", imagetest.Silent(t), true},
+	} {
+		_, err := images.BaseServes(c.image, imagetest.Platform(t, c.want))
+		if (err == nil) != c.ok || err != nil && !images.IsNoPlatform(err) {
+			t.Errorf("%s: got %v", c.name, err)
+		}
+	}
+}

@@ -157,15 +157,23 @@ func complete(name string, image v1.Image, d v1.Descriptor) ([]child, error) {
 	if IsAttestation(d) {
 		return []child{{name, image, d}}, nil
 	}
-	platform, err := ConfigPlatform(image)
+	platform, err := StatedPlatform(image)
 	if err != nil {
 		return nil, err
 	}
-	if said := d.Platform; said != nil {
+	var said v1.Platform
+	if d.Platform != nil {
+		said = spelled(*d.Platform)
+	}
+	platform = PlatformFor(platform, said)
+	if err := checkStated(platform); err != nil {
+		return nil, err
+	}
+	if d.Platform != nil {
 		differs := func(said, is string) bool { return said != "" && said != is }
 		if differs(said.OS, platform.OS) || differs(said.Architecture, platform.Architecture) ||
-			differs(said.OSVersion, platform.OSVersion) || differs(normalVariant(said.Architecture, said.Variant), platform.Variant) && platform.Variant != "" {
-			return nil, fmt.Errorf("the entry says platform %s, the image's config %s", FormatPlatform(*said), FormatPlatform(platform))
+			differs(said.OSVersion, platform.OSVersion) || differs(said.Variant, platform.Variant) && platform.Variant != "" {
+			return nil, fmt.Errorf("the entry says platform %s, the image's config %s", FormatPlatform(said), FormatPlatform(platform))
 		}
 		if platform.Variant == "" {
 			platform.Variant = said.Variant
@@ -178,22 +186,43 @@ func complete(name string, image v1.Image, d v1.Descriptor) ([]child, error) {
 	return []child{{name, image, d}}, nil
 }
 
-// ConfigPlatform is the platform that an image's config states. A Windows image
-// without os.version is an error: containerd would give it the importing host's.
+// ConfigPlatform is the platform that an image's config states; one that states
+// none is an error.
 func ConfigPlatform(image v1.Image) (v1.Platform, error) {
+	p, err := StatedPlatform(image)
+	if err != nil {
+		return p, err
+	}
+	return p, checkStated(p)
+}
+
+// StatedPlatform is ConfigPlatform, but a config may state no operating system or
+// no architecture. A Windows image without os.version is an error: containerd would
+// give it the importing host's.
+func StatedPlatform(image v1.Image) (v1.Platform, error) {
 	config, err := image.ConfigFile()
 	if err != nil {
 		return v1.Platform{}, fmt.Errorf("reading image config: %w", err)
 	}
-	p := v1.Platform{
-		OS: config.OS, Architecture: config.Architecture, Variant: normalVariant(config.Architecture, config.Variant),
-		OSVersion: config.OSVersion, OSFeatures: config.OSFeatures,
-	}
-	switch {
-	case p.OS == "" || p.Architecture == "":
-		return p, fmt.Errorf("image config states no platform (os %q, architecture %q)", p.OS, p.Architecture)
-	case p.OS == "windows" && p.OSVersion == "":
+	p := spelled(PlatformIn(config))
+	if p.OS == "windows" && p.OSVersion == "" {
 		return p, errors.New("windows image without os.version in its config")
 	}
 	return p, nil
+}
+
+// PlatformIn is the platform that a config states, to the letter. (The config's own
+// method returns nil if it states none.)
+func PlatformIn(config *v1.ConfigFile) v1.Platform {
+	return v1.Platform{
+		OS: config.OS, Architecture: config.Architecture, Variant: config.Variant,
+		OSVersion: config.OSVersion, OSFeatures: config.OSFeatures,
+	}
+}
+
+func checkStated(p v1.Platform) error {
+	if p.OS == "" || p.Architecture == "" {
+		return fmt.Errorf("image config states no platform (os %q, architecture %q)", p.OS, p.Architecture)
+	}
+	return nil
 }

@@ -2,13 +2,15 @@ package images
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
 
+	"github.com/containerd/platforms"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 )
 
 // ports are the operating systems and architectures that Go can build for
@@ -27,10 +29,26 @@ var ports = map[string][]string{
 	"windows": {"386", "amd64", "arm64"},
 }
 
-// archAliases are the machine names of uname and of Debian for Go's.
-var archAliases = map[string]string{
-	"x86_64": "amd64", "x86-64": "amd64", "aarch64": "arm64", "i386": "386",
-	"armhf": "arm", "armel": "arm",
+// systems and architectures are those that an image may be for: the names that Go
+// knows or knew (internal/syslist), which OCI's image-spec refers to. An image that
+// holds no program of ours needs no port of Go.
+var (
+	systems = []string{"aix", "android", "darwin", "dragonfly", "freebsd", "hurd", "illumos", "ios", "js", "linux", "netbsd",
+		"openbsd", "plan9", "solaris", "wasip1", "windows", "zos"}
+	architectures = []string{"386", "amd64", "arm", "arm64", "loong64", "mips", "mips64", "mips64le", "mipsle", "ppc", "ppc64",
+		"ppc64le", "riscv", "riscv64", "s390", "s390x", "sparc", "sparc64", "wasm"}
+)
+
+// CheckPort says whether Go can build programs for p.
+func CheckPort(p v1.Platform) error {
+	archs, ok := ports[p.OS]
+	if !ok {
+		return fmt.Errorf("platform %s: Go has no port for %s; it has %s", FormatPlatform(p), p.OS, strings.Join(slices.Sorted(maps.Keys(ports)), ", "))
+	}
+	if !slices.Contains(archs, p.Architecture) {
+		return fmt.Errorf("platform %s: Go has no port for %s on %s; it has %s", FormatPlatform(p), p.Architecture, p.OS, strings.Join(archs, ", "))
+	}
+	return nil
 }
 
 // ParsePlatform reads a platform in either of the two spellings in use,
@@ -42,8 +60,9 @@ var archAliases = map[string]string{
 //
 //	windows(10.0.20348.4294+win32k)/amd64
 //
-// It refuses what Go has no port for, and what is not a platform at all, where
-// v1.ParsePlatform accepts anything.
+// It refuses systems and architectures that are not known, where
+// v1.ParsePlatform accepts anything. linux/arm keeps its spelling, which names
+// files; see Normalize.
 func ParsePlatform(s string) (v1.Platform, error) {
 	var p v1.Platform
 	fail := func(format string, args ...any) (v1.Platform, error) {
@@ -72,20 +91,16 @@ func ParsePlatform(s string) (v1.Platform, error) {
 		return fail("want os/architecture[/variant][:os.version], such as linux/amd64 or windows/amd64:10.0.20348.4294")
 	}
 	p.OS, p.Architecture = parts[0], parts[1]
-	if a, ok := archAliases[p.Architecture]; ok {
-		p.Architecture = a
-	}
-	archs, ok := ports[p.OS]
-	if !ok {
-		return fail("Go knows no operating system %q; it knows %s", p.OS, strings.Join(slices.Sorted(mapKeys(ports)), ", "))
-	}
-	if !slices.Contains(archs, p.Architecture) {
-		return fail("Go has no port for %s on %s; it has %s", p.Architecture, p.OS, strings.Join(archs, ", "))
-	}
 	if len(parts) == 3 {
 		p.Variant = parts[2]
 	}
-	p.Variant = normalVariant(p.Architecture, p.Variant)
+	p = spelled(p)
+	if !slices.Contains(systems, p.OS) {
+		return fail("%q is not an operating system; known are %s", p.OS, strings.Join(systems, ", "))
+	}
+	if !slices.Contains(architectures, p.Architecture) {
+		return fail("%q is not an architecture; known are %s", p.Architecture, strings.Join(architectures, ", "))
+	}
 	if p.OSVersion != "" {
 		if p.OS != "windows" {
 			return fail("only Windows images have an os.version")
@@ -97,27 +112,35 @@ func ParsePlatform(s string) (v1.Platform, error) {
 	return p, nil
 }
 
-func mapKeys[K cmp.Ordered, V any](m map[K]V) func(func(K) bool) {
-	return func(yield func(K) bool) {
-		for k := range m {
-			if !yield(k) {
-				return
-			}
-		}
+// Normalize spells p as containerd and BuildKit do (containerd/platforms,
+// Normalize): linux/arm is linux/arm/v7, the variants amd64/v1 and arm64/v8 are
+// none, and features are sorted. Two platforms are the same if Normalize makes
+// them equal.
+func Normalize(p v1.Platform) v1.Platform {
+	if p.OS == "" {
+		return p // where containerd assumes the system of this program
 	}
+	n := platforms.Normalize(oci(p))
+	p.OS, p.Architecture, p.Variant, p.OSFeatures = n.OS, n.Architecture, n.Variant, n.OSFeatures
+	return p
 }
 
-// normalVariant spells the usual variant of an architecture as none, as
-// containerd/platforms does: amd64/v1, arm64/v8. 32-bit arm keeps its variant,
-// since v6 and v7 are both in use.
-func normalVariant(arch, variant string) string {
-	switch {
-	case arch == "amd64" && variant == "v1", arch == "arm64" && (variant == "v8" || variant == "8"):
-		return ""
-	case arch == "arm" && len(variant) == 1:
-		return "v" + variant
+// SamePlatform says whether a and b are two spellings of one platform.
+func SamePlatform(a, b v1.Platform) bool { return ComparePlatforms(a, b) == 0 }
+
+// oci is p in the type of the OCI specification's module.
+func oci(p v1.Platform) ocispec.Platform {
+	return ocispec.Platform{OS: p.OS, Architecture: p.Architecture, Variant: p.Variant, OSVersion: p.OSVersion, OSFeatures: p.OSFeatures}
+}
+
+// spelled is Normalize, except that an arm without variant stays without: in a
+// config it says nothing, and may be any.
+func spelled(p v1.Platform) v1.Platform {
+	n := Normalize(p)
+	if n.Architecture == "arm" && n.Variant == "v7" && p.Variant == "" {
+		n.Variant = ""
 	}
-	return variant
+	return n
 }
 
 // FormatPlatform spells p as go-containerregistry does:
@@ -164,7 +187,10 @@ func PlatformSlug(p v1.Platform) string {
 // newest first, numerically. containerd on Windows takes the first entry that is
 // compatible, so that an older one in front would hide the right one
 // (containerd#11366).
+//
+// Two spellings of one platform are equal, see Normalize.
 func ComparePlatforms(a, b v1.Platform) int {
+	a, b = Normalize(a), Normalize(b)
 	rank := func(p v1.Platform) int {
 		switch p.OS {
 		case "linux":
@@ -180,7 +206,7 @@ func ComparePlatforms(a, b v1.Platform) int {
 		cmp.Compare(rank(a), rank(b)),
 		cmp.Compare(a.OS, b.OS),
 		cmp.Compare(a.Architecture, b.Architecture),
-		cmp.Compare(normalVariant(a.Architecture, a.Variant), normalVariant(b.Architecture, b.Variant)),
+		cmp.Compare(a.Variant, b.Variant),
 		CompareOSVersions(b.OSVersion, a.OSVersion),
 		slices.Compare(a.OSFeatures, b.OSFeatures),
 	)
@@ -212,85 +238,4 @@ func parseOSVersion(s string) ([]uint64, error) {
 		numbers[i] = n
 	}
 	return numbers, nil
-}
-
-// sameBuild says whether two Windows versions agree in major, minor and build,
-// which is what decides whether a Windows image runs on a node.
-func sameBuild(a, b string) bool {
-	x, errX := parseOSVersion(a)
-	y, errY := parseOSVersion(b)
-	return errX == nil && errY == nil && len(x) >= 3 && len(y) >= 3 && slices.Equal(x[:3], y[:3])
-}
-
-// SelectPlatform returns the index in offered of the platform that serves
-// want. OS and architecture must be equal; the variant too, where want has one
-// (linux/arm without one takes v7, then v6). A Windows version is taken when all
-// four numbers are equal, else the newest of the same build; nothing is ever
-// guessed: a want without a version where several are offered is an error, as is
-// a build that is not there. The error is a *NoPlatformError.
-func SelectPlatform(want v1.Platform, offered []v1.Platform) (int, error) {
-	best := -1
-	ambiguous := false
-	for i, o := range offered {
-		if o.OS != want.OS || o.Architecture != want.Architecture || !hasAll(o.OSFeatures, want.OSFeatures) {
-			continue
-		}
-		have, wanted := normalVariant(o.Architecture, o.Variant), normalVariant(want.Architecture, want.Variant)
-		if have != wanted && (wanted != "" || want.Architecture != "arm") {
-			continue
-		}
-		if want.OSVersion != "" && o.OSVersion != want.OSVersion && !sameBuild(o.OSVersion, want.OSVersion) {
-			continue
-		}
-		switch {
-		case best < 0:
-			best = i
-		case want.OSVersion == "" && o.OSVersion != offered[best].OSVersion:
-			ambiguous = true
-		case offered[best].OSVersion != want.OSVersion && (o.OSVersion == want.OSVersion ||
-			CompareOSVersions(o.OSVersion, offered[best].OSVersion) > 0):
-			best = i
-		case o.OSVersion == offered[best].OSVersion && o.Variant > offered[best].Variant:
-			best = i
-		}
-	}
-	if best < 0 || ambiguous {
-		return -1, &NoPlatformError{Want: want, Offered: offered, Ambiguous: ambiguous}
-	}
-	return best, nil
-}
-
-func hasAll(have, want []string) bool {
-	return !slices.ContainsFunc(want, func(f string) bool { return !slices.Contains(have, f) })
-}
-
-// NoPlatformError says that none, or more than one, of the platforms offered
-// serves the one wanted.
-type NoPlatformError struct {
-	Want      v1.Platform
-	Offered   []v1.Platform
-	Ambiguous bool
-}
-
-func (e *NoPlatformError) Error() string {
-	offered := make([]string, 0, len(e.Offered))
-	for _, p := range e.Offered {
-		if p.OS != "unknown" {
-			offered = append(offered, FormatPlatform(p))
-		}
-	}
-	list := strings.Join(offered, ", ")
-	if list == "" {
-		list = "no platform at all"
-	}
-	if e.Ambiguous {
-		return fmt.Sprintf("platform %s names no os.version and several are offered: %s", FormatPlatform(e.Want), list)
-	}
-	return fmt.Sprintf("no image for platform %s; it offers %s", FormatPlatform(e.Want), list)
-}
-
-// IsNoPlatform reports whether err is, or wraps, a *NoPlatformError.
-func IsNoPlatform(err error) bool {
-	var e *NoPlatformError
-	return errors.As(err, &e)
 }

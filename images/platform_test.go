@@ -9,6 +9,7 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
 	"github.com/slipway-build/slipway/images"
+	"github.com/slipway-build/slipway/images/imagetest"
 )
 
 func TestParsePlatformReadsBothSpellings(t *testing.T) {
@@ -17,6 +18,11 @@ func TestParsePlatformReadsBothSpellings(t *testing.T) {
 		{"Linux/x86_64", "linux/amd64", "linux/amd64", "linux-amd64"},
 		{"linux/arm64/v8", "linux/arm64", "linux/arm64", "linux-arm64"},
 		{"linux/arm/7", "linux/arm/v7", "linux/arm/v7", "linux-arm-v7"},
+		{"linux/arm", "linux/arm", "linux/arm", "linux-arm"},
+		{"linux/armhf", "linux/arm", "linux/arm", "linux-arm"},
+		{"linux/armel", "linux/arm/v6", "linux/arm/v6", "linux-arm-v6"},
+		{"linux/amd64/v1", "linux/amd64", "linux/amd64", "linux-amd64"},
+		{"darwin/ppc64le", "darwin/ppc64le", "darwin/ppc64le", "darwin-ppc64le"},
 		{"windows/amd64:10.0.20348.4294", "windows/amd64:10.0.20348.4294", "windows(10.0.20348.4294)/amd64", "windows-amd64"},
 		{"windows(10.0.20348.4294)/amd64", "windows/amd64:10.0.20348.4294", "windows(10.0.20348.4294)/amd64", "windows-amd64"},
 		{"windows(10.0.17763+win32k)/amd64", "windows/amd64:10.0.17763", "windows(10.0.17763+win32k)/amd64", "windows-amd64"},
@@ -45,11 +51,47 @@ func TestParsePlatformSaysWhatIsWrong(t *testing.T) {
 		"windows/amd64:ltsc2022":     "want three or four numbers",
 		"windows/amd64:10.0.x":       `"x" is not a number`,
 		"windows(10.0.20348.1/amd64": "want os(version)/architecture",
-		"beos/amd64":                 "Go knows no operating system",
-		"windows/s390x":              "Go has no port for s390x on windows; it has 386, amd64, arm64",
+		"beos/amd64":                 `"beos" is not an operating system; known are aix, android`,
+		"linux/vax":                  `"vax" is not an architecture; known are 386, amd64`,
 	} {
 		if _, err := images.ParsePlatform(in); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: error %v, want %q in it", in, err, want)
+		}
+	}
+}
+
+func TestGoHasPorts(t *testing.T) {
+	for p, want := range map[string]string{
+		"linux/amd64":    "",
+		"darwin/arm64":   "",
+		"darwin/ppc64le": "platform darwin/ppc64le: Go has no port for ppc64le on darwin; it has amd64, arm64",
+		"zos/s390x":      "platform zos/s390x: Go has no port for zos; it has aix, darwin",
+	} {
+		got := ""
+		if err := images.CheckPort(imagetest.Platform(t, p)); err != nil {
+			got = err.Error()
+		}
+		if want == "" && got != "" || !strings.HasPrefix(got, want) {
+			t.Errorf("%s: got %q, want %q", p, got, want)
+		}
+	}
+}
+
+func TestSamePlatform(t *testing.T) {
+	for _, c := range []struct {
+		a, b string
+		want bool
+	}{
+		{"linux/arm", "linux/arm/v7", true},
+		{"linux/arm", "linux/arm/v6", false},
+		{"linux/amd64", "linux/amd64/v1", true},
+		{"linux/amd64", "linux/amd64/v2", false},
+		{"linux/arm64", "linux/arm64/v8", true},
+		{"linux/aarch64", "linux/arm64", true},
+		{"windows/amd64:10.0.20348.1", "windows/amd64:10.0.20348.2", false},
+	} {
+		if got := images.SamePlatform(imagetest.Platform(t, c.a), imagetest.Platform(t, c.b)); got != c.want {
+			t.Errorf("%s and %s: got %v, want %v", c.a, c.b, got, c.want)
 		}
 	}
 }
@@ -78,8 +120,18 @@ func TestSelectPlatform(t *testing.T) {
 	}{
 		{"linux by architecture", "linux/arm64", "linux/amd64 linux/arm64", "linux/arm64"},
 		{"arm takes the newest variant", "linux/arm", "linux/arm/v6 linux/arm/v7 linux/arm/v5", "linux/arm/v7"},
-		{"a variant is exact", "linux/arm/v6", "linux/arm/v7 linux/arm/v6", "linux/arm/v6"},
+		{"an exact variant goes first", "linux/arm/v6", "linux/arm/v7 linux/arm/v5 linux/arm/v6", "linux/arm/v6"},
+		{"a lower variant, the best first", "linux/arm/v7", "linux/arm/v5 linux/arm/v6", "linux/arm/v6"},
+		{"never a higher variant", "linux/arm/v6", "linux/arm/v7", ""},
+		{"arm is arm/v7", "linux/arm", "linux/arm/v8 linux/arm/v6", "linux/arm/v6"},
+		{"arm/v7 is arm", "linux/arm/v7", "linux/arm/v6 linux/arm", "linux/arm"},
 		{"amd64 is not amd64/v3", "linux/amd64", "linux/amd64/v3", ""},
+		{"amd64/v3 takes v2", "linux/amd64/v3", "linux/amd64 linux/amd64/v4 linux/amd64/v2", "linux/amd64/v2"},
+		{"amd64/v3 takes amd64", "linux/amd64/v3", "linux/amd64", "linux/amd64"},
+		{"arm64/v9 takes arm64", "linux/arm64/v9", "linux/arm64", "linux/arm64"},
+		{"arm64 is arm64/v8", "linux/arm64", "linux/arm64/v9 linux/arm64/v8", "linux/arm64"},
+		{"not 386 for amd64, though containerd would", "linux/amd64", "linux/386", ""},
+		{"not arm for arm64, though containerd would", "linux/arm64", "linux/arm/v7", ""},
 		{"windows by all four numbers", "windows/amd64:10.0.20348.1", "windows/amd64:10.0.20348.2 windows/amd64:10.0.20348.1", "windows/amd64:10.0.20348.1"},
 		{"else the newest of the same build", "windows/amd64:10.0.20348.1", "windows/amd64:10.0.26100.1 windows/amd64:10.0.20348.99 windows/amd64:10.0.20348.100", "windows/amd64:10.0.20348.100"},
 		{"three numbers stand for the build", "windows/amd64:10.0.17763", "windows/amd64:10.0.20348.2 windows/amd64:10.0.17763.7919", "windows/amd64:10.0.17763.7919"},

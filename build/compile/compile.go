@@ -222,8 +222,7 @@ func (c *Compiler) newJob(t Target) (*job, error) {
 	if strings.HasPrefix(t.Package, "-") || strings.Contains(t.Package, "...") {
 		errs = append(errs, fmt.Errorf("package %q: want one main package, as ./path or import path", t.Package))
 	}
-	// The platform may have been put together by hand.
-	if _, err := images.ParsePlatform(images.FormatPlatform(t.Platform)); err != nil {
+	if err := images.CheckPort(t.Platform); err != nil {
 		errs = append(errs, err)
 	}
 	var err error

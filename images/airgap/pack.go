@@ -29,6 +29,9 @@ type Image struct {
 	Names []name.Reference
 	// Image is one platform's image, never an attestation.
 	Image v1.Image
+	// Platform is what Image was asked for. It counts where the config states no
+	// platform, see images.PlatformFor.
+	Platform v1.Platform
 	// Own images, those of the project itself, come first in the archive: they
 	// are looked for first, and change with every build.
 	Own bool
@@ -198,7 +201,7 @@ func (p *packer) resolveImage(ctx context.Context, img Image) (resolvedImage, er
 		}
 		out.tags = append(out.tags, tag)
 	}
-	manifest, config, err := p.readImage(img.Image, &out)
+	manifest, config, err := p.readImage(img, &out)
 	if err != nil {
 		return out, err
 	}
@@ -244,9 +247,11 @@ func (p *packer) layerInfo(ctx context.Context, h v1.Hash, own bool) (store.Blob
 	return info, setSketch(p.content, h, s.done())
 }
 
-// readImage reads what is small of an image and refuses what is none.
-func (p *packer) readImage(img v1.Image, out *resolvedImage) (*v1.Manifest, *v1.ConfigFile, error) {
+// readImage reads the manifest and the config of an image, and refuses what is not
+// an image.
+func (p *packer) readImage(from Image, out *resolvedImage) (*v1.Manifest, *v1.ConfigFile, error) {
 	var (
+		img       = from.Image
 		err       error
 		mediaType types.MediaType
 	)
@@ -277,14 +282,14 @@ func (p *packer) readImage(img v1.Image, out *resolvedImage) (*v1.Manifest, *v1.
 	if err != nil {
 		return nil, nil, fmt.Errorf("reading its config: %w", err)
 	}
-	if config.OS == "" || config.Architecture == "" || config.OS == "unknown" {
-		return nil, nil, fmt.Errorf("it is for no platform: its config has os %q and architecture %q", config.OS, config.Architecture)
+	out.platform = images.PlatformFor(images.PlatformIn(config), from.Platform)
+	if p := out.platform; p.OS == "" || p.Architecture == "" || p.OS == "unknown" {
+		return nil, nil, fmt.Errorf("its config states no platform: os %q, architecture %q", config.OS, config.Architecture)
 	}
 	if len(config.RootFS.DiffIDs) != len(manifest.Layers) {
 		return nil, nil, fmt.Errorf("its manifest has %d layers and its config %d diff IDs", len(manifest.Layers), len(config.RootFS.DiffIDs))
 	}
 	out.config = manifest.Config
-	out.platform = *config.Platform()
 	return manifest, config, nil
 }
 

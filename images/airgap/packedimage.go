@@ -304,7 +304,13 @@ func (a *Archive) ociImage(ctx context.Context, d v1.Descriptor, names []string,
 	for _, l := range m.Layers {
 		img.Layers = append(img.Layers, PackedLayer{Descriptor: l, file: blobName(l.Digest)})
 	}
-	return img, img.readConfig()
+	if err := img.readConfig(); err != nil {
+		return nil, err
+	}
+	if d.Platform != nil {
+		img.Platform = images.PlatformFor(img.Platform, *d.Platform)
+	}
+	return img, nil
 }
 
 // readConfig takes from the config what the image says of itself.
@@ -316,7 +322,7 @@ func (img *PackedImage) readConfig() error {
 	if len(config.RootFS.DiffIDs) != len(img.Layers) {
 		return img.archive.wrap(fmt.Errorf("config %s has %d diff IDs, and its image %d layers", img.ID, len(config.RootFS.DiffIDs), len(img.Layers)))
 	}
-	img.Platform = *config.Platform()
+	img.Platform = images.PlatformIn(config)
 	for i := range img.Layers {
 		img.Layers[i].DiffID = config.RootFS.DiffIDs[i]
 	}

@@ -334,6 +334,9 @@ func (c *imageCheck) descriptor(list []*viewed, d v1.Descriptor, names []string,
 	if !c.image(v, what) {
 		return list
 	}
+	if d.Platform != nil {
+		v.platform = images.PlatformFor(v.platform, *d.Platform)
+	}
 	if p := d.Platform; p != nil && !agrees(*p, v.platform) {
 		c.problem("%s: index.json says that %s is for %s, its config says %s", what, d.Digest, images.FormatPlatform(*p), images.FormatPlatform(v.platform))
 	}
@@ -379,7 +382,7 @@ func (c *imageCheck) image(v *viewed, what string) bool {
 		c.problem("%s: config %s: %v", what, v.config.Name, err)
 		return false
 	}
-	v.platform = *config.Platform()
+	v.platform = images.PlatformIn(config)
 	if len(config.RootFS.DiffIDs) != len(v.layers) {
 		c.problem("%s: config %s has %d diff IDs, and the image %d layers", what, v.config.Name, len(config.RootFS.DiffIDs), len(v.layers))
 		return true

@@ -71,12 +71,20 @@ func (c *imageCheck) once(view string, list []*viewed) {
 func (c *imageCheck) platforms(all []*viewed, want *v1.Platform) {
 	builds := map[string]string{}
 	seen := map[string]bool{}
+	// A config may state no platform; then index.json does.
+	stated := map[string]v1.Platform{}
+	for _, v := range all {
+		if v.platform.OS != "" && v.platform.Architecture != "" {
+			stated[v.config.digest] = v.platform
+		}
+	}
 	for _, v := range all {
 		if seen[v.config.digest] {
 			continue
 		}
 		seen[v.config.digest] = true
-		switch p := v.platform; {
+		p := images.PlatformFor(v.platform, stated[v.config.digest])
+		switch {
 		case p.OS == "" || p.Architecture == "":
 			c.problem("image %s: its config has os %q and architecture %q", v, p.OS, p.Architecture)
 			continue
@@ -91,7 +99,7 @@ func (c *imageCheck) platforms(all []*viewed, want *v1.Platform) {
 			}
 		}
 		if want != nil {
-			if _, err := images.SelectPlatform(*want, []v1.Platform{v.platform}); err != nil {
+			if _, err := images.SelectPlatform(*want, []v1.Platform{p}); err != nil {
 				c.problem("image %s is not for %s", v, images.FormatPlatform(*want))
 			}
 		}

@@ -66,15 +66,18 @@ func (d *dockerfile) globalArgs(known *env, lex *shell.Lex, given map[string]str
 // parsePlatform reads the value of FROM --platform, which may also be an
 // operating system or an architecture alone.
 func parsePlatform(s string, build v1.Platform) (v1.Platform, error) {
+	spellings := []string{s}
 	if !strings.ContainsAny(s, "/(") {
-		if p, err := images.ParsePlatform(s + "/" + build.Architecture); err == nil {
-			return p, nil
-		}
-		if p, err := images.ParsePlatform(build.OS + "/" + s); err == nil {
-			return p, nil
+		spellings = []string{s + "/" + build.Architecture, build.OS + "/" + s, s}
+	}
+	var err error
+	for _, spelling := range spellings {
+		var p v1.Platform
+		if p, err = images.ParsePlatform(spelling); err == nil {
+			return images.Normalize(p), nil
 		}
 	}
-	return images.ParsePlatform(s)
+	return v1.Platform{}, err
 }
 
 // parseEpoch reads SOURCE_DATE_EPOCH as seconds. BuildKit also takes the name of

@@ -102,6 +102,7 @@ func (a *Assembler) Assemble(ctx context.Context, build images.BuildContext) (im
 	if build.Platform.OS == "" || build.Platform.Architecture == "" {
 		return nil, errors.New("assembling an image: no platform is given")
 	}
+	build.Platform = images.Normalize(build.Platform)
 	asm := &assembly{Assembler: a, build: build, task: task, contexts: map[string]*localContext{}}
 	return asm.run(ctx)
 }

@@ -154,7 +154,7 @@ func (asm *assembly) resolveBase(ctx context.Context, s *stage) error {
 	}
 	img, err := asm.sources.Image(ctx, ref, s.state.platform)
 	if err != nil {
-		return fmt.Errorf("image %s: %w%s", ref, err, suggest(ref, asm.stageNames()))
+		return fmt.Errorf("%w%s", err, suggest(ref, asm.stageNames()))
 	}
 	raw, err := img.RawConfigFile()
 	if err != nil {
@@ -167,21 +167,27 @@ func (asm *assembly) resolveBase(ctx context.Context, s *stage) error {
 	s.origin = img
 	s.originName = ref
 	s.originHistory = len(s.image.History)
-	if s.platform == nil || s.image.OS != "" {
-		s.checkPlatform(asm.file.lint.in(s.Comments), ref)
-	}
 	return s.fillHistory()
 }
 
-// checkPlatform warns of a base of another platform than the one asked for.
-func (s *stage) checkPlatform(l *linter.Linter, ref string) {
+// checkPlatform warns of a base of another platform than the one asked for. It is a
+// build check, but for named contexts, which BuildKit does not check.
+func (asm *assembly) checkPlatform(s *stage) {
+	if s.origin == nil || s.image.OS == "" {
+		return
+	}
 	have := v1.Platform{OS: s.image.OS, Architecture: s.image.Architecture, Variant: s.image.Variant}
 	want := s.state.platform
-	if have.OS != want.OS || have.Architecture != want.Architecture {
-		want.OSVersion, want.OSFeatures = "", nil
-		l.Run(&linter.RuleInvalidBaseImagePlatform, s.Location, linter.RuleInvalidBaseImagePlatform.Format(
-			ref, images.FormatPlatform(want), images.FormatPlatform(have)))
+	if have.OS == want.OS && have.Architecture == want.Architecture {
+		return
 	}
+	want.OSVersion, want.OSFeatures = "", nil
+	message := linter.RuleInvalidBaseImagePlatform.Format(s.originName, images.FormatPlatform(want), images.FormatPlatform(have))
+	if s.context != nil {
+		asm.task.Warn(firstLine(asm.file.at(s.Location, errors.New(message))))
+		return
+	}
+	asm.file.lint.in(s.Comments).Run(&linter.RuleInvalidBaseImagePlatform, s.Location, message)
 }
 
 // emptyImage is the config that FROM scratch begins with. Windows has no PATH in

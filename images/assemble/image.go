@@ -8,6 +8,7 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/containerd/platforms"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/partial"
 	"github.com/google/go-containerregistry/pkg/v1/types"
@@ -103,6 +104,7 @@ func (asm *assembly) finish(s *stage) error {
 	if target.Variant != "" || !same {
 		config.Variant = target.Variant
 	}
+	config.Platform = platforms.Normalize(config.Platform)
 	if config.OS == "windows" && config.OSVersion == "" {
 		return fmt.Errorf("an image for Windows needs an os.version, such as %s:10.0.20348.4294: without one, every node takes it for its own", images.FormatPlatform(target))
 	}

@@ -362,13 +362,11 @@ func (asm *assembly) needed(ctx context.Context, target *stage) ([]*stage, error
 // resolveAll reads the configs of the bases of all stages, several at a time,
 // and reports all that cannot be.
 func (asm *assembly) resolveAll(ctx context.Context, all []*stage) error {
+	all = slices.DeleteFunc(slices.Clone(all), func(s *stage) bool { return s.base != nil || s.resolved })
 	errs := make([]error, len(all))
 	var group errgroup.Group
 	group.SetLimit(8) // registries throttle
 	for i, s := range all {
-		if s.base != nil || s.resolved {
-			continue
-		}
 		s.resolved = true
 		group.Go(func() error {
 			errs[i] = asm.file.at(s.Location, asm.resolveBase(ctx, s))
@@ -376,6 +374,9 @@ func (asm *assembly) resolveAll(ctx context.Context, all []*stage) error {
 		})
 	}
 	group.Wait()
+	for _, s := range all {
+		asm.checkPlatform(s) // in the Dockerfile's order
+	}
 	return errors.Join(errs...)
 }
 

@@ -115,7 +115,7 @@ func (b *bases) resolve(ctx context.Context, ref string, platform v1.Platform) (
 		return nil, ctx.Err()
 	}
 	if found.err != nil {
-		return nil, fmt.Errorf("resolving %s for %s: %w", name, images.FormatPlatform(platform), found.err)
+		return nil, found.err
 	}
 	return found, nil
 }

@@ -58,6 +58,7 @@ func (b *Builder) Assemble(ctx context.Context, build images.BuildContext) (img 
 	if build.Platform.OS == "" || build.Platform.Architecture == "" {
 		return nil, errors.New("building an image: no platform is given")
 	}
+	build.Platform = images.Normalize(build.Platform)
 	conn, err := b.connect(ctx, b.options)
 	if err != nil {
 		return nil, err

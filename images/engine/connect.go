@@ -58,7 +58,7 @@ func connectBuildkit(ctx context.Context, o Options) (*connection, error) {
 		return nil, fmt.Errorf("connecting to BuildKit at %s: %w\nset BUILDKIT_HOST to the address of a buildkitd, or start one here: buildkitd --addr %s",
 			address, plain(err), address)
 	}
-	if err := checkScheme(address, buildkitSchemes); err != nil {
+	if err := checkAddress(address, buildkitSchemes); err != nil {
 		return fail(err)
 	}
 	var options []buildkit.ClientOpt
@@ -98,10 +98,13 @@ var (
 	dockerSchemes   = []string{"unix", "tcp", "ssh", "npipe", "http", "https"}
 )
 
-func checkScheme(address string, known []string) error {
-	scheme, _, ok := strings.Cut(address, "://")
-	if !ok || !slices.Contains(known, scheme) {
-		return fmt.Errorf("the address begins with none of %s://", strings.Join(known, "://, "))
+// CheckBuildkitAddress checks the form of a buildkitd's address; nothing is dialed.
+func CheckBuildkitAddress(address string) error { return checkAddress(address, buildkitSchemes) }
+
+func checkAddress(address string, known []string) error {
+	scheme, rest, _ := strings.Cut(address, "://")
+	if !slices.Contains(known, scheme) || rest == "" {
+		return fmt.Errorf("address %q: want %s://…, such as tcp://arm-builder:1234", address, strings.Join(known, "://…, "))
 	}
 	return nil
 }
@@ -124,7 +127,7 @@ func connectDocker(ctx context.Context, o Options) (*connection, error) {
 		return nil, fmt.Errorf("connecting to Docker Engine at %s: %w\nset DOCKER_HOST to the address of an Engine (20.10 or newer), or start one here: systemctl start docker",
 			o.dockerAddress(), plain(err))
 	}
-	if err := checkScheme(o.dockerAddress(), dockerSchemes); err != nil {
+	if err := checkAddress(o.dockerAddress(), dockerSchemes); err != nil {
 		return fail(err)
 	}
 	client, err := o.dockerClient()

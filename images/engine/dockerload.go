@@ -2,6 +2,8 @@ package engine
 
 import (
 	"archive/tar"
+	"bytes"
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/json"
@@ -12,8 +14,11 @@ import (
 	"time"
 
 	"github.com/containerd/errdefs"
+	"github.com/containerd/platforms"
 	dockerimage "github.com/docker/docker/api/types/image"
 	docker "github.com/docker/docker/client"
+	"github.com/moby/buildkit/solver/pb"
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
@@ -57,7 +62,11 @@ func (l *loads) load(ctx context.Context, b *base) (string, error) {
 		l.tags = map[v1.Hash]string{}
 	}
 	tag := temporaryTag("base")
-	id, err := b.image.ConfigName()
+	config, _, err := loadedConfig(b.config)
+	if err != nil {
+		return "", err
+	}
+	id, _, err := v1.SHA256(bytes.NewReader(config))
 	if err != nil {
 		return "", err
 	}
@@ -72,6 +81,30 @@ func (l *loads) load(ctx context.Context, b *base) (string, error) {
 	}
 	l.tags[b.digest] = tag
 	return tag, nil
+}
+
+// loadedConfig is the config that the engine is given for a base, and the platform
+// that it states. The engine holds the layers alone, and its own store takes no
+// image of another operating system, or of none.
+func loadedConfig(config []byte) ([]byte, *pb.Platform, error) {
+	var stated ocispec.Platform
+	if err := json.Unmarshal(config, &stated); err != nil {
+		return nil, nil, fmt.Errorf("reading its config: %w", err)
+	}
+	p := platforms.Normalize(ocispec.Platform{OS: "linux", Architecture: cmp.Or(stated.Architecture, "amd64"), Variant: stated.Variant})
+	if stated.OS != "linux" || stated.Architecture == "" {
+		var fields map[string]any
+		if err := json.Unmarshal(config, &fields); err != nil {
+			return nil, nil, fmt.Errorf("reading its config: %w", err)
+		}
+		fields["os"], fields["architecture"] = p.OS, p.Architecture
+		delete(fields, "os.version")
+		var err error
+		if config, err = json.Marshal(fields); err != nil {
+			return nil, nil, err
+		}
+	}
+	return config, &pb.Platform{OS: p.OS, Architecture: p.Architecture, Variant: p.Variant}, nil
 }
 
 // send streams b to the engine as a docker-archive.
@@ -140,10 +173,14 @@ func (l *loads) archive(ctx context.Context, w io.Writer, b *base, tag string) e
 	if err != nil {
 		return err
 	}
+	config, _, err := loadedConfig(b.config)
+	if err != nil {
+		return err
+	}
 	for _, file := range []struct {
 		name string
 		data []byte
-	}{{listed.Config, b.config}, {"manifest.json", raw}} {
+	}{{listed.Config, config}, {"manifest.json", raw}} {
 		if err := out.WriteHeader(archiveHeader(file.name, int64(len(file.data)))); err != nil {
 			return err
 		}

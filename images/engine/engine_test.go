@@ -57,10 +57,10 @@ func TestUnreachable(t *testing.T) {
 	}{
 		{"buildkit, nobody listens", engine.Buildkit, nobody, []string{"connecting to BuildKit at " + nobody, "connection refused", "BUILDKIT_HOST"}},
 		{"buildkit, no socket", engine.Buildkit, "unix:///nowhere/buildkitd.sock", []string{"connecting to BuildKit at unix:///nowhere", "no such file"}},
-		{"buildkit, no such address", engine.Buildkit, "carrier-pigeon://x", []string{"connecting to BuildKit at carrier-pigeon://x", "begins with none of unix://, tcp://, docker-container://"}},
+		{"buildkit, no such address", engine.Buildkit, "carrier-pigeon://x", []string{"connecting to BuildKit at carrier-pigeon://x", "want unix://…, tcp://…, docker-container://…"}},
 		{"docker, nobody listens", engine.Docker, nobody, []string{"connecting to Docker Engine at " + nobody, "DOCKER_HOST"}},
 		{"docker, no socket", engine.Docker, "unix:///nowhere/docker.sock", []string{"connecting to Docker Engine at unix:///nowhere", "DOCKER_HOST"}},
-		{"docker, no such address", engine.Docker, "pigeon", []string{"connecting to Docker Engine at pigeon", "begins with none of unix://, tcp://"}},
+		{"docker, no such address", engine.Docker, "pigeon", []string{"connecting to Docker Engine at pigeon", "want unix://…, tcp://…"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			within(t, time.Minute, func() {

@@ -205,6 +205,10 @@ func (f *frontend) handBase(ctx context.Context, op *pb.Op) error {
 		if err != nil {
 			return fmt.Errorf("loading %s into Docker Engine: %w", base.name, err)
 		}
+		// The engine takes its own image only if the step asks for its platform.
+		if _, op.Platform, err = loadedConfig(base.config); err != nil {
+			return err
+		}
 		source.Identifier = "docker-image://" + tag
 		source.Attrs = map[string]string{pb.AttrImageResolveMode: pb.AttrImageResolveModePreferLocal}
 		return nil

@@ -58,6 +58,23 @@ func Image(t testing.TB, platform string, layers ...v1.Layer) v1.Image {
 	return img
 }
 
+// Silent returns an image whose config states no platform, as `crane append` makes
+// it.
+func Silent(t testing.TB, layers ...v1.Layer) v1.Image {
+	t.Helper()
+	img := Image(t, "linux/amd64", layers...)
+	config, err := img.ConfigFile()
+	if err != nil {
+		t.Fatal(err)
+	}
+	config = config.DeepCopy()
+	config.OS, config.Architecture = "", ""
+	if img, err = mutate.ConfigFile(img, config); err != nil {
+		t.Fatal(err)
+	}
+	return img
+}
+
 func isDockers(t testing.TB, l v1.Layer) bool {
 	t.Helper()
 	mediaType, err := l.MediaType()

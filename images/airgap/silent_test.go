@@ -1,0 +1,48 @@
+package airgap
+
+import (
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-containerregistry/pkg/name"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+
+	"github.com/slipway-build/slipway/images"
+	"github.com/slipway-build/slipway/images/imagetest"
+)
+
+// The config of an image that `crane append` made states no platform; the archive
+// is for the one that was asked for.
+func TestAnImageThatStatesNoPlatform(t *testing.T) {
+	content := newStore(t)
+	path := filepath.Join(t.TempDir(), "images.tar")
+	ref := ref(t, "example.com/silent:1")
+	silent := imagetest.Silent(t, imagetest.Layer(t, imagetest.Files{"a": "a"}))
+	outputs := []Output{{Path: path}}
+	if _, err := Pack(t.Context(), content, []Image{{Names: []name.Reference{ref}, Image: silent}}, outputs, Options{}); err == nil ||
+		!strings.Contains(err.Error(), "states no platform") {
+		t.Fatalf("nobody said which platform: %v", err)
+	}
+	want, other := imagetest.Platform(t, "linux/arm64"), imagetest.Platform(t, "linux/amd64")
+	if _, err := Pack(t.Context(), content, []Image{{Names: []name.Reference{ref}, Image: silent, Platform: want}}, outputs, Options{}); err != nil {
+		t.Fatal(err)
+	}
+	report, err := Verify(t.Context(), path, VerifyOptions{Platform: &want})
+	if err != nil || len(report.Problems) > 0 {
+		t.Errorf("verify: %v, %v", err, report)
+	}
+	if report, err := Verify(t.Context(), path, VerifyOptions{Platform: &other}); err != nil || len(report.Problems) == 0 {
+		t.Errorf("verify for another platform: %v, %v", err, report)
+	}
+	found, err := Find(t.Context(), ref, &want, []string{path})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := images.FormatPlatform(found.Image.Platform); got != "linux/arm64" {
+		t.Errorf("found one for %s", got)
+	}
+	if _, err := Find(t.Context(), ref, &v1.Platform{OS: "linux", Architecture: "s390x"}, []string{path}); err == nil {
+		t.Error("it was found for s390x")
+	}
+}

@@ -1,0 +1,127 @@
+package images
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/containerd/platforms"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+)
+
+// SelectPlatform returns the index in offered of the platform that serves want.
+//
+//   - Operating system and architecture must be equal.
+//   - A lower variant serves if the wanted one is missing, the best first, as in
+//     containerd (platforms.Only): linux/arm/v7 takes v7, v6, then v5, and
+//     linux/amd64/v3 takes v3, v2, then v1. linux/arm is linux/arm/v7.
+//   - A Windows version is taken when all four numbers are equal, else the newest of
+//     the same build.
+//   - Nothing is guessed: a want without a Windows version is an error if several
+//     are offered, and so is a build that is not there.
+//   - An image that states no platform is taken if it is the only one.
+//
+// containerd also takes 386 for amd64, arm for arm64, and an older build of
+// Windows. We do not: such images may not run on the node. The error is a
+// *NoPlatformError.
+func SelectPlatform(want v1.Platform, offered []v1.Platform) (int, error) {
+	best := -1
+	ambiguous := false
+	if len(offered) == 1 {
+		offered = []v1.Platform{PlatformFor(offered[0], want)}
+	}
+	variants := platforms.Only(oci(v1.Platform{OS: want.OS, Architecture: want.Architecture, Variant: want.Variant}))
+	variant := func(p v1.Platform) ocispec.Platform {
+		return oci(v1.Platform{OS: p.OS, Architecture: p.Architecture, Variant: p.Variant})
+	}
+	wanted := Normalize(want)
+	for i, o := range offered {
+		have := Normalize(o)
+		if have.OS != wanted.OS || have.Architecture != wanted.Architecture || !hasAll(o.OSFeatures, want.OSFeatures) {
+			continue
+		}
+		if have.Variant != wanted.Variant && !variants.Match(variant(o)) {
+			continue
+		}
+		if want.OSVersion != "" && o.OSVersion != want.OSVersion && !sameBuild(o.OSVersion, want.OSVersion) {
+			continue
+		}
+		switch {
+		case best < 0:
+			best = i
+		case want.OSVersion == "" && o.OSVersion != offered[best].OSVersion:
+			ambiguous = true
+		case offered[best].OSVersion != want.OSVersion && (o.OSVersion == want.OSVersion ||
+			CompareOSVersions(o.OSVersion, offered[best].OSVersion) > 0):
+			best = i
+		case o.OSVersion == offered[best].OSVersion && variants.Less(variant(o), variant(offered[best])):
+			best = i
+		}
+	}
+	if best < 0 || ambiguous {
+		return -1, &NoPlatformError{Want: want, Offered: offered, Ambiguous: ambiguous}
+	}
+	return best, nil
+}
+
+// PlatformFor is the platform of an image that was asked for as want: what its
+// config states, and want where that states nothing. `crane append` makes such
+// images.
+func PlatformFor(stated, want v1.Platform) v1.Platform {
+	if stated.OS == "" {
+		stated.OS, stated.OSVersion, stated.OSFeatures = want.OS, want.OSVersion, want.OSFeatures
+	}
+	if stated.Architecture == "" {
+		stated.Architecture, stated.Variant = want.Architecture, want.Variant
+	}
+	return stated
+}
+
+// sameBuild says whether two Windows versions agree in major, minor and build,
+// which is what decides whether a Windows image runs on a node.
+func sameBuild(a, b string) bool {
+	x, errX := parseOSVersion(a)
+	y, errY := parseOSVersion(b)
+	return errX == nil && errY == nil && len(x) >= 3 && len(y) >= 3 && slices.Equal(x[:3], y[:3])
+}
+
+func hasAll(have, want []string) bool {
+	return !slices.ContainsFunc(want, func(f string) bool { return !slices.Contains(have, f) })
+}
+
+// NoPlatformError says that none, or more than one, of the platforms offered
+// serves the one wanted.
+type NoPlatformError struct {
+	Want      v1.Platform
+	Offered   []v1.Platform
+	Ambiguous bool
+}
+
+func (e *NoPlatformError) Error() string {
+	offered := make([]string, 0, len(e.Offered))
+	for _, p := range e.Offered {
+		switch p.OS {
+		case "unknown":
+		case "":
+			offered = append(offered, "an image that states no platform")
+		default:
+			offered = append(offered, FormatPlatform(p))
+		}
+	}
+	list := strings.Join(offered, ", ")
+	if list == "" {
+		list = "no platform at all"
+	}
+	if e.Ambiguous {
+		return fmt.Sprintf("platform %s names no os.version and several are offered: %s", FormatPlatform(e.Want), list)
+	}
+	return fmt.Sprintf("no image for platform %s; it offers %s", FormatPlatform(e.Want), list)
+}
+
+// IsNoPlatform reports whether err is, or wraps, a *NoPlatformError.
+func IsNoPlatform(err error) bool {
+	var e *NoPlatformError
+	return errors.As(err, &e)
+}
