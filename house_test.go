@@ -26,22 +26,23 @@ var rooms = map[string][]string{
 	"build/cli": {"build", "images", "images/airgap", "images/assemble", "images/engine", "images/registry",
 		"images/store", "internal/process", "progress"},
 	"build": {"build/compile", "build/bundle", "build/release", "images", "images/airgap", "images/assemble", "images/attest",
-		"images/engine", "images/hosts", "images/registry", "images/store", "internal/process", "internal/redact", "progress"},
-	"build/compile":    {"images", "internal/process", "progress"},
-	"build/bundle":     {"images", "progress"},
-	"build/release":    {"images", "progress"},
+		"images/engine", "images/hosts", "images/registry", "images/store", "internal/fileop", "internal/process", "internal/redact", "progress"},
+	"build/compile":    {"images", "internal/fileop", "internal/process", "progress"},
+	"build/bundle":     {"images", "internal/fileop", "progress"},
+	"build/release":    {"images", "internal/fileop", "progress"},
 	"images":           {"internal/sniff"},
 	"images/layer":     {"images"},
 	"images/buildfile": {"images"},
-	"images/assemble":  {"images", "images/buildfile", "images/layer", "internal/sniff", "progress"},
+	"images/assemble":  {"images", "images/buildfile", "images/layer", "internal/fileop", "internal/sniff", "progress"},
 	"images/engine":    {"images", "images/buildfile", "images/store", "internal/sniff", "progress"},
-	"images/store":     {"images", "internal/sniff", "progress"},
+	"images/store":     {"images", "internal/fileop", "internal/sniff", "progress"},
 	"images/hosts":     {"internal/redact"},
 	"images/registry":  {"images", "images/hosts", "images/store", "internal/redact", "progress"},
 	"images/zstd":      {},
-	"images/airgap":    {"images", "images/store", "images/zstd", "internal/sniff", "progress"},
+	"images/airgap":    {"images", "images/store", "images/zstd", "internal/fileop", "internal/sniff", "progress"},
 	"images/imagetest": {"images"}, // and only tests look into it
-	"internal/golden":  {},         // only tests look into it
+	"internal/fileop":  {},
+	"internal/golden":  {}, // only tests look into it
 	"internal/process": {},
 	"internal/redact":  {},
 	"internal/sniff":   {},
@@ -188,4 +189,36 @@ func guestOf(imported string) (guest string) {
 		}
 	}
 	return guest
+}
+
+// blockable are the calls of os that another process may block for a moment on
+// Windows. internal/fileop tries them again.
+var blockable = []string{"os.Rename(", "os.Remove(", "os.RemoveAll("}
+
+func TestFilesAreRenamedAndRemovedInOnePlace(t *testing.T) {
+	for room := range rooms {
+		if room == "internal/fileop" || room == "images/imagetest" {
+			continue
+		}
+		files, err := filepath.Glob(filepath.Join(filepath.FromSlash(room), "*.go"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, file := range files {
+			if strings.HasSuffix(file, "_test.go") {
+				continue
+			}
+			source, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for n, line := range strings.Split(string(source), "\n") {
+				for _, call := range blockable {
+					if strings.Contains(line, call) {
+						t.Errorf("%s:%d: %s…) fails on Windows while another process has the file open; use internal/fileop", file, n+1, call)
+					}
+				}
+			}
+		}
+	}
 }

@@ -34,7 +34,7 @@ type stampedFile struct {
 // holds says whether an earlier run made the file from the same things, and
 // nobody has changed it since.
 func (b *Builder) holds(ctx context.Context, planned, key string) bool {
-	raw, ok := b.bench.cache.Record("artifact", b.path(planned))
+	raw, ok := b.bench.cache.Record(ctx, "artifact", b.path(planned))
 	var s stamp
 	if !ok || json.Unmarshal(raw, &s) != nil || s.Key != key {
 		return false

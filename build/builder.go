@@ -15,6 +15,7 @@ import (
 
 	"github.com/slipway-build/slipway/images"
 	"github.com/slipway-build/slipway/images/store"
+	"github.com/slipway-build/slipway/internal/fileop"
 )
 
 // A Builder carries out a plan. Each step pulls what it needs and makes it once,
@@ -120,7 +121,8 @@ func (b *Builder) ownRegistry() string {
 	return b.Config.Registry
 }
 
-// Run does what a selection names. What is made is reported in dist/artifacts.json.
+// Run does what a selection names. What is made is reported in dist/artifacts.json. What
+// is damaged in the cache or in dist/oci is made or fetched anew, with a warning.
 func (b *Builder) Run(ctx context.Context, s Selection) error {
 	if s.Verb == "publish" {
 		return b.publish(ctx, s.Parts)
@@ -128,6 +130,18 @@ func (b *Builder) Run(ctx context.Context, s Selection) error {
 	if err := b.open(); err != nil {
 		return err
 	}
+	tried := false
+	return store.Mend(ctx, func() error {
+		if tried {
+			// Their files may be gone.
+			b.images, b.indexes = memo[v1.Image]{}, memo[v1.ImageIndex]{}
+		}
+		tried = true
+		return b.run(ctx, s)
+	})
+}
+
+func (b *Builder) run(ctx context.Context, s Selection) error {
 	steps := map[string]func(context.Context) error{
 		"build binaries":  b.buildBinaries,
 		"build images":    b.buildImages,
@@ -177,12 +191,12 @@ func (b *Builder) Clean() error {
 		}
 	}
 	for _, m := range made {
-		if err := os.RemoveAll(b.path(m)); err != nil {
+		if err := fileop.RemoveAll(b.path(m)); err != nil {
 			return fmt.Errorf("cleaning: %w", err)
 		}
 	}
 	// The folders themselves go if they are empty now.
-	_ = os.Remove(b.path("dist/bin"))
-	_ = os.Remove(b.dist())
+	_ = fileop.Remove(b.path("dist/bin"))
+	_ = fileop.Remove(b.dist())
 	return nil
 }

@@ -4,13 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/slipway-build/slipway/images/store"
+	"github.com/slipway-build/slipway/internal/fileop"
 )
 
 // ParseAge reads an age such as 90m, 12h or 7d; empty is none.
@@ -39,7 +39,7 @@ func CleanCache(ctx context.Context, s Settings, age time.Duration, size int64) 
 	all := age == 0 && size == 0
 	freed, err = cache.Prune(ctx, store.PruneOptions{All: all, OlderThan: age, MaxSize: size})
 	if all {
-		err = errors.Join(err, os.RemoveAll(filepath.Join(s.Cache, "compile")))
+		err = errors.Join(err, fileop.RemoveAll(filepath.Join(s.Cache, "compile")))
 	}
 	return freed, err
 }
@@ -56,7 +56,7 @@ const tidyEvery = 24 * time.Hour
 // it is asked for by CleanCache.
 func (w *Workbench) tidy(ctx context.Context) {
 	const kind, key = "tidied", "last"
-	raw, _ := w.cache.Record(kind, key)
+	raw, _ := w.cache.Record(ctx, kind, key)
 	if last, err := time.Parse(time.RFC3339, string(raw)); err == nil && time.Since(last) < tidyEvery {
 		return
 	}

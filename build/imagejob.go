@@ -65,12 +65,11 @@ func (r ImageResult) Write(w io.Writer) error {
 func (w *Workbench) BuildImage(ctx context.Context, job ImageJob) (ImageResult, error) {
 	tags, err := parseTags(job.Tags)
 	errs := []error{err, usage(job.Format.Validate())}
-	type output struct{ kind, where, name string }
-	var outputs []output
+	var outputs []imageOutput
 	for _, text := range job.Outputs {
 		kind, where, name, err := parseOutput(text)
 		errs = append(errs, err)
-		outputs = append(outputs, output{kind, where, name})
+		outputs = append(outputs, imageOutput{kind, where, name})
 		if (kind == "push" || kind == "docker") && len(tags) == 0 {
 			errs = append(errs, usage(fmt.Errorf("output %s: say which name with -t REF", text)))
 		}
@@ -93,6 +92,22 @@ func (w *Workbench) BuildImage(ctx context.Context, job ImageJob) (ImageResult, 
 		return ImageResult{}, err
 	}
 
+	var result ImageResult
+	err = store.Mend(ctx, func() error {
+		result, err = w.makeImage(ctx, job, epoch, tags, outputs)
+		return err
+	})
+	if err == nil {
+		w.tidy(ctx)
+	}
+	return result, err
+}
+
+// An imageOutput is a value of -o.
+type imageOutput struct{ kind, where, name string }
+
+// makeImage is BuildImage for a job that was found right.
+func (w *Workbench) makeImage(ctx context.Context, job ImageJob, epoch time.Time, tags []name.Tag, outputs []imageOutput) (ImageResult, error) {
 	made, err := w.assembleAll(ctx, job, epoch)
 	if err != nil {
 		return ImageResult{}, err
@@ -100,6 +115,7 @@ func (w *Workbench) BuildImage(ctx context.Context, job ImageJob) (ImageResult, 
 	var (
 		result  ImageResult
 		subject any
+		errs    []error
 	)
 	for _, m := range made {
 		digest, err := m.image.Digest()
@@ -145,11 +161,7 @@ func (w *Workbench) BuildImage(ctx context.Context, job ImageJob) (ImageResult, 
 		}
 		errs = append(errs, err)
 	}
-	if err := errors.Join(errs...); err != nil {
-		return result, err
-	}
-	w.tidy(ctx)
-	return result, nil
+	return result, errors.Join(errs...)
 }
 
 // An assembled is an image that was built for a platform.

@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/partial"
 
 	"github.com/slipway-build/slipway/images"
+	"github.com/slipway-build/slipway/images/store"
 )
 
 // An IndexResult is an index that was made.
@@ -23,7 +24,15 @@ type IndexResult struct {
 
 // CreateIndex assembles sources into one index under each of the tags, which are
 // references or oci:DIR:NAME. With dryRun it only makes it.
-func (w *Workbench) CreateIndex(ctx context.Context, tags, sources []string, annotations map[string]string, dryRun bool) (IndexResult, error) {
+func (w *Workbench) CreateIndex(ctx context.Context, tags, sources []string, annotations map[string]string, dryRun bool) (result IndexResult, err error) {
+	err = store.Mend(ctx, func() error {
+		result, err = w.createIndex(ctx, tags, sources, annotations, dryRun)
+		return err
+	})
+	return result, err
+}
+
+func (w *Workbench) createIndex(ctx context.Context, tags, sources []string, annotations map[string]string, dryRun bool) (IndexResult, error) {
 	var (
 		refs    []name.Tag
 		layouts [][2]string

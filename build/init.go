@@ -13,6 +13,8 @@ import (
 	texttemplate "text/template"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/slipway-build/slipway/internal/fileop"
 )
 
 //go:embed init.yaml.tmpl
@@ -42,7 +44,7 @@ func Init(ctx context.Context, dir string) (path string, err error) {
 	if err != nil {
 		return "", fmt.Errorf("writing %s: %w", path, err)
 	}
-	defer os.Remove(temp.Name()) // what has been renamed is not there any more
+	defer fileop.Remove(temp.Name()) // what has been renamed is not there any more
 	_, err = temp.Write(text.Bytes())
 	if err := errors.Join(err, temp.Chmod(0o644), temp.Close()); err != nil {
 		return "", fmt.Errorf("writing %s: %w", path, err)
@@ -51,7 +53,7 @@ func Init(ctx context.Context, dir string) (path string, err error) {
 	if _, err := Load(ctx, temp.Name(), func(string) (string, bool) { return "", false }); err != nil {
 		return "", fmt.Errorf("checking what was to be %s: %w", path, err)
 	}
-	if err := os.Rename(temp.Name(), path); err != nil {
+	if err := fileop.Rename(temp.Name(), path); err != nil {
 		return "", fmt.Errorf("writing %s: %w", path, err)
 	}
 	return path, nil

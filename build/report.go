@@ -19,6 +19,7 @@ import (
 
 	"github.com/slipway-build/slipway/images"
 	"github.com/slipway-build/slipway/images/airgap"
+	"github.com/slipway-build/slipway/internal/fileop"
 	"github.com/slipway-build/slipway/progress"
 )
 
@@ -33,6 +34,11 @@ type report struct {
 func (r *report) add(m Made) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	// A step that was done over reports the same thing once more.
+	if i := slices.IndexFunc(r.made, func(o Made) bool { return o.key() == m.key() }); i >= 0 {
+		r.made[i] = m
+		return
+	}
 	r.made = append(r.made, m)
 }
 
@@ -262,7 +268,7 @@ func replaceFile(file string, mode fs.FileMode, write func(io.Writer) error) (er
 	defer func() {
 		if err != nil {
 			f.Close()
-			os.Remove(f.Name())
+			fileop.Remove(f.Name())
 			err = fmt.Errorf("writing %s: %w", file, err)
 		}
 	}()
@@ -273,5 +279,5 @@ func replaceFile(file string, mode fs.FileMode, write func(io.Writer) error) (er
 	if err := errors.Join(f.Chmod(mode), f.Close()); err != nil {
 		return err
 	}
-	return os.Rename(f.Name(), file)
+	return fileop.Rename(f.Name(), file)
 }

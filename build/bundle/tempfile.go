@@ -3,6 +3,8 @@ package bundle
 import (
 	"os"
 	"path/filepath"
+
+	"github.com/slipway-build/slipway/internal/fileop"
 )
 
 // A tempFile becomes the file at final once it is complete. Until then it lies
@@ -34,7 +36,7 @@ func (t *tempFile) commit() error {
 	if err := os.Chmod(t.file.Name(), 0o644); err != nil {
 		return err
 	}
-	if err := os.Rename(t.file.Name(), t.final); err != nil {
+	if err := fileop.Rename(t.file.Name(), t.final); err != nil {
 		return err
 	}
 	t.done = true
@@ -45,6 +47,6 @@ func (t *tempFile) commit() error {
 func (t *tempFile) discard() {
 	if !t.done {
 		t.file.Close() // it may be closed already
-		os.Remove(t.file.Name())
+		fileop.Remove(t.file.Name())
 	}
 }

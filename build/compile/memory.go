@@ -18,6 +18,8 @@ import (
 	"github.com/gofrs/flock"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
+
+	"github.com/slipway-build/slipway/internal/fileop"
 )
 
 // A memory knows what earlier runs made, by one stamp for each output path.
@@ -199,14 +201,14 @@ func (m *memory) write(j *job, s stamp) error {
 	if err != nil {
 		return fmt.Errorf("remembering what was compiled: %w", err)
 	}
-	defer os.Remove(temp.Name())
+	defer fileop.Remove(temp.Name())
 	if _, err = temp.Write(data); err == nil {
 		err = temp.Close()
 	} else {
 		temp.Close()
 	}
 	if err == nil {
-		err = os.Rename(temp.Name(), m.file(j))
+		err = fileop.Rename(temp.Name(), m.file(j))
 	}
 	if err != nil {
 		return fmt.Errorf("remembering what was compiled: %w", err)
@@ -268,7 +270,7 @@ func removeLeftovers(folder string) error {
 	}
 	for _, e := range entries {
 		if strings.HasPrefix(e.Name(), temporary) {
-			if err := os.RemoveAll(filepath.Join(folder, e.Name())); err != nil {
+			if err := fileop.RemoveAll(filepath.Join(folder, e.Name())); err != nil {
 				return fmt.Errorf("removing what an interrupted build left: %w", err)
 			}
 		}

@@ -16,6 +16,7 @@ import (
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
+	"github.com/slipway-build/slipway/internal/fileop"
 	"github.com/slipway-build/slipway/internal/process"
 	"github.com/slipway-build/slipway/progress"
 )
@@ -55,7 +56,7 @@ func (c *Compiler) attempt(ctx context.Context, tool goTool, memory *memory, b b
 	if err != nil {
 		return fmt.Errorf("making a folder for the compiler's output: %w", err)
 	}
-	defer os.RemoveAll(temp)
+	defer fileop.RemoveAll(temp)
 
 	if err := c.goBuild(ctx, tool, b, temp, task); err != nil {
 		return err
@@ -99,7 +100,7 @@ func take(j *job, temp string, made []os.DirEntry, memory *memory, held bool) (R
 	// A binary that came out the same stays in its place with its times, so that
 	// nothing made from it looks out of date.
 	if !memory.unchanged(j, digest) {
-		if err := os.Rename(path, j.Output); err != nil {
+		if err := fileop.Rename(path, j.Output); err != nil {
 			return Result{}, fmt.Errorf("putting the binary into place: %w", err)
 		}
 	}

@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/slipway-build/slipway/images"
+	"github.com/slipway-build/slipway/internal/fileop"
 	"github.com/slipway-build/slipway/progress"
 )
 
@@ -70,7 +71,7 @@ func copyOne(ctx context.Context, dir string, a artifact, task *progress.Task, p
 	if err != nil {
 		return err
 	}
-	defer os.Remove(temp.Name()) // after the rename it is not there
+	defer fileop.Remove(temp.Name()) // after the rename it is not there
 	err = fill(ctx, temp, a, task)
 	if err := errors.Join(err, temp.Close()); err != nil {
 		return err
@@ -82,7 +83,7 @@ func copyOne(ctx context.Context, dir string, a artifact, task *progress.Task, p
 	if err := wait(ctx, previous); err != nil {
 		return err
 	}
-	return os.Rename(temp.Name(), final)
+	return fileop.Rename(temp.Name(), final)
 }
 
 // fill copies a into file, and reads it back.

@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 
 	"github.com/google/go-github/v75/github"
+
+	"github.com/slipway-build/slipway/internal/fileop"
 )
 
 // CheckDirectory returns an error if Copy could not write into dir. It makes nothing
@@ -28,7 +30,7 @@ func CheckDirectory(dir string) error {
 		if err != nil {
 			return fmt.Errorf("%s cannot be written to: %w", at, err)
 		}
-		return errors.Join(file.Close(), os.Remove(file.Name()))
+		return errors.Join(file.Close(), fileop.Remove(file.Name()))
 	}
 }
 

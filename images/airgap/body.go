@@ -22,9 +22,10 @@ func writeBody(ctx context.Context, content *store.Store, l layer, w io.Writer) 
 	if err != nil {
 		return err
 	}
-	defer r.Close()
-	if err := copyVerified(w, r, l.digest, l.size); err != nil {
-		return fmt.Errorf("reading layer %s: %w", l.source, err)
+	err = copyVerified(w, r, l.digest, l.size)
+	r.Close()
+	if err != nil {
+		return fmt.Errorf("reading layer %s: %w", l.source, content.Blame(ctx, l.source, err))
 	}
 	return nil
 }
@@ -42,7 +43,7 @@ func openBody(ctx context.Context, content *store.Store, l layer) (io.ReadCloser
 	r, err := how.NewReader(contextReader{ctx, blob}, layerDecoder...)
 	if err != nil {
 		blob.Close()
-		return nil, fmt.Errorf("decompressing layer %s: %w", l.source, err)
+		return nil, fmt.Errorf("decompressing layer %s: %w", l.source, content.Blame(ctx, l.source, err))
 	}
 	return &body{r, blob}, nil
 }

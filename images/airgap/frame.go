@@ -3,8 +3,11 @@ package airgap
 import (
 	"bytes"
 	"context"
+	"errors"
 	"io"
-	"os"
+
+	"github.com/slipway-build/slipway/images/store"
+	"github.com/slipway-build/slipway/progress"
 )
 
 // A frame is a run of whole files of the tar (header, body, padding), compressed
@@ -34,6 +37,24 @@ func (f frame) size() int64 {
 	return n
 }
 
+// copy writes the frame to w. After a damaged chunk the others are only checked, so
+// that all damage is known.
+func (f frame) copy(ctx context.Context, w io.Writer, task *progress.Task) error {
+	var damage []error
+	for _, c := range f.chunks {
+		err := c.copy(ctx, w)
+		switch {
+		case isDamaged(err):
+			damage = append(damage, err)
+			w = io.Discard
+		case err != nil:
+			return err
+		}
+		task.Add(int(c.size))
+	}
+	return errors.Join(damage...)
+}
+
 // bytesChunk is a chunk in memory.
 func bytesChunk(b []byte) chunk {
 	return chunk{size: int64(len(b)), copy: func(_ context.Context, w io.Writer) error {
@@ -42,45 +63,8 @@ func bytesChunk(b []byte) chunk {
 	}}
 }
 
-// fileChunk is a whole file.
-func fileChunk(path string) (chunk, error) {
-	info, err := os.Stat(path)
-	if err != nil {
-		return chunk{}, err
-	}
-	size := info.Size()
-	return chunk{size: size, copy: func(ctx context.Context, w io.Writer) error {
-		r, err := os.Open(path)
-		if err != nil {
-			return err
-		}
-		defer r.Close()
-		return copyFile(ctx, w, r, size)
-	}}, nil
-}
-
-// copyStep is how much is copied between two looks at the context.
-const copyStep = 64 << 20
-
-// copyFile copies size bytes of a file to w. On Linux, where w is a file or
-// spread over several, this is copy_file_range, which neither side's bytes leave
-// the kernel for, and which shares blocks where the file system can.
-func copyFile(ctx context.Context, w io.Writer, r *os.File, size int64) error {
-	for size > 0 {
-		if err := context.Cause(ctx); err != nil {
-			return err
-		}
-		n, err := io.CopyN(w, r, min(size, copyStep))
-		size -= n
-		if err == io.EOF {
-			return io.ErrUnexpectedEOF
-		}
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
+// fileChunk is a whole file of the store, which is checked while it is copied.
+func fileChunk(f *store.File) chunk { return chunk{size: f.Size(), copy: f.CopyTo} }
 
 // smallFrame frames files that are in memory; compress makes a frame of bytes.
 func smallFrame(files []file, compress func([]byte) ([]byte, error)) (frame, error) {

@@ -7,7 +7,6 @@ import (
 	"slices"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
-	"golang.org/x/sync/errgroup"
 
 	"github.com/slipway-build/slipway/progress"
 )
@@ -57,8 +56,7 @@ func (p *packer) sketches(ctx context.Context, layers []layer) (_ []sketch, err 
 	task := progress.Start(ctx, fmt.Sprintf("compare %d layers", len(layers)))
 	defer func() { task.Done(err) }()
 	task.SetTotal(runSize(layers))
-	group, groupCtx := errgroup.WithContext(ctx)
-	group.SetLimit(p.jobs)
+	group, groupCtx := newDamageGroup(ctx, p.jobs)
 	for i, l := range layers {
 		group.Go(func() (err error) {
 			if l.size >= loneSize {

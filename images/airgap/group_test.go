@@ -7,7 +7,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -297,12 +296,12 @@ func TestPackMakesNoSegmentOfADamagedBlob(t *testing.T) {
 	if err := errors.Join(os.Chmod(blob, 0o644), os.WriteFile(blob, raw, 0o644)); err != nil {
 		t.Fatal(err)
 	}
-	if err := pack(content, ""); err == nil || !strings.Contains(err.Error(), "damaged") {
-		t.Fatalf("packing a damaged layer: %v", err)
-	}
-	// The blob is gone, and comes anew.
+	// The blob is found damaged before a byte of it is used, and comes anew.
 	if err := pack(content, ""); err != nil {
 		t.Fatal(err)
+	}
+	if err := content.Check(t.Context(), digest); err != nil {
+		t.Error(err)
 	}
 	got, err := os.ReadFile(path)
 	if err != nil {

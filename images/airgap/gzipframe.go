@@ -57,7 +57,7 @@ func (g *gzipFrames) run(ctx context.Context, run []layer, done func(int)) (fram
 			chunks = []chunk{storedChunk(g.content, l, headers[i])}
 			done(int(l.size))
 		case l.compression == sniff.Gzip:
-			chunks, err = g.copied(l, headers[i])
+			chunks, err = g.copied(ctx, l, headers[i])
 			done(int(l.size))
 		default:
 			var chunk chunk
@@ -76,19 +76,16 @@ func (g *gzipFrames) run(ctx context.Context, run []layer, done func(int)) (fram
 // copied frames a layer that came gzipped: its blob is a gzip member, or several,
 // whose content is the file's body, so that nothing is left to compress but the
 // tar header before it and the padding after it.
-func (g *gzipFrames) copied(l layer, header []byte) ([]chunk, error) {
+func (g *gzipFrames) copied(ctx context.Context, l layer, header []byte) ([]chunk, error) {
 	head, err := g.small(header)
 	if err != nil {
 		return nil, err
 	}
-	blob, err := fileChunk(g.content.Path(l.source))
+	blob, err := g.content.BlobFile(ctx, l.source)
 	if err != nil {
 		return nil, err
 	}
-	if blob.size != l.sourceSize {
-		return nil, fmt.Errorf("blob %s in %s has %d bytes instead of %d", l.source, g.content.Dir(), blob.size, l.sourceSize)
-	}
-	chunks := []chunk{bytesChunk(head), blob}
+	chunks := []chunk{bytesChunk(head), fileChunk(blob)}
 	if n := padding(l.size); n > 0 {
 		tail, err := g.small(zeros[:n])
 		if err != nil {
@@ -103,7 +100,7 @@ func (g *gzipFrames) copied(l layer, header []byte) ([]chunk, error) {
 func (g *gzipFrames) made(ctx context.Context, l layer, header []byte, done func(int)) (chunk, bool, error) {
 	fresh := false
 	key := fmt.Sprintf("%s level 6 %s", gzipVersion, l.digest)
-	path, err := g.content.Derived(ctx, "gzip-frame", key, func(w io.Writer) error {
+	made, err := g.content.DerivedFile(ctx, "gzip-frame", key, func(w io.Writer) error {
 		fresh = true
 		z, err := pgzip.NewWriterLevel(w, 6)
 		if err != nil {
@@ -133,8 +130,7 @@ func (g *gzipFrames) made(ctx context.Context, l layer, header []byte, done func
 	if !fresh {
 		done(int(l.size))
 	}
-	c, err := fileChunk(path)
-	return c, fresh, err
+	return fileChunk(made), fresh, nil
 }
 
 // storedBlock is the most that a stored block of deflate holds (RFC 1951, 3.2.4).

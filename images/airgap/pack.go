@@ -90,11 +90,22 @@ const fetches = 4
 //
 // Each output is written beside its path, checked and renamed, so that there is
 // never half an archive.
-func Pack(ctx context.Context, content *store.Store, all []Image, outputs []Output, opts Options) ([]Result, error) {
+//
+// What lies in content is checked while it is read and copied. Damaged files are
+// removed, and made or fetched anew, with a warning.
+func Pack(ctx context.Context, content *store.Store, all []Image, outputs []Output, opts Options) (made []Result, err error) {
 	p, err := newPacker(content, outputs, opts)
 	if err != nil {
 		return nil, err
 	}
+	err = store.Mend(ctx, func() error {
+		made, err = p.pack(ctx, all)
+		return err
+	})
+	return made, err
+}
+
+func (p *packer) pack(ctx context.Context, all []Image) ([]Result, error) {
 	packed, err := p.resolve(ctx, all)
 	if err != nil {
 		return nil, err
@@ -241,7 +252,7 @@ func (p *packer) layerInfo(ctx context.Context, h v1.Hash, own bool) (store.Blob
 	}
 	s := newSketcher()
 	info, err := p.content.InfoAndContent(ctx, h, s)
-	if err != nil || s.size == 0 || s.size != info.UncompressedSize {
+	if err != nil || s.size < loneSize || s.size != info.UncompressedSize {
 		return info, err
 	}
 	return info, setSketch(p.content, h, s.done())
@@ -330,7 +341,7 @@ func (p *packer) framer(codec Codec) framer {
 // wait for the other: where one compresses, the other may only copy.
 func (p *packer) write(ctx context.Context, l *layout) ([]Result, error) {
 	results := make([]Result, len(p.outputs))
-	group, ctx := errgroup.WithContext(ctx)
+	group, ctx := newDamageGroup(ctx, 0)
 	for i, codec := range p.codecs {
 		if slices.Index(p.codecs, codec) < i {
 			continue
@@ -351,7 +362,7 @@ func (p *packer) write(ctx context.Context, l *layout) ([]Result, error) {
 
 // writeOutputs writes the outputs of one codec, and fills in their results.
 func (p *packer) writeOutputs(ctx context.Context, codec Codec, f *frames, l *layout, results []Result) error {
-	group, ctx := errgroup.WithContext(ctx)
+	group, ctx := newDamageGroup(ctx, 0)
 	for i, out := range p.outputs {
 		if p.codecs[i] != codec {
 			continue
@@ -405,13 +416,12 @@ func (p *packer) frames(ctx context.Context, codec Codec, l *layout) (_ *frames,
 	task.SetTotal(total)
 	// The largest first, so that no core is left alone with it at the end.
 	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(runSize(planned[b]), runSize(planned[a])) })
-	group, groupCtx := errgroup.WithContext(ctx)
-	group.SetLimit(p.jobs)
+	group, groupCtx := newDamageGroup(ctx, p.jobs)
 	for _, i := range order {
 		group.Go(func() error {
 			f, hit, err := framer.run(groupCtx, planned[i], task.Add)
 			if err != nil {
-				return err
+				return p.allDamage(groupCtx, planned[i], err)
 			}
 			runs[i] = f
 			mu.Lock()
@@ -425,7 +435,7 @@ func (p *packer) frames(ctx context.Context, codec Codec, l *layout) (_ *frames,
 	if err := group.Wait(); err != nil {
 		return nil, err
 	}
-	p.zstd.drop() // what follows is small, or needs its memory
+	p.zstd.drop() // free the encoders, 60 to 100 MB each
 	if cached == len(runs) {
 		task.SetCached()
 	}
@@ -443,6 +453,21 @@ func (p *packer) frames(ctx context.Context, codec Codec, l *layout) (_ *frames,
 	}
 	all := append([]frame{views, blobs}, runs...)
 	return &frames{all: append(all, end), runs: len(runs), cached: cached}, nil
+}
+
+// allDamage is err; if that is damage to one blob of a run, it tells of the run's other
+// damaged blobs too.
+func (p *packer) allDamage(ctx context.Context, run []layer, err error) error {
+	if !isDamaged(err) {
+		return err
+	}
+	errs := []error{err}
+	for _, l := range run {
+		if checked := p.content.Check(ctx, l.source); isDamaged(checked) {
+			errs = append(errs, checked)
+		}
+	}
+	return errors.Join(errs...)
 }
 
 func runSize(run []layer) int64 {
@@ -478,22 +503,14 @@ func writeArchive(ctx context.Context, out Output, codec Codec, frames []frame, 
 		return nil, err
 	}
 	defer temp.discard()
-	group, groupCtx := errgroup.WithContext(ctx)
-	group.SetLimit(jobs)
+	group, groupCtx := newDamageGroup(ctx, jobs)
 	for i, f := range frames {
 		group.Go(func() error {
 			w, err := temp.at(offsets[i])
 			if err != nil {
 				return err
 			}
-			for _, c := range f.chunks {
-				if err := c.copy(groupCtx, w); err != nil {
-					w.Close()
-					return err
-				}
-				task.Add(int(c.size))
-			}
-			return w.Close()
+			return errors.Join(f.copy(groupCtx, w, task), w.Close())
 		})
 	}
 	if err := group.Wait(); err != nil {

@@ -9,6 +9,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"github.com/slipway-build/slipway/internal/fileop"
 )
 
 // A spool is a file that is being written, in parts if it is larger than one may
@@ -272,7 +274,7 @@ func removeParts(whole string, keep int) error {
 }
 
 func removeFile(path string) error {
-	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err := fileop.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
 	return nil

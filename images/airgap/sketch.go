@@ -4,8 +4,6 @@ import (
 	"cmp"
 	"context"
 	"encoding/binary"
-	"fmt"
-	"io"
 	"math"
 	"slices"
 
@@ -164,14 +162,14 @@ const sketchKind = "sketch-1"
 // sketchOf sketches a layer as it is without compression. That is done once for
 // each blob, and remembered.
 func sketchOf(ctx context.Context, content *store.Store, l layer) (sketch, error) {
-	if raw, ok := content.Record(sketchKind, l.source.String()); ok {
+	if raw, ok := content.Record(ctx, sketchKind, l.source.String()); ok {
 		if s, ok := decodeSketch(raw); ok {
 			return s, nil
 		}
 	}
 	s, err := readSketch(ctx, content, l)
 	if err != nil {
-		return sketch{}, fmt.Errorf("reading layer %s: %w", l.source, err)
+		return sketch{}, err
 	}
 	return s, setSketch(content, l.source, s)
 }
@@ -181,19 +179,11 @@ func setSketch(content *store.Store, blob v1.Hash, s sketch) error {
 	return content.SetRecord(sketchKind, blob.String(), s.encode())
 }
 
+// readSketch reads the layer as it lies in an archive of uncompressed layers, and
+// verifies it: the sketch of a damaged one would be remembered.
 func readSketch(ctx context.Context, content *store.Store, l layer) (sketch, error) {
-	blob, err := content.Open(l.source)
-	if err != nil {
-		return sketch{}, err
-	}
-	defer blob.Close()
-	r, err := l.compression.NewReader(contextReader{ctx, blob}, layerDecoder...)
-	if err != nil {
-		return sketch{}, err
-	}
-	defer r.Close()
 	s := newSketcher()
-	if _, err := io.CopyBuffer(struct{ io.Writer }{s}, struct{ io.Reader }{r}, make([]byte, 128<<10)); err != nil {
+	if err := writeBody(ctx, content, l, s); err != nil {
 		return sketch{}, err
 	}
 	return s.done(), nil

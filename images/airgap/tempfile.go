@@ -9,6 +9,8 @@ import (
 	"regexp"
 	"strings"
 	"time"
+
+	"github.com/slipway-build/slipway/internal/fileop"
 )
 
 // placeOf spells a path of a file or folder to be written so that two paths of one
@@ -66,7 +68,7 @@ func sweepLeftovers(final string) {
 			continue
 		}
 		if info, err := e.Info(); err == nil && time.Since(info.ModTime()) > leftoverAge {
-			os.Remove(filepath.Join(filepath.Dir(final), e.Name()))
+			fileop.Remove(filepath.Join(filepath.Dir(final), e.Name()))
 		}
 	}
 }
@@ -91,7 +93,7 @@ func (t *tempFile) commit() error {
 	if err := os.Chmod(t.path, 0o644); err != nil {
 		return err
 	}
-	if err := os.Rename(t.path, t.final); err != nil {
+	if err := fileop.Rename(t.path, t.final); err != nil {
 		return fmt.Errorf("renaming the finished file: %w", err)
 	}
 	t.path = ""
@@ -101,6 +103,6 @@ func (t *tempFile) commit() error {
 // discard removes the file, unless it was committed.
 func (t *tempFile) discard() {
 	if t.path != "" {
-		os.Remove(t.path)
+		fileop.Remove(t.path)
 	}
 }

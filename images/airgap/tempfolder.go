@@ -6,6 +6,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"github.com/slipway-build/slipway/internal/fileop"
 )
 
 // A tempFolder becomes the folder at final once it is complete. Until then it
@@ -67,13 +69,13 @@ func (t *tempFolder) commit() error {
 		return err
 	}
 	old := t.path + ".old"
-	switch err := os.Rename(t.final, old); {
+	switch err := fileop.Rename(t.final, old); {
 	case err == nil:
 		t.old = old
 	case !errors.Is(err, fs.ErrNotExist):
 		return fmt.Errorf("moving the folder that is there out of the way: %w", err)
 	}
-	if err := os.Rename(t.path, t.final); err != nil {
+	if err := fileop.Rename(t.path, t.final); err != nil {
 		return errors.Join(fmt.Errorf("renaming the finished folder: %w", err), t.restore())
 	}
 	t.path = ""
@@ -85,7 +87,7 @@ func (t *tempFolder) revert() error {
 	if t.path != "" {
 		return nil // nothing was done
 	}
-	if err := os.RemoveAll(t.final); err != nil {
+	if err := fileop.RemoveAll(t.final); err != nil {
 		return err
 	}
 	return t.restore()
@@ -95,7 +97,7 @@ func (t *tempFolder) restore() error {
 	if t.old == "" {
 		return nil
 	}
-	err := os.Rename(t.old, t.final)
+	err := fileop.Rename(t.old, t.final)
 	t.old = ""
 	return err
 }
@@ -109,7 +111,7 @@ func (t *tempFolder) discard() error {
 	var errs []error
 	for _, path := range []string{t.path, t.old} {
 		if path != "" {
-			errs = append(errs, os.RemoveAll(path))
+			errs = append(errs, fileop.RemoveAll(path))
 		}
 	}
 	return errors.Join(errs...)

@@ -32,8 +32,8 @@ var levels = map[string]library.EncoderLevel{
 type zstdFrames struct {
 	content *store.Store
 	level   library.EncoderLevel
-	// slots bounds how many encoders are at work. Whoever makes a file of the store
-	// has one, so that who has one and waits for such a file waits for nobody else.
+	// slots bounds how many encoders are at work. A slot is acquired before
+	// store.DerivedFile is called; that order prevents a deadlock.
 	slots    chan struct{}
 	encoders pool[*zstd.Encoder]
 	// libraryEncoders are those of the library, by level.
@@ -107,7 +107,7 @@ type zstdMaker struct {
 // made adds a file of the store to a frame. It is made by write if it is not there,
 // and says how many bytes of the tar it stands for.
 func (m *zstdMaker) made(ctx context.Context, f *frame, kind, key string, size int64, write func(io.Writer) error) error {
-	if !m.slot && !m.content.HasDerived(kind, key) {
+	if !m.slot && !m.content.HasDerived(ctx, kind, key) {
 		select {
 		case m.slots <- struct{}{}:
 			m.slot = true
@@ -116,7 +116,7 @@ func (m *zstdMaker) made(ctx context.Context, f *frame, kind, key string, size i
 		}
 	}
 	fresh := false
-	path, err := m.content.Derived(ctx, kind, key, func(w io.Writer) error {
+	made, err := m.content.DerivedFile(ctx, kind, key, func(w io.Writer) error {
 		fresh = true
 		return write(w)
 	})
@@ -126,9 +126,8 @@ func (m *zstdMaker) made(ctx context.Context, f *frame, kind, key string, size i
 	if !fresh {
 		m.done(int(size))
 	}
-	c, err := fileChunk(path)
-	f.chunks = append(f.chunks, c)
-	return err
+	f.chunks = append(f.chunks, fileChunk(made))
+	return nil
 }
 
 func (m *zstdMaker) release() {

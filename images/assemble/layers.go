@@ -11,6 +11,7 @@ import (
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/slipway-build/slipway/images/layer"
+	"github.com/slipway-build/slipway/internal/fileop"
 	"github.com/slipway-build/slipway/progress"
 	"golang.org/x/sync/errgroup"
 )
@@ -139,7 +140,7 @@ func (asm *assembly) spool(ctx context.Context, ar *layer.Archive) (spooled *lay
 	}
 	remove = func() {
 		f.Close()
-		os.Remove(f.Name())
+		fileop.Remove(f.Name())
 	}
 	if err := asm.spoolTo(ctx, f, order); err != nil {
 		remove()

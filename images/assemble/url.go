@@ -16,6 +16,7 @@ import (
 	"strings"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/slipway-build/slipway/internal/fileop"
 	"github.com/slipway-build/slipway/progress"
 )
 
@@ -193,6 +194,6 @@ func (s *scratchDir) dir(parent string) (string, error) {
 
 func (s *scratchDir) remove() {
 	if s.path != "" {
-		os.RemoveAll(s.path)
+		fileop.RemoveAll(s.path)
 	}
 }

@@ -250,30 +250,32 @@ func (b *bases) ReaderAt(ctx context.Context, d ocispec.Descriptor) (content.Rea
 	return &readerAt{f, f, found.desc.Size}, nil
 }
 
-// open opens the file of a layer's blob.
+// open opens the file of a layer's blob, which has been checked: the engine's error
+// would not say which file is damaged.
 func (b *bases) open(ctx context.Context, found *blob) (*os.File, error) {
 	if file, ok := found.layer.(store.FileLayer); ok {
-		path, err := file.Path()
-		if err != nil {
-			return nil, err
-		}
-		return os.Open(path)
+		return file.Open(ctx)
 	}
 	_, err, _ := b.fetches.Do(found.desc.Digest.String(), func() (any, error) {
-		if b.store.Has(found.desc.Digest) {
-			return nil, nil
-		}
-		r, err := found.layer.Compressed()
-		if err != nil {
-			return nil, err
-		}
-		defer r.Close()
-		return nil, b.store.Put(ctx, found.desc, r)
+		return nil, store.Mend(ctx, func() error { return b.take(ctx, found) })
 	})
 	if err != nil {
 		return nil, err
 	}
 	return b.store.Open(found.desc.Digest)
+}
+
+// take makes sure that the store has a layer's blob, undamaged.
+func (b *bases) take(ctx context.Context, found *blob) error {
+	if b.store.Has(found.desc.Digest) {
+		return b.store.Check(ctx, found.desc.Digest)
+	}
+	r, err := found.layer.Compressed()
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	return b.store.Put(ctx, found.desc, r)
 }
 
 // uncompressedSize is the size of a layer's tar. The layer has been opened.

@@ -73,7 +73,7 @@ const daemonRecord = "docker-daemon"
 
 // fetch finds all that was taken earlier, and the rest in a `docker save`.
 func (d *daemonImage) fetch(ctx context.Context, ref string) (err error) {
-	d.config, _ = d.options.Store.Record(daemonRecord, d.id)
+	d.config, _ = d.options.Store.Record(ctx, daemonRecord, d.id)
 	for _, diffID := range d.diffIDs {
 		if err := d.recall(ctx, diffID); err != nil {
 			return err
@@ -117,7 +117,7 @@ func (d *daemonImage) complete() bool {
 
 // recall finds a layer that was taken earlier.
 func (d *daemonImage) recall(ctx context.Context, diffID v1.Hash) error {
-	key, ok := d.options.Store.Record(daemonRecord, diffID.String())
+	key, ok := d.options.Store.Record(ctx, daemonRecord, diffID.String())
 	if !ok {
 		return nil
 	}

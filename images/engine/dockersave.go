@@ -87,7 +87,7 @@ var (
 // fetch gets the config and all layers that are not here yet. Docker Engine can
 // only give an image as a whole; if all is here, nothing is read.
 func (s *savedImage) fetch(ctx context.Context, tag string) (err error) {
-	if raw, ok := s.job.options.Store.Record(configRecord, s.id.String()); ok {
+	if raw, ok := s.job.options.Store.Record(ctx, configRecord, s.id.String()); ok {
 		s.config = raw
 	}
 	complete, err := s.complete(ctx)
@@ -185,7 +185,7 @@ func (s *savedImage) takeConfig(r io.Reader) error {
 // takeFolder takes the layer of a folder, whose diff ID shows only once it has
 // been read.
 func (s *savedImage) takeFolder(ctx context.Context, folder string, r io.Reader) error {
-	if raw, ok := s.job.options.Store.Record(folderRecord, folder); ok {
+	if raw, ok := s.job.options.Store.Record(ctx, folderRecord, folder); ok {
 		if h, err := v1.NewHash(string(raw)); err == nil {
 			if has, err := s.job.hasLayer(ctx, h); err != nil || has {
 				return err

@@ -55,7 +55,7 @@ func (g *ingest) find(ctx context.Context, engines v1.Hash) (v1.Layer, bool) {
 	if ok {
 		return l, true
 	}
-	raw, ok := g.store.Record(layerRecord, engines.String())
+	raw, ok := g.store.Record(ctx, layerRecord, engines.String())
 	var o outcome
 	if !ok || json.Unmarshal(raw, &o) != nil || !o.Span.holds(g.epoch) {
 		return nil, false

@@ -76,29 +76,31 @@ func (i *image) fetchConfig() error {
 	return i.source.client.fetch(i.source.ctx, i.source, d, nil)
 }
 
-func (i *image) RawConfigFile() ([]byte, error) {
-	if err := i.fetchConfig(); err != nil {
-		return nil, err
-	}
-	return i.Image.RawConfigFile()
-}
+func (i *image) RawConfigFile() ([]byte, error) { return withConfig(i, i.Image.RawConfigFile) }
 
-func (i *image) ConfigFile() (*v1.ConfigFile, error) {
-	if err := i.fetchConfig(); err != nil {
-		return nil, err
-	}
-	return i.Image.ConfigFile()
+func (i *image) ConfigFile() (*v1.ConfigFile, error) { return withConfig(i, i.Image.ConfigFile) }
+
+// withConfig calls read, which reads the config from the store. A damaged config is
+// fetched again.
+func withConfig[T any](i *image, read func() (T, error)) (value T, err error) {
+	err = store.Mend(i.source.ctx, func() error {
+		if err := i.fetchConfig(); err != nil {
+			return err
+		}
+		value, err = read()
+		return err
+	})
+	return value, err
 }
 
 // Layers are the manifest's, base first. The config tells their diff IDs, and is
 // fetched for that.
 func (i *image) Layers() ([]v1.Layer, error) {
+	read := i.Image.Layers
 	if i.manifest.Config.MediaType.IsConfig() {
-		if err := i.fetchConfig(); err != nil {
-			return nil, err
-		}
+		read = func() ([]v1.Layer, error) { return withConfig(i, i.Image.Layers) }
 	}
-	stored, err := i.Image.Layers()
+	stored, err := read()
 	if err != nil {
 		return nil, err
 	}

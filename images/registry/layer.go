@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"os"
 	"strings"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -47,12 +48,25 @@ func (l *layer) Path() (string, error) {
 	return l.FileLayer.Path()
 }
 
+// Open implements store.FileLayer.
+func (l *layer) Open(ctx context.Context) (*os.File, error) { return fetched(ctx, l, l.FileLayer.Open) }
+
 // Info implements store.FileLayer.
 func (l *layer) Info(ctx context.Context) (store.BlobInfo, error) {
-	if err := l.fetch(ctx); err != nil {
-		return store.BlobInfo{}, err
-	}
-	return l.FileLayer.Info(ctx)
+	return fetched(ctx, l, l.FileLayer.Info)
+}
+
+// fetched calls read, which reads the layer from the store. A damaged layer is fetched
+// again.
+func fetched[T any](ctx context.Context, l *layer, read func(context.Context) (T, error)) (value T, err error) {
+	err = store.Mend(ctx, func() error {
+		if err := l.fetch(ctx); err != nil {
+			return err
+		}
+		value, err = read(ctx)
+		return err
+	})
+	return value, err
 }
 
 func (l *layer) Compressed() (io.ReadCloser, error) {

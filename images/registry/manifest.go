@@ -10,7 +10,6 @@ import (
 	"io/fs"
 	"mime"
 	"net/http"
-	"os"
 	"strings"
 
 	"github.com/google/go-containerregistry/pkg/name"
@@ -61,10 +60,10 @@ func (c *Client) Resolve(ctx context.Context, ref name.Reference) (*Manifest, er
 
 func (c *Client) resolve(ctx context.Context, ref name.Reference, label string) (*Manifest, error) {
 	m := &Manifest{client: c, repo: ref.Context(), label: label, ctx: ctx}
-	known, ok := c.remembered(ref)
+	known, ok := c.remembered(ctx, ref)
 	if ok {
 		m.Descriptor = known
-		m.Raw, ok = c.cached(&m.Descriptor)
+		m.Raw, ok = c.cached(ctx, &m.Descriptor)
 	}
 	if _, byDigest := ref.(name.Digest); ok && (byDigest || c.offline) {
 		return m, nil
@@ -161,13 +160,13 @@ func mediaType(raw []byte, contentType string) (types.MediaType, error) {
 }
 
 // remembered is what the store knows ref to name.
-func (c *Client) remembered(ref name.Reference) (v1.Descriptor, bool) {
+func (c *Client) remembered(ctx context.Context, ref name.Reference) (v1.Descriptor, bool) {
 	var d v1.Descriptor
 	if digest, ok := ref.(name.Digest); ok {
 		h, err := v1.NewHash(digest.DigestStr())
 		return v1.Descriptor{Digest: h}, err == nil && c.store.Has(h)
 	}
-	if raw, ok := c.store.Record(referenceKind, ref.Name()); ok && json.Unmarshal(raw, &d) == nil && c.store.Has(d.Digest) {
+	if raw, ok := c.store.Record(ctx, referenceKind, ref.Name()); ok && json.Unmarshal(raw, &d) == nil && c.store.Has(d.Digest) {
 		return d, true
 	}
 	if !c.offline {
@@ -193,27 +192,16 @@ func (c *Client) remember(ctx context.Context, ref name.Reference, m *Manifest) 
 
 // cached reads a manifest from the store, and completes its descriptor. A damaged
 // one makes way for a new one.
-func (c *Client) cached(d *v1.Descriptor) ([]byte, bool) {
-	f, err := c.store.Open(d.Digest)
-	if err != nil {
-		return nil, false
-	}
-	defer f.Close()
-	info, err := f.Stat()
-	if err != nil || info.Size() > maxManifest {
-		return nil, false
-	}
-	want := v1.Descriptor{Digest: d.Digest, Size: info.Size()}
-	raw, err := io.ReadAll(store.Verify(f, want))
-	var wrong *store.ContentError
-	if errors.As(err, &wrong) {
-		f.Close()
-		os.Remove(c.store.Path(d.Digest))
+func (c *Client) cached(ctx context.Context, d *v1.Descriptor) ([]byte, bool) {
+	raw, err := c.store.ReadBlob(d.Digest, maxManifest)
+	var damage *store.DamagedError
+	if errors.As(err, &damage) {
+		damage.Warn(ctx)
 	}
 	if err != nil {
 		return nil, false
 	}
-	d.Size = want.Size
+	d.Size = int64(len(raw))
 	if d.MediaType == "" {
 		d.MediaType, err = mediaType(raw, "")
 	}

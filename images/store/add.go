@@ -20,6 +20,8 @@ import (
 type FileLayer interface {
 	v1.Layer
 	Path() (string, error)
+	// Open opens the blob's file after its content was checked.
+	Open(ctx context.Context) (*os.File, error)
 	Info(ctx context.Context) (BlobInfo, error)
 }
 
@@ -59,14 +61,14 @@ func (s *Store) addImage(ctx context.Context, img v1.Image) error {
 	if err != nil {
 		return err
 	}
-	if err := s.putBytes(m.Config, raw); err != nil {
+	if err := s.putBytes(ctx, m.Config, raw); err != nil {
 		return fmt.Errorf("config: %w", err)
 	}
-	return s.addManifest(img)
+	return s.addManifest(ctx, img)
 }
 
 // addManifest comes last, so that whoever sees a manifest finds what it names.
-func (s *Store) addManifest(m partial.Describable) error {
+func (s *Store) addManifest(ctx context.Context, m partial.Describable) error {
 	raw, err := m.(partial.WithRawManifest).RawManifest()
 	if err != nil {
 		return err
@@ -75,7 +77,7 @@ func (s *Store) addManifest(m partial.Describable) error {
 	if err != nil {
 		return err
 	}
-	return s.putBytes(v1.Descriptor{Digest: digest, Size: int64(len(raw))}, raw)
+	return s.putBytes(ctx, v1.Descriptor{Digest: digest, Size: int64(len(raw))}, raw)
 }
 
 func (s *Store) addLayer(ctx context.Context, l v1.Layer) error {
@@ -87,16 +89,12 @@ func (s *Store) addLayer(ctx context.Context, l v1.Layer) error {
 	if err != nil {
 		return err
 	}
-	if s.hasSize(digest, size) {
+	if s.holds(ctx, digest, size) {
 		return nil
 	}
 	want := v1.Descriptor{Digest: digest, Size: size}
 	if file, ok := l.(FileLayer); ok {
-		path, err := file.Path()
-		if err != nil {
-			return err
-		}
-		return s.addFile(ctx, want, path, file)
+		return s.addFile(ctx, want, file)
 	}
 	r, err := l.Compressed()
 	if err != nil {
@@ -106,22 +104,21 @@ func (s *Store) addLayer(ctx context.Context, l v1.Layer) error {
 	return s.Put(ctx, want, r)
 }
 
-// addFile links the blob at path, which another store has verified, or copies
-// it where linking is impossible.
-func (s *Store) addFile(ctx context.Context, want v1.Descriptor, path string, from FileLayer) error {
-	if err := s.link(want, path); err != nil {
-		f, err := os.Open(path)
-		if err != nil {
-			return err
-		}
-		defer f.Close()
+// addFile links the blob of another store, or copies it where linking is impossible.
+func (s *Store) addFile(ctx context.Context, want v1.Descriptor, from FileLayer) error {
+	f, err := from.Open(ctx)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	if err := s.link(ctx, want, f.Name()); err != nil {
 		if err := s.Put(ctx, want, f); err != nil {
 			return err
 		}
 	}
 	// What the other store knows of the blob need not be found again.
 	if l, ok := from.(*layer); ok {
-		if info, ok := l.store.knownInfo(want.Digest); ok {
+		if info, ok := l.store.knownInfo(ctx, want.Digest); ok {
 			return remember(s, blobKind, want.Digest.String(), info)
 		}
 	}
@@ -131,7 +128,7 @@ func (s *Store) addFile(ctx context.Context, want v1.Descriptor, path string, fr
 // link makes path a blob of this store. Linking may be impossible for many
 // reasons (another file system, FAT, permissions), so that any error means to
 // copy.
-func (s *Store) link(want v1.Descriptor, path string) error {
+func (s *Store) link(ctx context.Context, want v1.Descriptor, path string) error {
 	if s.readOnly {
 		return fs.ErrPermission
 	}
@@ -151,7 +148,7 @@ func (s *Store) link(want v1.Descriptor, path string) error {
 		}
 		err = os.Link(path, blob)
 	}
-	if errors.Is(err, fs.ErrExist) && s.hasSize(want.Digest, want.Size) {
+	if errors.Is(err, fs.ErrExist) && s.holds(ctx, want.Digest, want.Size) {
 		return nil
 	}
 	return err
@@ -181,7 +178,7 @@ func (s *Store) addIndex(ctx context.Context, idx v1.ImageIndex) error {
 			return fmt.Errorf("entry %s: %w", d.Digest, err)
 		}
 	}
-	return s.addManifest(idx)
+	return s.addManifest(ctx, idx)
 }
 
 func (s *Store) addEntry(ctx context.Context, idx v1.ImageIndex, d v1.Descriptor) error {

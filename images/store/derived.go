@@ -3,68 +3,96 @@ package store
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
+
+	"github.com/cespare/xxhash/v2"
 )
 
 // Derived returns the path of the file that write wrote earlier for kind and
 // key, and else makes it. The file appears when it is complete. kind is a plain
 // word, which names a folder; key says everything that the content depends on.
 // write's errors are returned as they are, and leave nothing behind.
+//
+// The content is checked each time. A damaged file is made anew, with a warning.
 func (s *Store) Derived(ctx context.Context, kind, key string, write func(io.Writer) error) (string, error) {
+	for {
+		fresh := false
+		f, err := s.DerivedFile(ctx, kind, key, func(w io.Writer) error {
+			fresh = true
+			return write(w)
+		})
+		if err != nil {
+			return "", err
+		}
+		if fresh {
+			return f.path, nil
+		}
+		err = f.Check(ctx)
+		var damage *DamagedError
+		if !errors.As(err, &damage) {
+			return f.path, err
+		}
+		damage.Warn(ctx)
+	}
+}
+
+// DerivedFile is Derived, but for the check, which is made when the file is copied.
+func (s *Store) DerivedFile(ctx context.Context, kind, key string, write func(io.Writer) error) (*File, error) {
 	path, rel := s.derivedPath(kind, key)
-	return share(ctx, &s.flights, "derived "+rel, func() (string, error) {
-		if s.hasDerived(path, rel) {
-			return path, nil
+	return share(ctx, &s.flights, "derived "+rel, func() (*File, error) {
+		if f, ok := s.derived(ctx, path, rel); ok {
+			return f, nil
 		}
 		f, err := s.temp()
 		if err != nil {
-			return "", fmt.Errorf("writing %s: %w", path, err)
+			return nil, fmt.Errorf("writing %s: %w", path, err)
 		}
 		defer discard(f)
-		w := bufio.NewWriterSize(contextWriter{ctx, f}, chunk)
+		sum := xxhash.New()
+		w := bufio.NewWriterSize(contextWriter{ctx, io.MultiWriter(f, sum)}, chunk)
 		if err := write(w); err != nil {
-			return "", err
+			return nil, err
 		}
 		if err := w.Flush(); err != nil {
-			return "", fmt.Errorf("writing %s: %w", path, reason(err))
+			return nil, fmt.Errorf("writing %s: %w", path, reason(err))
 		}
 		info, err := f.Stat()
 		if err != nil {
-			return "", err
+			return nil, err
 		}
 		if err := s.commit(f, path, unsynced); err != nil {
-			return "", fmt.Errorf("writing %s: %w", path, err)
+			return nil, fmt.Errorf("writing %s: %w", path, err)
 		}
-		return path, remember(s, derivedKind, rel, info.Size())
+		made := &File{s, path, fileMark{info.Size(), sum.Sum64()}}
+		return made, remember(s, derivedKind, rel, made.mark)
 	})
 }
 
 // HasDerived says whether Derived has made the file for kind and key.
-func (s *Store) HasDerived(kind, key string) bool {
+func (s *Store) HasDerived(ctx context.Context, kind, key string) bool {
 	path, rel := s.derivedPath(kind, key)
-	return s.hasDerived(path, rel)
+	_, ok := s.derived(ctx, path, rel)
+	return ok
 }
 
 // derivedPath is where a derived file lies, and by what it is known.
 func (s *Store) derivedPath(kind, key string) (path, rel string) {
 	rel = filepath.Join(kind, hashedName(key))
-	return s.private("derived", rel), rel
+	return s.private("derived", rel), filepath.ToSlash(rel)
 }
 
-// hasDerived says whether the file is there with the size it was written with:
-// unlike a blob, its name does not tell what it must be.
-func (s *Store) hasDerived(path, rel string) bool {
-	size, ok := recall[int64](s, derivedKind, rel)
+// derived returns a file that is there with the size it was written with. Unlike a
+// blob's, its name does not tell what it must be.
+func (s *Store) derived(ctx context.Context, path, rel string) (*File, bool) {
+	mark, ok := recall[fileMark](ctx, s, derivedKind, rel)
 	if !ok {
-		return false
+		return nil, false
 	}
-	info, err := os.Stat(path)
-	if err != nil || info.Size() != size {
-		return false
+	if !s.holdsFile(ctx, path, mark) {
+		return nil, false
 	}
-	s.touch(path, info)
-	return true
+	return &File{s, path, mark}, true
 }

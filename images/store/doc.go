@@ -29,10 +29,19 @@
 // edited, under a lock.
 //
 // index.json is synced to the disk before it is renamed. Blobs are not: a power
-// cut can leave one short, which shows in its size, and one that has the right
-// size and wrong bytes is found when it is read, since readers verify digests. It
-// is removed then, and fetched or made again. Syncing each blob would triple the
+// cut can leave one short or with wrong bytes. Syncing each blob would triple the
 // time that a build needs.
+//
+// # Nothing is trusted
+//
+// Disks fail, and a cache may be shared. So each file is checked when it is read or
+// copied, and before another store links it: a blob against its digest, or against
+// a checksum that was taken when its digest was right, which is as fast as copying;
+// a derived file against the checksum it was written with; a record against its own,
+// which covers kind and key. A file that is wrong, cannot be read, or is not a regular
+// file is removed. The error is a *DamagedError; Mend warns and starts over, so that
+// the file is made or fetched anew. What merely finds records and derived files does
+// so by itself.
 //
 // # Words
 //

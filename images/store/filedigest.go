@@ -5,16 +5,21 @@ import (
 	"context"
 	"crypto/sha256"
 	"fmt"
+	"hash/crc32"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
 	"time"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
+
+	"github.com/slipway-build/slipway/progress"
 )
 
 // racyAge is how old a file's last change must be for its digest to be
@@ -47,7 +52,7 @@ func (s *Store) FileDigest(ctx context.Context, path string, info fs.FileInfo) (
 	if err != nil {
 		return v1.Hash{}, err
 	}
-	s.files.load.Do(s.loadFiles)
+	s.files.load.Do(func() { s.loadFiles(ctx) })
 	state := stateOf(info)
 	s.files.mu.Lock()
 	known, ok := s.files.entries[abs]
@@ -98,30 +103,52 @@ func stateOf(info fs.FileInfo) fileEntry {
 
 // loadFiles reads the lines of earlier runs. A line that a crash cut has a wrong
 // checksum, as has the one that was appended to it.
-func (s *Store) loadFiles() {
+// The file is written anew then.
+func (s *Store) loadFiles(ctx context.Context) {
 	s.files.entries = map[string]fileEntry{}
-	f, err := os.Open(s.private("files"))
+	name := s.private("files")
+	f, err := s.openRegular(name)
 	if err != nil {
+		warnOf(ctx, err)
 		return
 	}
-	defer f.Close()
+	bad := 0
 	r := bufio.NewReaderSize(f, chunk)
-	for {
-		line, err := r.ReadString('\n')
+	for err == nil {
+		var line string
+		if line, err = r.ReadString('\n'); line == "" {
+			break
+		}
 		if path, e, ok := parseFileLine(line); ok {
 			s.files.entries[path] = e
-		}
-		if err != nil {
-			return
+		} else {
+			bad++
 		}
 	}
+	f.Close()
+	if bad > 0 && !s.readOnly {
+		progress.Warn(ctx, fmt.Sprintf("%s was damaged and has been mended: %d of its lines are lost, and their files are read again", name, bad))
+		s.writeFiles() // else the warning comes again
+	}
+}
+
+// writeFiles writes the lines of all entries. What other processes appended since they
+// were read is lost, and costs a read.
+func (s *Store) writeFiles() error {
+	var content []byte
+	for _, path := range slices.Sorted(maps.Keys(s.files.entries)) {
+		content = append(content, fileLine(path, s.files.entries[path])...)
+	}
+	return s.replace(s.private("files"), content, unsynced)
 }
 
 // A line is "<CRC-32> <size> <modified> <identity> <sha256> <quoted path>".
 func fileLine(path string, e fileEntry) string {
 	body := fmt.Sprintf("%d %d %s %s %q", e.size, e.modified, e.identity, e.hex, path)
-	return recordSum([]byte(body)) + " " + body + "\n"
+	return lineSum(body) + " " + body + "\n"
 }
+
+func lineSum(body string) string { return fmt.Sprintf("%08x", crc32.ChecksumIEEE([]byte(body))) }
 
 func parseFileLine(line string) (path string, e fileEntry, ok bool) {
 	body, ok := strings.CutSuffix(line, "\n")
@@ -129,7 +156,7 @@ func parseFileLine(line string) (path string, e fileEntry, ok bool) {
 		return "", e, false
 	}
 	crc, body, _ := strings.Cut(body, " ")
-	if crc != recordSum([]byte(body)) {
+	if crc != lineSum(body) {
 		return "", e, false
 	}
 	var err [3]error

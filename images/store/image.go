@@ -17,9 +17,12 @@ import (
 // twice what containerd reads.
 const maxJSON = 40 << 20
 
-// readJSON reads a small blob as a whole, and verifies it. The size may be
-// unknown (-1).
-func (s *Store) readJSON(h v1.Hash, size int64) ([]byte, error) {
+// ReadBlob reads a small blob as a whole, and verifies it. One of more than limit bytes
+// is an error.
+func (s *Store) ReadBlob(h v1.Hash, limit int64) ([]byte, error) { return s.readBlob(h, -1, limit) }
+
+// readBlob is ReadBlob for a blob of which the size is known, or -1.
+func (s *Store) readBlob(h v1.Hash, size, limit int64) ([]byte, error) {
 	f, err := s.Open(h)
 	if err != nil {
 		return nil, err
@@ -32,8 +35,12 @@ func (s *Store) readJSON(h v1.Hash, size int64) ([]byte, error) {
 	if size < 0 {
 		size = info.Size()
 	}
-	if size > maxJSON {
-		return nil, fmt.Errorf("reading %s: %d bytes are no manifest or config; at most %d are read", s.Path(h), size, maxJSON)
+	if size > limit {
+		// A manifest that something was appended to is damaged, not large.
+		if _, err := io.Copy(io.Discard, s.verified(f, v1.Descriptor{Digest: h, Size: size})); err != nil {
+			return nil, err
+		}
+		return nil, fmt.Errorf("reading %s: %d bytes are not a manifest or config; at most %d are read", s.Path(h), size, limit)
 	}
 	return io.ReadAll(s.verified(f, v1.Descriptor{Digest: h, Size: size}))
 }
@@ -41,7 +48,7 @@ func (s *Store) readJSON(h v1.Hash, size int64) ([]byte, error) {
 // Image returns the image whose manifest has the digest h. Its layers are files:
 // they may be absent, which shows when they are read.
 func (s *Store) Image(h v1.Hash) (v1.Image, error) {
-	raw, err := s.readJSON(h, -1)
+	raw, err := s.ReadBlob(h, maxJSON)
 	if err != nil {
 		return nil, fmt.Errorf("reading image %s: %w", h, err)
 	}
@@ -55,12 +62,11 @@ func (s *Store) Image(h v1.Hash) (v1.Image, error) {
 	if m.Config.Digest == (v1.Hash{}) {
 		return nil, fmt.Errorf("reading image %s in %s: it is no image manifest, as it names no config", h, s.dir)
 	}
-	return &image{store: s, digest: h, raw: raw, manifest: m,
-		config: sync.OnceValues(func() ([]byte, error) { return s.readConfig(m.Config) })}, nil
+	return &image{store: s, digest: h, raw: raw, manifest: m}, nil
 }
 
 func (s *Store) readConfig(d v1.Descriptor) ([]byte, error) {
-	raw, err := s.readJSON(d.Digest, d.Size)
+	raw, err := s.readBlob(d.Digest, d.Size, maxJSON)
 	// The empty config of an artifact may lie in its descriptor alone
 	// (image-spec/manifest.md, "Guidance for an Empty Descriptor").
 	if errors.Is(err, fs.ErrNotExist) && int64(len(d.Data)) == d.Size && d.Size > 0 {
@@ -78,7 +84,9 @@ type image struct {
 	digest   v1.Hash
 	raw      []byte
 	manifest *v1.Manifest
-	config   func() ([]byte, error)
+
+	mu     sync.Mutex
+	config []byte // once it was read; a failure may be mended
 }
 
 var _ v1.Image = (*image)(nil)
@@ -88,7 +96,16 @@ func (i *image) Size() (int64, error)            { return int64(len(i.raw)), nil
 func (i *image) RawManifest() ([]byte, error)    { return i.raw, nil }
 func (i *image) Manifest() (*v1.Manifest, error) { return i.manifest.DeepCopy(), nil }
 func (i *image) ConfigName() (v1.Hash, error)    { return i.manifest.Config.Digest, nil }
-func (i *image) RawConfigFile() ([]byte, error)  { return i.config() }
+
+// RawConfigFile reads the config once.
+func (i *image) RawConfigFile() (raw []byte, err error) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if i.config == nil {
+		i.config, err = i.store.readConfig(i.manifest.Config)
+	}
+	return i.config, err
+}
 
 // MediaType is the manifest's; old OCI manifests do not say it.
 func (i *image) MediaType() (types.MediaType, error) {
@@ -99,7 +116,7 @@ func (i *image) MediaType() (types.MediaType, error) {
 }
 
 func (i *image) ConfigFile() (*v1.ConfigFile, error) {
-	raw, err := i.config()
+	raw, err := i.RawConfigFile()
 	if err != nil {
 		return nil, err
 	}
@@ -175,7 +192,7 @@ func (i *image) find(h v1.Hash, by func(v1.Layer) (v1.Hash, error)) (v1.Layer, e
 
 // Index returns the index whose digest is h. Its images may be absent.
 func (s *Store) Index(h v1.Hash) (v1.ImageIndex, error) {
-	raw, err := s.readJSON(h, -1)
+	raw, err := s.ReadBlob(h, maxJSON)
 	if err != nil {
 		return nil, fmt.Errorf("reading index %s: %w", h, err)
 	}

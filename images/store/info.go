@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 
+	"github.com/cespare/xxhash/v2"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
 	"github.com/slipway-build/slipway/internal/sniff"
@@ -19,6 +20,9 @@ type BlobInfo struct {
 	UncompressedSize int64   `json:"uncompressedSize"`
 	// Compression is found in the bytes.
 	Compression sniff.Compression `json:"compression"`
+	// XXH64 is the checksum of the blob's bytes, which were found to have the
+	// digest: it tells damage at the speed of memory.
+	XXH64 uint64 `json:"xxh64"`
 }
 
 // Info tells what is known about a layer's blob, which lies in the store. The
@@ -28,11 +32,11 @@ func (s *Store) Info(ctx context.Context, h v1.Hash) (BlobInfo, error) {
 }
 
 // InfoAndContent is Info. If the blob has to be read for it, its uncompressed bytes
-// are written to w too, which saves who needs them to read it once more. w is not
-// complete unless it got as many bytes as the info says.
+// are written to w too, which saves the caller a second read. w is not complete unless
+// it got as many bytes as the info says.
 func (s *Store) InfoAndContent(ctx context.Context, h v1.Hash, w io.Writer) (BlobInfo, error) {
 	return share(ctx, &s.flights, "info "+h.String(), func() (BlobInfo, error) {
-		if info, ok := s.knownInfo(h); ok {
+		if info, ok := s.knownInfo(ctx, h); ok {
 			return info, nil
 		}
 		f, err := s.Open(h)
@@ -54,16 +58,18 @@ func (s *Store) InfoAndContent(ctx context.Context, h v1.Hash, w io.Writer) (Blo
 }
 
 // knownInfo is Info without reading the blob.
-func (s *Store) knownInfo(h v1.Hash) (BlobInfo, bool) {
-	info, ok := recall[BlobInfo](s, blobKind, h.String())
-	return info, ok && info.Digest == h && s.hasSize(h, info.Size)
+func (s *Store) knownInfo(ctx context.Context, h v1.Hash) (BlobInfo, bool) {
+	info, ok := recall[BlobInfo](ctx, s, blobKind, h.String())
+	return info, ok && info.Digest == h && s.holds(ctx, h, info.Size)
 }
 
 // readInfo reads a layer through. Its uncompressed bytes go to w, unless that is nil.
 func readInfo(d v1.Descriptor, r io.Reader, w io.Writer) (BlobInfo, error) {
+	sum := xxhash.New()
+	r = io.TeeReader(r, sum)
 	compression, content, err := sniff.Open(r)
 	if err != nil {
-		return BlobInfo{}, err
+		return BlobInfo{}, verdict(r, err)
 	}
 	defer content.Close()
 	h := newHasher()
@@ -75,12 +81,9 @@ func readInfo(d v1.Descriptor, r io.Reader, w io.Writer) (BlobInfo, error) {
 	}
 	_, err = io.CopyBuffer(struct{ io.Writer }{all}, struct{ io.Reader }{content}, make([]byte, chunk))
 	diffID, size := h.finish()
-	if err == nil {
-		// Whatever follows the last frame belongs to the blob, and to its digest.
-		_, err = io.Copy(io.Discard, r)
-	}
-	if err != nil {
+	// Whatever follows the last frame belongs to the blob, and to its digest.
+	if err := verdict(r, err); err != nil {
 		return BlobInfo{}, err
 	}
-	return BlobInfo{Digest: d.Digest, Size: d.Size, DiffID: diffID, UncompressedSize: size, Compression: compression}, nil
+	return BlobInfo{Digest: d.Digest, Size: d.Size, DiffID: diffID, UncompressedSize: size, Compression: compression, XXH64: sum.Sum64()}, nil
 }

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
+
+	"github.com/slipway-build/slipway/internal/fileop"
 )
 
 // sweepAge is how old a file in ingest must be before it is taken for the
@@ -27,7 +29,7 @@ const (
 // Put writes the blob that want describes from r. Its size and digest are
 // verified; a blob that is there already is not read again.
 func (s *Store) Put(ctx context.Context, want v1.Descriptor, r io.Reader) error {
-	if s.hasSize(want.Digest, want.Size) {
+	if s.holds(ctx, want.Digest, want.Size) {
 		return nil
 	}
 	f, err := s.temp()
@@ -38,7 +40,7 @@ func (s *Store) Put(ctx context.Context, want v1.Descriptor, r io.Reader) error 
 	out := newHashingFile(f)
 	// One byte more than wanted is enough to know that it is too much.
 	_, err = copyContext(ctx, out, io.LimitReader(r, want.Size+1))
-	digest, size := out.finish()
+	digest, size, _ := out.finish()
 	if err != nil {
 		return fmt.Errorf("writing blob %s into %s: %w", want.Digest, s.dir, err)
 	}
@@ -51,10 +53,15 @@ func (s *Store) Put(ctx context.Context, want v1.Descriptor, r io.Reader) error 
 	return nil
 }
 
-// putBytes is Put for what is in memory.
-func (s *Store) putBytes(want v1.Descriptor, raw []byte) error {
-	if s.hasSize(want.Digest, want.Size) {
-		return nil
+// putBytes is Put for what is in memory. It costs little to see that a blob which is
+// there already is the same.
+func (s *Store) putBytes(ctx context.Context, want v1.Descriptor, raw []byte) error {
+	if s.holds(ctx, want.Digest, want.Size) {
+		err := s.Check(ctx, want.Digest)
+		if err == nil {
+			return nil
+		}
+		warnOf(ctx, err)
 	}
 	digest, size, err := v1.SHA256(bytes.NewReader(raw))
 	if err != nil {
@@ -122,7 +129,7 @@ func (s *Store) temp() (*os.File, error) {
 // discard closes and removes a temporary file, if commit did not rename it.
 func discard(f *os.File) {
 	if f.Close() == nil {
-		os.Remove(f.Name())
+		fileop.Remove(f.Name())
 	}
 }
 
@@ -139,38 +146,55 @@ func (s *Store) commit(f *os.File, path string, sync bool) error {
 
 // rename closes f and gives it its final name.
 func (s *Store) rename(f *os.File, path string, sync bool) error {
-	info, err := f.Stat()
-	if err == nil && sync {
+	var err error
+	if sync {
 		err = f.Sync()
 	}
 	// Windows renames no open file.
 	if err := errors.Join(err, f.Close()); err != nil {
-		os.Remove(f.Name())
+		fileop.Remove(f.Name())
 		return err
 	}
-	err = os.Rename(f.Name(), path)
+	err = fileop.Rename(f.Name(), path)
 	if errors.Is(err, fs.ErrNotExist) {
 		if err = os.MkdirAll(filepath.Dir(path), 0o755); err == nil {
-			err = os.Rename(f.Name(), path)
+			err = fileop.Rename(f.Name(), path)
 		}
 	}
 	if err == nil {
 		return nil
 	}
-	defer os.Remove(f.Name())
-	// Windows does not rename onto a read-only file. One of our size that lies
-	// among the blobs is the same blob; any other is damaged.
-	there, statErr := os.Stat(path)
-	if statErr != nil || there.IsDir() {
-		return err
-	}
-	if there.Size() == info.Size() && there.Mode().Perm()&0o200 == 0 {
+	defer fileop.Remove(f.Name())
+	info, statErr := os.Lstat(path)
+	switch {
+	case statErr == nil && info.IsDir():
+		// Something that a store never makes is in the place of a file.
+		if err := fileop.RemoveAll(path); err != nil {
+			return err
+		}
+		return fileop.Rename(f.Name(), path)
+	case statErr == nil && sameContent(f.Name(), path):
+		// On Windows a process that reads the file keeps it in its place.
 		return nil
 	}
-	if os.Remove(path) != nil {
-		return err
+	return err
+}
+
+// sameContent says whether two files can be read and have the same bytes.
+func sameContent(a, b string) bool {
+	var sums [2]v1.Hash
+	for i, path := range []string{a, b} {
+		f, err := os.Open(path)
+		if err != nil {
+			return false
+		}
+		sums[i], _, err = v1.SHA256(f)
+		f.Close()
+		if err != nil {
+			return false
+		}
 	}
-	return os.Rename(f.Name(), path)
+	return sums[0] == sums[1]
 }
 
 // replace writes a small file as a whole.
@@ -202,7 +226,7 @@ func (s *Store) sweep(now time.Time) {
 		}
 		for _, e := range entries {
 			if info, err := e.Info(); err == nil && now.Sub(info.ModTime()) > age {
-				os.Remove(s.private(dir, e.Name()))
+				fileop.Remove(s.private(dir, e.Name()))
 			}
 		}
 	}

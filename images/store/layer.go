@@ -3,9 +3,11 @@ package store
 import (
 	"bufio"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"os"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/types"
@@ -30,7 +32,7 @@ func (s *Store) Layer(ctx context.Context, key string, compression images.Compre
 	c := normalize(compression)
 	key = fmt.Sprintf("%s %d %s %s", c.Algorithm, c.Level, s.encoders, key)
 	info, err := share(ctx, &s.flights, "layer "+key, func() (BlobInfo, error) {
-		if info, ok := recall[BlobInfo](s, layerKind, key); ok && s.hasSize(info.Digest, info.Size) {
+		if info, ok := recall[BlobInfo](ctx, s, layerKind, key); ok && s.holds(ctx, info.Digest, info.Size) {
 			return info, nil
 		}
 		info, err := s.makeLayer(ctx, compression, write)
@@ -89,7 +91,7 @@ func (s *Store) makeLayer(ctx context.Context, c images.Compression, write func(
 	closeErr := compressed.Close()
 	outputErr := output.Close()
 	diffID, uncompressed := diff.finish()
-	digest, size := file.finish()
+	digest, size, checksum := file.finish()
 	switch {
 	case outputErr != nil: // the cause of the other two
 		return BlobInfo{}, fmt.Errorf("writing a layer into %s: %w", s.dir, outputErr)
@@ -102,6 +104,7 @@ func (s *Store) makeLayer(ctx context.Context, c images.Compression, write func(
 		Digest: digest, Size: size,
 		DiffID: diffID, UncompressedSize: uncompressed,
 		Compression: sniff.Compression(normalize(c).Algorithm),
+		XXH64:       checksum,
 	}
 	if err := s.commit(f, s.Path(digest), unsynced); err != nil {
 		return BlobInfo{}, fmt.Errorf("writing layer %s: %w", digest, err)
@@ -127,7 +130,9 @@ func (l *layer) DiffID() (v1.Hash, error) {
 	if l.diffID != (v1.Hash{}) {
 		return l.diffID, nil
 	}
-	if info, ok := l.store.knownInfo(l.desc.Digest); ok {
+	var info BlobInfo
+	raw, err := l.store.readRecord(blobKind, l.desc.Digest.String())
+	if err == nil && json.Unmarshal(raw, &info) == nil && info.Digest == l.desc.Digest {
 		return info.DiffID, nil
 	}
 	r, err := l.Compressed()
@@ -135,13 +140,13 @@ func (l *layer) DiffID() (v1.Hash, error) {
 		return v1.Hash{}, err
 	}
 	defer r.Close()
-	info, err := readInfo(l.desc, r, nil)
+	info, err = readInfo(l.desc, r, nil)
 	return info.DiffID, err
 }
 
 // Path is the blob's file.
 func (l *layer) Path() (string, error) {
-	if !l.store.hasSize(l.desc.Digest, l.desc.Size) {
+	if size, ok := l.store.stat(l.desc.Digest); !ok || size != l.desc.Size {
 		return "", l.missing()
 	}
 	return l.store.Path(l.desc.Digest), nil
@@ -149,7 +154,7 @@ func (l *layer) Path() (string, error) {
 
 func (l *layer) missing() error {
 	if size, ok := l.store.stat(l.desc.Digest); ok {
-		return l.store.damaged(l.desc.Digest, &ContentError{
+		return l.store.damaged(l.store.Path(l.desc.Digest), &ContentError{
 			Want: l.desc, Reason: fmt.Sprintf("the file has %d bytes in place of %d", size, l.desc.Size), Short: true})
 	}
 	f, err := l.store.Open(l.desc.Digest)
@@ -157,6 +162,29 @@ func (l *layer) missing() error {
 		f.Close()
 	}
 	return err
+}
+
+// Open opens the blob's file, whose content was checked just now.
+func (l *layer) Open(ctx context.Context) (*os.File, error) {
+	if _, err := l.Path(); err != nil {
+		return nil, err
+	}
+	if err := l.store.checkLayer(ctx, l.desc); err != nil {
+		return nil, err
+	}
+	return l.store.Open(l.desc.Digest)
+}
+
+// checkLayer is Check, at the speed of memory if the blob's checksum is known.
+func (s *Store) checkLayer(ctx context.Context, d v1.Descriptor) error {
+	f, err := s.BlobFile(ctx, d.Digest)
+	if errors.Is(err, errUnknownChecksum) {
+		return s.Check(ctx, d.Digest)
+	}
+	if err != nil {
+		return err
+	}
+	return f.Check(ctx)
 }
 
 // Compressed streams the blob, and verifies it on the way.
@@ -179,6 +207,7 @@ func (l *layer) Uncompressed() (io.ReadCloser, error) {
 	}
 	_, content, err := sniff.Open(blob)
 	if err != nil {
+		err = verdict(blob, err)
 		blob.Close()
 		return nil, fmt.Errorf("reading layer %s: %w", l.desc.Digest, err)
 	}
@@ -192,12 +221,19 @@ type drained struct{ r, below io.Reader }
 
 func (d *drained) Read(p []byte) (int, error) {
 	n, err := d.r.Read(p)
-	if err == io.EOF {
-		if _, err := io.Copy(io.Discard, d.below); err != nil {
-			return n, err
-		}
+	if err != nil {
+		err = verdict(d.below, err)
 	}
 	return n, err
+}
+
+// verdict reads a verified blob to its end after its content ended with err. An error
+// of the blob is why decompressing it failed.
+func verdict(blob io.Reader, err error) error {
+	if _, blobErr := io.Copy(io.Discard, blob); blobErr != nil {
+		return blobErr
+	}
+	return err
 }
 
 type readCloser struct {

@@ -25,12 +25,12 @@ func TestRecordsAreRemembered(t *testing.T) {
 		if err := open(t, dir).SetRecord("test", key, []byte(value)); err != nil {
 			t.Fatal(err)
 		}
-		got, ok := open(t, dir).Record("test", key)
+		got, ok := open(t, dir).Record(t.Context(), "test", key)
 		if !ok || string(got) != value {
 			t.Errorf("record %q is %q, %v; want %q", key, got, ok, value)
 		}
 	}
-	if _, ok := open(t, dir).Record("other", "a"); ok {
+	if _, ok := open(t, dir).Record(t.Context(), "other", "a"); ok {
 		t.Error("kinds are mixed up")
 	}
 }
@@ -48,7 +48,7 @@ func TestARecordThatWasCutIsNone(t *testing.T) {
 		}
 		return err
 	})
-	if got, ok := s.Record("test", "key"); ok || cut != 1 {
+	if got, ok := s.Record(t.Context(), "test", "key"); ok || cut != 1 {
 		t.Errorf("of %d cut records one is read as %q", cut, got)
 	}
 }

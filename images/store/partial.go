@@ -11,6 +11,8 @@ import (
 
 	"github.com/gofrs/flock"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
+
+	"github.com/slipway-build/slipway/internal/fileop"
 )
 
 // partialAge is how long a download that was broken off can be resumed.
@@ -34,7 +36,7 @@ func (s *Store) Resume(ctx context.Context, want v1.Descriptor) (*Partial, error
 	if s.readOnly {
 		return nil, fmt.Errorf("OCI layout %s is open for reading only", s.dir)
 	}
-	if s.hasSize(want.Digest, want.Size) {
+	if s.holds(ctx, want.Digest, want.Size) {
 		return nil, nil
 	}
 	if err := os.MkdirAll(s.private("partial"), 0o755); err != nil {
@@ -45,9 +47,9 @@ func (s *Store) Resume(ctx context.Context, want v1.Descriptor) (*Partial, error
 	if _, err := p.lock.TryLockContext(ctx, lockPoll*10); err != nil {
 		return nil, fmt.Errorf("fetching blob %s: waiting for another process that fetches it: %w", want.Digest, err)
 	}
-	if s.hasSize(want.Digest, want.Size) {
+	if s.holds(ctx, want.Digest, want.Size) {
 		p.lock.Close()
-		os.Remove(path + ".lock")
+		fileop.Remove(path + ".lock")
 		return nil, nil
 	}
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o644)
@@ -109,7 +111,7 @@ func (p *Partial) Commit() error {
 	if err := p.store.commit(p.file, p.store.Path(digest), unsynced); err != nil {
 		return fmt.Errorf("writing blob %s: %w", digest, err)
 	}
-	os.Remove(p.lock.Path())
+	fileop.Remove(p.lock.Path())
 	return nil
 }
 

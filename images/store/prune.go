@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -13,6 +12,8 @@ import (
 
 	"github.com/gofrs/flock"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
+
+	"github.com/slipway-build/slipway/internal/fileop"
 )
 
 // PruneOptions say what may stay. The zero value removes only leftovers.
@@ -62,14 +63,14 @@ func (s *Store) Prune(ctx context.Context, opts PruneOptions) (freed int64, err 
 		if !tooOld && !tooMuch && !opts.All || !alone && age < inUse {
 			continue
 		}
-		if err := os.Remove(f.path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		if err := fileop.Remove(f.path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			errs = append(errs, err)
 			continue
 		}
 		freed += f.size
 		total -= f.size
 	}
-	if err := s.shrinkFiles(opts.All); err != nil {
+	if err := s.shrinkFiles(ctx, opts.All); err != nil {
 		errs = append(errs, err)
 	}
 	if len(errs) > 0 {
@@ -177,23 +178,19 @@ func (s *Store) reachable() (map[string]bool, error) {
 
 // shrinkFiles drops what is remembered of source files that are gone or have
 // changed.
-func (s *Store) shrinkFiles(all bool) error {
-	s.files.load.Do(s.loadFiles)
+func (s *Store) shrinkFiles(ctx context.Context, all bool) error {
+	s.files.load.Do(func() { s.loadFiles(ctx) })
 	s.files.mu.Lock()
 	defer s.files.mu.Unlock()
-	var content []byte
-	for _, path := range slices.Sorted(maps.Keys(s.files.entries)) {
-		e := s.files.entries[path]
+	for path, e := range s.files.entries {
 		info, err := os.Lstat(path)
 		state := e
 		state.hex = ""
 		if all || err != nil || stateOf(info) != state {
 			delete(s.files.entries, path)
-			continue
 		}
-		content = append(content, fileLine(path, e)...)
 	}
-	return s.replace(s.private("files"), content, unsynced)
+	return s.writeFiles()
 }
 
 // A useLock is shared by all processes that have the store open, so that Prune

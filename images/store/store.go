@@ -1,12 +1,14 @@
 package store
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"sync"
 	"time"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -23,6 +25,7 @@ type Store struct {
 	use      *useLock
 	flights  flights
 	files    fileMemo
+	buffers  sync.Pool // of *[copyBuffer]byte
 }
 
 var _ images.LayerStore = (*Store)(nil)
@@ -88,7 +91,8 @@ func newStore(dir string) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("opening store %s: %w", dir, err)
 	}
-	return &Store{dir: abs, encoders: encoderVersions()}, nil
+	return &Store{dir: abs, encoders: encoderVersions(),
+		buffers: sync.Pool{New: func() any { return new([copyBuffer]byte) }}}, nil
 }
 
 func (s *Store) checkLayout() error {
@@ -125,18 +129,34 @@ func (s *Store) Has(h v1.Hash) bool {
 	return ok
 }
 
-// hasSize says whether the blob is there with the size it must have. A blob
-// whose size is wrong was cut by a crash of the machine.
-func (s *Store) hasSize(h v1.Hash, size int64) bool {
-	n, ok := s.stat(h)
-	return ok && n == size
+// holds says whether the blob is there with the size it must have. One whose size is
+// wrong, because a crash cut it, is removed, with a warning.
+func (s *Store) holds(ctx context.Context, h v1.Hash, size int64) bool {
+	return s.holdsFile(ctx, s.Path(h), fileMark{Size: size})
+}
+
+// holdsFile is holds for any file.
+func (s *Store) holdsFile(ctx context.Context, path string, want fileMark) bool {
+	info, err := statRegular(path)
+	switch {
+	case isDamage(err):
+		s.drop(ctx, path, reason(err))
+		return false
+	case err != nil:
+		return false
+	case info.Size() != want.Size:
+		s.drop(ctx, path, want.differs(fileMark{Size: info.Size()}))
+		return false
+	}
+	s.touch(path, info)
+	return true
 }
 
 // stat returns the size of a blob that is there, and marks it as used.
 func (s *Store) stat(h v1.Hash) (size int64, ok bool) {
 	path := s.Path(h)
-	info, err := os.Stat(path)
-	if err != nil || !info.Mode().IsRegular() {
+	info, err := statRegular(path)
+	if err != nil {
 		return 0, false
 	}
 	s.touch(path, info)
@@ -146,13 +166,9 @@ func (s *Store) stat(h v1.Hash) (size int64, ok bool) {
 // Open opens a blob. Its content is not verified; see Verify. A blob that is not
 // there is an error that wraps fs.ErrNotExist.
 func (s *Store) Open(h v1.Hash) (*os.File, error) {
-	path := s.Path(h)
-	f, err := os.Open(path)
+	f, err := s.openRegular(s.Path(h))
 	if err != nil {
 		return nil, fmt.Errorf("opening blob %s in %s: %w", h, s.dir, reason(err))
-	}
-	if info, err := f.Stat(); err == nil {
-		s.touch(path, info)
 	}
 	return f, nil
 }

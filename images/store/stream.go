@@ -9,6 +9,7 @@ import (
 	"os"
 	"sync/atomic"
 
+	"github.com/cespare/xxhash/v2"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 )
 
@@ -108,9 +109,12 @@ type hasher struct {
 	size int64
 }
 
-func newHasher() *hasher {
+func newHasher() *hasher { return newHasherAnd(io.Discard) }
+
+// newHasherAnd passes the bytes on to w, too.
+func newHasherAnd(w io.Writer) *hasher {
 	h := sha256.New()
-	return &hasher{asyncWriter: newAsyncWriter(h), hash: h}
+	return &hasher{asyncWriter: newAsyncWriter(io.MultiWriter(h, w)), hash: h}
 }
 
 func (h *hasher) Write(p []byte) (int, error) {
@@ -130,12 +134,14 @@ func sum(h hash.Hash) v1.Hash {
 
 // A hashingFile writes a file and hashes what it writes, at the same time.
 type hashingFile struct {
-	file   *os.File
-	hasher *hasher
+	file     *os.File
+	hasher   *hasher
+	checksum *xxhash.Digest
 }
 
 func newHashingFile(f *os.File) *hashingFile {
-	return &hashingFile{file: f, hasher: newHasher()}
+	sum := xxhash.New()
+	return &hashingFile{file: f, hasher: newHasherAnd(sum), checksum: sum}
 }
 
 func (h *hashingFile) Write(p []byte) (int, error) {
@@ -148,9 +154,12 @@ func (h *hashingFile) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// finish returns the digest and size of what was written. It must be called
-// once, whatever went wrong.
-func (h *hashingFile) finish() (v1.Hash, int64) { return h.hasher.finish() }
+// finish returns the digest, the size and the checksum of what was written. It must
+// be called once, whatever went wrong.
+func (h *hashingFile) finish() (digest v1.Hash, size int64, checksum uint64) {
+	digest, size = h.hasher.finish()
+	return digest, size, h.checksum.Sum64()
+}
 
 // copyContext is io.Copy that ends when ctx does.
 func copyContext(ctx context.Context, w io.Writer, r io.Reader) (int64, error) {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"errors"
-	"fmt"
 	"hash"
 	"io"
 	"os"
@@ -40,25 +39,38 @@ func (v *verifier) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// verified reads a blob of this store and verifies it. A blob that turns out to
-// be damaged is removed, since its name promises what it is not.
+// verified reads a blob of this store and verifies it. A blob that turns out to be
+// damaged is removed, since its name promises what it is not.
 func (s *Store) verified(f *os.File, want v1.Descriptor) io.Reader {
-	return &mender{Verify(f, want), s, want.Digest}
+	return &mender{r: Verify(f, want), store: s, file: f, hash: want.Digest}
 }
 
 type mender struct {
 	r     io.Reader
 	store *Store
+	file  *os.File
 	hash  v1.Hash
+	err   error // of the last Read, and of all after it
 }
 
-func (m *mender) Read(p []byte) (int, error) {
+func (m *mender) Read(p []byte) (n int, err error) {
+	if m.err == nil {
+		n, m.err = m.read(p)
+	}
+	return n, m.err
+}
+
+func (m *mender) read(p []byte) (int, error) {
 	n, err := m.r.Read(p)
 	var wrong *ContentError
-	if errors.As(err, &wrong) {
-		return n, m.store.damaged(m.hash, wrong)
+	switch {
+	case err == nil || err == io.EOF:
+		return n, err
+	case errors.As(err, &wrong):
+		m.file.Close() // Windows removes no open file
+		return n, m.store.damaged(m.store.Path(m.hash), wrong)
 	}
-	return n, err
+	return n, m.store.unreadable(m.store.Path(m.hash), m.file, err)
 }
 
 // Check reads a blob through. One that is damaged is an error, and is removed.
@@ -76,14 +88,15 @@ func (s *Store) Check(ctx context.Context, h v1.Hash) error {
 	return err
 }
 
-// damaged removes a blob that is not what its name says, and says so.
-func (s *Store) damaged(h v1.Hash, wrong *ContentError) error {
-	path := s.Path(h)
-	if s.readOnly {
-		return fmt.Errorf("%s is damaged: %w", path, wrong)
+// Blame is for a caller who read a blob without verifying it, and found it wrong. If
+// the blob is damaged, that is the error; else it is err.
+func (s *Store) Blame(ctx context.Context, h v1.Hash, err error) error {
+	var damage *DamagedError
+	if errors.As(err, &damage) || context.Cause(ctx) != nil {
+		return err
 	}
-	if err := os.Remove(path); err != nil {
-		return fmt.Errorf("%s is damaged, remove it: %w", path, wrong)
+	if checked := s.Check(ctx, h); errors.As(checked, &damage) {
+		return checked
 	}
-	return fmt.Errorf("%s was damaged and has been removed, run again to get it anew: %w", path, wrong)
+	return err
 }

@@ -1,0 +1,345 @@
+package store_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+
+	"github.com/slipway-build/slipway/images"
+	"github.com/slipway-build/slipway/images/store"
+	"github.com/slipway-build/slipway/progress"
+)
+
+// warnings keeps what a user would be warned of.
+type warnings struct {
+	mu   sync.Mutex
+	said []string
+}
+
+func (*warnings) Started(*progress.Task)         {}
+func (*warnings) Line(*progress.Task, string)    {}
+func (*warnings) Finished(*progress.Task, error) {}
+func (w *warnings) Warning(message string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.said = append(w.said, message)
+}
+
+// watched is a context whose warnings are kept.
+func watched(t *testing.T) (context.Context, *warnings) {
+	w := &warnings{}
+	return progress.With(t.Context(), w), w
+}
+
+// harms are the ways in which a file is damaged. Each leaves something else than it
+// found.
+var harms = []struct {
+	name string
+	do   func(path string, content []byte) error
+}{
+	{"a bit flipped", func(path string, content []byte) error {
+		content[len(content)/2] ^= 0x10
+		return rewrite(path, content)
+	}},
+	{"the first byte changed", func(path string, content []byte) error {
+		content[0]++
+		return rewrite(path, content)
+	}},
+	{"cut", func(path string, content []byte) error { return rewrite(path, content[:len(content)/2]) }},
+	{"extended", func(path string, content []byte) error { return rewrite(path, append(content, 'x')) }},
+	{"emptied", func(path string, _ []byte) error { return rewrite(path, nil) }},
+	{"zeroed", func(path string, content []byte) error { return rewrite(path, make([]byte, len(content))) }},
+	{"a folder in its place", func(path string, _ []byte) error {
+		return errors.Join(os.Remove(path), os.MkdirAll(filepath.Join(path, "folder"), 0o755))
+	}},
+	{"unreadable", func(path string, _ []byte) error { return os.Chmod(path, 0) }},
+}
+
+// rewrite writes content into the file that is there, whatever its mode.
+func rewrite(path string, content []byte) error {
+	return errors.Join(os.Chmod(path, 0o600), os.WriteFile(path, content, 0o600))
+}
+
+// harm damages a file. It says whether the file cannot be read as before: root reads
+// everything.
+func harm(t *testing.T, path string, do func(string, []byte) error) bool {
+	t.Helper()
+	content, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := do(path, bytes.Clone(content)); err != nil {
+		t.Fatal(err)
+	}
+	now, err := os.ReadFile(path)
+	return err != nil || !bytes.Equal(now, content)
+}
+
+func TestDamagedFilesAreMadeAnew(t *testing.T) {
+	content := func(w io.Writer) error { return words(w, 7, 300<<10) }
+	for _, kind := range []struct {
+		name string
+		// use makes or finds something, and returns its bytes and its file.
+		use func(ctx context.Context, s *store.Store) ([]byte, string, error)
+	}{
+		{"a derived file", func(ctx context.Context, s *store.Store) ([]byte, string, error) {
+			path, err := s.Derived(ctx, "frame", "key", content)
+			if err != nil {
+				return nil, "", err
+			}
+			raw, err := os.ReadFile(path)
+			return raw, path, err
+		}},
+		{"a derived file that is copied", func(ctx context.Context, s *store.Store) ([]byte, string, error) {
+			var out bytes.Buffer
+			var file *store.File
+			err := store.Mend(ctx, func() (err error) {
+				out.Reset()
+				if file, err = s.DerivedFile(ctx, "frame", "key", content); err != nil {
+					return err
+				}
+				return file.CopyTo(ctx, &out)
+			})
+			return out.Bytes(), file.Path(), err
+		}},
+		{"a made layer", func(ctx context.Context, s *store.Store) ([]byte, string, error) {
+			return useLayer(ctx, s, func(l v1.Layer) ([]byte, error) {
+				r, err := l.Uncompressed()
+				if err != nil {
+					return nil, err
+				}
+				defer r.Close()
+				return io.ReadAll(r)
+			})
+		}},
+		{"a layer's file", func(ctx context.Context, s *store.Store) ([]byte, string, error) {
+			return useLayer(ctx, s, func(l v1.Layer) ([]byte, error) {
+				f, err := l.(store.FileLayer).Open(ctx)
+				if err != nil {
+					return nil, err
+				}
+				defer f.Close()
+				return io.ReadAll(f)
+			})
+		}},
+		{"a layer that another store links", func(ctx context.Context, s *store.Store) ([]byte, string, error) {
+			return useLayer(ctx, s, func(l v1.Layer) ([]byte, error) {
+				other, err := store.Open(filepath.Join(s.Dir(), "other"))
+				if err != nil {
+					return nil, err
+				}
+				defer os.RemoveAll(other.Dir())
+				img, err := images.Compose(images.Format{}, []byte(`{"architecture":"amd64","os":"linux"}`), []images.DescribedLayer{{Layer: l, Descriptor: mustDescribe(l)}})
+				if err != nil {
+					return nil, err
+				}
+				if err := other.AddImage(ctx, img); err != nil {
+					return nil, err
+				}
+				return os.ReadFile(other.Path(mustDescribe(l).Digest))
+			})
+		}},
+	} {
+		for _, h := range harms {
+			t.Run(kind.name+" "+h.name, func(t *testing.T) {
+				dir := t.TempDir()
+				want, path, err := kind.use(t.Context(), open(t, dir))
+				if err != nil {
+					t.Fatal(err)
+				}
+				worse := harm(t, path, h.do)
+				ctx, warned := watched(t)
+				got, path, err := kind.use(ctx, open(t, dir))
+				if err != nil || !bytes.Equal(got, want) {
+					t.Fatalf("%d bytes instead of %d, and %v", len(got), len(want), err)
+				}
+				if said := strings.Join(warned.said, "\n"); worse && !strings.Contains(said, path) {
+					t.Errorf("no warning names %s: %q", path, said)
+				}
+				ctx, warned = watched(t)
+				if got, _, err = kind.use(ctx, open(t, dir)); err != nil || !bytes.Equal(got, want) || len(warned.said) > 0 {
+					t.Errorf("it was not mended: %v %q", err, warned.said)
+				}
+			})
+		}
+	}
+}
+
+// useLayer has a layer made or found, and read.
+func useLayer(ctx context.Context, s *store.Store, read func(v1.Layer) ([]byte, error)) (got []byte, path string, err error) {
+	err = store.Mend(ctx, func() error {
+		l, err := s.Layer(ctx, "key", images.Compression{}, func(w io.Writer) error { return tarball(w, 5, 200<<10) })
+		if err != nil {
+			return err
+		}
+		path = s.Path(mustDescribe(l).Digest)
+		got, err = read(l)
+		return err
+	})
+	return got, path, err
+}
+
+func mustDescribe(l v1.Layer) v1.Descriptor {
+	d, err := l.(interface {
+		Descriptor() (*v1.Descriptor, error)
+	}).Descriptor()
+	if err != nil {
+		panic(err)
+	}
+	return *d
+}
+
+// A file that has the right form, but is another one, is damage too.
+func TestAFileOfAnotherKeyIsDamage(t *testing.T) {
+	dir := t.TempDir()
+	ctx, warned := watched(t)
+	s := open(t, dir)
+	var derived, records []string
+	for _, key := range []string{"a", "b"} {
+		path, err := s.Derived(ctx, "frame", key, func(w io.Writer) error { return words(w, uint64(key[0]), 1<<10) })
+		if err != nil {
+			t.Fatal(err)
+		}
+		derived = append(derived, path)
+		if err := s.SetRecord("test", key, []byte("value "+key)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	filepath.WalkDir(filepath.Join(dir, ".slipway", "records", "test"), func(path string, e fs.DirEntry, err error) error {
+		if !e.IsDir() {
+			records = append(records, path)
+		}
+		return err
+	})
+	for _, pair := range [][]string{derived, records} {
+		raw, err := os.ReadFile(pair[1])
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := rewrite(pair[0], raw); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if path, err := s.Derived(ctx, "frame", "a", func(w io.Writer) error { return words(w, 'a', 1<<10) }); err != nil || path != derived[0] {
+		t.Error(path, err)
+	}
+	found := 0
+	for _, key := range []string{"a", "b"} {
+		if got, ok := s.Record(ctx, "test", key); ok {
+			found++
+			if string(got) != "value "+key {
+				t.Errorf("record %s is %q", key, got)
+			}
+		}
+	}
+	if found != 1 || len(warned.said) != 2 {
+		t.Errorf("%d of 2 records are left, and the warnings are %q", found, warned.said)
+	}
+}
+
+func TestDamagedRecordsAreForgotten(t *testing.T) {
+	for _, h := range harms {
+		t.Run(h.name, func(t *testing.T) {
+			s := open(t, t.TempDir())
+			if err := s.SetRecord("test", "key", []byte("some value")); err != nil {
+				t.Fatal(err)
+			}
+			var path string
+			filepath.WalkDir(filepath.Join(s.Dir(), ".slipway", "records", "test"), func(p string, e fs.DirEntry, err error) error {
+				if !e.IsDir() {
+					path = p
+				}
+				return err
+			})
+			if !harm(t, path, h.do) {
+				t.Skip("this user reads files of mode 0")
+			}
+			ctx, warned := watched(t)
+			if got, ok := s.Record(ctx, "test", "key"); ok {
+				t.Errorf("a damaged record is read as %q", got)
+			}
+			if len(warned.said) != 1 || !strings.Contains(warned.said[0], path) {
+				t.Errorf("warnings %q", warned.said)
+			}
+			if err := s.SetRecord("test", "key", []byte("another")); err != nil {
+				t.Fatal(err)
+			}
+			if got, ok := s.Record(ctx, "test", "key"); !ok || string(got) != "another" {
+				t.Errorf("the record is %q, %v", got, ok)
+			}
+		})
+	}
+}
+
+// Nothing is removed because of a failure that says nothing about the file.
+func TestOnlyDamageRemovesFiles(t *testing.T) {
+	s := open(t, t.TempDir())
+	f, err := s.DerivedFile(t.Context(), "frame", "key", func(w io.Writer) error { return words(w, 1, 3<<20) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	full := errors.New("no space left")
+	if err := f.CopyTo(t.Context(), writerFunc(func([]byte) (int, error) { return 0, full })); err != full {
+		t.Errorf("a full disk is %v", err)
+	}
+	if err := f.CopyTo(ended(t), io.Discard); !errors.Is(err, context.Canceled) {
+		t.Errorf("an interrupt is %v", err)
+	}
+	if err := f.Check(t.Context()); err != nil {
+		t.Error(err)
+	}
+}
+
+type writerFunc func([]byte) (int, error)
+
+func (w writerFunc) Write(p []byte) (int, error) { return w(p) }
+
+func TestMendEnds(t *testing.T) {
+	damage := func(path string) error {
+		return fmt.Errorf("reading: %w", errors.Join(errors.New("other"), &store.DamagedError{Path: path, Reason: errors.New("a bit")}))
+	}
+	lasting := errors.New("not to be mended")
+	for _, c := range []struct {
+		name  string
+		fails []error
+		calls int
+		want  string
+		warns int
+	}{
+		{"nothing wrong", nil, 1, "", 0},
+		{"two files, one after the other", []error{damage("a"), damage("b")}, 3, "", 2},
+		{"a failing disk", []error{damage("a"), damage("a"), damage("a")}, 2, "a was damaged", 1},
+		{"another failure", []error{lasting}, 1, "not to be mended", 0},
+		{"damage that cannot be made good", []error{damage("a"), lasting}, 2, "not to be mended", 1},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			ctx, warned := watched(t)
+			calls := 0
+			err := store.Mend(ctx, func() error {
+				calls++
+				if calls <= len(c.fails) {
+					return c.fails[calls-1]
+				}
+				return nil
+			})
+			if calls != c.calls || len(warned.said) != c.warns || (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), c.want) {
+				t.Errorf("%d calls, warnings %q, error %v", calls, warned.said, err)
+			}
+			// A caller may mend what do could not.
+			var damaged *store.DamagedError
+			if c.warns > 0 && err != nil && !errors.As(err, &damaged) {
+				t.Error("the error does not tell of the damage")
+			}
+		})
+	}
+}
