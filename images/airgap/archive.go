@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"path"
 	"sort"
 	"sync"
 
@@ -122,14 +121,19 @@ func (a *Archive) Seekable() bool { return a.codec == Tar || a.index != nil }
 // add makes a file known. a.mu is held, or a is not shared yet.
 func (a *Archive) add(m member) error {
 	if len(a.entries) >= maxEntries {
-		return fmt.Errorf("it has more than %d files, which no archive of images has", maxEntries)
+		return fmt.Errorf("more than %d files: not an archive of images", maxEntries)
 	}
 	if _, ok := a.byName[m.Name]; ok {
-		return fmt.Errorf("file %q is twice in it, and readers differ in which one they take", m.Name)
+		return duplicateError(m.Name)
 	}
 	a.byName[m.Name] = len(a.entries)
 	a.entries = append(a.entries, m)
 	return nil
+}
+
+// duplicateError is for a name that two files with different content have.
+func duplicateError(name string) error {
+	return fmt.Errorf("duplicate file %q with different content: docker load takes the last one, RKE2 the first", name)
 }
 
 // maxEntries is far more files than any archive has, and few enough to hold.
@@ -139,7 +143,7 @@ const maxEntries = 1 << 20
 func (a *Archive) lookup(ctx context.Context, name string) (member, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	name = path.Clean(name)
+	name = cleanName(name)
 	for range 10 {
 		i, ok := a.byName[name]
 		for !ok && a.scanner != nil {

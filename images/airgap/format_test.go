@@ -4,7 +4,9 @@ import (
 	"archive/tar"
 	"bytes"
 	"encoding/json"
+	"errors"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -132,4 +134,114 @@ func TestOpenWhateverTheFirstHeaderIs(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Bazel writes a layer once for each image that has it; buildpacks name files with
+// a leading slash. docker load unpacks an archive into a folder, where both mean
+// one file.
+func TestNamesAreReadAsDockerLoadReadsThem(t *testing.T) {
+	rename := func(prefix string, members []tarMember) []tarMember {
+		for i := range members {
+			members[i].header.Name = prefix + members[i].header.Name
+		}
+		return members
+	}
+	again := saved(t, "layer.tar")
+	absolute := saved(t, "/layer.tar")
+	absolute[1].header.Name = "/config.json"
+	linked := append(saved(t, "link"), tarMember{header: tar.Header{Typeflag: tar.TypeSymlink, Name: "link", Linkname: "/layer.tar"}},
+		tarMember{header: tar.Header{Typeflag: tar.TypeSymlink, Name: "./link", Linkname: "layer.tar"}})
+	linked[2].header.Name = "layer.tar"
+	for name, c := range map[string]struct {
+		members []tarMember
+		note    string
+	}{
+		"every file twice":     {append(again, again...), "more than once, with the same content: 3 files"},
+		"a leading slash":      {absolute, "named with / or ./ in front"},
+		"a leading dot":        {rename("./", saved(t, "layer.tar")), "named with / or ./ in front"},
+		"under both spellings": {append(rename("./", saved(t, "layer.tar")), saved(t, "layer.tar")...), "more than once"},
+		"a link from the top":  {linked, "named with / or ./"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			path := writeFile(t, "a.tar", tarOf(t, c.members...))
+			a, err := Open(t.Context(), path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer a.Close()
+			list, err := a.Images(t.Context())
+			if err != nil || len(list) != 1 {
+				t.Fatalf("%d images, %v", len(list), err)
+			}
+			img, err := list[0].Image(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := newStore(t).AddImage(t.Context(), img); err != nil {
+				t.Error(err)
+			}
+			report, err := Verify(t.Context(), path, VerifyOptions{})
+			if err != nil || len(report.Problems) > 0 || !strings.Contains(strings.Join(report.Notes, "\n"), c.note) {
+				t.Errorf("%+v, %v; want the note %q", report, err, c.note)
+			}
+		})
+	}
+}
+
+// What readers take differently is an error of all that read: of the views and
+// configs before anything is taken from them, of layers by their digests.
+func TestOneNameForDifferentFilesIsRefused(t *testing.T) {
+	for name, change := range map[string]func(m []tarMember) []tarMember{
+		"manifest.json": func(m []tarMember) []tarMember {
+			return append(m, tarMember{tar.Header{Name: "./manifest.json"}, strings.Replace(m[0].content, "acme/a", "evil/b", 1)})
+		},
+		"config": func(m []tarMember) []tarMember {
+			return append(m, tarMember{tar.Header{Name: "/config.json"}, strings.Replace(m[1].content, "amd64", "arm64", 1)})
+		},
+		"layer of another size": func(m []tarMember) []tarMember {
+			return append(m, tarMember{tar.Header{Name: "layer.tar"}, m[2].content + strings.Repeat("\x00", 512)})
+		},
+		"layer before the right one": func(m []tarMember) []tarMember {
+			wrong := tarMember{tar.Header{Name: "layer.tar"}, strings.Replace(m[2].content, "bin/a", "bin/b", 1)}
+			return []tarMember{m[0], m[1], wrong, m[2]}
+		},
+		"link": func(m []tarMember) []tarMember {
+			return append(m, tarMember{header: tar.Header{Typeflag: tar.TypeSymlink, Name: "layer.tar", Linkname: "config.json"}})
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			path := writeFile(t, "a.tar", tarOf(t, change(saved(t, "layer.tar"))...))
+			report, err := Verify(t.Context(), path, VerifyOptions{})
+			if err != nil || len(report.Problems) == 0 {
+				t.Errorf("Verify: %+v, %v", report, err)
+			}
+			a, err := Open(t.Context(), path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer a.Close()
+			err = allContent(t, a)
+			if err == nil || !strings.Contains(err.Error(), "duplicate file") && !strings.Contains(err.Error(), "digest") {
+				t.Errorf("error %v", err)
+			}
+		})
+	}
+}
+
+// allContent reads all images of an archive.
+func allContent(t *testing.T, a *Archive) error {
+	list, err := a.Images(t.Context())
+	for _, packed := range list {
+		img, imgErr := packed.Image(t.Context())
+		if imgErr != nil {
+			return imgErr
+		}
+		if err := newStore(t).AddImage(t.Context(), img); err != nil {
+			return err
+		}
+	}
+	if _, rest := a.lookup(t.Context(), "no such file"); err == nil && !errors.Is(rest, fs.ErrNotExist) {
+		return rest
+	}
+	return err
 }

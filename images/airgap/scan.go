@@ -81,18 +81,21 @@ func (s *scanner) next(ctx context.Context, a *Archive) error {
 	if err != nil {
 		return fmt.Errorf("after %d files: %w", len(a.entries), noEOF(err))
 	}
-	m := member{entry: entry{Name: path.Clean(h.Name), Offset: s.pos(), Size: h.Size}}
+	m := member{entry: entry{Name: cleanName(h.Name), Offset: s.pos(), Size: h.Size}}
 	switch h.Typeflag {
 	case tar.TypeReg:
 	case tar.TypeSymlink:
-		// docker save of old links layers that several images share.
-		m.link = path.Join(path.Dir(m.Name), h.Linkname)
+		// Old versions of docker save link layers that several images share.
+		m.link = linkTarget(m.Name, h.Linkname)
 	case tar.TypeLink:
-		m.link = path.Clean(h.Linkname)
+		m.link = cleanName(h.Linkname)
 	default:
 		return nil // folders are of no interest, and nothing else belongs here
 	}
 	if m.link != "" {
+		if before, ok := a.known(m.Name); ok && before.link == m.link {
+			return nil
+		}
 		return a.add(m)
 	}
 	head := make([]byte, min(h.Size, sniff.HeadLen))
@@ -104,8 +107,8 @@ func (s *scanner) next(ctx context.Context, a *Archive) error {
 	if err != nil {
 		return fmt.Errorf("file %q: %w", m.Name, noEOF(err))
 	}
-	if before, ok := a.small[m.Name]; ok && content != nil && bytes.Equal(before, content) {
-		return nil // RKE2 puts manifest.json first without taking it away behind
+	if before, ok := a.known(m.Name); ok {
+		return a.again(before, m, head, content)
 	}
 	if err := a.add(m); err != nil {
 		return err
@@ -116,10 +119,45 @@ func (s *scanner) next(ctx context.Context, a *Archive) error {
 	return nil
 }
 
+// linkTarget is the name of the file that a symlink leads to. An absolute one
+// leads to the archive's top.
+func linkTarget(name, to string) string {
+	if !path.IsAbs(to) {
+		to = path.Join(path.Dir(name), to)
+	}
+	return cleanName(to)
+}
+
+// known is the file that was found under a name before. a.mu is held.
+func (a *Archive) known(name string) (member, bool) {
+	i, ok := a.byName[name]
+	if !ok {
+		return member{}, false
+	}
+	return a.entries[i], true
+}
+
+// again decides about a file whose name was seen before. The same content twice is
+// accepted: RKE2 puts manifest.json first and leaves the one behind it, and Bazel
+// writes a layer once for each image. The content of JSON files is compared here.
+// Other files of one size may differ; they are layers, which are verified by their
+// digests when they are read.
+func (a *Archive) again(before, m member, head, content []byte) error {
+	if before.link != "" || before.Size != m.Size || isJSON(head) && content == nil || !bytes.Equal(a.small[m.Name], content) {
+		return duplicateError(m.Name)
+	}
+	return nil
+}
+
+// isJSON reports whether a file that begins with head may be a JSON object or list.
+func isJSON(head []byte) bool {
+	trimmed := bytes.TrimLeft(head, " \t\r\n")
+	return len(trimmed) > 0 && (trimmed[0] == '{' || trimmed[0] == '[')
+}
+
 // keep reads a file that may be one of the archive's JSON files.
 func (s *scanner) keep(m member, head []byte) ([]byte, error) {
-	trimmed := bytes.TrimLeft(head, " \t\r\n")
-	if len(trimmed) == 0 || trimmed[0] != '{' && trimmed[0] != '[' || m.Size > smallFile || s.kept+m.Size > smallTotal {
+	if !isJSON(head) || m.Size > smallFile || s.kept+m.Size > smallTotal {
 		return nil, nil
 	}
 	content := bytes.NewBuffer(append(make([]byte, 0, m.Size), head...))

@@ -4,6 +4,8 @@ import (
 	"archive/tar"
 	"bytes"
 	"fmt"
+	"path"
+	"strings"
 	"time"
 )
 
@@ -26,6 +28,13 @@ func tarHeader(name string, size int64) ([]byte, error) {
 		return nil, fmt.Errorf("writing the tar header of %s: %w", name, err)
 	}
 	return b.Bytes(), nil
+}
+
+// cleanName spells the name that a file has in a tar, or that one of the views
+// calls it by. /x and ./x are x: docker load unpacks an archive into a folder and
+// looks for what the views name below that folder.
+func cleanName(name string) string {
+	return strings.TrimLeft(path.Clean(name), "/")
 }
 
 // padding is how many zeros follow a body of size bytes.

@@ -243,9 +243,9 @@ func TestVerifySaysWhatIsWrong(t *testing.T) {
 			w.oci(0, func(m map[string]any) {
 				m["digest"] = "sha256:" + strings.Repeat("0", 64)
 			})
-		}, want: []string{"is missing; image docker.io/acme/a:v1 of index.json names it"}, notes: []string{"1 files of"}},
+		}, want: []string{"is missing; image docker.io/acme/a:v1 of index.json names it"}, notes: []string{"not part of any image: file blobs/"}},
 		"no manifest.json": {change: func(w *workshop) { w.drop(manifestName) }, want: []string{"no manifest.json"}},
-		"no index.json":    {change: func(w *workshop) { w.drop(indexName) }, notes: []string{"no oci-layout and index.json", "belong to no image"}},
+		"no index.json":    {change: func(w *workshop) { w.drop(indexName) }, notes: []string{"no oci-layout and index.json", "not part of any image"}},
 		"no view":          {change: func(w *workshop) { w.drop(indexName); w.drop(manifestName) }, want: []string{"no archive of images"}},
 		"a view that is no JSON": {change: func(w *workshop) { w.content[manifestName] = []byte("hello") },
 			want: []string{"manifest.json is no JSON"}},
@@ -309,8 +309,8 @@ func TestVerifySaysWhatIsWrong(t *testing.T) {
 		}, want: []string{"index.json says that sha256:"}},
 		"another platform":      {o: VerifyOptions{Platform: &arm}, want: []string{"image docker.io/acme/a:v1 (linux/amd64) is not for linux/arm64", "acme/b:v1"}},
 		"an image of a list":    {o: VerifyOptions{List: []images.ListEntry{{Ref: ref(t, "acme/a:v2"), File: "core.txt", Line: 7}}}, want: []string{"core.txt:7: image acme/a:v2 is missing; it has docker.io/acme/a:v1"}},
-		"a file of no image":    {change: func(w *workshop) { w.set("readme", []byte("hello")); w.set("repositories", []byte("{}")) }, notes: []string{"1 files of 5 bytes belong to no image, such as readme"}},
-		"a name that leads out": {change: func(w *workshop) { w.set("../evil", nil) }, want: []string{"leads out of a folder"}},
+		"a file of no image":    {change: func(w *workshop) { w.set("readme", []byte("hello")); w.set("repositories", []byte("{}")) }, notes: []string{"not part of any image: file readme of 5 bytes"}},
+		"a name that leads out": {change: func(w *workshop) { w.set("../evil", nil) }, want: []string{"contains \"..\""}},
 		"bytes behind the end":  {write: func(w *workshop) []byte { return append(w.tar(), "hello"...) }, want: []string{"5 bytes that are not zero"}},
 		"the end cut off":       {write: func(w *workshop) []byte { raw := w.tar(); return raw[:len(raw)-tarEnd] }, want: []string{"the end of the tar is missing"}},
 		"a tar cut off":         {write: func(w *workshop) []byte { raw := w.tar(); return raw[:len(raw)-3000] }, want: []string{"it cannot be read beyond"}},
@@ -319,7 +319,7 @@ func TestVerifySaysWhatIsWrong(t *testing.T) {
 		"a file that is there twice": {write: func(w *workshop) []byte {
 			w.names = append(w.names, w.names[0])
 			return w.tar()
-		}, notes: []string{"file manifest.json is twice in it"}},
+		}, notes: []string{"with the same content: file manifest.json"}},
 		"zstd inside": {images: func(t testing.TB) []Image {
 			return []Image{{Names: []name.Reference{ref(t, "acme/a:v1")}, Image: imagetest.Image(t, "linux/amd64", imagetest.Layer(t, imagetest.Files{"a": "a"}))}}
 		}, change: func(w *workshop) {

@@ -9,7 +9,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"path"
 	"strings"
 
 	"github.com/klauspost/compress/gzip"
@@ -54,7 +53,7 @@ const maxJSON = 512 << 20
 
 // get finds a file by name, and follows links.
 func (c *contents) get(name string) *content {
-	name = path.Clean(name)
+	name = cleanName(name)
 	for range 10 {
 		f := c.byName[name]
 		if f == nil || f.link == "" {
@@ -137,14 +136,14 @@ func (c *contents) readTar(r io.Reader) error {
 			continue // what it says of the files that follow is in their headers
 		}
 		if len(c.files) >= maxEntries {
-			return fmt.Errorf("it has more than %d files, which no archive of images has", maxEntries)
+			return fmt.Errorf("more than %d files: not an archive of images", maxEntries)
 		}
-		file := &content{entry: entry{Name: path.Clean(h.Name), Offset: c.size, Size: h.Size}, rawName: h.Name, typeflag: h.Typeflag}
+		file := &content{entry: entry{Name: cleanName(h.Name), Offset: c.size, Size: h.Size}, rawName: h.Name, typeflag: h.Typeflag}
 		switch h.Typeflag {
 		case tar.TypeSymlink:
-			file.link = path.Join(path.Dir(file.Name), h.Linkname)
+			file.link = linkTarget(file.Name, h.Linkname)
 		case tar.TypeLink:
-			file.link = path.Clean(h.Linkname)
+			file.link = cleanName(h.Linkname)
 		}
 		c.files = append(c.files, file)
 		if c.byName[file.Name] == nil {
@@ -181,11 +180,10 @@ func (c *contents) readFile(file *content, r io.Reader) error {
 	file.compression = sniff.CompressionOf(head)
 	all := sha256.New()
 	all.Write(head)
-	trimmed := bytes.TrimLeft(head, " \t\r\n")
 	switch {
-	case len(trimmed) > 0 && (trimmed[0] == '{' || trimmed[0] == '[') && file.Size <= jsonLimit:
+	case isJSON(head) && file.Size <= jsonLimit:
 		if c.json += file.Size; c.json > maxJSON {
-			return fmt.Errorf("it has more than %d bytes of JSON, which no archive of images has", maxJSON)
+			return fmt.Errorf("more than %d bytes of JSON: not an archive of images", maxJSON)
 		}
 		kept := bytes.NewBuffer(append(make([]byte, 0, file.Size), head...))
 		if _, err := io.Copy(kept, io.TeeReader(r, all)); err != nil {

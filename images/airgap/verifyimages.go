@@ -20,16 +20,20 @@ import (
 
 // checkFiles says what is wrong with files whatever they are for.
 func (r *Report) checkFiles(c *contents) {
+	var again, spelled tally
 	for _, f := range c.files {
 		if first := c.byName[f.Name]; first != f && f.typeflag != tar.TypeDir {
 			if first.digest == f.digest && first.link == f.link {
-				r.note("file %s is twice in it", f.Name) // RKE2 puts manifest.json first without taking it away behind
+				again.add(f.Name, f.Size)
 			} else {
-				r.problem("file %s is twice in it, with other content; readers differ in which one they take", f.Name)
+				r.problem("%v", duplicateError(f.Name))
 			}
 		}
-		if path.IsAbs(f.rawName) || slices.Contains(strings.Split(f.rawName, "/"), "..") {
-			r.problem("file %q has a name that leads out of a folder it is unpacked in", f.rawName)
+		switch {
+		case slices.Contains(strings.Split(f.rawName, "/"), ".."):
+			r.problem("the name of file %q contains \"..\"", f.rawName)
+		case f.rawName != f.Name && f.typeflag != tar.TypeDir:
+			spelled.add(f.rawName, f.Size)
 		}
 		switch f.typeflag {
 		case tar.TypeReg:
@@ -44,9 +48,37 @@ func (r *Report) checkFiles(c *contents) {
 			r.problem("%q is neither a file nor a folder (tar type %q)", f.Name, f.typeflag)
 		}
 	}
+	if again.count > 0 {
+		r.note("in the archive more than once, with the same content: %s", again)
+	}
+	if spelled.count > 0 {
+		r.note("named with / or ./ in front, which docker load reads and RKE2 does not: %s", spelled)
+	}
 	if c.tail > 0 {
 		r.problem("%d bytes that are not zero follow the end of the tar, where readers stop", c.tail)
 	}
+}
+
+// A tally counts files of one kind, of which it names the first.
+type tally struct {
+	count int
+	size  int64
+	first string
+}
+
+func (t *tally) add(name string, size int64) {
+	if t.count == 0 {
+		t.first = name
+	}
+	t.count++
+	t.size += size
+}
+
+func (t tally) String() string {
+	if t.count == 1 {
+		return fmt.Sprintf("file %s of %d bytes", t.first, t.size)
+	}
+	return fmt.Sprintf("%d files of %d bytes, such as %s", t.count, t.size, t.first)
 }
 
 // A viewed image is an image as one of the views has it.

@@ -177,25 +177,18 @@ func (c *imageCheck) list(all []*viewed, want []images.ListEntry) {
 	}
 }
 
-// strays counts the files that no image needs. What old versions of Docker need is
-// none of them.
+// strays counts the files that no image needs. Files that only old versions of
+// Docker read do not count.
 func (c *imageCheck) strays() {
-	var (
-		count int
-		size  int64
-		first string
-	)
+	var strays tally
 	for _, f := range c.contents.files {
 		if c.used[f] || f.Size == 0 || f.link != "" || f.Name == "repositories" || slices.Contains([]string{"VERSION", "json"}, path.Base(f.Name)) ||
 			c.contents.byName[f.Name] != f {
 			continue
 		}
-		if count++; count == 1 {
-			first = f.Name
-		}
-		size += f.Size
+		strays.add(f.Name, f.Size)
 	}
-	if count > 0 {
-		c.note("%d files of %d bytes belong to no image, such as %s", count, size, first)
+	if strays.count > 0 {
+		c.note("not part of any image: %s", strays)
 	}
 }
