@@ -50,9 +50,7 @@ func (p *planner) archives() {
 				if _, ok := all[slug]; !ok {
 					slugs = append(slugs, platform)
 				}
-				for _, image := range step.Images {
-					all[slug] = append(all[slug], image.Names[0])
-				}
+				all[slug] = append(all[slug], step.lines()...)
 			}
 		}
 	}
@@ -152,6 +150,20 @@ func (p *planner) ownImage(image string, platform v1.Platform) (ArchiveImage, bo
 		}
 	}
 	return ArchiveImage{}, false
+}
+
+// lines are the lines of the step's text list: references in full, since those who read
+// such lists (RKE2's scripts, registries' mirroring tools) take a name without a host for
+// one of another registry, or not at all.
+func (s ArchiveStep) lines() []string {
+	lines := make([]string, len(s.Images))
+	for i, image := range s.Images {
+		lines[i] = image.Names[0]
+		if ref, err := images.ParseReference(lines[i]); err == nil { // it was parsed before
+			lines[i] = images.Qualified(ref)
+		}
+	}
+	return lines
 }
 
 // familiar spells a reference that the plan made itself.

@@ -169,16 +169,12 @@ func (b *Builder) archive(ctx context.Context, step ArchiveStep, content []airga
 	if err != nil {
 		return err
 	}
-	var names []string
-	for _, image := range step.Images {
-		names = append(names, image.Names[0])
-	}
-	return b.textList(ctx, step.List, step.Platform, step.Text, names)
+	return b.textList(ctx, step.List, step.Platform, step.Text, step.lines())
 }
 
-// textList writes a list of images, one a line.
-func (b *Builder) textList(ctx context.Context, list string, platform Platform, output string, names []string) error {
-	if err := writeWhole(b.path(output), []byte(strings.Join(names, "\n")+"\n")); err != nil {
+// textList writes a list of images.
+func (b *Builder) textList(ctx context.Context, list string, platform Platform, output string, lines []string) error {
+	if err := writeWhole(b.path(output), []byte(strings.Join(lines, "\n")+"\n")); err != nil {
 		return err
 	}
 	return b.made(ctx, Made{Kind: "list", Name: list, Platform: platform, Path: output}, "")

@@ -99,7 +99,7 @@ type ArchiveStep struct {
 // An ArchiveImage is one image of an archive: one of ours by its per-platform
 // tag, or another's.
 type ArchiveImage struct {
-	// Names are what the archive calls it; the first stands in the text list.
+	// Names are what the archive calls it; the first stands in the text list, in full.
 	Names []string `json:"names"`
 	// Own is the Ref of the ImageStep that makes it; empty for others.
 	Own string `json:"own,omitempty"`
@@ -111,7 +111,8 @@ type ArchiveImage struct {
 type ListStep struct {
 	Platform Platform `json:"platform"`
 	Output   string   `json:"output"`
-	Images   []string `json:"images"`
+	// Images are its lines, references in full.
+	Images []string `json:"images"`
 }
 
 // A BundleStep packs binaries and files.

@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/tools/txtar"
 
+	"github.com/google/go-cmp/cmp"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/slipway-build/slipway/internal/golden"
 )
@@ -183,5 +184,19 @@ func TestPlanRefusesTwoFilesOfOneName(t *testing.T) {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("%q is not in the error:\n%v", want, err)
 		}
+	}
+}
+
+// RKE2's scripts and tools that mirror registries read the lists line by line.
+func TestImageListsNameRegistries(t *testing.T) {
+	step := ArchiveStep{Images: []ArchiveImage{
+		{Names: []string{"rancher/rke2-runtime:v1.36.0-rke2r1", "rancher/rke2-runtime:v1.36.0-rke2r1-linux-amd64"}},
+		{Names: []string{"busybox:1"}}, {Names: []string{"ghcr.io/k3s-io/klipper-lb:v0.4.9"}},
+		{Names: []string{"127.0.0.1:5000/a/b@sha256:" + strings.Repeat("0", 64)}},
+	}}
+	want := []string{"docker.io/rancher/rke2-runtime:v1.36.0-rke2r1", "docker.io/library/busybox:1",
+		"ghcr.io/k3s-io/klipper-lb:v0.4.9", "127.0.0.1:5000/a/b@sha256:" + strings.Repeat("0", 64)}
+	if diff := cmp.Diff(want, step.lines()); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
