@@ -6,9 +6,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"regexp"
-	"strings"
-	"time"
 
 	"github.com/slipway-build/slipway/internal/fileop"
 )
@@ -47,30 +44,6 @@ func newTempFile(final string, size int64) (*tempFile, error) {
 		return nil, err
 	}
 	return t, nil
-}
-
-// leftoverAge is how long a temporary file was not written to when its process
-// must have been killed.
-const leftoverAge = time.Hour
-
-var leftoverName = regexp.MustCompile(`^\.[0-9]+\.tmp(\.part[0-9]{3})?$`)
-
-// sweepLeftovers removes temporary files that killed processes left of final. One
-// that cannot be removed takes nothing but room.
-func sweepLeftovers(final string) {
-	entries, err := os.ReadDir(filepath.Dir(final))
-	if err != nil {
-		return
-	}
-	for _, e := range entries {
-		rest, ok := strings.CutPrefix(e.Name(), "."+filepath.Base(final))
-		if !ok || !leftoverName.MatchString(rest) {
-			continue
-		}
-		if info, err := e.Info(); err == nil && time.Since(info.ModTime()) > leftoverAge {
-			fileop.Remove(filepath.Join(filepath.Dir(final), e.Name()))
-		}
-	}
 }
 
 // at opens the file for writing at offset. Several may write at once, in places

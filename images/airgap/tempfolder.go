@@ -44,6 +44,10 @@ func newTempFolder(final string) (*tempFolder, error) {
 		return nil, err
 	}
 	final = placeOf(final)
+	if err := recoverFolder(final); err != nil {
+		return nil, fmt.Errorf("putting back the folder that an interrupted run moved away: %w", err)
+	}
+	sweepLeftovers(final)
 	path, err := os.MkdirTemp(parent, "."+filepath.Base(final)+".*.tmp")
 	if err != nil {
 		return nil, err
