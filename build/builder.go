@@ -13,7 +13,6 @@ import (
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
-	"github.com/slipway-build/slipway/images"
 	"github.com/slipway-build/slipway/images/store"
 	"github.com/slipway-build/slipway/internal/fileop"
 )
@@ -124,9 +123,15 @@ func (b *Builder) ownRegistry() string {
 // Run does what a selection names. What is made is reported in dist/artifacts.json. What
 // is damaged in the cache or in dist/oci is made or fetched anew, with a warning.
 func (b *Builder) Run(ctx context.Context, s Selection) error {
+	lock, err := b.lockDist(ctx, s.Verb != "publish")
+	if err != nil {
+		return err
+	}
+	defer lock.release()
 	if s.Verb == "publish" {
 		return b.publish(ctx, s.Parts)
 	}
+	b.sweep()
 	if err := b.open(); err != nil {
 		return err
 	}
@@ -170,8 +175,7 @@ func (b *Builder) run(ctx context.Context, s Selection) error {
 
 // Clean removes what was made in dist, and nothing else that lies there: dist may be
 // a folder that others use too.
-func (b *Builder) Clean() error {
-	made := []string{reportFile, "dist/artifacts", "dist/oci"}
+func (b *Builder) Clean(ctx context.Context) error {
 	if b.settings.Dist != "" {
 		// Every run makes the layout first, and a clean removes it last.
 		if _, err := os.Stat(b.path("dist/oci/oci-layout")); errors.Is(err, fs.ErrNotExist) {
@@ -180,23 +184,38 @@ func (b *Builder) Clean() error {
 			return fmt.Errorf("cleaning: %w", err)
 		}
 	}
-	// Binaries lie in folders by platform; in bin itself there may be another's.
-	folders, err := os.ReadDir(b.path("dist/bin"))
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+	lock, err := b.lockDist(ctx, true)
+	if err != nil {
 		return fmt.Errorf("cleaning: %w", err)
 	}
-	for _, f := range folders {
-		if _, err := images.ParsePlatform(strings.ReplaceAll(f.Name(), "-", "/")); err == nil && f.IsDir() {
-			made = slices.Insert(made, 0, "dist/bin/"+f.Name())
+	defer lock.release()
+	b.sweep()
+	made, err := b.binaryFolders()
+	if err != nil {
+		return fmt.Errorf("cleaning: %w", err)
+	}
+	made = append(made, reportFile, "dist/artifacts")
+	// All of dist/oci but the lock.
+	for _, folder := range []string{path.Dir(distLock), "dist/oci"} {
+		entries, err := os.ReadDir(b.path(folder))
+		if err != nil {
+			return fmt.Errorf("cleaning: %w", err)
+		}
+		for _, e := range entries {
+			if !strings.HasPrefix(distLock, folder+"/"+e.Name()) && e.Name() != "oci-layout" {
+				made = append(made, folder+"/"+e.Name())
+			}
 		}
 	}
-	for _, m := range made {
+	for _, m := range append(made, "dist/oci/oci-layout") {
 		if err := fileop.RemoveAll(b.path(m)); err != nil {
 			return fmt.Errorf("cleaning: %w", err)
 		}
 	}
+	lock.remove()
 	// The folders themselves go if they are empty now.
-	_ = fileop.Remove(b.path("dist/bin"))
-	_ = fileop.Remove(b.dist())
+	for _, folder := range []string{path.Dir(distLock), "dist/oci", "dist/bin", "dist"} {
+		_ = fileop.Remove(b.path(folder))
+	}
 	return nil
 }

@@ -381,7 +381,7 @@ func TestOfflineUsesTheCacheAlone(t *testing.T) {
 		t.Errorf("got %v, want an error that names what is not in the cache", err)
 	}
 	r.run("package", "airgap")
-	if err := r.builder().Clean(); err != nil {
+	if err := r.builder().Clean(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	r.do(r.builder(offline), "package", "airgap")

@@ -16,11 +16,11 @@ func TestCleanRemovesNothingOfOthers(t *testing.T) {
 	out := filepath.Join(r.dir, "elsewhere")
 	there := func(s *Settings) { s.Dist = out }
 	writeFile(t, filepath.Join(out, "bin", "theirs"), "")
-	if err := r.builder(there).Clean(); err == nil || !strings.Contains(err.Error(), "slipway has made nothing there") {
+	if err := r.builder(there).Clean(t.Context()); err == nil || !strings.Contains(err.Error(), "slipway has made nothing there") {
 		t.Errorf("got %v, want that a folder without anything of ours is left alone", err)
 	}
 	r.do(r.builder(there), "build", "linux")
-	if err := r.builder(there).Clean(); err != nil {
+	if err := r.builder(there).Clean(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff([]string{"bin/theirs"}, slices.Sorted(maps.Keys(r.files("elsewhere")))); diff != "" {
@@ -28,7 +28,7 @@ func TestCleanRemovesNothingOfOthers(t *testing.T) {
 	}
 	// dist itself needs no sign, as after a run that was killed at once.
 	writeFile(t, filepath.Join(r.dir, "dist", "bin", "linux-amd64", "acme"), "")
-	if err := r.builder().Clean(); err != nil {
+	if err := r.builder().Clean(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := os.Stat(filepath.Join(r.dir, "dist")); !os.IsNotExist(err) {

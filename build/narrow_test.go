@@ -72,7 +72,7 @@ func TestPublishingOneWindowsVersionKeepsTheOthers(t *testing.T) {
 	r.run("build")
 	r.run("publish", "images", "index")
 	// As on another machine, which has made nothing else.
-	if err := r.builder().Clean(); err != nil {
+	if err := r.builder().Clean(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	b := r.builder(func(s *Settings) { s.Platforms = platforms(t, "windows/amd64:10.0.20348.4294") })

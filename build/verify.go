@@ -25,10 +25,15 @@ import (
 const maxReleaseFile = 2 << 30
 
 // Verify checks what was made against the plan: that all of it is there and
-// nothing else, that binaries, images and archives are whole and for the
+// nothing else but what a killed run left half-written, that binaries, images and archives are whole and for the
 // platforms they should be for, and that the checksums hold. Its error joins all
 // that is wrong.
 func (b *Builder) Verify(ctx context.Context) error {
+	lock, err := b.lockDist(ctx, false)
+	if err != nil {
+		return err
+	}
+	defer lock.release()
 	layout, err := store.OpenLayout(b.path("dist/oci"))
 	if errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("there is nothing to verify: %w; run build and package first", err)
@@ -186,7 +191,7 @@ func (b *Builder) verifyNames(reported map[string]string) error {
 		errs = append(errs, err)
 	}
 	for _, e := range entries {
-		if !known[e.Name()] {
+		if !known[e.Name()] && !temporaryName.MatchString(e.Name()) {
 			errs = append(errs, fmt.Errorf("dist/artifacts/%s is not of this release: remove it, or run clean", e.Name()))
 		}
 	}

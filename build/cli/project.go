@@ -183,7 +183,7 @@ func (p *Program) cleanCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return b.Clean()
+			return p.watched(c, b.Clean)
 		},
 	}
 	p.projectFlags(c)

@@ -254,7 +254,7 @@ func (c *Compiler) lock(ctx context.Context, jobs []*job) (unlock func(), err er
 			return nil, fmt.Errorf("locking folder %s: %w", folder, err)
 		}
 		locks = append(locks, l)
-		if err := removeLeftovers(folder); err != nil {
+		if err := RemoveLeftovers(folder); err != nil {
 			unlock()
 			return nil, err
 		}
@@ -262,8 +262,9 @@ func (c *Compiler) lock(ctx context.Context, jobs []*job) (unlock func(), err er
 	return unlock, nil
 }
 
-// removeLeftovers removes the temporary folders of builds that were killed.
-func removeLeftovers(folder string) error {
+// RemoveLeftovers removes from a folder of binaries the temporary folders of builds
+// that were killed. No other build may be writing there.
+func RemoveLeftovers(folder string) error {
 	entries, err := os.ReadDir(folder)
 	if err != nil {
 		return err

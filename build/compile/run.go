@@ -2,6 +2,7 @@ package compile
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -57,17 +58,20 @@ func (c *Compiler) attempt(ctx context.Context, tool goTool, memory *memory, b b
 		return fmt.Errorf("making a folder for the compiler's output: %w", err)
 	}
 	defer fileop.RemoveAll(temp)
-
-	if err := c.goBuild(ctx, tool, b, temp, task); err != nil {
+	out, work := filepath.Join(temp, "out"), filepath.Join(temp, "work")
+	if err := errors.Join(os.Mkdir(out, 0o755), os.Mkdir(work, 0o755)); err != nil {
 		return err
 	}
-	made, err := os.ReadDir(temp)
+	if err := c.goBuild(ctx, tool, b, out, work, task); err != nil {
+		return err
+	}
+	made, err := os.ReadDir(out)
 	if err != nil {
 		return err
 	}
 	held := memory.held(b[0]) // one module, and one state of it, for all of b
 	for _, j := range b {
-		results[j.index], errs[j.index] = take(j, temp, made, memory, held)
+		results[j.index], errs[j.index] = take(j, out, made, memory, held)
 	}
 	return nil
 }
@@ -122,8 +126,9 @@ func hashFile(path string) (v1.Hash, int64, error) {
 	return v1.Hash{Algorithm: "sha256", Hex: hex.EncodeToString(h.Sum(nil))}, size, nil
 }
 
-// goBuild runs go build for b into the folder temp.
-func (c *Compiler) goBuild(ctx context.Context, tool goTool, b batch, temp string, task *progress.Task) error {
+// goBuild runs go build for b into the folder out. Its temporary files lie in work,
+// unless GOTMPDIR names another folder, so that they go with it should go be killed.
+func (c *Compiler) goBuild(ctx context.Context, tool goTool, b batch, out, work string, task *progress.Task) error {
 	j := b[0]
 	args := []string{"build", "-trimpath", "-buildvcs=false", "-mod=" + modMode(j.Dir)}
 	if c.jobs > 0 {
@@ -135,7 +140,7 @@ func (c *Compiler) goBuild(ctx context.Context, tool goTool, b batch, temp strin
 	if len(j.Ldflags) > 0 {
 		args = append(args, "-ldflags", strings.Join(j.Ldflags, " "))
 	}
-	args = append(args, "-o", temp+string(filepath.Separator), "--")
+	args = append(args, "-o", out+string(filepath.Separator), "--")
 	for _, j := range b {
 		args = append(args, j.Package)
 	}
@@ -143,7 +148,7 @@ func (c *Compiler) goBuild(ctx context.Context, tool goTool, b batch, temp strin
 	output := &lines{task: task}
 	cmd := process.Command(ctx, tool.path, args...)
 	cmd.Dir = j.Dir
-	cmd.Env = c.inherited.with(j.env).with(environment{"PWD": j.Dir}).list()
+	cmd.Env = c.inherited.with(j.env).with(environment{"PWD": j.Dir, "GOTMPDIR": cmp.Or(c.inherited["GOTMPDIR"], work)}).list()
 	cmd.Stdout, cmd.Stderr = output, output
 	err := process.Run(ctx, cmd)
 	output.flush()

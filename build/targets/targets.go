@@ -100,6 +100,6 @@ func Clean(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		return b.Clean()
+		return watched(ctx, b.Clean)
 	})
 }
