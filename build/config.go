@@ -93,6 +93,7 @@ type Image struct {
 	Variants    []Variant         `yaml:"variants" required:"true" doc:"Dockerfile targets and the platforms made from each"`
 	Builder     string            `yaml:"builder" enum:"embedded docker buildkit" doc:"what makes it: embedded (default), docker or buildkit; environment BUILDER wins"`
 	Format      Format            `yaml:"format" doc:"media types and compression"`
+	Modes       string            `yaml:"modes" enum:"normal keep" doc:"modes of files of contexts: normal (default: 0755 or 0644), or keep those on disk"`
 	Annotations map[string]string `yaml:"annotations" linked:"true" doc:"annotations of the index"`
 	EngineOpts  `yaml:",inline"`
 }

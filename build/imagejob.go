@@ -29,6 +29,8 @@ type ImageJob struct {
 	// Tags are references; Outputs are oci:DIR[:NAME], docker:FILE or push.
 	Tags, Outputs []string
 	Format        images.Format
+	// Modes are those of files of contexts.
+	Modes images.Modes
 	// EngineOpts are for the builders docker and buildkit.
 	EngineOpts
 }
@@ -64,7 +66,7 @@ func (r ImageResult) Write(w io.Writer) error {
 // the result to the outputs.
 func (w *Workbench) BuildImage(ctx context.Context, job ImageJob) (ImageResult, error) {
 	tags, err := parseTags(job.Tags)
-	errs := []error{err, usage(job.Format.Validate())}
+	errs := []error{err, usage(job.Format.Validate()), usage(job.Modes.Validate())}
 	var outputs []imageOutput
 	for _, text := range job.Outputs {
 		kind, where, name, err := parseOutput(text)
@@ -187,7 +189,7 @@ func (w *Workbench) assembleAll(ctx context.Context, job ImageJob, epoch time.Ti
 	err = each(ctx, len(platforms), w.settings.Jobs, func(i int) error {
 		image, err := assembler.Assemble(ctx, images.BuildContext{
 			Dir: job.Context, Dockerfile: file, Target: job.Target, Platform: platforms[i], Args: job.Args, Labels: job.Labels,
-			Contexts: job.Contexts, Epoch: epoch, Format: job.Format, NoCache: w.settings.NoCache,
+			Contexts: job.Contexts, Epoch: epoch, Format: job.Format, Modes: job.Modes, NoCache: w.settings.NoCache,
 		})
 		if err != nil {
 			return err

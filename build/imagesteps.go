@@ -83,7 +83,7 @@ func (b *Builder) assemble(ctx context.Context, step ImageStep) (v1.Image, error
 	return assembler.Assemble(ctx, images.BuildContext{
 		Dir: b.path(step.Context), Dockerfile: b.relative(step.Dockerfile), Target: step.Target,
 		Platform: step.Platform.Platform, Args: step.Args, Labels: step.Labels, Contexts: contexts,
-		Epoch: b.Plan.Release.Epoch, Format: step.Format, NoCache: b.settings.NoCache,
+		Epoch: b.Plan.Release.Epoch, Format: step.Format, Modes: step.Modes, NoCache: b.settings.NoCache,
 	})
 }
 

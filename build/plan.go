@@ -67,6 +67,8 @@ type ImageStep struct {
 	// Address is that of the platform's own BuildKit, if it has one.
 	Address string        `json:"address,omitempty"`
 	Format  images.Format `json:"format"`
+	// Modes are those of files of contexts; empty is images.NormalModes.
+	Modes images.Modes `json:"modes,omitempty"`
 	EngineOpts
 }
 
@@ -406,6 +408,7 @@ func (p *planner) image(image Image, variant Variant, platform v1.Platform, wind
 		Builder: cmp.Or(p.filter.Builder, image.Builder),
 		Format: images.Format{MediaTypes: image.Format.MediaTypes,
 			Compression: images.Compression{Algorithm: image.Format.Compression, Level: image.Format.Level}},
+		Modes:      images.Modes(image.Modes),
 		EngineOpts: image.EngineOpts,
 	}
 	step.CacheFrom, step.CacheTo = expandSome(image.CacheFrom, vars), expandSome(image.CacheTo, vars)

@@ -29,6 +29,8 @@ type BuildContext struct {
 	// Contexts are named contexts (--build-context): a folder,
 	// docker-image://REF or oci-layout://DIR[:TAG|@DIGEST].
 	Contexts map[string]string
+	// Modes are those of the files and folders of contexts.
+	Modes Modes
 	// Epoch is the one time that stands in config, history and layers.
 	Epoch time.Time
 	// Format pins media types and compression.

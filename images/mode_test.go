@@ -22,9 +22,26 @@ func TestContextMode(t *testing.T) {
 		"a symlink":                      {0o755 | fs.ModeSymlink, 0o777 | fs.ModeSymlink},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if got := ContextMode(c.disk); got != c.want {
-				t.Errorf("ContextMode(%v) = %v, want %v", c.disk, got, c.want)
+			for _, m := range []Modes{"", NormalModes} {
+				if got := m.Of(c.disk); got != c.want {
+					t.Errorf("%q.Of(%v) = %v, want %v", m, c.disk, got, c.want)
+				}
+			}
+			want := c.disk
+			if c.disk&fs.ModeSymlink != 0 {
+				want = c.want
+			}
+			if got := KeepModes.Of(c.disk); got != want {
+				t.Errorf("KeepModes.Of(%v) = %v, want %v", c.disk, got, want)
 			}
 		})
+	}
+}
+
+func TestModesAreValidated(t *testing.T) {
+	for modes, want := range map[Modes]bool{"": true, NormalModes: true, KeepModes: true, "Keep": false, "0600": false} {
+		if err := modes.Validate(); (err == nil) != want {
+			t.Errorf("%q: %v", modes, err)
+		}
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/slipway-build/slipway/build"
+	"github.com/slipway-build/slipway/images"
 )
 
 func (p *Program) imageCommand() *cobra.Command {
@@ -82,6 +83,7 @@ on this machine's architecture.`,
 	f.StringArrayVarP(&job.Tags, "tag", "t", nil, "reference to name the image by")
 	f.StringArrayVarP(&job.Outputs, "output", "o", nil, "oci:DIR, docker:FILE.tar[.zst|.gz] or push (to every -t)")
 	f.BoolVar(&p.settings.NoCache, "no-cache", false, "ignore what was made before")
+	f.StringVar((*string)(&job.Modes), "modes", string(images.NormalModes), "of files of contexts: normal (0755 or 0644), or keep those on disk")
 	f.StringVar(&job.Format.MediaTypes, "media-types", "oci", "oci or docker")
 	f.StringVar(&job.Format.Compression.Algorithm, "compression", "gzip", "of new layers: gzip, zstd or none")
 	f.IntVar(&job.Format.Compression.Level, "compression-level", 0, "1 to 9 for gzip, 1 to 22 for zstd (default: 6, 3)")

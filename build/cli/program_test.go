@@ -97,6 +97,7 @@ func TestWhatTheShellIsTold(t *testing.T) {
 		{"an archive that is not there", nil, []string{"airgap", "ls", "nowhere.tar"}, 1, []string{"nowhere.tar"}},
 		{"offline, and not in the cache", nil, []string{"--offline", "airgap", "pack", "-o", filepath.Join(t.TempDir(), "x.tar"), "127.0.0.1:1/acme/a:v1"}, 1, []string{"127.0.0.1:1/acme/a:v1", "offline"}},
 		{"an output that is none", nil, []string{"image", "build", "-o", "tar", "."}, 2, []string{`output "tar"`, "oci:DIR"}},
+		{"modes that are unknown", nil, []string{"image", "build", "--modes", "0600", "."}, 2, []string{`modes "0600"`, "want normal or keep"}},
 		{"a push without a name", nil, []string{"image", "build", "-o", "push", "."}, 2, []string{"-t REF"}},
 		{"an index without a name", nil, []string{"index", "create", "busybox"}, 2, []string{"-t REF"}},
 		{"extract without anything", nil, []string{"airgap", "extract"}, 2, []string{"--path", "--from"}},

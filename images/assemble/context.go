@@ -103,7 +103,7 @@ func (asm *assembly) localContext(dir, dockerfile string) (*localContext, error)
 	if err != nil {
 		return nil, err
 	}
-	root, err := openFolder(dir, ignored)
+	root, err := openFolder(dir, ignored, asm.build.Modes)
 	if err != nil {
 		return nil, err
 	}

@@ -22,12 +22,13 @@ type diskFolder struct {
 	// ignored is nil if nothing is excluded. It is no matcher for several
 	// goroutines; a diskFolder belongs to one Assemble.
 	ignored *patternmatcher.PatternMatcher
+	modes   images.Modes
 	// linked are the files of several names that were seen, by inode.
 	linked map[inode]*node
 }
 
 // openFolder returns the root of folder dir as a tree of nodes.
-func openFolder(dir string, ignored *buildfile.Ignored) (*node, error) {
+func openFolder(dir string, ignored *buildfile.Ignored, modes images.Modes) (*node, error) {
 	info, err := os.Stat(dir)
 	if err != nil {
 		return nil, err
@@ -39,7 +40,7 @@ func openFolder(dir string, ignored *buildfile.Ignored) (*node, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &diskFolder{dir: dir, ignored: matcher, linked: map[inode]*node{}}
+	d := &diskFolder{dir: dir, ignored: matcher, modes: modes, linked: map[inode]*node{}}
 	root := newFolder()
 	root.entries, root.read = nil, d.reader("", patternmatcher.MatchInfo{})
 	return root, nil
@@ -89,7 +90,7 @@ func (d *diskFolder) node(rel string, entry fs.DirEntry, parent patternmatcher.M
 	if err != nil {
 		return nil, err
 	}
-	mode := images.ContextMode(info.Mode())
+	mode := d.modes.Of(info.Mode())
 	n := &node{mode: tarMode(mode), modTime: unixEpoch}
 	switch {
 	case mode.IsDir():

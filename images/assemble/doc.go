@@ -27,7 +27,7 @@
 // # What an image looks like
 //
 // Files from disk are owned by root, of the Unix epoch, and of mode 0755 or 0644
-// (images.ContextMode). What comes out of an image or an unpacked archive keeps
+// (images.ContextMode), or of the mode on disk (images.KeepModes). What comes out of an image or an unpacked archive keeps
 // what its tar says. The build's one time stands in the config and its history
 // alone, so that a layer that did not change keeps its digest from commit to
 // commit. docs/dockerfile-support.md says all of it, and where the result is not

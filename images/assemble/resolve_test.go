@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"github.com/containerd/continuity/fs"
+
+	"github.com/slipway-build/slipway/images"
 )
 
 // FuzzResolve lays links and files out on disk and compares where a path leads
@@ -28,7 +30,7 @@ func FuzzResolve(f *testing.F) {
 		dir := t.TempDir()
 		layOut(dir, layout)
 		want, wantErr := fs.RootPath(dir, p)
-		root, err := openFolder(dir, nil)
+		root, err := openFolder(dir, nil, images.NormalModes)
 		if err != nil {
 			t.Fatal(err)
 		}

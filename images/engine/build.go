@@ -107,7 +107,7 @@ func (j *job) run(ctx context.Context) (v1.Image, error) {
 	if err != nil {
 		return nil, err
 	}
-	folders := &folders{byName: map[string]fsutil.FS{}}
+	folders := &folders{byName: map[string]fsutil.FS{}, modes: j.build.Modes}
 	if err := j.addContexts(attrs, folders); err != nil {
 		return nil, err
 	}

@@ -22,6 +22,7 @@ import (
 // under which its steps ask for them.
 type folders struct {
 	byName map[string]fsutil.FS
+	modes  images.Modes
 
 	mu   sync.Mutex
 	errs []error
@@ -94,7 +95,7 @@ func (f *folders) add(name, dir, what string, ignored *buildfile.Ignored) error 
 	normal, err := fsutil.NewFilterFS(&careful{disk, dir, f}, &fsutil.FilterOpt{
 		ExcludePatterns: excluded,
 		Map: func(_ string, stat *fstypes.Stat) fsutil.MapResult {
-			stat.Mode = uint32(images.ContextMode(fs.FileMode(stat.Mode)))
+			stat.Mode = uint32(f.modes.Of(fs.FileMode(stat.Mode)))
 			stat.Uid, stat.Gid = 0, 0
 			stat.Xattrs = nil
 			return fsutil.MapResultKeep

@@ -43,7 +43,7 @@ import (
 //	-- image REF [PLATFORM] layer --    a layer of it, as a listing; "windows-layer" is in Windows form
 //	-- options --                 one a line: target: NAME; platform: P; arg: K=V; label: K=V;
 //	                              context: NAME=VALUE; dockerfile: PATH; media-types: docker;
-//	                              epoch: SECONDS
+//	                              epoch: SECONDS; modes: keep
 //	-- want files --              the image's files, all layers laid over one another
 //	-- want layers --             the files layer by layer, each after a line "layer N"
 //	-- want config --             lines of the config, as FormatConfig has them; what they begin
@@ -338,6 +338,8 @@ func (c *DockerfileCase) option(t testing.TB, line string) {
 		c.Build.Format.MediaTypes = value
 	case "compression":
 		c.Build.Format.Compression.Algorithm = value
+	case "modes":
+		c.Build.Modes = images.Modes(value)
 	case "epoch":
 		seconds, err := strconv.ParseInt(value, 10, 64)
 		if err != nil {
