@@ -47,7 +47,7 @@ func (asm *assembly) copyCommand(ctx context.Context, s *stage, c *instructions.
 	switch {
 	case from == nil:
 		err = asm.fromContext(t, lint)
-	case from == s || from.index > s.index:
+	case from.index > s.index:
 		return fmt.Errorf("COPY --from=%s: stage %s comes after this one; put it before", c.From, from.title())
 	default:
 		if t.where = "stage " + from.title(); from.index < 0 {

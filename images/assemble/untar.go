@@ -66,6 +66,9 @@ type decompressed struct {
 
 func (d *decompressed) Read(p []byte) (int, error) {
 	n, err := d.ReadCloser.Read(p)
+	if errors.Is(err, sniff.ErrTrailing) {
+		err = io.EOF // as for GNU tar, and for Docker
+	}
 	if err == io.EOF {
 		if _, rawErr := io.Copy(io.Discard, d.raw); rawErr != nil {
 			err = rawErr

@@ -24,6 +24,9 @@ const (
 // block of a tar. A stream that is shorter is judged by what it has.
 const HeadLen = tarBlock
 
+// gzipMagic begins every member of a gzip stream.
+const gzipMagic = "\x1f\x8b\x08"
+
 // signatures are the bytes that streams begin with: RFC 1952 (section 2.3.1, with
 // deflate as the only method), RFC 8878 (section 3.1.1), and the format
 // descriptions of bzip2, xz and lz4.
@@ -31,7 +34,7 @@ var signatures = []struct {
 	bytes       string
 	compression Compression
 }{
-	{"\x1f\x8b\x08", Gzip},
+	{gzipMagic, Gzip},
 	{"\x28\xb5\x2f\xfd", Zstd},
 	{"BZh", Bzip2},
 	{"\xfd7zXZ\x00", Xz},

@@ -16,6 +16,12 @@ import (
 // zstd --long without an argument. It bounds the memory that a stream can ask for.
 const MaxWindow = 128 << 20
 
+// ErrTrailing is returned after the end of compressed data that is followed by
+// something else: neither more compressed data nor, for gzip and xz, padding. What
+// was read before is complete, and its checksum is right. GNU tar and Docker ignore
+// such bytes. Of xz it is not told apart from damage.
+var ErrTrailing = errors.New("what follows the end of the compressed data is neither more of it nor padding")
+
 // bufferSize is how much is read from below at a time.
 const bufferSize = 64 << 10
 
@@ -47,9 +53,11 @@ func (c Compression) NewReader(r io.Reader, options ...zstd.DOption) (io.ReadClo
 		if err != nil {
 			return nil, fmt.Errorf("decompressing zstd: %w", err)
 		}
-		return d.IOReadCloser(), nil
+		return &trailed{d.IOReadCloser(), func(err error) bool { return errors.Is(err, zstd.ErrMagicMismatch) }}, nil
 	case Bzip2:
-		return io.NopCloser(bzip2.NewReader(r)), nil
+		return &trailed{io.NopCloser(bzip2.NewReader(r)), func(err error) bool {
+			return err == bzip2.StructuralError("bad magic value in continuation file")
+		}}, nil
 	case Xz:
 		x, err := xz.NewReader(r)
 		if err != nil {
@@ -58,6 +66,30 @@ func (c Compression) NewReader(r io.Reader, options ...zstd.DOption) (io.ReadClo
 		return io.NopCloser(x), nil
 	}
 	return nil, fmt.Errorf("decompressing %s is not supported; decompress it first", c)
+}
+
+// trailed tells by its decoder's errors that something else follows the end.
+type trailed struct {
+	io.ReadCloser
+	isTrailing func(error) bool
+}
+
+func (t *trailed) Read(p []byte) (int, error) {
+	n, err := t.ReadCloser.Read(p)
+	return n, t.told(err)
+}
+
+// WriteTo uses that of the decoder, if it has one.
+func (t *trailed) WriteTo(w io.Writer) (int64, error) {
+	n, err := io.Copy(w, t.ReadCloser)
+	return n, t.told(err)
+}
+
+func (t *trailed) told(err error) error {
+	if err != nil && t.isTrailing(err) {
+		return fmt.Errorf("%w: %w", ErrTrailing, err)
+	}
+	return err
 }
 
 // A gzipReader reads the members of a gzip stream. Zeros after the last member are
@@ -102,11 +134,11 @@ func (g *gzipReader) WriteTo(w io.Writer) (int64, error) {
 
 // nextMember begins to read the member that follows, if one does.
 func (g *gzipReader) nextMember() error {
-	next, err := g.below.Peek(1)
-	if err != nil {
+	next, err := g.below.Peek(len(gzipMagic))
+	if len(next) == 0 {
 		return err
 	}
-	if next[0] != 0 {
+	if string(next) == gzipMagic {
 		if err := g.Reset(g.below); err != nil {
 			return fmt.Errorf("reading what follows a gzip member: %w", noEOF(err))
 		}
@@ -119,7 +151,7 @@ func (g *gzipReader) nextMember() error {
 			return err
 		}
 		if b != 0 {
-			return errors.New("reading what follows a gzip member: neither another member nor padding of zeros")
+			return fmt.Errorf("reading what follows a gzip member: %w", ErrTrailing)
 		}
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"archive/tar"
 	"bytes"
 	"compress/gzip"
+	"encoding/base64"
 	"encoding/binary"
 	"errors"
 	"io"
@@ -328,4 +329,39 @@ func octal(n int) string {
 		n >>= 3
 	}
 	return string(digits)
+}
+
+// What was read is complete when something else follows the end, and the error says
+// that it does.
+func TestWhatFollowsTheEndIsTold(t *testing.T) {
+	// "content" by bzip2, which the standard library does not write.
+	bzip, err := base64.StdEncoding.DecodeString("QlpoOTFBWSZTWSMNyv0AAAABgAoBhAAgACGDQZoBUwuLuSKcKEgRhuV+gA==")
+	if err != nil {
+		t.Fatal(err)
+	}
+	encoder, err := zstd.NewWriter(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, stream := range map[string][]byte{
+		"gzip": gzipOf(t, "content"), "zstd": encoder.EncodeAll([]byte("content"), nil), "bzip2": bzip,
+	} {
+		for _, trailer := range []string{"trailer", "\x00\x00\x00\x01", "\x1f\x8b\x00\x00"} {
+			for _, way := range []string{"Read", "WriteTo"} {
+				_, r, err := sniff.Open(strings.NewReader(string(stream) + trailer))
+				if err != nil {
+					t.Fatalf("%s: %v", name, err)
+				}
+				var out strings.Builder
+				if way == "Read" {
+					_, err = io.Copy(&out, struct{ io.Reader }{r})
+				} else {
+					_, err = io.Copy(&out, r)
+				}
+				if out.String() != "content" || !errors.Is(err, sniff.ErrTrailing) {
+					t.Errorf("%s, %q, %s: read %q, %v", name, trailer, way, out.String(), err)
+				}
+			}
+		}
+	}
 }
