@@ -27,26 +27,27 @@ var rooms = map[string][]string{
 		"images/store", "internal/process", "progress"},
 	"build": {"build/compile", "build/bundle", "build/release", "images", "images/airgap", "images/assemble", "images/attest",
 		"images/engine", "images/hosts", "images/registry", "images/store", "internal/fileop", "internal/process", "internal/redact", "progress"},
-	"build/compile":    {"images", "internal/fileop", "internal/process", "progress"},
-	"build/bundle":     {"images", "internal/fileop", "progress"},
-	"build/release":    {"images", "internal/fileop", "progress"},
-	"images":           {"internal/sniff"},
-	"images/layer":     {"images"},
-	"images/buildfile": {"images"},
-	"images/assemble":  {"images", "images/buildfile", "images/layer", "internal/fileop", "internal/sniff", "progress"},
-	"images/engine":    {"images", "images/buildfile", "images/store", "internal/sniff", "progress"},
-	"images/store":     {"images", "internal/fileop", "internal/sniff", "progress"},
-	"images/hosts":     {"internal/redact"},
-	"images/registry":  {"images", "images/hosts", "images/store", "internal/redact", "progress"},
-	"images/zstd":      {},
-	"images/airgap":    {"images", "images/store", "images/zstd", "internal/fileop", "internal/sniff", "progress"},
-	"images/imagetest": {"images"}, // and only tests look into it
-	"internal/fileop":  {},
-	"internal/golden":  {}, // only tests look into it
-	"internal/process": {},
-	"internal/redact":  {},
-	"internal/sniff":   {},
-	"progress":         {"internal/redact"},
+	"build/compile":      {"images", "internal/fileop", "internal/process", "progress"},
+	"build/bundle":       {"images", "internal/fileop", "progress"},
+	"build/release":      {"images", "internal/fileop", "progress"},
+	"images":             {"internal/sniff"},
+	"images/layer":       {"images"},
+	"images/buildfile":   {"images"},
+	"images/assemble":    {"images", "images/buildfile", "images/layer", "internal/fileop", "internal/sniff", "progress"},
+	"images/engine":      {"images", "images/buildfile", "images/store", "internal/sniff", "progress"},
+	"images/store":       {"images", "internal/fileop", "internal/sniff", "progress"},
+	"images/credentials": {},
+	"images/hosts":       {"internal/redact"},
+	"images/registry":    {"images", "images/credentials", "images/hosts", "images/store", "internal/redact", "progress"},
+	"images/zstd":        {},
+	"images/airgap":      {"images", "images/store", "images/zstd", "internal/fileop", "internal/sniff", "progress"},
+	"images/imagetest":   {"images"}, // and only tests look into it
+	"internal/fileop":    {},
+	"internal/golden":    {}, // only tests look into it
+	"internal/process":   {},
+	"internal/redact":    {},
+	"internal/sniff":     {},
+	"progress":           {"internal/redact"},
 }
 
 // hosts are the heavy guests, and those that one room must handle for all, and the
@@ -60,7 +61,7 @@ var hosts = map[string][]string{
 	"github.com/google/go-github":                          {"build/release"},
 	"github.com/goreleaser/nfpm":                           {"build/bundle"},
 	"github.com/docker/docker":                             {"images/engine"},
-	"github.com/docker/cli":                                {"images/registry", "images/engine"}, // credentials, ssh:// addresses
+	"github.com/docker/cli":                                {"images/credentials", "images/engine"}, // credentials, ssh:// addresses
 	"github.com/moby/buildkit/frontend/dockerfile":         {"images/assemble", "images/engine"},
 	"github.com/moby/buildkit":                             {"images/engine"},
 	"github.com/klauspost/compress":                        {"images/layer", "images/store", "images/zstd", "images/airgap", "images/imagetest", "internal/sniff"},

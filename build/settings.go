@@ -35,8 +35,9 @@ type Settings struct {
 	// BuildkitTLS and DockerTLS are folders with ca.pem, cert.pem and key.pem for
 	// tcp:// addresses; empty is plain TCP.
 	BuildkitTLS, DockerTLS string
-	// DockerConfig is the folder of Docker's config.json.
-	DockerConfig string
+	// AuthFiles are files with credentials, such as Docker's config.json, in the order in
+	// which they are asked.
+	AuthFiles []string
 	// Username and Password are for the project's registry; empty means
 	// Docker's credentials.
 	Username, Password string
@@ -75,7 +76,7 @@ type Settings struct {
 const Environment = `REGISTRY REPO TAG PLATFORMS SKIP_WINDOWS BUILDER BUILDKIT_HOST BUILDKIT_TLS_DIR DOCKER_HOST
 DOCKER_TLS_VERIFY DOCKER_CERT_PATH DOCKER_CONFIG DOCKER_USERNAME DOCKER_PASSWORD GITHUB_TOKEN GITHUB_API_URL
 SOURCE_DATE_EPOCH FORCE SNAPSHOT JOBS PROGRESS DEBUG SLIPWAY_CACHE SLIPWAY_CACHE_SIZE SLIPWAY_UNPACK_LIMIT SLIPWAY_OFFLINE
-SLIPWAY_PLAIN_HTTP SLIPWAY_CERTS_DIR SSL_CERT_FILE SSL_CERT_DIR`
+REGISTRY_AUTH_FILE SLIPWAY_PLAIN_HTTP SLIPWAY_CERTS_DIR SSL_CERT_FILE SSL_CERT_DIR`
 
 // Secrets are the variables among them that no program we start may see.
 var Secrets = []string{"DOCKER_PASSWORD", "GITHUB_TOKEN"}
@@ -86,7 +87,7 @@ func SettingsFrom(getenv func(string) (string, bool)) (Settings, error) {
 	env := func(name string) string { v, _ := getenv(name); return v }
 	s := Settings{
 		Builder: env("BUILDER"), BuildkitHost: env("BUILDKIT_HOST"), DockerHost: env("DOCKER_HOST"),
-		BuildkitTLS: env("BUILDKIT_TLS_DIR"), DockerConfig: env("DOCKER_CONFIG"), Username: env("DOCKER_USERNAME"), Password: env("DOCKER_PASSWORD"),
+		BuildkitTLS: env("BUILDKIT_TLS_DIR"), AuthFiles: authFiles(env), Username: env("DOCKER_USERNAME"), Password: env("DOCKER_PASSWORD"),
 		GitHubToken: env("GITHUB_TOKEN"), Cache: env("SLIPWAY_CACHE"), Jobs: runtime.GOMAXPROCS(0), Getenv: getenv,
 	}
 	if env("DOCKER_TLS_VERIFY") != "" { // as Docker's own client reads it
@@ -145,6 +146,47 @@ func listed(s string) []string {
 	return strings.FieldsFunc(s, func(r rune) bool { return r == ',' || r == ' ' })
 }
 
+// authFiles are where the credentials of registries lie: the file that is named for it,
+// Docker's, and podman's, of which the first is gone after a restart.
+func authFiles(env func(string) string) (files []string) {
+	if file := env("REGISTRY_AUTH_FILE"); file != "" {
+		files = append(files, file)
+	}
+	home := homeDir(env)
+	switch {
+	case env("DOCKER_CONFIG") != "":
+		files = append(files, filepath.Join(env("DOCKER_CONFIG"), "config.json"))
+	case home != "":
+		files = append(files, filepath.Join(home, ".docker", "config.json"))
+	}
+	if run := env("XDG_RUNTIME_DIR"); run != "" {
+		files = append(files, filepath.Join(run, "containers", "auth.json"))
+	}
+	if own := configHome(env); own != "" {
+		files = append(files, filepath.Join(own, "containers", "auth.json"))
+	}
+	return files
+}
+
+// homeDir is the user's home, or empty.
+func homeDir(env func(string) string) string {
+	if runtime.GOOS == "windows" {
+		return env("USERPROFILE")
+	}
+	return env("HOME")
+}
+
+// configHome is where programs keep what the user has configured, or empty.
+func configHome(env func(string) string) string {
+	if own := env("XDG_CONFIG_HOME"); own != "" {
+		return own
+	}
+	if home := homeDir(env); home != "" {
+		return filepath.Join(home, ".config")
+	}
+	return ""
+}
+
 // certDirs are the folders in which container tools keep certificates and mirrors of
 // registries: the user's before the system's.
 func certDirs(env func(string) string) []string {
@@ -156,10 +198,8 @@ func certDirs(env func(string) string) []string {
 		return dirs
 	}
 	roots := []string{"/etc"}
-	if own := env("XDG_CONFIG_HOME"); own != "" {
+	if own := configHome(env); own != "" {
 		roots = []string{own, "/etc"}
-	} else if home := env("HOME"); home != "" {
-		roots = []string{filepath.Join(home, ".config"), "/etc"}
 	}
 	for _, root := range roots {
 		for _, tool := range []string{"containerd", "docker", "containers"} {

@@ -53,7 +53,7 @@ func openWorkbench(s Settings, own string, where hosts.Options) (*Workbench, err
 		credentials[registry.RegistryStr()] = authn.AuthConfig{Username: s.Username, Password: s.Password}
 	}
 	return &Workbench{settings: s, cache: cache, registry: registry.New(registry.Options{
-		Store: cache, Jobs: max(s.Jobs, minTransfers), Offline: s.Offline, DockerConfig: s.DockerConfig,
+		Store: cache, Jobs: max(s.Jobs, minTransfers), Offline: s.Offline, AuthFiles: s.AuthFiles,
 		Credentials: credentials, UserAgent: "slipway", Hosts: where,
 	})}, nil
 }

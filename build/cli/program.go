@@ -97,7 +97,7 @@ no project. Environment: ` + build.Environment,
 	flags.StringSliceVar(&p.plainHTTP, "plain-http", nil, "registries HOST[:PORT] to speak plain HTTP with (environment SLIPWAY_PLAIN_HTTP)")
 	root.PersistentPreRunE = func(*cobra.Command, []string) error { return p.readFlags() }
 	root.AddCommand(p.projectCommands()...)
-	root.AddCommand(p.imageCommand(), p.indexCommand(), p.airgapCommand(), p.versionCommand())
+	root.AddCommand(p.imageCommand(), p.indexCommand(), p.airgapCommand(), p.loginCommand(), p.logoutCommand(), p.versionCommand())
 	everyCommand(root, func(c *cobra.Command) {
 		if args := c.Args; args != nil {
 			c.Args = func(c *cobra.Command, words []string) error {

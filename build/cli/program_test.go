@@ -18,9 +18,15 @@ import (
 // run runs a command line as main would, with an environment of its own.
 func run(t *testing.T, env map[string]string, args ...string) (status int, stdout, stderr string) {
 	t.Helper()
+	return runReading(t, env, "", args...)
+}
+
+// runReading is run with standard input.
+func runReading(t *testing.T, env map[string]string, stdin string, args ...string) (status int, stdout, stderr string) {
+	t.Helper()
 	var out, errs bytes.Buffer
 	cache := t.TempDir()
-	p := Program{Version: "v1.2.3", RuntimeImage: "docker.io/acme/acme-runtime:v1.2.3", Stdin: strings.NewReader(""), Stdout: &out, Stderr: &errs,
+	p := Program{Version: "v1.2.3", RuntimeImage: "docker.io/acme/acme-runtime:v1.2.3", Stdin: strings.NewReader(stdin), Stdout: &out, Stderr: &errs,
 		Getenv: func(name string) (string, bool) {
 			if v, ok := env[name]; ok {
 				return v, true

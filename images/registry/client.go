@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sync/singleflight"
 
 	"github.com/slipway-build/slipway/images"
+	"github.com/slipway-build/slipway/images/credentials"
 	"github.com/slipway-build/slipway/images/hosts"
 	"github.com/slipway-build/slipway/images/store"
 	"github.com/slipway-build/slipway/internal/redact"
@@ -30,11 +31,11 @@ type Options struct {
 	// Offline makes everything an error that the store does not hold. There is no
 	// network then, not even to ask whether a tag moved.
 	Offline bool
-	// DockerConfig is the folder of Docker's config.json; empty means .docker in the
-	// user's home.
-	DockerConfig string
+	// AuthFiles are Docker's config.json and files of its form, in the order in which they
+	// are asked for credentials.
+	AuthFiles []string
 	// Credentials are by registry, as name.Registry.RegistryStr spells it:
-	// 127.0.0.1:5000, index.docker.io. They win over Docker's config.
+	// 127.0.0.1:5000, index.docker.io. They win over auth files.
 	Credentials map[string]authn.AuthConfig
 	// Hosts says how registries are reached, as far as their names do not.
 	Hosts hosts.Options
@@ -48,7 +49,7 @@ type Client struct {
 	store     *store.Store
 	offline   bool
 	jobs      int
-	keys      *keys
+	keys      *credentials.Keys
 	wire      http.RoundTripper
 	agent     http.Header // names the program
 	secrets   *redact.Secrets
@@ -86,7 +87,7 @@ func New(o Options) *Client {
 		store:     o.Store,
 		offline:   o.Offline,
 		jobs:      jobs,
-		keys:      newKeys(o.DockerConfig, o.Credentials),
+		keys:      credentials.New(credentials.Options{Given: o.Credentials, Files: o.AuthFiles}),
 		wire:      newWire(agent, defaultPatience, nil, 0),
 		agent:     agent,
 		secrets:   &redact.Secrets{},

@@ -13,6 +13,8 @@ import (
 	"github.com/containerd/containerd/v2/core/remotes/docker/auth"
 	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
+
+	"github.com/slipway-build/slipway/images/credentials"
 )
 
 // An endpoint is a repository on a host, with the credentials to pull from it or to
@@ -23,11 +25,13 @@ type endpoint struct {
 	repo   name.Repository
 	verb   string // pull or push
 
+	given *credentials.Key // used in place of what is looked up, unless nil
+
 	// turn is held by the goroutine that reads or changes the fields below.
 	turn      slots
 	met       bool // whether challenge and key are known
 	challenge *auth.Challenge
-	key       key
+	key       credentials.Key
 	shown     bool // whether the key was shown to the registry or its token server
 	scopes    []string
 	token     token

@@ -182,20 +182,20 @@ func (e *endpoint) explainAnswer(what string, answer answerError, times string, 
 func (e *endpoint) refusal(what string, answer answerError) string {
 	host := hostName(e.repo.Registry)
 	key, shown := e.credentials()
-	login := fmt.Sprintf("run `docker login %s`", host)
+	login := fmt.Sprintf("run `slipway login %s`, or set DOCKER_USERNAME and DOCKER_PASSWORD if it is the project's registry; %s", host, page)
 	asked, of := "registry "+host, ""
 	if answer.tokenServer != "" {
 		asked, of = "the token server "+answer.tokenServer, " of registry "+host
 	}
 	switch {
-	case !key.known():
-		s := fmt.Sprintf("registry %s wants credentials to %s %s, and none are known: %s", host, e.verb, what, login)
-		if key.trouble != nil {
-			s += "; looking for some: " + oneLine(e.client.secrets.Text(key.trouble.Error()))
+	case !key.Known():
+		s := fmt.Sprintf("registry %s wants credentials to %s %s, and none are known", host, e.verb, what)
+		if key.Trouble != nil {
+			s += " (" + oneLine(e.client.secrets.Text(strings.ReplaceAll(key.Trouble.Error(), "\n", "; "))) + ")"
 		} else if e.verb == pull {
-			s += ", or mend the name: some registries refuse what does not exist"
+			s += " (some registries refuse what does not exist: check the name)"
 		}
-		return s
+		return s + ": " + login
 	case !shown:
 		return fmt.Sprintf("registry %s does not let anybody %s %s, and does not ask for %s (%v)", host, e.verb, what, key, &answer)
 	case answer.status == http.StatusUnauthorized:

@@ -88,7 +88,7 @@ func TestWhatWasRefusedIsNotAskedForAgain(t *testing.T) {
 			t.Errorf("%d: %v does not wrap %v", status, err, want)
 		}
 		if status == 401 || status == 403 {
-			wantError(t, err, "docker login "+f.host, "none are known")
+			wantError(t, err, "slipway login "+f.host, "none are known")
 		}
 	}
 }
@@ -248,9 +248,10 @@ func bearer(t *testing.T) *front {
 func TestCredentials(t *testing.T) {
 	dockerConfig := func(format string, args ...any) func(*testing.T, *Options, string) {
 		return func(t *testing.T, o *Options, host string) {
-			o.DockerConfig = t.TempDir()
+			file := filepath.Join(t.TempDir(), "config.json")
+			o.AuthFiles = []string{file}
 			text := strings.ReplaceAll(fmt.Sprintf(format, args...), "HOST", host)
-			if err := os.WriteFile(filepath.Join(o.DockerConfig, "config.json"), []byte(text), 0o600); err != nil {
+			if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -268,13 +269,13 @@ func TestCredentials(t *testing.T) {
 		"basic, given":               {basic, given(authn.AuthConfig{Username: "bob", Password: secret}), nil},
 		"basic, Docker's config":     {basic, dockerConfig(`{"auths":{"HOST":{"auth":%q}}}`, encoded), nil},
 		"basic, of a repository":     {basic, dockerConfig(`{"auths":{"HOST":{"auth":%q},"HOST/org":{"auth":%q}}}`, wrong, encoded), nil},
-		"basic, none":                {basic, dockerConfig(`{}`), []string{"wants credentials", "none are known", "docker login"}},
-		"basic, wrong":               {basic, given(authn.AuthConfig{Username: "eve", Password: secret}), []string{"does not accept user eve of slipway's settings", "docker login"}},
+		"basic, none":                {basic, dockerConfig(`{}`), []string{"wants credentials", "none are known", "slipway login"}},
+		"basic, wrong":               {basic, given(authn.AuthConfig{Username: "eve", Password: secret}), []string{"does not accept user eve of slipway's settings", "slipway login"}},
 		"bearer, given":              {bearer, given(authn.AuthConfig{Username: "bob", Password: secret}), nil},
 		"bearer, Docker's config":    {bearer, dockerConfig(`{"auths":{"http://HOST/v1/":{"auth":%q}}}`, encoded), nil},
 		"bearer, identity token":     {bearer, dockerConfig(`{"auths":{"HOST":{"identitytoken":%q}}}`, secret), nil},
 		"bearer, registry token":     {bearer, given(authn.AuthConfig{RegistryToken: "t-" + secret}), nil},
-		"bearer, none":               {bearer, dockerConfig(`{}`), []string{"none are known", "docker login"}},
+		"bearer, none":               {bearer, dockerConfig(`{}`), []string{"none are known", "slipway login"}},
 		"bearer, wrong":              {bearer, dockerConfig(`{"auths":{"HOST":{"auth":%q}}}`, wrong), []string{"does not accept user eve of", "config.json", "wrong password"}},
 		"a helper that is not there": {basic, dockerConfig(`{"credsStore":"is-not-installed"}`), []string{"none are known", "docker-credential-is-not-installed"}},
 		"a config that is no JSON":   {basic, dockerConfig(`{`), []string{"none are known", "config.json"}},
@@ -320,33 +321,10 @@ func TestACredentialHelperIsAsked(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "config.json"), []byte(config), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	c := newClient(t, func(o *Options) { o.DockerConfig = dir })
+	c := newClient(t, func(o *Options) { o.AuthFiles = []string{filepath.Join(dir, "config.json")} })
 	made := imagetest.Image(t, "linux/amd64", imagetest.Layer(t, imagetest.Files{"f": "x"}))
 	if _, err := c.Push(t.Context(), parse(t, f.host+"/imgx:v1"), made); err != nil {
 		t.Error(err)
-	}
-}
-
-func TestDockerHubHasSeveralNames(t *testing.T) {
-	hub := parse(t, "rancher/x:v1").Context()
-	for _, host := range []string{"docker.io", "index.docker.io"} {
-		c := newClient(t, func(o *Options) {
-			o.Credentials = map[string]authn.AuthConfig{host: {Username: "bob"}}
-		})
-		if k := c.keys.key(hub); k.Username != "bob" {
-			t.Errorf("given for %s: %v", host, k)
-		}
-	}
-	for _, host := range []string{"docker.io", "index.docker.io", "https://index.docker.io/v1/"} {
-		dir := t.TempDir()
-		config := fmt.Sprintf(`{"auths":{%q:{"auth":%q}}}`, host, base64.StdEncoding.EncodeToString([]byte("bob:x")))
-		if err := os.WriteFile(filepath.Join(dir, "config.json"), []byte(config), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		c := newClient(t, func(o *Options) { o.DockerConfig = dir })
-		if k := c.keys.key(hub); k.Username != "bob" {
-			t.Errorf("Docker's config for %s: %v", host, k)
-		}
 	}
 }
 
@@ -379,25 +357,6 @@ func TestSignedAddressesStaySecret(t *testing.T) {
 	wantError(t, readAll(img), f.host, "does not answer", closed)
 	for _, line := range shown.take() {
 		wantError(t, errors.New(line), "failed", closed)
-	}
-}
-
-func TestCredentialsAreNamedWithoutTheirSecrets(t *testing.T) {
-	encoded := base64.StdEncoding.EncodeToString([]byte("bob:" + secret))
-	for _, c := range []struct {
-		auth authn.AuthConfig
-		want string
-	}{
-		{authn.AuthConfig{}, "no credentials"},
-		{authn.AuthConfig{Username: "bob", Password: secret}, "user bob of here"},
-		{authn.AuthConfig{Auth: encoded}, "user bob of here"},
-		{authn.AuthConfig{IdentityToken: secret}, "the identity token of here"},
-		{authn.AuthConfig{Username: "<token>", IdentityToken: secret}, "the identity token of here"},
-		{authn.AuthConfig{RegistryToken: secret}, "the token of here"},
-	} {
-		if got := (key{AuthConfig: c.auth, from: "here"}).String(); got != c.want {
-			t.Errorf("%q; want %q", got, c.want)
-		}
 	}
 }
 

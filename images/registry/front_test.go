@@ -121,7 +121,7 @@ func (c *cut) Write(p []byte) (int, error) {
 // newClient returns a client that does not wait long between tries.
 func newClient(t *testing.T, options ...func(*Options)) *Client {
 	t.Helper()
-	o := Options{DockerConfig: t.TempDir()}
+	o := Options{}
 	for _, set := range options {
 		set(&o)
 	}

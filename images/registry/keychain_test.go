@@ -10,8 +10,7 @@ import (
 )
 
 func TestKeychainHandsOutTheClientsCredentials(t *testing.T) {
-	c := registry.New(registry.Options{DockerConfig: t.TempDir(),
-		Credentials: map[string]authn.AuthConfig{"registry.example.com:5000": {Username: "me", Password: "secret"}}})
+	c := registry.New(registry.Options{Credentials: map[string]authn.AuthConfig{"registry.example.com:5000": {Username: "me", Password: "secret"}}})
 	for _, of := range []string{"registry.example.com:5000", "registry.example.com"} {
 		host, err := name.NewRegistry(of)
 		if err != nil {

@@ -67,7 +67,7 @@ func TestTaggedAndCheckPush(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			client := New(Options{Store: s, DockerConfig: t.TempDir()})
+			client := New(Options{Store: s})
 			ref, err := name.NewTag(strings.TrimPrefix(bent.URL, "http://") + "/team/app:v1")
 			if err != nil {
 				t.Fatal(err)

@@ -167,10 +167,8 @@ func TestATokenMayExpireAtAnyTime(t *testing.T) {
 
 func TestATokenThatIsRefusedIsNotAskedForForever(t *testing.T) {
 	f := newTokens(t, imagetest.Registry(t), false, isUpload)
-	c := newClient(t, func(o *Options) {
-		o.Credentials = map[string]authn.AuthConfig{}
-	})
-	c.keys.given[f.host] = authn.AuthConfig{Username: "bob", Password: secret}
+	c := newClient(t)
+	c.keys.Give(f.host, authn.AuthConfig{Username: "bob", Password: secret})
 	_, err := c.Push(t.Context(), parse(t, f.host+"/org/x:v1"), threeLayers(t))
 	wantError(t, err, "does not accept user bob")
 	if f.issued > 50 { // 3 blobs, 5 attempts, 3 tokens, and some more
@@ -366,7 +364,7 @@ func TestBodiesFollowRedirects(t *testing.T) {
 			return true
 		})
 		c := newClient(t)
-		c.keys.given[f.host] = authn.AuthConfig{Username: "bob", Password: secret}
+		c.keys.Give(f.host, authn.AuthConfig{Username: "bob", Password: secret})
 		pushed(t, c, f, registry, threeLayers(t))
 		if n := seen.Load(); n != 5 {
 			t.Errorf("%d: the storage was sent %d bodies; want 5", status, n)
@@ -408,7 +406,7 @@ func TestWhatARegistryEchoesIsRedacted(t *testing.T) {
 		return refuse(w, http.StatusForbidden, "DENIED", strings.Repeat("x", 180)+" you sent "+r.Header.Get("Authorization")+" and "+secret)
 	})
 	c := newClient(t)
-	c.keys.given[f.host] = authn.AuthConfig{Username: "bob", Password: secret}
+	c.keys.Give(f.host, authn.AuthConfig{Username: "bob", Password: secret})
 	_, err := c.Push(t.Context(), parse(t, f.host+"/org/x:v1"), threeLayers(t))
 	wantError(t, err, "you sent", "***")
 	if strings.Contains(err.Error(), encoded[:6]) {

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/containerd/containerd/v2/core/remotes/docker/auth"
+
+	"github.com/slipway-build/slipway/images/credentials"
 )
 
 // An authorization is what a request was sent with.
@@ -47,8 +49,8 @@ func (e *endpoint) authorization(ctx context.Context) (authorization, error) {
 	}
 	defer release()
 	if !e.met {
-		e.met, e.challenge, e.key = true, e.host.challenge, e.client.keys.key(e.repo)
-		e.client.secrets.Add(e.key.secrets()...)
+		e.met, e.challenge, e.key = true, e.host.challenge, e.keyOf()
+		e.client.secrets.Add(e.key.Secrets()...)
 	}
 	return e.current(ctx)
 }
@@ -59,7 +61,7 @@ func (e *endpoint) current(ctx context.Context) (authorization, error) {
 	switch {
 	case e.challenge == nil:
 	case e.challenge.Scheme == auth.BasicAuth:
-		if user, password := e.key.login(); user != "" || password != "" {
+		if user, password := e.key.Login(); user != "" || password != "" {
 			e.shown = true
 			used.header = "Basic " + base64.StdEncoding.EncodeToString([]byte(user+":"+password))
 		} else if e.key.RegistryToken != "" {
@@ -119,11 +121,11 @@ func (e *endpoint) fetchToken(ctx context.Context) error {
 		return err
 	}
 	options := auth.TokenOptions{Realm: realm.String(), Service: e.challenge.Parameters["service"], Scopes: e.scopes}
-	options.Username, options.Secret = e.key.login()
+	options.Username, options.Secret = e.key.Login()
 	client := &http.Client{Transport: tokenServer{e.host.wire}, CheckRedirect: checkTokenRedirect}
 	began := time.Now()
 	next := token{expires: began.Add(tokenLife)}
-	e.shown = e.key.known()
+	e.shown = e.key.Known()
 	var life int
 	if e.key.IdentityToken != "" {
 		options.Username, options.Secret = "", e.key.IdentityToken
@@ -220,11 +222,22 @@ func challengeOf(resp *http.Response) *auth.Challenge {
 func (e *endpoint) lock(ctx context.Context) (release func(), err error) { return e.turn.acquire(ctx) }
 
 // credentials returns those of the endpoint, and whether anybody was shown them.
-func (e *endpoint) credentials() (key, bool) {
+func (e *endpoint) credentials() (credentials.Key, bool) {
 	e.turn <- struct{}{}
 	defer func() { <-e.turn }()
 	if !e.met {
-		return e.client.keys.key(e.repo), false
+		return e.keyOf(), false
 	}
 	return e.key, e.shown
+}
+
+// keyOf looks up who we are to the host. A mirror has credentials of its own.
+func (e *endpoint) keyOf() credentials.Key {
+	switch {
+	case e.given != nil:
+		return *e.given
+	case e.host.Mirror:
+		return e.client.keys.Key(e.host.Address, e.repo.RepositoryStr())
+	}
+	return e.client.keys.Key(e.repo.RegistryStr(), e.repo.RepositoryStr())
 }

@@ -1,0 +1,79 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"github.com/slipway-build/slipway/build"
+)
+
+func (p *Program) loginCommand() *cobra.Command {
+	var user string
+	c := &cobra.Command{
+		Use:   "login REGISTRY -u USER < PASSWORD",
+		Short: "Check credentials with a registry and store them",
+		Long: `Login reads a password or a token from standard input, checks it with the registry,
+and stores it as docker login does: in the file of REGISTRY_AUTH_FILE if that is set, else in
+Docker's config.json, or with the credential helper that the file names.`,
+		Args:    cobra.ExactArgs(1),
+		GroupID: "tools",
+		Example: examples(
+			"slipway login registry.example.com -u me < password.txt",
+			"echo \"$TOKEN\" | slipway login ghcr.io -u me"),
+		RunE: func(c *cobra.Command, args []string) error {
+			if user == "" {
+				return &build.UsageError{Err: errors.New("say who you are: -u USER")}
+			}
+			if isTerminal(p.Stdin) {
+				return &build.UsageError{Err: errors.New("the password is read from standard input, which is a terminal: use < FILE, or a pipe")}
+			}
+			w, err := build.OpenWorkbench(p.settings)
+			if err != nil {
+				return err
+			}
+			where, err := w.Login(c.Context(), args[0], user, p.Stdin)
+			if err != nil {
+				return err
+			}
+			_, err = fmt.Fprintf(p.Stdout, "logged in to %s as %s; stored in %s\n", args[0], user, where)
+			return err
+		},
+	}
+	c.Flags().StringVarP(&user, "username", "u", "", "who you are to the registry")
+	return c
+}
+
+func (p *Program) logoutCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:     "logout REGISTRY",
+		Short:   "Remove the credentials of a registry",
+		Args:    cobra.ExactArgs(1),
+		GroupID: "tools",
+		Example: examples("slipway logout registry.example.com"),
+		RunE: func(_ *cobra.Command, args []string) error {
+			w, err := build.OpenWorkbench(p.settings)
+			if err != nil {
+				return err
+			}
+			where, err := w.Logout(args[0])
+			if err != nil {
+				return err
+			}
+			_, err = fmt.Fprintf(p.Stdout, "removed the credentials of %s from %s\n", args[0], where)
+			return err
+		},
+	}
+}
+
+// isTerminal reports whether r is a terminal, or another device that has no end.
+func isTerminal(r any) bool {
+	f, ok := r.(*os.File)
+	if !ok {
+		return false
+	}
+	info, err := f.Stat()
+	return err == nil && info.Mode()&os.ModeCharDevice != 0
+}

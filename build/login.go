@@ -1,0 +1,51 @@
+package build
+
+import (
+	"context"
+	"errors"
+	"io"
+	"strings"
+
+	"github.com/google/go-containerregistry/pkg/name"
+)
+
+// maxPassword is how many bytes a password may have; the tokens that stand in for one
+// are shorter.
+const maxPassword = 64 << 10
+
+// Login reads the password of user from in, checks both with the registry and stores
+// them, and returns where. The newline at the end is not part of the password.
+func (w *Workbench) Login(ctx context.Context, registry, user string, in io.Reader) (where string, err error) {
+	r, err := parseRegistryHost(registry)
+	if err != nil {
+		return "", err
+	}
+	raw, err := io.ReadAll(io.LimitReader(in, maxPassword+1))
+	if err != nil {
+		return "", err
+	}
+	password := strings.TrimSuffix(strings.TrimSuffix(string(raw), "\n"), "\r")
+	switch {
+	case password == "":
+		return "", usage(errors.New("the password is read from standard input, which is empty"))
+	case len(raw) > maxPassword || strings.ContainsAny(password, "\r\n"):
+		return "", usage(errors.New("the password is read from standard input, which has several lines"))
+	}
+	return w.registry.Login(ctx, r, user, password)
+}
+
+// Logout removes the credentials of a registry, and returns where they were.
+func (w *Workbench) Logout(registry string) (where string, err error) {
+	r, err := parseRegistryHost(registry)
+	if err != nil {
+		return "", err
+	}
+	return w.registry.Logout(r)
+}
+
+func parseRegistryHost(registry string) (name.Registry, error) {
+	if err := checkRegistryHost(registry); err != nil {
+		return name.Registry{}, usage(err)
+	}
+	return name.NewRegistry(registry)
+}

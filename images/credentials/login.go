@@ -1,0 +1,77 @@
+package credentials
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+
+	"github.com/docker/cli/cli/config/configfile"
+	"github.com/docker/cli/cli/config/credentials"
+	"github.com/docker/cli/cli/config/types"
+)
+
+// Store remembers user and password of a registry in the first auth file, or with the
+// helper that it names, and returns where. The file is replaced in one step.
+func (k *Keys) Store(registry, user, password string) (where string, err error) {
+	f, key, err := k.toChange(registry)
+	if err != nil {
+		return "", err
+	}
+	auth := types.AuthConfig{ServerAddress: key, Username: user, Password: password}
+	if err := f.GetCredentialsStore(key).Store(auth); err != nil {
+		return "", fmt.Errorf("storing credentials of %s: %w", registry, err)
+	}
+	return f.where(key), nil
+}
+
+// Erase forgets the credentials of a registry in the first auth file and its helper.
+func (k *Keys) Erase(registry string) (where string, err error) {
+	f, key, err := k.toChange(registry)
+	if err != nil {
+		return "", err
+	}
+	if err := f.GetCredentialsStore(key).Erase(key); err != nil {
+		return "", fmt.Errorf("removing credentials of %s: %w", registry, err)
+	}
+	return f.where(key), nil
+}
+
+// toChange returns the file to be changed, and the name that it has for the registry.
+func (k *Keys) toChange(registry string) (*authFile, string, error) {
+	if len(k.files) == 0 {
+		return nil, "", errors.New("no auth file is known: set DOCKER_CONFIG or REGISTRY_AUTH_FILE")
+	}
+	path := k.files[0]
+	f, err := open(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		f, err = &authFile{path: path, ConfigFile: configfile.New(path)}, nil
+	}
+	if err != nil {
+		return nil, "", err
+	}
+	docker := filepath.Base(path) == "config.json"
+	if docker && !f.ContainsAuth() {
+		// As docker login does: the system's keychain, if its helper is installed.
+		f.CredentialsStore = credentials.DetectDefaultStore(f.CredentialsStore)
+	}
+	switch {
+	case canonical(registry) != "docker.io":
+		return f, registry, nil
+	case docker:
+		return f, hubKeys[0], nil
+	}
+	return f, hubKeys[1], nil
+}
+
+// where says where the credentials of a key lie.
+func (f *authFile) where(key string) string {
+	helper := f.CredentialsStore
+	if own, ok := f.CredentialHelpers[key]; ok {
+		helper = own
+	}
+	if helper != "" {
+		return "docker-credential-" + helper
+	}
+	return f.path
+}
