@@ -98,7 +98,7 @@ func (b *Builder) fileDigest(ctx context.Context, planned string) (v1.Hash, int6
 
 // packageBundles puts released binaries into dist/artifacts and writes bundles.
 func (b *Builder) packageBundles(ctx context.Context) error {
-	binaries, err := b.compile(ctx)
+	binaries, err := b.compile(ctx, b.Plan.Binaries)
 	if err != nil {
 		return err
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
+	"slices"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
@@ -18,18 +19,18 @@ type builtBinary struct {
 }
 
 func (b *Builder) buildBinaries(ctx context.Context) error {
-	_, err := b.compile(ctx)
+	_, err := b.compile(ctx, b.Plan.Binaries)
 	return err
 }
 
-// compile makes all binaries of the plan, in one go, so that those of one module
-// share its loading.
-func (b *Builder) compile(ctx context.Context) ([]builtBinary, error) {
-	return b.binaries.do(ctx, "", func() ([]builtBinary, error) {
-		steps := b.Plan.Binaries
-		if len(steps) == 0 {
-			return nil, nil
-		}
+// compile makes binaries of the plan, but for those that this run has made, in one go, so
+// that those of one module share its loading.
+func (b *Builder) compile(ctx context.Context, wanted []BinaryStep) ([]builtBinary, error) {
+	if b.binaries == nil {
+		b.binaries = map[string]builtBinary{}
+	}
+	steps := slices.DeleteFunc(slices.Clone(wanted), func(s BinaryStep) bool { _, made := b.binaries[s.Output]; return made })
+	if len(steps) > 0 {
 		compiler := compile.New(compile.Options{
 			Jobs: b.settings.Jobs, Cache: filepath.Join(b.settings.Cache, "compile"),
 			Ignore: []string{b.dist()}, Offline: b.settings.Offline,
@@ -45,15 +46,17 @@ func (b *Builder) compile(ctx context.Context) ([]builtBinary, error) {
 		if err != nil {
 			return nil, err
 		}
-		made := make([]builtBinary, len(steps))
 		for i, r := range results {
-			made[i] = builtBinary{steps[i], r.Digest, r.Size}
+			s := steps[i]
+			b.binaries[s.Output] = builtBinary{s, r.Digest, r.Size}
+			b.report.add(Made{Kind: "binary", Name: s.Name, Platform: s.Platform, Path: s.Output, Digest: r.Digest.String(), Size: r.Size})
 		}
-		for _, m := range made {
-			b.report.add(Made{Kind: "binary", Name: m.step.Name, Platform: m.step.Platform, Path: m.step.Output, Digest: m.digest.String(), Size: m.size})
-		}
-		return made, nil
-	})
+	}
+	made := make([]builtBinary, len(wanted))
+	for i, s := range wanted {
+		made[i] = b.binaries[s.Output]
+	}
+	return made, nil
 }
 
 // A Made is something that a run made or found made: a file or an image.

@@ -31,7 +31,7 @@ type Builder struct {
 	bench    *Workbench
 	layout   *store.Store
 
-	binaries  memo[[]builtBinary]
+	binaries  map[string]builtBinary // by output
 	images    memo[v1.Image]
 	indexes   memo[v1.ImageIndex]
 	report    report
@@ -152,6 +152,12 @@ func (b *Builder) run(ctx context.Context, s Selection) error {
 		"build images":    b.buildImages,
 		"package airgap":  b.packageAirgap,
 		"package bundles": b.packageBundles,
+	}
+	if s.Verb == "package" && slices.Contains(s.Parts, "bundles") {
+		// At once, not first those that images read and then those of bundles.
+		if err := b.buildBinaries(ctx); err != nil {
+			return err
+		}
 	}
 	for _, part := range Verbs[s.Verb] {
 		if !slices.Contains(s.Parts, part) {

@@ -552,3 +552,32 @@ func TestDistElsewhere(t *testing.T) {
 		t.Errorf("dist of the project has %v", slices.Sorted(maps.Keys(left)))
 	}
 }
+
+func TestImagesNeedOnlyTheBinariesThatTheyRead(t *testing.T) {
+	r := makeRelease(t)
+	r.configure("images:\n", "  - {name: helper, package: ./cmd/acme}\nimages:\n")
+	r.configure("{platforms: [linux/amd64, linux/arm64, windows/amd64], dockerfile: Dockerfile}", "{platforms: [linux/amd64, linux/arm64], dockerfile: Dockerfile}")
+	r.configure("    windows: {images: [acme-runtime], platforms: [windows/amd64]}\n", "")
+	compiled := func() []string { return slices.Sorted(maps.Keys(r.files("dist/bin"))) }
+	r.run("build", "images")
+	if diff := cmp.Diff([]string{"linux-amd64/acme", "linux-arm64/acme"}, compiled()); diff != "" {
+		t.Errorf("build images (-want +got):\n%s", diff)
+	}
+	// What is named differently is read, and made again.
+	writeFile(t, filepath.Join(r.dir, "Dockerfile"), "FROM scratch\nCOPY --from=bin --chmod=0755 h*r /bin/\n")
+	r.run("build", "images")
+	if diff := cmp.Diff([]string{"linux-amd64/acme", "linux-amd64/helper", "linux-arm64/acme", "linux-arm64/helper"}, compiled()); diff != "" {
+		t.Errorf("build images of helper (-want +got):\n%s", diff)
+	}
+	b := r.run("build")
+	made := map[string]bool{}
+	for _, m := range b.report.sorted() {
+		if made[m.key()] {
+			t.Errorf("%s was made twice", m.where())
+		}
+		made[m.key()] = true
+	}
+	if len(compiled()) != 6 {
+		t.Errorf("build made %v, want all 6", compiled())
+	}
+}

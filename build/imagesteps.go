@@ -13,11 +13,13 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/partial"
 
 	"github.com/slipway-build/slipway/images"
+	"github.com/slipway-build/slipway/images/assemble"
 )
 
-// buildImages makes all images of the plan and their indexes.
+// buildImages makes all images of the plan and their indexes, and the binaries that they
+// are made from.
 func (b *Builder) buildImages(ctx context.Context) error {
-	if _, err := b.compile(ctx); err != nil {
+	if _, err := b.compile(ctx, b.readByImages()); err != nil {
 		return err
 	}
 	if err := each(ctx, len(b.Plan.Images), b.settings.Jobs, func(i int) error {
@@ -76,15 +78,33 @@ func (b *Builder) assemble(ctx context.Context, step ImageStep) (v1.Image, error
 	if err != nil {
 		return nil, fmt.Errorf("image %s: %w", step.Image, err)
 	}
+	return assembler.Assemble(ctx, b.buildContext(step))
+}
+
+func (b *Builder) buildContext(step ImageStep) images.BuildContext {
 	contexts := make(map[string]string, len(step.Contexts))
 	for name, value := range step.Contexts {
 		contexts[name] = b.contextValue(value)
 	}
-	return assembler.Assemble(ctx, images.BuildContext{
+	return images.BuildContext{
 		Dir: b.path(step.Context), Dockerfile: b.relative(step.Dockerfile), Target: step.Target,
 		Platform: step.Platform.Platform, Args: step.Args, Labels: step.Labels, Contexts: contexts,
 		Epoch: b.Plan.Release.Epoch, Format: step.Format, Modes: step.Modes, NoCache: b.settings.NoCache,
-	})
+	}
+}
+
+// readByImages are the binaries that an image of the plan may be made from. A Dockerfile
+// that cannot be read yet, such as one of a syntax of its own, may read any.
+func (b *Builder) readByImages() []BinaryStep {
+	var all assemble.Reads
+	for _, step := range b.Plan.Images {
+		reads, err := assemble.New(assemble.Options{}).Reads(b.buildContext(step))
+		if err != nil {
+			return b.Plan.Binaries
+		}
+		all = append(all, reads...)
+	}
+	return slices.DeleteFunc(slices.Clone(b.Plan.Binaries), func(s BinaryStep) bool { return !all.Has(b.path(s.Output)) })
 }
 
 // engineOpts are the step's, with files where they lie on disk.

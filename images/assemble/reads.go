@@ -1,0 +1,172 @@
+package assemble
+
+import (
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/moby/buildkit/frontend/dockerfile/instructions"
+
+	"github.com/slipway-build/slipway/images"
+	"github.com/slipway-build/slipway/images/buildfile"
+)
+
+// Reads says which files of its folders an image may be made from.
+type Reads []reading
+
+// A reading is a folder on the host and what is read of it: a pattern as COPY has it,
+// or all if it is empty.
+type reading struct{ dir, pattern string }
+
+// Reads finds out what build reads of its build context and of named contexts that are
+// folders. It looks at the instructions that the target needs, for any builder, and asks
+// no registry. Where the Dockerfile alone does not tell, because of a variable, a mount of
+// RUN, or a base that may have ONBUILD triggers, the whole folder is read.
+func (a *Assembler) Reads(build images.BuildContext) (Reads, error) {
+	if build.Dockerfile == "" {
+		build.Dockerfile = filepath.Join(build.Dir, "Dockerfile")
+	}
+	file, err := buildfile.ReadDockerfile(build.Dockerfile)
+	if err != nil {
+		return nil, err
+	}
+	build.Platform = images.Normalize(build.Platform)
+	asm := &assembly{Assembler: a, build: build, args: build.Args}
+	if asm.file, err = parseDockerfile(file, build.Args["BUILDKIT_SYNTAX"], func(string) {}); err != nil {
+		return nil, err
+	}
+	if err := asm.readStages(); err != nil {
+		return nil, err
+	}
+	target, err := asm.target()
+	if err != nil {
+		return nil, err
+	}
+	var reads Reads
+	seen := map[*stage]bool{}
+	var visit func(s *stage)
+	visit = func(s *stage) {
+		if seen[s] {
+			return
+		}
+		seen[s] = true
+		reads = append(reads, asm.stageReads(s)...)
+		for _, needed := range s.dependencies() {
+			visit(needed)
+		}
+	}
+	visit(target)
+	return reads, nil
+}
+
+// stageReads is what one stage reads, but for the stages that it is made of.
+func (asm *assembly) stageReads(s *stage) (reads Reads) {
+	external := s.base == nil && s.BaseName != scratchName
+	switch {
+	case s.index < 0: // of COPY --from, whose patterns its copier has
+	case s.context != nil && s.context.dir != "":
+		reads = append(reads, reading{s.context.dir, ""})
+	case external:
+		reads = append(reads, reading{asm.build.Dir, ""})
+	}
+	for _, c := range s.commands {
+		switch command := c.Command.(type) {
+		case *instructions.CopyCommand:
+			dir := asm.build.Dir
+			if c.from != nil {
+				if dir = ""; c.from.context != nil {
+					dir = c.from.context.dir
+				}
+			}
+			if dir != "" {
+				reads = append(reads, patterns(dir, command.SourcePaths)...)
+			}
+		case *instructions.AddCommand:
+			reads = append(reads, patterns(asm.build.Dir, command.SourcePaths)...)
+		case *instructions.RunCommand:
+			if slices.ContainsFunc(command.FlagsUsed, func(flag string) bool { return flag == "mount" }) {
+				reads = append(reads, reading{asm.build.Dir, ""})
+				for key, value := range asm.build.Contexts {
+					if context, err := parseContext(key, value); err == nil && context.dir != "" {
+						reads = append(reads, reading{context.dir, ""})
+					}
+				}
+			}
+		}
+	}
+	return reads
+}
+
+// patterns are what sources of COPY or ADD read of a folder.
+func patterns(dir string, sources []string) (reads Reads) {
+	for _, source := range sources {
+		pattern := strings.TrimPrefix(path.Clean("/"+filepath.ToSlash(source)), "/")
+		if strings.ContainsAny(source, `$\`) || strings.Contains(source, "**") || hasLink(dir, pattern) {
+			pattern = ""
+		}
+		reads = append(reads, reading{dir, pattern})
+	}
+	return reads
+}
+
+// hasLink says whether a name of the pattern before the first wildcard is a symlink.
+func hasLink(dir, pattern string) bool {
+	for _, name := range strings.Split(pattern, "/") {
+		dir = filepath.Join(dir, name)
+		info, err := os.Lstat(dir)
+		if err != nil {
+			return false
+		}
+		if info.Mode()&os.ModeSymlink != 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// Has says whether a file, which need not exist, is among what is read.
+func (r Reads) Has(file string) bool {
+	file = followLinks(file)
+	return slices.ContainsFunc(r, func(one reading) bool {
+		rel, err := filepath.Rel(followLinks(one.dir), file)
+		if err != nil || !filepath.IsLocal(rel) {
+			return false
+		}
+		names := strings.Split(filepath.ToSlash(rel), "/")
+		for i, want := range strings.Split(one.pattern, "/") {
+			if one.pattern == "" {
+				break // the whole folder
+			}
+			if i >= len(names) {
+				return false
+			}
+			if ok, err := path.Match(want, names[i]); err != nil {
+				break // the builder says what is wrong with it
+			} else if !ok {
+				return false
+			}
+		}
+		return true
+	})
+}
+
+// followLinks makes a path absolute and follows the symlinks of those folders on it that
+// exist.
+func followLinks(file string) string {
+	abs, err := filepath.Abs(file)
+	if err != nil {
+		return file
+	}
+	rest := ""
+	for dir := abs; ; dir = filepath.Dir(dir) {
+		if found, err := filepath.EvalSymlinks(dir); err == nil {
+			return filepath.Join(found, rest)
+		}
+		if filepath.Dir(dir) == dir {
+			return abs
+		}
+		rest = filepath.Join(filepath.Base(dir), rest)
+	}
+}
