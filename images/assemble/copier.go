@@ -24,6 +24,8 @@ type copier struct {
 	include, exclude *patternmatcher.PatternMatcher
 	// contentsOnly copies what a folder holds, not the folder.
 	contentsOnly bool
+	// matched says that include has matched something.
+	matched bool
 	// linked maps a source node to the one made of it, within one source.
 	linked map[*node]*node
 }
@@ -163,6 +165,7 @@ func (c *copier) walk(n *node, rel string, d *destination, overwrite bool, inPar
 			if included, in, err = c.include.MatchesUsingParentResults(rel, inParent); err != nil {
 				return err
 			}
+			c.matched = c.matched || included
 		}
 		if c.exclude != nil {
 			if excluded, out, err = c.exclude.MatchesUsingParentResults(rel, outParent); err != nil {

@@ -207,42 +207,19 @@ func (c *copier) single() *copier {
 
 // transferLocal copies one source, which may have wildcards.
 func (asm *assembly) transferLocal(ctx context.Context, t *transfer, c *copier, source, dest, os string) error {
-	one := *c
-	required := ""
+	one, named := *c, source
+	var err error
 	if t.parents {
-		pivot, pattern, ok := strings.Cut(source, "/./")
-		if !ok {
-			pivot, pattern = "/", source
-		}
-		pattern, err := absolute("/", pattern, os)
-		if err != nil {
-			return err
-		}
-		if one.include, err = patternmatcher.New([]string{relative(path.Clean(pattern))}); err != nil {
-			return err
-		}
-		if !hasWildcards(pivot) && !hasWildcards(pattern) {
-			required = path.Join("/", pivot, pattern)
-		}
-		source = pivot
+		source, err = one.keepParents(t.root, source, os)
+	} else {
+		source, err = absolute("/", source, os)
 	}
-	source, err := absolute("/", source, os)
 	if err != nil {
 		return err
-	}
-	if required != "" {
-		if at, err := resolve(t.root, required, false); err != nil {
-			return err
-		} else if at.node == nil {
-			return &notFoundError{path: required, leadsTo: at.path, left: at.left}
-		}
 	}
 	matches, err := expandWildcards(t.root, source)
 	if err != nil {
 		return err
-	}
-	if len(matches) == 0 {
-		asm.task.Warn(firstLine(asm.file.at(t.location, fmt.Errorf("%s %s matches nothing in %s", t.name, source, t.where))))
 	}
 	for _, match := range matches {
 		if t.unpack {
@@ -255,6 +232,9 @@ func (asm *assembly) transferLocal(ctx context.Context, t *transfer, c *copier, 
 		if err := one.copy(t.root, match, dest); err != nil {
 			return err
 		}
+	}
+	if len(matches) == 0 || one.include != nil && !one.matched {
+		asm.task.Warn(firstLine(asm.file.at(t.location, fmt.Errorf("%s %s matches nothing in %s", t.name, named, t.where))))
 	}
 	return nil
 }
