@@ -14,6 +14,7 @@ import (
 
 	"github.com/slipway-build/slipway/images"
 	"github.com/slipway-build/slipway/images/store"
+	"github.com/slipway-build/slipway/progress"
 )
 
 // An IndexResult is an index that was made.
@@ -63,6 +64,9 @@ func (w *Workbench) createIndex(ctx context.Context, tags, sources []string, ann
 	if err != nil {
 		return IndexResult{}, err
 	}
+	if err := warnPlatforms(ctx, index); err != nil {
+		return IndexResult{}, err
+	}
 	var result IndexResult
 	if result.Manifest, err = index.RawManifest(); err != nil {
 		return result, err
@@ -78,6 +82,33 @@ func (w *Workbench) createIndex(ctx context.Context, tags, sources []string, ann
 		errs = append(errs, putLayout(ctx, l[0], l[1], nil, index))
 	}
 	return result, errors.Join(errs...)
+}
+
+// warnPlatforms says which entries of an index are for another platform than their
+// config states.
+func warnPlatforms(ctx context.Context, index v1.ImageIndex) error {
+	m, err := index.IndexManifest()
+	if err != nil {
+		return err
+	}
+	for _, d := range m.Manifests {
+		if images.IsAttestation(d) {
+			continue
+		}
+		image, err := index.Image(d.Digest)
+		if err != nil {
+			return err
+		}
+		stated, err := images.StatedPlatform(image)
+		if err != nil {
+			return err
+		}
+		if _, differs, _ := images.EntryPlatform(*d.Platform, stated); differs {
+			progress.Warn(ctx, fmt.Sprintf("entry %s is for %s by the index and for %s by its config; nodes go by the index",
+				d.Digest, images.FormatPlatform(*d.Platform), images.FormatPlatform(stated)))
+		}
+	}
+	return nil
 }
 
 // An Inspection is what a reference names.

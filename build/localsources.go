@@ -82,7 +82,7 @@ func (w *Workbench) resolveArchive(ctx context.Context, file, ref string) (*reso
 		if err != nil {
 			return nil, err
 		}
-		entries = append(entries, images.IndexEntry{Name: images.FormatPlatform(p.Platform), Image: image})
+		entries = append(entries, images.IndexEntry{Name: images.FormatPlatform(p.Platform), Image: image, Platform: &p.Platform})
 	}
 	index, err := images.NewIndex(entries, nil)
 	if err != nil {

@@ -126,7 +126,7 @@ func (w *Workbench) pushTarget(ctx context.Context, target pushTarget, made *mem
 		if err != nil {
 			return out, err
 		}
-		entries = append(entries, images.IndexEntry{Name: s.String(), Image: image})
+		entries = append(entries, images.IndexEntry{Name: s.String(), Image: image, Platform: &s.image.Platform})
 		out.Platforms = append(out.Platforms, Platform{s.image.Platform})
 	}
 	var what any = entries[0].Image

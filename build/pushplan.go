@@ -150,7 +150,7 @@ func (t *pushTarget) check(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		entries[i] = images.IndexEntry{Name: s.String(), Image: image}
+		entries[i] = images.IndexEntry{Name: s.String(), Image: image, Platform: &s.image.Platform}
 	}
 	if _, err := images.NewIndex(entries, nil); err != nil {
 		return fmt.Errorf("%s: %w", t.tag, err)

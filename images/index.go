@@ -33,7 +33,10 @@ type IndexEntry struct {
 	Name string
 	// Just one of Image and Index is set.
 	Image v1.Image
-	Index v1.ImageIndex
+	// Platform is what an archive or another index says that Image is for, see
+	// EntryPlatform; nil is what its config states.
+	Platform *v1.Platform
+	Index    v1.ImageIndex
 }
 
 // NewIndex assembles a multi-platform index. Nested indexes are flattened, since
@@ -42,7 +45,7 @@ type IndexEntry struct {
 // docker buildx imagetools drops). Entries stand in the order of
 // ComparePlatforms; attestations follow those of their subjects that are there,
 // others are dropped. Two images for one platform, a Windows image without
-// os.version, and an entry that says another platform than its config are
+// os.version, and an entry that contradicts its config (see EntryPlatform) are
 // errors; all of them are reported.
 //
 // The index is a Docker manifest list if all its images are Docker's, else an
@@ -119,6 +122,9 @@ func flatten(e IndexEntry) ([]child, error) {
 		if err != nil {
 			return nil, err
 		}
+		if e.Platform != nil {
+			d.Platform = e.Platform
+		}
 		return complete(e.Name, e.Image, v1.Descriptor{MediaType: d.MediaType, Size: d.Size, Digest: d.Digest, Platform: d.Platform})
 	}
 	manifest, err := e.Index.IndexManifest()
@@ -161,26 +167,14 @@ func complete(name string, image v1.Image, d v1.Descriptor) ([]child, error) {
 	if err != nil {
 		return nil, err
 	}
-	var said v1.Platform
 	if d.Platform != nil {
-		said = spelled(*d.Platform)
+		if platform, _, err = EntryPlatform(*d.Platform, platform); err != nil {
+			return nil, err
+		}
+		platform = spelled(platform)
 	}
-	platform = PlatformFor(platform, said)
 	if err := checkStated(platform); err != nil {
 		return nil, err
-	}
-	if d.Platform != nil {
-		differs := func(said, is string) bool { return said != "" && said != is }
-		if differs(said.OS, platform.OS) || differs(said.Architecture, platform.Architecture) ||
-			differs(said.OSVersion, platform.OSVersion) || differs(said.Variant, platform.Variant) && platform.Variant != "" {
-			return nil, fmt.Errorf("the entry says platform %s, the image's config %s", FormatPlatform(said), FormatPlatform(platform))
-		}
-		if platform.Variant == "" {
-			platform.Variant = said.Variant
-		}
-		if len(platform.OSFeatures) == 0 {
-			platform.OSFeatures = said.OSFeatures
-		}
 	}
 	d.Platform = &platform
 	return []child{{name, image, d}}, nil

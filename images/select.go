@@ -79,6 +79,32 @@ func PlatformFor(stated, want v1.Platform) v1.Platform {
 	return stated
 }
 
+// EntryPlatform is the platform of an image of which an index entry says said and
+// the config states stated. What only one of them says counts. Of two architectures
+// or variants the entry's counts, and differs is set: all that pull choose by it,
+// and there are images whose config is that of another build (kubernetes#104085).
+// Two operating systems or versions of Windows are an error, since no node runs
+// such an image.
+func EntryPlatform(said, stated v1.Platform) (p v1.Platform, differs bool, err error) {
+	p = PlatformFor(stated, said)
+	entry, config := spelled(said), spelled(p)
+	if entry.OS != "" && entry.OS != config.OS || entry.OSVersion != "" && entry.OSVersion != config.OSVersion {
+		return p, true, fmt.Errorf("the index says platform %s, the image's config %s", FormatPlatform(said), FormatPlatform(p))
+	}
+	switch {
+	case entry.Architecture != "" && entry.Architecture != config.Architecture:
+		p.Architecture, p.Variant, differs = said.Architecture, said.Variant, true
+	case entry.Variant != "" && config.Variant != "" && entry.Variant != config.Variant:
+		p.Variant, differs = said.Variant, true
+	case p.Variant == "":
+		p.Variant = said.Variant
+	}
+	if len(p.OSFeatures) == 0 {
+		p.OSFeatures = said.OSFeatures
+	}
+	return p, differs, nil
+}
+
 // sameBuild says whether two Windows versions agree in major, minor and build,
 // which is what decides whether a Windows image runs on a node.
 func sameBuild(a, b string) bool {

@@ -56,7 +56,7 @@ func (g *gzipFrames) run(ctx context.Context, run []layer, done func(int)) (fram
 		case l.verbatim() && l.compression != sniff.None:
 			chunks = []chunk{storedChunk(g.content, l, headers[i])}
 			done(int(l.size))
-		case l.compression == sniff.Gzip:
+		case l.compression == sniff.Gzip && !l.padded:
 			chunks, err = g.copied(ctx, l, headers[i])
 			done(int(l.size))
 		default:

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -52,6 +51,8 @@ type layer struct {
 	source      v1.Hash
 	sourceSize  int64
 	compression sniff.Compression
+	// padded is set if the blob is more than its gzip stream.
+	padded bool
 	// own is set for the layers of own images.
 	own bool
 }
@@ -102,7 +103,11 @@ func newLayout(all []resolvedImage) (*layout, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := checkWindows(merged); err != nil {
+	judged := make([]judgedImage, len(merged))
+	for i, img := range merged {
+		judged[i] = judgedImage{images.Familiar(img.tags[0]), img.platform}
+	}
+	if err := errors.Join(checkPlatforms(judged)...); err != nil {
 		return nil, err
 	}
 	l := &layout{images: merged}
@@ -210,40 +215,11 @@ func merge(all []resolvedImage) ([]resolvedImage, error) {
 	return merged, errors.Join(errs...)
 }
 
-// checkWindows refuses what nodes would mistake: a Windows image that does not
-// say its version is taken for the host's (containerd#5916), and of two builds in
-// one archive every node would import the wrong one too.
-func checkWindows(all []resolvedImage) error {
-	var (
-		errs   []error
-		builds = map[string]string{}
-	)
-	for _, img := range all {
-		if img.platform.OS != "windows" {
-			continue
-		}
-		version := img.platform.OSVersion
-		if version == "" {
-			errs = append(errs, fmt.Errorf("image %s: its config names no os.version, and a node would take its own for it; build it for an exact Windows version",
-				images.Familiar(img.tags[0])))
-			continue
-		}
-		if parts := strings.Split(version, "."); len(parts) >= 3 {
-			build := strings.Join(parts[:3], ".")
-			if _, ok := builds[build]; !ok {
-				builds[build] = images.Familiar(img.tags[0])
-			}
-		}
-	}
-	if len(builds) > 1 {
-		var list []string
-		for build, img := range builds {
-			list = append(list, fmt.Sprintf("%s (%s)", build, img))
-		}
-		slices.Sort(list)
-		errs = append(errs, fmt.Errorf("several Windows versions in one archive: %s; write an archive per version", strings.Join(list, ", ")))
-	}
-	return errors.Join(errs...)
+// isPlain reports whether m says what rewrite would say: that all layers are plain
+// tars, in OCI's media types.
+func isPlain(m *v1.Manifest, mediaType types.MediaType) bool {
+	return mediaType == types.OCIManifestSchema1 && m.Config.MediaType == types.OCIConfigJSON &&
+		!slices.ContainsFunc(m.Layers, func(d v1.Descriptor) bool { return d.MediaType != types.OCIUncompressedLayer })
 }
 
 // rewrite makes the manifest of an image whose layers lie uncompressed in the

@@ -18,7 +18,6 @@ import (
 
 	"github.com/slipway-build/slipway/images"
 	"github.com/slipway-build/slipway/images/store"
-	"github.com/slipway-build/slipway/internal/sniff"
 	"github.com/slipway-build/slipway/progress"
 )
 
@@ -212,7 +211,7 @@ func (p *packer) resolveImage(ctx context.Context, img Image) (resolvedImage, er
 		}
 		out.tags = append(out.tags, tag)
 	}
-	manifest, config, err := p.readImage(img, &out)
+	manifest, config, err := p.readImage(ctx, img, &out)
 	if err != nil {
 		return out, err
 	}
@@ -228,17 +227,17 @@ func (p *packer) resolveImage(ctx context.Context, img Image) (resolvedImage, er
 			return out, fmt.Errorf("layer %s has the diff ID %s, but the config says %s", d.Digest, info.DiffID, config.RootFS.DiffIDs[i])
 		}
 		l := layer{digest: info.DiffID, size: info.UncompressedSize, own: img.Own,
-			source: info.Digest, sourceSize: info.Size, compression: info.Compression}
+			source: info.Digest, sourceSize: info.Size, compression: info.Compression, padded: info.Padding > 0}
 		if p.original {
 			l.digest, l.size = info.Digest, info.Size
 		}
 		out.layers = append(out.layers, l)
 	}
 	if p.original {
-		return out, checkOriginal(out.layers)
+		return out, checkOriginal(manifest, out.layers)
 	}
-	if !slices.ContainsFunc(out.layers, func(l layer) bool { return !l.verbatim() }) {
-		return out, nil // its layers are plain tars already: nothing changes
+	if isPlain(manifest, out.manifest.MediaType) && !slices.ContainsFunc(out.layers, func(l layer) bool { return !l.verbatim() }) {
+		return out, nil // nothing changes
 	}
 	out.rawManifest, out.manifest, err = rewrite(manifest, out.layers)
 	return out, err
@@ -260,7 +259,7 @@ func (p *packer) layerInfo(ctx context.Context, h v1.Hash, own bool) (store.Blob
 
 // readImage reads the manifest and the config of an image, and refuses what is not
 // an image.
-func (p *packer) readImage(from Image, out *resolvedImage) (*v1.Manifest, *v1.ConfigFile, error) {
+func (p *packer) readImage(ctx context.Context, from Image, out *resolvedImage) (*v1.Manifest, *v1.ConfigFile, error) {
 	var (
 		img       = from.Image
 		err       error
@@ -278,7 +277,7 @@ func (p *packer) readImage(from Image, out *resolvedImage) (*v1.Manifest, *v1.Co
 	}
 	for _, d := range manifest.Layers {
 		if !images.IsLayer(d.MediaType) {
-			return nil, nil, fmt.Errorf("it is no image, but an attestation or another artifact: %s is a %s", d.Digest, d.MediaType)
+			return nil, nil, fmt.Errorf("not an image, but an attestation or another artifact: %s is a %s", d.Digest, typeName(d.MediaType))
 		}
 	}
 	digest, size, err := v1.SHA256(bytes.NewReader(out.rawManifest))
@@ -293,9 +292,8 @@ func (p *packer) readImage(from Image, out *resolvedImage) (*v1.Manifest, *v1.Co
 	if err != nil {
 		return nil, nil, fmt.Errorf("reading its config: %w", err)
 	}
-	out.platform = images.PlatformFor(images.PlatformIn(config), from.Platform)
-	if p := out.platform; p.OS == "" || p.Architecture == "" || p.OS == "unknown" {
-		return nil, nil, fmt.Errorf("its config states no platform: os %q, architecture %q", config.OS, config.Architecture)
+	if out.platform, err = platformOf(ctx, from, config); err != nil {
+		return nil, nil, err
 	}
 	if len(config.RootFS.DiffIDs) != len(manifest.Layers) {
 		return nil, nil, fmt.Errorf("its manifest has %d layers and its config %d diff IDs", len(manifest.Layers), len(config.RootFS.DiffIDs))
@@ -304,19 +302,36 @@ func (p *packer) readImage(from Image, out *resolvedImage) (*v1.Manifest, *v1.Co
 	return manifest, config, nil
 }
 
+// platformOf is what an image is for: what its config states, unless an index from
+// which it was chosen says otherwise; see images.EntryPlatform.
+func platformOf(ctx context.Context, from Image, config *v1.ConfigFile) (v1.Platform, error) {
+	stated := images.PlatformIn(config)
+	if from.Platform.OS == "" {
+		return stated, nil
+	}
+	if _, err := images.SelectPlatform(from.Platform, []v1.Platform{stated}); err == nil {
+		return images.PlatformFor(stated, from.Platform), nil
+	}
+	platform, differs, err := images.EntryPlatform(from.Platform, stated)
+	if differs {
+		progress.Warn(ctx, fmt.Sprintf("image %s is for %s by its index and for %s by its config; nodes go by the index",
+			imageName(from, 0), images.FormatPlatform(from.Platform), images.FormatPlatform(stated)))
+	}
+	return platform, err
+}
+
 // checkOriginal refuses layers which Docker's view of an archive cannot name as
-// they are: manifest.json has no media types. RKE2's reader tells compression by
-// the first layer alone, Docker Engine 20.10 knows no zstd, and containerd takes
-// every compressed layer for gzip.
-func checkOriginal(layers []layer) error {
-	for _, l := range layers {
-		if l.compression != sniff.None && l.compression != sniff.Gzip {
-			return fmt.Errorf("layer %s is compressed by %s, which not every node reads inside an archive; pack with uncompressed layers", l.source, l.compression)
+// they are, or which nodes cannot read by what the manifest says.
+func checkOriginal(m *v1.Manifest, layers []layer) error {
+	judged := make([]judgedLayer, len(layers))
+	for i, l := range layers {
+		if _, err := checkLayerType(l.source.String(), m.Layers[i].MediaType, l.compression); err != nil {
+			return fmt.Errorf("%w; pack with uncompressed layers", err)
 		}
-		if l.compression != layers[0].compression {
-			return fmt.Errorf("layer %s is %s and layer %s %s, and nodes take all layers of an image for what the first one is; pack with uncompressed layers",
-				layers[0].source, layers[0].compression, l.source, l.compression)
-		}
+		judged[i] = judgedLayer{l.source.String(), l.compression}
+	}
+	if errs := checkNamedLayers(judged); len(errs) > 0 {
+		return fmt.Errorf("%w; pack with uncompressed layers", errs[0])
 	}
 	return nil
 }

@@ -308,7 +308,9 @@ func (a *Archive) ociImage(ctx context.Context, d v1.Descriptor, names []string,
 		return nil, err
 	}
 	if d.Platform != nil {
-		img.Platform = images.PlatformFor(img.Platform, *d.Platform)
+		if p, _, err := images.EntryPlatform(*d.Platform, img.Platform); err == nil {
+			img.Platform = p
+		}
 	}
 	return img, nil
 }

@@ -197,7 +197,7 @@ func indexOf(ctx context.Context, list []*PackedImage) (*document, error) {
 		if err != nil {
 			return nil, err
 		}
-		entries = append(entries, images.IndexEntry{Name: img.archive.Path(), Image: image})
+		entries = append(entries, images.IndexEntry{Name: img.archive.Path(), Image: image, Platform: &img.Platform})
 	}
 	index, err := images.NewIndex(entries, nil)
 	if err != nil {

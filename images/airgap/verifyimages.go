@@ -15,7 +15,6 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/types"
 
 	"github.com/slipway-build/slipway/images"
-	"github.com/slipway-build/slipway/internal/sniff"
 )
 
 // checkFiles says what is wrong with files whatever they are for.
@@ -110,6 +109,8 @@ type imageCheck struct {
 	// said are problems that were reported for one view, and not again for the
 	// other one.
 	said map[string]bool
+	// foreignTypes are images of index.json with manifests in Docker's media types.
+	foreignTypes tally
 }
 
 // first says whether a problem was not reported yet.
@@ -137,10 +138,10 @@ func (r *Report) checkImages(c *contents, ours bool, o VerifyOptions) {
 	case readable: // else the views differ for a reason that was reported
 		check.sameViews(docker, oci)
 	}
+	check.platforms(docker, oci, o.Platform)
 	check.once("manifest.json", docker)
 	check.once("index.json", oci)
 	all := slices.Concat(docker, oci)
-	check.platforms(all, o.Platform)
 	check.order(all, ours)
 	check.list(all, o.List)
 	check.strays()
@@ -231,14 +232,12 @@ func (c *imageCheck) docker() (list []*viewed, ok bool) {
 		if !c.image(v, what) {
 			continue
 		}
-		for _, l := range v.layers {
-			if l.compression == sniff.Zstd {
-				c.problem("%s: layer %s is compressed by zstd, which readers of manifest.json take for gzip", what, l.Name)
-			}
-			if l.compression != v.layers[0].compression {
-				c.problem("%s: layer %s is %s and layer %s is %s, and readers take all for what the first one is",
-					what, v.layers[0].Name, v.layers[0].compression, l.Name, l.compression)
-			}
+		judged := make([]judgedLayer, len(v.layers))
+		for j, l := range v.layers {
+			judged[j] = judgedLayer{l.Name, l.compression}
+		}
+		for _, err := range checkNamedLayers(judged) {
+			c.problem("%s: %v", what, err)
 		}
 		list = append(list, v)
 	}
@@ -293,6 +292,10 @@ func (c *imageCheck) oci() (list []*viewed, ok bool) {
 	}
 	for i, d := range idx.Manifests {
 		list = c.descriptor(list, d, c.ociNames(d, i), 0)
+	}
+	if n := c.foreignTypes; n.count > 0 {
+		c.note("%d entries of index.json are manifests in Docker's media types, such as image %s; skopeo, podman and umoci find them by docker-archive:, not by oci-archive:",
+			n.count, n.first)
 	}
 	return list, true
 }
@@ -366,21 +369,28 @@ func (c *imageCheck) descriptor(list []*viewed, d v1.Descriptor, names []string,
 	if !c.image(v, what) {
 		return list
 	}
-	if d.Platform != nil {
-		v.platform = images.PlatformFor(v.platform, *d.Platform)
+	if d.MediaType == types.DockerManifestSchema2 {
+		c.foreignTypes.add(v.String(), f.Size)
 	}
-	if p := d.Platform; p != nil && !agrees(*p, v.platform) {
-		c.problem("%s: index.json says that %s is for %s, its config says %s", what, d.Digest, images.FormatPlatform(*p), images.FormatPlatform(v.platform))
+	if d.Platform != nil {
+		v.platform = c.entryPlatform(d, v.platform, what)
 	}
 	return append(list, v)
 }
 
-// agrees says whether a descriptor's platform is that of the config, as far as it
-// says anything.
-func agrees(said, is v1.Platform) bool {
-	return said.OS == is.OS && said.Architecture == is.Architecture &&
-		(said.Variant == "" || is.Variant == "" || said.Variant == is.Variant) &&
-		(said.OSVersion == "" || said.OSVersion == is.OSVersion)
+// entryPlatform is what an image is for of which index.json and the config say
+// something.
+func (c *imageCheck) entryPlatform(d v1.Descriptor, stated v1.Platform, what string) v1.Platform {
+	p, differs, err := images.EntryPlatform(*d.Platform, stated)
+	switch {
+	case err != nil:
+		c.problem("%s: %s: %v", what, d.Digest, err)
+		return stated
+	case differs:
+		c.note("%s: index.json says that %s is for %s, its config says %s; nodes go by the index",
+			what, d.Digest, images.FormatPlatform(*d.Platform), images.FormatPlatform(stated))
+	}
+	return p
 }
 
 // size compares a file with its descriptor.
@@ -390,16 +400,14 @@ func (c *imageCheck) size(f *content, d v1.Descriptor, what string) {
 	}
 }
 
-// mediaType compares what a descriptor says of a layer's compression with what
-// there is.
+// mediaType compares what a descriptor says of a layer with what there is.
 func (c *imageCheck) mediaType(f *content, d v1.Descriptor, what string) {
-	said := images.LayerCompression(d.MediaType)
-	if said == "" {
-		c.problem("%s: %s is a %s, not a layer", what, f.Name, d.MediaType)
-		return
-	}
-	if string(f.compression) != said {
-		c.problem("%s: layer %s is a %s, but its compression is %s", what, f.Name, d.MediaType, f.compression)
+	note, err := checkLayerType(f.Name, d.MediaType, f.compression)
+	switch {
+	case err != nil:
+		c.problem("%s: %v", what, err)
+	case note != "":
+		c.note("%s: %s", what, note)
 	}
 }
 

@@ -67,49 +67,31 @@ func (c *imageCheck) once(view string, list []*viewed) {
 	}
 }
 
-// platforms checks what images are for.
-func (c *imageCheck) platforms(all []*viewed, want *v1.Platform) {
-	builds := map[string]string{}
-	seen := map[string]bool{}
-	// A config may state no platform; then index.json does.
-	stated := map[string]v1.Platform{}
-	for _, v := range all {
-		if v.platform.OS != "" && v.platform.Architecture != "" {
-			stated[v.config.digest] = v.platform
-		}
+// platforms checks what images are for. Where index.json says it, that counts.
+func (c *imageCheck) platforms(docker, oci []*viewed, want *v1.Platform) {
+	said := map[string]v1.Platform{}
+	for _, v := range oci {
+		said[v.config.digest] = v.platform
 	}
-	for _, v := range all {
+	var judged []judgedImage
+	seen := map[string]bool{}
+	for _, v := range slices.Concat(docker, oci) {
+		if p, ok := said[v.config.digest]; ok {
+			v.platform = p
+		}
 		if seen[v.config.digest] {
 			continue
 		}
 		seen[v.config.digest] = true
-		p := images.PlatformFor(v.platform, stated[v.config.digest])
-		switch {
-		case p.OS == "" || p.Architecture == "":
-			c.problem("image %s: its config has os %q and architecture %q", v, p.OS, p.Architecture)
-			continue
-		case p.OS == "windows" && p.OSVersion == "":
-			c.problem("image %s: its config names no os.version, and a node takes its own for it", v)
-		case p.OS == "windows":
-			if parts := strings.Split(p.OSVersion, "."); len(parts) >= 3 {
-				build := strings.Join(parts[:3], ".")
-				if builds[build] == "" {
-					builds[build] = v.String()
-				}
-			}
-		}
+		judged = append(judged, judgedImage{v.String(), v.platform})
 		if want != nil {
-			if _, err := images.SelectPlatform(*want, []v1.Platform{p}); err != nil {
+			if _, err := images.SelectPlatform(*want, []v1.Platform{v.platform}); err != nil {
 				c.problem("image %s is not for %s", v, images.FormatPlatform(*want))
 			}
 		}
 	}
-	if len(builds) > 1 {
-		var list []string
-		for _, build := range slices.Sorted(maps.Keys(builds)) {
-			list = append(list, build+" of "+builds[build])
-		}
-		c.problem("it has several Windows versions, all of which every node imports: %s", strings.Join(list, ", "))
+	for _, err := range checkPlatforms(judged) {
+		c.problem("%v", err)
 	}
 }
 

@@ -18,6 +18,9 @@ type BlobInfo struct {
 	// DiffID is the digest of the uncompressed bytes.
 	DiffID           v1.Hash `json:"diffID"`
 	UncompressedSize int64   `json:"uncompressedSize"`
+	// Padding is how many zeros follow a gzip stream in the blob. Not every reader
+	// of gzip accepts them.
+	Padding int64 `json:"padding,omitempty"`
 	// Compression is found in the bytes.
 	Compression sniff.Compression `json:"compression"`
 	// XXH64 is the checksum of the blob's bytes, which were found to have the
@@ -85,5 +88,6 @@ func readInfo(d v1.Descriptor, r io.Reader, w io.Writer) (BlobInfo, error) {
 	if err := verdict(r, err); err != nil {
 		return BlobInfo{}, err
 	}
-	return BlobInfo{Digest: d.Digest, Size: d.Size, DiffID: diffID, UncompressedSize: size, Compression: compression, XXH64: sum.Sum64()}, nil
+	return BlobInfo{Digest: d.Digest, Size: d.Size, DiffID: diffID, UncompressedSize: size, Compression: compression,
+		Padding: sniff.Padding(content), XXH64: sum.Sum64()}, nil
 }

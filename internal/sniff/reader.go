@@ -97,6 +97,16 @@ func (t *trailed) told(err error) error {
 type gzipReader struct {
 	below *bufio.Reader
 	*gzip.Reader
+	padding int64
+}
+
+// Padding returns how many zeros followed the last member, once r has been read to
+// its end. r is a reader that Open or NewReader returned.
+func Padding(r io.Reader) int64 {
+	if g, ok := r.(*gzipReader); ok {
+		return g.padding
+	}
+	return 0
 }
 
 func newGzipReader(r io.Reader) (*gzipReader, error) {
@@ -109,7 +119,7 @@ func newGzipReader(r io.Reader) (*gzipReader, error) {
 		return nil, fmt.Errorf("decompressing gzip: %w", err)
 	}
 	z.Multistream(false)
-	return &gzipReader{below, z}, nil
+	return &gzipReader{below: below, Reader: z}, nil
 }
 
 func (g *gzipReader) Read(p []byte) (int, error) {
@@ -153,6 +163,7 @@ func (g *gzipReader) nextMember() error {
 		if b != 0 {
 			return fmt.Errorf("reading what follows a gzip member: %w", ErrTrailing)
 		}
+		g.padding++
 	}
 }
 

@@ -54,6 +54,13 @@ func TestOpenTellsACompressionByItsBytes(t *testing.T) {
 			if got != tt.want || string(text) != want || err != nil {
 				t.Errorf("Open: %s, %q, %v; want %s", got, text, err, tt.want)
 			}
+			padding := int64(0)
+			if name == "gzip and padding" {
+				padding = 100_000
+			}
+			if got := sniff.Padding(r); got != padding {
+				t.Errorf("Padding: %d, want %d", got, padding)
+			}
 		})
 	}
 }
