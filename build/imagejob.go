@@ -265,11 +265,12 @@ func imageSize(image v1.Image) (int64, error) {
 	return size, nil
 }
 
-// sourceDateEpoch is the time of images that belong to no project.
+// sourceDateEpoch is the time of images that belong to no project, or zero if none
+// is given: then the Dockerfile may say it.
 func sourceDateEpoch(getenv func(string) (string, bool)) (time.Time, error) {
 	text, _ := getenv("SOURCE_DATE_EPOCH")
 	if text == "" {
-		return time.Unix(0, 0).UTC(), nil
+		return time.Time{}, nil
 	}
 	epoch, err := parseEpoch(text)
 	if err != nil {

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/partial"
@@ -89,7 +90,7 @@ func (b *Builder) buildContext(step ImageStep) images.BuildContext {
 	return images.BuildContext{
 		Dir: b.path(step.Context), Dockerfile: b.relative(step.Dockerfile), Target: step.Target,
 		Platform: step.Platform.Platform, Args: step.Args, Labels: step.Labels, Contexts: contexts,
-		Epoch: b.Plan.Release.Epoch, Format: step.Format, Modes: step.Modes, NoCache: b.settings.NoCache,
+		Epoch: givenEpoch(b.Plan.Release), Format: step.Format, Modes: step.Modes, NoCache: b.settings.NoCache,
 	}
 }
 
@@ -105,6 +106,15 @@ func (b *Builder) readByImages() []BinaryStep {
 		all = append(all, reads...)
 	}
 	return slices.DeleteFunc(slices.Clone(b.Plan.Binaries), func(s BinaryStep) bool { return !all.Has(b.path(s.Output)) })
+}
+
+// givenEpoch is the time of a release, or zero if neither a commit nor the
+// environment gave one: then a Dockerfile may say it.
+func givenEpoch(r Release) time.Time {
+	if r.Commit == "" && r.Epoch.Unix() == 0 {
+		return time.Time{}
+	}
+	return r.Epoch
 }
 
 // engineOpts are the step's, with files where they lie on disk.

@@ -31,7 +31,9 @@ type BuildContext struct {
 	Contexts map[string]string
 	// Modes are those of the files and folders of contexts.
 	Modes Modes
-	// Epoch is the one time that stands in config, history and layers.
+	// Epoch is the one time of the image: it stands in config and history. If it is
+	// zero, nobody gave one: SOURCE_DATE_EPOCH of the Dockerfile counts, else the
+	// Unix epoch.
 	Epoch time.Time
 	// Format pins media types and compression.
 	Format Format

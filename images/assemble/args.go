@@ -1,19 +1,13 @@
 package assemble
 
 import (
-	"fmt"
-	"strconv"
 	"strings"
-	"time"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/moby/buildkit/frontend/dockerfile/instructions"
 	"github.com/moby/buildkit/frontend/dockerfile/shell"
 	"github.com/slipway-build/slipway/images"
 )
-
-// epochArg is the build argument by which BuildKit is told the one time.
-const epochArg = "SOURCE_DATE_EPOCH"
 
 // platformArgs returns the arguments that are there without being declared
 // before the first FROM; a build argument of the same name replaces one.
@@ -78,17 +72,6 @@ func parsePlatform(s string, build v1.Platform) (v1.Platform, error) {
 		}
 	}
 	return v1.Platform{}, err
-}
-
-// parseEpoch reads SOURCE_DATE_EPOCH as seconds. BuildKit also takes the name of
-// a context, whose newest file it then looks at; that depends on a checkout's
-// clock, and is refused.
-func parseEpoch(s string) (time.Time, error) {
-	n, err := strconv.ParseInt(s, 10, 64)
-	if err != nil {
-		return time.Time{}, fmt.Errorf("%s=%s: want seconds since 1970", epochArg, s)
-	}
-	return time.Unix(n, 0).UTC(), nil
 }
 
 // argValue returns the value of an ARG of a stage where global and given

@@ -132,16 +132,23 @@ func (asm *assembly) run(ctx context.Context) (v1.Image, error) {
 	defer asm.scratch.remove()
 	asm.args = map[string]string{}
 	if !asm.build.Epoch.IsZero() {
-		asm.args[epochArg] = fmt.Sprint(asm.build.Epoch.Unix())
+		asm.args[buildfile.EpochArg] = fmt.Sprint(asm.build.Epoch.Unix())
 	}
 	for k, v := range asm.build.Args {
 		asm.args[k] = v
 	}
+	buildfile.WarnOfArgs(asm.args, func(s buildfile.Steering) buildfile.Effect { return s.Embedded }, asm.task.Warn)
 	file, err := buildfile.ReadDockerfile(asm.build.Dockerfile)
 	if err != nil {
 		return nil, err
 	}
-	if asm.file, err = parseDockerfile(file, asm.args["BUILDKIT_SYNTAX"], asm.task.Warn); err != nil {
+	if asm.file, err = parseDockerfile(file, asm.args, asm.task.Warn); err != nil {
+		return nil, err
+	}
+	if err := asm.readArgs(); err != nil {
+		return nil, err
+	}
+	if err := asm.setEpoch(ctx); err != nil {
 		return nil, err
 	}
 	if err := asm.readStages(); err != nil {

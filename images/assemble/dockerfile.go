@@ -26,19 +26,23 @@ type dockerfile struct {
 	expansion buildfile.Expansion
 }
 
-// parseDockerfile parses a Dockerfile, whose syntax may be set by a build
-// argument, as Docker's clients do it. warn is told of what the checks find.
-func parseDockerfile(file *buildfile.Dockerfile, syntaxArg string, warn func(string)) (*dockerfile, error) {
+// parseDockerfile parses a Dockerfile, whose syntax and checks build arguments may
+// set. warn is told of what the checks find.
+func parseDockerfile(file *buildfile.Dockerfile, args map[string]string, warn func(string)) (*dockerfile, error) {
 	data := file.Data
 	d := &dockerfile{name: file.Path, lines: strings.Split(strings.ReplaceAll(string(data), "\r\n", "\n"), "\n")}
 	if len(bytes.TrimSpace(data)) == 0 {
 		return nil, d.at(nil, errors.New("it is empty"))
 	}
-	if err := d.checkSyntax(data, syntaxArg); err != nil {
+	if err := d.checkSyntax(data, args[buildfile.SyntaxArg]); err != nil {
 		return nil, err
 	}
+	var checks *string
+	if value, ok := args[buildfile.CheckArg]; ok {
+		checks = &value
+	}
 	var err error
-	if d.lint, err = newChecks(d, data, warn); err != nil {
+	if d.lint, err = newChecks(d, data, checks, warn); err != nil {
 		return nil, err
 	}
 	parsed, err := parser.Parse(bytes.NewReader(data))

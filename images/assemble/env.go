@@ -32,6 +32,13 @@ func (e *env) set(key, value string) {
 	e.values[key] = value
 }
 
+func (e *env) unset(key string) {
+	if _, ok := e.values[key]; ok {
+		delete(e.values, key)
+		e.keys = slices.DeleteFunc(e.keys, func(k string) bool { return k == key })
+	}
+}
+
 func (e *env) clone() *env {
 	c := &env{keys: slices.Clone(e.keys), values: make(map[string]string, len(e.values))}
 	for k, v := range e.values {

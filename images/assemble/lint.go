@@ -25,9 +25,17 @@ type checks struct {
 	found  []error
 }
 
-func newChecks(d *dockerfile, data []byte, warn func(string)) (*checks, error) {
+// newChecks reads how to check. given, the build argument for it, replaces the
+// directive in the Dockerfile; it is nil if there is none.
+func newChecks(d *dockerfile, data []byte, given *string, warn func(string)) (*checks, error) {
 	value, _, location, _ := parser.ParseDirective("check", data)
+	if given != nil {
+		value, location = *given, nil
+	}
 	config, err := linter.ParseLintOptions(value)
+	if err != nil && given != nil {
+		return nil, fmt.Errorf("build argument %s=%s: %w", buildfile.CheckArg, value, err)
+	}
 	if err != nil {
 		return nil, d.at(location, err)
 	}
@@ -35,8 +43,9 @@ func newChecks(d *dockerfile, data []byte, warn func(string)) (*checks, error) {
 	config.Warn = func(rule, _, _, message string, location []parser.Range) {
 		found := d.at(location, fmt.Errorf("%s (check %s)", message, rule))
 		c.found = append(c.found, found)
-		first, _, _ := strings.Cut(found.Error(), "\n")
-		warn(first)
+		if !config.ReturnAsError {
+			warn(firstLine(found))
+		}
 	}
 	c.linter = linter.New(config)
 	return c, nil

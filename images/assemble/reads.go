@@ -34,7 +34,10 @@ func (a *Assembler) Reads(build images.BuildContext) (Reads, error) {
 	}
 	build.Platform = images.Normalize(build.Platform)
 	asm := &assembly{Assembler: a, build: build, args: build.Args}
-	if asm.file, err = parseDockerfile(file, build.Args["BUILDKIT_SYNTAX"], func(string) {}); err != nil {
+	if asm.file, err = parseDockerfile(file, build.Args, func(string) {}); err != nil {
+		return nil, err
+	}
+	if err := asm.readArgs(); err != nil {
 		return nil, err
 	}
 	if err := asm.readStages(); err != nil {

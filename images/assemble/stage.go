@@ -59,9 +59,8 @@ func (s *stage) title() string {
 	return s.BaseName
 }
 
-// readStages expands what FROM says, links stages to the ones that they are FROM
-// and that they copy from, and refuses circles.
-func (asm *assembly) readStages() error {
+// readArgs expands the arguments before the first FROM.
+func (asm *assembly) readArgs() error {
 	d := asm.file
 	lex := shell.NewLex(d.escape)
 	last := d.stages[len(d.stages)-1].Name
@@ -77,9 +76,14 @@ func (asm *assembly) readStages() error {
 	if asm.global, err = d.globalArgs(known, lex, asm.args); err != nil {
 		return err
 	}
-	if err := asm.setEpoch(); err != nil {
-		return err
-	}
+	return nil
+}
+
+// readStages expands what FROM says, links stages to the ones that they are FROM
+// and that they copy from, and refuses circles.
+func (asm *assembly) readStages() error {
+	d := asm.file
+	lex := shell.NewLex(d.escape)
 	var declared []string
 	for _, command := range d.args {
 		for _, arg := range command.Args {
@@ -107,22 +111,6 @@ func (asm *assembly) readStages() error {
 		}
 	}
 	return asm.refuseCircles()
-}
-
-// setEpoch settles the one time: a build argument, else the build's, else what
-// an ARG before the first FROM says.
-func (asm *assembly) setEpoch() error {
-	value, ok := asm.args[epochArg]
-	if !ok {
-		value, _ = asm.global.Get(epochArg)
-	}
-	asm.epoch = unixEpoch.UTC()
-	if value == "" {
-		return nil
-	}
-	var err error
-	asm.epoch, err = parseEpoch(value)
-	return err
 }
 
 // readFrom expands the FROM of s.

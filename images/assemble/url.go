@@ -52,13 +52,9 @@ func (asm *assembly) transferURL(ctx context.Context, t *transfer, c *copier, so
 		// BuildKit's name for a page without one.
 		name = "__unnamed__"
 	}
-	var checksum string
-	if t.checksum != "" {
-		hash, err := v1.NewHash(t.checksum)
-		if err != nil || hash.Algorithm != "sha256" {
-			return fmt.Errorf("--checksum=%s: want sha256: and 64 hexadecimal digits", t.checksum)
-		}
-		checksum = hash.Hex
+	checksum, err := parseChecksum(t.checksum)
+	if err != nil {
+		return err
 	}
 	file, err := asm.download(ctx, u, checksum)
 	if err != nil {
@@ -72,6 +68,18 @@ func (asm *assembly) transferURL(ctx context.Context, t *transfer, c *copier, so
 	root := newFolder()
 	root.entries[name] = &node{typ: tar.TypeReg, mode: 0o600, modTime: unixEpoch, size: file.info.Size(), content: file}
 	return c.single().copy(root, "/"+name, dest)
+}
+
+// parseChecksum reads --checksum and returns the digits; none are returned for none.
+func parseChecksum(s string) (string, error) {
+	if s == "" {
+		return "", nil
+	}
+	hash, err := v1.NewHash(s)
+	if err != nil || hash.Algorithm != "sha256" {
+		return "", fmt.Errorf("--checksum=%s: want sha256: and 64 hexadecimal digits", s)
+	}
+	return hash.Hex, nil
 }
 
 // download fetches u and returns it as a file. What has a checksum, or that the

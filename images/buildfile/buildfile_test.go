@@ -109,3 +109,28 @@ func TestReadIgnored(t *testing.T) {
 		t.Errorf("a bad pattern: %v", err)
 	}
 }
+
+// The documentation says of each argument what builders do with it.
+func TestSteeringArgsAreDocumented(t *testing.T) {
+	text, err := os.ReadFile("../../docs/dockerfile-support.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range SteeringArgs {
+		if !strings.Contains(string(text), "`"+s.Name+"`") {
+			t.Errorf("docs/dockerfile-support.md does not name %s", s.Name)
+		}
+		if (s.Embedded == Unheeded || s.Engines == Unheeded) != (s.Instead != "") {
+			t.Errorf("%s: say what to do instead if, and only if, it is not heeded", s.Name)
+		}
+	}
+}
+
+func TestWarnOfArgs(t *testing.T) {
+	var got []string
+	WarnOfArgs(map[string]string{"BUILDKIT_INLINE_CACHE": "0", "BUILDKIT_ATTEST_SBOM": "1", "BUILDKIT_SYNTAX": "x", "A": "b"},
+		func(s Steering) Effect { return s.Embedded }, func(w string) { got = append(got, w) })
+	if len(got) != 1 || !strings.Contains(got[0], "BUILDKIT_ATTEST_SBOM") {
+		t.Errorf("warnings: %q", got)
+	}
+}

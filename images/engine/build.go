@@ -66,11 +66,11 @@ func (b *Builder) Assemble(ctx context.Context, build images.BuildContext) (img 
 	defer conn.close()
 	j := &job{
 		options: b.options, build: build, conn: conn, task: task,
-		epoch: settledEpoch(build.Epoch),
+		epoch: time.Unix(0, 0).UTC(),
 		bases: newBases(b.options.Sources, b.options.Store),
 		watch: newWatch(build.Platform),
 	}
-	j.ingest = &ingest{store: b.options.Store, compression: build.Format.Compression, epoch: j.epoch}
+	j.ingest = &ingest{store: b.options.Store, compression: build.Format.Compression}
 	img, err = j.run(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("building %s for %s with %s: %w", build.Dockerfile, images.FormatPlatform(build.Platform), b.name, err)
@@ -85,10 +85,11 @@ type job struct {
 	conn    *connection
 	task    *progress.Task
 	file    *buildfile.Dockerfile
-	epoch   time.Time
-	bases   *bases
-	ingest  *ingest
-	watch   *watch
+	// epoch is the one time of the image; the frontend settles it.
+	epoch  time.Time
+	bases  *bases
+	ingest *ingest
+	watch  *watch
 	// loads are the bases that Docker Engine was given, if its store is its own.
 	loads *loads
 	// converted is what the frontend made of the Dockerfile.
@@ -97,6 +98,7 @@ type job struct {
 
 func (j *job) run(ctx context.Context) (v1.Image, error) {
 	var err error
+	buildfile.WarnOfArgs(j.build.Args, func(s buildfile.Steering) buildfile.Effect { return s.Engines }, j.task.Warn)
 	if j.file, err = buildfile.ReadDockerfile(j.build.Dockerfile); err != nil {
 		return nil, err
 	}

@@ -6,6 +6,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -43,6 +44,14 @@ func (j *job) buildInDocker(ctx context.Context, options buildkit.SolveOpt, solv
 	id, err := v1.NewHash(inspected.ID)
 	if err != nil {
 		return nil, fmt.Errorf("the engine calls its image %q: %w", inspected.ID, err)
+	}
+	if len(inspected.RootFS.Layers) == 0 {
+		// Docker's own store cannot export such an image ("empty export").
+		config, err := json.Marshal(j.exportConfig(j.converted.Image))
+		if err != nil {
+			return nil, err
+		}
+		return j.image(config, nil)
 	}
 	saved := &savedImage{job: j, id: id}
 	for _, layer := range inspected.RootFS.Layers {

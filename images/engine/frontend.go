@@ -21,6 +21,8 @@ import (
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
+
+	"github.com/slipway-build/slipway/images/buildfile"
 )
 
 // A frontend is what stands between BuildKit's Dockerfile frontend, which runs
@@ -42,7 +44,7 @@ func (j *job) convert(ctx context.Context, c gateway.Client) (*gateway.Result, e
 	if err != nil {
 		return nil, err
 	}
-	syntax := j.build.Args["BUILDKIT_SYNTAX"]
+	syntax := j.build.Args[buildfile.SyntaxArg]
 	var where []parser.Range
 	if syntax == "" {
 		syntax, _, where, _ = parser.DetectSyntax(file.Data)
@@ -64,6 +66,10 @@ func (j *job) convert(ctx context.Context, c gateway.Client) (*gateway.Result, e
 		return nil, err
 	}
 	j.converted = converted
+	if converted.Epoch != nil {
+		j.epoch = time.Unix(converted.Epoch.Unix(), 0).UTC()
+	}
+	j.ingest.epoch = j.epoch
 	if err := j.checkBase(converted.BaseImage); err != nil {
 		return nil, err
 	}
@@ -155,6 +161,11 @@ func (f *frontend) ResolveImageConfig(ctx context.Context, ref string, opt sourc
 // ResolveSourceMetadata does the same for the other question that BuildKit has.
 func (f *frontend) ResolveSourceMetadata(ctx context.Context, op *pb.SourceOp, opt sourceresolver.Opt) (*sourceresolver.MetaResponse, error) {
 	ref, ok := strings.CutPrefix(op.Identifier, "docker-image://")
+	if opt.ImageOpt == nil && (ok || strings.HasPrefix(op.Identifier, "local://")) {
+		// Only the time of the source is asked for. Older engines know no answer.
+		f.job.task.Warn(buildfile.TimelessEpoch)
+		return &sourceresolver.MetaResponse{Op: op}, nil
+	}
 	if !ok {
 		return f.Client.ResolveSourceMetadata(ctx, op, opt)
 	}
@@ -246,7 +257,7 @@ func (j *job) attributes() (map[string]string, error) {
 		attrs["no-cache"] = ""
 	}
 	if !j.build.Epoch.IsZero() {
-		attrs["build-arg:SOURCE_DATE_EPOCH"] = fmt.Sprint(j.build.Epoch.Unix())
+		attrs["build-arg:"+buildfile.EpochArg] = fmt.Sprint(j.build.Epoch.Unix())
 	}
 	for k, v := range j.build.Args {
 		attrs["build-arg:"+k] = v
@@ -255,13 +266,4 @@ func (j *job) attributes() (map[string]string, error) {
 		attrs["label:"+k] = v
 	}
 	return attrs, nil
-}
-
-// settledEpoch is the time of what has none: that of the build, else the Unix
-// epoch.
-func settledEpoch(t time.Time) time.Time {
-	if t.IsZero() {
-		return time.Unix(0, 0).UTC()
-	}
-	return time.Unix(t.Unix(), 0).UTC()
 }

@@ -1,0 +1,193 @@
+package assemble
+
+import (
+	"archive/tar"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/moby/buildkit/frontend/dockerfile/instructions"
+	"github.com/moby/buildkit/frontend/dockerfile/shell"
+	"github.com/slipway-build/slipway/images/buildfile"
+	"github.com/slipway-build/slipway/internal/sniff"
+)
+
+// setEpoch settles the one time: a build argument, else the build's, else what an
+// ARG before the first FROM says. The argument then has that time as its value, or
+// is unset, as in BuildKit.
+func (asm *assembly) setEpoch(ctx context.Context) error {
+	const key = buildfile.EpochArg
+	value, given := asm.args[key]
+	if !given {
+		value, _ = asm.global.Get(key)
+	}
+	epoch, err := asm.resolveEpoch(ctx, value)
+	if err != nil {
+		return err
+	}
+	asm.epoch = unixEpoch.UTC()
+	if epoch == nil {
+		delete(asm.args, key)
+		asm.global.unset(key)
+		return nil
+	}
+	asm.epoch = *epoch
+	seconds := strconv.FormatInt(epoch.Unix(), 10)
+	if given {
+		asm.args[key] = seconds
+	}
+	if _, ok := asm.global.Get(key); ok {
+		asm.global.set(key, seconds)
+	}
+	return nil
+}
+
+// resolveEpoch reads SOURCE_DATE_EPOCH: seconds, "context", or the name of a context
+// or stage. It is nil where there is no time: a folder has none, and neither has an
+// image.
+func (asm *assembly) resolveEpoch(ctx context.Context, value string) (*time.Time, error) {
+	if value == "" {
+		return nil, nil
+	}
+	if n, err := strconv.ParseInt(value, 10, 64); err == nil {
+		t := time.Unix(n, 0).UTC()
+		return &t, nil
+	}
+	named, err := asm.contextFor(value, asm.build.Platform)
+	if err != nil {
+		return nil, err
+	}
+	if value == "context" || named != nil {
+		asm.task.Warn(buildfile.TimelessEpoch)
+		return nil, nil
+	}
+	var names []string
+	for i := range asm.file.stages {
+		s := &asm.file.stages[i]
+		names = append(names, s.Name)
+		if strings.EqualFold(s.Name, value) {
+			t, err := asm.epochOfStage(ctx, s)
+			return t, asm.file.at(s.Location, err)
+		}
+	}
+	return nil, fmt.Errorf("%s=%s: want seconds since 1970, context, or the name of a context or stage%s",
+		buildfile.EpochArg, value, suggest(value, names))
+}
+
+// epochOfStage is the time of what the one ADD of a stage fetches.
+func (asm *assembly) epochOfStage(ctx context.Context, s *instructions.Stage) (*time.Time, error) {
+	lex := shell.NewLex(asm.file.escape)
+	known := asm.global.clone()
+	known.unset(buildfile.EpochArg)
+	expand := func(word string) (string, error) {
+		result, _, err := lex.ProcessWord(word, known)
+		return result, err
+	}
+	wrong := func(format string, args ...any) (*time.Time, error) {
+		return nil, fmt.Errorf("%s=%s: the stage must be FROM scratch with one ADD of a URL; %s", buildfile.EpochArg, s.Name, fmt.Sprintf(format, args...))
+	}
+	if base, err := expand(s.BaseName); err != nil {
+		return nil, err
+	} else if base != scratchName {
+		return wrong("it is FROM %s", base)
+	}
+	var source, checksum string
+	for _, c := range s.Commands {
+		switch c := c.(type) {
+		case *instructions.ArgCommand:
+			for _, arg := range c.Args {
+				value, err := argValue(arg, newEnv(), asm.args, expand)
+				if err != nil {
+					return nil, err
+				}
+				if value != nil {
+					known.set(arg.Key, *value)
+				}
+			}
+		case *instructions.AddCommand:
+			if source != "" || len(c.SourcePaths) != 1 || len(c.SourceContents) > 0 {
+				return wrong("it has several sources")
+			}
+			var err error
+			if source, err = expand(c.SourcePaths[0]); err != nil {
+				return nil, err
+			}
+			if checksum, err = expand(c.Checksum); err != nil {
+				return nil, err
+			}
+		default:
+			return wrong("it has %s", c.Name())
+		}
+	}
+	switch {
+	case isGit(source):
+		return nil, fmt.Errorf("ADD of a git repository runs git, which the embedded builder does not do; %s", otherBuilders)
+	case source == "":
+		return wrong("it has no ADD")
+	case !isURL(source):
+		return wrong("%s is not a URL", source)
+	}
+	u, err := url.Parse(source)
+	if err != nil {
+		return nil, err
+	}
+	return asm.epochOfURL(ctx, u, checksum)
+}
+
+// epochOfURL is what the server says of the last change, else the newest time of a
+// file in the archive that the URL holds.
+func (asm *assembly) epochOfURL(ctx context.Context, u *url.URL, checksum string) (*time.Time, error) {
+	body, err := asm.get(ctx, u)
+	if err != nil {
+		return nil, fmt.Errorf("fetching %s: %w", u.Redacted(), err)
+	}
+	defer body.Close()
+	if t, err := http.ParseTime(body.Header.Get("Last-Modified")); err == nil {
+		t = t.UTC()
+		return &t, nil
+	}
+	hash, err := parseChecksum(checksum)
+	if err != nil {
+		return nil, err
+	}
+	file, err := asm.download(ctx, u, hash)
+	if err != nil {
+		return nil, fmt.Errorf("fetching %s: %w", u.Redacted(), err)
+	}
+	return asm.newest(ctx, file)
+}
+
+// newest is the newest time of a file in an archive, or nil if it is not one.
+func (asm *assembly) newest(ctx context.Context, file *diskFile) (*time.Time, error) {
+	raw, err := os.Open(file.path)
+	if err != nil {
+		return nil, err
+	}
+	defer raw.Close()
+	_, content, err := sniff.Open(raw)
+	if err != nil {
+		return nil, nil
+	}
+	defer content.Close()
+	var newest *time.Time
+	for r := tar.NewReader(content); ctx.Err() == nil; {
+		h, err := r.Next()
+		if errors.Is(err, io.EOF) {
+			return newest, nil
+		}
+		if err != nil {
+			return nil, nil
+		}
+		if t := h.ModTime.UTC(); h.FileInfo().Mode().IsRegular() && (newest == nil || t.After(*newest)) {
+			newest = &t
+		}
+	}
+	return nil, ctx.Err()
+}

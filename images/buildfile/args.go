@@ -1,0 +1,76 @@
+package buildfile
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// Build arguments that builders look for by name.
+const (
+	// EpochArg is the build's one time, see https://reproducible-builds.org/specs/source-date-epoch.
+	EpochArg = "SOURCE_DATE_EPOCH"
+	// SyntaxArg and CheckArg replace the directives "# syntax=" and "# check=".
+	SyntaxArg = "BUILDKIT_SYNTAX"
+	CheckArg  = "BUILDKIT_DOCKERFILE_CHECK"
+)
+
+// TimelessEpoch is the warning about an EpochArg that names a context.
+const TimelessEpoch = EpochArg + " names a context, and neither a folder nor an image has a time of its own; the Unix epoch is used"
+
+// An Effect is what a build argument does.
+type Effect int
+
+const (
+	// Obeyed: as in BuildKit.
+	Obeyed Effect = iota
+	// Needless: the builder has nothing that the argument could change.
+	Needless
+	// Unheeded: the user wants something that the builder does not do.
+	Unheeded
+)
+
+// A Steering is a build argument that steers the build instead of the Dockerfile.
+type Steering struct {
+	// Name may end in *.
+	Name              string
+	Embedded, Engines Effect
+	// Instead says what to do where the argument is unheeded.
+	Instead string
+}
+
+// SteeringArgs are all such arguments of BuildKit 0.32. docs/dockerfile-support.md
+// has the same list.
+var SteeringArgs = []Steering{
+	{EpochArg, Obeyed, Obeyed, ""},
+	{SyntaxArg, Obeyed, Obeyed, ""},
+	{CheckArg, Obeyed, Obeyed, ""},
+	{"BUILDKIT_CACHE_MOUNT_NS", Needless, Obeyed, ""},
+	{"BUILDKIT_SANDBOX_HOSTNAME", Needless, Obeyed, ""},
+	{"BUILDKIT_CONTEXT_KEEP_GIT_DIR", Needless, Needless, ""},
+	{"BUILDKIT_MULTI_PLATFORM", Needless, Needless, ""},
+	{"BUILDKIT_BUILD_NAME", Needless, Needless, ""},
+	{"BUILDKIT_HISTORY_PROVENANCE_V1", Needless, Needless, ""},
+	{"BUILDKIT_INLINE_CACHE", Unheeded, Unheeded, "set cache-to (--cache-to) with an engine"},
+	{"BUILDKIT_SBOM_SCAN_CONTEXT", Unheeded, Unheeded, "make an SBOM of the image, with a tool such as syft"},
+	{"BUILDKIT_SBOM_SCAN_STAGE", Unheeded, Unheeded, "make an SBOM of the image, with a tool such as syft"},
+	{"BUILDKIT_ATTEST_*", Unheeded, Unheeded, "attest to the pushed image, with a tool such as cosign"},
+}
+
+// WarnOfArgs warns of build arguments that the builder does not heed.
+func WarnOfArgs(args map[string]string, effect func(Steering) Effect, warn func(string)) {
+	for _, name := range slices.Sorted(maps.Keys(args)) {
+		for _, s := range SteeringArgs {
+			prefix, wild := strings.CutSuffix(s.Name, "*")
+			if name != s.Name && !(wild && strings.HasPrefix(name, prefix)) || effect(s) != Unheeded {
+				continue
+			}
+			if off, err := strconv.ParseBool(args[name]); args[name] == "" || err == nil && !off {
+				continue
+			}
+			warn(fmt.Sprintf("build argument %s has no effect with this builder: %s", name, s.Instead))
+		}
+	}
+}
