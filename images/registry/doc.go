@@ -9,16 +9,18 @@
 // or by another that uses the same store, and so that a later run can do without a
 // network: what a tag meant the last time is remembered there too.
 //
-// Layers are files of the store (store.FileLayer). Foreign layers, of which old
-// Windows bases are made, are not fetched: registries need not hold them, and their
-// descriptors say where they are.
+// Layers are files of the store (store.FileLayer). Foreign layers, of which old Windows
+// bases are made, are asked for at the registry, which need not hold them, and then at
+// the URLs of their descriptors, without credentials. A registry on the Internet must
+// not name a URL of this network.
 //
 // # Pushing
 //
 // Push sends the blobs of an image first, then its manifest, then the index that
 // names it, and gives the tag away last, so that whoever sees a tag finds all of
 // it. What the registry has is not sent again, and what it has in another
-// repository is mounted from there.
+// repository is mounted from there. A foreign layer that is nowhere to be had is left
+// out, with a warning.
 //
 // # What may go wrong
 //

@@ -29,13 +29,14 @@ func (c *Client) fetch(ctx context.Context, from *Manifest, d v1.Descriptor, b *
 }
 
 // fetchFromAny asks the mirrors for the blob, once each, and then the registry. What one
-// of them sent before it broke off is not fetched again from the next.
+// of them sent before it broke off is not fetched again from the next. A foreign layer
+// is asked for at its URLs, too, since registries need not hold it.
 func (c *Client) fetchFromAny(ctx context.Context, from *Manifest, d v1.Descriptor, b *batch) (err error) {
 	sources, err := c.sources(from.repo, false)
 	if err != nil {
 		return err
 	}
-	f := &fetching{want: d, batch: b, slots: c.transfers}
+	f := &fetching{client: c, want: d, batch: b, slots: c.transfers}
 	if b == nil {
 		f.slots = c.requests
 	}
@@ -43,17 +44,23 @@ func (c *Client) fetchFromAny(ctx context.Context, from *Manifest, d v1.Descript
 	what := fmt.Sprintf("blob %s of image %s", d.Digest, from.label)
 	var missed []string
 	for n, e := range sources {
-		f.endpoint, f.tries = e, c.tries()
+		f.source, f.tries = blobSource{e, d.Digest}, c.tries()
 		last := n == len(sources)-1
 		if !last {
 			f.tries.pace.tries = 1
 		}
 		err := f.run(ctx)
 		var ours *localError
-		if err == nil || last || isEnded(err) || errors.As(err, &ours) {
+		switch {
+		case err == nil, isEnded(err), errors.As(err, &ours):
+			return e.explain(what, err)
+		case !last:
+			missed = append(missed, e.missed(err))
+		case len(d.URLs) > 0:
+			return f.fromURLs(ctx, e, what, withMirrors(e.explain(what, err), missed))
+		default:
 			return withMirrors(e.explain(what, err), missed)
 		}
-		missed = append(missed, e.missed(err))
 	}
 	return nil
 }
@@ -67,11 +74,12 @@ func (c *Client) holds(d v1.Descriptor) bool {
 
 // A fetching is a blob on its way into the store.
 type fetching struct {
-	endpoint *endpoint // that it comes from now
-	want     v1.Descriptor
-	slots    slots
-	tries    *tries // of this endpoint
-	partial  *store.Partial
+	client  *Client
+	source  source // that it comes from now
+	want    v1.Descriptor
+	slots   slots
+	tries   *tries // of this source
+	partial *store.Partial
 
 	batch *batch
 	task  *progress.Task // of the batch, since bytes are expected
@@ -84,7 +92,7 @@ func (f *fetching) leave(err error) {
 	}
 }
 
-// run fetches the blob from one endpoint.
+// run fetches the blob from one source.
 func (f *fetching) run(ctx context.Context) error {
 	for {
 		err := f.whole(ctx)
@@ -100,7 +108,7 @@ func (f *fetching) run(ctx context.Context) error {
 
 // whole completes what an earlier run left of the blob, or nothing.
 func (f *fetching) whole(ctx context.Context) (err error) {
-	p, err := f.endpoint.client.store.Resume(ctx, f.want)
+	p, err := f.client.store.Resume(ctx, f.want)
 	if err != nil {
 		return &localError{err}
 	}
@@ -144,6 +152,27 @@ func (f *fetching) expect(ctx context.Context, n int64) {
 	f.batch.grow(n)
 }
 
+// A source has a blob.
+type source interface {
+	// get asks for it. An answer whose status is not one of want is an *answerError.
+	get(ctx context.Context, header http.Header, want ...int) (*http.Response, error)
+}
+
+// A blobSource is a repository.
+type blobSource struct {
+	endpoint *endpoint
+	digest   v1.Hash
+}
+
+func (s blobSource) get(ctx context.Context, header http.Header, want ...int) (*http.Response, error) {
+	r, err := s.endpoint.request(ctx, http.MethodGet, "blobs", s.digest.String())
+	if err != nil {
+		return nil, err
+	}
+	r.header = header
+	return s.endpoint.do(ctx, r, want...)
+}
+
 // rest gets what is missing of the blob, in one request.
 func (f *fetching) rest(ctx context.Context) error {
 	release, err := f.slots.acquire(ctx)
@@ -170,18 +199,14 @@ func (f *fetching) rest(ctx context.Context) error {
 // open asks for the rest of the blob. A registry that cannot begin in the middle
 // sends all of it, and what was there is thrown away.
 func (f *fetching) open(ctx context.Context) (*http.Response, error) {
-	r, err := f.endpoint.request(ctx, http.MethodGet, "blobs", f.want.Digest.String())
-	if err != nil {
-		return nil, err
-	}
 	from := f.partial.Size()
-	want := []int{http.StatusOK}
+	header, want := http.Header{}, []int{http.StatusOK}
 	if from > 0 {
 		// Closed, as some registries do not know open ranges.
-		r.header.Set("Range", fmt.Sprintf("bytes=%d-%d", from, f.want.Size-1))
+		header.Set("Range", fmt.Sprintf("bytes=%d-%d", from, f.want.Size-1))
 		want = append(want, http.StatusPartialContent, http.StatusRequestedRangeNotSatisfiable)
 	}
-	resp, err := f.endpoint.do(ctx, r, want...)
+	resp, err := f.source.get(ctx, header, want...)
 	if err != nil {
 		return nil, err
 	}

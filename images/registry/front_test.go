@@ -207,11 +207,17 @@ const secret = "open-sesame"
 type tasks struct {
 	mu   sync.Mutex
 	done []string
+	// warned are the warnings.
+	warned []string
 }
 
 func (s *tasks) Started(*progress.Task)      {}
 func (s *tasks) Line(*progress.Task, string) {}
-func (s *tasks) Warning(string)              {}
+func (s *tasks) Warning(message string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.warned = append(s.warned, message)
+}
 func (s *tasks) Finished(t *progress.Task, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

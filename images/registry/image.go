@@ -6,7 +6,6 @@ import (
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
-	"github.com/slipway-build/slipway/images"
 	"github.com/slipway-build/slipway/images/store"
 )
 
@@ -50,12 +49,6 @@ func (m *Manifest) Index() (v1.ImageIndex, error) {
 		return nil, err
 	}
 	return &index{storedIndex: stored, source: m, manifest: manifest}, nil
-}
-
-// isForeign says whether a layer is one that registries need not hold
-// (image-spec/layer.md, "Non-Distributable Layers").
-func isForeign(d v1.Descriptor) bool {
-	return len(d.URLs) > 0 && images.IsForeignLayer(d.MediaType)
 }
 
 // image is an image of a store whose blobs are fetched into it when they are needed.
@@ -114,12 +107,9 @@ func (i *image) Layers() ([]v1.Layer, error) {
 }
 
 func (i *image) layer(l v1.Layer, d v1.Descriptor) (v1.Layer, error) {
-	if isForeign(d) {
-		return &foreignLayer{l, d, i.source.client.store.Dir()}, nil
-	}
 	file, ok := l.(store.FileLayer)
 	if !ok {
-		return nil, fmt.Errorf("layer %s of the store is no file but a %T", d.Digest, l)
+		return nil, fmt.Errorf("layer %s of the store is not a file but a %T", d.Digest, l)
 	}
 	return &layer{FileLayer: file, image: i, desc: d}, nil
 }

@@ -2,10 +2,8 @@ package registry
 
 import (
 	"context"
-	"fmt"
 	"io"
 	"os"
-	"strings"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
@@ -81,32 +79,4 @@ func (l *layer) Uncompressed() (io.ReadCloser, error) {
 		return nil, err
 	}
 	return l.FileLayer.Uncompressed()
-}
-
-// foreignLayer is a layer that the registry need not hold. It can be read if the
-// store holds it for another reason.
-type foreignLayer struct {
-	v1.Layer // of the store
-	desc     v1.Descriptor
-	dir      string
-}
-
-func (l *foreignLayer) Descriptor() (*v1.Descriptor, error) { return l.desc.DeepCopy(), nil }
-
-func (l *foreignLayer) Compressed() (io.ReadCloser, error) {
-	r, err := l.Layer.Compressed()
-	return r, l.absent(err)
-}
-
-func (l *foreignLayer) Uncompressed() (io.ReadCloser, error) {
-	r, err := l.Layer.Uncompressed()
-	return r, l.absent(err)
-}
-
-func (l *foreignLayer) absent(err error) error {
-	if err == nil {
-		return nil
-	}
-	return fmt.Errorf("layer %s is foreign: its registry does not have it, but %s, and %s does not hold it: %w",
-		l.desc.Digest, strings.Join(l.desc.URLs, " or "), l.dir, err)
 }

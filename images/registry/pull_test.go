@@ -7,7 +7,6 @@ import (
 	"io/fs"
 	"net/http"
 	"os"
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -120,39 +119,6 @@ func TestLayersAreFilesThatAreFetchedByPath(t *testing.T) {
 	info, err := file.Info(t.Context())
 	if err != nil || info.Digest != h {
 		t.Errorf("info %+v, %v", info, err)
-	}
-}
-
-func TestForeignLayersStayWhereTheyAre(t *testing.T) {
-	host := imagetest.Registry(t)
-	foreign := imagetest.ForeignLayer(t, imagetest.Files{"Files/base": "x"}, "https://mcr.example/layer")
-	made := imagetest.Image(t, "windows/amd64:10.0.17763.1", foreign, imagetest.WindowsLayer(t, imagetest.Files{"own": "x"}))
-	imagetest.Push(t, host+"/base:v1", made)
-	c := newClient(t)
-	img, err := c.Image(t.Context(), host+"/base:v1", v1.Platform{OS: "windows", Architecture: "amd64", OSVersion: "10.0.17763.1"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	layers, err := img.Layers()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, ok := layers[0].(store.FileLayer); ok {
-		t.Error("a foreign layer promises a file")
-	}
-	d, err := layers[0].(interface {
-		Descriptor() (*v1.Descriptor, error)
-	}).Descriptor()
-	if err != nil || !slices.Equal(d.URLs, []string{"https://mcr.example/layer"}) {
-		t.Errorf("descriptor %+v, %v", d, err)
-	}
-	_, err = layers[0].Compressed()
-	wantError(t, err, "is foreign", "https://mcr.example/layer")
-
-	// It stays behind when the image goes on, too.
-	d2, err := c.Push(t.Context(), parse(t, host+"/copy:v1"), img)
-	if err != nil || d2.Digest != digestOf(t, made) {
-		t.Errorf("pushed %v, %v", d2.Digest, err)
 	}
 }
 

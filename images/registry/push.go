@@ -21,8 +21,8 @@ import (
 )
 
 // Push pushes a v1.Image, a v1.ImageIndex or a *Manifest to ref, and returns the
-// descriptor of what ref names then. What the registry has is not sent, and foreign
-// layers stay where they are. If ref is a digest, it must be that of what is pushed.
+// descriptor of what ref names then. What the registry has is not sent. A foreign layer
+// that cannot be got anywhere is left out, with a warning. If ref is a digest, it must be that of what is pushed.
 func (c *Client) Push(ctx context.Context, ref name.Reference, what any) (d v1.Descriptor, err error) {
 	label := images.Familiar(ref)
 	if c.offline {
@@ -290,6 +290,16 @@ func (p *pushing) entry(ctx context.Context, index v1.ImageIndex, d v1.Descripto
 	return err
 }
 
+// leaveOut forgives that a foreign layer could not be read: a registry need not hold it.
+func (p *pushing) leaveOut(ctx context.Context, d v1.Descriptor, err error) error {
+	var ours *localError
+	if err == nil || isEnded(err) || !errors.As(err, &ours) {
+		return err
+	}
+	p.task.Warn(fmt.Sprintf("layer %s is foreign and was not pushed to %s: %v", d.Digest, p.endpoint.repo.Name(), err))
+	return nil
+}
+
 // blobs pushes the layers and the config of an image.
 func (p *pushing) blobs(ctx context.Context, image v1.Image, trust bool) error {
 	manifest, err := image.Manifest()
@@ -306,9 +316,13 @@ func (p *pushing) blobs(ctx context.Context, image v1.Image, trust bool) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(p.client.jobs)
 	for n, d := range manifest.Layers {
-		if !isForeign(d) {
-			g.Go(func() error { return p.blob(ctx, d, layers[n].Compressed, trust) })
-		}
+		g.Go(func() error {
+			err := p.blob(ctx, d, layers[n].Compressed, trust)
+			if isForeign(d) {
+				return p.leaveOut(ctx, d, err)
+			}
+			return err
+		})
 	}
 	g.Go(func() error {
 		return p.blob(ctx, manifest.Config, func() (io.ReadCloser, error) {
