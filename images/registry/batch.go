@@ -7,8 +7,7 @@ import (
 	"github.com/slipway-build/slipway/progress"
 )
 
-// A batch shows the layers of an image that are being fetched at the same time as
-// one task. A nil batch shows nothing.
+// A batch shows layers of one image that are fetched at the same time as one task. A nil batch shows nothing.
 type batch struct {
 	name string
 
@@ -19,8 +18,7 @@ type batch struct {
 	err   error
 }
 
-// join says that a layer is to be fetched, and returns the task that counts its
-// bytes.
+// join adds a layer, and returns the task that counts its bytes.
 func (b *batch) join(ctx context.Context) *progress.Task {
 	if b == nil {
 		return &progress.Task{}
@@ -34,7 +32,7 @@ func (b *batch) join(ctx context.Context) *progress.Task {
 	return b.task
 }
 
-// grow says that n more bytes are to come.
+// grow adds n bytes to those expected; n may be negative.
 func (b *batch) grow(n int64) {
 	if b == nil {
 		return
@@ -45,7 +43,7 @@ func (b *batch) grow(n int64) {
 	b.task.SetTotal(b.total)
 }
 
-// leave says that a layer is there, or why not.
+// leave marks one layer finished, with err.
 func (b *batch) leave(err error) {
 	if b == nil {
 		return

@@ -62,10 +62,9 @@ type Client struct {
 	mu        sync.Mutex
 	hosts     map[string][]*host // by registry; the registry itself is the last
 	endpoints map[string]*endpoint
-	// writers are the slots of writing manifests, by repository.
+	// writers serialize manifest PUTs, by repository.
 	writers map[string]slots
-	// homes are repositories that have a blob, by registry and digest: what is
-	// pushed elsewhere in the same registry is mounted from there.
+	// homes are repositories that have a blob, by registry and digest, for mounting.
 	homes map[home]name.Repository
 }
 

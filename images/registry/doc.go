@@ -54,13 +54,14 @@
 //
 // # Credentials
 //
-// Options.Credentials win; else Docker's config.json says them, itself or by its
-// credential helpers, as `docker login` left them. A helper that does not work is no
-// error as long as the registry lets everyone in.
+// Options.Credentials win; else the auth files say them, themselves or by their
+// credential helpers (package credentials). A helper that does not work is not an error
+// as long as the registry lets everybody in. Hosts that a registry redirects to see no
+// credentials.
 //
 // # Transport
 //
-// Registries on loopback are spoken to in plain HTTP. Those at private IPv4
-// addresses (RFC 1918) are asked in HTTPS and then in HTTP, as go-containerregistry
-// does it; all others in HTTPS alone.
+// Registries at loopback and private addresses are asked in HTTPS, and in plain HTTP if
+// they do not speak TLS; all others in HTTPS alone. Package hosts knows what differs, and
+// mirrors: they are asked first, once each.
 package registry

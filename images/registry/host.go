@@ -96,6 +96,12 @@ func (h *host) greet(ctx context.Context) error {
 	for n, scheme := range h.schemes {
 		last := n == len(h.schemes)-1
 		err := h.greetBy(ctx, scheme, last)
+		var record tls.RecordHeaderError
+		if err == nil && h.strange == http.StatusBadRequest && first != nil && !errors.As(first, &record) {
+			// So servers of TLS answer plain HTTP. The handshake was only slow.
+			h.scheme = ""
+			return first
+		}
 		if err == nil {
 			return nil
 		}
@@ -143,7 +149,7 @@ func (h *host) greetBy(ctx context.Context, scheme string, last bool) error {
 	case http.StatusUnauthorized:
 		h.challenge = challengeOf(resp)
 	default:
-		// Proxies that let only some paths through are no reason to give up.
+		// A proxy may let only some paths through.
 		h.strange = resp.StatusCode
 	}
 	return nil

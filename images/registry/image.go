@@ -38,7 +38,7 @@ func (m *Manifest) Image() (v1.Image, error) {
 // are asked for, under the context of Resolve.
 func (m *Manifest) Index() (v1.ImageIndex, error) {
 	if !m.Descriptor.MediaType.IsIndex() {
-		return nil, fmt.Errorf("%s is no index: its media type is %s", m.label, m.Descriptor.MediaType)
+		return nil, fmt.Errorf("%s is not an index: its media type is %s", m.label, m.Descriptor.MediaType)
 	}
 	stored, err := m.client.store.Index(m.Descriptor.Digest)
 	if err != nil {

@@ -143,7 +143,7 @@ func mediaType(raw []byte, contentType string) (types.MediaType, error) {
 		Schema    int             `json:"schemaVersion"`
 	}
 	if err := json.Unmarshal(raw, &m); err != nil {
-		return "", fmt.Errorf("what came is no manifest: %w", err)
+		return "", fmt.Errorf("not a manifest: %w", err)
 	}
 	said, _, err := mime.ParseMediaType(contentType)
 	switch {

@@ -67,7 +67,7 @@ func openManifest(what any) (taggable, error) {
 	case v1.Image:
 		return what, nil
 	}
-	return nil, fmt.Errorf("a %T is neither image nor index", what)
+	return nil, fmt.Errorf("a %T is neither an image nor an index", what)
 }
 
 // A pushing is one call of Push.
@@ -254,7 +254,7 @@ func (p *pushing) children(ctx context.Context, m taggable, trust bool) error {
 	}
 	image, ok := m.(v1.Image)
 	if !ok {
-		return &localError{fmt.Errorf("a %T is neither image nor index", m)}
+		return &localError{fmt.Errorf("a %T is neither an image nor an index", m)}
 	}
 	return p.blobs(ctx, image, trust)
 }
@@ -281,7 +281,7 @@ func (p *pushing) entry(ctx context.Context, index v1.ImageIndex, d v1.Descripto
 	case d.MediaType.IsImage():
 		child, err = index.Image(d.Digest)
 	default:
-		err = fmt.Errorf("media type %q is neither image nor index", d.MediaType)
+		err = fmt.Errorf("media type %q is neither an image nor an index", d.MediaType)
 	}
 	if err != nil {
 		return &localError{fmt.Errorf("entry %s of the index: %w", d.Digest, err)}

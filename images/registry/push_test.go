@@ -200,7 +200,7 @@ func TestPushByDigest(t *testing.T) {
 	_, err := c.Push(t.Context(), parse(t, ref), other)
 	wantError(t, err, digestOf(t, other).String())
 	_, err = c.Push(t.Context(), parse(t, ref), "text")
-	wantError(t, err, "string is neither image nor index")
+	wantError(t, err, "string is neither an image nor an index")
 }
 
 func TestARegistryThatRewritesManifestsIsNoticed(t *testing.T) {

@@ -18,15 +18,16 @@ import (
 
 // A pace says how often and how fast something is tried.
 type pace struct {
-	// tries is how often in all.
+	// tries is the number of attempts in all.
 	tries int
-	// first is the wait after the first try, give or take a half, so that many who
-	// failed together do not come back together. Each further one is twice as long.
+	// first is the wait after the first attempt, more or less by a half at random, so
+	// that requests which failed together do not come back together. It doubles each
+	// time.
 	first time.Duration
-	// most bounds a wait that is ours, and patience one that the registry asks for.
+	// most bounds the waits, and patience those that a registry asks for.
 	most, patience time.Duration
-	// fresh is how many bytes must have come for a try not to count: who loads
-	// gigabytes over a bad line breaks off often, and gets there.
+	// fresh is how many bytes an attempt must have brought not to count: a download of
+	// gigabytes over a bad line breaks off often, and completes all the same.
 	fresh int64
 }
 

@@ -59,14 +59,14 @@ func isLoopback(host string) bool {
 	return host == "localhost" || strings.HasSuffix(host, ".localhost") || ip != nil && ip.IsLoopback()
 }
 
-// patience ends what stands still. The time in which the other side of a body is
-// slow, be it a disk or a compressor, does not count.
+// patience cancels a request whose body makes no progress. Time that our own end of a
+// body takes, such as a disk or a compressor, does not count.
 type patience struct {
 	next http.RoundTripper
-	// quiet is how long no byte may come or go.
+	// quiet is how long no byte may arrive or leave.
 	quiet time.Duration
-	// settle is how long a registry may think about a body that it has: it may
-	// copy gigabytes to where it keeps them.
+	// settle is how long a registry may take to answer once it has the whole body: it
+	// may copy gigabytes to its storage.
 	settle time.Duration
 }
 
@@ -99,7 +99,7 @@ func (p patience) RoundTrip(req *http.Request) (*http.Response, error) {
 	return resp, nil
 }
 
-// stalled is the error of a transfer that moves no more.
+// stalled is the error of a transfer that makes no progress.
 type stalled time.Duration
 
 func (s stalled) Error() string { return fmt.Sprintf("no byte moved for %s", time.Duration(s)) }
@@ -164,8 +164,8 @@ func (b *gotBody) Close() error {
 	return err
 }
 
-// checkRedirect follows registries to where they keep their blobs, but not from
-// outside into this network: no registry of the world has its blobs there.
+// checkRedirect refuses redirects from public hosts to private addresses (SSRF). Others
+// are followed, since registries keep blobs elsewhere.
 func checkRedirect(req *http.Request, via []*http.Request) error {
 	if len(via) >= 10 {
 		return errors.New("the registry redirects in circles")
@@ -173,14 +173,15 @@ func checkRedirect(req *http.Request, via []*http.Request) error {
 	return checkHop(via[0].URL, req.URL)
 }
 
+// checkHop is checkRedirect for any address that a host tells us to ask.
 func checkHop(from, to *url.URL) error {
 	if from.Hostname() == to.Hostname() || !isInside(to.Hostname()) || isInside(from.Hostname()) {
 		return nil
 	}
-	return fmt.Errorf("the registry redirects to %s, an address inside this network", to.Hostname())
+	return fmt.Errorf("the registry leads to %s, an address inside this network", to.Hostname())
 }
 
-// isInside says whether a host is an address that only means something here.
+// isInside reports whether host is a loopback, private or link-local address.
 func isInside(host string) bool {
 	ip := net.ParseIP(host)
 	return isLoopback(host) ||
