@@ -55,7 +55,7 @@ func (w *Workbench) createIndex(ctx context.Context, tags, sources []string, ann
 			return fmt.Errorf("index source %s: %w", sources[i], err)
 		}
 		entries[i] = images.IndexEntry{Name: sources[i], Image: found.image, Index: found.index}
-		return nil
+		return warnArtifacts(ctx, sources[i], found.index)
 	}))
 	if err := errors.Join(errs...); err != nil {
 		return IndexResult{}, err
@@ -82,6 +82,19 @@ func (w *Workbench) createIndex(ctx context.Context, tags, sources []string, ann
 		errs = append(errs, putLayout(ctx, l[0], l[1], nil, index))
 	}
 	return result, errors.Join(errs...)
+}
+
+// warnArtifacts says what of an index is left out, since it is not an image. index
+// may be nil.
+func warnArtifacts(ctx context.Context, name string, index v1.ImageIndex) error {
+	if index == nil {
+		return nil
+	}
+	artifacts, err := images.Artifacts(index)
+	for _, a := range artifacts {
+		progress.Warn(ctx, fmt.Sprintf("index %s: %s; it is left out", name, a))
+	}
+	return err
 }
 
 // warnPlatforms says which entries of an index are for another platform than their
@@ -221,8 +234,11 @@ func (i *Inspection) WriteTable(w io.Writer) error {
 	t := table("PLATFORM", "DIGEST", "LAYERS", "SIZE", "")
 	for _, e := range i.Entries {
 		platform, note := e.Platform.String(), e.Problem
-		if e.Attestation {
+		switch {
+		case e.Attestation:
 			platform, note = "attestation", ""
+		case e.Platform.OS == "" && e.Platform.Architecture == "":
+			platform = "none"
 		}
 		t.Add(platform, e.Digest.String(), fmt.Sprint(e.Layers), formatSize(e.Size), note)
 	}

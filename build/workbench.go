@@ -152,6 +152,9 @@ func (w *Workbench) choose(ctx context.Context, ref string, platform v1.Platform
 	}
 	var image v1.Image
 	if found.index != nil {
+		if err := warnArtifacts(ctx, ref, found.index); err != nil {
+			return nil, fmt.Errorf("image %s: %w", ref, err)
+		}
 		image, err = images.ImageFor(found.index, platform)
 	} else {
 		image, err = serves(found.image, platform)

@@ -112,6 +112,9 @@ func offersOf(index v1.ImageIndex, depth int) ([]offer, error) {
 					continue
 				}
 			}
+			if artifact := (*ArtifactError)(nil); errors.As(err, &artifact) {
+				continue
+			}
 			errs = append(errs, fmt.Errorf("entry %s: %w", d.Digest, err))
 		}
 	}

@@ -44,7 +44,7 @@ type IndexEntry struct {
 // image's config and completed from it (os.version and os.features, which
 // docker buildx imagetools drops). Entries stand in the order of
 // ComparePlatforms; attestations follow those of their subjects that are there,
-// others are dropped. Two images for one platform, a Windows image without
+// others are dropped, and so is what is not an image (see Artifacts). Two images for one platform, a Windows image without
 // os.version, and an entry that contradicts its config (see EntryPlatform) are
 // errors; all of them are reported.
 //
@@ -138,7 +138,11 @@ func flatten(e IndexEntry) ([]child, error) {
 	for _, d := range manifest.Manifests {
 		var found []child
 		var err error
-		if d.MediaType.IsIndex() {
+		if err = entryArtifact(e.Index, d); err != nil {
+			if _, ok := err.(*ArtifactError); ok {
+				continue
+			}
+		} else if d.MediaType.IsIndex() {
 			var nested v1.ImageIndex
 			if nested, err = e.Index.ImageIndex(d.Digest); err == nil {
 				found, err = flatten(IndexEntry{Name: e.Name, Index: nested})
@@ -192,8 +196,12 @@ func ConfigPlatform(image v1.Image) (v1.Platform, error) {
 
 // StatedPlatform is ConfigPlatform, but a config may state no operating system or
 // no architecture. A Windows image without os.version is an error: containerd would
-// give it the importing host's.
+// give it the importing host's. An artifact that is not an image is an
+// *ArtifactError.
 func StatedPlatform(image v1.Image) (v1.Platform, error) {
+	if err := checkImage(image); err != nil {
+		return v1.Platform{}, err
+	}
 	config, err := image.ConfigFile()
 	if err != nil {
 		return v1.Platform{}, fmt.Errorf("reading image config: %w", err)

@@ -180,7 +180,10 @@ func choose(list []*PackedImage, platform *v1.Platform) (*PackedImage, error) {
 		}
 		return list[i], nil
 	}
-	if len(list) == 1 {
+	switch len(list) {
+	case 0:
+		return nil, errors.New("the archive has the name, but not for an image")
+	case 1:
 		return list[0], nil
 	}
 	var platforms []string

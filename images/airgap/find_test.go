@@ -14,9 +14,11 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/empty"
 	ocilayout "github.com/google/go-containerregistry/pkg/v1/layout"
+	"github.com/google/go-containerregistry/pkg/v1/mutate"
 
 	"github.com/slipway-build/slipway/images/imagetest"
 	"github.com/slipway-build/slipway/images/store"
+	"github.com/slipway-build/slipway/progress"
 )
 
 // packOne writes one archive to path.
@@ -230,5 +232,32 @@ func TestFindEndsWithItsContext(t *testing.T) {
 	cancel(reason)
 	if _, err := Find(ctx, ref(t, "rancher/a:v1"), nil, []string{path}); !errors.Is(err, reason) {
 		t.Errorf("Find: %v", err)
+	}
+}
+
+// A chart beside the images of a layout is left out with a warning, and named by
+// type when it is what is looked for.
+func TestArtifactsOfALayoutAreLeftOut(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "layout.tar")
+	linux := imagetest.Image(t, "linux/amd64", imagetest.Layer(t, imagetest.Files{"a": "a"}))
+	layoutTar(t, path, "example.com/acme/all:v1", mutate.AppendManifests(imagetest.Index(t, linux), mutate.IndexAddendum{Add: imagetest.Chart(t)}))
+	a, err := Open(t.Context(), path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer a.Close()
+	var warned warnings
+	list, err := a.Images(progress.With(t.Context(), &warned))
+	if err != nil || len(list) != 1 || len(warned.said) != 1 || !strings.Contains(warned.said[0], "example.com/acme/all:v1 is not an image but a Helm chart") {
+		t.Errorf("%d images, %v; warnings %q", len(list), err, warned.said)
+	}
+	report := mustVerify(t, path, VerifyOptions{})
+	if len(report.Problems) != 1 || !strings.Contains(report.Problems[0], "no manifest.json") || !strings.Contains(strings.Join(report.Notes, "\n"), "a Helm chart") {
+		t.Errorf("problems %v, notes %v", report.Problems, report.Notes)
+	}
+	chart := filepath.Join(t.TempDir(), "chart.tar")
+	layoutTar(t, chart, "example.com/acme/chart:v1", mutate.AppendManifests(empty.Index, mutate.IndexAddendum{Add: imagetest.Chart(t)}))
+	if _, err := Find(t.Context(), ref(t, "example.com/acme/chart:v1"), nil, []string{chart}); err == nil || !strings.Contains(err.Error(), "not for an image") {
+		t.Errorf("find: %v", err)
 	}
 }

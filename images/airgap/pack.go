@@ -275,10 +275,8 @@ func (p *packer) readImage(ctx context.Context, from Image, out *resolvedImage) 
 	if mediaType, err = img.MediaType(); err != nil {
 		return nil, nil, err
 	}
-	for _, d := range manifest.Layers {
-		if !images.IsLayer(d.MediaType) {
-			return nil, nil, fmt.Errorf("not an image, but an attestation or another artifact: %s is a %s", d.Digest, typeName(d.MediaType))
-		}
+	if err := images.CheckImage(manifest); err != nil {
+		return nil, nil, err
 	}
 	digest, size, err := v1.SHA256(bytes.NewReader(out.rawManifest))
 	if err != nil {

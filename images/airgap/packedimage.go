@@ -2,6 +2,7 @@ package airgap
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -20,6 +21,7 @@ import (
 
 	"github.com/slipway-build/slipway/images"
 	"github.com/slipway-build/slipway/internal/sniff"
+	"github.com/slipway-build/slipway/progress"
 )
 
 // A PackedImage is an image of an archive.
@@ -55,7 +57,8 @@ type PackedLayer struct {
 
 // Images lists the images of the archive, in its order. In an archive that has
 // both an OCI and a Docker view, it lists what either of them names. Children of
-// an index that are not in the archive, and attestations, are left out.
+// an index that are not in the archive, and attestations, are left out; so are
+// other artifacts, with a warning.
 func (a *Archive) Images(ctx context.Context) ([]*PackedImage, error) {
 	list, err := a.images(ctx, func([]string) bool { return true })
 	if err != nil {
@@ -267,6 +270,10 @@ func (a *Archive) appendOCI(ctx context.Context, list []*PackedImage, d v1.Descr
 		return list, nil
 	}
 	img, err := a.ociImage(ctx, d, names, raw)
+	if artifact := (*images.ArtifactError)(nil); errors.As(err, &artifact) {
+		progress.Warn(ctx, fmt.Sprintf("archive %s: %s is %v; it is left out", a.path, cmp.Or(strings.Join(names, ", "), d.Digest.String()), artifact))
+		return list, nil
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -295,6 +302,9 @@ func (a *Archive) ociImage(ctx context.Context, d v1.Descriptor, names []string,
 	m, err := v1.ParseManifest(bytes.NewReader(raw))
 	if err != nil {
 		return nil, a.wrap(fmt.Errorf("manifest %s: %w", d.Digest, err))
+	}
+	if err := images.CheckImage(m); err != nil {
+		return nil, err
 	}
 	img := &PackedImage{Names: names, ID: m.Config.Digest, archive: a, rawManifest: raw,
 		Manifest: v1.Descriptor{MediaType: d.MediaType, Digest: d.Digest, Size: int64(len(raw))}}

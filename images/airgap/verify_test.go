@@ -263,7 +263,7 @@ func TestVerifySaysWhatIsWrong(t *testing.T) {
 		}, notes: []string{"but its compression is none"}},
 		"a layer that is none": {change: func(w *workshop) {
 			w.manifest(func(m map[string]any) { m["layers"].([]any)[0].(map[string]any)["mediaType"] = "text/plain" })
-		}, want: []string{"is a text/plain, not a layer"}},
+		}, want: []string{"index.json does not"}, notes: []string{"not an image but an artifact of type text/plain"}},
 		"another image's layer": {change: func(w *workshop) { w.docker(0, func(m map[string]any) { m["Layers"] = []string{otherLayer(w)} }) }, want: []string{"has the diff ID"}},
 		"a layer too many": {change: func(w *workshop) {
 			w.docker(0, func(m map[string]any) { m["Layers"] = append(m["Layers"].([]any), w.layer()) })

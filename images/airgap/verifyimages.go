@@ -347,11 +347,12 @@ func (c *imageCheck) descriptor(list []*viewed, d v1.Descriptor, names []string,
 	}
 	if images.IsAttestation(d) {
 		c.note("%s has an attestation, which nodes do not need", what)
-		for _, blob := range append([]v1.Descriptor{m.Config}, m.Layers...) {
-			if content := c.file(blobName(blob.Digest), what); content != nil {
-				c.size(content, blob, what)
-			}
-		}
+		c.artifact(m, what)
+		return list
+	}
+	if err := images.CheckImage(&m); err != nil {
+		c.note("%s is %v", what, err)
+		c.artifact(m, what)
 		return list
 	}
 	v := &viewed{names: names, manifest: f, config: c.json(blobName(m.Config.Digest), what)}
@@ -376,6 +377,19 @@ func (c *imageCheck) descriptor(list []*viewed, d v1.Descriptor, names []string,
 		v.platform = c.entryPlatform(d, v.platform, what)
 	}
 	return append(list, v)
+}
+
+// artifact checks that all of an artifact is there.
+func (c *imageCheck) artifact(m v1.Manifest, what string) {
+	for _, blob := range append([]v1.Descriptor{m.Config}, m.Layers...) {
+		// A small blob may lie in its descriptor.
+		if content := c.contents.get(blobName(blob.Digest)); content == nil && int64(len(blob.Data)) == blob.Size {
+			continue
+		}
+		if content := c.file(blobName(blob.Digest), what); content != nil {
+			c.size(content, blob, what)
+		}
+	}
 }
 
 // entryPlatform is what an image is for of which index.json and the config say

@@ -1,0 +1,127 @@
+package images
+
+import (
+	"cmp"
+	"fmt"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/types"
+)
+
+// An ArtifactError says that a manifest is not an image's but that of something else
+// that registries hold, such as a Helm chart.
+type ArtifactError struct {
+	// Type is the artifact's type as its manifest states it, or empty.
+	Type string
+}
+
+func (e *ArtifactError) Error() string { return "not an image but " + describeArtifact(e.Type) }
+
+// artifactNames are what people call the artifacts that stand beside images most
+// often.
+var artifactNames = map[string]string{
+	"application/vnd.cncf.helm.config.v1+json":              "a Helm chart",
+	"application/vnd.cncf.flux.config.v1+json":              "a Flux artifact",
+	"application/vnd.wasm.config.v0+json":                   "a WebAssembly module",
+	"application/vnd.dev.sigstore.bundle.v0.3+json":         "a Sigstore bundle",
+	"application/vnd.dev.cosign.simplesigning.v1+json":      "a cosign signature",
+	"application/vnd.in-toto+json":                          "an attestation",
+	"application/vnd.docker.attestation.manifest.v1+json":   "an attestation",
+	"application/vnd.docker.plugin.v1+json":                 "a Docker plugin",
+	"application/spdx+json":                                 "an SBOM",
+	"application/vnd.cyclonedx+json":                        "an SBOM",
+	"application/vnd.oci.image.layer.v1.tar+encrypted":      "an encrypted image",
+	"application/vnd.oci.image.layer.v1.tar+gzip+encrypted": "an encrypted image",
+	"application/vnd.oci.image.layer.v1.tar+zstd+encrypted": "an encrypted image",
+}
+
+func describeArtifact(mediaType string) string {
+	switch name, ok := artifactNames[mediaType]; {
+	case mediaType == "":
+		return "an artifact that states no type"
+	case !ok:
+		return "an artifact of type " + mediaType
+	default:
+		return fmt.Sprintf("%s (%s)", name, mediaType)
+	}
+}
+
+// CheckImage returns an *ArtifactError unless m is the manifest of an image: its
+// config is an image's, and its layers are those of a file system. Registries have
+// configs of old images whose media type says nothing.
+func CheckImage(m *v1.Manifest) error {
+	switch m.Config.MediaType {
+	case types.OCIConfigJSON, types.DockerConfigJSON, "application/octet-stream", "":
+	default:
+		return &ArtifactError{cmp.Or(m.ArtifactType, emptyIsNone(m.Config.MediaType), firstLayer(m))}
+	}
+	for _, d := range m.Layers {
+		if !IsLayer(d.MediaType) {
+			return &ArtifactError{cmp.Or(m.ArtifactType, string(d.MediaType))}
+		}
+	}
+	return nil
+}
+
+// emptyIsNone is a config's type unless that is OCI's empty one, which says nothing
+// of the artifact (image-spec/manifest.md, "Guidelines for Artifact Usage").
+func emptyIsNone(m types.MediaType) string {
+	if m == "application/vnd.oci.empty.v1+json" {
+		return ""
+	}
+	return string(m)
+}
+
+func firstLayer(m *v1.Manifest) string {
+	if len(m.Layers) == 0 {
+		return ""
+	}
+	return string(m.Layers[0].MediaType)
+}
+
+// checkImage is CheckImage for an image that may turn out not to be one.
+func checkImage(image v1.Image) error {
+	m, err := image.Manifest()
+	if err != nil {
+		return fmt.Errorf("reading its manifest: %w", err)
+	}
+	return CheckImage(m)
+}
+
+// Artifacts describes the entries of an index that are not images, attestations of
+// its images excepted: what they are, with their digests. Only entries without a
+// platform are looked into.
+func Artifacts(index v1.ImageIndex) ([]string, error) {
+	m, err := index.IndexManifest()
+	if err != nil {
+		return nil, err
+	}
+	var found []string
+	for _, d := range m.Manifests {
+		err := entryArtifact(index, d)
+		if artifact, ok := err.(*ArtifactError); ok {
+			found = append(found, fmt.Sprintf("entry %s is %s", d.Digest, artifact))
+		} else if err != nil {
+			return nil, err
+		}
+	}
+	return found, nil
+}
+
+// entryArtifact returns an *ArtifactError for an entry that is not an image.
+func entryArtifact(index v1.ImageIndex, d v1.Descriptor) error {
+	switch {
+	case IsAttestation(d) || d.MediaType.IsIndex():
+		return nil
+	case !d.MediaType.IsImage():
+		return &ArtifactError{cmp.Or(d.ArtifactType, string(d.MediaType))}
+	case d.Platform != nil && d.Platform.OS != "" && (d.ArtifactType == "" || types.MediaType(d.ArtifactType).IsConfig()):
+		// go-containerregistry writes the config's type as the entry's.
+		return nil
+	}
+	image, err := index.Image(d.Digest)
+	if err != nil {
+		return fmt.Errorf("entry %s: %w", d.Digest, err)
+	}
+	return checkImage(image)
+}
