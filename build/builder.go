@@ -87,7 +87,7 @@ func (b *Builder) open() error {
 	if err := b.openBench(); err != nil || b.layout != nil {
 		return err
 	}
-	layout, err := store.Open(b.path("dist/oci"))
+	layout, err := store.OpenOutput(b.path("dist/oci"))
 	if err != nil {
 		return fmt.Errorf("opening the image store: %w", err)
 	}

@@ -204,7 +204,7 @@ func (w *Workbench) assembleAll(ctx context.Context, job ImageJob, epoch time.Ti
 
 // putLayout adds an image or index to an OCI layout, under its tags or a name.
 func putLayout(ctx context.Context, dir, refName string, tags []name.Tag, subject any) error {
-	layout, err := store.Open(dir)
+	layout, err := store.OpenOutput(dir)
 	if err != nil {
 		return err
 	}

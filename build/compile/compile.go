@@ -128,7 +128,7 @@ func (c *Compiler) Build(ctx context.Context, targets []Target) ([]Result, error
 	checks.SetLimit(runtime.GOMAXPROCS(0)) // hashing, where a binary's times changed
 	for _, j := range jobs {
 		checks.Go(func() error {
-			results[j.index], j.inputs = memory.recall(j)
+			results[j.index], j.inputs = memory.recall(ctx, j)
 			return nil
 		})
 	}

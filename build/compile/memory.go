@@ -1,12 +1,14 @@
 package compile
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
@@ -15,11 +17,13 @@ import (
 	"sync"
 	"time"
 
+	"github.com/cespare/xxhash/v2"
 	"github.com/gofrs/flock"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
 	"github.com/slipway-build/slipway/internal/fileop"
+	"github.com/slipway-build/slipway/progress"
 )
 
 // A memory knows what earlier runs made, by one stamp for each output path.
@@ -100,12 +104,12 @@ func (m *memory) tree(j *job) (tree, error) {
 
 // recall returns the result of an earlier run if it still holds, and the
 // fingerprint of j's inputs.
-func (m *memory) recall(j *job) (Result, string) {
+func (m *memory) recall(ctx context.Context, j *job) (Result, string) {
 	inputs := m.inputs(j)
 	if inputs == "" {
 		return Result{}, ""
 	}
-	last, ok := m.stamp(j)
+	last, ok := m.stamp(ctx, j)
 	if !ok || last.Inputs != inputs || !m.holds(j, last) {
 		return Result{}, inputs
 	}
@@ -113,8 +117,8 @@ func (m *memory) recall(j *job) (Result, string) {
 }
 
 // unchanged says whether j's output is in place and has this digest.
-func (m *memory) unchanged(j *job, digest v1.Hash) bool {
-	last, ok := m.stamp(j)
+func (m *memory) unchanged(ctx context.Context, j *job, digest v1.Hash) bool {
+	last, ok := m.stamp(ctx, j)
 	return ok && last.Digest == digest && m.holds(j, last)
 }
 
@@ -175,21 +179,36 @@ func (m *memory) file(j *job) string {
 	return filepath.Join(m.folder, hex.EncodeToString(sum[:16])+".json")
 }
 
-// stamp reads what is remembered of j's output; a stamp that cannot be read is
-// none.
-func (m *memory) stamp(j *job) (stamp, bool) {
+// stamp reads what is remembered of j's output. A stamp that was damaged is removed,
+// with a warning, and the output is made anew.
+func (m *memory) stamp(ctx context.Context, j *job) (stamp, bool) {
 	if m.folder == "" {
 		return stamp{}, false
 	}
-	data, err := os.ReadFile(m.file(j))
-	if err != nil {
+	file := m.file(j)
+	data, err := os.ReadFile(file)
+	if errors.Is(err, fs.ErrNotExist) {
 		return stamp{}, false
 	}
+	sum, text, _ := bytes.Cut(data, []byte("\n"))
 	var s stamp
-	if json.Unmarshal(data, &s) != nil {
-		return stamp{}, false
+	if err == nil && string(sum) == j.stampSum(text) && json.Unmarshal(text, &s) == nil {
+		return s, true
 	}
-	return s, true
+	// A file without a checksum is one of earlier versions.
+	if !bytes.HasPrefix(data, []byte("{")) && fileop.RemoveAll(file) == nil {
+		progress.Warn(ctx, fmt.Sprintf("%s was damaged and has been removed; %s is compiled anew", file, j.Target.Output))
+	}
+	return stamp{}, false
+}
+
+// stampSum is the first line of a stamp: a checksum that tells it from the stamps of
+// other outputs, too.
+func (j *job) stampSum(text []byte) string {
+	h := xxhash.New()
+	fmt.Fprintf(h, "%q\n", j.Output)
+	h.Write(text)
+	return fmt.Sprintf("%016x", h.Sum64())
 }
 
 func (m *memory) write(j *job, s stamp) error {
@@ -197,6 +216,7 @@ func (m *memory) write(j *job, s stamp) error {
 	if err != nil {
 		return err
 	}
+	data = append([]byte(j.stampSum(data)+"\n"), data...)
 	temp, err := os.CreateTemp(m.folder, ".stamp-")
 	if err != nil {
 		return fmt.Errorf("remembering what was compiled: %w", err)

@@ -71,13 +71,13 @@ func (c *Compiler) attempt(ctx context.Context, tool goTool, memory *memory, b b
 	}
 	held := memory.held(b[0]) // one module, and one state of it, for all of b
 	for _, j := range b {
-		results[j.index], errs[j.index] = take(j, out, made, memory, held)
+		results[j.index], errs[j.index] = take(ctx, j, out, made, memory, held)
 	}
 	return nil
 }
 
 // take checks the binary that go made for j, and puts it into its place.
-func take(j *job, temp string, made []os.DirEntry, memory *memory, held bool) (Result, error) {
+func take(ctx context.Context, j *job, temp string, made []os.DirEntry, memory *memory, held bool) (Result, error) {
 	name, plain := programName(j.Package)
 	if !plain { // it was built alone
 		name = strings.TrimSuffix(made[0].Name(), ".exe")
@@ -103,7 +103,7 @@ func take(j *job, temp string, made []os.DirEntry, memory *memory, held bool) (R
 	result := Result{Path: j.Target.Output, Digest: digest, Size: size}
 	// A binary that came out the same stays in its place with its times, so that
 	// nothing made from it looks out of date.
-	if !memory.unchanged(j, digest) {
+	if !memory.unchanged(ctx, j, digest) {
 		if err := fileop.Rename(path, j.Output); err != nil {
 			return Result{}, fmt.Errorf("putting the binary into place: %w", err)
 		}

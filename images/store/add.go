@@ -44,11 +44,11 @@ func (s *Store) addImage(ctx context.Context, img v1.Image) error {
 	if err != nil {
 		return err
 	}
-	g, ctx := errgroup.WithContext(ctx)
+	g, groupCtx := errgroup.WithContext(ctx)
 	// A layer may still have to be decompressed or fetched: one for each core.
 	g.SetLimit(runtime.GOMAXPROCS(0))
 	for _, l := range layers {
-		g.Go(func() error { return s.addLayer(ctx, l) })
+		g.Go(func() error { return s.addLayer(groupCtx, l) })
 	}
 	if err := g.Wait(); err != nil {
 		return err
@@ -89,10 +89,17 @@ func (s *Store) addLayer(ctx context.Context, l v1.Layer) error {
 	if err != nil {
 		return err
 	}
-	if s.holds(ctx, digest, size) {
-		return nil
-	}
 	want := v1.Descriptor{Digest: digest, Size: size}
+	if s.holds(ctx, digest, size) {
+		if !s.output {
+			return nil
+		}
+		err := s.checkLayer(ctx, want)
+		if err == nil {
+			return nil
+		}
+		warnOf(ctx, err)
+	}
 	if file, ok := l.(FileLayer); ok {
 		return s.addFile(ctx, want, file)
 	}

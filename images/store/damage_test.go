@@ -343,3 +343,76 @@ func TestMendEnds(t *testing.T) {
 		})
 	}
 }
+
+// A damaged index.json is mended from the copy of it; what another program did to it
+// stays.
+func TestADamagedIndexIsMended(t *testing.T) {
+	tagged := func(t *testing.T, s *store.Store, name string, i int) {
+		t.Helper()
+		if err := writeTagged(t.Context(), s, name, i); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, c := range []struct {
+		name string
+		do   func(index string) string // "" is a folder
+		want []string
+		warn bool
+	}{
+		{"unharmed", func(s string) string { return s }, []string{"a", "b", "c"}, false},
+		{"cut", func(s string) string { return s[:len(s)/2] }, []string{"a", "b", "c"}, true},
+		{"empty", func(string) string { return " " }, []string{"a", "b", "c"}, true},
+		{"a folder", func(string) string { return "" }, []string{"a", "b", "c"}, true},
+		{"a damaged name", func(s string) string { return strings.ReplaceAll(s, "docker.io/acme/a:v1", "docker.io/acme/q:v1") }, []string{"a", "b", "c"}, true},
+		{"a damaged size", func(s string) string { return strings.Replace(s, `"size": `, `"size": 1`, 1) }, []string{"a", "b", "c"}, true},
+		{"a damaged digest", func(s string) string {
+			i := strings.Index(s, "sha256:") + len("sha256:")
+			return s[:i] + strings.Repeat("0", 8) + s[i+8:]
+		}, []string{"a", "b", "c"}, true},
+		{"written in another way", func(s string) string { return strings.ReplaceAll(s, "\n", "\n ") }, []string{"a", "b", "c"}, true},
+		{"emptied by another program", func(string) string { return `{"schemaVersion": 2, "manifests": []}` }, []string{"c"}, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := open(t, t.TempDir())
+			tagged(t, s, "docker.io/acme/a:v1", 1)
+			tagged(t, s, "docker.io/acme/b:v1", 2)
+			index := filepath.Join(s.Dir(), "index.json")
+			raw, err := os.ReadFile(index)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if text := c.do(string(raw)); text != "" {
+				err = os.WriteFile(index, []byte(text), 0o644)
+			} else {
+				err = errors.Join(os.Remove(index), os.Mkdir(index, 0o755))
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			ctx, warned := watched(t)
+			s = open(t, s.Dir())
+			if err := writeTagged(ctx, s, "docker.io/acme/c:v1", 3); err != nil {
+				t.Fatal(err)
+			}
+			other, err := store.OpenLayout(s.Dir())
+			if err != nil {
+				t.Fatal(err)
+			}
+			entries, err := other.Tags()
+			if err != nil {
+				t.Fatal(err)
+			}
+			var names []string
+			for _, d := range entries {
+				name := strings.TrimPrefix(d.Annotations[store.RefName], "docker.io/acme/")
+				names = append(names, strings.TrimSuffix(name, ":v1"))
+				if _, err := other.Image(d.Digest); err != nil {
+					t.Error(err)
+				}
+			}
+			if strings.Join(names, " ") != strings.Join(c.want, " ") || (len(warned.said) > 0) != c.warn {
+				t.Errorf("names %q, want %q; warnings %q", names, c.want, warned.said)
+			}
+		})
+	}
+}

@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"maps"
 	"os"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -19,6 +20,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/types"
 
 	"github.com/slipway-build/slipway/images"
+	"github.com/slipway-build/slipway/progress"
 )
 
 // The annotations of an entry in index.json that name it. The first is the OCI
@@ -81,7 +83,7 @@ func nameOf(d v1.Descriptor) string {
 
 // Tags returns the entries of index.json.
 func (s *Store) Tags() ([]v1.Descriptor, error) {
-	m, err := s.readIndex()
+	m, _, err := s.readIndex()
 	if err != nil {
 		return nil, err
 	}
@@ -150,23 +152,79 @@ func listNames(entries []v1.Descriptor) string {
 	return strings.Join(slices.Compact(names), ", ")
 }
 
-func (s *Store) readIndex() (*v1.IndexManifest, error) {
-	f, err := os.Open(s.indexPath())
-	if err != nil {
-		return nil, fmt.Errorf("reading OCI layout: %w", err)
+// readIndex reads index.json. In a store of ours, entries that are damaged are taken
+// from the copy of it, and mended is true.
+func (s *Store) readIndex() (m *v1.IndexManifest, mended bool, err error) {
+	raw, err := os.ReadFile(s.indexPath())
+	if err == nil {
+		m, err = v1.ParseIndexManifest(bytes.NewReader(raw))
 	}
-	defer f.Close()
-	m, err := v1.ParseIndexManifest(f)
 	if err != nil {
-		return nil, fmt.Errorf("reading %s: %w", s.indexPath(), err)
+		err = fmt.Errorf("reading %s: %w", s.indexPath(), reason(err))
 	}
-	return m, nil
+	if s.readOnly {
+		return m, false, err
+	}
+	kept, keptErr := s.readRecord(indexKind, indexKey)
+	switch {
+	case keptErr != nil && err != nil:
+		return nil, false, err
+	case keptErr != nil || bytes.Equal(raw, kept):
+		return m, false, nil
+	}
+	copied, parseErr := v1.ParseIndexManifest(bytes.NewReader(kept))
+	switch {
+	case parseErr != nil:
+		return m, false, err
+	case err != nil:
+		return copied, true, nil
+	}
+	m.Manifests, mended = s.mendEntries(m.Manifests, copied.Manifests)
+	return m, mended || reflect.DeepEqual(m, copied), nil
 }
 
-// createIndex writes an empty index.json, unless another process was faster. It
-// waits for that one no longer than a moment of file system work can take.
+// The record of what index.json was when this program wrote it last.
+const (
+	indexKind = "index"
+	indexKey  = "index.json"
+)
+
+// mendEntries compares the entries of index.json with those that were written last.
+// Other programs may add, change and remove entries. An entry is damaged if its blob
+// is missing, or if it differs from the copy for the same name and digest, or stands
+// for the same digest under another name than the copy, which lacks that one.
+func (s *Store) mendEntries(found, written []v1.Descriptor) (entries []v1.Descriptor, mended bool) {
+	has := func(list []v1.Descriptor, name string) int {
+		return slices.IndexFunc(list, func(d v1.Descriptor) bool { return nameOf(d) == name })
+	}
+	for _, d := range found {
+		size, there := s.stat(d.Digest)
+		i := has(written, nameOf(d))
+		if i < 0 {
+			// Is it an entry of ours whose name was damaged?
+			i = slices.IndexFunc(written, func(w v1.Descriptor) bool { return w.Digest == d.Digest && has(found, nameOf(w)) < 0 })
+		}
+		switch {
+		case i >= 0 && (written[i].Digest == d.Digest || !there || size != d.Size):
+			if !reflect.DeepEqual(d, written[i]) {
+				d, mended = written[i], true
+			}
+		case !there:
+			mended = true
+			continue
+		}
+		entries = append(entries, d)
+	}
+	return entries, mended
+}
+
+// createIndex writes index.json where there is none: as it was written last, or
+// empty. Another process may be faster.
 func (s *Store) createIndex() error {
-	raw, err := encodeIndex(&v1.IndexManifest{SchemaVersion: 2, MediaType: types.OCIImageIndex, Manifests: []v1.Descriptor{}})
+	raw, err := s.readRecord(indexKind, indexKey)
+	if err != nil {
+		raw, err = encodeIndex(&v1.IndexManifest{SchemaVersion: 2, MediaType: types.OCIImageIndex, Manifests: []v1.Descriptor{}})
+	}
 	if err != nil {
 		return err
 	}
@@ -209,17 +267,26 @@ func (s *Store) editIndex(ctx context.Context, edit func(*v1.IndexManifest)) err
 		return fmt.Errorf("locking: %w", err)
 	}
 	defer lock.Close()
-	m, err := s.readIndex()
+	_, copied := s.Record(ctx, indexKind, indexKey)
+	m, mended, err := s.readIndex()
 	if err != nil {
-		return err
+		// Names that this run does not give again are lost.
+		progress.Warn(ctx, fmt.Sprintf("%s was damaged and is made anew: %v", s.indexPath(), err))
+		m = &v1.IndexManifest{SchemaVersion: 2, MediaType: types.OCIImageIndex, Manifests: []v1.Descriptor{}}
+	} else if mended {
+		progress.Warn(ctx, fmt.Sprintf("%s was damaged and has been mended", s.indexPath()))
 	}
-	before, err := encodeIndex(m)
-	if err != nil {
-		return err
-	}
+	before, encodeErr := encodeIndex(m)
 	edit(m)
-	raw, err := encodeIndex(m)
-	if err != nil || bytes.Equal(raw, before) {
+	raw, afterErr := encodeIndex(m)
+	if err := errors.Join(encodeErr, afterErr); err != nil {
+		return err
+	}
+	if err == nil && copied && !mended && bytes.Equal(raw, before) {
+		return nil
+	}
+	// First the copy: if the program ends between the two, the edit is made good.
+	if err := s.SetRecord(indexKind, indexKey, raw); err != nil {
 		return err
 	}
 	return s.replace(s.indexPath(), raw, synced)

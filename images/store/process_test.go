@@ -83,6 +83,11 @@ func writeOne(ctx context.Context, s *store.Store, i int) error {
 	if _, err := s.Derived(ctx, "frame", key, func(w io.Writer) error { return words(w, uint64(i), 100<<10) }); err != nil {
 		return err
 	}
+	return writeTagged(ctx, s, "docker.io/acme/tool:v"+key, i)
+}
+
+// writeTagged adds an image under a name.
+func writeTagged(ctx context.Context, s *store.Store, name string, i int) error {
 	img, err := random.Image(10<<10, 2, random.WithSource(randSource(i)))
 	if err != nil {
 		return err
@@ -102,7 +107,7 @@ func writeOne(ctx context.Context, s *store.Store, i int) error {
 	if err != nil {
 		return err
 	}
-	return s.Tag(ctx, "docker.io/acme/tool:v"+key, v1.Descriptor{MediaType: mediaType, Digest: h, Size: size})
+	return s.Tag(ctx, name, v1.Descriptor{MediaType: mediaType, Digest: h, Size: size})
 }
 
 func TestAKillAtAnyMomentHarmsNothing(t *testing.T) {

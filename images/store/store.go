@@ -21,6 +21,8 @@ import (
 type Store struct {
 	dir      string
 	readOnly bool
+	// output says that AddImage checks what is there already.
+	output   bool
 	encoders string // versions of the compressors, part of what a layer is remembered by
 	use      *useLock
 	flights  flights
@@ -38,6 +40,17 @@ type layoutFile struct {
 	Version string `json:"imageLayoutVersion"`
 }
 
+// OpenOutput is Open for a layout that is published: what AddImage and AddIndex find in
+// it already is checked too.
+func OpenOutput(dir string) (*Store, error) {
+	s, err := Open(dir)
+	if err != nil {
+		return nil, err
+	}
+	s.output = true
+	return s, nil
+}
+
 // Open opens the store in dir, and creates what is missing of it.
 func Open(dir string) (*Store, error) {
 	s, err := newStore(dir)
@@ -49,26 +62,34 @@ func Open(dir string) (*Store, error) {
 			return nil, fmt.Errorf("opening store %s: %w", dir, err)
 		}
 	}
-	switch err := s.checkLayout(); {
-	case errors.Is(err, fs.ErrNotExist):
-		raw, err := json.Marshal(layoutFile{Version: layoutVersion})
-		if err != nil {
-			return nil, err
-		}
-		if err := s.replace(filepath.Join(s.dir, "oci-layout"), raw, synced); err != nil {
-			return nil, fmt.Errorf("opening store %s: %w", dir, err)
-		}
-	case err != nil:
+	if err := s.openLayout(); err != nil {
 		return nil, fmt.Errorf("opening store %s: %w", dir, err)
-	}
-	if _, err := os.Stat(s.indexPath()); errors.Is(err, fs.ErrNotExist) {
-		if err := s.createIndex(); err != nil {
-			return nil, fmt.Errorf("opening store %s: %w", dir, err)
-		}
 	}
 	s.sweep(time.Now())
 	s.use = shareUse(s.private("use.lock"))
 	return s, nil
+}
+
+// openLayout makes the two files of a layout, where they are missing, or cannot be read
+// in a store that is ours. Nothing is lost with oci-layout, which always says the same.
+func (s *Store) openLayout() error {
+	path := filepath.Join(s.dir, "oci-layout")
+	if err := s.checkLayout(); err != nil {
+		if _, ours := os.Stat(s.private("use.lock")); ours != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+		raw, err := json.Marshal(layoutFile{Version: layoutVersion})
+		if err != nil {
+			return err
+		}
+		if err := s.replace(path, raw, synced); err != nil {
+			return err
+		}
+	}
+	if _, err := os.Stat(s.indexPath()); errors.Is(err, fs.ErrNotExist) {
+		return s.createIndex()
+	}
+	return nil
 }
 
 // OpenLayout opens an OCI image layout that another program may have written. It
