@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
+	"strings"
 
 	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -151,8 +152,8 @@ func layoutName(dir, refName string) (string, error) {
 	return "", fmt.Errorf("the image in %s has no reference for a name; give it one: slipway image build -t REF, or skopeo copy … oci:%s:REF", dir, dir)
 }
 
-// hasTag says whether a name has a tag or digest of its own.
+// hasTag says whether a name has a registry and a tag of its own.
 func hasTag(text string) bool {
-	_, err := name.NewTag(text, name.StrictValidation)
-	return err == nil
+	host, _, ok := strings.Cut(text, "/")
+	return ok && (host == "localhost" || strings.ContainsAny(host, ".:")) && images.HasTag(text)
 }

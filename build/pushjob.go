@@ -111,7 +111,7 @@ func pushBase(target string) (string, error) {
 		return "", fmt.Errorf("registry %q: want HOST[:PORT][/PREFIX], such as registry.example.com:5000/mirror", target)
 	}
 	if prefix != "" {
-		if _, err := name.NewRepository(target, name.StrictValidation); err != nil {
+		if _, err := images.ParseTag(target); err != nil {
 			return "", fmt.Errorf("registry %q: %w", target, err)
 		}
 	}

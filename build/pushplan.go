@@ -71,7 +71,7 @@ func targetName(base string, keepRegistry bool, qualified string) (name.Tag, err
 	if keepRegistry {
 		rest = hostComponent(host) + "/" + rest
 	}
-	tag, err := name.NewTag(base + "/" + rest)
+	tag, err := images.ParseTag(base + "/" + rest)
 	if err != nil {
 		return name.Tag{}, fmt.Errorf("pushing %s: %w", qualified, err)
 	}

@@ -215,9 +215,38 @@ func TestListsReportEveryBadLine(t *testing.T) {
 	if diff := cmp.Diff([]string{"rancher/x:v1", "cc:1"}, got); diff != "" {
 		t.Error(diff)
 	}
-	for _, want := range []string{"lists/core.txt:4: \"UPPER/case\" is no image reference", "lists/core.txt:6:"} {
+	for _, want := range []string{"lists/core.txt:4: \"UPPER/case\" is not an image reference", "lists/core.txt:6:"} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("error %v lacks %q", err, want)
 		}
+	}
+}
+
+// Docker's grammar, not go-containerregistry's, says what a name is.
+func TestReferencesOfOneLetter(t *testing.T) {
+	for in, want := range map[string]string{
+		"a":                       "docker.io/library/a:latest",
+		"a:1":                     "docker.io/library/a:1",
+		"localhost/a":             "localhost/a:latest",
+		"registry.example:5000/a": "registry.example:5000/a:latest",
+		"ghcr.io/a:v1":            "ghcr.io/a:v1",
+		"ghcr.io/a@sha256:" + strings.Repeat("0", 64): "ghcr.io/a@sha256:" + strings.Repeat("0", 64),
+	} {
+		ref, err := images.ParseReference(in)
+		if err != nil {
+			t.Errorf("%s: %v", in, err)
+			continue
+		}
+		if got := images.Qualified(ref); got != want {
+			t.Errorf("%s: got %s, want %s", in, got, want)
+		}
+	}
+	for _, in := range []string{"", "A", "ghcr.io/A", "a..b/c", "-a", "a:", "a@sha256:1"} {
+		if ref, err := images.ParseReference(in); err == nil {
+			t.Errorf("%q is read as %s", in, ref)
+		}
+	}
+	if !images.HasTag("a:1") || images.HasTag("a") || images.HasTag("a@sha256:"+strings.Repeat("0", 64)) {
+		t.Error("HasTag is wrong")
 	}
 }

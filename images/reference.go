@@ -4,26 +4,73 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/distribution/reference"
 	"github.com/google/go-containerregistry/pkg/name"
 )
 
 // ParseReference reads an image reference as Docker does: busybox,
-// rancher/x:v1, registry:5000/a/b@sha256:…; without a tag it is :latest.
+// rancher/x:v1, registry:5000/a/b@sha256:…; without a tag it is :latest. The
+// grammar is that of github.com/distribution/reference; go-containerregistry's own
+// wants repositories of two letters at least.
 func ParseReference(s string) (name.Reference, error) {
-	// As name.ParseReference does it, which forgets the reason.
-	var (
-		ref name.Reference
-		err error
-	)
+	named, err := reference.ParseNormalizedNamed(s)
+	if err != nil {
+		return nil, fmt.Errorf("%q is not an image reference: %w", s, err)
+	}
+	var ref name.Reference
 	if strings.Contains(s, "@") {
 		ref, err = name.NewDigest(s)
 	} else {
 		ref, err = name.NewTag(s)
 	}
+	if err != nil && len(strings.TrimPrefix(reference.Path(named), "library/")) == 1 {
+		ref, err = shortNamed(named)
+	}
 	if err != nil {
-		return nil, fmt.Errorf("%q is no image reference: %w", s, err)
+		return nil, fmt.Errorf("%q is not an image reference: %w", s, err)
 	}
 	return ref, nil
+}
+
+// shortNamed is the reference of a repository of one letter.
+func shortNamed(named reference.Named) (name.Reference, error) {
+	repository, err := repositoryOf(named)
+	if err != nil {
+		return nil, err
+	}
+	if d, ok := named.(reference.Digested); ok {
+		return repository.Digest(d.Digest().String()), nil
+	}
+	tag := reference.TagNameOnly(named).(reference.Tagged)
+	return repository.Tag(tag.Tag()), nil
+}
+
+func repositoryOf(named reference.Named) (name.Repository, error) {
+	registry, err := name.NewRegistry(reference.Domain(named))
+	return registry.Repo(reference.Path(named)), err
+}
+
+// ParseTag is ParseReference for a reference without a digest.
+func ParseTag(s string) (name.Tag, error) {
+	ref, err := ParseReference(s)
+	if err != nil {
+		return name.Tag{}, err
+	}
+	tag, ok := ref.(name.Tag)
+	if !ok {
+		return name.Tag{}, fmt.Errorf("%q has a digest; want a tag", s)
+	}
+	return tag, nil
+}
+
+// HasTag says whether a reference names a tag itself, not only :latest by default.
+func HasTag(s string) bool {
+	named, err := reference.ParseNormalizedNamed(s)
+	if err != nil {
+		return false
+	}
+	_, ok := named.(reference.Tagged)
+	return ok
 }
 
 // Qualified spells ref in full as containerd, Kubernetes and CRI look it up:

@@ -23,7 +23,7 @@ func Tag(ref name.Reference) (name.Tag, error) {
 		return r, nil
 	case name.Digest:
 		if base, _, _ := strings.Cut(r.String(), "@"); base != "" {
-			if tag, err := name.NewTag(base, name.WithDefaultTag("")); err == nil && tag.TagStr() != "" {
+			if tag, err := images.ParseTag(base); err == nil && images.HasTag(base) {
 				return tag, nil
 			}
 		}
@@ -35,9 +35,9 @@ func Tag(ref name.Reference) (name.Tag, error) {
 // qualified is the name that two spellings of one tag share:
 // docker.io/library/busybox:1 for busybox:1 and index.docker.io/library/busybox:1.
 func qualified(repoTag string) (string, error) {
-	tag, err := name.NewTag(repoTag)
+	tag, err := images.ParseTag(repoTag)
 	if err != nil {
-		return "", fmt.Errorf("%q is no image name: %w", repoTag, err)
+		return "", err
 	}
 	return images.Qualified(tag), nil
 }

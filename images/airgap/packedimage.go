@@ -14,7 +14,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/partial"
 	"github.com/google/go-containerregistry/pkg/v1/types"
@@ -223,7 +222,7 @@ func descriptorName(d v1.Descriptor) string {
 		if !strings.ContainsAny(value, "/:") {
 			continue
 		}
-		if ref, err := name.ParseReference(value); err == nil {
+		if ref, err := images.ParseReference(value); err == nil {
 			if tag, err := Tag(ref); err == nil {
 				if n, err := qualified(tag.Name()); err == nil {
 					return n

@@ -268,12 +268,12 @@ func TestVerifySaysWhatIsWrong(t *testing.T) {
 		"a layer too many": {change: func(w *workshop) {
 			w.docker(0, func(m map[string]any) { m["Layers"] = append(m["Layers"].([]any), w.layer()) })
 		}, want: []string{"has 1 diff IDs, and the image 2 layers"}},
-		"a name without a tag": {change: func(w *workshop) { w.docker(0, func(m map[string]any) { m["RepoTags"] = []string{"acme/a"} }) }, want: []string{`"acme/a", which is no name with a tag`}},
+		"a name without a tag": {change: func(w *workshop) { w.docker(0, func(m map[string]any) { m["RepoTags"] = []string{"acme/a"} }) }, want: []string{`"acme/a", which is not a name with a tag`}},
 		"a name with a digest": {change: func(w *workshop) {
 			w.oci(0, func(m map[string]any) {
 				m["annotations"].(map[string]any)[imageNameAnnotation] = "acme/a@sha256:" + strings.Repeat("0", 64)
 			})
-		}, want: []string{"no name with a tag"}},
+		}, want: []string{"not a name with a tag"}},
 		"no name at all": {change: func(w *workshop) {
 			w.docker(0, func(m map[string]any) { m["RepoTags"] = nil })
 			w.oci(0, func(m map[string]any) { delete(m, "annotations") })

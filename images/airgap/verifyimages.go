@@ -6,11 +6,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
-	"path"
 	"slices"
 	"strings"
 
-	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/types"
 
@@ -246,8 +244,8 @@ func (c *imageCheck) docker() (list []*viewed, ok bool) {
 
 // tagged is the qualified name of a name that has a tag.
 func (c *imageCheck) tagged(s, what string) []string {
-	if _, err := name.NewTag(s, name.WithDefaultTag("")); err != nil || !strings.Contains(path.Base(s), ":") || strings.Contains(s, "@") {
-		c.problem("%s is called %q, which is no name with a tag", what, s)
+	if !images.HasTag(s) || strings.Contains(s, "@") {
+		c.problem("%s is called %q, which is not a name with a tag", what, s)
 		return nil
 	}
 	n, err := qualified(s)

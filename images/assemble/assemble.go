@@ -124,6 +124,8 @@ type assembly struct {
 	images map[string]*stage
 	// contexts are the folders that have been opened, by path.
 	contexts map[string]*localContext
+	// failed is the first filesError.
+	failed error
 	// scratch holds temporary files until the assembly ends.
 	scratch scratchDir
 }
@@ -172,6 +174,9 @@ func (asm *assembly) run(ctx context.Context) (v1.Image, error) {
 	}
 	if found := asm.file.lint.err(); len(found) > 0 {
 		return nil, errors.Join(found...)
+	}
+	if asm.failed != nil {
+		return nil, asm.failed
 	}
 	return asm.image(ctx, target)
 }

@@ -13,7 +13,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/moby/buildkit/frontend/dockerfile/linter"
 	dockerspec "github.com/moby/docker-image-spec/specs-go/v1"
@@ -56,7 +55,7 @@ func (asm *assembly) contextFor(stageOrImage string, platform v1.Platform) (*nam
 
 // contextName is the shortest spelling of a reference, without :latest.
 func contextName(s string) string {
-	ref, err := name.ParseReference(s)
+	ref, err := images.ParseReference(s)
 	if err != nil {
 		return s
 	}
@@ -130,7 +129,7 @@ func (asm *assembly) resolveBase(ctx context.Context, s *stage) error {
 			if info, err := os.Stat(s.context.dir); err != nil {
 				return fmt.Errorf("opening build context %s: %w", s.context.name, err)
 			} else if !info.IsDir() {
-				return fmt.Errorf("opening build context %s: %s is no folder", s.context.name, s.context.dir)
+				return fmt.Errorf("opening build context %s: %s is not a directory", s.context.name, s.context.dir)
 			}
 			if !s.replaced {
 				s.image = emptyImage(s.state.platform)
@@ -239,7 +238,7 @@ func (asm *assembly) fs(ctx context.Context, s *stage) (*tree, error) {
 			return nil, fmt.Errorf("reading image %s: %w", s.originName, err)
 		}
 	case s.context != nil && s.context.dir != "":
-		return nil, errors.New("a folder is no stage")
+		return nil, fmt.Errorf("build context %s is a folder, which has no layers yet", s.context.name)
 	}
 	s.tree = newTree(root)
 	return s.tree, nil

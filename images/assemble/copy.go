@@ -64,7 +64,7 @@ func (asm *assembly) copyCommand(ctx context.Context, s *stage, c *instructions.
 	if err != nil {
 		return err
 	}
-	return asm.transfer(ctx, s, t)
+	return asm.unlessFailed(func() error { return asm.transfer(ctx, s, t) })
 }
 
 func (asm *assembly) addCommand(ctx context.Context, s *stage, c *instructions.AddCommand, lint *linter.Linter) error {
@@ -91,7 +91,7 @@ func (asm *assembly) addCommand(ctx context.Context, s *stage, c *instructions.A
 	if err := asm.fromContext(t, lint); err != nil {
 		return err
 	}
-	return asm.transfer(ctx, s, t)
+	return asm.unlessFailed(func() error { return asm.transfer(ctx, s, t) })
 }
 
 // fromContext makes t copy from the build context.

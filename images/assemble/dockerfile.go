@@ -6,10 +6,10 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/google/go-containerregistry/pkg/name"
 	"github.com/moby/buildkit/frontend/dockerfile/instructions"
 	"github.com/moby/buildkit/frontend/dockerfile/parser"
 
+	"github.com/slipway-build/slipway/images"
 	"github.com/slipway-build/slipway/images/buildfile"
 )
 
@@ -78,7 +78,7 @@ func (d *dockerfile) checkSyntax(data []byte, arg string) error {
 	if !ok {
 		return nil
 	}
-	ref, err := name.ParseReference(syntax)
+	ref, err := images.ParseReference(syntax)
 	if err == nil && frontends[ref.Context().Name()] {
 		return nil
 	}

@@ -30,8 +30,30 @@ func (asm *assembly) evaluate(ctx context.Context, s *stage) error {
 			if c.trigger != "" {
 				err = fmt.Errorf("ONBUILD %s, of the base %s: %w", c.trigger, s.BaseName, err)
 			}
-			return asm.file.at(c.Location(), err)
+			placed := asm.file.at(c.Location(), err)
+			var files *filesError
+			if ctx.Err() != nil || !errors.As(err, &files) {
+				return errors.Join(asm.failed, placed)
+			}
+			asm.failed = placed
 		}
+	}
+	return nil
+}
+
+// A filesError is what went wrong with files. The checks look at the rest of the
+// Dockerfile all the same, as in BuildKit, which reads no file until they are done.
+type filesError struct{ error }
+
+func (e *filesError) Unwrap() error { return e.error }
+
+// unlessFailed runs what an instruction does to files, unless an earlier one failed.
+func (asm *assembly) unlessFailed(run func() error) error {
+	if asm.failed != nil {
+		return nil
+	}
+	if err := run(); err != nil {
+		return &filesError{err}
 	}
 	return nil
 }
@@ -274,6 +296,9 @@ func (asm *assembly) workdir(ctx context.Context, s *stage, c *instructions.Work
 		lint.Run(&linter.RuleWorkdirRelativePath, c.Location(), linter.RuleWorkdirRelativePath.Format(c.Path))
 	}
 	s.workdirSet = true
+	if c.Path == "" {
+		c.Path = s.dir // variables came to nothing: BuildKit keeps the directory
+	}
 	if err := s.setDir(c.Path); err != nil {
 		return fmt.Errorf("WORKDIR %s: %w", c.Path, err)
 	}
@@ -282,6 +307,11 @@ func (asm *assembly) workdir(ctx context.Context, s *stage, c *instructions.Work
 		s.record(said, false)
 		return nil
 	}
+	return asm.unlessFailed(func() error { return asm.makeWorkdir(ctx, s, c.Path, said) })
+}
+
+// makeWorkdir makes the folder of a WORKDIR.
+func (asm *assembly) makeWorkdir(ctx context.Context, s *stage, dir, said string) error {
 	t, err := asm.fs(ctx, s)
 	if err != nil {
 		return err
@@ -293,11 +323,11 @@ func (asm *assembly) workdir(ctx context.Context, s *stage, c *instructions.Work
 		as, err = asm.owner(ctx, s, t.root, user)
 		var unknown *unknownNameError
 		if err != nil && (!errors.As(err, &unknown) || s.origin == nil && len(s.steps) == 0) {
-			return fmt.Errorf("WORKDIR %s of USER %s: %w", c.Path, user, err)
+			return fmt.Errorf("WORKDIR %s of USER %s: %w", dir, user, err)
 		}
 	}
 	if _, err := t.makeFolders(s.dir, instructionFolders(0o755, as)); err != nil {
-		return fmt.Errorf("WORKDIR %s: %w", c.Path, err)
+		return fmt.Errorf("WORKDIR %s: %w", dir, err)
 	}
 	return s.commit(said, false)
 }

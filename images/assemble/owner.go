@@ -5,7 +5,9 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"math"
 	"os"
+	"regexp"
 	"strconv"
 	"strings"
 )
@@ -17,6 +19,9 @@ const maxUserFile = 10 << 20
 type unknownNameError struct{ kind, name, file string }
 
 func (e *unknownNameError) Error() string {
+	if notAnID.MatchString(e.name) {
+		return fmt.Sprintf("%s is not the ID of a %s: want a number from 0 to %d", e.name, e.kind, math.MaxInt32)
+	}
 	return fmt.Sprintf("%s %q is not in the image's %s; a number needs no entry there", e.kind, e.name, e.file)
 }
 
@@ -55,6 +60,9 @@ func (asm *assembly) owner(ctx context.Context, s *stage, root *node, spec strin
 	as.gid = fields[0]
 	return as, nil
 }
+
+// notAnID matches numbers that are not the ID of a user or group.
+var notAnID = regexp.MustCompile(`^[+-]?[0-9]+$`)
 
 func parseID(s string) (int, bool) {
 	if s == "root" || s == "" {
