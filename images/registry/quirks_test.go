@@ -372,6 +372,35 @@ func TestBodiesFollowRedirects(t *testing.T) {
 	}
 }
 
+// A registry need not read a body before it answers. The client may see only that the
+// connection broke, so the next attempt waits for the answer.
+func TestAnAnswerBeforeTheBodyWasReadIsHeard(t *testing.T) {
+	for _, status := range []int{http.StatusTemporaryRedirect, http.StatusExpectationFailed} {
+		registry := imagetest.Registry(t)
+		made := layersFrom(t, 8<<20)
+		var expected atomic.Int32
+		f := newFront(t, registry, func(_ *front, w http.ResponseWriter, r *http.Request, n int) bool {
+			if !isUpload(r) || r.ContentLength < 1<<20 {
+				return false
+			}
+			switch {
+			case r.Header.Get("Expect") != "":
+				expected.Add(1)
+				http.Redirect(w, r, "http://"+registry+r.URL.RequestURI(), status)
+			case expected.Load() == 0:
+				reset(t, w)
+			default:
+				return false
+			}
+			return true
+		})
+		pushed(t, newClient(t), f, registry, made)
+		if n := expected.Load(); n != 1 {
+			t.Errorf("%d attempts waited for an answer; want 1", n)
+		}
+	}
+}
+
 // A registry in the Internet must not have us send anything to this network.
 func TestUploadsDoNotFollowRedirectsInside(t *testing.T) {
 	var asked atomic.Bool

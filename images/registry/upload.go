@@ -7,12 +7,9 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"sync"
 
 	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
-
-	"github.com/slipway-build/slipway/progress"
 )
 
 // blob makes sure that the registry has a blob, whose bytes open yields. Without
@@ -21,7 +18,7 @@ func (p *pushing) blob(ctx context.Context, d v1.Descriptor, open func() (io.Rea
 	repo := p.endpoint.repo
 	// Images of one index share layers, and are pushed at the same time.
 	return p.client.share(ctx, fmt.Sprintf("push %s@%s %v", repo.Name(), d.Digest, trust), func() error {
-		body := &uploadBody{task: p.task, size: d.Size, open: open}
+		body := &uploadBody{task: p.task, open: open}
 		defer body.Close()
 		err := p.client.try(ctx, func() error {
 			if trust {
@@ -30,7 +27,9 @@ func (p *pushing) blob(ctx context.Context, d v1.Descriptor, open func() (io.Rea
 					return err
 				}
 			}
-			return p.upload(ctx, d, body, trust)
+			err := p.upload(ctx, d, body, trust)
+			body.broke(err)
+			return err
 		})
 		if err == nil {
 			p.client.settled(repo, d.Digest)
@@ -121,13 +120,17 @@ func (p *pushing) send(ctx context.Context, d v1.Descriptor, location *url.URL, 
 	body.once.Do(func() { p.sending(d.Size) })
 	r := request{method: http.MethodPut, url: location, open: body.next, size: d.Size,
 		header: http.Header{"Content-Type": {"application/octet-stream"}}}
+	if body.careful() {
+		r.header.Set("Expect", "100-continue")
+	}
 	resp, err := p.endpoint.do(ctx, r, http.StatusCreated, http.StatusOK, http.StatusAccepted, http.StatusNoContent)
 	var answer *answerError
 	if errors.As(err, &answer) && answer.tokenServer == "" &&
 		(answer.status == http.StatusNotFound || answer.status == http.StatusRequestedRangeNotSatisfiable ||
-			answer.has("BLOB_UPLOAD_UNKNOWN", "BLOB_UPLOAD_INVALID")) {
+			answer.status == http.StatusExpectationFailed || answer.has("BLOB_UPLOAD_UNKNOWN", "BLOB_UPLOAD_INVALID")) {
 		// The registry lost the upload, as one behind a load balancer does whose
-		// servers do not share their state. The next attempt begins another.
+		// servers do not share their state, or it wants no Expect. The next attempt
+		// begins another.
 		return &temporary{err}
 	}
 	if err != nil {
@@ -138,86 +141,4 @@ func (p *pushing) send(ctx context.Context, d v1.Descriptor, location *url.URL, 
 		return fmt.Errorf("it was sent the blob %s and answers with %s", d.Digest, has)
 	}
 	return nil
-}
-
-// An uploadBody makes a blob's bytes anew for each attempt to send them, and takes
-// back what progress counted of an attempt that came to nothing.
-type uploadBody struct {
-	task *progress.Task
-	size int64
-	open func() (io.ReadCloser, error)
-	once sync.Once
-
-	mu       sync.Mutex
-	prepared io.ReadCloser // opened, and not yet sent
-	last     *countedBody
-}
-
-// prepare opens the content for the next attempt.
-func (b *uploadBody) prepare() (err error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if b.prepared == nil {
-		b.prepared, err = b.open()
-	}
-	return err
-}
-
-// next returns the content from its first byte.
-func (b *uploadBody) next() (io.ReadCloser, error) {
-	if err := b.prepare(); err != nil {
-		return nil, &localError{err}
-	}
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if b.last != nil {
-		b.last.forget()
-	}
-	b.last = &countedBody{content: b.prepared, task: b.task}
-	b.prepared = nil
-	return b.last, nil
-}
-
-// Close closes content that was prepared in vain.
-func (b *uploadBody) Close() error {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if b.prepared == nil {
-		return nil
-	}
-	return b.prepared.Close()
-}
-
-// A countedBody counts what is read of it as progress, and tells errors of the content
-// from those of the network.
-type countedBody struct {
-	content io.ReadCloser
-	task    *progress.Task
-
-	mu        sync.Mutex
-	counted   int
-	forgotten bool
-}
-
-func (b *countedBody) Read(p []byte) (int, error) {
-	n, err := b.content.Read(p)
-	b.mu.Lock()
-	if !b.forgotten {
-		b.counted += n
-		b.task.Add(n)
-	}
-	b.mu.Unlock()
-	if err != nil && !errors.Is(err, io.EOF) {
-		err = &localError{err}
-	}
-	return n, err
-}
-
-func (b *countedBody) Close() error { return b.content.Close() }
-
-func (b *countedBody) forget() {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.forgotten = true
-	b.task.Add(-b.counted)
 }

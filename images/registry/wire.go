@@ -30,6 +30,8 @@ func newWire(agent http.Header, p patience, config *tls.Config, dial time.Durati
 		MaxIdleConnsPerHost: 32,
 		IdleConnTimeout:     90 * time.Second,
 		TLSHandshakeTimeout: 15 * time.Second,
+		// Uploads that broke once use it; see uploadBody.broke.
+		ExpectContinueTimeout: time.Second,
 		// Digests name the bytes as they are stored.
 		DisableCompression: true,
 	}

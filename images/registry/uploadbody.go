@@ -1,0 +1,127 @@
+package registry
+
+import (
+	"errors"
+	"io"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/slipway-build/slipway/progress"
+)
+
+// An uploadBody makes a blob's bytes anew for each attempt to send them, and takes
+// back what progress counted of an attempt that came to nothing.
+type uploadBody struct {
+	task *progress.Task
+	open func() (io.ReadCloser, error)
+	once sync.Once
+
+	mu       sync.Mutex
+	prepared io.ReadCloser // opened, and not yet sent
+	last     *countedBody
+	// wait is how long the next attempt leaves the registry to answer before the first
+	// byte; see broke.
+	wait time.Duration
+}
+
+// hesitation is that wait.
+const hesitation = 500 * time.Millisecond
+
+// broke takes note of how an attempt failed. A registry may answer before it has read
+// the body, with a redirect or a 401, and close the connection; the client then sees
+// that its write failed, and may lose the answer. So attempts after that wait for it,
+// with Expect: 100-continue (RFC 9110, section 10.1.1) and with a body that hesitates,
+// as not every server heeds the former. A server that knows no expectations gets none.
+func (b *uploadBody) broke(err error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	var answer *answerError
+	switch {
+	case errors.As(err, &answer):
+		if answer.status == http.StatusExpectationFailed {
+			b.wait = 0
+		}
+	case err != nil && isBroken(err):
+		b.wait = hesitation
+	}
+}
+
+// careful reports whether the next attempt waits for an early answer.
+func (b *uploadBody) careful() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.wait > 0
+}
+
+// prepare opens the content for the next attempt.
+func (b *uploadBody) prepare() (err error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.prepared == nil {
+		b.prepared, err = b.open()
+	}
+	return err
+}
+
+// next returns the content from its first byte.
+func (b *uploadBody) next() (io.ReadCloser, error) {
+	if err := b.prepare(); err != nil {
+		return nil, &localError{err}
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.last != nil {
+		b.last.forget()
+	}
+	b.last = &countedBody{content: b.prepared, task: b.task, wait: b.wait}
+	b.prepared = nil
+	return b.last, nil
+}
+
+// Close closes content that was prepared in vain.
+func (b *uploadBody) Close() error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.prepared == nil {
+		return nil
+	}
+	return b.prepared.Close()
+}
+
+// A countedBody counts what is read of it as progress, and tells errors of the content
+// from those of the network.
+type countedBody struct {
+	content io.ReadCloser
+	task    *progress.Task
+	wait    time.Duration // before the first byte
+
+	mu        sync.Mutex
+	counted   int
+	forgotten bool
+}
+
+func (b *countedBody) Read(p []byte) (int, error) {
+	time.Sleep(b.wait)
+	b.wait = 0
+	n, err := b.content.Read(p)
+	b.mu.Lock()
+	if !b.forgotten {
+		b.counted += n
+		b.task.Add(n)
+	}
+	b.mu.Unlock()
+	if err != nil && !errors.Is(err, io.EOF) {
+		err = &localError{err}
+	}
+	return n, err
+}
+
+func (b *countedBody) Close() error { return b.content.Close() }
+
+func (b *countedBody) forget() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.forgotten = true
+	b.task.Add(-b.counted)
+}
