@@ -236,7 +236,7 @@ func (s *Store) createIndex() error {
 	if _, err := f.Write(raw); err != nil {
 		return err
 	}
-	if err := errors.Join(f.Chmod(0o644), f.Sync()); err != nil {
+	if err := errors.Join(f.Chmod(0o644), s.flush(f)); err != nil {
 		return err
 	}
 	// A link does not replace, as a rename would, what another wrote.

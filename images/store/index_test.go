@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"bytes"
 	"errors"
 	"io/fs"
 	"os"
@@ -232,5 +233,44 @@ func TestTaggingAgainChangesNothing(t *testing.T) {
 	}
 	if len(tags) != 2 || tags[0].Annotations[store.RefName] != "" || tags[1].Annotations[store.RefName] != "docker.io/acme/tool:v1" {
 		t.Errorf("got %+v, want one entry without a name and one with", tags)
+	}
+}
+
+// After a power cut there is the old index.json or the new one: the new content is on
+// the disk before the name stands for it.
+func TestTheIndexIsOnTheDiskBeforeItsName(t *testing.T) {
+	s := open(t, t.TempDir())
+	name := filepath.Join(s.Dir(), "index.json")
+	before, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var flushed [][]byte
+	s.OnFlush(func(f *os.File) error {
+		if now, err := os.ReadFile(name); err != nil || !bytes.Equal(now, before) {
+			t.Errorf("when its content is synced, index.json is %q, %v", now, err)
+		}
+		raw, err := os.ReadFile(f.Name())
+		flushed = append(flushed, raw)
+		return errors.Join(err, f.Sync())
+	})
+	if err := writeTagged(t.Context(), s, "docker.io/acme/a:v1", 1); err != nil {
+		t.Fatal(err)
+	}
+	after, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(flushed) != 1 || !bytes.Equal(flushed[0], after) || bytes.Equal(before, after) {
+		t.Errorf("%d files were synced, want index.json alone", len(flushed))
+	}
+	// A disk that does not take the content keeps the old one.
+	full := errors.New("input/output error")
+	s.OnFlush(func(*os.File) error { return full })
+	if err := writeTagged(t.Context(), s, "docker.io/acme/b:v1", 2); !errors.Is(err, full) {
+		t.Errorf("a failed sync is %v", err)
+	}
+	if now, err := os.ReadFile(name); err != nil || !bytes.Equal(now, after) {
+		t.Errorf("index.json is %q, %v", now, err)
 	}
 }

@@ -148,7 +148,7 @@ func (s *Store) commit(f *os.File, path string, sync bool) error {
 func (s *Store) rename(f *os.File, path string, sync bool) error {
 	var err error
 	if sync {
-		err = f.Sync()
+		err = s.flush(f)
 	}
 	// Windows renames no open file.
 	if err := errors.Join(err, f.Close()); err != nil {

@@ -28,6 +28,8 @@ type Store struct {
 	flights  flights
 	files    fileMemo
 	buffers  sync.Pool // of *[copyBuffer]byte
+	// flush is (*os.File).Sync, but in tests.
+	flush func(*os.File) error
 }
 
 var _ images.LayerStore = (*Store)(nil)
@@ -112,7 +114,7 @@ func newStore(dir string) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("opening store %s: %w", dir, err)
 	}
-	return &Store{dir: abs, encoders: encoderVersions(),
+	return &Store{dir: abs, encoders: encoderVersions(), flush: (*os.File).Sync,
 		buffers: sync.Pool{New: func() any { return new([copyBuffer]byte) }}}, nil
 }
 

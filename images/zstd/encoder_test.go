@@ -157,6 +157,38 @@ func TestFramesAreDecoded(t *testing.T) {
 	}
 }
 
+// A block that is not worth compressing is written raw, although copies were found in
+// it. The decoder does not learn their offsets, so that the next block must not refer to
+// them (RFC 8878, section 3.1.1.5).
+func TestRawBlocksLeaveTheLastOffsets(t *testing.T) {
+	const before = 16 // blocks of noise, from which the parser learns that copies are rare
+	content := append(noise(5, before*maxBlock), noise(11, maxBlock)...)
+	// Copies of 4 bytes from so far away save next to nothing: a few are taken, and
+	// their tables cost more.
+	r := rand.New(rand.NewPCG(1, 4000))
+	for i := range 1000 {
+		at := len(content) - 5 - i*(maxBlock/1000)
+		from := at - 200_000 + r.IntN(25_000)
+		copy(content[at:], content[from:from+4])
+	}
+	e := NewEncoder()
+	encoded := segment(t, e, content)
+	header := encoded[before*(3+maxBlock):]
+	if kind := header[0] >> 1 & 3; kind != rawBlock || len(e.parser.sequences) == 0 {
+		t.Fatalf("the last block is of kind %d with %d copies, want a raw one with some", kind, len(e.parser.sequences))
+	}
+	offset := int(e.parser.sequences[len(e.parser.sequences)-1].offset) - 3
+	// Only behind a literal could the copy refer to the last offset.
+	content = append(content, content[len(content)-offset]^0x55)
+	for range maxBlock {
+		content = append(content, content[len(content)-offset])
+	}
+	e.Reset()
+	if frame := framed(t, content, segment(t, e, content)); len(frame) > (before+1)*maxBlock+1000 {
+		t.Errorf("%d bytes: the copy was not found", len(frame))
+	}
+}
+
 // zstd's own program is the judge of what the format allows.
 func TestFramesAreDecodedByZstd(t *testing.T) {
 	program := imagetest.Program(t, "zstd")
