@@ -34,10 +34,10 @@ type Archive struct {
 	byName  map[string]int
 	// scanner finds the files that follow; nil when all are known.
 	scanner *scanner
-	// small are the contents of small JSON files that the scanner came by.
-	small map[string][]byte
 	// cursors are decompressors that stand where the last reader left them.
 	cursors []*cursor
+	// passed has small files of a compressed archive.
+	passed passed
 }
 
 // A member is a file of the tar. Links are followed by open.
@@ -69,7 +69,7 @@ func open(path string) (_ *Archive, err error) {
 			f.Close()
 		}
 	}()
-	a := &Archive{path: f.name, file: f, size: f.size(), byName: map[string]int{}, small: map[string][]byte{}}
+	a := &Archive{path: f.name, file: f, size: f.size(), byName: map[string]int{}}
 	head := make([]byte, min(a.size, sniff.HeadLen))
 	if !readAt(f, head, 0) {
 		return nil, io.ErrUnexpectedEOF
@@ -93,6 +93,7 @@ func open(path string) (_ *Archive, err error) {
 
 // Close closes the archive. Readers that are open end with an error.
 func (a *Archive) Close() error {
+	a.passed.forget()
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for _, c := range a.cursors {
@@ -182,12 +183,6 @@ func (a *Archive) readJSON(ctx context.Context, name string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	a.mu.Lock()
-	content, ok := a.small[m.Name]
-	a.mu.Unlock()
-	if ok {
-		return content, nil
-	}
 	if m.Size > jsonLimit {
 		return nil, a.wrap(fmt.Errorf("file %q has %d bytes; at most %d of JSON are read", name, m.Size, jsonLimit))
 	}
@@ -196,7 +191,7 @@ func (a *Archive) readJSON(ctx context.Context, name string) ([]byte, error) {
 		return nil, err
 	}
 	defer r.Close()
-	content = make([]byte, m.Size)
+	content := make([]byte, m.Size)
 	if _, err := io.ReadFull(r, content); err != nil {
 		return nil, a.wrap(fmt.Errorf("file %q: %w", name, err))
 	}
@@ -227,9 +222,19 @@ func (a *Archive) open(ctx context.Context, m member) (io.ReadCloser, error) {
 
 // openAt reads a file from offset on. A file that ends early is an error.
 func (a *Archive) openAt(ctx context.Context, m member, offset int64) (io.ReadCloser, error) {
-	c, err := a.seek(ctx, m)
+	if content, ok := a.passed.small.get(m.Name); ok {
+		return io.NopCloser(bytes.NewReader(content[offset:])), nil
+	}
+	if a.codec != Tar && m.Size <= smallFile {
+		content, err := a.passed.read(ctx, a, m)
+		if err != nil {
+			return nil, a.wrap(fmt.Errorf("file %q: %w", m.Name, err))
+		}
+		return io.NopCloser(bytes.NewReader(content[offset:])), nil
+	}
+	c, err := a.seek(m)
 	if err == nil {
-		err = c.skip(ctx, m.Offset+offset)
+		err = a.reach(ctx, c, m, m.Offset+offset)
 	}
 	if err != nil {
 		if c != nil {
@@ -240,18 +245,19 @@ func (a *Archive) openAt(ctx context.Context, m member, offset int64) (io.ReadCl
 	return &memberReader{archive: a, cursor: c, ctx: ctx, name: m.Name, left: m.Size - offset}, nil
 }
 
-// seek returns a cursor at or before the file.
-func (a *Archive) seek(ctx context.Context, m member) (*cursor, error) {
-	switch {
-	case a.codec == Tar:
+// seek returns a cursor before the file.
+func (a *Archive) seek(m member) (*cursor, error) {
+	if a.codec == Tar {
 		return &cursor{r: io.NopCloser(io.NewSectionReader(a.file, m.Offset, a.size-m.Offset)), pos: m.Offset}, nil
-	case a.index != nil:
-		return a.seekFrame(ctx, m)
+	}
+	begin, end, pos, err := a.runOf(m)
+	if err != nil {
+		return nil, err
 	}
 	a.mu.Lock()
 	best := -1
 	for i, c := range a.cursors {
-		if c.pos <= m.Offset && (best < 0 || c.pos > a.cursors[best].pos) {
+		if c.begin == begin && c.pos <= a.headerOf(m) && (best < 0 || c.pos > a.cursors[best].pos) {
 			best = i
 		}
 	}
@@ -262,43 +268,61 @@ func (a *Archive) seek(ctx context.Context, m member) (*cursor, error) {
 		return c, nil
 	}
 	a.mu.Unlock()
-	return a.newCursor(0, a.size, 0)
+	return a.newCursor(begin, end, pos)
 }
 
-// seekFrame returns a cursor at the file, whose tar header has been compared with
-// what the index says.
-func (a *Archive) seekFrame(ctx context.Context, m member) (*cursor, error) {
+// runOf says which bytes of a compressed archive must be decompressed to reach a
+// file, begin to end, and where in the tar they are: those of its frame, or all.
+func (a *Archive) runOf(m member) (begin, end, pos int64, err error) {
+	if a.index == nil {
+		return 0, a.size, 0, nil
+	}
 	frames := a.index.Frames
-	header := m.Offset - blockSize
+	header := a.headerOf(m)
 	i := sort.Search(len(frames), func(i int) bool { return frames[i].TarOffset+frames[i].TarSize > header })
 	if i == len(frames) {
-		return nil, io.ErrUnexpectedEOF
+		return 0, 0, 0, io.ErrUnexpectedEOF
 	}
 	last := frames[len(frames)-1]
-	c, err := a.newCursor(frames[i].Offset, last.Offset+last.Size, frames[i].TarOffset)
-	if err != nil {
-		return nil, err
+	return frames[i].Offset, last.Offset + last.Size, frames[i].TarOffset, nil
+}
+
+// headerOf is where in the tar a file's last header block is; without an index, where
+// its content is, since its header has been read.
+func (a *Archive) headerOf(m member) int64 {
+	if a.index == nil {
+		return m.Offset
 	}
-	if err := c.skip(ctx, header); err != nil {
-		return c, err
+	return m.Offset - blockSize
+}
+
+// reach moves a cursor to pos, which lies in a file. If it is before the file, the
+// header is compared with what the archive's index says.
+func (a *Archive) reach(ctx context.Context, c *cursor, m member, pos int64) error {
+	if a.index != nil && a.codec != Tar {
+		if err := c.skip(ctx, a.headerOf(m)); err != nil {
+			return err
+		}
+		var block [blockSize]byte
+		if _, err := io.ReadFull(c.r, block[:]); err != nil {
+			return noEOF(err)
+		}
+		c.pos += blockSize
+		h, err := tar.NewReader(bytes.NewReader(block[:])).Next()
+		// The size of a file over 8 GiB is in a PAX record before this block.
+		if err != nil || h.Name != m.Name || h.Typeflag != tar.TypeReg || h.Size != m.Size && m.Size < 1<<33 {
+			return errors.New("the archive's index names a place where the file is not")
+		}
 	}
-	var block [blockSize]byte
-	if _, err := io.ReadFull(c.r, block[:]); err != nil {
-		return c, noEOF(err)
-	}
-	c.pos += blockSize
-	h, err := tar.NewReader(bytes.NewReader(block[:])).Next()
-	// The size of a file over 8 GiB is in a PAX record before this block.
-	if err != nil || h.Name != m.Name || h.Typeflag != tar.TypeReg || h.Size != m.Size && m.Size < 1<<33 {
-		return c, errors.New("the archive's index names a place where the file is not")
-	}
-	return c, nil
+	return c.skip(ctx, pos)
 }
 
 // A cursor is a place in the uncompressed tar.
 type cursor struct {
 	r   io.ReadCloser
 	pos int64
+	// begin is where in the archive the decompressor began.
+	begin int64
 }
 
 // newCursor decompresses the file's bytes from begin to end, which are the tar's
@@ -308,7 +332,7 @@ func (a *Archive) newCursor(begin, end, pos int64) (*cursor, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &cursor{r: r, pos: pos}, nil
+	return &cursor{r: r, pos: pos, begin: begin}, nil
 }
 
 // skip goes on to a place further on.
@@ -318,7 +342,7 @@ func (c *cursor) skip(ctx context.Context, pos int64) error {
 	return noEOF(err)
 }
 
-// noEOF is for what must not end.
+// noEOF turns io.EOF into io.ErrUnexpectedEOF.
 func noEOF(err error) error {
 	if errors.Is(err, io.EOF) {
 		return io.ErrUnexpectedEOF
@@ -326,7 +350,8 @@ func noEOF(err error) error {
 	return err
 }
 
-// maxCursors is how many decompressors are kept for later readers.
+// maxCursors is how many decompressors are kept for later readers. Each holds a
+// window, of 32 MiB at most in our own archives.
 const maxCursors = 4
 
 // A memberReader reads the rest of a file. It lives as long as its reader, whose
@@ -355,15 +380,14 @@ func (r *memberReader) Read(p []byte) (int, error) {
 	return n, r.archive.wrap(fmt.Errorf("file %q: %w", r.name, noEOF(err)))
 }
 
-// Close keeps the decompressor for the next reader of an archive that cannot be
-// sought in.
+// Close keeps the decompressor for the reader of a file that follows.
 func (r *memberReader) Close() error {
 	a, c := r.archive, r.cursor
 	if c == nil {
 		return nil
 	}
 	r.cursor, r.left = nil, 0
-	if a.Seekable() {
+	if a.codec == Tar {
 		return c.r.Close()
 	}
 	a.mu.Lock()

@@ -2,7 +2,6 @@ package airgap
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -20,7 +19,6 @@ import (
 
 	"github.com/slipway-build/slipway/images"
 	"github.com/slipway-build/slipway/internal/sniff"
-	"github.com/slipway-build/slipway/progress"
 )
 
 // A PackedImage is an image of an archive.
@@ -35,6 +33,9 @@ type PackedImage struct {
 	// as in archives of docker save and crane, it is the one that Image makes.
 	Manifest v1.Descriptor
 	Layers   []PackedLayer
+	// Indexes are those of the archive's indexes that the image is in, without
+	// those that lie in another one.
+	Indexes []*PackedIndex
 
 	archive     *Archive
 	rawManifest []byte
@@ -59,6 +60,9 @@ type PackedLayer struct {
 // an index that are not in the archive, and attestations, are left out; so are
 // other artifacts, with a warning.
 func (a *Archive) Images(ctx context.Context) ([]*PackedImage, error) {
+	if a.index != nil {
+		defer a.passed.forget()
+	}
 	list, err := a.images(ctx, func([]string) bool { return true })
 	if err != nil {
 		return nil, err
@@ -92,7 +96,7 @@ func (a *Archive) noImages(err error) error {
 // images lists the images that one of the views has under names that are wanted.
 func (a *Archive) images(ctx context.Context, wanted func(names []string) bool) ([]*PackedImage, error) {
 	oci, ociErr := a.ociImages(ctx, wanted)
-	if ociErr != nil && !errors.Is(ociErr, fs.ErrNotExist) {
+	if ociErr != nil && (!errors.Is(ociErr, fs.ErrNotExist) || a.hasOCIView(ctx)) {
 		return nil, ociErr
 	}
 	entries, dockerErr := a.dockerView(ctx)
@@ -106,6 +110,10 @@ func (a *Archive) images(ctx context.Context, wanted func(names []string) bool) 
 		return oci, nil
 	}
 	list := oci
+	byID := map[v1.Hash]*PackedImage{}
+	for _, img := range slices.Backward(oci) {
+		byID[img.ID] = img
+	}
 	for _, e := range entries {
 		names, err := e.names()
 		if err != nil {
@@ -122,18 +130,15 @@ func (a *Archive) images(ctx context.Context, wanted func(names []string) bool) 
 		if err != nil {
 			return nil, err
 		}
-		if i := slices.IndexFunc(list, func(img *PackedImage) bool { return img.ID == id }); i >= 0 {
-			for _, n := range names {
-				if !slices.Contains(list[i].Names, n) {
-					list[i].Names = append(list[i].Names, n)
-				}
-			}
+		if img := byID[id]; img != nil {
+			img.Names = union(img.Names, names)
 			continue
 		}
 		img, err := a.dockerImage(ctx, e, names, raw)
 		if err != nil {
 			return nil, err
 		}
+		byID[id] = img
 		list = append(list, img)
 	}
 	return list, nil
@@ -190,6 +195,17 @@ func (a *Archive) ociView(ctx context.Context) (*v1.IndexManifest, error) {
 	return idx, nil
 }
 
+// hasOCIView says whether the files of an OCI layout are there, so that it is a blob
+// which is missing if one is.
+func (a *Archive) hasOCIView(ctx context.Context) bool {
+	for _, name := range []string{layoutName, indexName} {
+		if _, err := a.lookup(ctx, name); err != nil {
+			return false
+		}
+	}
+	return true
+}
+
 // maxNesting is how deep indexes may lie in indexes.
 const maxNesting = 4
 
@@ -198,7 +214,7 @@ func (a *Archive) ociImages(ctx context.Context, wanted func(names []string) boo
 	if err != nil {
 		return nil, err
 	}
-	var list []*PackedImage
+	r := &ociReader{archive: a, images: map[v1.Hash]*PackedImage{}, indexes: map[v1.Hash]*PackedIndex{}}
 	for _, d := range idx.Manifests {
 		var names []string
 		if n := descriptorName(d); n != "" {
@@ -207,11 +223,11 @@ func (a *Archive) ociImages(ctx context.Context, wanted func(names []string) boo
 		if !wanted(names) {
 			continue
 		}
-		if list, err = a.appendOCI(ctx, list, d, names, 0); err != nil {
+		if err := r.add(ctx, d, names); err != nil {
 			return nil, err
 		}
 	}
-	return list, nil
+	return r.list, nil
 }
 
 // descriptorName is the name that containerd gives to an entry of index.json. A
@@ -233,52 +249,6 @@ func descriptorName(d v1.Descriptor) string {
 	return ""
 }
 
-// appendOCI adds the images that d stands for.
-func (a *Archive) appendOCI(ctx context.Context, list []*PackedImage, d v1.Descriptor, names []string, depth int) ([]*PackedImage, error) {
-	if images.IsAttestation(d) {
-		return list, nil
-	}
-	raw, err := a.readBlob(ctx, d)
-	if err != nil {
-		if depth > 0 && errors.Is(err, fs.ErrNotExist) {
-			return list, nil // one platform's archive with the whole index (k3s, k0s)
-		}
-		return nil, err
-	}
-	if d.MediaType.IsIndex() {
-		if depth == maxNesting {
-			return nil, a.wrap(fmt.Errorf("index %s lies %d indexes deep", d.Digest, depth))
-		}
-		idx, err := v1.ParseIndexManifest(bytes.NewReader(raw))
-		if err != nil {
-			return nil, a.wrap(fmt.Errorf("index %s: %w", d.Digest, err))
-		}
-		for _, child := range idx.Manifests {
-			if list, err = a.appendOCI(ctx, list, child, names, depth+1); err != nil {
-				return nil, err
-			}
-		}
-		return list, nil
-	}
-	if i := slices.IndexFunc(list, func(img *PackedImage) bool { return img.Manifest.Digest == d.Digest }); i >= 0 {
-		for _, n := range names {
-			if !slices.Contains(list[i].Names, n) {
-				list[i].Names = append(list[i].Names, n)
-			}
-		}
-		return list, nil
-	}
-	img, err := a.ociImage(ctx, d, names, raw)
-	if artifact := (*images.ArtifactError)(nil); errors.As(err, &artifact) {
-		progress.Warn(ctx, fmt.Sprintf("archive %s: %s is %v; it is left out", a.path, cmp.Or(strings.Join(names, ", "), d.Digest.String()), artifact))
-		return list, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	return append(list, img), nil
-}
-
 func blobName(h v1.Hash) string { return "blobs/" + h.Algorithm + "/" + h.Hex }
 
 // readBlob reads a small blob, which must have its digest.
@@ -297,7 +267,7 @@ func (a *Archive) readBlob(ctx context.Context, d v1.Descriptor) ([]byte, error)
 	return raw, nil
 }
 
-func (a *Archive) ociImage(ctx context.Context, d v1.Descriptor, names []string, raw []byte) (*PackedImage, error) {
+func (a *Archive) ociImage(ctx context.Context, d v1.Descriptor, raw []byte) (*PackedImage, error) {
 	m, err := v1.ParseManifest(bytes.NewReader(raw))
 	if err != nil {
 		return nil, a.wrap(fmt.Errorf("manifest %s: %w", d.Digest, err))
@@ -305,7 +275,7 @@ func (a *Archive) ociImage(ctx context.Context, d v1.Descriptor, names []string,
 	if err := images.CheckImage(m); err != nil {
 		return nil, err
 	}
-	img := &PackedImage{Names: names, ID: m.Config.Digest, archive: a, rawManifest: raw,
+	img := &PackedImage{ID: m.Config.Digest, archive: a, rawManifest: raw,
 		Manifest: v1.Descriptor{MediaType: d.MediaType, Digest: d.Digest, Size: int64(len(raw))}}
 	if img.rawConfig, err = a.readBlob(ctx, m.Config); err != nil {
 		return nil, err

@@ -11,20 +11,12 @@ import (
 	"github.com/slipway-build/slipway/internal/sniff"
 )
 
-// What a scanner keeps of the JSON files that it comes by: in an archive that
-// cannot be sought in, coming back to them means to begin again.
-const (
-	smallFile  = 4 << 20
-	smallTotal = 64 << 20
-)
-
 // A scanner goes through the headers of a tar, one after the other.
 type scanner struct {
 	tar *tar.Reader
 	// pos is how much of the tar has been read.
 	pos   func() int64
 	close func()
-	kept  int64
 	// cancelled says whether the call of next that is under way should end.
 	cancelled func() error
 }
@@ -114,7 +106,7 @@ func (s *scanner) next(ctx context.Context, a *Archive) error {
 		return err
 	}
 	if content != nil {
-		a.small[m.Name] = content
+		a.passed.small.put(m.Name, content)
 	}
 	return nil
 }
@@ -143,7 +135,8 @@ func (a *Archive) known(name string) (member, bool) {
 // Other files of one size may differ; they are layers, which are verified by their
 // digests when they are read.
 func (a *Archive) again(before, m member, head, content []byte) error {
-	if before.link != "" || before.Size != m.Size || isJSON(head) && content == nil || !bytes.Equal(a.small[m.Name], content) {
+	first, kept := a.passed.small.get(m.Name)
+	if before.link != "" || before.Size != m.Size || isJSON(head) && (!kept || content == nil || !bytes.Equal(first, content)) {
 		return duplicateError(m.Name)
 	}
 	return nil
@@ -155,15 +148,18 @@ func isJSON(head []byte) bool {
 	return len(trimmed) > 0 && (trimmed[0] == '{' || trimmed[0] == '[')
 }
 
+// keptJSON is the largest JSON file that a scanner keeps: in an archive that cannot be
+// sought in, coming back to it means to begin again.
+const keptJSON = 4 << 20
+
 // keep reads a file that may be one of the archive's JSON files.
 func (s *scanner) keep(m member, head []byte) ([]byte, error) {
-	if !isJSON(head) || m.Size > smallFile || s.kept+m.Size > smallTotal {
+	if !isJSON(head) || m.Size > keptJSON {
 		return nil, nil
 	}
 	content := bytes.NewBuffer(append(make([]byte, 0, m.Size), head...))
 	if _, err := io.Copy(content, s.tar); err != nil {
 		return nil, err
 	}
-	s.kept += m.Size
 	return content.Bytes(), nil
 }

@@ -1,0 +1,245 @@
+package airgap
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"slices"
+	"strings"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/types"
+
+	"github.com/slipway-build/slipway/images"
+	"github.com/slipway-build/slipway/progress"
+)
+
+// A PackedIndex is an index of an archive, byte for byte. Not all of its images need
+// to be in the archive: one for a single platform may keep the whole index, so that
+// the index is found by its digest (k3s, k0s, Pack with original layers).
+type PackedIndex struct {
+	// Names are fully qualified; an index inside another one has none.
+	Names      []string
+	Descriptor v1.Descriptor
+
+	raw      []byte
+	manifest *v1.IndexManifest
+	nested   []*PackedIndex
+	// images are those that are in the archive, of nested indexes too.
+	images []*PackedImage
+}
+
+// RawManifest is the index as it lies in the archive.
+func (x *PackedIndex) RawManifest() []byte { return x.raw }
+
+// Nested are the indexes inside this one.
+func (x *PackedIndex) Nested() []*PackedIndex { return x.nested }
+
+// Lists says whether the index, or one inside it that is in the archive, has the image.
+func (x *PackedIndex) Lists(image v1.Hash) bool {
+	return slices.ContainsFunc(x.manifest.Manifests, func(d v1.Descriptor) bool { return d.Digest == image }) ||
+		slices.ContainsFunc(x.nested, func(n *PackedIndex) bool { return n.Lists(image) })
+}
+
+// Complete says whether all images of the index, but for attestations, are among
+// have.
+func (x *PackedIndex) Complete(have func(v1.Hash) bool) bool {
+	for _, d := range x.manifest.Manifests {
+		switch i := slices.IndexFunc(x.nested, func(n *PackedIndex) bool { return n.Descriptor.Digest == d.Digest }); {
+		case i >= 0:
+			if !x.nested[i].Complete(have) {
+				return false
+			}
+		case !images.IsAttestation(d) && !have(d.Digest):
+			return false
+		}
+	}
+	return true
+}
+
+// Index is the index with its bytes as they are. As its entries it names those of the
+// images in of alone, and of nested indexes, so that it can be pushed without the
+// others.
+func (x *PackedIndex) Index(of map[v1.Hash]v1.Image) v1.ImageIndex {
+	return &partialIndex{x, of}
+}
+
+// partialIndex is an index with some of its images.
+type partialIndex struct {
+	*PackedIndex
+	of map[v1.Hash]v1.Image
+}
+
+var _ v1.ImageIndex = (*partialIndex)(nil)
+
+func (p *partialIndex) MediaType() (types.MediaType, error) { return p.Descriptor.MediaType, nil }
+func (p *partialIndex) Digest() (v1.Hash, error)            { return p.Descriptor.Digest, nil }
+func (p *partialIndex) Size() (int64, error)                { return p.Descriptor.Size, nil }
+func (p *partialIndex) RawManifest() ([]byte, error)        { return p.raw, nil }
+
+func (p *partialIndex) IndexManifest() (*v1.IndexManifest, error) {
+	m := p.manifest.DeepCopy()
+	m.Manifests = slices.DeleteFunc(m.Manifests, func(d v1.Descriptor) bool {
+		return p.of[d.Digest] == nil && p.find(d.Digest) == nil
+	})
+	return m, nil
+}
+
+func (p *partialIndex) find(h v1.Hash) *PackedIndex {
+	for _, n := range p.nested {
+		if n.Descriptor.Digest == h {
+			return n
+		}
+	}
+	return nil
+}
+
+func (p *partialIndex) Image(h v1.Hash) (v1.Image, error) {
+	if image := p.of[h]; image != nil {
+		return image, nil
+	}
+	return nil, fmt.Errorf("index %s: image %s is not in the archive: %w", p.Descriptor.Digest, h, fs.ErrNotExist)
+}
+
+func (p *partialIndex) ImageIndex(h v1.Hash) (v1.ImageIndex, error) {
+	if n := p.find(h); n != nil {
+		return n.Index(p.of), nil
+	}
+	return nil, fmt.Errorf("index %s: index %s is not in the archive: %w", p.Descriptor.Digest, h, fs.ErrNotExist)
+}
+
+// An ociReader reads the images that index.json names.
+type ociReader struct {
+	archive *Archive
+	list    []*PackedImage
+	// images are nil for artifacts that are not images.
+	images  map[v1.Hash]*PackedImage
+	indexes map[v1.Hash]*PackedIndex
+	// names are those of the entry of index.json that is read.
+	names []string
+}
+
+// add reads what an entry of index.json stands for. Attestations stand for nothing.
+func (r *ociReader) add(ctx context.Context, d v1.Descriptor, names []string) error {
+	if images.IsAttestation(d) {
+		return nil
+	}
+	r.names = names
+	if !d.MediaType.IsIndex() {
+		img, err := r.image(ctx, d)
+		if img == nil {
+			return err
+		}
+		img.Names = union(img.Names, names)
+		return nil
+	}
+	index, err := r.index(ctx, d, 0)
+	if err != nil {
+		return err
+	}
+	index.Names = union(index.Names, names)
+	for _, img := range index.images {
+		img.Names = union(img.Names, names)
+		if !slices.Contains(img.Indexes, index) {
+			img.Indexes = append(img.Indexes, index)
+		}
+	}
+	return nil
+}
+
+func union(have, more []string) []string {
+	for _, n := range more {
+		if !slices.Contains(have, n) {
+			have = append(have, n)
+		}
+	}
+	return have
+}
+
+// image reads a manifest and its config, once. It returns nil, with a warning, for an
+// artifact that is not an image.
+func (r *ociReader) image(ctx context.Context, d v1.Descriptor) (*PackedImage, error) {
+	if img, ok := r.images[d.Digest]; ok {
+		return img, nil
+	}
+	raw, err := r.archive.readBlob(ctx, d)
+	if err != nil {
+		return nil, err
+	}
+	img, err := r.archive.ociImage(ctx, d, raw)
+	if artifact := (*images.ArtifactError)(nil); errors.As(err, &artifact) {
+		progress.Warn(ctx, fmt.Sprintf("archive %s: %s is %v; it is left out", r.archive.path, cmp.Or(strings.Join(r.names, ", "), d.Digest.String()), artifact))
+		r.images[d.Digest] = nil
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	r.images[d.Digest] = img
+	r.list = append(r.list, img)
+	return img, nil
+}
+
+// index reads an index and those in it, once.
+func (r *ociReader) index(ctx context.Context, d v1.Descriptor, depth int) (*PackedIndex, error) {
+	if index := r.indexes[d.Digest]; index != nil {
+		return index, nil
+	}
+	if depth == maxNesting {
+		return nil, r.archive.wrap(fmt.Errorf("index %s lies %d indexes deep", d.Digest, depth))
+	}
+	raw, err := r.archive.readBlob(ctx, d)
+	if err != nil {
+		return nil, err
+	}
+	manifest, err := v1.ParseIndexManifest(bytes.NewReader(raw))
+	if err != nil {
+		return nil, r.archive.wrap(fmt.Errorf("index %s: %w", d.Digest, err))
+	}
+	index := &PackedIndex{raw: raw, manifest: manifest,
+		Descriptor: v1.Descriptor{MediaType: d.MediaType, Digest: d.Digest, Size: int64(len(raw))}}
+	seen := map[*PackedImage]bool{}
+	for _, entry := range manifest.Manifests {
+		// One platform's archive may have the whole index.
+		if _, err := r.archive.lookup(ctx, blobName(entry.Digest)); errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		found, err := r.entry(ctx, index, entry, depth)
+		if err != nil {
+			return nil, err
+		}
+		for _, img := range found {
+			if !seen[img] {
+				seen[img] = true
+				index.images = append(index.images, img)
+			}
+		}
+	}
+	r.indexes[d.Digest] = index
+	return index, nil
+}
+
+// entry reads what an entry of an index stands for.
+func (r *ociReader) entry(ctx context.Context, index *PackedIndex, d v1.Descriptor, depth int) ([]*PackedImage, error) {
+	if images.IsAttestation(d) {
+		return nil, nil
+	}
+	if !d.MediaType.IsIndex() {
+		img, err := r.image(ctx, d)
+		if img == nil {
+			return nil, err
+		}
+		return []*PackedImage{img}, err
+	}
+	nested, err := r.index(ctx, d, depth+1)
+	if err != nil {
+		return nil, err
+	}
+	if !slices.Contains(index.nested, nested) {
+		index.nested = append(index.nested, nested)
+	}
+	return nested.images, nil
+}

@@ -1,0 +1,160 @@
+package airgap
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"sort"
+	"sync"
+)
+
+const (
+	// smallFile is the largest file that is kept on the way to another: a manifest,
+	// a config, or a layer that shares a frame with many others (crowds).
+	smallFile = 1 << 20
+	// smallTotal is how many bytes are kept of an archive.
+	smallTotal = 64 << 20
+)
+
+// passed keeps the small files of a compressed archive that a decompressor came by
+// on its way to another. Thousands of manifests and configs share a frame; without
+// it, each would be decompressed from the frame's beginning, in time that grows with
+// the square of their number.
+type passed struct {
+	mu sync.Mutex // held while the cursor moves
+	// cursor is where the last reader left it, in the run of bytes that begins
+	// at begin; nil if there is none.
+	cursor *cursor
+	small  smallFiles
+}
+
+// read returns the content of a small file of a compressed archive. The caller must
+// not change it.
+func (p *passed) read(ctx context.Context, a *Archive, m member) ([]byte, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if content, ok := p.small.get(m.Name); ok {
+		return content, nil
+	}
+	if err := p.approach(a, m); err != nil {
+		return nil, err
+	}
+	content, err := p.advance(ctx, a, m)
+	if err != nil {
+		p.close()
+		return nil, err
+	}
+	return content, nil
+}
+
+// approach makes sure that the cursor is before m and can reach it.
+func (p *passed) approach(a *Archive, m member) error {
+	begin, end, pos, err := a.runOf(m)
+	if err != nil {
+		return err
+	}
+	if p.cursor != nil && p.cursor.begin == begin && p.cursor.pos <= a.headerOf(m) {
+		return nil
+	}
+	p.close()
+	p.cursor, err = a.newCursor(begin, end, pos)
+	return err
+}
+
+// advance reads on to the end of m, and keeps what is small on the way.
+func (p *passed) advance(ctx context.Context, a *Archive, m member) (content []byte, err error) {
+	for _, next := range a.membersFrom(p.cursor.pos, m) {
+		if next.Size > smallFile {
+			continue
+		}
+		content = make([]byte, next.Size)
+		err = a.reach(ctx, p.cursor, next, next.Offset)
+		if err == nil {
+			_, err = io.ReadFull(p.cursor.r, content)
+		}
+		if err != nil {
+			if next.Name != m.Name {
+				err = fmt.Errorf("file %q before it: %w", next.Name, noEOF(err))
+			}
+			return nil, noEOF(err)
+		}
+		p.cursor.pos += next.Size
+		p.small.put(next.Name, content)
+	}
+	return content, nil
+}
+
+// close lets go of the cursor.
+func (p *passed) close() {
+	if p.cursor != nil {
+		p.cursor.r.Close()
+		p.cursor = nil
+	}
+}
+
+// forget lets go of everything.
+func (p *passed) forget() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.close()
+	p.small.clear()
+}
+
+// membersFrom are the files that lie between a place in the tar and m, which is the
+// last of them, in order.
+func (a *Archive) membersFrom(pos int64, m member) []member {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	first := sort.Search(len(a.entries), func(i int) bool { return a.headerOf(a.entries[i]) >= pos })
+	var list []member
+	for _, next := range a.entries[first:] {
+		if next.Offset > m.Offset {
+			break
+		}
+		if next.link == "" {
+			list = append(list, next)
+		}
+	}
+	return list
+}
+
+// smallFiles is a bounded memory of files, by name.
+type smallFiles struct {
+	mu    sync.Mutex
+	files map[string][]byte
+	order []string // of files; the one that was put first is in front
+	bytes int64
+}
+
+func (s *smallFiles) get(name string) ([]byte, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	content, ok := s.files[name]
+	return content, ok
+}
+
+// put remembers a file, and forgets those that were put first.
+func (s *smallFiles) put(name string, content []byte) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if _, ok := s.files[name]; ok {
+		return
+	}
+	if s.files == nil {
+		s.files = map[string][]byte{}
+	}
+	s.files[name] = content
+	s.order = append(s.order, name)
+	s.bytes += int64(len(content))
+	for s.bytes > smallTotal {
+		s.bytes -= int64(len(s.files[s.order[0]]))
+		delete(s.files, s.order[0])
+		s.order = s.order[1:]
+	}
+}
+
+func (s *smallFiles) clear() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.files, s.order, s.bytes = nil, nil, 0
+}
