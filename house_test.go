@@ -67,7 +67,7 @@ var hosts = map[string][]string{
 	"github.com/klauspost/compress":                        {"images/layer", "images/store", "images/zstd", "images/airgap", "images/imagetest", "internal/sniff"},
 	"github.com/klauspost/pgzip":                           {"images/store", "images/airgap"},
 	"github.com/ulikunitz/xz":                              {"internal/sniff"},
-	"github.com/gofrs/flock":                               {"build", "images/store", "build/compile"},
+	"github.com/gofrs/flock":                               {"build", "images/store", "images/airgap", "build/compile"},
 	"github.com/vbauerster/mpb":                            {"progress"},
 	"os/exec":                                              {"internal/process", "images/imagetest"},
 	"github.com/BurntSushi/toml":                           {"images/hosts"},

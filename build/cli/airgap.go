@@ -99,7 +99,7 @@ missing is said before anything is written.`,
 	f := c.Flags()
 	f.StringArrayVarP(&lists, "file", "f", nil, "image list: one reference a line, # comments; - is standard input")
 	f.StringArrayVarP(&job.Outputs, "output", "o", nil, "archive to write: .tar, .tar.zst or .tar.gz")
-	f.StringVar(&job.Layers, "layers", "uncompressed", "uncompressed, or original to keep the registry's digests")
+	f.StringVar(&job.Layers, "layers", "uncompressed", "uncompressed, or original to keep the registry's digests, those of indexes too")
 	f.StringVar(&split, "split", "", "write files of at most this size, such as 1900MB, called FILE.part001 and so on; cat joins them, and every command here reads them as they lie")
 	f.BoolVar(&dryRun, "dry-run", false, "look all images up, say what would be fetched and how much room it needs, and write nothing")
 	f.StringVar(&job.Level, "level", "best", "zstd: fastest, default, better or best")

@@ -5,9 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"net/http"
+	"path/filepath"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -71,9 +70,14 @@ func (p *Program) serveCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "serve FILE|DIR…",
 		Short: "Be a read-only registry of the images in archives",
-		Long: `Serve answers containerd, docker, crane and skopeo straight from the archives; nothing
-is unpacked. An image is served with and without its own registry in front of its
-name: docker pull HOST:PORT/rancher/x:v1. An interrupt ends it.`,
+		Long: `Serve answers containerd, docker, crane and skopeo from the archives as they lie. An
+image is served with and without its own registry in front of its name:
+docker pull HOST:PORT/rancher/x:v1. One that was packed by its digest can be had by
+that digest if the archive has original layers, and as :pinned-HEX.
+
+Layers of compressed archives are decompressed when they are first asked for, into a
+folder of the cache that is removed at the end; SLIPWAY_CACHE_SIZE bounds it too.
+Memory does not grow with the number of clients. An interrupt ends it.`,
 		Args: cobra.MinimumNArgs(1),
 		Example: examples("slipway airgap serve images.tar.zst",
 			"slipway airgap serve --addr 0.0.0.0:5000 /media/usb"),
@@ -98,7 +102,10 @@ name: docker pull HOST:PORT/rancher/x:v1. An interrupt ends it.`,
 				}
 				archives = append(archives, a)
 			}
-			handler, err := airgap.Handler(c.Context(), archives)
+			ctx, cancel := context.WithCancel(c.Context())
+			defer cancel()
+			server, err := airgap.NewServer(ctx, archives, airgap.ServeOptions{Dir: filepath.Join(p.settings.Cache, "serve"), Limit: p.settings.CacheSize,
+				Log: func(line string) { fmt.Fprintln(p.Stderr, "slipway: "+line) }})
 			if err != nil {
 				return err
 			}
@@ -112,34 +119,11 @@ name: docker pull HOST:PORT/rancher/x:v1. An interrupt ends it.`,
 				}
 			}
 			fmt.Fprintf(p.Stdout, "serving %d archives at %s\n", len(archives), listener.Addr())
-			return serveUntil(c.Context(), listener, handler)
+			err = server.Serve(ctx, listener)
+			cancel()
+			return errors.Join(err, server.Close())
 		},
 	}
 	c.Flags().StringVar(&address, "addr", "127.0.0.1:5000", "address to listen at; port 0 takes a free one")
 	return c
-}
-
-// shutdownTime is how long requests may go on after an interrupt.
-const shutdownTime = 5 * time.Second
-
-// serveUntil serves until ctx ends. That is how it is meant to end, and no error.
-func serveUntil(ctx context.Context, listener net.Listener, handler http.Handler) error {
-	server := &http.Server{Handler: handler, ReadHeaderTimeout: 30 * time.Second}
-	stopped := make(chan struct{})
-	stop := context.AfterFunc(ctx, func() {
-		defer close(stopped)
-		limited, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTime)
-		defer cancel()
-		if server.Shutdown(limited) != nil {
-			server.Close()
-		}
-	})
-	err := server.Serve(listener)
-	if !stop() {
-		<-stopped
-	}
-	if errors.Is(err, http.ErrServerClosed) {
-		return nil
-	}
-	return err
 }

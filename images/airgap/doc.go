@@ -44,5 +44,9 @@
 //
 // manifest.json has familiar names with a tag (rancher/x:v1), index.json fully
 // qualified ones (docker.io/rancher/x:v1). Only tags name images in archives; see
-// Tag for references pinned by digest.
+// Tag for references pinned by digest, and RegistryTag for what they are called in a
+// registry.
+//
+// With original layers an entry of index.json is the index that its image was chosen
+// from, as it was, so that its digest can be asked for.
 package airgap

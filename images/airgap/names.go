@@ -2,9 +2,11 @@ package airgap
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
 
 	"github.com/google/go-containerregistry/pkg/name"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
 
 	"github.com/slipway-build/slipway/images"
 )
@@ -30,6 +32,49 @@ func Tag(ref name.Reference) (name.Tag, error) {
 		return r.Tag(strings.ReplaceAll(r.DigestStr(), ":", "-")), nil
 	}
 	return name.Tag{}, fmt.Errorf("%s is neither a tag nor a digest", ref)
+}
+
+// pinnedTag matches what Tag makes of a digest.
+var pinnedTag = regexp.MustCompile(`^sha256-([0-9a-f]{64})$`)
+
+// RegistryTag is the tag that an image with this tag in an archive gets in a registry.
+// It is the same but for sha256-<hex>, which Tag makes of a digest: to a registry's
+// clients that is the list of what refers to the digest (OCI distribution-spec,
+// "Referrers Tag Schema"), and the first signature or SBOM would overwrite the image.
+// Such a tag becomes pinned-<hex>, and digest is what it pins.
+func RegistryTag(tag string) (registryTag string, digest *v1.Hash) {
+	m := pinnedTag.FindStringSubmatch(tag)
+	if m == nil {
+		return tag, nil
+	}
+	return "pinned-" + m[1], &v1.Hash{Algorithm: "sha256", Hex: m[1]}
+}
+
+// HostComponent spells a registry's host and port as an element of a repository's name
+// (OCI distribution-spec, "Pulling manifests": lower-case letters and digits, which ".",
+// "_", "__" or hyphens part). What that cannot hold becomes a hyphen: localhost:5000 is
+// localhost-5000.
+func HostComponent(host string) string {
+	separates := func(r rune) bool { return (r < 'a' || r > 'z') && (r < '0' || r > '9') }
+	host = strings.TrimFunc(strings.ToLower(host), separates)
+	var out strings.Builder
+	for host != "" {
+		end := strings.IndexFunc(host, separates)
+		if end < 0 {
+			end = len(host)
+		}
+		out.WriteString(host[:end])
+		host = host[end:]
+		rest := strings.TrimLeftFunc(host, separates)
+		switch separator := host[:len(host)-len(rest)]; {
+		case separator == "." || separator == "_" || separator == "__" || strings.Trim(separator, "-") == "":
+			out.WriteString(separator)
+		default:
+			out.WriteByte('-')
+		}
+		host = rest
+	}
+	return out.String()
 }
 
 // qualified is the name that two spellings of one tag share:

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"net/http"
 	"slices"
 	"strings"
 
@@ -16,27 +15,53 @@ import (
 	"github.com/slipway-build/slipway/images"
 )
 
-// Handler is a registry of the images in archives, for reading alone (OCI
-// distribution-spec, "pull", "tags/list", and _catalog of Docker's registry).
-// Content comes from the archives while it is asked for; nothing is unpacked. In
-// an archive that is not Seekable, every blob means to decompress what is before
-// it. The archives must stay open; ctx holds for the call, and each request for
-// itself.
+// A Server is a registry of the images in archives, for reading alone (OCI
+// distribution-spec, "pull", "tags/list", "referrers", and _catalog of Docker's
+// registry). Its memory does not grow with what clients ask for: what is compressed in
+// an archive is decompressed into files, once and for all clients, and sent from there.
 //
 // An image is served under its repository with the registry's host in front,
 // docker.io/rancher/x, and without, rancher/x; of two repositories that only the
 // host tells apart, the latter is Docker Hub's, or else that of the earlier
-// archive. A parameter ns, as containerd adds it when it asks a mirror, names the
-// host, and no other host's image is served then. library/ may be left out.
+// archive. A host that no repository's name can hold is spelled as HostComponent does.
+// A parameter ns, as containerd adds it when it asks a mirror, names the host, and no
+// other host's image is served then. library/ may be left out.
 //
-// A tag that archives have for several platforms is served as an index of them.
-// Where several have it for the same platform, it is the first one's, as for Find;
-// the others can be had by digest.
+// A tag stands for the index that the archives keep for it, or else for its image; if
+// archives have it for several platforms, for an index of them. Where several have it
+// for the same platform, it is the first one's, as for Find; the others can be had by
+// digest. See RegistryTag for images pinned by digest.
 //
 // Manifests are as they lie in the archive: unless it was packed with original
 // layers, their digests are not those of the registry that the images came from.
-func Handler(ctx context.Context, archives []*Archive) (http.Handler, error) {
-	s := &server{repositories: map[string]*repository{}}
+type Server struct {
+	// repositories are found by all names that they have.
+	repositories map[string]*repository
+	// catalog are the names that _catalog lists, one for each, sorted.
+	catalog []string
+	decoded *decodedFiles
+	// direct has room for those that decompress for one request alone.
+	direct chan struct{}
+	log    func(string)
+}
+
+// ServeOptions say what a Server may use.
+type ServeOptions struct {
+	// Dir is a folder, which several servers may share, in which decompressed files
+	// are kept until Close.
+	Dir string
+	// Limit is how many bytes they may have. What does not fit is decompressed for
+	// each request, for few at a time.
+	Limit int64
+	// Log is told, in a line, what clients are not told: which archive is damaged,
+	// and which image hides another.
+	Log func(line string)
+}
+
+// NewServer reads what archives hold. They must stay open; ctx holds for the server's
+// life.
+func NewServer(ctx context.Context, archives []*Archive, opts ServeOptions) (*Server, error) {
+	s := &Server{repositories: map[string]*repository{}, log: opts.Log}
 	var order []string
 	for _, a := range archives {
 		list, err := a.Images(ctx)
@@ -44,13 +69,16 @@ func Handler(ctx context.Context, archives []*Archive) (http.Handler, error) {
 			return nil, err
 		}
 		for _, img := range list {
+			if len(img.Names) == 0 {
+				s.log(fmt.Sprintf("image %s of %s has no name, and is not served", img.ID, a.Path()))
+			}
 			for _, n := range img.Names {
 				full, _ := splitTag(n)
 				if s.repositories[full] == nil {
 					s.repositories[full] = newRepository(full)
 					order = append(order, full)
 				}
-				s.repositories[full].add(img, n[len(full)+1:])
+				s.repositories[full].add(img, n, s.log)
 			}
 		}
 	}
@@ -62,19 +90,36 @@ func Handler(ctx context.Context, archives []*Archive) (http.Handler, error) {
 		return nil, err
 	}
 	s.alias(order)
-	return s, nil
+	return s, s.prepare(ctx, opts)
 }
 
-// A server answers requests.
-type server struct {
-	// repositories are found by all names that they have.
-	repositories map[string]*repository
-	// catalog are the names that _catalog lists, one for each, sorted.
-	catalog []string
+// prepare makes all layers known that can be asked for.
+func (s *Server) prepare(ctx context.Context, opts ServeOptions) (err error) {
+	layers := map[*Archive]map[v1.Hash]string{}
+	for _, repo := range s.repositories {
+		for _, b := range repo.blobs {
+			if b.archive == nil {
+				continue
+			}
+			if layers[b.archive] == nil {
+				layers[b.archive] = map[v1.Hash]string{}
+			}
+			layers[b.archive][b.digest] = b.file
+		}
+	}
+	s.direct = make(chan struct{}, decoders)
+	s.decoded, err = newDecodedFiles(ctx, opts)
+	for a, of := range layers {
+		s.decoded.add(a, of)
+	}
+	return err
 }
 
-// alias gives repositories their shorter names.
-func (s *server) alias(order []string) {
+// Close removes what was decompressed, once no request is under way any more.
+func (s *Server) Close() error { return s.decoded.close() }
+
+// alias gives repositories the names that clients ask for.
+func (s *Server) alias(order []string) {
 	slices.SortStableFunc(order, func(a, b string) int {
 		switch hubA, hubB := onHub(a), onHub(b); {
 		case hubA == hubB:
@@ -86,11 +131,16 @@ func (s *server) alias(order []string) {
 	})
 	for _, full := range order {
 		repo := s.repositories[full]
-		_, short, _ := strings.Cut(full, "/")
-		name := full
-		if s.repositories[short] == nil {
-			s.repositories[short] = repo
-			name = short
+		host, short, _ := strings.Cut(full, "/")
+		name := HostComponent(host) + "/" + short
+		for _, alias := range []string{name, short} {
+			switch other := s.repositories[alias]; {
+			case other == nil:
+				s.repositories[alias] = repo
+				name = alias
+			case other != repo:
+				s.log(fmt.Sprintf("%s is served as %s; %s is %s", full, name, alias, other.name))
+			}
 		}
 		s.catalog = append(s.catalog, name)
 		if base, ok := strings.CutPrefix(full, "docker.io/library/"); ok && s.repositories[base] == nil {
@@ -105,8 +155,10 @@ func onHub(full string) bool { return strings.HasPrefix(full, "docker.io/") }
 // A repository is what is served under one name.
 type repository struct {
 	name string // qualified, for messages
-	// images are those of each tag, none of them for the same platform.
+	// images are those of each tag, none of them for the same platform, and indexes
+	// those that archives keep for it.
 	images    map[string][]*PackedImage
+	indexes   map[string][]*PackedIndex
 	tags      map[string]*document
 	manifests map[string]*document // by digest
 	blobs     map[string]*blob     // by digest
@@ -123,21 +175,36 @@ type document struct {
 type blob struct {
 	size    int64
 	raw     []byte
+	digest  v1.Hash
 	archive *Archive
 	file    string
 }
 
 func newRepository(name string) *repository {
-	return &repository{name: name, images: map[string][]*PackedImage{}, tags: map[string]*document{},
-		manifests: map[string]*document{}, blobs: map[string]*blob{}}
+	return &repository{name: name, images: map[string][]*PackedImage{}, indexes: map[string][]*PackedIndex{},
+		tags: map[string]*document{}, manifests: map[string]*document{}, blobs: map[string]*blob{}}
 }
 
-// add adds an image under a tag.
-func (r *repository) add(img *PackedImage, tag string) {
-	if !slices.ContainsFunc(r.images[tag], func(other *PackedImage) bool {
+// add adds an image under a name of it.
+func (r *repository) add(img *PackedImage, named string, log func(string)) {
+	tag, _ := RegistryTag(named[len(r.name)+1:])
+	i := slices.IndexFunc(r.images[tag], func(other *PackedImage) bool {
 		return images.ComparePlatforms(img.Platform, other.Platform) == 0
-	}) {
+	})
+	switch {
+	case i < 0:
 		r.images[tag] = append(r.images[tag], img)
+	case r.images[tag][i].ID != img.ID:
+		log(fmt.Sprintf("%s for %s is another image in %s than in %s, which is served", named, images.FormatPlatform(img.Platform),
+			img.archive.Path(), r.images[tag][i].archive.Path()))
+	}
+	for _, index := range img.Indexes {
+		if slices.Contains(index.Names, named) {
+			r.addIndex(index)
+			if !slices.ContainsFunc(r.indexes[tag], func(other *PackedIndex) bool { return other.Descriptor.Digest == index.Descriptor.Digest }) {
+				r.indexes[tag] = append(r.indexes[tag], index)
+			}
+		}
 	}
 	digest := img.Manifest.Digest.String()
 	if r.manifests[digest] != nil {
@@ -147,8 +214,16 @@ func (r *repository) add(img *PackedImage, tag string) {
 	r.blobs[img.ID.String()] = &blob{size: int64(len(img.rawConfig)), raw: img.rawConfig}
 	for _, l := range img.Layers {
 		if digest := l.Digest.String(); r.blobs[digest] == nil {
-			r.blobs[digest] = &blob{size: l.Size, archive: img.archive, file: l.file}
+			r.blobs[digest] = &blob{size: l.Size, digest: l.Digest, archive: img.archive, file: l.file}
 		}
+	}
+}
+
+// addIndex adds an index, and those inside it.
+func (r *repository) addIndex(index *PackedIndex) {
+	r.manifests[index.Descriptor.Digest.String()] = &document{index.Descriptor.MediaType, index.Descriptor.Digest, index.raw}
+	for _, nested := range index.nested {
+		r.addIndex(nested)
 	}
 }
 
@@ -175,6 +250,10 @@ func (r *repository) finish(ctx context.Context) error {
 	var errs []error
 	for _, tag := range slices.Sorted(maps.Keys(r.images)) {
 		list := r.images[tag]
+		if kept := wholeIndex(r.indexes[tag], list); kept != nil {
+			r.tags[tag] = r.manifests[kept.Descriptor.Digest.String()]
+			continue
+		}
 		if len(list) == 1 {
 			r.tags[tag] = r.manifests[list[0].Manifest.Digest.String()]
 			continue
@@ -187,6 +266,15 @@ func (r *repository) finish(ctx context.Context) error {
 		r.tags[tag], r.manifests[d.digest.String()] = d, d
 	}
 	return errors.Join(errs...)
+}
+
+// wholeIndex is the kept index that stands for all images of a tag, if there is just
+// one.
+func wholeIndex(kept []*PackedIndex, list []*PackedImage) *PackedIndex {
+	if len(kept) != 1 || slices.ContainsFunc(list, func(img *PackedImage) bool { return !kept[0].Lists(img.Manifest.Digest) }) {
+		return nil
+	}
+	return kept[0]
 }
 
 // indexOf makes the index of images for several platforms.

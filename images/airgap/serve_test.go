@@ -1,12 +1,13 @@
 package airgap
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
-	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -36,13 +37,45 @@ func serve(t testing.TB, paths ...string) string {
 		t.Cleanup(func() { a.Close() })
 		archives = append(archives, a)
 	}
-	handler, err := Handler(t.Context(), archives)
+	server := newServer(t, archives, ServeOptions{Dir: t.TempDir(), Limit: 1 << 30, Log: func(line string) { t.Log(line) }})
+	return listen(t, server)
+}
+
+// newServer is a server that is closed at the end of the test.
+func newServer(t testing.TB, archives []*Archive, opts ServeOptions) *Server {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	server, err := NewServer(ctx, archives, opts)
+	if err != nil {
+		cancel()
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		cancel()
+		if err := server.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return server
+}
+
+// listen lets clients connect until the end of the test.
+func listen(t testing.TB, server *Server) string {
+	t.Helper()
+	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	server := httptest.NewServer(handler)
-	t.Cleanup(server.Close)
-	return strings.TrimPrefix(server.URL, "http://")
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- server.Serve(ctx, listener) }()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	})
+	return listener.Addr().String()
 }
 
 // readWhole reads all blobs of an image, which the client compares with their
@@ -137,7 +170,8 @@ func TestHandlerAnswersAsTheSpecificationSays(t *testing.T) {
 		{"GET", "/v1/", 404, "UNSUPPORTED"},
 		{"GET", "/v2/acme", 404, "UNSUPPORTED"},
 		{"GET", "/v2/acme/runtime/tags/", 404, "UNSUPPORTED"},
-		{"GET", "/v2/acme/runtime/referrers/" + digest, 404, "UNSUPPORTED"},
+		{"GET", "/v2/acme/runtime/referrers/sha256", 400, "DIGEST_INVALID"},
+		{"GET", "/v2/acme/none/referrers/" + digest, 404, "NAME_UNKNOWN"},
 		{"POST", "/v2/acme/runtime/blobs/uploads/", 405, "UNSUPPORTED"},
 		{"PUT", "/v2/acme/runtime/manifests/v1", 405, "UNSUPPORTED"},
 		{"DELETE", "/v2/acme/runtime/manifests/v1", 405, "UNSUPPORTED"},
@@ -152,11 +186,14 @@ func TestHandlerAnswersAsTheSpecificationSays(t *testing.T) {
 		{"GET", "/v2/docker.io/acme/runtime/tags/list?last=v1", 200, `{"name":"docker.io/acme/runtime","tags":["v2"]}`},
 		{"GET", "/v2/acme/none/tags/list", 404, "NAME_UNKNOWN"},
 		{"GET", "/v2/acme/none/manifests/v1", 404, "NAME_UNKNOWN"},
-		{"GET", "/v2/acme/runtime/manifests/v3", 404, "it has the tags v1, v2"},
+		{"GET", "/v2/acme/runtime/manifests/v3", 404, "its tags are v1, v2"},
 		{"HEAD", "/v2/acme/runtime/manifests/v3", 404, ""},
 		{"GET", "/v2/acme/runtime/manifests/" + digest, 404, "MANIFEST_UNKNOWN"},
 		{"GET", "/v2/acme/runtime/manifests/sha256:123", 400, "DIGEST_INVALID"},
+		{"GET", "/v2/acme/runtime/manifests/sha512:" + strings.Repeat("0", 128), 404, "MANIFEST_UNKNOWN"},
 		{"GET", "/v2/acme/runtime/blobs/" + digest, 404, "BLOB_UNKNOWN"},
+		{"GET", "/v2/acme/runtime/blobs/sha512:" + strings.Repeat("0", 128), 404, "BLOB_UNKNOWN"},
+		{"GET", "/v2/acme/runtime/blobs/sha512:" + strings.Repeat("0", 64), 400, "DIGEST_INVALID"},
 		{"GET", "/v2/acme/runtime/blobs/v1", 400, "DIGEST_INVALID"},
 		{"GET", "/v2/a/b/tags/list?ns=quay.io", 200, `{"name":"quay.io/a/b","tags":["v1"]}`},
 		{"GET", "/v2/foreign/x/tags/list?ns=docker.io", 404, "NAME_UNKNOWN"},
@@ -240,14 +277,19 @@ func TestHandlerAnswersAsTheSpecificationSays(t *testing.T) {
 					{[]string{"Range", "bytes=-7"}, 206, whole[len(whole)-7:]},
 					{[]string{"Range", "bytes=100-", "If-Range", etag}, 206, whole[100:]},
 					{[]string{"Range", "bytes=100-", "If-Range", `"other"`}, 200, whole},
+					{[]string{"Range", "bytes=0-1,5-6"}, 200, whole},
+					{[]string{"Range", "bytes=9-3"}, 200, whole},
+					{[]string{"Range", "bytes=0-99999999999"}, 206, whole},
+					{[]string{"Range", "lines=1-2"}, 200, whole},
 					{[]string{"If-None-Match", etag}, 304, ""},
 				} {
 					if resp, body := get(t, "GET", path, r.headers...); resp.StatusCode != r.status || body != r.body {
 						t.Errorf("%s, %v: %d, %d bytes", path, r.headers, resp.StatusCode, len(body))
 					}
 				}
-				if resp, _ := get(t, "GET", path, "Range", fmt.Sprintf("bytes=%d-", d.Size)); resp.StatusCode != 416 {
-					t.Errorf("%s: %d for what lies behind its end", path, resp.StatusCode)
+				if resp, body := get(t, "GET", path, "Range", fmt.Sprintf("bytes=%d-", d.Size)); resp.StatusCode != 416 || !strings.Contains(body, "RANGE_INVALID") ||
+					resp.Header.Get("Content-Range") != fmt.Sprintf("bytes */%d", d.Size) {
+					t.Errorf("%s: %d for what lies behind its end: %s", path, resp.StatusCode, body)
 				}
 			}
 		}
@@ -366,15 +408,20 @@ func TestHandlerBreaksOffWhereAnArchiveIsDamaged(t *testing.T) {
 
 func TestHandlerRefusesImagesThatAreTooAlike(t *testing.T) {
 	bare := imagetest.Image(t, "windows/amd64", imagetest.Layer(t, imagetest.Files{"bin/a.exe": "MZ"}))
-	path := filepath.Join(t.TempDir(), "a.tar")
-	layoutTar(t, path, "acme/a:v1", imagetest.Index(t, simple(t, "acme/a:v1", "linux/amd64").Image, bare))
-	a, err := Open(t.Context(), path)
-	if err != nil {
-		t.Fatal(err)
+	linux, windows := filepath.Join(t.TempDir(), "linux.tar"), filepath.Join(t.TempDir(), "windows.tar")
+	packOne(t, newStore(t), linux, simple(t, "acme/a:v1", "linux/amd64"))
+	layoutTar(t, windows, "acme/a:v1", imagetest.Index(t, bare))
+	var archives []*Archive
+	for _, path := range []string{linux, windows} {
+		a, err := Open(t.Context(), path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer a.Close()
+		archives = append(archives, a)
 	}
-	defer a.Close()
-	if _, err := Handler(t.Context(), []*Archive{a}); err == nil || !strings.Contains(err.Error(), "serving docker.io/acme/a:v1") || !strings.Contains(err.Error(), "os.version") {
-		t.Errorf("Handler: %v", err)
+	if _, err := NewServer(t.Context(), archives, ServeOptions{Dir: t.TempDir(), Log: func(string) {}}); err == nil || !strings.Contains(err.Error(), "serving docker.io/acme/a:v1") || !strings.Contains(err.Error(), "os.version") {
+		t.Errorf("NewServer: %v", err)
 	}
 }
 

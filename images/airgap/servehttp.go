@@ -1,27 +1,30 @@
 package airgap
 
 import (
-	"bytes"
-	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
 	"maps"
 	"net/http"
 	"net/url"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/types"
 )
 
 // ServeHTTP answers a request (OCI distribution-spec, "Endpoints").
-func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	// Docker's client asks for nothing else of a registry without it.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	// Docker's client takes nothing else for a registry.
 	w.Header().Set("Docker-Distribution-Api-Version", "registry/2.0")
+	if r.ContentLength != 0 {
+		// No request needs a body, and one that never comes is not waited for.
+		w.Header().Set("Connection", "close")
+		_ = http.NewResponseController(w).SetReadDeadline(time.Now())
+	}
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
 		w.Header().Set("Allow", "GET, HEAD")
 		refuse(w, http.StatusMethodNotAllowed, "UNSUPPORTED", "these archives are served for reading alone")
@@ -30,7 +33,7 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	path, ok := strings.CutPrefix(r.URL.Path, "/v2/")
 	switch {
 	case r.URL.Path == "/v2" || ok && path == "":
-		answer(w, r, struct{}{})
+		answer(w, r, "application/json", struct{}{})
 		return
 	case !ok:
 		refuse(w, http.StatusNotFound, "UNSUPPORTED", "this registry serves /v2/ alone")
@@ -41,7 +44,7 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	name, kind, reference, ok := splitEndpoint(path)
 	if !ok {
-		refuse(w, http.StatusNotFound, "UNSUPPORTED", "this registry serves manifests, blobs and lists of tags alone")
+		refuse(w, http.StatusNotFound, "UNSUPPORTED", "this registry serves manifests, blobs, referrers and lists of tags alone")
 		return
 	}
 	if host := r.URL.Query().Get("ns"); host != "" {
@@ -49,7 +52,7 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	repo := s.repositories[name]
 	if repo == nil {
-		refuse(w, http.StatusNotFound, "NAME_UNKNOWN", fmt.Sprintf("no archive has images called %s", name))
+		refuse(w, http.StatusNotFound, "NAME_UNKNOWN", "no archive has images of this name")
 		return
 	}
 	switch kind {
@@ -58,7 +61,9 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case "manifests":
 		repo.serveManifest(w, r, reference)
 	case "blobs":
-		repo.serveBlob(w, r, reference)
+		s.serveBlob(w, r, repo, reference)
+	case "referrers":
+		serveReferrers(w, r, reference)
 	}
 }
 
@@ -73,7 +78,7 @@ func splitEndpoint(path string) (name, kind, reference string, ok bool) {
 	case kind == "tags":
 		return name, kind, "", reference == "list"
 	}
-	return name, kind, reference, kind == "manifests" || kind == "blobs"
+	return name, kind, reference, kind == "manifests" || kind == "blobs" || kind == "referrers"
 }
 
 func cutLast(path string) (before, after string, found bool) {
@@ -97,13 +102,13 @@ func refuse(w http.ResponseWriter, status int, code, message string) {
 }
 
 // answer answers with JSON.
-func answer(w http.ResponseWriter, r *http.Request, v any) {
+func answer(w http.ResponseWriter, r *http.Request, mediaType types.MediaType, v any) {
 	raw, err := json.Marshal(v)
 	if err != nil {
-		refuse(w, http.StatusInternalServerError, "UNKNOWN", err.Error())
+		refuse(w, http.StatusInternalServerError, "UNKNOWN", "the answer cannot be written as JSON")
 		return
 	}
-	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Content-Type", string(mediaType))
 	send(w, r, raw)
 }
 
@@ -114,15 +119,15 @@ func send(w http.ResponseWriter, r *http.Request, raw []byte) {
 	}
 }
 
-func (s *server) serveCatalog(w http.ResponseWriter, r *http.Request) {
+func (s *Server) serveCatalog(w http.ResponseWriter, r *http.Request) {
 	if names, ok := page(w, r, s.catalog); ok {
-		answer(w, r, map[string][]string{"repositories": names})
+		answer(w, r, "application/json", map[string][]string{"repositories": names})
 	}
 }
 
 func (repo *repository) serveTags(w http.ResponseWriter, r *http.Request, name string) {
 	if tags, ok := page(w, r, slices.Sorted(maps.Keys(repo.tags))); ok {
-		answer(w, r, struct {
+		answer(w, r, "application/json", struct {
 			Name string   `json:"name"`
 			Tags []string `json:"tags"`
 		}{name, tags})
@@ -146,7 +151,7 @@ func page(w http.ResponseWriter, r *http.Request, all []string) ([]string, bool)
 	}
 	n, err := strconv.Atoi(text)
 	if err != nil || n < 0 {
-		refuse(w, http.StatusBadRequest, "PAGINATION_NUMBER_INVALID", fmt.Sprintf("n is %q, and should be how many are wanted", text))
+		refuse(w, http.StatusBadRequest, "PAGINATION_NUMBER_INVALID", "n is not a number of entries")
 		return nil, false
 	}
 	if n == 0 || n >= len(all) {
@@ -158,6 +163,21 @@ func page(w http.ResponseWriter, r *http.Request, all []string) ([]string, bool)
 	return all[:n], true
 }
 
+// serveReferrers answers that nothing refers to an image (OCI distribution-spec,
+// "Listing Referrers"): archives hold images alone.
+func serveReferrers(w http.ResponseWriter, r *http.Request, digest string) {
+	if !validDigest(w, digest) {
+		return
+	}
+	if r.URL.Query().Get("artifactType") != "" {
+		w.Header().Set("OCI-Filters-Applied", "artifactType")
+	}
+	answer(w, r, types.OCIImageIndex, v1.IndexManifest{SchemaVersion: 2, MediaType: types.OCIImageIndex, Manifests: []v1.Descriptor{}})
+}
+
+// tagsInMessage is how many tags a message lists.
+const tagsInMessage = 10
+
 func (repo *repository) serveManifest(w http.ResponseWriter, r *http.Request, reference string) {
 	d := repo.tags[reference]
 	if strings.Contains(reference, ":") {
@@ -167,8 +187,11 @@ func (repo *repository) serveManifest(w http.ResponseWriter, r *http.Request, re
 		d = repo.manifests[reference]
 	}
 	if d == nil {
-		refuse(w, http.StatusNotFound, "MANIFEST_UNKNOWN", fmt.Sprintf("%s has no %s; it has the tags %s",
-			repo.name, reference, strings.Join(slices.Sorted(maps.Keys(repo.tags)), ", ")))
+		tags := slices.Sorted(maps.Keys(repo.tags))
+		if len(tags) > tagsInMessage {
+			tags = append(tags[:tagsInMessage], "…")
+		}
+		refuse(w, http.StatusNotFound, "MANIFEST_UNKNOWN", fmt.Sprintf("%s does not have it; its tags are %s", repo.name, strings.Join(tags, ", ")))
 		return
 	}
 	w.Header().Set("Content-Type", string(d.mediaType))
@@ -176,9 +199,13 @@ func (repo *repository) serveManifest(w http.ResponseWriter, r *http.Request, re
 	send(w, r, d.raw)
 }
 
+// digestSyntax is that of the OCI image-spec ("Digests"), whose registered algorithms
+// are hexadecimal.
+var digestSyntax = regexp.MustCompile(`^(sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128}|blake3:[0-9a-f]{64})$`)
+
 func validDigest(w http.ResponseWriter, s string) bool {
-	if _, err := v1.NewHash(s); err != nil {
-		refuse(w, http.StatusBadRequest, "DIGEST_INVALID", fmt.Sprintf("%q is no digest: %v", s, err))
+	if !digestSyntax.MatchString(s) {
+		refuse(w, http.StatusBadRequest, "DIGEST_INVALID", "not a digest: want sha256: or sha512: and hexadecimal digits")
 		return false
 	}
 	return true
@@ -189,91 +216,4 @@ func validDigest(w http.ResponseWriter, s string) bool {
 func identify(w http.ResponseWriter, digest string) {
 	w.Header().Set("Docker-Content-Digest", digest)
 	w.Header().Set("Etag", `"`+digest+`"`)
-}
-
-func (repo *repository) serveBlob(w http.ResponseWriter, r *http.Request, digest string) {
-	if !validDigest(w, digest) {
-		return
-	}
-	b := repo.blobs[digest]
-	if b == nil {
-		refuse(w, http.StatusNotFound, "BLOB_UNKNOWN", fmt.Sprintf("%s has no blob %s", repo.name, digest))
-		return
-	}
-	content, err := b.open(r.Context())
-	if err != nil {
-		refuse(w, http.StatusInternalServerError, "UNKNOWN", err.Error())
-		return
-	}
-	defer content.Close()
-	w.Header().Set("Content-Type", "application/octet-stream")
-	identify(w, digest)
-	// A client that got less than Content-Length, since the archive is damaged,
-	// notices; one that got other bytes, by their digest.
-	http.ServeContent(w, r, "", time.Time{}, content)
-}
-
-// open opens a blob. One that is not there is known before the first byte is sent.
-func (b *blob) open(ctx context.Context) (io.ReadSeekCloser, error) {
-	if b.archive == nil {
-		return struct {
-			io.ReadSeeker
-			io.Closer
-		}{bytes.NewReader(b.raw), io.NopCloser(nil)}, nil
-	}
-	m, err := b.archive.lookup(ctx, b.file)
-	if err != nil {
-		return nil, err
-	}
-	if m.Size != b.size {
-		return nil, b.archive.wrap(fmt.Errorf("layer %s has %d bytes instead of %d", m.Name, m.Size, b.size))
-	}
-	return &seekingReader{ctx: ctx, archive: b.archive, member: m}, nil
-}
-
-// A seekingReader reads a file of an archive from where it was told to. It lives
-// as long as a request, whose context it keeps.
-type seekingReader struct {
-	ctx     context.Context
-	archive *Archive
-	member  member
-	pos     int64
-	r       io.ReadCloser // from pos on; nil until it is read
-}
-
-func (s *seekingReader) Seek(offset int64, whence int) (int64, error) {
-	switch whence {
-	case io.SeekCurrent:
-		offset += s.pos
-	case io.SeekEnd:
-		offset += s.member.Size
-	}
-	if offset < 0 || offset > s.member.Size {
-		return 0, errors.New("there is no such place in the file")
-	}
-	if offset == s.pos {
-		return offset, nil
-	}
-	s.pos = offset
-	return offset, s.Close()
-}
-
-func (s *seekingReader) Read(p []byte) (n int, err error) {
-	if s.r == nil {
-		if s.r, err = s.archive.openAt(s.ctx, s.member, s.pos); err != nil {
-			return 0, err
-		}
-	}
-	n, err = s.r.Read(p)
-	s.pos += int64(n)
-	return n, err
-}
-
-func (s *seekingReader) Close() error {
-	if s.r == nil {
-		return nil
-	}
-	err := s.r.Close()
-	s.r = nil
-	return err
 }

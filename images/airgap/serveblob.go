@@ -1,0 +1,257 @@
+package airgap
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// A byteRange is the part of a blob that a request is for.
+type byteRange struct{ begin, end int64 }
+
+func (s *Server) serveBlob(w http.ResponseWriter, r *http.Request, repo *repository, digest string) {
+	if !validDigest(w, digest) {
+		return
+	}
+	b := repo.blobs[digest]
+	if b == nil {
+		refuse(w, http.StatusNotFound, "BLOB_UNKNOWN", repo.name+" does not have it")
+		return
+	}
+	identify(w, digest)
+	w.Header().Set("Accept-Ranges", "bytes")
+	etag := w.Header().Get("Etag")
+	if match := r.Header.Get("If-None-Match"); match == "*" || strings.Contains(match, etag) {
+		w.WriteHeader(http.StatusNotModified)
+		return
+	}
+	part, partial, ok := byteRange{0, b.size}, false, true
+	if condition := r.Header.Get("If-Range"); condition == "" || condition == etag {
+		part, partial, ok = parseRange(r.Header.Get("Range"), b.size)
+	}
+	if !ok {
+		w.Header().Del("Etag")
+		w.Header().Set("Content-Range", fmt.Sprintf("bytes */%d", b.size))
+		refuse(w, http.StatusRequestedRangeNotSatisfiable, "RANGE_INVALID", fmt.Sprintf("the blob has %d bytes", b.size))
+		return
+	}
+	status := http.StatusOK
+	if partial {
+		status = http.StatusPartialContent
+		w.Header().Set("Content-Range", fmt.Sprintf("bytes %d-%d/%d", part.begin, part.end-1, b.size))
+	}
+	w.Header().Set("Content-Type", "application/octet-stream")
+	w.Header().Set("Content-Length", strconv.FormatInt(part.end-part.begin, 10))
+	if r.Method == http.MethodHead || part.begin == part.end {
+		w.WriteHeader(status)
+		return
+	}
+	started := func() { w.WriteHeader(status) }
+	if err := s.sendBlob(r.Context(), w, b, part, started); err != nil {
+		s.fail(w, r, err)
+	}
+}
+
+// parseRange reads a Range header (RFC 9110, 14.2). One that asks for several ranges,
+// or that is malformed, is ignored, as the RFC allows: all is served. ok is false if the
+// range lies outside of the blob.
+func parseRange(header string, size int64) (part byteRange, partial, ok bool) {
+	all := byteRange{0, size}
+	spec, isBytes := strings.CutPrefix(header, "bytes=")
+	first, last, isRange := strings.Cut(strings.TrimSpace(spec), "-")
+	if !isBytes || !isRange || strings.Contains(spec, ",") {
+		return all, false, true
+	}
+	number := func(s string) (int64, bool) {
+		n, err := strconv.ParseUint(s, 10, 63)
+		return int64(n), err == nil
+	}
+	if first == "" {
+		n, valid := number(last)
+		if !valid {
+			return all, false, true
+		}
+		return byteRange{size - min(n, size), size}, true, n > 0 && size > 0
+	}
+	begin, valid := number(first)
+	if !valid {
+		return all, false, true
+	}
+	end := size
+	if last != "" {
+		n, valid := number(last)
+		if !valid || n < begin {
+			return all, false, true
+		}
+		end = min(n, size-1) + 1
+	}
+	return byteRange{begin, end}, true, begin < size
+}
+
+// brokenOff is an error after the answer has begun.
+type brokenOff struct{ error }
+
+// fail ends a request that cannot be answered. Clients are not told why, since that
+// has the paths of archives in it.
+func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
+	var broken *brokenOff
+	switch {
+	case errors.As(err, &broken):
+		// A client that got less than Content-Length notices.
+		panic(http.ErrAbortHandler)
+	case r.Context().Err() != nil:
+		return
+	}
+	for _, header := range []string{"Etag", "Content-Range", "Content-Length", "Accept-Ranges", "Docker-Content-Digest"} {
+		w.Header().Del(header)
+	}
+	if errors.Is(err, errNoRoom) {
+		w.Header().Set("Retry-After", "10")
+		refuse(w, http.StatusServiceUnavailable, "TOOMANYREQUESTS", "too much is being decompressed at the moment")
+		return
+	}
+	refuse(w, http.StatusInternalServerError, "UNKNOWN", "the archive cannot be read here; the server's log says why")
+}
+
+// sendBlob sends a part of a blob. It calls started before the first byte.
+func (s *Server) sendBlob(ctx context.Context, w io.Writer, b *blob, part byteRange, started func()) error {
+	if b.archive == nil {
+		started()
+		_, err := w.Write(b.raw[part.begin:part.end])
+		return broken(err)
+	}
+	m, err := b.archive.lookup(ctx, b.file)
+	if err == nil && m.Size != b.size {
+		err = b.archive.wrap(fmt.Errorf("layer %s has %d bytes instead of %d", m.Name, m.Size, b.size))
+	}
+	if err != nil {
+		s.logUnlessGone(ctx, err)
+		return err
+	}
+	if b.archive.codec == Tar {
+		return s.sendPlain(ctx, w, b.archive, m, part, started)
+	}
+	run, err := s.decoded.acquire(b.archive, m)
+	if errors.Is(err, errNoRoom) {
+		return s.sendDirect(ctx, w, b.archive, m, part, started)
+	}
+	if err != nil {
+		s.logUnlessGone(ctx, err)
+		return err
+	}
+	defer s.decoded.release(run)
+	err = run.send(ctx, w, run.files[m.Name], part, started)
+	var begun *brokenOff
+	if errors.Is(err, errNoRoom) && !errors.As(err, &begun) {
+		return s.sendDirect(ctx, w, b.archive, m, part, started)
+	}
+	return err
+}
+
+func (s *Server) logUnlessGone(ctx context.Context, err error) {
+	if ctx.Err() == nil {
+		s.log(err.Error())
+	}
+}
+
+func broken(err error) error {
+	if err == nil {
+		return nil
+	}
+	return &brokenOff{err}
+}
+
+// sendPlain sends a part of a file of a plain tar. If the tar is one file, the kernel
+// copies it.
+func (s *Server) sendPlain(ctx context.Context, w io.Writer, a *Archive, m member, part byteRange, started func()) error {
+	offset, size := m.Offset+part.begin, part.end-part.begin
+	var from io.Reader = io.NewSectionReader(a.file, offset, size)
+	if len(a.file.files) == 1 {
+		f, err := os.Open(a.path)
+		if err == nil {
+			defer f.Close()
+			_, err = f.Seek(offset, io.SeekStart)
+		}
+		if err != nil {
+			s.logUnlessGone(ctx, a.wrap(err))
+			return err
+		}
+		from = f
+	}
+	started()
+	n, err := io.CopyN(w, from, size)
+	if err == io.EOF {
+		s.logUnlessGone(ctx, a.wrap(fmt.Errorf("file %q ends after %d bytes", m.Name, part.begin+n)))
+	}
+	return broken(err)
+}
+
+// directWait is how long a request waits for its turn to decompress.
+const directWait = 30 * time.Second
+
+// sendDirect decompresses for one request, where there is no room to keep the result.
+func (s *Server) sendDirect(ctx context.Context, w io.Writer, a *Archive, m member, part byteRange, started func()) error {
+	patience := time.NewTimer(directWait)
+	defer patience.Stop()
+	select {
+	case s.direct <- struct{}{}:
+		defer func() { <-s.direct }()
+	case <-patience.C:
+		return errNoRoom
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+	begin, end, pos, err := a.runOf(m)
+	if err != nil {
+		s.log(a.wrap(err).Error())
+		return err
+	}
+	c, err := a.newCursor(begin, end, pos)
+	if err != nil {
+		s.log(a.wrap(err).Error())
+		return err
+	}
+	defer c.r.Close()
+	if err := a.reach(ctx, c, m, m.Offset+part.begin); err != nil {
+		s.logUnlessGone(ctx, a.wrap(fmt.Errorf("file %q: %w", m.Name, err)))
+		return err
+	}
+	started()
+	if _, err := io.CopyN(w, contextReader{ctx, c.r}, part.end-part.begin); err != nil {
+		s.logUnlessGone(ctx, a.wrap(fmt.Errorf("file %q: %w", m.Name, err)))
+		return broken(err)
+	}
+	return nil
+}
+
+// send sends a part of a file of a run, while it is being decompressed if need be. The
+// kernel copies it.
+func (run *decodedRun) send(ctx context.Context, w io.Writer, f *decodedFile, part byteRange, started func()) error {
+	from, err := run.open(ctx, f, part.begin)
+	if err != nil {
+		return err
+	}
+	defer from.Close()
+	if _, err := from.Seek(part.begin, io.SeekStart); err != nil {
+		return err
+	}
+	started()
+	for pos := part.begin; pos < part.end; {
+		ready, err := run.wait(ctx, f, pos)
+		if err != nil {
+			return broken(err)
+		}
+		n, err := io.CopyN(w, from, min(ready, part.end)-pos)
+		if err != nil {
+			return broken(err)
+		}
+		pos += n
+	}
+	return nil
+}

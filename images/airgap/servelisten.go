@@ -1,0 +1,119 @@
+package airgap
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"sync"
+	"time"
+)
+
+const (
+	// maxConnections is how many clients are connected at a time; others wait.
+	maxConnections = 1024
+	// stallTimeout ends a connection whose client takes no byte for so long. One on a
+	// slow link takes some.
+	stallTimeout = 60 * time.Second
+	// idleTimeout ends a connection without a request.
+	idleTimeout = 2 * time.Minute
+	// headerTimeout and maxHeader bound the head of a request.
+	headerTimeout = 30 * time.Second
+	maxHeader     = 16 << 10
+	// shutdownTime is how long requests may go on when the server ends.
+	shutdownTime = 5 * time.Second
+	// sendStep is how much is sent between two looks at the clock, in bytes.
+	sendStep = 1 << 20
+)
+
+// Serve answers requests until ctx ends, which is no error.
+func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
+	return serveUntil(ctx, &patientListener{Listener: listener, slots: make(chan struct{}, maxConnections), stall: stallTimeout}, s)
+}
+
+func serveUntil(ctx context.Context, listener net.Listener, handler http.Handler) error {
+	server := &http.Server{Handler: handler, ReadHeaderTimeout: headerTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeader}
+	stopped := make(chan struct{})
+	stop := context.AfterFunc(ctx, func() {
+		defer close(stopped)
+		limited, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTime)
+		defer cancel()
+		if server.Shutdown(limited) != nil {
+			server.Close()
+		}
+	})
+	err := server.Serve(listener)
+	if !stop() {
+		<-stopped
+	}
+	if errors.Is(err, http.ErrServerClosed) {
+		return nil
+	}
+	return err
+}
+
+// A patientListener accepts connections that end when their clients make no progress.
+type patientListener struct {
+	net.Listener
+	slots chan struct{}
+	stall time.Duration
+}
+
+func (l *patientListener) Accept() (net.Conn, error) {
+	l.slots <- struct{}{}
+	conn, err := l.Listener.Accept()
+	if err != nil {
+		<-l.slots
+		return nil, err
+	}
+	return &patientConn{Conn: conn, stall: l.stall, free: sync.OnceFunc(func() { <-l.slots })}, nil
+}
+
+// A patientConn fails to write when the client takes nothing for a while.
+type patientConn struct {
+	net.Conn
+	stall time.Duration
+	free  func()
+}
+
+func (c *patientConn) Close() error {
+	defer c.free()
+	return c.Conn.Close()
+}
+
+func (c *patientConn) Write(p []byte) (written int, err error) {
+	for {
+		if err := c.SetWriteDeadline(time.Now().Add(c.stall)); err != nil {
+			return written, err
+		}
+		n, err := c.Conn.Write(p[written:min(len(p), written+sendStep)])
+		written += n
+		if err != nil && (n == 0 || !errors.Is(err, os.ErrDeadlineExceeded)) || written == len(p) {
+			return written, err
+		}
+	}
+}
+
+// ReadFrom lets the kernel send a file (io.ReaderFrom). net.TCPConn knows files, and
+// parts of files as io.LimitedReader has them.
+func (c *patientConn) ReadFrom(r io.Reader) (written int64, err error) {
+	to, ok := c.Conn.(io.ReaderFrom)
+	limited, isLimited := r.(*io.LimitedReader)
+	if !ok || !isLimited {
+		return io.Copy(struct{ io.Writer }{c}, r)
+	}
+	for limited.N > 0 {
+		if err := c.SetWriteDeadline(time.Now().Add(c.stall)); err != nil {
+			return written, err
+		}
+		step := min(limited.N, sendStep)
+		n, err := to.ReadFrom(&io.LimitedReader{R: limited.R, N: step})
+		written, limited.N = written+n, limited.N-n
+		if err != nil && (n == 0 || !errors.Is(err, os.ErrDeadlineExceeded)) || err == nil && n < step {
+			return written, err
+		}
+	}
+	return written, nil
+}
