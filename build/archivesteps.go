@@ -25,7 +25,7 @@ func (b *Builder) packageAirgap(ctx context.Context) error {
 	var (
 		missing  = make([]error, len(b.Plan.Archives))
 		contents = make([][]airgap.Image, len(b.Plan.Archives))
-		pulled   memo[v1.Image]
+		pulled   memo[airgap.Image]
 	)
 	// All images, also those that no archive holds: what was packaged can be verified
 	// and published.
@@ -92,7 +92,7 @@ func (b *Builder) Preflight(ctx context.Context) (*Preflight, error) {
 		missing  = make([]error, len(b.Plan.Archives))
 		contents = make([][]airgap.Image, len(b.Plan.Archives))
 		outputs  = make([][]string, len(b.Plan.Archives))
-		pulled   memo[v1.Image]
+		pulled   memo[airgap.Image]
 	)
 	_ = each(ctx, len(b.Plan.Archives), max(len(b.Plan.Archives), 1), func(i int) error {
 		step := b.Plan.Archives[i]
@@ -111,7 +111,7 @@ func (b *Builder) Preflight(ctx context.Context) (*Preflight, error) {
 
 // archiveImages are the images of an archive. Those of registries are looked up;
 // their layers are fetched when the archive is written.
-func (b *Builder) archiveImages(ctx context.Context, step ArchiveStep, pulled *memo[v1.Image]) ([]airgap.Image, error) {
+func (b *Builder) archiveImages(ctx context.Context, step ArchiveStep, pulled *memo[airgap.Image]) ([]airgap.Image, error) {
 	out := make([]airgap.Image, len(step.Images))
 	err := each(ctx, len(step.Images), max(b.settings.Jobs, minTransfers), func(i int) error {
 		planned := step.Images[i]
@@ -123,20 +123,21 @@ func (b *Builder) archiveImages(ctx context.Context, step ArchiveStep, pulled *m
 			}
 			out[i].Names = append(out[i].Names, ref)
 		}
-		var err error
 		if planned.Own != "" {
 			own, _ := b.imageStep(planned.Own)
+			var err error
 			out[i].Own = true
 			out[i].Image, err = b.image(ctx, own)
 			return err
 		}
 		ref := planned.Names[0]
-		out[i].Image, err = pulled.do(ctx, ref+" "+step.Platform.String(), func() (v1.Image, error) {
-			return b.bench.Image(ctx, ref, step.Platform.Platform)
+		found, err := pulled.do(ctx, ref+" "+step.Platform.String(), func() (airgap.Image, error) {
+			return b.bench.packed(ctx, ref, step.Platform.Platform)
 		})
 		if err != nil {
 			return fmt.Errorf("%s: %w", planned.Source, err)
 		}
+		out[i].Image, out[i].Index = found.Image, found.Index
 		return nil
 	})
 	return out, err
@@ -190,6 +191,8 @@ func archiveKey(step ArchiveStep, content []airgap.Image) (string, error) {
 		Names  []string
 		Digest v1.Hash
 		Own    bool
+		// Index is that of an index which original layers keep.
+		Index *v1.Hash `json:",omitempty"`
 	}
 	key := struct {
 		Version       int
@@ -202,7 +205,15 @@ func archiveKey(step ArchiveStep, content []airgap.Image) (string, error) {
 		if err != nil {
 			return "", err
 		}
-		key.Images = append(key.Images, packed{spell(c.Names), d, c.Own})
+		p := packed{spell(c.Names), d, c.Own, nil}
+		if c.Index != nil && step.Layers == "original" {
+			h, err := c.Index.Digest()
+			if err != nil {
+				return "", err
+			}
+			p.Index = &h
+		}
+		key.Images = append(key.Images, p)
 	}
 	return hashOf(key)
 }

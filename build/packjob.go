@@ -88,15 +88,11 @@ func (w *Workbench) preparePack(ctx context.Context, job PackJob) ([]airgap.Imag
 	content := make([]airgap.Image, len(job.Images))
 	err = each(ctx, len(job.Images), max(w.settings.Jobs, minTransfers), func(i int) error {
 		source := job.Images[i]
-		image, names, err := w.packSource(ctx, source.Ref, platform)
-		if err != nil {
-			if source.Where != "" {
-				err = fmt.Errorf("%s: %w", source.Where, err)
-			}
-			return err
+		var err error
+		if content[i], err = w.packSource(ctx, source.Ref, platform); err != nil && source.Where != "" {
+			err = fmt.Errorf("%s: %w", source.Where, err)
 		}
-		content[i] = airgap.Image{Names: names, Image: image, Platform: platform}
-		return nil
+		return err
 	})
 	if err != nil {
 		return nil, nil, nil, err
@@ -117,20 +113,33 @@ func (w *Workbench) onePlatform() (v1.Platform, error) {
 	return v1.Platform{}, usage(errors.New("an archive is for one platform; run once for each --platform"))
 }
 
-func (w *Workbench) packSource(ctx context.Context, ref string, platform v1.Platform) (v1.Image, []name.Reference, error) {
-	image, err := w.Image(ctx, ref, platform)
+func (w *Workbench) packSource(ctx context.Context, ref string, platform v1.Platform) (airgap.Image, error) {
+	out, err := w.packed(ctx, ref, platform)
 	if err != nil {
-		return nil, nil, err
+		return out, err
 	}
 	named, err := w.nameOf(ctx, ref)
 	if err != nil {
-		return nil, nil, err
+		return out, err
 	}
 	parsed, err := images.ParseReference(named)
+	out.Names = []name.Reference{parsed}
+	return out, err
+}
+
+// packed is Image with the index that the image was chosen from, if ref names one.
+// That of an archive's images is made here, and is nobody's to ask for.
+func (w *Workbench) packed(ctx context.Context, ref string, platform v1.Platform) (airgap.Image, error) {
+	found, err := w.resolve(ctx, ref)
 	if err != nil {
-		return nil, nil, err
+		return airgap.Image{}, fmt.Errorf("image %s: %w", ref, err)
 	}
-	return image, []name.Reference{parsed}, nil
+	image, err := found.imageFor(ctx, ref, platform, images.ImageServes)
+	out := airgap.Image{Image: image, Platform: platform}
+	if _, _, made := cutArchive(ref); !made {
+		out.Index = found.index
+	}
+	return out, err
 }
 
 // layoutName is the reference by which a layout has an image.

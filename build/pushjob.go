@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"sync/atomic"
 
 	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -44,7 +45,8 @@ type PushJob struct {
 // skipped.
 //
 // Layers that lie uncompressed in an archive are pushed gzipped, as nodes want to
-// pull them; those packed as original keep their digests, and so do manifests.
+// pull them; those packed as original keep their digests, and so do manifests and, if
+// the registry takes an index without all of its images, indexes.
 func (w *Workbench) PushArchives(ctx context.Context, job PushJob) ([]Pushed, error) {
 	base, err := pushBase(job.Target)
 	if err != nil {
@@ -78,11 +80,11 @@ func (w *Workbench) PushArchives(ctx context.Context, job PushJob) ([]Pushed, er
 		return nil, fmt.Errorf("no image in %s has a name", strings.Join(files, ", "))
 	}
 	warnUnnamed(ctx, packed)
-	var made memo[v1.Image]
+	p := &archivePush{workbench: w}
 	pushed := make([]Pushed, len(targets))
 	err = each(ctx, len(targets), max(w.settings.Jobs, minTransfers), func(i int) error {
 		var err error
-		if pushed[i], err = w.pushTarget(ctx, targets[i], &made); err != nil {
+		if pushed[i], err = p.push(ctx, targets[i]); err != nil {
 			return fmt.Errorf("pushing %s: %w", targets[i].sources[0].name, err)
 		}
 		return nil
@@ -118,27 +120,101 @@ func pushBase(target string) (string, error) {
 	return target, nil
 }
 
-func (w *Workbench) pushTarget(ctx context.Context, target pushTarget, made *memo[v1.Image]) (Pushed, error) {
-	out := Pushed{Ref: target.tag.Name()}
-	var entries []images.IndexEntry
-	for _, s := range target.sources {
-		image, err := made.do(ctx, s.image.ID.String()+" "+s.image.Manifest.Digest.String(), func() (v1.Image, error) { return w.gzipped(ctx, s.image) })
-		if err != nil {
+// An archivePush is one call of PushArchives.
+type archivePush struct {
+	workbench *Workbench
+	gzipped   memo[v1.Image]
+	// wantsAll is set once the registry has refused an index without all of its
+	// images, as many do.
+	wantsAll atomic.Bool
+}
+
+// push pushes what a target stands for: the index that the archives keep, or else the
+// image or a new index; and by its digest what else can be asked for by one.
+func (p *archivePush) push(ctx context.Context, t pushTarget) (Pushed, error) {
+	out := Pushed{Ref: t.tag.Name()}
+	for _, s := range t.sources {
+		out.Platforms = append(out.Platforms, Platform{s.image.Platform})
+	}
+	var err error
+	whole := t.whole()
+	if whole != nil {
+		var ok bool
+		if ok, err = p.pushIndex(ctx, t, t.tag, whole); err != nil {
 			return out, err
 		}
-		entries = append(entries, images.IndexEntry{Name: s.String(), Image: image, Platform: &s.image.Platform})
-		out.Platforms = append(out.Platforms, Platform{s.image.Platform})
+		if ok {
+			out.Digest = whole.Descriptor.Digest
+			return out, nil
+		}
+	}
+	if out.Digest, err = p.pushImages(ctx, t); err != nil {
+		return out, err
+	}
+	for _, index := range t.indexes {
+		if index == whole {
+			continue // which was refused
+		}
+		if _, err := p.pushIndex(ctx, t, t.tag.Digest(index.Descriptor.Digest.String()), index); err != nil {
+			return out, err
+		}
+	}
+	if t.pins == nil || *t.pins == out.Digest || t.manifests[*t.pins] == nil {
+		return out, nil
+	}
+	image, err := t.manifests[*t.pins].Image(ctx)
+	if err == nil {
+		_, err = p.workbench.registry.Push(ctx, t.tag.Digest(t.pins.String()), image)
+	}
+	return out, err
+}
+
+// pushImages pushes the one image of a target, or an index of all.
+func (p *archivePush) pushImages(ctx context.Context, t pushTarget) (v1.Hash, error) {
+	entries := make([]images.IndexEntry, len(t.sources))
+	for i, s := range t.sources {
+		image, err := p.gzipped.do(ctx, s.image.ID.String()+" "+s.image.Manifest.Digest.String(), func() (v1.Image, error) { return p.workbench.gzipped(ctx, s.image) })
+		if err != nil {
+			return v1.Hash{}, err
+		}
+		entries[i] = images.IndexEntry{Name: s.String(), Image: image, Platform: &s.image.Platform}
 	}
 	var what any = entries[0].Image
 	if len(entries) > 1 {
 		var err error
 		if what, err = images.NewIndex(entries, nil); err != nil {
-			return out, err
+			return v1.Hash{}, err
 		}
 	}
-	d, err := w.registry.Push(ctx, target.tag, what)
-	out.Digest = d.Digest
-	return out, err
+	d, err := p.workbench.registry.Push(ctx, t.tag, what)
+	return d.Digest, err
+}
+
+// pushIndex pushes an index as the archives keep it, with those of its images that
+// they have. It says whether the registry took it: of one that lacks images, a refusal
+// is a warning.
+func (p *archivePush) pushIndex(ctx context.Context, t pushTarget, ref name.Reference, index *airgap.PackedIndex) (bool, error) {
+	complete := index.Complete(func(h v1.Hash) bool { return t.manifests[h] != nil })
+	if !complete && p.wantsAll.Load() {
+		return false, nil
+	}
+	have := map[v1.Hash]v1.Image{}
+	for h, packed := range t.manifests {
+		image, err := packed.Image(ctx)
+		if err != nil {
+			return false, err
+		}
+		have[h] = image
+	}
+	_, err := p.workbench.registry.Push(ctx, ref, index.Index(have))
+	if err == nil || complete || context.Cause(ctx) != nil {
+		return err == nil, err
+	}
+	if !p.wantsAll.Swap(true) {
+		progress.Warn(ctx, fmt.Sprintf("indexes are not pushed as they were, since the archives do not have all images of them: "+
+			"charts that pin the digest of an index, such as %s@%s, will not find it there: %v", t.tag.Context(), index.Descriptor.Digest, err))
+	}
+	return false, nil
 }
 
 // gzipped is an image of an archive with its uncompressed layers gzipped, which is

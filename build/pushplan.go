@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/google/go-containerregistry/pkg/name"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
 
 	"github.com/slipway-build/slipway/images"
 	"github.com/slipway-build/slipway/images/airgap"
@@ -18,6 +19,12 @@ import (
 type pushTarget struct {
 	tag     name.Tag
 	sources []pushSource
+	// pins is the digest that the archives' name was made of, if it was.
+	pins *v1.Hash
+	// indexes are those that the archives keep under the name, by digest, and
+	// manifests the images behind it, sources or not, by that of the manifest.
+	indexes   []*airgap.PackedIndex
+	manifests map[v1.Hash]*airgap.PackedImage
 }
 
 // A pushSource is an image of an archive, and the name by which it comes to a target.
@@ -42,7 +49,7 @@ func planPush(ctx context.Context, base string, keepRegistry bool, packed []*air
 	)
 	for _, image := range packed {
 		for _, n := range image.Names {
-			tag, err := targetName(base, keepRegistry, n)
+			tag, pins, err := targetName(base, keepRegistry, n)
 			if err != nil {
 				errs = append(errs, err)
 				continue
@@ -51,7 +58,7 @@ func planPush(ctx context.Context, base string, keepRegistry bool, packed []*air
 			if !ok {
 				i = len(targets)
 				places[tag.Name()] = i
-				targets = append(targets, pushTarget{tag: tag})
+				targets = append(targets, pushTarget{tag: tag, pins: pins, manifests: map[v1.Hash]*airgap.PackedImage{}})
 			}
 			errs = append(errs, targets[i].add(pushSource{n, image}, keepRegistry))
 		}
@@ -65,48 +72,29 @@ func planPush(ctx context.Context, base string, keepRegistry bool, packed []*air
 	return targets, errors.Join(errs...)
 }
 
-// targetName is the tag that an image with a qualified name gets.
-func targetName(base string, keepRegistry bool, qualified string) (name.Tag, error) {
+// targetName is the tag that an image with a qualified name gets, and the digest that
+// the name was made of, if any.
+func targetName(base string, keepRegistry bool, qualified string) (tag name.Tag, pins *v1.Hash, err error) {
 	host, rest, _ := strings.Cut(qualified, "/")
 	if keepRegistry {
-		rest = hostComponent(host) + "/" + rest
+		rest = airgap.HostComponent(host) + "/" + rest
 	}
-	tag, err := images.ParseTag(base + "/" + rest)
+	tag, err = images.ParseTag(base + "/" + rest)
 	if err != nil {
-		return name.Tag{}, fmt.Errorf("pushing %s: %w", qualified, err)
+		return tag, nil, fmt.Errorf("pushing %s: %w", qualified, err)
 	}
-	return tag, nil
-}
-
-// hostComponent spells a registry's host and port as an element of a repository's
-// name (OCI distribution-spec, "Pulling manifests": lower-case letters and digits,
-// which ".", "_", "__" or hyphens part). What it cannot hold becomes a hyphen:
-// localhost:5000 is localhost-5000.
-func hostComponent(host string) string {
-	separates := func(r rune) bool { return (r < 'a' || r > 'z') && (r < '0' || r > '9') }
-	host = strings.TrimFunc(strings.ToLower(host), separates)
-	var out strings.Builder
-	for host != "" {
-		end := strings.IndexFunc(host, separates)
-		if end < 0 {
-			end = len(host)
-		}
-		out.WriteString(host[:end])
-		host = host[end:]
-		rest := strings.TrimLeftFunc(host, separates)
-		switch separator := host[:len(host)-len(rest)]; {
-		case separator == "." || separator == "_" || separator == "__" || strings.Trim(separator, "-") == "":
-			out.WriteString(separator)
-		default:
-			out.WriteByte('-')
-		}
-		host = rest
-	}
-	return out.String()
+	registryTag, pins := airgap.RegistryTag(tag.TagStr())
+	return tag.Context().Tag(registryTag), pins, nil
 }
 
 // add adds an image to a target.
 func (t *pushTarget) add(s pushSource, keepRegistry bool) error {
+	t.manifests[s.image.Manifest.Digest] = s.image
+	for _, index := range s.image.Indexes {
+		if slices.Contains(index.Names, s.name) && t.index(index.Descriptor.Digest) == nil {
+			t.indexes = append(t.indexes, index)
+		}
+	}
 	for i, other := range t.sources {
 		if other.image.ID == s.image.ID {
 			// Of two forms of one image, that whose digest a push keeps.
@@ -127,6 +115,30 @@ func (t *pushTarget) add(s pushSource, keepRegistry bool) error {
 	}
 	t.sources = append(t.sources, s)
 	return nil
+}
+
+// index is the kept index with a digest.
+func (t *pushTarget) index(h v1.Hash) *airgap.PackedIndex {
+	for _, index := range t.indexes {
+		if index.Descriptor.Digest == h {
+			return index
+		}
+	}
+	return nil
+}
+
+// whole is the kept index that stands for all of the target's images, if there is
+// just one.
+func (t *pushTarget) whole() *airgap.PackedIndex {
+	if len(t.indexes) != 1 {
+		return nil
+	}
+	for _, s := range t.sources {
+		if !t.indexes[0].Lists(s.image.Manifest.Digest) {
+			return nil
+		}
+	}
+	return t.indexes[0]
 }
 
 func hostOf(qualified string) string {

@@ -150,19 +150,7 @@ func (w *Workbench) choose(ctx context.Context, ref string, platform v1.Platform
 	if err != nil {
 		return nil, fmt.Errorf("image %s: %w", ref, err)
 	}
-	var image v1.Image
-	if found.index != nil {
-		if err := warnArtifacts(ctx, ref, found.index); err != nil {
-			return nil, fmt.Errorf("image %s: %w", ref, err)
-		}
-		image, err = images.ImageFor(found.index, platform)
-	} else {
-		image, err = serves(found.image, platform)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("image %s: %w", ref, err)
-	}
-	return image, nil
+	return found.imageFor(ctx, ref, platform, serves)
 }
 
 // bases is the images.Source of builders.
@@ -178,6 +166,22 @@ type resolved struct {
 	raw        []byte
 	image      v1.Image
 	index      v1.ImageIndex
+}
+
+// imageFor is the image for a platform; serves judges one that is not part of an index.
+func (r *resolved) imageFor(ctx context.Context, ref string, platform v1.Platform, serves func(v1.Image, v1.Platform) (v1.Image, error)) (image v1.Image, err error) {
+	if r.index != nil {
+		if err := warnArtifacts(ctx, ref, r.index); err != nil {
+			return nil, fmt.Errorf("image %s: %w", ref, err)
+		}
+		image, err = images.ImageFor(r.index, platform)
+	} else {
+		image, err = serves(r.image, platform)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("image %s: %w", ref, err)
+	}
+	return image, nil
 }
 
 // resolve finds what ref names, in a registry or a layout.

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/google/go-containerregistry/pkg/name"
@@ -64,7 +65,10 @@ func (l layer) verbatim() bool { return l.digest == l.source }
 
 // A resolvedImage is an image as it will lie in an archive.
 type resolvedImage struct {
-	tags     []name.Tag
+	tags []name.Tag
+	// indexes are what some of the tags, by their full names, stand for instead
+	// of the manifest.
+	indexes  map[string]*keptIndex
 	own      bool
 	platform v1.Platform
 	config   v1.Descriptor
@@ -128,6 +132,13 @@ func newLayout(all []resolvedImage) (*layout, error) {
 		}
 		addBlob(img.config, img.rawConfig)
 		addBlob(img.manifest, img.rawManifest)
+		for _, tag := range img.tags {
+			if kept := img.indexes[tag.Name()]; kept != nil {
+				for _, b := range kept.blobs {
+					addBlob(v1.Descriptor{Digest: b.digest}, b.raw)
+				}
+			}
+		}
 		for _, lay := range img.layers {
 			entry.Layers = append(entry.Layers, lay.name())
 		}
@@ -160,8 +171,12 @@ func newLayout(all []resolvedImage) (*layout, error) {
 // manifest.json.
 func indexEntry(img resolvedImage, tag name.Tag) v1.Descriptor {
 	d := img.manifest
-	platform := img.platform
-	d.Platform = &platform
+	if kept := img.indexes[tag.Name()]; kept != nil {
+		d = kept.descriptor
+	} else {
+		platform := img.platform
+		d.Platform = &platform
+	}
 	d.Annotations = map[string]string{
 		imageNameAnnotation: images.Qualified(tag),
 		refNameAnnotation:   tag.TagStr(),
@@ -206,12 +221,19 @@ func merge(all []resolvedImage) ([]resolvedImage, error) {
 		}
 		if i, ok := byID[img.manifest.Digest]; ok {
 			merged[i].tags = append(merged[i].tags, fresh...)
+			for name, kept := range img.indexes {
+				if merged[i].indexes == nil {
+					merged[i].indexes = map[string]*keptIndex{}
+				}
+				merged[i].indexes[name] = kept
+			}
 			continue
 		}
 		byID[img.manifest.Digest] = len(merged)
 		img.tags = fresh
 		merged = append(merged, img)
 	}
+	dropAmbiguous(merged, byID)
 	return merged, errors.Join(errs...)
 }
 
@@ -220,6 +242,16 @@ func merge(all []resolvedImage) ([]resolvedImage, error) {
 func isPlain(m *v1.Manifest, mediaType types.MediaType) bool {
 	return mediaType == types.OCIManifestSchema1 && m.Config.MediaType == types.OCIConfigJSON &&
 		!slices.ContainsFunc(m.Layers, func(d v1.Descriptor) bool { return d.MediaType != types.OCIUncompressedLayer })
+}
+
+// dropAmbiguous keeps no index that lists another image of the archive as well: its
+// name would stand for both.
+func dropAmbiguous(merged []resolvedImage, byID map[v1.Hash]int) {
+	for _, img := range merged {
+		maps.DeleteFunc(img.indexes, func(_ string, kept *keptIndex) bool {
+			return kept.lists(func(h v1.Hash) bool { i, ok := byID[h]; return ok && merged[i].manifest.Digest != img.manifest.Digest })
+		})
+	}
 }
 
 // rewrite makes the manifest of an image whose layers lie uncompressed in the

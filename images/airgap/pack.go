@@ -31,6 +31,9 @@ type Image struct {
 	// Platform is what Image was asked for. It counts where the config states no
 	// platform, see images.PlatformFor.
 	Platform v1.Platform
+	// Index is the index that Image is one of, if any. With original layers the
+	// archive has it as it is, so that its digest can be asked for.
+	Index v1.ImageIndex
 	// Own images, those of the project itself, come first in the archive: they
 	// are looked for first, and change with every build.
 	Own bool
@@ -113,6 +116,7 @@ func (p *packer) pack(ctx context.Context, all []Image) ([]Result, error) {
 	if err != nil {
 		return nil, err
 	}
+	warnPins(ctx, all, packed)
 	if l.runs, err = p.arrange(ctx, unique(l.images)); err != nil {
 		return nil, err
 	}
@@ -234,6 +238,16 @@ func (p *packer) resolveImage(ctx context.Context, img Image) (resolvedImage, er
 		out.layers = append(out.layers, l)
 	}
 	if p.original {
+		if img.Index != nil {
+			kept, err := keepIndex(img.Index, out.manifest.Digest)
+			if err != nil {
+				return out, err
+			}
+			out.indexes = map[string]*keptIndex{}
+			for _, tag := range out.tags {
+				out.indexes[tag.Name()] = kept
+			}
+		}
 		return out, checkOriginal(manifest, out.layers)
 	}
 	if isPlain(manifest, out.manifest.MediaType) && !slices.ContainsFunc(out.layers, func(l layer) bool { return !l.verbatim() }) {
@@ -554,7 +568,7 @@ func checkWritten(ctx context.Context, path string, size int64, l *layout) error
 		return fmt.Errorf("it has %d images instead of %d", len(found), len(l.images))
 	}
 	for i, img := range l.images {
-		if found[i].ID != img.config.Digest || len(found[i].Names) != len(img.tags) {
+		if found[i].Manifest.Digest != img.manifest.Digest || found[i].ID != img.config.Digest || len(found[i].Names) != len(img.tags) {
 			return fmt.Errorf("image %s is not where it should be", images.Familiar(img.tags[0]))
 		}
 	}

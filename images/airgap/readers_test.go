@@ -31,6 +31,9 @@ type readersCase struct {
 	paths map[Codec]string
 }
 
+// wholeIndexes is the case of an archive with all of an index and one of its images.
+const wholeIndexes = "original with its index"
+
 // readersCases are all layouts: layers uncompressed and original, Linux and Windows,
 // on a base and FROM scratch.
 func readersCases(t *testing.T) []readersCase {
@@ -50,6 +53,8 @@ func readersCases(t *testing.T) []readersCase {
 			cases = append(cases, readersCase{layers + " " + system, all, pack(t, newStore(t), all, Options{Layers: layers})})
 		}
 	}
+	whole := []Image{indexed(t, "acme/app:v1", false)}
+	cases = append(cases, readersCase{wholeIndexes, whole, pack(t, newStore(t), whole, Options{Layers: "original"})})
 	return append(cases,
 		// Of layers in all forms, zstd among them; these cannot be kept as they are.
 		readersCase{"mixed layers", sampleImages(t), pack(t, newStore(t), sampleImages(t), Options{})},
@@ -148,6 +153,9 @@ func TestContainerdReadsArchives(t *testing.T) {
 				}
 				args := []string{"images", "import", "--no-unpack"}
 				if platforms == "--all-platforms" {
+					if c.name == wholeIndexes {
+						t.Skip("containerd refuses an index without the images of all platforms, if it is to import all and ctr has no way to say that it may skip some")
+					}
 					args = append(args, platforms)
 				} else if strings.Contains(c.name, "windows") {
 					t.Skip("the default platform of a containerd on Linux is Linux")

@@ -109,6 +109,8 @@ type imageCheck struct {
 	said map[string]bool
 	// foreignTypes are images of index.json with manifests in Docker's media types.
 	foreignTypes tally
+	// partial says which names are indexes of which not all images are there.
+	partial []string
 }
 
 // first says whether a problem was not reported yet.
@@ -137,6 +139,10 @@ func (r *Report) checkImages(c *contents, ours bool, o VerifyOptions) {
 		check.sameViews(docker, oci)
 	}
 	check.platforms(docker, oci, o.Platform)
+	if len(check.partial) > 0 {
+		r.note("%d names, such as %s, are indexes with images that are not there; containerd imports them unless it is told to import all platforms and skip none",
+			len(check.partial), check.partial[0])
+	}
 	check.once("manifest.json", docker)
 	check.once("index.json", oci)
 	all := slices.Concat(docker, oci)
@@ -315,6 +321,28 @@ func (c *imageCheck) ociNames(d v1.Descriptor, i int) []string {
 	return nil
 }
 
+// children adds the images of an index. One platform's archive may have the whole index,
+// so that it is found by its digest; then it must have an image of it.
+func (c *imageCheck) children(list []*viewed, idx v1.IndexManifest, names []string, what string, depth int) []*viewed {
+	there, missing := 0, 0
+	for _, child := range idx.Manifests {
+		switch {
+		case c.contents.get(blobName(child.Digest)) != nil:
+			list = c.descriptor(list, child, names, depth+1)
+			there++
+		case !images.IsAttestation(child):
+			missing++
+		}
+	}
+	switch {
+	case there == 0 && missing > 0:
+		c.problem("%s is an index, and none of its %d images is there", what, missing)
+	case missing > 0:
+		c.partial = append(c.partial, what)
+	}
+	return list
+}
+
 // descriptor adds the images that a descriptor stands for.
 func (c *imageCheck) descriptor(list []*viewed, d v1.Descriptor, names []string, depth int) []*viewed {
 	what := fmt.Sprintf("entry %s of index.json", d.Digest)
@@ -333,9 +361,7 @@ func (c *imageCheck) descriptor(list []*viewed, d v1.Descriptor, names []string,
 			return list
 		}
 		if c.decode(f, &idx) {
-			for _, child := range idx.Manifests {
-				list = c.descriptor(list, child, names, depth+1)
-			}
+			list = c.children(list, idx, names, what, depth)
 		}
 		return list
 	}
