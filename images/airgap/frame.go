@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"strings"
 
 	"github.com/slipway-build/slipway/images/store"
 	"github.com/slipway-build/slipway/progress"
@@ -66,7 +67,8 @@ func bytesChunk(b []byte) chunk {
 // fileChunk is a whole file of the store, which is checked while it is copied.
 func fileChunk(f *store.File) chunk { return chunk{size: f.Size(), copy: f.CopyTo} }
 
-// smallFrame frames files that are in memory; compress makes a frame of bytes.
+// smallFrame frames files that are in memory, and folders, which the index of
+// offsets does not name; compress makes a frame of bytes.
 func smallFrame(files []file, compress func([]byte) ([]byte, error)) (frame, error) {
 	var (
 		f frame
@@ -78,6 +80,9 @@ func smallFrame(files []file, compress func([]byte) ([]byte, error)) (frame, err
 			return frame{}, err
 		}
 		b.Write(header)
+		if strings.HasSuffix(file.name, "/") {
+			continue
+		}
 		f.entries = append(f.entries, entry{Name: file.name, Offset: int64(b.Len()), Size: int64(len(file.content))})
 		b.Write(file.content)
 		b.Write(zeros[:padding(int64(len(file.content)))])

@@ -36,7 +36,8 @@ const (
 // core/images/archive: 20 MiB).
 const jsonLimit = 20 << 20
 
-// A file is a small file of an archive, in memory.
+// A file is a small file of an archive, in memory, or a folder, whose name ends
+// with a slash.
 type file struct {
 	name    string
 	content []byte
@@ -80,7 +81,8 @@ type resolvedImage struct {
 
 // A layout describes an archive before anything of it is written.
 type layout struct {
-	// views are manifest.json, oci-layout and index.json.
+	// views are manifest.json, oci-layout and index.json, and the folders of blobs:
+	// syft and grype unpack an archive without making folders that it does not name.
 	views []file
 	// blobs are the configs and manifests, each once, in the order of images.
 	blobs []file
@@ -158,6 +160,7 @@ func newLayout(all []resolvedImage) (*layout, error) {
 		}
 		l.views = append(l.views, file{name: view.name, content: raw})
 	}
+	l.views = append(l.views, file{name: "blobs/"}, file{name: blobFolder})
 	for _, f := range slices.Concat(l.views, l.blobs) {
 		if len(f.content) > jsonLimit {
 			return nil, fmt.Errorf("%s would be %d bytes; containerd reads no more than %d", f.name, len(f.content), jsonLimit)

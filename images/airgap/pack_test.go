@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"io"
 	"os"
+	"path"
 	"path/filepath"
 	"runtime"
 	"strings"
@@ -105,10 +106,12 @@ func pack(t testing.TB, content *store.Store, all []Image, opts Options) map[Cod
 	return paths
 }
 
-// untar decompresses an archive with nothing of this package's readers.
-func untar(t testing.TB, path string, codec Codec) (names []string, content map[string][]byte, raw []byte) {
+// untar decompresses an archive with nothing of this package's readers. Each folder
+// must come before what lies in it, as some readers make no others; folders are not
+// among the names.
+func untar(t testing.TB, file string, codec Codec) (names []string, content map[string][]byte, raw []byte) {
 	t.Helper()
-	f, err := os.Open(path)
+	f, err := os.Open(file)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -119,9 +122,10 @@ func untar(t testing.TB, path string, codec Codec) (names []string, content map[
 	}
 	defer r.Close()
 	if raw, err = io.ReadAll(r); err != nil {
-		t.Fatalf("decompressing %s: %v", path, err)
+		t.Fatalf("decompressing %s: %v", file, err)
 	}
 	content = map[string][]byte{}
+	folders := map[string]bool{}
 	tr := tar.NewReader(bytes.NewReader(raw))
 	for {
 		h, err := tr.Next()
@@ -129,14 +133,22 @@ func untar(t testing.TB, path string, codec Codec) (names []string, content map[
 			return names, content, raw
 		}
 		if err != nil {
-			t.Fatalf("reading %s: %v", path, err)
+			t.Fatalf("reading %s: %v", file, err)
+		}
+		if parent := path.Dir(h.Name); h.Typeflag == tar.TypeReg && parent != "." && !folders[parent] {
+			t.Errorf("%s in %s: there was no entry for its folder", h.Name, file)
+		}
+		if h.Typeflag == tar.TypeDir && h.Mode == 0o755 {
+			folders[path.Clean(h.Name)] = true
+			h.Typeflag, h.Mode = tar.TypeReg, 0o644 // to compare the rest of it
+		} else {
+			names = append(names, h.Name)
+			if content[h.Name], err = io.ReadAll(tr); err != nil {
+				t.Fatal(err)
+			}
 		}
 		if h.Mode != 0o644 || h.Uid != 0 || h.Gid != 0 || h.ModTime.Unix() != 0 || h.Uname != "" || h.Typeflag != tar.TypeReg {
-			t.Errorf("%s in %s: mode %o, owner %d:%d %q, time %v, type %c", h.Name, path, h.Mode, h.Uid, h.Gid, h.Uname, h.ModTime, h.Typeflag)
-		}
-		names = append(names, h.Name)
-		if content[h.Name], err = io.ReadAll(tr); err != nil {
-			t.Fatal(err)
+			t.Errorf("%s in %s: mode %o, owner %d:%d %q, time %v, type %c", h.Name, file, h.Mode, h.Uid, h.Gid, h.Uname, h.ModTime, h.Typeflag)
 		}
 	}
 }

@@ -18,12 +18,15 @@ const tarEnd = 2 * blockSize
 
 // tarHeader is the header of a file of an archive: mode 0644, owner 0, time 0,
 // whatever the disk, the umask or the clock say. It is USTAR; a file over 8 GiB,
-// which USTAR cannot tell, has a PAX record before it.
+// which USTAR cannot tell, has a PAX record before it. A name that ends with a slash
+// is that of a folder, whose mode is 0755.
 func tarHeader(name string, size int64) ([]byte, error) {
+	h := &tar.Header{Typeflag: tar.TypeReg, Name: name, Size: size, Mode: 0o644, ModTime: time.Unix(0, 0)}
+	if strings.HasSuffix(name, "/") {
+		h.Typeflag, h.Mode = tar.TypeDir, 0o755
+	}
 	var b bytes.Buffer
-	err := tar.NewWriter(&b).WriteHeader(&tar.Header{
-		Typeflag: tar.TypeReg, Name: name, Size: size, Mode: 0o644, ModTime: time.Unix(0, 0),
-	})
+	err := tar.NewWriter(&b).WriteHeader(h)
 	if err != nil {
 		return nil, fmt.Errorf("writing the tar header of %s: %w", name, err)
 	}
