@@ -17,6 +17,7 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
 	"github.com/slipway-build/slipway/build/bundle"
+	"github.com/slipway-build/slipway/images"
 	"github.com/slipway-build/slipway/images/airgap"
 )
 
@@ -234,7 +235,8 @@ func (b *Builder) bundleKey(ctx context.Context, step BundleStep, files []bundle
 			} else if id, err = os.Readlink(file); err != nil {
 				return err
 			}
-			content = append(content, file, info.Mode().Type().String(), id)
+			// Quoted, since JSON replaces bytes that are not UTF-8.
+			content = append(content, strconv.Quote(file), images.ContextMode(info.Mode()).String(), strconv.Quote(id))
 			return nil
 		})
 		errs = append(errs, err)

@@ -196,7 +196,7 @@ func (u *unpacker) link(h *header, n *node, at string) (*node, error) {
 	if to.isLink() {
 		to.uid, to.gid = n.uid, n.gid
 	} else {
-		to.describe(n)
+		to.relabel(n)
 	}
 	return to, nil
 }

@@ -1,0 +1,46 @@
+package build
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/slipway-build/slipway/build/bundle"
+)
+
+// A bundle is made anew when anything that stands in it changes: a byte of a name
+// that is not UTF-8, or whether a file may be executed.
+func TestBundleKeyHasEveryByteAndMode(t *testing.T) {
+	r := makeRelease(t)
+	b := r.builder()
+	if err := b.openBench(); err != nil {
+		t.Fatal(err)
+	}
+	folder := filepath.Join(r.dir, "files")
+	file := filepath.Join(folder, "caf\xe9")
+	if err := os.Mkdir(folder, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(file, []byte("x"), 0o644); err != nil {
+		t.Skip(err)
+	}
+	key := func() string {
+		t.Helper()
+		key, err := b.bundleKey(t.Context(), BundleStep{}, []bundle.File{{Source: folder, Path: "files"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return key
+	}
+	first := key()
+	if err := os.Rename(file, filepath.Join(folder, "caf\xe8")); err != nil {
+		t.Fatal(err)
+	}
+	renamed := key()
+	if err := os.Chmod(filepath.Join(folder, "caf\xe8"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if executable := key(); first == renamed || renamed == executable {
+		t.Errorf("keys %s, %s after a rename, %s after chmod; want three", first, renamed, executable)
+	}
+}
