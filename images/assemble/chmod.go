@@ -31,7 +31,7 @@ func parseChmod(s string) (*modeChange, error) {
 	}
 	set, err := mode.ParseWithUmask(s, 0)
 	if err != nil {
-		return nil, fmt.Errorf("--chmod=%s: it is no octal number, and no symbolic mode such as u=rwX,go=rX", s)
+		return nil, fmt.Errorf("--chmod=%s: it is neither an octal number nor a symbolic mode such as u=rwX,go=rX", s)
 	}
 	return &modeChange{symbolic: set}, nil
 }

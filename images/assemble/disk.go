@@ -19,7 +19,7 @@ import (
 // excludes is not there.
 type diskFolder struct {
 	dir string
-	// ignored is nil if nothing is excluded. It is no matcher for several
+	// ignored is nil if nothing is excluded. It must not be used by several
 	// goroutines; a diskFolder belongs to one Assemble.
 	ignored *patternmatcher.PatternMatcher
 	modes   images.Modes

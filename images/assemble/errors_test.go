@@ -24,7 +24,7 @@ func TestErrorsSayWhatToDo(t *testing.T) {
 		{"a link that leads nowhere", "FROM scratch AS one\nCOPY dir /dir\nFROM scratch\nCOPY --from=one dir/link /\n", "", []string{`"dir/link" not found in stage "one": it is a symlink to "/dir/nowhere", which is not there`}},
 		{"what is in the way", "FROM scratch\nCOPY dir/file.txt /x\nCOPY dir /x/y\n", "", []string{`Dockerfile:3: COPY dir: "/x" is a file, not a folder`}},
 		{"an owner", "FROM scratch\nCOPY --chown=me dir /\n", "", []string{`--chown=me: user "me" is not in the image's /etc/passwd; a number needs no entry there`}},
-		{"a mode", "FROM scratch\nCOPY --chmod=rwx dir /\n", "", []string{"--chmod=rwx: it is no octal number, and no symbolic mode such as u=rwX,go=rX"}},
+		{"a mode", "FROM scratch\nCOPY --chmod=rwx dir /\n", "", []string{"--chmod=rwx: it is neither an octal number nor a symbolic mode such as u=rwX,go=rX"}},
 		{"a frontend", "# syntax=example.com/x\nFROM scratch\n", "", []string{"Dockerfile:1: syntax example.com/x is a frontend of its own", "use --builder docker"}},
 		{"an instruction before FROM", "LABEL a=b\nFROM scratch\n", "", []string{"Dockerfile:1: no build stage in current context: only ARG may come before the first FROM"}},
 		{"a checksum", "FROM scratch\nADD --checksum=sha1:1 http://127.0.0.1:1/x /\n", "", []string{"--checksum=sha1:1: want sha256: and 64 hexadecimal digits"}},

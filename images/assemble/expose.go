@@ -69,7 +69,7 @@ func parsePorts(word string) ([]string, error) {
 			ip, hostPorts = strings.Trim(host[:i], "[]"), host[i+1:]
 		}
 		if ip != "" && net.ParseIP(ip) == nil {
-			return nil, fmt.Errorf("%q is no IP address", ip)
+			return nil, fmt.Errorf("%q is not an IP address", ip)
 		}
 		if hostPorts != "" {
 			hostFirst, hostLast, err := parseRange(hostPorts)

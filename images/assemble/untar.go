@@ -159,7 +159,7 @@ func (u *unpacker) root(h *header, n *node) error {
 		return nil
 	}
 	if !n.isDir() {
-		return errors.New("it is no folder, and would replace the one that is unpacked to")
+		return errors.New("it is not a folder, and would replace the one that is unpacked to")
 	}
 	u.tree.root.describe(n)
 	u.tree.changed["."] = true
@@ -177,7 +177,7 @@ func (u *unpacker) link(h *header, n *node, at string) (*node, error) {
 		return nil, err
 	}
 	if target.node == nil || target.node.isDir() || target.path == at {
-		return nil, fmt.Errorf("it is a hard link to %q, which is no file that came before it", h.Link)
+		return nil, fmt.Errorf("it is a hard link to %q, which is not a file that came before it", h.Link)
 	}
 	to := target.node
 	if !u.made[to] {

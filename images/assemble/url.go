@@ -182,7 +182,7 @@ func openDisk(name string) (*diskFile, error) {
 		return nil, err
 	}
 	if !info.Mode().IsRegular() {
-		return nil, errors.New(name + " is no file")
+		return nil, errors.New(name + " is not a file")
 	}
 	return &diskFile{name, info}, nil
 }

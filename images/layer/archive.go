@@ -72,7 +72,7 @@ func Describe(form Form, entries []Entry) (*Archive, error) {
 				sorted = append(sorted, Entry{Path: dir, Type: tar.TypeDir, Mode: 0o755, ModTime: time.Unix(0, 0)})
 				continue
 			case typ != tar.TypeDir:
-				errs = append(errs, fmt.Errorf("layer entry %q: %q is no folder", e.Path, dir))
+				errs = append(errs, fmt.Errorf("layer entry %q: %q is not a folder", e.Path, dir))
 			}
 			break
 		}
@@ -84,7 +84,7 @@ func Describe(form Form, entries []Entry) (*Archive, error) {
 		}
 		// A target that is not here lies in a lower layer.
 		if typ, ok := have[e.Link]; ok && (typ == tar.TypeDir || ComparePaths(e.Link, e.Path) >= 0) {
-			errs = append(errs, fmt.Errorf("layer entry %q: hard link to %q, which is no file that comes before it", e.Path, e.Link))
+			errs = append(errs, fmt.Errorf("layer entry %q: hard link to %q, which is not a file that comes before it", e.Path, e.Link))
 		}
 	}
 	if len(errs) > 0 {
