@@ -155,10 +155,15 @@ func (o *overlay) apply(h *tar.Header, body io.Reader) error {
 		// An overlay loses the whiteout in the place of which it makes a folder.
 		delete(o.own.hidden, name)
 	}
-	if !o.known(name) {
-		return o.claim(name)
+	if o.known(name) {
+		o.own.claimed = ""
+		return o.add(name, h, body)
 	}
-	return o.add(name, h, body)
+	if dir == o.own.claimed {
+		return nil
+	}
+	o.own.claimed = dir
+	return o.claim(name)
 }
 
 // imagePath is where an entry of a layer lies in the file system. Layers of

@@ -24,6 +24,9 @@ type layerState struct {
 	// their entries stand in the layer.
 	hidden map[string]bool
 	opaque map[string]bool
+	// claimed is the folder of the last entry, if that is not kept: for others in it,
+	// nothing is left to do.
+	claimed string
 }
 
 // begin starts the layer with this number.
@@ -113,6 +116,9 @@ func (o *overlay) hideChildren(n *node) error {
 // resolve returns where an entry of this name lies: its folder is reached by the
 // layer's own links.
 func (o *overlay) resolve(name string) (string, error) {
+	if o.own.links.below == nil {
+		return name, nil
+	}
 	dir, base := path.Split(name)
 	dir, err := o.own.links.follow(strings.TrimSuffix(dir, "/"))
 	return path.Join(dir, base), err
