@@ -152,7 +152,7 @@ func (o *overlay) apply(h *tar.Header, body io.Reader) error {
 		return err
 	}
 	if h.Typeflag == tar.TypeDir {
-		// An overlay loses the whiteout in the place of which it makes a folder.
+		// overlayfs loses a whiteout when a folder is made in its place.
 		delete(o.own.hidden, name)
 	}
 	if o.known(name) {

@@ -140,7 +140,7 @@ func (u *layerUnpacker) unpack(h header, index int) error {
 		old.describe(n)
 		return nil
 	case n.isDir():
-		// An overlay loses the whiteout in the place of which it makes a folder.
+		// overlayfs loses a whiteout when a folder is made in its place.
 		delete(u.layer.hidden[parent.node], base)
 	}
 	entries[base] = n
