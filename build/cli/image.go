@@ -90,8 +90,8 @@ on this machine's architecture.`,
 	return c
 }
 
-// keyValues reads K=V words; K alone takes its value from the environment, as in
-// docker build.
+// keyValues reads K=V words. As in docker build, a build argument K alone takes its
+// value from the environment, and a label K alone is empty.
 func (p *Program) keyValues(flag string, words []string) (map[string]string, error) {
 	var errs []error
 	out := map[string]string{}
@@ -102,7 +102,7 @@ func (p *Program) keyValues(flag string, words []string) (map[string]string, err
 				continue
 			}
 		}
-		if key == "" || !ok {
+		if key == "" || !ok && flag != "--label" {
 			errs = append(errs, fmt.Errorf("%s %q: want NAME=VALUE", flag, word))
 			continue
 		}

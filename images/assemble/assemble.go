@@ -160,6 +160,10 @@ func (asm *assembly) run(ctx context.Context) (v1.Image, error) {
 	if err != nil {
 		return nil, err
 	}
+	// Before bases are looked for in a registry; their ONBUILD may bring more.
+	if err := refuseProcesses(asm, asm.reachable(target)); err != nil {
+		return nil, err
+	}
 	needed, err := asm.needed(ctx, target)
 	if err != nil {
 		return nil, err

@@ -153,7 +153,7 @@ func (asm *assembly) resolveBase(ctx context.Context, s *stage) error {
 	}
 	img, err := asm.sources.Image(ctx, ref, s.state.platform)
 	if err != nil {
-		return fmt.Errorf("%w%s", err, suggest(ref, asm.stageNames()))
+		return fmt.Errorf("%w%s%s", err, buildfile.NoSuchName(ref), suggest(ref, asm.stageNames()))
 	}
 	raw, err := img.RawConfigFile()
 	if err != nil {

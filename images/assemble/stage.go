@@ -44,6 +44,8 @@ type stage struct {
 type command struct {
 	instructions.Command
 	from *stage
+	// mounts are the stages that a RUN mounts.
+	mounts []*stage
 	// trigger is the text of the ONBUILD that the command comes from.
 	trigger string
 }
@@ -136,7 +138,7 @@ func (asm *assembly) readFrom(s *stage, lex *shell.Lex, known []string) error {
 		}
 		p, err := parsePlatform(platform.Result, asm.Assembler.build)
 		if err != nil {
-			return fmt.Errorf("FROM --platform=%s: %w", s.Platform, err)
+			return fmt.Errorf("FROM --platform=%s: %w%s", s.Platform, err, unsetNames(platform.Unmatched, known))
 		}
 		fromPlatform(lint, s, platform, p, asm.global)
 		s.platform = &p
@@ -180,6 +182,15 @@ func (s *stage) platformOr(p v1.Platform) v1.Platform {
 
 // link finds the stage, or makes the image, that c copies from.
 func (asm *assembly) link(c instructions.Command) (command, error) {
+	if run, ok := c.(*instructions.RunCommand); ok {
+		linked := command{Command: c}
+		for _, mount := range instructions.GetMounts(run) {
+			if s := asm.stageNamed(mount.From); s != nil {
+				linked.mounts = append(linked.mounts, s)
+			}
+		}
+		return linked, nil
+	}
 	copying, ok := c.(*instructions.CopyCommand)
 	if !ok || copying.From == "" {
 		return command{Command: c}, nil
@@ -261,6 +272,7 @@ func (s *stage) dependencies() []*stage {
 		if c.from != nil {
 			all = append(all, c.from)
 		}
+		all = append(all, c.mounts...)
 	}
 	return all
 }
@@ -304,29 +316,7 @@ func (asm *assembly) refuseCircles() error {
 // triggers of those have become commands.
 func (asm *assembly) needed(ctx context.Context, target *stage) ([]*stage, error) {
 	for {
-		reach := map[*stage]bool{}
-		var visit func(s *stage)
-		visit = func(s *stage) {
-			if !reach[s] {
-				reach[s] = true
-				for _, dep := range s.dependencies() {
-					visit(dep)
-				}
-			}
-		}
-		visit(target)
-		var all []*stage
-		for _, s := range asm.images {
-			if reach[s] {
-				all = append(all, s)
-			}
-		}
-		slices.SortFunc(all, func(a, b *stage) int { return strings.Compare(a.BaseName, b.BaseName) })
-		for _, s := range asm.stages {
-			if reach[s] {
-				all = append(all, s)
-			}
-		}
+		all := asm.reachable(target)
 		if err := asm.resolveAll(ctx, all); err != nil {
 			return nil, err
 		}
@@ -345,6 +335,35 @@ func (asm *assembly) needed(ctx context.Context, target *stage) ([]*stage, error
 			return nil, err
 		}
 	}
+}
+
+// reachable returns the stages that target is known to be made of, images first and
+// then in the Dockerfile's order.
+func (asm *assembly) reachable(target *stage) []*stage {
+	reach := map[*stage]bool{}
+	var visit func(s *stage)
+	visit = func(s *stage) {
+		if !reach[s] {
+			reach[s] = true
+			for _, dep := range s.dependencies() {
+				visit(dep)
+			}
+		}
+	}
+	visit(target)
+	var all []*stage
+	for _, s := range asm.images {
+		if reach[s] {
+			all = append(all, s)
+		}
+	}
+	slices.SortFunc(all, func(a, b *stage) int { return strings.Compare(a.BaseName, b.BaseName) })
+	for _, s := range asm.stages {
+		if reach[s] {
+			all = append(all, s)
+		}
+	}
+	return all
 }
 
 // resolveAll reads the configs of the bases of all stages, several at a time,
@@ -429,6 +448,9 @@ func refuseProcesses(asm *assembly, needed []*stage) error {
 			switch c := c.Command.(type) {
 			case *instructions.RunCommand:
 				what = "RUN starts a process"
+				if err := checkRun(c); err != nil {
+					errs = append(errs, asm.file.at(c.Location(), err))
+				}
 			case *instructions.AddCommand:
 				for _, source := range c.SourcePaths {
 					if isGit(source) {
@@ -447,6 +469,15 @@ func refuseProcesses(asm *assembly, needed []*stage) error {
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// checkRun judges the flags of a RUN, which is refused all the same: the mistake
+// would come up with another builder. Flags with variables are not judged.
+func checkRun(c *instructions.RunCommand) error {
+	if strings.Contains(c.String(), "$") {
+		return nil
+	}
+	return plain(c.Expand(func(word string) (string, error) { return word, nil }))
 }
 
 // fromPlatform warns of a FROM --platform that says nothing new, or always the

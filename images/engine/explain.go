@@ -19,13 +19,18 @@ import (
 type SourceError struct {
 	// File is the Dockerfile, as the build context names it.
 	File string
-	// Line is the first line at fault, counted from 1.
+	// Line is the first line at fault, counted from 1; 0 if no line is.
 	Line int
 	Err  error
 }
 
 // Error is FILE:LINE: what is wrong.
-func (e *SourceError) Error() string { return fmt.Sprintf("%s:%d: %v", e.File, e.Line, e.Err) }
+func (e *SourceError) Error() string {
+	if e.Line == 0 {
+		return fmt.Sprintf("%s: %v", e.File, e.Err)
+	}
+	return fmt.Sprintf("%s:%d: %v", e.File, e.Line, e.Err)
+}
 
 func (e *SourceError) Unwrap() error { return e.Err }
 
@@ -58,7 +63,7 @@ func (j *job) explain(ctx context.Context, err, own error) error {
 	if step != nil && own == nil || step != nil && strings.Contains(err.Error(), step.err) {
 		reason = errors.New(withOutput(fmt.Sprintf("%s: %s", stepTitle(step.name), reasonOf(errors.New(step.err))), step.tail))
 	}
-	if line == 0 {
+	if line == 0 && own == nil {
 		return reason
 	}
 	return &SourceError{File: j.file.Path, Line: line, Err: reason}

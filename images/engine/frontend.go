@@ -145,7 +145,7 @@ func (f *frontend) ResolveImageConfig(ctx context.Context, ref string, opt sourc
 	}
 	base, err := f.job.bases.resolve(ctx, ref, platform)
 	if err != nil {
-		return "", "", nil, err
+		return "", "", nil, fmt.Errorf("%w%s", err, buildfile.NoSuchName(ref))
 	}
 	named, err := reference.ParseNormalizedNamed(ref)
 	if err != nil {
@@ -193,7 +193,7 @@ func (f *frontend) Solve(ctx context.Context, request gateway.SolveRequest) (*ga
 		if err != nil {
 			return nil, err
 		}
-		f.job.watch.know(settled.Source)
+		f.job.watch.know(settled)
 		request.Definition = settled
 	}
 	return f.Client.Solve(ctx, request)

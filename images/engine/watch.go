@@ -28,6 +28,8 @@ type watch struct {
 	mu      sync.Mutex
 	steps   map[digest.Digest]*step
 	sources []*pb.Source
+	// users are the steps that read what a step makes.
+	users map[digest.Digest][]digest.Digest
 }
 
 // A step is what is known of one vertex.
@@ -45,16 +47,39 @@ type step struct {
 }
 
 func newWatch(platform v1.Platform) *watch {
-	return &watch{prefix: images.FormatPlatform(platform) + " ", steps: map[digest.Digest]*step{}}
+	return &watch{prefix: images.FormatPlatform(platform) + " ", steps: map[digest.Digest]*step{}, users: map[digest.Digest][]digest.Digest{}}
 }
 
 // know remembers where in the Dockerfile steps come from.
-func (w *watch) know(source *pb.Source) {
-	if source != nil {
-		w.mu.Lock()
-		defer w.mu.Unlock()
-		w.sources = append(w.sources, source)
+func (w *watch) know(definition *pb.Definition) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if definition.Source != nil {
+		w.sources = append(w.sources, definition.Source)
 	}
+	for _, raw := range definition.Def {
+		var op pb.Op
+		if op.UnmarshalVT(raw) != nil {
+			continue
+		}
+		for _, input := range op.Inputs {
+			of := digest.Digest(input.Digest)
+			w.users[of] = append(w.users[of], digest.FromBytes(raw))
+		}
+	}
+}
+
+// line is where in the Dockerfile a step comes from, or 0. BuildKit does not say it of
+// downloads; those come from the step that copies them.
+func (w *watch) line(d digest.Digest) int {
+	for _, step := range append([]digest.Digest{d}, w.users[d]...) {
+		for _, source := range slices.Backward(w.sources) {
+			if line := lineOf(source, step.String()); line > 0 {
+				return line
+			}
+		}
+	}
+	return 0
 }
 
 // follow shows statuses until there are no more.
@@ -182,13 +207,7 @@ func (w *watch) failed() (*step, int) {
 		if s.err == "" || strings.Contains(s.err, context.Canceled.Error()) {
 			continue
 		}
-		line := 0
-		for _, source := range slices.Backward(w.sources) {
-			if line = lineOf(source, d.String()); line > 0 {
-				break
-			}
-		}
-		return s, line
+		return s, w.line(d)
 	}
 	return nil, 0
 }
