@@ -3,6 +3,7 @@ package slipway_test
 
 import (
 	"fmt"
+	"go/ast"
 	"go/parser"
 	"go/token"
 	"io/fs"
@@ -24,23 +25,23 @@ var rooms = map[string][]string{
 	"cmd/slipway-pause": {},
 	"build/targets":     {"build", "images", "internal/process", "internal/redact", "progress"},
 	"build/cli": {"build", "images", "images/airgap", "images/assemble", "images/engine", "images/registry",
-		"images/store", "internal/process", "progress"},
+		"images/store", "internal/process", "internal/regular", "progress"},
 	"build": {"build/compile", "build/bundle", "build/release", "images", "images/airgap", "images/assemble", "images/attest",
-		"images/engine", "images/hosts", "images/registry", "images/store", "internal/fileop", "internal/process", "internal/redact", "progress"},
-	"build/compile":      {"images", "internal/fileop", "internal/process", "progress"},
-	"build/bundle":       {"images", "internal/fileop", "progress"},
-	"build/release":      {"images", "internal/fileop", "progress"},
+		"images/engine", "images/hosts", "images/registry", "images/store", "internal/fileop", "internal/process", "internal/redact", "internal/regular", "progress"},
+	"build/compile":      {"images", "internal/fileop", "internal/process", "internal/regular", "progress"},
+	"build/bundle":       {"images", "internal/fileop", "internal/regular", "progress"},
+	"build/release":      {"images", "internal/fileop", "internal/regular", "progress"},
 	"images":             {"internal/sniff"},
 	"images/layer":       {"images"},
-	"images/buildfile":   {"images"},
-	"images/assemble":    {"images", "images/buildfile", "images/layer", "internal/fileop", "internal/sniff", "progress"},
-	"images/engine":      {"images", "images/buildfile", "images/store", "internal/sniff", "progress"},
-	"images/store":       {"images", "internal/fileop", "internal/sniff", "progress"},
+	"images/buildfile":   {"images", "internal/regular"},
+	"images/assemble":    {"images", "images/buildfile", "images/layer", "internal/fileop", "internal/sniff", "internal/regular", "progress"},
+	"images/engine":      {"images", "images/buildfile", "images/store", "internal/sniff", "internal/regular", "progress"},
+	"images/store":       {"images", "internal/fileop", "internal/sniff", "internal/regular", "progress"},
 	"images/credentials": {},
-	"images/hosts":       {"internal/redact"},
-	"images/registry":    {"images", "images/credentials", "images/hosts", "images/store", "internal/redact", "progress"},
+	"images/hosts":       {"internal/redact", "internal/regular"},
+	"images/registry":    {"images", "images/credentials", "images/hosts", "images/store", "internal/redact", "internal/regular", "progress"},
 	"images/zstd":        {},
-	"images/airgap":      {"images", "images/store", "images/zstd", "internal/fileop", "internal/sniff", "progress"},
+	"images/airgap":      {"images", "images/store", "images/zstd", "internal/fileop", "internal/sniff", "internal/regular", "progress"},
 	"images/imagetest":   {"images"}, // and only tests look into it
 	"internal/fileop":    {},
 	"internal/golden":    {}, // only tests look into it
@@ -76,6 +77,15 @@ var hosts = map[string][]string{
 	"golang.org/x/text":                                    {"internal/sniff"},
 }
 
+// testRooms are those that only tests look into.
+var testRooms = []string{"images/imagetest", "internal/golden"}
+
+// calls are functions that one room calls for all others, which use that room.
+var calls = map[string]string{
+	"os.Open":     "internal/regular",
+	"os.ReadFile": "internal/regular",
+}
+
 // namesOfNothing say nothing of what is inside.
 var namesOfNothing = []string{"util", "utils", "common", "helper", "helpers", "types", "misc", "base", "shared"}
 
@@ -95,6 +105,8 @@ func TestAForbiddenImportIsFound(t *testing.T) {
 			"github.com/spf13/cobra is a guest of build/cli"},
 		{"the client of BuildKit in the assembler", "images/assemble/x.go", "package assemble\nimport _ \"github.com/moby/buildkit/client\"",
 			"is a guest of images/engine"},
+		{"a file opened whatever it is", "build/x.go", "package build\nimport \"os\"\nfunc f() { os.Open(\"x\") }",
+			"build/x.go:3: os.Open: use internal/regular"},
 		{"test support in the product", "images/store/x.go", "package store\nimport _ \"" + module + "/images/imagetest\"",
 			"images/store may not import images/imagetest"},
 		{"a room without a charter", "images/new/x.go", "package new", "images/new is not a room of the house"},
@@ -159,10 +171,19 @@ func fileViolations(t *testing.T, file, rel string) (found []string) {
 		return []string{room + " is not a room of the house: see docs/design.md"}
 	}
 	fset := token.NewFileSet()
-	parsed, err := parser.ParseFile(fset, file, nil, parser.ImportsOnly)
+	parsed, err := parser.ParseFile(fset, file, nil, parser.SkipObjectResolution)
 	if err != nil {
 		t.Fatal(err)
 	}
+	ast.Inspect(parsed, func(n ast.Node) bool {
+		if selector, ok := n.(*ast.SelectorExpr); ok {
+			called := fmt.Sprint(selector.X, ".", selector.Sel)
+			if its := calls[called]; its != "" && its != room && !slices.Contains(testRooms, room) {
+				found = append(found, fmt.Sprintf("%s:%d: %s: use %s", rel, fset.Position(n.Pos()).Line, called, its))
+			}
+		}
+		return true
+	})
 	for _, spec := range parsed.Imports {
 		imported, err := strconv.Unquote(spec.Path.Value)
 		if err != nil {

@@ -1,0 +1,6 @@
+package regular
+
+import "os"
+
+// Windows has no pipes in folders; opening one by its name (\\.\pipe\…) does not wait.
+const flags = os.O_RDONLY

@@ -1,0 +1,131 @@
+// Package regular opens files that a user names or that are found on the way, and
+// refuses what is not a regular file: opening a named pipe waits for a writer, for ever
+// and through every signal, and a device never ends.
+package regular
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"runtime"
+)
+
+// Open opens the file at path for reading. It follows symlinks. A pipe is taken where
+// path is one of this process's own descriptors, such as /dev/stdin and the /dev/fd/63
+// of a shell's <(command). Errors are *fs.PathError.
+func Open(path string) (*os.File, error) {
+	f, err := os.OpenFile(path, flags, 0)
+	if err != nil {
+		// A socket cannot be opened at all; the system's error does not say why.
+		if info, statErr := os.Stat(path); statErr == nil && info.Mode()&fs.ModeSocket != 0 {
+			err = refuse(path, info)
+		}
+		return nil, err
+	}
+	return check(f, path)
+}
+
+// OpenIn is Open of a name inside root, which it does not leave.
+func OpenIn(root *os.Root, name string) (*os.File, error) {
+	f, err := root.OpenFile(name, flags, 0)
+	if err != nil {
+		if info, statErr := root.Stat(name); statErr == nil && info.Mode()&fs.ModeSocket != 0 {
+			err = refuse(name, info)
+		}
+		return nil, err
+	}
+	return check(f, name)
+}
+
+// check looks at what was opened, not at the path, under which something else may lie
+// by now.
+func check(f *os.File, path string) (*os.File, error) {
+	info, err := f.Stat()
+	if err == nil && !info.Mode().IsRegular() && !(info.Mode()&fs.ModeNamedPipe != 0 && isDescriptor(path)) {
+		err = refuse(path, info)
+	}
+	if err != nil {
+		f.Close()
+		return nil, err
+	}
+	return f, nil
+}
+
+// Check returns the error of Open, for files that a library will open.
+func Check(path string) error {
+	f, err := Open(path)
+	if err != nil {
+		return err
+	}
+	return f.Close()
+}
+
+// ErrNotRegular is in the errors of what is not a regular file.
+var ErrNotRegular = errors.New("not a regular file")
+
+func refuse(path string, info fs.FileInfo) error {
+	return &fs.PathError{Op: "open", Path: path, Err: fmt.Errorf("it is a %s, %w", kind(info.Mode()), ErrNotRegular)}
+}
+
+func kind(mode fs.FileMode) string {
+	switch {
+	case mode.IsDir():
+		return "folder"
+	case mode&fs.ModeNamedPipe != 0:
+		return "named pipe"
+	case mode&fs.ModeSocket != 0:
+		return "socket"
+	case mode&fs.ModeDevice != 0:
+		return "device"
+	}
+	return "special file"
+}
+
+var descriptor = regexp.MustCompile(`^/(dev|proc/(self|[0-9]+))/fd/[0-9]+$`)
+
+// isDescriptor says whether path names a descriptor that this process has open.
+func isDescriptor(path string) bool {
+	if runtime.GOOS == "windows" {
+		return false
+	}
+	// /dev/stdin is a symlink to one.
+	for range 8 {
+		if path = filepath.Clean(path); descriptor.MatchString(path) {
+			return true
+		}
+		target, err := os.Readlink(path)
+		if err != nil {
+			return false
+		}
+		if !filepath.IsAbs(target) {
+			target = filepath.Join(filepath.Dir(path), target)
+		}
+		path = target
+	}
+	return false
+}
+
+// maxRead is far more than any file has that is held in memory as a whole.
+const maxRead = 64 << 20
+
+// ReadFile returns what the file at path holds. Errors, also that of a file of more than
+// 64 MiB, are *fs.PathError.
+func ReadFile(path string) ([]byte, error) {
+	f, err := Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	content, err := io.ReadAll(io.LimitReader(f, maxRead+1))
+	if err == nil && len(content) > maxRead {
+		err = &fs.PathError{Op: "read", Path: path, Err: errors.New("it has more than 64 MiB, too much for a file of this kind")}
+	}
+	if err != nil {
+		return nil, err
+	}
+	return content, nil
+}
