@@ -2,7 +2,6 @@ package progress
 
 import (
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/mattn/go-runewidth"
@@ -37,50 +36,6 @@ func FormatDuration(d time.Duration) string {
 	}
 	d = d.Round(time.Minute)
 	return fmt.Sprintf("%dh%02dm", int(d.Hours()), int(d.Minutes())%60)
-}
-
-// printable takes out of s what could move the cursor or change the terminal:
-// names and lines come from other people's programs and registries. Escape
-// sequences for colour go as a whole.
-func printable(s string) string {
-	if !strings.ContainsFunc(s, isControl) {
-		return s
-	}
-	var b strings.Builder
-	for i := 0; i < len(s); {
-		if s[i] == '\x1b' {
-			i += escapeLength(s[i:])
-			continue
-		}
-		b.WriteByte(s[i])
-		i++
-	}
-	return strings.Map(func(r rune) rune {
-		switch {
-		case r == '\t':
-			return ' '
-		case isControl(r):
-			return -1
-		}
-		return r
-	}, b.String())
-}
-
-// isControl says whether r is of C0, DEL or C1, which ECMA-48 gives meanings.
-func isControl(r rune) bool { return r < 0x20 || r >= 0x7f && r < 0xa0 }
-
-// escapeLength is the length of the escape sequence that s begins with: ESC [
-// parameters final (ECMA-48 5.4), else the escape alone.
-func escapeLength(s string) int {
-	if !strings.HasPrefix(s, "\x1b[") {
-		return 1
-	}
-	for i := 2; i < len(s); i++ {
-		if s[i] >= 0x40 && s[i] <= 0x7e {
-			return i + 1
-		}
-	}
-	return len(s)
 }
 
 // columns measures text in cells of a terminal, where a character may take two

@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"io"
 	"time"
-
-	"github.com/slipway-build/slipway/internal/redact"
 )
 
 // An event is one line of the json mode.
@@ -41,7 +39,7 @@ type jsonLines struct {
 }
 
 func newJSONLines(w io.Writer, now func() time.Time) *jsonLines {
-	encoder := json.NewEncoder(w)
+	encoder := json.NewEncoder(Clean(w))
 	encoder.SetEscapeHTML(false)
 	return &jsonLines{encoder: encoder, now: now, said: map[*Task]int64{}}
 }
@@ -94,7 +92,7 @@ func (j *jsonLines) close() {}
 // mode JSON, so that one stream tells a program all of it, and "PROGRAM: …" in the
 // others. The display must have been closed.
 func WriteFailure(mode Mode, w io.Writer, program string, err error) {
-	err = redact.Error(err)
+	err = Presentable(err)
 	if mode == JSON {
 		newJSONLines(w, time.Now).write(event{Event: "error", Error: err.Error()})
 		return

@@ -22,7 +22,7 @@ func ParseBytes(s string) (int64, error) {
 		}
 		return int64(n * unit.bytes), nil
 	}
-	return 0, fmt.Errorf("%q is no size: want a number and a unit, such as 20MiB", s)
+	return 0, fmt.Errorf("%q is not a size: want a number and a unit, such as 20MiB", s)
 }
 
 // suffixes are those of sizes, the longer ones first.

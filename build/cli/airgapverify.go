@@ -65,7 +65,7 @@ that every image of a list is there.`,
 			}
 			for _, r := range reports {
 				if len(r.Problems) > 0 {
-					errs = append(errs, fmt.Errorf("%s: %d problems", r.Path, len(r.Problems)))
+					errs = append(errs, fmt.Errorf("%s: %s", r.Path, counted(len(r.Problems), "problem")))
 				}
 			}
 			return errors.Join(errs...)
@@ -77,16 +77,28 @@ that every image of a list is there.`,
 	return c
 }
 
+// counted spells a number of things, as in "1 problem" and "2 problems".
+func counted(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
+}
+
 func (p *Program) writeReport(r *airgap.Report) {
 	verdict := "good"
 	if len(r.Problems) > 0 {
 		verdict = "BAD"
 	}
-	fmt.Fprintf(p.Stdout, "%s: %s: %s, %s, %d images, %d layers\n", r.Path, verdict, r.Codec, progress.FormatBytes(r.Size), r.Images, r.Layers)
+	codec := ""
+	if r.Codec != "" { // else it is nothing that can be read
+		codec = string(r.Codec) + ", "
+	}
+	fmt.Fprintf(p.Stdout, "%s: %s: %s%s, %s, %s\n", r.Path, verdict, codec, progress.FormatBytes(r.Size), counted(r.Images, "image"), counted(r.Layers, "layer"))
 	for _, problem := range r.Problems {
-		fmt.Fprintf(p.Stdout, "  problem: %s\n", problem)
+		fmt.Fprintf(p.Stdout, "  problem: %s\n", progress.Printable(problem))
 	}
 	for _, note := range r.Notes {
-		fmt.Fprintf(p.Stdout, "  note: %s\n", note)
+		fmt.Fprintf(p.Stdout, "  note: %s\n", progress.Printable(note))
 	}
 }

@@ -88,7 +88,7 @@ func (p *Program) indexInspectCommand() *cobra.Command {
 			}
 			switch {
 			case raw:
-				_, err = p.Stdout.Write(found.Raw)
+				_, err = p.raw.Write(found.Raw)
 			case asJSON:
 				err = found.WriteJSON(p.Stdout)
 			default:

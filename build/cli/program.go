@@ -22,6 +22,7 @@ type Program struct {
 	Stdin                 io.Reader
 	Stdout, Stderr        io.Writer
 
+	raw       io.Writer // Stdout, for what is bytes and not text
 	settings  build.Settings
 	platforms []string
 	plainHTTP []string
@@ -31,6 +32,7 @@ type Program struct {
 
 // Run runs one command line and returns the exit status.
 func (p Program) Run(ctx context.Context, args []string) int {
+	p.raw, p.Stdout = p.Stdout, progress.Clean(p.Stdout)
 	var err error
 	p.settings, err = build.SettingsFrom(p.Getenv)
 	if err != nil {

@@ -109,6 +109,7 @@ func exit(err error) error {
 		return nil
 	}
 	err = redact.Error(err)
+	err = progress.Presentable(err)
 	if mode := progress.Mode(os.Getenv("PROGRESS")); mode == progress.JSON {
 		progress.WriteFailure(mode, os.Stderr, "", err)
 	}
