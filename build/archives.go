@@ -3,7 +3,6 @@ package build
 import (
 	"cmp"
 	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -11,6 +10,7 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
 	"github.com/slipway-build/slipway/images"
+	"github.com/slipway-build/slipway/internal/regular"
 	"github.com/slipway-build/slipway/progress"
 )
 
@@ -176,7 +176,7 @@ func familiar(ref string) string {
 }
 
 func readList(dir, file string) ([]images.ListEntry, error) {
-	f, err := os.Open(filepath.Join(dir, filepath.FromSlash(file)))
+	f, err := regular.Open(filepath.Join(dir, filepath.FromSlash(file)))
 	if err != nil {
 		return nil, fmt.Errorf("opening image list: %w", err)
 	}

@@ -19,6 +19,7 @@ import (
 	"github.com/slipway-build/slipway/build/bundle"
 	"github.com/slipway-build/slipway/images"
 	"github.com/slipway-build/slipway/images/airgap"
+	"github.com/slipway-build/slipway/internal/regular"
 )
 
 // A stamp is what an artifact was made from, and what it was.
@@ -126,7 +127,7 @@ func (b *Builder) releaseBinary(ctx context.Context, binary builtBinary) error {
 
 // copyFile copies a file.
 func copyFile(from, to string, mode fs.FileMode) error {
-	in, err := os.Open(from)
+	in, err := regular.Open(from)
 	if err != nil {
 		return err
 	}
@@ -145,7 +146,7 @@ func (b *Builder) bundle(ctx context.Context, step BundleStep) error {
 	)
 	for _, f := range step.Files {
 		mode, err := b.bundleMode(f)
-		errs = append(errs, err)
+		errs = append(errs, err, b.Config.inside(f.Source))
 		files = append(files, bundle.File{Source: b.path(f.Source), Path: bundlePath(f), Mode: mode, Config: f.Config})
 	}
 	key, err := b.bundleKey(ctx, step, files)
@@ -217,6 +218,10 @@ func (b *Builder) bundleKey(ctx context.Context, step BundleStep, files []bundle
 		sources = append(sources, b.path(step.Package.Scripts[name]))
 	}
 	for _, source := range sources {
+		// A source may be a link, which the bundle follows.
+		if resolved, err := filepath.EvalSymlinks(source); err == nil {
+			source = resolved
+		}
 		err := filepath.WalkDir(source, func(file string, d fs.DirEntry, err error) error {
 			if err != nil || d.IsDir() {
 				return err
@@ -226,14 +231,19 @@ func (b *Builder) bundleKey(ctx context.Context, step BundleStep, files []bundle
 				return err
 			}
 			id := ""
-			if info.Mode().IsRegular() {
+			switch info.Mode().Type() {
+			case 0:
 				digest, err := b.bench.cache.FileDigest(ctx, file, info)
 				if err != nil {
 					return err
 				}
 				id = digest.String()
-			} else if id, err = os.Readlink(file); err != nil {
-				return err
+			case fs.ModeSymlink:
+				if id, err = os.Readlink(file); err != nil {
+					return err
+				}
+			default:
+				return fmt.Errorf("%s is neither a file, a folder nor a symbolic link", file)
 			}
 			// Quoted, since JSON replaces bytes that are not UTF-8.
 			content = append(content, strconv.Quote(file), images.ContextMode(info.Mode()).String(), strconv.Quote(id))

@@ -31,6 +31,7 @@ type Config struct {
 	Repository string                    `yaml:"repository" doc:"path that image names follow in the registry; environment REPO wins; default: the project"`
 	Version    VersionConfig             `yaml:"version" doc:"where the version comes from: TAG, else the git tag on HEAD, else base+dev.<commit8>[-dirty]"`
 	Vars       map[string]string         `yaml:"vars" expand:"platform windows name list" doc:"variables for ${NAME}; an environment variable of the same name wins, unless it is empty"`
+	Outside    []string                  `yaml:"outside" doc:"folders outside the project's that paths of this file may lead into, such as ../shared; default: none"`
 	Platforms  []v1.Platform             `yaml:"platforms" required:"true" doc:"what is released; binaries and images may name fewer"`
 	Windows    map[string]string         `yaml:"windows" doc:"names of Windows versions and their exact os.version, such as ltsc2022: 10.0.20348.4294"`
 	Binaries   []Binary                  `yaml:"binaries" doc:"Go programs, compiled to dist/bin/<os>-<arch>"`

@@ -123,7 +123,7 @@ func parseVariable(text string) (p piece, rest string, err error) {
 	p.name, rest = text[:end], text[end:]
 	switch {
 	case !isName(p.name):
-		return piece{}, "", fmt.Errorf("${%s is no variable: want ${NAME} or ${NAME:-default}, of letters, digits and _ (a dollar itself is written $$)", firstWord(text))
+		return piece{}, "", fmt.Errorf("${%s is not a variable: want ${NAME} or ${NAME:-default}, of letters, digits and _ (a dollar itself is written $$)", firstWord(text))
 	case rest[0] == '}':
 		return p, rest[1:], nil
 	case strings.HasPrefix(rest, ":-"):
@@ -136,7 +136,7 @@ func parseVariable(text string) (p piece, rest string, err error) {
 		}
 		return p, rest[1:], nil
 	}
-	return piece{}, "", fmt.Errorf("${%s is no variable: want ${NAME} or ${NAME:-default}, of letters, digits and _ (a dollar itself is written $$)", firstWord(text))
+	return piece{}, "", fmt.Errorf("${%s is not a variable: want ${NAME} or ${NAME:-default}, of letters, digits and _ (a dollar itself is written $$)", firstWord(text))
 }
 
 // firstWord is the start of text up to and with a closing brace, for messages.

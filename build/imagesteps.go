@@ -75,6 +75,10 @@ func (b *Builder) image(ctx context.Context, step ImageStep) (v1.Image, error) {
 }
 
 func (b *Builder) assemble(ctx context.Context, step ImageStep) (v1.Image, error) {
+	// Load has looked, but not at what was not there yet.
+	if err := b.Config.outside(step); err != nil {
+		return nil, fmt.Errorf("image %s: %w", step.Image, err)
+	}
 	assembler, err := b.bench.assembler(ctx, step.Builder, step.Address, b.engineOpts(step))
 	if err != nil {
 		return nil, fmt.Errorf("image %s: %w", step.Image, err)
@@ -125,7 +129,7 @@ func (b *Builder) engineOpts(step ImageStep) EngineOpts {
 		for i, text := range out {
 			fields := strings.Split(text, ",")
 			for j, field := range fields {
-				if key, value, ok := strings.Cut(field, "="); ok && (key == "src" || key == "source" || key == "dest") {
+				if key, value, ok := strings.Cut(field, "="); ok && isFileKey(key) {
 					fields[j] = key + "=" + b.path(value)
 				}
 			}

@@ -16,6 +16,8 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/slipway-build/slipway/internal/regular"
 )
 
 // FileName is the name of the configuration file.
@@ -33,10 +35,10 @@ func FindConfig(dir string) (string, error) {
 		file := filepath.Join(path, FileName)
 		info, err := os.Stat(file)
 		switch {
-		case err == nil && info.Mode().IsRegular():
-			return file, nil
+		case err == nil && !info.IsDir():
+			return file, nil // Load says what is wrong with a pipe
 		case err == nil:
-			return "", &problem{Position{File: file}, "is no file"}
+			return "", &problem{Position{File: file}, "it is a folder, not a file"}
 		case !errors.Is(err, fs.ErrNotExist):
 			return "", fmt.Errorf("looking for %s: %w", FileName, err)
 		}
@@ -54,7 +56,7 @@ func FindConfig(dir string) (string, error) {
 // to learn the version. Its error joins one for everything that is wrong, each
 // with file:line:column.
 func Load(ctx context.Context, path string, env func(string) (string, bool)) (*Config, error) {
-	data, err := os.ReadFile(path)
+	data, err := regular.ReadFile(path)
 	if err != nil {
 		return nil, fmt.Errorf("reading the configuration: %w", err)
 	}

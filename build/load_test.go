@@ -296,7 +296,7 @@ func TestFindConfig(t *testing.T) {
 		if err := os.Mkdir(filepath.Join(deep, FileName), 0o755); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := FindConfig(deep); err == nil || !strings.Contains(err.Error(), "no file") {
+		if _, err := FindConfig(deep); err == nil || !strings.Contains(err.Error(), "not a file") {
 			t.Errorf("got %v", err)
 		}
 		if err := os.Remove(filepath.Join(deep, FileName)); err != nil {

@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/types"
 
 	"github.com/slipway-build/slipway/images"
+	"github.com/slipway-build/slipway/internal/regular"
 )
 
 // artifactType says what the OCI artifact is that dist/artifacts becomes.
@@ -101,6 +102,6 @@ func (l *fileLayer) Digest() (v1.Hash, error)             { return l.descriptor.
 func (l *fileLayer) DiffID() (v1.Hash, error)             { return l.descriptor.Digest, nil }
 func (l *fileLayer) Size() (int64, error)                 { return l.descriptor.Size, nil }
 func (l *fileLayer) MediaType() (types.MediaType, error)  { return l.descriptor.MediaType, nil }
-func (l *fileLayer) Compressed() (io.ReadCloser, error)   { return os.Open(l.path) }
-func (l *fileLayer) Uncompressed() (io.ReadCloser, error) { return os.Open(l.path) }
+func (l *fileLayer) Compressed() (io.ReadCloser, error)   { return regular.Open(l.path) }
+func (l *fileLayer) Uncompressed() (io.ReadCloser, error) { return regular.Open(l.path) }
 func (l *fileLayer) Descriptor() (*v1.Descriptor, error)  { return l.descriptor.DeepCopy(), nil }

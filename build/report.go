@@ -20,6 +20,7 @@ import (
 	"github.com/slipway-build/slipway/images"
 	"github.com/slipway-build/slipway/images/airgap"
 	"github.com/slipway-build/slipway/internal/fileop"
+	"github.com/slipway-build/slipway/internal/regular"
 	"github.com/slipway-build/slipway/progress"
 )
 
@@ -89,7 +90,7 @@ const reportFile = "dist/artifacts.json"
 // readReport reads what earlier runs reported; nothing if there were none.
 func (b *Builder) readReport() (Report, error) {
 	var r Report
-	raw, err := os.ReadFile(b.path(reportFile))
+	raw, err := regular.ReadFile(b.path(reportFile))
 	if errors.Is(err, fs.ErrNotExist) {
 		return r, nil
 	}
@@ -247,7 +248,7 @@ func formatSize(n int64) string { return progress.FormatBytes(n) }
 
 // writeWhole writes a small file; one that has the content already is left alone.
 func writeWhole(file string, content []byte) error {
-	if old, err := os.ReadFile(file); err == nil && bytes.Equal(old, content) {
+	if old, err := regular.ReadFile(file); err == nil && bytes.Equal(old, content) {
 		return nil
 	}
 	return replaceFile(file, 0o644, func(w io.Writer) error {

@@ -220,7 +220,7 @@ func parseSwitch(s string) (bool, error) {
 	return false, fmt.Errorf("%q: want true or false", s)
 }
 
-// CheckBuilder refuses what is no builder; empty is none chosen.
+// CheckBuilder refuses a name that is not a builder's; an empty one chooses none.
 func CheckBuilder(name string) error {
 	if name != "" && !slices.Contains([]string{"embedded", "docker", "buildkit"}, name) {
 		return fmt.Errorf("builder %q: want embedded, docker or buildkit", name)

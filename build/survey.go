@@ -18,6 +18,8 @@ import (
 
 	"golang.org/x/mod/modfile"
 	"golang.org/x/mod/module"
+
+	"github.com/slipway-build/slipway/internal/regular"
 )
 
 // A survey is what Init finds out about a project.
@@ -55,7 +57,7 @@ func surveyProject(dir string) (*survey, error) {
 		return nil, fmt.Errorf("surveying %s: %w", dir, err)
 	}
 	s := &survey{Schema: SchemaURL, Project: imageName(filepath.Base(abs)), Registry: "docker.io"}
-	mod, err := os.ReadFile(filepath.Join(dir, "go.mod"))
+	mod, err := regular.ReadFile(filepath.Join(dir, "go.mod"))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("surveying %s: %w", dir, err)
 	}
@@ -296,7 +298,7 @@ var runInstruction = regexp.MustCompile(`(?i)^\s*(ONBUILD\s+)?RUN\s`)
 
 // hasRun says whether a line of a Dockerfile begins with RUN.
 func hasRun(file string) (bool, error) {
-	f, err := os.Open(file)
+	f, err := regular.Open(file)
 	if err != nil {
 		return false, fmt.Errorf("surveying: %w", err)
 	}

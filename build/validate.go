@@ -366,14 +366,22 @@ func isAbsolute(file string) bool { return filepath.IsAbs(file) || strings.HasPr
 
 func isDir(m fs.FileMode) bool { return m.IsDir() }
 
+// inside reports whether file may be named, and says so if not.
+func (v *validator) inside(path, file string) bool {
+	err := v.config.inside(file)
+	if err != nil {
+		v.wrong(path, "%v", err)
+	}
+	return err == nil
+}
+
 // file reports whether there is a file, relative to slipway.yaml, of which is
 // holds, and says so if not.
 func (v *validator) file(path, file string, is func(fs.FileMode) bool) bool {
-	if isAbsolute(file) {
-		v.wrong(path, "%q: want a path relative to slipway.yaml, since an absolute one is another on each machine", file)
+	if !v.inside(path, file) {
 		return false
 	}
-	full := filepath.Join(v.config.Dir, filepath.FromSlash(file))
+	full := v.config.onDisk(file)
 	what := "file"
 	if is(fs.ModeDir) {
 		what = "folder"
@@ -386,7 +394,7 @@ func (v *validator) file(path, file string, is func(fs.FileMode) bool) bool {
 		v.wrong(path, "%v", err)
 		return false
 	case !is(info.Mode()):
-		v.wrong(path, "%s is no %s", filepath.ToSlash(file), what)
+		v.wrong(path, "%s is not a %s", filepath.ToSlash(file), what)
 		return false
 	}
 	return true

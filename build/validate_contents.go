@@ -39,9 +39,26 @@ func (v *validator) images() {
 		for _, context := range slices.Sorted(maps.Keys(image.Contexts)) {
 			v.context(path+".contexts."+context, image.Contexts[context])
 		}
+		v.engineFiles(path, image.EngineOpts)
 		made := map[string]string{} // platform and Windows version -> path of the variant
 		for j := range image.Variants {
 			v.variant(fmt.Sprintf("%s.variants[%d]", path, j), &image.Variants[j], made)
+		}
+	}
+}
+
+// engineFiles checks the paths in what engines are given.
+func (v *validator) engineFiles(path string, o EngineOpts) {
+	for key, options := range map[string][]string{"secrets": o.Secrets, "cache-from": o.CacheFrom, "cache-to": o.CacheTo} {
+		for i, option := range options {
+			for _, file := range filesOf(option) {
+				v.inside(fmt.Sprintf("%s.%s[%d]", path, key, i), file)
+			}
+		}
+	}
+	for i, option := range o.SSH {
+		for _, file := range keysOf(option) {
+			v.inside(fmt.Sprintf("%s.ssh[%d]", path, i), file)
 		}
 	}
 }
@@ -59,13 +76,14 @@ func (v *validator) format(path string, f *Format) {
 func (v *validator) context(path, value string) {
 	scheme, rest, ok := strings.Cut(value, "://")
 	switch {
-	case !ok && isAbsolute(value):
-		v.wrong(path, "%q: want a folder relative to slipway.yaml, since an absolute one is another on each machine", value)
 	case !ok:
+		v.inside(path, value)
 	case scheme != "docker-image" && scheme != "oci-layout":
 		v.wrong(path, "%q: want a folder, docker-image://REF or oci-layout://DIR", value)
 	case rest == "":
 		v.wrong(path, "%q names nothing after the ://", value)
+	case scheme == "oci-layout":
+		v.inside(path, rest)
 	case scheme == "docker-image" && !strings.Contains(rest, "${"):
 		if _, err := images.ParseReference(rest); err != nil {
 			v.wrong(path, "%v", err)
@@ -234,8 +252,8 @@ func (v *validator) packages(at string, b *Bundle) {
 }
 
 func (v *validator) bundleFile(at string, f *BundleFile, packages bool) {
-	if isAbsolute(f.Source) {
-		v.wrong(at+".source", "%q: want a path relative to slipway.yaml, since an absolute one is another on each machine", f.Source)
+	if f.Source != "" {
+		v.inside(at+".source", f.Source)
 	}
 	switch inside := strings.TrimPrefix(f.Path, "/"); {
 	case f.Path == "" && packages:

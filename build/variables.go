@@ -402,7 +402,7 @@ func (v *variables) checkDeclared(keys map[string]*yaml.Node) {
 		case slices.Contains(releaseVariables, name), slices.Contains(platformVariables(), name):
 			err = fmt.Errorf("vars: %s is built in and cannot be declared", name)
 		case !isName(name):
-			err = fmt.Errorf("vars: %q is no name of a variable: want letters, digits and _, not beginning with a digit", name)
+			err = fmt.Errorf("vars: %q is not a name of a variable: want letters, digits and _, not beginning with a digit", name)
 		}
 		if err != nil {
 			v.problems.add(v.position(key), "%v", err)

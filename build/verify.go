@@ -17,6 +17,7 @@ import (
 
 	"github.com/slipway-build/slipway/images"
 	"github.com/slipway-build/slipway/images/store"
+	"github.com/slipway-build/slipway/internal/regular"
 	"github.com/slipway-build/slipway/progress"
 )
 
@@ -220,7 +221,7 @@ func (b *Builder) checkReleaseSizes() error {
 func (b *Builder) verifyChecksums(ctx context.Context) error {
 	var errs []error
 	for _, step := range b.Plan.Checksums {
-		raw, err := os.ReadFile(b.path(step.Output))
+		raw, err := regular.ReadFile(b.path(step.Output))
 		if errors.Is(err, fs.ErrNotExist) {
 			continue // verifyNames has said it
 		}
@@ -232,7 +233,7 @@ func (b *Builder) verifyChecksums(ctx context.Context) error {
 		for n, line := range strings.Split(strings.TrimSuffix(string(raw), "\n"), "\n") {
 			sum, name, ok := strings.Cut(line, "  ")
 			if !ok || len(sum) != 64 {
-				errs = append(errs, fmt.Errorf("%s:%d: %q is no line of sha256sum", step.Output, n+1, line))
+				errs = append(errs, fmt.Errorf("%s:%d: %q is not a line of sha256sum", step.Output, n+1, line))
 				continue
 			}
 			listed[name] = sum
@@ -257,7 +258,7 @@ func (b *Builder) verifyChecksums(ctx context.Context) error {
 }
 
 func sumFile(file string) (v1.Hash, error) {
-	f, err := os.Open(file)
+	f, err := regular.Open(file)
 	if err != nil {
 		return v1.Hash{}, err
 	}

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/slipway-build/slipway/internal/regular"
 	"github.com/slipway-build/slipway/progress"
 )
 
@@ -146,7 +147,7 @@ func (b *bundle) size() (sum int64) {
 
 // open opens the file of e for packing.
 func (b *bundle) open(ctx context.Context, e entry) (io.ReadCloser, error) {
-	f, err := os.Open(e.source)
+	f, err := regular.Open(e.source)
 	if err != nil {
 		return nil, err
 	}

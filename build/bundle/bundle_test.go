@@ -380,7 +380,7 @@ func TestErrorsNameEverything(t *testing.T) {
 		{"nothing", "x.zip", nil, nil, []string{"no file to put into it"}},
 		{"missing files", "x.zip", []File{{Source: "no/1", Path: "1"}, {Source: tool, Path: "2"}, {Source: "no/3", Path: "3"}}, nil, []string{"missing: no/1, no/3"}},
 		{"a path twice", "x.zip", []File{{Source: tool, Path: "a"}, {Source: dir + "/config.yaml", Path: "/a"}}, nil, []string{"are both to stand at a"}},
-		{"a file below a file", "x.zip", []File{{Source: tool, Path: "a"}, {Source: tool, Path: "a/b"}}, nil, []string{"at a/b, below", "which is no folder"}},
+		{"a file below a file", "x.zip", []File{{Source: tool, Path: "a"}, {Source: tool, Path: "a/b"}}, nil, []string{"at a/b, below", "which is not a folder"}},
 		{"dots", "x.zip", []File{{Source: tool, Path: "../a"}}, nil, []string{"want a path that has no .. in it"}},
 		{"no path", "x.zip", []File{{Source: tool}}, nil, []string{"it has no path"}},
 		{"a backslash", "x.zip", []File{{Source: tool, Path: `bin\tool`}}, nil, []string{"want slashes"}},

@@ -172,7 +172,7 @@ func (c *collector) parents() {
 			if !ok {
 				c.entries[dir] = entry{path: dir, mode: fs.ModeDir | 0o755, origin: "the folder of " + e.origin}
 			} else if !have.mode.IsDir() {
-				c.errs = append(c.errs, fmt.Errorf("%s is to stand at %s, below %s, which is no folder", e.origin, e.path, have.origin))
+				c.errs = append(c.errs, fmt.Errorf("%s is to stand at %s, below %s, which is not a folder", e.origin, e.path, have.origin))
 			}
 		}
 	}

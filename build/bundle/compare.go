@@ -13,6 +13,8 @@ import (
 	"path"
 	"slices"
 	"strings"
+
+	"github.com/slipway-build/slipway/internal/regular"
 )
 
 // A seeFunc is called for each entry that is found in a bundle.
@@ -58,7 +60,7 @@ func compare(ctx context.Context, b *bundle, file *os.File, walk func(*os.File, 
 
 // sameContent compares body with the file of want.
 func sameContent(body io.Reader, want entry) error {
-	f, err := os.Open(want.source)
+	f, err := regular.Open(want.source)
 	if err != nil {
 		return err
 	}

@@ -95,7 +95,7 @@ func checkPackage(b *bundle) error {
 		} else if info, err := os.Stat(p.Scripts[name]); err != nil {
 			errs = append(errs, fmt.Errorf("script %s: %w", name, err))
 		} else if !info.Mode().IsRegular() {
-			errs = append(errs, fmt.Errorf("script %s: %s is no file", name, p.Scripts[name]))
+			errs = append(errs, fmt.Errorf("script %s: %s is not a regular file", name, p.Scripts[name]))
 		}
 	}
 	slices.SortFunc(errs, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })

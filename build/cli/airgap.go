@@ -17,6 +17,7 @@ import (
 	"github.com/slipway-build/slipway/build"
 	"github.com/slipway-build/slipway/images"
 	"github.com/slipway-build/slipway/images/airgap"
+	"github.com/slipway-build/slipway/internal/regular"
 	"github.com/slipway-build/slipway/progress"
 )
 
@@ -115,7 +116,7 @@ func (p *Program) readLists(files []string) ([]images.ListEntry, error) {
 	for _, file := range files {
 		var r io.Reader = p.Stdin
 		if file != "-" {
-			f, err := os.Open(file)
+			f, err := regular.Open(file)
 			if err != nil {
 				errs = append(errs, fmt.Errorf("image list: %w", err))
 				continue
@@ -238,7 +239,7 @@ by name and tag. ` + p.aboutDefault(),
 				return err
 			}
 			if len(paths) == 0 {
-				return &build.UsageError{Err: fmt.Errorf("%s is no file or folder here, and so the name of an image; say where to look for it as well: FILE or DIR", words[0])}
+				return &build.UsageError{Err: fmt.Errorf("%s is neither a file nor a folder here, so it is taken for the name of an image; say where to look for it as well: FILE or DIR", words[0])}
 			}
 			platform, err := p.onePlatform()
 			if err != nil {

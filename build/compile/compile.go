@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -15,6 +16,7 @@ import (
 
 	"github.com/slipway-build/slipway/images"
 	"github.com/slipway-build/slipway/internal/process"
+	"github.com/slipway-build/slipway/internal/regular"
 	"github.com/slipway-build/slipway/progress"
 )
 
@@ -232,8 +234,12 @@ func (c *Compiler) newJob(t Target) (*job, error) {
 	if j.Output, err = filepath.Abs(t.Output); err != nil {
 		errs = append(errs, err)
 	}
-	if _, err := os.Stat(filepath.Join(j.Dir, "go.mod")); err != nil {
+	// go would wait for the writer of a pipe.
+	if err := regular.Check(filepath.Join(j.Dir, "go.mod")); err != nil {
 		errs = append(errs, fmt.Errorf("module folder %s: it has no go.mod (%w): name the folder that has, or run `go mod init` there", t.Dir, reason(err)))
+	}
+	if err := regular.Check(filepath.Join(j.Dir, "go.sum")); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		errs = append(errs, fmt.Errorf("module folder %s: go.sum: %w", t.Dir, reason(err)))
 	}
 	for _, a := range t.Assert {
 		parsed, err := parseAssertion(a)
@@ -286,7 +292,7 @@ func findGo(env environment) (goTool, error) {
 	// A release keeps its version in VERSION, two folders up; a devel tree, or a
 	// script in the place of go, does not.
 	file := filepath.Join(filepath.Dir(path), "..", "VERSION")
-	version, err := os.ReadFile(file)
+	version, err := regular.ReadFile(file)
 	if err != nil || !strings.HasPrefix(string(version), "go1.") {
 		return tool, nil
 	}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/slipway-build/slipway/images"
 	"github.com/slipway-build/slipway/internal/process"
+	"github.com/slipway-build/slipway/internal/regular"
 )
 
 // An environment is the variables of a command, by name.
@@ -87,7 +88,7 @@ func goEnvFile(caller environment) environment {
 		}
 		path = filepath.Join(dir, "go", "env")
 	}
-	data, err := os.ReadFile(path)
+	data, err := regular.ReadFile(path)
 	if err != nil {
 		return nil // most people have none
 	}

@@ -97,7 +97,7 @@ func TestFaultsAreExplained(t *testing.T) {
 		{
 			name:   "an unknown assertion, and a size that is none",
 			change: func(x *Target) { x.Assert = []string{"statc", "max-size=big"} },
-			want:   []string{`assert "statc": want static, pie, fips or max-size=SIZE`, `assert "max-size=big": "big" is no size`},
+			want:   []string{`assert "statc": want static, pie, fips or max-size=SIZE`, `assert "max-size=big": "big" is not a size`},
 		},
 		{
 			name:  "an output that cannot be written",

@@ -12,6 +12,7 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
 	"github.com/slipway-build/slipway/images"
+	"github.com/slipway-build/slipway/internal/regular"
 )
 
 // An executable is what a linker made. At most one of elf, pe and macho is set:
@@ -26,7 +27,7 @@ type executable struct {
 
 // openExecutable reads the headers of the executable at path.
 func openExecutable(path string) (*executable, error) {
-	f, err := os.Open(path)
+	f, err := regular.Open(path)
 	if err != nil {
 		return nil, err
 	}
@@ -103,7 +104,7 @@ func (x *executable) runsOn(p v1.Platform) error {
 			elfMachines[p.Architecture] == elfMachine{x.elf.Machine, x.elf.Class, x.elf.Data}
 	}
 	if !ok {
-		return fmt.Errorf("what was made is no program for %s but %s: check the tools that CC and env name", images.FormatPlatform(p), x)
+		return fmt.Errorf("the result is not a program for %s but %s: check the tools that CC and env name", images.FormatPlatform(p), x)
 	}
 	return nil
 }

@@ -129,7 +129,7 @@ func TestAProgramOfAnotherPlatformIsRefused(t *testing.T) {
 	}
 	for _, p := range []string{"linux/amd64", "windows/amd64"} {
 		err := inspect(text, &job{Target: Target{Platform: platform(t, p)}})
-		if want := `is no program for ` + p + ` but a file that begins with "#!/b"`; err == nil || !strings.Contains(err.Error(), want) {
+		if want := `is not a program for ` + p + ` but a file that begins with "#!/b"`; err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("error is %v, want %s", err, want)
 		}
 	}

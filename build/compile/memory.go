@@ -23,6 +23,7 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
 	"github.com/slipway-build/slipway/internal/fileop"
+	"github.com/slipway-build/slipway/internal/regular"
 	"github.com/slipway-build/slipway/progress"
 )
 
@@ -186,7 +187,7 @@ func (m *memory) stamp(ctx context.Context, j *job) (stamp, bool) {
 		return stamp{}, false
 	}
 	file := m.file(j)
-	data, err := os.ReadFile(file)
+	data, err := regular.ReadFile(file)
 	if errors.Is(err, fs.ErrNotExist) {
 		return stamp{}, false
 	}

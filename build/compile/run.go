@@ -19,6 +19,7 @@ import (
 
 	"github.com/slipway-build/slipway/internal/fileop"
 	"github.com/slipway-build/slipway/internal/process"
+	"github.com/slipway-build/slipway/internal/regular"
 	"github.com/slipway-build/slipway/progress"
 )
 
@@ -113,7 +114,7 @@ func take(ctx context.Context, j *job, temp string, made []os.DirEntry, memory *
 
 // hashFile returns a file's SHA-256 and size.
 func hashFile(path string) (v1.Hash, int64, error) {
-	f, err := os.Open(path)
+	f, err := regular.Open(path)
 	if err != nil {
 		return v1.Hash{}, 0, err
 	}

@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"golang.org/x/mod/modfile"
+
+	"github.com/slipway-build/slipway/internal/regular"
 )
 
 // A tree stands for the state of all files that a module is built from.
@@ -156,11 +158,11 @@ func workspace(dir, gowork string) (string, error) {
 // workspace looks at go.work and go.work.sum, and returns the folders of the
 // modules that it uses and of their replacements.
 func (r *treeReader) workspace(file string) ([]string, error) {
-	data, err := os.ReadFile(file)
+	data, err := regular.ReadFile(file)
 	if err != nil {
 		return nil, err
 	}
-	sums, err := os.ReadFile(file + ".sum")
+	sums, err := regular.ReadFile(file + ".sum")
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
@@ -180,7 +182,7 @@ func (r *treeReader) workspace(file string) ([]string, error) {
 // modules.
 func replacements(dir string) ([]string, error) {
 	file := filepath.Join(dir, "go.mod")
-	data, err := os.ReadFile(file)
+	data, err := regular.ReadFile(file)
 	if err != nil {
 		return nil, err
 	}

@@ -10,6 +10,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/slipway-build/slipway/internal/regular"
 )
 
 // An artifact is a file to publish.
@@ -61,7 +63,7 @@ func (d digest) String() string { return fmt.Sprintf("sha256:%x", d[:]) }
 
 // digestOf reads a file.
 func digestOf(ctx context.Context, path string) (digest, error) {
-	f, err := os.Open(path)
+	f, err := regular.Open(path)
 	if err != nil {
 		return digest{}, err
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/google/go-github/v75/github"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/slipway-build/slipway/internal/regular"
 	"github.com/slipway-build/slipway/progress"
 )
 
@@ -148,7 +149,7 @@ func (p *publisher) uploadOne(ctx context.Context, release *github.RepositoryRel
 
 // send uploads a once.
 func (p *publisher) send(ctx context.Context, release *github.RepositoryRelease, a artifact, sum digest, task *progress.Task) error {
-	f, err := os.Open(a.path)
+	f, err := regular.Open(a.path)
 	if err != nil {
 		return err
 	}

@@ -14,6 +14,7 @@ import (
 
 	"github.com/slipway-build/slipway/images"
 	"github.com/slipway-build/slipway/internal/fileop"
+	"github.com/slipway-build/slipway/internal/regular"
 	"github.com/slipway-build/slipway/progress"
 )
 
@@ -88,7 +89,7 @@ func copyOne(ctx context.Context, dir string, a artifact, task *progress.Task, p
 
 // fill copies a into file, and reads it back.
 func fill(ctx context.Context, file *os.File, a artifact, task *progress.Task) error {
-	source, err := os.Open(a.path)
+	source, err := regular.Open(a.path)
 	if err != nil {
 		return err
 	}

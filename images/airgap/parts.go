@@ -14,6 +14,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/slipway-build/slipway/internal/regular"
 	"github.com/slipway-build/slipway/internal/sniff"
 )
 
@@ -112,7 +113,7 @@ func openWhole(path string) (*wholeFile, error) {
 func openFiles(name string, paths []string) (*wholeFile, error) {
 	w := &wholeFile{name: name}
 	for _, path := range paths {
-		f, err := os.Open(path)
+		f, err := regular.Open(path)
 		if err != nil {
 			w.Close()
 			return nil, err
@@ -249,7 +250,7 @@ func readPartSums(whole string) ([]string, error) {
 
 // readSmall reads a file that has no more than the digests of all parts.
 func readSmall(path string) ([]byte, error) {
-	f, err := os.Open(path)
+	f, err := regular.Open(path)
 	if err != nil {
 		return nil, err
 	}

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 
 	"github.com/slipway-build/slipway/internal/fileop"
+	"github.com/slipway-build/slipway/internal/regular"
 )
 
 // A spool is a file that is being written, in parts if it is larger than one may
@@ -225,7 +226,7 @@ func (s *spool) sum(ctx context.Context) (_ *tempFile, err error) {
 	var text []byte
 	whole := sha256.New()
 	for _, part := range s.files {
-		f, err := os.Open(part.path)
+		f, err := regular.Open(part.path)
 		if err != nil {
 			return nil, err
 		}

@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -16,6 +15,7 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
 	"github.com/slipway-build/slipway/images"
+	"github.com/slipway-build/slipway/internal/regular"
 	"github.com/slipway-build/slipway/internal/sniff"
 	"github.com/slipway-build/slipway/progress"
 )
@@ -142,7 +142,7 @@ func wantedSum(checksums, name string, r *Report) (string, error) {
 	if checksums == "" {
 		return "", nil
 	}
-	f, err := os.Open(checksums)
+	f, err := regular.Open(checksums)
 	if err != nil {
 		return "", fmt.Errorf("reading checksums: %w", err)
 	}

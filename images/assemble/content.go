@@ -11,6 +11,8 @@ import (
 	"io/fs"
 	"os"
 	"strings"
+
+	"github.com/slipway-build/slipway/internal/regular"
 )
 
 // content is where the bytes of a file come from: a diskFile, a literal, or a
@@ -82,7 +84,7 @@ func (a *Assembler) identify(ctx context.Context, c content) (*known, error) {
 // openVerified reads a file whose digest is known, and fails at its end if it
 // has changed since: the layer would be remembered as something that it is not.
 func openVerified(name, want string) (io.ReadCloser, error) {
-	f, err := os.Open(name)
+	f, err := regular.Open(name)
 	if err != nil {
 		return nil, err
 	}

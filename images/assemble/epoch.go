@@ -8,7 +8,6 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"os"
 	"strconv"
 	"strings"
 	"time"
@@ -16,6 +15,7 @@ import (
 	"github.com/moby/buildkit/frontend/dockerfile/instructions"
 	"github.com/moby/buildkit/frontend/dockerfile/shell"
 	"github.com/slipway-build/slipway/images/buildfile"
+	"github.com/slipway-build/slipway/internal/regular"
 	"github.com/slipway-build/slipway/internal/sniff"
 )
 
@@ -166,7 +166,7 @@ func (asm *assembly) epochOfURL(ctx context.Context, u *url.URL, checksum string
 
 // newest is the newest time of a file in an archive, or nil if it is not one.
 func (asm *assembly) newest(ctx context.Context, file *diskFile) (*time.Time, error) {
-	raw, err := os.Open(file.path)
+	raw, err := regular.Open(file.path)
 	if err != nil {
 		return nil, err
 	}

@@ -6,9 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"strings"
 	"sync"
+
+	"github.com/slipway-build/slipway/internal/regular"
 )
 
 // index returns the headers of an archive, which the Assembler reads once.
@@ -73,7 +74,7 @@ func (a *Assembler) headers(ctx context.Context, ar *archive) ([]header, error) 
 
 // readIndex reads a file that an indexWriter wrote.
 func readIndex(name string) ([]header, error) {
-	f, err := os.Open(name)
+	f, err := regular.Open(name)
 	if err != nil {
 		return nil, err
 	}

@@ -6,10 +6,11 @@ import (
 	"fmt"
 	"io"
 	"math"
-	"os"
 	"regexp"
 	"strconv"
 	"strings"
+
+	"github.com/slipway-build/slipway/internal/regular"
 )
 
 // maxUserFile is how much of /etc/passwd and /etc/group is read, as in BuildKit.
@@ -113,7 +114,7 @@ func (asm *assembly) readSmall(ctx context.Context, n *node, limit int64) ([]byt
 	case literal:
 		return c, nil
 	case *diskFile:
-		return os.ReadFile(c.path)
+		return regular.ReadFile(c.path)
 	case *member:
 		var data []byte
 		err := asm.eachMember(ctx, c.archive, func(index int, _ int64, r io.Reader) (bool, error) {

@@ -6,10 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"path"
 	"strings"
 
+	"github.com/slipway-build/slipway/internal/regular"
 	"github.com/slipway-build/slipway/internal/sniff"
 )
 
@@ -43,7 +43,7 @@ func (a *Assembler) openTar(ctx context.Context, file *diskFile) (*archive, erro
 // isTar says whether the file is an archive that ADD unpacks. A file that cannot
 // be read as one is none.
 func isTar(name string) bool {
-	f, err := os.Open(name)
+	f, err := regular.Open(name)
 	if err != nil {
 		return false
 	}

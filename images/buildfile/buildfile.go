@@ -17,6 +17,8 @@ import (
 
 	"github.com/moby/patternmatcher"
 	"github.com/moby/patternmatcher/ignorefile"
+
+	"github.com/slipway-build/slipway/internal/regular"
 )
 
 // A Dockerfile is one that has been read.
@@ -29,10 +31,10 @@ type Dockerfile struct {
 // ReadDockerfile reads the Dockerfile at path. If path ends in "Dockerfile" and
 // does not exist, "dockerfile" is read, as Docker does since moby/moby#10858.
 func ReadDockerfile(path string) (*Dockerfile, error) {
-	data, err := readRegular(path)
+	data, err := regular.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) && filepath.Base(path) == "Dockerfile" {
 		lower := filepath.Join(filepath.Dir(path), "dockerfile")
-		if second, lowerErr := readRegular(lower); !errors.Is(lowerErr, fs.ErrNotExist) {
+		if second, lowerErr := regular.ReadFile(lower); !errors.Is(lowerErr, fs.ErrNotExist) {
 			path, data, err = lower, second, lowerErr
 		}
 	}
@@ -75,7 +77,7 @@ func ReadIgnored(dir, dockerfile string, warn func(string)) (*Ignored, error) {
 		names = append([]string{dockerfile + ".dockerignore"}, names...)
 	}
 	for _, name := range names {
-		data, err := readRegular(name)
+		data, err := regular.ReadFile(name)
 		if errors.Is(err, fs.ErrNotExist) {
 			if target, err := os.Readlink(name); err == nil {
 				warn(fmt.Sprintf("%s is a symlink to %s, which does not exist; it excludes nothing", name, target))
@@ -96,17 +98,4 @@ func ReadIgnored(dir, dockerfile string, warn func(string)) (*Ignored, error) {
 		return ignored, nil
 	}
 	return nil, nil
-}
-
-// readRegular reads a file. It looks at the type first, since opening a named pipe
-// would wait for a writer.
-func readRegular(name string) ([]byte, error) {
-	info, err := os.Stat(name)
-	if err != nil {
-		return nil, err
-	}
-	if !info.Mode().IsRegular() {
-		return nil, &fs.PathError{Op: "read", Path: name, Err: errors.New("not a regular file")}
-	}
-	return os.ReadFile(name)
 }

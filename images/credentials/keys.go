@@ -12,6 +12,8 @@ import (
 	"github.com/docker/cli/cli/config/configfile"
 	"github.com/docker/cli/cli/config/types"
 	"github.com/google/go-containerregistry/pkg/authn"
+
+	"github.com/slipway-build/slipway/internal/regular"
 )
 
 // Options say where credentials are looked for.
@@ -150,7 +152,7 @@ func open(file string) (*authFile, error) {
 	if !info.Mode().IsRegular() {
 		return nil, fmt.Errorf("%s: not a regular file", file)
 	}
-	r, err := os.Open(file)
+	r, err := regular.Open(file)
 	if err != nil {
 		return nil, err
 	}

@@ -61,6 +61,9 @@ func connectBuildkit(ctx context.Context, o Options) (*connection, error) {
 	if err := checkAddress(address, buildkitSchemes); err != nil {
 		return fail(err)
 	}
+	if err := o.TLS.check(); err != nil {
+		return fail(err)
+	}
 	var options []buildkit.ClientOpt
 	if !o.TLS.isZero() {
 		u, err := url.Parse(address)
@@ -170,6 +173,9 @@ func connectDocker(ctx context.Context, o Options) (*connection, error) {
 
 // dockerClient makes a client of Docker Engine's API; nothing is sent yet.
 func (o Options) dockerClient() (*docker.Client, error) {
+	if err := o.TLS.check(); err != nil {
+		return nil, err
+	}
 	options := []docker.Opt{docker.WithAPIVersionNegotiation()}
 	address := o.dockerAddress()
 	helper, err := connhelper.GetConnectionHelper(address)

@@ -12,6 +12,7 @@ import (
 
 	"github.com/slipway-build/slipway/images"
 	"github.com/slipway-build/slipway/images/store"
+	"github.com/slipway-build/slipway/internal/regular"
 )
 
 // Options say which engine builds, and what it is given to build with.
@@ -54,6 +55,19 @@ type TLS struct {
 }
 
 func (t TLS) isZero() bool { return t == TLS{} }
+
+// check looks at the files, which a library reads.
+func (t TLS) check() error {
+	for _, file := range []string{t.CACert, t.Cert, t.Key} {
+		if file == "" {
+			continue
+		}
+		if err := regular.Check(file); err != nil {
+			return fmt.Errorf("reading the keys of the engine: %w", err)
+		}
+	}
+	return nil
+}
 
 // A Secret is a value that a RUN may see while it runs, and that no layer holds.
 type Secret struct {

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
@@ -19,6 +20,8 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
+
+	"github.com/slipway-build/slipway/internal/regular"
 )
 
 // attachables are what the engine may ask us for while it builds.
@@ -30,6 +33,14 @@ func (o Options) attachables() ([]session.Attachable, error) {
 	if len(o.SSH) > 0 {
 		var agents []sshprovider.AgentConfig
 		for _, a := range o.SSH {
+			for _, path := range a.Paths {
+				// An agent's socket is dialled; a key is read.
+				if info, err := os.Stat(path); err == nil && info.Mode()&fs.ModeSocket == 0 {
+					if err := regular.Check(path); err != nil {
+						return nil, fmt.Errorf("forwarding ssh: %w", err)
+					}
+				}
+			}
 			agents = append(agents, sshprovider.AgentConfig{ID: a.ID, Paths: a.Paths})
 		}
 		provider, err := sshprovider.NewSSHAgentProvider(agents)
@@ -83,7 +94,7 @@ func (s secretServer) GetSecret(_ context.Context, request *secrets.GetSecretReq
 		value := secret.Value
 		if secret.File != "" {
 			var err error
-			if value, err = os.ReadFile(secret.File); err != nil {
+			if value, err = regular.ReadFile(secret.File); err != nil {
 				return nil, status.Errorf(codes.FailedPrecondition, "reading secret %s: %v", secret.ID, err)
 			}
 		}

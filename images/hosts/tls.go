@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+
+	"github.com/slipway-build/slipway/internal/regular"
 )
 
 // TLS says whom to trust, and who we are. The zero value trusts the system's CAs (and
@@ -36,7 +38,7 @@ func (t TLS) Config() (*tls.Config, error) {
 			pool = x509.NewCertPool()
 		}
 		for _, file := range t.CAs {
-			raw, err := os.ReadFile(file)
+			raw, err := regular.ReadFile(file)
 			if err != nil {
 				return nil, fmt.Errorf("reading a CA: %w", err)
 			}

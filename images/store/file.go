@@ -10,6 +10,8 @@ import (
 
 	"github.com/cespare/xxhash/v2"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
+
+	"github.com/slipway-build/slipway/internal/regular"
 )
 
 // A File is an immutable file of a store: a blob, or a derived file. Its content is
@@ -112,7 +114,7 @@ func (s *Store) openRegular(path string) (*os.File, error) {
 	info, err := statRegular(path)
 	var f *os.File
 	if err == nil {
-		f, err = os.Open(path)
+		f, err = regular.Open(path)
 	}
 	switch {
 	case err == nil:

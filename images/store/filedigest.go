@@ -19,6 +19,7 @@ import (
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
+	"github.com/slipway-build/slipway/internal/regular"
 	"github.com/slipway-build/slipway/progress"
 )
 
@@ -81,7 +82,7 @@ func (s *Store) FileDigest(ctx context.Context, path string, info fs.FileInfo) (
 }
 
 func digestFile(ctx context.Context, path string, info fs.FileInfo) (v1.Hash, error) {
-	f, err := os.Open(path)
+	f, err := regular.Open(path)
 	if err != nil {
 		return v1.Hash{}, err
 	}

@@ -20,6 +20,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/types"
 
 	"github.com/slipway-build/slipway/images"
+	"github.com/slipway-build/slipway/internal/regular"
 	"github.com/slipway-build/slipway/progress"
 )
 
@@ -155,7 +156,7 @@ func listNames(entries []v1.Descriptor) string {
 // readIndex reads index.json. In a store of ours, entries that are damaged are taken
 // from the copy of it, and mended is true.
 func (s *Store) readIndex() (m *v1.IndexManifest, mended bool, err error) {
-	raw, err := os.ReadFile(s.indexPath())
+	raw, err := regular.ReadFile(s.indexPath())
 	if err == nil {
 		m, err = v1.ParseIndexManifest(bytes.NewReader(raw))
 	}

@@ -14,6 +14,7 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
 	"github.com/slipway-build/slipway/internal/fileop"
+	"github.com/slipway-build/slipway/internal/regular"
 )
 
 // sweepAge is how old a file in ingest must be before it is taken for the
@@ -184,7 +185,7 @@ func (s *Store) rename(f *os.File, path string, sync bool) error {
 func sameContent(a, b string) bool {
 	var sums [2]v1.Hash
 	for i, path := range []string{a, b} {
-		f, err := os.Open(path)
+		f, err := regular.Open(path)
 		if err != nil {
 			return false
 		}

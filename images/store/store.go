@@ -14,6 +14,7 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
 	"github.com/slipway-build/slipway/images"
+	"github.com/slipway-build/slipway/internal/regular"
 )
 
 // A Store is an OCI image layout on disk. All its methods may be called from
@@ -120,7 +121,7 @@ func newStore(dir string) (*Store, error) {
 
 func (s *Store) checkLayout() error {
 	path := filepath.Join(s.dir, "oci-layout")
-	raw, err := os.ReadFile(path)
+	raw, err := regular.ReadFile(path)
 	if err != nil {
 		return err
 	}
