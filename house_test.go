@@ -37,7 +37,7 @@ var rooms = map[string][]string{
 	"images/assemble":    {"images", "images/buildfile", "images/layer", "internal/fileop", "internal/sniff", "internal/regular", "progress"},
 	"images/engine":      {"images", "images/buildfile", "images/store", "internal/sniff", "internal/regular", "progress"},
 	"images/store":       {"images", "internal/fileop", "internal/sniff", "internal/regular", "progress"},
-	"images/credentials": {},
+	"images/credentials": {"internal/regular"},
 	"images/hosts":       {"internal/redact", "internal/regular"},
 	"images/registry":    {"images", "images/credentials", "images/hosts", "images/store", "internal/redact", "internal/regular", "progress"},
 	"images/zstd":        {},
@@ -45,6 +45,7 @@ var rooms = map[string][]string{
 	"images/imagetest":   {"images"}, // and only tests look into it
 	"internal/fileop":    {},
 	"internal/golden":    {}, // only tests look into it
+	"internal/regular":   {},
 	"internal/process":   {},
 	"internal/redact":    {},
 	"internal/sniff":     {},
