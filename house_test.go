@@ -76,7 +76,7 @@ var hosts = map[string][]string{
 	"github.com/BurntSushi/toml":                           {"images/hosts"},
 	"golang.org/x/term":                                    {"progress"},
 	"github.com/google/go-containerregistry/pkg/v1/remote": {"images/imagetest"},
-	"golang.org/x/text":                                    {"internal/sniff"},
+	"golang.org/x/text": {"internal/sniff"},
 }
 
 // testRooms are those that only tests look into.

@@ -13,6 +13,8 @@ import (
 
 	"github.com/gofrs/flock"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
+
+	"github.com/slipway-build/slipway/internal/regular"
 )
 
 // decoders is how many decompressors run at a time, and so bounds their memory: each
@@ -387,5 +389,5 @@ func (run *decodedRun) open(ctx context.Context, f *decodedFile, pos int64) (*os
 	run.mu.Lock()
 	path := f.path
 	run.mu.Unlock()
-	return os.Open(filepath.Clean(path))
+	return regular.Open(filepath.Clean(path))
 }

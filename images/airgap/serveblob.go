@@ -6,10 +6,11 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"os"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/slipway-build/slipway/internal/regular"
 )
 
 // A byteRange is the part of a blob that a request is for.
@@ -173,7 +174,7 @@ func (s *Server) sendPlain(ctx context.Context, w io.Writer, a *Archive, m membe
 	offset, size := m.Offset+part.begin, part.end-part.begin
 	var from io.Reader = io.NewSectionReader(a.file, offset, size)
 	if len(a.file.files) == 1 {
-		f, err := os.Open(a.path)
+		f, err := regular.Open(a.path)
 		if err == nil {
 			defer f.Close()
 			_, err = f.Seek(offset, io.SeekStart)

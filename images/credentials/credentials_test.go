@@ -135,6 +135,41 @@ func TestLoginWritesAsDockerAndPodmanDo(t *testing.T) {
 	}
 }
 
+func TestAHelperIsAsked(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("the helper is a shell script")
+	}
+	bin := t.TempDir()
+	// As the protocol has it, messages go to standard output, with an exit status.
+	script := `#!/bin/sh
+read -r key
+case "$1 $key" in
+"get user.example") echo '{"ServerURL":"user.example","Username":"bob","Secret":"'"$TOLD"'"}' ;;
+"get token.example") echo '{"Username":"<token>","Secret":"t0ken"}' ;;
+"get none.example") echo "credentials not found in native keychain"; exit 1 ;;
+*) echo "locked"; echo "ask the administrator" >&2; exit 1 ;;
+esac
+`
+	if err := os.WriteFile(filepath.Join(bin, "docker-credential-test"), []byte(script), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("PATH", bin+string(os.PathListSeparator)+os.Getenv("PATH"))
+	t.Setenv("TOLD", secret) // helpers have the environment: it says where their store is
+	keys := New(Options{Files: []string{write(t, "config.json", `{"credsStore":"test"}`)}})
+	if k := keys.Key("user.example", "x"); k.Username != "bob" || k.Password != secret || k.Trouble != nil {
+		t.Errorf("user.example: %+v", k)
+	}
+	if k := keys.Key("token.example", "x"); k.IdentityToken != "t0ken" || k.Username != "" {
+		t.Errorf("token.example: %+v", k)
+	}
+	if k := keys.Key("none.example", "x"); k.Known() || k.Trouble != nil {
+		t.Errorf("none.example: %+v", k)
+	}
+	if k := keys.Key("broken.example", "x"); k.Trouble == nil || !strings.Contains(k.Trouble.Error(), "locked") || !strings.Contains(k.Trouble.Error(), "ask the administrator") {
+		t.Errorf("broken.example: %v", k.Trouble)
+	}
+}
+
 func TestLoginHandsThePasswordToAHelper(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("the helper is a shell script")

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -145,13 +144,6 @@ func (k *Keys) load() {
 
 // open reads an auth file.
 func open(file string) (*authFile, error) {
-	info, err := os.Stat(file)
-	if err != nil {
-		return nil, err
-	}
-	if !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("%s: not a regular file", file)
-	}
 	r, err := regular.Open(file)
 	if err != nil {
 		return nil, err
@@ -180,7 +172,7 @@ func (f *authFile) namespaced(registry, repository string) (Key, bool) {
 func (f *authFile) ofHost(registry string) Key {
 	names := namesOf(registry)
 	// Only the first is what helpers know Docker Hub by.
-	auth, err := f.GetAuthConfig(names[0])
+	auth, err := f.get(names[0])
 	if err == nil && isSet(auth) {
 		return f.key(auth)
 	}

@@ -1,6 +1,7 @@
 package credentials
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -19,7 +20,7 @@ func (k *Keys) Store(registry, user, password string) (where string, err error) 
 		return "", err
 	}
 	auth := types.AuthConfig{ServerAddress: key, Username: user, Password: password}
-	if err := f.GetCredentialsStore(key).Store(auth); err != nil {
+	if err := f.store(key, auth); err != nil {
 		return "", fmt.Errorf("storing credentials of %s: %w", registry, err)
 	}
 	return f.where(key), nil
@@ -31,7 +32,7 @@ func (k *Keys) Erase(registry string) (where string, err error) {
 	if err != nil {
 		return "", err
 	}
-	if err := f.GetCredentialsStore(key).Erase(key); err != nil {
+	if err := f.erase(key); err != nil {
 		return "", fmt.Errorf("removing credentials of %s: %w", registry, err)
 	}
 	return f.where(key), nil
@@ -66,12 +67,5 @@ func (k *Keys) toChange(registry string) (*authFile, string, error) {
 
 // where says where the credentials of a key lie.
 func (f *authFile) where(key string) string {
-	helper := f.CredentialsStore
-	if own, ok := f.CredentialHelpers[key]; ok {
-		helper = own
-	}
-	if helper != "" {
-		return "docker-credential-" + helper
-	}
-	return f.path
+	return cmp.Or(f.helper(key), f.path)
 }
