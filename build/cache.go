@@ -28,13 +28,22 @@ func ParseAge(s string) (time.Duration, error) {
 	return 0, usage(fmt.Errorf("age %q: want a number of days, hours or minutes such as 7d, 12h or 90m", s))
 }
 
+// openCache opens the content cache.
+func openCache(s Settings) (*store.Store, error) {
+	cache, err := store.Open(filepath.Join(s.Cache, "content"))
+	if err != nil {
+		return nil, fmt.Errorf("opening the content cache: %w; set SLIPWAY_CACHE to a folder that can be written", err)
+	}
+	return cache, nil
+}
+
 // CleanCache removes from the content cache what was not used for age, and what was
 // not used for the longest time until no more than size bytes are left; with neither,
 // all of it. It returns how many bytes that freed.
 func CleanCache(ctx context.Context, s Settings, age time.Duration, size int64) (freed int64, err error) {
-	cache, err := store.Open(filepath.Join(s.Cache, "content"))
+	cache, err := openCache(s)
 	if err != nil {
-		return 0, fmt.Errorf("opening the content cache: %w", err)
+		return 0, err
 	}
 	all := age == 0 && size == 0
 	freed, err = cache.Prune(ctx, store.PruneOptions{All: all, OlderThan: age, MaxSize: size})

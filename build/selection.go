@@ -42,7 +42,10 @@ func Select(verb string, only []string) (Selection, error) {
 			if verb != "publish" {
 				offered = append(offered, Systems...)
 			}
-			return s, usage(fmt.Errorf("%s has no part %q (after %v): want %s", verb, word, only, strings.Join(offered, ", ")))
+			if slices.Contains(offered, word) {
+				return s, usage(fmt.Errorf("%s of %s: want one of %s, or none for both", verb, strings.Join(only, " and "), strings.Join(Systems, ", ")))
+			}
+			return s, usage(fmt.Errorf("%s has no part %q%s: want %s", verb, word, didYouMean(word, offered), strings.Join(offered, ", ")))
 		}
 	}
 	if len(s.Parts) == 0 {

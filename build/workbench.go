@@ -40,9 +40,9 @@ func OpenWorkbench(s Settings) (*Workbench, error) {
 // openWorkbench is OpenWorkbench for a project. DOCKER_USERNAME is sent only to own,
 // its registry.
 func openWorkbench(s Settings, own string, where hosts.Options) (*Workbench, error) {
-	cache, err := store.Open(filepath.Join(s.Cache, "content"))
+	cache, err := openCache(s)
 	if err != nil {
-		return nil, fmt.Errorf("opening the content cache: %w", err)
+		return nil, err
 	}
 	credentials := map[string]authn.AuthConfig{}
 	if s.Username != "" {

@@ -45,7 +45,7 @@ func staticELF(f *elf.File) error {
 		why = append(why, "needs "+strings.Join(needed, ", "))
 	}
 	if len(why) > 0 {
-		return fmt.Errorf(`it %s; set CGO_ENABLED: "0" in env, or add -extldflags=-static to ldflags and netgo and osusergo to tags`, strings.Join(why, " and "))
+		return fmt.Errorf(`it %s; set CGO_ENABLED: "0" in env, or, if it needs C, add -linkmode=external and -extldflags=-static to ldflags, and netgo and osusergo to tags`, strings.Join(why, " and "))
 	}
 	return nil
 }
@@ -86,7 +86,7 @@ func staticPE(f *pe.File) error {
 		}
 	}
 	if len(foreign) > 0 {
-		return fmt.Errorf(`it needs %s, which Windows does not have; set CGO_ENABLED: "0" in env, or add -extldflags=-static to ldflags`, strings.Join(slices.Sorted(maps.Keys(foreign)), ", "))
+		return fmt.Errorf(`it needs %s, which Windows does not have; set CGO_ENABLED: "0" in env, or add -linkmode=external and -extldflags=-static to ldflags`, strings.Join(slices.Sorted(maps.Keys(foreign)), ", "))
 	}
 	return nil
 }

@@ -5,12 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"maps"
 	"os"
 	"path"
 	"slices"
 	"strings"
+
+	"github.com/slipway-build/slipway/images"
 )
 
 // Names in layers that stand for what is gone (OCI image-spec, layer.md).
@@ -354,7 +355,7 @@ func (o *overlay) base(t *target) (*node, error) {
 	if len(tops) == 0 {
 		tops = []string{"none"}
 	}
-	return nil, fmt.Errorf("it has no folder /%s; its top folders are: %s: %w", t.path, strings.Join(tops, ", "), fs.ErrNotExist)
+	return nil, images.Absentf("it has no folder /%s; its top folders are: %s", t.path, strings.Join(tops, ", "))
 }
 
 func (o *overlay) finishFolder(t *target, n *node) (files int, err error) {

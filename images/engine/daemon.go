@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"slices"
 
 	"github.com/containerd/errdefs"
@@ -33,7 +32,7 @@ func DaemonImage(ctx context.Context, o Options, ref string) (_ v1.Image, err er
 	defer client.Close()
 	fail := func(err error) error {
 		if errdefs.IsNotFound(err) {
-			return fmt.Errorf("Docker Engine at %s has no image %s: %w", o.dockerAddress(), ref, fs.ErrNotExist)
+			return images.Absentf("Docker Engine at %s has no image %s", o.dockerAddress(), ref)
 		}
 		return fmt.Errorf("taking image %s out of Docker Engine at %s: %w", ref, o.dockerAddress(), plain(err))
 	}

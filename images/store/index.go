@@ -104,7 +104,7 @@ func (s *Store) Lookup(name string) (v1.Descriptor, error) {
 		if len(entries) == 1 {
 			return entries[0], nil
 		}
-		return v1.Descriptor{}, fmt.Errorf("%s holds %d images; name one of %s: %w", s.dir, len(entries), listNames(entries), fs.ErrNotExist)
+		return v1.Descriptor{}, images.Absentf("%s holds %d images; name one of %s", s.dir, len(entries), listNames(entries))
 	}
 	// In this order, as a name that is spelled out wins over one that is read as
 	// a reference, and that over a bare tag.
@@ -129,7 +129,7 @@ func (s *Store) Lookup(name string) (v1.Descriptor, error) {
 		}
 		return v1.Descriptor{}, fmt.Errorf("%q names %d images in %s: %s", name, len(found), s.dir, listNames(found))
 	}
-	return v1.Descriptor{}, fmt.Errorf("no image %q in %s; it has %s: %w", name, s.dir, listNames(entries), fs.ErrNotExist)
+	return v1.Descriptor{}, images.Absentf("no image %q in %s; it has %s", name, s.dir, listNames(entries))
 }
 
 // qualified spells a name in full if it can be read as a reference.
