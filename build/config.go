@@ -1,6 +1,10 @@
 package build
 
-import v1 "github.com/google/go-containerregistry/pkg/v1"
+import (
+	"cmp"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+)
 
 // Config is slipway.yaml: what is released. Load has checked it, has filled in
 // the defaults, has expanded the variables that hold for the whole release
@@ -10,7 +14,7 @@ import v1 "github.com/google/go-containerregistry/pkg/v1"
 //
 // The struct tags are what Load, the JSON schema and the documentation are made
 // from: yaml is the key, doc says what it means, enum is the words it may be (of
-// a list: its elements), required means it cannot be left out, expand names the
+// a list: its elements), pattern what the schema lets an element match, required means it cannot be left out, expand names the
 // sets of per-platform variables it may hold (see variables.go), linked means that
 // its text ends up in binaries or images.
 type Config struct {
@@ -72,7 +76,7 @@ type BuildOpts struct {
 	Tags    []string          `yaml:"tags" doc:"build tags"`
 	Ldflags []string          `yaml:"ldflags" expand:"platform name" linked:"true" doc:"flags of the linker, such as -X main.version=${VERSION}"`
 	Env     map[string]string `yaml:"env" expand:"platform name" doc:"environment of go build; CGO_ENABLED is 0 unless set"`
-	Assert  []string          `yaml:"assert" doc:"what must hold of the result: static, fips, pie, max-size=20MiB"`
+	Assert  []string          `yaml:"assert" pattern:"^(static|fips|pie|max-size=.+)$" doc:"what must hold of the result: static, fips, pie, max-size=20MiB"`
 }
 
 // BuildOverrides replaces options on one platform: a list replaces the list,
@@ -223,9 +227,27 @@ type Destination struct {
 // to those of archives and bundles.
 type Names struct {
 	Binary         string `yaml:"binary" expand:"platform name" doc:"default: ${NAME}.${PLATFORM}${EXE}"`
+	WindowsBinary  string `yaml:"windows-binary" expand:"platform name" doc:"of a binary for Windows; default: as names.binary"`
 	Archive        string `yaml:"archive" expand:"platform list" doc:"default: ${PROJECT}-images${LIST_SUFFIX}.${PLATFORM}"`
 	WindowsArchive string `yaml:"windows-archive" expand:"platform windows list" doc:"default: ${PROJECT}-images${LIST_SUFFIX}.windows-${WINDOWS}-${ARCH}"`
 	AllImages      string `yaml:"all-images" expand:"platform" doc:"default: ${PROJECT}-images-all.${PLATFORM}.txt"`
+	WindowsImages  string `yaml:"windows-all-images" expand:"platform" doc:"of the list for Windows; default: as names.all-images"`
 	Bundle         string `yaml:"bundle" expand:"platform name" doc:"default: ${NAME}.${PLATFORM}"`
 	Checksums      string `yaml:"checksums" expand:"arch" doc:"default: sha256sum-${ARCH}.txt"`
+}
+
+// binary is the template for a binary's platform.
+func (n Names) binary(p v1.Platform) string {
+	if p.OS == "windows" {
+		return cmp.Or(n.WindowsBinary, n.Binary)
+	}
+	return n.Binary
+}
+
+// allImages is the template for the list of a platform.
+func (n Names) allImages(p v1.Platform) string {
+	if p.OS == "windows" {
+		return cmp.Or(n.WindowsImages, n.AllImages)
+	}
+	return n.AllImages
 }

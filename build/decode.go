@@ -333,6 +333,7 @@ type structField struct {
 	index    []int
 	key, doc string
 	enum     []string
+	pattern  string
 	keys     []string
 	expand   string
 	required bool
@@ -350,7 +351,7 @@ func fieldsOf(t reflect.Type) []structField {
 		}
 		fields = append(fields, structField{
 			index: f.Index, key: key, doc: f.Tag.Get("doc"), typ: f.Type,
-			enum: words(f.Tag.Get("enum")), keys: words(f.Tag.Get("keys")),
+			enum: words(f.Tag.Get("enum")), pattern: f.Tag.Get("pattern"), keys: words(f.Tag.Get("keys")),
 			expand: f.Tag.Get("expand"), required: f.Tag.Get("required") == "true", linked: f.Tag.Get("linked") == "true",
 		})
 	}

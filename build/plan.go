@@ -340,7 +340,7 @@ func (p *planner) binaries() {
 				Output: "dist/bin/" + images.PlatformSlug(platform) + "/" + b.Name + exe(platform),
 			}
 			if b.Release != nil && *b.Release {
-				step.Artifact = artifact(Expand(p.config.Names.Binary, vars))
+				step.Artifact = artifact(Expand(p.config.Names.binary(platform), vars))
 			}
 			p.plan.Binaries = append(p.plan.Binaries, step)
 		}

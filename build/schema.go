@@ -6,6 +6,8 @@ import (
 	"reflect"
 
 	"github.com/google/jsonschema-go/jsonschema"
+
+	"github.com/slipway-build/slipway/images"
 )
 
 // SchemaURL is where editors find the schema of slipway.yaml.
@@ -35,7 +37,7 @@ func schemaOf(t reflect.Type, f structField) *jsonschema.Schema {
 	s := &jsonschema.Schema{Description: f.doc}
 	switch {
 	case t == platformType:
-		s.Type = "string"
+		s.AnyOf = []*jsonschema.Schema{{Type: "string", Pattern: images.PlatformPattern()}, expandable()}
 		s.Examples = []any{"linux/amd64", "linux/arm64", "windows/amd64"}
 	case t.Kind() == reflect.Pointer:
 		return schemaOf(t.Elem(), f)
@@ -45,6 +47,8 @@ func schemaOf(t reflect.Type, f structField) *jsonschema.Schema {
 			words.Enum = append(words.Enum, w)
 		}
 		s.AnyOf = []*jsonschema.Schema{words, expandable()}
+	case t.Kind() == reflect.String && f.pattern != "":
+		s.AnyOf = []*jsonschema.Schema{{Type: "string", Pattern: f.pattern}, expandable()}
 	case t.Kind() == reflect.String:
 		// Numbers and dates are text as they are written.
 		s.Types = []string{"string", "number", "boolean"}
@@ -54,7 +58,7 @@ func schemaOf(t reflect.Type, f structField) *jsonschema.Schema {
 		s.AnyOf = []*jsonschema.Schema{{Type: "integer"}, expandable()}
 	case t.Kind() == reflect.Slice:
 		s.Types = []string{"array", "null"}
-		s.Items = schemaOf(t.Elem(), structField{enum: f.enum})
+		s.Items = schemaOf(t.Elem(), structField{enum: f.enum, pattern: f.pattern})
 		if t.Elem().Kind() == reflect.Struct && t.Elem() != platformType {
 			s.Items.Types, s.Items.Type = nil, "object" // an element cannot be nothing
 		}

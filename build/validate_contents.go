@@ -334,9 +334,11 @@ func (v *validator) names() {
 		standard string
 	}{
 		{"binary", &n.Binary, "${NAME}.${PLATFORM}${EXE}"},
+		{"windows-binary", &n.WindowsBinary, ""},
 		{"archive", &n.Archive, v.config.Project + "-images${LIST_SUFFIX}.${PLATFORM}"},
 		{"windows-archive", &n.WindowsArchive, v.config.Project + "-images${LIST_SUFFIX}.windows-${WINDOWS}-${ARCH}"},
 		{"all-images", &n.AllImages, v.config.Project + "-images-all.${PLATFORM}.txt"},
+		{"windows-all-images", &n.WindowsImages, ""},
 		{"bundle", &n.Bundle, "${NAME}.${PLATFORM}"},
 		{"checksums", &n.Checksums, "sha256sum-${ARCH}.txt"},
 	} {

@@ -112,6 +112,13 @@ func ParsePlatform(s string) (v1.Platform, error) {
 	return p, nil
 }
 
+// PlatformPattern is a regular expression of what ParsePlatform takes for the
+// platforms of a project, for editors: systems and architectures that are known, by
+// their own names, and any other spelling with letters that ParsePlatform folds.
+func PlatformPattern() string {
+	return "^(" + strings.Join(systems, "|") + "|macos)/(" + strings.Join(architectures, "|") + "|x86_64|x86-64|aarch64|armhf|armel|i386)(/[a-z0-9._-]+)?$|[A-Z]"
+}
+
 // Normalize spells p as containerd and BuildKit do (containerd/platforms,
 // Normalize): linux/arm is linux/arm/v7, the variants amd64/v1 and arm64/v8 are
 // none, and features are sorted. Two platforms are the same if Normalize makes
