@@ -100,6 +100,7 @@ no project. Environment: ` + build.Environment,
 	root.PersistentPreRunE = func(*cobra.Command, []string) error { return p.readFlags() }
 	root.AddCommand(p.projectCommands()...)
 	root.AddCommand(p.imageCommand(), p.indexCommand(), p.airgapCommand(), p.loginCommand(), p.logoutCommand(), p.versionCommand())
+	everyCommand(root, completeFlags)
 	everyCommand(root, func(c *cobra.Command) {
 		if args := c.Args; args != nil {
 			c.Args = func(c *cobra.Command, words []string) error {

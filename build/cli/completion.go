@@ -1,0 +1,77 @@
+package cli
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/slipway-build/slipway/build"
+)
+
+// flagWords are the values of flags that take one of a few words, or, separated by
+// commas, several.
+var flagWords = map[string][]string{
+	"progress":    {"auto", "tty", "plain", "json", "none"},
+	"builder":     {"embedded", "docker", "buildkit"},
+	"platform":    {"linux/amd64", "linux/arm64", "linux/arm/v7", "linux/ppc64le", "linux/riscv64", "linux/s390x", "windows/amd64"},
+	"layers":      {"uncompressed", "original"},
+	"level":       {"fastest", "default", "better", "best"},
+	"media-types": {"oci", "docker"},
+	"compression": {"gzip", "zstd", "none"},
+	"modes":       {"normal", "keep"},
+	"allow":       {"network.host", "security.insecure"},
+}
+
+// flagFiles are the flags that take a file, flagFolders those that take a folder. No
+// other flag has either.
+var (
+	flagFiles   = []string{"config", "file", "output", "list", "checksums", "from"}
+	flagFolders = []string{"cache-dir", "out"}
+)
+
+// completeFlags tells shells what the flags of c take, where they would offer files.
+func completeFlags(c *cobra.Command) {
+	complete := func(f *pflag.Flag) {
+		words := flagWords[f.Name]
+		if parts, ok := build.Verbs[c.Name()]; ok && f.Name == "only" {
+			words = slices.Concat([]string{"all"}, parts)
+			if c.Name() != "publish" {
+				words = append(words, build.Systems...)
+			}
+		}
+		var fill cobra.CompletionFunc
+		switch {
+		case words != nil:
+			fill = oneOf(words)
+		case slices.Contains(flagFolders, f.Name):
+			fill = func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+				return nil, cobra.ShellCompDirectiveFilterDirs
+			}
+		case slices.Contains(flagFiles, f.Name):
+			return // the shell's own way
+		default:
+			fill = cobra.NoFileCompletions
+		}
+		if err := c.RegisterFlagCompletionFunc(f.Name, fill); err != nil {
+			panic(err) // a flag that is not there, or twice: a bug
+		}
+	}
+	c.LocalNonPersistentFlags().VisitAll(complete)
+	c.PersistentFlags().VisitAll(complete)
+}
+
+// oneOf completes the last of several words that commas separate.
+func oneOf(words []string) cobra.CompletionFunc {
+	return func(_ *cobra.Command, _ []string, typed string) ([]string, cobra.ShellCompDirective) {
+		before := typed[:strings.LastIndexByte(typed, ',')+1]
+		var offered []string
+		for _, word := range words {
+			if strings.HasPrefix(before+word, typed) {
+				offered = append(offered, before+word)
+			}
+		}
+		return offered, cobra.ShellCompDirectiveNoFileComp
+	}
+}
