@@ -13,10 +13,9 @@ temp=$(mktemp -d)
 registry_pid=
 trap '[ -z "$registry_pid" ] || kill "$registry_pid"; rm -rf "$temp"' EXIT
 
+step() { echo "== $*" >&2; }
 # grep reads to its end below: with -q it leaves at once, and whoever still writes to
 # it fails.
-step() { echo "== $*" >&2; }
-# grep reads to its end here: with -q it leaves, and who still writes to it fails.
 fail() { echo "check-release: $*" >&2; exit 1; }
 want() { # want WHAT WANTED GOT
   [ "$2" = "$3" ] || fail "$1: want"$'\n'"$2"$'\n'"got"$'\n'"$3"
@@ -31,7 +30,8 @@ docker-registry serve "$temp/registry.yml" >"$temp/registry.log" 2>&1 &
 registry_pid=$!
 
 step "make, make package, make verify, make publish"
-make build package verify publish
+# The checkout that is checked need not be a tagged commit.
+SNAPSHOT=1 make build package verify publish
 
 tag=$(jq -r .release.tag dist/artifacts.json)
 runtime=$REGISTRY/slipway/slipway-runtime:$tag
