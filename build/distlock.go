@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"strings"
 	"time"
 
@@ -82,15 +83,15 @@ func (h *heldLock) release() {
 	}
 }
 
-// remove removes the lock's file and releases it. Windows removes no file that is open:
-// there the file stays if another run waits for it.
+// remove removes the lock's file and releases it, in this order: else another run could
+// lock the file before it is gone. Windows removes no file that is open, ours included;
+// there it stays if another run waits for it.
 func (h *heldLock) remove() {
-	path := h.file.Path()
-	err := os.Remove(path)
-	h.file.Close()
-	if err != nil {
-		_ = os.Remove(path)
+	if runtime.GOOS == "windows" {
+		h.file.Close()
 	}
+	_ = fileop.Remove(h.file.Path())
+	h.file.Close()
 }
 
 // temporaryName is that of a file that a run was writing in dist: of replaceFile, and of
