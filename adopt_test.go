@@ -15,6 +15,7 @@ func TestAnotherRepositoryAdoptsTheTargets(t *testing.T) {
 	if testing.Short() {
 		t.Skip("compiles a magefile and the command")
 	}
+	t.Parallel()
 	root, err := filepath.Abs(".")
 	if err != nil {
 		t.Fatal(err)
@@ -61,8 +62,9 @@ func TestAnotherRepositoryAdoptsTheTargets(t *testing.T) {
 		t.Helper()
 		cmd := exec.CommandContext(t.Context(), "go", args...)
 		cmd.Dir = dir
-		// No network: all modules are there, since this test was compiled.
-		cmd.Env = append(os.Environ(), "MAGEFILE_CACHE="+filepath.Join(dir, "cache"), "GOFLAGS=-mod=mod", "GOPROXY=off", "GOWORK=off",
+		// No network: all modules are there, since this test was compiled. Flags as those of
+		// the tests, so that what is compiled comes from their build cache.
+		cmd.Env = append(os.Environ(), "MAGEFILE_CACHE="+filepath.Join(dir, "cache"), "GOFLAGS="+os.Getenv("GOFLAGS")+" -mod=mod", "GOPROXY=off", "GOWORK=off",
 			"SLIPWAY_CACHE="+filepath.Join(dir, "content"), "TAG=v1.0.0")
 		out, err := cmd.CombinedOutput()
 		if err != nil {
