@@ -2,6 +2,7 @@ package build
 
 import (
 	"encoding/json"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -183,6 +184,12 @@ func TestPublishMakesNothing(t *testing.T) {
 }
 
 func TestPublishSaysWhichInputsChanged(t *testing.T) {
+	r := makeRelease(t)
+	r.configure("ldflags: [-s -w]", `ldflags: [-s -w, "-X main.flavour=${FLAVOUR}"]`)
+	r.configure("project: acme\n", "project: acme\nvars: {FLAVOUR: plain, FOLDER: released}\n")
+	r.configure("publish:\n", "publish:\n  - {directory: \"${FOLDER}\"}\n")
+	r.run("package")
+	// Those that are refused come first: they push nothing.
 	for _, c := range []struct {
 		name   string
 		change func(r *testRelease)
@@ -201,16 +208,11 @@ func TestPublishSaysWhichInputsChanged(t *testing.T) {
 		{"a variable of a destination", func(r *testRelease) { r.env["FOLDER"] = "there" }, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			t.Parallel()
-			r := makeRelease(t)
-			r.configure("ldflags: [-s -w]", `ldflags: [-s -w, "-X main.flavour=${FLAVOUR}"]`)
-			r.configure("project: acme\n", "project: acme\nvars: {FLAVOUR: plain, FOLDER: released}\n")
-			r.configure("publish:\n", "publish:\n  - {directory: \"${FOLDER}\"}\n")
-			r.run("package")
+			r.t = t
+			env := maps.Clone(r.env)
+			config, list := r.read(FileName), r.read("images.txt")
 			c.change(r)
-			err := r.try(r.builder(), "publish")
-			verified := r.builder().Verify(t.Context())
-			for verb, err := range map[string]error{"publish": err, "verify": verified} {
+			for verb, err := range map[string]error{"publish": r.try(r.builder(), "publish"), "verify": r.builder().Verify(t.Context())} {
 				switch {
 				case c.want == "" && err != nil:
 					t.Errorf("%s: %v", verb, err)
@@ -218,11 +220,24 @@ func TestPublishSaysWhichInputsChanged(t *testing.T) {
 					t.Errorf("%s: got %v, want %q", verb, err, c.want)
 				}
 			}
-			if found := r.pushed(r.registry, "team/acme-runtime"); c.want != "" && len(found) > 0 {
-				t.Errorf("pushed all the same: %v", found)
+			if found := r.pushed(r.registry, "team/acme-runtime"); (len(found) > 0) != (c.want == "") {
+				t.Errorf("the registry has %v", found)
 			}
+			r.env = env
+			writeFile(t, filepath.Join(r.dir, FileName), config)
+			writeFile(t, filepath.Join(r.dir, "images.txt"), list)
 		})
 	}
+}
+
+// read is the content of a file of the project.
+func (r *testRelease) read(file string) string {
+	r.t.Helper()
+	raw, err := os.ReadFile(filepath.Join(r.dir, file))
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return string(raw)
 }
 
 // Machines that made a platform each push it, and the last assembles the index.
