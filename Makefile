@@ -16,6 +16,7 @@ plan:      ; $(MAGE) plan
 verify:    ; $(MAGE) verify
 clean:     ; $(MAGE) clean
 check:     ; $(MAGE) check
-test:      ; go test ./...
+# A slow laptop, or one with other work, needs more than Go's limit of 10 minutes for a package.
+test:      ; @go test -json -timeout 30m ./... | go -C scripts/gotest run .
 
 .PHONY: build binaries images linux windows package publish plan verify clean check test

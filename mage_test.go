@@ -14,6 +14,7 @@ func TestMageTargets(t *testing.T) {
 	if testing.Short() {
 		t.Skip("compiles the magefile")
 	}
+	t.Parallel()
 	cmd := exec.CommandContext(t.Context(), "go", "tool", "mage", "-l")
 	cmd.Env = append(os.Environ(), "MAGEFILE_CACHE="+t.TempDir())
 	var said strings.Builder

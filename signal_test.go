@@ -31,6 +31,7 @@ func TestChildrenEndWithEitherDoor(t *testing.T) {
 	if testing.Short() {
 		t.Skip("compiles the command and the magefile")
 	}
+	t.Parallel()
 	bin := t.TempDir()
 	program := func(args ...string) string {
 		t.Helper()

@@ -299,6 +299,7 @@ func TestApplyRefusesAnotherOld(t *testing.T) {
 }
 
 func TestApplyRefusesDamagedDeltas(t *testing.T) {
+	t.Parallel()
 	base := noise(1, 20_000)
 	old := write(t, base)
 	delta, _ := roundTrip(t, old, write(t, slices.Concat(base[:9_000], []byte(words(1, 300)), base[9_000:])))

@@ -227,6 +227,7 @@ func siblings(t *testing.T, n, changed int) []Image {
 // An archive is the same bytes whether an earlier one has left it segments or not;
 // those that cannot have changed are not made again.
 func TestPackMakesOnlySegmentsAnewThatMayHaveChanged(t *testing.T) {
+	t.Parallel()
 	const n = 12 // 60 MiB: nearly twice the window
 	content := newStore(t)
 	segmentFiles := func() int {

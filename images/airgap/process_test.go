@@ -144,6 +144,7 @@ func TestAKillLeavesNothingHalf(t *testing.T) {
 	if testing.Short() {
 		t.Skip("kills 50 processes")
 	}
+	t.Parallel()
 	layout := largeLayout(t)
 	want, took := reference(t, layout)
 	cache, out := t.TempDir(), t.TempDir()

@@ -1,0 +1,3 @@
+module github.com/slipway-build/slipway/scripts/gotest
+
+go 1.26
