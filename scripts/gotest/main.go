@@ -50,11 +50,11 @@ type test struct {
 // passed. The last line of output is held back until the slowest tests were listed.
 func run(from io.Reader, to io.Writer) (passed bool, err error) {
 	var (
-		tests   []test
-		said    = map[[2]string][]string{} // by package and test
-		last    string
+		tests    []test
+		said     = map[[2]string][]string{} // by package and test
+		last     string
 		packages int
-		failed  bool
+		failed   bool
 	)
 	write := func(line string) {
 		if line != "" {
