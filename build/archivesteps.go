@@ -132,7 +132,7 @@ func (b *Builder) archiveImages(ctx context.Context, step ArchiveStep, pulled *m
 		}
 		ref := planned.Names[0]
 		found, err := pulled.do(ctx, ref+" "+step.Platform.String(), func() (airgap.Image, error) {
-			return b.bench.packed(ctx, ref, step.Platform.Platform)
+			return b.bench.packSource(ctx, ref, step.Platform.Platform)
 		})
 		if err != nil {
 			return fmt.Errorf("%s: %w", planned.Source, err)
@@ -182,7 +182,7 @@ func (b *Builder) textList(ctx context.Context, list string, platform Platform, 
 }
 
 // archiveVersion and bundleVersion change when the same input makes other bytes.
-const archiveVersion, bundleVersion = 4, 1
+const archiveVersion, bundleVersion = 5, 1
 
 // archiveKey names everything that decides the bytes of an archive but its
 // format: images, their names and order, and the options.

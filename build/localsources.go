@@ -3,6 +3,7 @@ package build
 import (
 	"context"
 	"fmt"
+	"regexp"
 	"runtime"
 	"slices"
 	"strings"
@@ -41,41 +42,92 @@ func (w *Workbench) resolveDaemon(ctx context.Context, ref string) (*resolved, e
 	if err != nil {
 		return nil, err
 	}
-	return resolvedImage(image)
+	out, err := resolvedImage(image)
+	if err != nil {
+		return nil, err
+	}
+	if imageID.MatchString(ref) {
+		out.naming = fmt.Sprintf("run docker tag %s %s:TAG, and pack %s%s:TAG", ref, exampleName, daemonScheme, exampleName)
+	} else {
+		out.name = ref
+	}
+	return out, nil
 }
 
+// imageID matches IDs of Docker Engine, whole and short, which are not names.
+var imageID = regexp.MustCompile(`^(sha256:[0-9a-f]+|[0-9a-f]{12}|[0-9a-f]{64})$`)
+
 // resolveArchive finds an image of an archive, ours or that of docker save. The
-// archive stays open, since layers are read when they are asked for.
+// archive stays open, since layers are read when they are asked for. ref also names
+// the image of an archive that has one alone, without a name, as docker save ID
+// writes it.
 func (w *Workbench) resolveArchive(ctx context.Context, file, ref string) (*resolved, error) {
 	archive, err := w.archives.do(ctx, file, func() (*airgap.Archive, error) { return airgap.Open(ctx, file) })
 	if err != nil {
 		return nil, err
 	}
-	packed, err := archive.Images(ctx)
+	all, err := archive.Images(ctx)
 	if err != nil {
 		return nil, err
 	}
-	if ref != "" {
-		parsed, err := images.ParseReference(ref)
-		if err != nil {
-			return nil, usage(err)
-		}
-		packed = slices.DeleteFunc(slices.Clone(packed), func(p *airgap.PackedImage) bool { return !slices.Contains(p.Names, images.Qualified(parsed)) })
+	packed, err := imagesNamed(all, ref)
+	if err != nil {
+		return nil, err
 	}
-	switch len(packed) {
-	case 0:
+	if len(packed) == 0 && areOneUnnamed(all) {
+		packed = all
+	}
+	if len(packed) == 0 {
 		return nil, fmt.Errorf("archive %s has no image %s; see slipway airgap ls %s", file, ref, file)
-	case 1:
+	}
+	if len(packed) > 1 && ref == "" && !areOneUnnamed(packed) {
+		return nil, usage(fmt.Errorf("archive %s has %d images; name one: %s%s:REF", file, len(packed), archiveScheme, file))
+	}
+	out, err := archivedImage(ctx, packed)
+	if err != nil {
+		return nil, fmt.Errorf("archive %s: %w", file, err)
+	}
+	out.name, out.naming = ref, fmt.Sprintf("name it: %s%s:%s:TAG", archiveScheme, file, exampleName)
+	if ref == "" && len(packed[0].Names) > 0 {
+		out.name = packed[0].Names[0]
+	}
+	return out, nil
+}
+
+// imagesNamed are the images that have a name; all have the empty one.
+func imagesNamed(all []*airgap.PackedImage, ref string) ([]*airgap.PackedImage, error) {
+	if ref == "" {
+		return all, nil
+	}
+	parsed, err := images.ParseReference(ref)
+	if err != nil {
+		return nil, usage(err)
+	}
+	return slices.DeleteFunc(slices.Clone(all), func(p *airgap.PackedImage) bool { return !slices.Contains(p.Names, images.Qualified(parsed)) }), nil
+}
+
+// areOneUnnamed reports whether images are one without a name, or one for each of
+// several platforms.
+func areOneUnnamed(all []*airgap.PackedImage) bool {
+	for i, p := range all {
+		same := func(other *airgap.PackedImage) bool { return images.SamePlatform(p.Platform, other.Platform) }
+		if len(p.Names) > 0 || slices.ContainsFunc(all[:i], same) {
+			return false
+		}
+	}
+	return len(all) > 0
+}
+
+// archivedImage is the image of an archive, or an index of those for several
+// platforms.
+func archivedImage(ctx context.Context, packed []*airgap.PackedImage) (*resolved, error) {
+	if len(packed) == 1 {
 		image, err := packed[0].Image(ctx)
 		if err != nil {
 			return nil, err
 		}
 		return resolvedImage(image)
 	}
-	if ref == "" {
-		return nil, usage(fmt.Errorf("archive %s has %d images; name one: %s%s:REF", file, len(packed), archiveScheme, file))
-	}
-	// One name, several platforms.
 	var entries []images.IndexEntry
 	for _, p := range packed {
 		image, err := p.Image(ctx)
@@ -86,7 +138,7 @@ func (w *Workbench) resolveArchive(ctx context.Context, file, ref string) (*reso
 	}
 	index, err := images.NewIndex(entries, nil)
 	if err != nil {
-		return nil, fmt.Errorf("archive %s: %w", file, err)
+		return nil, err
 	}
 	d, err := partial.Descriptor(index)
 	if err != nil {
@@ -103,33 +155,4 @@ func resolvedImage(image v1.Image) (*resolved, error) {
 	}
 	raw, err := image.RawManifest()
 	return &resolved{descriptor: *d, raw: raw, image: image}, err
-}
-
-// nameOf is the reference under which an archive will have what ref names.
-func (w *Workbench) nameOf(ctx context.Context, ref string) (string, error) {
-	if dir, refName, ok := cutLayout(ref); ok {
-		return layoutName(dir, refName)
-	}
-	if name, ok := strings.CutPrefix(ref, daemonScheme); ok {
-		return name, nil
-	}
-	file, name, ok := cutArchive(ref)
-	if !ok {
-		return ref, nil
-	}
-	if name != "" {
-		return name, nil
-	}
-	archive, err := w.archives.do(ctx, file, func() (*airgap.Archive, error) { return airgap.Open(ctx, file) })
-	if err != nil {
-		return "", err
-	}
-	packed, err := archive.Images(ctx)
-	if err != nil {
-		return "", err
-	}
-	if len(packed) != 1 || len(packed[0].Names) == 0 {
-		return "", usage(fmt.Errorf("archive %s gives no name for its image; name one: %s%s:REF", file, archiveScheme, file))
-	}
-	return packed[0].Names[0], nil
 }

@@ -4,17 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path/filepath"
 	"runtime"
 	"slices"
-	"strings"
 
 	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
 	"github.com/slipway-build/slipway/images"
 	"github.com/slipway-build/slipway/images/airgap"
-	"github.com/slipway-build/slipway/images/store"
 )
 
 // A PackJob is one `slipway airgap pack`: images, for one platform, into archives.
@@ -113,56 +110,25 @@ func (w *Workbench) onePlatform() (v1.Platform, error) {
 	return v1.Platform{}, usage(errors.New("an archive is for one platform; run once for each --platform"))
 }
 
+// packSource finds an image to pack, with its name and with the index that it was
+// chosen from, if ref names one. The index of an archive's images is made here, and is
+// nobody's to ask for.
 func (w *Workbench) packSource(ctx context.Context, ref string, platform v1.Platform) (airgap.Image, error) {
-	out, err := w.packed(ctx, ref, platform)
-	if err != nil {
-		return out, err
-	}
-	named, err := w.nameOf(ctx, ref)
-	if err != nil {
-		return out, err
-	}
-	parsed, err := images.ParseReference(named)
-	out.Names = []name.Reference{parsed}
-	return out, err
-}
-
-// packed is Image with the index that the image was chosen from, if ref names one.
-// That of an archive's images is made here, and is nobody's to ask for.
-func (w *Workbench) packed(ctx context.Context, ref string, platform v1.Platform) (airgap.Image, error) {
 	found, err := w.resolve(ctx, ref)
 	if err != nil {
 		return airgap.Image{}, fmt.Errorf("image %s: %w", ref, err)
 	}
+	if found.name == "" {
+		return airgap.Image{}, usage(fmt.Errorf("image %s has no full name, by which nodes could look for it; %s", ref, found.naming))
+	}
+	named, err := images.ParseReference(found.name)
+	if err != nil {
+		return airgap.Image{}, fmt.Errorf("image %s: %w", ref, err)
+	}
 	image, err := found.imageFor(ctx, ref, platform, images.ImageServes)
-	out := airgap.Image{Image: image, Platform: platform}
+	out := airgap.Image{Names: []name.Reference{named}, Image: image, Platform: platform}
 	if _, _, made := cutArchive(ref); !made {
 		out.Index = found.index
 	}
 	return out, err
-}
-
-// layoutName is the reference by which a layout has an image.
-func layoutName(dir, refName string) (string, error) {
-	layout, err := store.OpenLayout(dir)
-	if err != nil {
-		return "", err
-	}
-	d, err := layout.Lookup(refName)
-	if err != nil {
-		return "", err
-	}
-	for _, name := range []string{d.Annotations[store.ContainerdName], d.Annotations[store.RefName]} {
-		// A bare tag is no name under which a node would look for it.
-		if ref, err := images.ParseReference(name); err == nil && ref.Context().Name() != "" && filepath.Base(name) != ref.Identifier() && hasTag(name) {
-			return name, nil
-		}
-	}
-	return "", fmt.Errorf("the image in %s has no reference for a name; give it one: slipway image build -t REF, or skopeo copy … oci:%s:REF", dir, dir)
-}
-
-// hasTag says whether a name has a registry and a tag of its own.
-func hasTag(text string) bool {
-	host, _, ok := strings.Cut(text, "/")
-	return ok && (host == "localhost" || strings.ContainsAny(host, ".:")) && images.HasTag(text)
 }

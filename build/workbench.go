@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
-	"runtime"
 	"strings"
 
 	"github.com/google/go-containerregistry/pkg/authn"
@@ -166,6 +165,9 @@ type resolved struct {
 	raw        []byte
 	image      v1.Image
 	index      v1.ImageIndex
+	// name is the reference by which nodes look for it. It is empty if the source
+	// has none and the user gave none; naming says how to give one.
+	name, naming string
 }
 
 // imageFor is the image for a platform; serves judges one that is not part of an index.
@@ -203,73 +205,13 @@ func (w *Workbench) resolve(ctx context.Context, ref string) (*resolved, error) 
 	if err != nil {
 		return nil, err
 	}
-	out := &resolved{descriptor: m.Descriptor, raw: m.Raw}
+	out := &resolved{descriptor: m.Descriptor, raw: m.Raw, name: parsed.String()}
 	if m.Descriptor.MediaType.IsIndex() {
 		out.index, err = m.Index()
 	} else {
 		out.image, err = m.Image()
 	}
 	return out, err
-}
-
-func resolveLayout(dir, name string) (*resolved, error) {
-	layout, err := store.OpenLayout(dir)
-	if err != nil {
-		return nil, err
-	}
-	var d v1.Descriptor
-	if digest, err := v1.NewHash(name); err == nil {
-		d.Digest = digest
-		entries, err := layout.Tags()
-		if err != nil {
-			return nil, err
-		}
-		for _, e := range entries {
-			if e.Digest == digest {
-				d = e
-			}
-		}
-	} else if d, err = layout.Lookup(name); err != nil {
-		return nil, err
-	}
-	out := &resolved{descriptor: d}
-	if !d.MediaType.IsIndex() {
-		out.image, err = layout.Image(d.Digest)
-		if err != nil && d.MediaType == "" {
-			out.index, err = layout.Index(d.Digest)
-		}
-	} else {
-		out.index, err = layout.Index(d.Digest)
-	}
-	if err != nil {
-		return nil, err
-	}
-	if out.index != nil {
-		out.raw, err = out.index.RawManifest()
-	} else {
-		out.raw, err = out.image.RawManifest()
-	}
-	return out, err
-}
-
-// cutLayout reads oci:DIR[:NAME] and oci-layout://DIR[:TAG|@DIGEST].
-func cutLayout(s string) (dir, name string, ok bool) {
-	rest, ok := strings.CutPrefix(s, "oci-layout://")
-	if !ok {
-		if rest, ok = strings.CutPrefix(s, "oci:"); !ok {
-			return "", "", false
-		}
-	}
-	volume := ""
-	if runtime.GOOS == "windows" && len(rest) > 1 && rest[1] == ':' {
-		volume, rest = rest[:2], rest[2:]
-	}
-	// A digest has a colon of its own.
-	if dir, digest, ok := strings.Cut(rest, "@"); ok && !strings.Contains(dir, ":") {
-		return volume + dir, digest, true
-	}
-	dir, name, _ = strings.Cut(rest, ":")
-	return volume + dir, name, true
 }
 
 // parseOutput reads a value of -o.

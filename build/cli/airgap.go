@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -39,7 +40,8 @@ func (p *Program) packCommand() *cobra.Command {
 		Short: "Write archives of images from registries and OCI layouts",
 		Long: `Pack fetches images, each blob once, and writes one archive for each -o. A REF is
 a registry reference, oci:DIR[:NAME], docker-daemon:REF (an image of Docker Engine) or
-docker-archive:FILE[:REF]. Images stand in the order given, metadata first. What is
+docker-archive:FILE[:REF]. Where a layout or archive has one image without a full name,
+NAME or REF gives it one. Images stand in the order given, metadata first. What is
 missing is said before anything is written.`,
 		Example: examples(
 			"slipway airgap pack -f images.txt --platform linux/amd64 -o images.tar.zst -o images.tar.gz",
@@ -181,7 +183,7 @@ func (p *Program) lsCommand() *cobra.Command {
 						shared++
 					}
 				}
-				t.Add(i.Archive, strings.Join(i.Names, " "), i.Platform, fmt.Sprint(len(i.Layers)), fmt.Sprint(shared),
+				t.Add(i.Archive, cmp.Or(strings.Join(i.Names, " "), "(no name)"), i.Platform, fmt.Sprint(len(i.Layers)), fmt.Sprint(shared),
 					progress.FormatBytes(i.Size), i.ID[:min(len(i.ID), 19)])
 			}
 			return errors.Join(append(errs, t.Write(p.Stdout, false))...)

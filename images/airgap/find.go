@@ -145,11 +145,7 @@ func (a *Archive) names(ctx context.Context) ([]string, error) {
 	switch {
 	case err == nil:
 		for _, e := range entries {
-			names, err := e.names()
-			if err != nil {
-				return nil, a.wrap(err)
-			}
-			all = append(all, names...)
+			all = append(all, a.namesOf(ctx, e)...)
 		}
 	case errors.Is(err, fs.ErrNotExist):
 		idx, err := a.ociView(ctx)

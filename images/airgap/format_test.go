@@ -14,7 +14,9 @@ import (
 
 	"github.com/klauspost/compress/gzip"
 
+	"github.com/slipway-build/slipway/images"
 	"github.com/slipway-build/slipway/images/imagetest"
+	"github.com/slipway-build/slipway/progress"
 )
 
 // A file of a tar under construction. A name of several is one file repeated.
@@ -244,4 +246,55 @@ func allContent(t *testing.T, a *Archive) error {
 		return rest
 	}
 	return err
+}
+
+// One name that cannot be parsed costs that name alone. Names that only some readers
+// parse are noted by all that write and check.
+func TestNamesThatReadersCannotParse(t *testing.T) {
+	members := saved(t, "layer.tar")
+	members[0].content = strings.Replace(members[0].content, `["acme/a:v1"]`, `["acme/a:v1","Acme/B:v1"]`, 1)
+	path := writeFile(t, "a.tar", tarOf(t, members...))
+	a, err := Open(t.Context(), path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer a.Close()
+	var warned warnings
+	list, err := a.Images(progress.With(t.Context(), &warned))
+	if err != nil || len(list) != 1 || len(list[0].Names) != 1 {
+		t.Errorf("%d images, %v", len(list), err)
+	}
+	if len(warned.said) != 1 || !strings.Contains(warned.said[0], `"Acme/B:v1" is not an image reference`) {
+		t.Errorf("warnings %q", warned.said)
+	}
+	if _, err := Find(t.Context(), ref(t, "acme/a:v1"), nil, []string{path}); err != nil {
+		t.Error(err)
+	}
+	for text, want := range map[string]string{
+		"[2001:db8::1]:5000/acme/a:v1": "Docker 20.10 and podman cannot parse the IPv6 address",
+		"example.com/a:v1":             "RKE2 and crane want repositories of two letters at least",
+		"example.com/acme/a:v1":        "",
+	} {
+		parsed, err := images.ParseReference(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		image := simple(t, "acme/a:v1", "linux/amd64")
+		image.Names[0] = parsed
+		warned := warnings{}
+		out := filepath.Join(t.TempDir(), "a.tar")
+		if _, err := Pack(progress.With(t.Context(), &warned), newStore(t), []Image{image}, []Output{{Path: out}}, Options{}); err != nil {
+			t.Errorf("%s: %v", text, err)
+			continue
+		}
+		report := mustVerify(t, out, VerifyOptions{})
+		for where, notes := range map[string][]string{"warnings": warned.said, "notes": report.Notes} {
+			if said := strings.Join(notes, "\n"); (want == "") != (said == "") || !strings.Contains(said, want) {
+				t.Errorf("%s: %s %q, want %q", text, where, said, want)
+			}
+		}
+		if len(report.Problems) > 0 {
+			t.Errorf("%s: %v", text, report.Problems)
+		}
+	}
 }

@@ -77,6 +77,19 @@ func HostComponent(host string) string {
 	return out.String()
 }
 
+// nameNote says which readers cannot parse the name of an image, or is empty. Such a
+// reader stops there, and finds no other image of the archive either.
+func nameNote(tag name.Tag) string {
+	familiar := images.Familiar(tag)
+	if strings.HasPrefix(familiar, "[") {
+		return "Docker 20.10 and podman cannot parse the IPv6 address in its name, and read no image of such an archive"
+	}
+	if _, err := name.NewTag(familiar); err != nil {
+		return "RKE2 and crane want repositories of two letters at least, and read no image of such an archive"
+	}
+	return ""
+}
+
 // qualified is the name that two spellings of one tag share:
 // docker.io/library/busybox:1 for busybox:1 and index.docker.io/library/busybox:1.
 func qualified(repoTag string) (string, error) {

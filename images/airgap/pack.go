@@ -213,6 +213,9 @@ func (p *packer) resolveImage(ctx context.Context, img Image) (resolvedImage, er
 		if err != nil {
 			return out, err
 		}
+		if note := nameNote(tag); note != "" {
+			progress.Warn(ctx, fmt.Sprintf("image %s: %s", images.Familiar(tag), note))
+		}
 		out.tags = append(out.tags, tag)
 	}
 	manifest, config, err := p.readImage(ctx, img, &out)

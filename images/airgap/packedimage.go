@@ -19,6 +19,7 @@ import (
 
 	"github.com/slipway-build/slipway/images"
 	"github.com/slipway-build/slipway/internal/sniff"
+	"github.com/slipway-build/slipway/progress"
 )
 
 // A PackedImage is an image of an archive.
@@ -115,10 +116,7 @@ func (a *Archive) images(ctx context.Context, wanted func(names []string) bool) 
 		byID[img.ID] = img
 	}
 	for _, e := range entries {
-		names, err := e.names()
-		if err != nil {
-			return nil, a.wrap(err)
-		}
+		names := a.namesOf(ctx, e)
 		if !wanted(names) {
 			continue
 		}
@@ -157,16 +155,19 @@ func (a *Archive) dockerView(ctx context.Context) ([]manifestEntry, error) {
 	return entries, nil
 }
 
-func (e manifestEntry) names() ([]string, error) {
+// namesOf are the names of an entry of manifest.json. One that cannot be parsed is
+// left out with a warning.
+func (a *Archive) namesOf(ctx context.Context, e manifestEntry) []string {
 	var names []string
 	for _, tag := range e.RepoTags {
 		n, err := qualified(tag)
 		if err != nil {
-			return nil, fmt.Errorf("file %s: %w", manifestName, err)
+			progress.Warn(ctx, fmt.Sprintf("archive %s: file %s: %v; the image is read without that name", a.path, manifestName, err))
+			continue
 		}
 		names = append(names, n)
 	}
-	return names, nil
+	return names
 }
 
 // ociView reads index.json. An archive that is no OCI layout is an error that

@@ -281,7 +281,7 @@ func TestVerifySaysWhatIsWrong(t *testing.T) {
 		"a tag for a name": {change: func(w *workshop) {
 			w.docker(0, func(m map[string]any) { m["RepoTags"] = nil })
 			w.oci(0, func(m map[string]any) { delete(m["annotations"].(map[string]any), imageNameAnnotation) })
-		}, notes: []string{"has no name", "containerd makes up one"}},
+		}, notes: []string{"has no name", "containerd makes one up"}},
 		"a name in one view": {change: func(w *workshop) {
 			w.docker(0, func(m map[string]any) { m["RepoTags"] = []string{"acme/a:v1", "acme/c:v1"} })
 		}, want: []string{"manifest.json has docker.io/acme/c:v1"}},

@@ -254,12 +254,15 @@ func (c *imageCheck) tagged(s, what string) []string {
 		c.problem("%s is called %q, which is not a name with a tag", what, s)
 		return nil
 	}
-	n, err := qualified(s)
+	tag, err := images.ParseTag(s)
 	if err != nil {
 		c.problem("%s: %v", what, err)
 		return nil
 	}
-	return []string{n}
+	if note := nameNote(tag); note != "" && c.first("name", tag.Name()) {
+		c.note("image %s: %s", images.Familiar(tag), note)
+	}
+	return []string{images.Qualified(tag)}
 }
 
 // layerSources is what Docker 25 adds: descriptors by diff ID. Where one does not
@@ -314,7 +317,7 @@ func (c *imageCheck) ociNames(d v1.Descriptor, i int) []string {
 	case strings.ContainsAny(short, "/:"):
 		return c.tagged(short, what)
 	case short != "":
-		c.note("%s is called %q, which is a tag and no name; containerd makes up one", what, short)
+		c.note("%s is called %q, which is a tag and not a full name; containerd makes one up", what, short)
 	default:
 		c.note("%s has no name", what)
 	}

@@ -1,0 +1,159 @@
+package build
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"runtime"
+	"slices"
+	"strings"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+
+	"github.com/slipway-build/slipway/images"
+	"github.com/slipway-build/slipway/images/store"
+)
+
+// cutLayout reads oci:DIR[:NAME] and oci-layout://DIR[:TAG|@DIGEST].
+func cutLayout(s string) (dir, name string, ok bool) {
+	rest, ok := strings.CutPrefix(s, "oci-layout://")
+	if !ok {
+		if rest, ok = strings.CutPrefix(s, "oci:"); !ok {
+			return "", "", false
+		}
+	}
+	volume := ""
+	if runtime.GOOS == "windows" && len(rest) > 1 && rest[1] == ':' {
+		volume, rest = rest[:2], rest[2:]
+	}
+	// A digest has a colon of its own.
+	if dir, digest, ok := strings.Cut(rest, "@"); ok && !strings.Contains(dir, ":") {
+		return volume + dir, digest, true
+	}
+	dir, name, _ = strings.Cut(rest, ":")
+	return volume + dir, name, true
+}
+
+// resolveLayout finds an image of a layout. name is a reference, a tag, a digest, a
+// reference with a digest, or empty for the only image.
+func resolveLayout(dir, name string) (*resolved, error) {
+	layout, err := store.OpenLayout(dir)
+	if err != nil {
+		return nil, err
+	}
+	ref, digest, pinned := strings.Cut(name, "@")
+	if _, err := v1.NewHash(name); err == nil {
+		ref, digest, pinned = "", name, true
+	}
+	var d v1.Descriptor
+	if pinned {
+		d, err = pinnedEntry(layout, digest)
+	} else {
+		d, err = layoutEntry(layout, ref)
+	}
+	if err != nil {
+		return nil, err
+	}
+	out := &resolved{descriptor: d, name: entryName(d, ref), naming: namingEntry(dir, d, pinned)}
+	if !d.MediaType.IsIndex() {
+		out.image, err = layout.Image(d.Digest)
+		if err != nil && d.MediaType == "" {
+			out.index, err = layout.Index(d.Digest)
+		}
+	} else {
+		out.index, err = layout.Index(d.Digest)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if out.index != nil {
+		out.raw, err = out.index.RawManifest()
+	} else {
+		out.raw, err = out.image.RawManifest()
+	}
+	return out, err
+}
+
+// pinnedEntry is what a layout has by digest, in index.json or below it.
+func pinnedEntry(layout *store.Store, digest string) (v1.Descriptor, error) {
+	h, err := v1.NewHash(digest)
+	if err != nil {
+		return v1.Descriptor{}, usage(err)
+	}
+	entries, err := layout.Tags()
+	if i := slices.IndexFunc(entries, func(d v1.Descriptor) bool { return d.Digest == h }); i >= 0 {
+		return entries[i], nil
+	}
+	return v1.Descriptor{Digest: h}, err
+}
+
+// layoutEntry is what a layout has by name. A full name may also be new: layouts of
+// other programs name images by tags alone, or not at all (skopeo, umoci, buildah,
+// oras). It stands for the entry with its tag, or else for the only one, unless that
+// has another full name.
+func layoutEntry(layout *store.Store, name string) (v1.Descriptor, error) {
+	d, err := layout.Lookup(name)
+	if !errors.Is(err, fs.ErrNotExist) || !isFull(name) {
+		return d, err
+	}
+	entries, tagsErr := layout.Tags()
+	tag, refErr := images.ParseTag(name)
+	if tagsErr != nil || refErr != nil {
+		return d, err
+	}
+	same := slices.DeleteFunc(slices.Clone(entries), func(d v1.Descriptor) bool { return bareTag(d) != tag.TagStr() })
+	switch {
+	case len(same) == 1:
+		return same[0], nil
+	case len(entries) == 1 && entryName(entries[0], "") == "":
+		return entries[0], nil
+	}
+	return d, err
+}
+
+// isFull reports whether a name is more than a tag.
+func isFull(name string) bool { return strings.ContainsAny(name, "/:") }
+
+// bareTag is the tag of an entry that has no more of a name.
+func bareTag(d v1.Descriptor) string {
+	if name := d.Annotations[store.RefName]; d.Annotations[store.ContainerdName] == "" && !isFull(name) {
+		return name
+	}
+	return ""
+}
+
+// entryName is the reference by which nodes look for an entry: its own if that has a
+// registry and a tag, else the one that the user gave, if it is one.
+func entryName(d v1.Descriptor, given string) string {
+	for _, name := range []string{d.Annotations[store.ContainerdName], d.Annotations[store.RefName]} {
+		if _, err := images.ParseReference(name); err == nil && hasTag(name) {
+			return name
+		}
+	}
+	if isFull(given) {
+		return given
+	}
+	return ""
+}
+
+// hasTag says whether a name has a registry and a tag of its own.
+func hasTag(text string) bool {
+	host, _, ok := strings.Cut(text, "/")
+	return ok && (host == "localhost" || strings.ContainsAny(host, ".:")) && images.HasTag(text)
+}
+
+// exampleName stands for a full name in messages.
+const exampleName = "REGISTRY/REPOSITORY"
+
+// namingEntry says how to name an entry.
+func namingEntry(dir string, d v1.Descriptor, pinned bool) string {
+	tag := bareTag(d)
+	if tag == "" {
+		tag = "TAG"
+	}
+	naming := fmt.Sprintf("name it: oci:%s:%s:%s", dir, exampleName, tag)
+	if pinned {
+		naming += "@" + d.Digest.String()
+	}
+	return naming
+}

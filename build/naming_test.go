@@ -1,0 +1,166 @@
+package build
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/empty"
+	"github.com/google/go-containerregistry/pkg/v1/layout"
+
+	"github.com/slipway-build/slipway/images/airgap"
+	"github.com/slipway-build/slipway/images/imagetest"
+)
+
+// writeLayout writes an OCI layout whose images have these names, of which an empty
+// one is no annotation.
+func writeLayout(t *testing.T, images map[string]v1.Image) string {
+	t.Helper()
+	dir := t.TempDir()
+	l, err := layout.Write(dir, empty.Index)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, image := range images {
+		var options []layout.Option
+		if name != "" {
+			options = append(options, layout.WithAnnotations(map[string]string{"org.opencontainers.image.ref.name": name}))
+		}
+		if err := l.AppendImage(image, options...); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
+}
+
+// saveUnnamed writes what docker save ID writes: images without names.
+func saveUnnamed(t *testing.T, images ...v1.Image) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "saved.tar")
+	var members []imagetest.Entry
+	var entries []map[string]any
+	for i, image := range images {
+		config, err := image.RawConfigFile()
+		if err != nil {
+			t.Fatal(err)
+		}
+		entry := map[string]any{"Config": fmt.Sprintf("%d.json", i), "RepoTags": nil}
+		members = append(members, entryOf(fmt.Sprintf("%d.json", i), config))
+		layers, err := image.Layers()
+		if err != nil {
+			t.Fatal(err)
+		}
+		var names []string
+		for j, l := range layers {
+			r, err := l.Uncompressed()
+			if err != nil {
+				t.Fatal(err)
+			}
+			content, err := io.ReadAll(r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			names = append(names, fmt.Sprintf("%d-%d.tar", i, j))
+			members = append(members, entryOf(names[j], content))
+		}
+		entry["Layers"] = names
+		entries = append(entries, entry)
+	}
+	raw, err := json.Marshal(entries)
+	if err != nil {
+		t.Fatal(err)
+	}
+	members = append(members, entryOf("manifest.json", raw))
+	if err := os.WriteFile(path, imagetest.Tar(t, members...), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// A source may give no full name. With one image the user's names it, and what an
+// error advises works.
+func TestSourcesWithoutNames(t *testing.T) {
+	one := imagetest.Image(t, "linux/amd64", imagetest.RandomLayer(t, 1, 1000))
+	two := imagetest.Image(t, "linux/amd64", imagetest.RandomLayer(t, 2, 1000))
+	digest, err := one.Digest()
+	if err != nil {
+		t.Fatal(err)
+	}
+	saved, several := saveUnnamed(t, one), saveUnnamed(t, one, two)
+	unnamed := writeLayout(t, map[string]v1.Image{"": one})
+	tagged := writeLayout(t, map[string]v1.Image{"v1": one})
+	tags := writeLayout(t, map[string]v1.Image{"v1": one, "v2": two, "": imagetest.Chart(t)})
+	full := writeLayout(t, map[string]v1.Image{"example.com/acme/one:v1": one})
+	for _, c := range []struct {
+		ref, want string // a qualified name, or part of the error
+	}{
+		{"docker-archive:" + saved, "name it: docker-archive:" + saved + ":REGISTRY/REPOSITORY:TAG"},
+		{"docker-archive:" + saved + ":example.com/acme/one:v1", "example.com/acme/one:v1"},
+		{"docker-archive:" + saved + ":acme/one:v1", "docker.io/acme/one:v1"},
+		{"docker-archive:" + several + ":acme/one:v1", "has no image acme/one:v1"},
+		{"oci:" + unnamed, "name it: oci:" + unnamed + ":REGISTRY/REPOSITORY:TAG"},
+		{"oci:" + unnamed + ":example.com/acme/one:v7", "example.com/acme/one:v7"},
+		{"oci:" + unnamed + "@" + digest.String(), "name it: oci:" + unnamed + ":REGISTRY/REPOSITORY:TAG@" + digest.String()},
+		{"oci:" + unnamed + ":example.com/acme/one:v7@" + digest.String(), "example.com/acme/one:v7"},
+		{"oci:" + tagged + ":v1", "name it: oci:" + tagged + ":REGISTRY/REPOSITORY:v1"},
+		{"oci-layout://" + tagged + ":v1", "name it: oci:" + tagged + ":REGISTRY/REPOSITORY:v1"},
+		{"oci:" + tagged + ":example.com/acme/one:v1", "example.com/acme/one:v1"},
+		{"oci:" + tags, "name one of @sha256:"},
+		{"oci:" + tags + ":example.com/acme/one:v1", "example.com/acme/one:v1"},
+		{"oci:" + tags + ":example.com/acme/one:v3", "no image \"example.com/acme/one:v3\""},
+		{"oci:" + full, "example.com/acme/one:v1"},
+		{"oci:" + full + ":v1", "example.com/acme/one:v1"},
+		{"oci:" + full + ":example.com/acme/other:v1", "no image \"example.com/acme/other:v1\""},
+	} {
+		w, err := OpenWorkbench(Settings{Cache: t.TempDir(), Jobs: 2, Platforms: []v1.Platform{{OS: "linux", Architecture: "amd64"}},
+			Getenv: func(string) (string, bool) { return "", false }})
+		if err != nil {
+			t.Fatal(err)
+		}
+		out := filepath.Join(t.TempDir(), "out.tar")
+		_, err = w.Pack(t.Context(), PackJob{Images: []PackSource{{Ref: c.ref}}, Outputs: []string{out}})
+		if err != nil {
+			if !strings.Contains(err.Error(), c.want) {
+				t.Errorf("%s: %v; want %q", c.ref, err, c.want)
+			}
+			continue
+		}
+		a, err := airgap.Open(t.Context(), out)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer a.Close()
+		list, err := a.Images(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		id, err := one.ConfigName()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(list) != 1 || len(list[0].Names) != 1 || list[0].Names[0] != c.want || list[0].ID != id {
+			t.Errorf("%s: packed %v of %s; want %q of %s", c.ref, list[0].Names, list[0].ID, c.want, id)
+		}
+	}
+}
+
+// An ID of Docker Engine is not a name.
+func TestImageIDs(t *testing.T) {
+	hex := strings.Repeat("0123456789abcdef", 4)
+	for ref, want := range map[string]bool{"sha256:" + hex: true, hex: true, hex[:12]: true, "acme/one:v1": false, "busybox": false, hex[:12] + ":v1": false} {
+		if imageID.MatchString(ref) != want {
+			t.Errorf("%s: an ID: %t", ref, !want)
+		}
+	}
+}
+
+func entryOf(name string, content []byte) imagetest.Entry {
+	e := imagetest.Entry{Body: string(content)}
+	e.Name = name
+	return e
+}
