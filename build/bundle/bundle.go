@@ -82,6 +82,7 @@ var formats = map[string]format{
 type bundle struct {
 	files   []File
 	entries []entry
+	temp    string // folder for what is made for a package alone
 	pkg     Package
 	epoch   time.Time
 	task    *progress.Task
@@ -117,6 +118,16 @@ func Write(ctx context.Context, output string, files []File, pkg Package, epoch 
 	b.entries, collected = collect(output, files)
 	if err := errors.Join(collected, f.check(b)); err != nil {
 		return err
+	}
+	if deb := strings.HasSuffix(output, ".deb"); deb || strings.HasSuffix(output, ".rpm") {
+		var err error
+		if b.temp, err = os.MkdirTemp("", "slipway-bundle-"); err != nil {
+			return err
+		}
+		defer os.RemoveAll(b.temp)
+		if err := b.documents(deb); err != nil {
+			return err
+		}
 	}
 	task.SetTotal(b.size())
 

@@ -247,10 +247,12 @@ func TestRPM(t *testing.T) {
 	output := filepath.Join(t.TempDir(), "slipway.rpm")
 	must(t, Write(t.Context(), output, files, pkg, epoch))
 
-	want := `/etc/slipway/config.yaml
+	want := `/etc/slipway
+/etc/slipway/config.yaml
 /usr/bin/tool
 /usr/bin/tool-root
 /usr/lib/systemd/system/slipway.d
+/usr/share/doc/slipway
 /usr/share/doc/slipway/docs
 /usr/share/doc/slipway/docs/a
 /usr/share/doc/slipway/docs/a-b.md
@@ -451,7 +453,11 @@ func TestASourceThatIsALinkIsFollowed(t *testing.T) {
 			_, err := io.Copy(io.Discard, body)
 			return err
 		}))
-		if diff := cmp.Diff([]string{"opt/programs/tool", "tool"}, names); diff != "" {
+		want := []string{"opt/programs/tool", "tool"}
+		if format == ".deb" {
+			want = append(want, "usr/share/doc/slipway/changelog.Debian.gz", "usr/share/doc/slipway/copyright")
+		}
+		if diff := cmp.Diff(want, names); diff != "" {
 			t.Errorf("%s: %s", format, diff)
 		}
 	}
@@ -463,7 +469,7 @@ func TestWhatChangedMeanwhileIsFound(t *testing.T) {
 			dir, files := testTree(t)
 			entries, err := collect("x"+format, files)
 			must(t, err)
-			b := &bundle{files: files, entries: entries, pkg: testPackage(), epoch: epoch, task: progress.Start(t.Context(), t.Name())}
+			b := &bundle{files: files, entries: entries, pkg: testPackage(), epoch: epoch, temp: t.TempDir(), task: progress.Start(t.Context(), t.Name())}
 			file, err := os.Create(filepath.Join(t.TempDir(), "x"+format))
 			must(t, err)
 			defer file.Close()

@@ -56,7 +56,7 @@ func collect(output string, files []File) ([]entry, error) {
 	if len(c.entries) == 0 && len(c.errs) == 0 {
 		c.errs = append(c.errs, errors.New("there is no file to put into it"))
 	}
-	sorted := slices.SortedFunc(maps.Values(c.entries), func(a, b entry) int { return strings.Compare(a.path, b.path) })
+	sorted := slices.SortedFunc(maps.Values(c.entries), byPath)
 	return sorted, errors.Join(c.errs...)
 }
 

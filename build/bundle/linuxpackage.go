@@ -9,6 +9,7 @@ import (
 	"maps"
 	"math"
 	"os"
+	"path"
 	"regexp"
 	"slices"
 	"strings"
@@ -119,6 +120,9 @@ func writeRPM(ctx context.Context, w io.Writer, b *bundle) error {
 		return err
 	}
 	info.RPM.BuildHost = "reproducible" // it would be the name of this host
+	if info.Changelog, err = b.rpmChangelog(); err != nil {
+		return err
+	}
 	owned, err := ownedFolders(b)
 	if err != nil {
 		return err
@@ -126,6 +130,20 @@ func writeRPM(ctx context.Context, w io.Writer, b *bundle) error {
 	info.Contents = slices.DeleteFunc(info.Contents, func(c *nfpmfiles.Content) bool {
 		return c.Type == nfpmfiles.TypeDir && !owned[c.Destination]
 	})
+	for _, e := range b.entries {
+		if !e.packed && owned["/"+e.path] {
+			info.Contents = append(info.Contents, content(e, b))
+		}
+	}
+	for _, c := range info.Contents {
+		switch name := strings.TrimPrefix(c.Destination, "/"); {
+		case c.Type != nfpmfiles.TypeFile:
+		case isLicense(name):
+			c.Type = nfpmfiles.TypeRPMLicense
+		case isDocumentation(name):
+			c.Type = nfpmfiles.TypeRPMDoc
+		}
+	}
 	return writePackage(ctx, w, b, rpm.DefaultRPM, info)
 }
 
@@ -195,28 +213,51 @@ func content(e entry, b *bundle) *nfpmfiles.Content {
 	return c
 }
 
-// ownedFolders are the folders that an rpm of b may call its own: those below a
-// source that do not come with the system. Two rpms that own /usr/bin with
-// different modes cannot be installed together. nfpm has the list, and gives it away
-// only by what it makes of a tree.
+// ownedFolders are the folders that an rpm of b calls its own, which go when it is
+// removed: those below a source, and those that are named after the package, such as
+// /usr/share/doc/NAME, with what is in them; in both cases only what does not come with
+// the system. Two rpms that own /usr/bin with different modes cannot be installed
+// together. nfpm has the list, and gives it away only by what it makes of a tree.
 func ownedFolders(b *bundle) (map[string]bool, error) {
 	owned := map[string]bool{}
+	for _, e := range b.entries { // folders above come before those below
+		if !e.mode.IsDir() || !owned["/"+path.Dir(e.path)] && !namedAfter(path.Base(e.path), b.pkg.Name) {
+			continue
+		}
+		if err := own(owned, b, b.temp, "/"+e.path); err != nil {
+			return nil, err
+		}
+	}
 	for _, f := range b.files {
 		if info, err := os.Stat(f.Source); err != nil {
 			return nil, err
 		} else if !info.IsDir() {
 			continue
 		}
-		tree := nfpmfiles.Contents{{Source: f.Source, Destination: f.Path, Type: nfpmfiles.TypeTree}}
-		prepared, err := nfpmfiles.PrepareForPackager(tree, 0, "rpm", true, b.epoch)
-		if err != nil {
+		if err := own(owned, b, f.Source, f.Path); err != nil {
 			return nil, err
-		}
-		for _, c := range prepared {
-			if c.Type == nfpmfiles.TypeDir {
-				owned["/"+strings.Trim(c.Destination, "/")] = true
-			}
 		}
 	}
 	return owned, nil
+}
+
+// own adds to owned what nfpm takes for the package's own of a tree at a place.
+func own(owned map[string]bool, b *bundle, source, at string) error {
+	tree := nfpmfiles.Contents{{Source: source, Destination: at, Type: nfpmfiles.TypeTree}}
+	prepared, err := nfpmfiles.PrepareForPackager(tree, 0, "rpm", true, b.epoch)
+	if err != nil {
+		return err
+	}
+	for _, c := range prepared {
+		if c.Type == nfpmfiles.TypeDir {
+			owned["/"+strings.Trim(c.Destination, "/")] = true
+		}
+	}
+	return nil
+}
+
+// namedAfter says whether a folder is called like the package, or like the first part of
+// its name: rke2 for rke2-server.
+func namedAfter(folder, name string) bool {
+	return folder == name || strings.HasPrefix(name, folder+"-")
 }
