@@ -455,7 +455,7 @@ func TestASourceThatIsALinkIsFollowed(t *testing.T) {
 		}))
 		want := []string{"opt/programs/tool", "tool"}
 		if format == ".deb" {
-			want = append(want, "usr/share/doc/slipway/changelog.Debian.gz", "usr/share/doc/slipway/copyright")
+			want = append(want, "usr/share/doc/slipway/changelog.gz", "usr/share/doc/slipway/copyright")
 		}
 		if diff := cmp.Diff(want, names); diff != "" {
 			t.Errorf("%s: %s", format, diff)

@@ -48,7 +48,12 @@ func (b *bundle) documents(deb bool) error {
 	if err := b.addDocument("copyright", []byte(b.debCopyright())); err != nil {
 		return err
 	}
-	return b.addDocument("changelog.Debian.gz", gzipped([]byte(changelog)))
+	// A version without a revision is that of a native package.
+	name := "changelog.gz"
+	if b.pkg.Release != "" {
+		name = "changelog.Debian.gz"
+	}
+	return b.addDocument(name, gzipped([]byte(changelog)))
 }
 
 // addDocument adds a file to the package's folder of documents, unless it is there.
@@ -136,7 +141,7 @@ func (b *bundle) debCopyright() string {
 	if license == "" {
 		license = "unknown"
 	}
-	fmt.Fprintf(&s, "\nFiles: *\nCopyright: %s\nLicense: %s\n", holder, license)
+	fmt.Fprintf(&s, "\nFiles: *\nCopyright: %d %s\nLicense: %s\n", b.epoch.Year(), holder, license)
 	if common := commonLicenses[p.License]; common != "" {
 		fmt.Fprintf(&s, " On Debian systems, the full text of this license can be found in\n /usr/share/common-licenses/%s.\n", common)
 	} else {
@@ -155,13 +160,13 @@ func (b *bundle) debChangelog() (string, error) {
 		version += "-" + b.pkg.Release
 	}
 	return fmt.Sprintf("%s (%s) stable; urgency=medium\n\n  * %s\n\n -- %s  %s\n",
-		b.pkg.Name, version, b.news(), b.pkg.Maintainer, b.epoch.Format("Mon, 02 Jan 2006 15:04:05 -0700")), nil
+		b.pkg.Name, version, strings.ReplaceAll(b.news(), "\n", "\n    "), b.pkg.Maintainer, b.epoch.Format("Mon, 02 Jan 2006 15:04:05 -0700")), nil
 }
 
 // news is what the changelogs of both formats say.
 func (b *bundle) news() string {
 	if b.pkg.Homepage != "" {
-		return "Release of " + b.pkg.Version + ", see " + b.pkg.Homepage
+		return "Release of " + b.pkg.Version + ", see\n" + b.pkg.Homepage
 	}
 	return "Release of " + b.pkg.Version
 }

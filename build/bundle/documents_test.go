@@ -45,7 +45,7 @@ Upstream-Contact: The authors <authors@example.com>
 Source: https://example.com
 
 Files: *
-Copyright: Example
+Copyright: 2026 Example
 License: Apache-2.0
  On Debian systems, the full text of this license can be found in
  /usr/share/common-licenses/Apache-2.0.
@@ -55,11 +55,12 @@ License: Apache-2.0
 		}
 		want = `slipway (0.1.0+dev.1a2b3c4d.dirty) stable; urgency=medium
 
-  * Release of v0.1.0+dev.1a2b3c4d-dirty, see https://example.com
+  * Release of v0.1.0+dev.1a2b3c4d-dirty, see
+    https://example.com
 
  -- The authors <authors@example.com>  Wed, 04 Mar 2026 05:06:07 +0000
 `
-		if diff := cmp.Diff(want, run(t, out, "gzip", "-dc", "usr/share/doc/slipway/changelog.Debian.gz")); diff != "" {
+		if diff := cmp.Diff(want, run(t, out, "gzip", "-dc", "usr/share/doc/slipway/changelog.gz")); diff != "" {
 			t.Error(diff)
 		}
 		if got := run(t, out, "gzip", "-dc", "usr/share/man/man1/tool.1.gz"); got != "tool.1\n" {
