@@ -44,10 +44,36 @@ func FindConfig(dir string) (string, error) {
 		}
 		looked = append(looked, abs)
 		if filepath.Dir(abs) == abs {
-			return "", &problem{Position{File: FileName}, fmt.Sprintf(
-				"there is none in %s: go to a project's folder, name the file with --config, or write one with slipway init", strings.Join(looked, ", "))}
+			advice := "go to a project's folder, name the file with --config, or write one with slipway init"
+			if near := nearby(looked); near != "" {
+				advice = near + " is there: was it meant? Rename it, or name it with --config"
+			}
+			return "", &problem{Position{File: FileName}, fmt.Sprintf("there is none in %s: %s", strings.Join(looked, ", "), advice)}
 		}
 	}
+}
+
+// nearby is a file that may be meant: of a name that is nearly right, or in a folder
+// below the first of folders.
+func nearby(folders []string) string {
+	for _, folder := range folders {
+		for _, name := range []string{"slipway.yml", ".slipway.yaml", ".slipway.yml", "Slipway.yaml"} {
+			if info, err := os.Stat(filepath.Join(folder, name)); err == nil && info.Mode().IsRegular() {
+				return filepath.Join(folder, name)
+			}
+		}
+	}
+	entries, err := os.ReadDir(folders[0])
+	if err != nil {
+		return ""
+	}
+	for _, e := range entries {
+		file := filepath.Join(folders[0], e.Name(), FileName)
+		if info, err := os.Stat(file); e.IsDir() && err == nil && info.Mode().IsRegular() {
+			return file
+		}
+	}
+	return ""
 }
 
 // Load reads and checks the configuration at path. env is os.LookupEnv, or what
@@ -164,6 +190,39 @@ func parseYAML(data []byte, path string) (*yaml.Node, error) {
 	return nil, yamlError(err, data, path)
 }
 
+// unquotedVariable is where the first ${ stands that YAML takes for the beginning of a
+// mapping, as it stands in a list or mapping in one line, without quotes; both are
+// counted from 1.
+func unquotedVariable(lines [][]byte) (line, column int) {
+	for n, text := range lines {
+		depth, quote := 0, byte(0)
+		for i, c := range text {
+			before := byte(' ')
+			if i > 0 {
+				before = text[i-1]
+			}
+			switch {
+			case quote != 0:
+				if c == quote && (quote == '\'' || before != '\\') {
+					quote = 0
+				}
+			case c == '#' && (before == ' ' || before == '\t'):
+				depth = -len(text) // the rest is a comment
+			case c == '\'' && before == '\'' || (c == '"' || c == '\'') && strings.IndexByte(" \t[{,:", before) >= 0:
+				// The first is the second of two, which stand for one in a quoted value.
+				quote = c
+			case c == '{' && before == '$' && depth > 0:
+				return n + 1, i
+			case (c == '[' || c == '{') && before != '$':
+				depth++
+			case c == ']' || c == '}':
+				depth--
+			}
+		}
+	}
+	return 0, 0
+}
+
 // yamlError gives an error of the YAML parser, which knows at most the line, a
 // position.
 func yamlError(err error, data []byte, path string) error {
@@ -177,6 +236,11 @@ func yamlError(err error, data []byte, path string) error {
 	}
 	message := "YAML: " + strings.TrimPrefix(err.Error(), match[0])
 	lines := slices.Collect(bytes.Lines(data))
+	if strings.Contains(message, "did not find expected") {
+		if line, column := unquotedVariable(lines); line > 0 {
+			return &problem{Position{path, line, column}, "YAML: between [ ] or { }, a value with ${…} needs quotes: \"${NAME}\""}
+		}
+	}
 	if at.Line <= len(lines) {
 		text := string(lines[at.Line-1])
 		indent := text[:len(text)-len(strings.TrimLeft(text, " \t"))]

@@ -292,6 +292,17 @@ func TestFindConfig(t *testing.T) {
 			}
 		}
 	})
+	t.Run("one that may be meant", func(t *testing.T) {
+		alone := t.TempDir()
+		writeFile(t, filepath.Join(alone, "sub", FileName), "")
+		if _, err := FindConfig(alone); err == nil || !strings.Contains(err.Error(), filepath.Join(alone, "sub", FileName)+" is there") {
+			t.Errorf("got %v", err)
+		}
+		writeFile(t, filepath.Join(alone, "slipway.yml"), "")
+		if _, err := FindConfig(alone); err == nil || !strings.Contains(err.Error(), filepath.Join(alone, "slipway.yml")+" is there") {
+			t.Errorf("got %v", err)
+		}
+	})
 	t.Run("a folder of that name is none", func(t *testing.T) {
 		if err := os.Mkdir(filepath.Join(deep, FileName), 0o755); err != nil {
 			t.Fatal(err)

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -180,22 +181,12 @@ func (t *terminal) drawRow(w io.Writer, stat decor.Statistics, r *row, bar mpb.B
 	done, total := r.Bytes()
 	room := stat.AvailableWidth
 	frame := spinner[int(elapsed/(100*time.Millisecond))%len(spinner)]
-	// The name may take the half; numbers come next; the bar gets what is left.
-	names := min(int(t.names.Load()), room/2)
+	longest := int(t.names.Load())
+	right := r.facts(elapsed, room-min(longest, room/3)-4)
+	// Numbers come first, then the name, which takes a half at the most; the bar gets
+	// what is left.
+	names := max(0, min(longest, room/2, room-width(right)-4))
 	left := frame + " " + pad(cut(r.name, names), names) + "  "
-	facts := []string{pad(FormatDuration(elapsed), 6)}
-	if total > 0 {
-		facts = append(facts, pad(FormatBytes(done)+" / "+FormatBytes(total), 19))
-	} else if done > 0 {
-		facts = append(facts, FormatBytes(done))
-	}
-	if rate := r.speed(); rate >= 1 {
-		facts = append(facts, pad(FormatBytes(int64(rate))+"/s", 11))
-		if total > done {
-			facts = append(facts, FormatDuration(time.Duration(float64(total-done)/rate*float64(time.Second)))+" left")
-		}
-	}
-	right := strings.Join(facts, "  ")
 	forBar := room - width(left) - width(right) - 2
 	if total <= 0 || forBar < 8 {
 		_, err := io.WriteString(w, cut(left+right, room))
@@ -211,6 +202,32 @@ func (t *terminal) drawRow(w io.Writer, stat decor.Statistics, r *row, bar mpb.B
 	}
 	_, err := io.WriteString(w, "  "+right)
 	return err
+}
+
+// facts are the numbers of a row, in at most room cells: what is left is told before
+// how long it took, and that before the speed.
+func (r *row) facts(elapsed time.Duration, room int) string {
+	done, total := r.Bytes()
+	took := pad(FormatDuration(elapsed), 6)
+	var bytes, speed, remaining string
+	if total > 0 {
+		bytes = pad(FormatBytes(done)+" / "+FormatBytes(total), 19)
+	} else if done > 0 {
+		bytes = FormatBytes(done)
+	}
+	if rate := r.speed(); rate >= 1 {
+		speed = pad(FormatBytes(int64(rate))+"/s", 11)
+		if total > done {
+			remaining = FormatDuration(time.Duration(float64(total-done)/rate*float64(time.Second))) + " left"
+		}
+	}
+	for _, facts := range [][]string{{took, bytes, speed, remaining}, {took, bytes, remaining}, {bytes, remaining}, {remaining}, {took}} {
+		facts = slices.DeleteFunc(facts, func(s string) bool { return s == "" })
+		if line := strings.Join(facts, "  "); len(facts) > 0 && width(line) <= room {
+			return line
+		}
+	}
+	return ""
 }
 
 // drawCounts draws the last row: how much is done, and what is not shown.

@@ -1,8 +1,11 @@
 package progress
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"io"
+	"math"
 	"regexp"
 	"strconv"
 	"strings"
@@ -173,6 +176,40 @@ func TestSpeedFollowsWhatIsRecent(t *testing.T) {
 	}
 	if got := r.speed(); got > 0.5e6 {
 		t.Errorf("10 s without a byte are still %g B/s", got)
+	}
+}
+
+// How long it will take is what a person wants to know most.
+func TestWhatIsLeftIsNotCut(t *testing.T) {
+	var b bytes.Buffer
+	now := time.Now()
+	term := newTerminal(io.Discard, false, func() time.Time { return now })
+	defer term.close()
+	task := Start(t.Context(), "pull docker.io/rancher/hardened-kubernetes:v1.34.1 windows/amd64")
+	task.SetTotal(900_000_000)
+	task.Add(100_000_000)
+	shown := &row{running: &running{Task: task, began: now.Add(-61 * time.Second)}, name: task.Name}
+	shown.rate.Store(math.Float64bits(12_345_678))
+	term.names.Store(int64(width(task.Name)))
+	for room, want := range map[int][]string{
+		120: {"pull docker.io", "1m01s", "100.0 MB / 900.0 MB", "12.3 MB/s", "1m05s left"},
+		80:  {"pull docker.io", "1m01s", "100.0 MB / 900.0 MB", "1m05s left"},
+		60:  {"pull docker.io", "100.0 MB / 900.0 MB", "1m05s left"},
+		40:  {"pull docker.io", "1m05s left"},
+		20:  {"1m05s left"},
+	} {
+		b.Reset()
+		if err := term.drawRow(&b, decor.Statistics{AvailableWidth: room}, shown, newBar()); err != nil {
+			t.Fatal(err)
+		}
+		for _, part := range want {
+			if !strings.Contains(b.String(), part) {
+				t.Errorf("%d cells: %q lacks %q", room, b.String(), part)
+			}
+		}
+		if width(b.String()) > room {
+			t.Errorf("%d cells: %q takes %d", room, b.String(), width(b.String()))
+		}
 	}
 }
 

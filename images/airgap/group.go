@@ -53,6 +53,9 @@ func (p *packer) arrange(ctx context.Context, layers []layer) ([][]layer, error)
 // sketches sketches all layers for which that is worth it.
 func (p *packer) sketches(ctx context.Context, layers []layer) (_ []sketch, err error) {
 	out := make([]sketch, len(layers))
+	if len(layers) == 0 {
+		return out, nil
+	}
 	task := progress.Start(ctx, fmt.Sprintf("compare %d layers", len(layers)))
 	defer func() { task.Done(err) }()
 	task.SetTotal(runSize(layers))
