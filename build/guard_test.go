@@ -26,7 +26,9 @@ func TestATagIsNotReplacedUnlessAsked(t *testing.T) {
 		{"by the destination", func(r *testRelease) {
 			r.configure("{registry: \""+r.registry+"\"}", "{registry: \""+r.registry+"\", force: true}")
 		}, true},
-		{"another destination", func(r *testRelease) { r.configure("{directory: released}", "{directory: released, force: true}") }, false},
+		{"by another destination", func(r *testRelease) {
+			r.configure("publish:\n", "publish:\n  - {registry: \""+r.other+"\", force: true}\n")
+		}, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()

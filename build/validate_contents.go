@@ -291,6 +291,9 @@ func (v *validator) publish() {
 		if v.given(path+".repository") && !v.given(path+".registry") {
 			v.wrong(path+".repository", "it goes with registry")
 		}
+		if v.given(path+".force") && v.given(path+".directory") {
+			v.wrong(path+".force", "it goes with registry, oci or github: files in a folder are always replaced; put ${VERSION} into directory to keep each release")
+		}
 		if d.Registry != "" {
 			v.registry(v.decoder.at[path+".registry"], d.Registry)
 			if d.Repository = cmp.Or(d.Repository, v.config.Repository); v.given(path + ".repository") {

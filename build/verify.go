@@ -49,6 +49,8 @@ func (b *Builder) Verify(ctx context.Context) error {
 	var errs []error
 	if report.Project != "" {
 		errs = append(errs, b.checkInputs(report))
+	} else {
+		errs = append(errs, fmt.Errorf("%s is missing, so that nothing says what dist was made from: run build and package", b.relative(reportFile)))
 	}
 	own, err := b.readOwnReport()
 	errs = append(errs, err)
