@@ -143,6 +143,7 @@ func (r *testRelease) made() map[string]string {
 // kind at once, the next run makes the same bytes, says so, and mends it. The kinds are
 // those that are found, so that a new one is tried without being listed here.
 func TestDamageInTheCacheIsMended(t *testing.T) {
+	t.Parallel()
 	r := makeRichRelease(t)
 	r.run("package")
 	r.run("package") // what a second run adds to the cache
