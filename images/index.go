@@ -76,7 +76,7 @@ func NewIndex(entries []IndexEntry, annotations map[string]string) (v1.ImageInde
 	for i := 1; i < len(children); i++ {
 		a, b := children[i-1], children[i]
 		if ComparePlatforms(*a.descriptor.Platform, *b.descriptor.Platform) == 0 && a.descriptor.Digest != b.descriptor.Digest {
-			errs = append(errs, fmt.Errorf("platform %s is there twice: %s from %s and %s from %s",
+			errs = append(errs, fmt.Errorf("duplicate platform %s: %s from %s and %s from %s",
 				FormatPlatform(*a.descriptor.Platform), a.descriptor.Digest, a.name, b.descriptor.Digest, b.name))
 		}
 	}

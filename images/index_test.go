@@ -143,7 +143,7 @@ func TestIndexRefusesWhatNodesCannotTellApart(t *testing.T) {
 		{"nothing at all", nil, []string{"at least one image"}},
 		{"two images for one platform", []images.IndexEntry{
 			{Name: "first", Image: imageFor(t, "linux/amd64")}, {Name: "second", Image: imageFor(t, "linux/amd64")}},
-			[]string{"linux/amd64 is there twice", "first", "second"}},
+			[]string{"duplicate platform linux/amd64", "first", "second"}},
 		{"windows without os.version, and an image without platform, together", []images.IndexEntry{
 			{Name: "win", Image: imageFor(t, "windows/amd64")}, {Name: "none", Image: imageFor(t, "/")}},
 			[]string{"win: windows image without os.version", "none: image config states no platform"}},

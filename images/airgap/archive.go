@@ -154,7 +154,7 @@ func (a *Archive) lookup(ctx context.Context, name string) (member, error) {
 			i, ok = a.byName[name]
 		}
 		if !ok {
-			return member{}, a.wrap(fmt.Errorf("no file %q is in it: %w", name, fs.ErrNotExist))
+			return member{}, a.wrap(fmt.Errorf("file %q: %w", name, fs.ErrNotExist))
 		}
 		m := a.entries[i]
 		if m.link == "" {
@@ -162,7 +162,7 @@ func (a *Archive) lookup(ctx context.Context, name string) (member, error) {
 		}
 		name = m.link
 	}
-	return member{}, a.wrap(fmt.Errorf("file %q is a link that leads nowhere", name))
+	return member{}, a.wrap(fmt.Errorf("file %q is a link to a missing file", name))
 }
 
 func (a *Archive) wrap(err error) error {

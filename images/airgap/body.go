@@ -65,7 +65,7 @@ func copyVerified(w io.Writer, r io.Reader, digest v1.Hash, size int64) error {
 		return err
 	}
 	if n > size {
-		return fmt.Errorf("it has more than the %d bytes it should", size)
+		return fmt.Errorf("more than the expected %d bytes", size)
 	}
 	if n < size {
 		return fmt.Errorf("it has %d bytes instead of %d", n, size)

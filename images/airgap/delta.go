@@ -176,7 +176,7 @@ func apply(ctx context.Context, oldPath, deltaPath, newPath string, task *progre
 // checkOld makes sure that a file is the one that the delta was made for.
 func (d *delta) checkOld(ctx context.Context, old *wholeFile, task *progress.Task) error {
 	if size := old.size(); size != d.Old.Size && size != d.New.Size {
-		return fmt.Errorf("%s is not the file that it was made for: it has %d bytes instead of the %d of %q",
+		return fmt.Errorf("%s is not the file that the delta was made for: it has %d bytes instead of the %d of %q",
 			old.name, size, d.Old.Size, d.Old.Name)
 	}
 	id, err := fileID(ctx, old, task)
@@ -187,9 +187,9 @@ func (d *delta) checkOld(ctx context.Context, old *wholeFile, task *progress.Tas
 	case d.Old.SHA256:
 		return nil
 	case d.New.SHA256:
-		return fmt.Errorf("%s is what would be made by it, %q: nothing is left to do", old.name, d.New.Name)
+		return fmt.Errorf("%s is already %q, which the delta makes; nothing to do", old.name, d.New.Name)
 	}
-	return fmt.Errorf("%s is not the file that it was made for, or is damaged: its SHA-256 is %s instead of the %s of %q",
+	return fmt.Errorf("%s is not the file that the delta was made for, or is damaged: its SHA-256 is %s instead of the %s of %q",
 		old.name, id.SHA256, d.Old.SHA256, d.Old.Name)
 }
 
@@ -224,7 +224,7 @@ func notOver(path string, f *wholeFile) error {
 			return err
 		}
 		if os.SameFile(there, info) {
-			return fmt.Errorf("%s would take the place of %s, which is needed; choose another name", path, file.Name())
+			return fmt.Errorf("%s would overwrite %s, which is read; choose another name", path, file.Name())
 		}
 	}
 	return nil

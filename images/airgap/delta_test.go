@@ -285,7 +285,7 @@ func TestApplyRefusesAnotherOld(t *testing.T) {
 		{"a bit at the beginning", write(t, flipped(0)), "or is damaged: its SHA-256 is"},
 		{"a bit in what changed", write(t, flipped(len(raw)/20)), "or is damaged: its SHA-256 is"},
 		{"a bit at the end", write(t, flipped(len(raw)-1)), "or is damaged: its SHA-256 is"},
-		{"NEW", new, "nothing is left to do"},
+		{"NEW", new, "nothing to do"},
 		{"none", filepath.Join(t.TempDir(), "none"), "opening "},
 		{"a folder", t.TempDir(), "it is a folder"},
 	} {
@@ -359,7 +359,7 @@ func TestApplyRefusesHostileDeltas(t *testing.T) {
 		delta []byte
 		want  string
 	}{
-		{"an archive", zstded(t, raw), "no delta"},
+		{"an archive", zstded(t, raw), "not a delta"},
 		{"another version", func() []byte {
 			b := seal(recipe(1000, good), nil)
 			b[len(deltaMagic)] = 2
@@ -374,8 +374,8 @@ func TestApplyRefusesHostileDeltas(t *testing.T) {
 		{"no JSON", seal([]byte("{"), nil), "reading its recipe"},
 		{"an unknown key", seal([]byte(`{"execute":"rm"}`), nil), "unknown field"},
 		{"more JSON", seal(append(recipe(1000, good), '{'), nil), "something follows"},
-		{"nothing", seal([]byte(`{}`), nil), "which there cannot be"},
-		{"a negative size", seal(recipe(-1, good), nil), "which there cannot be"},
+		{"nothing", seal([]byte(`{}`), nil), "invalid file in its recipe"},
+		{"a negative size", seal(recipe(-1, good), nil), "invalid file in its recipe"},
 		{"over the end of OLD", seal(recipe(1000, `{"old":1,"new":0,"size":1000}`), nil), "run 0 of its recipe"},
 		{"before OLD", seal(recipe(1000, `{"old":-1,"new":0,"size":1000}`), nil), "run 0 of its recipe"},
 		{"over the end of NEW", seal(recipe(999, good), nil), "run 0 of its recipe"},
@@ -385,13 +385,13 @@ func TestApplyRefusesHostileDeltas(t *testing.T) {
 		{"backwards", seal(recipe(1000, `{"old":0,"new":500,"size":500},{"old":0,"new":0,"size":500}`), nil), "run 1 of its recipe"},
 		{"too many runs", seal(recipe(1000, strings.Repeat("{},", 500_000)+"{}"), nil), "at most 131072 are read"},
 		{"a little too many runs", seal(recipe(1000, strings.Repeat("{},", maxCopies)+"{}"), nil), "at most 131072 are read"},
-		{"a bomb", seal(recipe(1<<50, good), nil), "more than 64 times as many"},
-		{"nothing added", seal(recipe(1001, good), nil), "decompressing what is added: unexpected EOF"},
-		{"too little added", seal(recipe(1010, good), zstded(t, raw[:9])), "decompressing what is added: unexpected EOF"},
-		{"too much added", seal(recipe(1000, good), zstded(t, raw[:9])), "there is more than 0 bytes"},
-		{"a bomb of what is added", seal(recipe(1000, good), zstded(t, make([]byte, 1<<24))), "there is more than 0 bytes"},
-		{"no zstd", seal(recipe(1010, good), raw[:100]), "decompressing what is added"},
-		{"another file", seal(recipe(1000, `{"old":0,"new":0,"size":999}`), zstded(t, []byte{^raw[999]})), "what comes out has the SHA-256"},
+		{"a bomb", seal(recipe(1<<50, good), nil), "more than the limit of 64 times as many"},
+		{"nothing added", seal(recipe(1001, good), nil), "decompressing the added bytes: unexpected EOF"},
+		{"too little added", seal(recipe(1010, good), zstded(t, raw[:9])), "decompressing the added bytes: unexpected EOF"},
+		{"too much added", seal(recipe(1000, good), zstded(t, raw[:9])), "more than 0 bytes"},
+		{"a bomb of what is added", seal(recipe(1000, good), zstded(t, make([]byte, 1<<24))), "more than 0 bytes"},
+		{"no zstd", seal(recipe(1010, good), raw[:100]), "decompressing the added bytes"},
+		{"another file", seal(recipe(1000, `{"old":0,"new":0,"size":999}`), zstded(t, []byte{^raw[999]})), "the result has the SHA-256"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			dir := t.TempDir()
@@ -413,11 +413,11 @@ func TestDeltaReplacesNothingThatIsNeeded(t *testing.T) {
 	old, new := write(t, noise(1, 1000)), write(t, noise(2, 1000))
 	delta, _ := roundTrip(t, old, new)
 	for _, path := range []string{old, new} {
-		if _, err := Diff(t.Context(), old, new, path); err == nil || !strings.Contains(err.Error(), "would take the place of") {
+		if _, err := Diff(t.Context(), old, new, path); err == nil || !strings.Contains(err.Error(), "would overwrite") {
 			t.Errorf("Diff to %s: %v", path, err)
 		}
 	}
-	if _, err := Apply(t.Context(), old, delta, delta); err == nil || !strings.Contains(err.Error(), "would take the place of") {
+	if _, err := Apply(t.Context(), old, delta, delta); err == nil || !strings.Contains(err.Error(), "would overwrite") {
 		t.Errorf("Apply to the delta: %v", err)
 	}
 }

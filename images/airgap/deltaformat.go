@@ -136,7 +136,7 @@ func (d *delta) eachAdded(do func(offset, size int64) error) error {
 func readDelta(ctx context.Context, r io.ReaderAt, size int64) (*delta, error) {
 	head := make([]byte, deltaHead)
 	if size < int64(deltaHead+sha256.Size) || !readAt(r, head, 0) || !bytes.HasPrefix(head, []byte(deltaMagic)) {
-		return nil, errors.New("it is no delta, or only the beginning of one")
+		return nil, errors.New("not a delta, or cut off")
 	}
 	if v := binary.LittleEndian.Uint32(head[len(deltaMagic):]); v != deltaVersion {
 		return nil, fmt.Errorf("it is a delta of version %d, and this program reads version %d", v, deltaVersion)
@@ -155,7 +155,7 @@ func readDelta(ctx context.Context, r io.ReaderAt, size int64) (*delta, error) {
 	}
 	length := int64(binary.LittleEndian.Uint32(head[len(deltaMagic)+4:]))
 	if length > maxRecipe || length > end-int64(deltaHead) {
-		return nil, fmt.Errorf("its recipe is said to have %d bytes; there are %d, and at most %d are read", length, end-int64(deltaHead), maxRecipe)
+		return nil, fmt.Errorf("its recipe claims %d bytes; %d are left in the file, and at most %d are read", length, end-int64(deltaHead), maxRecipe)
 	}
 	raw := make([]byte, length)
 	if !readAt(r, raw, int64(deltaHead)) {
@@ -187,7 +187,7 @@ func readDelta(ctx context.Context, r io.ReaderAt, size int64) (*delta, error) {
 func (d *delta) check() error {
 	for _, id := range []FileID{d.Old, d.New} {
 		if id.Size < 0 || !digestName.MatchString(id.SHA256) {
-			return fmt.Errorf("its recipe is for a file %q of %d bytes with the SHA-256 %q, which there cannot be", id.Name, id.Size, id.SHA256)
+			return fmt.Errorf("invalid file in its recipe: %q of %d bytes with the SHA-256 %q", id.Name, id.Size, id.SHA256)
 		}
 	}
 	if len(d.Copies) > maxCopies {
@@ -201,7 +201,7 @@ func (d *delta) check() error {
 		done = c.New + c.Size
 	}
 	if d.New.Size > harmlessGrowth && d.New.Size/maxGrowth > d.Old.Size+d.size {
-		return fmt.Errorf("%d bytes would be made of %d: more than %d times as many, which no archive needs", d.New.Size, d.Old.Size+d.size, maxGrowth)
+		return fmt.Errorf("%d bytes would be made of %d: more than the limit of %d times as many", d.New.Size, d.Old.Size+d.size, maxGrowth)
 	}
 	return nil
 }
@@ -210,7 +210,7 @@ func (d *delta) check() error {
 func (d *delta) rebuild(ctx context.Context, old io.ReaderAt, w io.Writer, task *progress.Task) error {
 	added, err := Zstd.decompress(d.added)
 	if err != nil {
-		return fmt.Errorf("decompressing what is added: %w", err)
+		return fmt.Errorf("decompressing the added bytes: %w", err)
 	}
 	defer added.Close()
 	sum := sha256.New()
@@ -219,7 +219,7 @@ func (d *delta) rebuild(ctx context.Context, old io.ReaderAt, w io.Writer, task 
 	var done int64
 	for _, c := range append(d.Copies[:len(d.Copies):len(d.Copies)], copiedRun{New: d.New.Size}) {
 		if _, err := io.CopyBuffer(out, task.Reader(contextReader{ctx, exactly(added, c.New-done)}), buf); err != nil {
-			return fmt.Errorf("decompressing what is added: %w", err)
+			return fmt.Errorf("decompressing the added bytes: %w", err)
 		}
 		run := exactly(io.NewSectionReader(old, c.Old, c.Size), c.Size)
 		if _, err := io.CopyBuffer(out, task.Reader(contextReader{ctx, run}), buf); err != nil {
@@ -229,12 +229,12 @@ func (d *delta) rebuild(ctx context.Context, old io.ReaderAt, w io.Writer, task 
 	}
 	if n, err := io.CopyN(io.Discard, added, 1); err != io.EOF {
 		if err == nil {
-			err = fmt.Errorf("there is more than %d bytes", d.result().Added+n-1)
+			err = fmt.Errorf("more than %d bytes", d.result().Added+n-1)
 		}
-		return fmt.Errorf("decompressing what is added: %w", err)
+		return fmt.Errorf("decompressing the added bytes: %w", err)
 	}
 	if got := hex.EncodeToString(sum.Sum(nil)); got != d.New.SHA256 {
-		return fmt.Errorf("what comes out has the SHA-256 %s instead of the %s of %q", got, d.New.SHA256, d.New.Name)
+		return fmt.Errorf("the result has the SHA-256 %s instead of the %s of %q", got, d.New.SHA256, d.New.Name)
 	}
 	return nil
 }

@@ -137,10 +137,10 @@ func (k *knownChunks) both(ctx context.Context, new *wholeFile, oldAt, newAt, si
 	}
 	a, b = k.buf[:size], k.buf[size:2*size]
 	if !readAt(k.old, a, oldAt) {
-		return nil, nil, fmt.Errorf("reading %s at byte %d: it changed meanwhile, or cannot be read", k.old.name, oldAt)
+		return nil, nil, fmt.Errorf("reading %s at byte %d: the file changed meanwhile or cannot be read", k.old.name, oldAt)
 	}
 	if !readAt(new, b, newAt) {
-		return nil, nil, fmt.Errorf("reading %s at byte %d: it changed meanwhile, or cannot be read", new.name, newAt)
+		return nil, nil, fmt.Errorf("reading %s at byte %d: the file changed meanwhile or cannot be read", new.name, newAt)
 	}
 	return a, b, nil
 }

@@ -128,18 +128,18 @@ func extract(ctx context.Context, img *PackedImage, what []Extraction, limits Ex
 // newTargets creates a temporary folder for each of what.
 func newTargets(what []Extraction) ([]*target, error) {
 	if len(what) == 0 {
-		return nil, errors.New("no folder to extract is named")
+		return nil, errors.New("no folder to extract was named")
 	}
 	var targets []*target
 	for _, e := range what {
 		t := &target{path: strings.Trim(path.Clean("/"+e.Path), "/")}
 		for _, other := range targets {
 			if other.holds(t.path) || t.holds(other.path) {
-				return targets, fmt.Errorf("folders /%s and /%s lie in one another; extract one of them", other.path, t.path)
+				return targets, fmt.Errorf("folders /%s and /%s are nested; extract one of them", other.path, t.path)
 			}
 		}
 		if e.Dest == "" {
-			return targets, fmt.Errorf("folder /%s: no place to extract it to is named", t.path)
+			return targets, fmt.Errorf("folder /%s: no target folder was named", t.path)
 		}
 		var err error
 		if t.folder, err = newTempFolder(e.Dest); err != nil {

@@ -231,26 +231,26 @@ func TestExtractLaysLayersOverOneAnother(t *testing.T) {
 		"a folder that is a link":          {layers: []string{"-rw-r--r-- 0:0 usr/bin/a \"\"\nlrwxrwxrwx 0:0 bin -> usr/bin"}, said: "/bin is a link to usr/bin"},
 		"a folder below a link":            {layers: []string{"lrwxrwxrwx 0:0 bin -> usr/bin"}, path: "/bin/x", said: "/bin is a link to usr/bin"},
 		"a folder that is a file":          {layers: []string{"-rw-r--r-- 0:0 bin \"\""}, said: "/bin is a file"},
-		"a name that leads upwards":        {layers: []string{"-rw-r--r-- 0:0 bin/../../evil \"\""}, said: "leads upwards"},
-		"such a name elsewhere":            {layers: []string{"-rw-r--r-- 0:0 bin/a \"\"\n-rw-r--r-- 0:0 ../evil \"\""}, said: "leads upwards"},
+		"a name that leads upwards":        {layers: []string{"-rw-r--r-- 0:0 bin/../../evil \"\""}, said: `contains ".."`},
+		"such a name elsewhere":            {layers: []string{"-rw-r--r-- 0:0 bin/a \"\"\n-rw-r--r-- 0:0 ../evil \"\""}, said: `contains ".."`},
 		"a file below a link":              {layers: []string{"lrwxrwxrwx 0:0 bin/d -> /etc\n-rw-r--r-- 0:0 bin/d/evil \"\""}, said: `/bin/d is a link to /etc, which leads out of the folder`},
-		"a file below links in a circle":   {layers: []string{"lrwxrwxrwx 0:0 bin/a -> b\nlrwxrwxrwx 0:0 bin/b -> a\n-rw-r--r-- 0:0 bin/a/x \"\""}, said: "links lead in a circle"},
+		"a file below links in a circle":   {layers: []string{"lrwxrwxrwx 0:0 bin/a -> b\nlrwxrwxrwx 0:0 bin/b -> a\n-rw-r--r-- 0:0 bin/a/x \"\""}, said: "in a cycle of links"},
 		"a file below a file":              {layers: []string{"-rw-r--r-- 0:0 bin/d \"\"\n-rw-r--r-- 0:0 bin/d/evil \"\""}, said: `lies below "bin/d", which is a file`},
 		"an absolute link outside":         {layers: []string{"lrwxrwxrwx 0:0 bin/evil -> /etc/passwd"}, said: "leads out of the folder"},
 		"a relative link outside":          {layers: []string{"lrwxrwxrwx 0:0 bin/evil -> ../etc/passwd"}, said: "leads out of the folder"},
 		"a link to a sibling by prefix":    {layers: []string{"lrwxrwxrwx 0:0 bin/evil -> ../bin2/x"}, said: "leads out of the folder"},
 		"a link outside by way of another": {layers: []string{"lrwxrwxrwx 0:0 bin/d/l -> ..\nlrwxrwxrwx 0:0 bin/d/e/evil -> ../l/../x"}, said: "/bin/d/e/evil is a link"},
 		"links in a circle":                {layers: []string{"lrwxrwxrwx 0:0 bin/a -> b\nlrwxrwxrwx 0:0 bin/b -> a"}, said: "leads out of the folder"},
-		"a hard link outside":              {layers: []string{"-rw-r--r-- 0:0 etc/shadow \"\"\nhrw-r--r-- 0:0 bin/evil -> etc/shadow"}, said: "no file in the folder"},
-		"a hard link upwards":              {layers: []string{"hrw-r--r-- 0:0 bin/evil -> ../../etc/shadow"}, said: "no place in the image"},
-		"a hard link to nothing":           {layers: []string{"hrw-r--r-- 0:0 bin/evil -> bin/none"}, said: "no file in the folder"},
-		"a hard link to itself":            {layers: []string{"-rw-r--r-- 0:0 bin/a \"\"\nhrw-r--r-- 0:0 bin/a -> bin/a"}, said: "no file in the folder"},
-		"a hard link to a folder":          {layers: []string{"drwxr-xr-x 0:0 bin/d/\nhrw-r--r-- 0:0 bin/a -> bin/d"}, said: "no file in the folder"},
+		"a hard link outside":              {layers: []string{"-rw-r--r-- 0:0 etc/shadow \"\"\nhrw-r--r-- 0:0 bin/evil -> etc/shadow"}, said: "not a file in the extracted folder"},
+		"a hard link upwards":              {layers: []string{"hrw-r--r-- 0:0 bin/evil -> ../../etc/shadow"}, said: "not a path in the image"},
+		"a hard link to nothing":           {layers: []string{"hrw-r--r-- 0:0 bin/evil -> bin/none"}, said: "not a file in the extracted folder"},
+		"a hard link to itself":            {layers: []string{"-rw-r--r-- 0:0 bin/a \"\"\nhrw-r--r-- 0:0 bin/a -> bin/a"}, said: "not a file in the extracted folder"},
+		"a hard link to a folder":          {layers: []string{"drwxr-xr-x 0:0 bin/d/\nhrw-r--r-- 0:0 bin/a -> bin/d"}, said: "not a file in the extracted folder"},
 		"a device":                         {layers: []string{"crw-rw-rw- 0:0 bin/null 1,3"}, said: "a device"},
 		"a pipe":                           {layers: []string{"prw-r--r-- 0:0 bin/pipe"}, said: "a device"},
-		"a whiteout of nothing":            {layers: []string{"-rw-r--r-- 0:0 bin/.wh. \"\""}, said: "it hides no file"},
-		"a whiteout of the folder above":   {layers: []string{"-rw-r--r-- 0:0 bin/.wh... \"\""}, said: "it hides no file"},
-		"a root that is a file":            {layers: []string{"-rw-r--r-- 0:0 . \"\""}, said: "the root of an image is a folder"},
+		"a whiteout of nothing":            {layers: []string{"-rw-r--r-- 0:0 bin/.wh. \"\""}, said: "a whiteout without the name of a file"},
+		"a whiteout of the folder above":   {layers: []string{"-rw-r--r-- 0:0 bin/.wh... \"\""}, said: "a whiteout without the name of a file"},
+		"a root that is a file":            {layers: []string{"-rw-r--r-- 0:0 . \"\""}, said: "the root of an image must be a folder"},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -423,9 +423,9 @@ func TestExtractReplacesFolders(t *testing.T) {
 	good := packedLayers(t, "linux/amd64", layer)
 	failing("one folder is missing", "no folder /etc", good, ExtractLimits{}, append(what, Extraction{"/etc", filepath.Join(dir, "etc")})...)
 	failing("too large", "the limit", good, ExtractLimits{Bytes: 100_002}, what...)
-	failing("too many", "more than 3 entries", good, ExtractLimits{Entries: 3}, what...)
-	failing("twice", "lie in one another", good, ExtractLimits{}, what[0], what[0])
-	failing("in one another", "lie in one another", good, ExtractLimits{}, what[0], Extraction{"/bin/x", charts})
+	failing("too many", "more than the limit of 3 entries", good, ExtractLimits{Entries: 3}, what...)
+	failing("twice", "are nested", good, ExtractLimits{}, what[0], what[0])
+	failing("in one another", "are nested", good, ExtractLimits{}, what[0], Extraction{"/bin/x", charts})
 	failing("to one place", "one would replace the other", good, ExtractLimits{}, what[0], Extraction{"/charts", bin})
 	failing("to places in one another", "one would replace the other", good, ExtractLimits{}, what[0], Extraction{"/charts", filepath.Join(bin, "charts")})
 	alias := filepath.Join(t.TempDir(), "alias")
@@ -435,8 +435,8 @@ func TestExtractReplacesFolders(t *testing.T) {
 		failing("to one place by way of a link", "one would replace the other", good, ExtractLimits{}, what[0], Extraction{"/charts", filepath.Join(alias, "bin")})
 	}
 	failing("nothing", "no folder to extract", good, ExtractLimits{})
-	failing("nowhere", "no place", good, ExtractLimits{}, Extraction{Path: "/bin"})
-	failing("a file is there", "no folder", good, ExtractLimits{}, Extraction{"/bin", filepath.Join(bin, "old")})
+	failing("nowhere", "no target folder", good, ExtractLimits{}, Extraction{Path: "/bin"})
+	failing("a file is there", "not a folder", good, ExtractLimits{}, Extraction{"/bin", filepath.Join(bin, "old")})
 	damaged := packed(t, damage(t, layer))
 	failing("a layer is damaged", "is damaged", damaged, ExtractLimits{}, what...)
 	lying := *good

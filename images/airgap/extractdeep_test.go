@@ -63,7 +63,7 @@ func TestExtractCountsFoldersThatNoEntryNames(t *testing.T) {
 	img := packedLayers(t, "linux/amd64", imagetest.LayerOf(t, types.OCILayer,
 		imagetest.Entry{Header: tar.Header{Name: "bin/" + strings.Repeat("d/", 200) + "f"}, Body: "x"}))
 	_, err := ExtractWithin(t.Context(), img, []Extraction{{Path: "/bin", Dest: filepath.Join(t.TempDir(), "bin")}}, ExtractLimits{Entries: 100})
-	if err == nil || !strings.Contains(err.Error(), "more than 100 entries") {
+	if err == nil || !strings.Contains(err.Error(), "more than the limit of 100 entries") {
 		t.Errorf("extracting 200 folders within a limit of 100 entries: %v", err)
 	}
 }

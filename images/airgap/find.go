@@ -186,7 +186,7 @@ func choose(list []*PackedImage, platform *v1.Platform) (*PackedImage, error) {
 	for _, p := range offered {
 		platforms = append(platforms, images.FormatPlatform(p))
 	}
-	return nil, fmt.Errorf("it is there for several platforms, and none was asked for: %s", strings.Join(platforms, ", "))
+	return nil, fmt.Errorf("it is there for several platforms; ask for one of %s", strings.Join(platforms, ", "))
 }
 
 // A missingImage says where an image was not found. It wraps fs.ErrNotExist.

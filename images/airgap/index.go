@@ -91,7 +91,7 @@ func (idx archiveIndex) encode(codec Codec) ([]byte, error) {
 		return idx.encodeGzip(raw), nil
 	}
 	if len(raw) > math.MaxUint32-indexTrailer {
-		return nil, fmt.Errorf("the index of %d files is %d bytes, which no skippable frame holds", len(idx.Entries), len(raw))
+		return nil, fmt.Errorf("the index of %d files has %d bytes, too many for a skippable frame", len(idx.Entries), len(raw))
 	}
 	out := binary.LittleEndian.AppendUint32(nil, skippableIndex)
 	out = binary.LittleEndian.AppendUint32(out, uint32(len(raw)+indexTrailer))
@@ -206,7 +206,7 @@ func (idx archiveIndex) check(end int64) error {
 	var before int64
 	for _, e := range idx.Entries {
 		if e.Size < 0 || e.Offset < before+blockSize || e.Offset%blockSize != 0 || e.Size > tarOffset-e.Offset {
-			return fmt.Errorf("file %q is not where it can be", e.Name)
+			return fmt.Errorf("the offset of file %q is out of range", e.Name)
 		}
 		before = e.Offset + e.Size
 	}

@@ -48,7 +48,7 @@ func TestPackKeepsIndexesWithOriginalLayers(t *testing.T) {
 		}
 		for codec, path := range pack(t, newStore(t), []Image{img, simple(t, "acme/other:v1", "linux/amd64")}, Options{Layers: "original"}) {
 			report := mustVerify(t, path, VerifyOptions{})
-			if len(report.Problems) > 0 || !strings.Contains(strings.Join(report.Notes, "\n"), "images that are not there") {
+			if len(report.Problems) > 0 || !strings.Contains(strings.Join(report.Notes, "\n"), "some images are not in the archive") {
 				t.Errorf("%s: verify finds the problems %q and notes %q", codec, report.Problems, report.Notes)
 			}
 			a, err := Open(t.Context(), path)

@@ -18,7 +18,7 @@ func TestPackRefusesTwoOutputsOfOnePlace(t *testing.T) {
 	first := filepath.Join(dir, "a.tar")
 	for _, second := range []string{first, "a.tar", filepath.Join(alias, "a.tar")} {
 		_, err := Pack(t.Context(), newStore(t), []Image{simple(t, "acme/a:v1", "linux/amd64")}, []Output{{Path: first}, {Path: second}}, Options{})
-		if err == nil || !strings.Contains(err.Error(), "named twice") {
+		if err == nil || !strings.Contains(err.Error(), "duplicate archive") {
 			t.Errorf("outputs %s and %s: %v", first, second, err)
 		}
 	}

@@ -102,7 +102,7 @@ func (o *overlay) assign(n *node, path string) {
 // image may have.
 func (o *overlay) count() error {
 	if o.entries++; o.entries > o.limits.Entries {
-		return fmt.Errorf("the image has more than %d entries, which is the limit", o.limits.Entries)
+		return fmt.Errorf("the image has more than the limit of %d entries", o.limits.Entries)
 	}
 	return nil
 }
@@ -141,7 +141,7 @@ func (o *overlay) apply(h *tar.Header, body io.Reader) error {
 	dir = strings.TrimSuffix(dir, "/")
 	switch {
 	case name == "" && h.Typeflag != tar.TypeDir:
-		return errors.New("the root of an image is a folder")
+		return errors.New("the root of an image must be a folder")
 	case name == "":
 		return nil
 	case base != opaque && strings.Contains("/"+name, "/"+whiteoutMeta):
@@ -172,7 +172,7 @@ func (o *overlay) apply(h *tar.Header, body io.Reader) error {
 // machine's disk.
 func (o *overlay) imagePath(name string) (p string, ok bool, err error) {
 	if slices.Contains(strings.Split(name, "/"), "..") {
-		return "", false, errors.New("its name leads upwards")
+		return "", false, errors.New("its name contains \"..\"")
 	}
 	p = strings.TrimPrefix(path.Clean("/"+name), "/")
 	if o.windows {
@@ -290,14 +290,14 @@ func (o *overlay) hardLink(n *node, to string) (*node, error) {
 	}
 	name, ok, err := o.imagePath(to)
 	if err != nil || !ok {
-		return nil, fmt.Errorf("it is a hard link to %q, which is no place in the image", to)
+		return nil, fmt.Errorf("it is a hard link to %q, which is not a path in the image", to)
 	}
 	if name, err = o.resolve(name); err != nil {
 		return nil, err
 	}
 	linked := o.lookup(name)
 	if !n.target.holds(name) || linked == nil || linked.kind == tar.TypeDir || name == n.path() {
-		return nil, fmt.Errorf("it is a hard link to %q, which is no file in the folder that is extracted", to)
+		return nil, fmt.Errorf("it is a hard link to %q, which is not a file in the extracted folder", to)
 	}
 	n.kind, n.link = linked.kind, linked.link
 	return linked, nil

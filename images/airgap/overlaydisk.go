@@ -124,7 +124,7 @@ func (n *node) onDisk() bool { return n.target != nil && !n.top }
 func localize(p string) (string, error) {
 	local, err := filepath.Localize(p)
 	if err != nil {
-		return "", fmt.Errorf("no file of this system can be called %q", p)
+		return "", fmt.Errorf("%q is not a valid file name on this system", p)
 	}
 	return local, nil
 }
@@ -162,7 +162,7 @@ func (o *overlay) write(n, linked *node, h *tar.Header, body io.Reader) error {
 		return o.linkFile(n, linked, h)
 	}
 	if h.Size > o.limits.Bytes-o.bytes {
-		return fmt.Errorf("with its %d bytes more than %d would be written, which is the limit", h.Size, o.limits.Bytes)
+		return fmt.Errorf("with its %d bytes, more than the limit of %d bytes would be written", h.Size, o.limits.Bytes)
 	}
 	o.bytes += h.Size
 	folder, local, err := o.place(n)

@@ -61,7 +61,7 @@ func (o *overlay) whiteOut(dir, base string) error {
 	case base == opaque:
 		name = dir
 	case slices.Contains([]string{"", ".", ".."}, strings.TrimPrefix(base, whiteout)):
-		return errors.New("it hides no file")
+		return errors.New("a whiteout without the name of a file")
 	}
 	// As runtimes do, the folder is made in which something is hidden.
 	if err := o.claim(path.Join(dir, base)); err != nil {
@@ -219,7 +219,7 @@ func (t *linkTree) follow(dir string) (string, error) {
 			continue
 		}
 		if links++; links > maxLinks {
-			return "", fmt.Errorf("it lies below /%s, whose links lead in a circle", dir)
+			return "", fmt.Errorf("it lies below /%s, which is in a cycle of links", dir)
 		}
 		if path.IsAbs(next.link) {
 			steps = steps[:1]

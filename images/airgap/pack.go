@@ -151,14 +151,14 @@ func newPacker(content *store.Store, outputs []Output, opts Options) (*packer, e
 	}
 	p.zstd = newZstdFrames(content, level)
 	if len(outputs) == 0 {
-		errs = append(errs, errors.New("no archive to write is named"))
+		errs = append(errs, errors.New("no archive to write was named"))
 	}
 	seen := map[string]bool{}
 	for _, out := range outputs {
 		codec, err := OutputCodec(out.Path)
 		place := placeOf(out.Path)
 		if err == nil && seen[place] {
-			err = fmt.Errorf("archive %s is named twice", out.Path)
+			err = fmt.Errorf("duplicate archive %s", out.Path)
 		}
 		if err == nil && out.Split < 0 {
 			err = fmt.Errorf("archive %s: parts of %d bytes; want 0 for one file, or what a part may have", out.Path, out.Split)
@@ -174,7 +174,7 @@ func newPacker(content *store.Store, outputs []Output, opts Options) (*packer, e
 // archive.
 func (p *packer) resolve(ctx context.Context, all []Image) ([]resolvedImage, error) {
 	if len(all) == 0 {
-		return nil, errors.New("there is no image to put into the archive")
+		return nil, errors.New("no images to pack")
 	}
 	packed := make([]resolvedImage, len(all))
 	errs := make([]error, len(all))
@@ -206,7 +206,7 @@ func imageName(img Image, i int) string {
 func (p *packer) resolveImage(ctx context.Context, img Image) (resolvedImage, error) {
 	out := resolvedImage{own: img.Own}
 	if len(img.Names) == 0 {
-		return out, errors.New("it has no name, and could not be found in the archive")
+		return out, errors.New("it has no name, by which nodes could find it in the archive")
 	}
 	for _, ref := range img.Names {
 		tag, err := Tag(ref)

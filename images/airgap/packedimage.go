@@ -89,7 +89,7 @@ func (a *Archive) Images(ctx context.Context) ([]*PackedImage, error) {
 // noImages is the error for a file that has neither view.
 func (a *Archive) noImages(err error) error {
 	if errors.Is(err, fs.ErrNotExist) {
-		return a.wrap(errors.New("it is no archive of images: it has neither manifest.json nor oci-layout and index.json"))
+		return a.wrap(errors.New("not an archive of images: it has neither manifest.json nor oci-layout and index.json"))
 	}
 	return err
 }

@@ -141,7 +141,7 @@ func checkNumbers(whole string, numbers []int) error {
 	}
 	last := numbers[len(numbers)-1]
 	if len(listed) > 0 && last > len(listed) {
-		return fmt.Errorf("%s is none of its parts: %s lists %d. Take away what is left of another split", filepath.Base(partPath(whole, last)),
+		return fmt.Errorf("%s is not one of its parts: %s lists %d; remove what another split left behind", filepath.Base(partPath(whole, last)),
 			filepath.Base(whole)+checksumsSuffix, len(listed))
 	}
 	var missing []string
@@ -184,7 +184,7 @@ func (w *wholeFile) ReadAt(p []byte, offset int64) (int, error) {
 		return w.files[0].ReadAt(p, offset)
 	}
 	if offset < 0 {
-		return 0, errors.New("reading before the beginning of a file")
+		return 0, errors.New("reading at a negative offset")
 	}
 	i, _ := slices.BinarySearch(w.ends, offset+1)
 	n := 0

@@ -219,7 +219,7 @@ func TestOpenSaysWhatPartsLack(t *testing.T) {
 			"these are missing: images.tar.part002, images.tar.part003"},
 		{"no last part", func(path string, last int) error { return os.Remove(at(path, last)) }, "these are missing: images.tar.part0"},
 		{"one cut off", func(path string, _ int) error { return os.Truncate(at(path, 2), 777) }, "part images.tar.part002 has 777 bytes, and images.tar.part001 has 100000"},
-		{"one too many", func(path string, last int) error { return os.WriteFile(at(path, last+1), nil, 0o644) }, "is none of its parts: images.tar.sha256 lists"},
+		{"one too many", func(path string, last int) error { return os.WriteFile(at(path, last+1), nil, 0o644) }, "is not one of its parts: images.tar.sha256 lists"},
 		{"digests of nothing", func(path string, _ int) error {
 			return os.WriteFile(path+".sha256", []byte("abc  images.tar.part001\n"), 0o644)
 		}, "images.tar.sha256:1: want the SHA-256 of images.tar.part001"},

@@ -119,7 +119,7 @@ func (w *spoolWriter) part() error {
 		return err
 	}
 	if w.next == len(w.spool.files) {
-		return fmt.Errorf("more is written than the %d bytes that it should have", w.spool.size)
+		return fmt.Errorf("more than the expected %d bytes were written", w.spool.size)
 	}
 	f, err := w.spool.files[w.next].at(w.offset)
 	if err != nil {

@@ -65,7 +65,7 @@ func (t *tarReader) next(w io.Writer, n int64) error {
 	copied, err := io.CopyN(w, t.bytes, n)
 	t.at += copied
 	if err == io.EOF {
-		return fmt.Errorf("reading layer %s: it has fewer bytes than the %d it should", t.files[t.open].source, t.files[t.open].size)
+		return fmt.Errorf("reading layer %s: fewer than the expected %d bytes", t.files[t.open].source, t.files[t.open].size)
 	}
 	return err
 }

@@ -38,7 +38,7 @@ func newTempFolder(final string) (*tempFolder, error) {
 	case info.Mode()&fs.ModeSymlink != 0:
 		return nil, fmt.Errorf("%s is a link; name the folder that it leads to", final)
 	case !info.IsDir():
-		return nil, fmt.Errorf("%s is there and is no folder", final)
+		return nil, fmt.Errorf("%s exists and is not a folder", final)
 	}
 	if err := os.MkdirAll(parent, 0o755); err != nil {
 		return nil, err
@@ -77,7 +77,7 @@ func (t *tempFolder) commit() error {
 	case err == nil:
 		t.old = old
 	case !errors.Is(err, fs.ErrNotExist):
-		return fmt.Errorf("moving the folder that is there out of the way: %w", err)
+		return fmt.Errorf("moving the existing folder aside: %w", err)
 	}
 	if err := fileop.Rename(t.path, t.final); err != nil {
 		return errors.Join(fmt.Errorf("renaming the finished folder: %w", err), t.restore())

@@ -160,7 +160,7 @@ func wantedSum(checksums, name string, r *Report) (string, error) {
 			continue
 		}
 		if raw, err := hex.DecodeString(sum); err != nil || len(raw) != sha256.Size {
-			return "", fmt.Errorf("%s:%d: %q is no SHA-256", checksums, line, sum)
+			return "", fmt.Errorf("%s:%d: %q is not a SHA-256", checksums, line, sum)
 		}
 		found = append(found, strings.ToLower(sum))
 	}

@@ -246,9 +246,9 @@ func TestVerifySaysWhatIsWrong(t *testing.T) {
 		}, want: []string{"is missing; image docker.io/acme/a:v1 of index.json names it"}, notes: []string{"not part of any image: file blobs/"}},
 		"no manifest.json": {change: func(w *workshop) { w.drop(manifestName) }, want: []string{"no manifest.json"}},
 		"no index.json":    {change: func(w *workshop) { w.drop(indexName) }, notes: []string{"no oci-layout and index.json", "not part of any image"}},
-		"no view":          {change: func(w *workshop) { w.drop(indexName); w.drop(manifestName) }, want: []string{"no archive of images"}},
+		"no view":          {change: func(w *workshop) { w.drop(indexName); w.drop(manifestName) }, want: []string{"not an archive of images"}},
 		"a view that is no JSON": {change: func(w *workshop) { w.content[manifestName] = []byte("hello") },
-			want: []string{"manifest.json is no JSON"}},
+			want: []string{"manifest.json is not JSON"}},
 		"a view that is another's": {change: func(w *workshop) { w.content[manifestName] = []byte(`{"a":1}`) }, want: []string{"file manifest.json: json"}},
 		"another layout version":   {change: func(w *workshop) { w.content[layoutName] = []byte(`{"imageLayoutVersion":"2.0.0"}`) }, want: []string{"image layout version \"2.0.0\""}},
 		"a view of too many bytes": {change: func(w *workshop) {
@@ -366,7 +366,7 @@ func TestVerifySaysWhatIsWrong(t *testing.T) {
 			raw := w.framed(Zstd, nil)
 			raw[len(raw)-30] ^= 1
 			return raw
-		}, want: []string{"there is something else than the archive's index"}},
+		}, want: []string{"are not the archive's index"}},
 		"a damaged frame": {write: func(w *workshop) []byte {
 			raw := w.framed(Zstd, nil)
 			raw[40] ^= 1

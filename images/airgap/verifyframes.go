@@ -46,7 +46,7 @@ func eachZstdFrame(f io.ReaderAt, size int64, do func(offset int64, h zstd.Heade
 		head := make([]byte, min(size-offset, zstd.HeaderMaxSize))
 		var h zstd.Header
 		if !readAt(f, head, offset) || h.Decode(head) != nil {
-			return fmt.Errorf("at byte %d there is no zstd frame, though one before ended there", offset)
+			return fmt.Errorf("no zstd frame begins at byte %d, where the one before ends", offset)
 		}
 		do(offset, h)
 		next := offset + int64(h.HeaderSize)
@@ -93,7 +93,7 @@ func (r *Report) checkIndexTail(f io.ReaderAt, idx *archiveIndex) {
 	}
 	got := make([]byte, len(want))
 	if r.Size-end != int64(len(want)) || !readAt(f, got, end) || !bytes.Equal(got, want) {
-		r.problem("behind the last frame, at byte %d, there is something else than the archive's index", end)
+		r.problem("the bytes after the last frame, from byte %d on, are not the archive's index", end)
 	}
 }
 
@@ -104,7 +104,7 @@ func (r *Report) checkEntries(c *contents, idx *archiveIndex) {
 	for i := range max(len(files), len(idx.Entries)) {
 		switch {
 		case i >= len(files):
-			r.problem("the archive's index names file %s, which is not there", idx.Entries[i].Name)
+			r.problem("the archive's index names file %s, which is missing", idx.Entries[i].Name)
 		case i >= len(idx.Entries):
 			r.problem("the archive's index does not name file %s", files[i].Name)
 		case files[i].entry != idx.Entries[i]:

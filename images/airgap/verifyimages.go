@@ -129,7 +129,7 @@ func (r *Report) checkImages(c *contents, ours bool, o VerifyOptions) {
 	readable := len(r.Problems) == before
 	switch {
 	case !hasDocker && !hasOCI:
-		r.problem("it is no archive of images: it has neither manifest.json nor oci-layout and index.json")
+		r.problem("not an archive of images: it has neither manifest.json nor oci-layout and index.json")
 		return
 	case !hasDocker:
 		r.problem("it has no manifest.json, without which RKE2 and Docker before 25 find nothing in it")
@@ -140,7 +140,7 @@ func (r *Report) checkImages(c *contents, ours bool, o VerifyOptions) {
 	}
 	check.platforms(docker, oci, o.Platform)
 	if len(check.partial) > 0 {
-		r.note("%d names, such as %s, are indexes with images that are not there; containerd imports them unless it is told to import all platforms and skip none",
+		r.note("%d names, such as %s, are indexes of which some images are not in the archive; containerd imports them unless it is told to import all platforms and skip none",
 			len(check.partial), check.partial[0])
 	}
 	check.once("manifest.json", docker)
@@ -189,7 +189,7 @@ func (c *imageCheck) json(name, what string) *content {
 		if !c.first("json", f.Name) {
 			return nil
 		}
-		c.problem("file %s is no JSON; %s names it", f.Name, what)
+		c.problem("file %s is not JSON; %s names it", f.Name, what)
 		return nil
 	}
 	return f
@@ -271,7 +271,7 @@ func (c *imageCheck) tagged(s, what string) []string {
 func (c *imageCheck) layerSources(sources map[string]v1.Descriptor, what string) {
 	for _, diffID := range slices.Sorted(maps.Keys(sources)) {
 		if m := sources[diffID].MediaType; m != types.OCIUncompressedLayer && m != types.DockerUncompressedLayer {
-			c.problem("%s has LayerSources, of which %s is a %s; RKE2 takes such a layer for one that is elsewhere", what, diffID, m)
+			c.problem("%s has LayerSources, of which %s is a %s; RKE2 takes such a layer for a foreign one", what, diffID, m)
 			return
 		}
 	}
@@ -339,7 +339,7 @@ func (c *imageCheck) children(list []*viewed, idx v1.IndexManifest, names []stri
 	}
 	switch {
 	case there == 0 && missing > 0:
-		c.problem("%s is an index, and none of its %d images is there", what, missing)
+		c.problem("%s is an index, of whose %d images none is in the archive", what, missing)
 	case missing > 0:
 		c.partial = append(c.partial, what)
 	}

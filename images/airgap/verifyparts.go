@@ -21,7 +21,7 @@ func (r *Report) checkParts(ctx context.Context, f *wholeFile) error {
 		return err
 	}
 	if len(want) == 0 {
-		r.note("it lies in %d parts, and %s, which has their digests, is not there", len(f.files), filepath.Base(f.name+checksumsSuffix))
+		r.note("it lies in %d parts, and %s, which has their digests, is missing", len(f.files), filepath.Base(f.name+checksumsSuffix))
 		return nil
 	}
 	have := make([]string, len(f.files))

@@ -60,7 +60,7 @@ func (s *Store) Image(h v1.Hash) (v1.Image, error) {
 		return nil, fmt.Errorf("reading image %s in %s: it is an index of several images", h, s.dir)
 	}
 	if m.Config.Digest == (v1.Hash{}) {
-		return nil, fmt.Errorf("reading image %s in %s: it is no image manifest, as it names no config", h, s.dir)
+		return nil, fmt.Errorf("reading image %s in %s: not an image manifest: it names no config", h, s.dir)
 	}
 	return &image{store: s, digest: h, raw: raw, manifest: m}, nil
 }
