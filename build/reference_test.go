@@ -16,7 +16,8 @@ func TestReferenceIsCommitted(t *testing.T) {
 	var b strings.Builder
 	b.WriteString("# slipway.yaml\n\n" +
 		"Every key of the configuration; [slipway.schema.json](slipway.schema.json) says the same to editors, and [slipway.yaml](../slipway.yaml)\n" +
-		"is an example of most. Paths are relative to the file, and stay in its folder unless `outside` names others. This page is\n" +
+		"is an example of most. Paths are relative to the file, and stay in its folder unless `outside` names others; those of\n" +
+		"`registries` and `publish` are of the machine. This page is\n" +
 		"made from the source by `go test ./build -run Reference -update`.\n\n" +
 		"Values may hold `${NAME}` and `${NAME:-default}`; `$$` is a dollar. In a list in one line, such as `[a, \"-X b=${TAG}\"]`, a value\n" +
 		"with `${…}` needs quotes. Known everywhere are " + code(releaseVariables) + " and what `vars` declares. Keys marked\n" +
