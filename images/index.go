@@ -9,7 +9,6 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/empty"
 	"github.com/google/go-containerregistry/pkg/v1/mutate"
 	"github.com/google/go-containerregistry/pkg/v1/partial"
-	"github.com/google/go-containerregistry/pkg/v1/types"
 )
 
 // Annotations of BuildKit's attestation manifests inside an index
@@ -44,12 +43,15 @@ type IndexEntry struct {
 // image's config and completed from it (os.version and os.features, which
 // docker buildx imagetools drops). Entries stand in the order of
 // ComparePlatforms; attestations follow those of their subjects that are there,
-// others are dropped, and so is what is not an image (see Artifacts). Two images for one platform, a Windows image without
-// os.version, and an entry that contradicts its config (see EntryPlatform) are
-// errors; all of them are reported.
+// others are dropped, and so is what is not an image (see Artifacts). Two images for
+// one platform, a Windows image without os.version, and an entry that contradicts its
+// config (see EntryPlatform) are errors; all of them are reported.
 //
-// The index is a Docker manifest list if all its images are Docker's, else an
-// OCI index.
+// If the only source is an index that has nothing to change, the result is that index,
+// byte for byte; else it has the annotations of that index besides those given.
+//
+// The index is a Docker manifest list if all its images are Docker's and it has no
+// annotations, which Docker's type does not have, else an OCI index.
 func NewIndex(entries []IndexEntry, annotations map[string]string) (v1.ImageIndex, error) {
 	var (
 		children     []child
@@ -94,15 +96,21 @@ func NewIndex(entries []IndexEntry, annotations map[string]string) (v1.ImageInde
 		}
 	}
 
-	mediaType := types.DockerManifestList
+	source, manifest, err := onlyIndex(entries)
+	if err != nil {
+		return nil, err
+	}
+	if source != nil {
+		if unchanged(manifest, children, annotations) {
+			return source, nil
+		}
+		annotations = annotate(manifest.Annotations, annotations)
+	}
 	adds := make([]mutate.IndexAddendum, len(children))
 	for i, c := range children {
 		adds[i] = mutate.IndexAddendum{Add: c.image, Descriptor: c.descriptor}
-		if c.descriptor.MediaType != types.DockerManifestSchema2 {
-			mediaType = types.OCIImageIndex
-		}
 	}
-	index := mutate.AppendManifests(mutate.IndexMediaType(empty.Index, mediaType), adds...)
+	index := mutate.AppendManifests(mutate.IndexMediaType(empty.Index, indexType(children, annotations, manifest)), adds...)
 	if len(annotations) > 0 {
 		index = mutate.Annotations(index, annotations).(v1.ImageIndex)
 	}

@@ -28,7 +28,9 @@ func (p *Program) indexCreateCommand() *cobra.Command {
 		Long: `Assemble an index from images and indexes, each a registry reference or
 oci:DIR[:NAME]. Nested indexes are flattened; os.version and os.features come from
 the images' configs; Linux stands first, Windows versions newest first. What nodes
-could not tell apart is an error. What the target lacks is copied.`,
+could not tell apart is an error; what is not an image is left out, with a warning.
+One index with nothing to change keeps its digest. Annotations make an OCI index, since
+Docker's manifest list has none. What the target lacks is copied.`,
 		Args: cobra.MinimumNArgs(1),
 		Example: examples(
 			"slipway index create -t registry.example.com/app:v1 registry.example.com/app:v1-linux-amd64 registry.example.com/app:v1-windows-amd64",

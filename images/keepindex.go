@@ -1,0 +1,72 @@
+package images
+
+import (
+	"maps"
+	"reflect"
+	"slices"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/types"
+)
+
+// onlyIndex is the index that is the only source, with its manifest, if there is one.
+func onlyIndex(entries []IndexEntry) (v1.ImageIndex, *v1.IndexManifest, error) {
+	if len(entries) != 1 || entries[0].Index == nil {
+		return nil, nil, nil
+	}
+	manifest, err := entries[0].Index.IndexManifest()
+	return entries[0].Index, manifest, err
+}
+
+// unchanged says whether an index is already what would be made of it: the entries are
+// those in children, with complete platforms, in an order that serves every node, and
+// it has the annotations.
+func unchanged(manifest *v1.IndexManifest, children []child, annotations map[string]string) bool {
+	for key, value := range annotations {
+		if has, ok := manifest.Annotations[key]; !ok || has != value {
+			return false
+		}
+	}
+	if len(manifest.Manifests) != len(children) {
+		return false
+	}
+	for _, d := range manifest.Manifests {
+		if !slices.ContainsFunc(children, func(c child) bool { return sameEntry(d, c.descriptor) }) {
+			return false
+		}
+	}
+	// Nodes that run Windows take the first entry that is compatible.
+	windows := slices.DeleteFunc(slices.Clone(manifest.Manifests), func(d v1.Descriptor) bool {
+		return d.Platform == nil || d.Platform.OS != "windows"
+	})
+	return slices.IsSortedFunc(windows, func(a, b v1.Descriptor) int { return ComparePlatforms(*a.Platform, *b.Platform) })
+}
+
+// sameEntry compares entries. Two spellings of one platform are no difference.
+func sameEntry(a, b v1.Descriptor) bool {
+	if (a.Platform == nil) != (b.Platform == nil) || a.Platform != nil && ComparePlatforms(*a.Platform, *b.Platform) != 0 {
+		return false
+	}
+	a.Platform, b.Platform = nil, nil
+	return reflect.DeepEqual(a, b)
+}
+
+// annotate gives an index more annotations, of which the later ones count.
+func annotate(old, more map[string]string) map[string]string {
+	all := maps.Clone(old)
+	if all == nil {
+		all = map[string]string{}
+	}
+	maps.Copy(all, more)
+	return all
+}
+
+// indexType is the media type of an index of children. Docker's manifest list has no
+// annotations.
+func indexType(children []child, annotations map[string]string, source *v1.IndexManifest) types.MediaType {
+	if len(annotations) > 0 || source != nil && source.MediaType != types.DockerManifestList ||
+		slices.ContainsFunc(children, func(c child) bool { return c.descriptor.MediaType != types.DockerManifestSchema2 }) {
+		return types.OCIImageIndex
+	}
+	return types.DockerManifestList
+}
