@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"fmt"
 	"io"
 	"os"
 	"path"
@@ -369,5 +370,27 @@ func TestPackTakesFramesFromTheCache(t *testing.T) {
 	}
 	if first[0].Cached != 0 || second[0].Cached != second[0].Frames {
 		t.Errorf("first run: %d of %d frames cached; second: %d of %d", first[0].Cached, first[0].Frames, second[0].Cached, second[0].Frames)
+	}
+}
+
+// Every node would import all of them.
+func TestPackRefusesSeveralWindowsVersions(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "a.tar")
+	for _, c := range []struct {
+		platforms []string
+		wrong     bool
+	}{
+		{[]string{"windows/amd64:10.0.17763.7919", "windows/amd64:10.0.20348.4294"}, true},
+		{[]string{"windows/amd64:10.0.20348.1", "windows/amd64:10.0.20348.4294"}, false},
+		{[]string{"windows/amd64:10.0.20348.4294", "linux/amd64"}, false},
+	} {
+		var all []Image
+		for i, platform := range c.platforms {
+			all = append(all, simple(t, fmt.Sprintf("acme/a%d:v1", i), platform))
+		}
+		_, err := Pack(t.Context(), newStore(t), all, []Output{{Path: path}}, Options{Level: "fastest"})
+		if (err != nil) != c.wrong || c.wrong && (!strings.Contains(err.Error(), "10.0.17763") || !strings.Contains(err.Error(), "10.0.20348")) {
+			t.Errorf("%v: %v", c.platforms, err)
+		}
 	}
 }

@@ -371,3 +371,32 @@ func TestInterruptedSplitLeavesNothing(t *testing.T) {
 		}
 	}
 }
+
+// A split that ends half-way, for whatever reason, leaves nothing that looks whole: the
+// first part is the first to go and the last to come.
+func TestSplitThatFailsLeavesNoFirstPart(t *testing.T) {
+	all := sampleImages(t)
+	path, before := split(t, Zstd, 20_000, all...)
+	if len(before.Parts) < 3 {
+		t.Fatalf("%d parts, want several", len(before.Parts))
+	}
+	// A folder that is not empty cannot be replaced by a file.
+	second := before.Parts[1]
+	if err := os.Remove(second); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.MkdirAll(filepath.Join(second, "in the way"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	_, err := Pack(t.Context(), newStore(t), all[:1], []Output{{Path: path, Split: before.Size / 8}}, Options{})
+	if err == nil {
+		t.Fatal("a part took the place of a folder")
+	}
+	if _, err := os.Stat(before.Parts[0]); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("the first part is there: %v", err)
+	}
+	if a, err := Open(t.Context(), path); err == nil {
+		a.Close()
+		t.Error("what is left can be opened")
+	}
+}
