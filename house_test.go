@@ -45,7 +45,7 @@ var rooms = map[string][]string{
 	"images/imagetest":   {"images"}, // and only tests look into it
 	"internal/fileop":    {},
 	"internal/golden":    {}, // only tests look into it
-	"internal/regular":   {},
+	"internal/regular":   {"internal/fileop"},
 	"internal/process":   {},
 	"internal/redact":    {},
 	"internal/sniff":     {},

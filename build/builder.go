@@ -179,9 +179,26 @@ func (b *Builder) run(ctx context.Context, s Selection) error {
 	return nil
 }
 
+// Close says that the builder is used no more. On Windows nothing that it holds can be
+// removed before.
+func (b *Builder) Close() error {
+	var errs []error
+	if b.bench != nil {
+		errs = append(errs, b.bench.Close())
+	}
+	if b.layout != nil {
+		errs = append(errs, b.layout.Close())
+	}
+	return errors.Join(errs...)
+}
+
 // Clean removes what was made in dist, and nothing else that lies there: dist may be
 // a folder that others use too.
 func (b *Builder) Clean(ctx context.Context) error {
+	if b.layout != nil {
+		b.layout.Close()
+		b.layout = nil
+	}
 	if b.settings.Dist != "" {
 		// Every run makes the layout first, and a clean removes it last.
 		if _, err := os.Stat(b.path("dist/oci/oci-layout")); errors.Is(err, fs.ErrNotExist) {

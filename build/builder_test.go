@@ -103,6 +103,7 @@ func (r *testRelease) builder(change ...func(*Settings)) *Builder {
 	if err != nil {
 		r.t.Fatal(err)
 	}
+	r.t.Cleanup(func() { b.Close() })
 	return b
 }
 

@@ -24,6 +24,7 @@ func packedImages(t *testing.T, layers string, lists ...[]string) []*airgap.Pack
 	if err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() { content.Close() })
 	var all []*airgap.PackedImage
 	for _, list := range lists {
 		var packed []airgap.Image

@@ -57,6 +57,9 @@ func openWorkbench(s Settings, own string, where hosts.Options) (*Workbench, err
 	})}, nil
 }
 
+// Close says that the workbench is used no more.
+func (w *Workbench) Close() error { return w.cache.Close() }
+
 // minTransfers is how many transfers run at once even on a small machine: they
 // wait for the network, not for a processor.
 const minTransfers = 4

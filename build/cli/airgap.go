@@ -72,6 +72,7 @@ missing is said before anything is written.`,
 					if err != nil {
 						return err
 					}
+					defer w.Close()
 					found, err = w.PreflightPack(ctx, job)
 					return err
 				})
@@ -86,6 +87,7 @@ missing is said before anything is written.`,
 				if err != nil {
 					return err
 				}
+				defer w.Close()
 				made, err = w.Pack(ctx, job)
 				return err
 			})

@@ -39,6 +39,7 @@ apart those of different registries. What is there is skipped. Archives packed w
 				if err != nil {
 					return err
 				}
+				defer w.Close()
 				job.Archives, job.Target = words[:len(words)-1], words[len(words)-1]
 				pushed, err = w.PushArchives(ctx, job)
 				return err

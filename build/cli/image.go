@@ -59,6 +59,7 @@ on this machine's architecture.`,
 				if err != nil {
 					return err
 				}
+				defer w.Close()
 				made, err = w.BuildImage(ctx, job)
 				return err
 			})

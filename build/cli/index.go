@@ -50,6 +50,7 @@ Docker's manifest list has none. What the target lacks is copied.`,
 				if err != nil {
 					return err
 				}
+				defer w.Close()
 				made, err = w.CreateIndex(ctx, tags, sources, pairs, dryRun)
 				return err
 			})
@@ -84,6 +85,7 @@ func (p *Program) indexInspectCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			defer w.Close()
 			found, err := w.Inspect(c.Context(), args[0])
 			if err != nil {
 				return err

@@ -34,6 +34,7 @@ Docker's config.json, or with the credential helper that the file names.`,
 			if err != nil {
 				return err
 			}
+			defer w.Close()
 			where, err := w.Login(c.Context(), args[0], user, p.Stdin)
 			if err != nil {
 				return err
@@ -58,6 +59,7 @@ func (p *Program) logoutCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			defer w.Close()
 			where, err := w.Logout(args[0])
 			if err != nil {
 				return err

@@ -72,6 +72,7 @@ func (p *Program) verbCommand(verb, short string, lines ...string) *cobra.Comman
 		if err != nil {
 			return err
 		}
+		defer b.Close()
 		if p.settings.DryRun {
 			return p.dryRun(c, b, selection)
 		}
@@ -111,6 +112,7 @@ func (p *Program) planCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			defer b.Close()
 			if asJSON {
 				return b.Plan.WriteJSON(p.Stdout)
 			}
@@ -137,6 +139,7 @@ Windows versions they should, and that no file is too large for a GitHub release
 			if err != nil {
 				return err
 			}
+			defer b.Close()
 			if err := p.watched(c, b.Verify); err != nil {
 				return err
 			}
@@ -183,6 +186,7 @@ func (p *Program) cleanCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			defer b.Close()
 			return p.watched(c, b.Clean)
 		},
 	}

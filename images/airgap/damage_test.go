@@ -120,6 +120,7 @@ func TestPackMendsTheCache(t *testing.T) {
 					if err != nil {
 						t.Fatal(err)
 					}
+					t.Cleanup(func() { again.Close() })
 					got := run(progress.With(t.Context(), warned), again)
 					for name, raw := range want {
 						if !bytes.Equal(got[name], raw) {

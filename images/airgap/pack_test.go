@@ -81,6 +81,7 @@ func newStore(t testing.TB) *store.Store {
 	if err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() { s.Close() })
 	return s
 }
 

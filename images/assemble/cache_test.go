@@ -43,6 +43,7 @@ func newCachedProject(t *testing.T) *cachedProject {
 	if err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() { s.Close() })
 	p := &cachedProject{t, t.TempDir(), &countingStore{Store: s}}
 	p.write("Dockerfile", "FROM scratch AS collect\nCOPY bin /all/\nFROM scratch\nCOPY charts /charts/\nCOPY --from=collect /all /bin/\n")
 	p.write("bin/tool", "tool")

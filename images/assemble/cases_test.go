@@ -92,6 +92,7 @@ func openStore(t testing.TB) *store.Store {
 	if err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() { s.Close() })
 	return s
 }
 
@@ -108,6 +109,7 @@ func TestCases(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
+			t.Cleanup(func() { s.Close() })
 			return assemble.New(assemble.Options{Layers: s, Sources: bases(c.Images)}).Assemble(ctx, c.Build)
 		}
 		img, err := build(ctx)

@@ -31,6 +31,7 @@ func TestDaemonImageIsTheImageThatDockerHas(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() { s.Close() })
 	options := engine.Options{Address: address, Store: s}
 	for range 2 { // the second time nothing is read
 		got, err := engine.DaemonImage(t.Context(), options, ref)

@@ -130,6 +130,7 @@ func newClient(t *testing.T, options ...func(*Options)) *Client {
 		if err != nil {
 			t.Fatal(err)
 		}
+		t.Cleanup(func() { s.Close() })
 		o.Store = s
 	}
 	c := New(o)

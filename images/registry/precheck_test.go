@@ -67,6 +67,7 @@ func TestTaggedAndCheckPush(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
+			t.Cleanup(func() { s.Close() })
 			client := New(Options{Store: s})
 			ref, err := name.NewTag(strings.TrimPrefix(bent.URL, "http://") + "/team/app:v1")
 			if err != nil {

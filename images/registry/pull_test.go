@@ -207,6 +207,7 @@ func TestAWholeIndexIsPulled(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() { other.Close() })
 	if err := other.AddIndex(t.Context(), index); err != nil {
 		t.Fatal(err)
 	}

@@ -22,6 +22,7 @@ func BenchmarkLayer(b *testing.B) {
 			if err != nil {
 				b.Fatal(err)
 			}
+			b.Cleanup(func() { s.Close() })
 			b.SetBytes(int64(content.Len()))
 			b.ReportAllocs()
 			for b.Loop() {
@@ -43,6 +44,7 @@ func BenchmarkRemembered(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
+	b.Cleanup(func() { s.Close() })
 	for b.Loop() {
 		if _, err := s.Layer(b.Context(), "key", images.Compression{}, func(w io.Writer) error { return tarball(w, 1, 1<<20) }); err != nil {
 			b.Fatal(err)

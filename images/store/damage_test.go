@@ -139,6 +139,7 @@ func TestDamagedFilesAreMadeAnew(t *testing.T) {
 					return nil, err
 				}
 				defer os.RemoveAll(other.Dir())
+				defer other.Close()
 				img, err := images.Compose(images.Format{}, []byte(`{"architecture":"amd64","os":"linux"}`), []images.DescribedLayer{{Layer: l, Descriptor: mustDescribe(l)}})
 				if err != nil {
 					return nil, err

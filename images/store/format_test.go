@@ -52,6 +52,7 @@ func TestInfoOfBlobsInEveryForm(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
+			t.Cleanup(func() { s.Close() })
 			digest, size, err := v1.SHA256(bytes.NewReader(c.blob))
 			if err != nil {
 				t.Fatal(err)

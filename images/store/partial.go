@@ -24,6 +24,7 @@ type Partial struct {
 	store  *Store
 	want   v1.Descriptor
 	lock   *flock.Flock
+	made   bool // the blob is there, and the lock of no more use
 	file   *os.File
 	hasher *hasher
 }
@@ -111,7 +112,7 @@ func (p *Partial) Commit() error {
 	if err := p.store.commit(p.file, p.store.Path(digest), unsynced); err != nil {
 		return fmt.Errorf("writing blob %s: %w", digest, err)
 	}
-	fileop.Remove(p.lock.Path())
+	p.made = true
 	return nil
 }
 
@@ -124,5 +125,10 @@ func (p *Partial) Close() error {
 	if errors.Is(err, fs.ErrClosed) {
 		err = nil
 	}
-	return errors.Join(err, p.lock.Close())
+	err = errors.Join(err, p.lock.Close())
+	if p.made {
+		// Windows removes no open file. One that waits for the lock finds the blob.
+		fileop.Remove(p.lock.Path())
+	}
+	return err
 }

@@ -135,6 +135,15 @@ func (s *Store) checkLayout() error {
 	return nil
 }
 
+// Close says that this process is done with the store, which may be used no more. On
+// Windows its folder cannot be removed before.
+func (s *Store) Close() error {
+	if s.use == nil {
+		return nil
+	}
+	return s.use.lock.Close()
+}
+
 // Dir is the folder of the store, as an absolute path.
 func (s *Store) Dir() string { return s.dir }
 

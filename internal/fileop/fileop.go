@@ -14,12 +14,27 @@ const patience = 3 * time.Second
 
 // Rename is os.Rename. On Windows, too, it replaces a file that is read-only.
 func Rename(from, to string) error {
-	return retry(time.Now().Add(patience), time.Sleep, isBlocked, func() error { return rename(from, to) })
+	return try(func() error { return rename(from, to) })
+}
+
+// try calls op, and calls it again for a bounded time while another process blocks it.
+func try(op func() error) error {
+	return retry(time.Now().Add(patience), time.Sleep, isBlocked, op)
+}
+
+// Open calls open, which opens a file. On Windows that fails while the file is being
+// renamed. That access is denied has other reasons there.
+func Open(open func() (*os.File, error)) (f *os.File, err error) {
+	err = retry(time.Now().Add(patience), time.Sleep, isBusy, func() error {
+		f, err = open()
+		return err
+	})
+	return f, err
 }
 
 // Remove is os.Remove.
 func Remove(path string) error {
-	return retry(time.Now().Add(patience), time.Sleep, isBlocked, func() error { return os.Remove(path) })
+	return try(func() error { return os.Remove(path) })
 }
 
 // RemoveIfThere is Remove for a path that may not exist.
@@ -32,7 +47,7 @@ func RemoveIfThere(path string) error {
 
 // RemoveAll is os.RemoveAll.
 func RemoveAll(path string) error {
-	return retry(time.Now().Add(patience), time.Sleep, isBlocked, func() error { return os.RemoveAll(path) })
+	return try(func() error { return os.RemoveAll(path) })
 }
 
 // retry calls op until it succeeds, fails for another reason than being blocked, or

@@ -6,4 +6,6 @@ import "os"
 
 func isBlocked(error) bool { return false }
 
+func isBusy(error) bool { return false }
+
 func rename(from, to string) error { return os.Rename(from, to) }

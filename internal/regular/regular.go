@@ -12,13 +12,15 @@ import (
 	"path/filepath"
 	"regexp"
 	"runtime"
+
+	"github.com/slipway-build/slipway/internal/fileop"
 )
 
 // Open opens the file at path for reading. It follows symlinks. A pipe is taken where
 // path is one of this process's own descriptors, such as /dev/stdin and the /dev/fd/63
 // of a shell's <(command). Errors are *fs.PathError.
 func Open(path string) (*os.File, error) {
-	f, err := os.OpenFile(path, flags, 0)
+	f, err := fileop.Open(func() (*os.File, error) { return os.OpenFile(path, flags, 0) })
 	if err != nil {
 		// A socket cannot be opened at all; the system's error does not say why.
 		if info, statErr := os.Stat(path); statErr == nil && info.Mode()&fs.ModeSocket != 0 {
