@@ -3,6 +3,7 @@ package images
 import (
 	"cmp"
 	"fmt"
+	"strings"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/types"
@@ -15,24 +16,26 @@ type ArtifactError struct {
 	Type string
 }
 
-func (e *ArtifactError) Error() string { return "not an image but " + describeArtifact(e.Type) }
+func (e *ArtifactError) Error() string {
+	if strings.HasSuffix(e.Type, "+encrypted") { // by ocicrypt
+		return fmt.Sprintf("its layers are encrypted (%s); decrypt the image first", e.Type)
+	}
+	return "not an image but " + describeArtifact(e.Type)
+}
 
 // artifactNames are what people call the artifacts that stand beside images most
 // often.
 var artifactNames = map[string]string{
-	"application/vnd.cncf.helm.config.v1+json":              "a Helm chart",
-	"application/vnd.cncf.flux.config.v1+json":              "a Flux artifact",
-	"application/vnd.wasm.config.v0+json":                   "a WebAssembly module",
-	"application/vnd.dev.sigstore.bundle.v0.3+json":         "a Sigstore bundle",
-	"application/vnd.dev.cosign.simplesigning.v1+json":      "a cosign signature",
-	"application/vnd.in-toto+json":                          "an attestation",
-	"application/vnd.docker.attestation.manifest.v1+json":   "an attestation",
-	"application/vnd.docker.plugin.v1+json":                 "a Docker plugin",
-	"application/spdx+json":                                 "an SBOM",
-	"application/vnd.cyclonedx+json":                        "an SBOM",
-	"application/vnd.oci.image.layer.v1.tar+encrypted":      "an encrypted image",
-	"application/vnd.oci.image.layer.v1.tar+gzip+encrypted": "an encrypted image",
-	"application/vnd.oci.image.layer.v1.tar+zstd+encrypted": "an encrypted image",
+	"application/vnd.cncf.helm.config.v1+json":            "a Helm chart",
+	"application/vnd.cncf.flux.config.v1+json":            "a Flux artifact",
+	"application/vnd.wasm.config.v0+json":                 "a WebAssembly module",
+	"application/vnd.dev.sigstore.bundle.v0.3+json":       "a Sigstore bundle",
+	"application/vnd.dev.cosign.simplesigning.v1+json":    "a cosign signature",
+	"application/vnd.in-toto+json":                        "an attestation",
+	"application/vnd.docker.attestation.manifest.v1+json": "an attestation",
+	"application/vnd.docker.plugin.v1+json":               "a Docker plugin",
+	"application/spdx+json":                               "an SBOM",
+	"application/vnd.cyclonedx+json":                      "an SBOM",
 }
 
 func describeArtifact(mediaType string) string {
@@ -48,7 +51,7 @@ func describeArtifact(mediaType string) string {
 
 // CheckImage returns an *ArtifactError unless m is the manifest of an image: its
 // config is an image's, and its layers are those of a file system. Registries have
-// configs of old images whose media type says nothing.
+// old images whose config or layers have a media type that says nothing.
 func CheckImage(m *v1.Manifest) error {
 	switch m.Config.MediaType {
 	case types.OCIConfigJSON, types.DockerConfigJSON, "application/octet-stream", "":
@@ -56,7 +59,7 @@ func CheckImage(m *v1.Manifest) error {
 		return &ArtifactError{cmp.Or(m.ArtifactType, emptyIsNone(m.Config.MediaType), firstLayer(m))}
 	}
 	for _, d := range m.Layers {
-		if !IsLayer(d.MediaType) {
+		if d.MediaType != "" && !IsLayer(d.MediaType) {
 			return &ArtifactError{cmp.Or(m.ArtifactType, string(d.MediaType))}
 		}
 	}

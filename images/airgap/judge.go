@@ -49,21 +49,13 @@ func checkLayerType(name string, m types.MediaType, is sniff.Compression) (note 
 	said := images.LayerCompression(m)
 	switch {
 	case said == "":
-		return "", fmt.Errorf("%s is a %s, not a layer", name, typeName(m))
+		return "", fmt.Errorf("%s has the media type %q, which is not that of a layer", name, m)
 	case said == string(is):
 		return "", nil
 	case said == string(sniff.None):
-		return "", fmt.Errorf("layer %s is a %s, but its compression is %s, which containerd does not look for", name, m, is)
+		return "", fmt.Errorf("layer %s has the media type %s, but its compression is %s, which containerd does not look for", name, m, is)
 	}
-	return fmt.Sprintf("layer %s is a %s, but its compression is %s; readers go by the bytes", name, m, is), nil
-}
-
-// typeName spells a media type in messages.
-func typeName(m types.MediaType) string {
-	if m == "" {
-		return "blob without a media type"
-	}
-	return string(m)
+	return fmt.Sprintf("layer %s has the media type %s, but its compression is %s; readers go by the bytes", name, m, is), nil
 }
 
 // A judgedImage is an image by its name in messages.
