@@ -84,6 +84,7 @@ func TestVerbsInEveryOrder(t *testing.T) {
 			t.Parallel()
 			r := makeRelease(t)
 			r.configure("  - {registry: \""+r.registry+"\"}\n", "")
+			r.configure("  level: fastest\n", "  formats: [tar]\n")
 			destination := r.registry
 			var verified map[string]string
 			for _, step := range c.steps {

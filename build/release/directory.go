@@ -59,6 +59,7 @@ func Copy(ctx context.Context, dir string, files []string) error {
 // copyOne copies a, and gives it its name when previous is closed.
 func copyOne(ctx context.Context, dir string, a artifact, task *progress.Task, previous <-chan struct{}) error {
 	final := filepath.Join(dir, a.name)
+	fileop.SweepTemporary(final)
 	same, err := sameFile(ctx, final, a)
 	if err != nil {
 		return err

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/slipway-build/slipway/internal/fileop"
 )
 
 func must(t testing.TB, err error) {
@@ -124,5 +126,24 @@ func TestCopyIsCancelled(t *testing.T) {
 	}
 	if entries, _ := os.ReadDir(dir); len(entries) > 0 {
 		t.Errorf("found %v", entries)
+	}
+}
+
+func TestCopySweepsWhatAKilledRunLeft(t *testing.T) {
+	files, dir := write(t, "a.zip"), t.TempDir()
+	for name, age := range map[string]time.Duration{".a.zip.12.tmp": 2 * fileop.LeftoverAge, ".a.zip.13.tmp": 0, ".b.zip.14.tmp": 2 * fileop.LeftoverAge} {
+		file := filepath.Join(dir, name)
+		must(t, os.WriteFile(file, nil, 0o600))
+		must(t, os.Chtimes(file, time.Time{}, time.Now().Add(-age)))
+	}
+	must(t, Copy(t.Context(), dir, files))
+	entries, err := os.ReadDir(dir)
+	must(t, err)
+	var got []string
+	for _, e := range entries {
+		got = append(got, e.Name())
+	}
+	if diff := cmp.Diff([]string{".a.zip.13.tmp", ".b.zip.14.tmp", "a.zip"}, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
 	}
 }

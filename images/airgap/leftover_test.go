@@ -7,12 +7,14 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/slipway-build/slipway/internal/fileop"
 )
 
 // What a run that was killed left beside a folder is put back or removed by the next,
 // whether or not that gets further.
 func TestTempFolderEndsWhatAKilledRunBegan(t *testing.T) {
-	const gone = 2 * leftoverAge
+	const gone = 2 * fileop.LeftoverAge
 	for _, c := range []struct {
 		name   string
 		before map[string]time.Duration // folders and their age

@@ -51,7 +51,7 @@ func newSpool(final string, size, split int64) (_ *spool, err error) {
 	}()
 	// The temporary parts have the names of parts of one temporary file, so that
 	// they can be read before they are committed.
-	sweepLeftovers(final)
+	fileop.SweepTemporary(final)
 	f, err := os.CreateTemp(filepath.Dir(final), "."+filepath.Base(final)+".*.tmp.part001")
 	if err != nil {
 		return nil, err

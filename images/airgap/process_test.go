@@ -18,6 +18,7 @@ import (
 
 	"github.com/slipway-build/slipway/images/imagetest"
 	"github.com/slipway-build/slipway/images/store"
+	"github.com/slipway-build/slipway/internal/fileop"
 )
 
 // childVariable makes the test binary another process that packs: the folders of a
@@ -206,7 +207,7 @@ func TestPacksShareACache(t *testing.T) {
 func TestLeftoversOfKilledRunsGo(t *testing.T) {
 	dir := t.TempDir()
 	final := filepath.Join(dir, "images.tar")
-	old := time.Now().Add(-2 * leftoverAge)
+	old := time.Now().Add(-2 * fileop.LeftoverAge)
 	for file, age := range map[string]time.Time{
 		".images.tar.1.tmp": old, ".images.tar.2.tmp.part001": old, ".images.tar.3.tmp": time.Now(),
 		".images.tar.gz.4.tmp": old, "images.tar": old,

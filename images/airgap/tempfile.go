@@ -32,7 +32,7 @@ type tempFile struct {
 
 // newTempFile creates a file of size bytes, for which there must be room.
 func newTempFile(final string, size int64) (*tempFile, error) {
-	sweepLeftovers(final)
+	fileop.SweepTemporary(final)
 	f, err := os.CreateTemp(filepath.Dir(final), "."+filepath.Base(final)+".*.tmp")
 	if err != nil {
 		return nil, err

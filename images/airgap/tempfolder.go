@@ -47,7 +47,7 @@ func newTempFolder(final string) (*tempFolder, error) {
 	if err := recoverFolder(final); err != nil {
 		return nil, fmt.Errorf("putting back the folder that an interrupted run moved away: %w", err)
 	}
-	sweepLeftovers(final)
+	fileop.SweepTemporary(final)
 	path, err := os.MkdirTemp(parent, "."+filepath.Base(final)+".*.tmp")
 	if err != nil {
 		return nil, err
