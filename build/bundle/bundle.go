@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/slipway-build/slipway/internal/fileop"
 	"github.com/slipway-build/slipway/internal/regular"
 	"github.com/slipway-build/slipway/progress"
 )
@@ -124,7 +125,7 @@ func Write(ctx context.Context, output string, files []File, pkg Package, epoch 
 		if b.temp, err = os.MkdirTemp("", "slipway-bundle-"); err != nil {
 			return err
 		}
-		defer os.RemoveAll(b.temp)
+		defer fileop.RemoveAll(b.temp)
 		if err := b.documents(deb); err != nil {
 			return err
 		}

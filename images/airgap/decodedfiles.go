@@ -14,6 +14,7 @@ import (
 	"github.com/gofrs/flock"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
+	"github.com/slipway-build/slipway/internal/fileop"
 	"github.com/slipway-build/slipway/internal/regular"
 )
 
@@ -110,7 +111,7 @@ func newServeFolder(parent string) (lock *flock.Flock, dir string, err error) {
 		if free, err := lock.TryLock(); err == nil && free {
 			// What cannot be removed takes nothing but room.
 			_ = lock.Close()
-			_ = os.RemoveAll(left)
+			_ = fileop.RemoveAll(left)
 		}
 	}
 	if dir, err = os.MkdirTemp(parent, "server-*"); err != nil {
@@ -142,7 +143,7 @@ func (d *decodedFiles) add(a *Archive, layers map[v1.Hash]string) {
 // close waits for decompressors, whose context must have ended, and removes all files.
 func (d *decodedFiles) close() error {
 	d.work.Wait()
-	return errors.Join(d.lock.Close(), os.RemoveAll(d.dir))
+	return errors.Join(d.lock.Close(), fileop.RemoveAll(d.dir))
 }
 
 // acquire returns the run that a layer is in, and starts to decompress it if it is not
