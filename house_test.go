@@ -33,7 +33,7 @@ var rooms = map[string][]string{
 	"build/release":      {"images", "internal/fileop", "internal/regular", "progress"},
 	"images":             {"internal/sniff"},
 	"images/layer":       {"images"},
-	"images/buildfile":   {"images", "internal/regular"},
+	"images/buildfile":   {"images", "internal/regular", "internal/sniff"},
 	"images/assemble":    {"images", "images/buildfile", "images/layer", "internal/fileop", "internal/sniff", "internal/regular", "progress"},
 	"images/engine":      {"images", "images/buildfile", "images/store", "internal/sniff", "internal/regular", "progress"},
 	"images/store":       {"images", "internal/fileop", "internal/sniff", "internal/regular", "progress"},

@@ -19,6 +19,7 @@ import (
 	"github.com/moby/patternmatcher/ignorefile"
 
 	"github.com/slipway-build/slipway/internal/regular"
+	"github.com/slipway-build/slipway/internal/sniff"
 )
 
 // A Dockerfile is one that has been read.
@@ -40,6 +41,9 @@ func ReadDockerfile(path string) (*Dockerfile, error) {
 	}
 	if err != nil {
 		return nil, fmt.Errorf("reading the Dockerfile: %w", err)
+	}
+	if err := sniff.CheckUTF8(data); err != nil {
+		return nil, fmt.Errorf("reading the Dockerfile %s: %w", path, err)
 	}
 	return &Dockerfile{Path: path, Data: data}, nil
 }
@@ -87,7 +91,12 @@ func ReadIgnored(dir, dockerfile string, warn func(string)) (*Ignored, error) {
 		if err != nil {
 			return nil, err
 		}
-		patterns, err := ignorefile.ReadAll(bytes.NewReader(data))
+		// BuildKit would take each character for two, and exclude nothing.
+		err = sniff.CheckUTF8(data)
+		var patterns []string
+		if err == nil {
+			patterns, err = ignorefile.ReadAll(bytes.NewReader(data))
+		}
 		if err != nil {
 			return nil, fmt.Errorf("reading %s: %w", name, err)
 		}

@@ -134,3 +134,17 @@ func TestWarnOfArgs(t *testing.T) {
 		t.Errorf("warnings: %q", got)
 	}
 }
+
+// PowerShell writes UTF-16, which BuildKit takes for other text: an ignore file in it
+// would exclude nothing.
+func TestUTF16IsRefused(t *testing.T) {
+	const text = "\xff\xfes\x00e\x00c\x00r\x00e\x00t\x00"
+	dir := write(t, map[string]string{"Dockerfile": text, ".dockerignore": text})
+	_, err := ReadDockerfile(filepath.Join(dir, "Dockerfile"))
+	_, ignoredErr := ReadIgnored(dir, "", func(string) {})
+	for file, err := range map[string]error{"Dockerfile": err, ".dockerignore": ignoredErr} {
+		if err == nil || !strings.Contains(err.Error(), "UTF-16; save it as UTF-8") || !strings.Contains(err.Error(), filepath.Join(dir, file)) {
+			t.Errorf("%s: %v", file, err)
+		}
+	}
+}

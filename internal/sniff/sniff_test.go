@@ -251,6 +251,20 @@ func TestTextIsUTF8(t *testing.T) {
 	}
 }
 
+func TestCheckUTF8(t *testing.T) {
+	const text = "FROM scratch\n"
+	for raw, want := range map[string]string{
+		text: "", "": "", "\xef\xbb\xbf" + text: "",
+		"\xff\xfe" + utf16(binary.LittleEndian, text): "UTF-16", "\xfe\xff" + utf16(binary.BigEndian, text): "UTF-16",
+		utf16(binary.BigEndian, text): "UTF-16", "\xff\xfe\x00\x00F\x00\x00\x00": "UTF-32",
+	} {
+		err := sniff.CheckUTF8([]byte(raw))
+		if (err != nil) != (want != "") || err != nil && !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: %v, want %q", raw, err, want)
+		}
+	}
+}
+
 func utf16(order binary.AppendByteOrder, s string) string {
 	var b []byte
 	for _, r := range s {
