@@ -86,7 +86,11 @@ func extract(ctx context.Context, img *PackedImage, what []Extraction, limits Ex
 	targets, err := newTargets(what)
 	defer func() {
 		for _, t := range targets {
-			err = errors.Join(err, t.folder.discard())
+			leftover, discardErr := t.folder.discard()
+			if leftover != "" {
+				progress.Warn(ctx, fmt.Sprintf("%s was replaced, but files of the folder that was there are still in use; they stay in %s until the next extraction", t.folder.final, leftover))
+			}
+			err = errors.Join(err, discardErr)
 		}
 	}()
 	if err != nil {

@@ -46,7 +46,7 @@ func TestTempFolderEndsWhatAKilledRunBegan(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if err := folder.discard(); err != nil {
+			if _, err := folder.discard(); err != nil {
 				t.Fatal(err)
 			}
 			entries, err := os.ReadDir(dir)

@@ -8,6 +8,7 @@ import (
 	"maps"
 	"os"
 	"path"
+	"runtime"
 	"slices"
 	"strings"
 
@@ -40,7 +41,9 @@ func (t *target) holds(name string) bool {
 type overlay struct {
 	targets []*target
 	limits  ExtractLimits
-	windows bool
+	windows bool // the image's system
+	// onWindows says that the folders are written on a Windows host.
+	onWindows bool
 
 	root    *node
 	layer   int // the number of the layer that is applied
@@ -56,10 +59,12 @@ type node struct {
 	name     string // the last element of its path; empty for the root
 	parent   *node
 	children map[string]*node // of folders
-	kind     byte             // tar.TypeDir, tar.TypeReg or tar.TypeSymlink
-	link     string           // what a link says
-	layer    int              // the last layer that named it or something in it
-	target   *target          // whose folder it is, or lies in
+	// folded are the names of children as Windows compares them, on a Windows host.
+	folded map[string]string
+	kind   byte    // tar.TypeDir, tar.TypeReg or tar.TypeSymlink
+	link   string  // what a link says
+	layer  int     // the last layer that named it or something in it
+	target *target // whose folder it is, or lies in
 	// top says that the node is the folder that target extracts.
 	top bool
 	// dir is the folder on disk while openFolders keeps it open.
@@ -86,7 +91,7 @@ func newOverlay(targets []*target, limits ExtractLimits, windows bool) *overlay 
 	if limits.Entries == 0 {
 		limits.Entries = 1_000_000
 	}
-	o := &overlay{targets: targets, limits: limits, windows: windows}
+	o := &overlay{targets: targets, limits: limits, windows: windows, onWindows: runtime.GOOS == "windows"}
 	o.root = &node{kind: tar.TypeDir, children: map[string]*node{}}
 	o.assign(o.root, "")
 	return o
@@ -234,6 +239,9 @@ func (o *overlay) add(name string, h *tar.Header, body io.Reader) error {
 			return err
 		}
 	}
+	if err := o.hostName(parent, n); err != nil {
+		return err
+	}
 	if n.onDisk() {
 		if err := o.write(n, linked, h, body); err != nil {
 			return err
@@ -270,6 +278,9 @@ func (o *overlay) parent(name string) (*node, error) {
 			}
 			child = &node{name: part, parent: n, kind: tar.TypeDir, children: map[string]*node{}}
 			o.assign(child, name[:end])
+			if err := o.hostName(n, child); err != nil {
+				return nil, err
+			}
 			if child.onDisk() {
 				if err := o.mkdir(child); err != nil {
 					return nil, err
@@ -306,6 +317,7 @@ func (o *overlay) hardLink(n *node, to string) (*node, error) {
 // remove takes a node away, with all in it.
 func (o *overlay) remove(n *node) error {
 	delete(n.parent.children, n.name)
+	delete(n.parent.folded, foldedName(n.name))
 	return o.erase(n)
 }
 

@@ -35,7 +35,13 @@ func (o *overlay) symlink(t *target, n *node) error {
 	if err != nil {
 		return err
 	}
-	return folder.Symlink(filepath.FromSlash(to), local)
+	if err := folder.Symlink(filepath.FromSlash(to), local); err != nil {
+		if o.onWindows {
+			return fmt.Errorf("making the link /%s: %w; Windows lets administrators make links, and others in developer mode only", n.path(), err)
+		}
+		return err
+	}
+	return nil
 }
 
 // linkWithin is what a link of the folder must say on disk. A link that goes by

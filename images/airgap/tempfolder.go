@@ -18,6 +18,8 @@ type tempFolder struct {
 	root *os.Root
 	// old is where the folder lies that was at final before.
 	old string
+	// swapped says that it has its files alone, and the folder itself stayed.
+	swapped bool
 }
 
 // newTempFolder creates a folder, and those above it. What is at final must be a
@@ -76,6 +78,12 @@ func (t *tempFolder) commit() error {
 	switch err := fileop.Rename(t.final, old); {
 	case err == nil:
 		t.old = old
+	case fileop.InUse(err):
+		if err := t.swapFiles(old); err != nil {
+			return fmt.Errorf("replacing the files of the existing folder: %w", err)
+		}
+		t.path, t.old, t.swapped = "", old, true
+		return nil
 	case !errors.Is(err, fs.ErrNotExist):
 		return fmt.Errorf("moving the existing folder aside: %w", err)
 	}
@@ -90,6 +98,14 @@ func (t *tempFolder) commit() error {
 func (t *tempFolder) revert() error {
 	if t.path != "" {
 		return nil // nothing was done
+	}
+	if t.swapped {
+		fresh := t.old + asideEnding
+		if _, err := moveFiles(t.final, fresh); err != nil {
+			return err
+		}
+		_, err := moveFiles(t.old, t.final)
+		return errors.Join(err, fileop.RemoveAll(fresh))
 	}
 	if err := fileop.RemoveAll(t.final); err != nil {
 		return err
@@ -106,17 +122,18 @@ func (t *tempFolder) restore() error {
 	return err
 }
 
-// discard removes what is left: the folder, unless it was committed, and the one
-// that it replaced.
-func (t *tempFolder) discard() error {
+// discard removes what is left: the folder, unless it was committed, and the one that
+// it replaced. Of that one, files may still be in use: then it stays until the folder is
+// replaced again, which is no failure, and leftover is where.
+func (t *tempFolder) discard() (leftover string, err error) {
 	if t.root != nil {
 		t.root.Close()
 	}
-	var errs []error
-	for _, path := range []string{t.path, t.old} {
-		if path != "" {
-			errs = append(errs, fileop.RemoveAll(path))
-		}
+	if t.path != "" {
+		err = fileop.RemoveAll(t.path)
 	}
-	return errors.Join(errs...)
+	if t.old != "" && fileop.RemoveAll(t.old) != nil {
+		leftover = t.old
+	}
+	return leftover, err
 }

@@ -32,6 +32,10 @@ func Open(open func() (*os.File, error)) (f *os.File, err error) {
 	return f, err
 }
 
+// InUse says whether a rename or a removal failed for what another process does with the
+// file. Only Windows has such failures.
+func InUse(err error) bool { return err != nil && isBlocked(err) }
+
 // Remove is os.Remove.
 func Remove(path string) error {
 	return try(func() error { return os.Remove(path) })

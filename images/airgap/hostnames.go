@@ -1,0 +1,68 @@
+package airgap
+
+import (
+	"fmt"
+	"strings"
+	"unicode/utf16"
+)
+
+// hostName returns an error if a Windows host has no file of n's name in its folder
+// parent. Nothing was written yet.
+func (o *overlay) hostName(parent, n *node) error {
+	if !o.onWindows || n.target == nil || n.top {
+		return nil
+	}
+	if reason := refusedByWindows(n.name); reason != "" {
+		return fmt.Errorf("%q is not a file name on Windows: %s; extract a folder without it, or on a Linux host", n.name, reason)
+	}
+	folded := foldedName(n.name)
+	if other, ok := parent.folded[folded]; ok && other != n.name && parent.children[other] != nil {
+		return fmt.Errorf("the image has %q and %q in one folder, which are one name on Windows; extract a folder without them, or on a Linux host", other, n.name)
+	}
+	if parent.folded == nil {
+		parent.folded = map[string]string{}
+	}
+	parent.folded[folded] = n.name
+	return nil
+}
+
+// foldedName is a name as Windows compares it: in capital letters, each by itself.
+func foldedName(name string) string { return strings.ToUpper(name) }
+
+// maxWindowsName is how many UTF-16 units a name may have on NTFS.
+const maxWindowsName = 255
+
+// refusedByWindows says why Windows has no file of a name, or nothing.
+// (https://learn.microsoft.com/windows/win32/fileio/naming-a-file)
+func refusedByWindows(name string) string {
+	for _, r := range name {
+		if r < ' ' || strings.ContainsRune(`<>:"|?*\`, r) {
+			return fmt.Sprintf("it may not have the character %q", r)
+		}
+	}
+	if last := name[len(name)-1]; last == '.' || last == ' ' {
+		return "it may not end in a dot or a space"
+	}
+	if len(utf16.Encode([]rune(name))) > maxWindowsName {
+		return fmt.Sprintf("it is longer than %d characters", maxWindowsName)
+	}
+	// The names of devices are theirs with any extension.
+	base, _, _ := strings.Cut(strings.ToUpper(name), ".")
+	switch base = strings.TrimRight(base, " "); base {
+	case "CON", "PRN", "AUX", "NUL", "CONIN$", "CONOUT$":
+		return "it is the name of a device"
+	}
+	if device, digit, ok := cutDigit(base); ok && (device == "COM" || device == "LPT") && strings.Contains("0123456789¹²³", digit) {
+		return "it is the name of a device"
+	}
+	return ""
+}
+
+// cutDigit cuts off the last character.
+func cutDigit(s string) (before, last string, ok bool) {
+	runes := []rune(s)
+	if len(runes) == 0 {
+		return "", "", false
+	}
+	return string(runes[:len(runes)-1]), string(runes[len(runes)-1:]), true
+}

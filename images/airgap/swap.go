@@ -1,0 +1,95 @@
+package airgap
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/slipway-build/slipway/internal/fileop"
+)
+
+// moveFiles moves every file and link below from to the same place below to, and makes
+// the folders there. On Windows a folder cannot be renamed while a program in it runs;
+// the program's file can. It moves all or nothing: if a file cannot be moved, the error
+// names it, and those that were moved are back.
+func moveFiles(from, to string) (undo func() error, err error) {
+	type move struct{ from, to string }
+	var moved []move
+	back := func() error {
+		var errs []error
+		for _, m := range slices.Backward(moved) {
+			errs = append(errs, fileop.Rename(m.to, m.from))
+		}
+		return errors.Join(errs...)
+	}
+	var folders []string
+	err = filepath.WalkDir(from, func(path string, e fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		rel, err := filepath.Rel(from, path)
+		if err != nil {
+			return err
+		}
+		target := filepath.Join(to, rel)
+		if e.IsDir() {
+			folders = append(folders, path)
+			return os.MkdirAll(target, 0o755)
+		}
+		if err := fileop.Rename(path, target); err != nil {
+			return fmt.Errorf("%s is in use by another program: %w", path, reasonOf(err))
+		}
+		moved = append(moved, move{path, target})
+		return nil
+	})
+	if err != nil {
+		return nil, errors.Join(err, back())
+	}
+	// A folder that is some program's working folder stays, empty.
+	for _, folder := range slices.Backward(folders) {
+		os.Remove(folder)
+	}
+	return func() error {
+		for _, folder := range folders {
+			if err := os.MkdirAll(folder, 0o755); err != nil {
+				return err
+			}
+		}
+		return back()
+	}, nil
+}
+
+// reasonOf strips the paths that a message names already.
+func reasonOf(err error) error {
+	var link *os.LinkError
+	if errors.As(err, &link) {
+		return link.Err
+	}
+	return err
+}
+
+// swapFiles puts the files of the finished folder into the place of those that are at
+// final, which go to old. While that lasts old has another name, by which recoverFolder
+// knows that it was interrupted.
+func (t *tempFolder) swapFiles(old string) error {
+	aside := t.path + asideEnding
+	back, err := moveFiles(t.final, aside)
+	if err != nil {
+		fileop.RemoveAll(aside)
+		return err
+	}
+	if _, err := moveFiles(t.path, t.final); err != nil {
+		return errors.Join(err, back())
+	}
+	if err := os.Chmod(t.final, 0o755); err != nil {
+		return err
+	}
+	fileop.RemoveAll(t.path)
+	return fileop.Rename(aside, old)
+}
+
+// asideEnding ends the name of a folder whose files are on their way.
+const asideEnding = ".aside"
