@@ -9,7 +9,7 @@ import (
 
 	"github.com/google/go-containerregistry/pkg/name"
 
-	"github.com/slipway-build/slipway/build/release"
+	"github.com/slipway-build/slipway/build/publish"
 	"github.com/slipway-build/slipway/images"
 )
 
@@ -61,9 +61,9 @@ func (p *publication) check(ctx context.Context) error {
 		var err error
 		switch {
 		case d.Directory != "":
-			err = release.CheckDirectory(p.path(d.Directory))
+			err = publish.CheckDirectory(p.path(d.Directory))
 		case d.GitHub != "":
-			var github release.GitHub
+			var github publish.GitHub
 			if github, err = p.github(d); err == nil {
 				err = github.Check(ctx, p.files, p.githubOptions(d))
 			}
@@ -111,21 +111,21 @@ func (p *publication) checkRegistries(ctx context.Context) error {
 }
 
 // github is the client of a destination.
-func (p *publication) github(d Destination) (release.GitHub, error) {
+func (p *publication) github(d Destination) (publish.GitHub, error) {
 	owner, repo, ok := strings.Cut(d.GitHub, "/")
 	switch {
 	case !ok:
-		return release.GitHub{}, usage(fmt.Errorf("github %q: want owner/name", d.GitHub))
+		return publish.GitHub{}, usage(fmt.Errorf("github %q: want owner/name", d.GitHub))
 	case p.settings.Offline:
-		return release.GitHub{}, fmt.Errorf("offline: the release of %s cannot be made", d.GitHub)
+		return publish.GitHub{}, fmt.Errorf("offline: the release of %s cannot be made", d.GitHub)
 	case p.settings.GitHubToken == "":
-		return release.GitHub{}, usage(errors.New("GITHUB_TOKEN is not set; it needs the right to write contents of " + d.GitHub))
+		return publish.GitHub{}, usage(errors.New("GITHUB_TOKEN is not set; it needs the right to write contents of " + d.GitHub))
 	}
 	api, _ := p.settings.Getenv("GITHUB_API_URL") // GitHub's own runners set it; empty is github.com's
-	return release.GitHub{Owner: owner, Repo: repo, Token: p.settings.GitHubToken, BaseURL: api}, nil
+	return publish.GitHub{Owner: owner, Repo: repo, Token: p.settings.GitHubToken, BaseURL: api}, nil
 }
 
-func (p *publication) githubOptions(d Destination) release.Options {
+func (p *publication) githubOptions(d Destination) publish.Options {
 	r := p.Plan.Release
-	return release.Options{Tag: r.Version, Name: p.Plan.Project + " " + r.Version, Commit: r.Commit, Prerelease: r.Prerelease(), Replace: p.forced(d)}
+	return publish.Options{Tag: r.Version, Name: p.Plan.Project + " " + r.Version, Commit: r.Commit, Prerelease: r.Prerelease(), Replace: p.forced(d)}
 }

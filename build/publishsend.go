@@ -8,7 +8,7 @@ import (
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
-	"github.com/slipway-build/slipway/build/release"
+	"github.com/slipway-build/slipway/build/publish"
 	"github.com/slipway-build/slipway/images"
 )
 
@@ -28,7 +28,7 @@ func (p *publication) send(ctx context.Context) error {
 		var err error
 		switch {
 		case d.Directory != "":
-			if err = release.Copy(ctx, p.path(d.Directory), p.files); err == nil {
+			if err = publish.Copy(ctx, p.path(d.Directory), p.files); err == nil {
 				p.published.add(Made{Kind: "release", Name: p.Plan.Project, Path: d.Directory, Size: sizeOf(p.files)})
 			}
 		case d.GitHub != "":

@@ -1,4 +1,4 @@
-// Package release puts the files of a release where people get them: into a
+// Package publish puts the files of a release where people get them: into a
 // folder, or into a release on GitHub.
 //
 // # Half a release
@@ -21,4 +21,4 @@
 // A file of 2 GiB or more, an empty one, and the 1001st are refused, each with
 // another message and after the upload; some names are changed without a word.
 // CheckGitHub says all of that before anything is built or sent.
-package release
+package publish
