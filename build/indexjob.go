@@ -54,7 +54,7 @@ func (w *Workbench) createIndex(ctx context.Context, tags, sources []string, ann
 		if err != nil {
 			return fmt.Errorf("index source %s: %w", sources[i], err)
 		}
-		entries[i] = images.IndexEntry{Name: sources[i], Image: found.image, Index: found.index}
+		entries[i] = images.IndexEntry{Name: sources[i], Image: found.image, Platform: found.descriptor.Platform, Index: found.index}
 		return warnArtifacts(ctx, sources[i], found.index)
 	}))
 	if err := errors.Join(errs...); err != nil {
@@ -167,7 +167,7 @@ func (w *Workbench) Inspect(ctx context.Context, ref string) (*Inspection, error
 		if err != nil {
 			return nil, err
 		}
-		out.Entries = append(out.Entries, inspectImage(found.image, v1.Descriptor{Digest: d.Digest}))
+		out.Entries = append(out.Entries, inspectImage(found.image, v1.Descriptor{Digest: d.Digest, Platform: found.descriptor.Platform}))
 		return out, nil
 	}
 	m, err := found.index.IndexManifest()

@@ -126,7 +126,11 @@ func archivedImage(ctx context.Context, packed []*airgap.PackedImage) (*resolved
 		if err != nil {
 			return nil, err
 		}
-		return resolvedImage(image)
+		out, err := resolvedImage(image)
+		if err == nil {
+			out.descriptor.Platform = &packed[0].Platform
+		}
+		return out, err
 	}
 	var entries []images.IndexEntry
 	for _, p := range packed {

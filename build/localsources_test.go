@@ -28,11 +28,7 @@ func TestImagesOfArchivesArePackedAgain(t *testing.T) {
 	if err := tarball.MultiRefWriteToFile(saved, refs); err != nil {
 		t.Fatal(err)
 	}
-	w, err := OpenWorkbench(Settings{Cache: t.TempDir(), Jobs: 2, Platforms: []v1.Platform{{OS: "linux", Architecture: "amd64"}},
-		Getenv: func(string) (string, bool) { return "", false }})
-	if err != nil {
-		t.Fatal(err)
-	}
+	w := newWorkbench(t)
 	out := filepath.Join(t.TempDir(), "two.tar.zst")
 	if _, err := w.Pack(t.Context(), PackJob{Images: []PackSource{{Ref: "docker-archive:" + saved + ":acme/two:v1"}}, Outputs: []string{out}}); err != nil {
 		t.Fatal(err)
@@ -66,4 +62,16 @@ func TestImagesOfArchivesArePackedAgain(t *testing.T) {
 			t.Errorf("%s: %v, want %q", ref, err, want)
 		}
 	}
+}
+
+// newWorkbench is one with an empty cache, for linux/amd64.
+func newWorkbench(t *testing.T) *Workbench {
+	t.Helper()
+	w, err := OpenWorkbench(Settings{Cache: t.TempDir(), Jobs: 2, Platforms: []v1.Platform{{OS: "linux", Architecture: "amd64"}},
+		Getenv: func(string) (string, bool) { return "", false }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { w.Close() })
+	return w
 }

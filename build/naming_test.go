@@ -117,13 +117,9 @@ func TestSourcesWithoutNames(t *testing.T) {
 		{"oci:" + full + ":v1", "example.com/acme/one:v1"},
 		{"oci:" + full + ":example.com/acme/other:v1", "no image \"example.com/acme/other:v1\""},
 	} {
-		w, err := OpenWorkbench(Settings{Cache: t.TempDir(), Jobs: 2, Platforms: []v1.Platform{{OS: "linux", Architecture: "amd64"}},
-			Getenv: func(string) (string, bool) { return "", false }})
-		if err != nil {
-			t.Fatal(err)
-		}
+		w := newWorkbench(t)
 		out := filepath.Join(t.TempDir(), "out.tar")
-		_, err = w.Pack(t.Context(), PackJob{Images: []PackSource{{Ref: c.ref}}, Outputs: []string{out}})
+		_, err := w.Pack(t.Context(), PackJob{Images: []PackSource{{Ref: c.ref}}, Outputs: []string{out}})
 		if err != nil {
 			if !strings.Contains(err.Error(), c.want) {
 				t.Errorf("%s: %v; want %q", c.ref, err, c.want)

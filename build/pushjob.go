@@ -169,7 +169,7 @@ func (p *archivePush) push(ctx context.Context, t pushTarget) (Pushed, error) {
 	return out, err
 }
 
-// pushImages pushes the one image of a target, or an index of all.
+// pushImages pushes the image of a target, or an index of all, see images.ImageOrIndex.
 func (p *archivePush) pushImages(ctx context.Context, t pushTarget) (v1.Hash, error) {
 	entries := make([]images.IndexEntry, len(t.sources))
 	for i, s := range t.sources {
@@ -179,12 +179,13 @@ func (p *archivePush) pushImages(ctx context.Context, t pushTarget) (v1.Hash, er
 		}
 		entries[i] = images.IndexEntry{Name: s.String(), Image: image, Platform: &s.image.Platform}
 	}
-	var what any = entries[0].Image
-	if len(entries) > 1 {
-		var err error
-		if what, err = images.NewIndex(entries, nil); err != nil {
-			return v1.Hash{}, err
-		}
+	image, index, err := images.ImageOrIndex(entries)
+	if err != nil {
+		return v1.Hash{}, err
+	}
+	var what any = image
+	if index != nil {
+		what = index
 	}
 	d, err := p.workbench.registry.Push(ctx, t.tag, what)
 	return d.Digest, err

@@ -145,9 +145,8 @@ func (w *Workbench) Image(ctx context.Context, ref string, platform v1.Platform)
 	return w.choose(ctx, ref, platform, images.ImageServes)
 }
 
-// choose finds the image of ref for platform; serves judges one that is not part of
-// an index.
-func (w *Workbench) choose(ctx context.Context, ref string, platform v1.Platform, serves func(v1.Image, v1.Platform) (v1.Image, error)) (v1.Image, error) {
+// choose finds the image of ref for platform.
+func (w *Workbench) choose(ctx context.Context, ref string, platform v1.Platform, serves servesFunc) (v1.Image, error) {
 	found, err := w.resolve(ctx, ref)
 	if err != nil {
 		return nil, fmt.Errorf("image %s: %w", ref, err)
@@ -162,8 +161,13 @@ func (b bases) Image(ctx context.Context, ref string, platform v1.Platform) (v1.
 	return b.choose(ctx, ref, platform, images.BaseServes)
 }
 
+// A servesFunc judges an image that is not part of an index: images.ImageServes, or
+// images.BaseServes.
+type servesFunc func(image v1.Image, said *v1.Platform, want v1.Platform) error
+
 // A resolved is what a reference names: an image or an index.
 type resolved struct {
+	// descriptor has a platform if an archive or a layout says what the image is for.
 	descriptor v1.Descriptor
 	raw        []byte
 	image      v1.Image
@@ -173,15 +177,15 @@ type resolved struct {
 	name, naming string
 }
 
-// imageFor is the image for a platform; serves judges one that is not part of an index.
-func (r *resolved) imageFor(ctx context.Context, ref string, platform v1.Platform, serves func(v1.Image, v1.Platform) (v1.Image, error)) (image v1.Image, err error) {
+// imageFor is the image for a platform.
+func (r *resolved) imageFor(ctx context.Context, ref string, platform v1.Platform, serves servesFunc) (image v1.Image, err error) {
 	if r.index != nil {
 		if err := warnArtifacts(ctx, ref, r.index); err != nil {
 			return nil, fmt.Errorf("image %s: %w", ref, err)
 		}
 		image, err = images.ImageFor(r.index, platform)
 	} else {
-		image, err = serves(r.image, platform)
+		image, err = r.image, serves(r.image, r.descriptor.Platform, platform)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("image %s: %w", ref, err)

@@ -72,7 +72,7 @@ func TestArtifactsBesideImages(t *testing.T) {
 	if _, err := images.NewIndex([]images.IndexEntry{{Name: "chart", Image: imagetest.Chart(t)}}, nil); err == nil || !strings.Contains(err.Error(), "a Helm chart") {
 		t.Errorf("an index of a chart: %v", err)
 	}
-	if _, err := images.ImageServes(imagetest.Chart(t), imagetest.Platform(t, "linux/amd64")); err == nil || !strings.Contains(err.Error(), "a Helm chart") {
+	if err := images.ImageServes(imagetest.Chart(t), nil, imagetest.Platform(t, "linux/amd64")); err == nil || !strings.Contains(err.Error(), "a Helm chart") {
 		t.Errorf("a chart for linux/amd64: %v", err)
 	}
 }

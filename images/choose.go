@@ -40,31 +40,39 @@ func platformsOf(offers []offer) []v1.Platform {
 	return platforms
 }
 
-// ImageServes returns image if its config's platform serves want, and else a
-// *NoPlatformError.
-func ImageServes(image v1.Image, want v1.Platform) (v1.Image, error) {
-	platform, err := StatedPlatform(image)
+// ImageServes checks that an image serves want, which else is a *NoPlatformError. said
+// is what an archive or a layout says that the image is for, or nil; see EntryPlatform.
+func ImageServes(image v1.Image, said *v1.Platform, want v1.Platform) error {
+	platform, err := entryPlatform(image, said)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	if _, err := SelectPlatform(want, []v1.Platform{platform}); err != nil {
-		return nil, err
-	}
-	return image, nil
+	_, err = SelectPlatform(want, []v1.Platform{platform})
+	return err
 }
 
 // BaseServes is ImageServes for a base: an image that is not part of an index may
 // be for another architecture, as in BuildKit, of which builders warn. Images of
 // files alone are often published for one architecture.
-func BaseServes(image v1.Image, want v1.Platform) (v1.Image, error) {
-	platform, err := StatedPlatform(image)
+func BaseServes(image v1.Image, said *v1.Platform, want v1.Platform) error {
+	platform, err := entryPlatform(image, said)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if platform.OS == want.OS && platform.Architecture != "" {
 		want.Architecture, want.Variant = platform.Architecture, platform.Variant
 	}
-	return ImageServes(image, want)
+	return ImageServes(image, said, want)
+}
+
+// entryPlatform is what an image is for of which an entry says said, which may be nil.
+func entryPlatform(image v1.Image, said *v1.Platform) (v1.Platform, error) {
+	platform, err := StatedPlatform(image)
+	if err == nil && said != nil {
+		platform, _, err = EntryPlatform(*said, platform)
+		platform = spelled(platform)
+	}
+	return platform, err
 }
 
 // An offer is an image of an index, which may lie in a nested one.

@@ -55,10 +55,10 @@ func TestImageForEndsWhereIndexesNestTooDeep(t *testing.T) {
 
 func TestImageServes(t *testing.T) {
 	image := imagetest.Image(t, "linux/arm64", imagetest.Layer(t, imagetest.Files{"a": ""}))
-	if _, err := images.ImageServes(image, imagetest.Platform(t, "linux/arm64")); err != nil {
+	if err := images.ImageServes(image, nil, imagetest.Platform(t, "linux/arm64")); err != nil {
 		t.Error(err)
 	}
-	if _, err := images.ImageServes(image, imagetest.Platform(t, "linux/amd64")); !images.IsNoPlatform(err) {
+	if err := images.ImageServes(image, nil, imagetest.Platform(t, "linux/amd64")); !images.IsNoPlatform(err) {
 		t.Errorf("got %v, want a NoPlatformError", err)
 	}
 }
@@ -68,7 +68,7 @@ func TestAnImageWithoutPlatformIsTakenIfItIsTheOnlyOne(t *testing.T) {
 	silent := imagetest.Silent(t, imagetest.Layer(t, imagetest.Files{"a": ""}))
 	linux := imagetest.Image(t, "linux/amd64", imagetest.Layer(t, imagetest.Files{"a": ""}))
 	want := imagetest.Platform(t, "linux/arm64")
-	if _, err := images.ImageServes(silent, want); err != nil {
+	if err := images.ImageServes(silent, nil, want); err != nil {
 		t.Error(err)
 	}
 	if _, err := images.ConfigPlatform(silent); err == nil {
@@ -110,7 +110,7 @@ func TestBaseServes(t *testing.T) {
 		{"the version of Windows", "windows/amd64:10.0.20348.1", windows, true},
 		{"a silent one", "linux/s390x", imagetest.Silent(t), true},
 	} {
-		_, err := images.BaseServes(c.image, imagetest.Platform(t, c.want))
+		err := images.BaseServes(c.image, nil, imagetest.Platform(t, c.want))
 		if (err == nil) != c.ok || err != nil && !images.IsNoPlatform(err) {
 			t.Errorf("%s: got %v", c.name, err)
 		}

@@ -117,6 +117,26 @@ func NewIndex(entries []IndexEntry, annotations map[string]string) (v1.ImageInde
 	return index, nil
 }
 
+// ImageOrIndex is what a tag of entries stands for: the image of the only one, or else
+// the index of all. An image whose config does not state what its entry says that it is
+// for needs an index too, since nodes go by the config of an image that is in none.
+// Just one of image and index is set.
+func ImageOrIndex(entries []IndexEntry) (image v1.Image, index v1.ImageIndex, err error) {
+	if len(entries) == 1 && entries[0].Image != nil {
+		image = entries[0].Image
+		config, err := image.ConfigFile()
+		if err != nil {
+			return nil, nil, fmt.Errorf("reading image config: %w", err)
+		}
+		stated := PlatformIn(config)
+		if said := entries[0].Platform; said == nil || said.OS == "" || said.Architecture == "" || SamePlatform(*said, stated) {
+			return image, nil, nil
+		}
+	}
+	index, err = NewIndex(entries, nil)
+	return nil, index, err
+}
+
 type child struct {
 	name       string
 	image      v1.Image
@@ -175,15 +195,9 @@ func complete(name string, image v1.Image, d v1.Descriptor) ([]child, error) {
 	if IsAttestation(d) {
 		return []child{{name, image, d}}, nil
 	}
-	platform, err := StatedPlatform(image)
+	platform, err := entryPlatform(image, d.Platform)
 	if err != nil {
 		return nil, err
-	}
-	if d.Platform != nil {
-		if platform, _, err = EntryPlatform(*d.Platform, platform); err != nil {
-			return nil, err
-		}
-		platform = spelled(platform)
 	}
 	if err := checkStated(platform); err != nil {
 		return nil, err

@@ -28,7 +28,8 @@ import (
 // other host's image is served then. library/ may be left out.
 //
 // A tag stands for the index that the archives keep for it, or else for its image; if
-// archives have it for several platforms, for an index of them. Where several have it
+// archives have it for several platforms, or for one that the image's config does not
+// state, for an index. Where several have it
 // for the same platform, it is the first one's, as for Find; the others can be had by
 // digest. See RegistryTag for images pinned by digest.
 //
@@ -254,11 +255,7 @@ func (r *repository) finish(ctx context.Context) error {
 			r.tags[tag] = r.manifests[kept.Descriptor.Digest.String()]
 			continue
 		}
-		if len(list) == 1 {
-			r.tags[tag] = r.manifests[list[0].Manifest.Digest.String()]
-			continue
-		}
-		d, err := indexOf(ctx, list)
+		d, err := documentOf(ctx, list)
 		if err != nil {
 			errs = append(errs, fmt.Errorf("serving %s:%s: %w", r.name, tag, err))
 			continue
@@ -277,8 +274,8 @@ func wholeIndex(kept []*PackedIndex, list []*PackedImage) *PackedIndex {
 	return kept[0]
 }
 
-// indexOf makes the index of images for several platforms.
-func indexOf(ctx context.Context, list []*PackedImage) (*document, error) {
+// documentOf is the manifest of an image, or an index of images, see images.ImageOrIndex.
+func documentOf(ctx context.Context, list []*PackedImage) (*document, error) {
 	var entries []images.IndexEntry
 	for _, img := range list {
 		image, err := img.Image(ctx)
@@ -287,9 +284,12 @@ func indexOf(ctx context.Context, list []*PackedImage) (*document, error) {
 		}
 		entries = append(entries, images.IndexEntry{Name: img.archive.Path(), Image: image, Platform: &img.Platform})
 	}
-	index, err := images.NewIndex(entries, nil)
+	_, index, err := images.ImageOrIndex(entries)
 	if err != nil {
 		return nil, err
+	}
+	if index == nil {
+		return list[0].document(), nil
 	}
 	d := &document{}
 	if d.raw, err = index.RawManifest(); err != nil {

@@ -18,7 +18,7 @@ import (
 type oneImage struct{ only v1.Image }
 
 func (o oneImage) Image(_ context.Context, _ string, platform v1.Platform) (v1.Image, error) {
-	return images.BaseServes(o.only, platform)
+	return o.only, images.BaseServes(o.only, nil, platform)
 }
 
 // A base that is part of no index may be for another platform than the one asked

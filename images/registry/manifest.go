@@ -234,7 +234,7 @@ func (m *Manifest) choose(platform v1.Platform) (v1.Image, error) {
 	if err != nil {
 		return nil, err
 	}
-	return images.ImageServes(image, platform)
+	return image, images.ImageServes(image, nil, platform)
 }
 
 func (m *Manifest) platforms() ([]v1.Platform, error) {

@@ -1,0 +1,141 @@
+package build
+
+import (
+	"context"
+	"net"
+	"path/filepath"
+	"testing"
+
+	"github.com/google/go-containerregistry/pkg/name"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/layout"
+
+	"github.com/slipway-build/slipway/images"
+	"github.com/slipway-build/slipway/images/airgap"
+	"github.com/slipway-build/slipway/images/imagetest"
+	"github.com/slipway-build/slipway/images/store"
+)
+
+// Clients go by the config of an image that is in no index. So where only an archive or
+// a layout says what an image is for, all that comes of it is an index.
+func TestPlatformsThatConfigsDoNotState(t *testing.T) {
+	layer := imagetest.Layer(t, imagetest.Files{"bin/app": "arm64"})
+	for what, image := range map[string]v1.Image{
+		"another":    imagetest.Image(t, "linux/amd64", layer),
+		"none":       imagetest.Silent(t, layer),
+		"no variant": imagetest.Image(t, "linux/arm", layer),
+		"the same":   imagetest.Image(t, "linux/arm64/v8", layer),
+	} {
+		t.Run(what, func(t *testing.T) {
+			platform := "linux/arm64"
+			if what == "no variant" {
+				platform = "linux/arm/v6"
+			}
+			checkEntryPlatform(t, image, imagetest.Platform(t, platform), what != "the same")
+		})
+	}
+}
+
+func checkEntryPlatform(t *testing.T, image v1.Image, platform v1.Platform, inIndex bool) {
+	w := newWorkbench(t)
+	sources := []string{layoutOf(t, "example.com/acme/app:v1", image, platform)}
+	for _, layers := range []string{"uncompressed", "original"} {
+		file := filepath.Join(t.TempDir(), layers+".tar")
+		ref, err := images.ParseReference("example.com/acme/app:v1")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := airgap.Pack(t.Context(), w.cache, []airgap.Image{{Names: []name.Reference{ref}, Image: image, Platform: platform}},
+			[]airgap.Output{{Path: file}}, airgap.Options{Layers: layers}); err != nil {
+			t.Fatal(err)
+		}
+		sources = append(sources, archiveScheme+file+":example.com/acme/app:v1")
+
+		registry := imagetest.Registry(t)
+		pushed, err := w.PushArchives(t.Context(), PushJob{Archives: []string{file}, Target: registry})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for how, at := range map[string]string{"pushed": pushed[0].Ref, "served": serveArchive(t, file) + "/acme/app:v1"} {
+			checkResolves(t, w, how+" "+layers, at, platform, inIndex)
+		}
+	}
+	for i, source := range sources {
+		if _, err := w.Image(t.Context(), source, platform); err != nil {
+			t.Error(err)
+		}
+		at := imagetest.Registry(t) + "/acme/app:v1"
+		if _, err := w.CreateIndex(t.Context(), []string{at}, sources[i:i+1], nil, false); err != nil {
+			t.Fatal(err)
+		}
+		checkResolves(t, w, source, at, platform, true)
+	}
+}
+
+// checkResolves checks that ref names an image for platform, and whether by an index.
+func checkResolves(t *testing.T, w *Workbench, how, ref string, platform v1.Platform, inIndex bool) {
+	t.Helper()
+	found, err := w.resolve(t.Context(), ref)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if (found.index != nil) != inIndex {
+		t.Errorf("%s: it has the media type %s; want an index: %v", how, found.descriptor.MediaType, inIndex)
+	}
+	if found.index != nil {
+		m, err := found.index.IndexManifest()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := m.Manifests[0].Platform; len(m.Manifests) != 1 || got == nil || !images.SamePlatform(*got, platform) {
+			t.Errorf("%s: %d entries, the first for %v", how, len(m.Manifests), got)
+		}
+	}
+	if _, err := found.imageFor(t.Context(), ref, platform, images.ImageServes); err != nil {
+		t.Errorf("%s: %v", how, err)
+	}
+}
+
+// layoutOf is an OCI layout whose index.json says what its image is for.
+func layoutOf(t *testing.T, called string, image v1.Image, platform v1.Platform) string {
+	t.Helper()
+	dir := writeLayout(t, nil)
+	err := layout.Path(dir).AppendImage(image, layout.WithPlatform(platform), layout.WithAnnotations(map[string]string{store.RefName: called}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return "oci:" + dir + ":" + called
+}
+
+// serveArchive serves an archive until the end of the test.
+func serveArchive(t *testing.T, file string) string {
+	t.Helper()
+	a, err := airgap.Open(t.Context(), file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { a.Close() })
+	ctx, cancel := context.WithCancel(t.Context())
+	server, err := airgap.NewServer(ctx, []*airgap.Archive{a}, airgap.ServeOptions{Dir: t.TempDir(), Limit: 1 << 30, Log: func(string) {}})
+	if err != nil {
+		cancel()
+		t.Fatal(err)
+	}
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		cancel()
+		t.Fatal(err)
+	}
+	done := make(chan error, 1)
+	go func() { done <- server.Serve(ctx, listener) }()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+		if err := server.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return listener.Addr().String()
+}
