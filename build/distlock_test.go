@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/slipway-build/slipway/progress"
 )
@@ -150,11 +151,13 @@ func TestHoldsDist(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := b.lockDist(t.Context(), true); err != nil {
+	lock, err := b.lockDist(t.Context(), true)
+	if err != nil {
 		t.Fatal(err)
 	}
 	os.Stdout.WriteString("held\n")
-	select {}
+	time.Sleep(time.Hour)
+	lock.release() // the garbage collector would close the file of a lock that nothing refers to
 }
 
 func TestAKilledRunHoldsNothing(t *testing.T) {

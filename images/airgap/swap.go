@@ -50,7 +50,7 @@ func moveFiles(from, to string) (undo func() error, err error) {
 	}
 	// A folder that is some program's working folder stays, empty.
 	for _, folder := range slices.Backward(folders) {
-		os.Remove(folder)
+		_ = fileop.Remove(folder)
 	}
 	return func() error {
 		for _, folder := range folders {

@@ -226,6 +226,9 @@ func FuzzIgnore(f *testing.F) {
 		if wantErr != nil {
 			return // a bad pattern is found when a path is first compared with it
 		}
+		if strings.Contains(patterns, "\x00") && err != nil && strings.Contains(err.Error(), "save it as UTF-8") {
+			return // what looks like UTF-16 is refused, which BuildKit takes for patterns of one letter
+		}
 		if err != nil {
 			t.Fatalf("%q: %v; BuildKit's client takes it", patterns, err)
 		}
