@@ -45,7 +45,8 @@ type PushJob struct {
 // skipped.
 //
 // Layers that lie uncompressed in an archive are pushed gzipped, as nodes want to
-// pull them; those packed as original keep their digests, and so do manifests and, if
+// pull them, and so are those that say that they are uncompressed and are not, with a
+// warning. Layers packed as original keep their digests, and so do manifests and, if
 // the registry takes an index without all of its images, indexes.
 func (w *Workbench) PushArchives(ctx context.Context, job PushJob) ([]Pushed, error) {
 	base, err := pushBase(job.Target)
@@ -77,6 +78,9 @@ func (w *Workbench) PushArchives(ctx context.Context, job PushJob) ([]Pushed, er
 		return nil, err
 	}
 	if len(targets) == 0 {
+		if len(packed) == 0 {
+			return nil, fmt.Errorf("there is no image in %s", strings.Join(files, ", "))
+		}
 		return nil, fmt.Errorf("no image in %s has a name", strings.Join(files, ", "))
 	}
 	warnUnnamed(ctx, packed)
@@ -192,12 +196,17 @@ func (p *archivePush) pushImages(ctx context.Context, t pushTarget) (v1.Hash, er
 }
 
 // pushIndex pushes an index as the archives keep it, with those of its images that
-// they have. It says whether the registry took it: of one that lacks images, a refusal
-// is a warning.
+// they have. It says whether the registry has it: of one that lacks images, a refusal
+// is a warning, and one with images that containerd cannot unpack is not pushed.
 func (p *archivePush) pushIndex(ctx context.Context, t pushTarget, ref name.Reference, index *airgap.PackedIndex) (bool, error) {
 	complete := index.Complete(func(h v1.Hash) bool { return t.manifests[h] != nil })
 	if !complete && p.wantsAll.Load() {
 		return false, nil
+	}
+	for h, packed := range t.manifests {
+		if index.Lists(h) && len(packed.FalselyPlain()) > 0 {
+			return false, nil
+		}
 	}
 	have := map[v1.Hash]v1.Image{}
 	for h, packed := range t.manifests {
@@ -237,6 +246,9 @@ func (w *Workbench) gzipped(ctx context.Context, packed *airgap.PackedImage) (v1
 	if manifest.MediaType == types.DockerManifestSchema2 {
 		format.MediaTypes = "docker"
 	}
+	for _, wrong := range packed.FalselyPlain() {
+		progress.Warn(ctx, fmt.Sprintf("image %s of %s: %s; it is pushed as gzip, so that the image gets another digest", packed.ID, packed.Archive(), wrong))
+	}
 	plain := 0
 	described := make([]images.DescribedLayer, len(layers))
 	var errs []error
@@ -270,7 +282,10 @@ func (w *Workbench) gzipLayer(ctx context.Context, l v1.Layer, format images.For
 			return err
 		}
 		defer from.Close()
-		_, err = io.Copy(to, from)
+		got, _, err := v1.SHA256(io.TeeReader(from, to))
+		if err == nil && got != diffID {
+			err = fmt.Errorf("layer %s: its bytes have the diff ID %s", diffID, got)
+		}
 		return err
 	})
 	if err != nil {

@@ -169,10 +169,14 @@ func (p *Program) lsCommand() *cobra.Command {
 				listed = []listedImage{}
 				errs   []error
 			)
-			for _, file := range files {
-				found, err := listArchive(c.Context(), file)
-				listed, errs = append(listed, found...), append(errs, err)
-			}
+			err = p.watched(c, func(ctx context.Context) error {
+				for _, file := range files {
+					found, err := listArchive(ctx, file)
+					listed, errs = append(listed, found...), append(errs, err)
+				}
+				return nil
+			})
+			errs = append(errs, err)
 			if asJSON {
 				errs = append(errs, p.writeJSON(listed))
 				return errors.Join(errs...)
@@ -249,13 +253,19 @@ by name and tag. ` + p.aboutDefault(),
 			if err != nil {
 				return err
 			}
-			began := time.Now()
-			found, err := airgap.Find(c.Context(), ref, platform, paths)
-			if err != nil {
+			var (
+				found *airgap.Found
+				took  float64
+			)
+			if err := p.watched(c, func(ctx context.Context) error {
+				began := time.Now()
+				found, err = airgap.Find(ctx, ref, platform, paths)
+				took = float64(time.Since(began).Microseconds()) / 1000
+				return err
+			}); err != nil {
 				return err
 			}
 			defer found.Close()
-			took := float64(time.Since(began).Microseconds()) / 1000
 			if asJSON {
 				return p.writeJSON(map[string]any{"archive": found.Archive.Path(), "image": images.Familiar(ref),
 					"platform": images.FormatPlatform(found.Image.Platform), "id": found.Image.ID, "milliseconds": took})

@@ -86,8 +86,11 @@ func (p *Program) indexInspectCommand() *cobra.Command {
 				return err
 			}
 			defer w.Close()
-			found, err := w.Inspect(c.Context(), args[0])
-			if err != nil {
+			var found *build.Inspection
+			if err := p.watched(c, func(ctx context.Context) error {
+				found, err = w.Inspect(ctx, args[0])
+				return err
+			}); err != nil {
 				return err
 			}
 			switch {

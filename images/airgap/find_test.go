@@ -251,6 +251,11 @@ func TestArtifactsOfALayoutAreLeftOut(t *testing.T) {
 	if err != nil || len(list) != 1 || len(warned.said) != 1 || !strings.Contains(warned.said[0], "example.com/acme/all:v1 is not an image but a Helm chart") {
 		t.Errorf("%d images, %v; warnings %q", len(list), err, warned.said)
 	}
+	var log strings.Builder
+	newServer(t, []*Archive{a}, ServeOptions{Dir: t.TempDir(), Limit: 1 << 30, Log: func(line string) { log.WriteString(line) }})
+	if !strings.Contains(log.String(), "a Helm chart") {
+		t.Errorf("serve says %q", log.String())
+	}
 	report := mustVerify(t, path, VerifyOptions{})
 	if len(report.Problems) != 1 || !strings.Contains(report.Problems[0], "no manifest.json") || !strings.Contains(strings.Join(report.Notes, "\n"), "a Helm chart") {
 		t.Errorf("problems %v, notes %v", report.Problems, report.Notes)

@@ -56,6 +56,19 @@ type PackedLayer struct {
 	file string
 }
 
+// FalselyPlain describes the layers whose media type is that of a plain tar though they
+// are compressed: the digest of a plain tar is its diff ID. containerd cannot unpack
+// them, and Verify calls them a problem.
+func (img *PackedImage) FalselyPlain() []string {
+	var found []string
+	for _, l := range img.Layers {
+		if images.LayerCompression(l.MediaType) == string(sniff.None) && l.Digest != l.DiffID {
+			found = append(found, fmt.Sprintf("layer %s has the media type %s, but is compressed, which containerd does not look for", l.Digest, l.MediaType))
+		}
+	}
+	return found
+}
+
 // Images lists the images of the archive, in its order. In an archive that has
 // both an OCI and a Docker view, it lists what either of them names. Children of
 // an index that are not in the archive, and attestations, are left out; so are

@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/types"
 
 	"github.com/slipway-build/slipway/images"
+	"github.com/slipway-build/slipway/progress"
 )
 
 // A Server is a registry of the images in archives, for reading alone (OCI
@@ -34,7 +35,8 @@ import (
 // digest. See RegistryTag for images pinned by digest.
 //
 // Manifests are as they lie in the archive: unless it was packed with original
-// layers, their digests are not those of the registry that the images came from.
+// layers, their digests are not those of the registry that the images came from. Charts
+// and other artifacts are not served, which Log is told.
 type Server struct {
 	// repositories are found by all names that they have.
 	repositories map[string]*repository
@@ -55,7 +57,7 @@ type ServeOptions struct {
 	// each request, for few at a time.
 	Limit int64
 	// Log is told, in a line, what clients are not told: which archive is damaged,
-	// and which image hides another.
+	// which image hides another, and what is not served, such as charts.
 	Log func(line string)
 }
 
@@ -65,13 +67,16 @@ func NewServer(ctx context.Context, archives []*Archive, opts ServeOptions) (*Se
 	s := &Server{repositories: map[string]*repository{}, log: opts.Log}
 	var order []string
 	for _, a := range archives {
-		list, err := a.Images(ctx)
+		list, err := a.Images(progress.With(ctx, warningLog(s.log)))
 		if err != nil {
 			return nil, err
 		}
 		for _, img := range list {
 			if len(img.Names) == 0 {
 				s.log(fmt.Sprintf("image %s of %s has no name, and is not served", img.ID, a.Path()))
+			}
+			for _, wrong := range img.FalselyPlain() {
+				s.log(fmt.Sprintf("image %s of %s: %s; push mends that", img.ID, a.Path(), wrong))
 			}
 			for _, n := range img.Names {
 				full, _ := splitTag(n)
@@ -93,6 +98,14 @@ func NewServer(ctx context.Context, archives []*Archive, opts ServeOptions) (*Se
 	s.alias(order)
 	return s, s.prepare(ctx, opts)
 }
+
+// A warningLog is a sink that passes on warnings alone.
+type warningLog func(line string)
+
+func (warningLog) Started(*progress.Task)         {}
+func (warningLog) Line(*progress.Task, string)    {}
+func (warningLog) Finished(*progress.Task, error) {}
+func (l warningLog) Warning(message string)       { l(message) }
 
 // prepare makes all layers known that can be asked for.
 func (s *Server) prepare(ctx context.Context, opts ServeOptions) (err error) {
