@@ -49,6 +49,9 @@ func testTree(t *testing.T) (dir string, files []File) {
 		"docs/we [1] *.md":    "a name like a pattern\n",
 		"preinstall.sh":       "#!/bin/sh\nexit 0\n",
 	} {
+		if runtime.GOOS == "windows" {
+			name = strings.ReplaceAll(name, "*", "x")
+		}
 		file := filepath.Join(dir, filepath.FromSlash(name))
 		must(t, os.MkdirAll(filepath.Dir(file), 0o755))
 		must(t, os.WriteFile(file, []byte(body), 0o600))

@@ -196,7 +196,7 @@ func TestOnlyWhatChangedIsWritten(t *testing.T) {
 	if err := os.Chmod(filepath.Join(c.Dir, "b.txt"), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	if n := build(); n != 1 {
+	if n := build(); n != 1 && runtime.GOOS != "windows" {
 		t.Errorf("a changed mode writes %d layers, want 1", n)
 	}
 	c.Args = map[string]string{"TARGETARCH": "unused by layers but one"}

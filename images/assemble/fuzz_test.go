@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -61,7 +62,7 @@ func checkLayers(t testing.TB, img v1.Image) {
 			if _, ok := seen[name]; ok {
 				t.Fatalf("%q is there twice", name)
 			}
-			for dir := filepath.Dir(name); dir != "."; dir = filepath.Dir(dir) {
+			for dir := path.Dir(name); dir != "."; dir = path.Dir(dir) {
 				if seen[dir] != tar.TypeDir {
 					t.Fatalf("%q comes before its folder %q", name, dir)
 				}

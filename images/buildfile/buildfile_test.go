@@ -3,6 +3,7 @@ package buildfile
 import (
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -31,6 +32,9 @@ func TestReadDockerfile(t *testing.T) {
 		{"none", "Dockerfile", "", "Dockerfile", nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {
+			if runtime.GOOS == "windows" && strings.HasPrefix(c.name, "lower case") {
+				t.Skip("names are the same in every case")
+			}
 			dir := write(t, c.files)
 			got, err := ReadDockerfile(filepath.Join(dir, c.ask))
 			if c.fails != "" {

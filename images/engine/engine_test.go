@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -65,7 +66,11 @@ func TestUnreachable(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			within(t, time.Minute, func() {
 				_, err := c.builder(engine.Options{Address: c.address, Store: openStore(t)}).Assemble(t.Context(), build)
-				wantError(t, err, c.want...)
+				want := c.want
+				if runtime.GOOS == "windows" {
+					want = want[:1] // the rest is said in the system's words
+				}
+				wantError(t, err, want...)
 			})
 		})
 	}

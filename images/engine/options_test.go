@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -35,7 +36,7 @@ func TestParseSecret(t *testing.T) {
 		{in: "src=" + file, err: "want id=NAME"},
 		{in: "id=a,env=UNSET", err: "the variable UNSET is not set"},
 		{in: "id=a,src=" + file + ",env=SET", err: "either a file or a variable"},
-		{in: "id=a,src=" + file + ".none", err: "no such file"},
+		{in: "id=a,src=" + file + ".none", err: syscall.ENOENT.Error()},
 		{in: "id=a,type=vault", err: `type "vault" is neither`},
 		{in: "id=a,colour=red", err: `unknown key "colour"`},
 		{in: "id=a,lone", err: `"lone" is no key=value`},
