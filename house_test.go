@@ -23,11 +23,12 @@ const module = "github.com/slipway-build/slipway"
 var rooms = map[string][]string{
 	"cmd/slipway":       {"build", "build/cli", "internal/process"},
 	"cmd/slipway-pause": {},
-	"build/targets":     {"build", "images", "internal/process", "internal/redact", "progress"},
+	"build/targets":     {"build", "internal/process", "internal/redact", "internal/usage", "progress"},
 	"build/cli": {"build", "images", "images/airgap", "images/assemble", "images/engine", "images/registry",
-		"images/store", "internal/process", "internal/regular", "progress"},
+		"images/store", "internal/process", "internal/regular", "internal/usage", "progress"},
 	"build": {"build/compile", "build/bundle", "build/publish", "images", "images/airgap", "images/assemble", "images/attest",
-		"images/engine", "images/hosts", "images/registry", "images/store", "internal/fileop", "internal/process", "internal/redact", "internal/regular", "progress"},
+		"images/engine", "images/hosts", "images/registry", "images/store", "internal/fileop", "internal/parallel", "internal/process",
+		"internal/redact", "internal/regular", "internal/suggest", "internal/usage", "progress"},
 	"build/compile":      {"images", "internal/fileop", "internal/process", "internal/regular", "progress"},
 	"build/bundle":       {"images", "internal/fileop", "internal/regular", "progress"},
 	"build/publish":      {"images", "internal/fileop", "internal/regular", "progress"},
@@ -46,9 +47,12 @@ var rooms = map[string][]string{
 	"internal/fileop":    {},
 	"internal/golden":    {}, // only tests look into it
 	"internal/regular":   {"internal/fileop"},
+	"internal/parallel":  {},
 	"internal/process":   {},
 	"internal/redact":    {},
 	"internal/sniff":     {},
+	"internal/suggest":   {},
+	"internal/usage":     {},
 	"progress":           {"internal/redact"},
 }
 

@@ -17,6 +17,7 @@ import (
 
 	"github.com/slipway-build/slipway/images"
 	"github.com/slipway-build/slipway/images/airgap"
+	"github.com/slipway-build/slipway/internal/parallel"
 )
 
 // packageAirgap writes the archives of all lists. All images are found first, so
@@ -25,18 +26,18 @@ func (b *Builder) packageAirgap(ctx context.Context) error {
 	var (
 		missing  = make([]error, len(b.Plan.Archives))
 		contents = make([][]airgap.Image, len(b.Plan.Archives))
-		pulled   memo[airgap.Image]
+		pulled   parallel.Memo[airgap.Image]
 	)
 	// All images, also those that no archive holds: what was packaged can be verified
 	// and published.
 	if err := b.buildImages(ctx); err != nil {
 		return err
 	}
-	_ = each(ctx, len(b.Plan.Archives), len(b.Plan.Archives), func(i int) error {
+	_ = parallel.Each(ctx, len(b.Plan.Archives), len(b.Plan.Archives), func(i int) error {
 		contents[i], missing[i] = b.archiveImages(ctx, b.Plan.Archives[i], &pulled)
 		return nil
 	})
-	if err := errors.Join(append(distinct(missing), context.Cause(ctx))...); err != nil {
+	if err := errors.Join(append(parallel.Distinct(missing), context.Cause(ctx))...); err != nil {
 		return err
 	}
 	if err := b.checkRoom(ctx, contents); err != nil {
@@ -92,9 +93,9 @@ func (b *Builder) Preflight(ctx context.Context) (*Preflight, error) {
 		missing  = make([]error, len(b.Plan.Archives))
 		contents = make([][]airgap.Image, len(b.Plan.Archives))
 		outputs  = make([][]string, len(b.Plan.Archives))
-		pulled   memo[airgap.Image]
+		pulled   parallel.Memo[airgap.Image]
 	)
-	_ = each(ctx, len(b.Plan.Archives), max(len(b.Plan.Archives), 1), func(i int) error {
+	_ = parallel.Each(ctx, len(b.Plan.Archives), max(len(b.Plan.Archives), 1), func(i int) error {
 		step := b.Plan.Archives[i]
 		step.Images = slices.DeleteFunc(slices.Clone(step.Images), func(a ArchiveImage) bool { return a.Own != "" })
 		contents[i], missing[i] = b.archiveImages(ctx, step, &pulled)
@@ -103,7 +104,7 @@ func (b *Builder) Preflight(ctx context.Context) (*Preflight, error) {
 		}
 		return nil
 	})
-	if err := errors.Join(append(distinct(missing), context.Cause(ctx))...); err != nil {
+	if err := errors.Join(append(parallel.Distinct(missing), context.Cause(ctx))...); err != nil {
 		return nil, err
 	}
 	return preflight(b.bench.cache, contents, outputs)
@@ -111,9 +112,9 @@ func (b *Builder) Preflight(ctx context.Context) (*Preflight, error) {
 
 // archiveImages are the images of an archive. Those of registries are looked up;
 // their layers are fetched when the archive is written.
-func (b *Builder) archiveImages(ctx context.Context, step ArchiveStep, pulled *memo[airgap.Image]) ([]airgap.Image, error) {
+func (b *Builder) archiveImages(ctx context.Context, step ArchiveStep, pulled *parallel.Memo[airgap.Image]) ([]airgap.Image, error) {
 	out := make([]airgap.Image, len(step.Images))
-	err := each(ctx, len(step.Images), max(b.settings.Jobs, minTransfers), func(i int) error {
+	err := parallel.Each(ctx, len(step.Images), max(b.settings.Jobs, minTransfers), func(i int) error {
 		planned := step.Images[i]
 		out[i].Platform = step.Platform.Platform
 		for _, text := range planned.Names {
@@ -131,7 +132,7 @@ func (b *Builder) archiveImages(ctx context.Context, step ArchiveStep, pulled *m
 			return err
 		}
 		ref := planned.Names[0]
-		found, err := pulled.do(ctx, ref+" "+step.Platform.String(), func() (airgap.Image, error) {
+		found, err := pulled.Do(ctx, ref+" "+step.Platform.String(), func() (airgap.Image, error) {
 			return b.bench.packSource(ctx, ref, step.Platform.Platform)
 		})
 		if err != nil {
@@ -164,7 +165,7 @@ func (b *Builder) archive(ctx context.Context, step ArchiveStep, content []airga
 			return fmt.Errorf("list %s for %s: %w", step.List, step.Platform, err)
 		}
 	}
-	err = each(ctx, len(step.Outputs), b.settings.Jobs, func(i int) error {
+	err = parallel.Each(ctx, len(step.Outputs), b.settings.Jobs, func(i int) error {
 		return b.made(ctx, Made{Kind: "archive", Name: step.List, Platform: step.Platform, Path: step.Outputs[i]}, key)
 	})
 	if err != nil {

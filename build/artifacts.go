@@ -19,6 +19,7 @@ import (
 	"github.com/slipway-build/slipway/build/bundle"
 	"github.com/slipway-build/slipway/images"
 	"github.com/slipway-build/slipway/images/airgap"
+	"github.com/slipway-build/slipway/internal/parallel"
 	"github.com/slipway-build/slipway/internal/regular"
 )
 
@@ -110,7 +111,7 @@ func (b *Builder) packageBundles(ctx context.Context) error {
 			errs = append(errs, b.releaseBinary(ctx, binary))
 		}
 	}
-	errs = append(errs, each(ctx, len(b.Plan.Bundles), b.settings.Jobs, func(i int) error { return b.bundle(ctx, b.Plan.Bundles[i]) }))
+	errs = append(errs, parallel.Each(ctx, len(b.Plan.Bundles), b.settings.Jobs, func(i int) error { return b.bundle(ctx, b.Plan.Bundles[i]) }))
 	return errors.Join(errs...)
 }
 

@@ -15,6 +15,8 @@ import (
 
 	"github.com/slipway-build/slipway/images/store"
 	"github.com/slipway-build/slipway/internal/fileop"
+	"github.com/slipway-build/slipway/internal/parallel"
+	"github.com/slipway-build/slipway/internal/usage"
 )
 
 // A Builder carries out a plan. Each step pulls what it needs and makes it once,
@@ -32,8 +34,8 @@ type Builder struct {
 	layout   *store.Store
 
 	binaries  map[string]builtBinary // by output
-	images    memo[v1.Image]
-	indexes   memo[v1.ImageIndex]
+	images    parallel.Memo[v1.Image]
+	indexes   parallel.Memo[v1.ImageIndex]
 	report    report
 	published report
 }
@@ -44,21 +46,21 @@ func Open(ctx context.Context, s Settings) (*Builder, error) {
 	if file == "" {
 		var err error
 		if file, err = FindConfig("."); err != nil {
-			return nil, usage(err)
+			return nil, usage.Wrap(err)
 		}
 	}
 	config, err := Load(ctx, file, s.Getenv)
 	if err != nil {
-		return nil, usage(err)
+		return nil, usage.Wrap(err)
 	}
 	filter := Filter{Platforms: s.Platforms, OS: s.OS, SkipWindows: s.SkipWindows, Builder: s.Builder}
 	plan, err := NewPlan(config, filter)
 	if err != nil {
-		return nil, usage(err)
+		return nil, usage.Wrap(err)
 	}
 	full, err := NewPlan(config, Filter{})
 	if err != nil {
-		return nil, usage(err)
+		return nil, usage.Wrap(err)
 	}
 	return &Builder{Config: config, Plan: plan, full: full, settings: s}, nil
 }
@@ -139,7 +141,7 @@ func (b *Builder) Run(ctx context.Context, s Selection) error {
 	return store.Mend(ctx, func() error {
 		if tried {
 			// Their files may be gone.
-			b.images, b.indexes = memo[v1.Image]{}, memo[v1.ImageIndex]{}
+			b.images, b.indexes = parallel.Memo[v1.Image]{}, parallel.Memo[v1.ImageIndex]{}
 		}
 		tried = true
 		return b.run(ctx, s)
@@ -202,7 +204,7 @@ func (b *Builder) Clean(ctx context.Context) error {
 	if b.settings.Dist != "" {
 		// Every run makes the layout first, and a clean removes it last.
 		if _, err := os.Stat(b.path("dist/oci/oci-layout")); errors.Is(err, fs.ErrNotExist) {
-			return usage(fmt.Errorf("cleaning: %s has no oci/oci-layout, so that slipway has made nothing there", b.dist()))
+			return usage.Errorf("cleaning: %s has no oci/oci-layout, so that slipway has made nothing there", b.dist())
 		} else if err != nil {
 			return fmt.Errorf("cleaning: %w", err)
 		}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/slipway-build/slipway/images/store"
 	"github.com/slipway-build/slipway/internal/fileop"
+	"github.com/slipway-build/slipway/internal/usage"
 )
 
 // ParseAge reads an age such as 90m, 12h or 7d; empty is none.
@@ -25,7 +26,7 @@ func ParseAge(s string) (time.Duration, error) {
 	} else if d, err := time.ParseDuration(s); err == nil && d > 0 {
 		return d, nil
 	}
-	return 0, usage(fmt.Errorf("age %q: want a number of days, hours or minutes such as 7d, 12h or 90m", s))
+	return 0, usage.Errorf("age %q: want a number of days, hours or minutes such as 7d, 12h or 90m", s)
 }
 
 // openCache opens the content cache.

@@ -11,6 +11,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/slipway-build/slipway/images"
+	"github.com/slipway-build/slipway/internal/suggest"
 )
 
 // A decoder turns YAML nodes into Config. It differs from yaml.Node.Decode in that
@@ -111,7 +112,7 @@ func (d *decoder) text(n *yaml.Node, f field) (string, bool) {
 	}
 	text := value.text()
 	if f.enum != nil && !slices.Contains(f.enum, text) {
-		d.wrong(n, "%s %q: want %s%s", f.path, text, alternatives(f.enum), didYouMean(text, f.enum))
+		d.wrong(n, "%s %q: want %s%s", f.path, text, alternatives(f.enum), suggest.DidYouMean(text, f.enum))
 		return "", false
 	}
 	return text, true
@@ -195,7 +196,7 @@ func (d *decoder) mapping(n *yaml.Node, out reflect.Value, f field) {
 		path := f.path + "." + p.name
 		d.keyAt[path] = d.position(p.key)
 		if f.keys != nil && !slices.Contains(f.keys, p.name) {
-			d.wrong(p.key, "unknown key %q in %s%s; known here: %s", p.name, f.path, didYouMean(p.name, f.keys), strings.Join(f.keys, ", "))
+			d.wrong(p.key, "unknown key %q in %s%s; known here: %s", p.name, f.path, suggest.DidYouMean(p.name, f.keys), strings.Join(f.keys, ", "))
 			continue
 		}
 		value := reflect.New(out.Type().Elem()).Elem()
@@ -226,7 +227,7 @@ func (d *decoder) record(n *yaml.Node, out reflect.Value, f field) {
 		d.keyAt[path] = d.position(p.key)
 		i := slices.Index(known, p.name)
 		if i < 0 {
-			d.wrong(p.key, "unknown key %q in %s%s; known here: %s", p.name, named(f.path), didYouMean(p.name, known), strings.Join(known, ", "))
+			d.wrong(p.key, "unknown key %q in %s%s; known here: %s", p.name, named(f.path), suggest.DidYouMean(p.name, known), strings.Join(known, ", "))
 			continue
 		}
 		sf := fields[i]

@@ -1,7 +1,6 @@
 package build
 
 import (
-	"strings"
 	"testing"
 )
 
@@ -74,17 +73,4 @@ func FuzzTemplate(f *testing.F) {
 			t.Errorf("%q came out as %q", value, got)
 		}
 	})
-}
-
-func TestDidYouMean(t *testing.T) {
-	known := []string{"platforms", "project", "publish", "OS", "ltsc2022", "ltsc2025"}
-	for word, want := range map[string]string{
-		"platform": "platforms", "projcet": "project", "Project": "project", "pubish": "publish",
-		"os": "OS", "ltsc2023": "ltsc2022", "xyz": "", "": "", "x": "", "paltfomrs": "platforms",
-	} {
-		got := didYouMean(word, known)
-		if want == "" && got != "" || want != "" && !strings.Contains(got, `"`+want+`"`) {
-			t.Errorf("%q: got %q, want %q", word, got, want)
-		}
-	}
 }

@@ -3,7 +3,6 @@ package build
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -17,6 +16,9 @@ import (
 	"github.com/slipway-build/slipway/images"
 	"github.com/slipway-build/slipway/images/airgap"
 	"github.com/slipway-build/slipway/images/store"
+	"github.com/slipway-build/slipway/internal/parallel"
+	"github.com/slipway-build/slipway/internal/usage"
+	"github.com/slipway-build/slipway/progress"
 )
 
 // An ImageJob is one `slipway image build`: a Dockerfile, for the platforms of
@@ -52,41 +54,41 @@ type BuiltImage struct {
 
 // Write prints the digests, one a line; that of an index comes last.
 func (r ImageResult) Write(w io.Writer) error {
-	t := table("DIGEST", "PLATFORM", "SIZE")
+	t := progress.NewTable("DIGEST", "PLATFORM", "SIZE").AlignRight("SIZE")
 	for _, i := range r.Images {
-		t.Add(i.Digest, i.Platform.String(), formatSize(i.Size))
+		t.Add(i.Digest, i.Platform.String(), progress.FormatBytes(i.Size))
 	}
 	if r.Index != "" {
 		t.Add(r.Index, "index", "")
 	}
-	return t.Write(w, false)
+	return t.Write(w)
 }
 
 // BuildImage builds a Dockerfile for every platform of the settings, and hands
 // the result to the outputs.
 func (w *Workbench) BuildImage(ctx context.Context, job ImageJob) (ImageResult, error) {
 	tags, err := parseTags(job.Tags)
-	errs := []error{err, usage(job.Format.Validate()), usage(job.Modes.Validate())}
+	errs := []error{err, usage.Wrap(job.Format.Validate()), usage.Wrap(job.Modes.Validate())}
 	var outputs []imageOutput
 	for _, text := range job.Outputs {
 		kind, where, name, err := parseOutput(text)
 		errs = append(errs, err)
 		outputs = append(outputs, imageOutput{kind, where, name})
 		if (kind == "push" || kind == "docker") && len(tags) == 0 {
-			errs = append(errs, usage(fmt.Errorf("output %s: say which name with -t REF", text)))
+			errs = append(errs, usage.Errorf("output %s: say which name with -t REF", text))
 		}
 		if kind == "docker" {
 			if len(w.settings.Platforms) > 1 {
-				errs = append(errs, usage(fmt.Errorf("output %s: a name in it stands for one platform, and %d are built; use oci:DIR, or one command for each", text, len(w.settings.Platforms))))
+				errs = append(errs, usage.Errorf("output %s: a name in it stands for one platform, and %d are built; use oci:DIR, or one command for each", text, len(w.settings.Platforms)))
 			}
 			_, err := airgap.OutputCodec(where)
-			errs = append(errs, usage(err))
+			errs = append(errs, usage.Wrap(err))
 		}
 	}
 	if info, err := os.Stat(job.Context); err != nil {
-		errs = append(errs, usage(fmt.Errorf("build context: %w", err)))
+		errs = append(errs, usage.Errorf("build context: %w", err))
 	} else if !info.IsDir() {
-		errs = append(errs, usage(fmt.Errorf("build context %s is a file, not a folder", job.Context)))
+		errs = append(errs, usage.Errorf("build context %s is a file, not a folder", job.Context))
 	}
 	epoch, err := sourceDateEpoch(w.settings.Getenv)
 	errs = append(errs, err)
@@ -186,7 +188,7 @@ func (w *Workbench) assembleAll(ctx context.Context, job ImageJob, epoch time.Ti
 		file = filepath.Join(job.Context, "Dockerfile")
 	}
 	made := make([]assembled, len(platforms))
-	err = each(ctx, len(platforms), w.settings.Jobs, func(i int) error {
+	err = parallel.Each(ctx, len(platforms), w.settings.Jobs, func(i int) error {
 		image, err := assembler.Assemble(ctx, images.BuildContext{
 			Dir: job.Context, Dockerfile: file, Target: job.Target, Platform: platforms[i], Args: job.Args, Labels: job.Labels,
 			Contexts: job.Contexts, Epoch: epoch, Format: job.Format, Modes: job.Modes, NoCache: w.settings.NoCache,
@@ -274,7 +276,7 @@ func sourceDateEpoch(getenv func(string) (string, bool)) (time.Time, error) {
 	}
 	epoch, err := parseEpoch(text)
 	if err != nil {
-		return epoch, usage(fmt.Errorf("environment SOURCE_DATE_EPOCH: %w", err))
+		return epoch, usage.Errorf("environment SOURCE_DATE_EPOCH: %w", err)
 	}
 	return epoch, nil
 }

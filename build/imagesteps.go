@@ -15,6 +15,7 @@ import (
 
 	"github.com/slipway-build/slipway/images"
 	"github.com/slipway-build/slipway/images/assemble"
+	"github.com/slipway-build/slipway/internal/parallel"
 )
 
 // buildImages makes all images of the plan and their indexes, and the binaries that they
@@ -23,7 +24,7 @@ func (b *Builder) buildImages(ctx context.Context) error {
 	if _, err := b.compile(ctx, b.readByImages()); err != nil {
 		return err
 	}
-	if err := each(ctx, len(b.Plan.Images), b.settings.Jobs, func(i int) error {
+	if err := parallel.Each(ctx, len(b.Plan.Images), b.settings.Jobs, func(i int) error {
 		_, err := b.image(ctx, b.Plan.Images[i])
 		return err
 	}); err != nil {
@@ -40,7 +41,7 @@ func (b *Builder) buildImages(ctx context.Context) error {
 
 // image makes one image, in dist/oci under its tag.
 func (b *Builder) image(ctx context.Context, step ImageStep) (v1.Image, error) {
-	return b.images.do(ctx, step.Ref, func() (v1.Image, error) {
+	return b.images.Do(ctx, step.Ref, func() (v1.Image, error) {
 		image, err := b.assemble(ctx, step)
 		if err != nil {
 			return nil, err
@@ -172,7 +173,7 @@ func (b *Builder) relative(planned string) string {
 // is as an earlier run made it from the same inputs, so that build:linux and
 // build:windows are together what build:all is.
 func (b *Builder) index(ctx context.Context, step IndexStep) (v1.ImageIndex, error) {
-	return b.indexes.do(ctx, step.Ref, func() (v1.ImageIndex, error) {
+	return b.indexes.Do(ctx, step.Ref, func() (v1.ImageIndex, error) {
 		var (
 			entries []images.IndexEntry
 			errs    []error

@@ -3,7 +3,6 @@ package build
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -14,6 +13,7 @@ import (
 
 	"github.com/slipway-build/slipway/images"
 	"github.com/slipway-build/slipway/images/store"
+	"github.com/slipway-build/slipway/internal/parallel"
 	"github.com/slipway-build/slipway/progress"
 )
 
@@ -49,7 +49,7 @@ func (w *Workbench) createIndex(ctx context.Context, tags, sources []string, ann
 		refs = append(refs, parsed...)
 	}
 	entries := make([]images.IndexEntry, len(sources))
-	errs = append(errs, each(ctx, len(sources), max(w.settings.Jobs, minTransfers), func(i int) error {
+	errs = append(errs, parallel.Each(ctx, len(sources), max(w.settings.Jobs, minTransfers), func(i int) error {
 		found, err := w.resolve(ctx, sources[i])
 		if err != nil {
 			return fmt.Errorf("index source %s: %w", sources[i], err)
@@ -176,7 +176,7 @@ func (w *Workbench) Inspect(ctx context.Context, ref string) (*Inspection, error
 	}
 	out.MediaType, out.Labels = string(m.MediaType), m.Annotations
 	out.Entries = make([]InspectedEntry, len(m.Manifests))
-	err = each(ctx, len(m.Manifests), max(w.settings.Jobs, minTransfers), func(i int) error {
+	err = parallel.Each(ctx, len(m.Manifests), max(w.settings.Jobs, minTransfers), func(i int) error {
 		d := m.Manifests[i]
 		if d.MediaType.IsIndex() {
 			out.Entries[i] = InspectedEntry{Digest: d.Digest, Problem: "an index inside an index, which nodes do not look into"}
@@ -222,16 +222,11 @@ func inspectImage(image v1.Image, d v1.Descriptor) InspectedEntry {
 }
 
 // WriteJSON prints the inspection for programs.
-func (i *Inspection) WriteJSON(w io.Writer) error {
-	e := json.NewEncoder(w)
-	e.SetIndent("", "  ")
-	e.SetEscapeHTML(false)
-	return e.Encode(i)
-}
+func (i *Inspection) WriteJSON(w io.Writer) error { return progress.WriteJSON(w, i) }
 
 // WriteTable prints the inspection for a person.
 func (i *Inspection) WriteTable(w io.Writer) error {
-	t := table("PLATFORM", "DIGEST", "LAYERS", "SIZE", "")
+	t := progress.NewTable("PLATFORM", "DIGEST", "LAYERS", "SIZE", "").AlignRight("LAYERS", "SIZE")
 	for _, e := range i.Entries {
 		platform, note := e.Platform.String(), e.Problem
 		switch {
@@ -240,7 +235,7 @@ func (i *Inspection) WriteTable(w io.Writer) error {
 		case e.Platform.OS == "" && e.Platform.Architecture == "":
 			platform = "none"
 		}
-		t.Add(platform, e.Digest.String(), fmt.Sprint(e.Layers), formatSize(e.Size), note)
+		t.Add(platform, e.Digest.String(), fmt.Sprint(e.Layers), progress.FormatBytes(e.Size), note)
 	}
-	return writeTables(w, []string{i.Digest.String(), i.MediaType}, t)
+	return progress.WriteTables(w, []string{i.Digest.String(), i.MediaType}, t)
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/slipway-build/slipway/images"
 	"github.com/slipway-build/slipway/images/store"
+	"github.com/slipway-build/slipway/internal/usage"
 )
 
 // cutLayout reads oci:DIR[:NAME] and oci-layout://DIR[:TAG|@DIGEST].
@@ -78,7 +79,7 @@ func resolveLayout(dir, name string) (*resolved, error) {
 func pinnedEntry(layout *store.Store, digest string) (v1.Descriptor, error) {
 	h, err := v1.NewHash(digest)
 	if err != nil {
-		return v1.Descriptor{}, usage(err)
+		return v1.Descriptor{}, usage.Wrap(err)
 	}
 	entries, err := layout.Tags()
 	if i := slices.IndexFunc(entries, func(d v1.Descriptor) bool { return d.Digest == h }); i >= 0 {

@@ -14,6 +14,7 @@ import (
 	"github.com/slipway-build/slipway/images"
 	"github.com/slipway-build/slipway/images/airgap"
 	"github.com/slipway-build/slipway/images/engine"
+	"github.com/slipway-build/slipway/internal/usage"
 )
 
 // Sources that are neither registries nor layouts, spelled as skopeo spells them.
@@ -62,7 +63,7 @@ var imageID = regexp.MustCompile(`^(sha256:[0-9a-f]+|[0-9a-f]{12}|[0-9a-f]{64})$
 // the image of an archive that has one alone, without a name, as docker save ID
 // writes it.
 func (w *Workbench) resolveArchive(ctx context.Context, file, ref string) (*resolved, error) {
-	archive, err := w.archives.do(ctx, file, func() (*airgap.Archive, error) { return airgap.Open(ctx, file) })
+	archive, err := w.archives.Do(ctx, file, func() (*airgap.Archive, error) { return airgap.Open(ctx, file) })
 	if err != nil {
 		return nil, err
 	}
@@ -81,7 +82,7 @@ func (w *Workbench) resolveArchive(ctx context.Context, file, ref string) (*reso
 		return nil, fmt.Errorf("archive %s has no image %s; see slipway airgap ls %s", file, ref, file)
 	}
 	if len(packed) > 1 && ref == "" && !areOneUnnamed(packed) {
-		return nil, usage(fmt.Errorf("archive %s has %d images; name one: %s%s:REF", file, len(packed), archiveScheme, file))
+		return nil, usage.Errorf("archive %s has %d images; name one: %s%s:REF", file, len(packed), archiveScheme, file)
 	}
 	out, err := archivedImage(ctx, packed)
 	if err != nil {
@@ -101,7 +102,7 @@ func imagesNamed(all []*airgap.PackedImage, ref string) ([]*airgap.PackedImage, 
 	}
 	parsed, err := images.ParseReference(ref)
 	if err != nil {
-		return nil, usage(err)
+		return nil, usage.Wrap(err)
 	}
 	return slices.DeleteFunc(slices.Clone(all), func(p *airgap.PackedImage) bool { return !slices.Contains(p.Names, images.Qualified(parsed)) }), nil
 }

@@ -2,11 +2,12 @@ package build
 
 import (
 	"context"
-	"errors"
 	"io"
 	"strings"
 
 	"github.com/google/go-containerregistry/pkg/name"
+
+	"github.com/slipway-build/slipway/internal/usage"
 )
 
 // maxPassword is how many bytes a password may have; the tokens that stand in for one
@@ -27,9 +28,9 @@ func (w *Workbench) Login(ctx context.Context, registry, user string, in io.Read
 	password := strings.TrimSuffix(strings.TrimSuffix(string(raw), "\n"), "\r")
 	switch {
 	case password == "":
-		return "", usage(errors.New("the password is read from standard input, which is empty"))
+		return "", usage.Errorf("the password is read from standard input, which is empty")
 	case len(raw) > maxPassword || strings.ContainsAny(password, "\r\n"):
-		return "", usage(errors.New("the password is read from standard input, which has several lines"))
+		return "", usage.Errorf("the password is read from standard input, which has several lines")
 	}
 	return w.registry.Login(ctx, r, user, password)
 }
@@ -45,7 +46,7 @@ func (w *Workbench) Logout(registry string) (where string, err error) {
 
 func parseRegistryHost(registry string) (name.Registry, error) {
 	if err := checkRegistryHost(registry); err != nil {
-		return name.Registry{}, usage(err)
+		return name.Registry{}, usage.Wrap(err)
 	}
 	return name.NewRegistry(registry)
 }

@@ -14,6 +14,7 @@ import (
 
 	"github.com/slipway-build/slipway/images"
 	"github.com/slipway-build/slipway/internal/regular"
+	"github.com/slipway-build/slipway/internal/usage"
 )
 
 // artifactType says what the OCI artifact is that dist/artifacts becomes.
@@ -24,7 +25,7 @@ const artifactType = "application/vnd.slipway.artifacts.v1"
 func (p *publication) ociArtifact(ctx context.Context, to Destination, files []string) (push, error) {
 	ref, err := images.ParseReference(to.OCI)
 	if err != nil {
-		return push{}, usage(err)
+		return push{}, usage.Wrap(err)
 	}
 	artifact := &ociArtifact{config: []byte("{}")}
 	m := struct {

@@ -12,6 +12,8 @@ import (
 
 	"github.com/slipway-build/slipway/images"
 	"github.com/slipway-build/slipway/images/airgap"
+	"github.com/slipway-build/slipway/internal/parallel"
+	"github.com/slipway-build/slipway/internal/usage"
 )
 
 // A PackJob is one `slipway airgap pack`: images, for one platform, into archives.
@@ -60,22 +62,22 @@ func (w *Workbench) PreflightPack(ctx context.Context, job PackJob) (*Preflight,
 func (w *Workbench) preparePack(ctx context.Context, job PackJob) ([]airgap.Image, []airgap.Output, *Preflight, error) {
 	var errs []error
 	if len(job.Images) == 0 {
-		errs = append(errs, usage(errors.New("there is no image to pack: name some, or a list with -f LIST.txt")))
+		errs = append(errs, usage.Errorf("there is no image to pack: name some, or a list with -f LIST.txt"))
 	}
 	if len(job.Outputs) == 0 {
-		errs = append(errs, usage(errors.New("say where the archive goes: -o FILE.tar.zst")))
+		errs = append(errs, usage.Errorf("say where the archive goes: -o FILE.tar.zst"))
 	}
 	outputs := make([]airgap.Output, len(job.Outputs))
 	for i, path := range job.Outputs {
 		_, err := airgap.OutputCodec(path)
-		errs = append(errs, usage(err))
+		errs = append(errs, usage.Wrap(err))
 		outputs[i] = airgap.Output{Path: path, Split: job.Split}
 	}
 	if !slices.Contains([]string{"", "uncompressed", "original"}, job.Layers) {
-		errs = append(errs, usage(fmt.Errorf("layers %q: want uncompressed or original", job.Layers)))
+		errs = append(errs, usage.Errorf("layers %q: want uncompressed or original", job.Layers))
 	}
 	if !slices.Contains([]string{"", "fastest", "default", "better", "best"}, job.Level) {
-		errs = append(errs, usage(fmt.Errorf("zstd level %q: want fastest, default, better or best", job.Level)))
+		errs = append(errs, usage.Errorf("zstd level %q: want fastest, default, better or best", job.Level))
 	}
 	platform, err := w.onePlatform()
 	errs = append(errs, err)
@@ -83,7 +85,7 @@ func (w *Workbench) preparePack(ctx context.Context, job PackJob) ([]airgap.Imag
 		return nil, nil, nil, err
 	}
 	content := make([]airgap.Image, len(job.Images))
-	err = each(ctx, len(job.Images), max(w.settings.Jobs, minTransfers), func(i int) error {
+	err = parallel.Each(ctx, len(job.Images), max(w.settings.Jobs, minTransfers), func(i int) error {
 		source := job.Images[i]
 		var err error
 		if content[i], err = w.packSource(ctx, source.Ref, platform); err != nil && source.Where != "" {
@@ -107,7 +109,7 @@ func (w *Workbench) onePlatform() (v1.Platform, error) {
 	case 1:
 		return w.settings.Platforms[0], nil
 	}
-	return v1.Platform{}, usage(errors.New("an archive is for one platform; run once for each --platform"))
+	return v1.Platform{}, usage.Errorf("an archive is for one platform; run once for each --platform")
 }
 
 // packSource finds an image to pack, with its name and with the index that it was
@@ -119,7 +121,7 @@ func (w *Workbench) packSource(ctx context.Context, ref string, platform v1.Plat
 		return airgap.Image{}, fmt.Errorf("image %s: %w", ref, err)
 	}
 	if found.name == "" {
-		return airgap.Image{}, usage(fmt.Errorf("image %s has no full name, by which nodes could look for it; %s", ref, found.naming))
+		return airgap.Image{}, usage.Errorf("image %s has no full name, by which nodes could look for it; %s", ref, found.naming)
 	}
 	named, err := images.ParseReference(found.name)
 	if err != nil {

@@ -1,7 +1,6 @@
 package build
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"path"
@@ -50,12 +49,7 @@ func (p *Plan) Select(s Selection) *Plan {
 }
 
 // WriteJSON prints the plan for programs.
-func (p *Plan) WriteJSON(w io.Writer) error {
-	e := json.NewEncoder(w)
-	e.SetIndent("", "  ")
-	e.SetEscapeHTML(false)
-	return e.Encode(p)
-}
+func (p *Plan) WriteJSON(w io.Writer) error { return progress.WriteJSON(w, p) }
 
 // WriteTable prints the plan for a person.
 func (p *Plan) WriteTable(w io.Writer) error {
@@ -68,7 +62,7 @@ func (p *Plan) WriteTable(w io.Writer) error {
 	for _, skipped := range p.Skipped {
 		head = append(head, "left out: "+skipped)
 	}
-	binaries := table("BINARY", "PLATFORM", "PACKAGE", "FILE")
+	binaries := progress.NewTable("BINARY", "PLATFORM", "PACKAGE", "FILE")
 	for _, b := range p.Binaries {
 		pkg := b.Package
 		if b.Module != "." {
@@ -76,11 +70,11 @@ func (p *Plan) WriteTable(w io.Writer) error {
 		}
 		binaries.Add(b.Name, b.Platform.String(), pkg, b.Output)
 	}
-	made := table("IMAGE", "PLATFORM", "TARGET", "BUILDER", "TAG")
+	made := progress.NewTable("IMAGE", "PLATFORM", "TARGET", "BUILDER", "TAG")
 	for _, i := range p.Images {
 		made.Add(i.Image, i.Platform.String(), strings.TrimSpace(i.Dockerfile+" "+i.Target), strings.TrimSpace(i.Builder+" "+i.Address), i.Ref)
 	}
-	indexes := table("INDEX", "OF")
+	indexes := progress.NewTable("INDEX", "OF")
 	for _, i := range p.Indexes {
 		for n, member := range i.Members {
 			ref := i.Ref
@@ -90,26 +84,26 @@ func (p *Plan) WriteTable(w io.Writer) error {
 			indexes.Add(ref, member)
 		}
 	}
-	archives := table("ARCHIVE", "PLATFORM", "IMAGES", "FILES")
+	archives := progress.NewTable("ARCHIVE", "PLATFORM", "IMAGES", "FILES")
 	for _, a := range p.Archives {
 		archives.Add(a.List, a.Platform.String(), fmt.Sprint(len(a.Images)), baseNames(append(slices.Clone(a.Outputs), a.Text)))
 	}
-	bundles := table("BUNDLE", "PLATFORM", "FILES")
+	bundles := progress.NewTable("BUNDLE", "PLATFORM", "FILES")
 	for _, b := range p.Bundles {
 		bundles.Add(b.Name, b.Platform.String(), baseNames(b.Outputs))
 	}
-	others := table("LIST OR CHECKSUMS")
+	others := progress.NewTable("LIST OR CHECKSUMS")
 	for _, l := range p.Lists {
 		others.Add(l.Output)
 	}
 	for _, s := range p.Checksums {
 		others.Add(s.Output)
 	}
-	destinations := table("PUBLISHED TO")
+	destinations := progress.NewTable("PUBLISHED TO")
 	for _, d := range p.Destinations {
 		destinations.Add(d.String())
 	}
-	return writeTables(w, head, binaries, made, indexes, archives, bundles, others, destinations)
+	return progress.WriteTables(w, head, binaries, made, indexes, archives, bundles, others, destinations)
 }
 
 func baseNames(paths []string) string {
@@ -131,31 +125,4 @@ func (d Destination) String() string {
 		return "GitHub release of " + d.GitHub
 	}
 	return "registry " + d.Registry + "/" + d.Repository
-}
-
-func table(titles ...string) *progress.Table {
-	t := &progress.Table{}
-	for _, title := range titles {
-		t.Columns = append(t.Columns, progress.Column{Title: title, Right: title == "SIZE" || title == "LAYERS"})
-	}
-	return t
-}
-
-// writeTables prints lines and then those tables that have rows.
-func writeTables(w io.Writer, head []string, tables ...*progress.Table) error {
-	if _, err := fmt.Fprintln(w, strings.Join(head, "\n")); err != nil {
-		return err
-	}
-	for _, t := range tables {
-		if t.Len() == 0 {
-			continue
-		}
-		if _, err := fmt.Fprintln(w); err != nil {
-			return err
-		}
-		if err := t.Write(w, false); err != nil {
-			return err
-		}
-	}
-	return nil
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/slipway-build/slipway/images/airgap"
 	"github.com/slipway-build/slipway/images/store"
+	"github.com/slipway-build/slipway/progress"
 )
 
 // A Preflight is what packing would cost, estimated before it begins. Sizes are
@@ -129,7 +130,7 @@ func (p *Preflight) enough() error {
 	for _, d := range p.Disks {
 		if d.least > d.Free {
 			return fmt.Errorf("there is too little room for %s: about %s are needed, at least %s, and %s are free; free some, or write elsewhere (--out, -o, --cache-dir)",
-				strings.Join(d.Paths, " and "), formatSize(d.Need), formatSize(d.least), formatSize(d.Free))
+				strings.Join(d.Paths, " and "), progress.FormatBytes(d.Need), progress.FormatBytes(d.least), progress.FormatBytes(d.Free))
 		}
 	}
 	return nil
@@ -137,12 +138,12 @@ func (p *Preflight) enough() error {
 
 // Write prints the preflight for a person.
 func (p *Preflight) Write(w io.Writer) error {
-	head := fmt.Sprintf("%d images, %d layers; %s to fetch", p.Images, p.Layers, formatSize(p.Fetch))
-	t := table("DISK OF", "NEEDED, ABOUT", "FREE")
+	head := fmt.Sprintf("%d images, %d layers; %s to fetch", p.Images, p.Layers, progress.FormatBytes(p.Fetch))
+	t := progress.NewTable("DISK OF", "NEEDED, ABOUT", "FREE")
 	for _, d := range p.Disks {
-		t.Add(strings.Join(d.Paths, " "), formatSize(d.Need), formatSize(d.Free))
+		t.Add(strings.Join(d.Paths, " "), progress.FormatBytes(d.Need), progress.FormatBytes(d.Free))
 	}
-	return writeTables(w, []string{head}, t)
+	return progress.WriteTables(w, []string{head}, t)
 }
 
 // existing is path, or the nearest folder above it that exists.

@@ -13,6 +13,7 @@ import (
 
 	"github.com/slipway-build/slipway/images"
 	"github.com/slipway-build/slipway/images/store"
+	"github.com/slipway-build/slipway/internal/parallel"
 )
 
 // registryDestinations are the destinations for images.
@@ -109,7 +110,7 @@ func (p *publication) gather(ctx context.Context) error {
 	if files {
 		errs = append(errs, p.gatherFiles(ctx))
 	}
-	return errors.Join(distinct(errs)...)
+	return errors.Join(parallel.Distinct(errs)...)
 }
 
 // gatherImages finds every image of the plan, and the indexes of Windows versions whose
@@ -136,7 +137,7 @@ func (p *publication) gatherImages() error {
 			errs = append(errs, err)
 		}
 	}
-	return errors.Join(distinct(errs)...)
+	return errors.Join(parallel.Distinct(errs)...)
 }
 
 // add notes one push.
@@ -215,7 +216,7 @@ func (p *publication) gatherIndexes(ctx context.Context) error {
 		}
 	}
 	indexes := make([]v1.ImageIndex, len(jobs))
-	err := each(ctx, len(jobs), max(p.settings.Jobs, minTransfers), func(i int) (err error) {
+	err := parallel.Each(ctx, len(jobs), max(p.settings.Jobs, minTransfers), func(i int) (err error) {
 		indexes[i], err = p.indexAt(ctx, jobs[i].destination, jobs[i].step)
 		return err
 	})
@@ -242,7 +243,7 @@ func (p *publication) gatherIndexes(ctx context.Context) error {
 func (p *publication) indexAt(ctx context.Context, d Destination, step IndexStep) (v1.ImageIndex, error) {
 	members := p.full.leaves(step)
 	entries := make([]images.IndexEntry, len(members))
-	err := each(ctx, len(members), minTransfers, func(n int) error {
+	err := parallel.Each(ctx, len(members), minTransfers, func(n int) error {
 		ref, err := p.at(d, members[n])
 		if err != nil {
 			return err

@@ -11,6 +11,8 @@ import (
 
 	"github.com/slipway-build/slipway/build/publish"
 	"github.com/slipway-build/slipway/images"
+	"github.com/slipway-build/slipway/internal/parallel"
+	"github.com/slipway-build/slipway/internal/usage"
 )
 
 // destinations are those that this run sends something to.
@@ -86,7 +88,7 @@ func (p *publication) checkRegistries(ctx context.Context) error {
 		mu    sync.Mutex
 		repos = map[name.Repository]bool{} // with something to push
 	)
-	err := each(ctx, len(all), max(p.settings.Jobs, minTransfers), func(i int) error {
+	err := parallel.Each(ctx, len(all), max(p.settings.Jobs, minTransfers), func(i int) error {
 		there, ok, err := p.bench.registry.Tagged(ctx, all[i].ref)
 		if err != nil || ok && there == all[i].digest {
 			return err
@@ -107,7 +109,7 @@ func (p *publication) checkRegistries(ctx context.Context) error {
 			delete(repos, repo)
 		}
 	}
-	return errors.Join(distinct(errs)...)
+	return errors.Join(parallel.Distinct(errs)...)
 }
 
 // github is the client of a destination.
@@ -115,11 +117,11 @@ func (p *publication) github(d Destination) (publish.GitHub, error) {
 	owner, repo, ok := strings.Cut(d.GitHub, "/")
 	switch {
 	case !ok:
-		return publish.GitHub{}, usage(fmt.Errorf("github %q: want owner/name", d.GitHub))
+		return publish.GitHub{}, usage.Errorf("github %q: want owner/name", d.GitHub)
 	case p.settings.Offline:
 		return publish.GitHub{}, fmt.Errorf("offline: the release of %s cannot be made", d.GitHub)
 	case p.settings.GitHubToken == "":
-		return publish.GitHub{}, usage(errors.New("GITHUB_TOKEN is not set; it needs the right to write contents of " + d.GitHub))
+		return publish.GitHub{}, usage.Wrap(errors.New("GITHUB_TOKEN is not set; it needs the right to write contents of " + d.GitHub))
 	}
 	api, _ := p.settings.Getenv("GITHUB_API_URL") // GitHub's own runners set it; empty is github.com's
 	return publish.GitHub{Owner: owner, Repo: repo, Token: p.settings.GitHubToken, BaseURL: api}, nil

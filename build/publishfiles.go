@@ -10,6 +10,7 @@ import (
 
 	"github.com/slipway-build/slipway/images"
 	"github.com/slipway-build/slipway/images/airgap"
+	"github.com/slipway-build/slipway/internal/parallel"
 )
 
 // gatherFiles finds the files of the plan in dist/artifacts, and makes OCI artifacts of
@@ -77,7 +78,7 @@ func (p *publication) packaged(ctx context.Context) ([]string, error) {
 // checkPackaged refuses to publish other images than those that the archives in
 // dist/artifacts hold under the same names.
 func (p *publication) checkPackaged(ctx context.Context) error {
-	return each(ctx, len(p.Plan.Archives), p.settings.Jobs, func(i int) error {
+	return parallel.Each(ctx, len(p.Plan.Archives), p.settings.Jobs, func(i int) error {
 		step := p.Plan.Archives[i]
 		var errs []error
 		for _, output := range step.Outputs {

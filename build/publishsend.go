@@ -10,12 +10,13 @@ import (
 
 	"github.com/slipway-build/slipway/build/publish"
 	"github.com/slipway-build/slipway/images"
+	"github.com/slipway-build/slipway/internal/parallel"
 )
 
 // send sends what was gathered and checked. An index follows what it names.
 func (p *publication) send(ctx context.Context) error {
 	for _, phase := range p.pushes {
-		err := each(ctx, len(phase), max(p.settings.Jobs, minTransfers), func(i int) error { return p.push(ctx, phase[i]) })
+		err := parallel.Each(ctx, len(phase), max(p.settings.Jobs, minTransfers), func(i int) error { return p.push(ctx, phase[i]) })
 		if err != nil {
 			return err
 		}

@@ -14,7 +14,9 @@ import (
 
 	"github.com/slipway-build/slipway/images"
 	"github.com/slipway-build/slipway/images/airgap"
+	"github.com/slipway-build/slipway/internal/parallel"
 	"github.com/slipway-build/slipway/internal/redact"
+	"github.com/slipway-build/slipway/internal/usage"
 	"github.com/slipway-build/slipway/progress"
 )
 
@@ -51,14 +53,14 @@ type PushJob struct {
 func (w *Workbench) PushArchives(ctx context.Context, job PushJob) ([]Pushed, error) {
 	base, err := pushBase(job.Target)
 	if err != nil {
-		return nil, usage(err)
+		return nil, usage.Wrap(err)
 	}
 	files, err := airgap.ListArchives(job.Archives)
 	if err != nil {
 		return nil, err
 	}
 	if len(files) == 0 {
-		return nil, usage(fmt.Errorf("there is no archive in %s", strings.Join(job.Archives, ", ")))
+		return nil, usage.Errorf("there is no archive in %s", strings.Join(job.Archives, ", "))
 	}
 	var packed []*airgap.PackedImage
 	for _, file := range files {
@@ -86,7 +88,7 @@ func (w *Workbench) PushArchives(ctx context.Context, job PushJob) ([]Pushed, er
 	warnUnnamed(ctx, packed)
 	p := &archivePush{workbench: w}
 	pushed := make([]Pushed, len(targets))
-	err = each(ctx, len(targets), max(w.settings.Jobs, minTransfers), func(i int) error {
+	err = parallel.Each(ctx, len(targets), max(w.settings.Jobs, minTransfers), func(i int) error {
 		var err error
 		if pushed[i], err = p.push(ctx, targets[i]); err != nil {
 			return fmt.Errorf("pushing %s: %w", targets[i].sources[0].name, err)
@@ -127,7 +129,7 @@ func pushBase(target string) (string, error) {
 // An archivePush is one call of PushArchives.
 type archivePush struct {
 	workbench *Workbench
-	gzipped   memo[v1.Image]
+	gzipped   parallel.Memo[v1.Image]
 	// wantsAll is set once the registry has refused an index without all of its
 	// images, as many do.
 	wantsAll atomic.Bool
@@ -177,7 +179,7 @@ func (p *archivePush) push(ctx context.Context, t pushTarget) (Pushed, error) {
 func (p *archivePush) pushImages(ctx context.Context, t pushTarget) (v1.Hash, error) {
 	entries := make([]images.IndexEntry, len(t.sources))
 	for i, s := range t.sources {
-		image, err := p.gzipped.do(ctx, s.image.ID.String()+" "+s.image.Manifest.Digest.String(), func() (v1.Image, error) { return p.workbench.gzipped(ctx, s.image) })
+		image, err := p.gzipped.Do(ctx, s.image.ID.String()+" "+s.image.Manifest.Digest.String(), func() (v1.Image, error) { return p.workbench.gzipped(ctx, s.image) })
 		if err != nil {
 			return v1.Hash{}, err
 		}

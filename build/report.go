@@ -149,10 +149,7 @@ func (b *Builder) writeReport() error {
 	}
 	sortMade(made)
 	var out bytes.Buffer
-	e := json.NewEncoder(&out)
-	e.SetIndent("", "  ")
-	e.SetEscapeHTML(false)
-	if err := e.Encode(Report{b.Plan.Project, b.Plan.Release, &inputs, made}); err != nil {
+	if err := progress.WriteJSON(&out, Report{b.Plan.Project, b.Plan.Release, &inputs, made}); err != nil {
 		return err
 	}
 	return writeWhole(b.path(reportFile), out.Bytes())
@@ -225,15 +222,15 @@ func (b *Builder) WriteSummary(_ context.Context, w io.Writer, s Selection) erro
 	if len(made) == 0 {
 		head = append(head, "there was nothing to "+s.Verb+" (see slipway plan)")
 	}
-	t := table(title, "PLATFORM", "WHAT", "SIZE", "DIGEST")
+	t := progress.NewTable(title, "PLATFORM", "WHAT", "SIZE", "DIGEST").AlignRight("SIZE")
 	for _, m := range made {
 		platform := ""
 		if m.Platform.OS != "" {
 			platform = m.Platform.String()
 		}
-		t.Add(m.Kind, platform, m.where(), formatSize(m.Size), shortDigest(m.Digest))
+		t.Add(m.Kind, platform, m.where(), progress.FormatBytes(m.Size), shortDigest(m.Digest))
 	}
-	return writeTables(w, head, t)
+	return progress.WriteTables(w, head, t)
 }
 
 // shortDigest is what a person compares; artifacts.json has all of it.
@@ -243,8 +240,6 @@ func shortDigest(d string) string {
 	}
 	return d
 }
-
-func formatSize(n int64) string { return progress.FormatBytes(n) }
 
 // writeWhole writes a small file; one that has the content already is left alone.
 func writeWhole(file string, content []byte) error {

@@ -1,9 +1,11 @@
 package build
 
 import (
-	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/slipway-build/slipway/internal/suggest"
+	"github.com/slipway-build/slipway/internal/usage"
 )
 
 // Verbs are the jobs of a project and their parts, in the order in which they
@@ -43,9 +45,9 @@ func Select(verb string, only []string) (Selection, error) {
 				offered = append(offered, Systems...)
 			}
 			if slices.Contains(offered, word) {
-				return s, usage(fmt.Errorf("%s of %s: want one of %s, or none for both", verb, strings.Join(only, " and "), strings.Join(Systems, ", ")))
+				return s, usage.Errorf("%s of %s: want one of %s, or none for both", verb, strings.Join(only, " and "), strings.Join(Systems, ", "))
 			}
-			return s, usage(fmt.Errorf("%s has no part %q%s: want %s", verb, word, didYouMean(word, offered), strings.Join(offered, ", ")))
+			return s, usage.Errorf("%s has no part %q%s: want %s", verb, word, suggest.DidYouMean(word, offered), strings.Join(offered, ", "))
 		}
 	}
 	if len(s.Parts) == 0 {

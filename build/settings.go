@@ -13,6 +13,7 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
 	"github.com/slipway-build/slipway/images"
+	"github.com/slipway-build/slipway/internal/usage"
 	"github.com/slipway-build/slipway/progress"
 )
 
@@ -138,7 +139,7 @@ func SettingsFrom(getenv func(string) (string, bool)) (Settings, error) {
 		}
 	}
 	slices.SortFunc(errs, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
-	return s, usage(errors.Join(errs...))
+	return s, usage.Wrap(errors.Join(errs...))
 }
 
 // listed reads a variable that is a list, with commas or spaces between its elements.
@@ -242,18 +243,4 @@ func ParsePlatforms(texts []string) ([]v1.Platform, error) {
 		platforms = append(platforms, p)
 	}
 	return platforms, errors.Join(errs...)
-}
-
-// A UsageError is a mistake in flags, environment or configuration, for which
-// the exit status is 2 instead of 1.
-type UsageError struct{ Err error }
-
-func (e *UsageError) Error() string { return e.Err.Error() }
-func (e *UsageError) Unwrap() error { return e.Err }
-
-func usage(err error) error {
-	if err == nil {
-		return nil
-	}
-	return &UsageError{err}
 }

@@ -17,6 +17,7 @@ import (
 
 	"github.com/slipway-build/slipway/images"
 	"github.com/slipway-build/slipway/images/engine"
+	"github.com/slipway-build/slipway/internal/suggest"
 )
 
 // A validator fills in the defaults of a decoded Config and reports what the
@@ -210,7 +211,7 @@ func (v *validator) windowsNames(path string, names []string, platforms []v1.Pla
 		switch _, ok := v.config.Windows[windows]; {
 		case windows == "":
 		case !ok:
-			v.wrong(at, "unknown Windows version %q%s; known under windows: %s", windows, didYouMean(windows, known), cmp.Or(strings.Join(known, ", "), "none"))
+			v.wrong(at, "unknown Windows version %q%s; known under windows: %s", windows, suggest.DidYouMean(windows, known), cmp.Or(strings.Join(known, ", "), "none"))
 		case slices.Contains(names[:i], windows):
 			v.wrong(at, "%s stands there twice", windows)
 		}

@@ -15,6 +15,7 @@ import (
 
 	"github.com/slipway-build/slipway/build/compile"
 	"github.com/slipway-build/slipway/images"
+	"github.com/slipway-build/slipway/internal/suggest"
 	"github.com/slipway-build/slipway/progress"
 )
 
@@ -183,7 +184,7 @@ func (v *validator) knownNames(path string, list, known []string, what, are stri
 	v.once(path, list)
 	for i, name := range list {
 		if name != "" && !slices.Contains(known, name) {
-			v.wrong(fmt.Sprintf("%s[%d]", path, i), "unknown %s %q%s; %s %s", what, name, didYouMean(name, known), are, cmp.Or(strings.Join(known, ", "), "none"))
+			v.wrong(fmt.Sprintf("%s[%d]", path, i), "unknown %s %q%s; %s %s", what, name, suggest.DidYouMean(name, known), are, cmp.Or(strings.Join(known, ", "), "none"))
 		}
 	}
 }

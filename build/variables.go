@@ -10,6 +10,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"github.com/slipway-build/slipway/internal/suggest"
 	"github.com/slipway-build/slipway/progress"
 )
 
@@ -332,7 +333,7 @@ func (v *variables) resolveName(p piece, at Position, allowed []string) (templat
 		fromEnv, _ := v.environ(p.name)
 		return literal(fromEnv), true
 	case !known:
-		v.problems.add(at, "unknown variable ${%s}%s; known here: %s", p.name, didYouMean(p.name, v.known(platformVariables())), strings.Join(v.known(allowed), ", "))
+		v.problems.add(at, "unknown variable ${%s}%s; known here: %s", p.name, suggest.DidYouMean(p.name, v.known(platformVariables())), strings.Join(v.known(allowed), ", "))
 		return nil, false
 	case value.bad:
 		return nil, false

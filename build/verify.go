@@ -17,6 +17,7 @@ import (
 
 	"github.com/slipway-build/slipway/images"
 	"github.com/slipway-build/slipway/images/store"
+	"github.com/slipway-build/slipway/internal/parallel"
 	"github.com/slipway-build/slipway/internal/regular"
 	"github.com/slipway-build/slipway/progress"
 )
@@ -55,7 +56,7 @@ func (b *Builder) Verify(ctx context.Context) error {
 	own, err := b.readOwnReport()
 	errs = append(errs, err)
 	reported := own.digests()
-	errs = append(errs, each(ctx, len(b.Plan.Binaries), b.settings.Jobs, func(i int) error {
+	errs = append(errs, parallel.Each(ctx, len(b.Plan.Binaries), b.settings.Jobs, func(i int) error {
 		s := b.Plan.Binaries[i]
 		digest, err := sumFile(b.path(s.Output))
 		if err != nil {
@@ -67,12 +68,12 @@ func (b *Builder) Verify(ctx context.Context) error {
 		return nil
 	}))
 	errs = append(errs,
-		each(ctx, len(b.Plan.Images), b.settings.Jobs, func(i int) error {
+		parallel.Each(ctx, len(b.Plan.Images), b.settings.Jobs, func(i int) error {
 			return b.verifyImage(ctx, layout, b.Plan.Images[i], reported)
 		}),
-		each(ctx, len(b.Plan.Indexes), b.settings.Jobs, func(i int) error { return b.verifyIndex(layout, b.Plan.Indexes[i], reported) }),
+		parallel.Each(ctx, len(b.Plan.Indexes), b.settings.Jobs, func(i int) error { return b.verifyIndex(layout, b.Plan.Indexes[i], reported) }),
 		b.verifyNames(reported),
-		each(ctx, len(b.Plan.Archives), 1, func(i int) error { return b.verifyArchive(ctx, b.Plan.Archives[i]) }),
+		parallel.Each(ctx, len(b.Plan.Archives), 1, func(i int) error { return b.verifyArchive(ctx, b.Plan.Archives[i]) }),
 		b.verifyChecksums(ctx))
 	return errors.Join(errs...)
 }
@@ -212,7 +213,7 @@ func (b *Builder) checkReleaseSizes() error {
 		for _, file := range b.filesOf(f.path) {
 			if info, err := os.Stat(b.path(file)); err == nil && info.Size() >= maxReleaseFile {
 				errs = append(errs, fmt.Errorf("%s has %s, and a GitHub release takes no file of 2 GiB or more: set airgap.split to 1900MB, say, or make the list smaller",
-					file, formatSize(info.Size())))
+					file, progress.FormatBytes(info.Size())))
 			}
 		}
 	}
@@ -248,7 +249,7 @@ func (b *Builder) verifyChecksums(ctx context.Context) error {
 			}
 		}
 		names := sortedKeys(listed)
-		errs = append(errs, each(ctx, len(names), b.settings.Jobs, func(i int) error {
+		errs = append(errs, parallel.Each(ctx, len(names), b.settings.Jobs, func(i int) error {
 			have, err := sumFile(filepath.Join(filepath.Dir(b.path(step.Output)), names[i]))
 			if err == nil && have.Hex != listed[names[i]] {
 				err = fmt.Errorf("%s: %s has SHA-256 %s, want %s", step.Output, names[i], have.Hex, listed[names[i]])

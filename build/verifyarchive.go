@@ -7,6 +7,7 @@ import (
 
 	"github.com/slipway-build/slipway/images"
 	"github.com/slipway-build/slipway/images/airgap"
+	"github.com/slipway-build/slipway/internal/parallel"
 )
 
 // verifyArchive reads the archives of a step, and checks that they hold its images.
@@ -21,7 +22,7 @@ func (b *Builder) verifyArchive(ctx context.Context, step ArchiveStep) error {
 			list = append(list, images.ListEntry{Ref: ref, File: step.Text, Line: n + 1})
 		}
 	}
-	return each(ctx, len(step.Outputs), 1, func(i int) error {
+	return parallel.Each(ctx, len(step.Outputs), 1, func(i int) error {
 		file := b.path(step.Outputs[i])
 		if len(b.filesOf(step.Outputs[i])) == 0 {
 			return nil // verifyNames has said it

@@ -19,6 +19,8 @@ import (
 	"github.com/slipway-build/slipway/images/hosts"
 	"github.com/slipway-build/slipway/images/registry"
 	"github.com/slipway-build/slipway/images/store"
+	"github.com/slipway-build/slipway/internal/parallel"
+	"github.com/slipway-build/slipway/internal/usage"
 )
 
 // A Workbench is what images are made with, with or without a project: the
@@ -27,8 +29,8 @@ type Workbench struct {
 	settings Settings
 	cache    *store.Store
 	registry *registry.Client
-	builders memo[images.Assembler]
-	archives memo[*airgap.Archive]
+	builders parallel.Memo[images.Assembler]
+	archives parallel.Memo[*airgap.Archive]
 }
 
 // OpenWorkbench opens the content cache of the settings.
@@ -72,14 +74,14 @@ func (w *Workbench) assembler(ctx context.Context, builder, address string, give
 	if err != nil {
 		return nil, err
 	}
-	return w.builders.do(ctx, key, func() (images.Assembler, error) {
+	return w.builders.Do(ctx, key, func() (images.Assembler, error) {
 		if builder == "embedded" {
 			return assemble.New(assemble.Options{Layers: w.cache, Sources: bases{w},
 				Limits: assemble.Limits{Bytes: w.settings.UnpackLimit}}), given.refuse()
 		}
 		options, err := w.engineOptions(given)
 		if err != nil {
-			return nil, usage(err)
+			return nil, usage.Wrap(err)
 		}
 		switch builder {
 		case "buildkit":
@@ -89,7 +91,7 @@ func (w *Workbench) assembler(ctx context.Context, builder, address string, give
 			options.Address, options.TLS = w.settings.DockerHost, tlsFiles(w.settings.DockerTLS)
 			return engine.Docker(options), nil
 		}
-		return nil, usage(CheckBuilder(builder))
+		return nil, usage.Wrap(CheckBuilder(builder))
 	})
 }
 
@@ -104,7 +106,7 @@ func (e EngineOpts) refuse() error {
 			errs = append(errs, fmt.Errorf("%s is for the builders docker and buildkit; the embedded one runs nothing, and keeps its layers in the content cache", o.name))
 		}
 	}
-	return usage(errors.Join(errs...))
+	return usage.Wrap(errors.Join(errs...))
 }
 
 // engineOptions reads what an engine is given.
@@ -206,7 +208,7 @@ func (w *Workbench) resolve(ctx context.Context, ref string) (*resolved, error) 
 	}
 	parsed, err := images.ParseReference(strings.TrimPrefix(ref, "docker-image://"))
 	if err != nil {
-		return nil, usage(err)
+		return nil, usage.Wrap(err)
 	}
 	m, err := w.registry.Resolve(ctx, parsed)
 	if err != nil {
@@ -234,7 +236,7 @@ func parseOutput(s string) (kind, where, name string, err error) {
 			return "oci", dir, name, nil
 		}
 	}
-	return "", "", "", usage(fmt.Errorf("output %q: want oci:DIR[:NAME], docker:FILE.tar[.zst|.gz] or push", s))
+	return "", "", "", usage.Errorf("output %q: want oci:DIR[:NAME], docker:FILE.tar[.zst|.gz] or push", s)
 }
 
 // parseTags reads references that name what is made: they have a tag.
@@ -256,5 +258,5 @@ func parseTags(texts []string) ([]name.Tag, error) {
 		}
 		tags = append(tags, tag)
 	}
-	return tags, usage(errors.Join(errs...))
+	return tags, usage.Wrap(errors.Join(errs...))
 }

@@ -1,21 +1,40 @@
 package progress
 
 import (
+	"encoding/json"
+	"fmt"
 	"io"
+	"slices"
 	"strings"
 )
 
-// A Table is text in columns, such as a plan or what a run has made.
+// A Table is text in columns, such as a plan or the artifacts of a run.
 type Table struct {
-	Columns []Column
+	columns []column
 	rows    [][]string
 }
 
-// A Column is a column's title and alignment.
-type Column struct {
-	Title string
-	// Right aligns numbers.
-	Right bool
+type column struct {
+	title string
+	// right aligns numbers.
+	right bool
+}
+
+// NewTable returns a table without rows. Its columns are aligned left.
+func NewTable(titles ...string) *Table {
+	t := &Table{}
+	for _, title := range titles {
+		t.columns = append(t.columns, column{title: title})
+	}
+	return t
+}
+
+// AlignRight aligns the columns with these titles right, as is usual for numbers.
+func (t *Table) AlignRight(titles ...string) *Table {
+	for i := range t.columns {
+		t.columns[i].right = t.columns[i].right || slices.Contains(titles, t.columns[i].title)
+	}
+	return t
 }
 
 // Add adds a row. It has a cell for every column.
@@ -26,30 +45,51 @@ func (t *Table) Add(cells ...string) {
 	t.rows = append(t.rows, cells)
 }
 
-// Len is the number of rows.
-func (t *Table) Len() int { return len(t.rows) }
-
-// Write writes the titles and the rows, in columns as wide as they must be on a
-// terminal. The titles are bold if
-// styled. Nothing else depends on where it is written to, and no line ends in
-// spaces.
-func (t *Table) Write(w io.Writer, styled bool) error {
-	titles := make([]string, len(t.Columns))
-	widths := make([]int, len(t.Columns))
-	for i, c := range t.Columns {
-		titles[i] = c.Title
-		widths[i] = width(c.Title)
+// Write writes the titles and the rows. The text depends on nothing but the table, and no line ends in spaces.
+func (t *Table) Write(w io.Writer) error {
+	titles := make([]string, len(t.columns))
+	widths := make([]int, len(t.columns))
+	for i, c := range t.columns {
+		titles[i] = c.title
+		widths[i] = width(c.title)
 		for _, row := range t.rows {
 			widths[i] = max(widths[i], width(row[i]))
 		}
 	}
 	var b strings.Builder
-	b.WriteString(styleIf(styled, bold, t.line(titles, widths)) + "\n")
+	b.WriteString(t.line(titles, widths) + "\n")
 	for _, row := range t.rows {
 		b.WriteString(t.line(row, widths) + "\n")
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
+}
+
+// WriteTables writes the lines of head, and then the tables that have rows, each after an empty line.
+func WriteTables(w io.Writer, head []string, tables ...*Table) error {
+	if _, err := fmt.Fprintln(w, strings.Join(head, "\n")); err != nil {
+		return err
+	}
+	for _, t := range tables {
+		if len(t.rows) == 0 {
+			continue
+		}
+		if _, err := fmt.Fprintln(w); err != nil {
+			return err
+		}
+		if err := t.Write(w); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// WriteJSON writes v for programs: indented, with < and & as they are.
+func WriteJSON(w io.Writer, v any) error {
+	e := json.NewEncoder(w)
+	e.SetIndent("", "  ")
+	e.SetEscapeHTML(false)
+	return e.Encode(v)
 }
 
 func (t *Table) line(cells []string, widths []int) string {
@@ -58,7 +98,7 @@ func (t *Table) line(cells []string, widths []int) string {
 		if i > 0 {
 			b.WriteString("  ")
 		}
-		if t.Columns[i].Right {
+		if t.columns[i].right {
 			b.WriteString(columns().FillLeft(cell, widths[i]))
 		} else {
 			b.WriteString(pad(cell, widths[i]))

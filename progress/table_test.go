@@ -2,7 +2,6 @@ package progress
 
 import (
 	"bytes"
-	"strings"
 	"testing"
 	"time"
 
@@ -10,21 +9,26 @@ import (
 )
 
 func TestTable(t *testing.T) {
-	table := Table{Columns: []Column{{Title: "NAME"}, {Title: "SIZE", Right: true}, {Title: "DIGEST"}}}
+	table := NewTable("NAME", "SIZE", "DIGEST").AlignRight("SIZE")
 	table.Add("slipway.linux-amd64", FormatBytes(14_200_000), "sha256:0123")
 	table.Add("名前 is four cells", FormatBytes(7), "")
 	table.Add("a\x1b[2Jhostile\nname", FormatBytes(1_000_000_000), "sha256:4567")
-	var plain, styled bytes.Buffer
-	if err := table.Write(&plain, false); err != nil {
+	var out bytes.Buffer
+	if err := table.Write(&out); err != nil {
 		t.Fatal(err)
 	}
-	golden.Equal(t, plain.Bytes())
-	if err := table.Write(&styled, true); err != nil {
+	golden.Equal(t, out.Bytes())
+}
+
+func TestWriteTablesLeavesOutEmptyOnes(t *testing.T) {
+	some := NewTable("A")
+	some.Add("1")
+	var out bytes.Buffer
+	if err := WriteTables(&out, []string{"first", "second"}, NewTable("NONE"), some); err != nil {
 		t.Fatal(err)
 	}
-	title, rest, _ := strings.Cut(plain.String(), "\n")
-	if want := "\x1b[1m" + title + "\x1b[m\n" + rest; styled.String() != want {
-		t.Errorf("styled is %q, want %q", styled.String(), want)
+	if want := "first\nsecond\n\nA\n1\n"; out.String() != want {
+		t.Errorf("got %q, want %q", out.String(), want)
 	}
 }
 

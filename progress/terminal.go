@@ -268,10 +268,8 @@ const (
 	yellow style = 33
 )
 
-func (t *terminal) style(st style, s string) string { return styleIf(t.styled, st, s) }
-
-func styleIf(styled bool, st style, s string) string {
-	if !styled {
+func (t *terminal) style(st style, s string) string {
+	if !t.styled {
 		return s
 	}
 	return fmt.Sprintf("\x1b[%dm%s\x1b[m", st, s)

@@ -3,7 +3,6 @@ package cli
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -19,6 +18,7 @@ import (
 	"github.com/slipway-build/slipway/images"
 	"github.com/slipway-build/slipway/images/airgap"
 	"github.com/slipway-build/slipway/internal/regular"
+	"github.com/slipway-build/slipway/internal/usage"
 	"github.com/slipway-build/slipway/progress"
 )
 
@@ -57,7 +57,7 @@ missing is said before anything is written.`,
 				}
 			}
 			if err != nil {
-				return &build.UsageError{Err: err}
+				return usage.Wrap(err)
 			}
 			for _, e := range entries {
 				job.Images = append(job.Images, build.PackSource{Ref: e.Ref.String(), Where: fmt.Sprintf("%s:%d", e.File, e.Line)})
@@ -94,11 +94,11 @@ missing is said before anything is written.`,
 			if err != nil {
 				return err
 			}
-			t := columns("ARCHIVE", "IMAGES", "LAYERS", "SIZE")
+			t := progress.NewTable("ARCHIVE", "IMAGES", "LAYERS", "SIZE").AlignRight("IMAGES", "LAYERS", "SIZE")
 			for _, r := range made {
 				t.Add(r.Path, fmt.Sprint(r.Images), fmt.Sprint(r.Layers), progress.FormatBytes(r.Size))
 			}
-			return t.Write(p.Stdout, false)
+			return t.Write(p.Stdout)
 		},
 	}
 	f := c.Flags()
@@ -178,10 +178,10 @@ func (p *Program) lsCommand() *cobra.Command {
 			})
 			errs = append(errs, err)
 			if asJSON {
-				errs = append(errs, p.writeJSON(listed))
+				errs = append(errs, progress.WriteJSON(p.Stdout, listed))
 				return errors.Join(errs...)
 			}
-			t := columns("ARCHIVE", "IMAGE", "PLATFORM", "LAYERS", "SHARED", "SIZE", "ID")
+			t := progress.NewTable("ARCHIVE", "IMAGE", "PLATFORM", "LAYERS", "SHARED", "SIZE", "ID").AlignRight("LAYERS", "SHARED", "SIZE")
 			for _, i := range listed {
 				shared := 0
 				for _, l := range i.Layers {
@@ -192,7 +192,7 @@ func (p *Program) lsCommand() *cobra.Command {
 				t.Add(i.Archive, cmp.Or(strings.Join(i.Names, " "), "(no name)"), i.Platform, fmt.Sprint(len(i.Layers)), fmt.Sprint(shared),
 					progress.FormatBytes(i.Size), i.ID[:min(len(i.ID), 19)])
 			}
-			return errors.Join(append(errs, t.Write(p.Stdout, false))...)
+			return errors.Join(append(errs, t.Write(p.Stdout))...)
 		},
 	}
 	c.Flags().BoolVar(&asJSON, "json", false, "print as JSON")
@@ -247,7 +247,7 @@ by name and tag. ` + p.aboutDefault(),
 				return err
 			}
 			if len(paths) == 0 {
-				return &build.UsageError{Err: fmt.Errorf("%s is neither a file nor a folder here, so it is taken for the name of an image; say where to look for it as well: FILE or DIR", words[0])}
+				return usage.Errorf("%s is neither a file nor a folder here, so it is taken for the name of an image; say where to look for it as well: FILE or DIR", words[0])
 			}
 			platform, err := p.onePlatform()
 			if err != nil {
@@ -267,7 +267,7 @@ by name and tag. ` + p.aboutDefault(),
 			}
 			defer found.Close()
 			if asJSON {
-				return p.writeJSON(map[string]any{"archive": found.Archive.Path(), "image": images.Familiar(ref),
+				return progress.WriteJSON(p.Stdout, map[string]any{"archive": found.Archive.Path(), "image": images.Familiar(ref),
 					"platform": images.FormatPlatform(found.Image.Platform), "id": found.Image.ID, "milliseconds": took})
 			}
 			_, err = fmt.Fprintf(p.Stdout, "%s\t%s\t%s\tfound in %.1f ms\n", found.Archive.Path(), images.FormatPlatform(found.Image.Platform), found.Image.ID, took)
@@ -296,11 +296,11 @@ func (p *Program) runtimeOr(words []string) (name.Reference, []string, error) {
 		}
 	}
 	if text == "" {
-		return nil, nil, &build.UsageError{Err: errors.New("name an image: this binary was linked to expect none")}
+		return nil, nil, usage.Errorf("name an image: this binary was linked to expect none")
 	}
 	ref, err := images.ParseReference(text)
 	if err != nil {
-		return nil, nil, &build.UsageError{Err: err}
+		return nil, nil, usage.Wrap(err)
 	}
 	return ref, rest, nil
 }
@@ -313,7 +313,7 @@ func (p *Program) onePlatform() (*v1.Platform, error) {
 	case 1:
 		return &p.settings.Platforms[0], nil
 	}
-	return nil, &build.UsageError{Err: errors.New("--platform: name one platform")}
+	return nil, usage.Errorf("--platform: name one platform")
 }
 
 func (p *Program) extractCommand() *cobra.Command {
@@ -356,7 +356,7 @@ not at all, and nothing is written outside of it. ` + p.aboutDefault(),
 			}
 			platform, err := p.onePlatform()
 			if err := errors.Join(append(errs, err)...); err != nil {
-				return &build.UsageError{Err: err}
+				return usage.Wrap(err)
 			}
 			return p.watched(c, func(ctx context.Context) error {
 				found, err := airgap.Find(ctx, ref, platform, from)
@@ -377,22 +377,4 @@ not at all, and nothing is written outside of it. ` + p.aboutDefault(),
 	c.Flags().StringArrayVar(&from, "from", nil, "archive, or folder of archives")
 	c.Flags().StringArrayVar(&what, "path", nil, "folder of the image and where it goes: /bin=DEST")
 	return c
-}
-
-// writeJSON prints a result for programs.
-func (p *Program) writeJSON(v any) error {
-	e := json.NewEncoder(p.Stdout)
-	e.SetIndent("", "  ")
-	e.SetEscapeHTML(false)
-	return e.Encode(v)
-}
-
-// columns is an empty table; numbers are aligned right.
-func columns(titles ...string) *progress.Table {
-	t := &progress.Table{}
-	for _, title := range titles {
-		t.Columns = append(t.Columns, progress.Column{Title: title,
-			Right: title == "SIZE" || title == "LAYERS" || title == "IMAGES" || title == "SHARED"})
-	}
-	return t
 }

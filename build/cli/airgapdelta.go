@@ -2,13 +2,12 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"github.com/spf13/cobra"
 
-	"github.com/slipway-build/slipway/build"
 	"github.com/slipway-build/slipway/images/airgap"
+	"github.com/slipway-build/slipway/internal/usage"
 	"github.com/slipway-build/slipway/progress"
 )
 
@@ -49,7 +48,7 @@ func (p *Program) deltaCommand(c *cobra.Command, about string, work func(ctx con
 	c.Flags().StringVarP(&output, "output", "o", "", about)
 	c.RunE = func(c *cobra.Command, words []string) error {
 		if output == "" {
-			return &build.UsageError{Err: errors.New("say what to write: -o FILE")}
+			return usage.Errorf("say what to write: -o FILE")
 		}
 		var said string
 		err := p.watched(c, func(ctx context.Context) (err error) {

@@ -12,6 +12,8 @@ import (
 
 	"github.com/slipway-build/slipway/build"
 	"github.com/slipway-build/slipway/images/airgap"
+	"github.com/slipway-build/slipway/internal/usage"
+	"github.com/slipway-build/slipway/progress"
 )
 
 func (p *Program) pushCommand() *cobra.Command {
@@ -48,7 +50,7 @@ apart those of different registries. What is there is skipped. Archives packed w
 				return err
 			}
 			if asJSON {
-				return p.writeJSON(pushed)
+				return progress.WriteJSON(p.Stdout, pushed)
 			}
 			for _, i := range pushed {
 				var platforms []string
@@ -88,7 +90,7 @@ Memory does not grow with the number of clients. An interrupt ends it.`,
 				return err
 			}
 			if len(files) == 0 {
-				return &build.UsageError{Err: fmt.Errorf("there is no archive in %s", strings.Join(paths, ", "))}
+				return usage.Errorf("there is no archive in %s", strings.Join(paths, ", "))
 			}
 			var archives []*airgap.Archive
 			defer func() {

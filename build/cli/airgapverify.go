@@ -7,8 +7,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/slipway-build/slipway/build"
 	"github.com/slipway-build/slipway/images/airgap"
+	"github.com/slipway-build/slipway/internal/usage"
 	"github.com/slipway-build/slipway/progress"
 )
 
@@ -30,7 +30,7 @@ that every image of a list is there.`,
 		RunE: func(c *cobra.Command, paths []string) error {
 			entries, err := p.readLists(lists)
 			if err != nil {
-				return &build.UsageError{Err: err}
+				return usage.Wrap(err)
 			}
 			platform, err := p.onePlatform()
 			if err != nil {
@@ -57,7 +57,7 @@ that every image of a list is there.`,
 			})
 			errs = append(errs, err)
 			if asJSON {
-				errs = append(errs, p.writeJSON(reports))
+				errs = append(errs, progress.WriteJSON(p.Stdout, reports))
 			} else {
 				for _, r := range reports {
 					p.writeReport(r)

@@ -10,6 +10,7 @@ import (
 
 	"github.com/slipway-build/slipway/build"
 	"github.com/slipway-build/slipway/images"
+	"github.com/slipway-build/slipway/internal/usage"
 )
 
 func (p *Program) imageCommand() *cobra.Command {
@@ -51,7 +52,7 @@ on this machine's architecture.`,
 				*m.into = parsed
 			}
 			if err := errors.Join(errs...); err != nil {
-				return &build.UsageError{Err: err}
+				return usage.Wrap(err)
 			}
 			var made build.ImageResult
 			err := p.watched(c, func(ctx context.Context) (err error) {

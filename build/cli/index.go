@@ -2,13 +2,13 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/slipway-build/slipway/build"
+	"github.com/slipway-build/slipway/internal/usage"
 )
 
 func (p *Program) indexCommand() *cobra.Command {
@@ -38,11 +38,11 @@ Docker's manifest list has none. What the target lacks is copied.`,
 			"slipway index create --dry-run -t registry.example.com/app:v1 oci:out"),
 		RunE: func(c *cobra.Command, sources []string) error {
 			if len(tags) == 0 {
-				return &build.UsageError{Err: errors.New("say where the index goes: -t REF")}
+				return usage.Errorf("say where the index goes: -t REF")
 			}
 			pairs, err := p.keyValues("--annotation", annotations)
 			if err != nil {
-				return &build.UsageError{Err: err}
+				return usage.Wrap(err)
 			}
 			var made build.IndexResult
 			err = p.watched(c, func(ctx context.Context) error {

@@ -1,13 +1,13 @@
 package cli
 
 import (
-	"errors"
 	"fmt"
 	"os"
 
 	"github.com/spf13/cobra"
 
 	"github.com/slipway-build/slipway/build"
+	"github.com/slipway-build/slipway/internal/usage"
 )
 
 func (p *Program) loginCommand() *cobra.Command {
@@ -25,10 +25,10 @@ Docker's config.json, or with the credential helper that the file names.`,
 			"echo \"$TOKEN\" | slipway login ghcr.io -u me"),
 		RunE: func(c *cobra.Command, args []string) error {
 			if user == "" {
-				return &build.UsageError{Err: errors.New("say who you are: -u USER")}
+				return usage.Errorf("say who you are: -u USER")
 			}
 			if isTerminal(p.Stdin) {
-				return &build.UsageError{Err: errors.New("the password is read from standard input, which is a terminal: use < FILE, or a pipe")}
+				return usage.Errorf("the password is read from standard input, which is a terminal: use < FILE, or a pipe")
 			}
 			w, err := build.OpenWorkbench(p.settings)
 			if err != nil {

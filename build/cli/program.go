@@ -11,6 +11,7 @@ import (
 
 	"github.com/slipway-build/slipway/build"
 	"github.com/slipway-build/slipway/internal/process"
+	"github.com/slipway-build/slipway/internal/usage"
 	"github.com/slipway-build/slipway/progress"
 )
 
@@ -50,8 +51,8 @@ func (p Program) Run(ctx context.Context, args []string) int {
 			return why.ExitStatus()
 		}
 		p.fail(args, err)
-		var usage *build.UsageError
-		if errors.As(err, &usage) {
+		var wrong *usage.Error
+		if errors.As(err, &wrong) {
 			return 2
 		}
 		return 1
@@ -86,7 +87,7 @@ no project. Environment: ` + build.Environment,
 	asGroup(root)
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
-		return &build.UsageError{Err: fmt.Errorf("%w; see `%s --help`", err, c.CommandPath())}
+		return usage.Errorf("%w; see `%s --help`", err, c.CommandPath())
 	})
 	root.AddGroup(&cobra.Group{ID: "project", Title: "In a project (slipway.yaml):"}, &cobra.Group{ID: "tools", Title: "Without a project:"})
 	flags := root.PersistentFlags()
@@ -105,7 +106,7 @@ no project. Environment: ` + build.Environment,
 		if args := c.Args; args != nil {
 			c.Args = func(c *cobra.Command, words []string) error {
 				if err := args(c, words); err != nil {
-					return &build.UsageError{Err: fmt.Errorf("%w; see `%s --help`", err, c.CommandPath())}
+					return usage.Errorf("%w; see `%s --help`", err, c.CommandPath())
 				}
 				return nil
 			}
@@ -170,7 +171,7 @@ func (p *Program) readFlags() error {
 		errs = append(errs, fmt.Errorf("--progress: %w", err))
 	}
 	if len(errs) > 0 {
-		return &build.UsageError{Err: errors.Join(errs...)}
+		return usage.Wrap(errors.Join(errs...))
 	}
 	p.settings.LimitMemory()
 	return nil

@@ -2,13 +2,13 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 
 	"github.com/spf13/cobra"
 
 	"github.com/slipway-build/slipway/build"
+	"github.com/slipway-build/slipway/internal/usage"
 	"github.com/slipway-build/slipway/progress"
 )
 
@@ -162,7 +162,7 @@ func (p *Program) cleanCommand() *cobra.Command {
 		Example: examples("slipway clean", "slipway clean --cache", "slipway clean --cache --older-than 7d --max-size 20GB"),
 		RunE: func(c *cobra.Command, _ []string) error {
 			if !cache && olderThan+maxSize != "" {
-				return &build.UsageError{Err: errors.New("--older-than and --max-size go with --cache")}
+				return usage.Errorf("--older-than and --max-size go with --cache")
 			}
 			age, err := build.ParseAge(olderThan)
 			if err != nil {
@@ -171,7 +171,7 @@ func (p *Program) cleanCommand() *cobra.Command {
 			var size int64
 			if maxSize != "" {
 				if size, err = progress.ParseBytes(maxSize); err != nil {
-					return &build.UsageError{Err: fmt.Errorf("--max-size: %w", err)}
+					return usage.Errorf("--max-size: %w", err)
 				}
 			}
 			if cache {
@@ -207,7 +207,7 @@ func (p *Program) initCommand() *cobra.Command {
 				dir = args[0]
 			}
 			if _, err := os.Stat(dir); err != nil {
-				return &build.UsageError{Err: err}
+				return usage.Wrap(err)
 			}
 			path, err := build.Init(c.Context(), dir)
 			if err != nil {

@@ -12,6 +12,7 @@ import (
 	"github.com/slipway-build/slipway/build"
 	"github.com/slipway-build/slipway/internal/process"
 	"github.com/slipway-build/slipway/internal/redact"
+	"github.com/slipway-build/slipway/internal/usage"
 	"github.com/slipway-build/slipway/progress"
 )
 
@@ -113,8 +114,8 @@ func exit(err error) error {
 	if mode := progress.Mode(os.Getenv("PROGRESS")); mode == progress.JSON {
 		progress.WriteFailure(mode, os.Stderr, "", err)
 	}
-	var usage *build.UsageError
-	if errors.As(err, &usage) {
+	var wrong *usage.Error
+	if errors.As(err, &wrong) {
 		return mg.Fatal(2, err)
 	}
 	return err

@@ -1,0 +1,56 @@
+package parallel
+
+import (
+	"context"
+	"sync"
+)
+
+// A Memo makes one value per key. The zero Memo is ready for use, from several goroutines.
+type Memo[T any] struct {
+	mu    sync.Mutex
+	calls map[string]*call[T]
+}
+
+type call[T any] struct {
+	done  chan struct{}
+	value T
+	err   error
+}
+
+// Do returns what produce returned when it was first called for key; others with that key wait for it, until
+// ctx ends. Errors are kept as well.
+func (m *Memo[T]) Do(ctx context.Context, key string, produce func() (T, error)) (T, error) {
+	m.mu.Lock()
+	if m.calls == nil {
+		m.calls = map[string]*call[T]{}
+	}
+	c, waiting := m.calls[key]
+	if !waiting {
+		c = &call[T]{done: make(chan struct{})}
+		m.calls[key] = c
+	}
+	m.mu.Unlock()
+	if !waiting {
+		c.value, c.err = produce()
+		close(c.done)
+		return c.value, c.err
+	}
+	select {
+	case <-c.done:
+		return c.value, c.err
+	case <-ctx.Done():
+		var zero T
+		return zero, context.Cause(ctx)
+	}
+}
+
+// Values returns the values made without an error, for their user to close. No call of Do may be under way.
+func (m *Memo[T]) Values() []T {
+	var values []T
+	for _, c := range m.calls {
+		if c.err == nil {
+			values = append(values, c.value)
+		}
+	}
+	return values
+}

@@ -1,0 +1,55 @@
+// Package suggest finds the word that a misspelled one was probably meant to be.
+//
+// The distance of two words is the number of letters to insert, delete or replace, or of neighbours to swap
+// (optimal string alignment), whatever their case. github.com/agext/levenshtein, which is in the module
+// graph, counts a swap as two replacements, and would find nothing for short words such as "teh".
+package suggest
+
+import (
+	"fmt"
+	"strings"
+)
+
+// DidYouMean returns ` (did you mean "candidate"?)`, to append to a message, or "" if no candidate is near.
+// At most a third of the letters of word may be wrong, but one always may.
+func DidYouMean(word string, candidates []string) string {
+	if near := Nearest(word, candidates, max(1, len(word)/3)); near != "" {
+		return fmt.Sprintf(" (did you mean %q?)", near)
+	}
+	return ""
+}
+
+// Nearest returns the candidate with the least distance to word, the first of several, or "" if every distance
+// is larger than limit or is the whole candidate.
+func Nearest(word string, candidates []string, limit int) string {
+	best, least := "", limit+1
+	for _, c := range candidates {
+		if d := distance(strings.ToLower(word), strings.ToLower(c)); d < least && d < len(c) {
+			best, least = c, d
+		}
+	}
+	return best
+}
+
+func distance(a, b string) int {
+	// before, last and row are three lines of the table of distances between beginnings of a and of b.
+	before, last, row := make([]int, len(b)+1), make([]int, len(b)+1), make([]int, len(b)+1)
+	for j := range last {
+		last[j] = j
+	}
+	for i := 1; i <= len(a); i++ {
+		row[0] = i
+		for j := 1; j <= len(b); j++ {
+			replaced := last[j-1]
+			if a[i-1] != b[j-1] {
+				replaced++
+			}
+			row[j] = min(replaced, last[j]+1, row[j-1]+1)
+			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
+				row[j] = min(row[j], before[j-2]+1)
+			}
+		}
+		before, last, row = last, row, before
+	}
+	return last[len(b)]
+}

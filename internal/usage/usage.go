@@ -1,0 +1,23 @@
+// Package usage marks errors that the user of a command corrects: a wrong flag, environment variable,
+// argument or line of slipway.yaml. Commands that end with one have the exit status 2; all other failures
+// have 1.
+package usage
+
+import "fmt"
+
+// An Error is a mistake in flags, environment, arguments or configuration.
+type Error struct{ Err error }
+
+func (e *Error) Error() string { return e.Err.Error() }
+func (e *Error) Unwrap() error { return e.Err }
+
+// Wrap returns err as an Error, or nil if err is nil.
+func Wrap(err error) error {
+	if err == nil {
+		return nil
+	}
+	return &Error{err}
+}
+
+// Errorf returns an Error with the text of fmt.Errorf.
+func Errorf(format string, args ...any) error { return &Error{fmt.Errorf(format, args...)} }
