@@ -52,6 +52,7 @@ var rooms = map[string][]string{
 	"internal/redact":    {},
 	"internal/sniff":     {},
 	"internal/suggest":   {},
+	"internal/testfile":  {}, // only tests look into it
 	"internal/usage":     {},
 	"progress":           {"internal/redact"},
 }
@@ -84,7 +85,7 @@ var hosts = map[string][]string{
 }
 
 // testRooms are those that only tests look into.
-var testRooms = []string{"images/imagetest", "internal/golden"}
+var testRooms = []string{"images/imagetest", "internal/golden", "internal/testfile"}
 
 // calls are functions that one room calls for all others, which use that room.
 var calls = map[string]string{

@@ -3,6 +3,7 @@ package build
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -18,7 +19,7 @@ import (
 // union of all lists per platform.
 func (p *planner) archives() {
 	files := map[string][]images.ListEntry{}
-	for _, name := range sortedKeys(p.config.Airgap.Lists) {
+	for _, name := range slices.Sorted(maps.Keys(p.config.Airgap.Lists)) {
 		if file := p.config.Airgap.Lists[name].File; file != "" {
 			entries, err := readList(p.config.Dir, file)
 			if err != nil {
@@ -29,7 +30,7 @@ func (p *planner) archives() {
 	}
 	all := map[string][]string{} // platform slug -> references
 	var slugs []v1.Platform
-	for _, name := range sortedKeys(p.config.Airgap.Lists) {
+	for _, name := range slices.Sorted(maps.Keys(p.config.Airgap.Lists)) {
 		list := p.config.Airgap.Lists[name]
 		for _, platform := range list.Platforms {
 			windows := []string{""}
@@ -182,15 +183,6 @@ func readList(dir, file string) ([]images.ListEntry, error) {
 	}
 	defer f.Close()
 	return images.ReadList(f, file)
-}
-
-func sortedKeys[V any](m map[string]V) []string {
-	keys := make([]string, 0, len(m))
-	for k := range m {
-		keys = append(keys, k)
-	}
-	slices.Sort(keys)
-	return keys
 }
 
 // compareVersions orders references as `sort -V` does, which is how Debian

@@ -125,7 +125,7 @@ func (b *Builder) archiveImages(ctx context.Context, step ArchiveStep, pulled *p
 			out[i].Names = append(out[i].Names, ref)
 		}
 		if planned.Own != "" {
-			own, _ := b.imageStep(planned.Own)
+			own, _ := b.Plan.imageStep(planned.Own)
 			var err error
 			out[i].Own = true
 			out[i].Image, err = b.image(ctx, own)

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path"
 	"path/filepath"
@@ -215,7 +216,7 @@ func (b *Builder) bundleKey(ctx context.Context, step BundleStep, files []bundle
 	for _, f := range files {
 		sources = append(sources, f.Source)
 	}
-	for _, name := range sortedKeys(step.Package.Scripts) {
+	for _, name := range slices.Sorted(maps.Keys(step.Package.Scripts)) {
 		sources = append(sources, b.path(step.Package.Scripts[name]))
 	}
 	for _, source := range sources {

@@ -17,6 +17,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 
 	"github.com/slipway-build/slipway/images/imagetest"
+	"github.com/slipway-build/slipway/internal/testfile"
 )
 
 // A testRelease is a project in a folder of its own: a Go program for two systems, an
@@ -65,7 +66,7 @@ publish:
   - {directory: released}
 `,
 	} {
-		writeFile(t, filepath.Join(r.dir, filepath.FromSlash(file)), content)
+		testfile.Write(t, filepath.Join(r.dir, filepath.FromSlash(file)), content)
 	}
 	base := imagetest.Layer(t, imagetest.Files{"etc/os-release": "none"})
 	imagetest.Push(t, r.other+"/tools/pause:3.10", imagetest.Index(t,
@@ -85,7 +86,7 @@ func (r *testRelease) configure(old, new string) {
 	if !strings.Contains(string(raw), old) {
 		r.t.Fatalf("slipway.yaml has no %q", old)
 	}
-	writeFile(r.t, file, strings.Replace(string(raw), old, new, 1))
+	testfile.Write(r.t, file, strings.Replace(string(raw), old, new, 1))
 }
 
 // builder is a new run, as of a new process.
@@ -232,7 +233,7 @@ func TestAReleaseHasTheSameBytesEverywhere(t *testing.T) {
 		r := makeRelease(t)
 		// Of what is compared nothing may name a registry, as its port is random.
 		r.env["REGISTRY"], r.env["JOBS"] = "registry.example.com", jobs
-		writeFile(t, filepath.Join(r.dir, "images.txt"), "")
+		testfile.Write(t, filepath.Join(r.dir, "images.txt"), "")
 		r.run("package")
 		raw, err := os.ReadFile(filepath.Join(r.dir, "dist", "artifacts", "sha256sum-amd64.txt"))
 		if err != nil {
@@ -247,7 +248,7 @@ func TestAReleaseHasTheSameBytesEverywhere(t *testing.T) {
 
 func TestAllThatIsMissingIsSaidAtOnce(t *testing.T) {
 	r := makeRelease(t)
-	writeFile(t, filepath.Join(r.dir, "images.txt"), r.other+"/tools/none:1\n"+r.other+"/tools/pause:3.10\n"+r.other+"/tools/linux:1\n")
+	testfile.Write(t, filepath.Join(r.dir, "images.txt"), r.other+"/tools/none:1\n"+r.other+"/tools/pause:3.10\n"+r.other+"/tools/linux:1\n")
 	imagetest.Push(t, r.other+"/tools/linux:1", imagetest.Index(t, imagetest.Image(t, "linux/amd64", imagetest.Layer(t, imagetest.Files{"a": ""}))))
 	err := r.try(r.builder(), "package", "airgap")
 	if err == nil {
@@ -289,7 +290,7 @@ func TestVerifySaysAllThatIsWrong(t *testing.T) {
 	r.run("build")
 	r.run("package")
 	artifacts := filepath.Join(r.dir, "dist", "artifacts")
-	writeFile(t, filepath.Join(artifacts, "stray.tar"), "x")
+	testfile.Write(t, filepath.Join(artifacts, "stray.tar"), "x")
 	if err := os.Remove(filepath.Join(artifacts, "acme.linux-arm64")); err != nil {
 		t.Fatal(err)
 	}
@@ -299,8 +300,8 @@ func TestVerifySaysAllThatIsWrong(t *testing.T) {
 		t.Fatal(err)
 	}
 	raw[len(raw)/2] ^= 1
-	writeFile(t, damaged, string(raw))
-	writeFile(t, filepath.Join(r.dir, "dist", "bin", "linux-amd64", "acme"), "x")
+	testfile.Write(t, damaged, string(raw))
+	testfile.Write(t, filepath.Join(r.dir, "dist", "bin", "linux-amd64", "acme"), "x")
 	err = r.builder().Verify(t.Context())
 	if err == nil {
 		t.Fatal("verify found nothing")
@@ -334,7 +335,7 @@ func TestVerifyKnowsWhatIsOfAnotherRelease(t *testing.T) {
 func TestPublishRefusesOtherImagesThanWerePackaged(t *testing.T) {
 	r := makeRelease(t)
 	r.run("package")
-	writeFile(t, filepath.Join(r.dir, "charts", "chart.yaml"), "name: changed\n")
+	testfile.Write(t, filepath.Join(r.dir, "charts", "chart.yaml"), "name: changed\n")
 	r.run("build")
 	if err := r.try(r.builder(), "publish", "images"); err == nil || !strings.Contains(err.Error(), "run package again") {
 		t.Errorf("got %v, want an error that says to package again", err)
@@ -441,7 +442,7 @@ func TestTheEmbeddedBuilderRefusesWhatItCannotUse(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	writeFile(t, filepath.Join(r.dir, FileName), strings.Replace(string(raw), "  - name: acme-runtime\n",
+	testfile.Write(t, filepath.Join(r.dir, FileName), strings.Replace(string(raw), "  - name: acme-runtime\n",
 		"  - name: acme-runtime\n    secrets: [\"id=token,env=TOKEN\"]\n    cache-from: [\"type=local,src=cache\"]\n", 1))
 	err = r.try(r.builder(), "build")
 	for _, want := range []string{"image acme-runtime", "secrets is for the builders docker and buildkit", "cache-from is for"} {
@@ -457,7 +458,7 @@ func TestAReleaseInParts(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	writeFile(t, filepath.Join(r.dir, FileName), strings.Replace(string(raw), "  level: fastest\n", "  level: fastest\n  split: 500KB\n", 1))
+	testfile.Write(t, filepath.Join(r.dir, FileName), strings.Replace(string(raw), "  level: fastest\n", "  level: fastest\n  split: 500KB\n", 1))
 	r.run("build")
 	r.run("package")
 	if err := r.builder().Verify(t.Context()); err != nil {
@@ -481,7 +482,7 @@ func TestAReleaseInParts(t *testing.T) {
 		t.Errorf("the published folder (-dist/artifacts +released):\n%s", diff)
 	}
 	// Without parts again: nothing is left of them.
-	writeFile(t, filepath.Join(r.dir, FileName), string(raw))
+	testfile.Write(t, filepath.Join(r.dir, FileName), string(raw))
 	r.run("package")
 	for name := range r.files("dist/artifacts") {
 		if strings.Contains(name, ".part") {
@@ -499,10 +500,10 @@ func TestAFileTooLargeForGitHubIsSaidBeforeTheRelease(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	writeFile(t, filepath.Join(r.dir, FileName), string(raw)+"  - {github: acme/acme}\n")
+	testfile.Write(t, filepath.Join(r.dir, FileName), string(raw)+"  - {github: acme/acme}\n")
 	b := r.builder()
 	large := filepath.Join(r.dir, "dist", "artifacts", "acme-images.linux-amd64.tar.gz")
-	writeFile(t, large, "")
+	testfile.Write(t, large, "")
 	if err := os.Truncate(large, maxReleaseFile); err != nil {
 		t.Fatal(err)
 	}
@@ -527,7 +528,7 @@ func TestDistElsewhere(t *testing.T) {
 	}
 	text := strings.ReplaceAll(string(raw), `"dist/bin/`, `"./dist/bin/`)
 	text = strings.Replace(text, "{source: LICENSE}", "{source: dist, path: all}", 1)
-	writeFile(t, config, strings.Replace(text, "{directory: released}", "{directory: ./dist/released}", 1))
+	testfile.Write(t, config, strings.Replace(text, "{directory: released}", "{directory: ./dist/released}", 1))
 	out := filepath.Join(t.TempDir(), "o u:t")
 	there := func(s *Settings) { s.Dist, s.OS = out, "linux" }
 	r.do(r.builder(there), "build", "linux")
@@ -539,7 +540,7 @@ func TestDistElsewhere(t *testing.T) {
 	if got := b.path(step.Files[1].Source); got != out {
 		t.Errorf("dist is %s, want %s", got, out)
 	}
-	writeFile(t, config, strings.Replace(string(raw), "{directory: released}", "{directory: ./dist/released}", 1))
+	testfile.Write(t, config, strings.Replace(string(raw), "{directory: released}", "{directory: ./dist/released}", 1))
 	r.do(r.builder(there), "package", "linux")
 	b = r.builder(there)
 	r.do(b, "publish", "artifacts")
@@ -565,7 +566,7 @@ func TestImagesNeedOnlyTheBinariesThatTheyRead(t *testing.T) {
 		t.Errorf("build images (-want +got):\n%s", diff)
 	}
 	// What is named differently is read, and made again.
-	writeFile(t, filepath.Join(r.dir, "Dockerfile"), "FROM scratch\nCOPY --from=bin --chmod=0755 h*r /bin/\n")
+	testfile.Write(t, filepath.Join(r.dir, "Dockerfile"), "FROM scratch\nCOPY --from=bin --chmod=0755 h*r /bin/\n")
 	r.run("build", "images")
 	if diff := cmp.Diff([]string{"linux-amd64/acme", "linux-amd64/helper", "linux-arm64/acme", "linux-arm64/helper"}, compiled()); diff != "" {
 		t.Errorf("build images of helper (-want +got):\n%s", diff)

@@ -9,13 +9,15 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/slipway-build/slipway/internal/testfile"
 )
 
 func TestCleanRemovesNothingOfOthers(t *testing.T) {
 	r := makeRelease(t)
 	out := filepath.Join(r.dir, "elsewhere")
 	there := func(s *Settings) { s.Dist = out }
-	writeFile(t, filepath.Join(out, "bin", "theirs"), "")
+	testfile.Write(t, filepath.Join(out, "bin", "theirs"), "")
 	if err := r.builder(there).Clean(t.Context()); err == nil || !strings.Contains(err.Error(), "slipway has made nothing there") {
 		t.Errorf("got %v, want that a folder without anything of ours is left alone", err)
 	}
@@ -27,7 +29,7 @@ func TestCleanRemovesNothingOfOthers(t *testing.T) {
 		t.Errorf("what is left (-want +got):\n%s", diff)
 	}
 	// dist itself needs no sign, as after a run that was killed at once.
-	writeFile(t, filepath.Join(r.dir, "dist", "bin", "linux-amd64", "acme"), "")
+	testfile.Write(t, filepath.Join(r.dir, "dist", "bin", "linux-amd64", "acme"), "")
 	if err := r.builder().Clean(t.Context()); err != nil {
 		t.Fatal(err)
 	}

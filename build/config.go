@@ -4,6 +4,8 @@ import (
 	"cmp"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
+
+	"github.com/slipway-build/slipway/images"
 )
 
 // Config is slipway.yaml: what is released. Load has checked it, has filled in
@@ -91,15 +93,15 @@ type Image struct {
 	// Position is where it stands in slipway.yaml.
 	Position Position `yaml:"-" json:"-"`
 
-	Name        string            `yaml:"name" required:"true" doc:"last part of the reference: registry/repository/name:TAG"`
-	Args        map[string]string `yaml:"args" expand:"platform windows name" linked:"true" doc:"build arguments"`
-	Labels      map[string]string `yaml:"labels" expand:"platform windows name" linked:"true" doc:"labels of the image's config"`
-	Contexts    map[string]string `yaml:"contexts" expand:"platform windows name" doc:"named contexts: a folder, docker-image://REF or oci-layout://DIR"`
-	Variants    []Variant         `yaml:"variants" required:"true" doc:"Dockerfile targets and the platforms made from each"`
-	Builder     string            `yaml:"builder" enum:"embedded docker buildkit" doc:"what makes it: embedded (default), docker or buildkit; environment BUILDER wins"`
-	Format      Format            `yaml:"format" doc:"media types and compression"`
-	Modes       string            `yaml:"modes" enum:"normal keep" doc:"modes of files of contexts: normal (default: 0755 or 0644), or keep those on disk"`
-	Annotations map[string]string `yaml:"annotations" linked:"true" doc:"annotations of the index"`
+	Name        string             `yaml:"name" required:"true" doc:"last part of the reference: registry/repository/name:TAG"`
+	Args        map[string]string  `yaml:"args" expand:"platform windows name" linked:"true" doc:"build arguments"`
+	Labels      map[string]string  `yaml:"labels" expand:"platform windows name" linked:"true" doc:"labels of the image's config"`
+	Contexts    map[string]string  `yaml:"contexts" expand:"platform windows name" doc:"named contexts: a folder, docker-image://REF or oci-layout://DIR"`
+	Variants    []Variant          `yaml:"variants" required:"true" doc:"Dockerfile targets and the platforms made from each"`
+	Builder     images.BuilderKind `yaml:"builder" enum:"embedded docker buildkit" doc:"what makes it: embedded (default), docker or buildkit; environment BUILDER wins"`
+	Format      Format             `yaml:"format" doc:"media types and compression"`
+	Modes       string             `yaml:"modes" enum:"normal keep" doc:"modes of files of contexts: normal (default: 0755 or 0644), or keep those on disk"`
+	Annotations map[string]string  `yaml:"annotations" linked:"true" doc:"annotations of the index"`
 	EngineOpts  `yaml:",inline"`
 }
 
@@ -221,6 +223,19 @@ type Destination struct {
 	GitHub     string `yaml:"github" json:"github,omitempty" doc:"owner/name: artifacts become a GitHub release, draft until complete (GITHUB_TOKEN)"`
 	Force      bool   `yaml:"force" json:"force,omitempty" doc:"replace what a tag or a release there already holds, as --force does (environment FORCE)"`
 	Snapshot   bool   `yaml:"snapshot" json:"snapshot,omitempty" doc:"take versions without a tag and checkouts with changes, as --snapshot does (environment SNAPSHOT)"`
+}
+
+// String names a destination as a person would.
+func (d Destination) String() string {
+	switch {
+	case d.Directory != "":
+		return "folder " + d.Directory
+	case d.OCI != "":
+		return "OCI artifact " + d.OCI
+	case d.GitHub != "":
+		return "GitHub release of " + d.GitHub
+	}
+	return "registry " + d.Registry + "/" + d.Repository
 }
 
 // Names are templates of the names in dist/artifacts. Formats and .txt are added

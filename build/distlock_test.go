@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/slipway-build/slipway/internal/testfile"
 	"github.com/slipway-build/slipway/progress"
 )
 
@@ -49,7 +50,7 @@ func TestRunsInOneDistWaitForEachOther(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			r := makeRelease(t)
-			writeFile(t, filepath.Join(r.dir, "dist/oci/.slipway/ingest"), "")
+			testfile.Write(t, filepath.Join(r.dir, "dist/oci/.slipway/ingest"), "")
 			lock, err := r.builder().lockDist(t.Context(), c.holds)
 			if err != nil {
 				t.Fatal(err)
@@ -121,10 +122,10 @@ func TestWhatAKilledRunLeaves(t *testing.T) {
 		"artifacts/.acme.linux-amd64.tar.gz.77.tmp", "artifacts/.slipway-42", ".slipway-43", "bin/linux-amd64/.slipway-compile-9/acme",
 	}
 	for _, file := range left {
-		writeFile(t, filepath.Join(r.dir, "dist", filepath.FromSlash(file)), "half")
+		testfile.Write(t, filepath.Join(r.dir, "dist", filepath.FromSlash(file)), "half")
 	}
 	foreign := filepath.Join(r.dir, "dist", "artifacts", ".theirs.tar.123.tmp")
-	writeFile(t, foreign, "")
+	testfile.Write(t, foreign, "")
 	if err := r.builder().Verify(t.Context()); err != nil {
 		t.Errorf("verify: %v", err)
 	}

@@ -13,6 +13,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-containerregistry/pkg/registry"
+
+	"github.com/slipway-build/slipway/internal/testfile"
 )
 
 func TestATagIsNotReplacedUnlessAsked(t *testing.T) {
@@ -37,7 +39,7 @@ func TestATagIsNotReplacedUnlessAsked(t *testing.T) {
 			r.run("publish", "images", "index")
 			before := r.pushed(r.registry, "team/acme-runtime")
 			r.run("publish", "images", "index") // the same once more
-			writeFile(t, filepath.Join(r.dir, "charts", "chart.yaml"), "name: changed\n")
+			testfile.Write(t, filepath.Join(r.dir, "charts", "chart.yaml"), "name: changed\n")
 			c.change(r)
 			r.run("build")
 			err := r.try(r.builder(), "publish", "images", "index")
@@ -73,16 +75,16 @@ func TestOnlyACleanTaggedCommitIsPublished(t *testing.T) {
 		{"untagged", func(*testRelease) {}, "no git tag on HEAD and no TAG names the version"},
 		{"dirty", func(r *testRelease) {
 			r.git("tag", "v1.0.0")
-			writeFile(r.t, filepath.Join(r.dir, "LICENSE"), "mine\n")
+			testfile.Write(r.t, filepath.Join(r.dir, "LICENSE"), "mine\n")
 		}, "tracked files differ from commit"},
 		{"dirty with TAG", func(r *testRelease) {
 			r.env["TAG"] = "v1.0.0"
-			writeFile(r.t, filepath.Join(r.dir, "LICENSE"), "mine\n")
+			testfile.Write(r.t, filepath.Join(r.dir, "LICENSE"), "mine\n")
 		}, "tracked files differ from commit"},
 		{"untagged with TAG", func(r *testRelease) { r.env["TAG"] = "v1.0.0" }, ""},
 		{"a snapshot by the environment", func(r *testRelease) {
 			r.env["SNAPSHOT"] = "true"
-			writeFile(r.t, filepath.Join(r.dir, "LICENSE"), "mine\n")
+			testfile.Write(r.t, filepath.Join(r.dir, "LICENSE"), "mine\n")
 		}, ""},
 		{"a snapshot by every destination", func(r *testRelease) {
 			r.configure("{registry: \""+r.registry+"\"}", "{registry: \""+r.registry+"\", snapshot: true}")
@@ -95,7 +97,7 @@ func TestOnlyACleanTaggedCommitIsPublished(t *testing.T) {
 			t.Parallel()
 			r := makeRelease(t)
 			delete(r.env, "TAG")
-			writeFile(t, filepath.Join(r.dir, ".gitignore"), "dist\n")
+			testfile.Write(t, filepath.Join(r.dir, ".gitignore"), "dist\n")
 			r.git("init", "-q")
 			r.git("add", ".")
 			r.git("commit", "-q", "-m", "first")

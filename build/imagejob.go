@@ -274,7 +274,7 @@ func sourceDateEpoch(getenv func(string) (string, bool)) (time.Time, error) {
 	if text == "" {
 		return time.Time{}, nil
 	}
-	epoch, err := parseEpoch(text)
+	epoch, err := images.ParseEpoch(text)
 	if err != nil {
 		return epoch, usage.Errorf("environment SOURCE_DATE_EPOCH: %w", err)
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -77,7 +78,7 @@ func (b *Builder) image(ctx context.Context, step ImageStep) (v1.Image, error) {
 
 func (b *Builder) assemble(ctx context.Context, step ImageStep) (v1.Image, error) {
 	// Load has looked, but not at what was not there yet.
-	if err := b.Config.outside(step); err != nil {
+	if err := outside(b.Config, step); err != nil {
 		return nil, fmt.Errorf("image %s: %w", step.Image, err)
 	}
 	assembler, err := b.bench.assembler(ctx, step.Builder, step.Address, b.engineOpts(step))
@@ -189,7 +190,7 @@ func (b *Builder) index(ctx context.Context, step IndexStep) (v1.ImageIndex, err
 			var err error
 			if nested, ok := b.Plan.indexStep(member); ok {
 				entry.Index, err = b.index(ctx, nested)
-			} else if of, ok := b.imageStep(member); ok {
+			} else if of, ok := b.Plan.imageStep(member); ok {
 				entry.Image, err = b.image(ctx, of)
 			} else {
 				entry.Image, entry.Index, err = b.earlierMember(earlier, member)
@@ -225,15 +226,6 @@ func (b *Builder) index(ctx context.Context, step IndexStep) (v1.ImageIndex, err
 	})
 }
 
-func (b *Builder) imageStep(ref string) (ImageStep, bool) {
-	for _, s := range b.Plan.Images {
-		if s.Ref == ref {
-			return s, true
-		}
-	}
-	return ImageStep{}, false
-}
-
 // earlierMember is what an earlier run left in dist/oci under a tag, if one did.
 func (b *Builder) earlierMember(earlier Report, ref string) (v1.Image, v1.ImageIndex, error) {
 	i := slices.IndexFunc(earlier.Made, func(m Made) bool { return m.Ref == ref })
@@ -255,11 +247,31 @@ func (b *Builder) earlierMember(earlier Report, ref string) (v1.Image, v1.ImageI
 	return image, nil, err
 }
 
-func (p *Plan) indexStep(ref string) (IndexStep, bool) {
-	for _, s := range p.Indexes {
-		if s.Ref == ref {
-			return s, true
+// outside is what an image step reads that leads out of the project.
+func outside(c *Config, step ImageStep) error {
+	var errs []error
+	check := func(what string, files ...string) {
+		for _, file := range files {
+			if err := c.inside(file); err != nil {
+				errs = append(errs, fmt.Errorf("%s: %w", what, err))
+			}
 		}
 	}
-	return IndexStep{}, false
+	check("context", step.Context)
+	check("dockerfile", step.Dockerfile)
+	for _, name := range slices.Sorted(maps.Keys(step.Contexts)) {
+		if folder := contextFolder(step.Contexts[name]); folder != "" {
+			check("contexts."+name, folder)
+		}
+	}
+	for _, option := range step.Secrets {
+		check("secrets", optionFiles(option)...)
+	}
+	for _, option := range append(append([]string(nil), step.CacheFrom...), step.CacheTo...) {
+		check("cache", optionFiles(option)...)
+	}
+	for _, option := range step.SSH {
+		check("ssh", sshKeys(option)...)
+	}
+	return errors.Join(errs...)
 }

@@ -9,6 +9,7 @@ import (
 	"golang.org/x/tools/txtar"
 
 	"github.com/slipway-build/slipway/internal/golden"
+	"github.com/slipway-build/slipway/internal/testfile"
 )
 
 // TestInit runs testdata/init/*.txtar: a checkout, and under "want" the
@@ -20,13 +21,13 @@ func TestInit(t *testing.T) {
 	}
 	for _, file := range files {
 		t.Run(strings.TrimSuffix(filepath.Base(file), ".txtar"), func(t *testing.T) {
-			archive := parseArchive(t, file)
+			archive := testfile.ReadArchive(t, file)
 			root := t.TempDir()
 			t.Setenv("GIT_CEILING_DIRECTORIES", root)
 			dir := filepath.Join(root, "My Checkout")
 			for _, f := range archive.Files {
 				if f.Name != "want" {
-					writeFile(t, filepath.Join(dir, filepath.FromSlash(f.Name)), string(f.Data))
+					testfile.Write(t, filepath.Join(dir, filepath.FromSlash(f.Name)), string(f.Data))
 				}
 			}
 			var got string
@@ -45,7 +46,7 @@ func TestInit(t *testing.T) {
 			if left, _ := filepath.Glob(filepath.Join(dir, ".slipway*")); len(left) > 0 {
 				t.Errorf("left behind: %v", left)
 			}
-			setFile(archive, "want", strings.ReplaceAll(got, "\n-- ", "\n- - "))
+			testfile.Set(archive, "want", strings.ReplaceAll(got, "\n-- ", "\n- - "))
 			golden.EqualFile(t, file, txtar.Format(archive))
 		})
 	}

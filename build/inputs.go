@@ -3,6 +3,7 @@ package build
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -75,7 +76,7 @@ func (b *Builder) differences(r Report) ([]string, error) {
 		return out, nil
 	}
 	before := len(out)
-	names := append(sortedKeys(r.Inputs.Variables), sortedKeys(now.Variables)...)
+	names := append(slices.Sorted(maps.Keys(r.Inputs.Variables)), slices.Sorted(maps.Keys(now.Variables))...)
 	slices.Sort(names)
 	for _, name := range slices.Compact(names) {
 		differs("the variable "+name, r.Inputs.Variables[name], now.Variables[name])

@@ -1,7 +1,6 @@
 package build
 
 import (
-	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -70,8 +69,8 @@ func isBelow(path, folder string) bool {
 	return err == nil && filepath.IsLocal(rel)
 }
 
-// filesOf are the paths in options of an engine, such as id=NAME,src=FILE.
-func filesOf(option string) []string {
+// optionFiles are the paths in options of an engine, such as id=NAME,src=FILE.
+func optionFiles(option string) []string {
 	var files []string
 	for field := range strings.SplitSeq(option, ",") {
 		if key, value, ok := strings.Cut(field, "="); ok && isFileKey(key) {
@@ -83,9 +82,9 @@ func filesOf(option string) []string {
 
 func isFileKey(key string) bool { return key == "src" || key == "source" || key == "dest" }
 
-// keysOf are the paths in an option of ssh, such as ID=KEY,KEY. A socket is an agent's,
+// sshKeys are the paths in an option of ssh, such as ID=KEY,KEY. A socket is an agent's,
 // and lies where the agent puts it.
-func keysOf(option string) []string {
+func sshKeys(option string) []string {
 	_, list, _ := strings.Cut(option, "=")
 	var files []string
 	for file := range strings.SplitSeq(list, ",") {
@@ -94,35 +93,6 @@ func keysOf(option string) []string {
 		}
 	}
 	return files
-}
-
-// outside is what an image step reads that leads out of the project.
-func (c *Config) outside(step ImageStep) error {
-	var errs []error
-	check := func(what string, files ...string) {
-		for _, file := range files {
-			if err := c.inside(file); err != nil {
-				errs = append(errs, fmt.Errorf("%s: %w", what, err))
-			}
-		}
-	}
-	check("context", step.Context)
-	check("dockerfile", step.Dockerfile)
-	for _, name := range sortedKeys(step.Contexts) {
-		if folder := contextFolder(step.Contexts[name]); folder != "" {
-			check("contexts."+name, folder)
-		}
-	}
-	for _, option := range step.Secrets {
-		check("secrets", filesOf(option)...)
-	}
-	for _, option := range append(append([]string(nil), step.CacheFrom...), step.CacheTo...) {
-		check("cache", filesOf(option)...)
-	}
-	for _, option := range step.SSH {
-		check("ssh", keysOf(option)...)
-	}
-	return errors.Join(errs...)
 }
 
 // contextFolder is the folder of a named context, or "" if it is an image.

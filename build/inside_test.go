@@ -5,14 +5,16 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/slipway-build/slipway/internal/testfile"
 )
 
 func TestInside(t *testing.T) {
 	top := t.TempDir()
 	dir := filepath.Join(top, "project")
-	writeFile(t, filepath.Join(dir, "sub", "file"), "")
-	writeFile(t, filepath.Join(top, "secret"), "")
-	writeFile(t, filepath.Join(top, "shared", "file"), "")
+	testfile.Write(t, filepath.Join(dir, "sub", "file"), "")
+	testfile.Write(t, filepath.Join(top, "secret"), "")
+	testfile.Write(t, filepath.Join(top, "shared", "file"), "")
 	for link, target := range map[string]string{
 		"project/up": "..", "project/secret": "../secret", "project/within": "sub/file", "project/shared": "../shared",
 		"project/dist": "../elsewhere", "entry": "project", "project/back": "../entry/sub",
@@ -48,19 +50,19 @@ func TestInside(t *testing.T) {
 func TestABuildReadsNothingOutside(t *testing.T) {
 	r := makeRelease(t)
 	outside := t.TempDir()
-	writeFile(t, filepath.Join(outside, "token"), "secret")
+	testfile.Write(t, filepath.Join(outside, "token"), "secret")
 	config := filepath.Join(r.dir, FileName)
 	yaml, err := os.ReadFile(config)
 	if err != nil {
 		t.Fatal(err)
 	}
-	writeFile(t, config, strings.Replace(string(yaml), "{source: LICENSE}", `{source: "made/${PLATFORM}/token"}`, 1))
+	testfile.Write(t, config, strings.Replace(string(yaml), "{source: LICENSE}", `{source: "made/${PLATFORM}/token"}`, 1))
 	b := r.builder()
 	if err := os.Symlink(outside, filepath.Join(r.dir, "made")); err != nil {
 		t.Skipf("this system makes no symlinks: %v", err)
 	}
 	for _, platform := range []string{"linux-amd64", "linux-arm64", "windows-amd64"} {
-		writeFile(t, filepath.Join(outside, platform, "token"), "secret")
+		testfile.Write(t, filepath.Join(outside, platform, "token"), "secret")
 	}
 	if err := r.try(b, "package", "bundles"); err == nil || !strings.Contains(err.Error(), "through a symlink") {
 		t.Errorf("got %v, want an error about the symlink", err)

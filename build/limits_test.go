@@ -6,11 +6,13 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/slipway-build/slipway/internal/testfile"
 )
 
 func TestTheLimitOfUnpackingCanBeSet(t *testing.T) {
 	r := makeRelease(t)
-	writeFile(t, filepath.Join(r.dir, "Dockerfile"), "FROM scratch\nADD files.tar /\n")
+	testfile.Write(t, filepath.Join(r.dir, "Dockerfile"), "FROM scratch\nADD files.tar /\n")
 	var archive bytes.Buffer
 	w := tar.NewWriter(&archive)
 	if err := w.WriteHeader(&tar.Header{Name: "zeros", Size: 100_000, Mode: 0o644}); err != nil {
@@ -22,7 +24,7 @@ func TestTheLimitOfUnpackingCanBeSet(t *testing.T) {
 	if err := w.Close(); err != nil {
 		t.Fatal(err)
 	}
-	writeFile(t, filepath.Join(r.dir, "files.tar"), archive.String())
+	testfile.Write(t, filepath.Join(r.dir, "files.tar"), archive.String())
 	r.env["SLIPWAY_UNPACK_LIMIT"] = "50KB"
 	if err := r.try(r.builder(), "build", "images"); err == nil || !strings.Contains(err.Error(), "Dockerfile:2") {
 		t.Errorf("got %v, want an error at the ADD", err)

@@ -17,6 +17,7 @@ import (
 
 	"github.com/slipway-build/slipway/images"
 	"github.com/slipway-build/slipway/internal/golden"
+	"github.com/slipway-build/slipway/internal/testfile"
 )
 
 // TestLoad runs testdata/load/*.txtar: a slipway.yaml, what lies beside it, and
@@ -32,7 +33,7 @@ func TestLoad(t *testing.T) {
 	}
 	for _, file := range files {
 		t.Run(strings.TrimSuffix(filepath.Base(file), ".txtar"), func(t *testing.T) {
-			archive := parseArchive(t, file)
+			archive := testfile.ReadArchive(t, file)
 			scene := readScene(t, archive)
 			config, err := parseConfig(scene.yaml, FileName, scene.dir, scene.head, scene.lookup)
 			var got string
@@ -42,7 +43,7 @@ func TestLoad(t *testing.T) {
 				got = "ok\n" + dump("", reflect.ValueOf(config))
 				expandAll(t, reflect.ValueOf(config).Elem(), "")
 			}
-			setFile(archive, "want", got)
+			testfile.Set(archive, "want", got)
 			golden.EqualFile(t, file, txtar.Format(archive))
 		})
 	}
@@ -57,15 +58,6 @@ type scene struct {
 }
 
 func (s scene) lookup(name string) (string, bool) { v, ok := s.env[name]; return v, ok }
-
-func parseArchive(t *testing.T, file string) *txtar.Archive {
-	t.Helper()
-	archive, err := txtar.ParseFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return archive
-}
 
 func readScene(t *testing.T, archive *txtar.Archive) scene {
 	t.Helper()
@@ -96,30 +88,10 @@ func readScene(t *testing.T, archive *txtar.Archive) scene {
 		case FileName:
 			s.yaml = f.Data
 		default:
-			writeFile(t, filepath.Join(s.dir, filepath.FromSlash(f.Name)), string(f.Data))
+			testfile.Write(t, filepath.Join(s.dir, filepath.FromSlash(f.Name)), string(f.Data))
 		}
 	}
 	return s
-}
-
-func writeFile(t *testing.T, path, content string) {
-	t.Helper()
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(path, []byte(content), 0o644); err != nil {
-		t.Fatal(err)
-	}
-}
-
-func setFile(archive *txtar.Archive, name, content string) {
-	for i := range archive.Files {
-		if archive.Files[i].Name == name {
-			archive.Files[i].Data = []byte(content)
-			return
-		}
-	}
-	archive.Files = append(archive.Files, txtar.File{Name: name, Data: []byte(content)})
 }
 
 // dump spells a value as lines of path: value, leaving out what is empty, the
@@ -245,7 +217,7 @@ func FuzzLoad(f *testing.F) {
 func TestLoadReadsTheFileAndTheCheckout(t *testing.T) {
 	dir := t.TempDir()
 	repo := newRepo(t, dir)
-	writeFile(t, filepath.Join(dir, FileName), "project: p\nplatforms: [linux/amd64]\nvars: {WHO: file}\nrepository: ${WHO}\n")
+	testfile.Write(t, filepath.Join(dir, FileName), "project: p\nplatforms: [linux/amd64]\nvars: {WHO: file}\nrepository: ${WHO}\n")
 	repo.commit("first", "2026-02-03T04:05:06Z")
 	repo.run("tag", "v1.2.3")
 
@@ -279,7 +251,7 @@ func noEnvironment(string) (string, bool) { return "", false }
 func TestFindConfig(t *testing.T) {
 	dir := t.TempDir()
 	deep := filepath.Join(dir, "a", "b")
-	writeFile(t, filepath.Join(deep, "x"), "")
+	testfile.Write(t, filepath.Join(deep, "x"), "")
 
 	t.Run("none anywhere says where it looked", func(t *testing.T) {
 		_, err := FindConfig(deep)
@@ -294,11 +266,11 @@ func TestFindConfig(t *testing.T) {
 	})
 	t.Run("one that may be meant", func(t *testing.T) {
 		alone := t.TempDir()
-		writeFile(t, filepath.Join(alone, "sub", FileName), "")
+		testfile.Write(t, filepath.Join(alone, "sub", FileName), "")
 		if _, err := FindConfig(alone); err == nil || !strings.Contains(err.Error(), filepath.Join(alone, "sub", FileName)+" is there") {
 			t.Errorf("got %v", err)
 		}
-		writeFile(t, filepath.Join(alone, "slipway.yml"), "")
+		testfile.Write(t, filepath.Join(alone, "slipway.yml"), "")
 		if _, err := FindConfig(alone); err == nil || !strings.Contains(err.Error(), filepath.Join(alone, "slipway.yml")+" is there") {
 			t.Errorf("got %v", err)
 		}
@@ -315,8 +287,8 @@ func TestFindConfig(t *testing.T) {
 		}
 	})
 	t.Run("the nearest upwards", func(t *testing.T) {
-		writeFile(t, filepath.Join(dir, FileName), "")
-		writeFile(t, filepath.Join(dir, "a", FileName), "")
+		testfile.Write(t, filepath.Join(dir, FileName), "")
+		testfile.Write(t, filepath.Join(dir, "a", FileName), "")
 		got, err := FindConfig(deep)
 		if want := filepath.Join(dir, "a", FileName); err != nil || got != want {
 			t.Errorf("got %q, %v; want %q", got, err, want)

@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/go-containerregistry/pkg/name"
 
+	"github.com/slipway-build/slipway/images/hosts"
 	"github.com/slipway-build/slipway/internal/usage"
 )
 
@@ -45,7 +46,7 @@ func (w *Workbench) Logout(registry string) (where string, err error) {
 }
 
 func parseRegistryHost(registry string) (name.Registry, error) {
-	if err := checkRegistryHost(registry); err != nil {
+	if err := hosts.CheckName(registry); err != nil {
 		return name.Registry{}, usage.Wrap(err)
 	}
 	return name.NewRegistry(registry)

@@ -14,6 +14,7 @@ import (
 
 	"github.com/slipway-build/slipway/images"
 	"github.com/slipway-build/slipway/images/imagetest"
+	"github.com/slipway-build/slipway/internal/testfile"
 )
 
 // recorded are the digests that artifacts.json has for images and indexes, by the last
@@ -200,7 +201,7 @@ func TestPublishSaysWhichInputsChanged(t *testing.T) {
 		{"the clock", func(r *testRelease) { r.env["SOURCE_DATE_EPOCH"] = "1700000001" }, "SOURCE_DATE_EPOCH was 2023-11-14T22:13:20Z and is 2023-11-14T22:13:21Z"},
 		{"a linked variable", func(r *testRelease) { r.env["FLAVOUR"] = "salty" }, "the variable FLAVOUR was plain and is salty"},
 		{"flags", func(r *testRelease) { r.configure("[-s -w, ", "[-s, ") }, "slipway.yaml or an image list has changed"},
-		{"a list", func(r *testRelease) { writeFile(r.t, filepath.Join(r.dir, "images.txt"), "") }, "slipway.yaml or an image list has changed"},
+		{"a list", func(r *testRelease) { testfile.Write(r.t, filepath.Join(r.dir, "images.txt"), "") }, "slipway.yaml or an image list has changed"},
 		{"a comment", func(r *testRelease) { r.configure("project: acme", "# Ours.\nproject: acme") }, ""},
 		{"where engines are", func(r *testRelease) {
 			r.configure("binaries:", "builders: {linux/arm64: tcp://arm.example.com:1234}\nbinaries:")
@@ -225,8 +226,8 @@ func TestPublishSaysWhichInputsChanged(t *testing.T) {
 				t.Errorf("the registry has %v", found)
 			}
 			r.env = env
-			writeFile(t, filepath.Join(r.dir, FileName), config)
-			writeFile(t, filepath.Join(r.dir, "images.txt"), list)
+			testfile.Write(t, filepath.Join(r.dir, FileName), config)
+			testfile.Write(t, filepath.Join(r.dir, "images.txt"), list)
 		})
 	}
 }

@@ -63,7 +63,7 @@ type ImageStep struct {
 	Labels     map[string]string `json:"labels,omitempty"`
 	Contexts   map[string]string `json:"contexts,omitempty"`
 	// Builder is embedded, docker or buildkit.
-	Builder string `json:"builder"`
+	Builder images.BuilderKind `json:"builder"`
 	// Address is that of the platform's own BuildKit, if it has one.
 	Address string        `json:"address,omitempty"`
 	Format  images.Format `json:"format"`
@@ -132,20 +132,6 @@ type SumStep struct {
 	Output string `json:"output"`
 }
 
-// Platform is a v1.Platform that JSON spells as everything else does.
-type Platform struct{ v1.Platform }
-
-// MarshalText spells p as images.FormatPlatform does.
-func (p Platform) MarshalText() ([]byte, error) { return []byte(p.String()), nil }
-
-// UnmarshalText reads what MarshalText wrote.
-func (p *Platform) UnmarshalText(text []byte) (err error) {
-	p.Platform, err = images.ParsePlatform(string(text))
-	return err
-}
-
-func (p Platform) String() string { return images.FormatPlatform(p.Platform) }
-
 // A Filter narrows a plan.
 type Filter struct {
 	// Platforms are those wanted; none means all. One without os.version
@@ -156,7 +142,7 @@ type Filter struct {
 	// SkipWindows leaves out everything for Windows.
 	SkipWindows bool
 	// Builder, if set, replaces the builder of all images.
-	Builder string
+	Builder images.BuilderKind
 }
 
 func (f Filter) wants(p v1.Platform) bool {
@@ -412,7 +398,7 @@ func (p *planner) image(image Image, variant Variant, platform v1.Platform, wind
 		EngineOpts: image.EngineOpts,
 	}
 	step.CacheFrom, step.CacheTo = expandSome(image.CacheFrom, vars), expandSome(image.CacheTo, vars)
-	if step.Builder == "buildkit" {
+	if step.Builder == images.BuildkitBuilder {
 		noVersion := platform
 		noVersion.OSVersion = ""
 		step.Address = p.config.Builders[images.FormatPlatform(noVersion)]

@@ -72,7 +72,7 @@ func (p *Plan) WriteTable(w io.Writer) error {
 	}
 	made := progress.NewTable("IMAGE", "PLATFORM", "TARGET", "BUILDER", "TAG")
 	for _, i := range p.Images {
-		made.Add(i.Image, i.Platform.String(), strings.TrimSpace(i.Dockerfile+" "+i.Target), strings.TrimSpace(i.Builder+" "+i.Address), i.Ref)
+		made.Add(i.Image, i.Platform.String(), strings.TrimSpace(i.Dockerfile+" "+i.Target), strings.TrimSpace(string(i.Builder)+" "+i.Address), i.Ref)
 	}
 	indexes := progress.NewTable("INDEX", "OF")
 	for _, i := range p.Indexes {
@@ -112,17 +112,4 @@ func baseNames(paths []string) string {
 		names[i] = path.Base(p)
 	}
 	return strings.Join(names, " ")
-}
-
-// String names a destination as a person would.
-func (d Destination) String() string {
-	switch {
-	case d.Directory != "":
-		return "folder " + d.Directory
-	case d.OCI != "":
-		return "OCI artifact " + d.OCI
-	case d.GitHub != "":
-		return "GitHub release of " + d.GitHub
-	}
-	return "registry " + d.Registry + "/" + d.Repository
 }

@@ -13,6 +13,7 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
 	"github.com/slipway-build/slipway/internal/golden"
+	"github.com/slipway-build/slipway/internal/testfile"
 )
 
 // project unpacks a txtar of testdata/projects into a folder without git, and
@@ -167,7 +168,7 @@ func TestPlanRefusesTwoFilesOfOneName(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	writeFile(t, config, string(raw)+"names: {archive: 'images.${PLATFORM}', windows-archive: 'Win.${ARCH}', checksums: sums.txt, all-images: 'images.${PLATFORM}.txt'}\n")
+	testfile.Write(t, config, string(raw)+"names: {archive: 'images.${PLATFORM}', windows-archive: 'Win.${ARCH}', checksums: sums.txt, all-images: 'images.${PLATFORM}.txt'}\n")
 	loaded, err := Load(t.Context(), config, func(name string) (string, bool) { v, ok := r.env[name]; return v, ok })
 	if err != nil {
 		t.Fatal(err)

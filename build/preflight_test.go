@@ -11,6 +11,7 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
 	"github.com/slipway-build/slipway/images/imagetest"
+	"github.com/slipway-build/slipway/internal/testfile"
 )
 
 func TestPreflightCountsEachBlobOnceAndFetchesNone(t *testing.T) {
@@ -78,7 +79,7 @@ func TestPreflightOfAReleaseNamesAllThatIsMissing(t *testing.T) {
 	if p.Images != 2 || p.Fetch < 600_000 {
 		t.Errorf("got %+v, want the pause image for two platforms", p)
 	}
-	writeFile(t, filepath.Join(r.dir, "images.txt"), r.other+"/tools/none:1\n"+r.other+"/tools/gone:1\n")
+	testfile.Write(t, filepath.Join(r.dir, "images.txt"), r.other+"/tools/none:1\n"+r.other+"/tools/gone:1\n")
 	_, err = r.builder().Preflight(t.Context())
 	for _, want := range []string{"images.txt:1", "tools/none:1", "images.txt:2", "tools/gone:1"} {
 		if err == nil || !strings.Contains(err.Error(), want) {

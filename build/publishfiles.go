@@ -102,7 +102,7 @@ func (p *publication) checkArchive(ctx context.Context, output string, planned [
 	}
 	var errs []error
 	for _, a := range planned {
-		step, ok := p.imageStep(a.Own)
+		step, ok := p.Plan.imageStep(a.Own)
 		if !ok {
 			continue
 		}

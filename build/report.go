@@ -155,58 +155,6 @@ func (b *Builder) writeReport() error {
 	return writeWhole(b.path(reportFile), out.Bytes())
 }
 
-// names are the files and tags that a plan makes.
-func (p *Plan) names() map[string]bool {
-	names := map[string]bool{}
-	for _, s := range p.Binaries {
-		names[s.Output] = true
-	}
-	for _, s := range p.Images {
-		names[s.Ref] = true
-	}
-	for _, s := range p.Indexes {
-		names[s.Ref] = true
-	}
-	for _, f := range p.artifacts() {
-		names[f.path] = true
-	}
-	for _, s := range p.Checksums {
-		names[s.Output] = true
-	}
-	return names
-}
-
-// An artifactFile is a file of dist/artifacts and the platform it is for.
-type artifactFile struct {
-	path     string
-	platform Platform
-}
-
-// artifacts are the files of dist/artifacts but for the checksums.
-func (p *Plan) artifacts() []artifactFile {
-	var files []artifactFile
-	for _, s := range p.Binaries {
-		if s.Artifact != "" {
-			files = append(files, artifactFile{s.Artifact, s.Platform})
-		}
-	}
-	for _, s := range p.Archives {
-		for _, o := range s.Outputs {
-			files = append(files, artifactFile{o, s.Platform})
-		}
-		files = append(files, artifactFile{s.Text, s.Platform})
-	}
-	for _, s := range p.Lists {
-		files = append(files, artifactFile{s.Output, s.Platform})
-	}
-	for _, s := range p.Bundles {
-		for _, o := range s.Outputs {
-			files = append(files, artifactFile{o, s.Platform})
-		}
-	}
-	return files
-}
-
 // WriteSummary prints what a run made, or where it published it, with sizes and
 // digests.
 func (b *Builder) WriteSummary(_ context.Context, w io.Writer, s Selection) error {

@@ -13,6 +13,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/slipway-build/slipway/internal/golden"
+	"github.com/slipway-build/slipway/internal/testfile"
 )
 
 func TestSchemaIsCommitted(t *testing.T) {
@@ -45,7 +46,7 @@ func TestSchemaAgreesWithLoad(t *testing.T) {
 	}
 	agreed := map[bool]int{}
 	for _, file := range files {
-		archive := parseArchive(t, file)
+		archive := testfile.ReadArchive(t, file)
 		accepted := false
 		for _, f := range archive.Files {
 			if f.Name == "want" {

@@ -13,6 +13,7 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
 	"github.com/slipway-build/slipway/images"
+	"github.com/slipway-build/slipway/images/hosts"
 	"github.com/slipway-build/slipway/internal/usage"
 	"github.com/slipway-build/slipway/progress"
 )
@@ -30,7 +31,7 @@ type Settings struct {
 	OS          string
 	SkipWindows bool
 	// Builder replaces the builder of all images: embedded, docker or buildkit.
-	Builder string
+	Builder images.BuilderKind
 	// BuildkitHost and DockerHost are addresses of engines.
 	BuildkitHost, DockerHost string
 	// BuildkitTLS and DockerTLS are folders with ca.pem, cert.pem and key.pem for
@@ -87,7 +88,7 @@ var Secrets = []string{"DOCKER_PASSWORD", "GITHUB_TOKEN"}
 func SettingsFrom(getenv func(string) (string, bool)) (Settings, error) {
 	env := func(name string) string { v, _ := getenv(name); return v }
 	s := Settings{
-		Builder: env("BUILDER"), BuildkitHost: env("BUILDKIT_HOST"), DockerHost: env("DOCKER_HOST"),
+		Builder: images.BuilderKind(env("BUILDER")), BuildkitHost: env("BUILDKIT_HOST"), DockerHost: env("DOCKER_HOST"),
 		BuildkitTLS: env("BUILDKIT_TLS_DIR"), AuthFiles: authFiles(env), Username: env("DOCKER_USERNAME"), Password: env("DOCKER_PASSWORD"),
 		GitHubToken: env("GITHUB_TOKEN"), Cache: env("SLIPWAY_CACHE"), Jobs: runtime.GOMAXPROCS(0), Getenv: getenv,
 	}
@@ -114,7 +115,7 @@ func SettingsFrom(getenv func(string) (string, bool)) (Settings, error) {
 			errs = append(errs, fmt.Errorf("environment JOBS=%s: want a number from 1", jobs))
 		}
 	}
-	if err := CheckBuilder(s.Builder); err != nil {
+	if err := s.Builder.Validate(); err != nil {
 		errs = append(errs, fmt.Errorf("environment BUILDER: %w", err))
 	}
 	s.CacheSize = defaultCacheSize
@@ -221,14 +222,6 @@ func parseSwitch(s string) (bool, error) {
 	return false, fmt.Errorf("%q: want true or false", s)
 }
 
-// CheckBuilder refuses a name that is not a builder's; an empty one chooses none.
-func CheckBuilder(name string) error {
-	if name != "" && !slices.Contains([]string{"embedded", "docker", "buildkit"}, name) {
-		return fmt.Errorf("builder %q: want embedded, docker or buildkit", name)
-	}
-	return nil
-}
-
 // ParsePlatforms reads several platforms, and reports all that are none.
 func ParsePlatforms(texts []string) ([]v1.Platform, error) {
 	var (
@@ -243,4 +236,33 @@ func ParsePlatforms(texts []string) ([]v1.Platform, error) {
 		platforms = append(platforms, p)
 	}
 	return platforms, errors.Join(errs...)
+}
+
+// hosts is how registries are reached: flags and environment go before slipway.yaml,
+// and that before the folders of container tools. dir is that of slipway.yaml.
+func (s Settings) hosts(dir string, registries map[string]RegistryAccess) hosts.Options {
+	path := func(file string) string {
+		if file == "" || isAbsolute(file) {
+			return file
+		}
+		return filepath.Join(dir, filepath.FromSlash(file))
+	}
+	options := hosts.Options{Dirs: s.CertDirs}
+	for host, r := range registries {
+		options = options.With(host, hosts.Setting{PlainHTTP: r.PlainHTTP, SkipVerify: r.SkipVerify,
+			CA: path(r.CA), Cert: path(r.Cert), Key: path(r.Key), Mirrors: r.Mirrors})
+	}
+	for _, host := range s.PlainHTTP {
+		options = options.With(host, hosts.Setting{PlainHTTP: true})
+	}
+	return options
+}
+
+// CheckPlainHTTP refuses what are not registries.
+func CheckPlainHTTP(registries []string) error {
+	var errs []error
+	for _, host := range registries {
+		errs = append(errs, hosts.CheckName(host))
+	}
+	return errors.Join(errs...)
 }

@@ -35,7 +35,7 @@ func (v *validator) images() {
 		image, path := &v.config.Images[i], fmt.Sprintf("images[%d]", i)
 		v.shape(path+".name", image.Name, repositoryShape, "lower-case letters and digits, with . _ - or / between them, as it ends an image reference")
 		v.unique(path+".name", image.Name, names, "image")
-		image.Builder = cmp.Or(image.Builder, "embedded")
+		image.Builder = cmp.Or(image.Builder, images.EmbeddedBuilder)
 		v.format(path+".format", &image.Format)
 		for _, context := range slices.Sorted(maps.Keys(image.Contexts)) {
 			v.context(path+".contexts."+context, image.Contexts[context])
@@ -52,13 +52,13 @@ func (v *validator) images() {
 func (v *validator) engineFiles(path string, o EngineOpts) {
 	for key, options := range map[string][]string{"secrets": o.Secrets, "cache-from": o.CacheFrom, "cache-to": o.CacheTo} {
 		for i, option := range options {
-			for _, file := range filesOf(option) {
+			for _, file := range optionFiles(option) {
 				v.inside(fmt.Sprintf("%s.%s[%d]", path, key, i), file)
 			}
 		}
 	}
 	for i, option := range o.SSH {
-		for _, file := range keysOf(option) {
+		for _, file := range sshKeys(option) {
 			v.inside(fmt.Sprintf("%s.ssh[%d]", path, i), file)
 		}
 	}

@@ -10,6 +10,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"github.com/slipway-build/slipway/images"
 	"github.com/slipway-build/slipway/internal/suggest"
 	"github.com/slipway-build/slipway/progress"
 )
@@ -217,7 +218,7 @@ func (v *variables) newRelease() (Release, bool) {
 	good := true
 	if s, ok := v.environ("SOURCE_DATE_EPOCH"); ok {
 		var err error
-		if epoch, err = parseEpoch(s); err != nil {
+		if epoch, err = images.ParseEpoch(s); err != nil {
 			v.problems.add(environment("SOURCE_DATE_EPOCH"), "%v", err)
 			good = false
 		}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path"
 	"path/filepath"
@@ -144,19 +145,6 @@ func (b *Builder) verifyIndex(layout *store.Store, step IndexStep, reported map[
 	return errors.Join(errs...)
 }
 
-// leaves are the images behind an index.
-func (p *Plan) leaves(step IndexStep) []string {
-	var out []string
-	for _, member := range step.Members {
-		if nested, ok := p.indexStep(member); ok {
-			out = append(out, p.leaves(nested)...)
-		} else {
-			out = append(out, member)
-		}
-	}
-	return out
-}
-
 // verifyNames checks that dist/artifacts holds what the plan names and nothing
 // that the configuration does not, and that package made it of this release, going by
 // what was reported, if anything was.
@@ -248,7 +236,7 @@ func (b *Builder) verifyChecksums(ctx context.Context) error {
 				}
 			}
 		}
-		names := sortedKeys(listed)
+		names := slices.Sorted(maps.Keys(listed))
 		errs = append(errs, parallel.Each(ctx, len(names), b.settings.Jobs, func(i int) error {
 			have, err := sumFile(filepath.Join(filepath.Dir(b.path(step.Output)), names[i]))
 			if err == nil && have.Hex != listed[names[i]] {

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/slipway-build/slipway/internal/testfile"
 )
 
 const rke2Pattern = `^v[0-9]+\.[0-9]+\.[0-9]+(-rc[0-9]+)?[-+](rke2r[0-9]+|dev.*)$`
@@ -115,17 +117,6 @@ func TestPrerelease(t *testing.T) {
 	}
 }
 
-func TestParseEpoch(t *testing.T) {
-	if got, err := parseEpoch("1767225600"); err != nil || got.Format(time.RFC3339) != "2026-01-01T00:00:00Z" {
-		t.Errorf("got %v, %v", got, err)
-	}
-	for _, s := range []string{"-1", "1.5", "now", "2026-01-01", "253402300800", " 1", ""} {
-		if got, err := parseEpoch(s); err == nil {
-			t.Errorf("%q is %v, want an error", s, got)
-		}
-	}
-}
-
 // A repo is a git repository for a test.
 type repo struct {
 	t   *testing.T
@@ -196,7 +187,7 @@ func TestReadHead(t *testing.T) {
 	t.Run("no commit", func(t *testing.T) {
 		dir := t.TempDir()
 		r := newRepo(t, dir)
-		writeFile(t, filepath.Join(dir, "a"), "a")
+		testfile.Write(t, filepath.Join(dir, "a"), "a")
 		r.run("add", "a")
 		equal(t, read(t, dir), head{})
 	})
@@ -214,7 +205,7 @@ func TestReadHead(t *testing.T) {
 	t.Run("a repository that git refuses to read", func(t *testing.T) {
 		dir := t.TempDir()
 		newRepo(t, dir)
-		writeFile(t, filepath.Join(dir, ".git", "config"), "[core\n")
+		testfile.Write(t, filepath.Join(dir, ".git", "config"), "[core\n")
 		if h, err := readHead(t.Context(), dir); err == nil || !strings.Contains(err.Error(), "bad config") {
 			t.Errorf("got %+v, %v; want git's own words", h, err)
 		}
@@ -223,13 +214,13 @@ func TestReadHead(t *testing.T) {
 		dir := t.TempDir()
 		r := newRepo(t, dir)
 		sub := filepath.Join(dir, "sub")
-		writeFile(t, filepath.Join(dir, "a"), "a")
-		writeFile(t, filepath.Join(sub, "b"), "b")
-		writeFile(t, filepath.Join(sub, "dist", "made"), "1")
+		testfile.Write(t, filepath.Join(dir, "a"), "a")
+		testfile.Write(t, filepath.Join(sub, "b"), "b")
+		testfile.Write(t, filepath.Join(sub, "dist", "made"), "1")
 		r.run("add", "-A")
 		r.commit("first", "2025-01-01T00:00:00Z")
 		r.run("tag", "v1.0.0")
-		writeFile(t, filepath.Join(dir, "a"), "changed")
+		testfile.Write(t, filepath.Join(dir, "a"), "changed")
 		commit := r.commit("second", "2026-02-03T04:05:06+02:00")
 		r.run("tag", "v1.1.0")
 		r.run("tag", "-a", "-m", "annotated", "v1.2.0+x")
@@ -238,15 +229,15 @@ func TestReadHead(t *testing.T) {
 		equal(t, read(t, dir), clean)
 		equal(t, read(t, sub), clean)
 
-		writeFile(t, filepath.Join(dir, "untracked"), "")
+		testfile.Write(t, filepath.Join(dir, "untracked"), "")
 		equal(t, read(t, dir), clean)
 
-		writeFile(t, filepath.Join(sub, "dist", "made"), "2")
+		testfile.Write(t, filepath.Join(sub, "dist", "made"), "2")
 		equal(t, read(t, sub), clean)
 
 		dirty := clean
 		dirty.dirty = true
-		writeFile(t, filepath.Join(dir, "a"), "dirty")
+		testfile.Write(t, filepath.Join(dir, "a"), "dirty")
 		equal(t, read(t, dir), dirty)
 		equal(t, read(t, sub), dirty)
 

@@ -68,14 +68,14 @@ const minTransfers = 4
 
 // assembler returns the builder of a name; address is that of a BuildKit of its
 // own, if the platform has one.
-func (w *Workbench) assembler(ctx context.Context, builder, address string, given EngineOpts) (images.Assembler, error) {
-	builder = cmp.Or(builder, "embedded")
+func (w *Workbench) assembler(ctx context.Context, builder images.BuilderKind, address string, given EngineOpts) (images.Assembler, error) {
+	builder = cmp.Or(builder, images.EmbeddedBuilder)
 	key, err := hashOf([]any{builder, address, given})
 	if err != nil {
 		return nil, err
 	}
 	return w.builders.Do(ctx, key, func() (images.Assembler, error) {
-		if builder == "embedded" {
+		if builder == images.EmbeddedBuilder {
 			return assemble.New(assemble.Options{Layers: w.cache, Sources: bases{w},
 				Limits: assemble.Limits{Bytes: w.settings.UnpackLimit}}), given.refuse()
 		}
@@ -84,14 +84,14 @@ func (w *Workbench) assembler(ctx context.Context, builder, address string, give
 			return nil, usage.Wrap(err)
 		}
 		switch builder {
-		case "buildkit":
+		case images.BuildkitBuilder:
 			options.Address, options.TLS = cmp.Or(address, w.settings.BuildkitHost), tlsFiles(w.settings.BuildkitTLS)
 			return engine.Buildkit(options), nil
-		case "docker":
+		case images.DockerBuilder:
 			options.Address, options.TLS = w.settings.DockerHost, tlsFiles(w.settings.DockerTLS)
 			return engine.Docker(options), nil
 		}
-		return nil, usage.Wrap(CheckBuilder(builder))
+		return nil, usage.Wrap(builder.Validate())
 	})
 }
 

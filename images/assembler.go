@@ -2,6 +2,7 @@ package images
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"io/fs"
 	"time"
@@ -45,6 +46,25 @@ type BuildContext struct {
 // images/assemble (in process), and images/engine (BuildKit, Docker Engine).
 type Assembler interface {
 	Assemble(ctx context.Context, build BuildContext) (v1.Image, error)
+}
+
+// A BuilderKind says what makes images of Dockerfiles: this process, Docker Engine or a buildkitd.
+type BuilderKind string
+
+// The kinds of builders. An empty BuilderKind stands for the default of its user.
+const (
+	EmbeddedBuilder BuilderKind = "embedded"
+	DockerBuilder   BuilderKind = "docker"
+	BuildkitBuilder BuilderKind = "buildkit"
+)
+
+// Validate returns an error unless k is empty or one of the kinds.
+func (k BuilderKind) Validate() error {
+	switch k {
+	case "", EmbeddedBuilder, DockerBuilder, BuildkitBuilder:
+		return nil
+	}
+	return fmt.Errorf("builder %q: want embedded, docker or buildkit", k)
 }
 
 // A Source yields images by reference.

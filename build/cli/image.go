@@ -81,7 +81,7 @@ on this machine's architecture.`,
 	f.StringArrayVar(&job.CacheFrom, "cache-from", nil, "docker and buildkit: type=registry,ref=REF or type=local,src=DIR")
 	f.StringArrayVar(&job.CacheTo, "cache-to", nil, "docker and buildkit: type=registry,ref=REF, type=local,dest=DIR or type=inline")
 	f.StringArrayVar(&job.Allow, "allow", nil, "docker and buildkit: network.host, security.insecure")
-	f.StringVar(&p.settings.Builder, "builder", p.settings.Builder, "embedded (default), docker or buildkit (environment BUILDER)")
+	f.StringVar((*string)(&p.settings.Builder), "builder", string(p.settings.Builder), "embedded (default), docker or buildkit (environment BUILDER)")
 	f.StringArrayVarP(&job.Tags, "tag", "t", nil, "reference to name the image by")
 	f.StringArrayVarP(&job.Outputs, "output", "o", nil, "oci:DIR, docker:FILE.tar[.zst|.gz] or push (to every -t)")
 	f.BoolVar(&p.settings.NoCache, "no-cache", false, "ignore what was made before")

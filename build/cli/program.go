@@ -164,7 +164,7 @@ func (p *Program) readFlags() error {
 		errs = append(errs, fmt.Errorf("--plain-http: %w", err))
 	}
 	p.settings.PlainHTTP = append(p.settings.PlainHTTP, p.plainHTTP...)
-	if err := build.CheckBuilder(p.settings.Builder); err != nil {
+	if err := p.settings.Builder.Validate(); err != nil {
 		errs = append(errs, fmt.Errorf("--builder: %w", err))
 	}
 	if _, err := progress.ParseMode(p.progress); err != nil {

@@ -64,7 +64,7 @@ func (p *Program) verbCommand(verb, short string, lines ...string) *cobra.Comman
 		c.Flags().BoolVar(&p.settings.Force, "force", p.settings.Force, "replace what a tag or a release already holds (environment FORCE)")
 		c.Flags().BoolVar(&p.settings.Snapshot, "snapshot", p.settings.Snapshot, "publish a version without a tag, or a checkout with changes (environment SNAPSHOT)")
 	} else {
-		c.Flags().StringVar(&p.settings.Builder, "builder", p.settings.Builder, "embedded, docker or buildkit, for all images (environment BUILDER)")
+		c.Flags().StringVar((*string)(&p.settings.Builder), "builder", string(p.settings.Builder), "embedded, docker or buildkit, for all images (environment BUILDER)")
 		c.Flags().BoolVar(&p.settings.SkipWindows, "skip-windows", p.settings.SkipWindows, "leave out everything for Windows (environment SKIP_WINDOWS)")
 	}
 	p.onlyFlag(c, verb, func(c *cobra.Command, selection build.Selection) error {
@@ -121,7 +121,7 @@ func (p *Program) planCommand() *cobra.Command {
 	}
 	p.projectFlags(c)
 	c.Flags().BoolVar(&p.settings.SkipWindows, "skip-windows", p.settings.SkipWindows, "leave out everything for Windows (environment SKIP_WINDOWS)")
-	c.Flags().StringVar(&p.settings.Builder, "builder", p.settings.Builder, "embedded, docker or buildkit, for all images (environment BUILDER)")
+	c.Flags().StringVar((*string)(&p.settings.Builder), "builder", string(p.settings.Builder), "embedded, docker or buildkit, for all images (environment BUILDER)")
 	c.Flags().BoolVar(&asJSON, "json", false, "print as JSON")
 	return c
 }

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/google/go-containerregistry/pkg/name"
+
 	"github.com/slipway-build/slipway/internal/redact"
 )
 
@@ -60,6 +62,14 @@ func CanonicalName(registry string) string {
 		return hub[0]
 	}
 	return strings.ToLower(registry)
+}
+
+// CheckName returns an error unless registry is HOST or HOST:PORT.
+func CheckName(registry string) error {
+	if _, err := name.NewRegistry(registry, name.StrictValidation); err != nil || registry == "" {
+		return fmt.Errorf("registry %q: want HOST or HOST:PORT, without a scheme", redact.Text(registry))
+	}
+	return nil
 }
 
 // namesOf are all names that a registry's folder may have.
