@@ -19,7 +19,7 @@ type modeChange struct {
 // parseChmod reads the value of --chmod: octal up to 7777, or symbolic as in
 // chmod(1), by the package that BuildKit has for it. A mode without u, g, o or a
 // means all of them, since no umask is in the game.
-func parseChmod(s string) (*modeChange, error) {
+func ParseChmod(s string) (*modeChange, error) {
 	if n, err := strconv.ParseUint(s, 8, 32); err == nil {
 		if n > 0o7777 {
 			return nil, fmt.Errorf("--chmod=%s: want an octal number up to 7777", s)

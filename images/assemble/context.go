@@ -84,7 +84,7 @@ func parseContext(key, value string) (*namedContext, error) {
 
 // A localContext is a folder that COPY reads from.
 type localContext struct {
-	root    *node
+	root    *Node
 	ignored *buildfile.Ignored
 }
 
@@ -102,7 +102,11 @@ func (asm *assembly) localContext(dir, dockerfile string) (*localContext, error)
 	if err != nil {
 		return nil, err
 	}
-	root, err := openFolder(dir, ignored, asm.build.Modes)
+	matcher, err := ignored.Matcher()
+	if err != nil {
+		return nil, err
+	}
+	root, err := OpenFolder(dir, matcher, asm.build.Modes)
 	if err != nil {
 		return nil, err
 	}
@@ -111,7 +115,7 @@ func (asm *assembly) localContext(dir, dockerfile string) (*localContext, error)
 }
 
 // namedFolder returns the root of a named context that is a folder.
-func (asm *assembly) namedFolder(c *namedContext) (*node, error) {
+func (asm *assembly) namedFolder(c *namedContext) (*Node, error) {
 	local, err := asm.localContext(c.dir, "")
 	if err != nil {
 		return nil, fmt.Errorf("opening build context %s: %w", c.name, err)
@@ -207,7 +211,7 @@ func emptyImage(p v1.Platform) dockerspec.DockerOCIImage {
 const defaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 // source returns the file system of s to copy from. It must not be changed.
-func (asm *assembly) source(ctx context.Context, s *stage) (*node, error) {
+func (asm *assembly) source(ctx context.Context, s *stage) (*Node, error) {
 	if s.context != nil && s.context.dir != "" && s.tree == nil {
 		return asm.namedFolder(s.context)
 	}
@@ -215,23 +219,23 @@ func (asm *assembly) source(ctx context.Context, s *stage) (*node, error) {
 	if err != nil {
 		return nil, err
 	}
-	return t.root, nil
+	return t.Root, nil
 }
 
 // fs returns the file system of s as it stands, which the first call builds:
 // nothing of a base's layers is read for a Dockerfile that copies nothing.
-func (asm *assembly) fs(ctx context.Context, s *stage) (*tree, error) {
+func (asm *assembly) fs(ctx context.Context, s *stage) (*Tree, error) {
 	if s.tree != nil {
 		return s.tree, nil
 	}
-	root := newFolder()
+	root := NewFolder()
 	switch {
 	case s.base != nil:
 		base, err := asm.fs(ctx, s.base)
 		if err != nil {
 			return nil, err
 		}
-		root, s.form = base.root.clone(), s.base.form
+		root, s.form = base.Root.Clone(), s.base.form
 	case s.origin != nil:
 		var err error
 		if root, s.form, err = asm.rootFS(ctx, s); err != nil {
@@ -240,13 +244,13 @@ func (asm *assembly) fs(ctx context.Context, s *stage) (*tree, error) {
 	case s.context != nil && s.context.dir != "":
 		return nil, fmt.Errorf("build context %s is a folder, which has no layers yet", s.context.name)
 	}
-	s.tree = newTree(root)
+	s.tree = NewTree(root)
 	return s.tree, nil
 }
 
 // rootFS returns the file system of the image that s begins with, and the form
 // that layers on top of it must have.
-func (asm *assembly) rootFS(ctx context.Context, s *stage) (*node, layer.Form, error) {
+func (asm *assembly) rootFS(ctx context.Context, s *stage) (*Node, layer.Form, error) {
 	layers, err := s.origin.Layers()
 	if err != nil {
 		return nil, layer.Plain, err
@@ -260,11 +264,11 @@ func (asm *assembly) rootFS(ctx context.Context, s *stage) (*node, layer.Form, e
 		os = s.state.platform.OS
 	}
 	form := layer.Plain
-	all := &stack{merged: newFolder()}
+	all := &Stack{Root: NewFolder()}
 	for i, l := range layers {
-		ar := &archive{
-			id:   "layer " + string(s.image.RootFS.DiffIDs[i]),
-			open: func(context.Context) (io.ReadCloser, error) { return l.Uncompressed() },
+		ar := &Archive{
+			ID:   "layer " + string(s.image.RootFS.DiffIDs[i]),
+			Open: func(context.Context) (io.ReadCloser, error) { return l.Uncompressed() },
 		}
 		headers, err := asm.index(ctx, ar)
 		if err != nil {
@@ -274,17 +278,17 @@ func (asm *assembly) rootFS(ctx context.Context, s *stage) (*node, layer.Form, e
 		if os == "windows" && isWindowsForm(headers) {
 			own, form = layer.Windows, layer.Windows
 		}
-		if err := all.add(ar, headers, own); err != nil {
+		if err := all.Add(ar, headers, own); err != nil {
 			return nil, form, err
 		}
 	}
-	return all.merged, form, nil
+	return all.Root, form, nil
 }
 
 // isWindowsForm says whether a layer of an image for Windows is in the form that
 // Windows imports, in which Files and Hives are the folders at the top. It may
 // also be plain: one FROM scratch is.
-func isWindowsForm(headers []header) bool {
+func isWindowsForm(headers []Header) bool {
 	found := false
 	for i := range headers {
 		switch top, _, _ := strings.Cut(strings.TrimPrefix(path.Clean("/"+headers[i].Name), "/"), "/"); top {
@@ -308,9 +312,9 @@ func (asm *assembly) asBase(s *stage) error {
 	if err != nil {
 		return err
 	}
-	t := newTree(newFolder())
-	c := &copier{tree: t, contentsOnly: true}
-	if err := c.copy(root, "/", "/"); err != nil {
+	t := NewTree(NewFolder())
+	c := &Copier{Tree: t, ContentsOnly: true}
+	if err := c.Copy(root, "/", "/"); err != nil {
 		return fmt.Errorf("build context %s: %w", s.context.name, err)
 	}
 	s.tree = t

@@ -29,7 +29,7 @@ type transfer struct {
 	unpack, unpackURLs bool
 	checksum           string
 	// root is the file system to copy from, called where in messages.
-	root  *node
+	root  *Node
 	where string
 }
 
@@ -138,24 +138,24 @@ func (asm *assembly) transfer(ctx context.Context, s *stage, t *transfer) error 
 	if err != nil {
 		return err
 	}
-	c := &copier{tree: into, contentsOnly: true}
+	c := &Copier{Tree: into, ContentsOnly: true}
 	if t.chmod != "" {
-		if c.mode, err = parseChmod(t.chmod); err != nil {
+		if c.Mode, err = ParseChmod(t.chmod); err != nil {
 			return err
 		}
 	}
 	if len(t.exclude) > 0 {
-		if c.exclude, err = patternmatcher.New(t.exclude); err != nil {
+		if c.Exclude, err = patternmatcher.New(t.exclude); err != nil {
 			return fmt.Errorf("--exclude: %w", err)
 		}
 	}
 	// BuildKit ignores --link together with --chmod.
 	linked := t.link && t.chmod == ""
 	if linked {
-		c.tree = newTree(newFolder())
+		c.Tree = NewTree(NewFolder())
 	}
 	if t.chown != "" {
-		if c.owner, err = asm.owner(ctx, s, c.tree.root, t.chown); err != nil {
+		if c.Owner, err = asm.owner(ctx, s, c.Tree.Root, t.chown); err != nil {
 			if linked {
 				err = fmt.Errorf("%w; a linked copy knows nothing of the image below it", err)
 			}
@@ -173,9 +173,9 @@ func (asm *assembly) transfer(ctx context.Context, s *stage, t *transfer) error 
 		}
 	}
 	for _, inline := range t.SourceContents {
-		root := newFolder()
-		root.entries[inline.Path] = inlineFile(inline.Data)
-		if err := c.single().copy(root, "/"+inline.Path, dest); err != nil {
+		root := NewFolder()
+		root.Entries[inline.Path] = inlineFile(inline.Data)
+		if err := c.single().Copy(root, "/"+inline.Path, dest); err != nil {
 			return fmt.Errorf("%s <<%s: %w", t.name, inline.Path, err)
 		}
 	}
@@ -184,29 +184,27 @@ func (asm *assembly) transfer(ctx context.Context, s *stage, t *transfer) error 
 	}
 	// A linked layer stands on its own: it knows nothing of what it lies on, and
 	// its folders replace the modes and owners of those.
-	changes, err := c.tree.takeChanges()
+	changes, err := c.Tree.TakeChanges()
 	if err != nil {
 		return err
 	}
-	if err := into.apply(changes); err != nil {
+	if err := into.Apply(changes); err != nil {
 		return err
 	}
-	clear(into.changed)
-	clear(into.replaced)
 	s.steps = append(s.steps, &step{title: t.said(), changes: changes, form: s.form})
 	s.record(t.said()+" # buildkit", true)
 	return nil
 }
 
 // single is c for one file that COPY or ADD makes up: nothing is left out.
-func (c *copier) single() *copier {
+func (c *Copier) single() *Copier {
 	s := *c
-	s.contentsOnly, s.include, s.exclude = false, nil, nil
+	s.ContentsOnly, s.Include, s.Exclude = false, nil, nil
 	return &s
 }
 
 // transferLocal copies one source, which may have wildcards.
-func (asm *assembly) transferLocal(ctx context.Context, t *transfer, c *copier, source, dest, os string) error {
+func (asm *assembly) transferLocal(ctx context.Context, t *transfer, c *Copier, source, dest, os string) error {
 	one, named := *c, source
 	var err error
 	if t.parents {
@@ -217,7 +215,7 @@ func (asm *assembly) transferLocal(ctx context.Context, t *transfer, c *copier, 
 	if err != nil {
 		return err
 	}
-	matches, err := expandWildcards(t.root, source)
+	matches, err := Glob(t.root, source)
 	if err != nil {
 		return err
 	}
@@ -229,30 +227,30 @@ func (asm *assembly) transferLocal(ctx context.Context, t *transfer, c *copier, 
 				continue
 			}
 		}
-		if err := one.copy(t.root, match, dest); err != nil {
+		if err := one.Copy(t.root, match, dest); err != nil {
 			return err
 		}
 	}
-	if len(matches) == 0 || one.include != nil && !one.matched {
+	if len(matches) == 0 || one.Include != nil && !one.Matched {
 		asm.task.Warn(firstLine(asm.file.at(t.location, fmt.Errorf("%s %s matches nothing in %s", t.name, named, t.where))))
 	}
 	return nil
 }
 
 // unpackLocal unpacks source to the folder dest if it is an archive.
-func (asm *assembly) unpackLocal(ctx context.Context, c *copier, root *node, source, dest string) (bool, error) {
-	from, err := resolve(root, source, true)
-	if err != nil || !from.node.isFile() {
+func (asm *assembly) unpackLocal(ctx context.Context, c *Copier, root *Node, source, dest string) (bool, error) {
+	from, err := Resolve(root, source, true)
+	if err != nil || !from.Node.IsFile() {
 		return false, err
 	}
-	file, ok := from.node.content.(*diskFile)
+	file, ok := from.Node.Content.(*DiskFile)
 	if !ok {
 		return false, nil
 	}
 	return asm.unpackFile(ctx, c, file, dest)
 }
 
-func (asm *assembly) unpackFile(ctx context.Context, c *copier, file *diskFile, dest string) (bool, error) {
+func (asm *assembly) unpackFile(ctx context.Context, c *Copier, file *DiskFile, dest string) (bool, error) {
 	ar, err := asm.openTar(ctx, file)
 	if err != nil || ar == nil {
 		return false, err
@@ -261,18 +259,18 @@ func (asm *assembly) unpackFile(ctx context.Context, c *copier, file *diskFile, 
 	if err != nil {
 		return false, err
 	}
-	to, err := c.tree.makeFolders(dest, instructionFolders(0o755, c.owner))
+	to, err := c.Tree.MakeFolders(dest, InstructionFolders(0o755, c.Owner))
 	if err != nil {
 		return false, err
 	}
-	return true, c.tree.unpack(to, c.owner, ar, headers)
+	return true, c.Tree.Unpack(to, c.Owner, ar, headers)
 }
 
 // inlineFile is a file that stands in the Dockerfile.
-func inlineFile(data string) *node {
-	n := &node{typ: tar.TypeReg, mode: 0o644, modTime: unixEpoch, size: int64(len(data))}
-	if n.size > 0 {
-		n.content = literal(data)
+func inlineFile(data string) *Node {
+	n := &Node{Type: tar.TypeReg, Mode: 0o644, ModTime: UnixEpoch, Size: int64(len(data))}
+	if n.Size > 0 {
+		n.Content = Literal(data)
 	}
 	return n
 }
@@ -280,23 +278,23 @@ func inlineFile(data string) *node {
 // explain adds to an error where the file was looked for, and which other may be
 // meant.
 func (t *transfer) explain(err error) error {
-	var missing *notFoundError
+	var missing *NotFoundError
 	if errors.As(err, &missing) {
-		missing.where = t.where
+		missing.Where = t.where
 		if t.root != nil {
-			missing.hint = suggestPath(t.root, missing.path)
+			missing.Hint = suggestPath(t.root, missing.Path)
 		}
 	}
 	return err
 }
 
 // suggestPath proposes a name that is in the folder in which p was looked for.
-func suggestPath(root *node, p string) string {
-	at, err := resolve(root, path.Dir(path.Clean(p)), true)
-	if err != nil || !at.node.isDir() {
+func suggestPath(root *Node, p string) string {
+	at, err := Resolve(root, path.Dir(path.Clean(p)), true)
+	if err != nil || !at.Node.IsDir() {
 		return ""
 	}
-	names, err := at.node.names()
+	names, err := at.Node.Names()
 	if err != nil {
 		return ""
 	}
@@ -304,7 +302,7 @@ func suggestPath(root *node, p string) string {
 	if near == "" {
 		return ""
 	}
-	return fmt.Sprintf(" (did you mean %s?)", relative(path.Join(at.path, near)))
+	return fmt.Sprintf(" (did you mean %s?)", Relative(path.Join(at.Path, near)))
 }
 
 func firstLine(err error) string {

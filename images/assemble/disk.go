@@ -11,7 +11,6 @@ import (
 
 	"github.com/moby/patternmatcher"
 	"github.com/slipway-build/slipway/images"
-	"github.com/slipway-build/slipway/images/buildfile"
 )
 
 // A folder on disk that COPY reads from: the build context, or a named one. It
@@ -24,11 +23,11 @@ type diskFolder struct {
 	ignored *patternmatcher.PatternMatcher
 	modes   images.Modes
 	// linked are the files of several names that were seen, by inode.
-	linked map[inode]*node
+	linked map[inode]*Node
 }
 
 // openFolder returns the root of folder dir as a tree of nodes.
-func openFolder(dir string, ignored *buildfile.Ignored, modes images.Modes) (*node, error) {
+func OpenFolder(dir string, ignored *patternmatcher.PatternMatcher, modes images.Modes) (*Node, error) {
 	info, err := os.Stat(dir)
 	if err != nil {
 		return nil, err
@@ -36,26 +35,22 @@ func openFolder(dir string, ignored *buildfile.Ignored, modes images.Modes) (*no
 	if !info.IsDir() {
 		return nil, fmt.Errorf("%s is not a directory", dir)
 	}
-	matcher, err := ignored.Matcher()
-	if err != nil {
-		return nil, err
-	}
-	d := &diskFolder{dir: dir, ignored: matcher, modes: modes, linked: map[inode]*node{}}
-	root := newFolder()
-	root.entries, root.read = nil, d.reader("", patternmatcher.MatchInfo{})
+	d := &diskFolder{dir: dir, ignored: ignored, modes: modes, linked: map[inode]*Node{}}
+	root := NewFolder()
+	root.Entries, root.read = nil, d.reader("", patternmatcher.MatchInfo{})
 	return root, nil
 }
 
 // reader returns what fills the node of the folder at rel, given how rel itself
 // was matched.
-func (d *diskFolder) reader(rel string, matched patternmatcher.MatchInfo) func(*node) error {
-	return func(n *node) error {
+func (d *diskFolder) reader(rel string, matched patternmatcher.MatchInfo) func(*Node) error {
+	return func(n *Node) error {
 		dir := filepath.Join(d.dir, filepath.FromSlash(rel))
 		list, err := os.ReadDir(dir)
 		if err != nil {
 			return err
 		}
-		entries := make(map[string]*node, len(list))
+		entries := make(map[string]*Node, len(list))
 		for _, entry := range list {
 			child, err := d.node(path.Join(rel, entry.Name()), entry, matched)
 			if err != nil {
@@ -65,13 +60,13 @@ func (d *diskFolder) reader(rel string, matched patternmatcher.MatchInfo) func(*
 				entries[entry.Name()] = child
 			}
 		}
-		n.entries = entries
+		n.Entries = entries
 		return nil
 	}
 }
 
 // node returns the node of what is at rel, or nil if it is excluded.
-func (d *diskFolder) node(rel string, entry fs.DirEntry, parent patternmatcher.MatchInfo) (*node, error) {
+func (d *diskFolder) node(rel string, entry fs.DirEntry, parent patternmatcher.MatchInfo) (*Node, error) {
 	var (
 		excluded bool
 		matched  patternmatcher.MatchInfo
@@ -91,10 +86,10 @@ func (d *diskFolder) node(rel string, entry fs.DirEntry, parent patternmatcher.M
 		return nil, err
 	}
 	mode := d.modes.Of(info.Mode())
-	n := &node{mode: tarMode(mode), modTime: unixEpoch}
+	n := &Node{Mode: tarMode(mode), ModTime: UnixEpoch}
 	switch {
 	case mode.IsDir():
-		n.typ, n.read = tar.TypeDir, d.reader(rel, matched)
+		n.Type, n.read = tar.TypeDir, d.reader(rel, matched)
 		if excluded {
 			// It is there only for what an exception, !path, brings back.
 			entries, err := n.list()
@@ -110,13 +105,13 @@ func (d *diskFolder) node(rel string, entry fs.DirEntry, parent patternmatcher.M
 			}
 			d.linked[key] = n
 		}
-		n.typ, n.size, n.content = tar.TypeReg, info.Size(), &diskFile{name, info}
+		n.Type, n.Size, n.Content = tar.TypeReg, info.Size(), &DiskFile{name, info}
 	case mode&fs.ModeSymlink != 0:
 		target, err := os.Readlink(name)
 		if err != nil {
 			return nil, err
 		}
-		n.typ, n.link = tar.TypeSymlink, filepath.ToSlash(target)
+		n.Type, n.Link = tar.TypeSymlink, filepath.ToSlash(target)
 	case mode&fs.ModeSocket != 0:
 		n.what = "socket"
 	case mode&fs.ModeNamedPipe != 0:

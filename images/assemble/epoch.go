@@ -32,7 +32,7 @@ func (asm *assembly) setEpoch(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	asm.epoch = unixEpoch.UTC()
+	asm.epoch = UnixEpoch.UTC()
 	if epoch == nil {
 		delete(asm.args, key)
 		asm.global.unset(key)
@@ -165,8 +165,8 @@ func (asm *assembly) epochOfURL(ctx context.Context, u *url.URL, checksum string
 }
 
 // newest is the newest time of a file in an archive, or nil if it is not one.
-func (asm *assembly) newest(ctx context.Context, file *diskFile) (*time.Time, error) {
-	raw, err := regular.Open(file.path)
+func (asm *assembly) newest(ctx context.Context, file *DiskFile) (*time.Time, error) {
+	raw, err := regular.Open(file.Path)
 	if err != nil {
 		return nil, err
 	}

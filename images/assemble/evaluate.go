@@ -316,17 +316,17 @@ func (asm *assembly) makeWorkdir(ctx context.Context, s *stage, dir, said string
 	if err != nil {
 		return err
 	}
-	var as *owner
+	var as *Owner
 	if user := s.image.Config.User; user != "" {
 		// BuildKit makes the folder root's if USER is unknown, and fails only while
 		// the image is still empty.
-		as, err = asm.owner(ctx, s, t.root, user)
+		as, err = asm.owner(ctx, s, t.Root, user)
 		var unknown *unknownNameError
 		if err != nil && (!errors.As(err, &unknown) || s.origin == nil && len(s.steps) == 0) {
 			return fmt.Errorf("WORKDIR %s of USER %s: %w", dir, user, err)
 		}
 	}
-	if _, err := t.makeFolders(s.dir, instructionFolders(0o755, as)); err != nil {
+	if _, err := t.MakeFolders(s.dir, InstructionFolders(0o755, as)); err != nil {
 		return fmt.Errorf("WORKDIR %s: %w", dir, err)
 	}
 	return s.commit(said, false)

@@ -14,7 +14,7 @@ const capability = "security.capability"
 
 // A header is what a tar says about one entry, and all that is remembered of it.
 // Its strings are bytes: names, link targets and attributes need not be UTF-8.
-type header struct {
+type Header struct {
 	Name     string
 	Type     byte
 	Mode     int64
@@ -27,8 +27,8 @@ type header struct {
 	Xattrs       map[string]string
 }
 
-func newHeader(h *tar.Header) *header {
-	n := &header{
+func NewHeader(h *tar.Header) *Header {
+	n := &Header{
 		Name: h.Name, Type: h.Typeflag, Mode: h.Mode & 0o7777, UID: h.Uid, GID: h.Gid, Size: h.Size,
 		ModTime: h.ModTime.Unix(), Link: h.Linkname, Major: h.Devmajor, Minor: h.Devminor,
 	}
@@ -47,20 +47,20 @@ func newHeader(h *tar.Header) *header {
 }
 
 // node returns the entry that h describes; index is h's place in the archive.
-func (h *header) node(archive *archive, index int) *node {
-	n := &node{
-		typ: h.Type, mode: h.Mode, uid: h.UID, gid: h.GID, modTime: time.Unix(h.ModTime, 0),
-		link: h.Link, major: h.Major, minor: h.Minor, xattrs: h.Xattrs,
+func (h *Header) node(archive *Archive, index int) *Node {
+	n := &Node{
+		Type: h.Type, Mode: h.Mode, UID: h.UID, GID: h.GID, ModTime: time.Unix(h.ModTime, 0),
+		Link: h.Link, Major: h.Major, Minor: h.Minor, Xattrs: h.Xattrs,
 	}
 	switch h.Type {
 	case tar.TypeReg:
-		if n.size = h.Size; n.size > 0 {
-			n.content = &member{archive, index}
+		if n.Size = h.Size; n.Size > 0 {
+			n.Content = &Member{archive, index}
 		}
 	case tar.TypeDir:
-		n.entries = map[string]*node{}
+		n.Entries = map[string]*Node{}
 	case tar.TypeSymlink:
-		n.mode = 0o777
+		n.Mode = 0o777
 	}
 	return n
 }

@@ -13,12 +13,12 @@ import (
 )
 
 // index returns the headers of an archive, which the Assembler reads once.
-func (a *Assembler) index(ctx context.Context, ar *archive) ([]header, error) {
+func (a *Assembler) index(ctx context.Context, ar *Archive) ([]Header, error) {
 	a.mu.Lock()
-	once := a.indexes[ar.id]
+	once := a.indexes[ar.ID]
 	if once == nil {
 		once = &indexOnce{}
-		a.indexes[ar.id] = once
+		a.indexes[ar.ID] = once
 	}
 	a.mu.Unlock()
 	once.mu.Lock()
@@ -38,7 +38,7 @@ func (a *Assembler) index(ctx context.Context, ar *archive) ([]header, error) {
 type indexOnce struct {
 	mu      sync.Mutex
 	done    bool
-	headers []header
+	headers []Header
 }
 
 // A derivedStore also keeps what was found out from content, as *store.Store
@@ -49,31 +49,31 @@ type derivedStore interface {
 
 // headers returns the headers of ar. If the layer store can keep derived files,
 // an archive is read once, and its index after that.
-func (a *Assembler) headers(ctx context.Context, ar *archive) ([]header, error) {
+func (a *Assembler) headers(ctx context.Context, ar *Archive) ([]Header, error) {
 	store, ok := a.layers.(derivedStore)
 	if !ok {
-		var headers []header
-		err := a.readArchive(ctx, ar, func(h *header) error {
+		var headers []Header
+		err := a.readArchive(ctx, ar, func(h *Header) error {
 			headers = append(headers, *h)
 			return nil
 		})
 		return headers, err
 	}
-	name, err := store.Derived(ctx, "tar-headers", indexVersion+" "+ar.id, func(w io.Writer) error {
-		return a.readArchive(ctx, ar, (&indexWriter{w: w}).write)
+	name, err := store.Derived(ctx, "tar-headers", IndexVersion+" "+ar.ID, func(w io.Writer) error {
+		return a.readArchive(ctx, ar, NewIndexWriter(w).Write)
 	})
 	if err != nil {
 		return nil, err
 	}
 	headers, err := readIndex(name)
 	if err != nil {
-		return nil, fmt.Errorf("reading the index of %s in %s: %w", ar.id, name, err)
+		return nil, fmt.Errorf("reading the index of %s in %s: %w", ar.ID, name, err)
 	}
 	return headers, nil
 }
 
 // readIndex reads a file that an indexWriter wrote.
-func readIndex(name string) ([]header, error) {
+func readIndex(name string) ([]Header, error) {
 	f, err := regular.Open(name)
 	if err != nil {
 		return nil, err
@@ -88,13 +88,13 @@ func readIndex(name string) ([]header, error) {
 	if _, err := io.Copy(&index, f); err != nil {
 		return nil, err
 	}
-	return parseHeaders(index.String())
+	return ParseHeaders(index.String())
 }
 
 // readArchive reads ar to its end, where readers verify, and calls each with
 // every header, in order.
-func (a *Assembler) readArchive(ctx context.Context, ar *archive, each func(*header) error) error {
-	r, err := ar.open(ctx)
+func (a *Assembler) readArchive(ctx context.Context, ar *Archive, each func(*Header) error) error {
+	r, err := ar.Open(ctx)
 	if err != nil {
 		return err
 	}
@@ -110,7 +110,7 @@ func (a *Assembler) readArchive(ctx context.Context, ar *archive, each func(*hea
 
 // readHeaders reads a tar to its end and calls each with every header, in order.
 // It stops at the limits of what an archive may hold.
-func (a *Assembler) readHeaders(ctx context.Context, r io.Reader, each func(*header) error) error {
+func (a *Assembler) readHeaders(ctx context.Context, r io.Reader, each func(*Header) error) error {
 	tr := tar.NewReader(r)
 	var size int64
 	for count := 0; ; count++ {
@@ -130,7 +130,7 @@ func (a *Assembler) readHeaders(ctx context.Context, r io.Reader, each func(*hea
 		if size += h.Size; size > a.limits.Bytes || h.Size < 0 {
 			return fmt.Errorf("it unpacks to more than %d bytes, which is the limit", a.limits.Bytes)
 		}
-		if err := each(newHeader(h)); err != nil {
+		if err := each(NewHeader(h)); err != nil {
 			return err
 		}
 	}

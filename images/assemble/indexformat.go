@@ -10,7 +10,7 @@ import (
 
 // indexVersion is part of the key under which an index is kept. It changes
 // whenever appendHeader or what is remembered of a header does.
-const indexVersion = "2"
+const IndexVersion = "2"
 
 // The form of an index is its headers, one after another. Strings are the bytes
 // themselves after their length; numbers are varints. Text encodings such as JSON
@@ -18,7 +18,7 @@ const indexVersion = "2"
 // and file names may have.
 
 // appendHeader appends h to b.
-func appendHeader(b []byte, h *header) []byte {
+func appendHeader(b []byte, h *Header) []byte {
 	b = append(b, h.Type)
 	b = appendString(b, h.Name)
 	b = appendString(b, h.Link)
@@ -34,7 +34,7 @@ func appendHeader(b []byte, h *header) []byte {
 }
 
 // numbers returns the numbers of h in the order in which they are written.
-func (h *header) numbers() [7]int64 {
+func (h *Header) numbers() [7]int64 {
 	return [...]int64{h.Mode, int64(h.UID), int64(h.GID), h.Size, h.ModTime, h.Major, h.Minor}
 }
 
@@ -46,11 +46,11 @@ func appendString(b []byte, s string) []byte {
 var errBadIndex = errors.New("the index is damaged")
 
 // parseHeaders reads all headers of an index. Their strings share index's memory.
-func parseHeaders(index string) ([]header, error) {
+func ParseHeaders(index string) ([]Header, error) {
 	// A header of a usual layer takes some 60 bytes.
-	headers := make([]header, 0, len(index)/48)
+	headers := make([]Header, 0, len(index)/48)
 	for p := (indexParser{rest: index}); p.rest != ""; {
-		h := header{Type: p.byte(), Name: p.string(), Link: p.string()}
+		h := Header{Type: p.byte(), Name: p.string(), Link: p.string()}
 		h.Mode, h.UID, h.GID, h.Size = p.varint(), int(p.varint()), int(p.varint()), p.varint()
 		h.ModTime, h.Major, h.Minor = p.varint(), p.varint(), p.varint()
 		for range p.count() {
@@ -124,13 +124,16 @@ func (p *indexParser) string() string {
 	return s
 }
 
-// An indexWriter writes headers to w.
+// An indexWriter writes an index.
 type indexWriter struct {
 	w      io.Writer
 	buffer []byte
 }
 
-func (i *indexWriter) write(h *header) error {
+// newIndexWriter returns an indexWriter that writes to w.
+func NewIndexWriter(w io.Writer) *indexWriter { return &indexWriter{w: w} }
+
+func (i *indexWriter) Write(h *Header) error {
 	i.buffer = appendHeader(i.buffer[:0], h)
 	_, err := i.w.Write(i.buffer)
 	return err

@@ -85,22 +85,22 @@ func (asm *assembly) describe(ctx context.Context, s *step) (*layer.Archive, err
 		c := &s.changes[i]
 		e := &entries[i]
 		*e = layer.Entry{
-			Path: c.path, Type: c.typ, Mode: c.mode, UID: c.uid, GID: c.gid, ModTime: c.modTime,
-			Major: c.major, Minor: c.minor, Xattrs: c.xattrs, Whiteout: c.whiteout,
+			Path: c.Path, Type: c.Type, Mode: c.Mode, UID: c.UID, GID: c.GID, ModTime: c.ModTime,
+			Major: c.Major, Minor: c.Minor, Xattrs: c.Xattrs, Whiteout: c.Whiteout,
 		}
 		switch {
-		case c.hardLink != "":
-			e.Type, e.Link = tar.TypeLink, c.hardLink
-		case c.typ == tar.TypeSymlink:
-			e.Link = c.link
-		case c.content != nil:
-			e.Size = c.size
+		case c.HardLink != "":
+			e.Type, e.Link = tar.TypeLink, c.HardLink
+		case c.Type == tar.TypeSymlink:
+			e.Link = c.Link
+		case c.Content != nil:
+			e.Size = c.Size
 			group.Go(func() error {
-				known, err := asm.identify(ctx, c.content)
+				known, err := asm.identify(ctx, c.Content)
 				if err != nil {
-					return fmt.Errorf("reading %q: %w", c.path, err)
+					return fmt.Errorf("reading %q: %w", c.Path, err)
 				}
-				known.source = c.content
+				known.source = c.Content
 				e.Content = known
 				return nil
 			})
@@ -123,13 +123,13 @@ func (asm *assembly) spool(ctx context.Context, ar *layer.Archive) (spooled *lay
 		if m == nil {
 			continue
 		}
-		w := wanted[m.archive.id]
+		w := wanted[m.Archive.ID]
 		if w == nil {
-			w = &wantedMembers{archive: m.archive, at: map[int]int64{}}
-			wanted[m.archive.id] = w
+			w = &wantedMembers{archive: m.Archive, at: map[int]int64{}}
+			wanted[m.Archive.ID] = w
 			order = append(order, w)
 		}
-		w.at[m.index] = -1
+		w.at[m.Index] = -1
 	}
 	if len(order) == 0 {
 		return ar, func() {}, nil
@@ -151,7 +151,7 @@ func (asm *assembly) spool(ctx context.Context, ar *layer.Archive) (spooled *lay
 		if m == nil {
 			return e.Content
 		}
-		offset, size := wanted[m.archive.id].at[m.index], e.Size
+		offset, size := wanted[m.Archive.ID].at[m.Index], e.Size
 		return &known{id: e.Content.ID(), open: func(context.Context) (io.ReadCloser, error) {
 			return io.NopCloser(io.NewSectionReader(f, offset, size)), nil
 		}}
@@ -159,9 +159,9 @@ func (asm *assembly) spool(ctx context.Context, ar *layer.Archive) (spooled *lay
 }
 
 // memberOf returns the member of an archive that e is, or nil.
-func memberOf(e *layer.Entry) *member {
+func memberOf(e *layer.Entry) *Member {
 	if k, ok := e.Content.(*known); ok {
-		m, _ := k.source.(*member)
+		m, _ := k.source.(*Member)
 		return m
 	}
 	return nil
@@ -170,7 +170,7 @@ func memberOf(e *layer.Entry) *member {
 // wantedMembers are the files that are wanted of an archive, by their index, and
 // the offsets at which they lie in the temporary file.
 type wantedMembers struct {
-	archive *archive
+	archive *Archive
 	at      map[int]int64
 }
 
@@ -192,10 +192,10 @@ func (asm *assembly) spoolTo(ctx context.Context, f *os.File, order []*wantedMem
 			return left > 0, nil
 		})
 		if err != nil {
-			return fmt.Errorf("reading %s: %w", w.archive.id, err)
+			return fmt.Errorf("reading %s: %w", w.archive.ID, err)
 		}
 		if left > 0 {
-			return fmt.Errorf("reading %s: %d files that its index names are not there", w.archive.id, left)
+			return fmt.Errorf("reading %s: %d files that its index names are not there", w.archive.ID, left)
 		}
 	}
 	return nil
@@ -203,8 +203,8 @@ func (asm *assembly) spoolTo(ctx context.Context, f *os.File, order []*wantedMem
 
 // eachMember calls visit with each entry of an archive until it returns false.
 // Either way the archive is read to its end, where readers verify.
-func (a *Assembler) eachMember(ctx context.Context, ar *archive, visit func(index int, size int64, r io.Reader) (bool, error)) (err error) {
-	r, err := ar.open(ctx)
+func (a *Assembler) eachMember(ctx context.Context, ar *Archive, visit func(index int, size int64, r io.Reader) (bool, error)) (err error) {
+	r, err := ar.Open(ctx)
 	if err != nil {
 		return err
 	}

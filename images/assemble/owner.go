@@ -33,11 +33,11 @@ var windowsUsers = map[string]bool{"containeradministrator": true, "containeruse
 // owner reads USER[:GROUP], each a number, or a name that the files of root
 // know. A user without a group brings along his own; a number is its own group.
 // Nothing in the place of either is root, as in BuildKit.
-func (asm *assembly) owner(ctx context.Context, s *stage, root *node, spec string) (*owner, error) {
+func (asm *assembly) owner(ctx context.Context, s *stage, root *Node, spec string) (*Owner, error) {
 	user, group, hasGroup := strings.Cut(spec, ":")
-	as := &owner{}
+	as := &Owner{}
 	if id, ok := parseID(user); ok {
-		as.uid, as.gid = id, id
+		as.UID, as.GID = id, id
 	} else if s.state.platform.OS == "windows" && windowsUsers[strings.ToLower(user)] {
 		// root, in the plain form
 	} else {
@@ -45,20 +45,20 @@ func (asm *assembly) owner(ctx context.Context, s *stage, root *node, spec strin
 		if err != nil {
 			return nil, err
 		}
-		as.uid, as.gid = fields[0], fields[1]
+		as.UID, as.GID = fields[0], fields[1]
 	}
 	if !hasGroup {
 		return as, nil
 	}
 	if id, ok := parseID(group); ok {
-		as.gid = id
+		as.GID = id
 		return as, nil
 	}
 	fields, err := asm.lookUp(ctx, root, "group", "/etc/group", group, 3)
 	if err != nil {
 		return nil, err
 	}
-	as.gid = fields[0]
+	as.GID = fields[0]
 	return as, nil
 }
 
@@ -75,13 +75,13 @@ func parseID(s string) (int, bool) {
 
 // lookUp returns the third and, of want 4, the fourth field of the line of a
 // passwd or group file that begins with name.
-func (asm *assembly) lookUp(ctx context.Context, root *node, kind, file, name string, want int) ([2]int, error) {
+func (asm *assembly) lookUp(ctx context.Context, root *Node, kind, file, name string, want int) ([2]int, error) {
 	unknown := &unknownNameError{kind, name, file}
-	at, err := resolve(root, file, true)
-	if err != nil || !at.node.isFile() {
+	at, err := Resolve(root, file, true)
+	if err != nil || !at.Node.IsFile() {
 		return [2]int{}, unknown
 	}
-	data, err := asm.readSmall(ctx, at.node, maxUserFile)
+	data, err := asm.readSmall(ctx, at.Node, maxUserFile)
 	if err != nil {
 		return [2]int{}, fmt.Errorf("reading the image's %s: %w", file, err)
 	}
@@ -104,21 +104,21 @@ func (asm *assembly) lookUp(ctx context.Context, root *node, kind, file, name st
 }
 
 // readSmall returns the bytes of a file, up to limit.
-func (asm *assembly) readSmall(ctx context.Context, n *node, limit int64) ([]byte, error) {
-	if n.size > limit {
-		return nil, fmt.Errorf("it has %d bytes; the limit is %d", n.size, limit)
+func (asm *assembly) readSmall(ctx context.Context, n *Node, limit int64) ([]byte, error) {
+	if n.Size > limit {
+		return nil, fmt.Errorf("it has %d bytes; the limit is %d", n.Size, limit)
 	}
-	switch c := n.content.(type) {
+	switch c := n.Content.(type) {
 	case nil:
 		return nil, nil
-	case literal:
+	case Literal:
 		return c, nil
-	case *diskFile:
-		return regular.ReadFile(c.path)
-	case *member:
+	case *DiskFile:
+		return regular.ReadFile(c.Path)
+	case *Member:
 		var data []byte
-		err := asm.eachMember(ctx, c.archive, func(index int, _ int64, r io.Reader) (bool, error) {
-			if index != c.index {
+		err := asm.eachMember(ctx, c.Archive, func(index int, _ int64, r io.Reader) (bool, error) {
+			if index != c.Index {
 				return true, nil
 			}
 			var err error
@@ -127,5 +127,5 @@ func (asm *assembly) readSmall(ctx context.Context, n *node, limit int64) ([]byt
 		})
 		return data, err
 	}
-	return nil, fmt.Errorf("content of type %T", n.content)
+	return nil, fmt.Errorf("content of type %T", n.Content)
 }

@@ -18,9 +18,9 @@ var errTooManyLinks = errors.New("symlinks lead in a circle")
 type place struct {
 	// path is absolute and clean; nothing on it is a symlink, but for its last
 	// name where that was not followed.
-	path string
+	Path string
 	// node is what is there, or nil.
-	node *node
+	Node *Node
 	// left says that .. or a symlink led above the root, where it stays at the
 	// root.
 	left bool
@@ -30,10 +30,10 @@ type place struct {
 // followed, the last one only if follow is set; absolute ones begin at root, and
 // none leads above it. Names that are not there are taken as they are, so that
 // the place is where p would be made.
-func resolve(root *node, p string, follow bool) (place, error) {
+func Resolve(root *Node, p string, follow bool) (place, error) {
 	type step struct {
 		name string
-		node *node
+		node *Node
 	}
 	var (
 		links int
@@ -41,7 +41,7 @@ func resolve(root *node, p string, follow bool) (place, error) {
 		steps []step
 		rest  = strings.Split(p, "/")
 	)
-	here := func() *node {
+	here := func() *Node {
 		if len(steps) == 0 {
 			return root
 		}
@@ -61,9 +61,9 @@ func resolve(root *node, p string, follow bool) (place, error) {
 			}
 			continue
 		}
-		var child *node
+		var child *Node
 		if dir := here(); dir != nil {
-			if !dir.isDir() {
+			if !dir.IsDir() {
 				names := make([]string, len(steps))
 				for i, s := range steps {
 					names[i] = s.name
@@ -80,10 +80,10 @@ func resolve(root *node, p string, follow bool) (place, error) {
 			if links++; links > maxLinks {
 				return place{}, fmt.Errorf("%q: %w", p, errTooManyLinks)
 			}
-			if path.IsAbs(child.link) {
+			if path.IsAbs(child.Link) {
 				steps = steps[:0]
 			}
-			rest = append(strings.Split(child.link, "/"), rest...)
+			rest = append(strings.Split(child.Link, "/"), rest...)
 			continue
 		}
 		steps = append(steps, step{name, child})
@@ -92,5 +92,30 @@ func resolve(root *node, p string, follow bool) (place, error) {
 	for i, s := range steps {
 		names[i] = s.name
 	}
-	return place{path: "/" + path.Join(names...), node: here(), left: left}, nil
+	return place{Path: "/" + path.Join(names...), Node: here(), left: left}, nil
+}
+
+// requireWithoutLinks returns an error if nothing is at the path p, or if a symlink
+// is on the way there.
+func RequireWithoutLinks(root *Node, p string) error {
+	n, rest := root, Relative(p)
+	for at := "/"; rest != ""; {
+		var name string
+		name, rest, _ = strings.Cut(rest, "/")
+		if n.isLink() {
+			return fmt.Errorf("%q is a symlink to %q, which --parents does not follow; name the folder that it leads to", Relative(at), n.Link)
+		}
+		if !n.IsDir() {
+			return &NotFoundError{Path: p, leadsTo: p}
+		}
+		entries, err := n.list()
+		if err != nil {
+			return err
+		}
+		if n = entries[name]; n == nil {
+			return &NotFoundError{Path: p, leadsTo: p}
+		}
+		at = path.Join(at, name)
+	}
+	return nil
 }

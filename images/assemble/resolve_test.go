@@ -30,11 +30,11 @@ func FuzzResolve(f *testing.F) {
 		dir := t.TempDir()
 		layOut(dir, layout)
 		want, wantErr := fs.RootPath(dir, p)
-		root, err := openFolder(dir, nil, images.NormalModes)
+		root, err := OpenFolder(dir, nil, images.NormalModes)
 		if err != nil {
 			t.Fatal(err)
 		}
-		at, err := resolve(root, p, true)
+		at, err := Resolve(root, p, true)
 		if err != nil {
 			// What is refused here must be refused, or not be there, on disk.
 			if wantErr == nil {
@@ -44,19 +44,19 @@ func FuzzResolve(f *testing.F) {
 			}
 			return
 		}
-		if path.Join("/", at.path) != at.path {
-			t.Fatalf("%q leads to %q, which is not clean", p, at.path)
+		if path.Join("/", at.Path) != at.Path {
+			t.Fatalf("%q leads to %q, which is not clean", p, at.Path)
 		}
-		info, statErr := os.Lstat(filepath.Join(dir, filepath.FromSlash(at.path)))
-		if (at.node != nil) != (statErr == nil) {
-			t.Fatalf("%q leads to %q, of which is known %v; on disk: %v", p, at.path, at.node, statErr)
+		info, statErr := os.Lstat(filepath.Join(dir, filepath.FromSlash(at.Path)))
+		if (at.Node != nil) != (statErr == nil) {
+			t.Fatalf("%q leads to %q, of which is known %v; on disk: %v", p, at.Path, at.Node, statErr)
 		}
-		if at.node != nil && (at.node.isDir() != info.IsDir() || at.node.isLink()) {
-			t.Fatalf("%q leads to a %s at %q; on disk it is %v", p, at.node.kind(), at.path, info.Mode())
+		if at.Node != nil && (at.Node.IsDir() != info.IsDir() || at.Node.isLink()) {
+			t.Fatalf("%q leads to a %s at %q; on disk it is %v", p, at.Node.kind(), at.Path, info.Mode())
 		}
-		if wantErr == nil && filepath.Join(dir, filepath.FromSlash(at.path)) != want {
-			if _, statErr := os.Lstat(want); statErr == nil || at.node != nil {
-				t.Fatalf("%q leads to %q, BuildKit to %q", p, at.path, strings.TrimPrefix(want, dir))
+		if wantErr == nil && filepath.Join(dir, filepath.FromSlash(at.Path)) != want {
+			if _, statErr := os.Lstat(want); statErr == nil || at.Node != nil {
+				t.Fatalf("%q leads to %q, BuildKit to %q", p, at.Path, strings.TrimPrefix(want, dir))
 			}
 		}
 	})

@@ -32,7 +32,7 @@ type state struct {
 	steps []*step
 	// form is the form of those layers; known once tree is.
 	form layer.Form
-	tree *tree
+	tree *Tree
 
 	workdirSet bool
 	// where these were last set, within this stage
@@ -42,7 +42,7 @@ type state struct {
 // A step is a layer that an instruction makes.
 type step struct {
 	title   string
-	changes []change
+	changes []Change
 	form    layer.Form
 }
 
@@ -72,7 +72,7 @@ func (s *state) record(createdBy string, hasLayer bool) {
 
 // commit ends an instruction that changes files: its changes become a layer.
 func (s *state) commit(title string, mark bool) error {
-	changes, err := s.tree.takeChanges()
+	changes, err := s.tree.TakeChanges()
 	if err != nil {
 		return err
 	}

@@ -18,39 +18,39 @@ import (
 //
 // Nodes that are no folders do not change once they are in a tree, and two names
 // with one node are hard links.
-type node struct {
-	typ          byte  // as in archive/tar; 0 for what no layer can hold
-	mode         int64 // permissions, setuid, setgid, sticky
-	uid, gid     int
-	modTime      time.Time
-	link         string
-	major, minor int64
-	xattrs       map[string]string
-	size         int64
-	content      content
+type Node struct {
+	Type         byte  // as in archive/tar; 0 for what no layer can hold
+	Mode         int64 // permissions, setuid, setgid, sticky
+	UID, GID     int
+	ModTime      time.Time
+	Link         string
+	Major, Minor int64
+	Xattrs       map[string]string
+	Size         int64
+	Content      Content
 
 	// of a folder
-	entries map[string]*node
+	Entries map[string]*Node
 	// read fills entries when they are first asked for; nil afterwards.
-	read func(*node) error
+	read func(*Node) error
 	// what says what a node of type 0 is.
 	what string
 }
 
 // newFolder returns an empty folder as it is made on the way to something else.
-func newFolder() *node {
-	return &node{typ: tar.TypeDir, mode: 0o755, modTime: unixEpoch, entries: map[string]*node{}}
+func NewFolder() *Node {
+	return &Node{Type: tar.TypeDir, Mode: 0o755, ModTime: UnixEpoch, Entries: map[string]*Node{}}
 }
 
-var unixEpoch = time.Unix(0, 0)
+var UnixEpoch = time.Unix(0, 0)
 
-func (n *node) isDir() bool  { return n != nil && n.typ == tar.TypeDir }
-func (n *node) isFile() bool { return n != nil && n.typ == tar.TypeReg }
-func (n *node) isLink() bool { return n != nil && n.typ == tar.TypeSymlink }
+func (n *Node) IsDir() bool  { return n != nil && n.Type == tar.TypeDir }
+func (n *Node) IsFile() bool { return n != nil && n.Type == tar.TypeReg }
+func (n *Node) isLink() bool { return n != nil && n.Type == tar.TypeSymlink }
 
 // kind says what n is, for messages.
-func (n *node) kind() string {
-	switch n.typ {
+func (n *Node) kind() string {
+	switch n.Type {
 	case tar.TypeReg:
 		return "file"
 	case tar.TypeDir:
@@ -66,18 +66,18 @@ func (n *node) kind() string {
 }
 
 // list returns the entries of folder n.
-func (n *node) list() (map[string]*node, error) {
+func (n *Node) list() (map[string]*Node, error) {
 	if n.read != nil {
 		if err := n.read(n); err != nil {
 			return nil, err
 		}
 		n.read = nil
 	}
-	return n.entries, nil
+	return n.Entries, nil
 }
 
 // names returns the names in folder n, sorted.
-func (n *node) names() ([]string, error) {
+func (n *Node) Names() ([]string, error) {
 	entries, err := n.list()
 	if err != nil {
 		return nil, err
@@ -86,52 +86,52 @@ func (n *node) names() ([]string, error) {
 }
 
 // clone copies the folders of n, and shares all else.
-func (n *node) clone() *node {
-	if !n.isDir() || n.read != nil {
+func (n *Node) Clone() *Node {
+	if !n.IsDir() || n.read != nil {
 		return n
 	}
 	c := *n
-	c.entries = make(map[string]*node, len(n.entries))
-	for name, child := range n.entries {
-		c.entries[name] = child.clone()
+	c.Entries = make(map[string]*Node, len(n.Entries))
+	for name, child := range n.Entries {
+		c.Entries[name] = child.Clone()
 	}
 	return &c
 }
 
 // A tree is the root file system of a stage as it stands after some instruction,
 // and what has changed since the last call of takeChanges.
-type tree struct {
-	root *node
+type Tree struct {
+	Root *Node
 	// changed are the paths that a layer must have.
 	changed map[string]bool
 	// replaced are paths at which a lower layer had a folder that is no more.
 	replaced map[string]bool
 }
 
-func newTree(root *node) *tree {
-	return &tree{root: root, changed: map[string]bool{}, replaced: map[string]bool{}}
+func NewTree(root *Node) *Tree {
+	return &Tree{Root: root, changed: map[string]bool{}, replaced: map[string]bool{}}
 }
 
 // touch notes that the entry at p has changed.
-func (t *tree) touch(p string) {
-	if p = relative(p); p != "." {
+func (t *Tree) touch(p string) {
+	if p = Relative(p); p != "." {
 		t.changed[p] = true
 	}
 }
 
 // relative is the path p, which is clean and absolute, as tar spells it.
-func relative(p string) string { return path.Clean(strings.TrimPrefix(p, "/")) }
+func Relative(p string) string { return path.Clean(strings.TrimPrefix(p, "/")) }
 
 // put makes n the entry of dir called base; dir is a folder of the tree, at the
 // clean absolute path dirPath. What was there is replaced.
-func (t *tree) put(dir *node, dirPath, base string, n *node) error {
+func (t *Tree) put(dir *Node, dirPath, base string, n *Node) error {
 	entries, err := dir.list()
 	if err != nil {
 		return err
 	}
 	p := path.Join(dirPath, base)
-	if old := entries[base]; old.isDir() && old != n {
-		t.forget(relative(p))
+	if old := entries[base]; old.IsDir() && old != n {
+		t.forget(Relative(p))
 	}
 	entries[base] = n
 	t.touch(p)
@@ -139,7 +139,7 @@ func (t *tree) put(dir *node, dirPath, base string, n *node) error {
 }
 
 // forget notes that the folder at p is going, with all that it holds.
-func (t *tree) forget(p string) {
+func (t *Tree) forget(p string) {
 	for changed := range t.changed {
 		if strings.HasPrefix(changed, p+"/") {
 			delete(t.changed, changed)
@@ -150,15 +150,15 @@ func (t *tree) forget(p string) {
 
 // takeChanges returns the entries of the layer that leads from the tree as it
 // was at the last call to the tree as it is, the folders above them included.
-func (t *tree) takeChanges() ([]change, error) {
+func (t *Tree) TakeChanges() ([]Change, error) {
 	paths := map[string]bool{}
 	for p := range t.changed {
 		for ; p != "." && !paths[p]; p = path.Dir(p) {
 			paths[p] = true
 		}
 	}
-	var changes []change
-	first := map[*node]string{}
+	var changes []Change
+	first := map[*Node]string{}
 	for _, p := range slices.SortedFunc(maps.Keys(paths), layer.ComparePaths) {
 		n, err := t.at(p)
 		if err != nil {
@@ -167,19 +167,19 @@ func (t *tree) takeChanges() ([]change, error) {
 		if n == nil {
 			return nil, fmt.Errorf("%q was changed but is not there", p)
 		}
-		c := change{path: p, node: *n}
-		c.entries = nil
-		if !n.isDir() {
+		c := Change{Path: p, Node: *n}
+		c.Entries = nil
+		if !n.IsDir() {
 			if earlier, ok := first[n]; ok {
-				c.hardLink = earlier
+				c.HardLink = earlier
 			} else {
 				first[n] = p
 			}
 		}
 		changes = append(changes, c)
-		if n.isDir() && t.replaced[p] {
-			changes = append(changes, change{
-				path: p + "/" + layer.OpaqueMarker, whiteout: true, node: node{typ: tar.TypeReg, mode: 0o644, modTime: unixEpoch}})
+		if n.IsDir() && t.replaced[p] {
+			changes = append(changes, Change{
+				Path: p + "/" + layer.OpaqueMarker, Whiteout: true, Node: Node{Type: tar.TypeReg, Mode: 0o644, ModTime: UnixEpoch}})
 		}
 	}
 	clear(t.changed)
@@ -189,10 +189,10 @@ func (t *tree) takeChanges() ([]change, error) {
 
 // at returns the node at the relative path p, following no link; nil if there
 // is none.
-func (t *tree) at(p string) (*node, error) {
-	n := t.root
+func (t *Tree) at(p string) (*Node, error) {
+	n := t.Root
 	for name := range strings.SplitSeq(p, "/") {
-		if !n.isDir() {
+		if !n.IsDir() {
 			return nil, nil
 		}
 		entries, err := n.list()
@@ -205,24 +205,25 @@ func (t *tree) at(p string) (*node, error) {
 }
 
 // A change is an entry of a layer that is going to be made.
-type change struct {
-	path string
-	node
+type Change struct {
+	Path string
+	Node
 	// hardLink is the path of an earlier change that this is another name of.
-	hardLink string
-	whiteout bool
+	HardLink string
+	Whiteout bool
 }
 
-// apply puts the changes of a layer into the tree, as laying it over does.
-func (t *tree) apply(changes []change) error {
-	made := map[string]*node{}
+// apply lays the changes of a layer over the tree. Afterwards the tree has no
+// changes of its own.
+func (t *Tree) Apply(changes []Change) error {
+	made := map[string]*Node{}
 	for _, c := range changes {
-		if c.whiteout {
+		if c.Whiteout {
 			continue // the folder was put anew
 		}
-		dir, err := t.at(path.Dir(c.path))
-		if path.Dir(c.path) == "." {
-			dir = t.root
+		dir, err := t.at(path.Dir(c.Path))
+		if path.Dir(c.Path) == "." {
+			dir = t.Root
 		}
 		if err != nil {
 			return err
@@ -231,29 +232,31 @@ func (t *tree) apply(changes []change) error {
 		if err != nil {
 			return err
 		}
-		base := path.Base(c.path)
-		n := new(node)
-		*n = c.node
+		base := path.Base(c.Path)
+		n := new(Node)
+		*n = c.Node
 		switch old := entries[base]; {
-		case c.hardLink != "":
-			n = made[c.hardLink]
-		case n.isDir() && old.isDir():
-			if n.entries, err = old.list(); err != nil {
+		case c.HardLink != "":
+			n = made[c.HardLink]
+		case n.IsDir() && old.IsDir():
+			if n.Entries, err = old.list(); err != nil {
 				return err
 			}
 			n.read = nil
-		case n.isDir():
-			n.entries = map[string]*node{}
+		case n.IsDir():
+			n.Entries = map[string]*Node{}
 		}
-		made[c.path] = n
-		if n.isDir() && entries[base].isDir() {
+		made[c.Path] = n
+		if n.IsDir() && entries[base].IsDir() {
 			entries[base] = n
-			t.touch("/" + c.path)
+			t.touch("/" + c.Path)
 			continue
 		}
-		if err := t.put(dir, "/"+path.Dir(c.path), base, n); err != nil {
+		if err := t.put(dir, "/"+path.Dir(c.Path), base, n); err != nil {
 			return err
 		}
 	}
+	clear(t.changed)
+	clear(t.replaced)
 	return nil
 }

@@ -42,7 +42,7 @@ func isGit(source string) bool {
 }
 
 // transferURL adds what a URL holds: as a file of mode 0600, or unpacked.
-func (asm *assembly) transferURL(ctx context.Context, t *transfer, c *copier, source, dest string) error {
+func (asm *assembly) transferURL(ctx context.Context, t *transfer, c *Copier, source, dest string) error {
 	u, err := url.Parse(source)
 	if err != nil {
 		return err
@@ -65,9 +65,9 @@ func (asm *assembly) transferURL(ctx context.Context, t *transfer, c *copier, so
 			return err
 		}
 	}
-	root := newFolder()
-	root.entries[name] = &node{typ: tar.TypeReg, mode: 0o600, modTime: unixEpoch, size: file.info.Size(), content: file}
-	return c.single().copy(root, "/"+name, dest)
+	root := NewFolder()
+	root.Entries[name] = &Node{Type: tar.TypeReg, Mode: 0o600, ModTime: UnixEpoch, Size: file.Info.Size(), Content: file}
+	return c.single().Copy(root, "/"+name, dest)
 }
 
 // parseChecksum reads --checksum and returns the digits; none are returned for none.
@@ -85,9 +85,9 @@ func parseChecksum(s string) (string, error) {
 // download fetches u and returns it as a file. What has a checksum, or that the
 // server names by a strong ETag, is fetched once if the layer store keeps
 // derived files; else it lies in a temporary folder until the assembly ends.
-func (asm *assembly) download(ctx context.Context, u *url.URL, checksum string) (*diskFile, error) {
+func (asm *assembly) download(ctx context.Context, u *url.URL, checksum string) (*DiskFile, error) {
 	store, keeps := asm.layers.(derivedStore)
-	keep := func(key string, fetch func(io.Writer) error) (*diskFile, error) {
+	keep := func(key string, fetch func(io.Writer) error) (*DiskFile, error) {
 		name, err := store.Derived(ctx, "download", key, fetch)
 		if err != nil {
 			return nil, err
@@ -176,7 +176,7 @@ func (asm *assembly) fetch(ctx context.Context, body *response, w io.Writer, u *
 	return nil
 }
 
-func openDisk(name string) (*diskFile, error) {
+func openDisk(name string) (*DiskFile, error) {
 	info, err := os.Lstat(name)
 	if err != nil {
 		return nil, err
@@ -184,7 +184,7 @@ func openDisk(name string) (*diskFile, error) {
 	if !info.Mode().IsRegular() {
 		return nil, errors.New(name + " is not a file")
 	}
-	return &diskFile{name, info}, nil
+	return &DiskFile{name, info}, nil
 }
 
 // A scratchDir is a temporary folder that is made when it is first needed.

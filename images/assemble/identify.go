@@ -1,0 +1,77 @@
+package assemble
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"hash"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/slipway-build/slipway/internal/regular"
+)
+
+// known is content with its name, as images/layer wants it.
+type known struct {
+	id   string
+	open func(context.Context) (io.ReadCloser, error)
+	// source is what it was made of.
+	source Content
+}
+
+func (k *known) ID() string                                      { return k.id }
+func (k *known) Open(ctx context.Context) (io.ReadCloser, error) { return k.open(ctx) }
+
+// identify names a disk file or a literal by the digest of its bytes.
+func (a *Assembler) identify(ctx context.Context, c Content) (*known, error) {
+	switch c := c.(type) {
+	case *DiskFile:
+		digest, err := a.layers.FileDigest(ctx, c.Path, c.Info)
+		if err != nil {
+			return nil, err
+		}
+		return &known{id: digest.String(), open: func(context.Context) (io.ReadCloser, error) {
+			return openVerified(c.Path, digest.Hex)
+		}}, nil
+	case Literal:
+		sum := sha256.Sum256(c)
+		return &known{id: "sha256:" + hex.EncodeToString(sum[:]), open: func(context.Context) (io.ReadCloser, error) {
+			return io.NopCloser(bytes.NewReader(c)), nil
+		}}, nil
+	case *Member:
+		return &known{id: fmt.Sprintf("%s#%d", c.Archive.ID, c.Index)}, nil
+	}
+	return nil, fmt.Errorf("content of type %T", c)
+}
+
+// openVerified reads a file whose digest is known, and fails at its end if it
+// has changed since: the layer would be remembered as something that it is not.
+func openVerified(name, want string) (io.ReadCloser, error) {
+	f, err := regular.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	return &verifiedFile{f, sha256.New(), want}, nil
+}
+
+type verifiedFile struct {
+	f    *os.File
+	hash hash.Hash
+	want string
+}
+
+func (v *verifiedFile) Read(p []byte) (int, error) {
+	n, err := v.f.Read(p)
+	v.hash.Write(p[:n])
+	if err == io.EOF {
+		if got := hex.EncodeToString(v.hash.Sum(nil)); !strings.EqualFold(got, v.want) {
+			return n, fmt.Errorf("%s changed while it was read: its SHA-256 is %s, it was %s; build again", v.f.Name(), got, v.want)
+		}
+	}
+	return n, err
+}
+
+func (v *verifiedFile) Close() error { return v.f.Close() }
