@@ -13,6 +13,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/slipway-build/slipway/images/fstree"
+
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/moby/buildkit/frontend/dockerfile/linter"
 	dockerspec "github.com/moby/docker-image-spec/specs-go/v1"
@@ -84,7 +86,7 @@ func parseContext(key, value string) (*namedContext, error) {
 
 // A localContext is a folder that COPY reads from.
 type localContext struct {
-	root    *Node
+	root    *fstree.Node
 	ignored *buildfile.Ignored
 }
 
@@ -106,7 +108,7 @@ func (asm *assembly) localContext(dir, dockerfile string) (*localContext, error)
 	if err != nil {
 		return nil, err
 	}
-	root, err := OpenFolder(dir, matcher, asm.build.Modes)
+	root, err := fstree.OpenFolder(dir, matcher, asm.build.Modes)
 	if err != nil {
 		return nil, err
 	}
@@ -115,7 +117,7 @@ func (asm *assembly) localContext(dir, dockerfile string) (*localContext, error)
 }
 
 // namedFolder returns the root of a named context that is a folder.
-func (asm *assembly) namedFolder(c *namedContext) (*Node, error) {
+func (asm *assembly) namedFolder(c *namedContext) (*fstree.Node, error) {
 	local, err := asm.localContext(c.dir, "")
 	if err != nil {
 		return nil, fmt.Errorf("opening build context %s: %w", c.name, err)
@@ -211,7 +213,7 @@ func emptyImage(p v1.Platform) dockerspec.DockerOCIImage {
 const defaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 // source returns the file system of s to copy from. It must not be changed.
-func (asm *assembly) source(ctx context.Context, s *stage) (*Node, error) {
+func (asm *assembly) source(ctx context.Context, s *stage) (*fstree.Node, error) {
 	if s.context != nil && s.context.dir != "" && s.tree == nil {
 		return asm.namedFolder(s.context)
 	}
@@ -224,11 +226,11 @@ func (asm *assembly) source(ctx context.Context, s *stage) (*Node, error) {
 
 // fs returns the file system of s as it stands, which the first call builds:
 // nothing of a base's layers is read for a Dockerfile that copies nothing.
-func (asm *assembly) fs(ctx context.Context, s *stage) (*Tree, error) {
+func (asm *assembly) fs(ctx context.Context, s *stage) (*fstree.Tree, error) {
 	if s.tree != nil {
 		return s.tree, nil
 	}
-	root := NewFolder()
+	root := fstree.NewFolder()
 	switch {
 	case s.base != nil:
 		base, err := asm.fs(ctx, s.base)
@@ -244,13 +246,13 @@ func (asm *assembly) fs(ctx context.Context, s *stage) (*Tree, error) {
 	case s.context != nil && s.context.dir != "":
 		return nil, fmt.Errorf("build context %s is a folder, which has no layers yet", s.context.name)
 	}
-	s.tree = NewTree(root)
+	s.tree = fstree.NewTree(root)
 	return s.tree, nil
 }
 
 // rootFS returns the file system of the image that s begins with, and the form
 // that layers on top of it must have.
-func (asm *assembly) rootFS(ctx context.Context, s *stage) (*Node, layer.Form, error) {
+func (asm *assembly) rootFS(ctx context.Context, s *stage) (*fstree.Node, layer.Form, error) {
 	layers, err := s.origin.Layers()
 	if err != nil {
 		return nil, layer.Plain, err
@@ -264,9 +266,9 @@ func (asm *assembly) rootFS(ctx context.Context, s *stage) (*Node, layer.Form, e
 		os = s.state.platform.OS
 	}
 	form := layer.Plain
-	all := &Stack{Root: NewFolder()}
+	all := &fstree.Stack{Root: fstree.NewFolder()}
 	for i, l := range layers {
-		ar := &Archive{
+		ar := &fstree.Archive{
 			ID:   "layer " + string(s.image.RootFS.DiffIDs[i]),
 			Open: func(context.Context) (io.ReadCloser, error) { return l.Uncompressed() },
 		}
@@ -288,7 +290,7 @@ func (asm *assembly) rootFS(ctx context.Context, s *stage) (*Node, layer.Form, e
 // isWindowsForm says whether a layer of an image for Windows is in the form that
 // Windows imports, in which Files and Hives are the folders at the top. It may
 // also be plain: one FROM scratch is.
-func isWindowsForm(headers []Header) bool {
+func isWindowsForm(headers []fstree.Header) bool {
 	found := false
 	for i := range headers {
 		switch top, _, _ := strings.Cut(strings.TrimPrefix(path.Clean("/"+headers[i].Name), "/"), "/"); top {
@@ -312,8 +314,8 @@ func (asm *assembly) asBase(s *stage) error {
 	if err != nil {
 		return err
 	}
-	t := NewTree(NewFolder())
-	c := &Copier{Tree: t, ContentsOnly: true}
+	t := fstree.NewTree(fstree.NewFolder())
+	c := &fstree.Copier{Tree: t, ContentsOnly: true}
 	if err := c.Copy(root, "/", "/"); err != nil {
 		return fmt.Errorf("build context %s: %w", s.context.name, err)
 	}

@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/slipway-build/slipway/images/fstree"
+
 	"github.com/moby/buildkit/frontend/dockerfile/instructions"
 	"github.com/moby/buildkit/frontend/dockerfile/linter"
 	"github.com/moby/buildkit/frontend/dockerfile/parser"
@@ -29,7 +31,7 @@ type transfer struct {
 	unpack, unpackURLs bool
 	checksum           string
 	// root is the file system to copy from, called where in messages.
-	root  *Node
+	root  *fstree.Node
 	where string
 }
 
@@ -138,9 +140,9 @@ func (asm *assembly) transfer(ctx context.Context, s *stage, t *transfer) error 
 	if err != nil {
 		return err
 	}
-	c := &Copier{Tree: into, ContentsOnly: true}
+	c := &fstree.Copier{Tree: into, ContentsOnly: true}
 	if t.chmod != "" {
-		if c.Mode, err = ParseChmod(t.chmod); err != nil {
+		if c.Mode, err = fstree.ParseChmod(t.chmod); err != nil {
 			return err
 		}
 	}
@@ -152,7 +154,7 @@ func (asm *assembly) transfer(ctx context.Context, s *stage, t *transfer) error 
 	// BuildKit ignores --link together with --chmod.
 	linked := t.link && t.chmod == ""
 	if linked {
-		c.Tree = NewTree(NewFolder())
+		c.Tree = fstree.NewTree(fstree.NewFolder())
 	}
 	if t.chown != "" {
 		if c.Owner, err = asm.owner(ctx, s, c.Tree.Root, t.chown); err != nil {
@@ -173,9 +175,9 @@ func (asm *assembly) transfer(ctx context.Context, s *stage, t *transfer) error 
 		}
 	}
 	for _, inline := range t.SourceContents {
-		root := NewFolder()
+		root := fstree.NewFolder()
 		root.Entries[inline.Path] = inlineFile(inline.Data)
-		if err := c.single().Copy(root, "/"+inline.Path, dest); err != nil {
+		if err := c.Single().Copy(root, "/"+inline.Path, dest); err != nil {
 			return fmt.Errorf("%s <<%s: %w", t.name, inline.Path, err)
 		}
 	}
@@ -196,26 +198,19 @@ func (asm *assembly) transfer(ctx context.Context, s *stage, t *transfer) error 
 	return nil
 }
 
-// single is c for one file that COPY or ADD makes up: nothing is left out.
-func (c *Copier) single() *Copier {
-	s := *c
-	s.ContentsOnly, s.Include, s.Exclude = false, nil, nil
-	return &s
-}
-
 // transferLocal copies one source, which may have wildcards.
-func (asm *assembly) transferLocal(ctx context.Context, t *transfer, c *Copier, source, dest, os string) error {
+func (asm *assembly) transferLocal(ctx context.Context, t *transfer, c *fstree.Copier, source, dest, os string) error {
 	one, named := *c, source
 	var err error
 	if t.parents {
-		source, err = one.keepParents(t.root, source, os)
+		source, err = keepParents(&one, t.root, source, os)
 	} else {
 		source, err = absolute("/", source, os)
 	}
 	if err != nil {
 		return err
 	}
-	matches, err := Glob(t.root, source)
+	matches, err := fstree.Glob(t.root, source)
 	if err != nil {
 		return err
 	}
@@ -238,19 +233,19 @@ func (asm *assembly) transferLocal(ctx context.Context, t *transfer, c *Copier, 
 }
 
 // unpackLocal unpacks source to the folder dest if it is an archive.
-func (asm *assembly) unpackLocal(ctx context.Context, c *Copier, root *Node, source, dest string) (bool, error) {
-	from, err := Resolve(root, source, true)
+func (asm *assembly) unpackLocal(ctx context.Context, c *fstree.Copier, root *fstree.Node, source, dest string) (bool, error) {
+	from, err := fstree.Resolve(root, source, true)
 	if err != nil || !from.Node.IsFile() {
 		return false, err
 	}
-	file, ok := from.Node.Content.(*DiskFile)
+	file, ok := from.Node.Content.(*fstree.DiskFile)
 	if !ok {
 		return false, nil
 	}
 	return asm.unpackFile(ctx, c, file, dest)
 }
 
-func (asm *assembly) unpackFile(ctx context.Context, c *Copier, file *DiskFile, dest string) (bool, error) {
+func (asm *assembly) unpackFile(ctx context.Context, c *fstree.Copier, file *fstree.DiskFile, dest string) (bool, error) {
 	ar, err := asm.openTar(ctx, file)
 	if err != nil || ar == nil {
 		return false, err
@@ -259,7 +254,7 @@ func (asm *assembly) unpackFile(ctx context.Context, c *Copier, file *DiskFile, 
 	if err != nil {
 		return false, err
 	}
-	to, err := c.Tree.MakeFolders(dest, InstructionFolders(0o755, c.Owner))
+	to, err := c.Tree.MakeFolders(dest, fstree.InstructionFolders(0o755, c.Owner))
 	if err != nil {
 		return false, err
 	}
@@ -267,10 +262,10 @@ func (asm *assembly) unpackFile(ctx context.Context, c *Copier, file *DiskFile, 
 }
 
 // inlineFile is a file that stands in the Dockerfile.
-func inlineFile(data string) *Node {
-	n := &Node{Type: tar.TypeReg, Mode: 0o644, ModTime: UnixEpoch, Size: int64(len(data))}
+func inlineFile(data string) *fstree.Node {
+	n := &fstree.Node{Type: tar.TypeReg, Mode: 0o644, ModTime: fstree.UnixEpoch, Size: int64(len(data))}
 	if n.Size > 0 {
-		n.Content = Literal(data)
+		n.Content = fstree.Literal(data)
 	}
 	return n
 }
@@ -278,7 +273,7 @@ func inlineFile(data string) *Node {
 // explain adds to an error where the file was looked for, and which other may be
 // meant.
 func (t *transfer) explain(err error) error {
-	var missing *NotFoundError
+	var missing *fstree.NotFoundError
 	if errors.As(err, &missing) {
 		missing.Where = t.where
 		if t.root != nil {
@@ -289,8 +284,8 @@ func (t *transfer) explain(err error) error {
 }
 
 // suggestPath proposes a name that is in the folder in which p was looked for.
-func suggestPath(root *Node, p string) string {
-	at, err := Resolve(root, path.Dir(path.Clean(p)), true)
+func suggestPath(root *fstree.Node, p string) string {
+	at, err := fstree.Resolve(root, path.Dir(path.Clean(p)), true)
 	if err != nil || !at.Node.IsDir() {
 		return ""
 	}
@@ -302,7 +297,7 @@ func suggestPath(root *Node, p string) string {
 	if near == "" {
 		return ""
 	}
-	return fmt.Sprintf(" (did you mean %s?)", Relative(path.Join(at.Path, near)))
+	return fmt.Sprintf(" (did you mean %s?)", fstree.Relative(path.Join(at.Path, near)))
 }
 
 func firstLine(err error) string {

@@ -12,6 +12,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/slipway-build/slipway/images/fstree"
+
 	"github.com/moby/buildkit/frontend/dockerfile/instructions"
 	"github.com/moby/buildkit/frontend/dockerfile/shell"
 	"github.com/slipway-build/slipway/images/buildfile"
@@ -32,7 +34,7 @@ func (asm *assembly) setEpoch(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	asm.epoch = UnixEpoch.UTC()
+	asm.epoch = fstree.UnixEpoch.UTC()
 	if epoch == nil {
 		delete(asm.args, key)
 		asm.global.unset(key)
@@ -165,7 +167,7 @@ func (asm *assembly) epochOfURL(ctx context.Context, u *url.URL, checksum string
 }
 
 // newest is the newest time of a file in an archive, or nil if it is not one.
-func (asm *assembly) newest(ctx context.Context, file *DiskFile) (*time.Time, error) {
+func (asm *assembly) newest(ctx context.Context, file *fstree.DiskFile) (*time.Time, error) {
 	raw, err := regular.Open(file.Path)
 	if err != nil {
 		return nil, err

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/slipway-build/slipway/images/fstree"
+
 	"github.com/moby/buildkit/frontend/dockerfile/instructions"
 	"github.com/moby/buildkit/frontend/dockerfile/linter"
 	"github.com/moby/buildkit/frontend/dockerfile/shell"
@@ -316,7 +318,7 @@ func (asm *assembly) makeWorkdir(ctx context.Context, s *stage, dir, said string
 	if err != nil {
 		return err
 	}
-	var as *Owner
+	var as *fstree.Owner
 	if user := s.image.Config.User; user != "" {
 		// BuildKit makes the folder root's if USER is unknown, and fails only while
 		// the image is still empty.
@@ -326,7 +328,7 @@ func (asm *assembly) makeWorkdir(ctx context.Context, s *stage, dir, said string
 			return fmt.Errorf("WORKDIR %s of USER %s: %w", dir, user, err)
 		}
 	}
-	if _, err := t.MakeFolders(s.dir, InstructionFolders(0o755, as)); err != nil {
+	if _, err := t.MakeFolders(s.dir, fstree.InstructionFolders(0o755, as)); err != nil {
 		return fmt.Errorf("WORKDIR %s: %w", dir, err)
 	}
 	return s.commit(said, false)

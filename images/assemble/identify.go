@@ -11,6 +11,8 @@ import (
 	"os"
 	"strings"
 
+	"github.com/slipway-build/slipway/images/fstree"
+
 	"github.com/slipway-build/slipway/internal/regular"
 )
 
@@ -19,16 +21,16 @@ type known struct {
 	id   string
 	open func(context.Context) (io.ReadCloser, error)
 	// source is what it was made of.
-	source Content
+	source fstree.Content
 }
 
 func (k *known) ID() string                                      { return k.id }
 func (k *known) Open(ctx context.Context) (io.ReadCloser, error) { return k.open(ctx) }
 
 // identify names a disk file or a literal by the digest of its bytes.
-func (a *Assembler) identify(ctx context.Context, c Content) (*known, error) {
+func (a *Assembler) identify(ctx context.Context, c fstree.Content) (*known, error) {
 	switch c := c.(type) {
-	case *DiskFile:
+	case *fstree.DiskFile:
 		digest, err := a.layers.FileDigest(ctx, c.Path, c.Info)
 		if err != nil {
 			return nil, err
@@ -36,12 +38,12 @@ func (a *Assembler) identify(ctx context.Context, c Content) (*known, error) {
 		return &known{id: digest.String(), open: func(context.Context) (io.ReadCloser, error) {
 			return openVerified(c.Path, digest.Hex)
 		}}, nil
-	case Literal:
+	case fstree.Literal:
 		sum := sha256.Sum256(c)
 		return &known{id: "sha256:" + hex.EncodeToString(sum[:]), open: func(context.Context) (io.ReadCloser, error) {
 			return io.NopCloser(bytes.NewReader(c)), nil
 		}}, nil
-	case *Member:
+	case *fstree.Member:
 		return &known{id: fmt.Sprintf("%s#%d", c.Archive.ID, c.Index)}, nil
 	}
 	return nil, fmt.Errorf("content of type %T", c)

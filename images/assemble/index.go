@@ -9,11 +9,13 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/slipway-build/slipway/images/fstree"
+
 	"github.com/slipway-build/slipway/internal/regular"
 )
 
 // index returns the headers of an archive, which the Assembler reads once.
-func (a *Assembler) index(ctx context.Context, ar *Archive) ([]Header, error) {
+func (a *Assembler) index(ctx context.Context, ar *fstree.Archive) ([]fstree.Header, error) {
 	a.mu.Lock()
 	once := a.indexes[ar.ID]
 	if once == nil {
@@ -38,7 +40,7 @@ func (a *Assembler) index(ctx context.Context, ar *Archive) ([]Header, error) {
 type indexOnce struct {
 	mu      sync.Mutex
 	done    bool
-	headers []Header
+	headers []fstree.Header
 }
 
 // A derivedStore also keeps what was found out from content, as *store.Store
@@ -49,18 +51,18 @@ type derivedStore interface {
 
 // headers returns the headers of ar. If the layer store can keep derived files,
 // an archive is read once, and its index after that.
-func (a *Assembler) headers(ctx context.Context, ar *Archive) ([]Header, error) {
+func (a *Assembler) headers(ctx context.Context, ar *fstree.Archive) ([]fstree.Header, error) {
 	store, ok := a.layers.(derivedStore)
 	if !ok {
-		var headers []Header
-		err := a.readArchive(ctx, ar, func(h *Header) error {
+		var headers []fstree.Header
+		err := a.readArchive(ctx, ar, func(h *fstree.Header) error {
 			headers = append(headers, *h)
 			return nil
 		})
 		return headers, err
 	}
-	name, err := store.Derived(ctx, "tar-headers", IndexVersion+" "+ar.ID, func(w io.Writer) error {
-		return a.readArchive(ctx, ar, NewIndexWriter(w).Write)
+	name, err := store.Derived(ctx, "tar-headers", fstree.IndexVersion+" "+ar.ID, func(w io.Writer) error {
+		return a.readArchive(ctx, ar, fstree.NewIndexWriter(w).Write)
 	})
 	if err != nil {
 		return nil, err
@@ -73,7 +75,7 @@ func (a *Assembler) headers(ctx context.Context, ar *Archive) ([]Header, error) 
 }
 
 // readIndex reads a file that an indexWriter wrote.
-func readIndex(name string) ([]Header, error) {
+func readIndex(name string) ([]fstree.Header, error) {
 	f, err := regular.Open(name)
 	if err != nil {
 		return nil, err
@@ -88,12 +90,12 @@ func readIndex(name string) ([]Header, error) {
 	if _, err := io.Copy(&index, f); err != nil {
 		return nil, err
 	}
-	return ParseHeaders(index.String())
+	return fstree.ParseHeaders(index.String())
 }
 
 // readArchive reads ar to its end, where readers verify, and calls each with
 // every header, in order.
-func (a *Assembler) readArchive(ctx context.Context, ar *Archive, each func(*Header) error) error {
+func (a *Assembler) readArchive(ctx context.Context, ar *fstree.Archive, each func(*fstree.Header) error) error {
 	r, err := ar.Open(ctx)
 	if err != nil {
 		return err
@@ -110,7 +112,7 @@ func (a *Assembler) readArchive(ctx context.Context, ar *Archive, each func(*Hea
 
 // readHeaders reads a tar to its end and calls each with every header, in order.
 // It stops at the limits of what an archive may hold.
-func (a *Assembler) readHeaders(ctx context.Context, r io.Reader, each func(*Header) error) error {
+func (a *Assembler) readHeaders(ctx context.Context, r io.Reader, each func(*fstree.Header) error) error {
 	tr := tar.NewReader(r)
 	var size int64
 	for count := 0; ; count++ {
@@ -130,7 +132,7 @@ func (a *Assembler) readHeaders(ctx context.Context, r io.Reader, each func(*Hea
 		if size += h.Size; size > a.limits.Bytes || h.Size < 0 {
 			return fmt.Errorf("it unpacks to more than %d bytes, which is the limit", a.limits.Bytes)
 		}
-		if err := each(NewHeader(h)); err != nil {
+		if err := each(fstree.NewHeader(h)); err != nil {
 			return err
 		}
 	}

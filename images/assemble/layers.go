@@ -9,6 +9,8 @@ import (
 	"os"
 	"runtime"
 
+	"github.com/slipway-build/slipway/images/fstree"
+
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/slipway-build/slipway/images/layer"
 	"github.com/slipway-build/slipway/internal/fileop"
@@ -159,9 +161,9 @@ func (asm *assembly) spool(ctx context.Context, ar *layer.Archive) (spooled *lay
 }
 
 // memberOf returns the member of an archive that e is, or nil.
-func memberOf(e *layer.Entry) *Member {
+func memberOf(e *layer.Entry) *fstree.Member {
 	if k, ok := e.Content.(*known); ok {
-		m, _ := k.source.(*Member)
+		m, _ := k.source.(*fstree.Member)
 		return m
 	}
 	return nil
@@ -170,7 +172,7 @@ func memberOf(e *layer.Entry) *Member {
 // wantedMembers are the files that are wanted of an archive, by their index, and
 // the offsets at which they lie in the temporary file.
 type wantedMembers struct {
-	archive *Archive
+	archive *fstree.Archive
 	at      map[int]int64
 }
 
@@ -203,7 +205,7 @@ func (asm *assembly) spoolTo(ctx context.Context, f *os.File, order []*wantedMem
 
 // eachMember calls visit with each entry of an archive until it returns false.
 // Either way the archive is read to its end, where readers verify.
-func (a *Assembler) eachMember(ctx context.Context, ar *Archive, visit func(index int, size int64, r io.Reader) (bool, error)) (err error) {
+func (a *Assembler) eachMember(ctx context.Context, ar *fstree.Archive, visit func(index int, size int64, r io.Reader) (bool, error)) (err error) {
 	r, err := ar.Open(ctx)
 	if err != nil {
 		return err

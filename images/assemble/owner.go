@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/slipway-build/slipway/images/fstree"
+
 	"github.com/slipway-build/slipway/internal/regular"
 )
 
@@ -33,9 +35,9 @@ var windowsUsers = map[string]bool{"containeradministrator": true, "containeruse
 // owner reads USER[:GROUP], each a number, or a name that the files of root
 // know. A user without a group brings along his own; a number is its own group.
 // Nothing in the place of either is root, as in BuildKit.
-func (asm *assembly) owner(ctx context.Context, s *stage, root *Node, spec string) (*Owner, error) {
+func (asm *assembly) owner(ctx context.Context, s *stage, root *fstree.Node, spec string) (*fstree.Owner, error) {
 	user, group, hasGroup := strings.Cut(spec, ":")
-	as := &Owner{}
+	as := &fstree.Owner{}
 	if id, ok := parseID(user); ok {
 		as.UID, as.GID = id, id
 	} else if s.state.platform.OS == "windows" && windowsUsers[strings.ToLower(user)] {
@@ -75,9 +77,9 @@ func parseID(s string) (int, bool) {
 
 // lookUp returns the third and, of want 4, the fourth field of the line of a
 // passwd or group file that begins with name.
-func (asm *assembly) lookUp(ctx context.Context, root *Node, kind, file, name string, want int) ([2]int, error) {
+func (asm *assembly) lookUp(ctx context.Context, root *fstree.Node, kind, file, name string, want int) ([2]int, error) {
 	unknown := &unknownNameError{kind, name, file}
-	at, err := Resolve(root, file, true)
+	at, err := fstree.Resolve(root, file, true)
 	if err != nil || !at.Node.IsFile() {
 		return [2]int{}, unknown
 	}
@@ -104,18 +106,18 @@ func (asm *assembly) lookUp(ctx context.Context, root *Node, kind, file, name st
 }
 
 // readSmall returns the bytes of a file, up to limit.
-func (asm *assembly) readSmall(ctx context.Context, n *Node, limit int64) ([]byte, error) {
+func (asm *assembly) readSmall(ctx context.Context, n *fstree.Node, limit int64) ([]byte, error) {
 	if n.Size > limit {
 		return nil, fmt.Errorf("it has %d bytes; the limit is %d", n.Size, limit)
 	}
 	switch c := n.Content.(type) {
 	case nil:
 		return nil, nil
-	case Literal:
+	case fstree.Literal:
 		return c, nil
-	case *DiskFile:
+	case *fstree.DiskFile:
 		return regular.ReadFile(c.Path)
-	case *Member:
+	case *fstree.Member:
 		var data []byte
 		err := asm.eachMember(ctx, c.Archive, func(index int, _ int64, r io.Reader) (bool, error) {
 			if index != c.Index {

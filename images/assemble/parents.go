@@ -5,6 +5,8 @@ import (
 	"path"
 	"strings"
 
+	"github.com/slipway-build/slipway/images/fstree"
+
 	"github.com/moby/patternmatcher"
 )
 
@@ -12,7 +14,7 @@ import (
 // system of root with the folders above it, and returns the folder from which on
 // they are kept: that before /./, else the root. As in BuildKit, no symlink on the
 // way is followed.
-func (c *Copier) keepParents(root *Node, source, os string) (pivot string, err error) {
+func keepParents(c *fstree.Copier, root *fstree.Node, source, os string) (pivot string, err error) {
 	pivot, pattern, ok := strings.Cut(source, "/./")
 	if !ok {
 		pivot, pattern = "/", source
@@ -20,7 +22,7 @@ func (c *Copier) keepParents(root *Node, source, os string) (pivot string, err e
 	if pattern, err = absolute("/", pattern, os); err != nil {
 		return "", err
 	}
-	kept := Relative(path.Clean(pattern))
+	kept := fstree.Relative(path.Clean(pattern))
 	if kept == "." {
 		return "", errors.New("it names no file or folder in its root, whose parents --parents would keep; to copy the root, leave --parents out")
 	}
@@ -30,8 +32,8 @@ func (c *Copier) keepParents(root *Node, source, os string) (pivot string, err e
 	if pivot, err = absolute("/", pivot, os); err != nil {
 		return "", err
 	}
-	if HasWildcards(pivot) || HasWildcards(pattern) {
+	if fstree.HasWildcards(pivot) || fstree.HasWildcards(pattern) {
 		return pivot, nil
 	}
-	return pivot, RequireWithoutLinks(root, path.Join(pivot, kept))
+	return pivot, fstree.RequireWithoutLinks(root, path.Join(pivot, kept))
 }

@@ -4,6 +4,8 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/slipway-build/slipway/images/fstree"
+
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/moby/buildkit/frontend/dockerfile/instructions"
 	"github.com/moby/buildkit/frontend/dockerfile/parser"
@@ -32,7 +34,7 @@ type state struct {
 	steps []*step
 	// form is the form of those layers; known once tree is.
 	form layer.Form
-	tree *Tree
+	tree *fstree.Tree
 
 	workdirSet bool
 	// where these were last set, within this stage
@@ -42,7 +44,7 @@ type state struct {
 // A step is a layer that an instruction makes.
 type step struct {
 	title   string
-	changes []Change
+	changes []fstree.Change
 	form    layer.Form
 }
 

@@ -6,13 +6,15 @@ import (
 	"errors"
 	"io"
 
+	"github.com/slipway-build/slipway/images/fstree"
+
 	"github.com/slipway-build/slipway/internal/regular"
 	"github.com/slipway-build/slipway/internal/sniff"
 )
 
 // openTar returns the archive that file is, or nil if it is none: a tar, plain
 // or compressed by gzip, bzip2, xz or zstd, that has at least one entry.
-func (a *Assembler) openTar(ctx context.Context, file *DiskFile) (*Archive, error) {
+func (a *Assembler) openTar(ctx context.Context, file *fstree.DiskFile) (*fstree.Archive, error) {
 	if !isTar(file.Path) {
 		return nil, nil
 	}
@@ -20,7 +22,7 @@ func (a *Assembler) openTar(ctx context.Context, file *DiskFile) (*Archive, erro
 	if err != nil {
 		return nil, err
 	}
-	return &Archive{
+	return &fstree.Archive{
 		ID: "tar " + digest.String(),
 		Open: func(context.Context) (io.ReadCloser, error) {
 			raw, err := openVerified(file.Path, digest.Hex)

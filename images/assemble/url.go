@@ -15,6 +15,8 @@ import (
 	"regexp"
 	"strings"
 
+	"github.com/slipway-build/slipway/images/fstree"
+
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/slipway-build/slipway/internal/fileop"
 	"github.com/slipway-build/slipway/progress"
@@ -42,7 +44,7 @@ func isGit(source string) bool {
 }
 
 // transferURL adds what a URL holds: as a file of mode 0600, or unpacked.
-func (asm *assembly) transferURL(ctx context.Context, t *transfer, c *Copier, source, dest string) error {
+func (asm *assembly) transferURL(ctx context.Context, t *transfer, c *fstree.Copier, source, dest string) error {
 	u, err := url.Parse(source)
 	if err != nil {
 		return err
@@ -65,9 +67,9 @@ func (asm *assembly) transferURL(ctx context.Context, t *transfer, c *Copier, so
 			return err
 		}
 	}
-	root := NewFolder()
-	root.Entries[name] = &Node{Type: tar.TypeReg, Mode: 0o600, ModTime: UnixEpoch, Size: file.Info.Size(), Content: file}
-	return c.single().Copy(root, "/"+name, dest)
+	root := fstree.NewFolder()
+	root.Entries[name] = &fstree.Node{Type: tar.TypeReg, Mode: 0o600, ModTime: fstree.UnixEpoch, Size: file.Info.Size(), Content: file}
+	return c.Single().Copy(root, "/"+name, dest)
 }
 
 // parseChecksum reads --checksum and returns the digits; none are returned for none.
@@ -85,9 +87,9 @@ func parseChecksum(s string) (string, error) {
 // download fetches u and returns it as a file. What has a checksum, or that the
 // server names by a strong ETag, is fetched once if the layer store keeps
 // derived files; else it lies in a temporary folder until the assembly ends.
-func (asm *assembly) download(ctx context.Context, u *url.URL, checksum string) (*DiskFile, error) {
+func (asm *assembly) download(ctx context.Context, u *url.URL, checksum string) (*fstree.DiskFile, error) {
 	store, keeps := asm.layers.(derivedStore)
-	keep := func(key string, fetch func(io.Writer) error) (*DiskFile, error) {
+	keep := func(key string, fetch func(io.Writer) error) (*fstree.DiskFile, error) {
 		name, err := store.Derived(ctx, "download", key, fetch)
 		if err != nil {
 			return nil, err
@@ -176,7 +178,7 @@ func (asm *assembly) fetch(ctx context.Context, body *response, w io.Writer, u *
 	return nil
 }
 
-func openDisk(name string) (*DiskFile, error) {
+func openDisk(name string) (*fstree.DiskFile, error) {
 	info, err := os.Lstat(name)
 	if err != nil {
 		return nil, err
@@ -184,7 +186,7 @@ func openDisk(name string) (*DiskFile, error) {
 	if !info.Mode().IsRegular() {
 		return nil, errors.New(name + " is not a file")
 	}
-	return &DiskFile{name, info}, nil
+	return &fstree.DiskFile{Path: name, Info: info}, nil
 }
 
 // A scratchDir is a temporary folder that is made when it is first needed.

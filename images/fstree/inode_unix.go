@@ -1,6 +1,6 @@
 //go:build unix
 
-package assemble
+package fstree
 
 import (
 	"io/fs"

@@ -1,4 +1,4 @@
-package assemble
+package fstree
 
 import (
 	"fmt"
@@ -247,6 +247,13 @@ func (c *Copier) put(n *Node, d *destination) error {
 		}
 	}
 	return c.Tree.put(parent, path.Dir(d.path), d.name, made)
+}
+
+// Single is c for one file that COPY or ADD makes up: nothing is left out.
+func (c *Copier) Single() *Copier {
+	s := *c
+	s.ContentsOnly, s.Include, s.Exclude = false, nil, nil
+	return &s
 }
 
 // A notFoundError says that a source is not there.
