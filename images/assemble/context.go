@@ -246,7 +246,7 @@ func (asm *assembly) fs(ctx context.Context, s *stage) (*fstree.Tree, error) {
 	case s.context != nil && s.context.dir != "":
 		return nil, fmt.Errorf("build context %s is a folder, which has no layers yet", s.context.name)
 	}
-	s.tree = fstree.NewTree(root)
+	s.tree = fstree.New(root)
 	return s.tree, nil
 }
 
@@ -266,7 +266,7 @@ func (asm *assembly) rootFS(ctx context.Context, s *stage) (*fstree.Node, layer.
 		os = s.state.platform.OS
 	}
 	form := layer.Plain
-	all := &fstree.Stack{Root: fstree.NewFolder()}
+	all := fstree.NewStack()
 	for i, l := range layers {
 		ar := &fstree.Archive{
 			ID:   "layer " + string(s.image.RootFS.DiffIDs[i]),
@@ -314,7 +314,7 @@ func (asm *assembly) asBase(s *stage) error {
 	if err != nil {
 		return err
 	}
-	t := fstree.NewTree(fstree.NewFolder())
+	t := fstree.New(fstree.NewFolder())
 	c := &fstree.Copier{Tree: t, ContentsOnly: true}
 	if err := c.Copy(root, "/", "/"); err != nil {
 		return fmt.Errorf("build context %s: %w", s.context.name, err)

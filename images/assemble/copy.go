@@ -154,7 +154,7 @@ func (asm *assembly) transfer(ctx context.Context, s *stage, t *transfer) error 
 	// BuildKit ignores --link together with --chmod.
 	linked := t.link && t.chmod == ""
 	if linked {
-		c.Tree = fstree.NewTree(fstree.NewFolder())
+		c.Tree = fstree.New(fstree.NewFolder())
 	}
 	if t.chown != "" {
 		if c.Owner, err = asm.owner(ctx, s, c.Tree.Root, t.chown); err != nil {
@@ -176,7 +176,7 @@ func (asm *assembly) transfer(ctx context.Context, s *stage, t *transfer) error 
 	}
 	for _, inline := range t.SourceContents {
 		root := fstree.NewFolder()
-		root.Entries[inline.Path] = inlineFile(inline.Data)
+		root.Set(inline.Path, inlineFile(inline.Data))
 		if err := c.Single().Copy(root, "/"+inline.Path, dest); err != nil {
 			return fmt.Errorf("%s <<%s: %w", t.name, inline.Path, err)
 		}

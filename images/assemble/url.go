@@ -68,7 +68,7 @@ func (asm *assembly) transferURL(ctx context.Context, t *transfer, c *fstree.Cop
 		}
 	}
 	root := fstree.NewFolder()
-	root.Entries[name] = &fstree.Node{Type: tar.TypeReg, Mode: 0o600, ModTime: fstree.UnixEpoch, Size: file.Info.Size(), Content: file}
+	root.Set(name, &fstree.Node{Type: tar.TypeReg, Mode: 0o600, ModTime: fstree.UnixEpoch, Size: file.Info.Size(), Content: file})
 	return c.Single().Copy(root, "/"+name, dest)
 }
 

@@ -6,32 +6,32 @@ import (
 	"io/fs"
 )
 
-// content is where the bytes of a file come from: a diskFile, a literal, or a
-// member of an archive.
+// Content says where the bytes of a file are: it is a *DiskFile, a Literal or a
+// *Member.
 type Content interface{ isContent() }
 
-// A diskFile is a regular file on this machine's disk.
+// A DiskFile is a regular file on the disk of this machine.
 type DiskFile struct {
 	Path string
 	Info fs.FileInfo // of Lstat
 }
 
-// A literal is a file that stands in the Dockerfile itself.
+// A Literal is the bytes themselves, such as those of a heredoc in a Dockerfile.
 type Literal []byte
 
-// A member is a file in an archive: a layer of an image, or a tar that ADD
-// unpacks.
+// A Member is a file in an archive.
 type Member struct {
 	Archive *Archive
-	// index counts the headers of the archive's tar before the file's own.
+	// Index is the number of tar headers before that of the file.
 	Index int
 }
 
-// An archive is a tar that can be read as often as need be.
+// An Archive is a tar that can be read any number of times: a layer of an image, or
+// a file that ADD unpacks.
 type Archive struct {
-	// id names the bytes: layer or tar, and a digest.
+	// ID identifies the bytes: "layer" or "tar" and a digest.
 	ID string
-	// open reads the uncompressed tar from its beginning.
+	// Open opens the uncompressed tar at its beginning.
 	Open func(context.Context) (io.ReadCloser, error)
 }
 

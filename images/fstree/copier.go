@@ -8,42 +8,44 @@ import (
 	"github.com/moby/patternmatcher"
 )
 
-// An owner is whom --chown or USER names.
+// An Owner is the user and group that --chown or USER names.
 type Owner struct{ UID, GID int }
 
-// A copier copies from one file system into a stage's, as COPY and ADD do. What
-// it does follows BuildKit's file operations (solver/llbsolver/file) and the
-// copier below them (tonistiigi/fsutil/copy), on nodes instead of files.
+// A Copier copies from one file system into a Tree, as COPY and ADD do. It follows
+// BuildKit's file operations (solver/llbsolver/file) and the copier below them
+// (tonistiigi/fsutil/copy), with Nodes in the place of files.
 type Copier struct {
 	Tree *Tree
-	// owner is nil where owners stay as they are.
+	// Owner, if it is not nil, owns the copies.
 	Owner *Owner
-	// mode is nil where modes stay as they are.
-	Mode *modeChange
-	// include and exclude are matched with paths relative to the source.
+	// Mode, if it is not nil, changes the modes of the copies.
+	Mode *ModeChange
+	// Include and Exclude select the files to copy, by their paths relative to the
+	// source. Nil selects all.
 	Include, Exclude *patternmatcher.PatternMatcher
-	// contentsOnly copies what a folder holds, not the folder.
+	// ContentsOnly copies the entries of a folder, not the folder itself.
 	ContentsOnly bool
-	// matched says that include has matched something.
+	// Matched is set when Include matches a file.
 	Matched bool
-	// linked maps a source node to the one made of it, within one source.
+	// linked maps the files of the present source to their copies, to keep hard
+	// links.
 	linked map[*Node]*Node
 }
 
-// folder makes the folders that a destination needs.
+// folder returns the maker of the folders above a destination.
 func (c *Copier) folder() folderMaker {
 	mode := int64(0o755)
 	if c.Mode != nil && c.Mode.numeric {
-		// Permissions only: the special bits are for what is copied.
+		// Special bits are only for the copied files.
 		mode = c.Mode.bits & 0o777
 	}
 	return InstructionFolders(mode, c.Owner)
 }
 
-// copied is what n becomes at its destination.
+// copied returns the copy of n, without the entries of a folder.
 func (c *Copier) copied(n *Node) *Node {
 	made := *n
-	made.Entries, made.read = nil, nil
+	made.entries, made.read = nil, nil
 	if c.Owner != nil {
 		made.UID, made.GID = c.Owner.UID, c.Owner.GID
 	}
@@ -53,8 +55,9 @@ func (c *Copier) copied(n *Node) *Node {
 	return &made
 }
 
-// copy copies what src names in the file system of root, which holds no
-// wildcard, to dest. A dest that ends with a slash is a folder.
+// Copy copies the file or folder src of the file system of root to dest. src is
+// taken literally, without wildcards. A dest that ends with a slash is a folder. A
+// src that does not exist is a *NotFoundError.
 func (c *Copier) Copy(root *Node, src, dest string) error {
 	ensure := dest
 	if base := path.Base(dest); !strings.HasSuffix(dest, "/") && base != "." {
@@ -99,18 +102,18 @@ func (c *Copier) Copy(root *Node, src, dest string) error {
 	return c.walk(from.Node, "", top, false, patternmatcher.MatchInfo{}, patternmatcher.MatchInfo{})
 }
 
-// A destination is where a node is copied to. Its folder may be one that is only
-// made when something in it is copied.
+// A destination is the path that a Node is copied to. A folder that is not selected
+// itself is only made when a file in it is copied.
 type destination struct {
 	parent *destination
 	name   string
 	path   string
-	// source is the folder that is copied to here, until node is there.
+	// source is the folder to copy while node is nil.
 	source *Node
 	node   *Node
 }
 
-// make makes the folder of d if it is not there, with all above it.
+// make makes the folder d and the folders above it where they do not exist.
 func (d *destination) make(c *Copier) (*Node, error) {
 	if d.node != nil {
 		return d.node, nil
@@ -130,8 +133,8 @@ func (d *destination) make(c *Copier) (*Node, error) {
 	return n, nil
 }
 
-// putFolder makes source's copy at d, in folder parent, or finds the folder that
-// is there.
+// putFolder makes the copy of the folder source at d, in the folder parent, or
+// returns the folder that is there.
 func (c *Copier) putFolder(parent *Node, d *destination, source *Node) (n *Node, created bool, err error) {
 	entries, err := parent.list()
 	if err != nil {
@@ -140,7 +143,7 @@ func (c *Copier) putFolder(parent *Node, d *destination, source *Node) (n *Node,
 	switch old := entries[d.name]; {
 	case old == nil:
 		n = c.copied(source)
-		n.Entries = map[string]*Node{}
+		n.entries = map[string]*Node{}
 		if err := c.Tree.put(parent, path.Dir(d.path), d.name, n); err != nil {
 			return nil, false, err
 		}
@@ -154,8 +157,9 @@ func (c *Copier) putFolder(parent *Node, d *destination, source *Node) (n *Node,
 	}
 }
 
-// walk copies n to d. rel is n's path below the source, overwrite says whether a
-// folder that is there already gets n's mode and owner.
+// walk copies n to d. rel is the path of n below the source. overwrite says whether
+// a folder that exists at d gets the mode and owner of n. inParent and outParent are
+// the results of matching the folder above.
 func (c *Copier) walk(n *Node, rel string, d *destination, overwrite bool, inParent, outParent patternmatcher.MatchInfo) error {
 	included, excluded := true, false
 	var in, out patternmatcher.MatchInfo
@@ -196,14 +200,15 @@ func (c *Copier) walk(n *Node, rel string, d *destination, overwrite bool, inPar
 	}
 	for _, name := range names {
 		child := &destination{parent: d, name: name, path: path.Join(d.path, name)}
-		if err := c.walk(n.Entries[name], path.Join(rel, name), child, true, in, out); err != nil {
+		if err := c.walk(n.entries[name], path.Join(rel, name), child, true, in, out); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// putTop makes the folder n at d, or gives it n's mode and owner.
+// putTop makes the copy of the folder n at d, or, if overwrite is set, gives the
+// folder there the mode and owner of n.
 func (c *Copier) putTop(n *Node, d *destination, overwrite bool) error {
 	if d.node != nil {
 		return nil // the root
@@ -223,7 +228,7 @@ func (c *Copier) putTop(n *Node, d *destination, overwrite bool) error {
 	return nil
 }
 
-// put makes the copy of n, which is no folder, at d.
+// put makes the copy of n, which is not a folder, at d.
 func (c *Copier) put(n *Node, d *destination) error {
 	if n.Type == 0 {
 		return fmt.Errorf("%q would be a %s, which no image can hold; exclude it in .dockerignore", d.path, n.what)
@@ -242,26 +247,28 @@ func (c *Copier) put(n *Node, d *destination) error {
 	made := c.linked[n]
 	if made == nil {
 		made = c.copied(n)
-		if n.IsFile() { // as in BuildKit, which links nothing else
+		if n.IsFile() { // as in BuildKit, which hard-links only files
 			c.linked[n] = made
 		}
 	}
 	return c.Tree.put(parent, path.Dir(d.path), d.name, made)
 }
 
-// Single is c for one file that COPY or ADD makes up: nothing is left out.
+// Single returns a copy of c that copies one file without filters, such as a heredoc
+// or a download.
 func (c *Copier) Single() *Copier {
 	s := *c
 	s.ContentsOnly, s.Include, s.Exclude = false, nil, nil
 	return &s
 }
 
-// A notFoundError says that a source is not there.
+// A NotFoundError says that the source of a copy does not exist.
 type NotFoundError struct {
 	Path    string
-	leadsTo string
-	left    bool
-	// where it was looked for, and what it may be instead; either may be empty.
+	leadsTo string // the end of the symlinks that Path leads through
+	left    bool   // see Place
+	// Where names the file system, and Hint a file that may be meant; the caller sets
+	// them. Either may be empty.
 	Where, Hint string
 }
 

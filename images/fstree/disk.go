@@ -13,20 +13,23 @@ import (
 	"github.com/slipway-build/slipway/images"
 )
 
-// A folder on disk that COPY reads from: the build context, or a named one. It
-// is read as its parts are asked for, and only below itself; what .dockerignore
-// excludes is not there.
+// A diskFolder is a folder on disk that COPY reads from: the build context, or a
+// named context. Each folder in it is read when its entries are first used. Symlinks
+// are not followed.
 type diskFolder struct {
 	dir string
-	// ignored is nil if nothing is excluded. It must not be used by several
-	// goroutines; a diskFolder belongs to one Assemble.
+	// ignored is nil if nothing is excluded. It is not safe for concurrent use, so
+	// that neither is the tree of a diskFolder.
 	ignored *patternmatcher.PatternMatcher
 	modes   images.Modes
-	// linked are the files of several names that were seen, by inode.
+	// linked holds the files that have several names, by inode.
 	linked map[inode]*Node
 }
 
-// openFolder returns the root of folder dir as a tree of nodes.
+// OpenFolder returns the folder dir on disk as the root of a tree, without the
+// files that ignored, which may be nil, matches. Owners and times are root and the
+// Unix epoch; modes come from modes. Files with several names in dir are hard links
+// in the tree. Several goroutines must not use the tree at once.
 func OpenFolder(dir string, ignored *patternmatcher.PatternMatcher, modes images.Modes) (*Node, error) {
 	info, err := os.Stat(dir)
 	if err != nil {
@@ -37,12 +40,12 @@ func OpenFolder(dir string, ignored *patternmatcher.PatternMatcher, modes images
 	}
 	d := &diskFolder{dir: dir, ignored: ignored, modes: modes, linked: map[inode]*Node{}}
 	root := NewFolder()
-	root.Entries, root.read = nil, d.reader("", patternmatcher.MatchInfo{})
+	root.entries, root.read = nil, d.reader("", patternmatcher.MatchInfo{})
 	return root, nil
 }
 
-// reader returns what fills the node of the folder at rel, given how rel itself
-// was matched.
+// reader returns the function that reads the folder at rel. matched is the result
+// of matching rel itself.
 func (d *diskFolder) reader(rel string, matched patternmatcher.MatchInfo) func(*Node) error {
 	return func(n *Node) error {
 		dir := filepath.Join(d.dir, filepath.FromSlash(rel))
@@ -60,12 +63,12 @@ func (d *diskFolder) reader(rel string, matched patternmatcher.MatchInfo) func(*
 				entries[entry.Name()] = child
 			}
 		}
-		n.Entries = entries
+		n.entries = entries
 		return nil
 	}
 }
 
-// node returns the node of what is at rel, or nil if it is excluded.
+// node returns the Node of the file at rel, or nil if it is excluded.
 func (d *diskFolder) node(rel string, entry fs.DirEntry, parent patternmatcher.MatchInfo) (*Node, error) {
 	var (
 		excluded bool
@@ -91,7 +94,7 @@ func (d *diskFolder) node(rel string, entry fs.DirEntry, parent patternmatcher.M
 	case mode.IsDir():
 		n.Type, n.read = tar.TypeDir, d.reader(rel, matched)
 		if excluded {
-			// It is there only for what an exception, !path, brings back.
+			// The folder exists only if an exception, !path, keeps something in it.
 			entries, err := n.list()
 			if err != nil || len(entries) == 0 {
 				return nil, err
@@ -124,9 +127,9 @@ func (d *diskFolder) node(rel string, entry fs.DirEntry, parent patternmatcher.M
 	return n, nil
 }
 
-// mayHoldException says whether an exception of .dockerignore could match
-// something below the excluded folder rel. A pattern is compared with rel name
-// by name as far as both have names without wildcards.
+// mayHoldException reports whether an exception of .dockerignore could match a file
+// below the excluded folder rel. It compares each pattern with rel name by name, up
+// to the first wildcard.
 func (d *diskFolder) mayHoldException(rel string) bool {
 	if !d.ignored.Exclusions() {
 		return false
@@ -138,7 +141,7 @@ func (d *diskFolder) mayHoldException(rel string) bool {
 		}
 		possible := true
 		if strings.ContainsAny(pattern.String(), `|(){}+^`) {
-			return true // the matcher takes these for operators of its expressions
+			return true // patternmatcher passes these to regexp as they are
 		}
 		for i, want := range strings.Split(filepath.ToSlash(pattern.String()), "/") {
 			if i == len(names) || strings.ContainsAny(want, `*?[\`) {

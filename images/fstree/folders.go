@@ -6,16 +6,16 @@ import (
 	"strings"
 )
 
-// setgid is the bit of a folder's mode by which what is made in it gets the
-// folder's group, as mkdir(2) says.
+// setgid is the mode bit of a folder that gives its group to what is created in it
+// (mkdir(2)).
 const setgid = 0o2000
 
-// A folderMaker returns a new folder for the path p, whose parent is there.
+// A folderMaker returns a new folder for the path p in the folder parent.
 type folderMaker func(parent *Node, p string) *Node
 
-// instructionFolders makes folders as COPY, ADD and WORKDIR do for a destination
-// that is not there. In a setgid folder, a new one is setgid too, and has its
-// group unless owner says another.
+// InstructionFolders makes folders as COPY, ADD and WORKDIR do for a destination
+// that does not exist. In a setgid folder, the new folder is setgid too, and has its
+// group unless owner, which may be nil, names another.
 func InstructionFolders(mode int64, owner *Owner) folderMaker {
 	return func(parent *Node, _ string) *Node {
 		n := NewFolder()
@@ -31,24 +31,24 @@ func InstructionFolders(mode int64, owner *Owner) folderMaker {
 	}
 }
 
-// archiveFolder makes a folder that an archive of ADD does not list. It belongs
-// to root, even in a setgid folder, from which it inherits the bit alone.
+// archiveFolder makes a folder that an archive unpacked by ADD does not list. It
+// belongs to root even in a setgid folder, from which it inherits only the bit.
 func archiveFolder(parent *Node, _ string) *Node {
 	n := NewFolder()
 	n.Mode |= parent.Mode & setgid
 	return n
 }
 
-// makeFolders makes the folders on the way to p, and p itself, as far as they
-// are not there, and returns where p is.
-func (t *Tree) MakeFolders(p string, newFolder folderMaker) (place, error) {
+// MakeFolders makes the folder p and the folders above it where they do not exist,
+// and returns its Place.
+func (t *Tree) MakeFolders(p string, newFolder folderMaker) (Place, error) {
 	at, err := Resolve(t.Root, p, true)
 	if err != nil {
-		return place{}, err
+		return Place{}, err
 	}
 	if at.Node != nil {
 		if !at.Node.IsDir() {
-			return place{}, fmt.Errorf("%q is a %s, not a folder", at.Path, at.Node.kind())
+			return Place{}, fmt.Errorf("%q is a %s, not a folder", at.Path, at.Node.kind())
 		}
 		return at, nil
 	}
@@ -56,19 +56,19 @@ func (t *Tree) MakeFolders(p string, newFolder folderMaker) (place, error) {
 	for name := range strings.SplitSeq(Relative(at.Path), "/") {
 		entries, err := dir.list()
 		if err != nil {
-			return place{}, err
+			return Place{}, err
 		}
 		child := entries[name]
 		switch {
 		case child == nil:
 			child = newFolder(dir, path.Join(here, name))
 			if err := t.put(dir, here, name, child); err != nil {
-				return place{}, err
+				return Place{}, err
 			}
 		case !child.IsDir():
-			return place{}, fmt.Errorf("%q is a %s, not a folder", path.Join(here, name), child.kind())
+			return Place{}, fmt.Errorf("%q is a %s, not a folder", path.Join(here, name), child.kind())
 		}
 		dir, here = child, path.Join(here, name)
 	}
-	return place{Path: here, Node: dir}, nil
+	return Place{Path: here, Node: dir}, nil
 }

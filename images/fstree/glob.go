@@ -5,9 +5,9 @@ import (
 	"strings"
 )
 
-// expandWildcards returns the paths that pattern, a source of COPY, stands for
-// in the file system of root: itself if it has no wildcard, even if it is not
-// there. What a matched folder holds is not matched again.
+// Glob returns the paths that match pattern, a source of COPY, in the file system
+// of root. A pattern without wildcards matches itself, whether or not it exists.
+// Entries of a folder that matches are not matched again.
 func Glob(root *Node, pattern string) ([]string, error) {
 	fixed, rest := splitWildcards(pattern)
 	if rest == "" {
@@ -27,12 +27,12 @@ func Glob(root *Node, pattern string) ([]string, error) {
 		}
 		for _, name := range names {
 			p := path.Join(rel, name)
-			// A bad pattern matches nothing, as in BuildKit.
+			// As in BuildKit, an invalid pattern matches nothing.
 			if ok, _ := path.Match(rest, p); ok {
 				matches = append(matches, path.Join(at.Path, p))
 				continue
 			}
-			if child := n.Entries[name]; child.IsDir() && level < depth {
+			if child := n.entries[name]; child.IsDir() && level < depth {
 				if err := walk(child, p, level+1); err != nil {
 					return err
 				}
@@ -57,8 +57,7 @@ func splitWildcards(p string) (fixed, rest string) {
 	return p, ""
 }
 
-// hasWildcards says whether s is a pattern: *, ? or [ without a backslash before
-// it.
+// HasWildcards reports whether s has a *, ? or [ without a backslash before it.
 func HasWildcards(s string) bool {
 	for i := 0; i < len(s); i++ {
 		switch s[i] {

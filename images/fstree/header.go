@@ -6,34 +6,34 @@ import (
 	"time"
 )
 
-// xattrRecord begins the names of the PAX records that hold extended attributes.
+// xattrRecord is the prefix of the PAX records that hold extended attributes.
 const xattrRecord = "SCHILY.xattr."
 
-// capability is the attribute that holds a file's capabilities, as bytes.
+// capability is the extended attribute with a file's capabilities, in binary.
 const capability = "security.capability"
 
-// A header is what a tar says about one entry, and all that is remembered of it.
-// Its strings are bytes: names, link targets and attributes need not be UTF-8.
+// A Header is the part of a tar header that a layer needs. Its strings are bytes:
+// names, link targets and attributes need not be UTF-8.
 type Header struct {
-	Name     string
-	Type     byte
-	Mode     int64
-	UID, GID int
-	Size     int64
-	// ModTime is in Unix seconds.
-	ModTime      int64
+	Name         string // as in the archive, neither clean nor relative
+	Type         byte   // as in archive/tar
+	Mode         int64  // permissions, setuid, setgid, sticky
+	UID, GID     int
+	Size         int64 // in bytes
+	ModTime      int64 // in Unix seconds
 	Link         string
 	Major, Minor int64
 	Xattrs       map[string]string
 }
 
+// NewHeader returns the Header of h. A sparse file becomes a regular one.
 func NewHeader(h *tar.Header) *Header {
 	n := &Header{
 		Name: h.Name, Type: h.Typeflag, Mode: h.Mode & 0o7777, UID: h.Uid, GID: h.Gid, Size: h.Size,
 		ModTime: h.ModTime.Unix(), Link: h.Linkname, Major: h.Devmajor, Minor: h.Devminor,
 	}
 	if n.Type == tar.TypeGNUSparse {
-		n.Type = tar.TypeReg // the reader fills the holes
+		n.Type = tar.TypeReg // tar.Reader fills the holes
 	}
 	for key, value := range h.PAXRecords {
 		if name, ok := strings.CutPrefix(key, xattrRecord); ok {
@@ -46,7 +46,7 @@ func NewHeader(h *tar.Header) *Header {
 	return n
 }
 
-// node returns the entry that h describes; index is h's place in the archive.
+// node returns the Node that h describes, the index-th entry of archive.
 func (h *Header) node(archive *Archive, index int) *Node {
 	n := &Node{
 		Type: h.Type, Mode: h.Mode, UID: h.UID, GID: h.GID, ModTime: time.Unix(h.ModTime, 0),
@@ -58,7 +58,7 @@ func (h *Header) node(archive *Archive, index int) *Node {
 			n.Content = &Member{archive, index}
 		}
 	case tar.TypeDir:
-		n.Entries = map[string]*Node{}
+		n.entries = map[string]*Node{}
 	case tar.TypeSymlink:
 		n.Mode = 0o777
 	}

@@ -8,16 +8,15 @@ import (
 	"slices"
 )
 
-// indexVersion is part of the key under which an index is kept. It changes
-// whenever appendHeader or what is remembered of a header does.
+// IndexVersion belongs into the key under which an index is stored. It must change
+// with appendHeader and with the fields of Header.
 const IndexVersion = "2"
 
-// The form of an index is its headers, one after another. Strings are the bytes
-// themselves after their length; numbers are varints. Text encodings such as JSON
-// are not an option: they replace bytes that are not UTF-8, which capabilities
-// and file names may have.
+// An index is the headers of an archive, one after another. A string is its length
+// and its bytes; numbers are varints. JSON and other text encodings would replace
+// bytes that are not UTF-8, which file names and capabilities may have.
 
-// appendHeader appends h to b.
+// appendHeader appends the encoding of h to b.
 func appendHeader(b []byte, h *Header) []byte {
 	b = append(b, h.Type)
 	b = appendString(b, h.Name)
@@ -33,7 +32,7 @@ func appendHeader(b []byte, h *Header) []byte {
 	return b
 }
 
-// numbers returns the numbers of h in the order in which they are written.
+// numbers returns the numbers of h in the order of the encoding.
 func (h *Header) numbers() [7]int64 {
 	return [...]int64{h.Mode, int64(h.UID), int64(h.GID), h.Size, h.ModTime, h.Major, h.Minor}
 }
@@ -42,10 +41,9 @@ func appendString(b []byte, s string) []byte {
 	return append(binary.AppendUvarint(b, uint64(len(s))), s...)
 }
 
-// errBadIndex is returned for an index that appendHeader did not write.
 var errBadIndex = errors.New("the index is damaged")
 
-// parseHeaders reads all headers of an index. Their strings share index's memory.
+// ParseHeaders decodes an index. The strings of the headers share its memory.
 func ParseHeaders(index string) ([]Header, error) {
 	// A header of a usual layer takes some 60 bytes.
 	headers := make([]Header, 0, len(index)/48)
@@ -68,8 +66,8 @@ func ParseHeaders(index string) ([]Header, error) {
 	return headers, nil
 }
 
-// An indexParser reads values from the front of rest. Once it has failed, all
-// values are zero.
+// An indexParser takes values from the front of rest. After a failure all values
+// are zero.
 type indexParser struct {
 	rest   string
 	failed bool
@@ -106,8 +104,8 @@ func (p *indexParser) varint() int64 {
 	return int64(n>>1) ^ -int64(n&1)
 }
 
-// count reads a number of bytes or items. Each takes at least one byte, so that
-// more than there are bytes left is damage.
+// count takes a number of bytes or items. Each item is at least one byte long, so a
+// number greater than that of the bytes left is damage.
 func (p *indexParser) count() int {
 	n := p.uvarint()
 	if n > uint64(len(p.rest)) {
@@ -124,16 +122,17 @@ func (p *indexParser) string() string {
 	return s
 }
 
-// An indexWriter writes an index.
-type indexWriter struct {
+// An IndexWriter writes the index of an archive.
+type IndexWriter struct {
 	w      io.Writer
 	buffer []byte
 }
 
-// newIndexWriter returns an indexWriter that writes to w.
-func NewIndexWriter(w io.Writer) *indexWriter { return &indexWriter{w: w} }
+// NewIndexWriter returns an IndexWriter that writes to w.
+func NewIndexWriter(w io.Writer) *IndexWriter { return &IndexWriter{w: w} }
 
-func (i *indexWriter) Write(h *Header) error {
+// Write adds a header to the index.
+func (i *IndexWriter) Write(h *Header) error {
 	i.buffer = appendHeader(i.buffer[:0], h)
 	_, err := i.w.Write(i.buffer)
 	return err

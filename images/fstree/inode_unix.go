@@ -7,10 +7,10 @@ import (
 	"syscall"
 )
 
-// An inode names a file of a file system, whatever its names.
+// An inode identifies a file by something other than its name.
 type inode struct{ device, number uint64 }
 
-// inodeOf returns the inode of a file that has several names.
+// inodeOf returns the inode of a file, and whether the file has several names.
 func inodeOf(info fs.FileInfo) (key inode, several bool) {
 	st, ok := info.Sys().(*syscall.Stat_t)
 	if !ok || st.Nlink < 2 {

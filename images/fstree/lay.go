@@ -10,42 +10,34 @@ import (
 	"github.com/slipway-build/slipway/images/layer"
 )
 
-// Runtimes unpack each layer into a folder of its own, and overlayfs lays those
-// over one another (containerd, core/diff/apply; moby, daemon/graphdriver/overlay2).
-// A path in a layer is thus resolved by that layer alone: lib/x makes a folder lib
-// even where a lower layer has a symlink of that name.
+// A Stack is the file system of an image. NewStack makes one.
+type Stack struct {
+	// Root is the root of the layers laid over one another.
+	Root *Node
+	// layers are the unpacked layers, the lowest first.
+	layers []*unpackedLayer
+}
 
-// aufsPrefix begins the names of files that AUFS kept for itself, which old
-// layers still have. aufsLinks is the folder of its hard-linked files.
-const (
-	aufsPrefix = layer.WhiteoutPrefix + layer.WhiteoutPrefix
-	aufsLinks  = "/" + aufsPrefix + "plnk"
-)
+// NewStack returns the file system of an image without layers.
+func NewStack() *Stack { return &Stack{Root: NewFolder()} }
 
-// A laidLayer is a layer of an image, unpacked on its own.
-type laidLayer struct {
+// An unpackedLayer is one layer of an image, unpacked into a root of its own.
+type unpackedLayer struct {
 	root *Node
-	// hidden are the names of lower layers' entries that whiteouts hide, by folder.
+	// hidden are the names that whiteouts hide in lower layers, by folder.
 	hidden map[*Node]map[string]bool
-	// opaque are the folders that hide all that lower layers have in them.
+	// opaque are the folders that hide the entries of lower layers in them.
 	opaque map[*Node]bool
 }
 
-// A stack is the file system of an image: its layers on their own, the lowest
-// first, and what they come to.
-type Stack struct {
-	layers []*laidLayer
-	Root   *Node
-}
-
-// add unpacks a layer and lays it over what is there. Names cannot lead out of
-// the root, whatever the layer says.
+// Add unpacks the layer ar, whose headers are given, and lays it over the stack.
+// Names that lead out of the root stay at the root.
 func (s *Stack) Add(ar *Archive, headers []Header, form layer.Form) error {
 	u := &layerUnpacker{
 		stack: s, archive: ar, form: form, aufs: map[string]*Node{},
-		layer: &laidLayer{root: NewFolder(), hidden: map[*Node]map[string]bool{}, opaque: map[*Node]bool{}},
+		layer: &unpackedLayer{root: NewFolder(), hidden: map[*Node]map[string]bool{}, opaque: map[*Node]bool{}},
 	}
-	u.tree = NewTree(u.layer.root)
+	u.tree = New(u.layer.root)
 	for i := range headers {
 		if err := u.unpack(headers[i], i); err != nil {
 			return fmt.Errorf("unpacking %q of %s: %w", headers[i].Name, ar.ID, err)
@@ -56,41 +48,41 @@ func (s *Stack) Add(ar *Archive, headers []Header, form layer.Form) error {
 	return nil
 }
 
-// merge lays the folder from, of l, over the folder into.
-func (l *laidLayer) merge(into, from *Node) {
+// merge lays the folder from of l over the folder into.
+func (l *unpackedLayer) merge(into, from *Node) {
 	if l.opaque[from] {
-		clear(into.Entries)
+		clear(into.entries)
 	}
 	for name := range l.hidden[from] {
-		delete(into.Entries, name)
+		delete(into.entries, name)
 	}
-	for name, n := range from.Entries {
+	for name, n := range from.entries {
 		if !n.IsDir() {
-			into.Entries[name] = n
+			into.entries[name] = n
 			continue
 		}
 		merged := *n
-		merged.Entries = map[string]*Node{}
-		if lower := into.Entries[name]; lower.IsDir() {
-			merged.Entries = lower.Entries
+		merged.entries = map[string]*Node{}
+		if lower := into.entries[name]; lower.IsDir() {
+			merged.entries = lower.entries
 		}
-		into.Entries[name] = &merged
+		into.entries[name] = &merged
 		l.merge(&merged, n)
 	}
 }
 
 // A layerUnpacker unpacks one layer.
 type layerUnpacker struct {
-	stack   *Stack // of the layers below
+	stack   *Stack // the layers below
 	archive *Archive
 	form    layer.Form
-	layer   *laidLayer
+	layer   *unpackedLayer
 	tree    *Tree
-	// aufs are the files of aufsLinks by name, which are there to be linked to.
+	// aufs are the files in aufsLinks by name. Only hard links to them count.
 	aufs map[string]*Node
 }
 
-// unpack applies the entry h, the layer's index-th.
+// unpack applies h, the index-th entry of the layer.
 func (u *layerUnpacker) unpack(h Header, index int) error {
 	name := path.Join("/", h.Name)
 	if u.form == layer.Windows {
@@ -104,7 +96,7 @@ func (u *layerUnpacker) unpack(h Header, index int) error {
 	if name == "/" {
 		return nil
 	}
-	if base != layer.OpaqueMarker && strings.Contains(name, "/"+aufsPrefix) {
+	if IsAUFS(name) {
 		if path.Clean(dir) == aufsLinks && h.Type == tar.TypeReg {
 			u.aufs[base] = h.node(u.archive, index)
 		}
@@ -113,24 +105,23 @@ func (u *layerUnpacker) unpack(h Header, index int) error {
 	switch h.Type {
 	case tar.TypeReg, tar.TypeLink, tar.TypeDir, tar.TypeSymlink, tar.TypeChar, tar.TypeBlock, tar.TypeFifo:
 	default:
-		return nil // global PAX headers, and what no layer should hold
+		return nil // global PAX headers, and types that no layer should have
 	}
 	parent, err := u.tree.MakeFolders(dir, u.impliedFolder)
 	if err != nil {
 		return err
 	}
-	if base == layer.OpaqueMarker {
-		// overlayfs knows no opaque root, so that no runtime hides what is below it.
+	if hidden, opaque, ok := Whiteout(base); opaque {
+		// overlayfs has no opaque root: no runtime hides the layers below it.
 		if parent.Node != u.layer.root {
 			u.layer.opaque[parent.Node] = true
 		}
 		return nil
-	}
-	if hidden, ok := strings.CutPrefix(base, layer.WhiteoutPrefix); ok {
+	} else if ok {
 		return u.hide(parent.Node, hidden)
 	}
 	n := h.node(u.archive, index)
-	entries := parent.Node.Entries
+	entries := parent.Node.entries
 	switch old := entries[base]; {
 	case h.Type == tar.TypeLink:
 		if n, err = u.link(&h, n, path.Join(parent.Path, base)); err != nil {
@@ -147,10 +138,10 @@ func (u *layerUnpacker) unpack(h Header, index int) error {
 	return nil
 }
 
-// hide hides what lower layers have as name in the folder dir.
+// hide hides the entry name of the folder dir in lower layers.
 func (u *layerUnpacker) hide(dir *Node, name string) error {
 	if name == "" || name == "." || name == ".." {
-		return errors.New("it is a whiteout of no name")
+		return errors.New("it is a whiteout without the name of a file")
 	}
 	if u.layer.hidden[dir] == nil {
 		u.layer.hidden[dir] = map[string]bool{}
@@ -159,9 +150,10 @@ func (u *layerUnpacker) hide(dir *Node, name string) error {
 	return nil
 }
 
-// impliedFolder makes a folder that the layer does not list. It is like the one
-// of that path in the layer next below that has it, which is looked up in that
-// layer alone; else it is root's, 0755, with the group of a setgid parent.
+// impliedFolder makes the folder p, which the layer does not list. Mode, owner and
+// time are those of the folder p in the next lower layer that has one, where p is
+// resolved in that layer alone. If no layer has one, the folder is root's, 0755,
+// with the group of a setgid parent.
 func (u *layerUnpacker) impliedFolder(parent *Node, p string) *Node {
 	n := NewFolder()
 	if parent.Mode&setgid != 0 {
@@ -179,12 +171,12 @@ func (u *layerUnpacker) impliedFolder(parent *Node, p string) *Node {
 	return n
 }
 
-// find returns what l alone has at the path p, or nil, and whether it hides what
-// lower layers have there.
-func (l *laidLayer) find(p string) (n *Node, hidden bool) {
+// find returns the Node that l alone has at the path p, or nil, and whether l hides
+// the entry of lower layers at p.
+func (l *unpackedLayer) find(p string) (n *Node, hidden bool) {
 	at, err := Resolve(l.root, p, true)
 	if err != nil {
-		return nil, true // a file is in the way
+		return nil, true // a file is where p needs a folder
 	}
 	if at.Node != nil {
 		return at.Node, false
@@ -193,8 +185,8 @@ func (l *laidLayer) find(p string) (n *Node, hidden bool) {
 	return nil, err == nil && l.hidden[dir.Node][path.Base(at.Path)]
 }
 
-// link returns the node to which the hard link h at the path at leads. n is the
-// link's own header, whose mode, owner and time its target gets.
+// link returns the Node to which the hard link h at the path at leads. The mode,
+// owner and time of n, the header of the link, become those of the Node.
 func (u *layerUnpacker) link(h *Header, n *Node, at string) (*Node, error) {
 	link := path.Join("/", h.Link)
 	if path.Dir(link) == aufsLinks && u.aufs[path.Base(link)] != nil {
@@ -217,9 +209,9 @@ func (u *layerUnpacker) link(h *Header, n *Node, at string) (*Node, error) {
 	return to, nil
 }
 
-// copyUp takes the file at the path p of lower layers into this one, so that it
-// can be linked to. Runtimes that unpack layers over one another find it there;
-// overlayfs' do not.
+// copyUp copies the file at the path p of lower layers into this one, so that a
+// hard link can lead to it. Runtimes that unpack all layers into one folder find the
+// file; those with overlayfs do not.
 func (u *layerUnpacker) copyUp(p string) (*Node, error) {
 	lower, err := Resolve(u.stack.Root, p, false)
 	if err != nil || lower.Node == nil || lower.Node.IsDir() {
@@ -230,12 +222,13 @@ func (u *layerUnpacker) copyUp(p string) (*Node, error) {
 		return nil, err
 	}
 	n := *lower.Node
-	parent.Node.Entries[path.Base(lower.Path)] = &n
+	parent.Node.entries[path.Base(lower.Path)] = &n
 	return &n, nil
 }
 
-// relabel gives n what the header of a hard link to it says. As chown does, it
-// takes capabilities away that the header does not have; other attributes stay.
+// relabel gives n the mode, owner, time and attributes in the header of a hard link
+// to it. Like chown, it removes capabilities that the header does not have. Other
+// attributes stay.
 func (n *Node) relabel(link *Node) {
 	n.UID, n.GID, n.ModTime = link.UID, link.GID, link.ModTime
 	if n.isLink() {

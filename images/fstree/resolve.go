@@ -7,30 +7,28 @@ import (
 	"strings"
 )
 
-// maxLinks is how many symlinks one path may lead through, as in Linux' and
-// containerd's own resolvers.
+// maxLinks is the number of symlinks that one path may lead through, as in
+// containerd's resolver (continuity/fs, RootPath).
 const maxLinks = 255
 
-// errTooManyLinks says that links lead to one another.
 var errTooManyLinks = errors.New("symlinks lead in a circle")
 
-// A place is where a path leads to.
-type place struct {
-	// path is absolute and clean; nothing on it is a symlink, but for its last
-	// name where that was not followed.
+// A Place is what a path leads to in a file system.
+type Place struct {
+	// Path is absolute and clean. None of its names is a symlink, except for the
+	// last one if Resolve did not follow it.
 	Path string
-	// node is what is there, or nil.
+	// Node is what is at Path, or nil.
 	Node *Node
-	// left says that .. or a symlink led above the root, where it stays at the
-	// root.
+	// left says that .. or a symlink led above the root, where it stays at the root.
 	left bool
 }
 
-// resolve finds out where p leads to in the file system below root. Symlinks are
-// followed, the last one only if follow is set; absolute ones begin at root, and
-// none leads above it. Names that are not there are taken as they are, so that
-// the place is where p would be made.
-func Resolve(root *Node, p string, follow bool) (place, error) {
+// Resolve returns the place to which p leads in the file system below root, as if
+// root were the root of the system (chroot). It follows symlinks, the last one only
+// if follow is set. A name that does not exist is kept as it is: the place is then
+// where p would be created.
+func Resolve(root *Node, p string, follow bool) (Place, error) {
 	type step struct {
 		name string
 		node *Node
@@ -68,17 +66,17 @@ func Resolve(root *Node, p string, follow bool) (place, error) {
 				for i, s := range steps {
 					names[i] = s.name
 				}
-				return place{}, fmt.Errorf("%q is a %s, not a folder", "/"+path.Join(names...), dir.kind())
+				return Place{}, fmt.Errorf("%q is a %s, not a folder", "/"+path.Join(names...), dir.kind())
 			}
 			entries, err := dir.list()
 			if err != nil {
-				return place{}, err
+				return Place{}, err
 			}
 			child = entries[name]
 		}
 		if child.isLink() && (follow || len(rest) > 0) {
 			if links++; links > maxLinks {
-				return place{}, fmt.Errorf("%q: %w", p, errTooManyLinks)
+				return Place{}, fmt.Errorf("%q: %w", p, errTooManyLinks)
 			}
 			if path.IsAbs(child.Link) {
 				steps = steps[:0]
@@ -92,11 +90,11 @@ func Resolve(root *Node, p string, follow bool) (place, error) {
 	for i, s := range steps {
 		names[i] = s.name
 	}
-	return place{Path: "/" + path.Join(names...), Node: here(), left: left}, nil
+	return Place{Path: "/" + path.Join(names...), Node: here(), left: left}, nil
 }
 
-// requireWithoutLinks returns an error if nothing is at the path p, or if a symlink
-// is on the way there.
+// RequireWithoutLinks returns an error if nothing is at the path p, or if a name
+// before the last one of p is a symlink.
 func RequireWithoutLinks(root *Node, p string) error {
 	n, rest := root, Relative(p)
 	for at := "/"; rest != ""; {

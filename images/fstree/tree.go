@@ -12,43 +12,49 @@ import (
 	"github.com/slipway-build/slipway/images/layer"
 )
 
-// A node is one entry of a file system that a Dockerfile sees: of a stage, of an
-// image, or of a folder on disk. It holds what tar's header would, and where the
-// content is; never the content.
+// A Node is a file, folder, link or device. It has the fields of a tar header and
+// says where the content is; it never holds the content of a file on disk or in an
+// archive.
 //
-// Nodes that are no folders do not change once they are in a tree, and two names
-// with one node are hard links.
+// A Node other than a folder must not be changed once it is in a tree: several
+// trees may share it. Two names of one Node are hard links.
 type Node struct {
-	Type         byte  // as in archive/tar; 0 for what no layer can hold
-	Mode         int64 // permissions, setuid, setgid, sticky
+	Type         byte  // as in archive/tar; 0 for a socket and the like, which no layer can hold
+	Mode         int64 // permissions, setuid, setgid, sticky, as in a tar
 	UID, GID     int
 	ModTime      time.Time
-	Link         string
-	Major, Minor int64
+	Link         string // the target of a symlink, as it was written
+	Major, Minor int64  // of a device
 	Xattrs       map[string]string
-	Size         int64
-	Content      Content
+	Size         int64   // of a file, in bytes
+	Content      Content // of a file; nil if it is empty
 
-	// of a folder
-	Entries map[string]*Node
-	// read fills entries when they are first asked for; nil afterwards.
+	// entries are the entries of a folder, by name.
+	entries map[string]*Node
+	// read fills entries on the first use of a folder on disk; it is nil afterwards.
 	read func(*Node) error
-	// what says what a node of type 0 is.
+	// what names a Node of type 0 in messages.
 	what string
 }
 
-// newFolder returns an empty folder as it is made on the way to something else.
+// NewFolder returns an empty folder: root's, 0755, of the Unix epoch.
 func NewFolder() *Node {
-	return &Node{Type: tar.TypeDir, Mode: 0o755, ModTime: UnixEpoch, Entries: map[string]*Node{}}
+	return &Node{Type: tar.TypeDir, Mode: 0o755, ModTime: UnixEpoch, entries: map[string]*Node{}}
 }
 
+// UnixEpoch is the modification time of files that come from disk and of folders
+// that no archive lists.
 var UnixEpoch = time.Unix(0, 0)
 
-func (n *Node) IsDir() bool  { return n != nil && n.Type == tar.TypeDir }
+// IsDir reports whether n is a folder. A nil Node is not.
+func (n *Node) IsDir() bool { return n != nil && n.Type == tar.TypeDir }
+
+// IsFile reports whether n is a regular file. A nil Node is not.
 func (n *Node) IsFile() bool { return n != nil && n.Type == tar.TypeReg }
+
 func (n *Node) isLink() bool { return n != nil && n.Type == tar.TypeSymlink }
 
-// kind says what n is, for messages.
+// kind names the type of n in messages.
 func (n *Node) kind() string {
 	switch n.Type {
 	case tar.TypeReg:
@@ -65,7 +71,8 @@ func (n *Node) kind() string {
 	return n.what
 }
 
-// list returns the entries of folder n.
+// list returns the entries of the folder n. It reads a folder on disk when it is
+// first called.
 func (n *Node) list() (map[string]*Node, error) {
 	if n.read != nil {
 		if err := n.read(n); err != nil {
@@ -73,10 +80,10 @@ func (n *Node) list() (map[string]*Node, error) {
 		}
 		n.read = nil
 	}
-	return n.Entries, nil
+	return n.entries, nil
 }
 
-// names returns the names in folder n, sorted.
+// Names returns the names in the folder n, sorted.
 func (n *Node) Names() ([]string, error) {
 	entries, err := n.list()
 	if err != nil {
@@ -85,45 +92,51 @@ func (n *Node) Names() ([]string, error) {
 	return slices.Sorted(maps.Keys(entries)), nil
 }
 
-// clone copies the folders of n, and shares all else.
+// Set makes child the entry of the folder n with this name. A folder of a Tree is
+// changed by the methods of the Tree instead, which keep its changes.
+func (n *Node) Set(name string, child *Node) { n.entries[name] = child }
+
+// Clone copies n and the folders below it. All other Nodes are shared.
 func (n *Node) Clone() *Node {
 	if !n.IsDir() || n.read != nil {
 		return n
 	}
 	c := *n
-	c.Entries = make(map[string]*Node, len(n.Entries))
-	for name, child := range n.Entries {
-		c.Entries[name] = child.Clone()
+	c.entries = make(map[string]*Node, len(n.entries))
+	for name, child := range n.entries {
+		c.entries[name] = child.Clone()
 	}
 	return &c
 }
 
-// A tree is the root file system of a stage as it stands after some instruction,
-// and what has changed since the last call of takeChanges.
+// A Tree is a root file system and its changes since the last call of TakeChanges.
 type Tree struct {
 	Root *Node
-	// changed are the paths that a layer must have.
+	// changed are the relative paths that the next layer must list.
 	changed map[string]bool
-	// replaced are paths at which a lower layer had a folder that is no more.
+	// replaced are the relative paths at which a lower layer has a folder that is
+	// not in the tree any more.
 	replaced map[string]bool
 }
 
-func NewTree(root *Node) *Tree {
+// New returns the tree below root, without changes.
+func New(root *Node) *Tree {
 	return &Tree{Root: root, changed: map[string]bool{}, replaced: map[string]bool{}}
 }
 
-// touch notes that the entry at p has changed.
+// touch records that the entry at the absolute path p has changed.
 func (t *Tree) touch(p string) {
 	if p = Relative(p); p != "." {
 		t.changed[p] = true
 	}
 }
 
-// relative is the path p, which is clean and absolute, as tar spells it.
+// Relative returns the clean absolute path p as tar spells it: without the slash
+// in front, and "." for the root.
 func Relative(p string) string { return path.Clean(strings.TrimPrefix(p, "/")) }
 
-// put makes n the entry of dir called base; dir is a folder of the tree, at the
-// clean absolute path dirPath. What was there is replaced.
+// put makes n the entry base of dir, which is the folder of the tree at the clean
+// absolute path dirPath. It replaces what is there.
 func (t *Tree) put(dir *Node, dirPath, base string, n *Node) error {
 	entries, err := dir.list()
 	if err != nil {
@@ -148,8 +161,9 @@ func (t *Tree) forget(p string) {
 	t.replaced[p] = true
 }
 
-// takeChanges returns the entries of the layer that leads from the tree as it
-// was at the last call to the tree as it is, the folders above them included.
+// TakeChanges returns the entries of the layer that makes the tree of the last call
+// into the present one, in the order of a layer. The folders above each entry are
+// among them.
 func (t *Tree) TakeChanges() ([]Change, error) {
 	paths := map[string]bool{}
 	for p := range t.changed {
@@ -168,7 +182,7 @@ func (t *Tree) TakeChanges() ([]Change, error) {
 			return nil, fmt.Errorf("%q was changed but is not there", p)
 		}
 		c := Change{Path: p, Node: *n}
-		c.Entries = nil
+		c.entries = nil
 		if !n.IsDir() {
 			if earlier, ok := first[n]; ok {
 				c.HardLink = earlier
@@ -187,8 +201,7 @@ func (t *Tree) TakeChanges() ([]Change, error) {
 	return changes, nil
 }
 
-// at returns the node at the relative path p, following no link; nil if there
-// is none.
+// at returns the Node at the relative path p, or nil. It follows no symlink.
 func (t *Tree) at(p string) (*Node, error) {
 	n := t.Root
 	for name := range strings.SplitSeq(p, "/") {
@@ -204,17 +217,20 @@ func (t *Tree) at(p string) (*Node, error) {
 	return n, nil
 }
 
-// A change is an entry of a layer that is going to be made.
+// A Change is an entry of the layer that an instruction makes.
 type Change struct {
-	Path string
+	Path string // relative, as in a tar
 	Node
-	// hardLink is the path of an earlier change that this is another name of.
+	// HardLink is the path of the earlier change whose file this is another name
+	// of, or empty.
 	HardLink string
+	// Whiteout marks an opaque marker: it hides the entries of lower layers in its
+	// folder.
 	Whiteout bool
 }
 
-// apply lays the changes of a layer over the tree. Afterwards the tree has no
-// changes of its own.
+// Apply lays the changes of a layer over the tree. They do not count as changes of
+// the tree, and earlier ones do not count any more.
 func (t *Tree) Apply(changes []Change) error {
 	made := map[string]*Node{}
 	for _, c := range changes {
@@ -239,12 +255,12 @@ func (t *Tree) Apply(changes []Change) error {
 		case c.HardLink != "":
 			n = made[c.HardLink]
 		case n.IsDir() && old.IsDir():
-			if n.Entries, err = old.list(); err != nil {
+			if n.entries, err = old.list(); err != nil {
 				return err
 			}
 			n.read = nil
 		case n.IsDir():
-			n.Entries = map[string]*Node{}
+			n.entries = map[string]*Node{}
 		}
 		made[c.Path] = n
 		if n.IsDir() && entries[base].IsDir() {

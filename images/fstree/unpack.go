@@ -8,11 +8,11 @@ import (
 	"strings"
 )
 
-// unpack puts what the archive holds into the folder dest, as ADD does. Names
-// and hard links that lead out of it are refused; symlinks on the way lead
-// within it, as they would in a chroot.
-func (t *Tree) Unpack(dest place, as *Owner, ar *Archive, headers []Header) error {
-	u := &unpacker{tree: NewTree(dest.Node), owner: as, made: map[*Node]bool{}}
+// Unpack unpacks the archive ar, whose headers are given, into the folder dest, as
+// ADD does. as, if it is not nil, owns the files. Names and hard links that lead out
+// of dest are errors; symlinks are followed as if dest were the root.
+func (t *Tree) Unpack(dest Place, as *Owner, ar *Archive, headers []Header) error {
+	u := &unpacker{tree: New(dest.Node), owner: as, made: map[*Node]bool{}}
 	for i := range headers {
 		if err := u.unpack(&headers[i], headers[i].node(ar, i)); err != nil {
 			return fmt.Errorf("unpacking %q: %w", headers[i].Name, err)
@@ -27,23 +27,22 @@ func (t *Tree) Unpack(dest place, as *Owner, ar *Archive, headers []Header) erro
 	return nil
 }
 
-// An unpacker puts the entries of an archive into a tree, whose root is the
-// folder that is unpacked to.
+// An unpacker unpacks an archive into a tree whose root is the destination.
 type unpacker struct {
 	tree *Tree
-	// owner is nil where the archive's owners stay.
+	// owner, if it is not nil, replaces the owners in the archive.
 	owner *Owner
-	// made are the nodes that came from this archive, which nothing else has yet.
+	// made are the Nodes from this archive. No other tree shares them yet.
 	made map[*Node]bool
 }
 
-// unpack puts n, which h describes, where h says.
+// unpack puts n, which h describes, into the tree.
 func (u *unpacker) unpack(h *Header, n *Node) error {
 	if h.Type == tar.TypeXGlobalHeader {
 		return nil
 	}
 	if leaves(h.Name) {
-		return fmt.Errorf("its name leads out of the archive")
+		return errors.New("its name leads out of the archive")
 	}
 	if u.owner != nil {
 		n.UID, n.GID = u.owner.UID, u.owner.GID
@@ -67,7 +66,7 @@ func (u *unpacker) unpack(h *Header, n *Node) error {
 	default:
 		return fmt.Errorf("its type is %q, which no image can hold", h.Type)
 	}
-	if old := parent.Node.Entries[base]; n.IsDir() && old.IsDir() {
+	if old := parent.Node.entries[base]; n.IsDir() && old.IsDir() {
 		old.describe(n)
 		u.tree.touch(path.Join(parent.Path, base))
 		return nil
@@ -75,22 +74,22 @@ func (u *unpacker) unpack(h *Header, n *Node) error {
 	return u.tree.put(parent.Node, parent.Path, base, n)
 }
 
-// root takes an entry for the folder that is unpacked to. Like GNU tar's ./ it
-// leaves that folder as it is; only /, which is rare, changes it, as in BuildKit.
+// root unpacks an entry for the destination itself. The usual ./ leaves it as it
+// is, but / gives it the mode and owner in the archive, as in BuildKit.
 func (u *unpacker) root(h *Header, n *Node) error {
 	if !path.IsAbs(h.Name) {
 		return nil
 	}
 	if !n.IsDir() {
-		return errors.New("it is not a folder, and would replace the one that is unpacked to")
+		return errors.New("it is not a folder, and would replace the destination")
 	}
 	u.tree.Root.describe(n)
 	u.tree.changed["."] = true
 	return nil
 }
 
-// link returns the node to which a hard link leads. A link's header has a mode,
-// an owner and a time of its own, which its target gets.
+// link returns the Node to which the hard link h at the path at leads. The mode,
+// owner and time of n, the header of the link, become those of the Node.
 func (u *unpacker) link(h *Header, n *Node, at string) (*Node, error) {
 	if leaves(h.Link) {
 		return nil, fmt.Errorf("it is a hard link to %q, which leads out of the archive", h.Link)
@@ -104,7 +103,7 @@ func (u *unpacker) link(h *Header, n *Node, at string) (*Node, error) {
 	}
 	to := target.Node
 	if !u.made[to] {
-		// Other trees have this node, too: what changes is a copy.
+		// Other trees share this Node, so a copy of it is changed.
 		c := *to
 		to = &c
 		u.made[to] = true
@@ -129,7 +128,7 @@ func (n *Node) describe(other *Node) {
 	n.Mode, n.UID, n.GID, n.ModTime, n.Xattrs = other.Mode, other.UID, other.GID, other.ModTime, other.Xattrs
 }
 
-// leaves says whether a name in an archive leads above the archive's root.
+// leaves reports whether a name in an archive leads above the root of the archive.
 func leaves(name string) bool {
 	clean := path.Clean(strings.TrimLeft(name, "/"))
 	return clean == ".." || strings.HasPrefix(clean, "../")
