@@ -4,9 +4,13 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
+	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
+	"sync"
+	"time"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
@@ -35,10 +39,72 @@ func cutLayout(s string) (dir, name string, ok bool) {
 	return volume + dir, name, true
 }
 
-// resolveLayout finds an image of a layout. name is a reference, a tag, a digest, a
-// reference with a digest, or empty for the only image.
-func resolveLayout(dir, name string) (*resolved, error) {
+// A layoutSource is an OCI layout that images are taken from, with its index.json read.
+type layoutSource struct {
+	*store.Store
+	names *store.Names
+	// state is that of index.json before it was read.
+	state fs.FileInfo
+	// digests finds entries by digest, tags those that are named by a tag alone.
+	digests map[v1.Hash]v1.Descriptor
+	tags    map[string][]v1.Descriptor
+}
+
+// layouts are the OCI layouts that a workbench has read. A pack of thousands of images
+// asks for the same layout once for each of them.
+type layouts struct {
+	mu    sync.Mutex
+	byDir map[string]*layoutSource
+}
+
+// settled is how old the last change of index.json must be for the file to be recognized
+// by its time: where the file system's clock ticks slowly (FAT: every 2 s), a later change
+// may have the same time.
+const settled = 2 * time.Second
+
+// open returns a layout. It reads index.json only if the file changed since it was last
+// read.
+func (l *layouts) open(dir string) (*layoutSource, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	state, err := os.Stat(filepath.Join(dir, "index.json"))
+	if known := l.byDir[dir]; err == nil && known != nil && sameState(state, known.state) {
+		return known, nil
+	}
 	layout, err := store.OpenLayout(dir)
+	if err != nil {
+		return nil, err
+	}
+	names, err := layout.Names()
+	if err != nil {
+		return nil, err
+	}
+	s := &layoutSource{Store: layout, names: names, state: state, digests: map[v1.Hash]v1.Descriptor{}, tags: map[string][]v1.Descriptor{}}
+	for _, d := range slices.Backward(names.Entries()) {
+		s.digests[d.Digest] = d
+	}
+	for _, d := range names.Entries() {
+		if tag := bareTag(d); tag != "" {
+			s.tags[tag] = append(s.tags[tag], d)
+		}
+	}
+	if state != nil && time.Since(state.ModTime()) > settled {
+		if l.byDir == nil {
+			l.byDir = map[string]*layoutSource{}
+		}
+		l.byDir[dir] = s
+	}
+	return s, nil
+}
+
+func sameState(a, b fs.FileInfo) bool {
+	return os.SameFile(a, b) && a.Size() == b.Size() && a.ModTime().Equal(b.ModTime())
+}
+
+// resolve finds an image of the layout in dir. name is a reference, a tag, a digest, a
+// reference with a digest, or empty for the only image.
+func (l *layouts) resolve(dir, name string) (*resolved, error) {
+	layout, err := l.open(dir)
 	if err != nil {
 		return nil, err
 	}
@@ -48,9 +114,9 @@ func resolveLayout(dir, name string) (*resolved, error) {
 	}
 	var d v1.Descriptor
 	if pinned {
-		d, err = pinnedEntry(layout, digest)
+		d, err = layout.pinned(digest)
 	} else {
-		d, err = layoutEntry(layout, ref)
+		d, err = layout.named(ref)
 	}
 	if err != nil {
 		return nil, err
@@ -75,34 +141,32 @@ func resolveLayout(dir, name string) (*resolved, error) {
 	return out, err
 }
 
-// pinnedEntry is what a layout has by digest, in index.json or below it.
-func pinnedEntry(layout *store.Store, digest string) (v1.Descriptor, error) {
+// pinned is what the layout has by digest, in index.json or below it.
+func (l *layoutSource) pinned(digest string) (v1.Descriptor, error) {
 	h, err := v1.NewHash(digest)
 	if err != nil {
 		return v1.Descriptor{}, usage.Wrap(err)
 	}
-	entries, err := layout.Tags()
-	if i := slices.IndexFunc(entries, func(d v1.Descriptor) bool { return d.Digest == h }); i >= 0 {
-		return entries[i], nil
+	if d, ok := l.digests[h]; ok {
+		return d, nil
 	}
-	return v1.Descriptor{Digest: h}, err
+	return v1.Descriptor{Digest: h}, nil
 }
 
-// layoutEntry is what a layout has by name. A full name may also be new: layouts of
+// named is what the layout has by name. A full name may also be new: layouts of
 // other programs name images by tags alone, or not at all (skopeo, umoci, buildah,
 // oras). It stands for the entry with its tag, or else for the only one, unless that
 // has another full name.
-func layoutEntry(layout *store.Store, name string) (v1.Descriptor, error) {
-	d, err := layout.Lookup(name)
+func (l *layoutSource) named(name string) (v1.Descriptor, error) {
+	d, err := l.names.Lookup(name)
 	if !errors.Is(err, fs.ErrNotExist) || !isFull(name) {
 		return d, err
 	}
-	entries, tagsErr := layout.Tags()
 	tag, refErr := images.ParseTag(name)
-	if tagsErr != nil || refErr != nil {
+	if refErr != nil {
 		return d, err
 	}
-	same := slices.DeleteFunc(slices.Clone(entries), func(d v1.Descriptor) bool { return bareTag(d) != tag.TagStr() })
+	entries, same := l.names.Entries(), l.tags[tag.TagStr()]
 	switch {
 	case len(same) == 1:
 		return same[0], nil

@@ -2,6 +2,7 @@ package build
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"regexp"
 	"runtime"
@@ -63,18 +64,15 @@ var imageID = regexp.MustCompile(`^(sha256:[0-9a-f]+|[0-9a-f]{12}|[0-9a-f]{64})$
 // the image of an archive that has one alone, without a name, as docker save ID
 // writes it.
 func (w *Workbench) resolveArchive(ctx context.Context, file, ref string) (*resolved, error) {
-	archive, err := w.archives.Do(ctx, file, func() (*airgap.Archive, error) { return airgap.Open(ctx, file) })
+	archive, err := w.archives.Do(ctx, file, func() (*archiveSource, error) { return openArchive(ctx, file) })
 	if err != nil {
 		return nil, err
 	}
-	all, err := archive.Images(ctx)
+	packed, err := archive.named(ref)
 	if err != nil {
 		return nil, err
 	}
-	packed, err := imagesNamed(all, ref)
-	if err != nil {
-		return nil, err
-	}
+	all := archive.images
 	if len(packed) == 0 && areOneUnnamed(all) {
 		packed = all
 	}
@@ -95,16 +93,39 @@ func (w *Workbench) resolveArchive(ctx context.Context, file, ref string) (*reso
 	return out, nil
 }
 
-// imagesNamed are the images that have a name; all have the empty one.
-func imagesNamed(all []*airgap.PackedImage, ref string) ([]*airgap.PackedImage, error) {
+// An archiveSource is an archive that images are taken from. It stays open.
+type archiveSource struct {
+	images []*airgap.PackedImage
+	byName map[string][]*airgap.PackedImage
+}
+
+func openArchive(ctx context.Context, file string) (*archiveSource, error) {
+	archive, err := airgap.Open(ctx, file)
+	if err != nil {
+		return nil, err
+	}
+	s := &archiveSource{byName: map[string][]*airgap.PackedImage{}}
+	if s.images, err = archive.Images(ctx); err != nil {
+		return nil, errors.Join(err, archive.Close())
+	}
+	for _, p := range s.images {
+		for _, name := range p.Names {
+			s.byName[name] = append(s.byName[name], p)
+		}
+	}
+	return s, nil
+}
+
+// named are the images that have a name; all have the empty one.
+func (s *archiveSource) named(ref string) ([]*airgap.PackedImage, error) {
 	if ref == "" {
-		return all, nil
+		return s.images, nil
 	}
 	parsed, err := images.ParseReference(ref)
 	if err != nil {
 		return nil, usage.Wrap(err)
 	}
-	return slices.DeleteFunc(slices.Clone(all), func(p *airgap.PackedImage) bool { return !slices.Contains(p.Names, images.Qualified(parsed)) }), nil
+	return s.byName[images.Qualified(parsed)], nil
 }
 
 // areOneUnnamed reports whether images are one without a name, or one for each of

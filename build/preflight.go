@@ -73,7 +73,7 @@ func preflight(cache *store.Store, contents [][]airgap.Image, outputs [][]string
 		if len(outputs[i]) == 0 {
 			continue
 		}
-		var size float64
+		var size, fresh float64
 		inArchive := map[v1.Hash]bool{}
 		for _, image := range content {
 			m, err := image.Image.Manifest()
@@ -97,11 +97,12 @@ func preflight(cache *store.Store, contents [][]airgap.Image, outputs [][]string
 				if !cache.Has(l.Digest) {
 					p.Fetch += l.Size
 				}
-				// The frames that .tar.zst is made of are kept.
-				if err := charge(cache.Dir(), zstdNeed*float64(l.Size), 0); err != nil {
-					return nil, err
-				}
+				fresh += float64(l.Size)
 			}
+		}
+		// The frames that .tar.zst is made of are kept.
+		if err := charge(cache.Dir(), zstdNeed*fresh, 0); err != nil {
+			return nil, err
 		}
 		for _, output := range outputs[i] {
 			need, least := size, size

@@ -13,7 +13,6 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
 	"github.com/slipway-build/slipway/images"
-	"github.com/slipway-build/slipway/images/airgap"
 	"github.com/slipway-build/slipway/images/assemble"
 	"github.com/slipway-build/slipway/images/engine"
 	"github.com/slipway-build/slipway/images/hosts"
@@ -30,7 +29,8 @@ type Workbench struct {
 	cache    *store.Store
 	registry *registry.Client
 	builders parallel.Memo[images.Assembler]
-	archives parallel.Memo[*airgap.Archive]
+	archives parallel.Memo[*archiveSource]
+	layouts  layouts
 }
 
 // OpenWorkbench opens the content cache of the settings.
@@ -198,7 +198,7 @@ func (r *resolved) imageFor(ctx context.Context, ref string, platform v1.Platfor
 // resolve finds what ref names, in a registry or a layout.
 func (w *Workbench) resolve(ctx context.Context, ref string) (*resolved, error) {
 	if dir, name, ok := cutLayout(ref); ok {
-		return resolveLayout(dir, name)
+		return w.layouts.resolve(dir, name)
 	}
 	if name, ok := strings.CutPrefix(ref, daemonScheme); ok {
 		return w.resolveDaemon(ctx, name)

@@ -20,7 +20,7 @@ const (
 	// share frames as they come, which costs little when one changes and saves a
 	// frame for each.
 	loneSize = 1 << 20
-	// crowdLimit is how many bytes of those share a frame.
+	// crowdLimit is how many bytes of the tar those of one frame have.
 	crowdLimit = 8 << 20
 	// relatedPart is what part of the smaller of two the larger must save to
 	// share a frame with it.
@@ -153,20 +153,22 @@ func savedBy(families []*family, first, second int) int64 {
 	return n
 }
 
-// crowds puts small layers into frames as they come.
+// crowds puts small layers into frames as they come. Their sizes are those of their files
+// in the tar: of thousands of tiny layers, the headers are the larger part.
 func crowds(layers []layer, small []int) []*family {
 	var (
 		out  []*family
 		room int64
 	)
 	for _, i := range small {
-		if len(out) == 0 || layers[i].size > room {
+		size := blockSize + layers[i].size + padding(layers[i].size)
+		if len(out) == 0 || size > room {
 			out = append(out, &family{})
 			room = crowdLimit
 		}
 		last := out[len(out)-1]
 		last.members = append(last.members, i)
-		room -= layers[i].size
+		room -= size
 	}
 	return out
 }

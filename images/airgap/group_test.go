@@ -111,6 +111,33 @@ func TestGroupedBoundsFrames(t *testing.T) {
 	}
 }
 
+// A crowd is a single segment, however small its layers are: a segment for each would cost a
+// file of the cache and a key that names all layers of the window before it.
+func TestCrowdsAreSingleSegments(t *testing.T) {
+	all := make([]layer, 20_000)
+	for i := range all {
+		all[i] = layer{digest: v1.Hash{Hex: fmt.Sprint(i)}, size: int64(i % 3000)}
+	}
+	packed := 0
+	for _, run := range grouped(all, make([]sketch, len(all))) {
+		_, headers, err := describe(run)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var files []tarFile
+		for i, l := range run {
+			files = append(files, tarFile{l, headers[i]})
+		}
+		if n := len(segments(files)); n != 1 {
+			t.Errorf("a frame of %d layers has %d segments, want 1", len(run), n)
+		}
+		packed += len(run)
+	}
+	if packed != len(all) {
+		t.Errorf("%d of %d layers are in frames", packed, len(all))
+	}
+}
+
 func TestGroupedCrowdsSmallLayers(t *testing.T) {
 	var all []layer
 	for i := range 25 {

@@ -12,14 +12,12 @@ import (
 	"os"
 	"reflect"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/gofrs/flock"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/types"
 
-	"github.com/slipway-build/slipway/images"
 	"github.com/slipway-build/slipway/internal/regular"
 	"github.com/slipway-build/slipway/progress"
 )
@@ -89,68 +87,6 @@ func (s *Store) Tags() ([]v1.Descriptor, error) {
 		return nil, err
 	}
 	return m.Manifests, nil
-}
-
-// Lookup returns the entry of index.json that has the name. A name is a
-// reference, or just what another program wrote as ref.name, such as a tag; the
-// empty name means the only entry. A name that is not there is an error that
-// wraps fs.ErrNotExist and lists those that are.
-func (s *Store) Lookup(name string) (v1.Descriptor, error) {
-	entries, err := s.Tags()
-	if err != nil {
-		return v1.Descriptor{}, err
-	}
-	if name == "" {
-		if len(entries) == 1 {
-			return entries[0], nil
-		}
-		return v1.Descriptor{}, images.Absentf("%s holds %d images; name one of %s", s.dir, len(entries), listNames(entries))
-	}
-	// In this order, as a name that is spelled out wins over one that is read as
-	// a reference, and that over a bare tag.
-	for _, matches := range []func(v1.Descriptor) bool{
-		func(d v1.Descriptor) bool {
-			return d.Annotations[ContainerdName] == name || d.Annotations[RefName] == name
-		},
-		func(d v1.Descriptor) bool { return nameOf(d) != "" && qualified(nameOf(d)) == qualified(name) },
-		func(d v1.Descriptor) bool { return strings.HasSuffix(nameOf(d), ":"+name) },
-	} {
-		var found []v1.Descriptor
-		for _, d := range entries {
-			if matches(d) && !slices.ContainsFunc(found, func(f v1.Descriptor) bool { return f.Digest == d.Digest }) {
-				found = append(found, d)
-			}
-		}
-		switch len(found) {
-		case 0:
-			continue
-		case 1:
-			return found[0], nil
-		}
-		return v1.Descriptor{}, fmt.Errorf("%q names %d images in %s: %s", name, len(found), s.dir, listNames(found))
-	}
-	return v1.Descriptor{}, images.Absentf("no image %q in %s; it has %s", name, s.dir, listNames(entries))
-}
-
-// qualified spells a name in full if it can be read as a reference.
-func qualified(name string) string {
-	ref, err := images.ParseReference(name)
-	if err != nil {
-		return name
-	}
-	return images.Qualified(ref)
-}
-
-func listNames(entries []v1.Descriptor) string {
-	names := make([]string, 0, len(entries))
-	for _, d := range entries {
-		names = append(names, cmp.Or(nameOf(d), "@"+d.Digest.String()))
-	}
-	if len(names) == 0 {
-		return "none"
-	}
-	slices.Sort(names)
-	return strings.Join(slices.Compact(names), ", ")
 }
 
 // readIndex reads index.json. In a store of ours, entries that are damaged are taken
