@@ -94,7 +94,7 @@ func (s *Store) addLayer(ctx context.Context, l v1.Layer) error {
 		if !s.output {
 			return nil
 		}
-		err := s.checkLayer(ctx, want)
+		err := s.checkOutput(ctx, want)
 		if err == nil {
 			return nil
 		}
@@ -109,6 +109,20 @@ func (s *Store) addLayer(ctx context.Context, l v1.Layer) error {
 	}
 	defer r.Close()
 	return s.Put(ctx, want, r)
+}
+
+// checkOutput checks a layer that an output has already. It is read only if its file has
+// changed since it was read last.
+func (s *Store) checkOutput(ctx context.Context, want v1.Descriptor) error {
+	path := s.Path(want.Digest)
+	info, err := statRegular(path)
+	if err != nil {
+		return err
+	}
+	if digest, err := s.FileDigest(ctx, path, info); err == nil && digest == want.Digest {
+		return nil
+	}
+	return s.Check(ctx, want.Digest)
 }
 
 // addFile links the blob of another store, or copies it where linking is impossible.

@@ -118,9 +118,9 @@ func remember[T any](s *Store, kind, key string, value T) error {
 const touchAge = 5 * time.Minute
 
 // touch marks a file as used, for Prune. Access times will not do: most file
-// systems are mounted with relatime or noatime.
+// systems are mounted with relatime or noatime. An output is not pruned.
 func (s *Store) touch(path string, info os.FileInfo) {
-	if s.readOnly {
+	if s.readOnly || s.output {
 		return
 	}
 	if now := time.Now(); now.Sub(info.ModTime()) > touchAge {
