@@ -1,12 +1,15 @@
 package assemble
 
 import (
+	"strconv"
 	"strings"
+	"time"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/moby/buildkit/frontend/dockerfile/instructions"
 	"github.com/moby/buildkit/frontend/dockerfile/shell"
 	"github.com/slipway-build/slipway/images"
+	"github.com/slipway-build/slipway/images/buildfile"
 )
 
 // platformArgs returns the arguments that are there without being declared
@@ -41,7 +44,7 @@ func platformArgs(build, target v1.Platform, stage string, args map[string]strin
 // argument, else the default.
 func (d *dockerfile) globalArgs(known *env, lex *shell.Lex, given map[string]string) (*env, error) {
 	all := known.clone()
-	for _, command := range d.args {
+	for _, command := range d.argCommands {
 		for _, arg := range command.Args {
 			if value, ok := given[arg.Key]; ok {
 				all.set(arg.Key, value)
@@ -89,4 +92,32 @@ func argValue(arg instructions.KeyValuePairOptional, global *env, given map[stri
 		return &value, nil
 	}
 	return nil, nil
+}
+
+// epoch returns the value of SOURCE_DATE_EPOCH: that of the build argument, else that
+// of an ARG before the first FROM.
+func (g *graph) epoch() string {
+	value, ok := g.options.args[buildfile.EpochArg]
+	if !ok {
+		value, _ = g.global.Get(buildfile.EpochArg)
+	}
+	return value
+}
+
+// setEpoch replaces the value of SOURCE_DATE_EPOCH, where it is set, by t in seconds;
+// nil unsets it, as BuildKit does.
+func (g *graph) setEpoch(t *time.Time) {
+	const key = buildfile.EpochArg
+	if t == nil {
+		delete(g.options.args, key)
+		g.global.unset(key)
+		return
+	}
+	seconds := strconv.FormatInt(t.Unix(), 10)
+	if _, ok := g.options.args[key]; ok {
+		g.options.args[key] = seconds
+	}
+	if _, ok := g.global.Get(key); ok {
+		g.global.set(key, seconds)
+	}
 }

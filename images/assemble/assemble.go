@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"path/filepath"
 	"runtime"
@@ -103,7 +104,8 @@ func (a *Assembler) Assemble(ctx context.Context, build images.BuildContext) (im
 		return nil, errors.New("assembling an image: no platform is given")
 	}
 	build.Platform = images.Normalize(build.Platform)
-	asm := &assembly{Assembler: a, build: build, task: task, contexts: map[string]*localContext{}}
+	asm := &assembly{Assembler: a, build: build, task: task,
+		stages: map[*Stage]*stage{}, contexts: map[string]*localContext{}}
 	return asm.run(ctx)
 }
 
@@ -113,15 +115,9 @@ type assembly struct {
 	build images.BuildContext
 	epoch time.Time
 	task  *progress.Task
-	file  *dockerfile
-	// args are the build arguments.
-	args map[string]string
-	// global are the arguments from before the first FROM.
-	global *env
-	// stages are those of the Dockerfile; images are stages without
-	// instructions that only a COPY --from names.
-	stages []*stage
-	images map[string]*stage
+	graph *graph
+	// stages are the stages that have been looked at, with what they have become.
+	stages map[*Stage]*stage
 	// contexts are the folders that have been opened, by path.
 	contexts map[string]*localContext
 	// failed is the first filesError.
@@ -132,36 +128,31 @@ type assembly struct {
 
 func (asm *assembly) run(ctx context.Context) (v1.Image, error) {
 	defer asm.scratch.remove()
-	asm.args = map[string]string{}
+	args := map[string]string{}
 	if !asm.build.Epoch.IsZero() {
-		asm.args[buildfile.EpochArg] = fmt.Sprint(asm.build.Epoch.Unix())
+		args[buildfile.EpochArg] = fmt.Sprint(asm.build.Epoch.Unix())
 	}
-	for k, v := range asm.build.Args {
-		asm.args[k] = v
-	}
-	buildfile.WarnOfArgs(asm.args, func(s buildfile.Steering) buildfile.Effect { return s.Embedded }, asm.task.Warn)
+	maps.Copy(args, asm.build.Args)
+	buildfile.WarnOfArgs(args, func(s buildfile.Steering) buildfile.Effect { return s.Embedded }, asm.task.Warn)
 	file, err := buildfile.ReadDockerfile(asm.build.Dockerfile)
 	if err != nil {
 		return nil, err
 	}
-	if asm.file, err = parseDockerfile(file, asm.args, asm.task.Warn); err != nil {
-		return nil, err
-	}
-	if err := asm.readArgs(); err != nil {
+	if asm.graph, err = readGraph(file, asm.graphOptions(args)); err != nil {
 		return nil, err
 	}
 	if err := asm.setEpoch(ctx); err != nil {
 		return nil, err
 	}
-	if err := asm.readStages(); err != nil {
+	if err := asm.graph.readStages(); err != nil {
 		return nil, err
 	}
-	target, err := asm.target()
+	target, err := asm.graph.target()
 	if err != nil {
 		return nil, err
 	}
 	// Before bases are looked for in a registry; their ONBUILD may bring more.
-	if err := refuseProcesses(asm, asm.reachable(target)); err != nil {
+	if err := refuseProcesses(asm, asm.graph.reachable(target)); err != nil {
 		return nil, err
 	}
 	needed, err := asm.needed(ctx, target)
@@ -172,15 +163,22 @@ func (asm *assembly) run(ctx context.Context) (v1.Image, error) {
 		return nil, err
 	}
 	for _, s := range needed {
-		if err := asm.evaluate(ctx, s); err != nil {
+		if err := asm.evaluate(ctx, asm.stage(s)); err != nil {
 			return nil, err
 		}
 	}
-	if found := asm.file.lint.err(); len(found) > 0 {
+	if found := asm.graph.lint.err(); len(found) > 0 {
 		return nil, errors.Join(found...)
 	}
 	if asm.failed != nil {
 		return nil, asm.failed
 	}
-	return asm.image(ctx, target)
+	return asm.image(ctx, asm.stage(target))
+}
+
+func (asm *assembly) graphOptions(args map[string]string) graphOptions {
+	return graphOptions{
+		platform: asm.build.Platform, build: asm.Assembler.build, target: asm.build.Target,
+		args: args, contexts: asm.build.Contexts, warn: asm.task.Warn,
+	}
 }

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"os"
 	"path"
 	"path/filepath"
@@ -22,67 +21,6 @@ import (
 	"github.com/slipway-build/slipway/images/buildfile"
 	"github.com/slipway-build/slipway/images/layer"
 )
-
-// A namedContext is what a --build-context puts in the place of a stage, a base,
-// or a source of COPY --from: a folder or an image.
-type namedContext struct {
-	name string
-	// dir is the folder; empty for an image.
-	dir string
-	// ref is the image's reference, as an images.Source takes it; or scratch.
-	ref string
-}
-
-// contextFor returns the named context that replaces name for a platform, or
-// nil. NAME::PLATFORM goes before NAME, and a name stands for all its spellings:
-// alpine for docker.io/library/alpine:latest.
-func (asm *assembly) contextFor(stageOrImage string, platform v1.Platform) (*namedContext, error) {
-	if strings.EqualFold(stageOrImage, scratchName) || strings.EqualFold(stageOrImage, "context") {
-		return nil, nil
-	}
-	wanted := contextName(stageOrImage)
-	for _, suffix := range []string{"::" + images.ContainerdPlatform(platform), "::" + images.FormatPlatform(platform), ""} {
-		for _, key := range slices.Sorted(maps.Keys(asm.build.Contexts)) {
-			base, rest, has := strings.Cut(key, "::")
-			if has {
-				rest = "::" + rest
-			}
-			if rest == suffix && contextName(base) == wanted {
-				return parseContext(key, asm.build.Contexts[key])
-			}
-		}
-	}
-	return nil, nil
-}
-
-// contextName is the shortest spelling of a reference, without :latest.
-func contextName(s string) string {
-	ref, err := images.ParseReference(s)
-	if err != nil {
-		return s
-	}
-	return strings.TrimSuffix(images.Familiar(ref), ":latest")
-}
-
-func parseContext(key, value string) (*namedContext, error) {
-	c := &namedContext{name: key}
-	scheme, rest, ok := strings.Cut(value, "://")
-	switch {
-	case value == "":
-		return nil, fmt.Errorf("build context %s: want a folder, docker-image://REFERENCE or oci-layout://FOLDER", key)
-	case strings.HasPrefix(value, "git@"), strings.HasPrefix(value, "target:"), strings.HasPrefix(value, "input:"):
-		return nil, fmt.Errorf("build context %s=%s: the embedded builder takes a folder, docker-image://REFERENCE or oci-layout://FOLDER; %s", key, value, otherBuilders)
-	case !ok:
-		c.dir = value
-	case scheme == "docker-image":
-		c.ref = rest
-	case scheme == "oci-layout":
-		c.ref = value
-	default:
-		return nil, fmt.Errorf("build context %s=%s: the embedded builder takes a folder, docker-image://REFERENCE or oci-layout://FOLDER; %s", key, value, otherBuilders)
-	}
-	return c, nil
-}
 
 // A localContext is a folder that COPY reads from.
 type localContext struct {
@@ -130,19 +68,19 @@ func (asm *assembly) namedFolder(c *namedContext) (*fstree.Node, error) {
 func (asm *assembly) resolveBase(ctx context.Context, s *stage) error {
 	s.state.platform = s.platformOr(asm.build.Platform)
 	ref := s.BaseName
-	if s.context != nil {
-		if s.context.dir != "" {
-			if info, err := os.Stat(s.context.dir); err != nil {
-				return fmt.Errorf("opening build context %s: %w", s.context.name, err)
+	if s.Context != nil {
+		if s.Context.dir != "" {
+			if info, err := os.Stat(s.Context.dir); err != nil {
+				return fmt.Errorf("opening build context %s: %w", s.Context.name, err)
 			} else if !info.IsDir() {
-				return fmt.Errorf("opening build context %s: %s is not a directory", s.context.name, s.context.dir)
+				return fmt.Errorf("opening build context %s: %s is not a directory", s.Context.name, s.Context.dir)
 			}
-			if !s.replaced {
+			if !s.Replaced {
 				s.image = emptyImage(s.state.platform)
 			}
 			return nil
 		}
-		ref = s.context.ref
+		ref = s.Context.ref
 	}
 	if ref == scratchName {
 		s.state.platform = asm.build.Platform
@@ -154,12 +92,12 @@ func (asm *assembly) resolveBase(ctx context.Context, s *stage) error {
 	}
 	if !strings.Contains(ref, "://") {
 		if _, err := images.ParseReference(ref); err != nil {
-			return fmt.Errorf("%w%s", err, suggest(ref, asm.stageNames()))
+			return fmt.Errorf("%w%s", err, suggest(ref, asm.graph.stageNames()))
 		}
 	}
 	img, err := asm.sources.Image(ctx, ref, s.state.platform)
 	if err != nil {
-		return fmt.Errorf("%w%s%s", err, buildfile.NoSuchName(ref), suggest(ref, asm.stageNames()))
+		return fmt.Errorf("%w%s%s", err, buildfile.NoSuchName(ref), suggest(ref, asm.graph.stageNames()))
 	}
 	raw, err := img.RawConfigFile()
 	if err != nil {
@@ -188,11 +126,11 @@ func (asm *assembly) checkPlatform(s *stage) {
 	}
 	want.OSVersion, want.OSFeatures = "", nil
 	message := linter.RuleInvalidBaseImagePlatform.Format(s.originName, images.FormatPlatform(want), images.FormatPlatform(have))
-	if s.context != nil {
-		asm.task.Warn(firstLine(asm.file.at(s.Location, errors.New(message))))
+	if s.Context != nil {
+		asm.task.Warn(firstLine(asm.graph.at(s.Location, errors.New(message))))
 		return
 	}
-	asm.file.lint.in(s.Comments).Run(&linter.RuleInvalidBaseImagePlatform, s.Location, message)
+	asm.graph.lint.in(s.Comments).Run(&linter.RuleInvalidBaseImagePlatform, s.Location, message)
 }
 
 // emptyImage is the config that FROM scratch begins with. Windows has no PATH in
@@ -214,8 +152,8 @@ const defaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bi
 
 // source returns the file system of s to copy from. It must not be changed.
 func (asm *assembly) source(ctx context.Context, s *stage) (*fstree.Node, error) {
-	if s.context != nil && s.context.dir != "" && s.tree == nil {
-		return asm.namedFolder(s.context)
+	if s.Context != nil && s.Context.dir != "" && s.tree == nil {
+		return asm.namedFolder(s.Context)
 	}
 	t, err := asm.fs(ctx, s)
 	if err != nil {
@@ -232,19 +170,20 @@ func (asm *assembly) fs(ctx context.Context, s *stage) (*fstree.Tree, error) {
 	}
 	root := fstree.NewFolder()
 	switch {
-	case s.base != nil:
-		base, err := asm.fs(ctx, s.base)
+	case s.Base != nil:
+		below := asm.stage(s.Base)
+		base, err := asm.fs(ctx, below)
 		if err != nil {
 			return nil, err
 		}
-		root, s.form = base.Root.Clone(), s.base.form
+		root, s.form = base.Root.Clone(), below.form
 	case s.origin != nil:
 		var err error
 		if root, s.form, err = asm.rootFS(ctx, s); err != nil {
 			return nil, fmt.Errorf("reading image %s: %w", s.originName, err)
 		}
-	case s.context != nil && s.context.dir != "":
-		return nil, fmt.Errorf("build context %s is a folder, which has no layers yet", s.context.name)
+	case s.Context != nil && s.Context.dir != "":
+		return nil, fmt.Errorf("build context %s is a folder, which has no layers yet", s.Context.name)
 	}
 	s.tree = fstree.New(root)
 	return s.tree, nil
@@ -307,18 +246,18 @@ func isWindowsForm(headers []fstree.Header) bool {
 // asBase makes the folder that replaces s, or that s is FROM, a layer, which it
 // needs to be as soon as something is built on it.
 func (asm *assembly) asBase(s *stage) error {
-	if s.context == nil || s.context.dir == "" || s.tree != nil {
+	if s.Context == nil || s.Context.dir == "" || s.tree != nil {
 		return nil
 	}
-	root, err := asm.namedFolder(s.context)
+	root, err := asm.namedFolder(s.Context)
 	if err != nil {
 		return err
 	}
 	t := fstree.New(fstree.NewFolder())
 	c := &fstree.Copier{Tree: t, ContentsOnly: true}
 	if err := c.Copy(root, "/", "/"); err != nil {
-		return fmt.Errorf("build context %s: %w", s.context.name, err)
+		return fmt.Errorf("build context %s: %w", s.Context.name, err)
 	}
 	s.tree = t
-	return s.commit("FROM "+s.context.name, true)
+	return s.commit("FROM "+s.Context.name, true)
 }

@@ -6,9 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"path"
+	"path/filepath"
 	"slices"
 	"strings"
 
+	"github.com/slipway-build/slipway/images/buildfile"
 	"github.com/slipway-build/slipway/images/fstree"
 
 	"github.com/moby/buildkit/frontend/dockerfile/instructions"
@@ -35,7 +37,7 @@ type transfer struct {
 	where string
 }
 
-func (asm *assembly) copyCommand(ctx context.Context, s *stage, c *instructions.CopyCommand, from *stage, lint *linter.Linter) error {
+func (asm *assembly) copyCommand(ctx context.Context, s *stage, c *instructions.CopyCommand, from *Stage, lint *linter.Linter) error {
 	t := &transfer{
 		SourcesAndDest: c.SourcesAndDest, name: "COPY", location: c.Location(), chown: c.Chown, chmod: c.Chmod,
 		link: c.Link, parents: c.Parents, exclude: c.ExcludePatterns,
@@ -49,19 +51,19 @@ func (asm *assembly) copyCommand(ctx context.Context, s *stage, c *instructions.
 	switch {
 	case from == nil:
 		err = asm.fromContext(t, lint)
-	case from.index > s.index:
+	case from.Index > s.Index:
 		return fmt.Errorf("COPY --from=%s: stage %s comes after this one; put it before", c.From, from.title())
 	default:
-		if t.where = "stage " + from.title(); from.index < 0 {
+		if t.where = "stage " + from.title(); from.Index < 0 {
 			t.where = "image " + from.BaseName
 		}
-		if from.context != nil {
-			t.where = "build context " + from.context.name
-			if from.context.dir != "" {
-				t.where += " (" + from.context.dir + ")"
+		if from.Context != nil {
+			t.where = "build context " + from.Context.name
+			if from.Context.dir != "" {
+				t.where += " (" + from.Context.dir + ")"
 			}
 		}
-		t.root, err = asm.source(ctx, from)
+		t.root, err = asm.source(ctx, asm.stage(from))
 	}
 	if err != nil {
 		return err
@@ -227,7 +229,7 @@ func (asm *assembly) transferLocal(ctx context.Context, t *transfer, c *fstree.C
 		}
 	}
 	if len(matches) == 0 || one.Include != nil && !one.Matched {
-		asm.task.Warn(firstLine(asm.file.at(t.location, fmt.Errorf("%s %s matches nothing in %s", t.name, named, t.where))))
+		asm.task.Warn(firstLine(asm.graph.at(t.location, fmt.Errorf("%s %s matches nothing in %s", t.name, named, t.where))))
 	}
 	return nil
 }
@@ -300,7 +302,29 @@ func suggestPath(root *fstree.Node, p string) string {
 	return fmt.Sprintf(" (did you mean %s?)", fstree.Relative(path.Join(at.Path, near)))
 }
 
-func firstLine(err error) string {
-	line, _, _ := strings.Cut(err.Error(), "\n")
-	return line
+// warnOfIgnored warns of sources that the ignore file excludes, as BuildKit does:
+// not if there are exceptions, since a file of an excluded folder may be one.
+func (t *transfer) warnOfIgnored(ignored *buildfile.Ignored, l *linter.Linter) error {
+	matcher, err := ignored.Matcher()
+	if err != nil || matcher == nil || matcher.Exclusions() {
+		return err
+	}
+	for _, source := range t.SourcePaths {
+		clean := filepath.ToSlash(filepath.Clean(source))
+		if isURL(source) || (clean == "." || clean == "/") && !excludesAll(matcher) {
+			continue
+		}
+		if ok, _ := matcher.MatchesOrParentMatches(clean); ok {
+			name := strings.ToUpper(t.name[:1]) + strings.ToLower(t.name[1:])
+			l.Run(&linter.RuleCopyIgnoredFile, t.location, linter.RuleCopyIgnoredFile.Format(name, clean))
+		}
+	}
+	return nil
+}
+
+// excludesAll says whether a pattern excludes every file of the root.
+func excludesAll(matcher *patternmatcher.PatternMatcher) bool {
+	return slices.ContainsFunc(matcher.Patterns(), func(p *patternmatcher.Pattern) bool {
+		return !p.Exclusion() && slices.Contains([]string{"*", "**", "**/*"}, p.String())
+	})
 }

@@ -18,9 +18,10 @@ type dockerfile struct {
 	name   string // as messages spell it
 	lines  []string
 	escape rune
-	// args stand before the first FROM.
-	args   []instructions.ArgCommand
-	stages []instructions.Stage
+	// argCommands are those before the first FROM.
+	argCommands []instructions.ArgCommand
+	// parsed are the stages as the parser returns them.
+	parsed []instructions.Stage
 	lint   *checks
 	// expansion bounds what its variables come to.
 	expansion buildfile.Expansion
@@ -51,14 +52,14 @@ func parseDockerfile(file *buildfile.Dockerfile, args map[string]string, warn fu
 	}
 	d.escape = parsed.EscapeToken
 	d.lint.emptyContinuations(parsed.Warnings)
-	if d.stages, d.args, err = instructions.Parse(parsed.AST, d.lint.linter); err != nil {
+	if d.parsed, d.argCommands, err = instructions.Parse(parsed.AST, d.lint.linter); err != nil {
 		return nil, d.parseError(err)
 	}
-	if len(d.stages) == 0 {
+	if len(d.parsed) == 0 {
 		return nil, d.at(nil, errors.New("it has no FROM, hence no stages to build"))
 	}
-	d.lint.stageNames(d.stages)
-	d.lint.casing(d.stages)
+	d.lint.stageNames(d.parsed)
+	d.lint.casing(d.parsed)
 	return d, nil
 }
 

@@ -25,29 +25,15 @@ import (
 // ARG before the first FROM says. The argument then has that time as its value, or
 // is unset, as in BuildKit.
 func (asm *assembly) setEpoch(ctx context.Context) error {
-	const key = buildfile.EpochArg
-	value, given := asm.args[key]
-	if !given {
-		value, _ = asm.global.Get(key)
-	}
-	epoch, err := asm.resolveEpoch(ctx, value)
+	epoch, err := asm.resolveEpoch(ctx, asm.graph.epoch())
 	if err != nil {
 		return err
 	}
 	asm.epoch = fstree.UnixEpoch.UTC()
-	if epoch == nil {
-		delete(asm.args, key)
-		asm.global.unset(key)
-		return nil
+	if epoch != nil {
+		asm.epoch = *epoch
 	}
-	asm.epoch = *epoch
-	seconds := strconv.FormatInt(epoch.Unix(), 10)
-	if given {
-		asm.args[key] = seconds
-	}
-	if _, ok := asm.global.Get(key); ok {
-		asm.global.set(key, seconds)
-	}
+	asm.graph.setEpoch(epoch)
 	return nil
 }
 
@@ -62,7 +48,7 @@ func (asm *assembly) resolveEpoch(ctx context.Context, value string) (*time.Time
 		t := time.Unix(n, 0).UTC()
 		return &t, nil
 	}
-	named, err := asm.contextFor(value, asm.build.Platform)
+	named, err := asm.graph.contextFor(value, asm.build.Platform)
 	if err != nil {
 		return nil, err
 	}
@@ -71,12 +57,12 @@ func (asm *assembly) resolveEpoch(ctx context.Context, value string) (*time.Time
 		return nil, nil
 	}
 	var names []string
-	for i := range asm.file.stages {
-		s := &asm.file.stages[i]
+	for i := range asm.graph.parsed {
+		s := &asm.graph.parsed[i]
 		names = append(names, s.Name)
 		if strings.EqualFold(s.Name, value) {
 			t, err := asm.epochOfStage(ctx, s)
-			return t, asm.file.at(s.Location, err)
+			return t, asm.graph.at(s.Location, err)
 		}
 	}
 	return nil, fmt.Errorf("%s=%s: want seconds since 1970, context, or the name of a context or stage%s",
@@ -85,8 +71,8 @@ func (asm *assembly) resolveEpoch(ctx context.Context, value string) (*time.Time
 
 // epochOfStage is the time of what the one ADD of a stage fetches.
 func (asm *assembly) epochOfStage(ctx context.Context, s *instructions.Stage) (*time.Time, error) {
-	lex := shell.NewLex(asm.file.escape)
-	known := asm.global.clone()
+	lex := shell.NewLex(asm.graph.escape)
+	known := asm.graph.global.clone()
 	known.unset(buildfile.EpochArg)
 	expand := func(word string) (string, error) {
 		result, _, err := lex.ProcessWord(word, known)
@@ -105,7 +91,7 @@ func (asm *assembly) epochOfStage(ctx context.Context, s *instructions.Stage) (*
 		switch c := c.(type) {
 		case *instructions.ArgCommand:
 			for _, arg := range c.Args {
-				value, err := argValue(arg, newEnv(), asm.args, expand)
+				value, err := argValue(arg, newEnv(), asm.graph.options.args, expand)
 				if err != nil {
 					return nil, err
 				}

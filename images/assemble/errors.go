@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"github.com/moby/buildkit/frontend/dockerfile/parser"
+
+	suggestion "github.com/slipway-build/slipway/internal/suggest"
 )
 
 // A SourceError is what is wrong with a Dockerfile, and where.
@@ -91,8 +93,8 @@ func (d *dockerfile) parseError(err error) error {
 	return d.at(where, err)
 }
 
-// suggest adds to a message the one of options that comes nearest to name, if
-// any does.
+// suggest returns a suggestion to append to a message: the option that is nearest
+// to name, or nothing.
 func suggest(name string, options []string) string {
 	if best := nearest(name, options); best != "" {
 		return fmt.Sprintf(" (did you mean %s?)", best)
@@ -100,36 +102,15 @@ func suggest(name string, options []string) string {
 	return ""
 }
 
-// nearest returns the one of options that differs from name in at most two
-// letters, whatever their case, or nothing.
+// nearest returns the option that differs from name in at most two letters, whatever
+// their case, or "".
 func nearest(name string, options []string) string {
-	best, distance := "", 3
-	for _, option := range slices.Sorted(slices.Values(options)) {
-		if d := editDistance(strings.ToLower(name), strings.ToLower(option)); d < distance && option != name {
-			best, distance = option, d
-		}
-	}
-	return best
+	others := slices.DeleteFunc(slices.Sorted(slices.Values(options)), func(o string) bool { return o == name })
+	return suggestion.Nearest(name, others, 2)
 }
 
-// editDistance is how many letters must be put in, taken out or changed to make
-// b of a.
-func editDistance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := 1; i <= len(a); i++ {
-		diagonal := row[0]
-		row[0] = i
-		for j := 1; j <= len(b); j++ {
-			cost := diagonal
-			if a[i-1] != b[j-1] {
-				cost++
-			}
-			diagonal = row[j]
-			row[j] = min(cost, row[j]+1, row[j-1]+1)
-		}
-	}
-	return row[len(b)]
+// firstLine returns the message of err without the lines of the Dockerfile.
+func firstLine(err error) string {
+	line, _, _ := strings.Cut(err.Error(), "\n")
+	return line
 }

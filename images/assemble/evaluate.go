@@ -18,21 +18,21 @@ import (
 // evaluate runs the instructions of s. What it is made of has been evaluated.
 func (asm *assembly) evaluate(ctx context.Context, s *stage) error {
 	if err := asm.begin(s); err != nil {
-		return asm.file.at(s.Location, err)
+		return asm.graph.at(s.Location, err)
 	}
-	if s.replaced || s.index < 0 {
+	if s.Replaced || s.Index < 0 {
 		return nil
 	}
 	if err := asm.beginStage(s); err != nil {
-		return asm.file.at(s.Location, err)
+		return asm.graph.at(s.Location, err)
 	}
-	for _, c := range s.commands {
+	for _, c := range s.Instructions {
 		if err := asm.dispatch(ctx, s, c); err != nil {
 			err = plain(err)
-			if c.trigger != "" {
-				err = fmt.Errorf("ONBUILD %s, of the base %s: %w", c.trigger, s.BaseName, err)
+			if c.Trigger != "" {
+				err = fmt.Errorf("ONBUILD %s, of the base %s: %w", c.Trigger, s.BaseName, err)
 			}
-			placed := asm.file.at(c.Location(), err)
+			placed := asm.graph.at(c.Location(), err)
 			var files *filesError
 			if ctx.Err() != nil || !errors.As(err, &files) {
 				return errors.Join(asm.failed, placed)
@@ -62,15 +62,16 @@ func (asm *assembly) unlessFailed(run func() error) error {
 
 // begin gives s the state of what it is FROM.
 func (asm *assembly) begin(s *stage) error {
-	if s.base != nil {
-		if err := asm.asBase(s.base); err != nil {
+	if s.Base != nil {
+		base := asm.stage(s.Base)
+		if err := asm.asBase(base); err != nil {
 			return err
 		}
-		s.inherit(&s.base.state)
+		s.inherit(&base.state)
 		return nil
 	}
 	s.env, s.dir = newEnv(), "/"
-	if s.context != nil && !s.replaced && s.index >= 0 {
+	if s.Context != nil && !s.Replaced && s.Index >= 0 {
 		return asm.asBase(s)
 	}
 	return nil
@@ -103,12 +104,12 @@ func (s *stage) setDir(dir string) error {
 }
 
 // dispatch runs one instruction.
-func (asm *assembly) dispatch(ctx context.Context, s *stage, c command) error {
-	lint := asm.file.lint.in(c.Comments())
-	lex := shell.NewLex(asm.file.escape)
+func (asm *assembly) dispatch(ctx context.Context, s *stage, c Instruction) error {
+	lint := asm.graph.lint.in(c.Comments())
+	lex := shell.NewLex(asm.graph.escape)
 	expand := func(lex *shell.Lex) instructions.SingleWordExpander {
 		return func(word string) (string, error) {
-			result, err := asm.file.expand(lex, word, s.env)
+			result, err := asm.graph.expand(lex, word, s.env)
 			unknownVariables(lint, c.Location(), result.Unmatched, s.declared, s.env.Keys())
 			return result.Result, err
 		}
@@ -129,7 +130,7 @@ func (asm *assembly) dispatch(ctx context.Context, s *stage, c command) error {
 			return err
 		}
 	}
-	from := c.from
+	from := c.From
 	switch c := c.Command.(type) {
 	case *instructions.ArgCommand:
 		return s.arg(c, asm, expand(lex), lint)
@@ -146,7 +147,7 @@ func (asm *assembly) dispatch(ctx context.Context, s *stage, c command) error {
 		s.image.Config.User = c.User
 		s.record("USER "+c.User, false)
 	case *instructions.ExposeCommand:
-		return s.expose(c, asm.file, lex, lint)
+		return s.expose(c, asm.graph.dockerfile, lex, lint)
 	case *instructions.VolumeCommand:
 		return s.volume(c)
 	case *instructions.CmdCommand:
@@ -180,7 +181,7 @@ func (s *stage) arg(c *instructions.ArgCommand, asm *assembly, expand func(strin
 	said := "ARG"
 	for _, arg := range c.Args {
 		secretName(lint, c.Location(), "ARG", arg.Key)
-		value, err := argValue(arg, asm.global, asm.args, expand)
+		value, err := argValue(arg, asm.graph.global, asm.graph.options.args, expand)
 		if err != nil {
 			return err
 		}

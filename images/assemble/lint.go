@@ -3,7 +3,6 @@ package assemble
 import (
 	"fmt"
 	"maps"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -12,7 +11,6 @@ import (
 	"github.com/moby/buildkit/frontend/dockerfile/linter"
 	"github.com/moby/buildkit/frontend/dockerfile/parser"
 	"github.com/moby/buildkit/frontend/dockerfile/shell"
-	"github.com/moby/patternmatcher"
 	"github.com/slipway-build/slipway/images"
 	"github.com/slipway-build/slipway/images/buildfile"
 )
@@ -159,7 +157,7 @@ func secretName(l *linter.Linter, location []parser.Range, instruction, name str
 // defaultBases warns of a FROM that names nothing unless build arguments are
 // given.
 func (c *checks) defaultBases(d *dockerfile, lex *shell.Lex, defaults *env) {
-	for _, s := range d.stages {
+	for _, s := range d.parsed {
 		base, err := d.expand(lex, s.BaseName, defaults)
 		if err != nil {
 			return
@@ -168,33 +166,6 @@ func (c *checks) defaultBases(d *dockerfile, lex *shell.Lex, defaults *env) {
 			c.linter.Run(&linter.RuleInvalidDefaultArgInFrom, s.Location, linter.RuleInvalidDefaultArgInFrom.Format(s.BaseName))
 		}
 	}
-}
-
-// warnOfIgnored warns of sources that the ignore file excludes, as BuildKit does:
-// not if there are exceptions, since a file of an excluded folder may be one.
-func (t *transfer) warnOfIgnored(ignored *buildfile.Ignored, l *linter.Linter) error {
-	matcher, err := ignored.Matcher()
-	if err != nil || matcher == nil || matcher.Exclusions() {
-		return err
-	}
-	for _, source := range t.SourcePaths {
-		clean := filepath.ToSlash(filepath.Clean(source))
-		if isURL(source) || (clean == "." || clean == "/") && !excludesAll(matcher) {
-			continue
-		}
-		if ok, _ := matcher.MatchesOrParentMatches(clean); ok {
-			name := strings.ToUpper(t.name[:1]) + strings.ToLower(t.name[1:])
-			l.Run(&linter.RuleCopyIgnoredFile, t.location, linter.RuleCopyIgnoredFile.Format(name, clean))
-		}
-	}
-	return nil
-}
-
-// excludesAll says whether a pattern excludes every file of the root.
-func excludesAll(matcher *patternmatcher.PatternMatcher) bool {
-	return slices.ContainsFunc(matcher.Patterns(), func(p *patternmatcher.Pattern) bool {
-		return !p.Exclusion() && slices.Contains([]string{"*", "**", "**/*"}, p.String())
-	})
 }
 
 // once warns of an instruction of which only the last counts, at the place of

@@ -32,30 +32,35 @@ func (a *Assembler) Reads(build images.BuildContext) (Reads, error) {
 	if err != nil {
 		return nil, err
 	}
-	build.Platform = images.Normalize(build.Platform)
-	asm := &assembly{Assembler: a, build: build, args: build.Args}
-	if asm.file, err = parseDockerfile(file, build.Args, func(string) {}); err != nil {
+	g, err := readGraph(file, graphOptions{
+		platform: images.Normalize(build.Platform), build: a.build, target: build.Target,
+		args: build.Args, contexts: build.Contexts, warn: func(string) {},
+	})
+	if err != nil {
 		return nil, err
 	}
-	if err := asm.readArgs(); err != nil {
+	return g.reads(build.Dir)
+}
+
+// reads is what the target reads of the build context dir and of named contexts that
+// are folders.
+func (g *graph) reads(dir string) (Reads, error) {
+	if err := g.readStages(); err != nil {
 		return nil, err
 	}
-	if err := asm.readStages(); err != nil {
-		return nil, err
-	}
-	target, err := asm.target()
+	target, err := g.target()
 	if err != nil {
 		return nil, err
 	}
 	var reads Reads
-	seen := map[*stage]bool{}
-	var visit func(s *stage)
-	visit = func(s *stage) {
+	seen := map[*Stage]bool{}
+	var visit func(s *Stage)
+	visit = func(s *Stage) {
 		if seen[s] {
 			return
 		}
 		seen[s] = true
-		reads = append(reads, asm.stageReads(s)...)
+		reads = append(reads, g.stageReads(s, dir)...)
 		for _, needed := range s.dependencies() {
 			visit(needed)
 		}
@@ -65,33 +70,33 @@ func (a *Assembler) Reads(build images.BuildContext) (Reads, error) {
 }
 
 // stageReads is what one stage reads, but for the stages that it is made of.
-func (asm *assembly) stageReads(s *stage) (reads Reads) {
-	external := s.base == nil && s.BaseName != scratchName
+func (g *graph) stageReads(s *Stage, contextDir string) (reads Reads) {
+	external := s.Base == nil && s.BaseName != scratchName
 	switch {
-	case s.index < 0: // of COPY --from, whose patterns its copier has
-	case s.context != nil && s.context.dir != "":
-		reads = append(reads, reading{s.context.dir, ""})
+	case s.Index < 0: // of COPY --from, whose patterns its copier has
+	case s.Context != nil && s.Context.dir != "":
+		reads = append(reads, reading{s.Context.dir, ""})
 	case external:
-		reads = append(reads, reading{asm.build.Dir, ""})
+		reads = append(reads, reading{contextDir, ""})
 	}
-	for _, c := range s.commands {
+	for _, c := range s.Instructions {
 		switch command := c.Command.(type) {
 		case *instructions.CopyCommand:
-			dir := asm.build.Dir
-			if c.from != nil {
-				if dir = ""; c.from.context != nil {
-					dir = c.from.context.dir
+			dir := contextDir
+			if c.From != nil {
+				if dir = ""; c.From.Context != nil {
+					dir = c.From.Context.dir
 				}
 			}
 			if dir != "" {
 				reads = append(reads, patterns(dir, command.SourcePaths)...)
 			}
 		case *instructions.AddCommand:
-			reads = append(reads, patterns(asm.build.Dir, command.SourcePaths)...)
+			reads = append(reads, patterns(contextDir, command.SourcePaths)...)
 		case *instructions.RunCommand:
 			if slices.ContainsFunc(command.FlagsUsed, func(flag string) bool { return flag == "mount" }) {
-				reads = append(reads, reading{asm.build.Dir, ""})
-				for key, value := range asm.build.Contexts {
+				reads = append(reads, reading{contextDir, ""})
+				for key, value := range g.options.contexts {
 					if context, err := parseContext(key, value); err == nil && context.dir != "" {
 						reads = append(reads, reading{context.dir, ""})
 					}
