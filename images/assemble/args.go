@@ -14,11 +14,11 @@ import (
 
 // platformArgs returns the arguments that are there without being declared
 // before the first FROM; a build argument of the same name replaces one.
-func platformArgs(build, target v1.Platform, stage string, args map[string]string) *env {
+func platformArgs(build, target v1.Platform, stage string, args map[string]string) *Env {
 	if stage == "" {
 		stage = "default"
 	}
-	e := newEnv()
+	e := NewEnv()
 	for _, kv := range [][2]string{
 		{"BUILDPLATFORM", images.ContainerdPlatform(v1.Platform{OS: build.OS, Architecture: build.Architecture, Variant: build.Variant})},
 		{"BUILDOS", build.OS},
@@ -35,25 +35,25 @@ func platformArgs(build, target v1.Platform, stage string, args map[string]strin
 		if v, ok := args[kv[0]]; ok {
 			kv[1] = v
 		}
-		e.set(kv[0], kv[1])
+		e.Set(kv[0], kv[1])
 	}
 	return e
 }
 
 // globalArgs adds to known what the ARGs before the first FROM set: a build
 // argument, else the default.
-func (d *dockerfile) globalArgs(known *env, lex *shell.Lex, given map[string]string) (*env, error) {
-	all := known.clone()
+func (d *File) globalArgs(known *Env, lex *shell.Lex, given map[string]string) (*Env, error) {
+	all := known.Clone()
 	for _, command := range d.argCommands {
 		for _, arg := range command.Args {
 			if value, ok := given[arg.Key]; ok {
-				all.set(arg.Key, value)
+				all.Set(arg.Key, value)
 			} else if arg.Value != nil {
-				result, err := d.expand(lex, *arg.Value, all)
+				result, err := d.Expand(lex, *arg.Value, all)
 				if err != nil {
-					return nil, d.at(command.Location(), err)
+					return nil, d.At(command.Location(), err)
 				}
-				all.set(arg.Key, result.Result)
+				all.Set(arg.Key, result.Result)
 			}
 		}
 	}
@@ -80,7 +80,7 @@ func parsePlatform(s string, build v1.Platform) (v1.Platform, error) {
 // argValue returns the value of an ARG of a stage where global and given
 // are known: what was given, else the default, else what stood before the first
 // FROM. A nil value means that the key is declared only.
-func argValue(arg instructions.KeyValuePairOptional, global *env, given map[string]string, expand func(string) (string, error)) (*string, error) {
+func ArgValue(arg instructions.KeyValuePairOptional, global *Env, given map[string]string, expand func(string) (string, error)) (*string, error) {
 	if value, ok := given[arg.Key]; ok {
 		return &value, nil
 	}
@@ -96,28 +96,28 @@ func argValue(arg instructions.KeyValuePairOptional, global *env, given map[stri
 
 // epoch returns the value of SOURCE_DATE_EPOCH: that of the build argument, else that
 // of an ARG before the first FROM.
-func (g *graph) epoch() string {
-	value, ok := g.options.args[buildfile.EpochArg]
+func (g *Graph) Epoch() string {
+	value, ok := g.Options.Args[buildfile.EpochArg]
 	if !ok {
-		value, _ = g.global.Get(buildfile.EpochArg)
+		value, _ = g.Global.Get(buildfile.EpochArg)
 	}
 	return value
 }
 
 // setEpoch replaces the value of SOURCE_DATE_EPOCH, where it is set, by t in seconds;
 // nil unsets it, as BuildKit does.
-func (g *graph) setEpoch(t *time.Time) {
+func (g *Graph) SetEpoch(t *time.Time) {
 	const key = buildfile.EpochArg
 	if t == nil {
-		delete(g.options.args, key)
-		g.global.unset(key)
+		delete(g.Options.Args, key)
+		g.Global.Unset(key)
 		return
 	}
 	seconds := strconv.FormatInt(t.Unix(), 10)
-	if _, ok := g.options.args[key]; ok {
-		g.options.args[key] = seconds
+	if _, ok := g.Options.Args[key]; ok {
+		g.Options.Args[key] = seconds
 	}
-	if _, ok := g.global.Get(key); ok {
-		g.global.set(key, seconds)
+	if _, ok := g.Global.Get(key); ok {
+		g.Global.Set(key, seconds)
 	}
 }

@@ -115,7 +115,7 @@ type assembly struct {
 	build images.BuildContext
 	epoch time.Time
 	task  *progress.Task
-	graph *graph
+	graph *Graph
 	// stages are the stages that have been looked at, with what they have become.
 	stages map[*Stage]*stage
 	// contexts are the folders that have been opened, by path.
@@ -138,21 +138,21 @@ func (asm *assembly) run(ctx context.Context) (v1.Image, error) {
 	if err != nil {
 		return nil, err
 	}
-	if asm.graph, err = readGraph(file, asm.graphOptions(args)); err != nil {
+	if asm.graph, err = Read(file, asm.graphOptions(args)); err != nil {
 		return nil, err
 	}
 	if err := asm.setEpoch(ctx); err != nil {
 		return nil, err
 	}
-	if err := asm.graph.readStages(); err != nil {
+	if err := asm.graph.ReadStages(); err != nil {
 		return nil, err
 	}
-	target, err := asm.graph.target()
+	target, err := asm.graph.Target()
 	if err != nil {
 		return nil, err
 	}
 	// Before bases are looked for in a registry; their ONBUILD may bring more.
-	if err := refuseProcesses(asm, asm.graph.reachable(target)); err != nil {
+	if err := refuseProcesses(asm, asm.graph.Reachable(target)); err != nil {
 		return nil, err
 	}
 	needed, err := asm.needed(ctx, target)
@@ -167,7 +167,7 @@ func (asm *assembly) run(ctx context.Context) (v1.Image, error) {
 			return nil, err
 		}
 	}
-	if found := asm.graph.lint.err(); len(found) > 0 {
+	if found := asm.graph.Lint.Err(); len(found) > 0 {
 		return nil, errors.Join(found...)
 	}
 	if asm.failed != nil {
@@ -176,9 +176,31 @@ func (asm *assembly) run(ctx context.Context) (v1.Image, error) {
 	return asm.image(ctx, asm.stage(target))
 }
 
-func (asm *assembly) graphOptions(args map[string]string) graphOptions {
-	return graphOptions{
-		platform: asm.build.Platform, build: asm.Assembler.build, target: asm.build.Target,
-		args: args, contexts: asm.build.Contexts, warn: asm.task.Warn,
+func (asm *assembly) graphOptions(args map[string]string) ReadOptions {
+	return ReadOptions{
+		Platform: asm.build.Platform, BuildPlatform: asm.Assembler.build, Target: asm.build.Target,
+		Args: args, Contexts: asm.build.Contexts, Warn: asm.task.Warn,
 	}
+}
+
+// Reads finds out what build reads of its build context and of named contexts that are
+// folders. It looks at the instructions that the target needs, for any builder, and asks
+// no registry. Where the Dockerfile alone does not tell, because of a variable, a mount of
+// RUN, or a base that may have ONBUILD triggers, the whole folder is read.
+func (a *Assembler) Reads(build images.BuildContext) (Reads, error) {
+	if build.Dockerfile == "" {
+		build.Dockerfile = filepath.Join(build.Dir, "Dockerfile")
+	}
+	file, err := buildfile.ReadDockerfile(build.Dockerfile)
+	if err != nil {
+		return nil, err
+	}
+	g, err := Read(file, ReadOptions{
+		Platform: images.Normalize(build.Platform), BuildPlatform: a.build, Target: build.Target,
+		Args: build.Args, Contexts: build.Contexts, Warn: func(string) {},
+	})
+	if err != nil {
+		return nil, err
+	}
+	return g.Reads(build.Dir)
 }

@@ -55,10 +55,10 @@ func (asm *assembly) localContext(dir, dockerfile string) (*localContext, error)
 }
 
 // namedFolder returns the root of a named context that is a folder.
-func (asm *assembly) namedFolder(c *namedContext) (*fstree.Node, error) {
-	local, err := asm.localContext(c.dir, "")
+func (asm *assembly) namedFolder(c *Context) (*fstree.Node, error) {
+	local, err := asm.localContext(c.Dir, "")
 	if err != nil {
-		return nil, fmt.Errorf("opening build context %s: %w", c.name, err)
+		return nil, fmt.Errorf("opening build context %s: %w", c.Name, err)
 	}
 	return local.root, nil
 }
@@ -66,23 +66,23 @@ func (asm *assembly) namedFolder(c *namedContext) (*fstree.Node, error) {
 // resolveBase finds what s, which is FROM no other stage, begins with, and reads
 // its config.
 func (asm *assembly) resolveBase(ctx context.Context, s *stage) error {
-	s.state.platform = s.platformOr(asm.build.Platform)
+	s.state.platform = s.PlatformOr(asm.build.Platform)
 	ref := s.BaseName
 	if s.Context != nil {
-		if s.Context.dir != "" {
-			if info, err := os.Stat(s.Context.dir); err != nil {
-				return fmt.Errorf("opening build context %s: %w", s.Context.name, err)
+		if s.Context.Dir != "" {
+			if info, err := os.Stat(s.Context.Dir); err != nil {
+				return fmt.Errorf("opening build context %s: %w", s.Context.Name, err)
 			} else if !info.IsDir() {
-				return fmt.Errorf("opening build context %s: %s is not a directory", s.Context.name, s.Context.dir)
+				return fmt.Errorf("opening build context %s: %s is not a directory", s.Context.Name, s.Context.Dir)
 			}
 			if !s.Replaced {
 				s.image = emptyImage(s.state.platform)
 			}
 			return nil
 		}
-		ref = s.Context.ref
+		ref = s.Context.Ref
 	}
-	if ref == scratchName {
+	if ref == Scratch {
 		s.state.platform = asm.build.Platform
 		s.image = emptyImage(s.state.platform)
 		return nil
@@ -92,12 +92,12 @@ func (asm *assembly) resolveBase(ctx context.Context, s *stage) error {
 	}
 	if !strings.Contains(ref, "://") {
 		if _, err := images.ParseReference(ref); err != nil {
-			return fmt.Errorf("%w%s", err, suggest(ref, asm.graph.stageNames()))
+			return fmt.Errorf("%w%s", err, Suggest(ref, asm.graph.StageNames()))
 		}
 	}
 	img, err := asm.sources.Image(ctx, ref, s.state.platform)
 	if err != nil {
-		return fmt.Errorf("%w%s%s", err, buildfile.NoSuchName(ref), suggest(ref, asm.graph.stageNames()))
+		return fmt.Errorf("%w%s%s", err, buildfile.NoSuchName(ref), Suggest(ref, asm.graph.StageNames()))
 	}
 	raw, err := img.RawConfigFile()
 	if err != nil {
@@ -127,10 +127,10 @@ func (asm *assembly) checkPlatform(s *stage) {
 	want.OSVersion, want.OSFeatures = "", nil
 	message := linter.RuleInvalidBaseImagePlatform.Format(s.originName, images.FormatPlatform(want), images.FormatPlatform(have))
 	if s.Context != nil {
-		asm.task.Warn(firstLine(asm.graph.at(s.Location, errors.New(message))))
+		asm.task.Warn(FirstLine(asm.graph.At(s.Location, errors.New(message))))
 		return
 	}
-	asm.graph.lint.in(s.Comments).Run(&linter.RuleInvalidBaseImagePlatform, s.Location, message)
+	asm.graph.Lint.For(s.Comments).Run(&linter.RuleInvalidBaseImagePlatform, s.Location, message)
 }
 
 // emptyImage is the config that FROM scratch begins with. Windows has no PATH in
@@ -152,7 +152,7 @@ const defaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bi
 
 // source returns the file system of s to copy from. It must not be changed.
 func (asm *assembly) source(ctx context.Context, s *stage) (*fstree.Node, error) {
-	if s.Context != nil && s.Context.dir != "" && s.tree == nil {
+	if s.Context != nil && s.Context.Dir != "" && s.tree == nil {
 		return asm.namedFolder(s.Context)
 	}
 	t, err := asm.fs(ctx, s)
@@ -182,8 +182,8 @@ func (asm *assembly) fs(ctx context.Context, s *stage) (*fstree.Tree, error) {
 		if root, s.form, err = asm.rootFS(ctx, s); err != nil {
 			return nil, fmt.Errorf("reading image %s: %w", s.originName, err)
 		}
-	case s.Context != nil && s.Context.dir != "":
-		return nil, fmt.Errorf("build context %s is a folder, which has no layers yet", s.Context.name)
+	case s.Context != nil && s.Context.Dir != "":
+		return nil, fmt.Errorf("build context %s is a folder, which has no layers yet", s.Context.Name)
 	}
 	s.tree = fstree.New(root)
 	return s.tree, nil
@@ -246,7 +246,7 @@ func isWindowsForm(headers []fstree.Header) bool {
 // asBase makes the folder that replaces s, or that s is FROM, a layer, which it
 // needs to be as soon as something is built on it.
 func (asm *assembly) asBase(s *stage) error {
-	if s.Context == nil || s.Context.dir == "" || s.tree != nil {
+	if s.Context == nil || s.Context.Dir == "" || s.tree != nil {
 		return nil
 	}
 	root, err := asm.namedFolder(s.Context)
@@ -256,8 +256,8 @@ func (asm *assembly) asBase(s *stage) error {
 	t := fstree.New(fstree.NewFolder())
 	c := &fstree.Copier{Tree: t, ContentsOnly: true}
 	if err := c.Copy(root, "/", "/"); err != nil {
-		return fmt.Errorf("build context %s: %w", s.Context.name, err)
+		return fmt.Errorf("build context %s: %w", s.Context.Name, err)
 	}
 	s.tree = t
-	return s.commit("FROM "+s.Context.name, true)
+	return s.commit("FROM "+s.Context.Name, true)
 }

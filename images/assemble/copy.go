@@ -52,15 +52,15 @@ func (asm *assembly) copyCommand(ctx context.Context, s *stage, c *instructions.
 	case from == nil:
 		err = asm.fromContext(t, lint)
 	case from.Index > s.Index:
-		return fmt.Errorf("COPY --from=%s: stage %s comes after this one; put it before", c.From, from.title())
+		return fmt.Errorf("COPY --from=%s: stage %s comes after this one; put it before", c.From, from.Title())
 	default:
-		if t.where = "stage " + from.title(); from.Index < 0 {
+		if t.where = "stage " + from.Title(); from.Index < 0 {
 			t.where = "image " + from.BaseName
 		}
 		if from.Context != nil {
-			t.where = "build context " + from.Context.name
-			if from.Context.dir != "" {
-				t.where += " (" + from.Context.dir + ")"
+			t.where = "build context " + from.Context.Name
+			if from.Context.Dir != "" {
+				t.where += " (" + from.Context.Dir + ")"
 			}
 		}
 		t.root, err = asm.source(ctx, asm.stage(from))
@@ -81,7 +81,7 @@ func (asm *assembly) addCommand(ctx context.Context, s *stage, c *instructions.A
 	}
 	for _, source := range c.SourcePaths {
 		if isGit(source) { // one that became one by expansion
-			return fmt.Errorf("ADD of a git repository runs git, which the embedded builder does not do; %s", otherBuilders)
+			return fmt.Errorf("ADD of a git repository runs git, which the embedded builder does not do; %s", OtherBuilders)
 		}
 	}
 	if c.Checksum != "" {
@@ -134,7 +134,7 @@ func (t *transfer) said() string {
 // transfer runs t in stage s.
 func (asm *assembly) transfer(ctx context.Context, s *stage, t *transfer) error {
 	os := s.state.platform.OS
-	dest, err := absolute(s.dir, t.DestPath, os)
+	dest, err := AbsolutePath(s.dir, t.DestPath, os)
 	if err != nil {
 		return fmt.Errorf("%s to %s: %w", t.name, t.DestPath, err)
 	}
@@ -207,7 +207,7 @@ func (asm *assembly) transferLocal(ctx context.Context, t *transfer, c *fstree.C
 	if t.parents {
 		source, err = keepParents(&one, t.root, source, os)
 	} else {
-		source, err = absolute("/", source, os)
+		source, err = AbsolutePath("/", source, os)
 	}
 	if err != nil {
 		return err
@@ -229,7 +229,7 @@ func (asm *assembly) transferLocal(ctx context.Context, t *transfer, c *fstree.C
 		}
 	}
 	if len(matches) == 0 || one.Include != nil && !one.Matched {
-		asm.task.Warn(firstLine(asm.graph.at(t.location, fmt.Errorf("%s %s matches nothing in %s", t.name, named, t.where))))
+		asm.task.Warn(FirstLine(asm.graph.At(t.location, fmt.Errorf("%s %s matches nothing in %s", t.name, named, t.where))))
 	}
 	return nil
 }
@@ -295,7 +295,7 @@ func suggestPath(root *fstree.Node, p string) string {
 	if err != nil {
 		return ""
 	}
-	near := nearest(path.Base(p), names)
+	near := Nearest(path.Base(p), names)
 	if near == "" {
 		return ""
 	}

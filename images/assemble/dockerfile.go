@@ -14,26 +14,26 @@ import (
 )
 
 // A dockerfile is a Dockerfile that has been parsed.
-type dockerfile struct {
+type File struct {
 	name   string // as messages spell it
 	lines  []string
-	escape rune
+	Escape rune
 	// argCommands are those before the first FROM.
 	argCommands []instructions.ArgCommand
 	// parsed are the stages as the parser returns them.
-	parsed []instructions.Stage
-	lint   *checks
+	Parsed []instructions.Stage
+	Lint   *checks
 	// expansion bounds what its variables come to.
 	expansion buildfile.Expansion
 }
 
 // parseDockerfile parses a Dockerfile, whose syntax and checks build arguments may
 // set. warn is told of what the checks find.
-func parseDockerfile(file *buildfile.Dockerfile, args map[string]string, warn func(string)) (*dockerfile, error) {
+func parseDockerfile(file *buildfile.Dockerfile, args map[string]string, warn func(string)) (*File, error) {
 	data := file.Data
-	d := &dockerfile{name: file.Path, lines: strings.Split(strings.ReplaceAll(string(data), "\r\n", "\n"), "\n")}
+	d := &File{name: file.Path, lines: strings.Split(strings.ReplaceAll(string(data), "\r\n", "\n"), "\n")}
 	if len(bytes.TrimSpace(data)) == 0 {
-		return nil, d.at(nil, errors.New("it is empty"))
+		return nil, d.At(nil, errors.New("it is empty"))
 	}
 	if err := d.checkSyntax(data, args[buildfile.SyntaxArg]); err != nil {
 		return nil, err
@@ -43,23 +43,23 @@ func parseDockerfile(file *buildfile.Dockerfile, args map[string]string, warn fu
 		checks = &value
 	}
 	var err error
-	if d.lint, err = newChecks(d, data, checks, warn); err != nil {
+	if d.Lint, err = newChecks(d, data, checks, warn); err != nil {
 		return nil, err
 	}
 	parsed, err := parser.Parse(bytes.NewReader(data))
 	if err != nil {
 		return nil, d.parseError(err)
 	}
-	d.escape = parsed.EscapeToken
-	d.lint.emptyContinuations(parsed.Warnings)
-	if d.parsed, d.argCommands, err = instructions.Parse(parsed.AST, d.lint.linter); err != nil {
+	d.Escape = parsed.EscapeToken
+	d.Lint.emptyContinuations(parsed.Warnings)
+	if d.Parsed, d.argCommands, err = instructions.Parse(parsed.AST, d.Lint.linter); err != nil {
 		return nil, d.parseError(err)
 	}
-	if len(d.parsed) == 0 {
-		return nil, d.at(nil, errors.New("it has no FROM, hence no stages to build"))
+	if len(d.Parsed) == 0 {
+		return nil, d.At(nil, errors.New("it has no FROM, hence no stages to build"))
 	}
-	d.lint.stageNames(d.parsed)
-	d.lint.casing(d.parsed)
+	d.Lint.stageNames(d.Parsed)
+	d.Lint.casing(d.Parsed)
 	return d, nil
 }
 
@@ -71,7 +71,7 @@ var frontends = map[string]bool{
 
 // checkSyntax refuses a Dockerfile that asks for another frontend than Docker's
 // own: that would be a program to run.
-func (d *dockerfile) checkSyntax(data []byte, arg string) error {
+func (d *File) checkSyntax(data []byte, arg string) error {
 	syntax, _, location, ok := parser.DetectSyntax(data)
 	if arg != "" {
 		syntax, location, ok = arg, nil, true
@@ -83,8 +83,8 @@ func (d *dockerfile) checkSyntax(data []byte, arg string) error {
 	if err == nil && frontends[ref.Context().Name()] {
 		return nil
 	}
-	return d.at(location, fmt.Errorf("syntax %s is a frontend of its own, which has to be run; here there is Docker's, docker/dockerfile:1, alone; %s", syntax, otherBuilders))
+	return d.At(location, fmt.Errorf("syntax %s is a frontend of its own, which has to be run; here there is Docker's, docker/dockerfile:1, alone; %s", syntax, OtherBuilders))
 }
 
 // otherBuilders says who can do what an assembler in this process cannot.
-const otherBuilders = "use --builder docker or --builder buildkit (BUILDER=docker, BUILDER=buildkit)"
+const OtherBuilders = "use --builder docker or --builder buildkit (BUILDER=docker, BUILDER=buildkit)"

@@ -25,7 +25,7 @@ import (
 // ARG before the first FROM says. The argument then has that time as its value, or
 // is unset, as in BuildKit.
 func (asm *assembly) setEpoch(ctx context.Context) error {
-	epoch, err := asm.resolveEpoch(ctx, asm.graph.epoch())
+	epoch, err := asm.resolveEpoch(ctx, asm.graph.Epoch())
 	if err != nil {
 		return err
 	}
@@ -33,7 +33,7 @@ func (asm *assembly) setEpoch(ctx context.Context) error {
 	if epoch != nil {
 		asm.epoch = *epoch
 	}
-	asm.graph.setEpoch(epoch)
+	asm.graph.SetEpoch(epoch)
 	return nil
 }
 
@@ -48,7 +48,7 @@ func (asm *assembly) resolveEpoch(ctx context.Context, value string) (*time.Time
 		t := time.Unix(n, 0).UTC()
 		return &t, nil
 	}
-	named, err := asm.graph.contextFor(value, asm.build.Platform)
+	named, err := asm.graph.ContextFor(value, asm.build.Platform)
 	if err != nil {
 		return nil, err
 	}
@@ -57,23 +57,23 @@ func (asm *assembly) resolveEpoch(ctx context.Context, value string) (*time.Time
 		return nil, nil
 	}
 	var names []string
-	for i := range asm.graph.parsed {
-		s := &asm.graph.parsed[i]
+	for i := range asm.graph.Parsed {
+		s := &asm.graph.Parsed[i]
 		names = append(names, s.Name)
 		if strings.EqualFold(s.Name, value) {
 			t, err := asm.epochOfStage(ctx, s)
-			return t, asm.graph.at(s.Location, err)
+			return t, asm.graph.At(s.Location, err)
 		}
 	}
 	return nil, fmt.Errorf("%s=%s: want seconds since 1970, context, or the name of a context or stage%s",
-		buildfile.EpochArg, value, suggest(value, names))
+		buildfile.EpochArg, value, Suggest(value, names))
 }
 
 // epochOfStage is the time of what the one ADD of a stage fetches.
 func (asm *assembly) epochOfStage(ctx context.Context, s *instructions.Stage) (*time.Time, error) {
-	lex := shell.NewLex(asm.graph.escape)
-	known := asm.graph.global.clone()
-	known.unset(buildfile.EpochArg)
+	lex := shell.NewLex(asm.graph.Escape)
+	known := asm.graph.Global.Clone()
+	known.Unset(buildfile.EpochArg)
 	expand := func(word string) (string, error) {
 		result, _, err := lex.ProcessWord(word, known)
 		return result, err
@@ -83,7 +83,7 @@ func (asm *assembly) epochOfStage(ctx context.Context, s *instructions.Stage) (*
 	}
 	if base, err := expand(s.BaseName); err != nil {
 		return nil, err
-	} else if base != scratchName {
+	} else if base != Scratch {
 		return wrong("it is FROM %s", base)
 	}
 	var source, checksum string
@@ -91,12 +91,12 @@ func (asm *assembly) epochOfStage(ctx context.Context, s *instructions.Stage) (*
 		switch c := c.(type) {
 		case *instructions.ArgCommand:
 			for _, arg := range c.Args {
-				value, err := argValue(arg, newEnv(), asm.graph.options.args, expand)
+				value, err := ArgValue(arg, NewEnv(), asm.graph.Options.Args, expand)
 				if err != nil {
 					return nil, err
 				}
 				if value != nil {
-					known.set(arg.Key, *value)
+					known.Set(arg.Key, *value)
 				}
 			}
 		case *instructions.AddCommand:
@@ -116,7 +116,7 @@ func (asm *assembly) epochOfStage(ctx context.Context, s *instructions.Stage) (*
 	}
 	switch {
 	case isGit(source):
-		return nil, fmt.Errorf("ADD of a git repository runs git, which the embedded builder does not do; %s", otherBuilders)
+		return nil, fmt.Errorf("ADD of a git repository runs git, which the embedded builder does not do; %s", OtherBuilders)
 	case source == "":
 		return wrong("it has no ADD")
 	case !isURL(source):

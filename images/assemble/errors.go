@@ -42,7 +42,7 @@ func (e *SourceError) Unwrap() error { return e.Err }
 const maxExcerpt = 6
 
 // at places err at a location of the Dockerfile, unless it has a place already.
-func (d *dockerfile) at(location []parser.Range, err error) error {
+func (d *File) At(location []parser.Range, err error) error {
 	if err == nil {
 		return nil
 	}
@@ -50,7 +50,7 @@ func (d *dockerfile) at(location []parser.Range, err error) error {
 	if errors.As(err, &placed) {
 		return err
 	}
-	e := &SourceError{File: d.name, Err: plain(err)}
+	e := &SourceError{File: d.name, Err: Plain(err)}
 	if len(location) == 0 {
 		return e
 	}
@@ -67,11 +67,11 @@ func (d *dockerfile) at(location []parser.Range, err error) error {
 }
 
 // plain takes off what the parser wraps around an error only to say where it is.
-func plain(err error) error {
+func Plain(err error) error {
 	var location *parser.LocationError
 	if errors.As(err, &location) {
 		if inner := location.Unwrap(); inner != nil {
-			return plain(inner)
+			return Plain(inner)
 		}
 	}
 	return err
@@ -81,22 +81,22 @@ func plain(err error) error {
 const noStage = "no build stage in current context"
 
 // parseError places an error of BuildKit's parser.
-func (d *dockerfile) parseError(err error) error {
+func (d *File) parseError(err error) error {
 	var where []parser.Range
 	var location *parser.LocationError
 	if errors.As(err, &location) && len(location.Locations) > 0 {
 		where = location.Locations[0]
 	}
-	if err = plain(err); err.Error() == noStage {
+	if err = Plain(err); err.Error() == noStage {
 		err = fmt.Errorf("%w: only ARG may come before the first FROM", err)
 	}
-	return d.at(where, err)
+	return d.At(where, err)
 }
 
 // suggest returns a suggestion to append to a message: the option that is nearest
 // to name, or nothing.
-func suggest(name string, options []string) string {
-	if best := nearest(name, options); best != "" {
+func Suggest(name string, options []string) string {
+	if best := Nearest(name, options); best != "" {
 		return fmt.Sprintf(" (did you mean %s?)", best)
 	}
 	return ""
@@ -104,13 +104,13 @@ func suggest(name string, options []string) string {
 
 // nearest returns the option that differs from name in at most two letters, whatever
 // their case, or "".
-func nearest(name string, options []string) string {
+func Nearest(name string, options []string) string {
 	others := slices.DeleteFunc(slices.Sorted(slices.Values(options)), func(o string) bool { return o == name })
 	return suggestion.Nearest(name, others, 2)
 }
 
 // firstLine returns the message of err without the lines of the Dockerfile.
-func firstLine(err error) string {
+func FirstLine(err error) string {
 	line, _, _ := strings.Cut(err.Error(), "\n")
 	return line
 }

@@ -18,21 +18,21 @@ import (
 // evaluate runs the instructions of s. What it is made of has been evaluated.
 func (asm *assembly) evaluate(ctx context.Context, s *stage) error {
 	if err := asm.begin(s); err != nil {
-		return asm.graph.at(s.Location, err)
+		return asm.graph.At(s.Location, err)
 	}
 	if s.Replaced || s.Index < 0 {
 		return nil
 	}
 	if err := asm.beginStage(s); err != nil {
-		return asm.graph.at(s.Location, err)
+		return asm.graph.At(s.Location, err)
 	}
 	for _, c := range s.Instructions {
 		if err := asm.dispatch(ctx, s, c); err != nil {
-			err = plain(err)
+			err = Plain(err)
 			if c.Trigger != "" {
 				err = fmt.Errorf("ONBUILD %s, of the base %s: %w", c.Trigger, s.BaseName, err)
 			}
-			placed := asm.graph.at(c.Location(), err)
+			placed := asm.graph.At(c.Location(), err)
 			var files *filesError
 			if ctx.Err() != nil || !errors.As(err, &files) {
 				return errors.Join(asm.failed, placed)
@@ -70,7 +70,7 @@ func (asm *assembly) begin(s *stage) error {
 		s.inherit(&base.state)
 		return nil
 	}
-	s.env, s.dir = newEnv(), "/"
+	s.env, s.dir = NewEnv(), "/"
 	if s.Context != nil && !s.Replaced && s.Index >= 0 {
 		return asm.asBase(s)
 	}
@@ -85,7 +85,7 @@ func (asm *assembly) beginStage(s *stage) error {
 	}
 	for _, variable := range config.Env {
 		key, value, _ := strings.Cut(variable, "=")
-		s.env.set(key, value)
+		s.env.Set(key, value)
 	}
 	if config.WorkingDir != "" {
 		return s.setDir(config.WorkingDir)
@@ -95,7 +95,7 @@ func (asm *assembly) beginStage(s *stage) error {
 
 // setDir sets the working folder of config and of relative destinations.
 func (s *stage) setDir(dir string) error {
-	config, slashed, err := workingDir(s.image.Config.WorkingDir, dir, s.state.platform.OS)
+	config, slashed, err := WorkingDir(s.image.Config.WorkingDir, dir, s.state.platform.OS)
 	if err != nil {
 		return err
 	}
@@ -105,12 +105,12 @@ func (s *stage) setDir(dir string) error {
 
 // dispatch runs one instruction.
 func (asm *assembly) dispatch(ctx context.Context, s *stage, c Instruction) error {
-	lint := asm.graph.lint.in(c.Comments())
-	lex := shell.NewLex(asm.graph.escape)
+	lint := asm.graph.Lint.For(c.Comments())
+	lex := shell.NewLex(asm.graph.Escape)
 	expand := func(lex *shell.Lex) instructions.SingleWordExpander {
 		return func(word string) (string, error) {
-			result, err := asm.graph.expand(lex, word, s.env)
-			unknownVariables(lint, c.Location(), result.Unmatched, s.declared, s.env.Keys())
+			result, err := asm.graph.Expand(lex, word, s.env)
+			CheckVariables(lint, c.Location(), result.Unmatched, s.declared, s.env.Keys())
 			return result.Result, err
 		}
 	}
@@ -147,7 +147,7 @@ func (asm *assembly) dispatch(ctx context.Context, s *stage, c Instruction) erro
 		s.image.Config.User = c.User
 		s.record("USER "+c.User, false)
 	case *instructions.ExposeCommand:
-		return s.expose(c, asm.graph.dockerfile, lex, lint)
+		return s.expose(c, asm.graph.File, lex, lint)
 	case *instructions.VolumeCommand:
 		return s.volume(c)
 	case *instructions.CmdCommand:
@@ -158,7 +158,7 @@ func (asm *assembly) dispatch(ctx context.Context, s *stage, c Instruction) erro
 		s.image.Config.Shell = c.Shell
 		s.record(fmt.Sprintf("SHELL %v", c.Shell), false)
 	case *instructions.StopSignalCommand:
-		if !isSignal(c.Signal) {
+		if !IsSignal(c.Signal) {
 			return fmt.Errorf("STOPSIGNAL %s: want a signal's number or a name such as SIGTERM", c.Signal)
 		}
 		s.image.Config.StopSignal = c.Signal
@@ -172,7 +172,7 @@ func (asm *assembly) dispatch(ctx context.Context, s *stage, c Instruction) erro
 	case *instructions.AddCommand:
 		return asm.addCommand(ctx, s, c, lint)
 	default:
-		return fmt.Errorf("%s: %s", c.Name(), otherBuilders)
+		return fmt.Errorf("%s: %s", c.Name(), OtherBuilders)
 	}
 	return nil
 }
@@ -180,15 +180,15 @@ func (asm *assembly) dispatch(ctx context.Context, s *stage, c Instruction) erro
 func (s *stage) arg(c *instructions.ArgCommand, asm *assembly, expand func(string) (string, error), lint *linter.Linter) error {
 	said := "ARG"
 	for _, arg := range c.Args {
-		secretName(lint, c.Location(), "ARG", arg.Key)
-		value, err := argValue(arg, asm.graph.global, asm.graph.options.args, expand)
+		CheckSecretName(lint, c.Location(), "ARG", arg.Key)
+		value, err := ArgValue(arg, asm.graph.Global, asm.graph.Options.Args, expand)
 		if err != nil {
 			return err
 		}
 		arg.Value = value
 		said += " " + arg.Key
 		if value != nil {
-			s.env.set(arg.Key, *value)
+			s.env.Set(arg.Key, *value)
 			said += "=" + *value
 		}
 		s.declared = append(s.declared, arg)
@@ -201,9 +201,9 @@ func (s *stage) setEnv(c *instructions.EnvCommand, lint *linter.Linter) {
 	said := "ENV"
 	for _, e := range c.Env {
 		legacyFormat(lint, c, e)
-		secretName(lint, c.Location(), "ENV", e.Key)
-		s.env.set(e.Key, e.Value)
-		s.image.Config.Env = setVariable(s.image.Config.Env, e.Key, e.Value)
+		CheckSecretName(lint, c.Location(), "ENV", e.Key)
+		s.env.Set(e.Key, e.Value)
+		s.image.Config.Env = SetVariable(s.image.Config.Env, e.Key, e.Value)
 		said += " " + e.String()
 	}
 	s.record(said, false)
@@ -266,7 +266,7 @@ func (s *stage) commandLine(c instructions.Command, line instructions.ShellDepen
 }
 
 func (s *stage) command(c *instructions.CmdCommand, lint *linter.Linter) {
-	once(lint, c, &s.cmd)
+	CheckOnce(lint, c, &s.cmd)
 	args := s.commandLine(c, c.ShellDependantCmdLine, lint)
 	s.image.Config.Cmd = args
 	//lint:ignore SA1019 BuildKit sets it, and so do we
@@ -275,7 +275,7 @@ func (s *stage) command(c *instructions.CmdCommand, lint *linter.Linter) {
 }
 
 func (s *stage) entryPoint(c *instructions.EntrypointCommand, lint *linter.Linter) {
-	once(lint, c, &s.entrypoint)
+	CheckOnce(lint, c, &s.entrypoint)
 	args := s.commandLine(c, c.ShellDependantCmdLine, lint)
 	s.image.Config.Entrypoint = args
 	if s.cmd == nil {
@@ -286,7 +286,7 @@ func (s *stage) entryPoint(c *instructions.EntrypointCommand, lint *linter.Linte
 }
 
 func (s *stage) health(c *instructions.HealthCheckCommand, lint *linter.Linter) {
-	once(lint, c, &s.healthcheck)
+	CheckOnce(lint, c, &s.healthcheck)
 	s.image.Config.Healthcheck = &dockerspec.HealthcheckConfig{
 		Test: c.Health.Test, Interval: c.Health.Interval, Timeout: c.Health.Timeout,
 		StartPeriod: c.Health.StartPeriod, StartInterval: c.Health.StartInterval, Retries: c.Health.Retries,
@@ -295,7 +295,7 @@ func (s *stage) health(c *instructions.HealthCheckCommand, lint *linter.Linter) 
 }
 
 func (asm *assembly) workdir(ctx context.Context, s *stage, c *instructions.WorkdirCommand, lint *linter.Linter) error {
-	if !s.workdirSet && !isAbsolute(c.Path, s.state.platform.OS) {
+	if !s.workdirSet && !IsAbsolutePath(c.Path, s.state.platform.OS) {
 		lint.Run(&linter.RuleWorkdirRelativePath, c.Location(), linter.RuleWorkdirRelativePath.Format(c.Path))
 	}
 	s.workdirSet = true
@@ -305,7 +305,7 @@ func (asm *assembly) workdir(ctx context.Context, s *stage, c *instructions.Work
 	if err := s.setDir(c.Path); err != nil {
 		return fmt.Errorf("WORKDIR %s: %w", c.Path, err)
 	}
-	said := "WORKDIR " + slashes(s.image.Config.WorkingDir, s.state.platform.OS)
+	said := "WORKDIR " + Slashes(s.image.Config.WorkingDir, s.state.platform.OS)
 	if said == "WORKDIR /" {
 		s.record(said, false)
 		return nil

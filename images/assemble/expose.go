@@ -9,15 +9,15 @@ import (
 	"github.com/moby/buildkit/frontend/dockerfile/shell"
 )
 
-func (s *stage) expose(c *instructions.ExposeCommand, file *dockerfile, lex *shell.Lex, lint *linter.Linter) error {
+func (s *stage) expose(c *instructions.ExposeCommand, file *File, lex *shell.Lex, lint *linter.Linter) error {
 	var all []string
 	for _, word := range c.Ports {
-		words, err := file.expandWords(lex, word, s.env)
+		words, err := file.ExpandWords(lex, word, s.env)
 		if err != nil {
 			return err
 		}
 		for _, w := range words {
-			ports, err := parsePorts(w)
+			ports, err := ParsePorts(w)
 			if err != nil {
 				return fmt.Errorf("EXPOSE %s: %w", w, err)
 			}

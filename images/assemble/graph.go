@@ -12,54 +12,54 @@ import (
 
 // A graph is a Dockerfile whose stages know the stages and images that they are
 // made of.
-type graph struct {
-	*dockerfile
-	options graphOptions
+type Graph struct {
+	*File
+	Options ReadOptions
 	// global are the variables that are known before the first FROM.
-	global *env
+	Global *Env
 	stages []*Stage
 	// images are the images that only a COPY --from names, by that name.
 	images map[string]*Stage
 }
 
 // graphOptions are what a Dockerfile is read for.
-type graphOptions struct {
+type ReadOptions struct {
 	// platform is that of the image, build that of BUILDPLATFORM.
-	platform, build v1.Platform
+	Platform, BuildPlatform v1.Platform
 	// target is the stage to build; empty is the last one.
-	target string
+	Target string
 	// args are the build arguments.
-	args map[string]string
+	Args map[string]string
 	// contexts are the named contexts.
-	contexts map[string]string
+	Contexts map[string]string
 	// warn is told of what a user should know.
-	warn func(string)
+	Warn func(string)
 }
 
 // readGraph parses a Dockerfile and expands the arguments before the first FROM.
-func readGraph(file *buildfile.Dockerfile, options graphOptions) (*graph, error) {
-	parsed, err := parseDockerfile(file, options.args, options.warn)
+func Read(file *buildfile.Dockerfile, options ReadOptions) (*Graph, error) {
+	parsed, err := parseDockerfile(file, options.Args, options.Warn)
 	if err != nil {
 		return nil, err
 	}
-	g := &graph{dockerfile: parsed, options: options}
+	g := &Graph{File: parsed, Options: options}
 	return g, g.readArgs()
 }
 
 // readArgs expands the arguments before the first FROM.
-func (g *graph) readArgs() error {
-	lex := shell.NewLex(g.escape)
-	last := g.parsed[len(g.parsed)-1].Name
-	if g.options.target != "" {
-		last = g.options.target
+func (g *Graph) readArgs() error {
+	lex := shell.NewLex(g.Escape)
+	last := g.Parsed[len(g.Parsed)-1].Name
+	if g.Options.Target != "" {
+		last = g.Options.Target
 	}
-	known := platformArgs(g.options.build, g.options.platform, last, g.options.args)
+	known := platformArgs(g.Options.BuildPlatform, g.Options.Platform, last, g.Options.Args)
 	if defaults, err := g.globalArgs(known, lex, nil); err == nil {
-		g.lint.defaultBases(g.dockerfile, lex, defaults)
+		g.Lint.defaultBases(g.File, lex, defaults)
 	}
 	g.expansion = buildfile.Expansion{} // the defaults were expanded for a check alone
 	var err error
-	if g.global, err = g.globalArgs(known, lex, g.options.args); err != nil {
+	if g.Global, err = g.globalArgs(known, lex, g.Options.Args); err != nil {
 		return err
 	}
 	return nil
@@ -67,18 +67,18 @@ func (g *graph) readArgs() error {
 
 // readStages expands what FROM says, links stages to the ones that they are FROM
 // and that they copy from, and refuses circles.
-func (g *graph) readStages() error {
-	lex := shell.NewLex(g.escape)
+func (g *Graph) ReadStages() error {
+	lex := shell.NewLex(g.Escape)
 	var declared []string
 	for _, command := range g.argCommands {
 		for _, arg := range command.Args {
 			declared = append(declared, arg.Key)
 		}
 	}
-	for i := range g.parsed {
-		s := &Stage{Stage: g.parsed[i], Index: i}
-		if err := g.readFrom(s, lex, append(declared, g.global.Keys()...)); err != nil {
-			return g.at(s.Location, err)
+	for i := range g.Parsed {
+		s := &Stage{Stage: g.Parsed[i], Index: i}
+		if err := g.readFrom(s, lex, append(declared, g.Global.Keys()...)); err != nil {
+			return g.At(s.Location, err)
 		}
 		g.stages = append(g.stages, s)
 	}
@@ -90,16 +90,16 @@ func (g *graph) readStages() error {
 		for _, c := range s.Commands {
 			linked, err := g.link(c)
 			if err != nil {
-				return g.at(c.Location(), err)
+				return g.At(c.Location(), err)
 			}
 			s.Instructions = append(s.Instructions, linked)
 		}
 	}
-	return g.refuseCircles()
+	return g.RefuseCircles()
 }
 
 // stageNamed returns the last stage of that name, in any case, or nil.
-func (g *graph) stageNamed(name string) *Stage {
+func (g *Graph) stageNamed(name string) *Stage {
 	for _, s := range slices.Backward(g.stages) {
 		if s.Name != "" && strings.EqualFold(s.Name, name) {
 			return s
@@ -108,7 +108,7 @@ func (g *graph) stageNamed(name string) *Stage {
 	return nil
 }
 
-func (g *graph) stageNames() []string {
+func (g *Graph) StageNames() []string {
 	var names []string
 	for _, s := range g.stages {
 		if s.Name != "" {
@@ -120,24 +120,24 @@ func (g *graph) stageNames() []string {
 
 // target returns the stage that is to be built: the one named, else the last. A
 // number names no target, as in BuildKit.
-func (g *graph) target() (*Stage, error) {
-	name := g.options.target
+func (g *Graph) Target() (*Stage, error) {
+	name := g.Options.Target
 	if name == "" {
 		return g.stages[len(g.stages)-1], nil
 	}
 	if s := g.stageNamed(name); s != nil {
 		return s, nil
 	}
-	names := g.stageNames()
+	names := g.StageNames()
 	have := "it names no stage"
 	if len(names) > 0 {
 		have = "it has " + strings.Join(names, ", ")
 	}
-	return nil, g.at(nil, fmt.Errorf("target stage %q is not there%s; %s", name, suggest(name, names), have))
+	return nil, g.At(nil, fmt.Errorf("target stage %q is not there%s; %s", name, Suggest(name, names), have))
 }
 
 // refuseCircles finds a stage that is made of itself.
-func (g *graph) refuseCircles() error {
+func (g *Graph) RefuseCircles() error {
 	done := map[*Stage]bool{}
 	var path []*Stage
 	var visit func(s *Stage) error
@@ -145,9 +145,9 @@ func (g *graph) refuseCircles() error {
 		if i := slices.Index(path, s); i >= 0 {
 			var titles []string
 			for _, p := range append(path[i:], s) {
-				titles = append(titles, p.title())
+				titles = append(titles, p.Title())
 			}
-			return g.at(s.Location, fmt.Errorf("stages depend on one another in a circle: %s", strings.Join(titles, " needs ")))
+			return g.At(s.Location, fmt.Errorf("stages depend on one another in a circle: %s", strings.Join(titles, " needs ")))
 		}
 		if done[s] {
 			return nil
@@ -172,7 +172,7 @@ func (g *graph) refuseCircles() error {
 
 // reachable returns the stages that target is known to be made of, images first and
 // then in the Dockerfile's order.
-func (g *graph) reachable(target *Stage) []*Stage {
+func (g *Graph) Reachable(target *Stage) []*Stage {
 	reach := map[*Stage]bool{}
 	var visit func(s *Stage)
 	visit = func(s *Stage) {

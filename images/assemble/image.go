@@ -19,10 +19,10 @@ import (
 // image makes the image of stage s.
 func (asm *assembly) image(ctx context.Context, s *stage) (v1.Image, error) {
 	if err := asm.asBase(s); err != nil {
-		return nil, asm.graph.at(s.Location, err)
+		return nil, asm.graph.At(s.Location, err)
 	}
 	if err := asm.finish(s); err != nil {
-		return nil, asm.graph.at(s.Location, err)
+		return nil, asm.graph.At(s.Location, err)
 	}
 	img := &image{format: asm.build.Format, byDigest: map[v1.Hash]v1.Layer{}}
 	manifest := v1.Manifest{SchemaVersion: 2, MediaType: asm.build.Format.Manifest()}
@@ -37,12 +37,12 @@ func (asm *assembly) image(ctx context.Context, s *stage) (v1.Image, error) {
 			return nil, fmt.Errorf("reading image %s: %w", s.originName, err)
 		}
 		if len(base.Layers) != len(below) || len(base.Layers) != len(s.image.RootFS.DiffIDs) {
-			return nil, asm.graph.at(s.Location, fmt.Errorf("image %s has %d layers and %d diff IDs; it is damaged", s.originName, len(base.Layers), len(s.image.RootFS.DiffIDs)))
+			return nil, asm.graph.At(s.Location, fmt.Errorf("image %s has %d layers and %d diff IDs; it is damaged", s.originName, len(base.Layers), len(s.image.RootFS.DiffIDs)))
 		}
 		for i, l := range below {
 			d := base.Layers[i]
 			if d.MediaType, err = asm.build.Format.LayerLike(d.MediaType); err != nil {
-				return nil, asm.graph.at(s.Location, fmt.Errorf("image %s: %w", s.originName, err))
+				return nil, asm.graph.At(s.Location, fmt.Errorf("image %s: %w", s.originName, err))
 			}
 			manifest.Layers = append(manifest.Layers, d)
 			img.add(&describedLayer{l, d})
@@ -51,7 +51,7 @@ func (asm *assembly) image(ctx context.Context, s *stage) (v1.Image, error) {
 	}
 	made, err := asm.makeLayers(ctx, s.steps)
 	if err != nil {
-		return nil, asm.graph.at(nil, err)
+		return nil, asm.graph.At(nil, err)
 	}
 	for _, l := range made {
 		d, err := partial.Descriptor(l)

@@ -18,14 +18,14 @@ import (
 // checks are BuildKit's build checks: warnings, or errors where the Dockerfile
 // says "# check=error=true".
 type checks struct {
-	file   *dockerfile
+	file   *File
 	linter *linter.Linter
 	found  []error
 }
 
 // newChecks reads how to check. given, the build argument for it, replaces the
 // directive in the Dockerfile; it is nil if there is none.
-func newChecks(d *dockerfile, data []byte, given *string, warn func(string)) (*checks, error) {
+func newChecks(d *File, data []byte, given *string, warn func(string)) (*checks, error) {
 	value, _, location, _ := parser.ParseDirective("check", data)
 	if given != nil {
 		value, location = *given, nil
@@ -35,14 +35,14 @@ func newChecks(d *dockerfile, data []byte, given *string, warn func(string)) (*c
 		return nil, fmt.Errorf("build argument %s=%s: %w", buildfile.CheckArg, value, err)
 	}
 	if err != nil {
-		return nil, d.at(location, err)
+		return nil, d.At(location, err)
 	}
 	c := &checks{file: d}
 	config.Warn = func(rule, _, _, message string, location []parser.Range) {
-		found := d.at(location, fmt.Errorf("%s (check %s)", message, rule))
+		found := d.At(location, fmt.Errorf("%s (check %s)", message, rule))
 		c.found = append(c.found, found)
 		if !config.ReturnAsError {
-			warn(firstLine(found))
+			warn(FirstLine(found))
 		}
 	}
 	c.linter = linter.New(config)
@@ -50,7 +50,7 @@ func newChecks(d *dockerfile, data []byte, given *string, warn func(string)) (*c
 }
 
 // err returns what was found, if the Dockerfile says that it is an error.
-func (c *checks) err() []error {
+func (c *checks) Err() []error {
 	if c.linter.Error() == nil {
 		return nil
 	}
@@ -59,7 +59,7 @@ func (c *checks) err() []error {
 
 // in returns the linter for an instruction that has comments before it, which
 // may switch checks off.
-func (c *checks) in(comments []string) *linter.Linter {
+func (c *checks) For(comments []string) *linter.Linter {
 	return c.linter.WithMergedConfigFromComments(comments)
 }
 
@@ -121,20 +121,20 @@ func (c *checks) casing(stages []instructions.Stage) {
 }
 
 // unknownVariables warns of names that an instruction expands and nobody set.
-func unknownVariables(l *linter.Linter, location []parser.Range, unmatched map[string]struct{}, declared []instructions.KeyValuePairOptional, known []string) {
+func CheckVariables(l *linter.Linter, location []parser.Range, unmatched map[string]struct{}, declared []instructions.KeyValuePairOptional, known []string) {
 	for _, name := range slices.Sorted(maps.Keys(unmatched)) {
 		if slices.ContainsFunc(declared, func(arg instructions.KeyValuePairOptional) bool { return arg.Key == name }) {
 			continue
 		}
-		l.Run(&linter.RuleUndefinedVar, location, linter.RuleUndefinedVar.Format(name, nearest(name, known)))
+		l.Run(&linter.RuleUndefinedVar, location, linter.RuleUndefinedVar.Format(name, Nearest(name, known)))
 	}
 }
 
 // unknownArgs warns of names that a FROM expands and no ARG before it declares.
-func unknownArgs(l *linter.Linter, location []parser.Range, unmatched map[string]struct{}, known []string) {
+func checkArgs(l *linter.Linter, location []parser.Range, unmatched map[string]struct{}, known []string) {
 	for _, name := range slices.Sorted(maps.Keys(unmatched)) {
 		if !slices.Contains(known, name) {
-			l.Run(&linter.RuleUndefinedArgInFrom, location, linter.RuleUndefinedArgInFrom.Format(name, nearest(name, known)))
+			l.Run(&linter.RuleUndefinedArgInFrom, location, linter.RuleUndefinedArgInFrom.Format(name, Nearest(name, known)))
 		}
 	}
 }
@@ -148,7 +148,7 @@ var (
 
 // secretName warns of a secret in ARG or ENV, where every user of the image can
 // read it.
-func secretName(l *linter.Linter, location []parser.Range, instruction, name string) {
+func CheckSecretName(l *linter.Linter, location []parser.Range, instruction, name string) {
 	if secretNames.MatchString(name) && !publicNames.MatchString(name) {
 		l.Run(&linter.RuleSecretsUsedInArgOrEnv, location, linter.RuleSecretsUsedInArgOrEnv.Format(instruction, name))
 	}
@@ -156,9 +156,9 @@ func secretName(l *linter.Linter, location []parser.Range, instruction, name str
 
 // defaultBases warns of a FROM that names nothing unless build arguments are
 // given.
-func (c *checks) defaultBases(d *dockerfile, lex *shell.Lex, defaults *env) {
-	for _, s := range d.parsed {
-		base, err := d.expand(lex, s.BaseName, defaults)
+func (c *checks) defaultBases(d *File, lex *shell.Lex, defaults *Env) {
+	for _, s := range d.Parsed {
+		base, err := d.Expand(lex, s.BaseName, defaults)
 		if err != nil {
 			return
 		}
@@ -170,7 +170,7 @@ func (c *checks) defaultBases(d *dockerfile, lex *shell.Lex, defaults *env) {
 
 // once warns of an instruction of which only the last counts, at the place of
 // the one before.
-func once(l *linter.Linter, c instructions.Command, before *[]parser.Range) {
+func CheckOnce(l *linter.Linter, c instructions.Command, before *[]parser.Range) {
 	if *before != nil {
 		l.Run(&linter.RuleMultipleInstructionsDisallowed, *before, linter.RuleMultipleInstructionsDisallowed.Format(c.Name()))
 	}

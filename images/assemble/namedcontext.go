@@ -12,30 +12,30 @@ import (
 
 // A namedContext is what a --build-context puts in the place of a stage, a base,
 // or a source of COPY --from: a folder or an image.
-type namedContext struct {
-	name string
+type Context struct {
+	Name string
 	// dir is the folder; empty for an image.
-	dir string
+	Dir string
 	// ref is the image's reference, as an images.Source takes it; or scratch.
-	ref string
+	Ref string
 }
 
 // contextFor returns the named context that replaces name for a platform, or
 // nil. NAME::PLATFORM goes before NAME, and a name stands for all its spellings:
 // alpine for docker.io/library/alpine:latest.
-func (g *graph) contextFor(stageOrImage string, platform v1.Platform) (*namedContext, error) {
-	if strings.EqualFold(stageOrImage, scratchName) || strings.EqualFold(stageOrImage, "context") {
+func (g *Graph) ContextFor(stageOrImage string, platform v1.Platform) (*Context, error) {
+	if strings.EqualFold(stageOrImage, Scratch) || strings.EqualFold(stageOrImage, "context") {
 		return nil, nil
 	}
 	wanted := contextName(stageOrImage)
 	for _, suffix := range []string{"::" + images.ContainerdPlatform(platform), "::" + images.FormatPlatform(platform), ""} {
-		for _, key := range slices.Sorted(maps.Keys(g.options.contexts)) {
+		for _, key := range slices.Sorted(maps.Keys(g.Options.Contexts)) {
 			base, rest, has := strings.Cut(key, "::")
 			if has {
 				rest = "::" + rest
 			}
 			if rest == suffix && contextName(base) == wanted {
-				return parseContext(key, g.options.contexts[key])
+				return parseContext(key, g.Options.Contexts[key])
 			}
 		}
 	}
@@ -51,22 +51,22 @@ func contextName(s string) string {
 	return strings.TrimSuffix(images.Familiar(ref), ":latest")
 }
 
-func parseContext(key, value string) (*namedContext, error) {
-	c := &namedContext{name: key}
+func parseContext(key, value string) (*Context, error) {
+	c := &Context{Name: key}
 	scheme, rest, ok := strings.Cut(value, "://")
 	switch {
 	case value == "":
 		return nil, fmt.Errorf("build context %s: want a folder, docker-image://REFERENCE or oci-layout://FOLDER", key)
 	case strings.HasPrefix(value, "git@"), strings.HasPrefix(value, "target:"), strings.HasPrefix(value, "input:"):
-		return nil, fmt.Errorf("build context %s=%s: the embedded builder takes a folder, docker-image://REFERENCE or oci-layout://FOLDER; %s", key, value, otherBuilders)
+		return nil, fmt.Errorf("build context %s=%s: the embedded builder takes a folder, docker-image://REFERENCE or oci-layout://FOLDER; %s", key, value, OtherBuilders)
 	case !ok:
-		c.dir = value
+		c.Dir = value
 	case scheme == "docker-image":
-		c.ref = rest
+		c.Ref = rest
 	case scheme == "oci-layout":
-		c.ref = value
+		c.Ref = value
 	default:
-		return nil, fmt.Errorf("build context %s=%s: the embedded builder takes a folder, docker-image://REFERENCE or oci-layout://FOLDER; %s", key, value, otherBuilders)
+		return nil, fmt.Errorf("build context %s=%s: the embedded builder takes a folder, docker-image://REFERENCE or oci-layout://FOLDER; %s", key, value, OtherBuilders)
 	}
 	return c, nil
 }

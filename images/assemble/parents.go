@@ -19,7 +19,7 @@ func keepParents(c *fstree.Copier, root *fstree.Node, source, os string) (pivot 
 	if !ok {
 		pivot, pattern = "/", source
 	}
-	if pattern, err = absolute("/", pattern, os); err != nil {
+	if pattern, err = AbsolutePath("/", pattern, os); err != nil {
 		return "", err
 	}
 	kept := fstree.Relative(path.Clean(pattern))
@@ -29,7 +29,7 @@ func keepParents(c *fstree.Copier, root *fstree.Node, source, os string) (pivot 
 	if c.Include, err = patternmatcher.New([]string{kept}); err != nil {
 		return "", err
 	}
-	if pivot, err = absolute("/", pivot, os); err != nil {
+	if pivot, err = AbsolutePath("/", pivot, os); err != nil {
 		return "", err
 	}
 	if fstree.HasWildcards(pivot) || fstree.HasWildcards(pattern) {

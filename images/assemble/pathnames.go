@@ -13,7 +13,7 @@ import (
 // BuildKit's (util/system).
 
 // slashes is p with slashes alone.
-func slashes(p, os string) string {
+func Slashes(p, os string) string {
 	if os == "windows" {
 		return strings.ReplaceAll(p, `\`, "/")
 	}
@@ -25,7 +25,7 @@ func withoutDrive(p, os string) (string, error) {
 	if os != "windows" {
 		return p, nil
 	}
-	p = slashes(p, os)
+	p = Slashes(p, os)
 	if strings.HasPrefix(p, "//") {
 		return "", fmt.Errorf("%s is a UNC path, which no image has", p)
 	}
@@ -42,14 +42,14 @@ func withoutDrive(p, os string) (string, error) {
 }
 
 // isAbsolute says whether p begins at the root.
-func isAbsolute(p, os string) bool {
+func IsAbsolutePath(p, os string) bool {
 	p, err := withoutDrive(p, os)
 	return err == nil && strings.HasPrefix(p, "/")
 }
 
 // absolute returns where p is, seen from the folder dir, with the slash or the
 // /. at its end that says that it is a folder.
-func absolute(dir, p, os string) (string, error) {
+func AbsolutePath(dir, p, os string) (string, error) {
 	p, err := withoutDrive(p, os)
 	if err != nil {
 		return "", err
@@ -62,7 +62,7 @@ func absolute(dir, p, os string) (string, error) {
 		folder = "/."
 	}
 	if !strings.HasPrefix(p, "/") {
-		p = path.Join("/", slashes(dir, os), p)
+		p = path.Join("/", Slashes(dir, os), p)
 	}
 	if p = path.Join("/", p); p == "/" {
 		return "/", nil
@@ -76,7 +76,7 @@ var errNoPath = errors.New("the path is empty")
 // workingDir returns the working folder that p makes of current, as the config
 // has it and with slashes. An absolute one of Linux is kept to the letter; Windows'
 // is clean, and has backslashes and no drive.
-func workingDir(current, p, os string) (config, slashed string, err error) {
+func WorkingDir(current, p, os string) (config, slashed string, err error) {
 	if p == "" {
 		return "", "", errNoPath
 	}
@@ -86,7 +86,7 @@ func workingDir(current, p, os string) (config, slashed string, err error) {
 	if current, err = withoutDrive(current, os); err != nil {
 		return "", "", err
 	}
-	if slashed, err = absolute(current, p, os); err != nil {
+	if slashed, err = AbsolutePath(current, p, os); err != nil {
 		return "", "", err
 	}
 	slashed = path.Clean(slashed)

@@ -10,7 +10,7 @@ import (
 // parsePorts reads [[IP:]HOST:]PORT[-LAST][/PROTOCOL] and returns each port with
 // its protocol. The host's part means nothing in an image; it is checked, and
 // left out, as Docker has always done.
-func parsePorts(word string) ([]string, error) {
+func ParsePorts(word string) ([]string, error) {
 	host := ""
 	rest := word
 	if i := strings.LastIndex(word, ":"); i >= 0 {

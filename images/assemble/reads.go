@@ -8,9 +8,6 @@ import (
 	"strings"
 
 	"github.com/moby/buildkit/frontend/dockerfile/instructions"
-
-	"github.com/slipway-build/slipway/images"
-	"github.com/slipway-build/slipway/images/buildfile"
 )
 
 // Reads says which files of its folders an image may be made from.
@@ -20,35 +17,13 @@ type Reads []reading
 // or all if it is empty.
 type reading struct{ dir, pattern string }
 
-// Reads finds out what build reads of its build context and of named contexts that are
-// folders. It looks at the instructions that the target needs, for any builder, and asks
-// no registry. Where the Dockerfile alone does not tell, because of a variable, a mount of
-// RUN, or a base that may have ONBUILD triggers, the whole folder is read.
-func (a *Assembler) Reads(build images.BuildContext) (Reads, error) {
-	if build.Dockerfile == "" {
-		build.Dockerfile = filepath.Join(build.Dir, "Dockerfile")
-	}
-	file, err := buildfile.ReadDockerfile(build.Dockerfile)
-	if err != nil {
-		return nil, err
-	}
-	g, err := readGraph(file, graphOptions{
-		platform: images.Normalize(build.Platform), build: a.build, target: build.Target,
-		args: build.Args, contexts: build.Contexts, warn: func(string) {},
-	})
-	if err != nil {
-		return nil, err
-	}
-	return g.reads(build.Dir)
-}
-
 // reads is what the target reads of the build context dir and of named contexts that
 // are folders.
-func (g *graph) reads(dir string) (Reads, error) {
-	if err := g.readStages(); err != nil {
+func (g *Graph) Reads(dir string) (Reads, error) {
+	if err := g.ReadStages(); err != nil {
 		return nil, err
 	}
-	target, err := g.target()
+	target, err := g.Target()
 	if err != nil {
 		return nil, err
 	}
@@ -70,12 +45,12 @@ func (g *graph) reads(dir string) (Reads, error) {
 }
 
 // stageReads is what one stage reads, but for the stages that it is made of.
-func (g *graph) stageReads(s *Stage, contextDir string) (reads Reads) {
-	external := s.Base == nil && s.BaseName != scratchName
+func (g *Graph) stageReads(s *Stage, contextDir string) (reads Reads) {
+	external := s.Base == nil && s.BaseName != Scratch
 	switch {
 	case s.Index < 0: // of COPY --from, whose patterns its copier has
-	case s.Context != nil && s.Context.dir != "":
-		reads = append(reads, reading{s.Context.dir, ""})
+	case s.Context != nil && s.Context.Dir != "":
+		reads = append(reads, reading{s.Context.Dir, ""})
 	case external:
 		reads = append(reads, reading{contextDir, ""})
 	}
@@ -85,7 +60,7 @@ func (g *graph) stageReads(s *Stage, contextDir string) (reads Reads) {
 			dir := contextDir
 			if c.From != nil {
 				if dir = ""; c.From.Context != nil {
-					dir = c.From.Context.dir
+					dir = c.From.Context.Dir
 				}
 			}
 			if dir != "" {
@@ -96,9 +71,9 @@ func (g *graph) stageReads(s *Stage, contextDir string) (reads Reads) {
 		case *instructions.RunCommand:
 			if slices.ContainsFunc(command.FlagsUsed, func(flag string) bool { return flag == "mount" }) {
 				reads = append(reads, reading{contextDir, ""})
-				for key, value := range g.options.contexts {
-					if context, err := parseContext(key, value); err == nil && context.dir != "" {
-						reads = append(reads, reading{context.dir, ""})
+				for key, value := range g.Options.Contexts {
+					if context, err := parseContext(key, value); err == nil && context.Dir != "" {
+						reads = append(reads, reading{context.Dir, ""})
 					}
 				}
 			}

@@ -17,7 +17,7 @@ var signals = map[string]bool{
 
 // isSignal says whether s names a signal, by number or name, with SIG or
 // without, in any case.
-func isSignal(s string) bool {
+func IsSignal(s string) bool {
 	if n, err := strconv.Atoi(s); err == nil {
 		return n != 0
 	}

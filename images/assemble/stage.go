@@ -10,8 +10,6 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-const scratchName = "scratch"
-
 // A stage is a stage of the Dockerfile and what its instructions have made so far.
 type stage struct {
 	*Stage
@@ -39,7 +37,7 @@ func refuseProcesses(asm *assembly, needed []*Stage) error {
 			case *instructions.RunCommand:
 				what = "RUN starts a process"
 				if err := checkRun(c); err != nil {
-					errs = append(errs, asm.graph.at(c.Location(), err))
+					errs = append(errs, asm.graph.At(c.Location(), err))
 				}
 			case *instructions.AddCommand:
 				for _, source := range c.SourcePaths {
@@ -54,8 +52,8 @@ func refuseProcesses(asm *assembly, needed []*Stage) error {
 			if c.Trigger != "" {
 				what = fmt.Sprintf("ONBUILD %s, of the base %s: %s", c.Trigger, s.BaseName, what)
 			}
-			errs = append(errs, asm.graph.at(c.Location(), fmt.Errorf(
-				"%s, which the embedded builder does not do, and the target needs stage %s; %s", what, s.title(), otherBuilders)))
+			errs = append(errs, asm.graph.At(c.Location(), fmt.Errorf(
+				"%s, which the embedded builder does not do, and the target needs stage %s; %s", what, s.Title(), OtherBuilders)))
 		}
 	}
 	return errors.Join(errs...)
@@ -67,7 +65,7 @@ func checkRun(c *instructions.RunCommand) error {
 	if strings.Contains(c.String(), "$") {
 		return nil
 	}
-	return plain(c.Expand(func(word string) (string, error) { return word, nil }))
+	return Plain(c.Expand(func(word string) (string, error) { return word, nil }))
 }
 
 // resolveAll reads the configs of the bases of all stages, several at a time,
@@ -85,7 +83,7 @@ func (asm *assembly) resolveAll(ctx context.Context, needed []*Stage) error {
 	for i, s := range all {
 		s.resolved = true
 		group.Go(func() error {
-			errs[i] = asm.graph.at(s.Location, asm.resolveBase(ctx, s))
+			errs[i] = asm.graph.At(s.Location, asm.resolveBase(ctx, s))
 			return nil
 		})
 	}
@@ -101,7 +99,7 @@ func (asm *assembly) resolveAll(ctx context.Context, needed []*Stage) error {
 // triggers of those have become commands.
 func (asm *assembly) needed(ctx context.Context, target *Stage) ([]*Stage, error) {
 	for {
-		all := asm.graph.reachable(target)
+		all := asm.graph.Reachable(target)
 		if err := asm.resolveAll(ctx, all); err != nil {
 			return nil, err
 		}
@@ -109,14 +107,14 @@ func (asm *assembly) needed(ctx context.Context, target *Stage) ([]*Stage, error
 		for _, s := range all {
 			added, err := asm.trigger(asm.stage(s))
 			if err != nil {
-				return nil, asm.graph.at(s.Location, err)
+				return nil, asm.graph.At(s.Location, err)
 			}
 			more = more || added
 		}
 		if !more {
 			return all, nil
 		}
-		if err := asm.graph.refuseCircles(); err != nil {
+		if err := asm.graph.RefuseCircles(); err != nil {
 			return nil, err
 		}
 	}
@@ -142,9 +140,9 @@ func (asm *assembly) trigger(s *stage) (more bool, err error) {
 	}
 	var commands []Instruction
 	for _, text := range triggers {
-		c, err := asm.graph.parseTrigger(s.Stage, text)
+		c, err := asm.graph.ParseTrigger(s.Stage, text)
 		if err != nil {
-			return false, fmt.Errorf("ONBUILD %s, of the base %s: %w", text, s.BaseName, plain(err))
+			return false, fmt.Errorf("ONBUILD %s, of the base %s: %w", text, s.BaseName, Plain(err))
 		}
 		more = more || c.From != nil
 		commands = append(commands, c)

@@ -14,6 +14,9 @@ import (
 	"github.com/moby/buildkit/frontend/dockerfile/shell"
 )
 
+// scratchName is the base that is empty.
+const Scratch = "scratch"
+
 // A Stage is one FROM and what follows it; or an image that a COPY --from names.
 type Stage struct {
 	instructions.Stage
@@ -22,7 +25,7 @@ type Stage struct {
 	// Base is the stage that it is FROM, or nil.
 	Base *Stage
 	// Context is the named context that replaces the stage or its base.
-	Context *namedContext
+	Context *Context
 	// Replaced says that the context replaces the stage, not its base.
 	Replaced     bool
 	Instructions []Instruction
@@ -41,7 +44,7 @@ type Instruction struct {
 }
 
 // title is how messages call s.
-func (s *Stage) title() string {
+func (s *Stage) Title() string {
 	switch {
 	case s.Name != "":
 		return strconv.Quote(s.Name)
@@ -52,35 +55,35 @@ func (s *Stage) title() string {
 }
 
 // readFrom expands the FROM of s.
-func (g *graph) readFrom(s *Stage, lex *shell.Lex, known []string) error {
-	lint := g.lint.in(s.Comments)
-	base, err := g.expand(lex, s.BaseName, g.global)
+func (g *Graph) readFrom(s *Stage, lex *shell.Lex, known []string) error {
+	lint := g.Lint.For(s.Comments)
+	base, err := g.Expand(lex, s.BaseName, g.Global)
 	if err != nil {
 		return err
 	}
-	unknownArgs(lint, s.Location, base.Unmatched, known)
+	checkArgs(lint, s.Location, base.Unmatched, known)
 	if base.Result == "" {
 		return fmt.Errorf("FROM %s: the name of the base is empty%s", s.BaseName, unsetNames(base.Unmatched, known))
 	}
 	s.BaseName = base.Result
 	if s.Platform != "" {
-		platform, err := g.expand(lex, s.Platform, g.global)
+		platform, err := g.Expand(lex, s.Platform, g.Global)
 		if err != nil {
 			return err
 		}
-		unknownArgs(lint, s.Location, platform.Unmatched, known)
+		checkArgs(lint, s.Location, platform.Unmatched, known)
 		if platform.Result == "" {
 			return fmt.Errorf("FROM --platform=%s: the platform is empty%s", s.Platform, unsetNames(platform.Unmatched, known))
 		}
-		p, err := parsePlatform(platform.Result, g.options.build)
+		p, err := parsePlatform(platform.Result, g.Options.BuildPlatform)
 		if err != nil {
 			return fmt.Errorf("FROM --platform=%s: %w%s", s.Platform, err, unsetNames(platform.Unmatched, known))
 		}
-		fromPlatform(lint, s, platform, p, g.global)
+		checkPlatform(lint, s, platform, p, g.Global)
 		s.wanted = &p
 	}
 	if s.Name != "" {
-		if s.Context, err = g.contextFor(s.Name, s.platformOr(g.options.platform)); err != nil {
+		if s.Context, err = g.ContextFor(s.Name, s.PlatformOr(g.Options.Platform)); err != nil {
 			return err
 		}
 		if s.Context != nil {
@@ -94,22 +97,22 @@ func (g *graph) readFrom(s *Stage, lex *shell.Lex, known []string) error {
 			return nil
 		}
 	}
-	if s.BaseName != scratchName {
-		s.Context, err = g.contextFor(s.BaseName, s.platformOr(g.options.platform))
+	if s.BaseName != Scratch {
+		s.Context, err = g.ContextFor(s.BaseName, s.PlatformOr(g.Options.Platform))
 	}
 	return err
 }
 
 func unsetNames(unmatched map[string]struct{}, known []string) string {
 	for name := range unmatched {
-		if near := nearest(name, known); near != "" {
+		if near := Nearest(name, known); near != "" {
 			return fmt.Sprintf("; %s is not set (did you mean %s?)", name, near)
 		}
 	}
 	return ""
 }
 
-func (s *Stage) platformOr(p v1.Platform) v1.Platform {
+func (s *Stage) PlatformOr(p v1.Platform) v1.Platform {
 	if s.wanted != nil {
 		return *s.wanted
 	}
@@ -117,7 +120,7 @@ func (s *Stage) platformOr(p v1.Platform) v1.Platform {
 }
 
 // link finds the stage, or makes the image, that c copies from.
-func (g *graph) link(c instructions.Command) (Instruction, error) {
+func (g *Graph) link(c instructions.Command) (Instruction, error) {
 	if run, ok := c.(*instructions.RunCommand); ok {
 		linked := Instruction{Command: c}
 		for _, mount := range instructions.GetMounts(run) {
@@ -131,7 +134,7 @@ func (g *graph) link(c instructions.Command) (Instruction, error) {
 	if !ok || copying.From == "" {
 		return Instruction{Command: c}, nil
 	}
-	expanded, err := shell.NewLex(g.escape).ProcessWordWithMatches(copying.From, newEnv())
+	expanded, err := shell.NewLex(g.Escape).ProcessWordWithMatches(copying.From, NewEnv())
 	if err != nil {
 		return Instruction{}, err
 	}
@@ -150,8 +153,8 @@ func (g *graph) link(c instructions.Command) (Instruction, error) {
 	from := g.images[copying.From]
 	if from == nil {
 		from = &Stage{Stage: instructions.Stage{BaseName: copying.From, Location: c.Location()}, Index: -1}
-		if copying.From != scratchName {
-			if from.Context, err = g.contextFor(copying.From, g.options.platform); err != nil {
+		if copying.From != Scratch {
+			if from.Context, err = g.ContextFor(copying.From, g.Options.Platform); err != nil {
 				return Instruction{}, err
 			}
 		}
@@ -175,7 +178,7 @@ func (s *Stage) dependencies() []*Stage {
 	return all
 }
 
-func (g *graph) parseTrigger(s *Stage, text string) (Instruction, error) {
+func (g *Graph) ParseTrigger(s *Stage, text string) (Instruction, error) {
 	parsed, err := parser.Parse(strings.NewReader(text))
 	if err != nil {
 		return Instruction{}, err
@@ -197,7 +200,7 @@ func (g *graph) parseTrigger(s *Stage, text string) (Instruction, error) {
 
 // fromPlatform warns of a FROM --platform that says nothing new, or always the
 // same.
-func fromPlatform(l *linter.Linter, s *Stage, word shell.ProcessWordResult, p v1.Platform, global *env) {
+func checkPlatform(l *linter.Linter, s *Stage, word shell.ProcessWordResult, p v1.Platform, global *Env) {
 	if _, ok := word.Matched["TARGETPLATFORM"]; ok && len(word.Matched) == 1 && len(word.Unmatched) == 0 {
 		if target, _ := global.Get("TARGETPLATFORM"); word.Result == target {
 			l.Run(&linter.RuleRedundantTargetPlatform, s.Location, linter.RuleRedundantTargetPlatform.Format(s.Platform))

@@ -20,7 +20,7 @@ type state struct {
 	platform v1.Platform
 	image    dockerspec.DockerOCIImage
 	// env is what instructions expand: ENV and ARG, in the order of the file.
-	env *env
+	env *Env
 	// dir is where relative destinations begin, with slashes.
 	dir string
 	// declared are the ARGs so far.
@@ -56,7 +56,7 @@ func (s *state) inherit(base *state) {
 	s.platform = base.platform
 	s.image = cloneImage(base.image)
 	s.image.Config.OnBuild = nil
-	s.env = base.env.clone()
+	s.env = base.env.Clone()
 	s.dir = base.dir
 	s.declared = slices.Clone(base.declared)
 	s.origin, s.originName, s.originHistory = base.origin, base.originName, base.originHistory
