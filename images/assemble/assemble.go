@@ -11,6 +11,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/slipway-build/slipway/images/assemble/dockerfile"
+
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/slipway-build/slipway/images"
 	"github.com/slipway-build/slipway/images/buildfile"
@@ -105,7 +107,7 @@ func (a *Assembler) Assemble(ctx context.Context, build images.BuildContext) (im
 	}
 	build.Platform = images.Normalize(build.Platform)
 	asm := &assembly{Assembler: a, build: build, task: task,
-		stages: map[*Stage]*stage{}, contexts: map[string]*localContext{}}
+		stages: map[*dockerfile.Stage]*stage{}, contexts: map[string]*localContext{}}
 	return asm.run(ctx)
 }
 
@@ -115,9 +117,9 @@ type assembly struct {
 	build images.BuildContext
 	epoch time.Time
 	task  *progress.Task
-	graph *Graph
+	graph *dockerfile.Graph
 	// stages are the stages that have been looked at, with what they have become.
-	stages map[*Stage]*stage
+	stages map[*dockerfile.Stage]*stage
 	// contexts are the folders that have been opened, by path.
 	contexts map[string]*localContext
 	// failed is the first filesError.
@@ -138,7 +140,7 @@ func (asm *assembly) run(ctx context.Context) (v1.Image, error) {
 	if err != nil {
 		return nil, err
 	}
-	if asm.graph, err = Read(file, asm.graphOptions(args)); err != nil {
+	if asm.graph, err = dockerfile.Read(file, asm.graphOptions(args)); err != nil {
 		return nil, err
 	}
 	if err := asm.setEpoch(ctx); err != nil {
@@ -176,18 +178,21 @@ func (asm *assembly) run(ctx context.Context) (v1.Image, error) {
 	return asm.image(ctx, asm.stage(target))
 }
 
-func (asm *assembly) graphOptions(args map[string]string) ReadOptions {
-	return ReadOptions{
+func (asm *assembly) graphOptions(args map[string]string) dockerfile.ReadOptions {
+	return dockerfile.ReadOptions{
 		Platform: asm.build.Platform, BuildPlatform: asm.Assembler.build, Target: asm.build.Target,
 		Args: args, Contexts: asm.build.Contexts, Warn: asm.task.Warn,
 	}
 }
 
+// Reads says which files of its folders an image may be made from.
+type Reads = dockerfile.Reads
+
 // Reads finds out what build reads of its build context and of named contexts that are
 // folders. It looks at the instructions that the target needs, for any builder, and asks
 // no registry. Where the Dockerfile alone does not tell, because of a variable, a mount of
 // RUN, or a base that may have ONBUILD triggers, the whole folder is read.
-func (a *Assembler) Reads(build images.BuildContext) (Reads, error) {
+func (a *Assembler) Reads(build images.BuildContext) (dockerfile.Reads, error) {
 	if build.Dockerfile == "" {
 		build.Dockerfile = filepath.Join(build.Dir, "Dockerfile")
 	}
@@ -195,7 +200,7 @@ func (a *Assembler) Reads(build images.BuildContext) (Reads, error) {
 	if err != nil {
 		return nil, err
 	}
-	g, err := Read(file, ReadOptions{
+	g, err := dockerfile.Read(file, dockerfile.ReadOptions{
 		Platform: images.Normalize(build.Platform), BuildPlatform: a.build, Target: build.Target,
 		Args: build.Args, Contexts: build.Contexts, Warn: func(string) {},
 	})

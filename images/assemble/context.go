@@ -12,6 +12,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/slipway-build/slipway/images/assemble/dockerfile"
+
 	"github.com/slipway-build/slipway/images/fstree"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -55,7 +57,7 @@ func (asm *assembly) localContext(dir, dockerfile string) (*localContext, error)
 }
 
 // namedFolder returns the root of a named context that is a folder.
-func (asm *assembly) namedFolder(c *Context) (*fstree.Node, error) {
+func (asm *assembly) namedFolder(c *dockerfile.Context) (*fstree.Node, error) {
 	local, err := asm.localContext(c.Dir, "")
 	if err != nil {
 		return nil, fmt.Errorf("opening build context %s: %w", c.Name, err)
@@ -82,7 +84,7 @@ func (asm *assembly) resolveBase(ctx context.Context, s *stage) error {
 		}
 		ref = s.Context.Ref
 	}
-	if ref == Scratch {
+	if ref == dockerfile.Scratch {
 		s.state.platform = asm.build.Platform
 		s.image = emptyImage(s.state.platform)
 		return nil
@@ -92,12 +94,12 @@ func (asm *assembly) resolveBase(ctx context.Context, s *stage) error {
 	}
 	if !strings.Contains(ref, "://") {
 		if _, err := images.ParseReference(ref); err != nil {
-			return fmt.Errorf("%w%s", err, Suggest(ref, asm.graph.StageNames()))
+			return fmt.Errorf("%w%s", err, dockerfile.Suggest(ref, asm.graph.StageNames()))
 		}
 	}
 	img, err := asm.sources.Image(ctx, ref, s.state.platform)
 	if err != nil {
-		return fmt.Errorf("%w%s%s", err, buildfile.NoSuchName(ref), Suggest(ref, asm.graph.StageNames()))
+		return fmt.Errorf("%w%s%s", err, buildfile.NoSuchName(ref), dockerfile.Suggest(ref, asm.graph.StageNames()))
 	}
 	raw, err := img.RawConfigFile()
 	if err != nil {
@@ -127,7 +129,7 @@ func (asm *assembly) checkPlatform(s *stage) {
 	want.OSVersion, want.OSFeatures = "", nil
 	message := linter.RuleInvalidBaseImagePlatform.Format(s.originName, images.FormatPlatform(want), images.FormatPlatform(have))
 	if s.Context != nil {
-		asm.task.Warn(FirstLine(asm.graph.At(s.Location, errors.New(message))))
+		asm.task.Warn(dockerfile.FirstLine(asm.graph.At(s.Location, errors.New(message))))
 		return
 	}
 	asm.graph.Lint.For(s.Comments).Run(&linter.RuleInvalidBaseImagePlatform, s.Location, message)

@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/slipway-build/slipway/images/assemble/dockerfile"
+
 	"github.com/slipway-build/slipway/images/buildfile"
 	"github.com/slipway-build/slipway/images/fstree"
 
@@ -37,7 +39,7 @@ type transfer struct {
 	where string
 }
 
-func (asm *assembly) copyCommand(ctx context.Context, s *stage, c *instructions.CopyCommand, from *Stage, lint *linter.Linter) error {
+func (asm *assembly) copyCommand(ctx context.Context, s *stage, c *instructions.CopyCommand, from *dockerfile.Stage, lint *linter.Linter) error {
 	t := &transfer{
 		SourcesAndDest: c.SourcesAndDest, name: "COPY", location: c.Location(), chown: c.Chown, chmod: c.Chmod,
 		link: c.Link, parents: c.Parents, exclude: c.ExcludePatterns,
@@ -81,7 +83,7 @@ func (asm *assembly) addCommand(ctx context.Context, s *stage, c *instructions.A
 	}
 	for _, source := range c.SourcePaths {
 		if isGit(source) { // one that became one by expansion
-			return fmt.Errorf("ADD of a git repository runs git, which the embedded builder does not do; %s", OtherBuilders)
+			return fmt.Errorf("ADD of a git repository runs git, which the embedded builder does not do; %s", dockerfile.OtherBuilders)
 		}
 	}
 	if c.Checksum != "" {
@@ -134,7 +136,7 @@ func (t *transfer) said() string {
 // transfer runs t in stage s.
 func (asm *assembly) transfer(ctx context.Context, s *stage, t *transfer) error {
 	os := s.state.platform.OS
-	dest, err := AbsolutePath(s.dir, t.DestPath, os)
+	dest, err := dockerfile.AbsolutePath(s.dir, t.DestPath, os)
 	if err != nil {
 		return fmt.Errorf("%s to %s: %w", t.name, t.DestPath, err)
 	}
@@ -207,7 +209,7 @@ func (asm *assembly) transferLocal(ctx context.Context, t *transfer, c *fstree.C
 	if t.parents {
 		source, err = keepParents(&one, t.root, source, os)
 	} else {
-		source, err = AbsolutePath("/", source, os)
+		source, err = dockerfile.AbsolutePath("/", source, os)
 	}
 	if err != nil {
 		return err
@@ -229,7 +231,7 @@ func (asm *assembly) transferLocal(ctx context.Context, t *transfer, c *fstree.C
 		}
 	}
 	if len(matches) == 0 || one.Include != nil && !one.Matched {
-		asm.task.Warn(FirstLine(asm.graph.At(t.location, fmt.Errorf("%s %s matches nothing in %s", t.name, named, t.where))))
+		asm.task.Warn(dockerfile.FirstLine(asm.graph.At(t.location, fmt.Errorf("%s %s matches nothing in %s", t.name, named, t.where))))
 	}
 	return nil
 }
@@ -295,7 +297,7 @@ func suggestPath(root *fstree.Node, p string) string {
 	if err != nil {
 		return ""
 	}
-	near := Nearest(path.Base(p), names)
+	near := dockerfile.Nearest(path.Base(p), names)
 	if near == "" {
 		return ""
 	}

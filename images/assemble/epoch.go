@@ -12,6 +12,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/slipway-build/slipway/images/assemble/dockerfile"
+
 	"github.com/slipway-build/slipway/images/fstree"
 
 	"github.com/moby/buildkit/frontend/dockerfile/instructions"
@@ -66,7 +68,7 @@ func (asm *assembly) resolveEpoch(ctx context.Context, value string) (*time.Time
 		}
 	}
 	return nil, fmt.Errorf("%s=%s: want seconds since 1970, context, or the name of a context or stage%s",
-		buildfile.EpochArg, value, Suggest(value, names))
+		buildfile.EpochArg, value, dockerfile.Suggest(value, names))
 }
 
 // epochOfStage is the time of what the one ADD of a stage fetches.
@@ -83,7 +85,7 @@ func (asm *assembly) epochOfStage(ctx context.Context, s *instructions.Stage) (*
 	}
 	if base, err := expand(s.BaseName); err != nil {
 		return nil, err
-	} else if base != Scratch {
+	} else if base != dockerfile.Scratch {
 		return wrong("it is FROM %s", base)
 	}
 	var source, checksum string
@@ -91,7 +93,7 @@ func (asm *assembly) epochOfStage(ctx context.Context, s *instructions.Stage) (*
 		switch c := c.(type) {
 		case *instructions.ArgCommand:
 			for _, arg := range c.Args {
-				value, err := ArgValue(arg, NewEnv(), asm.graph.Options.Args, expand)
+				value, err := dockerfile.ArgValue(arg, dockerfile.NewEnv(), asm.graph.Options.Args, expand)
 				if err != nil {
 					return nil, err
 				}
@@ -116,7 +118,7 @@ func (asm *assembly) epochOfStage(ctx context.Context, s *instructions.Stage) (*
 	}
 	switch {
 	case isGit(source):
-		return nil, fmt.Errorf("ADD of a git repository runs git, which the embedded builder does not do; %s", OtherBuilders)
+		return nil, fmt.Errorf("ADD of a git repository runs git, which the embedded builder does not do; %s", dockerfile.OtherBuilders)
 	case source == "":
 		return wrong("it has no ADD")
 	case !isURL(source):

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/slipway-build/slipway/images/assemble/dockerfile"
+
 	"github.com/slipway-build/slipway/images/assemble"
 )
 
@@ -36,7 +38,7 @@ func TestErrorsSayWhatToDo(t *testing.T) {
 			build.Target = c.target
 			_, err := assemble.New(assemble.Options{Layers: inMemory{}, Sources: bases{}}).Assemble(t.Context(), build)
 			compareError(t, err, c.want)
-			var placed *assemble.SourceError
+			var placed *dockerfile.SourceError
 			if !errors.As(err, &placed) || placed.File != build.Dockerfile {
 				t.Errorf("no place in the Dockerfile is told: %v", err)
 			}

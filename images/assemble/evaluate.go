@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/slipway-build/slipway/images/assemble/dockerfile"
+
 	"github.com/slipway-build/slipway/images/fstree"
 
 	"github.com/moby/buildkit/frontend/dockerfile/instructions"
@@ -28,7 +30,7 @@ func (asm *assembly) evaluate(ctx context.Context, s *stage) error {
 	}
 	for _, c := range s.Instructions {
 		if err := asm.dispatch(ctx, s, c); err != nil {
-			err = Plain(err)
+			err = dockerfile.Plain(err)
 			if c.Trigger != "" {
 				err = fmt.Errorf("ONBUILD %s, of the base %s: %w", c.Trigger, s.BaseName, err)
 			}
@@ -70,7 +72,7 @@ func (asm *assembly) begin(s *stage) error {
 		s.inherit(&base.state)
 		return nil
 	}
-	s.env, s.dir = NewEnv(), "/"
+	s.env, s.dir = dockerfile.NewEnv(), "/"
 	if s.Context != nil && !s.Replaced && s.Index >= 0 {
 		return asm.asBase(s)
 	}
@@ -95,7 +97,7 @@ func (asm *assembly) beginStage(s *stage) error {
 
 // setDir sets the working folder of config and of relative destinations.
 func (s *stage) setDir(dir string) error {
-	config, slashed, err := WorkingDir(s.image.Config.WorkingDir, dir, s.state.platform.OS)
+	config, slashed, err := dockerfile.WorkingDir(s.image.Config.WorkingDir, dir, s.state.platform.OS)
 	if err != nil {
 		return err
 	}
@@ -104,13 +106,13 @@ func (s *stage) setDir(dir string) error {
 }
 
 // dispatch runs one instruction.
-func (asm *assembly) dispatch(ctx context.Context, s *stage, c Instruction) error {
+func (asm *assembly) dispatch(ctx context.Context, s *stage, c dockerfile.Instruction) error {
 	lint := asm.graph.Lint.For(c.Comments())
 	lex := shell.NewLex(asm.graph.Escape)
 	expand := func(lex *shell.Lex) instructions.SingleWordExpander {
 		return func(word string) (string, error) {
 			result, err := asm.graph.Expand(lex, word, s.env)
-			CheckVariables(lint, c.Location(), result.Unmatched, s.declared, s.env.Keys())
+			dockerfile.CheckVariables(lint, c.Location(), result.Unmatched, s.declared, s.env.Keys())
 			return result.Result, err
 		}
 	}
@@ -158,7 +160,7 @@ func (asm *assembly) dispatch(ctx context.Context, s *stage, c Instruction) erro
 		s.image.Config.Shell = c.Shell
 		s.record(fmt.Sprintf("SHELL %v", c.Shell), false)
 	case *instructions.StopSignalCommand:
-		if !IsSignal(c.Signal) {
+		if !dockerfile.IsSignal(c.Signal) {
 			return fmt.Errorf("STOPSIGNAL %s: want a signal's number or a name such as SIGTERM", c.Signal)
 		}
 		s.image.Config.StopSignal = c.Signal
@@ -172,7 +174,7 @@ func (asm *assembly) dispatch(ctx context.Context, s *stage, c Instruction) erro
 	case *instructions.AddCommand:
 		return asm.addCommand(ctx, s, c, lint)
 	default:
-		return fmt.Errorf("%s: %s", c.Name(), OtherBuilders)
+		return fmt.Errorf("%s: %s", c.Name(), dockerfile.OtherBuilders)
 	}
 	return nil
 }
@@ -180,8 +182,8 @@ func (asm *assembly) dispatch(ctx context.Context, s *stage, c Instruction) erro
 func (s *stage) arg(c *instructions.ArgCommand, asm *assembly, expand func(string) (string, error), lint *linter.Linter) error {
 	said := "ARG"
 	for _, arg := range c.Args {
-		CheckSecretName(lint, c.Location(), "ARG", arg.Key)
-		value, err := ArgValue(arg, asm.graph.Global, asm.graph.Options.Args, expand)
+		dockerfile.CheckSecretName(lint, c.Location(), "ARG", arg.Key)
+		value, err := dockerfile.ArgValue(arg, asm.graph.Global, asm.graph.Options.Args, expand)
 		if err != nil {
 			return err
 		}
@@ -201,9 +203,9 @@ func (s *stage) setEnv(c *instructions.EnvCommand, lint *linter.Linter) {
 	said := "ENV"
 	for _, e := range c.Env {
 		legacyFormat(lint, c, e)
-		CheckSecretName(lint, c.Location(), "ENV", e.Key)
+		dockerfile.CheckSecretName(lint, c.Location(), "ENV", e.Key)
 		s.env.Set(e.Key, e.Value)
-		s.image.Config.Env = SetVariable(s.image.Config.Env, e.Key, e.Value)
+		s.image.Config.Env = dockerfile.SetVariable(s.image.Config.Env, e.Key, e.Value)
 		said += " " + e.String()
 	}
 	s.record(said, false)
@@ -266,7 +268,7 @@ func (s *stage) commandLine(c instructions.Command, line instructions.ShellDepen
 }
 
 func (s *stage) command(c *instructions.CmdCommand, lint *linter.Linter) {
-	CheckOnce(lint, c, &s.cmd)
+	dockerfile.CheckOnce(lint, c, &s.cmd)
 	args := s.commandLine(c, c.ShellDependantCmdLine, lint)
 	s.image.Config.Cmd = args
 	//lint:ignore SA1019 BuildKit sets it, and so do we
@@ -275,7 +277,7 @@ func (s *stage) command(c *instructions.CmdCommand, lint *linter.Linter) {
 }
 
 func (s *stage) entryPoint(c *instructions.EntrypointCommand, lint *linter.Linter) {
-	CheckOnce(lint, c, &s.entrypoint)
+	dockerfile.CheckOnce(lint, c, &s.entrypoint)
 	args := s.commandLine(c, c.ShellDependantCmdLine, lint)
 	s.image.Config.Entrypoint = args
 	if s.cmd == nil {
@@ -286,7 +288,7 @@ func (s *stage) entryPoint(c *instructions.EntrypointCommand, lint *linter.Linte
 }
 
 func (s *stage) health(c *instructions.HealthCheckCommand, lint *linter.Linter) {
-	CheckOnce(lint, c, &s.healthcheck)
+	dockerfile.CheckOnce(lint, c, &s.healthcheck)
 	s.image.Config.Healthcheck = &dockerspec.HealthcheckConfig{
 		Test: c.Health.Test, Interval: c.Health.Interval, Timeout: c.Health.Timeout,
 		StartPeriod: c.Health.StartPeriod, StartInterval: c.Health.StartInterval, Retries: c.Health.Retries,
@@ -295,7 +297,7 @@ func (s *stage) health(c *instructions.HealthCheckCommand, lint *linter.Linter) 
 }
 
 func (asm *assembly) workdir(ctx context.Context, s *stage, c *instructions.WorkdirCommand, lint *linter.Linter) error {
-	if !s.workdirSet && !IsAbsolutePath(c.Path, s.state.platform.OS) {
+	if !s.workdirSet && !dockerfile.IsAbsolutePath(c.Path, s.state.platform.OS) {
 		lint.Run(&linter.RuleWorkdirRelativePath, c.Location(), linter.RuleWorkdirRelativePath.Format(c.Path))
 	}
 	s.workdirSet = true
@@ -305,7 +307,7 @@ func (asm *assembly) workdir(ctx context.Context, s *stage, c *instructions.Work
 	if err := s.setDir(c.Path); err != nil {
 		return fmt.Errorf("WORKDIR %s: %w", c.Path, err)
 	}
-	said := "WORKDIR " + Slashes(s.image.Config.WorkingDir, s.state.platform.OS)
+	said := "WORKDIR " + dockerfile.Slashes(s.image.Config.WorkingDir, s.state.platform.OS)
 	if said == "WORKDIR /" {
 		s.record(said, false)
 		return nil

@@ -4,12 +4,14 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/slipway-build/slipway/images/assemble/dockerfile"
+
 	"github.com/moby/buildkit/frontend/dockerfile/instructions"
 	"github.com/moby/buildkit/frontend/dockerfile/linter"
 	"github.com/moby/buildkit/frontend/dockerfile/shell"
 )
 
-func (s *stage) expose(c *instructions.ExposeCommand, file *File, lex *shell.Lex, lint *linter.Linter) error {
+func (s *stage) expose(c *instructions.ExposeCommand, file *dockerfile.File, lex *shell.Lex, lint *linter.Linter) error {
 	var all []string
 	for _, word := range c.Ports {
 		words, err := file.ExpandWords(lex, word, s.env)
@@ -17,7 +19,7 @@ func (s *stage) expose(c *instructions.ExposeCommand, file *File, lex *shell.Lex
 			return err
 		}
 		for _, w := range words {
-			ports, err := ParsePorts(w)
+			ports, err := dockerfile.ParsePorts(w)
 			if err != nil {
 				return fmt.Errorf("EXPOSE %s: %w", w, err)
 			}

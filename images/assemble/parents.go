@@ -5,6 +5,8 @@ import (
 	"path"
 	"strings"
 
+	"github.com/slipway-build/slipway/images/assemble/dockerfile"
+
 	"github.com/slipway-build/slipway/images/fstree"
 
 	"github.com/moby/patternmatcher"
@@ -19,7 +21,7 @@ func keepParents(c *fstree.Copier, root *fstree.Node, source, os string) (pivot 
 	if !ok {
 		pivot, pattern = "/", source
 	}
-	if pattern, err = AbsolutePath("/", pattern, os); err != nil {
+	if pattern, err = dockerfile.AbsolutePath("/", pattern, os); err != nil {
 		return "", err
 	}
 	kept := fstree.Relative(path.Clean(pattern))
@@ -29,7 +31,7 @@ func keepParents(c *fstree.Copier, root *fstree.Node, source, os string) (pivot 
 	if c.Include, err = patternmatcher.New([]string{kept}); err != nil {
 		return "", err
 	}
-	if pivot, err = AbsolutePath("/", pivot, os); err != nil {
+	if pivot, err = dockerfile.AbsolutePath("/", pivot, os); err != nil {
 		return "", err
 	}
 	if fstree.HasWildcards(pivot) || fstree.HasWildcards(pattern) {

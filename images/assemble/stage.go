@@ -6,20 +6,22 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/slipway-build/slipway/images/assemble/dockerfile"
+
 	"github.com/moby/buildkit/frontend/dockerfile/instructions"
 	"golang.org/x/sync/errgroup"
 )
 
 // A stage is a stage of the Dockerfile and what its instructions have made so far.
 type stage struct {
-	*Stage
+	*dockerfile.Stage
 	resolved  bool
 	triggered bool
 	state
 }
 
 // stage returns what s has become so far.
-func (asm *assembly) stage(s *Stage) *stage {
+func (asm *assembly) stage(s *dockerfile.Stage) *stage {
 	if asm.stages[s] == nil {
 		asm.stages[s] = &stage{Stage: s}
 	}
@@ -28,7 +30,7 @@ func (asm *assembly) stage(s *Stage) *stage {
 
 // refuseProcesses reports, all at once, the instructions of needed stages that
 // would have to run something.
-func refuseProcesses(asm *assembly, needed []*Stage) error {
+func refuseProcesses(asm *assembly, needed []*dockerfile.Stage) error {
 	var errs []error
 	for _, s := range needed {
 		for _, c := range s.Instructions {
@@ -53,7 +55,7 @@ func refuseProcesses(asm *assembly, needed []*Stage) error {
 				what = fmt.Sprintf("ONBUILD %s, of the base %s: %s", c.Trigger, s.BaseName, what)
 			}
 			errs = append(errs, asm.graph.At(c.Location(), fmt.Errorf(
-				"%s, which the embedded builder does not do, and the target needs stage %s; %s", what, s.Title(), OtherBuilders)))
+				"%s, which the embedded builder does not do, and the target needs stage %s; %s", what, s.Title(), dockerfile.OtherBuilders)))
 		}
 	}
 	return errors.Join(errs...)
@@ -65,12 +67,12 @@ func checkRun(c *instructions.RunCommand) error {
 	if strings.Contains(c.String(), "$") {
 		return nil
 	}
-	return Plain(c.Expand(func(word string) (string, error) { return word, nil }))
+	return dockerfile.Plain(c.Expand(func(word string) (string, error) { return word, nil }))
 }
 
 // resolveAll reads the configs of the bases of all stages, several at a time,
 // and reports all that cannot be.
-func (asm *assembly) resolveAll(ctx context.Context, needed []*Stage) error {
+func (asm *assembly) resolveAll(ctx context.Context, needed []*dockerfile.Stage) error {
 	var all []*stage
 	for _, n := range needed {
 		if s := asm.stage(n); s.Base == nil && !s.resolved {
@@ -97,7 +99,7 @@ func (asm *assembly) resolveAll(ctx context.Context, needed []*Stage) error {
 // needed returns the stages that target is made of, images first and then in the
 // Dockerfile's order. The configs of their bases have been read, and the ONBUILD
 // triggers of those have become commands.
-func (asm *assembly) needed(ctx context.Context, target *Stage) ([]*Stage, error) {
+func (asm *assembly) needed(ctx context.Context, target *dockerfile.Stage) ([]*dockerfile.Stage, error) {
 	for {
 		all := asm.graph.Reachable(target)
 		if err := asm.resolveAll(ctx, all); err != nil {
@@ -138,11 +140,11 @@ func (asm *assembly) trigger(s *stage) (more bool, err error) {
 		triggers = s.image.Config.OnBuild
 		s.image.Config.OnBuild = nil
 	}
-	var commands []Instruction
+	var commands []dockerfile.Instruction
 	for _, text := range triggers {
 		c, err := asm.graph.ParseTrigger(s.Stage, text)
 		if err != nil {
-			return false, fmt.Errorf("ONBUILD %s, of the base %s: %w", text, s.BaseName, Plain(err))
+			return false, fmt.Errorf("ONBUILD %s, of the base %s: %w", text, s.BaseName, dockerfile.Plain(err))
 		}
 		more = more || c.From != nil
 		commands = append(commands, c)

@@ -4,6 +4,8 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/slipway-build/slipway/images/assemble/dockerfile"
+
 	"github.com/slipway-build/slipway/images/fstree"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -20,7 +22,7 @@ type state struct {
 	platform v1.Platform
 	image    dockerspec.DockerOCIImage
 	// env is what instructions expand: ENV and ARG, in the order of the file.
-	env *Env
+	env *dockerfile.Env
 	// dir is where relative destinations begin, with slashes.
 	dir string
 	// declared are the ARGs so far.

@@ -1,4 +1,4 @@
-package assemble
+package dockerfile
 
 import (
 	"slices"
