@@ -1,6 +1,8 @@
 package build
 
 import (
+	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -17,6 +19,7 @@ import (
 	"github.com/slipway-build/slipway/images"
 	"github.com/slipway-build/slipway/images/store"
 	"github.com/slipway-build/slipway/internal/usage"
+	"github.com/slipway-build/slipway/progress"
 )
 
 // cutLayout reads oci:DIR[:NAME] and oci-layout://DIR[:TAG|@DIGEST].
@@ -27,16 +30,24 @@ func cutLayout(s string) (dir, name string, ok bool) {
 			return "", "", false
 		}
 	}
+	dir, name = cutPath(rest)
+	return dir, name, true
+}
+
+// cutPath reads PATH[:NAME] and PATH@DIGEST, of which name is @DIGEST.
+func cutPath(s string) (path, name string) {
 	volume := ""
-	if runtime.GOOS == "windows" && len(rest) > 1 && rest[1] == ':' {
-		volume, rest = rest[:2], rest[2:]
+	if runtime.GOOS == "windows" && len(s) > 1 && s[1] == ':' {
+		volume, s = s[:2], s[2:]
 	}
+	path, name, _ = strings.Cut(s, ":")
 	// A digest has a colon of its own.
-	if dir, digest, ok := strings.Cut(rest, "@"); ok && !strings.Contains(dir, ":") {
-		return volume + dir, digest, true
+	for _, algorithm := range []string{"@sha256", "@sha512"} {
+		if before, ok := strings.CutSuffix(path, algorithm); ok {
+			return volume + before, s[len(before):]
+		}
 	}
-	dir, name, _ = strings.Cut(rest, ":")
-	return volume + dir, name, true
+	return volume + path, name
 }
 
 // A layoutSource is an OCI layout that images are taken from, with its index.json read.
@@ -48,6 +59,9 @@ type layoutSource struct {
 	// digests finds entries by digest, tags those that are named by a tag alone.
 	digests map[v1.Hash]v1.Descriptor
 	tags    map[string][]v1.Descriptor
+	// artifacts says which of the entries that were looked into are no images.
+	mu        sync.Mutex
+	artifacts map[v1.Hash]bool
 }
 
 // layouts are the OCI layouts that a workbench has read. A pack of thousands of images
@@ -79,7 +93,8 @@ func (l *layouts) open(dir string) (*layoutSource, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &layoutSource{Store: layout, names: names, state: state, digests: map[v1.Hash]v1.Descriptor{}, tags: map[string][]v1.Descriptor{}}
+	s := &layoutSource{Store: layout, names: names, state: state, digests: map[v1.Hash]v1.Descriptor{}, tags: map[string][]v1.Descriptor{},
+		artifacts: map[v1.Hash]bool{}}
 	for _, d := range slices.Backward(names.Entries()) {
 		s.digests[d.Digest] = d
 	}
@@ -103,7 +118,7 @@ func sameState(a, b fs.FileInfo) bool {
 
 // resolve finds an image of the layout in dir. name is a reference, a tag, a digest, a
 // reference with a digest, or empty for the only image.
-func (l *layouts) resolve(dir, name string) (*resolved, error) {
+func (l *layouts) resolve(ctx context.Context, dir, name string) (*resolved, error) {
 	layout, err := l.open(dir)
 	if err != nil {
 		return nil, err
@@ -116,12 +131,15 @@ func (l *layouts) resolve(dir, name string) (*resolved, error) {
 	if pinned {
 		d, err = layout.pinned(digest)
 	} else {
-		d, err = layout.named(ref)
+		d, err = layout.named(ctx, ref)
 	}
 	if err != nil {
 		return nil, err
 	}
 	out := &resolved{descriptor: d, name: entryName(d, ref), naming: namingEntry(dir, d, pinned)}
+	if pinned {
+		out.name = pinnedName(ref, digest, entryName(d, ""))
+	}
 	if !d.MediaType.IsIndex() {
 		out.image, err = layout.Image(d.Digest)
 		if err != nil && d.MediaType == "" {
@@ -133,6 +151,7 @@ func (l *layouts) resolve(dir, name string) (*resolved, error) {
 	if err != nil {
 		return nil, err
 	}
+	out.kept = out.index
 	if out.index != nil {
 		out.raw, err = out.index.RawManifest()
 	} else {
@@ -143,9 +162,9 @@ func (l *layouts) resolve(dir, name string) (*resolved, error) {
 
 // pinned is what the layout has by digest, in index.json or below it.
 func (l *layoutSource) pinned(digest string) (v1.Descriptor, error) {
-	h, err := v1.NewHash(digest)
+	h, err := parseDigest(digest)
 	if err != nil {
-		return v1.Descriptor{}, usage.Wrap(err)
+		return v1.Descriptor{}, err
 	}
 	if d, ok := l.digests[h]; ok {
 		return d, nil
@@ -153,28 +172,72 @@ func (l *layoutSource) pinned(digest string) (v1.Descriptor, error) {
 	return v1.Descriptor{Digest: h}, nil
 }
 
+func parseDigest(s string) (v1.Hash, error) {
+	h, err := v1.NewHash(s)
+	if err != nil {
+		return h, usage.Errorf("digest %q: want sha256: and 64 hexadecimal digits", s)
+	}
+	return h, nil
+}
+
 // named is what the layout has by name. A full name may also be new: layouts of
 // other programs name images by tags alone, or not at all (skopeo, umoci, buildah,
 // oras). It stands for the entry with its tag, or else for the only one, unless that
-// has another full name.
-func (l *layoutSource) named(name string) (v1.Descriptor, error) {
+// has another full name. Artifacts beside images do not count.
+func (l *layoutSource) named(ctx context.Context, name string) (v1.Descriptor, error) {
 	d, err := l.names.Lookup(name)
-	if !errors.Is(err, fs.ErrNotExist) || !isFull(name) {
+	var several *store.AmbiguousError
+	switch {
+	case errors.As(err, &several):
+		if several.Entries = l.withoutArtifacts(ctx, several.Entries); len(several.Entries) == 1 {
+			return several.Entries[0], nil
+		}
+		return d, usage.Errorf("%w; choose one by its whole name, oci:%s:NAME, or by its digest, oci:%[2]s@DIGEST", several, l.Dir())
+	case !errors.Is(err, fs.ErrNotExist) || !isFull(name):
 		return d, err
 	}
 	tag, refErr := images.ParseTag(name)
 	if refErr != nil {
 		return d, err
 	}
-	entries, same := l.names.Entries(), l.tags[tag.TagStr()]
-	switch {
-	case len(same) == 1:
+	if same := l.withoutArtifacts(ctx, l.tags[tag.TagStr()]); len(same) == 1 {
 		return same[0], nil
-	case len(entries) == 1 && entryName(entries[0], "") == "":
-		return entries[0], nil
 	}
-	return d, err
+	entries := l.withoutArtifacts(ctx, l.names.Entries())
+	unnamed := slices.DeleteFunc(slices.Clone(entries), func(d v1.Descriptor) bool { return entryName(d, "") != "" })
+	switch {
+	case len(unnamed) == 0:
+		return d, err
+	case len(unnamed) == 1 && len(entries) == 1:
+		return unnamed[0], nil
+	}
+	return d, fmt.Errorf("%w; to name one of them, choose it by its digest: oci:%s:%s@DIGEST", err, l.Dir(), name)
 }
+
+// withoutArtifacts are those of several entries that are not artifacts such as charts, of
+// each of which there is one warning. Entries that cannot be read stay.
+func (l *layoutSource) withoutArtifacts(ctx context.Context, entries []v1.Descriptor) []v1.Descriptor {
+	if len(entries) < 2 {
+		return entries
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.DeleteFunc(slices.Clone(entries), func(d v1.Descriptor) bool {
+		is, known := l.artifacts[d.Digest]
+		if known || d.MediaType == "" { // as some programs write it
+			return is
+		}
+		artifact, ok := images.EntryArtifact(l, d).(*images.ArtifactError)
+		if ok {
+			progress.Warn(ctx, fmt.Sprintf("layout %s: %s is %v; it is left out", l.Dir(), cmp.Or(entryName(d, ""), d.Annotations[store.RefName], d.Digest.String()), artifact))
+		}
+		l.artifacts[d.Digest] = ok || images.IsAttestation(d)
+		return l.artifacts[d.Digest]
+	})
+}
+
+// ImageIndex is Index, by the name that images.Manifests has for it.
+func (l *layoutSource) ImageIndex(h v1.Hash) (v1.ImageIndex, error) { return l.Index(h) }
 
 // isFull reports whether a name is more than a tag.
 func isFull(name string) bool { return strings.ContainsAny(name, "/:") }

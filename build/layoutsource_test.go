@@ -44,7 +44,7 @@ func TestLayoutsAreReadOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	fresh := open()
-	if _, err := fresh.named("example.com/acme/two:v1"); err != nil {
+	if _, err := fresh.named(t.Context(), "example.com/acme/two:v1"); err != nil {
 		t.Errorf("after a change: %v", err)
 	}
 	// A clock with coarse ticks may give two changes the same time.

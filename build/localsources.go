@@ -2,11 +2,8 @@ package build
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"regexp"
-	"runtime"
-	"slices"
 	"strings"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -15,7 +12,6 @@ import (
 	"github.com/slipway-build/slipway/images"
 	"github.com/slipway-build/slipway/images/airgap"
 	"github.com/slipway-build/slipway/images/engine"
-	"github.com/slipway-build/slipway/internal/usage"
 )
 
 // Sources that are neither registries nor layouts, spelled as skopeo spells them.
@@ -24,18 +20,14 @@ const (
 	archiveScheme = "docker-archive:"
 )
 
-// cutArchive reads docker-archive:FILE[:REF].
+// cutArchive reads docker-archive:FILE[:REF] and docker-archive:FILE@DIGEST.
 func cutArchive(s string) (file, ref string, ok bool) {
 	rest, ok := strings.CutPrefix(s, archiveScheme)
 	if !ok {
 		return "", "", false
 	}
-	volume := ""
-	if runtime.GOOS == "windows" && len(rest) > 1 && rest[1] == ':' {
-		volume, rest = rest[:2], rest[2:]
-	}
-	file, ref, _ = strings.Cut(rest, ":")
-	return volume + file, ref, true
+	file, ref = cutPath(rest)
+	return file, ref, true
 }
 
 // resolveDaemon takes an image out of Docker Engine.
@@ -59,85 +51,26 @@ func (w *Workbench) resolveDaemon(ctx context.Context, ref string) (*resolved, e
 // imageID matches IDs of Docker Engine, whole and short, which are not names.
 var imageID = regexp.MustCompile(`^(sha256:[0-9a-f]+|[0-9a-f]{12}|[0-9a-f]{64})$`)
 
-// resolveArchive finds an image of an archive, ours or that of docker save. The
-// archive stays open, since layers are read when they are asked for. ref also names
-// the image of an archive that has one alone, without a name, as docker save ID
-// writes it.
+// resolveArchive finds an image of an archive, ours or that of docker save. ref is a
+// name, a digest, a name with a digest, or empty for the only image.
 func (w *Workbench) resolveArchive(ctx context.Context, file, ref string) (*resolved, error) {
 	archive, err := w.archives.Do(ctx, file, func() (*archiveSource, error) { return openArchive(ctx, file) })
 	if err != nil {
 		return nil, err
 	}
-	packed, err := archive.named(ref)
+	found, err := archive.find(ref)
 	if err != nil {
 		return nil, err
 	}
-	all := archive.images
-	if len(packed) == 0 && areOneUnnamed(all) {
-		packed = all
-	}
-	if len(packed) == 0 {
-		return nil, fmt.Errorf("archive %s has no image %s; see slipway airgap ls %s", file, ref, file)
-	}
-	if len(packed) > 1 && ref == "" && !areOneUnnamed(packed) {
-		return nil, usage.Errorf("archive %s has %d images; name one: %s%s:REF", file, len(packed), archiveScheme, file)
-	}
-	out, err := archivedImage(ctx, packed)
+	out, err := archivedImage(ctx, found.images)
 	if err != nil {
 		return nil, fmt.Errorf("archive %s: %w", file, err)
 	}
-	out.name, out.naming = ref, fmt.Sprintf("name it: %s%s:%s:TAG", archiveScheme, file, exampleName)
-	if ref == "" && len(packed[0].Names) > 0 {
-		out.name = packed[0].Names[0]
+	out.name, out.naming = found.name, found.naming(file)
+	if index := found.index(); index != nil {
+		out.kept = index.Index(nil)
 	}
 	return out, nil
-}
-
-// An archiveSource is an archive that images are taken from. It stays open.
-type archiveSource struct {
-	images []*airgap.PackedImage
-	byName map[string][]*airgap.PackedImage
-}
-
-func openArchive(ctx context.Context, file string) (*archiveSource, error) {
-	archive, err := airgap.Open(ctx, file)
-	if err != nil {
-		return nil, err
-	}
-	s := &archiveSource{byName: map[string][]*airgap.PackedImage{}}
-	if s.images, err = archive.Images(ctx); err != nil {
-		return nil, errors.Join(err, archive.Close())
-	}
-	for _, p := range s.images {
-		for _, name := range p.Names {
-			s.byName[name] = append(s.byName[name], p)
-		}
-	}
-	return s, nil
-}
-
-// named are the images that have a name; all have the empty one.
-func (s *archiveSource) named(ref string) ([]*airgap.PackedImage, error) {
-	if ref == "" {
-		return s.images, nil
-	}
-	parsed, err := images.ParseReference(ref)
-	if err != nil {
-		return nil, usage.Wrap(err)
-	}
-	return s.byName[images.Qualified(parsed)], nil
-}
-
-// areOneUnnamed reports whether images are one without a name, or one for each of
-// several platforms.
-func areOneUnnamed(all []*airgap.PackedImage) bool {
-	for i, p := range all {
-		same := func(other *airgap.PackedImage) bool { return images.SamePlatform(p.Platform, other.Platform) }
-		if len(p.Names) > 0 || slices.ContainsFunc(all[:i], same) {
-			return false
-		}
-	}
-	return len(all) > 0
 }
 
 // archivedImage is the image of an archive, or an index of those for several

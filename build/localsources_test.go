@@ -7,6 +7,8 @@ import (
 
 	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/empty"
+	"github.com/google/go-containerregistry/pkg/v1/layout"
 	"github.com/google/go-containerregistry/pkg/v1/tarball"
 
 	"github.com/slipway-build/slipway/images/airgap"
@@ -54,12 +56,50 @@ func TestImagesOfArchivesArePackedAgain(t *testing.T) {
 		t.Errorf("got %v, want acme/two:v1 with the ID %s", packed, id)
 	}
 	for ref, want := range map[string]string{
-		"docker-archive:" + saved:                     "has 2 images; name one",
+		"docker-archive:" + saved:                     "has 2 images; choose one",
 		"docker-archive:" + saved + ":acme/none:v1":   "has no image acme/none:v1",
 		"docker-archive:" + saved + ".gone:acme/x:v1": "no such file",
 	} {
 		if _, err := w.Image(t.Context(), ref, v1.Platform{OS: "linux", Architecture: "amd64"}); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want %q", ref, err, want)
+		}
+	}
+}
+
+// An index that an archive keeps is kept when its image is packed again, so that what
+// pins the digest of the index finds it.
+func TestIndexesOfArchivesAreKept(t *testing.T) {
+	index := imagetest.Index(t, imagetest.Image(t, "linux/amd64", imagetest.RandomLayer(t, 1, 1000)), imagetest.Image(t, "linux/arm64", imagetest.RandomLayer(t, 2, 1000)))
+	digest, err := index.Digest()
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	l, err := layout.Write(dir, empty.Index)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := l.AppendIndex(index, layout.WithAnnotations(map[string]string{"org.opencontainers.image.ref.name": "example.com/acme/one:v1"})); err != nil {
+		t.Fatal(err)
+	}
+	from, w := tarOf(t, dir), newWorkbench(t)
+	for _, ref := range []string{"", ":example.com/acme/one:v1", "@" + digest.String()} {
+		// Twice: the second archive lacks an image of the index.
+		for range 2 {
+			out := filepath.Join(t.TempDir(), "out.tar")
+			if _, err := w.Pack(t.Context(), PackJob{Images: []PackSource{{Ref: "docker-archive:" + from + ref}}, Outputs: []string{out}, Layers: "original"}); err != nil {
+				t.Fatal(err)
+			}
+			a, err := airgap.Open(t.Context(), out)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer a.Close()
+			list, err := a.Images(t.Context())
+			if err != nil || len(list) != 1 || len(list[0].Indexes) != 1 || list[0].Indexes[0].Descriptor.Digest != digest {
+				t.Errorf("%q: %v, %v; want the index %s", ref, list, err, digest)
+			}
+			from = out
 		}
 	}
 }

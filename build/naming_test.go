@@ -38,6 +38,22 @@ func writeLayout(t *testing.T, images map[string]v1.Image) string {
 	return dir
 }
 
+// writeUnnamed writes an OCI layout of images without names.
+func writeUnnamed(t *testing.T, images ...v1.Image) string {
+	t.Helper()
+	dir := t.TempDir()
+	l, err := layout.Write(dir, empty.Index)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, image := range images {
+		if err := l.AppendImage(image); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
+}
+
 // saveUnnamed writes what docker save ID writes: images without names.
 func saveUnnamed(t *testing.T, images ...v1.Image) string {
 	t.Helper()
@@ -91,18 +107,43 @@ func TestSourcesWithoutNames(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	id, err := one.ConfigName()
+	if err != nil {
+		t.Fatal(err)
+	}
 	saved, several := saveUnnamed(t, one), saveUnnamed(t, one, two)
 	unnamed := writeLayout(t, map[string]v1.Image{"": one})
 	tagged := writeLayout(t, map[string]v1.Image{"v1": one})
 	tags := writeLayout(t, map[string]v1.Image{"v1": one, "v2": two, "": imagetest.Chart(t)})
 	full := writeLayout(t, map[string]v1.Image{"example.com/acme/one:v1": one})
+	chartsBeside := writeLayout(t, map[string]v1.Image{"example.com/acme/one:v1": one, "example.com/acme/chart:v1": imagetest.Chart(t)})
+	unnamedBeside := writeLayout(t, map[string]v1.Image{"": one, "example.com/acme/chart:v1": imagetest.Chart(t)})
+	besideChart := tarOf(t, chartsBeside)
+	severalOCI := tarOf(t, writeLayout(t, map[string]v1.Image{"v1": one, "v2": two, "example.com/acme/chart:v1": imagetest.Chart(t)}))
+	severalUnnamed := writeUnnamed(t, one, two)
+	gone := "sha256:" + strings.Repeat("0", 64)
 	for _, c := range []struct {
 		ref, want string // a qualified name, or part of the error
 	}{
 		{"docker-archive:" + saved, "name it: docker-archive:" + saved + ":REGISTRY/REPOSITORY:TAG"},
 		{"docker-archive:" + saved + ":example.com/acme/one:v1", "example.com/acme/one:v1"},
 		{"docker-archive:" + saved + ":acme/one:v1", "docker.io/acme/one:v1"},
-		{"docker-archive:" + several + ":acme/one:v1", "has no image acme/one:v1"},
+		{"docker-archive:" + several, "by its digest, docker-archive:" + several + "@DIGEST"},
+		{"docker-archive:" + several + ":acme/one:v1", "has no image acme/one:v1; to name one of those without a name, choose it by its digest"},
+		{"docker-archive:" + several + "@" + id.String(), "name it: docker-archive:" + several + ":REGISTRY/REPOSITORY:TAG@" + id.String()},
+		{"docker-archive:" + several + ":acme/one:v1@" + id.String(), "docker.io/acme/one:v1"},
+		{"docker-archive:" + several + ":acme/one@" + id.String(), "has no full name"}, // an ID pins nothing
+		{"docker-archive:" + several + "@" + gone, "has no image with the digest " + gone},
+		{"docker-archive:" + several + "@sha256:12", "want sha256: and 64"},
+		{"docker-archive:" + severalOCI, "by its digest"},
+		{"docker-archive:" + severalOCI + ":v1", "name it: docker-archive:" + severalOCI + ":REGISTRY/REPOSITORY:v1"},
+		{"docker-archive:" + severalOCI + ":acme/one:v1", "docker.io/acme/one:v1"},
+		{"docker-archive:" + severalOCI + ":acme/one:v7@" + digest.String(), "docker.io/acme/one:v7"},
+		{"docker-archive:" + severalOCI + ":acme/one@" + digest.String(), "docker.io/acme/one:" + strings.Replace(digest.String(), ":", "-", 1)},
+		{"docker-archive:" + severalOCI + ":example.com/acme/chart:v1", "example.com/acme/chart:v1 is not an image but a Helm chart"},
+		{"docker-archive:" + besideChart, "example.com/acme/one:v1"},
+		{"docker-archive:" + besideChart + "@" + digest.String(), "example.com/acme/one:v1"},
+		{"docker-archive:" + besideChart + ":acme/one:v7@" + digest.String(), "docker.io/acme/one:v7"},
 		{"oci:" + unnamed, "name it: oci:" + unnamed + ":REGISTRY/REPOSITORY:TAG"},
 		{"oci:" + unnamed + ":example.com/acme/one:v7", "example.com/acme/one:v7"},
 		{"oci:" + unnamed + "@" + digest.String(), "name it: oci:" + unnamed + ":REGISTRY/REPOSITORY:TAG@" + digest.String()},
@@ -110,7 +151,16 @@ func TestSourcesWithoutNames(t *testing.T) {
 		{"oci:" + tagged + ":v1", "name it: oci:" + tagged + ":REGISTRY/REPOSITORY:v1"},
 		{"oci-layout://" + tagged + ":v1", "name it: oci:" + tagged + ":REGISTRY/REPOSITORY:v1"},
 		{"oci:" + tagged + ":example.com/acme/one:v1", "example.com/acme/one:v1"},
-		{"oci:" + tags, "name one of @sha256:"},
+		{"oci:" + tags, "by its digest, oci:" + tags + "@DIGEST"},
+		{"oci:" + severalUnnamed + ":acme/one:v1", "choose it by its digest: oci:" + severalUnnamed + ":acme/one:v1@DIGEST"},
+		{"oci:" + severalUnnamed + ":acme/one:v1@" + digest.String(), "docker.io/acme/one:v1"},
+		{"oci:" + severalUnnamed + ":acme/one@" + digest.String(), "docker.io/acme/one:" + strings.Replace(digest.String(), ":", "-", 1)},
+		{"oci:" + severalUnnamed + "@sha256:12", "want sha256: and 64"},
+		{"oci:" + chartsBeside, "example.com/acme/one:v1"},
+		{"oci:" + chartsBeside + ":v1", "example.com/acme/one:v1"},
+		{"oci:" + chartsBeside + ":example.com/acme/chart:v1", "not an image but a Helm chart"},
+		{"oci:" + chartsBeside + ":acme/one:v7@" + digest.String(), "docker.io/acme/one:v7"},
+		{"oci:" + unnamedBeside + ":acme/one:v1", "docker.io/acme/one:v1"},
 		{"oci:" + tags + ":example.com/acme/one:v1", "example.com/acme/one:v1"},
 		{"oci:" + tags + ":example.com/acme/one:v3", "no image \"example.com/acme/one:v3\""},
 		{"oci:" + full, "example.com/acme/one:v1"},
@@ -132,10 +182,6 @@ func TestSourcesWithoutNames(t *testing.T) {
 		}
 		defer a.Close()
 		list, err := a.Images(t.Context())
-		if err != nil {
-			t.Fatal(err)
-		}
-		id, err := one.ConfigName()
 		if err != nil {
 			t.Fatal(err)
 		}

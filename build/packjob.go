@@ -113,8 +113,7 @@ func (w *Workbench) onePlatform() (v1.Platform, error) {
 }
 
 // packSource finds an image to pack, with its name and with the index that it was
-// chosen from, if ref names one. The index of an archive's images is made here, and is
-// nobody's to ask for.
+// chosen from, if ref names one.
 func (w *Workbench) packSource(ctx context.Context, ref string, platform v1.Platform) (airgap.Image, error) {
 	found, err := w.resolve(ctx, ref)
 	if err != nil {
@@ -128,9 +127,5 @@ func (w *Workbench) packSource(ctx context.Context, ref string, platform v1.Plat
 		return airgap.Image{}, fmt.Errorf("image %s: %w", ref, err)
 	}
 	image, err := found.imageFor(ctx, ref, platform, images.ImageServes)
-	out := airgap.Image{Names: []name.Reference{named}, Image: image, Platform: platform}
-	if _, _, made := cutArchive(ref); !made {
-		out.Index = found.index
-	}
-	return out, err
+	return airgap.Image{Names: []name.Reference{named}, Image: image, Platform: platform, Index: found.kept}, err
 }

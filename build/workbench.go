@@ -174,6 +174,9 @@ type resolved struct {
 	raw        []byte
 	image      v1.Image
 	index      v1.ImageIndex
+	// kept is the index as the source has it, perhaps without all of its images. That of
+	// an archive's images may be made here, and nobody asks for that.
+	kept v1.ImageIndex
 	// name is the reference by which nodes look for it. It is empty if the source
 	// has none and the user gave none; naming says how to give one.
 	name, naming string
@@ -198,7 +201,7 @@ func (r *resolved) imageFor(ctx context.Context, ref string, platform v1.Platfor
 // resolve finds what ref names, in a registry or a layout.
 func (w *Workbench) resolve(ctx context.Context, ref string) (*resolved, error) {
 	if dir, name, ok := cutLayout(ref); ok {
-		return w.layouts.resolve(dir, name)
+		return w.layouts.resolve(ctx, dir, name)
 	}
 	if name, ok := strings.CutPrefix(ref, daemonScheme); ok {
 		return w.resolveDaemon(ctx, name)
@@ -206,7 +209,7 @@ func (w *Workbench) resolve(ctx context.Context, ref string) (*resolved, error) 
 	if file, name, ok := cutArchive(ref); ok {
 		return w.resolveArchive(ctx, file, name)
 	}
-	parsed, err := images.ParseReference(strings.TrimPrefix(ref, "docker-image://"))
+	parsed, err := images.ParseReference(images.TrimTransport(ref))
 	if err != nil {
 		return nil, usage.Wrap(err)
 	}
@@ -217,6 +220,7 @@ func (w *Workbench) resolve(ctx context.Context, ref string) (*resolved, error) 
 	out := &resolved{descriptor: m.Descriptor, raw: m.Raw, name: parsed.String()}
 	if m.Descriptor.MediaType.IsIndex() {
 		out.index, err = m.Index()
+		out.kept = out.index
 	} else {
 		out.image, err = m.Image()
 	}
@@ -246,7 +250,7 @@ func parseTags(texts []string) ([]name.Tag, error) {
 		errs []error
 	)
 	for _, text := range texts {
-		ref, err := images.ParseReference(text)
+		ref, err := images.ParseReference(images.TrimTransport(text))
 		if err != nil {
 			errs = append(errs, err)
 			continue

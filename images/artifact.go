@@ -91,40 +91,87 @@ func checkImage(image v1.Image) error {
 	return CheckImage(m)
 }
 
-// Artifacts describes the entries of an index that are not images, attestations of
-// its images excepted: what they are, with their digests. Only entries without a
-// platform are looked into.
-func Artifacts(index v1.ImageIndex) ([]string, error) {
+// Artifacts describes the entries of an index, and of those inside it, that are not
+// images, attestations of its images excepted: what they are, with their digests. Only
+// entries without a platform are looked into.
+func Artifacts(index v1.ImageIndex) ([]string, error) { return artifacts(index, 0) }
+
+func artifacts(index v1.ImageIndex, depth int) ([]string, error) {
 	m, err := index.IndexManifest()
 	if err != nil {
 		return nil, err
 	}
 	var found []string
 	for _, d := range m.Manifests {
-		err := entryArtifact(index, d)
+		err := entryArtifact(index, d, depth)
 		if artifact, ok := err.(*ArtifactError); ok {
 			found = append(found, fmt.Sprintf("entry %s is %s", d.Digest, artifact))
-		} else if err != nil {
+			continue
+		}
+		var nested v1.ImageIndex
+		if err == nil && d.MediaType.IsIndex() && depth < maxNesting {
+			if nested, err = index.ImageIndex(d.Digest); err == nil {
+				var more []string
+				more, err = artifacts(nested, depth+1)
+				found = append(found, more...)
+			}
+		}
+		if err != nil {
 			return nil, err
 		}
 	}
 	return found, nil
 }
 
-// entryArtifact returns an *ArtifactError for an entry that is not an image.
-func entryArtifact(index v1.ImageIndex, d v1.Descriptor) error {
+// Manifests are images and indexes by digest, such as those of an index or a layout.
+type Manifests interface {
+	Image(v1.Hash) (v1.Image, error)
+	ImageIndex(v1.Hash) (v1.ImageIndex, error)
+}
+
+// EntryArtifact returns an *ArtifactError for an entry that is neither an image nor an
+// index with an image, nor an attestation of one. An entry with a platform is believed.
+func EntryArtifact(in Manifests, d v1.Descriptor) error { return entryArtifact(in, d, 0) }
+
+func entryArtifact(in Manifests, d v1.Descriptor, depth int) error {
 	switch {
-	case IsAttestation(d) || d.MediaType.IsIndex():
+	case IsAttestation(d):
 		return nil
+	case d.MediaType.IsIndex():
+		index, err := in.ImageIndex(d.Digest)
+		if err != nil {
+			return fmt.Errorf("entry %s: %w", d.Digest, err)
+		}
+		return onlyArtifacts(index, depth+1)
 	case !d.MediaType.IsImage():
 		return &ArtifactError{cmp.Or(d.ArtifactType, string(d.MediaType))}
-	case d.Platform != nil && d.Platform.OS != "" && (d.ArtifactType == "" || types.MediaType(d.ArtifactType).IsConfig()):
+	case d.Platform != nil && d.Platform.OS != "" && d.Platform.OS != "unknown" && (d.ArtifactType == "" || types.MediaType(d.ArtifactType).IsConfig()):
 		// go-containerregistry writes the config's type as the entry's.
 		return nil
 	}
-	image, err := index.Image(d.Digest)
+	image, err := in.Image(d.Digest)
 	if err != nil {
 		return fmt.Errorf("entry %s: %w", d.Digest, err)
 	}
 	return checkImage(image)
+}
+
+// onlyArtifacts returns the first *ArtifactError of an index that has artifacts and
+// not one image.
+func onlyArtifacts(index v1.ImageIndex, depth int) (artifact error) {
+	m, err := index.IndexManifest()
+	if err != nil || depth > maxNesting {
+		return err
+	}
+	for _, d := range m.Manifests {
+		if IsAttestation(d) {
+			continue
+		}
+		err := entryArtifact(index, d, depth)
+		if _, ok := err.(*ArtifactError); !ok {
+			return err
+		}
+		artifact = cmp.Or(artifact, err)
+	}
+	return artifact
 }

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/empty"
 	"github.com/google/go-containerregistry/pkg/v1/mutate"
 	"github.com/google/go-containerregistry/pkg/v1/types"
 
@@ -60,6 +61,11 @@ func TestArtifactsBesideImages(t *testing.T) {
 	found, err := images.Artifacts(index)
 	if err != nil || len(found) != 2 || !strings.Contains(found[0], "not an image but a Helm chart") {
 		t.Errorf("%q, %v", found, err)
+	}
+	charts := mutate.AppendManifests(empty.Index, mutate.IndexAddendum{Add: imagetest.Chart(t)}, mutate.IndexAddendum{Add: imagetest.Chart(t)})
+	index = mutate.AppendManifests(empty.Index, mutate.IndexAddendum{Add: index}, mutate.IndexAddendum{Add: charts})
+	if found, err := images.Artifacts(index); err != nil || len(found) != 3 {
+		t.Errorf("of nested indexes: %q, %v", found, err)
 	}
 	made, err := images.NewIndex([]images.IndexEntry{{Name: "all", Index: index}}, nil)
 	if err != nil {

@@ -166,7 +166,7 @@ func flatten(e IndexEntry) ([]child, error) {
 	for _, d := range manifest.Manifests {
 		var found []child
 		var err error
-		if err = entryArtifact(e.Index, d); err != nil {
+		if err = EntryArtifact(e.Index, d); err != nil {
 			if _, ok := err.(*ArtifactError); ok {
 				continue
 			}

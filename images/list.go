@@ -23,8 +23,8 @@ type ListEntry struct {
 const maxList = 64 << 20
 
 // ReadList reads an image list: one reference a line, # begins a comment, blank
-// lines mean nothing, and a reference that was seen before is left out. Lines end
-// in LF, CRLF or CR. The encoding is UTF-8, or UTF-16 with a byte order mark. Every
+// lines mean nothing, and a reference that was seen before is left out, and so is a
+// transport (see TrimTransport). Lines end in LF, CRLF or CR. The encoding is UTF-8, or UTF-16 with a byte order mark. Every
 // line that is not a reference is reported, as file:line.
 func ReadList(r io.Reader, file string) ([]ListEntry, error) {
 	text, err := sniff.Text(r)
@@ -49,7 +49,7 @@ func ReadList(r io.Reader, file string) ([]ListEntry, error) {
 		if line == "" {
 			continue
 		}
-		ref, err := ParseReference(line)
+		ref, err := ParseReference(TrimTransport(line))
 		if err != nil {
 			errs = append(errs, fmt.Errorf("%s:%d: %w", file, i+1, err))
 			continue

@@ -207,15 +207,18 @@ func TestReferencesAreSpelledAsNodesLookThemUp(t *testing.T) {
 }
 
 func TestListsReportEveryBadLine(t *testing.T) {
-	entries, err := images.ReadList(strings.NewReader("# head\n\nrancher/x:v1 # why\nUPPER/case\n  docker.io/rancher/x:v1\nb@sha256:12\ncc:1\n"), "lists/core.txt")
+	entries, err := images.ReadList(strings.NewReader("# head\n\nrancher/x:v1 # why\nUPPER/case\n  docker.io/rancher/x:v1\nb@sha256:12\ncc:1\n"+
+		"docker://cc:1\ndocker-image://dd:1\nhttps://ee:1\n- ff:1\n\"gg:1\"\n"), "lists/core.txt")
 	var got []string
 	for _, e := range entries {
 		got = append(got, images.Familiar(e.Ref))
 	}
-	if diff := cmp.Diff([]string{"rancher/x:v1", "cc:1"}, got); diff != "" {
+	if diff := cmp.Diff([]string{"rancher/x:v1", "cc:1", "dd:1"}, got); diff != "" {
 		t.Error(diff)
 	}
-	for _, want := range []string{"lists/core.txt:4: \"UPPER/case\" is not an image reference", "lists/core.txt:6:"} {
+	for _, want := range []string{"lists/core.txt:4: \"UPPER/case\" is not an image reference", "lists/core.txt:6:",
+		"lists/core.txt:10: \"https://ee:1\" is not an image reference: write it without https://", `lists/core.txt:11: "- ff:1" is not an image reference: it contains ' '`,
+		`lists/core.txt:12: "\"gg:1\"" is not an image reference: it contains '"'`} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("error %v lacks %q", err, want)
 		}

@@ -15,7 +15,7 @@ import (
 func ParseReference(s string) (name.Reference, error) {
 	named, err := reference.ParseNormalizedNamed(s)
 	if err != nil {
-		return nil, fmt.Errorf("%q is not an image reference: %w", s, err)
+		return nil, fmt.Errorf("%q is not an image reference: %w", s, explain(s, err))
 	}
 	var ref name.Reference
 	if strings.Contains(s, "@") {
@@ -30,6 +30,26 @@ func ParseReference(s string) (name.Reference, error) {
 		return nil, fmt.Errorf("%q is not an image reference: %w", s, err)
 	}
 	return ref, nil
+}
+
+// explain says more than "invalid reference format" of what people write most often.
+func explain(s string, err error) error {
+	if scheme, _, ok := strings.Cut(s, "://"); ok {
+		return fmt.Errorf("write it without %s://", scheme)
+	}
+	if i := strings.IndexAny(s, " \t\"',;"); i >= 0 {
+		return fmt.Errorf("it contains %q", s[i])
+	}
+	return err
+}
+
+// TrimTransport takes off the prefix by which other tools say that a reference is one
+// of a registry: docker:// (skopeo, podman) or docker-image:// (BuildKit).
+func TrimTransport(s string) string {
+	if rest, ok := strings.CutPrefix(s, "docker://"); ok {
+		return rest
+	}
+	return strings.TrimPrefix(s, "docker-image://")
 }
 
 // shortNamed is the reference of a repository of one letter.

@@ -40,9 +40,10 @@ func (p *Program) packCommand() *cobra.Command {
 		Short: "Write archives of images from registries and OCI layouts",
 		Long: `Pack fetches images, each blob once, and writes one archive for each -o. A REF is
 a registry reference, oci:DIR[:NAME], docker-daemon:REF (an image of Docker Engine) or
-docker-archive:FILE[:REF]. Where a layout or archive has one image without a full name,
-NAME or REF gives it one. Images stand in the order given, metadata first. What is
-missing is said before anything is written.`,
+docker-archive:FILE[:REF] (an archive of docker save, skopeo, Slipway and others). Where
+a layout or archive has one image without a full name, NAME or REF gives it one; of
+several images, a digest chooses one: oci:DIR:NAME@sha256:…. Images stand in the order
+given, metadata first. What is missing is said before anything is written.`,
 		Example: examples(
 			"slipway airgap pack -f images.txt --platform linux/amd64 -o images.tar.zst -o images.tar.gz",
 			"slipway airgap pack --platform windows/amd64:10.0.20348.4294 -o pause.tar.zst rancher/mirrored-pause:3.10.2",
@@ -138,6 +139,7 @@ func (p *Program) readLists(files []string) ([]images.ListEntry, error) {
 type listedImage struct {
 	Archive  string        `json:"archive"`
 	Names    []string      `json:"names"`
+	Tags     []string      `json:"tags,omitempty"` // of an image without a name
 	Platform string        `json:"platform"`
 	ID       string        `json:"id"`
 	Manifest string        `json:"manifest"`
@@ -189,7 +191,11 @@ func (p *Program) lsCommand() *cobra.Command {
 						shared++
 					}
 				}
-				t.Add(i.Archive, cmp.Or(strings.Join(i.Names, " "), "(no name)"), i.Platform, fmt.Sprint(len(i.Layers)), fmt.Sprint(shared),
+				unnamed := "(no name)"
+				if len(i.Tags) > 0 {
+					unnamed = fmt.Sprintf("(no name, tag %s)", strings.Join(i.Tags, " "))
+				}
+				t.Add(i.Archive, cmp.Or(strings.Join(i.Names, " "), unnamed), i.Platform, fmt.Sprint(len(i.Layers)), fmt.Sprint(shared),
 					progress.FormatBytes(i.Size), i.ID[:min(len(i.ID), 19)])
 			}
 			return errors.Join(append(errs, t.Write(p.Stdout))...)
@@ -214,6 +220,9 @@ func listArchive(ctx context.Context, file string) ([]listedImage, error) {
 		l := listedImage{Archive: file, Platform: images.FormatPlatform(i.Platform), ID: i.ID.String(), Manifest: i.Manifest.Digest.String(), Names: []string{}}
 		for _, n := range i.Names {
 			l.Names = append(l.Names, familiar(n))
+		}
+		if len(i.Names) == 0 {
+			l.Tags = i.Tags
 		}
 		for _, layer := range i.Layers {
 			l.Size += layer.Size
@@ -298,7 +307,7 @@ func (p *Program) runtimeOr(words []string) (name.Reference, []string, error) {
 	if text == "" {
 		return nil, nil, usage.Errorf("name an image: this binary was linked to expect none")
 	}
-	ref, err := images.ParseReference(text)
+	ref, err := images.ParseReference(images.TrimTransport(text))
 	if err != nil {
 		return nil, nil, usage.Wrap(err)
 	}
@@ -351,7 +360,7 @@ not at all, and nothing is written outside of it. ` + p.aboutDefault(),
 				errs = append(errs, errors.New("name an image: this binary was linked to expect none"))
 			} else {
 				var err error
-				ref, err = images.ParseReference(text)
+				ref, err = images.ParseReference(images.TrimTransport(text))
 				errs = append(errs, err)
 			}
 			platform, err := p.onePlatform()

@@ -124,11 +124,14 @@ func (a *Archive) find(ctx context.Context, want string, platform *v1.Platform) 
 		return nil, names, nil
 	}
 	named := func(names []string) bool { return slices.Contains(names, want) }
-	list, err := a.images(ctx, named)
+	list, artifacts, err := a.contents(ctx, named)
 	if err != nil {
 		return nil, nil, err
 	}
 	list = slices.DeleteFunc(list, func(img *PackedImage) bool { return !named(img.Names) })
+	if len(list) == 0 && len(artifacts) > 0 {
+		return nil, nil, a.wrap(errors.New(artifacts[0].String()))
+	}
 	img, err := choose(list, platform)
 	if err != nil {
 		return nil, nil, a.wrap(fmt.Errorf("image %s: %w", want, err))

@@ -262,7 +262,7 @@ func TestArtifactsOfALayoutAreLeftOut(t *testing.T) {
 	}
 	chart := filepath.Join(t.TempDir(), "chart.tar")
 	layoutTar(t, chart, "example.com/acme/chart:v1", mutate.AppendManifests(empty.Index, mutate.IndexAddendum{Add: imagetest.Chart(t)}))
-	if _, err := Find(t.Context(), ref(t, "example.com/acme/chart:v1"), nil, []string{chart}); err == nil || !strings.Contains(err.Error(), "not for an image") {
+	if _, err := Find(t.Context(), ref(t, "example.com/acme/chart:v1"), nil, []string{chart}); err == nil || !strings.Contains(err.Error(), "of example.com/acme/chart:v1 is not an image but a Helm chart") {
 		t.Errorf("find: %v", err)
 	}
 }

@@ -3,7 +3,9 @@ package airgap
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"slices"
 
 	"github.com/google/go-containerregistry/pkg/name"
@@ -77,6 +79,9 @@ func indexPath(index v1.ImageIndex, image v1.Hash, depth int) ([]indexBlob, erro
 			continue
 		}
 		nested, err := index.ImageIndex(d.Digest)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue // layouts and archives need not have all of an index
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -102,10 +107,14 @@ func warnPins(ctx context.Context, all []Image, packed []resolvedImage) {
 			}
 		}
 	}
-	if len(gone) > 0 {
-		progress.Warn(ctx, fmt.Sprintf("%d images are pinned by digest, such as %s, and the archive has them under other digests: "+
-			"a node or mirror that asks for this digest does not find it; pack with original layers", len(gone), gone[0]))
+	if len(gone) == 0 {
+		return
 	}
+	which := fmt.Sprintf("image %s is pinned by digest, and the archive has it under another", gone[0])
+	if len(gone) > 1 {
+		which = fmt.Sprintf("%d images are pinned by digest, such as %s, and the archive has them under other digests", len(gone), gone[0])
+	}
+	progress.Warn(ctx, which+": a node or mirror that asks for the digest does not find it; pack with original layers")
 }
 
 // has says whether the archive has a digest of the image, or of an index that it is

@@ -2,6 +2,7 @@ package airgap
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -26,7 +27,9 @@ import (
 type PackedImage struct {
 	// Names are fully qualified, docker.io/library/busybox:1, as nodes look
 	// them up. Other programs' archives may hold images without a name.
-	Names    []string
+	Names []string
+	// Tags are what an OCI layout calls an image by a tag alone, v1, which is not a name.
+	Tags     []string
 	Platform v1.Platform
 	// ID is the digest of the config, which is the image's ID in Docker.
 	ID v1.Hash
@@ -72,14 +75,23 @@ func (img *PackedImage) FalselyPlain() []string {
 // Images lists the images of the archive, in its order. In an archive that has
 // both an OCI and a Docker view, it lists what either of them names. Children of
 // an index that are not in the archive, and attestations, are left out; so are
-// other artifacts, with a warning.
+// artifacts, with a warning.
 func (a *Archive) Images(ctx context.Context) ([]*PackedImage, error) {
+	list, artifacts, err := a.Contents(ctx)
+	for _, artifact := range artifacts {
+		progress.Warn(ctx, fmt.Sprintf("archive %s: %s; it is left out", a.path, artifact))
+	}
+	return list, err
+}
+
+// Contents is Images without warnings: artifacts are listed.
+func (a *Archive) Contents(ctx context.Context) ([]*PackedImage, []Artifact, error) {
 	if a.index != nil {
 		defer a.passed.forget()
 	}
-	list, err := a.images(ctx, func([]string) bool { return true })
+	list, artifacts, err := a.contents(ctx, func([]string) bool { return true })
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	uses := map[v1.Hash]int{}
 	for _, img := range list {
@@ -96,7 +108,24 @@ func (a *Archive) Images(ctx context.Context) ([]*PackedImage, error) {
 			img.Layers[i].Images = uses[img.Layers[i].Digest]
 		}
 	}
-	return list, nil
+	return list, artifacts, nil
+}
+
+// An Artifact is what an archive has that is not an image, such as a Helm chart.
+type Artifact struct {
+	Names  []string // as of PackedImage
+	Digest v1.Hash
+	// Inside says that the names are those of an index that has it as an entry.
+	Inside bool
+	Type   *images.ArtifactError
+}
+
+func (a Artifact) String() string {
+	what := cmp.Or(strings.Join(a.Names, ", "), a.Digest.String())
+	if a.Inside && len(a.Names) > 0 {
+		what = fmt.Sprintf("entry %s of %s", a.Digest, what)
+	}
+	return fmt.Sprintf("%s is %v", what, a.Type)
 }
 
 // noImages is the error for a file that has neither view.
@@ -107,21 +136,22 @@ func (a *Archive) noImages(err error) error {
 	return err
 }
 
-// images lists the images that one of the views has under names that are wanted.
-func (a *Archive) images(ctx context.Context, wanted func(names []string) bool) ([]*PackedImage, error) {
-	oci, ociErr := a.ociImages(ctx, wanted)
+// contents lists the images and artifacts that one of the views has under names that
+// are wanted.
+func (a *Archive) contents(ctx context.Context, wanted func(names []string) bool) ([]*PackedImage, []Artifact, error) {
+	oci, artifacts, ociErr := a.ociContents(ctx, wanted)
 	if ociErr != nil && (!errors.Is(ociErr, fs.ErrNotExist) || a.hasOCIView(ctx)) {
-		return nil, ociErr
+		return nil, nil, ociErr
 	}
 	entries, dockerErr := a.dockerView(ctx)
 	if dockerErr != nil {
 		if !errors.Is(dockerErr, fs.ErrNotExist) {
-			return nil, dockerErr
+			return nil, nil, dockerErr
 		}
 		if ociErr != nil {
-			return nil, a.noImages(ociErr)
+			return nil, nil, a.noImages(ociErr)
 		}
-		return oci, nil
+		return oci, artifacts, nil
 	}
 	list := oci
 	byID := map[v1.Hash]*PackedImage{}
@@ -135,11 +165,11 @@ func (a *Archive) images(ctx context.Context, wanted func(names []string) bool) 
 		}
 		raw, err := a.readJSON(ctx, e.Config)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		id, _, err := v1.SHA256(bytes.NewReader(raw))
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		if img := byID[id]; img != nil {
 			img.Names = union(img.Names, names)
@@ -147,12 +177,12 @@ func (a *Archive) images(ctx context.Context, wanted func(names []string) bool) 
 		}
 		img, err := a.dockerImage(ctx, e, names, raw)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		byID[id] = img
 		list = append(list, img)
 	}
-	return list, nil
+	return list, artifacts, nil
 }
 
 // dockerView reads manifest.json.
@@ -223,12 +253,12 @@ func (a *Archive) hasOCIView(ctx context.Context) bool {
 // maxNesting is how deep indexes may lie in indexes.
 const maxNesting = 4
 
-func (a *Archive) ociImages(ctx context.Context, wanted func(names []string) bool) ([]*PackedImage, error) {
+func (a *Archive) ociContents(ctx context.Context, wanted func(names []string) bool) ([]*PackedImage, []Artifact, error) {
 	idx, err := a.ociView(ctx)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	r := &ociReader{archive: a, images: map[v1.Hash]*PackedImage{}, indexes: map[v1.Hash]*PackedIndex{}}
+	r := &ociReader{archive: a, images: map[v1.Hash]*PackedImage{}, artifacts: map[v1.Hash]*Artifact{}, indexes: map[v1.Hash]*PackedIndex{}}
 	for _, d := range idx.Manifests {
 		var names []string
 		if n := descriptorName(d); n != "" {
@@ -238,10 +268,14 @@ func (a *Archive) ociImages(ctx context.Context, wanted func(names []string) boo
 			continue
 		}
 		if err := r.add(ctx, d, names); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 	}
-	return r.list, nil
+	var artifacts []Artifact
+	for _, h := range r.order {
+		artifacts = append(artifacts, *r.artifacts[h])
+	}
+	return r.list, artifacts, nil
 }
 
 // descriptorName is the name that containerd gives to an entry of index.json. A

@@ -2,19 +2,16 @@ package airgap
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io/fs"
 	"slices"
-	"strings"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/types"
 
 	"github.com/slipway-build/slipway/images"
-	"github.com/slipway-build/slipway/progress"
 )
 
 // A PackedIndex is an index of an archive, byte for byte. Not all of its images need
@@ -111,13 +108,14 @@ func (p *partialIndex) ImageIndex(h v1.Hash) (v1.ImageIndex, error) {
 	return nil, fmt.Errorf("index %s: index %s is not in the archive: %w", p.Descriptor.Digest, h, fs.ErrNotExist)
 }
 
-// An ociReader reads the images that index.json names.
+// An ociReader reads the images that index.json names, each once.
 type ociReader struct {
-	archive *Archive
-	list    []*PackedImage
-	// images are nil for artifacts that are not images.
-	images  map[v1.Hash]*PackedImage
-	indexes map[v1.Hash]*PackedIndex
+	archive   *Archive
+	list      []*PackedImage
+	images    map[v1.Hash]*PackedImage
+	artifacts map[v1.Hash]*Artifact
+	order     []v1.Hash // of artifacts
+	indexes   map[v1.Hash]*PackedIndex
 	// names are those of the entry of index.json that is read.
 	names []string
 }
@@ -128,23 +126,30 @@ func (r *ociReader) add(ctx context.Context, d v1.Descriptor, names []string) er
 		return nil
 	}
 	r.names = names
-	if !d.MediaType.IsIndex() {
-		img, err := r.image(ctx, d)
+	var of []*PackedImage
+	if d.MediaType.IsIndex() {
+		index, err := r.index(ctx, d, 0)
+		if err != nil {
+			return err
+		}
+		index.Names = union(index.Names, names)
+		of = index.images
+		for _, img := range of {
+			if !slices.Contains(img.Indexes, index) {
+				img.Indexes = append(img.Indexes, index)
+			}
+		}
+	} else {
+		img, err := r.image(ctx, d, false)
 		if img == nil {
 			return err
 		}
-		img.Names = union(img.Names, names)
-		return nil
+		of = append(of, img)
 	}
-	index, err := r.index(ctx, d, 0)
-	if err != nil {
-		return err
-	}
-	index.Names = union(index.Names, names)
-	for _, img := range index.images {
+	for _, img := range of {
 		img.Names = union(img.Names, names)
-		if !slices.Contains(img.Indexes, index) {
-			img.Indexes = append(img.Indexes, index)
+		if tag := d.Annotations[refNameAnnotation]; tag != "" && len(names) == 0 {
+			img.Tags = union(img.Tags, []string{tag})
 		}
 	}
 	return nil
@@ -159,10 +164,16 @@ func union(have, more []string) []string {
 	return have
 }
 
-// image reads a manifest and its config, once. It returns nil, with a warning, for an
-// artifact that is not an image.
-func (r *ociReader) image(ctx context.Context, d v1.Descriptor) (*PackedImage, error) {
-	if img, ok := r.images[d.Digest]; ok {
+// image reads a manifest and its config; inside says that it is an entry of an index. It
+// returns nil for an artifact, which it notes.
+func (r *ociReader) image(ctx context.Context, d v1.Descriptor, inside bool) (*PackedImage, error) {
+	if artifact := r.artifacts[d.Digest]; artifact != nil {
+		if artifact.Inside == inside {
+			artifact.Names = union(artifact.Names, r.names)
+		}
+		return nil, nil
+	}
+	if img := r.images[d.Digest]; img != nil {
 		return img, nil
 	}
 	raw, err := r.archive.readBlob(ctx, d)
@@ -171,8 +182,8 @@ func (r *ociReader) image(ctx context.Context, d v1.Descriptor) (*PackedImage, e
 	}
 	img, err := r.archive.ociImage(ctx, d, raw)
 	if artifact := (*images.ArtifactError)(nil); errors.As(err, &artifact) {
-		progress.Warn(ctx, fmt.Sprintf("archive %s: %s is %v; it is left out", r.archive.path, cmp.Or(strings.Join(r.names, ", "), d.Digest.String()), artifact))
-		r.images[d.Digest] = nil
+		r.artifacts[d.Digest] = &Artifact{Names: r.names, Digest: d.Digest, Inside: inside, Type: artifact}
+		r.order = append(r.order, d.Digest)
 		return nil, nil
 	}
 	if err != nil {
@@ -228,7 +239,7 @@ func (r *ociReader) entry(ctx context.Context, index *PackedIndex, d v1.Descript
 		return nil, nil
 	}
 	if !d.MediaType.IsIndex() {
-		img, err := r.image(ctx, d)
+		img, err := r.image(ctx, d, true)
 		if img == nil {
 			return nil, err
 		}

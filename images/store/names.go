@@ -78,13 +78,16 @@ func (n *Names) Entries() []v1.Descriptor { return n.entries }
 // Lookup returns the entry that has the name. A name is a reference, or just what
 // another program wrote as ref.name, such as a tag; the empty name means the only
 // entry. A name that is not there is an error that wraps fs.ErrNotExist and lists those
-// that are.
+// that are, and one that several entries have is an *AmbiguousError.
 func (n *Names) Lookup(name string) (v1.Descriptor, error) {
 	if name == "" {
-		if len(n.entries) == 1 {
+		switch len(n.entries) {
+		case 0:
+			return v1.Descriptor{}, images.Absentf("%s holds no images", n.dir)
+		case 1:
 			return n.entries[0], nil
 		}
-		return v1.Descriptor{}, images.Absentf("%s holds %d images; name one of %s", n.dir, len(n.entries), n.listed())
+		return v1.Descriptor{}, &AmbiguousError{n.dir, name, n.entries}
 	}
 	// In this order, as a name that is spelled out wins over one that is read as
 	// a reference, and that over a bare tag.
@@ -99,10 +102,24 @@ func (n *Names) Lookup(name string) (v1.Descriptor, error) {
 		case 1:
 			return found[0], nil
 		default:
-			return v1.Descriptor{}, fmt.Errorf("%q names %d images in %s: %s", name, len(found), n.dir, listNames(found))
+			return v1.Descriptor{}, &AmbiguousError{n.dir, name, found}
 		}
 	}
 	return v1.Descriptor{}, images.Absentf("no image %q in %s; it has %s", name, n.dir, n.listed())
+}
+
+// An AmbiguousError says that several entries of the index.json in Dir have a name, or
+// that it has several, where the name is empty.
+type AmbiguousError struct {
+	Dir, Name string
+	Entries   []v1.Descriptor
+}
+
+func (e *AmbiguousError) Error() string {
+	if e.Name == "" {
+		return fmt.Sprintf("%s holds %d images: %s", e.Dir, len(e.Entries), listNames(e.Entries))
+	}
+	return fmt.Sprintf("%q names %d images in %s: %s", e.Name, len(e.Entries), e.Dir, listNames(e.Entries))
 }
 
 // Lookup is Names.Lookup for a single name.
@@ -129,7 +146,7 @@ const namesListed = 20
 func listNames(entries []v1.Descriptor) string {
 	names := make([]string, 0, len(entries))
 	for _, d := range entries {
-		names = append(names, cmp.Or(nameOf(d), "@"+d.Digest.String()))
+		names = append(names, cmp.Or(nameOf(d), d.Digest.String()))
 	}
 	if len(names) == 0 {
 		return "none"
