@@ -1,7 +1,6 @@
 package assemble
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -11,7 +10,6 @@ import (
 	"github.com/containerd/platforms"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/partial"
-	"github.com/google/go-containerregistry/pkg/v1/types"
 	digest "github.com/opencontainers/go-digest"
 	"github.com/slipway-build/slipway/images"
 )
@@ -24,30 +22,9 @@ func (asm *assembly) image(ctx context.Context, s *stage) (v1.Image, error) {
 	if err := asm.finish(s); err != nil {
 		return nil, asm.graph.At(s.Location, err)
 	}
-	img := &image{format: asm.build.Format, byDigest: map[v1.Hash]v1.Layer{}}
-	manifest := v1.Manifest{SchemaVersion: 2, MediaType: asm.build.Format.Manifest()}
-	var diffIDs []digest.Digest
-	if s.origin != nil {
-		below, err := s.origin.Layers()
-		if err != nil {
-			return nil, fmt.Errorf("reading image %s: %w", s.originName, err)
-		}
-		base, err := s.origin.Manifest()
-		if err != nil {
-			return nil, fmt.Errorf("reading image %s: %w", s.originName, err)
-		}
-		if len(base.Layers) != len(below) || len(base.Layers) != len(s.image.RootFS.DiffIDs) {
-			return nil, asm.graph.At(s.Location, fmt.Errorf("image %s has %d layers and %d diff IDs; it is damaged", s.originName, len(base.Layers), len(s.image.RootFS.DiffIDs)))
-		}
-		for i, l := range below {
-			d := base.Layers[i]
-			if d.MediaType, err = asm.build.Format.LayerLike(d.MediaType); err != nil {
-				return nil, asm.graph.At(s.Location, fmt.Errorf("image %s: %w", s.originName, err))
-			}
-			manifest.Layers = append(manifest.Layers, d)
-			img.add(&describedLayer{l, d})
-		}
-		diffIDs = slices.Clone(s.image.RootFS.DiffIDs)
+	layers, diffIDs, err := asm.baseLayers(s)
+	if err != nil {
+		return nil, asm.graph.At(s.Location, err)
 	}
 	made, err := asm.makeLayers(ctx, s.steps)
 	if err != nil {
@@ -58,32 +35,49 @@ func (asm *assembly) image(ctx context.Context, s *stage) (v1.Image, error) {
 		if err != nil {
 			return nil, err
 		}
-		algorithm := asm.build.Format.Compression.Algorithm
-		d.MediaType = asm.build.Format.Layer(algorithm)
+		d.MediaType = asm.build.Format.Layer(asm.build.Format.Compression.Algorithm)
 		diffID, err := l.DiffID()
 		if err != nil {
 			return nil, err
 		}
 		diffIDs = append(diffIDs, digest.Digest(diffID.String()))
-		manifest.Layers = append(manifest.Layers, *d)
-		img.add(&describedLayer{l, *d})
-	}
-	if diffIDs == nil {
-		diffIDs = []digest.Digest{}
-	}
-	if manifest.Layers == nil {
-		manifest.Layers = []v1.Descriptor{}
+		layers = append(layers, images.DescribedLayer{Layer: l, Descriptor: *d})
 	}
 	s.image.RootFS.Type, s.image.RootFS.DiffIDs = "layers", diffIDs
-	if img.config, err = json.Marshal(s.image); err != nil {
+	config, err := json.Marshal(s.image)
+	if err != nil {
 		return nil, err
 	}
-	manifest.Config.MediaType = asm.build.Format.Config()
-	if manifest.Config.Digest, manifest.Config.Size, err = v1.SHA256(bytes.NewReader(img.config)); err != nil {
-		return nil, err
+	return images.Compose(asm.build.Format, config, layers)
+}
+
+// baseLayers returns the layers and the diff IDs of the image that s begins with,
+// with media types of the build's format. They are not nil.
+func (asm *assembly) baseLayers(s *stage) ([]images.DescribedLayer, []digest.Digest, error) {
+	if s.origin == nil {
+		return nil, []digest.Digest{}, nil
 	}
-	img.manifest, err = json.Marshal(manifest)
-	return img, err
+	layers, err := s.origin.Layers()
+	if err != nil {
+		return nil, nil, fmt.Errorf("reading image %s: %w", s.originName, err)
+	}
+	manifest, err := s.origin.Manifest()
+	if err != nil {
+		return nil, nil, fmt.Errorf("reading image %s: %w", s.originName, err)
+	}
+	diffIDs := append([]digest.Digest{}, s.image.RootFS.DiffIDs...)
+	if len(manifest.Layers) != len(layers) || len(manifest.Layers) != len(diffIDs) {
+		return nil, nil, fmt.Errorf("image %s has %d layers and %d diff IDs; it is damaged", s.originName, len(manifest.Layers), len(diffIDs))
+	}
+	described := make([]images.DescribedLayer, len(layers))
+	for i, l := range layers {
+		d := manifest.Layers[i]
+		if d.MediaType, err = asm.build.Format.LayerLike(d.MediaType); err != nil {
+			return nil, nil, fmt.Errorf("image %s: %w", s.originName, err)
+		}
+		described[i] = images.DescribedLayer{Layer: l, Descriptor: d}
+	}
+	return described, diffIDs, nil
 }
 
 // finish settles the config of the target: its platform, labels and times.
@@ -126,58 +120,3 @@ func (asm *assembly) finish(s *stage) error {
 	config.Created = &created
 	return nil
 }
-
-// An image is a finished image; its layers are read when they are asked for.
-type image struct {
-	format           images.Format
-	manifest, config []byte
-	layers           []v1.Layer
-	byDigest         map[v1.Hash]v1.Layer
-}
-
-var _ v1.Image = (*image)(nil)
-
-func (i *image) add(l *describedLayer) {
-	i.layers = append(i.layers, l)
-	i.byDigest[l.descriptor.Digest] = l
-}
-
-func (i *image) Layers() ([]v1.Layer, error)         { return slices.Clone(i.layers), nil }
-func (i *image) MediaType() (types.MediaType, error) { return i.format.Manifest(), nil }
-func (i *image) Size() (int64, error)                { return int64(len(i.manifest)), nil }
-func (i *image) RawConfigFile() ([]byte, error)      { return slices.Clone(i.config), nil }
-func (i *image) RawManifest() ([]byte, error)        { return slices.Clone(i.manifest), nil }
-func (i *image) ConfigName() (v1.Hash, error)        { return partial.ConfigName(i) }
-func (i *image) ConfigFile() (*v1.ConfigFile, error) { return partial.ConfigFile(i) }
-func (i *image) Digest() (v1.Hash, error)            { return partial.Digest(i) }
-func (i *image) Manifest() (*v1.Manifest, error)     { return partial.Manifest(i) }
-func (i *image) LayerByDiffID(h v1.Hash) (v1.Layer, error) {
-	d, err := partial.DiffIDToBlob(i, h)
-	if err != nil {
-		return nil, err
-	}
-	return i.LayerByDigest(d)
-}
-
-// LayerByDigest returns a layer, or the config, by the digest of its blob.
-func (i *image) LayerByDigest(h v1.Hash) (v1.Layer, error) {
-	if l := i.byDigest[h]; l != nil {
-		return l, nil
-	}
-	if name, err := i.ConfigName(); err == nil && name == h {
-		return partial.ConfigLayer(i)
-	}
-	return nil, fmt.Errorf("the image has no layer %s", h)
-}
-
-// A describedLayer is a layer with the descriptor that the manifest has of it.
-type describedLayer struct {
-	v1.Layer
-	descriptor v1.Descriptor
-}
-
-// MediaType is the manifest's.
-func (l *describedLayer) MediaType() (types.MediaType, error) { return l.descriptor.MediaType, nil }
-
-// Descriptor is the manifest's, with the URLs of a foreign layer.
-func (l *describedLayer) Descriptor() (*v1.Descriptor, error) { return l.descriptor.DeepCopy(), nil }
