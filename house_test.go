@@ -35,7 +35,7 @@ var rooms = map[string][]string{
 	"images":                     {"internal/sniff"},
 	"images/layer":               {"images"},
 	"images/buildfile":           {"images", "internal/regular", "internal/sniff"},
-	"images/fstree":              {"images", "images/layer"},
+	"images/fstree":              {"images", "images/layer", "internal/regular"},
 	"images/assemble/dockerfile": {"images", "images/buildfile", "internal/suggest"},
 	"images/assemble":            {"images", "images/assemble/dockerfile", "images/buildfile", "images/fstree", "images/layer", "internal/fileop", "internal/sniff", "internal/regular", "progress"},
 	"images/engine":              {"images", "images/buildfile", "images/store", "internal/sniff", "internal/regular", "progress"},

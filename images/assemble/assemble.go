@@ -8,10 +8,10 @@ import (
 	"net/http"
 	"path/filepath"
 	"runtime"
-	"sync"
 	"time"
 
 	"github.com/slipway-build/slipway/images/assemble/dockerfile"
+	"github.com/slipway-build/slipway/images/fstree"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/slipway-build/slipway/images"
@@ -39,15 +39,8 @@ type Options struct {
 	Limits Limits
 }
 
-// Limits bound what an archive may hold, so that a small file cannot fill a
-// disk. Zero means the default.
-type Limits struct {
-	// Bytes is the size of all files of an archive or layer, and of a download;
-	// 64 GiB.
-	Bytes int64
-	// Entries is the number of headers of an archive or layer; 2 million.
-	Entries int
-}
+// Limits bound what images, archives and downloads may unpack to.
+type Limits = fstree.Limits
 
 // An Assembler makes images from Dockerfiles that run nothing, in this process.
 // It may be used by several goroutines.
@@ -58,9 +51,8 @@ type Assembler struct {
 	build   v1.Platform
 	tempDir string
 	limits  Limits
-
-	mu      sync.Mutex
-	indexes map[string]*indexOnce
+	indexer *fstree.Indexer
+	derived fstree.DerivedStore // nil if layers is none
 }
 
 var _ images.Assembler = (*Assembler)(nil)
@@ -73,20 +65,15 @@ func New(options Options) *Assembler {
 		client:  options.Client,
 		build:   options.BuildPlatform,
 		tempDir: options.TempDir,
-		limits:  options.Limits,
-		indexes: map[string]*indexOnce{},
+		limits:  options.Limits.OrDefaults(),
 	}
+	a.derived, _ = options.Layers.(fstree.DerivedStore)
+	a.indexer = fstree.NewIndexer(a.derived, options.Limits)
 	if a.client == nil {
 		a.client = http.DefaultClient
 	}
 	if a.build.OS == "" {
 		a.build = v1.Platform{OS: "linux", Architecture: runtime.GOARCH}
-	}
-	if a.limits.Bytes <= 0 {
-		a.limits.Bytes = 64 << 30
-	}
-	if a.limits.Entries <= 0 {
-		a.limits.Entries = 2_000_000
 	}
 	return a
 }

@@ -213,7 +213,7 @@ func (asm *assembly) rootFS(ctx context.Context, s *stage) (*fstree.Node, layer.
 			ID:   "layer " + string(s.image.RootFS.DiffIDs[i]),
 			Open: func(context.Context) (io.ReadCloser, error) { return l.Uncompressed() },
 		}
-		headers, err := asm.index(ctx, ar)
+		headers, err := asm.indexer.Headers(ctx, ar)
 		if err != nil {
 			return nil, form, fmt.Errorf("layer %d (%s): %w", i+1, s.image.RootFS.DiffIDs[i], err)
 		}

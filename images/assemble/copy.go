@@ -254,7 +254,7 @@ func (asm *assembly) unpackFile(ctx context.Context, c *fstree.Copier, file *fst
 	if err != nil || ar == nil {
 		return false, err
 	}
-	headers, err := asm.index(ctx, ar)
+	headers, err := asm.indexer.Headers(ctx, ar)
 	if err != nil {
 		return false, err
 	}

@@ -3,7 +3,6 @@ package assemble
 import (
 	"archive/tar"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -180,7 +179,7 @@ func (asm *assembly) spoolTo(ctx context.Context, f *os.File, order []*wantedMem
 	var offset int64
 	for _, w := range order {
 		left := len(w.at)
-		err := asm.eachMember(ctx, w.archive, func(index int, size int64, r io.Reader) (bool, error) {
+		err := fstree.Members(ctx, w.archive, func(index int, size int64, r io.Reader) (bool, error) {
 			if _, ok := w.at[index]; !ok {
 				return true, nil
 			}
@@ -201,40 +200,4 @@ func (asm *assembly) spoolTo(ctx context.Context, f *os.File, order []*wantedMem
 		}
 	}
 	return nil
-}
-
-// eachMember calls visit with each entry of an archive until it returns false.
-// Either way the archive is read to its end, where readers verify.
-func (a *Assembler) eachMember(ctx context.Context, ar *fstree.Archive, visit func(index int, size int64, r io.Reader) (bool, error)) (err error) {
-	r, err := ar.Open(ctx)
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if closeErr := r.Close(); err == nil {
-			err = closeErr
-		}
-	}()
-	tr := tar.NewReader(r)
-	for index := 0; ; index++ {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		h, err := tr.Next()
-		if errors.Is(err, io.EOF) {
-			break
-		}
-		if err != nil {
-			return err
-		}
-		more, err := visit(index, h.Size, tr)
-		if err != nil {
-			return err
-		}
-		if !more {
-			break
-		}
-	}
-	_, err = io.Copy(io.Discard, r)
-	return err
 }

@@ -119,7 +119,7 @@ func (asm *assembly) readSmall(ctx context.Context, n *fstree.Node, limit int64)
 		return regular.ReadFile(c.Path)
 	case *fstree.Member:
 		var data []byte
-		err := asm.eachMember(ctx, c.Archive, func(index int, _ int64, r io.Reader) (bool, error) {
+		err := fstree.Members(ctx, c.Archive, func(index int, _ int64, r io.Reader) (bool, error) {
 			if index != c.Index {
 				return true, nil
 			}

@@ -88,9 +88,9 @@ func parseChecksum(s string) (string, error) {
 // server names by a strong ETag, is fetched once if the layer store keeps
 // derived files; else it lies in a temporary folder until the assembly ends.
 func (asm *assembly) download(ctx context.Context, u *url.URL, checksum string) (*fstree.DiskFile, error) {
-	store, keeps := asm.layers.(derivedStore)
+	keeps := asm.derived != nil
 	keep := func(key string, fetch func(io.Writer) error) (*fstree.DiskFile, error) {
-		name, err := store.Derived(ctx, "download", key, fetch)
+		name, err := asm.derived.Derived(ctx, "download", key, fetch)
 		if err != nil {
 			return nil, err
 		}

@@ -26,8 +26,8 @@ type Header struct {
 	Xattrs       map[string]string
 }
 
-// NewHeader returns the Header of h. A sparse file becomes a regular one.
-func NewHeader(h *tar.Header) *Header {
+// newHeader returns the Header of h. A sparse file becomes a regular one.
+func newHeader(h *tar.Header) *Header {
 	n := &Header{
 		Name: h.Name, Type: h.Typeflag, Mode: h.Mode & 0o7777, UID: h.Uid, GID: h.Gid, Size: h.Size,
 		ModTime: h.ModTime.Unix(), Link: h.Linkname, Major: h.Devmajor, Minor: h.Devminor,

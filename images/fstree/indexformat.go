@@ -8,9 +8,9 @@ import (
 	"slices"
 )
 
-// IndexVersion belongs into the key under which an index is stored. It must change
+// indexVersion belongs into the key under which an index is stored. It must change
 // with appendHeader and with the fields of Header.
-const IndexVersion = "2"
+const indexVersion = "2"
 
 // An index is the headers of an archive, one after another. A string is its length
 // and its bytes; numbers are varints. JSON and other text encodings would replace
@@ -43,8 +43,8 @@ func appendString(b []byte, s string) []byte {
 
 var errBadIndex = errors.New("the index is damaged")
 
-// ParseHeaders decodes an index. The strings of the headers share its memory.
-func ParseHeaders(index string) ([]Header, error) {
+// parseHeaders decodes an index. The strings of the headers share its memory.
+func parseHeaders(index string) ([]Header, error) {
 	// A header of a usual layer takes some 60 bytes.
 	headers := make([]Header, 0, len(index)/48)
 	for p := (indexParser{rest: index}); p.rest != ""; {
@@ -122,17 +122,17 @@ func (p *indexParser) string() string {
 	return s
 }
 
-// An IndexWriter writes the index of an archive.
-type IndexWriter struct {
+// An indexWriter writes the index of an archive.
+type indexWriter struct {
 	w      io.Writer
 	buffer []byte
 }
 
-// NewIndexWriter returns an IndexWriter that writes to w.
-func NewIndexWriter(w io.Writer) *IndexWriter { return &IndexWriter{w: w} }
+// newIndexWriter returns an indexWriter that writes to w.
+func newIndexWriter(w io.Writer) *indexWriter { return &indexWriter{w: w} }
 
-// Write adds a header to the index.
-func (i *IndexWriter) Write(h *Header) error {
+// write adds a header to the index.
+func (i *indexWriter) write(h *Header) error {
 	i.buffer = appendHeader(i.buffer[:0], h)
 	_, err := i.w.Write(i.buffer)
 	return err

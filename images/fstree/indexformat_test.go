@@ -20,7 +20,7 @@ func TestIndexKeepsEveryByte(t *testing.T) {
 	for i := range want {
 		index = appendHeader(index, &want[i])
 	}
-	got, err := ParseHeaders(string(index))
+	got, err := parseHeaders(string(index))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -29,7 +29,7 @@ func TestIndexKeepsEveryByte(t *testing.T) {
 	}
 	last := appendHeader(nil, &want[len(want)-1])
 	for cut := 1; cut < len(last); cut++ {
-		if _, err := ParseHeaders(string(index[:len(index)-cut])); err == nil {
+		if _, err := parseHeaders(string(index[:len(index)-cut])); err == nil {
 			t.Fatalf("an index without its last %d bytes was read", cut)
 		}
 	}
@@ -39,7 +39,7 @@ func FuzzIndex(f *testing.F) {
 	f.Add(appendHeader(nil, &Header{Name: "a", Type: tar.TypeReg, Xattrs: map[string]string{"b": "c"}}))
 	f.Add([]byte("\x30\xff\xff\xff\xff\xff\xff\xff\xff\xff\x7f"))
 	f.Fuzz(func(t *testing.T, index []byte) {
-		headers, err := ParseHeaders(string(index))
+		headers, err := parseHeaders(string(index))
 		if err != nil {
 			return
 		}
@@ -47,7 +47,7 @@ func FuzzIndex(f *testing.F) {
 		for i := range headers {
 			again = appendHeader(again, &headers[i])
 		}
-		if _, err := ParseHeaders(string(again)); err != nil {
+		if _, err := parseHeaders(string(again)); err != nil {
 			t.Errorf("what was parsed and written again cannot be read: %v", err)
 		}
 	})
@@ -61,7 +61,7 @@ func BenchmarkReadIndex(b *testing.B) {
 	text := string(index)
 	b.SetBytes(int64(len(text)))
 	for b.Loop() {
-		if _, err := ParseHeaders(text); err != nil {
+		if _, err := parseHeaders(text); err != nil {
 			b.Fatal(err)
 		}
 	}
