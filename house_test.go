@@ -79,7 +79,7 @@ var hosts = map[string][]string{
 	"github.com/gofrs/flock":                       {"build", "images/store", "images/airgap", "build/compile"},
 	"github.com/vbauerster/mpb":                    {"progress"},
 	"github.com/docker/docker-credential-helpers":  {"images/credentials"},
-	"os/exec":                    {"internal/process", "images/imagetest"},
+	"os/exec":                    {"internal/process", "images/imagetest", "internal/testfile"},
 	"github.com/BurntSushi/toml": {"images/hosts"},
 	"golang.org/x/term":          {"progress"},
 	"github.com/google/go-containerregistry/pkg/v1/remote": {"images/imagetest"},

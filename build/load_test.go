@@ -216,10 +216,10 @@ func FuzzLoad(f *testing.F) {
 
 func TestLoadReadsTheFileAndTheCheckout(t *testing.T) {
 	dir := t.TempDir()
-	repo := newRepo(t, dir)
+	repo := testfile.NewRepo(t, dir)
 	testfile.Write(t, filepath.Join(dir, FileName), "project: p\nplatforms: [linux/amd64]\nvars: {WHO: file}\nrepository: ${WHO}\n")
-	repo.commit("first", "2026-02-03T04:05:06Z")
-	repo.run("tag", "v1.2.3")
+	repo.Commit("first", "2026-02-03T04:05:06Z")
+	repo.Run("tag", "v1.2.3")
 
 	env := map[string]string{"WHO": "environment"}
 	config, err := Load(t.Context(), filepath.Join(dir, FileName), func(name string) (string, bool) { v, ok := env[name]; return v, ok })

@@ -223,7 +223,7 @@ func (v *variables) newRelease() (Release, bool) {
 			good = false
 		}
 	}
-	base, expr := v.field("version.base", defaultVersionBase), v.field("version.pattern", defaultVersionPattern)
+	base, expr := v.field("version.base", defaultBase), v.field("version.pattern", defaultPattern)
 	if base.bad || expr.bad {
 		return Release{}, false
 	}
@@ -233,16 +233,17 @@ func (v *variables) newRelease() (Release, bool) {
 		return Release{}, false
 	}
 	at := v.position(v.fields["version.base"])
-	version, tagged := versionOfHead(v.head, base.value.text(), pattern), highest(v.head.tags, pattern) != ""
-	if tag, ok := v.environ("TAG"); ok {
-		at, tagged = environment("TAG"), true
-		if version, err = versionOfTag(tag, v.head.tags, pattern); err != nil {
-			v.problems.add(at, "%v", err)
-			return Release{}, false
-		}
+	tag, ok := v.environ("TAG")
+	if ok {
+		at = environment("TAG")
 	}
-	release, err := newRelease(v.head, version, epoch)
+	chosen, tagged, err := v.head.choose(tag, base.value.text(), pattern)
+	if err != nil {
+		v.problems.add(at, "%v", err)
+		return Release{}, false
+	}
 	v.untagged = !tagged
+	release, err := v.head.release(chosen, epoch)
 	if err != nil {
 		v.problems.add(at, "%v", err)
 		return Release{}, false

@@ -48,16 +48,26 @@ func (r Release) Prerelease() bool {
 }
 
 const (
-	defaultVersionBase    = "v0.0.0"
-	defaultVersionPattern = `^v?[0-9]+\.[0-9]+\.[0-9]+([-+][0-9A-Za-z.+-]+)?$`
+	defaultBase    = "v0.0.0"
+	defaultPattern = `^v?[0-9]+\.[0-9]+\.[0-9]+([-+][0-9A-Za-z.+-]+)?$`
 )
 
 var (
-	// versionShape is what file names and, with - for +, image tags can hold (OCI
+	// shape is what file names and, with - for +, image tags can hold (OCI
 	// distribution-spec, "Pulling manifests").
-	versionShape   = regexp.MustCompile(`^[0-9A-Za-z_][0-9A-Za-z_.+-]*$`)
-	versionNumbers = regexp.MustCompile(`^v?([0-9]+)(?:\.([0-9]+)(?:\.([0-9]+))?)?`)
+	shape   = regexp.MustCompile(`^[0-9A-Za-z_][0-9A-Za-z_.+-]*$`)
+	numbers = regexp.MustCompile(`^v?([0-9]+)(?:\.([0-9]+)(?:\.([0-9]+))?)?`)
 )
+
+// choose returns the version of what is built from h, and whether TAG or a git tag names it. tag is the
+// environment variable TAG, empty if it is not set; base and pattern are those of slipway.yaml.
+func (h head) choose(tag, base string, pattern *regexp.Regexp) (version string, tagged bool, err error) {
+	if tag != "" {
+		version, err = versionOfTag(tag, h.tags, pattern)
+		return version, true, err
+	}
+	return versionOfHead(h, base, pattern), highest(h.tags, pattern) != "", nil
+}
 
 // versionOfHead is the version where TAG does not say it.
 func versionOfHead(h head, base string, pattern *regexp.Regexp) string {
@@ -78,16 +88,16 @@ func versionOfHead(h head, base string, pattern *regexp.Regexp) string {
 	return version + "." + h.commit[:8] + dirty
 }
 
-// newRelease is the release of a version that is built from h.
-func newRelease(h head, version string, epoch time.Time) (Release, error) {
-	if !versionShape.MatchString(version) {
+// release returns the Release of a version that is built from h at a time.
+func (h head) release(version string, epoch time.Time) (Release, error) {
+	if !shape.MatchString(version) {
 		return Release{}, fmt.Errorf("version %q: want letters, digits and . _ - + only, as it stands in file names and image tags", version)
 	}
 	r := Release{
 		Version: version, Tag: strings.ReplaceAll(version, "+", "-"),
 		Commit: h.commit, Dirty: h.dirty, Epoch: epoch,
 	}
-	if m := versionNumbers.FindStringSubmatch(version); m != nil {
+	if m := numbers.FindStringSubmatch(version); m != nil {
 		r.Major, r.Minor, r.Patch = m[1], m[2], m[3]
 	}
 	return r, nil

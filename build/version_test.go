@@ -3,7 +3,6 @@ package build
 import (
 	"context"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -39,7 +38,7 @@ func TestVersionOfHead(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			pattern := regexp.MustCompile(c.pattern)
 			if c.pattern == "" {
-				pattern = regexp.MustCompile(defaultVersionPattern)
+				pattern = regexp.MustCompile(defaultPattern)
 			}
 			if got := versionOfHead(c.head, c.base, pattern); got != c.want {
 				t.Errorf("got %s, want %s", got, c.want)
@@ -86,7 +85,7 @@ func TestNewRelease(t *testing.T) {
 		"nightly":            {Tag: "nightly"},
 	} {
 		t.Run(version, func(t *testing.T) {
-			got, err := newRelease(head{commit: "c", dirty: true}, version, epoch)
+			got, err := head{commit: "c", dirty: true}.release(version, epoch)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -97,7 +96,7 @@ func TestNewRelease(t *testing.T) {
 		})
 	}
 	for _, version := range []string{"", "release/v1.2.3", "v1 2", "+dev", "-x", "v1.2.3\n"} {
-		if got, err := newRelease(head{}, version, epoch); err == nil {
+		if got, err := (head{}).release(version, epoch); err == nil {
 			t.Errorf("version %q makes %+v, want an error", version, got)
 		}
 	}
@@ -115,53 +114,6 @@ func TestPrerelease(t *testing.T) {
 	if !(Release{Version: "v1.2.3+rke2r1-dirty", Dirty: true}).Prerelease() {
 		t.Error("a version with changes is a release")
 	}
-}
-
-// A repo is a git repository for a test.
-type repo struct {
-	t   *testing.T
-	dir string
-}
-
-func newRepo(t *testing.T, dir string) repo {
-	t.Helper()
-	if _, err := exec.LookPath("git"); err != nil {
-		t.Skip("there is no git")
-	}
-	// Nothing of the machine's configuration, nor of a hook that runs the tests.
-	t.Setenv("GIT_CONFIG_GLOBAL", os.DevNull)
-	t.Setenv("GIT_CONFIG_SYSTEM", os.DevNull)
-	t.Setenv("GIT_CEILING_DIRECTORIES", filepath.Dir(dir))
-	for _, name := range []string{"GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE"} {
-		t.Setenv(name, "")
-		os.Unsetenv(name)
-	}
-	r := repo{t, dir}
-	r.run("init", "-q", "-b", "main")
-	return r
-}
-
-func (r repo) run(args ...string) string {
-	r.t.Helper()
-	return r.runAt("2026-01-01T00:00:00Z", args...)
-}
-
-func (r repo) runAt(date string, args ...string) string {
-	r.t.Helper()
-	cmd := exec.Command("git", append([]string{"-C", r.dir, "-c", "user.name=T", "-c", "user.email=t@example.invalid"}, args...)...)
-	cmd.Env = append(os.Environ(), "GIT_AUTHOR_DATE="+date, "GIT_COMMITTER_DATE="+date)
-	out, err := cmd.CombinedOutput()
-	if err != nil {
-		r.t.Fatalf("git %s: %v\n%s", strings.Join(args, " "), err, out)
-	}
-	return strings.TrimSpace(string(out))
-}
-
-func (r repo) commit(message, date string) string {
-	r.t.Helper()
-	r.run("add", "-A")
-	r.runAt(date, "commit", "-q", "-m", message)
-	return r.run("rev-parse", "HEAD")
 }
 
 func TestReadHead(t *testing.T) {
@@ -186,9 +138,9 @@ func TestReadHead(t *testing.T) {
 	})
 	t.Run("no commit", func(t *testing.T) {
 		dir := t.TempDir()
-		r := newRepo(t, dir)
+		r := testfile.NewRepo(t, dir)
 		testfile.Write(t, filepath.Join(dir, "a"), "a")
-		r.run("add", "a")
+		r.Run("add", "a")
 		equal(t, read(t, dir), head{})
 	})
 	t.Run("no git program", func(t *testing.T) {
@@ -204,7 +156,7 @@ func TestReadHead(t *testing.T) {
 	})
 	t.Run("a repository that git refuses to read", func(t *testing.T) {
 		dir := t.TempDir()
-		newRepo(t, dir)
+		testfile.NewRepo(t, dir)
 		testfile.Write(t, filepath.Join(dir, ".git", "config"), "[core\n")
 		if h, err := readHead(t.Context(), dir); err == nil || !strings.Contains(err.Error(), "bad config") {
 			t.Errorf("got %+v, %v; want git's own words", h, err)
@@ -212,18 +164,18 @@ func TestReadHead(t *testing.T) {
 	})
 	t.Run("commit, tags and changes", func(t *testing.T) {
 		dir := t.TempDir()
-		r := newRepo(t, dir)
+		r := testfile.NewRepo(t, dir)
 		sub := filepath.Join(dir, "sub")
 		testfile.Write(t, filepath.Join(dir, "a"), "a")
 		testfile.Write(t, filepath.Join(sub, "b"), "b")
 		testfile.Write(t, filepath.Join(sub, "dist", "made"), "1")
-		r.run("add", "-A")
-		r.commit("first", "2025-01-01T00:00:00Z")
-		r.run("tag", "v1.0.0")
+		r.Run("add", "-A")
+		r.Commit("first", "2025-01-01T00:00:00Z")
+		r.Run("tag", "v1.0.0")
 		testfile.Write(t, filepath.Join(dir, "a"), "changed")
-		commit := r.commit("second", "2026-02-03T04:05:06+02:00")
-		r.run("tag", "v1.1.0")
-		r.run("tag", "-a", "-m", "annotated", "v1.2.0+x")
+		commit := r.Commit("second", "2026-02-03T04:05:06+02:00")
+		r.Run("tag", "v1.1.0")
+		r.Run("tag", "-a", "-m", "annotated", "v1.2.0+x")
 
 		clean := head{commit: commit, tags: []string{"v1.1.0", "v1.2.0+x"}, time: time.Date(2026, 2, 3, 2, 5, 6, 0, time.UTC)}
 		equal(t, read(t, dir), clean)
@@ -241,20 +193,20 @@ func TestReadHead(t *testing.T) {
 		equal(t, read(t, dir), dirty)
 		equal(t, read(t, sub), dirty)
 
-		r.run("checkout", "-q", "a")
-		r.run("rm", "-q", "--cached", "sub/b")
+		r.Run("checkout", "-q", "a")
+		r.Run("rm", "-q", "--cached", "sub/b")
 		equal(t, read(t, dir), dirty)
-		r.run("reset", "-q")
+		r.Run("reset", "-q")
 
 		t.Run("of a shallow clone", func(t *testing.T) {
 			shallow := filepath.Join(t.TempDir(), "clone")
-			r.run("clone", "-q", "--depth=1", "file://"+filepath.ToSlash(dir), shallow)
+			r.Run("clone", "-q", "--depth=1", "file://"+filepath.ToSlash(dir), shallow)
 			equal(t, read(t, shallow), clean)
 		})
 	})
 	t.Run("an interrupt", func(t *testing.T) {
 		dir := t.TempDir()
-		newRepo(t, dir)
+		testfile.NewRepo(t, dir)
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
 		if _, err := readHead(ctx, dir); err == nil || !strings.Contains(err.Error(), "canceled") {
