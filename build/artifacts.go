@@ -18,6 +18,7 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
 	"github.com/slipway-build/slipway/build/bundle"
+	"github.com/slipway-build/slipway/build/version"
 	"github.com/slipway-build/slipway/images"
 	"github.com/slipway-build/slipway/images/airgap"
 	"github.com/slipway-build/slipway/internal/parallel"
@@ -258,7 +259,7 @@ func (b *Builder) bundleKey(ctx context.Context, step BundleStep, files []bundle
 	}
 	return hashOf(struct {
 		Version int
-		Release Release
+		Release version.Release
 		Step    BundleStep
 		Content []string
 	}{bundleVersion, b.Plan.Release, step, content})

@@ -5,6 +5,7 @@ import (
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
+	"github.com/slipway-build/slipway/build/version"
 	"github.com/slipway-build/slipway/images"
 )
 
@@ -25,7 +26,7 @@ type Config struct {
 	File string `yaml:"-"`
 	Dir  string `yaml:"-"`
 	// Release is the version and what else git and the environment say.
-	Release Release `yaml:"-"`
+	Release version.Release `yaml:"-"`
 	// Untagged says that the version is neither TAG nor a git tag on HEAD.
 	Untagged bool `yaml:"-"`
 	// Linked are the variables whose values end up in binaries or images, but for those

@@ -14,6 +14,7 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/partial"
 
+	"github.com/slipway-build/slipway/build/version"
 	"github.com/slipway-build/slipway/images"
 	"github.com/slipway-build/slipway/images/assemble"
 	"github.com/slipway-build/slipway/internal/parallel"
@@ -116,7 +117,7 @@ func (b *Builder) readByImages() []BinaryStep {
 
 // givenEpoch is the time of a release, or zero if neither a commit nor the
 // environment gave one: then a Dockerfile may say it.
-func givenEpoch(r Release) time.Time {
+func givenEpoch(r version.Release) time.Time {
 	if r.Commit == "" && r.Epoch.Unix() == 0 {
 		return time.Time{}
 	}

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/slipway-build/slipway/build/version"
 )
 
 // Inputs are what a release was made from, beside what its Release says.
@@ -21,7 +23,7 @@ type Inputs struct {
 // inputs are those of this run.
 func (b *Builder) inputs() (Inputs, error) {
 	plan := *b.full
-	plan.Destinations, plan.Skipped, plan.Release = nil, nil, Release{}
+	plan.Destinations, plan.Skipped, plan.Release = nil, nil, version.Release{}
 	plan.Images = slices.Clone(plan.Images)
 	for i := range plan.Images {
 		plan.Images[i].Address, plan.Images[i].EngineOpts = "", EngineOpts{}
@@ -95,7 +97,7 @@ func orNone(s string) string {
 }
 
 // state says whether files differ from the commit.
-func state(r Release) string {
+func state(r version.Release) string {
 	if r.Dirty {
 		return "one with changes"
 	}

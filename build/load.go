@@ -17,6 +17,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"github.com/slipway-build/slipway/build/version"
 	"github.com/slipway-build/slipway/internal/regular"
 )
 
@@ -90,7 +91,7 @@ func Load(ctx context.Context, path string, env func(string) (string, bool)) (*C
 	if err != nil {
 		return nil, fmt.Errorf("reading the configuration: %w", err)
 	}
-	head, err := readHead(ctx, dir)
+	head, err := version.Read(ctx, dir)
 	if err != nil {
 		return nil, err
 	}
@@ -99,7 +100,7 @@ func Load(ctx context.Context, path string, env func(string) (string, bool)) (*C
 
 // parseConfig is Load after all but the files that the configuration names was
 // read.
-func parseConfig(data []byte, path, dir string, head head, env func(string) (string, bool)) (*Config, error) {
+func parseConfig(data []byte, path, dir string, head version.Head, env func(string) (string, bool)) (*Config, error) {
 	root, err := parseYAML(data, path)
 	if err != nil {
 		return nil, err

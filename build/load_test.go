@@ -15,6 +15,7 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"golang.org/x/tools/txtar"
 
+	"github.com/slipway-build/slipway/build/version"
 	"github.com/slipway-build/slipway/images"
 	"github.com/slipway-build/slipway/internal/golden"
 	"github.com/slipway-build/slipway/internal/testfile"
@@ -53,7 +54,7 @@ func TestLoad(t *testing.T) {
 type scene struct {
 	dir  string
 	yaml []byte
-	head head
+	head version.Head
 	env  map[string]string
 }
 
@@ -72,12 +73,12 @@ func readScene(t *testing.T, archive *txtar.Archive) scene {
 			if _, err := fmt.Sscan(words[2], &unix); err != nil {
 				t.Fatal(err)
 			}
-			s.head = head{commit: words[1], time: time.Unix(unix, 0).UTC()}
+			s.head = version.Head{Commit: words[1], Time: time.Unix(unix, 0).UTC()}
 			for _, w := range words[3:] {
 				if w == "dirty" {
-					s.head.dirty = true
+					s.head.Dirty = true
 				} else {
-					s.head.tags = append(s.head.tags, w)
+					s.head.Tags = append(s.head.Tags, w)
 				}
 			}
 		}
@@ -191,7 +192,7 @@ func FuzzLoad(f *testing.F) {
 	f.Fuzz(func(t *testing.T, data []byte) {
 		dir := t.TempDir()
 		load := func() string {
-			config, err := parseConfig(data, FileName, dir, head{}, noEnvironment)
+			config, err := parseConfig(data, FileName, dir, version.Head{}, noEnvironment)
 			if err == nil {
 				expandAll(t, reflect.ValueOf(config).Elem(), "")
 				return dump("", reflect.ValueOf(config))

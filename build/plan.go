@@ -11,6 +11,7 @@ import (
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
+	"github.com/slipway-build/slipway/build/version"
 	"github.com/slipway-build/slipway/images"
 )
 
@@ -19,16 +20,16 @@ import (
 // lists; a Builder carries it out. Paths are relative to the project's folder
 // and written with slashes.
 type Plan struct {
-	Project      string        `json:"project"`
-	Release      Release       `json:"release"`
-	Binaries     []BinaryStep  `json:"binaries"`
-	Images       []ImageStep   `json:"images"`
-	Indexes      []IndexStep   `json:"indexes"`
-	Archives     []ArchiveStep `json:"archives"`
-	Lists        []ListStep    `json:"lists"`
-	Bundles      []BundleStep  `json:"bundles"`
-	Checksums    []SumStep     `json:"checksums"`
-	Destinations []Destination `json:"destinations"`
+	Project      string          `json:"project"`
+	Release      version.Release `json:"release"`
+	Binaries     []BinaryStep    `json:"binaries"`
+	Images       []ImageStep     `json:"images"`
+	Indexes      []IndexStep     `json:"indexes"`
+	Archives     []ArchiveStep   `json:"archives"`
+	Lists        []ListStep      `json:"lists"`
+	Bundles      []BundleStep    `json:"bundles"`
+	Checksums    []SumStep       `json:"checksums"`
+	Destinations []Destination   `json:"destinations"`
 	// Skipped says what the configuration names and this run leaves out.
 	Skipped []string `json:"skipped,omitempty"`
 }

@@ -17,6 +17,7 @@ import (
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
+	"github.com/slipway-build/slipway/build/version"
 	"github.com/slipway-build/slipway/images"
 	"github.com/slipway-build/slipway/images/airgap"
 	"github.com/slipway-build/slipway/internal/fileop"
@@ -78,8 +79,8 @@ func sortMade(made []Made) {
 
 // A Report is the content of dist/artifacts.json.
 type Report struct {
-	Project string  `json:"project"`
-	Release Release `json:"release"`
+	Project string          `json:"project"`
+	Release version.Release `json:"release"`
 	// Inputs are missing in reports of old versions.
 	Inputs *Inputs `json:"inputs,omitempty"`
 	Made   []Made  `json:"made"`

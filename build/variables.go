@@ -10,6 +10,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"github.com/slipway-build/slipway/build/version"
 	"github.com/slipway-build/slipway/images"
 	"github.com/slipway-build/slipway/internal/suggest"
 	"github.com/slipway-build/slipway/progress"
@@ -59,7 +60,7 @@ func platformVariables() []string {
 // terms of one another in any order.
 type variables struct {
 	env      func(string) (string, bool)
-	head     head
+	head     version.Head
 	problems *problems
 	// file is the path of slipway.yaml, fields its values by path
 	// ("version.base"), declared those of vars by name.
@@ -76,7 +77,7 @@ type variables struct {
 	// linked are the values of variables that link was told of.
 	linked map[string]string
 
-	release        Release
+	release        version.Release
 	released, good bool // whether release was computed, and without error
 	untagged       bool // whether the version is neither TAG nor a git tag
 }
@@ -166,7 +167,7 @@ func (v *variables) builtIn(name string) variable {
 		}
 		return v.environOrField("REPO", "repository", "")
 	case "COMMIT":
-		return variable{value: literal(v.head.commit)}
+		return variable{value: literal(v.head.Commit)}
 	}
 	release, ok := v.resolveRelease()
 	if !ok {
@@ -202,7 +203,7 @@ func (v *variables) field(path, otherwise string) variable {
 }
 
 // resolveRelease decides the version, once. What is wrong it reports.
-func (v *variables) resolveRelease() (Release, bool) {
+func (v *variables) resolveRelease() (version.Release, bool) {
 	if !v.released {
 		v.release, v.good = v.newRelease()
 		v.released = true
@@ -210,10 +211,10 @@ func (v *variables) resolveRelease() (Release, bool) {
 	return v.release, v.good
 }
 
-func (v *variables) newRelease() (Release, bool) {
+func (v *variables) newRelease() (version.Release, bool) {
 	epoch := time.Unix(0, 0).UTC()
-	if v.head.commit != "" {
-		epoch = v.head.time
+	if v.head.Commit != "" {
+		epoch = v.head.Time
 	}
 	good := true
 	if s, ok := v.environ("SOURCE_DATE_EPOCH"); ok {
@@ -223,30 +224,30 @@ func (v *variables) newRelease() (Release, bool) {
 			good = false
 		}
 	}
-	base, expr := v.field("version.base", defaultBase), v.field("version.pattern", defaultPattern)
+	base, expr := v.field("version.base", version.DefaultBase), v.field("version.pattern", version.DefaultPattern)
 	if base.bad || expr.bad {
-		return Release{}, false
+		return version.Release{}, false
 	}
 	pattern, err := regexp.Compile(expr.value.text())
 	if err != nil {
 		v.problems.add(v.position(v.fields["version.pattern"]), "version.pattern: %v", err)
-		return Release{}, false
+		return version.Release{}, false
 	}
 	at := v.position(v.fields["version.base"])
 	tag, ok := v.environ("TAG")
 	if ok {
 		at = environment("TAG")
 	}
-	chosen, tagged, err := v.head.choose(tag, base.value.text(), pattern)
+	chosen, tagged, err := v.head.Choose(tag, base.value.text(), pattern)
 	if err != nil {
 		v.problems.add(at, "%v", err)
-		return Release{}, false
+		return version.Release{}, false
 	}
 	v.untagged = !tagged
-	release, err := v.head.release(chosen, epoch)
+	release, err := v.head.Release(chosen, epoch)
 	if err != nil {
 		v.problems.add(at, "%v", err)
-		return Release{}, false
+		return version.Release{}, false
 	}
 	return release, good
 }

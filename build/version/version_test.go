@@ -1,4 +1,4 @@
-package build
+package version
 
 import (
 	"context"
@@ -20,27 +20,27 @@ func TestVersionOfHead(t *testing.T) {
 	const commit = "0123456789abcdef0123456789abcdef01234567"
 	for _, c := range []struct {
 		name, base, pattern string
-		head                head
+		Head                Head
 		want                string
 	}{
-		{"no repository", "v1.36.0", "", head{}, "v1.36.0+dev"},
-		{"a commit", "v1.36.0", "", head{commit: commit}, "v1.36.0+dev.01234567"},
-		{"a commit and changes", "v1.36.0", "", head{commit: commit, dirty: true}, "v1.36.0+dev.01234567-dirty"},
-		{"a base with metadata", "v1.36.0+k3s1", "", head{commit: commit}, "v1.36.0+k3s1.dev.01234567"},
-		{"a tag", "v1.36.0", "", head{commit: commit, tags: []string{"v1.35.1"}}, "v1.35.1"},
-		{"a tag and changes", "v1.36.0", "", head{commit: commit, dirty: true, tags: []string{"v1.35.1"}}, "v1.35.1-dirty"},
-		{"a tag of another kind", "v1.36.0", "", head{commit: commit, tags: []string{"nightly", "charts-1.2.3"}}, "v1.36.0+dev.01234567"},
-		{"the highest tag, numerically", "", "", head{commit: commit, tags: []string{"v1.9.0", "v1.10.0", "v1.2.0"}}, "v1.10.0"},
-		{"a release before its candidates", "", "", head{commit: commit, tags: []string{"v1.2.0-rc1", "v1.2.0", "v1.2.0-rc2"}}, "v1.2.0"},
-		{"metadata, numerically", "", rke2Pattern, head{commit: commit, tags: []string{"v1.36.0+rke2r10", "v1.36.0+rke2r9", "v2"}}, "v1.36.0+rke2r10"},
-		{"dates that are no semantic versions", "", `^[0-9-]+$`, head{commit: commit, tags: []string{"2026-10-01", "2026-9-30"}}, "2026-10-01"},
+		{"no repository", "v1.36.0", "", Head{}, "v1.36.0+dev"},
+		{"a commit", "v1.36.0", "", Head{Commit: commit}, "v1.36.0+dev.01234567"},
+		{"a commit and changes", "v1.36.0", "", Head{Commit: commit, Dirty: true}, "v1.36.0+dev.01234567-dirty"},
+		{"a base with metadata", "v1.36.0+k3s1", "", Head{Commit: commit}, "v1.36.0+k3s1.dev.01234567"},
+		{"a tag", "v1.36.0", "", Head{Commit: commit, Tags: []string{"v1.35.1"}}, "v1.35.1"},
+		{"a tag and changes", "v1.36.0", "", Head{Commit: commit, Dirty: true, Tags: []string{"v1.35.1"}}, "v1.35.1-dirty"},
+		{"a tag of another kind", "v1.36.0", "", Head{Commit: commit, Tags: []string{"nightly", "charts-1.2.3"}}, "v1.36.0+dev.01234567"},
+		{"the highest tag, numerically", "", "", Head{Commit: commit, Tags: []string{"v1.9.0", "v1.10.0", "v1.2.0"}}, "v1.10.0"},
+		{"a release before its candidates", "", "", Head{Commit: commit, Tags: []string{"v1.2.0-rc1", "v1.2.0", "v1.2.0-rc2"}}, "v1.2.0"},
+		{"metadata, numerically", "", rke2Pattern, Head{Commit: commit, Tags: []string{"v1.36.0+rke2r10", "v1.36.0+rke2r9", "v2"}}, "v1.36.0+rke2r10"},
+		{"dates that are no semantic versions", "", `^[0-9-]+$`, Head{Commit: commit, Tags: []string{"2026-10-01", "2026-9-30"}}, "2026-10-01"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			pattern := regexp.MustCompile(c.pattern)
 			if c.pattern == "" {
-				pattern = regexp.MustCompile(defaultPattern)
+				pattern = regexp.MustCompile(DefaultPattern)
 			}
-			if got := versionOfHead(c.head, c.base, pattern); got != c.want {
+			if got := versionOfHead(c.Head, c.base, pattern); got != c.want {
 				t.Errorf("got %s, want %s", got, c.want)
 			}
 		})
@@ -85,7 +85,7 @@ func TestNewRelease(t *testing.T) {
 		"nightly":            {Tag: "nightly"},
 	} {
 		t.Run(version, func(t *testing.T) {
-			got, err := head{commit: "c", dirty: true}.release(version, epoch)
+			got, err := Head{Commit: "c", Dirty: true}.Release(version, epoch)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -96,7 +96,7 @@ func TestNewRelease(t *testing.T) {
 		})
 	}
 	for _, version := range []string{"", "release/v1.2.3", "v1 2", "+dev", "-x", "v1.2.3\n"} {
-		if got, err := (head{}).release(version, epoch); err == nil {
+		if got, err := (Head{}).Release(version, epoch); err == nil {
 			t.Errorf("version %q makes %+v, want an error", version, got)
 		}
 	}
@@ -117,40 +117,40 @@ func TestPrerelease(t *testing.T) {
 }
 
 func TestReadHead(t *testing.T) {
-	read := func(t *testing.T, dir string) head {
+	read := func(t *testing.T, dir string) Head {
 		t.Helper()
-		h, err := readHead(t.Context(), dir)
+		h, err := Read(t.Context(), dir)
 		if err != nil {
 			t.Fatal(err)
 		}
 		return h
 	}
-	equal := func(t *testing.T, got, want head) {
+	equal := func(t *testing.T, got, want Head) {
 		t.Helper()
-		if diff := cmp.Diff(want, got, cmp.AllowUnexported(head{})); diff != "" {
+		if diff := cmp.Diff(want, got, cmp.AllowUnexported(Head{})); diff != "" {
 			t.Errorf("-want +got:\n%s", diff)
 		}
 	}
 	t.Run("no repository", func(t *testing.T) {
 		dir := t.TempDir()
 		t.Setenv("GIT_CEILING_DIRECTORIES", filepath.Dir(dir))
-		equal(t, read(t, dir), head{})
+		equal(t, read(t, dir), Head{})
 	})
 	t.Run("no commit", func(t *testing.T) {
 		dir := t.TempDir()
 		r := testfile.NewRepo(t, dir)
 		testfile.Write(t, filepath.Join(dir, "a"), "a")
 		r.Run("add", "a")
-		equal(t, read(t, dir), head{})
+		equal(t, read(t, dir), Head{})
 	})
 	t.Run("no git program", func(t *testing.T) {
 		t.Setenv("PATH", t.TempDir())
 		dir := t.TempDir()
-		equal(t, read(t, dir), head{})
+		equal(t, read(t, dir), Head{})
 		if err := os.Mkdir(filepath.Join(dir, ".git"), 0o755); err != nil {
 			t.Fatal(err)
 		}
-		if h, err := readHead(t.Context(), filepath.Join(dir)); err == nil || !strings.Contains(err.Error(), "there is no git program") {
+		if h, err := Read(t.Context(), filepath.Join(dir)); err == nil || !strings.Contains(err.Error(), "there is no git program") {
 			t.Errorf("a checkout: got %+v, %v; want an error, as the version would be wrong", h, err)
 		}
 	})
@@ -158,7 +158,7 @@ func TestReadHead(t *testing.T) {
 		dir := t.TempDir()
 		testfile.NewRepo(t, dir)
 		testfile.Write(t, filepath.Join(dir, ".git", "config"), "[core\n")
-		if h, err := readHead(t.Context(), dir); err == nil || !strings.Contains(err.Error(), "bad config") {
+		if h, err := Read(t.Context(), dir); err == nil || !strings.Contains(err.Error(), "bad config") {
 			t.Errorf("got %+v, %v; want git's own words", h, err)
 		}
 	})
@@ -177,7 +177,7 @@ func TestReadHead(t *testing.T) {
 		r.Run("tag", "v1.1.0")
 		r.Run("tag", "-a", "-m", "annotated", "v1.2.0+x")
 
-		clean := head{commit: commit, tags: []string{"v1.1.0", "v1.2.0+x"}, time: time.Date(2026, 2, 3, 2, 5, 6, 0, time.UTC)}
+		clean := Head{Commit: commit, Tags: []string{"v1.1.0", "v1.2.0+x"}, Time: time.Date(2026, 2, 3, 2, 5, 6, 0, time.UTC)}
 		equal(t, read(t, dir), clean)
 		equal(t, read(t, sub), clean)
 
@@ -188,7 +188,7 @@ func TestReadHead(t *testing.T) {
 		equal(t, read(t, sub), clean)
 
 		dirty := clean
-		dirty.dirty = true
+		dirty.Dirty = true
 		testfile.Write(t, filepath.Join(dir, "a"), "dirty")
 		equal(t, read(t, dir), dirty)
 		equal(t, read(t, sub), dirty)
@@ -209,7 +209,7 @@ func TestReadHead(t *testing.T) {
 		testfile.NewRepo(t, dir)
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
-		if _, err := readHead(ctx, dir); err == nil || !strings.Contains(err.Error(), "canceled") {
+		if _, err := Read(ctx, dir); err == nil || !strings.Contains(err.Error(), "canceled") {
 			t.Errorf("got %v, want that it was canceled", err)
 		}
 	})

@@ -1,4 +1,4 @@
-package build
+package version
 
 import (
 	"bytes"
@@ -15,15 +15,15 @@ import (
 )
 
 // A head is what git says of the commit that is checked out.
-type head struct {
+type Head struct {
 	// commit is its full hash, empty without a repository or a commit.
-	commit string
+	Commit string
 	// tags point at it, in git's order.
-	tags []string
+	Tags []string
 	// dirty says that a tracked file differs from it.
-	dirty bool
+	Dirty bool
 	// time is when it was committed.
-	time time.Time
+	Time time.Time
 }
 
 // readHead asks git about the checkout that dir lies in. No repository, and one
@@ -34,44 +34,44 @@ type head struct {
 // As for `git describe --dirty`, files that git does not track make nothing
 // dirty; dist below dir does not either, even when it is tracked, since it is
 // what an earlier build made.
-func readHead(ctx context.Context, dir string) (head, error) {
+func Read(ctx context.Context, dir string) (Head, error) {
 	status, err := git(ctx, dir, "status", "--porcelain=v2", "--branch", "--untracked-files=no", "--", ":/", ":(exclude)dist")
 	switch {
 	case errors.Is(err, process.ErrNotFound) && !insideRepository(dir):
-		return head{}, nil
+		return Head{}, nil
 	case errors.Is(err, process.ErrNotFound):
-		return head{}, fmt.Errorf("reading the version of %s: it is a git checkout, and there is no git program: %w", dir, err)
+		return Head{}, fmt.Errorf("reading the version of %s: it is a git checkout, and there is no git program: %w", dir, err)
 	case err != nil && strings.Contains(err.Error(), "not a git repository"):
-		return head{}, nil
+		return Head{}, nil
 	case err != nil:
-		return head{}, err
+		return Head{}, err
 	}
-	var h head
+	var h Head
 	for line := range strings.Lines(status) {
 		line = strings.TrimSuffix(line, "\n")
 		if oid, ok := strings.CutPrefix(line, "# branch.oid "); ok && oid != "(initial)" {
-			h.commit = oid
+			h.Commit = oid
 		} else if !strings.HasPrefix(line, "#") {
-			h.dirty = true
+			h.Dirty = true
 		}
 	}
-	if h.commit == "" {
-		return head{}, nil
+	if h.Commit == "" {
+		return Head{}, nil
 	}
-	seconds, err := git(ctx, dir, "log", "-1", "--no-show-signature", "--format=%ct", h.commit)
+	seconds, err := git(ctx, dir, "log", "-1", "--no-show-signature", "--format=%ct", h.Commit)
 	if err != nil {
-		return head{}, err
+		return Head{}, err
 	}
 	unix, err := strconv.ParseInt(strings.TrimSpace(seconds), 10, 64)
 	if err != nil {
-		return head{}, fmt.Errorf("reading the time of commit %s: %w", h.commit, err)
+		return Head{}, fmt.Errorf("reading the time of commit %s: %w", h.Commit, err)
 	}
-	h.time = time.Unix(unix, 0).UTC()
-	tags, err := git(ctx, dir, "tag", "--points-at", h.commit)
+	h.Time = time.Unix(unix, 0).UTC()
+	tags, err := git(ctx, dir, "tag", "--points-at", h.Commit)
 	if err != nil {
-		return head{}, err
+		return Head{}, err
 	}
-	h.tags = strings.Fields(tags)
+	h.Tags = strings.Fields(tags)
 	return h, nil
 }
 

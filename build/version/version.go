@@ -1,4 +1,4 @@
-package build
+package version
 
 import (
 	"cmp"
@@ -48,8 +48,8 @@ func (r Release) Prerelease() bool {
 }
 
 const (
-	defaultBase    = "v0.0.0"
-	defaultPattern = `^v?[0-9]+\.[0-9]+\.[0-9]+([-+][0-9A-Za-z.+-]+)?$`
+	DefaultBase    = "v0.0.0"
+	DefaultPattern = `^v?[0-9]+\.[0-9]+\.[0-9]+([-+][0-9A-Za-z.+-]+)?$`
 )
 
 var (
@@ -61,41 +61,41 @@ var (
 
 // choose returns the version of what is built from h, and whether TAG or a git tag names it. tag is the
 // environment variable TAG, empty if it is not set; base and pattern are those of slipway.yaml.
-func (h head) choose(tag, base string, pattern *regexp.Regexp) (version string, tagged bool, err error) {
+func (h Head) Choose(tag, base string, pattern *regexp.Regexp) (version string, tagged bool, err error) {
 	if tag != "" {
-		version, err = versionOfTag(tag, h.tags, pattern)
+		version, err = versionOfTag(tag, h.Tags, pattern)
 		return version, true, err
 	}
-	return versionOfHead(h, base, pattern), highest(h.tags, pattern) != "", nil
+	return versionOfHead(h, base, pattern), highest(h.Tags, pattern) != "", nil
 }
 
 // versionOfHead is the version where TAG does not say it.
-func versionOfHead(h head, base string, pattern *regexp.Regexp) string {
+func versionOfHead(h Head, base string, pattern *regexp.Regexp) string {
 	dirty := ""
-	if h.dirty {
+	if h.Dirty {
 		dirty = "-dirty"
 	}
-	if tag := highest(h.tags, pattern); tag != "" {
+	if tag := highest(h.Tags, pattern); tag != "" {
 		return tag + dirty
 	}
 	version := base + "+dev"
 	if strings.Contains(base, "+") {
 		version = base + ".dev" // semantic versions have one + at most
 	}
-	if h.commit == "" {
+	if h.Commit == "" {
 		return version
 	}
-	return version + "." + h.commit[:8] + dirty
+	return version + "." + h.Commit[:8] + dirty
 }
 
 // release returns the Release of a version that is built from h at a time.
-func (h head) release(version string, epoch time.Time) (Release, error) {
+func (h Head) Release(version string, epoch time.Time) (Release, error) {
 	if !shape.MatchString(version) {
 		return Release{}, fmt.Errorf("version %q: want letters, digits and . _ - + only, as it stands in file names and image tags", version)
 	}
 	r := Release{
 		Version: version, Tag: strings.ReplaceAll(version, "+", "-"),
-		Commit: h.commit, Dirty: h.dirty, Epoch: epoch,
+		Commit: h.Commit, Dirty: h.Dirty, Epoch: epoch,
 	}
 	if m := numbers.FindStringSubmatch(version); m != nil {
 		r.Major, r.Minor, r.Patch = m[1], m[2], m[3]
