@@ -10,6 +10,7 @@ import (
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
+	"github.com/slipway-build/slipway/build/config/expression"
 	"github.com/slipway-build/slipway/images"
 	"github.com/slipway-build/slipway/internal/regular"
 	"github.com/slipway-build/slipway/progress"
@@ -60,7 +61,7 @@ func (p *planner) archives() {
 		refs := all[images.PlatformSlug(platform)]
 		slices.SortFunc(refs, compareVersions)
 		p.plan.Lists = append(p.plan.Lists, ListStep{
-			Platform: Platform{platform}, Output: artifact(Expand(p.config.Names.allImages(platform), p.vars(platform, "", nil))),
+			Platform: Platform{platform}, Output: artifact(expression.Expand(p.config.Names.allImages(platform), p.vars(platform, "", nil))),
 			Images: slices.Compact(refs),
 		})
 	}
@@ -76,7 +77,7 @@ func (p *planner) archive(name string, list List, platform v1.Platform, windows 
 	if windows != "" {
 		template = p.config.Names.WindowsArchive
 	}
-	base := artifact(Expand(cmp.Or(list.Name, template), vars))
+	base := artifact(expression.Expand(cmp.Or(list.Name, template), vars))
 	step := ArchiveStep{List: name, Platform: Platform{platform}, Windows: windows, Text: base + ".txt",
 		Layers: p.config.Airgap.Layers, Level: p.config.Airgap.Level}
 	if p.config.Airgap.Split != "" {

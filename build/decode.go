@@ -110,7 +110,7 @@ func (d *decoder) text(n *yaml.Node, f field) (string, bool) {
 	if f.expand != "" {
 		return value.String(), true
 	}
-	text := value.text()
+	text := value.Text()
 	if f.enum != nil && !slices.Contains(f.enum, text) {
 		d.wrong(n, "%s %q: want %s%s", f.path, text, alternatives(f.enum), suggest.DidYouMean(text, f.enum))
 		return "", false

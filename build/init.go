@@ -14,6 +14,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"github.com/slipway-build/slipway/build/config/expression"
 	"github.com/slipway-build/slipway/internal/fileop"
 )
 
@@ -61,6 +62,6 @@ func Init(ctx context.Context, dir string) (path string, err error) {
 
 // yamlScalar spells s, which holds no variables, as a value of slipway.yaml.
 func yamlScalar(s string) (string, error) {
-	data, err := yaml.Marshal(literal(s).String())
+	data, err := yaml.Marshal(expression.Literal(s).String())
 	return strings.TrimSpace(string(data)), err
 }

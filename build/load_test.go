@@ -15,6 +15,7 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"golang.org/x/tools/txtar"
 
+	"github.com/slipway-build/slipway/build/config/expression"
 	"github.com/slipway-build/slipway/build/version"
 	"github.com/slipway-build/slipway/images"
 	"github.com/slipway-build/slipway/internal/golden"
@@ -151,7 +152,7 @@ func expandAll(t *testing.T, v reflect.Value, tag string) {
 			for _, name := range inScope(tag) {
 				vars[name] = ""
 			}
-			Expand(v.String(), vars)
+			expression.Expand(v.String(), vars)
 		}
 	case reflect.Struct:
 		for i := range v.NumField() {

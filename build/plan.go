@@ -11,6 +11,7 @@ import (
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
+	"github.com/slipway-build/slipway/build/config/expression"
 	"github.com/slipway-build/slipway/build/version"
 	"github.com/slipway-build/slipway/images"
 )
@@ -274,7 +275,7 @@ func expandMap(m, vars map[string]string) map[string]string {
 	}
 	out := make(map[string]string, len(m))
 	for k, v := range m {
-		out[k] = Expand(v, vars)
+		out[k] = expression.Expand(v, vars)
 	}
 	return out
 }
@@ -290,7 +291,7 @@ func expandSome(list []string, vars map[string]string) []string {
 func expandList(list []string, vars map[string]string) []string {
 	out := make([]string, 0, len(list))
 	for _, v := range list {
-		out = append(out, Expand(v, vars))
+		out = append(out, expression.Expand(v, vars))
 	}
 	return out
 }
@@ -327,7 +328,7 @@ func (p *planner) binaries() {
 				Output: "dist/bin/" + images.PlatformSlug(platform) + "/" + b.Name + exe(platform),
 			}
 			if b.Release != nil && *b.Release {
-				step.Artifact = artifact(Expand(p.config.Names.binary(platform), vars))
+				step.Artifact = artifact(expression.Expand(p.config.Names.binary(platform), vars))
 			}
 			p.plan.Binaries = append(p.plan.Binaries, step)
 		}
@@ -416,7 +417,7 @@ func (p *planner) bundles() {
 			vars := p.vars(platform, "", map[string]string{"NAME": b.Name})
 			step := BundleStep{Name: b.Name, Platform: Platform{platform}, Package: b.Package}
 			for _, f := range b.Files {
-				f.Source, f.Path = Expand(f.Source, vars), Expand(f.Path, vars)
+				f.Source, f.Path = expression.Expand(f.Source, vars), expression.Expand(f.Path, vars)
 				step.Files = append(step.Files, f)
 			}
 			formats := b.Formats
@@ -427,7 +428,7 @@ func (p *planner) bundles() {
 				}
 			}
 			for _, format := range formats {
-				step.Outputs = append(step.Outputs, artifact(Expand(p.config.Names.Bundle, vars)+"."+format))
+				step.Outputs = append(step.Outputs, artifact(expression.Expand(p.config.Names.Bundle, vars)+"."+format))
 			}
 			p.plan.Bundles = append(p.plan.Bundles, step)
 		}
@@ -440,7 +441,7 @@ func (p *planner) checksums() {
 		if p.filter.wants(platform) && !slices.Contains(archs, platform.Architecture) {
 			archs = append(archs, platform.Architecture)
 			vars := p.vars(platform, "", nil)
-			p.plan.Checksums = append(p.plan.Checksums, SumStep{Arch: platform.Architecture, Output: artifact(Expand(p.config.Names.Checksums, vars))})
+			p.plan.Checksums = append(p.plan.Checksums, SumStep{Arch: platform.Architecture, Output: artifact(expression.Expand(p.config.Names.Checksums, vars))})
 		}
 	}
 }

@@ -10,6 +10,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"github.com/slipway-build/slipway/build/config/expression"
 	"github.com/slipway-build/slipway/build/version"
 	"github.com/slipway-build/slipway/images"
 	"github.com/slipway-build/slipway/internal/suggest"
@@ -84,7 +85,7 @@ type variables struct {
 
 // A variable is what a name stands for. One that is bad has been reported.
 type variable struct {
-	value template
+	value expression.Expression
 	bad   bool
 }
 
@@ -146,7 +147,7 @@ func (v *variables) circle(names []string) {
 
 func (v *variables) declaredValue(name string, node *yaml.Node) variable {
 	if value, ok := v.environ(name); ok {
-		return variable{value: literal(value)}
+		return variable{value: expression.Literal(value)}
 	}
 	if node.Kind != yaml.ScalarNode {
 		return variable{bad: true} // the decoder reports it
@@ -167,13 +168,13 @@ func (v *variables) builtIn(name string) variable {
 		}
 		return v.environOrField("REPO", "repository", "")
 	case "COMMIT":
-		return variable{value: literal(v.head.Commit)}
+		return variable{value: expression.Literal(v.head.Commit)}
 	}
 	release, ok := v.resolveRelease()
 	if !ok {
 		return variable{bad: true}
 	}
-	return variable{value: literal(map[string]string{
+	return variable{value: expression.Literal(map[string]string{
 		"VERSION": release.Version, "TAG": release.Tag,
 		"MAJOR": release.Major, "MINOR": release.Minor, "PATCH": release.Patch,
 	}[name])}
@@ -181,7 +182,7 @@ func (v *variables) builtIn(name string) variable {
 
 func (v *variables) environOrField(name, path, otherwise string) variable {
 	if value, ok := v.environ(name); ok {
-		return variable{value: literal(value)}
+		return variable{value: expression.Literal(value)}
 	}
 	return v.field(path, otherwise)
 }
@@ -191,7 +192,7 @@ func (v *variables) environOrField(name, path, otherwise string) variable {
 func (v *variables) field(path, otherwise string) variable {
 	node, ok := v.fields[path]
 	if !ok {
-		return variable{value: literal(otherwise)}
+		return variable{value: expression.Literal(otherwise)}
 	}
 	return v.remember(path, func() variable {
 		if node.Kind != yaml.ScalarNode {
@@ -228,7 +229,7 @@ func (v *variables) newRelease() (version.Release, bool) {
 	if base.bad || expr.bad {
 		return version.Release{}, false
 	}
-	pattern, err := regexp.Compile(expr.value.text())
+	pattern, err := regexp.Compile(expr.value.Text())
 	if err != nil {
 		v.problems.add(v.position(v.fields["version.pattern"]), "version.pattern: %v", err)
 		return version.Release{}, false
@@ -238,7 +239,7 @@ func (v *variables) newRelease() (version.Release, bool) {
 	if ok {
 		at = environment("TAG")
 	}
-	chosen, tagged, err := v.head.Choose(tag, base.value.text(), pattern)
+	chosen, tagged, err := v.head.Choose(tag, base.value.Text(), pattern)
 	if err != nil {
 		v.problems.add(at, "%v", err)
 		return version.Release{}, false
@@ -262,8 +263,8 @@ const (
 // expand parses text, which stands at a position, and puts in all that is known
 // now. Of the per-platform variables it leaves those in allowed; others, and
 // unknown ones, it reports.
-func (v *variables) expand(text string, at Position, allowed []string) (template, bool) {
-	parsed, err := parseTemplate(text)
+func (v *variables) expand(text string, at Position, allowed []string) (expression.Expression, bool) {
+	parsed, err := expression.Parse(text)
 	if err != nil {
 		v.problems.add(at, "%v", err)
 		return nil, false
@@ -273,17 +274,17 @@ func (v *variables) expand(text string, at Position, allowed []string) (template
 		return nil, false
 	}
 	before := v.size
-	if v.size += value.size(); v.size > maxSize && before <= maxSize {
+	if v.size += value.Size(); v.size > maxSize && before <= maxSize {
 		v.problems.add(at, "the values of the file are longer than %s together once variables are put in", progress.FormatBytes(maxSize))
 	}
 	return value, v.size <= maxSize
 }
 
-func (v *variables) resolve(t template, at Position, allowed []string) (out template, good bool) {
+func (v *variables) resolve(t expression.Expression, at Position, allowed []string) (out expression.Expression, good bool) {
 	good = true
 	size := 0
-	add := func(pieces ...piece) {
-		if size += template(pieces).size(); size > maxValueSize {
+	add := func(pieces ...expression.Piece) {
+		if size += expression.Expression(pieces).Size(); size > maxValueSize {
 			if good {
 				v.problems.add(at, "the value is longer than %s once variables are put in", progress.FormatBytes(maxValueSize))
 			}
@@ -293,19 +294,19 @@ func (v *variables) resolve(t template, at Position, allowed []string) (out temp
 		out = append(out, pieces...)
 	}
 	for _, p := range t {
-		if p.name == "" {
+		if p.Name == "" {
 			add(p)
 			continue
 		}
-		fallback, ok := v.resolve(p.fallback, at, allowed)
+		fallback, ok := v.resolve(p.Fallback, at, allowed)
 		good = good && ok
 		value, ok := v.resolveName(p, at, allowed)
 		if !ok {
 			good = false
 			continue
 		}
-		if p.hasFallback {
-			if value, err := value.orElse(fallback); err != nil {
+		if p.HasFallback {
+			if value, err := value.OrElse(fallback); err != nil {
 				v.problems.add(at, "%v", err)
 				good = false
 			} else {
@@ -321,29 +322,29 @@ func (v *variables) resolve(t template, at Position, allowed []string) (out temp
 	return out, true
 }
 
-func (v *variables) resolveName(p piece, at Position, allowed []string) (template, bool) {
-	if slices.Contains(allowed, p.name) {
-		return template{{name: p.name}}, true
+func (v *variables) resolveName(p expression.Piece, at Position, allowed []string) (expression.Expression, bool) {
+	if slices.Contains(allowed, p.Name) {
+		return expression.Expression{{Name: p.Name}}, true
 	}
-	if slices.Contains(platformVariables(), p.name) {
-		v.problems.add(at, "${%s} has no value here: it %s; known here: %s", p.name, whenKnown(p.name), strings.Join(v.known(allowed), ", "))
+	if slices.Contains(platformVariables(), p.Name) {
+		v.problems.add(at, "${%s} has no value here: it %s; known here: %s", p.Name, whenKnown(p.Name), strings.Join(v.known(allowed), ", "))
 		return nil, false
 	}
-	value, known := v.lookup(p.name)
+	value, known := v.lookup(p.Name)
 	switch {
-	case !known && p.hasFallback:
+	case !known && p.HasFallback:
 		// Nothing declares it, so the environment is all there is to ask.
-		fromEnv, _ := v.environ(p.name)
-		return literal(fromEnv), true
+		fromEnv, _ := v.environ(p.Name)
+		return expression.Literal(fromEnv), true
 	case !known:
-		v.problems.add(at, "unknown variable ${%s}%s; known here: %s", p.name, suggest.DidYouMean(p.name, v.known(platformVariables())), strings.Join(v.known(allowed), ", "))
+		v.problems.add(at, "unknown variable ${%s}%s; known here: %s", p.Name, suggest.DidYouMean(p.Name, v.known(platformVariables())), strings.Join(v.known(allowed), ", "))
 		return nil, false
 	case value.bad:
 		return nil, false
 	}
-	for _, inner := range value.value.names() {
+	for _, inner := range value.value.Names() {
 		if !slices.Contains(allowed, inner) {
-			v.problems.add(at, "${%s} holds ${%s}, which has no value here: it %s", p.name, inner, whenKnown(inner))
+			v.problems.add(at, "${%s} holds ${%s}, which has no value here: it %s", p.Name, inner, whenKnown(inner))
 			return nil, false
 		}
 	}
@@ -353,18 +354,18 @@ func (v *variables) resolveName(p piece, at Position, allowed []string) (templat
 // link notes the variables of text, which ends up in binaries or images. It leaves out
 // those that differ by platform, and those that a Release holds.
 func (v *variables) link(text string) {
-	parsed, err := parseTemplate(text)
+	parsed, err := expression.Parse(text)
 	if err != nil {
 		return // and was reported
 	}
-	for _, name := range parsed.names() {
+	for _, name := range parsed.Names() {
 		if slices.Contains(platformVariables(), name) || slices.Contains(releaseVariables, name) && name != "REGISTRY" && name != "REPO" {
 			continue
 		}
-		if value, known := v.lookup(name); known && len(value.value.names()) > 0 {
+		if value, known := v.lookup(name); known && len(value.value.Names()) > 0 {
 			v.linked[name] = value.value.String()
 		} else if known {
-			v.linked[name] = value.value.text()
+			v.linked[name] = value.value.Text()
 		} else {
 			v.linked[name], _ = v.environ(name)
 		}
@@ -405,7 +406,7 @@ func (v *variables) checkDeclared(keys map[string]*yaml.Node) {
 		switch {
 		case slices.Contains(releaseVariables, name), slices.Contains(platformVariables(), name):
 			err = fmt.Errorf("vars: %s is built in and cannot be declared", name)
-		case !isName(name):
+		case !expression.IsName(name):
 			err = fmt.Errorf("vars: %q is not a name of a variable: want letters, digits and _, not beginning with a digit", name)
 		}
 		if err != nil {

@@ -1,4 +1,4 @@
-package build
+package expression
 
 import (
 	"fmt"
@@ -22,26 +22,26 @@ import (
 // `expand`. Load has checked that all of text is known; a variable that vars
 // lacks is therefore a bug in this program, and Expand panics.
 func Expand(text string, vars map[string]string) string {
-	t, err := parseTemplate(text)
+	t, err := Parse(text)
 	if err != nil {
 		panic(fmt.Sprintf("expanding %q, which Load has not checked: %v", text, err))
 	}
 	return t.expand(text, vars)
 }
 
-func (t template) expand(text string, vars map[string]string) string {
+func (t Expression) expand(text string, vars map[string]string) string {
 	var b strings.Builder
 	for _, p := range t {
-		if p.name == "" {
+		if p.Name == "" {
 			b.WriteString(p.text)
 			continue
 		}
-		value, ok := vars[p.name]
+		value, ok := vars[p.Name]
 		if !ok {
-			panic(fmt.Sprintf("expanding %q: there is no ${%s} here", text, p.name))
+			panic(fmt.Sprintf("expanding %q: there is no ${%s} here", text, p.Name))
 		}
 		if value == "" {
-			value = p.fallback.expand(text, vars)
+			value = p.Fallback.expand(text, vars)
 		}
 		b.WriteString(value)
 	}
@@ -49,28 +49,28 @@ func (t template) expand(text string, vars map[string]string) string {
 }
 
 // A template is a value, parsed.
-type template []piece
+type Expression []Piece
 
 // A piece is literal text, or a variable and what stands in for it when it is
 // empty.
-type piece struct {
+type Piece struct {
 	text        string
-	name        string
-	hasFallback bool
-	fallback    template
+	Name        string
+	HasFallback bool
+	Fallback    Expression
 }
 
 // literal is the template of a value that holds no variables.
-func literal(text string) template {
+func Literal(text string) Expression {
 	if text == "" {
 		return nil
 	}
-	return template{{text: text}}
+	return Expression{{text: text}}
 }
 
 // parseTemplate reads a value. Its errors say what is wrong in words that need no
 // position of their own.
-func parseTemplate(text string) (template, error) {
+func Parse(text string) (Expression, error) {
 	t, rest, err := parsePieces(text, false)
 	if err == nil && rest != "" {
 		panic("parsePieces stopped early")
@@ -80,10 +80,10 @@ func parseTemplate(text string) (template, error) {
 
 // parsePieces reads up to the end or, in a fallback, to the brace that closes it,
 // which stays in rest.
-func parsePieces(text string, inFallback bool) (t template, rest string, err error) {
+func parsePieces(text string, inFallback bool) (t Expression, rest string, err error) {
 	var plain strings.Builder
 	flush := func() {
-		t = append(t, literal(plain.String())...)
+		t = append(t, Literal(plain.String())...)
 		plain.Reset()
 	}
 	for text != "" {
@@ -95,7 +95,7 @@ func parsePieces(text string, inFallback bool) (t template, rest string, err err
 			plain.WriteByte('}')
 			text = text[2:]
 		case strings.HasPrefix(text, "${"):
-			var p piece
+			var p Piece
 			if p, text, err = parseVariable(text[len("${"):]); err != nil {
 				return nil, "", err
 			}
@@ -115,28 +115,28 @@ func parsePieces(text string, inFallback bool) (t template, rest string, err err
 
 // parseVariable reads what follows "${" to the closing brace, which is not in
 // rest.
-func parseVariable(text string) (p piece, rest string, err error) {
+func parseVariable(text string) (p Piece, rest string, err error) {
 	end := strings.IndexFunc(text, func(r rune) bool { return !isNameRune(r) })
 	if end < 0 {
-		return piece{}, "", fmt.Errorf("${%s has no closing brace (a dollar itself is written $$)", text)
+		return Piece{}, "", fmt.Errorf("${%s has no closing brace (a dollar itself is written $$)", text)
 	}
-	p.name, rest = text[:end], text[end:]
+	p.Name, rest = text[:end], text[end:]
 	switch {
-	case !isName(p.name):
-		return piece{}, "", fmt.Errorf("${%s is not a variable: want ${NAME} or ${NAME:-default}, of letters, digits and _ (a dollar itself is written $$)", firstWord(text))
+	case !IsName(p.Name):
+		return Piece{}, "", fmt.Errorf("${%s is not a variable: want ${NAME} or ${NAME:-default}, of letters, digits and _ (a dollar itself is written $$)", firstWord(text))
 	case rest[0] == '}':
 		return p, rest[1:], nil
 	case strings.HasPrefix(rest, ":-"):
-		p.hasFallback = true
-		if p.fallback, rest, err = parsePieces(rest[len(":-"):], true); err != nil {
-			return piece{}, "", err
+		p.HasFallback = true
+		if p.Fallback, rest, err = parsePieces(rest[len(":-"):], true); err != nil {
+			return Piece{}, "", err
 		}
 		if rest == "" {
-			return piece{}, "", fmt.Errorf("${%s:-… has no closing brace (in a default, a dollar itself is written $$)", p.name)
+			return Piece{}, "", fmt.Errorf("${%s:-… has no closing brace (in a default, a dollar itself is written $$)", p.Name)
 		}
 		return p, rest[1:], nil
 	}
-	return piece{}, "", fmt.Errorf("${%s is not a variable: want ${NAME} or ${NAME:-default}, of letters, digits and _ (a dollar itself is written $$)", firstWord(text))
+	return Piece{}, "", fmt.Errorf("${%s is not a variable: want ${NAME} or ${NAME:-default}, of letters, digits and _ (a dollar itself is written $$)", firstWord(text))
 }
 
 // firstWord is the start of text up to and with a closing brace, for messages.
@@ -153,17 +153,17 @@ func isNameRune(r rune) bool {
 }
 
 // isName says whether s can be the name of a variable, in a shell too.
-func isName(s string) bool {
+func IsName(s string) bool {
 	return s != "" && !('0' <= s[0] && s[0] <= '9') && !strings.ContainsFunc(s, func(r rune) bool { return !isNameRune(r) })
 }
 
 // String writes t as parseTemplate reads it.
-func (t template) String() string { return t.write(false) }
+func (t Expression) String() string { return t.write(false) }
 
-func (t template) write(inFallback bool) string {
+func (t Expression) write(inFallback bool) string {
 	var b strings.Builder
 	for _, p := range t {
-		if p.name == "" {
+		if p.Name == "" {
 			// Dollars and braces of a value must not be read as ours.
 			text := strings.ReplaceAll(p.text, "$", "$$")
 			if inFallback {
@@ -172,9 +172,9 @@ func (t template) write(inFallback bool) string {
 			b.WriteString(text)
 			continue
 		}
-		b.WriteString("${" + p.name)
-		if p.hasFallback {
-			b.WriteString(":-" + p.fallback.write(true))
+		b.WriteString("${" + p.Name)
+		if p.HasFallback {
+			b.WriteString(":-" + p.Fallback.write(true))
 		}
 		b.WriteByte('}')
 	}
@@ -182,7 +182,7 @@ func (t template) write(inFallback bool) string {
 }
 
 // text is what t stands for if it holds no variables.
-func (t template) text() string {
+func (t Expression) Text() string {
 	var b strings.Builder
 	for _, p := range t {
 		b.WriteString(p.text)
@@ -191,20 +191,20 @@ func (t template) text() string {
 }
 
 // size is about how many bytes t has: its text, and its variables by name.
-func (t template) size() int {
+func (t Expression) Size() int {
 	n := 0
 	for _, p := range t {
-		n += len(p.text) + len(p.name) + p.fallback.size()
+		n += len(p.text) + len(p.Name) + p.Fallback.Size()
 	}
 	return n
 }
 
 // names are the variables of t, fallbacks included, in order.
-func (t template) names() []string {
+func (t Expression) Names() []string {
 	var names []string
 	for _, p := range t {
-		if p.name != "" {
-			names = append(append(names, p.name), p.fallback.names()...)
+		if p.Name != "" {
+			names = append(append(names, p.Name), p.Fallback.Names()...)
 		}
 	}
 	return names
@@ -212,15 +212,15 @@ func (t template) names() []string {
 
 // orElse is t, or fallback where t turns out empty. It fails where that depends
 // on several per-platform variables at once.
-func (t template) orElse(fallback template) (template, error) {
-	literals := slices.ContainsFunc(t, func(p piece) bool { return p.name == "" })
+func (t Expression) OrElse(fallback Expression) (Expression, error) {
+	literals := slices.ContainsFunc(t, func(p Piece) bool { return p.Name == "" })
 	switch {
 	case literals:
 		return t, nil // never empty
 	case len(t) == 0:
 		return fallback, nil
-	case len(t) == 1 && !t[0].hasFallback:
-		return template{{name: t[0].name, hasFallback: true, fallback: fallback}}, nil
+	case len(t) == 1 && !t[0].HasFallback:
+		return Expression{{Name: t[0].Name, HasFallback: true, Fallback: fallback}}, nil
 	}
-	return nil, fmt.Errorf("${%s} cannot have a default: whether it is empty depends on more than one per-platform variable", strings.Join(t.names(), "}${"))
+	return nil, fmt.Errorf("${%s} cannot have a default: whether it is empty depends on more than one per-platform variable", strings.Join(t.Names(), "}${"))
 }

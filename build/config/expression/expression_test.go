@@ -1,4 +1,4 @@
-package build
+package expression
 
 import (
 	"testing"
@@ -45,31 +45,31 @@ func TestExpandPanicsForWhatLoadWouldHaveRefused(t *testing.T) {
 // FuzzTemplate holds that a template means the same after it was written down,
 // which is how Load leaves fields for Expand, and that values come out as they
 // went in.
-func FuzzTemplate(f *testing.F) {
+func FuzzParse(f *testing.F) {
 	for _, s := range []string{"${A:-${B}x}$$", "$}", "${A:-$}}", "$$$", "a${B}}"} {
 		f.Add(s, "value")
 	}
 	f.Fuzz(func(t *testing.T, text, value string) {
-		parsed, err := parseTemplate(text)
+		parsed, err := Parse(text)
 		if err != nil {
 			return
 		}
-		again, err := parseTemplate(parsed.String())
+		again, err := Parse(parsed.String())
 		if err != nil {
 			t.Fatalf("%q became %q: %v", text, parsed, err)
 		}
 		vars := map[string]string{}
-		for _, name := range parsed.names() {
+		for _, name := range parsed.Names() {
 			vars[name] = value
 		}
 		if a, b := parsed.expand(text, vars), again.expand(text, vars); a != b {
 			t.Errorf("%q means %q, and as %q it means %q", text, a, parsed, b)
 		}
-		inFallback := template{{name: "X", hasFallback: true, fallback: literal(value)}}
+		inFallback := Expression{{Name: "X", HasFallback: true, Fallback: Literal(value)}}
 		if got := Expand(inFallback.String(), map[string]string{"X": ""}); got != value {
 			t.Errorf("%q came out of a default as %q", value, got)
 		}
-		if got := Expand(literal(value).String(), nil); got != value {
+		if got := Expand(Literal(value).String(), nil); got != value {
 			t.Errorf("%q came out as %q", value, got)
 		}
 	})
