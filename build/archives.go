@@ -61,7 +61,7 @@ func (p *planner) archives() {
 		refs := all[images.PlatformSlug(platform)]
 		slices.SortFunc(refs, compareVersions)
 		p.plan.Lists = append(p.plan.Lists, ListStep{
-			Platform: Platform{platform}, Output: artifact(expression.Expand(p.config.Names.allImages(platform), p.vars(platform, "", nil))),
+			Platform: Platform{platform}, Output: artifact(expression.Expand(p.config.Names.allImagesOf(platform), p.vars(platform, "", nil))),
 			Images: slices.Compact(refs),
 		})
 	}

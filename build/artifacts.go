@@ -149,7 +149,7 @@ func (b *Builder) bundle(ctx context.Context, step BundleStep) error {
 	)
 	for _, f := range step.Files {
 		mode, err := b.bundleMode(f)
-		errs = append(errs, err, b.Config.inside(f.Source))
+		errs = append(errs, err, b.Config.checkInside(f.Source))
 		files = append(files, bundle.File{Source: b.path(f.Source), Path: bundlePath(f), Mode: mode, Config: f.Config})
 	}
 	key, err := b.bundleKey(ctx, step, files)

@@ -102,7 +102,7 @@ func (b *Builder) openBench() error {
 	if b.bench != nil {
 		return nil
 	}
-	bench, err := openWorkbench(b.settings, b.ownRegistry(), b.settings.hosts(b.Config.Dir, b.Config.Registries))
+	bench, err := openWorkbench(b.settings, b.ownRegistry(), b.settings.hosts(b.Config.hostSettings()))
 	b.bench = bench
 	return err
 }

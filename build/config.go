@@ -252,16 +252,16 @@ type Names struct {
 	Checksums      string `yaml:"checksums" expand:"arch" doc:"default: sha256sum-${ARCH}.txt"`
 }
 
-// binary is the template for a binary's platform.
-func (n Names) binary(p v1.Platform) string {
+// binaryOf returns the template of a binary for a platform.
+func (n Names) binaryOf(p v1.Platform) string {
 	if p.OS == "windows" {
 		return cmp.Or(n.WindowsBinary, n.Binary)
 	}
 	return n.Binary
 }
 
-// allImages is the template for the list of a platform.
-func (n Names) allImages(p v1.Platform) string {
+// allImagesOf returns the template of the list of all images for a platform.
+func (n Names) allImagesOf(p v1.Platform) string {
 	if p.OS == "windows" {
 		return cmp.Or(n.WindowsImages, n.AllImages)
 	}

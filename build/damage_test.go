@@ -71,11 +71,11 @@ func makeRichRelease(t *testing.T) *testRelease {
 	testfile.Write(t, filepath.Join(r.dir, "images.txt"), r.other+"/tools/pause:3.10\n"+r.other+"/tools/one:1\n"+r.other+"/tools/two:1\n")
 	testfile.Write(t, filepath.Join(r.dir, "Dockerfile.base"), "FROM "+r.other+"/tools/base:1\nADD files.tar /\nADD --checksum=sha256:"+hex.EncodeToString(sum[:])+
 		" "+server.URL+"/file /srv/\nCOPY --from=bin --chmod=0755 acme* /bin/\n")
-	config, err := os.ReadFile(filepath.Join(r.dir, FileName))
+	raw, err := os.ReadFile(filepath.Join(r.dir, FileName))
 	if err != nil {
 		t.Fatal(err)
 	}
-	text := strings.Replace(string(config), "airgap:\n", `  - name: acme-based
+	text := strings.Replace(string(raw), "airgap:\n", `  - name: acme-based
     contexts: {bin: "dist/bin/${PLATFORM}"}
     variants:
       - {platforms: [linux/amd64, linux/arm64], dockerfile: Dockerfile.base}

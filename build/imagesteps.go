@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"maps"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -78,11 +77,11 @@ func (b *Builder) image(ctx context.Context, step ImageStep) (v1.Image, error) {
 }
 
 func (b *Builder) assemble(ctx context.Context, step ImageStep) (v1.Image, error) {
-	// Load has looked, but not at what was not there yet.
-	if err := outside(b.Config, step); err != nil {
+	// Load has checked the same, but not what did not exist yet.
+	if err := b.Config.checkImage(step.Dockerfile, step.Context, step.Contexts, step.EngineOpts); err != nil {
 		return nil, fmt.Errorf("image %s: %w", step.Image, err)
 	}
-	assembler, err := b.bench.assembler(ctx, step.Builder, step.Address, b.engineOpts(step))
+	assembler, err := b.bench.assembler(ctx, step.Builder, step.Address, step.EngineOpts.onDisk(b.path))
 	if err != nil {
 		return nil, fmt.Errorf("image %s: %w", step.Image, err)
 	}
@@ -122,26 +121,6 @@ func givenEpoch(r version.Release) time.Time {
 		return time.Time{}
 	}
 	return r.Epoch
-}
-
-// engineOpts are the step's, with files where they lie on disk.
-func (b *Builder) engineOpts(step ImageStep) EngineOpts {
-	opts := step.EngineOpts
-	place := func(texts []string) []string {
-		out := slices.Clone(texts)
-		for i, text := range out {
-			fields := strings.Split(text, ",")
-			for j, field := range fields {
-				if key, value, ok := strings.Cut(field, "="); ok && isFileKey(key) {
-					fields[j] = key + "=" + b.path(value)
-				}
-			}
-			out[i] = strings.Join(fields, ",")
-		}
-		return out
-	}
-	opts.Secrets, opts.CacheFrom, opts.CacheTo = place(opts.Secrets), place(opts.CacheFrom), place(opts.CacheTo)
-	return opts
 }
 
 // contextValue makes the folder of a named context one on disk; what has a scheme
@@ -246,33 +225,4 @@ func (b *Builder) earlierMember(earlier Report, ref string) (v1.Image, v1.ImageI
 	}
 	image, err := b.layout.Image(d.Digest)
 	return image, nil, err
-}
-
-// outside is what an image step reads that leads out of the project.
-func outside(c *Config, step ImageStep) error {
-	var errs []error
-	check := func(what string, files ...string) {
-		for _, file := range files {
-			if err := c.inside(file); err != nil {
-				errs = append(errs, fmt.Errorf("%s: %w", what, err))
-			}
-		}
-	}
-	check("context", step.Context)
-	check("dockerfile", step.Dockerfile)
-	for _, name := range slices.Sorted(maps.Keys(step.Contexts)) {
-		if folder := contextFolder(step.Contexts[name]); folder != "" {
-			check("contexts."+name, folder)
-		}
-	}
-	for _, option := range step.Secrets {
-		check("secrets", optionFiles(option)...)
-	}
-	for _, option := range append(append([]string(nil), step.CacheFrom...), step.CacheTo...) {
-		check("cache", optionFiles(option)...)
-	}
-	for _, option := range step.SSH {
-		check("ssh", sshKeys(option)...)
-	}
-	return errors.Join(errs...)
 }

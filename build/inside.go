@@ -1,18 +1,21 @@
 package build
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
-// inside returns an error if file, a path of slipway.yaml, leads out of the project's
+// checkInside returns an error if file, a path of slipway.yaml, leads out of the project's
 // folder and of those that Outside names, be it by "..", as an absolute path or through
 // a symlink. file need not exist. What publish writes to is a destination, and not
 // checked.
-func (c *Config) inside(file string) error {
+func (c *Config) checkInside(file string) error {
 	// Variables that differ by platform add folders at the most.
 	path := c.onDisk(placeholders.Replace(file))
 	if isBelow(path, c.onDisk("dist")) {
@@ -67,6 +70,56 @@ func resolve(path string) string {
 func isBelow(path, folder string) bool {
 	rel, err := filepath.Rel(folder, path)
 	return err == nil && filepath.IsLocal(rel)
+}
+
+// checkImage returns an error if a file or folder that an image is made from leads out of the project; see
+// checkInside. It follows links, so that it finds more when the files exist.
+func (c *Config) checkImage(dockerfile, context string, contexts map[string]string, options EngineOpts) error {
+	var errs []error
+	check := func(what string, files ...string) {
+		for _, file := range files {
+			if err := c.checkInside(file); err != nil {
+				errs = append(errs, fmt.Errorf("%s: %w", what, err))
+			}
+		}
+	}
+	check("context", context)
+	check("dockerfile", dockerfile)
+	for _, name := range slices.Sorted(maps.Keys(contexts)) {
+		if folder := contextFolder(contexts[name]); folder != "" {
+			check("contexts."+name, folder)
+		}
+	}
+	for _, option := range options.Secrets {
+		check("secrets", optionFiles(option)...)
+	}
+	for _, option := range slices.Concat(options.CacheFrom, options.CacheTo) {
+		check("cache", optionFiles(option)...)
+	}
+	for _, option := range options.SSH {
+		check("ssh", sshKeys(option)...)
+	}
+	return errors.Join(errs...)
+}
+
+// onDisk returns the options with the paths of files and folders as path has them. Keys of SSH stay as they are:
+// they are not relative to slipway.yaml.
+func (e EngineOpts) onDisk(path func(string) string) EngineOpts {
+	place := func(options []string) []string {
+		out := slices.Clone(options)
+		for i, option := range out {
+			fields := strings.Split(option, ",")
+			for j, field := range fields {
+				if key, value, ok := strings.Cut(field, "="); ok && isFileKey(key) {
+					fields[j] = key + "=" + path(value)
+				}
+			}
+			out[i] = strings.Join(fields, ",")
+		}
+		return out
+	}
+	e.Secrets, e.CacheFrom, e.CacheTo = place(e.Secrets), place(e.CacheFrom), place(e.CacheTo)
+	return e
 }
 
 // optionFiles are the paths in options of an engine, such as id=NAME,src=FILE.

@@ -212,7 +212,7 @@ func TestPublishSaysWhichInputsChanged(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			r.t = t
 			env := maps.Clone(r.env)
-			config, list := r.read(FileName), r.read("images.txt")
+			text, list := r.read(FileName), r.read("images.txt")
 			c.change(r)
 			for verb, err := range map[string]error{"publish": r.try(r.builder(), "publish"), "verify": r.builder().Verify(t.Context())} {
 				switch {
@@ -226,7 +226,7 @@ func TestPublishSaysWhichInputsChanged(t *testing.T) {
 				t.Errorf("the registry has %v", found)
 			}
 			r.env = env
-			testfile.Write(t, filepath.Join(r.dir, FileName), config)
+			testfile.Write(t, filepath.Join(r.dir, FileName), text)
 			testfile.Write(t, filepath.Join(r.dir, "images.txt"), list)
 		})
 	}

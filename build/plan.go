@@ -183,15 +183,15 @@ func NewPlan(config *Config, filter Filter) (*Plan, error) {
 
 // destinations are those of the configuration; where none is a registry, images
 // go to the project's.
-func destinations(config *Config) []Destination {
+func destinations(c *Config) []Destination {
 	var out []Destination
-	if !slices.ContainsFunc(config.Publish, func(d Destination) bool { return d.Registry != "" }) {
-		out = append(out, Destination{Registry: config.Registry})
+	if !slices.ContainsFunc(c.Publish, func(d Destination) bool { return d.Registry != "" }) {
+		out = append(out, Destination{Registry: c.Registry})
 	}
-	out = append(out, config.Publish...)
+	out = append(out, c.Publish...)
 	for i, d := range out {
 		if d.Registry != "" {
-			out[i].Repository = cmp.Or(d.Repository, config.Repository)
+			out[i].Repository = cmp.Or(d.Repository, c.Repository)
 		}
 	}
 	return out
@@ -328,7 +328,7 @@ func (p *planner) binaries() {
 				Output: "dist/bin/" + images.PlatformSlug(platform) + "/" + b.Name + exe(platform),
 			}
 			if b.Release != nil && *b.Release {
-				step.Artifact = artifact(expression.Expand(p.config.Names.binary(platform), vars))
+				step.Artifact = artifact(expression.Expand(p.config.Names.binaryOf(platform), vars))
 			}
 			p.plan.Binaries = append(p.plan.Binaries, step)
 		}

@@ -34,15 +34,15 @@ func project(t *testing.T, name string, env map[string]string) *Config {
 			t.Fatal(err)
 		}
 	}
-	config, err := Load(t.Context(), filepath.Join(dir, FileName), func(name string) (string, bool) {
+	loaded, err := Load(t.Context(), filepath.Join(dir, FileName), func(name string) (string, bool) {
 		v, ok := env[name]
 		return v, ok
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	config.File = FileName // not the temporary folder, for messages that are compared
-	return config
+	loaded.File = FileName // not the temporary folder, for messages that are compared
+	return loaded
 }
 
 var released = map[string]string{"TAG": "v1.2.3+rke2r1", "SOURCE_DATE_EPOCH": "1700000000"}
@@ -163,13 +163,13 @@ func TestADryRunNamesWhereItWouldPublish(t *testing.T) {
 
 func TestPlanRefusesTwoFilesOfOneName(t *testing.T) {
 	r := makeRelease(t)
-	config := filepath.Join(r.dir, FileName)
-	raw, err := os.ReadFile(config)
+	file := filepath.Join(r.dir, FileName)
+	raw, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
 	}
-	testfile.Write(t, config, string(raw)+"names: {archive: 'images.${PLATFORM}', windows-archive: 'Win.${ARCH}', checksums: sums.txt, all-images: 'images.${PLATFORM}.txt'}\n")
-	loaded, err := Load(t.Context(), config, func(name string) (string, bool) { v, ok := r.env[name]; return v, ok })
+	testfile.Write(t, file, string(raw)+"names: {archive: 'images.${PLATFORM}', windows-archive: 'Win.${ARCH}', checksums: sums.txt, all-images: 'images.${PLATFORM}.txt'}\n")
+	loaded, err := Load(t.Context(), file, func(name string) (string, bool) { v, ok := r.env[name]; return v, ok })
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -16,11 +16,11 @@ func TestThePasswordIsForOneRegistry(t *testing.T) {
 		{"docker.io", "quay.io ghcr.io", "docker.io"},
 		{"docker.io", "quay.io quay.io", "quay.io"},
 	} {
-		config := &Config{Registry: c.project, Repository: "team"}
+		project := &Config{Registry: c.project, Repository: "team"}
 		for _, host := range strings.Fields(c.publish) {
-			config.Publish = append(config.Publish, Destination{Registry: host})
+			project.Publish = append(project.Publish, Destination{Registry: host})
 		}
-		b := &Builder{Config: config, Plan: &Plan{Destinations: destinations(config)}}
+		b := &Builder{Config: project, Plan: &Plan{Destinations: destinations(project)}}
 		if got := b.ownRegistry(); got != c.want {
 			t.Errorf("%s, published to %s: the password is for %s, want %s", c.project, c.publish, got, c.want)
 		}

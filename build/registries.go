@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
+	"path/filepath"
 	"slices"
 
 	"github.com/slipway-build/slipway/images/hosts"
@@ -40,4 +41,20 @@ func (v *validator) registries() {
 		}
 		canonical[hosts.CanonicalName(host)] = r
 	}
+}
+
+// hostSettings says how the registries of the configuration are reached, by HOST or HOST:PORT.
+func (c *Config) hostSettings() map[string]hosts.Setting {
+	path := func(file string) string {
+		if file == "" || isAbsolute(file) {
+			return file
+		}
+		return filepath.Join(c.Dir, filepath.FromSlash(file))
+	}
+	settings := make(map[string]hosts.Setting, len(c.Registries))
+	for host, r := range c.Registries {
+		settings[host] = hosts.Setting{PlainHTTP: r.PlainHTTP, SkipVerify: r.SkipVerify,
+			CA: path(r.CA), Cert: path(r.Cert), Key: path(r.Key), Mirrors: r.Mirrors}
+	}
+	return settings
 }

@@ -11,10 +11,11 @@ import (
 
 func TestFlagsAndTheFileSayHowRegistriesAreReached(t *testing.T) {
 	s := Settings{CertDirs: []string{"/certs"}, PlainHTTP: []string{"a.example", "b.example:5000"}}
-	got := s.hosts("/project", map[string]RegistryAccess{
+	c := Config{Dir: "/project", Registries: map[string]RegistryAccess{
 		"a.example":       {Mirrors: []string{"m.example"}},
 		"index.docker.io": {CA: "certs/ca.pem", Cert: "/abs/cert.pem", SkipVerify: true},
-	})
+	}}
+	got := s.hosts(c.hostSettings())
 	want := hosts.Options{Dirs: []string{"/certs"}, Settings: map[string]hosts.Setting{
 		"a.example":      {PlainHTTP: true, Mirrors: []string{"m.example"}},
 		"b.example:5000": {PlainHTTP: true},

@@ -238,19 +238,12 @@ func ParsePlatforms(texts []string) ([]v1.Platform, error) {
 	return platforms, errors.Join(errs...)
 }
 
-// hosts is how registries are reached: flags and environment go before slipway.yaml,
-// and that before the folders of container tools. dir is that of slipway.yaml.
-func (s Settings) hosts(dir string, registries map[string]RegistryAccess) hosts.Options {
-	path := func(file string) string {
-		if file == "" || isAbsolute(file) {
-			return file
-		}
-		return filepath.Join(dir, filepath.FromSlash(file))
-	}
+// hosts says how registries are reached: flags and environment win over slipway.yaml, whose settings project
+// has, and that over the folders of container tools.
+func (s Settings) hosts(project map[string]hosts.Setting) hosts.Options {
 	options := hosts.Options{Dirs: s.CertDirs}
-	for host, r := range registries {
-		options = options.With(host, hosts.Setting{PlainHTTP: r.PlainHTTP, SkipVerify: r.SkipVerify,
-			CA: path(r.CA), Cert: path(r.Cert), Key: path(r.Key), Mirrors: r.Mirrors})
+	for host, setting := range project {
+		options = options.With(host, setting)
 	}
 	for _, host := range s.PlainHTTP {
 		options = options.With(host, hosts.Setting{PlainHTTP: true})

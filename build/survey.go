@@ -156,7 +156,7 @@ func (s *survey) binaries(dir string) error {
 		b := surveyedBinary{Name: name, Package: pkg}
 		folder := filepath.Join(dir, filepath.FromSlash(pkg))
 		linux, windows := mainFiles(folder, "linux"), mainFiles(folder, "windows")
-		if taken[name] || !fileShape.MatchString(name) || linux == nil && (windows == nil || !s.Windows) {
+		if taken[name] || !isFileName(name) || linux == nil && (windows == nil || !s.Windows) {
 			continue
 		}
 		switch {

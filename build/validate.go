@@ -35,6 +35,9 @@ var (
 	fourNumbers  = regexp.MustCompile(`^[0-9]+\.[0-9]+\.[0-9]+\.[0-9]+$`)
 )
 
+// isFileName says whether the name of a binary or bundle can be that of a file on every system.
+func isFileName(name string) bool { return fileShape.MatchString(name) }
+
 func (v *validator) validate() {
 	v.project()
 	v.windows()
@@ -369,7 +372,7 @@ func isDir(m fs.FileMode) bool { return m.IsDir() }
 
 // inside reports whether file may be named, and says so if not.
 func (v *validator) inside(path, file string) bool {
-	err := v.config.inside(file)
+	err := v.config.checkInside(file)
 	if err != nil {
 		v.wrong(path, "%v", err)
 	}

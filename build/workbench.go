@@ -35,7 +35,7 @@ type Workbench struct {
 
 // OpenWorkbench opens the content cache of the settings.
 func OpenWorkbench(s Settings) (*Workbench, error) {
-	return openWorkbench(s, name.DefaultRegistry, s.hosts("", nil))
+	return openWorkbench(s, name.DefaultRegistry, s.hosts(nil))
 }
 
 // openWorkbench is OpenWorkbench for a project. DOCKER_USERNAME is sent only to own,
