@@ -10,6 +10,7 @@ import (
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
+	"github.com/slipway-build/slipway/build/config"
 	"github.com/slipway-build/slipway/build/config/expression"
 	"github.com/slipway-build/slipway/images"
 	"github.com/slipway-build/slipway/internal/regular"
@@ -61,13 +62,13 @@ func (p *planner) archives() {
 		refs := all[images.PlatformSlug(platform)]
 		slices.SortFunc(refs, compareVersions)
 		p.plan.Lists = append(p.plan.Lists, ListStep{
-			Platform: Platform{platform}, Output: artifact(expression.Expand(p.config.Names.allImagesOf(platform), p.vars(platform, "", nil))),
+			Platform: Platform{platform}, Output: artifact(expression.Expand(p.config.Names.AllImagesOf(platform), p.vars(platform, "", nil))),
 			Images: slices.Compact(refs),
 		})
 	}
 }
 
-func (p *planner) archive(name string, list List, platform v1.Platform, windows string, files map[string][]images.ListEntry) ArchiveStep {
+func (p *planner) archive(name string, list config.List, platform v1.Platform, windows string, files map[string][]images.ListEntry) ArchiveStep {
 	suffix := "-" + name
 	if name == "images" {
 		suffix = ""
@@ -130,7 +131,7 @@ func (p *planner) listImages(name string, platform v1.Platform, windows string, 
 }
 
 // covers says whether a list is made for a platform.
-func covers(list List, platform v1.Platform, windows string) bool {
+func covers(list config.List, platform v1.Platform, windows string) bool {
 	platform.OSVersion = ""
 	return slices.ContainsFunc(list.Platforms, func(p v1.Platform) bool {
 		return images.FormatPlatform(p) == images.FormatPlatform(platform)

@@ -18,6 +18,7 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
 	"github.com/slipway-build/slipway/build/bundle"
+	"github.com/slipway-build/slipway/build/config"
 	"github.com/slipway-build/slipway/build/version"
 	"github.com/slipway-build/slipway/images"
 	"github.com/slipway-build/slipway/images/airgap"
@@ -149,7 +150,7 @@ func (b *Builder) bundle(ctx context.Context, step BundleStep) error {
 	)
 	for _, f := range step.Files {
 		mode, err := b.bundleMode(f)
-		errs = append(errs, err, b.Config.checkInside(f.Source))
+		errs = append(errs, err, b.Config.CheckInside(f.Source))
 		files = append(files, bundle.File{Source: b.path(f.Source), Path: bundlePath(f), Mode: mode, Config: f.Config})
 	}
 	key, err := b.bundleKey(ctx, step, files)
@@ -184,7 +185,7 @@ func (b *Builder) bundle(ctx context.Context, step BundleStep) error {
 }
 
 // bundlePath is where a file stands in a bundle.
-func bundlePath(f BundleFile) string {
+func bundlePath(f config.BundleFile) string {
 	if f.Path == "" {
 		return path.Base(f.Source)
 	}
@@ -192,7 +193,7 @@ func bundlePath(f BundleFile) string {
 }
 
 // bundleMode is a file's mode: that of slipway.yaml, else 0755 for binaries.
-func (b *Builder) bundleMode(f BundleFile) (fs.FileMode, error) {
+func (b *Builder) bundleMode(f config.BundleFile) (fs.FileMode, error) {
 	if f.Mode == "" {
 		if strings.HasPrefix(path.Clean(f.Source), "dist/bin/") {
 			return 0o755, nil

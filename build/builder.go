@@ -13,6 +13,7 @@ import (
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
+	"github.com/slipway-build/slipway/build/config"
 	"github.com/slipway-build/slipway/images/store"
 	"github.com/slipway-build/slipway/internal/fileop"
 	"github.com/slipway-build/slipway/internal/parallel"
@@ -23,7 +24,7 @@ import (
 // so that several targets of one command share their work. What an earlier run
 // made and still holds is not made again.
 type Builder struct {
-	Config *Config
+	Config *config.Config
 	// Plan is what this run does; full is what the configuration says as a whole,
 	// which dist/artifacts may hold from other runs.
 	Plan *Plan
@@ -45,11 +46,11 @@ func Open(ctx context.Context, s Settings) (*Builder, error) {
 	file := s.Config
 	if file == "" {
 		var err error
-		if file, err = FindConfig("."); err != nil {
+		if file, err = config.Find("."); err != nil {
 			return nil, usage.Wrap(err)
 		}
 	}
-	config, err := Load(ctx, file, s.Getenv)
+	config, err := config.Load(ctx, file, s.Getenv)
 	if err != nil {
 		return nil, usage.Wrap(err)
 	}
@@ -102,7 +103,7 @@ func (b *Builder) openBench() error {
 	if b.bench != nil {
 		return nil
 	}
-	bench, err := openWorkbench(b.settings, b.ownRegistry(), b.settings.hosts(b.Config.hostSettings()))
+	bench, err := openWorkbench(b.settings, b.ownRegistry(), b.settings.hosts(b.Config.HostSettings()))
 	b.bench = bench
 	return err
 }

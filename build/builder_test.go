@@ -16,6 +16,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/name"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 
+	"github.com/slipway-build/slipway/build/config"
 	"github.com/slipway-build/slipway/images/imagetest"
 	"github.com/slipway-build/slipway/internal/testfile"
 )
@@ -78,7 +79,7 @@ publish:
 // configure replaces text of slipway.yaml.
 func (r *testRelease) configure(old, new string) {
 	r.t.Helper()
-	file := filepath.Join(r.dir, FileName)
+	file := filepath.Join(r.dir, config.FileName)
 	raw, err := os.ReadFile(file)
 	if err != nil {
 		r.t.Fatal(err)
@@ -96,7 +97,7 @@ func (r *testRelease) builder(change ...func(*Settings)) *Builder {
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	s.Config = filepath.Join(r.dir, FileName)
+	s.Config = filepath.Join(r.dir, config.FileName)
 	for _, c := range change {
 		c(&s)
 	}
@@ -438,11 +439,11 @@ func TestBuildersAgree(t *testing.T) {
 
 func TestTheEmbeddedBuilderRefusesWhatItCannotUse(t *testing.T) {
 	r := makeRelease(t)
-	raw, err := os.ReadFile(filepath.Join(r.dir, FileName))
+	raw, err := os.ReadFile(filepath.Join(r.dir, config.FileName))
 	if err != nil {
 		t.Fatal(err)
 	}
-	testfile.Write(t, filepath.Join(r.dir, FileName), strings.Replace(string(raw), "  - name: acme-runtime\n",
+	testfile.Write(t, filepath.Join(r.dir, config.FileName), strings.Replace(string(raw), "  - name: acme-runtime\n",
 		"  - name: acme-runtime\n    secrets: [\"id=token,env=TOKEN\"]\n    cache-from: [\"type=local,src=cache\"]\n", 1))
 	err = r.try(r.builder(), "build")
 	for _, want := range []string{"image acme-runtime", "secrets is for the builders docker and buildkit", "cache-from is for"} {
@@ -454,11 +455,11 @@ func TestTheEmbeddedBuilderRefusesWhatItCannotUse(t *testing.T) {
 
 func TestAReleaseInParts(t *testing.T) {
 	r := makeRelease(t)
-	raw, err := os.ReadFile(filepath.Join(r.dir, FileName))
+	raw, err := os.ReadFile(filepath.Join(r.dir, config.FileName))
 	if err != nil {
 		t.Fatal(err)
 	}
-	testfile.Write(t, filepath.Join(r.dir, FileName), strings.Replace(string(raw), "  level: fastest\n", "  level: fastest\n  split: 500KB\n", 1))
+	testfile.Write(t, filepath.Join(r.dir, config.FileName), strings.Replace(string(raw), "  level: fastest\n", "  level: fastest\n  split: 500KB\n", 1))
 	r.run("build")
 	r.run("package")
 	if err := r.builder().Verify(t.Context()); err != nil {
@@ -482,7 +483,7 @@ func TestAReleaseInParts(t *testing.T) {
 		t.Errorf("the published folder (-dist/artifacts +released):\n%s", diff)
 	}
 	// Without parts again: nothing is left of them.
-	testfile.Write(t, filepath.Join(r.dir, FileName), string(raw))
+	testfile.Write(t, filepath.Join(r.dir, config.FileName), string(raw))
 	r.run("package")
 	for name := range r.files("dist/artifacts") {
 		if strings.Contains(name, ".part") {
@@ -496,11 +497,11 @@ func TestAReleaseInParts(t *testing.T) {
 
 func TestAFileTooLargeForGitHubIsSaidBeforeTheRelease(t *testing.T) {
 	r := makeRelease(t)
-	raw, err := os.ReadFile(filepath.Join(r.dir, FileName))
+	raw, err := os.ReadFile(filepath.Join(r.dir, config.FileName))
 	if err != nil {
 		t.Fatal(err)
 	}
-	testfile.Write(t, filepath.Join(r.dir, FileName), string(raw)+"  - {github: acme/acme}\n")
+	testfile.Write(t, filepath.Join(r.dir, config.FileName), string(raw)+"  - {github: acme/acme}\n")
 	b := r.builder()
 	large := filepath.Join(r.dir, "dist", "artifacts", "acme-images.linux-amd64.tar.gz")
 	testfile.Write(t, large, "")
@@ -521,7 +522,7 @@ func TestAFileTooLargeForGitHubIsSaidBeforeTheRelease(t *testing.T) {
 // What others would write as dist/… is there, wherever that is, however it is spelled.
 func TestDistElsewhere(t *testing.T) {
 	r := makeRelease(t)
-	config := filepath.Join(r.dir, FileName)
+	config := filepath.Join(r.dir, config.FileName)
 	raw, err := os.ReadFile(config)
 	if err != nil {
 		t.Fatal(err)

@@ -21,6 +21,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/slipway-build/slipway/build/config"
 	"github.com/slipway-build/slipway/images/imagetest"
 	"github.com/slipway-build/slipway/internal/testfile"
 	"github.com/slipway-build/slipway/progress"
@@ -71,7 +72,7 @@ func makeRichRelease(t *testing.T) *testRelease {
 	testfile.Write(t, filepath.Join(r.dir, "images.txt"), r.other+"/tools/pause:3.10\n"+r.other+"/tools/one:1\n"+r.other+"/tools/two:1\n")
 	testfile.Write(t, filepath.Join(r.dir, "Dockerfile.base"), "FROM "+r.other+"/tools/base:1\nADD files.tar /\nADD --checksum=sha256:"+hex.EncodeToString(sum[:])+
 		" "+server.URL+"/file /srv/\nCOPY --from=bin --chmod=0755 acme* /bin/\n")
-	raw, err := os.ReadFile(filepath.Join(r.dir, FileName))
+	raw, err := os.ReadFile(filepath.Join(r.dir, config.FileName))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -82,7 +83,7 @@ func makeRichRelease(t *testing.T) *testRelease {
 airgap:
 `, 1)
 	text = strings.Replace(text, "core: {images: [acme-runtime]}", "core: {images: [acme-runtime, acme-based]}", 1)
-	testfile.Write(t, filepath.Join(r.dir, FileName), text)
+	testfile.Write(t, filepath.Join(r.dir, config.FileName), text)
 	return r
 }
 

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/slipway-build/slipway/build/config"
 	"github.com/slipway-build/slipway/internal/testfile"
 	"github.com/slipway-build/slipway/progress"
 )
@@ -168,7 +169,7 @@ func TestAKilledRunHoldsNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	cmd := exec.Command(program, "-test.run=^TestHoldsDist$")
-	cmd.Env = append(os.Environ(), holdDist+"="+filepath.Join(r.dir, FileName))
+	cmd.Env = append(os.Environ(), holdDist+"="+filepath.Join(r.dir, config.FileName))
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)

@@ -13,6 +13,7 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/partial"
 
+	"github.com/slipway-build/slipway/build/config"
 	"github.com/slipway-build/slipway/images"
 	"github.com/slipway-build/slipway/images/airgap"
 	"github.com/slipway-build/slipway/images/store"
@@ -34,7 +35,7 @@ type ImageJob struct {
 	// Modes are those of files of contexts.
 	Modes images.Modes
 	// EngineOpts are for the builders docker and buildkit.
-	EngineOpts
+	config.EngineOpts
 }
 
 // An ImageResult is what an ImageJob made.

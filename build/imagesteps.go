@@ -78,10 +78,10 @@ func (b *Builder) image(ctx context.Context, step ImageStep) (v1.Image, error) {
 
 func (b *Builder) assemble(ctx context.Context, step ImageStep) (v1.Image, error) {
 	// Load has checked the same, but not what did not exist yet.
-	if err := b.Config.checkImage(step.Dockerfile, step.Context, step.Contexts, step.EngineOpts); err != nil {
+	if err := b.Config.CheckImage(step.Dockerfile, step.Context, step.Contexts, step.EngineOpts); err != nil {
 		return nil, fmt.Errorf("image %s: %w", step.Image, err)
 	}
-	assembler, err := b.bench.assembler(ctx, step.Builder, step.Address, step.EngineOpts.onDisk(b.path))
+	assembler, err := b.bench.assembler(ctx, step.Builder, step.Address, step.EngineOpts.OnDisk(b.path))
 	if err != nil {
 		return nil, fmt.Errorf("image %s: %w", step.Image, err)
 	}

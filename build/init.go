@@ -14,6 +14,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"github.com/slipway-build/slipway/build/config"
 	"github.com/slipway-build/slipway/build/config/expression"
 	"github.com/slipway-build/slipway/internal/fileop"
 )
@@ -25,7 +26,7 @@ var initTemplate string
 // packages in ./cmd/* and ., its Dockerfiles, and what else can be guessed. It
 // returns the path of the file, which Load has accepted, and overwrites nothing.
 func Init(ctx context.Context, dir string) (path string, err error) {
-	path = filepath.Join(dir, FileName)
+	path = filepath.Join(dir, config.FileName)
 	if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) {
 		if err == nil {
 			err = fmt.Errorf("writing %s: it is there already; take it away first to have it written anew", path)
@@ -37,7 +38,7 @@ func Init(ctx context.Context, dir string) (path string, err error) {
 		return "", err
 	}
 	var text bytes.Buffer
-	t := texttemplate.Must(texttemplate.New(FileName).Funcs(texttemplate.FuncMap{"yaml": yamlScalar}).Parse(initTemplate))
+	t := texttemplate.Must(texttemplate.New(config.FileName).Funcs(texttemplate.FuncMap{"yaml": yamlScalar}).Parse(initTemplate))
 	if err := t.Execute(&text, survey); err != nil {
 		return "", fmt.Errorf("writing %s: %w", path, err)
 	}
@@ -51,7 +52,7 @@ func Init(ctx context.Context, dir string) (path string, err error) {
 		return "", fmt.Errorf("writing %s: %w", path, err)
 	}
 	// The environment of this moment must not decide whether the file is good.
-	if _, err := Load(ctx, temp.Name(), func(string) (string, bool) { return "", false }); err != nil {
+	if _, err := config.Load(ctx, temp.Name(), func(string) (string, bool) { return "", false }); err != nil {
 		return "", fmt.Errorf("checking what was to be %s: %w", path, err)
 	}
 	if err := fileop.Rename(temp.Name(), path); err != nil {

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/slipway-build/slipway/build/config"
 	"github.com/slipway-build/slipway/build/version"
 )
 
@@ -26,7 +27,7 @@ func (b *Builder) inputs() (Inputs, error) {
 	plan.Destinations, plan.Skipped, plan.Release = nil, nil, version.Release{}
 	plan.Images = slices.Clone(plan.Images)
 	for i := range plan.Images {
-		plan.Images[i].Address, plan.Images[i].EngineOpts = "", EngineOpts{}
+		plan.Images[i].Address, plan.Images[i].EngineOpts = "", config.EngineOpts{}
 	}
 	plan.Archives = slices.Clone(plan.Archives)
 	for i := range plan.Archives {

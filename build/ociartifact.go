@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/partial"
 	"github.com/google/go-containerregistry/pkg/v1/types"
 
+	"github.com/slipway-build/slipway/build/config"
 	"github.com/slipway-build/slipway/images"
 	"github.com/slipway-build/slipway/internal/regular"
 	"github.com/slipway-build/slipway/internal/usage"
@@ -22,7 +23,7 @@ const artifactType = "application/vnd.slipway.artifacts.v1"
 
 // ociArtifact makes one OCI artifact of files, a layer each, as oras does
 // (image-spec/manifest.md, "Guidelines for Artifact Usage").
-func (p *publication) ociArtifact(ctx context.Context, to Destination, files []string) (push, error) {
+func (p *publication) ociArtifact(ctx context.Context, to config.Destination, files []string) (push, error) {
 	ref, err := images.ParseReference(to.OCI)
 	if err != nil {
 		return push{}, usage.Wrap(err)

@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/name"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 
+	"github.com/slipway-build/slipway/build/config"
 	"github.com/slipway-build/slipway/images"
 	"github.com/slipway-build/slipway/images/imagetest"
 	"github.com/slipway-build/slipway/internal/testfile"
@@ -212,7 +213,7 @@ func TestPublishSaysWhichInputsChanged(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			r.t = t
 			env := maps.Clone(r.env)
-			text, list := r.read(FileName), r.read("images.txt")
+			text, list := r.read(config.FileName), r.read("images.txt")
 			c.change(r)
 			for verb, err := range map[string]error{"publish": r.try(r.builder(), "publish"), "verify": r.builder().Verify(t.Context())} {
 				switch {
@@ -226,7 +227,7 @@ func TestPublishSaysWhichInputsChanged(t *testing.T) {
 				t.Errorf("the registry has %v", found)
 			}
 			r.env = env
-			testfile.Write(t, filepath.Join(r.dir, FileName), text)
+			testfile.Write(t, filepath.Join(r.dir, config.FileName), text)
 			testfile.Write(t, filepath.Join(r.dir, "images.txt"), list)
 		})
 	}

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/slipway-build/slipway/build/config"
 	"github.com/slipway-build/slipway/internal/testfile"
 )
 
@@ -14,7 +15,7 @@ func TestABuildReadsNothingOutside(t *testing.T) {
 	r := makeRelease(t)
 	outside := t.TempDir()
 	testfile.Write(t, filepath.Join(outside, "token"), "secret")
-	file := filepath.Join(r.dir, FileName)
+	file := filepath.Join(r.dir, config.FileName)
 	yaml, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)

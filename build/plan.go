@@ -11,6 +11,7 @@ import (
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
+	"github.com/slipway-build/slipway/build/config"
 	"github.com/slipway-build/slipway/build/config/expression"
 	"github.com/slipway-build/slipway/build/version"
 	"github.com/slipway-build/slipway/images"
@@ -21,16 +22,16 @@ import (
 // lists; a Builder carries it out. Paths are relative to the project's folder
 // and written with slashes.
 type Plan struct {
-	Project      string          `json:"project"`
-	Release      version.Release `json:"release"`
-	Binaries     []BinaryStep    `json:"binaries"`
-	Images       []ImageStep     `json:"images"`
-	Indexes      []IndexStep     `json:"indexes"`
-	Archives     []ArchiveStep   `json:"archives"`
-	Lists        []ListStep      `json:"lists"`
-	Bundles      []BundleStep    `json:"bundles"`
-	Checksums    []SumStep       `json:"checksums"`
-	Destinations []Destination   `json:"destinations"`
+	Project      string               `json:"project"`
+	Release      version.Release      `json:"release"`
+	Binaries     []BinaryStep         `json:"binaries"`
+	Images       []ImageStep          `json:"images"`
+	Indexes      []IndexStep          `json:"indexes"`
+	Archives     []ArchiveStep        `json:"archives"`
+	Lists        []ListStep           `json:"lists"`
+	Bundles      []BundleStep         `json:"bundles"`
+	Checksums    []SumStep            `json:"checksums"`
+	Destinations []config.Destination `json:"destinations"`
 	// Skipped says what the configuration names and this run leaves out.
 	Skipped []string `json:"skipped,omitempty"`
 }
@@ -71,7 +72,7 @@ type ImageStep struct {
 	Format  images.Format `json:"format"`
 	// Modes are those of files of contexts; empty is images.NormalModes.
 	Modes images.Modes `json:"modes,omitempty"`
-	EngineOpts
+	config.EngineOpts
 }
 
 // An IndexStep assembles tags into one.
@@ -121,11 +122,11 @@ type ListStep struct {
 
 // A BundleStep packs binaries and files.
 type BundleStep struct {
-	Name     string       `json:"name"`
-	Platform Platform     `json:"platform"`
-	Files    []BundleFile `json:"files"`
-	Package  PackageInfo  `json:"package"`
-	Outputs  []string     `json:"outputs"`
+	Name     string              `json:"name"`
+	Platform Platform            `json:"platform"`
+	Files    []config.BundleFile `json:"files"`
+	Package  config.PackageInfo  `json:"package"`
+	Outputs  []string            `json:"outputs"`
 }
 
 // A SumStep writes the checksums of all artifacts of an architecture.
@@ -167,7 +168,7 @@ func samePorts(a, b v1.Platform) bool {
 }
 
 // NewPlan expands the configuration into steps.
-func NewPlan(config *Config, filter Filter) (*Plan, error) {
+func NewPlan(config *config.Config, filter Filter) (*Plan, error) {
 	planner := planner{config: config, filter: filter, plan: &Plan{
 		Project: config.Project, Release: config.Release, Destinations: destinations(config),
 	}}
@@ -183,10 +184,10 @@ func NewPlan(config *Config, filter Filter) (*Plan, error) {
 
 // destinations are those of the configuration; where none is a registry, images
 // go to the project's.
-func destinations(c *Config) []Destination {
-	var out []Destination
-	if !slices.ContainsFunc(c.Publish, func(d Destination) bool { return d.Registry != "" }) {
-		out = append(out, Destination{Registry: c.Registry})
+func destinations(c *config.Config) []config.Destination {
+	var out []config.Destination
+	if !slices.ContainsFunc(c.Publish, func(d config.Destination) bool { return d.Registry != "" }) {
+		out = append(out, config.Destination{Registry: c.Registry})
 	}
 	out = append(out, c.Publish...)
 	for i, d := range out {
@@ -198,7 +199,7 @@ func destinations(c *Config) []Destination {
 }
 
 type planner struct {
-	config *Config
+	config *config.Config
 	filter Filter
 	plan   *Plan
 	errs   []error
@@ -328,7 +329,7 @@ func (p *planner) binaries() {
 				Output: "dist/bin/" + images.PlatformSlug(platform) + "/" + b.Name + exe(platform),
 			}
 			if b.Release != nil && *b.Release {
-				step.Artifact = artifact(expression.Expand(p.config.Names.binaryOf(platform), vars))
+				step.Artifact = artifact(expression.Expand(p.config.Names.BinaryOf(platform), vars))
 			}
 			p.plan.Binaries = append(p.plan.Binaries, step)
 		}
@@ -382,7 +383,7 @@ func (p *planner) images() {
 	}
 }
 
-func (p *planner) image(image Image, variant Variant, platform v1.Platform, windows, ref string) ImageStep {
+func (p *planner) image(image config.Image, variant config.Variant, platform v1.Platform, windows, ref string) ImageStep {
 	vars := p.vars(platform, windows, map[string]string{"NAME": image.Name})
 	args := expandMap(image.Args, vars)
 	if args == nil {

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/slipway-build/slipway/build/config"
 	"github.com/slipway-build/slipway/progress"
 )
 
@@ -39,7 +40,7 @@ func (p *Plan) Select(s Selection) *Plan {
 	if s.Verb != "package" {
 		out.Checksums = nil
 	}
-	out.Destinations = slices.DeleteFunc(slices.Clone(p.Destinations), func(d Destination) bool {
+	out.Destinations = slices.DeleteFunc(slices.Clone(p.Destinations), func(d config.Destination) bool {
 		if d.Registry != "" {
 			return !has("publish", "images") && !has("publish", "index")
 		}

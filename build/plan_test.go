@@ -12,13 +12,14 @@ import (
 	"github.com/google/go-cmp/cmp"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
+	"github.com/slipway-build/slipway/build/config"
 	"github.com/slipway-build/slipway/internal/golden"
 	"github.com/slipway-build/slipway/internal/testfile"
 )
 
 // project unpacks a txtar of testdata/projects into a folder without git, and
 // loads its slipway.yaml.
-func project(t *testing.T, name string, env map[string]string) *Config {
+func project(t *testing.T, name string, env map[string]string) *config.Config {
 	t.Helper()
 	archive, err := txtar.ParseFile(filepath.Join("testdata", "projects", name+".txt"))
 	if err != nil {
@@ -34,14 +35,14 @@ func project(t *testing.T, name string, env map[string]string) *Config {
 			t.Fatal(err)
 		}
 	}
-	loaded, err := Load(t.Context(), filepath.Join(dir, FileName), func(name string) (string, bool) {
+	loaded, err := config.Load(t.Context(), filepath.Join(dir, config.FileName), func(name string) (string, bool) {
 		v, ok := env[name]
 		return v, ok
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	loaded.File = FileName // not the temporary folder, for messages that are compared
+	loaded.File = config.FileName // not the temporary folder, for messages that are compared
 	return loaded
 }
 
@@ -145,7 +146,7 @@ func platforms(t *testing.T, texts ...string) []v1.Platform {
 }
 
 func TestADryRunNamesWhereItWouldPublish(t *testing.T) {
-	plan := &Plan{Destinations: []Destination{{Registry: "registry.example.com", Repository: "team"}, {Directory: "released"}}}
+	plan := &Plan{Destinations: []config.Destination{{Registry: "registry.example.com", Repository: "team"}, {Directory: "released"}}}
 	for only, want := range map[string]string{"": "registry.example.com released", "index": "registry.example.com", "artifacts": "released"} {
 		selection, err := Select("publish", strings.Fields(only))
 		if err != nil {
@@ -163,13 +164,13 @@ func TestADryRunNamesWhereItWouldPublish(t *testing.T) {
 
 func TestPlanRefusesTwoFilesOfOneName(t *testing.T) {
 	r := makeRelease(t)
-	file := filepath.Join(r.dir, FileName)
+	file := filepath.Join(r.dir, config.FileName)
 	raw, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
 	}
 	testfile.Write(t, file, string(raw)+"names: {archive: 'images.${PLATFORM}', windows-archive: 'Win.${ARCH}', checksums: sums.txt, all-images: 'images.${PLATFORM}.txt'}\n")
-	loaded, err := Load(t.Context(), file, func(name string) (string, bool) { v, ok := r.env[name]; return v, ok })
+	loaded, err := config.Load(t.Context(), file, func(name string) (string, bool) { v, ok := r.env[name]; return v, ok })
 	if err != nil {
 		t.Fatal(err)
 	}

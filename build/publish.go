@@ -11,23 +11,24 @@ import (
 	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
+	"github.com/slipway-build/slipway/build/config"
 	"github.com/slipway-build/slipway/images"
 	"github.com/slipway-build/slipway/images/store"
 	"github.com/slipway-build/slipway/internal/parallel"
 )
 
 // registryDestinations are the destinations for images.
-func (b *Builder) registryDestinations() []Destination {
-	return slices.DeleteFunc(slices.Clone(b.Plan.Destinations), func(d Destination) bool { return d.Registry == "" })
+func (b *Builder) registryDestinations() []config.Destination {
+	return slices.DeleteFunc(slices.Clone(b.Plan.Destinations), func(d config.Destination) bool { return d.Registry == "" })
 }
 
 // artifactDestinations are those for files.
-func (b *Builder) artifactDestinations() []Destination {
-	return slices.DeleteFunc(slices.Clone(b.Plan.Destinations), func(d Destination) bool { return d.Registry != "" })
+func (b *Builder) artifactDestinations() []config.Destination {
+	return slices.DeleteFunc(slices.Clone(b.Plan.Destinations), func(d config.Destination) bool { return d.Registry != "" })
 }
 
 // at is a tag of the plan as a destination has it.
-func (b *Builder) at(d Destination, ref string) (name.Reference, error) {
+func (b *Builder) at(d config.Destination, ref string) (name.Reference, error) {
 	own := b.Config.Registry + "/" + b.Config.Repository + "/"
 	return images.ParseReference(d.Registry + "/" + d.Repository + "/" + strings.TrimPrefix(ref, own))
 }
@@ -65,7 +66,7 @@ type publication struct {
 
 // A push is an image, an index or an artifact, and where it goes.
 type push struct {
-	to     Destination
+	to     config.Destination
 	ref    name.Reference
 	what   any // for registry.Client.Push
 	digest v1.Hash
@@ -141,7 +142,7 @@ func (p *publication) gatherImages() error {
 }
 
 // add notes one push.
-func (p *publication) add(phase int, d Destination, ref string, what any, digest v1.Hash, made Made) error {
+func (p *publication) add(phase int, d config.Destination, ref string, what any, digest v1.Hash, made Made) error {
 	to, err := p.at(d, ref)
 	if err != nil {
 		return err
@@ -200,7 +201,7 @@ func (p *publication) index(ref string) (v1.ImageIndex, v1.Hash, error) {
 // release: each platform may have been pushed by another machine.
 func (p *publication) gatherIndexes(ctx context.Context) error {
 	type job struct {
-		destination Destination
+		destination config.Destination
 		step        IndexStep
 	}
 	var jobs []job
@@ -240,7 +241,7 @@ func (p *publication) gatherIndexes(ctx context.Context) error {
 }
 
 // indexAt is an index of what a destination has, or will have by then.
-func (p *publication) indexAt(ctx context.Context, d Destination, step IndexStep) (v1.ImageIndex, error) {
+func (p *publication) indexAt(ctx context.Context, d config.Destination, step IndexStep) (v1.ImageIndex, error) {
 	members := p.full.leaves(step)
 	entries := make([]images.IndexEntry, len(members))
 	err := parallel.Each(ctx, len(members), minTransfers, func(n int) error {

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+
+	"github.com/slipway-build/slipway/build/config"
 )
 
 func TestThePasswordIsForOneRegistry(t *testing.T) {
@@ -16,9 +18,9 @@ func TestThePasswordIsForOneRegistry(t *testing.T) {
 		{"docker.io", "quay.io ghcr.io", "docker.io"},
 		{"docker.io", "quay.io quay.io", "quay.io"},
 	} {
-		project := &Config{Registry: c.project, Repository: "team"}
+		project := &config.Config{Registry: c.project, Repository: "team"}
 		for _, host := range strings.Fields(c.publish) {
-			project.Publish = append(project.Publish, Destination{Registry: host})
+			project.Publish = append(project.Publish, config.Destination{Registry: host})
 		}
 		b := &Builder{Config: project, Plan: &Plan{Destinations: destinations(project)}}
 		if got := b.ownRegistry(); got != c.want {

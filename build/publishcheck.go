@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/go-containerregistry/pkg/name"
 
+	"github.com/slipway-build/slipway/build/config"
 	"github.com/slipway-build/slipway/build/publish"
 	"github.com/slipway-build/slipway/images"
 	"github.com/slipway-build/slipway/internal/parallel"
@@ -16,8 +17,8 @@ import (
 )
 
 // destinations are those that this run sends something to.
-func (p *publication) destinations() []Destination {
-	var out []Destination
+func (p *publication) destinations() []config.Destination {
+	var out []config.Destination
 	for _, d := range p.Plan.Destinations {
 		if d.Registry != "" && (p.wants("images") || p.wants("index")) || d.Registry == "" && p.wants("artifacts") {
 			out = append(out, d)
@@ -27,7 +28,7 @@ func (p *publication) destinations() []Destination {
 }
 
 // forced says whether a destination may replace what it has.
-func (p *publication) forced(d Destination) bool { return p.settings.Force || d.Force }
+func (p *publication) forced(d config.Destination) bool { return p.settings.Force || d.Force }
 
 // allowed is an error if this is not a version to publish: what people get under a
 // version must be a commit that has it as its tag, unless they are told otherwise.
@@ -113,7 +114,7 @@ func (p *publication) checkRegistries(ctx context.Context) error {
 }
 
 // github is the client of a destination.
-func (p *publication) github(d Destination) (publish.GitHub, error) {
+func (p *publication) github(d config.Destination) (publish.GitHub, error) {
 	owner, repo, ok := strings.Cut(d.GitHub, "/")
 	switch {
 	case !ok:
@@ -127,7 +128,7 @@ func (p *publication) github(d Destination) (publish.GitHub, error) {
 	return publish.GitHub{Owner: owner, Repo: repo, Token: p.settings.GitHubToken, BaseURL: api}, nil
 }
 
-func (p *publication) githubOptions(d Destination) publish.Options {
+func (p *publication) githubOptions(d config.Destination) publish.Options {
 	r := p.Plan.Release
 	return publish.Options{Tag: r.Version, Name: p.Plan.Project + " " + r.Version, Commit: r.Commit, Prerelease: r.Prerelease(), Replace: p.forced(d)}
 }

@@ -8,6 +8,7 @@ import (
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
+	"github.com/slipway-build/slipway/build/config"
 	"github.com/slipway-build/slipway/build/publish"
 	"github.com/slipway-build/slipway/images"
 	"github.com/slipway-build/slipway/internal/parallel"
@@ -69,7 +70,7 @@ func sizeOf(files []string) (size int64) {
 	return size
 }
 
-func (p *publication) sendGitHub(ctx context.Context, d Destination) error {
+func (p *publication) sendGitHub(ctx context.Context, d config.Destination) error {
 	github, err := p.github(d)
 	if err != nil {
 		return err

@@ -6,16 +6,17 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/slipway-build/slipway/build/config"
 	"github.com/slipway-build/slipway/images/hosts"
 )
 
 func TestFlagsAndTheFileSayHowRegistriesAreReached(t *testing.T) {
 	s := Settings{CertDirs: []string{"/certs"}, PlainHTTP: []string{"a.example", "b.example:5000"}}
-	c := Config{Dir: "/project", Registries: map[string]RegistryAccess{
+	c := config.Config{Dir: "/project", Registries: map[string]config.RegistryAccess{
 		"a.example":       {Mirrors: []string{"m.example"}},
 		"index.docker.io": {CA: "certs/ca.pem", Cert: "/abs/cert.pem", SkipVerify: true},
 	}}
-	got := s.hosts(c.hostSettings())
+	got := s.hosts(c.HostSettings())
 	want := hosts.Options{Dirs: []string{"/certs"}, Settings: map[string]hosts.Setting{
 		"a.example":      {PlainHTTP: true, Mirrors: []string{"m.example"}},
 		"b.example:5000": {PlainHTTP: true},

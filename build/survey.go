@@ -19,6 +19,7 @@ import (
 	"golang.org/x/mod/modfile"
 	"golang.org/x/mod/module"
 
+	"github.com/slipway-build/slipway/build/config"
 	"github.com/slipway-build/slipway/internal/regular"
 )
 
@@ -56,7 +57,7 @@ func surveyProject(dir string) (*survey, error) {
 	if err != nil {
 		return nil, fmt.Errorf("surveying %s: %w", dir, err)
 	}
-	s := &survey{Schema: SchemaURL, Project: imageName(filepath.Base(abs)), Registry: "docker.io"}
+	s := &survey{Schema: config.SchemaURL, Project: imageName(filepath.Base(abs)), Registry: "docker.io"}
 	mod, err := regular.ReadFile(filepath.Join(dir, "go.mod"))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("surveying %s: %w", dir, err)
@@ -156,7 +157,7 @@ func (s *survey) binaries(dir string) error {
 		b := surveyedBinary{Name: name, Package: pkg}
 		folder := filepath.Join(dir, filepath.FromSlash(pkg))
 		linux, windows := mainFiles(folder, "linux"), mainFiles(folder, "windows")
-		if taken[name] || !isFileName(name) || linux == nil && (windows == nil || !s.Windows) {
+		if taken[name] || !config.IsFileName(name) || linux == nil && (windows == nil || !s.Windows) {
 			continue
 		}
 		switch {

@@ -16,6 +16,7 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/validate"
 
+	"github.com/slipway-build/slipway/build/config"
 	"github.com/slipway-build/slipway/images"
 	"github.com/slipway-build/slipway/images/store"
 	"github.com/slipway-build/slipway/internal/parallel"
@@ -193,7 +194,7 @@ func (b *Builder) verifyNames(reported map[string]string) error {
 // checkReleaseSizes refuses files that a GitHub release cannot have, if there is to
 // be one.
 func (b *Builder) checkReleaseSizes() error {
-	if !slices.ContainsFunc(b.full.Destinations, func(d Destination) bool { return d.GitHub != "" }) {
+	if !slices.ContainsFunc(b.full.Destinations, func(d config.Destination) bool { return d.GitHub != "" }) {
 		return nil
 	}
 	var errs []error

@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
+	"github.com/slipway-build/slipway/build/config"
 	"github.com/slipway-build/slipway/images"
 	"github.com/slipway-build/slipway/images/assemble"
 	"github.com/slipway-build/slipway/images/engine"
@@ -68,7 +69,7 @@ const minTransfers = 4
 
 // assembler returns the builder of a name; address is that of a BuildKit of its
 // own, if the platform has one.
-func (w *Workbench) assembler(ctx context.Context, builder images.BuilderKind, address string, given EngineOpts) (images.Assembler, error) {
+func (w *Workbench) assembler(ctx context.Context, builder images.BuilderKind, address string, given config.EngineOpts) (images.Assembler, error) {
 	builder = cmp.Or(builder, images.EmbeddedBuilder)
 	key, err := hashOf([]any{builder, address, given})
 	if err != nil {
@@ -77,7 +78,7 @@ func (w *Workbench) assembler(ctx context.Context, builder images.BuilderKind, a
 	return w.builders.Do(ctx, key, func() (images.Assembler, error) {
 		if builder == images.EmbeddedBuilder {
 			return assemble.New(assemble.Options{Layers: w.cache, Sources: bases{w},
-				Limits: assemble.Limits{Bytes: w.settings.UnpackLimit}}), given.refuse()
+				Limits: assemble.Limits{Bytes: w.settings.UnpackLimit}}), refuse(given)
 		}
 		options, err := w.engineOptions(given)
 		if err != nil {
@@ -96,7 +97,7 @@ func (w *Workbench) assembler(ctx context.Context, builder images.BuilderKind, a
 }
 
 // refuse says that the embedded builder has no use for what an engine is given.
-func (e EngineOpts) refuse() error {
+func refuse(e config.EngineOpts) error {
 	var errs []error
 	for _, o := range []struct {
 		name string
@@ -110,7 +111,7 @@ func (e EngineOpts) refuse() error {
 }
 
 // engineOptions reads what an engine is given.
-func (w *Workbench) engineOptions(given EngineOpts) (engine.Options, error) {
+func (w *Workbench) engineOptions(given config.EngineOpts) (engine.Options, error) {
 	options := engine.Options{Store: w.cache, Sources: bases{w}, Keychain: w.registry.Keychain(), Entitlements: given.Allow}
 	var errs []error
 	for _, text := range given.Secrets {

@@ -1,4 +1,4 @@
-package build
+package config
 
 import (
 	"fmt"
@@ -37,7 +37,7 @@ func TestLoad(t *testing.T) {
 		t.Run(strings.TrimSuffix(filepath.Base(file), ".txtar"), func(t *testing.T) {
 			archive := testfile.ReadArchive(t, file)
 			scene := readScene(t, archive)
-			config, err := parseConfig(scene.yaml, FileName, scene.dir, scene.head, scene.lookup)
+			config, err := parse(scene.yaml, FileName, scene.dir, scene.head, scene.lookup)
 			var got string
 			if err != nil {
 				got = err.Error() + "\n"
@@ -193,7 +193,7 @@ func FuzzLoad(f *testing.F) {
 	f.Fuzz(func(t *testing.T, data []byte) {
 		dir := t.TempDir()
 		load := func() string {
-			config, err := parseConfig(data, FileName, dir, version.Head{}, noEnvironment)
+			config, err := parse(data, FileName, dir, version.Head{}, noEnvironment)
 			if err == nil {
 				expandAll(t, reflect.ValueOf(config).Elem(), "")
 				return dump("", reflect.ValueOf(config))
@@ -256,7 +256,7 @@ func TestFindConfig(t *testing.T) {
 	testfile.Write(t, filepath.Join(deep, "x"), "")
 
 	t.Run("none anywhere says where it looked", func(t *testing.T) {
-		_, err := FindConfig(deep)
+		_, err := Find(deep)
 		if err == nil {
 			t.Skip("a folder above the temporary one has a slipway.yaml")
 		}
@@ -269,11 +269,11 @@ func TestFindConfig(t *testing.T) {
 	t.Run("one that may be meant", func(t *testing.T) {
 		alone := t.TempDir()
 		testfile.Write(t, filepath.Join(alone, "sub", FileName), "")
-		if _, err := FindConfig(alone); err == nil || !strings.Contains(err.Error(), filepath.Join(alone, "sub", FileName)+" is there") {
+		if _, err := Find(alone); err == nil || !strings.Contains(err.Error(), filepath.Join(alone, "sub", FileName)+" is there") {
 			t.Errorf("got %v", err)
 		}
 		testfile.Write(t, filepath.Join(alone, "slipway.yml"), "")
-		if _, err := FindConfig(alone); err == nil || !strings.Contains(err.Error(), filepath.Join(alone, "slipway.yml")+" is there") {
+		if _, err := Find(alone); err == nil || !strings.Contains(err.Error(), filepath.Join(alone, "slipway.yml")+" is there") {
 			t.Errorf("got %v", err)
 		}
 	})
@@ -281,7 +281,7 @@ func TestFindConfig(t *testing.T) {
 		if err := os.Mkdir(filepath.Join(deep, FileName), 0o755); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := FindConfig(deep); err == nil || !strings.Contains(err.Error(), "not a file") {
+		if _, err := Find(deep); err == nil || !strings.Contains(err.Error(), "not a file") {
 			t.Errorf("got %v", err)
 		}
 		if err := os.Remove(filepath.Join(deep, FileName)); err != nil {
@@ -291,14 +291,14 @@ func TestFindConfig(t *testing.T) {
 	t.Run("the nearest upwards", func(t *testing.T) {
 		testfile.Write(t, filepath.Join(dir, FileName), "")
 		testfile.Write(t, filepath.Join(dir, "a", FileName), "")
-		got, err := FindConfig(deep)
+		got, err := Find(deep)
 		if want := filepath.Join(dir, "a", FileName); err != nil || got != want {
 			t.Errorf("got %q, %v; want %q", got, err, want)
 		}
 	})
 	t.Run("relative stays relative, for short messages", func(t *testing.T) {
 		t.Chdir(deep)
-		got, err := FindConfig(".")
+		got, err := Find(".")
 		if want := filepath.Join("..", FileName); err != nil || got != want {
 			t.Errorf("got %q, %v; want %q", got, err, want)
 		}

@@ -1,4 +1,4 @@
-package build
+package config
 
 import (
 	"os"
@@ -39,7 +39,7 @@ func TestInside(t *testing.T) {
 		"dist/../../secret":          "out of the project",
 		"/":                          "want a path relative to slipway.yaml",
 	} {
-		err := c.checkInside(file)
+		err := c.CheckInside(file)
 		if (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: got %v, want %q", file, err, want)
 		}

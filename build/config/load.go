@@ -1,4 +1,4 @@
-package build
+package config
 
 import (
 	"bytes"
@@ -26,7 +26,7 @@ const FileName = "slipway.yaml"
 
 // FindConfig returns the path of the slipway.yaml in dir or in the nearest folder
 // above it that has one.
-func FindConfig(dir string) (string, error) {
+func Find(dir string) (string, error) {
 	abs, err := filepath.Abs(dir)
 	if err != nil {
 		return "", fmt.Errorf("looking for %s: %w", FileName, err)
@@ -95,12 +95,12 @@ func Load(ctx context.Context, path string, env func(string) (string, bool)) (*C
 	if err != nil {
 		return nil, err
 	}
-	return parseConfig(data, path, dir, head, env)
+	return parse(data, path, dir, head, env)
 }
 
 // parseConfig is Load after all but the files that the configuration names was
 // read.
-func parseConfig(data []byte, path, dir string, head version.Head, env func(string) (string, bool)) (*Config, error) {
+func parse(data []byte, path, dir string, head version.Head, env func(string) (string, bool)) (*Config, error) {
 	root, err := parseYAML(data, path)
 	if err != nil {
 		return nil, err

@@ -1,4 +1,4 @@
-package build
+package config
 
 import (
 	"fmt"
@@ -44,7 +44,7 @@ func (v *validator) registries() {
 }
 
 // hostSettings says how the registries of the configuration are reached, by HOST or HOST:PORT.
-func (c *Config) hostSettings() map[string]hosts.Setting {
+func (c *Config) HostSettings() map[string]hosts.Setting {
 	path := func(file string) string {
 		if file == "" || isAbsolute(file) {
 			return file

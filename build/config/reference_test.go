@@ -1,4 +1,4 @@
-package build
+package config
 
 import (
 	"fmt"
@@ -61,7 +61,7 @@ func TestReferenceIsCommitted(t *testing.T) {
 		}
 	}
 	section("", reflect.TypeFor[Config]())
-	golden.EqualFile(t, filepath.Join("..", "docs", "configuration.md"), []byte(b.String()))
+	golden.EqualFile(t, filepath.Join("..", "..", "docs", "configuration.md"), []byte(b.String()))
 }
 
 func code(words []string) string {

@@ -1,4 +1,4 @@
-package build
+package config
 
 import (
 	"errors"
@@ -15,7 +15,7 @@ import (
 // folder and of those that Outside names, be it by "..", as an absolute path or through
 // a symlink. file need not exist. What publish writes to is a destination, and not
 // checked.
-func (c *Config) checkInside(file string) error {
+func (c *Config) CheckInside(file string) error {
 	// Variables that differ by platform add folders at the most.
 	path := c.onDisk(placeholders.Replace(file))
 	if isBelow(path, c.onDisk("dist")) {
@@ -74,11 +74,11 @@ func isBelow(path, folder string) bool {
 
 // checkImage returns an error if a file or folder that an image is made from leads out of the project; see
 // checkInside. It follows links, so that it finds more when the files exist.
-func (c *Config) checkImage(dockerfile, context string, contexts map[string]string, options EngineOpts) error {
+func (c *Config) CheckImage(dockerfile, context string, contexts map[string]string, options EngineOpts) error {
 	var errs []error
 	check := func(what string, files ...string) {
 		for _, file := range files {
-			if err := c.checkInside(file); err != nil {
+			if err := c.CheckInside(file); err != nil {
 				errs = append(errs, fmt.Errorf("%s: %w", what, err))
 			}
 		}
@@ -104,7 +104,7 @@ func (c *Config) checkImage(dockerfile, context string, contexts map[string]stri
 
 // onDisk returns the options with the paths of files and folders as path has them. Keys of SSH stay as they are:
 // they are not relative to slipway.yaml.
-func (e EngineOpts) onDisk(path func(string) string) EngineOpts {
+func (e EngineOpts) OnDisk(path func(string) string) EngineOpts {
 	place := func(options []string) []string {
 		out := slices.Clone(options)
 		for i, option := range out {

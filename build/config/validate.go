@@ -1,4 +1,4 @@
-package build
+package config
 
 import (
 	"cmp"
@@ -36,7 +36,7 @@ var (
 )
 
 // isFileName says whether the name of a binary or bundle can be that of a file on every system.
-func isFileName(name string) bool { return fileShape.MatchString(name) }
+func IsFileName(name string) bool { return fileShape.MatchString(name) }
 
 func (v *validator) validate() {
 	v.project()
@@ -372,7 +372,7 @@ func isDir(m fs.FileMode) bool { return m.IsDir() }
 
 // inside reports whether file may be named, and says so if not.
 func (v *validator) inside(path, file string) bool {
-	err := v.config.checkInside(file)
+	err := v.config.CheckInside(file)
 	if err != nil {
 		v.wrong(path, "%v", err)
 	}

@@ -1,4 +1,4 @@
-package build
+package config
 
 import (
 	"cmp"
@@ -253,7 +253,7 @@ type Names struct {
 }
 
 // binaryOf returns the template of a binary for a platform.
-func (n Names) binaryOf(p v1.Platform) string {
+func (n Names) BinaryOf(p v1.Platform) string {
 	if p.OS == "windows" {
 		return cmp.Or(n.WindowsBinary, n.Binary)
 	}
@@ -261,7 +261,7 @@ func (n Names) binaryOf(p v1.Platform) string {
 }
 
 // allImagesOf returns the template of the list of all images for a platform.
-func (n Names) allImagesOf(p v1.Platform) string {
+func (n Names) AllImagesOf(p v1.Platform) string {
 	if p.OS == "windows" {
 		return cmp.Or(n.WindowsImages, n.AllImages)
 	}

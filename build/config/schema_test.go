@@ -1,4 +1,4 @@
-package build
+package config
 
 import (
 	"encoding/json"
@@ -21,7 +21,7 @@ func TestSchemaIsCommitted(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	golden.EqualFile(t, filepath.Join("..", "docs", "slipway.schema.json"), got)
+	golden.EqualFile(t, filepath.Join("..", "..", "docs", "slipway.schema.json"), got)
 }
 
 // TestSchemaAgreesWithLoad holds that an editor says nothing of a file that Load
