@@ -186,8 +186,8 @@ pigz -c "$1/sorted.tar" >"$1/images.tar.gz"
 SH
 
 : >"$work/rows"
-echo "| | time | processor | peak memory | .tar.zst | .tar.gz |"
-echo "|---|---|---|---|---|---|"
+echo "| pipeline | time | CPU time | peak memory | .tar.zst | .tar.gz |"
+echo "|---|--:|--:|--:|--:|--:|"
 
 if [[ $what == *docker* ]]; then
   if [ -z "${SLIPWAY_TEST_DOCKER:-}" ]; then
@@ -216,7 +216,7 @@ fi
 if [[ $what == *skopeo* ]]; then
   mkdir "$work/skopeo"
   # It writes one image to an archive, and adds none to one that is there.
-  measure "skopeo copy, an archive for each image, not compressed" "$work/skopeo" bash -euo pipefail -c \
+  measure "skopeo copy, one archive per image, uncompressed" "$work/skopeo" bash -euo pipefail -c \
     'n=0; while read -r ref; do n=$((n + 1)); skopeo copy -q --src-tls-verify=false "docker://$ref" "docker-archive:$2/$n.tar:$ref"; done <"$1"' - "$work/images.txt" "$work/skopeo"
   rm -rf "$work/skopeo"
 fi
@@ -224,7 +224,7 @@ if [[ $what == *regctl* ]]; then
   if go build -C "$repo/scripts/bench/programs" -o "$work/regctl-bin" github.com/regclient/regclient/cmd/regctl; then
     mkdir "$work/regctl"
     # It too writes one image to an archive, with the registry's layers.
-    measure "regctl image export, an archive for each image, layers as they come" "$work/regctl" bash -euo pipefail -c \
+    measure "regctl image export, one archive per image, original layers" "$work/regctl" bash -euo pipefail -c \
       'n=0; while read -r ref; do n=$((n + 1)); "$3" --host "reg=${ref%%/*},tls=disabled" image export --platform linux/amd64 "$ref" "$2/$n.tar"; done <"$1"' - "$work/images.txt" "$work/regctl" "$work/regctl-bin"
     rm -rf "$work/regctl"
   else
@@ -259,11 +259,11 @@ if [[ $what == *slipway* ]]; then
   at() { # at N: the Nth fastest, as a row
     local name
     name=$(sed -n "$1p" "$work/changes" | cut -d' ' -f2)
-    grep -F "| $name |" "$work/change-rows" | sed "s/| $name |/| slipway, one of others' images changed, $2: $name |/" | tee -a "$work/rows"
+    grep -F "| $name |" "$work/change-rows" | sed "s/| $name |/| slipway, one third-party image changed, $2: $name |/" | tee -a "$work/rows"
   }
-  at 1 "the fastest of ${#changed[@]}"
-  at $(((${#changed[@]} + 1) / 2)) "the median"
-  at ${#changed[@]} "the slowest"
+  at 1 "fastest of ${#changed[@]}"
+  at $(((${#changed[@]} + 1) / 2)) "median"
+  at ${#changed[@]} "slowest"
   say "one image changed: $(awk '{ printf "%s %s s; ", $2, $1 }' "$work/changes")"
 
   cache=$work/quick
