@@ -34,27 +34,27 @@ type Config struct {
 	Linked map[string]string `yaml:"-"`
 
 	Project    string                    `yaml:"project" required:"true" doc:"prefix of artifact names"`
-	Registry   string                    `yaml:"registry" doc:"registry of the project's own images; environment REGISTRY wins; default: docker.io"`
-	Repository string                    `yaml:"repository" doc:"path that image names follow in the registry; environment REPO wins; default: the project"`
-	Version    VersionConfig             `yaml:"version" doc:"where the version comes from: TAG, else the git tag on HEAD, else base+dev.<commit8>[-dirty]"`
-	Vars       map[string]string         `yaml:"vars" expand:"platform windows name list" doc:"variables for ${NAME}; an environment variable of the same name wins, unless it is empty"`
-	Outside    []string                  `yaml:"outside" doc:"folders outside the project's that paths of this file may lead into, such as ../shared; default: none"`
-	Platforms  []v1.Platform             `yaml:"platforms" required:"true" doc:"what is released; binaries and images may name fewer"`
-	Windows    map[string]string         `yaml:"windows" doc:"names of Windows versions and their exact os.version, such as ltsc2022: 10.0.20348.4294"`
+	Registry   string                    `yaml:"registry" doc:"registry of the project's own images; REGISTRY in the environment overrides it; default: docker.io"`
+	Repository string                    `yaml:"repository" doc:"path in the registry before the image name; REPO in the environment overrides it; default: the project"`
+	Version    VersionConfig             `yaml:"version" doc:"source of the version: TAG in the environment, else the git tag on HEAD, else base+dev.<commit8>[-dirty]"`
+	Vars       map[string]string         `yaml:"vars" expand:"platform windows name list" doc:"variables for ${NAME}; a non-empty environment variable of the same name overrides one"`
+	Outside    []string                  `yaml:"outside" doc:"folders outside the project folder that paths in this file may refer to, such as ../shared; default: none"`
+	Platforms  []v1.Platform             `yaml:"platforms" required:"true" doc:"platforms of the release; binaries and images may restrict them"`
+	Windows    map[string]string         `yaml:"windows" doc:"Windows versions: a name and its exact os.version, such as ltsc2022: 10.0.20348.4294"`
 	Binaries   []Binary                  `yaml:"binaries" doc:"Go programs, compiled to dist/bin/<os>-<arch>"`
-	Images     []Image                   `yaml:"images" doc:"container images, made from Dockerfiles"`
-	Builders   map[string]string         `yaml:"builders" doc:"address of a BuildKit per platform, for builder: buildkit, such as linux/arm64: tcp://arm-builder:1234"`
-	Registries map[string]RegistryAccess `yaml:"registries" doc:"how registries are reached, by HOST or HOST:PORT: plain HTTP, CAs, client certificates, mirrors; see docs/registries.md"`
-	Airgap     Airgap                    `yaml:"airgap" doc:"archives of images for hosts without a registry"`
+	Images     []Image                   `yaml:"images" doc:"container images, built from Dockerfiles"`
+	Builders   map[string]string         `yaml:"builders" doc:"with builder: buildkit, the address of a BuildKit for each platform, such as linux/arm64: tcp://arm-builder:1234"`
+	Registries map[string]RegistryAccess `yaml:"registries" doc:"connection settings by HOST or HOST:PORT: plain HTTP, CAs, client certificates, mirrors; see docs/registries.md"`
+	Airgap     Airgap                    `yaml:"airgap" doc:"image archives for hosts without a registry"`
 	Bundles    []Bundle                  `yaml:"bundles" doc:"archives and packages of binaries and files"`
-	Publish    []Destination             `yaml:"publish" doc:"where publish puts images and artifacts; the project's registry if none names one"`
-	Names      Names                     `yaml:"names" doc:"templates of artifact names, since install scripts depend on names"`
+	Publish    []Destination             `yaml:"publish" doc:"destinations of images and artifacts; images go to the project's registry if no destination is a registry"`
+	Names      Names                     `yaml:"names" doc:"templates for the names of artifacts, which install scripts depend on"`
 }
 
 // VersionConfig says where the version comes from.
 type VersionConfig struct {
-	Base    string `yaml:"base" doc:"version of a commit without a tag; +dev.<commit8>[-dirty] is added; default: v0.0.0"`
-	Pattern string `yaml:"pattern" doc:"regular expression that a tag must match to be a version; default: X.Y.Z with or without a v before and -… or +… after"`
+	Base    string `yaml:"base" doc:"version of an untagged commit, to which +dev.<commit8>[-dirty] is added; default: v0.0.0"`
+	Pattern string `yaml:"pattern" doc:"regular expression that a git tag must match to be a version; default: X.Y.Z with an optional v before it and an optional -… or +… after it"`
 }
 
 // A Binary is one main package.
@@ -65,21 +65,21 @@ type Binary struct {
 	Name string `yaml:"name" required:"true" doc:"file name, without .exe"`
 	// Package may be left out only where Overrides names one for each platform.
 	Package   string        `yaml:"package" doc:"main package: ./path in the module, or an import path pinned in the module's go.mod"`
-	Module    string        `yaml:"module" doc:"folder of the Go module to build in; default: the project's"`
+	Module    string        `yaml:"module" doc:"folder of the Go module to build in; default: the project folder"`
 	Platforms []v1.Platform `yaml:"platforms" doc:"default: all platforms of the project"`
 	// Release is never nil after Load.
-	Release   *bool `yaml:"release" doc:"put it into dist/artifacts, named as names.binary says; default: only the binary named as the project"`
+	Release   *bool `yaml:"release" doc:"copy it to dist/artifacts under the name that names.binary specifies; default: only the binary with the project's name"`
 	BuildOpts `yaml:",inline"`
 	// Overrides has keys as images.FormatPlatform spells them.
-	Overrides map[string]BuildOverrides `yaml:"overrides" doc:"per platform, what differs: a list replaces the list, environment variables are added"`
+	Overrides map[string]BuildOverrides `yaml:"overrides" doc:"options of single platforms: a list replaces the whole list, environment variables are added"`
 }
 
 // BuildOpts are what go build is told.
 type BuildOpts struct {
 	Tags    []string          `yaml:"tags" doc:"build tags"`
-	Ldflags []string          `yaml:"ldflags" expand:"platform name" linked:"true" doc:"flags of the linker, such as -X main.version=${VERSION}"`
-	Env     map[string]string `yaml:"env" expand:"platform name" doc:"environment of go build; CGO_ENABLED is 0 unless set"`
-	Assert  []string          `yaml:"assert" pattern:"^(static|fips|pie|max-size=.+)$" doc:"what must hold of the result: static, fips, pie, max-size=20MiB"`
+	Ldflags []string          `yaml:"ldflags" expand:"platform name" linked:"true" doc:"linker flags, such as -X main.version=${VERSION}"`
+	Env     map[string]string `yaml:"env" expand:"platform name" doc:"environment variables of go build; CGO_ENABLED is 0 unless set"`
+	Assert  []string          `yaml:"assert" pattern:"^(static|fips|pie|max-size=.+)$" doc:"checks of the compiled binary: static, fips, pie, max-size=20MiB"`
 }
 
 // BuildOverrides replaces options on one platform: a list replaces the list,
@@ -94,14 +94,14 @@ type Image struct {
 	// Position is where it stands in slipway.yaml.
 	Position Position `yaml:"-" json:"-"`
 
-	Name        string             `yaml:"name" required:"true" doc:"last part of the reference: registry/repository/name:TAG"`
+	Name        string             `yaml:"name" required:"true" doc:"last part of the image reference: registry/repository/name:TAG"`
 	Args        map[string]string  `yaml:"args" expand:"platform windows name" linked:"true" doc:"build arguments"`
 	Labels      map[string]string  `yaml:"labels" expand:"platform windows name" linked:"true" doc:"labels of the image's config"`
 	Contexts    map[string]string  `yaml:"contexts" expand:"platform windows name" doc:"named contexts: a folder, docker-image://REF or oci-layout://DIR"`
-	Variants    []Variant          `yaml:"variants" required:"true" doc:"Dockerfile targets and the platforms made from each"`
-	Builder     images.BuilderKind `yaml:"builder" enum:"embedded docker buildkit" doc:"what makes it: embedded (default), docker or buildkit; environment BUILDER wins"`
+	Variants    []Variant          `yaml:"variants" required:"true" doc:"Dockerfile targets and the platforms to build from each"`
+	Builder     images.BuilderKind `yaml:"builder" enum:"embedded docker buildkit" doc:"embedded (default), docker or buildkit; BUILDER in the environment overrides it"`
 	Format      Format             `yaml:"format" doc:"media types and compression"`
-	Modes       string             `yaml:"modes" enum:"normal keep" doc:"modes of files of contexts: normal (default: 0755 or 0644), or keep those on disk"`
+	Modes       string             `yaml:"modes" enum:"normal keep" doc:"file modes in contexts: normal (default: 0755 or 0644), or keep the modes on disk"`
 	Annotations map[string]string  `yaml:"annotations" linked:"true" doc:"annotations of the index"`
 	EngineOpts  `yaml:",inline"`
 }
@@ -114,7 +114,7 @@ type EngineOpts struct {
 	SSH       []string `yaml:"ssh" json:"ssh,omitempty" doc:"for RUN --mount=type=ssh: default, ID=SOCKET or ID=KEY"`
 	CacheFrom []string `yaml:"cache-from" json:"cacheFrom,omitempty" expand:"platform windows name" doc:"type=registry,ref=REF or type=local,src=DIR"`
 	CacheTo   []string `yaml:"cache-to" json:"cacheTo,omitempty" expand:"platform windows name" doc:"type=registry,ref=REF, type=local,dest=DIR or type=inline"`
-	Allow     []string `yaml:"allow" json:"allow,omitempty" enum:"network.host security.insecure" doc:"what RUN may be granted: network.host, security.insecure"`
+	Allow     []string `yaml:"allow" json:"allow,omitempty" enum:"network.host security.insecure" doc:"entitlements that RUN may request: network.host, security.insecure"`
 }
 
 // A Variant is one Dockerfile target and the platforms made from it.
@@ -122,38 +122,38 @@ type Variant struct {
 	// Position is where it stands in slipway.yaml.
 	Position Position `yaml:"-" json:"-"`
 
-	Platforms  []v1.Platform     `yaml:"platforms" required:"true" doc:"platforms made from this Dockerfile and target"`
-	Windows    []string          `yaml:"windows" doc:"names of Windows versions, for windows platforms; default: all"`
+	Platforms  []v1.Platform     `yaml:"platforms" required:"true" doc:"platforms to build from this Dockerfile and target"`
+	Windows    []string          `yaml:"windows" doc:"names of Windows versions to build for windows platforms; default: all"`
 	Dockerfile string            `yaml:"dockerfile" doc:"default: Dockerfile"`
-	Context    string            `yaml:"context" doc:"folder that COPY and ADD read from; default: the project's"`
-	Target     string            `yaml:"target" doc:"stage to build; default: the last"`
-	Args       map[string]string `yaml:"args" expand:"platform windows name" linked:"true" doc:"build arguments, added to the image's"`
+	Context    string            `yaml:"context" doc:"folder that COPY and ADD read from; default: the project folder"`
+	Target     string            `yaml:"target" doc:"stage to build; default: the last one"`
+	Args       map[string]string `yaml:"args" expand:"platform windows name" linked:"true" doc:"build arguments, in addition to the image's"`
 }
 
 // Format pins media types and compression of an image; see images.Format.
 type Format struct {
 	MediaTypes  string `yaml:"media-types" enum:"oci docker" doc:"oci (default) or docker"`
 	Compression string `yaml:"compression" enum:"gzip zstd none" doc:"gzip (default), zstd or none"`
-	Level       int    `yaml:"level" doc:"level of the compression; default: gzip 6, zstd 3"`
+	Level       int    `yaml:"level" doc:"compression level; default: gzip 6, zstd 3"`
 }
 
 // A RegistryAccess says how one registry is reached.
 type RegistryAccess struct {
-	PlainHTTP  bool     `yaml:"plain-http" doc:"speak plain HTTP with it; --plain-http and environment SLIPWAY_PLAIN_HTTP do the same"`
-	CA         string   `yaml:"ca" doc:"file of CAs in PEM, which are trusted beside the system's"`
-	Cert       string   `yaml:"cert" doc:"file of a client certificate in PEM"`
-	Key        string   `yaml:"key" doc:"file of the key of cert; default: it lies in cert"`
+	PlainHTTP  bool     `yaml:"plain-http" doc:"use plain HTTP; --plain-http and SLIPWAY_PLAIN_HTTP in the environment do the same"`
+	CA         string   `yaml:"ca" doc:"PEM file of CAs to trust in addition to the system's"`
+	Cert       string   `yaml:"cert" doc:"PEM file of a client certificate"`
+	Key        string   `yaml:"key" doc:"PEM file of the private key; default: cert contains it"`
 	SkipVerify bool     `yaml:"skip-verify" doc:"accept any certificate: for tests only"`
-	Mirrors    []string `yaml:"mirrors" doc:"servers to pull from first, in this order: HOST[:PORT][/PATH], https://… or http://…"`
+	Mirrors    []string `yaml:"mirrors" doc:"servers to pull from first, in order: HOST[:PORT][/PATH], https://… or http://…"`
 }
 
 // Airgap says which archives are written.
 type Airgap struct {
 	Formats []string        `yaml:"formats" enum:"tar.zst tar.gz tar" doc:"tar.zst, tar.gz, tar; default: the first two"`
-	Layers  string          `yaml:"layers" enum:"uncompressed original" doc:"uncompressed (default), or original: keep the registry's bytes and digests"`
-	Level   string          `yaml:"level" enum:"fastest default better best" doc:"zstd: fastest, default, better or best (default)"`
-	Split   string          `yaml:"split" doc:"most that one file may have, such as 1900MB for a GitHub release; larger archives are written in parts"`
-	Lists   map[string]List `yaml:"lists" doc:"what the archives hold; the list called images has no suffix in its archive's name"`
+	Layers  string          `yaml:"layers" enum:"uncompressed original" doc:"uncompressed (default), or original to keep the registry's bytes and digests"`
+	Level   string          `yaml:"level" enum:"fastest default better best" doc:"zstd level: fastest, default, better or best (default)"`
+	Split   string          `yaml:"split" doc:"maximum size of a file, such as 1900MB for a GitHub release; larger archives are split into parts"`
+	Lists   map[string]List `yaml:"lists" doc:"content of the archives; the list called images adds no suffix to the name of its archive"`
 }
 
 // A List is what one archive holds: own images first, then the file's, in order,
@@ -163,12 +163,12 @@ type List struct {
 	Position Position `yaml:"-" json:"-"`
 
 	Images    []string      `yaml:"images" doc:"names of the project's own images"`
-	File      string        `yaml:"file" doc:"image list: one reference a line, # comments"`
-	Include   []string      `yaml:"include" doc:"other lists"`
+	File      string        `yaml:"file" doc:"image list: one reference per line, # starts a comment"`
+	Include   []string      `yaml:"include" doc:"other lists to include"`
 	Platforms []v1.Platform `yaml:"platforms" doc:"default: the linux platforms of the project"`
-	Windows   []string      `yaml:"windows" doc:"names of Windows versions, for windows platforms; default: all"`
+	Windows   []string      `yaml:"windows" doc:"names of Windows versions to build for windows platforms; default: all"`
 	// Name overrides Names.Archive and Names.WindowsArchive for this list.
-	Name string `yaml:"name" expand:"platform windows list" doc:"template of the archive's name; default: names.archive"`
+	Name string `yaml:"name" expand:"platform windows list" doc:"template for the name of the archive; default: names.archive"`
 }
 
 // A Bundle is an archive or package of binaries and files.
@@ -181,16 +181,16 @@ type Bundle struct {
 	// Formats stays empty where slipway.yaml names none, as the default differs
 	// by platform.
 	Formats []string     `yaml:"formats" enum:"tar.gz zip deb rpm" doc:"tar.gz, zip, deb, rpm; default: tar.gz, and zip for windows"`
-	Files   []BundleFile `yaml:"files" required:"true" doc:"what is in it"`
-	Package PackageInfo  `yaml:"package" doc:"for deb and rpm"`
+	Files   []BundleFile `yaml:"files" required:"true" doc:"files and folders of the bundle"`
+	Package PackageInfo  `yaml:"package" doc:"metadata of deb and rpm packages"`
 }
 
 // A BundleFile is one file, or all files below a folder, of a bundle.
 type BundleFile struct {
 	Source string `yaml:"source" json:"source" required:"true" expand:"platform name" doc:"file or folder, relative to slipway.yaml"`
 	// Path is, where slipway.yaml has none, the last element of Source.
-	Path   string `yaml:"path" json:"path,omitempty" expand:"platform name" doc:"where it stands in the bundle (absolute for deb and rpm); default: the last element of source"`
-	Mode   string `yaml:"mode" json:"mode,omitempty" doc:"octal; default: 0755 for what is in dist/bin, else 0644"`
+	Path   string `yaml:"path" json:"path,omitempty" expand:"platform name" doc:"path in the bundle (absolute for deb and rpm); default: the last element of source"`
+	Mode   string `yaml:"mode" json:"mode,omitempty" doc:"octal mode; default: 0755 for files in dist/bin, else 0644"`
 	Config bool   `yaml:"config" json:"config,omitempty" doc:"deb and rpm: a configuration file that an upgrade keeps"`
 }
 
@@ -200,14 +200,14 @@ type PackageInfo struct {
 	Description string            `yaml:"description" json:"description,omitempty" doc:"the first line is the summary"`
 	Homepage    string            `yaml:"homepage" json:"homepage,omitempty" doc:"URL of the project"`
 	License     string            `yaml:"license" json:"license,omitempty" doc:"SPDX expression, such as Apache-2.0"`
-	Vendor      string            `yaml:"vendor" json:"vendor,omitempty" doc:"who makes it"`
+	Vendor      string            `yaml:"vendor" json:"vendor,omitempty" doc:"name of the vendor"`
 	Section     string            `yaml:"section" json:"section,omitempty" doc:"section of a deb, such as admin"`
-	Depends     []string          `yaml:"depends" json:"depends,omitempty" doc:"packages it needs"`
-	Recommends  []string          `yaml:"recommends" json:"recommends,omitempty" doc:"packages it is better with"`
-	Conflicts   []string          `yaml:"conflicts" json:"conflicts,omitempty" doc:"packages it cannot stand beside"`
-	Provides    []string          `yaml:"provides" json:"provides,omitempty" doc:"what it can be called by others' depends"`
-	Replaces    []string          `yaml:"replaces" json:"replaces,omitempty" doc:"packages whose files it takes over"`
-	Scripts     map[string]string `yaml:"scripts" json:"scripts,omitempty" keys:"preinstall postinstall preremove postremove" doc:"preinstall, postinstall, preremove, postremove: script files"`
+	Depends     []string          `yaml:"depends" json:"depends,omitempty" doc:"required packages"`
+	Recommends  []string          `yaml:"recommends" json:"recommends,omitempty" doc:"recommended packages"`
+	Conflicts   []string          `yaml:"conflicts" json:"conflicts,omitempty" doc:"conflicting packages"`
+	Provides    []string          `yaml:"provides" json:"provides,omitempty" doc:"virtual package names that depends of other packages may use"`
+	Replaces    []string          `yaml:"replaces" json:"replaces,omitempty" doc:"packages whose files this package replaces"`
+	Scripts     map[string]string `yaml:"scripts" json:"scripts,omitempty" keys:"preinstall postinstall preremove postremove" doc:"scripts to run at preinstall, postinstall, preremove, postremove"`
 }
 
 // A Destination is one place to publish to: a registry for images, or a folder,
@@ -218,12 +218,12 @@ type Destination struct {
 	Position Position `yaml:"-" json:"-"`
 
 	Registry   string `yaml:"registry" json:"registry,omitempty" doc:"registry for images"`
-	Repository string `yaml:"repository" json:"repository,omitempty" doc:"with registry: path that image names follow; default: the project's"`
-	Directory  string `yaml:"directory" json:"directory,omitempty" doc:"folder for artifacts, copied and verified, checksums last"`
+	Repository string `yaml:"repository" json:"repository,omitempty" doc:"with registry: path before the image name; default: the project's"`
+	Directory  string `yaml:"directory" json:"directory,omitempty" doc:"folder for artifacts; copies are verified, checksums are written last"`
 	OCI        string `yaml:"oci" json:"oci,omitempty" doc:"reference for artifacts, pushed as one OCI artifact; default tag: TAG"`
-	GitHub     string `yaml:"github" json:"github,omitempty" doc:"owner/name: artifacts become a GitHub release, draft until complete (GITHUB_TOKEN)"`
-	Force      bool   `yaml:"force" json:"force,omitempty" doc:"replace what a tag or a release there already holds, as --force does (environment FORCE)"`
-	Snapshot   bool   `yaml:"snapshot" json:"snapshot,omitempty" doc:"take versions without a tag and checkouts with changes, as --snapshot does (environment SNAPSHOT)"`
+	GitHub     string `yaml:"github" json:"github,omitempty" doc:"owner/name of a GitHub release for artifacts; it is a draft until complete (GITHUB_TOKEN)"`
+	Force      bool   `yaml:"force" json:"force,omitempty" doc:"replace existing content of a tag or release, as --force does (FORCE in the environment)"`
+	Snapshot   bool   `yaml:"snapshot" json:"snapshot,omitempty" doc:"allow untagged versions and checkouts with uncommitted changes, as --snapshot does (SNAPSHOT in the environment)"`
 }
 
 // String names a destination as a person would.
@@ -243,11 +243,11 @@ func (d Destination) String() string {
 // to those of archives and bundles.
 type Names struct {
 	Binary         string `yaml:"binary" expand:"platform name" doc:"default: ${NAME}.${PLATFORM}${EXE}"`
-	WindowsBinary  string `yaml:"windows-binary" expand:"platform name" doc:"of a binary for Windows; default: as names.binary"`
+	WindowsBinary  string `yaml:"windows-binary" expand:"platform name" doc:"of a Windows binary; default: names.binary"`
 	Archive        string `yaml:"archive" expand:"platform list" doc:"default: ${PROJECT}-images${LIST_SUFFIX}.${PLATFORM}"`
 	WindowsArchive string `yaml:"windows-archive" expand:"platform windows list" doc:"default: ${PROJECT}-images${LIST_SUFFIX}.windows-${WINDOWS}-${ARCH}"`
 	AllImages      string `yaml:"all-images" expand:"platform" doc:"default: ${PROJECT}-images-all.${PLATFORM}.txt"`
-	WindowsImages  string `yaml:"windows-all-images" expand:"platform" doc:"of the list for Windows; default: as names.all-images"`
+	WindowsImages  string `yaml:"windows-all-images" expand:"platform" doc:"of the list for Windows; default: names.all-images"`
 	Bundle         string `yaml:"bundle" expand:"platform name" doc:"default: ${NAME}.${PLATFORM}"`
 	Checksums      string `yaml:"checksums" expand:"arch" doc:"default: sha256sum-${ARCH}.txt"`
 }

@@ -11,17 +11,20 @@ import (
 	"github.com/slipway-build/slipway/internal/golden"
 )
 
-// The reference of slipway.yaml is made from the tags that the schema is made from.
+// docs/configuration.md and the JSON schema are generated from the same struct tags.
 func TestReferenceIsCommitted(t *testing.T) {
 	var b strings.Builder
 	b.WriteString("# slipway.yaml\n\n" +
-		"Every key of the configuration; [slipway.schema.json](slipway.schema.json) says the same to editors, and [slipway.yaml](../slipway.yaml)\n" +
-		"is an example of most. Paths are relative to the file, and stay in its folder unless `outside` names others; those of\n" +
-		"`registries` and `publish` are of the machine. This page is\n" +
-		"made from the source by `go test ./build -run Reference -update`.\n\n" +
-		"Values may hold `${NAME}` and `${NAME:-default}`; `$$` is a dollar. In a list in one line, such as `[a, \"-X b=${TAG}\"]`, a value\n" +
-		"with `${…}` needs quotes. Known everywhere are " + code(releaseVariables) + " and what `vars` declares. Keys marked\n" +
-		"with scopes also know, of the platform that is made:\n\n")
+		"This page lists every key of slipway.yaml. [slipway.schema.json](slipway.schema.json) contains the same for editors, and\n" +
+		"[slipway.yaml](../slipway.yaml) is an example that uses most keys. The page is generated from the source by\n" +
+		"`go test ./build/config -run Reference -update`.\n\n" +
+		"Paths are relative to slipway.yaml and must stay in its folder, unless `outside` names other folders. The paths in\n" +
+		"`registries` and `publish` may be anywhere on the machine.\n\n" +
+		"## Variables\n\n" +
+		"Values may contain `${NAME}` and `${NAME:-default}`; `$$` is a literal dollar sign. In a list on one line, such as\n" +
+		"`[a, \"-X b=${TAG}\"]`, quote values that contain `${…}`.\n\n" +
+		"Defined everywhere are " + code(releaseVariables) + ",\n" +
+		"and the variables that `vars` declares. Keys marked with scopes also define the variables of the platform being built:\n\n")
 	for _, scope := range []string{"platform", "windows", "name", "list", "arch"} {
 		fmt.Fprintf(&b, "- **%s**: %s\n", scope, code(scopes[scope]))
 	}
