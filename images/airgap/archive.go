@@ -177,7 +177,7 @@ func pathless(err error) error {
 	return err
 }
 
-// readJSON reads a small file whole.
+// readJSON reads a small file whole. The caller must not change the content.
 func (a *Archive) readJSON(ctx context.Context, name string) ([]byte, error) {
 	m, err := a.lookup(ctx, name)
 	if err != nil {
@@ -185,6 +185,9 @@ func (a *Archive) readJSON(ctx context.Context, name string) ([]byte, error) {
 	}
 	if m.Size > jsonLimit {
 		return nil, a.wrap(fmt.Errorf("file %q has %d bytes; at most %d of JSON are read", name, m.Size, jsonLimit))
+	}
+	if content, ok, err := a.small(ctx, m); ok || err != nil {
+		return content, err
 	}
 	r, err := a.open(ctx, m)
 	if err != nil {
@@ -196,6 +199,22 @@ func (a *Archive) readJSON(ctx context.Context, name string) ([]byte, error) {
 		return nil, a.wrap(fmt.Errorf("file %q: %w", name, err))
 	}
 	return content, nil
+}
+
+// small returns the content of a small file of a compressed archive. The caller must not
+// change it.
+func (a *Archive) small(ctx context.Context, m member) (content []byte, ok bool, err error) {
+	if content, ok := a.passed.small.get(m.Name); ok {
+		return content, true, nil
+	}
+	if a.codec == Tar || m.Size > smallFile {
+		return nil, false, nil
+	}
+	content, err = a.passed.read(ctx, a, m)
+	if err != nil {
+		return nil, false, a.wrap(fmt.Errorf("file %q: %w", m.Name, err))
+	}
+	return content, true, nil
 }
 
 // compressionOf returns the compression of a file.
@@ -222,14 +241,11 @@ func (a *Archive) open(ctx context.Context, m member) (io.ReadCloser, error) {
 
 // openAt reads a file from offset on. A file that ends early is an error.
 func (a *Archive) openAt(ctx context.Context, m member, offset int64) (io.ReadCloser, error) {
-	if content, ok := a.passed.small.get(m.Name); ok {
-		return io.NopCloser(bytes.NewReader(content[offset:])), nil
+	content, ok, err := a.small(ctx, m)
+	if err != nil {
+		return nil, err
 	}
-	if a.codec != Tar && m.Size <= smallFile {
-		content, err := a.passed.read(ctx, a, m)
-		if err != nil {
-			return nil, a.wrap(fmt.Errorf("file %q: %w", m.Name, err))
-		}
+	if ok {
 		return io.NopCloser(bytes.NewReader(content[offset:])), nil
 	}
 	c, err := a.seek(m)
@@ -250,14 +266,14 @@ func (a *Archive) seek(m member) (*cursor, error) {
 	if a.codec == Tar {
 		return &cursor{r: io.NopCloser(io.NewSectionReader(a.file, m.Offset, a.size-m.Offset)), pos: m.Offset}, nil
 	}
-	begin, end, pos, err := a.runOf(m)
+	begin, _, pos, err := a.runOf(m)
 	if err != nil {
 		return nil, err
 	}
 	a.mu.Lock()
 	best := -1
 	for i, c := range a.cursors {
-		if c.begin == begin && c.pos <= a.headerOf(m) && (best < 0 || c.pos > a.cursors[best].pos) {
+		if a.onTheWay(c, m, pos) && (best < 0 || c.pos > a.cursors[best].pos) {
 			best = i
 		}
 	}
@@ -268,7 +284,7 @@ func (a *Archive) seek(m member) (*cursor, error) {
 		return c, nil
 	}
 	a.mu.Unlock()
-	return a.newCursor(begin, end, pos)
+	return a.newCursor(begin, a.end(), pos)
 }
 
 // runOf says which bytes of a compressed archive must be decompressed to reach a
@@ -283,8 +299,22 @@ func (a *Archive) runOf(m member) (begin, end, pos int64, err error) {
 	if i == len(frames) {
 		return 0, 0, 0, io.ErrUnexpectedEOF
 	}
-	last := frames[len(frames)-1]
-	return frames[i].Offset, last.Offset + last.Size, frames[i].TarOffset, nil
+	return frames[i].Offset, frames[i].Offset + frames[i].Size, frames[i].TarOffset, nil
+}
+
+// end is where the archive's compressed tar ends, before the index of offsets.
+func (a *Archive) end() int64 {
+	if a.index == nil || len(a.index.Frames) == 0 {
+		return a.size
+	}
+	last := a.index.Frames[len(a.index.Frames)-1]
+	return last.Offset + last.Size
+}
+
+// onTheWay says whether a cursor comes by a file without decompressing more than a new one
+// would, which begins at pos in the tar. A file is followed by padding.
+func (a *Archive) onTheWay(c *cursor, m member, pos int64) bool {
+	return c.pos > pos-blockSize && c.pos <= a.headerOf(m)
 }
 
 // headerOf is where in the tar a file's last header block is; without an index, where
@@ -321,8 +351,6 @@ func (a *Archive) reach(ctx context.Context, c *cursor, m member, pos int64) err
 type cursor struct {
 	r   io.ReadCloser
 	pos int64
-	// begin is where in the archive the decompressor began.
-	begin int64
 }
 
 // newCursor decompresses the file's bytes from begin to end, which are the tar's
@@ -332,7 +360,7 @@ func (a *Archive) newCursor(begin, end, pos int64) (*cursor, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &cursor{r: r, pos: pos, begin: begin}, nil
+	return &cursor{r: r, pos: pos}, nil
 }
 
 // skip goes on to a place further on.

@@ -336,15 +336,6 @@ func seal(recipe, added []byte) []byte {
 	return append(b, sum[:]...)
 }
 
-func zstded(t testing.TB, b []byte) []byte {
-	t.Helper()
-	out, err := (&zstdFrames{}).small(b)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return out
-}
-
 func TestApplyRefusesHostileDeltas(t *testing.T) {
 	raw := noise(1, 1000)
 	old := write(t, raw)
@@ -359,7 +350,7 @@ func TestApplyRefusesHostileDeltas(t *testing.T) {
 		delta []byte
 		want  string
 	}{
-		{"an archive", zstded(t, raw), "not a delta"},
+		{"an archive", compress(t, Zstd, raw), "not a delta"},
 		{"another version", func() []byte {
 			b := seal(recipe(1000, good), nil)
 			b[len(deltaMagic)] = 2
@@ -387,11 +378,11 @@ func TestApplyRefusesHostileDeltas(t *testing.T) {
 		{"a little too many runs", seal(recipe(1000, strings.Repeat("{},", maxCopies)+"{}"), nil), "at most 131072 are read"},
 		{"a bomb", seal(recipe(1<<50, good), nil), "more than the limit of 64 times as many"},
 		{"nothing added", seal(recipe(1001, good), nil), "decompressing the added bytes: unexpected EOF"},
-		{"too little added", seal(recipe(1010, good), zstded(t, raw[:9])), "decompressing the added bytes: unexpected EOF"},
-		{"too much added", seal(recipe(1000, good), zstded(t, raw[:9])), "more than 0 bytes"},
-		{"a bomb of what is added", seal(recipe(1000, good), zstded(t, make([]byte, 1<<24))), "more than 0 bytes"},
+		{"too little added", seal(recipe(1010, good), compress(t, Zstd, raw[:9])), "decompressing the added bytes: unexpected EOF"},
+		{"too much added", seal(recipe(1000, good), compress(t, Zstd, raw[:9])), "more than 0 bytes"},
+		{"a bomb of what is added", seal(recipe(1000, good), compress(t, Zstd, make([]byte, 1<<24))), "more than 0 bytes"},
 		{"no zstd", seal(recipe(1010, good), raw[:100]), "decompressing the added bytes"},
-		{"another file", seal(recipe(1000, `{"old":0,"new":0,"size":999}`), zstded(t, []byte{^raw[999]})), "the result has the SHA-256"},
+		{"another file", seal(recipe(1000, `{"old":0,"new":0,"size":999}`), compress(t, Zstd, []byte{^raw[999]})), "the result has the SHA-256"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			dir := t.TempDir()
@@ -404,7 +395,7 @@ func TestApplyRefusesHostileDeltas(t *testing.T) {
 			}
 		})
 	}
-	if _, err := Apply(t.Context(), old, write(t, seal(recipe(1000, `{"old":0,"new":0,"size":999}`), zstded(t, raw[999:]))), filepath.Join(t.TempDir(), "new")); err != nil {
+	if _, err := Apply(t.Context(), old, write(t, seal(recipe(1000, `{"old":0,"new":0,"size":999}`), compress(t, Zstd, raw[999:]))), filepath.Join(t.TempDir(), "new")); err != nil {
 		t.Errorf("a good one is refused: %v", err)
 	}
 }
@@ -470,7 +461,7 @@ func FuzzApply(f *testing.F) {
 		if err != nil {
 			f.Fatal(err)
 		}
-		f.Add(recipe, zstded(f, added))
+		f.Add(recipe, compress(f, Zstd, added))
 	}
 	seed(old, []copiedRun{{0, 0, 4096}}, nil)
 	seed(slices.Concat(old[1000:], []byte("added"), old[:1000]), []copiedRun{{1000, 0, 3096}, {0, 3101, 1000}}, []byte("added"))

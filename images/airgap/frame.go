@@ -1,11 +1,9 @@
 package airgap
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"io"
-	"strings"
 
 	"github.com/slipway-build/slipway/images/store"
 	"github.com/slipway-build/slipway/progress"
@@ -66,44 +64,6 @@ func bytesChunk(b []byte) chunk {
 
 // fileChunk is a whole file of the store, which is checked while it is copied.
 func fileChunk(f *store.File) chunk { return chunk{size: f.Size(), copy: f.CopyTo} }
-
-// smallFrame frames files that are in memory, and folders, which the index of
-// offsets does not name; compress makes a frame of bytes.
-func smallFrame(files []file, compress func([]byte) ([]byte, error)) (frame, error) {
-	var (
-		f frame
-		b bytes.Buffer
-	)
-	for _, file := range files {
-		header, err := tarHeader(file.name, int64(len(file.content)))
-		if err != nil {
-			return frame{}, err
-		}
-		b.Write(header)
-		if strings.HasSuffix(file.name, "/") {
-			continue
-		}
-		f.entries = append(f.entries, entry{Name: file.name, Offset: int64(b.Len()), Size: int64(len(file.content))})
-		b.Write(file.content)
-		b.Write(zeros[:padding(int64(len(file.content)))])
-	}
-	return finishSmall(f, b.Bytes(), compress)
-}
-
-// endFrame frames the end of the tar.
-func endFrame(compress func([]byte) ([]byte, error)) (frame, error) {
-	return finishSmall(frame{}, zeros[:], compress)
-}
-
-func finishSmall(f frame, content []byte, compress func([]byte) ([]byte, error)) (frame, error) {
-	compressed, err := compress(content)
-	if err != nil {
-		return frame{}, err
-	}
-	f.tarSize = int64(len(content))
-	f.chunks = []chunk{bytesChunk(compressed)}
-	return f, nil
-}
 
 // describe fills in the entries of a frame of layers, and its tarSize.
 func describe(run []layer) (frame, [][]byte, error) {

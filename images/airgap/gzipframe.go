@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"hash/crc32"
 	"io"
@@ -23,21 +24,31 @@ const gzipVersion = encoderVersion + ", klauspost/pgzip v1.2.6"
 type gzipFrames struct {
 	content *store.Store
 	jobs    int
+	// compressors are those of members, which are costlier to make than to use.
+	compressors pool[*gzip.Writer]
 }
 
-func (g *gzipFrames) small(b []byte) ([]byte, error) {
-	var out bytes.Buffer
-	w, err := gzip.NewWriterLevel(&out, gzip.BestCompression)
+// small returns the frame of small files.
+func (g *gzipFrames) small(ctx context.Context, t *smallTar) (frame, error) {
+	return t.compressed(ctx, g.content, "gzip-small", gzipVersion, openGzip)
+}
+
+func openGzip(w io.Writer, _ int64) (io.WriteCloser, error) {
+	return gzip.NewWriterLevel(w, gzip.BestCompression)
+}
+
+// member is a gzip member of a few bytes.
+func (g *gzipFrames) member(b []byte) ([]byte, error) {
+	z, err := g.compressors.take(func() (*gzip.Writer, error) { return gzip.NewWriterLevel(nil, gzip.BestCompression) })
 	if err != nil {
 		return nil, err
 	}
-	if _, err := w.Write(b); err != nil {
-		return nil, err
-	}
-	if err := w.Close(); err != nil {
-		return nil, err
-	}
-	return out.Bytes(), nil
+	defer g.compressors.give(z)
+	var out bytes.Buffer
+	z.Reset(&out)
+	_, err = z.Write(b)
+	err = errors.Join(err, z.Close())
+	return out.Bytes(), err
 }
 
 // run returns the frame of a run of layers.
@@ -77,7 +88,7 @@ func (g *gzipFrames) run(ctx context.Context, run []layer, done func(int)) (fram
 // whose content is the file's body, so that nothing is left to compress but the
 // tar header before it and the padding after it.
 func (g *gzipFrames) copied(ctx context.Context, l layer, header []byte) ([]chunk, error) {
-	head, err := g.small(header)
+	head, err := g.member(header)
 	if err != nil {
 		return nil, err
 	}
@@ -87,7 +98,7 @@ func (g *gzipFrames) copied(ctx context.Context, l layer, header []byte) ([]chun
 	}
 	chunks := []chunk{bytesChunk(head), fileChunk(blob)}
 	if n := padding(l.size); n > 0 {
-		tail, err := g.small(zeros[:n])
+		tail, err := g.member(zeros[:n])
 		if err != nil {
 			return nil, err
 		}

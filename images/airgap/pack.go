@@ -353,7 +353,7 @@ func checkOriginal(m *v1.Manifest, layers []layer) error {
 
 // framer makes the frames of one codec.
 type framer interface {
-	small(content []byte) ([]byte, error)
+	small(ctx context.Context, t *smallTar) (frame, error)
 	run(ctx context.Context, run []layer, done func(int)) (f frame, cached bool, err error)
 }
 
@@ -469,20 +469,21 @@ func (p *packer) frames(ctx context.Context, codec Codec, l *layout) (_ *frames,
 	if cached == len(runs) {
 		task.SetCached()
 	}
-	views, err := smallFrame(l.views, framer.small)
+	views, err := newSmallTar(l.views)
 	if err != nil {
 		return nil, err
 	}
-	blobs, err := smallFrame(l.blobs, framer.small)
+	blobs, err := newSmallTar(l.blobs)
 	if err != nil {
 		return nil, err
 	}
-	end, err := endFrame(framer.small)
-	if err != nil {
-		return nil, err
+	small := make([]frame, 3)
+	for i, t := range []*smallTar{views, blobs, endOfTar()} {
+		if small[i], err = framer.small(ctx, t); err != nil {
+			return nil, err
+		}
 	}
-	all := append([]frame{views, blobs}, runs...)
-	return &frames{all: append(all, end), runs: len(runs), cached: cached}, nil
+	return &frames{all: slices.Concat(small[:2], runs, small[2:]), runs: len(runs), cached: cached}, nil
 }
 
 // allDamage is err; if that is damage to one blob of a run, it tells of the run's other

@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 
 	"github.com/slipway-build/slipway/internal/regular"
 	"github.com/slipway-build/slipway/internal/sniff"
@@ -76,6 +77,9 @@ type wholeFile struct {
 	files []*os.File
 	// ends says where in the whole each of files ends.
 	ends []int64
+	// bytesRead counts what ReadAt returned. Tests prove by it that reading many images
+	// does not decompress the same frame many times.
+	bytesRead atomic.Int64
 }
 
 // openWhole opens a file, or the parts of it. The path is that of the file or of
@@ -179,7 +183,8 @@ func (w *wholeFile) size() int64 {
 }
 
 // ReadAt reads across the ends of parts (io.ReaderAt).
-func (w *wholeFile) ReadAt(p []byte, offset int64) (int, error) {
+func (w *wholeFile) ReadAt(p []byte, offset int64) (n int, err error) {
+	defer func() { w.bytesRead.Add(int64(n)) }()
 	if len(w.files) == 1 {
 		return w.files[0].ReadAt(p, offset)
 	}
@@ -187,7 +192,6 @@ func (w *wholeFile) ReadAt(p []byte, offset int64) (int, error) {
 		return 0, errors.New("reading at a negative offset")
 	}
 	i, _ := slices.BinarySearch(w.ends, offset+1)
-	n := 0
 	for ; i < len(w.files) && n < len(p); i++ {
 		begin := int64(0)
 		if i > 0 {

@@ -22,8 +22,7 @@ const (
 // the square of their number.
 type passed struct {
 	mu sync.Mutex // held while the cursor moves
-	// cursor is where the last reader left it, in the run of bytes that begins
-	// at begin; nil if there is none.
+	// cursor is where the last reader left it; nil if there is none.
 	cursor *cursor
 	small  smallFiles
 }
@@ -49,15 +48,15 @@ func (p *passed) read(ctx context.Context, a *Archive, m member) ([]byte, error)
 
 // approach makes sure that the cursor is before m and can reach it.
 func (p *passed) approach(a *Archive, m member) error {
-	begin, end, pos, err := a.runOf(m)
+	begin, _, pos, err := a.runOf(m)
 	if err != nil {
 		return err
 	}
-	if p.cursor != nil && p.cursor.begin == begin && p.cursor.pos <= a.headerOf(m) {
+	if p.cursor != nil && a.onTheWay(p.cursor, m, pos) {
 		return nil
 	}
 	p.close()
-	p.cursor, err = a.newCursor(begin, end, pos)
+	p.cursor, err = a.newCursor(begin, a.end(), pos)
 	return err
 }
 

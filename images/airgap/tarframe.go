@@ -12,7 +12,11 @@ type tarFrames struct {
 	content *store.Store
 }
 
-func (tarFrames) small(b []byte) ([]byte, error) { return b, nil }
+// small returns the frame of small files.
+func (tarFrames) small(_ context.Context, t *smallTar) (frame, error) {
+	write := func(_ context.Context, w io.Writer) error { return t.writeTo(w) }
+	return frame{chunks: []chunk{{t.size, write}}, entries: t.entries, tarSize: t.size}, nil
+}
 
 // run returns the files of a run of layers. They are decompressed while the
 // archive is written.

@@ -168,20 +168,22 @@ func (w *workshop) tar() []byte {
 // framed writes it as Pack would, with an index that change may spoil.
 func (w *workshop) framed(codec Codec, change func(*archiveIndex)) []byte {
 	w.t.Helper()
-	small := map[Codec]func([]byte) ([]byte, error){Zstd: (&zstdFrames{}).small, Gzip: (&gzipFrames{}).small}[codec]
-	var frames []frame
+	var tars []*smallTar
 	for _, n := range w.names {
-		f, err := smallFrame([]file{{n, w.content[n]}}, small)
+		tar, err := newSmallTar([]file{{n, w.content[n]}})
 		if err != nil {
 			w.t.Fatal(err)
 		}
-		frames = append(frames, f)
+		tars = append(tars, tar)
 	}
-	end, err := endFrame(small)
-	if err != nil {
-		w.t.Fatal(err)
+	var frames []frame
+	for _, tar := range append(tars, endOfTar()) {
+		var raw bytes.Buffer
+		if err := tar.writeTo(&raw); err != nil {
+			w.t.Fatal(err)
+		}
+		frames = append(frames, frame{chunks: []chunk{bytesChunk(compress(w.t, codec, raw.Bytes()))}, entries: tar.entries, tarSize: tar.size})
 	}
-	frames = append(frames, end)
 	idx := newIndex(frames)
 	var out bytes.Buffer
 	for _, f := range frames {
@@ -195,6 +197,23 @@ func (w *workshop) framed(codec Codec, change func(*archiveIndex)) []byte {
 		w.t.Fatal(err)
 	}
 	return append(out.Bytes(), tail...)
+}
+
+// compress makes a frame of b.
+func compress(t testing.TB, codec Codec, b []byte) []byte {
+	t.Helper()
+	var out bytes.Buffer
+	w, err := map[Codec]openCompressor{Zstd: openZstd, Gzip: openGzip}[codec](&out, int64(len(b)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.Write(b); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return out.Bytes()
 }
 
 // bytes are the compressed bytes of a frame.
@@ -326,10 +345,7 @@ func TestVerifySaysWhatIsWrong(t *testing.T) {
 		"zstd inside": {images: func(t testing.TB) []Image {
 			return []Image{{Names: []name.Reference{ref(t, "acme/a:v1")}, Image: imagetest.Image(t, "linux/amd64", imagetest.Layer(t, imagetest.Files{"a": "a"}))}}
 		}, change: func(w *workshop) {
-			compressed, err := (&zstdFrames{}).small(w.content[w.layer()])
-			if err != nil {
-				w.t.Fatal(err)
-			}
+			compressed := compress(w.t, Zstd, w.content[w.layer()])
 			old := w.layer()
 			renamed := blobFolder + hexDigest(compressed)
 			w.names[slices.Index(w.names, old)] = renamed
@@ -527,10 +543,7 @@ func TestVerifyLooksAtEveryWindow(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		first, err := (&zstdFrames{}).small(raw[:len(raw)/1024*512])
-		if err != nil {
-			t.Fatal(err)
-		}
+		first := compress(t, Zstd, raw[:len(raw)/1024*512])
 		path := filepath.Join(t.TempDir(), "a.tar.zst")
 		if err := os.WriteFile(path, append(first, second...), 0o644); err != nil {
 			t.Fatal(err)

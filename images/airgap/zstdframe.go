@@ -49,17 +49,27 @@ func newZstdFrames(content *store.Store, level library.EncoderLevel) *zstdFrames
 		libraryEncoders: map[library.EncoderLevel]*pool[*library.Encoder]{level: {}, library.SpeedFastest: {}}}
 }
 
-// small compresses a frame that is made anew for each archive. More than this level
-// would gain nothing here.
-func (z *zstdFrames) small(b []byte) ([]byte, error) {
-	// A window that holds all is enough, and bounds what the encoder allocates.
-	window := min(max(1<<bits.Len(uint(len(b))), library.MinWindowSize), MaxWindow)
-	enc, err := library.NewWriter(nil, library.WithEncoderLevel(library.SpeedBetterCompression), library.WithEncoderConcurrency(1),
+// small returns the frame of small files.
+func (z *zstdFrames) small(ctx context.Context, t *smallTar) (frame, error) {
+	return t.compressed(ctx, z.content, "zstd-small", fmt.Sprintf("%s %s window %d", encoderVersion, smallLevel, smallWindow), openZstd)
+}
+
+// What small files are compressed with. A higher level or a larger window would gain nothing
+// for configs and manifests; each reader allocates the window.
+const (
+	smallLevel  = library.SpeedBetterCompression
+	smallWindow = 8 << 20
+)
+
+func openZstd(w io.Writer, size int64) (io.WriteCloser, error) {
+	window := min(max(1<<bits.Len64(uint64(size)), library.MinWindowSize), smallWindow)
+	enc, err := library.NewWriter(nil, library.WithEncoderLevel(smallLevel), library.WithEncoderConcurrency(1),
 		library.WithWindowSize(window), library.WithLowerEncoderMem(true))
 	if err != nil {
 		return nil, err
 	}
-	return enc.EncodeAll(b, nil), nil
+	enc.ResetContentSize(w, size)
+	return enc, nil
 }
 
 // run returns the frame of a run of layers. What was made of it earlier is taken from

@@ -62,7 +62,7 @@ func (s *Store) FileDigest(ctx context.Context, path string, info fs.FileInfo) (
 		return v1.Hash{Algorithm: "sha256", Hex: known.hex}, nil
 	}
 	began := time.Now()
-	digest, err := digestFile(ctx, path, info)
+	digest, err := s.digestFile(ctx, path, info)
 	if err != nil {
 		return v1.Hash{}, err
 	}
@@ -81,14 +81,14 @@ func (s *Store) FileDigest(ctx context.Context, path string, info fs.FileInfo) (
 	return digest, nil
 }
 
-func digestFile(ctx context.Context, path string, info fs.FileInfo) (v1.Hash, error) {
+func (s *Store) digestFile(ctx context.Context, path string, info fs.FileInfo) (v1.Hash, error) {
 	f, err := regular.Open(path)
 	if err != nil {
 		return v1.Hash{}, err
 	}
 	defer f.Close()
 	h := sha256.New()
-	n, err := copyContext(ctx, h, f)
+	n, err := s.copy(ctx, h, f)
 	if err != nil {
 		return v1.Hash{}, fmt.Errorf("reading %s: %w", path, reason(err))
 	}

@@ -40,7 +40,7 @@ func (s *Store) Put(ctx context.Context, want v1.Descriptor, r io.Reader) error 
 	defer discard(f)
 	out := newHashingFile(f)
 	// One byte more than wanted is enough to know that it is too much.
-	_, err = copyContext(ctx, out, io.LimitReader(r, want.Size+1))
+	_, err = s.copy(ctx, out, io.LimitReader(r, want.Size+1))
 	digest, size, _ := out.finish()
 	if err != nil {
 		return fmt.Errorf("writing blob %s into %s: %w", want.Digest, s.dir, err)

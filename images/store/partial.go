@@ -60,7 +60,7 @@ func (s *Store) Resume(ctx context.Context, want v1.Descriptor) (*Partial, error
 	}
 	p.file, p.hasher = f, newHasher()
 	// What lies there is hashed now, and the rest as it comes.
-	n, err := copyContext(ctx, p.hasher, f)
+	n, err := s.copy(ctx, p.hasher, f)
 	if err == nil && n > want.Size {
 		err = p.Reset()
 	}

@@ -161,9 +161,12 @@ func (h *hashingFile) finish() (digest v1.Hash, size int64, checksum uint64) {
 	return digest, size, h.checksum.Sum64()
 }
 
-// copyContext is io.Copy that ends when ctx does.
-func copyContext(ctx context.Context, w io.Writer, r io.Reader) (int64, error) {
-	return io.CopyBuffer(struct{ io.Writer }{w}, contextReader{ctx, r}, make([]byte, chunk))
+// copy is io.Copy that ends when ctx does. Its buffers are kept: thousands of small blobs
+// are read this way.
+func (s *Store) copy(ctx context.Context, w io.Writer, r io.Reader) (int64, error) {
+	buf := s.buffers.Get().(*[copyBuffer]byte)
+	defer s.buffers.Put(buf)
+	return io.CopyBuffer(struct{ io.Writer }{w}, contextReader{ctx, r}, buf[:chunk])
 }
 
 // A contextReader reads until its context ends. It lives as long as one call.

@@ -84,7 +84,7 @@ func (s *Store) Check(ctx context.Context, h v1.Hash) error {
 	if err != nil {
 		return err
 	}
-	_, err = copyContext(ctx, io.Discard, s.verified(f, v1.Descriptor{Digest: h, Size: info.Size()}))
+	_, err = s.copy(ctx, io.Discard, s.verified(f, v1.Descriptor{Digest: h, Size: info.Size()}))
 	return err
 }
 
