@@ -62,7 +62,7 @@ func (p *planner) archives() {
 		refs := all[images.PlatformSlug(platform)]
 		slices.SortFunc(refs, compareVersions)
 		p.plan.Lists = append(p.plan.Lists, ListStep{
-			Platform: Platform{platform}, Output: artifact(expression.Expand(p.config.Names.AllImagesOf(platform), p.vars(platform, "", nil))),
+			Platform: images.Platform{Platform: platform}, Output: artifact(expression.Expand(p.config.Names.AllImagesOf(platform), p.vars(platform, "", nil))),
 			Images: slices.Compact(refs),
 		})
 	}
@@ -79,7 +79,7 @@ func (p *planner) archive(name string, list config.List, platform v1.Platform, w
 		template = p.config.Names.WindowsArchive
 	}
 	base := artifact(expression.Expand(cmp.Or(list.Name, template), vars))
-	step := ArchiveStep{List: name, Platform: Platform{platform}, Windows: windows, Text: base + ".txt",
+	step := ArchiveStep{List: name, Platform: images.Platform{Platform: platform}, Windows: windows, Text: base + ".txt",
 		Layers: p.config.Airgap.Layers, Level: p.config.Airgap.Level}
 	if p.config.Airgap.Split != "" {
 		step.Split, _ = progress.ParseBytes(p.config.Airgap.Split) // Load has read it

@@ -175,7 +175,7 @@ func (b *Builder) archive(ctx context.Context, step ArchiveStep, content []airga
 }
 
 // textList writes a list of images.
-func (b *Builder) textList(ctx context.Context, list string, platform Platform, output string, lines []string) error {
+func (b *Builder) textList(ctx context.Context, list string, platform images.Platform, output string, lines []string) error {
 	if err := writeWhole(b.path(output), []byte(strings.Join(lines, "\n")+"\n")); err != nil {
 		return err
 	}

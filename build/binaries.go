@@ -9,6 +9,7 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
 	"github.com/slipway-build/slipway/build/compile"
+	"github.com/slipway-build/slipway/images"
 )
 
 // A builtBinary is a BinaryStep that was done.
@@ -62,9 +63,9 @@ func (b *Builder) compile(ctx context.Context, wanted []BinaryStep) ([]builtBina
 // A Made is something that a run made or found made: a file or an image.
 type Made struct {
 	// Kind is binary, image, index, archive, list, bundle, checksums or release.
-	Kind     string   `json:"kind"`
-	Name     string   `json:"name"`
-	Platform Platform `json:"platform,omitzero"`
+	Kind     string          `json:"kind"`
+	Name     string          `json:"name"`
+	Platform images.Platform `json:"platform,omitzero"`
 	// Ref is an image's tag, Path a file's, relative to the project.
 	Ref  string `json:"ref,omitempty"`
 	Path string `json:"path,omitempty"`

@@ -50,20 +50,20 @@ func Open(ctx context.Context, s Settings) (*Builder, error) {
 			return nil, usage.Wrap(err)
 		}
 	}
-	config, err := config.Load(ctx, file, s.Getenv)
+	loaded, err := config.Load(ctx, file, s.Getenv)
 	if err != nil {
 		return nil, usage.Wrap(err)
 	}
 	filter := Filter{Platforms: s.Platforms, OS: s.OS, SkipWindows: s.SkipWindows, Builder: s.Builder}
-	plan, err := NewPlan(config, filter)
+	narrowed, err := NewPlan(loaded, filter)
 	if err != nil {
 		return nil, usage.Wrap(err)
 	}
-	full, err := NewPlan(config, Filter{})
+	full, err := NewPlan(loaded, Filter{})
 	if err != nil {
 		return nil, usage.Wrap(err)
 	}
-	return &Builder{Config: config, Plan: plan, full: full, settings: s}, nil
+	return &Builder{Config: loaded, Plan: narrowed, full: full, settings: s}, nil
 }
 
 // dist is the folder that everything is made in.

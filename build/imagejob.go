@@ -47,8 +47,8 @@ type ImageResult struct {
 
 // A BuiltImage is one platform's image.
 type BuiltImage struct {
-	Platform Platform `json:"platform"`
-	Digest   string   `json:"digest"`
+	Platform images.Platform `json:"platform"`
+	Digest   string          `json:"digest"`
 	// Size is that of the manifest, config and layers, in bytes.
 	Size int64 `json:"size"`
 }
@@ -131,7 +131,7 @@ func (w *Workbench) makeImage(ctx context.Context, job ImageJob, epoch time.Time
 		if err != nil {
 			return ImageResult{}, err
 		}
-		result.Images = append(result.Images, BuiltImage{Platform{m.platform}, digest.String(), size})
+		result.Images = append(result.Images, BuiltImage{images.Platform{Platform: m.platform}, digest.String(), size})
 		subject = m.image
 	}
 	if len(made) > 1 {

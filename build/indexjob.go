@@ -136,8 +136,8 @@ type Inspection struct {
 
 // An InspectedEntry is an image, alone or in an index.
 type InspectedEntry struct {
-	Platform Platform `json:"platform"`
-	Digest   v1.Hash  `json:"digest"`
+	Platform images.Platform `json:"platform"`
+	Digest   v1.Hash         `json:"digest"`
 	// Size is what the image weighs in a registry, in bytes.
 	Size   int64 `json:"size"`
 	Layers int   `json:"layers"`

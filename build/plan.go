@@ -39,7 +39,7 @@ type Plan struct {
 // A BinaryStep compiles one main package for one platform.
 type BinaryStep struct {
 	Name     string            `json:"name"`
-	Platform Platform          `json:"platform"`
+	Platform images.Platform   `json:"platform"`
 	Module   string            `json:"module"`
 	Package  string            `json:"package"`
 	Tags     []string          `json:"tags,omitempty"`
@@ -53,8 +53,8 @@ type BinaryStep struct {
 
 // An ImageStep makes one image for one platform and, for Windows, one version.
 type ImageStep struct {
-	Image    string   `json:"image"`
-	Platform Platform `json:"platform"`
+	Image    string          `json:"image"`
+	Platform images.Platform `json:"platform"`
 	// Windows is the name of the Windows version, such as ltsc2022.
 	Windows string `json:"windows,omitempty"`
 	// Ref is the per-platform tag.
@@ -83,20 +83,20 @@ type IndexStep struct {
 	Annotations map[string]string `json:"annotations,omitempty"`
 	// Platform says that the index is itself one platform's tag: the Windows
 	// versions of one architecture.
-	Platform *Platform `json:"platform,omitempty"`
+	Platform *images.Platform `json:"platform,omitempty"`
 }
 
 // An ArchiveStep writes the images of a list, for one platform, to one archive
 // in several formats.
 type ArchiveStep struct {
-	List     string         `json:"list"`
-	Platform Platform       `json:"platform"`
-	Windows  string         `json:"windows,omitempty"`
-	Images   []ArchiveImage `json:"images"`
-	Outputs  []string       `json:"outputs"`
-	Text     string         `json:"text"`
-	Layers   string         `json:"layers"`
-	Level    string         `json:"level"`
+	List     string          `json:"list"`
+	Platform images.Platform `json:"platform"`
+	Windows  string          `json:"windows,omitempty"`
+	Images   []ArchiveImage  `json:"images"`
+	Outputs  []string        `json:"outputs"`
+	Text     string          `json:"text"`
+	Layers   string          `json:"layers"`
+	Level    string          `json:"level"`
 	// Split is how many bytes one file of an output may have; 0 is no limit.
 	Split int64 `json:"split,omitempty"`
 }
@@ -114,8 +114,8 @@ type ArchiveImage struct {
 
 // A ListStep writes the union of all lists of a platform.
 type ListStep struct {
-	Platform Platform `json:"platform"`
-	Output   string   `json:"output"`
+	Platform images.Platform `json:"platform"`
+	Output   string          `json:"output"`
 	// Images are its lines, references in full.
 	Images []string `json:"images"`
 }
@@ -123,7 +123,7 @@ type ListStep struct {
 // A BundleStep packs binaries and files.
 type BundleStep struct {
 	Name     string              `json:"name"`
-	Platform Platform            `json:"platform"`
+	Platform images.Platform     `json:"platform"`
 	Files    []config.BundleFile `json:"files"`
 	Package  config.PackageInfo  `json:"package"`
 	Outputs  []string            `json:"outputs"`
@@ -324,7 +324,7 @@ func (p *planner) binaries() {
 				opts.Env = env
 			}
 			step := BinaryStep{
-				Name: b.Name, Platform: Platform{platform}, Module: cmp.Or(filepath.ToSlash(filepath.Clean(b.Module)), "."), Package: pkg,
+				Name: b.Name, Platform: images.Platform{Platform: platform}, Module: cmp.Or(filepath.ToSlash(filepath.Clean(b.Module)), "."), Package: pkg,
 				Tags: opts.Tags, Ldflags: expandList(opts.Ldflags, vars), Env: expandMap(opts.Env, vars), Assert: opts.Assert,
 				Output: "dist/bin/" + images.PlatformSlug(platform) + "/" + b.Name + exe(platform),
 			}
@@ -373,7 +373,7 @@ func (p *planner) images() {
 				}
 				ref := tag + "-" + images.PlatformSlug(platform)
 				p.plan.Indexes = append(p.plan.Indexes, IndexStep{Image: image.Name, Ref: ref, Members: versions,
-					Annotations: image.Annotations, Platform: &Platform{platform}})
+					Annotations: image.Annotations, Platform: &images.Platform{Platform: platform}})
 				members = append(members, ref)
 			}
 		}
@@ -391,7 +391,7 @@ func (p *planner) image(image config.Image, variant config.Variant, platform v1.
 	}
 	maps.Copy(args, expandMap(variant.Args, vars))
 	step := ImageStep{
-		Image: image.Name, Platform: Platform{platform}, Windows: windows, Ref: ref,
+		Image: image.Name, Platform: images.Platform{Platform: platform}, Windows: windows, Ref: ref,
 		Dockerfile: variant.Dockerfile, Context: variant.Context, Target: variant.Target,
 		Args: args, Labels: expandMap(image.Labels, vars), Contexts: expandMap(image.Contexts, vars),
 		Builder: cmp.Or(p.filter.Builder, image.Builder),
@@ -416,7 +416,7 @@ func (p *planner) bundles() {
 				continue
 			}
 			vars := p.vars(platform, "", map[string]string{"NAME": b.Name})
-			step := BundleStep{Name: b.Name, Platform: Platform{platform}, Package: b.Package}
+			step := BundleStep{Name: b.Name, Platform: images.Platform{Platform: platform}, Package: b.Package}
 			for _, f := range b.Files {
 				f.Source, f.Path = expression.Expand(f.Source, vars), expression.Expand(f.Path, vars)
 				step.Files = append(step.Files, f)

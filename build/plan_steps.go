@@ -1,5 +1,7 @@
 package build
 
+import "github.com/slipway-build/slipway/images"
+
 func (p *Plan) imageStep(ref string) (ImageStep, bool) {
 	for _, s := range p.Images {
 		if s.Ref == ref {
@@ -55,7 +57,7 @@ func (p *Plan) names() map[string]bool {
 // An artifactFile is a file of dist/artifacts and the platform it is for.
 type artifactFile struct {
 	path     string
-	platform Platform
+	platform images.Platform
 }
 
 // artifacts are the files of dist/artifacts but for the checksums.

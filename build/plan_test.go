@@ -2,7 +2,6 @@ package build
 
 import (
 	"bytes"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -13,6 +12,7 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
 	"github.com/slipway-build/slipway/build/config"
+	"github.com/slipway-build/slipway/images"
 	"github.com/slipway-build/slipway/internal/golden"
 	"github.com/slipway-build/slipway/internal/testfile"
 )
@@ -21,19 +21,14 @@ import (
 // loads its slipway.yaml.
 func project(t *testing.T, name string, env map[string]string) *config.Config {
 	t.Helper()
-	archive, err := txtar.ParseFile(filepath.Join("testdata", "projects", name+".txt"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	return projectOf(t, testfile.ReadArchive(t, filepath.Join("testdata", "projects", name+".txt")), env)
+}
+
+func projectOf(t *testing.T, archive *txtar.Archive, env map[string]string) *config.Config {
+	t.Helper()
 	dir := t.TempDir()
 	for _, f := range archive.Files {
-		path := filepath.Join(dir, filepath.FromSlash(f.Name))
-		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(path, f.Data, 0o644); err != nil {
-			t.Fatal(err)
-		}
+		testfile.Write(t, filepath.Join(dir, filepath.FromSlash(f.Name)), string(f.Data))
 	}
 	loaded, err := config.Load(t.Context(), filepath.Join(dir, config.FileName), func(name string) (string, bool) {
 		v, ok := env[name]
@@ -138,7 +133,7 @@ func TestSelectNarrowsAVerb(t *testing.T) {
 
 func platforms(t *testing.T, texts ...string) []v1.Platform {
 	t.Helper()
-	platforms, err := ParsePlatforms(texts)
+	platforms, err := images.ParsePlatforms(texts)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -163,18 +158,22 @@ func TestADryRunNamesWhereItWouldPublish(t *testing.T) {
 }
 
 func TestPlanRefusesTwoFilesOfOneName(t *testing.T) {
-	r := makeRelease(t)
-	file := filepath.Join(r.dir, config.FileName)
-	raw, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	testfile.Write(t, file, string(raw)+"names: {archive: 'images.${PLATFORM}', windows-archive: 'Win.${ARCH}', checksums: sums.txt, all-images: 'images.${PLATFORM}.txt'}\n")
-	loaded, err := config.Load(t.Context(), file, func(name string) (string, bool) { v, ok := r.env[name]; return v, ok })
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, err = NewPlan(loaded, Filter{})
+	loaded := projectOf(t, txtar.Parse([]byte(`-- slipway.yaml --
+project: acme
+platforms: [linux/amd64, linux/arm64, windows/amd64]
+windows: {ltsc2022: 10.0.20348.4294, ltsc2025: 10.0.26100.4294}
+images:
+  - {name: acme-runtime, variants: [{platforms: [linux/amd64, linux/arm64, windows/amd64]}]}
+airgap:
+  lists:
+    core: {images: [acme-runtime]}
+    images: {include: [core]}
+    windows: {images: [acme-runtime], platforms: [windows/amd64]}
+names: {archive: 'images.${PLATFORM}', windows-archive: 'Win.${ARCH}', checksums: sums.txt, all-images: 'images.${PLATFORM}.txt'}
+-- Dockerfile --
+FROM scratch
+`)), released)
+	_, err := NewPlan(loaded, Filter{})
 	if err == nil {
 		t.Fatal("one file would have taken the place of another")
 	}

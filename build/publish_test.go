@@ -22,7 +22,11 @@ func TestThePasswordIsForOneRegistry(t *testing.T) {
 		for _, host := range strings.Fields(c.publish) {
 			project.Publish = append(project.Publish, config.Destination{Registry: host})
 		}
-		b := &Builder{Config: project, Plan: &Plan{Destinations: destinations(project)}}
+		planned, err := NewPlan(project, Filter{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		b := &Builder{Config: project, Plan: planned}
 		if got := b.ownRegistry(); got != c.want {
 			t.Errorf("%s, published to %s: the password is for %s, want %s", c.project, c.publish, got, c.want)
 		}

@@ -25,7 +25,7 @@ type Pushed struct {
 	Ref    string  `json:"ref"`
 	Digest v1.Hash `json:"digest"`
 	// Platforms are those behind the tag.
-	Platforms []Platform `json:"platforms"`
+	Platforms []images.Platform `json:"platforms"`
 }
 
 // A PushJob is one `slipway airgap push`.
@@ -140,7 +140,7 @@ type archivePush struct {
 func (p *archivePush) push(ctx context.Context, t pushTarget) (Pushed, error) {
 	out := Pushed{Ref: t.tag.Name()}
 	for _, s := range t.sources {
-		out.Platforms = append(out.Platforms, Platform{s.image.Platform})
+		out.Platforms = append(out.Platforms, images.Platform{Platform: s.image.Platform})
 	}
 	var err error
 	whole := t.whole()

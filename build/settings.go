@@ -98,7 +98,7 @@ func SettingsFrom(getenv func(string) (string, bool)) (Settings, error) {
 	s.CertDirs = certDirs(env)
 	var errs []error
 	var err error
-	if s.Platforms, err = ParsePlatforms(listed(env("PLATFORMS"))); err != nil {
+	if s.Platforms, err = images.ParsePlatforms(listed(env("PLATFORMS"))); err != nil {
 		errs = append(errs, fmt.Errorf("environment PLATFORMS: %w", err))
 	}
 	s.PlainHTTP = listed(env("SLIPWAY_PLAIN_HTTP"))
@@ -220,22 +220,6 @@ func parseSwitch(s string) (bool, error) {
 		return true, nil
 	}
 	return false, fmt.Errorf("%q: want true or false", s)
-}
-
-// ParsePlatforms reads several platforms, and reports all that are none.
-func ParsePlatforms(texts []string) ([]v1.Platform, error) {
-	var (
-		platforms []v1.Platform
-		errs      []error
-	)
-	for _, text := range texts {
-		p, err := images.ParsePlatform(text)
-		if err != nil {
-			errs = append(errs, err)
-		}
-		platforms = append(platforms, p)
-	}
-	return platforms, errors.Join(errs...)
 }
 
 // hosts says how registries are reached: flags and environment win over slipway.yaml, whose settings project

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/slipway-build/slipway/build"
+	"github.com/slipway-build/slipway/images"
 	"github.com/slipway-build/slipway/internal/process"
 	"github.com/slipway-build/slipway/internal/usage"
 	"github.com/slipway-build/slipway/progress"
@@ -154,7 +155,7 @@ func (p *Program) readFlags() error {
 		errs = append(errs, fmt.Errorf("--jobs %d: want a number from 1", p.settings.Jobs))
 	}
 	if len(p.platforms) > 0 {
-		platforms, err := build.ParsePlatforms(p.platforms)
+		platforms, err := images.ParsePlatforms(p.platforms)
 		if err != nil {
 			errs = append(errs, fmt.Errorf("--platform: %w", err))
 		}
