@@ -15,6 +15,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
+	"github.com/slipway-build/slipway/build/plan"
 	"github.com/slipway-build/slipway/images"
 	"github.com/slipway-build/slipway/images/airgap"
 	"github.com/slipway-build/slipway/internal/parallel"
@@ -97,7 +98,7 @@ func (b *Builder) Preflight(ctx context.Context) (*Preflight, error) {
 	)
 	_ = parallel.Each(ctx, len(b.Plan.Archives), max(len(b.Plan.Archives), 1), func(i int) error {
 		step := b.Plan.Archives[i]
-		step.Images = slices.DeleteFunc(slices.Clone(step.Images), func(a ArchiveImage) bool { return a.Own != "" })
+		step.Images = slices.DeleteFunc(slices.Clone(step.Images), func(a plan.ArchiveImage) bool { return a.Own != "" })
 		contents[i], missing[i] = b.archiveImages(ctx, step, &pulled)
 		for _, o := range step.Outputs {
 			outputs[i] = append(outputs[i], b.path(o))
@@ -112,7 +113,7 @@ func (b *Builder) Preflight(ctx context.Context) (*Preflight, error) {
 
 // archiveImages are the images of an archive. Those of registries are looked up;
 // their layers are fetched when the archive is written.
-func (b *Builder) archiveImages(ctx context.Context, step ArchiveStep, pulled *parallel.Memo[airgap.Image]) ([]airgap.Image, error) {
+func (b *Builder) archiveImages(ctx context.Context, step plan.ArchiveStep, pulled *parallel.Memo[airgap.Image]) ([]airgap.Image, error) {
 	out := make([]airgap.Image, len(step.Images))
 	err := parallel.Each(ctx, len(step.Images), max(b.settings.Jobs, minTransfers), func(i int) error {
 		planned := step.Images[i]
@@ -125,7 +126,7 @@ func (b *Builder) archiveImages(ctx context.Context, step ArchiveStep, pulled *p
 			out[i].Names = append(out[i].Names, ref)
 		}
 		if planned.Own != "" {
-			own, _ := b.Plan.imageStep(planned.Own)
+			own, _ := b.Plan.Image(planned.Own)
 			var err error
 			out[i].Own = true
 			out[i].Image, err = b.image(ctx, own)
@@ -145,7 +146,7 @@ func (b *Builder) archiveImages(ctx context.Context, step ArchiveStep, pulled *p
 }
 
 // archive writes one archive in all its formats, and its list of names.
-func (b *Builder) archive(ctx context.Context, step ArchiveStep, content []airgap.Image) error {
+func (b *Builder) archive(ctx context.Context, step plan.ArchiveStep, content []airgap.Image) error {
 	key, err := archiveKey(step, content)
 	if err != nil {
 		return err
@@ -171,7 +172,7 @@ func (b *Builder) archive(ctx context.Context, step ArchiveStep, content []airga
 	if err != nil {
 		return err
 	}
-	return b.textList(ctx, step.List, step.Platform, step.Text, step.lines())
+	return b.textList(ctx, step.List, step.Platform, step.Text, step.Lines())
 }
 
 // textList writes a list of images.
@@ -187,7 +188,7 @@ const archiveVersion, bundleVersion = 5, 1
 
 // archiveKey names everything that decides the bytes of an archive but its
 // format: images, their names and order, and the options.
-func archiveKey(step ArchiveStep, content []airgap.Image) (string, error) {
+func archiveKey(step plan.ArchiveStep, content []airgap.Image) (string, error) {
 	type packed struct {
 		Names  []string
 		Digest v1.Hash

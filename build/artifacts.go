@@ -19,6 +19,7 @@ import (
 
 	"github.com/slipway-build/slipway/build/bundle"
 	"github.com/slipway-build/slipway/build/config"
+	"github.com/slipway-build/slipway/build/plan"
 	"github.com/slipway-build/slipway/build/version"
 	"github.com/slipway-build/slipway/images"
 	"github.com/slipway-build/slipway/images/airgap"
@@ -143,7 +144,7 @@ func copyFile(from, to string, mode fs.FileMode) error {
 }
 
 // bundle writes a bundle in all its formats.
-func (b *Builder) bundle(ctx context.Context, step BundleStep) error {
+func (b *Builder) bundle(ctx context.Context, step plan.BundleStep) error {
 	var (
 		files []bundle.File
 		errs  []error
@@ -209,7 +210,7 @@ func (b *Builder) bundleMode(f config.BundleFile) (fs.FileMode, error) {
 
 // bundleKey names what a bundle is made from: the step, and the content of every
 // file below its sources.
-func (b *Builder) bundleKey(ctx context.Context, step BundleStep, files []bundle.File) (string, error) {
+func (b *Builder) bundleKey(ctx context.Context, step plan.BundleStep, files []bundle.File) (string, error) {
 	var (
 		content []string
 		errs    []error
@@ -261,7 +262,7 @@ func (b *Builder) bundleKey(ctx context.Context, step BundleStep, files []bundle
 	return hashOf(struct {
 		Version int
 		Release version.Release
-		Step    BundleStep
+		Step    plan.BundleStep
 		Content []string
 	}{bundleVersion, b.Plan.Release, step, content})
 }
@@ -285,13 +286,13 @@ func (b *Builder) writeChecksums(ctx context.Context) error {
 
 // checksums is the text of a checksum file, as sha256sum writes it: bare names,
 // sorted.
-func (b *Builder) checksums(ctx context.Context, step SumStep) (string, error) {
+func (b *Builder) checksums(ctx context.Context, step plan.SumStep) (string, error) {
 	var lines []string
-	for _, f := range b.full.artifacts() {
-		if f.platform.Architecture != step.Arch {
+	for _, f := range b.full.Artifacts() {
+		if f.Platform.Architecture != step.Arch {
 			continue
 		}
-		for _, file := range b.filesOf(f.path) { // none, if it is another run's part
+		for _, file := range b.filesOf(f.Path) { // none, if it is another run's part
 			digest, ok := b.report.digest(file)
 			if !ok {
 				var err error

@@ -9,12 +9,13 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
 	"github.com/slipway-build/slipway/build/compile"
+	"github.com/slipway-build/slipway/build/plan"
 	"github.com/slipway-build/slipway/images"
 )
 
 // A builtBinary is a BinaryStep that was done.
 type builtBinary struct {
-	step   BinaryStep
+	step   plan.BinaryStep
 	digest v1.Hash
 	size   int64
 }
@@ -26,11 +27,11 @@ func (b *Builder) buildBinaries(ctx context.Context) error {
 
 // compile makes binaries of the plan, but for those that this run has made, in one go, so
 // that those of one module share its loading.
-func (b *Builder) compile(ctx context.Context, wanted []BinaryStep) ([]builtBinary, error) {
+func (b *Builder) compile(ctx context.Context, wanted []plan.BinaryStep) ([]builtBinary, error) {
 	if b.binaries == nil {
 		b.binaries = map[string]builtBinary{}
 	}
-	steps := slices.DeleteFunc(slices.Clone(wanted), func(s BinaryStep) bool { _, made := b.binaries[s.Output]; return made })
+	steps := slices.DeleteFunc(slices.Clone(wanted), func(s plan.BinaryStep) bool { _, made := b.binaries[s.Output]; return made })
 	if len(steps) > 0 {
 		compiler := compile.New(compile.Options{
 			Jobs: b.settings.Jobs, Cache: filepath.Join(b.settings.Cache, "compile"),

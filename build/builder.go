@@ -14,6 +14,7 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
 	"github.com/slipway-build/slipway/build/config"
+	"github.com/slipway-build/slipway/build/plan"
 	"github.com/slipway-build/slipway/images/store"
 	"github.com/slipway-build/slipway/internal/fileop"
 	"github.com/slipway-build/slipway/internal/parallel"
@@ -27,8 +28,8 @@ type Builder struct {
 	Config *config.Config
 	// Plan is what this run does; full is what the configuration says as a whole,
 	// which dist/artifacts may hold from other runs.
-	Plan *Plan
-	full *Plan
+	Plan *plan.Plan
+	full *plan.Plan
 
 	settings Settings
 	bench    *Workbench
@@ -54,12 +55,12 @@ func Open(ctx context.Context, s Settings) (*Builder, error) {
 	if err != nil {
 		return nil, usage.Wrap(err)
 	}
-	filter := Filter{Platforms: s.Platforms, OS: s.OS, SkipWindows: s.SkipWindows, Builder: s.Builder}
-	narrowed, err := NewPlan(loaded, filter)
+	filter := plan.Filter{Platforms: s.Platforms, OS: s.OS, SkipWindows: s.SkipWindows, Builder: s.Builder}
+	narrowed, err := plan.New(loaded, filter)
 	if err != nil {
 		return nil, usage.Wrap(err)
 	}
-	full, err := NewPlan(loaded, Filter{})
+	full, err := plan.New(loaded, plan.Filter{})
 	if err != nil {
 		return nil, usage.Wrap(err)
 	}
@@ -125,7 +126,7 @@ func (b *Builder) ownRegistry() string {
 
 // Run does what a selection names. What is made is reported in dist/artifacts.json. What
 // is damaged in the cache or in dist/oci is made or fetched anew, with a warning.
-func (b *Builder) Run(ctx context.Context, s Selection) error {
+func (b *Builder) Run(ctx context.Context, s plan.Selection) error {
 	lock, err := b.lockDist(ctx, s.Verb != "publish")
 	if err != nil {
 		return err
@@ -149,7 +150,7 @@ func (b *Builder) Run(ctx context.Context, s Selection) error {
 	})
 }
 
-func (b *Builder) run(ctx context.Context, s Selection) error {
+func (b *Builder) run(ctx context.Context, s plan.Selection) error {
 	steps := map[string]func(context.Context) error{
 		"build binaries":  b.buildBinaries,
 		"build images":    b.buildImages,
@@ -162,7 +163,7 @@ func (b *Builder) run(ctx context.Context, s Selection) error {
 			return err
 		}
 	}
-	for _, part := range Verbs[s.Verb] {
+	for _, part := range plan.Verbs[s.Verb] {
 		if !slices.Contains(s.Parts, part) {
 			continue
 		}

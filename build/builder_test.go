@@ -17,6 +17,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 
 	"github.com/slipway-build/slipway/build/config"
+	"github.com/slipway-build/slipway/build/plan"
 	"github.com/slipway-build/slipway/images/imagetest"
 	"github.com/slipway-build/slipway/internal/testfile"
 )
@@ -125,7 +126,7 @@ func (r *testRelease) do(b *Builder, verb string, only ...string) {
 
 func (r *testRelease) try(b *Builder, verb string, only ...string) error {
 	r.t.Helper()
-	s, err := Select(verb, only)
+	s, err := plan.Select(verb, only)
 	if err != nil {
 		r.t.Fatal(err)
 	}
@@ -395,7 +396,7 @@ func TestAnInterruptLeavesNoHalfFile(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	b := r.builder()
-	s, err := Select("package", nil)
+	s, err := plan.Select("package", nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/slipway-build/slipway/build/bundle"
+	"github.com/slipway-build/slipway/build/plan"
 )
 
 // A bundle is made anew when anything that stands in it changes: a byte of a name
@@ -26,7 +27,7 @@ func TestBundleKeyHasEveryByteAndMode(t *testing.T) {
 	}
 	key := func() string {
 		t.Helper()
-		key, err := b.bundleKey(t.Context(), BundleStep{}, []bundle.File{{Source: folder, Path: "files"}})
+		key, err := b.bundleKey(t.Context(), plan.BundleStep{}, []bundle.File{{Source: folder, Path: "files"}})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -22,6 +22,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/slipway-build/slipway/build/config"
+	"github.com/slipway-build/slipway/build/plan"
 	"github.com/slipway-build/slipway/images/imagetest"
 	"github.com/slipway-build/slipway/internal/testfile"
 	"github.com/slipway-build/slipway/progress"
@@ -232,7 +233,7 @@ func TestDamageInTheCacheIsMended(t *testing.T) {
 
 func (r *testRelease) packageWith(ctx context.Context) {
 	r.t.Helper()
-	s, err := Select("package", nil)
+	s, err := plan.Select("package", nil)
 	if err != nil {
 		r.t.Fatal(err)
 	}

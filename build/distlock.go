@@ -102,7 +102,7 @@ var temporaryName = regexp.MustCompile(`^\.(slipway-[0-9]+|(?P<final>.+)\.[0-9]+
 // holds. What cannot be removed takes nothing but room.
 func (b *Builder) sweep() {
 	planned := map[string]bool{"": true}
-	for name := range b.full.names() {
+	for name := range b.full.Names() {
 		planned[filepath.Base(filepath.FromSlash(name))] = true
 	}
 	for _, folder := range []string{"dist", "dist/artifacts"} {

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/slipway-build/slipway/build/config"
+	"github.com/slipway-build/slipway/build/plan"
 	"github.com/slipway-build/slipway/internal/testfile"
 	"github.com/slipway-build/slipway/progress"
 )
@@ -108,7 +109,7 @@ func TestAWaitingRunCanBeInterrupted(t *testing.T) {
 	seen := &warnings{first: make(chan struct{})}
 	ctx, cancel := context.WithCancel(progress.With(t.Context(), seen))
 	go func() { <-seen.first; cancel() }()
-	if err := r.builder().Run(ctx, Selection{Verb: "build"}); err != context.Canceled {
+	if err := r.builder().Run(ctx, plan.Selection{Verb: "build"}); err != context.Canceled {
 		t.Errorf("got %v, want that it was cancelled", err)
 	}
 }

@@ -13,6 +13,7 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/partial"
 
+	"github.com/slipway-build/slipway/build/plan"
 	"github.com/slipway-build/slipway/build/version"
 	"github.com/slipway-build/slipway/images"
 	"github.com/slipway-build/slipway/images/assemble"
@@ -41,7 +42,7 @@ func (b *Builder) buildImages(ctx context.Context) error {
 }
 
 // image makes one image, in dist/oci under its tag.
-func (b *Builder) image(ctx context.Context, step ImageStep) (v1.Image, error) {
+func (b *Builder) image(ctx context.Context, step plan.ImageStep) (v1.Image, error) {
 	return b.images.Do(ctx, step.Ref, func() (v1.Image, error) {
 		image, err := b.assemble(ctx, step)
 		if err != nil {
@@ -76,7 +77,7 @@ func (b *Builder) image(ctx context.Context, step ImageStep) (v1.Image, error) {
 	})
 }
 
-func (b *Builder) assemble(ctx context.Context, step ImageStep) (v1.Image, error) {
+func (b *Builder) assemble(ctx context.Context, step plan.ImageStep) (v1.Image, error) {
 	// Load has checked the same, but not what did not exist yet.
 	if err := b.Config.CheckImage(step.Dockerfile, step.Context, step.Contexts, step.EngineOpts); err != nil {
 		return nil, fmt.Errorf("image %s: %w", step.Image, err)
@@ -88,7 +89,7 @@ func (b *Builder) assemble(ctx context.Context, step ImageStep) (v1.Image, error
 	return assembler.Assemble(ctx, b.buildContext(step))
 }
 
-func (b *Builder) buildContext(step ImageStep) images.BuildContext {
+func (b *Builder) buildContext(step plan.ImageStep) images.BuildContext {
 	contexts := make(map[string]string, len(step.Contexts))
 	for name, value := range step.Contexts {
 		contexts[name] = b.contextValue(value)
@@ -102,7 +103,7 @@ func (b *Builder) buildContext(step ImageStep) images.BuildContext {
 
 // readByImages are the binaries that an image of the plan may be made from. A Dockerfile
 // that cannot be read yet, such as one of a syntax of its own, may read any.
-func (b *Builder) readByImages() []BinaryStep {
+func (b *Builder) readByImages() []plan.BinaryStep {
 	var all assemble.Reads
 	for _, step := range b.Plan.Images {
 		reads, err := assemble.New(assemble.Options{}).Reads(b.buildContext(step))
@@ -111,7 +112,7 @@ func (b *Builder) readByImages() []BinaryStep {
 		}
 		all = append(all, reads...)
 	}
-	return slices.DeleteFunc(slices.Clone(b.Plan.Binaries), func(s BinaryStep) bool { return !all.Has(b.path(s.Output)) })
+	return slices.DeleteFunc(slices.Clone(b.Plan.Binaries), func(s plan.BinaryStep) bool { return !all.Has(b.path(s.Output)) })
 }
 
 // givenEpoch is the time of a release, or zero if neither a commit nor the
@@ -153,7 +154,7 @@ func (b *Builder) relative(planned string) string {
 // index makes an index of images of dist/oci, in dist/oci. What this run leaves out
 // is as an earlier run made it from the same inputs, so that build:linux and
 // build:windows are together what build:all is.
-func (b *Builder) index(ctx context.Context, step IndexStep) (v1.ImageIndex, error) {
+func (b *Builder) index(ctx context.Context, step plan.IndexStep) (v1.ImageIndex, error) {
 	return b.indexes.Do(ctx, step.Ref, func() (v1.ImageIndex, error) {
 		var (
 			entries []images.IndexEntry
@@ -164,13 +165,13 @@ func (b *Builder) index(ctx context.Context, step IndexStep) (v1.ImageIndex, err
 			return nil, err
 		}
 		// All members of the release, whatever this run was narrowed to.
-		whole, _ := b.full.indexStep(step.Ref)
+		whole, _ := b.full.Index(step.Ref)
 		for _, member := range whole.Members {
 			entry := images.IndexEntry{Name: member}
 			var err error
-			if nested, ok := b.Plan.indexStep(member); ok {
+			if nested, ok := b.Plan.Index(member); ok {
 				entry.Index, err = b.index(ctx, nested)
-			} else if of, ok := b.Plan.imageStep(member); ok {
+			} else if of, ok := b.Plan.Image(member); ok {
 				entry.Image, err = b.image(ctx, of)
 			} else {
 				entry.Image, entry.Index, err = b.earlierMember(earlier, member)

@@ -9,6 +9,9 @@ import (
 	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
+
+	"github.com/slipway-build/slipway/build/plan"
+	"github.com/slipway-build/slipway/images"
 )
 
 // versions are what the entries of an index are for.
@@ -29,7 +32,7 @@ var allVersions = []string{"linux/amd64", "linux/arm64", "windows/amd64 10.0.261
 
 func TestNarrowedRunsAreTogetherWhatAWholeOneIs(t *testing.T) {
 	r := makeRelease(t)
-	for _, system := range Systems {
+	for _, system := range plan.Systems {
 		r.do(r.builder(func(s *Settings) { s.OS = system }), "build", system)
 	}
 	one := func(s *Settings) { s.Platforms = platforms(t, "windows/amd64:10.0.20348.4294") }
@@ -99,4 +102,13 @@ func TestPublishingOneWindowsVersionKeepsTheOthers(t *testing.T) {
 	if sorted := slices.Sorted(slices.Values(refs)); len(slices.Compact(sorted)) != len(refs) {
 		t.Errorf("something was published twice: %v", refs)
 	}
+}
+
+func platforms(t *testing.T, texts ...string) []v1.Platform {
+	t.Helper()
+	platforms, err := images.ParsePlatforms(texts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return platforms
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 
 	"github.com/slipway-build/slipway/build/config"
+	"github.com/slipway-build/slipway/build/plan"
 	"github.com/slipway-build/slipway/images"
 	"github.com/slipway-build/slipway/images/imagetest"
 	"github.com/slipway-build/slipway/internal/testfile"
@@ -115,7 +116,7 @@ func TestVerbsInEveryOrder(t *testing.T) {
 						only = append(only, word)
 					}
 				}
-				for _, system := range Systems {
+				for _, system := range plan.Systems {
 					if len(only) == 1 && only[0] == system {
 						change = append(change, func(s *Settings) { s.OS = system })
 					}

@@ -12,6 +12,7 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
 	"github.com/slipway-build/slipway/build/config"
+	"github.com/slipway-build/slipway/build/plan"
 	"github.com/slipway-build/slipway/images"
 	"github.com/slipway-build/slipway/images/store"
 	"github.com/slipway-build/slipway/internal/parallel"
@@ -127,7 +128,7 @@ func (p *publication) gatherImages() error {
 			errs = append(errs, err)
 		}
 		for _, step := range p.Plan.Indexes {
-			whole, _ := p.full.indexStep(step.Ref)
+			whole, _ := p.full.Index(step.Ref)
 			if step.Platform == nil || len(step.Members) < len(whole.Members) {
 				continue // it is left to gatherIndexes
 			}
@@ -202,7 +203,7 @@ func (p *publication) index(ref string) (v1.ImageIndex, v1.Hash, error) {
 func (p *publication) gatherIndexes(ctx context.Context) error {
 	type job struct {
 		destination config.Destination
-		step        IndexStep
+		step        plan.IndexStep
 	}
 	var jobs []job
 	for _, d := range p.registryDestinations() {
@@ -241,8 +242,8 @@ func (p *publication) gatherIndexes(ctx context.Context) error {
 }
 
 // indexAt is an index of what a destination has, or will have by then.
-func (p *publication) indexAt(ctx context.Context, d config.Destination, step IndexStep) (v1.ImageIndex, error) {
-	members := p.full.leaves(step)
+func (p *publication) indexAt(ctx context.Context, d config.Destination, step plan.IndexStep) (v1.ImageIndex, error) {
+	members := p.full.Leaves(step)
 	entries := make([]images.IndexEntry, len(members))
 	err := parallel.Each(ctx, len(members), minTransfers, func(n int) error {
 		ref, err := p.at(d, members[n])

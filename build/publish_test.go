@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/slipway-build/slipway/build/config"
+	"github.com/slipway-build/slipway/build/plan"
 )
 
 func TestThePasswordIsForOneRegistry(t *testing.T) {
@@ -22,7 +23,7 @@ func TestThePasswordIsForOneRegistry(t *testing.T) {
 		for _, host := range strings.Fields(c.publish) {
 			project.Publish = append(project.Publish, config.Destination{Registry: host})
 		}
-		planned, err := NewPlan(project, Filter{})
+		planned, err := plan.New(project, plan.Filter{})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/slipway-build/slipway/build/plan"
 	"github.com/slipway-build/slipway/images"
 	"github.com/slipway-build/slipway/images/airgap"
 	"github.com/slipway-build/slipway/internal/parallel"
@@ -66,8 +67,8 @@ func (p *publication) packaged(ctx context.Context) ([]string, error) {
 			errs = append(errs, err)
 		}
 	}
-	for _, f := range p.Plan.artifacts() {
-		add(f.path)
+	for _, f := range p.Plan.Artifacts() {
+		add(f.Path)
 	}
 	for _, s := range p.Plan.Checksums {
 		add(s.Output)
@@ -90,7 +91,7 @@ func (p *publication) checkPackaged(ctx context.Context) error {
 	})
 }
 
-func (p *publication) checkArchive(ctx context.Context, output string, planned []ArchiveImage) error {
+func (p *publication) checkArchive(ctx context.Context, output string, planned []plan.ArchiveImage) error {
 	archive, err := airgap.Open(ctx, p.path(output))
 	if err != nil {
 		return err
@@ -102,7 +103,7 @@ func (p *publication) checkArchive(ctx context.Context, output string, planned [
 	}
 	var errs []error
 	for _, a := range planned {
-		step, ok := p.Plan.imageStep(a.Own)
+		step, ok := p.Plan.Image(a.Own)
 		if !ok {
 			continue
 		}

@@ -17,6 +17,7 @@ import (
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
+	"github.com/slipway-build/slipway/build/plan"
 	"github.com/slipway-build/slipway/build/version"
 	"github.com/slipway-build/slipway/images"
 	"github.com/slipway-build/slipway/images/airgap"
@@ -138,7 +139,7 @@ func (b *Builder) writeReport() error {
 	if err != nil {
 		return err
 	}
-	planned := b.full.names()
+	planned := b.full.Names()
 	for _, m := range earlier.Made {
 		if !has[m.key()] && (planned[m.where()] || planned[airgap.Whole(m.Path)]) {
 			made = append(made, m)
@@ -158,7 +159,7 @@ func (b *Builder) writeReport() error {
 
 // WriteSummary prints what a run made, or where it published it, with sizes and
 // digests.
-func (b *Builder) WriteSummary(_ context.Context, w io.Writer, s Selection) error {
+func (b *Builder) WriteSummary(_ context.Context, w io.Writer, s plan.Selection) error {
 	made, title := b.report.sorted(), "MADE"
 	if s.Verb == "publish" {
 		made, title = b.published.sorted(), "PUBLISHED"

@@ -17,6 +17,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/validate"
 
 	"github.com/slipway-build/slipway/build/config"
+	"github.com/slipway-build/slipway/build/plan"
 	"github.com/slipway-build/slipway/images"
 	"github.com/slipway-build/slipway/images/store"
 	"github.com/slipway-build/slipway/internal/parallel"
@@ -94,7 +95,7 @@ func lookUp(layout *store.Store, ref string, reported map[string]string) (v1.Des
 }
 
 // verifyImage reads an image of dist/oci to its last byte.
-func (b *Builder) verifyImage(ctx context.Context, layout *store.Store, step ImageStep, reported map[string]string) (err error) {
+func (b *Builder) verifyImage(ctx context.Context, layout *store.Store, step plan.ImageStep, reported map[string]string) (err error) {
 	task := progress.Start(ctx, "verify "+step.Ref)
 	defer func() { task.Done(err) }()
 	d, err := lookUp(layout, step.Ref, reported)
@@ -119,7 +120,7 @@ func (b *Builder) verifyImage(ctx context.Context, layout *store.Store, step Ima
 }
 
 // verifyIndex checks that an index of dist/oci holds what its members' tags name.
-func (b *Builder) verifyIndex(layout *store.Store, step IndexStep, reported map[string]string) error {
+func (b *Builder) verifyIndex(layout *store.Store, step plan.IndexStep, reported map[string]string) error {
 	d, err := lookUp(layout, step.Ref, reported)
 	if err != nil {
 		return err
@@ -133,7 +134,7 @@ func (b *Builder) verifyIndex(layout *store.Store, step IndexStep, reported map[
 		return err
 	}
 	var errs []error
-	for _, ref := range b.Plan.leaves(step) {
+	for _, ref := range b.Plan.Leaves(step) {
 		member, err := layout.Lookup(ref)
 		if err != nil {
 			errs = append(errs, err)
@@ -152,8 +153,8 @@ func (b *Builder) verifyIndex(layout *store.Store, step IndexStep, reported map[
 func (b *Builder) verifyNames(reported map[string]string) error {
 	var errs []error
 	known := map[string]bool{}
-	for _, f := range b.full.artifacts() {
-		for _, file := range append(b.filesOf(f.path), f.path) {
+	for _, f := range b.full.Artifacts() {
+		for _, file := range append(b.filesOf(f.Path), f.Path) {
 			known[path.Base(file)] = true
 		}
 	}
@@ -161,8 +162,8 @@ func (b *Builder) verifyNames(reported map[string]string) error {
 		known[path.Base(s.Output)] = true
 	}
 	want := []string{}
-	for _, f := range b.Plan.artifacts() {
-		want = append(want, f.path)
+	for _, f := range b.Plan.Artifacts() {
+		want = append(want, f.Path)
 	}
 	for _, s := range b.Plan.Checksums {
 		want = append(want, s.Output)
@@ -198,8 +199,8 @@ func (b *Builder) checkReleaseSizes() error {
 		return nil
 	}
 	var errs []error
-	for _, f := range b.full.artifacts() {
-		for _, file := range b.filesOf(f.path) {
+	for _, f := range b.full.Artifacts() {
+		for _, file := range b.filesOf(f.Path) {
 			if info, err := os.Stat(b.path(file)); err == nil && info.Size() >= maxReleaseFile {
 				errs = append(errs, fmt.Errorf("%s has %s, and a GitHub release takes no file of 2 GiB or more: set airgap.split to 1900MB, say, or make the list smaller",
 					file, progress.FormatBytes(info.Size())))
@@ -230,9 +231,9 @@ func (b *Builder) verifyChecksums(ctx context.Context) error {
 			}
 			listed[name] = sum
 		}
-		for _, f := range b.Plan.artifacts() {
-			for _, file := range b.filesOf(f.path) {
-				if name := path.Base(file); f.platform.Architecture == step.Arch && listed[name] == "" {
+		for _, f := range b.Plan.Artifacts() {
+			for _, file := range b.filesOf(f.Path) {
+				if name := path.Base(file); f.Platform.Architecture == step.Arch && listed[name] == "" {
 					errs = append(errs, fmt.Errorf("%s does not list %s", step.Output, name))
 				}
 			}

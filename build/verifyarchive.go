@@ -5,13 +5,14 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/slipway-build/slipway/build/plan"
 	"github.com/slipway-build/slipway/images"
 	"github.com/slipway-build/slipway/images/airgap"
 	"github.com/slipway-build/slipway/internal/parallel"
 )
 
 // verifyArchive reads the archives of a step, and checks that they hold its images.
-func (b *Builder) verifyArchive(ctx context.Context, step ArchiveStep) error {
+func (b *Builder) verifyArchive(ctx context.Context, step plan.ArchiveStep) error {
 	var list []images.ListEntry
 	for n, image := range step.Images {
 		for _, text := range image.Names {

@@ -7,7 +7,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
-	"github.com/slipway-build/slipway/build"
+	"github.com/slipway-build/slipway/build/plan"
 )
 
 // flagWords are the values of flags that take one of a few words, or, separated by
@@ -35,10 +35,10 @@ var (
 func completeFlags(c *cobra.Command) {
 	complete := func(f *pflag.Flag) {
 		words := flagWords[f.Name]
-		if parts, ok := build.Verbs[c.Name()]; ok && f.Name == "only" {
+		if parts, ok := plan.Verbs[c.Name()]; ok && f.Name == "only" {
 			words = slices.Concat([]string{"all"}, parts)
 			if c.Name() != "publish" {
-				words = append(words, build.Systems...)
+				words = append(words, plan.Systems...)
 			}
 		}
 		var fill cobra.CompletionFunc

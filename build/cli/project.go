@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/slipway-build/slipway/build"
+	"github.com/slipway-build/slipway/build/plan"
 	"github.com/slipway-build/slipway/internal/usage"
 	"github.com/slipway-build/slipway/progress"
 )
@@ -36,15 +37,15 @@ func (p *Program) projectFlags(c *cobra.Command) {
 }
 
 // onlyFlag adds --only, and hands the selection to run.
-func (p *Program) onlyFlag(c *cobra.Command, verb string, run func(c *cobra.Command, selection build.Selection) error) {
+func (p *Program) onlyFlag(c *cobra.Command, verb string, run func(c *cobra.Command, selection plan.Selection) error) {
 	var only []string
-	parts := build.Verbs[verb]
-	c.Flags().StringSliceVar(&only, "only", nil, fmt.Sprintf("do only these parts: %v, or one of %v", parts, build.Systems))
+	parts := plan.Verbs[verb]
+	c.Flags().StringSliceVar(&only, "only", nil, fmt.Sprintf("do only these parts: %v, or one of %v", parts, plan.Systems))
 	if verb == "publish" {
 		c.Flags().Lookup("only").Usage = fmt.Sprintf("do only these parts: %v", parts)
 	}
 	c.RunE = func(c *cobra.Command, _ []string) error {
-		selection, err := build.Select(verb, only)
+		selection, err := plan.Select(verb, only)
 		if err != nil {
 			return err
 		}
@@ -67,7 +68,7 @@ func (p *Program) verbCommand(verb, short string, lines ...string) *cobra.Comman
 		c.Flags().StringVar((*string)(&p.settings.Builder), "builder", string(p.settings.Builder), "embedded, docker or buildkit, for all images (environment BUILDER)")
 		c.Flags().BoolVar(&p.settings.SkipWindows, "skip-windows", p.settings.SkipWindows, "leave out everything for Windows (environment SKIP_WINDOWS)")
 	}
-	p.onlyFlag(c, verb, func(c *cobra.Command, selection build.Selection) error {
+	p.onlyFlag(c, verb, func(c *cobra.Command, selection plan.Selection) error {
 		b, err := build.Open(c.Context(), p.settings)
 		if err != nil {
 			return err
@@ -86,7 +87,7 @@ func (p *Program) verbCommand(verb, short string, lines ...string) *cobra.Comman
 
 // dryRun prints what would be done. Before a package it also looks up what would be
 // fetched.
-func (p *Program) dryRun(c *cobra.Command, b *build.Builder, selection build.Selection) error {
+func (p *Program) dryRun(c *cobra.Command, b *build.Builder, selection plan.Selection) error {
 	plan := b.Plan.Select(selection)
 	if err := plan.WriteTable(p.Stdout); err != nil || len(plan.Archives) == 0 {
 		return err

@@ -10,6 +10,7 @@ import (
 	"github.com/magefile/mage/mg"
 
 	"github.com/slipway-build/slipway/build"
+	"github.com/slipway-build/slipway/build/plan"
 	"github.com/slipway-build/slipway/internal/process"
 	"github.com/slipway-build/slipway/internal/redact"
 	"github.com/slipway-build/slipway/internal/usage"
@@ -75,7 +76,7 @@ func open(ctx context.Context, system string) (*build.Builder, error) {
 // run does one verb, and prints what came of it.
 func run(ctx context.Context, verb string, only ...string) error {
 	return door(ctx, func(ctx context.Context) error {
-		selection, err := build.Select(verb, only)
+		selection, err := plan.Select(verb, only)
 		if err != nil {
 			return err
 		}

@@ -1,4 +1,4 @@
-package build
+package plan
 
 import (
 	"bytes"
@@ -55,7 +55,7 @@ func TestPlan(t *testing.T) {
 		{"rke2 names", "rke2", Filter{}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			plan, err := NewPlan(project(t, c.project, released), c.filter)
+			plan, err := New(project(t, c.project, released), c.filter)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -75,7 +75,7 @@ func TestPlan(t *testing.T) {
 
 func TestPlanRefusesPlatformsThatAreNotReleased(t *testing.T) {
 	config := project(t, "distribution", released)
-	_, err := NewPlan(config, Filter{Platforms: platforms(t, "linux/s390x", "windows/amd64:10.0.22621.1")})
+	_, err := New(config, Filter{Platforms: platforms(t, "linux/s390x", "windows/amd64:10.0.22621.1")})
 	for _, want := range []string{"linux/s390x was asked for", "linux/amd64, linux/arm64, windows/amd64", "10.0.22621.1 was asked for", "ltsc2022 (10.0.20348.4294)"} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("error %v lacks %q", err, want)
@@ -85,7 +85,7 @@ func TestPlanRefusesPlatformsThatAreNotReleased(t *testing.T) {
 
 func TestPlanReportsEveryBadListLine(t *testing.T) {
 	config := project(t, "badlists", released)
-	_, err := NewPlan(config, Filter{})
+	_, err := New(config, Filter{})
 	for _, want := range []string{"a.txt:2: ", "a.txt:3: ", "list windows names image app, which is not made for windows/amd64:10.0.20348.4294"} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("error %v lacks %q", err, want)
@@ -173,7 +173,7 @@ names: {archive: 'images.${PLATFORM}', windows-archive: 'Win.${ARCH}', checksums
 -- Dockerfile --
 FROM scratch
 `)), released)
-	_, err := NewPlan(loaded, Filter{})
+	_, err := New(loaded, Filter{})
 	if err == nil {
 		t.Fatal("one file would have taken the place of another")
 	}
@@ -198,7 +198,7 @@ func TestImageListsNameRegistries(t *testing.T) {
 	}}
 	want := []string{"docker.io/rancher/rke2-runtime:v1.36.0-rke2r1", "docker.io/library/busybox:1",
 		"ghcr.io/k3s-io/klipper-lb:v0.4.9", "127.0.0.1:5000/a/b@sha256:" + strings.Repeat("0", 64)}
-	if diff := cmp.Diff(want, step.lines()); diff != "" {
+	if diff := cmp.Diff(want, step.Lines()); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }

@@ -1,4 +1,4 @@
-package build
+package plan
 
 import (
 	"cmp"
@@ -53,7 +53,7 @@ func (p *planner) archives() {
 				if _, ok := all[slug]; !ok {
 					slugs = append(slugs, platform)
 				}
-				all[slug] = append(all[slug], step.lines()...)
+				all[slug] = append(all[slug], step.Lines()...)
 			}
 		}
 	}
@@ -158,7 +158,7 @@ func (p *planner) ownImage(image string, platform v1.Platform) (ArchiveImage, bo
 // lines are the lines of the step's text list: references in full, since those who read
 // such lists (RKE2's scripts, registries' mirroring tools) take a name without a host for
 // one of another registry, or not at all.
-func (s ArchiveStep) lines() []string {
+func (s ArchiveStep) Lines() []string {
 	lines := make([]string, len(s.Images))
 	for i, image := range s.Images {
 		lines[i] = image.Names[0]

@@ -1,4 +1,4 @@
-package build
+package plan
 
 import (
 	"cmp"
@@ -168,7 +168,7 @@ func samePorts(a, b v1.Platform) bool {
 }
 
 // NewPlan expands the configuration into steps.
-func NewPlan(config *config.Config, filter Filter) (*Plan, error) {
+func New(config *config.Config, filter Filter) (*Plan, error) {
 	planner := planner{config: config, filter: filter, plan: &Plan{
 		Project: config.Project, Release: config.Release, Destinations: destinations(config),
 	}}

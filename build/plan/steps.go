@@ -1,8 +1,8 @@
-package build
+package plan
 
 import "github.com/slipway-build/slipway/images"
 
-func (p *Plan) imageStep(ref string) (ImageStep, bool) {
+func (p *Plan) Image(ref string) (ImageStep, bool) {
 	for _, s := range p.Images {
 		if s.Ref == ref {
 			return s, true
@@ -11,7 +11,7 @@ func (p *Plan) imageStep(ref string) (ImageStep, bool) {
 	return ImageStep{}, false
 }
 
-func (p *Plan) indexStep(ref string) (IndexStep, bool) {
+func (p *Plan) Index(ref string) (IndexStep, bool) {
 	for _, s := range p.Indexes {
 		if s.Ref == ref {
 			return s, true
@@ -21,11 +21,11 @@ func (p *Plan) indexStep(ref string) (IndexStep, bool) {
 }
 
 // leaves are the images behind an index.
-func (p *Plan) leaves(step IndexStep) []string {
+func (p *Plan) Leaves(step IndexStep) []string {
 	var out []string
 	for _, member := range step.Members {
-		if nested, ok := p.indexStep(member); ok {
-			out = append(out, p.leaves(nested)...)
+		if nested, ok := p.Index(member); ok {
+			out = append(out, p.Leaves(nested)...)
 		} else {
 			out = append(out, member)
 		}
@@ -34,7 +34,7 @@ func (p *Plan) leaves(step IndexStep) []string {
 }
 
 // names are the files and tags that a plan makes.
-func (p *Plan) names() map[string]bool {
+func (p *Plan) Names() map[string]bool {
 	names := map[string]bool{}
 	for _, s := range p.Binaries {
 		names[s.Output] = true
@@ -45,8 +45,8 @@ func (p *Plan) names() map[string]bool {
 	for _, s := range p.Indexes {
 		names[s.Ref] = true
 	}
-	for _, f := range p.artifacts() {
-		names[f.path] = true
+	for _, f := range p.Artifacts() {
+		names[f.Path] = true
 	}
 	for _, s := range p.Checksums {
 		names[s.Output] = true
@@ -55,31 +55,31 @@ func (p *Plan) names() map[string]bool {
 }
 
 // An artifactFile is a file of dist/artifacts and the platform it is for.
-type artifactFile struct {
-	path     string
-	platform images.Platform
+type Artifact struct {
+	Path     string
+	Platform images.Platform
 }
 
 // artifacts are the files of dist/artifacts but for the checksums.
-func (p *Plan) artifacts() []artifactFile {
-	var files []artifactFile
+func (p *Plan) Artifacts() []Artifact {
+	var files []Artifact
 	for _, s := range p.Binaries {
 		if s.Artifact != "" {
-			files = append(files, artifactFile{s.Artifact, s.Platform})
+			files = append(files, Artifact{s.Artifact, s.Platform})
 		}
 	}
 	for _, s := range p.Archives {
 		for _, o := range s.Outputs {
-			files = append(files, artifactFile{o, s.Platform})
+			files = append(files, Artifact{o, s.Platform})
 		}
-		files = append(files, artifactFile{s.Text, s.Platform})
+		files = append(files, Artifact{s.Text, s.Platform})
 	}
 	for _, s := range p.Lists {
-		files = append(files, artifactFile{s.Output, s.Platform})
+		files = append(files, Artifact{s.Output, s.Platform})
 	}
 	for _, s := range p.Bundles {
 		for _, o := range s.Outputs {
-			files = append(files, artifactFile{o, s.Platform})
+			files = append(files, Artifact{o, s.Platform})
 		}
 	}
 	return files
