@@ -9,6 +9,7 @@ import (
 
 	"github.com/slipway-build/slipway/build"
 	"github.com/slipway-build/slipway/build/plan"
+	"github.com/slipway-build/slipway/build/scaffold"
 	"github.com/slipway-build/slipway/internal/usage"
 	"github.com/slipway-build/slipway/progress"
 )
@@ -210,7 +211,7 @@ func (p *Program) initCommand() *cobra.Command {
 			if _, err := os.Stat(dir); err != nil {
 				return usage.Wrap(err)
 			}
-			path, err := build.Init(c.Context(), dir)
+			path, err := scaffold.Init(c.Context(), dir)
 			if err != nil {
 				return err
 			}

@@ -1,4 +1,4 @@
-package build
+package scaffold
 
 import (
 	"os"
