@@ -23,7 +23,7 @@ import (
 )
 
 func (p *Program) airgapCommand() *cobra.Command {
-	c := asGroup(&cobra.Command{Use: "airgap", Short: "Write, check, unpack, push, serve and compare air-gap archives", GroupID: "tools"})
+	c := asGroup(&cobra.Command{Use: "airgap", Short: "Write, verify, extract, push, serve and compare air-gap archives", GroupID: "tools"})
 	c.AddCommand(p.packCommand(), p.lsCommand(), p.archiveVerifyCommand(), p.findCommand(), p.extractCommand(), p.pushCommand(), p.serveCommand(), p.diffCommand(), p.applyCommand())
 	return c
 }
@@ -38,12 +38,13 @@ func (p *Program) packCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "pack (-f LIST.txt | REF…) -o FILE.tar|.tar.zst|.tar.gz [-o …]",
 		Short: "Write archives of images from registries and OCI layouts",
-		Long: `Pack fetches images, each blob once, and writes one archive for each -o. A REF is
-a registry reference, oci:DIR[:NAME], docker-daemon:REF (an image of Docker Engine) or
-docker-archive:FILE[:REF] (an archive of docker save, skopeo, Slipway and others). Where
-a layout or archive has one image without a full name, NAME or REF gives it one; of
-several images, a digest chooses one: oci:DIR:NAME@sha256:…. Images stand in the order
-given, metadata first. What is missing is said before anything is written.`,
+		Long: `Pack fetches images, each blob once, and writes one archive for each -o. REF is a
+registry reference, oci:DIR[:NAME], docker-daemon:REF (an image of Docker Engine) or
+docker-archive:FILE[:REF] (an archive of docker save, skopeo, Slipway and others). If a
+layout or archive has one image without a full name, NAME or REF names it; of several
+images, a digest selects one: oci:DIR:NAME@sha256:…. Archives start with their metadata
+and contain the images in the given order. Missing images are reported before anything
+is written.`,
 		Example: examples(
 			"slipway airgap pack -f images.txt --platform linux/amd64 -o images.tar.zst -o images.tar.gz",
 			"slipway airgap pack --platform windows/amd64:10.0.20348.4294 -o pause.tar.zst rancher/mirrored-pause:3.10.2",
@@ -103,12 +104,12 @@ given, metadata first. What is missing is said before anything is written.`,
 		},
 	}
 	f := c.Flags()
-	f.StringArrayVarP(&lists, "file", "f", nil, "image list: one reference a line, # comments; - is standard input")
+	f.StringArrayVarP(&lists, "file", "f", nil, "image list: one reference per line, # starts a comment; - is standard input")
 	f.StringArrayVarP(&job.Outputs, "output", "o", nil, "archive to write: .tar, .tar.zst or .tar.gz")
-	f.StringVar(&job.Layers, "layers", "uncompressed", "uncompressed, or original to keep the registry's digests, those of indexes too")
-	f.StringVar(&split, "split", "", "write files of at most this size, such as 1900MB, called FILE.part001 and so on; cat joins them, and every command here reads them as they lie")
-	f.BoolVar(&dryRun, "dry-run", false, "look all images up, say what would be fetched and how much room it needs, and write nothing")
-	f.StringVar(&job.Level, "level", "best", "zstd: fastest, default, better or best")
+	f.StringVar(&job.Layers, "layers", "uncompressed", "uncompressed, or original to keep the registry's digests, including those of indexes")
+	f.StringVar(&split, "split", "", "split the archive into parts of at most this size, such as 1900MB, called FILE.part001 and so on; cat joins them, and all airgap commands read them directly")
+	f.BoolVar(&dryRun, "dry-run", false, "look up all images, print what would be fetched and how much disk space it takes, and write nothing")
+	f.StringVar(&job.Level, "level", "best", "zstd level: fastest, default, better or best")
 	return c
 }
 
@@ -245,9 +246,9 @@ func (p *Program) findCommand() *cobra.Command {
 	var asJSON bool
 	c := &cobra.Command{
 		Use:   "find [REF] FILE|DIR…",
-		Short: "Say which archive has an image, and how fast a node finds it",
-		Long: `Find looks for an image as a node does: in files, and in the archives of folders,
-by name and tag. ` + p.aboutDefault(),
+		Short: "Show which archive contains an image, and how fast it is found",
+		Long: `Find searches files and folders of archives for an image by name and tag, as a node
+does. ` + p.aboutDefault(),
 		Args:    cobra.MinimumNArgs(1),
 		Example: examples("slipway airgap find rancher/mirrored-pause:3.10.2 /var/lib/rancher/rke2/agent/images", "slipway airgap find images.tar.zst"),
 		RunE: func(c *cobra.Command, words []string) error {
@@ -256,7 +257,7 @@ by name and tag. ` + p.aboutDefault(),
 				return err
 			}
 			if len(paths) == 0 {
-				return usage.Errorf("%s is neither a file nor a folder here, so it is taken for the name of an image; say where to look for it as well: FILE or DIR", words[0])
+				return usage.Errorf("%s is not a file or folder, so it is taken for the name of an image: add the FILE or DIR to search", words[0])
 			}
 			platform, err := p.onePlatform()
 			if err != nil {
@@ -287,16 +288,16 @@ by name and tag. ` + p.aboutDefault(),
 	return c
 }
 
-// aboutDefault says what stands for REF where it is left out.
+// aboutDefault says what is used if REF is omitted.
 func (p *Program) aboutDefault() string {
 	if p.RuntimeImage == "" {
-		return "This binary was linked to expect no runtime image, so REF must be given."
+		return "REF is required, since this binary was built without a default runtime image."
 	}
-	return "Without REF it is the runtime image that this binary expects, " + p.RuntimeImage + "."
+	return "The default of REF is the runtime image that this binary expects, " + p.RuntimeImage + "."
 }
 
-// runtimeOr splits off the reference that words begin with. Where the first word
-// is a file or folder, it is the runtime image's.
+// runtimeOr splits off the reference at the start of words. If the first word is a file
+// or folder, it returns the default runtime image.
 func (p *Program) runtimeOr(words []string) (name.Reference, []string, error) {
 	text, rest := p.RuntimeImage, words
 	if len(words) > 0 {
@@ -305,7 +306,7 @@ func (p *Program) runtimeOr(words []string) (name.Reference, []string, error) {
 		}
 	}
 	if text == "" {
-		return nil, nil, usage.Errorf("name an image: this binary was linked to expect none")
+		return nil, nil, usage.Errorf("missing REF: name an image, since this binary was built without a default runtime image")
 	}
 	ref, err := images.ParseReference(images.TrimTransport(text))
 	if err != nil {
@@ -314,7 +315,7 @@ func (p *Program) runtimeOr(words []string) (name.Reference, []string, error) {
 	return ref, rest, nil
 }
 
-// onePlatform is that of --platform, if it was given.
+// onePlatform returns the platform of --platform, if it was given.
 func (p *Program) onePlatform() (*v1.Platform, error) {
 	switch len(p.settings.Platforms) {
 	case 0:
@@ -322,16 +323,16 @@ func (p *Program) onePlatform() (*v1.Platform, error) {
 	case 1:
 		return &p.settings.Platforms[0], nil
 	}
-	return nil, usage.Errorf("--platform: name one platform")
+	return nil, usage.Errorf("--platform: want a single platform")
 }
 
 func (p *Program) extractCommand() *cobra.Command {
 	var from, what []string
 	c := &cobra.Command{
 		Use:   "extract [REF] --from FILE|DIR --path /bin=DEST…",
-		Short: "Unpack folders of an image, as RKE2's bootstrap does",
-		Long: `Extract writes folders of an image's file system to disk: each appears complete, or
-not at all, and nothing is written outside of it. ` + p.aboutDefault(),
+		Short: "Extract folders of an image, as RKE2's bootstrap does",
+		Long: `Extract writes folders of an image's file system to disk. Each folder appears complete
+or not at all, and nothing is written outside of it. ` + p.aboutDefault(),
 		Args: cobra.MaximumNArgs(1),
 		Example: examples("slipway airgap extract --from images.tar.zst --path /bin=/opt/slipway/bin --path /charts=/opt/slipway/charts",
 			"slipway airgap extract rancher/rke2-runtime:v1.34.1-rke2r1 --from /var/lib/rancher/rke2/agent/images --path /bin=bin"),
@@ -346,10 +347,10 @@ not at all, and nothing is written outside of it. ` + p.aboutDefault(),
 				wanted = append(wanted, airgap.Extraction{Path: inside, Dest: dest})
 			}
 			if len(what) == 0 {
-				errs = append(errs, errors.New("say what to unpack: --path /bin=DEST"))
+				errs = append(errs, errors.New("missing folder to extract: add --path /bin=DEST"))
 			}
 			if len(from) == 0 {
-				errs = append(errs, errors.New("say where the archives are: --from FILE or DIR"))
+				errs = append(errs, errors.New("missing archive: add --from FILE or DIR"))
 			}
 			text := p.RuntimeImage
 			if len(words) == 1 {
@@ -357,7 +358,7 @@ not at all, and nothing is written outside of it. ` + p.aboutDefault(),
 			}
 			var ref name.Reference
 			if text == "" {
-				errs = append(errs, errors.New("name an image: this binary was linked to expect none"))
+				errs = append(errs, errors.New("missing REF: name an image, since this binary was built without a default runtime image"))
 			} else {
 				var err error
 				ref, err = images.ParseReference(images.TrimTransport(text))
@@ -383,7 +384,7 @@ not at all, and nothing is written outside of it. ` + p.aboutDefault(),
 			})
 		},
 	}
-	c.Flags().StringArrayVar(&from, "from", nil, "archive, or folder of archives")
-	c.Flags().StringArrayVar(&what, "path", nil, "folder of the image and where it goes: /bin=DEST")
+	c.Flags().StringArrayVar(&from, "from", nil, "archive or folder of archives")
+	c.Flags().StringArrayVar(&what, "path", nil, "folder of the image and its destination: /bin=DEST")
 	return c
 }

@@ -14,10 +14,10 @@ import (
 func (p *Program) diffCommand() *cobra.Command {
 	return p.deltaCommand(&cobra.Command{
 		Use:   "diff OLD NEW -o DELTA",
-		Short: "Write what a new archive has and an old one lacks",
-		Long: `Diff writes a file from which, and the old archive, apply makes the new archive again,
-byte for byte. Of a release in which one layer changed it is about as large as that
-layer. Both archives are of one format.`,
+		Short: "Write the difference between an old and a new archive",
+		Long: `Diff writes a delta. Apply recreates the new archive, byte for byte, from the old archive
+and the delta. If one layer changed, the delta is about as large as that layer. Both
+archives must have the same format.`,
 		Args:    cobra.ExactArgs(2),
 		Example: examples("slipway airgap diff v1.34.1/images.tar.zst v1.34.2/images.tar.zst -o images.delta"),
 	}, "delta to write", func(ctx context.Context, words []string, output string) (string, error) {
@@ -30,10 +30,10 @@ layer. Both archives are of one format.`,
 func (p *Program) applyCommand() *cobra.Command {
 	return p.deltaCommand(&cobra.Command{
 		Use:   "apply OLD DELTA -o NEW",
-		Short: "Make a new archive of an old one and a delta",
-		Long: `Apply gives the new archive back byte for byte, and proves it by its SHA-256. An old
-archive that is not the one the delta was made for, or that is damaged, is refused
-before anything is written.`,
+		Short: "Recreate a new archive from an old one and a delta",
+		Long: `Apply recreates the new archive, byte for byte, and checks its SHA-256. It refuses an old
+archive that is damaged, or not the one that the delta was made for, before it writes
+anything.`,
 		Args:    cobra.ExactArgs(2),
 		Example: examples("slipway airgap apply v1.34.1/images.tar.zst images.delta -o images.tar.zst"),
 	}, "archive to write", func(ctx context.Context, words []string, output string) (string, error) {
@@ -48,7 +48,7 @@ func (p *Program) deltaCommand(c *cobra.Command, about string, work func(ctx con
 	c.Flags().StringVarP(&output, "output", "o", "", about)
 	c.RunE = func(c *cobra.Command, words []string) error {
 		if output == "" {
-			return usage.Errorf("say what to write: -o FILE")
+			return usage.Errorf("missing output file: add -o FILE")
 		}
 		var said string
 		err := p.watched(c, func(ctx context.Context) (err error) {

@@ -23,13 +23,14 @@ func (p *Program) pushCommand() *cobra.Command {
 	)
 	c := &cobra.Command{
 		Use:   "push FILE|DIR… REGISTRY[/PREFIX]",
-		Short: "Push the images of archives to a registry, which then serves them to nodes",
-		Long: `Push names images as in the archives, without their own registry, so that a mirror
-finds them: docker.io/rancher/x:v1 goes to REGISTRY/PREFIX/rancher/x:v1. Images for
-different platforms that get one name become an index. Different images for one
-platform that get one name are an error, and nothing is pushed: --keep-registry tells
-apart those of different registries. What is there is skipped. Archives packed with
---layers original keep every digest; the layers of others are gzipped.`,
+		Short: "Push the images of archives to a registry",
+		Long: `Push names images as in the archives, without their registry, so that they can be used
+through a mirror: docker.io/rancher/x:v1 is pushed to REGISTRY/PREFIX/rancher/x:v1.
+Images for different platforms with the same name become an index. Different images for
+the same platform and with the same name are an error, and nothing is pushed; use
+--keep-registry if they come from different registries. Existing content is skipped.
+Archives packed with --layers original keep every digest; layers of other archives are
+compressed with gzip.`,
 		Args: cobra.MinimumNArgs(2),
 		Example: examples("slipway airgap push images.tar.zst registry.example.com:5000",
 			"slipway airgap push /media/usb registry.example.com/mirror",
@@ -72,15 +73,15 @@ func (p *Program) serveCommand() *cobra.Command {
 	var address string
 	c := &cobra.Command{
 		Use:   "serve FILE|DIR…",
-		Short: "Be a read-only registry of the images in archives",
-		Long: `Serve answers containerd, docker, crane and skopeo from the archives as they lie. An
-image is served with and without its own registry in front of its name:
-docker pull HOST:PORT/rancher/x:v1. One that was packed by its digest can be had by
-that digest if the archive has original layers, and as :pinned-HEX.
+		Short: "Serve the images of archives as a read-only registry",
+		Long: `Serve is a registry for containerd, docker, crane and skopeo that reads the archives
+directly. Images are available with and without their registry in the name:
+docker pull HOST:PORT/rancher/x:v1. An image that was packed by digest is available as
+:pinned-HEX, and by that digest if the archive has original layers.
 
-Layers of compressed archives are decompressed when they are first asked for, into a
-folder of the cache that is removed at the end; SLIPWAY_CACHE_SIZE bounds it too.
-Memory does not grow with the number of clients. An interrupt ends it.`,
+Layers of compressed archives are decompressed on first use, into a folder of the cache
+that is removed at exit; SLIPWAY_CACHE_SIZE limits it too. Memory does not grow with the
+number of clients. An interrupt ends the server.`,
 		Args: cobra.MinimumNArgs(1),
 		Example: examples("slipway airgap serve images.tar.zst",
 			"slipway airgap serve --addr 0.0.0.0:5000 /media/usb"),
@@ -90,7 +91,7 @@ Memory does not grow with the number of clients. An interrupt ends it.`,
 				return err
 			}
 			if len(files) == 0 {
-				return usage.Errorf("there is no archive in %s", strings.Join(paths, ", "))
+				return usage.Errorf("no archive found in %s", strings.Join(paths, ", "))
 			}
 			var archives []*airgap.Archive
 			defer func() {
@@ -127,6 +128,6 @@ Memory does not grow with the number of clients. An interrupt ends it.`,
 			return errors.Join(err, server.Close())
 		},
 	}
-	c.Flags().StringVar(&address, "addr", "127.0.0.1:5000", "address to listen at; port 0 takes a free one")
+	c.Flags().StringVar(&address, "addr", "127.0.0.1:5000", "address to listen on; port 0 selects a free port")
 	return c
 }

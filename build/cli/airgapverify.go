@@ -20,10 +20,10 @@ func (p *Program) archiveVerifyCommand() *cobra.Command {
 	)
 	c := &cobra.Command{
 		Use:   "verify FILE|DIR…",
-		Short: "Read archives to their last byte, and say all that is wrong",
-		Long: `Verify checks order, sizes, every digest and diff ID, names, platforms and
-os.version, every frame's window, that both views say the same, and, with --list,
-that every image of a list is there.`,
+		Short: "Read archives completely, and report all problems",
+		Long: `Verify checks order, sizes, every digest and diff ID, names, platforms, os.version, the
+window of every frame, that Docker's and the OCI view agree, and, with --list, that every
+image of a list is present.`,
 		Args: cobra.MinimumNArgs(1),
 		Example: examples("slipway airgap verify images.tar.zst",
 			"slipway airgap verify --list images.txt --checksums sha256sum-amd64.txt images.tar.zst"),
@@ -71,7 +71,7 @@ that every image of a list is there.`,
 			return errors.Join(errs...)
 		},
 	}
-	c.Flags().StringArrayVar(&lists, "list", nil, "image list whose images must all be there")
+	c.Flags().StringArrayVar(&lists, "list", nil, "image list; all of its images must be present")
 	c.Flags().StringVar(&checksums, "checksums", "", "sha256sum file that lists the archives")
 	c.Flags().BoolVar(&asJSON, "json", false, "print as JSON")
 	return c

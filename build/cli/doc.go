@@ -1,6 +1,5 @@
-// Package cli is the second door of the house: the slipway command for hosts
-// without Go. It turns flags into settings, calls build and images, and prints.
-// Nothing else imports cobra.
+// Package cli is the slipway command. It turns flags into settings, calls build and
+// images, and prints results. Nothing else imports cobra.
 //
 // Standard output carries results, standard error everything else. The exit
 // status is 0 when done, 1 when something failed, 2 for wrong usage or configuration,

@@ -26,9 +26,10 @@ func (p *Program) imageBuildCommand() *cobra.Command {
 	)
 	c := &cobra.Command{
 		Use:   "build [flags] CONTEXT",
-		Short: "Build a Dockerfile, for several platforms at once if asked",
-		Long: `Build a Dockerfile. The embedded builder needs no daemon and runs everything but
-RUN; --builder docker and --builder buildkit run that too, with the same result.
+		Short: "Build a Dockerfile for one or several platforms",
+		Long: `Build a Dockerfile. The embedded builder needs no daemon and supports every
+instruction except RUN; --builder docker and --builder buildkit also support RUN and
+produce the same result.
 
 Several platforms make an index. Windows platforms need the exact os.version
 unless the base image offers just one. Without --platform the image is for Linux
@@ -72,8 +73,8 @@ on this machine's architecture.`,
 	}
 	f := c.Flags()
 	f.StringVarP(&job.Dockerfile, "file", "f", "", "path of the Dockerfile (default: CONTEXT/Dockerfile)")
-	f.StringVar(&job.Target, "target", "", "stage to build (default: the last)")
-	f.StringArrayVar(&args, "build-arg", nil, "build argument K=V; K alone takes it from the environment")
+	f.StringVar(&job.Target, "target", "", "stage to build (default: the last one)")
+	f.StringArrayVar(&args, "build-arg", nil, "build argument K=V; K alone takes its value from the environment")
 	f.StringArrayVar(&contexts, "build-context", nil, "named context N=DIR, N=docker-image://REF or N=oci-layout://DIR")
 	f.StringArrayVar(&labels, "label", nil, "label K=V")
 	f.StringArrayVar(&job.Secrets, "secret", nil, "docker and buildkit: id=NAME,src=FILE or id=NAME,env=VARIABLE")
@@ -82,13 +83,13 @@ on this machine's architecture.`,
 	f.StringArrayVar(&job.CacheTo, "cache-to", nil, "docker and buildkit: type=registry,ref=REF, type=local,dest=DIR or type=inline")
 	f.StringArrayVar(&job.Allow, "allow", nil, "docker and buildkit: network.host, security.insecure")
 	f.StringVar((*string)(&p.settings.Builder), "builder", string(p.settings.Builder), "embedded (default), docker or buildkit (environment BUILDER)")
-	f.StringArrayVarP(&job.Tags, "tag", "t", nil, "reference to name the image by")
+	f.StringArrayVarP(&job.Tags, "tag", "t", nil, "reference of the image")
 	f.StringArrayVarP(&job.Outputs, "output", "o", nil, "oci:DIR, docker:FILE.tar[.zst|.gz] or push (to every -t)")
-	f.BoolVar(&p.settings.NoCache, "no-cache", false, "ignore what was made before")
-	f.StringVar((*string)(&job.Modes), "modes", string(images.NormalModes), "of files of contexts: normal (0755 or 0644), or keep those on disk")
+	f.BoolVar(&p.settings.NoCache, "no-cache", false, "rebuild without using the cache")
+	f.StringVar((*string)(&job.Modes), "modes", string(images.NormalModes), "file modes in contexts: normal (0755 or 0644), or keep the modes on disk")
 	f.StringVar(&job.Format.MediaTypes, "media-types", "oci", "oci or docker")
-	f.StringVar(&job.Format.Compression.Algorithm, "compression", "gzip", "of new layers: gzip, zstd or none")
-	f.IntVar(&job.Format.Compression.Level, "compression-level", 0, "1 to 9 for gzip, 1 to 22 for zstd (default: 6, 3)")
+	f.StringVar(&job.Format.Compression.Algorithm, "compression", "gzip", "compression of new layers: gzip, zstd or none")
+	f.IntVar(&job.Format.Compression.Level, "compression-level", 0, "compression level: 1 to 9 for gzip (default 6), 1 to 22 for zstd (default 3)")
 	return c
 }
 

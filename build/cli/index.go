@@ -12,7 +12,7 @@ import (
 )
 
 func (p *Program) indexCommand() *cobra.Command {
-	c := asGroup(&cobra.Command{Use: "index", Short: "Assemble and look at multi-platform indexes (manifest lists)", GroupID: "tools"})
+	c := asGroup(&cobra.Command{Use: "index", Short: "Create and inspect multi-platform indexes (manifest lists)", GroupID: "tools"})
 	c.AddCommand(p.indexCreateCommand(), p.indexInspectCommand())
 	return c
 }
@@ -24,13 +24,14 @@ func (p *Program) indexCreateCommand() *cobra.Command {
 	)
 	c := &cobra.Command{
 		Use:   "create -t REF… SRC…",
-		Short: "Assemble images and indexes into one index, and push it",
-		Long: `Assemble an index from images and indexes, each a registry reference or
-oci:DIR[:NAME]. Nested indexes are flattened; os.version and os.features come from
-the images' configs; Linux stands first, Windows versions newest first. What nodes
-could not tell apart is an error; what is not an image is left out, with a warning.
-One index with nothing to change keeps its digest. Annotations make an OCI index, since
-Docker's manifest list has none. What the target lacks is copied.`,
+		Short: "Create an index from images and indexes, and push it",
+		Long: `Create an index from images and indexes, each a registry reference or oci:DIR[:NAME].
+Nested indexes are flattened. os.version and os.features are taken from the configs of
+the images. Linux images come first, then Windows versions, newest first. Two images that
+nodes could not tell apart are an error; anything that is not an image is left out, with a
+warning. A single index that needs no change keeps its digest. With annotations the result
+is an OCI index, since Docker's manifest list has none. Content that the target lacks is
+copied.`,
 		Args: cobra.MinimumNArgs(1),
 		Example: examples(
 			"slipway index create -t registry.example.com/app:v1 registry.example.com/app:v1-linux-amd64 registry.example.com/app:v1-windows-amd64",
@@ -38,7 +39,7 @@ Docker's manifest list has none. What the target lacks is copied.`,
 			"slipway index create --dry-run -t registry.example.com/app:v1 oci:out"),
 		RunE: func(c *cobra.Command, sources []string) error {
 			if len(tags) == 0 {
-				return usage.Errorf("say where the index goes: -t REF")
+				return usage.Errorf("missing reference of the index: add -t REF")
 			}
 			pairs, err := p.keyValues("--annotation", annotations)
 			if err != nil {
@@ -69,7 +70,7 @@ Docker's manifest list has none. What the target lacks is copied.`,
 	}
 	c.Flags().StringArrayVarP(&tags, "tag", "t", nil, "reference of the index, or oci:DIR:NAME")
 	c.Flags().StringArrayVar(&annotations, "annotation", nil, "annotation K=V of the index")
-	c.Flags().BoolVar(&dryRun, "dry-run", false, "print the index, and push nothing")
+	c.Flags().BoolVar(&dryRun, "dry-run", false, "print the index without pushing it")
 	return c
 }
 
@@ -77,7 +78,7 @@ func (p *Program) indexInspectCommand() *cobra.Command {
 	var raw, asJSON bool
 	c := &cobra.Command{
 		Use:     "inspect REF",
-		Short:   "Show the platforms, digests and sizes behind a reference, and what is wrong with them",
+		Short:   "Show the platforms, digests, sizes and problems of an index or image",
 		Args:    cobra.ExactArgs(1),
 		Example: examples("slipway index inspect registry.example.com/app:v1", "slipway index inspect oci:dist/oci:docker.io/slipway/slipway-runtime:v0.1.0", "slipway index inspect --raw app:v1"),
 		RunE: func(c *cobra.Command, args []string) error {

@@ -14,10 +14,10 @@ func (p *Program) loginCommand() *cobra.Command {
 	var user string
 	c := &cobra.Command{
 		Use:   "login REGISTRY -u USER < PASSWORD",
-		Short: "Check credentials with a registry and store them",
+		Short: "Check credentials with a registry, and store them",
 		Long: `Login reads a password or a token from standard input, checks it with the registry,
-and stores it as docker login does: in the file of REGISTRY_AUTH_FILE if that is set, else in
-Docker's config.json, or with the credential helper that the file names.`,
+and stores it as docker login does: in the file that REGISTRY_AUTH_FILE names, else in
+Docker's config.json, or with the credential helper that the file specifies.`,
 		Args:    cobra.ExactArgs(1),
 		GroupID: "tools",
 		Example: examples(
@@ -25,10 +25,10 @@ Docker's config.json, or with the credential helper that the file names.`,
 			"echo \"$TOKEN\" | slipway login ghcr.io -u me"),
 		RunE: func(c *cobra.Command, args []string) error {
 			if user == "" {
-				return usage.Errorf("say who you are: -u USER")
+				return usage.Errorf("missing user name: add -u USER")
 			}
 			if isTerminal(p.Stdin) {
-				return usage.Errorf("the password is read from standard input, which is a terminal: use < FILE, or a pipe")
+				return usage.Errorf("standard input is a terminal: pipe the password in, or redirect it with < FILE")
 			}
 			w, err := build.OpenWorkbench(p.settings)
 			if err != nil {
@@ -43,7 +43,7 @@ Docker's config.json, or with the credential helper that the file names.`,
 			return err
 		},
 	}
-	c.Flags().StringVarP(&user, "username", "u", "", "who you are to the registry")
+	c.Flags().StringVarP(&user, "username", "u", "", "user name at the registry")
 	return c
 }
 

@@ -76,11 +76,11 @@ func (p *Program) root() *cobra.Command {
 		Use:   "slipway",
 		Short: "Takes a Kubernetes distribution from source to release, for Linux and Windows",
 		Long: `Slipway compiles binaries, builds images per OS, architecture and Windows version,
-publishes them as one multi-OS index, and writes air-gap archives from which a
-node without internet finds its images in milliseconds.
+publishes them as one multi-OS index, and writes air-gap archives in which a node
+without internet access finds its images in milliseconds.
 
-The commands of the first group read the nearest slipway.yaml; the others need
-no project. Environment: ` + build.Environment,
+The commands of the first group read the nearest slipway.yaml; the others work
+without a project. Environment: ` + build.Environment,
 		SilenceUsage:  true,
 		SilenceErrors: true,
 		Version:       p.Version,
@@ -93,12 +93,12 @@ no project. Environment: ` + build.Environment,
 	root.AddGroup(&cobra.Group{ID: "project", Title: "In a project (slipway.yaml):"}, &cobra.Group{ID: "tools", Title: "Without a project:"})
 	flags := root.PersistentFlags()
 	flags.StringSliceVar(&p.platforms, "platform", nil, "platforms such as linux/amd64 or windows/amd64:10.0.20348.4294 (environment PLATFORMS)")
-	flags.IntVar(&p.settings.Jobs, "jobs", p.settings.Jobs, "how many things to do at once; of transfers, 4 at the least (environment JOBS)")
+	flags.IntVar(&p.settings.Jobs, "jobs", p.settings.Jobs, "maximum number of parallel jobs; at least 4 for transfers (environment JOBS)")
 	flags.StringVar(&p.progress, "progress", p.env("PROGRESS", "auto"), "auto, tty, plain, json or none (environment PROGRESS)")
 	flags.StringVar(&p.settings.Cache, "cache-dir", p.settings.Cache, "folder of the content cache (environment SLIPWAY_CACHE)")
-	flags.BoolVar(&p.settings.Offline, "offline", p.settings.Offline, "use no network: only what the cache holds (environment SLIPWAY_OFFLINE)")
-	flags.BoolVarP(&p.verbose, "verbose", "v", p.env("DEBUG", "") != "", "show the output of what runs (environment DEBUG)")
-	flags.StringSliceVar(&p.plainHTTP, "plain-http", nil, "registries HOST[:PORT] to speak plain HTTP with (environment SLIPWAY_PLAIN_HTTP)")
+	flags.BoolVar(&p.settings.Offline, "offline", p.settings.Offline, "do not use the network, only the cache (environment SLIPWAY_OFFLINE)")
+	flags.BoolVarP(&p.verbose, "verbose", "v", p.env("DEBUG", "") != "", "show the output of child processes (environment DEBUG)")
+	flags.StringSliceVar(&p.plainHTTP, "plain-http", nil, "registries, HOST[:PORT], to reach over plain HTTP (environment SLIPWAY_PLAIN_HTTP)")
 	root.PersistentPreRunE = func(*cobra.Command, []string) error { return p.readFlags() }
 	root.AddCommand(p.projectCommands()...)
 	root.AddCommand(p.imageCommand(), p.indexCommand(), p.airgapCommand(), p.loginCommand(), p.logoutCommand(), p.versionCommand())

@@ -98,7 +98,7 @@ func TestWhatTheShellIsTold(t *testing.T) {
 		{"no list and no image", nil, []string{"airgap", "pack", "-o", "x.tar"}, 2, []string{"-f LIST.txt"}},
 		{"no known archive name", nil, []string{"airgap", "pack", "-o", "x.rar", "busybox"}, 2, []string{"x.rar", ".tar.zst"}},
 		{"layers and a level that are none", nil, []string{"airgap", "pack", "-o", "x.tar", "--layers", "thin", "--level", "utmost", "busybox"}, 2, []string{`layers "thin"`, `level "utmost"`}},
-		{"an image, and no place to look", nil, []string{"airgap", "find", "nowhere.tar"}, 2, []string{"nowhere.tar is neither a file nor a folder", "FILE or DIR"}},
+		{"an image, and no place to look", nil, []string{"airgap", "find", "nowhere.tar"}, 2, []string{"nowhere.tar is not a file or folder", "FILE or DIR"}},
 		{"a list that is none", nil, []string{"airgap", "pack", "-f", broken, "-o", "x.tar"}, 2, []string{broken + ":1", broken + ":2"}},
 		{"an archive that is not there", nil, []string{"airgap", "ls", "nowhere.tar"}, 1, []string{"nowhere.tar"}},
 		{"offline, and not in the cache", nil, []string{"--offline", "airgap", "pack", "-o", filepath.Join(t.TempDir(), "x.tar"), "127.0.0.1:1/acme/a:v1"}, 1, []string{"127.0.0.1:1/acme/a:v1", "offline"}},

@@ -33,17 +33,17 @@ func (p *Program) projectCommands() []*cobra.Command {
 // projectFlags are those of every command that reads a slipway.yaml.
 func (p *Program) projectFlags(c *cobra.Command) {
 	c.GroupID = "project"
-	c.Flags().StringVar(&p.settings.Config, "config", "", "path of slipway.yaml (default: the nearest one upwards)")
-	c.Flags().StringVar(&p.settings.Dist, "out", "", "folder to make everything in (default: dist beside slipway.yaml)")
+	c.Flags().StringVar(&p.settings.Config, "config", "", "path of slipway.yaml (default: the nearest one in this folder or above)")
+	c.Flags().StringVar(&p.settings.Dist, "out", "", "output folder (default: dist beside slipway.yaml)")
 }
 
 // onlyFlag adds --only, and hands the selection to run.
 func (p *Program) onlyFlag(c *cobra.Command, verb string, run func(c *cobra.Command, selection plan.Selection) error) {
 	var only []string
 	parts := plan.Verbs[verb]
-	c.Flags().StringSliceVar(&only, "only", nil, fmt.Sprintf("do only these parts: %v, or one of %v", parts, plan.Systems))
+	c.Flags().StringSliceVar(&only, "only", nil, fmt.Sprintf("restrict to these parts: %v, or to one of %v", parts, plan.Systems))
 	if verb == "publish" {
-		c.Flags().Lookup("only").Usage = fmt.Sprintf("do only these parts: %v", parts)
+		c.Flags().Lookup("only").Usage = fmt.Sprintf("restrict to these parts: %v", parts)
 	}
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		selection, err := plan.Select(verb, only)
@@ -58,16 +58,16 @@ func (p *Program) onlyFlag(c *cobra.Command, verb string, run func(c *cobra.Comm
 func (p *Program) verbCommand(verb, short string, lines ...string) *cobra.Command {
 	c := &cobra.Command{Use: verb, Short: short, Args: cobra.NoArgs, Example: examples(lines...)}
 	p.projectFlags(c)
-	c.Flags().BoolVar(&p.settings.DryRun, "dry-run", false, "say what would be done, and do nothing")
+	c.Flags().BoolVar(&p.settings.DryRun, "dry-run", false, "print what would be done, and do nothing")
 	if verb == "build" {
-		c.Flags().BoolVar(&p.settings.NoCache, "no-cache", false, "make images anew, whatever the cache holds")
+		c.Flags().BoolVar(&p.settings.NoCache, "no-cache", false, "rebuild images without using the cache")
 	}
 	if verb == "publish" {
-		c.Flags().BoolVar(&p.settings.Force, "force", p.settings.Force, "replace what a tag or a release already holds (environment FORCE)")
-		c.Flags().BoolVar(&p.settings.Snapshot, "snapshot", p.settings.Snapshot, "publish a version without a tag, or a checkout with changes (environment SNAPSHOT)")
+		c.Flags().BoolVar(&p.settings.Force, "force", p.settings.Force, "replace existing content of a tag or release (environment FORCE)")
+		c.Flags().BoolVar(&p.settings.Snapshot, "snapshot", p.settings.Snapshot, "allow an untagged version, or a checkout with uncommitted changes (environment SNAPSHOT)")
 	} else {
 		c.Flags().StringVar((*string)(&p.settings.Builder), "builder", string(p.settings.Builder), "embedded, docker or buildkit, for all images (environment BUILDER)")
-		c.Flags().BoolVar(&p.settings.SkipWindows, "skip-windows", p.settings.SkipWindows, "leave out everything for Windows (environment SKIP_WINDOWS)")
+		c.Flags().BoolVar(&p.settings.SkipWindows, "skip-windows", p.settings.SkipWindows, "skip all Windows platforms (environment SKIP_WINDOWS)")
 	}
 	p.onlyFlag(c, verb, func(c *cobra.Command, selection plan.Selection) error {
 		b, err := build.Open(c.Context(), p.settings)
@@ -107,7 +107,7 @@ func (p *Program) dryRun(c *cobra.Command, b *build.Builder, selection plan.Sele
 func (p *Program) planCommand() *cobra.Command {
 	var asJSON bool
 	c := &cobra.Command{
-		Use: "plan", Short: "Print what would be made, and make nothing", Args: cobra.NoArgs,
+		Use: "plan", Short: "Print what would be built", Args: cobra.NoArgs,
 		Example: examples("slipway plan", "slipway plan --json --platform windows/amd64"),
 		RunE: func(c *cobra.Command, _ []string) error {
 			b, err := build.Open(c.Context(), p.settings)
@@ -122,7 +122,7 @@ func (p *Program) planCommand() *cobra.Command {
 		},
 	}
 	p.projectFlags(c)
-	c.Flags().BoolVar(&p.settings.SkipWindows, "skip-windows", p.settings.SkipWindows, "leave out everything for Windows (environment SKIP_WINDOWS)")
+	c.Flags().BoolVar(&p.settings.SkipWindows, "skip-windows", p.settings.SkipWindows, "skip all Windows platforms (environment SKIP_WINDOWS)")
 	c.Flags().StringVar((*string)(&p.settings.Builder), "builder", string(p.settings.Builder), "embedded, docker or buildkit, for all images (environment BUILDER)")
 	c.Flags().BoolVar(&asJSON, "json", false, "print as JSON")
 	return c
@@ -130,11 +130,11 @@ func (p *Program) planCommand() *cobra.Command {
 
 func (p *Program) verifyCommand() *cobra.Command {
 	c := &cobra.Command{
-		Use: "verify", Short: "Check all that was made against the plan, its digests and the checksums", Args: cobra.NoArgs,
-		Long: `Verify looks at every file that the plan names: that it is there, that nothing
-else is, that checksums, archives and images are whole and say the platforms and
-Windows versions they should, and that no file is too large for a GitHub release
-(2 GiB). All that is wrong is said.`,
+		Use: "verify", Short: "Check all outputs against the plan, their digests and the checksums", Args: cobra.NoArgs,
+		Long: `Verify checks every file that the plan names: that it exists, that there are no
+other files, that checksums, archives and images are intact and have the right
+platforms and Windows versions, and that no file is too large for a GitHub release
+(2 GiB). All problems are reported together.`,
 		Example: examples("slipway verify", "slipway verify --platform linux/amd64"),
 		RunE: func(c *cobra.Command, _ []string) error {
 			b, err := build.Open(c.Context(), p.settings)
@@ -160,7 +160,7 @@ func (p *Program) cleanCommand() *cobra.Command {
 		maxSize   string
 	)
 	c := &cobra.Command{
-		Use: "clean", Short: "Remove what was made in dist", Args: cobra.NoArgs,
+		Use: "clean", Short: "Remove everything that was written to dist", Args: cobra.NoArgs,
 		Example: examples("slipway clean", "slipway clean --cache", "slipway clean --cache --older-than 7d --max-size 20GB"),
 		RunE: func(c *cobra.Command, _ []string) error {
 			if !cache && olderThan+maxSize != "" {
@@ -193,15 +193,15 @@ func (p *Program) cleanCommand() *cobra.Command {
 		},
 	}
 	p.projectFlags(c)
-	c.Flags().BoolVar(&cache, "cache", false, "empty the content cache instead, which all projects share")
-	c.Flags().StringVar(&maxSize, "max-size", "", "with --cache: only what was not used for the longest time, until so much is left, such as 10GB")
-	c.Flags().StringVar(&olderThan, "older-than", "", "with --cache: only what was not used for so long, such as 12h or 7d")
+	c.Flags().BoolVar(&cache, "cache", false, "clear the content cache, which all projects share, instead of dist")
+	c.Flags().StringVar(&maxSize, "max-size", "", "with --cache: remove the least recently used content until at most this size is left, such as 10GB")
+	c.Flags().StringVar(&olderThan, "older-than", "", "with --cache: remove only content that was not used for this long, such as 12h or 7d")
 	return c
 }
 
 func (p *Program) initCommand() *cobra.Command {
 	return &cobra.Command{
-		Use: "init [DIR]", Short: "Write a first slipway.yaml for a checkout", Args: cobra.MaximumNArgs(1), GroupID: "project",
+		Use: "init [DIR]", Short: "Write an initial slipway.yaml for a checkout", Args: cobra.MaximumNArgs(1), GroupID: "project",
 		Example: examples("slipway init", "slipway init ../my-distribution"),
 		RunE: func(c *cobra.Command, args []string) error {
 			dir := "."
