@@ -51,8 +51,9 @@ var rooms = map[string][]string{
 	"images/hosts":               {"internal/redact", "internal/regular"},
 	"images/registry":            {"images", "images/credentials", "images/hosts", "images/store", "internal/redact", "internal/regular", "progress"},
 	"images/zstd":                {},
-	"images/airgap":              {"images", "images/store", "images/zstd", "internal/fileop", "internal/sniff", "internal/regular", "progress"},
+	"images/airgap":              {"images", "images/store", "images/zstd", "internal/atomicfile", "internal/fileop", "internal/regular", "internal/sniff", "internal/streams", "progress"},
 	"images/imagetest":           {"images"}, // and only tests look into it
+	"internal/atomicfile":        {"internal/fileop"},
 	"internal/fileop":            {},
 	"internal/golden":            {}, // only tests look into it
 	"internal/regular":           {"internal/fileop"},
@@ -60,6 +61,7 @@ var rooms = map[string][]string{
 	"internal/process":           {},
 	"internal/redact":            {},
 	"internal/sniff":             {},
+	"internal/streams":           {},
 	"internal/suggest":           {},
 	"internal/testfile":          {}, // only tests look into it
 	"internal/usage":             {},

@@ -11,7 +11,9 @@ import (
 	"sort"
 	"sync"
 
+	"github.com/slipway-build/slipway/internal/fileop"
 	"github.com/slipway-build/slipway/internal/sniff"
+	"github.com/slipway-build/slipway/internal/streams"
 )
 
 // An Archive is an archive open for reading. Its methods may be called from
@@ -54,7 +56,7 @@ type member struct {
 func Open(ctx context.Context, path string) (*Archive, error) {
 	a, err := open(path)
 	if err != nil {
-		return nil, fmt.Errorf("opening archive %s: %w", path, pathless(err))
+		return nil, fmt.Errorf("opening archive %s: %w", path, fileop.WithoutPath(err))
 	}
 	return a, context.Cause(ctx)
 }
@@ -132,14 +134,6 @@ func (a *Archive) add(m member) error {
 	return nil
 }
 
-// duplicateError is for a name that two files with different content have.
-func duplicateError(name string) error {
-	return fmt.Errorf("duplicate file %q with different content: docker load takes the last one, RKE2 the first", name)
-}
-
-// maxEntries is far more files than any archive has, and few enough to hold.
-const maxEntries = 1 << 20
-
 // lookup finds a file by name, and follows links.
 func (a *Archive) lookup(ctx context.Context, name string) (member, error) {
 	a.mu.Lock()
@@ -166,15 +160,7 @@ func (a *Archive) lookup(ctx context.Context, name string) (member, error) {
 }
 
 func (a *Archive) wrap(err error) error {
-	return fmt.Errorf("reading archive %s: %w", a.path, pathless(err))
-}
-
-// pathless strips the path that a message names already.
-func pathless(err error) error {
-	if p, ok := err.(*fs.PathError); ok {
-		return p.Err
-	}
-	return err
+	return fmt.Errorf("reading archive %s: %w", a.path, fileop.WithoutPath(err))
 }
 
 // readJSON reads a small file whole. The caller must not change the content.
@@ -335,7 +321,7 @@ func (a *Archive) reach(ctx context.Context, c *cursor, m member, pos int64) err
 		}
 		var block [blockSize]byte
 		if _, err := io.ReadFull(c.r, block[:]); err != nil {
-			return noEOF(err)
+			return streams.NoEOF(err)
 		}
 		c.pos += blockSize
 		h, err := tar.NewReader(bytes.NewReader(block[:])).Next()
@@ -365,17 +351,9 @@ func (a *Archive) newCursor(begin, end, pos int64) (*cursor, error) {
 
 // skip goes on to a place further on.
 func (c *cursor) skip(ctx context.Context, pos int64) error {
-	n, err := io.CopyN(io.Discard, contextReader{ctx, c.r}, pos-c.pos)
+	n, err := io.CopyN(io.Discard, streams.WithContext(ctx, c.r), pos-c.pos)
 	c.pos += n
-	return noEOF(err)
-}
-
-// noEOF turns io.EOF into io.ErrUnexpectedEOF.
-func noEOF(err error) error {
-	if errors.Is(err, io.EOF) {
-		return io.ErrUnexpectedEOF
-	}
-	return err
+	return streams.NoEOF(err)
 }
 
 // maxCursors is how many decompressors are kept for later readers. Each holds a
@@ -405,7 +383,7 @@ func (r *memberReader) Read(p []byte) (int, error) {
 	if err == nil || n > 0 && r.left == 0 {
 		return n, nil
 	}
-	return n, r.archive.wrap(fmt.Errorf("file %q: %w", r.name, noEOF(err)))
+	return n, r.archive.wrap(fmt.Errorf("file %q: %w", r.name, streams.NoEOF(err)))
 }
 
 // Close keeps the decompressor for the reader of a file that follows.

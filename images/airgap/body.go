@@ -13,6 +13,7 @@ import (
 
 	"github.com/slipway-build/slipway/images/store"
 	"github.com/slipway-build/slipway/internal/sniff"
+	"github.com/slipway-build/slipway/internal/streams"
 )
 
 // writeBody writes the layer's file as it lies in the archive, and nothing else:
@@ -40,7 +41,7 @@ func openBody(ctx context.Context, content *store.Store, l layer) (io.ReadCloser
 	if l.verbatim() {
 		how = sniff.None
 	}
-	r, err := how.NewReader(contextReader{ctx, blob}, layerDecoder...)
+	r, err := how.NewReader(streams.WithContext(ctx, blob), layerDecoder...)
 	if err != nil {
 		blob.Close()
 		return nil, fmt.Errorf("decompressing layer %s: %w", l.source, content.Blame(ctx, l.source, err))
@@ -74,19 +75,6 @@ func copyVerified(w io.Writer, r io.Reader, digest v1.Hash, size int64) error {
 		return fmt.Errorf("its bytes have the digest sha256:%s instead of %s", got, digest)
 	}
 	return nil
-}
-
-// A contextReader reads until its context ends. It lives as long as one call.
-type contextReader struct {
-	ctx context.Context
-	r   io.Reader
-}
-
-func (c contextReader) Read(p []byte) (int, error) {
-	if err := context.Cause(c.ctx); err != nil {
-		return 0, err
-	}
-	return c.r.Read(p)
 }
 
 // newVerifyingReader reads r, whose content must have the digest when it ends;

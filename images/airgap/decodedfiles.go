@@ -16,6 +16,7 @@ import (
 
 	"github.com/slipway-build/slipway/internal/fileop"
 	"github.com/slipway-build/slipway/internal/regular"
+	"github.com/slipway-build/slipway/internal/streams"
 )
 
 // decoders is how many decompressors run at a time, and so bounds their memory: each
@@ -211,7 +212,7 @@ func (d *decodedFiles) remove(run *decodedRun) error {
 	var errs []error
 	for _, f := range run.files {
 		if f.path != "" {
-			errs = append(errs, removeFile(f.path))
+			errs = append(errs, fileop.RemoveIfThere(f.path))
 		}
 	}
 	if err := errors.Join(errs...); err != nil {
@@ -365,7 +366,7 @@ func (d *decodedFiles) write(run *decodedRun, f *decodedFile, c *cursor, buf []b
 		n, err := io.ReadFull(c.r, buf[:min(int64(len(buf)), f.member.Size-written)])
 		c.pos += int64(n)
 		if err != nil {
-			return noEOF(err)
+			return streams.NoEOF(err)
 		}
 		if _, err := out.Write(buf[:n]); err != nil {
 			return errors.Join(errNoRoom, err)

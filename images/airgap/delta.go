@@ -12,7 +12,10 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/slipway-build/slipway/internal/atomicfile"
+	"github.com/slipway-build/slipway/internal/fileop"
 	"github.com/slipway-build/slipway/internal/sniff"
+	"github.com/slipway-build/slipway/internal/streams"
 	"github.com/slipway-build/slipway/progress"
 )
 
@@ -89,18 +92,18 @@ func diff(ctx context.Context, oldPath, newPath, deltaPath string, task *progres
 	}
 	known = nil // whose memory is as much as what follows needs
 
-	temp, err := newTempFile(deltaPath, 0)
+	temp, err := atomicfile.Create(deltaPath, 0)
 	if err != nil {
 		return nil, err
 	}
-	defer temp.discard()
+	defer temp.Discard()
 	if err := d.write(ctx, temp, new); err != nil {
 		return nil, err
 	}
-	if err := try(ctx, temp.path, d, old, task); err != nil {
+	if err := try(ctx, temp.Path(), d, old, task); err != nil {
 		return nil, fmt.Errorf("trying it: %w", err)
 	}
-	return d, temp.commit()
+	return d, temp.Commit()
 }
 
 // try makes NEW of OLD and the delta, without keeping it.
@@ -155,12 +158,12 @@ func apply(ctx context.Context, oldPath, deltaPath, newPath string, task *progre
 	if err := d.checkOld(ctx, old, task); err != nil {
 		return nil, err
 	}
-	temp, err := newSpool(newPath, d.New.Size, 0)
+	temp, err := atomicfile.Create(newPath, d.New.Size)
 	if err != nil {
 		return nil, err
 	}
-	defer temp.discard()
-	w, err := temp.at(0)
+	defer temp.Discard()
+	w, err := temp.OpenAt(0)
 	if err != nil {
 		return nil, err
 	}
@@ -170,7 +173,10 @@ func apply(ctx context.Context, oldPath, deltaPath, newPath string, task *progre
 	}
 	// Windows does not replace a file that is open.
 	old.Close()
-	return d, temp.commit(ctx)
+	if err := temp.Commit(); err != nil {
+		return nil, err
+	}
+	return d, removeParts(newPath, 0)
 }
 
 // checkOld makes sure that a file is the one that the delta was made for.
@@ -196,7 +202,7 @@ func (d *delta) checkOld(ctx context.Context, old *wholeFile, task *progress.Tas
 // fileID takes the SHA-256 of a file.
 func fileID(ctx context.Context, f *wholeFile, task *progress.Task) (FileID, error) {
 	sum := sha256.New()
-	n, err := io.Copy(sum, contextReader{ctx, task.Reader(io.NewSectionReader(f, 0, f.size()))})
+	n, err := io.Copy(sum, streams.WithContext(ctx, task.Reader(io.NewSectionReader(f, 0, f.size()))))
 	if err != nil {
 		return FileID{}, fmt.Errorf("reading %s: %w", f.name, err)
 	}
@@ -207,7 +213,7 @@ func fileID(ctx context.Context, f *wholeFile, task *progress.Task) (FileID, err
 func openNamed(path string) (*wholeFile, error) {
 	f, err := openWhole(path)
 	if err != nil {
-		return nil, fmt.Errorf("opening %s: %w", path, pathless(err))
+		return nil, fmt.Errorf("opening %s: %w", path, fileop.WithoutPath(err))
 	}
 	return f, nil
 }

@@ -13,6 +13,8 @@ import (
 
 	"github.com/klauspost/compress/zstd"
 
+	"github.com/slipway-build/slipway/internal/atomicfile"
+	"github.com/slipway-build/slipway/internal/streams"
 	"github.com/slipway-build/slipway/progress"
 )
 
@@ -66,7 +68,7 @@ func (d *delta) result() DeltaResult {
 }
 
 // write writes the delta to a temporary file, with what is added from NEW.
-func (d *delta) write(ctx context.Context, temp *tempFile, new *wholeFile) (err error) {
+func (d *delta) write(ctx context.Context, temp *atomicfile.File, new *wholeFile) (err error) {
 	recipe, err := json.Marshal(d)
 	if err != nil {
 		return err
@@ -74,7 +76,7 @@ func (d *delta) write(ctx context.Context, temp *tempFile, new *wholeFile) (err 
 	if len(recipe) > maxRecipe {
 		return fmt.Errorf("its recipe has %d bytes; at most %d are read", len(recipe), maxRecipe)
 	}
-	f, err := temp.at(0)
+	f, err := temp.OpenAt(0)
 	if err != nil {
 		return err
 	}
@@ -111,7 +113,7 @@ func (d *delta) writeAdded(ctx context.Context, w io.Writer, new *wholeFile) err
 		return err
 	}
 	err = d.eachAdded(func(offset, size int64) error {
-		_, err := io.Copy(struct{ io.Writer }{enc}, contextReader{ctx, io.NewSectionReader(new, offset, size)})
+		_, err := io.Copy(struct{ io.Writer }{enc}, streams.WithContext(ctx, io.NewSectionReader(new, offset, size)))
 		return err
 	})
 	return errors.Join(err, enc.Close())
@@ -143,7 +145,7 @@ func readDelta(ctx context.Context, r io.ReaderAt, size int64) (*delta, error) {
 	}
 	end := size - sha256.Size
 	sum := sha256.New()
-	if _, err := io.Copy(sum, contextReader{ctx, io.NewSectionReader(r, 0, end)}); err != nil {
+	if _, err := io.Copy(sum, streams.WithContext(ctx, io.NewSectionReader(r, 0, end))); err != nil {
 		return nil, err
 	}
 	want := make([]byte, sha256.Size)
@@ -218,11 +220,11 @@ func (d *delta) rebuild(ctx context.Context, old io.ReaderAt, w io.Writer, task 
 	buf := make([]byte, 1<<20)
 	var done int64
 	for _, c := range append(d.Copies[:len(d.Copies):len(d.Copies)], copiedRun{New: d.New.Size}) {
-		if _, err := io.CopyBuffer(out, task.Reader(contextReader{ctx, exactly(added, c.New-done)}), buf); err != nil {
+		if _, err := io.CopyBuffer(out, task.Reader(streams.WithContext(ctx, streams.Exactly(added, c.New-done))), buf); err != nil {
 			return fmt.Errorf("decompressing the added bytes: %w", err)
 		}
-		run := exactly(io.NewSectionReader(old, c.Old, c.Size), c.Size)
-		if _, err := io.CopyBuffer(out, task.Reader(contextReader{ctx, run}), buf); err != nil {
+		run := streams.Exactly(io.NewSectionReader(old, c.Old, c.Size), c.Size)
+		if _, err := io.CopyBuffer(out, task.Reader(streams.WithContext(ctx, run)), buf); err != nil {
 			return fmt.Errorf("copying from %q: %w", d.Old.Name, err)
 		}
 		done = c.New + c.Size
@@ -237,18 +239,4 @@ func (d *delta) rebuild(ctx context.Context, old io.ReaderAt, w io.Writer, task 
 		return fmt.Errorf("the result has the SHA-256 %s instead of the %s of %q", got, d.New.SHA256, d.New.Name)
 	}
 	return nil
-}
-
-// exactly reads size bytes; fewer are an error.
-func exactly(r io.Reader, size int64) io.Reader {
-	return readerFunc(func(p []byte) (int, error) {
-		if size == 0 {
-			return 0, io.EOF
-		}
-		n, err := r.Read(p[:min(int64(len(p)), size)])
-		if size -= int64(n); size > 0 {
-			return n, noEOF(err)
-		}
-		return n, nil
-	})
 }

@@ -12,7 +12,6 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/slipway-build/slipway/images"
 	"github.com/slipway-build/slipway/internal/sniff"
 	"github.com/slipway-build/slipway/progress"
 )
@@ -68,18 +67,6 @@ func ExtractWithin(ctx context.Context, img *PackedImage, what []Extraction, lim
 		return 0, fmt.Errorf("extracting from image %s: %w", img, err)
 	}
 	return files, nil
-}
-
-// String is the image's first name as people write it, or its ID.
-func (img *PackedImage) String() string {
-	if len(img.Names) == 0 {
-		return img.ID.String()
-	}
-	ref, err := images.ParseReference(img.Names[0])
-	if err != nil {
-		return img.Names[0]
-	}
-	return images.Familiar(ref)
 }
 
 func extract(ctx context.Context, img *PackedImage, what []Extraction, limits ExtractLimits, task *progress.Task) (files int, err error) {

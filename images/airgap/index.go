@@ -62,24 +62,28 @@ const (
 	gzipEmpty = "\x03\x00\x00\x00\x00\x00\x00\x00\x00\x00"
 )
 
-// newIndex describes the frames of an archive.
-func newIndex(frames []frame) archiveIndex {
-	idx := archiveIndex{Version: indexVersion, Frames: []span{}, Entries: []entry{}}
-	var offset, tarOffset int64
-	for _, f := range frames {
-		size := f.size()
-		idx.Frames = append(idx.Frames, span{Offset: offset, Size: size, TarOffset: tarOffset, TarSize: f.tarSize})
-		for _, e := range f.entries {
-			e.Offset += tarOffset
-			idx.Entries = append(idx.Entries, e)
-		}
-		offset, tarOffset = offset+size, tarOffset+f.tarSize
+// newIndex returns the index of an archive without frames.
+func newIndex() *archiveIndex {
+	return &archiveIndex{Version: indexVersion, Frames: []span{}, Entries: []entry{}}
+}
+
+// add appends a frame of size bytes, which are tarSize bytes of the tar. The offsets of
+// its entries are from the beginning of the frame's own bytes of the tar.
+func (idx *archiveIndex) add(size, tarSize int64, entries []entry) {
+	at := span{Size: size, TarSize: tarSize}
+	if n := len(idx.Frames); n > 0 {
+		last := idx.Frames[n-1]
+		at.Offset, at.TarOffset = last.Offset+last.Size, last.TarOffset+last.TarSize
 	}
-	return idx
+	idx.Frames = append(idx.Frames, at)
+	for _, e := range entries {
+		e.Offset += at.TarOffset
+		idx.Entries = append(idx.Entries, e)
+	}
 }
 
 // encode is what is written after the last frame.
-func (idx archiveIndex) encode(codec Codec) ([]byte, error) {
+func (idx *archiveIndex) encode(codec Codec) ([]byte, error) {
 	if codec == Tar {
 		return nil, nil
 	}
@@ -108,7 +112,7 @@ func appendTrailer(b []byte, before int) []byte {
 // seekTable is the index that other programs know, of zstd's seekable format. It
 // lists all frames before it, the skippable one of our own index, of indexSize
 // bytes, included. It is left out if a frame is larger than the format allows.
-func (idx archiveIndex) seekTable(indexSize int64) []byte {
+func (idx *archiveIndex) seekTable(indexSize int64) []byte {
 	var table []byte
 	for _, f := range append(idx.Frames, span{Size: indexSize}) {
 		if f.TarSize > seekTableFrame || f.Size > math.MaxUint32 {
@@ -127,7 +131,7 @@ func (idx archiveIndex) seekTable(indexSize int64) []byte {
 
 // encodeGzip puts the index into the extra fields (RFC 1952, 2.3.1.1) of empty
 // gzip members, subfield SW.
-func (archiveIndex) encodeGzip(raw []byte) []byte {
+func (*archiveIndex) encodeGzip(raw []byte) []byte {
 	var out []byte
 	for {
 		part := raw[:min(len(raw), gzipExtra)]
@@ -191,7 +195,7 @@ func readIndex(r io.ReaderAt, size int64, codec Codec) (*archiveIndex, error) {
 
 // check makes sure that frames follow one another up to end, and that entries
 // follow one another inside them.
-func (idx archiveIndex) check(end int64) error {
+func (idx *archiveIndex) check(end int64) error {
 	var offset, tarOffset int64
 	for i, f := range idx.Frames {
 		if f.Offset != offset || f.TarOffset != tarOffset || f.Size <= 0 || f.TarSize < 0 ||

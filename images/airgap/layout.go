@@ -16,26 +16,6 @@ import (
 	"github.com/slipway-build/slipway/internal/sniff"
 )
 
-// Names of the files that readers look for by name. The blobs lie where the OCI
-// image layout has them.
-const (
-	manifestName = "manifest.json" // Docker's view: all readers but containerd
-	layoutName   = "oci-layout"    // says that index.json is what counts
-	indexName    = "index.json"    // OCI's view: containerd
-	blobFolder   = "blobs/sha256/"
-)
-
-// Annotations of index.json. containerd and nerdctl read the first, skopeo and
-// crane the second.
-const (
-	imageNameAnnotation = "io.containerd.image.name"
-	refNameAnnotation   = "org.opencontainers.image.ref.name"
-)
-
-// jsonLimit is the largest JSON file that readers take (containerd,
-// core/images/archive: 20 MiB).
-const jsonLimit = 20 << 20
-
 // A file is a small file of an archive, in memory, or a folder, whose name ends
 // with a slash.
 type file struct {
@@ -91,15 +71,6 @@ type layout struct {
 	runs [][]layer
 	// images are what is in it.
 	images []resolvedImage
-}
-
-// manifestEntry is an image in manifest.json. LayerSources is left out, since
-// go-containerregistry takes what it names for foreign layers
-// (go-containerregistry#1870).
-type manifestEntry struct {
-	Config   string
-	RepoTags []string
-	Layers   []string
 }
 
 // newLayout puts images in order: own ones first, then as they come. Images that

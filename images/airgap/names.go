@@ -99,3 +99,22 @@ func qualified(repoTag string) (string, error) {
 	}
 	return images.Qualified(tag), nil
 }
+
+// descriptorName is the name that containerd gives to an entry of index.json. A
+// bare tag, which is what OCI means ref.name to be, names no image.
+func descriptorName(d v1.Descriptor) string {
+	for _, key := range []string{imageNameAnnotation, refNameAnnotation} {
+		value := d.Annotations[key]
+		if !strings.ContainsAny(value, "/:") {
+			continue
+		}
+		if ref, err := images.ParseReference(value); err == nil {
+			if tag, err := Tag(ref); err == nil {
+				if n, err := qualified(tag.Name()); err == nil {
+					return n
+				}
+			}
+		}
+	}
+	return ""
+}

@@ -18,6 +18,7 @@ import (
 
 	"github.com/slipway-build/slipway/images"
 	"github.com/slipway-build/slipway/images/store"
+	"github.com/slipway-build/slipway/internal/fileop"
 	"github.com/slipway-build/slipway/progress"
 )
 
@@ -156,7 +157,7 @@ func newPacker(content *store.Store, outputs []Output, opts Options) (*packer, e
 	seen := map[string]bool{}
 	for _, out := range outputs {
 		codec, err := OutputCodec(out.Path)
-		place := placeOf(out.Path)
+		place := fileop.Place(out.Path)
 		if err == nil && seen[place] {
 			err = fmt.Errorf("duplicate archive %s", out.Path)
 		}
@@ -511,7 +512,7 @@ func runSize(run []layer) int64 {
 
 // writeArchive writes the frames and their index, all at once in their places.
 func writeArchive(ctx context.Context, out Output, codec Codec, frames []frame, l *layout, jobs int) (_ *spool, err error) {
-	idx := newIndex(frames)
+	idx := indexOf(frames)
 	tail, err := idx.encode(codec)
 	if err != nil {
 		return nil, err
@@ -551,6 +552,15 @@ func writeArchive(ctx context.Context, out Output, codec Codec, frames []frame, 
 		return nil, fmt.Errorf("checking what was written: %w", err)
 	}
 	return temp, temp.commit(ctx)
+}
+
+// indexOf describes frames that follow one another.
+func indexOf(frames []frame) *archiveIndex {
+	idx := newIndex()
+	for _, f := range frames {
+		idx.add(f.size(), f.tarSize, f.entries)
+	}
+	return idx
 }
 
 // checkWritten opens what was written as any reader would, and looks for the

@@ -10,7 +10,6 @@ import (
 	"io"
 	"io/fs"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -48,6 +47,18 @@ type PackedImage struct {
 
 // Archive is the path of the archive that the image lies in.
 func (img *PackedImage) Archive() string { return img.archive.Path() }
+
+// String is the image's first name as people write it, or its ID.
+func (img *PackedImage) String() string {
+	if len(img.Names) == 0 {
+		return img.ID.String()
+	}
+	ref, err := images.ParseReference(img.Names[0])
+	if err != nil {
+		return img.Names[0]
+	}
+	return images.Familiar(ref)
+}
 
 // A PackedLayer is a layer of an image of an archive.
 type PackedLayer struct {
@@ -278,27 +289,6 @@ func (a *Archive) ociContents(ctx context.Context, wanted func(names []string) b
 	return r.list, artifacts, nil
 }
 
-// descriptorName is the name that containerd gives to an entry of index.json. A
-// bare tag, which is what OCI means ref.name to be, names no image.
-func descriptorName(d v1.Descriptor) string {
-	for _, key := range []string{imageNameAnnotation, refNameAnnotation} {
-		value := d.Annotations[key]
-		if !strings.ContainsAny(value, "/:") {
-			continue
-		}
-		if ref, err := images.ParseReference(value); err == nil {
-			if tag, err := Tag(ref); err == nil {
-				if n, err := qualified(tag.Name()); err == nil {
-					return n
-				}
-			}
-		}
-	}
-	return ""
-}
-
-func blobName(h v1.Hash) string { return "blobs/" + h.Algorithm + "/" + h.Hex }
-
 // readBlob reads a small blob, which must have its digest.
 func (a *Archive) readBlob(ctx context.Context, d v1.Descriptor) ([]byte, error) {
 	raw, err := a.readJSON(ctx, blobName(d.Digest))
@@ -387,9 +377,6 @@ func (a *Archive) dockerImage(ctx context.Context, e manifestEntry, names []stri
 	img.Manifest = v1.Descriptor{MediaType: m.MediaType, Digest: digest, Size: int64(len(img.rawManifest))}
 	return img, err
 }
-
-// digestName matches names of layers that say their digest, such as crane's.
-var digestName = regexp.MustCompile(`^[0-9a-f]{64}$`)
 
 // dockerLayer finds out what manifest.json does not say of a layer. The digest
 // of a plain tar is the diff ID; that of a compressed one is in its name, or else

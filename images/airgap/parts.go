@@ -15,8 +15,10 @@ import (
 	"strings"
 	"sync/atomic"
 
+	"github.com/slipway-build/slipway/internal/fileop"
 	"github.com/slipway-build/slipway/internal/regular"
 	"github.com/slipway-build/slipway/internal/sniff"
+	"github.com/slipway-build/slipway/internal/streams"
 )
 
 // maxParts is how many parts a file may have: their numbers have three digits, so
@@ -201,7 +203,7 @@ func (w *wholeFile) ReadAt(p []byte, offset int64) (n int, err error) {
 		got, err := w.files[i].ReadAt(want, offset-begin)
 		n, offset = n+got, offset+int64(got)
 		if got < len(want) {
-			return n, noEOF(err)
+			return n, streams.NoEOF(err)
 		}
 	}
 	if n < len(p) {
@@ -229,7 +231,7 @@ func readPartSums(whole string) ([]string, error) {
 		return nil, nil
 	}
 	if err != nil {
-		return nil, fmt.Errorf("reading checksums %s: %w", path, pathless(err))
+		return nil, fmt.Errorf("reading checksums %s: %w", path, fileop.WithoutPath(err))
 	}
 	text, err := sniff.Text(bytes.NewReader(raw))
 	if err != nil {

@@ -6,12 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"path/filepath"
 
+	"github.com/slipway-build/slipway/internal/atomicfile"
 	"github.com/slipway-build/slipway/internal/fileop"
 	"github.com/slipway-build/slipway/internal/regular"
+	"github.com/slipway-build/slipway/internal/streams"
 )
 
 // A spool is a file that is being written, in parts if it is larger than one may
@@ -23,7 +24,7 @@ type spool struct {
 	size        int64
 	// each is the size of all parts but the last; 0 if there are none.
 	each  int64
-	files []*tempFile
+	files []*atomicfile.File
 }
 
 // newSpool creates a file of size bytes, for which there must be room. If split is
@@ -31,11 +32,11 @@ type spool struct {
 func newSpool(final string, size, split int64) (_ *spool, err error) {
 	s := &spool{final: final, size: size}
 	if split == 0 || size <= split {
-		temp, err := newTempFile(final, size)
+		temp, err := atomicfile.Create(final, size)
 		if err != nil {
 			return nil, err
 		}
-		s.path, s.files = temp.path, []*tempFile{temp}
+		s.path, s.files = temp.Path(), []*atomicfile.File{temp}
 		return s, nil
 	}
 	count := (size + split - 1) / split
@@ -58,7 +59,7 @@ func newSpool(final string, size, split int64) (_ *spool, err error) {
 	}
 	s.path, _, _ = partOf(f.Name())
 	for n := 1; ; n++ {
-		s.files = append(s.files, &tempFile{path: f.Name(), final: partPath(final, n)})
+		s.files = append(s.files, atomicfile.Adopt(f.Name(), partPath(final, n)))
 		if err := errors.Join(f.Truncate(min(split, size-int64(n-1)*split)), f.Close()); err != nil {
 			return nil, err
 		}
@@ -95,7 +96,7 @@ func (s *spool) checksums() string {
 // their own.
 func (s *spool) at(offset int64) (io.WriteCloser, error) {
 	if s.each == 0 {
-		return s.files[0].at(offset)
+		return s.files[0].OpenAt(offset)
 	}
 	return &spoolWriter{spool: s, next: int(offset / s.each), offset: offset % s.each}, nil
 }
@@ -121,7 +122,7 @@ func (w *spoolWriter) part() error {
 	if w.next == len(w.spool.files) {
 		return fmt.Errorf("more than the expected %d bytes were written", w.spool.size)
 	}
-	f, err := w.spool.files[w.next].at(w.offset)
+	f, err := w.spool.files[w.next].OpenAt(w.offset)
 	if err != nil {
 		return err
 	}
@@ -185,7 +186,7 @@ func (w *spoolWriter) Close() error {
 // that looks whole and is not.
 func (s *spool) commit(ctx context.Context) error {
 	if s.each == 0 {
-		if err := s.files[0].commit(); err != nil {
+		if err := s.files[0].Commit(); err != nil {
 			return err
 		}
 		return removeParts(s.final, 0)
@@ -194,52 +195,52 @@ func (s *spool) commit(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("taking the digests of parts: %w", err)
 	}
-	defer sums.discard()
-	if err := removeFile(partPath(s.final, 1)); err != nil {
+	defer sums.Discard()
+	if err := fileop.RemoveIfThere(partPath(s.final, 1)); err != nil {
 		return err
 	}
 	if err := removeParts(s.final, len(s.files)); err != nil {
 		return err
 	}
-	if err := sums.commit(); err != nil {
+	if err := sums.Commit(); err != nil {
 		return err
 	}
 	for i := len(s.files) - 1; i >= 0; i-- {
-		if err := s.files[i].commit(); err != nil {
+		if err := s.files[i].Commit(); err != nil {
 			return err
 		}
 	}
-	return removeFile(s.final)
+	return fileop.RemoveIfThere(s.final)
 }
 
 // sum writes the digests of the parts and of the whole.
-func (s *spool) sum(ctx context.Context) (_ *tempFile, err error) {
-	list, err := newTempFile(s.checksums(), 0)
+func (s *spool) sum(ctx context.Context) (_ *atomicfile.File, err error) {
+	list, err := atomicfile.Create(s.checksums(), 0)
 	if err != nil {
 		return nil, err
 	}
 	defer func() {
 		if err != nil {
-			list.discard()
+			list.Discard()
 		}
 	}()
 	var text []byte
 	whole := sha256.New()
 	for _, part := range s.files {
-		f, err := regular.Open(part.path)
+		f, err := regular.Open(part.Path())
 		if err != nil {
 			return nil, err
 		}
 		one := sha256.New()
-		_, err = io.Copy(io.MultiWriter(one, whole), contextReader{ctx, f})
+		_, err = io.Copy(io.MultiWriter(one, whole), streams.WithContext(ctx, f))
 		f.Close()
 		if err != nil {
 			return nil, err
 		}
-		text = fmt.Appendf(text, "%x  %s\n", one.Sum(nil), filepath.Base(part.final))
+		text = fmt.Appendf(text, "%x  %s\n", one.Sum(nil), filepath.Base(part.Final()))
 	}
 	text = fmt.Appendf(text, "%x  %s\n", whole.Sum(nil), filepath.Base(s.final))
-	w, err := list.at(0)
+	w, err := list.OpenAt(0)
 	if err != nil {
 		return nil, err
 	}
@@ -250,7 +251,7 @@ func (s *spool) sum(ctx context.Context) (_ *tempFile, err error) {
 // discard removes the files, unless they were committed.
 func (s *spool) discard() {
 	for _, t := range s.files {
-		t.discard()
+		t.Discard()
 	}
 }
 
@@ -263,7 +264,7 @@ func removeParts(whole string, keep int) error {
 	}
 	for _, n := range numbers {
 		if n > keep {
-			if err := removeFile(partPath(whole, n)); err != nil {
+			if err := fileop.RemoveIfThere(partPath(whole, n)); err != nil {
 				return err
 			}
 		}
@@ -271,12 +272,5 @@ func removeParts(whole string, keep int) error {
 	if len(numbers) == 0 || keep > 0 {
 		return nil
 	}
-	return removeFile(whole + checksumsSuffix)
-}
-
-func removeFile(path string) error {
-	if err := fileop.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	return nil
+	return fileop.RemoveIfThere(whole + checksumsSuffix)
 }

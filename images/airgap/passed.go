@@ -6,6 +6,8 @@ import (
 	"io"
 	"sort"
 	"sync"
+
+	"github.com/slipway-build/slipway/internal/streams"
 )
 
 const (
@@ -73,9 +75,9 @@ func (p *passed) advance(ctx context.Context, a *Archive, m member) (content []b
 		}
 		if err != nil {
 			if next.Name != m.Name {
-				err = fmt.Errorf("file %q before it: %w", next.Name, noEOF(err))
+				err = fmt.Errorf("file %q before it: %w", next.Name, streams.NoEOF(err))
 			}
-			return nil, noEOF(err)
+			return nil, streams.NoEOF(err)
 		}
 		p.cursor.pos += next.Size
 		p.small.put(next.Name, content)

@@ -19,6 +19,7 @@ import (
 
 	"github.com/slipway-build/slipway/images/imagetest"
 	"github.com/slipway-build/slipway/images/store"
+	"github.com/slipway-build/slipway/internal/atomicfile"
 	"github.com/slipway-build/slipway/internal/fileop"
 )
 
@@ -225,11 +226,11 @@ func TestLeftoversOfKilledRunsGo(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	temp, err := newTempFile(final, 1)
+	temp, err := atomicfile.Create(final, 1)
 	if err != nil {
 		t.Fatal(err)
 	}
-	temp.discard()
+	temp.Discard()
 	var left []string
 	entries, err := os.ReadDir(dir)
 	if err != nil {

@@ -6,9 +6,9 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"path"
 
 	"github.com/slipway-build/slipway/internal/sniff"
+	"github.com/slipway-build/slipway/internal/streams"
 )
 
 // A scanner goes through the headers of a tar, one after the other.
@@ -39,7 +39,7 @@ func (a *Archive) newScanner() (*scanner, error) {
 		return nil, err
 	}
 	s := &scanner{pos: func() int64 { return c.pos }, close: func() { c.r.Close() }}
-	s.tar = tar.NewReader(readerFunc(func(p []byte) (int, error) {
+	s.tar = tar.NewReader(streams.Func(func(p []byte) (int, error) {
 		if err := s.cancelled(); err != nil {
 			return 0, err
 		}
@@ -49,10 +49,6 @@ func (a *Archive) newScanner() (*scanner, error) {
 	}))
 	return s, nil
 }
-
-type readerFunc func(p []byte) (int, error)
-
-func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
 
 // next makes one more file known to a, whose lock is held. At the end it takes
 // itself away.
@@ -71,7 +67,7 @@ func (s *scanner) next(ctx context.Context, a *Archive) error {
 		return nil
 	}
 	if err != nil {
-		return fmt.Errorf("after %d files: %w", len(a.entries), noEOF(err))
+		return fmt.Errorf("after %d files: %w", len(a.entries), streams.NoEOF(err))
 	}
 	m := member{entry: entry{Name: cleanName(h.Name), Offset: s.pos(), Size: h.Size}}
 	switch h.Typeflag {
@@ -92,12 +88,12 @@ func (s *scanner) next(ctx context.Context, a *Archive) error {
 	}
 	head := make([]byte, min(h.Size, sniff.HeadLen))
 	if _, err := io.ReadFull(s.tar, head); err != nil {
-		return fmt.Errorf("file %q: %w", m.Name, noEOF(err))
+		return fmt.Errorf("file %q: %w", m.Name, streams.NoEOF(err))
 	}
 	m.compression = sniff.CompressionOf(head)
 	content, err := s.keep(m, head)
 	if err != nil {
-		return fmt.Errorf("file %q: %w", m.Name, noEOF(err))
+		return fmt.Errorf("file %q: %w", m.Name, streams.NoEOF(err))
 	}
 	if before, ok := a.known(m.Name); ok {
 		return a.again(before, m, head, content)
@@ -109,15 +105,6 @@ func (s *scanner) next(ctx context.Context, a *Archive) error {
 		a.passed.small.put(m.Name, content)
 	}
 	return nil
-}
-
-// linkTarget is the name of the file that a symlink leads to. An absolute one
-// leads to the archive's top.
-func linkTarget(name, to string) string {
-	if !path.IsAbs(to) {
-		to = path.Join(path.Dir(name), to)
-	}
-	return cleanName(to)
 }
 
 // known is the file that was found under a name before. a.mu is held.
@@ -140,12 +127,6 @@ func (a *Archive) again(before, m member, head, content []byte) error {
 		return duplicateError(m.Name)
 	}
 	return nil
-}
-
-// isJSON reports whether a file that begins with head may be a JSON object or list.
-func isJSON(head []byte) bool {
-	trimmed := bytes.TrimLeft(head, " \t\r\n")
-	return len(trimmed) > 0 && (trimmed[0] == '{' || trimmed[0] == '[')
 }
 
 // keptJSON is the largest JSON file that a scanner keeps: in an archive that cannot be

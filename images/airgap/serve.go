@@ -224,7 +224,7 @@ func (r *repository) add(img *PackedImage, named string, log func(string)) {
 	if r.manifests[digest] != nil {
 		return
 	}
-	r.manifests[digest] = img.document()
+	r.manifests[digest] = documentOf(img)
 	r.blobs[img.ID.String()] = &blob{size: int64(len(img.rawConfig)), raw: img.rawConfig}
 	for _, l := range img.Layers {
 		if digest := l.Digest.String(); r.blobs[digest] == nil {
@@ -241,9 +241,9 @@ func (r *repository) addIndex(index *PackedIndex) {
 	}
 }
 
-// document is the image's manifest. Descriptors of other programs' layouts may
+// documentOf is the image's manifest. Descriptors of other programs' layouts may
 // lack the media type, which the manifest itself may have.
-func (img *PackedImage) document() *document {
+func documentOf(img *PackedImage) *document {
 	mediaType := img.Manifest.MediaType
 	if mediaType == "" {
 		var m struct {
@@ -268,7 +268,7 @@ func (r *repository) finish(ctx context.Context) error {
 			r.tags[tag] = r.manifests[kept.Descriptor.Digest.String()]
 			continue
 		}
-		d, err := documentOf(ctx, list)
+		d, err := documentOfAll(ctx, list)
 		if err != nil {
 			errs = append(errs, fmt.Errorf("serving %s:%s: %w", r.name, tag, err))
 			continue
@@ -287,8 +287,8 @@ func wholeIndex(kept []*PackedIndex, list []*PackedImage) *PackedIndex {
 	return kept[0]
 }
 
-// documentOf is the manifest of an image, or an index of images, see images.ImageOrIndex.
-func documentOf(ctx context.Context, list []*PackedImage) (*document, error) {
+// documentOfAll is the manifest of an image, or an index of images, see images.ImageOrIndex.
+func documentOfAll(ctx context.Context, list []*PackedImage) (*document, error) {
 	var entries []images.IndexEntry
 	for _, img := range list {
 		image, err := img.Image(ctx)
@@ -302,7 +302,7 @@ func documentOf(ctx context.Context, list []*PackedImage) (*document, error) {
 		return nil, err
 	}
 	if index == nil {
-		return list[0].document(), nil
+		return documentOf(list[0]), nil
 	}
 	d := &document{}
 	if d.raw, err = index.RawManifest(); err != nil {

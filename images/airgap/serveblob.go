@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/slipway-build/slipway/internal/regular"
+	"github.com/slipway-build/slipway/internal/streams"
 )
 
 // A byteRange is the part of a blob that a request is for.
@@ -224,7 +225,7 @@ func (s *Server) sendDirect(ctx context.Context, w io.Writer, a *Archive, m memb
 		return err
 	}
 	started()
-	if _, err := io.CopyN(w, contextReader{ctx, c.r}, part.end-part.begin); err != nil {
+	if _, err := io.CopyN(w, streams.WithContext(ctx, c.r), part.end-part.begin); err != nil {
 		s.logUnlessGone(ctx, a.wrap(fmt.Errorf("file %q: %w", m.Name, err)))
 		return broken(err)
 	}

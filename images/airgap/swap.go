@@ -40,7 +40,7 @@ func moveFiles(from, to string) (undo func() error, err error) {
 			return os.MkdirAll(target, 0o755)
 		}
 		if err := fileop.Rename(path, target); err != nil {
-			return fmt.Errorf("%s is in use by another program: %w", path, reasonOf(err))
+			return fmt.Errorf("%s is in use by another program: %w", path, fileop.WithoutPath(err))
 		}
 		moved = append(moved, move{path, target})
 		return nil
@@ -60,15 +60,6 @@ func moveFiles(from, to string) (undo func() error, err error) {
 		}
 		return back()
 	}, nil
-}
-
-// reasonOf strips the paths that a message names already.
-func reasonOf(err error) error {
-	var link *os.LinkError
-	if errors.As(err, &link) {
-		return link.Err
-	}
-	return err
 }
 
 // swapFiles puts the files of the finished folder into the place of those that are at

@@ -47,3 +47,26 @@ func padding(size int64) int64 {
 
 // zeros are what padding and the end of a tar are made of.
 var zeros [tarEnd]byte
+
+// maxEntries is far more files than any archive has, and few enough to hold.
+const maxEntries = 1 << 20
+
+// duplicateError is for a name that two files with different content have.
+func duplicateError(name string) error {
+	return fmt.Errorf("duplicate file %q with different content: docker load takes the last one, RKE2 the first", name)
+}
+
+// linkTarget is the name of the file that a symlink leads to. An absolute one
+// leads to the archive's top.
+func linkTarget(name, to string) string {
+	if !path.IsAbs(to) {
+		to = path.Join(path.Dir(name), to)
+	}
+	return cleanName(to)
+}
+
+// isJSON reports whether a file that begins with head may be a JSON object or list.
+func isJSON(head []byte) bool {
+	trimmed := bytes.TrimLeft(head, " \t\r\n")
+	return len(trimmed) > 0 && (trimmed[0] == '{' || trimmed[0] == '[')
+}

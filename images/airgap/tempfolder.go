@@ -45,7 +45,7 @@ func newTempFolder(final string) (*tempFolder, error) {
 	if err := os.MkdirAll(parent, 0o755); err != nil {
 		return nil, err
 	}
-	final = placeOf(final)
+	final = fileop.Place(final)
 	if err := recoverFolder(final); err != nil {
 		return nil, fmt.Errorf("putting back the folder that an interrupted run moved away: %w", err)
 	}

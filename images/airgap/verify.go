@@ -15,6 +15,7 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
 	"github.com/slipway-build/slipway/images"
+	"github.com/slipway-build/slipway/internal/fileop"
 	"github.com/slipway-build/slipway/internal/regular"
 	"github.com/slipway-build/slipway/internal/sniff"
 	"github.com/slipway-build/slipway/progress"
@@ -77,12 +78,12 @@ func Verify(ctx context.Context, path string, o VerifyOptions) (_ *Report, err e
 	defer func() { task.Done(err) }()
 	f, err := openWhole(path)
 	if err != nil {
-		return nil, fmt.Errorf("verifying archive %s: %w", path, pathless(err))
+		return nil, fmt.Errorf("verifying archive %s: %w", path, fileop.WithoutPath(err))
 	}
 	defer f.Close()
 	r, err := verify(ctx, f, o, task)
 	if err != nil {
-		return nil, fmt.Errorf("verifying archive %s: %w", path, pathless(err))
+		return nil, fmt.Errorf("verifying archive %s: %w", path, fileop.WithoutPath(err))
 	}
 	return r, nil
 }

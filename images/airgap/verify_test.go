@@ -23,6 +23,7 @@ import (
 
 	"github.com/slipway-build/slipway/images"
 	"github.com/slipway-build/slipway/images/imagetest"
+	"github.com/slipway-build/slipway/internal/streams"
 )
 
 func mustVerify(t testing.TB, path string, o VerifyOptions) *Report {
@@ -184,13 +185,13 @@ func (w *workshop) framed(codec Codec, change func(*archiveIndex)) []byte {
 		}
 		frames = append(frames, frame{chunks: []chunk{bytesChunk(compress(w.t, codec, raw.Bytes()))}, entries: tar.entries, tarSize: tar.size})
 	}
-	idx := newIndex(frames)
+	idx := indexOf(frames)
 	var out bytes.Buffer
 	for _, f := range frames {
 		out.Write(f.bytes(w.t))
 	}
 	if change != nil {
-		change(&idx)
+		change(idx)
 	}
 	tail, err := idx.encode(codec)
 	if err != nil {
@@ -597,7 +598,7 @@ func TestVerifyEndsWithItsContext(t *testing.T) {
 // A decompressor is not stopped by what is below it without saying so.
 func TestStickyReaderFailsAgain(t *testing.T) {
 	boom := errors.New("boom")
-	s := &stickyReader{r: io.MultiReader(strings.NewReader("a"), readerFunc(func([]byte) (int, error) { return 0, boom }))}
+	s := &stickyReader{r: io.MultiReader(strings.NewReader("a"), streams.Func(func([]byte) (int, error) { return 0, boom }))}
 	for range 2 {
 		if _, err := io.ReadAll(s); err != boom {
 			t.Errorf("ReadAll: %v", err)

@@ -15,6 +15,7 @@ import (
 	"github.com/klauspost/compress/zstd"
 
 	"github.com/slipway-build/slipway/internal/sniff"
+	"github.com/slipway-build/slipway/internal/streams"
 	"github.com/slipway-build/slipway/progress"
 )
 
@@ -94,7 +95,7 @@ func (r *Report) readContents(ctx context.Context, f io.ReaderAt, idx *archiveIn
 func (r *Report) pass(ctx context.Context, f io.ReaderAt, spans []span, sum bool, task *progress.Task) (*contents, error) {
 	c := &contents{byName: map[string]*content{}}
 	whole := sha256.New()
-	file := contextReader{ctx, task.Reader(io.NewSectionReader(f, 0, r.Size))}
+	file := streams.WithContext(ctx, task.Reader(io.NewSectionReader(f, 0, r.Size)))
 	var compressed io.Reader = file
 	if sum {
 		compressed = io.TeeReader(file, whole)
@@ -117,7 +118,7 @@ func (r *Report) pass(ctx context.Context, f io.ReaderAt, spans []span, sum bool
 
 // readTar reads a tar to its end, and what follows it.
 func (c *contents) readTar(r io.Reader) error {
-	counted := readerFunc(func(p []byte) (int, error) {
+	counted := streams.Func(func(p []byte) (int, error) {
 		n, err := r.Read(p)
 		c.size += int64(n)
 		return n, err
@@ -130,7 +131,7 @@ func (c *contents) readTar(r io.Reader) error {
 			break
 		}
 		if err != nil {
-			return noEOF(err)
+			return streams.NoEOF(err)
 		}
 		if h.Typeflag == tar.TypeXGlobalHeader {
 			continue // what it says of the files that follow is in their headers
@@ -150,7 +151,7 @@ func (c *contents) readTar(r io.Reader) error {
 			c.byName[file.Name] = file
 		}
 		if err := c.readFile(file, t); err != nil {
-			return noEOF(err)
+			return streams.NoEOF(err)
 		}
 		end = file.Offset + file.Size + padding(file.Size)
 	}
@@ -162,7 +163,7 @@ func (c *contents) readTar(r io.Reader) error {
 			break
 		}
 		if err != nil {
-			return noEOF(err)
+			return streams.NoEOF(err)
 		}
 	}
 	if c.size < end+tarEnd {
@@ -288,7 +289,7 @@ func (d *frameReader) inFrame(err error) error {
 	if err == nil || d.whole {
 		return err
 	}
-	return fmt.Errorf("frame %d, at byte %d of the file: %w", d.frame, d.spans[0].Offset, noEOF(err))
+	return fmt.Errorf("frame %d, at byte %d of the file: %w", d.frame, d.spans[0].Offset, streams.NoEOF(err))
 }
 
 // verifyWindow is the largest window that Verify itself reads, so that it can say

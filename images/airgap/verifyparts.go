@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 
 	"golang.org/x/sync/errgroup"
+
+	"github.com/slipway-build/slipway/internal/streams"
 )
 
 // checkParts compares the parts of an archive, if it lies in parts, with the
@@ -34,7 +36,7 @@ func (r *Report) checkParts(ctx context.Context, f *wholeFile) error {
 			if err != nil {
 				return err
 			}
-			if _, err := io.Copy(sum, contextReader{ctx, io.NewSectionReader(file, 0, info.Size())}); err != nil {
+			if _, err := io.Copy(sum, streams.WithContext(ctx, io.NewSectionReader(file, 0, info.Size()))); err != nil {
 				return err
 			}
 			have[i] = hex.EncodeToString(sum.Sum(nil))

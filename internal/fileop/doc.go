@@ -7,4 +7,7 @@
 // cache. So each operation is tried again for a bounded time while it fails for
 // such a reason. On other hosts nothing is tried twice. The go command has the same
 // problem (cmd/internal/robustio, golang.org/issue/25965).
+//
+// It also has what such code needs to know of paths: whether two name one place, and the
+// reason in an error without the path.
 package fileop

@@ -1,0 +1,53 @@
+package streams
+
+import (
+	"context"
+	"errors"
+	"io"
+)
+
+// WithContext returns a reader of r that fails with the cause of ctx once ctx ends. A
+// Read that is under way is not interrupted.
+func WithContext(ctx context.Context, r io.Reader) io.Reader { return &contextReader{ctx, r} }
+
+// A contextReader may store its context: it never outlives the call that made it.
+type contextReader struct {
+	ctx context.Context
+	r   io.Reader
+}
+
+func (c *contextReader) Read(p []byte) (int, error) {
+	if err := context.Cause(c.ctx); err != nil {
+		return 0, err
+	}
+	return c.r.Read(p)
+}
+
+// Func is a function that is a reader.
+type Func func(p []byte) (int, error)
+
+// Read calls f (io.Reader).
+func (f Func) Read(p []byte) (int, error) { return f(p) }
+
+// NoEOF turns io.EOF into io.ErrUnexpectedEOF: for content whose size is known.
+func NoEOF(err error) error {
+	if errors.Is(err, io.EOF) {
+		return io.ErrUnexpectedEOF
+	}
+	return err
+}
+
+// Exactly returns a reader of the next size bytes of r. An r that ends early is
+// io.ErrUnexpectedEOF.
+func Exactly(r io.Reader, size int64) io.Reader {
+	return Func(func(p []byte) (int, error) {
+		if size == 0 {
+			return 0, io.EOF
+		}
+		n, err := r.Read(p[:min(int64(len(p)), size)])
+		if size -= int64(n); size > 0 {
+			return n, NoEOF(err)
+		}
+		return n, nil
+	})
+}
