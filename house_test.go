@@ -52,7 +52,7 @@ var rooms = map[string][]string{
 	"images/registry":            {"images", "images/credentials", "images/hosts", "images/store", "internal/redact", "internal/regular", "progress"},
 	"images/zstd":                {},
 	"images/airgap":              {"images", "images/store", "images/zstd", "internal/atomicfile", "internal/fileop", "internal/regular", "internal/sniff", "internal/streams", "progress"},
-	"images/imagetest":           {"images"}, // and only tests look into it
+	"images/imagetest":           {"images", "internal/testfile"}, // and only tests look into it
 	"internal/atomicfile":        {"internal/fileop"},
 	"internal/fileop":            {},
 	"internal/golden":            {}, // only tests look into it

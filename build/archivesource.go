@@ -29,6 +29,7 @@ type archived struct {
 // are read when they are asked for.
 type archiveSource struct {
 	file      string
+	archive   *airgap.Archive
 	all       []*airgap.PackedImage
 	artifacts []airgap.Artifact
 	// Images by their names, by the tags of those without a name, and by the digests of
@@ -43,7 +44,7 @@ func openArchive(ctx context.Context, file string) (*archiveSource, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &archiveSource{file: file, names: map[string][]*airgap.PackedImage{}, tags: map[string][]*airgap.PackedImage{},
+	s := &archiveSource{file: file, archive: archive, names: map[string][]*airgap.PackedImage{}, tags: map[string][]*airgap.PackedImage{},
 		manifests: map[v1.Hash][]*airgap.PackedImage{}, ids: map[v1.Hash][]*airgap.PackedImage{}}
 	if s.all, s.artifacts, err = archive.Contents(ctx); err != nil {
 		return nil, errors.Join(err, archive.Close())

@@ -130,6 +130,9 @@ func (r *testRelease) try(b *Builder, verb string, only ...string) error {
 	if err != nil {
 		r.t.Fatal(err)
 	}
+	if verb == "build" || verb == "package" {
+		imagetest.Program(r.t, "go")
+	}
 	return b.Run(r.t.Context(), s)
 }
 

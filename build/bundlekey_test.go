@@ -3,6 +3,7 @@ package build
 import (
 	"os"
 	"path/filepath"
+	"runtime"
 	"testing"
 
 	"github.com/slipway-build/slipway/build/bundle"
@@ -12,6 +13,9 @@ import (
 // A bundle is made anew when anything that stands in it changes: a byte of a name
 // that is not UTF-8, or whether a file may be executed.
 func TestBundleKeyHasEveryByteAndMode(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("files have no modes, and names are UTF-16")
+	}
 	r := makeRelease(t)
 	b := r.builder()
 	if err := b.openBench(); err != nil {

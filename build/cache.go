@@ -46,6 +46,7 @@ func CleanCache(ctx context.Context, s Settings, age time.Duration, size int64) 
 	if err != nil {
 		return 0, err
 	}
+	defer cache.Close()
 	all := age == 0 && size == 0
 	freed, err = cache.Prune(ctx, store.PruneOptions{All: all, OlderThan: age, MaxSize: size})
 	if all {

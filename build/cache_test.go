@@ -56,6 +56,7 @@ func TestTheCacheIsBounded(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		defer w.Close()
 		if _, err := w.Pack(t.Context(), PackJob{Images: []PackSource{{Ref: registry + "/acme/one:1"}}, Outputs: []string{filepath.Join(t.TempDir(), "x.tar.gz")}}); err != nil {
 			t.Fatal(err)
 		}

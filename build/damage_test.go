@@ -233,6 +233,7 @@ func TestDamageInTheCacheIsMended(t *testing.T) {
 
 func (r *testRelease) packageWith(ctx context.Context) {
 	r.t.Helper()
+	imagetest.Program(r.t, "go")
 	s, err := plan.Select("package", nil)
 	if err != nil {
 		r.t.Fatal(err)

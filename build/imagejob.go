@@ -211,6 +211,7 @@ func putLayout(ctx context.Context, dir, refName string, tags []name.Tag, subjec
 	if err != nil {
 		return err
 	}
+	defer layout.Close()
 	var d *v1.Descriptor
 	switch subject := subject.(type) {
 	case v1.Image:

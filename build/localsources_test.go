@@ -3,6 +3,7 @@ package build
 import (
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/google/go-containerregistry/pkg/name"
@@ -58,7 +59,7 @@ func TestImagesOfArchivesArePackedAgain(t *testing.T) {
 	for ref, want := range map[string]string{
 		"docker-archive:" + saved:                     "has 2 images; choose one",
 		"docker-archive:" + saved + ":acme/none:v1":   "has no image acme/none:v1",
-		"docker-archive:" + saved + ".gone:acme/x:v1": "no such file",
+		"docker-archive:" + saved + ".gone:acme/x:v1": syscall.ENOENT.Error(),
 	} {
 		if _, err := w.Image(t.Context(), ref, v1.Platform{OS: "linux", Architecture: "amd64"}); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want %q", ref, err, want)

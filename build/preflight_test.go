@@ -25,6 +25,7 @@ func TestPreflightCountsEachBlobOnceAndFetchesNone(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	defer w.Close()
 	job := PackJob{Images: []PackSource{{Ref: registry + "/acme/one:1"}, {Ref: registry + "/acme/two:1"}}, Outputs: []string{out}}
 	p, err := w.PreflightPack(t.Context(), job)
 	if err != nil {

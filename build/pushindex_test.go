@@ -37,6 +37,7 @@ func TestPushOfIndexesThatArchivesKeep(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	defer content.Close()
 	var archives []string
 	for i, image := range []v1.Image{amd, arm} {
 		var names []name.Reference
@@ -62,6 +63,7 @@ func TestPushOfIndexesThatArchivesKeep(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		defer w.Close()
 		registry, sink := imagetest.DistributionRegistry(t), said{make(chan string, 100)}
 		pushed, err := w.PushArchives(progress.With(t.Context(), sink), PushJob{Archives: c.archives, Target: registry})
 		if err != nil || len(pushed) != 2 {

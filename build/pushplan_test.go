@@ -168,6 +168,7 @@ func TestPushSendsNothingIfTwoImagesGetOneName(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	defer w.Close()
 	packed := packedImages(t, "", []string{"docker.io/x/y:v1 linux/amd64 a", "quay.io/x/y:v1 linux/amd64 b"}, []string{"x/other:v1 linux/amd64 a"})
 	job := PushJob{Archives: []string{packed[0].Archive(), packed[2].Archive()}, Target: strings.TrimPrefix(server.URL, "http://")}
 	if _, err := w.PushArchives(t.Context(), job); err == nil || requests > 0 {

@@ -60,8 +60,15 @@ func openWorkbench(s Settings, own string, where hosts.Options) (*Workbench, err
 	})}, nil
 }
 
-// Close says that the workbench is used no more.
-func (w *Workbench) Close() error { return w.cache.Close() }
+// Close closes the cache and the archives that images were read from. Neither the
+// workbench nor an image of it may be used afterwards.
+func (w *Workbench) Close() error {
+	errs := []error{w.cache.Close()}
+	for _, source := range w.archives.Values() {
+		errs = append(errs, source.archive.Close())
+	}
+	return errors.Join(errs...)
+}
 
 // minTransfers is how many transfers run at once even on a small machine: they
 // wait for the network, not for a processor.

@@ -22,6 +22,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/slipway-build/slipway/images/imagetest"
+	"github.com/slipway-build/slipway/internal/testfile"
 	"github.com/slipway-build/slipway/progress"
 )
 
@@ -66,13 +68,6 @@ func testTree(t *testing.T) (dir string, files []File) {
 	}
 }
 
-func link(t *testing.T, target, name string) {
-	t.Helper()
-	if err := os.Symlink(target, name); err != nil {
-		t.Skipf("this system gives no symbolic links to us: %v", err)
-	}
-}
-
 func must(t testing.TB, err error) {
 	t.Helper()
 	if err != nil {
@@ -110,7 +105,7 @@ func skipWithoutModes(t *testing.T) {
 func TestTarGz(t *testing.T) {
 	skipWithoutModes(t)
 	dir, files := testTree(t)
-	link(t, "a/deep/page.md", filepath.Join(dir, "docs", "latest"))
+	testfile.Symlink(t, "a/deep/page.md", filepath.Join(dir, "docs", "latest"))
 	output := filepath.Join(t.TempDir(), "new folder", "slipway.tar.gz")
 	must(t, Write(t.Context(), output, files, testPackage(), epoch))
 
@@ -198,8 +193,8 @@ func TestZipBeginsIn1980(t *testing.T) {
 
 func TestZipRefusesSymbolicLinks(t *testing.T) {
 	dir, files := testTree(t)
-	link(t, "a", filepath.Join(dir, "docs", "latest"))
-	link(t, "b", filepath.Join(dir, "docs", "older"))
+	testfile.Symlink(t, "a", filepath.Join(dir, "docs", "latest"))
+	testfile.Symlink(t, "b", filepath.Join(dir, "docs", "older"))
 	output := filepath.Join(t.TempDir(), "slipway.zip")
 	err := Write(t.Context(), output, files, testPackage(), epoch)
 	for _, want := range []string{filepath.Join("docs", "latest") + ": a symbolic link (to a)", filepath.Join("docs", "older"), "write a .tar.gz"} {
@@ -212,7 +207,7 @@ func TestZipRefusesSymbolicLinks(t *testing.T) {
 func TestDeb(t *testing.T) {
 	skipWithoutModes(t)
 	dir, files := testTree(t)
-	link(t, "./a/deep/page.md", filepath.Join(dir, "docs", "latest"))
+	testfile.Symlink(t, "./a/deep/page.md", filepath.Join(dir, "docs", "latest"))
 	pkg := testPackage()
 	pkg.Scripts = map[string]string{"preinstall": filepath.Join(dir, "preinstall.sh")}
 	output := filepath.Join(t.TempDir(), "slipway.deb")
@@ -242,7 +237,7 @@ func TestDeb(t *testing.T) {
 func TestRPM(t *testing.T) {
 	skipWithoutModes(t)
 	dir, files := testTree(t)
-	link(t, "a/deep/page.md", filepath.Join(dir, "docs", "latest"))
+	testfile.Symlink(t, "a/deep/page.md", filepath.Join(dir, "docs", "latest"))
 	must(t, os.MkdirAll(filepath.Join(dir, "root", "usr", "lib", "systemd", "system", "slipway.d"), 0o755))
 	files = append(files, File{Source: filepath.Join(dir, "root"), Path: "/"})
 	pkg := testPackage()
@@ -292,13 +287,7 @@ func TestRPM(t *testing.T) {
 // missing one skips the test, or fails it where engines are required.
 func run(t *testing.T, dir, name string, args ...string) string {
 	t.Helper()
-	if _, err := exec.LookPath(name); err != nil {
-		if os.Getenv("SLIPWAY_REQUIRE_ENGINES") == "1" {
-			t.Fatalf("%s is not installed, and SLIPWAY_REQUIRE_ENGINES=1", name)
-		}
-		t.Skipf("%s is not installed: apt-get install dpkg rpm unzip", name)
-	}
-	cmd := exec.CommandContext(t.Context(), name, args...)
+	cmd := exec.CommandContext(t.Context(), imagetest.Program(t, name), args...)
 	cmd.Dir = dir
 	cmd.Env = append(os.Environ(), "TZ=UTC", "LC_ALL=C")
 	var stderr bytes.Buffer
@@ -441,7 +430,7 @@ func TestABundleDoesNotPackItself(t *testing.T) {
 
 func TestASourceThatIsALinkIsFollowed(t *testing.T) {
 	dir, _ := testTree(t)
-	link(t, "bin", filepath.Join(dir, "programs"))
+	testfile.Symlink(t, "bin", filepath.Join(dir, "programs"))
 	for format := range formats {
 		output := filepath.Join(t.TempDir(), "x"+format)
 		must(t, Write(t.Context(), output, []File{{Source: filepath.Join(dir, "programs", "tool"), Path: "/tool"}, {Source: filepath.Join(dir, "programs"), Path: "/opt/programs"}}, testPackage(), epoch))

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -222,6 +223,7 @@ func TestWarningsAreShownOnce(t *testing.T) {
 	if err := os.WriteFile(dockerfile, []byte("FROM scratch\nCOPY none* /a/\nENV x y\n"), 0o644); err != nil {
 		t.Fatal(err)
 	}
+	escaped := strings.TrimSuffix(strconv.Quote(dockerfile), `"`)
 	for _, c := range []struct {
 		mode         string
 		lint, copies string
@@ -229,7 +231,7 @@ func TestWarningsAreShownOnce(t *testing.T) {
 		{"plain", "warning: " + dockerfile + ":3: ", "warning: " + dockerfile + ":2: "},
 		{"none", "warning: " + dockerfile + ":3: ", "warning: " + dockerfile + ":2: "},
 		{"tty", "warning: " + dockerfile + ":3: ", "warning: " + dockerfile + ":2: "},
-		{"json", `"event":"warning","message":"` + dockerfile + ":3: ", `"event":"warning","message":"` + dockerfile + ":2: "},
+		{"json", `"event":"warning","message":` + escaped + ":3: ", `"event":"warning","message":` + escaped + ":2: "},
 	} {
 		t.Run(c.mode, func(t *testing.T) {
 			status, _, stderr := run(t, nil, "image", "build", "--progress", c.mode, "--platform", "linux/amd64,linux/arm64",

@@ -4,6 +4,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 )
@@ -110,6 +111,10 @@ func TestProgramsOfCAreNeverTakenForUpToDate(t *testing.T) {
 }
 
 func TestCompilersThatAreMissing(t *testing.T) {
+	other := "windows/amd64"
+	if runtime.GOOS == "windows" {
+		other = "linux/arm64"
+	}
 	for name, c := range map[string]struct {
 		platform string
 		env      map[string]string
@@ -121,9 +126,9 @@ func TestCompilersThatAreMissing(t *testing.T) {
 			"one windows/amd64: the C compiler x86_64-w64-no-such-gcc (CC in env) is not in PATH",
 		},
 		"none for another system": {
-			"windows/amd64",
+			other,
 			map[string]string{"CGO_ENABLED": "1"},
-			"needs a cross compiler: set CC in env, such as CC: x86_64-w64-mingw32-gcc",
+			"needs a cross compiler: set CC in env, such as CC: " + crossCompilers[other],
 		},
 		"a word for a switch": {
 			"linux/amd64",
@@ -135,7 +140,7 @@ func TestCompilersThatAreMissing(t *testing.T) {
 			dir := module(t, withC)
 			x := target(t, dir, "one", c.platform)
 			x.Env = c.env
-			_, err := newCompiler(t, dir).Build(t.Context(), []Target{x})
+			_, err := New(options(t, dir)).Build(t.Context(), []Target{x})
 			if err == nil || !strings.Contains(err.Error(), c.want) {
 				t.Errorf("error is %v\nwant %s", err, c.want)
 			}

@@ -14,6 +14,7 @@ import (
 	"golang.org/x/tools/txtar"
 
 	"github.com/slipway-build/slipway/images"
+	"github.com/slipway-build/slipway/images/imagetest"
 )
 
 // twoPrograms is a module of two programs that share a package. They need nothing
@@ -87,7 +88,13 @@ func target(t *testing.T, dir, name, p string) Target {
 
 func newCompiler(t *testing.T, dir string) *Compiler {
 	t.Helper()
-	return New(Options{Cache: t.TempDir(), Ignore: []string{filepath.Join(dir, "dist")}})
+	imagetest.Program(t, "go")
+	return New(options(t, dir))
+}
+
+func options(t *testing.T, dir string) Options {
+	t.Helper()
+	return Options{Cache: t.TempDir(), Ignore: []string{filepath.Join(dir, "dist")}}
 }
 
 func output(t *testing.T, path string) string {

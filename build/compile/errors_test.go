@@ -4,11 +4,13 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
+	"github.com/slipway-build/slipway/images/imagetest"
 	"github.com/slipway-build/slipway/progress"
 )
 
@@ -67,7 +69,7 @@ func TestFaultsAreExplained(t *testing.T) {
 		{
 			name:   "a folder without go.mod",
 			change: func(x *Target) { x.Dir = filepath.Join(x.Dir, "cmd") },
-			want:   []string{"module folder DIR/cmd: it has no go.mod (no such file or directory)"},
+			want:   []string{"module folder " + filepath.FromSlash("DIR/cmd") + ": it has no go.mod (" + syscall.ENOENT.Error() + ")"},
 		},
 		{
 			name:   "a platform that Go does not know",
@@ -102,7 +104,7 @@ func TestFaultsAreExplained(t *testing.T) {
 		{
 			name:  "an output that cannot be written",
 			files: "-- dist/linux-amd64 --\na file in the way\n",
-			want:  []string{"making the folder of binaries", "not a directory"},
+			want:  []string{"making the folder of binaries", syscall.ENOTDIR.Error()},
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -112,9 +114,12 @@ func TestFaultsAreExplained(t *testing.T) {
 			if c.change != nil {
 				c.change(&x)
 			}
-			results, err := newCompiler(t, dir).Build(t.Context(), []Target{x})
+			results, err := New(options(t, dir)).Build(t.Context(), []Target{x})
 			if err == nil {
 				t.Fatalf("it made %+v", results)
+			}
+			if strings.Contains(err.Error(), "needs the go command") {
+				imagetest.Program(t, "go")
 			}
 			for _, want := range c.want {
 				want = strings.ReplaceAll(want, "DIR", dir)
@@ -132,11 +137,11 @@ func TestFaultsAreExplained(t *testing.T) {
 func TestWithoutGo(t *testing.T) {
 	dir := module(t, twoPrograms)
 	t.Setenv("PATH", t.TempDir())
-	_, err := newCompiler(t, dir).Build(t.Context(), []Target{target(t, dir, "one", host)})
+	_, err := New(options(t, dir)).Build(t.Context(), []Target{target(t, dir, "one", host)})
 	if want := "compiling needs the go command, and PATH has none: install Go from https://go.dev/dl/"; err == nil || !strings.Contains(err.Error(), want) {
 		t.Errorf("error is %v, want %s", err, want)
 	}
-	if _, err := newCompiler(t, dir).Build(t.Context(), nil); err != nil {
+	if _, err := New(options(t, dir)).Build(t.Context(), nil); err != nil {
 		t.Errorf("building nothing without go: %v", err)
 	}
 }

@@ -11,11 +11,14 @@ import (
 	"strings"
 )
 
-// checkInside returns an error if file, a path of slipway.yaml, leads out of the project's
+// CheckInside returns an error if file, a path of slipway.yaml, leads out of the project's
 // folder and of those that Outside names, be it by "..", as an absolute path or through
 // a symlink. file need not exist. What publish writes to is a destination, and not
-// checked.
+// checked. A relative path with a backslash is an error too.
 func (c *Config) CheckInside(file string) error {
+	if strings.Contains(file, `\`) && !isAbsolute(file) {
+		return fmt.Errorf("%q: want / between folders; a backslash separates them on Windows alone", file)
+	}
 	// Variables that differ by platform add folders at the most.
 	path := c.onDisk(placeholders.Replace(file))
 	if isBelow(path, c.onDisk("dist")) {

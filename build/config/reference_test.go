@@ -19,7 +19,7 @@ func TestReferenceIsCommitted(t *testing.T) {
 		"[slipway.yaml](../slipway.yaml) is an example that uses most keys. The page is generated from the source by\n" +
 		"`go test ./build/config -run Reference -update`.\n\n" +
 		"Paths are relative to slipway.yaml and must stay in its folder, unless `outside` names other folders. The paths in\n" +
-		"`registries` and `publish` may be anywhere on the machine.\n\n" +
+		"`registries` and `publish` may be anywhere on the machine. Separate folders by `/`, on Windows too.\n\n" +
 		"## Variables\n\n" +
 		"Values may contain `${NAME}` and `${NAME:-default}`; `$$` is a literal dollar sign. In a list on one line, such as\n" +
 		"`[a, \"-X b=${TAG}\"]`, quote values that contain `${…}`.\n\n" +

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"maps"
 	"os"
+	"path"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -309,19 +310,22 @@ func (v *validator) overrides(path string, b *Binary, module bool) {
 }
 
 // module fills in the module of a binary, and says whether it is there.
-func (v *validator) module(path string, b *Binary) bool {
+func (v *validator) module(at string, b *Binary) bool {
 	if b.Module == "" {
 		b.Module = "."
 		return true
 	}
-	return v.file(path, b.Module, isDir) && v.file(path, filepath.Join(b.Module, "go.mod"), fs.FileMode.IsRegular)
+	return v.file(at, b.Module, isDir) && v.file(at, path.Join(b.Module, "go.mod"), fs.FileMode.IsRegular)
 }
 
 // packageFolder checks that a package that is given as a folder is there; the
 // compiler finds out about the others.
-func (v *validator) packageFolder(path, module, pkg string) {
-	if pkg == "." || strings.HasPrefix(pkg, "./") || strings.HasPrefix(pkg, "../") {
-		v.file(path, filepath.Join(module, pkg), isDir)
+func (v *validator) packageFolder(at, module, pkg string) {
+	switch {
+	case strings.Contains(pkg, `\`):
+		v.inside(at, pkg)
+	case pkg == "." || strings.HasPrefix(pkg, "./") || strings.HasPrefix(pkg, "../"):
+		v.file(at, path.Join(module, pkg), isDir)
 	}
 }
 

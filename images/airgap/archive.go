@@ -58,7 +58,11 @@ func Open(ctx context.Context, path string) (*Archive, error) {
 	if err != nil {
 		return nil, fmt.Errorf("opening archive %s: %w", path, fileop.WithoutPath(err))
 	}
-	return a, context.Cause(ctx)
+	if err := context.Cause(ctx); err != nil {
+		a.Close()
+		return nil, err
+	}
+	return a, nil
 }
 
 func open(path string) (_ *Archive, err error) {

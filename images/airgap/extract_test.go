@@ -21,6 +21,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/types"
 
 	"github.com/slipway-build/slipway/images/imagetest"
+	"github.com/slipway-build/slipway/internal/testfile"
 )
 
 // packed is the image of an archive that has only it.
@@ -94,9 +95,7 @@ func onDisk(t testing.TB, dir string) string {
 // needLinks skips a test where links may not be made, as on Windows by default.
 func needLinks(t testing.TB) {
 	t.Helper()
-	if err := os.Symlink("there", filepath.Join(t.TempDir(), "link")); err != nil {
-		t.Skipf("no links can be made here: %v", err)
-	}
+	testfile.Symlink(t, "there", filepath.Join(t.TempDir(), "link"))
 }
 
 // Each layer is a listing, in the form of imagetest.ParseListing.
@@ -432,11 +431,10 @@ func TestExtractReplacesFolders(t *testing.T) {
 	failing("to one place", "one would replace the other", good, ExtractLimits{}, what[0], Extraction{"/charts", bin})
 	failing("to places in one another", "one would replace the other", good, ExtractLimits{}, what[0], Extraction{"/charts", filepath.Join(bin, "charts")})
 	alias := filepath.Join(t.TempDir(), "alias")
-	if err := os.Symlink(dir, alias); err != nil {
-		t.Logf("no links can be made here: %v", err)
-	} else {
-		failing("to one place by way of a link", "one would replace the other", good, ExtractLimits{}, what[0], Extraction{"/charts", filepath.Join(alias, "bin")})
-	}
+	t.Run("to one place by way of a link", func(t *testing.T) {
+		testfile.Symlink(t, dir, alias)
+		failing("by way of a link", "one would replace the other", good, ExtractLimits{}, what[0], Extraction{"/charts", filepath.Join(alias, "bin")})
+	})
 	failing("nothing", "no folder to extract", good, ExtractLimits{})
 	failing("nowhere", "no target folder", good, ExtractLimits{}, Extraction{Path: "/bin"})
 	failing("a file is there", "not a folder", good, ExtractLimits{}, Extraction{"/bin", filepath.Join(bin, "old")})
@@ -480,12 +478,8 @@ func damage(t testing.TB, layer v1.Layer) string {
 }
 
 func TestExtractReplacesNoLink(t *testing.T) {
-	needLinks(t)
-	dir := t.TempDir()
-	link := filepath.Join(dir, "bin")
-	if err := os.Symlink(t.TempDir(), link); err != nil {
-		t.Fatal(err)
-	}
+	link := filepath.Join(t.TempDir(), "bin")
+	testfile.Symlink(t, t.TempDir(), link)
 	img := packedLayers(t, "linux/amd64", imagetest.Layer(t, imagetest.Files{"bin/a": "a"}))
 	if _, err := Extract(t.Context(), img, []Extraction{{"/bin", link}}); err == nil || !strings.Contains(err.Error(), "is a link") {
 		t.Errorf("Extract: %v", err)

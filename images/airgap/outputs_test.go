@@ -1,19 +1,17 @@
 package airgap
 
 import (
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/slipway-build/slipway/internal/testfile"
 )
 
 func TestPackRefusesTwoOutputsOfOnePlace(t *testing.T) {
-	needLinks(t)
 	dir := t.TempDir()
 	alias := filepath.Join(t.TempDir(), "alias")
-	if err := os.Symlink(dir, alias); err != nil {
-		t.Fatal(err)
-	}
+	testfile.Symlink(t, dir, alias)
 	t.Chdir(dir)
 	first := filepath.Join(dir, "a.tar")
 	for _, second := range []string{first, "a.tar", filepath.Join(alias, "a.tar")} {

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/slipway-build/slipway/images/assemble/dockerfile"
+	"github.com/slipway-build/slipway/internal/testfile"
 
 	"github.com/slipway-build/slipway/images/assemble"
 )
@@ -34,7 +35,7 @@ func TestErrorsSayWhatToDo(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			build := project(t, map[string]string{"Dockerfile": c.dockerfile, "context/dir/file.txt": "x"})
-			linkOrSkip(t, "nowhere", build.Dir+"/dir/link")
+			testfile.Symlink(t, "nowhere", build.Dir+"/dir/link")
 			build.Target = c.target
 			_, err := assemble.New(assemble.Options{Layers: inMemory{}, Sources: bases{}}).Assemble(t.Context(), build)
 			compareError(t, err, c.want)

@@ -10,6 +10,7 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
 	"github.com/slipway-build/slipway/images"
+	"github.com/slipway-build/slipway/internal/testfile"
 )
 
 func TestReads(t *testing.T) {
@@ -39,8 +40,8 @@ func TestReads(t *testing.T) {
 			if err := os.WriteFile(filepath.Join(dir, "Dockerfile"), []byte(c.dockerfile+"\n"), 0o644); err != nil {
 				t.Fatal(err)
 			}
-			if err := os.Symlink("dist/bin", filepath.Join(dir, "link")); err != nil {
-				t.Skip(err)
+			if c.name == "through a symlink" {
+				testfile.Symlink(t, "dist/bin", filepath.Join(dir, "link"))
 			}
 			reads, err := New(Options{}).Reads(images.BuildContext{Dir: dir, Target: c.target,
 				Platform: v1.Platform{OS: "linux", Architecture: "amd64"}, Contexts: map[string]string{"bin": filepath.Join(dir, "dist/bin")}})

@@ -11,6 +11,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -26,6 +27,7 @@ import (
 	"golang.org/x/tools/txtar"
 
 	"github.com/slipway-build/slipway/images"
+	"github.com/slipway-build/slipway/internal/testfile"
 )
 
 // A DockerfileCase is a Dockerfile, what it is built from, and what must come
@@ -177,6 +179,9 @@ func isFolder(name string) bool {
 // write makes a file of mode 0644, and folders of 0755, whatever the umask.
 func (c *DockerfileCase) write(t testing.TB, name string, data []byte) {
 	t.Helper()
+	if strings.ContainsAny(name, `<>:"|?*`) {
+		notOnWindows(t, name+" is not a name there")
+	}
 	c.mkdir(t, filepath.Dir(filepath.FromSlash(name)))
 	full := filepath.Join(c.Dir, filepath.FromSlash(name))
 	if err := os.WriteFile(full, data, 0o644); err != nil {
@@ -265,18 +270,22 @@ func (c *DockerfileCase) setUp(t testing.TB, line string) {
 	case "mkdir":
 		c.mkdir(t, filepath.FromSlash(fields[1]))
 	case "chmod":
+		notOnWindows(t, "files have no modes")
 		var mode uint64
 		if mode, err = strconv.ParseUint(fields[1], 8, 32); err == nil {
 			err = os.Chmod(at(2), fileMode(mode))
 		}
 	case "symlink":
 		c.mkdir(t, filepath.Dir(filepath.FromSlash(fields[1])))
-		err = os.Symlink(fields[3], at(1))
+		testfile.Symlink(t, fields[3], at(1))
 	case "hardlink":
+		notOnWindows(t, "names of one file are files of their own")
 		err = os.Link(at(3), at(1))
 	case "fifo":
+		notOnWindows(t, "folders hold no named pipes")
 		err = makeFifo(at(1))
 	case "socket":
+		notOnWindows(t, "not every version has sockets in folders")
 		// The path of a socket must be short, so it is bound from its folder.
 		err = bindSocket(at(1))
 	case "layout":
@@ -293,6 +302,13 @@ func (c *DockerfileCase) setUp(t testing.TB, line string) {
 	}
 	if err != nil {
 		t.Fatalf("setup: %s: %v", line, err)
+	}
+}
+
+func notOnWindows(t testing.TB, reason string) {
+	t.Helper()
+	if runtime.GOOS == "windows" {
+		t.Skip(reason)
 	}
 }
 
