@@ -1,26 +1,29 @@
 #!/usr/bin/env bash
 # Runs the tests of all packages, or of those that are named, as Windows programs under
-# Wine: cross-compiled, with -short. Wine is not Windows; tests that fail for what it
-# lacks stand in scripts/wine-limits.txt with the reason. One that passes all the same is
-# an error, so that the list stays true.
+# Wine, with -short. Wine is not Windows: tests that fail for what it lacks stand in
+# scripts/wine-limits.txt with the reason.
 #
-#   scripts/test-windows.sh                    every package
-#   scripts/test-windows.sh ./images/store     one
+#   scripts/test-windows.sh                              every package
+#   scripts/test-windows.sh ./images/store -run Prune    flags of go test, too
 #
-# Needs Debian's wine64 and gcc-mingw-w64-x86-64. VERBOSE=1 shows all output.
+# Needs Debian's wine64 and gcc-mingw-w64-x86-64.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 wine=$(command -v wine64 || echo /usr/lib/wine/wine64)
+server=$(command -v wineserver64 || echo /usr/lib/wine/wineserver64)
 gcc=x86_64-w64-mingw32-gcc
-for program in "$wine" "$gcc"; do
+for program in "$wine" "$server" "$gcc"; do
   command -v "$program" >/dev/null || { echo "$program is missing: apt-get install wine64 gcc-mingw-w64-x86-64" >&2; exit 1; }
 done
 
 work=$(mktemp -d /tmp/slipway-windows.XXXXXX)
 # Wine's own fixme and err lines say nothing about us.
 export WINEPREFIX=$work/prefix WINEDEBUG=-all
-trap '"${wine%wine64}"wineserver64 -k 2>/dev/null || true; rm -rf "$work"' EXIT
+trap '"$server" -k || true; rm -rf "$work"' EXIT
+# A server that a test starts would keep the test's output open.
+mkdir "$WINEPREFIX"
+"$server" -p
 "$wine" wineboot --init >/dev/null 2>&1
 
 # Go takes random numbers from a DLL that Wine 8 does not have yet.
@@ -40,46 +43,12 @@ sed 's/^var TestDeleteatFallback bool$/var TestDeleteatFallback = true/' "$remov
 cmp -s "$removal" "$work/at_windows.go" && { echo "$removal has no TestDeleteatFallback any more" >&2; exit 1; }
 printf '{"Replace": {"%s": "%s"}}' "$removal" "$work/at_windows.go" >"$work/overlay.json"
 
+# Engines and programs of Linux are out of reach, so that their tests are skipped.
+without=
+for variable in GOOS SLIPWAY_REQUIRE_ENGINES ${!SLIPWAY_TEST_*}; do without+="-u $variable "; done
 export CGO_ENABLED=0 GOFLAGS="-trimpath -buildvcs=false"
-mapfile -t packages < <(GOOS=windows go list -f '{{if or .TestGoFiles .XTestGoFiles}}{{.ImportPath}} {{.Dir}}{{end}}' "${@:-./...}")
-status=0
-for line in "${packages[@]}"; do
-  package=${line% *} dir=${line#* }
-  name=${package#*/*/slipway} name=${name#/}
-  name=${name:-.}
-  program=$work/${name//\//-}.exe
-  GOOS=windows go test -c -overlay "$work/overlay.json" -ldflags "-s -w" -o "$program" "$package"
-  output=$work/output
-  began=$SECONDS
-  (cd "$dir" && timeout 600 "$wine" "$program" -test.short -test.v -test.timeout 590s >"$output" 2>&1) || true
-  [ -z "${VERBOSE:-}" ] || cat "$output"
-  passed=$(grep -c '^--- PASS' "$output" || true)
-  grep -o -E '^ *--- FAIL: [^ ]+' "$output" | sed 's/^ *--- FAIL: //' | sort -u >"$work/failed" || true
-  # A test whose subtests are excused is excused with them.
-  awk -v name="$name" '!/^#/ && $1 == name {print $2}' scripts/wine-limits.txt | sort -u >"$work/excused"
-  wrong=$(while read -r test; do
-    grep -q -x -F "$test" "$work/excused" && continue
-    sub=$(grep -F "$test/" "$work/failed" || true)
-    [ -n "$sub" ] && continue
-    echo "$test"
-  done <"$work/failed")
-  healed=$(comm -23 "$work/excused" "$work/failed")
-  printf '%-20s %3d passed, %2d excused, %s s\n' "$name" "$passed" "$(wc -l <"$work/excused")" $((SECONDS - began))
-  if ! tail -1 "$output" | tr -d '\r' | grep -q -x -E 'PASS|FAIL'; then
-    echo "  the tests did not end:"; tail -30 "$output" | sed 's/^/    /'; status=1
-  fi
-  if [ -n "$wrong" ]; then
-    status=1
-    while read -r test; do
-      echo "  FAIL $test"
-      grep -A40 -x -F "=== RUN   $test"$'\r' "$output" | grep -v '^=== RUN' | head -12 | sed 's/^/    /' || true
-      grep -A40 -x -F "=== RUN   $test" "$output" | grep -v '^=== RUN' | head -12 | sed 's/^/    /' || true
-    done <<<"$wrong"
-  fi
-  if [ -n "$healed" ]; then
-    status=1
-    sed 's/^/  passes, though scripts\/wine-limits.txt has it: /' <<<"$healed"
-  fi
-  rm -f "$program"
-done
-exit $status
+[ $# -gt 0 ] || set -- ./...
+GOOS=windows go test -json -short -vet=off -count=1 -skip '^Fuzz' -timeout 10m -ldflags "-s -w" \
+  -overlay "$work/overlay.json" -exec "env ${without}$wine" "$@" |
+  tee "${EVENTS:-/dev/null}" |
+  go -C scripts/gotest run . -limits "$PWD/scripts/wine-limits.txt"

@@ -1,0 +1,122 @@
+package main
+
+import (
+	"bufio"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+)
+
+// limits are tests that fail for what the system lacks that they run on. A listed test
+// must fail, so that the list stays true: one that passes, is skipped or does not exist
+// is an error. Tests above a listed one fail with it.
+type limits struct {
+	file    string
+	lines   []*limit
+	ran     map[string]bool // packages
+	strange map[string]bool // packages with failures that are not listed
+}
+
+// A limit is one line of the file: a package's folder in the module, a test or subtest,
+// and the reason.
+type limit struct {
+	pkg, test, reason string
+	line              int
+	met               string // the full name of the package in which the test failed
+}
+
+// readLimits reads a list; lines with # are comments. No file is an empty list.
+func readLimits(file string) (*limits, error) {
+	l := &limits{file: file, ran: map[string]bool{}, strange: map[string]bool{}}
+	if file == "" {
+		return l, nil
+	}
+	f, err := os.Open(file)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	lines := bufio.NewScanner(f)
+	for n := 1; lines.Scan(); n++ {
+		text := strings.TrimSpace(lines.Text())
+		if text == "" || strings.HasPrefix(text, "#") {
+			continue
+		}
+		fields := strings.SplitN(text, " ", 3)
+		if len(fields) != 3 {
+			return nil, fmt.Errorf("%s:%d: want \"package test reason\", got %q", file, n, text)
+		}
+		l.lines = append(l.lines, &limit{pkg: fields[0], test: fields[1], reason: fields[2], line: n})
+	}
+	return l, lines.Err()
+}
+
+func (l *limit) in(pkg string) bool { return pkg == l.pkg || strings.HasSuffix(pkg, "/"+l.pkg) }
+
+// expects takes the result of a test and tells whether it is no failure: the test did
+// not fail, or it is listed, or a subtest of it that failed is.
+func (l *limits) expects(e event) bool {
+	if e.Action != "fail" {
+		return true
+	}
+	expected := false
+	for _, limit := range l.lines {
+		switch {
+		case !limit.in(e.Package):
+		case limit.test == e.Test:
+			limit.met = e.Package
+			expected = true
+		case strings.HasPrefix(limit.test, e.Test+"/") && limit.met == e.Package:
+			expected = true
+		}
+	}
+	if !expected {
+		l.strange[e.Package] = true
+	}
+	return expected
+}
+
+// summary is a line of a package's own output, in which FAIL becomes ok if all its
+// failures are listed.
+func (l *limits) summary(pkg, line string) string {
+	if !l.failed(pkg) {
+		return line
+	}
+	if line == "FAIL\n" {
+		return ""
+	}
+	if rest, ok := strings.CutPrefix(line, "FAIL\t"); ok {
+		return "ok  \t" + strings.TrimSuffix(rest, "\n") + fmt.Sprintf("\t(%d as listed)\n", l.count(pkg))
+	}
+	return line
+}
+
+// failed tells whether a package has failures, and all of them are listed.
+func (l *limits) failed(pkg string) bool {
+	l.ran[pkg] = true
+	return l.count(pkg) > 0 && !l.strange[pkg]
+}
+
+func (l *limits) count(pkg string) int {
+	n := 0
+	for _, limit := range l.lines {
+		if limit.met == pkg {
+			n++
+		}
+	}
+	return n
+}
+
+// unused names the listed tests of packages that ran that did not fail.
+func (l *limits) unused() (lines []string) {
+	for _, limit := range l.lines {
+		for pkg := range l.ran {
+			if limit.in(pkg) && limit.met == "" {
+				lines = append(lines, fmt.Sprintf("%s:%d: %s does not fail, but is listed\n", l.file, limit.line, limit.test))
+				break
+			}
+		}
+	}
+	return slices.Compact(lines)
+}
