@@ -72,12 +72,6 @@ func (p *packer) sketches(ctx context.Context, layers []layer) (_ []sketch, err 
 	return out, group.Wait()
 }
 
-// A family is a sequence of layers that become a frame.
-type family struct {
-	members []int // places in the list of layers
-	sketch  sketch
-}
-
 // grouped joins layers to sequences in which a compressor finds the most. It takes
 // the two sequences of which one saves most after the other, makes them one, and
 // goes on until nothing is saved any more that is worth it, or nothing fits in a
@@ -94,36 +88,9 @@ func grouped(layers []layer, sketches []sketch) [][]layer {
 		}
 		families = append(families, &family{members: []int{i}, sketch: sketches[i]})
 	}
-	// saved[i][j] is what family j saves when it follows family i.
-	saved := make([][]int64, len(families))
-	for i := range families {
-		saved[i] = make([]int64, len(families))
-		for j := range families {
-			saved[i][j] = savedBy(families, i, j)
-		}
-	}
-	for {
-		var first, second int
-		var most int64
-		for i := range saved {
-			for j, n := range saved[i] {
-				if n > most {
-					first, second, most = i, j, n
-				}
-			}
-		}
-		if most == 0 {
-			break
-		}
-		a, b := families[first], families[second]
-		families[first] = &family{members: slices.Concat(a.members, b.members), sketch: a.sketch.followed(b.sketch)}
-		families[second] = nil
-		for i := range families {
-			saved[i][second], saved[second][i] = 0, 0
-			saved[i][first], saved[first][i] = savedBy(families, i, first), savedBy(families, first, i)
-		}
-	}
-	families = slices.DeleteFunc(families, func(f *family) bool { return f == nil })
+	m := matcher{families: families}
+	m.joinAll()
+	families = slices.DeleteFunc(m.families, func(f *family) bool { return f == nil })
 	families = append(families, crowds(layers, small)...)
 	slices.SortFunc(families, func(a, b *family) int {
 		return cmp.Compare(slices.Min(a.members), slices.Min(b.members))
@@ -137,20 +104,6 @@ func grouped(layers []layer, sketches []sketch) [][]layer {
 		runs = append(runs, run)
 	}
 	return runs
-}
-
-// savedBy is what second saves when it follows first, in bytes, or 0 if the two
-// should not be in one frame.
-func savedBy(families []*family, first, second int) int64 {
-	a, b := families[first], families[second]
-	if first == second || a == nil || b == nil || a.sketch.size+b.sketch.size > groupLimit {
-		return 0
-	}
-	n := a.sketch.saves(b.sketch, MaxWindow)
-	if n < min(a.sketch.size, b.sketch.size)/relatedPart {
-		return 0
-	}
-	return n
 }
 
 // crowds puts small layers into frames as they come. Their sizes are those of their files

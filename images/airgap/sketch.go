@@ -50,37 +50,58 @@ const (
 	markUnit = 1 << 10
 )
 
-// saves is about how many bytes of next are found in s by a compressor with a
-// window, if next follows s.
-func (s sketch) saves(next sketch, window int64) int64 {
+// saves is about how many bytes of next a compressor with a window finds in s if next
+// follows s, and how many of s it finds in next if s follows next.
+func (s sketch) saves(next sketch, window int64) (following, leading int64) {
 	limit := min(s.limit, next.limit)
 	reach := uint32(window / markUnit)
-	var found int64
-	for a, b := s.marks, next.marks; len(a) > 0 && len(b) > 0; {
-		switch {
-		case a[0].hash < b[0].hash:
-			a = a[1:]
-		case a[0].hash > b[0].hash:
-			b = b[1:]
-		default:
-			if uint64(a[0].hash) < limit && s.units()-a[0].last+b[0].first <= reach {
-				found++
-			}
-			a, b = a[1:], b[1:]
+	few, many := s.marks, next.marks
+	if len(few) > len(many) {
+		leading, following = next.saves(s, window)
+		return following, leading
+	}
+	for _, a := range few {
+		if many = skipTo(many, a.hash); len(many) == 0 {
+			break
+		}
+		b := many[0]
+		if b.hash != a.hash || uint64(a.hash) >= limit {
+			continue
+		}
+		if s.units()-a.last+b.first <= reach {
+			following++
+		}
+		if next.units()-b.last+a.first <= reach {
+			leading++
 		}
 	}
-	return found * (allHashes << sampleBits / int64(limit))
+	each := allHashes << sampleBits / int64(limit)
+	return following * each, leading * each
+}
+
+// skipTo returns the marks from hash on. It takes time in proportion to the logarithm of how
+// many it skips.
+func skipTo(marks []mark, hash uint32) []mark {
+	end := 1
+	for end < len(marks) && marks[end-1].hash < hash {
+		end *= 2
+	}
+	begin, end := end/2, min(end, len(marks))
+	n, _ := slices.BinarySearchFunc(marks[begin:end], hash, func(m mark, hash uint32) int { return cmp.Compare(m.hash, hash) })
+	return marks[begin+n:]
 }
 
 // followed is the sketch of s and next, one after the other.
 func (s sketch) followed(next sketch) sketch {
 	out := sketch{limit: min(s.limit, next.limit), size: s.size + next.size}
 	out.marks = make([]mark, 0, len(s.marks)+len(next.marks))
-	out.marks = append(out.marks, s.marks...)
-	for _, m := range next.marks {
-		m.first += s.units()
-		m.last += s.units()
-		out.marks = append(out.marks, m)
+	for a, b := s.marks, next.marks; len(a) > 0 || len(b) > 0; {
+		if len(b) == 0 || len(a) > 0 && a[0].hash <= b[0].hash {
+			out.marks, a = append(out.marks, a[0]), a[1:]
+			continue
+		}
+		m := b[0]
+		out.marks, b = append(out.marks, mark{m.hash, m.first + s.units(), m.last + s.units()}), b[1:]
 	}
 	out.tidy()
 	return out
