@@ -1,10 +1,11 @@
-// Package credentials knows who we are to registries: from the auth files that docker
-// login and podman login write, and from their credential helpers. It writes such files
-// the same way.
+// Package credentials finds, stores and removes the credentials of registries, in the auth files
+// that docker login and podman login write, and in credential helpers.
 //
 // An auth file is Docker's config.json or podman's auth.json
-// (https://github.com/containers/image/blob/main/docs/containers-auth.json.5.md): auths
-// by registry, or by a path below it, credHelpers and credsStore.
+// (https://github.com/containers/image/blob/main/docs/containers-auth.json.5.md). It has auths
+// (credentials by registry, or by a path below one), credHelpers (a helper program by registry) and
+// credsStore (the helper for all other registries). A key is the name under which a registry or
+// path stands in an auth file; a Key is what was found for it.
 package credentials
 
 import (
@@ -15,16 +16,16 @@ import (
 	"github.com/google/go-containerregistry/pkg/authn"
 )
 
-// A Key is what is known about who we are to a registry. The zero value is nobody.
+// A Key holds the credentials for a registry. The zero value holds none.
 type Key struct {
 	authn.AuthConfig
-	// From says where it was found.
+	// From names the file, helper or setting with the credentials.
 	From string
-	// Trouble is why some auth file could not be asked, if nothing was found.
+	// Trouble is the error of an auth file that could not be read, if no credentials were found.
 	Trouble error
 }
 
-// Authenticator is the key for go-containerregistry.
+// Authenticator returns the credentials for go-containerregistry.
 func (k Key) Authenticator() authn.Authenticator {
 	if !k.Known() {
 		return authn.Anonymous
@@ -32,10 +33,11 @@ func (k Key) Authenticator() authn.Authenticator {
 	return authn.FromConfig(k.AuthConfig)
 }
 
-// Known reports whether there are credentials at all.
+// Known reports whether there are any credentials.
 func (k Key) Known() bool { return k.AuthConfig != (authn.AuthConfig{}) }
 
-// Login returns user and password, or a token in place of the password.
+// Login returns user and password. With a token, the user is the one that Docker's library expects
+// and the password is the token.
 func (k Key) Login() (user, password string) {
 	if k.Username == "" && k.Password == "" && k.Auth != "" {
 		if raw, err := base64.StdEncoding.DecodeString(k.Auth); err == nil {
@@ -46,15 +48,15 @@ func (k Key) Login() (user, password string) {
 	return k.Username, k.Password
 }
 
-// Secrets are the parts of the credentials that nobody may read, in all forms in which
-// they are sent.
+// Secrets returns all secret parts of the credentials, in every form in which they are sent, so
+// that they can be redacted.
 func (k Key) Secrets() []string {
 	user, password := k.Login()
 	return []string{password, k.Auth, k.IdentityToken, k.RegistryToken,
 		base64.StdEncoding.EncodeToString([]byte(user + ":" + password))}
 }
 
-// String names the credentials without their secrets.
+// String describes the credentials without their secrets.
 func (k Key) String() string {
 	user, _ := k.Login()
 	switch {

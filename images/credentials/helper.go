@@ -14,7 +14,7 @@ import (
 	"github.com/slipway-build/slipway/internal/process"
 )
 
-// helper is the program that keeps the credentials of a key, or "".
+// helper returns the name of the helper program that keeps the credentials of key, or "".
 func (f *authFile) helper(key string) string {
 	name, ok := f.CredentialHelpers[key]
 	if !ok {
@@ -26,10 +26,10 @@ func (f *authFile) helper(key string) string {
 	return "docker-credential-" + name
 }
 
-// identityToken is what helpers have for a user whose secret is an identity token.
+// identityToken is the user name that helpers store with an identity token.
 const identityToken = "<token>"
 
-// get returns the credentials of a key, which are empty if there are none.
+// get returns the credentials of key; they are empty if there are none.
 func (f *authFile) get(key string) (types.AuthConfig, error) {
 	name := f.helper(key)
 	if name == "" {
@@ -47,8 +47,8 @@ func (f *authFile) get(key string) (types.AuthConfig, error) {
 	return types.AuthConfig{ServerAddress: key, Username: found.Username, Password: found.Secret}, nil
 }
 
-// store writes the credentials of a key. Like docker, it also names the key in the file
-// if a helper keeps the secret.
+// store writes the credentials of key. If a helper keeps the secret, the file still lists the key,
+// as docker does.
 func (f *authFile) store(key string, auth types.AuthConfig) error {
 	if name := f.helper(key); name != "" {
 		err := client.Store(program(name), &helpers.Credentials{ServerURL: key, Username: auth.Username, Secret: auth.Password})
@@ -60,7 +60,7 @@ func (f *authFile) store(key string, auth types.AuthConfig) error {
 	return credentials.NewFileStore(f).Store(auth)
 }
 
-// erase forgets the credentials of a key.
+// erase removes the credentials of key.
 func (f *authFile) erase(key string) error {
 	if name := f.helper(key); name != "" {
 		if err := client.Erase(program(name), key); err != nil {
@@ -70,12 +70,12 @@ func (f *authFile) erase(key string) error {
 	return credentials.NewFileStore(f).Erase(key)
 }
 
-// program makes runs of a helper, for Docker's library.
+// program returns a function that runs a helper, for Docker's library.
 func program(name string) client.ProgramFunc {
 	return func(args ...string) client.Program { return &run{name: name, args: args} }
 }
 
-// A run is one run of a helper.
+// A run is one execution of a helper.
 type run struct {
 	name string
 	args []string
@@ -84,8 +84,8 @@ type run struct {
 
 func (r *run) Input(in io.Reader) { r.in = in }
 
-// Output runs the helper and returns what it prints. Secrets go through pipes, never
-// through arguments. The library hands on no context; a helper ends with this process.
+// Output runs the helper and returns its output. Secrets go through pipes, never through arguments.
+// Docker's library passes no context; a helper ends with this process.
 func (r *run) Output() ([]byte, error) {
 	ctx := context.Background()
 	cmd := process.Command(ctx, r.name, r.args...)

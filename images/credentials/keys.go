@@ -15,38 +15,38 @@ import (
 	"github.com/slipway-build/slipway/internal/regular"
 )
 
-// Options say where credentials are looked for.
+// Options say where to look for credentials.
 type Options struct {
-	// Given are by registry, such as 127.0.0.1:5000 or docker.io, and win over files.
+	// Given are credentials by registry, such as 127.0.0.1:5000 or docker.io. They take precedence
+	// over files.
 	Given map[string]authn.AuthConfig
-	// Files are auth files in the order in which they are asked. Those that are not
-	// there are skipped. Login writes to the first.
+	// Files are auth files in order of precedence. Missing files are skipped. Login writes to the
+	// first.
 	Files []string
 }
 
-// Keys finds credentials. A registry is looked up once, as a credential helper is a
-// program to run. All methods may be called from several goroutines.
+// Keys looks up credentials. Each registry is looked up once, because that may run a credential
+// helper. All methods may be called from several goroutines.
 type Keys struct {
 	given map[string]authn.AuthConfig
 	files []string
 
 	mu     sync.Mutex
 	loaded []*authFile
-	errs   []error // of the files, once they were loaded
+	errs   []error // of the files, set when they are loaded
 	byHost map[string]Key
 }
 
-// An authFile is one that was there.
+// An authFile is an existing auth file.
 type authFile struct {
 	path string
 	*configfile.ConfigFile
-	// below are credentials of paths, such as quay.io/team. Docker's library would take
-	// those of any path for the registry's.
+	// below holds the credentials of paths, such as quay.io/team. They are kept apart because
+	// Docker's library would use those of any path for the registry.
 	below map[string]types.AuthConfig
 }
 
-// setPathsApart moves the credentials of paths out of the file's. It must not be written
-// after that.
+// setPathsApart moves the credentials of paths to below. The file must not be written after that.
 func (f *authFile) setPathsApart() {
 	f.below = map[string]types.AuthConfig{}
 	for key, auth := range f.AuthConfigs {
@@ -57,7 +57,7 @@ func (f *authFile) setPathsApart() {
 	}
 }
 
-// New returns the keys that o describes. It reads nothing yet.
+// New returns the keys that o describes. Files are read on first use.
 func New(o Options) *Keys {
 	k := &Keys{given: map[string]authn.AuthConfig{}, files: o.Files, byHost: map[string]Key{}}
 	for registry, auth := range o.Given {
@@ -66,13 +66,13 @@ func New(o Options) *Keys {
 	return k
 }
 
-// Give sets the credentials of a registry. It must not be called beside other methods.
+// Give sets the credentials of a registry. It must not be called concurrently with other methods.
 func (k *Keys) Give(registry string, auth authn.AuthConfig) { k.given[canonical(registry)] = auth }
 
 // hubKeys are the names of Docker Hub in auth files. Docker writes the first.
 var hubKeys = []string{authn.DefaultAuthKey, "docker.io", "index.docker.io", "registry-1.docker.io"}
 
-// canonical is the one name of a registry with several.
+// canonical maps the several names of Docker Hub to one.
 func canonical(registry string) string {
 	if slices.Contains(hubKeys, registry) {
 		return "docker.io"
@@ -80,7 +80,7 @@ func canonical(registry string) string {
 	return registry
 }
 
-// namesOf are the names that an auth file may have for a registry.
+// namesOf returns the names under which an auth file may list a registry.
 func namesOf(registry string) []string {
 	if canonical(registry) == "docker.io" {
 		return hubKeys
@@ -88,9 +88,9 @@ func namesOf(registry string) []string {
 	return []string{registry}
 }
 
-// Key returns the credentials for a repository of a registry. The repository may be
-// empty. A file or helper that does not work is not an error if another one knows the
-// registry, or if it lets everybody in.
+// Key returns the credentials for a repository of a registry. The repository may be empty. The
+// error of a file or helper is reported in Key.Trouble, and only if no other source has
+// credentials, because the registry may allow anonymous access.
 func (k *Keys) Key(registry, repository string) Key {
 	if given, ok := k.given[canonical(registry)]; ok {
 		return Key{AuthConfig: given, From: "slipway's settings"}
@@ -115,7 +115,7 @@ func (k *Keys) Key(registry, repository string) Key {
 	return Key{Trouble: errors.Join(trouble...)}
 }
 
-// ofHost asks a file and its helpers for a registry, once.
+// ofHost looks up a registry in a file and its helpers, once.
 func (k *Keys) ofHost(f *authFile, registry string) Key {
 	at := f.path + " " + canonical(registry)
 	found, ok := k.byHost[at]
@@ -156,8 +156,8 @@ func open(file string) (*authFile, error) {
 	return f, nil
 }
 
-// namespaced finds credentials of a repository or of a path that leads to it, as podman
-// and others write them. The longest path wins.
+// namespaced finds credentials of a repository or of a path above it, as podman and others write
+// them. The longest path wins.
 func (f *authFile) namespaced(registry, repository string) (Key, bool) {
 	for path := repository; path != ""; path = path[:max(0, strings.LastIndexByte(path, '/'))] {
 		for _, name := range namesOf(registry) {
@@ -171,7 +171,7 @@ func (f *authFile) namespaced(registry, repository string) (Key, bool) {
 
 func (f *authFile) ofHost(registry string) Key {
 	names := namesOf(registry)
-	// Only the first is what helpers know Docker Hub by.
+	// Helpers know Docker Hub only by its first name.
 	auth, err := f.get(names[0])
 	if err == nil && isSet(auth) {
 		return f.key(auth)

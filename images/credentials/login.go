@@ -12,8 +12,8 @@ import (
 	"github.com/docker/cli/cli/config/types"
 )
 
-// Store remembers user and password of a registry in the first auth file, or with the
-// helper that it names, and returns where. The file is replaced in one step.
+// Store stores user and password of a registry in the first auth file, or with the helper that it
+// names, and returns the place. The file is replaced atomically.
 func (k *Keys) Store(registry, user, password string) (where string, err error) {
 	f, key, err := k.toChange(registry)
 	if err != nil {
@@ -26,7 +26,8 @@ func (k *Keys) Store(registry, user, password string) (where string, err error) 
 	return f.where(key), nil
 }
 
-// Erase forgets the credentials of a registry in the first auth file and its helper.
+// Erase removes the credentials of a registry from the first auth file and its helper, and returns
+// the place.
 func (k *Keys) Erase(registry string) (where string, err error) {
 	f, key, err := k.toChange(registry)
 	if err != nil {
@@ -38,10 +39,10 @@ func (k *Keys) Erase(registry string) (where string, err error) {
 	return f.where(key), nil
 }
 
-// toChange returns the file to be changed, and the name that it has for the registry.
+// toChange returns the file to change, and the key of the registry in it.
 func (k *Keys) toChange(registry string) (*authFile, string, error) {
 	if len(k.files) == 0 {
-		return nil, "", errors.New("no auth file is known: set DOCKER_CONFIG or REGISTRY_AUTH_FILE")
+		return nil, "", errors.New("no auth file configured: set DOCKER_CONFIG or REGISTRY_AUTH_FILE")
 	}
 	path := k.files[0]
 	f, err := open(path)
@@ -53,7 +54,7 @@ func (k *Keys) toChange(registry string) (*authFile, string, error) {
 	}
 	docker := filepath.Base(path) == "config.json"
 	if docker && !f.ContainsAuth() {
-		// As docker login does: the system's keychain, if its helper is installed.
+		// As docker login does: use the system's keychain if its helper is installed.
 		f.CredentialsStore = credentials.DetectDefaultStore(f.CredentialsStore)
 	}
 	switch {
@@ -65,7 +66,7 @@ func (k *Keys) toChange(registry string) (*authFile, string, error) {
 	return f, hubKeys[1], nil
 }
 
-// where says where the credentials of a key lie.
+// where describes the place of the credentials of key.
 func (f *authFile) where(key string) string {
 	return cmp.Or(f.helper(key), f.path)
 }

@@ -18,45 +18,45 @@ import (
 
 // A Host is a server of a registry: the registry itself, or a mirror of it.
 type Host struct {
-	// Scheme is http or https; empty if nobody said it.
+	// Scheme is http or https; empty if not configured.
 	Scheme string
-	// Address is the name or IP address, with a port if there is one.
+	// Address is a name or IP address, with an optional port.
 	Address string
-	// Path is what the API's paths begin with, such as /v2.
+	// Path is the prefix of all API paths, such as /v2.
 	Path string
-	// Pull, Resolve and Push are what the host is for: content by digest, tags, and
+	// Pull, Resolve and Push are the capabilities of the host: content by digest, tags, and
 	// writing.
 	Pull, Resolve, Push bool
 	Mirror              bool
-	// Header goes with every request.
+	// Header is sent with every request.
 	Header      http.Header
 	TLS         TLS
-	DialTimeout time.Duration // 0 if nobody said it
+	DialTimeout time.Duration // 0 if not configured
 }
 
-// A Setting is what slipway.yaml, a flag or the environment says of a registry.
+// A Setting holds what slipway.yaml, a flag or the environment specifies for a registry.
 type Setting struct {
 	PlainHTTP, SkipVerify bool
-	CA, Cert, Key         string // files in PEM
-	// Mirrors are asked before the registry, for whatever is pulled: HOST[:PORT][/PATH],
-	// https://… or http://….
+	CA, Cert, Key         string // PEM files
+	// Mirrors are used before the registry for every pull: HOST[:PORT][/PATH], https://… or
+	// http://….
 	Mirrors []string
 }
 
-// Options say where to look. The zero value knows nothing of any registry.
+// Options say where to look. With the zero value, nothing is configured.
 type Options struct {
-	// Settings are by registry, as CanonicalName spells it. What they say goes before
-	// what folders say.
+	// Settings are by registry, as CanonicalName spells it. They take precedence over folders.
 	Settings map[string]Setting
-	// Dirs hold a folder for each registry. The first that has a hosts.toml for it is
-	// heeded, and certificates of all.
+	// Dirs contain a folder for each registry. Only the first hosts.toml of a registry is used;
+	// certificates are collected from all folders.
 	Dirs []string
 }
 
-// hub has several names. The first is what people and hosts.toml call it.
+// hub lists the names of Docker Hub. The first is the one that people and hosts.toml use.
 var hub = []string{"docker.io", "index.docker.io", "registry-1.docker.io"}
 
-// CanonicalName is the one name of a registry with several.
+// CanonicalName maps the several names of Docker Hub to docker.io, and returns other names
+// unchanged.
 func CanonicalName(registry string) string {
 	if slices.Contains(hub, registry) {
 		return hub[0]
@@ -72,7 +72,7 @@ func CheckName(registry string) error {
 	return nil
 }
 
-// namesOf are all names that a registry's folder may have.
+// namesOf returns all names that a registry's folder may have.
 func namesOf(registry string) []string {
 	if slices.Contains(hub, registry) {
 		return hub
@@ -80,8 +80,8 @@ func namesOf(registry string) []string {
 	return []string{registry}
 }
 
-// With returns the options with more settings. Of two for one registry, each value
-// that s has goes before the other's.
+// With returns the options with an additional setting. If there is one for the registry already,
+// the values that s specifies take precedence.
 func (o Options) With(registry string, s Setting) Options {
 	merged := maps.Clone(o.Settings)
 	if merged == nil {
@@ -102,9 +102,8 @@ func (o Options) With(registry string, s Setting) Options {
 	return o
 }
 
-// Of returns the hosts of a registry: its mirrors in the order in which they are to be
-// asked, and then the server itself. Its errors name the file, and the line where
-// there is one.
+// Of returns the hosts of a registry: its mirrors in order of precedence, then the registry itself.
+// Errors name the file, and the line if there is one.
 func (o Options) Of(registry string) ([]Host, error) {
 	hosts := []Host{{Address: registry, Path: "/v2", Pull: true, Resolve: true, Push: true}}
 	file, err := o.hostsFile(registry)
@@ -136,7 +135,7 @@ func (o Options) Of(registry string) ([]Host, error) {
 	return hosts, nil
 }
 
-// complete adds what is known of a host under its own name.
+// complete adds the settings and folders that exist for the host's own name.
 func (o Options) complete(h *Host) error {
 	setting := o.Settings[CanonicalName(h.Address)]
 	if setting.PlainHTTP {
@@ -152,24 +151,24 @@ func (o Options) complete(h *Host) error {
 	return o.addCertificates(h)
 }
 
-// ParseMirror reads a mirror: HOST[:PORT][/PATH], https://… or http://….
+// ParseMirror parses a mirror: HOST[:PORT][/PATH], https://… or http://….
 func ParseMirror(text string) (Host, error) {
 	h := Host{Mirror: true, Pull: true, Resolve: true}
 	return h, h.parse(text, false)
 }
 
-// parse sets scheme, address and path. If it is an override, the URL's path is the
-// API's as it stands.
+// parse sets scheme, address and path. With override, the URL's path is used as the API's prefix
+// unchanged.
 func (h *Host) parse(text string, override bool) error {
 	if !strings.Contains(text, "://") {
 		text = "https://" + text
 	}
 	u, err := url.Parse(text)
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" || u.RawQuery != "" || u.Fragment != "" {
-		return fmt.Errorf("%q: want HOST[:PORT][/PATH], or a URL of http or https", redact.Text(text))
+		return fmt.Errorf("%q: want HOST[:PORT][/PATH], or an http or https URL", redact.Text(text))
 	}
 	if u.User != nil {
-		return fmt.Errorf("%q: credentials belong into an auth file, not into a URL", redact.Text(text))
+		return fmt.Errorf("%q: credentials belong in an auth file, not in a URL", redact.Text(text))
 	}
 	h.Scheme, h.Address, h.Path = u.Scheme, u.Host, strings.TrimSuffix(path.Clean("/"+u.Path), "/")
 	if !override && !strings.HasSuffix(h.Path, "/v2") {

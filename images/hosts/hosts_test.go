@@ -124,7 +124,7 @@ func TestMistakesNameTheirPlace(t *testing.T) {
 		"server = \n": "hosts.toml:1: ",
 		"[host.\"https://m\"]\ncapabilities = [\"x\"]": `host "https://m": capability "x": want pull`,
 		"[host.\"ftp://m\"]":                           `"ftp://m": want HOST`,
-		"[host.\"https://me:secret@m\"]":               "credentials belong into an auth file",
+		"[host.\"https://me:secret@m\"]":               "credentials belong in an auth file",
 		"ca = 7":                                       "ca: 7 is not a string",
 		"client = [[\"a\"]]":                           "client: [a] is not a pair",
 		"dial_timeout = \"soon\"":                      "dial_timeout: ",

@@ -14,16 +14,16 @@ import (
 	"github.com/slipway-build/slipway/internal/regular"
 )
 
-// TLS says whom to trust, and who we are. The zero value trusts the system's CAs (and
-// those of SSL_CERT_FILE and SSL_CERT_DIR).
+// TLS says which CAs to trust and which client certificates to present. With the zero value, the
+// CAs of the system (and of SSL_CERT_FILE and SSL_CERT_DIR) are trusted.
 type TLS struct {
-	// CAs are trusted beside the system's.
+	// CAs are PEM files to trust in addition to the system's.
 	CAs        []string
 	Pairs      []Pair
 	SkipVerify bool
 }
 
-// A Pair is a client certificate. Key is empty if it lies in the file of Cert.
+// A Pair is a client certificate. Key is empty if the file of Cert contains it.
 type Pair struct{ Cert, Key string }
 
 // Config reads the files. It returns nil for the zero value.
@@ -43,7 +43,7 @@ func (t TLS) Config() (*tls.Config, error) {
 				return nil, fmt.Errorf("reading a CA: %w", err)
 			}
 			if !pool.AppendCertsFromPEM(raw) {
-				return nil, fmt.Errorf("%s: not a certificate in PEM", file)
+				return nil, fmt.Errorf("%s: not a PEM certificate", file)
 			}
 		}
 		config.RootCAs = pool
@@ -62,11 +62,11 @@ func (t TLS) Config() (*tls.Config, error) {
 	return config, nil
 }
 
-// addCertificates adds what Docker's folders have for the host.
+// addCertificates adds the certificates in Docker's folders for the host.
 func (o Options) addCertificates(h *Host) error {
 	for _, folder := range o.folders(h.Address, false) {
 		if _, err := os.Stat(filepath.Join(folder, hostsFileName)); err == nil {
-			continue // containerd's, which says itself which files are what
+			continue // containerd's folder, whose hosts.toml names the files
 		}
 		entries, err := os.ReadDir(folder)
 		if err != nil {
@@ -91,8 +91,8 @@ func (o Options) addCertificates(h *Host) error {
 	return nil
 }
 
-// folders are the existing folders of a registry. A folder that this user may not look
-// into counts as missing.
+// folders returns the existing folders of a registry. A folder that this user may not read counts
+// as missing.
 func (o Options) folders(registry string, withDefault bool) (found []string) {
 	for _, dir := range o.Dirs {
 		for _, name := range folderNames(registry, withDefault) {

@@ -16,7 +16,7 @@ import (
 
 const hostsFileName = "hosts.toml"
 
-// hostsFile is the hosts.toml of a registry, or empty.
+// hostsFile returns the path of the registry's hosts.toml, or "".
 func (o Options) hostsFile(registry string) (string, error) {
 	for _, folder := range o.folders(registry, true) {
 		file := filepath.Join(folder, hostsFileName)
@@ -27,8 +27,8 @@ func (o Options) hostsFile(registry string) (string, error) {
 	return "", nil
 }
 
-// A tomlHost is a table of hosts.toml. Keys that are not here, such as those of later
-// versions of containerd, are left alone.
+// A tomlHost is a table of hosts.toml. Unknown keys, such as those of later versions of containerd,
+// are ignored.
 type tomlHost struct {
 	Capabilities []string       `toml:"capabilities"`
 	CA           any            `toml:"ca"`
@@ -39,8 +39,8 @@ type tomlHost struct {
 	DialTimeout  string         `toml:"dial_timeout"`
 }
 
-// readHostsFile returns the hosts of hosts.toml in the order of the file, and its
-// server, or else the registry itself, last.
+// readHostsFile returns the hosts of hosts.toml in the order of the file. The last is its server,
+// or else the registry itself.
 func readHostsFile(file, registry string) ([]Host, error) {
 	var read struct {
 		tomlHost
@@ -81,8 +81,8 @@ func (h *Host) fromTOML(address string, t tomlHost, dir string) (err error) {
 			return err
 		}
 	}
-	// Whoever says nothing means all; but content is written to a mirror only where
-	// that is said.
+	// A host without capabilities has all of them, except that a mirror is written to only if it
+	// has the capability explicitly.
 	h.Pull, h.Resolve, h.Push = len(t.Capabilities) == 0, len(t.Capabilities) == 0, len(t.Capabilities) == 0 && !h.Mirror
 	for _, c := range t.Capabilities {
 		switch strings.ToLower(c) {
@@ -122,7 +122,7 @@ func (h *Host) fromTOML(address string, t tomlHost, dir string) (err error) {
 	return nil
 }
 
-// textsOf reads a string or a list of strings.
+// textsOf returns a string or a list of strings as a list.
 func textsOf(value any) ([]string, error) {
 	switch value := value.(type) {
 	case nil:
@@ -143,7 +143,7 @@ func textsOf(value any) ([]string, error) {
 	return nil, fmt.Errorf("%v is not a string or a list of strings", value)
 }
 
-// filesOf reads paths, which are relative to the folder of hosts.toml.
+// filesOf returns paths, resolved against the folder of hosts.toml.
 func filesOf(value any, dir string) ([]string, error) {
 	files, err := textsOf(value)
 	for n, file := range files {
@@ -154,7 +154,7 @@ func filesOf(value any, dir string) ([]string, error) {
 	return files, err
 }
 
-// pairsOf reads client certificates: FILE, [FILE, …] or [[CERT, KEY], …].
+// pairsOf returns client certificates: FILE, [FILE, …] or [[CERT, KEY], …].
 func pairsOf(value any, dir string) (pairs []Pair, err error) {
 	list, ok := value.([]any)
 	if !ok {

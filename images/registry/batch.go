@@ -7,7 +7,8 @@ import (
 	"github.com/slipway-build/slipway/progress"
 )
 
-// A batch shows layers of one image that are fetched at the same time as one task. A nil batch shows nothing.
+// A batch shows the layers of one image that are fetched concurrently as a single task. A nil batch
+// shows nothing.
 type batch struct {
 	name string
 
@@ -32,7 +33,7 @@ func (b *batch) join(ctx context.Context) *progress.Task {
 	return b.task
 }
 
-// grow adds n bytes to those expected; n may be negative.
+// grow adds n bytes to the expected total; n may be negative.
 func (b *batch) grow(n int64) {
 	if b == nil {
 		return

@@ -21,50 +21,50 @@ import (
 	"github.com/slipway-build/slipway/progress"
 )
 
-// Options say how registries are spoken to. Only Store must be set.
+// Options configure a Client. Only Store is required.
 type Options struct {
-	// Store is where content is fetched to, and what is asked first.
+	// Store is where content is fetched to, and where it is looked up first.
 	Store *store.Store
-	// Jobs is how many blobs may be under way at a time, over all registries; 0
-	// means 4, as Docker has it: registries slow down or refuse who asks for more.
+	// Jobs is the number of concurrent blob transfers over all registries. 0 means 4, as in Docker:
+	// registries throttle or refuse clients with more.
 	Jobs int
-	// Offline makes everything an error that the store does not hold. There is no
-	// network then, not even to ask whether a tag moved.
+	// Offline forbids all network access, including checking whether a tag has moved. Content that
+	// the store does not have is an error.
 	Offline bool
-	// AuthFiles are Docker's config.json and files of its form, in the order in which they
-	// are asked for credentials.
+	// AuthFiles are files in the format of Docker's config.json, in order of precedence.
 	AuthFiles []string
-	// Credentials are by registry, as name.Registry.RegistryStr spells it:
-	// 127.0.0.1:5000, index.docker.io. They win over auth files.
+	// Credentials are by registry, as name.Registry.RegistryStr spells it: 127.0.0.1:5000,
+	// index.docker.io. They take precedence over auth files.
 	Credentials map[string]authn.AuthConfig
-	// Hosts says how registries are reached, as far as their names do not.
+	// Hosts configures how registries are reached.
 	Hosts hosts.Options
-	// UserAgent is what registries find in their logs; empty means slipway.
+	// UserAgent is the User-Agent header of requests; empty means slipway.
 	UserAgent string
 }
 
-// A Client pulls from registries and pushes to them. All its methods may be called
-// from several goroutines.
+// A Client pulls from registries and pushes to them. All its methods may be called from several
+// goroutines.
 type Client struct {
 	store     *store.Store
 	offline   bool
 	jobs      int
 	keys      *credentials.Keys
 	wire      http.RoundTripper
-	agent     http.Header // names the program
+	agent     http.Header // User-Agent
 	secrets   *redact.Secrets
 	where     hosts.Options
 	pace      pace
-	transfers slots // blobs, either way
-	requests  slots // manifests
+	transfers slots // limits blob transfers, in either direction
+	requests  slots // limits manifest requests
 	flights   singleflight.Group
 
 	mu        sync.Mutex
-	hosts     map[string][]*host // by registry; the registry itself is the last
+	hosts     map[string][]*host // by registry; the registry itself is last
 	endpoints map[string]*endpoint
 	// writers serialize manifest PUTs, by repository.
 	writers map[string]slots
-	// homes are repositories that have a blob, by registry and digest, for mounting.
+	// homes maps a registry and a digest to a repository that has the blob, for cross-repository
+	// mounts.
 	homes map[home]name.Repository
 }
 
@@ -75,7 +75,7 @@ type home struct {
 
 var _ images.Source = (*Client)(nil)
 
-// New returns a client. It does nothing until it is asked for something.
+// New returns a client. It sends no request until a method is called.
 func New(o Options) *Client {
 	jobs := o.Jobs
 	if jobs <= 0 {
@@ -93,7 +93,7 @@ func New(o Options) *Client {
 		where:     o.Hosts,
 		pace:      defaultPace,
 		transfers: make(slots, jobs),
-		// Manifests are small, and must not wait for blobs of gigabytes.
+		// Manifests are small and must not wait for blobs of gigabytes.
 		requests:  make(slots, 2*jobs),
 		hosts:     map[string][]*host{},
 		endpoints: map[string]*endpoint{},
@@ -101,9 +101,9 @@ func New(o Options) *Client {
 	}
 }
 
-// Image implements images.Source: it returns the image that ref names in a
-// registry for platform, see images.ImageFor. Its config and layers are fetched
-// when they are asked for, under ctx, which must not end before the image was used.
+// Image implements images.Source: it returns the image that ref names in a registry for platform,
+// see images.ImageFor. Its config and layers are fetched on first use with ctx, which must not be
+// canceled before that.
 func (c *Client) Image(ctx context.Context, ref string, platform v1.Platform) (v1.Image, error) {
 	parsed, err := images.ParseReference(ref)
 	if err != nil {
@@ -139,14 +139,14 @@ func (c *Client) Platforms(ctx context.Context, ref name.Reference) ([]v1.Platfo
 	return platforms, nil
 }
 
-// settled notes that repo has a blob.
+// settled records that repo has a blob.
 func (c *Client) settled(repo name.Repository, blob v1.Hash) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.homes[home{repo.RegistryStr(), blob}] = repo
 }
 
-// homeOf is another repository of the same registry that has the blob.
+// homeOf returns another repository of the same registry that has the blob.
 func (c *Client) homeOf(repo name.Repository, blob v1.Hash) (name.Repository, bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -154,16 +154,16 @@ func (c *Client) homeOf(repo name.Repository, blob v1.Hash) (name.Repository, bo
 	return from, ok && from.RepositoryStr() != repo.RepositoryStr()
 }
 
-// absent says what an offline run lacks.
+// absent returns the error for content that is missing while offline.
 func (c *Client) absent(what string) error {
 	return &failure{
-		text:  fmt.Sprintf("offline, and %s does not hold %s; run once with a network to get it", c.store.Dir(), what),
+		text:  fmt.Sprintf("offline, and the cache %s does not have %s: run once online to fetch it", c.store.Dir(), what),
 		cause: fs.ErrNotExist,
 	}
 }
 
-// share lets callers who want the same thing at the same time share one doing of
-// it. A caller whose own context goes on does not fail with another's that ended.
+// share makes concurrent callers with the same key share one call of do. If the caller that runs it
+// is canceled, another one runs it again.
 func (c *Client) share(ctx context.Context, key string, do func() error) error {
 	for {
 		led := false
@@ -196,7 +196,7 @@ func (c *Client) writing(repo name.Repository) slots {
 	return c.writers[repo.Name()]
 }
 
-// slots bound how many do something at a time.
+// slots is a semaphore.
 type slots chan struct{}
 
 func (s slots) acquire(ctx context.Context) (release func(), err error) {

@@ -17,31 +17,30 @@ import (
 	"github.com/slipway-build/slipway/images/credentials"
 )
 
-// An endpoint is a repository on a host, with the credentials to pull from it or to
-// push to it.
+// An endpoint is a repository on a host, with the credentials to pull from it or to push to it.
 type endpoint struct {
 	client *Client
 	host   *host
 	repo   name.Repository
 	verb   string // pull or push
 
-	given *credentials.Key // used in place of what is looked up, unless nil
+	given *credentials.Key // replaces the key that would be looked up, unless nil
 
-	// turn is held by the goroutine that reads or changes the fields below.
+	// turn is held while reading or changing the fields below.
 	turn      slots
 	met       bool // whether challenge and key are known
 	challenge *auth.Challenge
 	key       credentials.Key
-	shown     bool // whether the key was shown to the registry or its token server
+	shown     bool // whether the key was sent to the registry or its token server
 	scopes    []string
 	token     token
-	serial    int // counts tokens
+	serial    int // number of the current token
 
 	accepted atomic.Bool // whether the registry has accepted a token
 }
 
-// sources returns the endpoints that repo is pulled from: mirrors in the order in which
-// they are to be asked, and then the registry. Tags come from hosts that resolve them.
+// sources returns the endpoints to pull repo from: mirrors in order of precedence, then the
+// registry. By tag, only hosts with the capability resolve are used.
 func (c *Client) sources(repo name.Repository, byTag bool) (found []*endpoint, err error) {
 	all, err := c.hostsOf(repo.Registry)
 	if err != nil {
@@ -55,9 +54,9 @@ func (c *Client) sources(repo name.Repository, byTag bool) (found []*endpoint, e
 	return found, nil
 }
 
-// target returns the endpoint that repo is pushed to: the registry, unless a mirror
-// says itself that it takes what is pushed. Mounting needs the right to read other
-// repositories.
+// target returns the endpoint to push repo to: the registry, or a mirror with the explicit
+// capability push. To mount blobs of the repositories in from, it needs the right to pull from
+// them.
 func (c *Client) target(repo name.Repository, from ...name.Repository) (*endpoint, error) {
 	all, err := c.hostsOf(repo.Registry)
 	if err != nil {
@@ -68,7 +67,7 @@ func (c *Client) target(repo name.Repository, from ...name.Repository) (*endpoin
 			return c.endpointAt(h, repo, push, from...), nil
 		}
 	}
-	return nil, &localError{fmt.Errorf("registry %s: hosts.toml gives no host the capability push", hostName(repo.Registry))}
+	return nil, &localError{fmt.Errorf("registry %s: no host in hosts.toml has the capability push", hostName(repo.Registry))}
 }
 
 func (c *Client) endpointAt(h *host, repo name.Repository, verb string, from ...name.Repository) *endpoint {
@@ -91,9 +90,9 @@ func (c *Client) endpointAt(h *host, repo name.Repository, verb string, from ...
 	return e
 }
 
-// fromAny does something with the first source of repo that it succeeds with. Only the
-// registry itself is worth several attempts; a mirror that does not answer is not asked
-// again. The error says what each of them said about what.
+// fromAny calls do with each source of repo until one succeeds. Only the registry itself is
+// retried; a mirror that does not respond is not used again. The error includes the response of
+// each source; what describes the content.
 func (c *Client) fromAny(ctx context.Context, repo name.Repository, byTag bool, what string, do func(*endpoint) error) error {
 	sources, err := c.sources(repo, byTag)
 	if err != nil {
@@ -113,7 +112,7 @@ func (c *Client) fromAny(ctx context.Context, repo name.Repository, byTag bool, 
 	return withMirrors(registry.explain(what, err), missed)
 }
 
-// missed says what a mirror failed with, and remembers one that does not answer.
+// missed returns the error of a mirror, and marks the mirror as down if it did not respond.
 func (e *endpoint) missed(err error) string {
 	if !isAnswer(err) && !isWrong(err) {
 		e.host.down.Store(true)
@@ -121,7 +120,7 @@ func (e *endpoint) missed(err error) string {
 	return fmt.Sprintf("mirror %s: %s", e.host.Address, cmp.Or(e.reaching(err), e.plainly(err)))
 }
 
-// withMirrors adds to the error of a registry what its mirrors said.
+// withMirrors adds the errors of its mirrors to the error of a registry.
 func withMirrors(err error, missed []string) error {
 	if err == nil || len(missed) == 0 || isEnded(err) {
 		return err
@@ -135,33 +134,33 @@ const (
 	push = "push"
 )
 
-// request returns one for something of the repository. The host must have been
-// greeted, for its scheme.
+// request returns a request below the repository's API path. It greets the host first, to learn its
+// scheme.
 func (e *endpoint) request(ctx context.Context, method, kind, id string) (request, error) {
 	if err := e.host.greet(ctx); err != nil {
 		return request{}, err
 	}
 	u := e.host.url("/" + e.repo.RepositoryStr() + "/" + kind + "/" + id)
 	if e.host.Mirror {
-		// As containerd tells a mirror of several registries which one is meant.
+		// containerd passes this to mirrors that serve several registries.
 		u.RawQuery = url.Values{"ns": {hostName(e.repo.Registry)}}.Encode()
 	}
 	return request{method: method, url: u, header: http.Header{}}, nil
 }
 
-// A finding is what a HEAD says about a manifest or a blob.
+// A finding is the result of a HEAD for a manifest or a blob.
 type finding int
 
 const (
 	absent finding = iota
 	present
-	// refused: the registry does not say. Some answer 403 for all that does not exist,
-	// and some do not let those read who may write.
+	// refused means that the registry does not tell. Some registries answer 403 for missing
+	// content, and some deny reading to users who may write.
 	refused
 )
 
-// head asks for a manifest or a blob, and returns its digest as far as the registry
-// says it.
+// head requests the headers of a manifest or a blob, and returns its digest, or zero if the
+// registry does not send it.
 func (e *endpoint) head(ctx context.Context, kind, id, accept string) (digest v1.Hash, found finding, err error) {
 	r, err := e.request(ctx, http.MethodHead, kind, id)
 	if err != nil {
@@ -184,8 +183,7 @@ func (e *endpoint) head(ctx context.Context, kind, id, accept string) (digest v1
 	return contentDigest(resp), present, nil
 }
 
-// contentDigest is what a registry says the digest of its answer is, or of what it
-// was sent; zero if it does not say.
+// contentDigest returns the Docker-Content-Digest header, or zero if there is none.
 func contentDigest(resp *http.Response) v1.Hash {
 	h, err := v1.NewHash(resp.Header.Get("Docker-Content-Digest"))
 	if err != nil {

@@ -20,24 +20,24 @@ import (
 	"github.com/slipway-build/slipway/internal/redact"
 )
 
-// An answerError is an answer that is not one of those wanted.
+// An answerError is an answer with an unexpected status.
 type answerError struct {
 	status int
-	// tokenServer is the host of the token server, if the answer is its.
+	// tokenServer is the host of the token server, if it sent the answer.
 	tokenServer string
-	// codes and detail are what the registry says about it. The detail may hold
-	// secrets until it was redacted.
+	// codes and detail are the registry's own description. detail may contain secrets that must be
+	// redacted.
 	codes  []string
 	detail string
-	// wait is how long the registry asks to wait, if it does.
+	// wait is the value of Retry-After, valid if asksToWait.
 	wait       time.Duration
 	asksToWait bool
 }
 
-// maxDetail is how many characters of a registry's own words an error has.
+// maxDetail limits the part of an error that quotes a registry, in characters.
 const maxDetail = 200
 
-// maxAnswer is how many bytes of an answer are read that is not content.
+// maxAnswer limits how much is read of an answer that is not content, in bytes.
 const maxAnswer = 1 << 20
 
 func newAnswerError(resp *http.Response) *answerError {
@@ -47,13 +47,13 @@ func newAnswerError(resp *http.Response) *answerError {
 	if err != nil {
 		return e
 	}
-	// distribution-spec, "Error Codes". Other bodies are pages of proxies.
+	// distribution-spec, "Error Codes". Other bodies are error pages of proxies.
 	var body struct {
 		Errors []struct {
 			Code    string `json:"code"`
 			Message string `json:"message"`
 		} `json:"errors"`
-		// Token servers: Docker's, and RFC 6749, section 5.2.
+		// Error bodies of token servers: Docker's, and RFC 6749, section 5.2.
 		Details          string `json:"details"`
 		ErrorDescription string `json:"error_description"`
 	}
@@ -75,23 +75,23 @@ func (e *answerError) Error() string {
 		s += ": " + oneLine(redact.Text(e.detail))
 	}
 	if e.asksToWait && e.wait > 0 {
-		s += fmt.Sprintf(" (asks to come back in %s)", e.wait.Round(time.Second))
+		s += fmt.Sprintf(" (retry after %s)", e.wait.Round(time.Second))
 	}
 	return s
 }
 
-// has says whether the registry gave one of the codes.
+// has reports whether the registry sent one of the codes.
 func (e *answerError) has(codes ...string) bool {
 	return slices.ContainsFunc(e.codes, func(c string) bool { return slices.Contains(codes, c) })
 }
 
-// isAnswer says whether err is an answer, and not the want of one.
+// isAnswer reports whether err is an answer of a server, rather than a failure to get one.
 func isAnswer(err error) bool {
 	var a *answerError
 	return errors.As(err, &a)
 }
 
-// oneLine is the first line of s, shortened.
+// oneLine returns the first line of s, shortened to maxDetail.
 func oneLine(s string) string {
 	s, _, _ = strings.Cut(strings.TrimSpace(s), "\n")
 	if runes := []rune(s); len(runes) > maxDetail {
@@ -100,13 +100,13 @@ func oneLine(s string) string {
 	return s
 }
 
-// A localError is not the registry's: the disk is full, or the source of what is
-// pushed cannot be read.
+// A localError is not the registry's fault: the disk is full, or the content to push cannot be
+// read.
 type localError struct{ error }
 
 func (e *localError) Unwrap() error { return e.error }
 
-// A failure is what the user reads. It says in its own words what cause is about.
+// A failure has the complete text for the user; cause is for errors.Is and errors.As.
 type failure struct {
 	text  string
 	cause error
@@ -115,7 +115,7 @@ type failure struct {
 func (f *failure) Error() string { return f.text }
 func (f *failure) Unwrap() error { return f.cause }
 
-// hostName spells a registry as people do, and as docker login takes it.
+// hostName returns the name of a registry as people and docker login spell it.
 func hostName(r name.Registry) string {
 	if r.RegistryStr() == name.DefaultRegistry {
 		return "docker.io"
@@ -123,7 +123,7 @@ func hostName(r name.Registry) string {
 	return r.RegistryStr()
 }
 
-// explain says what went wrong with what: an image, or a blob of one.
+// explain turns err into an error for the user; what is an image, or a blob of one.
 func (e *endpoint) explain(what string, err error) error {
 	var (
 		told   *failure
@@ -145,9 +145,9 @@ func (e *endpoint) explain(what string, err error) error {
 	case errors.As(err, &answer):
 		return e.explainAnswer(what, *answer, times, err)
 	case errors.As(err, &wrong):
-		return &failure{fmt.Sprintf("registry %s sent wrong bytes for %s twice: %v", host, what, wrong), err}
+		return &failure{fmt.Sprintf("registry %s sent wrong content for %s twice: %v", host, what, wrong), err}
 	case e.reaching(err) != "":
-		return &failure{fmt.Sprintf("registry %s is not reached: %s", host, e.reaching(err)), err}
+		return &failure{fmt.Sprintf("cannot reach registry %s: %s", host, e.reaching(err)), err}
 	case isTemporary(err), isNetwork(err):
 		return &failure{fmt.Sprintf("registry %s does not answer: %s%s", host, e.plainly(err), times), err}
 	}
@@ -165,7 +165,7 @@ func (e *endpoint) explainAnswer(what string, answer answerError, times string, 
 	case answer.tokenServer != "":
 		return &failure{fmt.Sprintf("the token server %s of registry %s refused a token to %s %s: %v", answer.tokenServer, host, e.verb, what, &answer), err}
 	case answer.status == http.StatusBadRequest && e.host.strange == answer.status && e.host.scheme == "http":
-		return &failure{fmt.Sprintf("registry %s refused the %s of %s: %v: it may speak TLS; plain HTTP is a setting (%s)", host, e.verb, what, &answer, page), err}
+		return &failure{fmt.Sprintf("registry %s refused the %s of %s: %v: it may expect TLS, but a setting selects plain HTTP (%s)", host, e.verb, what, &answer, page), err}
 	case answer.status == http.StatusNotFound && e.host.strange == http.StatusNotFound && len(answer.codes) == 0:
 		return &failure{host + " is not a registry: it answers /v2/ with 404 Not Found", err}
 	case answer.status == http.StatusNotFound && e.verb == pull:
@@ -178,7 +178,7 @@ func (e *endpoint) explainAnswer(what string, answer answerError, times string, 
 	return &failure{fmt.Sprintf("registry %s refused the %s of %s: %v", host, e.verb, what, &answer), err}
 }
 
-// refusal says who was not let in, and what may help.
+// refusal returns the error for denied access, and suggests a remedy.
 func (e *endpoint) refusal(what string, answer answerError) string {
 	host := hostName(e.repo.Registry)
 	key, shown := e.credentials()
@@ -189,7 +189,7 @@ func (e *endpoint) refusal(what string, answer answerError) string {
 	}
 	switch {
 	case !key.Known():
-		s := fmt.Sprintf("registry %s wants credentials to %s %s, and none are known", host, e.verb, what)
+		s := fmt.Sprintf("registry %s requires credentials to %s %s, and none were found", host, e.verb, what)
 		if key.Trouble != nil {
 			s += " (" + oneLine(e.client.secrets.Text(strings.ReplaceAll(key.Trouble.Error(), "\n", "; "))) + ")"
 		} else if e.verb == pull {
@@ -197,22 +197,22 @@ func (e *endpoint) refusal(what string, answer answerError) string {
 		}
 		return s + ": " + login
 	case !shown:
-		return fmt.Sprintf("registry %s does not let anybody %s %s, and does not ask for %s (%v)", host, e.verb, what, key, &answer)
+		return fmt.Sprintf("registry %s denied the %s of %s without requesting credentials (%v); %s was not used", host, e.verb, what, &answer, key)
 	case answer.status == http.StatusUnauthorized:
 		return fmt.Sprintf("%s%s does not accept %s to %s %s (%v): %s", asked, of, key, e.verb, what, &answer, login)
 	}
-	return fmt.Sprintf("%s%s does not let %s %s %s (%v): ask for the right, or %s", asked, of, key, e.verb, what, &answer, login)
+	return fmt.Sprintf("%s%s does not allow %s to %s %s (%v): request access, or %s", asked, of, key, e.verb, what, &answer, login)
 }
 
-// isNetwork says whether err comes from below HTTP.
+// isNetwork reports whether err is from a layer below HTTP.
 func isNetwork(err error) bool {
 	var op *net.OpError
 	var dns *net.DNSError
 	return errors.As(err, &op) || errors.As(err, &dns)
 }
 
-// plainly says what went wrong below HTTP. The URL that net/http puts before it may
-// hold a signature that opens a blob to everyone.
+// plainly returns the text of an error from below HTTP. It drops the URL that net/http adds, which
+// may contain the signature of a pre-signed URL.
 func (e *endpoint) plainly(err error) string {
 	for {
 		var u *url.Error

@@ -14,8 +14,8 @@ import (
 	"github.com/slipway-build/slipway/progress"
 )
 
-// fetch makes sure that the store has a blob of from's repository. Without a batch
-// it is one of the small ones that are not shown.
+// fetch makes sure that the store has a blob of from's repository. A nil batch is for small blobs
+// that are not shown as progress.
 func (c *Client) fetch(ctx context.Context, from *Manifest, d v1.Descriptor, b *batch) error {
 	if c.holds(d) {
 		return nil
@@ -28,9 +28,9 @@ func (c *Client) fetch(ctx context.Context, from *Manifest, d v1.Descriptor, b *
 	})
 }
 
-// fetchFromAny asks the mirrors for the blob, once each, and then the registry. What one
-// of them sent before it broke off is not fetched again from the next. A foreign layer
-// is asked for at its URLs, too, since registries need not hold it.
+// fetchFromAny requests the blob from each mirror once, then from the registry. A partial download
+// is continued from the next host. A foreign layer is finally requested from its URLs, since
+// registries need not store it.
 func (c *Client) fetchFromAny(ctx context.Context, from *Manifest, d v1.Descriptor, b *batch) (err error) {
 	sources, err := c.sources(from.repo, false)
 	if err != nil {
@@ -65,38 +65,38 @@ func (c *Client) fetchFromAny(ctx context.Context, from *Manifest, d v1.Descript
 	return nil
 }
 
-// holds says whether the store has the blob as a whole.
+// holds reports whether the store has the complete blob.
 func (c *Client) holds(d v1.Descriptor) bool {
 	info, err := os.Stat(c.store.Path(d.Digest))
 	// Has marks the blob as used.
 	return err == nil && info.Size() == d.Size && c.store.Has(d.Digest)
 }
 
-// A fetching is a blob on its way into the store.
+// A fetching is the download of one blob into the store.
 type fetching struct {
 	client  *Client
-	source  source // that it comes from now
+	source  source // current source
 	want    v1.Descriptor
 	slots   slots
-	tries   *tries // of this source
+	tries   *tries // for the current source
 	partial *store.Partial
 
 	batch *batch
-	task  *progress.Task // of the batch, since bytes are expected
+	task  *progress.Task // of the batch; nil until the size is known
 }
 
-// leave ends the part in the batch.
+// leave marks the layer as finished in the batch.
 func (f *fetching) leave(err error) {
 	if f.task != nil {
 		f.batch.leave(err)
 	}
 }
 
-// run fetches the blob from one source.
+// run fetches the blob from the current source.
 func (f *fetching) run(ctx context.Context) error {
 	for {
 		err := f.whole(ctx)
-		// Everything but wrong bytes was tried again by then.
+		// All errors but wrong content were retried by whole.
 		if err == nil || !isWrong(err) {
 			return err
 		}
@@ -106,7 +106,7 @@ func (f *fetching) run(ctx context.Context) error {
 	}
 }
 
-// whole completes what an earlier run left of the blob, or nothing.
+// whole resumes a partial download, or starts a new one.
 func (f *fetching) whole(ctx context.Context) (err error) {
 	p, err := f.client.store.Resume(ctx, f.want)
 	if err != nil {
@@ -119,7 +119,7 @@ func (f *fetching) whole(ctx context.Context) (err error) {
 	f.partial = p
 	f.expect(ctx, f.want.Size-p.Size())
 	missing := f.want.Size - p.Size()
-	// The next attempt, maybe with another host, expects the rest anew.
+	// The next attempt, possibly with another host, adds the missing bytes again.
 	defer func() { f.batch.grow(-missing) }()
 	for p.Size() < f.want.Size {
 		before := p.Size()
@@ -144,7 +144,7 @@ func (f *fetching) whole(ctx context.Context) (err error) {
 	return err
 }
 
-// expect says that n more bytes are to come.
+// expect adds n bytes to the expected total.
 func (f *fetching) expect(ctx context.Context, n int64) {
 	if f.task == nil {
 		f.task = f.batch.join(ctx)
@@ -152,13 +152,13 @@ func (f *fetching) expect(ctx context.Context, n int64) {
 	f.batch.grow(n)
 }
 
-// A source has a blob.
+// A source can send a blob.
 type source interface {
-	// get asks for it. An answer whose status is not one of want is an *answerError.
+	// get requests the blob. A status that is not in want is an *answerError.
 	get(ctx context.Context, header http.Header, want ...int) (*http.Response, error)
 }
 
-// A blobSource is a repository.
+// A blobSource is a repository with the blob.
 type blobSource struct {
 	endpoint *endpoint
 	digest   v1.Hash
@@ -173,7 +173,7 @@ func (s blobSource) get(ctx context.Context, header http.Header, want ...int) (*
 	return s.endpoint.do(ctx, r, want...)
 }
 
-// rest gets what is missing of the blob, in one request.
+// rest requests the missing part of the blob once.
 func (f *fetching) rest(ctx context.Context) error {
 	release, err := f.slots.acquire(ctx)
 	if err != nil {
@@ -185,24 +185,24 @@ func (f *fetching) rest(ctx context.Context) error {
 		return err
 	}
 	defer resp.Body.Close()
-	// One byte more than wanted is enough to know that it is too much.
+	// One byte too many is enough to detect a blob that is too large.
 	rest := f.task.Reader(io.LimitReader(resp.Body, f.want.Size-f.partial.Size()+1))
 	if _, err := io.Copy(localWriter{f.partial}, rest); err != nil {
 		return err
 	}
 	if has := f.partial.Size(); has < f.want.Size {
-		return fmt.Errorf("%d of %d bytes came: %w", has, f.want.Size, io.ErrUnexpectedEOF)
+		return fmt.Errorf("received %d of %d bytes: %w", has, f.want.Size, io.ErrUnexpectedEOF)
 	}
 	return nil
 }
 
-// open asks for the rest of the blob. A registry that cannot begin in the middle
-// sends all of it, and what was there is thrown away.
+// open requests the missing part of the blob. If the registry does not support ranges and sends all
+// of it, the partial download is discarded.
 func (f *fetching) open(ctx context.Context) (*http.Response, error) {
 	from := f.partial.Size()
 	header, want := http.Header{}, []int{http.StatusOK}
 	if from > 0 {
-		// Closed, as some registries do not know open ranges.
+		// With an end, since some registries do not support open ranges.
 		header.Set("Range", fmt.Sprintf("bytes=%d-%d", from, f.want.Size-1))
 		want = append(want, http.StatusPartialContent, http.StatusRequestedRangeNotSatisfiable)
 	}
@@ -221,18 +221,18 @@ func (f *fetching) open(ctx context.Context) (*http.Response, error) {
 		}
 	}
 	if resp.StatusCode != http.StatusOK {
-		// It knows ranges, but not this one.
+		// The server supports ranges, but not this one.
 		resp.Body.Close()
 		return f.open(ctx)
 	}
 	if n := resp.ContentLength; n >= 0 && n != f.want.Size {
 		resp.Body.Close()
-		return nil, &store.ContentError{Want: f.want, Reason: fmt.Sprintf("the registry has %d bytes in place of %d", n, f.want.Size)}
+		return nil, &store.ContentError{Want: f.want, Reason: fmt.Sprintf("the registry has %d bytes instead of %d", n, f.want.Size)}
 	}
 	return resp, nil
 }
 
-// beginsAt is where the part of a blob begins that was sent, or -1.
+// beginsAt returns the first byte of Content-Range, or -1.
 func beginsAt(resp *http.Response) (first int64) {
 	if _, err := fmt.Sscanf(resp.Header.Get("Content-Range"), "bytes %d-", &first); err != nil {
 		return -1
@@ -240,7 +240,7 @@ func beginsAt(resp *http.Response) (first int64) {
 	return first
 }
 
-// localWriter tells errors of the disk from those of the network.
+// localWriter marks write errors as local, to tell them from network errors.
 type localWriter struct{ io.Writer }
 
 func (w localWriter) Write(p []byte) (int, error) {

@@ -16,14 +16,14 @@ import (
 	"github.com/slipway-build/slipway/images"
 )
 
-// isForeign says whether a layer is one that registries need not hold
-// (image-spec/layer.md, "Non-Distributable Layers").
+// isForeign reports whether registries need not store the layer (image-spec/layer.md,
+// "Non-Distributable Layers").
 func isForeign(d v1.Descriptor) bool {
 	return len(d.URLs) > 0 && images.IsForeignLayer(d.MediaType)
 }
 
-// fromURLs fetches a blob that its registry did not give, for the reason refused, from
-// the URLs of its descriptor in turn.
+// fromURLs fetches a blob from the URLs of its descriptor, in order. refused is the registry's
+// error.
 func (f *fetching) fromURLs(ctx context.Context, from *endpoint, what string, refused error) error {
 	reasons, absent := []string{refused.Error()}, errors.Is(refused, fs.ErrNotExist)
 	for _, text := range f.want.URLs {
@@ -40,7 +40,7 @@ func (f *fetching) fromURLs(ctx context.Context, from *endpoint, what string, re
 	if absent {
 		cause = fs.ErrNotExist
 	}
-	return &failure{fmt.Sprintf("%s is nowhere to be had: %s", what, strings.Join(reasons, "; ")), cause}
+	return &failure{fmt.Sprintf("%s was not found anywhere: %s", what, strings.Join(reasons, "; ")), cause}
 }
 
 func (f *fetching) fromURL(ctx context.Context, from *endpoint, text string) error {
@@ -52,7 +52,7 @@ func (f *fetching) fromURL(ctx context.Context, from *endpoint, text string) err
 		return err
 	}
 	wire := f.client.wire
-	// The host may have a CA of its own.
+	// The host may be configured with a CA of its own.
 	if r, err := name.NewRegistry(u.Host); err == nil {
 		known, err := f.client.hostsOf(r)
 		if err != nil {
@@ -64,7 +64,7 @@ func (f *fetching) fromURL(ctx context.Context, from *endpoint, text string) err
 	return f.run(ctx)
 }
 
-// A urlSource is an address outside of any registry. It is shown no credentials.
+// A urlSource is an address outside of any registry. It receives no credentials.
 type urlSource struct {
 	url  *url.URL
 	wire http.RoundTripper
@@ -86,7 +86,7 @@ func (s urlSource) get(ctx context.Context, header http.Header, want ...int) (*h
 	return nil, newAnswerError(resp)
 }
 
-// plainURL is a URL without what may be secret in it.
+// plainURL returns a URL without parts that may be secret.
 func plainURL(text string) string {
 	u, err := url.Parse(text)
 	if err != nil {

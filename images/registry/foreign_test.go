@@ -128,7 +128,7 @@ func TestAForeignLayerThatNobodyHas(t *testing.T) {
 		t.Fatal(err)
 	}
 	err = readAll(img)
-	wantError(t, err, digestOf(t, foreign).String(), "nowhere to be had", "has no blob", url+": 404")
+	wantError(t, err, digestOf(t, foreign).String(), "not found anywhere", "has no blob", url+": 404")
 	if !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("%v does not wrap fs.ErrNotExist", err)
 	}

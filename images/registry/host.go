@@ -24,21 +24,20 @@ type host struct {
 	hosts.Host
 	client   *Client
 	registry name.Registry
-	schemes  []string // to be tried in this order
+	schemes  []string // to try, in this order
 	wire     http.RoundTripper
 
-	turn   slots  // held by the goroutine that greets
-	scheme string // of schemes; empty before the greeting
-	// challenge is how the host asked for credentials when it was greeted; nil if it
-	// did not.
+	turn   slots  // held while greeting
+	scheme string // one of schemes; empty before the greeting
+	// challenge is how the host requested credentials when it was greeted; nil if it did not.
 	challenge *auth.Challenge
-	// strange is the status of a greeting that registries do not give, or 0.
+	// strange is the status of the greeting if registries do not normally send it, or 0.
 	strange int
 
-	down atomic.Bool // a mirror that did not answer is not asked again
+	down atomic.Bool // a mirror that did not respond, and is not used again
 }
 
-// hostsOf returns the servers of a registry: its mirrors, and itself last.
+// hostsOf returns the hosts of a registry: its mirrors, then the registry itself.
 func (c *Client) hostsOf(r name.Registry) ([]*host, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -73,16 +72,16 @@ func (c *Client) hostsOf(r name.Registry) ([]*host, error) {
 	return known, nil
 }
 
-// url returns the address of path below the API's root.
+// url returns the address of path below the API root.
 func (h *host) url(path string) *url.URL {
 	return &url.URL{Scheme: h.scheme, Host: h.Address, Path: h.Path + path}
 }
 
-// is says whether u leads to this host.
+// is reports whether u is an address of this host.
 func (h *host) is(u *url.URL) bool { return origin(u) == origin(h.url("")) }
 
-// greet asks the host whether it is there, once, and learns its scheme and how it
-// wants credentials. A greeting that failed is repeated by the next caller.
+// greet requests the API root once, to learn the scheme of the host and how it requests
+// credentials. After a failure, the next caller tries again.
 func (h *host) greet(ctx context.Context) error {
 	release, err := h.turn.acquire(ctx)
 	if err != nil {
@@ -98,7 +97,7 @@ func (h *host) greet(ctx context.Context) error {
 		err := h.greetBy(ctx, scheme, last)
 		var record tls.RecordHeaderError
 		if err == nil && h.strange == http.StatusBadRequest && first != nil && !errors.As(first, &record) {
-			// So servers of TLS answer plain HTTP. The handshake was only slow.
+			// This is how TLS servers answer plain HTTP: the handshake was only slow.
 			h.scheme = ""
 			return first
 		}
@@ -113,8 +112,8 @@ func (h *host) greet(ctx context.Context) error {
 	return first
 }
 
-// quickGreeting bounds the attempt at a scheme that another one can replace: a server
-// that does not speak TLS may wait for the end of a line in the client's hello.
+// quickGreeting limits the attempt with a scheme that has an alternative: a server without TLS may
+// wait for a line ending in the client's hello.
 const quickGreeting = 5 * time.Second
 
 func (h *host) greetBy(ctx context.Context, scheme string, last bool) error {
@@ -135,12 +134,12 @@ func (h *host) greetBy(ctx context.Context, scheme string, last bool) error {
 		return err
 	}
 	defer resp.Body.Close()
-	// A drained connection serves the next request.
+	// Draining the body lets the connection be reused.
 	if _, err := io.Copy(io.Discard, io.LimitReader(resp.Body, maxAnswer)); err != nil {
 		return err
 	}
 	if resp.Request.URL.Host == h.Address {
-		// It may have redirected to https.
+		// The host may have redirected to https.
 		scheme = resp.Request.URL.Scheme
 	}
 	h.scheme, h.challenge, h.strange = scheme, nil, 0
@@ -149,7 +148,7 @@ func (h *host) greetBy(ctx context.Context, scheme string, last bool) error {
 	case http.StatusUnauthorized:
 		h.challenge = challengeOf(resp)
 	default:
-		// A proxy may let only some paths through.
+		// A proxy may allow only some paths.
 		h.strange = resp.StatusCode
 	}
 	return nil
@@ -167,8 +166,8 @@ func (g greeting) RoundTrip(req *http.Request) (*http.Response, error) {
 	return g.host.wire.RoundTrip(req)
 }
 
-// speaksTLS says whether err shows that the other side speaks TLS, so that plain HTTP
-// is not worth an attempt.
+// speaksTLS reports whether err shows that the other side speaks TLS, so that plain HTTP need not
+// be tried.
 func speaksTLS(err error) bool {
 	var (
 		verification *tls.CertificateVerificationError

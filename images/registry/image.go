@@ -9,14 +9,13 @@ import (
 	"github.com/slipway-build/slipway/images/store"
 )
 
-// Image returns the image that the manifest is of. Its config and layers are fetched
-// when they are asked for, under the context of Resolve. A manifest of something
-// else, such as an index, is an error.
+// Image returns the image of the manifest. Its config and layers are fetched on first use, with the
+// context of Resolve. If the manifest is not one of an image, Image returns an error.
 func (m *Manifest) Image() (v1.Image, error) {
 	if t := m.Descriptor.MediaType; t.IsIndex() {
 		return nil, fmt.Errorf("%s is an index of several images, not an image", m.label)
 	} else if t.IsSchema1() {
-		return nil, fmt.Errorf("%s is an image of schema 1, which no runtime reads any more: build it anew", m.label)
+		return nil, fmt.Errorf("%s is an image of schema 1, which runtimes no longer support: rebuild it", m.label)
 	}
 	stored, err := m.client.store.Image(m.Descriptor.Digest)
 	if err != nil {
@@ -34,8 +33,8 @@ func (m *Manifest) Image() (v1.Image, error) {
 	return &image{Image: stored, source: m, manifest: manifest, batch: &batch{name: "pull " + m.label}}, nil
 }
 
-// Index returns the index that the manifest is of. Its images are resolved when they
-// are asked for, under the context of Resolve.
+// Index returns the index of the manifest. Its images are resolved on first use, with the context
+// of Resolve.
 func (m *Manifest) Index() (v1.ImageIndex, error) {
 	if !m.Descriptor.MediaType.IsIndex() {
 		return nil, fmt.Errorf("%s is not an index: its media type is %s", m.label, m.Descriptor.MediaType)
@@ -51,7 +50,7 @@ func (m *Manifest) Index() (v1.ImageIndex, error) {
 	return &index{storedIndex: stored, source: m, manifest: manifest}, nil
 }
 
-// image is an image of a store whose blobs are fetched into it when they are needed.
+// image is an image of a store whose blobs are fetched on first use.
 type image struct {
 	v1.Image // of the store
 	source   *Manifest
@@ -59,8 +58,7 @@ type image struct {
 	batch    *batch
 }
 
-// fetchConfig makes sure that the store has the config. Configs are too small to
-// show.
+// fetchConfig makes sure that the store has the config. Configs are too small to show as progress.
 func (i *image) fetchConfig() error {
 	d := i.manifest.Config
 	if int64(len(d.Data)) == d.Size && d.Size > 0 {
@@ -73,8 +71,7 @@ func (i *image) RawConfigFile() ([]byte, error) { return withConfig(i, i.Image.R
 
 func (i *image) ConfigFile() (*v1.ConfigFile, error) { return withConfig(i, i.Image.ConfigFile) }
 
-// withConfig calls read, which reads the config from the store. A damaged config is
-// fetched again.
+// withConfig calls read, which reads the config from the store. A damaged config is fetched again.
 func withConfig[T any](i *image, read func() (T, error)) (value T, err error) {
 	err = store.Mend(i.source.ctx, func() error {
 		if err := i.fetchConfig(); err != nil {
@@ -86,8 +83,8 @@ func withConfig[T any](i *image, read func() (T, error)) (value T, err error) {
 	return value, err
 }
 
-// Layers are the manifest's, base first. The config tells their diff IDs, and is
-// fetched for that.
+// Layers returns the layers of the manifest, base first. It fetches the config, which contains
+// their diff IDs.
 func (i *image) Layers() ([]v1.Layer, error) {
 	read := i.Image.Layers
 	if i.manifest.Config.MediaType.IsConfig() {
@@ -141,7 +138,7 @@ func (i *image) find(h v1.Hash, by func(v1.Layer) (v1.Hash, error)) (v1.Layer, e
 	return layers[n], nil
 }
 
-// complete says whether the store has everything of the image that can be fetched.
+// complete reports whether the store has all fetchable content of the image.
 func (i *image) complete() bool {
 	layers, err := i.Layers()
 	if err != nil {
@@ -157,7 +154,8 @@ func (i *image) complete() bool {
 	return true
 }
 
-// storedIndex is a name to embed beside a method called ImageIndex.
+// storedIndex is an alias, so that v1.ImageIndex can be embedded next to a method called
+// ImageIndex.
 type storedIndex = v1.ImageIndex
 
 // index is an index of a store whose images come from a registry.
@@ -200,8 +198,8 @@ func (i *index) ImageIndex(h v1.Hash) (v1.ImageIndex, error) {
 	return m.Index()
 }
 
-// Layer returns what the index names that is neither image nor index. Registries
-// take everything in an index for a manifest.
+// Layer returns an entry that is neither image nor index. Registries treat every entry of an index
+// as a manifest.
 func (i *index) Layer(h v1.Hash) (v1.Layer, error) {
 	if _, err := i.child(h); err != nil {
 		return nil, err
@@ -210,7 +208,7 @@ func (i *index) Layer(h v1.Hash) (v1.Layer, error) {
 		Layer(v1.Hash) (v1.Layer, error)
 	})
 	if !ok {
-		return nil, fmt.Errorf("index %s of the store has images alone", i.source.label)
+		return nil, fmt.Errorf("index %s of the store has only images", i.source.label)
 	}
 	return with.Layer(h)
 }

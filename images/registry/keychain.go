@@ -7,8 +7,7 @@ import (
 	"github.com/slipway-build/slipway/images/credentials"
 )
 
-// Keychain hands the client's credentials to an engine, which talks to registries
-// itself.
+// Keychain provides the client's credentials to an engine, which talks to registries itself.
 func (c *Client) Keychain() authn.Keychain { return keychain{c.keys} }
 
 type keychain struct{ keys *credentials.Keys }

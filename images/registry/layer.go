@@ -10,7 +10,7 @@ import (
 	"github.com/slipway-build/slipway/images/store"
 )
 
-// layer is a layer of a store that is fetched into it with the first use.
+// layer is a layer of a store that is fetched on first use.
 type layer struct {
 	store.FileLayer
 	image *image
@@ -26,7 +26,7 @@ func (l *layer) fetch(ctx context.Context) error {
 
 func (l *layer) Descriptor() (*v1.Descriptor, error) { return l.desc.DeepCopy(), nil }
 
-// DiffID is the config's. An artifact has none that tells it, so that its layers are
+// DiffID returns the diff ID from the config. An artifact's config has none, so its layers are
 // fetched and read.
 func (l *layer) DiffID() (v1.Hash, error) {
 	if h, err := l.FileLayer.DiffID(); err == nil {
@@ -54,8 +54,7 @@ func (l *layer) Info(ctx context.Context) (store.BlobInfo, error) {
 	return fetched(ctx, l, l.FileLayer.Info)
 }
 
-// fetched calls read, which reads the layer from the store. A damaged layer is fetched
-// again.
+// fetched calls read, which reads the layer from the store. A damaged layer is fetched again.
 func fetched[T any](ctx context.Context, l *layer, read func(context.Context) (T, error)) (value T, err error) {
 	err = store.Mend(ctx, func() error {
 		if err := l.fetch(ctx); err != nil {

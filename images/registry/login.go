@@ -11,12 +11,12 @@ import (
 	"github.com/slipway-build/slipway/images/credentials"
 )
 
-// Login checks user and password with a registry, stores them, and returns where. A
-// registry that lets everybody in does not check them.
+// Login checks user and password with a registry, stores them, and returns the place. A registry
+// with anonymous access does not check them.
 func (c *Client) Login(ctx context.Context, registry name.Registry, user, password string) (where string, err error) {
 	host := hostName(registry)
 	if c.offline {
-		return "", fmt.Errorf("offline: registry %s cannot be asked", host)
+		return "", fmt.Errorf("offline: cannot log in to registry %s", host)
 	}
 	all, err := c.hostsOf(registry)
 	if err != nil {
@@ -40,7 +40,7 @@ func (c *Client) Login(ctx context.Context, registry name.Registry, user, passwo
 	return c.keys.Store(host, user, password)
 }
 
-// Logout removes what Login stored, and returns where that was.
+// Logout removes what Login stored, and returns the place.
 func (c *Client) Logout(registry name.Registry) (where string, err error) {
 	return c.keys.Erase(hostName(registry))
 }

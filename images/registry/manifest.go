@@ -20,8 +20,8 @@ import (
 	"github.com/slipway-build/slipway/images/store"
 )
 
-// A Manifest is what a reference names in a registry: an image, an index, or
-// anything else that has a manifest.
+// A Manifest is the content of a reference in a registry: an image, an index, or anything else that
+// has a manifest.
 type Manifest struct {
 	// Descriptor has the media type, digest and size.
 	Descriptor v1.Descriptor
@@ -30,30 +30,31 @@ type Manifest struct {
 
 	client *Client
 	repo   name.Repository
-	// label says in progress and errors what this is.
+	// label describes the manifest in progress and errors.
 	label string
-	// ctx is that of who asked for the manifest. go-containerregistry's interfaces
-	// have none, as its own remote images.
+	// ctx is the context of the caller of Resolve. The interfaces of go-containerregistry take
+	// none; its own remote images store one as well.
 	ctx context.Context
 }
 
-// maxManifest is how large a manifest may be, in bytes. The specification asks
-// registries for 4 MiB at least.
+// maxManifest limits the size of a manifest, in bytes. The specification requires registries to
+// accept at least 4 MiB.
 const maxManifest = 16 << 20
 
-// referenceKind is the kind of the records that say what a tag meant last.
+// referenceKind is the kind of the store's records of what a tag last referred to.
 const referenceKind = "reference"
 
-// accept lists what we know to read; registries translate for who lists less.
+// accept lists the media types that this package reads; registries convert manifests for clients
+// that list fewer.
 var accept = strings.Join([]string{
 	string(types.OCIImageIndex), string(types.DockerManifestList),
 	string(types.OCIManifestSchema1), string(types.DockerManifestSchema2), "*/*",
 }, ", ")
 
-// Resolve gets the manifest that ref names, of any media type. A digest that the
-// store holds is not asked for. For a tag the registry is always asked, but what it
-// has not changed is not sent again; it counts pulls. Offline, a tag means what it
-// did the last time, or what the store's index says.
+// Resolve gets the manifest that ref names, of any media type. A digest that the store has is not
+// requested. A tag is always requested, but an unchanged manifest is not transferred again, and
+// registries do not count that as a pull. Offline, a tag has its last known value, or that of the
+// store's index.
 func (c *Client) Resolve(ctx context.Context, ref name.Reference) (*Manifest, error) {
 	return c.resolve(ctx, ref, images.Familiar(ref))
 }
@@ -83,7 +84,7 @@ func (c *Client) resolve(ctx context.Context, ref name.Reference, label string) 
 			if err != nil || found == present && digest == known.Digest {
 				return err
 			}
-			// Other answers come again to the GET, with reasons.
+			// Other answers are sent to the GET as well, with reasons.
 		}
 		m.Descriptor, m.Raw, err = e.manifest(ctx, ref)
 		return err
@@ -128,14 +129,14 @@ func (e *endpoint) manifest(ctx context.Context, ref name.Reference) (v1.Descrip
 	}
 	if want != (v1.Hash{}) && want != d.Digest && want.Algorithm == d.Digest.Algorithm {
 		return v1.Descriptor{}, nil, &store.ContentError{
-			Want: v1.Descriptor{Digest: want, Size: d.Size}, Reason: fmt.Sprintf("its bytes have the digest %s", d.Digest)}
+			Want: v1.Descriptor{Digest: want, Size: d.Size}, Reason: fmt.Sprintf("the content has digest %s", d.Digest)}
 	}
 	d.MediaType, err = mediaType(raw, resp.Header.Get("Content-Type"))
 	return d, raw, err
 }
 
-// mediaType is what a manifest says itself, which its digest covers, then what the
-// registry says, and else what it looks like: OCI's first ones do not say.
+// mediaType returns the media type in the manifest itself, which its digest covers, else the
+// registry's, else a guess from the content: early OCI manifests contain none.
 func mediaType(raw []byte, contentType string) (types.MediaType, error) {
 	var m struct {
 		MediaType types.MediaType `json:"mediaType"`
@@ -159,7 +160,7 @@ func mediaType(raw []byte, contentType string) (types.MediaType, error) {
 	return types.OCIManifestSchema1, nil
 }
 
-// remembered is what the store knows ref to name.
+// remembered returns the descriptor that the store has recorded for ref.
 func (c *Client) remembered(ctx context.Context, ref name.Reference) (v1.Descriptor, bool) {
 	var d v1.Descriptor
 	if digest, ok := ref.(name.Digest); ok {
@@ -190,8 +191,8 @@ func (c *Client) remember(ctx context.Context, ref name.Reference, m *Manifest) 
 	return c.store.SetRecord(referenceKind, ref.Name(), raw)
 }
 
-// cached reads a manifest from the store, and completes its descriptor. A damaged
-// one makes way for a new one.
+// cached reads a manifest from the store, and completes its descriptor. A damaged manifest is
+// removed.
 func (c *Client) cached(ctx context.Context, d *v1.Descriptor) ([]byte, bool) {
 	raw, err := c.store.ReadBlob(d.Digest, maxManifest)
 	var damage *store.DamagedError
@@ -208,7 +209,7 @@ func (c *Client) cached(ctx context.Context, d *v1.Descriptor) ([]byte, bool) {
 	return raw, err == nil
 }
 
-// child resolves what an index names.
+// child resolves an entry of an index.
 func (m *Manifest) child(d v1.Descriptor) (*Manifest, error) {
 	label := m.label
 	if d.Platform != nil && d.Platform.OS != "" && d.Platform.OS != "unknown" {
@@ -216,7 +217,7 @@ func (m *Manifest) child(d v1.Descriptor) (*Manifest, error) {
 	}
 	child, err := m.client.resolve(m.ctx, m.repo.Digest(d.Digest.String()), label)
 	if errors.Is(err, fs.ErrNotExist) && !m.client.offline {
-		return nil, fmt.Errorf("%w, which its index names as %s", err, d.Digest)
+		return nil, fmt.Errorf("%w (entry %s of its index)", err, d.Digest)
 	}
 	return child, err
 }

@@ -12,9 +12,9 @@ import (
 	"github.com/slipway-build/slipway/images"
 )
 
-// Tagged returns the digest of the manifest that a registry has under ref now. ok is
-// false if there is none, and also if the registry does not say: some answer 401 or
-// 403 for what does not exist yet. Only CheckPush tells whether a push is allowed.
+// Tagged returns the digest of the manifest that a registry has under ref. ok is false if there is
+// none, and also if the registry does not tell: some answer 401 or 403 for missing content. Only
+// CheckPush tells whether a push is allowed.
 func (c *Client) Tagged(ctx context.Context, ref name.Reference) (digest v1.Hash, ok bool, err error) {
 	label := images.Familiar(ref)
 	if c.offline {
@@ -41,11 +41,11 @@ func (c *Client) Tagged(ctx context.Context, ref name.Reference) (digest v1.Hash
 	return digest, ok, nil
 }
 
-// CheckPush returns an error if nothing can be pushed to repo. It begins an upload and
-// cancels it, since registries tell in no other way; nothing is sent.
+// CheckPush returns an error if nothing can be pushed to repo. It starts an upload and cancels it,
+// because registries have no other way to tell; it sends no content.
 func (c *Client) CheckPush(ctx context.Context, repo name.Repository) error {
 	if c.offline {
-		return fmt.Errorf("offline: nothing can be pushed to %s", repo)
+		return fmt.Errorf("offline: cannot push to %s", repo)
 	}
 	e, err := c.target(repo)
 	if err != nil {
@@ -64,8 +64,8 @@ func (c *Client) CheckPush(ctx context.Context, repo name.Repository) error {
 	return nil
 }
 
-// cancelUpload ends an upload. Failure is ignored: registries drop uploads that are
-// not continued, and not all of them implement this.
+// cancelUpload ends an upload. Its error is ignored: registries drop abandoned uploads, and not all
+// of them implement this.
 func (e *endpoint) cancelUpload(ctx context.Context, location *url.URL) {
 	r := request{method: http.MethodDelete, url: location, header: http.Header{}}
 	if resp, err := e.do(ctx, r, http.StatusNoContent, http.StatusAccepted, http.StatusOK); err == nil {

@@ -46,7 +46,7 @@ func TestTaggedAndCheckPush(t *testing.T) {
 			}
 			w.WriteHeader(http.StatusUnauthorized)
 			return true
-		}, true, "wants credentials to push repository team/app"},
+		}, true, "requires credentials to push repository team/app"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			server := httptest.NewServer(memory)

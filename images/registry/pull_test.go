@@ -488,7 +488,7 @@ func TestWrongBytesAreFetchedOnceMore(t *testing.T) {
 				t.Errorf("the blob was asked for %d times; want twice", n)
 			}
 			if always {
-				wantError(t, err, f.host, "wrong bytes", "twice", "/imgx:v1")
+				wantError(t, err, f.host, "wrong content", "twice", "/imgx:v1")
 			} else if err != nil {
 				t.Error(err)
 			}
@@ -517,7 +517,7 @@ func TestAManifestThatIsNotWhatItsDigestSays(t *testing.T) {
 	})
 	by := imagetest.Push(t, f.host+"/imgx:v1", imagetest.Image(t, "linux/amd64", imagetest.RandomLayer(t, 1, 1000)))
 	_, err := newClient(t).Image(t.Context(), by, linux)
-	wantError(t, err, f.host, "wrong bytes", "twice")
+	wantError(t, err, f.host, "wrong content", "twice")
 }
 
 func TestManyReadersShareOneFetch(t *testing.T) {

@@ -20,13 +20,13 @@ import (
 	"github.com/slipway-build/slipway/progress"
 )
 
-// Push pushes a v1.Image, a v1.ImageIndex or a *Manifest to ref, and returns the
-// descriptor of what ref names then. What the registry has is not sent. A foreign layer
-// that cannot be got anywhere is left out, with a warning. If ref is a digest, it must be that of what is pushed.
+// Push pushes a v1.Image, a v1.ImageIndex or a *Manifest to ref, and returns its descriptor.
+// Content that the registry has is not sent. A foreign layer that cannot be fetched anywhere is
+// left out, with a warning. If ref is a digest, it must be the digest of the pushed content.
 func (c *Client) Push(ctx context.Context, ref name.Reference, what any) (d v1.Descriptor, err error) {
 	label := images.Familiar(ref)
 	if c.offline {
-		return v1.Descriptor{}, fmt.Errorf("offline: %s cannot be pushed", label)
+		return v1.Descriptor{}, fmt.Errorf("offline: cannot push %s", label)
 	}
 	m, err := openManifest(what)
 	if err != nil {
@@ -67,7 +67,7 @@ func openManifest(what any) (taggable, error) {
 	case v1.Image:
 		return what, nil
 	}
-	return nil, fmt.Errorf("a %T is neither an image nor an index", what)
+	return nil, fmt.Errorf("%T is not an image or an index", what)
 }
 
 // A pushing is one call of Push.
@@ -79,14 +79,14 @@ type pushing struct {
 	moved    atomic.Bool // whether anything had to be sent
 }
 
-// sending says that n bytes are to be sent.
+// sending adds n bytes to the expected total.
 func (p *pushing) sending(n int64) {
 	p.moved.Store(true)
 	p.task.SetTotal(p.total.Add(n))
 }
 
-// push pushes a manifest after all that it names. Without trust, all of it is sent,
-// whatever the registry says that it has.
+// push pushes the content that a manifest lists, then the manifest. Without trust, everything is
+// sent, even if the registry claims to have it.
 func (p *pushing) push(ctx context.Context, ref name.Reference, m taggable, trust bool) (v1.Descriptor, error) {
 	d, raw, err := describe(m)
 	if err != nil {
@@ -94,9 +94,9 @@ func (p *pushing) push(ctx context.Context, ref name.Reference, m taggable, trus
 	}
 	_, byTag := ref.(name.Tag)
 	if digest, ok := ref.(name.Digest); ok && digest.DigestStr() != d.Digest.String() {
-		return v1.Descriptor{}, &localError{fmt.Errorf("pushing %s: what is pushed has the digest %s", images.Familiar(ref), d.Digest)}
+		return v1.Descriptor{}, &localError{fmt.Errorf("pushing %s: the content has digest %s", images.Familiar(ref), d.Digest)}
 	}
-	var before v1.Hash // what the tag names so far
+	var before v1.Hash // current value of the tag
 	if byTag && trust {
 		found := absent
 		if before, found, err = p.head(ctx, ref.Identifier(), d); err != nil || found == present && before == d.Digest {
@@ -119,10 +119,10 @@ func (p *pushing) push(ctx context.Context, ref name.Reference, m taggable, trus
 	return d, p.complete(ctx, ref, m, d, raw, before)
 }
 
-// complete puts a manifest whose children were pushed or found. A registry may miss
-// some of them all the same: its storage may lag behind its answers, as while another
-// push writes the same blobs, or it has answered from a cache. So the manifest is sent
-// again after a while, and if that does not help, after its children.
+// complete sends a manifest after its children. A registry may miss some of them nevertheless: its
+// storage may lag behind its answers, for instance while another push writes the same blobs, or it
+// answered from a cache. The manifest is then sent again after a delay, and if that does not help,
+// after sending its children again.
 func (p *pushing) complete(ctx context.Context, ref name.Reference, m taggable, d v1.Descriptor, raw []byte, before v1.Hash) error {
 	p.sending(d.Size)
 	for t := p.client.tries(); ; {
@@ -158,8 +158,7 @@ func describe(m taggable) (d v1.Descriptor, raw []byte, err error) {
 	return d, raw, err
 }
 
-// head asks what a manifest is that the registry has. The digest is zero if it does
-// not say.
+// head returns the digest of a manifest in the registry, or zero if the registry does not send it.
 func (p *pushing) head(ctx context.Context, id string, d v1.Descriptor) (has v1.Hash, found finding, err error) {
 	err = p.client.try(ctx, func() error {
 		has, found, err = p.endpoint.head(ctx, "manifests", id, string(d.MediaType))
@@ -168,8 +167,8 @@ func (p *pushing) head(ctx context.Context, id string, d v1.Descriptor) (has v1.
 	return has, found, err
 }
 
-// put sends a manifest, and asks what the registry made of it: some rewrite what
-// they are sent, and its digest is no longer what was built and signed then.
+// put sends a manifest, and checks what the registry stored: some rewrite manifests, and the result
+// no longer has the digest that was built and signed.
 func (p *pushing) put(ctx context.Context, ref name.Reference, d v1.Descriptor, raw []byte, before v1.Hash) error {
 	release, err := p.client.writing(ref.Context()).acquire(ctx)
 	if err != nil {
@@ -198,23 +197,24 @@ func (p *pushing) put(ctx context.Context, ref name.Reference, d v1.Descriptor, 
 	if said != (v1.Hash{}) && said != d.Digest {
 		return &rewritten{d.Digest, said}
 	}
-	// Of what only has a digest, the first answer will do.
+	// For a digest, the answer to the PUT is enough.
 	if _, byTag := ref.(name.Tag); !byTag && said == d.Digest {
 		return nil
 	}
 	return p.confirm(ctx, ref, d, said, before)
 }
 
-// A rewritten error is about a registry that made something else of a manifest.
+// A rewritten error means that a registry stored something other than the manifest that it
+// received.
 type rewritten struct{ sent, has v1.Hash }
 
 func (r *rewritten) Error() string {
-	return fmt.Sprintf("it was sent the manifest %s and answers with %s", r.sent, r.has)
+	return fmt.Sprintf("it received manifest %s but reports %s", r.sent, r.has)
 }
 
-// confirm waits until a manifest that the registry has taken can be read, and checks
-// its digest. Registries with a cache or several servers need seconds for that; until
-// then they deny that there is such a tag, or show what it named before.
+// confirm waits until an accepted manifest can be read, and checks its digest. Registries with a
+// cache or several servers need seconds for that; until then they answer that the tag does not
+// exist, or return its old value.
 func (p *pushing) confirm(ctx context.Context, ref name.Reference, d v1.Descriptor, said, before v1.Hash) error {
 	began := time.Now()
 	for t := p.client.confirmations(); ; {
@@ -230,9 +230,9 @@ func (p *pushing) confirm(ctx context.Context, ref name.Reference, d v1.Descript
 		case found == present:
 			err = &rewritten{d.Digest, has}
 		case found == refused && said == d.Digest:
-			return nil // those who may write need not be allowed to read
+			return nil // a user who may write need not be allowed to read
 		default:
-			err = fmt.Errorf("it accepted the manifest %s, and does not show it %s later", d.Digest, time.Since(began).Round(time.Second))
+			err = fmt.Errorf("it accepted manifest %s but does not return it %s later", d.Digest, time.Since(began).Round(time.Second))
 		}
 		if t.again(ctx, &temporary{err}) != nil {
 			return cmp.Or(ctxError(ctx), err)
@@ -247,14 +247,14 @@ func ctxError(ctx context.Context) error {
 	return nil
 }
 
-// children pushes what a manifest names.
+// children pushes the content that a manifest lists.
 func (p *pushing) children(ctx context.Context, m taggable, trust bool) error {
 	if index, ok := m.(v1.ImageIndex); ok {
 		return p.entries(ctx, index, trust)
 	}
 	image, ok := m.(v1.Image)
 	if !ok {
-		return &localError{fmt.Errorf("a %T is neither an image nor an index", m)}
+		return &localError{fmt.Errorf("%T is not an image or an index", m)}
 	}
 	return p.blobs(ctx, image, trust)
 }
@@ -281,7 +281,7 @@ func (p *pushing) entry(ctx context.Context, index v1.ImageIndex, d v1.Descripto
 	case d.MediaType.IsImage():
 		child, err = index.Image(d.Digest)
 	default:
-		err = fmt.Errorf("media type %q is neither an image nor an index", d.MediaType)
+		err = fmt.Errorf("media type %q is not an image or an index", d.MediaType)
 	}
 	if err != nil {
 		return &localError{fmt.Errorf("entry %s of the index: %w", d.Digest, err)}
@@ -290,13 +290,14 @@ func (p *pushing) entry(ctx context.Context, index v1.ImageIndex, d v1.Descripto
 	return err
 }
 
-// leaveOut forgives that a foreign layer could not be read: a registry need not hold it.
+// leaveOut ignores that a foreign layer cannot be read, since a registry need not store it, and
+// warns.
 func (p *pushing) leaveOut(ctx context.Context, d v1.Descriptor, err error) error {
 	var ours *localError
 	if err == nil || isEnded(err) || !errors.As(err, &ours) {
 		return err
 	}
-	p.task.Warn(fmt.Sprintf("layer %s is foreign and was not pushed to %s: %v", d.Digest, p.endpoint.repo.Name(), err))
+	p.task.Warn(fmt.Sprintf("foreign layer %s was not pushed to %s: %v", d.Digest, p.endpoint.repo.Name(), err))
 	return nil
 }
 
@@ -311,7 +312,7 @@ func (p *pushing) blobs(ctx context.Context, image v1.Image, trust bool) error {
 		return &localError{err}
 	}
 	if len(layers) != len(manifest.Layers) {
-		return &localError{fmt.Errorf("the image has %d layers, and its manifest %d", len(layers), len(manifest.Layers))}
+		return &localError{fmt.Errorf("the image has %d layers, but its manifest lists %d", len(layers), len(manifest.Layers))}
 	}
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(p.client.jobs)

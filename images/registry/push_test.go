@@ -200,7 +200,7 @@ func TestPushByDigest(t *testing.T) {
 	_, err := c.Push(t.Context(), parse(t, ref), other)
 	wantError(t, err, digestOf(t, other).String())
 	_, err = c.Push(t.Context(), parse(t, ref), "text")
-	wantError(t, err, "string is neither an image nor an index")
+	wantError(t, err, "string is not an image or an index")
 }
 
 func TestARegistryThatRewritesManifestsIsNoticed(t *testing.T) {
@@ -214,7 +214,7 @@ func TestARegistryThatRewritesManifestsIsNoticed(t *testing.T) {
 	})
 	made := imagetest.Image(t, "linux/amd64", imagetest.Layer(t, imagetest.Files{"f": "x"}))
 	_, err := newClient(t).Push(t.Context(), parse(t, f.host+"/imgx:v1"), made)
-	wantError(t, err, f.host, digestOf(t, made).String(), "answers with")
+	wantError(t, err, f.host, digestOf(t, made).String(), "but reports")
 }
 
 func TestAnUploadThatBreaksOffBeginsAnew(t *testing.T) {

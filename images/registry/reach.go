@@ -8,8 +8,7 @@ import (
 	"strings"
 )
 
-// reaching explains why a host was not reached, as far as a setting mends it; else it
-// is empty.
+// reaching explains a failure to connect that a setting can solve. For other errors it returns "".
 func (e *endpoint) reaching(err error) string {
 	host := hostName(e.repo.Registry)
 	if e.host.Mirror {
@@ -23,7 +22,7 @@ func (e *endpoint) reaching(err error) string {
 	)
 	switch text := err.Error(); {
 	case errors.As(err, &record), strings.Contains(text, "server gave HTTP response to HTTPS client"):
-		return fmt.Sprintf("it speaks plain HTTP, and was asked in HTTPS: --plain-http %[1]s, SLIPWAY_PLAIN_HTTP=%[1]s, "+
+		return fmt.Sprintf("it speaks plain HTTP, but was contacted over HTTPS: allow plain HTTP with --plain-http %[1]s, SLIPWAY_PLAIN_HTTP=%[1]s  "+
 			"or registries: {%[1]q: {plain-http: true}} in slipway.yaml allows that; %[2]s", host, page)
 	case errors.As(err, &authority):
 		signer := ""
@@ -33,17 +32,17 @@ func (e *endpoint) reaching(err error) string {
 		return fmt.Sprintf("its certificate is signed by a CA that is not trusted here%[1]s: put the CA's certificate into "+
 			"/etc/docker/certs.d/%[2]s/ca.crt, or name its file in registries: {%[2]q: {ca: FILE}} in slipway.yaml or in SSL_CERT_FILE; %[3]s", signer, host, page)
 	case errors.As(err, &names), errors.As(err, &invalid):
-		return fmt.Sprintf("its certificate does not fit: %s; registries: {%q: {skip-verify: true}} in slipway.yaml accepts any; %s", oneLine(innermost(err).Error()), host, page)
+		return fmt.Sprintf("its certificate is not valid: %s; to accept any certificate, set registries: {%q: {skip-verify: true}} in slipway.yaml; %s", oneLine(innermost(err).Error()), host, page)
 	case strings.Contains(text, "tls: certificate required"), strings.Contains(text, "tls: bad certificate"):
-		return fmt.Sprintf("it wants a client certificate: put it into /etc/docker/certs.d/%[1]s/client.cert and client.key, "+
+		return fmt.Sprintf("it requires a client certificate: put it into /etc/docker/certs.d/%[1]s/client.cert and client.key, "+
 			"or name the files in registries: {%[1]q: {cert: FILE, key: FILE}} in slipway.yaml; %[2]s", host, page)
 	case e.host.scheme == "" && strings.Contains(text, "malformed HTTP response"):
-		return fmt.Sprintf("it speaks TLS, and was asked in plain HTTP, as a setting wants it (--plain-http, SLIPWAY_PLAIN_HTTP, registries: in slipway.yaml, or hosts.toml); %s", page)
+		return fmt.Sprintf("it speaks TLS, but a setting selects plain HTTP (--plain-http, SLIPWAY_PLAIN_HTTP, registries: in slipway.yaml, or hosts.toml); %s", page)
 	}
 	return ""
 }
 
-// page is where registries and their settings are described.
+// page documents the settings of registries.
 const page = "see docs/registries.md"
 
 // innermost is the last error that err wraps.

@@ -78,7 +78,7 @@ func TestTLSOnLoopback(t *testing.T) {
 	}
 
 	_, err = newClient(t, with(host, hosts.Setting{PlainHTTP: true})).Image(t.Context(), host+"/org/x:v1", linux)
-	wantError(t, err, "it may speak TLS")
+	wantError(t, err, "it may expect TLS")
 }
 
 func TestClientCertificates(t *testing.T) {
@@ -111,7 +111,7 @@ func TestClientCertificates(t *testing.T) {
 	imagetest.Push(t, registry+"/org/x:v1", threeLayers(t))
 	host, ca := tlsFront(t, registry, func(c *tls.Config) { c.ClientAuth, c.ClientCAs = tls.RequireAndVerifyClientCert, pool })
 	_, err = newClient(t, with(host, hosts.Setting{CA: ca})).Image(t.Context(), host+"/org/x:v1", linux)
-	wantError(t, err, "wants a client certificate", "client.cert")
+	wantError(t, err, "requires a client certificate", "client.cert")
 	if _, err := newClient(t, with(host, hosts.Setting{CA: ca, Cert: certFile, Key: keyFile})).Image(t.Context(), host+"/org/x:v1", linux); err != nil {
 		t.Error(err)
 	}

@@ -9,19 +9,18 @@ import (
 	"slices"
 )
 
-// A request can be sent several times: each attempt makes its body anew.
+// A request can be sent several times: each attempt opens its body again.
 type request struct {
 	method string
 	url    *url.URL
 	header http.Header
-	// open returns the body from its first byte, and size is its length in bytes.
-	// Without open there is no body.
+	// open returns the body from its first byte, and size is its length in bytes. If open is nil,
+	// there is no body.
 	open func() (io.ReadCloser, error)
 	size int64
 }
 
-// http returns one attempt at r. Its GetBody lets net/http follow a 307 or 308 with
-// the whole body.
+// http returns one attempt. Its GetBody lets net/http follow a 307 or 308 with the complete body.
 func (r request) http(ctx context.Context) (*http.Request, error) {
 	req, err := http.NewRequestWithContext(ctx, r.method, r.url.String(), nil)
 	if err != nil {
@@ -41,13 +40,12 @@ func (r request) http(ctx context.Context) (*http.Request, error) {
 	return req, err
 }
 
-// maxRenewals bounds how often one request is sent again with other credentials: once
-// because a token has expired, and once because it lacks a scope.
+// maxRenewals limits how often a request is sent again with other credentials: once because a token
+// has expired, and once because it lacks a scope.
 const maxRenewals = 2
 
-// do sends r, and sends it again with fresh credentials and a fresh body when the
-// registry asks for them. An answer whose status is not one of want is an
-// *answerError.
+// do sends r, and sends it again with fresh credentials and a fresh body when the registry requests
+// them. A status that is not in want is an *answerError.
 func (e *endpoint) do(ctx context.Context, r request, want ...int) (*http.Response, error) {
 	for renewals := 0; ; renewals++ {
 		used, err := e.authorization(ctx)
@@ -97,9 +95,8 @@ func (e *endpoint) send(req *http.Request, auth authorization) (*http.Response, 
 	return client.Do(req)
 }
 
-// authorized adds headers for the registry, and takes care that the hosts which it
-// redirects to do not see them. net/http alone would pass credentials on to another
-// port or a subdomain.
+// authorized adds headers for the registry, and keeps them from the hosts that it redirects to.
+// net/http alone would pass credentials to another port or a subdomain.
 type authorized struct {
 	host          *host
 	authorization string
@@ -123,7 +120,7 @@ func (a authorized) RoundTrip(req *http.Request) (*http.Response, error) {
 	return a.host.wire.RoundTrip(req)
 }
 
-// origin spells scheme, host and port of u, for comparing.
+// origin returns scheme, host and port of u, for comparison.
 func origin(u *url.URL) string {
 	port := u.Port()
 	if port == "" {

@@ -16,24 +16,23 @@ import (
 	"github.com/slipway-build/slipway/images/store"
 )
 
-// A pace says how often and how fast something is tried.
+// A pace limits the number and the rate of attempts.
 type pace struct {
-	// tries is the number of attempts in all.
+	// tries is the total number of attempts.
 	tries int
-	// first is the wait after the first attempt, more or less by a half at random, so
-	// that requests which failed together do not come back together. It doubles each
-	// time.
+	// first is the delay after the first attempt, which doubles each time. It is varied by up to
+	// half at random, so that requests that failed together are not repeated together.
 	first time.Duration
-	// most bounds the waits, and patience those that a registry asks for.
+	// most limits the delay, and patience the delay that a registry requests.
 	most, patience time.Duration
-	// fresh is how many bytes an attempt must have brought not to count: a download of
-	// gigabytes over a bad line breaks off often, and completes all the same.
+	// fresh is the number of bytes that make a failed attempt not count: a download of
+	// gigabytes over a bad line is interrupted often, and completes nevertheless.
 	fresh int64
 }
 
 var defaultPace = pace{tries: 5, first: 500 * time.Millisecond, most: 20 * time.Second, patience: 2 * time.Minute, fresh: 8 << 20}
 
-// tries counts the tries of one thing.
+// tries counts the attempts of one operation.
 type tries struct {
 	pace
 	made  int
@@ -42,23 +41,23 @@ type tries struct {
 
 func (c *Client) tries() *tries { return &tries{pace: c.pace} }
 
-// confirmations are tries for half a minute, in which a registry is to show what it
-// accepted.
+// confirmations returns attempts for about half a minute, the time in which a registry must return
+// what it accepted.
 func (c *Client) confirmations() *tries {
 	t := c.tries()
 	t.pace.tries = 7
 	return t
 }
 
-// moved says that a try which failed brought n bytes.
+// moved records that a failed attempt transferred n bytes.
 func (t *tries) moved(n int64) {
 	if n >= t.fresh {
 		t.made = 0
 	}
 }
 
-// again waits and returns nil if it is worth another try after err, and else
-// returns the error that remains.
+// again waits and returns nil if the operation should be tried again after err. Otherwise it
+// returns the final error.
 func (t *tries) again(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return ended(ctx)
@@ -96,7 +95,7 @@ func (t *tries) again(ctx context.Context, err error) error {
 	}
 }
 
-// try does something until it is done or not worth another try.
+// try calls do until it succeeds or should not be tried again.
 func (c *Client) try(ctx context.Context, do func() error) error {
 	for t := c.tries(); ; {
 		err := do()
@@ -109,7 +108,7 @@ func (c *Client) try(ctx context.Context, do func() error) error {
 	}
 }
 
-// exhausted is the last error of several tries.
+// exhausted is the last error of several attempts.
 type exhausted struct {
 	tries int
 	error
@@ -117,13 +116,12 @@ type exhausted struct {
 
 func (e *exhausted) Unwrap() error { return e.error }
 
-// A temporary error is one that the next attempt may not meet, for a reason that its
-// text or type does not show.
+// A temporary error should be retried, for a reason that its text or type does not show.
 type temporary struct{ error }
 
 func (t *temporary) Unwrap() error { return t.error }
 
-// isTemporary says whether a request that failed with err may do better next time.
+// isTemporary reports whether a request that failed with err may succeed later.
 func isTemporary(err error) bool {
 	var (
 		ours    *localError
@@ -148,15 +146,14 @@ func isTemporary(err error) bool {
 	case isBroken(err):
 		return true
 	}
-	// net/http keeps the types of HTTP/2's errors, and of some of its own, to itself.
+	// net/http does not export the types of HTTP/2's errors, and of some of its own.
 	text := err.Error()
 	return slices.ContainsFunc([]string{"http2: ", "stream error: ", "http: server closed idle connection",
 		"use of closed network connection", "transport connection broken"}, func(part string) bool { return strings.Contains(text, part) })
 }
 
-// isBroken says whether a connection was there and broke: by a reset, or however the
-// system calls it. A connection that was refused is not; nobody listens there. The
-// system's error may lie below several operations, as in
+// isBroken reports whether an established connection broke, for instance by a reset. Connection
+// refused is permanent. The system's error may be wrapped by several operations, as in
 //
 //	readfrom tcp 10.0.0.1:40000->10.0.0.2:443: write tcp …: connection reset by peer
 func isBroken(err error) bool {
@@ -168,7 +165,7 @@ func isBroken(err error) bool {
 	broken := false
 	eachError(err, func(err error) {
 		if op, ok := err.(*net.OpError); ok {
-			// Windows has errors of its own for a broken connection.
+			// Windows has its own errors for a broken connection.
 			broken = broken || op.Op == "read" || op.Op == "write"
 		}
 	})
@@ -201,16 +198,16 @@ func isTemporaryStatus(status int) bool {
 	return status >= 500
 }
 
-// isWrong says whether err is about content that arrived whole, here or at the
-// registry, and is not what it should be.
+// isWrong reports whether err is about content that was transferred completely, in either
+// direction, but is wrong.
 func isWrong(err error) bool {
 	var wrong *store.ContentError
 	var answer *answerError
 	return errors.As(err, &wrong) && !wrong.Short || errors.As(err, &answer) && answer.has("DIGEST_INVALID", "SIZE_INVALID")
 }
 
-// endedError is the cause for which a caller's context ended. Timeouts of the network
-// say of themselves that they are such causes, too, and are none.
+// endedError marks the cause of a canceled context. Without the mark, it could not be told from
+// network timeouts, which also match context.DeadlineExceeded.
 type endedError struct{ error }
 
 func (e *endedError) Unwrap() error { return e.error }
@@ -222,8 +219,7 @@ func isEnded(err error) bool {
 	return errors.As(err, &e)
 }
 
-// retryAfter reads the header of that name: seconds or a date (RFC 9110, section
-// 10.2.3).
+// retryAfter parses a Retry-After header: seconds or a date (RFC 9110, section 10.2.3).
 func retryAfter(header string, now time.Time) (time.Duration, bool) {
 	if header == "" {
 		return 0, false

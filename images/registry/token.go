@@ -17,9 +17,9 @@ import (
 
 // An authorization is what a request was sent with.
 type authorization struct {
-	header string // the value of Authorization, or empty
-	serial int    // counts the tokens of an endpoint
-	bearer bool   // whether header is such a token
+	header string // the Authorization header, or empty
+	serial int    // number of the token
+	bearer bool   // whether header contains a bearer token
 }
 
 // A token is a bearer token of an endpoint.
@@ -28,17 +28,17 @@ type token struct {
 	expires time.Time
 }
 
-// tokenLife is how long a token lives whose server does not say it (distribution's
-// "Token Authentication Specification", expires_in).
+// tokenLife is the lifetime of a token whose server does not send expires_in (distribution's "Token
+// Authentication Specification").
 const tokenLife = time.Minute
 
-// fresh says whether the token will outlive the beginning of a request.
+// fresh reports whether the token will still be valid when a request starts.
 func (t token) fresh(now time.Time) bool {
 	return t.value != "" && now.Add(5*time.Second).Before(t.expires)
 }
 
-// authorization returns what the next request is to be sent with. It greets the host
-// first, and gets a token if the host wants one and there is none that lives.
+// authorization returns the authorization for the next request. It greets the host first, and gets
+// a token if the host requires one and there is no valid one.
 func (e *endpoint) authorization(ctx context.Context) (authorization, error) {
 	if err := e.host.greet(ctx); err != nil {
 		return authorization{}, err
@@ -55,7 +55,7 @@ func (e *endpoint) authorization(ctx context.Context) (authorization, error) {
 	return e.current(ctx)
 }
 
-// current makes the header from what is known. The caller holds the lock.
+// current builds the header from the current state. The caller holds the lock.
 func (e *endpoint) current(ctx context.Context) (authorization, error) {
 	used := authorization{serial: e.serial}
 	switch {
@@ -82,8 +82,8 @@ func (e *endpoint) current(ctx context.Context) (authorization, error) {
 	return used, nil
 }
 
-// renew gets other credentials after resp, the answer to a request that was sent with
-// used. It returns false if there are none.
+// renew gets other credentials after resp, the answer to a request that was sent with used. It
+// returns false if there are none.
 func (e *endpoint) renew(ctx context.Context, used authorization, resp *http.Response) (bool, error) {
 	challenge := challengeOf(resp)
 	// RFC 6750, section 3.1: insufficient_scope comes with 403.
@@ -106,7 +106,7 @@ func (e *endpoint) renew(ctx context.Context, used authorization, resp *http.Res
 		return false, nil
 	}
 	if scope := e.challenge.Parameters["scope"]; scope != "" && !slices.Contains(e.scopes, scope) {
-		// In front, as some token servers obey only the first.
+		// In front, since some token servers obey only the first.
 		e.scopes = append([]string{scope}, e.scopes...)
 	}
 	e.token = token{}
@@ -114,7 +114,7 @@ func (e *endpoint) renew(ctx context.Context, used authorization, resp *http.Res
 	return err == nil && next.header != used.header, err
 }
 
-// fetchToken asks the token server that the challenge names. The caller holds the lock.
+// fetchToken requests a token from the token server in the challenge. The caller holds the lock.
 func (e *endpoint) fetchToken(ctx context.Context) error {
 	realm, err := e.realm()
 	if err != nil {
@@ -154,8 +154,8 @@ func (e *endpoint) fetchToken(ctx context.Context) error {
 	return nil
 }
 
-// realm is the address of the token server. A registry on the Internet must not make
-// us ask a server of this network (SSRF), nor send a password in plain HTTP.
+// realm returns the address of the token server. A registry on the Internet must not make us
+// contact a server in this network (SSRF), or send a password over plain HTTP.
 func (e *endpoint) realm() (*url.URL, error) {
 	text := e.challenge.Parameters["realm"]
 	realm, err := url.Parse(text)
@@ -163,7 +163,7 @@ func (e *endpoint) realm() (*url.URL, error) {
 		return nil, fmt.Errorf("its token server (realm) %q is not an http or https URL", text)
 	}
 	if realm.Scheme == "http" && e.host.scheme == "https" {
-		return nil, fmt.Errorf("its token server %s would get credentials in plain HTTP", realm.Host)
+		return nil, fmt.Errorf("refusing to send credentials to its token server %s over plain HTTP", realm.Host)
 	}
 	return realm, checkHop(e.host.url(""), realm)
 }
@@ -177,14 +177,14 @@ func checkTokenRedirect(req *http.Request, via []*http.Request) error {
 		return nil
 	}
 	if req.Body != nil && req.Body != http.NoBody {
-		return fmt.Errorf("the token server redirects to %s, which must not see a refresh token", req.URL.Host)
+		return fmt.Errorf("the token server redirects to %s, which must not receive a refresh token", req.URL.Host)
 	}
 	req.Header.Del("Authorization")
 	return nil
 }
 
-// tokenServer carries requests for tokens. A refusal is an *answerError, and an answer
-// has at most maxAnswer bytes.
+// tokenServer carries requests for tokens. A refusal is an *answerError, and an answer has at most
+// maxAnswer bytes.
 type tokenServer struct{ next http.RoundTripper }
 
 func (s tokenServer) RoundTrip(req *http.Request) (*http.Response, error) {
@@ -207,8 +207,8 @@ type limitedBody struct {
 	io.Closer
 }
 
-// challengeOf is how a host asks for credentials, in a way that is known here. Bearer
-// tokens are preferred to passwords.
+// challengeOf returns the challenge of a host that this package supports, or nil. It prefers bearer
+// tokens to passwords.
 func challengeOf(resp *http.Response) *auth.Challenge {
 	for _, c := range auth.ParseAuthHeader(resp.Header) {
 		if c.Scheme == auth.BearerAuth || c.Scheme == auth.BasicAuth {
@@ -218,10 +218,10 @@ func challengeOf(resp *http.Response) *auth.Challenge {
 	return nil
 }
 
-// lock makes credentials the business of one goroutine at a time.
+// lock acquires turn.
 func (e *endpoint) lock(ctx context.Context) (release func(), err error) { return e.turn.acquire(ctx) }
 
-// credentials returns those of the endpoint, and whether anybody was shown them.
+// credentials returns the key of the endpoint, and whether it was sent to anyone.
 func (e *endpoint) credentials() (credentials.Key, bool) {
 	e.turn <- struct{}{}
 	defer func() { <-e.turn }()
@@ -231,7 +231,7 @@ func (e *endpoint) credentials() (credentials.Key, bool) {
 	return e.key, e.shown
 }
 
-// keyOf looks up who we are to the host. A mirror has credentials of its own.
+// keyOf looks up the key for the host. A mirror has credentials of its own.
 func (e *endpoint) keyOf() credentials.Key {
 	switch {
 	case e.given != nil:

@@ -12,11 +12,11 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 )
 
-// blob makes sure that the registry has a blob, whose bytes open yields. Without
-// trust, the blob is sent whatever the registry says that it has.
+// blob makes sure that the registry has a blob whose content open returns. Without trust, the blob
+// is sent even if the registry claims to have it.
 func (p *pushing) blob(ctx context.Context, d v1.Descriptor, open func() (io.ReadCloser, error), trust bool) error {
 	repo := p.endpoint.repo
-	// Images of one index share layers, and are pushed at the same time.
+	// Images of one index share layers and are pushed concurrently.
 	return p.client.share(ctx, fmt.Sprintf("push %s@%s %v", repo.Name(), d.Digest, trust), func() error {
 		body := &uploadBody{task: p.task, open: open}
 		defer body.Close()
@@ -48,8 +48,8 @@ func (p *pushing) upload(ctx context.Context, d v1.Descriptor, body *uploadBody,
 			return nil
 		}
 	}
-	// Opened before there is a slot, since a layer of another registry is fetched by
-	// that, and waits for one itself.
+	// Open the content before acquiring a slot: this may fetch a layer from another registry, which
+	// needs a slot too.
 	if err := body.prepare(); err != nil {
 		return &localError{fmt.Errorf("reading blob %s: %w", d.Digest, err)}
 	}
@@ -66,8 +66,8 @@ func (p *pushing) upload(ctx context.Context, d v1.Descriptor, body *uploadBody,
 	return p.send(ctx, d, location, body)
 }
 
-// mount asks for a blob of another repository. A registry that does not want to
-// begins an upload in its place; any other failure leads to an upload, too.
+// mount requests a blob from another repository. A registry that declines starts an upload instead;
+// any other failure leads to an upload, too.
 func (p *pushing) mount(ctx context.Context, d v1.Descriptor, from name.Repository) (location *url.URL, mounted bool) {
 	e, err := p.client.target(p.endpoint.repo, from)
 	if err != nil {
@@ -80,7 +80,7 @@ func (p *pushing) mount(ctx context.Context, d v1.Descriptor, from name.Reposito
 	return location, mounted
 }
 
-// startUpload returns where a blob is to be sent.
+// startUpload returns the location for the content of a blob.
 func (e *endpoint) startUpload(ctx context.Context, query url.Values) (location *url.URL, mounted bool, err error) {
 	r, err := e.request(ctx, http.MethodPost, "blobs", "uploads/")
 	if err != nil {
@@ -89,7 +89,7 @@ func (e *endpoint) startUpload(ctx context.Context, query url.Values) (location 
 	if len(query) > 0 {
 		r.url.RawQuery = query.Encode()
 	}
-	// Some servers want to see that there is no body.
+	// Some servers require an explicit empty body.
 	r.open = noBody
 	resp, err := e.do(ctx, r, http.StatusAccepted, http.StatusCreated)
 	if err != nil {
@@ -101,10 +101,10 @@ func (e *endpoint) startUpload(ctx context.Context, query url.Values) (location 
 	}
 	location, err = resp.Location()
 	if err != nil {
-		return nil, false, fmt.Errorf("it does not say where to send a blob: %w", err)
+		return nil, false, fmt.Errorf("its upload location is invalid: %w", err)
 	}
 	if location.Host == r.url.Host {
-		// Behind a proxy that ends TLS, a registry may believe that it speaks HTTP.
+		// Behind a proxy that terminates TLS, a registry may return an http location.
 		location.Scheme = r.url.Scheme
 	}
 	return location, false, checkHop(r.url, location)
@@ -128,9 +128,8 @@ func (p *pushing) send(ctx context.Context, d v1.Descriptor, location *url.URL, 
 	if errors.As(err, &answer) && answer.tokenServer == "" &&
 		(answer.status == http.StatusNotFound || answer.status == http.StatusRequestedRangeNotSatisfiable ||
 			answer.status == http.StatusExpectationFailed || answer.has("BLOB_UPLOAD_UNKNOWN", "BLOB_UPLOAD_INVALID")) {
-		// The registry lost the upload, as one behind a load balancer does whose
-		// servers do not share their state, or it wants no Expect. The next attempt
-		// begins another.
+		// The registry lost the upload, for instance because servers behind a load balancer do not
+		// share state, or it does not support Expect. The next attempt starts a new upload.
 		return &temporary{err}
 	}
 	if err != nil {
@@ -138,7 +137,7 @@ func (p *pushing) send(ctx context.Context, d v1.Descriptor, location *url.URL, 
 	}
 	resp.Body.Close()
 	if has := contentDigest(resp); has != (v1.Hash{}) && has != d.Digest {
-		return fmt.Errorf("it was sent the blob %s and answers with %s", d.Digest, has)
+		return fmt.Errorf("it received blob %s but reports %s", d.Digest, has)
 	}
 	return nil
 }

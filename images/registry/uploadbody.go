@@ -10,29 +10,29 @@ import (
 	"github.com/slipway-build/slipway/progress"
 )
 
-// An uploadBody makes a blob's bytes anew for each attempt to send them, and takes
-// back what progress counted of an attempt that came to nothing.
+// An uploadBody opens a blob's content again for each attempt, and subtracts the bytes of failed
+// attempts from progress.
 type uploadBody struct {
 	task *progress.Task
 	open func() (io.ReadCloser, error)
 	once sync.Once
 
 	mu       sync.Mutex
-	prepared io.ReadCloser // opened, and not yet sent
+	prepared io.ReadCloser // opened but not yet sent
 	last     *countedBody
-	// wait is how long the next attempt leaves the registry to answer before the first
-	// byte; see broke.
+	// wait is how long the next attempt waits for an early answer before it sends the first byte;
+	// see broke.
 	wait time.Duration
 }
 
-// hesitation is that wait.
+// hesitation is the value of wait after a broken attempt.
 const hesitation = 500 * time.Millisecond
 
-// broke takes note of how an attempt failed. A registry may answer before it has read
-// the body, with a redirect or a 401, and close the connection; the client then sees
-// that its write failed, and may lose the answer. So attempts after that wait for it,
-// with Expect: 100-continue (RFC 9110, section 10.1.1) and with a body that hesitates,
-// as not every server heeds the former. A server that knows no expectations gets none.
+// broke records how an attempt failed. A registry may answer before it has read the body, with a
+// redirect or a 401, and close the connection; the client then gets a write error and may lose the
+// answer. Later attempts therefore wait for an early answer: with Expect: 100-continue (RFC 9110,
+// section 10.1.1), and with a delay before the first byte, since not every server supports Expect.
+// A server that rejects expectations is sent none.
 func (b *uploadBody) broke(err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -79,7 +79,7 @@ func (b *uploadBody) next() (io.ReadCloser, error) {
 	return b.last, nil
 }
 
-// Close closes content that was prepared in vain.
+// Close closes content that was prepared but not sent.
 func (b *uploadBody) Close() error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -89,12 +89,12 @@ func (b *uploadBody) Close() error {
 	return b.prepared.Close()
 }
 
-// A countedBody counts what is read of it as progress, and tells errors of the content
-// from those of the network.
+// A countedBody counts bytes read as progress, and marks read errors as local, to tell them from
+// network errors.
 type countedBody struct {
 	content io.ReadCloser
 	task    *progress.Task
-	wait    time.Duration // before the first byte
+	wait    time.Duration // delay before the first byte
 
 	mu        sync.Mutex
 	counted   int

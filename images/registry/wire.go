@@ -15,11 +15,11 @@ import (
 	"time"
 )
 
-// newWire returns what carries requests, without credentials:
+// newWire returns the transport for requests, without credentials:
 //
 //	user agent -> statuses -> patience -> network
 //
-// config may be nil. A dial is given up after dial, or after 15 seconds.
+// config may be nil. dial limits the time to connect; 0 means 15 seconds.
 func newWire(agent http.Header, p patience, config *tls.Config, dial time.Duration) http.RoundTripper {
 	p.next = &http.Transport{
 		Proxy:               http.ProxyFromEnvironment,
@@ -30,16 +30,16 @@ func newWire(agent http.Header, p patience, config *tls.Config, dial time.Durati
 		MaxIdleConnsPerHost: 32,
 		IdleConnTimeout:     90 * time.Second,
 		TLSHandshakeTimeout: 15 * time.Second,
-		// Uploads that broke once use it; see uploadBody.broke.
+		// Used by uploads after a broken attempt; see uploadBody.broke.
 		ExpectContinueTimeout: time.Second,
-		// Digests name the bytes as they are stored.
+		// Digests refer to the content as stored.
 		DisableCompression: true,
 	}
 	return statuses{p, agent}
 }
 
-// statuses turns answers that may be different the next time into errors, for all
-// that is asked for, tokens included.
+// statuses turns answers that may differ the next time into errors, for all requests, including
+// those for tokens.
 type statuses struct {
 	next  http.RoundTripper
 	agent http.Header
@@ -61,14 +61,14 @@ func isLoopback(host string) bool {
 	return host == "localhost" || strings.HasSuffix(host, ".localhost") || ip != nil && ip.IsLoopback()
 }
 
-// patience cancels a request whose body makes no progress. Time that our own end of a
-// body takes, such as a disk or a compressor, does not count.
+// patience cancels a request whose body makes no progress. Time spent in our own end of a body,
+// such as a disk or a compressor, does not count.
 type patience struct {
 	next http.RoundTripper
-	// quiet is how long no byte may arrive or leave.
+	// quiet is the maximum time without a byte in either direction.
 	quiet time.Duration
-	// settle is how long a registry may take to answer once it has the whole body: it
-	// may copy gigabytes to its storage.
+	// settle is the maximum time for an answer after the complete body was sent: a registry may
+	// copy gigabytes to its storage.
 	settle time.Duration
 }
 
@@ -104,11 +104,11 @@ func (p patience) RoundTrip(req *http.Request) (*http.Response, error) {
 // stalled is the error of a transfer that makes no progress.
 type stalled time.Duration
 
-func (s stalled) Error() string { return fmt.Sprintf("no byte moved for %s", time.Duration(s)) }
+func (s stalled) Error() string { return fmt.Sprintf("no data transferred for %s", time.Duration(s)) }
 func (s stalled) Timeout() bool { return true }
 
 type watch struct {
-	ctx    context.Context // of one request, which ends with it
+	ctx    context.Context // of one request; canceled when it ends
 	cancel context.CancelCauseFunc
 	timer  *time.Timer
 }
@@ -118,7 +118,7 @@ func (w *watch) end() {
 	w.cancel(nil)
 }
 
-// reason is why a request ended with err.
+// reason returns why a request ended with err.
 func (w *watch) reason(err error) error {
 	var s stalled
 	if errors.As(context.Cause(w.ctx), &s) {
@@ -166,21 +166,21 @@ func (b *gotBody) Close() error {
 	return err
 }
 
-// checkRedirect refuses redirects from public hosts to private addresses (SSRF). Others
+// checkRedirect refuses redirects from public hosts to private addresses (SSRF). Other redirects
 // are followed, since registries keep blobs elsewhere.
 func checkRedirect(req *http.Request, via []*http.Request) error {
 	if len(via) >= 10 {
-		return errors.New("the registry redirects in circles")
+		return errors.New("the registry redirects in a loop")
 	}
 	return checkHop(via[0].URL, req.URL)
 }
 
-// checkHop is checkRedirect for any address that a host tells us to ask.
+// checkHop is checkRedirect for any address that a host refers to.
 func checkHop(from, to *url.URL) error {
 	if from.Hostname() == to.Hostname() || !isInside(to.Hostname()) || isInside(from.Hostname()) {
 		return nil
 	}
-	return fmt.Errorf("the registry leads to %s, an address inside this network", to.Hostname())
+	return fmt.Errorf("the registry refers to %s, an address in this network", to.Hostname())
 }
 
 // isInside reports whether host is a loopback, private or link-local address.
