@@ -51,7 +51,7 @@ var rooms = map[string][]string{
 	"images/hosts":               {"internal/redact", "internal/regular"},
 	"images/registry":            {"images", "images/credentials", "images/hosts", "images/store", "internal/redact", "internal/regular", "progress"},
 	"images/zstd":                {},
-	"images/airgap":              {"images", "images/store", "images/zstd", "internal/atomicfile", "internal/fileop", "internal/regular", "internal/sniff", "internal/streams", "progress"},
+	"images/airgap":              {"images", "images/fstree", "images/layer", "images/store", "images/zstd", "internal/atomicfile", "internal/fileop", "internal/regular", "internal/sniff", "internal/streams", "progress"},
 	"images/imagetest":           {"images", "internal/testfile"}, // and only tests look into it
 	"internal/atomicfile":        {"internal/fileop"},
 	"internal/fileop":            {},

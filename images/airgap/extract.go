@@ -90,7 +90,7 @@ func extract(ctx context.Context, img *PackedImage, what []Extraction, limits Ex
 	task.SetTotal(total)
 	o := newOverlay(targets, limits, img.Platform.OS == "windows")
 	// Before the temporary folders are removed: Windows removes none that is open.
-	defer func() { err = errors.Join(err, o.folders.close()) }()
+	defer func() { err = errors.Join(err, o.own.aufs.forget(), o.folders.close()) }()
 	for i, l := range img.Layers {
 		o.begin(i)
 		err := extractLayer(ctx, img.archive, l, o, task)

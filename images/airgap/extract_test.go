@@ -142,9 +142,17 @@ func TestExtractLaysLayersOverOneAnother(t *testing.T) {
 			layers: []string{"-rwxr-xr-x 0:0 usr/bin/a \"a\"", "-rw-r--r-- 0:0 .wh.usr \"\"\n-rwxr-xr-x 0:0 usr/bin/b \"b\""},
 			path:   "/usr/bin/", want: "755 b \"b\"\n", count: 1,
 		},
-		"an opaque root": {
+		"an opaque root, which overlayfs does not have": {
 			layers: []string{"-rwxr-xr-x 0:0 usr/bin/a \"a\"\n-rwxr-xr-x 0:0 lib/x \"a\"", "-rw-r--r-- 0:0 .wh..wh..opq \"\"\ndrwxr-xr-x 0:0 usr/bin/"},
-			path:   "usr/bin", want: "",
+			path:   "usr/bin", want: "755 a \"a\"\n", count: 1,
+		},
+		"files that AUFS kept under another name": {
+			layers: []string{"-rwxr-xr-x 0:0 .wh..wh.plnk/5.6 \"old\"\n-rwxr-xr-x 0:0 .wh..wh.plnk/5.6 \"a\"\nhrw-r--r-- 0:0 bin/a -> .wh..wh.plnk/5.6\nhrw-r--r-- 0:0 bin/b -> /.wh..wh.plnk/5.6\nhrw-r--r-- 0:0 lib/c -> .wh..wh.plnk/5.6"},
+			want:   "755 a \"a\"\n755 b \"a\"\n", count: 2,
+		},
+		"such a file of a lower layer": {
+			layers: []string{"-rwxr-xr-x 0:0 .wh..wh.plnk/5.6 \"a\"", "hrwxr-xr-x 0:0 bin/a -> .wh..wh.plnk/5.6"},
+			said:   "not a file in the extracted folder",
 		},
 		"a whiteout, and then the folder": {
 			layers: []string{"-rwxr-xr-x 0:0 bin/d/old \"b\"", "-rw-r--r-- 0:0 bin/.wh.d \"\"\ndrwxr-xr-x 0:0 bin/d/\n-rw-r--r-- 0:0 bin/d/new \"n\""},

@@ -13,14 +13,7 @@ import (
 	"strings"
 
 	"github.com/slipway-build/slipway/images"
-)
-
-// Names in layers that stand for what is gone (OCI image-spec, layer.md).
-const (
-	whiteout = ".wh."
-	// whiteoutMeta begins the names of what AUFS kept for itself.
-	whiteoutMeta = whiteout + whiteout
-	opaque       = whiteoutMeta + ".opq"
+	"github.com/slipway-build/slipway/images/fstree"
 )
 
 // A target is a folder of an image on its way to disk.
@@ -144,16 +137,24 @@ func (o *overlay) apply(h *tar.Header, body io.Reader) error {
 	}
 	dir, base := path.Split(name)
 	dir = strings.TrimSuffix(dir, "/")
+	hidden, isOpaque, isWhiteout := fstree.Whiteout(base)
 	switch {
 	case name == "" && h.Typeflag != tar.TypeDir:
 		return errors.New("the root of an image must be a folder")
 	case name == "":
 		return nil
-	case base != opaque && strings.Contains("/"+name, "/"+whiteoutMeta):
-		return nil
-	case strings.HasPrefix(base, whiteout):
-		return o.whiteOut(dir, base)
+	case fstree.IsAUFS(name):
+		return o.own.aufs.keep(o, name, h, body)
+	case isOpaque:
+		return o.makeOpaque(dir)
+	case isWhiteout:
+		return o.whiteOut(dir, hidden)
 	}
+	h, content, err := o.own.aufs.find(h, body)
+	if err != nil {
+		return err
+	}
+	defer content.Close()
 	if err := o.own.links.add(o, name, h); err != nil {
 		return err
 	}
@@ -163,7 +164,7 @@ func (o *overlay) apply(h *tar.Header, body io.Reader) error {
 	}
 	if o.known(name) {
 		o.own.claimed = ""
-		return o.add(name, h, body)
+		return o.add(name, h, content)
 	}
 	if dir == o.own.claimed {
 		return nil
@@ -234,6 +235,19 @@ func (o *overlay) add(name string, h *tar.Header, body io.Reader) error {
 			return fmt.Errorf("it is a device, a pipe or the like (type %q), and only files, folders and links are extracted", h.Typeflag)
 		}
 	}
+	make := func() error {
+		if !n.onDisk() {
+			return nil
+		}
+		return o.write(n, linked, h, body)
+	}
+	if old != nil && linked.within(old) {
+		// A file of the folder that it replaces.
+		make, err = o.linkAside(n, linked, h)
+		if err != nil {
+			return err
+		}
+	}
 	if old != nil {
 		if err := o.remove(old); err != nil {
 			return err
@@ -242,10 +256,8 @@ func (o *overlay) add(name string, h *tar.Header, body io.Reader) error {
 	if err := o.hostName(parent, n); err != nil {
 		return err
 	}
-	if n.onDisk() {
-		if err := o.write(n, linked, h, body); err != nil {
-			return err
-		}
+	if err := make(); err != nil {
+		return err
 	}
 	parent.children[path.Base(name)] = n
 	return nil
@@ -311,6 +323,9 @@ func (o *overlay) hardLink(n *node, to string) (*node, error) {
 		return nil, fmt.Errorf("it is a hard link to %q, which is not a file in the extracted folder", to)
 	}
 	n.kind, n.link = linked.kind, linked.link
+	for up := linked; up != nil; up = up.parent {
+		up.layer = o.layer // as if the layer had the file, as package fstree takes it
+	}
 	return linked, nil
 }
 

@@ -161,10 +161,6 @@ func (o *overlay) write(n, linked *node, h *tar.Header, body io.Reader) error {
 	case linked != nil:
 		return o.linkFile(n, linked, h)
 	}
-	if h.Size > o.limits.Bytes-o.bytes {
-		return fmt.Errorf("with its %d bytes, more than the limit of %d bytes would be written", h.Size, o.limits.Bytes)
-	}
-	o.bytes += h.Size
 	folder, local, err := o.place(n)
 	if err != nil {
 		return err
@@ -173,8 +169,17 @@ func (o *overlay) write(n, linked *node, h *tar.Header, body io.Reader) error {
 	if err != nil {
 		return err
 	}
-	_, err = io.Copy(f, body)
-	return errors.Join(err, f.Chmod(fs.FileMode(h.Mode)&0o755), f.Close())
+	return errors.Join(o.copy(f, h.Size, body), f.Chmod(fs.FileMode(h.Mode)&0o755), f.Close())
+}
+
+// copy writes the content of a file of this size.
+func (o *overlay) copy(f *os.File, size int64, body io.Reader) error {
+	if size > o.limits.Bytes-o.bytes {
+		return fmt.Errorf("with its %d bytes, more than the limit of %d bytes would be written", size, o.limits.Bytes)
+	}
+	o.bytes += size
+	_, err := io.Copy(f, body)
+	return err
 }
 
 // linkFile makes n another name of linked, by way of the nearest folder that both
@@ -197,6 +202,26 @@ func (o *overlay) linkFile(n, linked *node, h *tar.Header) error {
 		return err
 	}
 	return folder.Chmod(to, fs.FileMode(h.Mode)&0o755)
+}
+
+// linkAside makes the hard link n under a name that no file of an image has. place gives
+// it its own.
+func (o *overlay) linkAside(n, linked *node, h *tar.Header) (place func() error, err error) {
+	const aside = ".wh..wh.link"
+	if n.kind == tar.TypeSymlink || !n.onDisk() {
+		return func() error { return nil }, nil
+	}
+	name := n.name
+	n.name = aside
+	err = o.linkFile(n, linked, h)
+	n.name = name
+	return func() error {
+		folder, local, err := o.place(n)
+		if err != nil {
+			return err
+		}
+		return folder.Rename(aside, local)
+	}, err
 }
 
 // erase removes what is on disk of a node.

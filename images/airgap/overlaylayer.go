@@ -13,7 +13,8 @@ import (
 // Runtimes unpack each layer into a folder of its own and let overlayfs lay those
 // over one another. A path in a layer is therefore resolved by the symlinks of that
 // layer alone: where a lower layer has a symlink lib, lib/x makes a folder in its
-// place. images/assemble reads the layers of a base in the same way.
+// place. Package fstree, by which the builder reads the layers of a base, has the same
+// rules, and a test compares the two.
 
 // A layerState is what must be known of the layer that is applied until its end.
 type layerState struct {
@@ -24,6 +25,7 @@ type layerState struct {
 	// their entries stand in the layer.
 	hidden map[string]bool
 	opaque map[string]bool
+	aufs   aufsLinks
 	// claimed is the folder of the last entry, if that is not kept: for others in it,
 	// nothing is left to do.
 	claimed string
@@ -37,6 +39,9 @@ func (o *overlay) begin(layer int) {
 
 // end takes away what the layer hides.
 func (o *overlay) end() error {
+	if err := o.own.aufs.forget(); err != nil {
+		return err
+	}
 	for _, dir := range slices.Sorted(maps.Keys(o.own.opaque)) {
 		if n := o.lookup(dir); n != nil {
 			if err := o.hideChildren(n); err != nil {
@@ -54,27 +59,30 @@ func (o *overlay) end() error {
 	return nil
 }
 
-// whiteOut takes the whiteout or opaque marker base in the folder dir.
-func (o *overlay) whiteOut(dir, base string) error {
-	name := path.Join(dir, strings.TrimPrefix(base, whiteout))
-	switch {
-	case base == opaque:
-		name = dir
-	case slices.Contains([]string{"", ".", ".."}, strings.TrimPrefix(base, whiteout)):
-		return errors.New("a whiteout without the name of a file")
+// makeOpaque takes the opaque marker of the folder dir. overlayfs has no opaque root.
+func (o *overlay) makeOpaque(dir string) error {
+	if dir == "" {
+		return nil
 	}
 	// As runtimes do, the folder is made in which something is hidden.
-	if err := o.claim(path.Join(dir, base)); err != nil {
-		return err
-	}
-	switch {
-	case o.lookup(name) == nil: // there is nothing to hide
-	case base == opaque:
+	err := o.claim(dir + "/")
+	if err == nil && o.lookup(dir) != nil {
 		o.own.opaque[dir] = true
-	default:
+	}
+	return err
+}
+
+// whiteOut takes the whiteout of the entry hidden in the folder dir.
+func (o *overlay) whiteOut(dir, hidden string) error {
+	if slices.Contains([]string{"", ".", ".."}, hidden) {
+		return errors.New("a whiteout without the name of a file")
+	}
+	name := path.Join(dir, hidden)
+	err := o.claim(name)
+	if err == nil && o.lookup(name) != nil {
 		o.own.hidden[name] = true
 	}
-	return nil
+	return err
 }
 
 // claim makes those folders above name, which the layer has, that the overlay

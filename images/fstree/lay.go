@@ -78,7 +78,7 @@ type layerUnpacker struct {
 	form    layer.Form
 	layer   *unpackedLayer
 	tree    *Tree
-	// aufs are the files in aufsLinks by name. Only hard links to them count.
+	// aufs are the files in AUFSLinks by name. Only hard links to them count.
 	aufs map[string]*Node
 }
 
@@ -97,7 +97,7 @@ func (u *layerUnpacker) unpack(h Header, index int) error {
 		return nil
 	}
 	if IsAUFS(name) {
-		if path.Clean(dir) == aufsLinks && h.Type == tar.TypeReg {
+		if path.Clean(dir) == AUFSLinks && h.Type == tar.TypeReg {
 			u.aufs[base] = h.node(u.archive, index)
 		}
 		return nil
@@ -189,7 +189,7 @@ func (l *unpackedLayer) find(p string) (n *Node, hidden bool) {
 // owner and time of n, the header of the link, become those of the Node.
 func (u *layerUnpacker) link(h *Header, n *Node, at string) (*Node, error) {
 	link := path.Join("/", h.Link)
-	if path.Dir(link) == aufsLinks && u.aufs[path.Base(link)] != nil {
+	if path.Dir(link) == AUFSLinks && u.aufs[path.Base(link)] != nil {
 		return u.aufs[path.Base(link)], nil
 	}
 	target, err := Resolve(u.layer.root, link, false)

@@ -8,11 +8,11 @@ import (
 )
 
 // aufsPrefix begins the names of AUFS's own files, which old layers still have.
-// aufsLinks is its folder of hard-linked files.
-const (
-	aufsPrefix = layer.WhiteoutPrefix + layer.WhiteoutPrefix
-	aufsLinks  = "/" + aufsPrefix + "plnk"
-)
+const aufsPrefix = layer.WhiteoutPrefix + layer.WhiteoutPrefix
+
+// AUFSLinks is the folder of the files that AUFS kept under a name of its own, since
+// they had several: the others are hard links to it.
+const AUFSLinks = "/" + aufsPrefix + "plnk"
 
 // Whiteout reports whether an entry of a layer with this base name is a whiteout.
 // One that is opaque hides all entries of lower layers in its folder; any other hides

@@ -1,0 +1,76 @@
+package airgap
+
+import (
+	"archive/tar"
+	"errors"
+	"io"
+	"os"
+	"path"
+	"strconv"
+
+	"github.com/slipway-build/slipway/images/fstree"
+)
+
+// aufsLinks are the files of a layer that AUFS kept in a folder of its own, since they
+// had several names: the names are hard links to them. As in containerd, each becomes a
+// file of its own.
+type aufsLinks struct {
+	// above is the folder that they are kept in until the layer ends, as folder.
+	above, folder *os.Root
+	files         map[string]aufsLink
+}
+
+// An aufsLink is such a file.
+type aufsLink struct {
+	header *tar.Header
+	local  string // its name on disk
+}
+
+// aufsFolder is where they are kept on disk. No file of an image has such a name.
+const aufsFolder = ".wh..wh.kept"
+
+// keep keeps a file that links may lead to. Other things of AUFS are left out.
+func (a *aufsLinks) keep(o *overlay, name string, h *tar.Header, body io.Reader) error {
+	if path.Dir("/"+name) != fstree.AUFSLinks || h.Typeflag != tar.TypeReg {
+		return nil
+	}
+	if a.folder == nil {
+		a.above, a.files = o.targets[0].folder.root, map[string]aufsLink{}
+		err := a.above.Mkdir(aufsFolder, 0o700)
+		if err == nil {
+			a.folder, err = a.above.OpenRoot(aufsFolder)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	kept := aufsLink{h, strconv.Itoa(len(a.files))}
+	f, err := a.folder.OpenFile(kept.local, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return err
+	}
+	a.files[path.Base(name)] = kept
+	return errors.Join(o.copy(f, h.Size, body), f.Close())
+}
+
+// find returns the header of the kept file that the link h leads to, and its content; or
+// h itself with body.
+func (a *aufsLinks) find(h *tar.Header, body io.Reader) (*tar.Header, io.ReadCloser, error) {
+	to := path.Join("/", h.Linkname)
+	kept, ok := a.files[path.Base(to)]
+	if !ok || h.Typeflag != tar.TypeLink || path.Dir(to) != fstree.AUFSLinks {
+		return h, io.NopCloser(body), nil
+	}
+	f, err := a.folder.Open(kept.local)
+	return kept.header, f, err
+}
+
+// forget removes the files.
+func (a *aufsLinks) forget() error {
+	if a.folder == nil {
+		return nil
+	}
+	err := errors.Join(a.folder.Close(), a.above.RemoveAll(aufsFolder))
+	*a = aufsLinks{}
+	return err
+}
