@@ -19,8 +19,8 @@ import (
 // slowGo stands in for go: a build starts a compiler, says who runs it (its guard's
 // group has another parent) and waits. Whoever of them lives keeps the named pipe open.
 const slowGo = `#!/bin/sh
-[ "$1" = build ] && [ "$GOENV" = off ] || exec REALGO "$@"
-exec 9>ALIVE
+[ "$1" = build ] && [ "$GOENV" = off ] || exec 'REALGO' "$@"
+exec 9>'ALIVE'
 sleep 1000 &
 echo "$PPID" >&9
 wait

@@ -25,6 +25,9 @@ func TestModesAreKeptWhereThatIsAskedFor(t *testing.T) {
 		_, digest, _ := strings.Cut(stdout, "sha256:")
 		return digest[:64]
 	}
+	if err := os.Chmod(filepath.Join(dir, "hello.txt"), 0o644); err != nil {
+		t.Fatal(err)
+	}
 	open := built("--modes", "keep")
 	if err := os.Chmod(filepath.Join(dir, "hello.txt"), 0o600); err != nil {
 		t.Fatal(err)

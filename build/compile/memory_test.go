@@ -37,7 +37,7 @@ func countingGo(t *testing.T) func() int {
 	if err := os.Mkdir(filepath.Join(dir, "bin"), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	script := fmt.Sprintf("#!/bin/sh\necho \"$@\" >>%s\nexec %s \"$@\"\n", log, real)
+	script := fmt.Sprintf("#!/bin/sh\necho \"$@\" >>'%s'\nexec '%s' \"$@\"\n", log, real)
 	if err := os.WriteFile(filepath.Join(dir, "bin", "go"), []byte(script), 0o755); err != nil {
 		t.Fatal(err)
 	}
@@ -335,7 +335,7 @@ func TestAnInterruptLeavesNothing(t *testing.T) {
 	script := fmt.Sprintf(`#!/bin/sh
 while [ "$1" != -o ]; do shift; done
 echo half >"$2/one"
-echo >%s
+echo >'%s'
 exec sleep 60
 `, started)
 	if err := os.WriteFile(filepath.Join(bin, "go"), []byte(script), 0o755); err != nil {

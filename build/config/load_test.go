@@ -1,6 +1,7 @@
 package config
 
 import (
+	"bytes"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -37,16 +38,14 @@ func TestLoad(t *testing.T) {
 		t.Run(strings.TrimSuffix(filepath.Base(file), ".txtar"), func(t *testing.T) {
 			archive := testfile.ReadArchive(t, file)
 			scene := readScene(t, archive)
-			config, err := parse(scene.yaml, FileName, scene.dir, scene.head, scene.lookup)
-			var got string
-			if err != nil {
-				got = err.Error() + "\n"
-			} else {
-				got = "ok\n" + dump("", reflect.ValueOf(config))
-				expandAll(t, reflect.ValueOf(config).Elem(), "")
-			}
+			got := scene.parse(t)
 			testfile.Set(archive, "want", got)
 			golden.EqualFile(t, file, txtar.Format(archive))
+			// As Windows' editors write it.
+			scene.yaml = append([]byte("\ufeff"), bytes.ReplaceAll(scene.yaml, []byte("\n"), []byte("\r\n"))...)
+			if diff := cmp.Diff(got, scene.parse(t)); diff != "" {
+				t.Errorf("with CRLF and a byte order mark (-want +got):\n%s", diff)
+			}
 		})
 	}
 }
@@ -57,6 +56,17 @@ type scene struct {
 	yaml []byte
 	head version.Head
 	env  map[string]string
+}
+
+// parse returns the configuration, or all its errors, as text.
+func (s scene) parse(t *testing.T) string {
+	t.Helper()
+	config, err := parse(s.yaml, FileName, s.dir, s.head, s.lookup)
+	if err != nil {
+		return err.Error() + "\n"
+	}
+	expandAll(t, reflect.ValueOf(config).Elem(), "")
+	return "ok\n" + dump("", reflect.ValueOf(config))
 }
 
 func (s scene) lookup(name string) (string, bool) { v, ok := s.env[name]; return v, ok }

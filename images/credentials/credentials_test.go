@@ -175,7 +175,7 @@ func TestLoginHandsThePasswordToAHelper(t *testing.T) {
 		t.Skip("the helper is a shell script")
 	}
 	bin := t.TempDir()
-	script := fmt.Sprintf("#!/bin/sh\ncat >%s/$1\n", bin)
+	script := fmt.Sprintf("#!/bin/sh\ncat >'%s'/$1\n", bin)
 	if err := os.WriteFile(filepath.Join(bin, "docker-credential-test"), []byte(script), 0o755); err != nil {
 		t.Fatal(err)
 	}

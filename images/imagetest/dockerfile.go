@@ -118,7 +118,7 @@ func ReadDockerfileCase(t testing.TB, file string) *DockerfileCase {
 		kind, rest, _ := strings.Cut(part.Name, " ")
 		switch kind {
 		case "setup":
-			setup = text
+			setup = string(part.Data)
 		case "options":
 			options = text
 		case "tar":
@@ -259,6 +259,9 @@ func (c *DockerfileCase) want(t testing.TB, what, text string) {
 func (c *DockerfileCase) setUp(t testing.TB, line string) {
 	t.Helper()
 	fields := strings.Fields(line)
+	for i := range fields {
+		fields[i] = strings.ReplaceAll(fields[i], "$CASE", c.Dir)
+	}
 	at := func(i int) string {
 		if i >= len(fields) {
 			t.Fatalf("setup: %q lacks a word", line)
