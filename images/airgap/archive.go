@@ -76,11 +76,7 @@ func open(path string) (_ *Archive, err error) {
 		}
 	}()
 	a := &Archive{path: f.name, file: f, size: f.size(), byName: map[string]int{}}
-	head := make([]byte, min(a.size, sniff.HeadLen))
-	if !readAt(f, head, 0) {
-		return nil, io.ErrUnexpectedEOF
-	}
-	if a.codec, err = codecOfHead(head); err != nil {
+	if a.codec, err = codecOfFile(f, a.size); err != nil {
 		return nil, err
 	}
 	a.index, err = readIndex(f, a.size, a.codec)

@@ -80,6 +80,16 @@ func codecOfHead(head []byte) (Codec, error) {
 	return Tar, nil
 }
 
+// codecOfFile tells a codec by a file's first bytes. A file that is not an archive is an
+// error that says what it is.
+func codecOfFile(r io.ReaderAt, size int64) (Codec, error) {
+	head := make([]byte, min(size, sniff.HeadLen))
+	if !readAt(r, head, 0) {
+		return "", io.ErrUnexpectedEOF
+	}
+	return codecOfHead(head)
+}
+
 // decompress reads what codec made of a tar. A zstd frame whose window is over
 // MaxWindow is an error, as it is for nodes. It decodes in the calling goroutine,
 // with no more memory than the frames' own windows: most of what is read by it is

@@ -14,7 +14,6 @@ import (
 
 	"github.com/slipway-build/slipway/internal/atomicfile"
 	"github.com/slipway-build/slipway/internal/fileop"
-	"github.com/slipway-build/slipway/internal/sniff"
 	"github.com/slipway-build/slipway/internal/streams"
 	"github.com/slipway-build/slipway/progress"
 )
@@ -239,21 +238,11 @@ func notOver(path string, f *wholeFile) error {
 // sameCodec refuses two archives of which no delta comes, since compressed bytes of
 // different codecs have nothing in common.
 func sameCodec(old, new *wholeFile) error {
-	oldCodec, oldErr := codecOfContent(old)
-	newCodec, newErr := codecOfContent(new)
+	oldCodec, oldErr := codecOfFile(old, old.size())
+	newCodec, newErr := codecOfFile(new, new.size())
 	if oldErr == nil && newErr == nil && oldCodec != newCodec {
 		return fmt.Errorf("%s is a .%s and %s a .%s, which have no bytes in common; compare archives of the same codec",
 			old.name, oldCodec, new.name, newCodec)
 	}
 	return nil
-}
-
-// codecOfContent tells how an archive is compressed; an error says that the file
-// is none.
-func codecOfContent(f *wholeFile) (Codec, error) {
-	head := make([]byte, min(f.size(), sniff.HeadLen))
-	if !readAt(f, head, 0) {
-		return "", io.ErrUnexpectedEOF
-	}
-	return codecOfHead(head)
 }

@@ -74,7 +74,7 @@ type chunker struct {
 
 func newChunker(f *wholeFile, sizes chunkSizes) *chunker {
 	c := &chunker{file: f, sizes: sizes}
-	codec, err := codecOfContent(f)
+	codec, err := codecOfFile(f, f.size())
 	if err != nil {
 		return c // no archive
 	}

@@ -100,7 +100,7 @@ func (d *delta) write(ctx context.Context, temp *atomicfile.File, new *wholeFile
 // stores it as it is.
 func (d *delta) writeAdded(ctx context.Context, w io.Writer, new *wholeFile) error {
 	level := zstd.SpeedBetterCompression
-	if codec, err := codecOfContent(new); err == nil && codec != Tar {
+	if codec, err := codecOfFile(new, new.size()); err == nil && codec != Tar {
 		level = zstd.SpeedFastest // it is compressed already
 	}
 	// The window, whose memory is held, is no larger than what there is to compress.
@@ -188,7 +188,7 @@ func readDelta(ctx context.Context, r io.ReaderAt, size int64) (*delta, error) {
 // check refuses a recipe that is impossible, or that asks for more than it brings.
 func (d *delta) check() error {
 	for _, id := range []FileID{d.Old, d.New} {
-		if id.Size < 0 || !digestName.MatchString(id.SHA256) {
+		if id.Size < 0 || !isHexDigest(id.SHA256) {
 			return fmt.Errorf("invalid file in its recipe: %q of %d bytes with the SHA-256 %q", id.Name, id.Size, id.SHA256)
 		}
 	}

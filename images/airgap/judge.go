@@ -18,8 +18,8 @@ import (
 
 // A judgedLayer is a layer by its name in messages.
 type judgedLayer struct {
-	name        string
-	compression sniff.Compression
+	Name        string
+	Compression sniff.Compression
 }
 
 // checkNamedLayers judges the layers of an image in manifest.json, which says
@@ -29,12 +29,12 @@ type judgedLayer struct {
 func checkNamedLayers(layers []judgedLayer) []error {
 	var errs []error
 	for _, l := range layers {
-		if l.compression != sniff.None && l.compression != sniff.Gzip {
-			errs = append(errs, fmt.Errorf("layer %s is compressed by %s, which readers of manifest.json take for gzip", l.name, l.compression))
+		if l.Compression != sniff.None && l.Compression != sniff.Gzip {
+			errs = append(errs, fmt.Errorf("layer %s is compressed by %s, which readers of manifest.json take for gzip", l.Name, l.Compression))
 		}
-		if l.compression != layers[0].compression {
+		if l.Compression != layers[0].Compression {
 			errs = append(errs, fmt.Errorf("layer %s is %s and layer %s is %s, and readers take all for what the first one is",
-				layers[0].name, layers[0].compression, l.name, l.compression))
+				layers[0].Name, layers[0].Compression, l.Name, l.Compression))
 		}
 	}
 	return errs
@@ -60,8 +60,8 @@ func checkLayerType(name string, m types.MediaType, is sniff.Compression) (note 
 
 // A judgedImage is an image by its name in messages.
 type judgedImage struct {
-	name     string
-	platform v1.Platform
+	Name     string
+	Platform v1.Platform
 }
 
 // checkPlatforms judges what the images of an archive are for. A Windows image that
@@ -73,17 +73,17 @@ func checkPlatforms(all []judgedImage) []error {
 		builds = map[string]string{}
 	)
 	for _, img := range all {
-		switch p := img.platform; {
+		switch p := img.Platform; {
 		case p.OS == "" || p.Architecture == "" || p.OS == "unknown":
-			errs = append(errs, fmt.Errorf("image %s states no platform: os %q, architecture %q", img.name, p.OS, p.Architecture))
+			errs = append(errs, fmt.Errorf("image %s states no platform: os %q, architecture %q", img.Name, p.OS, p.Architecture))
 		case p.OS != "windows":
 		case p.OSVersion == "":
-			errs = append(errs, fmt.Errorf("image %s states no os.version, and a node takes its own for it; build it for an exact Windows version", img.name))
+			errs = append(errs, fmt.Errorf("image %s states no os.version, and a node takes its own for it; build it for an exact Windows version", img.Name))
 		default:
 			if parts := strings.Split(p.OSVersion, "."); len(parts) >= 3 {
 				build := strings.Join(parts[:3], ".")
 				if _, ok := builds[build]; !ok {
-					builds[build] = img.name
+					builds[build] = img.Name
 				}
 			}
 		}

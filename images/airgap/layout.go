@@ -82,7 +82,7 @@ func newLayout(all []resolvedImage) (*layout, error) {
 	}
 	judged := make([]judgedImage, len(merged))
 	for i, img := range merged {
-		judged[i] = judgedImage{images.Familiar(img.tags[0]), img.platform}
+		judged[i] = judgedImage{Name: images.Familiar(img.tags[0]), Platform: img.platform}
 	}
 	if err := errors.Join(checkPlatforms(judged)...); err != nil {
 		return nil, err

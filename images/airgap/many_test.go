@@ -113,7 +113,7 @@ func TestManyImagesAreReadOnce(t *testing.T) {
 			} {
 				t.Run(fmt.Sprintf("%s %s %s", whose, codec, what), func(t *testing.T) {
 					f := read(t)
-					if got := f.bytesRead.Load(); got > most*f.size() {
+					if got := f.bytesRead(); got > most*f.size() {
 						t.Errorf("%d bytes of an archive of %d were read", got, f.size())
 					}
 				})

@@ -344,7 +344,7 @@ func checkOriginal(m *v1.Manifest, layers []layer) error {
 		if _, err := checkLayerType(l.source.String(), m.Layers[i].MediaType, l.compression); err != nil {
 			return fmt.Errorf("%w; pack with uncompressed layers", err)
 		}
-		judged[i] = judgedLayer{l.source.String(), l.compression}
+		judged[i] = judgedLayer{Name: l.source.String(), Compression: l.compression}
 	}
 	if errs := checkNamedLayers(judged); len(errs) > 0 {
 		return fmt.Errorf("%w; pack with uncompressed layers", errs[0])

@@ -261,9 +261,6 @@ func (a *Archive) hasOCIView(ctx context.Context) bool {
 	return true
 }
 
-// maxNesting is how deep indexes may lie in indexes.
-const maxNesting = 4
-
 func (a *Archive) ociContents(ctx context.Context, wanted func(names []string) bool) ([]*PackedImage, []Artifact, error) {
 	idx, err := a.ociView(ctx)
 	if err != nil {
@@ -398,7 +395,7 @@ func (a *Archive) dockerLayer(ctx context.Context, l PackedLayer) (v1.Descriptor
 	case sniff.Zstd:
 		d.MediaType = types.OCILayerZStd
 	}
-	if hex, _, _ := strings.Cut(path.Base(m.Name), "."); digestName.MatchString(hex) {
+	if hex, _, _ := strings.Cut(path.Base(m.Name), "."); isHexDigest(hex) {
 		d.Digest = v1.Hash{Algorithm: "sha256", Hex: hex}
 		return d, nil
 	}

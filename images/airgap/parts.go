@@ -79,9 +79,7 @@ type wholeFile struct {
 	files []*os.File
 	// ends says where in the whole each of files ends.
 	ends []int64
-	// bytesRead counts what ReadAt returned. Tests prove by it that reading many images
-	// does not decompress the same frame many times.
-	bytesRead atomic.Int64
+	read atomic.Int64 // see bytesRead
 }
 
 // openWhole opens a file, or the parts of it. The path is that of the file or of
@@ -184,9 +182,13 @@ func (w *wholeFile) size() int64 {
 	return w.ends[len(w.ends)-1]
 }
 
+// bytesRead returns the number of bytes that ReadAt has returned. Tests prove by it that
+// no frame of an archive of many images is decompressed many times.
+func (w *wholeFile) bytesRead() int64 { return w.read.Load() }
+
 // ReadAt reads across the ends of parts (io.ReaderAt).
 func (w *wholeFile) ReadAt(p []byte, offset int64) (n int, err error) {
-	defer func() { w.bytesRead.Add(int64(n)) }()
+	defer func() { w.read.Add(int64(n)) }()
 	if len(w.files) == 1 {
 		return w.files[0].ReadAt(p, offset)
 	}
@@ -245,7 +247,7 @@ func readPartSums(whole string) ([]string, error) {
 		// binary, which are the same.
 		name = strings.TrimLeft(name, " *")
 		if of, n, ok := partOf(name); ok && of == filepath.Base(whole) {
-			if n != len(sums)+1 || !digestName.MatchString(sum) {
+			if n != len(sums)+1 || !isHexDigest(sum) {
 				return nil, fmt.Errorf("%s:%d: want the SHA-256 of %s", path, line, filepath.Base(partPath(whole, len(sums)+1)))
 			}
 			sums = append(sums, sum)
@@ -301,4 +303,24 @@ func Whole(path string) string {
 		return whole
 	}
 	return path
+}
+
+// removeParts removes what is left of an earlier split of a file: all parts after
+// the first keep ones, and their digests if none are kept.
+func removeParts(whole string, keep int) error {
+	numbers, err := partsOf(whole)
+	if err != nil {
+		return err
+	}
+	for _, n := range numbers {
+		if n > keep {
+			if err := fileop.RemoveIfThere(partPath(whole, n)); err != nil {
+				return err
+			}
+		}
+	}
+	if len(numbers) == 0 || keep > 0 {
+		return nil
+	}
+	return fileop.RemoveIfThere(whole + checksumsSuffix)
 }

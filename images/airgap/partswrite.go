@@ -254,23 +254,3 @@ func (s *spool) discard() {
 		t.Discard()
 	}
 }
-
-// removeParts removes what is left of an earlier split of a file: all parts after
-// the first keep ones, and their digests if none are kept.
-func removeParts(whole string, keep int) error {
-	numbers, err := partsOf(whole)
-	if err != nil {
-		return err
-	}
-	for _, n := range numbers {
-		if n > keep {
-			if err := fileop.RemoveIfThere(partPath(whole, n)); err != nil {
-				return err
-			}
-		}
-	}
-	if len(numbers) == 0 || keep > 0 {
-		return nil
-	}
-	return fileop.RemoveIfThere(whole + checksumsSuffix)
-}

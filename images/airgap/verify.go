@@ -91,12 +91,10 @@ func Verify(ctx context.Context, path string, o VerifyOptions) (_ *Report, err e
 func verify(ctx context.Context, f *wholeFile, o VerifyOptions, task *progress.Task) (*Report, error) {
 	r := &Report{Path: f.name, Size: f.size(), Problems: []string{}, Notes: []string{}}
 	task.SetTotal(r.Size)
-	head := make([]byte, min(r.Size, sniff.HeadLen))
-	if !readAt(f, head, 0) {
-		return nil, io.ErrUnexpectedEOF
-	}
 	var err error
-	if r.Codec, err = codecOfHead(head); err != nil {
+	if r.Codec, err = codecOfFile(f, r.Size); errors.Is(err, io.ErrUnexpectedEOF) {
+		return nil, err
+	} else if err != nil {
 		r.problem("%v", err)
 		return r, nil
 	}

@@ -348,7 +348,7 @@ func digestOf(name string) string {
 		return ""
 	}
 	hex, _, _ := strings.Cut(strings.TrimPrefix(name, "sha256:"), ".")
-	if digestName.MatchString(hex) {
+	if isHexDigest(hex) {
 		return hex
 	}
 	return ""

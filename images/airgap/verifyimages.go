@@ -238,7 +238,7 @@ func (c *imageCheck) docker() (list []*viewed, ok bool) {
 		}
 		judged := make([]judgedLayer, len(v.layers))
 		for j, l := range v.layers {
-			judged[j] = judgedLayer{l.Name, l.compression}
+			judged[j] = judgedLayer{Name: l.Name, Compression: l.compression}
 		}
 		for _, err := range checkNamedLayers(judged) {
 			c.problem("%s: %v", what, err)

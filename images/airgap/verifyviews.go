@@ -83,7 +83,7 @@ func (c *imageCheck) platforms(docker, oci []*viewed, want *v1.Platform) {
 			continue
 		}
 		seen[v.config.digest] = true
-		judged = append(judged, judgedImage{v.String(), v.platform})
+		judged = append(judged, judgedImage{Name: v.String(), Platform: v.platform})
 		if want != nil {
 			if _, err := images.SelectPlatform(*want, []v1.Platform{v.platform}); err != nil {
 				c.problem("image %s is not for %s", v, images.FormatPlatform(*want))

@@ -26,6 +26,9 @@ const (
 // core/images/archive: 20 MiB).
 const jsonLimit = 20 << 20
 
+// maxNesting is how deep indexes may lie in indexes.
+const maxNesting = 4
+
 // manifestEntry is an image in manifest.json. LayerSources is left out, since
 // go-containerregistry takes what it names for foreign layers
 // (go-containerregistry#1870).
@@ -37,5 +40,8 @@ type manifestEntry struct {
 
 func blobName(h v1.Hash) string { return "blobs/" + h.Algorithm + "/" + h.Hex }
 
-// digestName matches names of layers that say their digest, such as crane's.
-var digestName = regexp.MustCompile(`^[0-9a-f]{64}$`)
+var hexSHA256 = regexp.MustCompile(`^[0-9a-f]{64}$`)
+
+// isHexDigest reports whether s is a SHA-256 in lower-case hex, as in the names that crane
+// gives to layers.
+func isHexDigest(s string) bool { return hexSHA256.MatchString(s) }
