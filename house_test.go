@@ -33,7 +33,7 @@ var rooms = map[string][]string{
 		"internal/suggest", "progress"},
 	"build/config/expression": {},
 	"build/version":           {"internal/process"},
-	"build": {"build/bundle", "build/compile", "build/config", "build/plan", "build/publish", "build/version", "images", "images/airgap",
+	"build": {"build/bundle", "build/compile", "build/config", "build/plan", "build/publish", "build/version", "images", "images/airgap", "images/airgap/format",
 		"images/assemble", "images/engine", "images/hosts", "images/registry", "images/store", "internal/fileop", "internal/parallel",
 		"internal/redact", "internal/regular", "internal/usage", "progress"},
 	"build/compile":              {"images", "internal/fileop", "internal/process", "internal/regular", "progress"},
@@ -51,7 +51,8 @@ var rooms = map[string][]string{
 	"images/hosts":               {"internal/redact", "internal/regular"},
 	"images/registry":            {"images", "images/credentials", "images/hosts", "images/store", "internal/redact", "internal/regular", "progress"},
 	"images/zstd":                {},
-	"images/airgap":              {"images", "images/fstree", "images/layer", "images/store", "images/zstd", "internal/atomicfile", "internal/fileop", "internal/regular", "internal/sniff", "internal/streams", "progress"},
+	"images/airgap/format":       {"images", "internal/fileop", "internal/regular", "internal/sniff", "internal/streams"},
+	"images/airgap":              {"images", "images/airgap/format", "images/fstree", "images/layer", "images/store", "images/zstd", "internal/atomicfile", "internal/fileop", "internal/regular", "internal/sniff", "internal/streams", "progress"},
 	"images/imagetest":           {"images", "internal/testfile"}, // and only tests look into it
 	"internal/atomicfile":        {"internal/fileop"},
 	"internal/fileop":            {},
@@ -82,7 +83,7 @@ var hosts = map[string][]string{
 	"github.com/docker/cli":                        {"images/credentials", "images/engine"}, // credentials, ssh:// addresses
 	"github.com/moby/buildkit/frontend/dockerfile": {"images/assemble", "images/assemble/dockerfile", "images/engine"},
 	"github.com/moby/buildkit":                     {"images/engine"},
-	"github.com/klauspost/compress":                {"images/layer", "images/store", "images/zstd", "images/airgap", "images/imagetest", "internal/sniff"},
+	"github.com/klauspost/compress":                {"images/layer", "images/store", "images/zstd", "images/airgap", "images/airgap/format", "images/imagetest", "internal/sniff"},
 	"github.com/klauspost/pgzip":                   {"images/store", "images/airgap"},
 	"github.com/ulikunitz/xz":                      {"internal/sniff"},
 	"github.com/gofrs/flock":                       {"build", "images/store", "images/airgap", "build/compile"},

@@ -12,6 +12,7 @@ import (
 
 	"github.com/slipway-build/slipway/images"
 	"github.com/slipway-build/slipway/images/airgap"
+	"github.com/slipway-build/slipway/images/airgap/format"
 	"github.com/slipway-build/slipway/internal/usage"
 )
 
@@ -155,7 +156,7 @@ func (s *archiveSource) byDigest(name, digest string) (archived, error) {
 		if err != nil {
 			return archived{}, usage.Wrap(err)
 		}
-		tag, err := airgap.Tag(pinned)
+		tag, err := format.Tag(pinned)
 		if err != nil {
 			return archived{}, err
 		}

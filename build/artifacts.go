@@ -22,7 +22,7 @@ import (
 	"github.com/slipway-build/slipway/build/plan"
 	"github.com/slipway-build/slipway/build/version"
 	"github.com/slipway-build/slipway/images"
-	"github.com/slipway-build/slipway/images/airgap"
+	"github.com/slipway-build/slipway/images/airgap/format"
 	"github.com/slipway-build/slipway/internal/parallel"
 	"github.com/slipway-build/slipway/internal/regular"
 )
@@ -61,7 +61,7 @@ func (b *Builder) holds(ctx context.Context, planned, key string) bool {
 // filesOf are the files, as a plan would have them, that a planned file is made of:
 // itself, or parts and their digests. There are none if it was not made.
 func (b *Builder) filesOf(planned string) []string {
-	files, err := airgap.Files(b.path(planned))
+	files, err := format.Files(b.path(planned))
 	if err != nil {
 		return nil
 	}

@@ -16,6 +16,7 @@ import (
 	"github.com/slipway-build/slipway/build/config"
 	"github.com/slipway-build/slipway/images"
 	"github.com/slipway-build/slipway/images/airgap"
+	"github.com/slipway-build/slipway/images/airgap/format"
 	"github.com/slipway-build/slipway/images/store"
 	"github.com/slipway-build/slipway/internal/parallel"
 	"github.com/slipway-build/slipway/internal/usage"
@@ -82,7 +83,7 @@ func (w *Workbench) BuildImage(ctx context.Context, job ImageJob) (ImageResult, 
 			if len(w.settings.Platforms) > 1 {
 				errs = append(errs, usage.Errorf("output %s: a name in it stands for one platform, and %d are built; use oci:DIR, or one command for each", text, len(w.settings.Platforms)))
 			}
-			_, err := airgap.OutputCodec(where)
+			_, err := format.OutputCodec(where)
 			errs = append(errs, usage.Wrap(err))
 		}
 	}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/slipway-build/slipway/images"
 	"github.com/slipway-build/slipway/images/airgap"
+	"github.com/slipway-build/slipway/images/airgap/format"
 	"github.com/slipway-build/slipway/internal/parallel"
 	"github.com/slipway-build/slipway/internal/usage"
 )
@@ -69,7 +70,7 @@ func (w *Workbench) preparePack(ctx context.Context, job PackJob) ([]airgap.Imag
 	}
 	outputs := make([]airgap.Output, len(job.Outputs))
 	for i, path := range job.Outputs {
-		_, err := airgap.OutputCodec(path)
+		_, err := format.OutputCodec(path)
 		errs = append(errs, usage.Wrap(err))
 		outputs[i] = airgap.Output{Path: path, Split: job.Split}
 	}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/slipway-build/slipway/images"
 	"github.com/slipway-build/slipway/images/airgap"
+	"github.com/slipway-build/slipway/images/airgap/format"
 )
 
 // A pushTarget is a tag that PushArchives writes, and the images behind it: one
@@ -77,13 +78,13 @@ func planPush(ctx context.Context, base string, keepRegistry bool, packed []*air
 func targetName(base string, keepRegistry bool, qualified string) (tag name.Tag, pins *v1.Hash, err error) {
 	host, rest, _ := strings.Cut(qualified, "/")
 	if keepRegistry {
-		rest = airgap.HostComponent(host) + "/" + rest
+		rest = format.HostComponent(host) + "/" + rest
 	}
 	tag, err = images.ParseTag(base + "/" + rest)
 	if err != nil {
 		return tag, nil, fmt.Errorf("pushing %s: %w", qualified, err)
 	}
-	registryTag, pins := airgap.RegistryTag(tag.TagStr())
+	registryTag, pins := format.RegistryTag(tag.TagStr())
 	return tag.Context().Tag(registryTag), pins, nil
 }
 

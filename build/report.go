@@ -20,7 +20,7 @@ import (
 	"github.com/slipway-build/slipway/build/plan"
 	"github.com/slipway-build/slipway/build/version"
 	"github.com/slipway-build/slipway/images"
-	"github.com/slipway-build/slipway/images/airgap"
+	"github.com/slipway-build/slipway/images/airgap/format"
 	"github.com/slipway-build/slipway/internal/fileop"
 	"github.com/slipway-build/slipway/internal/regular"
 	"github.com/slipway-build/slipway/progress"
@@ -141,7 +141,7 @@ func (b *Builder) writeReport() error {
 	}
 	planned := b.full.Names()
 	for _, m := range earlier.Made {
-		if !has[m.key()] && (planned[m.where()] || planned[airgap.Whole(m.Path)]) {
+		if !has[m.key()] && (planned[m.where()] || planned[format.Whole(m.Path)]) {
 			made = append(made, m)
 		}
 	}

@@ -11,6 +11,7 @@ import (
 	"sort"
 	"sync"
 
+	"github.com/slipway-build/slipway/images/airgap/format"
 	"github.com/slipway-build/slipway/internal/fileop"
 	"github.com/slipway-build/slipway/internal/sniff"
 	"github.com/slipway-build/slipway/internal/streams"
@@ -23,11 +24,11 @@ import (
 // from its beginning, no further than needed.
 type Archive struct {
 	path  string
-	file  *wholeFile
+	file  *format.File
 	size  int64
-	codec Codec
+	codec format.Codec
 	// index is nil if there is none.
-	index *archiveIndex
+	index *format.Index
 
 	mu sync.Mutex
 	// entries are the files known so far, in their order in the tar, and
@@ -44,7 +45,7 @@ type Archive struct {
 
 // A member is a file of the tar. Links are followed by open.
 type member struct {
-	entry
+	format.Entry
 	link string // clean path of what a link points to
 	// compression is empty until the file's first bytes were seen.
 	compression sniff.Compression
@@ -66,7 +67,7 @@ func Open(ctx context.Context, path string) (*Archive, error) {
 }
 
 func open(path string) (_ *Archive, err error) {
-	f, err := openWhole(path)
+	f, err := format.OpenFile(path)
 	if err != nil {
 		return nil, err
 	}
@@ -75,17 +76,17 @@ func open(path string) (_ *Archive, err error) {
 			f.Close()
 		}
 	}()
-	a := &Archive{path: f.name, file: f, size: f.size(), byName: map[string]int{}}
-	if a.codec, err = codecOfFile(f, a.size); err != nil {
+	a := &Archive{path: f.Name, file: f, size: f.Size(), byName: map[string]int{}}
+	if a.codec, err = format.CodecOfFile(f, a.size); err != nil {
 		return nil, err
 	}
-	a.index, err = readIndex(f, a.size, a.codec)
+	a.index, err = format.ReadIndex(f, a.size, a.codec)
 	switch {
-	case errors.Is(err, errNoIndex):
+	case errors.Is(err, format.ErrNoIndex):
 		a.scanner, err = a.newScanner()
 	case err == nil:
 		for _, e := range a.index.Entries {
-			if err = a.add(member{entry: e}); err != nil {
+			if err = a.add(member{Entry: e}); err != nil {
 				break
 			}
 		}
@@ -112,22 +113,22 @@ func (a *Archive) Close() error {
 func (a *Archive) Path() string { return a.path }
 
 // Codec is how it is compressed.
-func (a *Archive) Codec() Codec { return a.codec }
+func (a *Archive) Codec() format.Codec { return a.codec }
 
 // Size is the size of the file, or of all parts together, in bytes.
 func (a *Archive) Size() int64 { return a.size }
 
 // Seekable says whether any file of the archive can be read without what is
 // before it.
-func (a *Archive) Seekable() bool { return a.codec == Tar || a.index != nil }
+func (a *Archive) Seekable() bool { return a.codec == format.Tar || a.index != nil }
 
 // add makes a file known. a.mu is held, or a is not shared yet.
 func (a *Archive) add(m member) error {
-	if len(a.entries) >= maxEntries {
-		return fmt.Errorf("more than %d files: not an archive of images", maxEntries)
+	if len(a.entries) >= format.MaxEntries {
+		return fmt.Errorf("more than %d files: not an archive of images", format.MaxEntries)
 	}
 	if _, ok := a.byName[m.Name]; ok {
-		return duplicateError(m.Name)
+		return format.DuplicateError(m.Name)
 	}
 	a.byName[m.Name] = len(a.entries)
 	a.entries = append(a.entries, m)
@@ -138,7 +139,7 @@ func (a *Archive) add(m member) error {
 func (a *Archive) lookup(ctx context.Context, name string) (member, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	name = cleanName(name)
+	name = format.CleanName(name)
 	for range 10 {
 		i, ok := a.byName[name]
 		for !ok && a.scanner != nil {
@@ -169,8 +170,8 @@ func (a *Archive) readJSON(ctx context.Context, name string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if m.Size > jsonLimit {
-		return nil, a.wrap(fmt.Errorf("file %q has %d bytes; at most %d of JSON are read", name, m.Size, jsonLimit))
+	if m.Size > format.JSONLimit {
+		return nil, a.wrap(fmt.Errorf("file %q has %d bytes; at most %d of JSON are read", name, m.Size, format.JSONLimit))
 	}
 	if content, ok, err := a.small(ctx, m); ok || err != nil {
 		return content, err
@@ -193,7 +194,7 @@ func (a *Archive) small(ctx context.Context, m member) (content []byte, ok bool,
 	if content, ok := a.passed.small.get(m.Name); ok {
 		return content, true, nil
 	}
-	if a.codec == Tar || m.Size > smallFile {
+	if a.codec == format.Tar || m.Size > smallFile {
 		return nil, false, nil
 	}
 	content, err = a.passed.read(ctx, a, m)
@@ -249,7 +250,7 @@ func (a *Archive) openAt(ctx context.Context, m member, offset int64) (io.ReadCl
 
 // seek returns a cursor before the file.
 func (a *Archive) seek(m member) (*cursor, error) {
-	if a.codec == Tar {
+	if a.codec == format.Tar {
 		return &cursor{r: io.NopCloser(io.NewSectionReader(a.file, m.Offset, a.size-m.Offset)), pos: m.Offset}, nil
 	}
 	begin, _, pos, err := a.runOf(m)
@@ -300,7 +301,7 @@ func (a *Archive) end() int64 {
 // onTheWay says whether a cursor comes by a file without decompressing more than a new one
 // would, which begins at pos in the tar. A file is followed by padding.
 func (a *Archive) onTheWay(c *cursor, m member, pos int64) bool {
-	return c.pos > pos-blockSize && c.pos <= a.headerOf(m)
+	return c.pos > pos-format.BlockSize && c.pos <= a.headerOf(m)
 }
 
 // headerOf is where in the tar a file's last header block is; without an index, where
@@ -309,21 +310,21 @@ func (a *Archive) headerOf(m member) int64 {
 	if a.index == nil {
 		return m.Offset
 	}
-	return m.Offset - blockSize
+	return m.Offset - format.BlockSize
 }
 
 // reach moves a cursor to pos, which lies in a file. If it is before the file, the
 // header is compared with what the archive's index says.
 func (a *Archive) reach(ctx context.Context, c *cursor, m member, pos int64) error {
-	if a.index != nil && a.codec != Tar {
+	if a.index != nil && a.codec != format.Tar {
 		if err := c.skip(ctx, a.headerOf(m)); err != nil {
 			return err
 		}
-		var block [blockSize]byte
+		var block [format.BlockSize]byte
 		if _, err := io.ReadFull(c.r, block[:]); err != nil {
 			return streams.NoEOF(err)
 		}
-		c.pos += blockSize
+		c.pos += format.BlockSize
 		h, err := tar.NewReader(bytes.NewReader(block[:])).Next()
 		// The size of a file over 8 GiB is in a PAX record before this block.
 		if err != nil || h.Name != m.Name || h.Typeflag != tar.TypeReg || h.Size != m.Size && m.Size < 1<<33 {
@@ -342,7 +343,7 @@ type cursor struct {
 // newCursor decompresses the file's bytes from begin to end, which are the tar's
 // from pos on.
 func (a *Archive) newCursor(begin, end, pos int64) (*cursor, error) {
-	r, err := a.codec.decompress(io.NewSectionReader(a.file, begin, end-begin))
+	r, err := a.codec.Decompress(io.NewSectionReader(a.file, begin, end-begin))
 	if err != nil {
 		return nil, err
 	}
@@ -393,7 +394,7 @@ func (r *memberReader) Close() error {
 		return nil
 	}
 	r.cursor, r.left = nil, 0
-	if a.codec == Tar {
+	if a.codec == format.Tar {
 		return c.r.Close()
 	}
 	a.mu.Lock()

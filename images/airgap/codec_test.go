@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"github.com/klauspost/compress/zstd"
+
+	"github.com/slipway-build/slipway/images/airgap/format"
 )
 
 // The versions of the compressors are part of what cached frames are found by.
@@ -57,7 +59,7 @@ func TestEncodersLeaveNoTrace(t *testing.T) {
 			if err := h.Decode(first); err != nil {
 				t.Fatal(err)
 			}
-			if h.WindowSize > MaxWindow || !h.HasFCS || h.FrameContentSize != uint64(len(content)) {
+			if h.WindowSize > format.MaxWindow || !h.HasFCS || h.FrameContentSize != uint64(len(content)) {
 				t.Errorf("the frame has a window of %d bytes and a content size of %d", h.WindowSize, h.FrameContentSize)
 			}
 		})
@@ -67,14 +69,14 @@ func TestEncodersLeaveNoTrace(t *testing.T) {
 func TestSniff(t *testing.T) {
 	tests := map[string]struct {
 		head  []byte
-		codec Codec
+		codec format.Codec
 		bad   bool
 	}{
-		"zstd":            {head: []byte{0x28, 0xb5, 0x2f, 0xfd, 0}, codec: Zstd},
-		"skippable frame": {head: []byte{0x5b, 0x2a, 0x4d, 0x18, 0}, codec: Zstd},
-		"gzip":            {head: []byte{0x1f, 0x8b, 8}, codec: Gzip},
-		"bzip2":           {head: []byte("BZh9"), codec: Bzip2},
-		"tar":             {head: mustHeader(t, "manifest.json", 3), codec: Tar},
+		"zstd":            {head: []byte{0x28, 0xb5, 0x2f, 0xfd, 0}, codec: format.Zstd},
+		"skippable frame": {head: []byte{0x5b, 0x2a, 0x4d, 0x18, 0}, codec: format.Zstd},
+		"gzip":            {head: []byte{0x1f, 0x8b, 8}, codec: format.Gzip},
+		"bzip2":           {head: []byte("BZh9"), codec: format.Bzip2},
+		"tar":             {head: mustHeader(t, "manifest.json", 3), codec: format.Tar},
 		"lz4":             {head: []byte{0x04, 0x22, 0x4d, 0x18}, bad: true},
 		"xz":              {head: []byte{0xfd, '7', 'z', 'X', 'Z', 0}, bad: true},
 		"text":            {head: bytes.Repeat([]byte("hello "), 100), bad: true},
@@ -82,7 +84,7 @@ func TestSniff(t *testing.T) {
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			codec, err := codecOfHead(tt.head)
+			codec, err := format.CodecOfHead(tt.head)
 			if codec != tt.codec || (err != nil) != tt.bad {
 				t.Errorf("codecOfHead: %q, %v", codec, err)
 			}
@@ -92,7 +94,7 @@ func TestSniff(t *testing.T) {
 
 func mustHeader(t testing.TB, name string, size int64) []byte {
 	t.Helper()
-	h, err := tarHeader(name, size)
+	h, err := format.TarHeader(name, size)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/slipway-build/slipway/images/airgap/format"
 	"github.com/slipway-build/slipway/internal/atomicfile"
 	"github.com/slipway-build/slipway/internal/fileop"
 	"github.com/slipway-build/slipway/internal/streams"
@@ -70,7 +71,7 @@ func diff(ctx context.Context, oldPath, newPath, deltaPath string, task *progres
 		return nil, err
 	}
 	// OLD is read once, NEW to know it, to compare it and to try the delta.
-	task.SetTotal(old.size() + 3*new.size())
+	task.SetTotal(old.Size() + 3*new.Size())
 	d := &delta{}
 	var known *knownChunks
 	group, groupCtx := errgroup.WithContext(ctx)
@@ -107,12 +108,12 @@ func diff(ctx context.Context, oldPath, newPath, deltaPath string, task *progres
 
 // try makes NEW of OLD and the delta, without keeping it.
 func try(ctx context.Context, path string, d *delta, old io.ReaderAt, task *progress.Task) error {
-	f, err := openWhole(path)
+	f, err := format.OpenFile(path)
 	if err != nil {
 		return err
 	}
 	defer f.Close()
-	written, err := readDelta(ctx, f, f.size())
+	written, err := readDelta(ctx, f, f.Size())
 	if err != nil {
 		return err
 	}
@@ -141,7 +142,7 @@ func apply(ctx context.Context, oldPath, deltaPath, newPath string, task *progre
 		return nil, err
 	}
 	defer f.Close()
-	d, err := readDelta(ctx, f, f.size())
+	d, err := readDelta(ctx, f, f.Size())
 	if err != nil {
 		return nil, err
 	}
@@ -175,14 +176,14 @@ func apply(ctx context.Context, oldPath, deltaPath, newPath string, task *progre
 	if err := temp.Commit(); err != nil {
 		return nil, err
 	}
-	return d, removeParts(newPath, 0)
+	return d, format.RemoveParts(newPath, 0)
 }
 
 // checkOld makes sure that a file is the one that the delta was made for.
-func (d *delta) checkOld(ctx context.Context, old *wholeFile, task *progress.Task) error {
-	if size := old.size(); size != d.Old.Size && size != d.New.Size {
+func (d *delta) checkOld(ctx context.Context, old *format.File, task *progress.Task) error {
+	if size := old.Size(); size != d.Old.Size && size != d.New.Size {
 		return fmt.Errorf("%s is not the file that the delta was made for: it has %d bytes instead of the %d of %q",
-			old.name, size, d.Old.Size, d.Old.Name)
+			old.Name, size, d.Old.Size, d.Old.Name)
 	}
 	id, err := fileID(ctx, old, task)
 	if err != nil {
@@ -192,25 +193,25 @@ func (d *delta) checkOld(ctx context.Context, old *wholeFile, task *progress.Tas
 	case d.Old.SHA256:
 		return nil
 	case d.New.SHA256:
-		return fmt.Errorf("%s is already %q, which the delta makes; nothing to do", old.name, d.New.Name)
+		return fmt.Errorf("%s is already %q, which the delta makes; nothing to do", old.Name, d.New.Name)
 	}
 	return fmt.Errorf("%s is not the file that the delta was made for, or is damaged: its SHA-256 is %s instead of the %s of %q",
-		old.name, id.SHA256, d.Old.SHA256, d.Old.Name)
+		old.Name, id.SHA256, d.Old.SHA256, d.Old.Name)
 }
 
 // fileID takes the SHA-256 of a file.
-func fileID(ctx context.Context, f *wholeFile, task *progress.Task) (FileID, error) {
+func fileID(ctx context.Context, f *format.File, task *progress.Task) (FileID, error) {
 	sum := sha256.New()
-	n, err := io.Copy(sum, streams.WithContext(ctx, task.Reader(io.NewSectionReader(f, 0, f.size()))))
+	n, err := io.Copy(sum, streams.WithContext(ctx, task.Reader(io.NewSectionReader(f, 0, f.Size()))))
 	if err != nil {
-		return FileID{}, fmt.Errorf("reading %s: %w", f.name, err)
+		return FileID{}, fmt.Errorf("reading %s: %w", f.Name, err)
 	}
-	return FileID{filepath.Base(f.name), n, hex.EncodeToString(sum.Sum(nil))}, nil
+	return FileID{filepath.Base(f.Name), n, hex.EncodeToString(sum.Sum(nil))}, nil
 }
 
 // openNamed says which of several files could not be opened.
-func openNamed(path string) (*wholeFile, error) {
-	f, err := openWhole(path)
+func openNamed(path string) (*format.File, error) {
+	f, err := format.OpenFile(path)
 	if err != nil {
 		return nil, fmt.Errorf("opening %s: %w", path, fileop.WithoutPath(err))
 	}
@@ -218,12 +219,12 @@ func openNamed(path string) (*wholeFile, error) {
 }
 
 // notOver refuses to replace a file that is being read.
-func notOver(path string, f *wholeFile) error {
+func notOver(path string, f *format.File) error {
 	there, err := os.Stat(path)
 	if err != nil {
 		return nil // there is nothing that would be replaced
 	}
-	for _, file := range f.files {
+	for _, file := range f.Files {
 		info, err := file.Stat()
 		if err != nil {
 			return err
@@ -237,12 +238,12 @@ func notOver(path string, f *wholeFile) error {
 
 // sameCodec refuses two archives of which no delta comes, since compressed bytes of
 // different codecs have nothing in common.
-func sameCodec(old, new *wholeFile) error {
-	oldCodec, oldErr := codecOfFile(old, old.size())
-	newCodec, newErr := codecOfFile(new, new.size())
+func sameCodec(old, new *format.File) error {
+	oldCodec, oldErr := format.CodecOfFile(old, old.Size())
+	newCodec, newErr := format.CodecOfFile(new, new.Size())
 	if oldErr == nil && newErr == nil && oldCodec != newCodec {
 		return fmt.Errorf("%s is a .%s and %s a .%s, which have no bytes in common; compare archives of the same codec",
-			old.name, oldCodec, new.name, newCodec)
+			old.Name, oldCodec, new.Name, newCodec)
 	}
 	return nil
 }

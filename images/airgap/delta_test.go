@@ -19,6 +19,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-containerregistry/pkg/name"
 
+	"github.com/slipway-build/slipway/images/airgap/format"
 	"github.com/slipway-build/slipway/images/imagetest"
 	"github.com/slipway-build/slipway/progress"
 )
@@ -180,25 +181,25 @@ func TestDeltaOfParts(t *testing.T) {
 		}
 	}
 	delta := filepath.Join(t.TempDir(), "delta")
-	if _, err := Diff(t.Context(), old, partPath(new, 1), delta); err != nil {
+	if _, err := Diff(t.Context(), old, format.PartPath(new, 1), delta); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := Apply(t.Context(), old, delta, old); err != nil {
 		t.Fatal(err)
 	}
-	w, err := openWhole(new)
+	w, err := format.OpenFile(new)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer w.Close()
-	want, err := io.ReadAll(io.NewSectionReader(w, 0, w.size()))
+	want, err := io.ReadAll(io.NewSectionReader(w, 0, w.Size()))
 	if err != nil {
 		t.Fatal(err)
 	}
 	if !bytes.Equal(read(t, old), want) {
 		t.Error("the file that came out is another one")
 	}
-	if numbers, err := partsOf(old); err != nil || len(numbers) > 0 {
+	if numbers, err := format.PartsOf(old); err != nil || len(numbers) > 0 {
 		t.Errorf("parts %v of OLD are left: %v", numbers, err)
 	}
 }
@@ -206,19 +207,19 @@ func TestDeltaOfParts(t *testing.T) {
 // A frame is cut at its ends, so that a short one between others that changed is
 // found.
 func TestChunksEndWhereFramesEnd(t *testing.T) {
-	path := pack(t, newStore(t), release(t, 1, 1000), Options{Level: "fastest"})[Zstd]
-	f, err := openWhole(path)
+	path := pack(t, newStore(t), release(t, 1, 1000), Options{Level: "fastest"})[format.Zstd]
+	f, err := format.OpenFile(path)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	idx, err := readIndex(f, f.size(), Zstd)
+	idx, err := format.ReadIndex(f, f.Size(), format.Zstd)
 	if err != nil {
 		t.Fatal(err)
 	}
 	ends := map[int64]bool{}
-	chunks := newChunker(f, chunkSizesFor(f.size()))
-	for pos := int64(0); pos < f.size(); {
+	chunks := newChunker(f, chunkSizesFor(f.Size()))
+	for pos := int64(0); pos < f.Size(); {
 		chunk, err := chunks.next(pos)
 		if err != nil {
 			t.Fatal(err)
@@ -241,23 +242,23 @@ func TestChunkSizes(t *testing.T) {
 			t.Errorf("chunks of a file of %d bytes have from %d to %d", size, s.min, s.max)
 		}
 	}
-	f, err := openWhole(write(t, noise(7, 5_000_000)))
+	f, err := format.OpenFile(write(t, noise(7, 5_000_000)))
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	s := chunkSizesFor(f.size())
+	s := chunkSizesFor(f.Size())
 	chunks, n := newChunker(f, s), 0
-	for pos := int64(0); pos < f.size(); n++ {
+	for pos := int64(0); pos < f.Size(); n++ {
 		chunk, err := chunks.next(pos)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if pos += int64(len(chunk)); len(chunk) > s.max || len(chunk) < s.min && pos < f.size() {
+		if pos += int64(len(chunk)); len(chunk) > s.max || len(chunk) < s.min && pos < f.Size() {
 			t.Fatalf("a chunk has %d bytes", len(chunk))
 		}
 	}
-	if mean := int(f.size()) / n; mean < 4<<10 || mean > 6<<10 {
+	if mean := int(f.Size()) / n; mean < 4<<10 || mean > 6<<10 {
 		t.Errorf("chunks have %d bytes in the mean", mean)
 	}
 }
@@ -266,7 +267,7 @@ func TestChunkSizes(t *testing.T) {
 // here, is looked at.
 func TestApplyRefusesAnotherOld(t *testing.T) {
 	content := newStore(t)
-	old, new := pack(t, content, release(t, 1, 100_000), Options{Level: "fastest"})[Zstd], pack(t, content, release(t, 2, 100_000), Options{Level: "fastest"})[Zstd]
+	old, new := pack(t, content, release(t, 1, 100_000), Options{Level: "fastest"})[format.Zstd], pack(t, content, release(t, 2, 100_000), Options{Level: "fastest"})[format.Zstd]
 	delta, _ := roundTrip(t, old, new)
 	raw := read(t, old)
 	flipped := func(at int) []byte {
@@ -350,7 +351,7 @@ func TestApplyRefusesHostileDeltas(t *testing.T) {
 		delta []byte
 		want  string
 	}{
-		{"an archive", compress(t, Zstd, raw), "not a delta"},
+		{"an archive", compress(t, format.Zstd, raw), "not a delta"},
 		{"another version", func() []byte {
 			b := seal(recipe(1000, good), nil)
 			b[len(deltaMagic)] = 2
@@ -378,11 +379,11 @@ func TestApplyRefusesHostileDeltas(t *testing.T) {
 		{"a little too many runs", seal(recipe(1000, strings.Repeat("{},", maxCopies)+"{}"), nil), "at most 131072 are read"},
 		{"a bomb", seal(recipe(1<<50, good), nil), "more than the limit of 64 times as many"},
 		{"nothing added", seal(recipe(1001, good), nil), "decompressing the added bytes: unexpected EOF"},
-		{"too little added", seal(recipe(1010, good), compress(t, Zstd, raw[:9])), "decompressing the added bytes: unexpected EOF"},
-		{"too much added", seal(recipe(1000, good), compress(t, Zstd, raw[:9])), "more than 0 bytes"},
-		{"a bomb of what is added", seal(recipe(1000, good), compress(t, Zstd, make([]byte, 1<<24))), "more than 0 bytes"},
+		{"too little added", seal(recipe(1010, good), compress(t, format.Zstd, raw[:9])), "decompressing the added bytes: unexpected EOF"},
+		{"too much added", seal(recipe(1000, good), compress(t, format.Zstd, raw[:9])), "more than 0 bytes"},
+		{"a bomb of what is added", seal(recipe(1000, good), compress(t, format.Zstd, make([]byte, 1<<24))), "more than 0 bytes"},
 		{"no zstd", seal(recipe(1010, good), raw[:100]), "decompressing the added bytes"},
-		{"another file", seal(recipe(1000, `{"old":0,"new":0,"size":999}`), compress(t, Zstd, []byte{^raw[999]})), "the result has the SHA-256"},
+		{"another file", seal(recipe(1000, `{"old":0,"new":0,"size":999}`), compress(t, format.Zstd, []byte{^raw[999]})), "the result has the SHA-256"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			dir := t.TempDir()
@@ -395,7 +396,7 @@ func TestApplyRefusesHostileDeltas(t *testing.T) {
 			}
 		})
 	}
-	if _, err := Apply(t.Context(), old, write(t, seal(recipe(1000, `{"old":0,"new":0,"size":999}`), compress(t, Zstd, raw[999:]))), filepath.Join(t.TempDir(), "new")); err != nil {
+	if _, err := Apply(t.Context(), old, write(t, seal(recipe(1000, `{"old":0,"new":0,"size":999}`), compress(t, format.Zstd, raw[999:]))), filepath.Join(t.TempDir(), "new")); err != nil {
 		t.Errorf("a good one is refused: %v", err)
 	}
 }
@@ -415,7 +416,7 @@ func TestDeltaReplacesNothingThatIsNeeded(t *testing.T) {
 
 func TestDiffRefusesOtherCodecs(t *testing.T) {
 	paths := pack(t, newStore(t), gzipImages(t), Options{})
-	_, err := Diff(t.Context(), paths[Gzip], paths[Zstd], filepath.Join(t.TempDir(), "delta"))
+	_, err := Diff(t.Context(), paths[format.Gzip], paths[format.Zstd], filepath.Join(t.TempDir(), "delta"))
 	if err == nil || !strings.Contains(err.Error(), "compare archives of the same codec") {
 		t.Errorf("got %v", err)
 	}
@@ -461,7 +462,7 @@ func FuzzApply(f *testing.F) {
 		if err != nil {
 			f.Fatal(err)
 		}
-		f.Add(recipe, compress(f, Zstd, added))
+		f.Add(recipe, compress(f, format.Zstd, added))
 	}
 	seed(old, []copiedRun{{0, 0, 4096}}, nil)
 	seed(slices.Concat(old[1000:], []byte("added"), old[:1000]), []copiedRun{{1000, 0, 3096}, {0, 3101, 1000}}, []byte("added"))

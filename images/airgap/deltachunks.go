@@ -4,6 +4,8 @@ import (
 	"io"
 	"math/bits"
 	"slices"
+
+	"github.com/slipway-build/slipway/images/airgap/format"
 )
 
 // Chunks are how Diff finds what two files have in common, wherever it lies in
@@ -63,7 +65,7 @@ func (s chunkSizes) cut(b []byte) int {
 
 // A chunker cuts a file into chunks.
 type chunker struct {
-	file  *wholeFile
+	file  *format.File
 	sizes chunkSizes
 	// ends are those of an archive's frames. A chunk ends there too, so that the
 	// same frame is cut the same way whatever is around it, however short it is.
@@ -72,14 +74,14 @@ type chunker struct {
 	at   int64
 }
 
-func newChunker(f *wholeFile, sizes chunkSizes) *chunker {
+func newChunker(f *format.File, sizes chunkSizes) *chunker {
 	c := &chunker{file: f, sizes: sizes}
-	codec, err := codecOfFile(f, f.size())
+	codec, err := format.CodecOfFile(f, f.Size())
 	if err != nil {
 		return c // no archive
 	}
 	// Without an index, or with a wrong one, it is cut by content alone.
-	if idx, err := readIndex(f, f.size(), codec); err == nil {
+	if idx, err := format.ReadIndex(f, f.Size(), codec); err == nil {
 		for _, frame := range idx.Frames {
 			c.ends = append(c.ends, frame.Offset+frame.Size)
 		}
@@ -90,7 +92,7 @@ func newChunker(f *wholeFile, sizes chunkSizes) *chunker {
 // next returns the chunk that begins at pos, which is before the end of the file.
 // It is valid until the next call.
 func (c *chunker) next(pos int64) ([]byte, error) {
-	size := min(int64(c.sizes.max), c.file.size()-pos)
+	size := min(int64(c.sizes.max), c.file.Size()-pos)
 	if i, _ := slices.BinarySearch(c.ends, pos+1); i < len(c.ends) {
 		size = min(size, c.ends[i]-pos)
 	}
@@ -99,8 +101,8 @@ func (c *chunker) next(pos int64) ([]byte, error) {
 			c.buf = make([]byte, max(1<<20, 2*c.sizes.max))
 		}
 		c.at = pos
-		c.buf = c.buf[:min(int64(cap(c.buf)), c.file.size()-pos)]
-		if !readAt(c.file, c.buf, pos) {
+		c.buf = c.buf[:min(int64(cap(c.buf)), c.file.Size()-pos)]
+		if !format.ReadAt(c.file, c.buf, pos) {
 			return nil, io.ErrUnexpectedEOF
 		}
 	}

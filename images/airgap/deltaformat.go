@@ -13,6 +13,7 @@ import (
 
 	"github.com/klauspost/compress/zstd"
 
+	"github.com/slipway-build/slipway/images/airgap/format"
 	"github.com/slipway-build/slipway/internal/atomicfile"
 	"github.com/slipway-build/slipway/internal/streams"
 	"github.com/slipway-build/slipway/progress"
@@ -68,7 +69,7 @@ func (d *delta) result() DeltaResult {
 }
 
 // write writes the delta to a temporary file, with what is added from NEW.
-func (d *delta) write(ctx context.Context, temp *atomicfile.File, new *wholeFile) (err error) {
+func (d *delta) write(ctx context.Context, temp *atomicfile.File, new *format.File) (err error) {
 	recipe, err := json.Marshal(d)
 	if err != nil {
 		return err
@@ -98,14 +99,14 @@ func (d *delta) write(ctx context.Context, temp *atomicfile.File, new *wholeFile
 
 // writeAdded compresses what NEW has and OLD lacks. Where that gains nothing, zstd
 // stores it as it is.
-func (d *delta) writeAdded(ctx context.Context, w io.Writer, new *wholeFile) error {
+func (d *delta) writeAdded(ctx context.Context, w io.Writer, new *format.File) error {
 	level := zstd.SpeedBetterCompression
-	if codec, err := codecOfFile(new, new.size()); err == nil && codec != Tar {
+	if codec, err := format.CodecOfFile(new, new.Size()); err == nil && codec != format.Tar {
 		level = zstd.SpeedFastest // it is compressed already
 	}
 	// The window, whose memory is held, is no larger than what there is to compress.
 	window := zstd.MinWindowSize
-	for size := d.result().Added; window < MaxWindow && int64(window) < size; {
+	for size := d.result().Added; window < format.MaxWindow && int64(window) < size; {
 		window *= 2
 	}
 	enc, err := zstd.NewWriter(w, zstd.WithEncoderLevel(level), zstd.WithEncoderConcurrency(1), zstd.WithWindowSize(window))
@@ -137,7 +138,7 @@ func (d *delta) eachAdded(do func(offset, size int64) error) error {
 // what it says is possible.
 func readDelta(ctx context.Context, r io.ReaderAt, size int64) (*delta, error) {
 	head := make([]byte, deltaHead)
-	if size < int64(deltaHead+sha256.Size) || !readAt(r, head, 0) || !bytes.HasPrefix(head, []byte(deltaMagic)) {
+	if size < int64(deltaHead+sha256.Size) || !format.ReadAt(r, head, 0) || !bytes.HasPrefix(head, []byte(deltaMagic)) {
 		return nil, errors.New("not a delta, or cut off")
 	}
 	if v := binary.LittleEndian.Uint32(head[len(deltaMagic):]); v != deltaVersion {
@@ -149,7 +150,7 @@ func readDelta(ctx context.Context, r io.ReaderAt, size int64) (*delta, error) {
 		return nil, err
 	}
 	want := make([]byte, sha256.Size)
-	if !readAt(r, want, end) {
+	if !format.ReadAt(r, want, end) {
 		return nil, io.ErrUnexpectedEOF
 	}
 	if got := sum.Sum(nil); !bytes.Equal(got, want) {
@@ -160,7 +161,7 @@ func readDelta(ctx context.Context, r io.ReaderAt, size int64) (*delta, error) {
 		return nil, fmt.Errorf("its recipe claims %d bytes; %d are left in the file, and at most %d are read", length, end-int64(deltaHead), maxRecipe)
 	}
 	raw := make([]byte, length)
-	if !readAt(r, raw, int64(deltaHead)) {
+	if !format.ReadAt(r, raw, int64(deltaHead)) {
 		return nil, io.ErrUnexpectedEOF
 	}
 	// A run has three commas. What would be more runs than are read shall not get
@@ -188,7 +189,7 @@ func readDelta(ctx context.Context, r io.ReaderAt, size int64) (*delta, error) {
 // check refuses a recipe that is impossible, or that asks for more than it brings.
 func (d *delta) check() error {
 	for _, id := range []FileID{d.Old, d.New} {
-		if id.Size < 0 || !isHexDigest(id.SHA256) {
+		if id.Size < 0 || !format.IsHexDigest(id.SHA256) {
 			return fmt.Errorf("invalid file in its recipe: %q of %d bytes with the SHA-256 %q", id.Name, id.Size, id.SHA256)
 		}
 	}
@@ -210,7 +211,7 @@ func (d *delta) check() error {
 
 // rebuild writes NEW, and makes sure that it is.
 func (d *delta) rebuild(ctx context.Context, old io.ReaderAt, w io.Writer, task *progress.Task) error {
-	added, err := Zstd.decompress(d.added)
+	added, err := format.Zstd.Decompress(d.added)
 	if err != nil {
 		return fmt.Errorf("decompressing the added bytes: %w", err)
 	}

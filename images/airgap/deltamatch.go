@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"path/filepath"
 
+	"github.com/slipway-build/slipway/images/airgap/format"
 	"github.com/slipway-build/slipway/progress"
 )
 
@@ -18,7 +19,7 @@ const minRun = 64
 
 // knownChunks are the chunks of OLD, by hash.
 type knownChunks struct {
-	old   *wholeFile
+	old   *format.File
 	id    FileID
 	sizes chunkSizes
 	at    map[uint64]int64 // where the first of each hash begins
@@ -33,17 +34,17 @@ func chunkKey(chunk []byte) uint64 {
 }
 
 // readChunks reads OLD, once.
-func readChunks(ctx context.Context, old *wholeFile, task *progress.Task) (*knownChunks, error) {
-	k := &knownChunks{old: old, sizes: chunkSizesFor(old.size()), at: map[uint64]int64{}}
+func readChunks(ctx context.Context, old *format.File, task *progress.Task) (*knownChunks, error) {
+	k := &knownChunks{old: old, sizes: chunkSizesFor(old.Size()), at: map[uint64]int64{}}
 	sum := sha256.New()
 	chunks := newChunker(old, k.sizes)
-	for pos := int64(0); pos < old.size(); {
+	for pos := int64(0); pos < old.Size(); {
 		if err := context.Cause(ctx); err != nil {
 			return nil, err
 		}
 		chunk, err := chunks.next(pos)
 		if err != nil {
-			return nil, fmt.Errorf("reading %s: %w", old.name, err)
+			return nil, fmt.Errorf("reading %s: %w", old.Name, err)
 		}
 		sum.Write(chunk)
 		if key := chunkKey(chunk); len(chunk) >= minRun {
@@ -54,25 +55,25 @@ func readChunks(ctx context.Context, old *wholeFile, task *progress.Task) (*know
 		pos += int64(len(chunk))
 		task.Add(len(chunk))
 	}
-	k.id = FileID{filepath.Base(old.name), old.size(), hex.EncodeToString(sum.Sum(nil))}
+	k.id = FileID{filepath.Base(old.Name), old.Size(), hex.EncodeToString(sum.Sum(nil))}
 	return k, nil
 }
 
 // match finds what NEW has in common with OLD: chunks with the same bytes, and as
 // many bytes before and behind as are the same too. A run is no shorter than one
 // of maxCopies parts of NEW, so that there are no more than that.
-func (k *knownChunks) match(ctx context.Context, new *wholeFile, task *progress.Task) ([]copiedRun, error) {
+func (k *knownChunks) match(ctx context.Context, new *format.File, task *progress.Task) ([]copiedRun, error) {
 	runs := []copiedRun{}
-	least := max(minRun, (new.size()+maxCopies-1)/maxCopies)
+	least := max(minRun, (new.Size()+maxCopies-1)/maxCopies)
 	chunks := newChunker(new, k.sizes)
 	var done int64 // what is before it is matched
-	for pos := int64(0); pos < new.size(); {
+	for pos := int64(0); pos < new.Size(); {
 		if err := context.Cause(ctx); err != nil {
 			return nil, err
 		}
 		chunk, err := chunks.next(pos)
 		if err != nil {
-			return nil, fmt.Errorf("reading %s: %w", new.name, err)
+			return nil, fmt.Errorf("reading %s: %w", new.Name, err)
 		}
 		step := int64(len(chunk))
 		if at, ok := k.at[chunkKey(chunk)]; ok {
@@ -98,9 +99,9 @@ const compareStep = 1 << 20
 
 // extend makes a run as long as it can be, from a place where there may be one. It
 // does not begin before the byte first of NEW.
-func (k *knownChunks) extend(ctx context.Context, new *wholeFile, run copiedRun, first int64) (copiedRun, error) {
+func (k *knownChunks) extend(ctx context.Context, new *format.File, run copiedRun, first int64) (copiedRun, error) {
 	var same, step int64
-	end := min(k.old.size()-run.Old, new.size()-run.New)
+	end := min(k.old.Size()-run.Old, new.Size()-run.New)
 	for step = 16 << 10; run.Size < end; step = min(2*step, compareStep) {
 		n := min(step, end-run.Size)
 		a, b, err := k.both(ctx, new, run.Old+run.Size, run.New+run.Size, n)
@@ -128,7 +129,7 @@ func (k *knownChunks) extend(ctx context.Context, new *wholeFile, run copiedRun,
 }
 
 // both reads size bytes of both files.
-func (k *knownChunks) both(ctx context.Context, new *wholeFile, oldAt, newAt, size int64) (a, b []byte, err error) {
+func (k *knownChunks) both(ctx context.Context, new *format.File, oldAt, newAt, size int64) (a, b []byte, err error) {
 	if err := context.Cause(ctx); err != nil {
 		return nil, nil, err
 	}
@@ -136,11 +137,11 @@ func (k *knownChunks) both(ctx context.Context, new *wholeFile, oldAt, newAt, si
 		k.buf = make([]byte, 2*size)
 	}
 	a, b = k.buf[:size], k.buf[size:2*size]
-	if !readAt(k.old, a, oldAt) {
-		return nil, nil, fmt.Errorf("reading %s at byte %d: the file changed meanwhile or cannot be read", k.old.name, oldAt)
+	if !format.ReadAt(k.old, a, oldAt) {
+		return nil, nil, fmt.Errorf("reading %s at byte %d: the file changed meanwhile or cannot be read", k.old.Name, oldAt)
 	}
-	if !readAt(new, b, newAt) {
-		return nil, nil, fmt.Errorf("reading %s at byte %d: the file changed meanwhile or cannot be read", new.name, newAt)
+	if !format.ReadAt(new, b, newAt) {
+		return nil, nil, fmt.Errorf("reading %s at byte %d: the file changed meanwhile or cannot be read", new.Name, newAt)
 	}
 	return a, b, nil
 }

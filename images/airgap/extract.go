@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/slipway-build/slipway/images/airgap/format"
 	"github.com/slipway-build/slipway/internal/sniff"
 	"github.com/slipway-build/slipway/progress"
 )
@@ -160,7 +161,7 @@ func extractLayer(ctx context.Context, a *Archive, l PackedLayer, o *overlay, ta
 	}
 	defer blob.Close()
 	raw := task.Reader(blob)
-	_, content, err := sniff.Open(raw, layerDecoder...)
+	_, content, err := sniff.Open(raw, format.LayerDecoder...)
 	if err != nil {
 		return err
 	}

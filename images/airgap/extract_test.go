@@ -21,6 +21,7 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/types"
 
+	"github.com/slipway-build/slipway/images/airgap/format"
 	"github.com/slipway-build/slipway/images/imagetest"
 	"github.com/slipway-build/slipway/internal/testfile"
 )
@@ -578,7 +579,7 @@ func TestExtractFromEveryArchive(t *testing.T) {
 
 // foreign is the archive as another program would write it: one stream without an
 // index, in the opposite order.
-func foreign(t testing.TB, path string, codec Codec) string {
+func foreign(t testing.TB, path string, codec format.Codec) string {
 	t.Helper()
 	names, content, _ := untar(t, path, codec)
 	slices.Reverse(names)
@@ -590,7 +591,7 @@ func foreign(t testing.TB, path string, codec Codec) string {
 	}
 	raw := imagetest.Tar(t, entries...)
 	compressed := raw
-	if codec != Tar {
+	if codec != format.Tar {
 		compressed = compress(t, codec, raw)
 	}
 	file := filepath.Join(t.TempDir(), "foreign."+string(codec))

@@ -14,6 +14,7 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
 	"github.com/slipway-build/slipway/images"
+	"github.com/slipway-build/slipway/images/airgap/format"
 )
 
 // A Found is an image that Find found. The caller closes it.
@@ -39,7 +40,7 @@ func (f *Found) Close() error { return f.Archive.Close() }
 // cannot be read does not end the search, as on a node; it is named if the image
 // is not found in another one.
 func Find(ctx context.Context, ref name.Reference, platform *v1.Platform, paths []string) (*Found, error) {
-	tag, err := Tag(ref)
+	tag, err := format.Tag(ref)
 	if err != nil {
 		return nil, err
 	}
@@ -80,7 +81,7 @@ func ListArchives(paths []string) ([]string, error) {
 		errs  []error
 	)
 	for _, path := range paths {
-		if whole, ok := wholeOf(path); ok {
+		if whole, ok := format.WholeOf(path); ok {
 			if !slices.Contains(files, whole) {
 				files = append(files, whole)
 			}
@@ -100,10 +101,10 @@ func ListArchives(paths []string) ([]string, error) {
 			if err != nil || d.IsDir() || strings.HasPrefix(d.Name(), ".") {
 				return err
 			}
-			if whole, _, ok := partOf(file); ok {
+			if whole, _, ok := format.PartOf(file); ok {
 				file = whole
 			}
-			if _, ok := codecOf(file); ok && !slices.Contains(files, file) {
+			if _, ok := format.CodecOf(file); ok && !slices.Contains(files, file) {
 				files = append(files, file)
 			}
 			return nil
@@ -156,7 +157,7 @@ func (a *Archive) names(ctx context.Context) ([]string, error) {
 			return nil, a.noImages(err)
 		}
 		for _, d := range idx.Manifests {
-			if n := descriptorName(d); n != "" {
+			if n := format.DescriptorName(d); n != "" {
 				all = append(all, n)
 			}
 		}
@@ -210,7 +211,7 @@ func (m *missingImage) Error() string {
 	default:
 		fmt.Fprintf(&b, "none of %d archives has image %s: %s", len(m.files), m.name, strings.Join(m.files, ", "))
 	}
-	if near := nearest(m.want, m.have); len(near) > 0 {
+	if near := format.Similar(m.want, m.have); len(near) > 0 {
 		fmt.Fprintf(&b, "; similar names are %s", strings.Join(near, ", "))
 	}
 	for _, err := range m.errs {

@@ -16,6 +16,7 @@ import (
 	ocilayout "github.com/google/go-containerregistry/pkg/v1/layout"
 	"github.com/google/go-containerregistry/pkg/v1/mutate"
 
+	"github.com/slipway-build/slipway/images/airgap/format"
 	"github.com/slipway-build/slipway/images/imagetest"
 	"github.com/slipway-build/slipway/images/store"
 	"github.com/slipway-build/slipway/progress"
@@ -48,7 +49,7 @@ func layoutTar(t testing.TB, path, called string, idx v1.ImageIndex) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := written.AppendIndex(idx, ocilayout.WithAnnotations(map[string]string{refNameAnnotation: called})); err != nil {
+	if err := written.AppendIndex(idx, ocilayout.WithAnnotations(map[string]string{format.RefNameAnnotation: called})); err != nil {
 		t.Fatal(err)
 	}
 	var entries []imagetest.Entry
@@ -140,11 +141,11 @@ func TestFindLooksAsNodesDo(t *testing.T) {
 			if want := file(filepath.FromSlash(tt.archive)); found.Archive.Path() != want {
 				t.Errorf("found in %s instead of %s", found.Archive.Path(), want)
 			}
-			tag, err := Tag(ref(t, tt.ref))
+			tag, err := format.Tag(ref(t, tt.ref))
 			if err != nil {
 				t.Fatal(err)
 			}
-			if want, err := qualified(tag.Name()); err != nil || len(found.Image.Names) != 1 || found.Image.Names[0] != want {
+			if want, err := format.Qualified(tag.Name()); err != nil || len(found.Image.Names) != 1 || found.Image.Names[0] != want {
 				t.Errorf("found %v instead of %s (%v)", found.Image.Names, want, err)
 			}
 			img, err := found.Image.Image(t.Context())

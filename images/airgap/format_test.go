@@ -15,6 +15,7 @@ import (
 	"github.com/klauspost/compress/gzip"
 
 	"github.com/slipway-build/slipway/images"
+	"github.com/slipway-build/slipway/images/airgap/format"
 	"github.com/slipway-build/slipway/images/imagetest"
 	"github.com/slipway-build/slipway/progress"
 )
@@ -69,7 +70,7 @@ func saved(t testing.TB, layer string) []tarMember {
 	if err != nil {
 		t.Fatal(err)
 	}
-	manifest, err := json.Marshal([]manifestEntry{{Config: "config.json", RepoTags: []string{"acme/a:v1"}, Layers: []string{layer}}})
+	manifest, err := json.Marshal([]format.ManifestEntry{{Config: "config.json", RepoTags: []string{"acme/a:v1"}, Layers: []string{layer}}})
 	if err != nil {
 		t.Fatal(err)
 	}

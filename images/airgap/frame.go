@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 
+	"github.com/slipway-build/slipway/images/airgap/format"
 	"github.com/slipway-build/slipway/images/store"
 	"github.com/slipway-build/slipway/progress"
 )
@@ -17,7 +18,7 @@ type frame struct {
 	chunks []chunk
 	// entries are the files, with offsets from the beginning of the
 	// uncompressed frame, whose size is tarSize.
-	entries []entry
+	entries []format.Entry
 	tarSize int64
 }
 
@@ -72,14 +73,14 @@ func describe(run []layer) (frame, [][]byte, error) {
 		headers [][]byte
 	)
 	for _, l := range run {
-		header, err := tarHeader(l.name(), l.size)
+		header, err := format.TarHeader(l.name(), l.size)
 		if err != nil {
 			return frame{}, nil, err
 		}
 		headers = append(headers, header)
 		f.tarSize += int64(len(header))
-		f.entries = append(f.entries, entry{Name: l.name(), Offset: f.tarSize, Size: l.size})
-		f.tarSize += l.size + padding(l.size)
+		f.entries = append(f.entries, format.Entry{Name: l.name(), Offset: f.tarSize, Size: l.size})
+		f.tarSize += l.size + format.Padding(l.size)
 	}
 	return f, headers, nil
 }

@@ -8,6 +8,7 @@ import (
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
+	"github.com/slipway-build/slipway/images/airgap/format"
 	"github.com/slipway-build/slipway/progress"
 )
 
@@ -114,7 +115,7 @@ func crowds(layers []layer, small []int) []*family {
 		room int64
 	)
 	for _, i := range small {
-		size := blockSize + layers[i].size + padding(layers[i].size)
+		size := format.BlockSize + layers[i].size + format.Padding(layers[i].size)
 		if len(out) == 0 || size > room {
 			out = append(out, &family{})
 			room = crowdLimit

@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
+	"github.com/slipway-build/slipway/images/airgap/format"
 	"github.com/slipway-build/slipway/images/imagetest"
 	"github.com/slipway-build/slipway/images/store"
 )
@@ -211,7 +212,7 @@ func TestPackGroupsRelatives(t *testing.T) {
 	}
 	at := map[string]string{}
 	for _, img := range list {
-		at[blobFolder+img.Layers[0].Digest.Hex] = filepath.Base(img.Names[0])
+		at[format.BlobFolder+img.Layers[0].Digest.Hex] = filepath.Base(img.Names[0])
 	}
 	var order []string
 	for _, e := range a.index.Entries {
@@ -223,12 +224,12 @@ func TestPackGroupsRelatives(t *testing.T) {
 		t.Errorf("order of layers (-want +got):\n%s", diff)
 	}
 	for _, out := range outputs[1:] {
-		codec, err := OutputCodec(out.Path)
+		codec, err := format.OutputCodec(out.Path)
 		if err != nil {
 			t.Fatal(err)
 		}
 		_, _, raw := untar(t, out.Path, codec)
-		if _, _, zst := untar(t, outputs[0].Path, Zstd); string(raw) != string(zst) {
+		if _, _, zst := untar(t, outputs[0].Path, format.Zstd); string(raw) != string(zst) {
 			t.Errorf("%s holds another tar than .tar.zst", codec)
 		}
 	}

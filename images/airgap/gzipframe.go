@@ -12,6 +12,7 @@ import (
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/pgzip"
 
+	"github.com/slipway-build/slipway/images/airgap/format"
 	"github.com/slipway-build/slipway/images/store"
 	"github.com/slipway-build/slipway/internal/sniff"
 )
@@ -97,8 +98,8 @@ func (g *gzipFrames) copied(ctx context.Context, l layer, header []byte) ([]chun
 		return nil, err
 	}
 	chunks := []chunk{bytesChunk(head), fileChunk(blob)}
-	if n := padding(l.size); n > 0 {
-		tail, err := g.member(zeros[:n])
+	if n := format.Padding(l.size); n > 0 {
+		tail, err := g.member(format.Zeros[:n])
 		if err != nil {
 			return nil, err
 		}
@@ -127,7 +128,7 @@ func (g *gzipFrames) made(ctx context.Context, l layer, header []byte, done func
 			err = writeBody(ctx, g.content, l, progressWriter{z, done})
 		}
 		if err == nil {
-			_, err = z.Write(zeros[:padding(l.size)])
+			_, err = z.Write(format.Zeros[:format.Padding(l.size)])
 		}
 		// Close ends its goroutines, whatever went wrong.
 		if closeErr := z.Close(); err == nil {
@@ -150,7 +151,7 @@ const storedBlock = 1<<16 - 1
 // storedChunk is a gzip member that holds a layer's file as it is, since the
 // layer is compressed already: 5 bytes are added to every 64 KiB.
 func storedChunk(content *store.Store, l layer, header []byte) chunk {
-	size := int64(len(header)) + l.size + padding(l.size)
+	size := int64(len(header)) + l.size + format.Padding(l.size)
 	blocks := (size + storedBlock - 1) / storedBlock
 	return chunk{
 		size: int64(len(gzipHeader)) + size + 5*blocks + 8,
@@ -165,7 +166,7 @@ func storedChunk(content *store.Store, l layer, header []byte) chunk {
 			if err := writeBody(ctx, content, l, s); err != nil {
 				return err
 			}
-			_, err := s.Write(zeros[:padding(l.size)])
+			_, err := s.Write(format.Zeros[:format.Padding(l.size)])
 			return err
 		},
 	}

@@ -12,6 +12,7 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
 	"github.com/slipway-build/slipway/images"
+	"github.com/slipway-build/slipway/images/airgap/format"
 	"github.com/slipway-build/slipway/progress"
 )
 
@@ -49,8 +50,8 @@ func keepIndex(index v1.ImageIndex, image v1.Hash) (*keptIndex, error) {
 // indexPath are the indexes, outermost first, by which an image is found; none if
 // it is not there.
 func indexPath(index v1.ImageIndex, image v1.Hash, depth int) ([]indexBlob, error) {
-	if depth == maxNesting {
-		return nil, fmt.Errorf("indexes lie in one another more than %d deep", maxNesting)
+	if depth == format.MaxNesting {
+		return nil, fmt.Errorf("indexes lie in one another more than %d deep", format.MaxNesting)
 	}
 	raw, err := index.RawManifest()
 	if err != nil {

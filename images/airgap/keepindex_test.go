@@ -15,6 +15,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 	"github.com/google/go-containerregistry/pkg/v1/types"
 
+	"github.com/slipway-build/slipway/images/airgap/format"
 	"github.com/slipway-build/slipway/images/imagetest"
 	"github.com/slipway-build/slipway/progress"
 )
@@ -122,11 +123,11 @@ func TestPackKeepsNoIndexOfTwoPackedImages(t *testing.T) {
 
 func TestImagesOfAnIndexThatLacksAConfig(t *testing.T) {
 	img := indexed(t, "acme/app:v1", false)
-	path := pack(t, newStore(t), []Image{img}, Options{Layers: "original"})[Tar]
-	names, content, _ := untar(t, path, Tar)
+	path := pack(t, newStore(t), []Image{img}, Options{Layers: "original"})[format.Tar]
+	names, content, _ := untar(t, path, format.Tar)
 	w := &workshop{t, names, content}
 	w.drop(w.config())
-	w.drop(manifestName)
+	w.drop(format.ManifestJSON)
 	if err := os.WriteFile(path, w.tar(), 0o644); err != nil {
 		t.Fatal(err)
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/types"
 
 	"github.com/slipway-build/slipway/images"
+	"github.com/slipway-build/slipway/images/airgap/format"
 	"github.com/slipway-build/slipway/internal/sniff"
 )
 
@@ -39,7 +40,7 @@ type layer struct {
 	own bool
 }
 
-func (l layer) name() string { return blobFolder + l.digest.Hex }
+func (l layer) name() string { return format.BlobFolder + l.digest.Hex }
 
 // verbatim says whether the file is a copy of the blob.
 func (l layer) verbatim() bool { return l.digest == l.source }
@@ -80,19 +81,19 @@ func newLayout(all []resolvedImage) (*layout, error) {
 	if err != nil {
 		return nil, err
 	}
-	judged := make([]judgedImage, len(merged))
+	judged := make([]format.NamedImage, len(merged))
 	for i, img := range merged {
-		judged[i] = judgedImage{Name: images.Familiar(img.tags[0]), Platform: img.platform}
+		judged[i] = format.NamedImage{Name: images.Familiar(img.tags[0]), Platform: img.platform}
 	}
-	if err := errors.Join(checkPlatforms(judged)...); err != nil {
+	if err := errors.Join(format.CheckPlatforms(judged)...); err != nil {
 		return nil, err
 	}
 	l := &layout{images: merged}
 	seen := map[v1.Hash]bool{}
 	index := v1.IndexManifest{SchemaVersion: 2, MediaType: types.OCIImageIndex, Manifests: []v1.Descriptor{}}
-	entries := []manifestEntry{}
+	entries := []format.ManifestEntry{}
 	for _, img := range merged {
-		entry := manifestEntry{Config: blobFolder + img.config.Digest.Hex, RepoTags: []string{}, Layers: []string{}}
+		entry := format.ManifestEntry{Config: format.BlobFolder + img.config.Digest.Hex, RepoTags: []string{}, Layers: []string{}}
 		for _, tag := range img.tags {
 			entry.RepoTags = append(entry.RepoTags, images.Familiar(tag))
 			index.Manifests = append(index.Manifests, indexEntry(img, tag))
@@ -100,7 +101,7 @@ func newLayout(all []resolvedImage) (*layout, error) {
 		addBlob := func(d v1.Descriptor, content []byte) {
 			if !seen[d.Digest] {
 				seen[d.Digest] = true
-				l.blobs = append(l.blobs, file{name: blobFolder + d.Digest.Hex, content: content})
+				l.blobs = append(l.blobs, file{name: format.BlobFolder + d.Digest.Hex, content: content})
 			}
 		}
 		addBlob(img.config, img.rawConfig)
@@ -121,9 +122,9 @@ func newLayout(all []resolvedImage) (*layout, error) {
 		name  string
 		value any
 	}{
-		{manifestName, entries},
-		{layoutName, map[string]string{"imageLayoutVersion": "1.0.0"}},
-		{indexName, index},
+		{format.ManifestJSON, entries},
+		{format.OCILayout, map[string]string{"imageLayoutVersion": "1.0.0"}},
+		{format.IndexJSON, index},
 	} {
 		raw, err := json.Marshal(view.value)
 		if err != nil {
@@ -131,10 +132,10 @@ func newLayout(all []resolvedImage) (*layout, error) {
 		}
 		l.views = append(l.views, file{name: view.name, content: raw})
 	}
-	l.views = append(l.views, file{name: "blobs/"}, file{name: blobFolder})
+	l.views = append(l.views, file{name: "blobs/"}, file{name: format.BlobFolder})
 	for _, f := range slices.Concat(l.views, l.blobs) {
-		if len(f.content) > jsonLimit {
-			return nil, fmt.Errorf("%s would be %d bytes; containerd reads no more than %d", f.name, len(f.content), jsonLimit)
+		if len(f.content) > format.JSONLimit {
+			return nil, fmt.Errorf("%s would be %d bytes; containerd reads no more than %d", f.name, len(f.content), format.JSONLimit)
 		}
 	}
 	return l, nil
@@ -152,8 +153,8 @@ func indexEntry(img resolvedImage, tag name.Tag) v1.Descriptor {
 		d.Platform = &platform
 	}
 	d.Annotations = map[string]string{
-		imageNameAnnotation: images.Qualified(tag),
-		refNameAnnotation:   tag.TagStr(),
+		format.ImageNameAnnotation: images.Qualified(tag),
+		format.RefNameAnnotation:   tag.TagStr(),
 	}
 	return d
 }

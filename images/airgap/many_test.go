@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/mutate"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 
+	"github.com/slipway-build/slipway/images/airgap/format"
 	"github.com/slipway-build/slipway/images/imagetest"
 	"github.com/slipway-build/slipway/progress"
 )
@@ -39,8 +40,8 @@ func manyImages(t testing.TB, count int) []Image {
 func TestManyImagesAreReadOnce(t *testing.T) {
 	const count, most = 150, 3
 	content, all := newStore(t), manyImages(t, count)
-	for _, codec := range []Codec{Tar, Zstd, Gzip} {
-		ours := filepath.Join(t.TempDir(), map[Codec]string{Tar: "a.tar", Zstd: "a.tar.zst", Gzip: "a.tar.gz"}[codec])
+	for _, codec := range []format.Codec{format.Tar, format.Zstd, format.Gzip} {
+		ours := filepath.Join(t.TempDir(), map[format.Codec]string{format.Tar: "a.tar", format.Zstd: "a.tar.zst", format.Gzip: "a.tar.gz"}[codec])
 		packOne(t, content, ours, all...)
 		for whose, path := range map[string]string{"ours": ours, "other": foreign(t, ours, codec)} {
 			open := func(t *testing.T) *Archive {
@@ -52,15 +53,15 @@ func TestManyImagesAreReadOnce(t *testing.T) {
 				t.Cleanup(func() { a.Close() })
 				return a
 			}
-			for what, read := range map[string]func(t *testing.T) *wholeFile{
-				"list": func(t *testing.T) *wholeFile {
+			for what, read := range map[string]func(t *testing.T) *format.File{
+				"list": func(t *testing.T) *format.File {
 					a := open(t)
 					if list, err := a.Images(t.Context()); err != nil || len(list) != count {
 						t.Fatalf("%d images: %v", len(list), err)
 					}
 					return a.file
 				},
-				"push": func(t *testing.T) *wholeFile {
+				"push": func(t *testing.T) *format.File {
 					a := open(t)
 					list, err := a.Images(t.Context())
 					if err != nil {
@@ -77,7 +78,7 @@ func TestManyImagesAreReadOnce(t *testing.T) {
 					}
 					return a.file
 				},
-				"find": func(t *testing.T) *wholeFile {
+				"find": func(t *testing.T) *format.File {
 					found, err := Find(t.Context(), all[count-1].Names[0], nil, []string{path})
 					if err != nil {
 						t.Fatal(err)
@@ -85,8 +86,8 @@ func TestManyImagesAreReadOnce(t *testing.T) {
 					t.Cleanup(func() { found.Close() })
 					return found.Image.archive.file
 				},
-				"verify": func(t *testing.T) *wholeFile {
-					f, err := openWhole(path)
+				"verify": func(t *testing.T) *format.File {
+					f, err := format.OpenFile(path)
 					if err != nil {
 						t.Fatal(err)
 					}
@@ -96,7 +97,7 @@ func TestManyImagesAreReadOnce(t *testing.T) {
 					}
 					return f
 				},
-				"serve": func(t *testing.T) *wholeFile {
+				"serve": func(t *testing.T) *format.File {
 					a := open(t)
 					address := listen(t, newServer(t, []*Archive{a}, ServeOptions{Dir: t.TempDir(), Limit: 1 << 30, Log: func(line string) { t.Log(line) }}))
 					for _, packed := range all {
@@ -113,8 +114,8 @@ func TestManyImagesAreReadOnce(t *testing.T) {
 			} {
 				t.Run(fmt.Sprintf("%s %s %s", whose, codec, what), func(t *testing.T) {
 					f := read(t)
-					if got := f.bytesRead(); got > most*f.size() {
-						t.Errorf("%d bytes of an archive of %d were read", got, f.size())
+					if got := f.BytesRead(); got > most*f.Size() {
+						t.Errorf("%d bytes of an archive of %d were read", got, f.Size())
 					}
 				})
 			}

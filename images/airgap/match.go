@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"container/heap"
 	"slices"
+
+	"github.com/slipway-build/slipway/images/airgap/format"
 )
 
 // A family is a sequence of layers that become a frame.
@@ -91,7 +93,7 @@ func (m *matcher) compare(i, j int) (most int64) {
 		return 0
 	}
 	m.compared++
-	ab, ba := a.sketch.saves(b.sketch, MaxWindow)
+	ab, ba := a.sketch.saves(b.sketch, format.MaxWindow)
 	least := min(a.sketch.size, b.sketch.size) / relatedPart
 	for _, p := range []pair{{i, j, a, b, ab}, {j, i, b, a, ba}} {
 		if p.saves > 0 && p.saves >= least {

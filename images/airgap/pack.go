@@ -17,6 +17,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/slipway-build/slipway/images"
+	"github.com/slipway-build/slipway/images/airgap/format"
 	"github.com/slipway-build/slipway/images/store"
 	"github.com/slipway-build/slipway/internal/fileop"
 	"github.com/slipway-build/slipway/progress"
@@ -68,7 +69,7 @@ type Options struct {
 // A Result is an archive that Pack wrote.
 type Result struct {
 	Path   string
-	Codec  Codec
+	Codec  format.Codec
 	Size   int64 // in bytes, of all parts together
 	Images int
 	Layers int
@@ -127,7 +128,7 @@ func (p *packer) pack(ctx context.Context, all []Image) ([]Result, error) {
 type packer struct {
 	content  *store.Store
 	outputs  []Output
-	codecs   []Codec // of outputs
+	codecs   []format.Codec // of outputs
 	original bool
 	jobs     int
 	zstd     *zstdFrames
@@ -156,7 +157,7 @@ func newPacker(content *store.Store, outputs []Output, opts Options) (*packer, e
 	}
 	seen := map[string]bool{}
 	for _, out := range outputs {
-		codec, err := OutputCodec(out.Path)
+		codec, err := format.OutputCodec(out.Path)
 		place := fileop.Place(out.Path)
 		if err == nil && seen[place] {
 			err = fmt.Errorf("duplicate archive %s", out.Path)
@@ -210,11 +211,11 @@ func (p *packer) resolveImage(ctx context.Context, img Image) (resolvedImage, er
 		return out, errors.New("it has no name, by which nodes could find it in the archive")
 	}
 	for _, ref := range img.Names {
-		tag, err := Tag(ref)
+		tag, err := format.Tag(ref)
 		if err != nil {
 			return out, err
 		}
-		if note := nameNote(tag); note != "" {
+		if note := format.NameWarning(tag); note != "" {
 			progress.Warn(ctx, fmt.Sprintf("image %s: %s", images.Familiar(tag), note))
 		}
 		out.tags = append(out.tags, tag)
@@ -339,14 +340,14 @@ func platformOf(ctx context.Context, from Image, config *v1.ConfigFile) (v1.Plat
 // checkOriginal refuses layers which Docker's view of an archive cannot name as
 // they are, or which nodes cannot read by what the manifest says.
 func checkOriginal(m *v1.Manifest, layers []layer) error {
-	judged := make([]judgedLayer, len(layers))
+	judged := make([]format.NamedLayer, len(layers))
 	for i, l := range layers {
-		if _, err := checkLayerType(l.source.String(), m.Layers[i].MediaType, l.compression); err != nil {
+		if _, err := format.CheckLayerType(l.source.String(), m.Layers[i].MediaType, l.compression); err != nil {
 			return fmt.Errorf("%w; pack with uncompressed layers", err)
 		}
-		judged[i] = judgedLayer{Name: l.source.String(), Compression: l.compression}
+		judged[i] = format.NamedLayer{Name: l.source.String(), Compression: l.compression}
 	}
-	if errs := checkNamedLayers(judged); len(errs) > 0 {
+	if errs := format.CheckLayers(judged); len(errs) > 0 {
 		return fmt.Errorf("%w; pack with uncompressed layers", errs[0])
 	}
 	return nil
@@ -358,11 +359,11 @@ type framer interface {
 	run(ctx context.Context, run []layer, done func(int)) (f frame, cached bool, err error)
 }
 
-func (p *packer) framer(codec Codec) framer {
+func (p *packer) framer(codec format.Codec) framer {
 	switch codec {
-	case Zstd:
+	case format.Zstd:
 		return p.zstd
-	case Gzip:
+	case format.Gzip:
 		return &gzipFrames{content: p.content, jobs: p.jobs}
 	}
 	return tarFrames{content: p.content}
@@ -392,7 +393,7 @@ func (p *packer) write(ctx context.Context, l *layout) ([]Result, error) {
 }
 
 // writeOutputs writes the outputs of one codec, and fills in their results.
-func (p *packer) writeOutputs(ctx context.Context, codec Codec, f *frames, l *layout, results []Result) error {
+func (p *packer) writeOutputs(ctx context.Context, codec format.Codec, f *frames, l *layout, results []Result) error {
 	group, ctx := newDamageGroup(ctx, 0)
 	for i, out := range p.outputs {
 		if p.codecs[i] != codec {
@@ -424,10 +425,10 @@ type frames struct {
 // frames makes what an archive in codec consists of. Its views are a frame of
 // their own, so that a reader which looks for an image that is not there reads
 // nothing else.
-func (p *packer) frames(ctx context.Context, codec Codec, l *layout) (_ *frames, err error) {
+func (p *packer) frames(ctx context.Context, codec format.Codec, l *layout) (_ *frames, err error) {
 	framer := p.framer(codec)
 	planned := l.runs
-	if codec != Zstd {
+	if codec != format.Zstd {
 		// No other codec gains by compressing layers together.
 		planned = apart(planned)
 	}
@@ -511,9 +512,9 @@ func runSize(run []layer) int64 {
 }
 
 // writeArchive writes the frames and their index, all at once in their places.
-func writeArchive(ctx context.Context, out Output, codec Codec, frames []frame, l *layout, jobs int) (_ *spool, err error) {
+func writeArchive(ctx context.Context, out Output, codec format.Codec, frames []frame, l *layout, jobs int) (_ *spool, err error) {
 	idx := indexOf(frames)
-	tail, err := idx.encode(codec)
+	tail, err := idx.Encode(codec)
 	if err != nil {
 		return nil, err
 	}
@@ -555,10 +556,10 @@ func writeArchive(ctx context.Context, out Output, codec Codec, frames []frame, 
 }
 
 // indexOf describes frames that follow one another.
-func indexOf(frames []frame) *archiveIndex {
-	idx := newIndex()
+func indexOf(frames []frame) *format.Index {
+	idx := format.NewIndex()
 	for _, f := range frames {
-		idx.add(f.size(), f.tarSize, f.entries)
+		idx.Add(f.size(), f.tarSize, f.entries)
 	}
 	return idx
 }

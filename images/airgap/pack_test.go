@@ -20,6 +20,7 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/types"
 
+	"github.com/slipway-build/slipway/images/airgap/format"
 	"github.com/slipway-build/slipway/images/imagetest"
 	"github.com/slipway-build/slipway/images/store"
 )
@@ -86,12 +87,12 @@ func newStore(t testing.TB) *store.Store {
 }
 
 // pack writes archives of all codecs and returns their paths.
-func pack(t testing.TB, content *store.Store, all []Image, opts Options) map[Codec]string {
+func pack(t testing.TB, content *store.Store, all []Image, opts Options) map[format.Codec]string {
 	t.Helper()
 	dir := t.TempDir()
-	paths := map[Codec]string{}
+	paths := map[format.Codec]string{}
 	var outputs []Output
-	for _, codec := range []Codec{Tar, Zstd, Gzip} {
+	for _, codec := range []format.Codec{format.Tar, format.Zstd, format.Gzip} {
 		paths[codec] = filepath.Join(dir, "images."+string(codec))
 		outputs = append(outputs, Output{Path: paths[codec]})
 	}
@@ -111,14 +112,14 @@ func pack(t testing.TB, content *store.Store, all []Image, opts Options) map[Cod
 // untar decompresses an archive with nothing of this package's readers. Each folder
 // must come before what lies in it, as some readers make no others; folders are not
 // among the names.
-func untar(t testing.TB, file string, codec Codec) (names []string, content map[string][]byte, raw []byte) {
+func untar(t testing.TB, file string, codec format.Codec) (names []string, content map[string][]byte, raw []byte) {
 	t.Helper()
 	f, err := os.Open(file)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	r, err := codec.decompress(f)
+	r, err := codec.Decompress(f)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -160,8 +161,8 @@ func TestPackOrdersFiles(t *testing.T) {
 	for codec, path := range pack(t, newStore(t), all, Options{}) {
 		t.Run(string(codec), func(t *testing.T) {
 			names, content, _ := untar(t, path, codec)
-			var docker []manifestEntry
-			if err := json.Unmarshal(content[manifestName], &docker); err != nil {
+			var docker []format.ManifestEntry
+			if err := json.Unmarshal(content[format.ManifestJSON], &docker); err != nil {
 				t.Fatal(err)
 			}
 			var tags [][]string
@@ -178,7 +179,7 @@ func TestPackOrdersFiles(t *testing.T) {
 				t.Errorf("manifest.json names other images (-want +got):\n%s", diff)
 			}
 			var idx v1.IndexManifest
-			if err := json.Unmarshal(content[indexName], &idx); err != nil {
+			if err := json.Unmarshal(content[format.IndexJSON], &idx); err != nil {
 				t.Fatal(err)
 			}
 			var names2 [][2]string
@@ -186,7 +187,7 @@ func TestPackOrdersFiles(t *testing.T) {
 			for _, d := range idx.Manifests {
 				names2 = append(names2, [2]string{d.Annotations["io.containerd.image.name"], d.Annotations["org.opencontainers.image.ref.name"]})
 				var m v1.Manifest
-				if err := json.Unmarshal(content[blobFolder+d.Digest.Hex], &m); err != nil {
+				if err := json.Unmarshal(content[format.BlobFolder+d.Digest.Hex], &m); err != nil {
 					t.Fatal(err)
 				}
 				manifests[m.Config.Digest.Hex] = d.Digest
@@ -194,7 +195,7 @@ func TestPackOrdersFiles(t *testing.T) {
 					t.Errorf("index.json has %s for platform %s", d.Digest, got)
 				}
 				for i, l := range m.Layers {
-					if want := docker[indexOfConfig(docker, m.Config.Digest)].Layers[i]; want != blobFolder+l.Digest.Hex {
+					if want := docker[indexOfConfig(docker, m.Config.Digest)].Layers[i]; want != format.BlobFolder+l.Digest.Hex {
 						t.Errorf("layer %d of %s is %s in index.json's manifest and %s in manifest.json", i, d.Digest, l.Digest, want)
 					}
 					if l.MediaType != types.OCIUncompressedLayer && l.MediaType != types.DockerUncompressedLayer {
@@ -212,7 +213,7 @@ func TestPackOrdersFiles(t *testing.T) {
 				t.Errorf("index.json names other images (-want +got):\n%s", diff)
 			}
 			for _, e := range docker {
-				want = append(want, e.Config, blobFolder+manifests[strings.TrimPrefix(e.Config, blobFolder)].Hex)
+				want = append(want, e.Config, format.BlobFolder+manifests[strings.TrimPrefix(e.Config, format.BlobFolder)].Hex)
 			}
 			seen := map[string]bool{}
 			for _, e := range docker {
@@ -227,7 +228,7 @@ func TestPackOrdersFiles(t *testing.T) {
 				t.Errorf("order of files (-want +got):\n%s", diff)
 			}
 			for name, b := range content {
-				if hex, ok := strings.CutPrefix(name, blobFolder); ok && hexDigest(b) != hex {
+				if hex, ok := strings.CutPrefix(name, format.BlobFolder); ok && hexDigest(b) != hex {
 					t.Errorf("%s holds other bytes than it says", name)
 				}
 			}
@@ -235,9 +236,9 @@ func TestPackOrdersFiles(t *testing.T) {
 	}
 }
 
-func indexOfConfig(entries []manifestEntry, config v1.Hash) int {
+func indexOfConfig(entries []format.ManifestEntry, config v1.Hash) int {
 	for i, e := range entries {
-		if e.Config == blobFolder+config.Hex {
+		if e.Config == format.BlobFolder+config.Hex {
 			return i
 		}
 	}
@@ -290,7 +291,7 @@ func TestPackKeepsOriginalBytes(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if !bytes.Equal(content[blobFolder+hexDigest(raw)], raw) {
+			if !bytes.Equal(content[format.BlobFolder+hexDigest(raw)], raw) {
 				t.Errorf("%s: the manifest of %s is not the original", codec, img.Names[0])
 			}
 			layers, err := img.Image.Layers()
@@ -302,7 +303,7 @@ func TestPackKeepsOriginalBytes(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				if got := hexDigest(content[blobFolder+digest.Hex]); got != digest.Hex {
+				if got := hexDigest(content[format.BlobFolder+digest.Hex]); got != digest.Hex {
 					t.Errorf("%s: layer %s holds %s", codec, digest, got)
 				}
 			}
@@ -319,7 +320,7 @@ func TestPackIsDeterministic(t *testing.T) {
 			if layers == "original" {
 				all = gzipImages(t)
 			}
-			want := map[Codec][]byte{}
+			want := map[format.Codec][]byte{}
 			var wantTar []byte
 			warm := newStore(t)
 			check := func(how string, content *store.Store, jobs int) {

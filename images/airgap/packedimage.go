@@ -18,6 +18,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/types"
 
 	"github.com/slipway-build/slipway/images"
+	"github.com/slipway-build/slipway/images/airgap/format"
 	"github.com/slipway-build/slipway/internal/sniff"
 	"github.com/slipway-build/slipway/progress"
 )
@@ -197,26 +198,26 @@ func (a *Archive) contents(ctx context.Context, wanted func(names []string) bool
 }
 
 // dockerView reads manifest.json.
-func (a *Archive) dockerView(ctx context.Context) ([]manifestEntry, error) {
-	raw, err := a.readJSON(ctx, manifestName)
+func (a *Archive) dockerView(ctx context.Context) ([]format.ManifestEntry, error) {
+	raw, err := a.readJSON(ctx, format.ManifestJSON)
 	if err != nil {
 		return nil, err
 	}
-	var entries []manifestEntry
+	var entries []format.ManifestEntry
 	if err := json.Unmarshal(raw, &entries); err != nil {
-		return nil, a.wrap(fmt.Errorf("file %s: %w", manifestName, err))
+		return nil, a.wrap(fmt.Errorf("file %s: %w", format.ManifestJSON, err))
 	}
 	return entries, nil
 }
 
 // namesOf are the names of an entry of manifest.json. One that cannot be parsed is
 // left out with a warning.
-func (a *Archive) namesOf(ctx context.Context, e manifestEntry) []string {
+func (a *Archive) namesOf(ctx context.Context, e format.ManifestEntry) []string {
 	var names []string
 	for _, tag := range e.RepoTags {
-		n, err := qualified(tag)
+		n, err := format.Qualified(tag)
 		if err != nil {
-			progress.Warn(ctx, fmt.Sprintf("archive %s: file %s: %v; the image is read without that name", a.path, manifestName, err))
+			progress.Warn(ctx, fmt.Sprintf("archive %s: file %s: %v; the image is read without that name", a.path, format.ManifestJSON, err))
 			continue
 		}
 		names = append(names, n)
@@ -227,7 +228,7 @@ func (a *Archive) namesOf(ctx context.Context, e manifestEntry) []string {
 // ociView reads index.json. An archive that is no OCI layout is an error that
 // wraps fs.ErrNotExist.
 func (a *Archive) ociView(ctx context.Context) (*v1.IndexManifest, error) {
-	raw, err := a.readJSON(ctx, layoutName)
+	raw, err := a.readJSON(ctx, format.OCILayout)
 	if err != nil {
 		return nil, err
 	}
@@ -235,17 +236,17 @@ func (a *Archive) ociView(ctx context.Context) (*v1.IndexManifest, error) {
 		Version string `json:"imageLayoutVersion"`
 	}
 	if err := json.Unmarshal(raw, &layout); err != nil {
-		return nil, a.wrap(fmt.Errorf("file %s: %w", layoutName, err))
+		return nil, a.wrap(fmt.Errorf("file %s: %w", format.OCILayout, err))
 	}
 	if layout.Version != "1.0.0" {
-		return nil, a.wrap(fmt.Errorf("file %s: image layout version %q; only 1.0.0 is known", layoutName, layout.Version))
+		return nil, a.wrap(fmt.Errorf("file %s: image layout version %q; only 1.0.0 is known", format.OCILayout, layout.Version))
 	}
-	if raw, err = a.readJSON(ctx, indexName); err != nil {
+	if raw, err = a.readJSON(ctx, format.IndexJSON); err != nil {
 		return nil, err
 	}
 	idx, err := v1.ParseIndexManifest(bytes.NewReader(raw))
 	if err != nil {
-		return nil, a.wrap(fmt.Errorf("file %s: %w", indexName, err))
+		return nil, a.wrap(fmt.Errorf("file %s: %w", format.IndexJSON, err))
 	}
 	return idx, nil
 }
@@ -253,7 +254,7 @@ func (a *Archive) ociView(ctx context.Context) (*v1.IndexManifest, error) {
 // hasOCIView says whether the files of an OCI layout are there, so that it is a blob
 // which is missing if one is.
 func (a *Archive) hasOCIView(ctx context.Context) bool {
-	for _, name := range []string{layoutName, indexName} {
+	for _, name := range []string{format.OCILayout, format.IndexJSON} {
 		if _, err := a.lookup(ctx, name); err != nil {
 			return false
 		}
@@ -269,7 +270,7 @@ func (a *Archive) ociContents(ctx context.Context, wanted func(names []string) b
 	r := &ociReader{archive: a, images: map[v1.Hash]*PackedImage{}, artifacts: map[v1.Hash]*Artifact{}, indexes: map[v1.Hash]*PackedIndex{}}
 	for _, d := range idx.Manifests {
 		var names []string
-		if n := descriptorName(d); n != "" {
+		if n := format.DescriptorName(d); n != "" {
 			names = append(names, n)
 		}
 		if !wanted(names) {
@@ -288,7 +289,7 @@ func (a *Archive) ociContents(ctx context.Context, wanted func(names []string) b
 
 // readBlob reads a small blob, which must have its digest.
 func (a *Archive) readBlob(ctx context.Context, d v1.Descriptor) ([]byte, error) {
-	raw, err := a.readJSON(ctx, blobName(d.Digest))
+	raw, err := a.readJSON(ctx, format.BlobName(d.Digest))
 	if err != nil {
 		return nil, err
 	}
@@ -316,7 +317,7 @@ func (a *Archive) ociImage(ctx context.Context, d v1.Descriptor, raw []byte) (*P
 		return nil, err
 	}
 	for _, l := range m.Layers {
-		img.Layers = append(img.Layers, PackedLayer{Descriptor: l, file: blobName(l.Digest)})
+		img.Layers = append(img.Layers, PackedLayer{Descriptor: l, file: format.BlobName(l.Digest)})
 	}
 	if err := img.readConfig(); err != nil {
 		return nil, err
@@ -347,7 +348,7 @@ func (img *PackedImage) readConfig() error {
 
 // dockerImage makes an image of an entry of manifest.json that no OCI manifest
 // stands for.
-func (a *Archive) dockerImage(ctx context.Context, e manifestEntry, names []string, rawConfig []byte) (*PackedImage, error) {
+func (a *Archive) dockerImage(ctx context.Context, e format.ManifestEntry, names []string, rawConfig []byte) (*PackedImage, error) {
 	id, size, err := v1.SHA256(bytes.NewReader(rawConfig))
 	if err != nil {
 		return nil, err
@@ -395,7 +396,7 @@ func (a *Archive) dockerLayer(ctx context.Context, l PackedLayer) (v1.Descriptor
 	case sniff.Zstd:
 		d.MediaType = types.OCILayerZStd
 	}
-	if hex, _, _ := strings.Cut(path.Base(m.Name), "."); isHexDigest(hex) {
+	if hex, _, _ := strings.Cut(path.Base(m.Name), "."); format.IsHexDigest(hex) {
 		d.Digest = v1.Hash{Algorithm: "sha256", Hex: hex}
 		return d, nil
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/types"
 
 	"github.com/slipway-build/slipway/images"
+	"github.com/slipway-build/slipway/images/airgap/format"
 )
 
 // A PackedIndex is an index of an archive, byte for byte. Not all of its images need
@@ -148,7 +149,7 @@ func (r *ociReader) add(ctx context.Context, d v1.Descriptor, names []string) er
 	}
 	for _, img := range of {
 		img.Names = union(img.Names, names)
-		if tag := d.Annotations[refNameAnnotation]; tag != "" && len(names) == 0 {
+		if tag := d.Annotations[format.RefNameAnnotation]; tag != "" && len(names) == 0 {
 			img.Tags = union(img.Tags, []string{tag})
 		}
 	}
@@ -199,7 +200,7 @@ func (r *ociReader) index(ctx context.Context, d v1.Descriptor, depth int) (*Pac
 	if index := r.indexes[d.Digest]; index != nil {
 		return index, nil
 	}
-	if depth == maxNesting {
+	if depth == format.MaxNesting {
 		return nil, r.archive.wrap(fmt.Errorf("index %s lies %d indexes deep", d.Digest, depth))
 	}
 	raw, err := r.archive.readBlob(ctx, d)
@@ -215,7 +216,7 @@ func (r *ociReader) index(ctx context.Context, d v1.Descriptor, depth int) (*Pac
 	seen := map[*PackedImage]bool{}
 	for _, entry := range manifest.Manifests {
 		// One platform's archive may have the whole index.
-		if _, err := r.archive.lookup(ctx, blobName(entry.Digest)); errors.Is(err, fs.ErrNotExist) {
+		if _, err := r.archive.lookup(ctx, format.BlobName(entry.Digest)); errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
 		found, err := r.entry(ctx, index, entry, depth)

@@ -18,11 +18,13 @@ import (
 	"testing/iotest"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/slipway-build/slipway/images/airgap/format"
 )
 
 // split packs images in parts of no more bytes than each, and returns the path of
 // the whole.
-func split(t testing.TB, codec Codec, each int64, all ...Image) (string, Result) {
+func split(t testing.TB, codec format.Codec, each int64, all ...Image) (string, Result) {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "images."+string(codec))
 	results, err := Pack(t.Context(), newStore(t), all, []Output{{Path: path, Split: each}}, Options{})
@@ -95,7 +97,7 @@ func TestPackInPartsHasTheBytesOfOneFile(t *testing.T) {
 }
 
 func TestPackWritesOneFileIfItFits(t *testing.T) {
-	path, result := split(t, Zstd, 1<<30, gzipImages(t)...)
+	path, result := split(t, format.Zstd, 1<<30, gzipImages(t)...)
 	if diff := cmp.Diff([]string{filepath.Base(path)}, filesIn(t, filepath.Dir(path))); diff != "" {
 		t.Errorf("other files (-want +got):\n%s", diff)
 	}
@@ -111,7 +113,7 @@ func TestShellChecksAndJoinsParts(t *testing.T) {
 			t.Skip(err)
 		}
 	}
-	path, result := split(t, Zstd, 20_000, sampleImages(t)...)
+	path, result := split(t, format.Zstd, 20_000, sampleImages(t)...)
 	want := join(t, result.Parts)
 	cmd := exec.Command("sh", "-ec", `
 		sha256sum -c --ignore-missing --strict "$1.sha256"
@@ -132,7 +134,7 @@ func TestShellChecksAndJoinsParts(t *testing.T) {
 
 func TestReadersTakePartsAsTheyLie(t *testing.T) {
 	all := sampleImages(t)
-	for _, codec := range []Codec{Tar, Zstd, Gzip} {
+	for _, codec := range []format.Codec{format.Tar, format.Zstd, format.Gzip} {
 		t.Run(string(codec), func(t *testing.T) {
 			path, result := split(t, codec, 9_999, all...)
 			for _, name := range []string{path, result.Parts[0], result.Parts[2]} {
@@ -193,22 +195,22 @@ func TestWholeFileReadsLikeOne(t *testing.T) {
 	dir := t.TempDir()
 	want := []byte(words(1, 10_000))
 	for n := range 4 {
-		if err := os.WriteFile(partPath(filepath.Join(dir, "x"), n+1), want[n*2999:min(len(want), (n+1)*2999)], 0o644); err != nil {
+		if err := os.WriteFile(format.PartPath(filepath.Join(dir, "x"), n+1), want[n*2999:min(len(want), (n+1)*2999)], 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}
-	w, err := openWhole(filepath.Join(dir, "x"))
+	w, err := format.OpenFile(filepath.Join(dir, "x"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer w.Close()
-	if err := iotest.TestReader(io.NewSectionReader(w, 0, w.size()), want); err != nil {
+	if err := iotest.TestReader(io.NewSectionReader(w, 0, w.Size()), want); err != nil {
 		t.Error(err)
 	}
 }
 
 func TestOpenSaysWhatPartsLack(t *testing.T) {
-	at := func(path string, n int) string { return partPath(path, n) }
+	at := func(path string, n int) string { return format.PartPath(path, n) }
 	for _, c := range []struct {
 		name   string
 		damage func(path string, last int) error
@@ -232,7 +234,7 @@ func TestOpenSaysWhatPartsLack(t *testing.T) {
 		}, "no such file"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			path, result := split(t, Tar, 100_000, gzipImages(t)...)
+			path, result := split(t, format.Tar, 100_000, gzipImages(t)...)
 			if err := c.damage(path, len(result.Parts)); err != nil {
 				t.Fatal(err)
 			}
@@ -376,7 +378,7 @@ func TestInterruptedSplitLeavesNothing(t *testing.T) {
 // first part is the first to go and the last to come.
 func TestSplitThatFailsLeavesNoFirstPart(t *testing.T) {
 	all := sampleImages(t)
-	path, before := split(t, Zstd, 20_000, all...)
+	path, before := split(t, format.Zstd, 20_000, all...)
 	if len(before.Parts) < 3 {
 		t.Fatalf("%d parts, want several", len(before.Parts))
 	}

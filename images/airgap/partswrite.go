@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/slipway-build/slipway/images/airgap/format"
 	"github.com/slipway-build/slipway/internal/atomicfile"
 	"github.com/slipway-build/slipway/internal/fileop"
 	"github.com/slipway-build/slipway/internal/regular"
@@ -40,9 +41,9 @@ func newSpool(final string, size, split int64) (_ *spool, err error) {
 		return s, nil
 	}
 	count := (size + split - 1) / split
-	if count > maxParts {
+	if count > format.MaxParts {
 		return nil, fmt.Errorf("parts of %d bytes would be %d parts of %d bytes in all; at most %d are written, so let a part have %d bytes or more",
-			split, count, size, maxParts, (size+maxParts-1)/maxParts)
+			split, count, size, format.MaxParts, (size+format.MaxParts-1)/format.MaxParts)
 	}
 	s.each = split
 	defer func() {
@@ -57,16 +58,16 @@ func newSpool(final string, size, split int64) (_ *spool, err error) {
 	if err != nil {
 		return nil, err
 	}
-	s.path, _, _ = partOf(f.Name())
+	s.path, _, _ = format.PartOf(f.Name())
 	for n := 1; ; n++ {
-		s.files = append(s.files, atomicfile.Adopt(f.Name(), partPath(final, n)))
+		s.files = append(s.files, atomicfile.Adopt(f.Name(), format.PartPath(final, n)))
 		if err := errors.Join(f.Truncate(min(split, size-int64(n-1)*split)), f.Close()); err != nil {
 			return nil, err
 		}
 		if int64(n) == count {
 			return s, nil
 		}
-		if f, err = os.OpenFile(partPath(s.path, n+1), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600); err != nil {
+		if f, err = os.OpenFile(format.PartPath(s.path, n+1), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600); err != nil {
 			return nil, err
 		}
 	}
@@ -79,7 +80,7 @@ func (s *spool) parts() []string {
 	}
 	var parts []string
 	for n := range s.files {
-		parts = append(parts, partPath(s.final, n+1))
+		parts = append(parts, format.PartPath(s.final, n+1))
 	}
 	return parts
 }
@@ -89,7 +90,7 @@ func (s *spool) checksums() string {
 	if s.each == 0 {
 		return ""
 	}
-	return s.final + checksumsSuffix
+	return s.final + format.ChecksumsSuffix
 }
 
 // at opens the file for writing at offset. Several may write at once, in places of
@@ -189,17 +190,17 @@ func (s *spool) commit(ctx context.Context) error {
 		if err := s.files[0].Commit(); err != nil {
 			return err
 		}
-		return removeParts(s.final, 0)
+		return format.RemoveParts(s.final, 0)
 	}
 	sums, err := s.sum(ctx)
 	if err != nil {
 		return fmt.Errorf("taking the digests of parts: %w", err)
 	}
 	defer sums.Discard()
-	if err := fileop.RemoveIfThere(partPath(s.final, 1)); err != nil {
+	if err := fileop.RemoveIfThere(format.PartPath(s.final, 1)); err != nil {
 		return err
 	}
-	if err := removeParts(s.final, len(s.files)); err != nil {
+	if err := format.RemoveParts(s.final, len(s.files)); err != nil {
 		return err
 	}
 	if err := sums.Commit(); err != nil {

@@ -21,6 +21,7 @@ import (
 	"github.com/klauspost/compress/zstd"
 
 	"github.com/slipway-build/slipway/images"
+	"github.com/slipway-build/slipway/images/airgap/format"
 	"github.com/slipway-build/slipway/images/imagetest"
 )
 
@@ -28,7 +29,7 @@ import (
 type readersCase struct {
 	name  string
 	all   []Image
-	paths map[Codec]string
+	paths map[format.Codec]string
 }
 
 // wholeIndexes is the case of an archive with all of an index and one of its images.
@@ -64,13 +65,13 @@ func readersCases(t *testing.T) []readersCase {
 
 // eachArchive runs read with every archive, decompressed by the programs that
 // operators use if plain is set.
-func eachArchive(t *testing.T, plain bool, read func(t *testing.T, c readersCase, codec Codec, path string)) {
+func eachArchive(t *testing.T, plain bool, read func(t *testing.T, c readersCase, codec format.Codec, path string)) {
 	for _, c := range readersCases(t) {
-		for _, codec := range []Codec{Tar, Gzip, Zstd} {
+		for _, codec := range []format.Codec{format.Tar, format.Gzip, format.Zstd} {
 			t.Run(c.name+" "+string(codec), func(t *testing.T) {
 				path := c.paths[codec]
-				if plain && codec != Tar {
-					program := map[Codec]string{Gzip: "gzip", Zstd: "zstd"}[codec]
+				if plain && codec != format.Tar {
+					program := map[format.Codec]string{format.Gzip: "gzip", format.Zstd: "zstd"}[codec]
 					raw, err := exec.CommandContext(t.Context(), imagetest.Program(t, program), "-dc", path).Output()
 					if err != nil {
 						t.Fatalf("%s: %v", program, err)
@@ -100,7 +101,7 @@ func tags(t *testing.T, img Image) []name.Tag {
 	t.Helper()
 	var all []name.Tag
 	for _, n := range img.Names {
-		tag, err := Tag(n)
+		tag, err := format.Tag(n)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -115,11 +116,11 @@ func TestDockerReadsArchives(t *testing.T) {
 		return must(t, exec.CommandContext(t.Context(), docker, append([]string{"--host", address}, args...)...))
 	}
 	// Engine 20.10 reads gzip by itself, but not zstd.
-	eachArchive(t, true, func(t *testing.T, c readersCase, codec Codec, path string) {
+	eachArchive(t, true, func(t *testing.T, c readersCase, codec format.Codec, path string) {
 		if strings.Contains(c.name, "windows") {
 			t.Skip("a Docker Engine on Linux refuses images for Windows")
 		}
-		if codec == Gzip {
+		if codec == format.Gzip {
 			path = c.paths[codec]
 		}
 		said := run(t, "load", "--input", path)
@@ -145,7 +146,7 @@ func TestContainerdReadsArchives(t *testing.T) {
 	socket, ctr := imagetest.Containerd(t), imagetest.Program(t, "ctr")
 	for _, platforms := range []string{"--all-platforms", "the default platform"} {
 		t.Run(platforms, func(t *testing.T) {
-			eachArchive(t, true, func(t *testing.T, c readersCase, codec Codec, path string) {
+			eachArchive(t, true, func(t *testing.T, c readersCase, codec format.Codec, path string) {
 				namespace := fmt.Sprintf("slipway-readers-%x", []byte(t.Name()))[:60]
 				run := func(args ...string) string {
 					t.Helper()
@@ -182,7 +183,7 @@ func TestContainerdReadsArchives(t *testing.T) {
 
 func TestSkopeoReadsArchives(t *testing.T) {
 	skopeo := imagetest.Program(t, "skopeo")
-	eachArchive(t, true, func(t *testing.T, c readersCase, codec Codec, path string) {
+	eachArchive(t, true, func(t *testing.T, c readersCase, codec format.Codec, path string) {
 		for _, img := range c.all {
 			platform, err := images.ConfigPlatform(img.Image)
 			if err != nil {
@@ -217,7 +218,7 @@ func countTag(t *testing.T, all []Image, want string) int {
 // RKE2's bootstrap (wharfie, pkg/tarfile) looks in manifest.json for the tag, and
 // reopens the archive for each file that it reads. Its zstd decoder gets 32 MiB.
 func TestBootstrapReadsArchives(t *testing.T) {
-	eachArchive(t, false, func(t *testing.T, c readersCase, codec Codec, path string) {
+	eachArchive(t, false, func(t *testing.T, c readersCase, codec format.Codec, path string) {
 		opener := func() (io.ReadCloser, error) { return bootstrapOpen(path, codec) }
 		for _, img := range c.all {
 			for _, tag := range tags(t, img) {
@@ -255,15 +256,15 @@ func TestBootstrapReadsArchives(t *testing.T) {
 	})
 }
 
-func bootstrapOpen(path string, codec Codec) (io.ReadCloser, error) {
+func bootstrapOpen(path string, codec format.Codec) (io.ReadCloser, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, err
 	}
 	switch codec {
-	case Gzip:
+	case format.Gzip:
 		return gzip.NewReader(f)
-	case Zstd:
+	case format.Zstd:
 		z, err := zstd.NewReader(f, zstd.WithDecoderMaxMemory(1<<25))
 		if err != nil {
 			return nil, err

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 
+	"github.com/slipway-build/slipway/images/airgap/format"
 	"github.com/slipway-build/slipway/internal/sniff"
 	"github.com/slipway-build/slipway/internal/streams"
 )
@@ -22,7 +23,7 @@ type scanner struct {
 }
 
 func (a *Archive) newScanner() (*scanner, error) {
-	if a.codec == Tar {
+	if a.codec == format.Tar {
 		section := io.NewSectionReader(a.file, 0, a.size)
 		return &scanner{
 			// It seeks over bodies.
@@ -69,14 +70,14 @@ func (s *scanner) next(ctx context.Context, a *Archive) error {
 	if err != nil {
 		return fmt.Errorf("after %d files: %w", len(a.entries), streams.NoEOF(err))
 	}
-	m := member{entry: entry{Name: cleanName(h.Name), Offset: s.pos(), Size: h.Size}}
+	m := member{Entry: format.Entry{Name: format.CleanName(h.Name), Offset: s.pos(), Size: h.Size}}
 	switch h.Typeflag {
 	case tar.TypeReg:
 	case tar.TypeSymlink:
 		// Old versions of docker save link layers that several images share.
-		m.link = linkTarget(m.Name, h.Linkname)
+		m.link = format.LinkTarget(m.Name, h.Linkname)
 	case tar.TypeLink:
-		m.link = cleanName(h.Linkname)
+		m.link = format.CleanName(h.Linkname)
 	default:
 		return nil // folders are of no interest, and nothing else belongs here
 	}
@@ -123,8 +124,8 @@ func (a *Archive) known(name string) (member, bool) {
 // digests when they are read.
 func (a *Archive) again(before, m member, head, content []byte) error {
 	first, kept := a.passed.small.get(m.Name)
-	if before.link != "" || before.Size != m.Size || isJSON(head) && (!kept || content == nil || !bytes.Equal(first, content)) {
-		return duplicateError(m.Name)
+	if before.link != "" || before.Size != m.Size || format.MayBeJSON(head) && (!kept || content == nil || !bytes.Equal(first, content)) {
+		return format.DuplicateError(m.Name)
 	}
 	return nil
 }
@@ -135,7 +136,7 @@ const keptJSON = 4 << 20
 
 // keep reads a file that may be one of the archive's JSON files.
 func (s *scanner) keep(m member, head []byte) ([]byte, error) {
-	if !isJSON(head) || m.Size > keptJSON {
+	if !format.MayBeJSON(head) || m.Size > keptJSON {
 		return nil, nil
 	}
 	content := bytes.NewBuffer(append(make([]byte, 0, m.Size), head...))

@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/types"
 
 	"github.com/slipway-build/slipway/images"
+	"github.com/slipway-build/slipway/images/airgap/format"
 	"github.com/slipway-build/slipway/progress"
 )
 
@@ -79,7 +80,7 @@ func NewServer(ctx context.Context, archives []*Archive, opts ServeOptions) (*Se
 				s.log(fmt.Sprintf("image %s of %s: %s; push mends that", img.ID, a.Path(), wrong))
 			}
 			for _, n := range img.Names {
-				full, _ := splitTag(n)
+				full, _ := format.SplitTag(n)
 				if s.repositories[full] == nil {
 					s.repositories[full] = newRepository(full)
 					order = append(order, full)
@@ -146,7 +147,7 @@ func (s *Server) alias(order []string) {
 	for _, full := range order {
 		repo := s.repositories[full]
 		host, short, _ := strings.Cut(full, "/")
-		name := HostComponent(host) + "/" + short
+		name := format.HostComponent(host) + "/" + short
 		for _, alias := range []string{name, short} {
 			switch other := s.repositories[alias]; {
 			case other == nil:
@@ -201,7 +202,7 @@ func newRepository(name string) *repository {
 
 // add adds an image under a name of it.
 func (r *repository) add(img *PackedImage, named string, log func(string)) {
-	tag, _ := RegistryTag(named[len(r.name)+1:])
+	tag, _ := format.RegistryTag(named[len(r.name)+1:])
 	i := slices.IndexFunc(r.images[tag], func(other *PackedImage) bool {
 		return images.ComparePlatforms(img.Platform, other.Platform) == 0
 	})

@@ -22,6 +22,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 
 	"github.com/slipway-build/slipway/images"
+	"github.com/slipway-build/slipway/images/airgap/format"
 	"github.com/slipway-build/slipway/images/imagetest"
 )
 
@@ -132,7 +133,7 @@ func several(t testing.TB) []string {
 		Names: []name.Reference{ref(t, "acme/runtime:v1")},
 		Image: imagetest.Image(t, "linux/amd64", imagetest.Layer(t, imagetest.Files{"bin/tool": "another"})),
 	})
-	return append(paths, foreign(t, add("gone.tar.zst", simple(t, "gcr.io/foreign/x:v1", "linux/amd64")), Zstd))
+	return append(paths, foreign(t, add("gone.tar.zst", simple(t, "gcr.io/foreign/x:v1", "linux/amd64")), format.Zstd))
 }
 
 func TestHandlerAnswersAsTheSpecificationSays(t *testing.T) {

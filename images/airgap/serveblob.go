@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/slipway-build/slipway/images/airgap/format"
 	"github.com/slipway-build/slipway/internal/regular"
 	"github.com/slipway-build/slipway/internal/streams"
 )
@@ -136,7 +137,7 @@ func (s *Server) sendBlob(ctx context.Context, w io.Writer, b *blob, part byteRa
 		s.logUnlessGone(ctx, err)
 		return err
 	}
-	if b.archive.codec == Tar {
+	if b.archive.codec == format.Tar {
 		return s.sendPlain(ctx, w, b.archive, m, part, started)
 	}
 	run, err := s.decoded.acquire(b.archive, m)
@@ -174,7 +175,7 @@ func broken(err error) error {
 func (s *Server) sendPlain(ctx context.Context, w io.Writer, a *Archive, m member, part byteRange, started func()) error {
 	offset, size := m.Offset+part.begin, part.end-part.begin
 	var from io.Reader = io.NewSectionReader(a.file, offset, size)
-	if len(a.file.files) == 1 {
+	if len(a.file.Files) == 1 {
 		f, err := regular.Open(a.path)
 		if err == nil {
 			defer f.Close()

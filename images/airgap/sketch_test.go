@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/slipway-build/slipway/images/airgap/format"
 )
 
 func sketched(parts ...[]byte) sketch {
@@ -36,8 +38,8 @@ func TestSketchTellsWhatLayersShare(t *testing.T) {
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			saved, reverse := tt.first.saves(tt.second, MaxWindow)
-			if again, first := tt.second.saves(tt.first, MaxWindow); again != reverse || first != saved {
+			saved, reverse := tt.first.saves(tt.second, format.MaxWindow)
+			if again, first := tt.second.saves(tt.first, format.MaxWindow); again != reverse || first != saved {
 				t.Errorf("the two have %d and %d bytes in common, or %d and %d", saved, reverse, first, again)
 			}
 			got := float64(saved) / mib
@@ -85,8 +87,8 @@ func TestSketchOfLayersInSequence(t *testing.T) {
 		t.Errorf("size %d and limit %d instead of %d and %d", got.size, got.limit, want.size, want.limit)
 	}
 	// Up to 64 bytes where they meet belong to neither.
-	n, _ := got.saves(want, MaxWindow)
-	if all, _ := want.saves(want, MaxWindow); n < all*9/10 {
+	n, _ := got.saves(want, format.MaxWindow)
+	if all, _ := want.saves(want, format.MaxWindow); n < all*9/10 {
 		t.Errorf("%d of %d bytes are in common with the whole", n, all)
 	}
 }

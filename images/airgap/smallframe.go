@@ -9,6 +9,7 @@ import (
 	"io"
 	"strings"
 
+	"github.com/slipway-build/slipway/images/airgap/format"
 	"github.com/slipway-build/slipway/images/store"
 )
 
@@ -16,14 +17,14 @@ import (
 // without content, whose names end with a slash; the index of offsets does not name them.
 type smallTar struct {
 	pieces  [][]byte
-	entries []entry
+	entries []format.Entry
 	size    int64
 }
 
 func newSmallTar(files []file) (*smallTar, error) {
 	t := &smallTar{}
 	for _, file := range files {
-		header, err := tarHeader(file.name, int64(len(file.content)))
+		header, err := format.TarHeader(file.name, int64(len(file.content)))
 		if err != nil {
 			return nil, err
 		}
@@ -31,9 +32,9 @@ func newSmallTar(files []file) (*smallTar, error) {
 		if strings.HasSuffix(file.name, "/") {
 			continue
 		}
-		t.entries = append(t.entries, entry{Name: file.name, Offset: t.size, Size: int64(len(file.content))})
+		t.entries = append(t.entries, format.Entry{Name: file.name, Offset: t.size, Size: int64(len(file.content))})
 		t.add(file.content)
-		t.add(zeros[:padding(int64(len(file.content)))])
+		t.add(format.Zeros[:format.Padding(int64(len(file.content)))])
 	}
 	return t, nil
 }
@@ -41,7 +42,7 @@ func newSmallTar(files []file) (*smallTar, error) {
 // endOfTar is what ends a tar.
 func endOfTar() *smallTar {
 	t := &smallTar{}
-	t.add(zeros[:])
+	t.add(format.Zeros[:])
 	return t
 }
 

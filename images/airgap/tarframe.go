@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 
+	"github.com/slipway-build/slipway/images/airgap/format"
 	"github.com/slipway-build/slipway/images/store"
 )
 
@@ -30,7 +31,7 @@ func (t tarFrames) run(ctx context.Context, run []layer, _ func(int)) (frame, bo
 		if err != nil {
 			return frame{}, false, err
 		}
-		f.chunks = append(f.chunks, bytesChunk(headers[i]), body, bytesChunk(zeros[:padding(l.size)]))
+		f.chunks = append(f.chunks, bytesChunk(headers[i]), body, bytesChunk(format.Zeros[:format.Padding(l.size)]))
 	}
 	return f, true, nil
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 
+	"github.com/slipway-build/slipway/images/airgap/format"
 	"github.com/slipway-build/slipway/images/store"
 )
 
@@ -16,7 +17,7 @@ type tarFile struct {
 }
 
 // tarSize is how many bytes of the tar it takes.
-func (f tarFile) tarSize() int64 { return int64(len(f.header)) + f.size + padding(f.size) }
+func (f tarFile) tarSize() int64 { return int64(len(f.header)) + f.size + format.Padding(f.size) }
 
 // A tarReader reads pieces of a frame's uncompressed bytes, best in their order:
 // within a layer it can only go forward.
@@ -81,7 +82,7 @@ func (t *tarReader) openFile(ctx context.Context, i int) error {
 		return err
 	}
 	t.open, t.body = i, body
-	t.bytes = io.MultiReader(bytes.NewReader(f.header), io.LimitReader(body, f.size), bytes.NewReader(zeros[:padding(f.size)]))
+	t.bytes = io.MultiReader(bytes.NewReader(f.header), io.LimitReader(body, f.size), bytes.NewReader(format.Zeros[:format.Padding(f.size)]))
 	return nil
 }
 

@@ -15,6 +15,7 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
 	"github.com/slipway-build/slipway/images"
+	"github.com/slipway-build/slipway/images/airgap/format"
 	"github.com/slipway-build/slipway/internal/fileop"
 	"github.com/slipway-build/slipway/internal/regular"
 	"github.com/slipway-build/slipway/internal/sniff"
@@ -35,9 +36,9 @@ type VerifyOptions struct {
 
 // A Report is what Verify found.
 type Report struct {
-	Path  string `json:"path"`
-	Codec Codec  `json:"codec"`
-	Size  int64  `json:"size"` // of the file, in bytes
+	Path  string       `json:"path"`
+	Codec format.Codec `json:"codec"`
+	Size  int64        `json:"size"` // of the file, in bytes
 	// Images and Layers count what is in the archive, each once.
 	Images int `json:"images"`
 	Layers int `json:"layers"`
@@ -76,7 +77,7 @@ func (r *Report) note(format string, args ...any) {
 func Verify(ctx context.Context, path string, o VerifyOptions) (_ *Report, err error) {
 	task := progress.Start(ctx, "verify "+filepath.Base(path))
 	defer func() { task.Done(err) }()
-	f, err := openWhole(path)
+	f, err := format.OpenFile(path)
 	if err != nil {
 		return nil, fmt.Errorf("verifying archive %s: %w", path, fileop.WithoutPath(err))
 	}
@@ -88,25 +89,25 @@ func Verify(ctx context.Context, path string, o VerifyOptions) (_ *Report, err e
 	return r, nil
 }
 
-func verify(ctx context.Context, f *wholeFile, o VerifyOptions, task *progress.Task) (*Report, error) {
-	r := &Report{Path: f.name, Size: f.size(), Problems: []string{}, Notes: []string{}}
+func verify(ctx context.Context, f *format.File, o VerifyOptions, task *progress.Task) (*Report, error) {
+	r := &Report{Path: f.Name, Size: f.Size(), Problems: []string{}, Notes: []string{}}
 	task.SetTotal(r.Size)
 	var err error
-	if r.Codec, err = codecOfFile(f, r.Size); errors.Is(err, io.ErrUnexpectedEOF) {
+	if r.Codec, err = format.CodecOfFile(f, r.Size); errors.Is(err, io.ErrUnexpectedEOF) {
 		return nil, err
 	} else if err != nil {
 		r.problem("%v", err)
 		return r, nil
 	}
-	sum, err := wantedSum(o.Checksums, filepath.Base(f.name), r)
+	sum, err := wantedSum(o.Checksums, filepath.Base(f.Name), r)
 	if err != nil {
 		return nil, err
 	}
-	if r.Codec == Zstd {
+	if r.Codec == format.Zstd {
 		r.checkWindows(f)
 	}
-	idx, err := readIndex(f, r.Size, r.Codec)
-	if err != nil && !errors.Is(err, errNoIndex) {
+	idx, err := format.ReadIndex(f, r.Size, r.Codec)
+	if err != nil && !errors.Is(err, format.ErrNoIndex) {
 		r.problem("%v", err)
 	}
 	if idx != nil {

@@ -22,6 +22,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/types"
 
 	"github.com/slipway-build/slipway/images"
+	"github.com/slipway-build/slipway/images/airgap/format"
 	"github.com/slipway-build/slipway/images/imagetest"
 	"github.com/slipway-build/slipway/internal/streams"
 )
@@ -82,7 +83,7 @@ func newWorkshop(t testing.TB, all ...Image) *workshop {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "good.tar")
 	packOne(t, newStore(t), path, all...)
-	names, content, _ := untar(t, path, Tar)
+	names, content, _ := untar(t, path, format.Tar)
 	return &workshop{t, names, content}
 }
 
@@ -115,20 +116,20 @@ func (w *workshop) edit(name string, change func(v any)) {
 
 // docker changes an image of manifest.json, oci an entry of index.json.
 func (w *workshop) docker(i int, change func(m map[string]any)) {
-	w.edit(manifestName, func(v any) { change(v.([]any)[i].(map[string]any)) })
+	w.edit(format.ManifestJSON, func(v any) { change(v.([]any)[i].(map[string]any)) })
 }
 
 func (w *workshop) oci(i int, change func(m map[string]any)) {
-	w.edit(indexName, func(v any) { change(v.(map[string]any)["manifests"].([]any)[i].(map[string]any)) })
+	w.edit(format.IndexJSON, func(v any) { change(v.(map[string]any)["manifests"].([]any)[i].(map[string]any)) })
 }
 
 // manifest changes the manifest of the image at the front, and all that names it.
 func (w *workshop) manifest(change func(m map[string]any)) {
 	var old string
-	w.oci(0, func(m map[string]any) { old = blobFolder + strings.TrimPrefix(m["digest"].(string), "sha256:") })
+	w.oci(0, func(m map[string]any) { old = format.BlobFolder + strings.TrimPrefix(m["digest"].(string), "sha256:") })
 	w.edit(old, func(v any) { change(v.(map[string]any)) })
 	raw := w.content[old]
-	renamed := blobFolder + hexDigest(raw)
+	renamed := format.BlobFolder + hexDigest(raw)
 	w.names[slices.Index(w.names, old)] = renamed
 	delete(w.content, old)
 	w.content[renamed] = raw
@@ -167,7 +168,7 @@ func (w *workshop) tar() []byte {
 }
 
 // framed writes it as Pack would, with an index that change may spoil.
-func (w *workshop) framed(codec Codec, change func(*archiveIndex)) []byte {
+func (w *workshop) framed(codec format.Codec, change func(*format.Index)) []byte {
 	w.t.Helper()
 	var tars []*smallTar
 	for _, n := range w.names {
@@ -193,7 +194,7 @@ func (w *workshop) framed(codec Codec, change func(*archiveIndex)) []byte {
 	if change != nil {
 		change(idx)
 	}
-	tail, err := idx.encode(codec)
+	tail, err := idx.Encode(codec)
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -201,10 +202,10 @@ func (w *workshop) framed(codec Codec, change func(*archiveIndex)) []byte {
 }
 
 // compress makes a frame of b.
-func compress(t testing.TB, codec Codec, b []byte) []byte {
+func compress(t testing.TB, codec format.Codec, b []byte) []byte {
 	t.Helper()
 	var out bytes.Buffer
-	w, err := map[Codec]openCompressor{Zstd: openZstd, Gzip: openGzip}[codec](&out, int64(len(b)))
+	w, err := map[format.Codec]openCompressor{format.Zstd: openZstd, format.Gzip: openGzip}[codec](&out, int64(len(b)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -241,7 +242,7 @@ func TestVerifySaysWhatIsWrong(t *testing.T) {
 	linux := func(t testing.TB) *workshop {
 		return newWorkshop(t, simple(t, "acme/a:v1", "linux/amd64"), simple(t, "acme/b:v1", "linux/amd64"))
 	}
-	reversed := func(w *workshop) []byte { slices.Reverse(w.names); return w.framed(Zstd, nil) }
+	reversed := func(w *workshop) []byte { slices.Reverse(w.names); return w.framed(format.Zstd, nil) }
 	arm, want := imagetest.Platform(t, "linux/arm64"), []string{}
 	tests := map[string]struct {
 		change func(w *workshop)
@@ -264,15 +265,15 @@ func TestVerifySaysWhatIsWrong(t *testing.T) {
 				m["digest"] = "sha256:" + strings.Repeat("0", 64)
 			})
 		}, want: []string{"is missing; image docker.io/acme/a:v1 of index.json names it"}, notes: []string{"not part of any image: file blobs/"}},
-		"no manifest.json": {change: func(w *workshop) { w.drop(manifestName) }, want: []string{"no manifest.json"}},
-		"no index.json":    {change: func(w *workshop) { w.drop(indexName) }, notes: []string{"no oci-layout and index.json", "not part of any image"}},
-		"no view":          {change: func(w *workshop) { w.drop(indexName); w.drop(manifestName) }, want: []string{"not an archive of images"}},
-		"a view that is no JSON": {change: func(w *workshop) { w.content[manifestName] = []byte("hello") },
+		"no manifest.json": {change: func(w *workshop) { w.drop(format.ManifestJSON) }, want: []string{"no manifest.json"}},
+		"no index.json":    {change: func(w *workshop) { w.drop(format.IndexJSON) }, notes: []string{"no oci-layout and index.json", "not part of any image"}},
+		"no view":          {change: func(w *workshop) { w.drop(format.IndexJSON); w.drop(format.ManifestJSON) }, want: []string{"not an archive of images"}},
+		"a view that is no JSON": {change: func(w *workshop) { w.content[format.ManifestJSON] = []byte("hello") },
 			want: []string{"manifest.json is not JSON"}},
-		"a view that is another's": {change: func(w *workshop) { w.content[manifestName] = []byte(`{"a":1}`) }, want: []string{"file manifest.json: json"}},
-		"another layout version":   {change: func(w *workshop) { w.content[layoutName] = []byte(`{"imageLayoutVersion":"2.0.0"}`) }, want: []string{"image layout version \"2.0.0\""}},
+		"a view that is another's": {change: func(w *workshop) { w.content[format.ManifestJSON] = []byte(`{"a":1}`) }, want: []string{"file manifest.json: json"}},
+		"another layout version":   {change: func(w *workshop) { w.content[format.OCILayout] = []byte(`{"imageLayoutVersion":"2.0.0"}`) }, want: []string{"image layout version \"2.0.0\""}},
 		"a view of too many bytes": {change: func(w *workshop) {
-			w.content[manifestName] = append(w.content[manifestName], bytes.Repeat([]byte(" "), jsonLimit)...)
+			w.content[format.ManifestJSON] = append(w.content[format.ManifestJSON], bytes.Repeat([]byte(" "), format.JSONLimit)...)
 		}, want: []string{"containerd reads at most 20971520"}},
 		"a size that is another's": {change: func(w *workshop) { w.oci(0, func(m map[string]any) { m["size"] = 1 }) }, want: []string{"but its descriptor says 1"}},
 		"a layer's size": {change: func(w *workshop) {
@@ -291,7 +292,7 @@ func TestVerifySaysWhatIsWrong(t *testing.T) {
 		"a name without a tag": {change: func(w *workshop) { w.docker(0, func(m map[string]any) { m["RepoTags"] = []string{"acme/a"} }) }, want: []string{`"acme/a", which is not a name with a tag`}},
 		"a name with a digest": {change: func(w *workshop) {
 			w.oci(0, func(m map[string]any) {
-				m["annotations"].(map[string]any)[imageNameAnnotation] = "acme/a@sha256:" + strings.Repeat("0", 64)
+				m["annotations"].(map[string]any)[format.ImageNameAnnotation] = "acme/a@sha256:" + strings.Repeat("0", 64)
 			})
 		}, want: []string{"not a name with a tag"}},
 		"no name at all": {change: func(w *workshop) {
@@ -300,7 +301,7 @@ func TestVerifySaysWhatIsWrong(t *testing.T) {
 		}, notes: []string{"image 1 of manifest.json has no name", "entry 1 of index.json has no name"}},
 		"a tag for a name": {change: func(w *workshop) {
 			w.docker(0, func(m map[string]any) { m["RepoTags"] = nil })
-			w.oci(0, func(m map[string]any) { delete(m["annotations"].(map[string]any), imageNameAnnotation) })
+			w.oci(0, func(m map[string]any) { delete(m["annotations"].(map[string]any), format.ImageNameAnnotation) })
 		}, notes: []string{"has no name", "containerd makes one up"}},
 		"a name in one view": {change: func(w *workshop) {
 			w.docker(0, func(m map[string]any) { m["RepoTags"] = []string{"acme/a:v1", "acme/c:v1"} })
@@ -312,7 +313,9 @@ func TestVerifySaysWhatIsWrong(t *testing.T) {
 		}, want: []string{"index.json has docker.io/acme/a:v1", "index.json has docker.io/acme/b:v1", "manifest.json has docker.io/acme/b:v1", "manifest.json has docker.io/acme/a:v1"}},
 		"a name for two": {change: func(w *workshop) {
 			w.docker(1, func(m map[string]any) { m["RepoTags"] = []string{"acme/b:v1", "docker.io/acme/a:v1"} })
-			w.oci(1, func(m map[string]any) { m["annotations"].(map[string]any)[imageNameAnnotation] = "docker.io/acme/a:v1" })
+			w.oci(1, func(m map[string]any) {
+				m["annotations"].(map[string]any)[format.ImageNameAnnotation] = "docker.io/acme/a:v1"
+			})
 		}, want: []string{"manifest.json has docker.io/acme/b:v1", "manifest.json has 2 images called docker.io/acme/a:v1", "index.json has 2 images called docker.io/acme/a:v1"}},
 		"LayerSources": {change: func(w *workshop) {
 			w.docker(0, func(m map[string]any) {
@@ -335,7 +338,7 @@ func TestVerifySaysWhatIsWrong(t *testing.T) {
 		"a file of no image":    {change: func(w *workshop) { w.set("readme", []byte("hello")); w.set("repositories", []byte("{}")) }, notes: []string{"not part of any image: file readme of 5 bytes"}},
 		"a name that leads out": {change: func(w *workshop) { w.set("../evil", nil) }, want: []string{"contains \"..\""}},
 		"bytes behind the end":  {write: func(w *workshop) []byte { return append(w.tar(), "hello"...) }, want: []string{"5 bytes that are not zero"}},
-		"the end cut off":       {write: func(w *workshop) []byte { raw := w.tar(); return raw[:len(raw)-tarEnd] }, want: []string{"the end of the tar is missing"}},
+		"the end cut off":       {write: func(w *workshop) []byte { raw := w.tar(); return raw[:len(raw)-format.TarEnd] }, want: []string{"the end of the tar is missing"}},
 		"a tar cut off":         {write: func(w *workshop) []byte { raw := w.tar(); return raw[:len(raw)-3000] }, want: []string{"it cannot be read beyond"}},
 		"an archive of nothing": {write: func(*workshop) []byte { return nil }, want: []string{"it is empty"}},
 		"an archive of text":    {write: func(*workshop) []byte { return bytes.Repeat([]byte("hello "), 200) }, want: []string{"neither a tar nor"}},
@@ -346,9 +349,9 @@ func TestVerifySaysWhatIsWrong(t *testing.T) {
 		"zstd inside": {images: func(t testing.TB) []Image {
 			return []Image{{Names: []name.Reference{ref(t, "acme/a:v1")}, Image: imagetest.Image(t, "linux/amd64", imagetest.Layer(t, imagetest.Files{"a": "a"}))}}
 		}, change: func(w *workshop) {
-			compressed := compress(w.t, Zstd, w.content[w.layer()])
+			compressed := compress(w.t, format.Zstd, w.content[w.layer()])
 			old := w.layer()
-			renamed := blobFolder + hexDigest(compressed)
+			renamed := format.BlobFolder + hexDigest(compressed)
 			w.names[slices.Index(w.names, old)] = renamed
 			w.content[renamed] = compressed
 			w.docker(0, func(m map[string]any) { m["Layers"] = []string{renamed} })
@@ -361,31 +364,31 @@ func TestVerifySaysWhatIsWrong(t *testing.T) {
 		}, want: []string{"is damaged", "cannot be decompressed", "but its descriptor says", "but its compression is gzip"}},
 
 		"the index's files": {write: func(w *workshop) []byte {
-			return w.framed(Zstd, func(idx *archiveIndex) { idx.Entries[4].Name = "blobs/sha256/other" })
+			return w.framed(format.Zstd, func(idx *format.Index) { idx.Entries[4].Name = "blobs/sha256/other" })
 		}, want: []string{"the archive's index says that file 5 is blobs/sha256/other"}},
 		"the index of fewer files": {write: func(w *workshop) []byte {
-			return w.framed(Gzip, func(idx *archiveIndex) { idx.Entries = idx.Entries[:3] })
+			return w.framed(format.Gzip, func(idx *format.Index) { idx.Entries = idx.Entries[:3] })
 		}, want: []string{"the archive's index does not name file blobs/"}},
 		"the index's frames": {write: func(w *workshop) []byte {
-			return w.framed(Zstd, func(idx *archiveIndex) { idx.Frames[1].Size++; idx.Frames[2].Offset++; idx.Frames[2].Size-- })
+			return w.framed(format.Zstd, func(idx *format.Index) { idx.Frames[1].Size++; idx.Frames[2].Offset++; idx.Frames[2].Size-- })
 		}, want: []string{"the archive's index is wrong: frame 1"}},
 		"the index's sizes": {write: func(w *workshop) []byte {
-			return w.framed(Gzip, func(idx *archiveIndex) {
+			return w.framed(format.Gzip, func(idx *format.Index) {
 				idx.Frames[1].TarSize += 512
 				idx.Frames[2].TarOffset += 512
 				idx.Frames[2].TarSize -= 512
 			})
 		}, want: []string{"the archive's index is wrong: frame 1, at byte"}},
 		"an index that cannot be": {write: func(w *workshop) []byte {
-			return w.framed(Zstd, func(idx *archiveIndex) { idx.Frames[1].TarOffset = 7 })
+			return w.framed(format.Zstd, func(idx *format.Index) { idx.Frames[1].TarOffset = 7 })
 		}, want: []string{"frame 1 does not follow the one before it"}},
 		"zstd's own index": {write: func(w *workshop) []byte {
-			raw := w.framed(Zstd, nil)
+			raw := w.framed(format.Zstd, nil)
 			raw[len(raw)-30] ^= 1
 			return raw
 		}, want: []string{"are not the archive's index"}},
 		"a damaged frame": {write: func(w *workshop) []byte {
-			raw := w.framed(Zstd, nil)
+			raw := w.framed(format.Zstd, nil)
 			raw[40] ^= 1
 			return raw
 		}, want: []string{"it cannot be read beyond byte 0 of the tar, at its beginning"}},
@@ -521,7 +524,7 @@ func TestVerifyNoticesDamage(t *testing.T) {
 			at := len(raw) * i / 12
 			check("cut off", at, raw[:at])
 		}
-		if codec == Tar {
+		if codec == format.Tar {
 			continue // of which padding is not looked at
 		}
 		for i := range 12 {
@@ -544,7 +547,7 @@ func TestVerifyLooksAtEveryWindow(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		first := compress(t, Zstd, raw[:len(raw)/1024*512])
+		first := compress(t, format.Zstd, raw[:len(raw)/1024*512])
 		path := filepath.Join(t.TempDir(), "a.tar.zst")
 		if err := os.WriteFile(path, append(first, second...), 0o644); err != nil {
 			t.Fatal(err)

@@ -14,6 +14,7 @@ import (
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
 
+	"github.com/slipway-build/slipway/images/airgap/format"
 	"github.com/slipway-build/slipway/internal/sniff"
 	"github.com/slipway-build/slipway/internal/streams"
 	"github.com/slipway-build/slipway/progress"
@@ -35,7 +36,7 @@ type contents struct {
 
 // A content is one file of an archive.
 type content struct {
-	entry
+	format.Entry
 	typeflag    byte
 	link        string // clean path of what a link points to
 	rawName     string
@@ -54,7 +55,7 @@ const maxJSON = 512 << 20
 
 // get finds a file by name, and follows links.
 func (c *contents) get(name string) *content {
-	name = cleanName(name)
+	name = format.CleanName(name)
 	for range 10 {
 		f := c.byName[name]
 		if f == nil || f.link == "" {
@@ -76,8 +77,8 @@ func (c *contents) last() string {
 // readContents goes through an archive. With an index it goes frame by frame, so
 // that each is compared with what the index says; if that fails it goes through it
 // once more, as other readers do.
-func (r *Report) readContents(ctx context.Context, f io.ReaderAt, idx *archiveIndex, sum bool, task *progress.Task) (*contents, error) {
-	var spans []span
+func (r *Report) readContents(ctx context.Context, f io.ReaderAt, idx *format.Index, sum bool, task *progress.Task) (*contents, error) {
+	var spans []format.Span
 	if idx != nil {
 		spans = idx.Frames
 	}
@@ -92,7 +93,7 @@ func (r *Report) readContents(ctx context.Context, f io.ReaderAt, idx *archiveIn
 	return plain, err
 }
 
-func (r *Report) pass(ctx context.Context, f io.ReaderAt, spans []span, sum bool, task *progress.Task) (*contents, error) {
+func (r *Report) pass(ctx context.Context, f io.ReaderAt, spans []format.Span, sum bool, task *progress.Task) (*contents, error) {
 	c := &contents{byName: map[string]*content{}}
 	whole := sha256.New()
 	file := streams.WithContext(ctx, task.Reader(io.NewSectionReader(f, 0, r.Size)))
@@ -136,15 +137,15 @@ func (c *contents) readTar(r io.Reader) error {
 		if h.Typeflag == tar.TypeXGlobalHeader {
 			continue // what it says of the files that follow is in their headers
 		}
-		if len(c.files) >= maxEntries {
-			return fmt.Errorf("more than %d files: not an archive of images", maxEntries)
+		if len(c.files) >= format.MaxEntries {
+			return fmt.Errorf("more than %d files: not an archive of images", format.MaxEntries)
 		}
-		file := &content{entry: entry{Name: cleanName(h.Name), Offset: c.size, Size: h.Size}, rawName: h.Name, typeflag: h.Typeflag}
+		file := &content{Entry: format.Entry{Name: format.CleanName(h.Name), Offset: c.size, Size: h.Size}, rawName: h.Name, typeflag: h.Typeflag}
 		switch h.Typeflag {
 		case tar.TypeSymlink:
-			file.link = linkTarget(file.Name, h.Linkname)
+			file.link = format.LinkTarget(file.Name, h.Linkname)
 		case tar.TypeLink:
-			file.link = cleanName(h.Linkname)
+			file.link = format.CleanName(h.Linkname)
 		}
 		c.files = append(c.files, file)
 		if c.byName[file.Name] == nil {
@@ -153,7 +154,7 @@ func (c *contents) readTar(r io.Reader) error {
 		if err := c.readFile(file, t); err != nil {
 			return streams.NoEOF(err)
 		}
-		end = file.Offset + file.Size + padding(file.Size)
+		end = file.Offset + file.Size + format.Padding(file.Size)
 	}
 	buf := make([]byte, 64<<10)
 	for {
@@ -166,7 +167,7 @@ func (c *contents) readTar(r io.Reader) error {
 			return streams.NoEOF(err)
 		}
 	}
-	if c.size < end+tarEnd {
+	if c.size < end+format.TarEnd {
 		return errors.New("the end of the tar is missing, as if it had been cut off")
 	}
 	return nil
@@ -182,7 +183,7 @@ func (c *contents) readFile(file *content, r io.Reader) error {
 	all := sha256.New()
 	all.Write(head)
 	switch {
-	case isJSON(head) && file.Size <= jsonLimit:
+	case format.MayBeJSON(head) && file.Size <= format.JSONLimit:
 		if c.json += file.Size; c.json > maxJSON {
 			return fmt.Errorf("more than %d bytes of JSON: not an archive of images", maxJSON)
 		}
@@ -212,7 +213,7 @@ func (c *contents) readFile(file *content, r io.Reader) error {
 func (f *content) readCompressed(r io.Reader) error {
 	diff := sha256.New()
 	failed := &stickyReader{r: r}
-	content, err := f.compression.NewReader(failed, layerDecoder...)
+	content, err := f.compression.NewReader(failed, format.LayerDecoder...)
 	if err == nil {
 		_, err = io.Copy(diff, content)
 		content.Close()
@@ -244,12 +245,12 @@ func (s *stickyReader) Read(p []byte) (int, error) {
 
 // A frameReader decompresses an archive.
 type frameReader struct {
-	codec Codec
+	codec format.Codec
 	src   io.Reader
 	// whole is set to read all of src; else spans are what is left of it to read,
 	// each by itself.
 	whole bool
-	spans []span
+	spans []format.Span
 	frame int
 
 	zstd    *zstd.Decoder
@@ -304,22 +305,22 @@ func (d *frameReader) open() (err error) {
 	}
 	d.size = 0
 	switch {
-	case d.codec == Zstd && d.zstd == nil:
+	case d.codec == format.Zstd && d.zstd == nil:
 		// It decodes in goroutines of its own while this one takes digests.
 		d.zstd, err = zstd.NewReader(src, zstd.WithDecoderMaxWindow(verifyWindow), zstd.WithDecoderLowmem(true))
 		d.current = d.zstd
-	case d.codec == Zstd:
+	case d.codec == format.Zstd:
 		err = d.zstd.Reset(src)
 		d.current = d.zstd
-	case d.codec == Gzip && !d.whole && d.gzip == nil:
+	case d.codec == format.Gzip && !d.whole && d.gzip == nil:
 		d.gzip, err = gzip.NewReader(src)
 		d.current = d.gzip
-	case d.codec == Gzip && !d.whole:
+	case d.codec == format.Gzip && !d.whole:
 		err = d.gzip.Reset(src)
 		d.current = d.gzip
 	default:
 		var r io.ReadCloser
-		r, err = d.codec.decompress(src)
+		r, err = d.codec.Decompress(src)
 		d.current = r
 	}
 	return err
@@ -341,14 +342,14 @@ func (f *content) damaged() bool {
 // (blobs/sha256/<hex>) and as Docker and crane name configs and layers
 // (<hex>.json, <hex>.tar.gz, sha256:<hex>), or empty.
 func digestOf(name string) string {
-	if hex, ok := strings.CutPrefix(name, blobFolder); ok {
+	if hex, ok := strings.CutPrefix(name, format.BlobFolder); ok {
 		return hex
 	}
 	if strings.Contains(name, "/") {
 		return ""
 	}
 	hex, _, _ := strings.Cut(strings.TrimPrefix(name, "sha256:"), ".")
-	if isHexDigest(hex) {
+	if format.IsHexDigest(hex) {
 		return hex
 	}
 	return ""

@@ -8,6 +8,8 @@ import (
 	"slices"
 
 	"github.com/klauspost/compress/zstd"
+
+	"github.com/slipway-build/slipway/images/airgap/format"
 )
 
 // checkWindows looks at the header of every zstd frame. Nodes refuse a frame whose
@@ -24,7 +26,7 @@ func (r *Report) checkWindows(f io.ReaderAt) {
 		if h.SingleSegment {
 			window = h.FrameContentSize // all of it is the window
 		}
-		if window > MaxWindow {
+		if window > format.MaxWindow {
 			if wide++; wide == 1 {
 				first = fmt.Sprintf("%d bytes at byte %d", window, offset)
 			}
@@ -35,7 +37,7 @@ func (r *Report) checkWindows(f io.ReaderAt) {
 	}
 	if wide > 0 {
 		r.problem("%d of %d zstd frames need a window of more than %d bytes, which RKE2's reader refuses; the first one %s. Compress with --long=25 at most",
-			wide, frames, MaxWindow, first)
+			wide, frames, format.MaxWindow, first)
 	}
 }
 
@@ -45,7 +47,7 @@ func eachZstdFrame(f io.ReaderAt, size int64, do func(offset int64, h zstd.Heade
 	for offset := int64(0); offset < size; {
 		head := make([]byte, min(size-offset, zstd.HeaderMaxSize))
 		var h zstd.Header
-		if !readAt(f, head, offset) || h.Decode(head) != nil {
+		if !format.ReadAt(f, head, offset) || h.Decode(head) != nil {
 			return fmt.Errorf("no zstd frame begins at byte %d, where the one before ends", offset)
 		}
 		do(offset, h)
@@ -55,7 +57,7 @@ func eachZstdFrame(f io.ReaderAt, size int64, do func(offset int64, h zstd.Heade
 		} else {
 			for last := false; !last; {
 				var b [3]byte
-				if !readAt(f, b[:], next) {
+				if !format.ReadAt(f, b[:], next) {
 					return fmt.Errorf("the zstd frame at byte %d has no end", offset)
 				}
 				block := uint32(b[0]) | uint32(b[1])<<8 | uint32(b[2])<<16
@@ -81,25 +83,25 @@ func eachZstdFrame(f io.ReaderAt, size int64, do func(offset int64, h zstd.Heade
 
 // checkIndexTail compares what stands behind the frames with what the index is
 // written as, zstd's seek table included.
-func (r *Report) checkIndexTail(f io.ReaderAt, idx *archiveIndex) {
+func (r *Report) checkIndexTail(f io.ReaderAt, idx *format.Index) {
 	var end int64
 	if n := len(idx.Frames); n > 0 {
 		end = idx.Frames[n-1].Offset + idx.Frames[n-1].Size
 	}
-	want, err := idx.encode(r.Codec)
+	want, err := idx.Encode(r.Codec)
 	if err != nil {
 		r.problem("the archive's index: %v", err)
 		return
 	}
 	got := make([]byte, len(want))
-	if r.Size-end != int64(len(want)) || !readAt(f, got, end) || !bytes.Equal(got, want) {
+	if r.Size-end != int64(len(want)) || !format.ReadAt(f, got, end) || !bytes.Equal(got, want) {
 		r.problem("the bytes after the last frame, from byte %d on, are not the archive's index", end)
 	}
 }
 
 // checkEntries compares the files that the index names with those that are there.
 // It names no folders.
-func (r *Report) checkEntries(c *contents, idx *archiveIndex) {
+func (r *Report) checkEntries(c *contents, idx *format.Index) {
 	files := slices.DeleteFunc(slices.Clone(c.files), func(f *content) bool { return f.typeflag == tar.TypeDir })
 	for i := range max(len(files), len(idx.Entries)) {
 		switch {
@@ -107,8 +109,8 @@ func (r *Report) checkEntries(c *contents, idx *archiveIndex) {
 			r.problem("the archive's index names file %s, which is missing", idx.Entries[i].Name)
 		case i >= len(idx.Entries):
 			r.problem("the archive's index does not name file %s", files[i].Name)
-		case files[i].entry != idx.Entries[i]:
-			is, said := files[i].entry, idx.Entries[i]
+		case files[i].Entry != idx.Entries[i]:
+			is, said := files[i].Entry, idx.Entries[i]
 			r.problem("the archive's index says that file %d is %s, %d bytes at byte %d of the tar; it is %s, %d bytes at byte %d",
 				i+1, said.Name, said.Size, said.Offset, is.Name, is.Size, is.Offset)
 		default:

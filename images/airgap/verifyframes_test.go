@@ -5,6 +5,8 @@ import (
 	"encoding/binary"
 	"strings"
 	"testing"
+
+	"github.com/slipway-build/slipway/images/airgap/format"
 )
 
 // emptyFrame is a zstd frame that has no content, and says what it would need
@@ -31,9 +33,9 @@ func TestVerifyKnowsTheWindowsThatNodesRefuse(t *testing.T) {
 		{"32 MiB", [][]byte{emptyFrame(limit)}, ""},
 		{"an eighth more", [][]byte{emptyFrame(limit + 1)}, "1 of 1 zstd frames"},
 		{"64 MiB behind a good one", [][]byte{emptyFrame(limit), emptyFrame(16 << 3)}, "1 of 2 zstd frames need a window of more than 33554432 bytes, which RKE2's reader refuses; the first one 67108864 bytes at byte 9"},
-		{"all content at once, 32 MiB", [][]byte{singleSegment(MaxWindow)}, ""},
-		{"all content at once, a byte more", [][]byte{singleSegment(MaxWindow + 1)}, "33554433 bytes at byte 0"},
-		{"behind a frame that is skipped", [][]byte{skippable, singleSegment(MaxWindow + 1)}, "1 of 1 zstd frames"},
+		{"all content at once, 32 MiB", [][]byte{singleSegment(format.MaxWindow)}, ""},
+		{"all content at once, a byte more", [][]byte{singleSegment(format.MaxWindow + 1)}, "33554433 bytes at byte 0"},
+		{"behind a frame that is skipped", [][]byte{skippable, singleSegment(format.MaxWindow + 1)}, "1 of 1 zstd frames"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			all := bytes.Join(c.frames, nil)

@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/types"
 
 	"github.com/slipway-build/slipway/images"
+	"github.com/slipway-build/slipway/images/airgap/format"
 )
 
 // checkFiles says what is wrong with files whatever they are for.
@@ -23,7 +24,7 @@ func (r *Report) checkFiles(c *contents) {
 			if first.digest == f.digest && first.link == f.link {
 				again.add(f.Name, f.Size)
 			} else {
-				r.problem("%v", duplicateError(f.Name))
+				r.problem("%v", format.DuplicateError(f.Name))
 			}
 		}
 		switch {
@@ -178,11 +179,11 @@ func (c *imageCheck) json(name, what string) *content {
 	if f == nil {
 		return nil
 	}
-	if f.Size > jsonLimit {
+	if f.Size > format.JSONLimit {
 		if !c.first("large", f.Name) {
 			return nil
 		}
-		c.problem("file %s has %d bytes; containerd reads at most %d of JSON", f.Name, f.Size, jsonLimit)
+		c.problem("file %s has %d bytes; containerd reads at most %d of JSON", f.Name, f.Size, format.JSONLimit)
 		return nil
 	}
 	if f.json == nil {
@@ -206,12 +207,12 @@ func (c *imageCheck) decode(f *content, into any) bool {
 
 // docker reads manifest.json.
 func (c *imageCheck) docker() (list []*viewed, ok bool) {
-	if c.contents.get(manifestName) == nil {
+	if c.contents.get(format.ManifestJSON) == nil {
 		return nil, false
 	}
-	f := c.json(manifestName, "every reader")
+	f := c.json(format.ManifestJSON, "every reader")
 	var entries []struct {
-		manifestEntry
+		format.ManifestEntry
 		LayerSources map[string]v1.Descriptor
 	}
 	if f == nil || !c.decode(f, &entries) {
@@ -236,11 +237,11 @@ func (c *imageCheck) docker() (list []*viewed, ok bool) {
 		if !c.image(v, what) {
 			continue
 		}
-		judged := make([]judgedLayer, len(v.layers))
+		judged := make([]format.NamedLayer, len(v.layers))
 		for j, l := range v.layers {
-			judged[j] = judgedLayer{Name: l.Name, Compression: l.compression}
+			judged[j] = format.NamedLayer{Name: l.Name, Compression: l.compression}
 		}
-		for _, err := range checkNamedLayers(judged) {
+		for _, err := range format.CheckLayers(judged) {
 			c.problem("%s: %v", what, err)
 		}
 		list = append(list, v)
@@ -259,7 +260,7 @@ func (c *imageCheck) tagged(s, what string) []string {
 		c.problem("%s: %v", what, err)
 		return nil
 	}
-	if note := nameNote(tag); note != "" && c.first("name", tag.Name()) {
+	if note := format.NameWarning(tag); note != "" && c.first("name", tag.Name()) {
 		c.note("image %s: %s", images.Familiar(tag), note)
 	}
 	return []string{images.Qualified(tag)}
@@ -282,17 +283,17 @@ func (c *imageCheck) layerSources(sources map[string]v1.Descriptor, what string)
 
 // oci reads index.json.
 func (c *imageCheck) oci() (list []*viewed, ok bool) {
-	if c.contents.get(layoutName) == nil || c.contents.get(indexName) == nil {
+	if c.contents.get(format.OCILayout) == nil || c.contents.get(format.IndexJSON) == nil {
 		return nil, false
 	}
-	layout := c.json(layoutName, "containerd")
+	layout := c.json(format.OCILayout, "containerd")
 	var version struct {
 		Version string `json:"imageLayoutVersion"`
 	}
 	if layout != nil && c.decode(layout, &version) && version.Version != "1.0.0" {
-		c.problem("file %s: image layout version %q; only 1.0.0 is known", layoutName, version.Version)
+		c.problem("file %s: image layout version %q; only 1.0.0 is known", format.OCILayout, version.Version)
 	}
-	f := c.json(indexName, "containerd")
+	f := c.json(format.IndexJSON, "containerd")
 	var idx v1.IndexManifest
 	if f == nil || !c.decode(f, &idx) {
 		return nil, true
@@ -310,7 +311,7 @@ func (c *imageCheck) oci() (list []*viewed, ok bool) {
 // ociNames are the names of an entry of index.json.
 func (c *imageCheck) ociNames(d v1.Descriptor, i int) []string {
 	what := fmt.Sprintf("entry %d of index.json", i+1)
-	full, short := d.Annotations[imageNameAnnotation], d.Annotations[refNameAnnotation]
+	full, short := d.Annotations[format.ImageNameAnnotation], d.Annotations[format.RefNameAnnotation]
 	switch {
 	case full != "":
 		return c.tagged(full, what)
@@ -330,7 +331,7 @@ func (c *imageCheck) children(list []*viewed, idx v1.IndexManifest, names []stri
 	there, missing := 0, 0
 	for _, child := range idx.Manifests {
 		switch {
-		case c.contents.get(blobName(child.Digest)) != nil:
+		case c.contents.get(format.BlobName(child.Digest)) != nil:
 			list = c.descriptor(list, child, names, depth+1)
 			there++
 		case !images.IsAttestation(child):
@@ -352,14 +353,14 @@ func (c *imageCheck) descriptor(list []*viewed, d v1.Descriptor, names []string,
 	if len(names) > 0 {
 		what = "image " + names[0] + " of index.json"
 	}
-	f := c.json(blobName(d.Digest), what)
+	f := c.json(format.BlobName(d.Digest), what)
 	if f == nil {
 		return list
 	}
 	c.size(f, d, what)
 	if d.MediaType.IsIndex() {
 		var idx v1.IndexManifest
-		if depth == maxNesting {
+		if depth == format.MaxNesting {
 			c.problem("%s: index %s lies %d indexes deep", what, d.Digest, depth)
 			return list
 		}
@@ -382,12 +383,12 @@ func (c *imageCheck) descriptor(list []*viewed, d v1.Descriptor, names []string,
 		c.artifact(m, what)
 		return list
 	}
-	v := &viewed{names: names, manifest: f, config: c.json(blobName(m.Config.Digest), what)}
+	v := &viewed{names: names, manifest: f, config: c.json(format.BlobName(m.Config.Digest), what)}
 	if v.config != nil {
 		c.size(v.config, m.Config, what)
 	}
 	for _, l := range m.Layers {
-		content := c.file(blobName(l.Digest), what)
+		content := c.file(format.BlobName(l.Digest), what)
 		v.layers = append(v.layers, content)
 		if content != nil {
 			c.size(content, l, what)
@@ -410,10 +411,10 @@ func (c *imageCheck) descriptor(list []*viewed, d v1.Descriptor, names []string,
 func (c *imageCheck) artifact(m v1.Manifest, what string) {
 	for _, blob := range append([]v1.Descriptor{m.Config}, m.Layers...) {
 		// A small blob may lie in its descriptor.
-		if content := c.contents.get(blobName(blob.Digest)); content == nil && int64(len(blob.Data)) == blob.Size {
+		if content := c.contents.get(format.BlobName(blob.Digest)); content == nil && int64(len(blob.Data)) == blob.Size {
 			continue
 		}
-		if content := c.file(blobName(blob.Digest), what); content != nil {
+		if content := c.file(format.BlobName(blob.Digest), what); content != nil {
 			c.size(content, blob, what)
 		}
 	}
@@ -443,7 +444,7 @@ func (c *imageCheck) size(f *content, d v1.Descriptor, what string) {
 
 // mediaType compares what a descriptor says of a layer with what there is.
 func (c *imageCheck) mediaType(f *content, d v1.Descriptor, what string) {
-	note, err := checkLayerType(f.Name, d.MediaType, f.compression)
+	note, err := format.CheckLayerType(f.Name, d.MediaType, f.compression)
 	switch {
 	case err != nil:
 		c.problem("%s: %v", what, err)

@@ -9,27 +9,28 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/slipway-build/slipway/images/airgap/format"
 	"github.com/slipway-build/slipway/internal/streams"
 )
 
 // checkParts compares the parts of an archive, if it lies in parts, with the
 // digests that the split wrote, so that it shows which one was damaged on its way.
-func (r *Report) checkParts(ctx context.Context, f *wholeFile) error {
-	if len(f.files) == 1 && f.files[0].Name() == f.name {
+func (r *Report) checkParts(ctx context.Context, f *format.File) error {
+	if len(f.Files) == 1 && f.Files[0].Name() == f.Name {
 		return nil
 	}
-	want, err := readPartSums(f.name)
+	want, err := format.ReadPartSums(f.Name)
 	if err != nil {
 		return err
 	}
 	if len(want) == 0 {
-		r.note("it lies in %d parts, and %s, which has their digests, is missing", len(f.files), filepath.Base(f.name+checksumsSuffix))
+		r.note("it lies in %d parts, and %s, which has their digests, is missing", len(f.Files), filepath.Base(f.Name+format.ChecksumsSuffix))
 		return nil
 	}
-	have := make([]string, len(f.files))
+	have := make([]string, len(f.Files))
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(4) // reading is what takes long
-	for i, file := range f.files {
+	for i, file := range f.Files {
 		group.Go(func() error {
 			sum := sha256.New()
 			info, err := file.Stat()
@@ -48,7 +49,7 @@ func (r *Report) checkParts(ctx context.Context, f *wholeFile) error {
 	}
 	for i, sum := range have {
 		if sum != want[i] {
-			r.problem("%s is damaged: its SHA-256 is %s, and %s says %s", filepath.Base(f.files[i].Name()), sum, filepath.Base(f.name+checksumsSuffix), want[i])
+			r.problem("%s is damaged: its SHA-256 is %s, and %s says %s", filepath.Base(f.Files[i].Name()), sum, filepath.Base(f.Name+format.ChecksumsSuffix), want[i])
 		}
 	}
 	return nil

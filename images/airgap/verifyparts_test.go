@@ -4,10 +4,12 @@ import (
 	"os"
 	"strings"
 	"testing"
+
+	"github.com/slipway-build/slipway/images/airgap/format"
 )
 
 func TestVerifyReadsParts(t *testing.T) {
-	for _, codec := range []Codec{Tar, Zstd, Gzip} {
+	for _, codec := range []format.Codec{format.Tar, format.Zstd, format.Gzip} {
 		path, _ := split(t, codec, 4000, gzipImages(t)...)
 		r, err := Verify(t.Context(), path, VerifyOptions{})
 		if err != nil {
@@ -17,7 +19,7 @@ func TestVerifyReadsParts(t *testing.T) {
 			t.Errorf("%s: %+v", codec, r)
 		}
 
-		second := partPath(path, 2)
+		second := format.PartPath(path, 2)
 		raw, err := os.ReadFile(second)
 		if err != nil {
 			t.Fatal(err)
@@ -32,7 +34,7 @@ func TestVerifyReadsParts(t *testing.T) {
 		if all := strings.Join(r.Problems, "\n"); !strings.Contains(all, ".part002 is damaged") || strings.Contains(all, ".part001 is damaged") {
 			t.Errorf("%s: a damaged part: %v", codec, r.Problems)
 		}
-		if err := os.Remove(path + checksumsSuffix); err != nil {
+		if err := os.Remove(path + format.ChecksumsSuffix); err != nil {
 			t.Fatal(err)
 		}
 		if r, err = Verify(t.Context(), path, VerifyOptions{}); err != nil || len(r.Notes) != 1 || len(r.Problems) == 0 {

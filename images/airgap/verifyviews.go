@@ -9,6 +9,7 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
 	"github.com/slipway-build/slipway/images"
+	"github.com/slipway-build/slipway/images/airgap/format"
 )
 
 // sameViews compares manifest.json with index.json: containerd obeys the latter,
@@ -73,7 +74,7 @@ func (c *imageCheck) platforms(docker, oci []*viewed, want *v1.Platform) {
 	for _, v := range oci {
 		said[v.config.digest] = v.platform
 	}
-	var judged []judgedImage
+	var judged []format.NamedImage
 	seen := map[string]bool{}
 	for _, v := range slices.Concat(docker, oci) {
 		if p, ok := said[v.config.digest]; ok {
@@ -83,14 +84,14 @@ func (c *imageCheck) platforms(docker, oci []*viewed, want *v1.Platform) {
 			continue
 		}
 		seen[v.config.digest] = true
-		judged = append(judged, judgedImage{Name: v.String(), Platform: v.platform})
+		judged = append(judged, format.NamedImage{Name: v.String(), Platform: v.platform})
 		if want != nil {
 			if _, err := images.SelectPlatform(*want, []v1.Platform{v.platform}); err != nil {
 				c.problem("image %s is not for %s", v, images.FormatPlatform(*want))
 			}
 		}
 	}
-	for _, err := range checkPlatforms(judged) {
+	for _, err := range format.CheckPlatforms(judged) {
 		c.problem("%v", err)
 	}
 }
@@ -111,7 +112,7 @@ func (c *imageCheck) order(all []*viewed, ours bool) {
 			rank[v.manifest] = 2
 		}
 	}
-	for _, name := range []string{manifestName, layoutName, indexName} {
+	for _, name := range []string{format.ManifestJSON, format.OCILayout, format.IndexJSON} {
 		if f := c.contents.get(name); f != nil {
 			rank[f] = 1
 		}
@@ -142,7 +143,7 @@ func (c *imageCheck) list(all []*viewed, want []images.ListEntry) {
 		}
 	}
 	for _, e := range want {
-		tag, err := Tag(e.Ref)
+		tag, err := format.Tag(e.Ref)
 		if err != nil {
 			c.problem("%s:%d: %v", e.File, e.Line, err)
 			continue
@@ -152,7 +153,7 @@ func (c *imageCheck) list(all []*viewed, want []images.ListEntry) {
 			continue
 		}
 		say := ""
-		if near := nearest(n, slices.Sorted(maps.Keys(have))); len(near) > 0 {
+		if near := format.Similar(n, slices.Sorted(maps.Keys(have))); len(near) > 0 {
 			say = "; it has " + strings.Join(near, ", ")
 		}
 		c.problem("%s:%d: image %s is missing%s", e.File, e.Line, images.Familiar(tag), say)

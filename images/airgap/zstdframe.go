@@ -10,6 +10,7 @@ import (
 
 	library "github.com/klauspost/compress/zstd"
 
+	"github.com/slipway-build/slipway/images/airgap/format"
 	"github.com/slipway-build/slipway/images/store"
 	"github.com/slipway-build/slipway/images/zstd"
 	"github.com/slipway-build/slipway/internal/sniff"
@@ -155,7 +156,7 @@ func (m *zstdMaker) write(ctx context.Context, w io.Writer) error {
 		if err := writeBody(ctx, m.content, f.layer, w); err != nil {
 			return err
 		}
-		if _, err := w.Write(zeros[:padding(f.size)]); err != nil {
+		if _, err := w.Write(format.Zeros[:format.Padding(f.size)]); err != nil {
 			return err
 		}
 	}
@@ -164,7 +165,7 @@ func (m *zstdMaker) write(ctx context.Context, w io.Writer) error {
 
 // byLibrary makes the frame by the library's encoder.
 func (m *zstdMaker) byLibrary(ctx context.Context, f *frame, level library.EncoderLevel) error {
-	key := fmt.Sprintf("%s %s window %d%s", encoderVersion, level, MaxWindow, digests(m.files))
+	key := fmt.Sprintf("%s %s window %d%s", encoderVersion, level, format.MaxWindow, digests(m.files))
 	return m.made(ctx, f, "zstd-frame", key, f.tarSize, func(w io.Writer) error {
 		enc, err := m.libraryEncoders[level].take(func() (*library.Encoder, error) { return libraryEncoder(level) })
 		if err != nil {
@@ -187,7 +188,7 @@ func (m *zstdMaker) byLibrary(ctx context.Context, f *frame, level library.Encod
 // libraryEncoder works alone on its frame, so that the output does not depend on the
 // number of cores; frames are what is made in parallel.
 func libraryEncoder(level library.EncoderLevel) (*library.Encoder, error) {
-	return library.NewWriter(nil, library.WithEncoderLevel(level), library.WithEncoderConcurrency(1), library.WithWindowSize(MaxWindow))
+	return library.NewWriter(nil, library.WithEncoderLevel(level), library.WithEncoderConcurrency(1), library.WithWindowSize(format.MaxWindow))
 }
 
 // digests are those of layers, for a key.

@@ -1,4 +1,4 @@
-package airgap
+package format
 
 import (
 	"bufio"
@@ -21,18 +21,18 @@ import (
 	"github.com/slipway-build/slipway/internal/streams"
 )
 
-// maxParts is how many parts a file may have: their numbers have three digits, so
+// MaxParts is how many parts a file may have: their numbers have three digits, so
 // that a shell joins them in order.
-const maxParts = 999
+const MaxParts = 999
 
-// checksumsSuffix names the file of digests of a file in parts. It may not begin
+// ChecksumsSuffix names the file of digests of a file in parts. It may not begin
 // with .part: a shell that joins NAME.part* would join it too.
-const checksumsSuffix = ".sha256"
+const ChecksumsSuffix = ".sha256"
 
 var partName = regexp.MustCompile(`^(.+)\.part([0-9]{3})$`)
 
-// partOf says of which file one with this name is a part, and which.
-func partOf(name string) (whole string, number int, ok bool) {
+// PartOf says of which file one with this name is a part, and which.
+func PartOf(name string) (whole string, number int, ok bool) {
 	m := partName.FindStringSubmatch(name)
 	if m == nil {
 		return "", 0, false
@@ -41,30 +41,30 @@ func partOf(name string) (whole string, number int, ok bool) {
 	return m[1], number, err == nil
 }
 
-func partPath(whole string, number int) string { return fmt.Sprintf("%s.part%03d", whole, number) }
+func PartPath(whole string, number int) string { return fmt.Sprintf("%s.part%03d", whole, number) }
 
-// wholeOf says which file a path stands for, if it is that of a part, or if there
+// WholeOf says which file a path stands for, if it is that of a part, or if there
 // are parts alone under it.
-func wholeOf(path string) (string, bool) {
-	if whole, _, ok := partOf(path); ok {
+func WholeOf(path string) (string, bool) {
+	if whole, _, ok := PartOf(path); ok {
 		return whole, true
 	}
 	if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
 		return "", false
 	}
-	numbers, err := partsOf(path)
+	numbers, err := PartsOf(path)
 	return path, err == nil && len(numbers) > 0
 }
 
-// partsOf returns the numbers of a file's parts that are there, in order.
-func partsOf(whole string) ([]int, error) {
+// PartsOf returns the numbers of a file's parts that are there, in order.
+func PartsOf(whole string) ([]int, error) {
 	entries, err := os.ReadDir(filepath.Dir(whole))
 	if err != nil {
 		return nil, err
 	}
 	var numbers []int
 	for _, e := range entries {
-		if name, n, ok := partOf(e.Name()); ok && name == filepath.Base(whole) {
+		if name, n, ok := PartOf(e.Name()); ok && name == filepath.Base(whole) {
 			numbers = append(numbers, n)
 		}
 	}
@@ -72,24 +72,24 @@ func partsOf(whole string) ([]int, error) {
 	return numbers, nil
 }
 
-// A wholeFile is read as one file, whether it lies in one or in parts.
-type wholeFile struct {
+// A File is read as one file, whether it lies in one or in parts.
+type File struct {
 	// name is that of the whole, which is not there if it lies in parts.
-	name  string
-	files []*os.File
+	Name  string
+	Files []*os.File
 	// ends says where in the whole each of files ends.
 	ends []int64
 	read atomic.Int64 // see bytesRead
 }
 
-// openWhole opens a file, or the parts of it. The path is that of the file or of
+// OpenFile opens a file, or the parts of it. The path is that of the file or of
 // any part.
-func openWhole(path string) (*wholeFile, error) {
-	whole, ok := wholeOf(path)
+func OpenFile(path string) (*File, error) {
+	whole, ok := WholeOf(path)
 	if !ok {
 		return openFiles(path, []string{path})
 	}
-	numbers, err := partsOf(whole)
+	numbers, err := PartsOf(whole)
 	if err != nil {
 		return nil, err
 	}
@@ -101,7 +101,7 @@ func openWhole(path string) (*wholeFile, error) {
 	}
 	var paths []string
 	for _, n := range numbers {
-		paths = append(paths, partPath(whole, n))
+		paths = append(paths, PartPath(whole, n))
 	}
 	w, err := openFiles(whole, paths)
 	if err != nil {
@@ -114,15 +114,15 @@ func openWhole(path string) (*wholeFile, error) {
 	return w, nil
 }
 
-func openFiles(name string, paths []string) (*wholeFile, error) {
-	w := &wholeFile{name: name}
+func openFiles(name string, paths []string) (*File, error) {
+	w := &File{Name: name}
 	for _, path := range paths {
 		f, err := regular.Open(path)
 		if err != nil {
 			w.Close()
 			return nil, err
 		}
-		w.files = append(w.files, f)
+		w.Files = append(w.Files, f)
 		info, err := f.Stat()
 		if err == nil && info.IsDir() {
 			err = errors.New("it is a folder")
@@ -131,7 +131,7 @@ func openFiles(name string, paths []string) (*wholeFile, error) {
 			w.Close()
 			return nil, err
 		}
-		w.ends = append(w.ends, w.size()+info.Size())
+		w.ends = append(w.ends, w.Size()+info.Size())
 	}
 	return w, nil
 }
@@ -139,19 +139,19 @@ func openFiles(name string, paths []string) (*wholeFile, error) {
 // checkNumbers finds parts that are missing. How many there should be is known if
 // the file of digests is there.
 func checkNumbers(whole string, numbers []int) error {
-	listed, err := readPartSums(whole)
+	listed, err := ReadPartSums(whole)
 	if err != nil {
 		return err
 	}
 	last := numbers[len(numbers)-1]
 	if len(listed) > 0 && last > len(listed) {
-		return fmt.Errorf("%s is not one of its parts: %s lists %d; remove what another split left behind", filepath.Base(partPath(whole, last)),
-			filepath.Base(whole)+checksumsSuffix, len(listed))
+		return fmt.Errorf("%s is not one of its parts: %s lists %d; remove what another split left behind", filepath.Base(PartPath(whole, last)),
+			filepath.Base(whole)+ChecksumsSuffix, len(listed))
 	}
 	var missing []string
 	for n := 1; n <= max(last, len(listed)); n++ {
 		if _, ok := slices.BinarySearch(numbers, n); !ok {
-			missing = append(missing, filepath.Base(partPath(whole, n)))
+			missing = append(missing, filepath.Base(PartPath(whole, n)))
 		}
 	}
 	if len(missing) > 0 {
@@ -161,48 +161,48 @@ func checkNumbers(whole string, numbers []int) error {
 }
 
 // checkSizes finds parts that were cut off: all but the last are of one size.
-func (w *wholeFile) checkSizes() error {
-	for i := range len(w.files) - 1 {
+func (w *File) checkSizes() error {
+	for i := range len(w.Files) - 1 {
 		size := w.ends[i]
 		if i > 0 {
 			size -= w.ends[i-1]
 		}
 		if size != w.ends[0] {
 			return fmt.Errorf("part %s has %d bytes, and %s has %d: one was cut off, or they are of different files",
-				filepath.Base(w.files[i].Name()), size, filepath.Base(w.files[0].Name()), w.ends[0])
+				filepath.Base(w.Files[i].Name()), size, filepath.Base(w.Files[0].Name()), w.ends[0])
 		}
 	}
 	return nil
 }
 
-func (w *wholeFile) size() int64 {
+func (w *File) Size() int64 {
 	if len(w.ends) == 0 {
 		return 0
 	}
 	return w.ends[len(w.ends)-1]
 }
 
-// bytesRead returns the number of bytes that ReadAt has returned. Tests prove by it that
+// BytesRead returns the number of bytes that ReadAt has returned. Tests prove by it that
 // no frame of an archive of many images is decompressed many times.
-func (w *wholeFile) bytesRead() int64 { return w.read.Load() }
+func (w *File) BytesRead() int64 { return w.read.Load() }
 
 // ReadAt reads across the ends of parts (io.ReaderAt).
-func (w *wholeFile) ReadAt(p []byte, offset int64) (n int, err error) {
+func (w *File) ReadAt(p []byte, offset int64) (n int, err error) {
 	defer func() { w.read.Add(int64(n)) }()
-	if len(w.files) == 1 {
-		return w.files[0].ReadAt(p, offset)
+	if len(w.Files) == 1 {
+		return w.Files[0].ReadAt(p, offset)
 	}
 	if offset < 0 {
 		return 0, errors.New("reading at a negative offset")
 	}
 	i, _ := slices.BinarySearch(w.ends, offset+1)
-	for ; i < len(w.files) && n < len(p); i++ {
+	for ; i < len(w.Files) && n < len(p); i++ {
 		begin := int64(0)
 		if i > 0 {
 			begin = w.ends[i-1]
 		}
 		want := p[n:min(int64(len(p)), int64(n)+w.ends[i]-offset)]
-		got, err := w.files[i].ReadAt(want, offset-begin)
+		got, err := w.Files[i].ReadAt(want, offset-begin)
 		n, offset = n+got, offset+int64(got)
 		if got < len(want) {
 			return n, streams.NoEOF(err)
@@ -215,19 +215,19 @@ func (w *wholeFile) ReadAt(p []byte, offset int64) (n int, err error) {
 }
 
 // Close closes all files.
-func (w *wholeFile) Close() error {
+func (w *File) Close() error {
 	var errs []error
-	for _, f := range w.files {
+	for _, f := range w.Files {
 		errs = append(errs, f.Close())
 	}
 	return errors.Join(errs...)
 }
 
-// readPartSums returns the digests of a file's parts, in hex, as they stand in the
+// ReadPartSums returns the digests of a file's parts, in hex, as they stand in the
 // file that the split wrote. It returns none if there is no such file, or if it
 // lists no parts.
-func readPartSums(whole string) ([]string, error) {
-	path := whole + checksumsSuffix
+func ReadPartSums(whole string) ([]string, error) {
+	path := whole + ChecksumsSuffix
 	raw, err := readSmall(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
@@ -246,9 +246,9 @@ func readPartSums(whole string) ([]string, error) {
 		// The character before the name is a space for text and an asterisk for
 		// binary, which are the same.
 		name = strings.TrimLeft(name, " *")
-		if of, n, ok := partOf(name); ok && of == filepath.Base(whole) {
-			if n != len(sums)+1 || !isHexDigest(sum) {
-				return nil, fmt.Errorf("%s:%d: want the SHA-256 of %s", path, line, filepath.Base(partPath(whole, len(sums)+1)))
+		if of, n, ok := PartOf(name); ok && of == filepath.Base(whole) {
+			if n != len(sums)+1 || !IsHexDigest(sum) {
+				return nil, fmt.Errorf("%s:%d: want the SHA-256 of %s", path, line, filepath.Base(PartPath(whole, len(sums)+1)))
 			}
 			sums = append(sums, sum)
 		}
@@ -275,46 +275,46 @@ func readSmall(path string) ([]byte, error) {
 // then the file of their digests, if it is there. None is an error that wraps
 // fs.ErrNotExist.
 func Files(path string) ([]string, error) {
-	whole, ok := wholeOf(path)
+	whole, ok := WholeOf(path)
 	if !ok {
 		_, err := os.Stat(path)
 		return []string{path}, err
 	}
-	numbers, err := partsOf(whole)
+	numbers, err := PartsOf(whole)
 	if err != nil {
 		return nil, err
 	}
 	var files []string
 	for _, n := range numbers {
-		files = append(files, partPath(whole, n))
+		files = append(files, PartPath(whole, n))
 	}
-	if _, err := os.Stat(whole + checksumsSuffix); err == nil {
-		files = append(files, whole+checksumsSuffix)
+	if _, err := os.Stat(whole + ChecksumsSuffix); err == nil {
+		files = append(files, whole+ChecksumsSuffix)
 	}
 	return files, nil
 }
 
 // Whole is the archive that a file of Files belongs to, going by its name.
 func Whole(path string) string {
-	if whole, _, ok := partOf(path); ok {
+	if whole, _, ok := PartOf(path); ok {
 		return whole
 	}
-	if whole, ok := strings.CutSuffix(path, checksumsSuffix); ok {
+	if whole, ok := strings.CutSuffix(path, ChecksumsSuffix); ok {
 		return whole
 	}
 	return path
 }
 
-// removeParts removes what is left of an earlier split of a file: all parts after
+// RemoveParts removes what is left of an earlier split of a file: all parts after
 // the first keep ones, and their digests if none are kept.
-func removeParts(whole string, keep int) error {
-	numbers, err := partsOf(whole)
+func RemoveParts(whole string, keep int) error {
+	numbers, err := PartsOf(whole)
 	if err != nil {
 		return err
 	}
 	for _, n := range numbers {
 		if n > keep {
-			if err := fileop.RemoveIfThere(partPath(whole, n)); err != nil {
+			if err := fileop.RemoveIfThere(PartPath(whole, n)); err != nil {
 				return err
 			}
 		}
@@ -322,5 +322,5 @@ func removeParts(whole string, keep int) error {
 	if len(numbers) == 0 || keep > 0 {
 		return nil
 	}
-	return fileop.RemoveIfThere(whole + checksumsSuffix)
+	return fileop.RemoveIfThere(whole + ChecksumsSuffix)
 }

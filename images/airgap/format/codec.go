@@ -1,4 +1,4 @@
-package airgap
+package format
 
 import (
 	"errors"
@@ -39,8 +39,8 @@ var suffixes = []struct {
 	{".tar.bz2", Bzip2}, {".tbz", Bzip2},
 }
 
-// codecOf tells a codec by the file's name, as nodes do.
-func codecOf(name string) (Codec, bool) {
+// CodecOf tells a codec by the file's name, as nodes do.
+func CodecOf(name string) (Codec, bool) {
 	name = strings.ToLower(name)
 	for _, s := range suffixes {
 		if strings.HasSuffix(name, s.suffix) {
@@ -53,14 +53,14 @@ func codecOf(name string) (Codec, bool) {
 // OutputCodec is the codec in which an archive of this name is written. Only
 // .tar, .tar.zst, .tzst, .tar.gz and .tgz are.
 func OutputCodec(path string) (Codec, error) {
-	if codec, ok := codecOf(path); ok && codec != Bzip2 {
+	if codec, ok := CodecOf(path); ok && codec != Bzip2 {
 		return codec, nil
 	}
 	return "", fmt.Errorf("archive %s: its name must end in .tar, .tar.zst or .tar.gz", path)
 }
 
-// codecOfHead tells a codec by a file's first sniff.HeadLen bytes.
-func codecOfHead(head []byte) (Codec, error) {
+// CodecOfHead tells a codec by a file's first sniff.HeadLen bytes.
+func CodecOfHead(head []byte) (Codec, error) {
 	switch c := sniff.CompressionOf(head); c {
 	case sniff.Zstd:
 		return Zstd, nil
@@ -80,21 +80,21 @@ func codecOfHead(head []byte) (Codec, error) {
 	return Tar, nil
 }
 
-// codecOfFile tells a codec by a file's first bytes. A file that is not an archive is an
+// CodecOfFile tells a codec by a file's first bytes. A file that is not an archive is an
 // error that says what it is.
-func codecOfFile(r io.ReaderAt, size int64) (Codec, error) {
+func CodecOfFile(r io.ReaderAt, size int64) (Codec, error) {
 	head := make([]byte, min(size, sniff.HeadLen))
-	if !readAt(r, head, 0) {
+	if !ReadAt(r, head, 0) {
 		return "", io.ErrUnexpectedEOF
 	}
-	return codecOfHead(head)
+	return CodecOfHead(head)
 }
 
-// decompress reads what codec made of a tar. A zstd frame whose window is over
+// Decompress reads what codec made of a tar. A zstd frame whose window is over
 // MaxWindow is an error, as it is for nodes. It decodes in the calling goroutine,
 // with no more memory than the frames' own windows: most of what is read by it is
 // small.
-func (codec Codec) decompress(r io.Reader) (io.ReadCloser, error) {
+func (codec Codec) Decompress(r io.Reader) (io.ReadCloser, error) {
 	return codec.compression().NewReader(r, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true),
 		zstd.WithDecoderMaxWindow(MaxWindow))
 }
@@ -111,7 +111,7 @@ func (codec Codec) compression() sniff.Compression {
 	return sniff.None
 }
 
-// layerDecoder decodes zstd layers in the calling goroutine, with little memory.
+// LayerDecoder decodes zstd layers in the calling goroutine, with little memory.
 // Layers were made for registries, whose readers allow larger windows than those of
 // archives.
-var layerDecoder = []zstd.DOption{zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true)}
+var LayerDecoder = []zstd.DOption{zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true)}

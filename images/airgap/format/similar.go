@@ -1,22 +1,22 @@
-package airgap
+package format
 
 import (
 	"slices"
 	"strings"
 )
 
-// nearest returns up to five names like want, best first: other tags of the same
+// Similar returns up to five names like want, best first: other tags of the same
 // repository, the same image of another registry, then what differs in few
 // letters.
-func nearest(want string, have []string) []string {
+func Similar(want string, have []string) []string {
 	type near struct {
 		name string
 		far  int
 	}
 	var list []near
-	repo, base := splitTag(want)
+	repo, base := SplitTag(want)
 	for _, n := range have {
-		otherRepo, otherBase := splitTag(n)
+		otherRepo, otherBase := SplitTag(n)
 		far := 0
 		switch {
 		case otherRepo == repo:
@@ -44,8 +44,8 @@ func nearest(want string, have []string) []string {
 	return names
 }
 
-// splitTag returns the repository of a qualified name, and its last part.
-func splitTag(n string) (repo, base string) {
+// SplitTag returns the repository of a qualified name, and its last part.
+func SplitTag(n string) (repo, base string) {
 	repo = n[:strings.LastIndexByte(n, ':')]
 	return repo, repo[strings.LastIndexByte(repo, '/')+1:]
 }

@@ -1,4 +1,4 @@
-package airgap
+package format
 
 import (
 	"fmt"
@@ -77,9 +77,9 @@ func HostComponent(host string) string {
 	return out.String()
 }
 
-// nameNote says which readers cannot parse the name of an image, or is empty. Such a
+// NameWarning says which readers cannot parse the name of an image, or is empty. Such a
 // reader stops there, and finds no other image of the archive either.
-func nameNote(tag name.Tag) string {
+func NameWarning(tag name.Tag) string {
 	familiar := images.Familiar(tag)
 	if strings.HasPrefix(familiar, "[") {
 		return "Docker 20.10 and podman cannot parse the IPv6 address in its name, and read no image of such an archive"
@@ -90,9 +90,9 @@ func nameNote(tag name.Tag) string {
 	return ""
 }
 
-// qualified is the name that two spellings of one tag share:
+// Qualified is the name that two spellings of one tag share:
 // docker.io/library/busybox:1 for busybox:1 and index.docker.io/library/busybox:1.
-func qualified(repoTag string) (string, error) {
+func Qualified(repoTag string) (string, error) {
 	tag, err := images.ParseTag(repoTag)
 	if err != nil {
 		return "", err
@@ -100,17 +100,17 @@ func qualified(repoTag string) (string, error) {
 	return images.Qualified(tag), nil
 }
 
-// descriptorName is the name that containerd gives to an entry of index.json. A
+// DescriptorName is the name that containerd gives to an entry of index.json. A
 // bare tag, which is what OCI means ref.name to be, names no image.
-func descriptorName(d v1.Descriptor) string {
-	for _, key := range []string{imageNameAnnotation, refNameAnnotation} {
+func DescriptorName(d v1.Descriptor) string {
+	for _, key := range []string{ImageNameAnnotation, RefNameAnnotation} {
 		value := d.Annotations[key]
 		if !strings.ContainsAny(value, "/:") {
 			continue
 		}
 		if ref, err := images.ParseReference(value); err == nil {
 			if tag, err := Tag(ref); err == nil {
-				if n, err := qualified(tag.Name()); err == nil {
+				if n, err := Qualified(tag.Name()); err == nil {
 					return n
 				}
 			}

@@ -1,4 +1,4 @@
-package airgap
+package format
 
 import (
 	"fmt"
@@ -16,17 +16,17 @@ import (
 // file. They judge what readers would make of an archive, of values that Pack is
 // about to write and that Verify has read.
 
-// A judgedLayer is a layer by its name in messages.
-type judgedLayer struct {
+// A NamedLayer is a layer by its name in messages.
+type NamedLayer struct {
 	Name        string
 	Compression sniff.Compression
 }
 
-// checkNamedLayers judges the layers of an image in manifest.json, which says
+// CheckLayers judges the layers of an image in manifest.json, which says
 // nothing of their compression. RKE2's reader tells it by the first layer alone,
 // Docker Engine 20.10 knows no zstd, and containerd takes every compressed layer for
 // gzip.
-func checkNamedLayers(layers []judgedLayer) []error {
+func CheckLayers(layers []NamedLayer) []error {
 	var errs []error
 	for _, l := range layers {
 		if l.Compression != sniff.None && l.Compression != sniff.Gzip {
@@ -40,12 +40,12 @@ func checkNamedLayers(layers []judgedLayer) []error {
 	return errs
 }
 
-// checkLayerType compares the media type that a manifest has for a layer with its
+// CheckLayerType compares the media type that a manifest has for a layer with its
 // bytes. Readers tell compressions apart by the bytes, whichever the media type
 // says; only where it says that there is none, containerd does not look
 // (containerd/core/images, DiffCompression). So a wrong compression is a note and a
 // layer that is secretly compressed an error.
-func checkLayerType(name string, m types.MediaType, is sniff.Compression) (note string, err error) {
+func CheckLayerType(name string, m types.MediaType, is sniff.Compression) (note string, err error) {
 	said := images.LayerCompression(m)
 	switch {
 	case said == "":
@@ -58,16 +58,16 @@ func checkLayerType(name string, m types.MediaType, is sniff.Compression) (note 
 	return fmt.Sprintf("layer %s has the media type %s, but its compression is %s; readers go by the bytes", name, m, is), nil
 }
 
-// A judgedImage is an image by its name in messages.
-type judgedImage struct {
+// A NamedImage is an image by its name in messages.
+type NamedImage struct {
 	Name     string
 	Platform v1.Platform
 }
 
-// checkPlatforms judges what the images of an archive are for. A Windows image that
+// CheckPlatforms judges what the images of an archive are for. A Windows image that
 // does not state its version is taken for the host's (containerd#5916), and of two
 // builds in one archive every node imports the wrong one too.
-func checkPlatforms(all []judgedImage) []error {
+func CheckPlatforms(all []NamedImage) []error {
 	var (
 		errs   []error
 		builds = map[string]string{}

@@ -1,4 +1,4 @@
-package airgap
+package format
 
 import (
 	"bytes"
@@ -10,26 +10,26 @@ import (
 	"math"
 )
 
-// An archiveIndex says where everything lies in a compressed archive, so that a
+// An Index says where everything lies in a compressed archive, so that a
 // reader need not decompress what is before it. docs/airgap-format.md describes
 // its form; a plain tar needs none.
-type archiveIndex struct {
+type Index struct {
 	Version int     `json:"version"`
-	Frames  []span  `json:"frames"`
-	Entries []entry `json:"entries"`
+	Frames  []Span  `json:"frames"`
+	Entries []Entry `json:"entries"`
 }
 
-// A span is a frame: where its compressed bytes are in the file, and which bytes
+// A Span is a frame: where its compressed bytes are in the file, and which bytes
 // of the tar they are.
-type span struct {
+type Span struct {
 	Offset    int64 `json:"offset"`
 	Size      int64 `json:"size"`
 	TarOffset int64 `json:"tarOffset"`
 	TarSize   int64 `json:"tarSize"`
 }
 
-// An entry is a file of the tar; Offset is that of its body.
-type entry struct {
+// An Entry is a file of the tar; Offset is that of its body.
+type Entry struct {
 	Name   string `json:"name"`
 	Offset int64  `json:"offset"`
 	Size   int64  `json:"size"`
@@ -62,15 +62,15 @@ const (
 	gzipEmpty = "\x03\x00\x00\x00\x00\x00\x00\x00\x00\x00"
 )
 
-// newIndex returns the index of an archive without frames.
-func newIndex() *archiveIndex {
-	return &archiveIndex{Version: indexVersion, Frames: []span{}, Entries: []entry{}}
+// NewIndex returns the index of an archive without frames.
+func NewIndex() *Index {
+	return &Index{Version: indexVersion, Frames: []Span{}, Entries: []Entry{}}
 }
 
-// add appends a frame of size bytes, which are tarSize bytes of the tar. The offsets of
+// Add appends a frame of size bytes, which are tarSize bytes of the tar. The offsets of
 // its entries are from the beginning of the frame's own bytes of the tar.
-func (idx *archiveIndex) add(size, tarSize int64, entries []entry) {
-	at := span{Size: size, TarSize: tarSize}
+func (idx *Index) Add(size, tarSize int64, entries []Entry) {
+	at := Span{Size: size, TarSize: tarSize}
 	if n := len(idx.Frames); n > 0 {
 		last := idx.Frames[n-1]
 		at.Offset, at.TarOffset = last.Offset+last.Size, last.TarOffset+last.TarSize
@@ -82,8 +82,8 @@ func (idx *archiveIndex) add(size, tarSize int64, entries []entry) {
 	}
 }
 
-// encode is what is written after the last frame.
-func (idx *archiveIndex) encode(codec Codec) ([]byte, error) {
+// Encode is what is written after the last frame.
+func (idx *Index) Encode(codec Codec) ([]byte, error) {
 	if codec == Tar {
 		return nil, nil
 	}
@@ -112,9 +112,9 @@ func appendTrailer(b []byte, before int) []byte {
 // seekTable is the index that other programs know, of zstd's seekable format. It
 // lists all frames before it, the skippable one of our own index, of indexSize
 // bytes, included. It is left out if a frame is larger than the format allows.
-func (idx *archiveIndex) seekTable(indexSize int64) []byte {
+func (idx *Index) seekTable(indexSize int64) []byte {
 	var table []byte
-	for _, f := range append(idx.Frames, span{Size: indexSize}) {
+	for _, f := range append(idx.Frames, Span{Size: indexSize}) {
 		if f.TarSize > seekTableFrame || f.Size > math.MaxUint32 {
 			return nil
 		}
@@ -131,7 +131,7 @@ func (idx *archiveIndex) seekTable(indexSize int64) []byte {
 
 // encodeGzip puts the index into the extra fields (RFC 1952, 2.3.1.1) of empty
 // gzip members, subfield SW.
-func (*archiveIndex) encodeGzip(raw []byte) []byte {
+func (*Index) encodeGzip(raw []byte) []byte {
 	var out []byte
 	for {
 		part := raw[:min(len(raw), gzipExtra)]
@@ -156,13 +156,13 @@ func (*archiveIndex) encodeGzip(raw []byte) []byte {
 	}
 }
 
-// errNoIndex says that an archive has no index. It is read from its beginning
+// ErrNoIndex says that an archive has no index. It is read from its beginning
 // then.
-var errNoIndex = errors.New("the archive has no index")
+var ErrNoIndex = errors.New("the archive has no index")
 
-// readIndex reads the index at the end of a file of this size. It checks that
+// ReadIndex reads the index at the end of a file of this size. It checks that
 // what it says is possible; whether it is true shows when a file is read.
-func readIndex(r io.ReaderAt, size int64, codec Codec) (*archiveIndex, error) {
+func ReadIndex(r io.ReaderAt, size int64, codec Codec) (*Index, error) {
 	var (
 		raw []byte
 		end int64 // of all frames
@@ -174,18 +174,18 @@ func readIndex(r io.ReaderAt, size int64, codec Codec) (*archiveIndex, error) {
 	case Gzip:
 		raw, end, err = readGzipIndex(r, size)
 	default:
-		return nil, errNoIndex
+		return nil, ErrNoIndex
 	}
 	if err != nil {
 		return nil, err
 	}
-	var idx archiveIndex
+	var idx Index
 	if err := json.Unmarshal(raw, &idx); err != nil {
 		return nil, fmt.Errorf("reading the archive's index: %w", err)
 	}
 	if idx.Version != indexVersion {
 		// A later version may mean anything; the archive itself is readable.
-		return nil, errNoIndex
+		return nil, ErrNoIndex
 	}
 	if err := idx.check(end); err != nil {
 		return nil, fmt.Errorf("reading the archive's index: %w", err)
@@ -195,7 +195,7 @@ func readIndex(r io.ReaderAt, size int64, codec Codec) (*archiveIndex, error) {
 
 // check makes sure that frames follow one another up to end, and that entries
 // follow one another inside them.
-func (idx *archiveIndex) check(end int64) error {
+func (idx *Index) check(end int64) error {
 	var offset, tarOffset int64
 	for i, f := range idx.Frames {
 		if f.Offset != offset || f.TarOffset != tarOffset || f.Size <= 0 || f.TarSize < 0 ||
@@ -209,7 +209,7 @@ func (idx *archiveIndex) check(end int64) error {
 	}
 	var before int64
 	for _, e := range idx.Entries {
-		if e.Size < 0 || e.Offset < before+blockSize || e.Offset%blockSize != 0 || e.Size > tarOffset-e.Offset {
+		if e.Size < 0 || e.Offset < before+BlockSize || e.Offset%BlockSize != 0 || e.Size > tarOffset-e.Offset {
 			return fmt.Errorf("the offset of file %q is out of range", e.Name)
 		}
 		before = e.Offset + e.Size
@@ -220,8 +220,8 @@ func (idx *archiveIndex) check(end int64) error {
 func readZstdIndex(r io.ReaderAt, size int64) ([]byte, int64, error) {
 	end := size
 	var foot [seekTableFooter]byte
-	if !readAt(r, foot[:], end-seekTableFooter) {
-		return nil, 0, errNoIndex
+	if !ReadAt(r, foot[:], end-seekTableFooter) {
+		return nil, 0, ErrNoIndex
 	}
 	if binary.LittleEndian.Uint32(foot[5:]) == seekTableMagic {
 		frames, each := int64(binary.LittleEndian.Uint32(foot[:])), int64(8)
@@ -232,19 +232,19 @@ func readZstdIndex(r io.ReaderAt, size int64) ([]byte, int64, error) {
 	}
 	length, ok := readTrailer(r, end)
 	var head [8]byte
-	if !ok || length < int64(len(head)+indexTrailer) || !readAt(r, head[:], end-length) {
-		return nil, 0, errNoIndex
+	if !ok || length < int64(len(head)+indexTrailer) || !ReadAt(r, head[:], end-length) {
+		return nil, 0, ErrNoIndex
 	}
 	if binary.LittleEndian.Uint32(head[:]) != skippableIndex || int64(binary.LittleEndian.Uint32(head[4:])) != length-int64(len(head)) {
-		return nil, 0, errNoIndex
+		return nil, 0, ErrNoIndex
 	}
 	payload := length - int64(len(head)+indexTrailer)
-	if payload > jsonLimit {
-		return nil, 0, fmt.Errorf("the archive's index has %d bytes; at most %d are read", payload, jsonLimit)
+	if payload > JSONLimit {
+		return nil, 0, fmt.Errorf("the archive's index has %d bytes; at most %d are read", payload, JSONLimit)
 	}
 	raw := make([]byte, payload)
-	if !readAt(r, raw, end-length+int64(len(head))) {
-		return nil, 0, errNoIndex
+	if !ReadAt(r, raw, end-length+int64(len(head))) {
+		return nil, 0, ErrNoIndex
 	}
 	return raw, end - length, nil
 }
@@ -253,31 +253,31 @@ func readGzipIndex(r io.ReaderAt, size int64) ([]byte, int64, error) {
 	end := size - int64(len(gzipEmpty))
 	length, ok := readTrailer(r, end)
 	if !ok {
-		return nil, 0, errNoIndex
+		return nil, 0, ErrNoIndex
 	}
-	if length > jsonLimit {
-		return nil, 0, fmt.Errorf("the archive's index has %d bytes; at most %d are read", length, jsonLimit)
+	if length > JSONLimit {
+		return nil, 0, fmt.Errorf("the archive's index has %d bytes; at most %d are read", length, JSONLimit)
 	}
 	raw := make([]byte, length+int64(len(gzipEmpty)))
-	if !readAt(r, raw, end-length) {
-		return nil, 0, errNoIndex
+	if !ReadAt(r, raw, end-length) {
+		return nil, 0, ErrNoIndex
 	}
 	var payload []byte
 	for len(raw) > 0 {
 		const head = 16 // header, XLEN, SI1, SI2, LEN
 		if len(raw) < head || !bytes.HasPrefix(raw, []byte{0x1f, 0x8b, 8, 4}) || raw[12] != 'S' || raw[13] != 'W' {
-			return nil, 0, errNoIndex
+			return nil, 0, ErrNoIndex
 		}
 		n := int(binary.LittleEndian.Uint16(raw[14:]))
 		if int(binary.LittleEndian.Uint16(raw[10:])) != n+4 || len(raw) < head+n+len(gzipEmpty) ||
 			string(raw[head+n:head+n+len(gzipEmpty)]) != gzipEmpty {
-			return nil, 0, errNoIndex
+			return nil, 0, ErrNoIndex
 		}
 		payload = append(payload, raw[head:head+n]...)
 		raw = raw[head+n+len(gzipEmpty):]
 	}
 	if len(payload) < indexTrailer {
-		return nil, 0, errNoIndex
+		return nil, 0, ErrNoIndex
 	}
 	return payload[:len(payload)-indexTrailer], end - length, nil
 }
@@ -285,15 +285,15 @@ func readGzipIndex(r io.ReaderAt, size int64) ([]byte, int64, error) {
 // readTrailer returns the length of the index whose payload ends at end.
 func readTrailer(r io.ReaderAt, end int64) (int64, bool) {
 	var trailer [indexTrailer]byte
-	if !readAt(r, trailer[:], end-int64(indexTrailer)) || string(trailer[8:]) != indexMagic {
+	if !ReadAt(r, trailer[:], end-int64(indexTrailer)) || string(trailer[8:]) != indexMagic {
 		return 0, false
 	}
 	length := binary.LittleEndian.Uint64(trailer[:])
 	return int64(length), length <= uint64(end) && length >= uint64(indexTrailer)
 }
 
-// readAt reads all of p, or says that it cannot.
-func readAt(r io.ReaderAt, p []byte, offset int64) bool {
+// ReadAt reads all of p, or says that it cannot.
+func ReadAt(r io.ReaderAt, p []byte, offset int64) bool {
 	if offset < 0 {
 		return false
 	}
