@@ -59,6 +59,56 @@ func TestExtractOfDeepFolders(t *testing.T) {
 	}
 }
 
+// Opening folders and following links takes no longer for an entry that lies deeper, in
+// whatever order entries come: here from the deepest folder upwards.
+func TestExtractingDeepFoldersIsLinear(t *testing.T) {
+	needLinks(t)
+	const depth = 500
+	folder, err := newTempFolder(filepath.Join(t.TempDir(), "bin"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := newOverlay([]*target{{path: "bin", folder: folder}}, ExtractLimits{}, false)
+	defer folder.discard()
+	defer o.folders.close()
+	o.begin(0)
+	apply := func(h tar.Header) {
+		t.Helper()
+		if err := o.apply(&h, strings.NewReader("")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	apply(tar.Header{Name: "bin/" + strings.Repeat("d/", depth), Typeflag: tar.TypeDir})
+	links := map[string]string{"above": "../file", "absolute": "/bin/file", "other": "./above", "below": "d/below"}
+	for i := depth; i >= 0; i-- {
+		dir := "bin/" + strings.Repeat("d/", i)
+		apply(tar.Header{Name: dir + "file", Typeflag: tar.TypeReg, Mode: 0o644})
+		for name, to := range links {
+			// Those would lead out of the folder, or through too many links.
+			if i == 0 && name != "absolute" || name == "below" && i < depth-30 {
+				continue
+			}
+			apply(tar.Header{Name: dir + name, Typeflag: tar.TypeSymlink, Linkname: to})
+		}
+	}
+	if err := o.end(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := o.finish(); err != nil {
+		t.Fatal(err)
+	}
+	entries := depth * (1 + len(links))
+	if most := 8 * entries; o.folders.opened > most {
+		t.Errorf("%d elements of paths were opened for %d entries, want at most %d", o.folders.opened, entries, most)
+	}
+	if most := 8 * entries; o.steps > most {
+		t.Errorf("links were followed through %d names for %d entries, want at most %d", o.steps, entries, most)
+	}
+	if content, err := os.ReadFile(filepath.Join(folder.path, strings.Repeat("d/", 20), "other")); err != nil || len(content) != 0 {
+		t.Errorf("a link to a link: %q, %v", content, err)
+	}
+}
+
 func TestExtractCountsFoldersThatNoEntryNames(t *testing.T) {
 	img := packedLayers(t, "linux/amd64", imagetest.LayerOf(t, types.OCILayer,
 		imagetest.Entry{Header: tar.Header{Name: "bin/" + strings.Repeat("d/", 200) + "f"}, Body: "x"}))

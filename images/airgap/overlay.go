@@ -22,6 +22,14 @@ type target struct {
 	folder *tempFolder
 }
 
+// depth is how many names the path has.
+func (t *target) depth() int {
+	if t.path == "" {
+		return 0
+	}
+	return strings.Count(t.path, "/") + 1
+}
+
 // holds says whether name is the folder or lies in it.
 func (t *target) holds(name string) bool {
 	return t.path == "" || name == t.path || strings.HasPrefix(name, t.path+"/")
@@ -44,6 +52,8 @@ type overlay struct {
 	entries int
 	bytes   int64
 	folders openFolders
+	// steps counts the names that links were followed through.
+	steps int
 }
 
 // A node is a file, folder or link of an overlay. It keeps no path of its own, so
@@ -51,6 +61,7 @@ type overlay struct {
 type node struct {
 	name     string // the last element of its path; empty for the root
 	parent   *node
+	depth    int              // of its path, in names; 0 for the root
 	children map[string]*node // of folders
 	// folded are the names of children as Windows compares them, on a Windows host.
 	folded map[string]string
@@ -217,7 +228,7 @@ func (o *overlay) add(name string, h *tar.Header, body io.Reader) error {
 		old.layer = o.layer
 		return nil
 	}
-	n := &node{name: path.Base(name), parent: parent, kind: tar.TypeReg, layer: o.layer}
+	n := &node{name: path.Base(name), parent: parent, depth: parent.depth + 1, kind: tar.TypeReg, layer: o.layer}
 	o.assign(n, name)
 	var linked *node
 	switch h.Typeflag {
@@ -288,7 +299,7 @@ func (o *overlay) parent(name string) (*node, error) {
 			if err := o.count(); err != nil {
 				return nil, err
 			}
-			child = &node{name: part, parent: n, kind: tar.TypeDir, children: map[string]*node{}}
+			child = &node{name: part, parent: n, depth: n.depth + 1, kind: tar.TypeDir, children: map[string]*node{}}
 			o.assign(child, name[:end])
 			if err := o.hostName(n, child); err != nil {
 				return nil, err
@@ -346,7 +357,7 @@ func (o *overlay) finish() (files int, err error) {
 			errs = append(errs, err)
 			continue
 		}
-		n, err := o.finishFolder(t, base)
+		n, err := o.finishFolder(base)
 		files += n
 		errs = append(errs, err)
 	}
@@ -385,15 +396,15 @@ func (o *overlay) base(t *target) (*node, error) {
 	return nil, images.Absentf("it has no folder /%s; its top folders are: %s", t.path, strings.Join(tops, ", "))
 }
 
-func (o *overlay) finishFolder(t *target, n *node) (files int, err error) {
+func (o *overlay) finishFolder(n *node) (files int, err error) {
 	switch n.kind {
 	case tar.TypeReg:
 		return 1, nil
 	case tar.TypeSymlink:
-		return 1, o.symlink(t, n)
+		return 1, o.symlink(n)
 	}
 	for _, name := range slices.Sorted(maps.Keys(n.children)) {
-		count, err := o.finishFolder(t, n.children[name])
+		count, err := o.finishFolder(n.children[name])
 		if err != nil {
 			return 0, err
 		}

@@ -22,6 +22,8 @@ const maxFolders = 32
 // path anew.
 type openFolders struct {
 	nodes []*node // the one used last is at the end
+	// opened counts the elements of the paths that were opened.
+	opened int
 }
 
 // open returns the folder on disk that n is, which must be one of a target.
@@ -34,20 +36,38 @@ func (f *openFolders) open(n *node) (*os.Root, error) {
 		f.nodes = append(slices.Delete(f.nodes, i, i+1), n)
 		return n.dir, nil
 	}
-	above := n.parent
-	for !above.top && above.dir == nil {
-		above = above.parent
+	at := n.parent
+	for !at.top && at.dir == nil {
+		at = at.parent
 	}
+	// The folders halfway are opened on the way: whoever goes up again from a deep folder,
+	// one by one, finds one near by.
+	for at != n {
+		next := n
+		for range (n.depth - at.depth) / 2 {
+			next = next.parent
+		}
+		if err := f.openFrom(at, next); err != nil {
+			return nil, err
+		}
+		at = next
+	}
+	return n.dir, nil
+}
+
+// openFrom opens the folder n from one above it that is open or a target's.
+func (f *openFolders) openFrom(above, n *node) (err error) {
 	from := above.dir
 	if above.top {
 		from = above.target.folder.root
 	}
 	local, err := localize(n.pathBelow(above))
 	if err != nil {
-		return nil, err
+		return err
 	}
+	f.opened += n.depth - above.depth
 	if n.dir, err = from.OpenRoot(local); err != nil {
-		return nil, err
+		return err
 	}
 	f.nodes = append(f.nodes, n)
 	if len(f.nodes) > maxFolders {
@@ -56,7 +76,7 @@ func (f *openFolders) open(n *node) (*os.Root, error) {
 		err = oldest.dir.Close()
 		oldest.dir = nil
 	}
-	return n.dir, err
+	return err
 }
 
 // drop closes n and what is open below it.
@@ -96,25 +116,17 @@ func (n *node) within(above *node) bool {
 
 // commonFolder is the nearest folder that two nodes lie in.
 func commonFolder(a, b *node) *node {
-	depthA, depthB := a.depth(), b.depth()
-	for a = a.parent; depthA > depthB; depthA-- {
+	a, b = a.parent, b.parent
+	for a.depth > b.depth {
 		a = a.parent
 	}
-	for b = b.parent; depthB > depthA; depthB-- {
+	for b.depth > a.depth {
 		b = b.parent
 	}
 	for a != b {
 		a, b = a.parent, b.parent
 	}
 	return a
-}
-
-func (n *node) depth() int {
-	depth := 0
-	for ; n.parent != nil; n = n.parent {
-		depth++
-	}
-	return depth
 }
 
 // onDisk says whether a node has a file or folder of its own in its target's.

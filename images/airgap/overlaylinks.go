@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -26,9 +27,9 @@ func (o *overlay) linkName(to string) string {
 
 // symlink makes a link, unless it leads out of the folder that is extracted,
 // where it would mean something else than in the image.
-func (o *overlay) symlink(t *target, n *node) error {
-	to, ok := o.linkWithin(t, n)
-	if !ok || !o.staysWithin(t, path.Dir(n.path()), to) {
+func (o *overlay) symlink(n *node) error {
+	to, ok := onDiskLink(n)
+	if !ok || !o.staysWithin(n) {
 		return fmt.Errorf("/%s is a link to %s, which leads out of the folder that is extracted", n.path(), n.link)
 	}
 	folder, local, err := o.place(n)
@@ -44,78 +45,106 @@ func (o *overlay) symlink(t *target, n *node) error {
 	return nil
 }
 
-// linkWithin is what a link of the folder must say on disk. A link that goes by
-// way of folders above, as all absolute ones do, is made relative, since those
-// have other names there.
-func (o *overlay) linkWithin(t *target, n *node) (to string, ok bool) {
-	dir := path.Dir(n.path())
-	if dir == "." {
-		dir = ""
+// direct says whether a link is relative and leads through no folder above its target's.
+// Its text means the same on disk as in the image.
+func (n *node) direct() bool {
+	if n.link == "" || path.IsAbs(n.link) {
+		return false
 	}
-	leads := strings.TrimPrefix(path.Clean(n.link), "/")
-	if !path.IsAbs(n.link) {
-		leads = strings.TrimPrefix(path.Join("/", dir, n.link), "/")
-	}
-	if n.link == "" || !t.holds(leads) {
-		return "", false
-	}
-	depth := 0
-	if dir != t.path {
-		depth = strings.Count(strings.TrimPrefix(strings.TrimPrefix(dir, t.path), "/"), "/") + 1
-	}
-	direct := !path.IsAbs(n.link)
+	depth := n.depth - 1 - n.target.depth()
 	for part := range strings.SplitSeq(n.link, "/") {
 		switch part {
 		case "", ".":
 		case "..":
-			depth--
+			if depth--; depth < 0 {
+				return false
+			}
 		default:
 			depth++
 		}
-		direct = direct && depth >= 0
 	}
-	if direct {
+	return true
+}
+
+// leadsTo is the path in the image that a link names, read without following other links. It
+// must be in the target's folder.
+func (n *node) leadsTo() (to string, ok bool) {
+	to = path.Clean(n.link)
+	if !path.IsAbs(to) {
+		to = path.Join("/", n.parent.path(), n.link)
+	}
+	to = strings.TrimPrefix(to, "/")
+	return to, n.link != "" && n.target.holds(to)
+}
+
+// onDiskLink is what a link must say on disk. One that leads through folders above, as all
+// absolute ones do, is made relative, since those have other names there.
+func onDiskLink(n *node) (to string, ok bool) {
+	if n.direct() {
 		return n.link, true
 	}
-	to, err := filepath.Rel(filepath.FromSlash("/"+dir), filepath.FromSlash("/"+leads))
+	if to, ok = n.leadsTo(); !ok {
+		return "", false
+	}
+	to, err := filepath.Rel(filepath.FromSlash("/"+n.parent.path()), filepath.FromSlash("/"+to))
 	return filepath.ToSlash(to), err == nil
 }
 
-// staysWithin follows to from dir through all links, and says whether it stays in
-// the folder. Names alone do not tell: a/../x is x, unless a is a link.
-func (o *overlay) staysWithin(t *target, dir, to string) bool {
-	if dir == "." {
-		dir = ""
-	}
-	at, todo := dir, strings.Split(to, "/")
-	for links := 0; len(todo) > 0; {
-		part := todo[0]
-		todo = todo[1:]
-		switch part {
-		case "", ".":
-			continue
-		case "..":
-			if at == t.path {
+// staysWithin follows a link through all others, and says whether it stays in the target's
+// folder. Names alone do not tell: a/../x is x, unless a is a link. It takes time in
+// proportion to what the links say, not to the depth at which they lie.
+func (o *overlay) staysWithin(link *node) bool {
+	at, missing := link.parent, 0 // the folder, and how many names below it are not in the image
+	todo := []string{}            // in reverse
+	enter := func(n *node) bool {
+		to := n.link
+		if !n.direct() {
+			// From the target's folder down it is the same way.
+			var ok bool
+			if to, ok = n.leadsTo(); !ok {
 				return false
 			}
-			if at = path.Dir(at); at == "." {
-				at = ""
+			for !at.top {
+				at = at.parent
 			}
+			to = strings.TrimPrefix(strings.TrimPrefix(to, n.target.path), "/")
+		}
+		for _, part := range slices.Backward(strings.Split(to, "/")) {
+			todo = append(todo, part)
+		}
+		return true
+	}
+	if !enter(link) {
+		return false
+	}
+	for links := 0; len(todo) > 0; {
+		o.steps++
+		part := todo[len(todo)-1]
+		todo = todo[:len(todo)-1]
+		switch {
+		case part == "" || part == ".":
+			continue
+		case part == ".." && missing > 0:
+			missing--
+			continue
+		case part == "..":
+			if at.top {
+				return false
+			}
+			at = at.parent
 			continue
 		}
-		n := o.lookup(path.Join(at, part))
-		if n == nil || n.kind != tar.TypeSymlink {
-			at = path.Join(at, part)
-			continue
+		child := at.children[part]
+		switch {
+		case missing > 0 || child == nil:
+			missing++
+		case child.kind != tar.TypeSymlink:
+			at = child
+		default:
+			if links++; links > maxLinks || !enter(child) {
+				return false
+			}
 		}
-		if links++; links > maxLinks {
-			return false
-		}
-		next, ok := o.linkWithin(t, n)
-		if !ok {
-			return false
-		}
-		todo = append(strings.Split(next, "/"), todo...)
 	}
 	return true
 }
