@@ -8,9 +8,10 @@ import (
 	"strings"
 )
 
-// Build arguments that builders look for by name.
+// Build arguments that have a meaning to builders.
 const (
-	// EpochArg is the build's one time, see https://reproducible-builds.org/specs/source-date-epoch.
+	// EpochArg is the build's timestamp, see
+	// https://reproducible-builds.org/specs/source-date-epoch.
 	EpochArg = "SOURCE_DATE_EPOCH"
 	// SyntaxArg and CheckArg replace the directives "# syntax=" and "# check=".
 	SyntaxArg = "BUILDKIT_SYNTAX"
@@ -18,31 +19,31 @@ const (
 )
 
 // TimelessEpoch is the warning about an EpochArg that names a context.
-const TimelessEpoch = EpochArg + " names a context, and neither a folder nor an image has a time of its own; the Unix epoch is used"
+const TimelessEpoch = EpochArg + " names a context, and folders and images have no time of their own; using the Unix epoch"
 
-// An Effect is what a build argument does.
+// An Effect is how a builder treats a build argument.
 type Effect int
 
 const (
-	// Obeyed: as in BuildKit.
+	// Obeyed: the argument works as in BuildKit.
 	Obeyed Effect = iota
-	// Needless: the builder has nothing that the argument could change.
+	// Needless: the builder does nothing that the argument could change.
 	Needless
-	// Unheeded: the user wants something that the builder does not do.
+	// Unheeded: the argument requests something that the builder does not do.
 	Unheeded
 )
 
-// A Steering is a build argument that steers the build instead of the Dockerfile.
+// A Steering is a build argument that controls the builder, not the Dockerfile.
 type Steering struct {
-	// Name may end in *.
+	// Name may end in *, which matches any suffix.
 	Name              string
 	Embedded, Engines Effect
-	// Instead says what to do where the argument is unheeded.
+	// Instead says what to do if the argument is Unheeded.
 	Instead string
 }
 
-// SteeringArgs are all such arguments of BuildKit 0.32. docs/dockerfile-support.md
-// has the same list.
+// SteeringArgs are all such arguments of BuildKit 0.32. docs/dockerfile-support.md lists the same
+// arguments.
 var SteeringArgs = []Steering{
 	{EpochArg, Obeyed, Obeyed, ""},
 	{SyntaxArg, Obeyed, Obeyed, ""},
@@ -59,7 +60,7 @@ var SteeringArgs = []Steering{
 	{"BUILDKIT_ATTEST_*", Unheeded, Unheeded, "attest to the pushed image, with a tool such as cosign"},
 }
 
-// WarnOfArgs warns of build arguments that the builder does not heed.
+// WarnOfArgs warns about build arguments that the builder does not obey.
 func WarnOfArgs(args map[string]string, effect func(Steering) Effect, warn func(string)) {
 	for _, name := range slices.Sorted(maps.Keys(args)) {
 		for _, s := range SteeringArgs {

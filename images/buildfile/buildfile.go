@@ -1,10 +1,9 @@
-// Package buildfile reads the files that steer a build: the Dockerfile, and the
-// ignore files of contexts. Every builder reads them here, on the host, so that
-// what an ignore file excludes is in no image, whoever builds it.
+// Package buildfile reads the files that control a build: the Dockerfile, and the ignore files of
+// contexts. All builders read them with this package, on the host, so that a file that is excluded
+// is in no image, whichever builder is used.
 //
-// A symlink is followed wherever it leads, also out of the context. BuildKit sees
-// only what lies inside of the context; it would not find such an ignore file, and
-// would copy what that excludes (moby/moby#42108).
+// Symlinks are followed, even out of the context. BuildKit sees only the inside of the context; it
+// would not find such an ignore file, and would copy what it excludes (moby/moby#42108).
 package buildfile
 
 import (
@@ -22,15 +21,15 @@ import (
 	"github.com/slipway-build/slipway/internal/sniff"
 )
 
-// A Dockerfile is one that has been read.
+// A Dockerfile is the content of a Dockerfile that has been read.
 type Dockerfile struct {
-	// Path is where it was found.
+	// Path is the path of the file that was read.
 	Path string
 	Data []byte
 }
 
-// ReadDockerfile reads the Dockerfile at path. If path ends in "Dockerfile" and
-// does not exist, "dockerfile" is read, as Docker does since moby/moby#10858.
+// ReadDockerfile reads the Dockerfile at path. If path ends in "Dockerfile" and does not exist, it
+// reads "dockerfile", as Docker does since moby/moby#10858.
 func ReadDockerfile(path string) (*Dockerfile, error) {
 	data, err := regular.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) && filepath.Base(path) == "Dockerfile" {
@@ -48,17 +47,17 @@ func ReadDockerfile(path string) (*Dockerfile, error) {
 	return &Dockerfile{Path: path, Data: data}, nil
 }
 
-// Ignored is what an ignore file excludes from a context.
+// Ignored is the content of an ignore file.
 type Ignored struct {
 	// File is the path of the ignore file, Data its content.
 	File string
 	Data []byte
-	// Patterns are its patterns, as github.com/moby/patternmatcher takes them.
+	// Patterns are in the form that github.com/moby/patternmatcher accepts.
 	Patterns []string
 }
 
-// Matcher returns a matcher of the patterns. A matcher must not be used by several
-// goroutines. It is nil if nothing is excluded.
+// Matcher returns a new matcher of the patterns, or nil if there are none. A matcher must not be
+// used by several goroutines.
 func (i *Ignored) Matcher() (*patternmatcher.PatternMatcher, error) {
 	if i == nil || len(i.Patterns) == 0 {
 		return nil, nil
@@ -70,11 +69,10 @@ func (i *Ignored) Matcher() (*patternmatcher.PatternMatcher, error) {
 	return matcher, nil
 }
 
-// ReadIgnored reads the ignore file of the context dir. For the build context,
-// dockerfile is the path of the Dockerfile: DOCKERFILE.dockerignore goes before
-// .dockerignore in dir. For a named context it is empty. The result is nil if
-// there is no ignore file. A symlink that leads nowhere excludes nothing, and warn
-// is told.
+// ReadIgnored reads the ignore file of the context dir, or returns nil if there is none. For the
+// build context, dockerfile is the path of the Dockerfile: DOCKERFILE.dockerignore takes precedence
+// over .dockerignore in dir. For a named context, dockerfile is empty. A dangling symlink excludes
+// nothing; it is reported to warn.
 func ReadIgnored(dir, dockerfile string, warn func(string)) (*Ignored, error) {
 	names := []string{filepath.Join(dir, ".dockerignore")}
 	if dockerfile != "" {
@@ -84,14 +82,14 @@ func ReadIgnored(dir, dockerfile string, warn func(string)) (*Ignored, error) {
 		data, err := regular.ReadFile(name)
 		if errors.Is(err, fs.ErrNotExist) {
 			if target, err := os.Readlink(name); err == nil {
-				warn(fmt.Sprintf("%s is a symlink to %s, which does not exist; it excludes nothing", name, target))
+				warn(fmt.Sprintf("%s is a symlink to %s, which does not exist: no files are excluded", name, target))
 			}
 			continue
 		}
 		if err != nil {
 			return nil, err
 		}
-		// BuildKit would take each character for two, and exclude nothing.
+		// BuildKit would read each character of UTF-16 as two, and exclude nothing.
 		err = sniff.CheckUTF8(data)
 		var patterns []string
 		if err == nil {

@@ -5,25 +5,24 @@ import (
 	"regexp"
 )
 
-// MaxExpansion is how many bytes the variables of one Dockerfile may come to, all
-// instructions together. Ten variables, each of which holds the one before ten
-// times, would otherwise fill any memory. It is twice what registries take for an
-// image's config, and four times what Linux passes to a program.
+// MaxExpansion is the total size of all variable expansions in one Dockerfile, in bytes. Without a
+// limit, ten variables that each contain the previous one ten times would exhaust any memory. The
+// limit is twice the size of the largest config that registries accept, and four times what Linux
+// passes to a program.
 const MaxExpansion = 8 << 20
 
-// Variables are what a word's variables are looked up in, as BuildKit's
-// shell.EnvGetter.
+// Variables is the source of variable values, as BuildKit's shell.EnvGetter.
 type Variables interface {
 	Get(name string) (value string, ok bool)
 	Keys() []string
 }
 
-// An Expansion bounds what the variables of one Dockerfile come to. Its zero value
-// has used nothing. It must not be used by several goroutines.
+// An Expansion limits the total size of variable expansions in one Dockerfile. The zero value is
+// ready to use. It must not be used by several goroutines.
 type Expansion struct{ used int64 }
 
-// Word returns vars for the expansion of one word. Once the word would pass the
-// limit, the values that it hands out are empty; Done says so.
+// Word returns vars for the expansion of one word. If the word would exceed the limit, further
+// values are empty, and Done returns an error.
 func (e *Expansion) Word(word string, vars Variables) *Word {
 	return &Word{
 		Variables: vars, expansion: e,
@@ -31,23 +30,23 @@ func (e *Expansion) Word(word string, vars Variables) *Word {
 	}
 }
 
-// A Word bounds the expansion of one word.
+// A Word limits the expansion of one word.
 type Word struct {
 	Variables
 	expansion *Expansion
-	// word is the length of the word, total that of the word and of all values that
-	// were put into it, and largest that of the longest of these.
+	// word is the length of the word, total its length plus that of all values substituted so
+	// far, and largest that of the longest of these.
 	word, total, largest int64
-	// factors is how many ${NAME//PATTERN/TEXT} the word has, each of which may put
-	// TEXT in the place of every byte of a value.
+	// factors counts the ${NAME//PATTERN/TEXT} in the word. Each may replace every byte of a value
+	// with TEXT.
 	factors  int
 	exceeded bool
 }
 
-// replacements matches the beginning of ${NAME//PATTERN/TEXT}.
+// replacements matches the start of ${NAME//PATTERN/TEXT}.
 var replacements = regexp.MustCompile(`\$\{[^{}/]*//`)
 
-// Get returns the value of a variable, or an empty one if the word gets too long.
+// Get returns the value of a variable, or "" if the word gets too long.
 func (w *Word) Get(name string) (string, bool) {
 	value, ok := w.Variables.Get(name)
 	w.total += int64(len(value))
@@ -58,10 +57,10 @@ func (w *Word) Get(name string) (string, bool) {
 	return value, ok
 }
 
-// bound is the most that the word can come to: the length of all that is in it,
-// times what each replacement may multiply it by. The pieces of a word are put
-// together and replaced once each, so that one factor is the largest piece at
-// most, and all others are what is left.
+// bound returns the maximum length of the expanded word: the length of everything in it, times the
+// factor by which each replacement may multiply it. The pieces of a word are concatenated and
+// replaced once each, so one factor is at most the largest piece, and the product of the others at
+// most the rest.
 func (w *Word) bound() int64 {
 	n := w.total
 	for range w.factors {
@@ -72,8 +71,8 @@ func (w *Word) bound() int64 {
 	return n
 }
 
-// Done adds the word, which came to n bytes, to the expansion. It is an error if
-// the limit was passed.
+// Done adds the expanded word of n bytes to the expansion. It returns an error if the limit was
+// exceeded.
 func (w *Word) Done(n int) error {
 	w.expansion.used += max(w.total, int64(n)) - w.word
 	if w.exceeded || w.expansion.used > MaxExpansion {

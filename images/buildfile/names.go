@@ -2,9 +2,9 @@ package buildfile
 
 import "strings"
 
-// NoSuchName is a hint to add to the error about a base that could not be found: a
-// bare word such as "charts" is more often a stage or a named context that is
-// missing than an image of Docker Hub. It is empty for other references.
+// NoSuchName returns a hint for the error about a base that was not found: a bare word such as
+// "charts" is more likely a missing stage or named context than an image on Docker Hub. It is empty
+// for other references.
 func NoSuchName(ref string) string {
 	word := strings.TrimSuffix(strings.TrimPrefix(ref, "docker.io/library/"), ":latest")
 	if strings.ContainsAny(word, "/:@") {

@@ -23,21 +23,20 @@ import (
 	"github.com/slipway-build/slipway/images/store"
 )
 
-// bases are the images that a build starts from. They come from our Source, by
-// exact platform; the engine learns their digests and reads their blobs from
-// here.
+// bases are the images that a build starts from. They are resolved through Source, by exact
+// platform; the engine receives their digests and reads their blobs from here.
 type bases struct {
 	noContent
 	source images.Source
 	store  *store.Store
 
 	mu sync.Mutex
-	// images are those resolved, by reference and platform.
+	// images are the resolved bases, by reference and platform.
 	images map[string]*base
-	// aliases are names that a Dockerfile's syntax allows, of images that have
-	// none: those of OCI layouts.
+	// aliases maps names that are valid in a Dockerfile to images without a registry: those of OCI
+	// layouts.
 	aliases map[string]string
-	// blobs are all that an engine may read, by digest.
+	// blobs are all blobs that the engine may read, by digest.
 	blobs map[v1.Hash]*blob
 
 	fetches singleflight.Group
@@ -45,7 +44,7 @@ type bases struct {
 
 // A base is one image that the build starts from.
 type base struct {
-	// name is how messages call it.
+	// name is the name of the image in messages.
 	name   string
 	digest v1.Hash
 	config []byte
@@ -54,7 +53,7 @@ type base struct {
 	done   chan struct{}
 }
 
-// A blob is what an engine may read of a base: bytes, or a layer.
+// A blob is content of a base that the engine may read: bytes, or a layer.
 type blob struct {
 	desc  v1.Descriptor
 	bytes []byte
@@ -65,15 +64,14 @@ func newBases(source images.Source, s *store.Store) *bases {
 	return &bases{source: source, store: s, images: map[string]*base{}, aliases: map[string]string{}, blobs: map[v1.Hash]*blob{}}
 }
 
-// storeID is the name under which the engine asks for bases.
+// storeID is the name of the OCI layout under which the engine requests bases.
 const storeID = "slipway-bases"
 
-// aliasHost is a registry that cannot exist (RFC 2606), for images that lie in
-// none.
+// aliasHost is a registry that cannot exist (RFC 2606), for images without a registry.
 const aliasHost = "slipway.invalid"
 
-// alias returns a reference under which BuildKit asks for the image named ref,
-// which is no reference of a registry.
+// alias returns a reference under which BuildKit requests the image ref, which is not a reference
+// of a registry.
 func (b *bases) alias(ref string) string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -87,7 +85,7 @@ func (b *bases) alias(ref string) string {
 	return a
 }
 
-// resolve finds the image that ref names for platform, once.
+// resolve resolves ref for platform, once.
 func (b *bases) resolve(ctx context.Context, ref string, platform v1.Platform) (*base, error) {
 	name := ref
 	if named, err := reference.ParseNormalizedNamed(ref); err == nil {
@@ -122,7 +120,7 @@ func (b *bases) resolve(ctx context.Context, ref string, platform v1.Platform) (
 
 func (b *bases) load(ctx context.Context, into *base, platform v1.Platform) (err error) {
 	if b.source == nil {
-		return errors.New("there is no source of base images")
+		return errors.New("no source of base images is configured")
 	}
 	if into.image, err = b.source.Image(ctx, into.name, platform); err != nil {
 		return err
@@ -146,7 +144,7 @@ func (b *bases) load(ctx context.Context, into *base, platform v1.Platform) (err
 		return err
 	}
 	if len(layers) != len(manifest.Layers) {
-		return fmt.Errorf("its manifest lists %d layers, and it has %d", len(manifest.Layers), len(layers))
+		return fmt.Errorf("its manifest lists %d layers, but it has %d", len(manifest.Layers), len(layers))
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -168,7 +166,7 @@ func (b *bases) withDigest(d string) *base {
 	return nil
 }
 
-// all returns the bases that have been resolved.
+// all returns the bases resolved so far.
 func (b *bases) all() []*base {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -185,7 +183,7 @@ func (b *bases) all() []*base {
 	return all
 }
 
-// layer returns the layer of a base that has the digest or diff ID h, or nil.
+// layer returns the layer of a base with the digest or diff ID h, or nil.
 func (b *bases) layer(h v1.Hash) (v1.Layer, error) {
 	b.mu.Lock()
 	found := b.blobs[h]
@@ -233,8 +231,8 @@ func (b *bases) find(d digest.Digest) (*blob, error) {
 	return nil, errdefs.ErrNotFound.WithMessage("no base has the blob " + d.String())
 }
 
-// ReaderAt lets the engine read a blob. A layer is fetched into our store first,
-// so that a base that no step looks into costs nothing.
+// ReaderAt lets the engine read a blob. A layer is fetched into our store first, so a base that no
+// step reads from is not downloaded.
 func (b *bases) ReaderAt(ctx context.Context, d ocispec.Descriptor) (content.ReaderAt, error) {
 	found, err := b.find(d.Digest)
 	if err != nil {
@@ -250,8 +248,8 @@ func (b *bases) ReaderAt(ctx context.Context, d ocispec.Descriptor) (content.Rea
 	return &readerAt{f, f, found.desc.Size}, nil
 }
 
-// open opens the file of a layer's blob, which has been checked: the engine's error
-// would not say which file is damaged.
+// open opens the file of a layer's blob after checking it: the engine's error would not name the
+// damaged file.
 func (b *bases) open(ctx context.Context, found *blob) (*os.File, error) {
 	if file, ok := found.layer.(store.FileLayer); ok {
 		return file.Open(ctx)
@@ -265,7 +263,7 @@ func (b *bases) open(ctx context.Context, found *blob) (*os.File, error) {
 	return b.store.Open(found.desc.Digest)
 }
 
-// take makes sure that the store has a layer's blob, undamaged.
+// take makes sure that the store has an intact copy of a layer's blob.
 func (b *bases) take(ctx context.Context, found *blob) error {
 	if b.store.Has(found.desc.Digest) {
 		return b.store.Check(ctx, found.desc.Digest)
@@ -278,7 +276,7 @@ func (b *bases) take(ctx context.Context, found *blob) error {
 	return b.store.Put(ctx, found.desc, r)
 }
 
-// uncompressedSize is the size of a layer's tar. The layer has been opened.
+// uncompressedSize returns the size of a layer's tar. The layer must have been opened.
 func (b *bases) uncompressedSize(ctx context.Context, found *blob) (int64, error) {
 	if file, ok := found.layer.(store.FileLayer); ok {
 		info, err := file.Info(ctx)

@@ -21,8 +21,8 @@ import (
 	"github.com/slipway-build/slipway/progress"
 )
 
-// A Builder makes images of Dockerfiles with the BuildKit of one engine. It may
-// be used by several goroutines; each Assemble has a connection of its own.
+// A Builder builds images from Dockerfiles with the BuildKit of one engine. It may be used by
+// several goroutines; each Assemble has its own connection.
 type Builder struct {
 	options Options
 	name    string
@@ -31,21 +31,20 @@ type Builder struct {
 
 var _ images.Assembler = (*Builder)(nil)
 
-// Buildkit returns a builder that works with a buildkitd (0.11 or newer).
+// Buildkit returns a builder that uses a buildkitd (0.11 or newer).
 func Buildkit(o Options) *Builder {
 	return &Builder{o, "BuildKit at " + o.buildkitAddress(), connectBuildkit}
 }
 
-// Docker returns a builder that works with the BuildKit inside a Docker Engine
-// (20.10 or newer).
+// Docker returns a builder that uses the BuildKit inside a Docker Engine (20.10 or newer).
 func Docker(o Options) *Builder {
 	return &Builder{o, "Docker Engine at " + o.dockerAddress(), connectDocker}
 }
 
-// String names the engine and where it is.
+// String returns the kind and the address of the engine.
 func (b *Builder) String() string { return b.name }
 
-// Assemble makes the image of one Dockerfile for one platform.
+// Assemble builds one Dockerfile for one platform.
 func (b *Builder) Assemble(ctx context.Context, build images.BuildContext) (img v1.Image, err error) {
 	if build.Dockerfile == "" {
 		build.Dockerfile = filepath.Join(build.Dir, "Dockerfile")
@@ -56,7 +55,7 @@ func (b *Builder) Assemble(ctx context.Context, build images.BuildContext) (img 
 		return nil, err
 	}
 	if build.Platform.OS == "" || build.Platform.Architecture == "" {
-		return nil, errors.New("building an image: no platform is given")
+		return nil, errors.New("building an image: missing platform")
 	}
 	build.Platform = images.Normalize(build.Platform)
 	conn, err := b.connect(ctx, b.options)
@@ -85,14 +84,14 @@ type job struct {
 	conn    *connection
 	task    *progress.Task
 	file    *buildfile.Dockerfile
-	// epoch is the one time of the image; the frontend settles it.
+	// epoch is the timestamp of the image; the frontend determines it.
 	epoch  time.Time
 	bases  *bases
 	ingest *ingest
 	watch  *watch
-	// loads are the bases that Docker Engine was given, if its store is its own.
+	// loads are the bases given to a Docker Engine with its own image store.
 	loads *loads
-	// converted is what the frontend made of the Dockerfile.
+	// converted is the frontend's conversion of the Dockerfile.
 	converted *dockerfile2llb.Result
 }
 
@@ -142,15 +141,15 @@ func (j *job) run(ctx context.Context) (v1.Image, error) {
 // buildInBuildkit has the engine send the image to us, blob by blob.
 func (j *job) buildInBuildkit(ctx context.Context, options buildkit.SolveOpt, solve func(buildkit.SolveOpt) (map[string]string, error)) (v1.Image, error) {
 	results := newResults(j.ingest, j.bases)
-	// No layer is half made when we return, whatever became of the engine.
+	// Wait for all writers, so that no layer is half-written on return.
 	defer results.writing.Wait()
 	options.OCIStores = map[string]content.Store{storeID: j.bases}
 	options.Exports = []buildkit.ExportEntry{{
 		Type: buildkit.ExporterOCI,
 		Attrs: map[string]string{
 			"tar": "false",
-			// We compress; what the engine has in another compression already
-			// comes as it is.
+			// We compress the layers. Layers that the engine already has in another compression are
+			// sent as they are.
 			"compression":    "uncompressed",
 			"oci-mediatypes": "true",
 		},
@@ -162,16 +161,16 @@ func (j *job) buildInBuildkit(ctx context.Context, options buildkit.SolveOpt, so
 	}
 	digest, err := v1.NewHash(response[exptypes.ExporterImageDigestKey])
 	if err != nil {
-		return nil, fmt.Errorf("the engine does not say what it made: %w", err)
+		return nil, fmt.Errorf("the engine did not report the digest of the image: %w", err)
 	}
 	manifest, err := v1.ParseManifest(bytes.NewReader(results.json[digest]))
 	if err != nil || manifest.Config.Digest == (v1.Hash{}) {
-		return nil, fmt.Errorf("the engine made %s, which is no manifest of an image", digest)
+		return nil, fmt.Errorf("the engine built %s, which is not an image manifest", digest)
 	}
 	return j.image(results.json[manifest.Config.Digest], manifestLayers(manifest))
 }
 
-// solve runs the build, and says what went wrong in the user's terms.
+// solve runs the build, and explains its errors in terms of the Dockerfile.
 func (j *job) solve(ctx context.Context, options buildkit.SolveOpt) (*buildkit.SolveResponse, error) {
 	statuses := make(chan *buildkit.SolveStatus)
 	watched := make(chan struct{})

@@ -14,12 +14,12 @@ import (
 	"github.com/slipway-build/slipway/images/buildfile"
 )
 
-// sentDockerfile is the name by which the engine reads the Dockerfile.
+// sentDockerfile is the name under which the engine reads the Dockerfile.
 const sentDockerfile = "Dockerfile"
 
-// buildFiles are the Dockerfile and the ignore file, in a folder of their own:
-// both may lie, or lead by a symlink, where the engine cannot see them. The ignore
-// file is there even if nothing is excluded, so that the engine looks for no other.
+// buildFiles returns a folder with the Dockerfile and the ignore file. On disk, both may be outside
+// of the context, or symlinks out of it, where the engine cannot see them. The ignore file is
+// present even if it is empty, so that the engine looks for no other.
 func (j *job) buildFiles(ignored *buildfile.Ignored) fsutil.FS {
 	patterns := []byte("# nothing is excluded\n")
 	if ignored != nil && len(ignored.Data) > 0 {
@@ -28,8 +28,8 @@ func (j *job) buildFiles(ignored *buildfile.Ignored) fsutil.FS {
 	return memoryFS{sentDockerfile: j.file.Data, sentDockerfile + ".dockerignore": patterns}
 }
 
-// A memoryFS is a folder of files in memory. (BuildKit's staticfs takes every file
-// whose name begins with that of the one asked for.)
+// A memoryFS is a folder of files in memory. (BuildKit's staticfs returns every file whose name
+// starts with the requested one.)
 type memoryFS map[string][]byte
 
 func (m memoryFS) Walk(_ context.Context, target string, visit fs.WalkDirFunc) error {

@@ -16,7 +16,7 @@ import (
 	buildkit "github.com/moby/buildkit/client"
 	"github.com/moby/buildkit/util/appdefaults"
 
-	// How BuildKit's client reaches a buildkitd that listens on no network.
+	// Connection helpers for a buildkitd that does not listen on a network.
 	_ "github.com/moby/buildkit/client/connhelper/dockercontainer"
 	_ "github.com/moby/buildkit/client/connhelper/kubepod"
 	_ "github.com/moby/buildkit/client/connhelper/nerdctlcontainer"
@@ -25,20 +25,19 @@ import (
 	_ "github.com/moby/buildkit/client/connhelper/ssh"
 )
 
-// helloTimeout is how long an engine may take to say that it is there. A
-// kube-pod:// or ssh:// address starts a program first.
+// helloTimeout limits the time for an engine to respond. A kube-pod:// or ssh:// address starts a
+// program first.
 const helloTimeout = 30 * time.Second
 
-// A connection is an engine that has answered.
+// A connection is an engine that has responded.
 type connection struct {
 	buildkit *buildkit.Client
 	// docker is Docker Engine's own API; nil for a buildkitd.
 	docker *docker.Client
-	// classic says that images lie in Docker Engine's own store, not in
-	// containerd's. Such an engine exports no layers by BuildKit's API, and
-	// takes none.
+	// classic means that images are in Docker Engine's own store, not in containerd's. Such an
+	// engine neither exports layers through BuildKit's API nor reads them through it.
 	classic bool
-	// version is that of its BuildKit, as v0.32, if it says.
+	// version is BuildKit's version, as v0.32, or empty if unknown.
 	version string
 }
 
@@ -51,7 +50,7 @@ func (c *connection) close() {
 	}
 }
 
-// connectBuildkit reaches a buildkitd.
+// connectBuildkit connects to a buildkitd.
 func connectBuildkit(ctx context.Context, o Options) (*connection, error) {
 	address := o.buildkitAddress()
 	fail := func(err error) (*connection, error) {
@@ -95,13 +94,13 @@ func connectBuildkit(ctx context.Context, o Options) (*connection, error) {
 	return conn, nil
 }
 
-// How an engine can be reached.
+// Supported schemes of addresses.
 var (
 	buildkitSchemes = []string{"unix", "tcp", "docker-container", "podman-container", "nerdctl-container", "kube-pod", "ssh", "npipe"}
 	dockerSchemes   = []string{"unix", "tcp", "ssh", "npipe", "http", "https"}
 )
 
-// CheckBuildkitAddress checks the form of a buildkitd's address; nothing is dialed.
+// CheckBuildkitAddress checks the syntax of a buildkitd's address without connecting.
 func CheckBuildkitAddress(address string) error { return checkAddress(address, buildkitSchemes) }
 
 func checkAddress(address string, known []string) error {
@@ -112,9 +111,9 @@ func checkAddress(address string, known []string) error {
 	return nil
 }
 
-// hello fails unless BuildKit answers.
+// hello returns an error unless BuildKit responds.
 func (c *connection) hello(ctx context.Context) error {
-	hello, cancel := context.WithTimeoutCause(ctx, helloTimeout, fmt.Errorf("it does not answer within %v", helloTimeout))
+	hello, cancel := context.WithTimeoutCause(ctx, helloTimeout, fmt.Errorf("no answer within %v", helloTimeout))
 	defer cancel()
 	workers, err := c.buildkit.ListWorkers(hello)
 	if err != nil && ctx.Err() == nil && hello.Err() != nil {
@@ -124,7 +123,7 @@ func (c *connection) hello(ctx context.Context) error {
 	return err
 }
 
-// connectDocker reaches Docker Engine and the BuildKit inside it.
+// connectDocker connects to Docker Engine and the BuildKit inside it.
 func connectDocker(ctx context.Context, o Options) (*connection, error) {
 	fail := func(err error) (*connection, error) {
 		return nil, fmt.Errorf("connecting to Docker Engine at %s: %w\nset DOCKER_HOST to the address of an Engine (20.10 or newer), or start one here: systemctl start docker",
@@ -138,7 +137,7 @@ func connectDocker(ctx context.Context, o Options) (*connection, error) {
 		return fail(err)
 	}
 	conn := &connection{docker: client}
-	hello, cancel := context.WithTimeoutCause(ctx, helloTimeout, fmt.Errorf("it does not answer within %v", helloTimeout))
+	hello, cancel := context.WithTimeoutCause(ctx, helloTimeout, fmt.Errorf("no answer within %v", helloTimeout))
 	defer cancel()
 	info, err := client.Info(hello)
 	if err != nil {
@@ -166,12 +165,12 @@ func connectDocker(ctx context.Context, o Options) (*connection, error) {
 	}
 	if err != nil {
 		conn.close()
-		return fail(fmt.Errorf("its version is %s, and the BuildKit in it does not answer: %w", info.ServerVersion, err))
+		return fail(fmt.Errorf("its version is %s, but its BuildKit does not answer: %w", info.ServerVersion, err))
 	}
 	return conn, nil
 }
 
-// dockerClient makes a client of Docker Engine's API; nothing is sent yet.
+// dockerClient returns a client of Docker Engine's API. It sends nothing yet.
 func (o Options) dockerClient() (*docker.Client, error) {
 	if err := o.TLS.check(); err != nil {
 		return nil, err
@@ -207,7 +206,7 @@ func (o Options) dockerAddress() string {
 	return docker.DefaultDockerHost
 }
 
-// plain strips what gRPC and Docker's client put around the reason.
+// plain strips what gRPC and Docker's client add to an error.
 func plain(err error) error {
 	if err == nil || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		return err
@@ -227,7 +226,7 @@ func plain(err error) error {
 	return &plainError{s, err}
 }
 
-// plainError is an error in other words.
+// plainError is an error with another text.
 type plainError struct {
 	message string
 	err     error

@@ -11,9 +11,8 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 )
 
-// noContent is a content.Store that can do nothing. bases and results have the
-// few methods that an engine calls: it reads from the one and writes to the
-// other.
+// noContent is a content.Store without any function. bases and results add the few methods that an
+// engine calls: it reads from the first and writes to the second.
 type noContent struct{}
 
 var _ content.Store = noContent{}
@@ -50,8 +49,8 @@ func (noContent) Writer(context.Context, ...content.WriterOpt) (content.Writer, 
 	return nil, errdefs.ErrNotImplemented
 }
 
-// hashOf is d as go-containerregistry has it.
+// hashOf converts d to go-containerregistry's type.
 func hashOf(d digest.Digest) (v1.Hash, error) { return v1.NewHash(d.String()) }
 
-// digestOf is h as BuildKit has it.
+// digestOf converts h to BuildKit's type.
 func digestOf(h v1.Hash) digest.Digest { return digest.Digest(h.String()) }

@@ -18,8 +18,8 @@ import (
 	"github.com/slipway-build/slipway/images/buildfile"
 )
 
-// folders are the folders of this machine that the engine may read, by the names
-// under which its steps ask for them.
+// folders are the local folders that the engine may read, by the names under which its steps
+// request them.
 type folders struct {
 	byName map[string]fsutil.FS
 	modes  images.Modes
@@ -28,8 +28,7 @@ type folders struct {
 	errs []error
 }
 
-// addContexts puts the build's contexts into the attributes of the frontend,
-// and folders into f.
+// addContexts adds the build's contexts to the attributes of the frontend, and their folders to f.
 func (j *job) addContexts(attrs map[string]string, f *folders) error {
 	ignored, err := buildfile.ReadIgnored(j.build.Dir, j.build.Dockerfile, j.task.Warn)
 	if err != nil {
@@ -47,9 +46,9 @@ func (j *job) addContexts(attrs map[string]string, f *folders) error {
 func (j *job) addContext(attrs map[string]string, f *folders, name, where string) error {
 	named, err := reference.ParseNormalizedNamed(name)
 	if err != nil {
-		return fmt.Errorf("named context %q: a name is written like that of an image, in lower case: %w", name, err)
+		return fmt.Errorf("named context %q: want a name like that of an image, in lower case: %w", name, err)
 	}
-	// The name as the frontend looks it up.
+	// The frontend looks the name up in this form.
 	key := "context:" + strings.TrimSuffix(reference.FamiliarString(named), ":latest")
 	switch scheme, rest, _ := strings.Cut(where, "://"); scheme {
 	case "docker-image":
@@ -63,7 +62,7 @@ func (j *job) addContext(attrs map[string]string, f *folders, name, where string
 		local := "context-" + name
 		attrs[key] = "local:" + local
 		what := "the named context " + name
-		// BuildKit would look for an ignore file inside of the folder only.
+		// BuildKit would look for an ignore file only inside the folder.
 		ignored, err := buildfile.ReadIgnored(where, "", j.task.Warn)
 		if err != nil {
 			return fmt.Errorf("reading %s: %w", what, err)
@@ -73,7 +72,7 @@ func (j *job) addContext(attrs map[string]string, f *folders, name, where string
 	return nil
 }
 
-// add lets the engine read the folder dir, without what is ignored, under name.
+// add lets the engine read the folder dir, except for ignored files, under name.
 func (f *folders) add(name, dir, what string, ignored *buildfile.Ignored) error {
 	info, err := os.Stat(dir)
 	if err != nil {
@@ -86,8 +85,8 @@ func (f *folders) add(name, dir, what string, ignored *buildfile.Ignored) error 
 	if err != nil {
 		return fmt.Errorf("reading %s: %w", what, err)
 	}
-	// A folder's times go to the engine as they are: by them it knows which
-	// files it has already. settleTimes takes them out of the steps that copy.
+	// File times are sent unchanged: the engine uses them to detect files that it already has.
+	// settleTimes removes them from the steps that copy.
 	var excluded []string
 	if ignored != nil {
 		excluded = ignored.Patterns
@@ -108,15 +107,14 @@ func (f *folders) add(name, dir, what string, ignored *buildfile.Ignored) error 
 	return nil
 }
 
-// failed is what went wrong while the engine read.
+// failed returns the errors that occurred while the engine read.
 func (f *folders) failed() error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return errors.Join(f.errs...)
 }
 
-// careful remembers that a file could not be read. fsutil would send an empty
-// one in its place, and say nothing.
+// careful records files that could not be read. fsutil would silently send empty files instead.
 type careful struct {
 	fsutil.FS
 	dir     string

@@ -19,11 +19,10 @@ import (
 	"github.com/slipway-build/slipway/progress"
 )
 
-// DaemonImage takes an image out of a Docker Engine: one that was built or pulled
-// there, by name or ID. Its config, and so its image ID, and the content of its
-// layers stay as they are; layers are gzipped into the store. Docker Engine can give
-// an image only as a whole; one that was taken before is not read again. An image
-// that is not there is an error that wraps fs.ErrNotExist.
+// DaemonImage exports an image from a Docker Engine, by name or ID. Its config, and therefore its
+// image ID, and the content of its layers are unchanged; layers are stored compressed with gzip.
+// Docker Engine can only export whole images; an image that was exported before is not read again.
+// A missing image is an error that wraps fs.ErrNotExist.
 func DaemonImage(ctx context.Context, o Options, ref string) (_ v1.Image, err error) {
 	client, err := o.dockerClient()
 	if err != nil {
@@ -34,7 +33,7 @@ func DaemonImage(ctx context.Context, o Options, ref string) (_ v1.Image, err er
 		if errdefs.IsNotFound(err) {
 			return images.Absentf("Docker Engine at %s has no image %s", o.dockerAddress(), ref)
 		}
-		return fmt.Errorf("taking image %s out of Docker Engine at %s: %w", ref, o.dockerAddress(), plain(err))
+		return fmt.Errorf("exporting image %s from Docker Engine at %s: %w", ref, o.dockerAddress(), plain(err))
 	}
 	inspected, err := client.ImageInspect(ctx, ref)
 	if err != nil {
@@ -45,7 +44,7 @@ func DaemonImage(ctx context.Context, o Options, ref string) (_ v1.Image, err er
 	for _, text := range inspected.RootFS.Layers {
 		h, err := v1.NewHash(text)
 		if err != nil {
-			return nil, fail(fmt.Errorf("it calls a layer %q: %w", text, err))
+			return nil, fail(fmt.Errorf("invalid layer digest %q: %w", text, err))
 		}
 		d.diffIDs = append(d.diffIDs, h)
 	}
@@ -55,7 +54,7 @@ func DaemonImage(ctx context.Context, o Options, ref string) (_ v1.Image, err er
 	return d.image()
 }
 
-// A daemonImage is an image of Docker Engine and what was taken of it.
+// A daemonImage is an image of Docker Engine, and what was exported of it.
 type daemonImage struct {
 	options          Options
 	client           *docker.Client
@@ -66,11 +65,11 @@ type daemonImage struct {
 	layers           map[v1.Hash]v1.Layer // by diff ID
 }
 
-// daemonRecord is the kind of the records of configs by image ID, and of the keys of
-// layers by diff ID.
+// daemonRecord is the kind of the store's records of configs by image ID, and of layer keys by diff
+// ID.
 const daemonRecord = "docker-daemon"
 
-// fetch finds all that was taken earlier, and the rest in a `docker save`.
+// fetch finds what was exported earlier, and reads the rest from a `docker save`.
 func (d *daemonImage) fetch(ctx context.Context, ref string) (err error) {
 	d.config, _ = d.options.Store.Record(ctx, daemonRecord, d.id)
 	for _, diffID := range d.diffIDs {
@@ -114,7 +113,7 @@ func (d *daemonImage) complete() bool {
 	return d.config != nil && !slices.ContainsFunc(d.diffIDs, func(h v1.Hash) bool { return d.layers[h] == nil })
 }
 
-// recall finds a layer that was taken earlier.
+// recall finds a layer that was exported earlier.
 func (d *daemonImage) recall(ctx context.Context, diffID v1.Hash) error {
 	key, ok := d.options.Store.Record(ctx, daemonRecord, diffID.String())
 	if !ok {
@@ -128,13 +127,13 @@ func (d *daemonImage) recall(ctx context.Context, diffID v1.Hash) error {
 	return err
 }
 
-// entry takes one file of a docker save: small JSON may be the config; anything else
-// is a layer, gzipped where Docker's store is containerd's, or one of the files that
-// Engines before 25.0 add.
+// entry processes one file of a docker save. Small JSON may be the config. Anything else is a
+// layer, compressed with gzip if Docker uses containerd's store, or one of the extra files of
+// Engines before 25.0.
 func (d *daemonImage) entry(ctx context.Context, h *tar.Header, r io.Reader) error {
 	head := make([]byte, 1)
 	if _, err := io.ReadFull(r, head); err != nil {
-		return nil // it is empty; if the stream broke off, Next says so
+		return nil // empty; if the stream was interrupted, Next returns the error
 	}
 	r = io.MultiReader(bytes.NewReader(head), r)
 	if head[0] == '{' && h.Size <= maxJSON {
@@ -150,8 +149,8 @@ func (d *daemonImage) entry(ctx context.Context, h *tar.Header, r io.Reader) err
 	return d.takeLayer(ctx, h.Name, r)
 }
 
-// takeConfig takes raw if it is the config: the one with these diff IDs, for this
-// platform. An Engine whose store is its own calls it the image's ID.
+// takeConfig uses raw if it is the config: the one with these diff IDs, for this platform. An
+// Engine with its own image store uses the config's digest as the image ID.
 func (d *daemonImage) takeConfig(raw []byte) error {
 	c, err := v1.ParseConfigFile(bytes.NewReader(raw))
 	if err != nil || c.OS != d.os || c.Architecture != d.architecture || !slices.Equal(c.RootFS.DiffIDs, d.diffIDs) {
@@ -170,7 +169,7 @@ func (d *daemonImage) takeLayer(ctx context.Context, name string, r io.Reader) e
 		return err
 	}
 	defer opened.Close()
-	// The name of a folder or blob is a digest of what is in it.
+	// The name of a folder or blob is a digest of its content.
 	key := "docker save " + name
 	l, err := d.options.Store.Layer(ctx, key, images.Compression{}, func(w io.Writer) error {
 		_, err := io.Copy(w, opened)
@@ -184,7 +183,7 @@ func (d *daemonImage) takeLayer(ctx context.Context, name string, r io.Reader) e
 		return err
 	}
 	if !slices.Contains(d.diffIDs, diffID) {
-		return fmt.Errorf("it has the content %s, which is no layer of the image", diffID)
+		return fmt.Errorf("it has the content %s, which is not a layer of the image", diffID)
 	}
 	d.layers[diffID] = l
 	return d.options.Store.SetRecord(daemonRecord, diffID.String(), []byte(key))

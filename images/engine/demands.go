@@ -16,23 +16,22 @@ import (
 	"golang.org/x/mod/semver"
 )
 
-// An oldEngine error says what an engine would silently leave undone.
+// An oldEngine error names a feature that this engine would silently ignore.
 type oldEngine struct{ what string }
 
 func (e *oldEngine) Error() string { return "this engine is too old: " + e.what }
 
-// abilities are what is known of an engine.
+// abilities describe the features of an engine.
 type abilities struct {
 	caps *apicaps.CapSet
-	// version is that of BuildKit, as v0.32; empty if the engine does not say.
+	// version is BuildKit's version, as v0.32; empty if the engine does not report it.
 	version string
 }
 
-// versionOf is the version of BuildKit that an engine tells, without its patch,
-// or nothing.
+// versionOf returns the BuildKit version that an engine reports, without the patch number, or "".
 func versionOf(workers []*buildkit.WorkerInfo) string {
 	for _, w := range workers {
-		// An engine built without its version says v0.0.0.
+		// An engine built without a version reports v0.0.0.
 		if v := semver.MajorMinor(w.BuildkitVersion.Version); v != "" && v != "v0.0" {
 			return v
 		}
@@ -40,8 +39,8 @@ func versionOf(workers []*buildkit.WorkerInfo) string {
 	return ""
 }
 
-// has says whether the engine's version is at least that. An engine that does not
-// tell its version is judged by a capability that came later.
+// has reports whether the engine's version is at least version. For an engine that does not report
+// its version, it checks for a capability that was added later.
 func (a abilities) has(version string, later apicaps.CapID) bool {
 	if a.version != "" {
 		return semver.Compare(a.version, version) >= 0
@@ -49,9 +48,9 @@ func (a abilities) has(version string, later apicaps.CapID) bool {
 	return a.caps.Contains(later)
 }
 
-// demands are what a copy may ask of an engine that not every engine has. Older
-// ones ignore what they do not know, and BuildKit's client does not tell them
-// (v0.32: FileOp.Marshal adds the capabilities of no action).
+// demands are features of a copy that not every engine supports. Older engines ignore what they do
+// not know, and BuildKit's client does not check (v0.32: FileOp.Marshal adds no capabilities of
+// actions).
 var demands = []struct {
 	asks func(j *job, c *pb.FileActionCopy, from *pb.Op) bool
 	has  func(abilities) bool
@@ -62,8 +61,8 @@ var demands = []struct {
 	},
 		func(a abilities) bool { return a.caps.Contains(pb.CapFileCopyIncludeExcludePatterns) },
 		"--exclude and --parents need BuildKit 0.9 or Docker Engine 23.0"},
-	// BuildKit forgot to list its capability for modes such as u+x; this one came
-	// in the same version.
+	// BuildKit does not announce its capability for modes such as u+x; this one was added in the
+	// same version.
 	{func(_ *job, c *pb.FileActionCopy, _ *pb.Op) bool { return c.ModeStr != "" },
 		func(a abilities) bool { return a.caps.Contains(pb.CapExecValidExitCode) },
 		"a symbolic --chmod needs BuildKit 0.17 or Docker Engine 27.4; an octal one does not"},
@@ -75,7 +74,7 @@ var demands = []struct {
 		"ADD --chown of an archive needs BuildKit 0.23 or Docker Engine 28.3.2; this one would leave the archive's owners"},
 }
 
-// refuseUnknown says what of op the engine would silently leave undone.
+// refuseUnknown returns an error for features of op that the engine would silently ignore.
 func (j *job) refuseUnknown(op *pb.Op, inputs []*pb.Op, a abilities) error {
 	for _, action := range op.GetFile().GetActions() {
 		c := action.GetCopy()
@@ -95,9 +94,8 @@ func (j *job) refuseUnknown(op *pb.Op, inputs []*pb.Op, a abilities) error {
 	return nil
 }
 
-// unpacksWithOwner says whether c unpacks an archive and changes the owner of
-// what is in it. Only archives of the build context are unpacked unless
-// ADD --unpack says so, which only newer engines are told.
+// unpacksWithOwner reports whether c unpacks an archive and changes the owner of its files. Without
+// ADD --unpack, which only newer engines receive, only archives of the build context are unpacked.
 func unpacksWithOwner(j *job, c *pb.FileActionCopy, from *pb.Op) bool {
 	if c.Owner == nil || !c.AttemptUnpackDockerCompatibility || from == nil {
 		return false
@@ -119,9 +117,8 @@ func unpacksWithOwner(j *job, c *pb.FileActionCopy, from *pb.Op) bool {
 	return false
 }
 
-// isArchive says whether a file is something that ADD unpacks. A compressed file
-// that holds no tar counts too: to see that it does not would take decompressing
-// it in every way that an engine knows.
+// isArchive reports whether ADD would unpack a file. A compressed file without a tar counts, too:
+// to exclude it would require decompressing it with every algorithm that an engine supports.
 func isArchive(root fs.FS, name string) bool {
 	if info, err := fs.Stat(root, name); err != nil || !info.Mode().IsRegular() {
 		return false

@@ -1,35 +1,36 @@
-// Package engine makes images of Dockerfiles with BuildKit: that of a buildkitd,
-// or the one inside Docker Engine. It is for the Dockerfiles that images/assemble
-// cannot make, since they have a RUN.
+// Package engine builds images from Dockerfiles with BuildKit: a buildkitd, or the BuildKit inside
+// Docker Engine. It supports the Dockerfiles that images/assemble does not, since they have a RUN.
 //
-// # Who does what
+// An engine is a buildkitd or a Docker Engine. A base is an image that a build starts from. A step
+// is a vertex of BuildKit's graph. An ingest converts the engine's layers into ours.
 //
-// BuildKit's Dockerfile frontend runs in this process, so that what a Dockerfile
-// means does not depend on the version of the engine. The engine gets the steps,
-// reads contexts from us, runs, and hands back layers and a config.
+// # Division of labor
 //
-// Bases are resolved here, by the exact platform with its os.version, through the
-// same images.Source that the embedded assembler has; the engine resolves nothing
-// and needs no network for them. A buildkitd, and a Docker Engine with
-// containerd's image store, read the blobs that they need out of our store while
-// they build. A Docker Engine with its own store is given each base under a
-// temporary name, and a name of the same kind is where it puts the image until we
-// have taken it. All of these names lie in slipway.invalid, a registry that
-// cannot exist, and are removed when the build ends. A process that is killed
-// leaves them behind; docker image ls slipway.invalid/* shows them.
+// BuildKit's Dockerfile frontend runs in this process, so the meaning of a Dockerfile does not
+// depend on the version of the engine. The engine receives the steps, reads contexts from us, runs
+// the steps, and returns layers and a config.
 //
-// # The same result
+// Bases are resolved here, by the exact platform with its os.version, through the same
+// images.Source that the embedded assembler uses; the engine resolves nothing and needs no network
+// for them. A buildkitd, and a Docker Engine with containerd's image store, read the blobs that
+// they need from our store during the build. A Docker Engine with its own store receives each base
+// under a temporary name, and stores the resulting image under another one until we have read it.
+// All temporary names are in slipway.invalid, a registry that cannot exist, and are removed when
+// the build ends. A killed process leaves them behind; docker image ls slipway.invalid/* lists
+// them.
 //
-// Layers stream into our store as they come. On the way they lose what depends on
-// the engine and on the hour: times later than the epoch of the build, times of
-// access, names of owners, the order of PAX records. So the same Dockerfile makes
-// the same files and the same config with every builder, and the same layer bytes
-// for every step that only copies, unless two builders order entries differently.
-// What RUN writes is as reproducible as what it runs.
+// # Identical results
+//
+// Layers stream into our store while the engine sends them. On the way, everything that depends on
+// the engine or the current time is removed: times later than the epoch of the build, access times,
+// names of owners, the order of PAX records. The same Dockerfile therefore produces the same files
+// and the same config with every builder, and the same layer bytes for every step that only copies,
+// unless two builders order entries differently. The output of RUN is as reproducible as the
+// programs that it runs.
 //
 // # Engines
 //
-// A Builder connects for each build, so that an engine may be restarted between
-// two. Builders for several engines may work at once, which is how the platforms
-// of a release are spread over several machines.
+// A Builder connects for each build, so an engine may be restarted between two builds. Builders for
+// several engines may run at the same time; this is how the platforms of a release are spread over
+// several machines.
 package engine

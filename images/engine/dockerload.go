@@ -26,9 +26,9 @@ import (
 	"github.com/slipway-build/slipway/progress"
 )
 
-// loads are the bases that a Docker Engine was given for one build. An engine
-// with a store of its own reads no base from us while it builds, as BuildKit does
-// elsewhere: it has to have the image, under a name.
+// loads are the bases that a Docker Engine receives for one build. An engine with its own image
+// store cannot read a base from us during the build, as BuildKit otherwise does: it must have the
+// image, under a name.
 type loads struct {
 	docker *docker.Client
 	bases  *bases
@@ -39,19 +39,18 @@ type loads struct {
 	tags map[v1.Hash]string
 }
 
-// temporaryTag returns a name that no other build uses, in a registry that
-// cannot exist.
+// temporaryTag returns a unique name in a registry that cannot exist.
 func temporaryTag(what string) string {
 	return fmt.Sprintf("%s/%s:%x", aliasHost, what, randomBytes())
 }
 
 func randomBytes() []byte {
 	b := make([]byte, 16)
-	_, _ = rand.Read(b) // it never fails
+	_, _ = rand.Read(b) // never fails
 	return b
 }
 
-// load gives b to the engine, once, and returns the name that it has there.
+// load sends b to the engine, once, and returns its name there.
 func (l *loads) load(ctx context.Context, b *base) (string, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -70,8 +69,8 @@ func (l *loads) load(ctx context.Context, b *base) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	// Docker's name for an image is the digest of its config, so that one which
-	// somebody pulled is known to be the same.
+	// Docker's ID of an image is the digest of its config, so an image that was pulled before is
+	// recognized.
 	err = l.docker.ImageTag(ctx, id.String(), tag)
 	if errdefs.IsNotFound(err) {
 		err = l.send(ctx, b, tag)
@@ -83,9 +82,9 @@ func (l *loads) load(ctx context.Context, b *base) (string, error) {
 	return tag, nil
 }
 
-// loadedConfig is the config that the engine is given for a base, and the platform
-// that it states. The engine holds the layers alone, and its own store takes no
-// image of another operating system, or of none.
+// loadedConfig returns the config that the engine receives for a base, and its platform. The engine
+// only has to hold the layers, and its own store refuses images without an operating system or for
+// another one.
 func loadedConfig(config []byte) ([]byte, *pb.Platform, error) {
 	var stated ocispec.Platform
 	if err := json.Unmarshal(config, &stated); err != nil {
@@ -128,7 +127,7 @@ func (l *loads) send(ctx context.Context, b *base, tag string) (err error) {
 	// The engine may have stopped reading before the end.
 	reader.CloseWithError(errStopped)
 	if wrote := <-written; wrote != nil && !errors.Is(wrote, errStopped) {
-		// What went wrong here is the reason of what went wrong there.
+		// An error on our side is the cause of the engine's error.
 		return wrote
 	}
 	return err
@@ -136,8 +135,7 @@ func (l *loads) send(ctx context.Context, b *base, tag string) (err error) {
 
 var errStopped = errors.New("the engine stopped reading")
 
-// loadResult reads what the engine says while it loads, which is where it says
-// that it could not.
+// loadResult reads the engine's output while it loads, which includes errors.
 func loadResult(r io.Reader) error {
 	for d := json.NewDecoder(io.LimitReader(r, maxJSON)); ; {
 		var message struct {
@@ -154,7 +152,7 @@ func loadResult(r io.Reader) error {
 	}
 }
 
-// archive writes b as a docker-archive that names it tag.
+// archive writes b as a docker-archive with the name tag.
 func (l *loads) archive(ctx context.Context, w io.Writer, b *base, tag string) error {
 	manifest, err := b.image.Manifest()
 	if err != nil {
@@ -191,8 +189,8 @@ func (l *loads) archive(ctx context.Context, w io.Writer, b *base, tag string) e
 	return out.Close()
 }
 
-// archiveLayer writes one layer. Engines before 23.0 know gzip, but not zstd;
-// how long a layer is without it has to be known before it is written.
+// archiveLayer writes one layer. Engines before 23.0 support gzip but not zstd; the uncompressed
+// size must be known in advance.
 func (l *loads) archiveLayer(ctx context.Context, out *tar.Writer, name string, d v1.Descriptor) error {
 	found, err := l.bases.find(digestOf(d.Digest))
 	if err != nil {
@@ -237,11 +235,11 @@ type dockerManifest struct {
 	Layers   []string
 }
 
-// cleanupTimeout is how long an engine may take to forget a name.
+// cleanupTimeout limits the time for an engine to remove a name.
 const cleanupTimeout = 30 * time.Second
 
-// untag makes the engine forget the names of a build, and the images that have
-// no other. It does so when the build was cancelled, too.
+// untag removes the names of a build from the engine, and the images without another name, even if
+// the build was canceled.
 func untag(ctx context.Context, client *docker.Client, tags ...string) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanupTimeout)
 	defer cancel()
@@ -255,7 +253,7 @@ func untag(ctx context.Context, client *docker.Client, tags ...string) error {
 	return errors.Join(errs...)
 }
 
-// names returns the names that the engine has of bases.
+// names returns the names of bases in the engine.
 func (l *loads) names() []string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -266,7 +264,7 @@ func (l *loads) names() []string {
 	return all
 }
 
-// taskWriter counts what is written.
+// taskWriter counts written bytes as progress.
 type taskWriter struct{ task *progress.Task }
 
 func (w taskWriter) Write(p []byte) (int, error) {

@@ -19,16 +19,16 @@ import (
 	"github.com/slipway-build/slipway/progress"
 )
 
-// exporterMoby is how Docker Engine calls the exporter to its own store.
+// exporterMoby is Docker Engine's name of the exporter to its own store.
 const exporterMoby = "moby"
 
-// buildInDocker has the engine put the image into its own store, under a name of
-// this build alone, and takes from there the layers that we lack.
+// buildInDocker has the engine store the image under a name that is unique to this build, and
+// fetches the layers that we do not have.
 func (j *job) buildInDocker(ctx context.Context, options buildkit.SolveOpt, solve func(buildkit.SolveOpt) (map[string]string, error)) (v1.Image, error) {
 	j.loads = &loads{docker: j.conn.docker, bases: j.bases, prefix: j.watch.prefix}
 	tag := temporaryTag("build")
 	defer func() {
-		// A name that stays behind in the engine does not harm the image.
+		// A name that remains in the engine does not affect the image.
 		if err := untag(ctx, j.conn.docker, append(j.loads.names(), tag)...); err != nil {
 			j.task.Warn(err.Error())
 		}
@@ -43,10 +43,10 @@ func (j *job) buildInDocker(ctx context.Context, options buildkit.SolveOpt, solv
 	}
 	id, err := v1.NewHash(inspected.ID)
 	if err != nil {
-		return nil, fmt.Errorf("the engine calls its image %q: %w", inspected.ID, err)
+		return nil, fmt.Errorf("the engine reports an invalid image ID %q: %w", inspected.ID, err)
 	}
 	if len(inspected.RootFS.Layers) == 0 {
-		// Docker's own store cannot export such an image ("empty export").
+		// Docker's own store cannot export an image without layers ("empty export").
 		config, err := json.Marshal(j.exportConfig(j.converted.Image))
 		if err != nil {
 			return nil, err
@@ -57,18 +57,17 @@ func (j *job) buildInDocker(ctx context.Context, options buildkit.SolveOpt, solv
 	for _, layer := range inspected.RootFS.Layers {
 		h, err := v1.NewHash(layer)
 		if err != nil {
-			return nil, fmt.Errorf("the engine calls a layer %q: %w", layer, err)
+			return nil, fmt.Errorf("the engine reports an invalid layer digest %q: %w", layer, err)
 		}
 		saved.layers = append(saved.layers, h)
 	}
 	if err := saved.fetch(ctx, tag); err != nil {
-		return nil, fmt.Errorf("taking the image out of Docker Engine: %w", plain(err))
+		return nil, fmt.Errorf("exporting the image from Docker Engine: %w", plain(err))
 	}
 	return j.image(saved.config, saved.layers)
 }
 
-// A savedImage is an image in Docker Engine's store, and what was taken from
-// there.
+// A savedImage is an image in Docker Engine's store, and what was fetched of it.
 type savedImage struct {
 	job *job
 	// id is the digest of the config, layers are the diff IDs.
@@ -77,24 +76,23 @@ type savedImage struct {
 	config []byte
 }
 
-// The kinds of the records of what was seen in a docker save: configs by their
-// digest, and the diff ID of the layer that a folder has. The name of a folder
-// is a digest of what is in it, and of what lies below.
+// Kinds of the store's records of a docker save: configs by digest, and the diff ID of the layer in
+// a folder. The name of a folder is a digest of its content and of the layers below.
 const (
 	configRecord = "engine-config"
 	folderRecord = "engine-folder"
 )
 
-// In a docker save of Engine 25.0 and newer, files lie in an OCI layout; before,
-// each layer has a folder.
+// In a docker save of Engine 25.0 and newer, files are in an OCI layout; before, each layer has a
+// folder.
 var (
 	blobName   = regexp.MustCompile(`^blobs/sha256/([0-9a-f]{64})$`)
 	configName = regexp.MustCompile(`^([0-9a-f]{64})\.json$`)
 	folderName = regexp.MustCompile(`^([0-9a-f]{64})/layer\.tar$`)
 )
 
-// fetch gets the config and all layers that are not here yet. Docker Engine can
-// only give an image as a whole; if all is here, nothing is read.
+// fetch gets the config and all layers that the store does not have. Docker Engine can only export
+// whole images; if nothing is missing, nothing is read.
 func (s *savedImage) fetch(ctx context.Context, tag string) (err error) {
 	if raw, ok := s.job.options.Store.Record(ctx, configRecord, s.id.String()); ok {
 		s.config = raw
@@ -120,7 +118,7 @@ func (s *savedImage) fetch(ctx context.Context, tag string) (err error) {
 			return err
 		}
 		if h.Typeflag != tar.TypeReg {
-			// Layers with the same content are links to the first.
+			// Layers with the same content are links to the first one.
 			continue
 		}
 		if err := s.entry(ctx, h, in); err != nil {
@@ -133,7 +131,7 @@ func (s *savedImage) fetch(ctx context.Context, tag string) (err error) {
 	return nil
 }
 
-// complete says whether all that the image has is here.
+// complete reports whether the store has everything of the image.
 func (s *savedImage) complete(ctx context.Context) (bool, error) {
 	if s.config == nil {
 		return false, nil
@@ -146,7 +144,7 @@ func (s *savedImage) complete(ctx context.Context) (bool, error) {
 	return true, nil
 }
 
-// entry takes one file of a docker save.
+// entry processes one file of a docker save.
 func (s *savedImage) entry(ctx context.Context, h *tar.Header, r io.Reader) error {
 	if m := configName.FindStringSubmatch(h.Name); m != nil && m[1] == s.id.Hex {
 		return s.takeConfig(r)
@@ -185,14 +183,13 @@ func (s *savedImage) takeConfig(r io.Reader) error {
 		return err
 	}
 	if got != s.id {
-		return fmt.Errorf("the engine sent a config with the digest %s in place of %s", got, s.id)
+		return fmt.Errorf("the engine sent a config with digest %s instead of %s", got, s.id)
 	}
 	s.config = b.Bytes()
 	return s.job.options.Store.SetRecord(configRecord, s.id.String(), s.config)
 }
 
-// takeFolder takes the layer of a folder, whose diff ID shows only once it has
-// been read.
+// takeFolder adds the layer in a folder, whose diff ID is known only after it has been read.
 func (s *savedImage) takeFolder(ctx context.Context, folder string, r io.Reader) error {
 	if raw, ok := s.job.options.Store.Record(ctx, folderRecord, folder); ok {
 		if h, err := v1.NewHash(string(raw)); err == nil {
@@ -208,7 +205,7 @@ func (s *savedImage) takeFolder(ctx context.Context, folder string, r io.Reader)
 	return s.job.options.Store.SetRecord(folderRecord, folder, []byte(diffID.String()))
 }
 
-// add makes a layer of ours of the one in r.
+// add converts the layer in r to one of ours.
 func (s *savedImage) add(ctx context.Context, name string, r io.Reader) (v1.Hash, error) {
 	sum := sha256.New()
 	return s.job.ingest.add(ctx, name, io.TeeReader(r, sum), func() v1.Hash {
@@ -216,8 +213,8 @@ func (s *savedImage) add(ctx context.Context, name string, r io.Reader) (v1.Hash
 	})
 }
 
-// hasLayer says whether we have the engine's layer: as one of a base, or because
-// it was made before.
+// hasLayer reports whether we have the engine's layer: it belongs to a base, or it was converted
+// before.
 func (j *job) hasLayer(ctx context.Context, engines v1.Hash) (bool, error) {
 	if l, err := j.bases.layer(engines); err != nil || l != nil {
 		return l != nil, err

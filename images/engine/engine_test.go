@@ -87,7 +87,7 @@ func TestTheConnectionBreaks(t *testing.T) {
 			s := openStore(t)
 			within(t, time.Minute, func() {
 				_, err := e.builder(engine.Options{Address: w.address, Store: s}).Assemble(ctx, build)
-				wantError(t, err, "Dockerfile for linux/amd64 with ", "the engine went away during the build")
+				wantError(t, err, "Dockerfile for linux/amd64 with ", "lost the connection to the engine during the build")
 			})
 			nothingHalf(t, s.Dir())
 		})
@@ -102,7 +102,7 @@ func TestTheEngineDies(t *testing.T) {
 	s := openStore(t)
 	within(t, time.Minute, func() {
 		_, err := engine.Buildkit(engine.Options{Address: w.address, Store: s}).Assemble(ctx, build)
-		wantError(t, err, "the engine went away during the build")
+		wantError(t, err, "lost the connection to the engine during the build")
 	})
 	nothingHalf(t, s.Dir())
 }

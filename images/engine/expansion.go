@@ -14,9 +14,8 @@ import (
 	"github.com/slipway-build/slipway/images/buildfile"
 )
 
-// checkExpansion refuses a Dockerfile whose variables come to too much. BuildKit's
-// converter, which expands them in this process, sets no limit. What else is wrong
-// with the Dockerfile is left to the converter.
+// checkExpansion refuses a Dockerfile whose variables expand to too much. BuildKit's converter,
+// which expands them in this process, has no limit. All other errors are left to the converter.
 func (j *job) checkExpansion() error {
 	parsed, err := parser.Parse(bytes.NewReader(j.file.Data))
 	if err != nil {
@@ -60,14 +59,14 @@ func (j *job) checkExpansion() error {
 	return nil
 }
 
-// variables are those that are set at some place of a Dockerfile.
+// variables are those that any instruction of a Dockerfile sets.
 type variables map[string]string
 
-// unknownValue stands for the value of a variable that only a base image or BuildKit
-// sets, in length.
+// unknownValue stands for the value of a variable that only a base image or BuildKit sets; only its
+// length matters.
 var unknownValue = strings.Repeat("x", 256)
 
-// Get returns the value of a variable, or one for a variable that may have one.
+// Get returns the value of a variable, or unknownValue for a variable that may be set elsewhere.
 func (v variables) Get(name string) (string, bool) {
 	if value, ok := v[name]; ok {
 		return value, true
@@ -75,10 +74,10 @@ func (v variables) Get(name string) (string, bool) {
 	return unknownValue, true
 }
 
-// Keys returns nothing: they are asked for in warnings alone.
+// Keys returns nothing: they are only used in warnings.
 func (variables) Keys() []string { return nil }
 
-// An expansion expands the variables of a Dockerfile to see what they come to.
+// An expansion expands the variables of a Dockerfile to determine their size.
 type expansion struct {
 	buildfile.Expansion
 	args   map[string]string
@@ -86,8 +85,7 @@ type expansion struct {
 	global variables
 }
 
-// expand returns word with its variables expanded. A word that cannot be expanded
-// comes to nothing.
+// expand returns word with its variables expanded, or "" if it cannot be expanded.
 func (e *expansion) expand(lex *shell.Lex, word string, vars variables) (string, error) {
 	bounded := e.Word(word, vars)
 	result, err := lex.ProcessWordWithMatches(word, bounded)
@@ -97,7 +95,7 @@ func (e *expansion) expand(lex *shell.Lex, word string, vars variables) (string,
 	return result.Result, nil
 }
 
-// run expands what an instruction says, and sets the variables that it sets.
+// run expands the words of an instruction, and sets the variables that it sets.
 func (e *expansion) run(c instructions.Command, vars variables) error {
 	var limit error
 	in := func(lex *shell.Lex) instructions.SingleWordExpander {

@@ -15,16 +15,16 @@ import (
 	"google.golang.org/grpc/codes"
 )
 
-// A SourceError is what is wrong with a Dockerfile, and where.
+// A SourceError is an error in a Dockerfile, with its position.
 type SourceError struct {
-	// File is the Dockerfile, as the build context names it.
+	// File is the path of the Dockerfile, as in the build context.
 	File string
-	// Line is the first line at fault, counted from 1; 0 if no line is.
+	// Line is the first line at fault, counted from 1; 0 if unknown.
 	Line int
 	Err  error
 }
 
-// Error is FILE:LINE: what is wrong.
+// Error returns FILE:LINE: MESSAGE.
 func (e *SourceError) Error() string {
 	if e.Line == 0 {
 		return fmt.Sprintf("%s: %v", e.File, e.Err)
@@ -34,8 +34,7 @@ func (e *SourceError) Error() string {
 
 func (e *SourceError) Unwrap() error { return e.Err }
 
-// recordError is f, and keeps the error that f returns: what comes back through
-// the engine is only its text.
+// recordError wraps f and keeps its error: only the text of an error comes back through the engine.
 func recordError(f gateway.BuildFunc, into *error) gateway.BuildFunc {
 	return func(ctx context.Context, c gateway.Client) (*gateway.Result, error) {
 		result, err := f(ctx, c)
@@ -44,14 +43,14 @@ func recordError(f gateway.BuildFunc, into *error) gateway.BuildFunc {
 	}
 }
 
-// explain makes an error for a person of the one that the build ended with. own
-// is what went wrong on our side of the engine, if anything did.
+// explain turns the error that ended the build into one for the user. own is the error on our side
+// of the engine, or nil.
 func (j *job) explain(ctx context.Context, err, own error) error {
 	switch {
 	case ctx.Err() != nil:
 		return context.Cause(ctx)
 	case isGone(err) || isGone(own):
-		return fmt.Errorf("the engine went away during the build: %w", plain(err))
+		return fmt.Errorf("lost the connection to the engine during the build: %w", plain(err))
 	case own != nil && !errors.Is(own, context.Canceled):
 		err = own
 	}
@@ -69,12 +68,12 @@ func (j *job) explain(ctx context.Context, err, own error) error {
 	return &SourceError{File: j.file.Path, Line: line, Err: reason}
 }
 
-// isGone says whether the connection to the engine broke.
+// isGone reports whether the connection to the engine broke.
 func isGone(err error) bool {
 	return err != nil && grpcerrors.Code(err) == codes.Unavailable
 }
 
-// lineOfError returns the line of the Dockerfile that err tells, or 0.
+// lineOfError returns the line of the Dockerfile in err, or 0.
 func lineOfError(err error) int {
 	var located *parser.LocationError
 	if errors.As(err, &located) {
@@ -100,29 +99,28 @@ func lineOfError(err error) int {
 	return 0
 }
 
-// stepNumber is the place of a step in its stage: [build 2/3].
+// stepNumber is the position of a step in its stage: [build 2/3].
 var stepNumber = regexp.MustCompile(`^\[[^\]]*\] `)
 
-// stepTitle is what the Dockerfile says of a step.
+// stepTitle returns the Dockerfile's text of a step.
 func stepTitle(name string) string { return stepNumber.ReplaceAllString(name, "") }
 
-// noise is what BuildKit puts around the reason.
+// noise is text that BuildKit adds to errors.
 var noise = regexp.MustCompile(`^(failed to solve: |rpc error: code = \w+ desc = |failed to run Build function: |` +
 	`dockerfile parse error on line \d+: |executor failed running \[[^\n]*\]: |process "[^\n]*" did not complete successfully: |` +
 	`runc did not terminate successfully: |failed to compute cache key: |failed to calculate checksum of ref \S+: )+`)
 
-// unclear are reasons of BuildKit that say nothing to a person, and what they
-// mean.
+// unclear are errors of BuildKit that need rewording.
 var unclear = []struct {
 	pattern *regexp.Regexp
 	meaning string
 }{
-	// BuildKit up to 0.8, of a file of the context.
+	// BuildKit up to 0.8, about a file of the context.
 	{regexp.MustCompile(`^("[^"]*") not found: not found$`), "$1: not found"},
 	{regexp.MustCompile(`^invalid user index: -1$`), "there is no such user or group, since the image has no /etc/passwd; give numbers"},
 }
 
-// reasonOf is err without what is around its reason.
+// reasonOf returns the text of err without noise.
 func reasonOf(err error) error {
 	s := err.Error()
 	short := noise.ReplaceAllString(s, "")
@@ -135,7 +133,7 @@ func reasonOf(err error) error {
 	return &plainError{short, err}
 }
 
-// withOutput adds the end of a step's output to a message.
+// withOutput appends the end of a step's output to a message.
 func withOutput(message string, tail []string) string {
 	if len(tail) == 0 {
 		return message

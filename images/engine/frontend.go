@@ -25,15 +25,15 @@ import (
 	"github.com/slipway-build/slipway/images/buildfile"
 )
 
-// A frontend is what stands between BuildKit's Dockerfile frontend, which runs
-// in this process, and the engine: it resolves bases here, and settles in every
-// step what else would depend on the engine or the clock.
+// A frontend sits between BuildKit's Dockerfile frontend, which runs in this process, and the
+// engine. It resolves bases here, and removes from each step what depends on the engine or the
+// clock.
 type frontend struct {
 	gateway.Client
 	job *job
 }
 
-// convert turns the Dockerfile into steps and lets the engine make them.
+// convert converts the Dockerfile to steps and has the engine run them.
 func (j *job) convert(ctx context.Context, c gateway.Client) (*gateway.Result, error) {
 	f := &frontend{Client: c, job: j}
 	ui, err := dockerui.NewClient(f)
@@ -95,7 +95,7 @@ func (j *job) convert(ctx context.Context, c gateway.Client) (*gateway.Result, e
 	return result, nil
 }
 
-// warn shows what BuildKit's checks find, in the words of the embedded builder.
+// warn shows the findings of BuildKit's checks, worded as in the embedded builder.
 func (j *job) warn(rule, _, _, message string, location []parser.Range) {
 	at := j.file.Path
 	if len(location) > 0 {
@@ -104,8 +104,7 @@ func (j *job) warn(rule, _, _, message string, location []parser.Range) {
 	j.task.Warn(fmt.Sprintf("%s: %s (check %s)", at, message, rule))
 }
 
-// isDockerfileSyntax says whether ref is BuildKit's own frontend, of which the
-// one built in is a version.
+// isDockerfileSyntax reports whether ref is BuildKit's own frontend, which is built in.
 func isDockerfileSyntax(ref string) bool {
 	ref, _, _ = strings.Cut(strings.TrimSpace(ref), " ")
 	named, err := reference.ParseNormalizedNamed(ref)
@@ -116,11 +115,10 @@ func isDockerfileSyntax(ref string) bool {
 	return name == "docker.io/docker/dockerfile" || name == "docker.io/docker/dockerfile-upstream"
 }
 
-// exportConfig is the config that the engine is told to export. Its times are
-// settled, so that the same build is the same image in Docker Engine's store. An
-// engine whose own store refuses images of another operating system is told that
-// it is Linux: it holds the layers all the same, and the config that counts is
-// ours.
+// exportConfig returns the config that the engine exports. Its times are fixed, so that the same
+// build produces the same image in Docker Engine's store. An engine whose own store refuses images
+// of another operating system is told that it is Linux: the engine only has to hold the layers, and
+// the final config is ours.
 func (j *job) exportConfig(config *dockerspec.DockerOCIImage) *dockerspec.DockerOCIImage {
 	c := *config
 	created := j.epoch
@@ -137,7 +135,7 @@ func (j *job) exportConfig(config *dockerspec.DockerOCIImage) *dockerspec.Docker
 	return &c
 }
 
-// ResolveImageConfig finds a base among our sources. The engine is not asked.
+// ResolveImageConfig resolves a base with our sources, without asking the engine.
 func (f *frontend) ResolveImageConfig(ctx context.Context, ref string, opt sourceresolver.Opt) (string, digest.Digest, []byte, error) {
 	platform := f.job.build.Platform
 	if opt.ImageOpt != nil && opt.ImageOpt.Platform != nil {
@@ -158,11 +156,11 @@ func (f *frontend) ResolveImageConfig(ctx context.Context, ref string, opt sourc
 	return pinned.String(), pinned.Digest(), base.config, nil
 }
 
-// ResolveSourceMetadata does the same for the other question that BuildKit has.
+// ResolveSourceMetadata is the newer form of ResolveImageConfig.
 func (f *frontend) ResolveSourceMetadata(ctx context.Context, op *pb.SourceOp, opt sourceresolver.Opt) (*sourceresolver.MetaResponse, error) {
 	ref, ok := strings.CutPrefix(op.Identifier, "docker-image://")
 	if opt.ImageOpt == nil && (ok || strings.HasPrefix(op.Identifier, "local://")) {
-		// Only the time of the source is asked for. Older engines know no answer.
+		// Only the time of the source is requested. Older engines do not support the request.
 		f.job.task.Warn(buildfile.TimelessEpoch)
 		return &sourceresolver.MetaResponse{Op: op}, nil
 	}
@@ -179,7 +177,7 @@ func (f *frontend) ResolveSourceMetadata(ctx context.Context, op *pb.SourceOp, o
 	}, nil
 }
 
-// Solve hands steps to the engine, after settling them.
+// Solve passes steps to the engine after adjusting them.
 func (f *frontend) Solve(ctx context.Context, request gateway.SolveRequest) (*gateway.Result, error) {
 	if request.Definition != nil {
 		caps := f.BuildOpts().LLBCaps
@@ -199,7 +197,7 @@ func (f *frontend) Solve(ctx context.Context, request gateway.SolveRequest) (*ga
 	return f.Client.Solve(ctx, request)
 }
 
-// handBase makes a step that reads a base read it from us.
+// handBase changes a step that reads a base so that it reads it from us.
 func (f *frontend) handBase(ctx context.Context, op *pb.Op) error {
 	source := op.GetSource()
 	ref, ok := strings.CutPrefix(source.GetIdentifier(), "docker-image://")
@@ -216,7 +214,7 @@ func (f *frontend) handBase(ctx context.Context, op *pb.Op) error {
 		if err != nil {
 			return fmt.Errorf("loading %s into Docker Engine: %w", base.name, err)
 		}
-		// The engine takes its own image only if the step asks for its platform.
+		// The engine finds its own image only if the step requests its platform.
 		if _, op.Platform, err = loadedConfig(base.config); err != nil {
 			return err
 		}
@@ -232,7 +230,7 @@ func (f *frontend) handBase(ctx context.Context, op *pb.Op) error {
 	return nil
 }
 
-// ociPlatform and ggcrPlatform spell one platform in two libraries.
+// ociPlatform and ggcrPlatform convert a platform between two libraries.
 func ociPlatform(p v1.Platform) ocispec.Platform {
 	return platforms.Normalize(ocispec.Platform{
 		OS: p.OS, Architecture: p.Architecture, Variant: p.Variant, OSVersion: p.OSVersion, OSFeatures: p.OSFeatures,
@@ -245,12 +243,12 @@ func ggcrPlatform(p ocispec.Platform) v1.Platform {
 	}
 }
 
-// attributes are what the frontend is told by name and value.
+// attributes returns the options of the frontend.
 func (j *job) attributes() (map[string]string, error) {
 	attrs := map[string]string{
 		"filename": sentDockerfile,
 		"target":   j.build.Target,
-		// One platform, by its full name; go-containerregistry's would not do.
+		// FormatAll includes os.version; go-containerregistry's format would not do.
 		"platform": platforms.FormatAll(ociPlatform(j.build.Platform)),
 	}
 	if j.build.NoCache {

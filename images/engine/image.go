@@ -14,22 +14,22 @@ import (
 	"github.com/slipway-build/slipway/images"
 )
 
-// A config is what an engine says of an image, and the cache that it may have
-// put there (--cache-to type=inline).
+// A config is an engine's image config, and the inline cache that it may contain (--cache-to
+// type=inline).
 type config struct {
 	dockerspec.DockerOCIImage
 	InlineCache json.RawMessage `json:"moby.buildkit.cache.v0,omitempty"`
 }
 
-// image makes our image of what the engine exported: its config, and its layers
-// by the digests that the engine knows them by, base first.
+// image converts the exported image: raw is its config, and engines are the digests of its layers
+// in the engine, base first.
 func (j *job) image(raw []byte, engines []v1.Hash) (v1.Image, error) {
 	var c config
 	if err := json.Unmarshal(raw, &c); err != nil {
-		return nil, fmt.Errorf("reading the config that the engine made: %w", err)
+		return nil, fmt.Errorf("reading the engine's image config: %w", err)
 	}
 	if len(engines) != len(c.RootFS.DiffIDs) {
-		return nil, fmt.Errorf("the engine made an image of %d layers and %d diff IDs", len(engines), len(c.RootFS.DiffIDs))
+		return nil, fmt.Errorf("the engine's image has %d layers but %d diff IDs", len(engines), len(c.RootFS.DiffIDs))
 	}
 	layers := make([]images.DescribedLayer, len(engines))
 	c.RootFS.Type, c.RootFS.DiffIDs = "layers", make([]digest.Digest, len(engines))
@@ -57,8 +57,7 @@ func (j *job) image(raw []byte, engines []v1.Hash) (v1.Image, error) {
 	return images.Compose(j.build.Format, settled, layers)
 }
 
-// layer returns our layer for the engine's: one of a base as it was, or what was
-// made of it.
+// layer returns our layer for one of the engine: a base's layer unchanged, or a converted one.
 func (j *job) layer(engines v1.Hash) (v1.Layer, error) {
 	if l, err := j.bases.layer(engines); l != nil || err != nil {
 		return l, err
@@ -71,8 +70,7 @@ func (j *job) layer(engines v1.Hash) (v1.Layer, error) {
 	return nil, fmt.Errorf("the engine did not send layer %s", engines)
 }
 
-// settleConfig gives the config what it has whichever engine made it: the
-// platform, and the times.
+// settleConfig sets what must not depend on the engine: the platform and the times.
 func (j *job) settleConfig(c *config) {
 	made := j.converted.Image
 	c.OS, c.Architecture, c.Variant = made.OS, made.Architecture, made.Variant
@@ -81,15 +79,14 @@ func (j *job) settleConfig(c *config) {
 	if b := j.converted.BaseImage; b != nil {
 		below = b.History
 		if b.OS == "windows" && c.OS == "windows" && b.OSVersion != "" {
-			// What lies below decides which Windows the image is for.
+			// The base determines the version of Windows.
 			c.OSVersion = b.OSVersion
 		}
 	}
 	for i := range c.History {
 		h := &c.History[i]
 		if i < len(below) && below[i].Created != nil {
-			// The times of a base are part of the base; newer engines cut them off
-			// at the epoch.
+			// History entries of a base keep their times; newer engines cut them off at the epoch.
 			h.Created = below[i].Created
 			continue
 		}
@@ -103,21 +100,20 @@ func (j *job) settleConfig(c *config) {
 	c.Created = &created
 }
 
-// checkBase refuses what would make an image that lies, or that this engine
-// cannot make.
+// checkBase refuses a base whose image would be wrong, or that this engine cannot build on.
 func (j *job) checkBase(base *dockerspec.DockerOCIImage) error {
 	windows := j.build.Platform.OS == "windows"
 	switch {
 	case windows && j.build.Platform.OSVersion == "" && (base == nil || base.OSVersion == ""):
-		return fmt.Errorf("an image for Windows needs an os.version, such as %s:10.0.20348.4294: without one, every node takes it for its own",
+		return fmt.Errorf("an image for Windows needs an os.version, such as %s:10.0.20348.4294: without one, every node considers it suitable",
 			images.FormatPlatform(j.build.Platform))
 	case windows && base != nil && len(base.RootFS.DiffIDs) > 0 && j.conn.classic:
-		return errors.New("this Docker Engine cannot hold the layers of a Windows base; use the embedded builder or a buildkitd, or turn on Docker's containerd image store")
+		return errors.New("this Docker Engine cannot hold the layers of a Windows base; use the embedded builder or a buildkitd, or enable Docker's containerd image store")
 	}
 	return nil
 }
 
-// manifestLayers are the digests of a manifest's layers.
+// manifestLayers returns the digests of a manifest's layers.
 func manifestLayers(m *v1.Manifest) []v1.Hash {
 	var all []v1.Hash
 	for _, l := range m.Layers {

@@ -16,38 +16,37 @@ import (
 	"github.com/slipway-build/slipway/internal/sniff"
 )
 
-// An ingest turns layers as engines write them into layers as we write them: the
-// same entries, normalized, and compressed as the project says, in our store.
+// An ingest converts the layers of an engine into ours: the same entries, normalized, compressed in
+// the project's format, in our store.
 type ingest struct {
 	store       *store.Store
 	compression images.Compression
 	epoch       time.Time
 
 	mu sync.Mutex
-	// made are layers by the digest that the engine knows them by.
+	// made are converted layers, by digest in the engine.
 	made map[v1.Hash]v1.Layer
 }
 
-// The kind of the records that say what became of an engine's layer, and the
-// version of the rules by which it did.
+// Kind of the store's records of converted layers, and version of the conversion rules.
 const (
 	layerRecord = "engine-layer"
 	layerRules  = "engine layer 1"
 )
 
-// An outcome is what is remembered of an engine's layer.
+// An outcome is the record of a converted layer.
 type outcome struct {
-	// Span says for which epochs Key holds.
+	// Span contains the epochs for which Key is valid.
 	Span span
-	// Key is under what the store remembers the layer.
+	// Key is the store's key of the layer.
 	Key string
 }
 
-// errAbsent says that a layer is not in the store and has to be sent.
+// errAbsent means that the store does not have a layer, so it must be sent.
 var errAbsent = errors.New("the layer has to be sent")
 
-// find returns what was made, now or in an earlier build, of the engine's layer
-// of that digest.
+// find returns the layer that was made from the engine's layer with that digest, in this build or
+// an earlier one.
 func (g *ingest) find(ctx context.Context, engines v1.Hash) (v1.Layer, bool) {
 	g.mu.Lock()
 	l, ok := g.made[engines]
@@ -77,10 +76,9 @@ func (g *ingest) remember(engines v1.Hash, l v1.Layer) {
 	g.made[engines] = l
 }
 
-// add makes a layer of ours from an engine's, whose bytes r yields. name says
-// which layer it is: its digest, or another name that no other content has.
-// digest is called when r has been read, and returns the digest of its bytes; r
-// must fail at its end if they are not the right ones.
+// add converts an engine's layer, which it reads from r. name identifies its content: its digest,
+// or another name that no other content has. digest is called after r has been read, and returns
+// the digest of its bytes; r must fail at its end if the content is wrong.
 func (g *ingest) add(ctx context.Context, name string, r io.Reader, digest func() v1.Hash) (v1.Hash, error) {
 	o := outcome{Key: fmt.Sprintf("%s %s %d", layerRules, name, g.epoch.Unix())}
 	normalized := false
@@ -90,7 +88,7 @@ func (g *ingest) add(ctx context.Context, name string, r io.Reader, digest func(
 		o.Span, err = g.write(ctx, w, r)
 		return err
 	})
-	// Whatever happened, r is read to its end: its writer waits.
+	// Always read r to its end: its writer waits for that.
 	if _, drained := io.Copy(io.Discard, r); err == nil {
 		err = drained
 	}

@@ -9,10 +9,9 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// rewrite returns def with every op changed by edit, which is given the ops that
-// op reads from. An op is known by the digest of its bytes, and names its inputs
-// so; a change therefore goes through all that follows. def lists inputs before
-// those who read them.
+// rewrite returns def with every op changed by edit, which also receives the ops that op reads
+// from. An op refers to its inputs by the digest of their bytes, so a change affects all later ops.
+// def lists inputs before the ops that read them.
 func rewrite(def *pb.Definition, edit func(op *pb.Op, inputs []*pb.Op) error) (*pb.Definition, error) {
 	out := &pb.Definition{Metadata: map[string]*pb.OpMetadata{}, Source: def.Source.CloneVT()}
 	renamed := map[string]string{}
@@ -54,7 +53,7 @@ func rewrite(def *pb.Definition, edit func(op *pb.Op, inputs []*pb.Op) error) (*
 	return out, nil
 }
 
-// stepError is what is wrong with one step of a definition.
+// stepError is an error in one step of a definition.
 type stepError struct {
 	err    error
 	source *pb.Source
@@ -64,7 +63,7 @@ type stepError struct {
 func (e *stepError) Error() string { return e.err.Error() }
 func (e *stepError) Unwrap() error { return e.err }
 
-// line is the first line of the file that the step was made from, or 0.
+// line returns the first line of the file that the step was made from, or 0.
 func (e *stepError) line() int { return lineOf(e.source, e.step) }
 
 // lineOf returns the first line that a step was made from, or 0.
@@ -82,12 +81,12 @@ func lineOf(source *pb.Source, step string) int {
 	return 0
 }
 
-// noTime is how LLB says that a file's time is left as it comes.
+// noTime means in LLB that a file keeps its time.
 const noTime = -1
 
-// settleTimes gives what a step makes the Unix epoch for its time: the files
-// that it copies out of a folder of the client, the folders and files that it
-// writes itself. What it copies from elsewhere keeps its own.
+// settleTimes sets the Unix epoch as the time of the files that a step copies from a client's
+// folder, and of the files and folders that it creates. Files copied from elsewhere keep their
+// time.
 func settleTimes(op *pb.Op, inputs []*pb.Op) {
 	file := op.GetFile()
 	if file == nil {
@@ -102,8 +101,8 @@ func settleTimes(op *pb.Op, inputs []*pb.Op) {
 		case action.GetSymlink() != nil:
 			action.GetSymlink().Timestamp = 0
 		case action.GetCopy() != nil && action.GetCopy().Timestamp == noTime:
-			// The secondary input is what is copied from; numbers beyond the
-			// inputs are earlier actions of the step.
+			// The secondary input is the source of the copy; numbers beyond the inputs are earlier
+			// actions of the step.
 			if from := action.SecondaryInput; from >= 0 && from < int64(len(inputs)) && isLocal(inputs[from]) {
 				action.GetCopy().Timestamp = 0
 			}
@@ -111,7 +110,7 @@ func settleTimes(op *pb.Op, inputs []*pb.Op) {
 	}
 }
 
-// isLocal says whether op is a folder of the client.
+// isLocal reports whether op is a folder of the client.
 func isLocal(op *pb.Op) bool {
 	return strings.HasPrefix(op.GetSource().GetIdentifier(), "local://")
 }

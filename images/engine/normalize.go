@@ -11,21 +11,20 @@ import (
 	"time"
 )
 
-// The PAX records that normalize keeps; all others are times of access and
-// names of owners.
+// PAX records that normalize keeps. All others are access times and names of owners.
 const (
 	xattrRecord    = "SCHILY.xattr."
 	windowsRecord  = "MSWINDOWS."
 	creationRecord = "LIBARCHIVE.creationtime"
 )
 
-// whiteoutPrefix begins the name of an entry that hides a lower one (OCI image
-// specification, layer.md, "Whiteouts").
+// whiteoutPrefix is the prefix of an entry that hides a lower one (OCI image specification,
+// layer.md, "Whiteouts").
 const whiteoutPrefix = ".wh."
 
-// A span says for which epochs a normalized layer is the same: not before
-// Newest, the latest time that was kept, and before Oldest, the earliest that was
-// not. Both are Unix seconds; Oldest is 0 if there is none.
+// A span is a range of epochs for which a normalized layer is the same: from Newest, the latest
+// time that was kept, up to but not including Oldest, the earliest that was replaced. Both are Unix
+// seconds; Oldest is 0 if there is none.
 type span struct {
 	Newest, Oldest int64
 }
@@ -34,12 +33,11 @@ func (s span) holds(epoch time.Time) bool {
 	return s.Newest <= epoch.Unix() && (s.Oldest == 0 || epoch.Unix() < s.Oldest)
 }
 
-// normalize copies a layer's tar from r to w and takes out of it what depends on
-// the machine and the hour: names of owners, times of access and change, times
-// that are later than epoch (which become the Unix epoch, as in layers that are
-// assembled here), fractions of seconds. The rest stays, in its order. Headers
-// are written as images/layer writes them, so that equal entries make equal
-// bytes.
+// normalize copies a layer's tar from r to w and removes everything that depends on the machine or
+// the current time: names of owners, access and change times, times later than epoch (which become
+// the Unix epoch, as in layers that are assembled here), and fractions of seconds. Everything else
+// is kept, in order. Headers are written as images/layer writes them, so that equal entries have
+// equal bytes.
 func normalize(ctx context.Context, w io.Writer, r io.Reader, epoch time.Time) (span, error) {
 	var s span
 	in, out := tar.NewReader(r), tar.NewWriter(w)
@@ -66,14 +64,14 @@ func normalize(ctx context.Context, w io.Writer, r io.Reader, epoch time.Time) (
 			return s, fmt.Errorf("writing layer entry %q: %w", h.Name, err)
 		}
 	}
-	// What follows the tar's end, so that its digest is known to be right.
+	// Read what follows the tar's end, so that its digest is checked.
 	if _, err := io.CopyBuffer(io.Discard, struct{ io.Reader }{r}, buffer); err != nil {
 		return s, err
 	}
 	return s, out.Close()
 }
 
-// normalHeader is h without what depends on the machine; false drops the entry.
+// normalHeader returns h without what depends on the machine; false drops the entry.
 func normalHeader(h *tar.Header, epoch time.Time, s *span) (*tar.Header, bool) {
 	name := path.Clean("/" + h.Name)[1:]
 	if name == "" || h.Typeflag == tar.TypeXGlobalHeader {
@@ -85,8 +83,8 @@ func normalHeader(h *tar.Header, epoch time.Time, s *span) (*tar.Header, bool) {
 	}
 	switch h.Typeflag {
 	case tar.TypeDir:
-		// But for the two folders that a layer in Windows form begins with, as
-		// BuildKit writes them.
+		// Except for the two folders at the start of a layer in Windows form, as BuildKit writes
+		// them.
 		if h.PAXRecords[creationRecord] == "" || name != "Hives" && name != "Files" {
 			n.Name += "/"
 		}
@@ -105,15 +103,14 @@ func normalHeader(h *tar.Header, epoch time.Time, s *span) (*tar.Header, bool) {
 		n.ModTime = time.Unix(t, 0)
 	}
 	if strings.HasPrefix(path.Base(name), whiteoutPrefix) {
-		// Nothing of a whiteout but its name means anything, and engines do not
-		// agree on the rest.
+		// Only the name of a whiteout is significant, and engines differ in the rest.
 		n.Mode, n.Uid, n.Gid, n.ModTime = 0o644, 0, 0, time.Unix(0, 0)
 		return n, true
 	}
 	for key, value := range h.PAXRecords {
 		switch {
 		case strings.HasPrefix(key, windowsRecord):
-			// The Windows form has the file's type among the bits of its mode.
+			// In Windows form, the mode contains the file's type.
 			n.Mode = h.Mode
 			n.Format = tar.FormatPAX
 		case key == creationRecord:

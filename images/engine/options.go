@@ -15,48 +15,46 @@ import (
 	"github.com/slipway-build/slipway/internal/regular"
 )
 
-// Options say which engine builds, and what it is given to build with.
+// Options specify the engine and the inputs of its builds.
 type Options struct {
-	// Address is where the engine answers; empty is the engine's default socket.
-	// For BuildKit: unix://, tcp://, docker-container://, podman-container://,
-	// nerdctl-container://, kube-pod://, ssh:// or npipe://, as BUILDKIT_HOST.
-	// For Docker: unix://, tcp://, ssh:// or npipe://, as DOCKER_HOST.
+	// Address of the engine; empty means its default socket. For BuildKit: unix://, tcp://,
+	// docker-container://, podman-container://, nerdctl-container://, kube-pod://, ssh:// or
+	// npipe://, as in BUILDKIT_HOST. For Docker: unix://, tcp://, ssh:// or npipe://, as in
+	// DOCKER_HOST.
 	Address string
-	// TLS is for tcp:// addresses; the zero value is plain TCP.
+	// TLS is for tcp:// addresses; the zero value means plain TCP.
 	TLS TLS
-	// Store is where the layers that the engine makes come to lie, and where it
-	// is given the layers of bases from.
+	// Store receives the layers that the engine builds, and provides the layers of bases.
 	Store *store.Store
-	// Sources yields base images. The engine itself resolves none. Nil yields
-	// none, which is enough for a Dockerfile FROM scratch.
+	// Sources provides base images. The engine itself resolves none. Nil is sufficient for a
+	// Dockerfile FROM scratch.
 	Sources images.Source
-	// Keychain has the credentials of registries that caches lie in; nil has none.
+	// Keychain has the credentials for registries with caches; nil has none.
 	Keychain authn.Keychain
-	// Secrets and SSH are what RUN --mount=type=secret and type=ssh find.
+	// Secrets and SSH are for RUN --mount=type=secret and type=ssh.
 	Secrets []Secret
 	SSH     []Agent
-	// CacheFrom and CacheTo say where the engine finds what others have built, and
-	// leaves what it builds.
+	// CacheFrom and CacheTo are the places where the engine reads and writes build caches.
 	CacheFrom, CacheTo []Cache
-	// Entitlements are what RUN may be granted: network.host, security.insecure.
-	// The engine must allow them too.
+	// Entitlements are what RUN may request: network.host, security.insecure. The engine must allow
+	// them too.
 	Entitlements []string
 }
 
-// TLS names the files of a TLS connection, all PEM.
+// TLS contains the paths of PEM files for a TLS connection.
 type TLS struct {
-	// CACert verifies the engine; empty stands for the system's authorities.
+	// CACert verifies the engine; empty means the system's CAs.
 	CACert string
-	// Cert and Key are the client's own.
+	// Cert and Key are the client certificate and its key.
 	Cert, Key string
-	// ServerName is the name that the engine's certificate must have; empty is
-	// the host of the address.
+	// ServerName is the expected name in the engine's certificate; empty means the host of the
+	// address.
 	ServerName string
 }
 
 func (t TLS) isZero() bool { return t == TLS{} }
 
-// check looks at the files, which a library reads.
+// check reports files that cannot be read, since the library's error would not name them.
 func (t TLS) check() error {
 	for _, file := range []string{t.CACert, t.Cert, t.Key} {
 		if file == "" {
@@ -69,19 +67,17 @@ func (t TLS) check() error {
 	return nil
 }
 
-// A Secret is a value that a RUN may see while it runs, and that no layer holds.
+// A Secret is a value that a RUN can read while it runs, and that is in no layer.
 type Secret struct {
 	// ID is the id of --mount=type=secret,id=….
 	ID string
-	// File is read whenever the secret is asked for. If it is empty, Value is
-	// the secret.
+	// File is read whenever the secret is requested. If it is empty, Value is the secret.
 	File  string
 	Value []byte
 }
 
-// ParseSecret reads a secret as docker build --secret takes it: id=ID,src=FILE
-// or id=ID,env=NAME; an id alone is the variable of that name, else the file.
-// lookup finds variables of the environment.
+// ParseSecret parses a secret in the syntax of docker build --secret: id=ID,src=FILE or
+// id=ID,env=NAME. An id alone names a variable, else a file. lookup returns environment variables.
 func ParseSecret(s string, lookup func(string) (string, bool)) (Secret, error) {
 	fields, err := parseFields(s, "id", "src", "source", "env", "type")
 	if err != nil {
@@ -95,7 +91,7 @@ func ParseSecret(s string, lookup func(string) (string, bool)) (Secret, error) {
 	case kind == "env" && secret.File != "" && env == "":
 		env, secret.File = secret.File, ""
 	case kind != "" && kind != "env" && kind != "file":
-		return Secret{}, fmt.Errorf("secret %q: type %q is neither file nor env", s, kind)
+		return Secret{}, fmt.Errorf("secret %q: type %q: want file or env", s, kind)
 	}
 	if secret.File == "" && env == "" {
 		if _, ok := lookup(secret.ID); ok {
@@ -106,7 +102,7 @@ func ParseSecret(s string, lookup func(string) (string, bool)) (Secret, error) {
 	}
 	switch {
 	case env != "" && secret.File != "":
-		return Secret{}, fmt.Errorf("secret %q: it is either a file or a variable, not both", s)
+		return Secret{}, fmt.Errorf("secret %q: want either src or env, not both", s)
 	case env != "":
 		value, ok := lookup(env)
 		if !ok {
@@ -121,17 +117,16 @@ func ParseSecret(s string, lookup func(string) (string, bool)) (Secret, error) {
 	return secret, nil
 }
 
-// An Agent is an ssh agent, or keys, that a RUN may use while it runs.
+// An Agent is an ssh agent, or keys, that a RUN can use while it runs.
 type Agent struct {
 	// ID is the id of --mount=type=ssh,id=…; empty is "default".
 	ID string
-	// Paths are the agent's socket, or else files of private keys.
+	// Paths contains the agent's socket, or else files with private keys.
 	Paths []string
 }
 
-// ParseAgent reads an agent as docker build --ssh takes it: default, or
-// ID=SOCKET, or ID=KEY,KEY. Without a path it is socket, which the caller knows
-// from SSH_AUTH_SOCK.
+// ParseAgent parses an agent in the syntax of docker build --ssh: default, ID=SOCKET, or
+// ID=KEY,KEY. Without a path it uses socket, the caller's SSH_AUTH_SOCK.
 func ParseAgent(s, socket string) (Agent, error) {
 	id, paths, _ := strings.Cut(s, "=")
 	agent := Agent{ID: id}
@@ -143,22 +138,21 @@ func ParseAgent(s, socket string) (Agent, error) {
 	case socket != "":
 		agent.Paths = []string{socket}
 	default:
-		return Agent{}, fmt.Errorf("ssh agent %q: no agent runs (SSH_AUTH_SOCK is not set); give its socket or a key: %s=PATH", s, id)
+		return Agent{}, fmt.Errorf("ssh agent %q: no agent is running (SSH_AUTH_SOCK is not set): add a socket or a key, %s=PATH", s, id)
 	}
 	return agent, nil
 }
 
-// A Cache is a place for what an engine has built: a registry, a folder, or the
-// image itself.
+// A Cache is a place for build caches: a registry, a folder, or the image itself.
 type Cache struct {
-	// Type is registry, local or inline, or any other that the engine has.
+	// Type is registry, local or inline, or any other type that the engine supports.
 	Type string
-	// Attrs are the type's: ref for registry, src or dest for local.
+	// Attrs are specific to the type: ref for registry, src or dest for local.
 	Attrs map[string]string
 }
 
-// ParseCache reads a cache as docker build --cache-from and --cache-to take it:
-// type=registry,ref=REF or type=local,src=DIR; a reference alone is a registry's.
+// ParseCache parses a cache in the syntax of docker build --cache-from and --cache-to:
+// type=registry,ref=REF or type=local,src=DIR; a reference alone means a registry.
 func ParseCache(s string) (Cache, error) {
 	if !strings.Contains(s, "=") {
 		if _, err := images.ParseReference(s); err != nil {
@@ -179,15 +173,15 @@ func ParseCache(s string) (Cache, error) {
 	}
 	switch {
 	case c.Type == "":
-		return Cache{}, fmt.Errorf("cache %q: its type is missing: registry, local or inline", s)
+		return Cache{}, fmt.Errorf("cache %q: missing type: registry, local or inline", s)
 	case !have:
 		return Cache{}, fmt.Errorf("cache %q: type %s needs %s=…", s, c.Type, strings.Join(need, "=… or "))
 	}
 	return c, nil
 }
 
-// parseFields reads key=value fields as CSV, as Docker's flags are. With known
-// keys, any other is an error.
+// parseFields parses key=value fields as CSV, the syntax of Docker's flags. If known keys are
+// given, any other key is an error.
 func parseFields(s string, known ...string) (map[string]string, error) {
 	record, err := csv.NewReader(strings.NewReader(s)).Read()
 	if err != nil {
@@ -203,9 +197,9 @@ func parseFields(s string, known ...string) (map[string]string, error) {
 		key = strings.ToLower(strings.TrimSpace(key))
 		switch {
 		case !ok:
-			errs = append(errs, fmt.Errorf("%q is no key=value", field))
+			errs = append(errs, fmt.Errorf("%q: want key=value", field))
 		case len(known) > 0 && !slices.Contains(known, key):
-			errs = append(errs, fmt.Errorf("unknown key %q; it has %s", key, strings.Join(known, ", ")))
+			errs = append(errs, fmt.Errorf("unknown key %q: want %s", key, strings.Join(known, ", ")))
 		}
 		fields[key] = value
 	}

@@ -35,11 +35,11 @@ func TestParseSecret(t *testing.T) {
 		{in: "id=" + file, want: engine.Secret{ID: file, File: file}},
 		{in: "src=" + file, err: "want id=NAME"},
 		{in: "id=a,env=UNSET", err: "the variable UNSET is not set"},
-		{in: "id=a,src=" + file + ",env=SET", err: "either a file or a variable"},
+		{in: "id=a,src=" + file + ",env=SET", err: "either src or env, not both"},
 		{in: "id=a,src=" + file + ".none", err: syscall.ENOENT.Error()},
-		{in: "id=a,type=vault", err: `type "vault" is neither`},
+		{in: "id=a,type=vault", err: `type "vault": want file or env`},
 		{in: "id=a,colour=red", err: `unknown key "colour"`},
-		{in: "id=a,lone", err: `"lone" is no key=value`},
+		{in: "id=a,lone", err: `"lone": want key=value`},
 	} {
 		got, err := engine.ParseSecret(c.in, lookup)
 		checkParsed(t, c.in, got, c.want, err, c.err)
@@ -74,7 +74,7 @@ func TestParseCache(t *testing.T) {
 		{"type=inline", engine.Cache{Type: "inline", Attrs: map[string]string{}}, ""},
 		{"type=registry", engine.Cache{}, "type registry needs ref="},
 		{"type=local", engine.Cache{}, "type local needs src=… or dest="},
-		{"ref=x", engine.Cache{}, "its type is missing"},
+		{"ref=x", engine.Cache{}, "missing type: registry"},
 		{"Not A Reference", engine.Cache{}, "want type=registry"},
 	} {
 		got, err := engine.ParseCache(c.in)

@@ -8,9 +8,9 @@ import (
 	"github.com/sirupsen/logrus"
 )
 
-// BuildKit's client and containerd's stores write warnings to standard error, in
-// a form of their own and whatever is drawn there. All that concerns a build
-// comes back as its error or as a line of one of its tasks.
+// BuildKit's client and containerd's stores log warnings to standard error, in their own format and
+// over the progress display. Everything about a build is also returned as its error or as the
+// output of a task.
 func init() {
 	logger := logrus.New()
 	logger.SetOutput(io.Discard)

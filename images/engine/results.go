@@ -20,12 +20,11 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 )
 
-// maxJSON bounds what is held in memory of what an engine sends: a manifest or a
-// config.
+// maxJSON limits what is held in memory of an engine's output: a manifest or a config. In bytes.
 const maxJSON = 8 << 20
 
-// results is where BuildKit puts the image that it made: its layers stream into
-// our store as they come, what we have is not sent at all.
+// results receives the image that BuildKit exports: its layers stream into our store, and content
+// that we have is not sent.
 type results struct {
 	noContent
 	ingest *ingest
@@ -33,7 +32,7 @@ type results struct {
 
 	mu   sync.Mutex
 	json map[v1.Hash][]byte
-	// writing counts layers under way.
+	// writing counts layers being written.
 	writing sync.WaitGroup
 }
 
@@ -41,7 +40,7 @@ func newResults(g *ingest, b *bases) *results {
 	return &results{ingest: g, bases: b, json: map[v1.Hash][]byte{}}
 }
 
-// Info says whether we have a blob.
+// Info reports whether we have a blob.
 func (r *results) Info(ctx context.Context, d digest.Digest) (content.Info, error) {
 	h, err := hashOf(d)
 	if err != nil {
@@ -67,7 +66,7 @@ func (r *results) has(ctx context.Context, h v1.Hash) (bool, error) {
 	return ok, nil
 }
 
-// Writer takes a blob.
+// Writer receives a blob.
 func (r *results) Writer(ctx context.Context, options ...content.WriterOpt) (content.Writer, error) {
 	var o content.WriterOpts
 	for _, option := range options {
@@ -87,8 +86,7 @@ func (r *results) Writer(ctx context.Context, options ...content.WriterOpt) (con
 		return nil, errdefs.ErrAlreadyExists
 	}
 	w := &resultWriter{ref: o.Ref, want: h, sum: sha256.New(), began: time.Now()}
-	// containerd's name for a write begins with the kind of its content
-	// (remotes.MakeRefKey).
+	// containerd's reference for a write starts with the kind of content (remotes.MakeRefKey).
 	if !strings.HasPrefix(o.Ref, "layer-") {
 		small := &limitedBuffer{}
 		w.out, w.abort = small, func(error) {}
@@ -121,7 +119,7 @@ func (r *results) Writer(ctx context.Context, options ...content.WriterOpt) (con
 	return w, nil
 }
 
-// resultWriter takes one blob of an engine.
+// resultWriter receives one blob of an engine.
 type resultWriter struct {
 	ref   string
 	want  v1.Hash
@@ -129,7 +127,7 @@ type resultWriter struct {
 	size  int64
 	began time.Time
 	out   io.Writer
-	// finish is called once all bytes came and are right, abort if they did not.
+	// finish is called when all bytes have arrived and are correct, abort otherwise.
 	finish func() error
 	abort  func(error)
 	ended  bool
@@ -148,7 +146,7 @@ func (w *resultWriter) Commit(_ context.Context, size int64, _ digest.Digest, _ 
 	}
 	got := hex.EncodeToString(w.sum.Sum(nil))
 	if got != w.want.Hex || size > 0 && size != w.size {
-		err := fmt.Errorf("the engine sent %d bytes with the digest sha256:%s in place of %s", w.size, got, w.want)
+		err := fmt.Errorf("the engine sent %d bytes with digest sha256:%s instead of %s", w.size, got, w.want)
 		w.end(err)
 		return err
 	}
@@ -177,7 +175,7 @@ func (w *resultWriter) Status() (content.Status, error) {
 	return content.Status{Ref: w.ref, Offset: w.size, StartedAt: w.began, UpdatedAt: w.began}, nil
 }
 
-// Truncate begins again, which a stream cannot.
+// Truncate would restart the write, which a stream cannot do.
 func (w *resultWriter) Truncate(size int64) error {
 	if size == w.size {
 		return nil
@@ -190,7 +188,7 @@ type limitedBuffer struct{ bytes.Buffer }
 
 func (b *limitedBuffer) Write(p []byte) (int, error) {
 	if b.Len()+len(p) > maxJSON {
-		return 0, fmt.Errorf("more than %d bytes are no manifest or config", maxJSON)
+		return 0, fmt.Errorf("not a manifest or config: more than %d bytes", maxJSON)
 	}
 	return b.Buffer.Write(p)
 }

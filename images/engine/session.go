@@ -24,7 +24,7 @@ import (
 	"github.com/slipway-build/slipway/internal/regular"
 )
 
-// attachables are what the engine may ask us for while it builds.
+// attachables are the services that the engine may call during a build.
 func (o Options) attachables() ([]session.Attachable, error) {
 	var all []session.Attachable
 	if len(o.Secrets) > 0 {
@@ -34,7 +34,7 @@ func (o Options) attachables() ([]session.Attachable, error) {
 		var agents []sshprovider.AgentConfig
 		for _, a := range o.SSH {
 			for _, path := range a.Paths {
-				// An agent's socket is dialled; a key is read.
+				// The socket of an agent is dialed; a key file is read.
 				if info, err := os.Stat(path); err == nil && info.Mode()&fs.ModeSocket == 0 {
 					if err := regular.Check(path); err != nil {
 						return nil, fmt.Errorf("forwarding ssh: %w", err)
@@ -55,8 +55,7 @@ func (o Options) attachables() ([]session.Attachable, error) {
 	return all, nil
 }
 
-// sharedKey tells the engine that contexts are those of an earlier build, so
-// that only what changed is sent.
+// sharedKey identifies contexts across builds, so that only changed files are sent.
 func sharedKey(dir string) string {
 	if abs, err := filepath.Abs(dir); err == nil {
 		dir = abs
@@ -69,16 +68,16 @@ func sharedKey(dir string) string {
 func cacheEntries(caches []Cache) []buildkit.CacheOptionsEntry {
 	var all []buildkit.CacheOptionsEntry
 	for _, c := range caches {
-		// BuildKit's client writes into the attributes.
+		// BuildKit's client writes to the attributes.
 		all = append(all, buildkit.CacheOptionsEntry{Type: c.Type, Attrs: maps.Clone(c.Attrs)})
 	}
 	return all
 }
 
-// maxSecret is what BuildKit takes (secretsprovider.MaxSecretSize).
+// maxSecret is BuildKit's limit (secretsprovider.MaxSecretSize), in bytes.
 const maxSecret = 500 << 10
 
-// secretServer answers RUN --mount=type=secret.
+// secretServer answers requests of RUN --mount=type=secret.
 type secretServer struct {
 	secrets.UnimplementedSecretsServer
 	secrets []Secret
@@ -103,10 +102,10 @@ func (s secretServer) GetSecret(_ context.Context, request *secrets.GetSecretReq
 		}
 		return &secrets.GetSecretResponse{Data: value}, nil
 	}
-	return nil, status.Errorf(codes.NotFound, "no secret %q was given", request.ID)
+	return nil, status.Errorf(codes.NotFound, "missing secret %q", request.ID)
 }
 
-// credentials answers an engine that has to log in to a registry.
+// credentials answers an engine that logs in to a registry.
 type credentials struct {
 	auth.UnimplementedAuthServer
 	keychain authn.Keychain
@@ -114,8 +113,7 @@ type credentials struct {
 
 func (c credentials) Register(server *grpc.Server) { auth.RegisterAuthServer(server, c) }
 
-// dockerHub is where Docker Hub's API answers; its credentials are filed under
-// another name.
+// dockerHub is the host of Docker Hub's API; its credentials are stored under another name.
 const dockerHub = "registry-1.docker.io"
 
 func (c credentials) Credentials(_ context.Context, request *auth.CredentialsRequest) (*auth.CredentialsResponse, error) {

@@ -17,32 +17,31 @@ import (
 	"github.com/slipway-build/slipway/progress"
 )
 
-// tailLines is how much of a step's output an error shows.
+// tailLines is the number of lines of a step's output in an error.
 const tailLines = 20
 
-// A watch shows what the engine does as tasks of ours, and remembers what an
-// error has to tell.
+// A watch shows the engine's steps as tasks, and keeps what an error message needs.
 type watch struct {
 	prefix string
 
 	mu      sync.Mutex
 	steps   map[digest.Digest]*step
 	sources []*pb.Source
-	// users are the steps that read what a step makes.
+	// users are the steps that read the output of a step.
 	users map[digest.Digest][]digest.Digest
 }
 
-// A step is what is known of one vertex.
+// A step is the state of one vertex.
 type step struct {
 	name string
-	// err is what the engine says went wrong.
+	// err is the engine's error.
 	err  string
 	task *progress.Task
 	done bool
-	// tail are its last lines of output; partial is one that has not ended.
+	// tail contains the last lines of output; partial is an unfinished line.
 	tail    []string
 	partial string
-	// parts are how many bytes of each of its parts have been done, and are to do.
+	// parts have the current and the total bytes of each part.
 	parts map[string]*buildkit.VertexStatus
 }
 
@@ -50,7 +49,7 @@ func newWatch(platform v1.Platform) *watch {
 	return &watch{prefix: images.FormatPlatform(platform) + " ", steps: map[digest.Digest]*step{}, users: map[digest.Digest][]digest.Digest{}}
 }
 
-// know remembers where in the Dockerfile steps come from.
+// know records the position of steps in the Dockerfile.
 func (w *watch) know(definition *pb.Definition) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -69,8 +68,8 @@ func (w *watch) know(definition *pb.Definition) {
 	}
 }
 
-// line is where in the Dockerfile a step comes from, or 0. BuildKit does not say it of
-// downloads; those come from the step that copies them.
+// line returns the position of a step in the Dockerfile, or 0. BuildKit does not report it for
+// downloads; those have the position of the step that copies them.
 func (w *watch) line(d digest.Digest) int {
 	for _, step := range append([]digest.Digest{d}, w.users[d]...) {
 		for _, source := range slices.Backward(w.sources) {
@@ -82,7 +81,7 @@ func (w *watch) line(d digest.Digest) int {
 	return 0
 }
 
-// follow shows statuses until there are no more.
+// follow shows statuses until the channel is closed.
 func (w *watch) follow(ctx context.Context, statuses <-chan *buildkit.SolveStatus) {
 	for status := range statuses {
 		w.mu.Lock()
@@ -104,12 +103,12 @@ func (w *watch) follow(ctx context.Context, statuses <-chan *buildkit.SolveStatu
 	defer w.mu.Unlock()
 	for _, s := range w.steps {
 		if s.task != nil && !s.done {
-			s.end(errors.New("it did not end"))
+			s.end(errors.New("interrupted"))
 		}
 	}
 }
 
-// isInternal says whether a step is none that a person waits for.
+// isInternal reports whether a step is of no interest to the user.
 func isInternal(name string) bool {
 	return strings.HasPrefix(name, "[internal]") && !strings.Contains(name, "load build context") ||
 		strings.HasSuffix(name, "load .dockerignore") && strings.HasPrefix(name, "[context ")
@@ -146,7 +145,7 @@ func (s *step) end(err error) {
 	s.task.Done(err)
 }
 
-// status is how far a part of a step is, in bytes.
+// status records the progress of a part of a step, in bytes.
 func (w *watch) status(v *buildkit.VertexStatus) {
 	s := w.steps[v.Vertex]
 	if s == nil || s.task == nil || s.done {
@@ -165,7 +164,7 @@ func (w *watch) status(v *buildkit.VertexStatus) {
 	s.task.Add(int(v.Current - before))
 }
 
-// vertexWarning is a warning of the engine itself, with its details below it.
+// vertexWarning returns a warning of the engine, with its details below it.
 func vertexWarning(v *buildkit.VertexWarning) string {
 	lines := []string{string(v.Short)}
 	for _, detail := range v.Detail {
@@ -197,9 +196,8 @@ func (s *step) line(line string) {
 	}
 }
 
-// failed returns the step that failed by itself, or nil, and the first line of
-// the Dockerfile that it was made from, or 0. Steps that were stopped because
-// another failed do not count.
+// failed returns the step that failed on its own, or nil, and the first line of the Dockerfile that
+// it was made from, or 0. Steps that were stopped because another failed do not count.
 func (w *watch) failed() (*step, int) {
 	w.mu.Lock()
 	defer w.mu.Unlock()

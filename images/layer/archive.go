@@ -14,11 +14,11 @@ import (
 	"time"
 )
 
-// Form is how the entries of a layer are laid out.
+// Form is the layout of the entries of a layer.
 type Form int
 
 const (
-	// Plain is the form of Linux, and of Windows images FROM scratch.
+	// Plain is the form of Linux layers, and of Windows images FROM scratch.
 	Plain Form = iota
 	// Windows is the form of layers on a real Windows base: Files/ and Hives/.
 	Windows
@@ -32,16 +32,15 @@ func (f Form) String() string {
 	return "plain"
 }
 
-// An Archive is a layer that has been described and checked, and that can be
-// written any number of times.
+// An Archive is a layer that has been described and checked, and can be written any number of
+// times.
 type Archive struct {
 	form    Form
 	entries []Entry
 }
 
-// Describe returns the archive of entries, whose order does not matter. Folders
-// above an entry that are not among them are added: 0755, owned by root, of the
-// Unix epoch. All that is wrong with the entries is reported together.
+// Describe returns the archive of entries, in any order. It adds missing parent folders: 0755,
+// owned by root, at the Unix epoch. All errors in the entries are reported together.
 func Describe(form Form, entries []Entry) (*Archive, error) {
 	var errs []error
 	sorted := slices.Clone(entries)
@@ -53,7 +52,7 @@ func Describe(form Form, entries []Entry) (*Archive, error) {
 			continue
 		}
 		if _, ok := have[e.Path]; ok {
-			errs = append(errs, fmt.Errorf("layer entry %q: described twice", e.Path))
+			errs = append(errs, fmt.Errorf("layer entry %q: duplicate path", e.Path))
 			continue
 		}
 		have[e.Path] = e.Type
@@ -82,9 +81,9 @@ func Describe(form Form, entries []Entry) (*Archive, error) {
 		if e.Type != tar.TypeLink {
 			continue
 		}
-		// A target that is not here lies in a lower layer.
+		// A missing target is in a lower layer.
 		if typ, ok := have[e.Link]; ok && (typ == tar.TypeDir || ComparePaths(e.Link, e.Path) >= 0) {
-			errs = append(errs, fmt.Errorf("layer entry %q: hard link to %q, which is not a file that comes before it", e.Path, e.Link))
+			errs = append(errs, fmt.Errorf("layer entry %q: hard link to %q, which is not an earlier file", e.Path, e.Link))
 		}
 	}
 	if len(errs) > 0 {
@@ -93,12 +92,12 @@ func Describe(form Form, entries []Entry) (*Archive, error) {
 	return &Archive{form: form, entries: sorted}, nil
 }
 
-// Entries returns the archive's entries in the order in which they are written.
-// They must not be changed.
+// Entries returns the archive's entries in the order in which they are written. They must not be
+// changed.
 func (a *Archive) Entries() []Entry { return a.entries }
 
-// WithContents returns a copy of a whose files' contents are read from elsewhere:
-// open maps the content of an entry to another of the same ID and bytes.
+// WithContents returns a copy of a that reads files from elsewhere: open maps the content of an
+// entry to another one with the same ID and bytes.
 func (a *Archive) WithContents(open func(*Entry) Content) *Archive {
 	c := &Archive{form: a.form, entries: slices.Clone(a.entries)}
 	for i := range c.entries {
@@ -109,7 +108,7 @@ func (a *Archive) WithContents(open func(*Entry) Content) *Archive {
 	return c
 }
 
-// Size is the number of bytes of all files.
+// Size returns the total size of all files, in bytes.
 func (a *Archive) Size() int64 {
 	var size int64
 	for i := range a.entries {
@@ -118,12 +117,11 @@ func (a *Archive) Size() int64 {
 	return size
 }
 
-// keyVersion is part of every key and changes whenever Write would produce other
-// bytes from the same entries.
+// keyVersion is part of every key and must change whenever Write would produce other bytes from the
+// same entries.
 const keyVersion = "slipway layer 1"
 
-// Key names the bytes that Write produces: archives of the same key are written
-// the same.
+// Key identifies the bytes that Write produces: archives with the same key are written identically.
 func (a *Archive) Key() string {
 	h := sha256.New()
 	field(h, keyVersion)
@@ -148,7 +146,7 @@ func (a *Archive) Key() string {
 	return "layer:" + hex.EncodeToString(h.Sum(nil))
 }
 
-// field adds s to h so that no two lists of fields read the same.
+// field adds s to h unambiguously: no two lists of fields hash the same.
 func field(h hash.Hash, s string) {
 	h.Write(strconv.AppendInt(nil, int64(len(s)), 10))
 	h.Write([]byte{':'})

@@ -177,20 +177,20 @@ func TestBadEntriesAreRefusedTogether(t *testing.T) {
 	}{
 		{"paths", []layer.Entry{file("/abs", "x"), file("../up", "x"), file("a/../b", "x"), file("", "x"), file(".", "x"), file("..", "x"), file("a//b", "x"), folder("a/")},
 			[]string{`"/abs"`, `"../up"`, `"a/../b"`, `""`, `"."`, `".."`, `"a//b"`, `"a/"`, "want a clean path below the root"}},
-		{"zero bytes", []layer.Entry{file("a\x00b", "x"), link(tar.TypeSymlink, "l", "a\x00")}, []string{`"a\x00b"`, `"l": a name cannot hold a zero byte`}},
-		{"twice", []layer.Entry{file("a", "x"), folder("a")}, []string{`"a": described twice`}},
+		{"zero bytes", []layer.Entry{file("a\x00b", "x"), link(tar.TypeSymlink, "l", "a\x00")}, []string{`"a\x00b"`, `"l": a name cannot contain a zero byte`}},
+		{"twice", []layer.Entry{file("a", "x"), folder("a")}, []string{`"a": duplicate path`}},
 		{"a file with children", []layer.Entry{file("a", "x"), file("a/b", "x")}, []string{`"a/b": "a" is not a folder`}},
 		{"a link with children", []layer.Entry{link(tar.TypeSymlink, "a", "b"), file("a/b/c", "x")}, []string{`"a/b/c": "a" is not a folder`}},
-		{"a hard link to what comes later", []layer.Entry{link(tar.TypeLink, "a", "b"), file("b", "x")}, []string{`"a": hard link to "b", which is not a file that comes before it`}},
+		{"a hard link to what comes later", []layer.Entry{link(tar.TypeLink, "a", "b"), file("b", "x")}, []string{`"a": hard link to "b", which is not an earlier file`}},
 		{"a hard link to a folder", []layer.Entry{folder("a"), link(tar.TypeLink, "b", "a")}, []string{`"b": hard link to "a"`}},
 		{"a hard link to itself", []layer.Entry{link(tar.TypeLink, "a", "a")}, []string{`"a": hard link to "a"`}},
-		{"a link to nothing", []layer.Entry{link(tar.TypeSymlink, "a", ""), link(tar.TypeLink, "b", "")}, []string{`"a": a link without a target`, `"b": a link`}},
-		{"names of whiteouts", []layer.Entry{file(".wh.a", ""), {Path: "b", Type: tar.TypeReg, Whiteout: true}}, []string{`".wh.a": names that begin with .wh.`, `"b": names`}},
+		{"a link to nothing", []layer.Entry{link(tar.TypeSymlink, "a", ""), link(tar.TypeLink, "b", "")}, []string{`"a": missing target of the link`, `"b": missing target`}},
+		{"names of whiteouts", []layer.Entry{file(".wh.a", ""), {Path: "b", Type: tar.TypeReg, Whiteout: true}}, []string{`".wh.a": names that start with .wh.`, `"b": names`}},
 		{"modes", []layer.Entry{{Path: "a", Type: tar.TypeReg, Mode: 0o100644}}, []string{`"a": mode 0100644 has more than permission bits`}},
-		{"types", []layer.Entry{{Path: "a", Type: tar.TypeXGlobalHeader}, {Path: "b"}}, []string{`"a": type 'g'`, `"b": type '\x00'`}},
+		{"types", []layer.Entry{{Path: "a", Type: tar.TypeXGlobalHeader}, {Path: "b"}}, []string{`"a": invalid type 'g'`, `"b": invalid type '\x00'`}},
 		{"content", []layer.Entry{{Path: "a", Type: tar.TypeReg, Size: 1}, {Path: "b", Type: tar.TypeDir, Content: text("")}, {Path: "c", Type: tar.TypeReg, Size: -1},
 			{Path: "d", Type: tar.TypeSymlink, Link: "x", Size: 1, Content: text("x")}},
-			[]string{`"a": 1 bytes of no content`, `"b": only a regular file has content`, `"c": size -1`, `"d": only`}},
+			[]string{`"a": missing content of 1 bytes`, `"b": only a regular file has content`, `"c": invalid size -1`, `"d": only`}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			_, err := layer.Describe(layer.Plain, c.entries)
@@ -369,8 +369,8 @@ func TestContentThatIsNotWhatItWasIsAnError(t *testing.T) {
 		content layer.Content
 		want    string
 	}{
-		{"shorter", 5, text("abc"), "it has 3 bytes, not the 5 that it had"},
-		{"longer", 2, text("abc"), "it has more than the 2 bytes"},
+		{"shorter", 5, text("abc"), "it has 3 bytes instead of the 5 that it had"},
+		{"longer", 2, text("abc"), "it is larger than the 2 bytes"},
 		{"failing at its end", 3, broken{"abc", errors.New("it changed")}, "it changed"},
 		{"failing midway", 5, broken{"abc", errors.New("disk on fire")}, "disk on fire"},
 	} {

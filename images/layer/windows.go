@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// The PAX records that hcsshim reads when Windows imports a layer, and the
-// values that BuildKit gives them (util/winlayers/differ.go).
+// PAX records that hcsshim reads when Windows imports a layer, with the values that BuildKit writes
+// (util/winlayers/differ.go).
 const (
 	fileAttributes     = "MSWINDOWS.fileattr"
 	securityDescriptor = "MSWINDOWS.rawsd"
@@ -16,31 +16,30 @@ const (
 	attributeDirectory = "16" // FILE_ATTRIBUTE_DIRECTORY
 	attributeArchive   = "32" // FILE_ATTRIBUTE_ARCHIVE
 
-	// Administrators own; Administrators and SYSTEM have full access, the creator
-	// what he makes below, Users may read, and in folders create:
+	// Owned by Administrators. Administrators and SYSTEM have full access, the creator has full
+	// access to what is created below, Users may read, and create in folders:
 	// O:BAG:SYD:(A;OICI;FA;;;BA)(A;OICI;FA;;;SY)(A;;FA;;;BA)(A;OICIIO;GA;;;CO)(A;OICI;0x1200a9;;;BU)(A;CI;LC;;;BU)(A;CI;DC;;;BU)
 	directoryDescriptor = "AQAEgBQAAAAkAAAAAAAAADAAAAABAgAAAAAABSAAAAAgAgAAAQEAAAAAAAUSAAAAAgCoAAcAAAAAAxgA/wEfAAECAAAAAAAFIAAAACACAAAAAxQA/wEfAAEBAAAAAAAFEgAAAAAAGAD/AR8AAQIAAAAAAAUgAAAAIAIAAAALFAAAAAAQAQEAAAAAAAMAAAAAAAMYAKkAEgABAgAAAAAABSAAAAAhAgAAAAIYAAQAAAABAgAAAAAABSAAAAAhAgAAAAIYAAIAAAABAgAAAAAABSAAAAAhAgAA"
 	// O:BAG:SYD:(A;;FA;;;BA)(A;;FA;;;SY)(A;;0x1200a9;;;BU)
 	fileDescriptor = "AQAEgBQAAAAkAAAAAAAAADAAAAABAgAAAAAABSAAAAAgAgAAAQEAAAAAAAUSAAAAAgBMAAMAAAAAABgA/wEfAAECAAAAAAAFIAAAACACAAAAABQA/wEfAAEBAAAAAAAFEgAAAAAAGACpABIAAQIAAAAAAAUgAAAAIQIAAA=="
 )
 
-// The file type bits of stat(2), which the Windows form has in its modes.
+// File type bits of stat(2), which modes contain in Windows form.
 const (
 	modeDirectory = 1 << 14
 	modeRegular   = 1 << 15
 )
 
-// windowsRoot is one of the two folders that a Windows layer begins with. Their
-// time is the Unix epoch, where BuildKit writes the current time.
+// windowsRoot returns one of the two folders at the start of a Windows layer. Their time is the
+// Unix epoch; BuildKit writes the current time.
 func windowsRoot(name string) *tar.Header {
 	h := &tar.Header{Typeflag: tar.TypeDir, Name: name, ModTime: time.Unix(0, 0)}
 	windowsRecords(h)
 	return h
 }
 
-// windowsHeader moves h below Files/ and gives it the records of Windows. A
-// symlink keeps its target as it is: BuildKit puts Files/ before that too, which
-// leads nowhere once the layer is imported.
+// windowsHeader moves h below Files/ and adds the records of Windows. The target of a symlink is
+// unchanged: BuildKit adds Files/ to it, which makes the link dangle after the layer is imported.
 func windowsHeader(h *tar.Header) {
 	h.Name = "Files/" + h.Name
 	if h.Typeflag == tar.TypeLink {

@@ -8,12 +8,11 @@ import (
 	"time"
 )
 
-// xattrRecord is the PAX record of an extended attribute (star, and all since).
+// xattrRecord is the prefix of PAX records for extended attributes (from star).
 const xattrRecord = "SCHILY.xattr."
 
-// Write streams the layer's uncompressed tar to w. A file is read as it is
-// written; none is held in memory. A content with more or fewer bytes than its
-// entry says is an error.
+// Write streams the layer's uncompressed tar to w. Files are not held in memory. A content with
+// more or fewer bytes than the size of its entry is an error.
 func (a *Archive) Write(ctx context.Context, w io.Writer) error {
 	tw := tar.NewWriter(w)
 	if a.form == Windows {
@@ -43,8 +42,8 @@ func (a *Archive) Write(ctx context.Context, w io.Writer) error {
 	return tw.Close()
 }
 
-// header is e as a tar header. Its format is the oldest that can hold it, so
-// that ordinary entries are USTAR.
+// header returns e as a tar header. Its format is the oldest that can represent it, so ordinary
+// entries are USTAR.
 func (e *Entry) header() *tar.Header {
 	h := &tar.Header{
 		Typeflag: e.Type,
@@ -80,16 +79,16 @@ func writeContent(ctx context.Context, w io.Writer, e *Entry, buffer []byte) err
 	}
 	n, err := io.CopyBuffer(onlyWriter{w}, io.LimitReader(onlyReader{ctx, r}, e.Size), buffer)
 	if err == nil && n == e.Size {
-		// A reader that verifies does so at its end.
+		// A verifying reader verifies at its end.
 		var more [1]byte
 		var extra int
 		if extra, err = io.ReadFull(r, more[:]); extra > 0 {
-			err = fmt.Errorf("it has more than the %d bytes that it had when it was looked at", e.Size)
+			err = fmt.Errorf("it is larger than the %d bytes that it had before", e.Size)
 		} else if err == io.EOF {
 			err = nil
 		}
 	} else if err == nil {
-		err = fmt.Errorf("it has %d bytes, not the %d that it had when it was looked at", n, e.Size)
+		err = fmt.Errorf("it has %d bytes instead of the %d that it had before", n, e.Size)
 	}
 	if closeErr := r.Close(); err == nil {
 		err = closeErr
@@ -97,8 +96,8 @@ func writeContent(ctx context.Context, w io.Writer, e *Entry, buffer []byte) err
 	return err
 }
 
-// onlyWriter and onlyReader hide the methods by which io.Copy would go around
-// the buffer and, in the reader's case, around the context.
+// onlyWriter and onlyReader hide the methods through which io.Copy would bypass the buffer and, for
+// the reader, the context.
 type onlyWriter struct{ io.Writer }
 
 type onlyReader struct {
