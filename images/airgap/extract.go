@@ -63,14 +63,22 @@ func Extract(ctx context.Context, img *PackedImage, what []Extraction) (files in
 func ExtractWithin(ctx context.Context, img *PackedImage, what []Extraction, limits ExtractLimits) (files int, err error) {
 	task := progress.Start(ctx, "extract from "+img.String())
 	defer func() { task.Done(err) }()
-	files, err = extract(ctx, img, what, limits, task)
+	// Layers of an image for Windows that turned out not to be in its form.
+	plain := map[int]bool{}
+	for again := true; again; {
+		files, err = extract(ctx, img, what, limits, task, plain)
+		var found *plainError
+		if again = errors.As(err, &found) && !plain[found.layer]; again {
+			plain[found.layer] = true
+		}
+	}
 	if err != nil {
 		return 0, fmt.Errorf("extracting from image %s: %w", img, err)
 	}
 	return files, nil
 }
 
-func extract(ctx context.Context, img *PackedImage, what []Extraction, limits ExtractLimits, task *progress.Task) (files int, err error) {
+func extract(ctx context.Context, img *PackedImage, what []Extraction, limits ExtractLimits, task *progress.Task, plain map[int]bool) (files int, err error) {
 	targets, err := newTargets(what)
 	defer func() {
 		for _, t := range targets {
@@ -93,7 +101,7 @@ func extract(ctx context.Context, img *PackedImage, what []Extraction, limits Ex
 	// Before the temporary folders are removed: Windows removes none that is open.
 	defer func() { err = errors.Join(err, o.own.aufs.forget(), o.folders.close()) }()
 	for i, l := range img.Layers {
-		o.begin(i)
+		o.begin(i, plain[i])
 		err := extractLayer(ctx, img.archive, l, o, task)
 		if err == nil {
 			err = o.end()

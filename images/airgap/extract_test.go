@@ -239,6 +239,16 @@ func TestExtractLaysLayersOverOneAnother(t *testing.T) {
 			want: "755 b.exe \"MZ\"\nc.exe -> b.exe\n755 d.exe \"MZ\"\n", count: 3,
 		},
 
+		"a folder called Files in a scratch image of Windows": {
+			platform: "windows/amd64:10.0.20348.4294",
+			layers:   []string{"-rwxr-xr-x 0:0 Files/bin/a.exe \"MZ\"\n-rwxr-xr-x 0:0 Hives/b \"b\"\n-rwxr-xr-x 0:0 bin/c.exe \"MZ\"", "-rwxr-xr-x 0:0 bin/d.exe \"MZ\"\n-rwxr-xr-x 0:0 Files/bin/e.exe \"MZ\""},
+			path:     "/", want: "755 Files/\n755 Files/bin/\n755 Files/bin/a.exe \"MZ\"\n755 Files/bin/e.exe \"MZ\"\n755 Hives/\n755 Hives/b \"b\"\n755 bin/\n755 bin/c.exe \"MZ\"\n755 bin/d.exe \"MZ\"\n", count: 5,
+		},
+		"a folder called Files in an image of Linux": {
+			layers: []string{"-rwxr-xr-x 0:0 Files/bin/a \"a\"\n-rwxr-xr-x 0:0 Hives/b \"b\""},
+			path:   "/", want: "755 Files/\n755 Files/bin/\n755 Files/bin/a \"a\"\n755 Hives/\n755 Hives/b \"b\"\n", count: 2,
+		},
+
 		"a folder that is not there":       {layers: []string{"-rw-r--r-- 0:0 sbin/a \"\"\n-rw-r--r-- 0:0 etc/a \"\"\n-rw-r--r-- 0:0 top \"\""}, said: "no folder /bin; its top folders are: /etc, /sbin"},
 		"a folder that was taken away":     {layers: []string{"-rw-r--r-- 0:0 bin/a \"\"", "-rw-r--r-- 0:0 .wh.bin \"\""}, said: "no folder /bin; its top folders are: none"},
 		"a folder that is a link":          {layers: []string{"-rw-r--r-- 0:0 usr/bin/a \"\"\nlrwxrwxrwx 0:0 bin -> usr/bin"}, said: "/bin is a link to usr/bin"},

@@ -71,7 +71,7 @@ func TestExtractingDeepFoldersIsLinear(t *testing.T) {
 	o := newOverlay([]*target{{path: "bin", folder: folder}}, ExtractLimits{}, false)
 	defer folder.discard()
 	defer o.folders.close()
-	o.begin(0)
+	o.begin(0, false)
 	apply := func(h tar.Header) {
 		t.Helper()
 		if err := o.apply(&h, strings.NewReader("")); err != nil {

@@ -63,7 +63,7 @@ func TestOnWindowsHostsNamesAreRefused(t *testing.T) {
 			o.onWindows = c.windows
 			var got error
 			for i, layer := range c.layers {
-				o.begin(i)
+				o.begin(i, false)
 				for _, e := range layer {
 					h := &tar.Header{Name: e.name, Typeflag: e.typ, Mode: 0o644}
 					if e.typ == tar.TypeSymlink {

@@ -14,6 +14,7 @@ import (
 
 	"github.com/slipway-build/slipway/images"
 	"github.com/slipway-build/slipway/images/fstree"
+	imagelayer "github.com/slipway-build/slipway/images/layer"
 )
 
 // A target is a folder of an image on its way to disk.
@@ -139,6 +140,9 @@ func (o *overlay) apply(h *tar.Header, body io.Reader) error {
 	if h.Typeflag == tar.TypeXGlobalHeader {
 		return nil
 	}
+	if err := o.tellForm(h.Name); err != nil {
+		return err
+	}
 	name, ok, err := o.imagePath(h.Name)
 	if err != nil || !ok {
 		return err
@@ -184,24 +188,19 @@ func (o *overlay) apply(h *tar.Header, body io.Reader) error {
 	return o.claim(name)
 }
 
-// imagePath is where an entry of a layer lies in the file system. Layers of
-// Windows bases have it below Files, beside the registry's hives and the virtual
-// machine's disk.
+// imagePath is where an entry of a layer lies in the file system. Layers in the form of
+// Windows have it below Files, beside the registry's hives and the virtual machine's
+// disk.
 func (o *overlay) imagePath(name string) (p string, ok bool, err error) {
 	if slices.Contains(strings.Split(name, "/"), "..") {
 		return "", false, errors.New("its name contains \"..\"")
 	}
 	p = strings.TrimPrefix(path.Clean("/"+name), "/")
-	if o.windows {
-		top, rest, _ := strings.Cut(p, "/")
-		switch top {
-		case "Files":
-			return rest, true, nil
-		case "Hives", "UtilityVM":
-			return "", false, nil
-		}
+	if o.own.form == imagelayer.Plain {
+		return p, true, nil
 	}
-	return p, true, nil
+	top, rest, _ := strings.Cut(p, "/")
+	return rest, top == "Files" || p == "", nil
 }
 
 func (o *overlay) lookup(name string) *node {

@@ -8,6 +8,8 @@ import (
 	"path"
 	"slices"
 	"strings"
+
+	imagelayer "github.com/slipway-build/slipway/images/layer"
 )
 
 // Runtimes unpack each layer into a folder of its own and let overlayfs lay those
@@ -26,15 +28,42 @@ type layerState struct {
 	hidden map[string]bool
 	opaque map[string]bool
 	aufs   aufsLinks
+	// form is what the layer is taken for; told says that a name told it.
+	form imagelayer.Form
+	told bool
 	// claimed is the folder of the last entry, if that is not kept: for others in it,
 	// nothing is left to do.
 	claimed string
 }
 
-// begin starts the layer with this number.
-func (o *overlay) begin(layer int) {
+// begin starts the layer with this number. Of an image for Windows it is taken for one in
+// the form of Windows unless plain says that it is not.
+func (o *overlay) begin(layer int, plain bool) {
 	o.layer = layer
 	o.own = layerState{hidden: map[string]bool{}, opaque: map[string]bool{}}
+	if o.windows && !plain {
+		o.own.form = imagelayer.Windows
+	}
+}
+
+// A plainError says that a layer was taken for one in the form of Windows, and is not.
+type plainError struct{ layer int }
+
+func (e *plainError) Error() string {
+	return fmt.Sprintf("layer %d is not in the form of Windows", e.layer+1)
+}
+
+// tellForm learns the layer's form from the name of an entry.
+func (o *overlay) tellForm(name string) error {
+	told, tells := imagelayer.FormOf(name)
+	if o.own.form == imagelayer.Plain || !tells {
+		return nil
+	}
+	if told == imagelayer.Plain && o.own.told {
+		return &plainError{o.layer}
+	}
+	o.own.form, o.own.told = told, true
+	return nil
 }
 
 // end takes away what the layer hides.

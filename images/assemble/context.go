@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -229,18 +228,15 @@ func (asm *assembly) rootFS(ctx context.Context, s *stage) (*fstree.Node, layer.
 }
 
 // isWindowsForm says whether a layer of an image for Windows is in the form that
-// Windows imports, in which Files and Hives are the folders at the top. It may
-// also be plain: one FROM scratch is.
+// Windows imports. It may also be plain: one FROM scratch is.
 func isWindowsForm(headers []fstree.Header) bool {
 	found := false
 	for i := range headers {
-		switch top, _, _ := strings.Cut(strings.TrimPrefix(path.Clean("/"+headers[i].Name), "/"), "/"); top {
-		case "Files", "Hives":
-			found = true
-		case "", "UtilityVM":
-		default:
+		form, tells := layer.FormOf(headers[i].Name)
+		if tells && form == layer.Plain {
 			return false
 		}
+		found = found || tells
 	}
 	return found
 }

@@ -11,6 +11,7 @@ import (
 	"path"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -23,6 +24,19 @@ const (
 	// Windows is the form of layers on a real Windows base: Files/ and Hives/.
 	Windows
 )
+
+// FormOf is the form that the name of an entry tells, if it tells any, of a layer of an
+// image for Windows. Such a layer is in the form of Windows if one name tells that and
+// none tells Plain: Files and Hives are then all that is at the top, and UtilityVM.
+func FormOf(name string) (form Form, tells bool) {
+	switch top, _, _ := strings.Cut(strings.TrimPrefix(path.Clean("/"+name), "/"), "/"); top {
+	case "Files", "Hives":
+		return Windows, true
+	case "", "UtilityVM":
+		return Plain, false
+	}
+	return Plain, true
+}
 
 // String returns the form's name.
 func (f Form) String() string {
