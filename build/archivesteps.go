@@ -115,7 +115,7 @@ func (b *Builder) Preflight(ctx context.Context) (*Preflight, error) {
 // their layers are fetched when the archive is written.
 func (b *Builder) archiveImages(ctx context.Context, step plan.ArchiveStep, pulled *parallel.Memo[airgap.Image]) ([]airgap.Image, error) {
 	out := make([]airgap.Image, len(step.Images))
-	err := parallel.Each(ctx, len(step.Images), max(b.settings.Jobs, minTransfers), func(i int) error {
+	err := parallel.Each(ctx, len(step.Images), b.options.Transfers(), func(i int) error {
 		planned := step.Images[i]
 		out[i].Platform = step.Platform.Platform
 		for _, text := range planned.Names {
@@ -162,11 +162,11 @@ func (b *Builder) archive(ctx context.Context, step plan.ArchiveStep, content []
 			return err
 		}
 		if _, err := airgap.Pack(ctx, b.bench.cache, content, outputs,
-			airgap.Options{Layers: step.Layers, Level: step.Level, Jobs: b.settings.Jobs}); err != nil {
+			airgap.Options{Layers: step.Layers, Level: step.Level, Jobs: b.options.Jobs}); err != nil {
 			return fmt.Errorf("list %s for %s: %w", step.List, step.Platform, err)
 		}
 	}
-	err = parallel.Each(ctx, len(step.Outputs), b.settings.Jobs, func(i int) error {
+	err = parallel.Each(ctx, len(step.Outputs), b.options.Jobs, func(i int) error {
 		return b.made(ctx, Made{Kind: "archive", Name: step.List, Platform: step.Platform, Path: step.Outputs[i]}, key)
 	})
 	if err != nil {

@@ -115,7 +115,7 @@ func (b *Builder) packageBundles(ctx context.Context) error {
 			errs = append(errs, b.releaseBinary(ctx, binary))
 		}
 	}
-	errs = append(errs, parallel.Each(ctx, len(b.Plan.Bundles), b.settings.Jobs, func(i int) error { return b.bundle(ctx, b.Plan.Bundles[i]) }))
+	errs = append(errs, parallel.Each(ctx, len(b.Plan.Bundles), b.options.Jobs, func(i int) error { return b.bundle(ctx, b.Plan.Bundles[i]) }))
 	return errors.Join(errs...)
 }
 

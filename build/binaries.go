@@ -34,8 +34,8 @@ func (b *Builder) compile(ctx context.Context, wanted []plan.BinaryStep) ([]buil
 	steps := slices.DeleteFunc(slices.Clone(wanted), func(s plan.BinaryStep) bool { _, made := b.binaries[s.Output]; return made })
 	if len(steps) > 0 {
 		compiler := compile.New(compile.Options{
-			Jobs: b.settings.Jobs, Cache: filepath.Join(b.settings.Cache, "compile"),
-			Ignore: []string{b.dist()}, Offline: b.settings.Offline,
+			Jobs: b.options.Jobs, Cache: filepath.Join(b.options.Cache, "compile"),
+			Ignore: []string{b.dist()}, Offline: b.options.Offline,
 		})
 		targets := make([]compile.Target, len(steps))
 		for i, s := range steps {

@@ -21,6 +21,25 @@ import (
 	"github.com/slipway-build/slipway/internal/usage"
 )
 
+// ReleaseOptions say what a run does and where.
+type ReleaseOptions struct {
+	// WorkbenchOptions say how; their Platforms and Builder narrow the plan.
+	WorkbenchOptions
+	// Config is the path of slipway.yaml; empty means the nearest one upwards.
+	Config string
+	// Dist is the folder that everything is made in; empty means dist beside slipway.yaml.
+	Dist string
+	// OS narrows what is made to one operating system, if it is not empty; SkipWindows leaves Windows out.
+	OS          string
+	SkipWindows bool
+	// GitHubToken lets publish write a release. GitHubAPI is the API's address, if it is not github.com's.
+	GitHubToken, GitHubAPI string
+	// Force lets publish replace what a destination already holds under the same tag.
+	Force bool
+	// Snapshot lets publish take a version without a tag, and a checkout with changes.
+	Snapshot bool
+}
+
 // A Builder carries out a plan. Each step pulls what it needs and makes it once,
 // so that several targets of one command share their work. What an earlier run
 // made and still holds is not made again.
@@ -31,9 +50,9 @@ type Builder struct {
 	Plan *plan.Plan
 	full *plan.Plan
 
-	settings Settings
-	bench    *Workbench
-	layout   *store.Store
+	options ReleaseOptions
+	bench   *Workbench
+	layout  *store.Store
 
 	binaries  map[string]builtBinary // by output
 	images    parallel.Memo[v1.Image]
@@ -42,20 +61,20 @@ type Builder struct {
 	published report
 }
 
-// Open loads the configuration of the settings and plans. It makes nothing.
-func Open(ctx context.Context, s Settings) (*Builder, error) {
-	file := s.Config
+// Open loads the configuration and plans. It makes nothing.
+func Open(ctx context.Context, o ReleaseOptions) (*Builder, error) {
+	file := o.Config
 	if file == "" {
 		var err error
 		if file, err = config.Find("."); err != nil {
 			return nil, usage.Wrap(err)
 		}
 	}
-	loaded, err := config.Load(ctx, file, s.Getenv)
+	loaded, err := config.Load(ctx, file, o.Getenv)
 	if err != nil {
 		return nil, usage.Wrap(err)
 	}
-	filter := plan.Filter{Platforms: s.Platforms, OS: s.OS, SkipWindows: s.SkipWindows, Builder: s.Builder}
+	filter := plan.Filter{Platforms: o.Platforms, OS: o.OS, SkipWindows: o.SkipWindows, Builder: o.Builder}
 	narrowed, err := plan.New(loaded, filter)
 	if err != nil {
 		return nil, usage.Wrap(err)
@@ -64,13 +83,13 @@ func Open(ctx context.Context, s Settings) (*Builder, error) {
 	if err != nil {
 		return nil, usage.Wrap(err)
 	}
-	return &Builder{Config: loaded, Plan: narrowed, full: full, settings: s}, nil
+	return &Builder{Config: loaded, Plan: narrowed, full: full, options: o}, nil
 }
 
 // dist is the folder that everything is made in.
 func (b *Builder) dist() string {
-	if b.settings.Dist != "" {
-		return b.settings.Dist
+	if b.options.Dist != "" {
+		return b.options.Dist
 	}
 	return filepath.Join(b.Config.Dir, "dist")
 }
@@ -104,7 +123,9 @@ func (b *Builder) openBench() error {
 	if b.bench != nil {
 		return nil
 	}
-	bench, err := openWorkbench(b.settings, b.ownRegistry(), b.settings.hosts(b.Config.HostSettings()))
+	o := b.options.WorkbenchOptions
+	o.OwnRegistry, o.Registries = b.ownRegistry(), b.Config.HostSettings()
+	bench, err := OpenWorkbench(o)
 	b.bench = bench
 	return err
 }
@@ -203,7 +224,7 @@ func (b *Builder) Clean(ctx context.Context) error {
 		b.layout.Close()
 		b.layout = nil
 	}
-	if b.settings.Dist != "" {
+	if b.options.Dist != "" {
 		// Every run makes the layout first, and a clean removes it last.
 		if _, err := os.Stat(b.path("dist/oci/oci-layout")); errors.Is(err, fs.ErrNotExist) {
 			return usage.Errorf("cleaning: %s has no oci/oci-layout, so that slipway has made nothing there", b.dist())

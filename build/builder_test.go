@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -28,13 +29,15 @@ type testRelease struct {
 	t               *testing.T
 	dir, cache      string
 	env             map[string]string
+	options         ReleaseOptions
 	registry, other string
 }
 
 func makeRelease(t *testing.T) *testRelease {
 	t.Helper()
 	r := &testRelease{t: t, dir: t.TempDir(), cache: t.TempDir(), registry: imagetest.Registry(t), other: imagetest.Registry(t)}
-	r.env = map[string]string{"TAG": "v1.2.3+acme1", "SOURCE_DATE_EPOCH": "1700000000", "REGISTRY": r.registry, "SLIPWAY_CACHE": r.cache}
+	r.env = map[string]string{"TAG": "v1.2.3+acme1", "SOURCE_DATE_EPOCH": "1700000000", "REGISTRY": r.registry}
+	r.options.Cache, r.options.CacheSize, r.options.Jobs = r.cache, DefaultCacheSize, runtime.GOMAXPROCS(0)
 	for file, content := range map[string]string{
 		"go.mod":            "module example.com/acme\n\ngo 1.26\n",
 		"cmd/acme/main.go":  "package main\n\nfunc main() { println(\"acme\") }\n",
@@ -92,17 +95,15 @@ func (r *testRelease) configure(old, new string) {
 }
 
 // builder is a new run, as of a new process.
-func (r *testRelease) builder(change ...func(*Settings)) *Builder {
+func (r *testRelease) builder(change ...func(*ReleaseOptions)) *Builder {
 	r.t.Helper()
-	s, err := SettingsFrom(func(name string) (string, bool) { v, ok := r.env[name]; return v, ok })
-	if err != nil {
-		r.t.Fatal(err)
-	}
-	s.Config = filepath.Join(r.dir, config.FileName)
+	o := r.options
+	o.Getenv = func(name string) (string, bool) { v, ok := r.env[name]; return v, ok }
+	o.Config = filepath.Join(r.dir, config.FileName)
 	for _, c := range change {
-		c(&s)
+		c(&o)
 	}
-	b, err := Open(r.t.Context(), s)
+	b, err := Open(r.t.Context(), o)
 	if err != nil {
 		r.t.Fatal(err)
 	}
@@ -234,10 +235,10 @@ func TestASecondRunChangesNothing(t *testing.T) {
 }
 
 func TestAReleaseHasTheSameBytesEverywhere(t *testing.T) {
-	sums := func(jobs string) string {
+	sums := func(jobs int) string {
 		r := makeRelease(t)
 		// Of what is compared nothing may name a registry, as its port is random.
-		r.env["REGISTRY"], r.env["JOBS"] = "registry.example.com", jobs
+		r.env["REGISTRY"], r.options.Jobs = "registry.example.com", jobs
 		testfile.Write(t, filepath.Join(r.dir, "images.txt"), "")
 		r.run("package")
 		raw, err := os.ReadFile(filepath.Join(r.dir, "dist", "artifacts", "sha256sum-amd64.txt"))
@@ -246,7 +247,7 @@ func TestAReleaseHasTheSameBytesEverywhere(t *testing.T) {
 		}
 		return string(raw)
 	}
-	if diff := cmp.Diff(sums("1"), sums("8")); diff != "" {
+	if diff := cmp.Diff(sums(1), sums(8)); diff != "" {
 		t.Errorf("two folders, two caches, one job and eight (-1 +8):\n%s", diff)
 	}
 }
@@ -271,7 +272,7 @@ func TestAllThatIsMissingIsSaidAtOnce(t *testing.T) {
 
 func TestPartsOfARelease(t *testing.T) {
 	r := makeRelease(t)
-	narrow := r.builder(func(s *Settings) { s.OS = "windows" })
+	narrow := r.builder(func(o *ReleaseOptions) { o.OS = "windows" })
 	r.do(narrow, "package", "windows")
 	for name := range r.files("dist/artifacts") {
 		if strings.Contains(name, "linux") {
@@ -383,7 +384,7 @@ func TestAnIndexIsOfWhatTheRegistryHolds(t *testing.T) {
 
 func TestOfflineUsesTheCacheAlone(t *testing.T) {
 	r := makeRelease(t)
-	offline := func(s *Settings) { s.Offline = true }
+	offline := func(o *ReleaseOptions) { o.Offline = true }
 	if err := r.try(r.builder(offline), "package", "airgap"); err == nil || !strings.Contains(err.Error(), "tools/pause:3.10") || !strings.Contains(err.Error(), "offline") {
 		t.Errorf("got %v, want an error that names what is not in the cache", err)
 	}
@@ -413,7 +414,7 @@ func TestAnInterruptLeavesNoHalfFile(t *testing.T) {
 
 // The digests of a release do not depend on who builds it.
 func TestBuildersAgree(t *testing.T) {
-	digests := func(change func(*Settings)) map[string]string {
+	digests := func(change func(*ReleaseOptions)) map[string]string {
 		r := makeRelease(t)
 		r.env["REGISTRY"] = "registry.example.com"
 		b := r.builder(change)
@@ -426,16 +427,16 @@ func TestBuildersAgree(t *testing.T) {
 		}
 		return found
 	}
-	want := digests(func(*Settings) {})
+	want := digests(func(*ReleaseOptions) {})
 	t.Run("buildkit", func(t *testing.T) {
 		address := imagetest.Buildkit(t)
-		if diff := cmp.Diff(want, digests(func(s *Settings) { s.Builder, s.BuildkitHost = "buildkit", address })); diff != "" {
+		if diff := cmp.Diff(want, digests(func(o *ReleaseOptions) { o.Builder, o.BuildkitHost = "buildkit", address })); diff != "" {
 			t.Errorf("(-embedded +buildkit):\n%s", diff)
 		}
 	})
 	t.Run("docker", func(t *testing.T) {
 		address := imagetest.Docker(t)
-		if diff := cmp.Diff(want, digests(func(s *Settings) { s.Builder, s.DockerHost = "docker", address })); diff != "" {
+		if diff := cmp.Diff(want, digests(func(o *ReleaseOptions) { o.Builder, o.DockerHost = "docker", address })); diff != "" {
 			t.Errorf("(-embedded +docker):\n%s", diff)
 		}
 	})
@@ -535,7 +536,7 @@ func TestDistElsewhere(t *testing.T) {
 	text = strings.Replace(text, "{source: LICENSE}", "{source: dist, path: all}", 1)
 	testfile.Write(t, config, strings.Replace(text, "{directory: released}", "{directory: ./dist/released}", 1))
 	out := filepath.Join(t.TempDir(), "o u:t")
-	there := func(s *Settings) { s.Dist, s.OS = out, "linux" }
+	there := func(o *ReleaseOptions) { o.Dist, o.OS = out, "linux" }
 	r.do(r.builder(there), "build", "linux")
 	b := r.builder(there)
 	step := b.Plan.Bundles[0]

@@ -30,19 +30,19 @@ func ParseAge(s string) (time.Duration, error) {
 }
 
 // openCache opens the content cache.
-func openCache(s Settings) (*store.Store, error) {
-	cache, err := store.Open(filepath.Join(s.Cache, "content"))
+func openCache(dir string) (*store.Store, error) {
+	cache, err := store.Open(filepath.Join(dir, "content"))
 	if err != nil {
 		return nil, fmt.Errorf("opening the content cache: %w; set SLIPWAY_CACHE to a folder that can be written", err)
 	}
 	return cache, nil
 }
 
-// CleanCache removes from the content cache what was not used for age, and what was
+// CleanCache removes from the content cache in dir what was not used for age, and what was
 // not used for the longest time until no more than size bytes are left; with neither,
 // all of it. It returns how many bytes that freed.
-func CleanCache(ctx context.Context, s Settings, age time.Duration, size int64) (freed int64, err error) {
-	cache, err := openCache(s)
+func CleanCache(ctx context.Context, dir string, age time.Duration, size int64) (freed int64, err error) {
+	cache, err := openCache(dir)
 	if err != nil {
 		return 0, err
 	}
@@ -50,14 +50,14 @@ func CleanCache(ctx context.Context, s Settings, age time.Duration, size int64) 
 	all := age == 0 && size == 0
 	freed, err = cache.Prune(ctx, store.PruneOptions{All: all, OlderThan: age, MaxSize: size})
 	if all {
-		err = errors.Join(err, fileop.RemoveAll(filepath.Join(s.Cache, "compile")))
+		err = errors.Join(err, fileop.RemoveAll(filepath.Join(dir, "compile")))
 	}
 	return freed, err
 }
 
-// defaultCacheSize bounds the content cache, in bytes: a few releases of a large
+// DefaultCacheSize bounds the content cache, in bytes: a few releases of a large
 // distribution with their frames.
-const defaultCacheSize = 64 << 30
+const DefaultCacheSize = 64 << 30
 
 // tidyEvery is how often the cache is looked through for what is too much.
 const tidyEvery = 24 * time.Hour
@@ -71,7 +71,7 @@ func (w *Workbench) tidy(ctx context.Context) {
 	if last, err := time.Parse(time.RFC3339, string(raw)); err == nil && time.Since(last) < tidyEvery {
 		return
 	}
-	if _, err := w.cache.Prune(ctx, store.PruneOptions{MaxSize: w.settings.CacheSize}); err == nil {
+	if _, err := w.cache.Prune(ctx, store.PruneOptions{MaxSize: w.options.CacheSize}); err == nil {
 		_ = w.cache.SetRecord(kind, key, []byte(time.Now().UTC().Format(time.RFC3339)))
 	}
 }

@@ -49,10 +49,10 @@ func age(t *testing.T, dir string) {
 func TestTheCacheIsBounded(t *testing.T) {
 	registry, dir := imagetest.Registry(t), t.TempDir()
 	imagetest.Push(t, registry+"/acme/one:1", imagetest.Image(t, "linux/amd64", imagetest.RandomLayer(t, 1, 400_000)))
-	s := Settings{Cache: dir, Jobs: 2, CacheSize: 1 << 30, Getenv: func(string) (string, bool) { return "", false }}
+	o := WorkbenchOptions{Cache: dir, Jobs: 2, CacheSize: 1 << 30, Getenv: func(string) (string, bool) { return "", false }}
 	pack := func() {
 		t.Helper()
-		w, err := OpenWorkbench(s)
+		w, err := OpenWorkbench(o)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -66,13 +66,13 @@ func TestTheCacheIsBounded(t *testing.T) {
 		t.Fatalf("the cache has %d bytes, want the layer in it", got)
 	}
 	// It was looked through today.
-	s.CacheSize = 1000
+	o.CacheSize = 1000
 	pack()
 	if got := cacheSize(t, dir); got < 400_000 {
 		t.Errorf("the cache was looked through twice a day; %d bytes are left", got)
 	}
 	age(t, dir)
-	if freed, err := CleanCache(t.Context(), s, 0, 1000); err != nil || freed < 400_000 {
+	if freed, err := CleanCache(t.Context(), dir, 0, 1000); err != nil || freed < 400_000 {
 		t.Errorf("freed %d, %v", freed, err)
 	}
 	if got := cacheSize(t, dir); got > 1000 {
@@ -80,14 +80,14 @@ func TestTheCacheIsBounded(t *testing.T) {
 	}
 	// Whatever is missing is fetched again, and a new cache is bounded at once.
 	pack()
-	if _, err := CleanCache(t.Context(), s, time.Hour, 0); err != nil {
+	if _, err := CleanCache(t.Context(), dir, time.Hour, 0); err != nil {
 		t.Error(err)
 	}
 	if got := cacheSize(t, dir); got < 400_000 {
 		t.Errorf("what was used this hour went; %d bytes are left", got)
 	}
 	age(t, dir)
-	if _, err := CleanCache(t.Context(), s, 0, 0); err != nil {
+	if _, err := CleanCache(t.Context(), dir, 0, 0); err != nil {
 		t.Error(err)
 	}
 	if got := cacheSize(t, dir); got != 0 {

@@ -146,11 +146,11 @@ func TestWhatAKilledRunLeaves(t *testing.T) {
 const holdDist = "SLIPWAY_TEST_HOLD_DIST"
 
 func TestHoldsDist(t *testing.T) {
-	config := os.Getenv(holdDist)
-	if config == "" {
+	file := os.Getenv(holdDist)
+	if file == "" {
 		t.Skip("another test runs this one in a process of its own")
 	}
-	b, err := Open(t.Context(), Settings{Config: config, Getenv: os.LookupEnv})
+	b, err := Open(t.Context(), ReleaseOptions{Config: file, WorkbenchOptions: WorkbenchOptions{Getenv: os.LookupEnv}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -25,7 +25,7 @@ func TestATagIsNotReplacedUnlessAsked(t *testing.T) {
 		ok     bool
 	}{
 		{"not asked", func(*testRelease) {}, false},
-		{"by the environment", func(r *testRelease) { r.env["FORCE"] = "1" }, true},
+		{"by an option", func(r *testRelease) { r.options.Force = true }, true},
 		{"by the destination", func(r *testRelease) {
 			r.configure("{registry: \""+r.registry+"\"}", "{registry: \""+r.registry+"\", force: true}")
 		}, true},
@@ -84,7 +84,7 @@ func TestOnlyACleanTaggedCommitIsPublished(t *testing.T) {
 		}, "tracked files differ from commit"},
 		{"untagged with TAG", func(r *testRelease) { r.env["TAG"] = "v1.0.0" }, ""},
 		{"a snapshot by the environment", func(r *testRelease) {
-			r.env["SNAPSHOT"] = "true"
+			r.options.Snapshot = true
 			testfile.Write(r.t, filepath.Join(r.dir, "LICENSE"), "mine\n")
 		}, ""},
 		{"a snapshot by every destination", func(r *testRelease) {

@@ -13,7 +13,6 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/partial"
 
-	"github.com/slipway-build/slipway/build/config"
 	"github.com/slipway-build/slipway/images"
 	"github.com/slipway-build/slipway/images/airgap"
 	"github.com/slipway-build/slipway/images/airgap/format"
@@ -24,7 +23,7 @@ import (
 )
 
 // An ImageJob is one `slipway image build`: a Dockerfile, for the platforms of
-// the settings, to some outputs.
+// the options, to some outputs.
 type ImageJob struct {
 	// Context is the folder, Dockerfile its path if not CONTEXT/Dockerfile.
 	Context, Dockerfile    string
@@ -35,8 +34,8 @@ type ImageJob struct {
 	Format        images.Format
 	// Modes are those of files of contexts.
 	Modes images.Modes
-	// EngineOpts are for the builders docker and buildkit.
-	config.EngineOpts
+	// EngineOptions are for the builders docker and buildkit.
+	EngineOptions
 }
 
 // An ImageResult is what an ImageJob made.
@@ -66,7 +65,7 @@ func (r ImageResult) Write(w io.Writer) error {
 	return t.Write(w)
 }
 
-// BuildImage builds a Dockerfile for every platform of the settings, and hands
+// BuildImage builds a Dockerfile for every platform of the options, and hands
 // the result to the outputs.
 func (w *Workbench) BuildImage(ctx context.Context, job ImageJob) (ImageResult, error) {
 	tags, err := parseTags(job.Tags)
@@ -80,8 +79,8 @@ func (w *Workbench) BuildImage(ctx context.Context, job ImageJob) (ImageResult, 
 			errs = append(errs, usage.Errorf("output %s: say which name with -t REF", text))
 		}
 		if kind == "docker" {
-			if len(w.settings.Platforms) > 1 {
-				errs = append(errs, usage.Errorf("output %s: a name in it stands for one platform, and %d are built; use oci:DIR, or one command for each", text, len(w.settings.Platforms)))
+			if len(w.options.Platforms) > 1 {
+				errs = append(errs, usage.Errorf("output %s: a name in it stands for one platform, and %d are built; use oci:DIR, or one command for each", text, len(w.options.Platforms)))
 			}
 			_, err := format.OutputCodec(where)
 			errs = append(errs, usage.Wrap(err))
@@ -92,7 +91,7 @@ func (w *Workbench) BuildImage(ctx context.Context, job ImageJob) (ImageResult, 
 	} else if !info.IsDir() {
 		errs = append(errs, usage.Errorf("build context %s is a file, not a folder", job.Context))
 	}
-	epoch, err := sourceDateEpoch(w.settings.Getenv)
+	epoch, err := parseSourceDateEpoch(w.options.SourceDateEpoch)
 	errs = append(errs, err)
 	if err := errors.Join(errs...); err != nil {
 		return ImageResult{}, err
@@ -128,7 +127,7 @@ func (w *Workbench) makeImage(ctx context.Context, job ImageJob, epoch time.Time
 		if err != nil {
 			return ImageResult{}, err
 		}
-		size, err := imageSize(m.image)
+		size, err := images.ImageSize(m.image)
 		if err != nil {
 			return ImageResult{}, err
 		}
@@ -157,7 +156,7 @@ func (w *Workbench) makeImage(ctx context.Context, job ImageJob, epoch time.Time
 			err = putLayout(ctx, o.where, o.name, tags, subject)
 		case "docker":
 			_, err = airgap.Pack(ctx, w.cache, []airgap.Image{{Names: references(tags), Image: made[0].image, Own: true}},
-				[]airgap.Output{{Path: o.where}}, airgap.Options{Jobs: w.settings.Jobs})
+				[]airgap.Output{{Path: o.where}}, airgap.Options{Jobs: w.options.Jobs})
 		case "push":
 			for _, tag := range tags {
 				if _, e := w.registry.Push(ctx, tag, subject); e != nil {
@@ -177,11 +176,11 @@ type assembled struct {
 }
 
 func (w *Workbench) assembleAll(ctx context.Context, job ImageJob, epoch time.Time) ([]assembled, error) {
-	platforms := w.settings.Platforms
+	platforms := w.options.Platforms
 	if len(platforms) == 0 {
 		platforms = []v1.Platform{{OS: "linux", Architecture: runtime.GOARCH}}
 	}
-	assembler, err := w.assembler(ctx, w.settings.Builder, "", job.EngineOpts)
+	assembler, err := w.assembler(ctx, w.options.Builder, "", job.EngineOptions)
 	if err != nil {
 		return nil, err
 	}
@@ -190,10 +189,10 @@ func (w *Workbench) assembleAll(ctx context.Context, job ImageJob, epoch time.Ti
 		file = filepath.Join(job.Context, "Dockerfile")
 	}
 	made := make([]assembled, len(platforms))
-	err = parallel.Each(ctx, len(platforms), w.settings.Jobs, func(i int) error {
+	err = parallel.Each(ctx, len(platforms), w.options.Jobs, func(i int) error {
 		image, err := assembler.Assemble(ctx, images.BuildContext{
 			Dir: job.Context, Dockerfile: file, Target: job.Target, Platform: platforms[i], Args: job.Args, Labels: job.Labels,
-			Contexts: job.Contexts, Epoch: epoch, Format: job.Format, Modes: job.Modes, NoCache: w.settings.NoCache,
+			Contexts: job.Contexts, Epoch: epoch, Format: job.Format, Modes: job.Modes, NoCache: w.options.NoCache,
 		})
 		if err != nil {
 			return err
@@ -253,27 +252,8 @@ func references(tags []name.Tag) []name.Reference {
 	return out
 }
 
-// imageSize is what an image weighs in a registry, in bytes.
-func imageSize(image v1.Image) (int64, error) {
-	m, err := image.Manifest()
-	if err != nil {
-		return 0, err
-	}
-	raw, err := image.RawManifest()
-	if err != nil {
-		return 0, err
-	}
-	size := int64(len(raw)) + m.Config.Size
-	for _, l := range m.Layers {
-		size += l.Size
-	}
-	return size, nil
-}
-
-// sourceDateEpoch is the time of images that belong to no project, or zero if none
-// is given: then the Dockerfile may say it.
-func sourceDateEpoch(getenv func(string) (string, bool)) (time.Time, error) {
-	text, _ := getenv("SOURCE_DATE_EPOCH")
+// parseSourceDateEpoch reads the time of images that belong to no project; it is zero for an empty text.
+func parseSourceDateEpoch(text string) (time.Time, error) {
 	if text == "" {
 		return time.Time{}, nil
 	}

@@ -26,7 +26,7 @@ func (b *Builder) buildImages(ctx context.Context) error {
 	if _, err := b.compile(ctx, b.readByImages()); err != nil {
 		return err
 	}
-	if err := parallel.Each(ctx, len(b.Plan.Images), b.settings.Jobs, func(i int) error {
+	if err := parallel.Each(ctx, len(b.Plan.Images), b.options.Jobs, func(i int) error {
 		_, err := b.image(ctx, b.Plan.Images[i])
 		return err
 	}); err != nil {
@@ -67,7 +67,7 @@ func (b *Builder) image(ctx context.Context, step plan.ImageStep) (v1.Image, err
 		if err := b.layout.Tag(ctx, step.Ref, *d); err != nil {
 			return nil, err
 		}
-		size, err := imageSize(image)
+		size, err := images.ImageSize(image)
 		if err != nil {
 			return nil, err
 		}
@@ -82,7 +82,7 @@ func (b *Builder) assemble(ctx context.Context, step plan.ImageStep) (v1.Image, 
 	if err := b.Config.CheckImage(step.Dockerfile, step.Context, step.Contexts, step.EngineOpts); err != nil {
 		return nil, fmt.Errorf("image %s: %w", step.Image, err)
 	}
-	assembler, err := b.bench.assembler(ctx, step.Builder, step.Address, step.EngineOpts.OnDisk(b.path))
+	assembler, err := b.bench.assembler(ctx, step.Builder, step.Address, EngineOptions(step.EngineOpts.OnDisk(b.path)))
 	if err != nil {
 		return nil, fmt.Errorf("image %s: %w", step.Image, err)
 	}
@@ -97,7 +97,7 @@ func (b *Builder) buildContext(step plan.ImageStep) images.BuildContext {
 	return images.BuildContext{
 		Dir: b.path(step.Context), Dockerfile: b.relative(step.Dockerfile), Target: step.Target,
 		Platform: step.Platform.Platform, Args: step.Args, Labels: step.Labels, Contexts: contexts,
-		Epoch: givenEpoch(b.Plan.Release), Format: step.Format, Modes: step.Modes, NoCache: b.settings.NoCache,
+		Epoch: givenEpoch(b.Plan.Release), Format: step.Format, Modes: step.Modes, NoCache: b.options.NoCache,
 	}
 }
 

@@ -49,7 +49,7 @@ func (w *Workbench) createIndex(ctx context.Context, tags, sources []string, ann
 		refs = append(refs, parsed...)
 	}
 	entries := make([]images.IndexEntry, len(sources))
-	errs = append(errs, parallel.Each(ctx, len(sources), max(w.settings.Jobs, minTransfers), func(i int) error {
+	errs = append(errs, parallel.Each(ctx, len(sources), w.options.Transfers(), func(i int) error {
 		found, err := w.resolve(ctx, sources[i])
 		if err != nil {
 			return fmt.Errorf("index source %s: %w", sources[i], err)
@@ -176,7 +176,7 @@ func (w *Workbench) Inspect(ctx context.Context, ref string) (*Inspection, error
 	}
 	out.MediaType, out.Labels = string(m.MediaType), m.Annotations
 	out.Entries = make([]InspectedEntry, len(m.Manifests))
-	err = parallel.Each(ctx, len(m.Manifests), max(w.settings.Jobs, minTransfers), func(i int) error {
+	err = parallel.Each(ctx, len(m.Manifests), w.options.Transfers(), func(i int) error {
 		d := m.Manifests[i]
 		if d.MediaType.IsIndex() {
 			out.Entries[i] = InspectedEntry{Digest: d.Digest, Problem: "an index inside an index, which nodes do not look into"}
@@ -200,7 +200,7 @@ func inspectImage(image v1.Image, d v1.Descriptor) InspectedEntry {
 		e.Layers = len(m.Layers)
 	}
 	var err error
-	if e.Size, err = imageSize(image); err != nil {
+	if e.Size, err = images.ImageSize(image); err != nil {
 		e.Problem = err.Error()
 		return e
 	}

@@ -127,15 +127,15 @@ func (b *Builder) asMade(ctx context.Context) (*Builder, Report, error) {
 	if made["REGISTRY"] == b.Config.Registry && made["REPO"] == b.Config.Repository {
 		return b, report, nil
 	}
-	settings := b.settings
-	settings.Config = b.Config.File
-	settings.Getenv = func(name string) (string, bool) {
+	options := b.options
+	options.Config = b.Config.File
+	options.Getenv = func(name string) (string, bool) {
 		if name == "REGISTRY" || name == "REPO" {
 			return made[name], made[name] != ""
 		}
-		return b.settings.Getenv(name)
+		return b.options.Getenv(name)
 	}
-	named, err := Open(ctx, settings)
+	named, err := Open(ctx, options)
 	if err != nil {
 		return nil, report, err
 	}

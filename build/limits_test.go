@@ -25,10 +25,10 @@ func TestTheLimitOfUnpackingCanBeSet(t *testing.T) {
 		t.Fatal(err)
 	}
 	testfile.Write(t, filepath.Join(r.dir, "files.tar"), archive.String())
-	r.env["SLIPWAY_UNPACK_LIMIT"] = "50KB"
+	r.options.UnpackLimit = 50_000
 	if err := r.try(r.builder(), "build", "images"); err == nil || !strings.Contains(err.Error(), "Dockerfile:2") {
 		t.Errorf("got %v, want an error at the ADD", err)
 	}
-	r.env["SLIPWAY_UNPACK_LIMIT"] = "200KB"
+	r.options.UnpackLimit = 200_000
 	r.run("build", "images")
 }

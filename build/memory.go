@@ -1,9 +1,6 @@
 package build
 
-import (
-	"os"
-	"runtime/debug"
-)
+import "runtime/debug"
 
 // What a process holds, in bytes: each zstd encoder at its best level keeps tables
 // and a window of 32 MiB.
@@ -17,7 +14,7 @@ const (
 // is most of it. GOMEMLIMIT and GOGC, if the user has set them, win.
 func (s Settings) LimitMemory() {
 	for _, name := range []string{"GOMEMLIMIT", "GOGC"} {
-		if _, set := os.LookupEnv(name); set {
+		if _, set := s.Getenv(name); set {
 			return
 		}
 	}

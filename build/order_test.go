@@ -93,19 +93,19 @@ func TestVerbsInEveryOrder(t *testing.T) {
 			for _, step := range c.steps {
 				words := strings.Fields(step)
 				var only []string
-				var change []func(*Settings)
+				var change []func(*ReleaseOptions)
 				for _, word := range words[1:] {
 					if text, ok := strings.CutPrefix(word, "platform="); ok {
 						platform, err := images.ParsePlatform(text)
 						if err != nil {
 							t.Fatal(err)
 						}
-						change = append(change, func(s *Settings) { s.Platforms = append(s.Platforms, platform) })
+						change = append(change, func(o *ReleaseOptions) { o.Platforms = append(o.Platforms, platform) })
 					} else if word == "REGISTRY=other" {
 						destination = r.other
-						change = append(change, func(s *Settings) {
-							getenv := s.Getenv
-							s.Getenv = func(name string) (string, bool) {
+						change = append(change, func(o *ReleaseOptions) {
+							getenv := o.Getenv
+							o.Getenv = func(name string) (string, bool) {
 								if name == "REGISTRY" {
 									return r.other, true
 								}
@@ -118,7 +118,7 @@ func TestVerbsInEveryOrder(t *testing.T) {
 				}
 				for _, system := range plan.Systems {
 					if len(only) == 1 && only[0] == system {
-						change = append(change, func(s *Settings) { s.OS = system })
+						change = append(change, func(o *ReleaseOptions) { o.OS = system })
 					}
 				}
 				b := r.builder(change...)
@@ -166,9 +166,9 @@ func TestPublishMakesNothing(t *testing.T) {
 			r := makeRelease(t)
 			for _, step := range c.make {
 				words := strings.Fields(step)
-				r.do(r.builder(func(s *Settings) {
+				r.do(r.builder(func(o *ReleaseOptions) {
 					if strings.HasSuffix(step, "linux") {
-						s.OS = "linux"
+						o.OS = "linux"
 					}
 				}), words[0], words[1:]...)
 			}
@@ -249,7 +249,7 @@ func TestAnIndexOfSeveralMachines(t *testing.T) {
 	r := makeRelease(t)
 	machine := func(platform string) *testRelease {
 		m := makeRelease(t)
-		m.env["REGISTRY"], m.env["PLATFORMS"] = r.registry, platform
+		m.env["REGISTRY"], m.options.Platforms = r.registry, platforms(t, platform)
 		m.configure("  - {registry: \""+m.registry+"\"}\n", "")
 		m.run("build")
 		m.run("publish", "images")

@@ -46,7 +46,7 @@ func (w *Workbench) Pack(ctx context.Context, job PackJob) ([]airgap.Result, err
 	if err != nil {
 		return nil, err
 	}
-	made, err := airgap.Pack(ctx, w.cache, content, outputs, airgap.Options{Layers: job.Layers, Level: job.Level, Jobs: w.settings.Jobs})
+	made, err := airgap.Pack(ctx, w.cache, content, outputs, airgap.Options{Layers: job.Layers, Level: job.Level, Jobs: w.options.Jobs})
 	if err != nil {
 		return nil, err
 	}
@@ -86,7 +86,7 @@ func (w *Workbench) preparePack(ctx context.Context, job PackJob) ([]airgap.Imag
 		return nil, nil, nil, err
 	}
 	content := make([]airgap.Image, len(job.Images))
-	err = parallel.Each(ctx, len(job.Images), max(w.settings.Jobs, minTransfers), func(i int) error {
+	err = parallel.Each(ctx, len(job.Images), w.options.Transfers(), func(i int) error {
 		source := job.Images[i]
 		var err error
 		if content[i], err = w.packSource(ctx, source.Ref, platform); err != nil && source.Where != "" {
@@ -101,14 +101,14 @@ func (w *Workbench) preparePack(ctx context.Context, job PackJob) ([]airgap.Imag
 	return content, outputs, p, err
 }
 
-// onePlatform is the platform of the settings, or Linux on this machine's
+// onePlatform is the platform of the options, or Linux on this machine's
 // architecture. A name in an archive stands for one image alone.
 func (w *Workbench) onePlatform() (v1.Platform, error) {
-	switch len(w.settings.Platforms) {
+	switch len(w.options.Platforms) {
 	case 0:
 		return v1.Platform{OS: "linux", Architecture: runtime.GOARCH}, nil
 	case 1:
-		return w.settings.Platforms[0], nil
+		return w.options.Platforms[0], nil
 	}
 	return v1.Platform{}, usage.Errorf("an archive is for one platform; run once for each --platform")
 }

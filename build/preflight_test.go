@@ -20,7 +20,7 @@ func TestPreflightCountsEachBlobOnceAndFetchesNone(t *testing.T) {
 	imagetest.Push(t, registry+"/acme/one:1", imagetest.Image(t, "linux/amd64", shared, imagetest.RandomLayer(t, 2, 50_000)))
 	imagetest.Push(t, registry+"/acme/two:1", imagetest.Image(t, "linux/amd64", shared))
 	cache, out := t.TempDir(), filepath.Join(t.TempDir(), "new", "x.tar.gz")
-	w, err := OpenWorkbench(Settings{Cache: cache, Jobs: 2, Platforms: []v1.Platform{{OS: "linux", Architecture: "amd64"}},
+	w, err := OpenWorkbench(WorkbenchOptions{Cache: cache, Jobs: 2, Platforms: []v1.Platform{{OS: "linux", Architecture: "amd64"}},
 		Getenv: func(string) (string, bool) { return "", false }})
 	if err != nil {
 		t.Fatal(err)

@@ -98,7 +98,7 @@ func (p *publication) gather(ctx context.Context) error {
 		if err := p.checkInputs(p.report); err != nil {
 			return err
 		}
-	case (p.wants("images") || files) && !p.settings.Force:
+	case (p.wants("images") || files) && !p.options.Force:
 		return fmt.Errorf("%s is missing, so that nothing says what dist was made from: run build and package first, or give --force (environment FORCE) if you answer for it",
 			p.relative(reportFile))
 	}
@@ -218,7 +218,7 @@ func (p *publication) gatherIndexes(ctx context.Context) error {
 		}
 	}
 	indexes := make([]v1.ImageIndex, len(jobs))
-	err := parallel.Each(ctx, len(jobs), max(p.settings.Jobs, minTransfers), func(i int) (err error) {
+	err := parallel.Each(ctx, len(jobs), p.options.Transfers(), func(i int) (err error) {
 		indexes[i], err = p.indexAt(ctx, jobs[i].destination, jobs[i].step)
 		return err
 	})
@@ -245,7 +245,7 @@ func (p *publication) gatherIndexes(ctx context.Context) error {
 func (p *publication) indexAt(ctx context.Context, d config.Destination, step plan.IndexStep) (v1.ImageIndex, error) {
 	members := p.full.Leaves(step)
 	entries := make([]images.IndexEntry, len(members))
-	err := parallel.Each(ctx, len(members), minTransfers, func(n int) error {
+	err := parallel.Each(ctx, len(members), p.options.Transfers(), func(n int) error {
 		ref, err := p.at(d, members[n])
 		if err != nil {
 			return err
@@ -255,18 +255,22 @@ func (p *publication) indexAt(ctx context.Context, d config.Destination, step pl
 			entries[n].Image = p.pushes[0][i].what.(v1.Image)
 			return nil
 		}
-		found, err := p.bench.resolve(ctx, entries[n].Name)
+		found, err := p.bench.registry.Resolve(ctx, ref)
 		if errors.Is(err, fs.ErrNotExist) {
 			return fmt.Errorf("%w: publish the images of every platform first (publish --only images), the index last (publish --only index)", err)
 		}
 		if err != nil {
 			return err
 		}
-		if want, ok := p.reported(members[n]); ok && want != found.descriptor.Digest.String() {
-			return fmt.Errorf("%s is %s, and %s was made in dist: publish images first", entries[n].Name, found.descriptor.Digest, want)
+		if want, ok := p.reported(members[n]); ok && want != found.Descriptor.Digest.String() {
+			return fmt.Errorf("%s is %s, and %s was made in dist: publish images first", entries[n].Name, found.Descriptor.Digest, want)
 		}
-		entries[n].Image, entries[n].Index = found.image, found.index
-		return nil
+		if found.Descriptor.MediaType.IsIndex() {
+			entries[n].Index, err = found.Index()
+		} else {
+			entries[n].Image, err = found.Image()
+		}
+		return err
 	})
 	if err != nil {
 		return nil, fmt.Errorf("index %s: %w", step.Ref, err)

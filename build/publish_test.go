@@ -42,10 +42,10 @@ func TestOfflineAsksNoGitHub(t *testing.T) {
 	}))
 	defer server.Close()
 	r := makeRelease(t)
-	r.env["GITHUB_API_URL"], r.env["GITHUB_TOKEN"] = server.URL, "t"
+	r.options.GitHubAPI, r.options.GitHubToken = server.URL, "t"
 	r.configure("  - {directory: released}\n", "  - {github: acme/acme}\n")
 	r.run("package")
-	err := r.try(r.builder(func(s *Settings) { s.Offline = true }), "publish", "artifacts")
+	err := r.try(r.builder(func(o *ReleaseOptions) { o.Offline = true }), "publish", "artifacts")
 	if err == nil || !strings.Contains(err.Error(), "offline: the release of acme/acme cannot be made") {
 		t.Errorf("got %v, want that there is no network", err)
 	}

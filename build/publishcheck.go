@@ -28,7 +28,7 @@ func (p *publication) destinations() []config.Destination {
 }
 
 // forced says whether a destination may replace what it has.
-func (p *publication) forced(d config.Destination) bool { return p.settings.Force || d.Force }
+func (p *publication) forced(d config.Destination) bool { return p.options.Force || d.Force }
 
 // allowed is an error if this is not a version to publish: what people get under a
 // version must be a commit that has it as its tag, unless they are told otherwise.
@@ -41,7 +41,7 @@ func (p *publication) allowed() error {
 	if r.Dirty {
 		why = append(why, "tracked files differ from commit "+r.Commit)
 	}
-	if len(why) == 0 || p.settings.Snapshot {
+	if len(why) == 0 || p.options.Snapshot {
 		return nil
 	}
 	var closed []string
@@ -89,7 +89,7 @@ func (p *publication) checkRegistries(ctx context.Context) error {
 		mu    sync.Mutex
 		repos = map[name.Repository]bool{} // with something to push
 	)
-	err := parallel.Each(ctx, len(all), max(p.settings.Jobs, minTransfers), func(i int) error {
+	err := parallel.Each(ctx, len(all), p.options.Transfers(), func(i int) error {
 		there, ok, err := p.bench.registry.Tagged(ctx, all[i].ref)
 		if err != nil || ok && there == all[i].digest {
 			return err
@@ -119,13 +119,12 @@ func (p *publication) github(d config.Destination) (publish.GitHub, error) {
 	switch {
 	case !ok:
 		return publish.GitHub{}, usage.Errorf("github %q: want owner/name", d.GitHub)
-	case p.settings.Offline:
+	case p.options.Offline:
 		return publish.GitHub{}, fmt.Errorf("offline: the release of %s cannot be made", d.GitHub)
-	case p.settings.GitHubToken == "":
+	case p.options.GitHubToken == "":
 		return publish.GitHub{}, usage.Wrap(errors.New("GITHUB_TOKEN is not set; it needs the right to write contents of " + d.GitHub))
 	}
-	api, _ := p.settings.Getenv("GITHUB_API_URL") // GitHub's own runners set it; empty is github.com's
-	return publish.GitHub{Owner: owner, Repo: repo, Token: p.settings.GitHubToken, BaseURL: api}, nil
+	return publish.GitHub{Owner: owner, Repo: repo, Token: p.options.GitHubToken, BaseURL: p.options.GitHubAPI}, nil
 }
 
 func (p *publication) githubOptions(d config.Destination) publish.Options {

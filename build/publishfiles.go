@@ -79,7 +79,7 @@ func (p *publication) packaged(ctx context.Context) ([]string, error) {
 // checkPackaged refuses to publish other images than those that the archives in
 // dist/artifacts hold under the same names.
 func (p *publication) checkPackaged(ctx context.Context) error {
-	return parallel.Each(ctx, len(p.Plan.Archives), p.settings.Jobs, func(i int) error {
+	return parallel.Each(ctx, len(p.Plan.Archives), p.options.Jobs, func(i int) error {
 		step := p.Plan.Archives[i]
 		var errs []error
 		for _, output := range step.Outputs {

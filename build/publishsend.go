@@ -17,7 +17,7 @@ import (
 // send sends what was gathered and checked. An index follows what it names.
 func (p *publication) send(ctx context.Context) error {
 	for _, phase := range p.pushes {
-		err := parallel.Each(ctx, len(phase), max(p.settings.Jobs, minTransfers), func(i int) error { return p.push(ctx, phase[i]) })
+		err := parallel.Each(ctx, len(phase), p.options.Transfers(), func(i int) error { return p.push(ctx, phase[i]) })
 		if err != nil {
 			return err
 		}
@@ -52,7 +52,7 @@ func (p *publication) push(ctx context.Context, o push) error {
 	made := o.made
 	made.Ref, made.Digest, made.Size = images.Qualified(o.ref), d.Digest.String(), d.Size
 	if image, ok := o.what.(v1.Image); ok && made.Kind == "image" {
-		if made.Size, err = imageSize(image); err != nil {
+		if made.Size, err = images.ImageSize(image); err != nil {
 			return err
 		}
 	}

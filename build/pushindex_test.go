@@ -59,7 +59,7 @@ func TestPushOfIndexesThatArchivesKeep(t *testing.T) {
 		warnings int
 		whole    bool
 	}{{archives, 0, true}, {archives[:1], 1, false}} {
-		w, err := OpenWorkbench(Settings{Cache: t.TempDir(), Jobs: 1, Getenv: func(string) (string, bool) { return "", false }})
+		w, err := OpenWorkbench(WorkbenchOptions{Cache: t.TempDir(), Jobs: 1, Getenv: func(string) (string, bool) { return "", false }})
 		if err != nil {
 			t.Fatal(err)
 		}

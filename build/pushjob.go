@@ -88,7 +88,7 @@ func (w *Workbench) PushArchives(ctx context.Context, job PushJob) ([]Pushed, er
 	warnUnnamed(ctx, packed)
 	p := &archivePush{workbench: w}
 	pushed := make([]Pushed, len(targets))
-	err = parallel.Each(ctx, len(targets), max(w.settings.Jobs, minTransfers), func(i int) error {
+	err = parallel.Each(ctx, len(targets), w.options.Transfers(), func(i int) error {
 		var err error
 		if pushed[i], err = p.push(ctx, targets[i]); err != nil {
 			return fmt.Errorf("pushing %s: %w", targets[i].sources[0].name, err)

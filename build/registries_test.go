@@ -11,12 +11,11 @@ import (
 )
 
 func TestFlagsAndTheFileSayHowRegistriesAreReached(t *testing.T) {
-	s := Settings{CertDirs: []string{"/certs"}, PlainHTTP: []string{"a.example", "b.example:5000"}}
-	c := config.Config{Dir: "/project", Registries: map[string]config.RegistryAccess{
+		c := config.Config{Dir: "/project", Registries: map[string]config.RegistryAccess{
 		"a.example":       {Mirrors: []string{"m.example"}},
 		"index.docker.io": {CA: "certs/ca.pem", Cert: "/abs/cert.pem", SkipVerify: true},
 	}}
-	got := s.hosts(c.HostSettings())
+	got := WorkbenchOptions{CertDirs: []string{"/certs"}, PlainHTTP: []string{"a.example", "b.example:5000"}, Registries: c.HostSettings()}.hosts()
 	want := hosts.Options{Dirs: []string{"/certs"}, Settings: map[string]hosts.Setting{
 		"a.example":      {PlainHTTP: true, Mirrors: []string{"m.example"}},
 		"b.example:5000": {PlainHTTP: true},

@@ -10,68 +10,18 @@ import (
 	"strconv"
 	"strings"
 
-	v1 "github.com/google/go-containerregistry/pkg/v1"
-
 	"github.com/slipway-build/slipway/images"
 	"github.com/slipway-build/slipway/images/hosts"
 	"github.com/slipway-build/slipway/internal/usage"
 	"github.com/slipway-build/slipway/progress"
 )
 
-// Settings are what a door (mage or the CLI) decides about a run. The
-// environment fills them (SettingsFrom); flags replace what they name.
+// Settings are what environment and flags say about a run. SettingsFrom reads the environment, and flags replace
+// what they name.
 type Settings struct {
-	// Config is the path of slipway.yaml; empty means the nearest one upwards.
-	Config string
-	// Dist is the folder that everything is made in; empty means dist beside
-	// slipway.yaml.
-	Dist string
-	// Platforms and OS narrow what is made; SkipWindows leaves Windows out.
-	Platforms   []v1.Platform
-	OS          string
-	SkipWindows bool
-	// Builder replaces the builder of all images: embedded, docker or buildkit.
-	Builder images.BuilderKind
-	// BuildkitHost and DockerHost are addresses of engines.
-	BuildkitHost, DockerHost string
-	// BuildkitTLS and DockerTLS are folders with ca.pem, cert.pem and key.pem for
-	// tcp:// addresses; empty is plain TCP.
-	BuildkitTLS, DockerTLS string
-	// AuthFiles are files with credentials, such as Docker's config.json, in the order in
-	// which they are asked.
-	AuthFiles []string
-	// Username and Password are for the project's registry; empty means
-	// Docker's credentials.
-	Username, Password string
-	// PlainHTTP are registries, HOST or HOST:PORT, that are spoken to in plain HTTP.
-	PlainHTTP []string
-	// CertDirs have a folder for each registry, with certificates or hosts.toml; see
-	// package hosts.
-	CertDirs []string
-	// GitHubToken lets publish write a release.
-	GitHubToken string
-	// Jobs is how many things are done at once.
-	Jobs int
-	// Cache is the folder of the content cache.
-	Cache string
-	// CacheSize is how many bytes the content cache may have, more or less: it is
-	// looked through once a day.
-	CacheSize int64
-	// UnpackLimit is how many bytes an archive, a layer or a download may unpack to;
-	// 0 is 64 GiB.
-	UnpackLimit int64
-	// Offline forbids every use of the network.
-	Offline bool
-	// DryRun says what publish would do.
+	ReleaseOptions
+	// DryRun says what would be done, and does nothing.
 	DryRun bool
-	// Force lets publish replace what a destination already holds under the same tag.
-	Force bool
-	// Snapshot lets publish take a version without a tag, and a checkout with changes.
-	Snapshot bool
-	// NoCache makes images anew.
-	NoCache bool
-	// Getenv looks up the variables that slipway.yaml may name.
-	Getenv func(string) (string, bool)
 }
 
 // Environment lists the variables that SettingsFrom and Load read, for help texts.
@@ -87,15 +37,19 @@ var Secrets = []string{"DOCKER_PASSWORD", "GITHUB_TOKEN"}
 // once.
 func SettingsFrom(getenv func(string) (string, bool)) (Settings, error) {
 	env := func(name string) string { v, _ := getenv(name); return v }
-	s := Settings{
-		Builder: images.BuilderKind(env("BUILDER")), BuildkitHost: env("BUILDKIT_HOST"), DockerHost: env("DOCKER_HOST"),
-		BuildkitTLS: env("BUILDKIT_TLS_DIR"), AuthFiles: authFiles(env), Username: env("DOCKER_USERNAME"), Password: env("DOCKER_PASSWORD"),
-		GitHubToken: env("GITHUB_TOKEN"), Cache: env("SLIPWAY_CACHE"), Jobs: runtime.GOMAXPROCS(0), Getenv: getenv,
-	}
+	s := Settings{ReleaseOptions: ReleaseOptions{
+		WorkbenchOptions: WorkbenchOptions{
+			Builder: images.BuilderKind(env("BUILDER")), BuildkitHost: env("BUILDKIT_HOST"), DockerHost: env("DOCKER_HOST"),
+			BuildkitTLS: env("BUILDKIT_TLS_DIR"), AuthFiles: authFiles(env), CertDirs: certDirs(env),
+			Username: env("DOCKER_USERNAME"), Password: env("DOCKER_PASSWORD"),
+			SSHAgent: env("SSH_AUTH_SOCK"), SourceDateEpoch: env("SOURCE_DATE_EPOCH"),
+			Cache: env("SLIPWAY_CACHE"), CacheSize: DefaultCacheSize, Jobs: runtime.GOMAXPROCS(0), Getenv: getenv,
+		},
+		GitHubToken: env("GITHUB_TOKEN"), GitHubAPI: env("GITHUB_API_URL"), // GitHub's own runners set both
+	}}
 	if env("DOCKER_TLS_VERIFY") != "" { // as Docker's own client reads it
 		s.DockerTLS = env("DOCKER_CERT_PATH")
 	}
-	s.CertDirs = certDirs(env)
 	var errs []error
 	var err error
 	if s.Platforms, err = images.ParsePlatforms(listed(env("PLATFORMS"))); err != nil {
@@ -118,7 +72,6 @@ func SettingsFrom(getenv func(string) (string, bool)) (Settings, error) {
 	if err := s.Builder.Validate(); err != nil {
 		errs = append(errs, fmt.Errorf("environment BUILDER: %w", err))
 	}
-	s.CacheSize = defaultCacheSize
 	if size := env("SLIPWAY_CACHE_SIZE"); size != "" {
 		if s.CacheSize, err = progress.ParseBytes(size); err != nil {
 			errs = append(errs, fmt.Errorf("environment SLIPWAY_CACHE_SIZE: %w", err))
@@ -220,19 +173,6 @@ func parseSwitch(s string) (bool, error) {
 		return true, nil
 	}
 	return false, fmt.Errorf("%q: want true or false", s)
-}
-
-// hosts says how registries are reached: flags and environment win over slipway.yaml, whose settings project
-// has, and that over the folders of container tools.
-func (s Settings) hosts(project map[string]hosts.Setting) hosts.Options {
-	options := hosts.Options{Dirs: s.CertDirs}
-	for host, setting := range project {
-		options = options.With(host, setting)
-	}
-	for _, host := range s.PlainHTTP {
-		options = options.With(host, hosts.Setting{PlainHTTP: true})
-	}
-	return options
 }
 
 // CheckPlainHTTP refuses what are not registries.

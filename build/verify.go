@@ -59,7 +59,7 @@ func (b *Builder) Verify(ctx context.Context) error {
 	own, err := b.readOwnReport()
 	errs = append(errs, err)
 	reported := own.digests()
-	errs = append(errs, parallel.Each(ctx, len(b.Plan.Binaries), b.settings.Jobs, func(i int) error {
+	errs = append(errs, parallel.Each(ctx, len(b.Plan.Binaries), b.options.Jobs, func(i int) error {
 		s := b.Plan.Binaries[i]
 		digest, err := sumFile(b.path(s.Output))
 		if err != nil {
@@ -71,10 +71,10 @@ func (b *Builder) Verify(ctx context.Context) error {
 		return nil
 	}))
 	errs = append(errs,
-		parallel.Each(ctx, len(b.Plan.Images), b.settings.Jobs, func(i int) error {
+		parallel.Each(ctx, len(b.Plan.Images), b.options.Jobs, func(i int) error {
 			return b.verifyImage(ctx, layout, b.Plan.Images[i], reported)
 		}),
-		parallel.Each(ctx, len(b.Plan.Indexes), b.settings.Jobs, func(i int) error { return b.verifyIndex(layout, b.Plan.Indexes[i], reported) }),
+		parallel.Each(ctx, len(b.Plan.Indexes), b.options.Jobs, func(i int) error { return b.verifyIndex(layout, b.Plan.Indexes[i], reported) }),
 		b.verifyNames(reported),
 		parallel.Each(ctx, len(b.Plan.Archives), 1, func(i int) error { return b.verifyArchive(ctx, b.Plan.Archives[i]) }),
 		b.verifyChecksums(ctx))
@@ -239,7 +239,7 @@ func (b *Builder) verifyChecksums(ctx context.Context) error {
 			}
 		}
 		names := slices.Sorted(maps.Keys(listed))
-		errs = append(errs, parallel.Each(ctx, len(names), b.settings.Jobs, func(i int) error {
+		errs = append(errs, parallel.Each(ctx, len(names), b.options.Jobs, func(i int) error {
 			have, err := sumFile(filepath.Join(filepath.Dir(b.path(step.Output)), names[i]))
 			if err == nil && have.Hex != listed[names[i]] {
 				err = fmt.Errorf("%s: %s has SHA-256 %s, want %s", step.Output, names[i], have.Hex, listed[names[i]])

@@ -12,7 +12,6 @@ import (
 	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
-	"github.com/slipway-build/slipway/build/config"
 	"github.com/slipway-build/slipway/images"
 	"github.com/slipway-build/slipway/images/assemble"
 	"github.com/slipway-build/slipway/images/engine"
@@ -23,10 +22,66 @@ import (
 	"github.com/slipway-build/slipway/internal/usage"
 )
 
+// WorkbenchOptions say how images are made, fetched and kept.
+type WorkbenchOptions struct {
+	// Platforms are those to make images or archives for.
+	Platforms []v1.Platform
+	// Builder is what makes images, if it is not empty.
+	Builder images.BuilderKind
+	// BuildkitHost and DockerHost are the addresses of engines.
+	BuildkitHost, DockerHost string
+	// BuildkitTLS and DockerTLS are folders with ca.pem, cert.pem and key.pem for addresses that begin with
+	// tcp://; empty is plain TCP.
+	BuildkitTLS, DockerTLS string
+	// SSHAgent is the socket of the agent that RUN --mount=type=ssh uses; empty if none runs.
+	SSHAgent string
+	// SourceDateEpoch is the time of images, in seconds since 1970; if it is empty the Dockerfile may say it.
+	SourceDateEpoch string
+	// AuthFiles are files with credentials, such as Docker's config.json, in the order in which they are read.
+	AuthFiles []string
+	// Username and Password are sent to OwnRegistry alone, which is Docker Hub if it is empty.
+	Username, Password, OwnRegistry string
+	// Registries says how registries are reached, by HOST or HOST:PORT. PlainHTTP are registries to speak plain
+	// HTTP with. CertDirs have a folder for each registry, with certificates or hosts.toml; see package hosts.
+	// PlainHTTP wins over Registries, and that over CertDirs.
+	Registries map[string]hosts.Setting
+	PlainHTTP  []string
+	CertDirs   []string
+	// Jobs is how many things are done at once.
+	Jobs int
+	// Cache is the folder of the content cache and CacheSize its bound in bytes, which Tidy keeps.
+	Cache     string
+	CacheSize int64
+	// UnpackLimit is how many bytes an archive, a layer or a download may unpack to; 0 is 64 GiB.
+	UnpackLimit int64
+	// Offline forbids every use of the network.
+	Offline bool
+	// NoCache makes images anew.
+	NoCache bool
+	// Getenv looks up the environment variables that secrets of images name.
+	Getenv func(string) (string, bool)
+}
+
+// Transfers is how many transfers run at once: at least four even on a small machine, since they wait for the
+// network and not for a processor.
+func (o WorkbenchOptions) Transfers() int { return max(o.Jobs, 4) }
+
+// hosts says how registries are reached.
+func (o WorkbenchOptions) hosts() hosts.Options {
+	options := hosts.Options{Dirs: o.CertDirs}
+	for host, setting := range o.Registries {
+		options = options.With(host, setting)
+	}
+	for _, host := range o.PlainHTTP {
+		options = options.With(host, hosts.Setting{PlainHTTP: true})
+	}
+	return options
+}
+
 // A Workbench is what images are made with, with or without a project: the
 // content cache, registries, and the builders. It implements images.Source.
 type Workbench struct {
-	settings Settings
+	options  WorkbenchOptions
 	cache    *store.Store
 	registry *registry.Client
 	builders parallel.Memo[images.Assembler]
@@ -34,29 +89,23 @@ type Workbench struct {
 	layouts  layouts
 }
 
-// OpenWorkbench opens the content cache of the settings.
-func OpenWorkbench(s Settings) (*Workbench, error) {
-	return openWorkbench(s, name.DefaultRegistry, s.hosts(nil))
-}
-
-// openWorkbench is OpenWorkbench for a project. DOCKER_USERNAME is sent only to own,
-// its registry.
-func openWorkbench(s Settings, own string, where hosts.Options) (*Workbench, error) {
-	cache, err := openCache(s)
+// OpenWorkbench opens the content cache.
+func OpenWorkbench(o WorkbenchOptions) (*Workbench, error) {
+	cache, err := openCache(o.Cache)
 	if err != nil {
 		return nil, err
 	}
 	credentials := map[string]authn.AuthConfig{}
-	if s.Username != "" {
-		registry, err := name.NewRegistry(own)
+	if o.Username != "" {
+		own, err := name.NewRegistry(cmp.Or(o.OwnRegistry, name.DefaultRegistry))
 		if err != nil {
-			return nil, fmt.Errorf("registry %s: %w", own, err)
+			return nil, fmt.Errorf("registry %s: %w", o.OwnRegistry, err)
 		}
-		credentials[registry.RegistryStr()] = authn.AuthConfig{Username: s.Username, Password: s.Password}
+		credentials[own.RegistryStr()] = authn.AuthConfig{Username: o.Username, Password: o.Password}
 	}
-	return &Workbench{settings: s, cache: cache, registry: registry.New(registry.Options{
-		Store: cache, Jobs: max(s.Jobs, minTransfers), Offline: s.Offline, AuthFiles: s.AuthFiles,
-		Credentials: credentials, UserAgent: "slipway", Hosts: where,
+	return &Workbench{options: o, cache: cache, registry: registry.New(registry.Options{
+		Store: cache, Jobs: o.Transfers(), Offline: o.Offline, AuthFiles: o.AuthFiles,
+		Credentials: credentials, UserAgent: "slipway", Hosts: o.hosts(),
 	})}, nil
 }
 
@@ -70,22 +119,25 @@ func (w *Workbench) Close() error {
 	return errors.Join(errs...)
 }
 
-// minTransfers is how many transfers run at once even on a small machine: they
-// wait for the network, not for a processor.
-const minTransfers = 4
+// EngineOptions are what an engine is given beside the Dockerfile, as the flags of docker buildx build are spelled.
+// The embedded builder refuses them.
+type EngineOptions struct {
+	// Secrets are id=NAME,src=FILE or id=NAME,env=VARIABLE; SSH is default, ID=SOCKET or ID=KEY.
+	Secrets, SSH []string
+	// CacheFrom and CacheTo are type=registry,ref=REF, type=local with src=DIR or dest=DIR, or type=inline.
+	CacheFrom, CacheTo []string
+	// Allow are network.host and security.insecure.
+	Allow []string
+}
 
 // assembler returns the builder of a name; address is that of a BuildKit of its
 // own, if the platform has one.
-func (w *Workbench) assembler(ctx context.Context, builder images.BuilderKind, address string, given config.EngineOpts) (images.Assembler, error) {
+func (w *Workbench) assembler(ctx context.Context, builder images.BuilderKind, address string, given EngineOptions) (images.Assembler, error) {
 	builder = cmp.Or(builder, images.EmbeddedBuilder)
-	key, err := hashOf([]any{builder, address, given})
-	if err != nil {
-		return nil, err
-	}
-	return w.builders.Do(ctx, key, func() (images.Assembler, error) {
+	return w.builders.Do(ctx, fmt.Sprintf("%q %q %q", builder, address, given), func() (images.Assembler, error) {
 		if builder == images.EmbeddedBuilder {
 			return assemble.New(assemble.Options{Layers: w.cache, Sources: bases{w},
-				Limits: assemble.Limits{Bytes: w.settings.UnpackLimit}}), refuse(given)
+				Limits: assemble.Limits{Bytes: w.options.UnpackLimit}}), given.refuse()
 		}
 		options, err := w.engineOptions(given)
 		if err != nil {
@@ -93,10 +145,10 @@ func (w *Workbench) assembler(ctx context.Context, builder images.BuilderKind, a
 		}
 		switch builder {
 		case images.BuildkitBuilder:
-			options.Address, options.TLS = cmp.Or(address, w.settings.BuildkitHost), tlsFiles(w.settings.BuildkitTLS)
+			options.Address, options.TLS = cmp.Or(address, w.options.BuildkitHost), tlsFiles(w.options.BuildkitTLS)
 			return engine.Buildkit(options), nil
 		case images.DockerBuilder:
-			options.Address, options.TLS = w.settings.DockerHost, tlsFiles(w.settings.DockerTLS)
+			options.Address, options.TLS = w.options.DockerHost, tlsFiles(w.options.DockerTLS)
 			return engine.Docker(options), nil
 		}
 		return nil, usage.Wrap(builder.Validate())
@@ -104,7 +156,7 @@ func (w *Workbench) assembler(ctx context.Context, builder images.BuilderKind, a
 }
 
 // refuse says that the embedded builder has no use for what an engine is given.
-func refuse(e config.EngineOpts) error {
+func (e EngineOptions) refuse() error {
 	var errs []error
 	for _, o := range []struct {
 		name string
@@ -118,16 +170,15 @@ func refuse(e config.EngineOpts) error {
 }
 
 // engineOptions reads what an engine is given.
-func (w *Workbench) engineOptions(given config.EngineOpts) (engine.Options, error) {
+func (w *Workbench) engineOptions(given EngineOptions) (engine.Options, error) {
 	options := engine.Options{Store: w.cache, Sources: bases{w}, Keychain: w.registry.Keychain(), Entitlements: given.Allow}
 	var errs []error
 	for _, text := range given.Secrets {
-		secret, err := engine.ParseSecret(text, w.settings.Getenv)
+		secret, err := engine.ParseSecret(text, w.options.Getenv)
 		options.Secrets, errs = append(options.Secrets, secret), append(errs, err)
 	}
-	socket, _ := w.settings.Getenv("SSH_AUTH_SOCK")
 	for _, text := range given.SSH {
-		agent, err := engine.ParseAgent(text, socket)
+		agent, err := engine.ParseAgent(text, w.options.SSHAgent)
 		options.SSH, errs = append(options.SSH, agent), append(errs, err)
 	}
 	for _, text := range given.CacheFrom {

@@ -70,7 +70,7 @@ is written.`,
 			if dryRun {
 				var found *build.Preflight
 				err := p.watched(c, func(ctx context.Context) error {
-					w, err := build.OpenWorkbench(p.settings)
+					w, err := build.OpenWorkbench(p.settings.WorkbenchOptions)
 					if err != nil {
 						return err
 					}
@@ -85,7 +85,7 @@ is written.`,
 			}
 			var made []airgap.Result
 			err = p.watched(c, func(ctx context.Context) error {
-				w, err := build.OpenWorkbench(p.settings)
+				w, err := build.OpenWorkbench(p.settings.WorkbenchOptions)
 				if err != nil {
 					return err
 				}

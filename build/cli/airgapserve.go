@@ -38,7 +38,7 @@ compressed with gzip.`,
 		RunE: func(c *cobra.Command, words []string) error {
 			var pushed []build.Pushed
 			err := p.watched(c, func(ctx context.Context) error {
-				w, err := build.OpenWorkbench(p.settings)
+				w, err := build.OpenWorkbench(p.settings.WorkbenchOptions)
 				if err != nil {
 					return err
 				}

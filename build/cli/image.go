@@ -57,7 +57,7 @@ on this machine's architecture.`,
 			}
 			var made build.ImageResult
 			err := p.watched(c, func(ctx context.Context) (err error) {
-				w, err := build.OpenWorkbench(p.settings)
+				w, err := build.OpenWorkbench(p.settings.WorkbenchOptions)
 				if err != nil {
 					return err
 				}

@@ -70,7 +70,7 @@ func (p *Program) verbCommand(verb, short string, lines ...string) *cobra.Comman
 		c.Flags().BoolVar(&p.settings.SkipWindows, "skip-windows", p.settings.SkipWindows, "skip all Windows platforms (environment SKIP_WINDOWS)")
 	}
 	p.onlyFlag(c, verb, func(c *cobra.Command, selection plan.Selection) error {
-		b, err := build.Open(c.Context(), p.settings)
+		b, err := build.Open(c.Context(), p.settings.ReleaseOptions)
 		if err != nil {
 			return err
 		}
@@ -110,7 +110,7 @@ func (p *Program) planCommand() *cobra.Command {
 		Use: "plan", Short: "Print what would be built", Args: cobra.NoArgs,
 		Example: examples("slipway plan", "slipway plan --json --platform windows/amd64"),
 		RunE: func(c *cobra.Command, _ []string) error {
-			b, err := build.Open(c.Context(), p.settings)
+			b, err := build.Open(c.Context(), p.settings.ReleaseOptions)
 			if err != nil {
 				return err
 			}
@@ -137,7 +137,7 @@ platforms and Windows versions, and that no file is too large for a GitHub relea
 (2 GiB). All problems are reported together.`,
 		Example: examples("slipway verify", "slipway verify --platform linux/amd64"),
 		RunE: func(c *cobra.Command, _ []string) error {
-			b, err := build.Open(c.Context(), p.settings)
+			b, err := build.Open(c.Context(), p.settings.ReleaseOptions)
 			if err != nil {
 				return err
 			}
@@ -177,14 +177,14 @@ func (p *Program) cleanCommand() *cobra.Command {
 				}
 			}
 			if cache {
-				freed, err := build.CleanCache(c.Context(), p.settings, age, size)
+				freed, err := build.CleanCache(c.Context(), p.settings.Cache, age, size)
 				if err != nil {
 					return err
 				}
 				_, err = fmt.Fprintf(p.Stdout, "freed %s of the content cache %s\n", progress.FormatBytes(freed), p.settings.Cache)
 				return err
 			}
-			b, err := build.Open(c.Context(), p.settings)
+			b, err := build.Open(c.Context(), p.settings.ReleaseOptions)
 			if err != nil {
 				return err
 			}
