@@ -11,7 +11,6 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
 	"github.com/slipway-build/slipway/images/imagetest"
-	"github.com/slipway-build/slipway/internal/testfile"
 )
 
 func TestPreflightCountsEachBlobOnceAndFetchesNone(t *testing.T) {
@@ -67,24 +66,5 @@ func TestPreflightRefusesADiskThatIsTooSmall(t *testing.T) {
 	p.Disks[1].Free = 6_000_000_000
 	if err := p.enough(); err != nil {
 		t.Errorf("an estimate that may be wrong is no reason to refuse: %v", err)
-	}
-}
-
-func TestPreflightOfAReleaseNamesAllThatIsMissing(t *testing.T) {
-	r := makeRelease(t)
-	b := r.builder()
-	p, err := b.Preflight(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	if p.Images != 2 || p.Fetch < 600_000 {
-		t.Errorf("got %+v, want the pause image for two platforms", p)
-	}
-	testfile.Write(t, filepath.Join(r.dir, "images.txt"), r.other+"/tools/none:1\n"+r.other+"/tools/gone:1\n")
-	_, err = r.builder().Preflight(t.Context())
-	for _, want := range []string{"images.txt:1", "tools/none:1", "images.txt:2", "tools/gone:1"} {
-		if err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("%q is not in the error: %v", want, err)
-		}
 	}
 }

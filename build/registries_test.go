@@ -11,7 +11,7 @@ import (
 )
 
 func TestFlagsAndTheFileSayHowRegistriesAreReached(t *testing.T) {
-		c := config.Config{Dir: "/project", Registries: map[string]config.RegistryAccess{
+	c := config.Config{Dir: "/project", Registries: map[string]config.RegistryAccess{
 		"a.example":       {Mirrors: []string{"m.example"}},
 		"index.docker.io": {CA: "certs/ca.pem", Cert: "/abs/cert.pem", SkipVerify: true},
 	}}
@@ -23,25 +23,5 @@ func TestFlagsAndTheFileSayHowRegistriesAreReached(t *testing.T) {
 	}}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
-	}
-}
-
-func TestWhereCredentialsAreLookedFor(t *testing.T) {
-	for _, c := range []struct {
-		env  map[string]string
-		want []string
-	}{
-		{nil, nil},
-		{map[string]string{"HOME": "/h", "USERPROFILE": "/h"}, []string{"/h/.docker/config.json", "/h/.config/containers/auth.json"}},
-		{map[string]string{"REGISTRY_AUTH_FILE": "/f", "DOCKER_CONFIG": "/d", "XDG_RUNTIME_DIR": "/r", "XDG_CONFIG_HOME": "/c"},
-			[]string{"/f", "/d/config.json", "/r/containers/auth.json", "/c/containers/auth.json"}},
-	} {
-		var got []string
-		for _, file := range authFiles(func(name string) string { return c.env[name] }) {
-			got = append(got, filepath.ToSlash(file))
-		}
-		if diff := cmp.Diff(c.want, got); diff != "" {
-			t.Errorf("%v (-want +got):\n%s", c.env, diff)
-		}
 	}
 }

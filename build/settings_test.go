@@ -1,0 +1,69 @@
+package build
+
+import (
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestWhereCredentialsAreLookedFor(t *testing.T) {
+	for _, c := range []struct {
+		env  map[string]string
+		want []string
+	}{
+		{nil, nil},
+		{map[string]string{"HOME": "/h", "USERPROFILE": "/h"}, []string{"/h/.docker/config.json", "/h/.config/containers/auth.json"}},
+		{map[string]string{"REGISTRY_AUTH_FILE": "/f", "DOCKER_CONFIG": "/d", "XDG_RUNTIME_DIR": "/r", "XDG_CONFIG_HOME": "/c"},
+			[]string{"/f", "/d/config.json", "/r/containers/auth.json", "/c/containers/auth.json"}},
+	} {
+		var got []string
+		for _, file := range authFiles(func(name string) string { return c.env[name] }) {
+			got = append(got, filepath.ToSlash(file))
+		}
+		if diff := cmp.Diff(c.want, got); diff != "" {
+			t.Errorf("%v (-want +got):\n%s", c.env, diff)
+		}
+	}
+}
+
+func TestSettingsAreReadFromTheEnvironment(t *testing.T) {
+	env := map[string]string{
+		"BUILDER": "buildkit", "BUILDKIT_HOST": "tcp://b", "DOCKER_HOST": "tcp://d", "DOCKER_TLS_VERIFY": "1", "DOCKER_CERT_PATH": "/tls",
+		"SSH_AUTH_SOCK": "/agent", "SOURCE_DATE_EPOCH": "1", "DOCKER_USERNAME": "me", "DOCKER_PASSWORD": "secret",
+		"GITHUB_TOKEN": "token", "GITHUB_API_URL": "https://api", "PLATFORMS": "linux/amd64, windows/amd64", "SLIPWAY_PLAIN_HTTP": "a:1 b",
+		"SKIP_WINDOWS": "yes", "SLIPWAY_OFFLINE": "on", "FORCE": "1", "SNAPSHOT": "true", "JOBS": "3",
+		"SLIPWAY_CACHE": "/cache", "SLIPWAY_CACHE_SIZE": "1GB", "SLIPWAY_UNPACK_LIMIT": "2GB",
+	}
+	got, err := SettingsFrom(func(name string) (string, bool) { v, ok := env[name]; return v, ok })
+	if err != nil {
+		t.Fatal(err)
+	}
+	got.Getenv, got.CertDirs = nil, nil
+	want := Settings{ReleaseOptions: ReleaseOptions{
+		WorkbenchOptions: WorkbenchOptions{
+			Builder: "buildkit", BuildkitHost: "tcp://b", DockerHost: "tcp://d", DockerTLS: "/tls", SSHAgent: "/agent", SourceDateEpoch: "1",
+			Username: "me", Password: "secret", Platforms: platforms(t, "linux/amd64", "windows/amd64"), PlainHTTP: []string{"a:1", "b"},
+			Offline: true, Jobs: 3, Cache: "/cache", CacheSize: 1_000_000_000, UnpackLimit: 2_000_000_000,
+		},
+		SkipWindows: true, GitHubToken: "token", GitHubAPI: "https://api", Force: true, Snapshot: true,
+	}}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+func TestAllThatIsWrongWithTheEnvironmentIsReported(t *testing.T) {
+	env := map[string]string{"BUILDER": "kaniko", "PLATFORMS": "linux", "SLIPWAY_PLAIN_HTTP": "http://a", "FORCE": "maybe", "JOBS": "0",
+		"SLIPWAY_CACHE": "/cache", "SLIPWAY_CACHE_SIZE": "much", "SLIPWAY_UNPACK_LIMIT": "little", "DOCKER_USERNAME": "me"}
+	_, err := SettingsFrom(func(name string) (string, bool) { v, ok := env[name]; return v, ok })
+	if err == nil {
+		t.Fatal("no error")
+	}
+	for _, name := range []string{"BUILDER", "PLATFORMS", "SLIPWAY_PLAIN_HTTP", "FORCE", "JOBS", "SLIPWAY_CACHE_SIZE", "SLIPWAY_UNPACK_LIMIT", "DOCKER_USERNAME"} {
+		if !strings.Contains(err.Error(), "environment "+name) {
+			t.Errorf("%s is not in the error:\n%v", name, err)
+		}
+	}
+}
