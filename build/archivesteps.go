@@ -16,6 +16,7 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
 	"github.com/slipway-build/slipway/build/plan"
+	"github.com/slipway-build/slipway/build/workbench"
 	"github.com/slipway-build/slipway/images"
 	"github.com/slipway-build/slipway/images/airgap"
 	"github.com/slipway-build/slipway/internal/parallel"
@@ -76,17 +77,17 @@ func (b *Builder) checkRoom(ctx context.Context, contents [][]airgap.Image) erro
 			}
 		}
 	}
-	p, err := preflight(b.bench.cache, contents, outputs)
+	p, err := workbench.NewPreflight(b.bench.Cache, contents, outputs)
 	if err != nil {
 		return err
 	}
-	return p.enough()
+	return p.Enough()
 }
 
 // Preflight says what packing the images of other registries would cost: each is
 // looked up, and those that are missing are reported together. Own images do not
 // count, since they may not be built.
-func (b *Builder) Preflight(ctx context.Context) (*Preflight, error) {
+func (b *Builder) Preflight(ctx context.Context) (*workbench.Preflight, error) {
 	if err := b.openBench(); err != nil {
 		return nil, err
 	}
@@ -108,7 +109,7 @@ func (b *Builder) Preflight(ctx context.Context) (*Preflight, error) {
 	if err := errors.Join(append(parallel.Distinct(missing), context.Cause(ctx))...); err != nil {
 		return nil, err
 	}
-	return preflight(b.bench.cache, contents, outputs)
+	return workbench.NewPreflight(b.bench.Cache, contents, outputs)
 }
 
 // archiveImages are the images of an archive. Those of registries are looked up;
@@ -134,7 +135,7 @@ func (b *Builder) archiveImages(ctx context.Context, step plan.ArchiveStep, pull
 		}
 		ref := planned.Names[0]
 		found, err := pulled.Do(ctx, ref+" "+step.Platform.String(), func() (airgap.Image, error) {
-			return b.bench.packSource(ctx, ref, step.Platform.Platform)
+			return b.bench.FindImage(ctx, ref, step.Platform.Platform)
 		})
 		if err != nil {
 			return fmt.Errorf("%s: %w", planned.Source, err)
@@ -161,7 +162,7 @@ func (b *Builder) archive(ctx context.Context, step plan.ArchiveStep, content []
 		if err := os.MkdirAll(b.path("dist/artifacts"), 0o755); err != nil {
 			return err
 		}
-		if _, err := airgap.Pack(ctx, b.bench.cache, content, outputs,
+		if _, err := airgap.Pack(ctx, b.bench.Cache, content, outputs,
 			airgap.Options{Layers: step.Layers, Level: step.Level, Jobs: b.options.Jobs}); err != nil {
 			return fmt.Errorf("list %s for %s: %w", step.List, step.Platform, err)
 		}

@@ -41,7 +41,7 @@ type stampedFile struct {
 // holds says whether an earlier run made the file from the same things, and
 // nobody has changed it since.
 func (b *Builder) holds(ctx context.Context, planned, key string) bool {
-	raw, ok := b.bench.cache.Record(ctx, "artifact", b.path(planned))
+	raw, ok := b.bench.Cache.Record(ctx, "artifact", b.path(planned))
 	var s stamp
 	if !ok || json.Unmarshal(raw, &s) != nil || s.Key != key {
 		return false
@@ -91,7 +91,7 @@ func (b *Builder) made(ctx context.Context, m Made, key string) error {
 	if err != nil {
 		return err
 	}
-	return b.bench.cache.SetRecord("artifact", b.path(planned), raw)
+	return b.bench.Cache.SetRecord("artifact", b.path(planned), raw)
 }
 
 func (b *Builder) fileDigest(ctx context.Context, planned string) (v1.Hash, int64, error) {
@@ -99,7 +99,7 @@ func (b *Builder) fileDigest(ctx context.Context, planned string) (v1.Hash, int6
 	if err != nil {
 		return v1.Hash{}, 0, err
 	}
-	digest, err := b.bench.cache.FileDigest(ctx, b.path(planned), info)
+	digest, err := b.bench.Cache.FileDigest(ctx, b.path(planned), info)
 	return digest, info.Size(), err
 }
 
@@ -238,7 +238,7 @@ func (b *Builder) bundleKey(ctx context.Context, step plan.BundleStep, files []b
 			id := ""
 			switch info.Mode().Type() {
 			case 0:
-				digest, err := b.bench.cache.FileDigest(ctx, file, info)
+				digest, err := b.bench.Cache.FileDigest(ctx, file, info)
 				if err != nil {
 					return err
 				}

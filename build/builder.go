@@ -15,6 +15,7 @@ import (
 
 	"github.com/slipway-build/slipway/build/config"
 	"github.com/slipway-build/slipway/build/plan"
+	"github.com/slipway-build/slipway/build/workbench"
 	"github.com/slipway-build/slipway/images/store"
 	"github.com/slipway-build/slipway/internal/fileop"
 	"github.com/slipway-build/slipway/internal/parallel"
@@ -23,8 +24,8 @@ import (
 
 // ReleaseOptions say what a run does and where.
 type ReleaseOptions struct {
-	// WorkbenchOptions say how; their Platforms and Builder narrow the plan.
-	WorkbenchOptions
+	// Options say how; their Platforms and Builder narrow the plan.
+	workbench.Options
 	// Config is the path of slipway.yaml; empty means the nearest one upwards.
 	Config string
 	// Dist is the folder that everything is made in; empty means dist beside slipway.yaml.
@@ -51,7 +52,7 @@ type Builder struct {
 	full *plan.Plan
 
 	options ReleaseOptions
-	bench   *Workbench
+	bench   *workbench.Workbench
 	layout  *store.Store
 
 	binaries  map[string]builtBinary // by output
@@ -123,9 +124,9 @@ func (b *Builder) openBench() error {
 	if b.bench != nil {
 		return nil
 	}
-	o := b.options.WorkbenchOptions
+	o := b.options.Options
 	o.OwnRegistry, o.Registries = b.ownRegistry(), b.Config.HostSettings()
-	bench, err := OpenWorkbench(o)
+	bench, err := workbench.Open(o)
 	b.bench = bench
 	return err
 }
@@ -200,7 +201,7 @@ func (b *Builder) run(ctx context.Context, s plan.Selection) error {
 	if err := b.writeReport(); err != nil {
 		return err
 	}
-	b.bench.tidy(ctx)
+	b.bench.Tidy(ctx)
 	return nil
 }
 

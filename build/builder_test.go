@@ -19,6 +19,7 @@ import (
 
 	"github.com/slipway-build/slipway/build/config"
 	"github.com/slipway-build/slipway/build/plan"
+	"github.com/slipway-build/slipway/build/workbench"
 	"github.com/slipway-build/slipway/images/imagetest"
 	"github.com/slipway-build/slipway/internal/testfile"
 )
@@ -37,7 +38,7 @@ func makeRelease(t *testing.T) *testRelease {
 	t.Helper()
 	r := &testRelease{t: t, dir: t.TempDir(), cache: t.TempDir(), registry: imagetest.Registry(t), other: imagetest.Registry(t)}
 	r.env = map[string]string{"TAG": "v1.2.3+acme1", "SOURCE_DATE_EPOCH": "1700000000", "REGISTRY": r.registry}
-	r.options.Cache, r.options.CacheSize, r.options.Jobs = r.cache, DefaultCacheSize, runtime.GOMAXPROCS(0)
+	r.options.Cache, r.options.CacheSize, r.options.Jobs = r.cache, workbench.DefaultCacheSize, runtime.GOMAXPROCS(0)
 	for file, content := range map[string]string{
 		"go.mod":            "module example.com/acme\n\ngo 1.26\n",
 		"cmd/acme/main.go":  "package main\n\nfunc main() { println(\"acme\") }\n",

@@ -12,6 +12,7 @@ import (
 
 	"github.com/slipway-build/slipway/build/config"
 	"github.com/slipway-build/slipway/build/plan"
+	"github.com/slipway-build/slipway/build/workbench"
 	"github.com/slipway-build/slipway/internal/testfile"
 	"github.com/slipway-build/slipway/progress"
 )
@@ -150,7 +151,7 @@ func TestHoldsDist(t *testing.T) {
 	if file == "" {
 		t.Skip("another test runs this one in a process of its own")
 	}
-	b, err := Open(t.Context(), ReleaseOptions{Config: file, WorkbenchOptions: WorkbenchOptions{Getenv: os.LookupEnv}})
+	b, err := Open(t.Context(), ReleaseOptions{Config: file, Options: workbench.Options{Getenv: os.LookupEnv}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -15,6 +15,7 @@ import (
 
 	"github.com/slipway-build/slipway/build/plan"
 	"github.com/slipway-build/slipway/build/version"
+	"github.com/slipway-build/slipway/build/workbench"
 	"github.com/slipway-build/slipway/images"
 	"github.com/slipway-build/slipway/images/assemble"
 	"github.com/slipway-build/slipway/internal/parallel"
@@ -82,7 +83,7 @@ func (b *Builder) assemble(ctx context.Context, step plan.ImageStep) (v1.Image, 
 	if err := b.Config.CheckImage(step.Dockerfile, step.Context, step.Contexts, step.EngineOpts); err != nil {
 		return nil, fmt.Errorf("image %s: %w", step.Image, err)
 	}
-	assembler, err := b.bench.assembler(ctx, step.Builder, step.Address, EngineOptions(step.EngineOpts.OnDisk(b.path)))
+	assembler, err := b.bench.Assembler(ctx, step.Builder, step.Address, workbench.EngineOptions(step.EngineOpts.OnDisk(b.path)))
 	if err != nil {
 		return nil, fmt.Errorf("image %s: %w", step.Image, err)
 	}

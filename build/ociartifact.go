@@ -49,7 +49,7 @@ func (p *publication) ociArtifact(ctx context.Context, to config.Destination, fi
 		if err != nil {
 			return push{}, err
 		}
-		digest, err := p.bench.cache.FileDigest(ctx, file, info)
+		digest, err := p.bench.Cache.FileDigest(ctx, file, info)
 		if err != nil {
 			return push{}, err
 		}

@@ -255,7 +255,7 @@ func (p *publication) indexAt(ctx context.Context, d config.Destination, step pl
 			entries[n].Image = p.pushes[0][i].what.(v1.Image)
 			return nil
 		}
-		found, err := p.bench.registry.Resolve(ctx, ref)
+		found, err := p.bench.Registry.Resolve(ctx, ref)
 		if errors.Is(err, fs.ErrNotExist) {
 			return fmt.Errorf("%w: publish the images of every platform first (publish --only images), the index last (publish --only index)", err)
 		}

@@ -90,7 +90,7 @@ func (p *publication) checkRegistries(ctx context.Context) error {
 		repos = map[name.Repository]bool{} // with something to push
 	)
 	err := parallel.Each(ctx, len(all), p.options.Transfers(), func(i int) error {
-		there, ok, err := p.bench.registry.Tagged(ctx, all[i].ref)
+		there, ok, err := p.bench.Registry.Tagged(ctx, all[i].ref)
 		if err != nil || ok && there == all[i].digest {
 			return err
 		}
@@ -106,7 +106,7 @@ func (p *publication) checkRegistries(ctx context.Context) error {
 	errs := []error{err}
 	for _, o := range all {
 		if repo := o.ref.Context(); repos[repo] {
-			errs = append(errs, p.bench.registry.CheckPush(ctx, repo))
+			errs = append(errs, p.bench.Registry.CheckPush(ctx, repo))
 			delete(repos, repo)
 		}
 	}

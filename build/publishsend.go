@@ -45,7 +45,7 @@ func (p *publication) send(ctx context.Context) error {
 
 // push pushes one image, index or artifact, and reports where it went.
 func (p *publication) push(ctx context.Context, o push) error {
-	d, err := p.bench.registry.Push(ctx, o.ref, o.what)
+	d, err := p.bench.Registry.Push(ctx, o.ref, o.what)
 	if err != nil {
 		return err
 	}

@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/slipway-build/slipway/build/workbench"
 	"github.com/slipway-build/slipway/images"
 	"github.com/slipway-build/slipway/images/hosts"
 	"github.com/slipway-build/slipway/internal/usage"
@@ -38,12 +39,12 @@ var Secrets = []string{"DOCKER_PASSWORD", "GITHUB_TOKEN"}
 func SettingsFrom(getenv func(string) (string, bool)) (Settings, error) {
 	env := func(name string) string { v, _ := getenv(name); return v }
 	s := Settings{ReleaseOptions: ReleaseOptions{
-		WorkbenchOptions: WorkbenchOptions{
+		Options: workbench.Options{
 			Builder: images.BuilderKind(env("BUILDER")), BuildkitHost: env("BUILDKIT_HOST"), DockerHost: env("DOCKER_HOST"),
 			BuildkitTLS: env("BUILDKIT_TLS_DIR"), AuthFiles: authFiles(env), CertDirs: certDirs(env),
 			Username: env("DOCKER_USERNAME"), Password: env("DOCKER_PASSWORD"),
 			SSHAgent: env("SSH_AUTH_SOCK"), SourceDateEpoch: env("SOURCE_DATE_EPOCH"),
-			Cache: env("SLIPWAY_CACHE"), CacheSize: DefaultCacheSize, Jobs: runtime.GOMAXPROCS(0), Getenv: getenv,
+			Cache: env("SLIPWAY_CACHE"), CacheSize: workbench.DefaultCacheSize, Jobs: runtime.GOMAXPROCS(0), Getenv: getenv,
 		},
 		GitHubToken: env("GITHUB_TOKEN"), GitHubAPI: env("GITHUB_API_URL"), // GitHub's own runners set both
 	}}

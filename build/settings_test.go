@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/slipway-build/slipway/build/workbench"
 )
 
 func TestWhereCredentialsAreLookedFor(t *testing.T) {
@@ -42,7 +44,7 @@ func TestSettingsAreReadFromTheEnvironment(t *testing.T) {
 	}
 	got.Getenv, got.CertDirs = nil, nil
 	want := Settings{ReleaseOptions: ReleaseOptions{
-		WorkbenchOptions: WorkbenchOptions{
+		Options: workbench.Options{
 			Builder: "buildkit", BuildkitHost: "tcp://b", DockerHost: "tcp://d", DockerTLS: "/tls", SSHAgent: "/agent", SourceDateEpoch: "1",
 			Username: "me", Password: "secret", Platforms: platforms(t, "linux/amd64", "windows/amd64"), PlainHTTP: []string{"a:1", "b"},
 			Offline: true, Jobs: 3, Cache: "/cache", CacheSize: 1_000_000_000, UnpackLimit: 2_000_000_000,

@@ -14,7 +14,7 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/spf13/cobra"
 
-	"github.com/slipway-build/slipway/build"
+	"github.com/slipway-build/slipway/build/workbench"
 	"github.com/slipway-build/slipway/images"
 	"github.com/slipway-build/slipway/images/airgap"
 	"github.com/slipway-build/slipway/internal/regular"
@@ -30,7 +30,7 @@ func (p *Program) airgapCommand() *cobra.Command {
 
 func (p *Program) packCommand() *cobra.Command {
 	var (
-		job    build.PackJob
+		job    workbench.PackJob
 		lists  []string
 		dryRun bool
 		split  string
@@ -62,15 +62,15 @@ is written.`,
 				return usage.Wrap(err)
 			}
 			for _, e := range entries {
-				job.Images = append(job.Images, build.PackSource{Ref: e.Ref.String(), Where: fmt.Sprintf("%s:%d", e.File, e.Line)})
+				job.Images = append(job.Images, workbench.PackSource{Ref: e.Ref.String(), Where: fmt.Sprintf("%s:%d", e.File, e.Line)})
 			}
 			for _, ref := range refs {
-				job.Images = append(job.Images, build.PackSource{Ref: ref})
+				job.Images = append(job.Images, workbench.PackSource{Ref: ref})
 			}
 			if dryRun {
-				var found *build.Preflight
+				var found *workbench.Preflight
 				err := p.watched(c, func(ctx context.Context) error {
-					w, err := build.OpenWorkbench(p.settings.WorkbenchOptions)
+					w, err := workbench.Open(p.settings.Options)
 					if err != nil {
 						return err
 					}
@@ -85,7 +85,7 @@ is written.`,
 			}
 			var made []airgap.Result
 			err = p.watched(c, func(ctx context.Context) error {
-				w, err := build.OpenWorkbench(p.settings.WorkbenchOptions)
+				w, err := workbench.Open(p.settings.Options)
 				if err != nil {
 					return err
 				}

@@ -10,7 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/slipway-build/slipway/build"
+	"github.com/slipway-build/slipway/build/workbench"
 	"github.com/slipway-build/slipway/images/airgap"
 	"github.com/slipway-build/slipway/internal/usage"
 	"github.com/slipway-build/slipway/progress"
@@ -18,7 +18,7 @@ import (
 
 func (p *Program) pushCommand() *cobra.Command {
 	var (
-		job    build.PushJob
+		job    workbench.PushJob
 		asJSON bool
 	)
 	c := &cobra.Command{
@@ -36,9 +36,9 @@ compressed with gzip.`,
 			"slipway airgap push /media/usb registry.example.com/mirror",
 			"slipway airgap push --keep-registry images.tar.zst registry.example.com"),
 		RunE: func(c *cobra.Command, words []string) error {
-			var pushed []build.Pushed
+			var pushed []workbench.Pushed
 			err := p.watched(c, func(ctx context.Context) error {
-				w, err := build.OpenWorkbench(p.settings.WorkbenchOptions)
+				w, err := workbench.Open(p.settings.Options)
 				if err != nil {
 					return err
 				}

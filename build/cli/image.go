@@ -8,7 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/slipway-build/slipway/build"
+	"github.com/slipway-build/slipway/build/workbench"
 	"github.com/slipway-build/slipway/images"
 	"github.com/slipway-build/slipway/internal/usage"
 )
@@ -21,7 +21,7 @@ func (p *Program) imageCommand() *cobra.Command {
 
 func (p *Program) imageBuildCommand() *cobra.Command {
 	var (
-		job                    build.ImageJob
+		job                    workbench.ImageJob
 		args, contexts, labels []string
 	)
 	c := &cobra.Command{
@@ -55,9 +55,9 @@ on this machine's architecture.`,
 			if err := errors.Join(errs...); err != nil {
 				return usage.Wrap(err)
 			}
-			var made build.ImageResult
+			var made workbench.ImageResult
 			err := p.watched(c, func(ctx context.Context) (err error) {
-				w, err := build.OpenWorkbench(p.settings.WorkbenchOptions)
+				w, err := workbench.Open(p.settings.Options)
 				if err != nil {
 					return err
 				}

@@ -7,7 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/slipway-build/slipway/build"
+	"github.com/slipway-build/slipway/build/workbench"
 	"github.com/slipway-build/slipway/internal/usage"
 )
 
@@ -45,9 +45,9 @@ copied.`,
 			if err != nil {
 				return usage.Wrap(err)
 			}
-			var made build.IndexResult
+			var made workbench.IndexResult
 			err = p.watched(c, func(ctx context.Context) error {
-				w, err := build.OpenWorkbench(p.settings.WorkbenchOptions)
+				w, err := workbench.Open(p.settings.Options)
 				if err != nil {
 					return err
 				}
@@ -82,12 +82,12 @@ func (p *Program) indexInspectCommand() *cobra.Command {
 		Args:    cobra.ExactArgs(1),
 		Example: examples("slipway index inspect registry.example.com/app:v1", "slipway index inspect oci:dist/oci:docker.io/slipway/slipway-runtime:v0.1.0", "slipway index inspect --raw app:v1"),
 		RunE: func(c *cobra.Command, args []string) error {
-			w, err := build.OpenWorkbench(p.settings.WorkbenchOptions)
+			w, err := workbench.Open(p.settings.Options)
 			if err != nil {
 				return err
 			}
 			defer w.Close()
-			var found *build.Inspection
+			var found *workbench.Inspection
 			if err := p.watched(c, func(ctx context.Context) error {
 				found, err = w.Inspect(ctx, args[0])
 				return err

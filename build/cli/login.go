@@ -6,7 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/slipway-build/slipway/build"
+	"github.com/slipway-build/slipway/build/workbench"
 	"github.com/slipway-build/slipway/internal/usage"
 )
 
@@ -30,7 +30,7 @@ Docker's config.json, or with the credential helper that the file specifies.`,
 			if isTerminal(p.Stdin) {
 				return usage.Errorf("standard input is a terminal: pipe the password in, or redirect it with < FILE")
 			}
-			w, err := build.OpenWorkbench(p.settings.WorkbenchOptions)
+			w, err := workbench.Open(p.settings.Options)
 			if err != nil {
 				return err
 			}
@@ -55,7 +55,7 @@ func (p *Program) logoutCommand() *cobra.Command {
 		GroupID: "tools",
 		Example: examples("slipway logout registry.example.com"),
 		RunE: func(_ *cobra.Command, args []string) error {
-			w, err := build.OpenWorkbench(p.settings.WorkbenchOptions)
+			w, err := workbench.Open(p.settings.Options)
 			if err != nil {
 				return err
 			}

@@ -10,6 +10,7 @@ import (
 	"github.com/slipway-build/slipway/build"
 	"github.com/slipway-build/slipway/build/plan"
 	"github.com/slipway-build/slipway/build/scaffold"
+	"github.com/slipway-build/slipway/build/workbench"
 	"github.com/slipway-build/slipway/internal/usage"
 	"github.com/slipway-build/slipway/progress"
 )
@@ -93,7 +94,7 @@ func (p *Program) dryRun(c *cobra.Command, b *build.Builder, selection plan.Sele
 	if err := plan.WriteTable(p.Stdout); err != nil || len(plan.Archives) == 0 {
 		return err
 	}
-	var found *build.Preflight
+	var found *workbench.Preflight
 	if err := p.watched(c, func(ctx context.Context) (err error) {
 		found, err = b.Preflight(ctx)
 		return err
@@ -166,7 +167,7 @@ func (p *Program) cleanCommand() *cobra.Command {
 			if !cache && olderThan+maxSize != "" {
 				return usage.Errorf("--older-than and --max-size go with --cache")
 			}
-			age, err := build.ParseAge(olderThan)
+			age, err := workbench.ParseAge(olderThan)
 			if err != nil {
 				return err
 			}
@@ -177,7 +178,7 @@ func (p *Program) cleanCommand() *cobra.Command {
 				}
 			}
 			if cache {
-				freed, err := build.CleanCache(c.Context(), p.settings.Cache, age, size)
+				freed, err := workbench.CleanCache(c.Context(), p.settings.Cache, age, size)
 				if err != nil {
 					return err
 				}

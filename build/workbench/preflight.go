@@ -1,4 +1,4 @@
-package build
+package workbench
 
 import (
 	"fmt"
@@ -45,7 +45,7 @@ const plainNeed = 3
 
 // preflight estimates what packing contents[i] into outputs[i] costs. Outputs that
 // are there already are not among them.
-func preflight(cache *store.Store, contents [][]airgap.Image, outputs [][]string) (*Preflight, error) {
+func NewPreflight(cache *store.Store, contents [][]airgap.Image, outputs [][]string) (*Preflight, error) {
 	var (
 		p     = &Preflight{}
 		byID  = map[string]*DiskNeed{}
@@ -127,7 +127,7 @@ func preflight(cache *store.Store, contents [][]airgap.Image, outputs [][]string
 }
 
 // enough is an error if a disk has less free than is needed at the very least.
-func (p *Preflight) enough() error {
+func (p *Preflight) Enough() error {
 	for _, d := range p.Disks {
 		if d.least > d.Free {
 			return fmt.Errorf("there is too little room for %s: about %s are needed, at least %s, and %s are free; free some, or write elsewhere (--out, -o, --cache-dir)",

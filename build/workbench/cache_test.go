@@ -1,4 +1,4 @@
-package build
+package workbench
 
 import (
 	"io/fs"
@@ -49,10 +49,10 @@ func age(t *testing.T, dir string) {
 func TestTheCacheIsBounded(t *testing.T) {
 	registry, dir := imagetest.Registry(t), t.TempDir()
 	imagetest.Push(t, registry+"/acme/one:1", imagetest.Image(t, "linux/amd64", imagetest.RandomLayer(t, 1, 400_000)))
-	o := WorkbenchOptions{Cache: dir, Jobs: 2, CacheSize: 1 << 30, Getenv: func(string) (string, bool) { return "", false }}
+	o := Options{Cache: dir, Jobs: 2, CacheSize: 1 << 30, Getenv: func(string) (string, bool) { return "", false }}
 	pack := func() {
 		t.Helper()
-		w, err := OpenWorkbench(o)
+		w, err := Open(o)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -1,4 +1,4 @@
-package build
+package workbench
 
 import (
 	"cmp"
@@ -23,7 +23,7 @@ import (
 )
 
 // WorkbenchOptions say how images are made, fetched and kept.
-type WorkbenchOptions struct {
+type Options struct {
 	// Platforms are those to make images or archives for.
 	Platforms []v1.Platform
 	// Builder is what makes images, if it is not empty.
@@ -64,10 +64,10 @@ type WorkbenchOptions struct {
 
 // Transfers is how many transfers run at once: at least four even on a small machine, since they wait for the
 // network and not for a processor.
-func (o WorkbenchOptions) Transfers() int { return max(o.Jobs, 4) }
+func (o Options) Transfers() int { return max(o.Jobs, 4) }
 
 // hosts says how registries are reached.
-func (o WorkbenchOptions) hosts() hosts.Options {
+func (o Options) hosts() hosts.Options {
 	options := hosts.Options{Dirs: o.CertDirs}
 	for host, setting := range o.Registries {
 		options = options.With(host, setting)
@@ -81,16 +81,16 @@ func (o WorkbenchOptions) hosts() hosts.Options {
 // A Workbench is what images are made with, with or without a project: the
 // content cache, registries, and the builders. It implements images.Source.
 type Workbench struct {
-	options  WorkbenchOptions
-	cache    *store.Store
-	registry *registry.Client
+	options  Options
+	Cache    *store.Store
+	Registry *registry.Client
 	builders parallel.Memo[images.Assembler]
 	archives parallel.Memo[*archiveSource]
 	layouts  layouts
 }
 
 // OpenWorkbench opens the content cache.
-func OpenWorkbench(o WorkbenchOptions) (*Workbench, error) {
+func Open(o Options) (*Workbench, error) {
 	cache, err := openCache(o.Cache)
 	if err != nil {
 		return nil, err
@@ -103,7 +103,7 @@ func OpenWorkbench(o WorkbenchOptions) (*Workbench, error) {
 		}
 		credentials[own.RegistryStr()] = authn.AuthConfig{Username: o.Username, Password: o.Password}
 	}
-	return &Workbench{options: o, cache: cache, registry: registry.New(registry.Options{
+	return &Workbench{options: o, Cache: cache, Registry: registry.New(registry.Options{
 		Store: cache, Jobs: o.Transfers(), Offline: o.Offline, AuthFiles: o.AuthFiles,
 		Credentials: credentials, UserAgent: "slipway", Hosts: o.hosts(),
 	})}, nil
@@ -112,7 +112,7 @@ func OpenWorkbench(o WorkbenchOptions) (*Workbench, error) {
 // Close closes the cache and the archives that images were read from. Neither the
 // workbench nor an image of it may be used afterwards.
 func (w *Workbench) Close() error {
-	errs := []error{w.cache.Close()}
+	errs := []error{w.Cache.Close()}
 	for _, source := range w.archives.Values() {
 		errs = append(errs, source.archive.Close())
 	}
@@ -132,11 +132,11 @@ type EngineOptions struct {
 
 // assembler returns the builder of a name; address is that of a BuildKit of its
 // own, if the platform has one.
-func (w *Workbench) assembler(ctx context.Context, builder images.BuilderKind, address string, given EngineOptions) (images.Assembler, error) {
+func (w *Workbench) Assembler(ctx context.Context, builder images.BuilderKind, address string, given EngineOptions) (images.Assembler, error) {
 	builder = cmp.Or(builder, images.EmbeddedBuilder)
 	return w.builders.Do(ctx, fmt.Sprintf("%q %q %q", builder, address, given), func() (images.Assembler, error) {
 		if builder == images.EmbeddedBuilder {
-			return assemble.New(assemble.Options{Layers: w.cache, Sources: bases{w},
+			return assemble.New(assemble.Options{Layers: w.Cache, Sources: bases{w},
 				Limits: assemble.Limits{Bytes: w.options.UnpackLimit}}), given.refuse()
 		}
 		options, err := w.engineOptions(given)
@@ -171,7 +171,7 @@ func (e EngineOptions) refuse() error {
 
 // engineOptions reads what an engine is given.
 func (w *Workbench) engineOptions(given EngineOptions) (engine.Options, error) {
-	options := engine.Options{Store: w.cache, Sources: bases{w}, Keychain: w.registry.Keychain(), Entitlements: given.Allow}
+	options := engine.Options{Store: w.Cache, Sources: bases{w}, Keychain: w.Registry.Keychain(), Entitlements: given.Allow}
 	var errs []error
 	for _, text := range given.Secrets {
 		secret, err := engine.ParseSecret(text, w.options.Getenv)
@@ -272,7 +272,7 @@ func (w *Workbench) resolve(ctx context.Context, ref string) (*resolved, error) 
 	if err != nil {
 		return nil, usage.Wrap(err)
 	}
-	m, err := w.registry.Resolve(ctx, parsed)
+	m, err := w.Registry.Resolve(ctx, parsed)
 	if err != nil {
 		return nil, err
 	}

@@ -1,4 +1,4 @@
-package build
+package workbench
 
 import (
 	"path/filepath"
@@ -15,7 +15,7 @@ func TestFlagsAndTheFileSayHowRegistriesAreReached(t *testing.T) {
 		"a.example":       {Mirrors: []string{"m.example"}},
 		"index.docker.io": {CA: "certs/ca.pem", Cert: "/abs/cert.pem", SkipVerify: true},
 	}}
-	got := WorkbenchOptions{CertDirs: []string{"/certs"}, PlainHTTP: []string{"a.example", "b.example:5000"}, Registries: c.HostSettings()}.hosts()
+	got := Options{CertDirs: []string{"/certs"}, PlainHTTP: []string{"a.example", "b.example:5000"}, Registries: c.HostSettings()}.hosts()
 	want := hosts.Options{Dirs: []string{"/certs"}, Settings: map[string]hosts.Setting{
 		"a.example":      {PlainHTTP: true, Mirrors: []string{"m.example"}},
 		"b.example:5000": {PlainHTTP: true},

@@ -1,4 +1,4 @@
-package build
+package workbench
 
 import (
 	"context"
@@ -41,16 +41,16 @@ type PackSource struct {
 func (w *Workbench) Pack(ctx context.Context, job PackJob) ([]airgap.Result, error) {
 	content, outputs, p, err := w.preparePack(ctx, job)
 	if err == nil {
-		err = p.enough()
+		err = p.Enough()
 	}
 	if err != nil {
 		return nil, err
 	}
-	made, err := airgap.Pack(ctx, w.cache, content, outputs, airgap.Options{Layers: job.Layers, Level: job.Level, Jobs: w.options.Jobs})
+	made, err := airgap.Pack(ctx, w.Cache, content, outputs, airgap.Options{Layers: job.Layers, Level: job.Level, Jobs: w.options.Jobs})
 	if err != nil {
 		return nil, err
 	}
-	w.tidy(ctx)
+	w.Tidy(ctx)
 	return made, nil
 }
 
@@ -89,7 +89,7 @@ func (w *Workbench) preparePack(ctx context.Context, job PackJob) ([]airgap.Imag
 	err = parallel.Each(ctx, len(job.Images), w.options.Transfers(), func(i int) error {
 		source := job.Images[i]
 		var err error
-		if content[i], err = w.packSource(ctx, source.Ref, platform); err != nil && source.Where != "" {
+		if content[i], err = w.FindImage(ctx, source.Ref, platform); err != nil && source.Where != "" {
 			err = fmt.Errorf("%s: %w", source.Where, err)
 		}
 		return err
@@ -97,7 +97,7 @@ func (w *Workbench) preparePack(ctx context.Context, job PackJob) ([]airgap.Imag
 	if err != nil {
 		return nil, nil, nil, err
 	}
-	p, err := preflight(w.cache, [][]airgap.Image{content}, [][]string{job.Outputs})
+	p, err := NewPreflight(w.Cache, [][]airgap.Image{content}, [][]string{job.Outputs})
 	return content, outputs, p, err
 }
 
@@ -115,7 +115,7 @@ func (w *Workbench) onePlatform() (v1.Platform, error) {
 
 // packSource finds an image to pack, with its name and with the index that it was
 // chosen from, if ref names one.
-func (w *Workbench) packSource(ctx context.Context, ref string, platform v1.Platform) (airgap.Image, error) {
+func (w *Workbench) FindImage(ctx context.Context, ref string, platform v1.Platform) (airgap.Image, error) {
 	found, err := w.resolve(ctx, ref)
 	if err != nil {
 		return airgap.Image{}, fmt.Errorf("image %s: %w", ref, err)

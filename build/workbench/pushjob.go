@@ -1,4 +1,4 @@
-package build
+package workbench
 
 import (
 	"context"
@@ -170,7 +170,7 @@ func (p *archivePush) push(ctx context.Context, t pushTarget) (Pushed, error) {
 	}
 	image, err := t.manifests[*t.pins].Image(ctx)
 	if err == nil {
-		_, err = p.workbench.registry.Push(ctx, t.tag.Digest(t.pins.String()), image)
+		_, err = p.workbench.Registry.Push(ctx, t.tag.Digest(t.pins.String()), image)
 	}
 	return out, err
 }
@@ -193,7 +193,7 @@ func (p *archivePush) pushImages(ctx context.Context, t pushTarget) (v1.Hash, er
 	if index != nil {
 		what = index
 	}
-	d, err := p.workbench.registry.Push(ctx, t.tag, what)
+	d, err := p.workbench.Registry.Push(ctx, t.tag, what)
 	return d.Digest, err
 }
 
@@ -218,7 +218,7 @@ func (p *archivePush) pushIndex(ctx context.Context, t pushTarget, ref name.Refe
 		}
 		have[h] = image
 	}
-	_, err := p.workbench.registry.Push(ctx, ref, index.Index(have))
+	_, err := p.workbench.Registry.Push(ctx, ref, index.Index(have))
 	if err == nil || complete || context.Cause(ctx) != nil {
 		return err == nil, err
 	}
@@ -278,7 +278,7 @@ func (w *Workbench) gzipLayer(ctx context.Context, l v1.Layer, format images.For
 	if err != nil {
 		return images.DescribedLayer{}, err
 	}
-	compressed, err := w.cache.Layer(ctx, "diff ID "+diffID.String(), images.Compression{}, func(to io.Writer) error {
+	compressed, err := w.Cache.Layer(ctx, "diff ID "+diffID.String(), images.Compression{}, func(to io.Writer) error {
 		from, err := l.Uncompressed()
 		if err != nil {
 			return err

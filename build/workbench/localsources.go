@@ -1,4 +1,4 @@
-package build
+package workbench
 
 import (
 	"context"
@@ -32,7 +32,7 @@ func cutArchive(s string) (file, ref string, ok bool) {
 
 // resolveDaemon takes an image out of Docker Engine.
 func (w *Workbench) resolveDaemon(ctx context.Context, ref string) (*resolved, error) {
-	image, err := engine.DaemonImage(ctx, engine.Options{Address: w.options.DockerHost, TLS: tlsFiles(w.options.DockerTLS), Store: w.cache}, ref)
+	image, err := engine.DaemonImage(ctx, engine.Options{Address: w.options.DockerHost, TLS: tlsFiles(w.options.DockerTLS), Store: w.Cache}, ref)
 	if err != nil {
 		return nil, err
 	}

@@ -1,4 +1,4 @@
-package build
+package workbench
 
 import (
 	"context"
@@ -33,7 +33,7 @@ func (w *Workbench) Login(ctx context.Context, registry, user string, in io.Read
 	case len(raw) > maxPassword || strings.ContainsAny(password, "\r\n"):
 		return "", usage.Errorf("the password is read from standard input, which has several lines")
 	}
-	return w.registry.Login(ctx, r, user, password)
+	return w.Registry.Login(ctx, r, user, password)
 }
 
 // Logout removes the credentials of a registry, and returns where they were.
@@ -42,7 +42,7 @@ func (w *Workbench) Logout(registry string) (where string, err error) {
 	if err != nil {
 		return "", err
 	}
-	return w.registry.Logout(r)
+	return w.Registry.Logout(r)
 }
 
 func parseRegistryHost(registry string) (name.Registry, error) {

@@ -1,4 +1,4 @@
-package build
+package workbench
 
 import (
 	"context"
@@ -65,13 +65,13 @@ const tidyEvery = 24 * time.Hour
 // tidy keeps the content cache within its bound, once a day. It comes after the
 // work, which it takes nothing from: what fails here fails again, and is said, when
 // it is asked for by CleanCache.
-func (w *Workbench) tidy(ctx context.Context) {
+func (w *Workbench) Tidy(ctx context.Context) {
 	const kind, key = "tidied", "last"
-	raw, _ := w.cache.Record(ctx, kind, key)
+	raw, _ := w.Cache.Record(ctx, kind, key)
 	if last, err := time.Parse(time.RFC3339, string(raw)); err == nil && time.Since(last) < tidyEvery {
 		return
 	}
-	if _, err := w.cache.Prune(ctx, store.PruneOptions{MaxSize: w.options.CacheSize}); err == nil {
-		_ = w.cache.SetRecord(kind, key, []byte(time.Now().UTC().Format(time.RFC3339)))
+	if _, err := w.Cache.Prune(ctx, store.PruneOptions{MaxSize: w.options.CacheSize}); err == nil {
+		_ = w.Cache.SetRecord(kind, key, []byte(time.Now().UTC().Format(time.RFC3339)))
 	}
 }

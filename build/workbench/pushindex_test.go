@@ -1,4 +1,4 @@
-package build
+package workbench
 
 import (
 	"path/filepath"
@@ -59,7 +59,7 @@ func TestPushOfIndexesThatArchivesKeep(t *testing.T) {
 		warnings int
 		whole    bool
 	}{{archives, 0, true}, {archives[:1], 1, false}} {
-		w, err := OpenWorkbench(WorkbenchOptions{Cache: t.TempDir(), Jobs: 1, Getenv: func(string) (string, bool) { return "", false }})
+		w, err := Open(Options{Cache: t.TempDir(), Jobs: 1, Getenv: func(string) (string, bool) { return "", false }})
 		if err != nil {
 			t.Fatal(err)
 		}

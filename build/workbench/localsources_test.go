@@ -1,4 +1,4 @@
-package build
+package workbench
 
 import (
 	"path/filepath"
@@ -108,7 +108,7 @@ func TestIndexesOfArchivesAreKept(t *testing.T) {
 // newWorkbench is one with an empty cache, for linux/amd64.
 func newWorkbench(t *testing.T) *Workbench {
 	t.Helper()
-	w, err := OpenWorkbench(WorkbenchOptions{Cache: t.TempDir(), Jobs: 2, Platforms: []v1.Platform{{OS: "linux", Architecture: "amd64"}},
+	w, err := Open(Options{Cache: t.TempDir(), Jobs: 2, Platforms: []v1.Platform{{OS: "linux", Architecture: "amd64"}},
 		Getenv: func(string) (string, bool) { return "", false }})
 	if err != nil {
 		t.Fatal(err)

@@ -1,4 +1,4 @@
-package build
+package workbench
 
 import (
 	"context"
@@ -45,7 +45,7 @@ func checkEntryPlatform(t *testing.T, image v1.Image, platform v1.Platform, inIn
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := airgap.Pack(t.Context(), w.cache, []airgap.Image{{Names: []name.Reference{ref}, Image: image, Platform: platform}},
+		if _, err := airgap.Pack(t.Context(), w.Cache, []airgap.Image{{Names: []name.Reference{ref}, Image: image, Platform: platform}},
 			[]airgap.Output{{Path: file}}, airgap.Options{Layers: layers}); err != nil {
 			t.Fatal(err)
 		}

@@ -1,4 +1,4 @@
-package build
+package workbench
 
 import (
 	"bytes"
@@ -75,7 +75,7 @@ func (w *Workbench) createIndex(ctx context.Context, tags, sources []string, ann
 		return result, err
 	}
 	for _, ref := range refs {
-		_, err := w.registry.Push(ctx, ref, index)
+		_, err := w.Registry.Push(ctx, ref, index)
 		errs = append(errs, err)
 	}
 	for _, l := range layouts {

@@ -1,4 +1,4 @@
-package build
+package workbench
 
 import (
 	"bytes"
@@ -19,7 +19,7 @@ func TestPreflightCountsEachBlobOnceAndFetchesNone(t *testing.T) {
 	imagetest.Push(t, registry+"/acme/one:1", imagetest.Image(t, "linux/amd64", shared, imagetest.RandomLayer(t, 2, 50_000)))
 	imagetest.Push(t, registry+"/acme/two:1", imagetest.Image(t, "linux/amd64", shared))
 	cache, out := t.TempDir(), filepath.Join(t.TempDir(), "new", "x.tar.gz")
-	w, err := OpenWorkbench(WorkbenchOptions{Cache: cache, Jobs: 2, Platforms: []v1.Platform{{OS: "linux", Architecture: "amd64"}},
+	w, err := Open(Options{Cache: cache, Jobs: 2, Platforms: []v1.Platform{{OS: "linux", Architecture: "amd64"}},
 		Getenv: func(string) (string, bool) { return "", false }})
 	if err != nil {
 		t.Fatal(err)
@@ -59,12 +59,12 @@ func TestPreflightRefusesADiskThatIsTooSmall(t *testing.T) {
 		{Paths: []string{"/cache"}, Need: 100, least: 10, Free: 20},
 		{Paths: []string{"/out"}, Need: 9_000_000_000, least: 5_000_000_000, Free: 4_000_000_000},
 	}}
-	err := p.enough()
+	err := p.Enough()
 	if err == nil || !strings.Contains(err.Error(), "/out: about 9.0 GB are needed, at least 5.0 GB, and 4.0 GB are free") {
 		t.Errorf("got %v", err)
 	}
 	p.Disks[1].Free = 6_000_000_000
-	if err := p.enough(); err != nil {
+	if err := p.Enough(); err != nil {
 		t.Errorf("an estimate that may be wrong is no reason to refuse: %v", err)
 	}
 }

@@ -1,4 +1,4 @@
-package build
+package workbench
 
 import (
 	"context"
@@ -103,7 +103,7 @@ func (w *Workbench) BuildImage(ctx context.Context, job ImageJob) (ImageResult, 
 		return err
 	})
 	if err == nil {
-		w.tidy(ctx)
+		w.Tidy(ctx)
 	}
 	return result, err
 }
@@ -155,11 +155,11 @@ func (w *Workbench) makeImage(ctx context.Context, job ImageJob, epoch time.Time
 		case "oci":
 			err = putLayout(ctx, o.where, o.name, tags, subject)
 		case "docker":
-			_, err = airgap.Pack(ctx, w.cache, []airgap.Image{{Names: references(tags), Image: made[0].image, Own: true}},
+			_, err = airgap.Pack(ctx, w.Cache, []airgap.Image{{Names: references(tags), Image: made[0].image, Own: true}},
 				[]airgap.Output{{Path: o.where}}, airgap.Options{Jobs: w.options.Jobs})
 		case "push":
 			for _, tag := range tags {
-				if _, e := w.registry.Push(ctx, tag, subject); e != nil {
+				if _, e := w.Registry.Push(ctx, tag, subject); e != nil {
 					err = errors.Join(err, e)
 				}
 			}
@@ -180,7 +180,7 @@ func (w *Workbench) assembleAll(ctx context.Context, job ImageJob, epoch time.Ti
 	if len(platforms) == 0 {
 		platforms = []v1.Platform{{OS: "linux", Architecture: runtime.GOARCH}}
 	}
-	assembler, err := w.assembler(ctx, w.options.Builder, "", job.EngineOptions)
+	assembler, err := w.Assembler(ctx, w.options.Builder, "", job.EngineOptions)
 	if err != nil {
 		return nil, err
 	}

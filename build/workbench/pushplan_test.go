@@ -1,4 +1,4 @@
-package build
+package workbench
 
 import (
 	"net/http"
@@ -164,7 +164,7 @@ func TestPushSendsNothingIfTwoImagesGetOneName(t *testing.T) {
 		w.WriteHeader(http.StatusNotFound)
 	}))
 	defer server.Close()
-	w, err := OpenWorkbench(WorkbenchOptions{Cache: t.TempDir(), Jobs: 2, Getenv: func(string) (string, bool) { return "", false }})
+	w, err := Open(Options{Cache: t.TempDir(), Jobs: 2, Getenv: func(string) (string, bool) { return "", false }})
 	if err != nil {
 		t.Fatal(err)
 	}
