@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-containerregistry/pkg/v1/types"
+
 	"github.com/slipway-build/slipway/images/imagetest"
 )
 
@@ -92,5 +94,32 @@ func TestExtractWritesLongPaths(t *testing.T) {
 		if got := tree(t, final); got != long+"=x " {
 			t.Errorf("there is %s", got)
 		}
+	}
+}
+
+// Without the right to make links the error says who has it, and nothing has changed.
+// Under Wine nobody has it.
+func TestExtractWithoutTheRightToMakeLinks(t *testing.T) {
+	dir := t.TempDir()
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = root.Symlink("there", "link")
+	if err == nil {
+		err = root.Remove("link")
+	}
+	root.Close()
+	if err == nil {
+		t.Skip("links can be made here")
+	}
+	plant(t, filepath.Join(dir, "bin"), "a=old")
+	img := packedLayers(t, "linux/amd64", imagetest.LayerOf(t, types.OCILayer, imagetest.ParseListing(t, "-rw-r--r-- 0:0 bin/a \"new\"\nlrwxrwxrwx 0:0 bin/l -> a")...))
+	_, err = Extract(t.Context(), img, []Extraction{{Path: "/bin", Dest: filepath.Join(dir, "bin")}})
+	if err == nil || !strings.Contains(err.Error(), "making the link /bin/l") || !strings.Contains(err.Error(), "developer mode") {
+		t.Errorf("extracting a link: %v", err)
+	}
+	if got := tree(t, dir); got != "bin/a=old " {
+		t.Errorf("there is %s", got)
 	}
 }

@@ -168,3 +168,38 @@ func TestAnInterruptedSwapIsUndone(t *testing.T) {
 		t.Errorf("there is %s", got)
 	}
 }
+
+// On Windows hosts links are made from the top of the folder, and each after those that
+// it leads through, since Windows' links say whether they lead to a folder.
+func TestLinksOnWindowsHosts(t *testing.T) {
+	needLinks(t)
+	folder, err := newTempFolder(filepath.Join(t.TempDir(), "opt"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer folder.discard()
+	o := newOverlay([]*target{{path: "opt", folder: folder}}, ExtractLimits{}, false)
+	o.onWindows = true
+	links := map[string]string{"a": "b", "b": "sub/up", "sub/up": "../dir/deep", "sub/file": "../a/f", "sub/lost": "nowhere"}
+	o.begin(0)
+	err = o.apply(&tar.Header{Name: "opt/dir/deep/f", Typeflag: tar.TypeReg, Size: 1, Mode: 0o644}, strings.NewReader("x"))
+	for name, to := range links {
+		err = errors.Join(err, o.apply(&tar.Header{Name: "opt/" + name, Linkname: to, Typeflag: tar.TypeSymlink}, nil))
+	}
+	if err := errors.Join(err, o.end()); err != nil {
+		t.Fatal(err)
+	}
+	if files, err := o.finish(); err != nil || files != 6 {
+		t.Fatalf("%d files and links: %v", files, err)
+	}
+	for name, to := range links {
+		if got, err := os.Readlink(filepath.Join(folder.path, name)); err != nil || filepath.ToSlash(got) != to {
+			t.Errorf("%s leads to %q, %v; want %q", name, got, err, to)
+		}
+	}
+	for _, file := range []string{"a/f", "b/f", "sub/up/f", "sub/file"} {
+		if got, err := os.ReadFile(filepath.Join(folder.path, filepath.FromSlash(file))); string(got) != "x" {
+			t.Errorf("%s has %q, %v", file, got, err)
+		}
+	}
+}

@@ -72,6 +72,8 @@ type node struct {
 	target *target // whose folder it is, or lies in
 	// top says that the node is the folder that target extracts.
 	top bool
+	// made says that finish has made the link, on a Windows host.
+	made bool
 	// dir is the folder on disk while openFolders keeps it open.
 	dir *os.Root
 }

@@ -28,19 +28,50 @@ func (o *overlay) linkName(to string) string {
 // symlink makes a link, unless it leads out of the folder that is extracted,
 // where it would mean something else than in the image.
 func (o *overlay) symlink(n *node) error {
+	if n.made {
+		return nil
+	}
 	to, ok := onDiskLink(n)
-	if !ok || !o.staysWithin(n) {
+	var through []*node
+	if ok {
+		through, ok = o.follow(n)
+	}
+	if !ok {
 		return fmt.Errorf("/%s is a link to %s, which leads out of the folder that is extracted", n.path(), n.link)
+	}
+	if o.onWindows {
+		return o.symlinkOnWindows(n, to, through)
 	}
 	folder, local, err := o.place(n)
 	if err != nil {
 		return err
 	}
-	if err := folder.Symlink(filepath.FromSlash(to), local); err != nil {
-		if o.onWindows {
-			return fmt.Errorf("making the link /%s: %w; Windows lets administrators make links, and others in developer mode only", n.path(), err)
+	return folder.Symlink(to, local)
+}
+
+// symlinkOnWindows makes a link, and before it those that it leads through. A link of
+// Windows says whether it leads to a folder: os.Root.Symlink looks at what is there, and
+// no further than the root that it is called on.
+func (o *overlay) symlinkOnWindows(n *node, to string, through []*node) error {
+	for _, other := range slices.Backward(through) {
+		if other.made {
+			continue
 		}
+		if err := o.symlink(other); err != nil {
+			return err
+		}
+	}
+	n.made = true
+	top := n.parent
+	for !top.top {
+		top = top.parent
+	}
+	local, err := localize(n.pathBelow(top))
+	if err != nil {
 		return err
+	}
+	if err := n.target.folder.root.Symlink(filepath.FromSlash(to), local); err != nil {
+		return fmt.Errorf("making the link /%s: %w; Windows lets administrators make links, and others in developer mode only", n.path(), err)
 	}
 	return nil
 }
@@ -90,10 +121,10 @@ func onDiskLink(n *node) (to string, ok bool) {
 	return filepath.ToSlash(to), err == nil
 }
 
-// staysWithin follows a link through all others, and says whether it stays in the target's
-// folder. Names alone do not tell: a/../x is x, unless a is a link. It takes time in
+// follow follows a link through all others, which it returns, and says whether it stays in
+// the target's folder. Names alone do not tell: a/../x is x, unless a is a link. It takes time in
 // proportion to what the links say, not to the depth at which they lie.
-func (o *overlay) staysWithin(link *node) bool {
+func (o *overlay) follow(link *node) (through []*node, stays bool) {
 	at, missing := link.parent, 0 // the folder, and how many names below it are not in the image
 	todo := []string{}            // in reverse
 	enter := func(n *node) bool {
@@ -115,9 +146,9 @@ func (o *overlay) staysWithin(link *node) bool {
 		return true
 	}
 	if !enter(link) {
-		return false
+		return nil, false
 	}
-	for links := 0; len(todo) > 0; {
+	for len(todo) > 0 {
 		o.steps++
 		part := todo[len(todo)-1]
 		todo = todo[:len(todo)-1]
@@ -129,7 +160,7 @@ func (o *overlay) staysWithin(link *node) bool {
 			continue
 		case part == "..":
 			if at.top {
-				return false
+				return nil, false
 			}
 			at = at.parent
 			continue
@@ -141,10 +172,10 @@ func (o *overlay) staysWithin(link *node) bool {
 		case child.kind != tar.TypeSymlink:
 			at = child
 		default:
-			if links++; links > maxLinks || !enter(child) {
-				return false
+			if through = append(through, child); len(through) > maxLinks || !enter(child) {
+				return nil, false
 			}
 		}
 	}
-	return true
+	return through, true
 }
