@@ -4,17 +4,14 @@ import (
 	"bufio"
 	"fmt"
 	"os"
-	"slices"
 	"strings"
 )
 
 // limits are tests that fail for what the system lacks that they run on. A listed test
-// must fail, so that the list stays true: one that passes, is skipped or does not exist
-// is an error. Tests above a listed one fail with it.
+// that runs must fail, so that the list stays true. Tests above a listed one fail with it.
 type limits struct {
 	file    string
 	lines   []*limit
-	ran     map[string]bool // packages
 	strange map[string]bool // packages with failures that are not listed
 }
 
@@ -24,11 +21,12 @@ type limit struct {
 	pkg, test, reason string
 	line              int
 	met               string // the full name of the package in which the test failed
+	healed            bool   // the test ran, and did not fail
 }
 
 // readLimits reads a list; lines with # are comments. No file is an empty list.
 func readLimits(file string) (*limits, error) {
-	l := &limits{file: file, ran: map[string]bool{}, strange: map[string]bool{}}
+	l := &limits{file: file, strange: map[string]bool{}}
 	if file == "" {
 		return l, nil
 	}
@@ -57,13 +55,13 @@ func (l *limit) in(pkg string) bool { return pkg == l.pkg || strings.HasSuffix(p
 // expects takes the result of a test and tells whether it is no failure: the test did
 // not fail, or it is listed, or a subtest of it that failed is.
 func (l *limits) expects(e event) bool {
-	if e.Action != "fail" {
-		return true
-	}
-	expected := false
+	failed := e.Action == "fail"
+	expected := !failed
 	for _, limit := range l.lines {
 		switch {
 		case !limit.in(e.Package):
+		case !failed:
+			limit.healed = limit.healed || limit.test == e.Test
 		case limit.test == e.Test:
 			limit.met = e.Package
 			expected = true
@@ -94,7 +92,6 @@ func (l *limits) summary(pkg, line string) string {
 
 // failed tells whether a package has failures, and all of them are listed.
 func (l *limits) failed(pkg string) bool {
-	l.ran[pkg] = true
 	return l.count(pkg) > 0 && !l.strange[pkg]
 }
 
@@ -108,15 +105,12 @@ func (l *limits) count(pkg string) int {
 	return n
 }
 
-// unused names the listed tests of packages that ran that did not fail.
-func (l *limits) unused() (lines []string) {
+// wrong names the listed tests that ran and did not fail.
+func (l *limits) wrong() (lines []string) {
 	for _, limit := range l.lines {
-		for pkg := range l.ran {
-			if limit.in(pkg) && limit.met == "" {
-				lines = append(lines, fmt.Sprintf("%s:%d: %s does not fail, but is listed\n", l.file, limit.line, limit.test))
-				break
-			}
+		if limit.healed {
+			lines = append(lines, fmt.Sprintf("%s:%d: %s does not fail, but is listed\n", l.file, limit.line, limit.test))
 		}
 	}
-	return slices.Compact(lines)
+	return lines
 }

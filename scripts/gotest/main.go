@@ -128,7 +128,7 @@ func run(from io.Reader, to io.Writer, excused *limits) (passed bool, err error)
 			return false, err
 		}
 	}
-	for _, line := range excused.unused() {
+	for _, line := range excused.wrong() {
 		write(line)
 		failed = true
 	}
