@@ -181,7 +181,7 @@ func TestLinksOnWindowsHosts(t *testing.T) {
 	o := newOverlay([]*target{{path: "opt", folder: folder}}, ExtractLimits{}, false)
 	o.onWindows = true
 	links := map[string]string{"a": "b", "b": "sub/up", "sub/up": "../dir/deep", "sub/file": "../a/f", "sub/lost": "nowhere"}
-	o.begin(0)
+	o.begin(0, false)
 	err = o.apply(&tar.Header{Name: "opt/dir/deep/f", Typeflag: tar.TypeReg, Size: 1, Mode: 0o644}, strings.NewReader("x"))
 	for name, to := range links {
 		err = errors.Join(err, o.apply(&tar.Header{Name: "opt/" + name, Linkname: to, Typeflag: tar.TypeSymlink}, nil))

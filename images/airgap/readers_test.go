@@ -247,6 +247,7 @@ func TestBootstrapReadsArchives(t *testing.T) {
 						t.Fatal(err)
 					}
 					got, _, err := v1.SHA256(r)
+					r.Close()
 					if err != nil || got != diffIDs.RootFS.DiffIDs[i] {
 						t.Errorf("layer %d of %s has the content %s (%v)", i, tag, got, err)
 					}
@@ -263,16 +264,25 @@ func bootstrapOpen(path string, codec format.Codec) (io.ReadCloser, error) {
 	}
 	switch codec {
 	case format.Gzip:
-		return gzip.NewReader(f)
+		z, err := gzip.NewReader(f)
+		return withFile{z, f}, err
 	case format.Zstd:
 		z, err := zstd.NewReader(f, zstd.WithDecoderMaxMemory(1<<25))
 		if err != nil {
 			return nil, err
 		}
-		return z.IOReadCloser(), nil
+		return withFile{z.IOReadCloser(), f}, nil
 	}
 	return f, nil
 }
+
+// withFile closes a decompressor and its file.
+type withFile struct {
+	io.ReadCloser
+	file *os.File
+}
+
+func (w withFile) Close() error { return errors.Join(w.ReadCloser.Close(), w.file.Close()) }
 
 func bootstrapFind(opener tarball.Opener, want name.Tag) (v1.Image, error) {
 	r, err := opener()
