@@ -17,7 +17,7 @@ import (
 )
 
 // Check looks over this repository's own source: gofmt, go vet (for Windows
-// too), staticcheck. It reports all they find.
+// too), staticcheck, deadcode. It reports all they find.
 func Check(ctx context.Context) error {
 	var errs []error
 	command := func(env []string, words ...string) string {
@@ -37,5 +37,11 @@ func Check(ctx context.Context) error {
 	command(nil, "go", "vet", "./...")
 	command([]string{"GOOS=windows"}, "go", "vet", "./...")
 	command(nil, "go", "tool", "staticcheck", "./...")
+	for _, line := range strings.Split(command(nil, "go", "tool", "deadcode", "-test", "./..."), "\n") {
+		if line != "" && !strings.HasPrefix(line, "build/targets/") && !strings.HasPrefix(line, "internal/process/parent") {
+			// Only mage calls the targets, and only they call process.WithParent.
+			errs = append(errs, errors.New(line))
+		}
+	}
 	return errors.Join(errs...)
 }
