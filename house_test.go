@@ -1,7 +1,8 @@
-// Package slipway_test keeps the house as docs/design.md draws it.
+// Package slipway_test checks that the packages of this module are as docs/design.md draws them.
 package slipway_test
 
 import (
+	"bytes"
 	"fmt"
 	"go/ast"
 	"go/parser"
@@ -18,9 +19,9 @@ import (
 
 const module = "github.com/slipway-build/slipway"
 
-// rooms are all packages and the rooms that each may look into. A new room needs
-// a line here and a charter in docs/design.md.
-var rooms = map[string][]string{
+// packages are all packages of the module, with the packages that each one may import. Each import that is
+// allowed must be used. A new package needs a line here and one in docs/design.md.
+var packages = map[string][]string{
 	"cmd/slipway":       {"build", "build/cli", "internal/process"},
 	"cmd/slipway-pause": {},
 	"build/targets":     {"build", "build/plan", "internal/process", "internal/redact", "internal/usage", "progress"},
@@ -42,8 +43,8 @@ var rooms = map[string][]string{
 	"build/bundle":               {"images", "internal/fileop", "internal/regular", "progress"},
 	"build/publish":              {"images", "internal/fileop", "internal/regular", "progress"},
 	"images":                     {"internal/sniff"},
-	"images/layer":               {"images"},
-	"images/buildfile":           {"images", "internal/regular", "internal/sniff"},
+	"images/layer":               {},
+	"images/buildfile":           {"internal/regular", "internal/sniff"},
 	"images/fstree":              {"images", "images/layer", "internal/regular"},
 	"images/assemble/dockerfile": {"images", "images/buildfile", "internal/suggest"},
 	"images/assemble":            {"images", "images/assemble/dockerfile", "images/buildfile", "images/fstree", "images/layer", "internal/fileop", "internal/sniff", "internal/regular", "progress"},
@@ -51,14 +52,14 @@ var rooms = map[string][]string{
 	"images/store":               {"images", "internal/fileop", "internal/sniff", "internal/regular", "progress"},
 	"images/credentials":         {"internal/process", "internal/regular"},
 	"images/hosts":               {"internal/redact", "internal/regular"},
-	"images/registry":            {"images", "images/credentials", "images/hosts", "images/store", "internal/redact", "internal/regular", "progress"},
+	"images/registry":            {"images", "images/credentials", "images/hosts", "images/store", "internal/redact", "progress"},
 	"images/zstd":                {},
 	"images/airgap/format":       {"images", "internal/fileop", "internal/regular", "internal/sniff", "internal/streams"},
 	"images/airgap":              {"images", "images/airgap/format", "images/fstree", "images/layer", "images/store", "images/zstd", "internal/atomicfile", "internal/fileop", "internal/regular", "internal/sniff", "internal/streams", "progress"},
-	"images/imagetest":           {"images", "internal/testfile"}, // and only tests look into it
+	"images/imagetest":           {"images", "internal/testfile"}, // only tests import it
 	"internal/atomicfile":        {"internal/fileop"},
 	"internal/fileop":            {},
-	"internal/golden":            {}, // only tests look into it
+	"internal/golden":            {}, // only tests import it
 	"internal/regular":           {"internal/fileop"},
 	"internal/parallel":          {},
 	"internal/process":           {},
@@ -66,15 +67,15 @@ var rooms = map[string][]string{
 	"internal/sniff":             {},
 	"internal/streams":           {},
 	"internal/suggest":           {},
-	"internal/testfile":          {}, // only tests look into it
+	"internal/testfile":          {}, // only tests import it
 	"internal/usage":             {},
 	"progress":                   {"internal/redact"},
 }
 
-// hosts are the heavy guests, and those that one room must handle for all, and the
-// rooms that they stay in. A guest is a module or package path; everything below it
-// counts.
-var hosts = map[string][]string{
+// dependencies are modules and packages that only some packages may import: heavy ones, and those that one
+// package handles for all. The packages below a path count as the path. Each package that is allowed must
+// import the dependency.
+var dependencies = map[string][]string{
 	"github.com/magefile/mage":                     {"build/targets"},
 	"github.com/spf13/cobra":                       {"build/cli"},
 	"go.yaml.in/yaml":                              {"build/config", "build/scaffold"},
@@ -85,7 +86,7 @@ var hosts = map[string][]string{
 	"github.com/docker/cli":                        {"images/credentials", "images/engine"}, // credentials, ssh:// addresses
 	"github.com/moby/buildkit/frontend/dockerfile": {"images/assemble", "images/assemble/dockerfile", "images/engine"},
 	"github.com/moby/buildkit":                     {"images/engine"},
-	"github.com/klauspost/compress":                {"images/layer", "images/store", "images/zstd", "images/airgap", "images/airgap/format", "images/imagetest", "internal/sniff"},
+	"github.com/klauspost/compress":                {"images/store", "images/zstd", "images/airgap", "images/airgap/format", "images/imagetest", "internal/sniff"},
 	"github.com/klauspost/pgzip":                   {"images/store", "images/airgap"},
 	"github.com/ulikunitz/xz":                      {"internal/sniff"},
 	"github.com/gofrs/flock":                       {"build", "images/store", "images/airgap", "build/compile"},
@@ -98,61 +99,100 @@ var hosts = map[string][]string{
 	"golang.org/x/text": {"internal/sniff"},
 }
 
-// testRooms are those that only tests look into.
-var testRooms = []string{"images/imagetest", "internal/golden", "internal/testfile"}
+// testPackages are the packages that only tests import.
+var testPackages = []string{"images/imagetest", "internal/golden", "internal/testfile"}
 
-// calls are functions that one room calls for all others, which use that room.
+// calls are functions that only one package calls. Others use that package.
 var calls = map[string]string{
 	"os.Open":     "internal/regular",
 	"os.ReadFile": "internal/regular",
 }
 
-// namesOfNothing say nothing of what is inside.
-var namesOfNothing = []string{"util", "utils", "common", "helper", "helpers", "types", "misc", "base", "shared"}
+// emptyNames say nothing of the content of a package.
+var emptyNames = []string{"util", "utils", "common", "helper", "helpers", "types", "misc", "base", "shared"}
 
-func TestRoomsImportOnlyWhatTheDrawingAllows(t *testing.T) {
-	for _, v := range violations(t, ".") {
+func TestHouse(t *testing.T) {
+	for _, v := range violations(readModule(t, ".")) {
 		t.Error(v)
 	}
 }
 
-func TestAForbiddenImportIsFound(t *testing.T) {
+func TestHouseIsDrawn(t *testing.T) {
+	for _, v := range unused(readModule(t, ".")) {
+		t.Error(v)
+	}
+}
+
+func TestForbiddenImportIsFound(t *testing.T) {
 	for _, c := range []struct{ name, file, source, want string }{
-		{"images looks back into build", "images/store/x.go", "package store\nimport _ \"" + module + "/build\"",
+		{"images imports build", "images/store/x.go", "package store\nimport _ \"" + module + "/build\"",
 			"images/store/x.go:2: images/store may not import build"},
-		{"brothers", "images/airgap/x.go", "package airgap\nimport _ \"" + module + "/images/registry\"",
+		{"an import beside", "images/airgap/x.go", "package airgap\nimport _ \"" + module + "/images/registry\"",
 			"images/airgap may not import images/registry"},
-		{"a guest outside its host", "build/x.go", "package build\nimport _ \"github.com/spf13/cobra\"",
-			"github.com/spf13/cobra is a guest of build/cli"},
+		{"a dependency of another package", "build/x.go", "package build\nimport _ \"github.com/spf13/cobra\"",
+			"only build/cli may import github.com/spf13/cobra"},
 		{"the client of BuildKit in the assembler", "images/assemble/x.go", "package assemble\nimport _ \"github.com/moby/buildkit/client\"",
-			"is a guest of images/engine"},
+			"only images/engine may import"},
 		{"a file opened whatever it is", "build/x.go", "package build\nimport \"os\"\nfunc f() { os.Open(\"x\") }",
 			"build/x.go:3: os.Open: use internal/regular"},
+		{"a call that may be blocked on Windows", "build/x.go", "package build\nimport \"os\"\nfunc f() { os.Rename(\"x\", \"y\") }",
+			"build/x.go:3: os.Rename fails on Windows while another process has the file open; use internal/fileop"},
 		{"test support in the product", "images/store/x.go", "package store\nimport _ \"" + module + "/images/imagetest\"",
 			"images/store may not import images/imagetest"},
-		{"a room without a charter", "images/new/x.go", "package new", "images/new is not a room of the house"},
-		{"a room named for nothing", "images/util/x.go", "package util", "images/util: the name says nothing"},
+		{"a package that is not drawn", "images/new/x.go", "package new", "images/new is not in the table of packages"},
+		{"a name that says nothing", "images/util/x.go", "package util", "images/util: the name says nothing"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			dir := t.TempDir()
-			file := filepath.Join(dir, filepath.FromSlash(c.file))
-			if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
-				t.Fatal(err)
-			}
-			if err := os.WriteFile(file, []byte(c.source), 0o644); err != nil {
-				t.Fatal(err)
-			}
-			if found := strings.Join(violations(t, dir), "\n"); !strings.Contains(found, c.want) {
+			if found := strings.Join(violations(readModule(t, write(t, c.file, c.source))), "\n"); !strings.Contains(found, c.want) {
 				t.Errorf("found %q, want %q", found, c.want)
 			}
 		})
 	}
 }
 
-// violations reads the imports of all Go files below dir that are no tests.
-func violations(t *testing.T, dir string) []string {
+// Of a module with one file, nearly everything in the tables is unused.
+func TestHouseUnusedIsFound(t *testing.T) {
+	found := strings.Join(unused(readModule(t, write(t, "images/store/x.go", "package store\nfunc Unused() {}\n"+strings.Repeat("\n", maxLines)))), "\n")
+	for _, want := range []string{
+		"images/store is allowed to import images, and does not",
+		"images/store is allowed to import github.com/klauspost/compress, and does not",
+		"images/store has no doc.go",
+		"images/layer is in the table of packages, and is not there",
+		"images/store.Unused is exported, and no other package uses it",
+	} {
+		if !strings.Contains(found, want) {
+			t.Errorf("it was not found that %s", want)
+		}
+	}
+}
+
+func write(t *testing.T, name, source string) (dir string) {
 	t.Helper()
-	var found []string
+	dir = t.TempDir()
+	file := filepath.Join(dir, filepath.FromSlash(name))
+	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(file, []byte(source), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+// A goFile is a Go file of the module.
+type goFile struct {
+	name  string // relative to the module
+	pkg   string // the folder of the package
+	test  bool
+	lines int
+	fset  *token.FileSet
+	ast   *ast.File
+}
+
+// readModule parses the Go files of the module in dir, with their comments. Modules below it, and files at the
+// top, are left out.
+func readModule(t *testing.T, dir string) (files []goFile) {
+	t.Helper()
 	err := filepath.WalkDir(dir, func(file string, d fs.DirEntry, err error) error {
 		if err != nil {
 			return err
@@ -163,105 +203,117 @@ func violations(t *testing.T, dir string) []string {
 		}
 		rel = filepath.ToSlash(rel)
 		if d.IsDir() {
-			// runtime and scripts/* are modules of their own.
 			if slices.Contains([]string{".git", "dist", "runtime", "testdata", "scripts"}, d.Name()) {
 				return filepath.SkipDir
 			}
 			return nil
 		}
-		if path.Ext(rel) != ".go" || strings.HasSuffix(rel, "_test.go") || !strings.Contains(rel, "/") {
+		if path.Ext(rel) != ".go" || !strings.Contains(rel, "/") {
 			return nil
 		}
-		found = append(found, fileViolations(t, file, rel)...)
+		source, err := os.ReadFile(file)
+		if err != nil {
+			return err
+		}
+		fset := token.NewFileSet()
+		parsed, err := parser.ParseFile(fset, rel, source, parser.SkipObjectResolution)
+		if err != nil {
+			return err
+		}
+		files = append(files, goFile{rel, path.Dir(rel), strings.HasSuffix(rel, "_test.go"), bytes.Count(source, []byte("\n")), fset, parsed})
 		return nil
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return found
+	return files
 }
 
-func fileViolations(t *testing.T, file, rel string) (found []string) {
-	t.Helper()
-	room := path.Dir(rel)
-	if slices.Contains(namesOfNothing, path.Base(room)) {
-		return []string{room + ": the name says nothing of what is inside"}
+// imports are the packages that a file imports, by the name that they have in it, with their lines.
+func (f *goFile) imports() (all []imported) {
+	for _, spec := range f.ast.Imports {
+		p, err := strconv.Unquote(spec.Path.Value)
+		if err != nil {
+			continue // the parser has checked it
+		}
+		name := path.Base(p)
+		if spec.Name != nil {
+			name = spec.Name.Name
+		}
+		all = append(all, imported{p, name, f.fset.Position(spec.Pos()).Line})
 	}
-	allowed, ok := rooms[room]
+	return all
+}
+
+type imported struct {
+	path, name string
+	line       int
+}
+
+// own is the package of this module that is imported, or "".
+func (i imported) own() string {
+	own, ok := strings.CutPrefix(i.path, module+"/")
 	if !ok {
-		return []string{room + " is not a room of the house: see docs/design.md"}
+		return ""
 	}
-	fset := token.NewFileSet()
-	parsed, err := parser.ParseFile(fset, file, nil, parser.SkipObjectResolution)
-	if err != nil {
-		t.Fatal(err)
-	}
-	ast.Inspect(parsed, func(n ast.Node) bool {
-		if selector, ok := n.(*ast.SelectorExpr); ok {
-			called := fmt.Sprint(selector.X, ".", selector.Sel)
-			if its := calls[called]; its != "" && its != room && !slices.Contains(testRooms, room) {
-				found = append(found, fmt.Sprintf("%s:%d: %s: use %s", rel, fset.Position(n.Pos()).Line, called, its))
-			}
-		}
-		return true
-	})
-	for _, spec := range parsed.Imports {
-		imported, err := strconv.Unquote(spec.Path.Value)
-		if err != nil {
-			t.Fatal(err)
-		}
-		where := fmt.Sprintf("%s:%d", rel, fset.Position(spec.Pos()).Line)
-		if own, ok := strings.CutPrefix(imported, module+"/"); ok {
-			if !slices.Contains(allowed, own) {
-				found = append(found, fmt.Sprintf("%s: %s may not import %s", where, room, own))
-			}
-			continue
-		}
-		if guest := guestOf(imported); guest != "" && !slices.Contains(hosts[guest], room) {
-			found = append(found, fmt.Sprintf("%s: %s is a guest of %s", where, imported, strings.Join(hosts[guest], ", ")))
-		}
-	}
-	return found
+	return own
 }
 
-// guestOf is the longest path in hosts that imported lies at or below.
-func guestOf(imported string) (guest string) {
-	for path := range hosts {
-		if (imported == path || strings.HasPrefix(imported, path+"/")) && len(path) > len(guest) {
-			guest = path
-		}
-	}
-	return guest
-}
-
-// blockable are the calls of os that another process may block for a moment on
-// Windows. internal/fileop tries them again.
-var blockable = []string{"os.Rename(", "os.Remove(", "os.RemoveAll("}
-
-func TestFilesAreRenamedAndRemovedInOnePlace(t *testing.T) {
-	for room := range rooms {
-		if room == "internal/fileop" || room == "images/imagetest" {
+// violations are the imports, calls and names that the tables do not allow.
+func violations(files []goFile) (found []string) {
+	say := func(format string, args ...any) { found = append(found, fmt.Sprintf(format, args...)) }
+	named := map[string]bool{}
+	for _, f := range files {
+		if f.test {
 			continue
 		}
-		files, err := filepath.Glob(filepath.Join(filepath.FromSlash(room), "*.go"))
-		if err != nil {
-			t.Fatal(err)
+		allowed, ok := packages[f.pkg]
+		if !ok && !named[f.pkg] {
+			named[f.pkg] = true
+			if slices.Contains(emptyNames, path.Base(f.pkg)) {
+				say("%s: the name says nothing of what is inside", f.pkg)
+			} else {
+				say("%s is not in the table of packages: see docs/design.md", f.pkg)
+			}
 		}
-		for _, file := range files {
-			if strings.HasSuffix(file, "_test.go") {
-				continue
+		if !ok {
+			continue
+		}
+		for _, i := range f.imports() {
+			if own := i.own(); own != "" {
+				if !slices.Contains(allowed, own) {
+					say("%s:%d: %s may not import %s", f.name, i.line, f.pkg, own)
+				}
+			} else if d := dependencyOf(i.path); d != "" && !slices.Contains(dependencies[d], f.pkg) {
+				say("%s:%d: only %s may import %s", f.name, i.line, strings.Join(dependencies[d], ", "), i.path)
 			}
-			source, err := os.ReadFile(file)
-			if err != nil {
-				t.Fatal(err)
-			}
-			for n, line := range strings.Split(string(source), "\n") {
-				for _, call := range blockable {
-					if strings.Contains(line, call) {
-						t.Errorf("%s:%d: %s…) fails on Windows while another process has the file open; use internal/fileop", file, n+1, call)
-					}
+		}
+		ast.Inspect(f.ast, func(n ast.Node) bool {
+			if selector, ok := n.(*ast.SelectorExpr); ok {
+				called, line := fmt.Sprint(selector.X, ".", selector.Sel), f.fset.Position(n.Pos()).Line
+				if in := calls[called]; in != "" && in != f.pkg && !slices.Contains(testPackages, f.pkg) {
+					say("%s:%d: %s: use %s", f.name, line, called, in)
+				}
+				if slices.Contains(blockable, called) && f.pkg != "internal/fileop" && f.pkg != "images/imagetest" {
+					say("%s:%d: %s fails on Windows while another process has the file open; use internal/fileop", f.name, line, called)
 				}
 			}
+			return true
+		})
+	}
+	return found
+}
+
+// blockable are the functions of os that another process may block for a moment on Windows. internal/fileop
+// tries them again.
+var blockable = []string{"os.Rename", "os.Remove", "os.RemoveAll"}
+
+// dependencyOf is the longest path in dependencies that p is, or is below.
+func dependencyOf(p string) (found string) {
+	for d := range dependencies {
+		if (p == d || strings.HasPrefix(p, d+"/")) && len(d) > len(found) {
+			found = d
 		}
 	}
+	return found
 }

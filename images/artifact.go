@@ -59,7 +59,7 @@ func CheckImage(m *v1.Manifest) error {
 		return &ArtifactError{cmp.Or(m.ArtifactType, emptyIsNone(m.Config.MediaType), firstLayer(m))}
 	}
 	for _, d := range m.Layers {
-		if d.MediaType != "" && !IsLayer(d.MediaType) {
+		if d.MediaType != "" && !isLayer(d.MediaType) {
 			return &ArtifactError{cmp.Or(m.ArtifactType, string(d.MediaType))}
 		}
 	}

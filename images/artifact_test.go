@@ -23,7 +23,7 @@ func TestCheckImage(t *testing.T) {
 		want         string // part of the error, or empty
 	}{
 		"OCI image":                    {"", types.OCIConfigJSON, []types.MediaType{types.OCILayer}, ""},
-		"Docker image, zstd":           {"", types.DockerConfigJSON, []types.MediaType{images.DockerLayerZstd}, ""},
+		"Docker image, zstd":           {"", types.DockerConfigJSON, []types.MediaType{"application/vnd.docker.image.rootfs.diff.tar.zstd"}, ""},
 		"image without layers":         {"", types.OCIConfigJSON, nil, ""},
 		"config of an old registry":    {"", "application/octet-stream", []types.MediaType{types.DockerLayer}, ""},
 		"image with an artifact type":  {"application/vnd.example", types.OCIConfigJSON, []types.MediaType{types.OCILayer}, ""},

@@ -26,12 +26,6 @@ func ImageFor(index v1.ImageIndex, want v1.Platform) (v1.Image, error) {
 	return offers[i].parent.Image(offers[i].digest)
 }
 
-// Platforms are those of the images that ImageFor chooses from.
-func Platforms(index v1.ImageIndex) ([]v1.Platform, error) {
-	offers, err := offersOf(index, 0)
-	return platformsOf(offers), err
-}
-
 func platformsOf(offers []offer) []v1.Platform {
 	platforms := make([]v1.Platform, len(offers))
 	for i, o := range offers {

@@ -24,24 +24,24 @@ var layerTypes = map[types.MediaType]layerType{
 	types.OCILayerZStd:                   {compression: "zstd"},
 	types.OCIUncompressedLayer:           {compression: "none"},
 	types.OCIRestrictedLayer:             {compression: "gzip", foreign: true},
-	OCIRestrictedLayerZstd:               {compression: "zstd", foreign: true},
+	ociRestrictedLayerZstd:               {compression: "zstd", foreign: true},
 	types.OCIUncompressedRestrictedLayer: {compression: "none", foreign: true},
 	types.DockerLayer:                    {docker: true, compression: "gzip"},
-	DockerLayerZstd:                      {docker: true, compression: "zstd"},
+	dockerLayerZstd:                      {docker: true, compression: "zstd"},
 	types.DockerUncompressedLayer:        {docker: true, compression: "none"},
 	types.DockerForeignLayer:             {docker: true, compression: "gzip", foreign: true},
-	DockerUncompressedForeignLayer:       {docker: true, compression: "none", foreign: true},
+	dockerUncompressedForeignLayer:       {docker: true, compression: "none", foreign: true},
 }
 
 // Media types that go-containerregistry has no names for.
 const (
-	OCIRestrictedLayerZstd         types.MediaType = "application/vnd.oci.image.layer.nondistributable.v1.tar+zstd"
-	DockerLayerZstd                types.MediaType = "application/vnd.docker.image.rootfs.diff.tar.zstd"
-	DockerUncompressedForeignLayer types.MediaType = "application/vnd.docker.image.rootfs.foreign.diff.tar"
+	ociRestrictedLayerZstd         types.MediaType = "application/vnd.oci.image.layer.nondistributable.v1.tar+zstd"
+	dockerLayerZstd                types.MediaType = "application/vnd.docker.image.rootfs.diff.tar.zstd"
+	dockerUncompressedForeignLayer types.MediaType = "application/vnd.docker.image.rootfs.foreign.diff.tar"
 )
 
-// IsLayer reports whether m is the media type of a layer of a file system.
-func IsLayer(m types.MediaType) bool {
+// isLayer reports whether m is the media type of a layer of a file system.
+func isLayer(m types.MediaType) bool {
 	_, ok := layerTypes[m]
 	return ok
 }

@@ -156,7 +156,7 @@ func TestSelectPlatform(t *testing.T) {
 			}
 			i, err := images.SelectPlatform(want, offered)
 			if c.chosen == "" {
-				if !images.IsNoPlatform(err) {
+				if !lacksPlatform(err) {
 					t.Fatalf("chose %d, error %v", i, err)
 				}
 				for _, p := range offered {

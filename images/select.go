@@ -1,7 +1,6 @@
 package images
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -144,10 +143,4 @@ func (e *NoPlatformError) Error() string {
 		return fmt.Sprintf("platform %s names no os.version and several are offered: %s", FormatPlatform(e.Want), list)
 	}
 	return fmt.Sprintf("no image for platform %s; it offers %s", FormatPlatform(e.Want), list)
-}
-
-// IsNoPlatform reports whether err is, or wraps, a *NoPlatformError.
-func IsNoPlatform(err error) bool {
-	var e *NoPlatformError
-	return errors.As(err, &e)
 }

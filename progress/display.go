@@ -29,15 +29,15 @@ const (
 	None  Mode = "none"
 )
 
-// Modes are all modes, in the order in which help lists them.
-func Modes() []Mode { return []Mode{Auto, TTY, Plain, JSON, None} }
+// modes are all modes, in the order in which help lists them.
+func modes() []Mode { return []Mode{Auto, TTY, Plain, JSON, None} }
 
 // ParseMode reads the value of --progress or PROGRESS; empty is Auto.
 func ParseMode(s string) (Mode, error) {
 	if s == "" {
 		return Auto, nil
 	}
-	if m := Mode(s); slices.Contains(Modes(), m) {
+	if m := Mode(s); slices.Contains(modes(), m) {
 		return m, nil
 	}
 	return "", fmt.Errorf("progress %q: want auto, tty, plain, json or none", s)
@@ -155,10 +155,6 @@ func isSet(s string) bool { return s != "" && s != "0" && !strings.EqualFold(s, 
 
 // Mode is what the display shows; never Auto.
 func (d *Display) Mode() Mode { return d.mode }
-
-// Styled says whether the display's writer understands colours and bold type,
-// and the user wants them.
-func (d *Display) Styled() bool { return d.styled }
 
 // Context returns a context whose tasks the display shows.
 func (d *Display) Context(ctx context.Context) context.Context { return With(ctx, d) }

@@ -144,8 +144,8 @@ func TestAutoIsPlainWhereNobodyWatches(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			d := New(Auto, io.Discard, Options{Getenv: func(k string) string { return env[k] }})
 			defer d.Close()
-			if d.Mode() != Plain || d.Styled() {
-				t.Errorf("mode is %s, styled %v", d.Mode(), d.Styled())
+			if d.Mode() != Plain || d.styled {
+				t.Errorf("mode is %s, styled %v", d.Mode(), d.styled)
 			}
 		})
 	}

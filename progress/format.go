@@ -24,9 +24,9 @@ func FormatBytes(n int64) string {
 
 var units = []string{"kB", "MB", "GB", "TB", "PB", "EB"}
 
-// FormatDuration spells a duration as a person says it: 0.3s, 42.0s, 1m05s,
+// formatDuration spells a duration as a person says it: 0.3s, 42.0s, 1m05s,
 // 2h03m.
-func FormatDuration(d time.Duration) string {
+func formatDuration(d time.Duration) string {
 	switch d = d.Round(100 * time.Millisecond); {
 	case d < time.Minute:
 		return fmt.Sprintf("%.1fs", d.Seconds())

@@ -4,7 +4,6 @@ import (
 	"context"
 	"io"
 	"sync/atomic"
-	"time"
 
 	"github.com/slipway-build/slipway/internal/redact"
 )
@@ -12,8 +11,7 @@ import (
 // A Task is one piece of work that is under way. All its methods may be called
 // from several goroutines.
 type Task struct {
-	Name  string
-	Began time.Time
+	Name string
 
 	total, done atomic.Int64
 	cached      atomic.Bool
@@ -43,7 +41,7 @@ func With(ctx context.Context, sink Sink) context.Context {
 // call Done.
 func Start(ctx context.Context, name string) *Task {
 	sink, _ := ctx.Value(sinkKey{}).(Sink)
-	t := &Task{Name: redact.Text(name), Began: time.Now(), sink: sink}
+	t := &Task{Name: redact.Text(name), sink: sink}
 	if sink != nil {
 		sink.Started(t)
 	}

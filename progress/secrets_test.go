@@ -12,7 +12,7 @@ import (
 
 func TestNoModeShowsSecrets(t *testing.T) {
 	const url = "https://me:pa55word@host.example/x"
-	for _, mode := range Modes() {
+	for _, mode := range modes() {
 		var out bytes.Buffer
 		display := New(mode, &out, Options{Verbose: true, Getenv: func(string) string { return "" }})
 		ctx := display.Context(context.Background())

@@ -53,8 +53,8 @@ func ioctl(t *testing.T, f *os.File, request uintptr, argument unsafe.Pointer) {
 func TestPseudoTerminal(t *testing.T) {
 	file, read := newTerminalFile(t)
 	d := New(Auto, file, Options{Getenv: func(k string) string { return map[string]string{"TERM": "xterm"}[k] }})
-	if d.Mode() != TTY || !d.Styled() {
-		t.Fatalf("mode is %s, styled %v", d.Mode(), d.Styled())
+	if d.Mode() != TTY || !d.styled {
+		t.Fatalf("mode is %s, styled %v", d.Mode(), d.styled)
 	}
 	want := drive(t, d, read)
 	d.Close()
@@ -82,8 +82,8 @@ func TestAutoOnATerminal(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			d := New(Auto, file, Options{Getenv: func(k string) string { return c.env[k] }})
 			defer d.Close()
-			if d.Mode() != c.want || d.Styled() != c.styled {
-				t.Errorf("mode is %s, styled %v; want %s, %v", d.Mode(), d.Styled(), c.want, c.styled)
+			if d.Mode() != c.want || d.styled != c.styled {
+				t.Errorf("mode is %s, styled %v; want %s, %v", d.Mode(), d.styled, c.want, c.styled)
 			}
 		})
 	}

@@ -5,10 +5,9 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/slipway-build/slipway/images/assemble/dockerfile"
-	"github.com/slipway-build/slipway/internal/testfile"
-
 	"github.com/slipway-build/slipway/images/assemble"
+	"github.com/slipway-build/slipway/images/buildfile"
+	"github.com/slipway-build/slipway/internal/testfile"
 )
 
 // TestErrorsSayWhatToDo holds messages to more than engines say.
@@ -39,7 +38,7 @@ func TestErrorsSayWhatToDo(t *testing.T) {
 			build.Target = c.target
 			_, err := assemble.New(assemble.Options{Layers: inMemory{}, Sources: bases{}}).Assemble(t.Context(), build)
 			compareError(t, err, c.want)
-			var placed *dockerfile.SourceError
+			var placed *buildfile.SourceError
 			if !errors.As(err, &placed) || placed.File != build.Dockerfile {
 				t.Errorf("no place in the Dockerfile is told: %v", err)
 			}

@@ -42,9 +42,9 @@ type Steering struct {
 	Instead string
 }
 
-// SteeringArgs are all such arguments of BuildKit 0.32. docs/dockerfile-support.md lists the same
+// steeringArgs are all such arguments of BuildKit 0.32. docs/dockerfile-support.md lists the same
 // arguments.
-var SteeringArgs = []Steering{
+var steeringArgs = []Steering{
 	{EpochArg, Obeyed, Obeyed, ""},
 	{SyntaxArg, Obeyed, Obeyed, ""},
 	{CheckArg, Obeyed, Obeyed, ""},
@@ -63,7 +63,7 @@ var SteeringArgs = []Steering{
 // WarnOfArgs warns about build arguments that the builder does not obey.
 func WarnOfArgs(args map[string]string, effect func(Steering) Effect, warn func(string)) {
 	for _, name := range slices.Sorted(maps.Keys(args)) {
-		for _, s := range SteeringArgs {
+		for _, s := range steeringArgs {
 			prefix, wild := strings.CutSuffix(s.Name, "*")
 			if name != s.Name && !(wild && strings.HasPrefix(name, prefix)) || effect(s) != Unheeded {
 				continue

@@ -1,9 +1,3 @@
-// Package buildfile reads the files that control a build: the Dockerfile, and the ignore files of
-// contexts. All builders read them with this package, on the host, so that a file that is excluded
-// is in no image, whichever builder is used.
-//
-// Symlinks are followed, even out of the context. BuildKit sees only the inside of the context; it
-// would not find such an ignore file, and would copy what it excludes (moby/moby#42108).
 package buildfile
 
 import (

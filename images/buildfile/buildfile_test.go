@@ -120,7 +120,7 @@ func TestSteeringArgsAreDocumented(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, s := range SteeringArgs {
+	for _, s := range steeringArgs {
 		if !strings.Contains(string(text), "`"+s.Name+"`") {
 			t.Errorf("docs/dockerfile-support.md does not name %s", s.Name)
 		}

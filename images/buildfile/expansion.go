@@ -5,11 +5,11 @@ import (
 	"regexp"
 )
 
-// MaxExpansion is the total size of all variable expansions in one Dockerfile, in bytes. Without a
+// maxExpansion is the total size of all variable expansions in one Dockerfile, in bytes. Without a
 // limit, ten variables that each contain the previous one ten times would exhaust any memory. The
 // limit is twice the size of the largest config that registries accept, and four times what Linux
 // passes to a program.
-const MaxExpansion = 8 << 20
+const maxExpansion = 8 << 20
 
 // Variables is the source of variable values, as BuildKit's shell.EnvGetter.
 type Variables interface {
@@ -51,7 +51,7 @@ func (w *Word) Get(name string) (string, bool) {
 	value, ok := w.Variables.Get(name)
 	w.total += int64(len(value))
 	w.largest = max(w.largest, int64(len(value)))
-	if w.exceeded = w.exceeded || w.bound()-w.word > MaxExpansion-w.expansion.used; w.exceeded {
+	if w.exceeded = w.exceeded || w.bound()-w.word > maxExpansion-w.expansion.used; w.exceeded {
 		return "", ok
 	}
 	return value, ok
@@ -64,7 +64,7 @@ func (w *Word) Get(name string) (string, bool) {
 func (w *Word) bound() int64 {
 	n := w.total
 	for range w.factors {
-		if n = n * (w.total - w.largest + 1); n > MaxExpansion {
+		if n = n * (w.total - w.largest + 1); n > maxExpansion {
 			return n
 		}
 	}
@@ -75,9 +75,9 @@ func (w *Word) bound() int64 {
 // exceeded.
 func (w *Word) Done(n int) error {
 	w.expansion.used += max(w.total, int64(n)) - w.word
-	if w.exceeded || w.expansion.used > MaxExpansion {
-		w.expansion.used = MaxExpansion
-		return fmt.Errorf("its variables expand to more than %d MiB, which is the limit for a Dockerfile", MaxExpansion>>20)
+	if w.exceeded || w.expansion.used > maxExpansion {
+		w.expansion.used = maxExpansion
+		return fmt.Errorf("its variables expand to more than %d MiB, which is the limit for a Dockerfile", maxExpansion>>20)
 	}
 	return nil
 }

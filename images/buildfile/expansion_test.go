@@ -1,10 +1,8 @@
-package buildfile_test
+package buildfile
 
 import (
 	"strings"
 	"testing"
-
-	"github.com/slipway-build/slipway/images/buildfile"
 )
 
 type variables map[string]string
@@ -17,14 +15,14 @@ func (variables) Keys() []string { return nil }
 
 func TestExpansionIsBounded(t *testing.T) {
 	kib := strings.Repeat("x", 1<<10)
-	vars := variables{"K": kib, "M": strings.Repeat(kib, 1<<10), "HUGE": strings.Repeat("x", buildfile.MaxExpansion+1), "H": strings.Repeat(kib, 1<<9)}
+	vars := variables{"K": kib, "M": strings.Repeat(kib, 1<<10), "HUGE": strings.Repeat("x", maxExpansion+1), "H": strings.Repeat(kib, 1<<9)}
 	for name, c := range map[string]struct {
 		word string
 		gets string
 		size int
 		want bool
 	}{
-		"no variables":                        {word: strings.Repeat("w", buildfile.MaxExpansion+1), size: buildfile.MaxExpansion + 1, want: true},
+		"no variables":                        {word: strings.Repeat("w", maxExpansion+1), size: maxExpansion + 1, want: true},
 		"a large variable":                    {word: "$M", gets: "M", size: 1 << 20, want: true},
 		"many of them":                        {word: strings.Repeat("$M", 9), gets: strings.TrimSuffix(strings.Repeat("M,", 9), ","), size: 1, want: false},
 		"one that is too large":               {word: "a$HUGE", gets: "HUGE", size: 1, want: false},
@@ -37,7 +35,7 @@ func TestExpansionIsBounded(t *testing.T) {
 		"two slashes that are no replacement": {word: "https://$M/$M/$M", gets: "M,M,M", size: 3 << 20, want: true},
 	} {
 		t.Run(name, func(t *testing.T) {
-			var e buildfile.Expansion
+			var e Expansion
 			w := e.Word(c.word, vars)
 			empty := false
 			for _, name := range strings.Split(c.gets, ",") {
@@ -57,12 +55,12 @@ func TestExpansionIsBounded(t *testing.T) {
 
 func TestExpansionAddsUp(t *testing.T) {
 	vars := variables{"M": strings.Repeat("x", 1<<20)}
-	var e buildfile.Expansion
+	var e Expansion
 	for i := range 100 {
 		w := e.Word("$M", vars)
 		value, _ := w.Get("M")
 		if err := w.Done(len(value)); err != nil {
-			if i != buildfile.MaxExpansion>>20 {
+			if i != maxExpansion>>20 {
 				t.Errorf("word %d: %v", i, err)
 			}
 			return

@@ -30,7 +30,7 @@ func (j *job) checkExpansion() error {
 		if err == nil {
 			return nil
 		}
-		return &SourceError{File: j.file.Path, Line: c.Location()[0].Start.Line, Err: err}
+		return &buildfile.SourceError{File: j.file.Path, Line: c.Location()[0].Start.Line, Err: err}
 	}
 	beforeFrom := variables{}
 	for i := range global {
@@ -42,7 +42,7 @@ func (j *job) checkExpansion() error {
 	for _, s := range stages {
 		base, err := e.expand(e.lex, s.BaseName, beforeFrom)
 		if err != nil {
-			return &SourceError{File: j.file.Path, Line: s.Location[0].Start.Line, Err: err}
+			return &buildfile.SourceError{File: j.file.Path, Line: s.Location[0].Start.Line, Err: err}
 		}
 		vars := maps.Clone(byName[strings.ToLower(base)])
 		if vars == nil {

@@ -12,29 +12,10 @@ import (
 	gateway "github.com/moby/buildkit/frontend/gateway/client"
 	"github.com/moby/buildkit/solver/errdefs"
 	"github.com/moby/buildkit/util/grpcerrors"
+	"github.com/slipway-build/slipway/images/buildfile"
 	"google.golang.org/grpc/codes"
 )
 
-// A SourceError is an error in a Dockerfile, with its position.
-type SourceError struct {
-	// File is the path of the Dockerfile, as in the build context.
-	File string
-	// Line is the first line at fault, counted from 1; 0 if unknown.
-	Line int
-	Err  error
-}
-
-// Error returns FILE:LINE: MESSAGE.
-func (e *SourceError) Error() string {
-	if e.Line == 0 {
-		return fmt.Sprintf("%s: %v", e.File, e.Err)
-	}
-	return fmt.Sprintf("%s:%d: %v", e.File, e.Line, e.Err)
-}
-
-func (e *SourceError) Unwrap() error { return e.Err }
-
-// recordError wraps f and keeps its error: only the text of an error comes back through the engine.
 func recordError(f gateway.BuildFunc, into *error) gateway.BuildFunc {
 	return func(ctx context.Context, c gateway.Client) (*gateway.Result, error) {
 		result, err := f(ctx, c)
@@ -65,7 +46,7 @@ func (j *job) explain(ctx context.Context, err, own error) error {
 	if line == 0 && own == nil {
 		return reason
 	}
-	return &SourceError{File: j.file.Path, Line: line, Err: reason}
+	return &buildfile.SourceError{File: j.file.Path, Line: line, Err: reason}
 }
 
 // isGone reports whether the connection to the engine broke.

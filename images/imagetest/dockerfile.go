@@ -87,13 +87,13 @@ func DockerfileCases(t *testing.T, dir string, run func(*testing.T, *DockerfileC
 	}
 	for _, file := range files {
 		t.Run(strings.TrimSuffix(filepath.Base(file), ".txt"), func(t *testing.T) {
-			run(t, ReadDockerfileCase(t, file))
+			run(t, readDockerfileCase(t, file))
 		})
 	}
 }
 
-// ReadDockerfileCase reads a case and lays its files out.
-func ReadDockerfileCase(t testing.TB, file string) *DockerfileCase {
+// readDockerfileCase reads a case and lays its files out.
+func readDockerfileCase(t testing.TB, file string) *DockerfileCase {
 	t.Helper()
 	archive, err := txtar.ParseFile(file)
 	if err != nil {
@@ -405,7 +405,7 @@ func readBasePart(t testing.TB, bases map[string][]*base, name, text string) {
 		l := LayerOf(t, types.DockerForeignLayer, ParseListing(t, text)...)
 		b.layers = append(b.layers, foreign{l, []string{"http://127.0.0.1/foreign"}})
 	case "windows-layer":
-		b.layers = append(b.layers, LayerOf(t, types.OCILayer, WindowsEntries(ParseListing(t, text)...)...))
+		b.layers = append(b.layers, LayerOf(t, types.OCILayer, windowsEntries(ParseListing(t, text)...)...))
 	default:
 		t.Fatalf("image %s: want config or layer", name)
 	}

@@ -22,9 +22,9 @@ const (
 // ([MS-DTYP] 2.4.6): owner and group BUILTIN\Users.
 const builtinUsers = "AQAAgBQAAAAkAAAAAAAAAAAAAAABAgAAAAAABSAAAAAhAgAAAQIAAAAAAAUgAAAAIQIAAA=="
 
-// WindowsEntries gives entries the form of a Windows layer: Hives and Files
+// windowsEntries gives entries the form of a Windows layer: Hives and Files
 // first, everything else below Files/, each with its PAX records.
-func WindowsEntries(entries ...Entry) []Entry {
+func windowsEntries(entries ...Entry) []Entry {
 	windows := []Entry{
 		{Header: tar.Header{Name: "Hives", Typeflag: tar.TypeDir}},
 		{Header: tar.Header{Name: "Files", Typeflag: tar.TypeDir}},
@@ -52,7 +52,7 @@ func WindowsEntries(entries ...Entry) []Entry {
 // WindowsLayer returns a layer of files in Windows form.
 func WindowsLayer(t testing.TB, files Files) v1.Layer {
 	t.Helper()
-	return LayerOf(t, types.OCILayer, WindowsEntries(files.Entries()...)...)
+	return LayerOf(t, types.OCILayer, windowsEntries(files.Entries()...)...)
 }
 
 // WindowsBase returns an index of synthetic Windows bases for amd64, one per
@@ -65,7 +65,7 @@ func WindowsBase(t testing.TB, versions ...string) v1.ImageIndex {
 	var bases []v1.Image
 	for _, version := range versions {
 		osVersion, _, _ := strings.Cut(version, "+")
-		entries := WindowsEntries(Files{
+		entries := windowsEntries(Files{
 			"Windows/version.txt":           osVersion,
 			"Windows/System32/cmd.exe":      "MZ of " + osVersion,
 			"Windows/System32/config/":      "",

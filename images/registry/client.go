@@ -125,20 +125,6 @@ func (c *Client) Image(ctx context.Context, ref string, platform v1.Platform) (v
 	return found, nil
 }
 
-// Platforms returns the platforms of the images that ref names, in the order of
-// its index; attestations are none. For a single image it is the config's.
-func (c *Client) Platforms(ctx context.Context, ref name.Reference) ([]v1.Platform, error) {
-	m, err := c.Resolve(ctx, ref)
-	if err != nil {
-		return nil, err
-	}
-	platforms, err := m.platforms()
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", images.Familiar(ref), err)
-	}
-	return platforms, nil
-}
-
 // settled records that repo has a blob.
 func (c *Client) settled(repo name.Repository, blob v1.Hash) {
 	c.mu.Lock()

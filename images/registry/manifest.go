@@ -237,22 +237,3 @@ func (m *Manifest) choose(platform v1.Platform) (v1.Image, error) {
 	}
 	return image, images.ImageServes(image, nil, platform)
 }
-
-func (m *Manifest) platforms() ([]v1.Platform, error) {
-	if m.Descriptor.MediaType.IsIndex() {
-		index, err := m.Index()
-		if err != nil {
-			return nil, err
-		}
-		return images.Platforms(index)
-	}
-	image, err := m.Image()
-	if err != nil {
-		return nil, err
-	}
-	platform, err := images.ConfigPlatform(image)
-	if err != nil {
-		return nil, err
-	}
-	return []v1.Platform{platform}, nil
-}

@@ -70,7 +70,7 @@ func (s *Store) readConfig(d v1.Descriptor) ([]byte, error) {
 	// The empty config of an artifact may lie in its descriptor alone
 	// (image-spec/manifest.md, "Guidance for an Empty Descriptor").
 	if errors.Is(err, fs.ErrNotExist) && int64(len(d.Data)) == d.Size && d.Size > 0 {
-		return io.ReadAll(Verify(bytes.NewReader(d.Data), d))
+		return io.ReadAll(verify(bytes.NewReader(d.Data), d))
 	}
 	if err != nil {
 		return nil, fmt.Errorf("reading config: %w", err)

@@ -64,17 +64,6 @@ func (s *Store) Tag(ctx context.Context, name string, d v1.Descriptor) error {
 	return nil
 }
 
-// Untag takes a name away. The blobs stay until they are pruned.
-func (s *Store) Untag(ctx context.Context, name string) error {
-	err := s.editIndex(ctx, func(m *v1.IndexManifest) {
-		m.Manifests = slices.DeleteFunc(m.Manifests, func(d v1.Descriptor) bool { return nameOf(d) == name })
-	})
-	if err != nil {
-		return fmt.Errorf("untagging %s in %s: %w", name, s.dir, err)
-	}
-	return nil
-}
-
 // nameOf is the name of an entry, in full if it has such a one.
 func nameOf(d v1.Descriptor) string {
 	return cmp.Or(d.Annotations[ContainerdName], d.Annotations[RefName])

@@ -82,12 +82,6 @@ func TestATagMoves(t *testing.T) {
 	if len(entries) != 1 || entries[0].Digest != descriptor(t, b).Digest {
 		t.Errorf("entries are %v", entries)
 	}
-	if err := s.Untag(t.Context(), "docker.io/acme/tool:v1"); err != nil {
-		t.Fatal(err)
-	}
-	if entries, err := s.Tags(); err != nil || len(entries) != 0 {
-		t.Errorf("after Untag: %v, %v", entries, err)
-	}
 }
 
 func TestATagOfNothingIsRefused(t *testing.T) {

@@ -11,9 +11,9 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 )
 
-// Verify returns a reader of r's bytes that ends with a *ContentError, in place
+// verify returns a reader of r's bytes that ends with a *ContentError, in place
 // of io.EOF, when they are not those which want names.
-func Verify(r io.Reader, want v1.Descriptor) io.Reader {
+func verify(r io.Reader, want v1.Descriptor) io.Reader {
 	return &verifier{r: r, want: want, hash: sha256.New()}
 }
 
@@ -42,7 +42,7 @@ func (v *verifier) Read(p []byte) (int, error) {
 // verified reads a blob of this store and verifies it. A blob that turns out to be
 // damaged is removed, since its name promises what it is not.
 func (s *Store) verified(f *os.File, want v1.Descriptor) io.Reader {
-	return &mender{r: Verify(f, want), store: s, file: f, hash: want.Digest}
+	return &mender{r: verify(f, want), store: s, file: f, hash: want.Digest}
 }
 
 type mender struct {

@@ -1,11 +1,3 @@
-// Package golden compares what a test got with a file that holds what is right.
-// Only _test.go files import it.
-//
-//	golden.Equal(t, got)                       testdata/<test>.golden
-//	go test ./build -run Plan -update          writes the files anew
-//
-// The files lie below the tested package and are committed; .gitattributes keeps
-// their line endings.
 package golden
 
 import (

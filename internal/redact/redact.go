@@ -1,8 +1,3 @@
-// Package redact keeps secrets out of what a person, a log or a file gets to read.
-//
-// Text finds secrets by their form: passwords in URLs, Authorization headers, and the
-// signatures and tokens in the queries of presigned URLs. Secrets also finds values
-// that are known, in whatever form a registry echoes them.
 package redact
 
 import (
@@ -10,8 +5,8 @@ import (
 	"strings"
 )
 
-// Mark stands in place of a secret.
-const Mark = "***"
+// mark stands in place of a secret.
+const mark = "***"
 
 var (
 	// https://USER:PASSWORD@HOST and https://TOKEN@HOST.
@@ -38,7 +33,7 @@ func Text(s string) string {
 			if strings.HasSuffix(head, "ssh") && !strings.Contains(info, ":") {
 				return found
 			}
-			return head + "://" + Mark + "@"
+			return head + "://" + mark + "@"
 		})
 		s = brokenInfo.ReplaceAllStringFunc(s, func(found string) string {
 			head, rest, _ := strings.Cut(found, "://")
@@ -46,14 +41,14 @@ func Text(s string) string {
 			if isDigest(host) {
 				return found
 			}
-			return head + "://" + Mark + "@" + host
+			return head + "://" + mark + "@" + host
 		})
 		s = bareInfo.ReplaceAllStringFunc(s, func(found string) string {
 			host := found[strings.LastIndexByte(found, '@')+1:]
-			if isDigest(host) || strings.HasPrefix(found, Mark) {
+			if isDigest(host) || strings.HasPrefix(found, mark) {
 				return found
 			}
-			return Mark + "@" + host
+			return mark + "@" + host
 		})
 	}
 	if strings.Contains(s, "=") {
@@ -62,17 +57,17 @@ func Text(s string) string {
 			if !secretKey.MatchString(key) {
 				return found
 			}
-			return key + "=" + Mark
+			return key + "=" + mark
 		})
 	}
-	s = header.ReplaceAllString(s, "${1}${2}"+Mark)
+	s = header.ReplaceAllString(s, "${1}${2}"+mark)
 	return scheme.ReplaceAllStringFunc(s, func(found string) string {
 		word, value, _ := strings.Cut(found, " ")
 		// "Basic authentication" is prose.
 		if value = strings.TrimSpace(value); len(value) < 20 && !strings.ContainsAny(strings.TrimRight(value, "."), "0123456789=+/.") {
 			return found
 		}
-		return word + " " + Mark
+		return word + " " + mark
 	})
 }
 

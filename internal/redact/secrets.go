@@ -52,7 +52,7 @@ func (s *Secrets) Text(text string) string {
 		slices.SortFunc(forms, func(a, b string) int { return len(b) - len(a) })
 		pairs := make([]string, 0, 2*len(forms))
 		for _, form := range forms {
-			pairs = append(pairs, form, Mark)
+			pairs = append(pairs, form, mark)
 		}
 		s.replacer = strings.NewReplacer(pairs...)
 	}

@@ -1,6 +1,3 @@
-// Package regular opens files that a user names or that are found on the way, and
-// refuses what is not a regular file: opening a named pipe waits for a writer, for ever
-// and through every signal, and a device never ends.
 package regular
 
 import (
@@ -31,18 +28,6 @@ func Open(path string) (*os.File, error) {
 	return check(f, path)
 }
 
-// OpenIn is Open of a name inside root, which it does not leave.
-func OpenIn(root *os.Root, name string) (*os.File, error) {
-	f, err := root.OpenFile(name, flags, 0)
-	if err != nil {
-		if info, statErr := root.Stat(name); statErr == nil && info.Mode()&fs.ModeSocket != 0 {
-			err = refuse(name, info)
-		}
-		return nil, err
-	}
-	return check(f, name)
-}
-
 // check looks at what was opened, not at the path, under which something else may lie
 // by now.
 func check(f *os.File, path string) (*os.File, error) {
@@ -66,11 +51,11 @@ func Check(path string) error {
 	return f.Close()
 }
 
-// ErrNotRegular is in the errors of what is not a regular file.
-var ErrNotRegular = errors.New("not a regular file")
+// errNotRegular is in the errors of what is not a regular file.
+var errNotRegular = errors.New("not a regular file")
 
 func refuse(path string, info fs.FileInfo) error {
-	return &fs.PathError{Op: "open", Path: path, Err: fmt.Errorf("it is a %s, %w", kind(info.Mode()), ErrNotRegular)}
+	return &fs.PathError{Op: "open", Path: path, Err: fmt.Errorf("it is a %s, %w", kind(info.Mode()), errNotRegular)}
 }
 
 func kind(mode fs.FileMode) string {

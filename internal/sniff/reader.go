@@ -12,9 +12,9 @@ import (
 	"github.com/ulikunitz/xz"
 )
 
-// MaxWindow is the largest zstd window that Open reads, in bytes: the limit of
+// maxWindow is the largest zstd window that Open reads, in bytes: the limit of
 // zstd --long without an argument. It bounds the memory that a stream can ask for.
-const MaxWindow = 128 << 20
+const maxWindow = 128 << 20
 
 // ErrTrailing is returned after the end of compressed data that is followed by
 // something else: neither more compressed data nor, for gzip and xz, padding. What
@@ -28,7 +28,7 @@ const bufferSize = 64 << 10
 // Open returns the compression of r and a reader of what r holds uncompressed.
 // Closing that reader does not close r, of which bytes may be left: those behind
 // the end of what is compressed. Options are further ones of the zstd decoder; a
-// window in them takes the place of MaxWindow.
+// window in them takes the place of maxWindow.
 func Open(r io.Reader, options ...zstd.DOption) (Compression, io.ReadCloser, error) {
 	buffered := bufio.NewReaderSize(r, bufferSize)
 	head, err := buffered.Peek(HeadLen)
@@ -49,7 +49,7 @@ func (c Compression) NewReader(r io.Reader, options ...zstd.DOption) (io.ReadClo
 	case Gzip:
 		return newGzipReader(r)
 	case Zstd:
-		d, err := zstd.NewReader(r, append([]zstd.DOption{zstd.WithDecoderMaxWindow(MaxWindow)}, options...)...)
+		d, err := zstd.NewReader(r, append([]zstd.DOption{zstd.WithDecoderMaxWindow(maxWindow)}, options...)...)
 		if err != nil {
 			return nil, fmt.Errorf("decompressing zstd: %w", err)
 		}

@@ -128,7 +128,7 @@ func TestLz4IsNamed(t *testing.T) {
 
 func TestAWindowIsBounded(t *testing.T) {
 	var b bytes.Buffer
-	w, err := zstd.NewWriter(&b, zstd.WithWindowSize(2*sniff.MaxWindow), zstd.WithSingleSegment(false))
+	w, err := zstd.NewWriter(&b, zstd.WithWindowSize(2*(128<<20)), zstd.WithSingleSegment(false))
 	if err != nil {
 		t.Fatal(err)
 	}

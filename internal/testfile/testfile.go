@@ -1,4 +1,3 @@
-// Package testfile writes the files that tests need. Only tests import it.
 package testfile
 
 import (

@@ -8,35 +8,9 @@ import (
 
 	"github.com/moby/buildkit/frontend/dockerfile/parser"
 
+	"github.com/slipway-build/slipway/images/buildfile"
 	suggestion "github.com/slipway-build/slipway/internal/suggest"
 )
-
-// A SourceError is what is wrong with a Dockerfile, and where.
-type SourceError struct {
-	// File is the Dockerfile, as the build context names it.
-	File string
-	// Line is the first line at fault, counted from 1; 0 if no line is.
-	Line int
-	// Source are the lines at fault.
-	Source []string
-	Err    error
-}
-
-// Error is one line, FILE:LINE: what is wrong, followed by the lines at fault.
-func (e *SourceError) Error() string {
-	var b strings.Builder
-	b.WriteString(e.File)
-	if e.Line > 0 {
-		fmt.Fprintf(&b, ":%d", e.Line)
-	}
-	fmt.Fprintf(&b, ": %v", e.Err)
-	for i, line := range e.Source {
-		fmt.Fprintf(&b, "\n%6d | %s", e.Line+i, line)
-	}
-	return b.String()
-}
-
-func (e *SourceError) Unwrap() error { return e.Err }
 
 // maxExcerpt is how many lines of an instruction a message shows.
 const maxExcerpt = 6
@@ -46,11 +20,11 @@ func (d *File) At(location []parser.Range, err error) error {
 	if err == nil {
 		return nil
 	}
-	var placed *SourceError
+	var placed *buildfile.SourceError
 	if errors.As(err, &placed) {
 		return err
 	}
-	e := &SourceError{File: d.name, Err: Plain(err)}
+	e := &buildfile.SourceError{File: d.name, Err: Plain(err)}
 	if len(location) == 0 {
 		return e
 	}

@@ -1,0 +1,2 @@
+// Package testfile writes the files that tests need. Only tests import it.
+package testfile
