@@ -25,7 +25,13 @@ type Settings struct {
 	DryRun bool
 }
 
-// Environment lists the variables that SettingsFrom and Load read, for help texts.
+// Release returns the options of a run in a project.
+func (s Settings) Release() ReleaseOptions { return s.ReleaseOptions }
+
+// Workbench returns the options of a command without a project.
+func (s Settings) Workbench() workbench.Options { return s.ReleaseOptions.Options }
+
+// Environment lists the variables that SettingsFrom and config.Load read, for help texts.
 const Environment = `REGISTRY REPO TAG PLATFORMS SKIP_WINDOWS BUILDER BUILDKIT_HOST BUILDKIT_TLS_DIR DOCKER_HOST
 DOCKER_TLS_VERIFY DOCKER_CERT_PATH DOCKER_CONFIG DOCKER_USERNAME DOCKER_PASSWORD GITHUB_TOKEN GITHUB_API_URL
 SOURCE_DATE_EPOCH FORCE SNAPSHOT JOBS PROGRESS DEBUG SLIPWAY_CACHE SLIPWAY_CACHE_SIZE SLIPWAY_UNPACK_LIMIT SLIPWAY_OFFLINE

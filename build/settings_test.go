@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
 
 	"github.com/slipway-build/slipway/build/workbench"
 )
@@ -46,7 +47,7 @@ func TestSettingsAreReadFromTheEnvironment(t *testing.T) {
 	want := Settings{ReleaseOptions: ReleaseOptions{
 		Options: workbench.Options{
 			Builder: "buildkit", BuildkitHost: "tcp://b", DockerHost: "tcp://d", DockerTLS: "/tls", SSHAgent: "/agent", SourceDateEpoch: "1",
-			Username: "me", Password: "secret", Platforms: platforms(t, "linux/amd64", "windows/amd64"), PlainHTTP: []string{"a:1", "b"},
+			Username: "me", Password: "secret", Platforms: []v1.Platform{{OS: "linux", Architecture: "amd64"}, {OS: "windows", Architecture: "amd64"}}, PlainHTTP: []string{"a:1", "b"},
 			Offline: true, Jobs: 3, Cache: "/cache", CacheSize: 1_000_000_000, UnpackLimit: 2_000_000_000,
 		},
 		SkipWindows: true, GitHubToken: "token", GitHubAPI: "https://api", Force: true, Snapshot: true,

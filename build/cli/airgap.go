@@ -70,7 +70,7 @@ is written.`,
 			if dryRun {
 				var found *workbench.Preflight
 				err := p.watched(c, func(ctx context.Context) error {
-					w, err := workbench.Open(p.settings.Options)
+					w, err := workbench.Open(p.settings.Workbench())
 					if err != nil {
 						return err
 					}
@@ -85,7 +85,7 @@ is written.`,
 			}
 			var made []airgap.Result
 			err = p.watched(c, func(ctx context.Context) error {
-				w, err := workbench.Open(p.settings.Options)
+				w, err := workbench.Open(p.settings.Workbench())
 				if err != nil {
 					return err
 				}

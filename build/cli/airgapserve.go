@@ -38,7 +38,7 @@ compressed with gzip.`,
 		RunE: func(c *cobra.Command, words []string) error {
 			var pushed []workbench.Pushed
 			err := p.watched(c, func(ctx context.Context) error {
-				w, err := workbench.Open(p.settings.Options)
+				w, err := workbench.Open(p.settings.Workbench())
 				if err != nil {
 					return err
 				}

@@ -57,7 +57,7 @@ on this machine's architecture.`,
 			}
 			var made workbench.ImageResult
 			err := p.watched(c, func(ctx context.Context) (err error) {
-				w, err := workbench.Open(p.settings.Options)
+				w, err := workbench.Open(p.settings.Workbench())
 				if err != nil {
 					return err
 				}

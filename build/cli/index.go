@@ -47,7 +47,7 @@ copied.`,
 			}
 			var made workbench.IndexResult
 			err = p.watched(c, func(ctx context.Context) error {
-				w, err := workbench.Open(p.settings.Options)
+				w, err := workbench.Open(p.settings.Workbench())
 				if err != nil {
 					return err
 				}
@@ -82,7 +82,7 @@ func (p *Program) indexInspectCommand() *cobra.Command {
 		Args:    cobra.ExactArgs(1),
 		Example: examples("slipway index inspect registry.example.com/app:v1", "slipway index inspect oci:dist/oci:docker.io/slipway/slipway-runtime:v0.1.0", "slipway index inspect --raw app:v1"),
 		RunE: func(c *cobra.Command, args []string) error {
-			w, err := workbench.Open(p.settings.Options)
+			w, err := workbench.Open(p.settings.Workbench())
 			if err != nil {
 				return err
 			}

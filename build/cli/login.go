@@ -30,7 +30,7 @@ Docker's config.json, or with the credential helper that the file specifies.`,
 			if isTerminal(p.Stdin) {
 				return usage.Errorf("standard input is a terminal: pipe the password in, or redirect it with < FILE")
 			}
-			w, err := workbench.Open(p.settings.Options)
+			w, err := workbench.Open(p.settings.Workbench())
 			if err != nil {
 				return err
 			}
@@ -55,7 +55,7 @@ func (p *Program) logoutCommand() *cobra.Command {
 		GroupID: "tools",
 		Example: examples("slipway logout registry.example.com"),
 		RunE: func(_ *cobra.Command, args []string) error {
-			w, err := workbench.Open(p.settings.Options)
+			w, err := workbench.Open(p.settings.Workbench())
 			if err != nil {
 				return err
 			}

@@ -71,7 +71,7 @@ func (p *Program) verbCommand(verb, short string, lines ...string) *cobra.Comman
 		c.Flags().BoolVar(&p.settings.SkipWindows, "skip-windows", p.settings.SkipWindows, "skip all Windows platforms (environment SKIP_WINDOWS)")
 	}
 	p.onlyFlag(c, verb, func(c *cobra.Command, selection plan.Selection) error {
-		b, err := build.Open(c.Context(), p.settings.ReleaseOptions)
+		b, err := build.Open(c.Context(), p.settings.Release())
 		if err != nil {
 			return err
 		}
@@ -111,7 +111,7 @@ func (p *Program) planCommand() *cobra.Command {
 		Use: "plan", Short: "Print what would be built", Args: cobra.NoArgs,
 		Example: examples("slipway plan", "slipway plan --json --platform windows/amd64"),
 		RunE: func(c *cobra.Command, _ []string) error {
-			b, err := build.Open(c.Context(), p.settings.ReleaseOptions)
+			b, err := build.Open(c.Context(), p.settings.Release())
 			if err != nil {
 				return err
 			}
@@ -138,7 +138,7 @@ platforms and Windows versions, and that no file is too large for a GitHub relea
 (2 GiB). All problems are reported together.`,
 		Example: examples("slipway verify", "slipway verify --platform linux/amd64"),
 		RunE: func(c *cobra.Command, _ []string) error {
-			b, err := build.Open(c.Context(), p.settings.ReleaseOptions)
+			b, err := build.Open(c.Context(), p.settings.Release())
 			if err != nil {
 				return err
 			}
@@ -185,7 +185,7 @@ func (p *Program) cleanCommand() *cobra.Command {
 				_, err = fmt.Fprintf(p.Stdout, "freed %s of the content cache %s\n", progress.FormatBytes(freed), p.settings.Cache)
 				return err
 			}
-			b, err := build.Open(c.Context(), p.settings.ReleaseOptions)
+			b, err := build.Open(c.Context(), p.settings.Release())
 			if err != nil {
 				return err
 			}

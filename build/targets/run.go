@@ -65,7 +65,7 @@ func open(ctx context.Context, system string) (*build.Builder, error) {
 	}
 	settings.OS = system
 	settings.LimitMemory()
-	b, err := build.Open(ctx, settings.ReleaseOptions)
+	b, err := build.Open(ctx, settings.Release())
 	if err != nil {
 		return nil, err
 	}
