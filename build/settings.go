@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/slipway-build/slipway/build/release"
 	"github.com/slipway-build/slipway/build/workbench"
 	"github.com/slipway-build/slipway/images"
 	"github.com/slipway-build/slipway/images/hosts"
@@ -20,16 +21,16 @@ import (
 // Settings are what environment and flags say about a run. SettingsFrom reads the environment, and flags replace
 // what they name.
 type Settings struct {
-	ReleaseOptions
+	release.Options
 	// DryRun says what would be done, and does nothing.
 	DryRun bool
 }
 
 // Release returns the options of a run in a project.
-func (s Settings) Release() ReleaseOptions { return s.ReleaseOptions }
+func (s Settings) Release() release.Options { return s.Options }
 
 // Workbench returns the options of a command without a project.
-func (s Settings) Workbench() workbench.Options { return s.ReleaseOptions.Options }
+func (s Settings) Workbench() workbench.Options { return s.Options.Options }
 
 // Environment lists the variables that SettingsFrom and config.Load read, for help texts.
 const Environment = `REGISTRY REPO TAG PLATFORMS SKIP_WINDOWS BUILDER BUILDKIT_HOST BUILDKIT_TLS_DIR DOCKER_HOST
@@ -44,7 +45,7 @@ var Secrets = []string{"DOCKER_PASSWORD", "GITHUB_TOKEN"}
 // once.
 func SettingsFrom(getenv func(string) (string, bool)) (Settings, error) {
 	env := func(name string) string { v, _ := getenv(name); return v }
-	s := Settings{ReleaseOptions: ReleaseOptions{
+	s := Settings{Options: release.Options{
 		Options: workbench.Options{
 			Builder: images.BuilderKind(env("BUILDER")), BuildkitHost: env("BUILDKIT_HOST"), DockerHost: env("DOCKER_HOST"),
 			BuildkitTLS: env("BUILDKIT_TLS_DIR"), AuthFiles: authFiles(env), CertDirs: certDirs(env),

@@ -8,6 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
+	"github.com/slipway-build/slipway/build/release"
 	"github.com/slipway-build/slipway/build/workbench"
 )
 
@@ -44,7 +45,7 @@ func TestSettingsAreReadFromTheEnvironment(t *testing.T) {
 		t.Fatal(err)
 	}
 	got.Getenv, got.CertDirs = nil, nil
-	want := Settings{ReleaseOptions: ReleaseOptions{
+	want := Settings{Options: release.Options{
 		Options: workbench.Options{
 			Builder: "buildkit", BuildkitHost: "tcp://b", DockerHost: "tcp://d", DockerTLS: "/tls", SSHAgent: "/agent", SourceDateEpoch: "1",
 			Username: "me", Password: "secret", Platforms: []v1.Platform{{OS: "linux", Architecture: "amd64"}, {OS: "windows", Architecture: "amd64"}}, PlainHTTP: []string{"a:1", "b"},

@@ -7,8 +7,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/slipway-build/slipway/build"
 	"github.com/slipway-build/slipway/build/plan"
+	"github.com/slipway-build/slipway/build/release"
 	"github.com/slipway-build/slipway/build/scaffold"
 	"github.com/slipway-build/slipway/build/workbench"
 	"github.com/slipway-build/slipway/internal/usage"
@@ -71,7 +71,7 @@ func (p *Program) verbCommand(verb, short string, lines ...string) *cobra.Comman
 		c.Flags().BoolVar(&p.settings.SkipWindows, "skip-windows", p.settings.SkipWindows, "skip all Windows platforms (environment SKIP_WINDOWS)")
 	}
 	p.onlyFlag(c, verb, func(c *cobra.Command, selection plan.Selection) error {
-		b, err := build.Open(c.Context(), p.settings.Release())
+		b, err := release.Open(c.Context(), p.settings.Release())
 		if err != nil {
 			return err
 		}
@@ -89,7 +89,7 @@ func (p *Program) verbCommand(verb, short string, lines ...string) *cobra.Comman
 
 // dryRun prints what would be done. Before a package it also looks up what would be
 // fetched.
-func (p *Program) dryRun(c *cobra.Command, b *build.Builder, selection plan.Selection) error {
+func (p *Program) dryRun(c *cobra.Command, b *release.Builder, selection plan.Selection) error {
 	plan := b.Plan.Select(selection)
 	if err := plan.WriteTable(p.Stdout); err != nil || len(plan.Archives) == 0 {
 		return err
@@ -111,7 +111,7 @@ func (p *Program) planCommand() *cobra.Command {
 		Use: "plan", Short: "Print what would be built", Args: cobra.NoArgs,
 		Example: examples("slipway plan", "slipway plan --json --platform windows/amd64"),
 		RunE: func(c *cobra.Command, _ []string) error {
-			b, err := build.Open(c.Context(), p.settings.Release())
+			b, err := release.Open(c.Context(), p.settings.Release())
 			if err != nil {
 				return err
 			}
@@ -138,7 +138,7 @@ platforms and Windows versions, and that no file is too large for a GitHub relea
 (2 GiB). All problems are reported together.`,
 		Example: examples("slipway verify", "slipway verify --platform linux/amd64"),
 		RunE: func(c *cobra.Command, _ []string) error {
-			b, err := build.Open(c.Context(), p.settings.Release())
+			b, err := release.Open(c.Context(), p.settings.Release())
 			if err != nil {
 				return err
 			}
@@ -185,7 +185,7 @@ func (p *Program) cleanCommand() *cobra.Command {
 				_, err = fmt.Fprintf(p.Stdout, "freed %s of the content cache %s\n", progress.FormatBytes(freed), p.settings.Cache)
 				return err
 			}
-			b, err := build.Open(c.Context(), p.settings.Release())
+			b, err := release.Open(c.Context(), p.settings.Release())
 			if err != nil {
 				return err
 			}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/slipway-build/slipway/build"
 	"github.com/slipway-build/slipway/build/plan"
+	"github.com/slipway-build/slipway/build/release"
 	"github.com/slipway-build/slipway/internal/process"
 	"github.com/slipway-build/slipway/internal/redact"
 	"github.com/slipway-build/slipway/internal/usage"
@@ -19,7 +20,7 @@ import (
 
 // builders are those of this process by operating system, so that several
 // targets of one command share what they make. Mage runs targets one by one.
-var builders = map[string]*build.Builder{}
+var builders = map[string]*release.Builder{}
 
 // lookupEnv is os.LookupEnv; children do not see the secrets that it finds.
 var lookupEnv = sync.OnceValue(func() func(string) (string, bool) { return process.Withhold(build.Secrets...) })
@@ -55,7 +56,7 @@ func startedByMage() bool {
 	return err == nil && os.SameFile(folder, cache)
 }
 
-func open(ctx context.Context, system string) (*build.Builder, error) {
+func open(ctx context.Context, system string) (*release.Builder, error) {
 	if b, ok := builders[system]; ok {
 		return b, nil
 	}
@@ -65,7 +66,7 @@ func open(ctx context.Context, system string) (*build.Builder, error) {
 	}
 	settings.OS = system
 	settings.LimitMemory()
-	b, err := build.Open(ctx, settings.Release())
+	b, err := release.Open(ctx, settings.Release())
 	if err != nil {
 		return nil, err
 	}

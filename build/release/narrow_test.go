@@ -1,4 +1,4 @@
-package build
+package release
 
 import (
 	"slices"
@@ -33,9 +33,9 @@ var allVersions = []string{"linux/amd64", "linux/arm64", "windows/amd64 10.0.261
 func TestNarrowedRunsAreTogetherWhatAWholeOneIs(t *testing.T) {
 	r := makeRelease(t)
 	for _, system := range plan.Systems {
-		r.do(r.builder(func(o *ReleaseOptions) { o.OS = system }), "build", system)
+		r.do(r.builder(func(o *Options) { o.OS = system }), "build", system)
 	}
-	one := func(o *ReleaseOptions) { o.Platforms = platforms(t, "windows/amd64:10.0.20348.4294") }
+	one := func(o *Options) { o.Platforms = platforms(t, "windows/amd64:10.0.20348.4294") }
 	b := r.builder(one)
 	r.do(b, "build")
 	const suffix = "/team/acme-runtime:v1.2.3-acme1"
@@ -78,7 +78,7 @@ func TestPublishingOneWindowsVersionKeepsTheOthers(t *testing.T) {
 	if err := r.builder().Clean(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	b := r.builder(func(o *ReleaseOptions) { o.Platforms = platforms(t, "windows/amd64:10.0.20348.4294") })
+	b := r.builder(func(o *Options) { o.Platforms = platforms(t, "windows/amd64:10.0.20348.4294") })
 	r.do(b, "build")
 	r.do(b, "publish", "images")
 	r.do(b, "publish", "index")

@@ -1,4 +1,4 @@
-package build
+package release
 
 import (
 	"maps"
@@ -16,7 +16,7 @@ import (
 func TestCleanRemovesNothingOfOthers(t *testing.T) {
 	r := makeRelease(t)
 	out := filepath.Join(r.dir, "elsewhere")
-	there := func(o *ReleaseOptions) { o.Dist = out }
+	there := func(o *Options) { o.Dist = out }
 	testfile.Write(t, filepath.Join(out, "bin", "theirs"), "")
 	if err := r.builder(there).Clean(t.Context()); err == nil || !strings.Contains(err.Error(), "slipway has made nothing there") {
 		t.Errorf("got %v, want that a folder without anything of ours is left alone", err)

@@ -1,4 +1,4 @@
-package build
+package release
 
 import (
 	"context"
@@ -23,7 +23,7 @@ import (
 )
 
 // ReleaseOptions say what a run does and where.
-type ReleaseOptions struct {
+type Options struct {
 	// Options say how; their Platforms and Builder narrow the plan.
 	workbench.Options
 	// Config is the path of slipway.yaml; empty means the nearest one upwards.
@@ -51,7 +51,7 @@ type Builder struct {
 	Plan *plan.Plan
 	full *plan.Plan
 
-	options ReleaseOptions
+	options Options
 	bench   *workbench.Workbench
 	layout  *store.Store
 
@@ -63,7 +63,7 @@ type Builder struct {
 }
 
 // Open loads the configuration and plans. It makes nothing.
-func Open(ctx context.Context, o ReleaseOptions) (*Builder, error) {
+func Open(ctx context.Context, o Options) (*Builder, error) {
 	file := o.Config
 	if file == "" {
 		var err error

@@ -1,4 +1,4 @@
-package build
+package release
 
 import (
 	"context"
@@ -30,7 +30,7 @@ type testRelease struct {
 	t               *testing.T
 	dir, cache      string
 	env             map[string]string
-	options         ReleaseOptions
+	options         Options
 	registry, other string
 }
 
@@ -96,7 +96,7 @@ func (r *testRelease) configure(old, new string) {
 }
 
 // builder is a new run, as of a new process.
-func (r *testRelease) builder(change ...func(*ReleaseOptions)) *Builder {
+func (r *testRelease) builder(change ...func(*Options)) *Builder {
 	r.t.Helper()
 	o := r.options
 	o.Getenv = func(name string) (string, bool) { v, ok := r.env[name]; return v, ok }
@@ -273,7 +273,7 @@ func TestAllThatIsMissingIsSaidAtOnce(t *testing.T) {
 
 func TestPartsOfARelease(t *testing.T) {
 	r := makeRelease(t)
-	narrow := r.builder(func(o *ReleaseOptions) { o.OS = "windows" })
+	narrow := r.builder(func(o *Options) { o.OS = "windows" })
 	r.do(narrow, "package", "windows")
 	for name := range r.files("dist/artifacts") {
 		if strings.Contains(name, "linux") {
@@ -385,7 +385,7 @@ func TestAnIndexIsOfWhatTheRegistryHolds(t *testing.T) {
 
 func TestOfflineUsesTheCacheAlone(t *testing.T) {
 	r := makeRelease(t)
-	offline := func(o *ReleaseOptions) { o.Offline = true }
+	offline := func(o *Options) { o.Offline = true }
 	if err := r.try(r.builder(offline), "package", "airgap"); err == nil || !strings.Contains(err.Error(), "tools/pause:3.10") || !strings.Contains(err.Error(), "offline") {
 		t.Errorf("got %v, want an error that names what is not in the cache", err)
 	}
@@ -415,7 +415,7 @@ func TestAnInterruptLeavesNoHalfFile(t *testing.T) {
 
 // The digests of a release do not depend on who builds it.
 func TestBuildersAgree(t *testing.T) {
-	digests := func(change func(*ReleaseOptions)) map[string]string {
+	digests := func(change func(*Options)) map[string]string {
 		r := makeRelease(t)
 		r.env["REGISTRY"] = "registry.example.com"
 		b := r.builder(change)
@@ -428,16 +428,16 @@ func TestBuildersAgree(t *testing.T) {
 		}
 		return found
 	}
-	want := digests(func(*ReleaseOptions) {})
+	want := digests(func(*Options) {})
 	t.Run("buildkit", func(t *testing.T) {
 		address := imagetest.Buildkit(t)
-		if diff := cmp.Diff(want, digests(func(o *ReleaseOptions) { o.Builder, o.BuildkitHost = "buildkit", address })); diff != "" {
+		if diff := cmp.Diff(want, digests(func(o *Options) { o.Builder, o.BuildkitHost = "buildkit", address })); diff != "" {
 			t.Errorf("(-embedded +buildkit):\n%s", diff)
 		}
 	})
 	t.Run("docker", func(t *testing.T) {
 		address := imagetest.Docker(t)
-		if diff := cmp.Diff(want, digests(func(o *ReleaseOptions) { o.Builder, o.DockerHost = "docker", address })); diff != "" {
+		if diff := cmp.Diff(want, digests(func(o *Options) { o.Builder, o.DockerHost = "docker", address })); diff != "" {
 			t.Errorf("(-embedded +docker):\n%s", diff)
 		}
 	})
@@ -537,7 +537,7 @@ func TestDistElsewhere(t *testing.T) {
 	text = strings.Replace(text, "{source: LICENSE}", "{source: dist, path: all}", 1)
 	testfile.Write(t, config, strings.Replace(text, "{directory: released}", "{directory: ./dist/released}", 1))
 	out := filepath.Join(t.TempDir(), "o u:t")
-	there := func(o *ReleaseOptions) { o.Dist, o.OS = out, "linux" }
+	there := func(o *Options) { o.Dist, o.OS = out, "linux" }
 	r.do(r.builder(there), "build", "linux")
 	b := r.builder(there)
 	step := b.Plan.Bundles[0]

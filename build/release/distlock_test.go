@@ -1,4 +1,4 @@
-package build
+package release
 
 import (
 	"context"
@@ -151,7 +151,7 @@ func TestHoldsDist(t *testing.T) {
 	if file == "" {
 		t.Skip("another test runs this one in a process of its own")
 	}
-	b, err := Open(t.Context(), ReleaseOptions{Config: file, Options: workbench.Options{Getenv: os.LookupEnv}})
+	b, err := Open(t.Context(), Options{Config: file, Options: workbench.Options{Getenv: os.LookupEnv}})
 	if err != nil {
 		t.Fatal(err)
 	}

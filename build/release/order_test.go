@@ -1,4 +1,4 @@
-package build
+package release
 
 import (
 	"encoding/json"
@@ -93,17 +93,17 @@ func TestVerbsInEveryOrder(t *testing.T) {
 			for _, step := range c.steps {
 				words := strings.Fields(step)
 				var only []string
-				var change []func(*ReleaseOptions)
+				var change []func(*Options)
 				for _, word := range words[1:] {
 					if text, ok := strings.CutPrefix(word, "platform="); ok {
 						platform, err := images.ParsePlatform(text)
 						if err != nil {
 							t.Fatal(err)
 						}
-						change = append(change, func(o *ReleaseOptions) { o.Platforms = append(o.Platforms, platform) })
+						change = append(change, func(o *Options) { o.Platforms = append(o.Platforms, platform) })
 					} else if word == "REGISTRY=other" {
 						destination = r.other
-						change = append(change, func(o *ReleaseOptions) {
+						change = append(change, func(o *Options) {
 							getenv := o.Getenv
 							o.Getenv = func(name string) (string, bool) {
 								if name == "REGISTRY" {
@@ -118,7 +118,7 @@ func TestVerbsInEveryOrder(t *testing.T) {
 				}
 				for _, system := range plan.Systems {
 					if len(only) == 1 && only[0] == system {
-						change = append(change, func(o *ReleaseOptions) { o.OS = system })
+						change = append(change, func(o *Options) { o.OS = system })
 					}
 				}
 				b := r.builder(change...)
@@ -166,7 +166,7 @@ func TestPublishMakesNothing(t *testing.T) {
 			r := makeRelease(t)
 			for _, step := range c.make {
 				words := strings.Fields(step)
-				r.do(r.builder(func(o *ReleaseOptions) {
+				r.do(r.builder(func(o *Options) {
 					if strings.HasSuffix(step, "linux") {
 						o.OS = "linux"
 					}

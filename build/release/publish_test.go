@@ -1,4 +1,4 @@
-package build
+package release
 
 import (
 	"net/http"
@@ -45,7 +45,7 @@ func TestOfflineAsksNoGitHub(t *testing.T) {
 	r.options.GitHubAPI, r.options.GitHubToken = server.URL, "t"
 	r.configure("  - {directory: released}\n", "  - {github: acme/acme}\n")
 	r.run("package")
-	err := r.try(r.builder(func(o *ReleaseOptions) { o.Offline = true }), "publish", "artifacts")
+	err := r.try(r.builder(func(o *Options) { o.Offline = true }), "publish", "artifacts")
 	if err == nil || !strings.Contains(err.Error(), "offline: the release of acme/acme cannot be made") {
 		t.Errorf("got %v, want that there is no network", err)
 	}
