@@ -10,7 +10,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
-	"github.com/slipway-build/slipway/build"
+	"github.com/slipway-build/slipway/build/settings"
 	"github.com/slipway-build/slipway/internal/golden"
 )
 
@@ -18,7 +18,7 @@ import (
 // the commands.
 func TestPackagingIsCommitted(t *testing.T) {
 	p := Program{Getenv: func(string) (string, bool) { return "", false }}
-	p.settings, _ = build.SettingsFrom(func(name string) (string, bool) {
+	p.settings, _ = settings.From(func(name string) (string, bool) {
 		return map[string]string{"SLIPWAY_CACHE": "~/.cache/slipway", "JOBS": "1"}[name], true
 	})
 	root := p.root()

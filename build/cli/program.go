@@ -9,7 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/slipway-build/slipway/build"
+	"github.com/slipway-build/slipway/build/settings"
 	"github.com/slipway-build/slipway/images"
 	"github.com/slipway-build/slipway/internal/process"
 	"github.com/slipway-build/slipway/internal/usage"
@@ -25,7 +25,7 @@ type Program struct {
 	Stdout, Stderr        io.Writer
 
 	raw       io.Writer // Stdout, for what is bytes and not text
-	settings  build.Settings
+	settings  settings.Settings
 	platforms []string
 	plainHTTP []string
 	progress  string
@@ -36,7 +36,7 @@ type Program struct {
 func (p Program) Run(ctx context.Context, args []string) int {
 	p.raw, p.Stdout = p.Stdout, progress.Clean(p.Stdout)
 	var err error
-	p.settings, err = build.SettingsFrom(p.Getenv)
+	p.settings, err = settings.From(p.Getenv)
 	if err != nil {
 		p.fail(args, err)
 		return 2
@@ -80,7 +80,7 @@ publishes them as one multi-OS index, and writes air-gap archives in which a nod
 without internet access finds its images in milliseconds.
 
 The commands of the first group read the nearest slipway.yaml; the others work
-without a project. Environment: ` + build.Environment,
+without a project. Environment: ` + settings.Environment,
 		SilenceUsage:  true,
 		SilenceErrors: true,
 		Version:       p.Version,
@@ -161,7 +161,7 @@ func (p *Program) readFlags() error {
 		}
 		p.settings.Platforms = platforms
 	}
-	if err := build.CheckPlainHTTP(p.plainHTTP); err != nil {
+	if err := settings.CheckPlainHTTP(p.plainHTTP); err != nil {
 		errs = append(errs, fmt.Errorf("--plain-http: %w", err))
 	}
 	p.settings.PlainHTTP = append(p.settings.PlainHTTP, p.plainHTTP...)

@@ -9,9 +9,9 @@ import (
 
 	"github.com/magefile/mage/mg"
 
-	"github.com/slipway-build/slipway/build"
 	"github.com/slipway-build/slipway/build/plan"
 	"github.com/slipway-build/slipway/build/release"
+	"github.com/slipway-build/slipway/build/settings"
 	"github.com/slipway-build/slipway/internal/process"
 	"github.com/slipway-build/slipway/internal/redact"
 	"github.com/slipway-build/slipway/internal/usage"
@@ -23,7 +23,7 @@ import (
 var builders = map[string]*release.Builder{}
 
 // lookupEnv is os.LookupEnv; children do not see the secrets that it finds.
-var lookupEnv = sync.OnceValue(func() func(string) (string, bool) { return process.Withhold(build.Secrets...) })
+var lookupEnv = sync.OnceValue(func() func(string) (string, bool) { return process.Withhold(settings.Secrets...) })
 
 // door does the work of a target until it ends, a signal arrives or mage is gone. Its
 // error has the exit status of the contract.
@@ -60,7 +60,7 @@ func open(ctx context.Context, system string) (*release.Builder, error) {
 	if b, ok := builders[system]; ok {
 		return b, nil
 	}
-	settings, err := build.SettingsFrom(lookupEnv())
+	settings, err := settings.From(lookupEnv())
 	if err != nil {
 		return nil, err
 	}

@@ -6,8 +6,8 @@ import (
 	"context"
 	"os"
 
-	"github.com/slipway-build/slipway/build"
 	"github.com/slipway-build/slipway/build/cli"
+	"github.com/slipway-build/slipway/build/settings"
 	"github.com/slipway-build/slipway/internal/process"
 )
 
@@ -20,7 +20,7 @@ var (
 func main() {
 	ctx, stop := process.Interruptible(context.Background())
 	program := cli.Program{
-		Version: version, RuntimeImage: runtimeImage, Getenv: process.Withhold(build.Secrets...),
+		Version: version, RuntimeImage: runtimeImage, Getenv: process.Withhold(settings.Secrets...),
 		Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr,
 	}
 	status := program.Run(ctx, os.Args[1:])

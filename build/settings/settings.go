@@ -1,4 +1,4 @@
-package build
+package settings
 
 import (
 	"errors"
@@ -43,7 +43,7 @@ var Secrets = []string{"DOCKER_PASSWORD", "GITHUB_TOKEN"}
 
 // SettingsFrom reads the environment. All that is wrong with it is reported at
 // once.
-func SettingsFrom(getenv func(string) (string, bool)) (Settings, error) {
+func From(getenv func(string) (string, bool)) (Settings, error) {
 	env := func(name string) string { v, _ := getenv(name); return v }
 	s := Settings{Options: release.Options{
 		Options: workbench.Options{

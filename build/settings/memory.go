@@ -1,4 +1,4 @@
-package build
+package settings
 
 import "runtime/debug"
 

@@ -1,4 +1,4 @@
-package build
+package settings
 
 import (
 	"path/filepath"
@@ -40,7 +40,7 @@ func TestSettingsAreReadFromTheEnvironment(t *testing.T) {
 		"SKIP_WINDOWS": "yes", "SLIPWAY_OFFLINE": "on", "FORCE": "1", "SNAPSHOT": "true", "JOBS": "3",
 		"SLIPWAY_CACHE": "/cache", "SLIPWAY_CACHE_SIZE": "1GB", "SLIPWAY_UNPACK_LIMIT": "2GB",
 	}
-	got, err := SettingsFrom(func(name string) (string, bool) { v, ok := env[name]; return v, ok })
+	got, err := From(func(name string) (string, bool) { v, ok := env[name]; return v, ok })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -61,7 +61,7 @@ func TestSettingsAreReadFromTheEnvironment(t *testing.T) {
 func TestAllThatIsWrongWithTheEnvironmentIsReported(t *testing.T) {
 	env := map[string]string{"BUILDER": "kaniko", "PLATFORMS": "linux", "SLIPWAY_PLAIN_HTTP": "http://a", "FORCE": "maybe", "JOBS": "0",
 		"SLIPWAY_CACHE": "/cache", "SLIPWAY_CACHE_SIZE": "much", "SLIPWAY_UNPACK_LIMIT": "little", "DOCKER_USERNAME": "me"}
-	_, err := SettingsFrom(func(name string) (string, bool) { v, ok := env[name]; return v, ok })
+	_, err := From(func(name string) (string, bool) { v, ok := env[name]; return v, ok })
 	if err == nil {
 		t.Fatal("no error")
 	}
