@@ -49,6 +49,8 @@ type member struct {
 	link string // clean path of what a link points to
 	// compression is empty until the file's first bytes were seen.
 	compression sniff.Compression
+	// differs says that another file has the name, with different content.
+	differs bool
 }
 
 // Open opens an archive. How it is compressed is told by its content, not by its
@@ -152,6 +154,9 @@ func (a *Archive) lookup(ctx context.Context, name string) (member, error) {
 			return member{}, a.wrap(fmt.Errorf("file %q: %w", name, fs.ErrNotExist))
 		}
 		m := a.entries[i]
+		if m.differs {
+			return member{}, a.wrap(format.DuplicateError(m.Name))
+		}
 		if m.link == "" {
 			return m, nil
 		}

@@ -4,19 +4,23 @@ import (
 	"archive/tar"
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 
 	"github.com/slipway-build/slipway/images/airgap/format"
 	"github.com/slipway-build/slipway/internal/sniff"
 	"github.com/slipway-build/slipway/internal/streams"
+	"github.com/slipway-build/slipway/progress"
 )
 
 // A scanner goes through the headers of a tar, one after the other.
 type scanner struct {
 	tar *tar.Reader
-	// pos is how much of the tar has been read.
+	// pos is how much of the tar has been read, and end where the last file ends.
 	pos   func() int64
+	end   int64
+	rest  io.Reader // what follows pos
 	close func()
 	// cancelled says whether the call of next that is under way should end.
 	cancelled func() error
@@ -32,6 +36,7 @@ func (a *Archive) newScanner() (*scanner, error) {
 				n, _ := section.Seek(0, io.SeekCurrent)
 				return n
 			},
+			rest:  section,
 			close: func() {},
 		}, nil
 	}
@@ -40,14 +45,15 @@ func (a *Archive) newScanner() (*scanner, error) {
 		return nil, err
 	}
 	s := &scanner{pos: func() int64 { return c.pos }, close: func() { c.r.Close() }}
-	s.tar = tar.NewReader(streams.Func(func(p []byte) (int, error) {
+	s.rest = streams.Func(func(p []byte) (int, error) {
 		if err := s.cancelled(); err != nil {
 			return 0, err
 		}
 		n, err := c.r.Read(p)
 		c.pos += int64(n)
 		return n, err
-	}))
+	})
+	s.tar = tar.NewReader(s.rest)
 	return s, nil
 }
 
@@ -60,16 +66,26 @@ func (s *scanner) next(ctx context.Context, a *Archive) error {
 	}
 	h, err := s.tar.Next()
 	if err == io.EOF {
-		s.close()
+		err := s.finish()
 		a.scanner = nil
+		if cancelled := s.cancelled(); cancelled != nil {
+			return cancelled
+		}
 		if len(a.entries) == 0 {
-			return fmt.Errorf("it is an empty tar")
+			return errors.New("it is an empty tar")
+		}
+		if err != nil {
+			progress.Warn(ctx, fmt.Sprintf("archive %s: %v", a.path, err))
 		}
 		return nil
 	}
 	if err != nil {
 		return fmt.Errorf("after %d files: %w", len(a.entries), streams.NoEOF(err))
 	}
+	if err := format.CheckName(h.Name); err != nil && h.Typeflag != tar.TypeXGlobalHeader {
+		return err
+	}
+	s.end = s.pos() + format.BodySize(h)
 	m := member{Entry: format.Entry{Name: format.CleanName(h.Name), Offset: s.pos(), Size: h.Size}}
 	switch h.Typeflag {
 	case tar.TypeReg:
@@ -82,7 +98,8 @@ func (s *scanner) next(ctx context.Context, a *Archive) error {
 		return nil // folders are of no interest, and nothing else belongs here
 	}
 	if m.link != "" {
-		if before, ok := a.known(m.Name); ok && before.link == m.link {
+		if before, ok := a.known(m.Name); ok {
+			before.differs = before.differs || before.link != m.link
 			return nil
 		}
 		return a.add(m)
@@ -97,7 +114,8 @@ func (s *scanner) next(ctx context.Context, a *Archive) error {
 		return fmt.Errorf("file %q: %w", m.Name, streams.NoEOF(err))
 	}
 	if before, ok := a.known(m.Name); ok {
-		return a.again(before, m, head, content)
+		a.again(before, m, head, content)
+		return nil
 	}
 	if err := a.add(m); err != nil {
 		return err
@@ -108,26 +126,46 @@ func (s *scanner) next(ctx context.Context, a *Archive) error {
 	return nil
 }
 
-// known is the file that was found under a name before. a.mu is held.
-func (a *Archive) known(name string) (member, bool) {
-	i, ok := a.byName[name]
-	if !ok {
-		return member{}, false
+// finish reads what follows the end of the tar. An error is of what no file of the
+// archive is affected by; Verify calls it a problem.
+func (s *scanner) finish() error {
+	defer s.close()
+	tail, buf := int64(0), make([]byte, 64<<10)
+	for {
+		n, err := s.rest.Read(buf)
+		tail += int64(n - bytes.Count(buf[:n], []byte{0}))
+		switch {
+		case err == io.EOF && tail > 0:
+			return format.TailError(tail)
+		case err == io.EOF && s.pos() < s.end+format.TarEnd:
+			return format.ErrNoEnd
+		case err == io.EOF:
+			return nil
+		case err != nil:
+			return fmt.Errorf("behind the end of the tar: %w", streams.NoEOF(err))
+		}
 	}
-	return a.entries[i], true
 }
 
-// again decides about a file whose name was seen before. The same content twice is
-// accepted: RKE2 puts manifest.json first and leaves the one behind it, and Bazel
-// writes a layer once for each image. The content of JSON files is compared here.
-// Other files of one size may differ; they are layers, which are verified by their
-// digests when they are read.
-func (a *Archive) again(before, m member, head, content []byte) error {
+// known is the file that was found under a name before. a.mu is held.
+func (a *Archive) known(name string) (*member, bool) {
+	i, ok := a.byName[name]
+	if !ok {
+		return nil, false
+	}
+	return &a.entries[i], true
+}
+
+// again takes a file whose name was seen before. The same content twice is accepted:
+// RKE2 puts manifest.json first and leaves the one behind it, and Bazel writes a layer
+// once for each image. The content of JSON files is compared here. Other files of one
+// size may differ; they are layers, which are verified by their digests when they are
+// read.
+func (a *Archive) again(before *member, m member, head, content []byte) {
 	first, kept := a.passed.small.get(m.Name)
 	if before.link != "" || before.Size != m.Size || format.MayBeJSON(head) && (!kept || content == nil || !bytes.Equal(first, content)) {
-		return format.DuplicateError(m.Name)
+		before.differs = true
 	}
-	return nil
 }
 
 // keptJSON is the largest JSON file that a scanner keeps: in an archive that cannot be

@@ -6,7 +6,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -31,7 +30,9 @@ type contents struct {
 	size   int64
 	// tail is how many bytes that are not zero follow the end of the tar.
 	tail int64
-	json int64 // how much JSON is kept
+	// noEnd says that the tar has no end, see format.ErrNoEnd.
+	noEnd bool
+	json  int64 // how much JSON is kept
 }
 
 // A content is one file of an archive.
@@ -154,7 +155,7 @@ func (c *contents) readTar(r io.Reader) error {
 		if err := c.readFile(file, t); err != nil {
 			return streams.NoEOF(err)
 		}
-		end = file.Offset + file.Size + format.Padding(file.Size)
+		end = file.Offset + format.BodySize(h)
 	}
 	buf := make([]byte, 64<<10)
 	for {
@@ -167,10 +168,14 @@ func (c *contents) readTar(r io.Reader) error {
 			return streams.NoEOF(err)
 		}
 	}
-	if c.size < end+format.TarEnd {
-		return errors.New("the end of the tar is missing, as if it had been cut off")
-	}
+	c.noEnd = c.size < end+format.TarEnd
 	return nil
+}
+
+// differs says whether a file has another content than the first one of its name.
+func (c *contents) differs(f *content) bool {
+	first := c.byName[f.Name]
+	return first != f && f.typeflag != tar.TypeDir && (first.digest != f.digest || first.link != f.link)
 }
 
 // readFile takes the digests of a file, and keeps it if it is JSON.

@@ -20,16 +20,13 @@ import (
 func (r *Report) checkFiles(c *contents) {
 	var again, spelled tally
 	for _, f := range c.files {
-		if first := c.byName[f.Name]; first != f && f.typeflag != tar.TypeDir {
-			if first.digest == f.digest && first.link == f.link {
-				again.add(f.Name, f.Size)
-			} else {
-				r.problem("%v", format.DuplicateError(f.Name))
-			}
+		if c.byName[f.Name] != f && f.typeflag != tar.TypeDir && !c.differs(f) {
+			again.add(f.Name, f.Size)
 		}
+		err := format.CheckName(f.rawName)
 		switch {
-		case slices.Contains(strings.Split(f.rawName, "/"), ".."):
-			r.problem("the name of file %q contains \"..\"", f.rawName)
+		case err != nil:
+			r.problem("%v", err)
 		case f.rawName != f.Name && f.typeflag != tar.TypeDir:
 			spelled.add(f.rawName, f.Size)
 		}
@@ -53,7 +50,10 @@ func (r *Report) checkFiles(c *contents) {
 		r.note("named with / or ./ in front, which docker load reads and RKE2 does not: %s", spelled)
 	}
 	if c.tail > 0 {
-		r.problem("%d bytes that are not zero follow the end of the tar, where readers stop", c.tail)
+		r.problem("%v", format.TailError(c.tail))
+	}
+	if c.noEnd {
+		r.problem("%v", format.ErrNoEnd)
 	}
 }
 
@@ -149,6 +149,7 @@ func (r *Report) checkImages(c *contents, ours bool, o VerifyOptions) {
 	all := slices.Concat(docker, oci)
 	check.order(all, ours)
 	check.list(all, o.List)
+	check.duplicates()
 	check.strays()
 	ids, layers := map[string]bool{}, map[string]bool{}
 	for _, v := range all {

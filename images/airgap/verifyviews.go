@@ -160,6 +160,20 @@ func (c *imageCheck) list(all []*viewed, want []images.ListEntry) {
 	}
 }
 
+// duplicates finds files that are there more than once with different content. Those
+// that no image needs are read by nobody.
+func (c *imageCheck) duplicates() {
+	for _, f := range c.contents.files {
+		switch first := c.contents.byName[f.Name]; {
+		case !c.contents.differs(f):
+		case c.used[first]:
+			c.problem("%v", format.DuplicateError(f.Name))
+		default:
+			c.note("duplicate file %q with different content, which is not part of any image", f.Name)
+		}
+	}
+}
+
 // strays counts the files that no image needs. Files that only old versions of
 // Docker read do not count.
 func (c *imageCheck) strays() {

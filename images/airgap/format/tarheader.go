@@ -3,8 +3,10 @@ package format
 import (
 	"archive/tar"
 	"bytes"
+	"errors"
 	"fmt"
 	"path"
+	"slices"
 	"strings"
 	"time"
 )
@@ -38,6 +40,35 @@ func TarHeader(name string, size int64) ([]byte, error) {
 // looks for what the views name below that folder.
 func CleanName(name string) string {
 	return strings.TrimLeft(path.Clean(name), "/")
+}
+
+// CheckName refuses the name of a file, as it stands in a tar, that leads upwards.
+func CheckName(name string) error {
+	if slices.Contains(strings.Split(name, "/"), "..") {
+		return fmt.Errorf("the name of file %q contains \"..\"", name)
+	}
+	return nil
+}
+
+// ErrNoEnd says that a tar ends without the zeros that end one. Readers do not mind.
+var ErrNoEnd = errors.New("the end of the tar is missing, as if it had been cut off")
+
+// TailError is for bytes that are not zero behind the end of a tar.
+func TailError(count int64) error {
+	return fmt.Errorf("%d bytes that are not zero follow the end of the tar, where readers stop", count)
+}
+
+// BodySize is how many bytes follow a header in a tar, padding included. Of a sparse file
+// it is not known, and 0.
+func BodySize(h *tar.Header) int64 {
+	sparse := h.Typeflag == tar.TypeGNUSparse
+	for key := range h.PAXRecords {
+		sparse = sparse || strings.HasPrefix(key, "GNU.sparse.")
+	}
+	if sparse {
+		return 0
+	}
+	return h.Size + Padding(h.Size)
 }
 
 // Padding is how many zeros follow a body of size bytes.

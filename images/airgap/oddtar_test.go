@@ -1,0 +1,117 @@
+package airgap
+
+import (
+	"encoding/json"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/slipway-build/slipway/images/airgap/format"
+	"github.com/slipway-build/slipway/images/imagetest"
+	"github.com/slipway-build/slipway/progress"
+)
+
+// Verify and the commands that read an archive judge alike what is odd about its tar:
+// a problem of Verify is an error or a warning of theirs.
+func TestOddTarsAreJudgedAlike(t *testing.T) {
+	image := imagetest.Image(t, "linux/amd64", imagetest.Layer(t, imagetest.Files{"a": "a"}))
+	config, err := image.RawConfigFile()
+	if err != nil {
+		t.Fatal(err)
+	}
+	layers, err := image.Layers()
+	if err != nil {
+		t.Fatal(err)
+	}
+	uncompressed, err := layers[0].Uncompressed()
+	if err != nil {
+		t.Fatal(err)
+	}
+	content, err := io.ReadAll(uncompressed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	manifest, err := json.Marshal([]map[string]any{{"Config": "config.json", "RepoTags": []string{"acme/a:v1"}, "Layers": []string{"layer.tar"}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	entry := func(name string, body []byte) imagetest.Entry {
+		e := imagetest.Entry{Body: string(body)}
+		e.Name = name
+		return e
+	}
+	all := []imagetest.Entry{entry("config.json", config), entry("layer.tar", content), entry("manifest.json", manifest)}
+	with := func(more ...imagetest.Entry) []byte { return imagetest.Tar(t, append(all[:3:3], more...)...) }
+	prefixed := func(prefix string) []byte {
+		var entries []imagetest.Entry
+		for _, e := range all {
+			e.Name = prefix + e.Name
+			entries = append(entries, e)
+		}
+		return imagetest.Tar(t, entries...)
+	}
+	other := []byte(strings.Replace(string(manifest), "a:v1", "b:v1", 1))
+	const (
+		fine   = iota // for both
+		warned        // a problem, and a warning
+		wrong         // a problem, and an error
+	)
+	for name, c := range map[string]struct {
+		tar  []byte
+		want int
+		said string
+	}{
+		"as it should be":                        {with(), fine, ""},
+		"names with ./":                          {prefixed("./"), fine, "named with / or ./"},
+		"names with /":                           {prefixed("/"), fine, "named with / or ./"},
+		"names with ..":                          {prefixed("x/../"), wrong, `contains ".."`},
+		"the same manifest twice":                {with(entry("manifest.json", manifest)), fine, "with the same content"},
+		"the same layer twice":                   {with(entry("./layer.tar", content)), fine, "with the same content"},
+		"another manifest":                       {with(entry("manifest.json", other)), wrong, "with different content"},
+		"another config":                         {with(entry("config.json", append(config, ' '))), wrong, "with different content"},
+		"a layer of another size":                {with(entry("layer.tar", content[:512])), wrong, "with different content"},
+		"another file that no image needs":       {with(entry("VERSION", []byte("1")), entry("VERSION", []byte("1.0"))), fine, "not part of any image"},
+		"zeros behind the end":                   {append(with(), make([]byte, 100_000)...), fine, ""},
+		"bytes behind the end":                   {append(with(), "hello"...), warned, "5 bytes that are not zero follow"},
+		"a second tar behind the end":            {append(with(), with()...), warned, "not zero follow"},
+		"no end":                                 {with()[:len(with())-2*format.BlockSize], warned, "the end of the tar is missing"},
+		"half of an end":                         {with()[:len(with())-format.BlockSize], warned, "the end of the tar is missing"},
+		"a cut":                                  {with()[:len(with())-3*format.BlockSize], wrong, "unexpected EOF"},
+		"compressed":                             {compress(t, format.Gzip, with()), fine, ""},
+		"compressed, with zeros behind":          {append(compress(t, format.Gzip, with()), make([]byte, 1000)...), fine, ""},
+		"compressed, with other bytes behind":    {append(compress(t, format.Gzip, with()), "hello"...), warned, "neither more of it nor padding"},
+		"compressed, and cut":                    {cut(compress(t, format.Gzip, with()), 4), warned, "unexpected EOF"},
+		"compressed, bytes behind the tar's end": {compress(t, format.Zstd, append(with(), "hello"...)), warned, "5 bytes that are not zero follow"},
+		"compressed, without the tar's end":      {compress(t, format.Zstd, with()[:len(with())-2*format.BlockSize]), warned, "the end of the tar is missing"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "a.tar")
+			if err := os.WriteFile(path, c.tar, 0o644); err != nil {
+				t.Fatal(err)
+			}
+			report := mustVerify(t, path, VerifyOptions{})
+			if (len(report.Problems) == 0) != (c.want == fine) || !strings.Contains(strings.Join(append(report.Problems, report.Notes...), "\n"), c.said) {
+				t.Errorf("verify says %q, %q", report.Problems, report.Notes)
+			}
+			a, err := Open(t.Context(), path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer a.Close()
+			var warnings warnings
+			list, err := a.Images(progress.With(t.Context(), &warnings))
+			switch {
+			case c.want == wrong && (err == nil || !strings.Contains(err.Error(), c.said)):
+				t.Errorf("reading says %v", err)
+			case c.want != wrong && (err != nil || len(list) != 1):
+				t.Errorf("reading: %d images, %v", len(list), err)
+			case (c.want == warned) != (len(warnings.said) > 0), c.want == warned && !strings.Contains(warnings.said[0], c.said):
+				t.Errorf("reading warns %q", warnings.said)
+			}
+		})
+	}
+}
+
+func cut(b []byte, from int) []byte { return b[:len(b)-from] }
