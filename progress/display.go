@@ -16,11 +16,11 @@ import (
 	"github.com/slipway-build/slipway/internal/redact"
 )
 
-// A Mode is how a Display shows tasks.
+// A Mode selects how a Display shows tasks.
 type Mode string
 
-// The modes, see the package's comment. Auto is TTY on a terminal that can move
-// its cursor, and Plain elsewhere and in CI.
+// The modes; see the package comment. Auto means TTY on a terminal with cursor control, and Plain
+// elsewhere and in CI.
 const (
 	Auto  Mode = "auto"
 	TTY   Mode = "tty"
@@ -29,10 +29,10 @@ const (
 	None  Mode = "none"
 )
 
-// modes are all modes, in the order in which help lists them.
+// modes returns all modes, in the order in which help lists them.
 func modes() []Mode { return []Mode{Auto, TTY, Plain, JSON, None} }
 
-// ParseMode reads the value of --progress or PROGRESS; empty is Auto.
+// ParseMode parses the value of --progress or PROGRESS; empty means Auto.
 func ParseMode(s string) (Mode, error) {
 	if s == "" {
 		return Auto, nil
@@ -43,20 +43,20 @@ func ParseMode(s string) (Mode, error) {
 	return "", fmt.Errorf("progress %q: want auto, tty, plain, json or none", s)
 }
 
-// Options are what a Display can be told. The zero value is a quiet display
-// that knows nothing of its surroundings.
+// Options configure a Display. The zero value is a display without verbose output, in an empty
+// environment.
 type Options struct {
-	// Verbose shows what tasks print as it comes, not only when they fail. In the
-	// mode None it means nothing.
+	// Verbose shows the output of tasks immediately, not only when they fail. It has no effect in
+	// mode None.
 	Verbose bool
-	// Getenv is os.Getenv, or nil for an empty environment. TERM and CI decide
-	// what Auto is; TERM and NO_COLOR whether there is colour.
+	// Getenv is os.Getenv, or nil for an empty environment. TERM and CI determine what Auto means;
+	// TERM and NO_COLOR whether colors are used.
 	Getenv func(string) string
 }
 
-// A Display shows tasks to a person or a log. It is a Sink, and an io.Writer for
-// other lines that are to stand among the tasks', such as a logger's. Its methods
-// may be called from several goroutines.
+// A Display shows tasks to a person or a log. It is a Sink, and an io.Writer for other lines that
+// appear among those of tasks, such as a logger's. Its methods may be called from several
+// goroutines.
 type Display struct {
 	mode   Mode
 	styled bool
@@ -68,13 +68,13 @@ type Display struct {
 	view    view
 	verbose bool
 	closed  bool
-	began   int // tasks so far
+	began   int // number of tasks so far
 	running map[*Task]*running
-	warned  map[string]bool // messages that were shown
-	partial strings.Builder // what was written after the last newline
+	warned  map[string]bool // messages shown so far
+	partial strings.Builder // text after the last newline
 }
 
-// running is a task as the display knows it.
+// running is the state of a running task.
 type running struct {
 	*Task
 	id     int
@@ -82,29 +82,28 @@ type running struct {
 	output tail
 }
 
-// A view draws. Its calls are made one at a time.
+// A view renders tasks. Calls are serialized.
 type view interface {
 	started(r *running)
 	line(r *running, line string)
 	finished(e end)
 	log(line string)
 	warning(message string)
-	// tick is called at intervals with the running tasks, in the order of
-	// their beginning.
+	// tick is called periodically with the running tasks, in the order of their start.
 	tick(rs []*running)
 	close()
 }
 
-// An end is how a task ended.
+// An end is the result of a task.
 type end struct {
 	*running
 	err   error
 	lasts time.Duration
-	// output is what the task printed, if it is to be shown now.
+	// output is the output of the task, if it is to be shown now.
 	output []string
 }
 
-// New returns a display that writes to w. Close must be called.
+// New returns a display that writes to w. The caller must call Close.
 func New(mode Mode, w io.Writer, o Options) *Display {
 	if o.Getenv == nil {
 		o.Getenv = func(string) string { return "" }
@@ -115,7 +114,7 @@ func New(mode Mode, w io.Writer, o Options) *Display {
 			mode = TTY
 		}
 	}
-	// Windows has terminals without TERM, and some of them show no colour.
+	// Some terminals on Windows set no TERM and do not support colors.
 	styled := mode == TTY && o.Getenv("NO_COLOR") == "" && o.Getenv("TERM") != "" && o.Getenv("TERM") != "dumb"
 	d := newDisplay(mode, w, styled, time.Now)
 	d.verbose = o.Verbose && mode != None
@@ -126,7 +125,7 @@ func New(mode Mode, w io.Writer, o Options) *Display {
 	return d
 }
 
-// newDisplay returns a display that nobody ticks.
+// newDisplay returns a display without a ticker.
 func newDisplay(mode Mode, w io.Writer, styled bool, now func() time.Time) *Display {
 	d := &Display{
 		mode: mode, styled: styled, now: now,
@@ -150,10 +149,10 @@ func isTerminal(w io.Writer) bool {
 	return ok && term.IsTerminal(int(f.Fd()))
 }
 
-// isSet reads a switch of the environment: CI=false is not in CI.
+// isSet interprets an environment variable as a switch: CI=false means not in CI.
 func isSet(s string) bool { return s != "" && s != "0" && !strings.EqualFold(s, "false") }
 
-// Mode is what the display shows; never Auto.
+// Mode returns the mode of the display; never Auto.
 func (d *Display) Mode() Mode { return d.mode }
 
 // Context returns a context whose tasks the display shows.
@@ -230,8 +229,8 @@ func (d *Display) Finished(t *Task, err error) {
 	d.view.finished(e)
 }
 
-// Warning implements Sink. Work for several platforms finds the same fault in one
-// file, so equal messages are shown once.
+// Warning implements Sink. Steps for several platforms find the same mistake in a file, so
+// identical messages are shown once.
 func (d *Display) Warning(message string) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -242,11 +241,11 @@ func (d *Display) Warning(message string) {
 	d.view.warning(message)
 }
 
-// failed says whether something went wrong with this task: those that are
-// stopped because another failed, or because the user wants it, are no news.
+// failed reports whether the task itself failed. A task that was canceled, because another failed
+// or by the user, did not.
 func (e end) failed() bool { return e.err != nil && !errors.Is(e.err, context.Canceled) }
 
-// word says how the task ended.
+// word returns how the task ended.
 func (e end) word() string {
 	switch {
 	case e.failed():
@@ -259,15 +258,15 @@ func (e end) word() string {
 	return "done"
 }
 
-// brief is the first line of the error. Whoever owns the terminal prints all of
-// it at the end.
+// brief returns the first line of the error. The caller of the display prints the complete error at
+// the end.
 func (e end) brief() string {
 	first, _, _ := strings.Cut(e.err.Error(), "\n")
 	return first
 }
 
-// Write shows whole lines among those of the tasks, so that a logger does not
-// write through the bars. In json mode they become events. It returns no error.
+// Write shows complete lines among those of the tasks, so that a logger does not write over the
+// bars. In mode JSON, they become events. It returns no error.
 func (d *Display) Write(p []byte) (int, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -286,9 +285,8 @@ func (d *Display) Write(p []byte) (int, error) {
 	}
 }
 
-// Close shows what is left to show and gives the terminal back. Tasks that end
-// later are not shown, since what follows is the caller's: a table, an error. It
-// may be called twice.
+// Close shows what is left to show and releases the terminal. Tasks that end later are not shown,
+// so that the caller can print a table or an error. Close may be called twice.
 func (d *Display) Close() {
 	d.mu.Lock()
 	if d.closed {
@@ -306,8 +304,8 @@ func (d *Display) Close() {
 	d.ticks.Wait()
 }
 
-// A tail keeps the last lines of a task's output. More would not be read, and
-// there may be thousands of tasks.
+// A tail keeps the last lines of a task's output. Nobody would read more, and there may be
+// thousands of tasks.
 type tail struct {
 	last    []string
 	dropped int
@@ -317,7 +315,7 @@ const tailLines = 200
 
 func (t *tail) add(line string) {
 	if len(t.last) == tailLines {
-		// Shift half at once, so that a chatty program costs nothing per line.
+		// Drop half of the lines at once, so that the cost per line is constant.
 		t.dropped += tailLines / 2
 		t.last = append(t.last[:0], t.last[tailLines/2:]...)
 	}
@@ -328,5 +326,5 @@ func (t *tail) lines() []string {
 	if t.dropped == 0 {
 		return t.last
 	}
-	return append([]string{fmt.Sprintf("(%d earlier lines are left out)", t.dropped)}, t.last...)
+	return append([]string{fmt.Sprintf("(%d earlier lines omitted)", t.dropped)}, t.last...)
 }

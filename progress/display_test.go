@@ -127,7 +127,7 @@ func TestOutputOfAFailedTaskIsBounded(t *testing.T) {
 		t.Errorf("%d lines are shown", len(lines))
 	}
 	left := 10_000 - (len(lines) - 2)
-	if want := fmt.Sprintf("        | (%d earlier lines are left out)", left); lines[1] != want {
+	if want := fmt.Sprintf("        | (%d earlier lines omitted)", left); lines[1] != want {
 		t.Errorf("the second line is %q, want %q", lines[1], want)
 	}
 	if want := "        | line 9999"; lines[len(lines)-1] != want {

@@ -1,33 +1,35 @@
-// Package progress says what is being done, for a person or a log to watch.
+// Package progress reports running work to a person or a log.
 //
-// Work announces itself as a task, with Start and a context, says how far it is,
-// and ends with Done:
+// A task is one piece of work. A sink receives the events of tasks. A display is the sink that
+// shows them. A mode is the form in which it does.
+//
+// Code starts a task with a context, reports its progress, and ends it with Done:
 //
 //	task := progress.Start(ctx, "pull "+ref)
 //	task.SetTotal(size)
 //	_, err := io.Copy(w, task.Reader(r))
 //	task.Done(err)
 //
-// Whoever owns the terminal makes a Display and puts it into the context:
+// The owner of the terminal creates a Display and adds it to the context:
 //
 //	display := progress.New(mode, os.Stderr, progress.Options{Getenv: os.Getenv})
 //	defer display.Close()
 //	err := work(display.Context(ctx))
 //
-// Without a Display, tasks are silent, so that libraries need not ask. A Display
-// takes one of four modes:
+// Without a Display, tasks are silent, so libraries can always start them. A Display has one of
+// four modes:
 //
-//	tty    bars for tasks that know their size, spinners for others, a few rows
-//	       at most; one line stays of each task that ended
-//	plain  one line for each task that ended, and one now and then for a task
-//	       that takes long, so that a log of CI shows where it hangs
+//	tty    bars for tasks with a known size, spinners for others, in a few rows; one
+//	       line remains of each finished task
+//	plain  one line for each finished task, and an occasional one for a long-running
+//	       task, so that a CI log shows where it hangs
 //	json   one object per line and event, for programs
 //	none   failures and warnings only
 //
-// Warn, of a context or a task, shows a warning in each of the modes, once.
+// Warn, of a context or a task, shows a warning in every mode, once.
 //
-// What the work printed, such as a compiler's messages, is kept and shown when
-// the task fails, or as it comes if the display is verbose.
+// The output of a task, such as a compiler's messages, is buffered and shown when the task fails,
+// or immediately if the display is verbose.
 //
-// Table prints what a command made, or will make, in columns.
+// Table prints the results of a command in columns.
 package progress

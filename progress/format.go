@@ -7,14 +7,13 @@ import (
 	"github.com/mattn/go-runewidth"
 )
 
-// FormatBytes spells a size in decimal units, as registries and disks are
-// sold: 712 B, 45.2 MB.
+// FormatBytes formats a size in decimal units, as registries and disks do: 712 B, 45.2 MB.
 func FormatBytes(n int64) string {
 	if n < 1000 {
 		return fmt.Sprintf("%d B", n)
 	}
 	value, unit := float64(n)/1000, 0
-	// 999.95 is where one digit after the point would round up to 1000.0.
+	// From 999.95 on, rounding to one digit would give 1000.0.
 	for value >= 999.95 && unit < len(units)-1 {
 		value /= 1000
 		unit++
@@ -24,8 +23,7 @@ func FormatBytes(n int64) string {
 
 var units = []string{"kB", "MB", "GB", "TB", "PB", "EB"}
 
-// formatDuration spells a duration as a person says it: 0.3s, 42.0s, 1m05s,
-// 2h03m.
+// formatDuration formats a duration for people: 0.3s, 42.0s, 1m05s, 2h03m.
 func formatDuration(d time.Duration) string {
 	switch d = d.Round(100 * time.Millisecond); {
 	case d < time.Minute:
@@ -38,15 +36,15 @@ func formatDuration(d time.Duration) string {
 	return fmt.Sprintf("%dh%02dm", int(d.Hours()), int(d.Minutes())%60)
 }
 
-// columns measures text in cells of a terminal, where a character may take two
-// cells or none. It is not runewidth's default, which depends on the locale.
+// columns measures text in terminal cells; a character takes zero, one or two. runewidth's default
+// depends on the locale, this does not.
 func columns() *runewidth.Condition { return &runewidth.Condition{StrictEmojiNeutral: true} }
 
 // pad fills s with spaces up to width cells.
 func pad(s string, width int) string { return columns().FillRight(s, width) }
 
-// cut shortens s to at most width cells, with an ellipsis at its end.
+// cut shortens s to at most width cells, with an ellipsis at the end.
 func cut(s string, width int) string { return columns().Truncate(s, width, "…") }
 
-// width is the number of cells that s takes.
+// width returns the number of cells of s.
 func width(s string) int { return columns().StringWidth(s) }

@@ -7,26 +7,25 @@ import (
 	"time"
 )
 
-// An event is one line of the json mode.
+// An event is one line in mode JSON.
 type event struct {
-	// Time is when it happened, in UTC.
+	// Time is when the event occurred, in UTC.
 	Time time.Time `json:"time"`
 	// Event is "start", "progress", "line" or "end" of a task, or "warning",
 	// "log" or "error" of the whole command.
 	Event string `json:"event"`
-	// ID tells tasks of the same name apart; they are numbered from 1.
+	// ID distinguishes tasks of the same name; they are numbered from 1.
 	ID   int    `json:"id,omitempty"`
 	Name string `json:"name,omitempty"`
-	// Done and Total are bytes; 0 is not known.
+	// Done and Total are in bytes; 0 means unknown.
 	Done  int64 `json:"done,omitempty"`
 	Total int64 `json:"total,omitempty"`
-	// Seconds, Cached and Error belong to "end": how long the task took, whether
-	// there was nothing to do, and what went wrong. Error is also the text of
-	// "error".
+	// Seconds, Cached and Error are for "end": how long the task took, whether its result was
+	// cached, and why it failed. Error is also the text of "error".
 	Seconds float64 `json:"seconds,omitempty"`
 	Cached  bool    `json:"cached,omitempty"`
 	Error   string  `json:"error,omitempty"`
-	// Line is what the task printed, or the text of "log".
+	// Line is a line of the task's output, or the text of "log".
 	Line string `json:"line,omitempty"`
 	// Message is the text of "warning".
 	Message string `json:"message,omitempty"`
@@ -88,9 +87,9 @@ func (j *jsonLines) tick(rs []*running) {
 
 func (j *jsonLines) close() {}
 
-// WriteFailure writes the error that a command ends with: an "error" event in the
-// mode JSON, so that one stream tells a program all of it, and "PROGRAM: …" in the
-// others. The display must have been closed.
+// WriteFailure writes the final error of a command: an "error" event in mode JSON, so that a
+// program needs to read only one stream, and "PROGRAM: …" in other modes. The display must have
+// been closed.
 func WriteFailure(mode Mode, w io.Writer, program string, err error) {
 	err = Presentable(err)
 	if mode == JSON {

@@ -7,9 +7,8 @@ import (
 	"strings"
 )
 
-// ParseBytes reads a size as a person writes it: 20MiB, 1.5 GB, 4096. Units are B,
-// KB, MB, GB and KiB, MiB, GiB; a number alone is bytes. A size is more than
-// nothing.
+// ParseBytes parses a size: 20MiB, 1.5 GB, 4096. Units are B, KB, MB, GB and KiB, MiB, GiB; a
+// number without a unit is in bytes. A size must be positive.
 func ParseBytes(s string) (int64, error) {
 	for _, unit := range suffixes {
 		number, ok := strings.CutSuffix(s, unit.suffix)
@@ -25,7 +24,7 @@ func ParseBytes(s string) (int64, error) {
 	return 0, fmt.Errorf("%q is not a size: want a number and a unit, such as 20MiB", s)
 }
 
-// suffixes are those of sizes, the longer ones first.
+// suffixes are the units, longer ones first.
 var suffixes = []struct {
 	suffix string
 	bytes  float64

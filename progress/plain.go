@@ -7,15 +7,15 @@ import (
 	"time"
 )
 
-// The first heartbeat of a task comes early, to say what is being waited for;
-// later ones keep a CI system from thinking that the job is dead, and the log
-// readable.
+// The first heartbeat of a task comes early, to show what the command waits for. Later ones are
+// rare enough to keep the log readable, and frequent enough that a CI system does not consider the
+// job dead.
 const (
 	firstHeartbeat = 10 * time.Second
 	nextHeartbeat  = 30 * time.Second
 )
 
-// plain writes lines that are never taken back, for logs.
+// plain writes lines that are never changed, for logs.
 type plain struct {
 	w     io.Writer
 	now   func() time.Time
@@ -43,8 +43,7 @@ func (p *plain) finished(e end) {
 	}
 }
 
-// finishedLine is what stays of a task: how it ended, its name, and what it
-// cost or what went wrong.
+// finishedLine returns the line for a finished task: how it ended, its name, and its cost or error.
 func finishedLine(e end) string {
 	s := fmt.Sprintf("%-7s %s", e.word(), printable(e.Name))
 	switch {
@@ -56,7 +55,7 @@ func finishedLine(e end) string {
 	return s + " (" + cost(e) + ")"
 }
 
-// cost is how long the task took, and of how many bytes.
+// cost returns how long the task took, and for how many bytes.
 func cost(e end) string {
 	done, _ := e.Bytes()
 	if done == 0 {
@@ -71,7 +70,7 @@ func (p *plain) warning(message string) {
 	}
 }
 
-// warningLines spells a warning for a person.
+// warningLines formats a warning for people.
 func warningLines(message string) []string {
 	lines := strings.Split("warning: "+strings.TrimRight(message, "\n"), "\n")
 	for i, line := range lines {
@@ -101,7 +100,7 @@ func (p *plain) tick(rs []*running) {
 
 func (p *plain) close() {}
 
-// failures is the mode None.
+// failures implements mode None.
 type failures struct{ *plain }
 
 func (f failures) started(*running)      {}

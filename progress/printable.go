@@ -10,14 +10,12 @@ import (
 	"github.com/slipway-build/slipway/internal/redact"
 )
 
-// maxLine is how many bytes of one line are shown. A name in a foreign archive may have
-// megabytes.
+// maxLine limits the length of a line, in bytes. A name in a foreign archive may have megabytes.
 const maxLine = 4096
 
-// Printable is text as a terminal may show it: without characters and escape sequences
-// that move the cursor, change the terminal or reorder text, and with lines of at most
-// a few thousand bytes. Names and lines come from other people's files, programs and
-// registries.
+// Printable returns text in a form that is safe for a terminal: without characters and escape
+// sequences that move the cursor, change the terminal or reorder text, and with lines of at most a
+// few thousand bytes. Names and lines come from files, programs and registries of third parties.
 func Printable(text string) string {
 	lines := strings.Split(text, "\n")
 	for i, line := range lines {
@@ -26,8 +24,8 @@ func Printable(text string) string {
 	return strings.Join(lines, "\n")
 }
 
-// printable is Printable of one line, in which tabs become spaces. Escape sequences for
-// colour go as a whole.
+// printable is Printable for a single line, in which tabs become spaces. Escape sequences for
+// colors are removed completely.
 func printable(s string) string {
 	s = bounded(s)
 	if utf8.ValidString(s) && !strings.ContainsFunc(s, isControl) {
@@ -42,7 +40,7 @@ func printable(s string) string {
 		b.WriteByte(s[i])
 		i++
 	}
-	// Map makes U+FFFD of bytes that are not UTF-8, which some terminals obey.
+	// Map replaces invalid UTF-8, which some terminals interpret, with U+FFFD.
 	return strings.Map(func(r rune) rune {
 		switch {
 		case r == '\t':
@@ -54,7 +52,7 @@ func printable(s string) string {
 	}, b.String())
 }
 
-// bounded takes the middle out of a long line.
+// bounded omits the middle of a long line.
 func bounded(line string) string {
 	if len(line) <= maxLine {
 		return line
@@ -66,17 +64,16 @@ func bounded(line string) string {
 	for tail < len(line) && !utf8.RuneStart(line[tail]) {
 		tail++
 	}
-	return fmt.Sprintf("%s… (%d bytes left out) …%s", line[:head], tail-head, line[tail:])
+	return fmt.Sprintf("%s… (%d bytes omitted) …%s", line[:head], tail-head, line[tail:])
 }
 
-// isControl says whether r is of C0, DEL or C1, which ECMA-48 gives meanings, or
-// changes the direction of text.
+// isControl reports whether r is in C0 or C1 (ECMA-48), DEL, or changes the direction of text.
 func isControl(r rune) bool {
 	return r < 0x20 || r >= 0x7f && r < 0xa0 || unicode.Is(unicode.Bidi_Control, r)
 }
 
-// escapeLength is the length of the escape sequence that s begins with: ESC [
-// parameters final (ECMA-48 5.4), else the escape alone.
+// escapeLength returns the length of the escape sequence at the start of s: ESC [ parameters final
+// (ECMA-48 5.4), else the escape character alone.
 func escapeLength(s string) int {
 	if !strings.HasPrefix(s, "\x1b[") {
 		return 1
@@ -89,7 +86,7 @@ func escapeLength(s string) int {
 	return len(s)
 }
 
-// Presentable is err with a text that may be shown: Printable, and without secrets.
+// Presentable returns err with a text that is Printable and contains no secrets.
 func Presentable(err error) error {
 	if err == nil {
 		return nil
@@ -109,9 +106,8 @@ type presentable struct {
 func (e *presentable) Error() string { return e.text }
 func (e *presentable) Unwrap() error { return e.error }
 
-// Clean returns a writer to w for results, text or JSON, in which control characters
-// other than newlines and tabs are written as in JSON, such as \u001b. A character must
-// not be split between two writes.
+// Clean returns a writer to w for results, text or JSON. It writes control characters other than
+// newlines and tabs as in JSON, such as \u001b. A character must not be split between two writes.
 func Clean(w io.Writer) io.Writer { return cleaner{w} }
 
 type cleaner struct{ w io.Writer }
@@ -122,7 +118,7 @@ func (c cleaner) Write(p []byte) (int, error) {
 		return c.w.Write(p)
 	}
 	var b strings.Builder
-	for _, r := range s { // what is not UTF-8 becomes U+FFFD
+	for _, r := range s { // invalid UTF-8 becomes U+FFFD
 		if isUnclean(r) {
 			fmt.Fprintf(&b, `\u%04x`, r)
 		} else {

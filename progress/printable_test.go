@@ -33,7 +33,7 @@ func TestLongLinesAreBounded(t *testing.T) {
 		err := Presentable(&fs.PathError{Op: "read", Path: long + "-end\nnext", Err: fs.ErrNotExist})
 		text := err.Error()
 		first, rest, _ := strings.Cut(text, "\n")
-		if len(first) > 4*maxLine || !utf8.ValidString(text) || !strings.Contains(first, "bytes left out") || !strings.HasSuffix(first, "-end") || !strings.HasPrefix(rest, "next") {
+		if len(first) > 4*maxLine || !utf8.ValidString(text) || !strings.Contains(first, "bytes omitted") || !strings.HasSuffix(first, "-end") || !strings.HasPrefix(rest, "next") {
 			t.Errorf("%q: got %d bytes, ending in %q", letter, len(text), text[max(0, len(text)-60):])
 		}
 		if !errors.Is(err, fs.ErrNotExist) {

@@ -8,8 +8,7 @@ import (
 	"github.com/slipway-build/slipway/internal/redact"
 )
 
-// A Task is one piece of work that is under way. All its methods may be called
-// from several goroutines.
+// A Task is one piece of running work. All its methods may be called from several goroutines.
 type Task struct {
 	Name string
 
@@ -18,27 +17,26 @@ type Task struct {
 	sink        Sink
 }
 
-// A Sink is told of tasks. Calls come from many goroutines.
+// A Sink receives the events of tasks, from many goroutines.
 type Sink interface {
 	// Started is called once, before any other call for t.
 	Started(t *Task)
-	// Line is one line that t's work printed, such as a compiler's.
+	// Line reports one line of output of t, such as a compiler's.
 	Line(t *Task, line string)
-	// Warning is a message that the user should see although the work goes on.
+	// Warning reports a message that the user should see although the work continues.
 	Warning(message string)
-	// Finished is called once, last; err is what went wrong, or nil.
+	// Finished is called once, last; err is why the task failed, or nil.
 	Finished(t *Task, err error)
 }
 
 type sinkKey struct{}
 
-// With returns a context whose tasks are told to sink.
+// With returns a context whose tasks report to sink.
 func With(ctx context.Context, sink Sink) context.Context {
 	return context.WithValue(ctx, sinkKey{}, sink)
 }
 
-// Start begins a task, such as "compile slipway linux/amd64". Its caller must
-// call Done.
+// Start starts a task, such as "compile slipway linux/amd64". The caller must call Done.
 func Start(ctx context.Context, name string) *Task {
 	sink, _ := ctx.Value(sinkKey{}).(Sink)
 	t := &Task{Name: redact.Text(name), sink: sink}
@@ -48,54 +46,54 @@ func Start(ctx context.Context, name string) *Task {
 	return t
 }
 
-// Warn tells the user of something that is likely to be a mistake, but stops
-// nothing. The message has no prefix such as "warning:". A Display shows each
-// message once, so a message that holds for every platform should name none.
+// Warn reports a likely mistake that does not stop the work. The message has no prefix such as
+// "warning:". A Display shows identical messages once, so a message that applies to every platform
+// should name none.
 func Warn(ctx context.Context, message string) {
 	if sink, _ := ctx.Value(sinkKey{}).(Sink); sink != nil {
 		sink.Warning(redact.Text(message))
 	}
 }
 
-// SetTotal says how many bytes there are to do, when that becomes known.
+// SetTotal sets the total number of bytes, when it becomes known.
 func (t *Task) SetTotal(bytes int64) { t.total.Store(bytes) }
 
-// Add says that n more bytes are done.
+// Add reports that n more bytes are done.
 func (t *Task) Add(n int) { t.done.Add(int64(n)) }
 
-// Bytes returns how many bytes are done, and of how many (0: not known).
+// Bytes returns the number of bytes done, and the total (0: unknown).
 func (t *Task) Bytes() (done, total int64) { return t.done.Load(), t.total.Load() }
 
-// SetCached says that there was nothing to do.
+// SetCached reports that the result was cached.
 func (t *Task) SetCached() { t.cached.Store(true) }
 
-// Cached says whether there was nothing to do.
+// Cached reports whether the result was cached.
 func (t *Task) Cached() bool { return t.cached.Load() }
 
-// Line passes on one line of output of the work.
+// Line reports one line of the task's output.
 func (t *Task) Line(line string) {
 	if t.sink != nil {
 		t.sink.Line(t, redact.Text(line))
 	}
 }
 
-// Warn is like the function Warn, for code that has the task at hand.
+// Warn is like the function Warn, for code with a task but no context.
 func (t *Task) Warn(message string) {
 	if t.sink != nil {
 		t.sink.Warning(redact.Text(message))
 	}
 }
 
-// Done ends the task. err is what went wrong, or nil. If it or an error in it has a
-// method HoldsOutput(), its text holds what the work printed, and a display does not
-// show that again.
+// Done ends the task. err is why it failed, or nil. If err wraps an error with a method
+// HoldsOutput(), the text of the error includes the output of the task, and a display does not show
+// it again.
 func (t *Task) Done(err error) {
 	if t.sink != nil {
 		t.sink.Finished(t, redact.Error(err))
 	}
 }
 
-// Reader counts what is read from r.
+// Reader returns a reader that counts what is read from r as progress.
 func (t *Task) Reader(r io.Reader) io.Reader { return &countingReader{r, t} }
 
 type countingReader struct {

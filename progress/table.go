@@ -16,7 +16,7 @@ type Table struct {
 
 type column struct {
 	title string
-	// right aligns numbers.
+	// right aligns a column right, for numbers.
 	right bool
 }
 
@@ -37,7 +37,7 @@ func (t *Table) AlignRight(titles ...string) *Table {
 	return t
 }
 
-// Add adds a row. It has a cell for every column.
+// Add adds a row, with a cell for every column.
 func (t *Table) Add(cells ...string) {
 	for i, c := range cells {
 		cells[i] = printable(c)
@@ -45,7 +45,8 @@ func (t *Table) Add(cells ...string) {
 	t.rows = append(t.rows, cells)
 }
 
-// Write writes the titles and the rows. The text depends on nothing but the table, and no line ends in spaces.
+// Write writes the titles and the rows. The output depends only on the table, and no line ends in
+// spaces.
 func (t *Table) Write(w io.Writer) error {
 	titles := make([]string, len(t.columns))
 	widths := make([]int, len(t.columns))
@@ -65,7 +66,7 @@ func (t *Table) Write(w io.Writer) error {
 	return err
 }
 
-// WriteTables writes the lines of head, and then the tables that have rows, each after an empty line.
+// WriteTables writes the lines of head, then each table that has rows, after an empty line.
 func WriteTables(w io.Writer, head []string, tables ...*Table) error {
 	if _, err := fmt.Fprintln(w, strings.Join(head, "\n")); err != nil {
 		return err
@@ -84,7 +85,7 @@ func WriteTables(w io.Writer, head []string, tables ...*Table) error {
 	return nil
 }
 
-// WriteJSON writes v for programs: indented, with < and & as they are.
+// WriteJSON writes v for programs: indented, without escaping < and &.
 func WriteJSON(w io.Writer, v any) error {
 	e := json.NewEncoder(w)
 	e.SetIndent("", "  ")

@@ -14,32 +14,32 @@ import (
 )
 
 const (
-	// maxRows is how many tasks have a row of their own: what a person can take
-	// in. Others are counted in the last row.
+	// maxRows limits the number of tasks with a row of their own. Others are counted in the last
+	// row.
 	maxRows = 10
-	// patience is how long a task runs before it gets a row. Most tasks are
-	// shorter, and would only flicker.
+	// patience is the delay before a task gets a row. Most tasks are shorter and would only
+	// flicker.
 	patience = 200 * time.Millisecond
 )
 
-// terminal shows tasks in rows at the bottom of a terminal, by mpb, and leaves a
-// line of each above them. mpb neither hides the cursor nor changes the terminal's
-// settings, so that nothing has to be restored when the process is killed.
+// terminal shows tasks in rows at the bottom of a terminal, using mpb, and writes one line for each
+// finished task above them. mpb neither hides the cursor nor changes terminal settings, so nothing
+// has to be restored if the process is killed.
 //
-// Rows are drawn by goroutines of mpb while the view's caller may be waiting for
-// mpb. So the drawing takes no lock; it reads atomics alone.
+// Goroutines of mpb draw the rows while the caller of the view may be waiting for mpb. Drawing
+// therefore takes no lock and only reads atomics.
 type terminal struct {
 	progress *mpb.Progress
 	now      func() time.Time
 	began    time.Time
 	styled   bool
 	rows     map[*Task]*row
-	last     *mpb.Bar     // the row of counts
-	names    atomic.Int64 // columns that the longest shown name takes
+	last     *mpb.Bar     // the row with counts
+	names    atomic.Int64 // columns of the longest shown name
 	counts   counts
 }
 
-// counts are what the last row shows.
+// counts are shown in the last row.
 type counts struct{ running, done, cached, failed atomic.Int64 }
 
 // A row is a task that is shown.
@@ -56,8 +56,7 @@ type row struct {
 
 func newTerminal(w io.Writer, styled bool, now func() time.Time) *terminal {
 	return &terminal{
-		// Auto refresh is what a terminal has anyway; it is asked for so that
-		// --progress=tty draws into a file or a pipe too.
+		// Terminals refresh automatically; this is for --progress=tty with a file or a pipe.
 		progress: mpb.New(mpb.WithOutput(w), mpb.WithAutoRefresh(), mpb.WithRefreshRate(100*time.Millisecond)),
 		now:      now, began: now(), styled: styled, rows: map[*Task]*row{},
 	}
@@ -104,8 +103,8 @@ func (t *terminal) warning(message string) {
 
 func (t *terminal) log(line string) { t.write(printable(line)) }
 
-// write puts whole lines above the rows. mpb refuses when it has given up on
-// the terminal; then there is nobody to tell.
+// write writes complete lines above the rows. An error means that mpb has given up on the terminal,
+// so it cannot be reported there.
 func (t *terminal) write(s string) { _, _ = io.WriteString(t.progress, s+"\n") }
 
 func (t *terminal) tick(rs []*running) {
@@ -142,8 +141,8 @@ func newBar() mpb.BarFiller {
 	return mpb.BarStyle().Lbound("").Rbound("").Filler("━").Tip("━").Padding("─").Build()
 }
 
-// add adds a row; those of a lower priority stand above it. It is nil if mpb has
-// given up on the terminal.
+// add adds a row; lower priorities are further up. It returns nil if mpb has given up on the
+// terminal.
 func (t *terminal) add(priority int, draw mpb.BarFillerFunc) *mpb.Bar {
 	bar, err := t.progress.Add(0, draw, mpb.BarPriority(priority), mpb.BarFillerTrim())
 	if err != nil {
@@ -152,8 +151,7 @@ func (t *terminal) add(priority int, draw mpb.BarFillerFunc) *mpb.Bar {
 	return bar
 }
 
-// sample takes the speed since the last sample into the recent one. The half of
-// what is older than two seconds is forgotten.
+// sample updates the recent speed: an exponential moving average with a half-life of 2 s.
 func (r *row) sample(now time.Time) {
 	done, _ := r.Bytes()
 	elapsed := now.Sub(r.at).Seconds()
@@ -170,10 +168,10 @@ func (r *row) sample(now time.Time) {
 	r.sampled, r.at = done, now
 }
 
-// speed is the recent speed in bytes per second.
+// speed returns the recent speed in bytes per second.
 func (r *row) speed() float64 { return math.Float64frombits(r.rate.Load()) }
 
-// spinner is a dot that runs around.
+// spinner contains the frames of a rotating dot.
 var spinner = []string{"⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏"}
 
 func (t *terminal) drawRow(w io.Writer, stat decor.Statistics, r *row, bar mpb.BarFiller) error {
@@ -183,8 +181,8 @@ func (t *terminal) drawRow(w io.Writer, stat decor.Statistics, r *row, bar mpb.B
 	frame := spinner[int(elapsed/(100*time.Millisecond))%len(spinner)]
 	longest := int(t.names.Load())
 	right := r.facts(elapsed, room-min(longest, room/3)-4)
-	// Numbers come first, then the name, which takes a half at the most; the bar gets
-	// what is left.
+	// Numbers have priority, then the name, which takes at most half of the width; the bar gets the
+	// rest.
 	names := max(0, min(longest, room/2, room-width(right)-4))
 	left := frame + " " + pad(cut(r.name, names), names) + "  "
 	forBar := room - width(left) - width(right) - 2
@@ -204,8 +202,8 @@ func (t *terminal) drawRow(w io.Writer, stat decor.Statistics, r *row, bar mpb.B
 	return err
 }
 
-// facts are the numbers of a row, in at most room cells: what is left is told before
-// how long it took, and that before the speed.
+// facts returns the numbers of a row, in at most room cells. The remaining time has priority over
+// the elapsed time, and that over the speed.
 func (r *row) facts(elapsed time.Duration, room int) string {
 	done, total := r.Bytes()
 	took := pad(formatDuration(elapsed), 6)
@@ -230,7 +228,7 @@ func (r *row) facts(elapsed time.Duration, room int) string {
 	return ""
 }
 
-// drawCounts draws the last row: how much is done, and what is not shown.
+// drawCounts draws the last row: totals, and the number of tasks without a row.
 func (t *terminal) drawCounts(w io.Writer, stat decor.Statistics) error {
 	var parts []string
 	for _, c := range []struct {
@@ -246,7 +244,7 @@ func (t *terminal) drawCounts(w io.Writer, stat decor.Statistics) error {
 	return err
 }
 
-// close takes all rows away; the lines above them stay.
+// close removes all rows; the lines above them stay.
 func (t *terminal) close() {
 	for _, r := range t.rows {
 		r.bar.Abort(true)

@@ -16,22 +16,22 @@ type assertion struct {
 	maxSize int64 // of max-size=, else 0
 }
 
-// assertions are those that have no value.
+// assertions are the assertions without a value.
 var assertions = map[string]func(*executable) error{
 	"static": (*executable).static,
 	"pie":    (*executable).pie,
 	"fips":   (*executable).fips,
 }
 
-// ValidateAssert says what is wrong with one entry of Target.Assert. There are
+// ValidateAssert returns an error unless s is a valid entry of Target.Assert:
 //
 //	static          no dynamic linker and no shared library (ELF); no library
 //	                that is not a part of Windows (PE)
-//	pie             loads at any address
-//	fips            cryptography comes from the Go Cryptographic Module at a
-//	                frozen version (GOFIPS140=v1.0.0, say) with FIPS mode on, or
-//	                from BoringCrypto (GOEXPERIMENT=boringcrypto, linked in)
-//	max-size=20MiB  no more bytes than that; KB, MB, GB, KiB, MiB, GiB or none
+//	pie             can be loaded at any address
+//	fips            cryptography is from the Go Cryptographic Module at a frozen
+//	                version (such as GOFIPS140=v1.0.0) with FIPS mode on, or from
+//	                BoringCrypto (GOEXPERIMENT=boringcrypto, linked in)
+//	max-size=20MiB  maximum size; KB, MB, GB, KiB, MiB, GiB or no unit for bytes
 func ValidateAssert(s string) error {
 	_, err := parseAssertion(s)
 	return err
@@ -51,8 +51,7 @@ func parseAssertion(s string) (assertion, error) {
 	return assertion{}, fmt.Errorf("assert %q: want static, pie, fips or max-size=SIZE", s)
 }
 
-// inspect checks the binary at path against j's platform and assertions, and
-// returns all that is wrong.
+// inspect checks the binary at path against j's platform and assertions, and returns all problems.
 func inspect(path string, j *job) error {
 	b, err := openExecutable(path)
 	if err != nil {
@@ -70,7 +69,7 @@ func inspect(path string, j *job) error {
 				return err
 			}
 			if info.Size() > a.maxSize {
-				wrong = append(wrong, fmt.Sprintf("assert %s: it has %d bytes, %d too many", a.text, info.Size(), info.Size()-a.maxSize))
+				wrong = append(wrong, fmt.Sprintf("assert %s: its size of %d bytes is %d too large", a.text, info.Size(), info.Size()-a.maxSize))
 			}
 			continue
 		}
@@ -84,5 +83,5 @@ func inspect(path string, j *job) error {
 	case 1:
 		return errors.New(wrong[0])
 	}
-	return fmt.Errorf("%d assertions do not hold:\n%s", len(wrong), indent(strings.Join(wrong, "\n")))
+	return fmt.Errorf("%d assertions failed:\n%s", len(wrong), indent(strings.Join(wrong, "\n")))
 }

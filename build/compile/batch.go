@@ -9,11 +9,11 @@ import (
 	"github.com/slipway-build/slipway/images"
 )
 
-// A batch is what one go build makes: jobs that differ only by their package and
-// by the name of their output, in one folder.
+// A batch is a list of jobs for a single go build. They differ only in their package and in the
+// name of their output, in one folder.
 type batch []*job
 
-// title is the batch as progress shows it.
+// title returns the name of the batch's task.
 func (b batch) title() string {
 	names := make([]string, len(b))
 	for i, j := range b {
@@ -22,10 +22,9 @@ func (b batch) title() string {
 	return fmt.Sprintf("compile %s %s", strings.Join(names, ", "), images.FormatPlatform(b[0].Platform))
 }
 
-// batches sorts jobs into as few go builds as possible, in the order of their
-// first jobs. A build of several packages names each output itself, so that
-// packages of one name, or of a name that go derives in its own way, are built
-// apart.
+// batches groups jobs into as few go builds as possible, in the order of their first jobs. A build
+// of several packages names the outputs itself, so packages with the same program name, or with a
+// name that cannot be predicted, are built separately.
 func batches(jobs []*job) []batch {
 	var all []batch
 	where := map[string][]int{}
@@ -53,7 +52,7 @@ func batches(jobs []*job) []batch {
 	return all
 }
 
-// makes says whether b has a package whose program is called name.
+// makes reports whether b has a package whose program is called name.
 func (b batch) makes(name string) bool {
 	for _, j := range b {
 		if have, _ := programName(j.Package); have == name {
@@ -63,10 +62,9 @@ func (b batch) makes(name string) bool {
 	return false
 }
 
-// lanes are batches that must follow one another: those for the same system and
-// architecture with the same settings, which share most of their packages. Side
-// by side each would compile them for itself, since go's build cache has no way
-// to wait for another process.
+// lanes groups batches that must run one after another: those for the same system and architecture
+// with the same settings, which share most of their packages. In parallel, each would compile those
+// packages itself, because go's build cache has no way to wait for another process.
 func lanes(all []batch) [][]batch {
 	var lanes [][]batch
 	where := map[string]int{}
@@ -83,10 +81,9 @@ func lanes(all []batch) [][]batch {
 	return lanes
 }
 
-// programName is the name that go build gives to the program of a package, the
-// last element of its import path, and whether that can be told from the path
-// alone: of ".", "..", and of a major version as in example.com/tool/v2, it
-// cannot.
+// programName returns the name that go build gives to the program of a package: the last element of
+// its import path. plain is false if the name cannot be determined from the path alone: for ".",
+// "..", and a major version as in example.com/tool/v2.
 func programName(pkg string) (name string, plain bool) {
 	name = path.Base(filepath.ToSlash(pkg))
 	if name == "." || name == ".." || name == "/" {

@@ -20,65 +20,61 @@ import (
 	"github.com/slipway-build/slipway/progress"
 )
 
-// Options say how to compile; the zero value works.
+// Options configure a Compiler; the zero value is valid.
 type Options struct {
-	// Jobs is how many compilers a go build runs at once (go build -p); 0 means
-	// as many as there are processors. 1 also keeps go builds from overlapping.
+	// Jobs is the number of parallel compilers in a go build (go build -p); 0 means the number of
+	// processors. With 1, go builds do not overlap either.
 	Jobs int
-	// Cache is the folder in which stamps of earlier builds are kept. If it is
-	// empty nothing is remembered, and go is always run.
+	// Cache is the folder with stamps of earlier builds. If it is empty, go is always run.
 	Cache string
-	// Ignore names folders inside a module that hold no source, such as the
-	// project's dist: what changes there makes no binary out of date.
+	// Ignore names folders inside a module that contain no source, such as the project's dist.
+	// Changes in them do not make a binary out of date.
 	Ignore []string
-	// Offline makes a module that is not in the module cache an error.
+	// Offline makes a module that is missing in the module cache an error.
 	Offline bool
-	// Environ is the environment, as of os.Environ, that go's settings are
-	// taken from; nil means the process's.
+	// Environ is the environment, in the form of os.Environ, from which go's settings are taken;
+	// nil means that of the process.
 	Environ []string
 }
 
-// A Target is one binary to make.
+// A Target is one binary to build.
 type Target struct {
-	// Name is what messages call it, such as slipway.
+	// Name is used in messages, such as slipway.
 	Name string
-	// Package is the main package: ./path inside Dir, or an import path that Dir's
-	// go.mod pins.
+	// Package is the main package: ./path inside Dir, or an import path that Dir's go.mod pins.
 	Package string
-	// Dir is the folder of the module, in which go.mod lies.
+	// Dir is the folder of the module, which contains go.mod.
 	Dir string
-	// Platform is what the binary runs on. Its variant chooses GOARM, GOAMD64 and
-	// the like; its os.version has no meaning here.
+	// Platform is the platform of the binary. Its variant selects GOARM, GOAMD64 and the like; its
+	// os.version is ignored.
 	Platform v1.Platform
-	// Tags, Ldflags and Env are handed to go build. CGO_ENABLED is 0 unless Env
-	// says otherwise.
+	// Tags, Ldflags and Env are passed to go build. CGO_ENABLED is 0 unless Env sets it.
 	Tags    []string
 	Ldflags []string
 	Env     map[string]string
-	// Assert is what must hold of the result; see ValidateAssert.
+	// Assert lists checks of the binary; see ValidateAssert.
 	Assert []string
-	// Output is the path of the binary, .exe included.
+	// Output is the path of the binary, including .exe.
 	Output string
 }
 
-// String is the target as the plan and messages spell it: slipway linux/amd64.
+// String returns the target's name in the plan and in messages: slipway linux/amd64.
 func (t Target) String() string {
 	return t.Name + " " + images.FormatPlatform(t.Platform)
 }
 
-// A Result is one binary that was made, or was found made.
+// A Result is a binary that was built, or that was up to date.
 type Result struct {
 	// Path is the target's Output.
 	Path string
-	// Digest and Size are the binary's.
+	// Digest and Size are those of the binary.
 	Digest v1.Hash
 	Size   int64
-	// Cached says that the binary of an earlier run still holds and go was not
-	// run for it.
+	// Cached means that the binary of an earlier run is up to date and go was not run.
 	Cached bool
 }
 
-// A Compiler makes binaries. Several may share a cache.
+// A Compiler builds binaries. Several may share a cache.
 type Compiler struct {
 	jobs      int
 	cache     string
@@ -86,8 +82,8 @@ type Compiler struct {
 	inherited environment
 }
 
-// New returns a compiler. It looks for nothing yet: without a go command it is
-// Build that fails, and only if there is something to build.
+// New returns a compiler. It does not look for the go command yet: if that is missing, Build fails,
+// and only if there is something to build.
 func New(o Options) *Compiler {
 	env := o.Environ
 	if env == nil {
@@ -95,16 +91,15 @@ func New(o Options) *Compiler {
 	}
 	c := &Compiler{jobs: o.Jobs, cache: o.Cache, ignore: o.Ignore, inherited: inherit(env)}
 	if o.Offline {
-		// GOPRIVATE would go round the proxy.
+		// GOPRIVATE would bypass the proxy.
 		c.inherited = c.inherited.with(environment{"GOPROXY": "off", "GOPRIVATE": "", "GONOPROXY": "none"})
 	}
 	return c
 }
 
-// Build makes all targets that are not up to date. Results stand at their
-// target's index; the error joins those of all targets, each beginning with the
-// target, and a target that failed has the zero Result. What a target had made
-// before is left as it was until the new binary has been checked.
+// Build builds all targets that are not up to date. Results are at their target's index; the error
+// joins those of all targets, each prefixed with the target, and a failed target has the zero
+// Result. The existing output of a target is not touched until the new binary has been checked.
 func (c *Compiler) Build(ctx context.Context, targets []Target) ([]Result, error) {
 	jobs, err := c.prepare(targets)
 	if err != nil {
@@ -127,7 +122,7 @@ func (c *Compiler) Build(ctx context.Context, targets []Target) ([]Result, error
 		stale   []*job
 	)
 	var checks errgroup.Group
-	checks.SetLimit(runtime.GOMAXPROCS(0)) // hashing, where a binary's times changed
+	checks.SetLimit(runtime.GOMAXPROCS(0)) // for hashing binaries whose times have changed
 	for _, j := range jobs {
 		checks.Go(func() error {
 			results[j.index], j.inputs = memory.recall(ctx, j)
@@ -163,11 +158,9 @@ func (c *Compiler) Build(ctx context.Context, targets []Target) ([]Result, error
 	return results, together(jobs, errs)
 }
 
-// buildsAtOnce is how many go commands run at a time. A go build keeps every
-// processor busy while it compiles; what leaves some idle is loading packages and
-// linking, which is one processor's work and takes hundreds of MiB for a large
-// program. A second build fills that gap; more of them would only compete for
-// memory.
+// buildsAtOnce returns the number of parallel go commands. A go build uses all processors while it
+// compiles, but only one to load packages and to link, which takes hundreds of MiB for a large
+// program. A second build fills that gap; more would only compete for memory.
 func (c *Compiler) buildsAtOnce() int {
 	return min(2, c.processors())
 }
@@ -179,16 +172,16 @@ func (c *Compiler) processors() int {
 	return runtime.GOMAXPROCS(0)
 }
 
-// A job is a target with all that was found out about it.
+// A job is a target with everything that was determined about it.
 type job struct {
 	Target
 	index   int
-	env     environment // what the target adds to the inherited one
+	env     environment // what the target adds to the inherited environment
 	asserts []assertion
-	inputs  string // fingerprint of all that decides the bytes; "" if in doubt
+	inputs  string // fingerprint of all inputs; "" if unknown
 }
 
-// cgo says whether the C compiler is used.
+// cgo reports whether the C compiler is used.
 func (j *job) cgo() bool { return j.env["CGO_ENABLED"] == "1" }
 
 // prepare checks all targets before anything is run.
@@ -205,7 +198,7 @@ func (c *Compiler) prepare(targets []Target) ([]*job, error) {
 			continue
 		}
 		if other, ok := made[j.Output]; ok {
-			errs = append(errs, fmt.Errorf("%s: writes %s, as does %s: give one of them another name", t, t.Output, other))
+			errs = append(errs, fmt.Errorf("%s: duplicate output %s, also of %s: rename one of them", t, t.Output, other))
 			continue
 		}
 		made[j.Output] = t
@@ -219,7 +212,7 @@ func (c *Compiler) newJob(t Target) (*job, error) {
 	j := &job{Target: t}
 	var errs []error
 	if t.Name == "" || t.Package == "" || t.Dir == "" || t.Output == "" {
-		return nil, errors.New("a target needs a name, a package, a module folder and an output")
+		return nil, errors.New("missing name, package, module folder or output")
 	}
 	if strings.HasPrefix(t.Package, "-") || strings.Contains(t.Package, "...") {
 		errs = append(errs, fmt.Errorf("package %q: want one main package, as ./path or import path", t.Package))
@@ -234,9 +227,9 @@ func (c *Compiler) newJob(t Target) (*job, error) {
 	if j.Output, err = filepath.Abs(t.Output); err != nil {
 		errs = append(errs, err)
 	}
-	// go would wait for the writer of a pipe.
+	// go would block on a pipe.
 	if err := regular.Check(filepath.Join(j.Dir, "go.mod")); err != nil {
-		errs = append(errs, fmt.Errorf("module folder %s: it has no go.mod (%w): name the folder that has, or run `go mod init` there", t.Dir, reason(err)))
+		errs = append(errs, fmt.Errorf("module folder %s: missing go.mod (%w): name the folder that has one, or run `go mod init` there", t.Dir, reason(err)))
 	}
 	if err := regular.Check(filepath.Join(j.Dir, "go.sum")); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		errs = append(errs, fmt.Errorf("module folder %s: go.sum: %w", t.Dir, reason(err)))
@@ -256,8 +249,7 @@ func (c *Compiler) newJob(t Target) (*job, error) {
 	return j, errors.Join(errs...)
 }
 
-// reason is the cause inside a *PathError, for messages that name the path
-// themselves.
+// reason returns the cause in a *PathError, for messages that name the path themselves.
 func reason(err error) error {
 	var pathErr *os.PathError
 	if errors.As(err, &pathErr) {
@@ -266,16 +258,15 @@ func reason(err error) error {
 	return err
 }
 
-// upToDate are the jobs that have a result.
+// upToDate returns the jobs that have a result.
 func upToDate(jobs []*job, results []Result) []*job {
 	return slices.DeleteFunc(slices.Clone(jobs), func(j *job) bool { return results[j.index].Path == "" })
 }
 
-// A goTool is the go command that is used.
+// A goTool is the go command to use.
 type goTool struct {
 	path string
-	// identity stands for the release and the file; "" if they cannot be told
-	// without running it.
+	// identity identifies the release and the file; "" if that is impossible without running it.
 	identity string
 }
 
@@ -283,14 +274,14 @@ type goTool struct {
 func findGo(env environment) (goTool, error) {
 	path, err := lookPath("go", env)
 	if err != nil {
-		return goTool{}, errors.New("compiling needs the go command, and PATH has none: install Go from https://go.dev/dl/, or add its bin folder to PATH")
+		return goTool{}, errors.New("the go command is not in PATH: install Go from https://go.dev/dl/, or add its bin folder to PATH")
 	}
 	tool := goTool{path: path}
 	if path, err = filepath.EvalSymlinks(path); err != nil {
 		return tool, nil
 	}
-	// A release keeps its version in VERSION, two folders up; a devel tree, or a
-	// script in the place of go, does not.
+	// A release has its version in VERSION, two folders up; a development tree, or a script called
+	// go, does not.
 	file := filepath.Join(filepath.Dir(path), "..", "VERSION")
 	version, err := regular.ReadFile(file)
 	if err != nil || !strings.HasPrefix(string(version), "go1.") {
@@ -312,7 +303,7 @@ func lookPath(program string, env environment) (string, error) {
 	}
 	for _, dir := range filepath.SplitList(env["PATH"]) {
 		if !filepath.IsAbs(dir) {
-			continue // as process.LookPath, which refuses what lies in the working folder
+			continue // like process.LookPath, ignore relative folders
 		}
 		if path, err := process.LookPath(filepath.Join(dir, program)); err == nil {
 			return path, nil

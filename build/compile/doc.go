@@ -1,38 +1,37 @@
-// Package compile turns one main package and one platform into one binary. It is
-// the only room that runs the go command.
+// Package compile builds the binary of one main package for one platform. It is the only package
+// that runs the go command.
 //
-// # What decides the bytes
+// A target is one binary to build. A job is a target with everything that was determined about it.
+// A batch is a list of jobs for one go build, and a lane a list of batches that run one after
+// another. A stamp records an output and its inputs.
 //
-// A binary is decided by its module's files, the modules that go.mod and go.sum
-// pin, the Go release, and what its Target says; by nothing else. So go runs with
-// an environment put together here (see environ.go): where things lie and how
-// they are fetched is taken from the caller, what would change the code (GOFLAGS,
-// GOEXPERIMENT, GOAMD64, CC, a personal `go env -w`) only from the target. Paths
-// of the machine are kept out by -trimpath, the state of the checkout by
-// -buildvcs=false: a version is linked in by -X, not read from git.
+// # What determines the bytes
 //
-// # Doing nothing, and being sure of it
+// A binary depends only on its module's files, the modules that go.mod and go.sum pin, the Go
+// release, and its Target. Therefore go runs in an environment composed here (see environ.go): the
+// location of files and the way to fetch them are taken from the caller, everything that would
+// change the code (GOFLAGS, GOEXPERIMENT, GOAMD64, CC, a personal `go env -w`) only from the
+// target. -trimpath excludes local paths, -buildvcs=false the state of the checkout: a version is
+// set by -X, not read from git.
 //
-// `go build` with nothing to do still costs about half a second for each
-// invocation, because it reads every file and links in its head. Slipway asks the
-// file system instead: a stamp remembers, for each output, what it was made from
-// (size, times and inode of every file of the module, of its replacements and of
-// its workspace; the Go release; the target) and what it was. Where the stamp
-// holds, go is not run. Where there is any doubt (CGO, whose headers and
-// libraries lie anywhere; GOFLAGS; a devel Go; a file system with coarse times) it
-// is run, and is itself incremental.
+// # Skipping up-to-date binaries
 //
-// # Running it well
+// `go build` takes about half a second even if there is nothing to do, because it reads every file
+// and prepares the link. Slipway asks the file system instead: a stamp records, for each output,
+// its inputs (size, times and inode of every file of the module, of its replacements and of its
+// workspace; the Go release; the target) and the output itself. If the stamp is valid, go is not
+// run. In case of doubt (CGO, whose headers and libraries may be anywhere; GOFLAGS; a development
+// version of Go; a file system with coarse times), go is run; it is incremental itself.
 //
-// Targets that differ only by their package share one `go build`, which links
-// them from one load of the module. Builds for the same system and architecture
-// run one after the other, since side by side they would compile the same
-// packages twice; others run side by side, within the limit that buildsAtOnce
+// # Parallelism
+//
+// Targets that differ only in their package share one `go build`, which loads the module once.
+// Builds for the same system and architecture run one after another, since in parallel they would
+// compile the same packages twice; others run in parallel, within the limit that buildsAtOnce
 // explains.
 //
-// # What leaves this room is checked
+// # Every output is checked
 //
-// Each binary is written beside its final place, and is looked at before it takes
-// that place: the object format and machine of its platform, and what the target
-// asserts of it.
+// Each binary is written beside its final path, and checked before it is moved there: the object
+// format and machine of its platform, and the target's assertions.
 package compile

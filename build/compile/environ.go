@@ -16,10 +16,10 @@ import (
 	"github.com/slipway-build/slipway/internal/regular"
 )
 
-// An environment is the variables of a command, by name.
+// An environment contains the variables of a command, by name.
 type environment map[string]string
 
-// list is e as exec.Cmd takes it, sorted.
+// list returns e in the form of exec.Cmd, sorted.
 func (e environment) list() []string {
 	list := make([]string, 0, len(e))
 	for _, name := range slices.Sorted(maps.Keys(e)) {
@@ -28,28 +28,26 @@ func (e environment) list() []string {
 	return list
 }
 
-// inheritable are the variables that go gets from the caller: where things lie,
-// how modules are fetched and verified, how much of the machine is used. None of
-// them changes the bytes of a binary, since go.sum pins what is fetched;
-// GOTOOLCHAIN does, and belongs to a stamp, but which Go is used is the caller's
-// to say, as PATH is.
+// inheritable are the variables that go inherits from the caller: where files are, how modules are
+// fetched and verified, how much of the machine to use. None of them changes the bytes of a binary,
+// since go.sum pins what is fetched. The exception is GOTOOLCHAIN, which is part of a stamp: the
+// caller selects the version of Go, as with PATH.
 var inheritable = process.Basic.And(
-	// The way to modules, and git's credentials for private ones.
+	// How to fetch modules, and git's credentials for private ones.
 	"GOPROXY", "GONOPROXY", "GOPRIVATE", "GOSUMDB", "GONOSUMDB", "GOINSECURE", "GOVCS", "GOAUTH", "NETRC",
 	"HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY",
 	"SSL_CERT_FILE", "SSL_CERT_DIR", "SSH_AUTH_SOCK", "SSH_ASKPASS",
 	"GIT_SSH", "GIT_SSH_COMMAND", "GIT_ASKPASS", "GIT_TERMINAL_PROMPT",
 	"GIT_CONFIG_COUNT", "GIT_CONFIG_GLOBAL", "GIT_CONFIG_SYSTEM", "GIT_CONFIG_KEY_*", "GIT_CONFIG_VALUE_*",
-	// Where go keeps what it made.
+	// Where go keeps its files.
 	"GOPATH", "GOMODCACHE", "GOCACHE", "GOCACHEPROG", "GOTMPDIR",
 	"GOTOOLCHAIN",
-	// How much of the machine it takes.
+	// How much of the machine to use.
 	"GOMAXPROCS", "GOMEMLIMIT", "GOGC",
 )
 
-// inherit chooses from the caller's environment. What the caller has set by
-// `go env -w` is chosen from in the same way, and the file it stands in is then
-// kept from go by GOENV=off.
+// inherit selects variables from the caller's environment, and from the settings of `go env -w`.
+// GOENV=off then keeps go from reading that file.
 func inherit(environ []string) environment {
 	caller := environment{}
 	for _, entry := range environ {
@@ -90,7 +88,7 @@ func goEnvFile(caller environment) environment {
 	}
 	data, err := regular.ReadFile(path)
 	if err != nil {
-		return nil // most people have none
+		return nil // most users have none
 	}
 	env := environment{}
 	for line := range strings.Lines(string(data)) {
@@ -101,13 +99,13 @@ func goEnvFile(caller environment) environment {
 	return env
 }
 
-// A microarchitecture is the variable that chooses among the instruction sets of
-// an architecture, what it may be, and how it spells an image platform's variant.
+// A microarchitecture is a variable that selects the instruction set of an architecture, its valid
+// values, and how it spells the variant of an image platform.
 type microarchitecture struct {
 	variable string
 	values   *regexp.Regexp
-	// standard is used for a platform without a variant; "" leaves it to go,
-	// whose default is a constant except for GOARM.
+	// standard is the value for a platform without a variant; "" leaves the choice to go, whose
+	// default is constant except for GOARM.
 	standard string
 	spell    func(variant string) string
 }
@@ -115,7 +113,7 @@ type microarchitecture struct {
 func asIs(variant string) string     { return variant }
 func withoutV(variant string) string { return strings.TrimPrefix(variant, "v") }
 
-// withMinor makes v9.0 of v9.
+// withMinor turns v9 into v9.0.
 func withMinor(variant string) string {
 	if strings.Contains(variant, ".") {
 		return variant
@@ -123,9 +121,8 @@ func withMinor(variant string) string {
 	return variant + ".0"
 }
 
-// microarchitectures are those that internal/buildcfg of Go 1.26 knows. They are
-// checked here, since go itself builds for the default, without a word, when
-// GOAMD64 is v9.
+// microarchitectures are those of internal/buildcfg in Go 1.26. They are checked here, since go
+// silently builds for the default if GOAMD64 is v9.
 var microarchitectures = map[string]microarchitecture{
 	"386":      {"GO386", regexp.MustCompile(`^(sse2|softfloat)$`), "", asIs},
 	"amd64":    {"GOAMD64", regexp.MustCompile(`^v[1-4]$`), "", asIs},
@@ -140,15 +137,14 @@ var microarchitectures = map[string]microarchitecture{
 	"riscv64":  {"GORISCV64", regexp.MustCompile(`^rva2[0-9]u64$`), "", asIs},
 }
 
-// reserved are the variables that a target must not set, and where it says the
-// same thing instead.
+// reserved are the variables that a target must not set, and the key to use instead.
 var reserved = map[string]string{
 	"GOOS":   "platforms",
 	"GOARCH": "platforms",
 	"GOENV":  "env, one variable at a time",
 }
 
-// targetEnvironment is what t adds to the inherited environment.
+// targetEnvironment returns what t adds to the inherited environment.
 func targetEnvironment(t Target) (environment, error) {
 	env := environment{"GOOS": t.Platform.OS, "GOARCH": t.Platform.Architecture, "CGO_ENABLED": "0"}
 	micro, ok := microarchitectures[t.Platform.Architecture]
@@ -172,13 +168,12 @@ func targetEnvironment(t Target) (environment, error) {
 		errs = append(errs, fmt.Errorf("env: CGO_ENABLED is %q: want 0 or 1", v))
 	}
 	if v := env[micro.variable]; ok && v != "" && !micro.values.MatchString(v) {
-		errs = append(errs, fmt.Errorf("%s is %q, from the platform's variant or from env: Go knows only what matches %s", micro.variable, v, micro.values))
+		errs = append(errs, fmt.Errorf("%s is %q, from the platform's variant or from env: want a value that matches %s", micro.variable, v, micro.values))
 	}
 	return env, errors.Join(errs...)
 }
 
-// crossCompilers are the C compilers that Debian, Fedora and Alpine have under
-// these names.
+// crossCompilers are the names of C compilers in Debian, Fedora and Alpine.
 var crossCompilers = map[string]string{
 	"linux/amd64":   "x86_64-linux-gnu-gcc",
 	"linux/arm":     "arm-linux-gnueabihf-gcc",
@@ -191,8 +186,8 @@ var crossCompilers = map[string]string{
 	"windows/arm64": "aarch64-w64-mingw32-gcc",
 }
 
-// checkCompiler says what go would say only after a while and less clearly: that
-// the C compiler is missing, or is the host's and not the target's.
+// checkCompiler reports a C compiler that is missing, or is the host's instead of the target's. go
+// would report that later and less clearly.
 func (c *Compiler) checkCompiler(j *job) error {
 	port := j.Platform.OS + "/" + j.Platform.Architecture
 	host := runtime.GOOS + "/" + runtime.GOARCH
@@ -205,16 +200,16 @@ func (c *Compiler) checkCompiler(j *job) error {
 		return fmt.Errorf("CGO_ENABLED=1 for %s on %s needs a cross compiler: set CC in env, such as CC: %s", port, host, example)
 	}
 	if cc == "" {
-		return nil // go knows the host's own, and says so if it is missing
+		return nil // go knows the host's own, and reports if it is missing
 	}
 	program := strings.Fields(cc)[0]
 	if _, err := lookPath(strings.Trim(program, `"'`), c.inherited.with(j.env)); err != nil {
-		return fmt.Errorf("the C compiler %s (CC in env) is not in PATH: install it, or set CC to one that is there", program)
+		return fmt.Errorf("the C compiler %s (CC in env) is not in PATH: install it, or set CC to an installed one", program)
 	}
 	return nil
 }
 
-// with is e and, winning over it, more.
+// with returns e with more; values of more take precedence.
 func (e environment) with(more environment) environment {
 	all := maps.Clone(e)
 	maps.Copy(all, more)

@@ -25,7 +25,7 @@ func TestFaultsAreExplained(t *testing.T) {
 		{
 			name:   "a package that is not there",
 			change: func(x *Target) { x.Package = "./cmd/three" },
-			want:   []string{"one linux/amd64: there is no package ./cmd/three in module folder DIR: check `package` and `module`", "directory not found"},
+			want:   []string{"one linux/amd64: package ./cmd/three not found in module folder DIR: check `package` and `module`", "directory not found"},
 		},
 		{
 			name:   "a package that nothing pins",
@@ -54,7 +54,7 @@ func TestFaultsAreExplained(t *testing.T) {
 		{
 			name:  "a platform that the package has no file for",
 			files: "-- cmd/one/main_windows.go --\npackage main\n\nfunc main() {}\n-- cmd/one/main.go --\n//go:build windows\n\npackage main\n",
-			want:  []string{"a package has no file for linux/amd64: leave that platform out of the binary's platforms"},
+			want:  []string{"a package has no files for linux/amd64: remove that platform from the binary's platforms"},
 		},
 		{
 			name:  "a Go that is too old",
@@ -69,7 +69,7 @@ func TestFaultsAreExplained(t *testing.T) {
 		{
 			name:   "a folder without go.mod",
 			change: func(x *Target) { x.Dir = filepath.Join(x.Dir, "cmd") },
-			want:   []string{"module folder " + filepath.FromSlash("DIR/cmd") + ": it has no go.mod (" + syscall.ENOENT.Error() + ")"},
+			want:   []string{"module folder " + filepath.FromSlash("DIR/cmd") + ": missing go.mod (" + syscall.ENOENT.Error() + ")"},
 		},
 		{
 			name:   "a platform that Go does not know",
@@ -104,7 +104,7 @@ func TestFaultsAreExplained(t *testing.T) {
 		{
 			name:  "an output that cannot be written",
 			files: "-- dist/linux-amd64 --\na file in the way\n",
-			want:  []string{"making the folder of binaries", syscall.ENOTDIR.Error()},
+			want:  []string{"creating the folder of binaries", syscall.ENOTDIR.Error()},
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -138,7 +138,7 @@ func TestWithoutGo(t *testing.T) {
 	dir := module(t, twoPrograms)
 	t.Setenv("PATH", t.TempDir())
 	_, err := New(options(t, dir)).Build(t.Context(), []Target{target(t, dir, "one", host)})
-	if want := "compiling needs the go command, and PATH has none: install Go from https://go.dev/dl/"; err == nil || !strings.Contains(err.Error(), want) {
+	if want := "the go command is not in PATH: install Go from https://go.dev/dl/"; err == nil || !strings.Contains(err.Error(), want) {
 		t.Errorf("error is %v, want %s", err, want)
 	}
 	if _, err := New(options(t, dir)).Build(t.Context(), nil); err != nil {
@@ -271,7 +271,7 @@ func TestConfigurationFaultsAllAtOnce(t *testing.T) {
 	c.Assert = []string{"nonsense"}
 	_, err := newCompiler(t, dir).Build(t.Context(), []Target{a, b, c})
 	for _, want := range []string{
-		"two " + host + ": writes " + a.Output + ", as does one " + host,
+		"two " + host + ": duplicate output " + a.Output + ", also of one " + host,
 		"three " + host + `: assert "nonsense"`,
 	} {
 		if err == nil || !strings.Contains(err.Error(), want) {
@@ -301,7 +301,7 @@ func TestAFailureLeavesTheFormerBinary(t *testing.T) {
 	t.Run("when an assertion does not hold", func(t *testing.T) {
 		write(t, dir, "-- cmd/one/broken.go --\npackage main\n")
 		x.Assert = []string{"max-size=1KiB"}
-		if _, err := c.Build(t.Context(), []Target{x}); err == nil || !strings.Contains(err.Error(), "assert max-size=1KiB: it has ") {
+		if _, err := c.Build(t.Context(), []Target{x}); err == nil || !strings.Contains(err.Error(), "assert max-size=1KiB: its size of ") {
 			t.Errorf("error is %v", err)
 		}
 	})

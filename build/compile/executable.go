@@ -15,8 +15,8 @@ import (
 	"github.com/slipway-build/slipway/internal/regular"
 )
 
-// An executable is what a linker made. At most one of elf, pe and macho is set:
-// the others of Go's object formats are told by their first bytes alone.
+// An executable is the output of a linker. At most one of elf, pe and macho is set; Go's other
+// object formats are recognized only by their first bytes.
 type executable struct {
 	file  *os.File
 	magic [4]byte
@@ -51,7 +51,7 @@ func openExecutable(path string) (*executable, error) {
 
 func (x *executable) Close() error { return x.file.Close() }
 
-// An elfMachine is how an architecture shows in an ELF header.
+// An elfMachine identifies an architecture in an ELF header.
 type elfMachine struct {
 	machine elf.Machine
 	class   elf.Class
@@ -86,7 +86,7 @@ var machoCPUs = map[string]macho.Cpu{
 	"arm64": macho.CpuArm64,
 }
 
-// runsOn says why x is no program for platform p.
+// runsOn returns an error unless x is a program for platform p.
 func (x *executable) runsOn(p v1.Platform) error {
 	var ok bool
 	switch p.OS {
@@ -104,12 +104,12 @@ func (x *executable) runsOn(p v1.Platform) error {
 			elfMachines[p.Architecture] == elfMachine{x.elf.Machine, x.elf.Class, x.elf.Data}
 	}
 	if !ok {
-		return fmt.Errorf("the result is not a program for %s but %s: check the tools that CC and env name", images.FormatPlatform(p), x)
+		return fmt.Errorf("the binary is not for %s but %s: check the tools in CC and env", images.FormatPlatform(p), x)
 	}
 	return nil
 }
 
-// String describes what x is, for messages.
+// String describes x for messages.
 func (x *executable) String() string {
 	switch {
 	case x.elf != nil:

@@ -48,30 +48,30 @@ func TestAssertions(t *testing.T) {
 			env:    map[string]string{"CGO_ENABLED": "1", "CC": "x86_64-w64-mingw32-gcc"},
 			assert: "static", want: "it needs libwinpthread-1.dll, which Windows does not have"},
 		{name: "a macOS program is linked to its system", platform: "darwin/arm64", module: twoPrograms, assert: "static",
-			want: "that cannot be told of Mach-O"},
+			want: "this cannot be checked for Mach-O"},
 		{name: "PIE when asked for", platform: "linux/amd64", module: twoPrograms,
 			env: map[string]string{"GOFLAGS": "-buildmode=pie"}, assert: "pie"},
 		{name: "no PIE by itself", platform: "linux/amd64", module: twoPrograms, assert: "pie",
-			want: "assert pie: it loads at one address only; set GOFLAGS: -buildmode=pie"},
+			want: "assert pie: it can only be loaded at a fixed address; set GOFLAGS: -buildmode=pie"},
 		{name: "Windows programs are PIE", platform: "windows/amd64", module: twoPrograms, assert: "pie"},
 		{name: "unless told otherwise", platform: "windows/amd64", module: twoPrograms,
-			env: map[string]string{"GOFLAGS": "-buildmode=exe"}, assert: "pie", want: "it loads at one address only"},
+			env: map[string]string{"GOFLAGS": "-buildmode=exe"}, assert: "pie", want: "it can only be loaded at a fixed address"},
 		{name: "the frozen FIPS module", platform: "linux/amd64", module: withCrypto,
 			env: map[string]string{"GOFIPS140": "v1.0.0"}, ldflags: []string{"-s", "-w"}, assert: "fips"},
 		{name: "the frozen FIPS module on Windows", platform: "windows/amd64", module: withCrypto,
 			env: map[string]string{"GOFIPS140": "v1.0.0"}, assert: "fips"},
 		{name: "the latest FIPS module", platform: "linux/amd64", module: withCrypto,
-			env: map[string]string{"GOFIPS140": "latest"}, assert: "fips", want: "which nobody validated"},
+			env: map[string]string{"GOFIPS140": "latest"}, assert: "fips", want: "which is not validated"},
 		{name: "no FIPS", platform: "linux/amd64", module: withCrypto, assert: "fips",
 			want: "assert fips: it was built without validated cryptography"},
 		{name: "FIPS turned off by the program", platform: "linux/amd64", module: withCrypto + off,
-			env: map[string]string{"GOFIPS140": "v1.0.0"}, assert: "fips", want: "and does not turn it on"},
+			env: map[string]string{"GOFIPS140": "v1.0.0"}, assert: "fips", want: "but does not enable it"},
 		{name: "BoringCrypto, stripped", platform: "linux/amd64", module: withCrypto, cc: "gcc",
 			env: map[string]string{"GOEXPERIMENT": "boringcrypto", "CGO_ENABLED": "1", "CC": "gcc"}, ldflags: []string{"-s", "-w"}, assert: "fips"},
 		{name: "BoringCrypto that is left out without CGO", platform: "linux/amd64", module: withCrypto,
 			env: map[string]string{"GOEXPERIMENT": "boringcrypto"}, assert: "fips", want: "BoringCrypto is not linked in"},
 		{name: "small enough", platform: "linux/amd64", module: twoPrograms, assert: "max-size=20MiB"},
-		{name: "too large", platform: "linux/amd64", module: twoPrograms, assert: "max-size=10 KB", want: "assert max-size=10 KB: it has "},
+		{name: "too large", platform: "linux/amd64", module: twoPrograms, assert: "max-size=10 KB", want: "assert max-size=10 KB: its size of "},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			if c.cc != "" {
@@ -96,7 +96,7 @@ func TestAllAssertionsThatDoNotHold(t *testing.T) {
 	x := target(t, dir, "one", "linux/amd64")
 	x.Assert = []string{"max-size=1KiB", "static", "pie", "fips"}
 	_, err := newCompiler(t, dir).Build(t.Context(), []Target{x})
-	for _, want := range []string{"3 assertions do not hold", "max-size=1KiB: ", "pie: ", "fips: "} {
+	for _, want := range []string{"3 assertions failed", "max-size=1KiB: ", "pie: ", "fips: "} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("error is %v, want %s in it", err, want)
 		}
@@ -129,7 +129,7 @@ func TestAProgramOfAnotherPlatformIsRefused(t *testing.T) {
 	}
 	for _, p := range []string{"linux/amd64", "windows/amd64"} {
 		err := inspect(text, &job{Target: Target{Platform: platform(t, p)}})
-		if want := `is not a program for ` + p + ` but a file that begins with "#!/b"`; err == nil || !strings.Contains(err.Error(), want) {
+		if want := `is not for ` + p + ` but a file that begins with "#!/b"`; err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("error is %v, want %s", err, want)
 		}
 	}

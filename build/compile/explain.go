@@ -9,15 +9,14 @@ import (
 	"github.com/slipway-build/slipway/images"
 )
 
-// An advice says what to do about something that go prints.
+// An advice explains a message of go.
 type advice struct {
 	pattern *regexp.Regexp
 	say     func(j *job, match []string) string
 }
 
-// advices are the faults of a target, a module or a machine, as against those of
-// the source, which the compiler explains well enough. The first that matches is
-// taken.
+// advices are for mistakes in a target, a module or the machine. Mistakes in the source are
+// explained well enough by the compiler. The first match is used.
 var advices = []advice{
 	{
 		regexp.MustCompile(`requires go >= (\S+) \(running go ([^;)\s]+)`),
@@ -26,7 +25,7 @@ var advices = []advice{
 		},
 	},
 	{
-		// Before Go 1.21 a go.mod with three numbers was a syntax error.
+		// Before Go 1.21, three numbers in the go line of go.mod were a syntax error.
 		regexp.MustCompile(`invalid go version '(\S+)': must match format`),
 		func(j *job, m []string) string {
 			return fmt.Sprintf("the go command in PATH is too old: %s needs Go %s; install a newer one from https://go.dev/dl/", modFile(j), m[1])
@@ -53,19 +52,19 @@ var advices = []advice{
 	{
 		regexp.MustCompile(`verifying \S+: (?:checksum|go\.sum) mismatch|checksum mismatch`),
 		func(j *job, _ []string) string {
-			return fmt.Sprintf("what was downloaded is not what %s pins: someone changed the module, or the proxy (GOPROXY) is not to be trusted", sumFile(j))
+			return fmt.Sprintf("the download does not match %s: the module was changed, or the proxy (GOPROXY) cannot be trusted", sumFile(j))
 		},
 	},
 	{
 		regexp.MustCompile(`directory not found|no such file or directory\s*$|is not in std|no Go files in|cannot find package`),
 		func(j *job, _ []string) string {
-			return fmt.Sprintf("there is no package %s in module folder %s: check `package` and `module`", j.Package, j.Target.Dir)
+			return fmt.Sprintf("package %s not found in module folder %s: check `package` and `module`", j.Package, j.Target.Dir)
 		},
 	},
 	{
 		regexp.MustCompile(`build constraints exclude all Go files in`),
 		func(j *job, _ []string) string {
-			return fmt.Sprintf("a package has no file for %s: leave that platform out of the binary's platforms, or set the tags it wants", images.FormatPlatform(j.Platform))
+			return fmt.Sprintf("a package has no files for %s: remove that platform from the binary's platforms, or set the tags that it requires", images.FormatPlatform(j.Platform))
 		},
 	},
 	{
@@ -77,7 +76,7 @@ var advices = []advice{
 	{
 		regexp.MustCompile(`C compiler "?([^"\s]+)"? not found`),
 		func(j *job, m []string) string {
-			return fmt.Sprintf("CGO_ENABLED=1 needs the C compiler %s: install it, or set CC in env to one that is there", m[1])
+			return fmt.Sprintf("CGO_ENABLED=1 needs the C compiler %s: install it, or set CC in env to an installed one", m[1])
 		},
 	},
 	{
@@ -100,18 +99,18 @@ var advices = []advice{
 	},
 }
 
-// A goError is a go build that failed for one target.
+// A goError is a failed go build of one target.
 type goError struct {
 	job    *job
-	output string // what go printed, without downloads; never empty
+	output string // go's output without downloads; never empty
 }
 
 func (e *goError) Error() string { return e.job.explain(e.output) }
 
-// HoldsOutput tells a display that the error's text holds the output.
+// HoldsOutput tells a display that the error's text contains the output.
 func (*goError) HoldsOutput() {}
 
-// explain says what to do about output, if that is known, and what go printed.
+// explain returns go's output, with advice if there is any.
 func (j *job) explain(output string) string {
 	message := fmt.Sprintf("go build in %s:\n%s", j.Target.Dir, indent(output))
 	if advice := j.advice(output); advice != "" {

@@ -7,16 +7,16 @@ import (
 	"strings"
 )
 
-// A failure is one thing that went wrong, and the targets that it went wrong for.
+// A failure is one error, and the targets that have it.
 type failure struct {
 	failureKey
-	err  error // what is not go's
+	err  error // an error that is not go's
 	jobs []*job
 }
 
-// together joins the errors in the order of the targets. Targets of one module mostly
-// fail by the same faults, for a package that they share or a module that nobody can
-// fetch: each is told once, after all the targets that have it.
+// together joins the errors in the order of the targets. Targets of one module often fail for the
+// same reason, such as a package that they share or a module that cannot be fetched: each such
+// error is reported once, for all targets that have it.
 func together(jobs []*job, errs []error) error {
 	var (
 		failures []*failure
@@ -52,7 +52,7 @@ func together(jobs []*job, errs []error) error {
 	return errors.Join(all...)
 }
 
-// tell spells text for the targets of f.
+// tell returns an error with text for the targets of f.
 func tell(f *failure, text string) error {
 	var names, advices []string
 	for _, j := range f.jobs {
@@ -68,16 +68,16 @@ func tell(f *failure, text string) error {
 	return fmt.Errorf("%s: %s", targets, strings.Join(append(advices, "go build in "+f.dir+":", indent(text)), "\n"))
 }
 
-// A failureKey tells failures apart.
+// A failureKey identifies a failure.
 type failureKey struct {
-	// dir is the module that go printed text of; empty for an error that is not go's,
-	// whose text is all of it.
+	// dir is the module for which go printed text; empty for an error that is not go's, whose
+	// complete text is in text.
 	dir, text string
 }
 
-// failuresOf parts what go printed, so that what several targets have in common is
-// found. A package that does not compile is one part, from its "# path" to the next;
-// so is every other line, with those that it continues in.
+// failuresOf splits go's output, to find what several targets have in common. A package that does
+// not compile is one part, from its "# path" to the next; so is every other line, with its
+// continuation lines.
 func failuresOf(err error) []failureKey {
 	if err == nil {
 		return nil

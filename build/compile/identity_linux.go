@@ -5,7 +5,7 @@ import (
 	"syscall"
 )
 
-// identify returns what tells this state of a file from others.
+// identify returns what distinguishes this state of a file from others.
 func identify(info fs.FileInfo) fileIdentity {
 	id := fileIdentity{Size: info.Size(), ModTime: info.ModTime().UnixNano()}
 	if sys, ok := info.Sys().(*syscall.Stat_t); ok {

@@ -4,7 +4,7 @@ package compile
 
 import "io/fs"
 
-// identify returns what tells this state of a file from others.
+// identify returns what distinguishes this state of a file from others.
 func identify(info fs.FileInfo) fileIdentity {
 	return fileIdentity{Size: info.Size(), ModTime: info.ModTime().UnixNano()}
 }

@@ -13,7 +13,7 @@ import (
 	"strings"
 )
 
-// static says why x is not linked statically.
+// static returns an error unless x is linked statically.
 func (x *executable) static() error {
 	switch {
 	case x.elf != nil:
@@ -24,8 +24,8 @@ func (x *executable) static() error {
 	return cannotTell(x)
 }
 
-// staticELF: without PT_INTERP no dynamic linker starts the program, and without
-// DT_NEEDED there is nothing to load.
+// staticELF checks that no dynamic linker starts the program (PT_INTERP) and that it loads no
+// library (DT_NEEDED).
 func staticELF(f *elf.File) error {
 	var why []string
 	for _, p := range f.Progs {
@@ -50,10 +50,9 @@ func staticELF(f *elf.File) error {
 	return nil
 }
 
-// systemDLLs are libraries that are a part of every Windows. A Windows program
-// always imports some, since there are no system calls but through them. What
-// breaks a program on another machine is a library of the C compiler's, such as
-// mingw's libgcc_s_seh-1.dll and libwinpthread-1.dll.
+// systemDLLs are libraries that are part of every Windows. A Windows program always imports some,
+// since system calls are only available through them. A program fails on another machine because of
+// a library of the C compiler, such as mingw's libgcc_s_seh-1.dll and libwinpthread-1.dll.
 var systemDLLs = map[string]bool{
 	"advapi32.dll": true, "bcrypt.dll": true, "bcryptprimitives.dll": true, "cfgmgr32.dll": true,
 	"combase.dll": true, "comctl32.dll": true, "comdlg32.dll": true, "computecore.dll": true,
@@ -69,11 +68,10 @@ var systemDLLs = map[string]bool{
 	"wtsapi32.dll": true,
 }
 
-// staticPE: every library that is imported is a part of Windows. API sets
-// (api-ms-win-crt-…, ext-ms-win-…) are names for such libraries.
+// staticPE checks that every imported library is a part of Windows. API sets (api-ms-win-crt-…,
+// ext-ms-win-…) are names for such libraries.
 func staticPE(f *pe.File) error {
-	// debug/pe's ImportedLibraries returns nothing, ever; symbols have the form
-	// name:library.
+	// debug/pe's ImportedLibraries always returns nothing; symbols have the form name:library.
 	symbols, err := f.ImportedSymbols()
 	if err != nil {
 		return fmt.Errorf("reading the import table: %w", err)
@@ -91,11 +89,11 @@ func staticPE(f *pe.File) error {
 	return nil
 }
 
-// pie says why x cannot be loaded at any address.
+// pie returns an error unless x can be loaded at any address.
 func (x *executable) pie() error {
 	switch {
 	case x.elf != nil:
-		// Shared libraries are ET_DYN too; the flag tells.
+		// Shared libraries are ET_DYN, too; the flag distinguishes them.
 		flags, err := x.elf.DynValue(elf.DT_FLAGS_1)
 		if err != nil {
 			return fmt.Errorf("reading DT_FLAGS_1: %w", err)
@@ -118,10 +116,10 @@ func (x *executable) pie() error {
 	default:
 		return cannotTell(x)
 	}
-	return errors.New("it loads at one address only; set GOFLAGS: -buildmode=pie in env")
+	return errors.New("it can only be loaded at a fixed address; set GOFLAGS: -buildmode=pie in env")
 }
 
-// fips says why the cryptography of x is not validated.
+// fips returns an error unless the cryptography of x is validated.
 func (x *executable) fips() error {
 	info, err := buildinfo.Read(x.file)
 	if err != nil {
@@ -135,13 +133,13 @@ func (x *executable) fips() error {
 	module := settings["GOFIPS140"]
 	switch {
 	case slices.Contains(experiments, "boringcrypto"):
-		// The experiment falls back to Go's own code, without a word, where
-		// BoringCrypto does not exist or CGO is off. So look for it.
+		// Where BoringCrypto does not exist or CGO is off, the experiment silently falls back to
+		// Go's own code.
 		return boringCrypto(x)
 	case module == "" || module == "off":
 		return errors.New("it was built without validated cryptography; set GOFIPS140: v1.0.0 in env (or GOEXPERIMENT: boringcrypto with CGO_ENABLED)")
 	case module == "latest":
-		return errors.New("GOFIPS140=latest is whatever this Go has, which nobody validated; set GOFIPS140: v1.0.0 in env")
+		return errors.New("GOFIPS140=latest is this Go release's own version, which is not validated; set GOFIPS140: v1.0.0 in env")
 	}
 	// A //go:debug line or go.mod's godebug can turn it off again.
 	for _, setting := range strings.Split(settings["DefaultGODEBUG"], ",") {
@@ -149,15 +147,14 @@ func (x *executable) fips() error {
 			return nil
 		}
 	}
-	return fmt.Errorf("it has the Go Cryptographic Module %s, and does not turn it on: a //go:debug or godebug line sets fips140", module)
+	return fmt.Errorf("it has the Go Cryptographic Module %s but does not enable it: a //go:debug or godebug line sets fips140", module)
 }
 
-// boringSymbol begins the names of BoringCrypto's functions as Go calls them
-// (crypto/internal/boring).
+// boringSymbol is the prefix of BoringCrypto's functions in Go (crypto/internal/boring).
 const boringSymbol = "_Cfunc__goboringcrypto_"
 
-// boringCrypto looks for BoringCrypto's functions in the names that Go keeps for
-// stack traces, which -ldflags=-s leaves in, other than the symbol table.
+// boringCrypto looks for BoringCrypto's functions in the names that Go keeps for stack traces;
+// unlike the symbol table, -ldflags=-s does not remove them.
 func boringCrypto(x *executable) error {
 	if x.elf == nil {
 		return cannotTell(x)
@@ -174,10 +171,10 @@ func boringCrypto(x *executable) error {
 			return nil
 		}
 	}
-	return errors.New(`it was built with GOEXPERIMENT=boringcrypto, but BoringCrypto is not linked in: that wants CGO_ENABLED: "1", linux/amd64 or linux/arm64, and a program that uses crypto`)
+	return errors.New(`it was built with GOEXPERIMENT=boringcrypto, but BoringCrypto is not linked in: that requires CGO_ENABLED: "1", linux/amd64 or linux/arm64, and a program that uses crypto`)
 }
 
-// contains says whether what r yields has want in it.
+// contains reports whether the content of r contains want.
 func contains(r io.Reader, want []byte) (bool, error) {
 	buffer := make([]byte, 0, 64<<10)
 	for {
@@ -192,12 +189,12 @@ func contains(r io.Reader, want []byte) (bool, error) {
 		if err != nil {
 			return false, err
 		}
-		// Keep what may be the beginning of want.
+		// Keep what may be the start of want.
 		keep := min(len(buffer), len(want)-1)
 		buffer = append(buffer[:0], buffer[len(buffer)-keep:]...)
 	}
 }
 
 func cannotTell(x *executable) error {
-	return fmt.Errorf("that cannot be told of %s: drop it for this platform", x)
+	return fmt.Errorf("this cannot be checked for %s: remove the assertion for this platform", x)
 }

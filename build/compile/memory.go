@@ -27,21 +27,19 @@ import (
 	"github.com/slipway-build/slipway/progress"
 )
 
-// A memory knows what earlier runs made, by one stamp for each output path.
+// A memory knows the outputs of earlier runs, by one stamp for each output path.
 type memory struct {
-	folder string // of the stamps; "" remembers nothing
+	folder string // of the stamps; "" means no memory
 	tool   goTool
 	ignore []string
-	// toolchain is the caller's GOTOOLCHAIN, the one inherited variable that
-	// changes what is made.
+	// toolchain is the caller's GOTOOLCHAIN, the only inherited variable that changes the output.
 	toolchain string
 
 	mu    sync.Mutex
 	trees map[string]func() (tree, error) // by module folder and GOWORK
 }
 
-// newMemory returns the memory for a build of jobs. What they make is nothing
-// that they are made from.
+// newMemory returns the memory for a build of jobs. The outputs of the jobs are not inputs.
 func newMemory(c *Compiler, tool goTool, jobs []*job) *memory {
 	m := &memory{tool: tool, toolchain: c.inherited["GOTOOLCHAIN"], trees: map[string]func() (tree, error){}}
 	if c.cache != "" {
@@ -58,8 +56,7 @@ func newMemory(c *Compiler, tool goTool, jobs []*job) *memory {
 	return m
 }
 
-// A stamp is what is remembered of an output: of what it was made, and what it
-// was.
+// A stamp records the inputs of an output, and the output itself.
 type stamp struct {
 	Inputs string       `json:"inputs"`
 	Output fileIdentity `json:"output"`
@@ -67,21 +64,21 @@ type stamp struct {
 	Digest v1.Hash      `json:"digest"`
 }
 
-// stampFormat is part of every fingerprint: change it when this package begins to
-// build or check in another way.
+// stampFormat is part of every fingerprint: change it when this package starts to build or check
+// differently.
 const stampFormat = "slipway compile 1"
 
-// inputs is the fingerprint of all that decides the bytes of j's output; "" if
-// that cannot be told without running go.
+// inputs returns the fingerprint of everything that determines the bytes of j's output; "" if that
+// is unknown without running go.
 func (m *memory) inputs(j *job) string {
-	// A C compiler reads headers and libraries from anywhere; GOFLAGS can name
-	// files anywhere (-overlay, -modfile).
+	// A C compiler reads headers and libraries from anywhere; GOFLAGS can refer to files anywhere
+	// (-overlay, -modfile).
 	if m.folder == "" || m.tool.identity == "" || j.cgo() || j.env["GOFLAGS"] != "" {
 		return ""
 	}
 	files, err := m.tree(j)
 	if err != nil || files.doubtful {
-		return "" // go says what is wrong
+		return "" // go will report the error
 	}
 	h := sha256.New()
 	fmt.Fprintf(h, "%q\n", []string{stampFormat, m.tool.identity, m.toolchain, j.Dir, j.Package, files.digest})
@@ -89,8 +86,8 @@ func (m *memory) inputs(j *job) string {
 	return hex.EncodeToString(h.Sum(nil))
 }
 
-// tree is the fingerprint of the files that j is made from, taken once for all
-// the targets of a module.
+// tree returns the fingerprint of the files that j is built from, computed once for all targets of
+// a module.
 func (m *memory) tree(j *job) (tree, error) {
 	key := j.Dir + "\x00" + j.env["GOWORK"]
 	m.mu.Lock()
@@ -103,8 +100,8 @@ func (m *memory) tree(j *job) (tree, error) {
 	return once()
 }
 
-// recall returns the result of an earlier run if it still holds, and the
-// fingerprint of j's inputs.
+// recall returns the result of an earlier run if it is still valid, and the fingerprint of j's
+// inputs.
 func (m *memory) recall(ctx context.Context, j *job) (Result, string) {
 	inputs := m.inputs(j)
 	if inputs == "" {
@@ -117,14 +114,14 @@ func (m *memory) recall(ctx context.Context, j *job) (Result, string) {
 	return Result{Path: j.Target.Output, Digest: last.Digest, Size: last.Size, Cached: true}, inputs
 }
 
-// unchanged says whether j's output is in place and has this digest.
+// unchanged reports whether j's output exists and has this digest.
 func (m *memory) unchanged(ctx context.Context, j *job, digest v1.Hash) bool {
 	last, ok := m.stamp(ctx, j)
 	return ok && last.Digest == digest && m.holds(j, last)
 }
 
-// holds says whether j's output is still what last says. A hard link to it, or a
-// chmod, changes its times only; then its bytes decide.
+// holds reports whether j's output is still as in last. A hard link or a chmod changes only its
+// times; then the content is compared.
 func (m *memory) holds(j *job, last stamp) bool {
 	info, err := os.Lstat(j.Output)
 	if err != nil || !info.Mode().IsRegular() {
@@ -144,9 +141,8 @@ func (m *memory) holds(j *job, last stamp) bool {
 	return m.write(j, last) == nil
 }
 
-// remember keeps what was made of j. If j's files did not hold still while go
-// read them, nobody knows which of their states was compiled, and only the
-// output is remembered.
+// remember records the output of j. If j's files changed while go read them, the version that was
+// compiled is unknown, and only the output is recorded.
 func (m *memory) remember(j *job, r Result, held bool) error {
 	if m.folder == "" {
 		return nil
@@ -162,7 +158,7 @@ func (m *memory) remember(j *job, r Result, held bool) error {
 	return m.write(j, made)
 }
 
-// held says whether j's files are now what they were when the build began.
+// held reports whether j's files are still as they were when the build started.
 func (m *memory) held(j *job) bool {
 	if j.inputs == "" {
 		return false
@@ -180,8 +176,8 @@ func (m *memory) file(j *job) string {
 	return filepath.Join(m.folder, hex.EncodeToString(sum[:16])+".json")
 }
 
-// stamp reads what is remembered of j's output. A stamp that was damaged is removed,
-// with a warning, and the output is made anew.
+// stamp reads the stamp of j's output. A damaged stamp is removed, with a warning, and the output
+// is built again.
 func (m *memory) stamp(ctx context.Context, j *job) (stamp, bool) {
 	if m.folder == "" {
 		return stamp{}, false
@@ -196,15 +192,14 @@ func (m *memory) stamp(ctx context.Context, j *job) (stamp, bool) {
 	if err == nil && string(sum) == j.stampSum(text) && json.Unmarshal(text, &s) == nil {
 		return s, true
 	}
-	// A file without a checksum is one of earlier versions.
+	// A file without a checksum is from an earlier version.
 	if !bytes.HasPrefix(data, []byte("{")) && fileop.RemoveAll(file) == nil {
-		progress.Warn(ctx, fmt.Sprintf("%s was damaged and has been removed; %s is compiled anew", file, j.Target.Output))
+		progress.Warn(ctx, fmt.Sprintf("removed damaged %s: %s will be compiled again", file, j.Target.Output))
 	}
 	return stamp{}, false
 }
 
-// stampSum is the first line of a stamp: a checksum that tells it from the stamps of
-// other outputs, too.
+// stampSum returns the first line of a stamp: a checksum over the stamp and the path of the output.
 func (j *job) stampSum(text []byte) string {
 	h := xxhash.New()
 	fmt.Fprintf(h, "%q\n", j.Output)
@@ -220,7 +215,7 @@ func (m *memory) write(j *job, s stamp) error {
 	data = append([]byte(j.stampSum(data)+"\n"), data...)
 	temp, err := os.CreateTemp(m.folder, ".stamp-")
 	if err != nil {
-		return fmt.Errorf("remembering what was compiled: %w", err)
+		return fmt.Errorf("writing the compiler's cache: %w", err)
 	}
 	defer fileop.Remove(temp.Name())
 	if _, err = temp.Write(data); err == nil {
@@ -232,14 +227,13 @@ func (m *memory) write(j *job, s stamp) error {
 		err = fileop.Rename(temp.Name(), m.file(j))
 	}
 	if err != nil {
-		return fmt.Errorf("remembering what was compiled: %w", err)
+		return fmt.Errorf("writing the compiler's cache: %w", err)
 	}
 	return nil
 }
 
-// lock makes the output folders and takes their locks, so that two Slipways in
-// one checkout do the work once, and removes what an earlier one left when it was
-// killed. Locks lie in the cache; without one there are none.
+// lock creates the output folders and locks them, so that two Slipways in one checkout do the work
+// once, and removes what a killed one left. Locks are in the cache; without a cache there are none.
 func (c *Compiler) lock(ctx context.Context, jobs []*job) (unlock func(), err error) {
 	var locks []*flock.Flock
 	unlock = func() {
@@ -253,14 +247,14 @@ func (c *Compiler) lock(ctx context.Context, jobs []*job) (unlock func(), err er
 	}
 	if c.cache != "" {
 		if err := os.MkdirAll(filepath.Join(c.cache, "compile"), 0o755); err != nil {
-			return nil, fmt.Errorf("making the compiler's cache: %w", err)
+			return nil, fmt.Errorf("creating the compiler's cache: %w", err)
 		}
 	}
-	// In one order everywhere, so that nobody waits for one who waits.
+	// Always in the same order, to prevent deadlocks.
 	for _, folder := range slices.Sorted(maps.Keys(folders)) {
 		if err := os.MkdirAll(folder, 0o755); err != nil {
 			unlock()
-			return nil, fmt.Errorf("making the folder of binaries: %w", err)
+			return nil, fmt.Errorf("creating the folder of binaries: %w", err)
 		}
 		if c.cache == "" {
 			continue
@@ -283,8 +277,8 @@ func (c *Compiler) lock(ctx context.Context, jobs []*job) (unlock func(), err er
 	return unlock, nil
 }
 
-// RemoveLeftovers removes from a folder of binaries the temporary folders of builds
-// that were killed. No other build may be writing there.
+// RemoveLeftovers removes the temporary folders of killed builds from a folder of binaries. No
+// other build may be writing there.
 func RemoveLeftovers(folder string) error {
 	entries, err := os.ReadDir(folder)
 	if err != nil {

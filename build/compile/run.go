@@ -23,14 +23,13 @@ import (
 	"github.com/slipway-build/slipway/progress"
 )
 
-// temporary begins the names of folders that a build writes into, beside the
-// binaries that it makes. Whoever holds the lock of a folder may remove them.
+// temporary is the prefix of the folders that a build writes to, beside its outputs. The holder of
+// a folder's lock may remove them.
 const temporary = ".slipway-compile-"
 
-// run makes the binaries of b and puts results and errors at their index. If
-// several were asked for at once and go failed, each is tried by itself, so that
-// the good ones are made and each error stands with its own target; what was
-// compiled the first time is not compiled again.
+// run builds the binaries of b and puts results and errors at their index. If a build of several
+// fails in go, each is tried separately, so that the good ones are built and each error belongs to
+// its target; packages that were compiled the first time are not compiled again.
 func (c *Compiler) run(ctx context.Context, tool goTool, memory *memory, b batch, results []Result, errs []error) {
 	task := progress.Start(ctx, b.title())
 	err := c.attempt(ctx, tool, memory, b, task, results, errs)
@@ -50,13 +49,13 @@ func (c *Compiler) run(ctx context.Context, tool goTool, memory *memory, b batch
 	task.Done(errors.Join(all...))
 }
 
-// attempt runs go build once for all of b. Its error is go's own; what is wrong
-// with a single binary that go made stands in errs.
+// attempt runs go build once for all of b. It returns go's own error; errors of single binaries
+// that go built are in errs.
 func (c *Compiler) attempt(ctx context.Context, tool goTool, memory *memory, b batch, task *progress.Task, results []Result, errs []error) error {
 	folder := filepath.Dir(b[0].Output)
 	temp, err := os.MkdirTemp(folder, temporary)
 	if err != nil {
-		return fmt.Errorf("making a folder for the compiler's output: %w", err)
+		return fmt.Errorf("creating a folder for the compiler's output: %w", err)
 	}
 	defer fileop.RemoveAll(temp)
 	out, work := filepath.Join(temp, "out"), filepath.Join(temp, "work")
@@ -77,7 +76,7 @@ func (c *Compiler) attempt(ctx context.Context, tool goTool, memory *memory, b b
 	return nil
 }
 
-// take checks the binary that go made for j, and puts it into its place.
+// take checks the binary that go built for j, and moves it to its final path.
 func take(ctx context.Context, j *job, temp string, made []os.DirEntry, memory *memory, held bool) (Result, error) {
 	name, plain := programName(j.Package)
 	if !plain { // it was built alone
@@ -88,7 +87,7 @@ func take(ctx context.Context, j *job, temp string, made []os.DirEntry, memory *
 	}
 	path := filepath.Join(temp, name)
 	if !slices.ContainsFunc(made, func(e os.DirEntry) bool { return e.Name() == name }) {
-		return Result{}, fmt.Errorf("go build made no program of %s: is its package clause `package main`?", j.Package)
+		return Result{}, fmt.Errorf("go build produced no program for %s: is its package clause `package main`?", j.Package)
 	}
 	if err := inspect(path, j); err != nil {
 		return Result{}, err
@@ -102,11 +101,11 @@ func take(ctx context.Context, j *job, temp string, made []os.DirEntry, memory *
 		return Result{}, err
 	}
 	result := Result{Path: j.Target.Output, Digest: digest, Size: size}
-	// A binary that came out the same stays in its place with its times, so that
-	// nothing made from it looks out of date.
+	// An identical binary is not replaced and keeps its times, so that nothing built from it looks
+	// out of date.
 	if !memory.unchanged(ctx, j, digest) {
 		if err := fileop.Rename(path, j.Output); err != nil {
-			return Result{}, fmt.Errorf("putting the binary into place: %w", err)
+			return Result{}, fmt.Errorf("moving the binary into place: %w", err)
 		}
 	}
 	return result, memory.remember(j, result, held)
@@ -127,8 +126,8 @@ func hashFile(path string) (v1.Hash, int64, error) {
 	return v1.Hash{Algorithm: "sha256", Hex: hex.EncodeToString(h.Sum(nil))}, size, nil
 }
 
-// goBuild runs go build for b into the folder out. Its temporary files lie in work,
-// unless GOTMPDIR names another folder, so that they go with it should go be killed.
+// goBuild runs go build for b into the folder out. Its temporary files are in work, unless GOTMPDIR
+// names another folder, so that they are removed even if go is killed.
 func (c *Compiler) goBuild(ctx context.Context, tool goTool, b batch, out, work string, task *progress.Task) error {
 	j := b[0]
 	args := []string{"build", "-trimpath", "-buildvcs=false", "-mod=" + modMode(j.Dir)}
@@ -165,9 +164,8 @@ func (c *Compiler) goBuild(ctx context.Context, tool goTool, b batch, out, work 
 	return &goError{j, output.text()}
 }
 
-// modMode is how go treats go.mod: as it is. Both modes refuse what is not
-// pinned; a module with its dependencies in vendor is built from there, as go
-// does by itself.
+// modMode returns the mode in which go does not change go.mod. Both modes refuse what is not
+// pinned; a module with a vendor folder is built from there, as go does by default.
 func modMode(dir string) string {
 	if _, err := os.Stat(filepath.Join(dir, "vendor", "modules.txt")); err == nil {
 		return "vendor"
@@ -175,8 +173,8 @@ func modMode(dir string) string {
 	return "readonly"
 }
 
-// lines passes on what a command prints line by line, and keeps it, within a
-// bound, for the error.
+// lines passes on the output of a command line by line, and keeps a limited part of it for the
+// error.
 type lines struct {
 	task    *progress.Task
 	pending []byte
@@ -184,8 +182,8 @@ type lines struct {
 	size    int
 }
 
-// keepAtMost bounds the output that is kept of one go build. go itself stops
-// after ten errors for each package.
+// keepAtMost limits the output kept of one go build, in bytes. go itself stops after ten errors for
+// each package.
 const keepAtMost = 1 << 20
 
 func (l *lines) Write(p []byte) (int, error) {
@@ -210,7 +208,7 @@ func (l *lines) flush() {
 func (l *lines) line(line string) {
 	line = strings.TrimRight(line, "\r")
 	l.task.Line(line)
-	// Downloads are news, but not what went wrong.
+	// Downloads are shown, but are not part of an error.
 	if strings.HasPrefix(line, "go: downloading ") {
 		return
 	}

@@ -18,28 +18,27 @@ import (
 	"github.com/slipway-build/slipway/internal/regular"
 )
 
-// A tree stands for the state of all files that a module is built from.
+// A tree represents the state of all files that a module is built from.
 type tree struct {
 	digest string
-	// doubtful says that a file changed so lately that, by the coarse times of
-	// its file system, it may change again and look the same.
+	// doubtful means that a file changed so recently that, with the coarse times of its file
+	// system, it may change again and look the same.
 	doubtful bool
 }
 
-// A fileIdentity tells one state of a file from another without reading it.
+// A fileIdentity distinguishes states of a file without reading it.
 type fileIdentity struct {
 	Size int64 `json:"size"`
-	// ModTime and ChangeTime are nanoseconds since 1970; the latter, and Inode,
-	// are 0 where the system does not tell.
+	// ModTime and ChangeTime are nanoseconds since 1970. ChangeTime and Inode are 0 if the system
+	// does not provide them.
 	ModTime    int64  `json:"mtime"`
 	ChangeTime int64  `json:"ctime,omitempty"`
 	Inode      uint64 `json:"inode,omitempty"`
 }
 
-// readTree looks at every file of the module in dir, of the folders that
-// `replace` directives put in the place of modules, and of its workspace, if it
-// has one. Modules from the module cache never change, and are pinned by go.sum.
-// What ignore names, by absolute path, is left out.
+// readTree examines every file of the module in dir, of the folders in its `replace` directives,
+// and of its workspace, if it has one. Modules in the module cache never change and are pinned by
+// go.sum. The absolute paths in ignore are left out.
 func readTree(dir, gowork string, ignore []string) (tree, error) {
 	r := &treeReader{hash: sha256.New(), ignore: ignore, seen: map[string]bool{}, now: time.Now()}
 	mains := []string{dir}
@@ -80,8 +79,8 @@ type treeReader struct {
 	doubtful bool
 }
 
-// module looks at the files of the module in root. Modules inside it are others:
-// neither its packages nor their embedded files can lie in there.
+// module examines the files of the module in root. Nested modules are skipped: neither packages nor
+// embedded files of this one can be in there.
 func (r *treeReader) module(root string) error {
 	if r.seen[root] {
 		return nil
@@ -116,23 +115,22 @@ func (r *treeReader) file(path string, d fs.DirEntry) error {
 	}
 	fmt.Fprintf(r.hash, "%q %s %v\n", path, info.Mode().Type(), identify(info))
 	if info.Mode()&fs.ModeSymlink != 0 {
-		// go reads a .go file through a link, and no folder. A link to nothing
-		// is none of our business.
+		// go reads a .go file through a link, but not a folder. A dangling link is ignored.
 		if target, err := os.Stat(path); err == nil && !target.IsDir() {
 			fmt.Fprintf(r.hash, "-> %v\n", identify(target))
 			info = target
 		}
 	}
-	// ext3, HFS+ and FAT count whole seconds, or two: what changed within the
-	// last of them may change again and show the same time.
+	// ext3, HFS+ and FAT have a resolution of one or two seconds: a file that changed within the
+	// last ones may change again and show the same time.
 	if t := info.ModTime(); t.Nanosecond() == 0 && r.now.Sub(t).Abs() < 3*time.Second {
 		r.doubtful = true
 	}
 	return nil
 }
 
-// workspace finds the go.work that holds for dir, as go does: the file that GOWORK
-// names, else the nearest upwards.
+// workspace finds the go.work for dir, as go does: the file in GOWORK, else the nearest one in dir
+// or above.
 func workspace(dir, gowork string) (string, error) {
 	switch {
 	case gowork == "off":
@@ -155,8 +153,8 @@ func workspace(dir, gowork string) (string, error) {
 	}
 }
 
-// workspace looks at go.work and go.work.sum, and returns the folders of the
-// modules that it uses and of their replacements.
+// workspace examines go.work and go.work.sum, and returns the folders of its modules and of their
+// replacements.
 func (r *treeReader) workspace(file string) ([]string, error) {
 	data, err := regular.ReadFile(file)
 	if err != nil {
@@ -178,8 +176,7 @@ func (r *treeReader) workspace(file string) ([]string, error) {
 	return append(folders, local(work.Replace, filepath.Dir(file))...), nil
 }
 
-// replacements are the folders that the go.mod in dir puts in the place of
-// modules.
+// replacements returns the folders in the replace directives of the go.mod in dir.
 func replacements(dir string) ([]string, error) {
 	file := filepath.Join(dir, "go.mod")
 	data, err := regular.ReadFile(file)
@@ -193,7 +190,7 @@ func replacements(dir string) ([]string, error) {
 	return local(mod.Replace, dir), nil
 }
 
-// local are the replacements that are folders: those without a version.
+// local returns the replacements that are folders: those without a version.
 func local(replaced []*modfile.Replace, base string) []string {
 	var folders []string
 	for _, r := range replaced {

@@ -1,13 +1,11 @@
 //go:build linux
 
-// Slipway-pause holds the namespaces of a pod: it is the first process in them,
-// does nothing, and stays until it is told to go, so that containers can come and
-// be restarted without the pod losing its network. It does what Kubernetes' pause
-// does (build/pause/linux/pause.c there).
+// Slipway-pause holds the namespaces of a pod: it is their first process, does nothing, and stays
+// until it is asked to exit, so that containers can come and go without the pod losing its network.
+// It does the same as Kubernetes' pause (build/pause/linux/pause.c there).
 //
-// Where containers of a pod share a process namespace it is the parent of every
-// process that loses its own, and takes note of their ends, so that none stays
-// behind as a zombie.
+// If the containers of a pod share a process namespace, it is the parent of every orphaned process,
+// and reaps them, so that none stays behind as a zombie.
 //
 // Usage:
 //
@@ -23,7 +21,7 @@ import (
 	"syscall"
 )
 
-// version is linked in by -X.
+// version is set by the linker (-X).
 var version = "dev"
 
 func main() {
@@ -39,8 +37,8 @@ func main() {
 }
 
 func pause() {
-	// The kernel merges signals of a kind that nobody has taken yet, and reap
-	// takes all children that ended: room for one is enough.
+	// The kernel merges pending signals of the same kind, and reap handles all children that have
+	// ended: a buffer of one is enough.
 	stop := make(chan os.Signal, 1)
 	signal.Notify(stop, syscall.SIGINT, syscall.SIGTERM)
 	children := make(chan os.Signal, 1)
@@ -49,7 +47,7 @@ func pause() {
 	if os.Getpid() != 1 {
 		fmt.Fprintln(os.Stderr, "slipway-pause: warning: it should be the first process of its namespace, and is process", os.Getpid())
 	}
-	reap() // those that ended before anyone listened
+	reap() // those that ended before the signal handler was installed
 	for {
 		select {
 		case s := <-stop:
@@ -61,7 +59,7 @@ func pause() {
 	}
 }
 
-// reap takes note of every child that has ended.
+// reap waits for every child that has ended.
 func reap() {
 	for {
 		pid, err := syscall.Wait4(-1, nil, syscall.WNOHANG, nil)
@@ -69,7 +67,7 @@ func reap() {
 			continue
 		}
 		if pid <= 0 {
-			return // none has ended (0), or there is none (ECHILD)
+			return // none has ended (0), or there are no children (ECHILD)
 		}
 	}
 }

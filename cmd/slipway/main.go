@@ -1,5 +1,5 @@
-// Slipway takes a Kubernetes distribution from source to release, and its
-// air-gap archives to nodes without internet. See `slipway --help`.
+// Slipway takes a Kubernetes distribution from source to release, and its air-gap archives to nodes
+// without internet access. See `slipway --help`.
 package main
 
 import (
@@ -11,7 +11,7 @@ import (
 	"github.com/slipway-build/slipway/internal/process"
 )
 
-// Set by the linker: see slipway.yaml.
+// Set by the linker; see slipway.yaml.
 var (
 	version      = "dev"
 	runtimeImage = ""

@@ -147,7 +147,7 @@ func TestUTF16IsRefused(t *testing.T) {
 	_, err := ReadDockerfile(filepath.Join(dir, "Dockerfile"))
 	_, ignoredErr := ReadIgnored(dir, "", func(string) {})
 	for file, err := range map[string]error{"Dockerfile": err, ".dockerignore": ignoredErr} {
-		if err == nil || !strings.Contains(err.Error(), "UTF-16; save it as UTF-8") || !strings.Contains(err.Error(), filepath.Join(dir, file)) {
+		if err == nil || !strings.Contains(err.Error(), "UTF-16: save it as UTF-8") || !strings.Contains(err.Error(), filepath.Join(dir, file)) {
 			t.Errorf("%s: %v", file, err)
 		}
 	}

@@ -1,13 +1,12 @@
-// Package fileop renames and removes files, on hosts where another process may
-// block that for a moment.
+// Package fileop renames and removes files, on hosts where another process may block that
+// temporarily.
 //
-// On Windows a file that is open cannot be renamed, replaced or removed, unless
-// whoever opened it allowed that; virus scanners and indexers open every new file
-// for some milliseconds, and other Slipway processes read what lies in a shared
-// cache. So each operation is tried again for a bounded time while it fails for
-// such a reason. On other hosts nothing is tried twice. The go command has the same
-// problem (cmd/internal/robustio, golang.org/issue/25965).
+// On Windows, an open file cannot be renamed, replaced or removed unless the process that opened it
+// allows that. Virus scanners and indexers open every new file for some milliseconds, and other
+// Slipway processes read from a shared cache. Each operation is therefore retried for a limited
+// time if it fails for such a reason. On other hosts nothing is retried. The go command solves the
+// same problem in cmd/internal/robustio (golang.org/issue/25965).
 //
-// It also has what such code needs to know of paths: whether two name one place, and the
-// reason in an error without the path.
+// A leftover is a temporary file of a killed process. The package also has helpers for paths:
+// whether two paths name the same place, and the reason in an error without its path.
 package fileop

@@ -9,16 +9,16 @@ import (
 	"time"
 )
 
-// LeftoverAge is how long a temporary file was not written to when its process must
-// have been killed.
+// LeftoverAge is the time without a write after which a temporary file is assumed to belong to a
+// killed process.
 const LeftoverAge = time.Hour
 
-// temporaryEnding follows the final name in the names of temporary files, which begin
+// temporaryEnding matches what follows the final name in the names of temporary files, which start
 // with a dot: os.CreateTemp(dir, "."+name+".*.tmp"), and parts of such a file.
 var temporaryEnding = regexp.MustCompile(`^\.[0-9]+\.tmp(\.part[0-9]{3})?$`)
 
-// Beside returns the files and folders beside final whose names are a dot, the name of
-// final, and an ending.
+// Beside returns the files and folders in the folder of final whose names consist of a dot, the
+// name of final, and the ending.
 func Beside(final string, ending *regexp.Regexp) []fs.FileInfo {
 	entries, err := os.ReadDir(filepath.Dir(final))
 	if err != nil {
@@ -37,8 +37,8 @@ func Beside(final string, ending *regexp.Regexp) []fs.FileInfo {
 	return found
 }
 
-// SweepTemporary removes the temporary files and folders that killed processes left of
-// final. One that cannot be removed takes nothing but room.
+// SweepTemporary removes the temporary files and folders for final that killed processes left.
+// Errors are ignored: a leftover only takes disk space.
 func SweepTemporary(final string) {
 	for _, info := range Beside(final, temporaryEnding) {
 		if time.Since(info.ModTime()) > LeftoverAge {

@@ -6,9 +6,9 @@ import (
 	"path/filepath"
 )
 
-// Place returns an absolute path in which the links above the last element are resolved,
-// so that two paths of one place, at which nothing need be yet, are equal. The path of a
-// folder that does not exist is made absolute only.
+// Place returns an absolute path in which the links above the last element are resolved, so that
+// two paths of the same place are equal even if nothing exists there yet. If the folder does not
+// exist, the path is only made absolute.
 func Place(path string) string {
 	abs, err := filepath.Abs(path)
 	if err != nil {
@@ -21,8 +21,8 @@ func Place(path string) string {
 	return filepath.Join(dir, filepath.Base(abs))
 }
 
-// WithoutPath returns the reason in an *fs.PathError or an *os.LinkError, for messages
-// that name the path themselves, and any other error as it is.
+// WithoutPath returns the reason in an *fs.PathError or an *os.LinkError, for messages that name
+// the path themselves, and any other error unchanged.
 func WithoutPath(err error) error {
 	switch e := err.(type) {
 	case *fs.PathError:

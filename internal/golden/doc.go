@@ -1,9 +1,9 @@
-// Package golden compares the output of a test with a file that holds the right one.
-// Only tests import it.
+// Package golden compares the output of a test with a golden file, which contains the expected
+// output. Only tests import it.
 //
 //	golden.Equal(t, got)                       testdata/<test>.golden
-//	go test ./build -run Plan -update          writes the files anew
+//	go test ./build -run Plan -update          rewrites the files
 //
-// The files lie below the tested package and are committed; .gitattributes keeps
-// their line endings.
+// The files are below the tested package and committed; .gitattributes preserves their line
+// endings.
 package golden

@@ -12,23 +12,23 @@ import (
 
 var update = flag.Bool("update", false, "write golden files anew from what the tests got")
 
-// Equal fails the test unless got is what testdata/<name of t>.golden holds.
-// Subtests lie in a folder named for their test.
+// Equal fails the test unless got equals testdata/<name of t>.golden. Files of subtests are in a
+// folder named for their test.
 func Equal(t testing.TB, got []byte) {
 	t.Helper()
 	EqualFile(t, File(t), got)
 }
 
-// File is the golden file of t, for messages and for tests that have several.
+// File returns the path of the golden file of t, for messages and for tests with several.
 func File(t testing.TB) string {
-	// t.Name has no space or slash of the case's own: testing escapes them.
+	// testing has escaped spaces and slashes of subtest names.
 	return filepath.Join("testdata", filepath.FromSlash(clean.Replace(t.Name()))+".golden")
 }
 
-// clean takes out what Windows cannot have in a file name.
+// clean replaces characters that Windows does not allow in a file name.
 var clean = strings.NewReplacer(":", "_", "*", "_", "?", "_", `"`, "_", "<", "_", ">", "_", "|", "_", `\`, "_")
 
-// EqualFile fails the test unless got is what file holds.
+// EqualFile fails the test unless got equals the content of file.
 func EqualFile(t testing.TB, file string, got []byte) {
 	t.Helper()
 	if *update {
@@ -45,6 +45,6 @@ func EqualFile(t testing.TB, file string, got []byte) {
 		t.Fatalf("%v\nrun the test with -update to write it; got:\n%s", err, got)
 	}
 	if diff := cmp.Diff(strings.Split(string(want), "\n"), strings.Split(string(got), "\n")); diff != "" {
-		t.Errorf("not as in %s (-want +got; -update takes what it got):\n%s", file, diff)
+		t.Errorf("output differs from %s (-want +got; -update accepts it):\n%s", file, diff)
 	}
 }

@@ -6,25 +6,25 @@ import (
 	"strings"
 )
 
-// Allowed are names of environment variables that a child may inherit. A name that
-// ends in * stands for all that begin like it. Case is ignored: Windows ignores it,
-// and proxies are spelled both ways.
+// Allowed are names of environment variables that a child may inherit. A name that ends in *
+// matches any suffix. Case is ignored: Windows ignores it, and proxy variables are spelled both
+// ways.
 type Allowed []string
 
-// Basic are the variables that programs need to find themselves, their files and
-// their user. None of them holds a secret.
+// Basic are the variables that programs need to find themselves, their files and their user. None
+// of them contains a secret.
 var Basic = Allowed{
 	"PATH", "PATHEXT", "HOME", "USER", "LOGNAME",
 	"TMPDIR", "TMP", "TEMP", "XDG_CACHE_HOME", "XDG_CONFIG_HOME",
-	// Windows runs nothing without them.
+	// Windows programs do not start without these.
 	"SYSTEMROOT", "SYSTEMDRIVE", "WINDIR", "COMSPEC", "USERPROFILE",
 	"APPDATA", "LOCALAPPDATA", "PROGRAMDATA", "PROGRAMFILES", "PROGRAMFILES(X86)",
 }
 
-// And is a and more.
+// And returns a with more names.
 func (a Allowed) And(more ...string) Allowed { return slices.Concat(a, more) }
 
-// Has says whether a child may inherit the variable.
+// Has reports whether a child may inherit the variable.
 func (a Allowed) Has(name string) bool {
 	upper := strings.ToUpper(name)
 	return slices.ContainsFunc(a, func(allowed string) bool {
@@ -33,7 +33,7 @@ func (a Allowed) Has(name string) bool {
 	})
 }
 
-// Of returns those of environ, a list as of os.Environ, that a child may inherit.
+// Of returns the entries of environ, a list like os.Environ, that a child may inherit.
 func (a Allowed) Of(environ []string) []string {
 	return slices.DeleteFunc(slices.Clone(environ), func(entry string) bool {
 		name, _, _ := strings.Cut(entry, "=")
@@ -41,15 +41,14 @@ func (a Allowed) Of(environ []string) []string {
 	})
 }
 
-// Withhold takes variables out of this process's environment, so that no child
-// inherits them, whichever library starts it. The function it returns is
-// os.LookupEnv that still finds them.
+// Withhold removes variables from this process's environment, so that no child inherits them, even
+// if a library starts it. It returns a function like os.LookupEnv that still finds them.
 func Withhold(names ...string) (lookup func(string) (string, bool)) {
 	withheld := map[string]string{}
 	for _, name := range names {
 		if value, ok := os.LookupEnv(name); ok {
 			withheld[name] = value
-			_ = os.Unsetenv(name) // its only error is an empty name
+			_ = os.Unsetenv(name) // fails only for an empty name
 		}
 	}
 	return func(name string) (string, bool) {

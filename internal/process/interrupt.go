@@ -18,19 +18,19 @@ func (i *Interruption) Error() string {
 	return "interrupted by " + name + "; what was finished is kept, nothing is left half-written"
 }
 
-// ExitStatus is what a shell reports of a program that a signal ended. Mage looks
-// for this method.
+// ExitStatus is the status that a shell reports for a program that was ended by the signal. Mage
+// calls this method.
 func (i *Interruption) ExitStatus() int { return 128 + int(i.Signal) }
 
-// Is makes an Interruption a context.Canceled for those who look for one.
+// Is makes an Interruption match context.Canceled.
 func (i *Interruption) Is(target error) bool { return target == context.Canceled }
 
-// Interruptible returns a context that SIGINT, SIGTERM and SIGHUP cancel, with an
-// *Interruption as its cause. A signal that this process was started to ignore, as
-// nohup does, stays ignored. A second signal has the system's default effect, and a
-// process that takes more than 5 s to stop is ended. stop ends all of that.
+// Interruptible returns a context that SIGINT, SIGTERM and SIGHUP cancel, with an *Interruption as
+// its cause. A signal that this process was started to ignore, as by nohup, stays ignored. A second
+// signal has the system's default effect, and the process is ended if it takes more than 5 s to
+// stop. stop restores the default behavior.
 func Interruptible(parent context.Context) (ctx context.Context, stop func()) {
-	_ = ownChildren() // an error of it is Run's too
+	_ = ownChildren() // Run reports the same error
 	ctx, cancel := context.WithCancelCause(parent)
 	signals := make(chan os.Signal, 1)
 	for _, s := range []os.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP} {
@@ -61,8 +61,8 @@ func Interruptible(parent context.Context) (ctx context.Context, stop func()) {
 	}
 }
 
-// Interrupted returns what interrupted ctx, or nil. A context that was cancelled
-// without a reason was cancelled by mage, which does so on SIGINT.
+// Interrupted returns the interruption of ctx, or nil. A context that was canceled without a cause
+// was canceled by mage, which does that on SIGINT.
 func Interrupted(ctx context.Context) *Interruption {
 	var why *Interruption
 	switch cause := context.Cause(ctx); {

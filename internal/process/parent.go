@@ -5,9 +5,8 @@ import (
 	"syscall"
 )
 
-// WithParent returns a context that ends, as if by SIGTERM, when the process that
-// started this one does. Mage forwards no signal but SIGINT to the program that it
-// compiles, and would leave it running.
+// WithParent returns a context that ends, as if by SIGTERM, when the parent process ends. Mage
+// forwards only SIGINT to the program that it compiles, and would leave it running.
 func WithParent(parent context.Context) (ctx context.Context, stop func()) {
 	ctx, cancel := context.WithCancelCause(parent)
 	go func() {

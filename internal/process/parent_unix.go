@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// awaitParent returns true when the parent has ended, false when ctx is done. An
-// orphan gets another parent; no signal that says so works on every Unix.
+// awaitParent returns true when the parent has ended, false when ctx is done. It polls, since no
+// signal for this works on every Unix; an orphan gets another parent.
 func awaitParent(ctx context.Context) bool {
 	parent := os.Getppid()
 	ticks := time.NewTicker(200 * time.Millisecond)

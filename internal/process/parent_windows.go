@@ -5,12 +5,12 @@ import (
 	"os"
 )
 
-// awaitParent returns true when the parent has ended. It does not look at ctx: the
-// goroutine that waits ends with the process.
+// awaitParent returns true when the parent has ended. It ignores ctx: the waiting goroutine ends
+// with the process.
 func awaitParent(context.Context) bool {
 	parent, err := os.FindProcess(os.Getppid())
 	if err != nil {
-		return false // it ended before, and may have been nobody's concern
+		return false // the parent had ended already, and may not have been waiting for us
 	}
 	_, err = parent.Wait()
 	return err == nil

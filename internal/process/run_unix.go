@@ -10,15 +10,14 @@ import (
 	"syscall"
 )
 
-// guardScript waits until its standard input ends, and kills its process group,
-// itself included. What interrupts the group leaves the guard alone. It says when it
-// is ready.
+// guardScript prints a line when it is ready, waits until its standard input ends, and then kills
+// its process group including itself. It ignores signals that interrupt the group.
 const guardScript = `trap '' HUP INT QUIT TERM; echo; read -r _; kill -KILL 0`
 
 // A guard leads the process group of a child.
 type guard struct {
 	shell *exec.Cmd
-	held  *os.File // the guard kills the group when nobody holds this open
+	held  *os.File // the guard kills the group when no process holds this open
 }
 
 // newGuard starts a guard.
@@ -52,11 +51,10 @@ func newGuard() (*guard, error) {
 	return g, nil
 }
 
-// signal sends s to the group. The group exists as long as the guard was not waited
-// for.
+// signal sends s to the group. The group exists until the guard has been waited for.
 func (g *guard) signal(s syscall.Signal) error { return syscall.Kill(-g.shell.Process.Pid, s) }
 
-// end kills what is left of the group.
+// end kills the remaining processes of the group.
 func (g *guard) end() {
 	_ = g.signal(syscall.SIGKILL)
 	_ = g.shell.Wait() // it was killed
@@ -73,7 +71,7 @@ func runGuarded(_ context.Context, cmd *exec.Cmd) error {
 	}
 	defer g.end()
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pgid: g.shell.Process.Pid}
-	// SIGINT is the signal upon which go and git remove their temporary files.
+	// go and git remove their temporary files on SIGINT.
 	cmd.Cancel = func() error { return g.signal(syscall.SIGINT) }
 	return cmd.Run()
 }

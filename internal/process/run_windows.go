@@ -10,8 +10,8 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// newJob makes a job whose processes end when its last handle is closed. Handles are
-// not inherited, so that the last one closes when this process ends.
+// newJob returns a job whose processes end when its last handle is closed. Handles are not
+// inherited, so that happens when this process ends.
 func newJob() (windows.Handle, error) {
 	job, err := windows.CreateJobObject(nil, nil)
 	if err != nil {
@@ -27,8 +27,8 @@ func newJob() (windows.Handle, error) {
 	return job, nil
 }
 
-// ownChildren puts this process, and so everything that it starts from now on, into a
-// job. The handle stays open as long as the process lives.
+// ownChildren puts this process, and thus all children that it starts later, into a job. The handle
+// stays open for the lifetime of the process.
 var ownChildren = sync.OnceValue(func() error {
 	job, err := newJob()
 	if err != nil {
@@ -52,19 +52,19 @@ func runGuarded(ctx context.Context, cmd *exec.Cmd) error {
 	defer windows.CloseHandle(job)
 	cmd.Cancel = func() error {
 		_ = windows.TerminateJobObject(job, 1)
-		return cmd.Process.Kill() // in case it has not joined yet
+		return cmd.Process.Kill() // in case it has not joined the job yet
 	}
 	if err := cmd.Start(); err != nil {
 		return err
 	}
-	// What the child starts before it joins ends with ownChildren.
+	// Processes that the child starts before it joins end with ownChildren.
 	if err := join(job, cmd); err == nil && ctx.Err() != nil {
 		_ = windows.TerminateJobObject(job, 1)
 	}
 	return cmd.Wait()
 }
 
-// join puts cmd into job. A child that has ended already cannot join.
+// join puts cmd into job. A child that has already ended cannot join.
 func join(job windows.Handle, cmd *exec.Cmd) error {
 	child, err := windows.OpenProcess(windows.PROCESS_SET_QUOTA|windows.PROCESS_TERMINATE, false, uint32(cmd.Process.Pid))
 	if err != nil {

@@ -5,31 +5,30 @@ import (
 	"strings"
 )
 
-// mark stands in place of a secret.
+// mark replaces a secret.
 const mark = "***"
 
 var (
 	// https://USER:PASSWORD@HOST and https://TOKEN@HOST.
 	userInfo = regexp.MustCompile(`([A-Za-z][A-Za-z0-9+.-]*://)([^\s/?#"'<>` + "`" + `]+)@`)
-	// The same with a slash in the password, which no URL parser takes, and which
-	// errors quote for that reason.
+	// The same with a slash in the password. URL parsers reject this and quote it in their errors.
 	brokenInfo = regexp.MustCompile(`(https?://)([^\s/@:"'<>` + "`" + `]+:[^\s@"'<>` + "`" + `]*)@([A-Za-z0-9.-]+(?::[0-9]+)?)`)
 	// USER:PASSWORD@HOST, as in a reference without a scheme.
 	bareInfo = regexp.MustCompile(`([^\s/@:"'<>=` + "`" + `]+:[^\s/@"'<>` + "`" + `]+)@((?:[A-Za-z0-9-]+\.[A-Za-z0-9.-]+|localhost)(?::[0-9]+)?|[A-Za-z0-9-]+:[0-9]+)`)
 	header   = regexp.MustCompile(`(?i)\b(authorization["']?\s*[:=]\s*["']?)((?:basic|bearer|token|digest)\s+)?[^\s"',;]+`)
 	scheme   = regexp.MustCompile(`(?i)\b(basic|bearer)(\s+)([A-Za-z0-9._~+/-]{6,}=*)`)
 	query    = regexp.MustCompile(`([?&;])([A-Za-z0-9_.%-]+)=([^&;\s"'<>#` + "`" + `]+)`)
-	// secretKey matches parameters of AWS, Google, Azure, CloudFront and Cloudflare
-	// that open a blob to everybody, and what other servers call their secrets.
+	// secretKey matches query parameters of AWS, Google, Azure, CloudFront and Cloudflare that
+	// grant access to a blob, and common names of secrets on other servers.
 	secretKey = regexp.MustCompile(`(?i)sig|token|secret|passw|credential|key|auth|policy|session|verify`)
 )
 
-// Text returns s without the secrets that their form gives away.
+// Text returns s without secrets that are recognizable by their form.
 func Text(s string) string {
 	if strings.Contains(s, "@") {
 		s = userInfo.ReplaceAllStringFunc(s, func(found string) string {
 			head, info, _ := strings.Cut(strings.TrimSuffix(found, "@"), "://")
-			// ssh://git@HOST names an account and no secret.
+			// ssh://git@HOST contains an account but no secret.
 			if strings.HasSuffix(head, "ssh") && !strings.Contains(info, ":") {
 				return found
 			}
@@ -71,14 +70,13 @@ func Text(s string) string {
 	})
 }
 
-// isDigest says whether what stands behind the @ of a reference is the algorithm of a
-// digest.
+// isDigest reports whether the text after the @ of a reference is the algorithm of a digest.
 func isDigest(s string) bool {
 	return strings.HasPrefix(s, "sha256:") || strings.HasPrefix(s, "sha512:") || s == "sha256" || s == "sha512"
 }
 
-// Error returns err with a text without secrets; it wraps err. If there are none it is
-// err itself.
+// Error returns an error that wraps err and has a text without secrets, or err itself if its text
+// has none.
 func Error(err error) error {
 	if err == nil {
 		return nil

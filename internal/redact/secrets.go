@@ -8,19 +8,18 @@ import (
 	"sync"
 )
 
-// Secrets are values that are known to be secret. The zero value knows none. All
-// methods may be called from several goroutines.
+// Secrets are known secret values. The zero value is empty. All methods may be called from several
+// goroutines.
 type Secrets struct {
 	mu       sync.Mutex
 	forms    map[string]bool
 	replacer *strings.Replacer
 }
 
-// shortest is how long a secret must be, in bytes, to be looked for: a shorter one is
-// part of too many words.
+// shortest is the minimum length of a secret, in bytes: a shorter one occurs in too many words.
 const shortest = 4
 
-// Add makes values secret, also where they are escaped for a URL or for JSON.
+// Add adds secret values, including their forms escaped for URLs and JSON.
 func (s *Secrets) Add(values ...string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -40,7 +39,7 @@ func (s *Secrets) Add(values ...string) {
 	}
 }
 
-// Text returns text without the known secrets, and without those that Text finds.
+// Text returns text without the known secrets, and without those that the function Text finds.
 func (s *Secrets) Text(text string) string {
 	s.mu.Lock()
 	if s.replacer == nil && len(s.forms) > 0 {
@@ -48,7 +47,7 @@ func (s *Secrets) Text(text string) string {
 		for form := range s.forms {
 			forms = append(forms, form)
 		}
-		// The longest first, as one secret may be part of another.
+		// Longest first, since one secret may be part of another.
 		slices.SortFunc(forms, func(a, b string) int { return len(b) - len(a) })
 		pairs := make([]string, 0, 2*len(forms))
 		for _, form := range forms {

@@ -1,4 +1,3 @@
-// Package regular opens regular files, by names that a user gave or that were found in
-// a folder, and refuses all others. Opening a named pipe would wait for a writer, even
-// against signals, and reading a device may never end.
+// Package regular opens regular files and refuses everything else: opening a named pipe would block
+// until there is a writer, ignoring signals, and a device may have no end.
 package regular

@@ -7,6 +7,6 @@ import (
 	"syscall"
 )
 
-// O_NONBLOCK makes opening a pipe return at once, and means nothing to a regular file.
-// O_NOCTTY keeps a terminal from becoming ours.
+// O_NONBLOCK lets the opening of a pipe return immediately, and has no effect on a regular file.
+// O_NOCTTY keeps a terminal from becoming our controlling terminal.
 const flags = os.O_RDONLY | syscall.O_NONBLOCK | syscall.O_NOCTTY

@@ -13,9 +13,9 @@ import (
 	"github.com/slipway-build/slipway/internal/fileop"
 )
 
-// Open opens the file at path for reading. It follows symlinks. A pipe is taken where
-// path is one of this process's own descriptors, such as /dev/stdin and the /dev/fd/63
-// of a shell's <(command). Errors are *fs.PathError.
+// Open opens the file at path for reading. It follows symlinks. A pipe is accepted if path is one
+// of this process's own descriptors, such as /dev/stdin or the /dev/fd/63 of a shell's <(command).
+// Errors are *fs.PathError.
 func Open(path string) (*os.File, error) {
 	f, err := fileop.Open(func() (*os.File, error) { return os.OpenFile(path, flags, 0) })
 	if err != nil {
@@ -28,8 +28,7 @@ func Open(path string) (*os.File, error) {
 	return check(f, path)
 }
 
-// check looks at what was opened, not at the path, under which something else may lie
-// by now.
+// check checks the open file rather than the path, which may have been replaced.
 func check(f *os.File, path string) (*os.File, error) {
 	info, err := f.Stat()
 	if err == nil && !info.Mode().IsRegular() && !(info.Mode()&fs.ModeNamedPipe != 0 && isDescriptor(path)) {
@@ -51,7 +50,7 @@ func Check(path string) error {
 	return f.Close()
 }
 
-// errNotRegular is in the errors of what is not a regular file.
+// errNotRegular is wrapped by errors about files that are not regular.
 var errNotRegular = errors.New("not a regular file")
 
 func refuse(path string, info fs.FileInfo) error {
@@ -74,12 +73,12 @@ func kind(mode fs.FileMode) string {
 
 var descriptor = regexp.MustCompile(`^/(dev|proc/(self|[0-9]+))/fd/[0-9]+$`)
 
-// isDescriptor says whether path names a descriptor that this process has open.
+// isDescriptor reports whether path names an open descriptor of this process.
 func isDescriptor(path string) bool {
 	if runtime.GOOS == "windows" {
 		return false
 	}
-	// /dev/stdin is a symlink to one.
+	// /dev/stdin is a symlink to a descriptor.
 	for range 8 {
 		if path = filepath.Clean(path); descriptor.MatchString(path) {
 			return true
@@ -96,10 +95,10 @@ func isDescriptor(path string) bool {
 	return false
 }
 
-// maxRead is far more than any file has that is held in memory as a whole.
+// maxRead is far larger than any file that is read into memory.
 const maxRead = 64 << 20
 
-// ReadFile returns what the file at path holds. Errors, also that of a file of more than
+// ReadFile returns the content of the file at path. Errors, including that for a file larger than
 // 64 MiB, are *fs.PathError.
 func ReadFile(path string) ([]byte, error) {
 	f, err := Open(path)
@@ -109,7 +108,7 @@ func ReadFile(path string) ([]byte, error) {
 	defer f.Close()
 	content, err := io.ReadAll(io.LimitReader(f, maxRead+1))
 	if err == nil && len(content) > maxRead {
-		err = &fs.PathError{Op: "read", Path: path, Err: errors.New("it has more than 64 MiB, too much for a file of this kind")}
+		err = &fs.PathError{Op: "read", Path: path, Err: errors.New("it is larger than 64 MiB, too large for a file of this kind")}
 	}
 	if err != nil {
 		return nil, err

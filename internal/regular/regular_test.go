@@ -36,7 +36,7 @@ func TestOpen(t *testing.T) {
 	if err := os.Truncate(file, maxRead+1); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := ReadFile(file); err == nil || !strings.Contains(err.Error(), "more than 64 MiB") {
+	if _, err := ReadFile(file); err == nil || !strings.Contains(err.Error(), "larger than 64 MiB") {
 		t.Errorf("a file over the limit: %v", err)
 	}
 }

@@ -5,12 +5,11 @@ import (
 	"strings"
 )
 
-// A Compression is the format of a stream, in the words of images.Compression and
-// of every record that is kept of a layer.
+// A Compression is the format of a stream. Its values are the words of images.Compression, and of
+// the store's records.
 type Compression string
 
-// The compressions that CompressionOf knows. Lz4 is only recognised: nothing here
-// reads it.
+// The compressions that CompressionOf recognizes. Nothing in Slipway reads Lz4.
 const (
 	None  Compression = "none"
 	Gzip  Compression = "gzip"
@@ -20,16 +19,15 @@ const (
 	Lz4   Compression = "lz4"
 )
 
-// HeadLen is how many of a stream's first bytes CompressionOf and IsTar need: one
-// block of a tar. A stream that is shorter is judged by what it has.
+// HeadLen is how many bytes at the start of a stream CompressionOf and IsTar need: one block of a
+// tar. They also accept fewer, for shorter streams.
 const HeadLen = tarBlock
 
-// gzipMagic begins every member of a gzip stream.
+// gzipMagic is at the start of every member of a gzip stream.
 const gzipMagic = "\x1f\x8b\x08"
 
-// signatures are the bytes that streams begin with: RFC 1952 (section 2.3.1, with
-// deflate as the only method), RFC 8878 (section 3.1.1), and the format
-// descriptions of bzip2, xz and lz4.
+// signatures are the bytes at the start of a stream: RFC 1952 (section 2.3.1, with deflate as the
+// only method), RFC 8878 (section 3.1.1), and the format descriptions of bzip2, xz and lz4.
 var signatures = []struct {
 	bytes       string
 	compression Compression
@@ -41,8 +39,8 @@ var signatures = []struct {
 	{"\x04\x22\x4d\x18", Lz4},
 }
 
-// CompressionOf returns the compression of a stream that begins with head. A tar
-// whose first file has a name like a signature is still a tar, thus None.
+// CompressionOf returns the compression of a stream that starts with head. A tar whose first file
+// has a name like a signature is still a tar, thus None.
 func CompressionOf(head []byte) Compression {
 	if IsTar(head) {
 		return None
@@ -58,9 +56,9 @@ func CompressionOf(head []byte) Compression {
 	return None
 }
 
-// isSkippableFrame reports whether head begins with a frame that zstd decoders
-// skip: magic numbers 0x184D2A50 to 0x184D2A5F (RFC 8878, section 3.1.2). Streams
-// of pzstd, zstd:chunked and seekable files may begin so.
+// isSkippableFrame reports whether head starts with a frame that zstd decoders skip: magic numbers
+// 0x184D2A50 to 0x184D2A5F (RFC 8878, section 3.1.2). Streams of pzstd, zstd:chunked and seekable
+// files may start this way.
 func isSkippableFrame(head []byte) bool {
 	return len(head) >= 4 && head[0]&0xf0 == 0x50 && strings.HasPrefix(string(head[1:4]), "\x2a\x4d\x18")
 }

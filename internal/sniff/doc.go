@@ -1,9 +1,8 @@
-// Package sniff tells what a file is from its first bytes, whatever its name or
-// media type says, and reads what it holds.
+// Package sniff detects the format of a file from its first bytes, regardless of its name and media
+// type, and reads its content.
 //
-// A compression is the outermost format of a stream: gzip, zstd, bzip2, xz, lz4,
-// or none. A tar is recognised by the checksum of its first header, so that every
-// kind of first header counts: a file of ustar or of the old v7 format, a PAX
-// record ('x', 'g'), a long name of GNU tar ('L', 'K'). A text may begin with a
-// byte order mark and may be UTF-16, as Windows programs write it.
+// A compression is the outermost format of a stream: gzip, zstd, bzip2, xz, lz4, or none. A tar is
+// recognized by the checksum of its first header, so that every kind of first header works: a file
+// in ustar or the old v7 format, a PAX record ('x', 'g'), a long name of GNU tar ('L', 'K'). A text
+// may start with a byte order mark and may be UTF-16, as Windows programs write it.
 package sniff

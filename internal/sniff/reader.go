@@ -12,23 +12,22 @@ import (
 	"github.com/ulikunitz/xz"
 )
 
-// maxWindow is the largest zstd window that Open reads, in bytes: the limit of
-// zstd --long without an argument. It bounds the memory that a stream can ask for.
+// maxWindow is the largest zstd window that Open accepts, in bytes: the limit of zstd --long
+// without an argument. It limits the memory that a stream can demand.
 const maxWindow = 128 << 20
 
-// ErrTrailing is returned after the end of compressed data that is followed by
-// something else: neither more compressed data nor, for gzip and xz, padding. What
-// was read before is complete, and its checksum is right. GNU tar and Docker ignore
-// such bytes. Of xz it is not told apart from damage.
-var ErrTrailing = errors.New("what follows the end of the compressed data is neither more of it nor padding")
+// ErrTrailing is returned after the end of compressed data that is followed by something other than
+// more compressed data or, for gzip and xz, padding. Everything before it was complete and had a
+// correct checksum. GNU tar and Docker ignore such bytes. For xz it is also returned for damaged
+// data, which cannot be distinguished.
+var ErrTrailing = errors.New("the compressed data is followed by bytes that are not compressed data or padding")
 
-// bufferSize is how much is read from below at a time.
+// bufferSize is the size of reads from the underlying reader, in bytes.
 const bufferSize = 64 << 10
 
-// Open returns the compression of r and a reader of what r holds uncompressed.
-// Closing that reader does not close r, of which bytes may be left: those behind
-// the end of what is compressed. Options are further ones of the zstd decoder; a
-// window in them takes the place of maxWindow.
+// Open returns the compression of r and a reader of its uncompressed content. Closing that reader
+// does not close r. Bytes after the end of the compressed data may be left in r. Options are passed
+// to the zstd decoder; a window among them replaces maxWindow.
 func Open(r io.Reader, options ...zstd.DOption) (Compression, io.ReadCloser, error) {
 	buffered := bufio.NewReaderSize(r, bufferSize)
 	head, err := buffered.Peek(HeadLen)
@@ -40,8 +39,8 @@ func Open(r io.Reader, options ...zstd.DOption) (Compression, io.ReadCloser, err
 	return compression, content, err
 }
 
-// NewReader returns a reader of what r holds, which is compressed by c. Options are
-// as in Open.
+// NewReader returns a reader of the content of r, which is compressed with c. Options are as in
+// Open.
 func (c Compression) NewReader(r io.Reader, options ...zstd.DOption) (io.ReadCloser, error) {
 	switch c {
 	case None:
@@ -68,7 +67,7 @@ func (c Compression) NewReader(r io.Reader, options ...zstd.DOption) (io.ReadClo
 	return nil, fmt.Errorf("decompressing %s is not supported; decompress it first", c)
 }
 
-// trailed tells by its decoder's errors that something else follows the end.
+// trailed returns ErrTrailing for errors of the decoder that mean trailing bytes.
 type trailed struct {
 	io.ReadCloser
 	isTrailing func(error) bool
@@ -79,7 +78,7 @@ func (t *trailed) Read(p []byte) (int, error) {
 	return n, t.told(err)
 }
 
-// WriteTo uses that of the decoder, if it has one.
+// WriteTo uses the decoder's own, if it has one.
 func (t *trailed) WriteTo(w io.Writer) (int64, error) {
 	n, err := io.Copy(w, t.ReadCloser)
 	return n, t.told(err)
@@ -92,16 +91,16 @@ func (t *trailed) told(err error) error {
 	return err
 }
 
-// A gzipReader reads the members of a gzip stream. Zeros after the last member are
-// padding, as tapes and block devices need it, and are ignored as gzip(1) does.
+// A gzipReader reads the members of a gzip stream. Zeros after the last member are padding for
+// tapes and block devices, and are ignored as by gzip(1).
 type gzipReader struct {
 	below *bufio.Reader
 	*gzip.Reader
 	padding int64
 }
 
-// Padding returns how many zeros followed the last member, once r has been read to
-// its end. r is a reader that Open or NewReader returned.
+// Padding returns how many zeros followed the last member, after r has been read to its end. r must
+// be a reader that Open or NewReader returned.
 func Padding(r io.Reader) int64 {
 	if g, ok := r.(*gzipReader); ok {
 		return g.padding
@@ -129,7 +128,7 @@ func (g *gzipReader) Read(p []byte) (int, error) {
 			return n, err
 		}
 		if n > 0 {
-			return n, nil // the next call goes on to the next member
+			return n, nil // the next call continues with the next member
 		}
 		if err := g.nextMember(); err != nil {
 			return 0, err
@@ -137,12 +136,12 @@ func (g *gzipReader) Read(p []byte) (int, error) {
 	}
 }
 
-// WriteTo hides that of the library, which knows nothing of padding.
+// WriteTo hides the library's, which does not support padding.
 func (g *gzipReader) WriteTo(w io.Writer) (int64, error) {
 	return io.Copy(w, struct{ io.Reader }{g})
 }
 
-// nextMember begins to read the member that follows, if one does.
+// nextMember starts reading the next member, if there is one.
 func (g *gzipReader) nextMember() error {
 	next, err := g.below.Peek(len(gzipMagic))
 	if len(next) == 0 {
@@ -150,7 +149,7 @@ func (g *gzipReader) nextMember() error {
 	}
 	if string(next) == gzipMagic {
 		if err := g.Reset(g.below); err != nil {
-			return fmt.Errorf("reading what follows a gzip member: %w", noEOF(err))
+			return fmt.Errorf("reading after a gzip member: %w", noEOF(err))
 		}
 		g.Multistream(false)
 		return nil
@@ -161,13 +160,13 @@ func (g *gzipReader) nextMember() error {
 			return err
 		}
 		if b != 0 {
-			return fmt.Errorf("reading what follows a gzip member: %w", ErrTrailing)
+			return fmt.Errorf("reading after a gzip member: %w", ErrTrailing)
 		}
 		g.padding++
 	}
 }
 
-// noEOF is err, of what must not end.
+// noEOF turns io.EOF into io.ErrUnexpectedEOF.
 func noEOF(err error) error {
 	if err == io.EOF {
 		return io.ErrUnexpectedEOF

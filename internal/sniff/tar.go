@@ -5,19 +5,18 @@ import (
 	"strconv"
 )
 
-// tarBlock is the unit of a tar. Its first is a header or, in a tar without files,
+// tarBlock is the block size of a tar. The first block is a header or, in a tar without files,
 // zeros.
 const tarBlock = 512
 
-// Where the checksum of a tar header lies (POSIX.1-1988, and every format since).
+// Position of the checksum in a tar header (POSIX.1-1988, and every later format).
 const (
 	sumBegin = 148
 	sumEnd   = 156
 )
 
-// IsTar reports whether a stream that begins with head is an uncompressed tar: its
-// first block is a header with the right checksum, or has nothing but zeros, as in
-// a tar without files. It needs HeadLen bytes.
+// IsTar reports whether a stream that starts with head is an uncompressed tar: its first block is a
+// header with the right checksum, or only zeros, as in a tar without files. It needs HeadLen bytes.
 func IsTar(head []byte) bool {
 	if len(head) < tarBlock {
 		return false
@@ -31,8 +30,7 @@ func IsTar(head []byte) bool {
 	if err != nil {
 		return false
 	}
-	// Old programs took the bytes for signed ones. The checksum itself counts as
-	// spaces.
+	// Old programs summed signed bytes. The checksum field itself counts as spaces.
 	var unsigned, signed int64
 	for i, b := range block {
 		if sumBegin <= i && i < sumEnd {

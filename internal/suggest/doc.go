@@ -1,6 +1,7 @@
 // Package suggest finds the word that a misspelled one was probably meant to be.
 //
-// The distance of two words is the number of letters to insert, delete or replace, or of neighbours to swap
-// (optimal string alignment), whatever their case. github.com/agext/levenshtein, which is in the module
-// graph, counts a swap as two replacements, and would find nothing for short words such as "teh".
+// The distance of two words is the number of letters to insert, delete or replace, or of adjacent
+// letters to swap (optimal string alignment), ignoring case. github.com/agext/levenshtein, which is
+// in the module graph, counts a swap as two replacements, and would find nothing for short words
+// such as "teh".
 package suggest

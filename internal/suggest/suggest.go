@@ -14,8 +14,8 @@ func DidYouMean(word string, candidates []string) string {
 	return ""
 }
 
-// Nearest returns the candidate with the least distance to word, the first of several, or "" if every distance
-// is larger than limit or is the whole candidate.
+// Nearest returns the candidate with the smallest distance to word, the first of several, or "" if
+// every distance is larger than limit or as large as the candidate.
 func Nearest(word string, candidates []string, limit int) string {
 	best, least := "", limit+1
 	for _, c := range candidates {
@@ -27,7 +27,7 @@ func Nearest(word string, candidates []string, limit int) string {
 }
 
 func distance(a, b string) int {
-	// before, last and row are three lines of the table of distances between beginnings of a and of b.
+	// before, last and row are three rows of the table of distances between prefixes of a and b.
 	before, last, row := make([]int, len(b)+1), make([]int, len(b)+1), make([]int, len(b)+1)
 	for j := range last {
 		last[j] = j

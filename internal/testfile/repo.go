@@ -14,14 +14,14 @@ type Repo struct {
 	dir string
 }
 
-// NewRepo makes a git repository in dir, which reads nothing of how git is configured here. It skips the test if
-// there is no git.
+// NewRepo creates a git repository in dir that ignores the machine's git configuration. It skips
+// the test if git is not installed.
 func NewRepo(t *testing.T, dir string) Repo {
 	t.Helper()
 	if _, err := exec.LookPath("git"); err != nil {
 		t.Skip("there is no git")
 	}
-	// Nothing of the machine's configuration, nor of a hook that runs the tests.
+	// Ignore the machine's configuration, and that of a git hook that runs the tests.
 	t.Setenv("GIT_CONFIG_GLOBAL", os.DevNull)
 	t.Setenv("GIT_CONFIG_SYSTEM", os.DevNull)
 	t.Setenv("GIT_CEILING_DIRECTORIES", filepath.Dir(dir))
@@ -34,7 +34,7 @@ func NewRepo(t *testing.T, dir string) Repo {
 	return r
 }
 
-// Run runs git in the repository and returns what it printed.
+// Run runs git in the repository and returns its output.
 func (r Repo) Run(args ...string) string {
 	r.t.Helper()
 	return r.runAt("2026-01-01T00:00:00Z", args...)
@@ -51,7 +51,7 @@ func (r Repo) runAt(date string, args ...string) string {
 	return strings.TrimSpace(string(out))
 }
 
-// Commit commits all files at a time, in RFC 3339, and returns the hash.
+// Commit commits all files with the time date, in RFC 3339, and returns the hash.
 func (r Repo) Commit(message, date string) string {
 	r.t.Helper()
 	r.Run("add", "-A")

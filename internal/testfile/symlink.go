@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// Symlink makes a symlink. Where the user may make none, as on Windows by default, the
-// test is skipped; so it is under Wine 8, which makes none and reports no error.
+// Symlink creates a symlink. It skips the test if the user may not create symlinks, as on Windows
+// by default, or under Wine 8, which creates none but reports no error.
 func Symlink(t testing.TB, target, name string) {
 	t.Helper()
 	if err := os.Symlink(target, name); err != nil {

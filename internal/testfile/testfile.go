@@ -8,7 +8,7 @@ import (
 	"golang.org/x/tools/txtar"
 )
 
-// Write writes a file, and makes its folders.
+// Write writes a file and creates its parent folders.
 func Write(t *testing.T, path, content string) {
 	t.Helper()
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
@@ -19,7 +19,7 @@ func Write(t *testing.T, path, content string) {
 	}
 }
 
-// ReadArchive reads a txtar archive, many text files in one.
+// ReadArchive reads a txtar archive, which contains several text files.
 func ReadArchive(t *testing.T, path string) *txtar.Archive {
 	t.Helper()
 	archive, err := txtar.ParseFile(path)
@@ -29,7 +29,7 @@ func ReadArchive(t *testing.T, path string) *txtar.Archive {
 	return archive
 }
 
-// Set gives the file name of an archive other content. It adds the file if the archive lacks it.
+// Set replaces the content of the file name in an archive, or adds the file.
 func Set(archive *txtar.Archive, name, content string) {
 	for i := range archive.Files {
 		if archive.Files[i].Name == name {
