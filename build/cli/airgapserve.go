@@ -81,7 +81,9 @@ docker pull HOST:PORT/rancher/x:v1. An image that was packed by digest is availa
 
 Layers of compressed archives are decompressed on first use, into a folder of the cache
 that is removed at exit; SLIPWAY_CACHE_SIZE limits it too. Memory does not grow with the
-number of clients. An interrupt ends the server.`,
+number of clients. There are at most 1,024 connections at a time, 768 of them from one
+address (of IPv6, one /64), which clients behind a proxy or NAT share. An interrupt ends
+the server.`,
 		Args: cobra.MinimumNArgs(1),
 		Example: examples("slipway airgap serve images.tar.zst",
 			"slipway airgap serve --addr 0.0.0.0:5000 /media/usb"),

@@ -12,8 +12,15 @@ import (
 )
 
 const (
-	// maxConnections is how many clients are connected at a time; others wait.
+	// maxConnections is how many connections there are at a time; others wait.
 	maxConnections = 1024
+	// maxPerAddress is how many of them one address may have: none keeps all others out. A
+	// node pulls by ten connections or fewer, but nodes behind a proxy or NAT share an address.
+	maxPerAddress = maxConnections * 3 / 4
+	// sendBuffer is how many bytes wait in the kernel for a client to take them. Its own
+	// choice grows to 4 MB for each connection, and is slower on fast networks: what the
+	// client copies has left the processor's cache by then.
+	sendBuffer = 512 << 10
 	// stallTimeout ends a connection whose client takes no byte for so long. One on a
 	// slow link takes some.
 	stallTimeout = 60 * time.Second
@@ -30,7 +37,8 @@ const (
 
 // Serve answers requests until ctx ends, which is no error.
 func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
-	return serveUntil(ctx, &patientListener{Listener: listener, slots: make(chan struct{}, maxConnections), stall: stallTimeout}, s)
+	return serveUntil(ctx, &patientListener{Listener: listener, slots: make(chan struct{}, maxConnections), stall: stallTimeout,
+		addresses: addresses{most: maxPerAddress, log: s.log}}, s)
 }
 
 func serveUntil(ctx context.Context, listener net.Listener, handler http.Handler) error {
@@ -57,18 +65,43 @@ func serveUntil(ctx context.Context, listener net.Listener, handler http.Handler
 // A patientListener accepts connections that end when their clients make no progress.
 type patientListener struct {
 	net.Listener
-	slots chan struct{}
-	stall time.Duration
+	slots     chan struct{}
+	stall     time.Duration
+	addresses addresses
 }
 
 func (l *patientListener) Accept() (net.Conn, error) {
 	l.slots <- struct{}{}
-	conn, err := l.Listener.Accept()
-	if err != nil {
-		<-l.slots
-		return nil, err
+	for {
+		conn, err := l.Listener.Accept()
+		if err != nil {
+			<-l.slots
+			return nil, err
+		}
+		leave, ok := l.addresses.enter(conn.RemoteAddr())
+		if !ok {
+			turnAway(conn)
+			continue
+		}
+		if c, ok := conn.(*net.TCPConn); ok {
+			// A system that refuses keeps its own buffer.
+			_ = c.SetWriteBuffer(sendBuffer)
+		}
+		free := sync.OnceFunc(func() {
+			leave()
+			<-l.slots
+		})
+		return &patientConn{Conn: conn, stall: l.stall, free: free}, nil
 	}
-	return &patientConn{Conn: conn, stall: l.stall, free: sync.OnceFunc(func() { <-l.slots })}, nil
+}
+
+// turnAway tells a client to come back later. Nothing is waited for: if the client does not
+// see the answer, it sees that the connection ended.
+func turnAway(conn net.Conn) {
+	if conn.SetWriteDeadline(time.Now().Add(time.Second)) == nil {
+		_, _ = io.WriteString(conn, "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 10\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+	}
+	conn.Close()
 }
 
 // A patientConn fails to write when the client takes nothing for a while.

@@ -1,0 +1,69 @@
+package airgap
+
+import (
+	"fmt"
+	"net"
+	"net/netip"
+	"sync"
+)
+
+// addresses bounds how many connections each remote address has.
+type addresses struct {
+	most int
+	log  func(line string)
+
+	mu   sync.Mutex
+	open map[netip.Prefix]*addressState
+}
+
+type addressState struct {
+	connections int
+	told        bool // that some were turned away
+}
+
+// enter counts a connection, unless its address has as many as it may have. leave ends it.
+func (a *addresses) enter(remote net.Addr) (leave func(), ok bool) {
+	tcp, isTCP := remote.(*net.TCPAddr)
+	if !isTCP {
+		return func() {}, true
+	}
+	key := clientOf(tcp.AddrPort().Addr())
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	state := a.open[key]
+	if state == nil {
+		state = &addressState{}
+		if a.open == nil {
+			a.open = map[netip.Prefix]*addressState{}
+		}
+		a.open[key] = state
+	}
+	if state.connections >= a.most {
+		if !state.told {
+			state.told = true
+			a.log(fmt.Sprintf("%s has %d connections, as many as one address may have; more are turned away", key.Addr(), a.most))
+		}
+		return nil, false
+	}
+	state.connections++
+	return func() {
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		if state.connections--; state.connections == 0 {
+			delete(a.open, key)
+		}
+	}, true
+}
+
+// clientOf is what counts as one client: an IPv4 address, or the /64 of an IPv6 address, all
+// of which one machine can use.
+func clientOf(addr netip.Addr) netip.Prefix {
+	addr = addr.Unmap().WithZone("")
+	bits := 64
+	if addr.Is4() {
+		bits = 32
+	}
+	// An address has at least as many bits.
+	prefix, _ := addr.Prefix(bits)
+	return prefix
+}
