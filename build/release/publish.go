@@ -67,11 +67,11 @@ type publication struct {
 
 // A push is an image, an index or an artifact, and where it goes.
 type push struct {
-	to     config.Destination
-	ref    name.Reference
-	what   any // for registry.Client.Push
-	digest v1.Hash
-	made   Made
+	to       config.Destination
+	ref      name.Reference
+	artifact images.Artifact
+	digest   v1.Hash
+	made     Made
 }
 
 func (b *Builder) newPublication(ctx context.Context, parts []string) (*publication, error) {
@@ -143,12 +143,12 @@ func (p *publication) gatherImages() error {
 }
 
 // add notes one push.
-func (p *publication) add(phase int, d config.Destination, ref string, what any, digest v1.Hash, made Made) error {
+func (p *publication) add(phase int, d config.Destination, ref string, artifact images.Artifact, digest v1.Hash, made Made) error {
 	to, err := p.at(d, ref)
 	if err != nil {
 		return err
 	}
-	p.pushes[phase] = append(p.pushes[phase], push{d, to, what, digest, made})
+	p.pushes[phase] = append(p.pushes[phase], push{d, to, artifact, digest, made})
 	return nil
 }
 
@@ -252,7 +252,7 @@ func (p *publication) indexAt(ctx context.Context, d config.Destination, step pl
 		}
 		entries[n].Name = images.Qualified(ref)
 		if i := slices.IndexFunc(p.pushes[0], func(o push) bool { return o.ref == ref }); i >= 0 {
-			entries[n].Image = p.pushes[0][i].what.(v1.Image)
+			entries[n].Image = p.pushes[0][i].artifact.(v1.Image)
 			return nil
 		}
 		found, err := p.bench.Registry.Resolve(ctx, ref)

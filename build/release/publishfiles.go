@@ -4,14 +4,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path"
+	"os"
 	"slices"
-	"strings"
 
+	"github.com/slipway-build/slipway/build/config"
 	"github.com/slipway-build/slipway/build/plan"
+	"github.com/slipway-build/slipway/build/publish"
 	"github.com/slipway-build/slipway/images"
 	"github.com/slipway-build/slipway/images/airgap"
 	"github.com/slipway-build/slipway/internal/parallel"
+	"github.com/slipway-build/slipway/internal/usage"
 )
 
 // gatherFiles finds the files of the plan in dist/artifacts, and makes OCI artifacts of
@@ -35,6 +37,39 @@ func (p *publication) gatherFiles(ctx context.Context) error {
 		p.pushes[3] = append(p.pushes[3], o)
 	}
 	return errors.Join(errs...)
+}
+
+// ociArtifact makes one OCI artifact of files, to push to a destination.
+func (p *publication) ociArtifact(ctx context.Context, to config.Destination, files []string) (push, error) {
+	ref, err := images.ParseReference(to.OCI)
+	if err != nil {
+		return push{}, usage.Wrap(err)
+	}
+	annotations := map[string]string{
+		"org.opencontainers.image.created": p.Plan.Release.Epoch.UTC().Format("2006-01-02T15:04:05Z"),
+		"org.opencontainers.image.version": p.Plan.Release.Version,
+	}
+	if p.Plan.Release.Commit != "" {
+		annotations["org.opencontainers.image.revision"] = p.Plan.Release.Commit
+	}
+	described := make([]publish.OCIFile, len(files))
+	for i, file := range files {
+		info, err := os.Stat(file)
+		if err != nil {
+			return push{}, err
+		}
+		digest, err := p.bench.Cache.FileDigest(ctx, file, info)
+		if err != nil {
+			return push{}, err
+		}
+		described[i] = publish.OCIFile{Path: file, Digest: digest, Size: info.Size()}
+	}
+	artifact, err := publish.OCIArtifact(described, annotations)
+	if err != nil {
+		return push{}, err
+	}
+	digest, err := artifact.Digest()
+	return push{to, ref, artifact, digest, Made{Kind: "release", Name: p.Plan.Project}}, err
 }
 
 // packaged are the files of the plan in dist/artifacts, checksums last. One that is
@@ -133,7 +168,3 @@ func (p *publication) checkArchive(ctx context.Context, output string, planned [
 	}
 	return errors.Join(errs...)
 }
-
-// title is the name of a file in an OCI artifact
-// (image-spec/annotations.md, org.opencontainers.image.title).
-func title(file string) string { return path.Base(strings.ReplaceAll(file, "\\", "/")) }

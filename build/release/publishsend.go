@@ -45,13 +45,13 @@ func (p *publication) send(ctx context.Context) error {
 
 // push pushes one image, index or artifact, and reports where it went.
 func (p *publication) push(ctx context.Context, o push) error {
-	d, err := p.bench.Registry.Push(ctx, o.ref, o.what)
+	d, err := p.bench.Registry.Push(ctx, o.ref, o.artifact)
 	if err != nil {
 		return err
 	}
 	made := o.made
 	made.Ref, made.Digest, made.Size = images.Qualified(o.ref), d.Digest.String(), d.Size
-	if image, ok := o.what.(v1.Image); ok && made.Kind == "image" {
+	if image, ok := o.artifact.(v1.Image); ok && made.Kind == "image" {
 		if made.Size, err = images.ImageSize(image); err != nil {
 			return err
 		}

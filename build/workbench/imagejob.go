@@ -11,11 +11,8 @@ import (
 
 	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
-	"github.com/google/go-containerregistry/pkg/v1/partial"
 
 	"github.com/slipway-build/slipway/images"
-	"github.com/slipway-build/slipway/images/airgap"
-	"github.com/slipway-build/slipway/images/airgap/format"
 	"github.com/slipway-build/slipway/images/store"
 	"github.com/slipway-build/slipway/internal/parallel"
 	"github.com/slipway-build/slipway/internal/usage"
@@ -65,41 +62,16 @@ func (r ImageResult) Write(w io.Writer) error {
 	return t.Write(w)
 }
 
-// BuildImage builds a Dockerfile for every platform of the options, and hands
-// the result to the outputs.
+// BuildImage builds a Dockerfile for each platform of the options, and writes the result to the outputs of the job.
+// It checks the job before it builds anything, and reports everything that is wrong with it.
 func (w *Workbench) BuildImage(ctx context.Context, job ImageJob) (ImageResult, error) {
-	tags, err := parseTags(job.Tags)
-	errs := []error{err, usage.Wrap(job.Format.Validate()), usage.Wrap(job.Modes.Validate())}
-	var outputs []imageOutput
-	for _, text := range job.Outputs {
-		kind, where, name, err := parseOutput(text)
-		errs = append(errs, err)
-		outputs = append(outputs, imageOutput{kind, where, name})
-		if (kind == "push" || kind == "docker") && len(tags) == 0 {
-			errs = append(errs, usage.Errorf("output %s: say which name with -t REF", text))
-		}
-		if kind == "docker" {
-			if len(w.options.Platforms) > 1 {
-				errs = append(errs, usage.Errorf("output %s: a name in it stands for one platform, and %d are built; use oci:DIR, or one command for each", text, len(w.options.Platforms)))
-			}
-			_, err := format.OutputCodec(where)
-			errs = append(errs, usage.Wrap(err))
-		}
-	}
-	if info, err := os.Stat(job.Context); err != nil {
-		errs = append(errs, usage.Errorf("build context: %w", err))
-	} else if !info.IsDir() {
-		errs = append(errs, usage.Errorf("build context %s is a file, not a folder", job.Context))
-	}
-	epoch, err := parseSourceDateEpoch(w.options.SourceDateEpoch)
-	errs = append(errs, err)
-	if err := errors.Join(errs...); err != nil {
+	checked, err := w.checkImageJob(job)
+	if err != nil {
 		return ImageResult{}, err
 	}
-
 	var result ImageResult
 	err = store.Mend(ctx, func() error {
-		result, err = w.makeImage(ctx, job, epoch, tags, outputs)
+		result, err = w.makeImage(ctx, checked)
 		return err
 	})
 	if err == nil {
@@ -108,21 +80,43 @@ func (w *Workbench) BuildImage(ctx context.Context, job ImageJob) (ImageResult, 
 	return result, err
 }
 
-// An imageOutput is a value of -o.
-type imageOutput struct{ kind, where, name string }
+// A checkedImageJob is an ImageJob whose options have been parsed.
+type checkedImageJob struct {
+	ImageJob
+	tags    []name.Tag
+	outputs []imageOutput
+	epoch   time.Time
+}
 
-// makeImage is BuildImage for a job that was found right.
-func (w *Workbench) makeImage(ctx context.Context, job ImageJob, epoch time.Time, tags []name.Tag, outputs []imageOutput) (ImageResult, error) {
-	made, err := w.assembleAll(ctx, job, epoch)
+func (w *Workbench) checkImageJob(job ImageJob) (checkedImageJob, error) {
+	checked := checkedImageJob{ImageJob: job}
+	var err error
+	checked.tags, err = parseTags(job.Tags)
+	errs := []error{err, usage.Wrap(job.Format.Validate()), usage.Wrap(job.Modes.Validate())}
+	for _, text := range job.Outputs {
+		output, err := parseOutput(text)
+		checked.outputs = append(checked.outputs, output)
+		errs = append(errs, err, output.check(len(checked.tags), len(w.options.Platforms)))
+	}
+	if info, err := os.Stat(job.Context); err != nil {
+		errs = append(errs, usage.Errorf("build context: %w", err))
+	} else if !info.IsDir() {
+		errs = append(errs, usage.Errorf("build context %s is a file, not a folder", job.Context))
+	}
+	checked.epoch, err = parseSourceDateEpoch(w.options.SourceDateEpoch)
+	return checked, errors.Join(append(errs, err)...)
+}
+
+// makeImage is BuildImage after the checks.
+func (w *Workbench) makeImage(ctx context.Context, job checkedImageJob) (ImageResult, error) {
+	made, err := w.assembleAll(ctx, job)
 	if err != nil {
 		return ImageResult{}, err
 	}
-	var (
-		result  ImageResult
-		subject any
-		errs    []error
-	)
-	for _, m := range made {
+	var result ImageResult
+	entries := make([]images.IndexEntry, len(made))
+	for i, m := range made {
+		entries[i] = images.IndexEntry{Name: images.FormatPlatform(m.platform), Image: m.image}
 		digest, err := m.image.Digest()
 		if err != nil {
 			return ImageResult{}, err
@@ -132,13 +126,9 @@ func (w *Workbench) makeImage(ctx context.Context, job ImageJob, epoch time.Time
 			return ImageResult{}, err
 		}
 		result.Images = append(result.Images, BuiltImage{images.Platform{Platform: m.platform}, digest.String(), size})
-		subject = m.image
 	}
+	var artifact images.Artifact = made[0].image
 	if len(made) > 1 {
-		var entries []images.IndexEntry
-		for _, m := range made {
-			entries = append(entries, images.IndexEntry{Name: images.FormatPlatform(m.platform), Image: m.image})
-		}
 		index, err := images.NewIndex(entries, nil)
 		if err != nil {
 			return ImageResult{}, err
@@ -147,35 +137,22 @@ func (w *Workbench) makeImage(ctx context.Context, job ImageJob, epoch time.Time
 		if err != nil {
 			return ImageResult{}, err
 		}
-		result.Index, subject = digest.String(), index
+		result.Index, artifact = digest.String(), index
 	}
-	for _, o := range outputs {
-		var err error
-		switch o.kind {
-		case "oci":
-			err = putLayout(ctx, o.where, o.name, tags, subject)
-		case "docker":
-			_, err = airgap.Pack(ctx, w.Cache, []airgap.Image{{Names: references(tags), Image: made[0].image, Own: true}},
-				[]airgap.Output{{Path: o.where}}, airgap.Options{Jobs: w.options.Jobs})
-		case "push":
-			for _, tag := range tags {
-				if _, e := w.Registry.Push(ctx, tag, subject); e != nil {
-					err = errors.Join(err, e)
-				}
-			}
-		}
-		errs = append(errs, err)
+	var errs []error
+	for _, o := range job.outputs {
+		errs = append(errs, w.writeOutput(ctx, o, job.tags, artifact))
 	}
 	return result, errors.Join(errs...)
 }
 
-// An assembled is an image that was built for a platform.
+// An assembled is an image and the platform that its config states.
 type assembled struct {
 	platform v1.Platform
 	image    v1.Image
 }
 
-func (w *Workbench) assembleAll(ctx context.Context, job ImageJob, epoch time.Time) ([]assembled, error) {
+func (w *Workbench) assembleAll(ctx context.Context, job checkedImageJob) ([]assembled, error) {
 	platforms := w.options.Platforms
 	if len(platforms) == 0 {
 		platforms = []v1.Platform{{OS: "linux", Architecture: runtime.GOARCH}}
@@ -192,64 +169,17 @@ func (w *Workbench) assembleAll(ctx context.Context, job ImageJob, epoch time.Ti
 	err = parallel.Each(ctx, len(platforms), w.options.Jobs, func(i int) error {
 		image, err := assembler.Assemble(ctx, images.BuildContext{
 			Dir: job.Context, Dockerfile: file, Target: job.Target, Platform: platforms[i], Args: job.Args, Labels: job.Labels,
-			Contexts: job.Contexts, Epoch: epoch, Format: job.Format, Modes: job.Modes, NoCache: w.options.NoCache,
+			Contexts: job.Contexts, Epoch: job.epoch, Format: job.Format, Modes: job.Modes, NoCache: w.options.NoCache,
 		})
 		if err != nil {
 			return err
 		}
-		// What was asked for as windows/amd64 may have an exact version now.
+		// A base image may have given windows/amd64 an exact version.
 		made[i].image = image
 		made[i].platform, err = images.ConfigPlatform(image)
 		return err
 	})
 	return made, err
-}
-
-// putLayout adds an image or index to an OCI layout, under its tags or a name.
-func putLayout(ctx context.Context, dir, refName string, tags []name.Tag, subject any) error {
-	layout, err := store.OpenOutput(dir)
-	if err != nil {
-		return err
-	}
-	defer layout.Close()
-	var d *v1.Descriptor
-	switch subject := subject.(type) {
-	case v1.Image:
-		if err = layout.AddImage(ctx, subject); err == nil {
-			d, err = partial.Descriptor(subject)
-		}
-		if err == nil {
-			var platform v1.Platform
-			platform, err = images.ConfigPlatform(subject)
-			d.Platform = &platform
-		}
-	case v1.ImageIndex:
-		if err = layout.AddIndex(ctx, subject); err == nil {
-			d, err = partial.Descriptor(subject)
-		}
-	}
-	if err != nil {
-		return err
-	}
-	names := []string{refName}
-	if refName == "" && len(tags) > 0 {
-		names = nil
-		for _, t := range tags {
-			names = append(names, images.Qualified(t))
-		}
-	}
-	for _, n := range names {
-		err = errors.Join(err, layout.Tag(ctx, n, *d))
-	}
-	return err
-}
-
-func references(tags []name.Tag) []name.Reference {
-	out := make([]name.Reference, len(tags))
-	for i, t := range tags {
-		out[i] = t
-	}
-	return out
 }
 
 // parseSourceDateEpoch reads the time of images that belong to no project; it is zero for an empty text.

@@ -189,11 +189,11 @@ func (p *archivePush) pushImages(ctx context.Context, t pushTarget) (v1.Hash, er
 	if err != nil {
 		return v1.Hash{}, err
 	}
-	var what any = image
+	var artifact images.Artifact = image
 	if index != nil {
-		what = index
+		artifact = index
 	}
-	d, err := p.workbench.Registry.Push(ctx, t.tag, what)
+	d, err := p.workbench.Registry.Push(ctx, t.tag, artifact)
 	return d.Digest, err
 }
 

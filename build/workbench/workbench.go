@@ -286,22 +286,6 @@ func (w *Workbench) resolve(ctx context.Context, ref string) (*resolved, error) 
 	return out, err
 }
 
-// parseOutput reads a value of -o.
-func parseOutput(s string) (kind, where, name string, err error) {
-	if s == "push" {
-		return "push", "", "", nil
-	}
-	if file, ok := strings.CutPrefix(s, "docker:"); ok && file != "" {
-		return "docker", file, "", nil
-	}
-	if strings.HasPrefix(s, "oci:") {
-		if dir, name, ok := cutLayout(s); ok && dir != "" {
-			return "oci", dir, name, nil
-		}
-	}
-	return "", "", "", usage.Errorf("output %q: want oci:DIR[:NAME], docker:FILE.tar[.zst|.gz] or push", s)
-}
-
 // parseTags reads references that name what is made: they have a tag.
 func parseTags(texts []string) ([]name.Tag, error) {
 	var (

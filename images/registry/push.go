@@ -13,24 +13,19 @@ import (
 
 	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
-	"github.com/google/go-containerregistry/pkg/v1/partial"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/slipway-build/slipway/images"
 	"github.com/slipway-build/slipway/progress"
 )
 
-// Push pushes a v1.Image, a v1.ImageIndex or a *Manifest to ref, and returns its descriptor.
+// Push pushes an artifact, which is a v1.Image or a v1.ImageIndex, to ref, and returns its descriptor.
 // Content that the registry has is not sent. A foreign layer that cannot be fetched anywhere is
 // left out, with a warning. If ref is a digest, it must be the digest of the pushed content.
-func (c *Client) Push(ctx context.Context, ref name.Reference, what any) (d v1.Descriptor, err error) {
+func (c *Client) Push(ctx context.Context, ref name.Reference, artifact images.Artifact) (d v1.Descriptor, err error) {
 	label := images.Familiar(ref)
 	if c.offline {
 		return v1.Descriptor{}, fmt.Errorf("offline: cannot push %s", label)
-	}
-	m, err := openManifest(what)
-	if err != nil {
-		return v1.Descriptor{}, fmt.Errorf("pushing %s: %w", label, err)
 	}
 	task := progress.Start(ctx, "push "+label)
 	defer func() { task.Done(err) }()
@@ -39,7 +34,7 @@ func (c *Client) Push(ctx context.Context, ref name.Reference, what any) (d v1.D
 		return v1.Descriptor{}, err
 	}
 	p := &pushing{client: c, endpoint: e, task: task}
-	d, err = p.push(ctx, ref, m, true)
+	d, err = p.push(ctx, ref, artifact, true)
 	if err != nil {
 		return v1.Descriptor{}, p.endpoint.explain("image "+label, err)
 	}
@@ -47,27 +42,6 @@ func (c *Client) Push(ctx context.Context, ref name.Reference, what any) (d v1.D
 		task.SetCached()
 	}
 	return d, nil
-}
-
-// A taggable is a v1.Image or a v1.ImageIndex.
-type taggable interface {
-	partial.Describable
-	RawManifest() ([]byte, error)
-}
-
-func openManifest(what any) (taggable, error) {
-	switch what := what.(type) {
-	case *Manifest:
-		if what.Descriptor.MediaType.IsIndex() {
-			return what.Index()
-		}
-		return what.Image()
-	case v1.ImageIndex:
-		return what, nil
-	case v1.Image:
-		return what, nil
-	}
-	return nil, fmt.Errorf("%T is not an image or an index", what)
 }
 
 // A pushing is one call of Push.
@@ -87,7 +61,7 @@ func (p *pushing) sending(n int64) {
 
 // push pushes the content that a manifest lists, then the manifest. Without trust, everything is
 // sent, even if the registry claims to have it.
-func (p *pushing) push(ctx context.Context, ref name.Reference, m taggable, trust bool) (v1.Descriptor, error) {
+func (p *pushing) push(ctx context.Context, ref name.Reference, m images.Artifact, trust bool) (v1.Descriptor, error) {
 	d, raw, err := describe(m)
 	if err != nil {
 		return v1.Descriptor{}, &localError{err}
@@ -123,7 +97,7 @@ func (p *pushing) push(ctx context.Context, ref name.Reference, m taggable, trus
 // storage may lag behind its answers, for instance while another push writes the same blobs, or it
 // answered from a cache. The manifest is then sent again after a delay, and if that does not help,
 // after sending its children again.
-func (p *pushing) complete(ctx context.Context, ref name.Reference, m taggable, d v1.Descriptor, raw []byte, before v1.Hash) error {
+func (p *pushing) complete(ctx context.Context, ref name.Reference, m images.Artifact, d v1.Descriptor, raw []byte, before v1.Hash) error {
 	p.sending(d.Size)
 	for t := p.client.tries(); ; {
 		err := p.put(ctx, ref, d, raw, before)
@@ -147,7 +121,7 @@ func (p *pushing) complete(ctx context.Context, ref name.Reference, m taggable, 
 	}
 }
 
-func describe(m taggable) (d v1.Descriptor, raw []byte, err error) {
+func describe(m images.Artifact) (d v1.Descriptor, raw []byte, err error) {
 	if raw, err = m.RawManifest(); err != nil {
 		return d, nil, err
 	}
@@ -248,7 +222,7 @@ func ctxError(ctx context.Context) error {
 }
 
 // children pushes the content that a manifest lists.
-func (p *pushing) children(ctx context.Context, m taggable, trust bool) error {
+func (p *pushing) children(ctx context.Context, m images.Artifact, trust bool) error {
 	if index, ok := m.(v1.ImageIndex); ok {
 		return p.entries(ctx, index, trust)
 	}
@@ -273,7 +247,7 @@ func (p *pushing) entries(ctx context.Context, index v1.ImageIndex, trust bool) 
 }
 
 func (p *pushing) entry(ctx context.Context, index v1.ImageIndex, d v1.Descriptor, trust bool) error {
-	var child taggable
+	var child images.Artifact
 	var err error
 	switch {
 	case d.MediaType.IsIndex():

@@ -176,7 +176,11 @@ func TestCopyingBetweenRegistriesWithOneSlot(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d, err := c.Push(t.Context(), parse(t, to+"/imgy:v1"), m)
+	index, err := m.Index()
+	if err != nil {
+		t.Fatal(err)
+	}
+	d, err := c.Push(t.Context(), parse(t, to+"/imgy:v1"), index)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -199,8 +203,6 @@ func TestPushByDigest(t *testing.T) {
 	other := imagetest.Image(t, "linux/amd64", imagetest.Layer(t, imagetest.Files{"f": "y"}))
 	_, err := c.Push(t.Context(), parse(t, ref), other)
 	wantError(t, err, digestOf(t, other).String())
-	_, err = c.Push(t.Context(), parse(t, ref), "text")
-	wantError(t, err, "string is not an image or an index")
 }
 
 func TestARegistryThatRewritesManifestsIsNoticed(t *testing.T) {

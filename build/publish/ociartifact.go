@@ -1,69 +1,57 @@
-package release
+package publish
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"fmt"
 	"io"
-	"os"
+	"path"
+	"strings"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/partial"
 	"github.com/google/go-containerregistry/pkg/v1/types"
 
-	"github.com/slipway-build/slipway/build/config"
-	"github.com/slipway-build/slipway/images"
 	"github.com/slipway-build/slipway/internal/regular"
-	"github.com/slipway-build/slipway/internal/usage"
 )
 
 // artifactType says what the OCI artifact is that dist/artifacts becomes.
 const artifactType = "application/vnd.slipway.artifacts.v1"
 
-// ociArtifact makes one OCI artifact of files, a layer each, as oras does
-// (image-spec/manifest.md, "Guidelines for Artifact Usage").
-func (p *publication) ociArtifact(ctx context.Context, to config.Destination, files []string) (push, error) {
-	ref, err := images.ParseReference(to.OCI)
-	if err != nil {
-		return push{}, usage.Wrap(err)
-	}
+// An OCIFile is a file of an OCI artifact.
+type OCIFile struct {
+	Path   string
+	Digest v1.Hash
+	Size   int64 // in bytes
+}
+
+// OCIArtifact returns one OCI artifact with a layer for each file, which lies in it as it is, as oras makes them
+// (image-spec/manifest.md, "Guidelines for Artifact Usage"). The names of the files are in annotations of the layers,
+// without folders.
+func OCIArtifact(files []OCIFile, annotations map[string]string) (v1.Image, error) {
 	artifact := &ociArtifact{config: []byte("{}")}
 	m := struct {
 		v1.Manifest
 		ArtifactType string `json:"artifactType"`
-	}{v1.Manifest{SchemaVersion: 2, MediaType: types.OCIManifestSchema1, Annotations: map[string]string{
-		"org.opencontainers.image.created": p.Plan.Release.Epoch.UTC().Format("2006-01-02T15:04:05Z"),
-		"org.opencontainers.image.version": p.Plan.Release.Version,
-	}}, artifactType}
-	if p.Plan.Release.Commit != "" {
-		m.Annotations["org.opencontainers.image.revision"] = p.Plan.Release.Commit
-	}
+	}{v1.Manifest{SchemaVersion: 2, MediaType: types.OCIManifestSchema1, Annotations: annotations}, artifactType}
 	digest, size, err := v1.SHA256(bytes.NewReader(artifact.config))
 	if err != nil {
-		return push{}, err
+		return nil, err
 	}
 	m.Config = v1.Descriptor{MediaType: "application/vnd.oci.empty.v1+json", Digest: digest, Size: size}
-	for _, file := range files {
-		info, err := os.Stat(file)
-		if err != nil {
-			return push{}, err
-		}
-		digest, err := p.bench.Cache.FileDigest(ctx, file, info)
-		if err != nil {
-			return push{}, err
-		}
-		layer := &fileLayer{file, v1.Descriptor{MediaType: "application/octet-stream", Digest: digest, Size: info.Size(),
-			Annotations: map[string]string{"org.opencontainers.image.title": title(file)}}}
+	for _, f := range files {
+		layer := &fileLayer{f.Path, v1.Descriptor{MediaType: "application/octet-stream", Digest: f.Digest, Size: f.Size,
+			Annotations: map[string]string{"org.opencontainers.image.title": title(f.Path)}}}
 		artifact.layers = append(artifact.layers, layer)
 		m.Layers = append(m.Layers, layer.descriptor)
 	}
-	if artifact.manifest, err = json.Marshal(m); err != nil {
-		return push{}, err
-	}
-	digest, err = artifact.Digest()
-	return push{to, ref, v1.Image(artifact), digest, Made{Kind: "release", Name: p.Plan.Project}}, err
+	artifact.manifest, err = json.Marshal(m)
+	return artifact, err
 }
+
+// title is the name of a file in an OCI artifact
+// (image-spec/annotations.md, org.opencontainers.image.title).
+func title(file string) string { return path.Base(strings.ReplaceAll(file, "\\", "/")) }
 
 // ociArtifact is a manifest that names files.
 type ociArtifact struct {
