@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"strings"
 	"time"
@@ -14,126 +13,16 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/spf13/cobra"
 
-	"github.com/slipway-build/slipway/build/workbench"
 	"github.com/slipway-build/slipway/images"
 	"github.com/slipway-build/slipway/images/airgap"
-	"github.com/slipway-build/slipway/internal/regular"
 	"github.com/slipway-build/slipway/internal/usage"
 	"github.com/slipway-build/slipway/progress"
 )
 
 func (p *Program) airgapCommand() *cobra.Command {
 	c := asGroup(&cobra.Command{Use: "airgap", Short: "Write, verify, extract, push, serve and compare air-gap archives", GroupID: "tools"})
-	c.AddCommand(p.packCommand(), p.lsCommand(), p.archiveVerifyCommand(), p.findCommand(), p.extractCommand(), p.pushCommand(), p.serveCommand(), p.diffCommand(), p.applyCommand())
+	c.AddCommand(p.airgapPackCommand(), p.lsCommand(), p.archiveVerifyCommand(), p.findCommand(), p.extractCommand(), p.pushCommand(), p.serveCommand(), p.diffCommand(), p.applyCommand())
 	return c
-}
-
-func (p *Program) packCommand() *cobra.Command {
-	var (
-		job    workbench.PackJob
-		lists  []string
-		dryRun bool
-		split  string
-	)
-	c := &cobra.Command{
-		Use:   "pack (-f LIST.txt | REF…) -o FILE.tar|.tar.zst|.tar.gz [-o …]",
-		Short: "Write archives of images from registries and OCI layouts",
-		Long: `Pack fetches images, each blob once, and writes one archive for each -o. REF is a
-registry reference, oci:DIR[:NAME], docker-daemon:REF (an image of Docker Engine) or
-docker-archive:FILE[:REF] (an archive of docker save, skopeo, Slipway and others). If a
-layout or archive has one image without a full name, NAME or REF names it; of several
-images, a digest selects one: oci:DIR:NAME@sha256:…. Archives start with their metadata
-and contain the images in the given order. Missing images are reported before anything
-is written.`,
-		Example: examples(
-			"slipway airgap pack -f images.txt --platform linux/amd64 -o images.tar.zst -o images.tar.gz",
-			"slipway airgap pack --platform windows/amd64:10.0.20348.4294 -o pause.tar.zst rancher/mirrored-pause:3.10.2",
-			"slipway airgap pack -o local.tar.zst docker-daemon:team/app:dev docker-archive:other.tar:team/other:v1",
-			"slipway airgap pack --layers original -o signed.tar registry.example.com/app@sha256:…"),
-		RunE: func(c *cobra.Command, refs []string) error {
-			entries, err := p.readLists(lists)
-			if split != "" {
-				var sizeErr error
-				if job.Split, sizeErr = progress.ParseBytes(split); sizeErr != nil {
-					err = errors.Join(err, fmt.Errorf("--split: %w", sizeErr))
-				}
-			}
-			if err != nil {
-				return usage.Wrap(err)
-			}
-			for _, e := range entries {
-				job.Images = append(job.Images, workbench.PackSource{Ref: e.Ref.String(), Where: fmt.Sprintf("%s:%d", e.File, e.Line)})
-			}
-			for _, ref := range refs {
-				job.Images = append(job.Images, workbench.PackSource{Ref: ref})
-			}
-			if dryRun {
-				var found *workbench.Preflight
-				err := p.watched(c, func(ctx context.Context) error {
-					w, err := workbench.Open(p.settings.Workbench())
-					if err != nil {
-						return err
-					}
-					defer w.Close()
-					found, err = w.PreflightPack(ctx, job)
-					return err
-				})
-				if err != nil {
-					return err
-				}
-				return found.Write(p.Stdout)
-			}
-			var made []airgap.Result
-			err = p.watched(c, func(ctx context.Context) error {
-				w, err := workbench.Open(p.settings.Workbench())
-				if err != nil {
-					return err
-				}
-				defer w.Close()
-				made, err = w.Pack(ctx, job)
-				return err
-			})
-			if err != nil {
-				return err
-			}
-			t := progress.NewTable("ARCHIVE", "IMAGES", "LAYERS", "SIZE").AlignRight("IMAGES", "LAYERS", "SIZE")
-			for _, r := range made {
-				t.Add(r.Path, fmt.Sprint(r.Images), fmt.Sprint(r.Layers), progress.FormatBytes(r.Size))
-			}
-			return t.Write(p.Stdout)
-		},
-	}
-	f := c.Flags()
-	f.StringArrayVarP(&lists, "file", "f", nil, "image list: one reference per line, # starts a comment; - is standard input")
-	f.StringArrayVarP(&job.Outputs, "output", "o", nil, "archive to write: .tar, .tar.zst or .tar.gz")
-	f.StringVar(&job.Layers, "layers", "uncompressed", "uncompressed, or original to keep the registry's digests, including those of indexes")
-	f.StringVar(&split, "split", "", "split the archive into parts of at most this size, such as 1900MB, called FILE.part001 and so on; cat joins them, and all airgap commands read them directly")
-	f.BoolVar(&dryRun, "dry-run", false, "look up all images, print what would be fetched and how much disk space it takes, and write nothing")
-	f.StringVar(&job.Level, "level", "best", "zstd level: fastest, default, better or best")
-	return c
-}
-
-// readLists reads image lists; - is standard input.
-func (p *Program) readLists(files []string) ([]images.ListEntry, error) {
-	var (
-		all  []images.ListEntry
-		errs []error
-	)
-	for _, file := range files {
-		var r io.Reader = p.Stdin
-		if file != "-" {
-			f, err := regular.Open(file)
-			if err != nil {
-				errs = append(errs, fmt.Errorf("image list: %w", err))
-				continue
-			}
-			defer f.Close()
-			r = f
-		}
-		entries, err := images.ReadList(r, file)
-		all, errs = append(all, entries...), append(errs, err)
-	}
-	return all, errors.Join(errs...)
 }
 
 // listedImage is an image as `airgap ls --json` prints it.

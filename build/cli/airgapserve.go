@@ -37,12 +37,7 @@ compressed with gzip.`,
 			"slipway airgap push --keep-registry images.tar.zst registry.example.com"),
 		RunE: func(c *cobra.Command, words []string) error {
 			var pushed []workbench.Pushed
-			err := p.watched(c, func(ctx context.Context) error {
-				w, err := workbench.Open(p.settings.Workbench())
-				if err != nil {
-					return err
-				}
-				defer w.Close()
+			err := p.withWorkbench(c, func(ctx context.Context, w *workbench.Workbench) (err error) {
 				job.Archives, job.Target = words[:len(words)-1], words[len(words)-1]
 				pushed, err = w.PushArchives(ctx, job)
 				return err

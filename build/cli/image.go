@@ -56,12 +56,7 @@ on this machine's architecture.`,
 				return usage.Wrap(err)
 			}
 			var made workbench.ImageResult
-			err := p.watched(c, func(ctx context.Context) (err error) {
-				w, err := workbench.Open(p.settings.Workbench())
-				if err != nil {
-					return err
-				}
-				defer w.Close()
+			err := p.withWorkbench(c, func(ctx context.Context, w *workbench.Workbench) (err error) {
 				made, err = w.BuildImage(ctx, job)
 				return err
 			})

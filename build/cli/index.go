@@ -46,12 +46,7 @@ copied.`,
 				return usage.Wrap(err)
 			}
 			var made workbench.IndexResult
-			err = p.watched(c, func(ctx context.Context) error {
-				w, err := workbench.Open(p.settings.Workbench())
-				if err != nil {
-					return err
-				}
-				defer w.Close()
+			err = p.withWorkbench(c, func(ctx context.Context, w *workbench.Workbench) (err error) {
 				made, err = w.CreateIndex(ctx, tags, sources, pairs, dryRun)
 				return err
 			})
@@ -82,16 +77,12 @@ func (p *Program) indexInspectCommand() *cobra.Command {
 		Args:    cobra.ExactArgs(1),
 		Example: examples("slipway index inspect registry.example.com/app:v1", "slipway index inspect oci:dist/oci:docker.io/slipway/slipway-runtime:v0.1.0", "slipway index inspect --raw app:v1"),
 		RunE: func(c *cobra.Command, args []string) error {
-			w, err := workbench.Open(p.settings.Workbench())
-			if err != nil {
-				return err
-			}
-			defer w.Close()
 			var found *workbench.Inspection
-			if err := p.watched(c, func(ctx context.Context) error {
+			err := p.withWorkbench(c, func(ctx context.Context, w *workbench.Workbench) (err error) {
 				found, err = w.Inspect(ctx, args[0])
 				return err
-			}); err != nil {
+			})
+			if err != nil {
 				return err
 			}
 			switch {

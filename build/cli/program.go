@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/slipway-build/slipway/build/settings"
+	"github.com/slipway-build/slipway/build/workbench"
 	"github.com/slipway-build/slipway/images"
 	"github.com/slipway-build/slipway/internal/process"
 	"github.com/slipway-build/slipway/internal/usage"
@@ -188,6 +189,18 @@ func (p *Program) watched(c *cobra.Command, work func(ctx context.Context) error
 	err = work(display.Context(c.Context()))
 	display.Close()
 	return err
+}
+
+// withWorkbench opens a workbench and runs work with it, with a display of its progress.
+func (p *Program) withWorkbench(c *cobra.Command, work func(context.Context, *workbench.Workbench) error) error {
+	return p.watched(c, func(ctx context.Context) error {
+		w, err := workbench.Open(p.settings.Workbench())
+		if err != nil {
+			return err
+		}
+		defer w.Close()
+		return work(ctx, w)
+	})
 }
 
 // examples are indented as cobra wants them.

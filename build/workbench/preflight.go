@@ -36,97 +36,119 @@ type DiskNeed struct {
 	Free  int64 `json:"free"`
 }
 
-// Compressed by zstd, other people's layers take about three quarters of what gzip
-// makes of them, and less than half only if they were not compressed at all.
-const zstdNeed, zstdLeast = 0.75, 0.4
+// Layers are expected to be compressed by gzip where they come from. What zstd makes of them has about three quarters
+// of their size, and less than 0.4 of it only if they were not compressed at all. Uncompressed layers are about three
+// times as large.
+const (
+	zstdNeed  = 0.75
+	zstdLeast = 0.4
+	plainNeed = 3
+)
 
-// plain layers are about three times what gzip makes of them.
-const plainNeed = 3
-
-// preflight estimates what packing contents[i] into outputs[i] costs. Outputs that
-// are there already are not among them.
+// NewPreflight estimates what packing contents[i] into the archives outputs[i] costs. Outputs that are there already
+// must not be among them.
 func NewPreflight(cache *store.Store, contents [][]airgap.Image, outputs [][]string) (*Preflight, error) {
-	var (
-		p     = &Preflight{}
-		byID  = map[string]*DiskNeed{}
-		order []*DiskNeed
-		seen  = map[v1.Hash]bool{}
-	)
-	charge := func(path string, need, least float64) error {
-		id, free, err := fileSystem(path)
-		if err != nil {
-			return fmt.Errorf("looking at the disk of %s: %w", path, err)
-		}
-		d := byID[id]
-		if d == nil {
-			d = &DiskNeed{Free: free}
-			byID[id], order = d, append(order, d)
-		}
-		if !slices.Contains(d.Paths, path) {
-			d.Paths = append(d.Paths, path)
-		}
-		d.Need += int64(need)
-		d.least += int64(least)
-		return nil
-	}
+	e := estimate{cache: cache, disks: map[string]*DiskNeed{}, seen: map[v1.Hash]bool{}}
 	for i, content := range contents {
 		if len(outputs[i]) == 0 {
 			continue
 		}
-		var size, fresh float64
-		inArchive := map[v1.Hash]bool{}
-		for _, image := range content {
-			m, err := image.Image.Manifest()
-			if err != nil {
-				return nil, err
-			}
-			if !seen[m.Config.Digest] {
-				seen[m.Config.Digest] = true
-				p.Images++
-			}
-			for _, l := range m.Layers {
-				if !inArchive[l.Digest] {
-					inArchive[l.Digest] = true
-					size += float64(l.Size)
-				}
-				if seen[l.Digest] {
-					continue
-				}
-				seen[l.Digest] = true
-				p.Layers++
-				if !cache.Has(l.Digest) {
-					p.Fetch += l.Size
-				}
-				fresh += float64(l.Size)
-			}
-		}
-		// The frames that .tar.zst is made of are kept.
-		if err := charge(cache.Dir(), zstdNeed*fresh, 0); err != nil {
+		if err := e.archive(content, outputs[i]); err != nil {
 			return nil, err
 		}
-		for _, output := range outputs[i] {
-			need, least := size, size
-			switch {
-			case strings.HasSuffix(output, "zst"):
-				need, least = zstdNeed*size, zstdLeast*size
-			case strings.HasSuffix(output, ".tar"):
-				need = plainNeed * size
+	}
+	if err := e.charge(cache.Dir(), float64(e.Fetch), float64(e.Fetch)); err != nil {
+		return nil, err
+	}
+	for _, d := range e.order {
+		e.Disks = append(e.Disks, *d)
+	}
+	return &e.Preflight, nil
+}
+
+// An estimate is a Preflight that is being made.
+type estimate struct {
+	Preflight
+	cache *store.Store
+	disks map[string]*DiskNeed // by the ID of their file system
+	order []*DiskNeed
+	seen  map[v1.Hash]bool // layers and configs
+}
+
+// archive adds what an archive with some content costs in each of its outputs.
+func (e *estimate) archive(content []airgap.Image, outputs []string) error {
+	var size, fresh float64 // of all layers, and of those that no earlier archive has
+	inArchive := map[v1.Hash]bool{}
+	for _, image := range content {
+		m, err := image.Image.Manifest()
+		if err != nil {
+			return err
+		}
+		if e.first(m.Config.Digest) {
+			e.Images++
+		}
+		for _, l := range m.Layers {
+			if !inArchive[l.Digest] {
+				inArchive[l.Digest] = true
+				size += float64(l.Size)
 			}
-			if err := charge(filepath.Dir(output), need, least); err != nil {
-				return nil, err
+			if e.first(l.Digest) {
+				e.Layers++
+				fresh += float64(l.Size)
+				if !e.cache.Has(l.Digest) {
+					e.Fetch += l.Size
+				}
 			}
 		}
 	}
-	if err := charge(cache.Dir(), float64(p.Fetch), float64(p.Fetch)); err != nil {
-		return nil, err
+	// The cache keeps the frames of a .tar.zst.
+	if err := e.charge(e.cache.Dir(), zstdNeed*fresh, 0); err != nil {
+		return err
 	}
-	for _, d := range order {
-		p.Disks = append(p.Disks, *d)
+	for _, output := range outputs {
+		need, least := size, size
+		switch {
+		case strings.HasSuffix(output, "zst"):
+			need, least = zstdNeed*size, zstdLeast*size
+		case strings.HasSuffix(output, ".tar"):
+			need = plainNeed * size
+		}
+		if err := e.charge(filepath.Dir(output), need, least); err != nil {
+			return err
+		}
 	}
-	return p, nil
+	return nil
 }
 
-// enough is an error if a disk has less free than is needed at the very least.
+// first says whether content is seen for the first time.
+func (e *estimate) first(h v1.Hash) bool {
+	if e.seen[h] {
+		return false
+	}
+	e.seen[h] = true
+	return true
+}
+
+// charge adds bytes that will be written to a folder.
+func (e *estimate) charge(folder string, need, least float64) error {
+	id, free, err := fileSystem(folder)
+	if err != nil {
+		return fmt.Errorf("looking at the disk of %s: %w", folder, err)
+	}
+	d := e.disks[id]
+	if d == nil {
+		d = &DiskNeed{Free: free}
+		e.disks[id], e.order = d, append(e.order, d)
+	}
+	if !slices.Contains(d.Paths, folder) {
+		d.Paths = append(d.Paths, folder)
+	}
+	d.Need += int64(need)
+	d.least += int64(least)
+	return nil
+}
+
+// Enough returns an error if a disk has less free than is needed at the very least.
 func (p *Preflight) Enough() error {
 	for _, d := range p.Disks {
 		if d.least > d.Free {
