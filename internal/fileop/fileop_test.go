@@ -1,6 +1,7 @@
 package fileop
 
 import (
+	"context"
 	"errors"
 	"io/fs"
 	"os"
@@ -82,5 +83,39 @@ func TestFilesAreRenamedAndRemoved(t *testing.T) {
 	}
 	if _, err := os.Stat(dir); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("it is still there: %v", err)
+	}
+}
+
+// A reader finds a file at every moment while it is replaced.
+func TestReadersFindAFileThatIsReplaced(t *testing.T) {
+	dir := t.TempDir()
+	final := filepath.Join(dir, "file")
+	replace := func() {
+		temp := filepath.Join(dir, "temp")
+		if err := errors.Join(os.WriteFile(temp, []byte("x"), 0o400), Rename(temp, final)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	replace()
+	ctx, stop := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() {
+		for ctx.Err() == nil {
+			f, err := Open(func() (*os.File, error) { return os.Open(final) })
+			if err != nil {
+				done <- err
+				return
+			}
+			f.Close()
+			time.Sleep(time.Millisecond) // a file that is always open is never replaced on Windows
+		}
+		done <- nil
+	}()
+	for range 100 {
+		replace()
+	}
+	stop()
+	if err := <-done; err != nil {
+		t.Error(err)
 	}
 }

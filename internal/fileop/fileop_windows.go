@@ -26,14 +26,19 @@ func isAny(err error, codes ...syscall.Errno) bool {
 	return slices.ContainsFunc(codes, func(code syscall.Errno) bool { return errors.Is(err, code) })
 }
 
-// rename first removes an existing read-only file, which MoveFileEx does not replace.
+// rename also replaces a read-only file, which MoveFileEx does not: it first makes the file
+// writable. If it removed the file, a reader could find none for a moment.
 func rename(from, to string) error {
 	err := os.Rename(from, to)
 	if !errors.Is(err, fs.ErrPermission) {
 		return err
 	}
-	if info, statErr := os.Lstat(to); statErr != nil || !info.Mode().IsRegular() || info.Mode()&0o200 != 0 || os.Remove(to) != nil {
+	if info, statErr := os.Lstat(to); statErr != nil || !info.Mode().IsRegular() || info.Mode()&0o200 != 0 || os.Chmod(to, 0o600) != nil {
 		return err
 	}
-	return os.Rename(from, to)
+	if err := os.Rename(from, to); err != nil {
+		_ = os.Chmod(to, 0o400)
+		return err
+	}
+	return nil
 }
