@@ -182,6 +182,13 @@ func TestDamageInTheCacheIsMended(t *testing.T) {
 			t.Run(kind+" "+h.name, func(t *testing.T) {
 				r.t = t
 				bad := map[string][]byte{}
+				if !slices.ContainsFunc(kinds[kind], exists) {
+					// The run before dropped them, and had no use for new ones.
+					if err := os.RemoveAll(filepath.Join(r.dir, "dist")); err != nil {
+						t.Fatal(err)
+					}
+					r.run("package")
+				}
 				for _, file := range kinds[kind] {
 					raw, err := os.ReadFile(file)
 					if errors.Is(err, fs.ErrNotExist) {
@@ -229,6 +236,11 @@ func TestDamageInTheCacheIsMended(t *testing.T) {
 	if err := r.builder().Verify(t.Context()); err != nil {
 		t.Error(err)
 	}
+}
+
+func exists(file string) bool {
+	_, err := os.Lstat(file)
+	return err == nil
 }
 
 func (r *testRelease) packageWith(ctx context.Context) {

@@ -111,9 +111,11 @@ func (s *Store) addLayer(ctx context.Context, l v1.Layer) error {
 	return s.Put(ctx, want, r)
 }
 
-// checkOutput checks a layer that an output has already. It is read only if its file has
-// changed since it was read last.
+// checkOutput checks a layer that an output has already. The layer is read only if its
+// file has changed since it was read last; its record is read, since a damaged one is
+// dropped with a warning by that.
 func (s *Store) checkOutput(ctx context.Context, want v1.Descriptor) error {
+	s.knownInfo(ctx, want.Digest)
 	path := s.Path(want.Digest)
 	info, err := statRegular(path)
 	if err != nil {
