@@ -17,13 +17,13 @@ import (
 func (p *Plan) Select(s Selection) *Plan {
 	out := *p
 	has := func(verb, part string) bool { return s.Verb == verb && slices.Contains(s.Parts, part) }
-	if !has("build", "binaries") {
+	if !has("build", "binaries") && !has("package", "bundles") {
 		out.Binaries = nil
 	}
-	if !has("build", "images") && !has("publish", "images") {
+	if !s.MakesImages() && !has("publish", "images") {
 		out.Images = nil
 	}
-	if !has("build", "images") {
+	if !s.MakesImages() {
 		out.Indexes = slices.DeleteFunc(slices.Clone(p.Indexes), func(i IndexStep) bool {
 			if i.Platform != nil {
 				return !has("publish", "images")

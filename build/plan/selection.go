@@ -26,6 +26,11 @@ type Selection struct {
 	OS    string // one of Systems, or empty for all
 }
 
+// MakesImages reports whether the selection makes the images and indexes of the plan.
+func (s Selection) MakesImages() bool {
+	return s.Verb == "build" && slices.Contains(s.Parts, "images") || s.Verb == "package" && slices.Contains(s.Parts, "airgap")
+}
+
 // Select reads the words that narrow a verb: parts of it and at most one
 // operating system. None, or "all", means everything.
 func Select(verb string, only []string) (Selection, error) {

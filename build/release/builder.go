@@ -205,6 +205,15 @@ func (b *Builder) run(ctx context.Context, s plan.Selection) error {
 	return nil
 }
 
+// Selected is the plan of what Run makes for a selection, or of what it publishes.
+func (b *Builder) Selected(s plan.Selection) *plan.Plan {
+	out := b.Plan.Select(s)
+	if out.Binaries == nil && s.MakesImages() {
+		out.Binaries = b.readByImages()
+	}
+	return out
+}
+
 // Close says that the builder is used no more. On Windows nothing that it holds can be
 // removed before.
 func (b *Builder) Close() error {
