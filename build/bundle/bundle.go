@@ -16,62 +16,59 @@ import (
 	"github.com/slipway-build/slipway/progress"
 )
 
-// A File is a file, or all that lies below a folder, and its place in a bundle.
+// A File is a file, or a folder with its content, and its path in a bundle.
 type File struct {
-	// Source is a path on disk. A symbolic link is followed; those that lie below
-	// a folder stay links.
+	// Source is a path on disk. A symbolic link is followed; links inside a folder are packed as
+	// links.
 	Source string
-	// Path is where it stands in the bundle, with slashes. For a folder it is where
-	// its content stands, and may be "." or "/". In archives a leading slash is
-	// dropped, in deb and rpm there must be one.
+	// Path is the path in the bundle, with slashes. For a folder it is the path of its content, and
+	// may be "." or "/". In archives a leading slash is dropped, in deb and rpm it is required.
 	Path string
-	// Mode is the permissions, for a folder those of the files below it; 0 means
-	// what images.ContextMode makes of those on disk. Folders have 0755.
+	// Mode contains the permissions, for a folder those of the files below it; 0 means those of
+	// images.ContextMode. Folders have 0755.
 	Mode fs.FileMode
-	// Config is set for what an upgrade of a deb or rpm must not overwrite.
+	// Config marks a file that an upgrade of a deb or rpm must not overwrite.
 	Config bool
 }
 
-// A Package is what a deb or rpm says of itself. For archives only Platform
-// matters.
+// A Package is the metadata of a deb or rpm. For archives only Platform is used.
 type Package struct {
-	// Name is the package's, such as slipway.
+	// Name is the name of the package, such as slipway.
 	Name string
-	// Version is a semantic version, with or without a v. Packages have 1.2.3~rc1+rke2r1
-	// for v1.2.3-rc1+rke2r1, so that it sorts before 1.2.3.
+	// Version is a semantic version, with or without a leading v. In packages, v1.2.3-rc1+rke2r1
+	// becomes 1.2.3~rc1+rke2r1, so that it sorts before 1.2.3.
 	Version string
 	// Arch and Platform are Go's names, such as amd64 and linux.
 	Arch     string
 	Platform string
-	// Release is the packaging's own number; empty is none in a deb and 1 in an rpm,
-	// which must have one.
+	// Release is the number of the packaging; empty means none in a deb and 1 in an rpm, which
+	// requires one.
 	Release string
-	// Maintainer is of the form Name <address>; a deb must have one.
+	// Maintainer has the form Name <address>; required for a deb.
 	Maintainer string
-	// Description begins with a line that is the summary.
+	// Description starts with a one-line summary.
 	Description string
 	Homepage    string
 	License     string
 	Vendor      string
-	// Section is a deb's, such as admin; empty is misc.
+	// Section is that of a deb, such as admin; empty means misc.
 	Section string
-	// Depends and the rest name other packages, such as iptables, or with a version:
-	// "iptables >= 1.8" and "iptables (>= 1.8)" are good for both formats.
+	// Depends and the rest are names of other packages, such as iptables, optionally with a
+	// version: "iptables >= 1.8" and "iptables (>= 1.8)" work in both formats.
 	Depends, Recommends, Conflicts, Provides, Replaces []string
-	// Scripts are files on disk by what they are run for: preinstall, postinstall,
-	// preremove, postremove. Rpm runs them with /bin/sh.
+	// Scripts maps preinstall, postinstall, preremove and postremove to files on disk. Rpm runs
+	// them with /bin/sh.
 	Scripts map[string]string
 }
 
-// A format is how one kind of bundle is written, and read back: walk calls see for
-// each entry of the file.
+// A format writes one kind of bundle, and reads it back: walk calls see for each entry of the file.
 type format struct {
 	check func(b *bundle) error
 	write func(ctx context.Context, w io.Writer, b *bundle) error
 	walk  func(file *os.File, see seeFunc) error
 }
 
-// formats are the formats by the end of the bundle's name.
+// formats are by suffix of the bundle's name.
 var formats = map[string]format{
 	".tar.gz": {check: checkArchive, write: writeTarGz, walk: walkTarGz},
 	".zip":    {check: checkZip, write: writeZip, walk: walkZip},
@@ -79,20 +76,19 @@ var formats = map[string]format{
 	".rpm":    {check: checkRPM, write: writeRPM, walk: walkRPM},
 }
 
-// A bundle is what is to be written.
+// A bundle is a bundle to write.
 type bundle struct {
 	files   []File
 	entries []entry
-	temp    string // folder for what is made for a package alone
+	temp    string // folder for files made only for a package
 	pkg     Package
 	epoch   time.Time
 	task    *progress.Task
 }
 
-// Write writes one bundle; the end of output's name says which format: .tar.gz, .zip,
-// .deb or .rpm. epoch is the time of everything in it; the zero time is 1970. An
-// error names all that is wrong with the files and the package at once, and leaves
-// what was at output.
+// Write writes one bundle; the suffix of output selects the format: .tar.gz, .zip, .deb or .rpm.
+// epoch is the time of all its content; the zero time means 1970. The error lists all problems of
+// the files and the package, and an existing output stays unchanged.
 func Write(ctx context.Context, output string, files []File, pkg Package, epoch time.Time) (err error) {
 	task := progress.Start(ctx, "bundle "+filepath.Base(output))
 	defer func() {
@@ -109,7 +105,7 @@ func Write(ctx context.Context, output string, files []File, pkg Package, epoch 
 		}
 	}
 	if f.write == nil {
-		return errors.New("want a name that ends in .tar.gz, .zip, .deb or .rpm")
+		return errors.New("want a name ending in .tar.gz, .zip, .deb or .rpm")
 	}
 	if epoch.IsZero() {
 		epoch = time.Unix(0, 0)
@@ -144,12 +140,12 @@ func Write(ctx context.Context, output string, files []File, pkg Package, epoch 
 		return err
 	}
 	if err := compare(ctx, b, temp.file, f.walk); err != nil {
-		return fmt.Errorf("reading back what was written: %w", err)
+		return fmt.Errorf("reading back the bundle: %w", err)
 	}
 	return temp.commit()
 }
 
-// size is how many bytes the files have.
+// size returns the total size of the files, in bytes.
 func (b *bundle) size() (sum int64) {
 	for _, e := range b.entries {
 		sum += e.size
@@ -169,7 +165,7 @@ func (b *bundle) open(ctx context.Context, e entry) (io.ReadCloser, error) {
 	}{b.task.Reader(contextReader{ctx, f}), f}, nil
 }
 
-// A contextReader ends with the context's error when that is cancelled.
+// A contextReader returns the context's error when it is canceled.
 type contextReader struct {
 	ctx context.Context
 	r   io.Reader

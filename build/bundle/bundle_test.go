@@ -370,20 +370,20 @@ func TestErrorsNameEverything(t *testing.T) {
 		change func(*Package)
 		want   []string
 	}{
-		{"a format that nobody knows", "x.tar", files, nil, []string{"want a name that ends in .tar.gz, .zip, .deb or .rpm"}},
-		{"nothing", "x.zip", nil, nil, []string{"no file to put into it"}},
+		{"a format that nobody knows", "x.tar", files, nil, []string{"want a name ending in .tar.gz, .zip, .deb or .rpm"}},
+		{"nothing", "x.zip", nil, nil, []string{"no files to pack"}},
 		{"missing files", "x.zip", []File{{Source: "no/1", Path: "1"}, {Source: tool, Path: "2"}, {Source: "no/3", Path: "3"}}, nil, []string{"missing: no/1, no/3"}},
-		{"a path twice", "x.zip", []File{{Source: tool, Path: "a"}, {Source: dir + "/config.yaml", Path: "/a"}}, nil, []string{"are both to stand at a"}},
-		{"a file below a file", "x.zip", []File{{Source: tool, Path: "a"}, {Source: tool, Path: "a/b"}}, nil, []string{"at a/b, below", "which is not a folder"}},
-		{"dots", "x.zip", []File{{Source: tool, Path: "../a"}}, nil, []string{"want a path that has no .. in it"}},
-		{"no path", "x.zip", []File{{Source: tool}}, nil, []string{"it has no path"}},
+		{"a path twice", "x.zip", []File{{Source: tool, Path: "a"}, {Source: dir + "/config.yaml", Path: "/a"}}, nil, []string{"have the same path in the bundle, a"}},
+		{"a file below a file", "x.zip", []File{{Source: tool, Path: "a"}, {Source: tool, Path: "a/b"}}, nil, []string{"path a/b in the bundle is below", "which is not a folder"}},
+		{"dots", "x.zip", []File{{Source: tool, Path: "../a"}}, nil, []string{`".." is not allowed`}},
+		{"no path", "x.zip", []File{{Source: tool}}, nil, []string{"missing path"}},
 		{"a backslash", "x.zip", []File{{Source: tool, Path: `bin\tool`}}, nil, []string{"want slashes"}},
 		{"names of Windows", "x.zip", []File{{Source: tool, Path: "Tool"}, {Source: tool, Path: "tool"}, {Source: tool, Path: "a:b"}},
-			func(p *Package) { p.Platform = "windows" }, []string{"Tool and tool are the same file on Windows", "a:b: Windows has no files"}},
+			func(p *Package) { p.Platform = "windows" }, []string{"Tool and tool are the same file on Windows", "a:b: Windows does not allow"}},
 		{"a deb for nobody", "x.deb", []File{{Source: "no/1", Path: "bin/1"}}, func(p *Package) { *p = Package{Name: "X", Version: "nightly"} },
-			[]string{"missing: no/1", `platform is ""`, "architecture is missing", "description is missing", "maintainer is missing", `version "nightly"`, `name "X"`, "must begin with a slash"}},
+			[]string{"missing: no/1", `packages of this format are for linux, not ""`, "missing architecture", "missing description", "missing maintainer", `version "nightly"`, `name "X"`, "must start with a slash"}},
 		{"an rpm for Windows", "x.rpm", files, func(p *Package) { p.Platform, p.Release, p.Name = "windows", "1-2", "a b" },
-			[]string{`platform is "windows"`, `release "1-2"`, `name "a b"`}},
+			[]string{`for linux, not "windows"`, `release "1-2"`, `name "a b"`}},
 		{"another field", "x.deb", files, func(p *Package) { p.Homepage = "x\nEssential: yes" }, []string{"want one line"}},
 		{"scripts", "x.rpm", files, func(p *Package) { p.Scripts = map[string]string{"postinst": "a", "preinstall": "no/script"} },
 			[]string{`script "postinst": want one of postinstall, postremove, preinstall, preremove`, "no/script"}},
@@ -415,7 +415,7 @@ func TestTooLargeForRPM(t *testing.T) {
 	must(t, os.WriteFile(file, nil, 0o644))
 	must(t, os.Truncate(file, 1<<31))
 	err := Write(t.Context(), filepath.Join(t.TempDir(), "x.rpm"), []File{{Source: file, Path: "/sparse"}}, testPackage(), epoch)
-	if err == nil || !strings.Contains(err.Error(), "2147483648 bytes, and an rpm holds no more than 2147483647") {
+	if err == nil || !strings.Contains(err.Error(), "2147483648 bytes, but an rpm can hold at most 2147483647") {
 		t.Errorf("error is %v", err)
 	}
 }
@@ -423,7 +423,7 @@ func TestTooLargeForRPM(t *testing.T) {
 func TestABundleDoesNotPackItself(t *testing.T) {
 	dir, _ := testTree(t)
 	err := Write(t.Context(), filepath.Join(dir, "artifacts", "x.tar.gz"), []File{{Source: dir, Path: "."}}, Package{}, epoch)
-	if err == nil || !strings.Contains(err.Error(), "the bundle itself is written below this folder") {
+	if err == nil || !strings.Contains(err.Error(), "the bundle itself would be written to this folder") {
 		t.Errorf("error is %v", err)
 	}
 }
@@ -473,12 +473,12 @@ func TestWhatChangedMeanwhileIsFound(t *testing.T) {
 			}
 			must(t, check())
 			must(t, os.WriteFile(filepath.Join(dir, "docs", "index.md"), []byte("# Other\n"), 0o644))
-			if err := check(); err == nil || !strings.Contains(err.Error(), "it is not what was packed") {
+			if err := check(); err == nil || !strings.Contains(err.Error(), "it differs from the packed content") {
 				t.Errorf("error is %v", err)
 			}
 			b.entries = append(b.entries, entry{path: "more", mode: 0o644})
 			must(t, os.WriteFile(filepath.Join(dir, "docs", "index.md"), []byte("# Index\n"), 0o644))
-			if err := check(); err == nil || !strings.Contains(err.Error(), "more is not there") {
+			if err := check(); err == nil || !strings.Contains(err.Error(), "missing entry more") {
 				t.Errorf("error is %v", err)
 			}
 		})

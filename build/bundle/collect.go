@@ -16,23 +16,23 @@ import (
 
 // An entry is one file, folder or symbolic link of a bundle.
 type entry struct {
-	// path is clean, relative and with slashes.
+	// path is clean, relative and has slashes.
 	path string
-	// source is the file on disk; folders and links have none.
+	// source is the file on disk; empty for folders and links.
 	source string
-	// mode has Go's bits for the type, setuid, setgid and sticky.
+	// mode includes Go's bits for the type, setuid, setgid and sticky.
 	mode fs.FileMode
-	// link is where a symbolic link points.
+	// link is the target of a symbolic link.
 	link   string
 	size   int64
 	config bool
-	// packed is set for what was asked for, and not for the folders above it.
+	// packed is true for requested entries, and false for folders above them.
 	packed bool
-	// origin is what messages name: the file, folder or link on disk.
+	// origin is the file, folder or link on disk, for messages.
 	origin string
 }
 
-// A collector gathers the entries of a bundle and all that is wrong with them.
+// A collector gathers the entries of a bundle, and errors.
 type collector struct {
 	output  string
 	entries map[string]entry
@@ -40,8 +40,8 @@ type collector struct {
 	errs    []error
 }
 
-// collect returns the entries that files become in the bundle output, with the
-// folders above them, sorted by path.
+// collect returns the entries for files in the bundle output, with the folders above them, sorted
+// by path.
 func collect(output string, files []File) ([]entry, error) {
 	c := &collector{output: output, entries: map[string]entry{}}
 	for _, f := range files {
@@ -54,19 +54,19 @@ func collect(output string, files []File) ([]entry, error) {
 	}
 	c.parents()
 	if len(c.entries) == 0 && len(c.errs) == 0 {
-		c.errs = append(c.errs, errors.New("there is no file to put into it"))
+		c.errs = append(c.errs, errors.New("no files to pack"))
 	}
 	sorted := slices.SortedFunc(maps.Values(c.entries), byPath)
 	return sorted, errors.Join(c.errs...)
 }
 
-// file adds one file, or what is below a folder.
+// file adds one file, or the content of a folder.
 func (c *collector) file(f File) error {
 	where, err := cleanPath(f.Path)
 	if err != nil {
 		return fmt.Errorf("%s: %w", f.Source, err)
 	}
-	// With links resolved, since nfpm would pack a link for a link.
+	// Resolve links, since nfpm would pack a link as a link.
 	source, err := filepath.EvalSymlinks(f.Source)
 	if errors.Is(err, fs.ErrNotExist) {
 		c.missing = append(c.missing, f.Source)
@@ -83,19 +83,19 @@ func (c *collector) file(f File) error {
 		return c.folder(f, source, where)
 	}
 	if where == "." {
-		return fmt.Errorf("%s: its path in the bundle, %q, names a folder", f.Source, f.Path)
+		return fmt.Errorf("%s: path %q in the bundle is a folder", f.Source, f.Path)
 	}
 	return c.regular(f, source, f.Source, where, info)
 }
 
-// folder adds all that is below the folder source.
+// folder adds the content of the folder source.
 func (c *collector) folder(f File, source, where string) error {
 	inside, err := isBelow(c.output, source)
 	if err != nil {
 		return err
 	}
 	if inside {
-		return fmt.Errorf("%s: the bundle itself is written below this folder: pack the folders beside it, or write it elsewhere", f.Source)
+		return fmt.Errorf("%s: the bundle itself would be written to this folder: pack the subfolders separately, or write the bundle elsewhere", f.Source)
 	}
 	return filepath.WalkDir(source, func(file string, d fs.DirEntry, err error) error {
 		if err != nil {
@@ -111,7 +111,7 @@ func (c *collector) folder(f File, source, where string) error {
 			return nil
 		}
 		if strings.ContainsAny(name, "\\\x00\n") {
-			c.errs = append(c.errs, fmt.Errorf("%q: a backslash or line break in a name means something else to other systems: rename it", origin))
+			c.errs = append(c.errs, fmt.Errorf("%q: a name with a backslash or line break is not portable: rename it", origin))
 			return nil
 		}
 		switch d.Type() {
@@ -153,11 +153,11 @@ func (c *collector) regular(f File, source, origin, where string, info fs.FileIn
 	return nil
 }
 
-// add adds e, unless something else is there.
+// add adds e, unless the path is taken.
 func (c *collector) add(e entry) {
 	have, ok := c.entries[e.path]
 	if ok && !(have.mode.IsDir() && e.mode.IsDir()) {
-		c.errs = append(c.errs, fmt.Errorf("%s and %s are both to stand at %s: give one of them another path", have.origin, e.origin, e.path))
+		c.errs = append(c.errs, fmt.Errorf("%s and %s have the same path in the bundle, %s: change one of them", have.origin, e.origin, e.path))
 		return
 	}
 	c.entries[e.path] = e
@@ -172,28 +172,28 @@ func (c *collector) parents() {
 			if !ok {
 				c.entries[dir] = entry{path: dir, mode: fs.ModeDir | 0o755, origin: "the folder of " + e.origin}
 			} else if !have.mode.IsDir() {
-				c.errs = append(c.errs, fmt.Errorf("%s is to stand at %s, below %s, which is not a folder", e.origin, e.path, have.origin))
+				c.errs = append(c.errs, fmt.Errorf("%s: path %s in the bundle is below %s, which is not a folder", e.origin, e.path, have.origin))
 			}
 		}
 	}
 }
 
-// cleanPath is p without a leading slash and in its shortest form; "." is the
-// bundle's own folder.
+// cleanPath returns p without a leading slash and in its shortest form; "." is the root of the
+// bundle.
 func cleanPath(p string) (string, error) {
 	if p == "" {
-		return "", errors.New("it has no path in the bundle")
+		return "", errors.New("missing path in the bundle")
 	}
 	if strings.ContainsAny(p, "\\\x00\n") {
-		return "", fmt.Errorf("path %q: want slashes, and no backslash or line break", p)
+		return "", fmt.Errorf("path %q: want slashes, without a backslash or line break", p)
 	}
 	if slices.Contains(strings.Split(p, "/"), "..") {
-		return "", fmt.Errorf("path %q: want a path that has no .. in it", p)
+		return "", fmt.Errorf("path %q: \"..\" is not allowed", p)
 	}
 	return path.Clean(strings.TrimLeft(p, "/")), nil
 }
 
-// isBelow says whether file lies in the folder dir or below it.
+// isBelow reports whether file is in the folder dir or below it.
 func isBelow(file, dir string) (bool, error) {
 	parent, err := filepath.Abs(filepath.Dir(file))
 	if err != nil {
@@ -207,14 +207,13 @@ func isBelow(file, dir string) (bool, error) {
 		return false, err
 	}
 	rel, err := filepath.Rel(dir, parent)
-	if err != nil { // another drive
+	if err != nil { // on another drive
 		return false, nil
 	}
 	return rel != ".." && !strings.HasPrefix(rel, ".."+string(filepath.Separator)), nil
 }
 
-// goMode reads permissions in either form: as chmod spells them (04755), or with Go's
-// own bits.
+// goMode accepts permissions in both forms: those of chmod (04755), and Go's own bits.
 func goMode(m fs.FileMode) fs.FileMode {
 	mode := m & (fs.ModePerm | fs.ModeSetuid | fs.ModeSetgid | fs.ModeSticky)
 	for bit, own := range map[fs.FileMode]fs.FileMode{0o4000: fs.ModeSetuid, 0o2000: fs.ModeSetgid, 0o1000: fs.ModeSticky} {
@@ -225,7 +224,7 @@ func goMode(m fs.FileMode) fs.FileMode {
 	return mode
 }
 
-// unixMode is the permissions of m as chmod spells them.
+// unixMode returns the permissions of m in the form of chmod.
 func unixMode(m fs.FileMode) uint32 {
 	mode := uint32(m.Perm())
 	for bit, own := range map[uint32]fs.FileMode{0o4000: fs.ModeSetuid, 0o2000: fs.ModeSetgid, 0o1000: fs.ModeSticky} {

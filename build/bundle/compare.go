@@ -17,11 +17,11 @@ import (
 	"github.com/slipway-build/slipway/internal/regular"
 )
 
-// A seeFunc is called for each entry that is found in a bundle.
+// A seeFunc is called for each entry of a bundle.
 type seeFunc func(name string, mode fs.FileMode, link string, body io.Reader) error
 
-// compare says where the entries of a written bundle are not those that were to be
-// written, or differ from the files on disk.
+// compare returns an error if the entries of a written bundle are not the requested ones, or differ
+// from the files on disk.
 func compare(ctx context.Context, b *bundle, file *os.File, walk func(*os.File, seeFunc) error) error {
 	left := map[string]entry{}
 	for _, e := range b.entries {
@@ -31,15 +31,15 @@ func compare(ctx context.Context, b *bundle, file *os.File, walk func(*os.File, 
 		clean := path.Clean(strings.TrimLeft(name, "/"))
 		want, ok := left[clean]
 		if !ok {
-			return fmt.Errorf("%s: it was not to be there, or is there twice", name)
+			return fmt.Errorf("%s: unexpected or duplicate entry", name)
 		}
 		delete(left, clean)
-		// Links have no permissions; each format writes others.
+		// Links have no permissions; each format writes different ones.
 		if mode != want.mode && !(mode.Type() == fs.ModeSymlink && want.mode.Type() == fs.ModeSymlink) {
 			return fmt.Errorf("%s: mode is %v, want %v", name, mode, want.mode)
 		}
 		if path.Clean(link) != path.Clean(want.link) { // nfpm drops a leading ./
-			return fmt.Errorf("%s: it points to %q, want %q", name, link, want.link)
+			return fmt.Errorf("%s: it links to %q, want %q", name, link, want.link)
 		}
 		if want.source == "" {
 			return nil
@@ -50,9 +50,9 @@ func compare(ctx context.Context, b *bundle, file *os.File, walk func(*os.File, 
 		return err
 	}
 	for _, name := range slices.Sorted(maps.Keys(left)) {
-		// An rpm leaves the folders that belong to the system to others.
+		// An rpm does not contain folders that belong to the system.
 		if !left[name].mode.IsDir() {
-			return fmt.Errorf("%s is not there", name)
+			return fmt.Errorf("missing entry %s", name)
 		}
 	}
 	return nil
@@ -76,7 +76,7 @@ func sameContent(body io.Reader, want entry) error {
 			}
 		}
 		if !bytes.Equal(a, b) {
-			return fmt.Errorf("%s: it is not what was packed, after byte %d: did it change meanwhile?", want.origin, offset)
+			return fmt.Errorf("%s: it differs from the packed content after byte %d: did it change meanwhile?", want.origin, offset)
 		}
 		if len(a) == 0 {
 			return nil

@@ -11,15 +11,15 @@ import (
 )
 
 const (
-	// deflateBlock is how many bytes are compressed at a time. It decides the
-	// output, which is why it does not depend on the number of processors.
+	// deflateBlock is the number of bytes compressed at a time. It determines the output, so it
+	// must not depend on the number of processors.
 	deflateBlock = 1 << 20
-	// deflateWindow is how far deflate looks back (RFC 1951, section 2).
+	// deflateWindow is the window of deflate (RFC 1951, section 2), in bytes.
 	deflateWindow = 32 << 10
 )
 
-// A deflater compresses blocks side by side into one deflate stream. Each block
-// knows the end of the one before it, and ends at a byte, where the next can begin.
+// A deflater compresses blocks in parallel into one deflate stream. Each block uses the end of the
+// previous one as its window, and ends at a byte boundary.
 type deflater struct {
 	w       io.Writer
 	block   []byte
@@ -49,7 +49,7 @@ func (d *deflater) Write(p []byte) (int, error) {
 	return n, nil
 }
 
-// Close writes what is left. It does not close the writer below.
+// Close writes the remaining data. It does not close the underlying writer.
 func (d *deflater) Close() error {
 	if err := d.start(true); err != nil {
 		return err
@@ -57,8 +57,7 @@ func (d *deflater) Close() error {
 	return d.drain(0)
 }
 
-// start compresses the block and, when all processors have work, waits for the
-// first that was started.
+// start compresses the block, and waits for the first block in progress if all processors are busy.
 func (d *deflater) start(last bool) error {
 	block, window := d.block, d.window
 	result := make(chan compressed, 1)
@@ -73,7 +72,7 @@ func (d *deflater) start(last bool) error {
 	return d.drain(runtime.GOMAXPROCS(0))
 }
 
-// drain writes until at most left blocks are under way.
+// drain writes blocks until at most left are in progress.
 func (d *deflater) drain(left int) error {
 	for len(d.pending) > left {
 		c := <-d.pending[0]
@@ -115,7 +114,7 @@ type gzipper struct {
 }
 
 func newGzipper(w io.Writer) (*gzipper, error) {
-	// ID, deflate, no flags, no time, no hint of the level, an unknown system.
+	// ID, deflate, no flags, no time, no level hint, unknown system.
 	if _, err := w.Write([]byte{0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255}); err != nil {
 		return nil, err
 	}
@@ -128,7 +127,7 @@ func (g *gzipper) Write(p []byte) (int, error) {
 	return g.body.Write(p)
 }
 
-// Close ends the member. It does not close the writer below.
+// Close ends the member. It does not close the underlying writer.
 func (g *gzipper) Close() error {
 	if err := g.body.Close(); err != nil {
 		return err

@@ -1,31 +1,30 @@
-// Package bundle packs the files of a release: archives (tar.gz, zip), Linux
-// packages (deb, rpm), and the list of checksums that goes with them.
+// Package bundle packs the files of a release: archives (tar.gz, zip), Linux packages (deb, rpm),
+// and the list of checksums for them.
 //
-// # What decides the bytes
+// A bundle is one archive or package. An entry is a file, folder or symbolic link in it. A package
+// is the metadata of a deb or rpm.
 //
-// The files' content, their paths in the bundle, the package's description and one
-// time, the epoch. Not the disk's times, owners and umask, not the order in which
-// files are named, not the clock, the time zone, the host's name or the number of
-// processors. Modes come from a rule (see File.Mode), owners are root, entries are
-// sorted, and the folders above an entry are entries too, so that whoever unpacks
-// does not choose their modes.
+// # What determines the bytes
 //
-// # What leaves this room is checked
+// The content of the files, their paths in the bundle, the package's metadata and one time, the
+// epoch. The bytes do not depend on times, owners and umask of the disk, the order of files, the
+// clock, the time zone, the host name or the number of processors. Modes follow a rule (see
+// File.Mode), owners are root, entries are sorted, and the folders above an entry are entries too,
+// so that their modes do not depend on the unpacking program.
 //
-// A bundle is written beside its final place, read back with readers that share
-// nothing with the writers, and compared with the files on disk byte by byte,
-// which also finds a file that changed while it was packed. Only then it takes
-// its name.
+// # Every output is checked
+//
+// A bundle is written beside its final path, read back with readers that share no code with the
+// writers, and compared byte by byte with the files on disk, which also detects a file that changed
+// while it was packed. Only then is it renamed.
 //
 // # Formats
 //
-// A tar.gz is one gzip member around a USTAR archive, with PAX records only for
-// what USTAR cannot hold. It is compressed by all processors, in blocks that see
-// the 32 KiB before them, as pigz does it, because old .NET and other readers
-// stop after the first of several members. A zip holds no symbolic links, which Windows
-// does not unpack; they are an error. Its times are UTC and not before 1980, where
-// zip begins.
+// A tar.gz is one gzip member with a USTAR archive; PAX records are used only for what USTAR cannot
+// represent. It is compressed by all processors, in blocks that see the 32 KiB before them, as in
+// pigz, because old .NET and other readers stop after the first of several members. Symbolic links
+// in a zip are an error, since Windows does not unpack them. Times in a zip are UTC and not before
+// 1980, where the format starts.
 //
-// A deb or rpm is made by nfpm, in memory: it takes a few times the size of what is
-// in it.
+// A deb or rpm is created by nfpm, in memory, which takes several times the size of its content.
 package bundle

@@ -16,8 +16,8 @@ import (
 	"github.com/slipway-build/slipway/internal/regular"
 )
 
-// documents adds to b what a deb should have beside its files, and compresses man pages,
-// as deb and rpm both expect them.
+// documents adds the documentation that a deb should contain, and compresses man pages, as both deb
+// and rpm expect.
 func (b *bundle) documents(deb bool) error {
 	for i, e := range b.entries {
 		if e.source == "" || !isManPage(e.path) {
@@ -56,7 +56,7 @@ func (b *bundle) documents(deb bool) error {
 	return b.addDocument(name, gzipped([]byte(changelog)))
 }
 
-// addDocument adds a file to the package's folder of documents, unless it is there.
+// addDocument adds a file to the package's documentation folder, unless it exists.
 func (b *bundle) addDocument(name string, content []byte) error {
 	at := path.Join("usr/share/doc", b.pkg.Name, name)
 	if slices.ContainsFunc(b.entries, func(e entry) bool { return e.path == at }) {
@@ -78,13 +78,13 @@ func (b *bundle) addDocument(name string, content []byte) error {
 
 func byPath(a, b entry) int { return strings.Compare(a.path, b.path) }
 
-// isManPage says whether a path is that of a man page that is not compressed.
+// isManPage reports whether a path is that of an uncompressed man page.
 func isManPage(name string) bool {
 	rest, ok := strings.CutPrefix(name, "usr/share/man/")
 	return ok && strings.HasPrefix(path.Base(path.Dir(rest)), "man") && path.Ext(name) != ".gz"
 }
 
-// gzipped is content in gzip's best, without a name or time.
+// gzipped returns content compressed at gzip's best level, without a name or time.
 func gzipped(content []byte) []byte {
 	var b bytes.Buffer
 	w, err := gzip.NewWriterLevel(&b, gzip.BestCompression)
@@ -92,7 +92,7 @@ func gzipped(content []byte) []byte {
 		panic(err) // the level is gzip's own
 	}
 	if _, err := w.Write(content); err != nil {
-		panic(err) // a buffer takes all
+		panic(err) // writing to a buffer does not fail
 	}
 	if err := w.Close(); err != nil {
 		panic(err)
@@ -100,7 +100,7 @@ func gzipped(content []byte) []byte {
 	return b.Bytes()
 }
 
-// write puts content into a new file of the bundle's temporary folder, and returns its path.
+// write writes content to a new file in the bundle's temporary folder, and returns its path.
 func (b *bundle) write(content []byte) (string, error) {
 	f, err := os.CreateTemp(b.temp, "")
 	if err != nil {
@@ -113,8 +113,7 @@ func (b *bundle) write(content []byte) (string, error) {
 	return f.Name(), err
 }
 
-// commonLicenses are in /usr/share/common-licenses of every Debian, under their SPDX
-// identifiers here.
+// commonLicenses are in /usr/share/common-licenses of every Debian; the keys are SPDX identifiers.
 var commonLicenses = map[string]string{
 	"Apache-2.0": "Apache-2.0", "Artistic-1.0-Perl": "Artistic", "BSD-3-Clause": "BSD", "CC0-1.0": "CC0-1.0",
 	"GFDL-1.2-only": "GFDL-1.2", "GFDL-1.3-only": "GFDL-1.3", "GPL-1.0-only": "GPL-1", "GPL-2.0-only": "GPL-2", "GPL-2.0-or-later": "GPL-2",
@@ -122,9 +121,9 @@ var commonLicenses = map[string]string{
 	"LGPL-3.0-only": "LGPL-3", "LGPL-3.0-or-later": "LGPL-3", "MPL-1.1": "MPL-1.1", "MPL-2.0": "MPL-2.0",
 }
 
-// debCopyright is the machine-readable form
-// (https://www.debian.org/doc/packaging-manuals/copyright-format/1.0/), which refers to
-// the text of a license that every Debian has.
+// debCopyright returns the copyright file in machine-readable form
+// (https://www.debian.org/doc/packaging-manuals/copyright-format/1.0/). It refers to the text of
+// licenses that every Debian has.
 func (b *bundle) debCopyright() string {
 	p := b.pkg
 	var s strings.Builder
@@ -150,7 +149,7 @@ func (b *bundle) debCopyright() string {
 	return s.String()
 }
 
-// debChangelog is the one entry of deb-changelog(5) that a package has of itself.
+// debChangelog returns a changelog (deb-changelog(5)) with one entry, for this version.
 func (b *bundle) debChangelog() (string, error) {
 	version, err := packageVersion(b.pkg.Version)
 	if err != nil {
@@ -163,7 +162,7 @@ func (b *bundle) debChangelog() (string, error) {
 		b.pkg.Name, version, strings.ReplaceAll(b.news(), "\n", "\n    "), b.pkg.Maintainer, b.epoch.Format("Mon, 02 Jan 2006 15:04:05 -0700")), nil
 }
 
-// news is what the changelogs of both formats say.
+// news is the text of the changelogs of both formats.
 func (b *bundle) news() string {
 	if b.pkg.Homepage != "" {
 		return "Release of " + b.pkg.Version + ", see\n" + b.pkg.Homepage
@@ -171,8 +170,8 @@ func (b *bundle) news() string {
 	return "Release of " + b.pkg.Version
 }
 
-// rpmChangelog writes the file that nfpm takes an rpm's changelog from: YAML, of which
-// JSON is a part.
+// rpmChangelog writes the file from which nfpm reads an rpm's changelog: YAML, of which JSON is a
+// subset.
 func (b *bundle) rpmChangelog() (string, error) {
 	version, err := packageVersion(b.pkg.Version)
 	if err != nil {
@@ -191,12 +190,12 @@ func (b *bundle) rpmChangelog() (string, error) {
 	return b.write(raw)
 }
 
-// isDocumentation says whether a file is %doc in an rpm.
+// isDocumentation reports whether a file is %doc in an rpm.
 func isDocumentation(name string) bool {
 	return strings.HasPrefix(name, "usr/share/doc/") || strings.HasPrefix(name, "usr/share/man/") || strings.HasPrefix(name, "usr/share/info/")
 }
 
-// isLicense says whether a file is %license in an rpm.
+// isLicense reports whether a file is %license in an rpm.
 func isLicense(name string) bool {
 	base := strings.ToUpper(path.Base(name))
 	return strings.HasPrefix(name, "usr/share/licenses/") ||

@@ -21,13 +21,13 @@ import (
 )
 
 var (
-	// debName is of Debian's policy, section 5.6.1; rpmName is what rpm's own macros accept.
+	// debName follows Debian's policy, section 5.6.1; rpmName is what rpm's own macros accept.
 	debName = regexp.MustCompile(`^[a-z0-9][a-z0-9+.-]+$`)
 	rpmName = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_+.-]*$`)
 	release = regexp.MustCompile(`^[0-9A-Za-z.+~]*$`)
 )
 
-// scripts are the fields of nfpm by the names that a Package has for them.
+// scripts maps the keys of Package.Scripts to fields of nfpm.
 var scripts = map[string]func(*nfpm.Scripts) *string{
 	"preinstall":  func(s *nfpm.Scripts) *string { return &s.PreInstall },
 	"postinstall": func(s *nfpm.Scripts) *string { return &s.PostInstall },
@@ -38,10 +38,10 @@ var scripts = map[string]func(*nfpm.Scripts) *string{
 func checkDeb(b *bundle) error {
 	errs := []error{checkPackage(b)}
 	if !debName.MatchString(b.pkg.Name) {
-		errs = append(errs, fmt.Errorf("name %q: a deb's is two or more of a-z, 0-9, +, - and ., beginning with a letter or digit", b.pkg.Name))
+		errs = append(errs, fmt.Errorf("name %q: a deb needs two or more of a-z, 0-9, +, - and ., starting with a letter or digit", b.pkg.Name))
 	}
 	if b.pkg.Maintainer == "" {
-		errs = append(errs, errors.New("maintainer is missing, which a deb must have: Name <address>"))
+		errs = append(errs, errors.New("missing maintainer, which a deb requires: Name <address>"))
 	}
 	return errors.Join(errs...)
 }
@@ -49,27 +49,27 @@ func checkDeb(b *bundle) error {
 func checkRPM(b *bundle) error {
 	errs := []error{checkPackage(b)}
 	if !rpmName.MatchString(b.pkg.Name) {
-		errs = append(errs, fmt.Errorf("name %q: an rpm's is letters, digits, and _ + - or . inside", b.pkg.Name))
+		errs = append(errs, fmt.Errorf("name %q: an rpm needs letters and digits, and _ + - or . inside", b.pkg.Name))
 	}
-	// The header's sizes are 32 bits wide, and the writer's have a sign.
+	// Sizes in the header are 32 bits wide, and signed in the writer.
 	if size := b.size(); size > math.MaxInt32 {
-		errs = append(errs, fmt.Errorf("its files have %d bytes, and an rpm holds no more than %d: leave some out, or write a .tar.gz", size, math.MaxInt32))
+		errs = append(errs, fmt.Errorf("its files have %d bytes, but an rpm can hold at most %d: remove some, or write a .tar.gz", size, math.MaxInt32))
 	}
 	return errors.Join(errs...)
 }
 
-// checkPackage says what neither deb nor rpm can be made of.
+// checkPackage returns an error if neither a deb nor an rpm can be made of b.
 func checkPackage(b *bundle) error {
 	var errs []error
 	p := b.pkg
 	if p.Platform != "linux" {
-		errs = append(errs, fmt.Errorf("platform is %q, and packages of this format are for linux: write a .zip or .tar.gz", p.Platform))
+		errs = append(errs, fmt.Errorf("packages of this format are for linux, not %q: write a .zip or .tar.gz", p.Platform))
 	}
 	if p.Arch == "" {
-		errs = append(errs, errors.New("the architecture is missing"))
+		errs = append(errs, errors.New("missing architecture"))
 	}
 	if strings.TrimSpace(p.Description) == "" {
-		errs = append(errs, errors.New("description is missing, which every package has: its first line is the summary"))
+		errs = append(errs, errors.New("missing description: its first line is the summary"))
 	}
 	if _, err := packageVersion(p.Version); err != nil {
 		errs = append(errs, err)
@@ -87,7 +87,7 @@ func checkPackage(b *bundle) error {
 	}
 	for _, f := range b.files {
 		if !strings.HasPrefix(f.Path, "/") {
-			errs = append(errs, fmt.Errorf("%s: its path in a package must begin with a slash, as /usr/bin/tool does, and is %q", f.Source, f.Path))
+			errs = append(errs, fmt.Errorf("%s: path %q in a package must start with a slash, as in /usr/bin/tool", f.Source, f.Path))
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(p.Scripts)) {
@@ -119,7 +119,7 @@ func writeRPM(ctx context.Context, w io.Writer, b *bundle) error {
 	if err != nil {
 		return err
 	}
-	info.RPM.BuildHost = "reproducible" // it would be the name of this host
+	info.RPM.BuildHost = "reproducible" // instead of the name of this host
 	if info.Changelog, err = b.rpmChangelog(); err != nil {
 		return err
 	}
@@ -147,7 +147,7 @@ func writeRPM(ctx context.Context, w io.Writer, b *bundle) error {
 	return writePackage(ctx, w, b, rpm.DefaultRPM, info)
 }
 
-// writePackage makes the package, which nfpm does in one go.
+// writePackage writes the package, which nfpm does in one call.
 func writePackage(ctx context.Context, w io.Writer, b *bundle, packager nfpm.Packager, info *nfpm.Info) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -155,11 +155,11 @@ func writePackage(ctx context.Context, w io.Writer, b *bundle, packager nfpm.Pac
 	if err := packager.Package(info, w); err != nil {
 		return err
 	}
-	b.task.Add(int(b.size())) // nobody can look on from inside nfpm
+	b.task.Add(int(b.size())) // nfpm reports no progress
 	return ctx.Err()
 }
 
-// packageInfo is the bundle in nfpm's words.
+// packageInfo converts the bundle to nfpm's type.
 func packageInfo(b *bundle, spell func(name, operator, version string) string) (*nfpm.Info, error) {
 	p := b.pkg
 	version, err := packageVersion(p.Version)
@@ -168,11 +168,11 @@ func packageInfo(b *bundle, spell func(name, operator, version string) string) (
 	}
 	arch := p.Arch
 	if arch == "arm" {
-		arch = "arm7" // what go builds for where GOARM does not say otherwise
+		arch = "arm7" // Go's default if GOARM is not set
 	}
 	info := &nfpm.Info{
 		Name: p.Name, Arch: arch, Platform: p.Platform,
-		// Prereleases are spelled in the version already.
+		// Prereleases are part of the version already.
 		Version: version, VersionSchema: "none", Release: p.Release,
 		Section: p.Section, Maintainer: p.Maintainer, Description: strings.TrimSpace(p.Description),
 		Vendor: p.Vendor, Homepage: p.Homepage, License: p.License,
@@ -185,20 +185,20 @@ func packageInfo(b *bundle, spell func(name, operator, version string) string) (
 		*scripts[name](&info.Scripts) = file
 	}
 	for _, e := range b.entries {
-		if e.packed { // the folders above are nfpm's to add
+		if e.packed { // nfpm adds the folders above
 			info.Contents = append(info.Contents, content(e, b))
 		}
 	}
 	return info, nil
 }
 
-// content is an entry in nfpm's words.
+// content converts an entry to nfpm's type.
 func content(e entry, b *bundle) *nfpmfiles.Content {
 	c := &nfpmfiles.Content{
 		Source: e.source, Destination: "/" + e.path, Type: nfpmfiles.TypeFile,
 		FileInfo: &nfpmfiles.ContentFileInfo{
 			Owner: "root", Group: "root", MTime: b.epoch, Size: e.size,
-			// Both packagers take the bits as chmod spells them.
+			// Both packagers expect the bits of chmod.
 			Mode: fs.FileMode(unixMode(e.mode)),
 		},
 	}
@@ -213,14 +213,14 @@ func content(e entry, b *bundle) *nfpmfiles.Content {
 	return c
 }
 
-// ownedFolders are the folders that an rpm of b calls its own, which go when it is
-// removed: those below a source, and those that are named after the package, such as
-// /usr/share/doc/NAME, with what is in them; in both cases only what does not come with
-// the system. Two rpms that own /usr/bin with different modes cannot be installed
-// together. nfpm has the list, and gives it away only by what it makes of a tree.
+// ownedFolders returns the folders that an rpm owns, and which are removed with it: those below a
+// source, and those named after the package, such as /usr/share/doc/NAME, with their subfolders; in
+// both cases only folders that do not belong to the system. Two rpms that own /usr/bin with
+// different modes cannot be installed together. nfpm has the list of system folders, but exposes it
+// only through its result for a tree.
 func ownedFolders(b *bundle) (map[string]bool, error) {
 	owned := map[string]bool{}
-	for _, e := range b.entries { // folders above come before those below
+	for _, e := range b.entries { // parents before children
 		if !e.mode.IsDir() || !owned["/"+path.Dir(e.path)] && !namedAfter(path.Base(e.path), b.pkg.Name) {
 			continue
 		}
@@ -241,7 +241,7 @@ func ownedFolders(b *bundle) (map[string]bool, error) {
 	return owned, nil
 }
 
-// own adds to owned what nfpm takes for the package's own of a tree at a place.
+// own adds to owned the folders of a tree at a place that nfpm assigns to the package.
 func own(owned map[string]bool, b *bundle, source, at string) error {
 	tree := nfpmfiles.Contents{{Source: source, Destination: at, Type: nfpmfiles.TypeTree}}
 	prepared, err := nfpmfiles.PrepareForPackager(tree, 0, "rpm", true, b.epoch)
@@ -256,8 +256,8 @@ func own(owned map[string]bool, b *bundle, source, at string) error {
 	return nil
 }
 
-// namedAfter says whether a folder is called like the package, or like the first part of
-// its name: rke2 for rke2-server.
+// namedAfter reports whether a folder is called like the package, or like the first part of its
+// name: rke2 for rke2-server.
 func namedAfter(folder, name string) bool {
 	return folder == name || strings.HasPrefix(name, folder+"-")
 }

@@ -13,12 +13,12 @@ import (
 	"strings"
 )
 
-// walkDeb reads a deb: an ar archive of three members, of which the last is the
-// tar of the files (deb(5)).
+// walkDeb reads a deb: an ar archive with three members, the last of which is the tar of the files
+// (deb(5)).
 func walkDeb(file *os.File, see seeFunc) error {
 	magic := make([]byte, len("!<arch>\n"))
 	if _, err := io.ReadFull(file, magic); err != nil || string(magic) != "!<arch>\n" {
-		return fmt.Errorf("it does not begin as an ar archive: %q", magic)
+		return fmt.Errorf("not an ar archive: it starts with %q", magic)
 	}
 	for _, want := range []string{"debian-binary", "control.tar.gz", "data.tar.gz"} {
 		header := make([]byte, 60)
@@ -28,7 +28,7 @@ func walkDeb(file *os.File, see seeFunc) error {
 		name := strings.TrimRight(string(header[:16]), " /")
 		size, err := strconv.ParseInt(strings.TrimSpace(string(header[48:58])), 10, 64)
 		if err != nil || name != want {
-			return fmt.Errorf("found a member called %q with %q bytes, want %s", name, header[48:58], want)
+			return fmt.Errorf("found member %q of %q bytes, want %s", name, header[48:58], want)
 		}
 		member := io.LimitReader(file, size)
 		switch want {
@@ -40,7 +40,7 @@ func walkDeb(file *os.File, see seeFunc) error {
 		if err != nil {
 			return fmt.Errorf("%s: %w", want, err)
 		}
-		// Members begin at even offsets.
+		// Members start at even offsets.
 		if _, err := io.CopyN(io.Discard, file, member.(*io.LimitedReader).N+size%2); err != nil && !(err == io.EOF && want == "data.tar.gz") {
 			return fmt.Errorf("%s: %w", want, err)
 		}
@@ -48,8 +48,8 @@ func walkDeb(file *os.File, see seeFunc) error {
 	return nil
 }
 
-// walkRPM reads an rpm: a lead that nobody uses, two headers, and a cpio archive of
-// the files (https://rpm-software-management.github.io/rpm/manual/format_v4.html).
+// walkRPM reads an rpm: an unused lead, two headers, and a cpio archive of the files
+// (https://rpm-software-management.github.io/rpm/manual/format_v4.html).
 func walkRPM(file *os.File, see seeFunc) error {
 	const lead = 96
 	if _, err := file.Seek(lead, io.SeekStart); err != nil {
@@ -61,7 +61,7 @@ func walkRPM(file *os.File, see seeFunc) error {
 			return fmt.Errorf("%s: %w", name, err)
 		}
 		if name == "signature" {
-			size += -size & 7 // it is padded, the other is not
+			size += -size & 7 // the first header is padded, the second is not
 		}
 		if _, err := file.Seek(size, io.SeekCurrent); err != nil {
 			return err
@@ -78,22 +78,20 @@ func walkRPM(file *os.File, see seeFunc) error {
 	return err
 }
 
-// headerSize reads the beginning of an rpm's header, and returns how many bytes
-// follow.
+// headerSize reads the start of an rpm header, and returns how many bytes follow.
 func headerSize(r io.Reader) (int64, error) {
 	intro := make([]byte, 16)
 	if _, err := io.ReadFull(r, intro); err != nil {
 		return 0, err
 	}
 	if !bytes.HasPrefix(intro, []byte{0x8e, 0xad, 0xe8, 1}) {
-		return 0, fmt.Errorf("it begins with %x", intro[:4])
+		return 0, fmt.Errorf("not an rpm header: it starts with %x", intro[:4])
 	}
 	entries, data := binary.BigEndian.Uint32(intro[8:]), binary.BigEndian.Uint32(intro[12:])
 	return int64(entries)*16 + int64(data), nil
 }
 
-// walkCpio calls see for each entry of a cpio archive in the form called newc
-// (cpio(5)).
+// walkCpio calls see for each entry of a cpio archive in newc format (cpio(5)).
 func walkCpio(r io.Reader, see seeFunc) error {
 	for {
 		header := make([]byte, 110)
@@ -101,7 +99,7 @@ func walkCpio(r io.Reader, see seeFunc) error {
 			return fmt.Errorf("cpio: %w", err)
 		}
 		if string(header[:6]) != "070701" {
-			return fmt.Errorf("cpio: an entry begins with %q", header[:6])
+			return fmt.Errorf("cpio: invalid entry: it starts with %q", header[:6])
 		}
 		mode, errMode := hexField(header, 1)
 		size, errSize := hexField(header, 6)
@@ -126,7 +124,7 @@ func walkCpio(r io.Reader, see seeFunc) error {
 	}
 }
 
-// seeCpio calls see for one entry, and reads what that leaves.
+// seeCpio calls see for one entry, and skips what see did not read.
 func seeCpio(name string, mode int64, body io.Reader, see seeFunc) error {
 	kind, link := goMode(fs.FileMode(mode&0o7777)), ""
 	switch mode & 0o170000 {
@@ -149,7 +147,7 @@ func seeCpio(name string, mode int64, body io.Reader, see seeFunc) error {
 	return err
 }
 
-// hexField is one of the fields of eight digits that follow a cpio entry's magic.
+// hexField returns one of the eight-digit fields that follow a cpio entry's magic.
 func hexField(header []byte, index int) (int64, error) {
 	return strconv.ParseInt(string(header[6+8*index:14+8*index]), 16, 64)
 }

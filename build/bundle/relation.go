@@ -2,12 +2,12 @@ package bundle
 
 import "regexp"
 
-// relation is a package's name, and perhaps a version, in the form of either format:
-// "iptables", "iptables >= 1.8", "iptables (>= 1.8)". Everything else, such as
-// alternatives, is spelled differently in each and left as it is.
+// relation matches a package name with an optional version, in the form of either format:
+// "iptables", "iptables >= 1.8", "iptables (>= 1.8)". Everything else, such as alternatives, is
+// specific to a format and left unchanged.
 var relation = regexp.MustCompile(`^\s*([^\s()<>=|,]+)\s*(?:\(\s*(<<|<=|<|=|>=|>>|>)\s*([^\s()]+)\s*\)|(<<|<=|<|=|>=|>>|>)\s*([^\s()]+))?\s*$`)
 
-// relations spells each of all by spell, which gets an operator only together with a
+// relations converts each relation with spell, which receives an operator only together with a
 // version.
 func relations(all []string, spell func(name, operator, version string) string) (spelled []string) {
 	for _, one := range all {
@@ -19,7 +19,7 @@ func relations(all []string, spell func(name, operator, version string) string) 
 	return spelled
 }
 
-// debRelation is of deb-control(5), which has << and >> for what is strictly less or
+// debRelation formats a relation for deb-control(5), in which << and >> mean strictly less or
 // greater.
 func debRelation(name, operator, version string) string {
 	switch operator {
@@ -31,7 +31,7 @@ func debRelation(name, operator, version string) string {
 	return name + " (" + operator + " " + version + ")"
 }
 
-// rpmRelation is of rpm's spec files.
+// rpmRelation formats a relation for rpm's spec files.
 func rpmRelation(name, operator, version string) string {
 	switch operator {
 	case "":

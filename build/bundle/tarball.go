@@ -12,7 +12,7 @@ import (
 	"strings"
 )
 
-// checkArchive refuses what Windows could not unpack, in an archive for it.
+// checkArchive refuses names that Windows could not unpack, in an archive for Windows.
 func checkArchive(b *bundle) error {
 	if b.pkg.Platform != "windows" {
 		return nil
@@ -21,7 +21,7 @@ func checkArchive(b *bundle) error {
 	spelled := map[string]string{}
 	for _, e := range b.entries {
 		if strings.ContainsAny(e.path, `<>:"|?*`) {
-			errs = append(errs, fmt.Errorf(`%s: Windows has no files with any of <>:"|?* in their names`, e.path))
+			errs = append(errs, fmt.Errorf(`%s: Windows does not allow <>:"|?* in file names`, e.path))
 		}
 		lower := strings.ToLower(e.path)
 		if other, ok := spelled[lower]; ok {
@@ -73,16 +73,15 @@ func writeTarEntry(ctx context.Context, w *tar.Writer, b *bundle, e entry) error
 	}
 	defer body.Close()
 	n, err := io.Copy(w, io.LimitReader(body, e.size))
-	if err == nil && n < e.size { // what grew is found by compare
-		return fmt.Errorf("it had %d bytes and now has %d: did it change meanwhile?", e.size, n)
+	if err == nil && n < e.size { // compare detects a file that grew
+		return fmt.Errorf("its size was %d bytes and is now %d: did it change meanwhile?", e.size, n)
 	}
 	return err
 }
 
 func walkTarGz(file *os.File, see seeFunc) error { return walkGzippedTar(file, see) }
 
-// walkGzippedTar calls see for each entry of a tar, and reads to the end of its
-// checksum.
+// walkGzippedTar calls see for each entry of a tar, and reads to the end, including the checksum.
 func walkGzippedTar(r io.Reader, see seeFunc) error {
 	body, err := gzip.NewReader(r)
 	if err != nil {

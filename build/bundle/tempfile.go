@@ -7,8 +7,8 @@ import (
 	"github.com/slipway-build/slipway/internal/fileop"
 )
 
-// A tempFile becomes the file at final once it is complete. Until then it lies
-// beside it under a name with a leading dot.
+// A tempFile becomes the file final when it is complete. Until then it is beside it, under a name
+// with a leading dot.
 type tempFile struct {
 	file  *os.File
 	final string
@@ -27,12 +27,12 @@ func newTempFile(final string) (*tempFile, error) {
 	return &tempFile{file: f, final: final}, nil
 }
 
-// commit gives the file its final name, in place of one that is there.
+// commit renames the file to its final name, and replaces an existing file.
 func (t *tempFile) commit() error {
 	if err := t.file.Close(); err != nil {
 		return err
 	}
-	// Whatever the umask: artifacts are to be read by everyone.
+	// Regardless of the umask: artifacts must be readable by everyone.
 	if err := os.Chmod(t.file.Name(), 0o644); err != nil {
 		return err
 	}

@@ -6,12 +6,12 @@ import (
 	"strings"
 )
 
-// legalVersion is what both dpkg (deb-version(7)) and rpm (rpm-version(7)) take as an
-// upstream version. A hyphen is not in it: rpm has none, and dpkg takes the last one
-// for the beginning of the release.
+// legalVersion matches upstream versions that both dpkg (deb-version(7)) and rpm (rpm-version(7))
+// accept. It excludes hyphens: rpm does not allow them, and dpkg starts the revision at the last
+// one.
 var legalVersion = regexp.MustCompile(`^[0-9][0-9A-Za-z.+~]*$`)
 
-// packageVersion is a semantic version as packages spell it:
+// packageVersion converts a semantic version for packages:
 //
 //	v1.2.3            1.2.3
 //	v1.2.3-rc1        1.2.3~rc1, as ~ sorts before the end
@@ -28,7 +28,7 @@ func packageVersion(version string) (string, error) {
 		spelled += "+" + strings.ReplaceAll(metadata, "-", ".")
 	}
 	if !legalVersion.MatchString(spelled) {
-		return "", fmt.Errorf("version %q: a package's begins with a digit and has letters, digits, . + - and ~ only, such as v1.2.3-rc1+build.5", version)
+		return "", fmt.Errorf("version %q: a package needs a version that starts with a digit and has only letters, digits, . + - and ~, such as v1.2.3-rc1+build.5", version)
 	}
 	return spelled, nil
 }

@@ -15,7 +15,7 @@ func checkZip(b *bundle) error {
 	errs := []error{checkArchive(b)}
 	for _, e := range b.entries {
 		if e.mode.Type() == fs.ModeSymlink {
-			errs = append(errs, fmt.Errorf("%s: a symbolic link (to %s), and Windows unpacks none from a zip: put a copy in its place, or write a .tar.gz", e.origin, e.link))
+			errs = append(errs, fmt.Errorf("%s: a symbolic link (to %s), which Windows does not unpack from a zip: replace it with a copy, or write a .tar.gz", e.origin, e.link))
 		}
 	}
 	return errors.Join(errs...)
@@ -25,7 +25,7 @@ func writeZip(ctx context.Context, w io.Writer, b *bundle) error {
 	archive := zip.NewWriter(w)
 	archive.RegisterCompressor(zip.Deflate, func(w io.Writer) (io.WriteCloser, error) { return newDeflater(w), nil })
 	modified := b.epoch
-	// Times in a zip are those of DOS (APPNOTE.TXT, section 4.4.6).
+	// Times in a zip are DOS times (APPNOTE.TXT, section 4.4.6).
 	if first := time.Date(1980, 1, 1, 0, 0, 0, 0, time.UTC); modified.Before(first) {
 		modified = first
 	}

@@ -17,14 +17,14 @@ import (
 // An artifact is a file to publish.
 type artifact struct {
 	path string
-	// name is the last element of path, and what it is published as.
+	// name is the last element of path, and the name under which the file is published.
 	name string
 	size int64
 	mode fs.FileMode
 }
 
-// artifacts returns what files are, in their order, or all that is missing, is no
-// file, or would overwrite another.
+// artifacts returns the artifacts for files, in order. The error lists all files that are missing,
+// are not regular files, or have the same name as another.
 func artifacts(files []string) ([]artifact, error) {
 	var all []artifact
 	var missing []string
@@ -33,7 +33,7 @@ func artifacts(files []string) ([]artifact, error) {
 	for _, file := range files {
 		a := artifact{path: file, name: filepath.Base(file)}
 		if other, ok := seen[a.name]; ok {
-			errs = append(errs, fmt.Errorf("%s and %s have the same name, and a release has no folders: rename one of them", other, file))
+			errs = append(errs, fmt.Errorf("%s and %s have the same name, but a release has no folders: rename one of them", other, file))
 		}
 		seen[a.name] = file
 		info, err := os.Stat(file)
@@ -58,10 +58,10 @@ func artifacts(files []string) ([]artifact, error) {
 // A digest is a file's SHA-256.
 type digest [sha256.Size]byte
 
-// String is the digest as GitHub and OCI spell it.
+// String returns the digest in the form of GitHub and OCI.
 func (d digest) String() string { return fmt.Sprintf("sha256:%x", d[:]) }
 
-// digestOf reads a file.
+// digestOf computes the digest of a file.
 func digestOf(ctx context.Context, path string) (digest, error) {
 	f, err := regular.Open(path)
 	if err != nil {
@@ -75,7 +75,7 @@ func digestOf(ctx context.Context, path string) (digest, error) {
 	return digest(sum.Sum(nil)), nil
 }
 
-// A contextReader ends with the context's error when that is cancelled.
+// A contextReader returns the context's error when it is canceled.
 type contextReader struct {
 	ctx context.Context
 	r   io.Reader

@@ -19,15 +19,15 @@ import (
 	"github.com/slipway-build/slipway/progress"
 )
 
-// uploadsAtOnce hides the pause that GitHub makes after each file, and stays below
-// what its secondary limits take for abuse.
+// uploadsAtOnce hides the delay that GitHub adds after each file, and stays below its secondary
+// rate limits.
 const uploadsAtOnce = 4
 
-// uploaded is the state of an asset that is complete. One whose upload broke off
-// stays a "starter", holds its name, and cannot be downloaded.
+// uploaded is the state of a complete asset. After an interrupted upload, an asset stays a
+// "starter": it occupies its name and cannot be downloaded.
 const uploaded = "uploaded"
 
-// uploadAll makes all artifacts assets of release, and then looks whether they are.
+// uploadAll uploads all artifacts as assets of release, and then checks them.
 func (p *publisher) uploadAll(ctx context.Context, release *github.RepositoryRelease, all []artifact) error {
 	there, err := p.assets(ctx, release)
 	if err != nil {
@@ -57,13 +57,13 @@ func (p *publisher) uploadAll(ctx context.Context, release *github.RepositoryRel
 	}
 	for i, a := range all {
 		if wrong := differs(there[a.name], a, digests[i]); wrong != "" {
-			errs[i] = fmt.Errorf("%s was uploaded, and then %s", a.name, wrong)
+			errs[i] = fmt.Errorf("%s was uploaded, but then %s", a.name, wrong)
 		}
 	}
 	return errors.Join(errs...)
 }
 
-// checkRoom says whether the release can hold what it has and all artifacts.
+// checkRoom returns an error if the release would have too many assets.
 func checkRoom(there map[string]*github.ReleaseAsset, all []artifact) error {
 	count := len(there)
 	for _, a := range all {
@@ -72,12 +72,12 @@ func checkRoom(there map[string]*github.ReleaseAsset, all []artifact) error {
 		}
 	}
 	if count > maxAssets {
-		return fmt.Errorf("it would have %d assets with those that are there, and GitHub takes at most %d: delete some", count, maxAssets)
+		return fmt.Errorf("it would have %d assets including existing ones, but GitHub allows at most %d: delete some", count, maxAssets)
 	}
 	return nil
 }
 
-// assets returns the assets of release by their names.
+// assets returns the assets of release by name.
 func (p *publisher) assets(ctx context.Context, release *github.RepositoryRelease) (there map[string]*github.ReleaseAsset, err error) {
 	err = p.retry(ctx, func(ctx context.Context) (err error) {
 		there, err = p.listAssets(ctx, release)
@@ -86,7 +86,7 @@ func (p *publisher) assets(ctx context.Context, release *github.RepositoryReleas
 	return there, err
 }
 
-// listAssets is assets, tried once.
+// listAssets is assets without retries.
 func (p *publisher) listAssets(ctx context.Context, release *github.RepositoryRelease) (map[string]*github.ReleaseAsset, error) {
 	there := map[string]*github.ReleaseAsset{}
 	page := &github.ListOptions{PerPage: 100}
@@ -105,7 +105,7 @@ func (p *publisher) listAssets(ctx context.Context, release *github.RepositoryRe
 	}
 }
 
-// uploadOne makes a an asset, given what has its name already, and returns its digest.
+// uploadOne uploads a and returns its digest. there is the existing asset of that name, or nil.
 func (p *publisher) uploadOne(ctx context.Context, release *github.RepositoryRelease, a artifact, there *github.ReleaseAsset, task *progress.Task) (digest, error) {
 	sum, err := digestOf(ctx, a.path)
 	if err != nil {
@@ -122,7 +122,7 @@ func (p *publisher) uploadOne(ctx context.Context, release *github.RepositoryRel
 	task.SetTotal(a.size)
 	first := true
 	err = p.retry(ctx, func(ctx context.Context) error {
-		if !first { // what failed may have left something, or been carried out
+		if !first { // a failed attempt may have left an asset, or succeeded
 			all, err := p.listAssets(ctx, release)
 			if err != nil {
 				return err
@@ -136,7 +136,7 @@ func (p *publisher) uploadOne(ctx context.Context, release *github.RepositoryRel
 		if there != nil {
 			_, err := p.api.Repositories.DeleteReleaseAsset(ctx, p.Owner, p.Repo, there.GetID())
 			if err != nil && !hasStatus(err, http.StatusNotFound) {
-				return fmt.Errorf("deleting what is there: %w", err)
+				return fmt.Errorf("deleting the existing asset: %w", err)
 			}
 		}
 		return p.send(ctx, release, a, sum, task)
@@ -154,10 +154,10 @@ func (p *publisher) send(ctx context.Context, release *github.RepositoryRelease,
 		return err
 	}
 	defer f.Close()
-	// The release says where to: a template (RFC 6570), of which only the name is wanted.
+	// The upload URL is a template (RFC 6570), of which only the name is needed.
 	address, _, _ := strings.Cut(release.GetUploadURL(), "{")
 	if address == "" {
-		return errors.New("GitHub does not say where to upload to")
+		return errors.New("GitHub returned no upload URL")
 	}
 	body := &body{file: f, sum: sha256.New(), task: task}
 	request, err := p.api.NewUploadRequest(address+"?name="+url.QueryEscape(a.name), body, a.size, mediaType(a.name))
@@ -170,13 +170,13 @@ func (p *publisher) send(ctx context.Context, release *github.RepositoryRelease,
 		return err
 	}
 	if n := body.read.Load(); n != a.size {
-		return &brokenUpload{fmt.Sprintf("had read %d bytes of %d", n, a.size)}
+		return &brokenUpload{fmt.Sprintf("%d of %d bytes were read", n, a.size)}
 	}
 	if found := digest(body.sum.Sum(nil)); found != sum {
-		return fmt.Errorf("it changed meanwhile: it was %s, and %s was sent", sum, found)
+		return fmt.Errorf("it changed meanwhile: it was %s, but %s was sent", sum, found)
 	}
 	if asset.GetName() != a.name {
-		return fmt.Errorf("GitHub calls it %s: rename it", asset.GetName())
+		return fmt.Errorf("GitHub changed its name to %s: rename the file", asset.GetName())
 	}
 	if wrong := differs(asset, a, sum); wrong != "" {
 		task.Add(-int(a.size))
@@ -185,8 +185,8 @@ func (p *publisher) send(ctx context.Context, release *github.RepositoryRelease,
 	return nil
 }
 
-// A body is what is sent of a file. The client's goroutine may go on reading when
-// the answer is there already; sum is complete when read is the file's size.
+// A body is the request body for a file. The client's goroutine may continue to read it after the
+// response has arrived; sum is complete when read equals the file's size.
 type body struct {
 	file *os.File
 	sum  hash.Hash
@@ -202,7 +202,7 @@ func (b *body) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// differs says what is wrong with an asset that is to be a; nothing if it is empty.
+// differs returns how an asset differs from a, or "".
 func differs(asset *github.ReleaseAsset, a artifact, sum digest) string {
 	switch {
 	case asset == nil:
@@ -211,14 +211,14 @@ func differs(asset *github.ReleaseAsset, a artifact, sum digest) string {
 		return fmt.Sprintf("its upload is incomplete (%s)", asset.GetState())
 	case int64(asset.GetSize()) != a.size:
 		return fmt.Sprintf("it has %d bytes, want %d", asset.GetSize(), a.size)
-	case asset.GetDigest() != "" && asset.GetDigest() != sum.String(): // older servers tell none
+	case asset.GetDigest() != "" && asset.GetDigest() != sum.String(): // older servers return none
 		return fmt.Sprintf("it is %s, want %s", asset.GetDigest(), sum)
 	}
 	return ""
 }
 
-// mediaType is what a browser is told of a file of that name. It does not depend on
-// what this host knows of names.
+// mediaType returns the Content-Type for a file of that name. It does not depend on the MIME
+// configuration of this host.
 func mediaType(name string) string {
 	for suffix, media := range map[string]string{
 		".gz": "application/gzip", ".zst": "application/zstd", ".zip": "application/zip", ".tar": "application/x-tar",

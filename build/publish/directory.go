@@ -18,15 +18,14 @@ import (
 	"github.com/slipway-build/slipway/progress"
 )
 
-// copiesAtOnce keeps a network share busy while one file waits for its digest;
-// more would make a disk seek.
+// copiesAtOnce keeps a network share busy while another file is hashed; more would make a disk
+// seek.
 const copiesAtOnce = 2
 
-// Copy copies files into the folder dir, which is created if need be. A file that is
-// there already with the same size and SHA-256 is left alone. The others are
-// written beside their place, read back, and renamed; a file is renamed only after
-// those before it in files, so that checksums belong at the end. Other files in dir stay.
-// Permissions are those of images.ContextMode.
+// Copy copies files to the folder dir, which it creates if necessary. Existing files with the same
+// size and SHA-256 are skipped. The others are written to a temporary file, read back, and renamed.
+// A file is renamed only after the files before it in the list, so checksums belong at the end.
+// Other files in dir are kept. Permissions are those of images.ContextMode.
 func Copy(ctx context.Context, dir string, files []string) error {
 	all, err := artifacts(files)
 	if err != nil {
@@ -56,7 +55,7 @@ func Copy(ctx context.Context, dir string, files []string) error {
 	return group.Wait()
 }
 
-// copyOne copies a, and gives it its name when previous is closed.
+// copyOne copies a, and renames the copy when previous is closed.
 func copyOne(ctx context.Context, dir string, a artifact, task *progress.Task, previous <-chan struct{}) error {
 	final := filepath.Join(dir, a.name)
 	fileop.SweepTemporary(final)
@@ -73,12 +72,12 @@ func copyOne(ctx context.Context, dir string, a artifact, task *progress.Task, p
 	if err != nil {
 		return err
 	}
-	defer fileop.Remove(temp.Name()) // after the rename it is not there
+	defer fileop.Remove(temp.Name()) // after the rename it does not exist
 	err = fill(ctx, temp, a, task)
 	if err := errors.Join(err, temp.Close()); err != nil {
 		return err
 	}
-	// Whatever the umask: artifacts are to be read by everyone.
+	// Regardless of the umask: artifacts must be readable by everyone.
 	if err := os.Chmod(temp.Name(), images.ContextMode(a.mode).Perm()); err != nil {
 		return err
 	}
@@ -88,7 +87,7 @@ func copyOne(ctx context.Context, dir string, a artifact, task *progress.Task, p
 	return fileop.Rename(temp.Name(), final)
 }
 
-// fill copies a into file, and reads it back.
+// fill copies a to file, and reads it back.
 func fill(ctx context.Context, file *os.File, a artifact, task *progress.Task) error {
 	source, err := regular.Open(a.path)
 	if err != nil {
@@ -104,12 +103,12 @@ func fill(ctx context.Context, file *os.File, a artifact, task *progress.Task) e
 		return err
 	}
 	if want := digest(sum.Sum(nil)); found != want {
-		return fmt.Errorf("what was written reads back as %s, want %s: is the disk or share broken?", found, want)
+		return fmt.Errorf("the copy reads back as %s, want %s: is the disk or share broken?", found, want)
 	}
 	return nil
 }
 
-// sameFile says whether the file at path is a already.
+// sameFile reports whether the file at path is already the same as a.
 func sameFile(ctx context.Context, path string, a artifact) (bool, error) {
 	info, err := os.Lstat(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -132,7 +131,7 @@ func sameFile(ctx context.Context, path string, a artifact) (bool, error) {
 	return there == want, err
 }
 
-// wait waits for done.
+// wait waits until done is closed.
 func wait(ctx context.Context, done <-chan struct{}) error {
 	select {
 	case <-done:

@@ -1,24 +1,24 @@
-// Package publish puts the files of a release where people get them: into a
-// folder, or into a release on GitHub.
+// Package publish copies the files of a release to a folder or to a release on GitHub.
 //
-// # Half a release
+// An artifact is a file of a release. An asset is an artifact on GitHub. A draft is a release on
+// GitHub that only members of its project see.
 //
-// Whoever sees a release must see all of it. In a folder each file takes its name
-// when its bytes are there and were read back, and only after those before it in
-// the list, so that checksums, which come last, are never there before what
-// they are of. A release on GitHub stays a draft, which only its project sees,
-// until every file in it has been looked at.
+// # Complete releases
 //
-// # Doing it again
+// A visible release is always complete. In a folder, a file gets its name after its content has
+// been written and read back, and after the files before it in the list, so checksums, which come
+// last, never exist before the files they are for. A release on GitHub stays a draft until every
+// file in it has been checked.
 //
-// A run that was interrupted is repeated, and goes on: what is there and is right
-// stays, what is broken or different is replaced. A release that was published is
-// another matter, since people have it: files that it lacks are added, and one that
-// differs is an error.
+// # Repeating a run
 //
-// # What GitHub refuses
+// Running again after an interruption continues the work: correct files are kept, damaged or
+// different ones are replaced. A published release may be in use already: missing files are added,
+// and a different one is an error.
 //
-// A file of 2 GiB or more, an empty one, and the 1001st are refused, each with
-// another message and after the upload; some names are changed without a word.
-// CheckGitHub says all of that before anything is built or sent.
+// # GitHub's limits
+//
+// GitHub refuses files of 2 GiB or more, empty files, and the 1001st file, each with a different
+// message and after the upload; and it silently changes some names. CheckGitHub reports all of that
+// before anything is built or sent.
 package publish

@@ -19,48 +19,46 @@ import (
 type GitHub struct {
 	// Owner and Repo name it, as in github.com/Owner/Repo.
 	Owner, Repo string
-	// Token may write the repository's contents. It stands in no error.
+	// Token needs write access to the repository's contents. It appears in no error.
 	Token string
-	// BaseURL is the API's address, such as https://github.example.com/api/v3; empty is
+	// BaseURL is the address of the API, such as https://github.example.com/api/v3; empty means
 	// https://api.github.com.
 	BaseURL string
-	// Client makes the requests; nil means one that gives up when a server does not
-	// answer for minutes.
+	// Client sends the requests; nil means a client that gives up after some minutes without a
+	// response.
 	Client *http.Client
 
-	// pause waits before a request is tried again; nil waits as long as it says.
+	// pause waits before a retry; nil means to wait for the given time.
 	pause func(context.Context, time.Duration) error
 }
 
-// Options say what a release is.
+// Options describe a release.
 type Options struct {
-	// Tag is the release's git tag. GitHub makes it, at Commit, if there is none.
+	// Tag is the release's git tag. GitHub creates it, at Commit, if it does not exist.
 	Tag string
-	// Name is the title; empty is the tag.
+	// Name is the title; empty means the tag.
 	Name string
-	// Commit is what a new tag is put on; empty is the default branch.
+	// Commit is the commit of a new tag; empty means the default branch.
 	Commit string
-	// Notes are the text, in Markdown. A draft that has a title or a text keeps them,
-	// since somebody may have written them.
+	// Notes are the text, in Markdown. A draft keeps an existing title or text, since a person may
+	// have written them.
 	Notes string
-	// Draft leaves the release a draft.
+	// Draft keeps the release a draft.
 	Draft bool
-	// Prerelease marks the release as not ready for production. Which of the others is
-	// the latest is GitHub's choice, by version, so that a release of an old branch is not.
+	// Prerelease marks the release as not ready for production. GitHub determines by version which
+	// of the other releases is the latest, so that a release of an old branch is not.
 	Prerelease bool
-	// Replace lets an asset that differs be replaced in a release that is published.
+	// Replace allows replacing a different asset in a published release.
 	Replace bool
 }
 
-// Publish makes files the assets of the release for o.Tag, and returns its address
-// for people. The release is a draft, which is created or found, until all assets
-// are there; then it is published, unless o.Draft.
+// Publish makes files the assets of the release for o.Tag, and returns the address of its web page.
+// It creates or finds a draft, uploads all assets, and then publishes it, unless o.Draft.
 //
-// Publish may be repeated: assets with the right name, size and, where GitHub tells it,
-// SHA-256 stay; those whose upload broke off and, in a draft, those that differ are
-// deleted and sent again. In a release that is published already, missing assets are
-// added, and one that differs is an error, unless o.Replace. Assets that are not among
-// files stay.
+// Publish may be repeated: assets with the right name, size and, if GitHub reports it, SHA-256 are
+// kept. Assets with an interrupted upload and, in a draft, different ones are deleted and sent
+// again. In a published release, missing assets are added, and a different one is an error, unless
+// o.Replace. Assets that are not among files are kept.
 //
 // Before anything is sent, files are checked as by CheckGitHub.
 func (g GitHub) Publish(ctx context.Context, files []string, o Options) (string, error) {
@@ -94,10 +92,10 @@ func (g GitHub) publisher(o Options) (*publisher, error) {
 		errs = append(errs, fmt.Errorf("repository %s/%s: want owner/name", g.Owner, g.Repo))
 	}
 	if g.Token == "" {
-		errs = append(errs, errors.New("there is no token: give GITHUB_TOKEN one that may write the repository's contents"))
+		errs = append(errs, errors.New("missing token: set GITHUB_TOKEN to one with write access to the repository's contents"))
 	}
 	if o.Tag == "" {
-		errs = append(errs, errors.New("the release has no tag"))
+		errs = append(errs, errors.New("missing tag of the release"))
 	}
 	client := g.Client
 	if client == nil {
@@ -115,7 +113,7 @@ func (g GitHub) publisher(o Options) (*publisher, error) {
 	return &publisher{GitHub: g, options: o, api: api}, errors.Join(errs...)
 }
 
-// patientClient is a client that waits for a server to store 2 GiB, but not for ever.
+// patientClient returns a client that waits for a server to store 2 GiB, but not forever.
 func patientClient() *http.Client {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.ResponseHeaderTimeout = 5 * time.Minute
@@ -141,13 +139,13 @@ func (p *publisher) publish(ctx context.Context, all []artifact) (string, error)
 			return err
 		})
 		if err != nil {
-			return "", fmt.Errorf("publishing the draft, which is complete: %w%s", err, hint(err))
+			return "", fmt.Errorf("publishing the completed draft: %w%s", err, hint(err))
 		}
 	}
 	return release.GetHTMLURL(), nil
 }
 
-// task runs work as a task, again and again if need be.
+// task runs work as a task, with retries.
 func (p *publisher) task(ctx context.Context, name string, work func(context.Context) error) error {
 	task := progress.Start(ctx, name)
 	err := p.retry(ctx, work)
@@ -155,8 +153,8 @@ func (p *publisher) task(ctx context.Context, name string, work func(context.Con
 	return err
 }
 
-// findOrCreate returns the release for the tag, or a new draft. It looks again each
-// time, since a request that failed may have been carried out.
+// findOrCreate returns the release for the tag, or a new draft. It searches again in each attempt,
+// since a failed request may have been executed.
 func (p *publisher) findOrCreate(ctx context.Context) (*github.RepositoryRelease, error) {
 	found, err := p.find(ctx)
 	if found != nil || err != nil {
@@ -177,9 +175,9 @@ func (p *publisher) findOrCreate(ctx context.Context) (*github.RepositoryRelease
 	return created, nil
 }
 
-// find returns the release for the tag: one that is published, else the first draft
-// that was made, since two runs at once may have made one each. It is nil if there
-// is none. Only the list has drafts; a tag has none before its release is published.
+// find returns the release for the tag: a published one, else the oldest draft, since two
+// concurrent runs may have created one each. It returns nil if there is none. Only the list
+// contains drafts; a tag refers to published releases only.
 func (p *publisher) find(ctx context.Context) (*github.RepositoryRelease, error) {
 	var found *github.RepositoryRelease
 	page := &github.ListOptions{PerPage: 100}
@@ -228,7 +226,7 @@ func (p *publisher) undraft(ctx context.Context, draft *github.RepositoryRelease
 	return published, err
 }
 
-// hint explains what GitHub leaves unsaid.
+// hint explains errors that GitHub does not.
 func hint(err error) string {
 	var refused *github.ErrorResponse
 	if !errors.As(err, &refused) || refused.Response == nil {

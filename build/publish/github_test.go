@@ -111,7 +111,7 @@ func TestAPublishedReleaseIsNotChanged(t *testing.T) {
 	f.asset(published, "a", "other bytes")
 	f.asset(published, "b", "content of b").State = "starter"
 	_, err := f.github().Publish(t.Context(), write(t, "a", "b", "c"), Options{Tag: tag})
-	if err == nil || !strings.Contains(err.Error(), "a: the release is published, and there it has 11 bytes, want 12: choose another tag, or delete the asset") {
+	if err == nil || !strings.Contains(err.Error(), "a: the release is already published, and there it has 11 bytes, want 12: choose another tag, or delete the asset") {
 		t.Errorf("error is %v", err)
 	}
 	want := wantContents("b", "c")
@@ -236,7 +236,7 @@ func TestPublishLooksBeforeItPublishes(t *testing.T) {
 		return 0
 	}
 	_, err := f.github().Publish(t.Context(), write(t, "a"), Options{Tag: tag})
-	if err == nil || !strings.Contains(err.Error(), "a was uploaded, and then its upload is incomplete (starter)") {
+	if err == nil || !strings.Contains(err.Error(), "a was uploaded, but then its upload is incomplete (starter)") {
 		t.Errorf("error is %v", err)
 	}
 	if !f.releases[0].Draft {
@@ -273,7 +273,7 @@ func TestTheTokenStandsInNoError(t *testing.T) {
 
 func TestPublishNeedsToKnow(t *testing.T) {
 	_, err := GitHub{Owner: "a/b"}.Publish(t.Context(), write(t, "a"), Options{})
-	for _, want := range []string{"want owner/name", "there is no token", "the release has no tag"} {
+	for _, want := range []string{"want owner/name", "missing token", "missing tag of the release"} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("error is %v, want %q", err, want)
 		}
@@ -329,7 +329,7 @@ func TestCheckGitHub(t *testing.T) {
 		many = append(many, sized(fmt.Sprintf("file%d", i), 1))
 	}
 	must(t, CheckGitHub(many[:1000]))
-	if err := CheckGitHub(many); err == nil || !strings.Contains(err.Error(), "there are 1001 files, and GitHub takes at most 1000") {
+	if err := CheckGitHub(many); err == nil || !strings.Contains(err.Error(), "1001 files are too many: GitHub allows at most 1000") {
 		t.Errorf("error is %v", err)
 	}
 }

@@ -13,14 +13,14 @@ import (
 	"github.com/slipway-build/slipway/internal/fileop"
 )
 
-// CheckDirectory returns an error if Copy could not write into dir. It makes nothing
-// but a temporary file, in dir or in the nearest folder above it that exists.
+// CheckDirectory returns an error if Copy could not write to dir. It only creates a temporary file,
+// in dir or in its nearest existing parent.
 func CheckDirectory(dir string) error {
 	for at := dir; ; at = filepath.Dir(at) {
 		info, err := os.Stat(at)
 		switch {
 		case err != nil && filepath.Dir(at) != at:
-			continue // it is missing, or what is above it says why it cannot be reached
+			continue // it is missing, or its parent explains why it is unreachable
 		case err != nil:
 			return err
 		case !info.IsDir():
@@ -28,16 +28,15 @@ func CheckDirectory(dir string) error {
 		}
 		file, err := os.CreateTemp(at, ".slipway-*.tmp")
 		if err != nil {
-			return fmt.Errorf("%s cannot be written to: %w", at, err)
+			return fmt.Errorf("%s is not writable: %w", at, err)
 		}
 		return errors.Join(file.Close(), fileop.Remove(file.Name()))
 	}
 }
 
-// Check returns an error for everything that would stop Publish, as far as that can be
-// told without a change: what CheckGitHub finds, a token that is missing or may not
-// write, too many assets, and, unless o.Replace, assets of a published release that
-// differ from files.
+// Check returns errors for everything that would stop Publish and can be detected without a change:
+// what CheckGitHub finds, a token that is missing or without write access, too many assets, and,
+// unless o.Replace, assets of a published release that differ from files.
 func (g GitHub) Check(ctx context.Context, files []string, o Options) error {
 	where := fmt.Sprintf("release %s of %s/%s", o.Tag, g.Owner, g.Repo)
 	all, wrong := checkGitHub(files)
@@ -80,18 +79,18 @@ func (p *publisher) check(ctx context.Context, all []artifact) error {
 	return errors.Join(errs...)
 }
 
-// mayWrite asks for generated notes, which needs the right to write contents and writes
-// nothing (https://docs.github.com/rest/releases/releases#generate-release-notes-content-for-a-release).
-// Servers that do not know the request, or refuse its content, decide nothing.
+// mayWrite requests generated release notes, which needs write access but writes nothing
+// (https://docs.github.com/rest/releases/releases#generate-release-notes-content-for-a-release).
+// Servers that do not support the request, or refuse its content, are inconclusive.
 func (p *publisher) mayWrite(ctx context.Context) error {
 	_, _, err := p.api.Repositories.GenerateReleaseNotes(ctx, p.Owner, p.Repo, &github.GenerateNotesOptions{TagName: p.options.Tag})
 	if hasStatus(err, http.StatusUnauthorized) || hasStatus(err, http.StatusForbidden) {
-		return fmt.Errorf("asking for the right to write: %w%s", err, hint(err))
+		return fmt.Errorf("checking write access: %w%s", err, hint(err))
 	}
 	return nil
 }
 
-// published is the error of an asset that people may have already.
+// published returns the error for a different asset in a published release.
 func published(a artifact, wrong string) error {
-	return fmt.Errorf("%s: the release is published, and there %s: choose another tag, or delete the asset", a.name, wrong)
+	return fmt.Errorf("%s: the release is already published, and there %s: choose another tag, or delete the asset", a.name, wrong)
 }

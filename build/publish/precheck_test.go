@@ -33,7 +33,7 @@ func TestCheckSaysAllThatPublishWouldMeet(t *testing.T) {
 		want   []string
 	}{
 		{"a new release", func(*fakeGitHub, *GitHub, *Options) {}, nil},
-		{"no token", func(_ *fakeGitHub, g *GitHub, _ *Options) { g.Token = "" }, []string{"there is no token"}},
+		{"no token", func(_ *fakeGitHub, g *GitHub, _ *Options) { g.Token = "" }, []string{"missing token"}},
 		{"a wrong token", func(_ *fakeGitHub, g *GitHub, _ *Options) { g.Token = "other" }, []string{"the token is wrong or has expired"}},
 		{"a token that may read", func(f *fakeGitHub, _ *GitHub, _ *Options) {
 			f.fail = func(r *http.Request) int {
@@ -42,7 +42,7 @@ func TestCheckSaysAllThatPublishWouldMeet(t *testing.T) {
 				}
 				return 0
 			}
-		}, []string{"asking for the right to write", "may the token write its contents?"}},
+		}, []string{"checking write access", "may the token write its contents?"}},
 		{"a draft that differs", func(f *fakeGitHub, _ *GitHub, _ *Options) {
 			f.asset(f.release(fakeRelease{Tag: tag, Draft: true}), "a", "other")
 		}, nil},
@@ -53,7 +53,7 @@ func TestCheckSaysAllThatPublishWouldMeet(t *testing.T) {
 			r := f.release(fakeRelease{Tag: tag})
 			f.asset(r, "a", "other")
 			f.asset(r, "b", "content of B")
-		}, []string{"a: the release is published", "b: the release is published"}},
+		}, []string{"a: the release is already published", "b: the release is already published"}},
 		{"a release that is to be replaced", func(f *fakeGitHub, _ *GitHub, o *Options) {
 			o.Replace = true
 			f.asset(f.release(fakeRelease{Tag: tag}), "a", "other")
@@ -63,7 +63,7 @@ func TestCheckSaysAllThatPublishWouldMeet(t *testing.T) {
 			for i := range maxAssets {
 				f.asset(r, strings.Repeat("x", i+2), "")
 			}
-		}, []string{"GitHub takes at most 1000"}},
+		}, []string{"GitHub allows at most 1000"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			f := newFakeGitHub(t)

@@ -14,24 +14,23 @@ import (
 )
 
 const (
-	// tries is how often a request is made. With pauses that double, the last comes
-	// half a minute after the first.
+	// tries is the number of attempts. With doubling delays, the last is half a minute after the
+	// first.
 	tries      = 5
 	firstPause = 2 * time.Second
-	// limitPause is how long GitHub wants to be left alone if it does not say
+	// limitPause is the delay that GitHub expects after a rate limit without Retry-After
 	// (https://docs.github.com/rest/using-the-rest-api/best-practices-for-using-the-rest-api).
 	limitPause = time.Minute
-	// longestPause bounds what GitHub may ask for: what takes longer is for a person to
-	// decide.
+	// longestPause limits the delay that GitHub may request; a longer one is an error.
 	longestPause = 5 * time.Minute
 )
 
-// A brokenUpload is an upload that was accepted, and is not what was sent.
+// A brokenUpload is an upload that was accepted but does not match what was sent.
 type brokenUpload struct{ wrong string }
 
 func (e *brokenUpload) Error() string { return "GitHub took it, and " + e.wrong }
 
-// retry does work until it succeeds, or fails in a way that will not pass.
+// retry calls work until it succeeds, or fails permanently.
 func (p *publisher) retry(ctx context.Context, work func(context.Context) error) error {
 	pause := firstPause
 	for try := 1; ; try++ {
@@ -50,7 +49,7 @@ func (p *publisher) retry(ctx context.Context, work func(context.Context) error)
 	}
 }
 
-// passing says whether a failure may pass, and after which pause.
+// passing reports whether a failure is temporary, and the delay before the next attempt.
 func passing(err error, pause time.Duration) (time.Duration, bool) {
 	var secondary *github.AbuseRateLimitError
 	if errors.As(err, &secondary) {
@@ -68,7 +67,7 @@ func passing(err error, pause time.Duration) (time.Duration, bool) {
 	var refused *github.ErrorResponse
 	if errors.As(err, &refused) {
 		if alreadyExists(refused) {
-			return pause, true // what an upload left behind shows up late
+			return pause, true // the remains of an upload show up late
 		}
 		status := refused.Response.StatusCode
 		return pause, status >= http.StatusInternalServerError || status == http.StatusTooManyRequests || status == http.StatusRequestTimeout
@@ -79,7 +78,7 @@ func passing(err error, pause time.Duration) (time.Duration, bool) {
 	return pause, errors.As(err, &broken) || errors.As(err, &network) || errors.As(err, &request) || errors.Is(err, io.ErrUnexpectedEOF)
 }
 
-// alreadyExists says whether another asset has the name.
+// alreadyExists reports whether another asset has the name.
 func alreadyExists(refused *github.ErrorResponse) bool {
 	for _, e := range refused.Errors {
 		if e.Code == "already_exists" && e.Resource == "ReleaseAsset" {
@@ -89,13 +88,13 @@ func alreadyExists(refused *github.ErrorResponse) bool {
 	return false
 }
 
-// hasStatus says whether err is an answer of GitHub with the status.
+// hasStatus reports whether err is a response of GitHub with the status.
 func hasStatus(err error, status int) bool {
 	var refused *github.ErrorResponse
 	return errors.As(err, &refused) && refused.Response != nil && refused.Response.StatusCode == status
 }
 
-// wait waits before the next try.
+// wait waits before the next attempt.
 func (p *publisher) wait(ctx context.Context, pause time.Duration) error {
 	if p.pause != nil {
 		return p.pause(ctx, pause)
@@ -110,7 +109,7 @@ func (p *publisher) wait(ctx context.Context, pause time.Duration) error {
 	}
 }
 
-// A redactedError is an error whose text does not have the token.
+// A redactedError is an error whose text does not contain the token.
 type redactedError struct {
 	error
 	text string
@@ -119,8 +118,8 @@ type redactedError struct {
 func (e *redactedError) Error() string { return e.text }
 func (e *redactedError) Unwrap() error { return e.error }
 
-// redacted takes the token out of what err says: a server, or a proxy before it, may
-// repeat what it was sent.
+// redacted removes the token from the text of err: a server, or a proxy, may repeat what it
+// received.
 func (g GitHub) redacted(err error) error {
 	token := strings.TrimSpace(g.Token)
 	if token == "" || !strings.Contains(err.Error(), token) {
