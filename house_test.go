@@ -46,7 +46,7 @@ var packages = map[string][]string{
 	"images":                     {"internal/sniff"},
 	"images/layer":               {},
 	"images/buildfile":           {"internal/regular", "internal/sniff"},
-	"images/fstree":              {"images", "images/layer", "internal/regular"},
+	"images/fstree":              {"images", "images/layer", "internal/regular", "internal/suggest"},
 	"images/assemble/dockerfile": {"images", "images/buildfile", "internal/suggest"},
 	"images/assemble":            {"images", "images/assemble/dockerfile", "images/buildfile", "images/fstree", "images/layer", "internal/fileop", "internal/sniff", "internal/regular", "progress"},
 	"images/engine":              {"images", "images/buildfile", "images/store", "internal/sniff", "internal/regular", "progress"},

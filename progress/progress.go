@@ -93,16 +93,12 @@ func (t *Task) Done(err error) {
 	}
 }
 
+// Write counts len(p) bytes as done, so that a Task may stand in an io.MultiWriter or an
+// io.TeeReader. It does not fail.
+func (t *Task) Write(p []byte) (int, error) {
+	t.Add(len(p))
+	return len(p), nil
+}
+
 // Reader returns a reader that counts what is read from r as progress.
-func (t *Task) Reader(r io.Reader) io.Reader { return &countingReader{r, t} }
-
-type countingReader struct {
-	r io.Reader
-	t *Task
-}
-
-func (c *countingReader) Read(p []byte) (int, error) {
-	n, err := c.r.Read(p)
-	c.t.Add(n)
-	return n, err
-}
+func (t *Task) Reader(r io.Reader) io.Reader { return io.TeeReader(r, t) }

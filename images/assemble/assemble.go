@@ -19,27 +19,27 @@ import (
 	"github.com/slipway-build/slipway/progress"
 )
 
-// Options are what an Assembler works with.
+// Options are the options of New. Layers is required.
 type Options struct {
-	// Layers makes layers and remembers them and the digests of files. If it can
-	// also keep derived files, as *store.Store does, the indexes of base layers
-	// and the downloads of ADD are kept there.
+	// Layers makes layers, and keeps them and the digests of files. If it is also an
+	// fstree.DerivedStore, it keeps the indexes of base layers and the downloads of
+	// ADD, too.
 	Layers images.LayerStore
-	// Sources yields base images; nil if there are none.
+	// Sources has the base images. With nil, only FROM scratch works.
 	Sources images.Source
-	// Client fetches what ADD names by URL; nil is http.DefaultClient.
+	// Client fetches the URLs of ADD; nil is http.DefaultClient.
 	Client *http.Client
-	// BuildPlatform is what BUILDPLATFORM and its like say; empty is Linux on
-	// this machine's architecture, as it is in Docker on every system.
+	// BuildPlatform is the value of BUILDPLATFORM and its like; empty is Linux on the
+	// architecture of this machine, as in Docker on every system.
 	BuildPlatform v1.Platform
-	// TempDir is where contents of compressed archives lie while a layer is
-	// made of them; empty is os.TempDir.
+	// TempDir holds files of compressed archives while a layer is made of them, and
+	// downloads that cannot be kept; empty is os.TempDir.
 	TempDir string
-	// Limits bound what images, archives and downloads may unpack to.
+	// Limits bound the size of images, archives and downloads.
 	Limits Limits
 }
 
-// Limits bound what images, archives and downloads may unpack to.
+// Limits bound the size of images, archives and downloads.
 type Limits = fstree.Limits
 
 // An Assembler makes images from Dockerfiles that run nothing, in this process.
@@ -52,7 +52,7 @@ type Assembler struct {
 	tempDir string
 	limits  Limits
 	indexer *fstree.Indexer
-	derived fstree.DerivedStore // nil if layers is none
+	derived fstree.DerivedStore // layers, or nil if it does not keep derived files
 }
 
 var _ images.Assembler = (*Assembler)(nil)
@@ -78,8 +78,9 @@ func New(options Options) *Assembler {
 	return a
 }
 
-// Assemble makes the image of one Dockerfile for one platform. What the user's
-// Dockerfile is at fault for is a *SourceError, or several of them joined.
+// Assemble makes the image of one Dockerfile for one platform. An error in the
+// Dockerfile is a *buildfile.SourceError, or several of them joined. An instruction
+// that needs a process, such as RUN, is an error that names the other builders.
 func (a *Assembler) Assemble(ctx context.Context, build images.BuildContext) (img v1.Image, err error) {
 	if build.Dockerfile == "" {
 		build.Dockerfile = filepath.Join(build.Dir, "Dockerfile")
@@ -105,11 +106,11 @@ type assembly struct {
 	epoch time.Time
 	task  *progress.Task
 	graph *dockerfile.Graph
-	// stages are the stages that have been looked at, with what they have become.
+	// stages are the stages of the graph, with what their instructions have made.
 	stages map[*dockerfile.Stage]*stage
-	// contexts are the folders that have been opened, by path.
+	// contexts are the folders that are open, by path.
 	contexts map[string]*localContext
-	// failed is the first filesError.
+	// failed is the first filesError, with its place.
 	failed error
 	// scratch holds temporary files until the assembly ends.
 	scratch scratchDir
@@ -140,7 +141,7 @@ func (asm *assembly) run(ctx context.Context) (v1.Image, error) {
 	if err != nil {
 		return nil, err
 	}
-	// Before bases are looked for in a registry; their ONBUILD may bring more.
+	// First without asking a registry for bases, whose ONBUILD may add instructions.
 	if err := refuseProcesses(asm, asm.graph.Reachable(target)); err != nil {
 		return nil, err
 	}
@@ -172,13 +173,13 @@ func (asm *assembly) graphOptions(args map[string]string) dockerfile.ReadOptions
 	}
 }
 
-// Reads says which files of its folders an image may be made from.
+// Reads are the files of contexts that an image may be made from.
 type Reads = dockerfile.Reads
 
-// Reads finds out what build reads of its build context and of named contexts that are
-// folders. It looks at the instructions that the target needs, for any builder, and asks
-// no registry. Where the Dockerfile alone does not tell, because of a variable, a mount of
-// RUN, or a base that may have ONBUILD triggers, the whole folder is read.
+// Reads returns the files that build reads of its build context and of named contexts
+// that are folders. It looks at the instructions that the target needs, for any
+// builder, and asks no registry. The whole folder is read if the Dockerfile alone does
+// not tell: because of a variable, a mount of RUN, or ONBUILD triggers of a base.
 func (a *Assembler) Reads(build images.BuildContext) (dockerfile.Reads, error) {
 	if build.Dockerfile == "" {
 		build.Dockerfile = filepath.Join(build.Dir, "Dockerfile")

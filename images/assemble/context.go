@@ -29,8 +29,8 @@ type localContext struct {
 	ignored *buildfile.Ignored
 }
 
-// localContext opens a folder. dockerfile is the Dockerfile whose own ignore file
-// counts, or empty for a named context.
+// localContext opens the folder dir, once. dockerfile is the path of the Dockerfile,
+// whose own ignore file counts, or empty for a named context.
 func (asm *assembly) localContext(dir, dockerfile string) (*localContext, error) {
 	key := filepath.Clean(dir)
 	if dockerfile != "" {
@@ -55,7 +55,7 @@ func (asm *assembly) localContext(dir, dockerfile string) (*localContext, error)
 	return asm.contexts[key], nil
 }
 
-// namedFolder returns the root of a named context that is a folder.
+// namedFolder opens a named context that is a folder, and returns its root.
 func (asm *assembly) namedFolder(c *dockerfile.Context) (*fstree.Node, error) {
 	local, err := asm.localContext(c.Dir, "")
 	if err != nil {
@@ -64,8 +64,7 @@ func (asm *assembly) namedFolder(c *dockerfile.Context) (*fstree.Node, error) {
 	return local.root, nil
 }
 
-// resolveBase finds what s, which is FROM no other stage, begins with, and reads
-// its config.
+// resolveBase finds the base of s, which is not a stage, and reads its config.
 func (asm *assembly) resolveBase(ctx context.Context, s *stage) error {
 	s.state.platform = s.PlatformOr(asm.build.Platform)
 	ref := s.BaseName
@@ -114,8 +113,8 @@ func (asm *assembly) resolveBase(ctx context.Context, s *stage) error {
 	return s.fillHistory()
 }
 
-// checkPlatform warns of a base of another platform than the one asked for. It is a
-// build check, but for named contexts, which BuildKit does not check.
+// checkPlatform warns about a base for another platform than the wanted one. That is a
+// build check, except for named contexts, which BuildKit does not check.
 func (asm *assembly) checkPlatform(s *stage) {
 	if s.origin == nil || s.image.OS == "" {
 		return
@@ -134,8 +133,8 @@ func (asm *assembly) checkPlatform(s *stage) {
 	asm.graph.Lint.For(s.Comments).Run(&linter.RuleInvalidBaseImagePlatform, s.Location, message)
 }
 
-// emptyImage is the config that FROM scratch begins with. Windows has no PATH in
-// it, which the system sets by itself.
+// emptyImage returns the config of FROM scratch. On Windows it has no PATH, which the
+// system sets itself.
 func emptyImage(p v1.Platform) dockerspec.DockerOCIImage {
 	var img dockerspec.DockerOCIImage
 	img.OS, img.Architecture, img.Variant = p.OS, p.Architecture, p.Variant
@@ -148,10 +147,10 @@ func emptyImage(p v1.Platform) dockerspec.DockerOCIImage {
 	return img
 }
 
-// defaultPath is what BuildKit sets PATH to where an image does not.
+// defaultPath is the PATH that BuildKit sets if an image does not.
 const defaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
-// source returns the file system of s to copy from. It must not be changed.
+// source returns the root of s to copy from. It must not be changed.
 func (asm *assembly) source(ctx context.Context, s *stage) (*fstree.Node, error) {
 	if s.Context != nil && s.Context.Dir != "" && s.tree == nil {
 		return asm.namedFolder(s.Context)
@@ -163,8 +162,8 @@ func (asm *assembly) source(ctx context.Context, s *stage) (*fstree.Node, error)
 	return t.Root, nil
 }
 
-// fs returns the file system of s as it stands, which the first call builds:
-// nothing of a base's layers is read for a Dockerfile that copies nothing.
+// fs returns the present file system of s. The first call builds it: a Dockerfile that
+// copies nothing does not read the layers of its base.
 func (asm *assembly) fs(ctx context.Context, s *stage) (*fstree.Tree, error) {
 	if s.tree != nil {
 		return s.tree, nil
@@ -190,8 +189,8 @@ func (asm *assembly) fs(ctx context.Context, s *stage) (*fstree.Tree, error) {
 	return s.tree, nil
 }
 
-// rootFS returns the file system of the image that s begins with, and the form
-// that layers on top of it must have.
+// rootFS returns the root of the base image of s, and the form that layers on top of it
+// must have.
 func (asm *assembly) rootFS(ctx context.Context, s *stage) (*fstree.Node, layer.Form, error) {
 	layers, err := s.origin.Layers()
 	if err != nil {
@@ -200,7 +199,7 @@ func (asm *assembly) rootFS(ctx context.Context, s *stage) (*fstree.Node, layer.
 	if have := len(s.image.RootFS.DiffIDs); len(layers) != have {
 		return nil, layer.Plain, fmt.Errorf("it has %d layers and %d diff IDs", len(layers), have)
 	}
-	// What the config leaves open is as it was asked for.
+	// A config without an operating system is for the wanted one.
 	os := s.image.OS
 	if os == "" {
 		os = s.state.platform.OS
@@ -227,8 +226,9 @@ func (asm *assembly) rootFS(ctx context.Context, s *stage) (*fstree.Node, layer.
 	return all.Root, form, nil
 }
 
-// isWindowsForm says whether a layer of an image for Windows is in the form that
-// Windows imports. It may also be plain: one FROM scratch is.
+// isWindowsForm reports whether a layer of an image for Windows has the form that
+// Windows imports, with Files and Hives at the top. Layers of images FROM scratch are
+// plain.
 func isWindowsForm(headers []fstree.Header) bool {
 	found := false
 	for i := range headers {
@@ -241,8 +241,8 @@ func isWindowsForm(headers []fstree.Header) bool {
 	return found
 }
 
-// asBase makes the folder that replaces s, or that s is FROM, a layer, which it
-// needs to be as soon as something is built on it.
+// asBase makes a layer of the folder that replaces s, or that is the base of s, if
+// there is one. It is needed as soon as something is built on s.
 func (asm *assembly) asBase(s *stage) error {
 	if s.Context == nil || s.Context.Dir == "" || s.tree != nil {
 		return nil

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -31,10 +30,10 @@ type transfer struct {
 	link     bool
 	parents  bool
 	exclude  []string
-	// unpack says whether archives are unpacked; of URLs only if asked for.
+	// unpack and unpackURLs say whether local archives, and those of URLs, are unpacked.
 	unpack, unpackURLs bool
 	checksum           string
-	// root is the file system to copy from, called where in messages.
+	// root is the root to copy from; where names it in messages.
 	root  *fstree.Node
 	where string
 }
@@ -45,7 +44,7 @@ func (asm *assembly) copyCommand(ctx context.Context, s *stage, c *instructions.
 		link: c.Link, parents: c.Parents, exclude: c.ExcludePatterns,
 	}
 	for _, source := range c.SourcePaths {
-		if isURL(source) || isGit(source) {
+		if dockerfile.IsURL(source) || dockerfile.IsGit(source) {
 			return fmt.Errorf("COPY %s: COPY takes no URL; ADD does", source)
 		}
 	}
@@ -82,7 +81,7 @@ func (asm *assembly) addCommand(ctx context.Context, s *stage, c *instructions.A
 		t.unpack, t.unpackURLs = *c.Unpack, *c.Unpack
 	}
 	for _, source := range c.SourcePaths {
-		if isGit(source) { // one that became one by expansion
+		if dockerfile.IsGit(source) { // after expansion; refuseProcesses saw the others
 			return fmt.Errorf("ADD of a git repository runs git, which the embedded builder does not do; %s", dockerfile.OtherBuilders)
 		}
 	}
@@ -90,7 +89,7 @@ func (asm *assembly) addCommand(ctx context.Context, s *stage, c *instructions.A
 		switch {
 		case len(c.SourcePaths) != 1:
 			return errors.New("ADD --checksum is for one source")
-		case !isURL(c.SourcePaths[0]):
+		case !dockerfile.IsURL(c.SourcePaths[0]):
 			return errors.New("ADD --checksum is for a URL")
 		}
 	}
@@ -100,10 +99,10 @@ func (asm *assembly) addCommand(ctx context.Context, s *stage, c *instructions.A
 	return asm.unlessFailed(func() error { return asm.transfer(ctx, s, t) })
 }
 
-// fromContext makes t copy from the build context.
+// fromContext makes the build context the source of t.
 func (asm *assembly) fromContext(t *transfer, lint *linter.Linter) error {
 	t.where = "the build context " + asm.build.Dir
-	if !slices.ContainsFunc(t.SourcePaths, func(source string) bool { return !isURL(source) }) {
+	if !slices.ContainsFunc(t.SourcePaths, func(source string) bool { return !dockerfile.IsURL(source) }) {
 		return nil
 	}
 	local, err := asm.localContext(asm.build.Dir, asm.build.Dockerfile)
@@ -114,7 +113,7 @@ func (asm *assembly) fromContext(t *transfer, lint *linter.Linter) error {
 	return t.warnOfIgnored(local.ignored, lint)
 }
 
-// said is the instruction as the history has it.
+// said returns the instruction as BuildKit writes it into the history.
 func (t *transfer) said() string {
 	words := []string{t.name}
 	if t.parents {
@@ -133,7 +132,7 @@ func (t *transfer) said() string {
 	return strings.Join(append(words, t.DestPath), " ")
 }
 
-// transfer runs t in stage s.
+// transfer runs t in the stage s.
 func (asm *assembly) transfer(ctx context.Context, s *stage, t *transfer) error {
 	os := s.state.platform.OS
 	dest, err := dockerfile.AbsolutePath(s.dir, t.DestPath, os)
@@ -169,7 +168,7 @@ func (asm *assembly) transfer(ctx context.Context, s *stage, t *transfer) error 
 		}
 	}
 	for _, source := range t.SourcePaths {
-		if isURL(source) {
+		if dockerfile.IsURL(source) {
 			err = asm.transferURL(ctx, t, c, source, dest)
 		} else {
 			err = asm.transferLocal(ctx, t, c, source, dest, os)
@@ -188,8 +187,8 @@ func (asm *assembly) transfer(ctx context.Context, s *stage, t *transfer) error 
 	if !linked {
 		return s.commit(t.said(), true)
 	}
-	// A linked layer stands on its own: it knows nothing of what it lies on, and
-	// its folders replace the modes and owners of those.
+	// A linked layer is made without a look at the layers below. Its folders replace
+	// the modes and owners of theirs.
 	changes, err := c.Tree.TakeChanges()
 	if err != nil {
 		return err
@@ -202,7 +201,7 @@ func (asm *assembly) transfer(ctx context.Context, s *stage, t *transfer) error 
 	return nil
 }
 
-// transferLocal copies one source, which may have wildcards.
+// transferLocal copies the files that match one source.
 func (asm *assembly) transferLocal(ctx context.Context, t *transfer, c *fstree.Copier, source, dest, os string) error {
 	one, named := *c, source
 	var err error
@@ -236,7 +235,8 @@ func (asm *assembly) transferLocal(ctx context.Context, t *transfer, c *fstree.C
 	return nil
 }
 
-// unpackLocal unpacks source to the folder dest if it is an archive.
+// unpackLocal unpacks source into the folder dest if it is an archive, and reports
+// whether it is.
 func (asm *assembly) unpackLocal(ctx context.Context, c *fstree.Copier, root *fstree.Node, source, dest string) (bool, error) {
 	from, err := fstree.Resolve(root, source, true)
 	if err != nil || !from.Node.IsFile() {
@@ -265,7 +265,7 @@ func (asm *assembly) unpackFile(ctx context.Context, c *fstree.Copier, file *fst
 	return true, c.Tree.Unpack(to, c.Owner, ar, headers)
 }
 
-// inlineFile is a file that stands in the Dockerfile.
+// inlineFile returns the file of a heredoc.
 func inlineFile(data string) *fstree.Node {
 	n := &fstree.Node{Type: tar.TypeReg, Mode: 0o644, ModTime: fstree.UnixEpoch, Size: int64(len(data))}
 	if n.Size > 0 {
@@ -274,38 +274,21 @@ func inlineFile(data string) *fstree.Node {
 	return n
 }
 
-// explain adds to an error where the file was looked for, and which other may be
-// meant.
+// explain completes the error about a missing source: with the place where it was
+// looked for, and a file that may be meant.
 func (t *transfer) explain(err error) error {
 	var missing *fstree.NotFoundError
 	if errors.As(err, &missing) {
 		missing.Where = t.where
 		if t.root != nil {
-			missing.Hint = suggestPath(t.root, missing.Path)
+			missing.Hint = fstree.Suggest(t.root, missing.Path)
 		}
 	}
 	return err
 }
 
-// suggestPath proposes a name that is in the folder in which p was looked for.
-func suggestPath(root *fstree.Node, p string) string {
-	at, err := fstree.Resolve(root, path.Dir(path.Clean(p)), true)
-	if err != nil || !at.Node.IsDir() {
-		return ""
-	}
-	names, err := at.Node.Names()
-	if err != nil {
-		return ""
-	}
-	near := dockerfile.Nearest(path.Base(p), names)
-	if near == "" {
-		return ""
-	}
-	return fmt.Sprintf(" (did you mean %s?)", fstree.Relative(path.Join(at.Path, near)))
-}
-
-// warnOfIgnored warns of sources that the ignore file excludes, as BuildKit does:
-// not if there are exceptions, since a file of an excluded folder may be one.
+// warnOfIgnored warns about sources that the ignore file excludes. As in BuildKit, it
+// does not if the ignore file has exceptions, which may be in an excluded folder.
 func (t *transfer) warnOfIgnored(ignored *buildfile.Ignored, l *linter.Linter) error {
 	matcher, err := ignored.Matcher()
 	if err != nil || matcher == nil || matcher.Exclusions() {
@@ -313,7 +296,7 @@ func (t *transfer) warnOfIgnored(ignored *buildfile.Ignored, l *linter.Linter) e
 	}
 	for _, source := range t.SourcePaths {
 		clean := filepath.ToSlash(filepath.Clean(source))
-		if isURL(source) || (clean == "." || clean == "/") && !excludesAll(matcher) {
+		if dockerfile.IsURL(source) || (clean == "." || clean == "/") && !excludesAll(matcher) {
 			continue
 		}
 		if ok, _ := matcher.MatchesOrParentMatches(clean); ok {
@@ -324,7 +307,7 @@ func (t *transfer) warnOfIgnored(ignored *buildfile.Ignored, l *linter.Linter) e
 	return nil
 }
 
-// excludesAll says whether a pattern excludes every file of the root.
+// excludesAll reports whether a pattern excludes every file at the top.
 func excludesAll(matcher *patternmatcher.PatternMatcher) bool {
 	return slices.ContainsFunc(matcher.Patterns(), func(p *patternmatcher.Pattern) bool {
 		return !p.Exclusion() && slices.Contains([]string{"*", "**", "**/*"}, p.String())

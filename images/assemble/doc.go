@@ -1,35 +1,41 @@
-// Package assemble makes images from Dockerfiles in this process: no daemon, no
-// root, no files unpacked.
+// Package assemble makes images of Dockerfiles in this process: without a daemon, without
+// root, and without unpacking files.
 //
-// # What it does
+// BuildKit's own packages parse the Dockerfile and expand its variables (package
+// dockerfile). The evaluation is ours, and does what BuildKit's does
+// (frontend/dockerfile/dockerfile2llb and solver/llbsolver/file), except for
+// instructions that need a process: RUN, and ADD of a git repository, are errors that
+// name the other builders.
 //
-// BuildKit's own packages parse the Dockerfile and expand its variables, so that
-// the syntax is theirs to the letter. The evaluation is ours, and does what
-// BuildKit's does (frontend/dockerfile/dockerfile2llb and
-// solver/llbsolver/file), but for what needs a process: RUN, and ADD of a git
-// repository, are errors that name the builders that can.
+// # Nouns
 //
-// # How it does it
+//   - An assembly is one call of Assemble.
+//   - A stage is a stage of the Dockerfile with its state: the config, the variables and
+//     the file system after the instructions so far.
+//   - A step is the layer that one instruction makes. Its changes are entries of that
+//     layer.
+//   - A transfer is a COPY or an ADD.
+//   - The origin of a stage is the image at the bottom of it.
 //
-// A stage is a tree of nodes: what tar headers say, and where the bytes are.
-// COPY and ADD copy nodes. Nothing is read but the names and states of files, and
-// of a base image its layers' headers, once, if an instruction needs to know what
-// the base holds. A file that is copied from the build context through five
-// stages is still that file on disk, and is read once, when the layer that holds
-// it is written.
+// # How it works
 //
-// Only the target and what it is made of is evaluated, and only the layers of
-// the target are made. Each is described first (package layer) and named by the
-// content it will have; if the layer store has made it before, for another
-// Windows version or yesterday, nothing is written. An unchanged instruction
-// costs a stat for each of its files.
+// The file system of a stage is a tree of nodes (package fstree). COPY and ADD copy
+// nodes. Until a layer is made, only the names and states of files are read, and the
+// headers of the layers of a base, once, if an instruction needs to know its files. A
+// file of the build context that is copied through five stages is read once, when the
+// layer that holds it is written.
 //
-// # What an image looks like
+// Only the target and the stages that it needs are evaluated, and only the layers of the
+// target are made. Each layer is described first (package layer), and its key follows
+// from the description. If the layer store has a layer with that key, such as that of
+// another version of Windows, nothing is written. An instruction without changes costs
+// one stat for each of its files.
 //
-// Files from disk are owned by root, of the Unix epoch, and of mode 0755 or 0644
-// (images.ContextMode), or of the mode on disk (images.KeepModes). What comes out of an image or an unpacked archive keeps
-// what its tar says. The build's one time stands in the config and its history
-// alone, so that a layer that did not change keeps its digest from commit to
-// commit. docs/dockerfile-support.md says all of it, and where the result is not
-// BuildKit's.
+// # The image
+//
+// Files from disk are owned by root, have the time of the Unix epoch, and the mode 0755
+// or 0644 (images.NormalModes) or that on disk (images.KeepModes). Files of images and
+// unpacked archives keep what their tars say. The time of the build is in the config and
+// its history only, so that a layer without changes keeps its digest from commit to
+// commit. docs/dockerfile-support.md has the details, and the differences from BuildKit.
 package assemble

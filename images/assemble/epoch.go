@@ -39,9 +39,8 @@ func (asm *assembly) setEpoch(ctx context.Context) error {
 	return nil
 }
 
-// resolveEpoch reads SOURCE_DATE_EPOCH: seconds, "context", or the name of a context
-// or stage. It is nil where there is no time: a folder has none, and neither has an
-// image.
+// resolveEpoch returns the time that SOURCE_DATE_EPOCH names: seconds, "context", or
+// the name of a context or stage. It is nil for folders and images, which have none.
 func (asm *assembly) resolveEpoch(ctx context.Context, value string) (*time.Time, error) {
 	if value == "" {
 		return nil, nil
@@ -71,7 +70,7 @@ func (asm *assembly) resolveEpoch(ctx context.Context, value string) (*time.Time
 		buildfile.EpochArg, value, dockerfile.Suggest(value, names))
 }
 
-// epochOfStage is the time of what the one ADD of a stage fetches.
+// epochOfStage returns the time of the file that the only ADD of a stage fetches.
 func (asm *assembly) epochOfStage(ctx context.Context, s *instructions.Stage) (*time.Time, error) {
 	lex := shell.NewLex(asm.graph.Escape)
 	known := asm.graph.Global.Clone()
@@ -117,11 +116,11 @@ func (asm *assembly) epochOfStage(ctx context.Context, s *instructions.Stage) (*
 		}
 	}
 	switch {
-	case isGit(source):
+	case dockerfile.IsGit(source):
 		return nil, fmt.Errorf("ADD of a git repository runs git, which the embedded builder does not do; %s", dockerfile.OtherBuilders)
 	case source == "":
 		return wrong("it has no ADD")
-	case !isURL(source):
+	case !dockerfile.IsURL(source):
 		return wrong("%s is not a URL", source)
 	}
 	u, err := url.Parse(source)
@@ -131,8 +130,8 @@ func (asm *assembly) epochOfStage(ctx context.Context, s *instructions.Stage) (*
 	return asm.epochOfURL(ctx, u, checksum)
 }
 
-// epochOfURL is what the server says of the last change, else the newest time of a
-// file in the archive that the URL holds.
+// epochOfURL returns the Last-Modified of the server, or else the newest time of a file
+// in the archive at the URL.
 func (asm *assembly) epochOfURL(ctx context.Context, u *url.URL, checksum string) (*time.Time, error) {
 	body, err := asm.get(ctx, u)
 	if err != nil {
@@ -143,7 +142,7 @@ func (asm *assembly) epochOfURL(ctx context.Context, u *url.URL, checksum string
 		t = t.UTC()
 		return &t, nil
 	}
-	hash, err := parseChecksum(checksum)
+	hash, err := dockerfile.ParseChecksum(checksum)
 	if err != nil {
 		return nil, err
 	}
@@ -154,7 +153,7 @@ func (asm *assembly) epochOfURL(ctx context.Context, u *url.URL, checksum string
 	return asm.newest(ctx, file)
 }
 
-// newest is the newest time of a file in an archive, or nil if it is not one.
+// newest returns the newest time of a file in an archive, or nil if file is not one.
 func (asm *assembly) newest(ctx context.Context, file *fstree.DiskFile) (*time.Time, error) {
 	raw, err := regular.Open(file.Path)
 	if err != nil {

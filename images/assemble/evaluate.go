@@ -17,7 +17,7 @@ import (
 	dockerspec "github.com/moby/docker-image-spec/specs-go/v1"
 )
 
-// evaluate runs the instructions of s. What it is made of has been evaluated.
+// evaluate runs the instructions of s. Its dependencies have been evaluated.
 func (asm *assembly) evaluate(ctx context.Context, s *stage) error {
 	if err := asm.begin(s); err != nil {
 		return asm.graph.At(s.Location, err)
@@ -45,13 +45,14 @@ func (asm *assembly) evaluate(ctx context.Context, s *stage) error {
 	return nil
 }
 
-// A filesError is what went wrong with files. The checks look at the rest of the
-// Dockerfile all the same, as in BuildKit, which reads no file until they are done.
+// A filesError is an error of the files of an instruction, not of its text. The
+// instructions after it are still checked, as in BuildKit, which reads files only after
+// all checks.
 type filesError struct{ error }
 
 func (e *filesError) Unwrap() error { return e.error }
 
-// unlessFailed runs what an instruction does to files, unless an earlier one failed.
+// unlessFailed calls run, which changes files, unless an earlier instruction failed.
 func (asm *assembly) unlessFailed(run func() error) error {
 	if asm.failed != nil {
 		return nil
@@ -62,7 +63,7 @@ func (asm *assembly) unlessFailed(run func() error) error {
 	return nil
 }
 
-// begin gives s the state of what it is FROM.
+// begin gives s the state of its base.
 func (asm *assembly) begin(s *stage) error {
 	if s.Base != nil {
 		base := asm.stage(s.Base)
@@ -79,7 +80,7 @@ func (asm *assembly) begin(s *stage) error {
 	return nil
 }
 
-// beginStage takes over what the config of the base says.
+// beginStage takes over the variables and the working folder of the base's config.
 func (asm *assembly) beginStage(s *stage) error {
 	config := &s.image.Config
 	if !slices.ContainsFunc(config.Env, func(v string) bool { return strings.HasPrefix(v, "PATH=") }) && s.state.platform.OS != "windows" {
@@ -95,7 +96,7 @@ func (asm *assembly) beginStage(s *stage) error {
 	return nil
 }
 
-// setDir sets the working folder of config and of relative destinations.
+// setDir sets the working folder of the config and of relative destinations.
 func (s *stage) setDir(dir string) error {
 	config, slashed, err := dockerfile.WorkingDir(s.image.Config.WorkingDir, dir, s.state.platform.OS)
 	if err != nil {
@@ -116,8 +117,8 @@ func (asm *assembly) dispatch(ctx context.Context, s *stage, c dockerfile.Instru
 			return result.Result, err
 		}
 	}
-	// What an ARG says may be replaced by a build argument, so that an error in
-	// it need not be one.
+	// An ARG is expanded by its own method: a build argument may replace its default,
+	// and an error in the default with it.
 	if _, isArg := c.Command.(*instructions.ArgCommand); !isArg {
 		if e, ok := c.Command.(instructions.SupportsSingleWordExpansion); ok {
 			if err := e.Expand(expand(lex)); err != nil {
@@ -244,7 +245,7 @@ func (s *stage) volume(c *instructions.VolumeCommand) error {
 	return nil
 }
 
-// withShell is a command line in shell form as it stands in the config.
+// withShell returns the command line of the config for an instruction in shell form.
 func (s *stage) withShell(args []string) []string {
 	shell := slices.Clone(s.image.Config.Shell)
 	if len(shell) == 0 {
@@ -256,7 +257,7 @@ func (s *stage) withShell(args []string) []string {
 	return append(shell, strings.Join(args, " "))
 }
 
-// commandLine is a command line of CMD or ENTRYPOINT.
+// commandLine returns the command line of the config for a CMD or ENTRYPOINT.
 func (s *stage) commandLine(c instructions.Command, line instructions.ShellDependantCmdLine, lint *linter.Linter) []string {
 	if !line.PrependShell {
 		return line.CmdLine
@@ -281,7 +282,7 @@ func (s *stage) entryPoint(c *instructions.EntrypointCommand, lint *linter.Linte
 	args := s.commandLine(c, c.ShellDependantCmdLine, lint)
 	s.image.Config.Entrypoint = args
 	if s.cmd == nil {
-		// A CMD of the base was meant for the base's entry point.
+		// A CMD of the base belongs to the entry point of the base.
 		s.image.Config.Cmd = nil
 	}
 	s.record(fmt.Sprintf("ENTRYPOINT %q", args), false)
@@ -302,7 +303,7 @@ func (asm *assembly) workdir(ctx context.Context, s *stage, c *instructions.Work
 	}
 	s.workdirSet = true
 	if c.Path == "" {
-		c.Path = s.dir // variables came to nothing: BuildKit keeps the directory
+		c.Path = s.dir // its variables are empty: BuildKit keeps the folder
 	}
 	if err := s.setDir(c.Path); err != nil {
 		return fmt.Errorf("WORKDIR %s: %w", c.Path, err)
@@ -315,7 +316,7 @@ func (asm *assembly) workdir(ctx context.Context, s *stage, c *instructions.Work
 	return asm.unlessFailed(func() error { return asm.makeWorkdir(ctx, s, c.Path, said) })
 }
 
-// makeWorkdir makes the folder of a WORKDIR.
+// makeWorkdir makes the folder of a WORKDIR, owned by USER.
 func (asm *assembly) makeWorkdir(ctx context.Context, s *stage, dir, said string) error {
 	t, err := asm.fs(ctx, s)
 	if err != nil {

@@ -16,18 +16,19 @@ import (
 	"github.com/slipway-build/slipway/internal/regular"
 )
 
-// known is content with its name, as images/layer wants it.
+// known is the content of a file with its ID, for package layer.
 type known struct {
 	id   string
 	open func(context.Context) (io.ReadCloser, error)
-	// source is what it was made of.
+	// source is the content that the ID identifies.
 	source fstree.Content
 }
 
 func (k *known) ID() string                                      { return k.id }
 func (k *known) Open(ctx context.Context) (io.ReadCloser, error) { return k.open(ctx) }
 
-// identify names a disk file or a literal by the digest of its bytes.
+// identify returns the content with its ID: the digest of a file on disk or a literal,
+// and the place of a member in its archive. Members are opened by spool.
 func (a *Assembler) identify(ctx context.Context, c fstree.Content) (*known, error) {
 	switch c := c.(type) {
 	case *fstree.DiskFile:
@@ -49,8 +50,9 @@ func (a *Assembler) identify(ctx context.Context, c fstree.Content) (*known, err
 	return nil, fmt.Errorf("content of type %T", c)
 }
 
-// openVerified reads a file whose digest is known, and fails at its end if it
-// has changed since: the layer would be remembered as something that it is not.
+// openVerified opens a file whose SHA-256 was want when it was identified. Reading
+// fails at the end if the file has changed since: the layer would be kept under the key
+// of other content.
 func openVerified(name, want string) (io.ReadCloser, error) {
 	f, err := regular.Open(name)
 	if err != nil {

@@ -14,7 +14,7 @@ import (
 	"github.com/slipway-build/slipway/images"
 )
 
-// image makes the image of stage s.
+// image returns the image of the stage s.
 func (asm *assembly) image(ctx context.Context, s *stage) (v1.Image, error) {
 	if err := asm.asBase(s); err != nil {
 		return nil, asm.graph.At(s.Location, err)
@@ -51,8 +51,8 @@ func (asm *assembly) image(ctx context.Context, s *stage) (v1.Image, error) {
 	return images.Compose(asm.build.Format, config, layers)
 }
 
-// baseLayers returns the layers and the diff IDs of the image that s begins with,
-// with media types of the build's format. They are not nil.
+// baseLayers returns the layers of the base image of s, with media types of the format
+// of the build, and their diff IDs. The list of diff IDs is not nil: it becomes JSON.
 func (asm *assembly) baseLayers(s *stage) ([]images.DescribedLayer, []digest.Digest, error) {
 	if s.origin == nil {
 		return nil, []digest.Digest{}, nil
@@ -80,12 +80,12 @@ func (asm *assembly) baseLayers(s *stage) ([]images.DescribedLayer, []digest.Dig
 	return described, diffIDs, nil
 }
 
-// finish settles the config of the target: its platform, labels and times.
+// finish completes the config of the target: platform, labels and times.
 func (asm *assembly) finish(s *stage) error {
 	config := &s.image
 	target := asm.build.Platform
 	same := config.OS == target.OS && config.Architecture == target.Architecture
-	// What lies below decides which Windows the image is for, not what was asked.
+	// The base decides which version of Windows the image is for.
 	if s.origin == nil || !same || config.OSVersion == "" {
 		if config.OSVersion = target.OSVersion; target.OS != "windows" {
 			config.OSVersion = ""
@@ -107,7 +107,7 @@ func (asm *assembly) finish(s *stage) error {
 	}
 	maps.Copy(config.Config.Labels, asm.build.Labels)
 	for i := range config.History {
-		// The times of a base are part of the base.
+		// The times of a base stay.
 		if h := &config.History[i]; h.Created == nil || i >= s.originHistory {
 			epoch := asm.epoch
 			h.Created = &epoch

@@ -17,11 +17,11 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// makeLayers makes the layers of steps, several at a time.
+// makeLayers makes the layers of steps, in parallel.
 func (asm *assembly) makeLayers(ctx context.Context, steps []*step) ([]v1.Layer, error) {
 	made := make([]v1.Layer, len(steps))
 	group, ctx := errgroup.WithContext(ctx)
-	// Hashing and compressing keep the processors busy.
+	// Hashing and compressing are bound by the processors.
 	group.SetLimit(runtime.GOMAXPROCS(0))
 	for i, s := range steps {
 		group.Go(func() error {
@@ -35,8 +35,7 @@ func (asm *assembly) makeLayers(ctx context.Context, steps []*step) ([]v1.Layer,
 	return made, group.Wait()
 }
 
-// makeLayer makes the layer of one step, or finds the one that was made before
-// from equal files.
+// makeLayer makes the layer of one step, unless the store has the layer of equal files.
 func (asm *assembly) makeLayer(ctx context.Context, s *step) (l v1.Layer, err error) {
 	task := progress.Start(ctx, fmt.Sprintf("layer %s", s.title))
 	defer func() { task.Done(err) }()
@@ -57,7 +56,7 @@ func (asm *assembly) makeLayer(ctx context.Context, s *step) (l v1.Layer, err er
 			return err
 		}
 		defer remove()
-		return spooled.Write(ctx, countingWriter{w, task})
+		return spooled.Write(ctx, io.MultiWriter(w, task))
 	})
 	if err == nil && !wrote {
 		task.SetCached()
@@ -65,19 +64,7 @@ func (asm *assembly) makeLayer(ctx context.Context, s *step) (l v1.Layer, err er
 	return l, err
 }
 
-type countingWriter struct {
-	io.Writer
-	task *progress.Task
-}
-
-func (c countingWriter) Write(p []byte) (int, error) {
-	n, err := c.Writer.Write(p)
-	c.task.Add(n)
-	return n, err
-}
-
-// describe returns the archive of a step, once the digests of the files that
-// come from disk are known.
+// describe returns the archive of a step. It digests the files that come from disk.
 func (asm *assembly) describe(ctx context.Context, s *step) (*layer.Archive, error) {
 	entries := make([]layer.Entry, len(s.changes))
 	group, ctx := errgroup.WithContext(ctx)
@@ -113,8 +100,9 @@ func (asm *assembly) describe(ctx context.Context, s *step) (*layer.Archive, err
 	return layer.Describe(s.form, entries)
 }
 
-// spool copies what the archive takes out of other archives into a temporary
-// file, since those can only be read from front to back. remove deletes it.
+// spool copies the members of other archives in ar into a temporary file: those
+// archives can only be read from front to back. It returns ar with the contents in that
+// file, which remove deletes.
 func (asm *assembly) spool(ctx context.Context, ar *layer.Archive) (spooled *layer.Archive, remove func(), err error) {
 	wanted := map[string]*wantedMembers{}
 	var order []*wantedMembers
@@ -159,7 +147,7 @@ func (asm *assembly) spool(ctx context.Context, ar *layer.Archive) (spooled *lay
 	}), remove, nil
 }
 
-// memberOf returns the member of an archive that e is, or nil.
+// memberOf returns the member of an archive that is the content of e, or nil.
 func memberOf(e *layer.Entry) *fstree.Member {
 	if k, ok := e.Content.(*known); ok {
 		m, _ := k.source.(*fstree.Member)
@@ -168,11 +156,11 @@ func memberOf(e *layer.Entry) *fstree.Member {
 	return nil
 }
 
-// wantedMembers are the files that are wanted of an archive, by their index, and
-// the offsets at which they lie in the temporary file.
+// wantedMembers are members of one archive to spool.
 type wantedMembers struct {
 	archive *fstree.Archive
-	at      map[int]int64
+	// at maps the index of each member to its offset in the temporary file.
+	at map[int]int64
 }
 
 func (asm *assembly) spoolTo(ctx context.Context, f *os.File, order []*wantedMembers) error {

@@ -15,10 +15,10 @@ import (
 	"github.com/slipway-build/slipway/internal/regular"
 )
 
-// maxUserFile is how much of /etc/passwd and /etc/group is read, as in BuildKit.
+// maxUserFile is the largest size of /etc/passwd and /etc/group, as in BuildKit.
 const maxUserFile = 10 << 20
 
-// An unknownNameError says that a file of the root does not have a name.
+// An unknownNameError says that a name is not in the user or group file of an image.
 type unknownNameError struct{ kind, name, file string }
 
 func (e *unknownNameError) Error() string {
@@ -28,13 +28,13 @@ func (e *unknownNameError) Error() string {
 	return fmt.Sprintf("%s %q is not in the image's %s; a number needs no entry there", e.kind, e.name, e.file)
 }
 
-// windowsUsers are users of every Windows base, which has no /etc/passwd. Owners
-// of files are a matter of their security descriptors there.
+// windowsUsers are the users of every Windows base, which has no /etc/passwd. Owners
+// of files are in security descriptors there.
 var windowsUsers = map[string]bool{"containeradministrator": true, "containeruser": true}
 
-// owner reads USER[:GROUP], each a number, or a name that the files of root
-// know. A user without a group brings along his own; a number is its own group.
-// Nothing in the place of either is root, as in BuildKit.
+// owner parses USER[:GROUP]. Each is a number, a name in the user or group file of
+// root, or empty for root's. Without GROUP, a name has the group of its entry, and a
+// number the group of the same number. These are BuildKit's rules.
 func (asm *assembly) owner(ctx context.Context, s *stage, root *fstree.Node, spec string) (*fstree.Owner, error) {
 	user, group, hasGroup := strings.Cut(spec, ":")
 	as := &fstree.Owner{}
@@ -64,7 +64,7 @@ func (asm *assembly) owner(ctx context.Context, s *stage, root *fstree.Node, spe
 	return as, nil
 }
 
-// notAnID matches numbers that are not the ID of a user or group.
+// notAnID matches numbers, of which parseID has taken those that are IDs.
 var notAnID = regexp.MustCompile(`^[+-]?[0-9]+$`)
 
 func parseID(s string) (int, bool) {
@@ -75,8 +75,8 @@ func parseID(s string) (int, bool) {
 	return int(n), err == nil && n >= 0
 }
 
-// lookUp returns the third and, of want 4, the fourth field of the line of a
-// passwd or group file that begins with name.
+// lookUp returns the third and, if want is 4, the fourth field of the line for name in
+// a passwd or group file.
 func (asm *assembly) lookUp(ctx context.Context, root *fstree.Node, kind, file, name string, want int) ([2]int, error) {
 	unknown := &unknownNameError{kind, name, file}
 	at, err := fstree.Resolve(root, file, true)
@@ -105,7 +105,7 @@ func (asm *assembly) lookUp(ctx context.Context, root *fstree.Node, kind, file, 
 	return [2]int{}, unknown
 }
 
-// readSmall returns the bytes of a file, up to limit.
+// readSmall returns the bytes of a file, which is an error if it has more than limit.
 func (asm *assembly) readSmall(ctx context.Context, n *fstree.Node, limit int64) ([]byte, error) {
 	if n.Size > limit {
 		return nil, fmt.Errorf("it has %d bytes; the limit is %d", n.Size, limit)

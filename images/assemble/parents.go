@@ -12,10 +12,10 @@ import (
 	"github.com/moby/patternmatcher"
 )
 
-// keepParents makes c copy what source, of COPY --parents, names in the file
-// system of root with the folders above it, and returns the folder from which on
-// they are kept: that before /./, else the root. As in BuildKit, no symlink on the
-// way is followed.
+// keepParents makes c copy the files that match source, of COPY --parents, with the
+// folders above them. It returns the pivot: the folder below which parents are kept,
+// which is the part of source before /./, or the root. As in BuildKit, no symlink in
+// the rest of source is followed.
 func keepParents(c *fstree.Copier, root *fstree.Node, source, os string) (pivot string, err error) {
 	pivot, pattern, ok := strings.Cut(source, "/./")
 	if !ok {

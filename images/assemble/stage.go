@@ -12,7 +12,7 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// A stage is a stage of the Dockerfile and what its instructions have made so far.
+// A stage is a stage of the Dockerfile with what its instructions have made so far.
 type stage struct {
 	*dockerfile.Stage
 	resolved  bool
@@ -20,7 +20,7 @@ type stage struct {
 	state
 }
 
-// stage returns what s has become so far.
+// stage returns the stage for s, which has no state at first.
 func (asm *assembly) stage(s *dockerfile.Stage) *stage {
 	if asm.stages[s] == nil {
 		asm.stages[s] = &stage{Stage: s}
@@ -28,8 +28,8 @@ func (asm *assembly) stage(s *dockerfile.Stage) *stage {
 	return asm.stages[s]
 }
 
-// refuseProcesses reports, all at once, the instructions of needed stages that
-// would have to run something.
+// refuseProcesses returns an error with all instructions of needed stages that need a
+// process.
 func refuseProcesses(asm *assembly, needed []*dockerfile.Stage) error {
 	var errs []error
 	for _, s := range needed {
@@ -43,7 +43,7 @@ func refuseProcesses(asm *assembly, needed []*dockerfile.Stage) error {
 				}
 			case *instructions.AddCommand:
 				for _, source := range c.SourcePaths {
-					if isGit(source) {
+					if dockerfile.IsGit(source) {
 						what = "ADD of a git repository runs git"
 					}
 				}
@@ -61,8 +61,8 @@ func refuseProcesses(asm *assembly, needed []*dockerfile.Stage) error {
 	return errors.Join(errs...)
 }
 
-// checkRun judges the flags of a RUN, which is refused all the same: the mistake
-// would come up with another builder. Flags with variables are not judged.
+// checkRun checks the flags of a RUN. The RUN is refused anyway, but another builder
+// would report the mistake. Flags with variables are not checked.
 func checkRun(c *instructions.RunCommand) error {
 	if strings.Contains(c.String(), "$") {
 		return nil
@@ -70,8 +70,8 @@ func checkRun(c *instructions.RunCommand) error {
 	return dockerfile.Plain(c.Expand(func(word string) (string, error) { return word, nil }))
 }
 
-// resolveAll reads the configs of the bases of all stages, several at a time,
-// and reports all that cannot be.
+// resolveAll reads the configs of the bases of the needed stages, in parallel, and
+// returns all errors.
 func (asm *assembly) resolveAll(ctx context.Context, needed []*dockerfile.Stage) error {
 	var all []*stage
 	for _, n := range needed {
@@ -91,14 +91,14 @@ func (asm *assembly) resolveAll(ctx context.Context, needed []*dockerfile.Stage)
 	}
 	group.Wait()
 	for _, s := range all {
-		asm.checkPlatform(s) // in the Dockerfile's order
+		asm.checkPlatform(s) // in the order of the Dockerfile
 	}
 	return errors.Join(errs...)
 }
 
-// needed returns the stages that target is made of, images first and then in the
-// Dockerfile's order. The configs of their bases have been read, and the ONBUILD
-// triggers of those have become commands.
+// needed returns the stages that target is made of: images first, then in the order of
+// the Dockerfile. It reads the configs of their bases, and adds their ONBUILD triggers
+// to the instructions.
 func (asm *assembly) needed(ctx context.Context, target *dockerfile.Stage) ([]*dockerfile.Stage, error) {
 	for {
 		all := asm.graph.Reachable(target)
@@ -122,8 +122,8 @@ func (asm *assembly) needed(ctx context.Context, target *dockerfile.Stage) ([]*d
 	}
 }
 
-// trigger puts the ONBUILD triggers of the base of s before its commands. It
-// says whether they copy from stages that were not known to be needed.
+// trigger puts the ONBUILD triggers of the base of s before the instructions of s. more
+// says whether they copy from stages that may not be known as needed yet.
 func (asm *assembly) trigger(s *stage) (more bool, err error) {
 	if s.triggered || s.Index < 0 {
 		return false, nil

@@ -16,44 +16,45 @@ import (
 	"github.com/slipway-build/slipway/images/layer"
 )
 
-// A state is what the instructions of a stage have made so far. A stage that is
-// FROM another begins with a copy of that one's.
+// A state is the result of the instructions of a stage so far. A stage with another
+// stage as its base begins with a copy of that one's state.
 type state struct {
 	platform v1.Platform
 	image    dockerspec.DockerOCIImage
-	// env is what instructions expand: ENV and ARG, in the order of the file.
+	// env are the variables that instructions expand.
 	env *dockerfile.Env
-	// dir is where relative destinations begin, with slashes.
+	// dir is the working folder, with slashes, where relative destinations begin.
 	dir string
 	// declared are the ARGs so far.
 	declared []instructions.KeyValuePairOptional
-	// origin is the image at the bottom; nil for scratch.
+	// origin is the base image, at the bottom; nil for scratch and folders.
 	origin     v1.Image
 	originName string
-	// originHistory is how much of the history is origin's.
+	// originHistory is the number of entries of the history that come from origin.
 	originHistory int
-	// steps are the layers on top of origin's.
+	// steps are the layers on top of those of origin.
 	steps []*step
-	// form is the form of those layers; known once tree is.
+	// form is the form of these layers. It is valid once tree is set.
 	form layer.Form
-	tree *fstree.Tree
+	tree *fstree.Tree // nil until files are needed; see fs
 
 	workdirSet bool
-	// where these were last set, within this stage
+	// cmd, entrypoint and healthcheck are the places of the last of these instructions
+	// in this stage.
 	cmd, entrypoint, healthcheck []parser.Range
 }
 
-// A step is a layer that an instruction makes.
+// A step is the layer of an instruction.
 type step struct {
 	title   string
 	changes []fstree.Change
 	form    layer.Form
 }
 
-// historyComment is what BuildKit writes into the history.
+// historyComment is the comment that BuildKit writes into the history.
 const historyComment = "buildkit.dockerfile.v0"
 
-// inherit makes s begin as base ended. Triggers stay behind.
+// inherit makes s a copy of base, without its triggers.
 func (s *state) inherit(base *state) {
 	s.platform = base.platform
 	s.image = cloneImage(base.image)
@@ -74,7 +75,8 @@ func (s *state) record(createdBy string, hasLayer bool) {
 	})
 }
 
-// commit ends an instruction that changes files: its changes become a layer.
+// commit makes the changes of an instruction a layer with this title. mark appends
+// BuildKit's mark to the title in the history.
 func (s *state) commit(title string, mark bool) error {
 	changes, err := s.tree.TakeChanges()
 	if err != nil {
@@ -88,8 +90,8 @@ func (s *state) commit(title string, mark bool) error {
 	return nil
 }
 
-// fillHistory makes the history of the image at the bottom account for each of
-// its layers, no more and no less, since readers pair them off.
+// fillHistory gives the history of origin one entry for each layer, no more and no
+// less: readers pair them.
 func (s *state) fillHistory() error {
 	manifest, err := s.origin.Manifest()
 	if err != nil {

@@ -12,8 +12,8 @@ import (
 	"github.com/slipway-build/slipway/internal/sniff"
 )
 
-// openTar returns the archive that file is, or nil if it is none: a tar, plain
-// or compressed by gzip, bzip2, xz or zstd, that has at least one entry.
+// openTar returns file as an archive, or nil if it is not a tar with at least one
+// entry. The tar may be compressed with gzip, bzip2, xz or zstd.
 func (a *Assembler) openTar(ctx context.Context, file *fstree.DiskFile) (*fstree.Archive, error) {
 	if !isTar(file.Path) {
 		return nil, nil
@@ -39,8 +39,8 @@ func (a *Assembler) openTar(ctx context.Context, file *fstree.DiskFile) (*fstree
 	}, nil
 }
 
-// isTar says whether the file is an archive that ADD unpacks. A file that cannot
-// be read as one is none.
+// isTar reports whether ADD unpacks the file. A file that cannot be read is not an
+// archive.
 func isTar(name string) bool {
 	f, err := regular.Open(name)
 	if err != nil {
@@ -56,8 +56,8 @@ func isTar(name string) bool {
 	return err == nil
 }
 
-// decompressed reads an archive and, at its end, what follows it in its file, so
-// that all of the file is verified.
+// decompressed reads an archive and, at its end, the rest of its file, so that the
+// whole file is verified.
 type decompressed struct {
 	io.ReadCloser
 	raw io.ReadCloser
@@ -66,7 +66,7 @@ type decompressed struct {
 func (d *decompressed) Read(p []byte) (int, error) {
 	n, err := d.ReadCloser.Read(p)
 	if errors.Is(err, sniff.ErrTrailing) {
-		err = io.EOF // as for GNU tar, and for Docker
+		err = io.EOF // as in GNU tar and Docker
 	}
 	if err == io.EOF {
 		if _, rawErr := io.Copy(io.Discard, d.raw); rawErr != nil {

@@ -12,38 +12,17 @@ import (
 	"net/url"
 	"os"
 	"path"
-	"regexp"
 	"strings"
+
+	"github.com/slipway-build/slipway/images/assemble/dockerfile"
 
 	"github.com/slipway-build/slipway/images/fstree"
 
-	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/slipway-build/slipway/internal/fileop"
 	"github.com/slipway-build/slipway/progress"
 )
 
-// isURL says whether a source of ADD is fetched by HTTP.
-func isURL(source string) bool {
-	return (strings.HasPrefix(source, "http://") || strings.HasPrefix(source, "https://")) && !isGit(source)
-}
-
-// scpGit is the form of ssh's file copies: git@github.com:owner/name.git.
-var scpGit = regexp.MustCompile(`^[a-zA-Z0-9_-]+@[a-zA-Z0-9-.]+:.*$`)
-
-// isGit says whether a source of ADD is a git repository, as BuildKit tells them
-// (frontend/dockerfile/dfgitutil).
-func isGit(source string) bool {
-	if strings.HasPrefix(source, "git://") || strings.HasPrefix(source, "ssh://") || scpGit.MatchString(source) {
-		return true
-	}
-	if !strings.HasPrefix(source, "http://") && !strings.HasPrefix(source, "https://") {
-		return false
-	}
-	u, err := url.Parse(source)
-	return err == nil && strings.HasSuffix(u.Path, ".git")
-}
-
-// transferURL adds what a URL holds: as a file of mode 0600, or unpacked.
+// transferURL adds the file at a URL, with mode 0600, or unpacks it.
 func (asm *assembly) transferURL(ctx context.Context, t *transfer, c *fstree.Copier, source, dest string) error {
 	u, err := url.Parse(source)
 	if err != nil {
@@ -54,7 +33,7 @@ func (asm *assembly) transferURL(ctx context.Context, t *transfer, c *fstree.Cop
 		// BuildKit's name for a page without one.
 		name = "__unnamed__"
 	}
-	checksum, err := parseChecksum(t.checksum)
+	checksum, err := dockerfile.ParseChecksum(t.checksum)
 	if err != nil {
 		return err
 	}
@@ -72,21 +51,9 @@ func (asm *assembly) transferURL(ctx context.Context, t *transfer, c *fstree.Cop
 	return c.Single().Copy(root, "/"+name, dest)
 }
 
-// parseChecksum reads --checksum and returns the digits; none are returned for none.
-func parseChecksum(s string) (string, error) {
-	if s == "" {
-		return "", nil
-	}
-	hash, err := v1.NewHash(s)
-	if err != nil || hash.Algorithm != "sha256" {
-		return "", fmt.Errorf("--checksum=%s: want sha256: and 64 hexadecimal digits", s)
-	}
-	return hash.Hex, nil
-}
-
-// download fetches u and returns it as a file. What has a checksum, or that the
-// server names by a strong ETag, is fetched once if the layer store keeps
-// derived files; else it lies in a temporary folder until the assembly ends.
+// download fetches u and returns it as a file. With a checksum, or a strong ETag of the
+// server, it is fetched once and kept, if the store keeps derived files. Otherwise the
+// file is removed when the assembly ends.
 func (asm *assembly) download(ctx context.Context, u *url.URL, checksum string) (*fstree.DiskFile, error) {
 	keeps := asm.derived != nil
 	keep := func(key string, fetch func(io.Writer) error) (*fstree.DiskFile, error) {
@@ -132,7 +99,8 @@ func (asm *assembly) download(ctx context.Context, u *url.URL, checksum string) 
 	return openDisk(f.Name())
 }
 
-// A response is the body of an answer, with its header.
+// A response is the header and body of an HTTP response. size is that of the body, -1
+// if the server does not state it.
 type response struct {
 	io.ReadCloser
 	Header http.Header
@@ -144,7 +112,7 @@ func (asm *assembly) get(ctx context.Context, u *url.URL) (*response, error) {
 	if err != nil {
 		return nil, err
 	}
-	// The file as it lies on the server, not compressed on the way.
+	// The file as it is on the server, not compressed for the transfer.
 	request.Header.Set("Accept-Encoding", "identity")
 	answer, err := asm.client.Do(request)
 	if err != nil {
@@ -157,7 +125,8 @@ func (asm *assembly) get(ctx context.Context, u *url.URL) (*response, error) {
 	return &response{answer.Body, answer.Header, answer.ContentLength}, nil
 }
 
-// fetch writes the body to w and checks its length and digest.
+// fetch copies the body to w, and checks its size and, if checksum is not empty, its
+// SHA-256.
 func (asm *assembly) fetch(ctx context.Context, body *response, w io.Writer, u *url.URL, checksum string) (err error) {
 	task := progress.Start(ctx, "download "+u.Redacted())
 	task.SetTotal(max(body.size, 0))
@@ -189,7 +158,7 @@ func openDisk(name string) (*fstree.DiskFile, error) {
 	return &fstree.DiskFile{Path: name, Info: info}, nil
 }
 
-// A scratchDir is a temporary folder that is made when it is first needed.
+// A scratchDir is a temporary folder that is made on first use.
 type scratchDir struct{ path string }
 
 func (s *scratchDir) dir(parent string) (string, error) {

@@ -87,7 +87,7 @@ func (d *daemonImage) fetch(ctx context.Context, ref string) (err error) {
 		return err
 	}
 	defer stream.Close()
-	in := tar.NewReader(io.TeeReader(stream, taskWriter{task}))
+	in := tar.NewReader(task.Reader(stream))
 	for {
 		h, err := in.Next()
 		if errors.Is(err, io.EOF) {

@@ -115,7 +115,7 @@ func (l *loads) send(ctx context.Context, b *base, tag string) (err error) {
 	reader, writer := io.Pipe()
 	written := make(chan error, 1)
 	go func() {
-		err := l.archive(ctx, io.MultiWriter(writer, taskWriter{task}), b, tag)
+		err := l.archive(ctx, io.MultiWriter(writer, task), b, tag)
 		writer.CloseWithError(err)
 		written <- err
 	}()
@@ -262,12 +262,4 @@ func (l *loads) names() []string {
 		all = append(all, tag)
 	}
 	return all
-}
-
-// taskWriter counts written bytes as progress.
-type taskWriter struct{ task *progress.Task }
-
-func (w taskWriter) Write(p []byte) (int, error) {
-	w.task.Add(len(p))
-	return len(p), nil
 }

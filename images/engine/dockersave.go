@@ -108,7 +108,7 @@ func (s *savedImage) fetch(ctx context.Context, tag string) (err error) {
 		return err
 	}
 	defer stream.Close()
-	in := tar.NewReader(io.TeeReader(stream, taskWriter{task}))
+	in := tar.NewReader(task.Reader(stream))
 	for {
 		h, err := in.Next()
 		if errors.Is(err, io.EOF) {

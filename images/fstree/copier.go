@@ -3,9 +3,11 @@ package fstree
 import (
 	"fmt"
 	"path"
+	"slices"
 	"strings"
 
 	"github.com/moby/patternmatcher"
+	"github.com/slipway-build/slipway/internal/suggest"
 )
 
 // An Owner is the user and group that --chown or USER names.
@@ -285,4 +287,24 @@ func (e *NotFoundError) Error() string {
 		message += "; a path cannot leave its root"
 	}
 	return message
+}
+
+// Suggest returns a suggestion to append to a message about a missing path p: the file
+// in the folder of p whose name is nearest, or "".
+func Suggest(root *Node, p string) string {
+	at, err := Resolve(root, path.Dir(path.Clean(p)), true)
+	if err != nil || !at.Node.IsDir() {
+		return ""
+	}
+	names, err := at.Node.Names()
+	if err != nil {
+		return ""
+	}
+	base := path.Base(p)
+	names = slices.DeleteFunc(names, func(name string) bool { return name == base })
+	near := suggest.Nearest(base, names, 2)
+	if near == "" {
+		return ""
+	}
+	return fmt.Sprintf(" (did you mean %s?)", Relative(path.Join(at.Path, near)))
 }

@@ -12,8 +12,8 @@ import (
 	"github.com/slipway-build/slipway/images/buildfile"
 )
 
-// platformArgs returns the arguments that are there without being declared
-// before the first FROM; a build argument of the same name replaces one.
+// platformArgs returns the arguments that every Dockerfile has before the first FROM. A
+// build argument of the same name replaces one.
 func platformArgs(build, target v1.Platform, stage string, args map[string]string) *Env {
 	if stage == "" {
 		stage = "default"
@@ -40,8 +40,8 @@ func platformArgs(build, target v1.Platform, stage string, args map[string]strin
 	return e
 }
 
-// globalArgs adds to known what the ARGs before the first FROM set: a build
-// argument, else the default.
+// globalArgs returns known with the values of the ARGs before the first FROM: a build
+// argument, or else the default.
 func (d *File) globalArgs(known *Env, lex *shell.Lex, given map[string]string) (*Env, error) {
 	all := known.Clone()
 	for _, command := range d.argCommands {
@@ -60,8 +60,8 @@ func (d *File) globalArgs(known *Env, lex *shell.Lex, given map[string]string) (
 	return all, nil
 }
 
-// parsePlatform reads the value of FROM --platform, which may also be an
-// operating system or an architecture alone.
+// parsePlatform parses the value of FROM --platform, which may be only an operating
+// system or only an architecture.
 func parsePlatform(s string, build v1.Platform) (v1.Platform, error) {
 	spellings := []string{s}
 	if !strings.ContainsAny(s, "/(") {

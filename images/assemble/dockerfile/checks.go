@@ -15,16 +15,16 @@ import (
 	"github.com/slipway-build/slipway/images/buildfile"
 )
 
-// checks are BuildKit's build checks: warnings, or errors where the Dockerfile
-// says "# check=error=true".
+// checks are BuildKit's build checks, which warn, or fail if the Dockerfile says
+// "# check=error=true".
 type checks struct {
 	file   *File
 	linter *linter.Linter
 	found  []error
 }
 
-// newChecks reads how to check. given, the build argument for it, replaces the
-// directive in the Dockerfile; it is nil if there is none.
+// newChecks returns the checks with the options of the Dockerfile's directive, or of
+// given, the build argument, if it is not nil.
 func newChecks(d *File, data []byte, given *string, warn func(string)) (*checks, error) {
 	value, _, location, _ := parser.ParseDirective("check", data)
 	if given != nil {
@@ -87,7 +87,7 @@ func (c *checks) stageNames(stages []instructions.Stage) {
 	}
 }
 
-// casing finds the instructions that are not written as most are.
+// casing finds instructions in lower case if most are in upper case, and the reverse.
 func (c *checks) casing(stages []instructions.Stage) {
 	type use struct {
 		name     string
@@ -126,21 +126,21 @@ func CheckVariables(l *linter.Linter, location []parser.Range, unmatched map[str
 		if slices.ContainsFunc(declared, func(arg instructions.KeyValuePairOptional) bool { return arg.Key == name }) {
 			continue
 		}
-		l.Run(&linter.RuleUndefinedVar, location, linter.RuleUndefinedVar.Format(name, Nearest(name, known)))
+		l.Run(&linter.RuleUndefinedVar, location, linter.RuleUndefinedVar.Format(name, nearest(name, known)))
 	}
 }
 
-// unknownArgs warns of names that a FROM expands and no ARG before it declares.
+// checkArgs warns about names that a FROM expands and that no ARG before it declares.
 func checkArgs(l *linter.Linter, location []parser.Range, unmatched map[string]struct{}, known []string) {
 	for _, name := range slices.Sorted(maps.Keys(unmatched)) {
 		if !slices.Contains(known, name) {
-			l.Run(&linter.RuleUndefinedArgInFrom, location, linter.RuleUndefinedArgInFrom.Format(name, Nearest(name, known)))
+			l.Run(&linter.RuleUndefinedArgInFrom, location, linter.RuleUndefinedArgInFrom.Format(name, nearest(name, known)))
 		}
 	}
 }
 
-// secretNames are names that sound like a secret's, and public ones that sound
-// as if they were not.
+// secretNames match names of secrets, and publicNames those names among them that are
+// not secret.
 var (
 	secretNames = regexp.MustCompile(`(?i)(?:_|^)(?:apikey|auth|credentials?|key|password|pword|passwd|secret|token)(?:_|$)`)
 	publicNames = regexp.MustCompile(`(?i)(?:_|^)(?:public|file|version)(?:_|$)`)
@@ -154,8 +154,7 @@ func CheckSecretName(l *linter.Linter, location []parser.Range, instruction, nam
 	}
 }
 
-// defaultBases warns of a FROM that names nothing unless build arguments are
-// given.
+// defaultBases warns about a FROM whose base is only valid with build arguments.
 func (c *checks) defaultBases(d *File, lex *shell.Lex, defaults *Env) {
 	for _, s := range d.Parsed {
 		base, err := d.Expand(lex, s.BaseName, defaults)

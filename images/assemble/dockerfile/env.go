@@ -58,8 +58,8 @@ func SetVariable(list []string, key, value string) []string {
 	return append(list, key+"="+value)
 }
 
-// expand expands the variables in word, within what those of a Dockerfile may
-// come to.
+// Expand expands the variables in word, within the limit for a Dockerfile
+// (buildfile.Expansion).
 func (d *File) Expand(lex *shell.Lex, word string, vars *Env) (shell.ProcessWordResult, error) {
 	bounded := d.expansion.Word(word, vars)
 	result, err := lex.ProcessWordWithMatches(word, bounded)
@@ -69,7 +69,7 @@ func (d *File) Expand(lex *shell.Lex, word string, vars *Env) (shell.ProcessWord
 	return result, err
 }
 
-// expandWords does the same, and splits the result into words.
+// ExpandWords does the same, and splits the result into words.
 func (d *File) ExpandWords(lex *shell.Lex, word string, vars *Env) ([]string, error) {
 	bounded := d.expansion.Word(word, vars)
 	words, err := lex.ProcessWords(word, bounded)

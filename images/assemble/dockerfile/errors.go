@@ -12,7 +12,7 @@ import (
 	suggestion "github.com/slipway-build/slipway/internal/suggest"
 )
 
-// maxExcerpt is how many lines of an instruction a message shows.
+// maxExcerpt is the number of lines of an instruction that a message shows.
 const maxExcerpt = 6
 
 // at places err at a location of the Dockerfile, unless it has a place already.
@@ -51,10 +51,10 @@ func Plain(err error) error {
 	return err
 }
 
-// noStage is what BuildKit's parser says of an instruction before the first FROM.
+// noStage is the message of BuildKit's parser for an instruction before the first FROM.
 const noStage = "no build stage in current context"
 
-// parseError places an error of BuildKit's parser.
+// parseError adds the place to an error of BuildKit's parser.
 func (d *File) parseError(err error) error {
 	var where []parser.Range
 	var location *parser.LocationError
@@ -70,7 +70,7 @@ func (d *File) parseError(err error) error {
 // suggest returns a suggestion to append to a message: the option that is nearest
 // to name, or nothing.
 func Suggest(name string, options []string) string {
-	if best := Nearest(name, options); best != "" {
+	if best := nearest(name, options); best != "" {
 		return fmt.Sprintf(" (did you mean %s?)", best)
 	}
 	return ""
@@ -78,7 +78,7 @@ func Suggest(name string, options []string) string {
 
 // nearest returns the option that differs from name in at most two letters, whatever
 // their case, or "".
-func Nearest(name string, options []string) string {
+func nearest(name string, options []string) string {
 	others := slices.DeleteFunc(slices.Sorted(slices.Values(options)), func(o string) bool { return o == name })
 	return suggestion.Nearest(name, others, 2)
 }

@@ -15,20 +15,20 @@ import (
 
 // A dockerfile is a Dockerfile that has been parsed.
 type File struct {
-	name   string // as messages spell it
+	name   string // the path, for messages
 	lines  []string
 	Escape rune
-	// argCommands are those before the first FROM.
+	// argCommands are the ARGs before the first FROM.
 	argCommands []instructions.ArgCommand
 	// parsed are the stages as the parser returns them.
 	Parsed []instructions.Stage
 	Lint   *checks
-	// expansion bounds what its variables come to.
+	// expansion bounds the size of its expanded variables.
 	expansion buildfile.Expansion
 }
 
-// parseDockerfile parses a Dockerfile, whose syntax and checks build arguments may
-// set. warn is told of what the checks find.
+// parseDockerfile parses a Dockerfile. Build arguments may set its syntax and checks.
+// warn is called with the findings of the checks.
 func parseDockerfile(file *buildfile.Dockerfile, args map[string]string, warn func(string)) (*File, error) {
 	data := file.Data
 	d := &File{name: file.Path, lines: strings.Split(strings.ReplaceAll(string(data), "\r\n", "\n"), "\n")}
@@ -63,14 +63,14 @@ func parseDockerfile(file *buildfile.Dockerfile, args map[string]string, warn fu
 	return d, nil
 }
 
-// frontends are the images whose syntax is the one built in here.
+// frontends are the images whose syntax is built in.
 var frontends = map[string]bool{
 	"index.docker.io/docker/dockerfile":          true,
 	"index.docker.io/docker/dockerfile-upstream": true,
 }
 
-// checkSyntax refuses a Dockerfile that asks for another frontend than Docker's
-// own: that would be a program to run.
+// checkSyntax returns an error if the Dockerfile asks for a frontend other than
+// Docker's own, which would be a program to run.
 func (d *File) checkSyntax(data []byte, arg string) error {
 	syntax, _, location, ok := parser.DetectSyntax(data)
 	if arg != "" {

@@ -136,7 +136,7 @@ func (g *Graph) Target() (*Stage, error) {
 	return nil, g.At(nil, fmt.Errorf("target stage %q is not there%s; %s", name, Suggest(name, names), have))
 }
 
-// refuseCircles finds a stage that is made of itself.
+// RefuseCircles returns an error if a stage needs itself.
 func (g *Graph) RefuseCircles() error {
 	done := map[*Stage]bool{}
 	var path []*Stage

@@ -7,12 +7,11 @@ import (
 	"strings"
 )
 
-// A Dockerfile's paths are those of the system that is built for: with slashes,
-// and for Windows also with backslashes and the drive C:. Here all are turned
-// into slashed paths from the root, as they stand in a layer. The rules are
-// BuildKit's (util/system).
+// Paths in a Dockerfile are those of the system of the image: with slashes, and for
+// Windows also with backslashes and the drive C:. These functions make them absolute
+// paths with slashes, by the rules of BuildKit (util/system).
 
-// slashes is p with slashes alone.
+// Slashes returns p with slashes in the place of the backslashes of Windows.
 func Slashes(p, os string) string {
 	if os == "windows" {
 		return strings.ReplaceAll(p, `\`, "/")
@@ -20,35 +19,35 @@ func Slashes(p, os string) string {
 	return p
 }
 
-// withoutDrive takes the drive off a Windows path, which must be C:.
+// withoutDrive removes the drive from a Windows path, which must be C:.
 func withoutDrive(p, os string) (string, error) {
 	if os != "windows" {
 		return p, nil
 	}
 	p = Slashes(p, os)
 	if strings.HasPrefix(p, "//") {
-		return "", fmt.Errorf("%s is a UNC path, which no image has", p)
+		return "", fmt.Errorf("%s is a UNC path; want a path on drive C: of the image", p)
 	}
 	drive, rest, ok := strings.Cut(p, ":")
 	switch {
 	case !ok:
 		return p, nil
 	case !strings.EqualFold(drive, "c"):
-		return "", fmt.Errorf("%s is not on drive C:, the only one that an image has", p)
+		return "", fmt.Errorf("%s is not on drive C:; an image has only that drive", p)
 	case rest == "":
 		return "", fmt.Errorf("%s names a drive and no path on it", p)
 	}
 	return rest, nil
 }
 
-// isAbsolute says whether p begins at the root.
+// IsAbsolutePath reports whether p begins at the root.
 func IsAbsolutePath(p, os string) bool {
 	p, err := withoutDrive(p, os)
 	return err == nil && strings.HasPrefix(p, "/")
 }
 
-// absolute returns where p is, seen from the folder dir, with the slash or the
-// /. at its end that says that it is a folder.
+// AbsolutePath returns p relative to the folder dir as an absolute path. It keeps a
+// slash or a /. at the end of p, which says that p is a folder.
 func AbsolutePath(dir, p, os string) (string, error) {
 	p, err := withoutDrive(p, os)
 	if err != nil {
@@ -70,7 +69,7 @@ func AbsolutePath(dir, p, os string) (string, error) {
 	return p + folder, nil
 }
 
-// errNoPath says that a WORKDIR has nothing to say.
+// errNoPath is the error of an empty WORKDIR.
 var errNoPath = errors.New("the path is empty")
 
 // workingDir returns the working folder that p makes of current, as the config

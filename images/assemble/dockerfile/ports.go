@@ -7,9 +7,8 @@ import (
 	"strings"
 )
 
-// parsePorts reads [[IP:]HOST:]PORT[-LAST][/PROTOCOL] and returns each port with
-// its protocol. The host's part means nothing in an image; it is checked, and
-// left out, as Docker has always done.
+// ParsePorts parses [[IP:]HOST:]PORT[-LAST][/PROTOCOL] and returns each port with its
+// protocol. As in Docker, the part for the host is checked and ignored.
 func ParsePorts(word string) ([]string, error) {
 	host := ""
 	rest := word

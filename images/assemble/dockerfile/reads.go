@@ -10,11 +10,11 @@ import (
 	"github.com/moby/buildkit/frontend/dockerfile/instructions"
 )
 
-// Reads says which files of its folders an image may be made from.
+// Reads are the files of contexts that an image may be made from.
 type Reads []reading
 
-// A reading is a folder on the host and what is read of it: a pattern as COPY has it,
-// or all if it is empty.
+// A reading is a folder on the host and a pattern of COPY for the files in it that are
+// read; an empty pattern is all of them.
 type reading struct{ dir, pattern string }
 
 // reads is what the target reads of the build context dir and of named contexts that
@@ -44,11 +44,11 @@ func (g *Graph) Reads(dir string) (Reads, error) {
 	return reads, nil
 }
 
-// stageReads is what one stage reads, but for the stages that it is made of.
+// stageReads returns what the instructions of s read, without the stages that s needs.
 func (g *Graph) stageReads(s *Stage, contextDir string) (reads Reads) {
 	external := s.Base == nil && s.BaseName != Scratch
 	switch {
-	case s.Index < 0: // of COPY --from, whose patterns its copier has
+	case s.Index < 0: // the COPY --from has the patterns
 	case s.Context != nil && s.Context.Dir != "":
 		reads = append(reads, reading{s.Context.Dir, ""})
 	case external:
@@ -82,7 +82,7 @@ func (g *Graph) stageReads(s *Stage, contextDir string) (reads Reads) {
 	return reads
 }
 
-// patterns are what sources of COPY or ADD read of a folder.
+// patterns returns what the sources of a COPY or ADD read in the folder dir.
 func patterns(dir string, sources []string) (reads Reads) {
 	for _, source := range sources {
 		pattern := strings.TrimPrefix(path.Clean("/"+filepath.ToSlash(source)), "/")
@@ -94,7 +94,8 @@ func patterns(dir string, sources []string) (reads Reads) {
 	return reads
 }
 
-// hasLink says whether a name of the pattern before the first wildcard is a symlink.
+// hasLink reports whether a name of the pattern, before the first wildcard, is a
+// symlink.
 func hasLink(dir, pattern string) bool {
 	for _, name := range strings.Split(pattern, "/") {
 		dir = filepath.Join(dir, name)
@@ -109,7 +110,7 @@ func hasLink(dir, pattern string) bool {
 	return false
 }
 
-// Has says whether a file, which need not exist, is among what is read.
+// Has reports whether the image may be made from a file, which need not exist.
 func (r Reads) Has(file string) bool {
 	file = followLinks(file)
 	return slices.ContainsFunc(r, func(one reading) bool {
@@ -126,7 +127,7 @@ func (r Reads) Has(file string) bool {
 				return false
 			}
 			if ok, err := path.Match(want, names[i]); err != nil {
-				break // the builder says what is wrong with it
+				break // the builder will report the invalid pattern
 			} else if !ok {
 				return false
 			}
@@ -135,8 +136,8 @@ func (r Reads) Has(file string) bool {
 	})
 }
 
-// followLinks makes a path absolute and follows the symlinks of those folders on it that
-// exist.
+// followLinks returns the absolute path of file, with the symlinks in its existing part
+// resolved.
 func followLinks(file string) string {
 	abs, err := filepath.Abs(file)
 	if err != nil {

@@ -5,8 +5,7 @@ import (
 	"strings"
 )
 
-// signals are the names that STOPSIGNAL takes: Linux' (signal(7)), with SIGRTMIN
-// and SIGRTMAX and the names relative to them.
+// signals are the names of Linux's signals (signal(7)) without SIG.
 var signals = map[string]bool{
 	"ABRT": true, "ALRM": true, "BUS": true, "CHLD": true, "CLD": true, "CONT": true, "FPE": true, "HUP": true,
 	"ILL": true, "INT": true, "IO": true, "IOT": true, "KILL": true, "PIPE": true, "POLL": true, "PROF": true,
@@ -15,8 +14,8 @@ var signals = map[string]bool{
 	"VTALRM": true, "WINCH": true, "XCPU": true, "XFSZ": true, "RTMIN": true, "RTMAX": true,
 }
 
-// isSignal says whether s names a signal, by number or name, with SIG or
-// without, in any case.
+// IsSignal reports whether STOPSIGNAL accepts s: a number, or a name with or without
+// SIG, in any case, including RTMIN+N and RTMAX-N.
 func IsSignal(s string) bool {
 	if n, err := strconv.Atoi(s); err == nil {
 		return n != 0

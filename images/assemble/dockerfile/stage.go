@@ -105,7 +105,7 @@ func (g *Graph) readFrom(s *Stage, lex *shell.Lex, known []string) error {
 
 func unsetNames(unmatched map[string]struct{}, known []string) string {
 	for name := range unmatched {
-		if near := Nearest(name, known); near != "" {
+		if near := nearest(name, known); near != "" {
 			return fmt.Sprintf("; %s is not set (did you mean %s?)", name, near)
 		}
 	}
