@@ -14,33 +14,30 @@ import (
 	"github.com/slipway-build/slipway/internal/process"
 )
 
-// A head is what git says of the commit that is checked out.
+// A Head is the commit that is checked out.
 type Head struct {
-	// commit is its full hash, empty without a repository or a commit.
+	// Commit is its full hash, or empty if there is no repository or no commit.
 	Commit string
-	// tags point at it, in git's order.
+	// Tags are the git tags of the commit, in git's order.
 	Tags []string
-	// dirty says that a tracked file differs from it.
+	// Dirty says that a tracked file differs from the commit.
 	Dirty bool
-	// time is when it was committed.
+	// Time is the committer's time.
 	Time time.Time
 }
 
-// readHead asks git about the checkout that dir lies in. No repository, and one
-// without a commit, are no errors: an operator may build from a tarball. A
-// repository that git refuses to read is one, as the version would else be wrong
-// in silence.
+// Read reads the head of the checkout that contains dir. It is empty if there is no repository or no commit, since an
+// operator may build from a tarball. A repository that git refuses to read is an error: the version would be wrong.
 //
-// As for `git describe --dirty`, files that git does not track make nothing
-// dirty; dist below dir does not either, even when it is tracked, since it is
-// what an earlier build made.
+// As with `git describe --dirty`, untracked files do not make the head dirty. Neither does the folder dist below dir,
+// tracked or not, because builds write it.
 func Read(ctx context.Context, dir string) (Head, error) {
 	status, err := git(ctx, dir, "status", "--porcelain=v2", "--branch", "--untracked-files=no", "--", ":/", ":(exclude)dist")
 	switch {
 	case errors.Is(err, process.ErrNotFound) && !insideRepository(dir):
 		return Head{}, nil
 	case errors.Is(err, process.ErrNotFound):
-		return Head{}, fmt.Errorf("reading the version of %s: it is a git checkout, and there is no git program: %w", dir, err)
+		return Head{}, fmt.Errorf("reading the version of %s: it is a git checkout, and git is not installed: %w", dir, err)
 	case err != nil && strings.Contains(err.Error(), "not a git repository"):
 		return Head{}, nil
 	case err != nil:
@@ -75,8 +72,8 @@ func Read(ctx context.Context, dir string) (Head, error) {
 	return h, nil
 }
 
-// gitEnvironment is what git may know of ours: where the repository lies and how it is
-// configured. The commands that we run contact no server and need no secret.
+// gitEnvironment are the environment variables that git gets: the location of the repository and git's configuration.
+// The commands that run here contact no server and need no secret.
 var gitEnvironment = process.Basic.And(
 	"GIT_DIR", "GIT_WORK_TREE", "GIT_COMMON_DIR", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY", "GIT_ALTERNATE_OBJECT_DIRECTORIES",
 	"GIT_NAMESPACE", "GIT_CEILING_DIRECTORIES", "GIT_DISCOVERY_ACROSS_FILESYSTEM", "GIT_EXEC_PATH", "LD_LIBRARY_PATH",
@@ -86,8 +83,7 @@ var gitEnvironment = process.Basic.And(
 // git runs one git command in dir and returns what it printed.
 func git(ctx context.Context, dir string, args ...string) (string, error) {
 	cmd := process.Command(ctx, "git", append([]string{"-C", dir}, args...)...)
-	// English messages, as one of them is looked for; and no lock on the index,
-	// so that asking never disturbs another git.
+	// Read compares a message in English. Without a lock on the index, git does not disturb another git.
 	cmd.Env = append(gitEnvironment.Of(os.Environ()), "LC_ALL=C", "LANGUAGE=", "GIT_OPTIONAL_LOCKS=0")
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
@@ -100,7 +96,7 @@ func git(ctx context.Context, dir string, args ...string) (string, error) {
 	return stdout.String(), nil
 }
 
-// insideRepository says whether dir or a folder above it has a .git.
+// insideRepository reports whether dir or a folder above it has a .git.
 func insideRepository(dir string) bool {
 	for {
 		if _, err := os.Lstat(filepath.Join(dir, ".git")); err == nil {

@@ -150,7 +150,7 @@ func TestReadHead(t *testing.T) {
 		if err := os.Mkdir(filepath.Join(dir, ".git"), 0o755); err != nil {
 			t.Fatal(err)
 		}
-		if h, err := Read(t.Context(), filepath.Join(dir)); err == nil || !strings.Contains(err.Error(), "there is no git program") {
+		if h, err := Read(t.Context(), filepath.Join(dir)); err == nil || !strings.Contains(err.Error(), "git is not installed") {
 			t.Errorf("a checkout: got %+v, %v; want an error, as the version would be wrong", h, err)
 		}
 	})

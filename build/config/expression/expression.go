@@ -6,25 +6,12 @@ import (
 	"strings"
 )
 
-// The language of values in slipway.yaml:
-//
-//	${NAME}             the variable's value
-//	${NAME:-default}    the same, or default where NAME is unset or empty; default may
-//	                    hold variables. NAME need not be known: then it is read from
-//	                    the environment
-//	$$                  a dollar
-//	$}                  a closing brace, in a default
-//
-// Every other dollar stands for itself, so that regular expressions and Windows
-// paths need no escapes. Values that are put in are not expanded again.
-
-// Expand puts the per-platform variables into a field of Config that is tagged
-// `expand`. Load has checked that all of text is known; a variable that vars
-// lacks is therefore a bug in this program, and Expand panics.
+// Expand replaces the variables of text, which was written by Expression.String, by the values in vars. It panics if
+// text is not an expression, or vars lacks a variable: loading the configuration has checked both.
 func Expand(text string, vars map[string]string) string {
 	t, err := Parse(text)
 	if err != nil {
-		panic(fmt.Sprintf("expanding %q, which Load has not checked: %v", text, err))
+		panic(fmt.Sprintf("expanding %q, which was not checked: %v", text, err))
 	}
 	return t.expand(text, vars)
 }
@@ -38,7 +25,7 @@ func (t Expression) expand(text string, vars map[string]string) string {
 		}
 		value, ok := vars[p.Name]
 		if !ok {
-			panic(fmt.Sprintf("expanding %q: there is no ${%s} here", text, p.Name))
+			panic(fmt.Sprintf("expanding %q: missing variable ${%s}", text, p.Name))
 		}
 		if value == "" {
 			value = p.Fallback.expand(text, vars)
@@ -48,11 +35,10 @@ func (t Expression) expand(text string, vars map[string]string) string {
 	return b.String()
 }
 
-// A template is a value, parsed.
+// An Expression is a parsed value.
 type Expression []Piece
 
-// A piece is literal text, or a variable and what stands in for it when it is
-// empty.
+// A Piece is literal text if Name is empty, and else a variable. Fallback is its default.
 type Piece struct {
 	text        string
 	Name        string
@@ -60,7 +46,7 @@ type Piece struct {
 	Fallback    Expression
 }
 
-// literal is the template of a value that holds no variables.
+// Literal returns the expression of a text without variables.
 func Literal(text string) Expression {
 	if text == "" {
 		return nil
@@ -68,18 +54,16 @@ func Literal(text string) Expression {
 	return Expression{{text: text}}
 }
 
-// parseTemplate reads a value. Its errors say what is wrong in words that need no
-// position of their own.
+// Parse reads a value. The errors do not say where the value is.
 func Parse(text string) (Expression, error) {
 	t, rest, err := parsePieces(text, false)
 	if err == nil && rest != "" {
-		panic("parsePieces stopped early")
+		panic("parsePieces has left text")
 	}
 	return t, err
 }
 
-// parsePieces reads up to the end or, in a fallback, to the brace that closes it,
-// which stays in rest.
+// parsePieces reads to the end of text or, in a default, up to its closing brace, with which rest begins.
 func parsePieces(text string, inFallback bool) (t Expression, rest string, err error) {
 	var plain strings.Builder
 	flush := func() {
@@ -113,8 +97,7 @@ func parsePieces(text string, inFallback bool) (t Expression, rest string, err e
 	return t, "", nil
 }
 
-// parseVariable reads what follows "${" to the closing brace, which is not in
-// rest.
+// parseVariable reads a variable after "${". rest begins after the closing brace.
 func parseVariable(text string) (p Piece, rest string, err error) {
 	end := strings.IndexFunc(text, func(r rune) bool { return !isNameRune(r) })
 	if end < 0 {
@@ -139,7 +122,7 @@ func parseVariable(text string) (p Piece, rest string, err error) {
 	return Piece{}, "", fmt.Errorf("${%s is not a variable: want ${NAME} or ${NAME:-default}, of letters, digits and _ (a dollar itself is written $$)", firstWord(text))
 }
 
-// firstWord is the start of text up to and with a closing brace, for messages.
+// firstWord returns text up to a closing brace, for messages.
 func firstWord(text string) string {
 	word, _, closed := strings.Cut(text, "}")
 	if closed {
@@ -152,19 +135,19 @@ func isNameRune(r rune) bool {
 	return r == '_' || 'A' <= r && r <= 'Z' || 'a' <= r && r <= 'z' || '0' <= r && r <= '9'
 }
 
-// isName says whether s can be the name of a variable, in a shell too.
+// IsName reports whether s can be the name of a variable, here and in a shell.
 func IsName(s string) bool {
 	return s != "" && !('0' <= s[0] && s[0] <= '9') && !strings.ContainsFunc(s, func(r rune) bool { return !isNameRune(r) })
 }
 
-// String writes t as parseTemplate reads it.
+// String writes t as Parse reads it.
 func (t Expression) String() string { return t.write(false) }
 
 func (t Expression) write(inFallback bool) string {
 	var b strings.Builder
 	for _, p := range t {
 		if p.Name == "" {
-			// Dollars and braces of a value must not be read as ours.
+			// Escape what Parse would take for the beginning or end of a variable.
 			text := strings.ReplaceAll(p.text, "$", "$$")
 			if inFallback {
 				text = strings.ReplaceAll(text, "}", "$}")
@@ -181,7 +164,7 @@ func (t Expression) write(inFallback bool) string {
 	return b.String()
 }
 
-// text is what t stands for if it holds no variables.
+// Text returns the literal text of t, without its variables.
 func (t Expression) Text() string {
 	var b strings.Builder
 	for _, p := range t {
@@ -190,7 +173,7 @@ func (t Expression) Text() string {
 	return b.String()
 }
 
-// size is about how many bytes t has: its text, and its variables by name.
+// Size returns the bytes of t: its text, and the names of its variables.
 func (t Expression) Size() int {
 	n := 0
 	for _, p := range t {
@@ -199,7 +182,7 @@ func (t Expression) Size() int {
 	return n
 }
 
-// names are the variables of t, fallbacks included, in order.
+// Names returns the variables of t in order, with those of defaults.
 func (t Expression) Names() []string {
 	var names []string
 	for _, p := range t {
@@ -210,13 +193,13 @@ func (t Expression) Names() []string {
 	return names
 }
 
-// orElse is t, or fallback where t turns out empty. It fails where that depends
-// on several per-platform variables at once.
+// OrElse returns an expression that is t, or fallback if t is empty. It fails if more than one variable decides whether t
+// is empty.
 func (t Expression) OrElse(fallback Expression) (Expression, error) {
 	literals := slices.ContainsFunc(t, func(p Piece) bool { return p.Name == "" })
 	switch {
 	case literals:
-		return t, nil // never empty
+		return t, nil // it is never empty
 	case len(t) == 0:
 		return fallback, nil
 	case len(t) == 1 && !t[0].HasFallback:

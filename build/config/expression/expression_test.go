@@ -42,7 +42,7 @@ func TestExpandPanicsForWhatLoadWouldHaveRefused(t *testing.T) {
 	}
 }
 
-// FuzzTemplate holds that a template means the same after it was written down,
+// FuzzParse checks that an expression means the same after it was written down,
 // which is how Load leaves fields for Expand, and that values come out as they
 // went in.
 func FuzzParse(f *testing.F) {

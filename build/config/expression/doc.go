@@ -1,0 +1,15 @@
+// Package expression is the language of values in slipway.yaml.
+//
+//	${NAME}             the value of a variable
+//	${NAME:-default}    the same, or default if NAME is unset or empty. default may contain variables. If nothing
+//	                    declares NAME, it is read from the environment
+//	$$                  a dollar
+//	$}                  a closing brace, in a default
+//
+// Every other dollar stands for itself, so that regular expressions and paths of Windows need no escapes. The values of
+// variables are not expanded again.
+//
+// An expression is a parsed value: a list of pieces. A piece is literal text, or a variable by its name, which may have a
+// default. Loading slipway.yaml replaces the variables that are known then, and leaves those that differ by platform for
+// Expand.
+package expression
