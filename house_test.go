@@ -80,7 +80,6 @@ var dependencies = map[string][]string{
 	"github.com/magefile/mage":                     {"build/targets"},
 	"github.com/spf13/cobra":                       {"build/cli"},
 	"go.yaml.in/yaml":                              {"build/config", "build/scaffold"},
-	"github.com/google/jsonschema-go":              {"build/config"},
 	"github.com/google/go-github":                  {"build/publish"},
 	"github.com/goreleaser/nfpm":                   {"build/bundle"},
 	"github.com/docker/docker":                     {"images/engine"},

@@ -9,28 +9,19 @@ import (
 	"github.com/slipway-build/slipway/images"
 )
 
-// Config is slipway.yaml: what is released. Load has checked it, has filled in
-// the defaults, has expanded the variables that hold for the whole release
-// (VERSION, TAG, the project's own, …), and has left those that differ by platform
-// (OS, ARCH, PLATFORM, …) in the fields tagged `expand`, known by name, for
-// Expand.
-//
-// The struct tags are what Load, the JSON schema and the documentation are made
-// from: yaml is the key, doc says what it means, enum is the words it may be (of
-// a list: its elements), pattern what the schema lets an element match, required means it cannot be left out, expand names the
-// sets of per-platform variables it may hold (see variables.go), linked means that
-// its text ends up in binaries or images.
+// Config is slipway.yaml: what is released. Load has checked it, filled in its defaults and replaced its release
+// variables. Fields with the tag expand may still contain platform variables, by name, for expression.Expand. See the
+// package for the struct tags.
 type Config struct {
-	// File is the path of slipway.yaml as Load was given it, Dir its folder,
-	// absolute; all other paths of the file are relative to Dir.
+	// File is the path of slipway.yaml as it was given to Load, and Dir its folder, as an absolute path. All other
+	// paths of the configuration are relative to Dir.
 	File string `yaml:"-"`
 	Dir  string `yaml:"-"`
-	// Release is the version and what else git and the environment say.
+	// Release is the version with what git and the environment say.
 	Release version.Release `yaml:"-"`
 	// Untagged says that the version is neither TAG nor a git tag on HEAD.
 	Untagged bool `yaml:"-"`
-	// Linked are the variables whose values end up in binaries or images, but for those
-	// that Release holds.
+	// Linked are the variables, with their values, that linked values refer to, except for those that Release holds.
 	Linked map[string]string `yaml:"-"`
 
 	Project    string                    `yaml:"project" required:"true" doc:"prefix of artifact names"`
@@ -59,22 +50,22 @@ type VersionConfig struct {
 
 // A Binary is one main package.
 type Binary struct {
-	// Position is where it stands in slipway.yaml.
+	// Position is its place in slipway.yaml.
 	Position Position `yaml:"-" json:"-"`
 
 	Name string `yaml:"name" required:"true" doc:"file name, without .exe"`
-	// Package may be left out only where Overrides names one for each platform.
+	// Package is empty only if Overrides has a package for each platform.
 	Package   string        `yaml:"package" doc:"main package: ./path in the module, or an import path pinned in the module's go.mod"`
 	Module    string        `yaml:"module" doc:"folder of the Go module to build in; default: the project folder"`
 	Platforms []v1.Platform `yaml:"platforms" doc:"default: all platforms of the project"`
 	// Release is never nil after Load.
 	Release   *bool `yaml:"release" doc:"copy it to dist/artifacts under the name that names.binary specifies; default: only the binary with the project's name"`
 	BuildOpts `yaml:",inline"`
-	// Overrides has keys as images.FormatPlatform spells them.
+	// Overrides has platforms as keys, as images.FormatPlatform writes them.
 	Overrides map[string]BuildOverrides `yaml:"overrides" doc:"options of single platforms: a list replaces the whole list, environment variables are added"`
 }
 
-// BuildOpts are what go build is told.
+// BuildOpts are the options of go build.
 type BuildOpts struct {
 	Tags    []string          `yaml:"tags" doc:"build tags"`
 	Ldflags []string          `yaml:"ldflags" expand:"platform name" linked:"true" doc:"linker flags, such as -X main.version=${VERSION}"`
@@ -89,9 +80,9 @@ type BuildOverrides struct {
 	BuildOpts `yaml:",inline"`
 }
 
-// An Image is one image name, made for several platforms.
+// An Image is one name, made for several platforms.
 type Image struct {
-	// Position is where it stands in slipway.yaml.
+	// Position is its place in slipway.yaml.
 	Position Position `yaml:"-" json:"-"`
 
 	Name        string             `yaml:"name" required:"true" doc:"last part of the image reference: registry/repository/name:TAG"`
@@ -106,9 +97,8 @@ type Image struct {
 	EngineOpts  `yaml:",inline"`
 }
 
-// EngineOpts are what an engine is given beside the Dockerfile, as the flags of
-// docker buildx build are spelled. The embedded builder runs nothing, and refuses
-// them.
+// EngineOpts are options of the engines docker and buildkit, spelled as the flags of docker buildx build. The embedded
+// builder refuses them.
 type EngineOpts struct {
 	Secrets   []string `yaml:"secrets" json:"secrets,omitempty" doc:"for RUN --mount=type=secret: id=NAME,src=FILE or id=NAME,env=VARIABLE"`
 	SSH       []string `yaml:"ssh" json:"ssh,omitempty" doc:"for RUN --mount=type=ssh: default, ID=SOCKET or ID=KEY"`
@@ -117,9 +107,9 @@ type EngineOpts struct {
 	Allow     []string `yaml:"allow" json:"allow,omitempty" enum:"network.host security.insecure" doc:"entitlements that RUN may request: network.host, security.insecure"`
 }
 
-// A Variant is one Dockerfile target and the platforms made from it.
+// A Variant is one target of a Dockerfile and the platforms that are made from it.
 type Variant struct {
-	// Position is where it stands in slipway.yaml.
+	// Position is its place in slipway.yaml.
 	Position Position `yaml:"-" json:"-"`
 
 	Platforms  []v1.Platform     `yaml:"platforms" required:"true" doc:"platforms to build from this Dockerfile and target"`
@@ -130,7 +120,7 @@ type Variant struct {
 	Args       map[string]string `yaml:"args" expand:"platform windows name" linked:"true" doc:"build arguments, in addition to the image's"`
 }
 
-// Format pins media types and compression of an image; see images.Format.
+// Format is the media types and the compression of an image; see images.Format.
 type Format struct {
 	MediaTypes  string `yaml:"media-types" enum:"oci docker" doc:"oci (default) or docker"`
 	Compression string `yaml:"compression" enum:"gzip zstd none" doc:"gzip (default), zstd or none"`
@@ -147,7 +137,7 @@ type RegistryAccess struct {
 	Mirrors    []string `yaml:"mirrors" doc:"servers to pull from first, in order: HOST[:PORT][/PATH], https://… or http://…"`
 }
 
-// Airgap says which archives are written.
+// Airgap are the options of all archives, and the lists of the images in them.
 type Airgap struct {
 	Formats []string        `yaml:"formats" enum:"tar.zst tar.gz tar" doc:"tar.zst, tar.gz, tar; default: the first two"`
 	Layers  string          `yaml:"layers" enum:"uncompressed original" doc:"uncompressed (default), or original to keep the registry's bytes and digests"`
@@ -156,10 +146,10 @@ type Airgap struct {
 	Lists   map[string]List `yaml:"lists" doc:"content of the archives; the list called images adds no suffix to the name of its archive"`
 }
 
-// A List is what one archive holds: own images first, then the file's, in order,
-// then the included lists'.
+// A List is the images of one archive: those of the project first, then those of the file, in order, then those of the
+// included lists.
 type List struct {
-	// Position is where it stands in slipway.yaml.
+	// Position is its place in slipway.yaml.
 	Position Position `yaml:"-" json:"-"`
 
 	Images    []string      `yaml:"images" doc:"names of the project's own images"`
@@ -173,13 +163,12 @@ type List struct {
 
 // A Bundle is an archive or package of binaries and files.
 type Bundle struct {
-	// Position is where it stands in slipway.yaml.
+	// Position is its place in slipway.yaml.
 	Position Position `yaml:"-" json:"-"`
 
 	Name      string        `yaml:"name" doc:"default: the project"`
 	Platforms []v1.Platform `yaml:"platforms" doc:"default: all platforms of the project"`
-	// Formats stays empty where slipway.yaml names none, as the default differs
-	// by platform.
+	// Formats is empty if slipway.yaml names none, since the default differs by platform.
 	Formats []string     `yaml:"formats" enum:"tar.gz zip deb rpm" doc:"tar.gz, zip, deb, rpm; default: tar.gz, and zip for windows"`
 	Files   []BundleFile `yaml:"files" required:"true" doc:"files and folders of the bundle"`
 	Package PackageInfo  `yaml:"package" doc:"metadata of deb and rpm packages"`
@@ -188,13 +177,13 @@ type Bundle struct {
 // A BundleFile is one file, or all files below a folder, of a bundle.
 type BundleFile struct {
 	Source string `yaml:"source" json:"source" required:"true" expand:"platform name" doc:"file or folder, relative to slipway.yaml"`
-	// Path is, where slipway.yaml has none, the last element of Source.
+	// Path is the last element of Source by default.
 	Path   string `yaml:"path" json:"path,omitempty" expand:"platform name" doc:"path in the bundle (absolute for deb and rpm); default: the last element of source"`
 	Mode   string `yaml:"mode" json:"mode,omitempty" doc:"octal mode; default: 0755 for files in dist/bin, else 0644"`
 	Config bool   `yaml:"config" json:"config,omitempty" doc:"deb and rpm: a configuration file that an upgrade keeps"`
 }
 
-// PackageInfo is what deb and rpm packages say of themselves.
+// PackageInfo is the metadata of deb and rpm packages.
 type PackageInfo struct {
 	Maintainer  string            `yaml:"maintainer" json:"maintainer,omitempty" doc:"Name <address>"`
 	Description string            `yaml:"description" json:"description,omitempty" doc:"the first line is the summary"`
@@ -210,11 +199,10 @@ type PackageInfo struct {
 	Scripts     map[string]string `yaml:"scripts" json:"scripts,omitempty" keys:"preinstall postinstall preremove postremove" doc:"scripts to run at preinstall, postinstall, preremove, postremove"`
 }
 
-// A Destination is one place to publish to: a registry for images, or a folder,
-// an OCI repository or a GitHub release for dist/artifacts. Just one of the kinds
-// is set.
+// A Destination is one place to publish to: a registry for images; or a folder, an OCI repository or a GitHub release
+// for dist/artifacts. Exactly one of Registry, Directory, OCI and GitHub is set.
 type Destination struct {
-	// Position is where it stands in slipway.yaml.
+	// Position is its place in slipway.yaml.
 	Position Position `yaml:"-" json:"-"`
 
 	Registry   string `yaml:"registry" json:"registry,omitempty" doc:"registry for images"`
@@ -226,7 +214,7 @@ type Destination struct {
 	Snapshot   bool   `yaml:"snapshot" json:"snapshot,omitempty" doc:"allow untagged versions and checkouts with uncommitted changes, as --snapshot does (SNAPSHOT in the environment)"`
 }
 
-// String names a destination as a person would.
+// String names the destination in messages.
 func (d Destination) String() string {
 	switch {
 	case d.Directory != "":
@@ -239,8 +227,8 @@ func (d Destination) String() string {
 	return "registry " + d.Registry + "/" + d.Repository
 }
 
-// Names are templates of the names in dist/artifacts. Formats and .txt are added
-// to those of archives and bundles.
+// Names are the expressions of the file names in dist/artifacts. Those of archives and bundles get the format as their
+// extension, and those of lists .txt.
 type Names struct {
 	Binary         string `yaml:"binary" expand:"platform name" doc:"default: ${NAME}.${PLATFORM}${EXE}"`
 	WindowsBinary  string `yaml:"windows-binary" expand:"platform name" doc:"of a Windows binary; default: names.binary"`
@@ -252,7 +240,7 @@ type Names struct {
 	Checksums      string `yaml:"checksums" expand:"arch" doc:"default: sha256sum-${ARCH}.txt"`
 }
 
-// binaryOf returns the template of a binary for a platform.
+// BinaryOf returns the expression of the name of a binary for a platform.
 func (n Names) BinaryOf(p v1.Platform) string {
 	if p.OS == "windows" {
 		return cmp.Or(n.WindowsBinary, n.Binary)
@@ -260,7 +248,7 @@ func (n Names) BinaryOf(p v1.Platform) string {
 	return n.Binary
 }
 
-// allImagesOf returns the template of the list of all images for a platform.
+// AllImagesOf returns the expression of the name of the list of all images for a platform.
 func (n Names) AllImagesOf(p v1.Platform) string {
 	if p.OS == "windows" {
 		return cmp.Or(n.WindowsImages, n.AllImages)

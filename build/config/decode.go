@@ -14,25 +14,22 @@ import (
 	"github.com/slipway-build/slipway/internal/suggest"
 )
 
-// A decoder turns YAML nodes into Config. It differs from yaml.Node.Decode in that
-// it goes on after an error, says line and column of each, expands variables, and
-// takes numbers as they are written where text is wanted, so that 1.20 stays
-// 1.20.
+// A decoder turns YAML nodes into a Config. Unlike yaml.Node.Decode it continues after an error, reports the position
+// of each, expands variables, and keeps numbers as they are written if text is wanted, so that 1.20 stays 1.20.
 type decoder struct {
 	file     string
 	vars     *variables
 	problems *problems
-	// at is where the value of each path stands, keyAt its key.
+	// at is the position of the value of each path, keyAt that of its key.
 	at, keyAt map[string]Position
-	// budget is how many more values may be decoded: aliases of aliases can make
-	// a small file stand for billions.
+	// budget is how many more values may be decoded. Nested aliases can expand a small file to billions of values.
 	budget int
 }
 
-// maxValues is far more than any release consists of.
+// maxValues is far more than a release needs.
 const maxValues = 100_000
 
-// A field is what the struct tags say of the value being decoded.
+// A field is what the struct tags say of the value that is decoded.
 type field struct {
 	path   string
 	enum   []string
@@ -41,7 +38,7 @@ type field struct {
 	linked bool
 }
 
-// sub is the field of an element or key of f.
+// sub returns the field of an element or key of f.
 func (f field) sub(path string) field { f.path = path; f.keys = nil; return f }
 
 var (
@@ -56,13 +53,13 @@ func (d *decoder) value(n *yaml.Node, out reflect.Value, f field) {
 	}
 	if d.budget--; d.budget <= 0 {
 		if d.budget == 0 {
-			d.wrong(n, "the file stands for more than %d values: too many aliases", maxValues)
+			d.wrong(n, "the file has more than %d values once its aliases are expanded", maxValues)
 		}
 		return
 	}
 	d.at[f.path] = d.position(n)
 	if tag := n.ShortTag(); !slices.Contains([]string{"!!str", "!!int", "!!float", "!!bool", "!!null", "!!timestamp", "!!map", "!!seq", "!!merge"}, tag) {
-		d.wrong(n, "%s: the tag %s means nothing here", f.path, tag)
+		d.wrong(n, "%s: unknown tag %s", f.path, tag)
 		return
 	}
 	switch {
@@ -90,14 +87,14 @@ func (d *decoder) value(n *yaml.Node, out reflect.Value, f field) {
 	}
 }
 
-// text is the expanded text of a scalar.
+// text returns the expanded text of a scalar.
 func (d *decoder) text(n *yaml.Node, f field) (string, bool) {
 	switch {
 	case n.Kind != yaml.ScalarNode:
 		d.wrong(n, "%s: want text, found %s", f.path, describe(n))
 		return "", false
 	case n.ShortTag() == "!!null":
-		d.wrong(n, "%s has no value: give it one, or leave it out", f.path)
+		d.wrong(n, "%s has no value: add one, or remove the key", f.path)
 		return "", false
 	}
 	value, ok := d.vars.expand(n.Value, d.position(n), inScope(f.expand))
@@ -129,7 +126,7 @@ func (d *decoder) platform(n *yaml.Node, out reflect.Value, f field) {
 		return
 	}
 	if p.OSVersion != "" || len(p.OSFeatures) > 0 {
-		d.wrong(n, "%s: platform %q: the os.version of Windows is said once, under windows, and a platform stands for all of them", f.path, text)
+		d.wrong(n, "%s: platform %q: state the os.version under windows; the platform stands for all Windows versions", f.path, text)
 		return
 	}
 	out.Set(reflect.ValueOf(p))
@@ -161,8 +158,8 @@ func (d *decoder) int(n *yaml.Node, out reflect.Value, f field) {
 	out.SetInt(int64(i))
 }
 
-// plain is the text of a scalar that YAML must see as tag, or that variables are
-// expanded in; expanded says in words that they were.
+// plain returns the text of a scalar that has the given tag, or that contains variables. expanded then ends a message
+// with the text before its expansion.
 func (d *decoder) plain(n *yaml.Node, f field, tag, want string) (text, expanded string, ok bool) {
 	if n.Kind == yaml.ScalarNode && strings.Contains(n.Value, "$") {
 		text, ok = d.text(n, f)
@@ -240,7 +237,7 @@ func (d *decoder) record(n *yaml.Node, out reflect.Value, f field) {
 	}
 	for _, sf := range fields {
 		if sf.required && !seen[sf.key] {
-			d.wrong(n, "%s lacks %q: %s", named(f.path), sf.key, sf.doc)
+			d.wrong(n, "%s: missing key %q: %s", named(f.path), sf.key, sf.doc)
 		}
 	}
 	if p := out.FieldByName("Position"); p.IsValid() && p.Type() == positionType {
@@ -258,8 +255,7 @@ type pair struct {
 	key, value *yaml.Node
 }
 
-// pairs are the keys and values of a mapping; those that a merge key (<<) brings
-// in come after its own, which win.
+// pairs returns the keys and values of a mapping. Those of merge keys (<<) come last, and do not replace others.
 func (d *decoder) pairs(n *yaml.Node, f field) []pair {
 	switch {
 	case n.ShortTag() == "!!null":
@@ -284,7 +280,7 @@ func (d *decoder) pairs(n *yaml.Node, f field) []pair {
 		case key.ShortTag() == "!!merge":
 			merged = append(merged, value)
 		case first[key.Value] > 0:
-			d.wrong(key, "%s: key %q stands already in line %d", named(f.path), key.Value, first[key.Value])
+			d.wrong(key, "%s: duplicate key %q, first in line %d", named(f.path), key.Value, first[key.Value])
 		default:
 			first[key.Value] = key.Line
 			pairs = append(pairs, pair{key.Value, key, value})
@@ -301,15 +297,15 @@ func (d *decoder) pairs(n *yaml.Node, f field) []pair {
 	return pairs
 }
 
-// merge is what a merge key brings in: a mapping, or a list of mappings of which
-// the earlier win (https://yaml.org/type/merge.html).
+// merge returns the pairs of a merge key: those of a mapping, or of a list of mappings, of which the first wins
+// (https://yaml.org/type/merge.html).
 func (d *decoder) merge(n *yaml.Node, f field) []pair {
 	if n.Kind == yaml.AliasNode {
 		n = n.Alias
 	}
 	if d.budget--; d.budget <= 0 { // a mapping that merges itself
 		if d.budget == 0 {
-			d.wrong(n, "the file stands for more than %d values: too many aliases", maxValues)
+			d.wrong(n, "the file has more than %d values once its aliases are expanded", maxValues)
 		}
 		return nil
 	}
@@ -329,7 +325,7 @@ func (d *decoder) wrong(n *yaml.Node, format string, args ...any) {
 	d.problems.add(d.position(n), format, args...)
 }
 
-// A structField is one key of a struct, those of embedded structs included.
+// A structField is one key of a struct, or of a struct embedded in it.
 type structField struct {
 	index    []int
 	key, doc string
@@ -342,7 +338,7 @@ type structField struct {
 	typ      reflect.Type
 }
 
-// fieldsOf reads the struct tags that Config documents.
+// fieldsOf reads the struct tags that the package documents.
 func fieldsOf(t reflect.Type) []structField {
 	var fields []structField
 	for _, f := range reflect.VisibleFields(t) {
@@ -359,7 +355,7 @@ func fieldsOf(t reflect.Type) []structField {
 	return fields
 }
 
-// words is strings.Fields that keeps no words nil.
+// words is strings.Fields, but returns nil for "".
 func words(s string) []string {
 	if s == "" {
 		return nil
@@ -367,7 +363,7 @@ func words(s string) []string {
 	return strings.Fields(s)
 }
 
-// named is a path for messages; the whole file has none.
+// named returns a path for messages, and slipway.yaml for the whole file.
 func named(path string) string {
 	if path == "" {
 		return "slipway.yaml"
@@ -375,7 +371,7 @@ func named(path string) string {
 	return path
 }
 
-// alternatives spells words as "a, b or c".
+// alternatives writes words as "a, b or c".
 func alternatives(words []string) string {
 	if len(words) == 1 {
 		return words[0]

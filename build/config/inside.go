@@ -11,18 +11,17 @@ import (
 	"strings"
 )
 
-// CheckInside returns an error if file, a path of slipway.yaml, leads out of the project's
-// folder and of those that Outside names, be it by "..", as an absolute path or through
-// a symlink. file need not exist. What publish writes to is a destination, and not
-// checked. A relative path with a backslash is an error too.
+// CheckInside returns an error if file, a path of slipway.yaml, is outside the project's folder and outside the folders
+// of Outside: because of "..", as an absolute path, or through a symlink. A relative path with a backslash is an error
+// too. file need not exist. Destinations of publish are not checked.
 func (c *Config) CheckInside(file string) error {
 	if strings.Contains(file, `\`) && !isAbsolute(file) {
-		return fmt.Errorf("%q: want / between folders; a backslash separates them on Windows alone", file)
+		return fmt.Errorf("%q: want / between folders; a backslash separates them only on Windows", file)
 	}
-	// Variables that differ by platform add folders at the most.
+	// Platform variables add at most folders.
 	path := c.onDisk(placeholders.Replace(file))
 	if isBelow(path, c.onDisk("dist")) {
-		return nil // what a build makes, wherever it lies
+		return nil // builds make it, wherever it is
 	}
 	for _, folder := range append([]string{c.Dir}, c.Outside...) {
 		if isBelow(resolve(path), resolve(c.onDisk(folder))) {
@@ -31,17 +30,17 @@ func (c *Config) CheckInside(file string) error {
 	}
 	switch {
 	case isAbsolute(file):
-		return fmt.Errorf("%q: want a path relative to slipway.yaml, since an absolute one is another on each machine; if it is meant, name its folder under outside", file)
+		return fmt.Errorf("%q: want a path relative to slipway.yaml, since absolute paths differ between machines; to allow it, name its folder under outside", file)
 	case isBelow(path, c.Dir):
-		return fmt.Errorf("%q leads through a symlink to %s, out of the project; if that is meant, name its folder under outside", file, resolve(path))
+		return fmt.Errorf("%q leads through a symlink to %s, out of the project; to allow it, name its folder under outside", file, resolve(path))
 	}
-	return fmt.Errorf("%q leads out of the project; if that is meant, name its folder under outside", file)
+	return fmt.Errorf("%q leads out of the project; to allow it, name its folder under outside", file)
 }
 
-// placeholders stand for variables in a path that is looked at before they are known.
+// placeholders replaces variables in a path that is checked before they have values.
 var placeholders = strings.NewReplacer("${", "_", "}", "_")
 
-// onDisk is where a path of slipway.yaml lies.
+// onDisk returns the location of a path of slipway.yaml.
 func (c *Config) onDisk(file string) string {
 	local := filepath.FromSlash(file)
 	switch {
@@ -53,7 +52,7 @@ func (c *Config) onDisk(file string) string {
 	return filepath.Join(c.Dir, local)
 }
 
-// resolve follows the symlinks of path, as far as it exists.
+// resolve follows the symlinks in the part of path that exists.
 func resolve(path string) string {
 	for existing := path; ; existing = filepath.Dir(existing) {
 		if resolved, err := filepath.EvalSymlinks(existing); err == nil {
@@ -69,14 +68,14 @@ func resolve(path string) string {
 	}
 }
 
-// isBelow says whether path is folder or lies in it; both are clean.
+// isBelow reports whether path is folder or is in it. Both must be clean.
 func isBelow(path, folder string) bool {
 	rel, err := filepath.Rel(folder, path)
 	return err == nil && filepath.IsLocal(rel)
 }
 
-// checkImage returns an error if a file or folder that an image is made from leads out of the project; see
-// checkInside. It follows links, so that it finds more when the files exist.
+// CheckImage returns an error if a file or folder that an image is made from is outside of the project; see
+// CheckInside. It follows symlinks, so that it may find more when the files exist.
 func (c *Config) CheckImage(dockerfile, context string, contexts map[string]string, options EngineOpts) error {
 	var errs []error
 	check := func(what string, files ...string) {
@@ -105,8 +104,8 @@ func (c *Config) CheckImage(dockerfile, context string, contexts map[string]stri
 	return errors.Join(errs...)
 }
 
-// onDisk returns the options with the paths of files and folders as path has them. Keys of SSH stay as they are:
-// they are not relative to slipway.yaml.
+// OnDisk returns the options with the paths of files and folders as path returns them. Keys of SSH stay as they are,
+// since they are not relative to slipway.yaml.
 func (e EngineOpts) OnDisk(path func(string) string) EngineOpts {
 	place := func(options []string) []string {
 		out := slices.Clone(options)
@@ -125,7 +124,7 @@ func (e EngineOpts) OnDisk(path func(string) string) EngineOpts {
 	return e
 }
 
-// optionFiles are the paths in options of an engine, such as id=NAME,src=FILE.
+// optionFiles returns the paths in an option of an engine, such as id=NAME,src=FILE.
 func optionFiles(option string) []string {
 	var files []string
 	for field := range strings.SplitSeq(option, ",") {
@@ -138,8 +137,8 @@ func optionFiles(option string) []string {
 
 func isFileKey(key string) bool { return key == "src" || key == "source" || key == "dest" }
 
-// sshKeys are the paths in an option of ssh, such as ID=KEY,KEY. A socket is an agent's,
-// and lies where the agent puts it.
+// sshKeys returns the keys in an SSH option, such as ID=KEY,KEY. It leaves out sockets of agents, which need not be in
+// the project.
 func sshKeys(option string) []string {
 	_, list, _ := strings.Cut(option, "=")
 	var files []string
@@ -151,14 +150,14 @@ func sshKeys(option string) []string {
 	return files
 }
 
-// contextFolder is the folder of a named context, or "" if it is an image.
+// contextFolder returns the folder of a named context, or "" for an image.
 func contextFolder(value string) string {
 	scheme, rest, ok := strings.Cut(value, "://")
 	switch {
 	case !ok:
 		return value
 	case scheme == "oci-layout":
-		// A layout may be named with an image in it, as in oci-layout://DIR:TAG.
+		// It may name an image of the layout, as in oci-layout://DIR:TAG.
 		return rest
 	}
 	return ""

@@ -24,8 +24,10 @@ import (
 // FileName is the name of the configuration file.
 const FileName = "slipway.yaml"
 
-// FindConfig returns the path of the slipway.yaml in dir or in the nearest folder
-// above it that has one.
+// SchemaURL is where editors find the schema of slipway.yaml, docs/slipway.schema.json.
+const SchemaURL = "https://raw.githubusercontent.com/slipway-build/slipway/main/docs/slipway.schema.json"
+
+// Find returns the path of the slipway.yaml in dir, or in the nearest folder above that has one.
 func Find(dir string) (string, error) {
 	abs, err := filepath.Abs(dir)
 	if err != nil {
@@ -37,9 +39,9 @@ func Find(dir string) (string, error) {
 		info, err := os.Stat(file)
 		switch {
 		case err == nil && !info.IsDir():
-			return file, nil // Load says what is wrong with a pipe
+			return file, nil // Load reports a named pipe
 		case err == nil:
-			return "", &problem{Position{File: file}, "it is a folder, not a file"}
+			return "", &problem{Position{File: file}, "a folder, not a file"}
 		case !errors.Is(err, fs.ErrNotExist):
 			return "", fmt.Errorf("looking for %s: %w", FileName, err)
 		}
@@ -47,15 +49,15 @@ func Find(dir string) (string, error) {
 		if filepath.Dir(abs) == abs {
 			advice := "go to a project's folder, name the file with --config, or write one with slipway init"
 			if near := nearby(looked); near != "" {
-				advice = near + " is there: was it meant? Rename it, or name it with --config"
+				advice = near + " exists: rename it, or name it with --config"
 			}
-			return "", &problem{Position{File: FileName}, fmt.Sprintf("there is none in %s: %s", strings.Join(looked, ", "), advice)}
+			return "", &problem{Position{File: FileName}, fmt.Sprintf("not found in %s: %s", strings.Join(looked, ", "), advice)}
 		}
 	}
 }
 
-// nearby is a file that may be meant: of a name that is nearly right, or in a folder
-// below the first of folders.
+// nearby returns a file that may be the configuration: one with a similar name in folders, or a slipway.yaml in a
+// folder below the first of them. It returns "" if there is none.
 func nearby(folders []string) string {
 	for _, folder := range folders {
 		for _, name := range []string{"slipway.yml", ".slipway.yaml", ".slipway.yml", "Slipway.yaml"} {
@@ -77,11 +79,9 @@ func nearby(folders []string) string {
 	return ""
 }
 
-// Load reads and checks the configuration at path. env is os.LookupEnv, or what
-// stands in for it: TAG, REGISTRY, REPO, SOURCE_DATE_EPOCH and variables of the
-// same names as the file's win over the file, unless they are empty. It runs git
-// to learn the version. Its error joins one for everything that is wrong, each
-// with file:line:column.
+// Load reads and checks the configuration at path. env looks up environment variables: TAG, REGISTRY, REPO,
+// SOURCE_DATE_EPOCH and those with the name of a variable of the file replace what the file says, unless they are
+// empty. Load runs git to find the version. Its error joins one error for each problem, with file:line:column.
 func Load(ctx context.Context, path string, env func(string) (string, bool)) (*Config, error) {
 	data, err := regular.ReadFile(path)
 	if err != nil {
@@ -98,8 +98,7 @@ func Load(ctx context.Context, path string, env func(string) (string, bool)) (*C
 	return parse(data, path, dir, head, env)
 }
 
-// parseConfig is Load after all but the files that the configuration names was
-// read.
+// parse is Load for content that has been read. It reads only the files that the configuration names.
 func parse(data []byte, path, dir string, head version.Head, env func(string) (string, bool)) (*Config, error) {
 	root, err := parseYAML(data, path)
 	if err != nil {
@@ -122,7 +121,7 @@ func parse(data []byte, path, dir string, head version.Head, env func(string) (s
 			config.Vars[name] = value.value.String()
 		}
 	}
-	if d.budget > 0 { // else aliases have multiplied every further problem
+	if d.budget > 0 { // otherwise aliases multiply every problem
 		v := &validator{config: config, decoder: d}
 		v.validate()
 	}
@@ -132,8 +131,8 @@ func parse(data []byte, path, dir string, head version.Head, env func(string) (s
 	return config, nil
 }
 
-// collect finds the values that variables are made from, before anything is
-// decoded. What has the wrong form is left for the decoder to report.
+// collect finds the values that variables are made of, before anything is decoded. It leaves values of the wrong form
+// to the decoder.
 func (d *decoder) collect(root *yaml.Node) {
 	silent := &decoder{file: d.file, problems: &problems{}, budget: maxValues}
 	keys := map[string]*yaml.Node{}
@@ -169,31 +168,30 @@ func resolveAlias(n *yaml.Node) *yaml.Node {
 	return n
 }
 
-// yamlLine finds the line in an error of the YAML parser.
+// yamlLine matches the beginning of an error of the YAML parser.
 var yamlLine = regexp.MustCompile(`^yaml: (?:line (\d+): )?`)
 
-// parseYAML reads the one document of a file.
+// parseYAML reads the only document of a file.
 func parseYAML(data []byte, path string) (*yaml.Node, error) {
 	parser := yaml.NewDecoder(bytes.NewReader(data))
 	var document, another yaml.Node
 	err := parser.Decode(&document)
 	if errors.Is(err, io.EOF) || err == nil && document.Content[0].ShortTag() == "!!null" {
-		return nil, &problem{Position{path, 1, 1}, "the file is empty: it must say at least project and platforms; slipway init writes one"}
+		return nil, &problem{Position{path, 1, 1}, "the file is empty: at least project and platforms are required; slipway init writes a first one"}
 	}
 	if err == nil {
 		switch err = parser.Decode(&another); {
 		case errors.Is(err, io.EOF):
 			return document.Content[0], nil
 		case err == nil:
-			return nil, &problem{Position{path, another.Line, another.Column}, "a second document begins here: slipway.yaml is just one, so take out the --- above"}
+			return nil, &problem{Position{path, another.Line, another.Column}, "a second document begins here; slipway.yaml has only one: remove the --- above"}
 		}
 	}
 	return nil, yamlError(err, data, path)
 }
 
-// unquotedVariable is where the first ${ stands that YAML takes for the beginning of a
-// mapping, as it stands in a list or mapping in one line, without quotes; both are
-// counted from 1.
+// unquotedVariable returns the position of the first ${ inside [ ] or { } without quotes, which YAML reads as the
+// beginning of a mapping. Lines and columns count from 1; 0, 0 is none.
 func unquotedVariable(lines [][]byte) (line, column int) {
 	for n, text := range lines {
 		depth, quote := 0, byte(0)
@@ -210,7 +208,8 @@ func unquotedVariable(lines [][]byte) (line, column int) {
 			case c == '#' && (before == ' ' || before == '\t'):
 				depth = -len(text) // the rest is a comment
 			case c == '\'' && before == '\'' || (c == '"' || c == '\'') && strings.IndexByte(" \t[{,:", before) >= 0:
-				// The first is the second of two, which stand for one in a quoted value.
+				// Two single quotes in a quoted value are an escaped one: the first closed the value, the second opens
+				// it again.
 				quote = c
 			case c == '{' && before == '$' && depth > 0:
 				return n + 1, i
@@ -224,8 +223,7 @@ func unquotedVariable(lines [][]byte) (line, column int) {
 	return 0, 0
 }
 
-// yamlError gives an error of the YAML parser, which knows at most the line, a
-// position.
+// yamlError adds the position to an error of the YAML parser, which states at most the line.
 func yamlError(err error, data []byte, path string) error {
 	match := yamlLine.FindStringSubmatch(err.Error())
 	if match == nil {

@@ -279,11 +279,11 @@ func TestFindConfig(t *testing.T) {
 	t.Run("one that may be meant", func(t *testing.T) {
 		alone := t.TempDir()
 		testfile.Write(t, filepath.Join(alone, "sub", FileName), "")
-		if _, err := Find(alone); err == nil || !strings.Contains(err.Error(), filepath.Join(alone, "sub", FileName)+" is there") {
+		if _, err := Find(alone); err == nil || !strings.Contains(err.Error(), filepath.Join(alone, "sub", FileName)+" exists") {
 			t.Errorf("got %v", err)
 		}
 		testfile.Write(t, filepath.Join(alone, "slipway.yml"), "")
-		if _, err := Find(alone); err == nil || !strings.Contains(err.Error(), filepath.Join(alone, "slipway.yml")+" is there") {
+		if _, err := Find(alone); err == nil || !strings.Contains(err.Error(), filepath.Join(alone, "slipway.yml")+" exists") {
 			t.Errorf("got %v", err)
 		}
 	})

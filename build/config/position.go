@@ -7,15 +7,14 @@ import (
 	"slices"
 )
 
-// A Position is where something stands: a line and a column of slipway.yaml, both
-// counted from 1, or, without a line, what File says in words, such as
-// "environment variable TAG".
+// A Position is a line and a column of slipway.yaml, both counted from 1. Without a line, File describes the place in
+// words, such as "environment variable TAG".
 type Position struct {
 	File         string
 	Line, Column int
 }
 
-// String spells p as file:line:column, which editors and terminals can follow.
+// String writes p as file:line:column, which editors and terminals can follow.
 func (p Position) String() string {
 	if p.Line == 0 {
 		return p.File
@@ -23,11 +22,10 @@ func (p Position) String() string {
 	return fmt.Sprintf("%s:%d:%d", p.File, p.Line, p.Column)
 }
 
-// environment is the position of an environment variable.
+// environment returns the position of an environment variable.
 func environment(name string) Position { return Position{File: "environment variable " + name} }
 
-// A problem is one thing that is wrong with the configuration, in slipway.yaml
-// or in the environment.
+// A problem is an error in slipway.yaml or in the environment.
 type problem struct {
 	at      Position
 	message string
@@ -35,7 +33,7 @@ type problem struct {
 
 func (p *problem) Error() string { return p.at.String() + ": " + p.message }
 
-// problems collects what is wrong.
+// problems collects all problems of one Load.
 type problems struct {
 	list []*problem
 }
@@ -44,8 +42,8 @@ func (p *problems) add(at Position, format string, args ...any) {
 	p.list = append(p.list, &problem{at, fmt.Sprintf(format, args...)})
 }
 
-// err is all problems in the order in which they stand in the file, each once:
-// an alias or a variable that is used twice is wrong just once.
+// err joins all problems in the order of the file, each once: an alias or a variable that is used twice would report
+// its problems twice.
 func (p *problems) err() error {
 	slices.SortStableFunc(p.list, func(a, b *problem) int {
 		return cmp.Or(

@@ -29,7 +29,7 @@ func (v *validator) registries() {
 			v.wrong(at+".key", "missing cert: a key alone is not a client certificate")
 		}
 		for _, file := range []struct{ key, path string }{{"ca", r.CA}, {"cert", r.Cert}, {"key", r.Key}} {
-			// An absolute one belongs to the machine, and need not be on each.
+			// Absolute paths are of a machine, and need not exist on this one.
 			if file.path != "" && !isAbsolute(file.path) {
 				v.file(at+"."+file.key, file.path, fs.FileMode.IsRegular)
 			}
@@ -43,7 +43,7 @@ func (v *validator) registries() {
 	}
 }
 
-// hostSettings says how the registries of the configuration are reached, by HOST or HOST:PORT.
+// HostSettings returns how registries are reached, by HOST or HOST:PORT. Paths are absolute.
 func (c *Config) HostSettings() map[string]hosts.Setting {
 	path := func(file string) string {
 		if file == "" || isAbsolute(file) {

@@ -21,9 +21,8 @@ import (
 	"github.com/slipway-build/slipway/internal/suggest"
 )
 
-// A validator fills in the defaults of a decoded Config and reports what the
-// form of the file alone does not rule out. Its methods never stop at the first
-// problem, and leave alone what the decoder has already reported.
+// A validator checks a decoded Config for what the form of the file does not rule out, and fills in the defaults. Its
+// methods continue after a problem, and do not repeat the problems of the decoder.
 type validator struct {
 	config  *Config
 	decoder *decoder
@@ -36,7 +35,7 @@ var (
 	fourNumbers  = regexp.MustCompile(`^[0-9]+\.[0-9]+\.[0-9]+\.[0-9]+$`)
 )
 
-// isFileName says whether the name of a binary or bundle can be that of a file on every system.
+// IsFileName reports whether the name of a binary or bundle is a valid file name on every system.
 func IsFileName(name string) bool { return fileShape.MatchString(name) }
 
 func (v *validator) validate() {
@@ -66,7 +65,7 @@ func (v *validator) wrongKey(path, format string, args ...any) {
 	v.decoder.problems.add(v.decoder.keyAt[path], "%s", path+": "+fmt.Sprintf(format, args...))
 }
 
-// shape checks a value that stands in the file and is not empty.
+// shape checks a value against a regular expression, unless it is empty. want describes the expression.
 func (v *validator) shape(path, value string, shape *regexp.Regexp, want string) {
 	if value != "" && !shape.MatchString(value) {
 		v.wrong(path, "%q: want %s", value, want)
@@ -87,14 +86,13 @@ func (v *validator) project() {
 	v.tagLength()
 }
 
-// fromEnvironment is the environment variable name, the file's value, or a
-// default.
+// fromEnvironment returns the environment variable name, or else value, or else the default otherwise.
 func (v *validator) fromEnvironment(name, value, otherwise string) string {
 	env, _ := v.decoder.vars.environ(name)
 	return cmp.Or(env, value, otherwise)
 }
 
-// where is the position of a value that an environment variable may replace.
+// where returns the position of a value that an environment variable may replace.
 func (v *validator) where(variable, path string) Position {
 	if _, ok := v.decoder.vars.environ(variable); ok {
 		return environment(variable)
@@ -110,9 +108,9 @@ func (v *validator) registry(at Position, registry string) {
 		return
 	}
 	if host, path, ok := strings.Cut(registry, "/"); ok && !strings.Contains(registry, "://") {
-		v.decoder.problems.add(at, "registry %q: want a host, such as docker.io or localhost:5000; %q belongs into repository: registry %q, repository %q", registry, path, host, path)
+		v.decoder.problems.add(at, "registry %q: want a host, such as docker.io or localhost:5000; put %q into repository: registry %q, repository %q", registry, path, host, path)
 	} else if _, err := name.NewRegistry(registry, name.StrictValidation); err != nil {
-		v.decoder.problems.add(at, "registry %q: want a host without a scheme, with a port if need be, such as docker.io or localhost:5000", registry)
+		v.decoder.problems.add(at, "registry %q: want a host without a scheme, with or without a port, such as docker.io or localhost:5000", registry)
 	}
 }
 
@@ -122,11 +120,11 @@ func (v *validator) repository(at Position, repository string) {
 	}
 }
 
-// repositoryShape is the <name> of OCI's distribution-spec ("Pulling manifests").
+// repositoryShape is the <name> of the OCI distribution-spec ("Pulling manifests").
 var repositoryShape = regexp.MustCompile(`^[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*$`)
 
-// tagLength checks that the longest tag fits: OCI allows 128 characters, and
-// per-platform tags add to TAG.
+// tagLength checks the longest image tag: OCI allows 128 characters, and the tags of platforms are longer than the
+// version.
 func (v *validator) tagLength() {
 	longest := ""
 	for _, p := range v.config.Platforms {
@@ -143,11 +141,11 @@ func (v *validator) tagLength() {
 		}
 	}
 	if tag := v.config.Release.Tag + longest; len(tag) > 128 {
-		v.decoder.problems.add(v.where("TAG", "version.base"), "version %q makes image tags too long: %s has %d characters of at most 128", v.config.Release.Version, tag, len(tag))
+		v.decoder.problems.add(v.where("TAG", "version.base"), "version %q makes an image tag too long: %s has %d characters, more than 128", v.config.Release.Version, tag, len(tag))
 	}
 }
 
-// distinct reports platforms that stand in a list twice.
+// distinct reports platforms that a list has twice.
 func (v *validator) distinct(path string, platforms []v1.Platform) {
 	for i, p := range platforms {
 		if p.OS != "" && placeOf(platforms[:i], p) >= 0 {
@@ -156,8 +154,7 @@ func (v *validator) distinct(path string, platforms []v1.Platform) {
 	}
 }
 
-// platforms checks that a list of platforms, if there is one, holds some of the
-// project's, and else fills in fallback.
+// platforms checks that the platforms of a list are of the project. It replaces an empty list by fallback.
 func (v *validator) platforms(path string, list *[]v1.Platform, fallback []v1.Platform) {
 	if len(*list) == 0 {
 		*list = slices.Clone(fallback)
@@ -172,7 +169,7 @@ func (v *validator) platforms(path string, list *[]v1.Platform, fallback []v1.Pl
 	}
 }
 
-// placeOf is the place of p in a list, however either is spelled, or -1.
+// placeOf returns the index of p in a list, whatever the spelling of either, or -1.
 func placeOf(platforms []v1.Platform, p v1.Platform) int {
 	return slices.IndexFunc(platforms, func(other v1.Platform) bool { return images.SamePlatform(p, other) })
 }
@@ -196,9 +193,9 @@ func (v *validator) windows() {
 	for _, windows := range slices.Sorted(maps.Keys(v.config.Windows)) {
 		path, version := "windows."+windows, v.config.Windows[windows]
 		if !windowsShape.MatchString(windows) {
-			v.wrongKey(path, "%q: want lower-case letters and digits, with single . _ or - between them, such as ltsc2022, as it stands in file names and tags", windows)
+			v.wrongKey(path, "%q: want lower-case letters and digits, with single . _ or - between them, such as ltsc2022, since it is part of file names and tags", windows)
 		}
-		v.shape(path, version, fourNumbers, "the exact os.version, four numbers such as 10.0.20348.4294, since images are chosen and labelled by it")
+		v.shape(path, version, fourNumbers, "the exact os.version, four numbers such as 10.0.20348.4294, since images are selected and labelled by it")
 		if other, ok := byVersion[version]; ok && version != "" {
 			v.wrong(path, "%s is already %s", version, other)
 		}
@@ -206,8 +203,7 @@ func (v *validator) windows() {
 	}
 }
 
-// windowsNames checks the names of Windows versions that something for some
-// platforms names.
+// windowsNames checks the names of Windows versions that something made for platforms has.
 func (v *validator) windowsNames(path string, names []string, platforms []v1.Platform) {
 	known := slices.Sorted(maps.Keys(v.config.Windows))
 	for i, windows := range names {
@@ -217,24 +213,24 @@ func (v *validator) windowsNames(path string, names []string, platforms []v1.Pla
 		case !ok:
 			v.wrong(at, "unknown Windows version %q%s; known under windows: %s", windows, suggest.DidYouMean(windows, known), cmp.Or(strings.Join(known, ", "), "none"))
 		case slices.Contains(names[:i], windows):
-			v.wrong(at, "%s stands there twice", windows)
+			v.wrong(at, "%s is a duplicate", windows)
 		}
 	}
 	switch {
 	case len(names) > 0 && !hasWindows(platforms):
-		v.wrong(path+".windows", "there is no windows platform to which these belong: its platforms are %s", v.platformNames(platforms))
+		v.wrong(path+".windows", "these need a windows platform, and the platforms are %s", v.platformNames(platforms))
 	case len(known) == 0 && hasWindows(platforms):
-		v.wrong(path, "it is made for Windows, so name the versions under windows, such as ltsc2022: 10.0.20348.4294")
+		v.wrong(path, "this is made for Windows: name the versions under windows, such as ltsc2022: 10.0.20348.4294")
 	}
 }
 
-// unique reports a name that stood before.
+// unique reports a duplicate name.
 func (v *validator) unique(path, name string, before map[string]string, what string) {
 	if name == "" {
 		return
 	}
 	if other, ok := before[name]; ok {
-		v.wrong(path, "%q is already the name of %s: each %s has its own", name, other, what)
+		v.wrong(path, "%q is already the name of %s: give each %s a name of its own", name, other, what)
 		return
 	}
 	before[name] = strings.TrimSuffix(path, ".name")
@@ -246,7 +242,7 @@ func (v *validator) binaries() {
 		b, path := &v.config.Binaries[i], fmt.Sprintf("binaries[%d]", i)
 		v.shape(path+".name", b.Name, fileShape, "a file name of letters, digits and . _ - +")
 		if strings.HasSuffix(b.Name, ".exe") {
-			v.wrong(path+".name", "%q: leave .exe out, it is added on Windows", b.Name)
+			v.wrong(path+".name", "%q: remove .exe, which is added on Windows", b.Name)
 		}
 		v.unique(path+".name", b.Name, names, "binary")
 		v.platforms(path+".platforms", &b.Platforms, v.config.Platforms)
@@ -267,8 +263,7 @@ func (v *validator) binaries() {
 	}
 }
 
-// ports checks that Go can build a binary for its platforms. Images may be for
-// others.
+// ports checks that Go can compile for the platforms of a binary. Images may be for others.
 func (v *validator) ports(path string, platforms []v1.Platform) {
 	for i, p := range platforms {
 		at := path
@@ -281,8 +276,7 @@ func (v *validator) ports(path string, platforms []v1.Platform) {
 	}
 }
 
-// overrides gives the overrides of a binary keys as its platforms are spelled.
-// module says whether the folder of the module is there.
+// overrides spells the platforms of overrides as the binary does. module says whether the folder of the module exists.
 func (v *validator) overrides(path string, b *Binary, module bool) {
 	spelled := make(map[string]BuildOverrides, len(b.Overrides))
 	for _, key := range slices.Sorted(maps.Keys(b.Overrides)) {
@@ -309,7 +303,7 @@ func (v *validator) overrides(path string, b *Binary, module bool) {
 	b.Overrides = spelled
 }
 
-// module fills in the module of a binary, and says whether it is there.
+// module fills in the module of a binary, and reports whether it exists.
 func (v *validator) module(at string, b *Binary) bool {
 	if b.Module == "" {
 		b.Module = "."
@@ -318,8 +312,7 @@ func (v *validator) module(at string, b *Binary) bool {
 	return v.file(at, b.Module, isDir) && v.file(at, path.Join(b.Module, "go.mod"), fs.FileMode.IsRegular)
 }
 
-// packageFolder checks that a package that is given as a folder is there; the
-// compiler finds out about the others.
+// packageFolder checks that a package exists if it is given as a folder. Go reports other missing packages.
 func (v *validator) packageFolder(at, module, pkg string) {
 	switch {
 	case strings.Contains(pkg, `\`):
@@ -329,15 +322,14 @@ func (v *validator) packageFolder(at, module, pkg string) {
 	}
 }
 
-// packageOfEach checks that a binary that names no package has one for each
-// platform.
+// packageOfEach checks that a binary without a package has one for each platform.
 func (v *validator) packageOfEach(path string, b *Binary) {
 	if v.given(path + ".package") {
-		return // and was reported
+		return // it has been reported
 	}
 	for _, p := range b.Platforms {
 		if p.OS != "" && b.Overrides[images.FormatPlatform(p)].Package == "" {
-			v.wrong(path, "%s has no package for %s: name its main package, such as ./cmd/%s", b.Name, images.FormatPlatform(p), b.Name)
+			v.wrong(path, "missing package of %s for %s: name its main package, such as ./cmd/%s", b.Name, images.FormatPlatform(p), b.Name)
 			return
 		}
 	}
@@ -368,13 +360,12 @@ func (v *validator) builders() {
 	v.config.Builders = spelled
 }
 
-// isAbsolute says whether a path is absolute, as here or as on Unix: a
-// slipway.yaml means the same everywhere.
+// isAbsolute reports whether a path is absolute here or on Unix, since a slipway.yaml means the same on all systems.
 func isAbsolute(file string) bool { return filepath.IsAbs(file) || strings.HasPrefix(file, "/") }
 
 func isDir(m fs.FileMode) bool { return m.IsDir() }
 
-// inside reports whether file may be named, and says so if not.
+// inside reports whether a file is in the project, and adds a problem if it is not.
 func (v *validator) inside(path, file string) bool {
 	err := v.config.CheckInside(file)
 	if err != nil {
@@ -383,8 +374,7 @@ func (v *validator) inside(path, file string) bool {
 	return err == nil
 }
 
-// file reports whether there is a file, relative to slipway.yaml, of which is
-// holds, and says so if not.
+// file reports whether a file relative to slipway.yaml exists and has a mode that is accepts. It adds a problem if not.
 func (v *validator) file(path, file string, is func(fs.FileMode) bool) bool {
 	if !v.inside(path, file) {
 		return false
@@ -396,7 +386,7 @@ func (v *validator) file(path, file string, is func(fs.FileMode) bool) bool {
 	}
 	switch info, err := os.Stat(full); {
 	case errors.Is(err, fs.ErrNotExist):
-		v.wrong(path, "there is no %s %s", what, filepath.ToSlash(file))
+		v.wrong(path, "missing %s %s", what, filepath.ToSlash(file))
 		return false
 	case err != nil:
 		v.wrong(path, "%v", err)

@@ -33,7 +33,7 @@ func (v *validator) images() {
 	names := map[string]string{}
 	for i := range v.config.Images {
 		image, path := &v.config.Images[i], fmt.Sprintf("images[%d]", i)
-		v.shape(path+".name", image.Name, repositoryShape, "lower-case letters and digits, with . _ - or / between them, as it ends an image reference")
+		v.shape(path+".name", image.Name, repositoryShape, "lower-case letters and digits, with . _ - or / between them, since it is part of image references")
 		v.unique(path+".name", image.Name, names, "image")
 		image.Builder = cmp.Or(image.Builder, images.EmbeddedBuilder)
 		v.format(path+".format", &image.Format)
@@ -48,7 +48,7 @@ func (v *validator) images() {
 	}
 }
 
-// engineFiles checks the paths in what engines are given.
+// engineFiles checks the paths in the options of engines.
 func (v *validator) engineFiles(path string, o EngineOpts) {
 	for key, options := range map[string][]string{"secrets": o.Secrets, "cache-from": o.CacheFrom, "cache-to": o.CacheTo} {
 		for i, option := range options {
@@ -72,8 +72,7 @@ func (v *validator) format(path string, f *Format) {
 	}
 }
 
-// context checks a named context. A folder need not be there yet: binaries are
-// made before images.
+// context checks a named context. A folder need not exist yet, since binaries are made before images.
 func (v *validator) context(path, value string) {
 	scheme, rest, ok := strings.Cut(value, "://")
 	switch {
@@ -82,7 +81,7 @@ func (v *validator) context(path, value string) {
 	case scheme != "docker-image" && scheme != "oci-layout":
 		v.wrong(path, "%q: want a folder, docker-image://REF or oci-layout://DIR", value)
 	case rest == "":
-		v.wrong(path, "%q names nothing after the ://", value)
+		v.wrong(path, "%q: missing name after ://", value)
 	case scheme == "oci-layout":
 		v.inside(path, rest)
 	case scheme == "docker-image" && !strings.Contains(rest, "${"):
@@ -122,7 +121,7 @@ func (v *validator) variant(path string, variant *Variant, made map[string]strin
 	v.file(at, variant.Dockerfile, fs.FileMode.IsRegular)
 }
 
-// given says whether something stands at path in the file.
+// given reports whether the file has a value at path.
 func (v *validator) given(path string) bool { _, ok := v.decoder.at[path]; return ok }
 
 func (v *validator) airgap() {
@@ -147,14 +146,14 @@ func (v *validator) airgap() {
 	for _, key := range lists {
 		list, path := a.Lists[key], "airgap.lists."+key
 		if !fileShape.MatchString(key) {
-			v.wrongKey(path, "%q: want letters, digits and . _ - +, as it stands in file names", key)
+			v.wrongKey(path, "%q: want letters, digits and . _ - +, since it is part of file names", key)
 		}
 		if len(list.Images) == 0 && list.File == "" && len(list.Include) == 0 && !v.reportedBelow(path) {
-			v.wrongKey(path, "it holds nothing: give it images, a file, or lists to include")
+			v.wrongKey(path, "the list is empty: add images, a file, or lists to include")
 		}
 		v.platforms(path+".platforms", &list.Platforms, linux)
 		if len(list.Platforms) == 0 && len(v.config.Platforms) > 0 {
-			v.wrongKey(path, "the project has no linux platform, so name the list's platforms")
+			v.wrongKey(path, "the project has no linux platform: name the platforms of the list")
 		}
 		v.windowsNames(path, list.Windows, list.Platforms)
 		v.knownNames(path+".images", list.Images, own, "image", "the project's images are")
@@ -170,16 +169,16 @@ func (v *validator) airgap() {
 	v.includeCircles(lists)
 }
 
-// once reports words that stand in a list twice.
+// once reports words that a list has twice.
 func (v *validator) once(path string, list []string) {
 	for i, word := range list {
 		if word != "" && slices.Contains(list[:i], word) {
-			v.wrong(fmt.Sprintf("%s[%d]", path, i), "%s stands there twice", word)
+			v.wrong(fmt.Sprintf("%s[%d]", path, i), "%s is a duplicate", word)
 		}
 	}
 }
 
-// knownNames checks that a list names only what there is, each once.
+// knownNames checks that a list has only known names, each once. what and are word the messages.
 func (v *validator) knownNames(path string, list, known []string, what, are string) {
 	v.once(path, list)
 	for i, name := range list {
@@ -189,8 +188,7 @@ func (v *validator) knownNames(path string, list, known []string, what, are stri
 	}
 }
 
-// includeCircles reports lists that include themselves, each circle once, at the
-// include that closes it.
+// includeCircles reports lists that include themselves. It reports each cycle once, at the include that closes it.
 func (v *validator) includeCircles(lists []string) {
 	done := map[string]bool{}
 	var visit func(key string, trail []string)
@@ -201,7 +199,7 @@ func (v *validator) includeCircles(lists []string) {
 		trail = append(trail, key)
 		for i, included := range v.config.Airgap.Lists[key].Include {
 			if at := slices.Index(trail, included); at >= 0 {
-				v.wrong(fmt.Sprintf("airgap.lists.%s.include[%d]", key, i), "lists include one another in a circle: %s", strings.Join(append(slices.Clone(trail[at:]), included), " -> "))
+				v.wrong(fmt.Sprintf("airgap.lists.%s.include[%d]", key, i), "lists include one another in a cycle: %s", strings.Join(append(slices.Clone(trail[at:]), included), " -> "))
 			} else {
 				visit(included, trail)
 			}
@@ -235,11 +233,11 @@ func (v *validator) bundles() {
 	}
 }
 
-// packages checks what only deb and rpm ask for.
+// packages checks what deb and rpm need.
 func (v *validator) packages(at string, b *Bundle) {
 	for _, p := range b.Platforms {
 		if p.OS != "linux" && p.OS != "" {
-			v.wrong(at+".formats", "deb and rpm are for linux, and the bundle is also made for %s: give it platforms, or make two bundles", images.FormatPlatform(p))
+			v.wrong(at+".formats", "deb and rpm are for linux, and the bundle is also for %s: name its platforms, or make two bundles", images.FormatPlatform(p))
 			break
 		}
 	}
@@ -287,13 +285,13 @@ func (v *validator) publish() {
 		case kinds == 0 && !v.reportedBelow(path):
 			v.wrong(path, "want one of registry, directory, oci and github")
 		case kinds > 1:
-			v.wrong(path, "want just one of registry, directory, oci and github, found %d: make each a destination of its own", kinds)
+			v.wrong(path, "want exactly one of registry, directory, oci and github, found %d: make each a destination of its own", kinds)
 		}
 		if v.given(path+".repository") && !v.given(path+".registry") {
-			v.wrong(path+".repository", "it goes with registry")
+			v.wrong(path+".repository", "only destinations with registry have a repository")
 		}
 		if v.given(path+".force") && v.given(path+".directory") {
-			v.wrong(path+".force", "it goes with registry, oci or github: files in a folder are always replaced; put ${VERSION} into directory to keep each release")
+			v.wrong(path+".force", "only registry, oci and github have it: files in a folder are always replaced; put ${VERSION} into directory to keep each release")
 		}
 		if d.Registry != "" {
 			v.registry(v.decoder.at[path+".registry"], d.Registry)
@@ -315,10 +313,10 @@ func (v *validator) publish() {
 
 var githubShape = regexp.MustCompile(`^[0-9A-Za-z-]+/[0-9A-Za-z._-]+$`)
 
-// artifactReference checks where an OCI artifact goes, and adds the tag.
+// artifactReference checks the reference of an OCI artifact, and adds the tag if it has none.
 func (v *validator) artifactReference(path, ref string) string {
 	if strings.Contains(ref, "@") {
-		v.wrong(path, "%q: want a name and a tag: the digest is not known before it is pushed", ref)
+		v.wrong(path, "%q: want a name and a tag, since the digest is unknown before the push", ref)
 		return ref
 	}
 	if !strings.Contains(ref[strings.LastIndex(ref, "/")+1:], ":") {
@@ -353,15 +351,14 @@ func (v *validator) names() {
 	}
 }
 
-// fileName checks the template of a name in dist/artifacts.
+// fileName checks the expression of a file name in dist/artifacts.
 func (v *validator) fileName(path, template string) {
 	if strings.ContainsAny(template, `/\`) {
 		v.wrong(path, "%q: want a file name, without folders", template)
 	}
 }
 
-// reportedBelow says whether a problem of path, or of something in it, has been
-// reported.
+// reportedBelow reports whether a problem of path, or of a value in it, has been added.
 func (v *validator) reportedBelow(path string) bool {
 	return slices.ContainsFunc(v.decoder.problems.list, func(p *problem) bool {
 		at, ok := strings.CutPrefix(p.message, path)

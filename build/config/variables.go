@@ -17,10 +17,10 @@ import (
 	"github.com/slipway-build/slipway/progress"
 )
 
-// releaseVariables are built in and hold for the whole release.
+// releaseVariables are the built-in release variables.
 var releaseVariables = []string{"VERSION", "TAG", "MAJOR", "MINOR", "PATCH", "COMMIT", "REGISTRY", "REPO", "PROJECT"}
 
-// scopes are the sets of per-platform variables that an `expand` tag names:
+// scopes are the sets of platform variables, by the words of the tag expand:
 //
 //	OS, ARCH, VARIANT    of the platform, as Go and OCI call them
 //	PLATFORM             linux-amd64, linux-arm-v7
@@ -36,7 +36,7 @@ var scopes = map[string][]string{
 	"list":     {"LIST", "LIST_SUFFIX"},
 }
 
-// inScope are the variables that an `expand` tag allows.
+// inScope returns the variables that a tag expand allows.
 func inScope(tag string) []string {
 	var names []string
 	for _, s := range strings.Fields(tag) {
@@ -46,7 +46,7 @@ func inScope(tag string) []string {
 	return names
 }
 
-// platformVariables are all names of scopes.
+// platformVariables returns the variables of all scopes.
 func platformVariables() []string {
 	var names []string
 	for _, s := range scopes {
@@ -56,47 +56,45 @@ func platformVariables() []string {
 	return slices.Compact(names)
 }
 
-// variables resolves names while a file is decoded, each once and when it is
-// first needed, so that variables, the version and REGISTRY may be written in
-// terms of one another in any order.
+// variables resolves names while a file is decoded, each when it is first needed, so that variables, the version and
+// REGISTRY may refer to one another in any order.
 type variables struct {
 	env      func(string) (string, bool)
 	head     version.Head
 	problems *problems
-	// file is the path of slipway.yaml, fields its values by path
-	// ("version.base"), declared those of vars by name.
+	// file is the path of slipway.yaml. fields are its values that variables are made of, by path ("version.base"), and
+	// declared those of vars, by name.
 	file     string
 	fields   map[string]*yaml.Node
 	declared map[string]*yaml.Node
 
 	values map[string]variable
-	// size is how many bytes all values together have after variables were put in.
+	// size is the length of all values together after expansion, in bytes.
 	size int
-	// trail is what is being resolved, outermost first, to see circles.
+	// trail are the names that are being resolved, outermost first, to detect cycles.
 	trail []string
 
-	// linked are the values of variables that link was told of.
+	// linked collects Config.Linked.
 	linked map[string]string
 
 	release        version.Release
-	released, good bool // whether release was computed, and without error
+	released, good bool // whether release has been set, and without a problem
 	untagged       bool // whether the version is neither TAG nor a git tag
 }
 
-// A variable is what a name stands for. One that is bad has been reported.
+// A variable is the value of a name. If it is bad, the problem has been reported.
 type variable struct {
 	value expression.Expression
 	bad   bool
 }
 
-// environ is the environment variable name if it is set and not empty: CI
-// systems set what they have no value for to nothing.
+// environ returns an environment variable that is set and not empty. CI systems set variables without a value to "".
 func (v *variables) environ(name string) (string, bool) {
 	value, ok := v.env(name)
 	return value, ok && value != ""
 }
 
-// lookup resolves a name. known is false where nothing has it.
+// lookup resolves a name. known is false if nothing declares it.
 func (v *variables) lookup(name string) (value variable, known bool) {
 	node, declared := v.declared[name]
 	if !declared && !slices.Contains(releaseVariables, name) {
@@ -110,7 +108,7 @@ func (v *variables) lookup(name string) (value variable, known bool) {
 	}), true
 }
 
-// remember resolves name once. In a circle, it is bad.
+// remember resolves a name once. The variables of a cycle are bad.
 func (v *variables) remember(name string, resolve func() variable) variable {
 	if value, ok := v.values[name]; ok {
 		return value
@@ -122,17 +120,17 @@ func (v *variables) remember(name string, resolve func() variable) variable {
 	v.trail = append(v.trail, name)
 	value := resolve()
 	v.trail = v.trail[:len(v.trail)-1]
-	if _, decided := v.values[name]; !decided { // by a circle
+	if _, decided := v.values[name]; !decided { // it is decided if it is part of a cycle
 		v.values[name] = value
 	}
 	return v.values[name]
 }
 
-// circle reports that names lead back to the first of them, once for all.
+// circle reports a cycle of variables, once. names begins and ends with the same name.
 func (v *variables) circle(names []string) {
 	at := Position{File: v.file}
 	for _, name := range names {
-		// Built-in variables stand nowhere, but what they are made from does.
+		// Built-in variables have no position, but the values that they are made of do.
 		node, ok := v.declared[name]
 		if !ok {
 			node, ok = v.fields[name]
@@ -142,7 +140,7 @@ func (v *variables) circle(names []string) {
 		}
 		v.values[name] = variable{bad: true}
 	}
-	v.problems.add(at, "variables go in a circle: %s", strings.Join(names, " -> "))
+	v.problems.add(at, "variables refer to one another in a cycle: %s", strings.Join(names, " -> "))
 }
 
 func (v *variables) declaredValue(name string, node *yaml.Node) variable {
@@ -187,8 +185,8 @@ func (v *variables) environOrField(name, path, otherwise string) variable {
 	return v.field(path, otherwise)
 }
 
-// field is the expanded value at path in the file. Its place in a circle is told
-// by its path, which has a dot or is lower case, as no built-in variable is.
+// field returns the expanded value at a path of the file. In cycles it is named by its path, which differs from all
+// variables, because it contains a dot or is in lower case.
 func (v *variables) field(path, otherwise string) variable {
 	node, ok := v.fields[path]
 	if !ok {
@@ -203,7 +201,7 @@ func (v *variables) field(path, otherwise string) variable {
 	})
 }
 
-// resolveRelease decides the version, once. What is wrong it reports.
+// resolveRelease finds the version, once, and reports problems.
 func (v *variables) resolveRelease() (version.Release, bool) {
 	if !v.released {
 		v.release, v.good = v.newRelease()
@@ -253,16 +251,15 @@ func (v *variables) newRelease() (version.Release, bool) {
 	return release, good
 }
 
-// Variables that hold others several times grow with every step. Linux takes no
-// argument or variable that is longer than 128 KiB (MAX_ARG_STRLEN).
+// Limits of the length of values, in bytes. Variables that refer to others several times grow exponentially. Linux takes
+// no argument or environment variable longer than 128 KiB (MAX_ARG_STRLEN).
 const (
 	maxValueSize = 100_000
 	maxSize      = 64_000_000 // of all values of the file together
 )
 
-// expand parses text, which stands at a position, and puts in all that is known
-// now. Of the per-platform variables it leaves those in allowed; others, and
-// unknown ones, it reports.
+// expand parses text, which is at a position of the file, and replaces all release variables. Platform variables remain
+// if they are in allowed. Other platform variables, and unknown ones, are reported.
 func (v *variables) expand(text string, at Position, allowed []string) (expression.Expression, bool) {
 	parsed, err := expression.Parse(text)
 	if err != nil {
@@ -275,7 +272,7 @@ func (v *variables) expand(text string, at Position, allowed []string) (expressi
 	}
 	before := v.size
 	if v.size += value.Size(); v.size > maxSize && before <= maxSize {
-		v.problems.add(at, "the values of the file are longer than %s together once variables are put in", progress.FormatBytes(maxSize))
+		v.problems.add(at, "after expansion, the values of the file are longer than %s in total", progress.FormatBytes(maxSize))
 	}
 	return value, v.size <= maxSize
 }
@@ -286,7 +283,7 @@ func (v *variables) resolve(t expression.Expression, at Position, allowed []stri
 	add := func(pieces ...expression.Piece) {
 		if size += expression.Expression(pieces).Size(); size > maxValueSize {
 			if good {
-				v.problems.add(at, "the value is longer than %s once variables are put in", progress.FormatBytes(maxValueSize))
+				v.problems.add(at, "after expansion, the value is longer than %s", progress.FormatBytes(maxValueSize))
 			}
 			good = false
 			return
@@ -333,7 +330,7 @@ func (v *variables) resolveName(p expression.Piece, at Position, allowed []strin
 	value, known := v.lookup(p.Name)
 	switch {
 	case !known && p.HasFallback:
-		// Nothing declares it, so the environment is all there is to ask.
+		// Nothing declares it, so that it is an environment variable.
 		fromEnv, _ := v.environ(p.Name)
 		return expression.Literal(fromEnv), true
 	case !known:
@@ -344,19 +341,18 @@ func (v *variables) resolveName(p expression.Piece, at Position, allowed []strin
 	}
 	for _, inner := range value.value.Names() {
 		if !slices.Contains(allowed, inner) {
-			v.problems.add(at, "${%s} holds ${%s}, which has no value here: it %s", p.Name, inner, whenKnown(inner))
+			v.problems.add(at, "${%s} contains ${%s}, which has no value here: it %s", p.Name, inner, whenKnown(inner))
 			return nil, false
 		}
 	}
 	return value.value, true
 }
 
-// link notes the variables of text, which ends up in binaries or images. It leaves out
-// those that differ by platform, and those that a Release holds.
+// link adds the variables of a linked text to linked, except for platform variables and those that a Release holds.
 func (v *variables) link(text string) {
 	parsed, err := expression.Parse(text)
 	if err != nil {
-		return // and was reported
+		return // it has been reported
 	}
 	for _, name := range parsed.Names() {
 		if slices.Contains(platformVariables(), name) || slices.Contains(releaseVariables, name) && name != "REGISTRY" && name != "REPO" {
@@ -372,7 +368,7 @@ func (v *variables) link(text string) {
 	}
 }
 
-// whenKnown says what a per-platform variable depends on.
+// whenKnown says what a platform variable depends on, for messages.
 func whenKnown(name string) string {
 	switch {
 	case slices.Contains(scopes["windows"], name):
@@ -385,13 +381,13 @@ func whenKnown(name string) string {
 	return "differs by platform"
 }
 
-// known are the names that may stand where allowed are allowed.
+// known returns the names that may be used where allowed are allowed.
 func (v *variables) known(allowed []string) []string {
 	declared := slices.Sorted(maps.Keys(v.declared))
 	return slices.Concat(declared, releaseVariables, allowed)
 }
 
-// position is where a node stands, or the file where there is no node.
+// position returns the position of a node, or of the whole file for nil.
 func (v *variables) position(n *yaml.Node) Position {
 	if n == nil {
 		return Position{File: v.file}
@@ -399,7 +395,7 @@ func (v *variables) position(n *yaml.Node) Position {
 	return Position{v.file, n.Line, n.Column}
 }
 
-// checkDeclared reports variables that cannot be declared, and takes them out.
+// checkDeclared reports names that vars cannot declare, and removes them.
 func (v *variables) checkDeclared(keys map[string]*yaml.Node) {
 	for name, key := range keys {
 		var err error
@@ -407,7 +403,7 @@ func (v *variables) checkDeclared(keys map[string]*yaml.Node) {
 		case slices.Contains(releaseVariables, name), slices.Contains(platformVariables(), name):
 			err = fmt.Errorf("vars: %s is built in and cannot be declared", name)
 		case !expression.IsName(name):
-			err = fmt.Errorf("vars: %q is not a name of a variable: want letters, digits and _, not beginning with a digit", name)
+			err = fmt.Errorf("vars: %q is not a name of a variable: want letters, digits and _, and no digit at the beginning", name)
 		}
 		if err != nil {
 			v.problems.add(v.position(key), "%v", err)

@@ -10,17 +10,13 @@ import (
 	"github.com/slipway-build/slipway/images"
 )
 
-// SchemaURL is where editors find the schema of slipway.yaml.
-const SchemaURL = "https://raw.githubusercontent.com/slipway-build/slipway/main/docs/slipway.schema.json"
-
-// Schema is the JSON schema of slipway.yaml, made from the structs that Load
-// decodes. It accepts whatever Load does; what Load says beyond it needs more
-// than one value to see, such as an unknown image in a list.
-func Schema() ([]byte, error) {
+// makeSchema makes the JSON schema of slipway.yaml from the structs that Load decodes. The schema accepts everything that
+// Load accepts. Load also reports problems that need more than one value, such as an unknown image in a list.
+func makeSchema() ([]byte, error) {
 	schema := schemaOf(reflect.TypeFor[Config](), structField{})
 	schema.Types, schema.Type = nil, "object"
 	schema.ID = SchemaURL
-	// Draft 7 is the one that editors know best.
+	// Editors support draft 7 best.
 	schema.Schema = "http://json-schema.org/draft-07/schema#"
 	schema.Title = "slipway.yaml"
 	schema.Description = "What Slipway releases: binaries, images, air-gap archives and bundles. " +
@@ -32,7 +28,7 @@ func Schema() ([]byte, error) {
 	return append(data, '\n'), nil
 }
 
-// schemaOf mirrors decoder.value.
+// schemaOf returns the schema of the values that decoder.value accepts for a type.
 func schemaOf(t reflect.Type, f structField) *jsonschema.Schema {
 	s := &jsonschema.Schema{Description: f.doc}
 	switch {
@@ -50,7 +46,7 @@ func schemaOf(t reflect.Type, f structField) *jsonschema.Schema {
 	case t.Kind() == reflect.String && f.pattern != "":
 		s.AnyOf = []*jsonschema.Schema{{Type: "string", Pattern: f.pattern}, expandable()}
 	case t.Kind() == reflect.String:
-		// Numbers and dates are text as they are written.
+		// Load takes numbers and dates as text, as they are written.
 		s.Types = []string{"string", "number", "boolean"}
 	case t.Kind() == reflect.Bool:
 		s.AnyOf = []*jsonschema.Schema{{Type: "boolean"}, expandable()}
@@ -94,8 +90,8 @@ func schemaOf(t reflect.Type, f structField) *jsonschema.Schema {
 	return s
 }
 
-// expandable is text that holds a variable, of which only Load sees the value.
+// expandable is the schema of text with a variable, whose value only Load knows.
 func expandable() *jsonschema.Schema { return &jsonschema.Schema{Type: "string", Pattern: `\$`} }
 
-// nothing is the schema that no value satisfies.
+// nothing is the schema without values.
 func nothing() *jsonschema.Schema { return &jsonschema.Schema{Not: &jsonschema.Schema{}} }
