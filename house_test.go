@@ -25,12 +25,12 @@ var packages = map[string][]string{
 	"cmd/slipway":       {"build/cli", "build/settings", "internal/process"},
 	"cmd/slipway-pause": {},
 	"build/targets":     {"build/plan", "build/release", "build/settings", "internal/process", "internal/redact", "internal/usage", "progress"},
-	"build/cli": {"build/plan", "build/release", "build/scaffold", "build/settings", "build/workbench", "images", "images/airgap",
-		"internal/process", "internal/regular", "internal/usage", "progress"},
+	"build/cli": {"build/plan", "build/release", "build/scaffold", "build/settings", "build/workbench", "images",
+		"images/airgap", "images/airgap/verify", "internal/process", "internal/regular", "internal/usage", "progress"},
 	"build/settings": {"build/release", "build/workbench", "images", "images/hosts", "internal/usage", "progress"},
-	"build/release": {"build/bundle", "build/compile", "build/config", "build/plan", "build/publish", "build/version", "build/workbench", "images",
-		"images/airgap", "images/airgap/format", "images/assemble", "images/store", "internal/fileop", "internal/parallel",
-		"internal/regular", "internal/usage", "progress"},
+	"build/release": {"build/bundle", "build/compile", "build/config", "build/plan", "build/publish", "build/version",
+		"build/workbench", "images", "images/airgap", "images/airgap/format", "images/airgap/verify", "images/assemble",
+		"images/store", "internal/fileop", "internal/parallel", "internal/regular", "internal/usage", "progress"},
 	"build/workbench": {"images", "images/airgap", "images/airgap/format", "images/assemble", "images/engine", "images/hosts", "images/registry",
 		"images/store", "internal/fileop", "internal/parallel", "internal/redact", "internal/usage", "progress"},
 	"build/scaffold": {"build/config", "build/config/expression", "internal/fileop", "internal/regular"},
@@ -57,20 +57,23 @@ var packages = map[string][]string{
 	"images/zstd":                {},
 	"images/airgap/format":       {"images", "internal/fileop", "internal/regular", "internal/sniff", "internal/streams"},
 	"images/airgap":              {"images", "images/airgap/format", "images/fstree", "images/layer", "images/store", "images/zstd", "internal/atomicfile", "internal/fileop", "internal/regular", "internal/sniff", "internal/streams", "progress"},
-	"images/imagetest":           {"images", "internal/testfile"}, // only tests import it
-	"internal/atomicfile":        {"internal/fileop"},
-	"internal/fileop":            {},
-	"internal/golden":            {}, // only tests import it
-	"internal/regular":           {"internal/fileop"},
-	"internal/parallel":          {},
-	"internal/process":           {},
-	"internal/redact":            {},
-	"internal/sniff":             {},
-	"internal/streams":           {},
-	"internal/suggest":           {},
-	"internal/testfile":          {}, // only tests import it
-	"internal/usage":             {},
-	"progress":                   {"internal/redact"},
+	"images/airgap/airgaptest":   {"images/airgap", "images/airgap/format", "images/imagetest", "images/store", "progress"}, // only tests import it
+	"images/airgap/verify": {"images", "images/airgap/format", "internal/fileop", "internal/regular", "internal/sniff",
+		"internal/streams", "progress"},
+	"images/imagetest":    {"images", "internal/testfile"}, // only tests import it
+	"internal/atomicfile": {"internal/fileop"},
+	"internal/fileop":     {},
+	"internal/golden":     {}, // only tests import it
+	"internal/regular":    {"internal/fileop"},
+	"internal/parallel":   {},
+	"internal/process":    {},
+	"internal/redact":     {},
+	"internal/sniff":      {},
+	"internal/streams":    {},
+	"internal/suggest":    {},
+	"internal/testfile":   {}, // only tests import it
+	"internal/usage":      {},
+	"progress":            {"internal/redact"},
 }
 
 // dependencies are modules and packages that only some packages may import: heavy ones, and those that one
@@ -86,7 +89,7 @@ var dependencies = map[string][]string{
 	"github.com/docker/cli":                        {"images/credentials", "images/engine"}, // credentials, ssh:// addresses
 	"github.com/moby/buildkit/frontend/dockerfile": {"images/assemble", "images/assemble/dockerfile", "images/engine"},
 	"github.com/moby/buildkit":                     {"images/engine"},
-	"github.com/klauspost/compress":                {"images/store", "images/zstd", "images/airgap", "images/airgap/format", "images/imagetest", "internal/sniff"},
+	"github.com/klauspost/compress":                {"images/store", "images/zstd", "images/airgap", "images/airgap/format", "images/imagetest", "internal/sniff", "images/airgap/airgaptest", "images/airgap/verify"},
 	"github.com/klauspost/pgzip":                   {"images/store", "images/airgap"},
 	"github.com/ulikunitz/xz":                      {"internal/sniff"},
 	"github.com/gofrs/flock":                       {"build/release", "images/store", "images/airgap", "build/compile"},
@@ -100,7 +103,7 @@ var dependencies = map[string][]string{
 }
 
 // testPackages are the packages that only tests import.
-var testPackages = []string{"images/imagetest", "internal/golden", "internal/testfile"}
+var testPackages = []string{"images/airgap/airgaptest", "images/imagetest", "internal/golden", "internal/testfile"}
 
 // calls are functions that only one package calls. Others use that package.
 var calls = map[string]string{

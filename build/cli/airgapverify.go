@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/slipway-build/slipway/images/airgap"
+	"github.com/slipway-build/slipway/images/airgap/verify"
 	"github.com/slipway-build/slipway/internal/usage"
 	"github.com/slipway-build/slipway/progress"
 )
@@ -41,12 +42,12 @@ image of a list is present.`,
 				return err
 			}
 			var (
-				reports = []*airgap.Report{}
+				reports = []*verify.Report{}
 				errs    []error
 			)
 			err = p.watched(c, func(ctx context.Context) error {
 				for _, file := range files {
-					r, err := airgap.Verify(ctx, file, airgap.VerifyOptions{List: entries, Checksums: checksums, Platform: platform})
+					r, err := verify.Archive(ctx, file, verify.Options{List: entries, Checksums: checksums, Platform: platform})
 					if err != nil {
 						errs = append(errs, err)
 						continue
@@ -85,7 +86,7 @@ func counted(n int, what string) string {
 	return fmt.Sprintf("%d %ss", n, what)
 }
 
-func (p *Program) writeReport(r *airgap.Report) {
+func (p *Program) writeReport(r *verify.Report) {
 	verdict := "good"
 	if len(r.Problems) > 0 {
 		verdict = "BAD"

@@ -7,7 +7,7 @@ import (
 
 	"github.com/slipway-build/slipway/build/plan"
 	"github.com/slipway-build/slipway/images"
-	"github.com/slipway-build/slipway/images/airgap"
+	"github.com/slipway-build/slipway/images/airgap/verify"
 	"github.com/slipway-build/slipway/internal/parallel"
 )
 
@@ -28,7 +28,7 @@ func (b *Builder) verifyArchive(ctx context.Context, step plan.ArchiveStep) erro
 		if len(b.filesOf(step.Outputs[i])) == 0 {
 			return nil // verifyNames has said it
 		}
-		report, err := airgap.Verify(ctx, file, airgap.VerifyOptions{List: list, Platform: &step.Platform.Platform})
+		report, err := verify.Archive(ctx, file, verify.Options{List: list, Platform: &step.Platform.Platform})
 		if err != nil {
 			return err
 		}

@@ -17,6 +17,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/mutate"
 
 	"github.com/slipway-build/slipway/images/airgap/format"
+	"github.com/slipway-build/slipway/images/airgap/verify"
 	"github.com/slipway-build/slipway/images/imagetest"
 	"github.com/slipway-build/slipway/images/store"
 	"github.com/slipway-build/slipway/progress"
@@ -257,7 +258,7 @@ func TestArtifactsOfALayoutAreLeftOut(t *testing.T) {
 	if !strings.Contains(log.String(), "a Helm chart") {
 		t.Errorf("serve says %q", log.String())
 	}
-	report := mustVerify(t, path, VerifyOptions{})
+	report := mustVerify(t, path, verify.Options{})
 	if len(report.Problems) != 1 || !strings.Contains(report.Problems[0], "no manifest.json") || !strings.Contains(strings.Join(report.Notes, "\n"), "a Helm chart") {
 		t.Errorf("problems %v, notes %v", report.Problems, report.Notes)
 	}

@@ -16,6 +16,7 @@ import (
 
 	"github.com/slipway-build/slipway/images"
 	"github.com/slipway-build/slipway/images/airgap/format"
+	"github.com/slipway-build/slipway/images/airgap/verify"
 	"github.com/slipway-build/slipway/images/imagetest"
 	"github.com/slipway-build/slipway/progress"
 )
@@ -130,7 +131,7 @@ func TestOpenWhateverTheFirstHeaderIs(t *testing.T) {
 				if err != nil || len(list) != 1 || list[0].Names[0] != "docker.io/acme/a:v1" {
 					t.Errorf("%s: %d images, %v", file, len(list), err)
 				}
-				report, err := Verify(t.Context(), path, VerifyOptions{})
+				report, err := verify.Archive(t.Context(), path, verify.Options{})
 				if err != nil || len(report.Problems) > 0 || report.Images != 1 {
 					t.Errorf("%s: %v, %v", file, report, err)
 				}
@@ -183,7 +184,7 @@ func TestNamesAreReadAsDockerLoadReadsThem(t *testing.T) {
 			if err := newStore(t).AddImage(t.Context(), img); err != nil {
 				t.Error(err)
 			}
-			report, err := Verify(t.Context(), path, VerifyOptions{})
+			report, err := verify.Archive(t.Context(), path, verify.Options{})
 			if err != nil || len(report.Problems) > 0 || !strings.Contains(strings.Join(report.Notes, "\n"), c.note) {
 				t.Errorf("%+v, %v; want the note %q", report, err, c.note)
 			}
@@ -214,7 +215,7 @@ func TestOneNameForDifferentFilesIsRefused(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			path := writeFile(t, "a.tar", tarOf(t, change(saved(t, "layer.tar"))...))
-			report, err := Verify(t.Context(), path, VerifyOptions{})
+			report, err := verify.Archive(t.Context(), path, verify.Options{})
 			if err != nil || len(report.Problems) == 0 {
 				t.Errorf("Verify: %+v, %v", report, err)
 			}
@@ -288,7 +289,7 @@ func TestNamesThatReadersCannotParse(t *testing.T) {
 			t.Errorf("%s: %v", text, err)
 			continue
 		}
-		report := mustVerify(t, out, VerifyOptions{})
+		report := mustVerify(t, out, verify.Options{})
 		for where, notes := range map[string][]string{"warnings": warned.said, "notes": report.Notes} {
 			if said := strings.Join(notes, "\n"); (want == "") != (said == "") || !strings.Contains(said, want) {
 				t.Errorf("%s: %s %q, want %q", text, where, said, want)

@@ -15,6 +15,7 @@ import (
 	"github.com/klauspost/compress/zstd"
 
 	"github.com/slipway-build/slipway/images"
+	"github.com/slipway-build/slipway/images/airgap/verify"
 	"github.com/slipway-build/slipway/images/imagetest"
 	"github.com/slipway-build/slipway/progress"
 )
@@ -93,7 +94,7 @@ func TestPackAndVerifyJudgeLayersAlike(t *testing.T) {
 						return
 					}
 					for _, out := range outputs {
-						report := mustVerify(t, out.Path, VerifyOptions{})
+						report := mustVerify(t, out.Path, verify.Options{})
 						if len(report.Problems) > 0 || layers == "uncompressed" && len(report.Notes) > 0 {
 							t.Errorf("%s: %v, %v", out.Path, report.Problems, report.Notes)
 						}
@@ -155,7 +156,7 @@ func TestPackingADockerArchiveMakesAnOCILayout(t *testing.T) {
 	if bytes.Contains(raw, []byte("application/vnd.docker.")) {
 		t.Error("the archive has media types of Docker's")
 	}
-	if report := mustVerify(t, out, VerifyOptions{}); len(report.Problems)+len(report.Notes) > 0 {
+	if report := mustVerify(t, out, verify.Options{}); len(report.Problems)+len(report.Notes) > 0 {
 		t.Errorf("%v, %v", report.Problems, report.Notes)
 	}
 }
@@ -175,11 +176,11 @@ func TestAnIndexContradictsAConfig(t *testing.T) {
 	if len(warned.said) != 1 || !strings.Contains(warned.said[0], "for linux/arm64 by its index and for linux/amd64 by its config") {
 		t.Errorf("warnings %q", warned.said)
 	}
-	report := mustVerify(t, path, VerifyOptions{Platform: &arm})
+	report := mustVerify(t, path, verify.Options{Platform: &arm})
 	if len(report.Problems) > 0 || !strings.Contains(strings.Join(report.Notes, "\n"), "its config says linux/amd64") {
 		t.Errorf("%v, %v", report.Problems, report.Notes)
 	}
-	if report := mustVerify(t, path, VerifyOptions{Platform: &amd}); len(report.Problems) == 0 {
+	if report := mustVerify(t, path, verify.Options{Platform: &amd}); len(report.Problems) == 0 {
 		t.Error("verify took it for linux/amd64")
 	}
 	found, err := Find(t.Context(), ref(t, "acme/a:v1"), &arm, []string{path})

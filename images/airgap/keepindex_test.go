@@ -16,6 +16,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/types"
 
 	"github.com/slipway-build/slipway/images/airgap/format"
+	"github.com/slipway-build/slipway/images/airgap/verify"
 	"github.com/slipway-build/slipway/images/imagetest"
 	"github.com/slipway-build/slipway/progress"
 )
@@ -48,7 +49,7 @@ func TestPackKeepsIndexesWithOriginalLayers(t *testing.T) {
 			t.Fatal(err)
 		}
 		for codec, path := range pack(t, newStore(t), []Image{img, simple(t, "acme/other:v1", "linux/amd64")}, Options{Layers: "original"}) {
-			report := mustVerify(t, path, VerifyOptions{})
+			report := mustVerify(t, path, verify.Options{})
 			if len(report.Problems) > 0 || !strings.Contains(strings.Join(report.Notes, "\n"), "some images are not in the archive") {
 				t.Errorf("%s: verify finds the problems %q and notes %q", codec, report.Problems, report.Notes)
 			}
@@ -115,7 +116,7 @@ func TestPackKeepsNoIndexOfTwoPackedImages(t *testing.T) {
 	}
 	second := Image{Names: []name.Reference{ref(t, "acme/app:v1-arm64")}, Image: arm}
 	for _, path := range pack(t, newStore(t), []Image{first, second}, Options{Layers: "original"}) {
-		if report := mustVerify(t, path, VerifyOptions{}); len(report.Problems) > 0 {
+		if report := mustVerify(t, path, verify.Options{}); len(report.Problems) > 0 {
 			t.Errorf("%s: %q", path, report.Problems)
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/slipway-build/slipway/images/airgap/format"
+	"github.com/slipway-build/slipway/images/airgap/verify"
 	"github.com/slipway-build/slipway/images/imagetest"
 	"github.com/slipway-build/slipway/progress"
 )
@@ -91,7 +92,7 @@ func TestOddTarsAreJudgedAlike(t *testing.T) {
 			if err := os.WriteFile(path, c.tar, 0o644); err != nil {
 				t.Fatal(err)
 			}
-			report := mustVerify(t, path, VerifyOptions{})
+			report := mustVerify(t, path, verify.Options{})
 			if (len(report.Problems) == 0) != (c.want == fine) || !strings.Contains(strings.Join(append(report.Problems, report.Notes...), "\n"), c.said) {
 				t.Errorf("verify says %q, %q", report.Problems, report.Notes)
 			}

@@ -23,6 +23,7 @@ import (
 
 	"github.com/slipway-build/slipway/images"
 	"github.com/slipway-build/slipway/images/airgap/format"
+	"github.com/slipway-build/slipway/images/airgap/verify"
 	"github.com/slipway-build/slipway/images/imagetest"
 )
 
@@ -440,7 +441,7 @@ func TestSkopeoReadsWhatIsServed(t *testing.T) {
 	dir := t.TempDir()
 	run("copy", "--src-tls-verify=false", "--all", "docker://"+host+"/acme/runtime:v1", "oci:"+filepath.Join(dir, "all"))
 	run("copy", "--src-tls-verify=false", "--override-arch=arm64", "--override-os=linux", "docker://"+host+"/docker.io/acme/runtime:v1", "docker-archive:"+filepath.Join(dir, "arm64.tar")+":acme/runtime:v1")
-	compareParts(t, "problems", nil, mustVerify(t, filepath.Join(dir, "arm64.tar"), VerifyOptions{}).Problems)
+	compareParts(t, "problems", nil, mustVerify(t, filepath.Join(dir, "arm64.tar"), verify.Options{}).Problems)
 	if tags := run("list-tags", "--tls-verify=false", "docker://"+host+"/acme/runtime"); !strings.Contains(tags, `"v2"`) {
 		t.Errorf("skopeo lists the tags %s", tags)
 	}

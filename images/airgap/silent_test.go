@@ -9,6 +9,7 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
 	"github.com/slipway-build/slipway/images"
+	"github.com/slipway-build/slipway/images/airgap/verify"
 	"github.com/slipway-build/slipway/images/imagetest"
 )
 
@@ -28,11 +29,11 @@ func TestAnImageThatStatesNoPlatform(t *testing.T) {
 	if _, err := Pack(t.Context(), content, []Image{{Names: []name.Reference{ref}, Image: silent, Platform: want}}, outputs, Options{}); err != nil {
 		t.Fatal(err)
 	}
-	report, err := Verify(t.Context(), path, VerifyOptions{Platform: &want})
+	report, err := verify.Archive(t.Context(), path, verify.Options{Platform: &want})
 	if err != nil || len(report.Problems) > 0 {
 		t.Errorf("verify: %v, %v", err, report)
 	}
-	if report, err := Verify(t.Context(), path, VerifyOptions{Platform: &other}); err != nil || len(report.Problems) == 0 {
+	if report, err := verify.Archive(t.Context(), path, verify.Options{Platform: &other}); err != nil || len(report.Problems) == 0 {
 		t.Errorf("verify for another platform: %v, %v", err, report)
 	}
 	found, err := Find(t.Context(), ref, &want, []string{path})

@@ -1,17 +1,19 @@
-package airgap
+package verify
 
 import (
 	"os"
 	"strings"
 	"testing"
 
+	"github.com/slipway-build/slipway/images/airgap/airgaptest"
+
 	"github.com/slipway-build/slipway/images/airgap/format"
 )
 
 func TestVerifyReadsParts(t *testing.T) {
 	for _, codec := range []format.Codec{format.Tar, format.Zstd, format.Gzip} {
-		path, _ := split(t, codec, 4000, gzipImages(t)...)
-		r, err := Verify(t.Context(), path, VerifyOptions{})
+		path, _ := airgaptest.Split(t, codec, 4000, airgaptest.GzipImages(t)...)
+		r, err := Archive(t.Context(), path, Options{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -28,7 +30,7 @@ func TestVerifyReadsParts(t *testing.T) {
 		if err := os.WriteFile(second, raw, 0o644); err != nil {
 			t.Fatal(err)
 		}
-		if r, err = Verify(t.Context(), path, VerifyOptions{}); err != nil {
+		if r, err = Archive(t.Context(), path, Options{}); err != nil {
 			t.Fatal(err)
 		}
 		if all := strings.Join(r.Problems, "\n"); !strings.Contains(all, ".part002 is damaged") || strings.Contains(all, ".part001 is damaged") {
@@ -37,7 +39,7 @@ func TestVerifyReadsParts(t *testing.T) {
 		if err := os.Remove(path + format.ChecksumsSuffix); err != nil {
 			t.Fatal(err)
 		}
-		if r, err = Verify(t.Context(), path, VerifyOptions{}); err != nil || len(r.Notes) != 1 || len(r.Problems) == 0 {
+		if r, err = Archive(t.Context(), path, Options{}); err != nil || len(r.Notes) != 1 || len(r.Problems) == 0 {
 			t.Errorf("%s: without digests of parts: %+v, %v", codec, r, err)
 		}
 	}

@@ -1,4 +1,4 @@
-package airgap
+package verify
 
 import (
 	"archive/tar"
@@ -122,7 +122,7 @@ func (c *imageCheck) first(kind string, args ...any) bool {
 	return !before
 }
 
-func (r *Report) checkImages(c *contents, ours bool, o VerifyOptions) {
+func (r *Report) checkImages(c *contents, ours bool, o Options) {
 	check := &imageCheck{Report: r, contents: c, used: map[*content]bool{}, said: map[string]bool{}}
 	before := len(r.Problems)
 	docker, hasDocker := check.docker()

@@ -1,4 +1,4 @@
-package airgap
+package verify
 
 import (
 	"bufio"
@@ -22,8 +22,8 @@ import (
 	"github.com/slipway-build/slipway/progress"
 )
 
-// VerifyOptions say what an archive should be, besides whole.
-type VerifyOptions struct {
+// Options say what an archive should be, besides whole.
+type Options struct {
 	// List are images that must be in the archive.
 	List []images.ListEntry
 	// Checksums is the path of a file as sha256sum writes it, which must have a
@@ -58,7 +58,7 @@ func (r *Report) note(format string, args ...any) {
 	r.Notes = append(r.Notes, fmt.Sprintf(format, args...))
 }
 
-// Verify reads an archive to its last byte, once, and reports all that is wrong:
+// Archive reads an archive to its last byte, once, and reports all that is wrong:
 //
 //   - bytes that do not have the digest of their name, sizes that are not those of
 //     the descriptors, layers without the diff ID of their config, blobs that are
@@ -74,7 +74,7 @@ func (r *Report) note(format string, args ...any) {
 // When the archive cannot be read to its end, the report says where that is, and
 // nothing of what lies behind it. The error is for what keeps Verify from its work:
 // a file that cannot be opened, checksums that cannot be read, a context that ended.
-func Verify(ctx context.Context, path string, o VerifyOptions) (_ *Report, err error) {
+func Archive(ctx context.Context, path string, o Options) (_ *Report, err error) {
 	task := progress.Start(ctx, "verify "+filepath.Base(path))
 	defer func() { task.Done(err) }()
 	f, err := format.OpenFile(path)
@@ -89,7 +89,7 @@ func Verify(ctx context.Context, path string, o VerifyOptions) (_ *Report, err e
 	return r, nil
 }
 
-func verify(ctx context.Context, f *format.File, o VerifyOptions, task *progress.Task) (*Report, error) {
+func verify(ctx context.Context, f *format.File, o Options, task *progress.Task) (*Report, error) {
 	r := &Report{Path: f.Name, Size: f.Size(), Problems: []string{}, Notes: []string{}}
 	task.SetTotal(r.Size)
 	var err error

@@ -1,0 +1,120 @@
+package airgap
+
+import (
+	"archive/tar"
+	"bytes"
+	"encoding/json"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/slipway-build/slipway/images/airgap/format"
+	"github.com/slipway-build/slipway/images/airgap/verify"
+)
+
+func mustVerify(t testing.TB, path string, o verify.Options) *verify.Report {
+	t.Helper()
+	r, err := verify.Archive(t.Context(), path, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// A workshop takes an archive apart and puts it together otherwise.
+type workshop struct {
+	t       testing.TB
+	names   []string
+	content map[string][]byte
+}
+
+func newWorkshop(t testing.TB, all ...Image) *workshop {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "good.tar")
+	packOne(t, newStore(t), path, all...)
+	names, content, _ := untar(t, path, format.Tar)
+	return &workshop{t, names, content}
+}
+
+func (w *workshop) drop(name string) {
+	w.names = slices.DeleteFunc(w.names, func(n string) bool { return n == name })
+	delete(w.content, name)
+}
+
+// edit changes a JSON file.
+func (w *workshop) edit(name string, change func(v any)) {
+	w.t.Helper()
+	var v any
+	if err := json.Unmarshal(w.content[name], &v); err != nil {
+		w.t.Fatal(err)
+	}
+	change(v)
+	raw, err := json.Marshal(v)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.content[name] = raw
+}
+
+// docker changes an image of manifest.json, oci an entry of index.json.
+func (w *workshop) docker(i int, change func(m map[string]any)) {
+	w.edit(format.ManifestJSON, func(v any) { change(v.([]any)[i].(map[string]any)) })
+}
+
+// config is the name of the config of the image at the front, layer that of its
+// first layer.
+func (w *workshop) config() (name string) {
+	w.docker(0, func(m map[string]any) { name = m["Config"].(string) })
+	return name
+}
+
+// tar writes it all as one tar.
+func (w *workshop) tar() []byte {
+	w.t.Helper()
+	var b bytes.Buffer
+	tw := tar.NewWriter(&b)
+	for _, n := range w.names {
+		if err := tw.WriteHeader(&tar.Header{Name: n, Size: int64(len(w.content[n])), Mode: 0o644, Typeflag: tar.TypeReg}); err != nil {
+			w.t.Fatal(err)
+		}
+		if _, err := tw.Write(w.content[n]); err != nil {
+			w.t.Fatal(err)
+		}
+	}
+	if err := tw.Close(); err != nil {
+		w.t.Fatal(err)
+	}
+	return b.Bytes()
+}
+
+// compress makes a frame of b.
+func compress(t testing.TB, codec format.Codec, b []byte) []byte {
+	t.Helper()
+	var out bytes.Buffer
+	w, err := map[format.Codec]openCompressor{format.Zstd: openZstd, format.Gzip: openGzip}[codec](&out, int64(len(b)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.Write(b); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return out.Bytes()
+}
+
+// compareParts wants each of got to have the part at its place.
+func compareParts(t testing.TB, what string, want, got []string) {
+	t.Helper()
+	if len(got) != len(want) {
+		t.Errorf("%d %s instead of %d:\n%s", len(got), what, len(want), strings.Join(got, "\n"))
+		return
+	}
+	for i := range want {
+		if !strings.Contains(got[i], want[i]) {
+			t.Errorf("%s: %q does not say %q", what, got[i], want[i])
+		}
+	}
+}
