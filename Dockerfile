@@ -1,8 +1,8 @@
-# The Linux images of this repository. None of their stages runs a program, so
-# that they are made without an engine, for any architecture, from binaries that
-# were cross-compiled: the named context bin is dist/bin/linux-<arch>.
+# The Linux images of this repository. No stage has a RUN, so they are built without an
+# engine, for any architecture, from cross-compiled binaries: the named context bin is
+# dist/bin/linux-<arch>.
 
-# The pod's first process: see cmd/slipway-pause.
+# The first process of a pod; see cmd/slipway-pause.
 FROM scratch AS pause
 ARG VERSION
 ARG REVISION
@@ -16,9 +16,9 @@ COPY --from=bin --chmod=0755 slipway-pause /
 USER 65535:65535
 ENTRYPOINT ["/slipway-pause"]
 
-# What a node unpacks: programs in /bin, charts in /charts. Both folders must be
-# there; nodes extract them by name. What changes least comes first, so that its
-# layer is shared by many releases.
+# Nodes unpack this image: programs in /bin, charts in /charts. Both folders must exist,
+# since nodes extract them by name. The files that change least come first, so that many
+# releases share their layer.
 FROM scratch AS runtime
 ARG VERSION
 ARG REVISION

@@ -1,6 +1,6 @@
-# One line per target of magefile.go; `go tool mage -l` lists them all.
-# CGO_ENABLED and -trimpath are those of the release, so that mage, the tests and
-# the linux binaries share one build cache instead of compiling everything twice.
+# Shortcuts for targets of magefile.go; `go tool mage -l` lists all targets.
+# CGO_ENABLED and -trimpath are set as in the release, so that mage, the tests and the
+# Linux binaries share one build cache.
 export CGO_ENABLED = 0
 export GOFLAGS = -trimpath -buildvcs=false
 MAGE = go tool mage
@@ -16,7 +16,7 @@ plan:      ; $(MAGE) plan
 verify:    ; $(MAGE) verify
 clean:     ; $(MAGE) clean
 check:     ; $(MAGE) check
-# A slow laptop, or one with other work, needs more than Go's limit of 10 minutes for a package.
+# On a slow or busy machine, a package may need more than Go's default timeout of 10 minutes.
 test:      ; @go test -json -timeout 30m ./... | go -C scripts/gotest run .
 
 .PHONY: build binaries images linux windows package publish plan verify clean check test

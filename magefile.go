@@ -16,8 +16,8 @@ import (
 	"github.com/slipway-build/slipway/internal/process"
 )
 
-// Check looks over this repository's own source: gofmt, go vet (for Windows
-// too), staticcheck, deadcode. It reports all they find.
+// Check checks this repository's source with gofmt, go vet (for Windows, too), staticcheck
+// and deadcode, and reports all findings.
 func Check(ctx context.Context) error {
 	var errs []error
 	command := func(env []string, words ...string) string {
@@ -39,7 +39,7 @@ func Check(ctx context.Context) error {
 	command(nil, "go", "tool", "staticcheck", "./...")
 	for _, line := range strings.Split(command(nil, "go", "tool", "deadcode", "-test", "./..."), "\n") {
 		if line != "" && !strings.HasPrefix(line, "build/targets/") && !strings.HasPrefix(line, "internal/process/parent") {
-			// Only mage calls the targets, and only they call process.WithParent.
+			// Mage calls the targets, and only targets call process.WithParent.
 			errs = append(errs, errors.New(line))
 		}
 	}

@@ -1,8 +1,7 @@
-// This module pins the upstream programs that our runtime images carry: their
-// versions here, their bytes in go.sum. It is a module of its own, so that what
-// they depend on and what Slipway depends on do not choose versions for one
-// another. slipway.yaml builds each by its import path, for the platforms it is
-// for. To take another version: go get PROGRAMS@VERSION && go mod tidy, here.
+// This module pins the upstream programs in our runtime images: their versions here, their
+// bytes in go.sum. It is a separate module, so that the versions of their dependencies and
+// of Slipway's dependencies do not affect each other. slipway.yaml builds each program by
+// its import path. To update: go get PROGRAMS@VERSION && go mod tidy, in this folder.
 module github.com/slipway-build/slipway/runtime
 
 go 1.26.3

@@ -1,17 +1,17 @@
 #!/usr/bin/env bash
-# Measures what a release needs for its air-gap archives: the same 15 images from the
-# same registry, on the same machine, in one run, by RKE2's pipeline (Docker Engine,
-# bsdtar, zstd, pigz), by the same with crane, by skopeo, by regctl, and by slipway
-# airgap pack. Prints the tables of docs/performance.md.
+# Measures the creation of air-gap archives: the same 15 images from the same registry, on
+# the same machine, with RKE2's pipeline (Docker Engine, bsdtar, zstd, pigz), its variant
+# with crane, skopeo, regctl, and slipway airgap pack. Prints the tables of
+# docs/performance.md.
 #
 #   scripts/engines.sh start && eval "$(scripts/engines.sh env)"
-#   scripts/bench-airgap.sh              everything; without Docker's socket, all but RKE2's pipeline
-#   scripts/bench-airgap.sh slipway      only what is named: docker, crane, skopeo, regctl, slipway
+#   scripts/bench-airgap.sh              everything; without Docker, all but RKE2's pipeline
+#   scripts/bench-airgap.sh slipway      only the given ones of: docker, crane, skopeo, regctl, slipway
 #
-# The images are made once, of upstream programs (scripts/bench/programs/go.mod) on a
+# The images are built once, from upstream programs (scripts/bench/programs/go.mod) on a
 # base of this machine's Debian packages, and kept in $SLIPWAY_BENCH_DIR, default
-# ${XDG_CACHE_HOME:-~/.cache}/slipway-bench, with the registry that serves them. Each
-# measured run begins with empty caches in a folder below it.
+# ${XDG_CACHE_HOME:-~/.cache}/slipway-bench, with the registry's data. Each measured run
+# starts with empty caches in a subfolder.
 set -euo pipefail
 repo=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 dir=${SLIPWAY_BENCH_DIR:-${XDG_CACHE_HOME:-$HOME/.cache}/slipway-bench}
@@ -32,7 +32,7 @@ rm -rf "$work"
 mkdir "$work"
 
 answers() { { exec 3<>"/dev/tcp/127.0.0.1/$1"; } 2>/dev/null && exec 3>&-; }
-# Below the ports that the system gives out by itself.
+# Below the range of ephemeral ports.
 port=$((20000 + RANDOM % 12000))
 while answers "$port"; do port=$((port + 1)); done
 registry=127.0.0.1:$port
@@ -51,7 +51,7 @@ slipway=$work/slipway
 
 # --- the images --------------------------------------------------------------------
 
-# programs NAME: which programs an image has besides its base.
+# programs NAME: the programs of an image.
 programs() {
   case $1 in
     cni-plugins) echo bandwidth bridge dhcp firewall host-local loopback macvlan portmap ptp vlan ;;
@@ -62,13 +62,13 @@ programs() {
   esac
 }
 names=(cni-plugins containerd coredns crane ctr debian etcd etcdctl etcdutl helm metrics-server node-exporter pause perl registry)
-changed=() # images of which there is a second release: all of programs
+changed=() # images with a second release: all with programs
 for name in "${names[@]}"; do
   case $name in debian | perl | pause) ;; *) changed+=("$name") ;; esac
 done
-own=etcd # the image that stands for the project's own
+own=etcd # the image that represents the project's own
 
-# packages FOLDER PACKAGE…: the files of Debian packages, as they are installed here.
+# packages FOLDER PACKAGE…: copy the installed files of Debian packages.
 packages() {
   local to=$1 package
   shift
@@ -78,14 +78,14 @@ packages() {
     tar -C / --no-recursion -cf - -T - | tar -C "$to" -xf -
 }
 
-# push NAME:TAG FOLDER BASE: an image of a folder's files on a base.
+# push NAME:TAG FOLDER BASE: push an image with a folder's files on a base.
 push() {
   printf 'FROM %s\nCOPY . /\n' "$3" >"$work/Dockerfile"
   "$slipway" image build --cache-dir "$work/build" --progress none --platform linux/amd64 --media-types docker \
     -f "$work/Dockerfile" -t "$registry/bench/$1" -o push "$2" >/dev/null
 }
 
-# compile IMAGE FOLDER [LDFLAGS]: the programs of an image.
+# compile IMAGE FOLDER [LDFLAGS]: compile the programs of an image.
 compile() {
   local program import
   mkdir -p "$2"
@@ -107,7 +107,7 @@ release() {
 }
 
 if [ ! -f "$dir/made-2" ]; then
-  say "making the images, once; compiling takes most of it"
+  say "building the images, once; most of the time is for compiling"
   packages "$work/debian" $(dpkg-query -Wf '${Package} ${Essential} ${Priority}\n' | awk '$2 == "yes" || $3 == "required" || $1 ~ /^(apt|bash|ca-certificates|openssl|libc6|libssl3)$/ { print $1 }')
   push debian:v1 "$work/debian" scratch
   packages "$work/perl" perl perl-modules-5.36 libperl5.36
@@ -123,7 +123,7 @@ if [ ! -f "$dir/made-2" ]; then
   touch "$dir/made-2"
 fi
 
-list() { # list [IMAGE]: all references, one of them in its second release
+list() { # list [IMAGE]: all references, with IMAGE in its second release
   local name
   for name in "${names[@]}"; do
     if [ "$name" = "${1:-}" ]; then echo "$registry/bench/$name:v2"; else echo "$registry/bench/$name:v1"; fi
@@ -138,7 +138,7 @@ engine_pids() {
   engine=${engine#unix://}
   cat "${engine%/*}"/{docker,containerd}.pid 2>/dev/null || true
 }
-ticks() { # what the engine's daemons have used of the processors, in ticks
+ticks() { # CPU time of the engine's daemons, in ticks
   local pid sum=0 stat
   for pid in $(engine_pids); do
     stat=$(sed 's/.*) //' "/proc/$pid/stat" 2>/dev/null) || continue
@@ -152,12 +152,12 @@ mb() { awk -v n="$1" 'BEGIN { printf "%.1f", n / 1e6 }'; }
 archive() { ls "$1"/images.tar."$2" "$1"/*-images.linux-amd64.tar."$2" 2>/dev/null || true; }
 size() { if [ -e "$1" ]; then echo "$(mb "$(stat -c %s "$1")") MB"; else echo -; fi; }
 
-# measure LABEL FOLDER COMMAND…: one row. The archives lie in FOLDER.
+# measure LABEL FOLDER COMMAND…: print a row. The archives are in FOLDER.
 measure() {
   run "$@"
   tee -a "$work/rows" <"$work/row"
 }
-# run LABEL FOLDER COMMAND…: puts the row into $work/row.
+# run LABEL FOLDER COMMAND…: write the row to $work/row.
 run() {
   local label=$1 out=$2 before engine
   shift 2
@@ -170,12 +170,12 @@ run() {
     "$(awk -v u="$user" -v s="$system" -v e="$engine" -v hz="$(getconf CLK_TCK)" 'BEGIN { printf "%.1f", u + s + e / hz }')" \
     $((rss / 1024)) "$(size "$(archive "$out" zst)")" "$(size "$(archive "$out" gz)")" >"$work/row"
 }
-row_seconds() { # row_seconds LABEL: what was measured for it
+row_seconds() { # row_seconds LABEL: the measured time
   awk -F'|' -v label=" $1 " '$2 == label { sub(/ s.*/, "", $3); print $3 + 0 }' "$work/rows"
 }
 
-# What RKE2's scripts/package-images does after it has a tar of images: metadata to the
-# front by two passes of bsdtar, then both compressors.
+# The steps of RKE2's scripts/package-images after a tar of images exists: two passes of
+# bsdtar to move metadata to the front, then both compressors.
 cat >"$work/compress.sh" <<'SH'
 set -euo pipefail
 bsdtar -c -f "$1/sorted.tar" --include=manifest.json --include=repositories "@$1/images.tar"
@@ -191,7 +191,7 @@ echo "|---|--:|--:|--:|--:|--:|"
 
 if [[ $what == *docker* ]]; then
   if [ -z "${SLIPWAY_TEST_DOCKER:-}" ]; then
-    say "RKE2's pipeline is left out: it needs Docker Engine; run: scripts/engines.sh start && eval \"\$(scripts/engines.sh env)\""
+    say "skipping RKE2's pipeline: it needs Docker Engine; run: scripts/engines.sh start && eval \"\$(scripts/engines.sh env)\""
   else
     export DOCKER_HOST=$SLIPWAY_TEST_DOCKER
     docker images -q | sort -u | xargs -r docker rmi -f >/dev/null
@@ -199,7 +199,7 @@ if [[ $what == *docker* ]]; then
     measure "RKE2: docker pull, save, bsdtar, zstd, pigz" "$work/docker" bash -euo pipefail -c \
       'xargs -n1 docker pull -q <"$1" && docker image save -o "$2/images.tar" $(cat "$1") && bash "$3" "$2"' - "$work/images.txt" "$work/docker" "$work/compress.sh"
     docker images -q | sort -u | xargs -r docker rmi -f >/dev/null
-    say "what is in the tar: $(mb "$(stat -c %s "$work/docker/sorted.tar")") MB"
+    say "size of the tar: $(mb "$(stat -c %s "$work/docker/sorted.tar")") MB"
     rm "$work/docker/sorted.tar"
   fi
 fi
@@ -210,12 +210,12 @@ if [[ $what == *crane* ]]; then
       '"$4" pull --platform linux/amd64 $(cat "$1") "$2/images.tar" && bash "$3" "$2"' - "$work/images.txt" "$work/crane" "$work/compress.sh" "$work/crane-bin"
     rm -f "$work/crane/sorted.tar"
   else
-    say "the crane variant is left out: crane could not be built"
+    say "skipping the crane variant: crane could not be built"
   fi
 fi
 if [[ $what == *skopeo* ]]; then
   mkdir "$work/skopeo"
-  # It writes one image to an archive, and adds none to one that is there.
+  # skopeo writes one image per archive.
   measure "skopeo copy, one archive per image, uncompressed" "$work/skopeo" bash -euo pipefail -c \
     'n=0; while read -r ref; do n=$((n + 1)); skopeo copy -q --src-tls-verify=false "docker://$ref" "docker-archive:$2/$n.tar:$ref"; done <"$1"' - "$work/images.txt" "$work/skopeo"
   rm -rf "$work/skopeo"
@@ -223,12 +223,12 @@ fi
 if [[ $what == *regctl* ]]; then
   if go build -C "$repo/scripts/bench/programs" -o "$work/regctl-bin" github.com/regclient/regclient/cmd/regctl; then
     mkdir "$work/regctl"
-    # It too writes one image to an archive, with the registry's layers.
+    # regctl also writes one image per archive, with the registry's layers.
     measure "regctl image export, one archive per image, original layers" "$work/regctl" bash -euo pipefail -c \
       'n=0; while read -r ref; do n=$((n + 1)); "$3" --host "reg=${ref%%/*},tls=disabled" image export --platform linux/amd64 "$ref" "$2/$n.tar"; done <"$1"' - "$work/images.txt" "$work/regctl" "$work/regctl-bin"
     rm -rf "$work/regctl"
   else
-    say "regctl is left out: it could not be built"
+    say "skipping regctl: it could not be built"
   fi
 fi
 if [[ $what == *slipway* ]]; then
@@ -248,7 +248,7 @@ if [[ $what == *slipway* ]]; then
   "$slipway" airgap verify --progress none --list "$work/images.txt" "$work/first.tar.zst" >/dev/null
   pack "slipway, everything cached" "$work/images.txt"
   cmp "$work/out/images.tar.zst" "$work/first.tar.zst"
-  # Each image of programs in its second release, the others as they were.
+  # Each image with programs in its second release, the others unchanged.
   for name in "${changed[@]}"; do
     list "$name" >"$work/changed.txt"
     pack - "$name" "$work/changed.txt"
@@ -270,7 +270,7 @@ if [[ $what == *slipway* ]]; then
   pack "slipway --level better, nothing cached" "$work/images.txt" --level better
   cache=$work/cache
 
-  # A release, in which one image is the project's own: assembled, packed, checksums.
+  # A release with one image of the project's own: build, pack, checksums.
   project=$work/project
   mkdir "$project"
   list | grep -v "/$own:" >"$project/images.txt"

@@ -1,12 +1,11 @@
 #!/usr/bin/env bash
-# Times the embedded builder against `buildctl build` with the same Dockerfile: a
-# runtime image of 200 MB that comes from a named context through a second stage.
-# Prints a table of seconds and of the program's own peak memory (buildctl's leaves out
-# buildkitd's).
+# Compares the embedded builder with `buildctl build`, using the same Dockerfile: a runtime
+# image of 200 MB that is copied from a named context through a second stage. Prints a
+# table of seconds and peak memory (without buildkitd's).
 #
 #   scripts/engines.sh start && eval "$(scripts/engines.sh env)"
 #   scripts/bench-builders.sh
-#   HUGE=1 scripts/bench-builders.sh    and a layer of 2 GB, for its memory
+#   HUGE=1 scripts/bench-builders.sh    also measures a layer of 2 GB
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 : "${SLIPWAY_TEST_BUILDKIT:?start the engines: scripts/engines.sh start && eval \"\$(scripts/engines.sh env)\"}"
@@ -17,7 +16,7 @@ go build -o "$temp/slipway" ./cmd/slipway
 GOFLAGS=-trimpath go build -C scripts/engines/buildkitd -o "$temp/buildctl" github.com/moby/buildkit/cmd/buildctl
 unset GOFLAGS
 
-# 200 MB of real programs and libraries, of which no two are the same.
+# 200 MB of real programs and libraries, all different.
 mkdir -p "$temp/bin" "$temp/context/charts"
 echo 'name: bench' >"$temp/context/charts/chart.yaml"
 total=0 n=0
@@ -36,8 +35,8 @@ COPY --from=collect /charts/ /charts/
 COPY --from=collect /bin/ /bin/
 DOCKERFILE
 
-# What changes nothing is done three times, and the best is printed: it takes so
-# little that what else the machine does counts.
+# Builds without a change are measured three times, and the best is printed: they are so
+# short that other load on the machine affects them.
 measure() { # measure NAME COMMAND…
   local name=$1 times=1
   shift

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Times this repository's own release, step by step, and prints a table: seconds and
-# peak memory (MiB) of the slipway process, compilers excluded where it says so.
+# Measures this repository's own release, step by step, and prints a table: seconds and
+# peak memory (MiB) of the slipway process, excluding compilers unless stated otherwise.
 #
-#   scripts/bench-release.sh           with the Go cache as it is
-#   COLD=1 scripts/bench-release.sh    first `make` with an empty Go cache, too
+#   scripts/bench-release.sh           with the existing Go cache
+#   COLD=1 scripts/bench-release.sh    also measures the first `make` with an empty Go cache
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 temp=$(mktemp -d)

@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
-# Measures airgap serve beside two registries that hold the same images: crane registry
+# Compares airgap serve with two registries that have the same images: crane registry
 # serve, which keeps them in memory, and docker-registry, which keeps them on disk. 32 and
-# 256 clients pull all images at once. Prints the rows of docs/performance.md.
+# 256 clients pull all images concurrently. Prints the rows of docs/performance.md.
 #
 #   scripts/bench-serve.sh          32 and 256 clients
 #   CLIENTS="8 64" scripts/bench-serve.sh
 #
-# The images are programs of the Go installation on a base that they share; crane is built
-# from the Go module proxy. Everything lies in a temporary folder.
+# The images are programs of the Go installation on a common base; crane is built from the
+# Go module proxy. All files are in a temporary folder.
 set -euo pipefail
 repo=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 export CGO_ENABLED=0 GOFLAGS="-trimpath -buildvcs=false"
@@ -25,7 +25,7 @@ go build -C "$repo/scripts/bench/pull" -o "$work/pull" .
 version=$(go -C "$repo" list -m -f '{{.Version}}' github.com/google/go-containerregistry)
 GOBIN=$work go install "github.com/google/go-containerregistry/cmd/crane@$version"
 
-# start NAME COMMAND…: start a server, and wait for its port in what it prints.
+# start NAME COMMAND…: start a server, and wait until it prints its port.
 start() {
   local name=$1
   shift
@@ -45,7 +45,7 @@ start() {
 
 stop() { kill "$pid"; wait "$pid" 2>/dev/null || :; }
 
-# The base is Go's own source, as a stand-in for a distribution.
+# The base contains Go's own source, in place of a distribution.
 goroot=$(go env GOROOT)
 mkdir "$work/context"
 cp -r "$goroot/src/cmd" "$work/context/base"

@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# Makes this repository's release and asks other people's tools what it is: file,
-# tar, sha256sum, skopeo (layout, archive, registry), docker load, ctr, umoci.
-# Ends with "release checked"; the first disagreement ends it with an error.
+# Builds this repository's release and checks it with third-party tools: file, tar,
+# sha256sum, skopeo (layout, archive, registry), docker load, ctr, umoci. Prints "release
+# checked" at the end; the first difference ends the script with an error.
 #
 #   scripts/engines.sh start && eval "$(scripts/engines.sh env)"
 #   scripts/check-release.sh
 #
-# The engines are those of engines.sh; the registry is one of its own.
+# It uses the engines of engines.sh, and starts a registry of its own.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 temp=$(mktemp -d)
@@ -14,14 +14,13 @@ registry_pid=
 trap '[ -z "$registry_pid" ] || kill "$registry_pid"; rm -rf "$temp"' EXIT
 
 step() { echo "== $*" >&2; }
-# grep reads to its end below: with -q it leaves at once, and whoever still writes to
-# it fails.
+# Do not use grep -q in pipes below: it exits early, and the writing program then fails.
 fail() { echo "check-release: $*" >&2; exit 1; }
 want() { # want WHAT WANTED GOT
   [ "$2" = "$3" ] || fail "$1: want"$'\n'"$2"$'\n'"got"$'\n'"$3"
 }
 
-# Below the ports that the system gives out by itself.
+# Below the range of ephemeral ports.
 port=$((20000 + RANDOM % 12000))
 export REGISTRY=127.0.0.1:$port
 mkdir "$temp/registry"
@@ -30,7 +29,7 @@ docker-registry serve "$temp/registry.yml" >"$temp/registry.log" 2>&1 &
 registry_pid=$!
 
 step "make, make package, make verify, make publish"
-# The checkout that is checked need not be a tagged commit.
+# The commit may be untagged.
 SNAPSHOT=1 make build package verify publish
 
 tag=$(jq -r .release.tag dist/artifacts.json)
@@ -69,7 +68,7 @@ want "platforms of dist/oci" "linux/amd64  linux/arm64  $(for v in $versions; do
 raw=$(skopeo inspect --tls-verify=false --raw "docker://$runtime")
 want "platforms of the registry" "$(skopeo inspect --raw "oci:dist/oci:$runtime")" "$raw"
 for name in "$tag-linux-amd64" "$tag-linux-arm64" "$tag-windows-ltsc2019-amd64" "$tag-windows-ltsc2022-amd64" "$tag-windows-ltsc2025-amd64"; do
-  # Copying reads and verifies every blob.
+  # A copy reads and verifies every blob.
   skopeo copy -q --src-tls-verify=false "docker://$REGISTRY/slipway/slipway-runtime:$name" "oci:$temp/pulled:$name"
 done
 for slug in linux-amd64 linux-arm64; do
@@ -90,7 +89,7 @@ if [ -n "${SLIPWAY_TEST_DOCKER:-}" ]; then
   export DOCKER_HOST=$SLIPWAY_TEST_DOCKER
   step "docker load"
   for codec in tar.zst tar.gz; do
-    # 20.10 reads no zstd by itself.
+    # Docker 20.10 does not support zstd.
     case $codec in tar.zst) read=(zstd -dcq) ;; *) read=(cat) ;; esac
     loaded=$("${read[@]}" "dist/artifacts/slipway-images.linux-amd64.$codec" | docker load)
     grep -q "Loaded image: $runtime" <<<"$loaded" || fail "docker load of $codec said: $loaded"

@@ -1,21 +1,21 @@
 #!/usr/bin/env bash
-# Starts and stops the engines that tests use: Docker Engine, containerd and
-# BuildKit. They are private: own folders, sockets, ports and bridge, so that a
-# Docker that is already on the machine is neither used nor disturbed.
+# Starts and stops the engines for tests: Docker Engine, containerd and BuildKit. They are
+# private: they have their own folders, sockets, ports and bridge, and neither use nor
+# disturb an existing Docker.
 #
-#   scripts/engines.sh start            start what is not running, wait until it answers
-#   eval "$(scripts/engines.sh env)"    name them to the tests (SLIPWAY_TEST_…)
-#   scripts/engines.sh status           say what runs; exit 1 unless all do
-#   scripts/engines.sh stop             end what start has started, and nothing else
+#   scripts/engines.sh start            start the engines that are not running, and wait for them
+#   eval "$(scripts/engines.sh env)"    set SLIPWAY_TEST_… for the tests
+#   scripts/engines.sh status           print the state; exit 1 unless all are running
+#   scripts/engines.sh stop             stop what start has started, and nothing else
 #
-# Everything lies in $SLIPWAY_ENGINES_DIR, default
+# All files are in $SLIPWAY_ENGINES_DIR, default
 # ${XDG_STATE_HOME:-~/.local/state}/slipway-engines. It may be deleted after stop.
 set -euo pipefail
 
 repo=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 dir=${SLIPWAY_ENGINES_DIR:-${XDG_STATE_HOME:-$HOME/.local/state}/slipway-engines}
-engines=(containerd docker buildkit) # in the order of starting; docker needs containerd
-# Those of another folder may run beside these.
+engines=(containerd docker buildkit) # in starting order; docker needs containerd
+# Engines of another folder may run at the same time.
 id=$(printf %s "$dir" | cksum | cut -d' ' -f1)
 bridge=slipway$((id % 10000))
 bridge_address=172.31.$((id % 255)).1/24
@@ -23,8 +23,8 @@ bridge_address=172.31.$((id % 255)).1/24
 say() { echo "engines: $*" >&2; }
 die() { say "$*"; exit 1; }
 
-# running ENGINE: whether the process that we started as ENGINE is there. A pid is
-# believed only if its command line names our folder, since pids are reused.
+# running ENGINE: whether the process that we started as ENGINE is running. Since pids are
+# reused, its command line must contain our folder.
 running() {
   local pid
   pid=$(cat "$dir/$1.pid" 2>/dev/null) || return 1
@@ -39,11 +39,11 @@ answers() {
   esac >/dev/null 2>&1
 }
 
-# buildkitd listens on a port that the system chose, and says so in its log.
+# buildkitd listens on a port that the system selects, and logs it.
 buildkit_address() { sed -n 's/.*running server on \(127\.0\.0\.1:[0-9]*\).*/\1/p' "$dir/buildkit.log" | tail -n1; }
 
-# launch ENGINE COMMAND…: start a daemon that outlives this shell and holds none
-# of its descriptors (a lock, or the pipe of $(…)), and wait until it answers.
+# launch ENGINE COMMAND…: start a daemon that outlives this shell and inherits none of its
+# descriptors (a lock, or the pipe of $(…)), and wait until it answers.
 launch() {
   local engine=$1
   shift
@@ -53,7 +53,7 @@ launch() {
   for _ in $(seq 300); do
     if ! kill -0 "$!" 2>/dev/null; then
       rm -f "$dir/$engine.pid"
-      say "$engine ended at once; the end of $dir/$engine.log:"
+      say "$engine exited; the end of $dir/$engine.log:"
       tail -n 20 "$dir/$engine.log" >&2
       return 1
     fi
@@ -81,18 +81,18 @@ TOML
   launch containerd containerd --config "$dir/containerd.toml"
 }
 
-# Docker gets a bridge of our own, because BuildKit inside Docker Engine runs no
-# RUN without one ("network bridge not found"), and no iptables, which containers
-# in CI often lack: a RUN in tests reaches no network.
+# Docker gets a bridge of its own, because BuildKit inside Docker Engine needs one for RUN
+# ("network bridge not found"), and no iptables, which CI containers often lack: a RUN in
+# tests has no network access.
 start_docker() {
   local network=none
   if ip link show "$bridge" >/dev/null 2>&1 ||
     { ip link add "$bridge" type bridge && ip addr add "$bridge_address" dev "$bridge" && ip link set "$bridge" up; }; then
     network=$bridge
   else
-    say "no bridge can be made here: RUN in Docker Engine works only without a network"
+    say "cannot create a bridge: RUN in Docker Engine works only without a network"
   fi
-  rm -f "$dir/dockerd.pid" # dockerd refuses to start if it finds a stale one
+  rm -f "$dir/dockerd.pid" # dockerd does not start if a stale one exists
   echo '{}' >"$dir/docker.json" # instead of the machine's /etc/docker/daemon.json
   launch docker dockerd --config-file "$dir/docker.json" --containerd "$dir/containerd.sock" \
     --data-root "$dir/docker" --exec-root "$dir/docker-state" --pidfile "$dir/dockerd.pid" \
@@ -105,8 +105,8 @@ start_buildkit() {
     --addr tcp://127.0.0.1:0 --oci-worker=true --containerd-worker=false
 }
 
-# The module of its own pins buildkitd and all it is made of. The Go build cache
-# makes this a matter of a second from the second time on.
+# A separate module pins buildkitd and its dependencies. With the Go build cache, this takes
+# a second after the first time.
 build_buildkitd() {
   CGO_ENABLED=0 GOFLAGS=-trimpath go build -C "$repo/scripts/engines/buildkitd" -o "$dir/bin/buildkitd" \
     github.com/moby/buildkit/cmd/buildkitd
@@ -114,16 +114,16 @@ build_buildkitd() {
 
 start() {
   local missing=() program
-  [ "$(uname -s)" = Linux ] || die "the engines run on Linux alone; tests that need them skip themselves"
+  [ "$(uname -s)" = Linux ] || die "the engines run only on Linux; tests that need them are skipped"
   [ "$(id -u)" = 0 ] || die "the engines need root; run: sudo -E $0 start"
   for program in containerd:containerd ctr:containerd runc:runc dockerd:docker.io docker:docker.io ip:iproute2 \
     iptables:iptables setsid:util-linux flock:util-linux go:golang-go; do
     command -v "${program%:*}" >/dev/null || missing+=("${program#*:}")
   done
   if [ ${#missing[@]} -gt 0 ]; then
-    die "programs are missing; run: apt-get install -y --no-install-recommends $(printf '%s\n' "${missing[@]}" | sort -u | tr '\n' ' ')"
+    die "missing programs; run: apt-get install -y --no-install-recommends $(printf '%s\n' "${missing[@]}" | sort -u | tr '\n' ' ')"
   fi
-  # A socket's path has at most 107 bytes; ours and containerd's shims' are below.
+  # A socket's path has at most 107 bytes, including ours and those of containerd's shims.
   [ ${#dir} -le 80 ] || die "the path $dir is too long for sockets; set SLIPWAY_ENGINES_DIR to a shorter one"
   mkdir -p "$dir/bin"
   chmod 700 "$dir"
@@ -134,7 +134,7 @@ start() {
   local engine
   for engine in "${engines[@]}"; do
     if running "$engine" && answers "$engine"; then
-      say "$engine runs already"
+      say "$engine is already running"
       continue
     fi
     end "$engine"
@@ -142,7 +142,7 @@ start() {
   done
 }
 
-# end ENGINE: ask it to end, and end it if it does not within 20 s.
+# end ENGINE: terminate it, and kill it after 20 s.
 end() {
   local pid
   if running "$1"; then
@@ -153,7 +153,7 @@ end() {
       sleep 0.2
     done
     kill -KILL "$pid" 2>/dev/null || true
-    say "$1 is stopped"
+    say "$1 stopped"
   fi
   rm -f "$dir/$1.pid"
 }
@@ -165,14 +165,14 @@ stop() {
   local i
   for ((i = ${#engines[@]} - 1; i >= 0; i--)); do end "${engines[i]}"; done
   ip link delete "$bridge" 2>/dev/null || true
-  # An engine that was killed leaves its mounts behind, the deepest last.
+  # A killed engine leaves its mounts behind. Unmount the deepest first.
   awk -v dir="$dir/" 'index($2, dir) == 1 { print $2 }' /proc/self/mounts | tac | xargs -r -n1 umount
 }
 
 print_env() {
   local engine
   for engine in "${engines[@]}"; do
-    running "$engine" || die "$engine does not run; run: $0 start"
+    running "$engine" || die "$engine is not running; run: $0 start"
   done
   printf 'export SLIPWAY_TEST_CONTAINERD=%q\n' "$dir/containerd.sock"
   printf 'export SLIPWAY_TEST_DOCKER=%q\n' "unix://$dir/docker.sock"

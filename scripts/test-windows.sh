@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Runs the tests of all packages, or of those that are named, as Windows programs under
-# Wine, with -short. Wine is not Windows: tests that fail for what it lacks stand in
-# scripts/wine-limits.txt with the reason.
+# Runs the tests of all or of the given packages as Windows programs under Wine, with
+# -short. Tests that fail because of a limit of Wine are listed in scripts/wine-limits.txt
+# with the reason.
 #
 #   scripts/test-windows.sh                              every package
-#   scripts/test-windows.sh ./images/store -run Prune    flags of go test, too
+#   scripts/test-windows.sh ./images/store -run Prune    also accepts flags of go test
 #
 # Needs Debian's wine64 and gcc-mingw-w64-x86-64.
 set -euo pipefail
@@ -18,7 +18,7 @@ for program in "$wine" "$server" "$gcc"; do
 done
 
 work=$(mktemp -d /tmp/slipway-windows.XXXXXX)
-# Wine's own fixme and err lines say nothing about us.
+# Suppress Wine's own fixme and err lines.
 export WINEPREFIX=$work/prefix WINEDEBUG=-all
 trap '"$server" -k || true; rm -rf "$work"' EXIT
 # A server that a test starts would keep the test's output open.
@@ -26,7 +26,7 @@ mkdir "$WINEPREFIX"
 "$server" -p
 "$wine" wineboot --init >/dev/null 2>&1
 
-# Go takes random numbers from a DLL that Wine 8 does not have yet.
+# Go reads random numbers from a DLL that Wine 8 does not have.
 cat >"$work/prng.c" <<'C'
 #include <windows.h>
 BOOLEAN NTAPI SystemFunction036(PVOID, ULONG);
@@ -36,14 +36,14 @@ __declspec(dllexport) BOOL WINAPI ProcessPrng(PBYTE data, SIZE_T length) {
 C
 "$gcc" -O2 -shared -o "$WINEPREFIX/drive_c/windows/system32/bcryptprimitives.dll" "$work/prng.c" -ladvapi32
 
-# Nor does Wine 8 know FileDispositionInfoEx, which os.RemoveAll asks for, and with it
-# the clean-up of every test. Go has another way for old Windows.
+# Wine 8 does not support FileDispositionInfoEx, which os.RemoveAll, and so the cleanup of
+# every test, uses. Go has a fallback for old versions of Windows.
 removal=$(go env GOROOT)/src/internal/syscall/windows/at_windows.go
 sed 's/^var TestDeleteatFallback bool$/var TestDeleteatFallback = true/' "$removal" >"$work/at_windows.go"
-cmp -s "$removal" "$work/at_windows.go" && { echo "$removal has no TestDeleteatFallback any more" >&2; exit 1; }
+cmp -s "$removal" "$work/at_windows.go" && { echo "$removal no longer has TestDeleteatFallback" >&2; exit 1; }
 printf '{"Replace": {"%s": "%s"}}' "$removal" "$work/at_windows.go" >"$work/overlay.json"
 
-# Engines and programs of Linux are out of reach, so that their tests are skipped.
+# Engines and Linux programs cannot be used, so their tests are skipped.
 without=
 for variable in GOOS SLIPWAY_REQUIRE_ENGINES ${!SLIPWAY_TEST_*}; do without+="-u $variable "; done
 export CGO_ENABLED=0 GOFLAGS="-trimpath -buildvcs=false"

@@ -1,9 +1,9 @@
-// Command many writes the images of scripts/bench-many.sh: an OCI image layout of images
-// with configs of 6 kB, a layer that all share, and one of their own.
+// Command many writes an OCI image layout with many images, for benchmarks. Each image has
+// a config of 6 kB, a layer shared by all images, and a layer of its own.
 //
 //	many DIR COUNT
 //
-// It prints their names, NAME:TAG, a line each.
+// It prints their names, NAME:TAG, one per line.
 package main
 
 import (
@@ -97,7 +97,7 @@ func write(dir string, count int) error {
 	return os.WriteFile(filepath.Join(dir, "oci-layout"), []byte(`{"imageLayoutVersion":"1.0.0"}`), 0o644)
 }
 
-// layer is a tar of one file.
+// layer returns a tar with one file.
 func layer(name string, content []byte) []byte {
 	var b bytes.Buffer
 	w := tar.NewWriter(&b)

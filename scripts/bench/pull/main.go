@@ -1,10 +1,10 @@
-// Command pull is the clients of scripts/bench-serve.sh. Each of them pulls one image
-// of a registry after the other, as a node does: the manifest, then all blobs, which
-// are read and thrown away.
+// Command pull runs the clients of scripts/bench-serve.sh. Each client pulls all images of a
+// registry one after another, as a node does: the manifest, then all blobs, which are
+// discarded.
 //
 //	pull HOST:PORT CLIENTS NAME:TAG…
 //
-// It prints the seconds that they took together, the images and the bytes, in MB.
+// It prints the elapsed seconds, the number of images and the MB of all clients.
 package main
 
 import (
@@ -63,7 +63,7 @@ func main() {
 	}
 }
 
-// pull reads an image and returns how many bytes it has.
+// pull reads an image and returns its size in bytes.
 func pull(client *http.Client, host, image string) (int64, error) {
 	name, tag, _ := strings.Cut(image, ":")
 	base := "http://" + host + "/v2/" + name
@@ -88,7 +88,7 @@ func pull(client *http.Client, host, image string) (int64, error) {
 	return total, nil
 }
 
-// get reads a document, or throws away a blob that has as many bytes as announced.
+// get returns a document, or discards a blob and checks its size.
 func get(client *http.Client, url string, keep bool) (string, error) {
 	req, err := http.NewRequest(http.MethodGet, url, nil)
 	if err != nil {
