@@ -107,8 +107,10 @@ var testPackages = []string{"images/airgap/airgaptest", "images/imagetest", "int
 
 // calls are functions that only one package calls. Others use that package.
 var calls = map[string]string{
-	"os.Open":     "internal/regular",
-	"os.ReadFile": "internal/regular",
+	"os.Open":             "internal/regular",
+	"os.ReadFile":         "internal/regular",
+	"tls.LoadX509KeyPair": "internal/regular",
+	"toml.DecodeFile":     "internal/regular",
 }
 
 // emptyNames say nothing of the content of a package.

@@ -53,13 +53,26 @@ func (t TLS) Config() (*tls.Config, error) {
 		if key == "" {
 			key = p.Cert
 		}
-		pair, err := tls.LoadX509KeyPair(p.Cert, key)
+		pair, err := loadPair(p.Cert, key)
 		if err != nil {
 			return nil, fmt.Errorf("client certificate %s with key %s: %w", p.Cert, key, err)
 		}
 		config.Certificates = append(config.Certificates, pair)
 	}
 	return config, nil
+}
+
+// loadPair is tls.LoadX509KeyPair for files that must be regular.
+func loadPair(cert, key string) (tls.Certificate, error) {
+	certPEM, err := regular.ReadFile(cert)
+	if err != nil {
+		return tls.Certificate{}, err
+	}
+	keyPEM, err := regular.ReadFile(key)
+	if err != nil {
+		return tls.Certificate{}, err
+	}
+	return tls.X509KeyPair(certPEM, keyPEM)
 }
 
 // addCertificates adds the certificates in Docker's folders for the host.

@@ -12,6 +12,7 @@ import (
 	"github.com/BurntSushi/toml"
 
 	"github.com/slipway-build/slipway/internal/redact"
+	"github.com/slipway-build/slipway/internal/regular"
 )
 
 const hostsFileName = "hosts.toml"
@@ -47,7 +48,11 @@ func readHostsFile(file, registry string) ([]Host, error) {
 		Server string              `toml:"server"`
 		Host   map[string]tomlHost `toml:"host"`
 	}
-	meta, err := toml.DecodeFile(file, &read)
+	raw, err := regular.ReadFile(file)
+	if err != nil {
+		return nil, fmt.Errorf("reading the hosts of registry %s: %w", registry, err)
+	}
+	meta, err := toml.Decode(string(raw), &read)
 	if err != nil {
 		var where toml.ParseError
 		if errors.As(err, &where) {
