@@ -14,39 +14,39 @@ const (
 	rawBlock        = 0
 	compressedBlock = 2
 
-	rawLiterals      = 0
-	sameLiterals     = 1
-	huffmanLiterals  = 2
-	treelessLiterals = 3
+	rawLiterals        = 0
+	rleLiterals        = 1
+	compressedLiterals = 2
+	treelessLiterals   = 3
 )
 
 // The three kinds of codes, in the order of their tables in a block.
 const (
-	literalKind = iota
+	litLenKind = iota
 	offsetKind
-	matchKind
+	matchLenKind
 	kinds
 )
 
 // Ways to know a table (RFC 8878, section 3.1.1.3.2.1).
 const (
-	defaultMode = iota
-	onlyMode
-	describedMode
+	predefinedMode = iota
+	rleMode
+	fseMode
 	repeatMode
 )
 
 // defaultTables are those that need no description (RFC 8878, section 3.1.1.3.2.2).
-var defaultTables = [kinds]*fseTable{
-	literalKind: newTable(6, 4, 3, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 1, 1, 1, 2, 2, 2, 2, 2, 2, 2, 2, 2, 3, 2, 1, 1, 1, 1, 1, -1, -1, -1, -1),
-	offsetKind:  newTable(5, 1, 1, 1, 1, 1, 1, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, -1, -1, -1, -1, -1),
-	matchKind: newTable(6, 1, 4, 3, 2, 2, 2, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1,
+var predefinedTables = [kinds]*fseTable{
+	litLenKind: newTable(6, 4, 3, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 1, 1, 1, 2, 2, 2, 2, 2, 2, 2, 2, 2, 3, 2, 1, 1, 1, 1, 1, -1, -1, -1, -1),
+	offsetKind: newTable(5, 1, 1, 1, 1, 1, 1, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, -1, -1, -1, -1, -1),
+	matchLenKind: newTable(6, 1, 4, 3, 2, 2, 2, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1,
 		1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, -1, -1, -1, -1, -1, -1, -1),
 }
 
 func newTable(log uint, states ...int16) *fseTable {
 	t := &fseTable{log: log, n: len(states)}
-	copy(t.states[:], states)
+	copy(t.norm[:], states)
 	t.build()
 	return t
 }
@@ -113,12 +113,12 @@ func (b *blockWriter) appendLiterals(out, literals []byte) []byte {
 	}
 	switch {
 	case err == huff0.ErrUseRLE:
-		return append(appendPlainHeader(out, sameLiterals, n), literals[0])
+		return append(appendPlainHeader(out, rleLiterals, n), literals[0])
 	case err != nil:
 		return append(appendPlainHeader(out, rawLiterals, n), literals...)
 	}
 	b.huffman.Reuse = huff0.ReusePolicyAllow
-	v := uint64(huffmanLiterals)
+	v := uint64(compressedLiterals)
 	if again {
 		v = treelessLiterals
 	}
@@ -173,34 +173,34 @@ func (b *blockWriter) appendSequences(out []byte, sequences []sequence) []byte {
 		b.codes[kind] = b.codes[kind][:0]
 	}
 	for _, s := range sequences {
-		l, o, m := literalCode(s.literals), offsetCode(s.offset), matchCode(s.length-minMatch)
-		counts[literalKind][l]++
+		l, o, m := litLenCode(s.litLen), offsetCode(s.offset), matchLenCode(s.matchLen-minMatch)
+		counts[litLenKind][l]++
 		counts[offsetKind][o]++
-		counts[matchKind][m]++
-		b.codes[literalKind] = append(b.codes[literalKind], l)
+		counts[matchLenKind][m]++
+		b.codes[litLenKind] = append(b.codes[litLenKind], l)
 		b.codes[offsetKind] = append(b.codes[offsetKind], o)
-		b.codes[matchKind] = append(b.codes[matchKind], m)
+		b.codes[matchLenKind] = append(b.codes[matchLenKind], m)
 	}
 	modes := len(out)
 	out = append(out, 0)
 	var tables [kinds]*fseTable
 	for kind := range tables {
 		var mode byte
-		tables[kind], mode, out = b.choose(kind, counts[kind][:], out)
+		tables[kind], mode, out = b.chooseTable(kind, counts[kind][:], out)
 		out[modes] |= mode << (6 - 2*kind)
 	}
-	return append(out, b.encode(sequences, tables)...)
+	return append(out, b.encodeSequences(sequences, tables)...)
 }
 
 // choose chooses the table of the least cost, and describes it if need be.
-func (b *blockWriter) choose(kind int, counts []uint32, out []byte) (*fseTable, byte, []byte) {
+func (b *blockWriter) chooseTable(kind int, counts []uint32, out []byte) (*fseTable, byte, []byte) {
 	codes := b.codes[kind]
 	total := uint32(len(codes))
 	fresh := &b.fresh[kind]
 	if counts[codes[0]] == total {
-		fresh.setOnly(codes[0])
+		fresh.setRLE(codes[0])
 		b.known[kind] = false
-		return fresh, onlyMode, append(out, codes[0])
+		return fresh, rleMode, append(out, codes[0])
 	}
 	fresh.normalize(counts, total, tableLog(kind, counts, total))
 	described := fresh.appendTo(out)
@@ -209,16 +209,16 @@ func (b *blockWriter) choose(kind int, counts []uint32, out []byte) (*fseTable, 
 	if b.known[kind] {
 		before = b.tables[kind].cost(counts)
 	}
-	switch usual := defaultTables[kind].cost(counts); {
+	switch usual := predefinedTables[kind].cost(counts); {
 	case usual <= min(before, cost):
 		b.known[kind] = false
-		return defaultTables[kind], defaultMode, out
+		return predefinedTables[kind], predefinedMode, out
 	case before <= cost:
 		return &b.tables[kind], repeatMode, out
 	}
 	fresh.build()
 	b.tables[kind], b.known[kind] = *fresh, true
-	return &b.tables[kind], describedMode, described
+	return &b.tables[kind], fseMode, described
 }
 
 // tableLog is how large a table should be. A larger one is nearer to the
@@ -241,29 +241,29 @@ func tableLog(kind int, counts []uint32, total uint32) uint {
 
 // encode writes the sequences by their tables, from the last to the first, since
 // decoders read the bits backwards.
-func (b *blockWriter) encode(sequences []sequence, tables [kinds]*fseTable) []byte {
+func (b *blockWriter) encodeSequences(sequences []sequence, tables [kinds]*fseTable) []byte {
 	// A sequence takes at most 26 bits of states, 16 each of lengths and 31 of
 	// the offset.
 	if need := 12*len(sequences) + 32; len(b.bits) < need {
 		b.bits = make([]byte, need)
 	}
 	w := bitWriter{buf: b.bits}
-	literals, offsets, matches := tables[literalKind], tables[offsetKind], tables[matchKind]
+	literals, offsets, matches := tables[litLenKind], tables[offsetKind], tables[matchLenKind]
 	i := len(sequences) - 1
-	l, o, m := b.codes[literalKind][i], b.codes[offsetKind][i], b.codes[matchKind][i]
+	l, o, m := b.codes[litLenKind][i], b.codes[offsetKind][i], b.codes[matchLenKind][i]
 	atLiterals, atOffsets, atMatches := literals.start(l), offsets.start(o), matches.start(m)
 	for {
 		s := &sequences[i]
 		w.flush()
-		w.add(uint64(s.literals-literalFirst[l]), uint(literalBits[l]))
-		w.add(uint64(s.length-minMatch-matchFirst[m]), uint(matchBits[m]))
+		w.add(uint64(s.litLen-litLenBase[l]), uint(litLenBits[l]))
+		w.add(uint64(s.matchLen-minMatch-matchLenBase[m]), uint(matchLenBits[m]))
 		w.flush()
 		w.add(uint64(s.offset-1<<o), uint(o))
 		w.flush()
 		if i--; i < 0 {
 			break
 		}
-		l, o, m = b.codes[literalKind][i], b.codes[offsetKind][i], b.codes[matchKind][i]
+		l, o, m = b.codes[litLenKind][i], b.codes[offsetKind][i], b.codes[matchLenKind][i]
 		atOffsets = offsets.encode(&w, atOffsets, o)
 		atMatches = matches.encode(&w, atMatches, m)
 		atLiterals = literals.encode(&w, atLiterals, l)

@@ -31,7 +31,7 @@ type Encoder struct {
 	// done is up to where in hist blocks went to the parser, or none are needed.
 	done int
 	// farListed and nearListed are up to where positions are in the tables.
-	farListed, nearListed int
+	farIndexed, nearIndexed int
 
 	// Of the segment that is open:
 	piece  piece       // what came last, and is not handed on
@@ -84,7 +84,7 @@ func NewEncoder() *Encoder {
 
 // Reset begins another frame: nothing is before the next segment.
 func (e *Encoder) Reset() {
-	e.hist, e.base, e.done, e.farListed, e.nearListed = e.hist[:0], 0, 0, 0, 0
+	e.hist, e.base, e.done, e.farIndexed, e.nearIndexed = e.hist[:0], 0, 0, 0, 0
 	e.tables.reset(e.base)
 }
 
@@ -145,7 +145,7 @@ func (e *Encoder) searchPieces() {
 			rest = rest[e.add(rest):]
 			if piece.loaded {
 				e.done = len(e.hist)
-				e.listFar()
+				e.indexFar()
 				continue
 			}
 			for len(e.hist)-e.done >= maxBlock+ahead {
@@ -183,8 +183,8 @@ func (e *Encoder) makeRoom() {
 	e.hist = e.hist[:copy(e.hist, e.hist[gone:])]
 	e.base += uint32(gone)
 	e.done -= gone
-	e.farListed = max(e.farListed-gone, 0)
-	e.nearListed = max(e.nearListed-gone, 0)
+	e.farIndexed = max(e.farIndexed-gone, 0)
+	e.nearIndexed = max(e.nearIndexed-gone, 0)
 	for _, b := range idle {
 		e.free <- b
 	}
@@ -194,8 +194,8 @@ func (e *Encoder) makeRoom() {
 // have none if nothing follows them yet.
 func (e *Encoder) search(end int) {
 	b := <-e.free
-	e.listFar()
-	e.listNear()
+	e.indexFar()
+	e.indexNear()
 	limit := min(end, len(e.hist)-ahead)
 	size := end - e.done
 	b.hist, b.start, b.matches = e.hist[:end], e.done, 0
@@ -207,7 +207,7 @@ func (e *Encoder) search(end int) {
 		b.matches += e.tables.searchFar(e.hist, e.base, at, b.far[from:to])
 		b.matches += e.tables.searchNear(e.hist, e.base, at, b.near[from:to])
 	}
-	e.farListed, e.nearListed = max(limit, e.farListed), max(limit, e.nearListed)
+	e.farIndexed, e.nearIndexed = max(limit, e.farIndexed), max(limit, e.nearIndexed)
 	e.done = end
 	e.full <- b
 }
@@ -215,22 +215,22 @@ func (e *Encoder) search(end int) {
 // listFar lists the positions before a block that are not: those of loaded content,
 // and the last ones of the segment before, which could not be looked up without
 // what follows them.
-func (e *Encoder) listFar() {
-	e.tables.sweep(e.base + uint32(e.farListed))
-	for end := min(e.done, len(e.hist)-ahead); e.farListed < end; {
-		n := min(searchStep, end-e.farListed)
-		e.tables.listFar(e.hist, e.base, e.farListed, n)
-		e.farListed += n
+func (e *Encoder) indexFar() {
+	e.tables.sweep(e.base + uint32(e.farIndexed))
+	for end := min(e.done, len(e.hist)-ahead); e.farIndexed < end; {
+		n := min(searchStep, end-e.farIndexed)
+		e.tables.indexFar(e.hist, e.base, e.farIndexed, n)
+		e.farIndexed += n
 	}
 }
 
 // listNear does the same for the near table, as far as that may lead.
-func (e *Encoder) listNear() {
-	e.nearListed = max(e.nearListed, e.done-nearReach)
-	for end := min(e.done, len(e.hist)-ahead); e.nearListed < end; {
-		n := min(searchStep, end-e.nearListed)
-		e.tables.searchNear(e.hist, e.base, e.nearListed, e.tables.picked[:n])
-		e.nearListed += n
+func (e *Encoder) indexNear() {
+	e.nearIndexed = max(e.nearIndexed, e.done-nearReach)
+	for end := min(e.done, len(e.hist)-ahead); e.nearIndexed < end; {
+		n := min(searchStep, end-e.nearIndexed)
+		e.tables.searchNear(e.hist, e.base, e.nearIndexed, e.tables.picked[:n])
+		e.nearIndexed += n
 	}
 }
 
@@ -242,11 +242,11 @@ func (e *Encoder) encode(w io.Writer) {
 	)
 	for b := range e.full {
 		if err == nil {
-			last := e.parser.last
+			last := e.parser.reps
 			e.parser.parse(b)
 			var ok bool
 			if out, ok = e.writer.append(out[:0], b.hist[b.start:], e.parser.literals, e.parser.sequences); !ok {
-				e.parser.last = last
+				e.parser.reps = last
 			}
 			if _, err = w.Write(out); err != nil {
 				e.failed.Store(true)

@@ -7,7 +7,7 @@ import (
 
 const (
 	// maxCodes is the most that any of the three alphabets has.
-	maxCodes = matchCodes
+	maxCodes = matchLenCodes
 	// minTableLog and maxTableLog bound the size of a table, as a power of two
 	// (RFC 8878, section 3.1.1.3.2.1). Offsets have one less.
 	minTableLog       = 5
@@ -23,37 +23,37 @@ type fseTable struct {
 	log uint
 	// states is how many of the 2^log states each of the first n codes has; -1
 	// is one that needs all bits to come from.
-	states [maxCodes]int16
-	n      int
+	norm [maxCodes]int16
+	n    int
 	// next are the states of all codes in order, to which steps point. They are
 	// numbers from 2^log on.
-	next  [1 << maxTableLog]uint16
-	steps [maxCodes]fseStep
+	stateTable [1 << maxTableLog]uint16
+	symbols    [maxCodes]symbolTransform
 	// only is set if there is but one code, which takes no bits.
-	only bool
+	rle bool
 }
 
 // An fseStep says how a code leads from state to state.
-type fseStep struct {
+type symbolTransform struct {
 	// bits plus a state is how many of its bits are written, times 2^16.
-	bits uint32
+	deltaBits uint32
 	// base plus what remains of the state is where in next the new one is.
-	base int32
+	deltaState int32
 }
 
 // set makes the table that knows one code.
-func (t *fseTable) setOnly(code uint8) {
-	t.only, t.log, t.n = true, 0, int(code)+1
+func (t *fseTable) setRLE(code uint8) {
+	t.rle, t.log, t.n = true, 0, int(code)+1
 }
 
 // normalize shares the states among the codes by how often each of them comes. At
 // least two do, and total is the sum.
 func (t *fseTable) normalize(counts []uint32, total uint32, log uint) {
-	t.only, t.log, t.n = false, log, len(counts)
+	t.rle, t.log, t.n = false, log, len(counts)
 	for counts[t.n-1] == 0 {
 		t.n--
 	}
-	clear(t.states[:])
+	clear(t.norm[:])
 	left := 1 << log
 	for code, count := range counts[:t.n] {
 		var share int
@@ -61,28 +61,28 @@ func (t *fseTable) normalize(counts []uint32, total uint32, log uint) {
 		case count == 0:
 			continue
 		case count <= total>>log:
-			t.states[code] = -1
+			t.norm[code] = -1
 			left--
 			continue
 		default:
 			share = int(roundShare(uint64(count)<<(log+8)/uint64(total), 8))
 		}
-		t.states[code] = int16(share)
+		t.norm[code] = int16(share)
 		left -= share
 	}
 	// What rounding left or took goes to and comes from where it matters least.
 	for left != 0 {
 		most := 0
-		for code, share := range t.states[:t.n] {
-			if share > t.states[most] {
+		for code, share := range t.norm[:t.n] {
+			if share > t.norm[most] {
 				most = code
 			}
 		}
 		step := left
 		if left < 0 {
-			step = -min(-left, max(int(t.states[most])/4, 1))
+			step = -min(-left, max(int(t.norm[most])/4, 1))
 		}
-		t.states[most] += int16(step)
+		t.norm[most] += int16(step)
 		left -= step
 	}
 }
@@ -109,7 +109,7 @@ func (t *fseTable) build() {
 		first [maxCodes + 1]int       // where in next the states of each code begin
 		high  = size - 1
 	)
-	for code, n := range t.states[:t.n] {
+	for code, n := range t.norm[:t.n] {
 		if n == -1 {
 			n = 1
 			owner[high] = uint8(code)
@@ -118,7 +118,7 @@ func (t *fseTable) build() {
 		first[code+1] = first[code] + int(n)
 	}
 	step, pos := size>>1+size>>3+3, 0
-	for code, n := range t.states[:t.n] {
+	for code, n := range t.norm[:t.n] {
 		for range n {
 			owner[pos] = uint8(code)
 			for pos = (pos + step) & (size - 1); pos > high; {
@@ -128,41 +128,41 @@ func (t *fseTable) build() {
 	}
 	at := first
 	for state, code := range owner[:size] {
-		t.next[at[code]] = uint16(size + state)
+		t.stateTable[at[code]] = uint16(size + state)
 		at[code]++
 	}
-	for code, n := range t.states[:t.n] {
+	for code, n := range t.norm[:t.n] {
 		switch {
 		case n == 0:
 		case n == -1 || n == 1:
-			t.steps[code] = fseStep{bits: uint32(t.log<<16) - uint32(size), base: int32(first[code] - 1)}
+			t.symbols[code] = symbolTransform{deltaBits: uint32(t.log<<16) - uint32(size), deltaState: int32(first[code] - 1)}
 		default:
 			most := t.log - uint(bits.Len16(uint16(n-1))) + 1
-			t.steps[code] = fseStep{bits: uint32(most<<16) - uint32(n)<<most, base: int32(first[code] - int(n))}
+			t.symbols[code] = symbolTransform{deltaBits: uint32(most<<16) - uint32(n)<<most, deltaState: int32(first[code] - int(n))}
 		}
 	}
 }
 
 // start is the state that encodes the last code, for which no bits are needed.
 func (t *fseTable) start(code uint8) uint32 {
-	if t.only {
+	if t.rle {
 		return 0
 	}
-	s := t.steps[code]
-	n := (s.bits + 1<<15) >> 16
-	return uint32(t.next[int32((n<<16-s.bits)>>n)+s.base])
+	s := t.symbols[code]
+	n := (s.deltaBits + 1<<15) >> 16
+	return uint32(t.stateTable[int32((n<<16-s.deltaBits)>>n)+s.deltaState])
 }
 
 // encode writes what leads back from a state of code, and returns that state. It
 // writes no more than maxTableLog bits.
 func (t *fseTable) encode(w *bitWriter, state uint32, code uint8) uint32 {
-	if t.only {
+	if t.rle {
 		return 0
 	}
-	s := t.steps[code]
-	n := (state + s.bits) >> 16
+	s := t.symbols[code]
+	n := (state + s.deltaBits) >> 16
 	w.add(uint64(state&(1<<n-1)), uint(n))
-	return uint32(t.next[int32(state>>n)+s.base])
+	return uint32(t.stateTable[int32(state>>n)+s.deltaState])
 }
 
 // finish writes the state at which a decoder begins.
@@ -178,7 +178,7 @@ func (t *fseTable) appendTo(out []byte) []byte {
 	// half is the least that takes all bits.
 	remaining, half, n := 1<<t.log+1, 1<<t.log, t.log+1
 	for code := 0; remaining > 1; {
-		share := int(t.states[code])
+		share := int(t.norm[code])
 		code++
 		// Numbers that cannot come any more make room for those below spare to
 		// be a bit shorter.
@@ -201,7 +201,7 @@ func (t *fseTable) appendTo(out []byte) []byte {
 		}
 		// How many more codes have none, by threes.
 		none := 0
-		for t.states[code] == 0 {
+		for t.norm[code] == 0 {
 			code++
 			none++
 		}
@@ -220,7 +220,7 @@ const impossible = math.MaxInt32
 
 // cost is about how many bits codes take that come so often.
 func (t *fseTable) cost(counts []uint32) int {
-	if t.only {
+	if t.rle {
 		return impossible
 	}
 	var sum int
@@ -228,10 +228,10 @@ func (t *fseTable) cost(counts []uint32) int {
 		if count == 0 {
 			continue
 		}
-		if code >= t.n || t.states[code] == 0 {
+		if code >= t.n || t.norm[code] == 0 {
 			return impossible
 		}
-		sum += int(count) * (int(t.log)*bit - log2(uint32(max(t.states[code], 1))))
+		sum += int(count) * (int(t.log)*bit - log2(uint32(max(t.norm[code], 1))))
 	}
 	return sum / bit
 }

@@ -29,7 +29,7 @@ func TestTablesGiveAllTheirStates(t *testing.T) {
 		var table fseTable
 		table.normalize(counts, total, tableLog(kind, counts, total))
 		given := 0
-		for code, n := range table.states[:table.n] {
+		for code, n := range table.norm[:table.n] {
 			if (n == 0) != (counts[code] == 0) {
 				t.Fatalf("code %d came %d times and has %d states", code, counts[code], n)
 			}
@@ -89,14 +89,14 @@ func TestTablesAreDescribed(t *testing.T) {
 	for range 20_000 {
 		counts, total := randomCounts(r)
 		var table fseTable
-		table.normalize(counts, total, tableLog(matchKind, counts, total))
+		table.normalize(counts, total, tableLog(matchLenKind, counts, total))
 		log, states := decodeTable(append(table.appendTo(nil), 0, 0))
 		if log != table.log || len(states) != table.n {
 			t.Fatalf("a table of 2^%d states for %d codes is read as 2^%d for %d", table.log, table.n, log, len(states))
 		}
 		for code, n := range states {
-			if n != table.states[code] {
-				t.Fatalf("code %d has %d states, which are read as %d", code, table.states[code], n)
+			if n != table.norm[code] {
+				t.Fatalf("code %d has %d states, which are read as %d", code, table.norm[code], n)
 			}
 		}
 	}
@@ -108,14 +108,14 @@ func TestCodesAreThoseOfTheFormat(t *testing.T) {
 			code  uint8
 			first []uint32
 			bits  []uint8
-		}{{literalCode(n), literalFirst, literalBits[:]}, {matchCode(n), matchFirst, matchBits[:]}} {
+		}{{litLenCode(n), litLenBase, litLenBits[:]}, {matchLenCode(n), matchLenBase, matchLenBits[:]}} {
 			if rest := n - c.first[c.code]; n < c.first[c.code] || rest >= 1<<c.bits[c.code] {
 				t.Fatalf("%d has code %d, which is %d and %d bits", n, c.code, c.first[c.code], c.bits[c.code])
 			}
 		}
 	}
 	// Ends of the tables in the RFC.
-	if literalFirst[35] != 65536 || matchFirst[52] != 65539-minMatch {
-		t.Errorf("the last codes are %d literals and copies of %d bytes", literalFirst[35], matchFirst[52]+minMatch)
+	if litLenBase[35] != 65536 || matchLenBase[52] != 65539-minMatch {
+		t.Errorf("the last codes are %d literals and copies of %d bytes", litLenBase[35], matchLenBase[52]+minMatch)
 	}
 }

@@ -24,29 +24,29 @@ func log2(n uint32) int {
 
 // prices are what things cost, going by how often they came in the blocks before.
 type prices struct {
-	literalCount [256]uint32
-	runCount     [literalCodes]uint32
-	matchCount   [matchCodes]uint32
-	offsetCount  [offsetCodes]uint32
+	literalCount  [256]uint32
+	litLenCount   [litLenCodes]uint32
+	matchLenCount [matchLenCodes]uint32
+	offsetCount   [offsetCodes]uint32
 
 	literal [256]int32
 	// more is what a number of literals costs more than one less; no more from
 	// the end of the table on.
-	more   [literalTable]int32
-	length [enough]int32      // of copies that are shorter than enough
-	offset [offsetCodes]int32 // by code
-	none   int32              // of no literals
+	litLenDelta [litLenSmall]int32
+	matchLen    [sufficientLen]int32 // of copies that are shorter than enough
+	offset      [offsetCodes]int32   // by code
+	noLiterals  int32                // of no literals
 }
 
 // reset forgets all blocks. The first one's prices are the format's own idea of
 // what is likely.
 func (p *prices) reset() {
 	p.literalCount = [256]uint32{}
-	for code := range p.runCount {
-		p.runCount[code] = 16 * uint32(max(defaultTables[literalKind].states[code], 1))
+	for code := range p.litLenCount {
+		p.litLenCount[code] = 16 * uint32(max(predefinedTables[litLenKind].norm[code], 1))
 	}
-	for code := range p.matchCount {
-		p.matchCount[code] = 16 * uint32(max(defaultTables[matchKind].states[code], 1))
+	for code := range p.matchLenCount {
+		p.matchLenCount[code] = 16 * uint32(max(predefinedTables[matchLenKind].norm[code], 1))
 	}
 	for code := range p.offsetCount {
 		p.offsetCount[code] = 16
@@ -61,26 +61,26 @@ func (p *prices) set(block []byte) {
 			p.literalCount[b]++
 		}
 	}
-	var runs [literalCodes]int32
-	var matches [matchCodes]int32
+	var runs [litLenCodes]int32
+	var matches [matchLenCodes]int32
 	setPrices(p.literal[:], p.literalCount[:], 11*bit) // Huffman codes have at most 11 bits
-	setPrices(runs[:], p.runCount[:], 10*bit)
-	setPrices(matches[:], p.matchCount[:], 10*bit)
+	setPrices(runs[:], p.litLenCount[:], 10*bit)
+	setPrices(matches[:], p.matchLenCount[:], 10*bit)
 	setPrices(p.offset[:], p.offsetCount[:], 9*bit)
 	for code := range p.offset {
 		p.offset[code] += int32(code) * bit
 	}
 	run := func(n int) int32 {
-		code := literalCode(uint32(n))
-		return runs[code] + int32(literalBits[code])*bit
+		code := litLenCode(uint32(n))
+		return runs[code] + int32(litLenBits[code])*bit
 	}
-	p.none = run(0)
-	for n := 1; n < len(p.more); n++ {
-		p.more[n] = run(n) - run(n-1)
+	p.noLiterals = run(0)
+	for n := 1; n < len(p.litLenDelta); n++ {
+		p.litLenDelta[n] = run(n) - run(n-1)
 	}
-	for n := minMatch; n < len(p.length); n++ {
-		code := matchCode(uint32(n - minMatch))
-		p.length[n] = matches[code] + int32(matchBits[code])*bit
+	for n := minMatch; n < len(p.matchLen); n++ {
+		code := matchLenCode(uint32(n - minMatch))
+		p.matchLen[n] = matches[code] + int32(matchLenBits[code])*bit
 	}
 }
 
@@ -97,7 +97,7 @@ func setPrices(price []int32, counts []uint32, most int32) {
 
 // learn adds what a block has come to. What came before counts half as much.
 func (p *prices) learn(literals []byte, sequences []sequence) {
-	for _, counts := range [][]uint32{p.literalCount[:], p.runCount[:], p.matchCount[:], p.offsetCount[:]} {
+	for _, counts := range [][]uint32{p.literalCount[:], p.litLenCount[:], p.matchLenCount[:], p.offsetCount[:]} {
 		for i, n := range counts {
 			counts[i] = (n + 1) / 2
 		}
@@ -106,8 +106,8 @@ func (p *prices) learn(literals []byte, sequences []sequence) {
 		p.literalCount[b] += 2
 	}
 	for _, s := range sequences {
-		p.runCount[literalCode(s.literals)] += 2
-		p.matchCount[matchCode(s.length-minMatch)] += 2
+		p.litLenCount[litLenCode(s.litLen)] += 2
+		p.matchLenCount[matchLenCode(s.matchLen-minMatch)] += 2
 		p.offsetCount[offsetCode(s.offset)] += 2
 	}
 }

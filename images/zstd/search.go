@@ -83,12 +83,12 @@ const searchStep = 8 << 10
 // reset forgets all positions. None that comes is before position.
 func (t *tables) reset(position uint32) {
 	t.swept = position
-	fill(t.far[:], outOfReach(position))
-	fill(t.near[:], outOfReach(position))
+	fill(t.far[:], unreachable(position))
+	fill(t.near[:], unreachable(position))
 }
 
 // outOfReach is an entry that is out of reach for long after a position.
-func outOfReach(position uint32) uint32 { return (position - Window) << tagBits }
+func unreachable(position uint32) uint32 { return (position - Window) << tagBits }
 
 func fill(table []uint32, entry uint32) {
 	for i := range table {
@@ -105,7 +105,7 @@ func (t *tables) sweep(position uint32) {
 	for _, table := range [][]uint32{t.far[:], t.near[:]} {
 		for i, entry := range table {
 			if (position-entry>>tagBits)%positions > farReach {
-				table[i] = outOfReach(position)
+				table[i] = unreachable(position)
 			}
 		}
 	}
@@ -145,7 +145,7 @@ func (t *tables) searchNear(hist []byte, base uint32, at int, found []uint32) (m
 // bytes from at on, one for each of found, and says how many it found. base is the
 // position of hist's beginning. ahead bytes from the last one on are in hist.
 func (t *tables) searchFar(hist []byte, base uint32, at int, found []uint32) (matches int) {
-	picked := t.listFar(hist, base, at, len(found))
+	picked := t.indexFar(hist, base, at, len(found))
 	for i, d := range t.distances[:len(picked)] {
 		if d > farReach {
 			continue
@@ -169,7 +169,7 @@ func (t *tables) searchFar(hist []byte, base uint32, at int, found []uint32) (ma
 
 // listFar lists n positions, and returns those that it picked, from at on. How far
 // back the same hash was is in distances.
-func (t *tables) listFar(hist []byte, base uint32, at, n int) (picked []uint32) {
+func (t *tables) indexFar(hist []byte, base uint32, at, n int) (picked []uint32) {
 	hashes := t.hashes[:n+2]
 	if at > 0 {
 		hashAll(hashes, hist[at-1:])
