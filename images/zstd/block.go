@@ -6,7 +6,7 @@ import (
 	"github.com/klauspost/compress/huff0"
 )
 
-// maxBlock is the most that a block holds (RFC 8878, section 3.1.1.2.4).
+// maxBlock is the largest content of a block in bytes (RFC 8878, section 3.1.1.2.4).
 const maxBlock = 128 << 10
 
 // Kinds of blocks and of literals (RFC 8878, sections 3.1.1.2.2 and 3.1.1.3.1.1).
@@ -20,7 +20,8 @@ const (
 	treelessLiterals   = 3
 )
 
-// The three kinds of codes, in the order of their tables in a block.
+// Kinds of codes, in the order of their tables in a block: lengths of literals, offsets,
+// lengths of matches.
 const (
 	litLenKind = iota
 	offsetKind
@@ -28,7 +29,7 @@ const (
 	kinds
 )
 
-// Ways to know a table (RFC 8878, section 3.1.1.3.2.1).
+// Modes of a table (RFC 8878, section 3.1.1.3.2.1).
 const (
 	predefinedMode = iota
 	rleMode
@@ -51,26 +52,26 @@ func newTable(log uint, states ...int16) *fseTable {
 	return t
 }
 
-// A blockWriter writes the blocks of a segment one after the other.
+// A blockWriter encodes the blocks of a segment.
 type blockWriter struct {
 	huffman huff0.Scratch
-	// tables are the last that were described, of the kinds that are known.
+	// tables are the tables that the repeat mode refers to, where known is set.
 	tables [kinds]fseTable
 	known  [kinds]bool
-	fresh  [kinds]fseTable // the next to describe
-	codes  [kinds][]uint8  // of each sequence
+	fresh  [kinds]fseTable // tables for the block that is encoded
+	codes  [kinds][]uint8  // of the sequences of the block that is encoded
 	bits   []byte
 }
 
-// reset forgets all blocks: the next one can be decoded after any other.
+// reset forgets all blocks: the next block can be decoded after any other.
 func (b *blockWriter) reset() {
 	b.huffman.Reuse = huff0.ReusePolicyNone
 	b.known = [kinds]bool{}
 }
 
-// append writes a block of content, which literals and sequences come to. If that
-// would not be smaller, it is a raw one, and ok is false: the sequences do not
-// count then.
+// append encodes one block, whose content is that of literals and sequences. If the
+// encoding is no smaller than content, append writes a raw block and returns false; the
+// caller must restore the repcodes of before the block.
 func (b *blockWriter) append(out, content, literals []byte, sequences []sequence) (_ []byte, ok bool) {
 	start := len(out)
 	out = appendBlockHeader(out, compressedBlock, 0)
@@ -91,11 +92,11 @@ func appendBlockHeader(out []byte, kind, size int) []byte {
 	return append(out, byte(v), byte(v>>8), byte(v>>16))
 }
 
-// appendLiterals writes the literals section (RFC 8878, section 3.1.1.3.1).
+// appendLiterals encodes the literals section (RFC 8878, section 3.1.1.3.1).
 func (b *blockWriter) appendLiterals(out, literals []byte) []byte {
 	const (
-		worthIt    = 32   // of fewer, a table costs more than it saves
-		oneStream  = 1024 // from here on there are four
+		worthIt    = 32   // fewer literals are smaller without a table
+		oneStream  = 1024 // from this number on, there are four streams
 		small, mid = 1 << 10, 1 << 14
 	)
 	var (
@@ -141,7 +142,7 @@ func (b *blockWriter) appendLiterals(out, literals []byte) []byte {
 	return append(out, packed...)
 }
 
-// appendPlainHeader begins literals that are not compressed.
+// appendPlainHeader appends the header of raw or RLE literals.
 func appendPlainHeader(out []byte, kind, n int) []byte {
 	switch {
 	case n < 1<<5:
@@ -154,7 +155,7 @@ func appendPlainHeader(out []byte, kind, n int) []byte {
 	return append(out, byte(v), byte(v>>8), byte(v>>16))
 }
 
-// appendSequences writes the sequences section (RFC 8878, section 3.1.1.3.2).
+// appendSequences encodes the sequences section (RFC 8878, section 3.1.1.3.2).
 func (b *blockWriter) appendSequences(out []byte, sequences []sequence) []byte {
 	const long = 0x7f00
 	n := len(sequences)
@@ -192,7 +193,8 @@ func (b *blockWriter) appendSequences(out []byte, sequences []sequence) []byte {
 	return append(out, b.encodeSequences(sequences, tables)...)
 }
 
-// choose chooses the table of the least cost, and describes it if need be.
+// chooseTable returns the table with the least cost and its mode. It appends the
+// description of the table to out if the mode needs one.
 func (b *blockWriter) chooseTable(kind int, counts []uint32, out []byte) (*fseTable, byte, []byte) {
 	codes := b.codes[kind]
 	total := uint32(len(codes))
@@ -221,8 +223,8 @@ func (b *blockWriter) chooseTable(kind int, counts []uint32, out []byte) (*fseTa
 	return &b.tables[kind], fseMode, described
 }
 
-// tableLog is how large a table should be. A larger one is nearer to the
-// probabilities, and longer to describe.
+// tableLog returns the accuracy log for a table. A larger table is nearer to the
+// frequencies, and its description is longer.
 func tableLog(kind int, counts []uint32, total uint32) uint {
 	most := uint(maxTableLog)
 	if kind == offsetKind {
@@ -234,15 +236,15 @@ func tableLog(kind int, counts []uint32, total uint32) uint {
 			used++
 		}
 	}
-	// Every code needs a state, and rounding some room.
+	// Each code needs a state, and rounding needs some more.
 	least := max(minTableLog, uint(bits.Len(uint(used)))+1)
 	return min(max(uint(max(bits.Len32(total-1), 2)-2), least), most)
 }
 
-// encode writes the sequences by their tables, from the last to the first, since
+// encodeSequences encodes the sequences with the tables, from the last to the first:
 // decoders read the bits backwards.
 func (b *blockWriter) encodeSequences(sequences []sequence, tables [kinds]*fseTable) []byte {
-	// A sequence takes at most 26 bits of states, 16 each of lengths and 31 of
+	// A sequence has at most 26 bits of states, 16 bits of each length and 31 bits of
 	// the offset.
 	if need := 12*len(sequences) + 32; len(b.bits) < need {
 		b.bits = make([]byte, need)
@@ -271,6 +273,6 @@ func (b *blockWriter) encodeSequences(sequences []sequence, tables [kinds]*fseTa
 	matches.finish(&w, atMatches)
 	offsets.finish(&w, atOffsets)
 	literals.finish(&w, atLiterals)
-	w.add(1, 1) // where decoders begin
+	w.add(1, 1) // the padding bit, where decoders begin
 	return w.bytes()
 }

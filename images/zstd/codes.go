@@ -2,33 +2,33 @@ package zstd
 
 import "math/bits"
 
-// A sequence is some literals, then a copy of earlier bytes (RFC 8878, section
+// A sequence is a number of literals and a match after them (RFC 8878, section
 // 3.1.1.3.2).
 type sequence struct {
-	litLen   uint32 // how many
-	matchLen uint32 // of the copy in bytes, at least minMatch
-	offset   uint32 // 1 to 3 for one of the last offsets, else how far back, plus 3
+	litLen   uint32 // the number of literals
+	matchLen uint32 // the length of the match in bytes, at least minMatch
+	offset   uint32 // the Offset_Value: 1 to 3 for a repcode, else the distance plus 3
 }
 
-// minMatch is the least that a sequence copies.
+// minMatch is the length of the shortest match.
 const minMatch = 3
 
-// Each number of a sequence is written as a code, which has a probability, and
-// some bits as they are.
+// A number of a sequence is encoded as a code and some extra bits: the code selects the
+// baseline and the number of extra bits.
 const (
 	litLenCodes   = 36 // of the number of literals
-	matchLenCodes = 53 // of the length of a copy, less minMatch
-	offsetCodes   = 32 // of the offset: how many bits follow
+	matchLenCodes = 53 // of the length of a match, less minMatch
+	offsetCodes   = 32 // of the offset: the code is the number of extra bits
 )
 
-// literalBits and matchBits are how many bits follow a code (RFC 8878, tables 15
+// litLenBits and matchLenBits are the numbers of extra bits of codes (RFC 8878, tables 15
 // and 16).
 var (
 	litLenBits   = [litLenCodes]uint8{16: 1, 1, 1, 1, 2, 2, 3, 3, 4, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16}
 	matchLenBits = [matchLenCodes]uint8{32: 1, 1, 1, 1, 2, 2, 3, 3, 4, 4, 5, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16}
 )
 
-// literalFirst and matchFirst are the first number that has each code.
+// litLenBase and matchLenBase are the baselines of codes.
 var (
 	litLenBase   = baselines(litLenBits[:])
 	matchLenBase = baselines(matchLenBits[:])
@@ -42,13 +42,13 @@ func baselines(bits []uint8) []uint32 {
 	return first
 }
 
-// From these numbers on, codes follow from how many bits a number has.
+// From these numbers on, the code follows from the number of bits.
 const (
 	litLenSmall   = 64
 	matchLenSmall = 128
 )
 
-// smallLiterals and smallMatches are the codes of smaller numbers.
+// smallLitLenCodes and smallMatchLenCodes are the codes of smaller numbers.
 var (
 	smallLitLenCodes   = codesBelow(litLenSmall, litLenBase)
 	smallMatchLenCodes = codesBelow(matchLenSmall, matchLenBase)
@@ -66,6 +66,7 @@ func codesBelow(n int, first []uint32) []uint8 {
 	return codes
 }
 
+// litLenCode returns the code of a number of literals.
 func litLenCode(n uint32) uint8 {
 	if n < litLenSmall {
 		return smallLitLenCodes[n]
@@ -73,7 +74,7 @@ func litLenCode(n uint32) uint8 {
 	return uint8(bits.Len32(n)) + 18
 }
 
-// matchCode is the code of a copy's length, less minMatch.
+// matchLenCode returns the code of the length of a match, less minMatch.
 func matchLenCode(n uint32) uint8 {
 	if n < matchLenSmall {
 		return smallMatchLenCodes[n]

@@ -1,37 +1,43 @@
-// Package zstd encodes layers for air-gap archives: better than the library's best
-// level, in less time, and in pieces that are made anew one by one.
+// Package zstd encodes layers for air-gap archives: smaller and faster than the best level
+// of klauspost/compress, and in segments that can be encoded again one by one. It has no
+// decoder.
+//
+// # Nouns
+//
+//   - A frame (RFC 8878) is a header, blocks of up to 128 KiB of content, and an end.
+//   - A segment is a run of blocks. Its first block uses no tables and no repcodes of the
+//     block before it.
+//   - The window is the last 32 MiB of content before a position. A match copies bytes
+//     from it; its distance is how far back they are.
+//   - A sequence is a number of literals and a match. Its offset is a distance plus 3, or
+//     one of the three repcodes, which stand for the last distances.
+//   - A candidate is an earlier position, from a hash table, whose bytes may match.
 //
 // # Segments
 //
-// A frame of zstd (RFC 8878) is a header, blocks of up to 128 KiB, and an end. A block
-// may copy bytes from anywhere in the window before it, and may use tables and
-// offsets of the block before it. A segment is a run of blocks of which the first
-// uses nothing of the latter. So what a segment becomes depends on its content and
-// on the window before it alone, and it may follow, in a frame, whatever has that
-// content:
+// The encoding of a segment depends only on its content and on the window before it. It
+// may stand in any frame after the same content:
 //
 //	header | segment | segment | segment | end
 //
-// An archive has a frame for several layers that have content in common, and a
-// segment in it for each. When a layer changes, its segment is encoded anew, and
-// those whose window it is in; all others are copied from the cache. The Encoder makes
-// the same bytes in both cases: while it goes through a frame from its beginning, or
-// when it has just loaded the window.
+// An archive has a frame for layers with content in common, and one segment of the frame
+// for each layer. When a layer changes, its segment is encoded again, and those whose
+// window the layer is in. All others are copied from the cache. The Encoder produces the
+// same bytes whether it encodes a whole frame or loads the window before one segment.
 //
-// # Why not the library's encoder
+// # Why not the encoder of klauspost/compress
 //
-// klauspost/compress has no such restart, since its encoders cannot be given a
-// window to begin with but a dictionary, and no way to write blocks of one's own
-// sequences. Its best level, with the same window, makes 146.8 MB of the 638 MB of
-// docs/performance.md in 24 s; this makes 145.1 MB in 16 s on one core, and in 10 s
-// on two, of which the library can use but one for a frame. Literals are still coded
-// by its huff0, and everything is decoded by its decoder.
+// It cannot begin in the middle of a frame: it takes a dictionary but not a window, and
+// cannot write blocks from given sequences. With the same window, its best level makes
+// 146.8 MB of the 638 MB of docs/performance.md in 24 s. This package makes 145.1 MB in
+// 16 s on one core, and in 10 s on two, of which the library uses one for a frame.
+// Literals are still encoded by its huff0.
 //
-// # How
+// # How it works
 //
-// For all positions of a block, candidates for copies are searched at once (search.go);
-// then the cheapest way through the block is searched, going by what things cost in
-// the blocks before (parse.go, prices.go); then literals and sequences are written
-// with the tables that fit them best (block.go, fse.go). The first of the three and
-// the others work on different blocks at the same time (encoder.go).
+// First the candidates for all positions of a block are searched (search.go). Then the
+// cheapest path through the block is found, with prices from the blocks before (parse.go,
+// prices.go). Last, the literals and sequences are encoded with the tables that fit best
+// (block.go, fse.go). The first step works on another block at the same time as the
+// others (encoder.go).
 package zstd

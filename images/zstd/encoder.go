@@ -6,70 +6,70 @@ import (
 	"sync/atomic"
 )
 
-// Version changes with what any content becomes.
+// Version identifies the output of the encoder. It changes whenever the encoding of any
+// content does, and belongs into keys of caches.
 const Version = "1"
 
-// slack is how much more than a window an encoder holds, in bytes: after so many,
-// the window moves.
+// slack is the number of bytes that an encoder holds besides a window. The window moves
+// after that many bytes.
 const slack = 8 << 20
 
-// An Encoder encodes segments, which are runs of blocks. What a segment becomes
-// depends on its content and on what is before it in the window, and on nothing
-// else: not on how it came in pieces, nor on what else the encoder has encoded.
+// An Encoder encodes segments. The encoding of a segment depends only on its content and
+// on the content before it in the window: not on the sizes of the writes, nor on what
+// the encoder has encoded before.
 //
-// It holds about 60 MB. Two goroutines work on a segment besides the one that
-// writes. It must not be used by several at a time.
+// It holds about 60 MB. Two goroutines work on a segment besides the one that writes.
+// An Encoder must not be used by several goroutines at a time.
 type Encoder struct {
 	tables tables
 	parser parser
 	writer blockWriter
 
-	// hist is the window and what was written since. base is the position of its
-	// first byte in the frame, modulo 2^32.
+	// hist is the window and the content after it. base is the position of its first
+	// byte in the frame, modulo 2^32.
 	hist []byte
 	base uint32
-	// done is up to where in hist blocks went to the parser, or none are needed.
+	// hist[:done] has been parsed or was loaded.
 	done int
-	// farListed and nearListed are up to where positions are in the tables.
+	// The positions before farIndexed and nearIndexed are in the tables.
 	farIndexed, nearIndexed int
 
-	// Of the segment that is open:
-	piece  piece       // what came last, and is not handed on
-	pieces chan piece  // on their way to the search
-	spare  chan []byte // that may be filled
-	free   chan *block // that may be filled
-	full   chan *block // on their way to the parser
+	// These are of the segment that has begun:
+	piece  piece       // the last piece, not yet complete
+	pieces chan piece  // to searchPieces
+	spare  chan []byte // empty buffers for pieces
+	free   chan *block // blocks to fill
+	full   chan *block // to encode
 	ended  chan error
-	failed atomic.Bool // writing has: what else comes is not looked at
+	failed atomic.Bool // a write has failed: the rest of the segment is dropped
 }
 
-// A piece is some of what was written, or loaded.
+// A piece is a part of the content that was written or loaded.
 type piece struct {
 	bytes  []byte
 	loaded bool
 }
 
-// A block is a piece of a segment on its way from the search to the parser.
+// A block is a block of a segment on its way from the search to the parser.
 type block struct {
-	hist  []byte // what is before it, then itself
-	start int    // where in hist it begins
-	// near and far are the candidates for each of its bytes, and matches how many
-	// there are: see searchNear and searchFar.
+	hist  []byte // the content before the block, and the block
+	start int    // of the block in hist
+	// near and far are the candidates for each byte of the block, see searchNear and
+	// searchFar. matches is the number of candidates.
 	near, far []uint32
 	matches   int
 }
 
 const (
-	// blocks is how many blocks may be under way. One is searched and one parsed;
-	// the others wait, since some take longer to search and some to parse.
+	// blocks is the number of blocks in the pipeline. One is searched and one is parsed.
+	// The others even out the times that these take.
 	blocks = 4
-	// pieces is how many pieces of what is written may be, and pieceSize how
-	// large one is.
+	// pieces is the number of pieces in the pipeline, pieceSize the size of one in bytes.
 	pieces    = 4
 	pieceSize = 256 << 10
 )
 
-// NewEncoder returns an encoder that has encoded nothing.
+// NewEncoder returns an Encoder at the beginning of a frame.
 func NewEncoder() *Encoder {
 	e := &Encoder{hist: make([]byte, 0, Window+slack), free: make(chan *block, blocks), spare: make(chan []byte, pieces)}
 	for range blocks {
@@ -82,14 +82,14 @@ func NewEncoder() *Encoder {
 	return e
 }
 
-// Reset begins another frame: nothing is before the next segment.
+// Reset begins another frame: no content is before the next segment.
 func (e *Encoder) Reset() {
 	e.hist, e.base, e.done, e.farIndexed, e.nearIndexed = e.hist[:0], 0, 0, 0, 0
 	e.tables.reset(e.base)
 }
 
-// Begin begins a segment, whose blocks go to w. It follows what was loaded and
-// encoded since Reset, and must be ended by End.
+// Begin begins a segment, after the content that was loaded and written since Reset. The
+// blocks of the segment are written to w. The caller must call End.
 func (e *Encoder) Begin(w io.Writer) {
 	e.parser.reset()
 	e.writer.reset()
@@ -100,12 +100,11 @@ func (e *Encoder) Begin(w io.Writer) {
 	go e.encode(w)
 }
 
-// Load has a segment that has begun, and of which nothing is written yet, follow
-// content that is not encoded here. Only the last Window bytes before a segment
-// matter.
+// Load primes the window with content of the frame that is not encoded here. Call it
+// after Begin and before Write. Only the last Window bytes before a segment matter.
 func (e *Encoder) Load(content []byte) { e.put(content, true) }
 
-// Write adds to the segment. What goes wrong with it, End returns.
+// Write adds content to the segment. End returns the reason of an error.
 func (e *Encoder) Write(content []byte) (int, error) {
 	e.put(content, false)
 	if e.failed.Load() {
@@ -114,10 +113,10 @@ func (e *Encoder) Write(content []byte) (int, error) {
 	return len(content), nil
 }
 
-// errFailed stops who writes; the reason comes with End.
+// errFailed ends the writing of a segment. End returns the reason.
 var errFailed = errors.New("zstd: the segment could not be written")
 
-// put collects pieces.
+// put appends content to the present piece, and sends complete pieces to searchPieces.
 func (e *Encoder) put(content []byte, loaded bool) {
 	for len(content) > 0 {
 		if len(e.piece.bytes) == cap(e.piece.bytes) || loaded != e.piece.loaded {
@@ -130,15 +129,15 @@ func (e *Encoder) put(content []byte, loaded bool) {
 	}
 }
 
-// End ends the segment, also after an error. When it returns, all blocks are
-// written, or it says why not.
+// End ends the segment, also after an error. It returns after the last block was
+// written, or with the error of the first write that failed.
 func (e *Encoder) End() error {
 	e.pieces <- e.piece
 	close(e.pieces)
 	return <-e.ended
 }
 
-// searchPieces makes blocks of what is written, and the window of what is loaded.
+// searchPieces makes blocks of written pieces, and adds loaded ones to the window.
 func (e *Encoder) searchPieces() {
 	for piece := range e.pieces {
 		for rest := piece.bytes; len(rest) > 0 && !e.failed.Load(); {
@@ -161,7 +160,7 @@ func (e *Encoder) searchPieces() {
 	close(e.full)
 }
 
-// add adds what there is room for to hist, and says how much.
+// add appends as much of content to hist as fits, and returns how many bytes.
 func (e *Encoder) add(content []byte) int {
 	e.makeRoom()
 	n := min(len(content), cap(e.hist)-len(e.hist))
@@ -169,12 +168,12 @@ func (e *Encoder) add(content []byte) int {
 	return n
 }
 
-// makeRoom moves the window to the front when there is no room behind it.
+// makeRoom moves the window to the front of hist if hist is full.
 func (e *Encoder) makeRoom() {
 	if len(e.hist) < cap(e.hist) {
 		return
 	}
-	// The parser still reads what is moved.
+	// Wait for the parser, which reads hist.
 	var idle [blocks]*block
 	for i := range idle {
 		idle[i] = <-e.free
@@ -190,8 +189,8 @@ func (e *Encoder) makeRoom() {
 	}
 }
 
-// search sends the block up to end to the parser, with candidates. Its last bytes
-// have none if nothing follows them yet.
+// search sends the block hist[done:end] to the parser, with candidates. The last bytes of
+// hist have none: their hashes need the bytes after them.
 func (e *Encoder) search(end int) {
 	b := <-e.free
 	e.indexFar()
@@ -212,9 +211,9 @@ func (e *Encoder) search(end int) {
 	e.full <- b
 }
 
-// listFar lists the positions before a block that are not: those of loaded content,
-// and the last ones of the segment before, which could not be looked up without
-// what follows them.
+// indexFar adds the positions before the next block that are not in the far table yet:
+// those of loaded content, and the last ones of the segment before, whose hashes need
+// the bytes after them.
 func (e *Encoder) indexFar() {
 	e.tables.sweep(e.base + uint32(e.farIndexed))
 	for end := min(e.done, len(e.hist)-ahead); e.farIndexed < end; {
@@ -224,7 +223,7 @@ func (e *Encoder) indexFar() {
 	}
 }
 
-// listNear does the same for the near table, as far as that may lead.
+// indexNear does the same for the near table, within its reach.
 func (e *Encoder) indexNear() {
 	e.nearIndexed = max(e.nearIndexed, e.done-nearReach)
 	for end := min(e.done, len(e.hist)-ahead); e.nearIndexed < end; {
@@ -234,7 +233,7 @@ func (e *Encoder) indexNear() {
 	}
 }
 
-// encode parses and writes blocks as they come.
+// encode parses the blocks from full and writes them to w.
 func (e *Encoder) encode(w io.Writer) {
 	var (
 		out []byte

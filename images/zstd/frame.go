@@ -6,14 +6,14 @@ import (
 	"math/bits"
 )
 
-// AppendHeader begins a frame of size bytes (RFC 8878, section 3.1.1.1). Decoders
-// are asked for no more memory than it needs. With checksum, the last four bytes of
-// the frame are the lowest of the XXH64 of its content.
+// AppendHeader appends the header of a frame with size bytes of content (RFC 8878,
+// section 3.1.1.1). The window is no larger than the content. With checksum, the caller
+// appends the low four bytes of the XXH64 of the content after the last block.
 func AppendHeader(out []byte, size uint64, checksum bool) []byte {
 	const (
-		small, large = 2 << 6, 3 << 6 // sizes of 4 and 8 bytes
+		small, large = 2 << 6, 3 << 6 // a content size in 4 or 8 bytes
 		hasChecksum  = 1 << 2
-		leastWindow  = 10 // as a power of two, which is in the byte's upper bits
+		leastWindow  = 10 // as a power of two, from which the exponent counts
 	)
 	descriptor := byte(small)
 	if size > math.MaxUint32 {
@@ -30,5 +30,5 @@ func AppendHeader(out []byte, size uint64, checksum bool) []byte {
 	return binary.LittleEndian.AppendUint32(out, uint32(size))
 }
 
-// AppendEnd ends the blocks of a frame, with one that is empty and the last.
+// AppendEnd appends the last block of a frame, which is empty.
 func AppendEnd(out []byte) []byte { return append(out, 1, 0, 0) }

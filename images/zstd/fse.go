@@ -6,48 +6,49 @@ import (
 )
 
 const (
-	// maxCodes is the most that any of the three alphabets has.
+	// maxCodes is the size of the largest of the three alphabets.
 	maxCodes = matchLenCodes
-	// minTableLog and maxTableLog bound the size of a table, as a power of two
-	// (RFC 8878, section 3.1.1.3.2.1). Offsets have one less.
+	// minTableLog and maxTableLog bound the accuracy log of a table, the binary logarithm
+	// of its size (RFC 8878, section 3.1.1.3.2.1). maxOffsetTableLog is for offsets.
 	minTableLog       = 5
 	maxTableLog       = 9
 	maxOffsetTableLog = 8
 )
 
-// An fseTable encodes codes by their probabilities (RFC 8878, section 4.1). In a
-// table of 2^log states, each code has as many as it is probable. To encode one is
-// to go to one of its states, and to write the bits that lead a decoder back to
-// the state from which that was.
+// An fseTable encodes codes by their probabilities (RFC 8878, section 4.1). Of its 2^log
+// states, each code has a share that is its probability. To encode a code is to go to
+// one of its states, and to write the bits that lead a decoder from there back to the
+// state before.
 type fseTable struct {
-	log uint
-	// states is how many of the 2^log states each of the first n codes has; -1
-	// is one that needs all bits to come from.
+	log uint // the accuracy log
+	// norm has the number of states of each of the first n codes. -1 is a code with one
+	// state and a probability less than 1 in 2^log.
 	norm [maxCodes]int16
 	n    int
-	// next are the states of all codes in order, to which steps point. They are
-	// numbers from 2^log on.
+	// stateTable has the states of all codes, in the order of codes. They are numbers
+	// from 2^log on.
 	stateTable [1 << maxTableLog]uint16
 	symbols    [maxCodes]symbolTransform
-	// only is set if there is but one code, which takes no bits.
+	// rle says that there is only one code, which takes no bits.
 	rle bool
 }
 
-// An fseStep says how a code leads from state to state.
+// A symbolTransform computes the next state for a code.
 type symbolTransform struct {
-	// bits plus a state is how many of its bits are written, times 2^16.
+	// deltaBits plus a state is the number of bits of the state to write, times 2^16.
 	deltaBits uint32
-	// base plus what remains of the state is where in next the new one is.
+	// deltaState plus the other bits of the state is the index of the next state in
+	// stateTable.
 	deltaState int32
 }
 
-// set makes the table that knows one code.
+// setRLE makes t the table of one code.
 func (t *fseTable) setRLE(code uint8) {
 	t.rle, t.log, t.n = true, 0, int(code)+1
 }
 
-// normalize shares the states among the codes by how often each of them comes. At
-// least two do, and total is the sum.
+// normalize distributes the states among the codes by their counts, whose sum is total.
+// At least two counts are not 0.
 func (t *fseTable) normalize(counts []uint32, total uint32, log uint) {
 	t.rle, t.log, t.n = false, log, len(counts)
 	for counts[t.n-1] == 0 {
@@ -70,7 +71,8 @@ func (t *fseTable) normalize(counts []uint32, total uint32, log uint) {
 		t.norm[code] = int16(share)
 		left -= share
 	}
-	// What rounding left or took goes to and comes from where it matters least.
+	// The remainder of rounding goes to, or comes from, the most frequent codes, where
+	// it costs least.
 	for left != 0 {
 		most := 0
 		for code, share := range t.norm[:t.n] {
@@ -87,9 +89,9 @@ func (t *fseTable) normalize(counts []uint32, total uint32, log uint) {
 	}
 }
 
-// roundShare rounds a number of states that has some binary places. Codes cost
-// the logarithm of their states, so that the middle between two numbers is the
-// geometric mean.
+// roundShare rounds a number of states with this many binary places. The cost of a code
+// is the logarithm of its states, so the border between two numbers is their geometric
+// mean.
 func roundShare(share uint64, places uint) uint64 {
 	whole := share >> places
 	if whole == 0 {
@@ -101,7 +103,8 @@ func roundShare(share uint64, places uint) uint64 {
 	return whole
 }
 
-// build makes the steps, in the order in which all decoders lay out states.
+// build computes symbols and stateTable, with the states spread as in decoders (RFC 8878,
+// section 4.1.1).
 func (t *fseTable) build() {
 	var (
 		size  = 1 << t.log
@@ -143,7 +146,7 @@ func (t *fseTable) build() {
 	}
 }
 
-// start is the state that encodes the last code, for which no bits are needed.
+// start returns a state of the last code, which is encoded first and without bits.
 func (t *fseTable) start(code uint8) uint32 {
 	if t.rle {
 		return 0
@@ -153,8 +156,8 @@ func (t *fseTable) start(code uint8) uint32 {
 	return uint32(t.stateTable[int32((n<<16-s.deltaBits)>>n)+s.deltaState])
 }
 
-// encode writes what leads back from a state of code, and returns that state. It
-// writes no more than maxTableLog bits.
+// encode encodes code after state: it writes at most maxTableLog bits and returns the
+// next state.
 func (t *fseTable) encode(w *bitWriter, state uint32, code uint8) uint32 {
 	if t.rle {
 		return 0
@@ -165,23 +168,23 @@ func (t *fseTable) encode(w *bitWriter, state uint32, code uint8) uint32 {
 	return uint32(t.stateTable[int32(state>>n)+s.deltaState])
 }
 
-// finish writes the state at which a decoder begins.
+// finish writes the last state, at which decoders begin.
 func (t *fseTable) finish(w *bitWriter, state uint32) {
 	w.add(uint64(state&(1<<t.log-1)), t.log)
 }
 
-// appendTo describes the table (RFC 8878, section 4.1.1).
+// appendTo appends the description of the table (RFC 8878, section 4.1.1).
 func (t *fseTable) appendTo(out []byte) []byte {
 	w := bitWriter{buf: make([]byte, 128)}
 	w.add(uint64(t.log-minTableLog), 4)
-	// remaining is one more than the states that are still to be given, of which
-	// half is the least that takes all bits.
+	// remaining is the number of states without a code yet, plus one. half is the least
+	// value of remaining that takes n bits.
 	remaining, half, n := 1<<t.log+1, 1<<t.log, t.log+1
 	for code := 0; remaining > 1; {
 		share := int(t.norm[code])
 		code++
-		// Numbers that cannot come any more make room for those below spare to
-		// be a bit shorter.
+		// Values are at most remaining. The unused ones let values below spare be one
+		// bit shorter.
 		spare := 2*half - 1 - remaining
 		value, width := share+1, n
 		if value >= half {
@@ -199,7 +202,7 @@ func (t *fseTable) appendTo(out []byte) []byte {
 		if share != 0 {
 			continue
 		}
-		// How many more codes have none, by threes.
+		// The number of further codes without states, three at a time.
 		none := 0
 		for t.norm[code] == 0 {
 			code++
@@ -215,10 +218,10 @@ func (t *fseTable) appendTo(out []byte) []byte {
 	return append(out, w.bytes()...)
 }
 
-// impossible is the cost of what a table cannot encode.
+// impossible is the cost of codes that a table cannot encode.
 const impossible = math.MaxInt32
 
-// cost is about how many bits codes take that come so often.
+// cost estimates the number of bits for codes with these counts.
 func (t *fseTable) cost(counts []uint32) int {
 	if t.rle {
 		return impossible

@@ -6,42 +6,43 @@ import (
 	"math/bits"
 )
 
-// How a block is parsed.
+// Optimal parsing.
 //
-// Which copies are best depends on what follows them. So the way through a block
-// is searched like the shortest one through a graph: its nodes are the places
-// between bytes, its edges literals and copies, which are as long as their price.
-// When a node is left, all edges that lead to it are known, and it remembers the
-// best. Where no edge leads past a node, all before it is settled.
+// Which matches are best depends on the content after them. The parser therefore looks
+// for the shortest path through a graph: its nodes are the positions between bytes, its
+// edges are literals and matches, and the length of an edge is its price in bits.
+// forward visits the nodes in order and relaxes their edges, so that each node knows the
+// best edge to it when it is visited. Where no edge leads past a node, backtrack turns
+// the path to it into sequences.
 
 const (
-	// enough is how long a copy is that is taken as soon as it is found.
+	// A match of sufficientLen bytes is taken without a look at others.
 	sufficientLen = 40
-	// maxSeries is how many nodes there are at most before one is settled, and
-	// minSeries how many there should be.
+	// forward visits at most maxNodes nodes before backtrack, and at least minNodes if
+	// the block has as many.
 	maxNodes = 1024
 	minNodes = 32
-	// barren is one match for how many bytes makes a block worth to be parsed.
+	// A block with less than one candidate for incompressibleRatio bytes is not parsed.
 	incompressibleRatio = 1024
 )
 
-// A node is a place between two bytes, and the end of the best way to it.
+// A node is a position between two bytes, with the last edge of the best path to it.
 type node struct {
-	price int32
-	// offset is that of the copy that ends here, as in a sequence; 0 if a literal
-	// does.
+	price int32 // of the path
+	// offset is that of the match that ends here, as in a sequence; 0 if the edge is a
+	// literal.
 	offset   uint32
-	matchLen int32 // of that copy
-	litLen   int32 // how many literals came last
+	matchLen int32 // of that match
+	litLen   int32 // the number of literals at the end of the path
 }
 
-// repeated are the last three offsets, a being the last; 0 is none.
+// repcodes are the last three distances, the most recent first; 0 is none.
 type repcodes struct{ rep1, rep2, rep3 uint32 }
 
-// A run is a match that goes on beyond a node.
+// An openMatch is a match that goes on beyond the node at which it was found.
 type openMatch struct {
 	distance int
-	end      int // in history
+	end      int // in hist
 }
 
 // A parser turns blocks into literals and sequences.
@@ -49,28 +50,27 @@ type parser struct {
 	prices prices
 	reps   repcodes
 
-	// Of the block that is parsed:
+	// These are of the block that is parsed:
 	block     *block
-	near, far openMatch // that were followed to their end
+	near, far openMatch // the last candidates whose end was looked for
 	literals  []byte
 	sequences []sequence
 
-	// Of the series of nodes that is not settled:
-	first    int // where in history node 0 is
+	// These are of the nodes since the last backtrack:
+	first    int // the position of nodes[0] in hist
 	reach    int // the last node that an edge leads to
 	nodes    [maxNodes + sufficientLen]node
-	nodeReps [maxNodes + sufficientLen]repcodes // of the nodes that were left
+	nodeReps [maxNodes + sufficientLen]repcodes // of the visited nodes
 	path     [maxNodes]sequence
 }
 
-// reset forgets all blocks: the next one can be decoded after any other.
+// reset forgets all blocks: the next block can be decoded after any other.
 func (p *parser) reset() {
 	p.prices.reset()
 	p.reps = repcodes{}
 }
 
-// parse finds the sequences of a block, and puts the bytes that they leave into
-// literals.
+// parse finds the literals and sequences of a block.
 func (p *parser) parse(b *block) {
 	content := b.hist[b.start:]
 	p.sequences, p.literals = p.sequences[:0], p.literals[:0]
@@ -87,7 +87,7 @@ func (p *parser) parse(b *block) {
 	p.prices.learn(p.literals, p.sequences)
 }
 
-// search searches the way through a block, series by series.
+// search finds the sequences of a block.
 func (p *parser) search(b *block) {
 	p.block, p.near, p.far = b, openMatch{}, openMatch{}
 	p.first = b.start
@@ -106,8 +106,9 @@ func (p *parser) search(b *block) {
 	}
 }
 
-// series goes from node to node until one is settled, whose last offsets are in last
-// then. If a copy from there is to be taken, it is that too.
+// forward visits nodes until it reaches one that no edge leads past, the limit of nodes,
+// or a match of sufficient length. It returns that node, with its repcodes in reps, and
+// the match, if there is one.
 func (p *parser) forward() (i int, copied sequence) {
 	rest := p.block.hist[p.first:]
 	stop := min(maxNodes, len(rest))
@@ -124,8 +125,8 @@ func (p *parser) forward() (i int, copied sequence) {
 			price += more[run]
 		}
 		if price >= next.price {
-			// There is a better way to the next node, and copies that begin there
-			// are nearly as good as those that begin here.
+			// The next node has a better path, and matches that begin there are nearly
+			// as good as those that begin here.
 			continue
 		}
 		*next = node{price: price, litLen: n.litLen + 1}
@@ -138,8 +139,8 @@ func (p *parser) forward() (i int, copied sequence) {
 	return i, copied
 }
 
-// know finds the last offsets at a node to which the best way is known. If that came
-// by a literal, the node before was the last one that was left.
+// updateReps computes the repcodes at the node i, whose best path is known. After a
+// literal, they are those of the node visited before.
 func (p *parser) updateReps(i int, n *node) {
 	if n.offset != 0 {
 		from := i - int(n.matchLen)
@@ -148,9 +149,9 @@ func (p *parser) updateReps(i int, n *node) {
 	p.nodeReps[i] = p.reps
 }
 
-// copies leaves a node by copies: by one from each of the last offsets, and the near
-// and the far one that are longer. It returns the first that is long enough to be
-// taken at once.
+// relaxMatches relaxes the edges of matches from the node i: those of the three repcodes,
+// and the near and the far candidate, each if it is longer than those before. It returns
+// the first match of sufficient length.
 func (p *parser) relaxMatches(i int, n *node) sequence {
 	hist, at := p.block.hist, p.first+i
 	if len(hist)-at < nearLen {
@@ -167,8 +168,8 @@ func (p *parser) relaxMatches(i int, n *node) sequence {
 	for offset := uint32(1); offset <= 3; offset++ {
 		distance := last.rep1
 		last = repcodes{last.rep2, last.rep3, last.rep1}
-		// The first three bytes must be the same. 0, and what is before the
-		// beginning, is no offset.
+		// The first three bytes must be equal. A distance of 0, or to before the
+		// beginning, is not valid.
 		if uint(distance-1) >= uint(at) || (binary.LittleEndian.Uint32(hist[at-int(distance):])^word)<<8 != 0 {
 			continue
 		}
@@ -217,9 +218,9 @@ func (p *parser) relaxMatches(i int, n *node) sequence {
 	return sequence{}
 }
 
-// relax leaves a node by a copy of a length, and of the lesser ones down to over
-// shorter as long as they are better than what is known. price is without that of
-// the length.
+// relax relaxes the edge of a match of this length from the node i, and those of its
+// shorter forms, longer than shorter, while they are better than the paths known. price
+// is that of the match without its length.
 func (p *parser) relax(i, length, shorter int, price int32, offset uint32) {
 	nodes, lengths := p.nodes[i:i+length+1], p.prices.matchLen[:length+1]
 	l := length
@@ -240,7 +241,7 @@ func (p *parser) relax(i, length, shorter int, price int32, offset uint32) {
 	}
 }
 
-// settle appends the sequences of the best way to a node.
+// backtrack appends the sequences of the best path to the node i.
 func (p *parser) backtrack(i int) {
 	k := len(p.path)
 	for i -= min(i, int(p.nodes[i].litLen)); i > 0; {
@@ -254,8 +255,8 @@ func (p *parser) backtrack(i int) {
 	p.sequences = append(p.sequences, p.path[k:]...)
 }
 
-// after are the last offsets after a sequence with an offset, before whose copy
-// there are literals or none (RFC 8878, section 3.1.1.5).
+// after returns the repcodes after a sequence with this offset. literals says whether
+// the sequence has literals (RFC 8878, section 3.1.1.5).
 func (r repcodes) after(offset uint32, literals bool) repcodes {
 	if offset > 3 {
 		return repcodes{offset - 3, r.rep1, r.rep2}
@@ -274,8 +275,8 @@ func (r repcodes) after(offset uint32, literals bool) repcodes {
 	return repcodes{r.rep1 - 1, r.rep1, r.rep2}
 }
 
-// matchLength is how many bytes from here on are the same as those from there on,
-// which is before.
+// matchLen returns the number of bytes from here on that are equal to those from there
+// on. there is before here.
 func matchLen(hist []byte, there, here int) int {
 	n := 0
 	for rest := hist[here:]; len(rest)-n >= 8; n += 8 {

@@ -5,10 +5,10 @@ import (
 	"math/bits"
 )
 
-// bit is the price of a bit: prices are in 1/256.
+// bit is the price of one bit: prices are in 1/256 of a bit.
 const bit = 1 << 8
 
-// log2Table are the logarithms of 1 to 2 in steps of 1/256, as prices.
+// log2Table has the binary logarithms of 1 to 2 in steps of 1/256, as prices.
 var log2Table = func() (table [257]uint16) {
 	for i := range table {
 		table[i] = uint16(math.Round(math.Log2(1+float64(i)/256) * bit))
@@ -16,13 +16,14 @@ var log2Table = func() (table [257]uint16) {
 	return table
 }()
 
-// log2 is the price of one of n things that are equally likely. n is at least 1.
+// log2 returns the binary logarithm of n, at least 1, as a price.
 func log2(n uint32) int {
 	whole := bits.Len32(n) - 1
 	return whole*bit + int(log2Table[(uint64(n)<<8>>whole)&255])
 }
 
-// prices are what things cost, going by how often they came in the blocks before.
+// prices are estimates of the bits of literals, lengths and offsets, from their
+// frequencies in the blocks before.
 type prices struct {
 	literalCount  [256]uint32
 	litLenCount   [litLenCodes]uint32
@@ -30,16 +31,16 @@ type prices struct {
 	offsetCount   [offsetCodes]uint32
 
 	literal [256]int32
-	// more is what a number of literals costs more than one less; no more from
-	// the end of the table on.
+	// litLenDelta is the price of a number of literals less that of one literal fewer. It
+	// is 0 from the end of the table on.
 	litLenDelta [litLenSmall]int32
-	matchLen    [sufficientLen]int32 // of copies that are shorter than enough
+	matchLen    [sufficientLen]int32 // of matches shorter than sufficientLen
 	offset      [offsetCodes]int32   // by code
-	noLiterals  int32                // of no literals
+	noLiterals  int32                // the price of 0 as a number of literals
 }
 
-// reset forgets all blocks. The first one's prices are the format's own idea of
-// what is likely.
+// reset forgets all blocks. The prices of the first block come from the predefined
+// tables of the format.
 func (p *prices) reset() {
 	p.literalCount = [256]uint32{}
 	for code := range p.litLenCount {
@@ -53,34 +54,34 @@ func (p *prices) reset() {
 	}
 }
 
-// set sets the prices for a block.
+// set computes the prices for a block.
 func (p *prices) set(block []byte) {
 	if sum(p.literalCount[:]) < 4096 {
-		// Nothing is known of literals yet.
+		// There are too few literals in the blocks before.
 		for _, b := range block {
 			p.literalCount[b]++
 		}
 	}
-	var runs [litLenCodes]int32
-	var matches [matchLenCodes]int32
+	var litLens [litLenCodes]int32
+	var matchLens [matchLenCodes]int32
 	setPrices(p.literal[:], p.literalCount[:], 11*bit) // Huffman codes have at most 11 bits
-	setPrices(runs[:], p.litLenCount[:], 10*bit)
-	setPrices(matches[:], p.matchLenCount[:], 10*bit)
+	setPrices(litLens[:], p.litLenCount[:], 10*bit)
+	setPrices(matchLens[:], p.matchLenCount[:], 10*bit)
 	setPrices(p.offset[:], p.offsetCount[:], 9*bit)
 	for code := range p.offset {
 		p.offset[code] += int32(code) * bit
 	}
-	run := func(n int) int32 {
+	litLen := func(n int) int32 {
 		code := litLenCode(uint32(n))
-		return runs[code] + int32(litLenBits[code])*bit
+		return litLens[code] + int32(litLenBits[code])*bit
 	}
-	p.noLiterals = run(0)
+	p.noLiterals = litLen(0)
 	for n := 1; n < len(p.litLenDelta); n++ {
-		p.litLenDelta[n] = run(n) - run(n-1)
+		p.litLenDelta[n] = litLen(n) - litLen(n-1)
 	}
 	for n := minMatch; n < len(p.matchLen); n++ {
 		code := matchLenCode(uint32(n - minMatch))
-		p.matchLen[n] = matches[code] + int32(matchLenBits[code])*bit
+		p.matchLen[n] = matchLens[code] + int32(matchLenBits[code])*bit
 	}
 }
 
@@ -95,7 +96,8 @@ func setPrices(price []int32, counts []uint32, most int32) {
 	}
 }
 
-// learn adds what a block has come to. What came before counts half as much.
+// learn adds the literals and sequences of a block to the frequencies. Those of the
+// blocks before count half as much from now on.
 func (p *prices) learn(literals []byte, sequences []sequence) {
 	for _, counts := range [][]uint32{p.literalCount[:], p.litLenCount[:], p.matchLenCount[:], p.offsetCount[:]} {
 		for i, n := range counts {

@@ -5,89 +5,86 @@ import (
 	"math/bits"
 )
 
-// How candidates are found.
+// The search for candidates.
 //
-// For each position of a block it is looked up where the same bytes came before,
-// in two tables. One knows every position, by 4 bytes, and is small enough to stay
-// in a core's cache: it finds what is near. The other knows the whole window, by 8
-// bytes, and is too large for that: it knows only one position in four, and is only
-// asked there. Which those are depends on the bytes around them alone, so that of
-// two equal runs of bytes the same positions are known; a match that is found there
-// is followed back to where it begins.
+// Two hash tables find earlier positions with the same bytes. The near table has every
+// position, hashed over 4 bytes, and is small enough for the cache of a core. The far
+// table covers the whole window, hashed over 8 bytes, and is too large for the cache: it
+// has only one position in four, and is only asked at such positions. The bytes around a
+// position alone decide whether it is one of them (pick), so that equal content has the
+// same positions in the table. A match that is found there is extended backwards to its
+// beginning.
 //
-// The tables are asked for many positions before anything is made of the answers.
-// None of the steps branches on what it finds, so that a core fetches a dozen
-// cache lines at a time: nearly all of an encoder's time would be spent waiting for
-// memory otherwise.
+// The tables are asked for many positions at a time, in loops without branches that
+// depend on the results. A core then fetches a dozen cache lines in parallel. Without
+// that, an encoder would spend nearly all of its time waiting for memory.
 
 const (
-	// Window is how far back a copy may begin, in bytes. Decoders have to hold
-	// as much.
+	// Window is the largest distance of a match in bytes. Decoders hold as much.
 	Window = 32 << 20
-	// farReach is how far back copies do begin. It leaves what is needed around a
-	// match in the window too.
+	// farReach is the largest distance of a candidate. The bytes around a candidate,
+	// which the search compares, are in the window, too.
 	farReach = Window - 64
-	// nearReach is how far back the near table may lead.
+	// nearReach is the largest distance of a candidate of the near table.
 	nearReach = 1 << 20
 
-	farBits  = 22
+	farBits  = 22 // the far table has 2^farBits entries
 	nearBits = 17
-	farLen   = 8 // bytes that the far table knows positions by
+	farLen   = 8 // the number of bytes in a hash of the far table
 	nearLen  = 4
 
-	// ahead is how many bytes from a position on it takes to look it up: the next
-	// one's too.
+	// ahead is the number of bytes, from a position on, that its lookup needs: those of
+	// its hash and of the hash of the next position.
 	ahead = farLen + 1
 )
 
-// An entry of a table is a position and some bits of the hash, by which nearly all
-// false candidates are known without a look at their bytes. The position comes
-// first, so that the difference of two entries is a distance and no bits at all if
-// the hashes agree. Positions are counted from the beginning of a frame, modulo
-// 2^27.
+// An entry of a table is a position, modulo 2^27, and a tag in the low bits: some bits of
+// the hash, which rule out nearly all false candidates without a look at their bytes.
+// The difference of two entries is a distance if their tags are equal, and otherwise,
+// rotated, more than any reach.
 const (
 	tagBits   = 5
 	positions = 1 << (32 - tagBits)
-	// sweepEvery is after how many bytes entries out of reach are marked as such.
-	// Unmarked, they would come into reach again after 2^27 bytes.
+	// Entries out of reach are marked every sweepEvery bytes. Otherwise they would be in
+	// reach again after 2^27 bytes.
 	sweepEvery = positions / 2
 )
 
-// Near candidates are a distance and, from nearShift on, for how many bytes up to 8
-// the match goes on.
+// A near candidate is a distance and, from nearShift on, the number of equal bytes, at
+// most 8.
 const (
 	nearShift = 28
 	nearMask  = 1<<nearShift - 1
 )
 
-// hashMultiplier is odd and looks like chance.
+// hashMultiplier is 2^64 divided by the golden ratio, made odd (Fibonacci hashing).
 const hashMultiplier = 0x9e3779b97f4a7c15
 
-// tables are where bytes were seen.
+// tables are the hash tables of positions.
 type tables struct {
 	far  [1 << farBits]uint32
 	near [1 << nearBits]uint32
-	// swept is the position at which entries were swept.
+	// swept is the position of the last sweep.
 	swept uint32
 
-	// What listFar hands on.
+	// These are the results of indexFar.
 	hashes    [searchStep + 2]uint64
 	picked    [searchStep + 2]uint32
 	distances [searchStep + 2]uint32
 }
 
-// searchStep is for how many positions a table is asked at a time. Their candidates'
-// cache lines have room in a core's second cache.
+// searchStep is the number of positions for which a table is asked at a time. The cache
+// lines of their candidates fit into the second-level cache of a core.
 const searchStep = 8 << 10
 
-// reset forgets all positions. None that comes is before position.
+// reset forgets all positions. Those to come are not before position.
 func (t *tables) reset(position uint32) {
 	t.swept = position
 	fill(t.far[:], unreachable(position))
 	fill(t.near[:], unreachable(position))
 }
 
-// outOfReach is an entry that is out of reach for long after a position.
+// unreachable returns an entry that is out of reach at position and until the next sweep.
 func unreachable(position uint32) uint32 { return (position - Window) << tagBits }
 
 func fill(table []uint32, entry uint32) {
@@ -96,7 +93,7 @@ func fill(table []uint32, entry uint32) {
 	}
 }
 
-// sweep marks entries that are out of reach from position on.
+// sweep marks the entries that are out of reach at position, if a sweep is due.
 func (t *tables) sweep(position uint32) {
 	if position-t.swept < sweepEvery {
 		return
@@ -111,13 +108,13 @@ func (t *tables) sweep(position uint32) {
 	}
 }
 
-// distance is how far apart two entries are; more than any reach if their hashes
-// differ.
+// distance returns the distance of two entries, which is more than any reach if their
+// tags differ.
 func distance(entry, earlier uint32) uint32 { return bits.RotateLeft32(entry-earlier, -tagBits) }
 
-// searchNear puts into found what matches there are near the bytes from at on, one
-// for each of found, and says how many. base is the position of hist's beginning.
-// ahead bytes from the last one on are in hist.
+// searchNear adds the positions from at on, one for each of found, to the near table, and
+// puts the candidates for them into found. It returns the number of matches. base is the
+// position of hist[0]. hist must have ahead bytes from the last position on.
 func (t *tables) searchNear(hist []byte, base uint32, at int, found []uint32) (matches int) {
 	table := &t.near
 	in := hist[at : at+len(found)+8]
@@ -128,22 +125,23 @@ func (t *tables) searchNear(hist []byte, base uint32, at int, found []uint32) (m
 		entry := (base+uint32(at+i))<<tagBits | hash>>8&(1<<tagBits-1)
 		d := distance(entry, *slot)
 		*slot = entry
-		// no is 1 if that is out of reach, and the candidate then is the position
-		// itself, which is made to differ from itself.
+		// no is 1 if d is out of reach. Then the position is compared with itself, and
+		// made to differ in the first byte.
 		no := uint32((uint64(d-1) + (1<<32 - nearReach)) >> 32)
 		d &= no - 1
 		differ := word ^ binary.LittleEndian.Uint64(hist[at+i-int(d):]) | uint64(no)
 		candidate := d | uint32(bits.TrailingZeros64(differ))>>3<<nearShift
 		found[i] = candidate
-		// Of 4 to 8 bytes.
+		// Add 1 if 4 to 8 bytes are equal.
 		matches += int((candidate>>(nearShift+2) + 1) >> 1)
 	}
 	return matches
 }
 
-// searchFar puts distances into found where matches of 8 bytes or more begin in the
-// bytes from at on, one for each of found, and says how many it found. base is the
-// position of hist's beginning. ahead bytes from the last one on are in hist.
+// searchFar adds positions from at on to the far table, and puts into found the distance
+// of a match of at least 8 bytes where such a match begins. It returns the number of
+// matches. base is the position of hist[0]. hist must have ahead bytes from the last
+// position on.
 func (t *tables) searchFar(hist []byte, base uint32, at int, found []uint32) (matches int) {
 	picked := t.indexFar(hist, base, at, len(found))
 	for i, d := range t.distances[:len(picked)] {
@@ -155,7 +153,7 @@ func (t *tables) searchFar(hist []byte, base uint32, at int, found []uint32) (ma
 		if binary.LittleEndian.Uint64(hist[here:]) != binary.LittleEndian.Uint64(hist[there:]) {
 			continue
 		}
-		// Back to where it begins, if that is among what was asked for.
+		// Extend the match backwards, as far as found goes.
 		back := 0
 		if there >= 8 {
 			differ := binary.LittleEndian.Uint64(hist[here-8:]) ^ binary.LittleEndian.Uint64(hist[there-8:])
@@ -167,15 +165,16 @@ func (t *tables) searchFar(hist []byte, base uint32, at int, found []uint32) (ma
 	return matches
 }
 
-// listFar lists n positions, and returns those that it picked, from at on. How far
-// back the same hash was is in distances.
+// indexFar adds those of n positions from at on that pick selects to the far table. It
+// returns them, relative to at, and leaves the distances to the entries that they
+// replace in distances.
 func (t *tables) indexFar(hist []byte, base uint32, at, n int) (picked []uint32) {
 	hashes := t.hashes[:n+2]
 	if at > 0 {
 		hashAll(hashes, hist[at-1:])
 	} else {
 		hashAll(hashes[1:], hist)
-		hashes[0] = hashes[1] // which keeps the first from being picked
+		hashes[0] = hashes[1] // so that pick does not select the first position
 	}
 	picked = t.picked[:pick(t.picked[:], hashes)]
 	distances := t.distances[:len(picked)]
@@ -196,9 +195,8 @@ func hashAll(hashes []uint64, in []byte) {
 	}
 }
 
-// pick lists the places, the first being that of hashes[1], whose hash lies before
-// both its neighbours', going round in the circle of all hashes: that is one in
-// four.
+// pick selects positions, counted from that of hashes[1]: those whose hash is before the
+// hashes of both neighbours on the circle of all hashes. That is one position in four.
 func pick(picked []uint32, hashes []uint64) int {
 	n := 0
 	for i := 1; i+1 < len(hashes); i++ {
