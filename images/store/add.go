@@ -14,20 +14,19 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// A FileLayer is a layer whose blob is a file, such as those of a store and those
-// that images/registry fetches into one. Path gets the blob there first, if
-// need be.
+// A FileLayer is a layer whose blob is a file, such as those of a store and those that
+// images/registry fetches into one. Path first fetches the blob if necessary.
 type FileLayer interface {
 	v1.Layer
 	Path() (string, error)
-	// Open opens the blob's file after its content was checked.
+	// Open checks the content of the blob's file and opens it.
 	Open(ctx context.Context) (*os.File, error)
 	Info(ctx context.Context) (BlobInfo, error)
 }
 
-// AddImage puts an image into the store: its layers and config, then its
-// manifest. What is there is skipped, layers that are files are hard-linked
-// where the file system allows, everything else is verified on the way in.
+// AddImage adds an image to the store: its layers and config, then its manifest. Existing blobs are
+// skipped, layers that are files are hard-linked where the file system allows, and everything else
+// is verified while it is written.
 func (s *Store) AddImage(ctx context.Context, img v1.Image) error {
 	digest, err := img.Digest()
 	if err != nil {
@@ -45,7 +44,7 @@ func (s *Store) addImage(ctx context.Context, img v1.Image) error {
 		return err
 	}
 	g, groupCtx := errgroup.WithContext(ctx)
-	// A layer may still have to be decompressed or fetched: one for each core.
+	// A layer may have to be decompressed or fetched, so use one per core.
 	g.SetLimit(runtime.GOMAXPROCS(0))
 	for _, l := range layers {
 		g.Go(func() error { return s.addLayer(groupCtx, l) })
@@ -67,7 +66,7 @@ func (s *Store) addImage(ctx context.Context, img v1.Image) error {
 	return s.addManifest(ctx, img)
 }
 
-// addManifest comes last, so that whoever sees a manifest finds what it names.
+// addManifest is called last, so that a visible manifest is always complete.
 func (s *Store) addManifest(ctx context.Context, m partial.Describable) error {
 	raw, err := m.(partial.WithRawManifest).RawManifest()
 	if err != nil {
@@ -111,9 +110,9 @@ func (s *Store) addLayer(ctx context.Context, l v1.Layer) error {
 	return s.Put(ctx, want, r)
 }
 
-// checkOutput checks a layer that an output has already. The layer is read only if its
-// file has changed since it was read last; its record is read, since a damaged one is
-// dropped with a warning by that.
+// checkOutput checks a layer that an output already has. The layer is read only if its file has
+// changed since it was last read; its record is always read, which drops a damaged one with a
+// warning.
 func (s *Store) checkOutput(ctx context.Context, want v1.Descriptor) error {
 	s.knownInfo(ctx, want.Digest)
 	path := s.Path(want.Digest)
@@ -127,7 +126,7 @@ func (s *Store) checkOutput(ctx context.Context, want v1.Descriptor) error {
 	return s.Check(ctx, want.Digest)
 }
 
-// addFile links the blob of another store, or copies it where linking is impossible.
+// addFile links the blob of another store, or copies it if linking is impossible.
 func (s *Store) addFile(ctx context.Context, want v1.Descriptor, from FileLayer) error {
 	f, err := from.Open(ctx)
 	if err != nil {
@@ -139,7 +138,7 @@ func (s *Store) addFile(ctx context.Context, want v1.Descriptor, from FileLayer)
 			return err
 		}
 	}
-	// What the other store knows of the blob need not be found again.
+	// Copy what the other store knows about the blob.
 	if l, ok := from.(*layer); ok {
 		if info, ok := l.store.knownInfo(ctx, want.Digest); ok {
 			return remember(s, blobKind, want.Digest.String(), info)
@@ -148,14 +147,13 @@ func (s *Store) addFile(ctx context.Context, want v1.Descriptor, from FileLayer)
 	return nil
 }
 
-// link makes path a blob of this store. Linking may be impossible for many
-// reasons (another file system, FAT, permissions), so that any error means to
-// copy.
+// link makes path a blob of this store. Linking can fail for many reasons (another file system,
+// FAT, permissions), so on any error the caller copies.
 func (s *Store) link(ctx context.Context, want v1.Descriptor, path string) error {
 	if s.readOnly {
 		return fs.ErrPermission
 	}
-	// Only blobs that nobody writes to: another program's layout has no such rule.
+	// Link only read-only files: in another program's layout, blobs may be modified.
 	info, err := os.Stat(path)
 	if err != nil {
 		return err
@@ -177,7 +175,7 @@ func (s *Store) link(ctx context.Context, want v1.Descriptor, path string) error
 	return err
 }
 
-// AddIndex puts an index into the store, after all that it names.
+// AddIndex adds an index to the store, after everything that it lists.
 func (s *Store) AddIndex(ctx context.Context, idx v1.ImageIndex) error {
 	digest, err := idx.Digest()
 	if err != nil {
@@ -194,8 +192,8 @@ func (s *Store) addIndex(ctx context.Context, idx v1.ImageIndex) error {
 	if err != nil {
 		return err
 	}
-	// One after the other: the layers of each are added in parallel, and several
-	// Windows versions share theirs.
+	// Sequentially: the layers of each image are added in parallel, and several Windows versions
+	// share theirs.
 	for _, d := range m.Manifests {
 		if err := s.addEntry(ctx, idx, d); err != nil {
 			return fmt.Errorf("entry %s: %w", d.Digest, err)
@@ -219,7 +217,8 @@ func (s *Store) addEntry(ctx context.Context, idx v1.ImageIndex, d v1.Descriptor
 		}
 		return s.addImage(ctx, child)
 	}
-	// Indexes may name anything; ours and remote's hand such a blob out as a layer.
+	// An index may list anything; the indexes of this package and of remote return such a blob as a
+	// layer.
 	if with, ok := idx.(interface {
 		Layer(v1.Hash) (v1.Layer, error)
 	}); ok {
@@ -229,5 +228,5 @@ func (s *Store) addEntry(ctx context.Context, idx v1.ImageIndex, d v1.Descriptor
 		}
 		return s.addLayer(ctx, l)
 	}
-	return fmt.Errorf("media type %q is neither image nor index", d.MediaType)
+	return fmt.Errorf("media type %q is not an image or an index", d.MediaType)
 }

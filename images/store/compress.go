@@ -16,21 +16,19 @@ import (
 )
 
 const (
-	// gzipBlock is the size of the pieces that are compressed on different
-	// cores. It decides the bytes that come out, hence it is no function of the
-	// machine. Each piece sees the 16 KiB before it.
+	// gzipBlock is the size of the pieces that are compressed on different cores. It determines the
+	// output, so it must not depend on the machine. Each piece sees the 16 KiB before it.
 	gzipBlock = 1 << 20
-	// zstdWindow is how far back a match may lie. 8 MiB is what zstd itself
-	// takes at its usual levels, and what every decoder must accept (RFC 8878,
-	// section 3.1.1.1.2).
+	// zstdWindow is the maximum distance of a match. 8 MiB is zstd's own choice at its usual
+	// levels, and what every decoder must support (RFC 8878, section 3.1.1.1.2).
 	zstdWindow = 8 << 20
-	// zstdWorkers is fixed: with one, klauspost/compress splits blocks
-	// differently than with more, and its default is the number of cores.
+	// zstdWorkers is constant: with one worker, klauspost/compress splits blocks differently than
+	// with more, and its default is the number of cores.
 	zstdWorkers = 2
 )
 
-// compressor returns a writer that compresses to w as c says. The same input
-// gives the same bytes on every machine.
+// compressor returns a writer that compresses to w as specified by c. The same input produces the
+// same bytes on every machine.
 func compressor(w io.Writer, c images.Compression) (io.WriteCloser, error) {
 	switch c := normalize(c); c.Algorithm {
 	case "gzip":
@@ -54,8 +52,7 @@ func compressor(w io.Writer, c images.Compression) (io.WriteCloser, error) {
 	}
 }
 
-// A gzipWriter ends its goroutines even when writing failed, where pgzip's own
-// Close leaves one waiting.
+// A gzipWriter ends its goroutines even if writing failed; pgzip's own Close leaves one waiting.
 type gzipWriter struct{ *pgzip.Writer }
 
 func (z gzipWriter) Close() error {
@@ -66,8 +63,8 @@ func (z gzipWriter) Close() error {
 	return err
 }
 
-// normalize replaces defaults by what they mean, and zstd's 22 levels by the
-// four that klauspost/compress has, so that equal output has an equal key.
+// normalize replaces defaults by their values, and zstd's 22 levels by the four of
+// klauspost/compress, so that equal output has an equal key.
 func normalize(c images.Compression) images.Compression {
 	switch c.Algorithm {
 	case "", "gzip":
@@ -78,8 +75,8 @@ func normalize(c images.Compression) images.Compression {
 	return c
 }
 
-// encoderVersions names what decides the bytes of a compressed layer besides
-// its input: another version of a compressor may compress differently.
+// encoderVersions identifies what determines the bytes of a compressed layer besides its input:
+// another version of a compressor may compress differently.
 func encoderVersions() string {
 	info, ok := debug.ReadBuildInfo()
 	if !ok {

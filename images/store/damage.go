@@ -11,27 +11,26 @@ import (
 	"github.com/slipway-build/slipway/progress"
 )
 
-// A DamagedError says that a file of a store was not what it had to be. The file has
-// been removed, so that it is made or fetched anew when it is asked for again; Mend
-// does that.
+// A DamagedError means that a file of a store was damaged and has been removed, so that the next
+// access builds or fetches it again. Mend does that.
 type DamagedError struct {
 	Path   string
 	Reason error
 }
 
 func (e *DamagedError) Error() string {
-	return fmt.Sprintf("%s was damaged and has been removed, run again to get it anew: %v", e.Path, e.Reason)
+	return fmt.Sprintf("removed damaged %s: %v: run again to recreate it", e.Path, e.Reason)
 }
 
 func (e *DamagedError) Unwrap() error { return e.Reason }
 
-// Warn shows a warning for the file, which the caller makes or fetches anew.
+// Warn shows a warning for the file, which the caller will build or fetch again.
 func (e *DamagedError) Warn(ctx context.Context) {
-	progress.Warn(ctx, fmt.Sprintf("%s was damaged and has been removed; it is made or fetched anew: %v", e.Path, e.Reason))
+	progress.Warn(ctx, fmt.Sprintf("removed damaged %s, which will be recreated: %v", e.Path, e.Reason))
 }
 
-// damaged removes what is at path, and returns a *DamagedError. If it cannot be
-// removed, or is not ours, the error is another one: trying again would not help.
+// damaged removes path, and returns a *DamagedError. If path cannot be removed, or is not in a
+// store of ours, the error is a different one, because trying again would not help.
 func (s *Store) damaged(path string, reason error) error {
 	if s.readOnly {
 		return fmt.Errorf("%s is damaged: %w", path, reason)
@@ -42,12 +41,12 @@ func (s *Store) damaged(path string, reason error) error {
 	return &DamagedError{Path: path, Reason: reason}
 }
 
-// drop is damaged for a caller who goes on without the file: it warns.
+// drop is damaged for a caller that continues without the file: it warns.
 func (s *Store) drop(ctx context.Context, path string, reason error) {
 	warnOf(ctx, s.damaged(path, reason))
 }
 
-// warnOf is for a caller who goes on without the file that err may tell of.
+// warnOf warns about damage in err, for a caller that continues without the file.
 func warnOf(ctx context.Context, err error) {
 	var damage *DamagedError
 	if errors.As(err, &damage) {
@@ -55,12 +54,12 @@ func warnOf(ctx context.Context, err error) {
 	}
 }
 
-// errIrregular says that there is a folder, or something else that cannot be read,
-// in the place of a file.
+// errIrregular means that there is a folder, or something else that cannot be read, in place of a
+// file.
 var errIrregular = errors.New("not a regular file")
 
-// isDamage says whether a file that cannot be opened or read is lost. Other failures,
-// such as too many open files, say nothing about the file.
+// isDamage reports whether an error of opening or reading means that the file is lost. Other
+// errors, such as too many open files, do not depend on the file.
 func isDamage(err error) bool {
 	for _, lost := range []error{fs.ErrPermission, errIrregular, syscall.EIO, syscall.EISDIR} {
 		if errors.Is(err, lost) {
@@ -70,12 +69,12 @@ func isDamage(err error) bool {
 	return false
 }
 
-// Mend calls do, and calls it again if it failed because of damaged files, which are
-// gone now, with a warning for each. It gives up when a file that was made anew is
-// damaged again, as on a failing disk. do must be able to start over.
+// Mend calls do, and again if it failed because of damaged files, which have been removed, with a
+// warning for each. It gives up when a recreated file is damaged again, as on a failing disk. do
+// must be able to start over.
 //
-// The error that remains tells of all damage, so that a caller who can make more
-// things anew may mend what do could not.
+// The returned error includes all damage, so that a caller that can recreate more files may try
+// again.
 func Mend(ctx context.Context, do func() error) error {
 	found := map[string]*DamagedError{}
 	for {
@@ -97,7 +96,7 @@ func Mend(ctx context.Context, do func() error) error {
 	}
 }
 
-// withDamage is err, which also tells of the damage that was found before it.
+// withDamage returns err together with the damage found before.
 func withDamage(err error, found map[string]*DamagedError) error {
 	for _, d := range damages(err) {
 		delete(found, d.Path)
@@ -112,7 +111,7 @@ func withDamage(err error, found map[string]*DamagedError) error {
 	return e
 }
 
-// unmended has the message of its first cause alone: the damage was shown before.
+// unmended has only the message of its first cause: the damage was already shown.
 type unmended struct {
 	error
 	causes []error
@@ -120,7 +119,7 @@ type unmended struct {
 
 func (e *unmended) Unwrap() []error { return e.causes }
 
-// damages lists every *DamagedError that err wraps or joins.
+// damages returns every *DamagedError in err.
 func damages(err error) []*DamagedError {
 	switch e := err.(type) {
 	case nil:

@@ -319,7 +319,7 @@ func TestMendEnds(t *testing.T) {
 	}{
 		{"nothing wrong", nil, 1, "", 0},
 		{"two files, one after the other", []error{damage("a"), damage("b")}, 3, "", 2},
-		{"a failing disk", []error{damage("a"), damage("a"), damage("a")}, 2, "a was damaged", 1},
+		{"a failing disk", []error{damage("a"), damage("a"), damage("a")}, 2, "removed damaged a", 1},
 		{"another failure", []error{lasting}, 1, "not to be mended", 0},
 		{"damage that cannot be made good", []error{damage("a"), lasting}, 2, "not to be mended", 1},
 	} {

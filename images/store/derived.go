@@ -11,12 +11,12 @@ import (
 	"github.com/cespare/xxhash/v2"
 )
 
-// Derived returns the path of the file that write wrote earlier for kind and
-// key, and else makes it. The file appears when it is complete. kind is a plain
-// word, which names a folder; key says everything that the content depends on.
-// write's errors are returned as they are, and leave nothing behind.
+// Derived returns the path of the file for kind and key. If it does not exist, write creates it.
+// The file appears when it is complete. kind is a plain word, which names a folder; key contains
+// everything that the content depends on. The errors of write are returned unchanged, and leave no
+// file behind.
 //
-// The content is checked each time. A damaged file is made anew, with a warning.
+// The content is checked each time. A damaged file is created again, with a warning.
 func (s *Store) Derived(ctx context.Context, kind, key string, write func(io.Writer) error) (string, error) {
 	for {
 		fresh := false
@@ -39,7 +39,7 @@ func (s *Store) Derived(ctx context.Context, kind, key string, write func(io.Wri
 	}
 }
 
-// DerivedFile is Derived, but for the check, which is made when the file is copied.
+// DerivedFile is Derived without the check, which happens when the file is copied.
 func (s *Store) DerivedFile(ctx context.Context, kind, key string, write func(io.Writer) error) (*File, error) {
 	path, rel := s.derivedPath(kind, key)
 	return share(ctx, &s.flights, "derived "+rel, func() (*File, error) {
@@ -71,21 +71,21 @@ func (s *Store) DerivedFile(ctx context.Context, kind, key string, write func(io
 	})
 }
 
-// HasDerived says whether Derived has made the file for kind and key.
+// HasDerived reports whether Derived has created the file for kind and key.
 func (s *Store) HasDerived(ctx context.Context, kind, key string) bool {
 	path, rel := s.derivedPath(kind, key)
 	_, ok := s.derived(ctx, path, rel)
 	return ok
 }
 
-// derivedPath is where a derived file lies, and by what it is known.
+// derivedPath returns the path of a derived file, and the key of its record.
 func (s *Store) derivedPath(kind, key string) (path, rel string) {
 	rel = filepath.Join(kind, hashedName(key))
 	return s.private("derived", rel), filepath.ToSlash(rel)
 }
 
-// derived returns a file that is there with the size it was written with. Unlike a
-// blob's, its name does not tell what it must be.
+// derived returns an existing file that has the size with which it was written. Unlike a blob's,
+// its name does not determine its content.
 func (s *Store) derived(ctx context.Context, path, rel string) (*File, bool) {
 	mark, ok := recall[fileMark](ctx, s, derivedKind, rel)
 	if !ok {

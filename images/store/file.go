@@ -14,40 +14,39 @@ import (
 	"github.com/slipway-build/slipway/internal/regular"
 )
 
-// A File is an immutable file of a store: a blob, or a derived file. Its content is
-// checked whenever it is copied.
+// A File is an immutable file of a store: a blob, or a derived file. Its content is checked
+// whenever it is copied.
 type File struct {
 	store *Store
 	path  string
 	mark  fileMark
 }
 
-// A fileMark is what is remembered of a file, to know damage by.
+// A fileMark is used to detect damage to a file.
 type fileMark struct {
 	Size int64 `json:"size"`
-	// XXH64 is the checksum of the bytes. A SHA-256 of all that is copied would
-	// take longer than copying it; against attackers there are digests.
+	// XXH64 is the checksum of the content. Computing a SHA-256 for every copy would take longer
+	// than copying; digests protect against attackers.
 	XXH64 uint64 `json:"xxh64"`
 }
 
-// Path is where the file lies.
+// Path returns the path of the file.
 func (f *File) Path() string { return f.path }
 
-// Size is the size of the file in bytes.
+// Size returns the size of the file in bytes.
 func (f *File) Size() int64 { return f.mark.Size }
 
-// copyBuffer is how much is read, checked and written at a time, in bytes. With this
-// much, checking and copying takes no longer than copy_file_range does; with 128 KiB
-// it takes a third more.
+// copyBuffer is the number of bytes that are read, checked and written at a time. With this size,
+// checking and copying takes no longer than copy_file_range; with 128 KiB it takes a third longer.
 const copyBuffer = 1 << 20
 
-// CopyTo writes the file to w. A file that is not what it was made as is removed, and
-// is a *DamagedError; w has got some of its bytes then.
+// CopyTo writes the file to w. If the content is wrong, the file is removed and the error is a
+// *DamagedError; some of its bytes have been written to w then.
 func (f *File) CopyTo(ctx context.Context, w io.Writer) error {
 	r, err := f.store.openRegular(f.path)
 	if errors.Is(err, fs.ErrNotExist) {
 		// Another process found it damaged, or pruned it.
-		return &DamagedError{Path: f.path, Reason: fmt.Errorf("it is gone: %w", fs.ErrNotExist)}
+		return &DamagedError{Path: f.path, Reason: fmt.Errorf("it has been removed: %w", fs.ErrNotExist)}
 	}
 	if err != nil {
 		return err
@@ -80,7 +79,7 @@ func (f *File) CopyTo(ctx context.Context, w io.Writer) error {
 	if got == f.mark {
 		return nil
 	}
-	r.Close() // Windows removes no open file
+	r.Close() // Windows does not remove open files
 	return f.store.damaged(f.path, f.mark.differs(got))
 }
 
@@ -90,14 +89,14 @@ func (f *File) Check(ctx context.Context) error { return f.CopyTo(ctx, io.Discar
 func (m fileMark) differs(got fileMark) error {
 	switch {
 	case got.Size > m.Size:
-		return fmt.Errorf("it has more than its %d bytes", m.Size)
+		return fmt.Errorf("it is larger than its %d bytes", m.Size)
 	case got.Size < m.Size:
 		return fmt.Errorf("it has %d of its %d bytes", got.Size, m.Size)
 	}
-	return fmt.Errorf("its bytes have the checksum %016x instead of %016x", got.XXH64, m.XXH64)
+	return fmt.Errorf("the content has checksum %016x instead of %016x", got.XXH64, m.XXH64)
 }
 
-// statRegular is os.Stat for what must be a regular file; anything else is no file.
+// statRegular is os.Stat for a regular file. Anything else counts as damaged.
 func statRegular(path string) (fs.FileInfo, error) {
 	info, err := os.Stat(path)
 	if err == nil && !info.Mode().IsRegular() {
@@ -106,11 +105,10 @@ func statRegular(path string) (fs.FileInfo, error) {
 	return info, err
 }
 
-// openRegular opens a file that must be a regular one. One that can never be read is
-// damaged, and an error that says so. A file that is not there is an error that wraps
-// fs.ErrNotExist.
+// openRegular opens a regular file. A file that can never be read is removed as damaged. The error
+// for a missing file wraps fs.ErrNotExist.
 func (s *Store) openRegular(path string) (*os.File, error) {
-	// Before it is opened: opening a pipe waits for its writer.
+	// Check before opening: opening a pipe waits for its writer.
 	info, err := statRegular(path)
 	var f *os.File
 	if err == nil {
@@ -126,8 +124,8 @@ func (s *Store) openRegular(path string) (*os.File, error) {
 	return nil, err
 }
 
-// unreadable is the error of a file that could not be read, which is removed if it
-// never will be.
+// unreadable returns the error for a file that could not be read, and removes the file if it is
+// permanently unreadable.
 func (s *Store) unreadable(path string, f *os.File, err error) error {
 	if !isDamage(err) {
 		return fmt.Errorf("reading %s: %w", path, reason(err))
@@ -136,7 +134,7 @@ func (s *Store) unreadable(path string, f *os.File, err error) error {
 	return s.damaged(path, reason(err))
 }
 
-// errUnknownChecksum says that nobody has read a blob as a layer yet.
+// errUnknownChecksum means that a blob has not been read as a layer yet.
 var errUnknownChecksum = errors.New("the blob's checksum is not known")
 
 // BlobFile returns the file of a blob for which Info is known.

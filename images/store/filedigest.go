@@ -23,23 +23,21 @@ import (
 	"github.com/slipway-build/slipway/progress"
 )
 
-// racyAge is how old a file's last change must be for its digest to be
-// remembered. A file that is written twice within one tick of the file system's
-// clock has the same time with other content; 2 seconds is FAT's tick, the
-// coarsest. Git calls this the racy index problem.
+// racyAge is the minimum age of a file's last change for its digest to be cached. A file that is
+// written twice within one tick of the file system's clock has the same time with other content;
+// FAT has the coarsest tick, 2 seconds. Git calls this the racy index problem.
 const racyAge = 2 * time.Second
 
-// fileMemo holds digests of source files. They lie in one file, to which every
-// process appends a line for each file that it read, and which is read once.
-// Lines of other processes that come later are not seen: that costs a read, and
-// is never wrong.
+// fileMemo caches digests of source files. They are in one file, which is read once, and to which
+// every process appends a line for each file that it has read. Lines that other processes append
+// later are not seen; the file is then read again, which is slower but correct.
 type fileMemo struct {
 	load    sync.Once
 	mu      sync.Mutex
 	entries map[string]fileEntry
 }
 
-// A fileEntry says which state of a file has which digest.
+// A fileEntry is the digest of a state of a file.
 type fileEntry struct {
 	size     int64
 	modified int64 // nanoseconds since 1970
@@ -66,7 +64,7 @@ func (s *Store) FileDigest(ctx context.Context, path string, info fs.FileInfo) (
 	if err != nil {
 		return v1.Hash{}, err
 	}
-	// The file as it is now must be the file that was asked about.
+	// The file must still be in the state that was asked about.
 	now, err := os.Lstat(path)
 	if err != nil {
 		return v1.Hash{}, err
@@ -102,9 +100,8 @@ func stateOf(info fs.FileInfo) fileEntry {
 	return fileEntry{size: info.Size(), modified: info.ModTime().UnixNano(), identity: identity(info)}
 }
 
-// loadFiles reads the lines of earlier runs. A line that a crash cut has a wrong
-// checksum, as has the one that was appended to it.
-// The file is written anew then.
+// loadFiles reads the lines of earlier runs. A line that was cut off by a crash has a wrong
+// checksum, as has the line appended to it. The file is then rewritten.
 func (s *Store) loadFiles(ctx context.Context) {
 	s.files.entries = map[string]fileEntry{}
 	name := s.private("files")
@@ -128,13 +125,13 @@ func (s *Store) loadFiles(ctx context.Context) {
 	}
 	f.Close()
 	if bad > 0 && !s.readOnly {
-		progress.Warn(ctx, fmt.Sprintf("%s was damaged and has been mended: %d of its lines are lost, and their files are read again", name, bad))
-		s.writeFiles() // else the warning comes again
+		progress.Warn(ctx, fmt.Sprintf("repaired damaged %s: %d lines are lost, and their files will be read again", name, bad))
+		s.writeFiles() // else the warning would be repeated
 	}
 }
 
-// writeFiles writes the lines of all entries. What other processes appended since they
-// were read is lost, and costs a read.
+// writeFiles writes the lines of all entries. Lines that other processes have appended since are
+// lost; their files are read again.
 func (s *Store) writeFiles() error {
 	var content []byte
 	for _, path := range slices.Sorted(maps.Keys(s.files.entries)) {
@@ -172,8 +169,7 @@ func parseFileLine(line string) (path string, e fileEntry, ok bool) {
 	return path, e, err == [3]error{}
 }
 
-// rememberFile appends a line. That it cannot be written is no reason to fail:
-// the file is just read again next time.
+// rememberFile appends a line. Errors are ignored: the file is then read again next time.
 func (s *Store) rememberFile(path string, e fileEntry) {
 	s.files.mu.Lock()
 	defer s.files.mu.Unlock()
@@ -186,6 +182,6 @@ func (s *Store) rememberFile(path string, e fileEntry) {
 		return
 	}
 	defer f.Close()
-	// One write: appending is atomic among processes then.
+	// A single write, which is atomic among processes when appending.
 	io.WriteString(f, fileLine(path, e))
 }

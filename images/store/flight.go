@@ -5,8 +5,7 @@ import (
 	"sync"
 )
 
-// flights lets callers who want the same thing at the same time share one maker
-// of it.
+// flights lets concurrent callers with the same key share one call.
 type flights struct {
 	mu    sync.Mutex
 	under map[string]*flight
@@ -16,11 +15,11 @@ type flight struct {
 	landed   chan struct{}
 	value    any
 	err      error
-	departed bool // the maker's own context ended: another may well succeed
+	departed bool // the maker's own context was canceled: another caller may succeed
 }
 
-// share returns what make returns. Who comes while another is making the same
-// key waits for that one's result.
+// share returns the result of make. A caller with a key for which make is running waits for that
+// result.
 func share[T any](ctx context.Context, f *flights, key string, make func() (T, error)) (T, error) {
 	var zero T
 	for {
@@ -43,7 +42,7 @@ func share[T any](ctx context.Context, f *flights, key string, make func() (T, e
 	}
 }
 
-// lead makes the value; f is locked.
+// lead calls make; f is locked.
 func lead[T any](ctx context.Context, f *flights, key string, make func() (T, error)) (value T, err error) {
 	own := &flight{landed: newSignal(), departed: true}
 	if f.under == nil {

@@ -7,9 +7,8 @@ import (
 	"time"
 )
 
-// identity is what else tells one state of a file from another: the device and
-// inode, and the time of the inode's last change, which no program can set back
-// as touch and tar set back the modification time.
+// identity returns what else distinguishes states of a file: the device and inode, and the time of
+// the inode's last change, which cannot be set back, unlike the modification time (touch, tar).
 func identity(info fs.FileInfo) string {
 	st, ok := info.Sys().(*syscall.Stat_t)
 	if !ok {
@@ -18,7 +17,7 @@ func identity(info fs.FileInfo) string {
 	return fmt.Sprintf("%d:%d:%d.%d", st.Dev, st.Ino, st.Ctim.Sec, st.Ctim.Nsec)
 }
 
-// lastChange is when the file or what is known of it changed last.
+// lastChange returns when the file or its metadata last changed.
 func lastChange(info fs.FileInfo) time.Time {
 	if st, ok := info.Sys().(*syscall.Stat_t); ok {
 		return time.Unix(st.Ctim.Unix())

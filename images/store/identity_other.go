@@ -7,9 +7,8 @@ import (
 	"time"
 )
 
-// identity is what else tells one state of a file from another; here nothing
-// portable does.
+// identity returns what else distinguishes states of a file; here, nothing portable does.
 func identity(fs.FileInfo) string { return "-" }
 
-// lastChange is when the file changed last.
+// lastChange returns when the file last changed.
 func lastChange(info fs.FileInfo) time.Time { return info.ModTime() }

@@ -13,15 +13,14 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/types"
 )
 
-// maxJSON bounds what is read into memory as manifest, config or index. It is
-// twice what containerd reads.
+// maxJSON limits the size of a manifest, config or index, in bytes. It is twice the limit of
+// containerd.
 const maxJSON = 40 << 20
 
-// ReadBlob reads a small blob as a whole, and verifies it. One of more than limit bytes
-// is an error.
+// ReadBlob reads and verifies a small blob. A blob larger than limit bytes is an error.
 func (s *Store) ReadBlob(h v1.Hash, limit int64) ([]byte, error) { return s.readBlob(h, -1, limit) }
 
-// readBlob is ReadBlob for a blob of which the size is known, or -1.
+// readBlob is ReadBlob for a blob of known size, or -1.
 func (s *Store) readBlob(h v1.Hash, size, limit int64) ([]byte, error) {
 	f, err := s.Open(h)
 	if err != nil {
@@ -36,17 +35,17 @@ func (s *Store) readBlob(h v1.Hash, size, limit int64) ([]byte, error) {
 		size = info.Size()
 	}
 	if size > limit {
-		// A manifest that something was appended to is damaged, not large.
+		// A manifest with appended bytes is damaged rather than large.
 		if _, err := io.Copy(io.Discard, s.verified(f, v1.Descriptor{Digest: h, Size: size})); err != nil {
 			return nil, err
 		}
-		return nil, fmt.Errorf("reading %s: %d bytes are not a manifest or config; at most %d are read", s.Path(h), size, limit)
+		return nil, fmt.Errorf("reading %s: not a manifest or config: %d bytes are more than the limit of %d", s.Path(h), size, limit)
 	}
 	return io.ReadAll(s.verified(f, v1.Descriptor{Digest: h, Size: size}))
 }
 
-// Image returns the image whose manifest has the digest h. Its layers are files:
-// they may be absent, which shows when they are read.
+// Image returns the image whose manifest has the digest h. Its layers are files; a missing one is
+// an error when it is read.
 func (s *Store) Image(h v1.Hash) (v1.Image, error) {
 	raw, err := s.ReadBlob(h, maxJSON)
 	if err != nil {
@@ -57,18 +56,18 @@ func (s *Store) Image(h v1.Hash) (v1.Image, error) {
 		return nil, fmt.Errorf("reading image %s in %s: %w", h, s.dir, err)
 	}
 	if m.MediaType.IsIndex() {
-		return nil, fmt.Errorf("reading image %s in %s: it is an index of several images", h, s.dir)
+		return nil, fmt.Errorf("reading image %s in %s: it is an index, not an image", h, s.dir)
 	}
 	if m.Config.Digest == (v1.Hash{}) {
-		return nil, fmt.Errorf("reading image %s in %s: not an image manifest: it names no config", h, s.dir)
+		return nil, fmt.Errorf("reading image %s in %s: not an image manifest: missing config", h, s.dir)
 	}
 	return &image{store: s, digest: h, raw: raw, manifest: m}, nil
 }
 
 func (s *Store) readConfig(d v1.Descriptor) ([]byte, error) {
 	raw, err := s.readBlob(d.Digest, d.Size, maxJSON)
-	// The empty config of an artifact may lie in its descriptor alone
-	// (image-spec/manifest.md, "Guidance for an Empty Descriptor").
+	// The empty config of an artifact may be only in its descriptor (image-spec/manifest.md,
+	// "Guidance for an Empty Descriptor").
 	if errors.Is(err, fs.ErrNotExist) && int64(len(d.Data)) == d.Size && d.Size > 0 {
 		return io.ReadAll(verify(bytes.NewReader(d.Data), d))
 	}
@@ -86,7 +85,7 @@ type image struct {
 	manifest *v1.Manifest
 
 	mu     sync.Mutex
-	config []byte // once it was read; a failure may be mended
+	config []byte // set after it was read; a failure is not cached, since it may be mended
 }
 
 var _ v1.Image = (*image)(nil)
@@ -107,7 +106,7 @@ func (i *image) RawConfigFile() (raw []byte, err error) {
 	return i.config, err
 }
 
-// MediaType is the manifest's; old OCI manifests do not say it.
+// MediaType returns the media type in the manifest; old OCI manifests have none.
 func (i *image) MediaType() (types.MediaType, error) {
 	if i.manifest.MediaType == "" {
 		return types.OCIManifestSchema1, nil
@@ -127,7 +126,7 @@ func (i *image) ConfigFile() (*v1.ConfigFile, error) {
 	return c, nil
 }
 
-// Layers are the manifest's, base first.
+// Layers returns the layers of the manifest, base first.
 func (i *image) Layers() ([]v1.Layer, error) {
 	diffIDs, err := i.diffIDs()
 	if err != nil {
@@ -144,8 +143,8 @@ func (i *image) Layers() ([]v1.Layer, error) {
 	return layers, nil
 }
 
-// diffIDs are the config's, one for each layer, or nil when the config is not
-// that of an image but of an artifact.
+// diffIDs returns the diff IDs in the config, one for each layer, or nil if the config is that of
+// an artifact.
 func (i *image) diffIDs() ([]v1.Hash, error) {
 	if !i.manifest.Config.MediaType.IsConfig() {
 		return nil, nil
@@ -159,11 +158,10 @@ func (i *image) diffIDs() ([]v1.Hash, error) {
 	case len(i.manifest.Layers):
 		return ids, nil
 	case 0:
-		// Attestations are images by their media types, without a root
-		// file system in the config.
+		// Attestations have the media types of images, but a config without a root file system.
 		return nil, nil
 	}
-	return nil, fmt.Errorf("image %s has %d layers, and its config has %d diff IDs", i.digest, len(i.manifest.Layers), len(ids))
+	return nil, fmt.Errorf("image %s has %d layers, but its config has %d diff IDs", i.digest, len(i.manifest.Layers), len(ids))
 }
 
 func (i *image) LayerByDigest(h v1.Hash) (v1.Layer, error) {
@@ -190,7 +188,7 @@ func (i *image) find(h v1.Hash, by func(v1.Layer) (v1.Hash, error)) (v1.Layer, e
 	return layers[n], nil
 }
 
-// Index returns the index whose digest is h. Its images may be absent.
+// Index returns the index whose digest is h. Its images may be missing.
 func (s *Store) Index(h v1.Hash) (v1.ImageIndex, error) {
 	raw, err := s.ReadBlob(h, maxJSON)
 	if err != nil {
@@ -201,7 +199,7 @@ func (s *Store) Index(h v1.Hash) (v1.ImageIndex, error) {
 		return nil, fmt.Errorf("reading index %s in %s: %w", h, s.dir, err)
 	}
 	if m.MediaType.IsImage() {
-		return nil, fmt.Errorf("reading index %s in %s: it is a single image", h, s.dir)
+		return nil, fmt.Errorf("reading index %s in %s: it is an image, not an index", h, s.dir)
 	}
 	return &index{store: s, digest: h, raw: raw, manifest: m}, nil
 }
@@ -222,7 +220,7 @@ func (i *index) IndexManifest() (*v1.IndexManifest, error)   { return i.manifest
 func (i *index) Image(h v1.Hash) (v1.Image, error)           { return i.store.Image(h) }
 func (i *index) ImageIndex(h v1.Hash) (v1.ImageIndex, error) { return i.store.Index(h) }
 
-// MediaType is the index's; old OCI indexes do not say it.
+// MediaType returns the media type in the index; old OCI indexes have none.
 func (i *index) MediaType() (types.MediaType, error) {
 	if i.manifest.MediaType == "" {
 		return types.OCIImageIndex, nil
@@ -230,7 +228,7 @@ func (i *index) MediaType() (types.MediaType, error) {
 	return i.manifest.MediaType, nil
 }
 
-// Layer returns a blob that the index names and that is neither image nor index.
+// Layer returns a blob in the index that is neither image nor index.
 func (i *index) Layer(h v1.Hash) (v1.Layer, error) {
 	for _, d := range i.manifest.Manifests {
 		if d.Digest == h {

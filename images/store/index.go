@@ -22,9 +22,8 @@ import (
 	"github.com/slipway-build/slipway/progress"
 )
 
-// The annotations of an entry in index.json that name it. The first is the OCI
-// specification's (image-spec/annotations.md), the second is what containerd
-// looks at first.
+// Annotations with the name of an entry in index.json. The first is the OCI specification's
+// (image-spec/annotations.md), the second is the one that containerd prefers.
 const (
 	RefName        = "org.opencontainers.image.ref.name"
 	ContainerdName = "io.containerd.image.name"
@@ -32,12 +31,12 @@ const (
 
 func (s *Store) indexPath() string { return s.dir + string(os.PathSeparator) + "index.json" }
 
-// Tag gives the image or index that d describes a name: a reference in full, as
-// images.Qualified spells it. A name that was another's moves. With an empty name
-// the image is listed, without one.
+// Tag names the image or index that d describes. name is a fully qualified reference, as from
+// images.Qualified; it is moved if another image has it. With an empty name, the image is listed
+// without one.
 func (s *Store) Tag(ctx context.Context, name string, d v1.Descriptor) error {
 	if !s.Has(d.Digest) {
-		return fmt.Errorf("tagging %s in %s: there is no blob %s", name, s.dir, d.Digest)
+		return fmt.Errorf("tagging %s in %s: missing blob %s", name, s.dir, d.Digest)
 	}
 	entry := *d.DeepCopy()
 	entry.Annotations = maps.Clone(entry.Annotations)
@@ -53,7 +52,7 @@ func (s *Store) Tag(ctx context.Context, name string, d v1.Descriptor) error {
 			return nameOf(d) == name && (name != "" || d.Digest == entry.Digest)
 		})
 		m.Manifests = append(m.Manifests, entry)
-		// Sorted, so that the file does not tell who was first.
+		// Sort, so that the file does not depend on the order of calls.
 		slices.SortStableFunc(m.Manifests, func(a, b v1.Descriptor) int {
 			return cmp.Or(cmp.Compare(nameOf(a), nameOf(b)), cmp.Compare(a.Digest.Hex, b.Digest.Hex))
 		})
@@ -64,7 +63,7 @@ func (s *Store) Tag(ctx context.Context, name string, d v1.Descriptor) error {
 	return nil
 }
 
-// nameOf is the name of an entry, in full if it has such a one.
+// nameOf returns the name of an entry, preferably fully qualified.
 func nameOf(d v1.Descriptor) string {
 	return cmp.Or(d.Annotations[ContainerdName], d.Annotations[RefName])
 }
@@ -78,8 +77,8 @@ func (s *Store) Tags() ([]v1.Descriptor, error) {
 	return m.Manifests, nil
 }
 
-// readIndex reads index.json. In a store of ours, entries that are damaged are taken
-// from the copy of it, and mended is true.
+// readIndex reads index.json. In a store of ours, damaged entries are restored from its copy, and
+// mended is true.
 func (s *Store) readIndex() (m *v1.IndexManifest, mended bool, err error) {
 	raw, err := regular.ReadFile(s.indexPath())
 	if err == nil {
@@ -109,16 +108,16 @@ func (s *Store) readIndex() (m *v1.IndexManifest, mended bool, err error) {
 	return m, mended || reflect.DeepEqual(m, copied), nil
 }
 
-// The record of what index.json was when this program wrote it last.
+// The record of index.json as this program last wrote it.
 const (
 	indexKind = "index"
 	indexKey  = "index.json"
 )
 
-// mendEntries compares the entries of index.json with those that were written last.
-// Other programs may add, change and remove entries. An entry is damaged if its blob
-// is missing, or if it differs from the copy for the same name and digest, or stands
-// for the same digest under another name than the copy, which lacks that one.
+// mendEntries compares the entries of index.json with those that were last written. Other programs
+// may add, change and remove entries. An entry is damaged if its blob is missing, if it differs
+// from the copy for the same name and digest, or if it has the digest of an entry of the copy whose
+// name is missing.
 func (s *Store) mendEntries(found, written []v1.Descriptor) (entries []v1.Descriptor, mended bool) {
 	has := func(list []v1.Descriptor, name string) int {
 		return slices.IndexFunc(list, func(d v1.Descriptor) bool { return nameOf(d) == name })
@@ -127,7 +126,7 @@ func (s *Store) mendEntries(found, written []v1.Descriptor) (entries []v1.Descri
 		size, there := s.stat(d.Digest)
 		i := has(written, nameOf(d))
 		if i < 0 {
-			// Is it an entry of ours whose name was damaged?
+			// Check whether it is an entry of ours whose name was damaged.
 			i = slices.IndexFunc(written, func(w v1.Descriptor) bool { return w.Digest == d.Digest && has(found, nameOf(w)) < 0 })
 		}
 		switch {
@@ -144,8 +143,8 @@ func (s *Store) mendEntries(found, written []v1.Descriptor) (entries []v1.Descri
 	return entries, mended
 }
 
-// createIndex writes index.json where there is none: as it was written last, or
-// empty. Another process may be faster.
+// createIndex creates a missing index.json: as it was last written, or empty. Another process may
+// do the same.
 func (s *Store) createIndex() error {
 	raw, err := s.readRecord(indexKind, indexKey)
 	if err != nil {
@@ -165,13 +164,13 @@ func (s *Store) createIndex() error {
 	if err := errors.Join(f.Chmod(0o644), s.flush(f)); err != nil {
 		return err
 	}
-	// A link does not replace, as a rename would, what another wrote.
+	// Unlike a rename, a link does not replace a file that another process wrote.
 	err = os.Link(f.Name(), s.indexPath())
 	switch {
 	case err == nil, errors.Is(err, fs.ErrExist):
 		return nil
 	}
-	// A file system without links.
+	// On a file system without links.
 	g, err := os.OpenFile(s.indexPath(), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
 	if errors.Is(err, fs.ErrExist) {
 		return nil
@@ -183,10 +182,10 @@ func (s *Store) createIndex() error {
 	return errors.Join(err, g.Close())
 }
 
-// editIndex changes index.json, under a lock that other processes respect.
+// editIndex changes index.json, under a lock among processes.
 func (s *Store) editIndex(ctx context.Context, edit func(*v1.IndexManifest)) error {
 	if s.readOnly {
-		return fmt.Errorf("OCI layout %s is open for reading only", s.dir)
+		return fmt.Errorf("OCI layout %s is open read-only", s.dir)
 	}
 	lock := flock.New(s.private("index.lock"))
 	if _, err := lock.TryLockContext(ctx, lockPoll); err != nil {
@@ -196,11 +195,11 @@ func (s *Store) editIndex(ctx context.Context, edit func(*v1.IndexManifest)) err
 	_, copied := s.Record(ctx, indexKind, indexKey)
 	m, mended, err := s.readIndex()
 	if err != nil {
-		// Names that this run does not give again are lost.
-		progress.Warn(ctx, fmt.Sprintf("%s was damaged and is made anew: %v", s.indexPath(), err))
+		// Names that this run does not set again are lost.
+		progress.Warn(ctx, fmt.Sprintf("recreating damaged %s: %v", s.indexPath(), err))
 		m = &v1.IndexManifest{SchemaVersion: 2, MediaType: types.OCIImageIndex, Manifests: []v1.Descriptor{}}
 	} else if mended {
-		progress.Warn(ctx, fmt.Sprintf("%s was damaged and has been mended", s.indexPath()))
+		progress.Warn(ctx, fmt.Sprintf("repaired damaged %s", s.indexPath()))
 	}
 	before, encodeErr := encodeIndex(m)
 	edit(m)
@@ -211,14 +210,15 @@ func (s *Store) editIndex(ctx context.Context, edit func(*v1.IndexManifest)) err
 	if err == nil && copied && !mended && bytes.Equal(raw, before) {
 		return nil
 	}
-	// First the copy: if the program ends between the two, the edit is made good.
+	// Write the copy first: if the program ends between the two writes, the edit is completed
+	// later.
 	if err := s.SetRecord(indexKind, indexKey, raw); err != nil {
 		return err
 	}
 	return s.replace(s.indexPath(), raw, synced)
 }
 
-// lockPoll is how often a lock is tried: locks are held for milliseconds.
+// lockPoll is the interval of attempts to lock: locks are held for milliseconds.
 const lockPoll = 10 * time.Millisecond
 
 func encodeIndex(m *v1.IndexManifest) ([]byte, error) {

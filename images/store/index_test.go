@@ -41,7 +41,7 @@ func TestLookup(t *testing.T) {
 		{"a tag that one image has", "v1", 0, ""},
 		{"a tag that two images have", "v2", 0, `"v2" names 2 images`},
 		{"a name that is not there", "acme/none:v1", 0, "it has docker.io/acme/tool:v1, docker.io/library/busybox:1, ghcr.io/acme/other:v2, ghcr.io/acme/tool:v2"},
-		{"no name among several images", "", 0, "holds 4 images"},
+		{"no name among several images", "", 0, "has 4 images"},
 	} {
 		t.Run(c.what, func(t *testing.T) {
 			d, err := s.Lookup(c.name)
@@ -173,7 +173,7 @@ func TestOpenLayout(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := s.AddImage(t.Context(), randomImage(t, 10, 1)); err == nil || !strings.Contains(err.Error(), "reading only") {
+		if err := s.AddImage(t.Context(), randomImage(t, 10, 1)); err == nil || !strings.Contains(err.Error(), "read-only") {
 			t.Errorf("AddImage: %v", err)
 		}
 	})

@@ -11,32 +11,32 @@ import (
 	"github.com/slipway-build/slipway/internal/sniff"
 )
 
-// BlobInfo is what is known about a layer's blob.
+// BlobInfo is the cached information about a layer's blob.
 type BlobInfo struct {
 	Digest v1.Hash `json:"digest"`
 	Size   int64   `json:"size"`
 	// DiffID is the digest of the uncompressed bytes.
 	DiffID           v1.Hash `json:"diffID"`
 	UncompressedSize int64   `json:"uncompressedSize"`
-	// Padding is how many zeros follow a gzip stream in the blob. Not every reader
-	// of gzip accepts them.
+	// Padding is the number of zeros after the gzip stream in the blob. Not every gzip reader
+	// accepts them.
 	Padding int64 `json:"padding,omitempty"`
-	// Compression is found in the bytes.
+	// Compression was detected from the bytes.
 	Compression sniff.Compression `json:"compression"`
-	// XXH64 is the checksum of the blob's bytes, which were found to have the
-	// digest: it tells damage at the speed of memory.
+	// XXH64 is the checksum of the blob's bytes, computed when they were verified against the
+	// digest. It detects damage at the speed of memory.
 	XXH64 uint64 `json:"xxh64"`
 }
 
-// Info tells what is known about a layer's blob, which lies in the store. The
-// first time that costs reading the blob, if the store did not make it.
+// Info returns information about a layer's blob in the store. The first call reads the blob, unless
+// the store created it.
 func (s *Store) Info(ctx context.Context, h v1.Hash) (BlobInfo, error) {
 	return s.InfoAndContent(ctx, h, nil)
 }
 
-// InfoAndContent is Info. If the blob has to be read for it, its uncompressed bytes
-// are written to w too, which saves the caller a second read. w is not complete unless
-// it got as many bytes as the info says.
+// InfoAndContent is Info. If it has to read the blob, it also writes the uncompressed bytes to w,
+// which saves the caller a second read. w is complete only if it received as many bytes as the info
+// says.
 func (s *Store) InfoAndContent(ctx context.Context, h v1.Hash, w io.Writer) (BlobInfo, error) {
 	return share(ctx, &s.flights, "info "+h.String(), func() (BlobInfo, error) {
 		if info, ok := s.knownInfo(ctx, h); ok {
@@ -66,7 +66,7 @@ func (s *Store) knownInfo(ctx context.Context, h v1.Hash) (BlobInfo, bool) {
 	return info, ok && info.Digest == h && s.holds(ctx, h, info.Size)
 }
 
-// readInfo reads a layer through. Its uncompressed bytes go to w, unless that is nil.
+// readInfo reads a layer completely. Its uncompressed bytes are written to w, unless that is nil.
 func readInfo(d v1.Descriptor, r io.Reader, w io.Writer) (BlobInfo, error) {
 	sum := xxhash.New()
 	r = io.TeeReader(r, sum)
@@ -84,7 +84,7 @@ func readInfo(d v1.Descriptor, r io.Reader, w io.Writer) (BlobInfo, error) {
 	}
 	_, err = io.CopyBuffer(struct{ io.Writer }{all}, struct{ io.Reader }{content}, make([]byte, chunk))
 	diffID, size := h.finish()
-	// Whatever follows the last frame belongs to the blob, and to its digest.
+	// Bytes after the last frame belong to the blob and its digest.
 	if err := verdict(r, err); err != nil {
 		return BlobInfo{}, err
 	}

@@ -17,18 +17,18 @@ import (
 	"github.com/slipway-build/slipway/internal/regular"
 )
 
-// sweepAge is how old a file in ingest must be before it is taken for the
-// leftover of a dead process: no write goes a day without a byte.
+// sweepAge is the age after which a file in ingest is a leftover of a killed process: every write
+// makes progress within a day.
 const sweepAge = 24 * time.Hour
 
-// How a file gets to the disk before it is renamed; see the package comment.
+// Whether a file is synced to disk before it is renamed; see the package comment.
 const (
 	unsynced = false
 	synced   = true
 )
 
-// Put writes the blob that want describes from r. Its size and digest are
-// verified; a blob that is there already is not read again.
+// Put writes the blob that want describes from r. Its size and digest are verified; an existing
+// blob is not read again.
 func (s *Store) Put(ctx context.Context, want v1.Descriptor, r io.Reader) error {
 	if s.holds(ctx, want.Digest, want.Size) {
 		return nil
@@ -39,7 +39,7 @@ func (s *Store) Put(ctx context.Context, want v1.Descriptor, r io.Reader) error 
 	}
 	defer discard(f)
 	out := newHashingFile(f)
-	// One byte more than wanted is enough to know that it is too much.
+	// One byte too many is enough to detect that there are more.
 	_, err = s.copy(ctx, out, io.LimitReader(r, want.Size+1))
 	digest, size, _ := out.finish()
 	if err != nil {
@@ -54,8 +54,7 @@ func (s *Store) Put(ctx context.Context, want v1.Descriptor, r io.Reader) error 
 	return nil
 }
 
-// putBytes is Put for what is in memory. It costs little to see that a blob which is
-// there already is the same.
+// putBytes is Put for content in memory. It also compares an existing blob, which costs little.
 func (s *Store) putBytes(ctx context.Context, want v1.Descriptor, raw []byte) error {
 	if s.holds(ctx, want.Digest, want.Size) {
 		err := s.Check(ctx, want.Digest)
@@ -86,39 +85,39 @@ func (s *Store) putBytes(ctx context.Context, want v1.Descriptor, raw []byte) er
 	return nil
 }
 
-// checkContent compares what was wanted with what came.
+// checkContent compares the expected content with the received one.
 func checkContent(want v1.Descriptor, digest v1.Hash, size int64) error {
 	switch {
 	case size > want.Size:
-		return &ContentError{Want: want, Reason: fmt.Sprintf("more than its %d bytes came", want.Size)}
+		return &ContentError{Want: want, Reason: fmt.Sprintf("received more than its %d bytes", want.Size)}
 	case size < want.Size:
-		return &ContentError{Want: want, Reason: fmt.Sprintf("%d of its %d bytes came", size, want.Size), Short: true}
+		return &ContentError{Want: want, Reason: fmt.Sprintf("received %d of its %d bytes", size, want.Size), Short: true}
 	case digest != want.Digest:
-		return &ContentError{Want: want, Reason: fmt.Sprintf("its bytes have the digest %s", digest)}
+		return &ContentError{Want: want, Reason: fmt.Sprintf("the content has digest %s", digest)}
 	}
 	return nil
 }
 
-// A ContentError says that bytes are not those which a descriptor names.
+// A ContentError means that content does not match a descriptor.
 type ContentError struct {
 	Want   v1.Descriptor
 	Reason string
-	// Short is set when the content ended early, which a later try may mend.
+	// Short is set if the content ended early; another attempt may succeed.
 	Short bool
 }
 
 func (e *ContentError) Error() string {
-	return fmt.Sprintf("blob %s is not what was asked for: %s", e.Want.Digest, e.Reason)
+	return fmt.Sprintf("blob %s has wrong content: %s", e.Want.Digest, e.Reason)
 }
 
 // temp creates a file that commit can rename to anywhere in the store.
 func (s *Store) temp() (*os.File, error) {
 	if s.readOnly {
-		return nil, fmt.Errorf("OCI layout %s is open for reading only", s.dir)
+		return nil, fmt.Errorf("OCI layout %s is open read-only", s.dir)
 	}
 	f, err := os.CreateTemp(s.private("ingest"), "*")
 	if errors.Is(err, fs.ErrNotExist) {
-		// Someone emptied the store under our feet.
+		// The store was emptied while it was open.
 		if err := os.MkdirAll(s.private("ingest"), 0o755); err != nil {
 			return nil, err
 		}
@@ -127,18 +126,18 @@ func (s *Store) temp() (*os.File, error) {
 	return f, err
 }
 
-// discard closes and removes a temporary file, if commit did not rename it.
+// discard closes and removes a temporary file, unless commit has renamed it.
 func discard(f *os.File) {
 	if f.Close() == nil {
 		fileop.Remove(f.Name())
 	}
 }
 
-// commit gives f, which is complete and right, its final name. If another has
-// done so in the meantime, that is fine too, as it has the same content.
+// commit gives f, which is complete and verified, its final name. If another process has done so in
+// the meantime, that file has the same content.
 func (s *Store) commit(f *os.File, path string, sync bool) error {
-	// Read-only, since two stores may share the file by a hard link; whatever
-	// the umask, as other people's programs read the layout.
+	// Read-only, since two stores may share the file through a hard link. Regardless of the umask,
+	// since other programs read the layout.
 	if err := f.Chmod(0o444); err != nil {
 		return err
 	}
@@ -151,7 +150,7 @@ func (s *Store) rename(f *os.File, path string, sync bool) error {
 	if sync {
 		err = s.flush(f)
 	}
-	// Windows renames no open file.
+	// Windows does not rename open files.
 	if err := errors.Join(err, f.Close()); err != nil {
 		fileop.Remove(f.Name())
 		return err
@@ -169,19 +168,19 @@ func (s *Store) rename(f *os.File, path string, sync bool) error {
 	info, statErr := os.Lstat(path)
 	switch {
 	case statErr == nil && info.IsDir():
-		// Something that a store never makes is in the place of a file.
+		// The path is occupied by something that a store never creates.
 		if err := fileop.RemoveAll(path); err != nil {
 			return err
 		}
 		return fileop.Rename(f.Name(), path)
 	case statErr == nil && sameContent(f.Name(), path):
-		// On Windows a process that reads the file keeps it in its place.
+		// On Windows, a process that reads the file prevents its replacement.
 		return nil
 	}
 	return err
 }
 
-// sameContent says whether two files can be read and have the same bytes.
+// sameContent reports whether two files can be read and have the same bytes.
 func sameContent(a, b string) bool {
 	var sums [2]v1.Hash
 	for i, path := range []string{a, b} {
@@ -198,7 +197,7 @@ func sameContent(a, b string) bool {
 	return sums[0] == sums[1]
 }
 
-// replace writes a small file as a whole.
+// replace writes a small file atomically.
 func (s *Store) replace(path string, content []byte, sync bool) error {
 	f, err := s.temp()
 	if err != nil {
@@ -214,7 +213,7 @@ func (s *Store) replace(path string, content []byte, sync bool) error {
 	return s.rename(f, path, sync)
 }
 
-// sweep removes what dead processes left behind.
+// sweep removes leftovers of killed processes.
 func (s *Store) sweep(now time.Time) {
 	for _, dir := range []string{"ingest", "partial"} {
 		entries, err := os.ReadDir(s.private(dir))

@@ -16,8 +16,8 @@ import (
 	"github.com/slipway-build/slipway/internal/sniff"
 )
 
-// Layer implements images.LayerStore. The media type of the layer is OCI's; who
-// wants Docker's sets it in the manifest, as the bytes are the same.
+// Layer implements images.LayerStore. The layer has an OCI media type; a caller that needs Docker's
+// sets it in the manifest, since the bytes are the same.
 func (s *Store) Layer(ctx context.Context, key string, compression images.Compression, write func(io.Writer) error) (v1.Layer, error) {
 	if err := (images.Format{Compression: compression}).Validate(); err != nil {
 		return nil, err
@@ -59,17 +59,17 @@ func (s *Store) madeLayer(info BlobInfo) v1.Layer {
 	}
 }
 
-// makeLayer streams what write writes to a blob:
+// makeLayer streams the output of write to a blob:
 //
 //	write -> SHA-256 (diff ID)
 //	      -> compressor -> SHA-256 (digest)
 //	                    -> file
 //
-// Each arrow ends in goroutines of its own.
+// Each arrow ends in a separate goroutine.
 func (s *Store) makeLayer(ctx context.Context, c images.Compression, write func(io.Writer) error) (BlobInfo, error) {
 	f, err := s.temp()
 	if err != nil {
-		return BlobInfo{}, fmt.Errorf("making a layer: %w", err)
+		return BlobInfo{}, fmt.Errorf("creating a layer: %w", err)
 	}
 	defer discard(f)
 
@@ -87,7 +87,7 @@ func (s *Store) makeLayer(ctx context.Context, c images.Compression, write func(
 	if writeErr == nil {
 		writeErr = in.Flush()
 	}
-	// Everything is closed in any case, as it has goroutines.
+	// Close everything in any case, since it has goroutines.
 	closeErr := compressed.Close()
 	outputErr := output.Close()
 	diffID, uncompressed := diff.finish()
@@ -116,7 +116,7 @@ func (s *Store) makeLayer(ctx context.Context, c images.Compression, write func(
 type layer struct {
 	store  *Store
 	desc   v1.Descriptor
-	diffID v1.Hash // zero when no config tells it
+	diffID v1.Hash // zero if no config contains it
 }
 
 func (l *layer) Digest() (v1.Hash, error)                   { return l.desc.Digest, nil }
@@ -125,7 +125,7 @@ func (l *layer) MediaType() (types.MediaType, error)        { return l.desc.Medi
 func (l *layer) Descriptor() (*v1.Descriptor, error)        { return l.desc.DeepCopy(), nil }
 func (l *layer) Info(ctx context.Context) (BlobInfo, error) { return l.store.Info(ctx, l.desc.Digest) }
 
-// DiffID is the config's, or else found by reading the layer.
+// DiffID returns the diff ID from the config, else it reads the layer.
 func (l *layer) DiffID() (v1.Hash, error) {
 	if l.diffID != (v1.Hash{}) {
 		return l.diffID, nil
@@ -144,7 +144,7 @@ func (l *layer) DiffID() (v1.Hash, error) {
 	return info.DiffID, err
 }
 
-// Path is the blob's file.
+// Path returns the path of the blob.
 func (l *layer) Path() (string, error) {
 	if size, ok := l.store.stat(l.desc.Digest); !ok || size != l.desc.Size {
 		return "", l.missing()
@@ -155,7 +155,7 @@ func (l *layer) Path() (string, error) {
 func (l *layer) missing() error {
 	if size, ok := l.store.stat(l.desc.Digest); ok {
 		return l.store.damaged(l.store.Path(l.desc.Digest), &ContentError{
-			Want: l.desc, Reason: fmt.Sprintf("the file has %d bytes in place of %d", size, l.desc.Size), Short: true})
+			Want: l.desc, Reason: fmt.Sprintf("the file has %d bytes instead of %d", size, l.desc.Size), Short: true})
 	}
 	f, err := l.store.Open(l.desc.Digest)
 	if err == nil {
@@ -164,7 +164,7 @@ func (l *layer) missing() error {
 	return err
 }
 
-// Open opens the blob's file, whose content was checked just now.
+// Open opens the blob's file after checking its content.
 func (l *layer) Open(ctx context.Context) (*os.File, error) {
 	if _, err := l.Path(); err != nil {
 		return nil, err
@@ -175,7 +175,7 @@ func (l *layer) Open(ctx context.Context) (*os.File, error) {
 	return l.store.Open(l.desc.Digest)
 }
 
-// checkLayer is Check, at the speed of memory if the blob's checksum is known.
+// checkLayer is Check, but faster if the blob's checksum is known.
 func (s *Store) checkLayer(ctx context.Context, d v1.Descriptor) error {
 	f, err := s.BlobFile(ctx, d.Digest)
 	if errors.Is(err, errUnknownChecksum) {
@@ -187,7 +187,7 @@ func (s *Store) checkLayer(ctx context.Context, d v1.Descriptor) error {
 	return f.Check(ctx)
 }
 
-// Compressed streams the blob, and verifies it on the way.
+// Compressed streams and verifies the blob.
 func (l *layer) Compressed() (io.ReadCloser, error) {
 	if _, err := l.Path(); err != nil {
 		return nil, err
@@ -199,7 +199,7 @@ func (l *layer) Compressed() (io.ReadCloser, error) {
 	return &readCloser{l.store.verified(f, l.desc), []io.Closer{f}}, nil
 }
 
-// Uncompressed streams the layer's tar. The blob is verified on the way.
+// Uncompressed streams the layer's tar and verifies the blob.
 func (l *layer) Uncompressed() (io.ReadCloser, error) {
 	blob, err := l.Compressed()
 	if err != nil {
@@ -211,12 +211,12 @@ func (l *layer) Uncompressed() (io.ReadCloser, error) {
 		blob.Close()
 		return nil, fmt.Errorf("reading layer %s: %w", l.desc.Digest, err)
 	}
-	// Whatever the decompressor leaves unread is read at the end, since a blob
-	// is verified only when it was read through.
+	// The bytes that the decompressor leaves are read at the end, since a blob is verified only
+	// when it has been read completely.
 	return &readCloser{&drained{content, blob}, []io.Closer{content, blob}}, nil
 }
 
-// drained is r, and then the rest of below, of which only errors matter.
+// drained reads r, then the rest of below, of which only errors matter.
 type drained struct{ r, below io.Reader }
 
 func (d *drained) Read(p []byte) (int, error) {
@@ -227,8 +227,8 @@ func (d *drained) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// verdict reads a verified blob to its end after its content ended with err. An error
-// of the blob is why decompressing it failed.
+// verdict reads a verified blob to its end after its content ended with err. If the blob is wrong,
+// it returns that error, since it is the cause of a failed decompression.
 func verdict(blob io.Reader, err error) error {
 	if _, blobErr := io.Copy(io.Discard, blob); blobErr != nil {
 		return blobErr

@@ -12,14 +12,14 @@ import (
 	"github.com/slipway-build/slipway/images"
 )
 
-// Names are the entries of an index.json, read once to be looked up many times.
+// Names are the entries of an index.json, read once for many lookups.
 type Names struct {
 	dir     string
 	entries []v1.Descriptor
-	// spelled, full and tails find entries by their names as they are spelled, by their
-	// qualified names, and by the text after each colon of their names.
+	// spelled, full and tails find entries by name as spelled, by qualified name, and by the text
+	// after any colon in the name.
 	spelled, full, tails func() map[string][]v1.Descriptor
-	// listed names the entries, for messages.
+	// listed returns the names of entries, for messages.
 	listed func() string
 }
 
@@ -53,7 +53,7 @@ func (s *Store) Names() (*Names, error) {
 	return n, nil
 }
 
-// group maps each key to its entries, one for each digest.
+// group maps each key to its entries, one per digest.
 func (n *Names) group(keys func(v1.Descriptor) []string) map[string][]v1.Descriptor {
 	type pair struct {
 		key    string
@@ -72,13 +72,13 @@ func (n *Names) group(keys func(v1.Descriptor) []string) map[string][]v1.Descrip
 	return groups
 }
 
-// Entries are all entries, in their order.
+// Entries returns all entries, in order.
 func (n *Names) Entries() []v1.Descriptor { return n.entries }
 
-// Lookup returns the entry that has the name. A name is a reference, or just what
-// another program wrote as ref.name, such as a tag; the empty name means the only
-// entry. A name that is not there is an error that wraps fs.ErrNotExist and lists those
-// that are, and one that several entries have is an *AmbiguousError.
+// Lookup returns the entry with the name. A name is a reference, or what another program wrote as
+// ref.name, such as a tag; the empty name means the only entry. The error for a missing name wraps
+// fs.ErrNotExist and lists the existing ones; that for a name of several entries is an
+// *AmbiguousError.
 func (n *Names) Lookup(name string) (v1.Descriptor, error) {
 	if name == "" {
 		switch len(n.entries) {
@@ -89,8 +89,8 @@ func (n *Names) Lookup(name string) (v1.Descriptor, error) {
 		}
 		return v1.Descriptor{}, &AmbiguousError{n.dir, name, n.entries}
 	}
-	// In this order, as a name that is spelled out wins over one that is read as
-	// a reference, and that over a bare tag.
+	// An exact name takes precedence over one that is parsed as a reference, and that over a tag
+	// alone.
 	for _, find := range []func() []v1.Descriptor{
 		func() []v1.Descriptor { return n.spelled()[name] },
 		func() []v1.Descriptor { return n.full()[qualified(name)] },
@@ -108,8 +108,8 @@ func (n *Names) Lookup(name string) (v1.Descriptor, error) {
 	return v1.Descriptor{}, images.Absentf("no image %q in %s; it has %s", name, n.dir, n.listed())
 }
 
-// An AmbiguousError says that several entries of the index.json in Dir have a name, or
-// that it has several, where the name is empty.
+// An AmbiguousError means that several entries of the index.json in Dir have the name, or that Name
+// is empty and there are several entries.
 type AmbiguousError struct {
 	Dir, Name string
 	Entries   []v1.Descriptor
@@ -117,7 +117,7 @@ type AmbiguousError struct {
 
 func (e *AmbiguousError) Error() string {
 	if e.Name == "" {
-		return fmt.Sprintf("%s holds %d images: %s", e.Dir, len(e.Entries), listNames(e.Entries))
+		return fmt.Sprintf("%s has %d images: %s", e.Dir, len(e.Entries), listNames(e.Entries))
 	}
 	return fmt.Sprintf("%q names %d images in %s: %s", e.Name, len(e.Entries), e.Dir, listNames(e.Entries))
 }
@@ -131,7 +131,7 @@ func (s *Store) Lookup(name string) (v1.Descriptor, error) {
 	return n.Lookup(name)
 }
 
-// qualified spells a name in full if it can be read as a reference.
+// qualified returns the qualified form of a name, if it can be parsed as a reference.
 func qualified(name string) string {
 	ref, err := images.ParseReference(name)
 	if err != nil {
@@ -140,7 +140,7 @@ func qualified(name string) string {
 	return images.Qualified(ref)
 }
 
-// namesListed is how many names a message lists.
+// namesListed limits the number of names in a message.
 const namesListed = 20
 
 func listNames(entries []v1.Descriptor) string {

@@ -15,27 +15,26 @@ import (
 	"github.com/slipway-build/slipway/internal/fileop"
 )
 
-// partialAge is how long a download that was broken off can be resumed.
+// partialAge is how long an interrupted download can be resumed.
 const partialAge = 7 * 24 * time.Hour
 
-// A Partial is a blob that is being fetched. What was written of it stays on disk
-// until the next run, whatever happens to this one.
+// A Partial is a blob being fetched. What has been written of it remains on disk, even if this
+// process is killed.
 type Partial struct {
 	store  *Store
 	want   v1.Descriptor
 	lock   *flock.Flock
-	made   bool // the blob is there, and the lock of no more use
+	made   bool // the blob exists, so the lock is no longer needed
 	file   *os.File
 	hasher *hasher
 }
 
-// Resume opens the part of a blob that an earlier run fetched, or an empty one.
-// While a process has it open, other processes wait here; if they waited for the
-// whole blob, Resume returns nil, since there is nothing left to fetch. The caller
+// Resume opens the partial blob that an earlier run fetched, or an empty one. While one process has
+// it open, others wait here; if the blob is complete after that, Resume returns nil. The caller
 // must call Close.
 func (s *Store) Resume(ctx context.Context, want v1.Descriptor) (*Partial, error) {
 	if s.readOnly {
-		return nil, fmt.Errorf("OCI layout %s is open for reading only", s.dir)
+		return nil, fmt.Errorf("OCI layout %s is open read-only", s.dir)
 	}
 	if s.holds(ctx, want.Digest, want.Size) {
 		return nil, nil
@@ -46,7 +45,7 @@ func (s *Store) Resume(ctx context.Context, want v1.Descriptor) (*Partial, error
 	path := s.private("partial", want.Digest.Hex)
 	p := &Partial{store: s, want: want, lock: flock.New(path + ".lock")}
 	if _, err := p.lock.TryLockContext(ctx, lockPoll*10); err != nil {
-		return nil, fmt.Errorf("fetching blob %s: waiting for another process that fetches it: %w", want.Digest, err)
+		return nil, fmt.Errorf("fetching blob %s: waiting for another process to fetch it: %w", want.Digest, err)
 	}
 	if s.holds(ctx, want.Digest, want.Size) {
 		p.lock.Close()
@@ -59,7 +58,7 @@ func (s *Store) Resume(ctx context.Context, want v1.Descriptor) (*Partial, error
 		return nil, fmt.Errorf("fetching blob %s: %w", want.Digest, err)
 	}
 	p.file, p.hasher = f, newHasher()
-	// What lies there is hashed now, and the rest as it comes.
+	// Hash the existing part now, and the rest while it is written.
 	n, err := s.copy(ctx, p.hasher, f)
 	if err == nil && n > want.Size {
 		err = p.Reset()
@@ -71,7 +70,7 @@ func (s *Store) Resume(ctx context.Context, want v1.Descriptor) (*Partial, error
 	return p, nil
 }
 
-// Size is how many bytes are there: where the rest begins.
+// Size returns the number of bytes written so far, which is the offset of the rest.
 func (p *Partial) Size() int64 { return p.hasher.size }
 
 // Write appends.
@@ -84,7 +83,7 @@ func (p *Partial) Write(b []byte) (int, error) {
 	return n, nil
 }
 
-// Reset throws away what is there.
+// Reset discards what was written.
 func (p *Partial) Reset() error {
 	if err := p.file.Truncate(0); err != nil {
 		return err
@@ -97,8 +96,8 @@ func (p *Partial) Reset() error {
 	return nil
 }
 
-// Commit verifies what was written and makes it a blob. Content that is wrong is
-// thrown away, and is a *ContentError; content that is short stays.
+// Commit verifies the content and makes it a blob. Wrong content is discarded, and the error is a
+// *ContentError; incomplete content is kept.
 func (p *Partial) Commit() error {
 	digest, size := p.hasher.finish()
 	p.hasher = nil
@@ -116,7 +115,7 @@ func (p *Partial) Commit() error {
 	return nil
 }
 
-// Close lets others go on. What was not committed can be resumed.
+// Close lets other processes continue. Uncommitted content can be resumed.
 func (p *Partial) Close() error {
 	if p.hasher != nil {
 		p.hasher.finish()
@@ -127,7 +126,7 @@ func (p *Partial) Close() error {
 	}
 	err = errors.Join(err, p.lock.Close())
 	if p.made {
-		// Windows removes no open file. One that waits for the lock finds the blob.
+		// Windows does not remove open files. A process that waits for the lock will find the blob.
 		fileop.Remove(p.lock.Path())
 	}
 	return err

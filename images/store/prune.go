@@ -16,28 +16,27 @@ import (
 	"github.com/slipway-build/slipway/internal/fileop"
 )
 
-// PruneOptions say what may stay. The zero value removes only leftovers.
+// PruneOptions say what to keep. The zero value removes only leftovers.
 type PruneOptions struct {
-	// MaxSize bounds what all files take together, in bytes; 0 means no bound.
-	// What was not used for the longest time goes first.
+	// MaxSize limits the total size of all files, in bytes; 0 means no limit. The least recently
+	// used files are removed first.
 	MaxSize int64
-	// OlderThan removes what was not used for so long; 0 means never.
+	// OlderThan removes files that were not used for this long; 0 means never.
 	OlderThan time.Duration
-	// All removes everything but what has a name.
+	// All removes everything without a name.
 	All bool
 }
 
-// inUse is how recently a file must have been used to be kept when another
-// process works with the store: it may have seen that the file is there, and be
-// about to read it.
+// inUse is how recently a file must have been used to be kept while another process uses the store:
+// that process may have seen the file and be about to read it.
 const inUse = time.Hour
 
-// Prune removes what the options do not let stay, and returns how many bytes that
-// freed. Blobs that index.json names, themselves or by what they name, stay.
-// While another process uses the store, what was used within the last hour stays.
+// Prune removes what the options do not keep, and returns how many bytes that freed. Blobs in
+// index.json, and those that they refer to, are kept. While another process uses the store,
+// everything used within the last hour is kept.
 func (s *Store) Prune(ctx context.Context, opts PruneOptions) (freed int64, err error) {
 	if s.readOnly {
-		return 0, fmt.Errorf("OCI layout %s is open for reading only", s.dir)
+		return 0, fmt.Errorf("OCI layout %s is open read-only", s.dir)
 	}
 	now := time.Now()
 	s.sweep(now)
@@ -85,8 +84,8 @@ type prunable struct {
 	used time.Time
 }
 
-// prunable lists all files that may go, least recently used first, and the size
-// of all files.
+// prunable returns all files that may be removed, least recently used first, and the size of all
+// files.
 func (s *Store) prunable(ctx context.Context, keep map[string]bool) (files []prunable, total int64, err error) {
 	for _, root := range []string{filepath.Join(s.dir, "blobs"), s.private("partial"), s.private("records"), s.private("derived")} {
 		err := filepath.WalkDir(root, func(path string, e fs.DirEntry, err error) error {
@@ -117,7 +116,7 @@ func (s *Store) prunable(ctx context.Context, keep map[string]bool) (files []pru
 	return files, total, nil
 }
 
-// reachable lists the files of all blobs that index.json names, directly or not.
+// reachable returns the files of all blobs that index.json refers to, directly or indirectly.
 func (s *Store) reachable() (map[string]bool, error) {
 	tags, err := s.Tags()
 	if err != nil {
@@ -176,8 +175,7 @@ func (s *Store) reachable() (map[string]bool, error) {
 	return keep, nil
 }
 
-// shrinkFiles drops what is remembered of source files that are gone or have
-// changed.
+// shrinkFiles removes cached digests of source files that have been removed or changed.
 func (s *Store) shrinkFiles(ctx context.Context, all bool) error {
 	s.files.load.Do(func() { s.loadFiles(ctx) })
 	s.files.mu.Lock()
@@ -193,19 +191,19 @@ func (s *Store) shrinkFiles(ctx context.Context, all bool) error {
 	return s.writeFiles()
 }
 
-// A useLock is shared by all processes that have the store open, so that Prune
-// knows whether it is alone. It is held until the process ends.
+// A useLock is shared by all processes that have the store open, and tells Prune whether there are
+// others. It is held until the process ends.
 type useLock struct{ lock *flock.Flock }
 
 func shareUse(path string) *useLock {
 	l := flock.New(path)
-	// Where locks do not work, Prune is never alone, which is safe.
+	// If locks do not work, Prune always assumes other processes, which is safe.
 	l.TryRLock()
 	return &useLock{l}
 }
 
-// alone says whether no other process has the store open, and keeps it so until
-// release is called.
+// alone reports whether no other process has the store open, and prevents others from opening it
+// until release is called.
 func (u *useLock) alone() (alone bool, release func()) {
 	if !u.lock.RLocked() {
 		return false, func() {}

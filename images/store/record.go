@@ -17,16 +17,15 @@ import (
 	"github.com/cespare/xxhash/v2"
 )
 
-// Kinds of records that the store itself keeps.
+// Kinds of records of the store itself.
 const (
 	blobKind    = "blob"    // digest -> BlobInfo
 	layerKind   = "layer"   // Layer's key and compression -> BlobInfo
 	derivedKind = "derived" // path of a derived file -> its fileMark
 )
 
-// Record returns what SetRecord remembered under kind and key. A record may be
-// forgotten at any time: by Prune, because the machine crashed, or because its file
-// was damaged, of which there is a warning.
+// Record returns the value that SetRecord stored under kind and key. A record may disappear at any
+// time: through Prune, after a crash, or because its file was damaged, with a warning.
 func (s *Store) Record(ctx context.Context, kind, key string) ([]byte, bool) {
 	value, err := s.readRecord(kind, key)
 	warnOf(ctx, err)
@@ -50,33 +49,32 @@ func (s *Store) readRecord(kind, key string) ([]byte, error) {
 	case ok && string(sum) == recordSum(kind, key, value):
 		return value, nil
 	case len(sum) == formerSum:
-		return nil, fs.ErrNotExist // to be written anew
+		return nil, fs.ErrNotExist // to be written again
 	}
-	f.Close() // Windows removes no open file
-	return nil, s.damaged(path, errors.New("its checksum is wrong"))
+	f.Close() // Windows does not remove open files
+	return nil, s.damaged(path, errors.New("wrong checksum"))
 }
 
-// maxRecord is how many bytes of a record are read.
+// maxRecord limits the size of a record, in bytes.
 const maxRecord = 64 << 20
 
-// SetRecord remembers a small value. kind is a plain word, which names a folder;
-// key may be anything.
+// SetRecord stores a small value. kind is a plain word, which names a folder; key may be anything.
 func (s *Store) SetRecord(kind, key string, value []byte) error {
 	if s.readOnly {
 		return nil
 	}
 	content := append([]byte(recordSum(kind, key, value)+"\n"), value...)
 	if err := s.replace(s.recordPath(kind, key), content, unsynced); err != nil {
-		return fmt.Errorf("remembering %s %q in %s: %w", kind, key, s.dir, err)
+		return fmt.Errorf("storing record %s %q in %s: %w", kind, key, s.dir, err)
 	}
 	return nil
 }
 
-// formerSum is how many digits the checksum had when it did not cover kind and key.
+// formerSum is the number of digits of checksums that did not cover kind and key.
 const formerSum = 8
 
-// recordSum is the checksum of a record, which tells it from every other one too: a
-// file may be replaced by that of another key.
+// recordSum returns the checksum of a record. It covers kind and key, so a record's file cannot be
+// mistaken for another one's.
 func recordSum(kind, key string, value []byte) string {
 	h := xxhash.New()
 	fmt.Fprintf(h, "%q %q\n", kind, key)
@@ -88,14 +86,14 @@ func (s *Store) recordPath(kind, key string) string {
 	return s.private("records", kind, hashedName(key))
 }
 
-// hashedName is a file name for any key, spread over 256 folders.
+// hashedName returns a file name for any key, distributed over 256 folders.
 func hashedName(key string) string {
 	h := sha256.Sum256([]byte(key))
 	name := hex.EncodeToString(h[:])
 	return filepath.Join(name[:2], name)
 }
 
-// recall reads a record of JSON.
+// recall reads a record in JSON.
 func recall[T any](ctx context.Context, s *Store, kind, key string) (value T, ok bool) {
 	raw, ok := s.Record(ctx, kind, key)
 	if !ok || json.Unmarshal(raw, &value) != nil {
@@ -104,7 +102,7 @@ func recall[T any](ctx context.Context, s *Store, kind, key string) (value T, ok
 	return value, true
 }
 
-// remember writes a record of JSON.
+// remember writes a record in JSON.
 func remember[T any](s *Store, kind, key string, value T) error {
 	raw, err := json.Marshal(value)
 	if err != nil {
@@ -113,12 +111,11 @@ func remember[T any](s *Store, kind, key string, value T) error {
 	return s.SetRecord(kind, key, raw)
 }
 
-// touchAge is how exactly the time of last use is known. A coarse one saves
-// nearly every call.
+// touchAge is the accuracy of the time of last use. A coarse one avoids nearly all calls.
 const touchAge = 5 * time.Minute
 
-// touch marks a file as used, for Prune. Access times will not do: most file
-// systems are mounted with relatime or noatime. An output is not pruned.
+// touch marks a file as used, for Prune. Access times are not sufficient: most file systems are
+// mounted with relatime or noatime. An output is not pruned.
 func (s *Store) touch(path string, info os.FileInfo) {
 	if s.readOnly || s.output {
 		return

@@ -17,34 +17,34 @@ import (
 	"github.com/slipway-build/slipway/internal/regular"
 )
 
-// A Store is an OCI image layout on disk. All its methods may be called from
-// several goroutines, and several processes may use the same folder.
+// A Store is an OCI image layout on disk. All its methods may be called from several goroutines,
+// and several processes may use the same folder.
 type Store struct {
 	dir      string
 	readOnly bool
-	// output says that AddImage checks what is there already.
+	// output means that AddImage checks existing content.
 	output   bool
-	encoders string // versions of the compressors, part of what a layer is remembered by
+	encoders string // versions of the compressors, part of a layer's key
 	use      *useLock
 	flights  flights
 	files    fileMemo
 	buffers  sync.Pool // of *[copyBuffer]byte
-	// flush is (*os.File).Sync, but in tests.
+	// flush is (*os.File).Sync, except in tests.
 	flush func(*os.File) error
 }
 
 var _ images.LayerStore = (*Store)(nil)
 
-// layoutVersion is the only version there is of the image layout
-// (image-spec/image-layout.md, "oci-layout file").
+// layoutVersion is the only version of the image layout (image-spec/image-layout.md, "oci-layout
+// file").
 const layoutVersion = "1.0.0"
 
 type layoutFile struct {
 	Version string `json:"imageLayoutVersion"`
 }
 
-// OpenOutput is Open for a layout that is published: what AddImage and AddIndex find in
-// it already is checked too.
+// OpenOutput is Open for a layout that is published: AddImage and AddIndex also check existing
+// content.
 func OpenOutput(dir string) (*Store, error) {
 	s, err := Open(dir)
 	if err != nil {
@@ -54,7 +54,7 @@ func OpenOutput(dir string) (*Store, error) {
 	return s, nil
 }
 
-// Open opens the store in dir, and creates what is missing of it.
+// Open opens the store in dir, and creates missing files.
 func Open(dir string) (*Store, error) {
 	s, err := newStore(dir)
 	if err != nil {
@@ -73,8 +73,8 @@ func Open(dir string) (*Store, error) {
 	return s, nil
 }
 
-// openLayout makes the two files of a layout, where they are missing, or cannot be read
-// in a store that is ours. Nothing is lost with oci-layout, which always says the same.
+// openLayout creates the two files of a layout if they are missing, or unreadable in a store of
+// ours. oci-layout can be rewritten without loss, since its content is constant.
 func (s *Store) openLayout() error {
 	path := filepath.Join(s.dir, "oci-layout")
 	if err := s.checkLayout(); err != nil {
@@ -95,9 +95,9 @@ func (s *Store) openLayout() error {
 	return nil
 }
 
-// OpenLayout opens an OCI image layout that another program may have written. It
-// is only read: nothing is created, remembered or removed. A folder that is no
-// layout is an error that wraps fs.ErrNotExist.
+// OpenLayout opens an OCI image layout that another program may have written. It is read-only:
+// nothing is created, cached or removed. The error for a folder that is not a layout wraps
+// fs.ErrNotExist.
 func OpenLayout(dir string) (*Store, error) {
 	s, err := newStore(dir)
 	if err != nil {
@@ -130,13 +130,12 @@ func (s *Store) checkLayout() error {
 		return fmt.Errorf("reading %s: %w", path, err)
 	}
 	if l.Version != layoutVersion {
-		return fmt.Errorf("%s has image layout version %q; only %s is known", path, l.Version, layoutVersion)
+		return fmt.Errorf("%s has image layout version %q: want %s", path, l.Version, layoutVersion)
 	}
 	return nil
 }
 
-// Close says that this process is done with the store, which may be used no more. On
-// Windows its folder cannot be removed before.
+// Close ends the use of the store by this process. On Windows, the folder cannot be removed before.
 func (s *Store) Close() error {
 	if s.use == nil {
 		return nil
@@ -144,26 +143,26 @@ func (s *Store) Close() error {
 	return s.use.lock.Close()
 }
 
-// Dir is the folder of the store, as an absolute path.
+// Dir returns the folder of the store, as an absolute path.
 func (s *Store) Dir() string { return s.dir }
 
 func (s *Store) private(elem ...string) string {
 	return filepath.Join(append([]string{s.dir, ".slipway"}, elem...)...)
 }
 
-// Path is where the blob lies, or would lie.
+// Path returns the path of a blob, whether or not it exists.
 func (s *Store) Path(h v1.Hash) string {
 	return filepath.Join(s.dir, "blobs", h.Algorithm, h.Hex)
 }
 
-// Has says whether the blob is there.
+// Has reports whether the blob exists.
 func (s *Store) Has(h v1.Hash) bool {
 	_, ok := s.stat(h)
 	return ok
 }
 
-// holds says whether the blob is there with the size it must have. One whose size is
-// wrong, because a crash cut it, is removed, with a warning.
+// holds reports whether the blob exists with the right size. A blob of wrong size, as after a
+// crash, is removed, with a warning.
 func (s *Store) holds(ctx context.Context, h v1.Hash, size int64) bool {
 	return s.holdsFile(ctx, s.Path(h), fileMark{Size: size})
 }
@@ -185,7 +184,7 @@ func (s *Store) holdsFile(ctx context.Context, path string, want fileMark) bool 
 	return true
 }
 
-// stat returns the size of a blob that is there, and marks it as used.
+// stat returns the size of an existing blob, and marks it as used.
 func (s *Store) stat(h v1.Hash) (size int64, ok bool) {
 	path := s.Path(h)
 	info, err := statRegular(path)
@@ -196,8 +195,8 @@ func (s *Store) stat(h v1.Hash) (size int64, ok bool) {
 	return info.Size(), true
 }
 
-// Open opens a blob. Its content is not verified; see Verify. A blob that is not
-// there is an error that wraps fs.ErrNotExist.
+// Open opens a blob. Its content is not verified; see Verify. The error for a missing blob wraps
+// fs.ErrNotExist.
 func (s *Store) Open(h v1.Hash) (*os.File, error) {
 	f, err := s.openRegular(s.Path(h))
 	if err != nil {
@@ -206,7 +205,7 @@ func (s *Store) Open(h v1.Hash) (*os.File, error) {
 	return f, nil
 }
 
-// reason strips the path that a message names already.
+// reason strips the path from an error, for messages that name it already.
 func reason(err error) error {
 	var p *fs.PathError
 	if errors.As(err, &p) {

@@ -142,9 +142,9 @@ func TestPutVerifies(t *testing.T) {
 		wrong   string // part of the error
 	}{
 		{"right content", string(content), ""},
-		{"a flipped byte", "the content of a blub", "its bytes have the digest sha256:"},
-		{"too short", "the content", "11 of its 21 bytes came"},
-		{"too long", string(content) + "!", "more than its 21 bytes came"},
+		{"a flipped byte", "the content of a blub", "the content has digest sha256:"},
+		{"too short", "the content", "received 11 of its 21 bytes"},
+		{"too long", string(content) + "!", "received more than its 21 bytes"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s := open(t, t.TempDir())

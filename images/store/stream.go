@@ -13,22 +13,22 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 )
 
-// chunk is how much is handed from one goroutine to the next at a time: large
-// enough that the hand-over costs nothing, small enough to stay in a core's cache.
+// chunk is the number of bytes passed between goroutines at a time: large enough that passing costs
+// nothing, small enough for a core's cache.
 const chunk = 256 << 10
 
-// depth is how many chunks may be under way between two goroutines.
+// depth is the number of chunks in flight between two goroutines.
 const depth = 4
 
-// An asyncWriter passes what is written to it on to w in a goroutine of its own,
-// so that hashing, compressing and writing use a core each.
+// An asyncWriter passes written data to w in a separate goroutine, so that hashing, compressing and
+// writing each use a core.
 type asyncWriter struct {
 	full, free chan []byte
-	made       int // chunks, depth+2 at most
+	made       int // number of chunks, at most depth+2
 	buf        []byte
 	failed     atomic.Bool
 	done       chan struct{}
-	err        error // of w; read it after failed is set or done is closed
+	err        error // of w; read it only after failed is set or done is closed
 }
 
 func newAsyncWriter(w io.Writer) *asyncWriter {
@@ -53,7 +53,7 @@ func (a *asyncWriter) pass(w io.Writer, full <-chan []byte) {
 	}
 }
 
-// Write returns the error of w a little later than w did; Close is sure to.
+// Write returns an error of w with a delay; Close always returns it.
 func (a *asyncWriter) Write(p []byte) (int, error) {
 	if a.failed.Load() {
 		return 0, a.err
@@ -74,7 +74,7 @@ func (a *asyncWriter) Write(p []byte) (int, error) {
 	return n, nil
 }
 
-// empty returns a chunk to fill: one that was passed on, or a new one.
+// empty returns a chunk to fill: a reused one, or a new one.
 func (a *asyncWriter) empty() []byte {
 	select {
 	case b := <-a.free:
@@ -88,7 +88,7 @@ func (a *asyncWriter) empty() []byte {
 	return make([]byte, 0, chunk)
 }
 
-// Close waits until w has everything, and returns w's error.
+// Close waits until w has received everything, and returns w's error.
 func (a *asyncWriter) Close() error {
 	if a.full == nil {
 		return a.err
@@ -102,7 +102,7 @@ func (a *asyncWriter) Close() error {
 	return a.err
 }
 
-// A hasher is SHA-256 in a goroutine of its own.
+// A hasher computes SHA-256 in a separate goroutine.
 type hasher struct {
 	*asyncWriter
 	hash hash.Hash
@@ -111,7 +111,7 @@ type hasher struct {
 
 func newHasher() *hasher { return newHasherAnd(io.Discard) }
 
-// newHasherAnd passes the bytes on to w, too.
+// newHasherAnd also passes the bytes to w.
 func newHasherAnd(w io.Writer) *hasher {
 	h := sha256.New()
 	return &hasher{asyncWriter: newAsyncWriter(io.MultiWriter(h, w)), hash: h}
@@ -122,7 +122,7 @@ func (h *hasher) Write(p []byte) (int, error) {
 	return h.asyncWriter.Write(p)
 }
 
-// finish ends the goroutine and returns the digest of all that was written.
+// finish ends the goroutine and returns the digest of everything written.
 func (h *hasher) finish() (v1.Hash, int64) {
 	h.Close()
 	return sum(h.hash), h.size
@@ -132,7 +132,7 @@ func sum(h hash.Hash) v1.Hash {
 	return v1.Hash{Algorithm: "sha256", Hex: hex.EncodeToString(h.Sum(nil))}
 }
 
-// A hashingFile writes a file and hashes what it writes, at the same time.
+// A hashingFile writes and hashes a file concurrently.
 type hashingFile struct {
 	file     *os.File
 	hasher   *hasher
@@ -148,28 +148,28 @@ func (h *hashingFile) Write(p []byte) (int, error) {
 	h.hasher.Write(p)
 	n, err := h.file.Write(p)
 	if err != nil {
-		// The path of a temporary file tells nobody anything.
+		// The path of a temporary file is of no use in a message.
 		err = reason(err)
 	}
 	return n, err
 }
 
-// finish returns the digest, the size and the checksum of what was written. It must
-// be called once, whatever went wrong.
+// finish returns the digest, the size and the checksum of what was written. It must be called once,
+// even after an error.
 func (h *hashingFile) finish() (digest v1.Hash, size int64, checksum uint64) {
 	digest, size = h.hasher.finish()
 	return digest, size, h.checksum.Sum64()
 }
 
-// copy is io.Copy that ends when ctx does. Its buffers are kept: thousands of small blobs
-// are read this way.
+// copy is io.Copy that stops when ctx is canceled. Its buffers are reused, since thousands of small
+// blobs are read this way.
 func (s *Store) copy(ctx context.Context, w io.Writer, r io.Reader) (int64, error) {
 	buf := s.buffers.Get().(*[copyBuffer]byte)
 	defer s.buffers.Put(buf)
 	return io.CopyBuffer(struct{ io.Writer }{w}, contextReader{ctx, r}, buf[:chunk])
 }
 
-// A contextReader reads until its context ends. It lives as long as one call.
+// ctx may be stored: the reader never outlives the call.
 type contextReader struct {
 	ctx context.Context
 	r   io.Reader
@@ -182,7 +182,7 @@ func (c contextReader) Read(p []byte) (int, error) {
 	return c.r.Read(p)
 }
 
-// A contextWriter writes until its context ends. It lives as long as one call.
+// ctx may be stored: the writer never outlives the call.
 type contextWriter struct {
 	ctx context.Context
 	w   io.Writer

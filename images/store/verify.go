@@ -11,8 +11,8 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 )
 
-// verify returns a reader of r's bytes that ends with a *ContentError, in place
-// of io.EOF, when they are not those which want names.
+// verify returns a reader of r's bytes that returns a *ContentError instead of io.EOF if they do
+// not match want.
 func verify(r io.Reader, want v1.Descriptor) io.Reader {
 	return &verifier{r: r, want: want, hash: sha256.New()}
 }
@@ -39,8 +39,7 @@ func (v *verifier) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// verified reads a blob of this store and verifies it. A blob that turns out to be
-// damaged is removed, since its name promises what it is not.
+// verified returns a reader that verifies a blob of this store. A damaged blob is removed.
 func (s *Store) verified(f *os.File, want v1.Descriptor) io.Reader {
 	return &mender{r: verify(f, want), store: s, file: f, hash: want.Digest}
 }
@@ -73,7 +72,7 @@ func (m *mender) read(p []byte) (int, error) {
 	return n, m.store.unreadable(m.store.Path(m.hash), m.file, err)
 }
 
-// Check reads a blob through. One that is damaged is an error, and is removed.
+// Check reads a blob completely. A damaged blob is an error, and is removed.
 func (s *Store) Check(ctx context.Context, h v1.Hash) error {
 	f, err := s.Open(h)
 	if err != nil {
@@ -88,8 +87,8 @@ func (s *Store) Check(ctx context.Context, h v1.Hash) error {
 	return err
 }
 
-// Blame is for a caller who read a blob without verifying it, and found it wrong. If
-// the blob is damaged, that is the error; else it is err.
+// Blame is for a caller that read a blob without verifying it, and found an error. If the blob is
+// damaged, Blame returns that as the error, else err.
 func (s *Store) Blame(ctx context.Context, h v1.Hash, err error) error {
 	var damage *DamagedError
 	if errors.As(err, &damage) || context.Cause(ctx) != nil {
