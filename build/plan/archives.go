@@ -17,8 +17,8 @@ import (
 	"github.com/slipway-build/slipway/progress"
 )
 
-// archives plans an archive per list, platform and Windows version, and the
-// union of all lists per platform.
+// archives plans an archive for each list, platform and Windows version, and a list of the images in all archives for
+// each platform.
 func (p *planner) archives() {
 	files := map[string][]images.ListEntry{}
 	for _, name := range slices.Sorted(maps.Keys(p.config.Airgap.Lists)) {
@@ -82,20 +82,20 @@ func (p *planner) archive(name string, list config.List, platform v1.Platform, w
 	step := ArchiveStep{List: name, Platform: images.Platform{Platform: platform}, Windows: windows, Text: base + ".txt",
 		Layers: p.config.Airgap.Layers, Level: p.config.Airgap.Level}
 	if p.config.Airgap.Split != "" {
-		step.Split, _ = progress.ParseBytes(p.config.Airgap.Split) // Load has read it
+		step.Split, _ = progress.ParseBytes(p.config.Airgap.Split) // config.Load has checked it
 	}
 	for _, format := range p.config.Airgap.Formats {
 		step.Outputs = append(step.Outputs, base+"."+format)
 	}
 	step.Images = p.listImages(name, platform, windows, files)
 	if len(step.Images) == 0 {
-		p.errs = append(p.errs, fmt.Errorf("%s: list %s holds no image for %s", p.config.File, name, images.FormatPlatform(platform)))
+		p.errs = append(p.errs, fmt.Errorf("%s: list %s has no image for %s", p.config.File, name, images.FormatPlatform(platform)))
 	}
 	return step
 }
 
-// listImages are own images first, then the file's, then those of included
-// lists that are made for the platform, each image once.
+// listImages returns the images of a list for a platform, each once: own images first, then those of the file, then
+// those of included lists for the same platform.
 func (p *planner) listImages(name string, platform v1.Platform, windows string, files map[string][]images.ListEntry) []ArchiveImage {
 	var (
 		own, others []ArchiveImage
@@ -130,7 +130,7 @@ func (p *planner) listImages(name string, platform v1.Platform, windows string, 
 	return append(own, others...)
 }
 
-// covers says whether a list is made for a platform.
+// covers reports whether a list is for a platform.
 func covers(list config.List, platform v1.Platform, windows string) bool {
 	platform.OSVersion = ""
 	return slices.ContainsFunc(list.Platforms, func(p v1.Platform) bool {
@@ -138,9 +138,8 @@ func covers(list config.List, platform v1.Platform, windows string) bool {
 	}) && (windows == "" || len(list.Windows) == 0 || slices.Contains(list.Windows, windows))
 }
 
-// ownImage finds the step that makes an own image for a platform, if any. On
-// Windows the archive calls it first by the per-platform tag, which is what a
-// Windows binary is linked to expect, as RKE2's is.
+// ownImage finds the step that makes an own image for a platform. On Windows the tag of the platform is the first name
+// in the archive, since a Windows binary is linked to look for it, as RKE2's is.
 func (p *planner) ownImage(image string, platform v1.Platform) (ArchiveImage, bool) {
 	for _, step := range p.plan.Images {
 		if step.Image == image && step.Platform.String() == images.FormatPlatform(platform) {
@@ -155,25 +154,24 @@ func (p *planner) ownImage(image string, platform v1.Platform) (ArchiveImage, bo
 	return ArchiveImage{}, false
 }
 
-// lines are the lines of the step's text list: references in full, since those who read
-// such lists (RKE2's scripts, registries' mirroring tools) take a name without a host for
-// one of another registry, or not at all.
+// Lines returns the lines of the text list: references with their registry. Tools that read such lists, like RKE2's
+// scripts and those that mirror registries, take a name without a registry for one of another registry, or refuse it.
 func (s ArchiveStep) Lines() []string {
 	lines := make([]string, len(s.Images))
 	for i, image := range s.Images {
 		lines[i] = image.Names[0]
-		if ref, err := images.ParseReference(lines[i]); err == nil { // it was parsed before
+		if ref, err := images.ParseReference(lines[i]); err == nil { // it is valid, since New has parsed it
 			lines[i] = images.Qualified(ref)
 		}
 	}
 	return lines
 }
 
-// familiar spells a reference that the plan made itself.
+// familiar spells a reference of the plan in its short form.
 func familiar(ref string) string {
 	parsed, err := images.ParseReference(ref)
 	if err != nil {
-		return ref // its parts were checked by Load
+		return ref // config.Load has checked its parts
 	}
 	return images.Familiar(parsed)
 }
@@ -187,9 +185,8 @@ func readList(dir, file string) ([]images.ListEntry, error) {
 	return images.ReadList(f, file)
 }
 
-// compareVersions orders references as `sort -V` does, which is how Debian
-// compares versions: runs of digits by their value; between them ~ before the
-// end, letters before all else.
+// compareVersions orders references as `sort -V` does, like the versions of Debian packages: numbers by value; other
+// text with ~ before the end of the text, and letters before everything else.
 func compareVersions(a, b string) int {
 	order := func(s string) int {
 		switch {

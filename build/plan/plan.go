@@ -17,10 +17,7 @@ import (
 	"github.com/slipway-build/slipway/images"
 )
 
-// A Plan is all that a release consists of, as data: what is made, from what,
-// and under which name. Making it runs nothing and touches no file but the image
-// lists; a Builder carries it out. Paths are relative to the project's folder
-// and written with slashes.
+// A Plan is everything that a release consists of; see the package.
 type Plan struct {
 	Project      string               `json:"project"`
 	Release      version.Release      `json:"release"`
@@ -32,7 +29,7 @@ type Plan struct {
 	Bundles      []BundleStep         `json:"bundles"`
 	Checksums    []SumStep            `json:"checksums"`
 	Destinations []config.Destination `json:"destinations"`
-	// Skipped says what the configuration names and this run leaves out.
+	// Skipped are the platforms of the configuration that the filter leaves out.
 	Skipped []string `json:"skipped,omitempty"`
 }
 
@@ -47,7 +44,7 @@ type BinaryStep struct {
 	Env      map[string]string `json:"env,omitempty"`
 	Assert   []string          `json:"assert,omitempty"`
 	Output   string            `json:"output"`
-	// Artifact is its path in dist/artifacts, if it is released by itself.
+	// Artifact is its path in dist/artifacts, or empty if it is released only as a part of others.
 	Artifact string `json:"artifact,omitempty"`
 }
 
@@ -57,25 +54,24 @@ type ImageStep struct {
 	Platform images.Platform `json:"platform"`
 	// Windows is the name of the Windows version, such as ltsc2022.
 	Windows string `json:"windows,omitempty"`
-	// Ref is the per-platform tag.
-	Ref        string            `json:"ref"`
-	Dockerfile string            `json:"dockerfile"`
-	Context    string            `json:"context"`
-	Target     string            `json:"target,omitempty"`
-	Args       map[string]string `json:"args,omitempty"`
-	Labels     map[string]string `json:"labels,omitempty"`
-	Contexts   map[string]string `json:"contexts,omitempty"`
-	// Builder is embedded, docker or buildkit.
-	Builder images.BuilderKind `json:"builder"`
-	// Address is that of the platform's own BuildKit, if it has one.
+	// Ref is the tag for this platform.
+	Ref        string             `json:"ref"`
+	Dockerfile string             `json:"dockerfile"`
+	Context    string             `json:"context"`
+	Target     string             `json:"target,omitempty"`
+	Args       map[string]string  `json:"args,omitempty"`
+	Labels     map[string]string  `json:"labels,omitempty"`
+	Contexts   map[string]string  `json:"contexts,omitempty"`
+	Builder    images.BuilderKind `json:"builder"`
+	// Address is that of the BuildKit for this platform; empty means the one of all platforms.
 	Address string        `json:"address,omitempty"`
 	Format  images.Format `json:"format"`
-	// Modes are those of files of contexts; empty is images.NormalModes.
+	// Modes are the modes of files of contexts; empty is images.NormalModes.
 	Modes images.Modes `json:"modes,omitempty"`
 	config.EngineOpts
 }
 
-// An IndexStep assembles tags into one.
+// An IndexStep makes one index of other tags.
 type IndexStep struct {
 	Image       string            `json:"image"`
 	Ref         string            `json:"ref"`
@@ -97,26 +93,25 @@ type ArchiveStep struct {
 	Text     string          `json:"text"`
 	Layers   string          `json:"layers"`
 	Level    string          `json:"level"`
-	// Split is how many bytes one file of an output may have; 0 is no limit.
+	// Split is the limit of the size of one file, in bytes; 0 is no limit.
 	Split int64 `json:"split,omitempty"`
 }
 
-// An ArchiveImage is one image of an archive: one of ours by its per-platform
-// tag, or another's.
+// An ArchiveImage is one image of an archive.
 type ArchiveImage struct {
-	// Names are what the archive calls it; the first stands in the text list, in full.
+	// Names are its names in the archive. The first is in the text list.
 	Names []string `json:"names"`
-	// Own is the Ref of the ImageStep that makes it; empty for others.
+	// Own is the Ref of the ImageStep of an own image, and empty for others.
 	Own string `json:"own,omitempty"`
-	// Source says where the reference stands, as file:line.
+	// Source is where a list has the reference, as file:line.
 	Source string `json:"source,omitempty"`
 }
 
-// A ListStep writes the union of all lists of a platform.
+// A ListStep writes one list of the images in all archives of a platform.
 type ListStep struct {
 	Platform images.Platform `json:"platform"`
 	Output   string          `json:"output"`
-	// Images are its lines, references in full.
+	// Images are its lines: references with their registry.
 	Images []string `json:"images"`
 }
 
@@ -135,12 +130,11 @@ type SumStep struct {
 	Output string `json:"output"`
 }
 
-// A Filter narrows a plan.
+// A Filter narrows a plan. The zero Filter leaves out nothing.
 type Filter struct {
-	// Platforms are those wanted; none means all. One without os.version
-	// stands for all Windows versions.
+	// Platforms are the platforms to keep, if there are any. One without os.version keeps all Windows versions.
 	Platforms []v1.Platform
-	// OS, if set, is the only operating system wanted.
+	// OS is the operating system to keep, if it is not empty.
 	OS string
 	// SkipWindows leaves out everything for Windows.
 	SkipWindows bool
@@ -161,13 +155,13 @@ func (f Filter) wants(p v1.Platform) bool {
 	})
 }
 
-// samePorts says whether two platforms are the same but for their versions.
+// samePorts reports whether two platforms differ at most in the os.version.
 func samePorts(a, b v1.Platform) bool {
 	a.OSVersion, b.OSVersion = "", ""
 	return images.SamePlatform(a, b)
 }
 
-// NewPlan expands the configuration into steps.
+// New makes the plan of a configuration. Its error joins everything that is wrong.
 func New(config *config.Config, filter Filter) (*Plan, error) {
 	planner := planner{config: config, filter: filter, plan: &Plan{
 		Project: config.Project, Release: config.Release, Destinations: destinations(config),
@@ -182,8 +176,7 @@ func New(config *config.Config, filter Filter) (*Plan, error) {
 	return planner.plan, errors.Join(planner.errs...)
 }
 
-// destinations are those of the configuration; where none is a registry, images
-// go to the project's.
+// destinations returns the destinations of the configuration. If none is a registry, images go to the project's.
 func destinations(c *config.Config) []config.Destination {
 	var out []config.Destination
 	if !slices.ContainsFunc(c.Publish, func(d config.Destination) bool { return d.Registry != "" }) {
@@ -205,7 +198,7 @@ type planner struct {
 	errs   []error
 }
 
-// skipped says aloud what a filter leaves out: RKE2's scripts exit 0 in silence.
+// skipped notes what the filter leaves out, and reports platforms that it asks for in vain.
 func (p *planner) skipped() {
 	for _, platform := range p.config.Platforms {
 		if !p.filter.wants(platform) {
@@ -239,8 +232,8 @@ func formatPlatforms(platforms []v1.Platform) string {
 	return strings.Join(out, ", ")
 }
 
-// windowsNames are the names of Windows versions in the order in which they are
-// made and shown: oldest first. None given means all.
+// windowsNames returns names of Windows versions from the oldest to the newest, in the order of the plan. No names
+// means all of the project.
 func (p *planner) windowsNames(names []string) []string {
 	if len(names) == 0 {
 		names = slices.Collect(maps.Keys(p.config.Windows))
@@ -252,7 +245,7 @@ func (p *planner) windowsNames(names []string) []string {
 	return names
 }
 
-// vars are the per-platform variables of Expand.
+// vars returns the platform variables, with more.
 func (p *planner) vars(platform v1.Platform, windows string, more map[string]string) map[string]string {
 	vars := map[string]string{
 		"OS": platform.OS, "ARCH": platform.Architecture, "VARIANT": platform.Variant,
@@ -281,7 +274,7 @@ func expandMap(m, vars map[string]string) map[string]string {
 	return out
 }
 
-// expandSome is expandList, but for none.
+// expandSome is expandList, but returns nil for an empty list, which JSON omits.
 func expandSome(list []string, vars map[string]string) []string {
 	if len(list) == 0 {
 		return nil
@@ -338,7 +331,7 @@ func (p *planner) binaries() {
 
 func artifact(name string) string { return "dist/artifacts/" + name }
 
-// base is what the tags of an image begin with: docker.io/slipway/name.
+// base returns the image of the project without a tag, such as docker.io/slipway/name.
 func (p *planner) base(image string) string {
 	return p.config.Registry + "/" + p.config.Repository + "/" + image
 }
@@ -447,8 +440,7 @@ func (p *planner) checksums() {
 	}
 }
 
-// distinctNames refuses two things of one name in dist/artifacts: one would take the
-// place of the other.
+// distinctNames reports two artifacts with the same name, of which one would replace the other.
 func (p *planner) distinctNames() {
 	makers := map[string]string{}
 	add := func(template, maker string, platform v1.Platform, outputs ...string) {
@@ -456,7 +448,7 @@ func (p *planner) distinctNames() {
 			maker += " for " + images.FormatPlatform(platform)
 		}
 		for _, output := range outputs {
-			// As file systems of Windows and macOS compare names.
+			// File systems of Windows and macOS ignore case.
 			key := strings.ToLower(output)
 			if other, ok := makers[key]; ok {
 				p.errs = append(p.errs, fmt.Errorf("%s: %s and %s would both be %s: see names.%s, whose variables must tell them apart",

@@ -12,8 +12,7 @@ import (
 	"github.com/slipway-build/slipway/progress"
 )
 
-// Select narrows a plan to what a selection would do, for --dry-run. The rest of
-// the plan is untouched.
+// Select returns the part of the plan that a selection carries out, to print it.
 func (p *Plan) Select(s Selection) *Plan {
 	out := *p
 	has := func(verb, part string) bool { return s.Verb == verb && slices.Contains(s.Parts, part) }
@@ -49,10 +48,10 @@ func (p *Plan) Select(s Selection) *Plan {
 	return &out
 }
 
-// WriteJSON prints the plan for programs.
+// WriteJSON writes the plan as JSON.
 func (p *Plan) WriteJSON(w io.Writer) error { return progress.WriteJSON(w, p) }
 
-// WriteTable prints the plan for a person.
+// WriteTable writes the plan as tables.
 func (p *Plan) WriteTable(w io.Writer) error {
 	r := p.Release
 	head := []string{fmt.Sprintf("%s %s, tag %s", p.Project, r.Version, r.Tag)}

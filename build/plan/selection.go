@@ -8,18 +8,18 @@ import (
 	"github.com/slipway-build/slipway/internal/usage"
 )
 
-// Verbs are the jobs of a project and their parts, in the order in which they
-// are done. The doors offer them as build:images and as build --only images.
+// Verbs are the verbs and their parts, in the order in which they are done. Commands offer them as build:images and as
+// build --only images.
 var Verbs = map[string][]string{
 	"build":   {"binaries", "images"},
 	"package": {"airgap", "bundles"},
 	"publish": {"images", "index", "artifacts"},
 }
 
-// Systems are the operating systems that a job can be narrowed to.
+// Systems are the operating systems that a selection can be narrowed to.
 var Systems = []string{"linux", "windows"}
 
-// A Selection is what of a verb is wanted.
+// A Selection is what a command line asks for.
 type Selection struct {
 	Verb  string
 	Parts []string
@@ -31,8 +31,8 @@ func (s Selection) MakesImages() bool {
 	return s.Verb == "build" && slices.Contains(s.Parts, "images") || s.Verb == "package" && slices.Contains(s.Parts, "airgap")
 }
 
-// Select reads the words that narrow a verb: parts of it and at most one
-// operating system. None, or "all", means everything.
+// Select reads the words that narrow a verb: some of its parts, and at most one operating system. No words, or "all",
+// select everything.
 func Select(verb string, only []string) (Selection, error) {
 	s := Selection{Verb: verb}
 	parts := Verbs[verb]

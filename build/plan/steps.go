@@ -2,6 +2,7 @@ package plan
 
 import "github.com/slipway-build/slipway/images"
 
+// Image returns the step that makes an image, by its Ref.
 func (p *Plan) Image(ref string) (ImageStep, bool) {
 	for _, s := range p.Images {
 		if s.Ref == ref {
@@ -11,6 +12,7 @@ func (p *Plan) Image(ref string) (ImageStep, bool) {
 	return ImageStep{}, false
 }
 
+// Index returns the step that makes an index, by its Ref.
 func (p *Plan) Index(ref string) (IndexStep, bool) {
 	for _, s := range p.Indexes {
 		if s.Ref == ref {
@@ -20,7 +22,7 @@ func (p *Plan) Index(ref string) (IndexStep, bool) {
 	return IndexStep{}, false
 }
 
-// leaves are the images behind an index.
+// Leaves returns the Refs of the images in an index, and in the indexes that are its members.
 func (p *Plan) Leaves(step IndexStep) []string {
 	var out []string
 	for _, member := range step.Members {
@@ -33,7 +35,7 @@ func (p *Plan) Leaves(step IndexStep) []string {
 	return out
 }
 
-// names are the files and tags that a plan makes.
+// Names returns the paths of all files, and the Refs of all images and indexes, that the plan makes.
 func (p *Plan) Names() map[string]bool {
 	names := map[string]bool{}
 	for _, s := range p.Binaries {
@@ -54,13 +56,13 @@ func (p *Plan) Names() map[string]bool {
 	return names
 }
 
-// An artifactFile is a file of dist/artifacts and the platform it is for.
+// An Artifact is a file in dist/artifacts.
 type Artifact struct {
 	Path     string
 	Platform images.Platform
 }
 
-// artifacts are the files of dist/artifacts but for the checksums.
+// Artifacts returns the files in dist/artifacts, without the checksums.
 func (p *Plan) Artifacts() []Artifact {
 	var files []Artifact
 	for _, s := range p.Binaries {
