@@ -22,14 +22,13 @@ import (
 //go:embed init.yaml.tmpl
 var initTemplate string
 
-// Init writes a slipway.yaml, with comments, for the project in dir: its main
-// packages in ./cmd/* and ., its Dockerfiles, and what else can be guessed. It
-// returns the path of the file, which Load has accepted, and overwrites nothing.
+// Init writes a slipway.yaml with comments for the project in dir, and returns its path. It replaces no file, and
+// checks what it writes with config.Load.
 func Init(ctx context.Context, dir string) (path string, err error) {
 	path = filepath.Join(dir, config.FileName)
 	if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) {
 		if err == nil {
-			err = fmt.Errorf("writing %s: it is there already; take it away first to have it written anew", path)
+			err = fmt.Errorf("writing %s: it exists already; remove it first to write a new one", path)
 		}
 		return "", err
 	}
@@ -46,14 +45,14 @@ func Init(ctx context.Context, dir string) (path string, err error) {
 	if err != nil {
 		return "", fmt.Errorf("writing %s: %w", path, err)
 	}
-	defer fileop.Remove(temp.Name()) // what has been renamed is not there any more
+	defer fileop.Remove(temp.Name()) // it does nothing after the rename
 	_, err = temp.Write(text.Bytes())
 	if err := errors.Join(err, temp.Chmod(0o644), temp.Close()); err != nil {
 		return "", fmt.Errorf("writing %s: %w", path, err)
 	}
-	// The environment of this moment must not decide whether the file is good.
+	// Whether the file is valid must not depend on the environment.
 	if _, err := config.Load(ctx, temp.Name(), func(string) (string, bool) { return "", false }); err != nil {
-		return "", fmt.Errorf("checking what was to be %s: %w", path, err)
+		return "", fmt.Errorf("checking the new %s: %w", path, err)
 	}
 	if err := fileop.Rename(temp.Name(), path); err != nil {
 		return "", fmt.Errorf("writing %s: %w", path, err)
@@ -61,7 +60,7 @@ func Init(ctx context.Context, dir string) (path string, err error) {
 	return path, nil
 }
 
-// yamlScalar spells s, which holds no variables, as a value of slipway.yaml.
+// yamlScalar writes s as a YAML value without variables.
 func yamlScalar(s string) (string, error) {
 	data, err := yaml.Marshal(expression.Literal(s).String())
 	return strings.TrimSpace(string(data)), err

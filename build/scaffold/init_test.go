@@ -39,8 +39,8 @@ func TestInit(t *testing.T) {
 					t.Fatal(err)
 				}
 				got = string(data)
-				if _, err := Init(t.Context(), dir); err == nil || !strings.Contains(err.Error(), "there already") {
-					t.Errorf("a second time: got %v, want that the file is there already", err)
+				if _, err := Init(t.Context(), dir); err == nil || !strings.Contains(err.Error(), "exists already") {
+					t.Errorf("a second time: got %v, want that the file is exists already", err)
 				}
 			}
 			if left, _ := filepath.Glob(filepath.Join(dir, ".slipway*")); len(left) > 0 {

@@ -23,11 +23,11 @@ import (
 	"github.com/slipway-build/slipway/internal/regular"
 )
 
-// A survey is what Init finds out about a project.
+// A survey is what a project consists of; the template is executed with it.
 type survey struct {
 	Schema                        string
 	Project, Registry, Repository string
-	// Windows says that something is made for it.
+	// Windows says that the project is also for Windows.
 	Windows                    bool
 	Binaries                   []surveyedBinary
 	Images                     []surveyedImage
@@ -36,10 +36,9 @@ type survey struct {
 
 type surveyedBinary struct {
 	Name, Package string
-	// Platforms are named where the package is not for all of them.
+	// Platforms are the platforms of the package, if it is not for all.
 	Platforms string
-	// VersionVar is a variable of main that the linker may set: version or
-	// Version.
+	// VersionVar is the variable of package main that looks like the version: version or Version.
 	VersionVar string
 	Release    bool
 }
@@ -47,11 +46,11 @@ type surveyedBinary struct {
 type surveyedImage struct {
 	Name                          string
 	Dockerfile, WindowsDockerfile string
-	// Run is a Dockerfile of the two that has a RUN.
+	// Run is one of the Dockerfiles, if it has a RUN.
 	Run string
 }
 
-// surveyProject looks at the checkout in dir.
+// surveyProject surveys the checkout in dir.
 func surveyProject(dir string) (*survey, error) {
 	abs, err := filepath.Abs(dir)
 	if err != nil {
@@ -90,7 +89,7 @@ func surveyProject(dir string) (*survey, error) {
 	return s, nil
 }
 
-// nameAfter takes names from the path of the Go module.
+// nameAfter takes the names of the project, the registry and the repository from the path of the Go module.
 func (s *survey) nameAfter(modulePath string) {
 	prefix, _, ok := module.SplitPathVersion(modulePath)
 	if !ok || prefix == "" {
@@ -104,7 +103,7 @@ func (s *survey) nameAfter(modulePath string) {
 
 var notInNames = regexp.MustCompile(`[^a-z0-9]+`)
 
-// imageName makes a name for images of any text.
+// imageName turns any text into a valid name of an image.
 func imageName(text string) string {
 	name := strings.Trim(notInNames.ReplaceAllString(strings.ToLower(text), "-"), "-")
 	if name == "" {
@@ -113,7 +112,7 @@ func imageName(text string) string {
 	return name
 }
 
-// forWindows says whether some of the code is for Windows alone, or an image is.
+// forWindows reports whether an image, or a Go file, is for Windows.
 func (s *survey) forWindows(dir string) (found bool, err error) {
 	if s.WindowsImages != "" {
 		return true, nil
@@ -171,20 +170,19 @@ func (s *survey) binaries(dir string) error {
 		s.Binaries = append(s.Binaries, b)
 	}
 	for i := range s.Binaries {
-		// Load releases the one named as the project; without it, all.
+		// By default only the binary with the name of the project is released. If there is none, release all.
 		s.Binaries[i].Release = !taken[s.Project]
 	}
 	return nil
 }
 
-// mainFiles are the Go files of the main package in folder on an operating
-// system; none if there is no such package.
+// mainFiles returns the Go files of the main package in folder for an operating system, or nil if there is none.
 func mainFiles(folder, goos string) []string {
 	target := gobuild.Default
 	target.GOOS, target.GOARCH, target.CgoEnabled = goos, "amd64", false
 	pkg, err := target.ImportDir(folder, 0)
 	if err != nil || pkg.Name != "main" {
-		return nil // no Go there, or nothing that compiles
+		return nil // no Go files, or none for this system
 	}
 	var files []string
 	for _, f := range pkg.GoFiles {
@@ -193,13 +191,12 @@ func mainFiles(folder, goos string) []string {
 	return files
 }
 
-// versionVariable is the name of a package-level variable that looks like the
-// version.
+// versionVariable returns the name of a package-level variable that looks like the version, or "".
 func versionVariable(files []string) string {
 	for _, file := range files {
 		parsed, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.SkipObjectResolution)
 		if err != nil {
-			continue // the compiler will tell
+			continue // the compiler reports it
 		}
 		for _, decl := range parsed.Decls {
 			vars, ok := decl.(*ast.GenDecl)
@@ -218,10 +215,10 @@ func versionVariable(files []string) string {
 	return ""
 }
 
-// dockerfileFolders are where Dockerfiles are looked for, the first that has one.
+// dockerfileFolders are the folders that may have Dockerfiles. The first that has one is used.
 var dockerfileFolders = []string{".", "package", "build", "docker"}
 
-// findDockerfiles returns paths with slashes, sorted.
+// findDockerfiles returns the paths of the Dockerfiles, sorted, with slashes.
 func findDockerfiles(dir string) ([]string, error) {
 	for _, folder := range dockerfileFolders {
 		entries, err := os.ReadDir(filepath.Join(dir, folder))
@@ -242,8 +239,7 @@ func findDockerfiles(dir string) ([]string, error) {
 	return nil, nil
 }
 
-// images makes an image of Dockerfile and Dockerfile.windows, and one more of
-// each Dockerfile.<name>.
+// images makes one image of Dockerfile and Dockerfile.windows, and one of each Dockerfile.NAME.
 func (s *survey) images(dir string, dockerfiles []string) error {
 	byName := map[string]int{}
 	for _, file := range dockerfiles {
@@ -287,7 +283,7 @@ func (s *survey) images(dir string, dockerfiles []string) error {
 	return nil
 }
 
-// cutWindows takes the word windows off a suffix: of "windows" and "agent.windows".
+// cutWindows removes the word windows from the end of a suffix such as "windows" or "agent.windows".
 func cutWindows(suffix string) (rest string, windows bool) {
 	if suffix == "windows" {
 		return "", true
@@ -297,7 +293,7 @@ func cutWindows(suffix string) (rest string, windows bool) {
 
 var runInstruction = regexp.MustCompile(`(?i)^\s*(ONBUILD\s+)?RUN\s`)
 
-// hasRun says whether a line of a Dockerfile begins with RUN.
+// hasRun reports whether a line of a Dockerfile begins with RUN.
 func hasRun(file string) (bool, error) {
 	f, err := regular.Open(file)
 	if err != nil {

@@ -2,16 +2,15 @@ package settings
 
 import "runtime/debug"
 
-// What a process holds, in bytes: each zstd encoder at its best level keeps tables
-// and a window of 32 MiB.
+// Memory that a process uses, in bytes. Each zstd encoder at its best level has tables and a window of 32 MiB.
 const (
 	memoryAtRest = 40 << 20
 	memoryPerJob = 80 << 20
 )
 
-// LimitMemory tells the garbage collector what a run needs, for the doors to call
-// once. Left alone it lets the heap grow to twice of what compressors hold, which
-// is most of it. GOMEMLIMIT and GOGC, if the user has set them, win.
+// LimitMemory sets the memory limit of the garbage collector to what a run needs. Without a limit the heap may grow to
+// twice the memory of the encoders, which is most of it. GOMEMLIMIT and GOGC win if they are set. Programs call it
+// once.
 func (s Settings) LimitMemory() {
 	for _, name := range []string{"GOMEMLIMIT", "GOGC"} {
 		if _, set := s.Getenv(name); set {

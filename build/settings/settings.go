@@ -18,11 +18,10 @@ import (
 	"github.com/slipway-build/slipway/progress"
 )
 
-// Settings are what environment and flags say about a run. SettingsFrom reads the environment, and flags replace
-// what they name.
+// Settings are the options of a run. From reads the environment, and flags replace its values.
 type Settings struct {
 	release.Options
-	// DryRun says what would be done, and does nothing.
+	// DryRun prints what would be done, and does nothing.
 	DryRun bool
 }
 
@@ -32,17 +31,16 @@ func (s Settings) Release() release.Options { return s.Options }
 // Workbench returns the options of a command without a project.
 func (s Settings) Workbench() workbench.Options { return s.Options.Options }
 
-// Environment lists the variables that SettingsFrom and config.Load read, for help texts.
+// Environment lists the environment variables that From and config.Load read, for help texts.
 const Environment = `REGISTRY REPO TAG PLATFORMS SKIP_WINDOWS BUILDER BUILDKIT_HOST BUILDKIT_TLS_DIR DOCKER_HOST
 DOCKER_TLS_VERIFY DOCKER_CERT_PATH DOCKER_CONFIG DOCKER_USERNAME DOCKER_PASSWORD GITHUB_TOKEN GITHUB_API_URL
 SOURCE_DATE_EPOCH FORCE SNAPSHOT JOBS PROGRESS DEBUG SLIPWAY_CACHE SLIPWAY_CACHE_SIZE SLIPWAY_UNPACK_LIMIT SLIPWAY_OFFLINE
 REGISTRY_AUTH_FILE SLIPWAY_PLAIN_HTTP SLIPWAY_CERTS_DIR SSL_CERT_FILE SSL_CERT_DIR`
 
-// Secrets are the variables among them that no program we start may see.
+// Secrets are the variables of Environment that are withheld from child processes.
 var Secrets = []string{"DOCKER_PASSWORD", "GITHUB_TOKEN"}
 
-// SettingsFrom reads the environment. All that is wrong with it is reported at
-// once.
+// From reads the environment. Its error joins everything that is wrong with it.
 func From(getenv func(string) (string, bool)) (Settings, error) {
 	env := func(name string) string { v, _ := getenv(name); return v }
 	s := Settings{Options: release.Options{
@@ -53,9 +51,9 @@ func From(getenv func(string) (string, bool)) (Settings, error) {
 			SSHAgent: env("SSH_AUTH_SOCK"), SourceDateEpoch: env("SOURCE_DATE_EPOCH"),
 			Cache: env("SLIPWAY_CACHE"), CacheSize: workbench.DefaultCacheSize, Jobs: runtime.GOMAXPROCS(0), Getenv: getenv,
 		},
-		GitHubToken: env("GITHUB_TOKEN"), GitHubAPI: env("GITHUB_API_URL"), // GitHub's own runners set both
+		GitHubToken: env("GITHUB_TOKEN"), GitHubAPI: env("GITHUB_API_URL"), // GitHub Actions sets both
 	}}
-	if env("DOCKER_TLS_VERIFY") != "" { // as Docker's own client reads it
+	if env("DOCKER_TLS_VERIFY") != "" { // any value, as for Docker's client
 		s.DockerTLS = env("DOCKER_CERT_PATH")
 	}
 	var errs []error
@@ -104,13 +102,13 @@ func From(getenv func(string) (string, bool)) (Settings, error) {
 	return s, usage.Wrap(errors.Join(errs...))
 }
 
-// listed reads a variable that is a list, with commas or spaces between its elements.
+// listed splits the value of a variable at commas and spaces.
 func listed(s string) []string {
 	return strings.FieldsFunc(s, func(r rune) bool { return r == ',' || r == ' ' })
 }
 
-// authFiles are where the credentials of registries lie: the file that is named for it,
-// Docker's, and podman's, of which the first is gone after a restart.
+// authFiles returns the files with credentials of registries, in the order in which they are read: that of
+// REGISTRY_AUTH_FILE, Docker's, and podman's, whose first one does not outlive a restart.
 func authFiles(env func(string) string) (files []string) {
 	if file := env("REGISTRY_AUTH_FILE"); file != "" {
 		files = append(files, file)
@@ -131,7 +129,7 @@ func authFiles(env func(string) string) (files []string) {
 	return files
 }
 
-// homeDir is the user's home, or empty.
+// homeDir returns the user's home, or "".
 func homeDir(env func(string) string) string {
 	if runtime.GOOS == "windows" {
 		return env("USERPROFILE")
@@ -139,7 +137,7 @@ func homeDir(env func(string) string) string {
 	return env("HOME")
 }
 
-// configHome is where programs keep what the user has configured, or empty.
+// configHome returns the folder where programs keep their configuration, or "".
 func configHome(env func(string) string) string {
 	if own := env("XDG_CONFIG_HOME"); own != "" {
 		return own
@@ -150,8 +148,8 @@ func configHome(env func(string) string) string {
 	return ""
 }
 
-// certDirs are the folders in which container tools keep certificates and mirrors of
-// registries: the user's before the system's.
+// certDirs returns the folders in which container tools keep certificates and mirrors of registries, the user's before
+// the system's.
 func certDirs(env func(string) string) []string {
 	dirs := filepath.SplitList(env("SLIPWAY_CERTS_DIR"))
 	if runtime.GOOS == "windows" {
@@ -172,7 +170,7 @@ func certDirs(env func(string) string) []string {
 	return dirs
 }
 
-// parseSwitch reads a variable that is on or off.
+// parseSwitch reads the value of a variable that is on or off.
 func parseSwitch(s string) (bool, error) {
 	switch strings.ToLower(s) {
 	case "", "0", "false", "no", "off":
@@ -183,7 +181,7 @@ func parseSwitch(s string) (bool, error) {
 	return false, fmt.Errorf("%q: want true or false", s)
 }
 
-// CheckPlainHTTP refuses what are not registries.
+// CheckPlainHTTP returns an error unless each text is the name of a registry.
 func CheckPlainHTTP(registries []string) error {
 	var errs []error
 	for _, host := range registries {
