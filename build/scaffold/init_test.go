@@ -40,7 +40,7 @@ func TestInit(t *testing.T) {
 				}
 				got = string(data)
 				if _, err := Init(t.Context(), dir); err == nil || !strings.Contains(err.Error(), "exists already") {
-					t.Errorf("a second time: got %v, want that the file is exists already", err)
+					t.Errorf("a second time: got %v, want that the file exists already", err)
 				}
 			}
 			if left, _ := filepath.Glob(filepath.Join(dir, ".slipway*")); len(left) > 0 {

@@ -61,7 +61,7 @@ func checkEntryPlatform(t *testing.T, image v1.Image, platform v1.Platform, inIn
 		}
 	}
 	for i, source := range sources {
-		if _, err := w.Image(t.Context(), source, platform); err != nil {
+		if _, err := w.sources.Image(t.Context(), source, platform); err != nil {
 			t.Error(err)
 		}
 		at := imagetest.Registry(t) + "/acme/app:v1"
@@ -75,15 +75,15 @@ func checkEntryPlatform(t *testing.T, image v1.Image, platform v1.Platform, inIn
 // checkResolves checks that ref names an image for platform, and whether by an index.
 func checkResolves(t *testing.T, w *Workbench, how, ref string, platform v1.Platform, inIndex bool) {
 	t.Helper()
-	found, err := w.resolve(t.Context(), ref)
+	found, err := w.sources.Resolve(t.Context(), ref)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if (found.index != nil) != inIndex {
-		t.Errorf("%s: it has the media type %s; want an index: %v", how, found.descriptor.MediaType, inIndex)
+	if (found.Index != nil) != inIndex {
+		t.Errorf("%s: it has the media type %s; want an index: %v", how, found.Descriptor.MediaType, inIndex)
 	}
-	if found.index != nil {
-		m, err := found.index.IndexManifest()
+	if found.Index != nil {
+		m, err := found.Index.IndexManifest()
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -91,7 +91,7 @@ func checkResolves(t *testing.T, w *Workbench, how, ref string, platform v1.Plat
 			t.Errorf("%s: %d entries, the first for %v", how, len(m.Manifests), got)
 		}
 	}
-	if _, err := found.imageFor(t.Context(), ref, platform, images.ImageServes); err != nil {
+	if _, err := found.ImageFor(t.Context(), ref, platform); err != nil {
 		t.Errorf("%s: %v", how, err)
 	}
 }

@@ -50,12 +50,12 @@ func (w *Workbench) createIndex(ctx context.Context, tags, sources []string, ann
 	}
 	entries := make([]images.IndexEntry, len(sources))
 	errs = append(errs, parallel.Each(ctx, len(sources), w.options.Transfers(), func(i int) error {
-		found, err := w.resolve(ctx, sources[i])
+		found, err := w.sources.Resolve(ctx, sources[i])
 		if err != nil {
 			return fmt.Errorf("index source %s: %w", sources[i], err)
 		}
-		entries[i] = images.IndexEntry{Name: sources[i], Image: found.image, Platform: found.descriptor.Platform, Index: found.index}
-		return warnArtifacts(ctx, sources[i], found.index)
+		entries[i] = images.IndexEntry{Name: sources[i], Image: found.Image, Platform: found.Descriptor.Platform, Index: found.Index}
+		return found.WarnArtifacts(ctx, sources[i])
 	}))
 	if err := errors.Join(errs...); err != nil {
 		return IndexResult{}, err
@@ -82,19 +82,6 @@ func (w *Workbench) createIndex(ctx context.Context, tags, sources []string, ann
 		errs = append(errs, putLayout(ctx, l[0], l[1], nil, index))
 	}
 	return result, errors.Join(errs...)
-}
-
-// warnArtifacts says what of an index is left out, since it is not an image. index
-// may be nil.
-func warnArtifacts(ctx context.Context, name string, index v1.ImageIndex) error {
-	if index == nil {
-		return nil
-	}
-	artifacts, err := images.Artifacts(index)
-	for _, a := range artifacts {
-		progress.Warn(ctx, fmt.Sprintf("index %s: %s; it is left out", name, a))
-	}
-	return err
 }
 
 // warnPlatforms says which entries of an index are for another platform than their
@@ -149,28 +136,28 @@ type InspectedEntry struct {
 
 // Inspect looks at an image or index, and at the configs of the images behind it.
 func (w *Workbench) Inspect(ctx context.Context, ref string) (*Inspection, error) {
-	found, err := w.resolve(ctx, ref)
+	found, err := w.sources.Resolve(ctx, ref)
 	if err != nil {
 		return nil, err
 	}
-	out := &Inspection{Raw: found.raw}
-	if out.Digest, _, err = v1.SHA256(bytes.NewReader(found.raw)); err != nil {
+	out := &Inspection{Raw: found.Raw}
+	if out.Digest, _, err = v1.SHA256(bytes.NewReader(found.Raw)); err != nil {
 		return nil, err
 	}
-	if found.index == nil {
-		mediaType, err := found.image.MediaType()
+	if found.Index == nil {
+		mediaType, err := found.Image.MediaType()
 		if err != nil {
 			return nil, err
 		}
 		out.MediaType = string(mediaType)
-		d, err := partial.Descriptor(found.image)
+		d, err := partial.Descriptor(found.Image)
 		if err != nil {
 			return nil, err
 		}
-		out.Entries = append(out.Entries, inspectImage(found.image, v1.Descriptor{Digest: d.Digest, Platform: found.descriptor.Platform}))
+		out.Entries = append(out.Entries, inspectImage(found.Image, v1.Descriptor{Digest: d.Digest, Platform: found.Descriptor.Platform}))
 		return out, nil
 	}
-	m, err := found.index.IndexManifest()
+	m, err := found.Index.IndexManifest()
 	if err != nil {
 		return nil, err
 	}
@@ -182,7 +169,7 @@ func (w *Workbench) Inspect(ctx context.Context, ref string) (*Inspection, error
 			out.Entries[i] = InspectedEntry{Digest: d.Digest, Problem: "an index inside an index, which nodes do not look into"}
 			return nil
 		}
-		image, err := found.index.Image(d.Digest)
+		image, err := found.Index.Image(d.Digest)
 		if err != nil {
 			out.Entries[i] = InspectedEntry{Digest: d.Digest, Problem: err.Error()}
 			return nil

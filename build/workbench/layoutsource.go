@@ -118,7 +118,7 @@ func sameState(a, b fs.FileInfo) bool {
 
 // resolve finds an image of the layout in dir. name is a reference, a tag, a digest, a
 // reference with a digest, or empty for the only image.
-func (l *layouts) resolve(ctx context.Context, dir, name string) (*resolved, error) {
+func (l *layouts) resolve(ctx context.Context, dir, name string) (*Resolved, error) {
 	layout, err := l.open(dir)
 	if err != nil {
 		return nil, err
@@ -136,26 +136,26 @@ func (l *layouts) resolve(ctx context.Context, dir, name string) (*resolved, err
 	if err != nil {
 		return nil, err
 	}
-	out := &resolved{descriptor: d, name: entryName(d, ref), naming: namingEntry(dir, d, pinned)}
+	out := &Resolved{Descriptor: d, Name: entryName(d, ref), Naming: namingEntry(dir, d, pinned)}
 	if pinned {
-		out.name = pinnedName(ref, digest, entryName(d, ""))
+		out.Name = pinnedName(ref, digest, entryName(d, ""))
 	}
 	if !d.MediaType.IsIndex() {
-		out.image, err = layout.Image(d.Digest)
+		out.Image, err = layout.Image(d.Digest)
 		if err != nil && d.MediaType == "" {
-			out.index, err = layout.Index(d.Digest)
+			out.Index, err = layout.Index(d.Digest)
 		}
 	} else {
-		out.index, err = layout.Index(d.Digest)
+		out.Index, err = layout.Index(d.Digest)
 	}
 	if err != nil {
 		return nil, err
 	}
-	out.kept = out.index
-	if out.index != nil {
-		out.raw, err = out.index.RawManifest()
+	out.Kept = out.Index
+	if out.Index != nil {
+		out.Raw, err = out.Index.RawManifest()
 	} else {
-		out.raw, err = out.image.RawManifest()
+		out.Raw, err = out.Image.RawManifest()
 	}
 	return out, err
 }

@@ -31,8 +31,8 @@ func cutArchive(s string) (file, ref string, ok bool) {
 }
 
 // resolveDaemon takes an image out of Docker Engine.
-func (w *Workbench) resolveDaemon(ctx context.Context, ref string) (*resolved, error) {
-	image, err := engine.DaemonImage(ctx, engine.Options{Address: w.options.DockerHost, TLS: tlsFiles(w.options.DockerTLS), Store: w.Cache}, ref)
+func (r *Resolver) resolveDaemon(ctx context.Context, ref string) (*Resolved, error) {
+	image, err := engine.DaemonImage(ctx, r.docker, ref)
 	if err != nil {
 		return nil, err
 	}
@@ -41,9 +41,9 @@ func (w *Workbench) resolveDaemon(ctx context.Context, ref string) (*resolved, e
 		return nil, err
 	}
 	if imageID.MatchString(ref) {
-		out.naming = fmt.Sprintf("run docker tag %s %s:TAG, and pack %s%s:TAG", ref, exampleName, daemonScheme, exampleName)
+		out.Naming = fmt.Sprintf("run docker tag %s %s:TAG, and pack %s%s:TAG", ref, exampleName, daemonScheme, exampleName)
 	} else {
-		out.name = ref
+		out.Name = ref
 	}
 	return out, nil
 }
@@ -53,8 +53,8 @@ var imageID = regexp.MustCompile(`^(sha256:[0-9a-f]+|[0-9a-f]{12}|[0-9a-f]{64})$
 
 // resolveArchive finds an image of an archive, ours or that of docker save. ref is a
 // name, a digest, a name with a digest, or empty for the only image.
-func (w *Workbench) resolveArchive(ctx context.Context, file, ref string) (*resolved, error) {
-	archive, err := w.archives.Do(ctx, file, func() (*archiveSource, error) { return openArchive(ctx, file) })
+func (r *Resolver) resolveArchive(ctx context.Context, file, ref string) (*Resolved, error) {
+	archive, err := r.archives.Do(ctx, file, func() (*archiveSource, error) { return openArchive(ctx, file) })
 	if err != nil {
 		return nil, err
 	}
@@ -66,16 +66,16 @@ func (w *Workbench) resolveArchive(ctx context.Context, file, ref string) (*reso
 	if err != nil {
 		return nil, fmt.Errorf("archive %s: %w", file, err)
 	}
-	out.name, out.naming = found.name, found.naming(file)
+	out.Name, out.Naming = found.name, found.naming(file)
 	if index := found.index(); index != nil {
-		out.kept = index.Index(nil)
+		out.Kept = index.Index(nil)
 	}
 	return out, nil
 }
 
 // archivedImage is the image of an archive, or an index of those for several
 // platforms.
-func archivedImage(ctx context.Context, packed []*airgap.PackedImage) (*resolved, error) {
+func archivedImage(ctx context.Context, packed []*airgap.PackedImage) (*Resolved, error) {
 	if len(packed) == 1 {
 		image, err := packed[0].Image(ctx)
 		if err != nil {
@@ -83,7 +83,7 @@ func archivedImage(ctx context.Context, packed []*airgap.PackedImage) (*resolved
 		}
 		out, err := resolvedImage(image)
 		if err == nil {
-			out.descriptor.Platform = &packed[0].Platform
+			out.Descriptor.Platform = &packed[0].Platform
 		}
 		return out, err
 	}
@@ -104,14 +104,14 @@ func archivedImage(ctx context.Context, packed []*airgap.PackedImage) (*resolved
 		return nil, err
 	}
 	raw, err := index.RawManifest()
-	return &resolved{descriptor: *d, raw: raw, index: index}, err
+	return &Resolved{Descriptor: *d, Raw: raw, Index: index}, err
 }
 
-func resolvedImage(image v1.Image) (*resolved, error) {
+func resolvedImage(image v1.Image) (*Resolved, error) {
 	d, err := partial.Descriptor(image)
 	if err != nil {
 		return nil, err
 	}
 	raw, err := image.RawManifest()
-	return &resolved{descriptor: *d, raw: raw, image: image}, err
+	return &Resolved{Descriptor: *d, Raw: raw, Image: image}, err
 }

@@ -116,17 +116,17 @@ func (w *Workbench) onePlatform() (v1.Platform, error) {
 // packSource finds an image to pack, with its name and with the index that it was
 // chosen from, if ref names one.
 func (w *Workbench) FindImage(ctx context.Context, ref string, platform v1.Platform) (airgap.Image, error) {
-	found, err := w.resolve(ctx, ref)
+	found, err := w.sources.Resolve(ctx, ref)
 	if err != nil {
 		return airgap.Image{}, fmt.Errorf("image %s: %w", ref, err)
 	}
-	if found.name == "" {
-		return airgap.Image{}, usage.Errorf("image %s has no full name, by which nodes could look for it; %s", ref, found.naming)
+	if found.Name == "" {
+		return airgap.Image{}, usage.Errorf("image %s has no full name, by which nodes could look for it; %s", ref, found.Naming)
 	}
-	named, err := images.ParseReference(found.name)
+	named, err := images.ParseReference(found.Name)
 	if err != nil {
 		return airgap.Image{}, fmt.Errorf("image %s: %w", ref, err)
 	}
-	image, err := found.imageFor(ctx, ref, platform, images.ImageServes)
-	return airgap.Image{Names: []name.Reference{named}, Image: image, Platform: platform, Index: found.kept}, err
+	image, err := found.ImageFor(ctx, ref, platform)
+	return airgap.Image{Names: []name.Reference{named}, Image: image, Platform: platform, Index: found.Kept}, err
 }

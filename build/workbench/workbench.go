@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
-	"strings"
 
 	"github.com/google/go-containerregistry/pkg/authn"
 	"github.com/google/go-containerregistry/pkg/name"
@@ -78,15 +77,15 @@ func (o Options) hosts() hosts.Options {
 	return options
 }
 
-// A Workbench is what images are made with, with or without a project: the
-// content cache, registries, and the builders. It implements images.Source.
+// A Workbench is what images are made with, with or without a project.
 type Workbench struct {
-	options  Options
-	Cache    *store.Store
+	options Options
+	// Cache is the content cache.
+	Cache *store.Store
+	// Registry pulls from registries into the cache, and pushes to them.
 	Registry *registry.Client
+	sources  *Resolver
 	builders parallel.Memo[images.Assembler]
-	archives parallel.Memo[*archiveSource]
-	layouts  layouts
 }
 
 // OpenWorkbench opens the content cache.
@@ -103,21 +102,17 @@ func Open(o Options) (*Workbench, error) {
 		}
 		credentials[own.RegistryStr()] = authn.AuthConfig{Username: o.Username, Password: o.Password}
 	}
-	return &Workbench{options: o, Cache: cache, Registry: registry.New(registry.Options{
+	client := registry.New(registry.Options{
 		Store: cache, Jobs: o.Transfers(), Offline: o.Offline, AuthFiles: o.AuthFiles,
 		Credentials: credentials, UserAgent: "slipway", Hosts: o.hosts(),
-	})}, nil
+	})
+	docker := engine.Options{Address: o.DockerHost, TLS: tlsFiles(o.DockerTLS), Store: cache}
+	return &Workbench{options: o, Cache: cache, Registry: client, sources: NewResolver(client, docker)}, nil
 }
 
-// Close closes the cache and the archives that images were read from. Neither the
-// workbench nor an image of it may be used afterwards.
-func (w *Workbench) Close() error {
-	errs := []error{w.Cache.Close()}
-	for _, source := range w.archives.Values() {
-		errs = append(errs, source.archive.Close())
-	}
-	return errors.Join(errs...)
-}
+// Close closes the cache and the archives that images were read from. Neither the workbench nor an image of it may be
+// used afterwards.
+func (w *Workbench) Close() error { return errors.Join(w.Cache.Close(), w.sources.Close()) }
 
 // EngineOptions are what an engine is given beside the Dockerfile, as the flags of docker buildx build are spelled.
 // The embedded builder refuses them.
@@ -136,7 +131,7 @@ func (w *Workbench) Assembler(ctx context.Context, builder images.BuilderKind, a
 	builder = cmp.Or(builder, images.EmbeddedBuilder)
 	return w.builders.Do(ctx, fmt.Sprintf("%q %q %q", builder, address, given), func() (images.Assembler, error) {
 		if builder == images.EmbeddedBuilder {
-			return assemble.New(assemble.Options{Layers: w.Cache, Sources: bases{w},
+			return assemble.New(assemble.Options{Layers: w.Cache, Sources: w.sources.Bases(),
 				Limits: assemble.Limits{Bytes: w.options.UnpackLimit}}), given.refuse()
 		}
 		options, err := w.engineOptions(given)
@@ -171,7 +166,7 @@ func (e EngineOptions) refuse() error {
 
 // engineOptions reads what an engine is given.
 func (w *Workbench) engineOptions(given EngineOptions) (engine.Options, error) {
-	options := engine.Options{Store: w.Cache, Sources: bases{w}, Keychain: w.Registry.Keychain(), Entitlements: given.Allow}
+	options := engine.Options{Store: w.Cache, Sources: w.sources.Bases(), Keychain: w.Registry.Keychain(), Entitlements: given.Allow}
 	var errs []error
 	for _, text := range given.Secrets {
 		secret, err := engine.ParseSecret(text, w.options.Getenv)
@@ -198,92 +193,6 @@ func tlsFiles(dir string) engine.TLS {
 		return engine.TLS{}
 	}
 	return engine.TLS{CACert: filepath.Join(dir, "ca.pem"), Cert: filepath.Join(dir, "cert.pem"), Key: filepath.Join(dir, "key.pem")}
-}
-
-// Image implements images.Source: ref is a registry reference, oci:DIR[:NAME],
-// oci-layout://DIR[:TAG|@DIGEST], docker-daemon:REF or docker-archive:FILE[:REF].
-func (w *Workbench) Image(ctx context.Context, ref string, platform v1.Platform) (v1.Image, error) {
-	return w.choose(ctx, ref, platform, images.ImageServes)
-}
-
-// choose finds the image of ref for platform.
-func (w *Workbench) choose(ctx context.Context, ref string, platform v1.Platform, serves servesFunc) (v1.Image, error) {
-	found, err := w.resolve(ctx, ref)
-	if err != nil {
-		return nil, fmt.Errorf("image %s: %w", ref, err)
-	}
-	return found.imageFor(ctx, ref, platform, serves)
-}
-
-// bases is the images.Source of builders.
-type bases struct{ *Workbench }
-
-func (b bases) Image(ctx context.Context, ref string, platform v1.Platform) (v1.Image, error) {
-	return b.choose(ctx, ref, platform, images.BaseServes)
-}
-
-// A servesFunc judges an image that is not part of an index: images.ImageServes, or
-// images.BaseServes.
-type servesFunc func(image v1.Image, said *v1.Platform, want v1.Platform) error
-
-// A resolved is what a reference names: an image or an index.
-type resolved struct {
-	// descriptor has a platform if an archive or a layout says what the image is for.
-	descriptor v1.Descriptor
-	raw        []byte
-	image      v1.Image
-	index      v1.ImageIndex
-	// kept is the index as the source has it, perhaps without all of its images. That of
-	// an archive's images may be made here, and nobody asks for that.
-	kept v1.ImageIndex
-	// name is the reference by which nodes look for it. It is empty if the source
-	// has none and the user gave none; naming says how to give one.
-	name, naming string
-}
-
-// imageFor is the image for a platform.
-func (r *resolved) imageFor(ctx context.Context, ref string, platform v1.Platform, serves servesFunc) (image v1.Image, err error) {
-	if r.index != nil {
-		if err := warnArtifacts(ctx, ref, r.index); err != nil {
-			return nil, fmt.Errorf("image %s: %w", ref, err)
-		}
-		image, err = images.ImageFor(r.index, platform)
-	} else {
-		image, err = r.image, serves(r.image, r.descriptor.Platform, platform)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("image %s: %w", ref, err)
-	}
-	return image, nil
-}
-
-// resolve finds what ref names, in a registry or a layout.
-func (w *Workbench) resolve(ctx context.Context, ref string) (*resolved, error) {
-	if dir, name, ok := cutLayout(ref); ok {
-		return w.layouts.resolve(ctx, dir, name)
-	}
-	if name, ok := strings.CutPrefix(ref, daemonScheme); ok {
-		return w.resolveDaemon(ctx, name)
-	}
-	if file, name, ok := cutArchive(ref); ok {
-		return w.resolveArchive(ctx, file, name)
-	}
-	parsed, err := images.ParseReference(images.TrimTransport(ref))
-	if err != nil {
-		return nil, usage.Wrap(err)
-	}
-	m, err := w.Registry.Resolve(ctx, parsed)
-	if err != nil {
-		return nil, err
-	}
-	out := &resolved{descriptor: m.Descriptor, raw: m.Raw, name: parsed.String()}
-	if m.Descriptor.MediaType.IsIndex() {
-		out.index, err = m.Index()
-		out.kept = out.index
-	} else {
-		out.image, err = m.Image()
-	}
-	return out, err
 }
 
 // parseTags reads references that name what is made: they have a tag.

@@ -1,0 +1,143 @@
+package workbench
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+
+	"github.com/slipway-build/slipway/images"
+	"github.com/slipway-build/slipway/images/engine"
+	"github.com/slipway-build/slipway/images/registry"
+	"github.com/slipway-build/slipway/internal/parallel"
+	"github.com/slipway-build/slipway/internal/usage"
+	"github.com/slipway-build/slipway/progress"
+)
+
+// A Resolver finds what references name. It implements images.Source, and several goroutines may use it.
+type Resolver struct {
+	registry *registry.Client
+	docker   engine.Options
+	archives parallel.Memo[*archiveSource]
+	layouts  layouts
+}
+
+// NewResolver returns a Resolver for images of registries, and of the Docker Engine that docker describes.
+func NewResolver(registry *registry.Client, docker engine.Options) *Resolver {
+	return &Resolver{registry: registry, docker: docker}
+}
+
+// Close closes the archives that images were read from. No image of them may be used afterwards.
+func (r *Resolver) Close() error {
+	var errs []error
+	for _, source := range r.archives.Values() {
+		errs = append(errs, source.archive.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// Resolved is what a reference names: an image or an index.
+type Resolved struct {
+	// Descriptor has a platform if an archive or a layout states the image's.
+	Descriptor v1.Descriptor
+	// Raw are the bytes of the manifest.
+	Raw []byte
+	// Image or Index is set.
+	Image v1.Image
+	Index v1.ImageIndex
+	// Kept is the index as the source has it, perhaps without some of its images. It is nil if Index was made here, of
+	// the images of an archive.
+	Kept v1.ImageIndex
+	// Name is the reference by which nodes look for it. It is empty if neither the source nor the reference has a
+	// full name; Naming then tells the user how to give one.
+	Name, Naming string
+}
+
+// Resolve finds what ref names; see the package for the forms of a reference.
+func (r *Resolver) Resolve(ctx context.Context, ref string) (*Resolved, error) {
+	if dir, name, ok := cutLayout(ref); ok {
+		return r.layouts.resolve(ctx, dir, name)
+	}
+	if name, ok := strings.CutPrefix(ref, daemonScheme); ok {
+		return r.resolveDaemon(ctx, name)
+	}
+	if file, name, ok := cutArchive(ref); ok {
+		return r.resolveArchive(ctx, file, name)
+	}
+	parsed, err := images.ParseReference(images.TrimTransport(ref))
+	if err != nil {
+		return nil, usage.Wrap(err)
+	}
+	m, err := r.registry.Resolve(ctx, parsed)
+	if err != nil {
+		return nil, err
+	}
+	out := &Resolved{Descriptor: m.Descriptor, Raw: m.Raw, Name: parsed.String()}
+	if m.Descriptor.MediaType.IsIndex() {
+		out.Index, err = m.Index()
+		out.Kept = out.Index
+	} else {
+		out.Image, err = m.Image()
+	}
+	return out, err
+}
+
+// Image returns the image that ref names for a platform.
+func (r *Resolver) Image(ctx context.Context, ref string, platform v1.Platform) (v1.Image, error) {
+	return r.choose(ctx, ref, platform, images.ImageServes)
+}
+
+// Bases returns a source of base images for builders, which may be for no platform; see images.BaseServes.
+func (r *Resolver) Bases() images.Source { return bases{r} }
+
+type bases struct{ *Resolver }
+
+func (b bases) Image(ctx context.Context, ref string, platform v1.Platform) (v1.Image, error) {
+	return b.choose(ctx, ref, platform, images.BaseServes)
+}
+
+func (r *Resolver) choose(ctx context.Context, ref string, platform v1.Platform, serves servesFunc) (v1.Image, error) {
+	found, err := r.Resolve(ctx, ref)
+	if err != nil {
+		return nil, fmt.Errorf("image %s: %w", ref, err)
+	}
+	return found.imageFor(ctx, ref, platform, serves)
+}
+
+// A servesFunc returns an error unless an image that is not in an index is for a platform. stated is the platform that its
+// source states, or nil.
+type servesFunc func(image v1.Image, stated *v1.Platform, want v1.Platform) error
+
+// ImageFor returns the image for a platform. ref is for messages.
+func (f *Resolved) ImageFor(ctx context.Context, ref string, platform v1.Platform) (v1.Image, error) {
+	return f.imageFor(ctx, ref, platform, images.ImageServes)
+}
+
+func (f *Resolved) imageFor(ctx context.Context, ref string, platform v1.Platform, serves servesFunc) (image v1.Image, err error) {
+	if f.Index != nil {
+		if err := f.WarnArtifacts(ctx, ref); err != nil {
+			return nil, fmt.Errorf("image %s: %w", ref, err)
+		}
+		image, err = images.ImageFor(f.Index, platform)
+	} else {
+		image, err = f.Image, serves(f.Image, f.Descriptor.Platform, platform)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("image %s: %w", ref, err)
+	}
+	return image, nil
+}
+
+// WarnArtifacts warns about each entry of the index that is not an image, and is left out. ref is for messages.
+func (f *Resolved) WarnArtifacts(ctx context.Context, ref string) error {
+	if f.Index == nil {
+		return nil
+	}
+	artifacts, err := images.Artifacts(f.Index)
+	for _, a := range artifacts {
+		progress.Warn(ctx, fmt.Sprintf("index %s: %s; it is left out", ref, a))
+	}
+	return err
+}
