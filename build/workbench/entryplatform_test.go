@@ -49,7 +49,7 @@ func checkEntryPlatform(t *testing.T, image v1.Image, platform v1.Platform, inIn
 			[]airgap.Output{{Path: file}}, airgap.Options{Layers: layers}); err != nil {
 			t.Fatal(err)
 		}
-		sources = append(sources, archiveScheme+file+":example.com/acme/app:v1")
+		sources = append(sources, "docker-archive:"+file+":example.com/acme/app:v1")
 
 		registry := imagetest.Registry(t)
 		pushed, err := w.PushArchives(t.Context(), PushJob{Archives: []string{file}, Target: registry})
@@ -99,7 +99,7 @@ func checkResolves(t *testing.T, w *Workbench, how, ref string, platform v1.Plat
 // layoutOf is an OCI layout whose index.json says what its image is for.
 func layoutOf(t *testing.T, called string, image v1.Image, platform v1.Platform) string {
 	t.Helper()
-	dir := writeLayout(t, nil)
+	dir := imagetest.WriteLayout(t, nil)
 	err := layout.Path(dir).AppendImage(image, layout.WithPlatform(platform), layout.WithAnnotations(map[string]string{store.RefName: called}))
 	if err != nil {
 		t.Fatal(err)

@@ -16,7 +16,7 @@ import (
 func TestLayoutsAreReadOnce(t *testing.T) {
 	one := imagetest.Image(t, "linux/amd64", imagetest.RandomLayer(t, 1, 1000))
 	two := imagetest.Image(t, "linux/amd64", imagetest.RandomLayer(t, 2, 1000))
-	dir := writeLayout(t, map[string]v1.Image{"example.com/acme/one:v1": one})
+	dir := imagetest.WriteLayout(t, map[string]v1.Image{"example.com/acme/one:v1": one})
 	index := filepath.Join(dir, "index.json")
 	age := func(d time.Duration) {
 		t.Helper()
@@ -39,7 +39,7 @@ func TestLayoutsAreReadOnce(t *testing.T) {
 		t.Error("an index.json that did not change was read again")
 	}
 	// Another file has another time or another inode.
-	changed := writeLayout(t, map[string]v1.Image{"example.com/acme/two:v1": two})
+	changed := imagetest.WriteLayout(t, map[string]v1.Image{"example.com/acme/two:v1": two})
 	if err := os.Rename(filepath.Join(changed, "index.json"), index); err != nil {
 		t.Fatal(err)
 	}

@@ -17,27 +17,6 @@ import (
 	"github.com/slipway-build/slipway/images/imagetest"
 )
 
-// writeLayout writes an OCI layout whose images have these names, of which an empty
-// one is no annotation.
-func writeLayout(t *testing.T, images map[string]v1.Image) string {
-	t.Helper()
-	dir := t.TempDir()
-	l, err := layout.Write(dir, empty.Index)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for name, image := range images {
-		var options []layout.Option
-		if name != "" {
-			options = append(options, layout.WithAnnotations(map[string]string{"org.opencontainers.image.ref.name": name}))
-		}
-		if err := l.AppendImage(image, options...); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return dir
-}
-
 // writeUnnamed writes an OCI layout of images without names.
 func writeUnnamed(t *testing.T, images ...v1.Image) string {
 	t.Helper()
@@ -112,14 +91,14 @@ func TestSourcesWithoutNames(t *testing.T) {
 		t.Fatal(err)
 	}
 	saved, several := saveUnnamed(t, one), saveUnnamed(t, one, two)
-	unnamed := writeLayout(t, map[string]v1.Image{"": one})
-	tagged := writeLayout(t, map[string]v1.Image{"v1": one})
-	tags := writeLayout(t, map[string]v1.Image{"v1": one, "v2": two, "": imagetest.Chart(t)})
-	full := writeLayout(t, map[string]v1.Image{"example.com/acme/one:v1": one})
-	chartsBeside := writeLayout(t, map[string]v1.Image{"example.com/acme/one:v1": one, "example.com/acme/chart:v1": imagetest.Chart(t)})
-	unnamedBeside := writeLayout(t, map[string]v1.Image{"": one, "example.com/acme/chart:v1": imagetest.Chart(t)})
+	unnamed := imagetest.WriteLayout(t, map[string]v1.Image{"": one})
+	tagged := imagetest.WriteLayout(t, map[string]v1.Image{"v1": one})
+	tags := imagetest.WriteLayout(t, map[string]v1.Image{"v1": one, "v2": two, "": imagetest.Chart(t)})
+	full := imagetest.WriteLayout(t, map[string]v1.Image{"example.com/acme/one:v1": one})
+	chartsBeside := imagetest.WriteLayout(t, map[string]v1.Image{"example.com/acme/one:v1": one, "example.com/acme/chart:v1": imagetest.Chart(t)})
+	unnamedBeside := imagetest.WriteLayout(t, map[string]v1.Image{"": one, "example.com/acme/chart:v1": imagetest.Chart(t)})
 	besideChart := tarOf(t, chartsBeside)
-	severalOCI := tarOf(t, writeLayout(t, map[string]v1.Image{"v1": one, "v2": two, "example.com/acme/chart:v1": imagetest.Chart(t)}))
+	severalOCI := tarOf(t, imagetest.WriteLayout(t, map[string]v1.Image{"v1": one, "v2": two, "example.com/acme/chart:v1": imagetest.Chart(t)}))
 	severalUnnamed := writeUnnamed(t, one, two)
 	gone := "sha256:" + strings.Repeat("0", 64)
 	for _, c := range []struct {
@@ -187,16 +166,6 @@ func TestSourcesWithoutNames(t *testing.T) {
 		}
 		if len(list) != 1 || len(list[0].Names) != 1 || list[0].Names[0] != c.want || list[0].ID != id {
 			t.Errorf("%s: packed %v of %s; want %q of %s", c.ref, list[0].Names, list[0].ID, c.want, id)
-		}
-	}
-}
-
-// An ID of Docker Engine is not a name.
-func TestImageIDs(t *testing.T) {
-	hex := strings.Repeat("0123456789abcdef", 4)
-	for ref, want := range map[string]bool{"sha256:" + hex: true, hex: true, hex[:12]: true, "acme/one:v1": false, "busybox": false, hex[:12] + ":v1": false} {
-		if imageID.MatchString(ref) != want {
-			t.Errorf("%s: an ID: %t", ref, !want)
 		}
 	}
 }

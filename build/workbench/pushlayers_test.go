@@ -69,7 +69,7 @@ func TestPushOfLayersThatSayTheyArePlain(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		return tarOf(t, writeLayout(t, map[string]v1.Image{"example.com/acme/app:v1": image}))
+		return tarOf(t, imagetest.WriteLayout(t, map[string]v1.Image{"example.com/acme/app:v1": image}))
 	}
 	r, err := layers[0].Compressed()
 	if err != nil {
