@@ -12,6 +12,7 @@ import (
 	"github.com/slipway-build/slipway/images"
 	"github.com/slipway-build/slipway/images/airgap"
 	"github.com/slipway-build/slipway/images/airgap/format"
+	"github.com/slipway-build/slipway/images/source"
 	"github.com/slipway-build/slipway/images/store"
 	"github.com/slipway-build/slipway/internal/usage"
 )
@@ -45,7 +46,7 @@ func parseOutput(text string) (imageOutput, error) {
 		return out, nil
 	}
 	if strings.HasPrefix(text, "oci:") {
-		if dir, name, ok := cutLayout(text); ok && dir != "" {
+		if dir, name, ok := source.CutLayout(text); ok && dir != "" {
 			out.kind, out.path, out.name = toLayout, dir, name
 			return out, nil
 		}

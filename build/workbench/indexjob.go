@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/partial"
 
 	"github.com/slipway-build/slipway/images"
+	"github.com/slipway-build/slipway/images/source"
 	"github.com/slipway-build/slipway/images/store"
 	"github.com/slipway-build/slipway/internal/parallel"
 	"github.com/slipway-build/slipway/progress"
@@ -40,7 +41,7 @@ func (w *Workbench) createIndex(ctx context.Context, tags, sources []string, ann
 		errs    []error
 	)
 	for _, tag := range tags {
-		if dir, refName, ok := cutLayout(tag); ok {
+		if dir, refName, ok := source.CutLayout(tag); ok {
 			layouts = append(layouts, [2]string{dir, refName})
 			continue
 		}

@@ -16,6 +16,7 @@ import (
 	"github.com/slipway-build/slipway/images/engine"
 	"github.com/slipway-build/slipway/images/hosts"
 	"github.com/slipway-build/slipway/images/registry"
+	"github.com/slipway-build/slipway/images/source"
 	"github.com/slipway-build/slipway/images/store"
 	"github.com/slipway-build/slipway/internal/parallel"
 	"github.com/slipway-build/slipway/internal/usage"
@@ -84,7 +85,7 @@ type Workbench struct {
 	Cache *store.Store
 	// Registry pulls from registries into the cache, and pushes to them.
 	Registry *registry.Client
-	sources  *Resolver
+	sources  *source.Resolver
 	builders parallel.Memo[images.Assembler]
 }
 
@@ -107,7 +108,7 @@ func Open(o Options) (*Workbench, error) {
 		Credentials: credentials, UserAgent: "slipway", Hosts: o.hosts(),
 	})
 	docker := engine.Options{Address: o.DockerHost, TLS: tlsFiles(o.DockerTLS), Store: cache}
-	return &Workbench{options: o, Cache: cache, Registry: client, sources: NewResolver(client, docker)}, nil
+	return &Workbench{options: o, Cache: cache, Registry: client, sources: source.NewResolver(client, docker)}, nil
 }
 
 // Close closes the cache and the archives that images were read from. Neither the workbench nor an image of it may be

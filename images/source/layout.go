@@ -1,4 +1,4 @@
-package workbench
+package source
 
 import (
 	"cmp"
@@ -23,7 +23,7 @@ import (
 )
 
 // cutLayout reads oci:DIR[:NAME] and oci-layout://DIR[:TAG|@DIGEST].
-func cutLayout(s string) (dir, name string, ok bool) {
+func CutLayout(s string) (dir, name string, ok bool) {
 	rest, ok := strings.CutPrefix(s, "oci-layout://")
 	if !ok {
 		if rest, ok = strings.CutPrefix(s, "oci:"); !ok {

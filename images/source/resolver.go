@@ -1,4 +1,4 @@
-package workbench
+package source
 
 import (
 	"context"
@@ -57,7 +57,7 @@ type Resolved struct {
 
 // Resolve finds what ref names; see the package for the forms of a reference.
 func (r *Resolver) Resolve(ctx context.Context, ref string) (*Resolved, error) {
-	if dir, name, ok := cutLayout(ref); ok {
+	if dir, name, ok := CutLayout(ref); ok {
 		return r.layouts.resolve(ctx, dir, name)
 	}
 	if name, ok := strings.CutPrefix(ref, daemonScheme); ok {

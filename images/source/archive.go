@@ -1,4 +1,4 @@
-package workbench
+package source
 
 import (
 	"cmp"
