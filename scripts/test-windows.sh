@@ -6,7 +6,7 @@
 #   scripts/test-windows.sh                              every package
 #   scripts/test-windows.sh ./images/store -run Prune    also accepts flags of go test
 #
-# Needs Debian's wine64 and gcc-mingw-w64-x86-64.
+# EVENTS=FILE keeps the output of go test -json. Needs Debian's wine64 and gcc-mingw-w64-x86-64.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -20,7 +20,15 @@ done
 work=$(mktemp -d /tmp/slipway-windows.XXXXXX)
 # Suppress Wine's own fixme and err lines.
 export WINEPREFIX=$work/prefix WINEDEBUG=-all
-trap '"$server" -k || true; rm -rf "$work"' EXIT
+# Whatever ends this script ends the tests, and Wine with them.
+finish() {
+  kill $(jobs -p) 2>/dev/null || true
+  "$server" -k || true
+  rm -rf "$work"
+}
+trap finish EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
 # A server that a test starts would keep the test's output open.
 mkdir "$WINEPREFIX"
 "$server" -p
@@ -48,7 +56,8 @@ without=
 for variable in GOOS SLIPWAY_REQUIRE_ENGINES ${!SLIPWAY_TEST_*}; do without+="-u $variable "; done
 export CGO_ENABLED=0 GOFLAGS="-trimpath -buildvcs=false"
 [ $# -gt 0 ] || set -- ./...
-GOOS=windows go test -json -short -vet=off -count=1 -skip '^Fuzz' -timeout 10m -ldflags "-s -w" \
+GOOS=windows go test -json -short -vet=off -count=1 -skip '^Fuzz' -timeout 30m -ldflags "-s -w" \
   -overlay "$work/overlay.json" -exec "env ${without}$wine" "$@" |
   tee "${EVENTS:-/dev/null}" |
-  go -C scripts/gotest run . -limits "$PWD/scripts/wine-limits.txt"
+  go -C scripts/gotest run . -limits "$PWD/scripts/wine-limits.txt" &
+wait $! # which a signal ends at once

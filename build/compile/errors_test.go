@@ -118,7 +118,7 @@ func TestFaultsAreExplained(t *testing.T) {
 			if err == nil {
 				t.Fatalf("it made %+v", results)
 			}
-			if strings.Contains(err.Error(), "needs the go command") {
+			if strings.Contains(err.Error(), "https://go.dev/dl/") {
 				imagetest.Program(t, "go")
 			}
 			for _, want := range c.want {

@@ -109,8 +109,16 @@ func hostModes(listing string) string {
 // TestCases runs the Dockerfiles in testdata, as the CLI does: with a store on
 // disk, which is cold the first time and warm the second.
 func TestCases(t *testing.T) {
+	documentation, err := os.ReadFile("../../docs/dockerfile-support.md")
+	if err != nil {
+		t.Fatal(err)
+	}
 	imagetest.DockerfileCases(t, "testdata", func(t *testing.T, c *imagetest.DockerfileCase) {
 		t.Parallel()
+		named := strings.Contains(string(documentation), "`"+c.Name+"`")
+		if why := c.Differs + c.DockerDiffers; why != "" && !named {
+			t.Errorf("docs/dockerfile-support.md does not name %s, in which builders differ: %s", c.Name, why)
+		}
 		printed := &warnings{}
 		ctx := progress.With(t.Context(), printed)
 		cache := t.TempDir()
@@ -156,21 +164,6 @@ func TestCases(t *testing.T) {
 			}
 		}
 		imagetest.CompareConfig(t, img, c.WantConfig)
-	})
-}
-
-// TestDifferencesAreNamed holds the documentation to name each case in which
-// another builder comes to another result.
-func TestDifferencesAreNamed(t *testing.T) {
-	documentation, err := os.ReadFile("../../docs/dockerfile-support.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	imagetest.DockerfileCases(t, "testdata", func(t *testing.T, c *imagetest.DockerfileCase) {
-		named := strings.Contains(string(documentation), "`"+c.Name+"`")
-		if why := c.Differs + c.DockerDiffers; why != "" && !named {
-			t.Errorf("docs/dockerfile-support.md does not name %s, in which builders differ: %s", c.Name, why)
-		}
 	})
 }
 

@@ -214,6 +214,9 @@ func TestFramesAreDecodedByZstd(t *testing.T) {
 // What Encoder promises: segments are the same, whether the encoder made those
 // before or was told of them.
 func TestSegmentsDependOnTheWindowAlone(t *testing.T) {
+	if testing.Short() {
+		t.Skip("compresses some 300 MB")
+	}
 	old := code(1, 12<<20)
 	parts := [][]byte{
 		old,
