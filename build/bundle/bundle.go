@@ -13,6 +13,7 @@ import (
 
 	"github.com/slipway-build/slipway/internal/fileop"
 	"github.com/slipway-build/slipway/internal/regular"
+	"github.com/slipway-build/slipway/internal/streams"
 	"github.com/slipway-build/slipway/progress"
 )
 
@@ -162,18 +163,5 @@ func (b *bundle) open(ctx context.Context, e entry) (io.ReadCloser, error) {
 	return struct {
 		io.Reader
 		io.Closer
-	}{b.task.Reader(contextReader{ctx, f}), f}, nil
-}
-
-// A contextReader returns the context's error when it is canceled.
-type contextReader struct {
-	ctx context.Context
-	r   io.Reader
-}
-
-func (r contextReader) Read(p []byte) (int, error) {
-	if err := r.ctx.Err(); err != nil {
-		return 0, err
-	}
-	return r.r.Read(p)
+	}{b.task.Reader(streams.WithContext(ctx, f)), f}, nil
 }

@@ -15,6 +15,7 @@ import (
 	"strings"
 
 	"github.com/slipway-build/slipway/internal/regular"
+	"github.com/slipway-build/slipway/internal/streams"
 )
 
 // A seeFunc is called for each entry of a bundle.
@@ -44,7 +45,7 @@ func compare(ctx context.Context, b *bundle, file *os.File, walk func(*os.File, 
 		if want.source == "" {
 			return nil
 		}
-		return sameContent(contextReader{ctx, body}, want)
+		return sameContent(streams.WithContext(ctx, body), want)
 	})
 	if err != nil {
 		return err

@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/slipway-build/slipway/internal/regular"
+	"github.com/slipway-build/slipway/internal/streams"
 )
 
 // An artifact is a file to publish.
@@ -69,21 +70,8 @@ func digestOf(ctx context.Context, path string) (digest, error) {
 	}
 	defer f.Close()
 	sum := sha256.New()
-	if _, err := io.Copy(sum, contextReader{ctx, f}); err != nil {
+	if _, err := io.Copy(sum, streams.WithContext(ctx, f)); err != nil {
 		return digest{}, fmt.Errorf("%s: %w", path, err)
 	}
 	return digest(sum.Sum(nil)), nil
-}
-
-// A contextReader returns the context's error when it is canceled.
-type contextReader struct {
-	ctx context.Context
-	r   io.Reader
-}
-
-func (r contextReader) Read(p []byte) (int, error) {
-	if err := r.ctx.Err(); err != nil {
-		return 0, err
-	}
-	return r.r.Read(p)
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/slipway-build/slipway/images"
 	"github.com/slipway-build/slipway/internal/fileop"
 	"github.com/slipway-build/slipway/internal/regular"
+	"github.com/slipway-build/slipway/internal/streams"
 	"github.com/slipway-build/slipway/progress"
 )
 
@@ -95,7 +96,7 @@ func fill(ctx context.Context, file *os.File, a artifact, task *progress.Task) e
 	}
 	defer source.Close()
 	sum := sha256.New()
-	if _, err := io.Copy(file, io.TeeReader(task.Reader(contextReader{ctx, source}), sum)); err != nil {
+	if _, err := io.Copy(file, io.TeeReader(task.Reader(streams.WithContext(ctx, source)), sum)); err != nil {
 		return err
 	}
 	found, err := digestOf(ctx, file.Name())

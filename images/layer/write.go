@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"time"
+
+	"github.com/slipway-build/slipway/internal/streams"
 )
 
 // xattrRecord is the prefix of PAX records for extended attributes (from star).
@@ -77,7 +79,7 @@ func writeContent(ctx context.Context, w io.Writer, e *Entry, buffer []byte) err
 	if err != nil {
 		return err
 	}
-	n, err := io.CopyBuffer(onlyWriter{w}, io.LimitReader(onlyReader{ctx, r}, e.Size), buffer)
+	n, err := io.CopyBuffer(onlyWriter{w}, io.LimitReader(streams.WithContext(ctx, r), e.Size), buffer)
 	if err == nil && n == e.Size {
 		// A verifying reader verifies at its end.
 		var more [1]byte
@@ -96,18 +98,5 @@ func writeContent(ctx context.Context, w io.Writer, e *Entry, buffer []byte) err
 	return err
 }
 
-// onlyWriter and onlyReader hide the methods through which io.Copy would bypass the buffer and, for
-// the reader, the context.
+// onlyWriter hides the ReadFrom of a writer, with which io.CopyBuffer would not use the buffer.
 type onlyWriter struct{ io.Writer }
-
-type onlyReader struct {
-	ctx context.Context
-	r   io.Reader
-}
-
-func (r onlyReader) Read(p []byte) (int, error) {
-	if err := r.ctx.Err(); err != nil {
-		return 0, err
-	}
-	return r.r.Read(p)
-}

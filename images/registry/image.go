@@ -146,7 +146,7 @@ func (i *image) complete() bool {
 	}
 	for _, l := range layers {
 		if l, ok := l.(*layer); ok {
-			if _, err := l.FileLayer.Path(); err != nil {
+			if _, err := l.FileLayer.Path(i.source.ctx); err != nil {
 				return false
 			}
 		}

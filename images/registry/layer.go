@@ -39,11 +39,11 @@ func (l *layer) DiffID() (v1.Hash, error) {
 }
 
 // Path implements store.FileLayer.
-func (l *layer) Path() (string, error) {
-	if err := l.fetch(l.image.source.ctx); err != nil {
+func (l *layer) Path(ctx context.Context) (string, error) {
+	if err := l.fetch(ctx); err != nil {
 		return "", err
 	}
-	return l.FileLayer.Path()
+	return l.FileLayer.Path(ctx)
 }
 
 // Open implements store.FileLayer.

@@ -109,7 +109,7 @@ func TestLayersAreFilesThatAreFetchedByPath(t *testing.T) {
 	if c.store.Has(h) {
 		t.Error("the layer was fetched before it was asked for")
 	}
-	path, err := file.Path()
+	path, err := file.Path(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -14,13 +14,15 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// A FileLayer is a layer whose blob is a file, such as those of a store and those that
-// images/registry fetches into one. Path first fetches the blob if necessary.
+// A FileLayer is a layer whose blob is a file of a store. Each of its methods first fetches a layer
+// of a registry if necessary.
 type FileLayer interface {
 	v1.Layer
-	Path() (string, error)
+	// Path returns the path of the blob's file, which is there and has the right size.
+	Path(ctx context.Context) (string, error)
 	// Open checks the content of the blob's file and opens it.
 	Open(ctx context.Context) (*os.File, error)
+	// Info returns what is known about the blob. See Store.Info.
 	Info(ctx context.Context) (BlobInfo, error)
 }
 

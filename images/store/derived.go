@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 
 	"github.com/cespare/xxhash/v2"
+	"github.com/slipway-build/slipway/internal/streams"
 )
 
 // Derived returns the path of the file for kind and key. If it does not exist, write creates it.
@@ -52,7 +53,7 @@ func (s *Store) DerivedFile(ctx context.Context, kind, key string, write func(io
 		}
 		defer discard(f)
 		sum := xxhash.New()
-		w := bufio.NewWriterSize(contextWriter{ctx, io.MultiWriter(f, sum)}, chunk)
+		w := bufio.NewWriterSize(streams.WriterWithContext(ctx, io.MultiWriter(f, sum)), chunk)
 		if err := write(w); err != nil {
 			return nil, err
 		}

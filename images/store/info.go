@@ -9,6 +9,7 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
 	"github.com/slipway-build/slipway/internal/sniff"
+	"github.com/slipway-build/slipway/internal/streams"
 )
 
 // BlobInfo is the cached information about a layer's blob.
@@ -52,7 +53,7 @@ func (s *Store) InfoAndContent(ctx context.Context, h v1.Hash, w io.Writer) (Blo
 			return BlobInfo{}, err
 		}
 		want := v1.Descriptor{Digest: h, Size: stat.Size()}
-		info, err := readInfo(want, contextReader{ctx, s.verified(f, want)}, w)
+		info, err := readInfo(want, streams.WithContext(ctx, s.verified(f, want)), w)
 		if err != nil {
 			return BlobInfo{}, fmt.Errorf("reading blob %s in %s: %w", h, s.dir, err)
 		}

@@ -14,6 +14,7 @@ import (
 
 	"github.com/slipway-build/slipway/images"
 	"github.com/slipway-build/slipway/internal/sniff"
+	"github.com/slipway-build/slipway/internal/streams"
 )
 
 // Layer implements images.LayerStore. The layer has an OCI media type; a caller that needs Docker's
@@ -81,7 +82,7 @@ func (s *Store) makeLayer(ctx context.Context, c images.Compression, write func(
 		return BlobInfo{}, err
 	}
 	// Tar writers write 512 bytes at a time.
-	in := bufio.NewWriterSize(contextWriter{ctx, io.MultiWriter(diff, compressed)}, chunk)
+	in := bufio.NewWriterSize(streams.WriterWithContext(ctx, io.MultiWriter(diff, compressed)), chunk)
 
 	writeErr := write(in)
 	if writeErr == nil {
@@ -144,12 +145,20 @@ func (l *layer) DiffID() (v1.Hash, error) {
 	return info.DiffID, err
 }
 
-// Path returns the path of the blob.
-func (l *layer) Path() (string, error) {
-	if size, ok := l.store.stat(l.desc.Digest); !ok || size != l.desc.Size {
-		return "", l.missing()
+// Path returns the path of the blob's file.
+func (l *layer) Path(context.Context) (string, error) {
+	if err := l.check(); err != nil {
+		return "", err
 	}
 	return l.store.Path(l.desc.Digest), nil
+}
+
+// check returns an error unless the blob is there with the right size.
+func (l *layer) check() error {
+	if size, ok := l.store.stat(l.desc.Digest); !ok || size != l.desc.Size {
+		return l.missing()
+	}
+	return nil
 }
 
 func (l *layer) missing() error {
@@ -166,7 +175,7 @@ func (l *layer) missing() error {
 
 // Open opens the blob's file after checking its content.
 func (l *layer) Open(ctx context.Context) (*os.File, error) {
-	if _, err := l.Path(); err != nil {
+	if err := l.check(); err != nil {
 		return nil, err
 	}
 	if err := l.store.checkLayer(ctx, l.desc); err != nil {
@@ -189,7 +198,7 @@ func (s *Store) checkLayer(ctx context.Context, d v1.Descriptor) error {
 
 // Compressed streams and verifies the blob.
 func (l *layer) Compressed() (io.ReadCloser, error) {
-	if _, err := l.Path(); err != nil {
+	if err := l.check(); err != nil {
 		return nil, err
 	}
 	f, err := l.store.Open(l.desc.Digest)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/cespare/xxhash/v2"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/slipway-build/slipway/internal/streams"
 )
 
 // chunk is the number of bytes passed between goroutines at a time: large enough that passing costs
@@ -166,31 +167,5 @@ func (h *hashingFile) finish() (digest v1.Hash, size int64, checksum uint64) {
 func (s *Store) copy(ctx context.Context, w io.Writer, r io.Reader) (int64, error) {
 	buf := s.buffers.Get().(*[copyBuffer]byte)
 	defer s.buffers.Put(buf)
-	return io.CopyBuffer(struct{ io.Writer }{w}, contextReader{ctx, r}, buf[:chunk])
-}
-
-// ctx may be stored: the reader never outlives the call.
-type contextReader struct {
-	ctx context.Context
-	r   io.Reader
-}
-
-func (c contextReader) Read(p []byte) (int, error) {
-	if err := context.Cause(c.ctx); err != nil {
-		return 0, err
-	}
-	return c.r.Read(p)
-}
-
-// ctx may be stored: the writer never outlives the call.
-type contextWriter struct {
-	ctx context.Context
-	w   io.Writer
-}
-
-func (c contextWriter) Write(p []byte) (int, error) {
-	if err := context.Cause(c.ctx); err != nil {
-		return 0, err
-	}
-	return c.w.Write(p)
+	return io.CopyBuffer(struct{ io.Writer }{w}, streams.WithContext(ctx, r), buf[:chunk])
 }

@@ -23,6 +23,23 @@ func (c *contextReader) Read(p []byte) (int, error) {
 	return c.r.Read(p)
 }
 
+// WriterWithContext returns a writer to w that fails with the cause of ctx once ctx ends. A
+// Write that is under way is not interrupted.
+func WriterWithContext(ctx context.Context, w io.Writer) io.Writer { return &contextWriter{ctx, w} }
+
+// A contextWriter may store its context: it never outlives the call that made it.
+type contextWriter struct {
+	ctx context.Context
+	w   io.Writer
+}
+
+func (c *contextWriter) Write(p []byte) (int, error) {
+	if err := context.Cause(c.ctx); err != nil {
+		return 0, err
+	}
+	return c.w.Write(p)
+}
+
 // Func is a function that is a reader.
 type Func func(p []byte) (int, error)
 
