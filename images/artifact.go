@@ -92,18 +92,24 @@ func checkImage(image v1.Image) error {
 }
 
 // Artifacts describes the entries of an index, and of those inside it, that are not
-// images, attestations of its images excepted: what they are, with their digests. Only
-// entries without a platform are looked into.
-func Artifacts(index v1.ImageIndex) ([]string, error) { return artifacts(index, 0) }
+// images, attestations of its images excepted: what they are, with their digests. With
+// believe, an entry that has an image's platform is taken for one without looking into
+// it.
+func Artifacts(index v1.ImageIndex, believe bool) ([]string, error) {
+	return entryReader{believe}.artifacts(index, 0)
+}
 
-func artifacts(index v1.ImageIndex, depth int) ([]string, error) {
+// An entryReader tells images and artifacts apart.
+type entryReader struct{ believe bool }
+
+func (r entryReader) artifacts(index v1.ImageIndex, depth int) ([]string, error) {
 	m, err := index.IndexManifest()
 	if err != nil {
 		return nil, err
 	}
 	var found []string
 	for _, d := range m.Manifests {
-		err := entryArtifact(index, d, depth)
+		err := r.artifact(index, d, depth)
 		if artifact, ok := err.(*ArtifactError); ok {
 			found = append(found, fmt.Sprintf("entry %s is %s", d.Digest, artifact))
 			continue
@@ -112,7 +118,7 @@ func artifacts(index v1.ImageIndex, depth int) ([]string, error) {
 		if err == nil && d.MediaType.IsIndex() && depth < maxNesting {
 			if nested, err = index.ImageIndex(d.Digest); err == nil {
 				var more []string
-				more, err = artifacts(nested, depth+1)
+				more, err = r.artifacts(nested, depth+1)
 				found = append(found, more...)
 			}
 		}
@@ -130,10 +136,10 @@ type Manifests interface {
 }
 
 // EntryArtifact returns an *ArtifactError for an entry that is neither an image nor an
-// index with an image, nor an attestation of one. An entry with a platform is believed.
-func EntryArtifact(in Manifests, d v1.Descriptor) error { return entryArtifact(in, d, 0) }
+// index with an image, nor an attestation of one.
+func EntryArtifact(in Manifests, d v1.Descriptor) error { return entryReader{}.artifact(in, d, 0) }
 
-func entryArtifact(in Manifests, d v1.Descriptor, depth int) error {
+func (r entryReader) artifact(in Manifests, d v1.Descriptor, depth int) error {
 	switch {
 	case IsAttestation(d):
 		return nil
@@ -142,10 +148,10 @@ func entryArtifact(in Manifests, d v1.Descriptor, depth int) error {
 		if err != nil {
 			return fmt.Errorf("entry %s: %w", d.Digest, err)
 		}
-		return onlyArtifacts(index, depth+1)
+		return r.onlyArtifacts(index, depth+1)
 	case !d.MediaType.IsImage():
 		return &ArtifactError{cmp.Or(d.ArtifactType, string(d.MediaType))}
-	case d.Platform != nil && d.Platform.OS != "" && d.Platform.OS != "unknown" && (d.ArtifactType == "" || types.MediaType(d.ArtifactType).IsConfig()):
+	case r.believe && d.Platform != nil && d.Platform.OS != "" && d.Platform.OS != "unknown" && (d.ArtifactType == "" || types.MediaType(d.ArtifactType).IsConfig()):
 		// go-containerregistry writes the config's type as the entry's.
 		return nil
 	}
@@ -158,7 +164,7 @@ func entryArtifact(in Manifests, d v1.Descriptor, depth int) error {
 
 // onlyArtifacts returns the first *ArtifactError of an index that has artifacts and
 // not one image.
-func onlyArtifacts(index v1.ImageIndex, depth int) (artifact error) {
+func (r entryReader) onlyArtifacts(index v1.ImageIndex, depth int) (artifact error) {
 	m, err := index.IndexManifest()
 	if err != nil || depth > maxNesting {
 		return err
@@ -167,7 +173,7 @@ func onlyArtifacts(index v1.ImageIndex, depth int) (artifact error) {
 		if IsAttestation(d) {
 			continue
 		}
-		err := entryArtifact(index, d, depth)
+		err := r.artifact(index, d, depth)
 		if _, ok := err.(*ArtifactError); !ok {
 			return err
 		}

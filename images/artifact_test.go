@@ -58,16 +58,23 @@ func TestArtifactsBesideImages(t *testing.T) {
 	if _, err := images.ImageFor(index, imagetest.Platform(t, "linux/amd64")); err != nil {
 		t.Error(err)
 	}
-	found, err := images.Artifacts(index)
+	found, err := images.Artifacts(index, true)
 	if err != nil || len(found) != 2 || !strings.Contains(found[0], "not an image but a Helm chart") {
 		t.Errorf("%q, %v", found, err)
 	}
 	charts := mutate.AppendManifests(empty.Index, mutate.IndexAddendum{Add: imagetest.Chart(t)}, mutate.IndexAddendum{Add: imagetest.Chart(t)})
 	index = mutate.AppendManifests(empty.Index, mutate.IndexAddendum{Add: index}, mutate.IndexAddendum{Add: charts})
-	if found, err := images.Artifacts(index); err != nil || len(found) != 3 {
+	if found, err := images.Artifacts(index, true); err != nil || len(found) != 3 {
 		t.Errorf("of nested indexes: %q, %v", found, err)
 	}
-	made, err := images.NewIndex([]images.IndexEntry{{Name: "all", Index: index}}, nil)
+	disguised := untyped{mutate.AppendManifests(index, mutate.IndexAddendum{Add: imagetest.Chart(t), Descriptor: v1.Descriptor{
+		Platform: &v1.Platform{OS: "linux", Architecture: "arm64"}}})}
+	for believe, want := range map[bool]int{true: 3, false: 4} {
+		if found, err := images.Artifacts(disguised, believe); err != nil || len(found) != want {
+			t.Errorf("with a chart that says it is for a platform: %q, %v", found, err)
+		}
+	}
+	made, err := images.NewIndex([]images.IndexEntry{{Name: "all", Index: disguised}}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -81,4 +88,21 @@ func TestArtifactsBesideImages(t *testing.T) {
 	if err := images.ImageServes(imagetest.Chart(t), nil, imagetest.Platform(t, "linux/amd64")); err == nil || !strings.Contains(err.Error(), "a Helm chart") {
 		t.Errorf("a chart for linux/amd64: %v", err)
 	}
+}
+
+// An untyped index says of no entry what type of artifact it is.
+type untyped struct{ index }
+
+type index = v1.ImageIndex
+
+func (u untyped) IndexManifest() (*v1.IndexManifest, error) {
+	m, err := u.index.IndexManifest()
+	if err != nil {
+		return nil, err
+	}
+	m = m.DeepCopy()
+	for i := range m.Manifests {
+		m.Manifests[i].ArtifactType = ""
+	}
+	return m, nil
 }

@@ -56,7 +56,7 @@ func (w *Workbench) createIndex(ctx context.Context, tags, sources []string, ann
 			return fmt.Errorf("index source %s: %w", sources[i], err)
 		}
 		entries[i] = images.IndexEntry{Name: sources[i], Image: found.Image, Platform: found.Descriptor.Platform, Index: found.Index}
-		return found.WarnArtifacts(ctx, sources[i])
+		return found.WarnArtifacts(ctx, sources[i], false)
 	}))
 	if err := errors.Join(errs...); err != nil {
 		return IndexResult{}, err

@@ -51,6 +51,9 @@ type member struct {
 	compression sniff.Compression
 	// differs says that another file has the name, with different content.
 	differs bool
+	// sparse is, of a file that lies in the tar without its holes, its number among all
+	// entries, from 1 on; else 0.
+	sparse int
 }
 
 // Open opens an archive. How it is compressed is told by its content, not by its
@@ -199,7 +202,7 @@ func (a *Archive) small(ctx context.Context, m member) (content []byte, ok bool,
 	if content, ok := a.passed.small.get(m.Name); ok {
 		return content, true, nil
 	}
-	if a.codec == format.Tar || m.Size > smallFile {
+	if a.codec == format.Tar || m.Size > smallFile || m.sparse > 0 {
 		return nil, false, nil
 	}
 	content, err = a.passed.read(ctx, a, m)
@@ -239,6 +242,9 @@ func (a *Archive) openAt(ctx context.Context, m member, offset int64) (io.ReadCl
 	}
 	if ok {
 		return io.NopCloser(bytes.NewReader(content[offset:])), nil
+	}
+	if m.sparse > 0 {
+		return a.openSparse(ctx, m, offset)
 	}
 	c, err := a.seek(m)
 	if err == nil {

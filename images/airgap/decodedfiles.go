@@ -131,6 +131,9 @@ func (d *decodedFiles) add(a *Archive, layers map[v1.Hash]string) {
 			if err != nil {
 				return nil, err
 			}
+			if m.sparse > 0 {
+				continue
+			}
 			begin, _, _, err := a.runOf(m)
 			if err != nil {
 				return nil, a.wrap(err)

@@ -1,16 +1,23 @@
 package airgap
 
 import (
+	"bytes"
 	"encoding/json"
+	"errors"
 	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
 
+	"github.com/google/go-containerregistry/pkg/crane"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+
 	"github.com/slipway-build/slipway/images/airgap/format"
 	"github.com/slipway-build/slipway/images/airgap/verify"
 	"github.com/slipway-build/slipway/images/imagetest"
+	"github.com/slipway-build/slipway/internal/testfile"
 	"github.com/slipway-build/slipway/progress"
 )
 
@@ -82,7 +89,7 @@ func TestOddTarsAreJudgedAlike(t *testing.T) {
 		"a cut":                                  {with()[:len(with())-3*format.BlockSize], wrong, "unexpected EOF"},
 		"compressed":                             {compress(t, format.Gzip, with()), fine, ""},
 		"compressed, with zeros behind":          {append(compress(t, format.Gzip, with()), make([]byte, 1000)...), fine, ""},
-		"compressed, with other bytes behind":    {append(compress(t, format.Gzip, with()), "hello"...), warned, "neither more of it nor padding"},
+		"compressed, with other bytes behind":    {append(compress(t, format.Gzip, with()), "hello"...), warned, "not compressed data or padding"},
 		"compressed, and cut":                    {cut(compress(t, format.Gzip, with()), 4), warned, "unexpected EOF"},
 		"compressed, bytes behind the tar's end": {compress(t, format.Zstd, append(with(), "hello"...)), warned, "5 bytes that are not zero follow"},
 		"compressed, without the tar's end":      {compress(t, format.Zstd, with()[:len(with())-2*format.BlockSize]), warned, "the end of the tar is missing"},
@@ -112,6 +119,121 @@ func TestOddTarsAreJudgedAlike(t *testing.T) {
 				t.Errorf("reading warns %q", warnings.said)
 			}
 		})
+	}
+}
+
+// tar -S leaves the holes of a layer's file out.
+func TestSparseLayers(t *testing.T) {
+	program := imagetest.Program(t, "tar")
+	if out, err := exec.Command(program, "--version").Output(); err != nil || !bytes.Contains(out, []byte("GNU tar")) {
+		t.Skip("it is not GNU tar")
+	}
+	image := imagetest.Image(t, "linux/amd64", imagetest.Layer(t, imagetest.Files{"a": strings.Repeat("\x00", 1<<20) + "end", "b": "b"}))
+	for _, form := range []string{"gnu", "posix"} {
+		for _, codec := range []format.Codec{format.Tar, format.Gzip} {
+			dir := t.TempDir()
+			// The layer uncompressed, with holes on disk, between other files.
+			config, err := image.RawConfigFile()
+			if err != nil {
+				t.Fatal(err)
+			}
+			layers, err := image.Layers()
+			if err != nil {
+				t.Fatal(err)
+			}
+			content, err := layers[0].Uncompressed()
+			if err != nil {
+				t.Fatal(err)
+			}
+			writeSparse(t, filepath.Join(dir, "layer.tar"), content)
+			testfile.Write(t, filepath.Join(dir, "config.json"), string(config))
+			testfile.Write(t, filepath.Join(dir, "manifest.json"), `[{"Config": "config.json", "RepoTags": ["acme/a:v1"], "Layers": ["layer.tar"]}]`)
+			path := filepath.Join(dir, "sparse.tar")
+			if out, err := exec.Command(program, "-S", "--format="+form, "-C", dir, "-cf", path, "layer.tar", "config.json", "manifest.json").CombinedOutput(); err != nil {
+				t.Fatalf("%v\n%s", err, out)
+			}
+			raw, err := os.ReadFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if len(raw) > 1<<20 {
+				t.Skip("this file system keeps no holes")
+			}
+			if codec != format.Tar {
+				testfile.Write(t, path, string(compress(t, codec, raw)))
+			}
+			if report := mustVerify(t, path, verify.Options{}); len(report.Problems) > 0 {
+				t.Errorf("verify says %q", report.Problems)
+			}
+			a, err := Open(t.Context(), path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer a.Close()
+			list, err := a.Images(t.Context())
+			if err != nil || len(list) != 1 {
+				t.Fatalf("%d images, %v", len(list), err)
+			}
+			packed, err := list[0].Image(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			checkLayers(t, packed)
+			pulled, err := crane.Pull(serve(t, path) + "/acme/a:v1")
+			if err != nil {
+				t.Fatal(err)
+			}
+			checkLayers(t, pulled)
+		}
+	}
+}
+
+// checkLayers reads all layers, which must have their digests.
+func checkLayers(t *testing.T, image v1.Image) {
+	t.Helper()
+	layers, err := image.Layers()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, l := range layers {
+		want, err := l.Digest()
+		if err != nil {
+			t.Fatal(err)
+		}
+		r, err := l.Compressed()
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, _, err := v1.SHA256(r)
+		if err := errors.Join(err, r.Close()); err != nil || got != want {
+			t.Errorf("layer %s has the digest %s, %v", want, got, err)
+		}
+	}
+}
+
+// writeSparse writes a file that has a hole for each block of zeros.
+func writeSparse(t *testing.T, path string, content io.Reader) {
+	t.Helper()
+	f, err := os.Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	block, size := make([]byte, 4096), int64(0)
+	for {
+		n, err := io.ReadFull(content, block)
+		if bytes.Count(block[:n], []byte{0}) < n {
+			if _, err := f.WriteAt(block[:n], size); err != nil {
+				t.Fatal(err)
+			}
+		}
+		size += int64(n)
+		if err != nil {
+			break
+		}
+	}
+	if err := f.Truncate(size); err != nil {
+		t.Fatal(err)
 	}
 }
 

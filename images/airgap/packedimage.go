@@ -220,7 +220,7 @@ func (a *Archive) namesOf(ctx context.Context, e format.ManifestEntry) []string 
 			progress.Warn(ctx, fmt.Sprintf("archive %s: file %s: %v; the image is read without that name", a.path, format.ManifestJSON, err))
 			continue
 		}
-		names = append(names, n)
+		names = union(names, []string{n})
 	}
 	return names
 }

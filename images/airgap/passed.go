@@ -65,7 +65,7 @@ func (p *passed) approach(a *Archive, m member) error {
 // advance reads on to the end of m, and keeps what is small on the way.
 func (p *passed) advance(ctx context.Context, a *Archive, m member) (content []byte, err error) {
 	for _, next := range a.membersFrom(p.cursor.pos, m) {
-		if next.Size > smallFile {
+		if next.Size > smallFile || next.sparse > 0 {
 			continue
 		}
 		content = make([]byte, next.Size)

@@ -18,10 +18,12 @@ import (
 type scanner struct {
 	tar *tar.Reader
 	// pos is how much of the tar has been read, and end where the last file ends.
-	pos   func() int64
-	end   int64
-	rest  io.Reader // what follows pos
-	close func()
+	pos func() int64
+	end int64
+	// entries is how many have been read.
+	entries int
+	rest    io.Reader // what follows pos
+	close   func()
 	// cancelled says whether the call of next that is under way should end.
 	cancelled func() error
 }
@@ -85,17 +87,24 @@ func (s *scanner) next(ctx context.Context, a *Archive) error {
 	if err := format.CheckName(h.Name); err != nil && h.Typeflag != tar.TypeXGlobalHeader {
 		return err
 	}
+	s.entries++
 	s.end = s.pos() + format.BodySize(h)
 	m := member{Entry: format.Entry{Name: format.CleanName(h.Name), Offset: s.pos(), Size: h.Size}}
+	if format.IsSparse(h) {
+		m.sparse = s.entries
+	}
 	switch h.Typeflag {
-	case tar.TypeReg:
+	case tar.TypeReg, tar.TypeGNUSparse:
 	case tar.TypeSymlink:
 		// Old versions of docker save link layers that several images share.
 		m.link = format.LinkTarget(m.Name, h.Linkname)
 	case tar.TypeLink:
 		m.link = format.CleanName(h.Linkname)
-	default:
-		return nil // folders are of no interest, and nothing else belongs here
+	default: // folders are of no interest
+		if err := format.CheckType(m.Name, h.Typeflag); err != nil {
+			progress.Warn(ctx, fmt.Sprintf("archive %s: %v", a.path, err))
+		}
+		return nil
 	}
 	if m.link != "" {
 		if before, ok := a.known(m.Name); ok {

@@ -12,7 +12,6 @@ import (
 
 	"github.com/slipway-build/slipway/images/airgap/format"
 	"github.com/slipway-build/slipway/internal/regular"
-	"github.com/slipway-build/slipway/internal/streams"
 )
 
 // A byteRange is the part of a blob that a request is for.
@@ -137,6 +136,9 @@ func (s *Server) sendBlob(ctx context.Context, w io.Writer, b *blob, part byteRa
 		s.logUnlessGone(ctx, err)
 		return err
 	}
+	if m.sparse > 0 {
+		return s.sendDirect(ctx, w, b.archive, m, part, started)
+	}
 	if b.archive.codec == format.Tar {
 		return s.sendPlain(ctx, w, b.archive, m, part, started)
 	}
@@ -210,23 +212,14 @@ func (s *Server) sendDirect(ctx context.Context, w io.Writer, a *Archive, m memb
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
-	begin, end, pos, err := a.runOf(m)
+	from, err := a.openAlone(ctx, m, part.begin)
 	if err != nil {
-		s.log(a.wrap(err).Error())
+		s.logUnlessGone(ctx, err)
 		return err
 	}
-	c, err := a.newCursor(begin, end, pos)
-	if err != nil {
-		s.log(a.wrap(err).Error())
-		return err
-	}
-	defer c.r.Close()
-	if err := a.reach(ctx, c, m, m.Offset+part.begin); err != nil {
-		s.logUnlessGone(ctx, a.wrap(fmt.Errorf("file %q: %w", m.Name, err)))
-		return err
-	}
+	defer from.Close()
 	started()
-	if _, err := io.CopyN(w, streams.WithContext(ctx, c.r), part.end-part.begin); err != nil {
+	if _, err := io.CopyN(w, from, part.end-part.begin); err != nil {
 		s.logUnlessGone(ctx, a.wrap(fmt.Errorf("file %q: %w", m.Name, err)))
 		return broken(err)
 	}

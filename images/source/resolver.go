@@ -117,7 +117,7 @@ func (f *Resolved) ImageFor(ctx context.Context, ref string, platform v1.Platfor
 
 func (f *Resolved) imageFor(ctx context.Context, ref string, platform v1.Platform, serves servesFunc) (image v1.Image, err error) {
 	if f.Index != nil {
-		if err := f.WarnArtifacts(ctx, ref); err != nil {
+		if err := f.WarnArtifacts(ctx, ref, true); err != nil {
 			return nil, fmt.Errorf("image %s: %w", ref, err)
 		}
 		image, err = images.ImageFor(f.Index, platform)
@@ -130,12 +130,13 @@ func (f *Resolved) imageFor(ctx context.Context, ref string, platform v1.Platfor
 	return image, nil
 }
 
-// WarnArtifacts warns about each entry of the index that is not an image, and is left out. ref is for messages.
-func (f *Resolved) WarnArtifacts(ctx context.Context, ref string) error {
+// WarnArtifacts warns about each entry of the index that is not an image, and is left
+// out. ref is for messages; see images.Artifacts for believe.
+func (f *Resolved) WarnArtifacts(ctx context.Context, ref string, believe bool) error {
 	if f.Index == nil {
 		return nil
 	}
-	artifacts, err := images.Artifacts(f.Index)
+	artifacts, err := images.Artifacts(f.Index, believe)
 	for _, a := range artifacts {
 		progress.Warn(ctx, fmt.Sprintf("index %s: %s; it is left out", ref, a))
 	}

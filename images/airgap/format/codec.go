@@ -95,8 +95,23 @@ func CodecOfFile(r io.ReaderAt, size int64) (Codec, error) {
 // with no more memory than the frames' own windows: most of what is read by it is
 // small.
 func (codec Codec) Decompress(r io.Reader) (io.ReadCloser, error) {
-	return codec.compression().NewReader(r, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true),
+	content, err := codec.compression().NewReader(r, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true),
 		zstd.WithDecoderMaxWindow(MaxWindow))
+	if err != nil {
+		return nil, err
+	}
+	return windowReader{content}, nil
+}
+
+// A windowReader explains that a window is too large.
+type windowReader struct{ io.ReadCloser }
+
+func (w windowReader) Read(p []byte) (int, error) {
+	n, err := w.ReadCloser.Read(p)
+	if errors.Is(err, zstd.ErrWindowSizeExceeded) {
+		err = fmt.Errorf("%w: a zstd frame needs one of more than %d MiB, which RKE2's reader refuses too; decompress the archive, or compress it with --long=25 at most", err, MaxWindow>>20)
+	}
+	return n, err
 }
 
 func (codec Codec) compression() sniff.Compression {

@@ -50,6 +50,16 @@ func CheckName(name string) error {
 	return nil
 }
 
+// CheckType refuses what is neither a file, a folder nor a link: docker load stops at it.
+// Global PAX headers are not entries.
+func CheckType(name string, typeflag byte) error {
+	switch typeflag {
+	case tar.TypeReg, tar.TypeDir, tar.TypeSymlink, tar.TypeLink, tar.TypeGNUSparse, tar.TypeXGlobalHeader:
+		return nil
+	}
+	return fmt.Errorf("%q is neither a file nor a folder (tar type %q)", name, typeflag)
+}
+
 // ErrNoEnd says that a tar ends without the zeros that end one. Readers do not mind.
 var ErrNoEnd = errors.New("the end of the tar is missing, as if it had been cut off")
 
@@ -58,14 +68,20 @@ func TailError(count int64) error {
 	return fmt.Errorf("%d bytes that are not zero follow the end of the tar, where readers stop", count)
 }
 
+// IsSparse reports whether a file lies in a tar without its holes, as tar -S writes it.
+func IsSparse(h *tar.Header) bool {
+	for key := range h.PAXRecords {
+		if strings.HasPrefix(key, "GNU.sparse.") {
+			return true
+		}
+	}
+	return h.Typeflag == tar.TypeGNUSparse
+}
+
 // BodySize is how many bytes follow a header in a tar, padding included. Of a sparse file
 // it is not known, and 0.
 func BodySize(h *tar.Header) int64 {
-	sparse := h.Typeflag == tar.TypeGNUSparse
-	for key := range h.PAXRecords {
-		sparse = sparse || strings.HasPrefix(key, "GNU.sparse.")
-	}
-	if sparse {
+	if IsSparse(h) {
 		return 0
 	}
 	return h.Size + Padding(h.Size)

@@ -30,17 +30,17 @@ func (r *Report) checkFiles(c *contents) {
 		case f.rawName != f.Name && f.typeflag != tar.TypeDir:
 			spelled.add(f.rawName, f.Size)
 		}
-		switch f.typeflag {
-		case tar.TypeReg:
-			if f.damaged() {
-				r.problem("file %s is damaged: its bytes have the digest sha256:%s", f.Name, f.digest)
-			}
-			if f.diffErr != nil {
-				r.problem("file %s cannot be decompressed: %v", f.Name, f.diffErr)
-			}
-		case tar.TypeDir, tar.TypeSymlink, tar.TypeLink:
-		default:
-			r.problem("%q is neither a file nor a folder (tar type %q)", f.Name, f.typeflag)
+		if err := format.CheckType(f.Name, f.typeflag); err != nil {
+			r.problem("%v", err)
+		}
+		if f.typeflag != tar.TypeReg {
+			continue
+		}
+		if f.damaged() {
+			r.problem("file %s is damaged: its bytes have the digest sha256:%s", f.Name, f.digest)
+		}
+		if f.diffErr != nil {
+			r.problem("file %s cannot be decompressed: %v", f.Name, f.diffErr)
 		}
 	}
 	if again.count > 0 {

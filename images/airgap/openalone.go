@@ -1,0 +1,57 @@
+package airgap
+
+import (
+	"archive/tar"
+	"context"
+	"fmt"
+	"io"
+
+	"github.com/slipway-build/slipway/internal/streams"
+)
+
+// openSparse is openAt for a sparse file. It reads the tar from its beginning: such files
+// are rare, and no archive that has an index has one.
+func (a *Archive) openSparse(ctx context.Context, m member, offset int64) (io.ReadCloser, error) {
+	c, err := a.newCursor(0, a.size, 0)
+	if err != nil {
+		return nil, a.wrap(fmt.Errorf("file %q: %w", m.Name, err))
+	}
+	content := tar.NewReader(streams.WithContext(ctx, c.r))
+	for i := 0; i < m.sparse && err == nil; i++ {
+		_, err = content.Next()
+	}
+	if err == nil {
+		_, err = io.CopyN(io.Discard, content, offset)
+	}
+	if err != nil {
+		c.r.Close()
+		return nil, a.wrap(fmt.Errorf("file %q: %w", m.Name, streams.NoEOF(err)))
+	}
+	return &ownReader{content, c.r}, nil
+}
+
+// openAlone is openAt with a decompressor of its own, which nobody reads on from.
+func (a *Archive) openAlone(ctx context.Context, m member, offset int64) (io.ReadCloser, error) {
+	if m.sparse > 0 {
+		return a.openSparse(ctx, m, offset)
+	}
+	begin, end, pos, err := a.runOf(m)
+	if err != nil {
+		return nil, a.wrap(err)
+	}
+	c, err := a.newCursor(begin, end, pos)
+	if err != nil {
+		return nil, a.wrap(err)
+	}
+	if err := a.reach(ctx, c, m, m.Offset+offset); err != nil {
+		c.r.Close()
+		return nil, a.wrap(fmt.Errorf("file %q: %w", m.Name, err))
+	}
+	return &ownReader{streams.WithContext(ctx, c.r), c.r}, nil
+}
+
+// An ownReader reads a file, and closes its decompressor.
+type ownReader struct {
+	io.Reader
+	io.Closer
+}
