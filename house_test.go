@@ -58,13 +58,16 @@ var packages = map[string][]string{
 	"images/registry":            {"images", "images/credentials", "images/hosts", "images/store", "internal/redact", "progress"},
 	"images/zstd":                {},
 	"images/airgap/format":       {"images", "internal/fileop", "internal/regular", "internal/sniff", "internal/streams"},
-	"images/airgap":              {"images", "images/airgap/format", "images/fstree", "images/layer", "images/store", "images/zstd", "internal/atomicfile", "internal/fileop", "internal/regular", "internal/sniff", "internal/streams", "progress"},
-	"images/airgap/airgaptest":   {"images/airgap", "images/airgap/format", "images/imagetest", "images/store", "progress"}, // only tests import it
+	"images/airgap": {"images", "images/airgap/format", "images/fstree", "images/layer", "images/store", "images/zstd",
+		"internal/atomicfile", "internal/fileop", "internal/gearhash", "internal/regular", "internal/sniff", "internal/streams",
+		"progress"},
+	"images/airgap/airgaptest": {"images/airgap", "images/airgap/format", "images/imagetest", "images/store", "progress"}, // only tests import it
 	"images/airgap/verify": {"images", "images/airgap/format", "internal/fileop", "internal/regular", "internal/sniff",
 		"internal/streams", "progress"},
 	"images/imagetest":    {"images", "internal/testfile"}, // only tests import it
 	"internal/atomicfile": {"internal/fileop"},
 	"internal/fileop":     {},
+	"internal/gearhash":   {},
 	"internal/golden":     {}, // only tests import it
 	"internal/regular":    {"internal/fileop"},
 	"internal/parallel":   {},

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/slipway-build/slipway/images/airgap/format"
+	"github.com/slipway-build/slipway/internal/gearhash"
 )
 
 // Chunks are how Diff finds what two files have in common, wherever it lies in
@@ -32,19 +33,6 @@ func chunkSizesFor(size int64) chunkSizes {
 	}
 }
 
-// gear gives each byte a number for the hash.
-var gear = func() (table [256]uint64) {
-	// splitmix64, whose numbers are as good as random, and the same everywhere.
-	var state uint64
-	for i := range table {
-		state += 0x9e3779b97f4a7c15
-		z := (state ^ state>>30) * 0xbf58476d1ce4e5b9
-		z = (z ^ z>>27) * 0x94d049bb133111eb
-		table[i] = z ^ z>>31
-	}
-	return table
-}()
-
 // cut returns the length of the chunk at the beginning of b, which is all that is
 // left, or max bytes.
 func (s chunkSizes) cut(b []byte) int {
@@ -52,11 +40,11 @@ func (s chunkSizes) cut(b []byte) int {
 		return len(b)
 	}
 	var h uint64
-	for _, c := range b[s.min-64 : s.min] {
-		h = h<<1 + gear[c]
+	for _, c := range b[s.min-gearhash.Window : s.min] {
+		h = gearhash.Roll(h, c)
 	}
 	for i, c := range b[s.min:] {
-		if h = h<<1 + gear[c]; h&s.mask == 0 {
+		if h = gearhash.Roll(h, c); h&s.mask == 0 {
 			return s.min + i + 1
 		}
 	}

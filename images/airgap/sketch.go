@@ -10,6 +10,7 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
 	"github.com/slipway-build/slipway/images/store"
+	"github.com/slipway-build/slipway/internal/gearhash"
 )
 
 // A sketch is a small sample of a layer's content, or of several layers that
@@ -148,7 +149,7 @@ func (s *sketcher) Write(p []byte) (int, error) {
 	const small = 1 << (64 - sampleBits)
 	h := s.rolling
 	for i, b := range p {
-		h = h<<1 + gear[b] // which forgets each byte after 64
+		h = gearhash.Roll(h, b) // which forgets each byte after 64
 		if h < small {
 			s.keep(uint32(h>>(64-sampleBits-32)), s.size+int64(i))
 		}
