@@ -25,8 +25,9 @@ var packages = map[string][]string{
 	"cmd/slipway":       {"build/cli", "build/settings", "internal/process"},
 	"cmd/slipway-pause": {},
 	"build/targets":     {"build/plan", "build/release", "build/settings", "internal/process", "internal/redact", "internal/usage", "progress"},
-	"build/cli": {"build/plan", "build/release", "build/scaffold", "build/settings", "build/workbench", "images", "images/airgap",
-		"images/airgap/verify", "internal/process", "internal/regular", "internal/usage", "progress"},
+	"build/cli": {"build/plan", "build/release", "build/scaffold", "build/settings", "build/workbench", "images",
+		"images/airgap", "images/airgap/delta", "images/airgap/verify", "internal/process", "internal/regular", "internal/usage",
+		"progress"},
 	"images/source": {"images", "images/airgap", "images/airgap/format", "images/engine", "images/registry", "images/store", "internal/parallel",
 		"internal/usage", "progress"},
 	"build/settings": {"build/release", "build/workbench", "images", "images/hosts", "internal/usage", "progress"},
@@ -64,6 +65,8 @@ var packages = map[string][]string{
 	"images/airgap/airgaptest": {"images/airgap", "images/airgap/format", "images/imagetest", "images/store", "progress"}, // only tests import it
 	"images/airgap/verify": {"images", "images/airgap/format", "internal/fileop", "internal/regular", "internal/sniff",
 		"internal/streams", "progress"},
+	"images/airgap/delta": {"images/airgap/format", "internal/atomicfile", "internal/fileop", "internal/gearhash",
+		"internal/streams", "progress"},
 	"images/imagetest":    {"images", "internal/testfile"}, // only tests import it
 	"internal/atomicfile": {"internal/fileop"},
 	"internal/fileop":     {},
@@ -94,7 +97,7 @@ var dependencies = map[string][]string{
 	"github.com/docker/cli":                        {"images/credentials", "images/engine"}, // credentials, ssh:// addresses
 	"github.com/moby/buildkit/frontend/dockerfile": {"images/assemble", "images/assemble/dockerfile", "images/engine"},
 	"github.com/moby/buildkit":                     {"images/engine"},
-	"github.com/klauspost/compress":                {"images/store", "images/zstd", "images/airgap", "images/airgap/format", "images/imagetest", "internal/sniff", "images/airgap/airgaptest", "images/airgap/verify"},
+	"github.com/klauspost/compress":                {"images/store", "images/zstd", "images/airgap", "images/airgap/format", "images/imagetest", "internal/sniff", "images/airgap/airgaptest", "images/airgap/verify", "images/airgap/delta"},
 	"github.com/klauspost/pgzip":                   {"images/store", "images/airgap"},
 	"github.com/ulikunitz/xz":                      {"internal/sniff"},
 	"github.com/gofrs/flock":                       {"build/release", "images/store", "images/airgap", "build/compile"},

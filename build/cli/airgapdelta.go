@@ -6,7 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/slipway-build/slipway/images/airgap"
+	"github.com/slipway-build/slipway/images/airgap/delta"
 	"github.com/slipway-build/slipway/internal/usage"
 	"github.com/slipway-build/slipway/progress"
 )
@@ -21,7 +21,7 @@ archives must have the same format.`,
 		Args:    cobra.ExactArgs(2),
 		Example: examples("slipway airgap diff v1.34.1/images.tar.zst v1.34.2/images.tar.zst -o images.delta"),
 	}, "delta to write", func(ctx context.Context, words []string, output string) (string, error) {
-		r, err := airgap.Diff(ctx, words[0], words[1], output)
+		r, err := delta.Write(ctx, words[0], words[1], output)
 		return fmt.Sprintf("%s: %s, in place of %s; %s are taken from %s\n", output, progress.FormatBytes(r.Size),
 			progress.FormatBytes(r.New.Size), progress.FormatBytes(r.Copied), words[0]), err
 	})
@@ -37,7 +37,7 @@ anything.`,
 		Args:    cobra.ExactArgs(2),
 		Example: examples("slipway airgap apply v1.34.1/images.tar.zst images.delta -o images.tar.zst"),
 	}, "archive to write", func(ctx context.Context, words []string, output string) (string, error) {
-		r, err := airgap.Apply(ctx, words[0], words[1], output)
+		r, err := delta.Apply(ctx, words[0], words[1], output)
 		return fmt.Sprintf("%s: %s, sha256:%s\n", output, progress.FormatBytes(r.New.Size), r.New.SHA256), err
 	})
 }

@@ -3,8 +3,9 @@ package airgap
 import (
 	"archive/tar"
 	"bytes"
+	"encoding/binary"
 	"encoding/json"
-	"path/filepath"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
@@ -27,14 +28,6 @@ type workshop struct {
 	t       testing.TB
 	names   []string
 	content map[string][]byte
-}
-
-func newWorkshop(t testing.TB, all ...Image) *workshop {
-	t.Helper()
-	path := filepath.Join(t.TempDir(), "good.tar")
-	packOne(t, newStore(t), path, all...)
-	names, content, _ := untar(t, path, format.Tar)
-	return &workshop{t, names, content}
 }
 
 func (w *workshop) drop(name string) {
@@ -117,4 +110,11 @@ func compareParts(t testing.TB, what string, want, got []string) {
 			t.Errorf("%s: %q does not say %q", what, got[i], want[i])
 		}
 	}
+}
+
+// noise is bytes that no compressor makes smaller.
+func noise(seed uint64, n int) []byte {
+	b := make([]byte, n)
+	rand.NewChaCha8([32]byte(binary.LittleEndian.AppendUint64(make([]byte, 24), seed))).Read(b)
+	return b
 }

@@ -1,4 +1,4 @@
-package airgap
+package delta
 
 import (
 	"context"
@@ -27,8 +27,8 @@ type FileID struct {
 	SHA256 string `json:"sha256"` // of all bytes, in hex
 }
 
-// A DeltaResult says what a delta is made of.
-type DeltaResult struct {
+// A Result says what a delta is made of.
+type Result struct {
 	Old, New FileID
 	// Size is the delta's own, in bytes.
 	Size int64
@@ -38,7 +38,7 @@ type DeltaResult struct {
 	Copies        int
 }
 
-// Diff writes a delta: what Apply needs, besides the file old, to make the file new,
+// Write writes a delta: what Apply needs, besides the file old, to make the file new,
 // byte for byte. Any two files will do; archives that Pack wrote have whole frames
 // in common, so that the delta of two releases is about as large as the layers
 // that changed. Both are in the same codec, or have nothing in common. Either may
@@ -46,12 +46,12 @@ type DeltaResult struct {
 //
 // The delta is tried before it gets its name. It depends on the two files and their
 // names alone. docs/airgap-delta.md describes its form.
-func Diff(ctx context.Context, old, new, delta string) (_ DeltaResult, err error) {
+func Write(ctx context.Context, old, new, delta string) (_ Result, err error) {
 	task := progress.Start(ctx, "compare "+filepath.Base(new))
 	defer func() { task.Done(err) }()
 	d, err := diff(ctx, old, new, delta, task)
 	if err != nil {
-		return DeltaResult{}, fmt.Errorf("writing delta %s: %w", delta, err)
+		return Result{}, fmt.Errorf("writing delta %s: %w", delta, err)
 	}
 	return d.result(), nil
 }
@@ -126,12 +126,12 @@ func try(ctx context.Context, path string, d *delta, old io.ReaderAt, task *prog
 // its SHA-256; until then nothing is written. What is written gets its name, in
 // place of what is there, when its SHA-256 is that of the file that Diff saw. Old
 // may lie in parts, and may be replaced by new.
-func Apply(ctx context.Context, old, delta, new string) (_ DeltaResult, err error) {
+func Apply(ctx context.Context, old, delta, new string) (_ Result, err error) {
 	task := progress.Start(ctx, "apply "+filepath.Base(delta))
 	defer func() { task.Done(err) }()
 	d, err := apply(ctx, old, delta, new, task)
 	if err != nil {
-		return DeltaResult{}, fmt.Errorf("applying delta %s: %w", delta, err)
+		return Result{}, fmt.Errorf("applying delta %s: %w", delta, err)
 	}
 	return d.result(), nil
 }

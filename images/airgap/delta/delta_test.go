@@ -1,4 +1,4 @@
-package airgap
+package delta
 
 import (
 	"bytes"
@@ -9,12 +9,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/slipway-build/slipway/images/airgap"
+	"github.com/slipway-build/slipway/images/airgap/airgaptest"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-containerregistry/pkg/name"
@@ -24,22 +26,15 @@ import (
 	"github.com/slipway-build/slipway/progress"
 )
 
-// noise is bytes that no compressor makes smaller.
-func noise(seed uint64, n int) []byte {
-	b := make([]byte, n)
-	rand.NewChaCha8([32]byte(binary.LittleEndian.AppendUint64(make([]byte, 24), seed))).Read(b)
-	return b
-}
-
 // release is images of which one layer, of a size, differs between seeds.
-func release(t testing.TB, seed uint64, size int) []Image {
+func release(t testing.TB, seed uint64, size int) []airgap.Image {
 	t.Helper()
-	base := imagetest.Layer(t, imagetest.Files{"etc/os-release": "ID=test\n", "usr/share/words": words(1, 900_000)})
-	all := []Image{{Names: []name.Reference{ref(t, "rancher/runtime:v1")}, Own: true,
-		Image: imagetest.Image(t, "linux/amd64", base, imagetest.Layer(t, imagetest.Files{"bin/slipway": string(noise(seed, size))}))}}
+	base := imagetest.Layer(t, imagetest.Files{"etc/os-release": "ID=test\n", "usr/share/words": airgaptest.Words(1, 900_000)})
+	all := []airgap.Image{{Names: []name.Reference{airgaptest.Ref(t, "rancher/runtime:v1")}, Own: true,
+		Image: imagetest.Image(t, "linux/amd64", base, imagetest.Layer(t, imagetest.Files{"bin/slipway": string(airgaptest.Noise(seed, size))}))}}
 	for i := range 12 {
-		all = append(all, Image{Names: []name.Reference{ref(t, fmt.Sprintf("quay.io/a/b%d:v2", i))},
-			Image: imagetest.Image(t, "linux/amd64", base, imagetest.Layer(t, imagetest.Files{fmt.Sprint("bin/", i): string(noise(100+uint64(i), 80_000*(i%3)+10))}))})
+		all = append(all, airgap.Image{Names: []name.Reference{airgaptest.Ref(t, fmt.Sprintf("quay.io/a/b%d:v2", i))},
+			Image: imagetest.Image(t, "linux/amd64", base, imagetest.Layer(t, imagetest.Files{fmt.Sprint("bin/", i): string(airgaptest.Noise(100+uint64(i), 80_000*(i%3)+10))}))})
 	}
 	return all
 }
@@ -63,10 +58,10 @@ func read(t testing.TB, path string) []byte {
 }
 
 // roundTrip makes a delta and applies it, and returns where it lies.
-func roundTrip(t testing.TB, old, new string) (string, DeltaResult) {
+func roundTrip(t testing.TB, old, new string) (string, Result) {
 	t.Helper()
 	delta := filepath.Join(t.TempDir(), "delta")
-	made, err := Diff(t.Context(), old, new, delta)
+	made, err := Write(t.Context(), old, new, delta)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -85,7 +80,7 @@ func roundTrip(t testing.TB, old, new string) (string, DeltaResult) {
 		t.Errorf("the result says that the delta has %d bytes: %v, %v", made.Size, info.Size(), err)
 	}
 	for _, path := range []string{delta, out} {
-		if files := filesIn(t, filepath.Dir(path)); len(files) != 1 {
+		if files := airgaptest.FilesIn(t, filepath.Dir(path)); len(files) != 1 {
 			t.Errorf("more files were left: %q", files)
 		}
 	}
@@ -96,9 +91,9 @@ func roundTrip(t testing.TB, old, new string) (string, DeltaResult) {
 func TestDeltaIsAsLargeAsTheLayerThatChanged(t *testing.T) {
 	const size = 1_500_000
 	for _, layers := range []string{"uncompressed", "original"} {
-		content := newStore(t)
-		opts := Options{Layers: layers, Level: "fastest"}
-		old, new := pack(t, content, release(t, 1, size), opts), pack(t, content, release(t, 2, size), opts)
+		content := airgaptest.NewStore(t)
+		opts := airgap.Options{Layers: layers, Level: "fastest"}
+		old, new := airgaptest.Pack(t, content, release(t, 1, size), opts), airgaptest.Pack(t, content, release(t, 2, size), opts)
 		for codec := range old {
 			t.Run(layers+" "+string(codec), func(t *testing.T) {
 				_, made := roundTrip(t, old[codec], new[codec])
@@ -117,17 +112,17 @@ func TestDeltaIsAsLargeAsTheLayerThatChanged(t *testing.T) {
 // What is the same in two archives of one release, in the order of a tar of
 // another program, is found wherever it lies.
 func TestDeltaOfForeignArchives(t *testing.T) {
-	old := newWorkshop(t, release(t, 1, 300_000)...)
-	new := newWorkshop(t, release(t, 2, 300_000)...)
-	slices.Reverse(new.names)
-	_, made := roundTrip(t, write(t, old.tar()), write(t, new.tar()))
+	old := airgaptest.NewWorkshop(t, release(t, 1, 300_000)...)
+	new := airgaptest.NewWorkshop(t, release(t, 2, 300_000)...)
+	slices.Reverse(new.Names)
+	_, made := roundTrip(t, write(t, old.Tar()), write(t, new.Tar()))
 	if limit := int64(400_000); made.Size > limit {
 		t.Errorf("the delta has %d bytes, over %d", made.Size, limit)
 	}
 }
 
 func TestDeltaOfAnyFiles(t *testing.T) {
-	base := noise(1, 700_000)
+	base := airgaptest.Noise(1, 700_000)
 	for _, c := range []struct {
 		name     string
 		old, new []byte
@@ -144,7 +139,7 @@ func TestDeltaOfAnyFiles(t *testing.T) {
 		{"one byte other", base, slices.Concat(base[:333_333], []byte{base[333_333] ^ 1}, base[333_334:]), 1},
 		{"halves swapped", base, slices.Concat(base[350_000:], base[:350_000]), 0},
 		{"three times", base, slices.Concat(base, base, base), 0},
-		{"nothing in common", base, noise(2, 700_000), 700_000},
+		{"nothing in common", base, airgaptest.Noise(2, 700_000), 700_000},
 		{"zeros", make([]byte, 3_000_000), slices.Concat([]byte("x"), make([]byte, 2_000_000), []byte("y")), 1 << 20},
 		{"a few bytes", []byte("old"), []byte("new"), 3},
 	} {
@@ -158,8 +153,8 @@ func TestDeltaOfAnyFiles(t *testing.T) {
 }
 
 func TestDiffDependsOnTheFilesAlone(t *testing.T) {
-	content := newStore(t)
-	old, new := pack(t, content, release(t, 1, 100_000), Options{Level: "fastest"}), pack(t, content, release(t, 2, 100_000), Options{Level: "fastest"})
+	content := airgaptest.NewStore(t)
+	old, new := airgaptest.Pack(t, content, release(t, 1, 100_000), airgap.Options{Level: "fastest"}), airgaptest.Pack(t, content, release(t, 2, 100_000), airgap.Options{Level: "fastest"})
 	for codec := range old {
 		first, _ := roundTrip(t, old[codec], new[codec])
 		second, _ := roundTrip(t, old[codec], new[codec])
@@ -172,16 +167,16 @@ func TestDiffDependsOnTheFilesAlone(t *testing.T) {
 // Files in parts are compared and patched as they lie, and NEW takes the place of
 // OLD if that is asked for.
 func TestDeltaOfParts(t *testing.T) {
-	content := newStore(t)
+	content := airgaptest.NewStore(t)
 	dir := t.TempDir()
 	old, new := filepath.Join(dir, "old.tar.zst"), filepath.Join(dir, "new.tar.zst")
 	for seed, path := range map[uint64]string{1: old, 2: new} {
-		if _, err := Pack(t.Context(), content, release(t, seed, 100_000), []Output{{Path: path, Split: 200_000}}, Options{Level: "fastest"}); err != nil {
+		if _, err := airgap.Pack(t.Context(), content, release(t, seed, 100_000), []airgap.Output{{Path: path, Split: 200_000}}, airgap.Options{Level: "fastest"}); err != nil {
 			t.Fatal(err)
 		}
 	}
 	delta := filepath.Join(t.TempDir(), "delta")
-	if _, err := Diff(t.Context(), old, format.PartPath(new, 1), delta); err != nil {
+	if _, err := Write(t.Context(), old, format.PartPath(new, 1), delta); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := Apply(t.Context(), old, delta, old); err != nil {
@@ -207,7 +202,7 @@ func TestDeltaOfParts(t *testing.T) {
 // A frame is cut at its ends, so that a short one between others that changed is
 // found.
 func TestChunksEndWhereFramesEnd(t *testing.T) {
-	path := pack(t, newStore(t), release(t, 1, 1000), Options{Level: "fastest"})[format.Zstd]
+	path := airgaptest.Pack(t, airgaptest.NewStore(t), release(t, 1, 1000), airgap.Options{Level: "fastest"})[format.Zstd]
 	f, err := format.OpenFile(path)
 	if err != nil {
 		t.Fatal(err)
@@ -242,7 +237,7 @@ func TestChunkSizes(t *testing.T) {
 			t.Errorf("chunks of a file of %d bytes have from %d to %d", size, s.min, s.max)
 		}
 	}
-	f, err := format.OpenFile(write(t, noise(7, 5_000_000)))
+	f, err := format.OpenFile(write(t, airgaptest.Noise(7, 5_000_000)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -266,8 +261,8 @@ func TestChunkSizes(t *testing.T) {
 // Whatever is wrong with OLD, it is found before the place of NEW, which is none
 // here, is looked at.
 func TestApplyRefusesAnotherOld(t *testing.T) {
-	content := newStore(t)
-	old, new := pack(t, content, release(t, 1, 100_000), Options{Level: "fastest"})[format.Zstd], pack(t, content, release(t, 2, 100_000), Options{Level: "fastest"})[format.Zstd]
+	content := airgaptest.NewStore(t)
+	old, new := airgaptest.Pack(t, content, release(t, 1, 100_000), airgap.Options{Level: "fastest"})[format.Zstd], airgaptest.Pack(t, content, release(t, 2, 100_000), airgap.Options{Level: "fastest"})[format.Zstd]
 	delta, _ := roundTrip(t, old, new)
 	raw := read(t, old)
 	flipped := func(at int) []byte {
@@ -301,9 +296,9 @@ func TestApplyRefusesAnotherOld(t *testing.T) {
 
 func TestApplyRefusesDamagedDeltas(t *testing.T) {
 	t.Parallel()
-	base := noise(1, 20_000)
+	base := airgaptest.Noise(1, 20_000)
 	old := write(t, base)
-	delta, _ := roundTrip(t, old, write(t, slices.Concat(base[:9_000], []byte(words(1, 300)), base[9_000:])))
+	delta, _ := roundTrip(t, old, write(t, slices.Concat(base[:9_000], []byte(airgaptest.Words(1, 300)), base[9_000:])))
 	raw := read(t, delta)
 	dir := t.TempDir()
 	check := func(how string, damaged []byte) {
@@ -314,7 +309,7 @@ func TestApplyRefusesDamagedDeltas(t *testing.T) {
 		if _, err := Apply(t.Context(), old, delta, filepath.Join(dir, "new")); err == nil {
 			t.Errorf("%s: it is applied", how)
 		}
-		if left := filesIn(t, dir); len(left) > 0 {
+		if left := airgaptest.FilesIn(t, dir); len(left) > 0 {
 			t.Fatalf("%s: %q is left", how, left)
 		}
 	}
@@ -338,7 +333,7 @@ func seal(recipe, added []byte) []byte {
 }
 
 func TestApplyRefusesHostileDeltas(t *testing.T) {
-	raw := noise(1, 1000)
+	raw := airgaptest.Noise(1, 1000)
 	old := write(t, raw)
 	sum := sha256.Sum256(raw)
 	id := fmt.Sprintf(`{"name":"../../old","size":1000,"sha256":"%x"}`, sum)
@@ -351,7 +346,7 @@ func TestApplyRefusesHostileDeltas(t *testing.T) {
 		delta []byte
 		want  string
 	}{
-		{"an archive", compress(t, format.Zstd, raw), "not a delta"},
+		{"an archive", airgaptest.Compress(t, format.Zstd, raw), "not a delta"},
 		{"another version", func() []byte {
 			b := seal(recipe(1000, good), nil)
 			b[len(deltaMagic)] = 2
@@ -379,11 +374,11 @@ func TestApplyRefusesHostileDeltas(t *testing.T) {
 		{"a little too many runs", seal(recipe(1000, strings.Repeat("{},", maxCopies)+"{}"), nil), "at most 131072 are read"},
 		{"a bomb", seal(recipe(1<<50, good), nil), "more than the limit of 64 times as many"},
 		{"nothing added", seal(recipe(1001, good), nil), "decompressing the added bytes: unexpected EOF"},
-		{"too little added", seal(recipe(1010, good), compress(t, format.Zstd, raw[:9])), "decompressing the added bytes: unexpected EOF"},
-		{"too much added", seal(recipe(1000, good), compress(t, format.Zstd, raw[:9])), "more than 0 bytes"},
-		{"a bomb of what is added", seal(recipe(1000, good), compress(t, format.Zstd, make([]byte, 1<<24))), "more than 0 bytes"},
+		{"too little added", seal(recipe(1010, good), airgaptest.Compress(t, format.Zstd, raw[:9])), "decompressing the added bytes: unexpected EOF"},
+		{"too much added", seal(recipe(1000, good), airgaptest.Compress(t, format.Zstd, raw[:9])), "more than 0 bytes"},
+		{"a bomb of what is added", seal(recipe(1000, good), airgaptest.Compress(t, format.Zstd, make([]byte, 1<<24))), "more than 0 bytes"},
 		{"no zstd", seal(recipe(1010, good), raw[:100]), "decompressing the added bytes"},
-		{"another file", seal(recipe(1000, `{"old":0,"new":0,"size":999}`), compress(t, format.Zstd, []byte{^raw[999]})), "the result has the SHA-256"},
+		{"another file", seal(recipe(1000, `{"old":0,"new":0,"size":999}`), airgaptest.Compress(t, format.Zstd, []byte{^raw[999]})), "the result has the SHA-256"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			dir := t.TempDir()
@@ -391,21 +386,21 @@ func TestApplyRefusesHostileDeltas(t *testing.T) {
 			if err == nil || !strings.Contains(err.Error(), c.want) {
 				t.Errorf("got %v, want …%s…", err, c.want)
 			}
-			if left := filesIn(t, dir); len(left) > 0 {
+			if left := airgaptest.FilesIn(t, dir); len(left) > 0 {
 				t.Errorf("%q is left", left)
 			}
 		})
 	}
-	if _, err := Apply(t.Context(), old, write(t, seal(recipe(1000, `{"old":0,"new":0,"size":999}`), compress(t, format.Zstd, raw[999:]))), filepath.Join(t.TempDir(), "new")); err != nil {
+	if _, err := Apply(t.Context(), old, write(t, seal(recipe(1000, `{"old":0,"new":0,"size":999}`), airgaptest.Compress(t, format.Zstd, raw[999:]))), filepath.Join(t.TempDir(), "new")); err != nil {
 		t.Errorf("a good one is refused: %v", err)
 	}
 }
 
 func TestDeltaReplacesNothingThatIsNeeded(t *testing.T) {
-	old, new := write(t, noise(1, 1000)), write(t, noise(2, 1000))
+	old, new := write(t, airgaptest.Noise(1, 1000)), write(t, airgaptest.Noise(2, 1000))
 	delta, _ := roundTrip(t, old, new)
 	for _, path := range []string{old, new} {
-		if _, err := Diff(t.Context(), old, new, path); err == nil || !strings.Contains(err.Error(), "would overwrite") {
+		if _, err := Write(t.Context(), old, new, path); err == nil || !strings.Contains(err.Error(), "would overwrite") {
 			t.Errorf("Diff to %s: %v", path, err)
 		}
 	}
@@ -415,8 +410,8 @@ func TestDeltaReplacesNothingThatIsNeeded(t *testing.T) {
 }
 
 func TestDiffRefusesOtherCodecs(t *testing.T) {
-	paths := pack(t, newStore(t), gzipImages(t), Options{})
-	_, err := Diff(t.Context(), paths[format.Gzip], paths[format.Zstd], filepath.Join(t.TempDir(), "delta"))
+	paths := airgaptest.Pack(t, airgaptest.NewStore(t), airgaptest.GzipImages(t), airgap.Options{})
+	_, err := Write(t.Context(), paths[format.Gzip], paths[format.Zstd], filepath.Join(t.TempDir(), "delta"))
 	if err == nil || !strings.Contains(err.Error(), "compare archives of the same codec") {
 		t.Errorf("got %v", err)
 	}
@@ -424,16 +419,16 @@ func TestDiffRefusesOtherCodecs(t *testing.T) {
 
 // Interrupted at any step, neither leaves anything.
 func TestInterruptedDeltaLeavesNothing(t *testing.T) {
-	base := noise(1, 3_000_000)
-	old, new := write(t, base), write(t, slices.Concat(base[:1_000_000], noise(2, 1_000_000), base[1_000_000:]))
+	base := airgaptest.Noise(1, 3_000_000)
+	old, new := write(t, base), write(t, slices.Concat(base[:1_000_000], airgaptest.Noise(2, 1_000_000), base[1_000_000:]))
 	delta, _ := roundTrip(t, old, new)
 	for what, do := range map[string]func(ctx context.Context, out string) error{
-		"Diff":  func(ctx context.Context, out string) error { _, err := Diff(ctx, old, new, out); return err },
+		"Diff":  func(ctx context.Context, out string) error { _, err := Write(ctx, old, new, out); return err },
 		"Apply": func(ctx context.Context, out string) error { _, err := Apply(ctx, old, delta, out); return err },
 	} {
 		for asked, step := int64(0), int64(1); ; asked, step = asked+step, step+step/2+1 {
 			dir := t.TempDir()
-			err := do(newCountdown(t.Context(), asked), filepath.Join(dir, "out"))
+			err := do(airgaptest.NewCountdown(t.Context(), asked), filepath.Join(dir, "out"))
 			if err == nil {
 				if asked < 10 {
 					t.Errorf("%s asked the context only %d times", what, asked)
@@ -443,7 +438,7 @@ func TestInterruptedDeltaLeavesNothing(t *testing.T) {
 			if !errors.Is(err, context.Canceled) {
 				t.Fatal(err)
 			}
-			if left := filesIn(t, dir); len(left) > 0 {
+			if left := airgaptest.FilesIn(t, dir); len(left) > 0 {
 				t.Fatalf("%s, interrupted after %d steps, left %q", what, asked, left)
 			}
 		}
@@ -453,7 +448,7 @@ func TestInterruptedDeltaLeavesNothing(t *testing.T) {
 // Whatever a delta says, it is refused or makes the file that it names, and no
 // more bytes than that.
 func FuzzApply(f *testing.F) {
-	old := noise(1, 4096)
+	old := airgaptest.Noise(1, 4096)
 	oldSum := sha256.Sum256(old)
 	seed := func(new []byte, copies []copiedRun, added []byte) {
 		newSum := sha256.Sum256(new)
@@ -462,7 +457,7 @@ func FuzzApply(f *testing.F) {
 		if err != nil {
 			f.Fatal(err)
 		}
-		f.Add(recipe, compress(f, format.Zstd, added))
+		f.Add(recipe, airgaptest.Compress(f, format.Zstd, added))
 	}
 	seed(old, []copiedRun{{0, 0, 4096}}, nil)
 	seed(slices.Concat(old[1000:], []byte("added"), old[:1000]), []copiedRun{{1000, 0, 3096}, {0, 3101, 1000}}, []byte("added"))
@@ -488,7 +483,7 @@ func FuzzApply(f *testing.F) {
 // A delta of any two files gives back the second one. It is made of pieces of the
 // first one, in any order and length, and of other bytes.
 func FuzzDiff(f *testing.F) {
-	old := noise(1, 60_000)
+	old := airgaptest.Noise(1, 60_000)
 	f.Add([]byte{0, 255, 255, 100, 255, 9})
 	f.Add([]byte{50, 200, 3, 255, 7, 7, 20, 255, 255, 0, 0, 0, 1, 1, 1})
 	f.Fuzz(func(t *testing.T, pieces []byte) {
@@ -496,7 +491,7 @@ func FuzzDiff(f *testing.F) {
 		for len(pieces) >= 3 && len(new) < 1<<20 {
 			at, size := 200*int(pieces[0]), 70*int(pieces[1])+int(pieces[2])
 			if pieces = pieces[3:]; size%3 == 0 {
-				new = append(new, noise(uint64(at), size)...)
+				new = append(new, airgaptest.Noise(uint64(at), size)...)
 			} else {
 				new = append(new, old[at:min(at+size, len(old))]...)
 			}

@@ -1,4 +1,4 @@
-package airgap
+package delta
 
 import (
 	"bytes"
@@ -59,8 +59,8 @@ type copiedRun struct {
 	Size int64 `json:"size"`
 }
 
-func (d *delta) result() DeltaResult {
-	r := DeltaResult{Old: d.Old, New: d.New, Size: d.size, Copies: len(d.Copies)}
+func (d *delta) result() Result {
+	r := Result{Old: d.Old, New: d.New, Size: d.size, Copies: len(d.Copies)}
 	for _, c := range d.Copies {
 		r.Copied += c.Size
 	}
