@@ -132,9 +132,6 @@ func Normalize(p v1.Platform) v1.Platform {
 	return p
 }
 
-// SamePlatform says whether a and b are two spellings of one platform.
-func SamePlatform(a, b v1.Platform) bool { return ComparePlatforms(a, b) == 0 }
-
 // oci is p in the type of the OCI specification's module.
 func oci(p v1.Platform) ocispec.Platform {
 	return ocispec.Platform{OS: p.OS, Architecture: p.Architecture, Variant: p.Variant, OSVersion: p.OSVersion, OSFeatures: p.OSFeatures}

@@ -104,12 +104,10 @@ func EntryPlatform(said, stated v1.Platform) (p v1.Platform, differs bool, err e
 	return p, differs, nil
 }
 
-// sameBuild says whether two Windows versions agree in major, minor and build,
-// which is what decides whether a Windows image runs on a node.
+// sameBuild reports whether two Windows versions have the same build.
 func sameBuild(a, b string) bool {
-	x, errX := parseOSVersion(a)
-	y, errY := parseOSVersion(b)
-	return errX == nil && errY == nil && len(x) >= 3 && len(y) >= 3 && slices.Equal(x[:3], y[:3])
+	build := WindowsBuild(a)
+	return build != "" && build == WindowsBuild(b)
 }
 
 func hasAll(have, want []string) bool {

@@ -41,7 +41,7 @@ func (v *validator) images() {
 			v.context(path+".contexts."+context, image.Contexts[context])
 		}
 		v.engineFiles(path, image.EngineOpts)
-		made := map[string]string{} // platform and Windows version -> path of the variant
+		made := map[madeKey]string{} // path of the variant
 		for j := range image.Variants {
 			v.variant(fmt.Sprintf("%s.variants[%d]", path, j), &image.Variants[j], made)
 		}
@@ -91,7 +91,13 @@ func (v *validator) context(path, value string) {
 	}
 }
 
-func (v *validator) variant(path string, variant *Variant, made map[string]string) {
+// A madeKey is what a variant of an image makes: an image for a platform and a name of windows.
+type madeKey struct {
+	platform images.PlatformKey
+	windows  string
+}
+
+func (v *validator) variant(path string, variant *Variant, made map[madeKey]string) {
 	v.platforms(path+".platforms", &variant.Platforms, nil)
 	v.windowsNames(path, variant.Windows, variant.Platforms)
 	for _, p := range variant.Platforms {
@@ -103,9 +109,9 @@ func (v *validator) variant(path string, variant *Variant, made map[string]strin
 			}
 		}
 		for _, windows := range versions {
-			key := strings.TrimSpace(images.FormatPlatform(p) + " " + windows)
+			key := madeKey{images.KeyOf(p), windows}
 			if other, ok := made[key]; ok && other != path && p.OS != "" {
-				v.wrong(path, "%s is already made by %s", key, other)
+				v.wrong(path, "%s is already made by %s", strings.TrimSpace(images.FormatPlatform(p)+" "+windows), other)
 			}
 			made[key] = path
 		}

@@ -134,7 +134,7 @@ func (p *planner) listImages(name string, platform v1.Platform, windows string, 
 func covers(list config.List, platform v1.Platform, windows string) bool {
 	platform.OSVersion = ""
 	return slices.ContainsFunc(list.Platforms, func(p v1.Platform) bool {
-		return images.FormatPlatform(p) == images.FormatPlatform(platform)
+		return images.SamePlatform(p, platform)
 	}) && (windows == "" || len(list.Windows) == 0 || slices.Contains(list.Windows, windows))
 }
 
@@ -142,7 +142,7 @@ func covers(list config.List, platform v1.Platform, windows string) bool {
 // in the archive, since a Windows binary is linked to look for it, as RKE2's is.
 func (p *planner) ownImage(image string, platform v1.Platform) (ArchiveImage, bool) {
 	for _, step := range p.plan.Images {
-		if step.Image == image && step.Platform.String() == images.FormatPlatform(platform) {
+		if step.Image == image && images.SamePlatform(step.Platform.Platform, platform) {
 			tag := p.base(image) + ":" + p.config.Release.Tag
 			names := []string{familiar(tag), familiar(tag + "-" + images.PlatformSlug(platform))}
 			if platform.OS == "windows" {

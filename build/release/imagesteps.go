@@ -51,7 +51,7 @@ func (b *Builder) image(ctx context.Context, step plan.ImageStep) (v1.Image, err
 		}
 		// What a base offered may be another build than what the plan says.
 		platform, err := images.ConfigPlatform(image)
-		if err == nil && images.FormatPlatform(platform) != step.Platform.String() {
+		if err == nil && !images.SamePlatform(platform, step.Platform.Platform) {
 			err = fmt.Errorf("it is for %s", images.FormatPlatform(platform))
 		}
 		if err != nil {

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"strings"
 	"sync"
 
 	"github.com/containerd/containerd/v2/core/content"
@@ -32,7 +31,7 @@ type bases struct {
 
 	mu sync.Mutex
 	// images are the resolved bases, by reference and platform.
-	images map[string]*base
+	images map[baseKey]*base
 	// aliases maps names that are valid in a Dockerfile to images without a registry: those of OCI
 	// layouts.
 	aliases map[string]string
@@ -53,6 +52,12 @@ type base struct {
 	done   chan struct{}
 }
 
+// A baseKey is the reference and platform that a base was asked for.
+type baseKey struct {
+	ref      string
+	platform images.PlatformKey
+}
+
 // A blob is content of a base that the engine may read: bytes, or a layer.
 type blob struct {
 	desc  v1.Descriptor
@@ -61,7 +66,7 @@ type blob struct {
 }
 
 func newBases(source images.Source, s *store.Store) *bases {
-	return &bases{source: source, store: s, images: map[string]*base{}, aliases: map[string]string{}, blobs: map[v1.Hash]*blob{}}
+	return &bases{source: source, store: s, images: map[baseKey]*base{}, aliases: map[string]string{}, blobs: map[v1.Hash]*blob{}}
 }
 
 // storeID is the name of the OCI layout under which the engine requests bases.
@@ -95,7 +100,7 @@ func (b *bases) resolve(ctx context.Context, ref string, platform v1.Platform) (
 		}
 		b.mu.Unlock()
 	}
-	key := name + " " + images.FormatPlatform(platform) + " " + strings.Join(platform.OSFeatures, " ")
+	key := baseKey{name, images.KeyOf(platform)}
 	b.mu.Lock()
 	found, ok := b.images[key]
 	if !ok {

@@ -1,6 +1,7 @@
 package format
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -80,11 +81,9 @@ func CheckPlatforms(all []NamedImage) []error {
 		case p.OSVersion == "":
 			errs = append(errs, fmt.Errorf("image %s states no os.version, and a node takes its own for it; build it for an exact Windows version", img.Name))
 		default:
-			if parts := strings.Split(p.OSVersion, "."); len(parts) >= 3 {
-				build := strings.Join(parts[:3], ".")
-				if _, ok := builds[build]; !ok {
-					builds[build] = img.Name
-				}
+			build := cmp.Or(images.WindowsBuild(p.OSVersion), p.OSVersion)
+			if _, ok := builds[build]; !ok {
+				builds[build] = img.Name
 			}
 		}
 	}
