@@ -13,7 +13,8 @@ const maxNesting = 4
 // ImageFor returns the image of an index that serves want, by SelectPlatform;
 // attestations are no images, and nested indexes are looked into. Of the images
 // only those whose entry says no platform are opened to learn it. An index that
-// lacks the platform is a *NoPlatformError.
+// lacks the platform is a *NoPlatformError. An image whose config contradicts its entry
+// is an error as in EntryPlatform.
 func ImageFor(index v1.ImageIndex, want v1.Platform) (v1.Image, error) {
 	offers, err := offersOf(index, 0)
 	if err != nil {
@@ -23,7 +24,18 @@ func ImageFor(index v1.ImageIndex, want v1.Platform) (v1.Image, error) {
 	if err != nil {
 		return nil, err
 	}
-	return offers[i].parent.Image(offers[i].digest)
+	image, err := offers[i].parent.Image(offers[i].digest)
+	if err != nil {
+		return nil, err
+	}
+	config, err := image.ConfigFile()
+	if err != nil {
+		return nil, fmt.Errorf("reading image config: %w", err)
+	}
+	if _, _, err := EntryPlatform(offers[i].platform, PlatformIn(config)); err != nil {
+		return nil, err
+	}
+	return image, nil
 }
 
 func platformsOf(offers []offer) []v1.Platform {

@@ -121,3 +121,22 @@ func lacksPlatform(err error) bool {
 	var missing *images.NoPlatformError
 	return errors.As(err, &missing)
 }
+
+// Of an entry and a config that contradict each other, the entry's architecture counts,
+// and another Windows version or operating system is an error.
+func TestImageForComparesEntryAndConfig(t *testing.T) {
+	for _, c := range []struct{ said, stated, err string }{
+		{"linux/arm64", "linux/amd64", ""},
+		{"windows/amd64:10.0.20348.1", "windows/amd64:10.0.20348.1", ""},
+		{"windows/amd64:10.0.20348.1", "windows/amd64:10.0.20348.2", "the index says platform windows/amd64:10.0.20348.1, the image's config windows/amd64:10.0.20348.2"},
+		{"windows/amd64:10.0.20348.1", "linux/amd64", "the index says platform windows/amd64:10.0.20348.1"},
+	} {
+		said := imagetest.Platform(t, c.said)
+		index := mutate.AppendManifests(empty.Index, mutate.IndexAddendum{
+			Add: imagetest.Image(t, c.stated, imagetest.Layer(t, imagetest.Files{"a": "a"})), Descriptor: v1.Descriptor{Platform: &said}})
+		_, err := images.ImageFor(index, said)
+		if (err == nil) != (c.err == "") || err != nil && !strings.Contains(err.Error(), c.err) {
+			t.Errorf("an entry for %s of an image for %s: %v", c.said, c.stated, err)
+		}
+	}
+}

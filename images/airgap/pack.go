@@ -330,7 +330,7 @@ func platformOf(ctx context.Context, from Image, config *v1.ConfigFile) (v1.Plat
 		return images.PlatformFor(stated, from.Platform), nil
 	}
 	platform, differs, err := images.EntryPlatform(from.Platform, stated)
-	if differs {
+	if differs && err == nil {
 		progress.Warn(ctx, fmt.Sprintf("image %s is for %s by its index and for %s by its config; nodes go by the index",
 			imageName(from, 0), images.FormatPlatform(from.Platform), images.FormatPlatform(stated)))
 	}
