@@ -263,7 +263,12 @@ or not at all, and nothing is written outside of it. ` + p.aboutDefault(),
 					return err
 				}
 				defer found.Close()
-				n, err := airgap.ExtractWithin(ctx, found.Image, wanted, airgap.ExtractLimits{Bytes: p.settings.UnpackLimit})
+				image, err := found.Image.Image(ctx)
+				if err != nil {
+					return err
+				}
+				source := airgap.Source{Name: found.Image.String(), Image: image, Platform: found.Image.Platform}
+				n, err := airgap.ExtractWithin(ctx, source, wanted, airgap.ExtractLimits{Bytes: p.settings.UnpackLimit})
 				if err != nil {
 					return err
 				}

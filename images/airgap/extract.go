@@ -12,8 +12,11 @@ import (
 	"path/filepath"
 	"strings"
 
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+
 	"github.com/slipway-build/slipway/images/airgap/format"
 	"github.com/slipway-build/slipway/internal/sniff"
+	"github.com/slipway-build/slipway/internal/streams"
 	"github.com/slipway-build/slipway/progress"
 )
 
@@ -36,11 +39,13 @@ type ExtractLimits struct {
 	Entries int
 }
 
-// Extract copies folders out of an image as RKE2's bootstrap does, and returns
-// how many files and links they have. See ExtractWithin; the limits are the usual
-// ones.
-func Extract(ctx context.Context, img *PackedImage, what []Extraction) (files int, err error) {
-	return ExtractWithin(ctx, img, what, ExtractLimits{})
+// A Source is an image that folders are extracted from.
+type Source struct {
+	// Name is the image's in messages.
+	Name  string
+	Image v1.Image
+	// Platform is what the image is for.
+	Platform v1.Platform
 }
 
 // ExtractWithin lays the layers of an image over one another, the lowest first,
@@ -48,8 +53,8 @@ func Extract(ctx context.Context, img *PackedImage, what []Extraction) (files in
 // each layer is unpacked on its own: its paths lead through its own links, never
 // through those of lower layers, and whiteouts and opaque folders hide what lower
 // layers have (OCI image-spec, layer.md). Modes are 0755 at most, owners and times are those
-// of whoever extracts. Each layer is read once, all of it, and must have its
-// digest and diff ID.
+// of whoever extracts. Each layer is read once, all of it, and must have its diff ID; its
+// digest is for the image's own reader to verify.
 //
 // A folder appears complete or not at all: it is made beside Dest and renamed
 // when all layers were read and found right. A folder that is at Dest is replaced;
@@ -60,8 +65,8 @@ func Extract(ctx context.Context, img *PackedImage, what []Extraction) (files in
 // the folders, a hard link to a file outside. An absolute link into the folder is
 // made relative. That the image has no such folder is an error which names those
 // it has.
-func ExtractWithin(ctx context.Context, img *PackedImage, what []Extraction, limits ExtractLimits) (files int, err error) {
-	task := progress.Start(ctx, "extract from "+img.String())
+func ExtractWithin(ctx context.Context, img Source, what []Extraction, limits ExtractLimits) (files int, err error) {
+	task := progress.Start(ctx, "extract from "+img.Name)
 	defer func() { task.Done(err) }()
 	// Layers of an image for Windows that turned out not to be in its form.
 	plain := map[int]bool{}
@@ -73,12 +78,12 @@ func ExtractWithin(ctx context.Context, img *PackedImage, what []Extraction, lim
 		}
 	}
 	if err != nil {
-		return 0, fmt.Errorf("extracting from image %s: %w", img, err)
+		return 0, fmt.Errorf("extracting from image %s: %w", img.Name, err)
 	}
 	return files, nil
 }
 
-func extract(ctx context.Context, img *PackedImage, what []Extraction, limits ExtractLimits, task *progress.Task, plain map[int]bool) (files int, err error) {
+func extract(ctx context.Context, img Source, what []Extraction, limits ExtractLimits, task *progress.Task, plain map[int]bool) (files int, err error) {
 	targets, err := newTargets(what)
 	defer func() {
 		for _, t := range targets {
@@ -92,22 +97,26 @@ func extract(ctx context.Context, img *PackedImage, what []Extraction, limits Ex
 	if err != nil {
 		return 0, err
 	}
+	layers, err := describeLayers(img.Image)
+	if err != nil {
+		return 0, err
+	}
 	var total int64
-	for _, l := range img.Layers {
-		total += l.Size
+	for _, l := range layers {
+		total += l.size
 	}
 	task.SetTotal(total)
 	o := newOverlay(targets, limits, img.Platform.OS == "windows")
 	// Before the temporary folders are removed: Windows removes none that is open.
 	defer func() { err = errors.Join(err, o.own.aufs.forget(), o.folders.close()) }()
-	for i, l := range img.Layers {
+	for i, l := range layers {
 		o.begin(i, plain[i])
-		err := extractLayer(ctx, img.archive, l, o, task)
+		err := extractLayer(ctx, l, o, task)
 		if err == nil {
 			err = o.end()
 		}
 		if err != nil {
-			return 0, fmt.Errorf("layer %d of %d (%s): %w", i+1, len(img.Layers), l.Digest, err)
+			return 0, fmt.Errorf("layer %d of %d (%s): %w", i+1, len(layers), l.digest, err)
 		}
 	}
 	if files, err = o.finish(); err != nil {
@@ -161,14 +170,42 @@ func below(dir, path string) bool {
 	return err == nil && filepath.IsLocal(rel)
 }
 
+// A sourceLayer is a layer of the image, with what its image says of it.
+type sourceLayer struct {
+	v1.Layer
+	digest, diffID v1.Hash
+	size           int64 // in bytes, compressed
+}
+
+func describeLayers(img v1.Image) ([]sourceLayer, error) {
+	list, err := img.Layers()
+	if err != nil {
+		return nil, err
+	}
+	layers := make([]sourceLayer, len(list))
+	for i, l := range list {
+		layers[i].Layer = l
+		if layers[i].digest, err = l.Digest(); err != nil {
+			return nil, err
+		}
+		if layers[i].diffID, err = l.DiffID(); err != nil {
+			return nil, err
+		}
+		if layers[i].size, err = l.Size(); err != nil {
+			return nil, err
+		}
+	}
+	return layers, nil
+}
+
 // extractLayer lays one layer over what is there.
-func extractLayer(ctx context.Context, a *Archive, l PackedLayer, o *overlay, task *progress.Task) error {
-	blob, err := (&archiveLayer{ctx: ctx, archive: a, layer: l}).Compressed()
+func extractLayer(ctx context.Context, l sourceLayer, o *overlay, task *progress.Task) error {
+	blob, err := l.Compressed()
 	if err != nil {
 		return err
 	}
 	defer blob.Close()
-	raw := task.Reader(blob)
+	raw := task.Reader(streams.WithContext(ctx, blob))
 	_, content, err := sniff.Open(raw, format.LayerDecoder...)
 	if err != nil {
 		return err
@@ -196,8 +233,8 @@ func extractLayer(ctx context.Context, a *Archive, l PackedLayer, o *overlay, ta
 	if _, err := io.Copy(io.Discard, raw); err != nil {
 		return err
 	}
-	if got := hex.EncodeToString(hash.Sum(nil)); got != l.DiffID.Hex {
-		return fmt.Errorf("its content has the diff ID sha256:%s, but the config says %s", got, l.DiffID)
+	if got := hex.EncodeToString(hash.Sum(nil)); got != l.diffID.Hex {
+		return fmt.Errorf("its content has the diff ID sha256:%s, but the config says %s", got, l.diffID)
 	}
 	return nil
 }

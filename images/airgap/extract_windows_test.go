@@ -46,7 +46,7 @@ func TestExtractReplacesAFolderWhoseProgramRuns(t *testing.T) {
 	defer end()
 	img := packedLayers(t, "windows/amd64:10.0.20348.4294", imagetest.Layer(t, imagetest.Files{"bin/kubelet.exe": "new", "bin/other": "new"}))
 	for range 2 {
-		if _, err := Extract(t.Context(), img, []Extraction{{Path: "/bin", Dest: final}}); err != nil {
+		if _, err := ExtractWithin(t.Context(), img, []Extraction{{Path: "/bin", Dest: final}}, ExtractLimits{}); err != nil {
 			t.Fatal(err)
 		}
 		if got := tree(t, final); got != "kubelet.exe=new other=new " {
@@ -54,7 +54,7 @@ func TestExtractReplacesAFolderWhoseProgramRuns(t *testing.T) {
 		}
 	}
 	end()
-	if _, err := Extract(t.Context(), img, []Extraction{{Path: "/bin", Dest: final}}); err != nil {
+	if _, err := ExtractWithin(t.Context(), img, []Extraction{{Path: "/bin", Dest: final}}, ExtractLimits{}); err != nil {
 		t.Fatal(err)
 	}
 	if got := tree(t, dir); got != "bin/kubelet.exe=new bin/other=new " {
@@ -73,7 +73,7 @@ func TestExtractNamesTheFileInUse(t *testing.T) {
 	}
 	defer open.Close()
 	img := packedLayers(t, "windows/amd64:10.0.20348.4294", imagetest.Layer(t, imagetest.Files{"bin/a": "new"}))
-	_, err = Extract(t.Context(), img, []Extraction{{Path: "/bin", Dest: final}})
+	_, err = ExtractWithin(t.Context(), img, []Extraction{{Path: "/bin", Dest: final}}, ExtractLimits{})
 	if err == nil || !strings.Contains(err.Error(), filepath.Join(final, "log")+" is in use") {
 		t.Errorf("extracting over an open file: %v", err)
 	}
@@ -88,7 +88,7 @@ func TestExtractWritesLongPaths(t *testing.T) {
 	long := strings.Repeat("a-folder-with-a-long-name/", 14) + "file"
 	img := packedLayers(t, "windows/amd64:10.0.20348.4294", imagetest.Layer(t, imagetest.Files{"bin/" + long: "x"}))
 	for range 2 {
-		if _, err := Extract(t.Context(), img, []Extraction{{Path: "/bin", Dest: final}}); err != nil {
+		if _, err := ExtractWithin(t.Context(), img, []Extraction{{Path: "/bin", Dest: final}}, ExtractLimits{}); err != nil {
 			t.Fatal(err)
 		}
 		if got := tree(t, final); got != long+"=x " {
@@ -115,7 +115,7 @@ func TestExtractWithoutTheRightToMakeLinks(t *testing.T) {
 	}
 	plant(t, filepath.Join(dir, "bin"), "a=old")
 	img := packedLayers(t, "linux/amd64", imagetest.LayerOf(t, types.OCILayer, imagetest.ParseListing(t, "-rw-r--r-- 0:0 bin/a \"new\"\nlrwxrwxrwx 0:0 bin/l -> a")...))
-	_, err = Extract(t.Context(), img, []Extraction{{Path: "/bin", Dest: filepath.Join(dir, "bin")}})
+	_, err = ExtractWithin(t.Context(), img, []Extraction{{Path: "/bin", Dest: filepath.Join(dir, "bin")}}, ExtractLimits{})
 	if err == nil || !strings.Contains(err.Error(), "making the link /bin/l") || !strings.Contains(err.Error(), "developer mode") {
 		t.Errorf("extracting a link: %v", err)
 	}

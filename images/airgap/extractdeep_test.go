@@ -43,7 +43,7 @@ func TestExtractOfDeepFolders(t *testing.T) {
 			imagetest.Entry{Header: tar.Header{Name: deepest + ".wh.f"}},
 			imagetest.Entry{Header: tar.Header{Name: "bin/e/e/.wh.e"}}))
 	dest := filepath.Join(t.TempDir(), "bin")
-	files, err := Extract(t.Context(), img, []Extraction{{Path: "/bin", Dest: dest}})
+	files, err := ExtractWithin(t.Context(), img, []Extraction{{Path: "/bin", Dest: dest}}, ExtractLimits{})
 	if err != nil || files != depth-1+3 {
 		t.Errorf("%d files instead of %d: %v", files, depth-1+3, err)
 	}
@@ -54,7 +54,7 @@ func TestExtractOfDeepFolders(t *testing.T) {
 		t.Errorf("%d entries are left below a whiteout: %v", len(left), err)
 	}
 	// A folder that is there is replaced, however deep it is.
-	if _, err := Extract(t.Context(), img, []Extraction{{Path: "/bin", Dest: dest}}); err != nil {
+	if _, err := ExtractWithin(t.Context(), img, []Extraction{{Path: "/bin", Dest: dest}}, ExtractLimits{}); err != nil {
 		t.Error(err)
 	}
 }
@@ -125,7 +125,7 @@ func BenchmarkExtractDeepFolders(b *testing.B) {
 			img := packedLayers(b, "linux/amd64", imagetest.LayerOf(b, types.OCILayer, deepEntries(depth)...))
 			dest := filepath.Join(b.TempDir(), "bin")
 			for b.Loop() {
-				if _, err := Extract(b.Context(), img, []Extraction{{Path: "/bin", Dest: dest}}); err != nil {
+				if _, err := ExtractWithin(b.Context(), img, []Extraction{{Path: "/bin", Dest: dest}}, ExtractLimits{}); err != nil {
 					b.Fatal(err)
 				}
 			}
