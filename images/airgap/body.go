@@ -11,7 +11,6 @@ import (
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
-	"github.com/slipway-build/slipway/images/airgap/format"
 	"github.com/slipway-build/slipway/images/store"
 	"github.com/slipway-build/slipway/internal/sniff"
 	"github.com/slipway-build/slipway/internal/streams"
@@ -42,7 +41,7 @@ func openBody(ctx context.Context, content *store.Store, l layer) (io.ReadCloser
 	if l.verbatim() {
 		how = sniff.None
 	}
-	r, err := how.NewReader(streams.WithContext(ctx, blob), format.LayerDecoder...)
+	r, err := how.NewReader(streams.WithContext(ctx, blob), sniff.LowMemory()...)
 	if err != nil {
 		blob.Close()
 		return nil, fmt.Errorf("decompressing layer %s: %w", l.source, content.Blame(ctx, l.source, err))

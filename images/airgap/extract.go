@@ -14,7 +14,6 @@ import (
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
-	"github.com/slipway-build/slipway/images/airgap/format"
 	"github.com/slipway-build/slipway/internal/sniff"
 	"github.com/slipway-build/slipway/internal/streams"
 	"github.com/slipway-build/slipway/progress"
@@ -206,7 +205,7 @@ func extractLayer(ctx context.Context, l sourceLayer, o *overlay, task *progress
 	}
 	defer blob.Close()
 	raw := task.Reader(streams.WithContext(ctx, blob))
-	_, content, err := sniff.Open(raw, format.LayerDecoder...)
+	_, content, err := sniff.Open(raw, sniff.LowMemory()...)
 	if err != nil {
 		return err
 	}

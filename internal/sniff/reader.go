@@ -25,6 +25,12 @@ var ErrTrailing = errors.New("the compressed data is followed by bytes that are 
 // bufferSize is the size of reads from the underlying reader, in bytes.
 const bufferSize = 64 << 10
 
+// LowMemory returns options that decode zstd in the calling goroutine and with little memory, for
+// callers that open many streams.
+func LowMemory() []zstd.DOption {
+	return []zstd.DOption{zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true)}
+}
+
 // Open returns the compression of r and a reader of its uncompressed content. Closing that reader
 // does not close r. Bytes after the end of the compressed data may be left in r. Options are passed
 // to the zstd decoder; a window among them replaces maxWindow.

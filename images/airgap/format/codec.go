@@ -95,8 +95,7 @@ func CodecOfFile(r io.ReaderAt, size int64) (Codec, error) {
 // with no more memory than the frames' own windows: most of what is read by it is
 // small.
 func (codec Codec) Decompress(r io.Reader) (io.ReadCloser, error) {
-	content, err := codec.compression().NewReader(r, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true),
-		zstd.WithDecoderMaxWindow(MaxWindow))
+	content, err := codec.compression().NewReader(r, append(sniff.LowMemory(), zstd.WithDecoderMaxWindow(MaxWindow))...)
 	if err != nil {
 		return nil, err
 	}
@@ -125,8 +124,3 @@ func (codec Codec) compression() sniff.Compression {
 	}
 	return sniff.None
 }
-
-// LayerDecoder decodes zstd layers in the calling goroutine, with little memory.
-// Layers were made for registries, whose readers allow larger windows than those of
-// archives.
-var LayerDecoder = []zstd.DOption{zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true)}

@@ -218,7 +218,7 @@ func (c *contents) readFile(file *content, r io.Reader) error {
 func (f *content) readCompressed(r io.Reader) error {
 	diff := sha256.New()
 	failed := &stickyReader{r: r}
-	content, err := f.compression.NewReader(failed, format.LayerDecoder...)
+	content, err := f.compression.NewReader(failed, sniff.LowMemory()...)
 	if err == nil {
 		_, err = io.Copy(diff, content)
 		content.Close()
