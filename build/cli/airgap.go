@@ -15,6 +15,7 @@ import (
 
 	"github.com/slipway-build/slipway/images"
 	"github.com/slipway-build/slipway/images/airgap"
+	"github.com/slipway-build/slipway/images/extract"
 	"github.com/slipway-build/slipway/internal/usage"
 	"github.com/slipway-build/slipway/progress"
 )
@@ -227,13 +228,13 @@ or not at all, and nothing is written outside of it. ` + p.aboutDefault(),
 			"slipway airgap extract rancher/rke2-runtime:v1.34.1-rke2r1 --from /var/lib/rancher/rke2/agent/images --path /bin=bin"),
 		RunE: func(c *cobra.Command, words []string) error {
 			var errs []error
-			var wanted []airgap.Extraction
+			var wanted []extract.Folder
 			for _, w := range what {
 				inside, dest, ok := strings.Cut(w, "=")
 				if !ok || inside == "" || dest == "" {
 					errs = append(errs, fmt.Errorf("--path %q: want /FOLDER=DEST", w))
 				}
-				wanted = append(wanted, airgap.Extraction{Path: inside, Dest: dest})
+				wanted = append(wanted, extract.Folder{Path: inside, Dest: dest})
 			}
 			if len(what) == 0 {
 				errs = append(errs, errors.New("missing folder to extract: add --path /bin=DEST"))
@@ -267,8 +268,8 @@ or not at all, and nothing is written outside of it. ` + p.aboutDefault(),
 				if err != nil {
 					return err
 				}
-				source := airgap.Source{Name: found.Image.String(), Image: image, Platform: found.Image.Platform}
-				n, err := airgap.ExtractWithin(ctx, source, wanted, airgap.ExtractLimits{Bytes: p.settings.UnpackLimit})
+				source := extract.Source{Name: found.Image.String(), Image: image, Platform: found.Image.Platform}
+				n, err := extract.Folders(ctx, source, wanted, extract.Limits{Bytes: p.settings.UnpackLimit})
 				if err != nil {
 					return err
 				}

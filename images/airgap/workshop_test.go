@@ -6,12 +6,15 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"math/rand/v2"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/slipway-build/slipway/images/airgap/format"
 	"github.com/slipway-build/slipway/images/airgap/verify"
+	"github.com/slipway-build/slipway/images/imagetest"
 )
 
 func mustVerify(t testing.TB, path string, o verify.Options) *verify.Report {
@@ -117,4 +120,43 @@ func noise(seed uint64, n int) []byte {
 	b := make([]byte, n)
 	rand.NewChaCha8([32]byte(binary.LittleEndian.AppendUint64(make([]byte, 24), seed))).Read(b)
 	return b
+}
+
+// packed is the image of an archive that has only it.
+func packed(t testing.TB, path string) *PackedImage {
+	t.Helper()
+	a, err := Open(t.Context(), path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { a.Close() })
+	list, err := a.Images(t.Context())
+	if err != nil || len(list) != 1 {
+		t.Fatalf("%d images: %v", len(list), err)
+	}
+	return list[0]
+}
+
+// foreign is the archive as another program would write it: one stream without an
+// index, in the opposite order.
+func foreign(t testing.TB, path string, codec format.Codec) string {
+	t.Helper()
+	names, content, _ := untar(t, path, codec)
+	slices.Reverse(names)
+	var entries []imagetest.Entry
+	for _, n := range names {
+		e := imagetest.Entry{Body: string(content[n])}
+		e.Name = n
+		entries = append(entries, e)
+	}
+	raw := imagetest.Tar(t, entries...)
+	compressed := raw
+	if codec != format.Tar {
+		compressed = compress(t, codec, raw)
+	}
+	file := filepath.Join(t.TempDir(), "foreign."+string(codec))
+	if err := os.WriteFile(file, compressed, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	return file
 }

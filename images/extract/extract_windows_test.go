@@ -1,4 +1,4 @@
-package airgap
+package extract
 
 import (
 	"os"
@@ -44,9 +44,9 @@ func TestExtractReplacesAFolderWhoseProgramRuns(t *testing.T) {
 		}
 	}
 	defer end()
-	img := packedLayers(t, "windows/amd64:10.0.20348.4294", imagetest.Layer(t, imagetest.Files{"bin/kubelet.exe": "new", "bin/other": "new"}))
+	img := layered(t, "windows/amd64:10.0.20348.4294", imagetest.Layer(t, imagetest.Files{"bin/kubelet.exe": "new", "bin/other": "new"}))
 	for range 2 {
-		if _, err := ExtractWithin(t.Context(), img, []Extraction{{Path: "/bin", Dest: final}}, ExtractLimits{}); err != nil {
+		if _, err := Folders(t.Context(), img, []Folder{{Path: "/bin", Dest: final}}, Limits{}); err != nil {
 			t.Fatal(err)
 		}
 		if got := tree(t, final); got != "kubelet.exe=new other=new " {
@@ -54,7 +54,7 @@ func TestExtractReplacesAFolderWhoseProgramRuns(t *testing.T) {
 		}
 	}
 	end()
-	if _, err := ExtractWithin(t.Context(), img, []Extraction{{Path: "/bin", Dest: final}}, ExtractLimits{}); err != nil {
+	if _, err := Folders(t.Context(), img, []Folder{{Path: "/bin", Dest: final}}, Limits{}); err != nil {
 		t.Fatal(err)
 	}
 	if got := tree(t, dir); got != "bin/kubelet.exe=new bin/other=new " {
@@ -72,8 +72,8 @@ func TestExtractNamesTheFileInUse(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer open.Close()
-	img := packedLayers(t, "windows/amd64:10.0.20348.4294", imagetest.Layer(t, imagetest.Files{"bin/a": "new"}))
-	_, err = ExtractWithin(t.Context(), img, []Extraction{{Path: "/bin", Dest: final}}, ExtractLimits{})
+	img := layered(t, "windows/amd64:10.0.20348.4294", imagetest.Layer(t, imagetest.Files{"bin/a": "new"}))
+	_, err = Folders(t.Context(), img, []Folder{{Path: "/bin", Dest: final}}, Limits{})
 	if err == nil || !strings.Contains(err.Error(), filepath.Join(final, "log")+" is in use") {
 		t.Errorf("extracting over an open file: %v", err)
 	}
@@ -86,9 +86,9 @@ func TestExtractNamesTheFileInUse(t *testing.T) {
 func TestExtractWritesLongPaths(t *testing.T) {
 	final := filepath.Join(t.TempDir(), "bin")
 	long := strings.Repeat("a-folder-with-a-long-name/", 14) + "file"
-	img := packedLayers(t, "windows/amd64:10.0.20348.4294", imagetest.Layer(t, imagetest.Files{"bin/" + long: "x"}))
+	img := layered(t, "windows/amd64:10.0.20348.4294", imagetest.Layer(t, imagetest.Files{"bin/" + long: "x"}))
 	for range 2 {
-		if _, err := ExtractWithin(t.Context(), img, []Extraction{{Path: "/bin", Dest: final}}, ExtractLimits{}); err != nil {
+		if _, err := Folders(t.Context(), img, []Folder{{Path: "/bin", Dest: final}}, Limits{}); err != nil {
 			t.Fatal(err)
 		}
 		if got := tree(t, final); got != long+"=x " {
@@ -114,8 +114,8 @@ func TestExtractWithoutTheRightToMakeLinks(t *testing.T) {
 		t.Skip("links can be made here")
 	}
 	plant(t, filepath.Join(dir, "bin"), "a=old")
-	img := packedLayers(t, "linux/amd64", imagetest.LayerOf(t, types.OCILayer, imagetest.ParseListing(t, "-rw-r--r-- 0:0 bin/a \"new\"\nlrwxrwxrwx 0:0 bin/l -> a")...))
-	_, err = ExtractWithin(t.Context(), img, []Extraction{{Path: "/bin", Dest: filepath.Join(dir, "bin")}}, ExtractLimits{})
+	img := layered(t, "linux/amd64", imagetest.LayerOf(t, types.OCILayer, imagetest.ParseListing(t, "-rw-r--r-- 0:0 bin/a \"new\"\nlrwxrwxrwx 0:0 bin/l -> a")...))
+	_, err = Folders(t.Context(), img, []Folder{{Path: "/bin", Dest: filepath.Join(dir, "bin")}}, Limits{})
 	if err == nil || !strings.Contains(err.Error(), "making the link /bin/l") || !strings.Contains(err.Error(), "developer mode") {
 		t.Errorf("extracting a link: %v", err)
 	}

@@ -1,8 +1,9 @@
-package airgap
+package extract
 
 import (
 	"archive/tar"
 	"errors"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -10,7 +11,15 @@ import (
 )
 
 // waitVariable makes the test binary a program that runs until its input ends.
-const waitVariable = "SLIPWAY_AIRGAP_TEST_WAIT"
+const waitVariable = "SLIPWAY_EXTRACT_TEST_WAIT"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(waitVariable) != "" {
+		_, _ = io.Copy(io.Discard, os.Stdin) // until the test has seen enough
+		os.Exit(0)
+	}
+	os.Exit(m.Run())
+}
 
 func TestNamesThatWindowsRefuses(t *testing.T) {
 	for name, want := range map[string]string{
@@ -54,7 +63,7 @@ func TestOnWindowsHostsNamesAreRefused(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			o := newOverlay([]*target{{path: "opt", folder: folder}}, ExtractLimits{}, false)
+			o := newOverlay([]*target{{path: "opt", folder: folder}}, Limits{}, false)
 			defer folder.discard()
 			defer o.folders.close()
 			if o.onWindows && !c.windows {
@@ -178,7 +187,7 @@ func TestLinksOnWindowsHosts(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer folder.discard()
-	o := newOverlay([]*target{{path: "opt", folder: folder}}, ExtractLimits{}, false)
+	o := newOverlay([]*target{{path: "opt", folder: folder}}, Limits{}, false)
 	o.onWindows = true
 	links := map[string]string{"a": "b", "b": "sub/up", "sub/up": "../dir/deep", "sub/file": "../a/f", "sub/lost": "nowhere"}
 	o.begin(0, false)

@@ -1,4 +1,4 @@
-package airgap
+package extract
 
 import (
 	"archive/tar"
@@ -33,7 +33,7 @@ func TestExtractOfDeepFolders(t *testing.T) {
 	needLinks(t)
 	const depth = 400
 	deepest := "bin/" + strings.Repeat(deepName, depth)
-	img := packedLayers(t, "linux/amd64",
+	img := layered(t, "linux/amd64",
 		imagetest.LayerOf(t, types.OCILayer, append(deepEntries(depth),
 			imagetest.Entry{Header: tar.Header{Name: deepest + "top", Linkname: strings.Repeat("../", 300) + "f", Typeflag: tar.TypeSymlink}},
 			imagetest.Entry{Header: tar.Header{Name: deepest + "same", Linkname: deepest + "f", Typeflag: tar.TypeLink}},
@@ -43,7 +43,7 @@ func TestExtractOfDeepFolders(t *testing.T) {
 			imagetest.Entry{Header: tar.Header{Name: deepest + ".wh.f"}},
 			imagetest.Entry{Header: tar.Header{Name: "bin/e/e/.wh.e"}}))
 	dest := filepath.Join(t.TempDir(), "bin")
-	files, err := ExtractWithin(t.Context(), img, []Extraction{{Path: "/bin", Dest: dest}}, ExtractLimits{})
+	files, err := Folders(t.Context(), img, []Folder{{Path: "/bin", Dest: dest}}, Limits{})
 	if err != nil || files != depth-1+3 {
 		t.Errorf("%d files instead of %d: %v", files, depth-1+3, err)
 	}
@@ -54,7 +54,7 @@ func TestExtractOfDeepFolders(t *testing.T) {
 		t.Errorf("%d entries are left below a whiteout: %v", len(left), err)
 	}
 	// A folder that is there is replaced, however deep it is.
-	if _, err := ExtractWithin(t.Context(), img, []Extraction{{Path: "/bin", Dest: dest}}, ExtractLimits{}); err != nil {
+	if _, err := Folders(t.Context(), img, []Folder{{Path: "/bin", Dest: dest}}, Limits{}); err != nil {
 		t.Error(err)
 	}
 }
@@ -68,7 +68,7 @@ func TestExtractingDeepFoldersIsLinear(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	o := newOverlay([]*target{{path: "bin", folder: folder}}, ExtractLimits{}, false)
+	o := newOverlay([]*target{{path: "bin", folder: folder}}, Limits{}, false)
 	defer folder.discard()
 	defer o.folders.close()
 	o.begin(0, false)
@@ -110,9 +110,9 @@ func TestExtractingDeepFoldersIsLinear(t *testing.T) {
 }
 
 func TestExtractCountsFoldersThatNoEntryNames(t *testing.T) {
-	img := packedLayers(t, "linux/amd64", imagetest.LayerOf(t, types.OCILayer,
+	img := layered(t, "linux/amd64", imagetest.LayerOf(t, types.OCILayer,
 		imagetest.Entry{Header: tar.Header{Name: "bin/" + strings.Repeat("d/", 200) + "f"}, Body: "x"}))
-	_, err := ExtractWithin(t.Context(), img, []Extraction{{Path: "/bin", Dest: filepath.Join(t.TempDir(), "bin")}}, ExtractLimits{Entries: 100})
+	_, err := Folders(t.Context(), img, []Folder{{Path: "/bin", Dest: filepath.Join(t.TempDir(), "bin")}}, Limits{Entries: 100})
 	if err == nil || !strings.Contains(err.Error(), "more than the limit of 100 entries") {
 		t.Errorf("extracting 200 folders within a limit of 100 entries: %v", err)
 	}
@@ -122,10 +122,10 @@ func TestExtractCountsFoldersThatNoEntryNames(t *testing.T) {
 func BenchmarkExtractDeepFolders(b *testing.B) {
 	for _, depth := range []int{500, 1000, 2000} {
 		b.Run(fmt.Sprint(depth), func(b *testing.B) {
-			img := packedLayers(b, "linux/amd64", imagetest.LayerOf(b, types.OCILayer, deepEntries(depth)...))
+			img := layered(b, "linux/amd64", imagetest.LayerOf(b, types.OCILayer, deepEntries(depth)...))
 			dest := filepath.Join(b.TempDir(), "bin")
 			for b.Loop() {
-				if _, err := ExtractWithin(b.Context(), img, []Extraction{{Path: "/bin", Dest: dest}}, ExtractLimits{}); err != nil {
+				if _, err := Folders(b.Context(), img, []Folder{{Path: "/bin", Dest: dest}}, Limits{}); err != nil {
 					b.Fatal(err)
 				}
 			}

@@ -1,4 +1,4 @@
-package airgap
+package extract
 
 import (
 	"archive/tar"
@@ -49,7 +49,7 @@ func TestExtractLaysLayersAsTheBuilderDoes(t *testing.T) {
 			}
 		}
 		dest := filepath.Join(t.TempDir(), "out")
-		_, err := ExtractWithin(t.Context(), packedLayers(t, "linux/amd64", layers...), []Extraction{{Path: "/", Dest: dest}}, ExtractLimits{})
+		_, err := Folders(t.Context(), layered(t, "linux/amd64", layers...), []Folder{{Path: "/", Dest: dest}}, Limits{})
 		if err != nil && strings.Contains(err.Error(), "leads out of the folder") {
 			continue
 		}

@@ -1,4 +1,4 @@
-package airgap
+package extract
 
 import (
 	"bytes"
@@ -16,20 +16,22 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/slipway-build/slipway/images/airgap"
+	"github.com/slipway-build/slipway/images/airgap/airgaptest"
+
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/types"
 
-	"github.com/slipway-build/slipway/images/airgap/format"
 	"github.com/slipway-build/slipway/images/imagetest"
 	"github.com/slipway-build/slipway/internal/testfile"
 )
 
 // packed is the image of an archive that has only it.
-func packed(t testing.TB, path string) *PackedImage {
+func packed(t testing.TB, path string) *airgap.PackedImage {
 	t.Helper()
-	a, err := Open(t.Context(), path)
+	a, err := airgap.Open(t.Context(), path)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -42,7 +44,7 @@ func packed(t testing.TB, path string) *PackedImage {
 }
 
 // source is what an image of an archive is extracted from.
-func source(t testing.TB, img *PackedImage) Source {
+func source(t testing.TB, img *airgap.PackedImage) Source {
 	t.Helper()
 	image, err := img.Image(t.Context())
 	if err != nil {
@@ -51,12 +53,10 @@ func source(t testing.TB, img *PackedImage) Source {
 	return Source{Name: img.String(), Image: image, Platform: img.Platform}
 }
 
-// packedLayers is an image of layers, packed.
-func packedLayers(t testing.TB, platform string, layers ...v1.Layer) Source {
+// layered is an image of layers.
+func layered(t testing.TB, platform string, layers ...v1.Layer) Source {
 	t.Helper()
-	path := filepath.Join(t.TempDir(), "image.tar")
-	packOne(t, newStore(t), path, Image{Names: []name.Reference{ref(t, "acme/runtime:v1")}, Image: imagetest.Image(t, platform, layers...)})
-	return source(t, packed(t, path))
+	return Source{Name: "acme/runtime:v1", Image: imagetest.Image(t, platform, layers...), Platform: imagetest.Platform(t, platform)}
 }
 
 // onDisk lists what is below dir, one a line, as FormatListing does but without
@@ -303,10 +303,10 @@ func TestExtractLaysLayersOverOneAnother(t *testing.T) {
 			if runtime.GOOS == "windows" && strings.Contains(strings.Join(tt.layers, ""), "bin/aux/") {
 				tt.said = "the name of a device"
 			}
-			img := packedLayers(t, tt.platform, layers...)
+			img := layered(t, tt.platform, layers...)
 			parent := t.TempDir()
 			dest := filepath.Join(parent, "data", "out")
-			count, err := ExtractWithin(t.Context(), img, []Extraction{{Path: tt.path, Dest: dest}}, ExtractLimits{})
+			count, err := Folders(t.Context(), img, []Folder{{Path: tt.path, Dest: dest}}, Limits{})
 			if tt.said != "" {
 				if err == nil || !strings.Contains(err.Error(), tt.said) {
 					t.Errorf("error %v does not say %q", err, tt.said)
@@ -361,7 +361,7 @@ func TestExtractDoesAsFlatten(t *testing.T) {
 			}
 		}
 		dest := filepath.Join(t.TempDir(), "out")
-		_, err := ExtractWithin(t.Context(), packedLayers(t, "linux/amd64", layers...), []Extraction{{Path: "a", Dest: dest}}, ExtractLimits{})
+		_, err := Folders(t.Context(), layered(t, "linux/amd64", layers...), []Folder{{Path: "a", Dest: dest}}, Limits{})
 		if err != nil {
 			if !errors.Is(err, fs.ErrNotExist) || want.Len() > 0 {
 				t.Fatalf("seed %d: %v", seed, err)
@@ -445,46 +445,46 @@ func TestExtractReplacesFolders(t *testing.T) {
 		}
 	}
 	before := onDisk(t, dir)
-	what := []Extraction{{Path: "/bin", Dest: bin}, {Path: "/charts", Dest: charts}}
-	layer := imagetest.Layer(t, imagetest.Files{"bin/tool": words(1, 100_000), "bin/cni": "cni", "charts/": ""})
+	what := []Folder{{Path: "/bin", Dest: bin}, {Path: "/charts", Dest: charts}}
+	layer := imagetest.Layer(t, imagetest.Files{"bin/tool": airgaptest.Words(1, 100_000), "bin/cni": "cni", "charts/": ""})
 
 	// Anything wrong, and all stays as it was.
-	failing := func(how, said string, img Source, limits ExtractLimits, what ...Extraction) {
+	failing := func(how, said string, img Source, limits Limits, what ...Folder) {
 		t.Helper()
-		if _, err := ExtractWithin(t.Context(), img, what, limits); err == nil || !strings.Contains(err.Error(), said) {
+		if _, err := Folders(t.Context(), img, what, limits); err == nil || !strings.Contains(err.Error(), said) {
 			t.Errorf("%s: error %v does not say %q", how, err, said)
 		}
 		if diff := cmp.Diff(before, onDisk(t, dir)); diff != "" {
 			t.Errorf("%s: it is not as it was (-want +got):\n%s", how, diff)
 		}
 	}
-	good := packedLayers(t, "linux/amd64", layer)
-	failing("one folder is missing", "no folder /etc", good, ExtractLimits{}, append(what, Extraction{"/etc", filepath.Join(dir, "etc")})...)
-	failing("too large", "the limit", good, ExtractLimits{Bytes: 100_002}, what...)
-	failing("too many", "more than the limit of 3 entries", good, ExtractLimits{Entries: 3}, what...)
-	failing("twice", "are nested", good, ExtractLimits{}, what[0], what[0])
-	failing("in one another", "are nested", good, ExtractLimits{}, what[0], Extraction{"/bin/x", charts})
-	failing("to one place", "one would replace the other", good, ExtractLimits{}, what[0], Extraction{"/charts", bin})
-	failing("to places in one another", "one would replace the other", good, ExtractLimits{}, what[0], Extraction{"/charts", filepath.Join(bin, "charts")})
+	good := layered(t, "linux/amd64", layer)
+	failing("one folder is missing", "no folder /etc", good, Limits{}, append(what, Folder{"/etc", filepath.Join(dir, "etc")})...)
+	failing("too large", "the limit", good, Limits{Bytes: 100_002}, what...)
+	failing("too many", "more than the limit of 3 entries", good, Limits{Entries: 3}, what...)
+	failing("twice", "are nested", good, Limits{}, what[0], what[0])
+	failing("in one another", "are nested", good, Limits{}, what[0], Folder{"/bin/x", charts})
+	failing("to one place", "one would replace the other", good, Limits{}, what[0], Folder{"/charts", bin})
+	failing("to places in one another", "one would replace the other", good, Limits{}, what[0], Folder{"/charts", filepath.Join(bin, "charts")})
 	alias := filepath.Join(t.TempDir(), "alias")
 	t.Run("to one place by way of a link", func(t *testing.T) {
 		testfile.Symlink(t, dir, alias)
-		failing("by way of a link", "one would replace the other", good, ExtractLimits{}, what[0], Extraction{"/charts", filepath.Join(alias, "bin")})
+		failing("by way of a link", "one would replace the other", good, Limits{}, what[0], Folder{"/charts", filepath.Join(alias, "bin")})
 	})
-	failing("nothing", "no folder to extract", good, ExtractLimits{})
-	failing("nowhere", "no target folder", good, ExtractLimits{}, Extraction{Path: "/bin"})
-	failing("a file is there", "not a folder", good, ExtractLimits{}, Extraction{"/bin", filepath.Join(bin, "old")})
+	failing("nothing", "no folder to extract", good, Limits{})
+	failing("nowhere", "no target folder", good, Limits{}, Folder{Path: "/bin"})
+	failing("a file is there", "not a folder", good, Limits{}, Folder{"/bin", filepath.Join(bin, "old")})
 	damaged := source(t, packed(t, damage(t, layer)))
-	failing("a layer is damaged", "is damaged", damaged, ExtractLimits{}, what...)
+	failing("a layer is damaged", "is damaged", damaged, Limits{}, what...)
 	another := good
 	another.Image = otherConfig{good.Image}
-	failing("the config is another image's", "diff ID", another, ExtractLimits{}, what...)
+	failing("the config is another image's", "diff ID", another, Limits{}, what...)
 
-	count, err := ExtractWithin(t.Context(), good, what, ExtractLimits{})
+	count, err := Folders(t.Context(), good, what, Limits{})
 	if err != nil || count != 2 {
 		t.Fatalf("Extract: %d, %v", count, err)
 	}
-	want := fmt.Sprintf("755 bin/\n755 bin/cni \"cni\"\n755 bin/tool %q\n755 charts/\n", words(1, 100_000))
+	want := fmt.Sprintf("755 bin/\n755 bin/cni \"cni\"\n755 bin/tool %q\n755 charts/\n", airgaptest.Words(1, 100_000))
 	if runtime.GOOS != "windows" {
 		if diff := cmp.Diff(want, onDisk(t, dir)); diff != "" {
 			t.Errorf("other files (-want +got):\n%s", diff)
@@ -513,12 +513,12 @@ func (otherLayer) DiffID() (v1.Hash, error) {
 func damage(t testing.TB, layer v1.Layer) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "damaged.tar")
-	packOne(t, newStore(t), path, Image{Names: []name.Reference{ref(t, "acme/runtime:v1")}, Image: imagetest.Image(t, "linux/amd64", layer)})
+	airgaptest.PackOne(t, airgaptest.NewStore(t), path, airgap.Image{Names: []name.Reference{airgaptest.Ref(t, "acme/runtime:v1")}, Image: imagetest.Image(t, "linux/amd64", layer)})
 	raw, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	i := bytes.Index(raw, []byte(words(1, 1000)))
+	i := bytes.Index(raw, []byte(airgaptest.Words(1, 1000)))
 	if i < 0 {
 		t.Fatal("the layer is not in the archive as it is")
 	}
@@ -532,8 +532,8 @@ func damage(t testing.TB, layer v1.Layer) string {
 func TestExtractReplacesNoLink(t *testing.T) {
 	link := filepath.Join(t.TempDir(), "bin")
 	testfile.Symlink(t, t.TempDir(), link)
-	img := packedLayers(t, "linux/amd64", imagetest.Layer(t, imagetest.Files{"bin/a": "a"}))
-	if _, err := ExtractWithin(t.Context(), img, []Extraction{{"/bin", link}}, ExtractLimits{}); err == nil || !strings.Contains(err.Error(), "is a link") {
+	img := layered(t, "linux/amd64", imagetest.Layer(t, imagetest.Files{"bin/a": "a"}))
+	if _, err := Folders(t.Context(), img, []Folder{{"/bin", link}}, Limits{}); err == nil || !strings.Contains(err.Error(), "is a link") {
 		t.Errorf("Extract: %v", err)
 	}
 }
@@ -591,21 +591,21 @@ func TestTempFolderIsReverted(t *testing.T) {
 
 // All forms of layers, and archives that can only be read from their beginning.
 func TestExtractFromEveryArchive(t *testing.T) {
-	all := sampleImages(t)
-	for codec, path := range pack(t, newStore(t), all, Options{}) {
+	all := airgaptest.SampleImages(t)
+	for codec, path := range airgaptest.Pack(t, airgaptest.NewStore(t), all, airgap.Options{}) {
 		t.Run(string(codec), func(t *testing.T) {
-			for _, file := range []string{path, foreign(t, path, codec)} {
-				found, err := Find(t.Context(), ref(t, "quay.io/a/b:v2"), nil, []string{file})
+			for _, file := range []string{path, airgaptest.Foreign(t, path, codec)} {
+				found, err := airgap.Find(t.Context(), airgaptest.Ref(t, "quay.io/a/b:v2"), nil, []string{file})
 				if err != nil {
 					t.Fatal(err)
 				}
 				defer found.Close()
 				dest := filepath.Join(t.TempDir(), "bin")
-				if _, err := ExtractWithin(t.Context(), source(t, found.Image), []Extraction{{"bin", dest}}, ExtractLimits{}); err != nil {
+				if _, err := Folders(t.Context(), source(t, found.Image), []Folder{{"bin", dest}}, Limits{}); err != nil {
 					t.Fatal(err)
 				}
 				got, err := os.ReadFile(filepath.Join(dest, "zstd"))
-				if err != nil || string(got) != words(3, 60_000) {
+				if err != nil || string(got) != airgaptest.Words(3, 60_000) {
 					t.Errorf("the file has %d bytes: %v", len(got), err)
 				}
 			}
@@ -613,37 +613,13 @@ func TestExtractFromEveryArchive(t *testing.T) {
 	}
 }
 
-// foreign is the archive as another program would write it: one stream without an
-// index, in the opposite order.
-func foreign(t testing.TB, path string, codec format.Codec) string {
-	t.Helper()
-	names, content, _ := untar(t, path, codec)
-	slices.Reverse(names)
-	var entries []imagetest.Entry
-	for _, n := range names {
-		e := imagetest.Entry{Body: string(content[n])}
-		e.Name = n
-		entries = append(entries, e)
-	}
-	raw := imagetest.Tar(t, entries...)
-	compressed := raw
-	if codec != format.Tar {
-		compressed = compress(t, codec, raw)
-	}
-	file := filepath.Join(t.TempDir(), "foreign."+string(codec))
-	if err := os.WriteFile(file, compressed, 0o644); err != nil {
-		t.Fatal(err)
-	}
-	return file
-}
-
 func TestExtractEndsWithItsContext(t *testing.T) {
-	img := packedLayers(t, "linux/amd64", imagetest.Layer(t, imagetest.Files{"bin/a": "a"}))
+	img := layered(t, "linux/amd64", imagetest.Layer(t, imagetest.Files{"bin/a": "a"}))
 	ctx, cancel := context.WithCancelCause(t.Context())
 	reason := errors.New("enough")
 	cancel(reason)
 	dir := t.TempDir()
-	if _, err := ExtractWithin(ctx, img, []Extraction{{"/bin", filepath.Join(dir, "bin")}}, ExtractLimits{}); !errors.Is(err, reason) {
+	if _, err := Folders(ctx, img, []Folder{{"/bin", filepath.Join(dir, "bin")}}, Limits{}); !errors.Is(err, reason) {
 		t.Errorf("Extract: %v", err)
 	}
 	if got := onDisk(t, dir); got != "" {

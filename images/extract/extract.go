@@ -1,4 +1,4 @@
-package airgap
+package extract
 
 import (
 	"archive/tar"
@@ -19,9 +19,9 @@ import (
 	"github.com/slipway-build/slipway/progress"
 )
 
-// An Extraction is a folder of an image's file system, and the folder on disk
+// An Folder is a folder of an image's file system, and the folder on disk
 // that becomes its copy.
-type Extraction struct {
+type Folder struct {
 	// Path is as in the image: /bin. In images of Windows the form of the layers,
 	// Files/bin, is left out. / is everything.
 	Path string
@@ -29,9 +29,9 @@ type Extraction struct {
 	Dest string
 }
 
-// ExtractLimits bound what an image may make of little: a layer of some
+// Limits bound what an image may make of little: a layer of some
 // kilobytes can hold a file of terabytes, or names without end.
-type ExtractLimits struct {
+type Limits struct {
 	// Bytes is how much is written at most; 0 is 64 GiB.
 	Bytes int64
 	// Entries is how many entries all layers may have; 0 is a million.
@@ -47,7 +47,7 @@ type Source struct {
 	Platform v1.Platform
 }
 
-// ExtractWithin lays the layers of an image over one another, the lowest first,
+// Folders lays the layers of an image over one another, the lowest first,
 // and writes the folders named to disk. As in containerd and Docker with overlayfs,
 // each layer is unpacked on its own: its paths lead through its own links, never
 // through those of lower layers, and whiteouts and opaque folders hide what lower
@@ -64,7 +64,7 @@ type Source struct {
 // the folders, a hard link to a file outside. An absolute link into the folder is
 // made relative. That the image has no such folder is an error which names those
 // it has.
-func ExtractWithin(ctx context.Context, img Source, what []Extraction, limits ExtractLimits) (files int, err error) {
+func Folders(ctx context.Context, img Source, what []Folder, limits Limits) (files int, err error) {
 	task := progress.Start(ctx, "extract from "+img.Name)
 	defer func() { task.Done(err) }()
 	// Layers of an image for Windows that turned out not to be in its form.
@@ -82,7 +82,7 @@ func ExtractWithin(ctx context.Context, img Source, what []Extraction, limits Ex
 	return files, nil
 }
 
-func extract(ctx context.Context, img Source, what []Extraction, limits ExtractLimits, task *progress.Task, plain map[int]bool) (files int, err error) {
+func extract(ctx context.Context, img Source, what []Folder, limits Limits, task *progress.Task, plain map[int]bool) (files int, err error) {
 	targets, err := newTargets(what)
 	defer func() {
 		for _, t := range targets {
@@ -134,7 +134,7 @@ func extract(ctx context.Context, img Source, what []Extraction, limits ExtractL
 }
 
 // newTargets creates a temporary folder for each of what.
-func newTargets(what []Extraction) ([]*target, error) {
+func newTargets(what []Folder) ([]*target, error) {
 	if len(what) == 0 {
 		return nil, errors.New("no folder to extract was named")
 	}

@@ -1,4 +1,4 @@
-package airgap
+package extract
 
 import (
 	"archive/tar"
@@ -42,7 +42,7 @@ func (t *target) holds(name string) bool {
 // when it is known where they lead, so that nothing can be written through them.
 type overlay struct {
 	targets []*target
-	limits  ExtractLimits
+	limits  Limits
 	windows bool // the image's system
 	// onWindows says that the folders are written on a Windows host.
 	onWindows bool
@@ -91,7 +91,7 @@ func (n *node) pathBelow(above *node) string {
 	return strings.Join(names, "/")
 }
 
-func newOverlay(targets []*target, limits ExtractLimits, windows bool) *overlay {
+func newOverlay(targets []*target, limits Limits, windows bool) *overlay {
 	if limits.Bytes == 0 {
 		limits.Bytes = 64 << 30
 	}
