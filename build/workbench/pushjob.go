@@ -102,7 +102,7 @@ func (w *Workbench) PushArchives(ctx context.Context, job PushJob) ([]Pushed, er
 func warnUnnamed(ctx context.Context, packed []*airgap.PackedImage) {
 	for _, image := range packed {
 		if len(image.Names) == 0 {
-			progress.Warn(ctx, fmt.Sprintf("image %s of %s has no name, and is not pushed", image.ID, image.Archive()))
+			progress.Warn(ctx, fmt.Sprintf("image %s of %s has no name, and is not pushed", image.ID, image.Archive().Path()))
 		}
 	}
 }
@@ -249,7 +249,7 @@ func (w *Workbench) gzipped(ctx context.Context, packed *airgap.PackedImage) (v1
 		format.MediaTypes = "docker"
 	}
 	for _, wrong := range packed.FalselyPlain() {
-		progress.Warn(ctx, fmt.Sprintf("image %s of %s: %s; it is pushed as gzip, so that the image gets another digest", packed.ID, packed.Archive(), wrong))
+		progress.Warn(ctx, fmt.Sprintf("image %s of %s: %s; it is pushed as gzip, so that the image gets another digest", packed.ID, packed.Archive().Path(), wrong))
 	}
 	plain := 0
 	described := make([]images.DescribedLayer, len(layers))

@@ -93,7 +93,7 @@ func TestPushOfLayersThatSayTheyArePlain(t *testing.T) {
 		t.Errorf("a wrong diff ID: %v", err)
 	}
 	right := packedImages(t, "", []string{"example.com/acme/other:v1 linux/amd64 other"})
-	if _, err := w.PushArchives(t.Context(), PushJob{Archives: []string{right[0].Archive()}, Target: registry}); err != nil {
+	if _, err := w.PushArchives(t.Context(), PushJob{Archives: []string{right[0].Archive().Path()}, Target: registry}); err != nil {
 		t.Fatal(err)
 	}
 	checkPulled(t, registry+"/acme/other:v1")

@@ -35,7 +35,7 @@ type pushSource struct {
 }
 
 func (s pushSource) String() string {
-	return fmt.Sprintf("%s (%s) of %s", s.name, s.image.ID, s.image.Archive())
+	return fmt.Sprintf("%s (%s) of %s", s.name, s.image.ID, s.image.Archive().Path())
 }
 
 // planPush groups the images of archives, in their order, by the tag that they get

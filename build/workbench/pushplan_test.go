@@ -170,7 +170,7 @@ func TestPushSendsNothingIfTwoImagesGetOneName(t *testing.T) {
 	}
 	defer w.Close()
 	packed := packedImages(t, "", []string{"docker.io/x/y:v1 linux/amd64 a", "quay.io/x/y:v1 linux/amd64 b"}, []string{"x/other:v1 linux/amd64 a"})
-	job := PushJob{Archives: []string{packed[0].Archive(), packed[2].Archive()}, Target: strings.TrimPrefix(server.URL, "http://")}
+	job := PushJob{Archives: []string{packed[0].Archive().Path(), packed[2].Archive().Path()}, Target: strings.TrimPrefix(server.URL, "http://")}
 	if _, err := w.PushArchives(t.Context(), job); err == nil || requests > 0 {
 		t.Errorf("%d requests, error %v", requests, err)
 	}

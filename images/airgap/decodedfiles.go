@@ -7,8 +7,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 
 	"github.com/gofrs/flock"
@@ -51,7 +53,7 @@ type decodedFiles struct {
 // that has no index.
 type runKey struct {
 	archive *Archive
-	begin   int64
+	number  int64 // see Archive.Run
 }
 
 // A decodedRun is a run on its way to disk.
@@ -71,7 +73,7 @@ type decodedRun struct {
 // A decodedFile is a layer of a run.
 type decodedFile struct {
 	path   string
-	member member
+	file   File
 	digest v1.Hash
 	// ready is how many bytes may be read; all of them only when they had the right
 	// digest.
@@ -127,18 +129,18 @@ func (d *decodedFiles) add(a *Archive, layers map[v1.Hash]string) {
 	d.layers[a] = sync.OnceValues(func() (map[int64][]decodedFile, error) {
 		byRun := map[int64][]decodedFile{}
 		for digest, file := range layers {
-			m, err := a.lookup(d.ctx, file)
+			f, err := a.File(d.ctx, file)
 			if err != nil {
 				return nil, err
 			}
-			if m.sparse > 0 {
+			if f.Sparse() {
 				continue
 			}
-			begin, _, _, err := a.runOf(m)
+			run, err := a.Run(f)
 			if err != nil {
-				return nil, a.wrap(err)
+				return nil, err
 			}
-			byRun[begin] = append(byRun[begin], decodedFile{member: m, digest: digest})
+			byRun[run] = append(byRun[run], decodedFile{file: f, digest: digest})
 		}
 		return byRun, nil
 	})
@@ -152,27 +154,27 @@ func (d *decodedFiles) close() error {
 
 // acquire returns the run that a layer is in, and starts to decompress it if it is not
 // there. The caller releases it.
-func (d *decodedFiles) acquire(a *Archive, m member) (*decodedRun, error) {
+func (d *decodedFiles) acquire(a *Archive, f File) (*decodedRun, error) {
 	layers, err := d.layers[a]()
 	if err != nil {
 		return nil, err
 	}
-	begin, _, _, err := a.runOf(m)
+	number, err := a.Run(f)
 	if err != nil {
-		return nil, a.wrap(err)
+		return nil, err
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	key := runKey{a, begin}
+	key := runKey{a, number}
 	run := d.runs[key]
 	if run == nil {
-		run = newRun(key, layers[begin])
+		run = newRun(key, layers[number])
 		if err := d.makeRoom(run.size); err != nil {
 			return nil, err
 		}
 		d.used += run.size
 		d.runs[key] = run
-		d.work.Go(func() { d.decode(run, m) })
+		d.work.Go(func() { d.decode(run) })
 	}
 	run.users++
 	d.touch(run)
@@ -182,9 +184,9 @@ func (d *decodedFiles) acquire(a *Archive, m member) (*decodedRun, error) {
 func newRun(key runKey, layers []decodedFile) *decodedRun {
 	run := &decodedRun{key: key, files: map[string]*decodedFile{}, grown: make(chan struct{})}
 	for _, f := range layers {
-		if run.files[f.member.Name] == nil {
-			run.files[f.member.Name] = &f
-			run.size += f.member.Size
+		if run.files[f.file.Name()] == nil {
+			run.files[f.file.Name()] = &f
+			run.size += f.file.Size()
 		}
 	}
 	return run
@@ -301,8 +303,8 @@ func (run *decodedRun) wait(ctx context.Context, f *decodedFile, pos int64) (int
 	}
 }
 
-// decode decompresses a run, which has the layer first that was asked for.
-func (d *decodedFiles) decode(run *decodedRun, first member) {
+// decode decompresses a run.
+func (d *decodedFiles) decode(run *decodedRun) {
 	select {
 	case d.slots <- struct{}{}:
 		defer func() { <-d.slots }()
@@ -310,41 +312,33 @@ func (d *decodedFiles) decode(run *decodedRun, first member) {
 		run.advance(nil, 0, context.Cause(d.ctx))
 		return
 	}
-	err := d.decodeRun(run, first)
+	err := d.decodeRun(run)
 	if err != nil && d.ctx.Err() == nil {
-		d.log(run.key.archive.wrap(err).Error())
+		d.log(run.key.archive.Wrap(err).Error())
 	}
 	run.advance(nil, 0, err)
 }
 
-func (d *decodedFiles) decodeRun(run *decodedRun, first member) error {
-	a := run.key.archive
-	begin, end, pos, err := a.runOf(first)
-	if err != nil {
-		return err
-	}
-	c, err := a.newCursor(begin, end, pos)
-	if err != nil {
-		return err
-	}
-	defer c.r.Close()
-	last := first
-	for _, f := range run.files {
-		if f.member.Offset > last.Offset {
-			last = f.member
+func (d *decodedFiles) decodeRun(run *decodedRun) error {
+	files := slices.SortedFunc(maps.Values(run.files), func(a, b *decodedFile) int {
+		if a.file.Before(b.file) {
+			return -1
 		}
+		return 1
+	})
+	r, err := run.key.archive.OpenRun(files[0].file)
+	if err != nil {
+		return err
 	}
+	defer r.Close()
 	buf := make([]byte, 256<<10)
-	for _, m := range a.membersFrom(pos, last) {
-		f := run.files[m.Name]
-		if f == nil {
-			continue
+	for _, f := range files {
+		content, err := r.Next(d.ctx, f.file)
+		if err == nil {
+			err = d.write(run, f, content, buf)
 		}
-		if err := a.reach(d.ctx, c, m, m.Offset); err != nil {
-			return fmt.Errorf("file %q: %w", m.Name, err)
-		}
-		if err := d.write(run, f, c, buf); err != nil {
-			return fmt.Errorf("file %q: %w", m.Name, err)
+		if err != nil {
+			return fmt.Errorf("file %q: %w", f.file.Name(), err)
 		}
 	}
 	return nil
@@ -352,7 +346,7 @@ func (d *decodedFiles) decodeRun(run *decodedRun, first member) error {
 
 // write writes one file of a run. Its last bytes can be read only once it is known to
 // have its digest.
-func (d *decodedFiles) write(run *decodedRun, f *decodedFile, c *cursor, buf []byte) error {
+func (d *decodedFiles) write(run *decodedRun, f *decodedFile, content io.Reader, buf []byte) error {
 	out, err := os.CreateTemp(d.dir, "layer-*")
 	if err != nil {
 		return errors.Join(errNoRoom, err)
@@ -362,12 +356,9 @@ func (d *decodedFiles) write(run *decodedRun, f *decodedFile, c *cursor, buf []b
 	f.path = out.Name()
 	run.mu.Unlock()
 	hash := sha256.New()
-	for written := int64(0); written < f.member.Size; {
-		if err := context.Cause(d.ctx); err != nil {
-			return err
-		}
-		n, err := io.ReadFull(c.r, buf[:min(int64(len(buf)), f.member.Size-written)])
-		c.pos += int64(n)
+	size := f.file.Size()
+	for written := int64(0); written < size; {
+		n, err := io.ReadFull(content, buf[:min(int64(len(buf)), size-written)])
 		if err != nil {
 			return streams.NoEOF(err)
 		}
@@ -375,14 +366,14 @@ func (d *decodedFiles) write(run *decodedRun, f *decodedFile, c *cursor, buf []b
 			return errors.Join(errNoRoom, err)
 		}
 		hash.Write(buf[:n])
-		if written += int64(n); written < f.member.Size {
+		if written += int64(n); written < size {
 			run.advance(f, written, nil)
 		}
 	}
 	if got := hex.EncodeToString(hash.Sum(nil)); got != f.digest.Hex {
 		return fmt.Errorf("it is damaged: its bytes have the digest sha256:%s", got)
 	}
-	run.advance(f, f.member.Size, nil)
+	run.advance(f, size, nil)
 	return nil
 }
 

@@ -46,8 +46,14 @@ type PackedImage struct {
 	rawConfig   []byte
 }
 
-// Archive is the path of the archive that the image lies in.
-func (img *PackedImage) Archive() string { return img.archive.Path() }
+// Archive returns the archive that the image lies in.
+func (img *PackedImage) Archive() *Archive { return img.archive }
+
+// RawManifest returns the bytes that Manifest describes.
+func (img *PackedImage) RawManifest() []byte { return img.rawManifest }
+
+// RawConfig returns the bytes of the config.
+func (img *PackedImage) RawConfig() []byte { return img.rawConfig }
 
 // String is the image's first name as people write it, or its ID.
 func (img *PackedImage) String() string {
@@ -70,6 +76,9 @@ type PackedLayer struct {
 
 	file string
 }
+
+// File returns the name of the layer's file in the tar, for Archive.File.
+func (l PackedLayer) File() string { return l.file }
 
 // FalselyPlain describes the layers whose media type is that of a plain tar though they
 // are compressed: the digest of a plain tar is its diff ID. containerd cannot unpack

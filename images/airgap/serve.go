@@ -211,7 +211,7 @@ func (r *repository) add(img *PackedImage, named string, log func(string)) {
 		r.images[tag] = append(r.images[tag], img)
 	case r.images[tag][i].ID != img.ID:
 		log(fmt.Sprintf("%s for %s is another image in %s than in %s, which is served", named, images.FormatPlatform(img.Platform),
-			img.archive.Path(), r.images[tag][i].archive.Path()))
+			img.Archive().Path(), r.images[tag][i].Archive().Path()))
 	}
 	for _, index := range img.Indexes {
 		if slices.Contains(index.Names, named) {
@@ -226,18 +226,18 @@ func (r *repository) add(img *PackedImage, named string, log func(string)) {
 		return
 	}
 	r.manifests[digest] = documentOf(img)
-	r.blobs[img.ID.String()] = &blob{size: int64(len(img.rawConfig)), raw: img.rawConfig}
+	r.blobs[img.ID.String()] = &blob{size: int64(len(img.RawConfig())), raw: img.RawConfig()}
 	for _, l := range img.Layers {
 		if digest := l.Digest.String(); r.blobs[digest] == nil {
-			r.blobs[digest] = &blob{size: l.Size, digest: l.Digest, archive: img.archive, file: l.file}
+			r.blobs[digest] = &blob{size: l.Size, digest: l.Digest, archive: img.Archive(), file: l.File()}
 		}
 	}
 }
 
 // addIndex adds an index, and those inside it.
 func (r *repository) addIndex(index *PackedIndex) {
-	r.manifests[index.Descriptor.Digest.String()] = &document{index.Descriptor.MediaType, index.Descriptor.Digest, index.raw}
-	for _, nested := range index.nested {
+	r.manifests[index.Descriptor.Digest.String()] = &document{index.Descriptor.MediaType, index.Descriptor.Digest, index.RawManifest()}
+	for _, nested := range index.Nested() {
 		r.addIndex(nested)
 	}
 }
@@ -250,14 +250,14 @@ func documentOf(img *PackedImage) *document {
 		var m struct {
 			MediaType types.MediaType `json:"mediaType"`
 		}
-		if err := json.Unmarshal(img.rawManifest, &m); err == nil {
+		if err := json.Unmarshal(img.RawManifest(), &m); err == nil {
 			mediaType = m.MediaType
 		}
 	}
 	if mediaType == "" {
 		mediaType = types.OCIManifestSchema1
 	}
-	return &document{mediaType, img.Manifest.Digest, img.rawManifest}
+	return &document{mediaType, img.Manifest.Digest, img.RawManifest()}
 }
 
 // finish says what each tag stands for.
@@ -296,7 +296,7 @@ func documentOfAll(ctx context.Context, list []*PackedImage) (*document, error) 
 		if err != nil {
 			return nil, err
 		}
-		entries = append(entries, images.IndexEntry{Name: img.archive.Path(), Image: image, Platform: &img.Platform})
+		entries = append(entries, images.IndexEntry{Name: img.Archive().Path(), Image: image, Platform: &img.Platform})
 	}
 	_, index, err := images.ImageOrIndex(entries)
 	if err != nil {

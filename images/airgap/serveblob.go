@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/slipway-build/slipway/images/airgap/format"
-	"github.com/slipway-build/slipway/internal/regular"
 )
 
 // A byteRange is the part of a blob that a request is for.
@@ -128,33 +127,33 @@ func (s *Server) sendBlob(ctx context.Context, w io.Writer, b *blob, part byteRa
 		_, err := w.Write(b.raw[part.begin:part.end])
 		return broken(err)
 	}
-	m, err := b.archive.lookup(ctx, b.file)
-	if err == nil && m.Size != b.size {
-		err = b.archive.wrap(fmt.Errorf("layer %s has %d bytes instead of %d", m.Name, m.Size, b.size))
+	f, err := b.archive.File(ctx, b.file)
+	if err == nil && f.Size() != b.size {
+		err = b.archive.Wrap(fmt.Errorf("layer %s has %d bytes instead of %d", f.Name(), f.Size(), b.size))
 	}
 	if err != nil {
 		s.logUnlessGone(ctx, err)
 		return err
 	}
-	if m.sparse > 0 {
-		return s.sendDirect(ctx, w, b.archive, m, part, started)
+	if f.Sparse() {
+		return s.sendDirect(ctx, w, b.archive, f, part, started)
 	}
-	if b.archive.codec == format.Tar {
-		return s.sendPlain(ctx, w, b.archive, m, part, started)
+	if b.archive.Codec() == format.Tar {
+		return s.sendPlain(ctx, w, b.archive, f, part, started)
 	}
-	run, err := s.decoded.acquire(b.archive, m)
+	run, err := s.decoded.acquire(b.archive, f)
 	if errors.Is(err, errNoRoom) {
-		return s.sendDirect(ctx, w, b.archive, m, part, started)
+		return s.sendDirect(ctx, w, b.archive, f, part, started)
 	}
 	if err != nil {
 		s.logUnlessGone(ctx, err)
 		return err
 	}
 	defer s.decoded.release(run)
-	err = run.send(ctx, w, run.files[m.Name], part, started)
+	err = run.send(ctx, w, run.files[f.Name()], part, started)
 	var begun *brokenOff
 	if errors.Is(err, errNoRoom) && !errors.As(err, &begun) {
-		return s.sendDirect(ctx, w, b.archive, m, part, started)
+		return s.sendDirect(ctx, w, b.archive, f, part, started)
 	}
 	return err
 }
@@ -174,25 +173,18 @@ func broken(err error) error {
 
 // sendPlain sends a part of a file of a plain tar. If the tar is one file, the kernel
 // copies it.
-func (s *Server) sendPlain(ctx context.Context, w io.Writer, a *Archive, m member, part byteRange, started func()) error {
-	offset, size := m.Offset+part.begin, part.end-part.begin
-	var from io.Reader = io.NewSectionReader(a.file, offset, size)
-	if len(a.file.Files) == 1 {
-		f, err := regular.Open(a.path)
-		if err == nil {
-			defer f.Close()
-			_, err = f.Seek(offset, io.SeekStart)
-		}
-		if err != nil {
-			s.logUnlessGone(ctx, a.wrap(err))
-			return err
-		}
-		from = f
+func (s *Server) sendPlain(ctx context.Context, w io.Writer, a *Archive, f File, part byteRange, started func()) error {
+	size := part.end - part.begin
+	from, err := a.OpenPlain(f, part.begin, size)
+	if err != nil {
+		s.logUnlessGone(ctx, err)
+		return err
 	}
+	defer from.Close()
 	started()
 	n, err := io.CopyN(w, from, size)
 	if err == io.EOF {
-		s.logUnlessGone(ctx, a.wrap(fmt.Errorf("file %q ends after %d bytes", m.Name, part.begin+n)))
+		s.logUnlessGone(ctx, a.Wrap(fmt.Errorf("file %q ends after %d bytes", f.Name(), part.begin+n)))
 	}
 	return broken(err)
 }
@@ -201,7 +193,7 @@ func (s *Server) sendPlain(ctx context.Context, w io.Writer, a *Archive, m membe
 const directWait = 30 * time.Second
 
 // sendDirect decompresses for one request, where there is no room to keep the result.
-func (s *Server) sendDirect(ctx context.Context, w io.Writer, a *Archive, m member, part byteRange, started func()) error {
+func (s *Server) sendDirect(ctx context.Context, w io.Writer, a *Archive, f File, part byteRange, started func()) error {
 	patience := time.NewTimer(directWait)
 	defer patience.Stop()
 	select {
@@ -212,7 +204,7 @@ func (s *Server) sendDirect(ctx context.Context, w io.Writer, a *Archive, m memb
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
-	from, err := a.openAlone(ctx, m, part.begin)
+	from, err := a.OpenAlone(ctx, f, part.begin)
 	if err != nil {
 		s.logUnlessGone(ctx, err)
 		return err
@@ -220,7 +212,7 @@ func (s *Server) sendDirect(ctx context.Context, w io.Writer, a *Archive, m memb
 	defer from.Close()
 	started()
 	if _, err := io.CopyN(w, from, part.end-part.begin); err != nil {
-		s.logUnlessGone(ctx, a.wrap(fmt.Errorf("file %q: %w", m.Name, err)))
+		s.logUnlessGone(ctx, a.Wrap(fmt.Errorf("file %q: %w", f.Name(), err)))
 		return broken(err)
 	}
 	return nil

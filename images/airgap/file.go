@@ -1,0 +1,112 @@
+package airgap
+
+import (
+	"context"
+	"errors"
+	"io"
+
+	"github.com/slipway-build/slipway/images/airgap/format"
+	"github.com/slipway-build/slipway/internal/regular"
+	"github.com/slipway-build/slipway/internal/streams"
+)
+
+// A File is a file of an archive's tar, for readers that decide themselves what is
+// decompressed when; others read the layers of an Image.
+type File struct{ member }
+
+// Name returns the name of the file, which is clean and without a leading slash.
+func (f File) Name() string { return f.member.Name }
+
+// Size returns the size of the file, in bytes.
+func (f File) Size() int64 { return f.member.Size }
+
+// Sparse reports whether the tar leaves out the holes of the file. Such a file cannot be
+// read by Run and Plain.
+func (f File) Sparse() bool { return f.sparse > 0 }
+
+// Before reports whether the content of f lies before that of other in the tar.
+func (f File) Before(other File) bool { return f.Offset < other.Offset }
+
+// File returns the file with this name, or that a link with this name leads to. An error
+// that wraps fs.ErrNotExist says that there is none.
+func (a *Archive) File(ctx context.Context, name string) (File, error) {
+	m, err := a.lookup(ctx, name)
+	return File{m}, err
+}
+
+// Wrap adds to an error of reading a file of the archive which archive it is.
+func (a *Archive) Wrap(err error) error { return a.wrap(err) }
+
+// OpenAlone opens a file at offset with a decompressor of its own, which ends with the
+// reader.
+func (a *Archive) OpenAlone(ctx context.Context, f File, offset int64) (io.ReadCloser, error) {
+	return a.openAlone(ctx, f.member, offset)
+}
+
+// OpenPlain opens size bytes of a file at offset where the archive is a plain tar. If it
+// lies in one file, the reader is an *os.File, so that the kernel can copy it to a
+// connection; it reads on after size bytes.
+func (a *Archive) OpenPlain(f File, offset, size int64) (io.ReadCloser, error) {
+	if a.codec != format.Tar {
+		return nil, a.wrap(errors.New("not a plain tar"))
+	}
+	begin := f.Offset + offset
+	if len(a.file.Files) > 1 {
+		return io.NopCloser(io.NewSectionReader(a.file, begin, size)), nil
+	}
+	file, err := regular.Open(a.path)
+	if err != nil {
+		return nil, a.wrap(err)
+	}
+	if _, err := file.Seek(begin, io.SeekStart); err != nil {
+		return nil, errors.Join(a.wrap(err), file.Close())
+	}
+	return file, nil
+}
+
+// Run returns a number that files have in common which are decompressed together: those
+// of one frame, or all files of an archive without an index.
+func (a *Archive) Run(f File) (int64, error) {
+	begin, _, _, err := a.runOf(f.member)
+	if err != nil {
+		return 0, a.wrap(err)
+	}
+	return begin, nil
+}
+
+// A RunReader reads the files of one run, in the order of the tar.
+type RunReader struct {
+	archive *Archive
+	cursor  *cursor
+}
+
+// OpenRun opens the run that a file is in. The caller closes it.
+func (a *Archive) OpenRun(f File) (*RunReader, error) {
+	begin, end, pos, err := a.runOf(f.member)
+	if err != nil {
+		return nil, err
+	}
+	c, err := a.newCursor(begin, end, pos)
+	if err != nil {
+		return nil, err
+	}
+	return &RunReader{archive: a, cursor: c}, nil
+}
+
+// Next moves to a file of the run, which must lie behind the one before, and returns a
+// reader of its content, which is valid until the next call. A file that ends early is
+// io.ErrUnexpectedEOF.
+func (r *RunReader) Next(ctx context.Context, f File) (io.Reader, error) {
+	if err := r.archive.reach(ctx, r.cursor, f.member, f.Offset); err != nil {
+		return nil, err
+	}
+	content := streams.Exactly(streams.WithContext(ctx, r.cursor.r), f.Size())
+	return streams.Func(func(p []byte) (int, error) {
+		n, err := content.Read(p)
+		r.cursor.pos += int64(n)
+		return n, err
+	}), nil
+}
+
+// Close closes the decompressor.
+func (r *RunReader) Close() error { return r.cursor.r.Close() }
