@@ -123,6 +123,10 @@ func (a *Archive) Codec() format.Codec { return a.codec }
 // Size is the size of the file, or of all parts together, in bytes.
 func (a *Archive) Size() int64 { return a.size }
 
+// BytesRead returns the number of bytes of the archive that were read. Tests prove by it
+// that no frame is decompressed many times.
+func (a *Archive) BytesRead() int64 { return a.file.BytesRead() }
+
 // Seekable says whether any file of the archive can be read without what is
 // before it.
 func (a *Archive) Seekable() bool { return a.codec == format.Tar || a.index != nil }

@@ -1,4 +1,4 @@
-package airgap
+package airgap_test
 
 import (
 	"bytes"
@@ -9,27 +9,14 @@ import (
 	"path"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
+
+	"github.com/slipway-build/slipway/images/airgap"
+	"github.com/slipway-build/slipway/images/airgap/airgaptest"
 
 	"github.com/slipway-build/slipway/images/store"
 	"github.com/slipway-build/slipway/progress"
 )
-
-// warnings keeps what a user would be warned of.
-type warnings struct {
-	mu   sync.Mutex
-	said []string
-}
-
-func (*warnings) Started(*progress.Task)         {}
-func (*warnings) Line(*progress.Task, string)    {}
-func (*warnings) Finished(*progress.Task, error) {}
-func (w *warnings) Warning(message string) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.said = append(w.said, message)
-}
 
 // kindsOf lists the files of a store by kind, as its folders name them.
 func kindsOf(t *testing.T, content *store.Store) map[string][]string {
@@ -54,18 +41,18 @@ func kindsOf(t *testing.T, content *store.Store) map[string][]string {
 // Whatever is damaged in the cache, all of one kind at once, archives come out the same,
 // and the cache is mended.
 func TestPackMendsTheCache(t *testing.T) {
-	all := append(sampleImages(t), siblings(t, 2, -1)...)
-	outputs := func() (dir string, out []Output) {
+	all := append(airgaptest.SampleImages(t), airgaptest.Siblings(t, 2, -1)...)
+	outputs := func() (dir string, out []airgap.Output) {
 		dir = t.TempDir()
 		for _, name := range []string{"a.tar", "a.tar.zst", "a.tar.gz"} {
-			out = append(out, Output{Path: filepath.Join(dir, name)})
+			out = append(out, airgap.Output{Path: filepath.Join(dir, name)})
 		}
 		return dir, out
 	}
 	run := func(ctx context.Context, content *store.Store) map[string][]byte {
 		t.Helper()
 		dir, out := outputs()
-		if _, err := Pack(ctx, content, all, out, Options{}); err != nil {
+		if _, err := airgap.Pack(ctx, content, all, out, airgap.Options{}); err != nil {
 			t.Fatal(err)
 		}
 		made := map[string][]byte{}
@@ -78,7 +65,7 @@ func TestPackMendsTheCache(t *testing.T) {
 		}
 		return made
 	}
-	content := newStore(t)
+	content := airgaptest.NewStore(t)
 	want := run(t.Context(), content)
 	kinds := kindsOf(t, content)
 	clean := map[string][]byte{}
@@ -115,7 +102,7 @@ func TestPackMendsTheCache(t *testing.T) {
 							t.Fatal(err)
 						}
 					}
-					warned := &warnings{}
+					warned := &airgaptest.Warnings{}
 					again, err := store.Open(content.Dir())
 					if err != nil {
 						t.Fatal(err)
@@ -127,7 +114,7 @@ func TestPackMendsTheCache(t *testing.T) {
 							t.Errorf("%s has other bytes than it should", name)
 						}
 					}
-					if len(warned.said) == 0 {
+					if len(warned.Said) == 0 {
 						t.Error("there was no warning")
 					}
 					for file, raw := range clean {

@@ -1,4 +1,4 @@
-package airgap
+package airgap_test
 
 import (
 	"context"
@@ -9,79 +9,26 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/slipway-build/slipway/images/airgap"
+	"github.com/slipway-build/slipway/images/airgap/airgaptest"
+
 	"github.com/google/go-cmp/cmp"
-	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/empty"
-	ocilayout "github.com/google/go-containerregistry/pkg/v1/layout"
 	"github.com/google/go-containerregistry/pkg/v1/mutate"
 
 	"github.com/slipway-build/slipway/images/airgap/format"
 	"github.com/slipway-build/slipway/images/airgap/verify"
 	"github.com/slipway-build/slipway/images/imagetest"
-	"github.com/slipway-build/slipway/images/store"
 	"github.com/slipway-build/slipway/progress"
 )
 
-// packOne writes one archive to path.
-func packOne(t testing.TB, content *store.Store, path string, all ...Image) {
-	t.Helper()
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := Pack(t.Context(), content, all, []Output{{Path: path}}, Options{Level: "fastest"}); err != nil {
-		t.Fatal(err)
-	}
-}
-
-// simple is an image called by name with a file that says so.
-func simple(t testing.TB, called, platform string) Image {
-	t.Helper()
-	return Image{Names: []name.Reference{ref(t, called)},
-		Image: imagetest.Image(t, platform, imagetest.Layer(t, imagetest.Files{"bin/tool": called + " for " + platform}))}
-}
-
-// layoutTar writes a tar of an OCI layout whose index.json names idx, as other
-// programs make it: without manifest.json, and in the order of names.
-func layoutTar(t testing.TB, path, called string, idx v1.ImageIndex) {
-	t.Helper()
-	dir := t.TempDir()
-	written, err := ocilayout.Write(dir, empty.Index)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := written.AppendIndex(idx, ocilayout.WithAnnotations(map[string]string{format.RefNameAnnotation: called})); err != nil {
-		t.Fatal(err)
-	}
-	var entries []imagetest.Entry
-	err = filepath.WalkDir(dir, func(file string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() {
-			return err
-		}
-		rel, err := filepath.Rel(dir, file)
-		if err != nil {
-			return err
-		}
-		b, err := os.ReadFile(file)
-		e := imagetest.Entry{Body: string(b)}
-		e.Name = filepath.ToSlash(rel)
-		entries = append(entries, e)
-		return err
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(path, imagetest.Tar(t, entries...), 0o644); err != nil {
-		t.Fatal(err)
-	}
-}
-
 func TestFindLooksAsNodesDo(t *testing.T) {
-	content, dir := newStore(t), t.TempDir()
-	packOne(t, content, filepath.Join(dir, "a-first.tar.zst"), simple(t, "rancher/a:v1", "linux/amd64"))
-	packOne(t, content, filepath.Join(dir, "b", "second.tar.gz"), simple(t, "quay.io/b/b:v1", "linux/arm64"), simple(t, "busybox:1.36", "linux/amd64"))
-	packOne(t, content, filepath.Join(dir, "c.tar"), simple(t, "busybox:1.36", "linux/arm64"))
-	packOne(t, content, filepath.Join(dir, ".hidden.tar"), simple(t, "rancher/hidden:v1", "linux/amd64"))
+	content, dir := airgaptest.NewStore(t), t.TempDir()
+	airgaptest.PackOne(t, content, filepath.Join(dir, "a-first.tar.zst"), airgaptest.Simple(t, "rancher/a:v1", "linux/amd64"))
+	airgaptest.PackOne(t, content, filepath.Join(dir, "b", "second.tar.gz"), airgaptest.Simple(t, "quay.io/b/b:v1", "linux/arm64"), airgaptest.Simple(t, "busybox:1.36", "linux/amd64"))
+	airgaptest.PackOne(t, content, filepath.Join(dir, "c.tar"), airgaptest.Simple(t, "busybox:1.36", "linux/arm64"))
+	airgaptest.PackOne(t, content, filepath.Join(dir, ".hidden.tar"), airgaptest.Simple(t, "rancher/hidden:v1", "linux/amd64"))
 	for name, text := range map[string]string{"list.txt": "rancher/a:v1\n", "z-broken.tar.zst": "\x28\xb5\x2f\xfdnot zstd"} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
 			t.Fatal(err)
@@ -121,7 +68,7 @@ func TestFindLooksAsNodesDo(t *testing.T) {
 				p := imagetest.Platform(t, tt.platform)
 				platform = &p
 			}
-			found, err := Find(t.Context(), ref(t, tt.ref), platform, tt.paths)
+			found, err := airgap.Find(t.Context(), airgaptest.Ref(t, tt.ref), platform, tt.paths)
 			if (err != nil) != (tt.archive == "") || errors.Is(err, fs.ErrNotExist) != tt.missing {
 				t.Fatalf("Find: %v", err)
 			}
@@ -142,7 +89,7 @@ func TestFindLooksAsNodesDo(t *testing.T) {
 			if want := file(filepath.FromSlash(tt.archive)); found.Archive.Path() != want {
 				t.Errorf("found in %s instead of %s", found.Archive.Path(), want)
 			}
-			tag, err := format.Tag(ref(t, tt.ref))
+			tag, err := format.Tag(airgaptest.Ref(t, tt.ref))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -164,9 +111,9 @@ func TestFindLooksAsNodesDo(t *testing.T) {
 // asked for, and Windows versions are never guessed.
 func TestFindChoosesThePlatform(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "all.tar")
-	layoutTar(t, path, "quay.io/a/b:v1", imagetest.Index(t,
-		simple(t, "a/b:v1", "linux/amd64").Image, simple(t, "a/b:v1", "linux/arm64").Image,
-		simple(t, "a/b:v1", "windows/amd64:10.0.17763.7919").Image, simple(t, "a/b:v1", "windows/amd64:10.0.20348.4294").Image))
+	airgaptest.LayoutTar(t, path, "quay.io/a/b:v1", imagetest.Index(t,
+		airgaptest.Simple(t, "a/b:v1", "linux/amd64").Image, airgaptest.Simple(t, "a/b:v1", "linux/arm64").Image,
+		airgaptest.Simple(t, "a/b:v1", "windows/amd64:10.0.17763.7919").Image, airgaptest.Simple(t, "a/b:v1", "windows/amd64:10.0.20348.4294").Image))
 	tests := map[string]struct{ platform, want, said string }{
 		"linux":                {platform: "linux/arm64", want: "linux/arm64"},
 		"exact version":        {platform: "windows/amd64:10.0.20348.4294", want: "windows/amd64:10.0.20348.4294"},
@@ -183,7 +130,7 @@ func TestFindChoosesThePlatform(t *testing.T) {
 				p := imagetest.Platform(t, tt.platform)
 				platform = &p
 			}
-			found, err := Find(t.Context(), ref(t, "quay.io/a/b:v1"), platform, []string{path})
+			found, err := airgap.Find(t.Context(), airgaptest.Ref(t, "quay.io/a/b:v1"), platform, []string{path})
 			if tt.said != "" {
 				if err == nil || !strings.Contains(err.Error(), tt.said) {
 					t.Fatalf("error %v does not say %q", err, tt.said)
@@ -208,7 +155,7 @@ func TestFindGoesOnAfterABrokenArchive(t *testing.T) {
 		t.Fatal(err)
 	}
 	good := filepath.Join(dir, "b.tar.zst")
-	packOne(t, newStore(t), good, simple(t, "rancher/a:v1", "linux/amd64"))
+	airgaptest.PackOne(t, airgaptest.NewStore(t), good, airgaptest.Simple(t, "rancher/a:v1", "linux/amd64"))
 	raw, err := os.ReadFile(good)
 	if err != nil {
 		t.Fatal(err)
@@ -216,7 +163,7 @@ func TestFindGoesOnAfterABrokenArchive(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "aa.tar.zst"), raw[:60], 0o644); err != nil {
 		t.Fatal(err)
 	}
-	found, err := Find(t.Context(), ref(t, "rancher/a:v1"), nil, []string{dir})
+	found, err := airgap.Find(t.Context(), airgaptest.Ref(t, "rancher/a:v1"), nil, []string{dir})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -228,11 +175,11 @@ func TestFindGoesOnAfterABrokenArchive(t *testing.T) {
 
 func TestFindEndsWithItsContext(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "a.tar.zst")
-	packOne(t, newStore(t), path, simple(t, "rancher/a:v1", "linux/amd64"))
+	airgaptest.PackOne(t, airgaptest.NewStore(t), path, airgaptest.Simple(t, "rancher/a:v1", "linux/amd64"))
 	ctx, cancel := context.WithCancelCause(t.Context())
 	reason := errors.New("enough")
 	cancel(reason)
-	if _, err := Find(ctx, ref(t, "rancher/a:v1"), nil, []string{path}); !errors.Is(err, reason) {
+	if _, err := airgap.Find(ctx, airgaptest.Ref(t, "rancher/a:v1"), nil, []string{path}); !errors.Is(err, reason) {
 		t.Errorf("Find: %v", err)
 	}
 }
@@ -242,19 +189,19 @@ func TestFindEndsWithItsContext(t *testing.T) {
 func TestArtifactsOfALayoutAreLeftOut(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "layout.tar")
 	linux := imagetest.Image(t, "linux/amd64", imagetest.Layer(t, imagetest.Files{"a": "a"}))
-	layoutTar(t, path, "example.com/acme/all:v1", mutate.AppendManifests(imagetest.Index(t, linux), mutate.IndexAddendum{Add: imagetest.Chart(t)}))
-	a, err := Open(t.Context(), path)
+	airgaptest.LayoutTar(t, path, "example.com/acme/all:v1", mutate.AppendManifests(imagetest.Index(t, linux), mutate.IndexAddendum{Add: imagetest.Chart(t)}))
+	a, err := airgap.Open(t.Context(), path)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer a.Close()
-	var warned warnings
+	var warned airgaptest.Warnings
 	list, err := a.Images(progress.With(t.Context(), &warned))
-	if err != nil || len(list) != 1 || len(warned.said) != 1 || !strings.Contains(warned.said[0], "example.com/acme/all:v1 is not an image but a Helm chart") {
-		t.Errorf("%d images, %v; warnings %q", len(list), err, warned.said)
+	if err != nil || len(list) != 1 || len(warned.Said) != 1 || !strings.Contains(warned.Said[0], "example.com/acme/all:v1 is not an image but a Helm chart") {
+		t.Errorf("%d images, %v; airgaptest.Warnings %q", len(list), err, warned.Said)
 	}
 	var log strings.Builder
-	newServer(t, []*Archive{a}, ServeOptions{Dir: t.TempDir(), Limit: 1 << 30, Log: func(line string) { log.WriteString(line) }})
+	newServer(t, []*airgap.Archive{a}, airgap.ServeOptions{Dir: t.TempDir(), Limit: 1 << 30, Log: func(line string) { log.WriteString(line) }})
 	if !strings.Contains(log.String(), "a Helm chart") {
 		t.Errorf("serve says %q", log.String())
 	}
@@ -263,8 +210,8 @@ func TestArtifactsOfALayoutAreLeftOut(t *testing.T) {
 		t.Errorf("problems %v, notes %v", report.Problems, report.Notes)
 	}
 	chart := filepath.Join(t.TempDir(), "chart.tar")
-	layoutTar(t, chart, "example.com/acme/chart:v1", mutate.AppendManifests(empty.Index, mutate.IndexAddendum{Add: imagetest.Chart(t)}))
-	if _, err := Find(t.Context(), ref(t, "example.com/acme/chart:v1"), nil, []string{chart}); err == nil || !strings.Contains(err.Error(), "of example.com/acme/chart:v1 is not an image but a Helm chart") {
+	airgaptest.LayoutTar(t, chart, "example.com/acme/chart:v1", mutate.AppendManifests(empty.Index, mutate.IndexAddendum{Add: imagetest.Chart(t)}))
+	if _, err := airgap.Find(t.Context(), airgaptest.Ref(t, "example.com/acme/chart:v1"), nil, []string{chart}); err == nil || !strings.Contains(err.Error(), "of example.com/acme/chart:v1 is not an image but a Helm chart") {
 		t.Errorf("find: %v", err)
 	}
 }

@@ -1,4 +1,4 @@
-package airgap
+package airgap_test
 
 import (
 	"bytes"
@@ -7,6 +7,9 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/slipway-build/slipway/images/airgap"
+	"github.com/slipway-build/slipway/images/airgap/airgaptest"
 
 	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -64,7 +67,7 @@ func forms(t testing.TB) map[string][]byte {
 	return all
 }
 
-// Whatever a manifest says of a layer, what Pack writes is good for Verify, and what
+// Whatever a manifest says of a layer, what airgap.Pack writes is good for Verify, and what
 // it cannot write so that readers understand is an error.
 func TestPackAndVerifyJudgeLayersAlike(t *testing.T) {
 	const docker = "application/vnd.docker.image.rootfs.diff.tar"
@@ -78,10 +81,10 @@ func TestPackAndVerifyJudgeLayersAlike(t *testing.T) {
 			for _, layers := range []string{"uncompressed", "original"} {
 				t.Run(form+" as "+strings.ReplaceAll(string(said), "/", " ")+" "+layers, func(t *testing.T) {
 					t.Parallel()
-					all := []Image{{Names: []name.Reference{ref(t, "acme/a:v1")}, Image: lying(t, format, blob, said)}}
+					all := []airgap.Image{{Names: []name.Reference{airgaptest.Ref(t, "acme/a:v1")}, Image: lying(t, format, blob, said)}}
 					dir := t.TempDir()
-					outputs := []Output{{Path: filepath.Join(dir, "a.tar")}, {Path: filepath.Join(dir, "a.tar.gz")}, {Path: filepath.Join(dir, "a.tar.zst")}}
-					_, err := Pack(t.Context(), newStore(t), all, outputs, Options{Layers: layers, Level: "fastest"})
+					outputs := []airgap.Output{{Path: filepath.Join(dir, "a.tar")}, {Path: filepath.Join(dir, "a.tar.gz")}, {Path: filepath.Join(dir, "a.tar.zst")}}
+					_, err := airgap.Pack(t.Context(), airgaptest.NewStore(t), all, outputs, airgap.Options{Layers: layers, Level: "fastest"})
 					readable := layers == "uncompressed" || form == "plain" ||
 						strings.HasSuffix(form, "gzip") && images.LayerCompression(said) != "none"
 					if layers == "original" && said == "" {
@@ -104,7 +107,7 @@ func TestPackAndVerifyJudgeLayersAlike(t *testing.T) {
 							}
 							continue
 						}
-						a, err := Open(t.Context(), out.Path)
+						a, err := airgap.Open(t.Context(), out.Path)
 						if err != nil {
 							t.Fatal(err)
 						}
@@ -133,8 +136,8 @@ func TestPackAndVerifyJudgeLayersAlike(t *testing.T) {
 
 // An archive of docker save that is packed anew has the promised form.
 func TestPackingADockerArchiveMakesAnOCILayout(t *testing.T) {
-	path := writeFile(t, "saved.tar", tarOf(t, saved(t, "layer.tar")...))
-	a, err := Open(t.Context(), path)
+	path := airgaptest.WriteFile(t, "saved.tar", airgaptest.TarOf(t, airgaptest.Saved(t, "layer.tar")...))
+	a, err := airgap.Open(t.Context(), path)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -148,7 +151,7 @@ func TestPackingADockerArchiveMakesAnOCILayout(t *testing.T) {
 		t.Fatal(err)
 	}
 	out := filepath.Join(t.TempDir(), "images.tar")
-	packOne(t, newStore(t), out, Image{Names: []name.Reference{ref(t, "acme/a:v1")}, Image: img})
+	airgaptest.PackOne(t, airgaptest.NewStore(t), out, airgap.Image{Names: []name.Reference{airgaptest.Ref(t, "acme/a:v1")}, Image: img})
 	raw, err := os.ReadFile(out)
 	if err != nil {
 		t.Fatal(err)
@@ -165,16 +168,16 @@ func TestPackingADockerArchiveMakesAnOCILayout(t *testing.T) {
 // the index; so do all commands.
 func TestAnIndexContradictsAConfig(t *testing.T) {
 	arm, amd := imagetest.Platform(t, "linux/arm64"), imagetest.Platform(t, "linux/amd64")
-	image := simple(t, "acme/a:v1", "linux/amd64")
+	image := airgaptest.Simple(t, "acme/a:v1", "linux/amd64")
 	image.Platform = arm
 	path := filepath.Join(t.TempDir(), "images.tar.zst")
-	var warned warnings
+	var warned airgaptest.Warnings
 	ctx := progress.With(t.Context(), &warned)
-	if _, err := Pack(ctx, newStore(t), []Image{image}, []Output{{Path: path}}, Options{}); err != nil {
+	if _, err := airgap.Pack(ctx, airgaptest.NewStore(t), []airgap.Image{image}, []airgap.Output{{Path: path}}, airgap.Options{}); err != nil {
 		t.Fatal(err)
 	}
-	if len(warned.said) != 1 || !strings.Contains(warned.said[0], "for linux/arm64 by its index and for linux/amd64 by its config") {
-		t.Errorf("warnings %q", warned.said)
+	if len(warned.Said) != 1 || !strings.Contains(warned.Said[0], "for linux/arm64 by its index and for linux/amd64 by its config") {
+		t.Errorf("warnings %q", warned.Said)
 	}
 	report := mustVerify(t, path, verify.Options{Platform: &arm})
 	if len(report.Problems) > 0 || !strings.Contains(strings.Join(report.Notes, "\n"), "its config says linux/amd64") {
@@ -183,7 +186,7 @@ func TestAnIndexContradictsAConfig(t *testing.T) {
 	if report := mustVerify(t, path, verify.Options{Platform: &amd}); len(report.Problems) == 0 {
 		t.Error("verify took it for linux/amd64")
 	}
-	found, err := Find(t.Context(), ref(t, "acme/a:v1"), &arm, []string{path})
+	found, err := airgap.Find(t.Context(), airgaptest.Ref(t, "acme/a:v1"), &arm, []string{path})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -192,7 +195,7 @@ func TestAnIndexContradictsAConfig(t *testing.T) {
 		t.Errorf("found for %s", got)
 	}
 	image.Platform = imagetest.Platform(t, "darwin/amd64")
-	if _, err := Pack(t.Context(), newStore(t), []Image{image}, []Output{{Path: path}}, Options{}); err == nil || !strings.Contains(err.Error(), "darwin/amd64") {
+	if _, err := airgap.Pack(t.Context(), airgaptest.NewStore(t), []airgap.Image{image}, []airgap.Output{{Path: path}}, airgap.Options{}); err == nil || !strings.Contains(err.Error(), "darwin/amd64") {
 		t.Errorf("another operating system: %v", err)
 	}
 }

@@ -1,4 +1,4 @@
-package airgap
+package airgap_test
 
 import (
 	"errors"
@@ -8,38 +8,21 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/slipway-build/slipway/images/airgap"
+	"github.com/slipway-build/slipway/images/airgap/airgaptest"
+
 	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
-	"github.com/google/go-containerregistry/pkg/v1/empty"
-	"github.com/google/go-containerregistry/pkg/v1/mutate"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
-	"github.com/google/go-containerregistry/pkg/v1/types"
 
 	"github.com/slipway-build/slipway/images/airgap/format"
 	"github.com/slipway-build/slipway/images/airgap/verify"
-	"github.com/slipway-build/slipway/images/imagetest"
 	"github.com/slipway-build/slipway/progress"
 )
 
-// indexed is an image that was chosen from an index of two platforms with an
-// attestation, which may lie in another index.
-func indexed(t testing.TB, called string, nest bool) Image {
-	t.Helper()
-	amd, arm := simple(t, called, "linux/amd64").Image, simple(t, called, "linux/arm64").Image
-	index := imagetest.Attest(t, imagetest.Index(t, amd, arm), imagetest.AttestationImage)
-	if nest {
-		index = mutate.AppendManifests(mutate.IndexMediaType(empty.Index, types.OCIImageIndex), mutate.IndexAddendum{Add: index})
-	}
-	digest, err := index.Digest()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return Image{Names: []name.Reference{ref(t, called), ref(t, "acme/app@"+digest.String())}, Image: amd, Index: index}
-}
-
 func TestPackKeepsIndexesWithOriginalLayers(t *testing.T) {
 	for _, nest := range []bool{false, true} {
-		img := indexed(t, "acme/app:v1", nest)
+		img := airgaptest.Indexed(t, "acme/app:v1", nest)
 		want, err := img.Index.Digest()
 		if err != nil {
 			t.Fatal(err)
@@ -48,12 +31,12 @@ func TestPackKeepsIndexesWithOriginalLayers(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for codec, path := range pack(t, newStore(t), []Image{img, simple(t, "acme/other:v1", "linux/amd64")}, Options{Layers: "original"}) {
+		for codec, path := range airgaptest.Pack(t, airgaptest.NewStore(t), []airgap.Image{img, airgaptest.Simple(t, "acme/other:v1", "linux/amd64")}, airgap.Options{Layers: "original"}) {
 			report := mustVerify(t, path, verify.Options{})
 			if len(report.Problems) > 0 || !strings.Contains(strings.Join(report.Notes, "\n"), "some images are not in the archive") {
 				t.Errorf("%s: verify finds the problems %q and notes %q", codec, report.Problems, report.Notes)
 			}
-			a, err := Open(t.Context(), path)
+			a, err := airgap.Open(t.Context(), path)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -72,7 +55,7 @@ func TestPackKeepsIndexesWithOriginalLayers(t *testing.T) {
 			// The digest of the index, and that of the image, are served; the tag is the index.
 			host := serve(t, path)
 			for _, reference := range []string{":v1", "@" + want.String(), ":pinned-" + want.Hex} {
-				served, err := remote.Index(ref(t, host+"/acme/app"+reference))
+				served, err := remote.Index(airgaptest.Ref(t, host+"/acme/app"+reference))
 				if err != nil {
 					t.Errorf("%s: %s: %v", codec, reference, err)
 					continue
@@ -81,14 +64,14 @@ func TestPackKeepsIndexesWithOriginalLayers(t *testing.T) {
 					t.Errorf("%s: %s is %s instead of %s: %v", codec, reference, got, want, err)
 				}
 			}
-			image, err := remote.Image(ref(t, host+"/acme/app:v1"), remote.WithPlatform(v1.Platform{OS: "linux", Architecture: "amd64"}))
+			image, err := remote.Image(airgaptest.Ref(t, host+"/acme/app:v1"), remote.WithPlatform(v1.Platform{OS: "linux", Architecture: "amd64"}))
 			if err == nil && !nest {
-				err = readWhole(image)
+				err = airgaptest.ReadWhole(image)
 			}
 			if err != nil && !nest { // go-containerregistry looks into no nested index
 				t.Errorf("%s: %v", codec, err)
 			}
-			if _, err := remote.Head(ref(t, host+"/acme/app:sha256-"+want.Hex)); err == nil {
+			if _, err := remote.Head(airgaptest.Ref(t, host+"/acme/app:sha256-"+want.Hex)); err == nil {
 				t.Errorf("%s: the tag of referrers is served as an image", codec)
 			}
 		}
@@ -97,7 +80,7 @@ func TestPackKeepsIndexesWithOriginalLayers(t *testing.T) {
 
 func TestPackKeepsNoIndexWithUncompressedLayers(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "a.tar")
-	packOne(t, newStore(t), path, indexed(t, "acme/app:v1", false))
+	airgaptest.PackOne(t, airgaptest.NewStore(t), path, airgaptest.Indexed(t, "acme/app:v1", false))
 	if img := packed(t, path); len(img.Indexes) != 0 {
 		t.Errorf("the archive has an index whose manifests are not in it")
 	}
@@ -105,7 +88,7 @@ func TestPackKeepsNoIndexWithUncompressedLayers(t *testing.T) {
 
 // Under the name of the index there would be two images.
 func TestPackKeepsNoIndexOfTwoPackedImages(t *testing.T) {
-	first := indexed(t, "acme/app:v1", false)
+	first := airgaptest.Indexed(t, "acme/app:v1", false)
 	m, err := first.Index.IndexManifest()
 	if err != nil {
 		t.Fatal(err)
@@ -114,8 +97,8 @@ func TestPackKeepsNoIndexOfTwoPackedImages(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	second := Image{Names: []name.Reference{ref(t, "acme/app:v1-arm64")}, Image: arm}
-	for _, path := range pack(t, newStore(t), []Image{first, second}, Options{Layers: "original"}) {
+	second := airgap.Image{Names: []name.Reference{airgaptest.Ref(t, "acme/app:v1-arm64")}, Image: arm}
+	for _, path := range airgaptest.Pack(t, airgaptest.NewStore(t), []airgap.Image{first, second}, airgap.Options{Layers: "original"}) {
 		if report := mustVerify(t, path, verify.Options{}); len(report.Problems) > 0 {
 			t.Errorf("%s: %q", path, report.Problems)
 		}
@@ -123,16 +106,15 @@ func TestPackKeepsNoIndexOfTwoPackedImages(t *testing.T) {
 }
 
 func TestImagesOfAnIndexThatLacksAConfig(t *testing.T) {
-	img := indexed(t, "acme/app:v1", false)
-	path := pack(t, newStore(t), []Image{img}, Options{Layers: "original"})[format.Tar]
-	names, content, _ := untar(t, path, format.Tar)
-	w := &workshop{t, names, content}
-	w.drop(w.config())
-	w.drop(format.ManifestJSON)
-	if err := os.WriteFile(path, w.tar(), 0o644); err != nil {
+	img := airgaptest.Indexed(t, "acme/app:v1", false)
+	path := airgaptest.Pack(t, airgaptest.NewStore(t), []airgap.Image{img}, airgap.Options{Layers: "original"})[format.Tar]
+	w := airgaptest.OpenWorkshop(t, path)
+	w.Drop(w.Config())
+	w.Drop(format.ManifestJSON)
+	if err := os.WriteFile(path, w.Tar(), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	a, err := Open(t.Context(), path)
+	a, err := airgap.Open(t.Context(), path)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -144,11 +126,11 @@ func TestImagesOfAnIndexThatLacksAConfig(t *testing.T) {
 
 func TestPackWarnsOfDigestsThatItDoesNotKeep(t *testing.T) {
 	for layers, want := range map[string]int{"uncompressed": 1, "original": 0} {
-		sink := &warnings{}
+		sink := &airgaptest.Warnings{}
 		path := filepath.Join(t.TempDir(), "a.tar")
-		_, err := Pack(progress.With(t.Context(), sink), newStore(t), []Image{indexed(t, "acme/app:v1", false)}, []Output{{Path: path}}, Options{Layers: layers})
-		if err != nil || len(sink.said) != want || want > 0 && !strings.Contains(sink.said[0], "acme/app@sha256:") {
-			t.Errorf("%s: warnings %q, %v", layers, sink.said, err)
+		_, err := airgap.Pack(progress.With(t.Context(), sink), airgaptest.NewStore(t), []airgap.Image{airgaptest.Indexed(t, "acme/app:v1", false)}, []airgap.Output{{Path: path}}, airgap.Options{Layers: layers})
+		if err != nil || len(sink.Said) != want || want > 0 && !strings.Contains(sink.Said[0], "acme/app@sha256:") {
+			t.Errorf("%s: airgaptest.Warnings %q, %v", layers, sink.Said, err)
 		}
 	}
 }

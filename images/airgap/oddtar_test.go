@@ -1,4 +1,4 @@
-package airgap
+package airgap_test
 
 import (
 	"bytes"
@@ -10,6 +10,9 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/slipway-build/slipway/images/airgap"
+	"github.com/slipway-build/slipway/images/airgap/airgaptest"
 
 	"github.com/google/go-containerregistry/pkg/crane"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -87,12 +90,12 @@ func TestOddTarsAreJudgedAlike(t *testing.T) {
 		"no end":                                 {with()[:len(with())-2*format.BlockSize], warned, "the end of the tar is missing"},
 		"half of an end":                         {with()[:len(with())-format.BlockSize], warned, "the end of the tar is missing"},
 		"a cut":                                  {with()[:len(with())-3*format.BlockSize], wrong, "unexpected EOF"},
-		"compressed":                             {compress(t, format.Gzip, with()), fine, ""},
-		"compressed, with zeros behind":          {append(compress(t, format.Gzip, with()), make([]byte, 1000)...), fine, ""},
-		"compressed, with other bytes behind":    {append(compress(t, format.Gzip, with()), "hello"...), warned, "not compressed data or padding"},
-		"compressed, and cut":                    {cut(compress(t, format.Gzip, with()), 4), warned, "unexpected EOF"},
-		"compressed, bytes behind the tar's end": {compress(t, format.Zstd, append(with(), "hello"...)), warned, "5 bytes that are not zero follow"},
-		"compressed, without the tar's end":      {compress(t, format.Zstd, with()[:len(with())-2*format.BlockSize]), warned, "the end of the tar is missing"},
+		"compressed":                             {airgaptest.Compress(t, format.Gzip, with()), fine, ""},
+		"compressed, with zeros behind":          {append(airgaptest.Compress(t, format.Gzip, with()), make([]byte, 1000)...), fine, ""},
+		"compressed, with other bytes behind":    {append(airgaptest.Compress(t, format.Gzip, with()), "hello"...), warned, "not compressed data or padding"},
+		"compressed, and cut":                    {cut(airgaptest.Compress(t, format.Gzip, with()), 4), warned, "unexpected EOF"},
+		"compressed, bytes behind the tar's end": {airgaptest.Compress(t, format.Zstd, append(with(), "hello"...)), warned, "5 bytes that are not zero follow"},
+		"compressed, without the tar's end":      {airgaptest.Compress(t, format.Zstd, with()[:len(with())-2*format.BlockSize]), warned, "the end of the tar is missing"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "a.tar")
@@ -103,20 +106,20 @@ func TestOddTarsAreJudgedAlike(t *testing.T) {
 			if (len(report.Problems) == 0) != (c.want == fine) || !strings.Contains(strings.Join(append(report.Problems, report.Notes...), "\n"), c.said) {
 				t.Errorf("verify says %q, %q", report.Problems, report.Notes)
 			}
-			a, err := Open(t.Context(), path)
+			a, err := airgap.Open(t.Context(), path)
 			if err != nil {
 				t.Fatal(err)
 			}
 			defer a.Close()
-			var warnings warnings
+			var warnings airgaptest.Warnings
 			list, err := a.Images(progress.With(t.Context(), &warnings))
 			switch {
 			case c.want == wrong && (err == nil || !strings.Contains(err.Error(), c.said)):
 				t.Errorf("reading says %v", err)
 			case c.want != wrong && (err != nil || len(list) != 1):
 				t.Errorf("reading: %d images, %v", len(list), err)
-			case (c.want == warned) != (len(warnings.said) > 0), c.want == warned && !strings.Contains(warnings.said[0], c.said):
-				t.Errorf("reading warns %q", warnings.said)
+			case (c.want == warned) != (len(warnings.Said) > 0), c.want == warned && !strings.Contains(warnings.Said[0], c.said):
+				t.Errorf("reading warns %q", warnings.Said)
 			}
 		})
 	}
@@ -160,12 +163,12 @@ func TestSparseLayers(t *testing.T) {
 				t.Skip("this file system keeps no holes")
 			}
 			if codec != format.Tar {
-				testfile.Write(t, path, string(compress(t, codec, raw)))
+				testfile.Write(t, path, string(airgaptest.Compress(t, codec, raw)))
 			}
 			if report := mustVerify(t, path, verify.Options{}); len(report.Problems) > 0 {
 				t.Errorf("verify says %q", report.Problems)
 			}
-			a, err := Open(t.Context(), path)
+			a, err := airgap.Open(t.Context(), path)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -1,9 +1,12 @@
-package airgap
+package airgap_test
 
 import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/slipway-build/slipway/images/airgap"
+	"github.com/slipway-build/slipway/images/airgap/airgaptest"
 
 	"github.com/slipway-build/slipway/internal/testfile"
 )
@@ -15,7 +18,7 @@ func TestPackRefusesTwoOutputsOfOnePlace(t *testing.T) {
 	t.Chdir(dir)
 	first := filepath.Join(dir, "a.tar")
 	for _, second := range []string{first, "a.tar", filepath.Join(alias, "a.tar")} {
-		_, err := Pack(t.Context(), newStore(t), []Image{simple(t, "acme/a:v1", "linux/amd64")}, []Output{{Path: first}, {Path: second}}, Options{})
+		_, err := airgap.Pack(t.Context(), airgaptest.NewStore(t), []airgap.Image{airgaptest.Simple(t, "acme/a:v1", "linux/amd64")}, []airgap.Output{{Path: first}, {Path: second}}, airgap.Options{})
 		if err == nil || !strings.Contains(err.Error(), "duplicate archive") {
 			t.Errorf("outputs %s and %s: %v", first, second, err)
 		}

@@ -1,4 +1,4 @@
-package airgap
+package airgap_test
 
 import (
 	"bytes"
@@ -12,6 +12,9 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/slipway-build/slipway/images/airgap"
+	"github.com/slipway-build/slipway/images/airgap/airgaptest"
 
 	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -52,7 +55,7 @@ func packLayout(layout, cache, out string) error {
 	if err != nil {
 		return err
 	}
-	var all []Image
+	var all []airgap.Image
 	for _, e := range entries {
 		ref, err := name.ParseReference(e.Annotations[store.ContainerdName])
 		if err != nil {
@@ -62,24 +65,24 @@ func packLayout(layout, cache, out string) error {
 		if err != nil {
 			return err
 		}
-		all = append(all, Image{Names: []name.Reference{ref}, Image: image})
+		all = append(all, airgap.Image{Names: []name.Reference{ref}, Image: image})
 	}
-	_, err = Pack(context.Background(), content, all, outputsIn(out), Options{})
+	_, err = airgap.Pack(context.Background(), content, all, outputsIn(out), airgap.Options{})
 	return err
 }
 
-func outputsIn(dir string) []Output {
-	return []Output{{Path: filepath.Join(dir, "images.tar")}, {Path: filepath.Join(dir, "images.tar.gz")},
+func outputsIn(dir string) []airgap.Output {
+	return []airgap.Output{{Path: filepath.Join(dir, "images.tar")}, {Path: filepath.Join(dir, "images.tar.gz")},
 		{Path: filepath.Join(dir, "images.tar.zst")}, {Path: filepath.Join(dir, "split.tar.zst"), Split: 700_000}}
 }
 
 // largeLayout is an OCI layout of images that take a while to pack.
 func largeLayout(t *testing.T) string {
 	t.Helper()
-	s := newStore(t)
-	base := imagetest.Layer(t, imagetest.Files{"usr/words": words(1, 4_000_000)})
+	s := airgaptest.NewStore(t)
+	base := imagetest.Layer(t, imagetest.Files{"usr/words": airgaptest.Words(1, 4_000_000)})
 	for n := range 3 {
-		image := imagetest.Image(t, "linux/amd64", base, imagetest.Layer(t, imagetest.Files{"bin/own": words(n+10, 2_000_000)}), imagetest.RandomLayer(t, uint64(n), 500_000))
+		image := imagetest.Image(t, "linux/amd64", base, imagetest.Layer(t, imagetest.Files{"bin/own": airgaptest.Words(n+10, 2_000_000)}), imagetest.RandomLayer(t, uint64(n), 500_000))
 		if err := s.AddImage(t.Context(), image); err != nil {
 			t.Fatal(err)
 		}

@@ -1,4 +1,4 @@
-package airgap
+package airgap_test
 
 import (
 	"archive/tar"
@@ -14,6 +14,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/slipway-build/slipway/images/airgap"
+	"github.com/slipway-build/slipway/images/airgap/airgaptest"
+
 	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/tarball"
@@ -28,7 +31,7 @@ import (
 // A readersCase is an archive that real readers are to read in full.
 type readersCase struct {
 	name  string
-	all   []Image
+	all   []airgap.Image
 	paths map[format.Codec]string
 }
 
@@ -43,24 +46,24 @@ func readersCases(t *testing.T) []readersCase {
 	if err != nil {
 		t.Fatal(err)
 	}
-	windows := []Image{
-		{Names: []name.Reference{ref(t, "acme/runtime:v1-windows-amd64"), ref(t, "acme/runtime:v1")}, Own: true,
-			Image: imagetest.Image(t, "windows/amd64:10.0.20348.4294", imagetest.Layer(t, imagetest.Files{"bin/slipway.exe": words(1, 90_000), "charts/": ""}))},
-		{Names: []name.Reference{ref(t, "registry.example.com/acme/base:v1")}, Image: base},
+	windows := []airgap.Image{
+		{Names: []name.Reference{airgaptest.Ref(t, "acme/runtime:v1-windows-amd64"), airgaptest.Ref(t, "acme/runtime:v1")}, Own: true,
+			Image: imagetest.Image(t, "windows/amd64:10.0.20348.4294", imagetest.Layer(t, imagetest.Files{"bin/slipway.exe": airgaptest.Words(1, 90_000), "charts/": ""}))},
+		{Names: []name.Reference{airgaptest.Ref(t, "registry.example.com/acme/base:v1")}, Image: base},
 	}
 	var cases []readersCase
 	for _, layers := range []string{"uncompressed", "original"} {
-		for system, all := range map[string][]Image{"linux": gzipImages(t), "windows": windows} {
-			cases = append(cases, readersCase{layers + " " + system, all, pack(t, newStore(t), all, Options{Layers: layers})})
+		for system, all := range map[string][]airgap.Image{"linux": airgaptest.GzipImages(t), "windows": windows} {
+			cases = append(cases, readersCase{layers + " " + system, all, airgaptest.Pack(t, airgaptest.NewStore(t), all, airgap.Options{Layers: layers})})
 		}
 	}
-	whole := []Image{indexed(t, "acme/app:v1", false)}
-	cases = append(cases, readersCase{wholeIndexes, whole, pack(t, newStore(t), whole, Options{Layers: "original"})})
+	whole := []airgap.Image{airgaptest.Indexed(t, "acme/app:v1", false)}
+	cases = append(cases, readersCase{wholeIndexes, whole, airgaptest.Pack(t, airgaptest.NewStore(t), whole, airgap.Options{Layers: "original"})})
 	return append(cases,
 		// Of layers in all forms, zstd among them; these cannot be kept as they are.
-		readersCase{"mixed layers", sampleImages(t), pack(t, newStore(t), sampleImages(t), Options{})},
+		readersCase{"mixed layers", airgaptest.SampleImages(t), airgaptest.Pack(t, airgaptest.NewStore(t), airgaptest.SampleImages(t), airgap.Options{})},
 		// A frame of several segments.
-		readersCase{"relatives", siblings(t, 3, -1), pack(t, newStore(t), siblings(t, 3, -1), Options{})})
+		readersCase{"relatives", airgaptest.Siblings(t, 3, -1), airgaptest.Pack(t, airgaptest.NewStore(t), airgaptest.Siblings(t, 3, -1), airgap.Options{})})
 }
 
 // eachArchive runs read with every archive, decompressed by the programs that
@@ -96,20 +99,6 @@ func must(t *testing.T, cmd *exec.Cmd) string {
 	return string(out)
 }
 
-// tags are the names under which an image is found.
-func tags(t *testing.T, img Image) []name.Tag {
-	t.Helper()
-	var all []name.Tag
-	for _, n := range img.Names {
-		tag, err := format.Tag(n)
-		if err != nil {
-			t.Fatal(err)
-		}
-		all = append(all, tag)
-	}
-	return all
-}
-
 func TestDockerReadsArchives(t *testing.T) {
 	address, docker := imagetest.Docker(t), imagetest.Program(t, "docker")
 	run := func(t *testing.T, args ...string) string {
@@ -129,7 +118,7 @@ func TestDockerReadsArchives(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			for _, tag := range tags(t, img) {
+			for _, tag := range airgaptest.Tags(t, img) {
 				if !strings.Contains(said, "Loaded image: "+images.Familiar(tag)+"\n") {
 					t.Errorf("docker load does not say %s:\n%s", images.Familiar(tag), said)
 				}
@@ -164,7 +153,7 @@ func TestContainerdReadsArchives(t *testing.T) {
 				run(append(args, path)...)
 				have := strings.Fields(run("images", "ls", "--quiet"))
 				for _, img := range c.all {
-					for _, tag := range tags(t, img) {
+					for _, tag := range airgaptest.Tags(t, img) {
 						if !slices.Contains(have, images.Qualified(tag)) {
 							t.Errorf("ctr has no %s; it has %v", images.Qualified(tag), have)
 						}
@@ -189,7 +178,7 @@ func TestSkopeoReadsArchives(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			for _, tag := range tags(t, img) {
+			for _, tag := range airgaptest.Tags(t, img) {
 				for _, from := range []string{"docker-archive:" + path + ":" + images.Familiar(tag), "oci-archive:" + path + ":" + tag.TagStr()} {
 					if strings.HasPrefix(from, "oci-archive:") && countTag(t, c.all, tag.TagStr()) != 1 {
 						continue // skopeo knows an OCI archive's images by the tag alone
@@ -203,10 +192,10 @@ func TestSkopeoReadsArchives(t *testing.T) {
 	})
 }
 
-func countTag(t *testing.T, all []Image, want string) int {
+func countTag(t *testing.T, all []airgap.Image, want string) int {
 	n := 0
 	for _, img := range all {
-		for _, tag := range tags(t, img) {
+		for _, tag := range airgaptest.Tags(t, img) {
 			if tag.TagStr() == want {
 				n++
 			}
@@ -221,7 +210,7 @@ func TestBootstrapReadsArchives(t *testing.T) {
 	eachArchive(t, false, func(t *testing.T, c readersCase, codec format.Codec, path string) {
 		opener := func() (io.ReadCloser, error) { return bootstrapOpen(path, codec) }
 		for _, img := range c.all {
-			for _, tag := range tags(t, img) {
+			for _, tag := range airgaptest.Tags(t, img) {
 				found, err := bootstrapFind(opener, tag)
 				if err != nil {
 					t.Fatalf("%s: %v", tag, err)

@@ -3,7 +3,6 @@ package airgap
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -78,40 +77,6 @@ func listen(t testing.TB, server *Server) string {
 		}
 	})
 	return listener.Addr().String()
-}
-
-// readWhole reads all blobs of an image, which the client compares with their
-// digests, and compares what is in layers with the config.
-func readWhole(img v1.Image) error {
-	config, err := img.ConfigFile()
-	if err != nil {
-		return err
-	}
-	layers, err := img.Layers()
-	if err != nil {
-		return err
-	}
-	for i, l := range layers {
-		r, err := l.Compressed()
-		if err != nil {
-			return err
-		}
-		_, err = io.Copy(io.Discard, r)
-		if err := errors.Join(err, r.Close()); err != nil {
-			return err
-		}
-		if r, err = l.Uncompressed(); err != nil {
-			return err
-		}
-		digest, _, err := v1.SHA256(r)
-		if err := errors.Join(err, r.Close()); err != nil {
-			return err
-		}
-		if digest != config.RootFS.DiffIDs[i] {
-			return fmt.Errorf("layer %d has the diff ID %s instead of %s", i, digest, config.RootFS.DiffIDs[i])
-		}
-	}
-	return nil
 }
 
 // several are archives of all kinds: two platforms and two Windows versions of one

@@ -25,6 +25,12 @@ func NewWorkshop(t testing.TB, all ...airgap.Image) *Workshop {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "good.tar")
 	PackOne(t, NewStore(t), path, all...)
+	return OpenWorkshop(t, path)
+}
+
+// OpenWorkshop takes a plain tar apart.
+func OpenWorkshop(t testing.TB, path string) *Workshop {
+	t.Helper()
 	names, content, _ := Untar(t, path, format.Tar)
 	return &Workshop{t, names, content}
 }
