@@ -12,6 +12,7 @@ import (
 
 	"github.com/slipway-build/slipway/build/workbench"
 	"github.com/slipway-build/slipway/images/airgap"
+	"github.com/slipway-build/slipway/images/airgap/serve"
 	"github.com/slipway-build/slipway/internal/usage"
 	"github.com/slipway-build/slipway/progress"
 )
@@ -105,7 +106,7 @@ the server.`,
 			}
 			ctx, cancel := context.WithCancel(c.Context())
 			defer cancel()
-			server, err := airgap.NewServer(ctx, archives, airgap.ServeOptions{Dir: filepath.Join(p.settings.Cache, "serve"), Limit: p.settings.CacheSize,
+			server, err := serve.New(ctx, archives, serve.Options{Dir: filepath.Join(p.settings.Cache, "serve"), Limit: p.settings.CacheSize,
 				Log: func(line string) { fmt.Fprintln(p.Stderr, "slipway: "+line) }})
 			if err != nil {
 				return err

@@ -12,6 +12,7 @@ import (
 
 	"github.com/slipway-build/slipway/images"
 	"github.com/slipway-build/slipway/images/airgap"
+	"github.com/slipway-build/slipway/images/airgap/serve"
 	"github.com/slipway-build/slipway/images/imagetest"
 	"github.com/slipway-build/slipway/images/store"
 )
@@ -116,7 +117,7 @@ func serveArchive(t *testing.T, file string) string {
 	}
 	t.Cleanup(func() { a.Close() })
 	ctx, cancel := context.WithCancel(t.Context())
-	server, err := airgap.NewServer(ctx, []*airgap.Archive{a}, airgap.ServeOptions{Dir: t.TempDir(), Limit: 1 << 30, Log: func(string) {}})
+	server, err := serve.New(ctx, []*airgap.Archive{a}, serve.Options{Dir: t.TempDir(), Limit: 1 << 30, Log: func(string) {}})
 	if err != nil {
 		cancel()
 		t.Fatal(err)

@@ -18,6 +18,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/mutate"
 
 	"github.com/slipway-build/slipway/images/airgap/format"
+	"github.com/slipway-build/slipway/images/airgap/serve"
 	"github.com/slipway-build/slipway/images/airgap/verify"
 	"github.com/slipway-build/slipway/images/imagetest"
 	"github.com/slipway-build/slipway/progress"
@@ -201,7 +202,7 @@ func TestArtifactsOfALayoutAreLeftOut(t *testing.T) {
 		t.Errorf("%d images, %v; airgaptest.Warnings %q", len(list), err, warned.Said)
 	}
 	var log strings.Builder
-	newServer(t, []*airgap.Archive{a}, airgap.ServeOptions{Dir: t.TempDir(), Limit: 1 << 30, Log: func(line string) { log.WriteString(line) }})
+	newServer(t, []*airgap.Archive{a}, serve.Options{Dir: t.TempDir(), Limit: 1 << 30, Log: func(line string) { log.WriteString(line) }})
 	if !strings.Contains(log.String(), "a Helm chart") {
 		t.Errorf("serve says %q", log.String())
 	}

@@ -3,30 +3,20 @@ package airgap
 import (
 	"archive/tar"
 	"bytes"
-	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
-	"errors"
-	"fmt"
 	"io"
-	"io/fs"
 	"math/rand/v2"
 	"os"
-	"os/exec"
 	"path"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 
 	"github.com/google/go-containerregistry/pkg/name"
-	v1 "github.com/google/go-containerregistry/pkg/v1"
-	"github.com/google/go-containerregistry/pkg/v1/empty"
-	ocilayout "github.com/google/go-containerregistry/pkg/v1/layout"
 	"github.com/google/go-containerregistry/pkg/v1/types"
 
 	"github.com/slipway-build/slipway/images/airgap/format"
-	"github.com/slipway-build/slipway/images/airgap/verify"
 	"github.com/slipway-build/slipway/images/imagetest"
 	"github.com/slipway-build/slipway/images/store"
 )
@@ -162,188 +152,9 @@ func untar(t testing.TB, file string, codec format.Codec) (names []string, conte
 	}
 }
 
-func hexDigest(b []byte) string {
-	h := sha256.Sum256(b)
-	return hex.EncodeToString(h[:])
-}
-
-// packOne writes one archive to path.
-func packOne(t testing.TB, content *store.Store, path string, all ...Image) {
-	t.Helper()
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := Pack(t.Context(), content, all, []Output{{Path: path}}, Options{Level: "fastest"}); err != nil {
-		t.Fatal(err)
-	}
-}
-
-// simple is an image called by name with a file that says so.
-func simple(t testing.TB, called, platform string) Image {
-	t.Helper()
-	return Image{Names: []name.Reference{ref(t, called)},
-		Image: imagetest.Image(t, platform, imagetest.Layer(t, imagetest.Files{"bin/tool": called + " for " + platform}))}
-}
-
-// layoutTar writes a tar of an OCI layout whose index.json names idx, as other
-// programs make it: without manifest.json, and in the order of names.
-func layoutTar(t testing.TB, path, called string, idx v1.ImageIndex) {
-	t.Helper()
-	dir := t.TempDir()
-	written, err := ocilayout.Write(dir, empty.Index)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := written.AppendIndex(idx, ocilayout.WithAnnotations(map[string]string{format.RefNameAnnotation: called})); err != nil {
-		t.Fatal(err)
-	}
-	var entries []imagetest.Entry
-	err = filepath.WalkDir(dir, func(file string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() {
-			return err
-		}
-		rel, err := filepath.Rel(dir, file)
-		if err != nil {
-			return err
-		}
-		b, err := os.ReadFile(file)
-		e := imagetest.Entry{Body: string(b)}
-		e.Name = filepath.ToSlash(rel)
-		entries = append(entries, e)
-		return err
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(path, imagetest.Tar(t, entries...), 0o644); err != nil {
-		t.Fatal(err)
-	}
-}
-
-// readWhole reads all blobs of an image, which the client compares with their
-// digests, and compares what is in layers with the config.
-func readWhole(img v1.Image) error {
-	config, err := img.ConfigFile()
-	if err != nil {
-		return err
-	}
-	layers, err := img.Layers()
-	if err != nil {
-		return err
-	}
-	for i, l := range layers {
-		r, err := l.Compressed()
-		if err != nil {
-			return err
-		}
-		_, err = io.Copy(io.Discard, r)
-		if err := errors.Join(err, r.Close()); err != nil {
-			return err
-		}
-		if r, err = l.Uncompressed(); err != nil {
-			return err
-		}
-		digest, _, err := v1.SHA256(r)
-		if err := errors.Join(err, r.Close()); err != nil {
-			return err
-		}
-		if digest != config.RootFS.DiffIDs[i] {
-			return fmt.Errorf("layer %d has the diff ID %s instead of %s", i, digest, config.RootFS.DiffIDs[i])
-		}
-	}
-	return nil
-}
-
-func must(t *testing.T, cmd *exec.Cmd) string {
-	t.Helper()
-	out, err := cmd.CombinedOutput()
-	if err != nil {
-		t.Fatalf("%v: %v\n%s", cmd.Args, err, out)
-	}
-	return string(out)
-}
-
-// tags are the names under which an image is found.
-func tags(t *testing.T, img Image) []name.Tag {
-	t.Helper()
-	var all []name.Tag
-	for _, n := range img.Names {
-		tag, err := format.Tag(n)
-		if err != nil {
-			t.Fatal(err)
-		}
-		all = append(all, tag)
-	}
-	return all
-}
-
-// compress makes a frame of b.
-func compress(t testing.TB, codec format.Codec, b []byte) []byte {
-	t.Helper()
-	var out bytes.Buffer
-	w, err := map[format.Codec]openCompressor{format.Zstd: openZstd, format.Gzip: openGzip}[codec](&out, int64(len(b)))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := w.Write(b); err != nil {
-		t.Fatal(err)
-	}
-	if err := w.Close(); err != nil {
-		t.Fatal(err)
-	}
-	return out.Bytes()
-}
-
-// compareParts wants each of got to have the part at its place.
-func compareParts(t testing.TB, what string, want, got []string) {
-	t.Helper()
-	if len(got) != len(want) {
-		t.Errorf("%d %s instead of %d:\n%s", len(got), what, len(want), strings.Join(got, "\n"))
-		return
-	}
-	for i := range want {
-		if !strings.Contains(got[i], want[i]) {
-			t.Errorf("%s: %q does not say %q", what, got[i], want[i])
-		}
-	}
-}
-
 // noise is bytes that no compressor makes smaller.
 func noise(seed uint64, n int) []byte {
 	b := make([]byte, n)
 	rand.NewChaCha8([32]byte(binary.LittleEndian.AppendUint64(make([]byte, 24), seed))).Read(b)
 	return b
-}
-
-// foreign is the archive as another program would write it: one stream without an
-// index, in the opposite order.
-func foreign(t testing.TB, path string, codec format.Codec) string {
-	t.Helper()
-	names, content, _ := untar(t, path, codec)
-	slices.Reverse(names)
-	var entries []imagetest.Entry
-	for _, n := range names {
-		e := imagetest.Entry{Body: string(content[n])}
-		e.Name = n
-		entries = append(entries, e)
-	}
-	raw := imagetest.Tar(t, entries...)
-	compressed := raw
-	if codec != format.Tar {
-		compressed = compress(t, codec, raw)
-	}
-	file := filepath.Join(t.TempDir(), "foreign."+string(codec))
-	if err := os.WriteFile(file, compressed, 0o644); err != nil {
-		t.Fatal(err)
-	}
-	return file
-}
-
-func mustVerify(t testing.TB, path string, o verify.Options) *verify.Report {
-	t.Helper()
-	r, err := verify.Archive(t.Context(), path, o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return r
 }

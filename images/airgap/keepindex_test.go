@@ -53,7 +53,7 @@ func TestPackKeepsIndexesWithOriginalLayers(t *testing.T) {
 				t.Errorf("%s: an index without its other platform is complete", codec)
 			}
 			// The digest of the index, and that of the image, are served; the tag is the index.
-			host := serve(t, path)
+			host := serveAll(t, path)
 			for _, reference := range []string{":v1", "@" + want.String(), ":pinned-" + want.Hex} {
 				served, err := remote.Index(airgaptest.Ref(t, host+"/acme/app"+reference))
 				if err != nil {

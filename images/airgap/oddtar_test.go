@@ -182,7 +182,7 @@ func TestSparseLayers(t *testing.T) {
 				t.Fatal(err)
 			}
 			checkLayers(t, packed)
-			pulled, err := crane.Pull(serve(t, path) + "/acme/a:v1")
+			pulled, err := crane.Pull(serveAll(t, path) + "/acme/a:v1")
 			if err != nil {
 				t.Fatal(err)
 			}

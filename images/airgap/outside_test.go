@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/slipway-build/slipway/images/airgap"
+	"github.com/slipway-build/slipway/images/airgap/serve"
 	"github.com/slipway-build/slipway/images/airgap/verify"
 )
 
@@ -33,8 +34,8 @@ func packed(t testing.TB, path string) *airgap.PackedImage {
 	return list[0]
 }
 
-// serve serves archives and returns the host and port.
-func serve(t testing.TB, paths ...string) string {
+// serveAll serves archives and returns the host and port.
+func serveAll(t testing.TB, paths ...string) string {
 	t.Helper()
 	var archives []*airgap.Archive
 	for _, path := range paths {
@@ -45,15 +46,15 @@ func serve(t testing.TB, paths ...string) string {
 		t.Cleanup(func() { a.Close() })
 		archives = append(archives, a)
 	}
-	server := newServer(t, archives, airgap.ServeOptions{Dir: t.TempDir(), Limit: 1 << 30, Log: func(line string) { t.Log(line) }})
+	server := newServer(t, archives, serve.Options{Dir: t.TempDir(), Limit: 1 << 30, Log: func(line string) { t.Log(line) }})
 	return listen(t, server)
 }
 
 // newServer is a server that is closed at the end of the test.
-func newServer(t testing.TB, archives []*airgap.Archive, opts airgap.ServeOptions) *airgap.Server {
+func newServer(t testing.TB, archives []*airgap.Archive, opts serve.Options) *serve.Server {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
-	server, err := airgap.NewServer(ctx, archives, opts)
+	server, err := serve.New(ctx, archives, opts)
 	if err != nil {
 		cancel()
 		t.Fatal(err)
@@ -68,7 +69,7 @@ func newServer(t testing.TB, archives []*airgap.Archive, opts airgap.ServeOption
 }
 
 // listen lets clients connect until the end of the test.
-func listen(t testing.TB, server *airgap.Server) string {
+func listen(t testing.TB, server *serve.Server) string {
 	t.Helper()
 	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {

@@ -1,4 +1,4 @@
-package airgap
+package serve
 
 import (
 	"context"
@@ -15,6 +15,9 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/slipway-build/slipway/images/airgap"
+	"github.com/slipway-build/slipway/images/airgap/airgaptest"
+
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -29,24 +32,24 @@ import (
 // serve serves archives and returns the host and port.
 func serve(t testing.TB, paths ...string) string {
 	t.Helper()
-	var archives []*Archive
+	var archives []*airgap.Archive
 	for _, path := range paths {
-		a, err := Open(t.Context(), path)
+		a, err := airgap.Open(t.Context(), path)
 		if err != nil {
 			t.Fatal(err)
 		}
 		t.Cleanup(func() { a.Close() })
 		archives = append(archives, a)
 	}
-	server := newServer(t, archives, ServeOptions{Dir: t.TempDir(), Limit: 1 << 30, Log: func(line string) { t.Log(line) }})
+	server := newServer(t, archives, Options{Dir: t.TempDir(), Limit: 1 << 30, Log: func(line string) { t.Log(line) }})
 	return listen(t, server)
 }
 
 // newServer is a server that is closed at the end of the test.
-func newServer(t testing.TB, archives []*Archive, opts ServeOptions) *Server {
+func newServer(t testing.TB, archives []*airgap.Archive, opts Options) *Server {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
-	server, err := NewServer(ctx, archives, opts)
+	server, err := New(ctx, archives, opts)
 	if err != nil {
 		cancel()
 		t.Fatal(err)
@@ -83,23 +86,23 @@ func listen(t testing.TB, server *Server) string {
 // tag, names that only the host tells apart, and an archive without an index.
 func several(t testing.TB) []string {
 	t.Helper()
-	content, dir := newStore(t), t.TempDir()
+	content, dir := airgaptest.NewStore(t), t.TempDir()
 	var paths []string
-	add := func(file string, all ...Image) string {
+	add := func(file string, all ...airgap.Image) string {
 		path := filepath.Join(dir, file)
-		packOne(t, content, path, all...)
+		airgaptest.PackOne(t, content, path, all...)
 		paths = append(paths, path)
 		return path
 	}
-	add("linux-amd64.tar.zst", simple(t, "acme/runtime:v1", "linux/amd64"), simple(t, "busybox:1.36", "linux/amd64"), simple(t, "quay.io/a/b:v1", "linux/amd64"))
-	add("linux-arm64.tar.gz", simple(t, "acme/runtime:v1", "linux/arm64"), simple(t, "acme/runtime:v2", "linux/arm64"))
-	add("windows-ltsc2019.tar", simple(t, "acme/runtime:v1", "windows/amd64:10.0.17763.7919"))
-	add("windows-ltsc2022.tar", simple(t, "acme/runtime:v1", "windows/amd64:10.0.20348.4294"))
-	add("late.tar.zst", simple(t, "docker.io/a/b:v1", "linux/amd64"), Image{
-		Names: []name.Reference{ref(t, "acme/runtime:v1")},
+	add("linux-amd64.tar.zst", airgaptest.Simple(t, "acme/runtime:v1", "linux/amd64"), airgaptest.Simple(t, "busybox:1.36", "linux/amd64"), airgaptest.Simple(t, "quay.io/a/b:v1", "linux/amd64"))
+	add("linux-arm64.tar.gz", airgaptest.Simple(t, "acme/runtime:v1", "linux/arm64"), airgaptest.Simple(t, "acme/runtime:v2", "linux/arm64"))
+	add("windows-ltsc2019.tar", airgaptest.Simple(t, "acme/runtime:v1", "windows/amd64:10.0.17763.7919"))
+	add("windows-ltsc2022.tar", airgaptest.Simple(t, "acme/runtime:v1", "windows/amd64:10.0.20348.4294"))
+	add("late.tar.zst", airgaptest.Simple(t, "docker.io/a/b:v1", "linux/amd64"), airgap.Image{
+		Names: []name.Reference{airgaptest.Ref(t, "acme/runtime:v1")},
 		Image: imagetest.Image(t, "linux/amd64", imagetest.Layer(t, imagetest.Files{"bin/tool": "another"})),
 	})
-	return append(paths, foreign(t, add("gone.tar.zst", simple(t, "gcr.io/foreign/x:v1", "linux/amd64")), format.Zstd))
+	return append(paths, airgaptest.Foreign(t, add("gone.tar.zst", airgaptest.Simple(t, "gcr.io/foreign/x:v1", "linux/amd64")), format.Zstd))
 }
 
 func TestHandlerAnswersAsTheSpecificationSays(t *testing.T) {
@@ -204,7 +207,7 @@ func TestHandlerAnswersAsTheSpecificationSays(t *testing.T) {
 	})
 	t.Run("manifests", func(t *testing.T) {
 		resp, body := get(t, "GET", "/v2/busybox/manifests/1.36")
-		digest := "sha256:" + hexDigest([]byte(body))
+		digest := "sha256:" + airgaptest.HexDigest([]byte(body))
 		if got := resp.Header.Get("Docker-Content-Digest"); got != digest {
 			t.Errorf("digest %s instead of %s", got, digest)
 		}
@@ -216,7 +219,7 @@ func TestHandlerAnswersAsTheSpecificationSays(t *testing.T) {
 	t.Run("ranges", func(t *testing.T) {
 		for _, repo := range []string{"busybox", "foreign/x"} {
 			tag := map[string]string{"busybox": "1.36", "foreign/x": "v1"}[repo]
-			img, err := remote.Image(ref(t, host+"/"+repo+":"+tag))
+			img, err := remote.Image(airgaptest.Ref(t, host+"/"+repo+":"+tag))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -284,19 +287,19 @@ func TestHandlerServesWhatIsInArchives(t *testing.T) {
 		"foreign/x:v1":         "gcr.io/foreign/x:v1 for linux/amd64",
 		"acme/runtime:v2":      "acme/runtime:v2 for linux/arm64",
 	} {
-		img, err := remote.Image(ref(t, host+"/"+reference))
+		img, err := remote.Image(airgaptest.Ref(t, host+"/"+reference))
 		if err != nil {
 			t.Errorf("%s: %v", reference, err)
 			continue
 		}
-		if err := readWhole(img); err != nil {
+		if err := airgaptest.ReadWhole(img); err != nil {
 			t.Errorf("%s: %v", reference, err)
 		}
 		if got := bodies(img); !slices.Equal(got, []string{want}) {
 			t.Errorf("%s holds %q instead of %q", reference, got, want)
 		}
 	}
-	idx, err := remote.Index(ref(t, host+"/acme/runtime:v1"))
+	idx, err := remote.Index(airgaptest.Ref(t, host+"/acme/runtime:v1"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -309,7 +312,7 @@ func TestHandlerServesWhatIsInArchives(t *testing.T) {
 		platforms = append(platforms, images.FormatPlatform(*d.Platform))
 		img, err := idx.Image(d.Digest)
 		if err == nil {
-			err = readWhole(img)
+			err = airgaptest.ReadWhole(img)
 		}
 		if err != nil {
 			t.Errorf("%s: %v", d.Digest, err)
@@ -330,16 +333,16 @@ func TestHandlerServesWhatIsInArchives(t *testing.T) {
 
 // Many read at once, from archives with and without an index.
 func TestHandlerServesManyAtOnce(t *testing.T) {
-	paths := pack(t, newStore(t), sampleImages(t), Options{})
+	paths := airgaptest.Pack(t, airgaptest.NewStore(t), airgaptest.SampleImages(t), airgap.Options{})
 	for codec, path := range paths {
-		host := serve(t, foreign(t, path, codec), path)
+		host := serve(t, airgaptest.Foreign(t, path, codec), path)
 		var group sync.WaitGroup
 		for _, reference := range []string{"busybox:1.36", "a/b:v2", "quay.io/a/b:v2", "rancher/runtime:v1.34.1-r1"} {
 			for range 3 {
 				group.Go(func() {
-					img, err := remote.Image(ref(t, host+"/"+reference))
+					img, err := remote.Image(airgaptest.Ref(t, host+"/"+reference))
 					if err == nil {
-						err = readWhole(img)
+						err = airgaptest.ReadWhole(img)
 					}
 					if err != nil {
 						t.Errorf("%s: %s: %v", codec, reference, err)
@@ -354,7 +357,7 @@ func TestHandlerServesManyAtOnce(t *testing.T) {
 // What is damaged is not served as if it were whole.
 func TestHandlerBreaksOffWhereAnArchiveIsDamaged(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "a.tar.zst")
-	packOne(t, newStore(t), path, Image{Names: []name.Reference{ref(t, "acme/a:v1")},
+	airgaptest.PackOne(t, airgaptest.NewStore(t), path, airgap.Image{Names: []name.Reference{airgaptest.Ref(t, "acme/a:v1")},
 		Image: imagetest.Image(t, "linux/amd64", imagetest.RandomLayer(t, 1, 300_000))})
 	raw, err := os.ReadFile(path)
 	if err != nil {
@@ -364,11 +367,11 @@ func TestHandlerBreaksOffWhereAnArchiveIsDamaged(t *testing.T) {
 	if err := os.WriteFile(path, raw, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	img, err := remote.Image(ref(t, serve(t, path)+"/acme/a:v1"))
+	img, err := remote.Image(airgaptest.Ref(t, serve(t, path)+"/acme/a:v1"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := readWhole(img); err == nil {
+	if err := airgaptest.ReadWhole(img); err == nil {
 		t.Error("a damaged layer was served whole")
 	}
 }
@@ -376,18 +379,18 @@ func TestHandlerBreaksOffWhereAnArchiveIsDamaged(t *testing.T) {
 func TestHandlerRefusesImagesThatAreTooAlike(t *testing.T) {
 	bare := imagetest.Image(t, "windows/amd64", imagetest.Layer(t, imagetest.Files{"bin/a.exe": "MZ"}))
 	linux, windows := filepath.Join(t.TempDir(), "linux.tar"), filepath.Join(t.TempDir(), "windows.tar")
-	packOne(t, newStore(t), linux, simple(t, "acme/a:v1", "linux/amd64"))
-	layoutTar(t, windows, "acme/a:v1", imagetest.Index(t, bare))
-	var archives []*Archive
+	airgaptest.PackOne(t, airgaptest.NewStore(t), linux, airgaptest.Simple(t, "acme/a:v1", "linux/amd64"))
+	airgaptest.LayoutTar(t, windows, "acme/a:v1", imagetest.Index(t, bare))
+	var archives []*airgap.Archive
 	for _, path := range []string{linux, windows} {
-		a, err := Open(t.Context(), path)
+		a, err := airgap.Open(t.Context(), path)
 		if err != nil {
 			t.Fatal(err)
 		}
 		defer a.Close()
 		archives = append(archives, a)
 	}
-	if _, err := NewServer(t.Context(), archives, ServeOptions{Dir: t.TempDir(), Log: func(string) {}}); err == nil || !strings.Contains(err.Error(), "serving docker.io/acme/a:v1") || !strings.Contains(err.Error(), "os.version") {
+	if _, err := New(t.Context(), archives, Options{Dir: t.TempDir(), Log: func(string) {}}); err == nil || !strings.Contains(err.Error(), "serving docker.io/acme/a:v1") || !strings.Contains(err.Error(), "os.version") {
 		t.Errorf("NewServer: %v", err)
 	}
 }
@@ -406,7 +409,10 @@ func TestSkopeoReadsWhatIsServed(t *testing.T) {
 	dir := t.TempDir()
 	run("copy", "--src-tls-verify=false", "--all", "docker://"+host+"/acme/runtime:v1", "oci:"+filepath.Join(dir, "all"))
 	run("copy", "--src-tls-verify=false", "--override-arch=arm64", "--override-os=linux", "docker://"+host+"/docker.io/acme/runtime:v1", "docker-archive:"+filepath.Join(dir, "arm64.tar")+":acme/runtime:v1")
-	compareParts(t, "problems", nil, mustVerify(t, filepath.Join(dir, "arm64.tar"), verify.Options{}).Problems)
+	report, err := verify.Archive(t.Context(), filepath.Join(dir, "arm64.tar"), verify.Options{})
+	if err != nil || len(report.Problems) > 0 {
+		t.Errorf("verify: %v, %v", report, err)
+	}
 	if tags := run("list-tags", "--tls-verify=false", "docker://"+host+"/acme/runtime"); !strings.Contains(tags, `"v2"`) {
 		t.Errorf("skopeo lists the tags %s", tags)
 	}

@@ -1,4 +1,4 @@
-package airgap
+package serve
 
 import (
 	"context"
@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/types"
 
 	"github.com/slipway-build/slipway/images"
+	"github.com/slipway-build/slipway/images/airgap"
 	"github.com/slipway-build/slipway/images/airgap/format"
 	"github.com/slipway-build/slipway/progress"
 )
@@ -49,8 +50,8 @@ type Server struct {
 	log    func(string)
 }
 
-// ServeOptions say what a Server may use.
-type ServeOptions struct {
+// Options say what a Server may use.
+type Options struct {
 	// Dir is a folder, which several servers may share, in which decompressed files
 	// are kept until Close.
 	Dir string
@@ -62,9 +63,9 @@ type ServeOptions struct {
 	Log func(line string)
 }
 
-// NewServer reads what archives hold. They must stay open; ctx holds for the server's
+// New reads what archives hold. They must stay open; ctx holds for the server's
 // life.
-func NewServer(ctx context.Context, archives []*Archive, opts ServeOptions) (*Server, error) {
+func New(ctx context.Context, archives []*airgap.Archive, opts Options) (*Server, error) {
 	s := &Server{repositories: map[string]*repository{}, log: opts.Log}
 	var order []string
 	for _, a := range archives {
@@ -109,8 +110,8 @@ func (warningLog) Finished(*progress.Task, error) {}
 func (l warningLog) Warning(message string)       { l(message) }
 
 // prepare makes all layers known that can be asked for.
-func (s *Server) prepare(ctx context.Context, opts ServeOptions) (err error) {
-	layers := map[*Archive]map[v1.Hash]string{}
+func (s *Server) prepare(ctx context.Context, opts Options) (err error) {
+	layers := map[*airgap.Archive]map[v1.Hash]string{}
 	for _, repo := range s.repositories {
 		for _, b := range repo.blobs {
 			if b.archive == nil {
@@ -172,8 +173,8 @@ type repository struct {
 	name string // qualified, for messages
 	// images are those of each tag, none of them for the same platform, and indexes
 	// those that archives keep for it.
-	images    map[string][]*PackedImage
-	indexes   map[string][]*PackedIndex
+	images    map[string][]*airgap.PackedImage
+	indexes   map[string][]*airgap.PackedIndex
 	tags      map[string]*document
 	manifests map[string]*document // by digest
 	blobs     map[string]*blob     // by digest
@@ -191,19 +192,19 @@ type blob struct {
 	size    int64
 	raw     []byte
 	digest  v1.Hash
-	archive *Archive
+	archive *airgap.Archive
 	file    string
 }
 
 func newRepository(name string) *repository {
-	return &repository{name: name, images: map[string][]*PackedImage{}, indexes: map[string][]*PackedIndex{},
+	return &repository{name: name, images: map[string][]*airgap.PackedImage{}, indexes: map[string][]*airgap.PackedIndex{},
 		tags: map[string]*document{}, manifests: map[string]*document{}, blobs: map[string]*blob{}}
 }
 
 // add adds an image under a name of it.
-func (r *repository) add(img *PackedImage, named string, log func(string)) {
+func (r *repository) add(img *airgap.PackedImage, named string, log func(string)) {
 	tag, _ := format.RegistryTag(named[len(r.name)+1:])
-	i := slices.IndexFunc(r.images[tag], func(other *PackedImage) bool {
+	i := slices.IndexFunc(r.images[tag], func(other *airgap.PackedImage) bool {
 		return images.ComparePlatforms(img.Platform, other.Platform) == 0
 	})
 	switch {
@@ -216,7 +217,7 @@ func (r *repository) add(img *PackedImage, named string, log func(string)) {
 	for _, index := range img.Indexes {
 		if slices.Contains(index.Names, named) {
 			r.addIndex(index)
-			if !slices.ContainsFunc(r.indexes[tag], func(other *PackedIndex) bool { return other.Descriptor.Digest == index.Descriptor.Digest }) {
+			if !slices.ContainsFunc(r.indexes[tag], func(other *airgap.PackedIndex) bool { return other.Descriptor.Digest == index.Descriptor.Digest }) {
 				r.indexes[tag] = append(r.indexes[tag], index)
 			}
 		}
@@ -235,7 +236,7 @@ func (r *repository) add(img *PackedImage, named string, log func(string)) {
 }
 
 // addIndex adds an index, and those inside it.
-func (r *repository) addIndex(index *PackedIndex) {
+func (r *repository) addIndex(index *airgap.PackedIndex) {
 	r.manifests[index.Descriptor.Digest.String()] = &document{index.Descriptor.MediaType, index.Descriptor.Digest, index.RawManifest()}
 	for _, nested := range index.Nested() {
 		r.addIndex(nested)
@@ -244,7 +245,7 @@ func (r *repository) addIndex(index *PackedIndex) {
 
 // documentOf is the image's manifest. Descriptors of other programs' layouts may
 // lack the media type, which the manifest itself may have.
-func documentOf(img *PackedImage) *document {
+func documentOf(img *airgap.PackedImage) *document {
 	mediaType := img.Manifest.MediaType
 	if mediaType == "" {
 		var m struct {
@@ -281,15 +282,15 @@ func (r *repository) finish(ctx context.Context) error {
 
 // wholeIndex is the kept index that stands for all images of a tag, if there is just
 // one.
-func wholeIndex(kept []*PackedIndex, list []*PackedImage) *PackedIndex {
-	if len(kept) != 1 || slices.ContainsFunc(list, func(img *PackedImage) bool { return !kept[0].Lists(img.Manifest.Digest) }) {
+func wholeIndex(kept []*airgap.PackedIndex, list []*airgap.PackedImage) *airgap.PackedIndex {
+	if len(kept) != 1 || slices.ContainsFunc(list, func(img *airgap.PackedImage) bool { return !kept[0].Lists(img.Manifest.Digest) }) {
 		return nil
 	}
 	return kept[0]
 }
 
 // documentOfAll is the manifest of an image, or an index of images, see images.ImageOrIndex.
-func documentOfAll(ctx context.Context, list []*PackedImage) (*document, error) {
+func documentOfAll(ctx context.Context, list []*airgap.PackedImage) (*document, error) {
 	var entries []images.IndexEntry
 	for _, img := range list {
 		image, err := img.Image(ctx)

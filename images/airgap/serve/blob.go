@@ -1,4 +1,4 @@
-package airgap
+package serve
 
 import (
 	"context"
@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/slipway-build/slipway/images/airgap"
 	"github.com/slipway-build/slipway/images/airgap/format"
 )
 
@@ -173,7 +174,7 @@ func broken(err error) error {
 
 // sendPlain sends a part of a file of a plain tar. If the tar is one file, the kernel
 // copies it.
-func (s *Server) sendPlain(ctx context.Context, w io.Writer, a *Archive, f File, part byteRange, started func()) error {
+func (s *Server) sendPlain(ctx context.Context, w io.Writer, a *airgap.Archive, f airgap.File, part byteRange, started func()) error {
 	size := part.end - part.begin
 	from, err := a.OpenPlain(f, part.begin, size)
 	if err != nil {
@@ -193,7 +194,7 @@ func (s *Server) sendPlain(ctx context.Context, w io.Writer, a *Archive, f File,
 const directWait = 30 * time.Second
 
 // sendDirect decompresses for one request, where there is no room to keep the result.
-func (s *Server) sendDirect(ctx context.Context, w io.Writer, a *Archive, f File, part byteRange, started func()) error {
+func (s *Server) sendDirect(ctx context.Context, w io.Writer, a *airgap.Archive, f airgap.File, part byteRange, started func()) error {
 	patience := time.NewTimer(directWait)
 	defer patience.Stop()
 	select {

@@ -1,4 +1,4 @@
-package airgap
+package serve
 
 import (
 	"bytes"
@@ -14,6 +14,9 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/slipway-build/slipway/images/airgap"
+	"github.com/slipway-build/slipway/images/airgap/airgaptest"
 
 	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -43,15 +46,15 @@ func loadOf(t *testing.T, layers int, size, limit int64, log *lineLog) (host str
 		content = append(content, imagetest.RandomLayer(t, uint64(i), size))
 	}
 	path := filepath.Join(t.TempDir(), "a.tar.zst")
-	packOne(t, newStore(t), path, Image{Names: []name.Reference{ref(t, "acme/a:v1")}, Image: imagetest.Image(t, "linux/amd64", content...)})
-	a, err := Open(t.Context(), path)
+	airgaptest.PackOne(t, airgaptest.NewStore(t), path, airgap.Image{Names: []name.Reference{airgaptest.Ref(t, "acme/a:v1")}, Image: imagetest.Image(t, "linux/amd64", content...)})
+	a, err := airgap.Open(t.Context(), path)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { a.Close() })
-	server = newServer(t, []*Archive{a}, ServeOptions{Dir: t.TempDir(), Limit: limit, Log: log.add})
+	server = newServer(t, []*airgap.Archive{a}, Options{Dir: t.TempDir(), Limit: limit, Log: log.add})
 	host = listen(t, server)
-	img, err := remote.Image(ref(t, host+"/acme/a:v1"))
+	img, err := remote.Image(airgaptest.Ref(t, host+"/acme/a:v1"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -95,7 +98,7 @@ func getBlob(t *testing.T, host string, d v1.Descriptor, headers ...string) (int
 }
 
 // right says whether a body is a blob.
-func right(body []byte, d v1.Descriptor) bool { return hexDigest(body) == d.Digest.Hex }
+func right(body []byte, d v1.Descriptor) bool { return airgaptest.HexDigest(body) == d.Digest.Hex }
 
 // Clients that take nothing hold neither memory nor the way of others.
 func TestServeIsHeldUpByNoClient(t *testing.T) {
@@ -205,7 +208,7 @@ func TestServeWithoutDisk(t *testing.T) {
 func TestServeOfADamagedArchive(t *testing.T) {
 	for _, ext := range []string{".tar.zst", ".tar.gz"} {
 		path := filepath.Join(t.TempDir(), "a"+ext)
-		packOne(t, newStore(t), path, Image{Names: []name.Reference{ref(t, "acme/a:v1")},
+		airgaptest.PackOne(t, airgaptest.NewStore(t), path, airgap.Image{Names: []name.Reference{airgaptest.Ref(t, "acme/a:v1")},
 			Image: imagetest.Image(t, "linux/amd64", imagetest.RandomLayer(t, 1, 300_000))})
 		raw, err := os.ReadFile(path)
 		if err != nil {
@@ -215,14 +218,14 @@ func TestServeOfADamagedArchive(t *testing.T) {
 		if err := os.WriteFile(path, raw, 0o644); err != nil {
 			t.Fatal(err)
 		}
-		a, err := Open(t.Context(), path)
+		a, err := airgap.Open(t.Context(), path)
 		if err != nil {
 			t.Fatal(err)
 		}
 		defer a.Close()
 		var log lineLog
-		host := listen(t, newServer(t, []*Archive{a}, ServeOptions{Dir: t.TempDir(), Limit: 1 << 30, Log: log.add}))
-		img, err := remote.Image(ref(t, host+"/acme/a:v1"))
+		host := listen(t, newServer(t, []*airgap.Archive{a}, Options{Dir: t.TempDir(), Limit: 1 << 30, Log: log.add}))
+		img, err := remote.Image(airgaptest.Ref(t, host+"/acme/a:v1"))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -1,4 +1,4 @@
-package airgap
+package serve
 
 import (
 	"context"
@@ -16,6 +16,7 @@ import (
 	"github.com/gofrs/flock"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
+	"github.com/slipway-build/slipway/images/airgap"
 	"github.com/slipway-build/slipway/internal/fileop"
 	"github.com/slipway-build/slipway/internal/regular"
 	"github.com/slipway-build/slipway/internal/streams"
@@ -44,7 +45,7 @@ type decodedFiles struct {
 	used int64 // bytes of all runs
 	runs map[runKey]*decodedRun
 	// layers are those of each run that can be asked for, by archive.
-	layers map[*Archive]func() (map[int64][]decodedFile, error)
+	layers map[*airgap.Archive]func() (map[int64][]decodedFile, error)
 	// order is that in which runs were asked for, the latest at the end.
 	order []*decodedRun
 }
@@ -52,7 +53,7 @@ type decodedFiles struct {
 // A runKey names what is decompressed together: a frame of an archive, or all of one
 // that has no index.
 type runKey struct {
-	archive *Archive
+	archive *airgap.Archive
 	number  int64 // see Archive.Run
 }
 
@@ -73,21 +74,21 @@ type decodedRun struct {
 // A decodedFile is a layer of a run.
 type decodedFile struct {
 	path   string
-	file   File
+	file   airgap.File
 	digest v1.Hash
 	// ready is how many bytes may be read; all of them only when they had the right
 	// digest.
 	ready int64 // guarded by decodedRun.mu
 }
 
-func newDecodedFiles(ctx context.Context, opts ServeOptions) (*decodedFiles, error) {
+func newDecodedFiles(ctx context.Context, opts Options) (*decodedFiles, error) {
 	lock, dir, err := newServeFolder(opts.Dir)
 	if err != nil {
 		return nil, fmt.Errorf("making a folder for decompressed files: %w", err)
 	}
 	return &decodedFiles{ctx: ctx, dir: dir, lock: lock, limit: opts.Limit, log: opts.Log,
 		slots: make(chan struct{}, decoders), runs: map[runKey]*decodedRun{},
-		layers: map[*Archive]func() (map[int64][]decodedFile, error){}}, nil
+		layers: map[*airgap.Archive]func() (map[int64][]decodedFile, error){}}, nil
 }
 
 // newServeFolder makes a folder below parent that is locked as long as this process
@@ -125,7 +126,7 @@ func newServeFolder(parent string) (lock *flock.Flock, dir string, err error) {
 }
 
 // add makes the layers of an archive known, before any is acquired.
-func (d *decodedFiles) add(a *Archive, layers map[v1.Hash]string) {
+func (d *decodedFiles) add(a *airgap.Archive, layers map[v1.Hash]string) {
 	d.layers[a] = sync.OnceValues(func() (map[int64][]decodedFile, error) {
 		byRun := map[int64][]decodedFile{}
 		for digest, file := range layers {
@@ -154,7 +155,7 @@ func (d *decodedFiles) close() error {
 
 // acquire returns the run that a layer is in, and starts to decompress it if it is not
 // there. The caller releases it.
-func (d *decodedFiles) acquire(a *Archive, f File) (*decodedRun, error) {
+func (d *decodedFiles) acquire(a *airgap.Archive, f airgap.File) (*decodedRun, error) {
 	layers, err := d.layers[a]()
 	if err != nil {
 		return nil, err

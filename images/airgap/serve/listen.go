@@ -1,4 +1,4 @@
-package airgap
+package serve
 
 import (
 	"context"

@@ -1,4 +1,4 @@
-package airgap
+package serve
 
 import (
 	"os/exec"
@@ -6,6 +6,9 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"github.com/slipway-build/slipway/images/airgap"
+	"github.com/slipway-build/slipway/images/airgap/airgaptest"
 
 	"github.com/google/go-containerregistry/pkg/crane"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -16,17 +19,17 @@ import (
 
 // servedForms are archives of both kinds of layers, each served alone, with what is
 // in them.
-func servedForms(t *testing.T, each func(t *testing.T, host string, all []Image)) {
+func servedForms(t *testing.T, each func(t *testing.T, host string, all []airgap.Image)) {
 	for _, layers := range []string{"uncompressed", "original"} {
-		for codec, path := range pack(t, newStore(t), gzipImages(t), Options{Layers: layers}) {
-			t.Run(layers+" "+string(codec), func(t *testing.T) { each(t, serve(t, path), gzipImages(t)) })
+		for codec, path := range airgaptest.Pack(t, airgaptest.NewStore(t), airgaptest.GzipImages(t), airgap.Options{Layers: layers}) {
+			t.Run(layers+" "+string(codec), func(t *testing.T) { each(t, serve(t, path), airgaptest.GzipImages(t)) })
 		}
 	}
 }
 
 func TestDockerPullsWhatIsServed(t *testing.T) {
 	address, docker := imagetest.Docker(t), imagetest.Program(t, "docker")
-	servedForms(t, func(t *testing.T, host string, all []Image) {
+	servedForms(t, func(t *testing.T, host string, all []airgap.Image) {
 		run := func(args ...string) string {
 			t.Helper()
 			return must(t, exec.CommandContext(t.Context(), docker, append([]string{"--host", address}, args...)...))
@@ -36,7 +39,7 @@ func TestDockerPullsWhatIsServed(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			reference := host + "/" + images.Familiar(tags(t, img)[0])
+			reference := host + "/" + images.Familiar(airgaptest.Tags(t, img)[0])
 			run("pull", "--quiet", reference)
 			if got := strings.TrimSpace(run("image", "inspect", "--format", "{{.Id}}", reference)); got != id.String() {
 				t.Errorf("%s is %s, want %s", reference, got, id)
@@ -48,14 +51,14 @@ func TestDockerPullsWhatIsServed(t *testing.T) {
 
 // crane pull saves what it reads, and its reader compares every digest.
 func TestCranePullsWhatIsServed(t *testing.T) {
-	servedForms(t, func(t *testing.T, host string, all []Image) {
+	servedForms(t, func(t *testing.T, host string, all []airgap.Image) {
 		for _, img := range all {
-			reference := host + "/" + images.Familiar(tags(t, img)[0])
+			reference := host + "/" + images.Familiar(airgaptest.Tags(t, img)[0])
 			pulled, err := crane.Pull(reference)
 			if err != nil {
 				t.Fatal(err)
 			}
-			if err := readWhole(pulled); err != nil {
+			if err := airgaptest.ReadWhole(pulled); err != nil {
 				t.Errorf("%s: %v", reference, err)
 			}
 			want, err := img.Image.ConfigName()
@@ -73,15 +76,15 @@ func TestCranePullsWhatIsServed(t *testing.T) {
 }
 
 func TestManyPullAtOnce(t *testing.T) {
-	servedForms(t, func(t *testing.T, host string, all []Image) {
+	servedForms(t, func(t *testing.T, host string, all []airgap.Image) {
 		var wait sync.WaitGroup
 		for n := range 32 {
 			img := all[n%len(all)]
-			reference := host + "/" + images.Familiar(tags(t, img)[0])
+			reference := host + "/" + images.Familiar(airgaptest.Tags(t, img)[0])
 			wait.Go(func() {
 				pulled, err := crane.Pull(reference, crane.WithPlatform(&v1.Platform{OS: "linux", Architecture: "amd64"}))
 				if err == nil {
-					err = readWhole(pulled)
+					err = airgaptest.ReadWhole(pulled)
 				}
 				if err != nil {
 					t.Errorf("pull %d of %s: %v", n, reference, err)
@@ -90,4 +93,13 @@ func TestManyPullAtOnce(t *testing.T) {
 		}
 		wait.Wait()
 	})
+}
+
+func must(t *testing.T, cmd *exec.Cmd) string {
+	t.Helper()
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v: %v\n%s", cmd.Args, err, out)
+	}
+	return string(out)
 }

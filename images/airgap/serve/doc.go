@@ -1,0 +1,2 @@
+// Package serve is a registry of the images in archives, for reading alone.
+package serve
