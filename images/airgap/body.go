@@ -6,7 +6,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"hash"
 	"io"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -75,28 +74,4 @@ func copyVerified(w io.Writer, r io.Reader, digest v1.Hash, size int64) error {
 		return fmt.Errorf("its bytes have the digest sha256:%s instead of %s", got, digest)
 	}
 	return nil
-}
-
-// newVerifyingReader reads r, whose content must have the digest when it ends;
-// else wrong makes the last error.
-func newVerifyingReader(r io.ReadCloser, digest v1.Hash, wrong func(got v1.Hash) error) io.ReadCloser {
-	return &verifyingReader{ReadCloser: r, hash: sha256.New(), digest: digest, wrong: wrong}
-}
-
-type verifyingReader struct {
-	io.ReadCloser
-	hash   hash.Hash
-	digest v1.Hash
-	wrong  func(got v1.Hash) error
-}
-
-func (v *verifyingReader) Read(p []byte) (int, error) {
-	n, err := v.ReadCloser.Read(p)
-	v.hash.Write(p[:n])
-	if err == io.EOF {
-		if got := (v1.Hash{Algorithm: "sha256", Hex: hex.EncodeToString(v.hash.Sum(nil))}); got != v.digest {
-			return n, v.wrong(got)
-		}
-	}
-	return n, err
 }
