@@ -10,7 +10,7 @@ import (
 
 	"github.com/slipway-build/slipway/build/workbench"
 	"github.com/slipway-build/slipway/images"
-	"github.com/slipway-build/slipway/images/airgap"
+	"github.com/slipway-build/slipway/images/airgap/pack"
 	"github.com/slipway-build/slipway/internal/regular"
 	"github.com/slipway-build/slipway/internal/usage"
 	"github.com/slipway-build/slipway/progress"
@@ -96,7 +96,7 @@ func (p *Program) preflightPack(c *cobra.Command, job workbench.PackJob) error {
 
 // pack writes archives, and prints their sizes.
 func (p *Program) pack(c *cobra.Command, job workbench.PackJob) error {
-	var made []airgap.Result
+	var made []pack.Result
 	err := p.withWorkbench(c, func(ctx context.Context, w *workbench.Workbench) (err error) {
 		made, err = w.Pack(ctx, job)
 		return err

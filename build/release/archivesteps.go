@@ -18,7 +18,7 @@ import (
 	"github.com/slipway-build/slipway/build/plan"
 	"github.com/slipway-build/slipway/build/workbench"
 	"github.com/slipway-build/slipway/images"
-	"github.com/slipway-build/slipway/images/airgap"
+	"github.com/slipway-build/slipway/images/airgap/pack"
 	"github.com/slipway-build/slipway/internal/parallel"
 )
 
@@ -27,8 +27,8 @@ import (
 func (b *Builder) packageAirgap(ctx context.Context) error {
 	var (
 		missing  = make([]error, len(b.Plan.Archives))
-		contents = make([][]airgap.Image, len(b.Plan.Archives))
-		pulled   parallel.Memo[airgap.Image]
+		contents = make([][]pack.Image, len(b.Plan.Archives))
+		pulled   parallel.Memo[pack.Image]
 	)
 	// All images, also those that no archive holds: what was packaged can be verified
 	// and published.
@@ -64,7 +64,7 @@ func (b *Builder) packageAirgap(ctx context.Context) error {
 }
 
 // checkRoom looks whether the disks have room for the archives that are not there.
-func (b *Builder) checkRoom(ctx context.Context, contents [][]airgap.Image) error {
+func (b *Builder) checkRoom(ctx context.Context, contents [][]pack.Image) error {
 	outputs := make([][]string, len(contents))
 	for i, step := range b.Plan.Archives {
 		key, err := archiveKey(step, contents[i])
@@ -93,9 +93,9 @@ func (b *Builder) Preflight(ctx context.Context) (*workbench.Preflight, error) {
 	}
 	var (
 		missing  = make([]error, len(b.Plan.Archives))
-		contents = make([][]airgap.Image, len(b.Plan.Archives))
+		contents = make([][]pack.Image, len(b.Plan.Archives))
 		outputs  = make([][]string, len(b.Plan.Archives))
-		pulled   parallel.Memo[airgap.Image]
+		pulled   parallel.Memo[pack.Image]
 	)
 	_ = parallel.Each(ctx, len(b.Plan.Archives), max(len(b.Plan.Archives), 1), func(i int) error {
 		step := b.Plan.Archives[i]
@@ -114,8 +114,8 @@ func (b *Builder) Preflight(ctx context.Context) (*workbench.Preflight, error) {
 
 // archiveImages are the images of an archive. Those of registries are looked up;
 // their layers are fetched when the archive is written.
-func (b *Builder) archiveImages(ctx context.Context, step plan.ArchiveStep, pulled *parallel.Memo[airgap.Image]) ([]airgap.Image, error) {
-	out := make([]airgap.Image, len(step.Images))
+func (b *Builder) archiveImages(ctx context.Context, step plan.ArchiveStep, pulled *parallel.Memo[pack.Image]) ([]pack.Image, error) {
+	out := make([]pack.Image, len(step.Images))
 	err := parallel.Each(ctx, len(step.Images), b.options.Transfers(), func(i int) error {
 		planned := step.Images[i]
 		out[i].Platform = step.Platform.Platform
@@ -134,7 +134,7 @@ func (b *Builder) archiveImages(ctx context.Context, step plan.ArchiveStep, pull
 			return err
 		}
 		ref := planned.Names[0]
-		found, err := pulled.Do(ctx, ref+" "+step.Platform.String(), func() (airgap.Image, error) {
+		found, err := pulled.Do(ctx, ref+" "+step.Platform.String(), func() (pack.Image, error) {
 			return b.bench.FindImage(ctx, ref, step.Platform.Platform)
 		})
 		if err != nil {
@@ -147,23 +147,23 @@ func (b *Builder) archiveImages(ctx context.Context, step plan.ArchiveStep, pull
 }
 
 // archive writes one archive in all its formats, and its list of names.
-func (b *Builder) archive(ctx context.Context, step plan.ArchiveStep, content []airgap.Image) error {
+func (b *Builder) archive(ctx context.Context, step plan.ArchiveStep, content []pack.Image) error {
 	key, err := archiveKey(step, content)
 	if err != nil {
 		return err
 	}
-	var outputs []airgap.Output
+	var outputs []pack.Output
 	for _, o := range step.Outputs {
 		if !b.holds(ctx, o, key) {
-			outputs = append(outputs, airgap.Output{Path: b.path(o), Split: step.Split})
+			outputs = append(outputs, pack.Output{Path: b.path(o), Split: step.Split})
 		}
 	}
 	if len(outputs) > 0 {
 		if err := os.MkdirAll(b.path("dist/artifacts"), 0o755); err != nil {
 			return err
 		}
-		if _, err := airgap.Pack(ctx, b.bench.Cache, content, outputs,
-			airgap.Options{Layers: step.Layers, Level: step.Level, Jobs: b.options.Jobs}); err != nil {
+		if _, err := pack.Write(ctx, b.bench.Cache, content, outputs,
+			pack.Options{Layers: step.Layers, Level: step.Level, Jobs: b.options.Jobs}); err != nil {
 			return fmt.Errorf("list %s for %s: %w", step.List, step.Platform, err)
 		}
 	}
@@ -189,7 +189,7 @@ const archiveVersion, bundleVersion = 5, 1
 
 // archiveKey names everything that decides the bytes of an archive but its
 // format: images, their names and order, and the options.
-func archiveKey(step plan.ArchiveStep, content []airgap.Image) (string, error) {
+func archiveKey(step plan.ArchiveStep, content []pack.Image) (string, error) {
 	type packed struct {
 		Names  []string
 		Digest v1.Hash

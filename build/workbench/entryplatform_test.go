@@ -12,6 +12,7 @@ import (
 
 	"github.com/slipway-build/slipway/images"
 	"github.com/slipway-build/slipway/images/airgap"
+	"github.com/slipway-build/slipway/images/airgap/pack"
 	"github.com/slipway-build/slipway/images/airgap/serve"
 	"github.com/slipway-build/slipway/images/imagetest"
 	"github.com/slipway-build/slipway/images/store"
@@ -46,8 +47,8 @@ func checkEntryPlatform(t *testing.T, image v1.Image, platform v1.Platform, inIn
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := airgap.Pack(t.Context(), w.Cache, []airgap.Image{{Names: []name.Reference{ref}, Image: image, Platform: platform}},
-			[]airgap.Output{{Path: file}}, airgap.Options{Layers: layers}); err != nil {
+		if _, err := pack.Write(t.Context(), w.Cache, []pack.Image{{Names: []name.Reference{ref}, Image: image, Platform: platform}},
+			[]pack.Output{{Path: file}}, pack.Options{Layers: layers}); err != nil {
 			t.Fatal(err)
 		}
 		sources = append(sources, "docker-archive:"+file+":example.com/acme/app:v1")

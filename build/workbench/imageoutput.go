@@ -10,8 +10,8 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/partial"
 
 	"github.com/slipway-build/slipway/images"
-	"github.com/slipway-build/slipway/images/airgap"
 	"github.com/slipway-build/slipway/images/airgap/format"
+	"github.com/slipway-build/slipway/images/airgap/pack"
 	"github.com/slipway-build/slipway/images/source"
 	"github.com/slipway-build/slipway/images/store"
 	"github.com/slipway-build/slipway/internal/usage"
@@ -80,8 +80,8 @@ func (w *Workbench) writeOutput(ctx context.Context, o imageOutput, tags []name.
 		if !ok {
 			panic("an index for an archive, which check refuses")
 		}
-		_, err := airgap.Pack(ctx, w.Cache, []airgap.Image{{Names: references(tags), Image: image, Own: true}},
-			[]airgap.Output{{Path: o.path}}, airgap.Options{Jobs: w.options.Jobs})
+		_, err := pack.Write(ctx, w.Cache, []pack.Image{{Names: references(tags), Image: image, Own: true}},
+			[]pack.Output{{Path: o.path}}, pack.Options{Jobs: w.options.Jobs})
 		return err
 	}
 	var errs []error

@@ -11,8 +11,8 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
 	"github.com/slipway-build/slipway/images"
-	"github.com/slipway-build/slipway/images/airgap"
 	"github.com/slipway-build/slipway/images/airgap/format"
+	"github.com/slipway-build/slipway/images/airgap/pack"
 	"github.com/slipway-build/slipway/internal/parallel"
 	"github.com/slipway-build/slipway/internal/usage"
 )
@@ -38,7 +38,7 @@ type PackSource struct {
 
 // Pack finds all images, and then writes all archives. Images that are missing
 // are reported together, and so is a disk without room, before anything is written.
-func (w *Workbench) Pack(ctx context.Context, job PackJob) ([]airgap.Result, error) {
+func (w *Workbench) Pack(ctx context.Context, job PackJob) ([]pack.Result, error) {
 	content, outputs, p, err := w.preparePack(ctx, job)
 	if err == nil {
 		err = p.Enough()
@@ -46,7 +46,7 @@ func (w *Workbench) Pack(ctx context.Context, job PackJob) ([]airgap.Result, err
 	if err != nil {
 		return nil, err
 	}
-	made, err := airgap.Pack(ctx, w.Cache, content, outputs, airgap.Options{Layers: job.Layers, Level: job.Level, Jobs: w.options.Jobs})
+	made, err := pack.Write(ctx, w.Cache, content, outputs, pack.Options{Layers: job.Layers, Level: job.Level, Jobs: w.options.Jobs})
 	if err != nil {
 		return nil, err
 	}
@@ -60,7 +60,7 @@ func (w *Workbench) PreflightPack(ctx context.Context, job PackJob) (*Preflight,
 	return p, err
 }
 
-func (w *Workbench) preparePack(ctx context.Context, job PackJob) ([]airgap.Image, []airgap.Output, *Preflight, error) {
+func (w *Workbench) preparePack(ctx context.Context, job PackJob) ([]pack.Image, []pack.Output, *Preflight, error) {
 	var errs []error
 	if len(job.Images) == 0 {
 		errs = append(errs, usage.Errorf("there is no image to pack: name some, or a list with -f LIST.txt"))
@@ -68,11 +68,11 @@ func (w *Workbench) preparePack(ctx context.Context, job PackJob) ([]airgap.Imag
 	if len(job.Outputs) == 0 {
 		errs = append(errs, usage.Errorf("say where the archive goes: -o FILE.tar.zst"))
 	}
-	outputs := make([]airgap.Output, len(job.Outputs))
+	outputs := make([]pack.Output, len(job.Outputs))
 	for i, path := range job.Outputs {
 		_, err := format.OutputCodec(path)
 		errs = append(errs, usage.Wrap(err))
-		outputs[i] = airgap.Output{Path: path, Split: job.Split}
+		outputs[i] = pack.Output{Path: path, Split: job.Split}
 	}
 	if !slices.Contains([]string{"", "uncompressed", "original"}, job.Layers) {
 		errs = append(errs, usage.Errorf("layers %q: want uncompressed or original", job.Layers))
@@ -85,7 +85,7 @@ func (w *Workbench) preparePack(ctx context.Context, job PackJob) ([]airgap.Imag
 	if err := errors.Join(errs...); err != nil {
 		return nil, nil, nil, err
 	}
-	content := make([]airgap.Image, len(job.Images))
+	content := make([]pack.Image, len(job.Images))
 	err = parallel.Each(ctx, len(job.Images), w.options.Transfers(), func(i int) error {
 		source := job.Images[i]
 		var err error
@@ -97,7 +97,7 @@ func (w *Workbench) preparePack(ctx context.Context, job PackJob) ([]airgap.Imag
 	if err != nil {
 		return nil, nil, nil, err
 	}
-	p, err := NewPreflight(w.Cache, [][]airgap.Image{content}, [][]string{job.Outputs})
+	p, err := NewPreflight(w.Cache, [][]pack.Image{content}, [][]string{job.Outputs})
 	return content, outputs, p, err
 }
 
@@ -115,18 +115,18 @@ func (w *Workbench) onePlatform() (v1.Platform, error) {
 
 // packSource finds an image to pack, with its name and with the index that it was
 // chosen from, if ref names one.
-func (w *Workbench) FindImage(ctx context.Context, ref string, platform v1.Platform) (airgap.Image, error) {
+func (w *Workbench) FindImage(ctx context.Context, ref string, platform v1.Platform) (pack.Image, error) {
 	found, err := w.sources.Resolve(ctx, ref)
 	if err != nil {
-		return airgap.Image{}, fmt.Errorf("image %s: %w", ref, err)
+		return pack.Image{}, fmt.Errorf("image %s: %w", ref, err)
 	}
 	if found.Name == "" {
-		return airgap.Image{}, usage.Errorf("image %s has no full name, by which nodes could look for it; %s", ref, found.Naming)
+		return pack.Image{}, usage.Errorf("image %s has no full name, by which nodes could look for it; %s", ref, found.Naming)
 	}
 	named, err := images.ParseReference(found.Name)
 	if err != nil {
-		return airgap.Image{}, fmt.Errorf("image %s: %w", ref, err)
+		return pack.Image{}, fmt.Errorf("image %s: %w", ref, err)
 	}
 	image, err := found.ImageFor(ctx, ref, platform)
-	return airgap.Image{Names: []name.Reference{named}, Image: image, Platform: platform, Index: found.Kept}, err
+	return pack.Image{Names: []name.Reference{named}, Image: image, Platform: platform, Index: found.Kept}, err
 }

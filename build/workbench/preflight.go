@@ -10,7 +10,7 @@ import (
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
-	"github.com/slipway-build/slipway/images/airgap"
+	"github.com/slipway-build/slipway/images/airgap/pack"
 	"github.com/slipway-build/slipway/images/store"
 	"github.com/slipway-build/slipway/progress"
 )
@@ -47,7 +47,7 @@ const (
 
 // NewPreflight estimates what packing contents[i] into the archives outputs[i] costs. Outputs that are there already
 // must not be among them.
-func NewPreflight(cache *store.Store, contents [][]airgap.Image, outputs [][]string) (*Preflight, error) {
+func NewPreflight(cache *store.Store, contents [][]pack.Image, outputs [][]string) (*Preflight, error) {
 	e := estimate{cache: cache, disks: map[string]*DiskNeed{}, seen: map[v1.Hash]bool{}}
 	for i, content := range contents {
 		if len(outputs[i]) == 0 {
@@ -76,7 +76,7 @@ type estimate struct {
 }
 
 // archive adds what an archive with some content costs in each of its outputs.
-func (e *estimate) archive(content []airgap.Image, outputs []string) error {
+func (e *estimate) archive(content []pack.Image, outputs []string) error {
 	var size, fresh float64 // of all layers, and of those that no earlier archive has
 	inArchive := map[v1.Hash]bool{}
 	for _, image := range content {

@@ -9,7 +9,7 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
 	"github.com/slipway-build/slipway/images"
-	"github.com/slipway-build/slipway/images/airgap"
+	"github.com/slipway-build/slipway/images/airgap/pack"
 	"github.com/slipway-build/slipway/images/imagetest"
 	"github.com/slipway-build/slipway/images/store"
 	"github.com/slipway-build/slipway/progress"
@@ -49,8 +49,8 @@ func TestPushOfIndexesThatArchivesKeep(t *testing.T) {
 			names = append(names, ref)
 		}
 		archives = append(archives, filepath.Join(t.TempDir(), []string{"amd64.tar", "arm64.tar"}[i]))
-		if _, err := airgap.Pack(t.Context(), content, []airgap.Image{{Names: names, Image: image, Index: index}},
-			[]airgap.Output{{Path: archives[i]}}, airgap.Options{Layers: "original"}); err != nil {
+		if _, err := pack.Write(t.Context(), content, []pack.Image{{Names: names, Image: image, Index: index}},
+			[]pack.Output{{Path: archives[i]}}, pack.Options{Layers: "original"}); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/slipway-build/slipway/images"
 	"github.com/slipway-build/slipway/images/airgap"
+	"github.com/slipway-build/slipway/images/airgap/pack"
 	"github.com/slipway-build/slipway/images/imagetest"
 	"github.com/slipway-build/slipway/images/store"
 )
@@ -27,18 +28,18 @@ func packedImages(t *testing.T, layers string, lists ...[]string) []*airgap.Pack
 	t.Cleanup(func() { content.Close() })
 	var all []*airgap.PackedImage
 	for _, list := range lists {
-		var packed []airgap.Image
+		var packed []pack.Image
 		for _, text := range list {
 			words := strings.Fields(text)
 			ref, err := images.ParseReference(words[0])
 			if err != nil {
 				t.Fatal(err)
 			}
-			packed = append(packed, airgap.Image{Names: []name.Reference{ref},
+			packed = append(packed, pack.Image{Names: []name.Reference{ref},
 				Image: imagetest.Image(t, words[1], imagetest.Layer(t, imagetest.Files{"bin/app": words[2]}))})
 		}
 		file := filepath.Join(t.TempDir(), "a.tar")
-		if _, err := airgap.Pack(t.Context(), content, packed, []airgap.Output{{Path: file}}, airgap.Options{Layers: layers}); err != nil {
+		if _, err := pack.Write(t.Context(), content, packed, []pack.Output{{Path: file}}, pack.Options{Layers: layers}); err != nil {
 			t.Fatal(err)
 		}
 		a, err := airgap.Open(t.Context(), file)

@@ -15,6 +15,7 @@ import (
 	"github.com/klauspost/compress/gzip"
 
 	"github.com/slipway-build/slipway/images"
+	"github.com/slipway-build/slipway/images/airgap/pack"
 	"github.com/slipway-build/slipway/images/airgap/verify"
 	"github.com/slipway-build/slipway/progress"
 )
@@ -215,7 +216,7 @@ func TestNamesThatReadersCannotParse(t *testing.T) {
 		image.Names[0] = parsed
 		warned := airgaptest.Warnings{}
 		out := filepath.Join(t.TempDir(), "a.tar")
-		if _, err := airgap.Pack(progress.With(t.Context(), &warned), airgaptest.NewStore(t), []airgap.Image{image}, []airgap.Output{{Path: out}}, airgap.Options{}); err != nil {
+		if _, err := pack.Write(progress.With(t.Context(), &warned), airgaptest.NewStore(t), []pack.Image{image}, []pack.Output{{Path: out}}, pack.Options{}); err != nil {
 			t.Errorf("%s: %v", text, err)
 			continue
 		}

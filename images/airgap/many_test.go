@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 
 	"github.com/slipway-build/slipway/images/airgap/format"
+	"github.com/slipway-build/slipway/images/airgap/pack"
 	"github.com/slipway-build/slipway/images/airgap/serve"
 	"github.com/slipway-build/slipway/images/airgap/verify"
 )
@@ -101,8 +102,8 @@ func TestManyImagesAreReadOnce(t *testing.T) {
 func TestManyImagesArePackedFromFewFiles(t *testing.T) {
 	content, all := airgaptest.NewStore(t), airgaptest.ManyImages(t, 150)
 	path := filepath.Join(t.TempDir(), "a.tar.zst")
-	repack := func() airgap.Result {
-		made, err := airgap.Pack(t.Context(), content, all, []airgap.Output{{Path: path}}, airgap.Options{})
+	repack := func() pack.Result {
+		made, err := pack.Write(t.Context(), content, all, []pack.Output{{Path: path}}, pack.Options{})
 		if err != nil {
 			t.Fatal(err)
 		}

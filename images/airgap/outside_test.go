@@ -19,21 +19,6 @@ func mustVerify(t testing.TB, path string, o verify.Options) *verify.Report {
 	return r
 }
 
-// packed is the image of an archive that has only it.
-func packed(t testing.TB, path string) *airgap.PackedImage {
-	t.Helper()
-	a, err := airgap.Open(t.Context(), path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { a.Close() })
-	list, err := a.Images(t.Context())
-	if err != nil || len(list) != 1 {
-		t.Fatalf("%d images: %v", len(list), err)
-	}
-	return list[0]
-}
-
 // serveAll serves archives and returns the host and port.
 func serveAll(t testing.TB, paths ...string) string {
 	t.Helper()

@@ -16,6 +16,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/slipway-build/slipway/images/airgap/pack"
+
 	"github.com/slipway-build/slipway/images/airgap"
 	"github.com/slipway-build/slipway/images/airgap/airgaptest"
 
@@ -446,7 +448,7 @@ func TestExtractReplacesFolders(t *testing.T) {
 	}
 	before := onDisk(t, dir)
 	what := []Folder{{Path: "/bin", Dest: bin}, {Path: "/charts", Dest: charts}}
-	layer := imagetest.Layer(t, imagetest.Files{"bin/tool": airgaptest.Words(1, 100_000), "bin/cni": "cni", "charts/": ""})
+	layer := imagetest.Layer(t, imagetest.Files{"bin/tool": imagetest.Words(1, 100_000), "bin/cni": "cni", "charts/": ""})
 
 	// Anything wrong, and all stays as it was.
 	failing := func(how, said string, img Source, limits Limits, what ...Folder) {
@@ -484,7 +486,7 @@ func TestExtractReplacesFolders(t *testing.T) {
 	if err != nil || count != 2 {
 		t.Fatalf("Extract: %d, %v", count, err)
 	}
-	want := fmt.Sprintf("755 bin/\n755 bin/cni \"cni\"\n755 bin/tool %q\n755 charts/\n", airgaptest.Words(1, 100_000))
+	want := fmt.Sprintf("755 bin/\n755 bin/cni \"cni\"\n755 bin/tool %q\n755 charts/\n", imagetest.Words(1, 100_000))
 	if runtime.GOOS != "windows" {
 		if diff := cmp.Diff(want, onDisk(t, dir)); diff != "" {
 			t.Errorf("other files (-want +got):\n%s", diff)
@@ -513,12 +515,12 @@ func (otherLayer) DiffID() (v1.Hash, error) {
 func damage(t testing.TB, layer v1.Layer) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "damaged.tar")
-	airgaptest.PackOne(t, airgaptest.NewStore(t), path, airgap.Image{Names: []name.Reference{airgaptest.Ref(t, "acme/runtime:v1")}, Image: imagetest.Image(t, "linux/amd64", layer)})
+	airgaptest.PackOne(t, airgaptest.NewStore(t), path, pack.Image{Names: []name.Reference{airgaptest.Ref(t, "acme/runtime:v1")}, Image: imagetest.Image(t, "linux/amd64", layer)})
 	raw, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	i := bytes.Index(raw, []byte(airgaptest.Words(1, 1000)))
+	i := bytes.Index(raw, []byte(imagetest.Words(1, 1000)))
 	if i < 0 {
 		t.Fatal("the layer is not in the archive as it is")
 	}
@@ -592,7 +594,7 @@ func TestTempFolderIsReverted(t *testing.T) {
 // All forms of layers, and archives that can only be read from their beginning.
 func TestExtractFromEveryArchive(t *testing.T) {
 	all := airgaptest.SampleImages(t)
-	for codec, path := range airgaptest.Pack(t, airgaptest.NewStore(t), all, airgap.Options{}) {
+	for codec, path := range airgaptest.Pack(t, airgaptest.NewStore(t), all, pack.Options{}) {
 		t.Run(string(codec), func(t *testing.T) {
 			for _, file := range []string{path, airgaptest.Foreign(t, path, codec)} {
 				found, err := airgap.Find(t.Context(), airgaptest.Ref(t, "quay.io/a/b:v2"), nil, []string{file})
@@ -605,7 +607,7 @@ func TestExtractFromEveryArchive(t *testing.T) {
 					t.Fatal(err)
 				}
 				got, err := os.ReadFile(filepath.Join(dest, "zstd"))
-				if err != nil || string(got) != airgaptest.Words(3, 60_000) {
+				if err != nil || string(got) != imagetest.Words(3, 60_000) {
 					t.Errorf("the file has %d bytes: %v", len(got), err)
 				}
 			}

@@ -5,6 +5,8 @@ import (
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
 
+	"github.com/slipway-build/slipway/images/airgap/pack"
+
 	"bytes"
 	"io/fs"
 	"os"
@@ -15,7 +17,6 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/empty"
 
-	"github.com/slipway-build/slipway/images/airgap"
 	"github.com/slipway-build/slipway/images/airgap/format"
 	"github.com/slipway-build/slipway/images/imagetest"
 	"github.com/slipway-build/slipway/images/store"
@@ -32,16 +33,16 @@ func NewStore(t testing.TB) *store.Store {
 }
 
 // Pack writes archives of all codecs and returns their paths.
-func Pack(t testing.TB, content *store.Store, all []airgap.Image, opts airgap.Options) map[format.Codec]string {
+func Pack(t testing.TB, content *store.Store, all []pack.Image, opts pack.Options) map[format.Codec]string {
 	t.Helper()
 	dir := t.TempDir()
 	paths := map[format.Codec]string{}
-	var outputs []airgap.Output
+	var outputs []pack.Output
 	for _, codec := range []format.Codec{format.Tar, format.Zstd, format.Gzip} {
 		paths[codec] = filepath.Join(dir, "images."+string(codec))
-		outputs = append(outputs, airgap.Output{Path: paths[codec]})
+		outputs = append(outputs, pack.Output{Path: paths[codec]})
 	}
-	if _, err := airgap.Pack(t.Context(), content, all, outputs, opts); err != nil {
+	if _, err := pack.Write(t.Context(), content, all, outputs, opts); err != nil {
 		t.Fatal(err)
 	}
 	entries, err := os.ReadDir(dir)
@@ -55,22 +56,22 @@ func Pack(t testing.TB, content *store.Store, all []airgap.Image, opts airgap.Op
 }
 
 // PackOne writes one archive to path.
-func PackOne(t testing.TB, content *store.Store, path string, all ...airgap.Image) {
+func PackOne(t testing.TB, content *store.Store, path string, all ...pack.Image) {
 	t.Helper()
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := airgap.Pack(t.Context(), content, all, []airgap.Output{{Path: path}}, airgap.Options{Level: "fastest"}); err != nil {
+	if _, err := pack.Write(t.Context(), content, all, []pack.Output{{Path: path}}, pack.Options{Level: "fastest"}); err != nil {
 		t.Fatal(err)
 	}
 }
 
 // Split packs images in parts of no more bytes than each, and returns the path of
 // the whole.
-func Split(t testing.TB, codec format.Codec, each int64, all ...airgap.Image) (string, airgap.Result) {
+func Split(t testing.TB, codec format.Codec, each int64, all ...pack.Image) (string, pack.Result) {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "images."+string(codec))
-	results, err := airgap.Pack(t.Context(), NewStore(t), all, []airgap.Output{{Path: path, Split: each}}, airgap.Options{})
+	results, err := pack.Write(t.Context(), NewStore(t), all, []pack.Output{{Path: path, Split: each}}, pack.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

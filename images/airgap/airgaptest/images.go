@@ -1,13 +1,12 @@
 package airgaptest
 
 import (
-	"encoding/binary"
-	"encoding/hex"
 	"fmt"
-	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/slipway-build/slipway/images/airgap/pack"
 
 	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -15,31 +14,9 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/mutate"
 	"github.com/google/go-containerregistry/pkg/v1/types"
 
-	"github.com/slipway-build/slipway/images/airgap"
 	"github.com/slipway-build/slipway/images/airgap/format"
 	"github.com/slipway-build/slipway/images/imagetest"
 )
-
-// Words makes text that compresses, but not to nothing.
-func Words(seed, n int) string {
-	var b strings.Builder
-	state := uint32(seed*2654435761 + 1)
-	for b.Len() < n {
-		state = state*1664525 + 1013904223
-		b.WriteString([]string{"slipway ", "archive ", "frame ", "layer ", "node ", "window ", "digest ", "registry "}[state>>29])
-		if state>>20&7 == 0 {
-			b.WriteString(hex.EncodeToString([]byte{byte(state >> 8), byte(state >> 16)}))
-		}
-	}
-	return b.String()[:n]
-}
-
-// Noise is bytes that no compressor makes smaller.
-func Noise(seed uint64, n int) []byte {
-	b := make([]byte, n)
-	rand.NewChaCha8([32]byte(binary.LittleEndian.AppendUint64(make([]byte, 24), seed))).Read(b)
-	return b
-}
 
 // Ref parses a reference.
 func Ref(t testing.TB, s string) name.Reference {
@@ -53,14 +30,14 @@ func Ref(t testing.TB, s string) name.Reference {
 
 // SampleImages are a runtime of our own, last in the list, and others of all
 // layer forms that share a base.
-func SampleImages(t testing.TB) []airgap.Image {
+func SampleImages(t testing.TB) []pack.Image {
 	t.Helper()
-	base := imagetest.Layer(t, imagetest.Files{"etc/os-release": "ID=test\n", "usr/share/words": Words(1, 300_000)})
-	plain := imagetest.LayerOf(t, types.OCIUncompressedLayer, imagetest.Files{"bin/plain": Words(2, 50_000)}.Entries()...)
-	zst := imagetest.LayerOf(t, types.OCILayerZStd, imagetest.Files{"bin/zstd": Words(3, 60_000)}.Entries()...)
-	docker := imagetest.LayerOf(t, types.DockerLayer, imagetest.Files{"bin/docker": Words(4, 1021)}.Entries()...)
-	runtime := imagetest.Layer(t, imagetest.Files{"bin/slipway": Words(5, 100_000), "bin/cni": "cni", "charts/": ""})
-	return []airgap.Image{
+	base := imagetest.Layer(t, imagetest.Files{"etc/os-release": "ID=test\n", "usr/share/words": imagetest.Words(1, 300_000)})
+	plain := imagetest.LayerOf(t, types.OCIUncompressedLayer, imagetest.Files{"bin/plain": imagetest.Words(2, 50_000)}.Entries()...)
+	zst := imagetest.LayerOf(t, types.OCILayerZStd, imagetest.Files{"bin/zstd": imagetest.Words(3, 60_000)}.Entries()...)
+	docker := imagetest.LayerOf(t, types.DockerLayer, imagetest.Files{"bin/docker": imagetest.Words(4, 1021)}.Entries()...)
+	runtime := imagetest.Layer(t, imagetest.Files{"bin/slipway": imagetest.Words(5, 100_000), "bin/cni": "cni", "charts/": ""})
+	return []pack.Image{
 		{Names: []name.Reference{Ref(t, "busybox:1.36")}, Image: imagetest.Image(t, "linux/amd64", base, plain)},
 		{Names: []name.Reference{Ref(t, "quay.io/a/b:v2"), Ref(t, "docker.io/a/b:v2")}, Image: imagetest.Image(t, "linux/amd64", base, zst)},
 		{Names: []name.Reference{Ref(t, "rancher/pinned@sha256:"+strings.Repeat("ab", 32))}, Image: imagetest.Image(t, "linux/amd64", docker)},
@@ -70,34 +47,34 @@ func SampleImages(t testing.TB) []airgap.Image {
 
 // GzipImages are like sampleImages, but all layers are gzipped, as in most
 // registries.
-func GzipImages(t testing.TB) []airgap.Image {
+func GzipImages(t testing.TB) []pack.Image {
 	t.Helper()
-	base := imagetest.Layer(t, imagetest.Files{"etc/os-release": "ID=test\n", "usr/share/words": Words(1, 300_000)})
-	return []airgap.Image{
-		{Names: []name.Reference{Ref(t, "busybox:1.36")}, Image: imagetest.Image(t, "linux/amd64", base, imagetest.Layer(t, imagetest.Files{"bin/a": Words(7, 90_000)}))},
-		{Names: []name.Reference{Ref(t, "rancher/runtime:v1.34.1-r1")}, Image: imagetest.Image(t, "linux/amd64", base, imagetest.Layer(t, imagetest.Files{"bin/b": Words(8, 70_000)})), Own: true},
+	base := imagetest.Layer(t, imagetest.Files{"etc/os-release": "ID=test\n", "usr/share/words": imagetest.Words(1, 300_000)})
+	return []pack.Image{
+		{Names: []name.Reference{Ref(t, "busybox:1.36")}, Image: imagetest.Image(t, "linux/amd64", base, imagetest.Layer(t, imagetest.Files{"bin/a": imagetest.Words(7, 90_000)}))},
+		{Names: []name.Reference{Ref(t, "rancher/runtime:v1.34.1-r1")}, Image: imagetest.Image(t, "linux/amd64", base, imagetest.Layer(t, imagetest.Files{"bin/b": imagetest.Words(8, 70_000)})), Own: true},
 	}
 }
 
 // Simple is an image called by name with a file that says so.
-func Simple(t testing.TB, called, platform string) airgap.Image {
+func Simple(t testing.TB, called, platform string) pack.Image {
 	t.Helper()
-	return airgap.Image{Names: []name.Reference{Ref(t, called)},
+	return pack.Image{Names: []name.Reference{Ref(t, called)},
 		Image: imagetest.Image(t, platform, imagetest.Layer(t, imagetest.Files{"bin/tool": called + " for " + platform}))}
 }
 
 // Siblings are images with a layer of 5 MiB each, of which 1 MiB is the same in all.
 // The rest of one may have changed.
-func Siblings(t testing.TB, n, changed int) []airgap.Image {
+func Siblings(t testing.TB, n, changed int) []pack.Image {
 	t.Helper()
-	var all []airgap.Image
+	var all []pack.Image
 	for i := range n {
 		seed := uint64(100 + i)
 		if i == changed {
 			seed += 1000
 		}
-		content := slices.Concat(Noise(99, 1<<20), Noise(seed, 2<<20), []byte(Words(i, 1<<20)), Noise(seed+500, 1<<20))
-		all = append(all, airgap.Image{Names: []name.Reference{Ref(t, fmt.Sprintf("acme/sibling%d:v1", i))},
+		content := slices.Concat(imagetest.Noise(99, 1<<20), imagetest.Noise(seed, 2<<20), []byte(imagetest.Words(i, 1<<20)), imagetest.Noise(seed+500, 1<<20))
+		all = append(all, pack.Image{Names: []name.Reference{Ref(t, fmt.Sprintf("acme/sibling%d:v1", i))},
 			Image: imagetest.Image(t, "linux/amd64", imagetest.Layer(t, imagetest.Files{"bin/program": string(content)}))})
 	}
 	return all
@@ -105,7 +82,7 @@ func Siblings(t testing.TB, n, changed int) []airgap.Image {
 
 // Indexed is an image that was chosen from an index of two platforms with an
 // attestation, which may lie in another index.
-func Indexed(t testing.TB, called string, nest bool) airgap.Image {
+func Indexed(t testing.TB, called string, nest bool) pack.Image {
 	t.Helper()
 	amd, arm := Simple(t, called, "linux/amd64").Image, Simple(t, called, "linux/arm64").Image
 	index := imagetest.Attest(t, imagetest.Index(t, amd, arm), imagetest.AttestationImage)
@@ -116,28 +93,28 @@ func Indexed(t testing.TB, called string, nest bool) airgap.Image {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return airgap.Image{Names: []name.Reference{Ref(t, called), Ref(t, "acme/app@"+digest.String())}, Image: amd, Index: index}
+	return pack.Image{Names: []name.Reference{Ref(t, called), Ref(t, "acme/app@"+digest.String())}, Image: amd, Index: index}
 }
 
 // ManyImages are images with configs of 6 kB, a layer that all share, and one of their
 // own.
-func ManyImages(t testing.TB, count int) []airgap.Image {
+func ManyImages(t testing.TB, count int) []pack.Image {
 	t.Helper()
 	base := imagetest.Layer(t, imagetest.Files{"base": strings.Repeat("b", 4096)})
-	all := make([]airgap.Image, count)
+	all := make([]pack.Image, count)
 	for i := range all {
 		img, err := mutate.Config(imagetest.Image(t, "linux/amd64", base, imagetest.Layer(t, imagetest.Files{"n": fmt.Sprint(i)})),
-			v1.Config{Labels: map[string]string{"of": Words(i, 6000)}})
+			v1.Config{Labels: map[string]string{"of": imagetest.Words(i, 6000)}})
 		if err != nil {
 			t.Fatal(err)
 		}
-		all[i] = airgap.Image{Names: []name.Reference{Ref(t, fmt.Sprintf("many/i%04d:v1", i))}, Image: img}
+		all[i] = pack.Image{Names: []name.Reference{Ref(t, fmt.Sprintf("many/i%04d:v1", i))}, Image: img}
 	}
 	return all
 }
 
 // Tags are the names under which an image is found.
-func Tags(t testing.TB, img airgap.Image) []name.Tag {
+func Tags(t testing.TB, img pack.Image) []name.Tag {
 	t.Helper()
 	var all []name.Tag
 	for _, n := range img.Names {

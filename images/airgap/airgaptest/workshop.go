@@ -9,7 +9,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/slipway-build/slipway/images/airgap"
+	"github.com/slipway-build/slipway/images/airgap/pack"
+
 	"github.com/slipway-build/slipway/images/airgap/format"
 )
 
@@ -21,7 +22,7 @@ type Workshop struct {
 }
 
 // NewWorkshop packs images and takes the archive apart.
-func NewWorkshop(t testing.TB, all ...airgap.Image) *Workshop {
+func NewWorkshop(t testing.TB, all ...pack.Image) *Workshop {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "good.tar")
 	PackOne(t, NewStore(t), path, all...)

@@ -15,7 +15,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/slipway-build/slipway/images/airgap"
+	"github.com/slipway-build/slipway/images/airgap/pack"
+
 	"github.com/slipway-build/slipway/images/airgap/airgaptest"
 
 	"github.com/google/go-cmp/cmp"
@@ -27,14 +28,14 @@ import (
 )
 
 // release is images of which one layer, of a size, differs between seeds.
-func release(t testing.TB, seed uint64, size int) []airgap.Image {
+func release(t testing.TB, seed uint64, size int) []pack.Image {
 	t.Helper()
-	base := imagetest.Layer(t, imagetest.Files{"etc/os-release": "ID=test\n", "usr/share/words": airgaptest.Words(1, 900_000)})
-	all := []airgap.Image{{Names: []name.Reference{airgaptest.Ref(t, "rancher/runtime:v1")}, Own: true,
-		Image: imagetest.Image(t, "linux/amd64", base, imagetest.Layer(t, imagetest.Files{"bin/slipway": string(airgaptest.Noise(seed, size))}))}}
+	base := imagetest.Layer(t, imagetest.Files{"etc/os-release": "ID=test\n", "usr/share/words": imagetest.Words(1, 900_000)})
+	all := []pack.Image{{Names: []name.Reference{airgaptest.Ref(t, "rancher/runtime:v1")}, Own: true,
+		Image: imagetest.Image(t, "linux/amd64", base, imagetest.Layer(t, imagetest.Files{"bin/slipway": string(imagetest.Noise(seed, size))}))}}
 	for i := range 12 {
-		all = append(all, airgap.Image{Names: []name.Reference{airgaptest.Ref(t, fmt.Sprintf("quay.io/a/b%d:v2", i))},
-			Image: imagetest.Image(t, "linux/amd64", base, imagetest.Layer(t, imagetest.Files{fmt.Sprint("bin/", i): string(airgaptest.Noise(100+uint64(i), 80_000*(i%3)+10))}))})
+		all = append(all, pack.Image{Names: []name.Reference{airgaptest.Ref(t, fmt.Sprintf("quay.io/a/b%d:v2", i))},
+			Image: imagetest.Image(t, "linux/amd64", base, imagetest.Layer(t, imagetest.Files{fmt.Sprint("bin/", i): string(imagetest.Noise(100+uint64(i), 80_000*(i%3)+10))}))})
 	}
 	return all
 }
@@ -92,7 +93,7 @@ func TestDeltaIsAsLargeAsTheLayerThatChanged(t *testing.T) {
 	const size = 1_500_000
 	for _, layers := range []string{"uncompressed", "original"} {
 		content := airgaptest.NewStore(t)
-		opts := airgap.Options{Layers: layers, Level: "fastest"}
+		opts := pack.Options{Layers: layers, Level: "fastest"}
 		old, new := airgaptest.Pack(t, content, release(t, 1, size), opts), airgaptest.Pack(t, content, release(t, 2, size), opts)
 		for codec := range old {
 			t.Run(layers+" "+string(codec), func(t *testing.T) {
@@ -122,7 +123,7 @@ func TestDeltaOfForeignArchives(t *testing.T) {
 }
 
 func TestDeltaOfAnyFiles(t *testing.T) {
-	base := airgaptest.Noise(1, 700_000)
+	base := imagetest.Noise(1, 700_000)
 	for _, c := range []struct {
 		name     string
 		old, new []byte
@@ -139,7 +140,7 @@ func TestDeltaOfAnyFiles(t *testing.T) {
 		{"one byte other", base, slices.Concat(base[:333_333], []byte{base[333_333] ^ 1}, base[333_334:]), 1},
 		{"halves swapped", base, slices.Concat(base[350_000:], base[:350_000]), 0},
 		{"three times", base, slices.Concat(base, base, base), 0},
-		{"nothing in common", base, airgaptest.Noise(2, 700_000), 700_000},
+		{"nothing in common", base, imagetest.Noise(2, 700_000), 700_000},
 		{"zeros", make([]byte, 3_000_000), slices.Concat([]byte("x"), make([]byte, 2_000_000), []byte("y")), 1 << 20},
 		{"a few bytes", []byte("old"), []byte("new"), 3},
 	} {
@@ -154,7 +155,7 @@ func TestDeltaOfAnyFiles(t *testing.T) {
 
 func TestDiffDependsOnTheFilesAlone(t *testing.T) {
 	content := airgaptest.NewStore(t)
-	old, new := airgaptest.Pack(t, content, release(t, 1, 100_000), airgap.Options{Level: "fastest"}), airgaptest.Pack(t, content, release(t, 2, 100_000), airgap.Options{Level: "fastest"})
+	old, new := airgaptest.Pack(t, content, release(t, 1, 100_000), pack.Options{Level: "fastest"}), airgaptest.Pack(t, content, release(t, 2, 100_000), pack.Options{Level: "fastest"})
 	for codec := range old {
 		first, _ := roundTrip(t, old[codec], new[codec])
 		second, _ := roundTrip(t, old[codec], new[codec])
@@ -171,7 +172,7 @@ func TestDeltaOfParts(t *testing.T) {
 	dir := t.TempDir()
 	old, new := filepath.Join(dir, "old.tar.zst"), filepath.Join(dir, "new.tar.zst")
 	for seed, path := range map[uint64]string{1: old, 2: new} {
-		if _, err := airgap.Pack(t.Context(), content, release(t, seed, 100_000), []airgap.Output{{Path: path, Split: 200_000}}, airgap.Options{Level: "fastest"}); err != nil {
+		if _, err := pack.Write(t.Context(), content, release(t, seed, 100_000), []pack.Output{{Path: path, Split: 200_000}}, pack.Options{Level: "fastest"}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -202,7 +203,7 @@ func TestDeltaOfParts(t *testing.T) {
 // A frame is cut at its ends, so that a short one between others that changed is
 // found.
 func TestChunksEndWhereFramesEnd(t *testing.T) {
-	path := airgaptest.Pack(t, airgaptest.NewStore(t), release(t, 1, 1000), airgap.Options{Level: "fastest"})[format.Zstd]
+	path := airgaptest.Pack(t, airgaptest.NewStore(t), release(t, 1, 1000), pack.Options{Level: "fastest"})[format.Zstd]
 	f, err := format.OpenFile(path)
 	if err != nil {
 		t.Fatal(err)
@@ -237,7 +238,7 @@ func TestChunkSizes(t *testing.T) {
 			t.Errorf("chunks of a file of %d bytes have from %d to %d", size, s.min, s.max)
 		}
 	}
-	f, err := format.OpenFile(write(t, airgaptest.Noise(7, 5_000_000)))
+	f, err := format.OpenFile(write(t, imagetest.Noise(7, 5_000_000)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -262,7 +263,7 @@ func TestChunkSizes(t *testing.T) {
 // here, is looked at.
 func TestApplyRefusesAnotherOld(t *testing.T) {
 	content := airgaptest.NewStore(t)
-	old, new := airgaptest.Pack(t, content, release(t, 1, 100_000), airgap.Options{Level: "fastest"})[format.Zstd], airgaptest.Pack(t, content, release(t, 2, 100_000), airgap.Options{Level: "fastest"})[format.Zstd]
+	old, new := airgaptest.Pack(t, content, release(t, 1, 100_000), pack.Options{Level: "fastest"})[format.Zstd], airgaptest.Pack(t, content, release(t, 2, 100_000), pack.Options{Level: "fastest"})[format.Zstd]
 	delta, _ := roundTrip(t, old, new)
 	raw := read(t, old)
 	flipped := func(at int) []byte {
@@ -296,9 +297,9 @@ func TestApplyRefusesAnotherOld(t *testing.T) {
 
 func TestApplyRefusesDamagedDeltas(t *testing.T) {
 	t.Parallel()
-	base := airgaptest.Noise(1, 20_000)
+	base := imagetest.Noise(1, 20_000)
 	old := write(t, base)
-	delta, _ := roundTrip(t, old, write(t, slices.Concat(base[:9_000], []byte(airgaptest.Words(1, 300)), base[9_000:])))
+	delta, _ := roundTrip(t, old, write(t, slices.Concat(base[:9_000], []byte(imagetest.Words(1, 300)), base[9_000:])))
 	raw := read(t, delta)
 	dir := t.TempDir()
 	check := func(how string, damaged []byte) {
@@ -333,7 +334,7 @@ func seal(recipe, added []byte) []byte {
 }
 
 func TestApplyRefusesHostileDeltas(t *testing.T) {
-	raw := airgaptest.Noise(1, 1000)
+	raw := imagetest.Noise(1, 1000)
 	old := write(t, raw)
 	sum := sha256.Sum256(raw)
 	id := fmt.Sprintf(`{"name":"../../old","size":1000,"sha256":"%x"}`, sum)
@@ -397,7 +398,7 @@ func TestApplyRefusesHostileDeltas(t *testing.T) {
 }
 
 func TestDeltaReplacesNothingThatIsNeeded(t *testing.T) {
-	old, new := write(t, airgaptest.Noise(1, 1000)), write(t, airgaptest.Noise(2, 1000))
+	old, new := write(t, imagetest.Noise(1, 1000)), write(t, imagetest.Noise(2, 1000))
 	delta, _ := roundTrip(t, old, new)
 	for _, path := range []string{old, new} {
 		if _, err := Write(t.Context(), old, new, path); err == nil || !strings.Contains(err.Error(), "would overwrite") {
@@ -410,7 +411,7 @@ func TestDeltaReplacesNothingThatIsNeeded(t *testing.T) {
 }
 
 func TestDiffRefusesOtherCodecs(t *testing.T) {
-	paths := airgaptest.Pack(t, airgaptest.NewStore(t), airgaptest.GzipImages(t), airgap.Options{})
+	paths := airgaptest.Pack(t, airgaptest.NewStore(t), airgaptest.GzipImages(t), pack.Options{})
 	_, err := Write(t.Context(), paths[format.Gzip], paths[format.Zstd], filepath.Join(t.TempDir(), "delta"))
 	if err == nil || !strings.Contains(err.Error(), "compare archives of the same codec") {
 		t.Errorf("got %v", err)
@@ -419,8 +420,8 @@ func TestDiffRefusesOtherCodecs(t *testing.T) {
 
 // Interrupted at any step, neither leaves anything.
 func TestInterruptedDeltaLeavesNothing(t *testing.T) {
-	base := airgaptest.Noise(1, 3_000_000)
-	old, new := write(t, base), write(t, slices.Concat(base[:1_000_000], airgaptest.Noise(2, 1_000_000), base[1_000_000:]))
+	base := imagetest.Noise(1, 3_000_000)
+	old, new := write(t, base), write(t, slices.Concat(base[:1_000_000], imagetest.Noise(2, 1_000_000), base[1_000_000:]))
 	delta, _ := roundTrip(t, old, new)
 	for what, do := range map[string]func(ctx context.Context, out string) error{
 		"Diff":  func(ctx context.Context, out string) error { _, err := Write(ctx, old, new, out); return err },
@@ -448,7 +449,7 @@ func TestInterruptedDeltaLeavesNothing(t *testing.T) {
 // Whatever a delta says, it is refused or makes the file that it names, and no
 // more bytes than that.
 func FuzzApply(f *testing.F) {
-	old := airgaptest.Noise(1, 4096)
+	old := imagetest.Noise(1, 4096)
 	oldSum := sha256.Sum256(old)
 	seed := func(new []byte, copies []copiedRun, added []byte) {
 		newSum := sha256.Sum256(new)
@@ -483,7 +484,7 @@ func FuzzApply(f *testing.F) {
 // A delta of any two files gives back the second one. It is made of pieces of the
 // first one, in any order and length, and of other bytes.
 func FuzzDiff(f *testing.F) {
-	old := airgaptest.Noise(1, 60_000)
+	old := imagetest.Noise(1, 60_000)
 	f.Add([]byte{0, 255, 255, 100, 255, 9})
 	f.Add([]byte{50, 200, 3, 255, 7, 7, 20, 255, 255, 0, 0, 0, 1, 1, 1})
 	f.Fuzz(func(t *testing.T, pieces []byte) {
@@ -491,7 +492,7 @@ func FuzzDiff(f *testing.F) {
 		for len(pieces) >= 3 && len(new) < 1<<20 {
 			at, size := 200*int(pieces[0]), 70*int(pieces[1])+int(pieces[2])
 			if pieces = pieces[3:]; size%3 == 0 {
-				new = append(new, airgaptest.Noise(uint64(at), size)...)
+				new = append(new, imagetest.Noise(uint64(at), size)...)
 			} else {
 				new = append(new, old[at:min(at+size, len(old))]...)
 			}

@@ -15,6 +15,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/slipway-build/slipway/images/airgap/pack"
+
 	"github.com/slipway-build/slipway/images/airgap"
 	"github.com/slipway-build/slipway/images/airgap/airgaptest"
 
@@ -46,7 +48,7 @@ func loadOf(t *testing.T, layers int, size, limit int64, log *lineLog) (host str
 		content = append(content, imagetest.RandomLayer(t, uint64(i), size))
 	}
 	path := filepath.Join(t.TempDir(), "a.tar.zst")
-	airgaptest.PackOne(t, airgaptest.NewStore(t), path, airgap.Image{Names: []name.Reference{airgaptest.Ref(t, "acme/a:v1")}, Image: imagetest.Image(t, "linux/amd64", content...)})
+	airgaptest.PackOne(t, airgaptest.NewStore(t), path, pack.Image{Names: []name.Reference{airgaptest.Ref(t, "acme/a:v1")}, Image: imagetest.Image(t, "linux/amd64", content...)})
 	a, err := airgap.Open(t.Context(), path)
 	if err != nil {
 		t.Fatal(err)
@@ -208,7 +210,7 @@ func TestServeWithoutDisk(t *testing.T) {
 func TestServeOfADamagedArchive(t *testing.T) {
 	for _, ext := range []string{".tar.zst", ".tar.gz"} {
 		path := filepath.Join(t.TempDir(), "a"+ext)
-		airgaptest.PackOne(t, airgaptest.NewStore(t), path, airgap.Image{Names: []name.Reference{airgaptest.Ref(t, "acme/a:v1")},
+		airgaptest.PackOne(t, airgaptest.NewStore(t), path, pack.Image{Names: []name.Reference{airgaptest.Ref(t, "acme/a:v1")},
 			Image: imagetest.Image(t, "linux/amd64", imagetest.RandomLayer(t, 1, 300_000))})
 		raw, err := os.ReadFile(path)
 		if err != nil {

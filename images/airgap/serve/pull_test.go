@@ -7,7 +7,8 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/slipway-build/slipway/images/airgap"
+	"github.com/slipway-build/slipway/images/airgap/pack"
+
 	"github.com/slipway-build/slipway/images/airgap/airgaptest"
 
 	"github.com/google/go-containerregistry/pkg/crane"
@@ -19,9 +20,9 @@ import (
 
 // servedForms are archives of both kinds of layers, each served alone, with what is
 // in them.
-func servedForms(t *testing.T, each func(t *testing.T, host string, all []airgap.Image)) {
+func servedForms(t *testing.T, each func(t *testing.T, host string, all []pack.Image)) {
 	for _, layers := range []string{"uncompressed", "original"} {
-		for codec, path := range airgaptest.Pack(t, airgaptest.NewStore(t), airgaptest.GzipImages(t), airgap.Options{Layers: layers}) {
+		for codec, path := range airgaptest.Pack(t, airgaptest.NewStore(t), airgaptest.GzipImages(t), pack.Options{Layers: layers}) {
 			t.Run(layers+" "+string(codec), func(t *testing.T) { each(t, serve(t, path), airgaptest.GzipImages(t)) })
 		}
 	}
@@ -29,7 +30,7 @@ func servedForms(t *testing.T, each func(t *testing.T, host string, all []airgap
 
 func TestDockerPullsWhatIsServed(t *testing.T) {
 	address, docker := imagetest.Docker(t), imagetest.Program(t, "docker")
-	servedForms(t, func(t *testing.T, host string, all []airgap.Image) {
+	servedForms(t, func(t *testing.T, host string, all []pack.Image) {
 		run := func(args ...string) string {
 			t.Helper()
 			return must(t, exec.CommandContext(t.Context(), docker, append([]string{"--host", address}, args...)...))
@@ -51,7 +52,7 @@ func TestDockerPullsWhatIsServed(t *testing.T) {
 
 // crane pull saves what it reads, and its reader compares every digest.
 func TestCranePullsWhatIsServed(t *testing.T) {
-	servedForms(t, func(t *testing.T, host string, all []airgap.Image) {
+	servedForms(t, func(t *testing.T, host string, all []pack.Image) {
 		for _, img := range all {
 			reference := host + "/" + images.Familiar(airgaptest.Tags(t, img)[0])
 			pulled, err := crane.Pull(reference)
@@ -76,7 +77,7 @@ func TestCranePullsWhatIsServed(t *testing.T) {
 }
 
 func TestManyPullAtOnce(t *testing.T) {
-	servedForms(t, func(t *testing.T, host string, all []airgap.Image) {
+	servedForms(t, func(t *testing.T, host string, all []pack.Image) {
 		var wait sync.WaitGroup
 		for n := range 32 {
 			img := all[n%len(all)]

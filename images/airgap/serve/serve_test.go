@@ -15,6 +15,8 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/slipway-build/slipway/images/airgap/pack"
+
 	"github.com/slipway-build/slipway/images/airgap"
 	"github.com/slipway-build/slipway/images/airgap/airgaptest"
 
@@ -88,7 +90,7 @@ func several(t testing.TB) []string {
 	t.Helper()
 	content, dir := airgaptest.NewStore(t), t.TempDir()
 	var paths []string
-	add := func(file string, all ...airgap.Image) string {
+	add := func(file string, all ...pack.Image) string {
 		path := filepath.Join(dir, file)
 		airgaptest.PackOne(t, content, path, all...)
 		paths = append(paths, path)
@@ -98,7 +100,7 @@ func several(t testing.TB) []string {
 	add("linux-arm64.tar.gz", airgaptest.Simple(t, "acme/runtime:v1", "linux/arm64"), airgaptest.Simple(t, "acme/runtime:v2", "linux/arm64"))
 	add("windows-ltsc2019.tar", airgaptest.Simple(t, "acme/runtime:v1", "windows/amd64:10.0.17763.7919"))
 	add("windows-ltsc2022.tar", airgaptest.Simple(t, "acme/runtime:v1", "windows/amd64:10.0.20348.4294"))
-	add("late.tar.zst", airgaptest.Simple(t, "docker.io/a/b:v1", "linux/amd64"), airgap.Image{
+	add("late.tar.zst", airgaptest.Simple(t, "docker.io/a/b:v1", "linux/amd64"), pack.Image{
 		Names: []name.Reference{airgaptest.Ref(t, "acme/runtime:v1")},
 		Image: imagetest.Image(t, "linux/amd64", imagetest.Layer(t, imagetest.Files{"bin/tool": "another"})),
 	})
@@ -333,7 +335,7 @@ func TestHandlerServesWhatIsInArchives(t *testing.T) {
 
 // Many read at once, from archives with and without an index.
 func TestHandlerServesManyAtOnce(t *testing.T) {
-	paths := airgaptest.Pack(t, airgaptest.NewStore(t), airgaptest.SampleImages(t), airgap.Options{})
+	paths := airgaptest.Pack(t, airgaptest.NewStore(t), airgaptest.SampleImages(t), pack.Options{})
 	for codec, path := range paths {
 		host := serve(t, airgaptest.Foreign(t, path, codec), path)
 		var group sync.WaitGroup
@@ -357,7 +359,7 @@ func TestHandlerServesManyAtOnce(t *testing.T) {
 // What is damaged is not served as if it were whole.
 func TestHandlerBreaksOffWhereAnArchiveIsDamaged(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "a.tar.zst")
-	airgaptest.PackOne(t, airgaptest.NewStore(t), path, airgap.Image{Names: []name.Reference{airgaptest.Ref(t, "acme/a:v1")},
+	airgaptest.PackOne(t, airgaptest.NewStore(t), path, pack.Image{Names: []name.Reference{airgaptest.Ref(t, "acme/a:v1")},
 		Image: imagetest.Image(t, "linux/amd64", imagetest.RandomLayer(t, 1, 300_000))})
 	raw, err := os.ReadFile(path)
 	if err != nil {

@@ -13,7 +13,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/slipway-build/slipway/images/airgap"
+	"github.com/slipway-build/slipway/images/airgap/pack"
+
 	"github.com/slipway-build/slipway/images/airgap/airgaptest"
 
 	"github.com/google/go-cmp/cmp"
@@ -49,7 +50,7 @@ func TestVerifyFindsNothingWrongWithWhatPackWrote(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for codec, path := range airgaptest.Pack(t, airgaptest.NewStore(t), all, airgap.Options{Layers: layers}) {
+		for codec, path := range airgaptest.Pack(t, airgaptest.NewStore(t), all, pack.Options{Layers: layers}) {
 			t.Run(layers+" "+string(codec), func(t *testing.T) {
 				info, err := os.Stat(path)
 				if err != nil {
@@ -85,7 +86,7 @@ func TestVerifySaysWhatIsWrong(t *testing.T) {
 		o      Options
 		want   []string // parts of the problems, in order
 		notes  []string
-		images func(t testing.TB) []airgap.Image
+		images func(t testing.TB) []pack.Image
 	}{
 		"nothing":                 {want: want},
 		"another order":           {change: func(w *airgaptest.Workshop) { slices.Reverse(w.Names) }, notes: []string{"the views belong first"}},
@@ -185,8 +186,8 @@ func TestVerifySaysWhatIsWrong(t *testing.T) {
 			w.Names = append(w.Names, w.Names[0])
 			return w.Tar()
 		}, notes: []string{"with the same content: file manifest.json"}},
-		"zstd inside": {images: func(t testing.TB) []airgap.Image {
-			return []airgap.Image{{Names: []name.Reference{airgaptest.Ref(t, "acme/a:v1")}, Image: imagetest.Image(t, "linux/amd64", imagetest.Layer(t, imagetest.Files{"a": "a"}))}}
+		"zstd inside": {images: func(t testing.TB) []pack.Image {
+			return []pack.Image{{Names: []name.Reference{airgaptest.Ref(t, "acme/a:v1")}, Image: imagetest.Image(t, "linux/amd64", imagetest.Layer(t, imagetest.Files{"a": "a"}))}}
 		}, change: func(w *airgaptest.Workshop) {
 			compressed := airgaptest.Compress(t, format.Zstd, w.Content[w.Layer()])
 			old := w.Layer()
@@ -344,7 +345,7 @@ func TestVerifyComparesChecksums(t *testing.T) {
 // Wherever an archive is cut off, and whichever byte of a file is another one, it
 // does not go unnoticed.
 func TestVerifyNoticesDamage(t *testing.T) {
-	for codec, path := range airgaptest.Pack(t, airgaptest.NewStore(t), airgaptest.GzipImages(t), airgap.Options{}) {
+	for codec, path := range airgaptest.Pack(t, airgaptest.NewStore(t), airgaptest.GzipImages(t), pack.Options{}) {
 		raw, err := os.ReadFile(path)
 		if err != nil {
 			t.Fatal(err)
@@ -398,7 +399,7 @@ func TestVerifyLooksAtEveryWindow(t *testing.T) {
 // Other programs' archives have notes at most, but where nodes do have trouble.
 func TestVerifyReadsOtherProgramsArchives(t *testing.T) {
 	dir := t.TempDir()
-	img := imagetest.Image(t, "linux/amd64", imagetest.LayerOf(t, types.DockerLayer, imagetest.Files{"bin/a": airgaptest.Words(1, 5000)}.Entries()...),
+	img := imagetest.Image(t, "linux/amd64", imagetest.LayerOf(t, types.DockerLayer, imagetest.Files{"bin/a": imagetest.Words(1, 5000)}.Entries()...),
 		imagetest.LayerOf(t, types.DockerLayer, imagetest.Files{"bin/b": "b"}.Entries()...))
 	crane := filepath.Join(dir, "crane.tar")
 	if err := tarball.WriteToFile(crane, airgaptest.Ref(t, "acme/a:v1"), img); err != nil {

@@ -1,0 +1,77 @@
+package pack
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+
+	"github.com/slipway-build/slipway/images/store"
+	"github.com/slipway-build/slipway/internal/sniff"
+	"github.com/slipway-build/slipway/internal/streams"
+)
+
+// writeBody writes the layer's file as it lies in the archive, and nothing else:
+// more, less or other bytes than the layer names are an error.
+func writeBody(ctx context.Context, content *store.Store, l layer, w io.Writer) error {
+	r, err := openBody(ctx, content, l)
+	if err != nil {
+		return err
+	}
+	err = copyVerified(w, r, l.digest, l.size)
+	r.Close()
+	if err != nil {
+		return fmt.Errorf("reading layer %s: %w", l.source, content.Blame(ctx, l.source, err))
+	}
+	return nil
+}
+
+// openBody opens the layer's file as it lies in the archive. Nothing is verified.
+func openBody(ctx context.Context, content *store.Store, l layer) (io.ReadCloser, error) {
+	blob, err := content.Open(l.source)
+	if err != nil {
+		return nil, err
+	}
+	how := l.compression
+	if l.verbatim() {
+		how = sniff.None
+	}
+	r, err := how.NewReader(streams.WithContext(ctx, blob), sniff.LowMemory()...)
+	if err != nil {
+		blob.Close()
+		return nil, fmt.Errorf("decompressing layer %s: %w", l.source, content.Blame(ctx, l.source, err))
+	}
+	return &body{r, blob}, nil
+}
+
+// A body is what is read of a blob.
+type body struct {
+	io.ReadCloser
+	blob io.Closer
+}
+
+func (b *body) Close() error { return errors.Join(b.ReadCloser.Close(), b.blob.Close()) }
+
+// copyVerified copies r, which must be as large as size and have the digest.
+func copyVerified(w io.Writer, r io.Reader, digest v1.Hash, size int64) error {
+	hash := sha256.New()
+	buf := make([]byte, 128<<10)
+	n, err := io.CopyBuffer(struct{ io.Writer }{io.MultiWriter(w, hash)}, struct{ io.Reader }{io.LimitReader(r, size+1)}, buf)
+	if err != nil {
+		return err
+	}
+	if n > size {
+		return fmt.Errorf("more than the expected %d bytes", size)
+	}
+	if n < size {
+		return fmt.Errorf("it has %d bytes instead of %d", n, size)
+	}
+	if got := hex.EncodeToString(hash.Sum(nil)); got != digest.Hex {
+		return fmt.Errorf("its bytes have the digest sha256:%s instead of %s", got, digest)
+	}
+	return nil
+}

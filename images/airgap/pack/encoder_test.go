@@ -1,0 +1,68 @@
+package pack
+
+import (
+	"bytes"
+	"os"
+	"regexp"
+	"testing"
+
+	"github.com/klauspost/compress/zstd"
+
+	"github.com/slipway-build/slipway/images/airgap/format"
+	"github.com/slipway-build/slipway/images/imagetest"
+)
+
+// The versions of the compressors are part of what cached frames are found by.
+func TestEncoderVersionsAreThoseOfGoMod(t *testing.T) {
+	mod, err := os.ReadFile("../../../go.mod")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range regexp.MustCompile(`klauspost/\w+ v[\d.]+`).FindAllString(gzipVersion, -1) {
+		if !regexp.MustCompile(`github\.com/` + regexp.QuoteMeta(m) + `\s`).Match(mod) {
+			t.Errorf("go.mod does not require %s; another version may make other bytes", m)
+		}
+	}
+}
+
+// An encoder that made other frames before makes the same frame as a new one,
+// however its input comes in pieces.
+func TestEncodersLeaveNoTrace(t *testing.T) {
+	content := []byte(imagetest.Words(1, 3<<20))
+	for name, level := range levels {
+		t.Run(name, func(t *testing.T) {
+			enc, err := libraryEncoder(level)
+			if err != nil {
+				t.Fatal(err)
+			}
+			frame := func(step int) []byte {
+				var out bytes.Buffer
+				enc.ResetContentSize(&out, int64(len(content)))
+				for rest := content; len(rest) > 0; {
+					n := min(step, len(rest))
+					if _, err := enc.Write(rest[:n]); err != nil {
+						t.Fatal(err)
+					}
+					rest = rest[n:]
+				}
+				if err := enc.Close(); err != nil {
+					t.Fatal(err)
+				}
+				return out.Bytes()
+			}
+			first := frame(len(content))
+			for _, step := range []int{100_003, 4096, 1 << 20} {
+				if !bytes.Equal(frame(step), first) {
+					t.Errorf("in pieces of %d the frame has other bytes", step)
+				}
+			}
+			var h zstd.Header
+			if err := h.Decode(first); err != nil {
+				t.Fatal(err)
+			}
+			if h.WindowSize > format.MaxWindow || !h.HasFCS || h.FrameContentSize != uint64(len(content)) {
+				t.Errorf("the frame has a window of %d bytes and a content size of %d", h.WindowSize, h.FrameContentSize)
+			}
+		})
+	}
+}

@@ -1,0 +1,86 @@
+package pack
+
+import (
+	"context"
+	"errors"
+	"io"
+
+	"github.com/slipway-build/slipway/images/airgap/format"
+	"github.com/slipway-build/slipway/images/store"
+	"github.com/slipway-build/slipway/progress"
+)
+
+// A frame is a run of whole files of the tar (header, body, padding), compressed
+// so that it can be decoded without what is before it. An archive is a sequence
+// of frames.
+type frame struct {
+	// chunks are the compressed bytes, in order.
+	chunks []chunk
+	// entries are the files, with offsets from the beginning of the
+	// uncompressed frame, whose size is tarSize.
+	entries []format.Entry
+	tarSize int64
+}
+
+// A chunk is a piece of an archive whose size is known before it is written.
+type chunk struct {
+	size int64
+	// copy writes the chunk to w.
+	copy func(ctx context.Context, w io.Writer) error
+}
+
+func (f frame) size() int64 {
+	var n int64
+	for _, c := range f.chunks {
+		n += c.size
+	}
+	return n
+}
+
+// copy writes the frame to w. After a damaged chunk the others are only checked, so
+// that all damage is known.
+func (f frame) copy(ctx context.Context, w io.Writer, task *progress.Task) error {
+	var damage []error
+	for _, c := range f.chunks {
+		err := c.copy(ctx, w)
+		switch {
+		case isDamaged(err):
+			damage = append(damage, err)
+			w = io.Discard
+		case err != nil:
+			return err
+		}
+		task.Add(int(c.size))
+	}
+	return errors.Join(damage...)
+}
+
+// bytesChunk is a chunk in memory.
+func bytesChunk(b []byte) chunk {
+	return chunk{size: int64(len(b)), copy: func(_ context.Context, w io.Writer) error {
+		_, err := w.Write(b)
+		return err
+	}}
+}
+
+// fileChunk is a whole file of the store, which is checked while it is copied.
+func fileChunk(f *store.File) chunk { return chunk{size: f.Size(), copy: f.CopyTo} }
+
+// describe fills in the entries of a frame of layers, and its tarSize.
+func describe(run []layer) (frame, [][]byte, error) {
+	var (
+		f       frame
+		headers [][]byte
+	)
+	for _, l := range run {
+		header, err := format.TarHeader(l.name(), l.size)
+		if err != nil {
+			return frame{}, nil, err
+		}
+		headers = append(headers, header)
+		f.tarSize += int64(len(header))
+		f.entries = append(f.entries, format.Entry{Name: l.name(), Offset: f.tarSize, Size: l.size})
+		f.tarSize += l.size + format.Padding(l.size)
+	}
+	return f, headers, nil
+}

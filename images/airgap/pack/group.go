@@ -1,0 +1,152 @@
+package pack
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+
+	"github.com/slipway-build/slipway/images/airgap/format"
+	"github.com/slipway-build/slipway/progress"
+)
+
+const (
+	// groupLimit is how many bytes a frame of several layers may have before
+	// compression. One layer that changes costs its whole frame, and who reads the
+	// last layer decodes the others.
+	groupLimit = 160 << 20
+	// loneSize is from what size on a layer is worth a sketch. Smaller ones
+	// share frames as they come, which costs little when one changes and saves a
+	// frame for each.
+	loneSize = 1 << 20
+	// crowdLimit is how many bytes of the tar those of one frame have.
+	crowdLimit = 8 << 20
+	// relatedPart is what part of the smaller of two the larger must save to
+	// share a frame with it.
+	relatedPart = 32
+)
+
+// arrange puts the layers, given in the order of images, into runs that become a
+// frame each: the project's own ones first, each alone, since they change with
+// every build and are looked for first; then the others in groups of relatives.
+// The order depends on nothing but the layers and their order.
+func (p *packer) arrange(ctx context.Context, layers []layer) ([][]layer, error) {
+	var runs [][]layer
+	var others []layer
+	for _, l := range layers {
+		switch {
+		case l.own, p.original:
+			// What is compressed already has no relatives.
+			runs = append(runs, []layer{l})
+		default:
+			others = append(others, l)
+		}
+	}
+	sketches, err := p.sketches(ctx, others)
+	if err != nil {
+		return nil, err
+	}
+	return append(runs, grouped(others, sketches)...), nil
+}
+
+// sketches sketches all layers for which that is worth it.
+func (p *packer) sketches(ctx context.Context, layers []layer) (_ []sketch, err error) {
+	out := make([]sketch, len(layers))
+	if len(layers) == 0 {
+		return out, nil
+	}
+	task := progress.Start(ctx, fmt.Sprintf("compare %d layers", len(layers)))
+	defer func() { task.Done(err) }()
+	task.SetTotal(runSize(layers))
+	group, groupCtx := newDamageGroup(ctx, p.jobs)
+	for i, l := range layers {
+		group.Go(func() (err error) {
+			if l.size >= loneSize {
+				out[i], err = sketchOf(groupCtx, p.content, l)
+			}
+			task.Add(int(l.size))
+			return err
+		})
+	}
+	return out, group.Wait()
+}
+
+// grouped joins layers to sequences in which a compressor finds the most. It takes
+// the two sequences of which one saves most after the other, makes them one, and
+// goes on until nothing is saved any more that is worth it, or nothing fits in a
+// frame.
+func grouped(layers []layer, sketches []sketch) [][]layer {
+	var (
+		families []*family
+		small    []int
+	)
+	for i, l := range layers {
+		if l.size < loneSize {
+			small = append(small, i)
+			continue
+		}
+		families = append(families, &family{members: []int{i}, sketch: sketches[i]})
+	}
+	m := matcher{families: families}
+	m.joinAll()
+	families = slices.DeleteFunc(m.families, func(f *family) bool { return f == nil })
+	families = append(families, crowds(layers, small)...)
+	slices.SortFunc(families, func(a, b *family) int {
+		return cmp.Compare(slices.Min(a.members), slices.Min(b.members))
+	})
+	var runs [][]layer
+	for _, f := range families {
+		var run []layer
+		for _, i := range f.members {
+			run = append(run, layers[i])
+		}
+		runs = append(runs, run)
+	}
+	return runs
+}
+
+// crowds puts small layers into frames as they come. Their sizes are those of their files
+// in the tar: of thousands of tiny layers, the headers are the larger part.
+func crowds(layers []layer, small []int) []*family {
+	var (
+		out  []*family
+		room int64
+	)
+	for _, i := range small {
+		size := format.BlockSize + layers[i].size + format.Padding(layers[i].size)
+		if len(out) == 0 || size > room {
+			out = append(out, &family{})
+			room = crowdLimit
+		}
+		last := out[len(out)-1]
+		last.members = append(last.members, i)
+		room -= size
+	}
+	return out
+}
+
+// apart makes a run of each layer.
+func apart(runs [][]layer) [][]layer {
+	var out [][]layer
+	for _, l := range slices.Concat(runs...) {
+		out = append(out, []layer{l})
+	}
+	return out
+}
+
+// unique are the layers of all images, each once, in the order of images.
+func unique(all []resolvedImage) []layer {
+	var out []layer
+	seen := map[v1.Hash]bool{}
+	for _, img := range all {
+		for _, l := range img.layers {
+			if !seen[l.digest] {
+				seen[l.digest] = true
+				out = append(out, l)
+			}
+		}
+	}
+	return out
+}

@@ -1,0 +1,153 @@
+package pack
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+
+	"github.com/slipway-build/slipway/images/imagetest"
+)
+
+// parts are layers of MiBs, each of which looks like chance; the same number is the
+// same MiB.
+func parts(layers map[string][]int, order []string) ([]layer, []sketch) {
+	var all []layer
+	var sketches []sketch
+	for _, name := range order {
+		s := newSketcher()
+		for _, n := range layers[name] {
+			s.Write(imagetest.Noise(uint64(1000+n), 1<<20))
+		}
+		sketches = append(sketches, s.done())
+		all = append(all, layer{digest: v1.Hash{Algorithm: "sha256", Hex: name}, size: s.size})
+	}
+	return all, sketches
+}
+
+func runNames(runs [][]layer) [][]string {
+	var out [][]string
+	for _, run := range runs {
+		var names []string
+		for _, l := range run {
+			names = append(names, l.digest.Hex)
+		}
+		out = append(out, names)
+	}
+	return out
+}
+
+func TestGroupedJoinsRelatives(t *testing.T) {
+	layers := map[string][]int{
+		"base":   {1, 2, 3, 4, 5, 6},
+		"go-a":   {10, 11, 20},
+		"python": {30, 31, 32},
+		"go-b":   {10, 11, 21},
+		"base2":  {1, 2, 3, 4, 5, 7},
+		"go-c":   {10, 11, 22, 23},
+	}
+	all, sketches := parts(layers, []string{"base", "go-a", "python", "go-b", "base2", "go-c"})
+	if diff := cmp.Diff([][]string{{"base", "base2"}, {"go-a", "go-b", "go-c"}, {"python"}}, runNames(grouped(all, sketches))); diff != "" {
+		t.Errorf("groups (-want +got):\n%s", diff)
+	}
+	// In another order they are the same groups.
+	all, sketches = parts(layers, []string{"go-c", "base2", "go-b", "python", "go-a", "base"})
+	got := runNames(grouped(all, sketches))
+	for _, run := range got {
+		slices.Sort(run)
+	}
+	if diff := cmp.Diff([][]string{{"go-a", "go-b", "go-c"}, {"base", "base2"}, {"python"}}, got); diff != "" {
+		t.Errorf("groups in another order (-want +got):\n%s", diff)
+	}
+}
+
+// The large layer saves nothing for the small one if its bytes in common are out of
+// the window by then, but the other way round.
+func TestGroupedMindsTheWindow(t *testing.T) {
+	large := []int{1, 2, 3}
+	for n := range 40 {
+		large = append(large, 100+n)
+	}
+	all, sketches := parts(map[string][]int{"large": large, "small": {1, 2, 3, 4}}, []string{"large", "small"})
+	if diff := cmp.Diff([][]string{{"small", "large"}}, runNames(grouped(all, sketches))); diff != "" {
+		t.Errorf("groups (-want +got):\n%s", diff)
+	}
+}
+
+// However much layers have in common, a frame does not grow over its limit.
+func TestGroupedBoundsFrames(t *testing.T) {
+	marks := make([]mark, 5000)
+	for i := range marks {
+		marks[i] = mark{hash: uint32(i), first: uint32(i), last: 70 << 10}
+	}
+	var (
+		all      []layer
+		sketches []sketch
+	)
+	for i := range 9 {
+		all = append(all, layer{digest: v1.Hash{Hex: fmt.Sprint(i)}, size: 70 << 20})
+		sketches = append(sketches, sketch{marks: marks, limit: allHashes, size: 70 << 20})
+	}
+	all = append(all, layer{digest: v1.Hash{Hex: "huge"}, size: 2 * groupLimit})
+	sketches = append(sketches, sketch{marks: marks, limit: allHashes, size: 2 * groupLimit})
+	var sizes []int
+	for _, run := range grouped(all, sketches) {
+		sizes = append(sizes, len(run))
+		if len(run) > 1 && runSize(run) > groupLimit {
+			t.Errorf("a run of %d layers has %d bytes", len(run), runSize(run))
+		}
+	}
+	slices.Sort(sizes)
+	if diff := cmp.Diff([]int{1, 1, 2, 2, 2, 2}, sizes); diff != "" {
+		t.Errorf("layers in each run (-want +got):\n%s", diff)
+	}
+}
+
+// A crowd is a single segment, however small its layers are: a segment for each would cost a
+// file of the cache and a key that names all layers of the window before it.
+func TestCrowdsAreSingleSegments(t *testing.T) {
+	all := make([]layer, 20_000)
+	for i := range all {
+		all[i] = layer{digest: v1.Hash{Hex: fmt.Sprint(i)}, size: int64(i % 3000)}
+	}
+	packed := 0
+	for _, run := range grouped(all, make([]sketch, len(all))) {
+		_, headers, err := describe(run)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var files []tarFile
+		for i, l := range run {
+			files = append(files, tarFile{l, headers[i]})
+		}
+		if n := len(segments(files)); n != 1 {
+			t.Errorf("a frame of %d layers has %d segments, want 1", len(run), n)
+		}
+		packed += len(run)
+	}
+	if packed != len(all) {
+		t.Errorf("%d of %d layers are in frames", packed, len(all))
+	}
+}
+
+func TestGroupedCrowdsSmallLayers(t *testing.T) {
+	var all []layer
+	for i := range 25 {
+		all = append(all, layer{digest: v1.Hash{Hex: fmt.Sprint(i)}, size: 900 << 10})
+	}
+	var got []string
+	runs := grouped(all, make([]sketch, len(all)))
+	for _, run := range runNames(runs) {
+		got = append(got, run...)
+	}
+	for i, name := range got {
+		if name != fmt.Sprint(i) {
+			t.Fatalf("small layers are not in their order: %q", got)
+		}
+	}
+	if len(runs) != 3 {
+		t.Errorf("%d runs instead of 3", len(runs))
+	}
+}

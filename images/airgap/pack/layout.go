@@ -1,0 +1,253 @@
+package pack
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/google/go-containerregistry/pkg/name"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/types"
+
+	"github.com/slipway-build/slipway/images"
+	"github.com/slipway-build/slipway/images/airgap/format"
+	"github.com/slipway-build/slipway/internal/sniff"
+)
+
+// A file is a small file of an archive, in memory, or a folder, whose name ends
+// with a slash.
+type file struct {
+	name    string
+	content []byte
+}
+
+// A layer is a layer as it will lie in an archive.
+type layer struct {
+	// digest and size are those of the file in the archive.
+	digest v1.Hash
+	size   int64
+	// source is the blob in the store that the file is made from, which is
+	// compressed so. If digest is source, the file is a copy of the blob.
+	source      v1.Hash
+	sourceSize  int64
+	compression sniff.Compression
+	// padded is set if the blob is more than its gzip stream.
+	padded bool
+	// own is set for the layers of own images.
+	own bool
+}
+
+func (l layer) name() string { return format.BlobFolder + l.digest.Hex }
+
+// verbatim says whether the file is a copy of the blob.
+func (l layer) verbatim() bool { return l.digest == l.source }
+
+// A resolvedImage is an image as it will lie in an archive.
+type resolvedImage struct {
+	tags []name.Tag
+	// indexes are what some of the tags, by their full names, stand for instead
+	// of the manifest.
+	indexes  map[string]*keptIndex
+	own      bool
+	platform v1.Platform
+	config   v1.Descriptor
+	manifest v1.Descriptor
+	// rawConfig and rawManifest are the blobs that those describe.
+	rawConfig, rawManifest []byte
+	layers                 []layer
+}
+
+// A layout describes an archive before anything of it is written.
+type layout struct {
+	// views are manifest.json, oci-layout and index.json, and the folders of blobs:
+	// syft and grype unpack an archive without making folders that it does not name.
+	views []file
+	// blobs are the configs and manifests, each once, in the order of images.
+	blobs []file
+	// runs are the layers, each once, in the order that arrange gave them. A run
+	// becomes a frame in .tar.zst.
+	runs [][]layer
+	// images are what is in it.
+	images []resolvedImage
+}
+
+// newLayout puts images in order: own ones first, then as they come. Images that
+// are the same under several names become one with several names.
+func newLayout(all []resolvedImage) (*layout, error) {
+	merged, err := merge(all)
+	if err != nil {
+		return nil, err
+	}
+	judged := make([]format.NamedImage, len(merged))
+	for i, img := range merged {
+		judged[i] = format.NamedImage{Name: images.Familiar(img.tags[0]), Platform: img.platform}
+	}
+	if err := errors.Join(format.CheckPlatforms(judged)...); err != nil {
+		return nil, err
+	}
+	l := &layout{images: merged}
+	seen := map[v1.Hash]bool{}
+	index := v1.IndexManifest{SchemaVersion: 2, MediaType: types.OCIImageIndex, Manifests: []v1.Descriptor{}}
+	entries := []format.ManifestEntry{}
+	for _, img := range merged {
+		entry := format.ManifestEntry{Config: format.BlobFolder + img.config.Digest.Hex, RepoTags: []string{}, Layers: []string{}}
+		for _, tag := range img.tags {
+			entry.RepoTags = append(entry.RepoTags, images.Familiar(tag))
+			index.Manifests = append(index.Manifests, indexEntry(img, tag))
+		}
+		addBlob := func(d v1.Descriptor, content []byte) {
+			if !seen[d.Digest] {
+				seen[d.Digest] = true
+				l.blobs = append(l.blobs, file{name: format.BlobFolder + d.Digest.Hex, content: content})
+			}
+		}
+		addBlob(img.config, img.rawConfig)
+		addBlob(img.manifest, img.rawManifest)
+		for _, tag := range img.tags {
+			if kept := img.indexes[tag.Name()]; kept != nil {
+				for _, b := range kept.blobs {
+					addBlob(v1.Descriptor{Digest: b.digest}, b.raw)
+				}
+			}
+		}
+		for _, lay := range img.layers {
+			entry.Layers = append(entry.Layers, lay.name())
+		}
+		entries = append(entries, entry)
+	}
+	for _, view := range []struct {
+		name  string
+		value any
+	}{
+		{format.ManifestJSON, entries},
+		{format.OCILayout, map[string]string{"imageLayoutVersion": "1.0.0"}},
+		{format.IndexJSON, index},
+	} {
+		raw, err := json.Marshal(view.value)
+		if err != nil {
+			return nil, fmt.Errorf("writing %s: %w", view.name, err)
+		}
+		l.views = append(l.views, file{name: view.name, content: raw})
+	}
+	l.views = append(l.views, file{name: "blobs/"}, file{name: format.BlobFolder})
+	for _, f := range slices.Concat(l.views, l.blobs) {
+		if len(f.content) > format.JSONLimit {
+			return nil, fmt.Errorf("%s would be %d bytes; containerd reads no more than %d", f.name, len(f.content), format.JSONLimit)
+		}
+	}
+	return l, nil
+}
+
+// indexEntry describes img in index.json. Both annotations are there, and say the
+// same as manifest.json does: containerd obeys index.json, all others
+// manifest.json.
+func indexEntry(img resolvedImage, tag name.Tag) v1.Descriptor {
+	d := img.manifest
+	if kept := img.indexes[tag.Name()]; kept != nil {
+		d = kept.descriptor
+	} else {
+		platform := img.platform
+		d.Platform = &platform
+	}
+	d.Annotations = map[string]string{
+		format.ImageNameAnnotation: images.Qualified(tag),
+		format.RefNameAnnotation:   tag.TagStr(),
+	}
+	return d
+}
+
+// merge orders images, and joins those that are the same. Two images of one name
+// are an error: readers differ in which one they take.
+func merge(all []resolvedImage) ([]resolvedImage, error) {
+	ordered := slices.Clone(all)
+	slices.SortStableFunc(ordered, func(a, b resolvedImage) int {
+		switch {
+		case a.own == b.own:
+			return 0
+		case a.own:
+			return -1
+		}
+		return 1
+	})
+	var (
+		merged []resolvedImage
+		byID   = map[v1.Hash]int{}
+		owner  = map[string]resolvedImage{}
+		errs   []error
+	)
+	for _, img := range ordered {
+		var fresh []name.Tag
+		for _, tag := range img.tags {
+			other, taken := owner[tag.Name()]
+			switch {
+			case !taken:
+				owner[tag.Name()] = img
+				fresh = append(fresh, tag)
+			case other.manifest.Digest != img.manifest.Digest:
+				errs = append(errs, fmt.Errorf("two images are called %s: %s (%s) and %s (%s); readers differ in which one they take, so put them into archives of their own",
+					images.Familiar(tag), other.config.Digest, images.FormatPlatform(other.platform), img.config.Digest, images.FormatPlatform(img.platform)))
+			}
+		}
+		if len(fresh) == 0 {
+			continue
+		}
+		if i, ok := byID[img.manifest.Digest]; ok {
+			merged[i].tags = append(merged[i].tags, fresh...)
+			for name, kept := range img.indexes {
+				if merged[i].indexes == nil {
+					merged[i].indexes = map[string]*keptIndex{}
+				}
+				merged[i].indexes[name] = kept
+			}
+			continue
+		}
+		byID[img.manifest.Digest] = len(merged)
+		img.tags = fresh
+		merged = append(merged, img)
+	}
+	dropAmbiguous(merged, byID)
+	return merged, errors.Join(errs...)
+}
+
+// isPlain reports whether m says what rewrite would say: that all layers are plain
+// tars, in OCI's media types.
+func isPlain(m *v1.Manifest, mediaType types.MediaType) bool {
+	return mediaType == types.OCIManifestSchema1 && m.Config.MediaType == types.OCIConfigJSON &&
+		!slices.ContainsFunc(m.Layers, func(d v1.Descriptor) bool { return d.MediaType != types.OCIUncompressedLayer })
+}
+
+// dropAmbiguous keeps no index that lists another image of the archive as well: its
+// name would stand for both.
+func dropAmbiguous(merged []resolvedImage, byID map[v1.Hash]int) {
+	for _, img := range merged {
+		maps.DeleteFunc(img.indexes, func(_ string, kept *keptIndex) bool {
+			return kept.lists(func(h v1.Hash) bool { i, ok := byID[h]; return ok && merged[i].manifest.Digest != img.manifest.Digest })
+		})
+	}
+}
+
+// rewrite makes the manifest of an image whose layers lie uncompressed in the
+// archive, in OCI's media types: skopeo finds no others in an OCI layout. The config
+// stays as it is, and so does the image's ID. What a layer's descriptor says of its
+// compressed bytes, such as annotations of lazy pullers, no longer holds; foreign
+// layers are ordinary ones, since their content is here.
+func rewrite(m *v1.Manifest, layers []layer) ([]byte, v1.Descriptor, error) {
+	m = m.DeepCopy()
+	m.MediaType, m.Config.MediaType = types.OCIManifestSchema1, types.OCIConfigJSON
+	m.Layers = make([]v1.Descriptor, len(layers))
+	for i, l := range layers {
+		m.Layers[i] = v1.Descriptor{MediaType: types.OCIUncompressedLayer, Size: l.size, Digest: l.digest}
+	}
+	rewritten, err := json.Marshal(m)
+	if err != nil {
+		return nil, v1.Descriptor{}, fmt.Errorf("writing its manifest: %w", err)
+	}
+	digest, size, err := v1.SHA256(bytes.NewReader(rewritten))
+	if err != nil {
+		return nil, v1.Descriptor{}, err
+	}
+	return rewritten, v1.Descriptor{MediaType: m.MediaType, Size: size, Digest: digest}, nil
+}

@@ -1,0 +1,237 @@
+package pack
+
+import (
+	"cmp"
+	"context"
+	"encoding/binary"
+	"math"
+	"slices"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+
+	"github.com/slipway-build/slipway/images/store"
+	"github.com/slipway-build/slipway/internal/gearhash"
+)
+
+// A sketch is a small sample of a layer's content, or of several layers that
+// follow one another, from which can be told what two have in common without
+// reading them again.
+//
+// A rolling hash goes over the uncompressed bytes; where it is small, a mark is
+// kept. Whether one is depends on the 64 bytes before it alone, so that layers
+// which have bytes in common have the marks of those bytes in common, wherever the
+// bytes lie; and the number of common marks tells the number of common bytes. This
+// is min-hash, but for sizes instead of ratios, and so for a small layer inside a
+// large one too.
+type sketch struct {
+	// marks are in the order of their hashes, which are less than limit.
+	marks []mark
+	limit uint64
+	// size is that of the content in bytes.
+	size int64
+}
+
+// A mark is a place in a layer where the rolling hash is small.
+type mark struct {
+	hash uint32
+	// first and last are where it is, the first and the last time, in units of
+	// markUnit from the beginning.
+	first, last uint32
+}
+
+const (
+	// sampleBits is with how many zeros a rolling hash begins that is kept: one
+	// in 16 KiB is.
+	sampleBits = 14
+	// allHashes is the limit of a sketch that keeps all of those.
+	allHashes = 1 << 32
+	// maxMarks bounds a sketch: of layers over 1 GiB only smaller hashes stay.
+	maxMarks = 1 << 16
+	// markUnit is in what places are counted: 32 bits are 4 TiB.
+	markUnit = 1 << 10
+)
+
+// saves is about how many bytes of next a compressor with a window finds in s if next
+// follows s, and how many of s it finds in next if s follows next.
+func (s sketch) saves(next sketch, window int64) (following, leading int64) {
+	limit := min(s.limit, next.limit)
+	reach := uint32(window / markUnit)
+	few, many := s.marks, next.marks
+	if len(few) > len(many) {
+		leading, following = next.saves(s, window)
+		return following, leading
+	}
+	for _, a := range few {
+		if many = skipTo(many, a.hash); len(many) == 0 {
+			break
+		}
+		b := many[0]
+		if b.hash != a.hash || uint64(a.hash) >= limit {
+			continue
+		}
+		if s.units()-a.last+b.first <= reach {
+			following++
+		}
+		if next.units()-b.last+a.first <= reach {
+			leading++
+		}
+	}
+	each := allHashes << sampleBits / int64(limit)
+	return following * each, leading * each
+}
+
+// skipTo returns the marks from hash on. It takes time in proportion to the logarithm of how
+// many it skips.
+func skipTo(marks []mark, hash uint32) []mark {
+	end := 1
+	for end < len(marks) && marks[end-1].hash < hash {
+		end *= 2
+	}
+	begin, end := end/2, min(end, len(marks))
+	n, _ := slices.BinarySearchFunc(marks[begin:end], hash, func(m mark, hash uint32) int { return cmp.Compare(m.hash, hash) })
+	return marks[begin+n:]
+}
+
+// followed is the sketch of s and next, one after the other.
+func (s sketch) followed(next sketch) sketch {
+	out := sketch{limit: min(s.limit, next.limit), size: s.size + next.size}
+	out.marks = make([]mark, 0, len(s.marks)+len(next.marks))
+	for a, b := s.marks, next.marks; len(a) > 0 || len(b) > 0; {
+		if len(b) == 0 || len(a) > 0 && a[0].hash <= b[0].hash {
+			out.marks, a = append(out.marks, a[0]), a[1:]
+			continue
+		}
+		m := b[0]
+		out.marks, b = append(out.marks, mark{m.hash, m.first + s.units(), m.last + s.units()}), b[1:]
+	}
+	out.tidy()
+	return out
+}
+
+func (s sketch) units() uint32 { return uint32(s.size / markUnit) }
+
+// tidy sorts the marks, joins those of one hash, and drops those over the limit,
+// which is halved while there are too many.
+func (s *sketch) tidy() {
+	slices.SortFunc(s.marks, func(a, b mark) int {
+		return cmp.Or(cmp.Compare(a.hash, b.hash), cmp.Compare(a.first, b.first))
+	})
+	joined := s.marks[:0]
+	for _, m := range s.marks {
+		if n := len(joined); n > 0 && joined[n-1].hash == m.hash {
+			joined[n-1].last = max(joined[n-1].last, m.last)
+			continue
+		}
+		joined = append(joined, m)
+	}
+	s.marks = joined
+	for {
+		if s.limit < allHashes {
+			n, _ := slices.BinarySearchFunc(s.marks, uint32(s.limit), func(m mark, limit uint32) int { return cmp.Compare(m.hash, limit) })
+			s.marks = s.marks[:n]
+		}
+		if len(s.marks) <= maxMarks {
+			return
+		}
+		s.limit /= 2
+	}
+}
+
+// A sketcher sketches what is written to it.
+type sketcher struct {
+	sketch
+	rolling uint64
+}
+
+func newSketcher() *sketcher { return &sketcher{sketch: sketch{limit: allHashes}} }
+
+func (s *sketcher) Write(p []byte) (int, error) {
+	const small = 1 << (64 - sampleBits)
+	h := s.rolling
+	for i, b := range p {
+		h = gearhash.Roll(h, b) // which forgets each byte after 64
+		if h < small {
+			s.keep(uint32(h>>(64-sampleBits-32)), s.size+int64(i))
+		}
+	}
+	s.rolling = h
+	s.size += int64(len(p))
+	return len(p), nil
+}
+
+// keep is no part of Write so that its loop stays small.
+func (s *sketcher) keep(hash uint32, offset int64) {
+	if uint64(hash) >= s.limit {
+		return
+	}
+	place := uint32(min(offset/markUnit, math.MaxUint32))
+	s.marks = append(s.marks, mark{hash, place, place})
+	if len(s.marks) >= 2*maxMarks {
+		s.tidy()
+	}
+}
+
+// done returns the sketch of what was written.
+func (s *sketcher) done() sketch {
+	s.tidy()
+	return sketch{marks: slices.Clone(s.marks), limit: s.limit, size: s.size}
+}
+
+// sketchKind names the records of sketches. Its number changes with all that
+// decides what a sketch is.
+const sketchKind = "sketch-1"
+
+// sketchOf sketches a layer as it is without compression. That is done once for
+// each blob, and remembered.
+func sketchOf(ctx context.Context, content *store.Store, l layer) (sketch, error) {
+	if raw, ok := content.Record(ctx, sketchKind, l.source.String()); ok {
+		if s, ok := decodeSketch(raw); ok {
+			return s, nil
+		}
+	}
+	s, err := readSketch(ctx, content, l)
+	if err != nil {
+		return sketch{}, err
+	}
+	return s, setSketch(content, l.source, s)
+}
+
+// setSketch remembers the sketch of a blob.
+func setSketch(content *store.Store, blob v1.Hash, s sketch) error {
+	return content.SetRecord(sketchKind, blob.String(), s.encode())
+}
+
+// readSketch reads the layer as it lies in an archive of uncompressed layers, and
+// verifies it: the sketch of a damaged one would be remembered.
+func readSketch(ctx context.Context, content *store.Store, l layer) (sketch, error) {
+	s := newSketcher()
+	if err := writeBody(ctx, content, l, s); err != nil {
+		return sketch{}, err
+	}
+	return s.done(), nil
+}
+
+// encode writes the limit and the size in 8 bytes each, then each mark in 12, all
+// little-endian.
+func (s sketch) encode() []byte {
+	b := make([]byte, 0, 16+12*len(s.marks))
+	b = binary.LittleEndian.AppendUint64(b, s.limit)
+	b = binary.LittleEndian.AppendUint64(b, uint64(s.size))
+	for _, m := range s.marks {
+		b = binary.LittleEndian.AppendUint32(b, m.hash)
+		b = binary.LittleEndian.AppendUint32(b, m.first)
+		b = binary.LittleEndian.AppendUint32(b, m.last)
+	}
+	return b
+}
+
+func decodeSketch(b []byte) (sketch, bool) {
+	if len(b) < 16 || (len(b)-16)%12 != 0 {
+		return sketch{}, false
+	}
+	s := sketch{limit: binary.LittleEndian.Uint64(b), size: int64(binary.LittleEndian.Uint64(b[8:]))}
+	for b = b[16:]; len(b) > 0; b = b[12:] {
+		s.marks = append(s.marks, mark{binary.LittleEndian.Uint32(b), binary.LittleEndian.Uint32(b[4:]), binary.LittleEndian.Uint32(b[8:])})
+	}
+	return s, s.limit > 0 && s.limit <= allHashes && s.size >= 0
+}

@@ -1,0 +1,94 @@
+package pack
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+
+	"github.com/slipway-build/slipway/images/airgap/format"
+	"github.com/slipway-build/slipway/images/store"
+)
+
+// A tarFile is a layer's file as it lies in the tar.
+type tarFile struct {
+	layer
+	header []byte
+}
+
+// tarSize is how many bytes of the tar it takes.
+func (f tarFile) tarSize() int64 { return int64(len(f.header)) + f.size + format.Padding(f.size) }
+
+// A tarReader reads pieces of a frame's uncompressed bytes, best in their order:
+// within a layer it can only go forward.
+type tarReader struct {
+	content *store.Store
+	files   []tarFile
+
+	open  int // which file is, if body is set
+	body  io.ReadCloser
+	bytes io.Reader // of the whole file, from at on
+	at    int64     // where in the frame
+}
+
+// copy copies size bytes from a place in the frame. They may be a part of a layer,
+// whose digest tells nothing then; so it is the blob that is verified, before a
+// byte of it is used.
+func (t *tarReader) copy(ctx context.Context, w io.Writer, from, size int64) error {
+	for size > 0 {
+		i, begin := 0, int64(0)
+		for begin+t.files[i].tarSize() <= from {
+			begin += t.files[i].tarSize()
+			i++
+		}
+		if t.body == nil || t.open != i || t.at > from {
+			if err := t.openFile(ctx, i); err != nil {
+				return err
+			}
+			t.at = begin
+		}
+		n := min(size, begin+t.files[i].tarSize()-from)
+		err := t.next(io.Discard, from-t.at)
+		if err == nil {
+			err = t.next(w, n)
+		}
+		if err != nil {
+			t.close()
+			return err
+		}
+		from, size = from+n, size-n
+	}
+	return nil
+}
+
+// next copies the next n bytes of the file that is open.
+func (t *tarReader) next(w io.Writer, n int64) error {
+	copied, err := io.CopyN(w, t.bytes, n)
+	t.at += copied
+	if err == io.EOF {
+		return fmt.Errorf("reading layer %s: fewer than the expected %d bytes", t.files[t.open].source, t.files[t.open].size)
+	}
+	return err
+}
+
+func (t *tarReader) openFile(ctx context.Context, i int) error {
+	t.close()
+	f := t.files[i]
+	if err := t.content.Check(ctx, f.source); err != nil {
+		return err
+	}
+	body, err := openBody(ctx, t.content, f.layer)
+	if err != nil {
+		return err
+	}
+	t.open, t.body = i, body
+	t.bytes = io.MultiReader(bytes.NewReader(f.header), io.LimitReader(body, f.size), bytes.NewReader(format.Zeros[:format.Padding(f.size)]))
+	return nil
+}
+
+func (t *tarReader) close() {
+	if t.body != nil {
+		t.body.Close()
+		t.body = nil
+	}
+}

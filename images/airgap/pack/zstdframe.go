@@ -1,0 +1,213 @@
+package pack
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"math/bits"
+	"slices"
+	"strings"
+
+	library "github.com/klauspost/compress/zstd"
+
+	"github.com/slipway-build/slipway/images/airgap/format"
+	"github.com/slipway-build/slipway/images/store"
+	"github.com/slipway-build/slipway/images/zstd"
+	"github.com/slipway-build/slipway/internal/sniff"
+)
+
+// encoderVersion names the library's compressors, whose output is cached. It is the
+// version in go.mod, which a test compares: another version may make other bytes.
+const encoderVersion = "klauspost/compress v1.20.3"
+
+// levels are the names of the zstd levels. The best is that of images/zstd, the
+// others are the library's.
+var levels = map[string]library.EncoderLevel{
+	"fastest": library.SpeedFastest,
+	"default": library.SpeedDefault,
+	"better":  library.SpeedBetterCompression,
+	"best":    library.SpeedBestCompression,
+}
+
+// zstdFrames makes the frames of .tar.zst archives.
+type zstdFrames struct {
+	content *store.Store
+	level   library.EncoderLevel
+	// slots bounds how many encoders are at work. A slot is acquired before
+	// store.DerivedFile is called; that order prevents a deadlock.
+	slots    chan struct{}
+	encoders pool[*zstd.Encoder]
+	// libraryEncoders are those of the library, by level.
+	libraryEncoders map[library.EncoderLevel]*pool[*library.Encoder]
+}
+
+// maxEncoders keeps a pack below 256 MiB on any machine: an encoder has its window
+// and its tables, 60 to 100 MB. Each of ours keeps two to three cores busy.
+const maxEncoders = 2
+
+func newZstdFrames(content *store.Store, level library.EncoderLevel) *zstdFrames {
+	return &zstdFrames{content: content, level: level, slots: make(chan struct{}, maxEncoders),
+		libraryEncoders: map[library.EncoderLevel]*pool[*library.Encoder]{level: {}, library.SpeedFastest: {}}}
+}
+
+// small returns the frame of small files.
+func (z *zstdFrames) small(ctx context.Context, t *smallTar) (frame, error) {
+	return t.compressed(ctx, z.content, "zstd-small", fmt.Sprintf("%s %s window %d", encoderVersion, smallLevel, smallWindow), openZstd)
+}
+
+// What small files are compressed with. A higher level or a larger window would gain nothing
+// for configs and manifests; each reader allocates the window.
+const (
+	smallLevel  = library.SpeedBetterCompression
+	smallWindow = 8 << 20
+)
+
+func openZstd(w io.Writer, size int64) (io.WriteCloser, error) {
+	window := min(max(1<<bits.Len64(uint64(size)), library.MinWindowSize), smallWindow)
+	enc, err := library.NewWriter(nil, library.WithEncoderLevel(smallLevel), library.WithEncoderConcurrency(1),
+		library.WithWindowSize(window), library.WithLowerEncoderMem(true))
+	if err != nil {
+		return nil, err
+	}
+	enc.ResetContentSize(w, size)
+	return enc, nil
+}
+
+// run returns the frame of a run of layers. What was made of it earlier is taken from
+// the store; done is told how many of its bytes are done.
+func (z *zstdFrames) run(ctx context.Context, run []layer, done func(int)) (frame, bool, error) {
+	f, headers, err := describe(run)
+	if err != nil {
+		return frame{}, false, err
+	}
+	m := &zstdMaker{zstdFrames: z, done: done}
+	for i, l := range run {
+		m.files = append(m.files, tarFile{l, headers[i]})
+	}
+	defer m.release()
+	switch parts := segments(m.files); {
+	case !slices.ContainsFunc(run, func(l layer) bool { return !l.verbatim() || l.compression == sniff.None }):
+		// Nothing comes of compressing again what is compressed.
+		err = m.byLibrary(ctx, &f, library.SpeedFastest)
+	case z.level != library.SpeedBestCompression:
+		err = m.byLibrary(ctx, &f, z.level)
+	case len(parts) == 1:
+		err = m.whole(ctx, &f)
+	default:
+		err = m.inSegments(ctx, &f, parts)
+	}
+	return f, !m.slot, err
+}
+
+// drop lets go of all encoders.
+func (z *zstdFrames) drop() {
+	z.encoders.drop()
+	for _, p := range z.libraryEncoders {
+		p.drop()
+	}
+}
+
+// A zstdMaker makes one frame.
+type zstdMaker struct {
+	*zstdFrames
+	files []tarFile
+	done  func(int)
+	slot  bool // whether it has one
+}
+
+// made adds a file of the store to a frame. It is made by write if it is not there,
+// and says how many bytes of the tar it stands for.
+func (m *zstdMaker) made(ctx context.Context, f *frame, kind, key string, size int64, write func(io.Writer) error) error {
+	if !m.slot && !m.content.HasDerived(ctx, kind, key) {
+		select {
+		case m.slots <- struct{}{}:
+			m.slot = true
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+	fresh := false
+	made, err := m.content.DerivedFile(ctx, kind, key, func(w io.Writer) error {
+		fresh = true
+		return write(w)
+	})
+	if err != nil {
+		return err
+	}
+	if !fresh {
+		m.done(int(size))
+	}
+	f.chunks = append(f.chunks, fileChunk(made))
+	return nil
+}
+
+func (m *zstdMaker) release() {
+	if m.slot {
+		<-m.slots
+	}
+}
+
+// write writes all files.
+func (m *zstdMaker) write(ctx context.Context, w io.Writer) error {
+	for _, f := range m.files {
+		if _, err := w.Write(f.header); err != nil {
+			return err
+		}
+		if err := writeBody(ctx, m.content, f.layer, w); err != nil {
+			return err
+		}
+		if _, err := w.Write(format.Zeros[:format.Padding(f.size)]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// byLibrary makes the frame by the library's encoder.
+func (m *zstdMaker) byLibrary(ctx context.Context, f *frame, level library.EncoderLevel) error {
+	key := fmt.Sprintf("%s %s window %d%s", encoderVersion, level, format.MaxWindow, digests(m.files))
+	return m.made(ctx, f, "zstd-frame", key, f.tarSize, func(w io.Writer) error {
+		enc, err := m.libraryEncoders[level].take(func() (*library.Encoder, error) { return libraryEncoder(level) })
+		if err != nil {
+			return err
+		}
+		defer func() {
+			enc.Reset(nil)
+			m.libraryEncoders[level].give(enc)
+		}()
+		// With its size in the header, a small frame asks for a small window,
+		// and zstd -l shows what is inside.
+		enc.ResetContentSize(w, f.tarSize)
+		if err := m.write(ctx, progressWriter{enc, m.done}); err != nil {
+			return err
+		}
+		return enc.Close()
+	})
+}
+
+// libraryEncoder works alone on its frame, so that the output does not depend on the
+// number of cores; frames are what is made in parallel.
+func libraryEncoder(level library.EncoderLevel) (*library.Encoder, error) {
+	return library.NewWriter(nil, library.WithEncoderLevel(level), library.WithEncoderConcurrency(1), library.WithWindowSize(format.MaxWindow))
+}
+
+// digests are those of layers, for a key.
+func digests(files []tarFile) string {
+	var b strings.Builder
+	for _, f := range files {
+		fmt.Fprintf(&b, " %s", f.digest)
+	}
+	return b.String()
+}
+
+// progressWriter tells how much went through it.
+type progressWriter struct {
+	w    io.Writer
+	done func(int)
+}
+
+func (p progressWriter) Write(b []byte) (int, error) {
+	n, err := p.w.Write(b)
+	p.done(n)
+	return n, err
+}
