@@ -44,7 +44,7 @@ func (f frame) copy(ctx context.Context, w io.Writer, task *progress.Task) error
 	for _, c := range f.chunks {
 		err := c.copy(ctx, w)
 		switch {
-		case isDamaged(err):
+		case store.IsDamaged(err):
 			damage = append(damage, err)
 			w = io.Discard
 		case err != nil:

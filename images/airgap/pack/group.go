@@ -9,6 +9,7 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
 	"github.com/slipway-build/slipway/images/airgap/format"
+	"github.com/slipway-build/slipway/images/store"
 	"github.com/slipway-build/slipway/progress"
 )
 
@@ -21,8 +22,6 @@ const (
 	// share frames as they come, which costs little when one changes and saves a
 	// frame for each.
 	loneSize = 1 << 20
-	// crowdLimit is how many bytes of the tar those of one frame have.
-	crowdLimit = 8 << 20
 	// relatedPart is what part of the smaller of two the larger must save to
 	// share a frame with it.
 	relatedPart = 32
@@ -31,28 +30,28 @@ const (
 // arrange puts the layers, given in the order of images, into runs that become a
 // frame each: the project's own ones first, each alone, since they change with
 // every build and are looked for first; then the others in groups of relatives.
-// The order depends on nothing but the layers and their order.
-func (p *packer) arrange(ctx context.Context, layers []layer) ([][]layer, error) {
+// The order depends on nothing but the layers and their order. Without grouping, each layer
+// is alone.
+func arrange(ctx context.Context, content *store.Store, layers []layer, grouping bool, jobs int) ([][]layer, error) {
 	var runs [][]layer
 	var others []layer
 	for _, l := range layers {
 		switch {
-		case l.own, p.original:
-			// What is compressed already has no relatives.
+		case l.own, !grouping:
 			runs = append(runs, []layer{l})
 		default:
 			others = append(others, l)
 		}
 	}
-	sketches, err := p.sketches(ctx, others)
+	all, err := sketchAll(ctx, content, others, jobs)
 	if err != nil {
 		return nil, err
 	}
-	return append(runs, grouped(others, sketches)...), nil
+	return append(runs, grouped(others, all)...), nil
 }
 
-// sketches sketches all layers for which that is worth it.
-func (p *packer) sketches(ctx context.Context, layers []layer) (_ []sketch, err error) {
+// sketchAll sketches all layers for which that is worth it.
+func sketchAll(ctx context.Context, content *store.Store, layers []layer, jobs int) (_ []sketch, err error) {
 	out := make([]sketch, len(layers))
 	if len(layers) == 0 {
 		return out, nil
@@ -60,11 +59,11 @@ func (p *packer) sketches(ctx context.Context, layers []layer) (_ []sketch, err 
 	task := progress.Start(ctx, fmt.Sprintf("compare %d layers", len(layers)))
 	defer func() { task.Done(err) }()
 	task.SetTotal(runSize(layers))
-	group, groupCtx := newDamageGroup(ctx, p.jobs)
+	group, groupCtx := store.NewGroup(ctx, jobs)
 	for i, l := range layers {
 		group.Go(func() (err error) {
 			if l.size >= loneSize {
-				out[i], err = sketchOf(groupCtx, p.content, l)
+				out[i], err = sketchOf(groupCtx, content, l)
 			}
 			task.Add(int(l.size))
 			return err

@@ -34,6 +34,8 @@ func (g *gzipFrames) small(ctx context.Context, t *smallTar) (frame, error) {
 	return t.compressed(ctx, g.content, "gzip-small", gzipVersion, openGzip)
 }
 
+func (g *gzipFrames) release() { g.compressors.drop() }
+
 func openGzip(w io.Writer, _ int64) (io.WriteCloser, error) {
 	return gzip.NewWriterLevel(w, gzip.BestCompression)
 }

@@ -14,36 +14,7 @@ import (
 
 	"github.com/slipway-build/slipway/images"
 	"github.com/slipway-build/slipway/images/airgap/format"
-	"github.com/slipway-build/slipway/internal/sniff"
 )
-
-// A file is a small file of an archive, in memory, or a folder, whose name ends
-// with a slash.
-type file struct {
-	name    string
-	content []byte
-}
-
-// A layer is a layer as it will lie in an archive.
-type layer struct {
-	// digest and size are those of the file in the archive.
-	digest v1.Hash
-	size   int64
-	// source is the blob in the store that the file is made from, which is
-	// compressed so. If digest is source, the file is a copy of the blob.
-	source      v1.Hash
-	sourceSize  int64
-	compression sniff.Compression
-	// padded is set if the blob is more than its gzip stream.
-	padded bool
-	// own is set for the layers of own images.
-	own bool
-}
-
-func (l layer) name() string { return format.BlobFolder + l.digest.Hex }
-
-// verbatim says whether the file is a copy of the blob.
-func (l layer) verbatim() bool { return l.digest == l.source }
 
 // A resolvedImage is an image as it will lie in an archive.
 type resolvedImage struct {

@@ -120,7 +120,8 @@ func (p *packer) pack(ctx context.Context, all []Image) ([]Result, error) {
 		return nil, err
 	}
 	warnPins(ctx, all, packed)
-	if l.runs, err = p.arrange(ctx, unique(l.images)); err != nil {
+	// What is compressed already has no relatives.
+	if l.runs, err = arrange(ctx, p.content, unique(l.images), !p.original, p.jobs); err != nil {
 		return nil, err
 	}
 	return p.write(ctx, l)
@@ -132,7 +133,7 @@ type packer struct {
 	codecs   []format.Codec // of outputs
 	original bool
 	jobs     int
-	zstd     *zstdFrames
+	level    zstdLevel
 }
 
 // newPacker checks what Pack is given.
@@ -145,14 +146,9 @@ func newPacker(content *store.Store, outputs []Output, opts Options) (*packer, e
 	if opts.Layers != "" && opts.Layers != "uncompressed" && opts.Layers != "original" {
 		errs = append(errs, fmt.Errorf("layers %q: want uncompressed or original", opts.Layers))
 	}
-	if opts.Level == "" {
-		opts.Level = "best"
-	}
-	level, ok := levels[opts.Level]
-	if !ok {
-		errs = append(errs, fmt.Errorf("zstd level %q: want fastest, default, better or best", opts.Level))
-	}
-	p.zstd = newZstdFrames(content, level)
+	var err error
+	p.level, err = parseLevel(opts.Level)
+	errs = append(errs, err)
 	if len(outputs) == 0 {
 		errs = append(errs, errors.New("no archive to write was named"))
 	}
@@ -237,7 +233,7 @@ func (p *packer) resolveImage(ctx context.Context, img Image) (resolvedImage, er
 			return out, fmt.Errorf("layer %s has the diff ID %s, but the config says %s", d.Digest, info.DiffID, config.RootFS.DiffIDs[i])
 		}
 		l := layer{digest: info.DiffID, size: info.UncompressedSize, own: img.Own,
-			source: info.Digest, sourceSize: info.Size, compression: info.Compression, padded: info.Padding > 0}
+			source: info.Digest, compression: info.Compression, padded: info.Padding > 0}
 		if p.original {
 			l.digest, l.size = info.Digest, info.Size
 		}
@@ -263,18 +259,13 @@ func (p *packer) resolveImage(ctx context.Context, img Image) (resolvedImage, er
 	return out, err
 }
 
-// layerInfo tells what is known about a layer, and sketches it while it is read for
-// that, if it will have to be compared.
+// layerInfo tells what is known about the blob of a layer. Layers that will be compared are
+// sketched on the way.
 func (p *packer) layerInfo(ctx context.Context, h v1.Hash, own bool) (store.BlobInfo, error) {
 	if own || p.original {
 		return p.content.Info(ctx, h)
 	}
-	s := newSketcher()
-	info, err := p.content.InfoAndContent(ctx, h, s)
-	if err != nil || s.size < loneSize || s.size != info.UncompressedSize {
-		return info, err
-	}
-	return info, setSketch(p.content, h, s.done())
+	return sketchedInfo(ctx, p.content, h)
 }
 
 // readImage reads the manifest and the config of an image, and refuses what is not
@@ -354,27 +345,11 @@ func checkOriginal(m *v1.Manifest, layers []layer) error {
 	return nil
 }
 
-// framer makes the frames of one codec.
-type framer interface {
-	small(ctx context.Context, t *smallTar) (frame, error)
-	run(ctx context.Context, run []layer, done func(int)) (f frame, cached bool, err error)
-}
-
-func (p *packer) framer(codec format.Codec) framer {
-	switch codec {
-	case format.Zstd:
-		return p.zstd
-	case format.Gzip:
-		return &gzipFrames{content: p.content, jobs: p.jobs}
-	}
-	return tarFrames{content: p.content}
-}
-
 // write makes the frames that the outputs need, then the outputs. One codec does not
 // wait for the other: where one compresses, the other may only copy.
 func (p *packer) write(ctx context.Context, l *layout) ([]Result, error) {
 	results := make([]Result, len(p.outputs))
-	group, ctx := newDamageGroup(ctx, 0)
+	group, ctx := store.NewGroup(ctx, 0)
 	for i, codec := range p.codecs {
 		if slices.Index(p.codecs, codec) < i {
 			continue
@@ -395,7 +370,7 @@ func (p *packer) write(ctx context.Context, l *layout) ([]Result, error) {
 
 // writeOutputs writes the outputs of one codec, and fills in their results.
 func (p *packer) writeOutputs(ctx context.Context, codec format.Codec, f *frames, l *layout, results []Result) error {
-	group, ctx := newDamageGroup(ctx, 0)
+	group, ctx := store.NewGroup(ctx, 0)
 	for i, out := range p.outputs {
 		if p.codecs[i] != codec {
 			continue
@@ -427,7 +402,7 @@ type frames struct {
 // their own, so that a reader which looks for an image that is not there reads
 // nothing else.
 func (p *packer) frames(ctx context.Context, codec format.Codec, l *layout) (_ *frames, err error) {
-	framer := p.framer(codec)
+	maker := newMaker(codec, p.content, p.level, p.jobs)
 	planned := l.runs
 	if codec != format.Zstd {
 		// No other codec gains by compressing layers together.
@@ -449,10 +424,10 @@ func (p *packer) frames(ctx context.Context, codec format.Codec, l *layout) (_ *
 	task.SetTotal(total)
 	// The largest first, so that no core is left alone with it at the end.
 	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(runSize(planned[b]), runSize(planned[a])) })
-	group, groupCtx := newDamageGroup(ctx, p.jobs)
+	group, groupCtx := store.NewGroup(ctx, p.jobs)
 	for _, i := range order {
 		group.Go(func() error {
-			f, hit, err := framer.run(groupCtx, planned[i], task.Add)
+			f, hit, err := maker.run(groupCtx, planned[i], task.Add)
 			if err != nil {
 				return p.allDamage(groupCtx, planned[i], err)
 			}
@@ -468,7 +443,7 @@ func (p *packer) frames(ctx context.Context, codec format.Codec, l *layout) (_ *
 	if err := group.Wait(); err != nil {
 		return nil, err
 	}
-	p.zstd.drop() // free the encoders, 60 to 100 MB each
+	maker.release()
 	if cached == len(runs) {
 		task.SetCached()
 	}
@@ -482,7 +457,7 @@ func (p *packer) frames(ctx context.Context, codec format.Codec, l *layout) (_ *
 	}
 	small := make([]frame, 3)
 	for i, t := range []*smallTar{views, blobs, endOfTar()} {
-		if small[i], err = framer.small(ctx, t); err != nil {
+		if small[i], err = maker.small(ctx, t); err != nil {
 			return nil, err
 		}
 	}
@@ -492,24 +467,16 @@ func (p *packer) frames(ctx context.Context, codec format.Codec, l *layout) (_ *
 // allDamage is err; if that is damage to one blob of a run, it tells of the run's other
 // damaged blobs too.
 func (p *packer) allDamage(ctx context.Context, run []layer, err error) error {
-	if !isDamaged(err) {
+	if !store.IsDamaged(err) {
 		return err
 	}
 	errs := []error{err}
 	for _, l := range run {
-		if checked := p.content.Check(ctx, l.source); isDamaged(checked) {
+		if checked := p.content.Check(ctx, l.source); store.IsDamaged(checked) {
 			errs = append(errs, checked)
 		}
 	}
 	return errors.Join(errs...)
-}
-
-func runSize(run []layer) int64 {
-	var n int64
-	for _, l := range run {
-		n += l.size
-	}
-	return n
 }
 
 // writeArchive writes the frames and their index, all at once in their places.
@@ -537,7 +504,7 @@ func writeArchive(ctx context.Context, out Output, codec format.Codec, frames []
 		return nil, err
 	}
 	defer temp.discard()
-	group, groupCtx := newDamageGroup(ctx, jobs)
+	group, groupCtx := store.NewGroup(ctx, jobs)
 	for i, f := range frames {
 		group.Go(func() error {
 			w, err := temp.at(offsets[i])

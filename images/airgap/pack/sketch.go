@@ -235,3 +235,14 @@ func decodeSketch(b []byte) (sketch, bool) {
 	}
 	return s, s.limit > 0 && s.limit <= allHashes && s.size >= 0
 }
+
+// sketchedInfo tells what is known about the blob of a layer, and sketches the layer while
+// it is read for that, if it will have to be compared.
+func sketchedInfo(ctx context.Context, content *store.Store, h v1.Hash) (store.BlobInfo, error) {
+	s := newSketcher()
+	info, err := content.InfoAndContent(ctx, h, s)
+	if err != nil || s.size < loneSize || s.size != info.UncompressedSize {
+		return info, err
+	}
+	return info, setSketch(content, h, s.done())
+}

@@ -48,3 +48,5 @@ func (t tarFrames) body(ctx context.Context, l layer) (chunk, error) {
 		return writeBody(ctx, t.content, l, w)
 	}}, nil
 }
+
+func (tarFrames) release() {}

@@ -84,7 +84,7 @@ func (z *zstdFrames) run(ctx context.Context, run []layer, done func(int)) (fram
 	for i, l := range run {
 		m.files = append(m.files, tarFile{l, headers[i]})
 	}
-	defer m.release()
+	defer m.giveSlot()
 	switch parts := segments(m.files); {
 	case !slices.ContainsFunc(run, func(l layer) bool { return !l.verbatim() || l.compression == sniff.None }):
 		// Nothing comes of compressing again what is compressed.
@@ -99,8 +99,7 @@ func (z *zstdFrames) run(ctx context.Context, run []layer, done func(int)) (fram
 	return f, !m.slot, err
 }
 
-// drop lets go of all encoders.
-func (z *zstdFrames) drop() {
+func (z *zstdFrames) release() {
 	z.encoders.drop()
 	for _, p := range z.libraryEncoders {
 		p.drop()
@@ -141,7 +140,7 @@ func (m *zstdMaker) made(ctx context.Context, f *frame, kind, key string, size i
 	return nil
 }
 
-func (m *zstdMaker) release() {
+func (m *zstdMaker) giveSlot() {
 	if m.slot {
 		<-m.slots
 	}

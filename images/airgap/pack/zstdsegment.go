@@ -22,6 +22,9 @@ const segmentVersion = "segments " + zstd.Version + " " + encoderVersion
 // some hundred bytes.
 const segmentSize = 16 << 20
 
+// crowdLimit is how many bytes of the tar a frame of small layers has; see segments.
+const crowdLimit = 8 << 20
+
 // A segment is a part of a frame: some bytes of one layer's file in the tar.
 type segment struct {
 	layer int   // in the run
