@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"os"
 	"regexp"
+	"slices"
 	"testing"
 
 	"github.com/klauspost/compress/zstd"
@@ -64,5 +65,38 @@ func TestEncodersLeaveNoTrace(t *testing.T) {
 				t.Errorf("the frame has a window of %d bytes and a content size of %d", h.WindowSize, h.FrameContentSize)
 			}
 		})
+	}
+}
+
+// Layers that have no more than crowdLimit bytes of the tar together are one segment, and so
+// is a single layer.
+func TestSegments(t *testing.T) {
+	file := func(size int64) tarFile {
+		return tarFile{layer: layer{size: size}, header: make([]byte, format.BlockSize)}
+	}
+	var crowd []tarFile
+	for range crowdLimit / format.BlockSize / 2 {
+		crowd = append(crowd, file(1))
+	}
+	for name, c := range map[string]struct {
+		files []tarFile
+		want  int
+	}{
+		"as many as are one segment": {crowd, 1},
+		"one more":                   {append(slices.Clip(crowd), file(1)), len(crowd) + 1},
+		"a large layer":              {[]tarFile{file(100 << 20)}, 1},
+		"two large layers":           {[]tarFile{file(100 << 20), file(33 << 20)}, 8},
+	} {
+		got := segments(c.files)
+		if len(got) != c.want {
+			t.Errorf("%s: %d segments, want %d", name, len(got), c.want)
+		}
+		var at int64
+		for _, s := range got {
+			if s.from != at {
+				t.Errorf("%s: a segment begins at %d, want %d", name, s.from, at)
+			}
+			at += s.size
+		}
 	}
 }

@@ -63,6 +63,9 @@ func bytesChunk(b []byte) chunk {
 	}}
 }
 
+// bytesFrame is a frame of bytes that are no part of the tar.
+func bytesFrame(b []byte) frame { return frame{chunks: []chunk{bytesChunk(b)}} }
+
 // fileChunk is a whole file of the store, which is checked while it is copied.
 func fileChunk(f *store.File) chunk { return chunk{size: f.Size(), copy: f.CopyTo} }
 

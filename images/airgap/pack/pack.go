@@ -486,7 +486,7 @@ func writeArchive(ctx context.Context, out Output, codec format.Codec, frames []
 	if err != nil {
 		return nil, err
 	}
-	frames = append(slices.Clip(frames), frame{chunks: []chunk{bytesChunk(tail)}})
+	frames = append(slices.Clip(frames), bytesFrame(tail))
 	var (
 		offsets []int64
 		size    int64
