@@ -71,8 +71,9 @@ var packages = map[string][]string{
 		"progress"},
 	"images/airgap/serve": {"images", "images/airgap", "images/airgap/format", "internal/fileop", "internal/regular",
 		"internal/streams", "progress"},
-	"images/airgap/pack": {"images", "images/airgap", "images/airgap/format", "images/store", "images/zstd",
-		"internal/atomicfile", "internal/fileop", "internal/gearhash", "internal/regular", "internal/sniff", "internal/streams",
+	"images/airgap/pack": {"images", "images/airgap", "images/airgap/format", "images/airgap/pack/frame", "images/store",
+		"internal/atomicfile", "internal/fileop", "internal/gearhash", "internal/regular", "internal/streams", "progress"},
+	"images/airgap/pack/frame": {"images/airgap/format", "images/store", "images/zstd", "internal/sniff", "internal/streams",
 		"progress"},
 	"images/imagetest":    {"images", "internal/testfile"}, // only tests import it
 	"internal/atomicfile": {"internal/fileop"},
@@ -104,8 +105,8 @@ var dependencies = map[string][]string{
 	"github.com/docker/cli":                        {"images/credentials", "images/engine"}, // credentials, ssh:// addresses
 	"github.com/moby/buildkit/frontend/dockerfile": {"images/assemble", "images/assemble/dockerfile", "images/engine"},
 	"github.com/moby/buildkit":                     {"images/engine"},
-	"github.com/klauspost/compress":                {"images/store", "images/zstd", "images/airgap/format", "images/imagetest", "internal/sniff", "images/airgap/airgaptest", "images/airgap/verify", "images/airgap/delta", "images/airgap/pack"},
-	"github.com/klauspost/pgzip":                   {"images/store", "images/airgap/pack"},
+	"github.com/klauspost/compress":                {"images/store", "images/zstd", "images/airgap/format", "images/imagetest", "internal/sniff", "images/airgap/airgaptest", "images/airgap/verify", "images/airgap/delta", "images/airgap/pack/frame"},
+	"github.com/klauspost/pgzip":                   {"images/store", "images/airgap/pack/frame"},
 	"github.com/ulikunitz/xz":                      {"internal/sniff"},
 	"github.com/gofrs/flock":                       {"build/release", "images/store", "build/compile", "images/airgap/serve"},
 	"github.com/vbauerster/mpb":                    {"progress"},

@@ -9,6 +9,7 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
 	"github.com/slipway-build/slipway/images/airgap/format"
+	"github.com/slipway-build/slipway/images/airgap/pack/frame"
 	"github.com/slipway-build/slipway/images/store"
 	"github.com/slipway-build/slipway/progress"
 )
@@ -32,13 +33,13 @@ const (
 // every build and are looked for first; then the others in groups of relatives.
 // The order depends on nothing but the layers and their order. Without grouping, each layer
 // is alone.
-func arrange(ctx context.Context, content *store.Store, layers []layer, grouping bool, jobs int) ([][]layer, error) {
-	var runs [][]layer
-	var others []layer
+func arrange(ctx context.Context, content *store.Store, layers []frame.Layer, grouping bool, jobs int) ([][]frame.Layer, error) {
+	var runs [][]frame.Layer
+	var others []frame.Layer
 	for _, l := range layers {
 		switch {
-		case l.own, !grouping:
-			runs = append(runs, []layer{l})
+		case l.Own, !grouping:
+			runs = append(runs, []frame.Layer{l})
 		default:
 			others = append(others, l)
 		}
@@ -51,21 +52,21 @@ func arrange(ctx context.Context, content *store.Store, layers []layer, grouping
 }
 
 // sketchAll sketches all layers for which that is worth it.
-func sketchAll(ctx context.Context, content *store.Store, layers []layer, jobs int) (_ []sketch, err error) {
+func sketchAll(ctx context.Context, content *store.Store, layers []frame.Layer, jobs int) (_ []sketch, err error) {
 	out := make([]sketch, len(layers))
 	if len(layers) == 0 {
 		return out, nil
 	}
 	task := progress.Start(ctx, fmt.Sprintf("compare %d layers", len(layers)))
 	defer func() { task.Done(err) }()
-	task.SetTotal(runSize(layers))
+	task.SetTotal(frame.RunSize(layers))
 	group, groupCtx := store.NewGroup(ctx, jobs)
 	for i, l := range layers {
 		group.Go(func() (err error) {
-			if l.size >= loneSize {
+			if l.Size >= loneSize {
 				out[i], err = sketchOf(groupCtx, content, l)
 			}
-			task.Add(int(l.size))
+			task.Add(int(l.Size))
 			return err
 		})
 	}
@@ -76,13 +77,13 @@ func sketchAll(ctx context.Context, content *store.Store, layers []layer, jobs i
 // the two sequences of which one saves most after the other, makes them one, and
 // goes on until nothing is saved any more that is worth it, or nothing fits in a
 // frame.
-func grouped(layers []layer, sketches []sketch) [][]layer {
+func grouped(layers []frame.Layer, sketches []sketch) [][]frame.Layer {
 	var (
 		families []*family
 		small    []int
 	)
 	for i, l := range layers {
-		if l.size < loneSize {
+		if l.Size < loneSize {
 			small = append(small, i)
 			continue
 		}
@@ -95,9 +96,9 @@ func grouped(layers []layer, sketches []sketch) [][]layer {
 	slices.SortFunc(families, func(a, b *family) int {
 		return cmp.Compare(slices.Min(a.members), slices.Min(b.members))
 	})
-	var runs [][]layer
+	var runs [][]frame.Layer
 	for _, f := range families {
-		var run []layer
+		var run []frame.Layer
 		for _, i := range f.members {
 			run = append(run, layers[i])
 		}
@@ -108,16 +109,16 @@ func grouped(layers []layer, sketches []sketch) [][]layer {
 
 // crowds puts small layers into frames as they come. Their sizes are those of their files
 // in the tar: of thousands of tiny layers, the headers are the larger part.
-func crowds(layers []layer, small []int) []*family {
+func crowds(layers []frame.Layer, small []int) []*family {
 	var (
 		out  []*family
 		room int64
 	)
 	for _, i := range small {
-		size := format.BlockSize + layers[i].size + format.Padding(layers[i].size)
+		size := format.BlockSize + layers[i].Size + format.Padding(layers[i].Size)
 		if len(out) == 0 || size > room {
 			out = append(out, &family{})
-			room = crowdLimit
+			room = frame.SingleSegment
 		}
 		last := out[len(out)-1]
 		last.members = append(last.members, i)
@@ -127,22 +128,22 @@ func crowds(layers []layer, small []int) []*family {
 }
 
 // apart makes a run of each layer.
-func apart(runs [][]layer) [][]layer {
-	var out [][]layer
+func apart(runs [][]frame.Layer) [][]frame.Layer {
+	var out [][]frame.Layer
 	for _, l := range slices.Concat(runs...) {
-		out = append(out, []layer{l})
+		out = append(out, []frame.Layer{l})
 	}
 	return out
 }
 
 // unique are the layers of all images, each once, in the order of images.
-func unique(all []resolvedImage) []layer {
-	var out []layer
+func unique(all []resolvedImage) []frame.Layer {
+	var out []frame.Layer
 	seen := map[v1.Hash]bool{}
 	for _, img := range all {
 		for _, l := range img.layers {
-			if !seen[l.digest] {
-				seen[l.digest] = true
+			if !seen[l.Digest] {
+				seen[l.Digest] = true
 				out = append(out, l)
 			}
 		}

@@ -9,13 +9,14 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
 	"github.com/slipway-build/slipway/images/airgap/format"
+	"github.com/slipway-build/slipway/images/airgap/pack/frame"
 	"github.com/slipway-build/slipway/images/imagetest"
 )
 
 // parts are layers of MiBs, each of which looks like chance; the same number is the
 // same MiB.
-func parts(layers map[string][]int, order []string) ([]layer, []sketch) {
-	var all []layer
+func parts(layers map[string][]int, order []string) ([]frame.Layer, []sketch) {
+	var all []frame.Layer
 	var sketches []sketch
 	for _, name := range order {
 		s := newSketcher()
@@ -23,17 +24,17 @@ func parts(layers map[string][]int, order []string) ([]layer, []sketch) {
 			s.Write(imagetest.Noise(uint64(1000+n), 1<<20))
 		}
 		sketches = append(sketches, s.done())
-		all = append(all, layer{digest: v1.Hash{Algorithm: "sha256", Hex: name}, size: s.size})
+		all = append(all, frame.Layer{Digest: v1.Hash{Algorithm: "sha256", Hex: name}, Size: s.size})
 	}
 	return all, sketches
 }
 
-func runNames(runs [][]layer) [][]string {
+func runNames(runs [][]frame.Layer) [][]string {
 	var out [][]string
 	for _, run := range runs {
 		var names []string
 		for _, l := range run {
-			names = append(names, l.digest.Hex)
+			names = append(names, l.Digest.Hex)
 		}
 		out = append(out, names)
 	}
@@ -84,20 +85,20 @@ func TestGroupedBoundsFrames(t *testing.T) {
 		marks[i] = mark{hash: uint32(i), first: uint32(i), last: 70 << 10}
 	}
 	var (
-		all      []layer
+		all      []frame.Layer
 		sketches []sketch
 	)
 	for i := range 9 {
-		all = append(all, layer{digest: v1.Hash{Hex: fmt.Sprint(i)}, size: 70 << 20})
+		all = append(all, frame.Layer{Digest: v1.Hash{Hex: fmt.Sprint(i)}, Size: 70 << 20})
 		sketches = append(sketches, sketch{marks: marks, limit: allHashes, size: 70 << 20})
 	}
-	all = append(all, layer{digest: v1.Hash{Hex: "huge"}, size: 2 * groupLimit})
+	all = append(all, frame.Layer{Digest: v1.Hash{Hex: "huge"}, Size: 2 * groupLimit})
 	sketches = append(sketches, sketch{marks: marks, limit: allHashes, size: 2 * groupLimit})
 	var sizes []int
 	for _, run := range grouped(all, sketches) {
 		sizes = append(sizes, len(run))
-		if len(run) > 1 && runSize(run) > groupLimit {
-			t.Errorf("a run of %d layers has %d bytes", len(run), runSize(run))
+		if len(run) > 1 && frame.RunSize(run) > groupLimit {
+			t.Errorf("a run of %d layers has %d bytes", len(run), frame.RunSize(run))
 		}
 	}
 	slices.Sort(sizes)
@@ -109,18 +110,18 @@ func TestGroupedBoundsFrames(t *testing.T) {
 // However small its layers are, a crowd is no larger than what becomes a single segment: a
 // segment for each would cost a file of the store for each.
 func TestCrowdsAreSingleSegments(t *testing.T) {
-	all := make([]layer, 20_000)
+	all := make([]frame.Layer, 20_000)
 	for i := range all {
-		all[i] = layer{digest: v1.Hash{Hex: fmt.Sprint(i)}, size: int64(i % 3000)}
+		all[i] = frame.Layer{Digest: v1.Hash{Hex: fmt.Sprint(i)}, Size: int64(i % 3000)}
 	}
 	packed := 0
 	for _, run := range grouped(all, make([]sketch, len(all))) {
 		size := int64(0)
 		for _, l := range run {
-			size += format.BlockSize + l.size + format.Padding(l.size)
+			size += format.BlockSize + l.Size + format.Padding(l.Size)
 		}
-		if size > crowdLimit {
-			t.Errorf("a frame of %d layers has %d bytes of the tar, more than %d", len(run), size, crowdLimit)
+		if size > frame.SingleSegment {
+			t.Errorf("a frame of %d layers has %d bytes of the tar, more than %d", len(run), size, frame.SingleSegment)
 		}
 		packed += len(run)
 	}
@@ -130,9 +131,9 @@ func TestCrowdsAreSingleSegments(t *testing.T) {
 }
 
 func TestGroupedCrowdsSmallLayers(t *testing.T) {
-	var all []layer
+	var all []frame.Layer
 	for i := range 25 {
-		all = append(all, layer{digest: v1.Hash{Hex: fmt.Sprint(i)}, size: 900 << 10})
+		all = append(all, frame.Layer{Digest: v1.Hash{Hex: fmt.Sprint(i)}, Size: 900 << 10})
 	}
 	var got []string
 	runs := grouped(all, make([]sketch, len(all)))

@@ -14,6 +14,7 @@ import (
 
 	"github.com/slipway-build/slipway/images"
 	"github.com/slipway-build/slipway/images/airgap/format"
+	"github.com/slipway-build/slipway/images/airgap/pack/frame"
 )
 
 // A resolvedImage is an image as it will lie in an archive.
@@ -28,19 +29,19 @@ type resolvedImage struct {
 	manifest v1.Descriptor
 	// rawConfig and rawManifest are the blobs that those describe.
 	rawConfig, rawManifest []byte
-	layers                 []layer
+	layers                 []frame.Layer
 }
 
 // A layout describes an archive before anything of it is written.
 type layout struct {
 	// views are manifest.json, oci-layout and index.json, and the folders of blobs:
 	// syft and grype unpack an archive without making folders that it does not name.
-	views []file
+	views []frame.File
 	// blobs are the configs and manifests, each once, in the order of images.
-	blobs []file
+	blobs []frame.File
 	// runs are the layers, each once, in the order that arrange gave them. A run
 	// becomes a frame in .tar.zst.
-	runs [][]layer
+	runs [][]frame.Layer
 	// images are what is in it.
 	images []resolvedImage
 }
@@ -72,7 +73,7 @@ func newLayout(all []resolvedImage) (*layout, error) {
 		addBlob := func(d v1.Descriptor, content []byte) {
 			if !seen[d.Digest] {
 				seen[d.Digest] = true
-				l.blobs = append(l.blobs, file{name: format.BlobFolder + d.Digest.Hex, content: content})
+				l.blobs = append(l.blobs, frame.File{Name: format.BlobFolder + d.Digest.Hex, Content: content})
 			}
 		}
 		addBlob(img.config, img.rawConfig)
@@ -85,7 +86,7 @@ func newLayout(all []resolvedImage) (*layout, error) {
 			}
 		}
 		for _, lay := range img.layers {
-			entry.Layers = append(entry.Layers, lay.name())
+			entry.Layers = append(entry.Layers, lay.Name())
 		}
 		entries = append(entries, entry)
 	}
@@ -101,12 +102,12 @@ func newLayout(all []resolvedImage) (*layout, error) {
 		if err != nil {
 			return nil, fmt.Errorf("writing %s: %w", view.name, err)
 		}
-		l.views = append(l.views, file{name: view.name, content: raw})
+		l.views = append(l.views, frame.File{Name: view.name, Content: raw})
 	}
-	l.views = append(l.views, file{name: "blobs/"}, file{name: format.BlobFolder})
+	l.views = append(l.views, frame.File{Name: "blobs/"}, frame.File{Name: format.BlobFolder})
 	for _, f := range slices.Concat(l.views, l.blobs) {
-		if len(f.content) > format.JSONLimit {
-			return nil, fmt.Errorf("%s would be %d bytes; containerd reads no more than %d", f.name, len(f.content), format.JSONLimit)
+		if len(f.Content) > format.JSONLimit {
+			return nil, fmt.Errorf("%s would be %d bytes; containerd reads no more than %d", f.Name, len(f.Content), format.JSONLimit)
 		}
 	}
 	return l, nil
@@ -205,12 +206,12 @@ func dropAmbiguous(merged []resolvedImage, byID map[v1.Hash]int) {
 // stays as it is, and so does the image's ID. What a layer's descriptor says of its
 // compressed bytes, such as annotations of lazy pullers, no longer holds; foreign
 // layers are ordinary ones, since their content is here.
-func rewrite(m *v1.Manifest, layers []layer) ([]byte, v1.Descriptor, error) {
+func rewrite(m *v1.Manifest, layers []frame.Layer) ([]byte, v1.Descriptor, error) {
 	m = m.DeepCopy()
 	m.MediaType, m.Config.MediaType = types.OCIManifestSchema1, types.OCIConfigJSON
 	m.Layers = make([]v1.Descriptor, len(layers))
 	for i, l := range layers {
-		m.Layers[i] = v1.Descriptor{MediaType: types.OCIUncompressedLayer, Size: l.size, Digest: l.digest}
+		m.Layers[i] = v1.Descriptor{MediaType: types.OCIUncompressedLayer, Size: l.Size, Digest: l.Digest}
 	}
 	rewritten, err := json.Marshal(m)
 	if err != nil {

@@ -19,6 +19,7 @@ import (
 	"github.com/slipway-build/slipway/images"
 	"github.com/slipway-build/slipway/images/airgap"
 	"github.com/slipway-build/slipway/images/airgap/format"
+	"github.com/slipway-build/slipway/images/airgap/pack/frame"
 	"github.com/slipway-build/slipway/images/store"
 	"github.com/slipway-build/slipway/internal/fileop"
 	"github.com/slipway-build/slipway/progress"
@@ -133,7 +134,7 @@ type packer struct {
 	codecs   []format.Codec // of outputs
 	original bool
 	jobs     int
-	level    zstdLevel
+	level    frame.Level
 }
 
 // newPacker checks what Pack is given.
@@ -147,7 +148,7 @@ func newPacker(content *store.Store, outputs []Output, opts Options) (*packer, e
 		errs = append(errs, fmt.Errorf("layers %q: want uncompressed or original", opts.Layers))
 	}
 	var err error
-	p.level, err = parseLevel(opts.Level)
+	p.level, err = frame.ParseLevel(opts.Level)
 	errs = append(errs, err)
 	if len(outputs) == 0 {
 		errs = append(errs, errors.New("no archive to write was named"))
@@ -232,10 +233,10 @@ func (p *packer) resolveImage(ctx context.Context, img Image) (resolvedImage, er
 		if info.DiffID != config.RootFS.DiffIDs[i] {
 			return out, fmt.Errorf("layer %s has the diff ID %s, but the config says %s", d.Digest, info.DiffID, config.RootFS.DiffIDs[i])
 		}
-		l := layer{digest: info.DiffID, size: info.UncompressedSize, own: img.Own,
-			source: info.Digest, compression: info.Compression, padded: info.Padding > 0}
+		l := frame.Layer{Digest: info.DiffID, Size: info.UncompressedSize, Own: img.Own,
+			Source: info.Digest, Compression: info.Compression, Padded: info.Padding > 0}
 		if p.original {
-			l.digest, l.size = info.Digest, info.Size
+			l.Digest, l.Size = info.Digest, info.Size
 		}
 		out.layers = append(out.layers, l)
 	}
@@ -252,7 +253,7 @@ func (p *packer) resolveImage(ctx context.Context, img Image) (resolvedImage, er
 		}
 		return out, checkOriginal(manifest, out.layers)
 	}
-	if isPlain(manifest, out.manifest.MediaType) && !slices.ContainsFunc(out.layers, func(l layer) bool { return !l.verbatim() }) {
+	if isPlain(manifest, out.manifest.MediaType) && !slices.ContainsFunc(out.layers, func(l frame.Layer) bool { return !l.Verbatim() }) {
 		return out, nil // nothing changes
 	}
 	out.rawManifest, out.manifest, err = rewrite(manifest, out.layers)
@@ -331,13 +332,13 @@ func platformOf(ctx context.Context, from Image, config *v1.ConfigFile) (v1.Plat
 
 // checkOriginal refuses layers which Docker's view of an archive cannot name as
 // they are, or which nodes cannot read by what the manifest says.
-func checkOriginal(m *v1.Manifest, layers []layer) error {
+func checkOriginal(m *v1.Manifest, layers []frame.Layer) error {
 	judged := make([]format.NamedLayer, len(layers))
 	for i, l := range layers {
-		if _, err := format.CheckLayerType(l.source.String(), m.Layers[i].MediaType, l.compression); err != nil {
+		if _, err := format.CheckLayerType(l.Source.String(), m.Layers[i].MediaType, l.Compression); err != nil {
 			return fmt.Errorf("%w; pack with uncompressed layers", err)
 		}
-		judged[i] = format.NamedLayer{Name: l.source.String(), Compression: l.compression}
+		judged[i] = format.NamedLayer{Name: l.Source.String(), Compression: l.Compression}
 	}
 	if errs := format.CheckLayers(judged); len(errs) > 0 {
 		return fmt.Errorf("%w; pack with uncompressed layers", errs[0])
@@ -393,7 +394,7 @@ func (p *packer) writeOutputs(ctx context.Context, codec format.Codec, f *frames
 
 // frames are those of one codec, in order.
 type frames struct {
-	all []frame
+	all []frame.Frame
 	// runs is how many of all hold layers; cached were there already.
 	runs, cached int
 }
@@ -402,13 +403,13 @@ type frames struct {
 // their own, so that a reader which looks for an image that is not there reads
 // nothing else.
 func (p *packer) frames(ctx context.Context, codec format.Codec, l *layout) (_ *frames, err error) {
-	maker := newMaker(codec, p.content, p.level, p.jobs)
+	maker := frame.NewMaker(codec, p.content, p.level, p.jobs)
 	planned := l.runs
 	if codec != format.Zstd {
 		// No other codec gains by compressing layers together.
 		planned = apart(planned)
 	}
-	runs := make([]frame, len(planned))
+	runs := make([]frame.Frame, len(planned))
 	task := progress.Start(ctx, fmt.Sprintf("compress %d layers as %s", len(slices.Concat(planned...)), codec))
 	defer func() { task.Done(err) }()
 	var (
@@ -419,15 +420,15 @@ func (p *packer) frames(ctx context.Context, codec format.Codec, l *layout) (_ *
 	)
 	for i, run := range planned {
 		order[i] = i
-		total += runSize(run)
+		total += frame.RunSize(run)
 	}
 	task.SetTotal(total)
 	// The largest first, so that no core is left alone with it at the end.
-	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(runSize(planned[b]), runSize(planned[a])) })
+	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(frame.RunSize(planned[b]), frame.RunSize(planned[a])) })
 	group, groupCtx := store.NewGroup(ctx, p.jobs)
 	for _, i := range order {
 		group.Go(func() error {
-			f, hit, err := maker.run(groupCtx, planned[i], task.Add)
+			f, hit, err := maker.Run(groupCtx, planned[i], task.Add)
 			if err != nil {
 				return p.allDamage(groupCtx, planned[i], err)
 			}
@@ -443,21 +444,21 @@ func (p *packer) frames(ctx context.Context, codec format.Codec, l *layout) (_ *
 	if err := group.Wait(); err != nil {
 		return nil, err
 	}
-	maker.release()
+	maker.Release()
 	if cached == len(runs) {
 		task.SetCached()
 	}
-	views, err := newSmallTar(l.views)
+	views, err := frame.NewSmallTar(l.views)
 	if err != nil {
 		return nil, err
 	}
-	blobs, err := newSmallTar(l.blobs)
+	blobs, err := frame.NewSmallTar(l.blobs)
 	if err != nil {
 		return nil, err
 	}
-	small := make([]frame, 3)
-	for i, t := range []*smallTar{views, blobs, endOfTar()} {
-		if small[i], err = maker.small(ctx, t); err != nil {
+	small := make([]frame.Frame, 3)
+	for i, t := range []*frame.SmallTar{views, blobs, frame.EndOfTar()} {
+		if small[i], err = maker.Small(ctx, t); err != nil {
 			return nil, err
 		}
 	}
@@ -466,13 +467,13 @@ func (p *packer) frames(ctx context.Context, codec format.Codec, l *layout) (_ *
 
 // allDamage is err; if that is damage to one blob of a run, it tells of the run's other
 // damaged blobs too.
-func (p *packer) allDamage(ctx context.Context, run []layer, err error) error {
+func (p *packer) allDamage(ctx context.Context, run []frame.Layer, err error) error {
 	if !store.IsDamaged(err) {
 		return err
 	}
 	errs := []error{err}
 	for _, l := range run {
-		if checked := p.content.Check(ctx, l.source); store.IsDamaged(checked) {
+		if checked := p.content.Check(ctx, l.Source); store.IsDamaged(checked) {
 			errs = append(errs, checked)
 		}
 	}
@@ -480,20 +481,20 @@ func (p *packer) allDamage(ctx context.Context, run []layer, err error) error {
 }
 
 // writeArchive writes the frames and their index, all at once in their places.
-func writeArchive(ctx context.Context, out Output, codec format.Codec, frames []frame, l *layout, jobs int) (_ *spool, err error) {
+func writeArchive(ctx context.Context, out Output, codec format.Codec, frames []frame.Frame, l *layout, jobs int) (_ *spool, err error) {
 	idx := indexOf(frames)
 	tail, err := idx.Encode(codec)
 	if err != nil {
 		return nil, err
 	}
-	frames = append(slices.Clip(frames), bytesFrame(tail))
+	frames = append(slices.Clip(frames), frame.Bytes(tail))
 	var (
 		offsets []int64
 		size    int64
 	)
 	for _, f := range frames {
 		offsets = append(offsets, size)
-		size += f.size()
+		size += f.Size()
 	}
 	task := progress.Start(ctx, "write "+filepath.Base(out.Path))
 	task.SetTotal(size)
@@ -511,7 +512,7 @@ func writeArchive(ctx context.Context, out Output, codec format.Codec, frames []
 			if err != nil {
 				return err
 			}
-			return errors.Join(f.copy(groupCtx, w, task), w.Close())
+			return errors.Join(f.Copy(groupCtx, w, task), w.Close())
 		})
 	}
 	if err := group.Wait(); err != nil {
@@ -524,10 +525,10 @@ func writeArchive(ctx context.Context, out Output, codec format.Codec, frames []
 }
 
 // indexOf describes frames that follow one another.
-func indexOf(frames []frame) *format.Index {
+func indexOf(frames []frame.Frame) *format.Index {
 	idx := format.NewIndex()
 	for _, f := range frames {
-		idx.Add(f.size(), f.tarSize, f.entries)
+		idx.Add(f.Size(), f.TarSize, f.Entries)
 	}
 	return idx
 }

@@ -9,6 +9,7 @@ import (
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
+	"github.com/slipway-build/slipway/images/airgap/pack/frame"
 	"github.com/slipway-build/slipway/images/store"
 	"github.com/slipway-build/slipway/internal/gearhash"
 )
@@ -183,8 +184,8 @@ const sketchKind = "sketch-1"
 
 // sketchOf sketches a layer as it is without compression. That is done once for
 // each blob, and remembered.
-func sketchOf(ctx context.Context, content *store.Store, l layer) (sketch, error) {
-	if raw, ok := content.Record(ctx, sketchKind, l.source.String()); ok {
+func sketchOf(ctx context.Context, content *store.Store, l frame.Layer) (sketch, error) {
+	if raw, ok := content.Record(ctx, sketchKind, l.Source.String()); ok {
 		if s, ok := decodeSketch(raw); ok {
 			return s, nil
 		}
@@ -193,7 +194,7 @@ func sketchOf(ctx context.Context, content *store.Store, l layer) (sketch, error
 	if err != nil {
 		return sketch{}, err
 	}
-	return s, setSketch(content, l.source, s)
+	return s, setSketch(content, l.Source, s)
 }
 
 // setSketch remembers the sketch of a blob.
@@ -203,9 +204,9 @@ func setSketch(content *store.Store, blob v1.Hash, s sketch) error {
 
 // readSketch reads the layer as it lies in an archive of uncompressed layers, and
 // verifies it: the sketch of a damaged one would be remembered.
-func readSketch(ctx context.Context, content *store.Store, l layer) (sketch, error) {
+func readSketch(ctx context.Context, content *store.Store, l frame.Layer) (sketch, error) {
 	s := newSketcher()
-	if err := writeBody(ctx, content, l, s); err != nil {
+	if err := frame.WriteBody(ctx, content, l, s); err != nil {
 		return sketch{}, err
 	}
 	return s.done(), nil

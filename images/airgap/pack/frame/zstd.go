@@ -1,4 +1,4 @@
-package pack
+package frame
 
 import (
 	"context"
@@ -50,8 +50,8 @@ func newZstdFrames(content *store.Store, level library.EncoderLevel) *zstdFrames
 		libraryEncoders: map[library.EncoderLevel]*pool[*library.Encoder]{level: {}, library.SpeedFastest: {}}}
 }
 
-// small returns the frame of small files.
-func (z *zstdFrames) small(ctx context.Context, t *smallTar) (frame, error) {
+// Small returns the frame of small files.
+func (z *zstdFrames) Small(ctx context.Context, t *SmallTar) (Frame, error) {
 	return t.compressed(ctx, z.content, "zstd-small", fmt.Sprintf("%s %s window %d", encoderVersion, smallLevel, smallWindow), openZstd)
 }
 
@@ -73,12 +73,12 @@ func openZstd(w io.Writer, size int64) (io.WriteCloser, error) {
 	return enc, nil
 }
 
-// run returns the frame of a run of layers. What was made of it earlier is taken from
+// Run returns the frame of a run of layers. What was made of it earlier is taken from
 // the store; done is told how many of its bytes are done.
-func (z *zstdFrames) run(ctx context.Context, run []layer, done func(int)) (frame, bool, error) {
+func (z *zstdFrames) Run(ctx context.Context, run []Layer, done func(int)) (Frame, bool, error) {
 	f, headers, err := describe(run)
 	if err != nil {
-		return frame{}, false, err
+		return Frame{}, false, err
 	}
 	m := &zstdMaker{zstdFrames: z, done: done}
 	for i, l := range run {
@@ -86,7 +86,7 @@ func (z *zstdFrames) run(ctx context.Context, run []layer, done func(int)) (fram
 	}
 	defer m.giveSlot()
 	switch parts := segments(m.files); {
-	case !slices.ContainsFunc(run, func(l layer) bool { return !l.verbatim() || l.compression == sniff.None }):
+	case !slices.ContainsFunc(run, func(l Layer) bool { return !l.Verbatim() || l.Compression == sniff.None }):
 		// Nothing comes of compressing again what is compressed.
 		err = m.byLibrary(ctx, &f, library.SpeedFastest)
 	case z.level != library.SpeedBestCompression:
@@ -99,7 +99,7 @@ func (z *zstdFrames) run(ctx context.Context, run []layer, done func(int)) (fram
 	return f, !m.slot, err
 }
 
-func (z *zstdFrames) release() {
+func (z *zstdFrames) Release() {
 	z.encoders.drop()
 	for _, p := range z.libraryEncoders {
 		p.drop()
@@ -116,7 +116,7 @@ type zstdMaker struct {
 
 // made adds a file of the store to a frame. It is made by write if it is not there,
 // and says how many bytes of the tar it stands for.
-func (m *zstdMaker) made(ctx context.Context, f *frame, kind, key string, size int64, write func(io.Writer) error) error {
+func (m *zstdMaker) made(ctx context.Context, f *Frame, kind, key string, size int64, write func(io.Writer) error) error {
 	if !m.slot && !m.content.HasDerived(ctx, kind, key) {
 		select {
 		case m.slots <- struct{}{}:
@@ -152,10 +152,10 @@ func (m *zstdMaker) write(ctx context.Context, w io.Writer) error {
 		if _, err := w.Write(f.header); err != nil {
 			return err
 		}
-		if err := writeBody(ctx, m.content, f.layer, w); err != nil {
+		if err := WriteBody(ctx, m.content, f.Layer, w); err != nil {
 			return err
 		}
-		if _, err := w.Write(format.Zeros[:format.Padding(f.size)]); err != nil {
+		if _, err := w.Write(format.Zeros[:format.Padding(f.Size)]); err != nil {
 			return err
 		}
 	}
@@ -163,9 +163,9 @@ func (m *zstdMaker) write(ctx context.Context, w io.Writer) error {
 }
 
 // byLibrary makes the frame by the library's encoder.
-func (m *zstdMaker) byLibrary(ctx context.Context, f *frame, level library.EncoderLevel) error {
+func (m *zstdMaker) byLibrary(ctx context.Context, f *Frame, level library.EncoderLevel) error {
 	key := fmt.Sprintf("%s %s window %d%s", encoderVersion, level, format.MaxWindow, digests(m.files))
-	return m.made(ctx, f, "zstd-frame", key, f.tarSize, func(w io.Writer) error {
+	return m.made(ctx, f, "zstd-frame", key, f.TarSize, func(w io.Writer) error {
 		enc, err := m.libraryEncoders[level].take(func() (*library.Encoder, error) { return libraryEncoder(level) })
 		if err != nil {
 			return err
@@ -176,7 +176,7 @@ func (m *zstdMaker) byLibrary(ctx context.Context, f *frame, level library.Encod
 		}()
 		// With its size in the header, a small frame asks for a small window,
 		// and zstd -l shows what is inside.
-		enc.ResetContentSize(w, f.tarSize)
+		enc.ResetContentSize(w, f.TarSize)
 		if err := m.write(ctx, progressWriter{enc, m.done}); err != nil {
 			return err
 		}
@@ -194,7 +194,7 @@ func libraryEncoder(level library.EncoderLevel) (*library.Encoder, error) {
 func digests(files []tarFile) string {
 	var b strings.Builder
 	for _, f := range files {
-		fmt.Fprintf(&b, " %s", f.digest)
+		fmt.Fprintf(&b, " %s", f.Digest)
 	}
 	return b.String()
 }

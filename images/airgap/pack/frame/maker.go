@@ -1,4 +1,4 @@
-package pack
+package frame
 
 import (
 	"context"
@@ -13,17 +13,17 @@ import (
 // A maker makes the frames of one codec.
 type maker interface {
 	// small returns the frame of small files.
-	small(ctx context.Context, t *smallTar) (frame, error)
+	Small(ctx context.Context, t *SmallTar) (Frame, error)
 	// run returns the frame of a run of layers, and whether all of it was in the store. It
 	// tells done how many bytes of the layers are done.
-	run(ctx context.Context, run []layer, done func(int)) (f frame, cached bool, err error)
+	Run(ctx context.Context, run []Layer, done func(int)) (f Frame, cached bool, err error)
 	// release frees what is kept for the next frame: a zstd encoder has 60 to 100 MB.
-	release()
+	Release()
 }
 
-// newMaker returns the maker for a codec. It reads layers from content and keeps there what it
+// NewMaker returns the maker for a codec. It reads layers from content and keeps there what it
 // compresses. A gzip layer is compressed by as many goroutines as jobs says.
-func newMaker(codec format.Codec, content *store.Store, level zstdLevel, jobs int) maker {
+func NewMaker(codec format.Codec, content *store.Store, level Level, jobs int) maker {
 	switch codec {
 	case format.Zstd:
 		return newZstdFrames(content, library.EncoderLevel(level))
@@ -33,11 +33,11 @@ func newMaker(codec format.Codec, content *store.Store, level zstdLevel, jobs in
 	return tarFrames{content: content}
 }
 
-// A zstdLevel says how well zstd compresses.
-type zstdLevel library.EncoderLevel
+// A Level says how well zstd compresses.
+type Level library.EncoderLevel
 
-// parseLevel returns the level with a name: fastest, default, better, or best (or empty).
-func parseLevel(name string) (zstdLevel, error) {
+// ParseLevel returns the level with a name: fastest, default, better, or best (or empty).
+func ParseLevel(name string) (Level, error) {
 	if name == "" {
 		name = "best"
 	}
@@ -45,5 +45,5 @@ func parseLevel(name string) (zstdLevel, error) {
 	if !ok {
 		return 0, fmt.Errorf("zstd level %q: want fastest, default, better or best", name)
 	}
-	return zstdLevel(level), nil
+	return Level(level), nil
 }

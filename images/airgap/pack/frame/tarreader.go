@@ -1,4 +1,4 @@
-package pack
+package frame
 
 import (
 	"bytes"
@@ -12,12 +12,12 @@ import (
 
 // A tarFile is a layer's file as it lies in the tar.
 type tarFile struct {
-	layer
+	Layer
 	header []byte
 }
 
 // tarSize is how many bytes of the tar it takes.
-func (f tarFile) tarSize() int64 { return int64(len(f.header)) + f.size + format.Padding(f.size) }
+func (f tarFile) tarSize() int64 { return int64(len(f.header)) + f.Size + format.Padding(f.Size) }
 
 // A tarReader reads pieces of a frame's uncompressed bytes, best in their order:
 // within a layer it can only go forward.
@@ -66,7 +66,7 @@ func (t *tarReader) next(w io.Writer, n int64) error {
 	copied, err := io.CopyN(w, t.bytes, n)
 	t.at += copied
 	if err == io.EOF {
-		return fmt.Errorf("reading layer %s: fewer than the expected %d bytes", t.files[t.open].source, t.files[t.open].size)
+		return fmt.Errorf("reading layer %s: fewer than the expected %d bytes", t.files[t.open].Source, t.files[t.open].Size)
 	}
 	return err
 }
@@ -74,15 +74,15 @@ func (t *tarReader) next(w io.Writer, n int64) error {
 func (t *tarReader) openFile(ctx context.Context, i int) error {
 	t.close()
 	f := t.files[i]
-	if err := t.content.Check(ctx, f.source); err != nil {
+	if err := t.content.Check(ctx, f.Source); err != nil {
 		return err
 	}
-	body, err := openBody(ctx, t.content, f.layer)
+	body, err := openBody(ctx, t.content, f.Layer)
 	if err != nil {
 		return err
 	}
 	t.open, t.body = i, body
-	t.bytes = io.MultiReader(bytes.NewReader(f.header), io.LimitReader(body, f.size), bytes.NewReader(format.Zeros[:format.Padding(f.size)]))
+	t.bytes = io.MultiReader(bytes.NewReader(f.header), io.LimitReader(body, f.Size), bytes.NewReader(format.Zeros[:format.Padding(f.Size)]))
 	return nil
 }
 

@@ -1,4 +1,4 @@
-package pack
+package frame
 
 import (
 	"context"
@@ -10,16 +10,16 @@ import (
 	"github.com/slipway-build/slipway/progress"
 )
 
-// A frame is a run of whole files of the tar (header, body, padding), compressed
+// A Frame is a run of whole files of the tar (header, body, padding), compressed
 // so that it can be decoded without what is before it. An archive is a sequence
 // of frames.
-type frame struct {
+type Frame struct {
 	// chunks are the compressed bytes, in order.
 	chunks []chunk
 	// entries are the files, with offsets from the beginning of the
 	// uncompressed frame, whose size is tarSize.
-	entries []format.Entry
-	tarSize int64
+	Entries []format.Entry
+	TarSize int64
 }
 
 // A chunk is a piece of an archive whose size is known before it is written.
@@ -29,7 +29,7 @@ type chunk struct {
 	copy func(ctx context.Context, w io.Writer) error
 }
 
-func (f frame) size() int64 {
+func (f Frame) Size() int64 {
 	var n int64
 	for _, c := range f.chunks {
 		n += c.size
@@ -37,9 +37,9 @@ func (f frame) size() int64 {
 	return n
 }
 
-// copy writes the frame to w. After a damaged chunk the others are only checked, so
+// Copy writes the frame to w. After a damaged chunk the others are only checked, so
 // that all damage is known.
-func (f frame) copy(ctx context.Context, w io.Writer, task *progress.Task) error {
+func (f Frame) Copy(ctx context.Context, w io.Writer, task *progress.Task) error {
 	var damage []error
 	for _, c := range f.chunks {
 		err := c.copy(ctx, w)
@@ -63,27 +63,27 @@ func bytesChunk(b []byte) chunk {
 	}}
 }
 
-// bytesFrame is a frame of bytes that are no part of the tar.
-func bytesFrame(b []byte) frame { return frame{chunks: []chunk{bytesChunk(b)}} }
+// Bytes is a frame of bytes that are no part of the tar.
+func Bytes(b []byte) Frame { return Frame{chunks: []chunk{bytesChunk(b)}} }
 
 // fileChunk is a whole file of the store, which is checked while it is copied.
 func fileChunk(f *store.File) chunk { return chunk{size: f.Size(), copy: f.CopyTo} }
 
 // describe fills in the entries of a frame of layers, and its tarSize.
-func describe(run []layer) (frame, [][]byte, error) {
+func describe(run []Layer) (Frame, [][]byte, error) {
 	var (
-		f       frame
+		f       Frame
 		headers [][]byte
 	)
 	for _, l := range run {
-		header, err := format.TarHeader(l.name(), l.size)
+		header, err := format.TarHeader(l.Name(), l.Size)
 		if err != nil {
-			return frame{}, nil, err
+			return Frame{}, nil, err
 		}
 		headers = append(headers, header)
-		f.tarSize += int64(len(header))
-		f.entries = append(f.entries, format.Entry{Name: l.name(), Offset: f.tarSize, Size: l.size})
-		f.tarSize += l.size + format.Padding(l.size)
+		f.TarSize += int64(len(header))
+		f.Entries = append(f.Entries, format.Entry{Name: l.Name(), Offset: f.TarSize, Size: l.Size})
+		f.TarSize += l.Size + format.Padding(l.Size)
 	}
 	return f, headers, nil
 }

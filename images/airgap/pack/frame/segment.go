@@ -1,4 +1,4 @@
-package pack
+package frame
 
 import (
 	"context"
@@ -22,8 +22,8 @@ const segmentVersion = "segments " + zstd.Version + " " + encoderVersion
 // some hundred bytes.
 const segmentSize = 16 << 20
 
-// crowdLimit is how many bytes of the tar a frame of small layers has; see segments.
-const crowdLimit = 8 << 20
+// SingleSegment is how many bytes of the tar a frame of small layers has; see segments.
+const SingleSegment = 8 << 20
 
 // A segment is a part of a frame: some bytes of one layer's file in the tar.
 type segment struct {
@@ -45,7 +45,7 @@ func segments(files []tarFile) []segment {
 		}
 		at += f.tarSize()
 	}
-	if at <= crowdLimit || len(files) == 1 {
+	if at <= SingleSegment || len(files) == 1 {
 		return []segment{{size: at}}
 	}
 	return all
@@ -53,14 +53,14 @@ func segments(files []tarFile) []segment {
 
 // whole makes a frame of one segment. It has a checksum, by which readers know
 // damage that do not look at digests.
-func (m *zstdMaker) whole(ctx context.Context, f *frame) error {
-	return m.made(ctx, f, "zstd-frame", segmentVersion+digests(m.files), f.tarSize, func(w io.Writer) error {
+func (m *zstdMaker) whole(ctx context.Context, f *Frame) error {
+	return m.made(ctx, f, "zstd-frame", segmentVersion+digests(m.files), f.TarSize, func(w io.Writer) error {
 		enc, err := m.encoder()
 		if err != nil {
 			return err
 		}
 		defer m.encoders.give(enc)
-		if _, err := w.Write(zstd.AppendHeader(nil, uint64(f.tarSize), true)); err != nil {
+		if _, err := w.Write(zstd.AppendHeader(nil, uint64(f.TarSize), true)); err != nil {
 			return err
 		}
 		sum := xxhash.New()
@@ -86,8 +86,8 @@ func ended(enc *zstd.Encoder, writeErr error) error {
 
 // inSegments makes a frame of several segments. It has no checksum, which all
 // layers would have to be read for when one changes; each has its own in its name.
-func (m *zstdMaker) inSegments(ctx context.Context, f *frame, parts []segment) error {
-	f.chunks = append(f.chunks, bytesChunk(zstd.AppendHeader(nil, uint64(f.tarSize), false)))
+func (m *zstdMaker) inSegments(ctx context.Context, f *Frame, parts []segment) error {
+	f.chunks = append(f.chunks, bytesChunk(zstd.AppendHeader(nil, uint64(f.TarSize), false)))
 	s := &segmentMaker{zstdMaker: m, tar: &tarReader{content: m.content, files: m.files}, next: -1}
 	defer s.close()
 	for _, part := range parts {

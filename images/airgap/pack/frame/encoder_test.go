@@ -1,4 +1,4 @@
-package pack
+package frame
 
 import (
 	"bytes"
@@ -15,7 +15,7 @@ import (
 
 // The versions of the compressors are part of what cached frames are found by.
 func TestEncoderVersionsAreThoseOfGoMod(t *testing.T) {
-	mod, err := os.ReadFile("../../../go.mod")
+	mod, err := os.ReadFile("../../../../go.mod")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -72,10 +72,10 @@ func TestEncodersLeaveNoTrace(t *testing.T) {
 // is a single layer.
 func TestSegments(t *testing.T) {
 	file := func(size int64) tarFile {
-		return tarFile{layer: layer{size: size}, header: make([]byte, format.BlockSize)}
+		return tarFile{Layer: Layer{Size: size}, header: make([]byte, format.BlockSize)}
 	}
 	var crowd []tarFile
-	for range crowdLimit / format.BlockSize / 2 {
+	for range SingleSegment / format.BlockSize / 2 {
 		crowd = append(crowd, file(1))
 	}
 	for name, c := range map[string]struct {

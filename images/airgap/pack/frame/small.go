@@ -1,4 +1,4 @@
-package pack
+package frame
 
 import (
 	"bytes"
@@ -13,46 +13,46 @@ import (
 	"github.com/slipway-build/slipway/images/store"
 )
 
-// A smallTar is a part of an archive's tar whose files are in memory. Folders are files
+// A SmallTar is a part of an archive's tar whose files are in memory. Folders are files
 // without content, whose names end with a slash; the index of offsets does not name them.
-type smallTar struct {
+type SmallTar struct {
 	pieces  [][]byte
 	entries []format.Entry
 	size    int64
 }
 
-func newSmallTar(files []file) (*smallTar, error) {
-	t := &smallTar{}
+func NewSmallTar(files []File) (*SmallTar, error) {
+	t := &SmallTar{}
 	for _, file := range files {
-		header, err := format.TarHeader(file.name, int64(len(file.content)))
+		header, err := format.TarHeader(file.Name, int64(len(file.Content)))
 		if err != nil {
 			return nil, err
 		}
 		t.add(header)
-		if strings.HasSuffix(file.name, "/") {
+		if strings.HasSuffix(file.Name, "/") {
 			continue
 		}
-		t.entries = append(t.entries, format.Entry{Name: file.name, Offset: t.size, Size: int64(len(file.content))})
-		t.add(file.content)
-		t.add(format.Zeros[:format.Padding(int64(len(file.content)))])
+		t.entries = append(t.entries, format.Entry{Name: file.Name, Offset: t.size, Size: int64(len(file.Content))})
+		t.add(file.Content)
+		t.add(format.Zeros[:format.Padding(int64(len(file.Content)))])
 	}
 	return t, nil
 }
 
-// endOfTar is what ends a tar.
-func endOfTar() *smallTar {
-	t := &smallTar{}
+// EndOfTar is what ends a tar.
+func EndOfTar() *SmallTar {
+	t := &SmallTar{}
 	t.add(format.Zeros[:])
 	return t
 }
 
-func (t *smallTar) add(piece []byte) {
+func (t *SmallTar) add(piece []byte) {
 	t.pieces = append(t.pieces, piece)
 	t.size += int64(len(piece))
 }
 
 // writeTo writes the tar to w.
-func (t *smallTar) writeTo(w io.Writer) error {
+func (t *SmallTar) writeTo(w io.Writer) error {
 	for _, piece := range t.pieces {
 		if _, err := w.Write(piece); err != nil {
 			return err
@@ -70,8 +70,8 @@ type openCompressor func(w io.Writer, size int64) (io.WriteCloser, error)
 
 // compressed returns the frame of the tar. version names what decides the bytes that the
 // compressor makes.
-func (t *smallTar) compressed(ctx context.Context, content *store.Store, kind, version string, open openCompressor) (frame, error) {
-	f := frame{entries: t.entries, tarSize: t.size}
+func (t *SmallTar) compressed(ctx context.Context, content *store.Store, kind, version string, open openCompressor) (Frame, error) {
+	f := Frame{Entries: t.entries, TarSize: t.size}
 	write := func(w io.Writer) error {
 		z, err := open(w, t.size)
 		if err != nil {
@@ -82,18 +82,18 @@ func (t *smallTar) compressed(ctx context.Context, content *store.Store, kind, v
 	if t.size < keptSize {
 		var b bytes.Buffer
 		if err := write(&b); err != nil {
-			return frame{}, err
+			return Frame{}, err
 		}
 		f.chunks = []chunk{bytesChunk(b.Bytes())}
 		return f, nil
 	}
 	hash := sha256.New()
 	if err := t.writeTo(hash); err != nil {
-		return frame{}, err
+		return Frame{}, err
 	}
 	made, err := content.DerivedFile(ctx, kind, fmt.Sprintf("%s sha256:%x", version, hash.Sum(nil)), write)
 	if err != nil {
-		return frame{}, err
+		return Frame{}, err
 	}
 	f.chunks = []chunk{fileChunk(made)}
 	return f, nil

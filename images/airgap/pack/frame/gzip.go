@@ -1,4 +1,4 @@
-package pack
+package frame
 
 import (
 	"bytes"
@@ -29,12 +29,12 @@ type gzipFrames struct {
 	compressors pool[*gzip.Writer]
 }
 
-// small returns the frame of small files.
-func (g *gzipFrames) small(ctx context.Context, t *smallTar) (frame, error) {
+// Small returns the frame of small files.
+func (g *gzipFrames) Small(ctx context.Context, t *SmallTar) (Frame, error) {
 	return t.compressed(ctx, g.content, "gzip-small", gzipVersion, openGzip)
 }
 
-func (g *gzipFrames) release() { g.compressors.drop() }
+func (g *gzipFrames) Release() { g.compressors.drop() }
 
 func openGzip(w io.Writer, _ int64) (io.WriteCloser, error) {
 	return gzip.NewWriterLevel(w, gzip.BestCompression)
@@ -54,11 +54,11 @@ func (g *gzipFrames) member(b []byte) ([]byte, error) {
 	return out.Bytes(), err
 }
 
-// run returns the frame of a run of layers.
-func (g *gzipFrames) run(ctx context.Context, run []layer, done func(int)) (frame, bool, error) {
+// Run returns the frame of a run of layers.
+func (g *gzipFrames) Run(ctx context.Context, run []Layer, done func(int)) (Frame, bool, error) {
 	f, headers, err := describe(run)
 	if err != nil {
-		return frame{}, false, err
+		return Frame{}, false, err
 	}
 	cached := true
 	for i, l := range run {
@@ -67,12 +67,12 @@ func (g *gzipFrames) run(ctx context.Context, run []layer, done func(int)) (fram
 			err    error
 		)
 		switch {
-		case l.verbatim() && l.compression != sniff.None:
+		case l.Verbatim() && l.Compression != sniff.None:
 			chunks = []chunk{storedChunk(g.content, l, headers[i])}
-			done(int(l.size))
-		case l.compression == sniff.Gzip && !l.padded:
+			done(int(l.Size))
+		case l.Compression == sniff.Gzip && !l.Padded:
 			chunks, err = g.copied(ctx, l, headers[i])
-			done(int(l.size))
+			done(int(l.Size))
 		default:
 			var chunk chunk
 			var fresh bool
@@ -80,7 +80,7 @@ func (g *gzipFrames) run(ctx context.Context, run []layer, done func(int)) (fram
 			chunks, cached = append(chunks, chunk), cached && !fresh
 		}
 		if err != nil {
-			return frame{}, false, err
+			return Frame{}, false, err
 		}
 		f.chunks = append(f.chunks, chunks...)
 	}
@@ -90,17 +90,17 @@ func (g *gzipFrames) run(ctx context.Context, run []layer, done func(int)) (fram
 // copied frames a layer that came gzipped: its blob is a gzip member, or several,
 // whose content is the file's body, so that nothing is left to compress but the
 // tar header before it and the padding after it.
-func (g *gzipFrames) copied(ctx context.Context, l layer, header []byte) ([]chunk, error) {
+func (g *gzipFrames) copied(ctx context.Context, l Layer, header []byte) ([]chunk, error) {
 	head, err := g.member(header)
 	if err != nil {
 		return nil, err
 	}
-	blob, err := g.content.BlobFile(ctx, l.source)
+	blob, err := g.content.BlobFile(ctx, l.Source)
 	if err != nil {
 		return nil, err
 	}
 	chunks := []chunk{bytesChunk(head), fileChunk(blob)}
-	if n := format.Padding(l.size); n > 0 {
+	if n := format.Padding(l.Size); n > 0 {
 		tail, err := g.member(format.Zeros[:n])
 		if err != nil {
 			return nil, err
@@ -111,9 +111,9 @@ func (g *gzipFrames) copied(ctx context.Context, l layer, header []byte) ([]chun
 }
 
 // made frames a layer that did not come gzipped. That is done once, and kept.
-func (g *gzipFrames) made(ctx context.Context, l layer, header []byte, done func(int)) (chunk, bool, error) {
+func (g *gzipFrames) made(ctx context.Context, l Layer, header []byte, done func(int)) (chunk, bool, error) {
 	fresh := false
-	key := fmt.Sprintf("%s level 6 %s", gzipVersion, l.digest)
+	key := fmt.Sprintf("%s level 6 %s", gzipVersion, l.Digest)
 	made, err := g.content.DerivedFile(ctx, "gzip-frame", key, func(w io.Writer) error {
 		fresh = true
 		z, err := pgzip.NewWriterLevel(w, 6)
@@ -127,10 +127,10 @@ func (g *gzipFrames) made(ctx context.Context, l layer, header []byte, done func
 		}
 		_, err = z.Write(header)
 		if err == nil {
-			err = writeBody(ctx, g.content, l, progressWriter{z, done})
+			err = WriteBody(ctx, g.content, l, progressWriter{z, done})
 		}
 		if err == nil {
-			_, err = z.Write(format.Zeros[:format.Padding(l.size)])
+			_, err = z.Write(format.Zeros[:format.Padding(l.Size)])
 		}
 		// Close ends its goroutines, whatever went wrong.
 		if closeErr := z.Close(); err == nil {
@@ -142,7 +142,7 @@ func (g *gzipFrames) made(ctx context.Context, l layer, header []byte, done func
 		return chunk{}, false, err
 	}
 	if !fresh {
-		done(int(l.size))
+		done(int(l.Size))
 	}
 	return fileChunk(made), fresh, nil
 }
@@ -152,8 +152,8 @@ const storedBlock = 1<<16 - 1
 
 // storedChunk is a gzip member that holds a layer's file as it is, since the
 // layer is compressed already: 5 bytes are added to every 64 KiB.
-func storedChunk(content *store.Store, l layer, header []byte) chunk {
-	size := int64(len(header)) + l.size + format.Padding(l.size)
+func storedChunk(content *store.Store, l Layer, header []byte) chunk {
+	size := int64(len(header)) + l.Size + format.Padding(l.Size)
 	blocks := (size + storedBlock - 1) / storedBlock
 	return chunk{
 		size: int64(len(gzipHeader)) + size + 5*blocks + 8,
@@ -165,10 +165,10 @@ func storedChunk(content *store.Store, l layer, header []byte) chunk {
 			if _, err := s.Write(header); err != nil {
 				return err
 			}
-			if err := writeBody(ctx, content, l, s); err != nil {
+			if err := WriteBody(ctx, content, l, s); err != nil {
 				return err
 			}
-			_, err := s.Write(format.Zeros[:format.Padding(l.size)])
+			_, err := s.Write(format.Zeros[:format.Padding(l.Size)])
 			return err
 		},
 	}

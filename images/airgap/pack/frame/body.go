@@ -1,4 +1,4 @@
-package pack
+package frame
 
 import (
 	"context"
@@ -15,35 +15,35 @@ import (
 	"github.com/slipway-build/slipway/internal/streams"
 )
 
-// writeBody writes the layer's file as it lies in the archive, and nothing else:
+// WriteBody writes the layer's file as it lies in the archive, and nothing else:
 // more, less or other bytes than the layer names are an error.
-func writeBody(ctx context.Context, content *store.Store, l layer, w io.Writer) error {
+func WriteBody(ctx context.Context, content *store.Store, l Layer, w io.Writer) error {
 	r, err := openBody(ctx, content, l)
 	if err != nil {
 		return err
 	}
-	err = copyVerified(w, r, l.digest, l.size)
+	err = copyVerified(w, r, l.Digest, l.Size)
 	r.Close()
 	if err != nil {
-		return fmt.Errorf("reading layer %s: %w", l.source, content.Blame(ctx, l.source, err))
+		return fmt.Errorf("reading layer %s: %w", l.Source, content.Blame(ctx, l.Source, err))
 	}
 	return nil
 }
 
 // openBody opens the layer's file as it lies in the archive. Nothing is verified.
-func openBody(ctx context.Context, content *store.Store, l layer) (io.ReadCloser, error) {
-	blob, err := content.Open(l.source)
+func openBody(ctx context.Context, content *store.Store, l Layer) (io.ReadCloser, error) {
+	blob, err := content.Open(l.Source)
 	if err != nil {
 		return nil, err
 	}
-	how := l.compression
-	if l.verbatim() {
+	how := l.Compression
+	if l.Verbatim() {
 		how = sniff.None
 	}
 	r, err := how.NewReader(streams.WithContext(ctx, blob), sniff.LowMemory()...)
 	if err != nil {
 		blob.Close()
-		return nil, fmt.Errorf("decompressing layer %s: %w", l.source, content.Blame(ctx, l.source, err))
+		return nil, fmt.Errorf("decompressing layer %s: %w", l.Source, content.Blame(ctx, l.Source, err))
 	}
 	return &body{r, blob}, nil
 }

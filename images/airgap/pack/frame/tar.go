@@ -1,0 +1,52 @@
+package frame
+
+import (
+	"context"
+	"io"
+
+	"github.com/slipway-build/slipway/images/airgap/format"
+	"github.com/slipway-build/slipway/images/store"
+)
+
+// tarFrames makes the "frames" of .tar archives, which are not compressed.
+type tarFrames struct {
+	content *store.Store
+}
+
+// Small returns the frame of small files.
+func (tarFrames) Small(_ context.Context, t *SmallTar) (Frame, error) {
+	write := func(_ context.Context, w io.Writer) error { return t.writeTo(w) }
+	return Frame{chunks: []chunk{{t.size, write}}, Entries: t.entries, TarSize: t.size}, nil
+}
+
+// Run returns the files of a run of layers. They are decompressed while the
+// archive is written.
+func (t tarFrames) Run(ctx context.Context, run []Layer, _ func(int)) (Frame, bool, error) {
+	f, headers, err := describe(run)
+	if err != nil {
+		return Frame{}, false, err
+	}
+	for i, l := range run {
+		body, err := t.body(ctx, l)
+		if err != nil {
+			return Frame{}, false, err
+		}
+		f.chunks = append(f.chunks, bytesChunk(headers[i]), body, bytesChunk(format.Zeros[:format.Padding(l.Size)]))
+	}
+	return f, true, nil
+}
+
+func (t tarFrames) body(ctx context.Context, l Layer) (chunk, error) {
+	if l.Verbatim() {
+		blob, err := t.content.BlobFile(ctx, l.Source)
+		if err != nil {
+			return chunk{}, err
+		}
+		return fileChunk(blob), nil
+	}
+	return chunk{size: l.Size, copy: func(ctx context.Context, w io.Writer) error {
+		return WriteBody(ctx, t.content, l, w)
+	}}, nil
+}
+
+func (tarFrames) Release() {}
