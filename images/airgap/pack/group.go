@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"slices"
 
-	v1 "github.com/google/go-containerregistry/pkg/v1"
-
 	"github.com/slipway-build/slipway/images/airgap/format"
 	"github.com/slipway-build/slipway/images/airgap/pack/frame"
 	"github.com/slipway-build/slipway/images/store"
@@ -123,30 +121,6 @@ func crowds(layers []frame.Layer, small []int) []*family {
 		last := out[len(out)-1]
 		last.members = append(last.members, i)
 		room -= size
-	}
-	return out
-}
-
-// apart makes a run of each layer.
-func apart(runs [][]frame.Layer) [][]frame.Layer {
-	var out [][]frame.Layer
-	for _, l := range slices.Concat(runs...) {
-		out = append(out, []frame.Layer{l})
-	}
-	return out
-}
-
-// unique are the layers of all images, each once, in the order of images.
-func unique(all []resolvedImage) []frame.Layer {
-	var out []frame.Layer
-	seen := map[v1.Hash]bool{}
-	for _, img := range all {
-		for _, l := range img.layers {
-			if !seen[l.Digest] {
-				seen[l.Digest] = true
-				out = append(out, l)
-			}
-		}
 	}
 	return out
 }

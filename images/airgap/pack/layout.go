@@ -223,3 +223,27 @@ func rewrite(m *v1.Manifest, layers []frame.Layer) ([]byte, v1.Descriptor, error
 	}
 	return rewritten, v1.Descriptor{MediaType: m.MediaType, Size: size, Digest: digest}, nil
 }
+
+// apart makes a run of each layer.
+func apart(runs [][]frame.Layer) [][]frame.Layer {
+	var out [][]frame.Layer
+	for _, l := range slices.Concat(runs...) {
+		out = append(out, []frame.Layer{l})
+	}
+	return out
+}
+
+// unique are the layers of all images, each once, in the order of images.
+func unique(all []resolvedImage) []frame.Layer {
+	var out []frame.Layer
+	seen := map[v1.Hash]bool{}
+	for _, img := range all {
+		for _, l := range img.layers {
+			if !seen[l.Digest] {
+				seen[l.Digest] = true
+				out = append(out, l)
+			}
+		}
+	}
+	return out
+}
