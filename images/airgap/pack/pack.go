@@ -19,6 +19,7 @@ import (
 	"github.com/slipway-build/slipway/images"
 	"github.com/slipway-build/slipway/images/airgap"
 	"github.com/slipway-build/slipway/images/airgap/format"
+	"github.com/slipway-build/slipway/images/airgap/pack/arrange"
 	"github.com/slipway-build/slipway/images/airgap/pack/frame"
 	"github.com/slipway-build/slipway/images/store"
 	"github.com/slipway-build/slipway/internal/fileop"
@@ -122,7 +123,7 @@ func (p *packer) pack(ctx context.Context, all []Image) ([]Result, error) {
 	}
 	warnPins(ctx, all, packed)
 	// What is compressed already has no relatives.
-	if l.runs, err = arrange(ctx, p.content, unique(l.images), !p.original, p.jobs); err != nil {
+	if l.runs, err = arrange.Runs(ctx, p.content, unique(l.images), !p.original, p.jobs); err != nil {
 		return nil, err
 	}
 	return p.write(ctx, l)
@@ -266,7 +267,7 @@ func (p *packer) layerInfo(ctx context.Context, h v1.Hash, own bool) (store.Blob
 	if own || p.original {
 		return p.content.Info(ctx, h)
 	}
-	return sketchedInfo(ctx, p.content, h)
+	return arrange.Info(ctx, p.content, h)
 }
 
 // readImage reads the manifest and the config of an image, and refuses what is not

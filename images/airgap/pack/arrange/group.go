@@ -1,4 +1,4 @@
-package pack
+package arrange
 
 import (
 	"cmp"
@@ -26,12 +26,12 @@ const (
 	relatedPart = 32
 )
 
-// arrange puts the layers, given in the order of images, into runs that become a
+// Runs puts the layers, given in the order of images, into runs that become a
 // frame each: the project's own ones first, each alone, since they change with
 // every build and are looked for first; then the others in groups of relatives.
 // The order depends on nothing but the layers and their order. Without grouping, each layer
 // is alone.
-func arrange(ctx context.Context, content *store.Store, layers []frame.Layer, grouping bool, jobs int) ([][]frame.Layer, error) {
+func Runs(ctx context.Context, content *store.Store, layers []frame.Layer, grouping bool, jobs int) ([][]frame.Layer, error) {
 	var runs [][]frame.Layer
 	var others []frame.Layer
 	for _, l := range layers {

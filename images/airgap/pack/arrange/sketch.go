@@ -1,4 +1,4 @@
-package pack
+package arrange
 
 import (
 	"cmp"
@@ -237,9 +237,9 @@ func decodeSketch(b []byte) (sketch, bool) {
 	return s, s.limit > 0 && s.limit <= allHashes && s.size >= 0
 }
 
-// sketchedInfo tells what is known about the blob of a layer, and sketches the layer while
+// Info tells what is known about the blob of a layer, and sketches the layer while
 // it is read for that, if it will have to be compared.
-func sketchedInfo(ctx context.Context, content *store.Store, h v1.Hash) (store.BlobInfo, error) {
+func Info(ctx context.Context, content *store.Store, h v1.Hash) (store.BlobInfo, error) {
 	s := newSketcher()
 	info, err := content.InfoAndContent(ctx, h, s)
 	if err != nil || s.size < loneSize || s.size != info.UncompressedSize {

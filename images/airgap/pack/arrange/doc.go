@@ -1,0 +1,2 @@
+// Package arrange decides which layers share a frame of an archive, and in which order.
+package arrange
