@@ -59,7 +59,8 @@ var packages = map[string][]string{
 	"images/hosts":               {"internal/redact", "internal/regular"},
 	"images/registry":            {"images", "images/credentials", "images/hosts", "images/store", "internal/redact", "progress"},
 	"images/zstd":                {},
-	"images/airgap/format":       {"images", "internal/fileop", "internal/regular", "internal/sniff", "internal/streams"},
+	"images/airgap/format": {"images", "internal/fileop", "internal/regular", "internal/sniff", "internal/streams",
+		"internal/suggest"},
 	"images/airgap": {"images", "images/airgap/format", "internal/fileop", "internal/regular", "internal/sniff",
 		"internal/streams", "progress"},
 	"images/airgap/airgaptest": {"images/airgap/format", "images/airgap/pack", "images/imagetest", "images/store", "progress"}, // only tests import it

@@ -19,14 +19,15 @@ func DidYouMean(word string, candidates []string) string {
 func Nearest(word string, candidates []string, limit int) string {
 	best, least := "", limit+1
 	for _, c := range candidates {
-		if d := distance(strings.ToLower(word), strings.ToLower(c)); d < least && d < len(c) {
+		if d := Distance(strings.ToLower(word), strings.ToLower(c)); d < least && d < len(c) {
 			best, least = c, d
 		}
 	}
 	return best
 }
 
-func distance(a, b string) int {
+// Distance returns the distance of two words, in which upper and lower case differ.
+func Distance(a, b string) int {
 	// before, last and row are three rows of the table of distances between prefixes of a and b.
 	before, last, row := make([]int, len(b)+1), make([]int, len(b)+1), make([]int, len(b)+1)
 	for j := range last {

@@ -136,10 +136,10 @@ func (w *Workshop) Framed(codec format.Codec, change func(*format.Index)) []byte
 		if err != nil {
 			w.t.Fatal(err)
 		}
-		raw := slices.Concat(header, content, format.Zeros[:format.Padding(size)])
+		raw := slices.Concat(header, content, format.Zeros(format.Padding(size)))
 		frame(raw, []format.Entry{{Name: n, Offset: int64(len(header)), Size: size}})
 	}
-	frame(format.Zeros[:], nil)
+	frame(format.Zeros(format.TarEnd), nil)
 	if change != nil {
 		change(idx)
 	}

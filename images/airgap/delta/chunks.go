@@ -90,7 +90,7 @@ func (c *chunker) next(pos int64) ([]byte, error) {
 		}
 		c.at = pos
 		c.buf = c.buf[:min(int64(cap(c.buf)), c.file.Size()-pos)]
-		if !format.ReadAt(c.file, c.buf, pos) {
+		if !format.ReadFullAt(c.file, c.buf, pos) {
 			return nil, io.ErrUnexpectedEOF
 		}
 	}

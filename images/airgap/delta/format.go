@@ -138,7 +138,7 @@ func (d *delta) eachAdded(do func(offset, size int64) error) error {
 // what it says is possible.
 func readDelta(ctx context.Context, r io.ReaderAt, size int64) (*delta, error) {
 	head := make([]byte, deltaHead)
-	if size < int64(deltaHead+sha256.Size) || !format.ReadAt(r, head, 0) || !bytes.HasPrefix(head, []byte(deltaMagic)) {
+	if size < int64(deltaHead+sha256.Size) || !format.ReadFullAt(r, head, 0) || !bytes.HasPrefix(head, []byte(deltaMagic)) {
 		return nil, errors.New("not a delta, or cut off")
 	}
 	if v := binary.LittleEndian.Uint32(head[len(deltaMagic):]); v != deltaVersion {
@@ -150,7 +150,7 @@ func readDelta(ctx context.Context, r io.ReaderAt, size int64) (*delta, error) {
 		return nil, err
 	}
 	want := make([]byte, sha256.Size)
-	if !format.ReadAt(r, want, end) {
+	if !format.ReadFullAt(r, want, end) {
 		return nil, io.ErrUnexpectedEOF
 	}
 	if got := sum.Sum(nil); !bytes.Equal(got, want) {
@@ -161,7 +161,7 @@ func readDelta(ctx context.Context, r io.ReaderAt, size int64) (*delta, error) {
 		return nil, fmt.Errorf("its recipe claims %d bytes; %d are left in the file, and at most %d are read", length, end-int64(deltaHead), maxRecipe)
 	}
 	raw := make([]byte, length)
-	if !format.ReadAt(r, raw, int64(deltaHead)) {
+	if !format.ReadFullAt(r, raw, int64(deltaHead)) {
 		return nil, io.ErrUnexpectedEOF
 	}
 	// A run has three commas. What would be more runs than are read shall not get

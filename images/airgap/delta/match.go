@@ -137,10 +137,10 @@ func (k *knownChunks) both(ctx context.Context, new *format.File, oldAt, newAt, 
 		k.buf = make([]byte, 2*size)
 	}
 	a, b = k.buf[:size], k.buf[size:2*size]
-	if !format.ReadAt(k.old, a, oldAt) {
+	if !format.ReadFullAt(k.old, a, oldAt) {
 		return nil, nil, fmt.Errorf("reading %s at byte %d: the file changed meanwhile or cannot be read", k.old.Name, oldAt)
 	}
-	if !format.ReadAt(new, b, newAt) {
+	if !format.ReadFullAt(new, b, newAt) {
 		return nil, nil, fmt.Errorf("reading %s at byte %d: the file changed meanwhile or cannot be read", new.Name, newAt)
 	}
 	return a, b, nil

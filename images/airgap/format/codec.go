@@ -11,11 +11,11 @@ import (
 	"github.com/slipway-build/slipway/internal/sniff"
 )
 
-// A Codec is how an archive is compressed.
+// A Codec says how an archive is compressed.
 type Codec string
 
-// The codecs. Archives are written in the first three; bzip2 is only read,
-// since RKE2's reader takes it too.
+// The codecs. Archives are written with the first three. bzip2 is only read, because RKE2's
+// reader accepts it too.
 const (
 	Tar   Codec = "tar"
 	Zstd  Codec = "tar.zst"
@@ -23,12 +23,12 @@ const (
 	Bzip2 Codec = "tar.bz2"
 )
 
-// MaxWindow is the largest zstd window that an archive may need: RKE2's reader
+// MaxWindow is the largest zstd window that an archive may need, in bytes. RKE2's reader
 // refuses more (wharfie, WithDecoderMaxMemory(1<<25)).
 const MaxWindow = 32 << 20
 
-// suffixes are the file names by which nodes recognise archives (wharfie,
-// SupportedExtensions), without those whose codec has no reader here.
+// suffixes are the ends of the file names that nodes take for archives (wharfie,
+// SupportedExtensions), without those of codecs that we do not read.
 var suffixes = []struct {
 	suffix string
 	codec  Codec
@@ -39,7 +39,7 @@ var suffixes = []struct {
 	{".tar.bz2", Bzip2}, {".tbz", Bzip2},
 }
 
-// CodecOf tells a codec by the file's name, as nodes do.
+// CodecOf returns the codec that a file name stands for, as nodes do.
 func CodecOf(name string) (Codec, bool) {
 	name = strings.ToLower(name)
 	for _, s := range suffixes {
@@ -50,8 +50,8 @@ func CodecOf(name string) (Codec, bool) {
 	return "", false
 }
 
-// OutputCodec is the codec in which an archive of this name is written. Only
-// .tar, .tar.zst, .tzst, .tar.gz and .tgz are.
+// OutputCodec returns the codec with which to write an archive to path. A name that does not
+// end in .tar, .tar.zst, .tzst, .tar.gz or .tgz is an error.
 func OutputCodec(path string) (Codec, error) {
 	if codec, ok := CodecOf(path); ok && codec != Bzip2 {
 		return codec, nil
@@ -59,7 +59,8 @@ func OutputCodec(path string) (Codec, error) {
 	return "", fmt.Errorf("archive %s: its name must end in .tar, .tar.zst or .tar.gz", path)
 }
 
-// CodecOfHead tells a codec by a file's first sniff.HeadLen bytes.
+// CodecOfHead returns the codec of a file that begins with head, its first sniff.HeadLen
+// bytes. The error for a file that is not an archive says what it is.
 func CodecOfHead(head []byte) (Codec, error) {
 	switch c := sniff.CompressionOf(head); c {
 	case sniff.Zstd:
@@ -80,20 +81,18 @@ func CodecOfHead(head []byte) (Codec, error) {
 	return Tar, nil
 }
 
-// CodecOfFile tells a codec by a file's first bytes. A file that is not an archive is an
-// error that says what it is.
+// CodecOfFile is CodecOfHead for a file of size bytes.
 func CodecOfFile(r io.ReaderAt, size int64) (Codec, error) {
 	head := make([]byte, min(size, sniff.HeadLen))
-	if !ReadAt(r, head, 0) {
+	if !ReadFullAt(r, head, 0) {
 		return "", io.ErrUnexpectedEOF
 	}
 	return CodecOfHead(head)
 }
 
-// Decompress reads what codec made of a tar. A zstd frame whose window is over
-// MaxWindow is an error, as it is for nodes. It decodes in the calling goroutine,
-// with no more memory than the frames' own windows: most of what is read by it is
-// small.
+// Decompress returns a reader of the tar in r. A zstd frame with a window over MaxWindow is an
+// error, as it is for nodes. It decodes in the calling goroutine, in no more memory than the
+// windows of the frames need.
 func (codec Codec) Decompress(r io.Reader) (io.ReadCloser, error) {
 	content, err := codec.compression().NewReader(r, append(sniff.LowMemory(), zstd.WithDecoderMaxWindow(MaxWindow))...)
 	if err != nil {

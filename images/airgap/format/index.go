@@ -10,17 +10,17 @@ import (
 	"math"
 )
 
-// An Index says where everything lies in a compressed archive, so that a
-// reader need not decompress what is before it. docs/airgap-format.md describes
-// its form; a plain tar needs none.
+// An Index says where each frame and each file of a compressed archive is, so that a reader
+// can decompress one frame alone. docs/airgap-format.md describes its format. A plain tar has
+// no index.
 type Index struct {
 	Version int     `json:"version"`
 	Frames  []Span  `json:"frames"`
 	Entries []Entry `json:"entries"`
 }
 
-// A Span is a frame: where its compressed bytes are in the file, and which bytes
-// of the tar they are.
+// A Span says where the compressed bytes of a frame are in the archive, and which bytes of the
+// tar they are, in bytes.
 type Span struct {
 	Offset    int64 `json:"offset"`
 	Size      int64 `json:"size"`
@@ -28,7 +28,7 @@ type Span struct {
 	TarSize   int64 `json:"tarSize"`
 }
 
-// An Entry is a file of the tar; Offset is that of its body.
+// An Entry says where the content of a file is in the tar, in bytes.
 type Entry struct {
 	Name   string `json:"name"`
 	Offset int64  `json:"offset"`
@@ -37,28 +37,28 @@ type Entry struct {
 
 const (
 	indexVersion = 1
-	// indexMagic ends the index. 12 bytes end its payload: how many bytes lie
-	// between the index's beginning and the payload's end (8 bytes, little
-	// endian), and the magic.
+	// indexTrailer is the size of the trailer at the end of the payload: the distance
+	// between the beginning of the index and the end of the payload (8 bytes, little
+	// endian), and indexMagic.
 	indexMagic   = "SlwI"
 	indexTrailer = 8 + len(indexMagic)
 
-	// skippableIndex is the magic number of the skippable zstd frame that the
-	// index is, skippableSeekTable that of the seek table of zstd's seekable
-	// format, whose own magic ends it.
+	// The index is a skippable zstd frame with the magic number skippableIndex. It is
+	// followed by a seek table of zstd's seekable format, a skippable frame too, which ends
+	// in seekTableMagic.
 	skippableIndex     = 0x184D2A5B
 	skippableSeekTable = 0x184D2A5E
 	seekTableMagic     = 0x8F92EAB1
 	seekTableFooter    = 9
-	// seekTableFrame is the largest frame that the seekable format has
+	// seekTableFrame is the size of the largest frame in the seekable format, decompressed
 	// (zstd_seekable.h, ZSTD_SEEKABLE_MAX_FRAME_DECOMPRESSED_SIZE).
 	seekTableFrame = 1 << 30
 
-	// gzipExtra is how much of the index one gzip member holds in its extra
-	// field, which has room for 64 KiB, subfield headers included.
+	// gzipExtra is the number of bytes of the index in the extra field of one gzip member.
+	// The field has room for 64 KiB with the headers of its subfields.
 	gzipExtra = 60000
-	// gzipEmpty ends a gzip member without content: an empty final block with
-	// fixed codes, CRC-32 and size.
+	// gzipEmpty is what follows the header in a gzip member without content: an empty
+	// final block with fixed codes, the CRC-32 and the size.
 	gzipEmpty = "\x03\x00\x00\x00\x00\x00\x00\x00\x00\x00"
 )
 
@@ -67,8 +67,8 @@ func NewIndex() *Index {
 	return &Index{Version: indexVersion, Frames: []Span{}, Entries: []Entry{}}
 }
 
-// Add appends a frame of size bytes, which are tarSize bytes of the tar. The offsets of
-// its entries are from the beginning of the frame's own bytes of the tar.
+// Add appends a frame of size compressed bytes, which are tarSize bytes of the tar. Offsets of
+// entries are relative to the beginning of the frame in the tar.
 func (idx *Index) Add(size, tarSize int64, entries []Entry) {
 	at := Span{Size: size, TarSize: tarSize}
 	if n := len(idx.Frames); n > 0 {
@@ -82,7 +82,7 @@ func (idx *Index) Add(size, tarSize int64, entries []Entry) {
 	}
 }
 
-// Encode is what is written after the last frame.
+// Encode returns the bytes to write after the last frame; none for a plain tar.
 func (idx *Index) Encode(codec Codec) ([]byte, error) {
 	if codec == Tar {
 		return nil, nil
@@ -109,9 +109,9 @@ func appendTrailer(b []byte, before int) []byte {
 	return append(b, indexMagic...)
 }
 
-// seekTable is the index that other programs know, of zstd's seekable format. It
-// lists all frames before it, the skippable one of our own index, of indexSize
-// bytes, included. It is left out if a frame is larger than the format allows.
+// seekTable returns the seek table of zstd's seekable format, which other programs know. It
+// lists all frames before it, and among them our own index of indexSize bytes. If a frame is
+// too large for the format, there is no seek table.
 func (idx *Index) seekTable(indexSize int64) []byte {
 	var table []byte
 	for _, f := range append(idx.Frames, Span{Size: indexSize}) {
@@ -129,8 +129,8 @@ func (idx *Index) seekTable(indexSize int64) []byte {
 	return binary.LittleEndian.AppendUint32(out, seekTableMagic)
 }
 
-// encodeGzip puts the index into the extra fields (RFC 1952, 2.3.1.1) of empty
-// gzip members, subfield SW.
+// encodeGzip writes the index into the extra fields of gzip members without content, as
+// subfield SW (RFC 1952, 2.3.1.1).
 func (*Index) encodeGzip(raw []byte) []byte {
 	var out []byte
 	for {
@@ -156,12 +156,12 @@ func (*Index) encodeGzip(raw []byte) []byte {
 	}
 }
 
-// ErrNoIndex says that an archive has no index. It is read from its beginning
-// then.
+// ErrNoIndex is returned for an archive without an index, or with one of a later version. Such
+// an archive is read from its beginning.
 var ErrNoIndex = errors.New("the archive has no index")
 
-// ReadIndex reads the index at the end of a file of this size. It checks that
-// what it says is possible; whether it is true shows when a file is read.
+// ReadIndex reads the index at the end of an archive of size bytes. An index that is
+// impossible is an error. One that is possible and wrong is noticed when a file is read.
 func ReadIndex(r io.ReaderAt, size int64, codec Codec) (*Index, error) {
 	var (
 		raw []byte
@@ -184,7 +184,7 @@ func ReadIndex(r io.ReaderAt, size int64, codec Codec) (*Index, error) {
 		return nil, fmt.Errorf("reading the archive's index: %w", err)
 	}
 	if idx.Version != indexVersion {
-		// A later version may mean anything; the archive itself is readable.
+		// The archive itself is readable, whatever a later version means.
 		return nil, ErrNoIndex
 	}
 	if err := idx.check(end); err != nil {
@@ -193,8 +193,8 @@ func ReadIndex(r io.ReaderAt, size int64, codec Codec) (*Index, error) {
 	return &idx, nil
 }
 
-// check makes sure that frames follow one another up to end, and that entries
-// follow one another inside them.
+// check returns an error unless the frames follow one another up to end, and the entries
+// follow one another inside the tar.
 func (idx *Index) check(end int64) error {
 	var offset, tarOffset int64
 	for i, f := range idx.Frames {
@@ -220,7 +220,7 @@ func (idx *Index) check(end int64) error {
 func readZstdIndex(r io.ReaderAt, size int64) ([]byte, int64, error) {
 	end := size
 	var foot [seekTableFooter]byte
-	if !ReadAt(r, foot[:], end-seekTableFooter) {
+	if !ReadFullAt(r, foot[:], end-seekTableFooter) {
 		return nil, 0, ErrNoIndex
 	}
 	if binary.LittleEndian.Uint32(foot[5:]) == seekTableMagic {
@@ -232,7 +232,7 @@ func readZstdIndex(r io.ReaderAt, size int64) ([]byte, int64, error) {
 	}
 	length, ok := readTrailer(r, end)
 	var head [8]byte
-	if !ok || length < int64(len(head)+indexTrailer) || !ReadAt(r, head[:], end-length) {
+	if !ok || length < int64(len(head)+indexTrailer) || !ReadFullAt(r, head[:], end-length) {
 		return nil, 0, ErrNoIndex
 	}
 	if binary.LittleEndian.Uint32(head[:]) != skippableIndex || int64(binary.LittleEndian.Uint32(head[4:])) != length-int64(len(head)) {
@@ -243,7 +243,7 @@ func readZstdIndex(r io.ReaderAt, size int64) ([]byte, int64, error) {
 		return nil, 0, fmt.Errorf("the archive's index has %d bytes; at most %d are read", payload, JSONLimit)
 	}
 	raw := make([]byte, payload)
-	if !ReadAt(r, raw, end-length+int64(len(head))) {
+	if !ReadFullAt(r, raw, end-length+int64(len(head))) {
 		return nil, 0, ErrNoIndex
 	}
 	return raw, end - length, nil
@@ -259,7 +259,7 @@ func readGzipIndex(r io.ReaderAt, size int64) ([]byte, int64, error) {
 		return nil, 0, fmt.Errorf("the archive's index has %d bytes; at most %d are read", length, JSONLimit)
 	}
 	raw := make([]byte, length+int64(len(gzipEmpty)))
-	if !ReadAt(r, raw, end-length) {
+	if !ReadFullAt(r, raw, end-length) {
 		return nil, 0, ErrNoIndex
 	}
 	var payload []byte
@@ -282,18 +282,18 @@ func readGzipIndex(r io.ReaderAt, size int64) ([]byte, int64, error) {
 	return payload[:len(payload)-indexTrailer], end - length, nil
 }
 
-// readTrailer returns the length of the index whose payload ends at end.
+// readTrailer returns the length of the index with a payload that ends at end.
 func readTrailer(r io.ReaderAt, end int64) (int64, bool) {
 	var trailer [indexTrailer]byte
-	if !ReadAt(r, trailer[:], end-int64(indexTrailer)) || string(trailer[8:]) != indexMagic {
+	if !ReadFullAt(r, trailer[:], end-int64(indexTrailer)) || string(trailer[8:]) != indexMagic {
 		return 0, false
 	}
 	length := binary.LittleEndian.Uint64(trailer[:])
 	return int64(length), length <= uint64(end) && length >= uint64(indexTrailer)
 }
 
-// ReadAt reads all of p, or says that it cannot.
-func ReadAt(r io.ReaderAt, p []byte, offset int64) bool {
+// ReadFullAt reads all of p, and reports whether it could.
+func ReadFullAt(r io.ReaderAt, p []byte, offset int64) bool {
 	if offset < 0 {
 		return false
 	}

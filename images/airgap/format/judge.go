@@ -13,20 +13,18 @@ import (
 	"github.com/slipway-build/slipway/internal/sniff"
 )
 
-// What Pack refuses to write, Verify calls a problem: both ask the functions of this
-// file. They judge what readers would make of an archive, of values that Pack is
-// about to write and that Verify has read.
+// The writer refuses to write, and verify calls a problem, what the functions of this file
+// find. They know what readers make of an archive.
 
-// A NamedLayer is a layer by its name in messages.
+// A NamedLayer is a layer to check, with its name for messages.
 type NamedLayer struct {
 	Name        string
 	Compression sniff.Compression
 }
 
-// CheckLayers judges the layers of an image in manifest.json, which says
-// nothing of their compression. RKE2's reader tells it by the first layer alone,
-// Docker Engine 20.10 knows no zstd, and containerd takes every compressed layer for
-// gzip.
+// CheckLayers checks the layers of an image in manifest.json, which does not say how they are
+// compressed. RKE2's reader assumes that all are compressed as the first one is, Docker Engine
+// 20.10 does not know zstd, and containerd takes every compressed layer for gzip.
 func CheckLayers(layers []NamedLayer) []error {
 	var errs []error
 	for _, l := range layers {
@@ -41,11 +39,10 @@ func CheckLayers(layers []NamedLayer) []error {
 	return errs
 }
 
-// CheckLayerType compares the media type that a manifest has for a layer with its
-// bytes. Readers tell compressions apart by the bytes, whichever the media type
-// says; only where it says that there is none, containerd does not look
-// (containerd/core/images, DiffCompression). So a wrong compression is a note and a
-// layer that is secretly compressed an error.
+// CheckLayerType compares the media type of a layer with the compression of its bytes. Readers
+// go by the bytes, except that containerd does not look at them if the media type is that of an
+// uncompressed layer (containerd/core/images, DiffCompression). So a compressed layer with such
+// a media type is an error, and any other difference a note.
 func CheckLayerType(name string, m types.MediaType, is sniff.Compression) (note string, err error) {
 	said := images.LayerCompression(m)
 	switch {
@@ -59,15 +56,15 @@ func CheckLayerType(name string, m types.MediaType, is sniff.Compression) (note 
 	return fmt.Sprintf("layer %s has the media type %s, but its compression is %s; readers go by the bytes", name, m, is), nil
 }
 
-// A NamedImage is an image by its name in messages.
+// A NamedImage is an image to check, with its name for messages.
 type NamedImage struct {
 	Name     string
 	Platform v1.Platform
 }
 
-// CheckPlatforms judges what the images of an archive are for. A Windows image that
-// does not state its version is taken for the host's (containerd#5916), and of two
-// builds in one archive every node imports the wrong one too.
+// CheckPlatforms checks the platforms of all images of an archive. containerd takes a Windows
+// image without a version for one of the host's version (containerd#5916). Of an archive with
+// two Windows builds, every node imports both.
 func CheckPlatforms(all []NamedImage) []error {
 	var (
 		errs   []error

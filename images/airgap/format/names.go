@@ -11,10 +11,9 @@ import (
 	"github.com/slipway-build/slipway/images"
 )
 
-// Tag is the name under which ref lies in an archive. Archives know tags alone:
-// RKE2's reader refuses digests, and k3s cannot re-tag an image that has none. A
-// reference pinned by digest keeps its tag if it has one, and is else tagged
-// sha256-<hex>, as hauler does:
+// Tag returns the name of ref in an archive. Names in archives have tags: RKE2's reader refuses
+// digests, and k3s cannot re-tag an image without a tag. A reference pinned by digest keeps its
+// tag, or else gets the tag sha256-<hex>, as in hauler:
 //
 //	rancher/x:v1                      rancher/x:v1
 //	rancher/x:v1@sha256:0123…         rancher/x:v1
@@ -34,14 +33,14 @@ func Tag(ref name.Reference) (name.Tag, error) {
 	return name.Tag{}, fmt.Errorf("%s is neither a tag nor a digest", ref)
 }
 
-// pinnedTag matches what Tag makes of a digest.
+// pinnedTag matches the tags that Tag makes of digests.
 var pinnedTag = regexp.MustCompile(`^sha256-([0-9a-f]{64})$`)
 
-// RegistryTag is the tag that an image with this tag in an archive gets in a registry.
-// It is the same but for sha256-<hex>, which Tag makes of a digest: to a registry's
-// clients that is the list of what refers to the digest (OCI distribution-spec,
-// "Referrers Tag Schema"), and the first signature or SBOM would overwrite the image.
-// Such a tag becomes pinned-<hex>, and digest is what it pins.
+// RegistryTag returns the tag in a registry for an image that has tag in an archive. They are
+// the same, except for sha256-<hex>, which Tag makes of a digest. In a registry, that is the tag
+// of the list of referrers to the digest (OCI distribution-spec, "Referrers Tag Schema"), so
+// that the first signature or SBOM would overwrite the image. Such a tag becomes pinned-<hex>,
+// and digest is the digest that it pins.
 func RegistryTag(tag string) (registryTag string, digest *v1.Hash) {
 	m := pinnedTag.FindStringSubmatch(tag)
 	if m == nil {
@@ -50,10 +49,10 @@ func RegistryTag(tag string) (registryTag string, digest *v1.Hash) {
 	return "pinned-" + m[1], &v1.Hash{Algorithm: "sha256", Hex: m[1]}
 }
 
-// HostComponent spells a registry's host and port as an element of a repository's name
-// (OCI distribution-spec, "Pulling manifests": lower-case letters and digits, which ".",
-// "_", "__" or hyphens part). What that cannot hold becomes a hyphen: localhost:5000 is
-// localhost-5000.
+// HostComponent returns the host and port of a registry in a form that may be an element of a
+// repository name: lower-case letters and digits, separated by ".", "_", "__" or hyphens (OCI
+// distribution-spec, "Pulling manifests"). Other characters become a hyphen: localhost:5000
+// becomes localhost-5000.
 func HostComponent(host string) string {
 	separates := func(r rune) bool { return (r < 'a' || r > 'z') && (r < '0' || r > '9') }
 	host = strings.TrimFunc(strings.ToLower(host), separates)
@@ -77,8 +76,8 @@ func HostComponent(host string) string {
 	return out.String()
 }
 
-// NameWarning says which readers cannot parse the name of an image, or is empty. Such a
-// reader stops there, and finds no other image of the archive either.
+// NameWarning says which readers cannot parse the name of an image, or returns "". Such a
+// reader stops at the name, and does not find other images of the archive either.
 func NameWarning(tag name.Tag) string {
 	familiar := images.Familiar(tag)
 	if strings.HasPrefix(familiar, "[") {
@@ -90,8 +89,8 @@ func NameWarning(tag name.Tag) string {
 	return ""
 }
 
-// Qualified is the name that two spellings of one tag share:
-// docker.io/library/busybox:1 for busybox:1 and index.docker.io/library/busybox:1.
+// Qualified returns the fully qualified form of a tag: docker.io/library/busybox:1 for
+// busybox:1 and for index.docker.io/library/busybox:1.
 func Qualified(repoTag string) (string, error) {
 	tag, err := images.ParseTag(repoTag)
 	if err != nil {
@@ -100,8 +99,8 @@ func Qualified(repoTag string) (string, error) {
 	return images.Qualified(tag), nil
 }
 
-// DescriptorName is the name that containerd gives to an entry of index.json. A
-// bare tag, which is what OCI means ref.name to be, names no image.
+// DescriptorName returns the qualified name that containerd gives to an entry of index.json, or
+// "". A tag alone, as OCI defines org.opencontainers.image.ref.name, does not name an image.
 func DescriptorName(d v1.Descriptor) string {
 	for _, key := range []string{ImageNameAnnotation, RefNameAnnotation} {
 		value := d.Annotations[key]

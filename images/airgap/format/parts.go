@@ -21,17 +21,18 @@ import (
 	"github.com/slipway-build/slipway/internal/streams"
 )
 
-// MaxParts is how many parts a file may have: their numbers have three digits, so
-// that a shell joins them in order.
+// MaxParts is the largest number of parts. Part numbers have three digits, so that a shell
+// joins NAME.part* in order.
 const MaxParts = 999
 
-// ChecksumsSuffix names the file of digests of a file in parts. It may not begin
-// with .part: a shell that joins NAME.part* would join it too.
+// ChecksumsSuffix ends the name of the file with the digests of all parts and of the whole, as
+// sha256sum writes them. It does not begin with .part, so that NAME.part* does not match it.
 const ChecksumsSuffix = ".sha256"
 
 var partName = regexp.MustCompile(`^(.+)\.part([0-9]{3})$`)
 
-// PartOf says of which file one with this name is a part, and which.
+// PartOf returns, for the name of a part, the name of the whole and the number of the part,
+// from 1 on.
 func PartOf(name string) (whole string, number int, ok bool) {
 	m := partName.FindStringSubmatch(name)
 	if m == nil {
@@ -43,8 +44,8 @@ func PartOf(name string) (whole string, number int, ok bool) {
 
 func PartPath(whole string, number int) string { return fmt.Sprintf("%s.part%03d", whole, number) }
 
-// WholeOf says which file a path stands for, if it is that of a part, or if there
-// are parts alone under it.
+// WholeOf returns the path of the whole if path is that of a part, or if a file at path does not
+// exist and parts of it do.
 func WholeOf(path string) (string, bool) {
 	if whole, _, ok := PartOf(path); ok {
 		return whole, true
@@ -56,7 +57,7 @@ func WholeOf(path string) (string, bool) {
 	return path, err == nil && len(numbers) > 0
 }
 
-// PartsOf returns the numbers of a file's parts that are there, in order.
+// PartsOf returns the numbers of the parts of a file that exist, in order.
 func PartsOf(whole string) ([]int, error) {
 	entries, err := os.ReadDir(filepath.Dir(whole))
 	if err != nil {
@@ -72,18 +73,18 @@ func PartsOf(whole string) ([]int, error) {
 	return numbers, nil
 }
 
-// A File is read as one file, whether it lies in one or in parts.
+// A File is an archive, or any other file, that is one file or is split into parts.
 type File struct {
-	// name is that of the whole, which is not there if it lies in parts.
+	// Name is the path of the whole, which does not exist if the file is split.
 	Name  string
 	Files []*os.File
-	// ends says where in the whole each of files ends.
+	// ends are the offsets in the whole at which each of Files ends.
 	ends []int64
 	read atomic.Int64 // see bytesRead
 }
 
-// OpenFile opens a file, or the parts of it. The path is that of the file or of
-// any part.
+// OpenFile opens the file at path, or its parts. path may also be that of one part. Parts that
+// are missing or cut off are an error.
 func OpenFile(path string) (*File, error) {
 	whole, ok := WholeOf(path)
 	if !ok {
@@ -136,8 +137,8 @@ func openFiles(name string, paths []string) (*File, error) {
 	return w, nil
 }
 
-// checkNumbers finds parts that are missing. How many there should be is known if
-// the file of digests is there.
+// checkNumbers returns an error if parts are missing. The file of digests says how many there
+// should be, if it exists.
 func checkNumbers(whole string, numbers []int) error {
 	listed, err := ReadPartSums(whole)
 	if err != nil {
@@ -160,7 +161,7 @@ func checkNumbers(whole string, numbers []int) error {
 	return nil
 }
 
-// checkSizes finds parts that were cut off: all but the last are of one size.
+// checkSizes returns an error if parts differ in size. Only the last one may be smaller.
 func (w *File) checkSizes() error {
 	for i := range len(w.Files) - 1 {
 		size := w.ends[i]
@@ -182,11 +183,11 @@ func (w *File) Size() int64 {
 	return w.ends[len(w.ends)-1]
 }
 
-// BytesRead returns the number of bytes that ReadAt has returned. Tests prove by it that
-// no frame of an archive of many images is decompressed many times.
+// BytesRead returns the number of bytes that ReadAt has returned. Tests use it to show that no
+// frame is decompressed many times.
 func (w *File) BytesRead() int64 { return w.read.Load() }
 
-// ReadAt reads across the ends of parts (io.ReaderAt).
+// ReadAt reads at an offset of the whole (io.ReaderAt).
 func (w *File) ReadAt(p []byte, offset int64) (n int, err error) {
 	defer func() { w.read.Add(int64(n)) }()
 	if len(w.Files) == 1 {
@@ -214,7 +215,7 @@ func (w *File) ReadAt(p []byte, offset int64) (n int, err error) {
 	return n, nil
 }
 
-// Close closes all files.
+// Close closes the file, or all parts.
 func (w *File) Close() error {
 	var errs []error
 	for _, f := range w.Files {
@@ -223,9 +224,8 @@ func (w *File) Close() error {
 	return errors.Join(errs...)
 }
 
-// ReadPartSums returns the digests of a file's parts, in hex, as they stand in the
-// file that the split wrote. It returns none if there is no such file, or if it
-// lists no parts.
+// ReadPartSums returns the SHA-256 of each part of a file, in hex, from the file of digests. It
+// returns none if there is no such file, or if it does not list parts.
 func ReadPartSums(whole string) ([]string, error) {
 	path := whole + ChecksumsSuffix
 	raw, err := readSmall(path)
@@ -256,7 +256,7 @@ func ReadPartSums(whole string) ([]string, error) {
 	return sums, lines.Err()
 }
 
-// readSmall reads a file that has no more than the digests of all parts.
+// readSmall reads a file of at most 1 MiB, which has room for the digests of all parts.
 func readSmall(path string) ([]byte, error) {
 	f, err := regular.Open(path)
 	if err != nil {
@@ -271,9 +271,9 @@ func readSmall(path string) ([]byte, error) {
 	return raw, err
 }
 
-// Files are the files that an archive lies in: itself, or its parts in order and
-// then the file of their digests, if it is there. None is an error that wraps
-// fs.ErrNotExist.
+// Files returns the paths of the files of an archive: the archive, or its parts in order and
+// then the file of digests, if it exists. An error that wraps fs.ErrNotExist says that there is
+// neither.
 func Files(path string) ([]string, error) {
 	whole, ok := WholeOf(path)
 	if !ok {
@@ -294,7 +294,7 @@ func Files(path string) ([]string, error) {
 	return files, nil
 }
 
-// Whole is the archive that a file of Files belongs to, going by its name.
+// Whole returns the path of the archive that one of Files belongs to, by its name.
 func Whole(path string) string {
 	if whole, _, ok := PartOf(path); ok {
 		return whole
@@ -305,8 +305,8 @@ func Whole(path string) string {
 	return path
 }
 
-// RemoveParts removes what is left of an earlier split of a file: all parts after
-// the first keep ones, and their digests if none are kept.
+// RemoveParts removes the parts of a file with numbers over keep. If keep is 0 and there were
+// parts, it also removes the file of digests.
 func RemoveParts(whole string, keep int) error {
 	numbers, err := PartsOf(whole)
 	if err != nil {

@@ -3,11 +3,13 @@ package format
 import (
 	"slices"
 	"strings"
+
+	"github.com/slipway-build/slipway/internal/suggest"
 )
 
-// Similar returns up to five names like want, best first: other tags of the same
-// repository, the same image of another registry, then what differs in few
-// letters.
+// Similar returns up to five of the qualified names have that resemble want, the best first:
+// other tags of its repository, then images of its base name in other repositories, then
+// repositories that differ in few letters.
 func Similar(want string, have []string) []string {
 	type near struct {
 		name string
@@ -23,7 +25,7 @@ func Similar(want string, have []string) []string {
 		case otherBase == base:
 			far = 1
 		default:
-			far = 1 + distance(otherRepo, repo)
+			far = 1 + suggest.Distance(otherRepo, repo)
 			if far > 1+len(base)/3 {
 				continue
 			}
@@ -44,30 +46,8 @@ func Similar(want string, have []string) []string {
 	return names
 }
 
-// SplitTag returns the repository of a qualified name, and its last part.
+// SplitTag returns the repository of a qualified name, and the last element of the repository.
 func SplitTag(n string) (repo, base string) {
 	repo = n[:strings.LastIndexByte(n, ':')]
 	return repo, repo[strings.LastIndexByte(repo, '/')+1:]
-}
-
-// distance is how many letters must be changed, added or taken away to make b of
-// a (Levenshtein).
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			change := diagonal
-			if a[i] != b[j] {
-				change++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(change, row[j]+1, diagonal+1)
-		}
-	}
-	return row[len(b)]
 }

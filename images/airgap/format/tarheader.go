@@ -11,17 +11,17 @@ import (
 	"time"
 )
 
-// BlockSize is the unit of a tar: headers are made of blocks, bodies are padded
-// to them.
+// BlockSize is the unit of a tar, in bytes. Headers consist of whole blocks, and content is
+// padded to whole blocks.
 const BlockSize = 512
 
-// TarEnd ends a tar: two blocks of zeros.
+// TarEnd is the size of the zeros that end a tar, in bytes.
 const TarEnd = 2 * BlockSize
 
-// TarHeader is the header of a file of an archive: mode 0644, owner 0, time 0,
-// whatever the disk, the umask or the clock say. It is USTAR; a file over 8 GiB,
-// which USTAR cannot tell, has a PAX record before it. A name that ends with a slash
-// is that of a folder, whose mode is 0755.
+// TarHeader returns the header of a file in an archive that we write. Mode (0644), owner (0)
+// and time (1970-01-01) are the same on every host. The header is USTAR, preceded by a PAX
+// record if the file has more than 8 GiB. A name that ends with a slash names a folder, whose
+// mode is 0755.
 func TarHeader(name string, size int64) ([]byte, error) {
 	h := &tar.Header{Typeflag: tar.TypeReg, Name: name, Size: size, Mode: 0o644, ModTime: time.Unix(0, 0)}
 	if strings.HasSuffix(name, "/") {
@@ -35,14 +35,13 @@ func TarHeader(name string, size int64) ([]byte, error) {
 	return b.Bytes(), nil
 }
 
-// CleanName spells the name that a file has in a tar, or that one of the views
-// calls it by. /x and ./x are x: docker load unpacks an archive into a folder and
-// looks for what the views name below that folder.
+// CleanName returns the clean form of a name in a tar or in a view. /x and ./x become x:
+// docker load unpacks an archive into a folder and looks there for the names in manifest.json.
 func CleanName(name string) string {
 	return strings.TrimLeft(path.Clean(name), "/")
 }
 
-// CheckName refuses the name of a file, as it stands in a tar, that leads upwards.
+// CheckName returns an error if a name in a tar contains "..".
 func CheckName(name string) error {
 	if slices.Contains(strings.Split(name, "/"), "..") {
 		return fmt.Errorf("the name of file %q contains \"..\"", name)
@@ -50,8 +49,8 @@ func CheckName(name string) error {
 	return nil
 }
 
-// CheckType refuses what is neither a file, a folder nor a link: docker load stops at it.
-// Global PAX headers are not entries.
+// CheckType returns an error if a tar entry is not a file, folder or link, at which docker
+// load stops. It accepts global PAX headers, which are not entries.
 func CheckType(name string, typeflag byte) error {
 	switch typeflag {
 	case tar.TypeReg, tar.TypeDir, tar.TypeSymlink, tar.TypeLink, tar.TypeGNUSparse, tar.TypeXGlobalHeader:
@@ -60,15 +59,15 @@ func CheckType(name string, typeflag byte) error {
 	return fmt.Errorf("%q is neither a file nor a folder (tar type %q)", name, typeflag)
 }
 
-// ErrNoEnd says that a tar ends without the zeros that end one. Readers do not mind.
+// ErrNoEnd is the error for a tar without the zeros that end a tar. Most readers accept it.
 var ErrNoEnd = errors.New("the end of the tar is missing, as if it had been cut off")
 
-// TailError is for bytes that are not zero behind the end of a tar.
+// TailError returns the error for count bytes after the end of a tar that are not zero.
 func TailError(count int64) error {
 	return fmt.Errorf("%d bytes that are not zero follow the end of the tar, where readers stop", count)
 }
 
-// IsSparse reports whether a file lies in a tar without its holes, as tar -S writes it.
+// IsSparse reports whether the tar leaves out the holes of a file, as tar -S does.
 func IsSparse(h *tar.Header) bool {
 	for key := range h.PAXRecords {
 		if strings.HasPrefix(key, "GNU.sparse.") {
@@ -78,8 +77,8 @@ func IsSparse(h *tar.Header) bool {
 	return h.Typeflag == tar.TypeGNUSparse
 }
 
-// BodySize is how many bytes follow a header in a tar, padding included. Of a sparse file
-// it is not known, and 0.
+// BodySize returns the number of bytes between a header and the next one, with padding. It
+// returns 0 for a sparse file, of which the header does not say.
 func BodySize(h *tar.Header) int64 {
 	if IsSparse(h) {
 		return 0
@@ -87,24 +86,27 @@ func BodySize(h *tar.Header) int64 {
 	return h.Size + Padding(h.Size)
 }
 
-// Padding is how many zeros follow a body of size bytes.
+// Padding returns the number of zeros that follow content of size bytes.
 func Padding(size int64) int64 {
 	return -size & (BlockSize - 1)
 }
 
-// Zeros are what padding and the end of a tar are made of.
-var Zeros [TarEnd]byte
+var zeros [TarEnd]byte
 
-// MaxEntries is far more files than any archive has, and few enough to hold.
+// Zeros returns n zeros, at most TarEnd. The caller must not change them.
+func Zeros(n int64) []byte { return zeros[:n] }
+
+// MaxEntries is the largest number of files in an archive that is read. It bounds memory, and
+// is far more than any archive of images has.
 const MaxEntries = 1 << 20
 
-// DuplicateError is for a name that two files with different content have.
+// DuplicateError returns the error for two files with one name and different content.
 func DuplicateError(name string) error {
 	return fmt.Errorf("duplicate file %q with different content: docker load takes the last one, RKE2 the first", name)
 }
 
-// LinkTarget is the name of the file that a symlink leads to. An absolute one
-// leads to the archive's top.
+// LinkTarget returns the clean name of the file that the symlink called name leads to. An
+// absolute target starts at the top of the archive.
 func LinkTarget(name, to string) string {
 	if !path.IsAbs(to) {
 		to = path.Join(path.Dir(name), to)
@@ -112,7 +114,7 @@ func LinkTarget(name, to string) string {
 	return CleanName(to)
 }
 
-// MayBeJSON reports whether a file that begins with head may be a JSON object or list.
+// MayBeJSON reports whether a file that begins with head may be a JSON object or array.
 func MayBeJSON(head []byte) bool {
 	trimmed := bytes.TrimLeft(head, " \t\r\n")
 	return len(trimmed) > 0 && (trimmed[0] == '{' || trimmed[0] == '[')

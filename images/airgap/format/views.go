@@ -6,31 +6,31 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 )
 
-// Names of the files that readers look for by name. The blobs lie where the OCI
-// image layout has them.
+// The files that readers look for by name, and the folder of blobs, which is that of the OCI
+// image layout.
 const (
-	ManifestJSON = "manifest.json" // Docker's view: all readers but containerd
-	OCILayout    = "oci-layout"    // says that index.json is what counts
-	IndexJSON    = "index.json"    // OCI's view: containerd
+	ManifestJSON = "manifest.json" // Docker's view, which all readers but containerd go by
+	OCILayout    = "oci-layout"    // makes containerd go by index.json
+	IndexJSON    = "index.json"    // OCI's view
 	BlobFolder   = "blobs/sha256/"
 )
 
-// Annotations of index.json. containerd and nerdctl read the first, skopeo and
-// crane the second.
+// Annotations that name an image in index.json. containerd and nerdctl read the first, skopeo
+// and crane the second.
 const (
 	ImageNameAnnotation = "io.containerd.image.name"
 	RefNameAnnotation   = "org.opencontainers.image.ref.name"
 )
 
-// JSONLimit is the largest JSON file that readers take (containerd,
-// core/images/archive: 20 MiB).
+// JSONLimit is the size of the largest JSON file that readers accept, in bytes (containerd,
+// core/images/archive).
 const JSONLimit = 20 << 20
 
-// MaxNesting is how deep indexes may lie in indexes.
+// MaxNesting is the number of indexes that may lie in one another.
 const MaxNesting = 4
 
-// ManifestEntry is an image in manifest.json. LayerSources is left out, since
-// go-containerregistry takes what it names for foreign layers
+// A ManifestEntry is an image in manifest.json. It has no LayerSources, because
+// go-containerregistry takes the layers named there for foreign ones
 // (go-containerregistry#1870).
 type ManifestEntry struct {
 	Config   string
@@ -38,10 +38,10 @@ type ManifestEntry struct {
 	Layers   []string
 }
 
+// BlobName returns the name of the file of a blob.
 func BlobName(h v1.Hash) string { return "blobs/" + h.Algorithm + "/" + h.Hex }
 
 var hexSHA256 = regexp.MustCompile(`^[0-9a-f]{64}$`)
 
-// IsHexDigest reports whether s is a SHA-256 in lower-case hex, as in the names that crane
-// gives to layers.
+// IsHexDigest reports whether s is a SHA-256 in lower-case hex. crane names layers so.
 func IsHexDigest(s string) bool { return hexSHA256.MatchString(s) }

@@ -47,7 +47,7 @@ func eachZstdFrame(f io.ReaderAt, size int64, do func(offset int64, h zstd.Heade
 	for offset := int64(0); offset < size; {
 		head := make([]byte, min(size-offset, zstd.HeaderMaxSize))
 		var h zstd.Header
-		if !format.ReadAt(f, head, offset) || h.Decode(head) != nil {
+		if !format.ReadFullAt(f, head, offset) || h.Decode(head) != nil {
 			return fmt.Errorf("no zstd frame begins at byte %d, where the one before ends", offset)
 		}
 		do(offset, h)
@@ -57,7 +57,7 @@ func eachZstdFrame(f io.ReaderAt, size int64, do func(offset int64, h zstd.Heade
 		} else {
 			for last := false; !last; {
 				var b [3]byte
-				if !format.ReadAt(f, b[:], next) {
+				if !format.ReadFullAt(f, b[:], next) {
 					return fmt.Errorf("the zstd frame at byte %d has no end", offset)
 				}
 				block := uint32(b[0]) | uint32(b[1])<<8 | uint32(b[2])<<16
@@ -94,7 +94,7 @@ func (r *Report) checkIndexTail(f io.ReaderAt, idx *format.Index) {
 		return
 	}
 	got := make([]byte, len(want))
-	if r.Size-end != int64(len(want)) || !format.ReadAt(f, got, end) || !bytes.Equal(got, want) {
+	if r.Size-end != int64(len(want)) || !format.ReadFullAt(f, got, end) || !bytes.Equal(got, want) {
 		r.problem("the bytes after the last frame, from byte %d on, are not the archive's index", end)
 	}
 }

@@ -101,7 +101,7 @@ func (g *gzipFrames) copied(ctx context.Context, l Layer, header []byte) ([]chun
 	}
 	chunks := []chunk{bytesChunk(head), fileChunk(blob)}
 	if n := format.Padding(l.Size); n > 0 {
-		tail, err := g.member(format.Zeros[:n])
+		tail, err := g.member(format.Zeros(n))
 		if err != nil {
 			return nil, err
 		}
@@ -130,7 +130,7 @@ func (g *gzipFrames) made(ctx context.Context, l Layer, header []byte, done func
 			err = WriteBody(ctx, g.content, l, progressWriter{z, done})
 		}
 		if err == nil {
-			_, err = z.Write(format.Zeros[:format.Padding(l.Size)])
+			_, err = z.Write(format.Zeros(format.Padding(l.Size)))
 		}
 		// Close ends its goroutines, whatever went wrong.
 		if closeErr := z.Close(); err == nil {
@@ -168,7 +168,7 @@ func storedChunk(content *store.Store, l Layer, header []byte) chunk {
 			if err := WriteBody(ctx, content, l, s); err != nil {
 				return err
 			}
-			_, err := s.Write(format.Zeros[:format.Padding(l.Size)])
+			_, err := s.Write(format.Zeros(format.Padding(l.Size)))
 			return err
 		},
 	}

@@ -34,7 +34,7 @@ func NewSmallTar(files []File) (*SmallTar, error) {
 		}
 		t.entries = append(t.entries, format.Entry{Name: file.Name, Offset: t.size, Size: int64(len(file.Content))})
 		t.add(file.Content)
-		t.add(format.Zeros[:format.Padding(int64(len(file.Content)))])
+		t.add(format.Zeros(format.Padding(int64(len(file.Content)))))
 	}
 	return t, nil
 }
@@ -42,7 +42,7 @@ func NewSmallTar(files []File) (*SmallTar, error) {
 // EndOfTar is what ends a tar.
 func EndOfTar() *SmallTar {
 	t := &SmallTar{}
-	t.add(format.Zeros[:])
+	t.add(format.Zeros(format.TarEnd))
 	return t
 }
 

@@ -31,7 +31,7 @@ func (t tarFrames) Run(ctx context.Context, run []Layer, _ func(int)) (Frame, bo
 		if err != nil {
 			return Frame{}, false, err
 		}
-		f.chunks = append(f.chunks, bytesChunk(headers[i]), body, bytesChunk(format.Zeros[:format.Padding(l.Size)]))
+		f.chunks = append(f.chunks, bytesChunk(headers[i]), body, bytesChunk(format.Zeros(format.Padding(l.Size))))
 	}
 	return f, true, nil
 }

@@ -82,7 +82,7 @@ func (t *tarReader) openFile(ctx context.Context, i int) error {
 		return err
 	}
 	t.open, t.body = i, body
-	t.bytes = io.MultiReader(bytes.NewReader(f.header), io.LimitReader(body, f.Size), bytes.NewReader(format.Zeros[:format.Padding(f.Size)]))
+	t.bytes = io.MultiReader(bytes.NewReader(f.header), io.LimitReader(body, f.Size), bytes.NewReader(format.Zeros(format.Padding(f.Size))))
 	return nil
 }
 

@@ -155,7 +155,7 @@ func (m *zstdMaker) write(ctx context.Context, w io.Writer) error {
 		if err := WriteBody(ctx, m.content, f.Layer, w); err != nil {
 			return err
 		}
-		if _, err := w.Write(format.Zeros[:format.Padding(f.Size)]); err != nil {
+		if _, err := w.Write(format.Zeros(format.Padding(f.Size))); err != nil {
 			return err
 		}
 	}
