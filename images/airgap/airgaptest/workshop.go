@@ -50,8 +50,8 @@ func (w *Workshop) Drop(name string) {
 	delete(w.Content, name)
 }
 
-// Edit changes a JSON file.
-func (w *Workshop) Edit(name string, change func(v any)) {
+// edit changes a JSON file.
+func (w *Workshop) edit(name string, change func(v any)) {
 	w.t.Helper()
 	var v any
 	if err := json.Unmarshal(w.Content[name], &v); err != nil {
@@ -67,19 +67,19 @@ func (w *Workshop) Edit(name string, change func(v any)) {
 
 // Docker changes an image of manifest.json.
 func (w *Workshop) Docker(i int, change func(m map[string]any)) {
-	w.Edit(format.ManifestJSON, func(v any) { change(v.([]any)[i].(map[string]any)) })
+	w.edit(format.ManifestJSON, func(v any) { change(v.([]any)[i].(map[string]any)) })
 }
 
 // OCI changes an entry of index.json.
 func (w *Workshop) OCI(i int, change func(m map[string]any)) {
-	w.Edit(format.IndexJSON, func(v any) { change(v.(map[string]any)["manifests"].([]any)[i].(map[string]any)) })
+	w.edit(format.IndexJSON, func(v any) { change(v.(map[string]any)["manifests"].([]any)[i].(map[string]any)) })
 }
 
 // Manifest changes the manifest of the image at the front, and all that names it.
 func (w *Workshop) Manifest(change func(m map[string]any)) {
 	var old string
 	w.OCI(0, func(m map[string]any) { old = format.BlobFolder + strings.TrimPrefix(m["digest"].(string), "sha256:") })
-	w.Edit(old, func(v any) { change(v.(map[string]any)) })
+	w.edit(old, func(v any) { change(v.(map[string]any)) })
 	raw := w.Content[old]
 	renamed := format.BlobFolder + HexDigest(raw)
 	w.Names[slices.Index(w.Names, old)] = renamed

@@ -59,9 +59,9 @@ func OutputCodec(path string) (Codec, error) {
 	return "", fmt.Errorf("archive %s: its name must end in .tar, .tar.zst or .tar.gz", path)
 }
 
-// CodecOfHead returns the codec of a file that begins with head, its first sniff.HeadLen
+// codecOfHead returns the codec of a file that begins with head, its first sniff.HeadLen
 // bytes. The error for a file that is not an archive says what it is.
-func CodecOfHead(head []byte) (Codec, error) {
+func codecOfHead(head []byte) (Codec, error) {
 	switch c := sniff.CompressionOf(head); c {
 	case sniff.Zstd:
 		return Zstd, nil
@@ -81,13 +81,13 @@ func CodecOfHead(head []byte) (Codec, error) {
 	return Tar, nil
 }
 
-// CodecOfFile is CodecOfHead for a file of size bytes.
+// CodecOfFile is codecOfHead for a file of size bytes.
 func CodecOfFile(r io.ReaderAt, size int64) (Codec, error) {
 	head := make([]byte, min(size, sniff.HeadLen))
 	if !ReadFullAt(r, head, 0) {
 		return "", io.ErrUnexpectedEOF
 	}
-	return CodecOfHead(head)
+	return codecOfHead(head)
 }
 
 // Decompress returns a reader of the tar in r. A zstd frame with a window over MaxWindow is an

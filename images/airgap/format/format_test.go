@@ -30,9 +30,9 @@ func TestSniff(t *testing.T) {
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			codec, err := format.CodecOfHead(tt.head)
+			codec, err := format.CodecOfFile(bytes.NewReader(tt.head), int64(len(tt.head)))
 			if codec != tt.codec || (err != nil) != tt.bad {
-				t.Errorf("CodecOfHead: %q, %v", codec, err)
+				t.Errorf("CodecOfFile: %q, %v", codec, err)
 			}
 		})
 	}
