@@ -9,32 +9,31 @@ import (
 	"github.com/slipway-build/slipway/internal/gearhash"
 )
 
-// Chunks are how Diff finds what two files have in common, wherever it lies in
-// them. A chunk ends where the last bytes before it have a certain hash, so that
-// the same bytes are cut the same way in both files (Xia et al., FastCDC, USENIX
-// ATC 2016). How files are cut does not show in a delta.
+// Files are compared by chunks. A chunk ends where the hash of the last bytes has certain bits,
+// so that the same bytes are cut into the same chunks wherever they are in a file (Xia et al.,
+// FastCDC, USENIX ATC 2016). The format of a delta does not depend on how files are cut.
 
-// chunkSizes say how long chunks are.
+// chunkSizes are the limits of the size of a chunk, in bytes.
 type chunkSizes struct {
 	min, max int
-	mask     uint64 // which bits of the hash are zero where a chunk ends
+	mask     uint64 // bits of the hash that are zero at the end of a chunk
 }
 
-// chunkSizesFor is for a file of this size: chunks are of 4 KiB, or of up to 1 MiB
-// if there would be more than 2^18 of them, since all are held in memory.
+// chunkSizesFor returns the limits for a file of size bytes: 4 KiB on average, or up to 1 MiB so
+// that there are no more than about 2^18 chunks, all of which are held in memory.
 func chunkSizesFor(size int64) chunkSizes {
 	const few = 18
 	log := min(max(12, bits.Len64(uint64(size>>few))), 20)
 	return chunkSizes{
 		min: 1 << (log - 2),
 		max: 1 << (log + 3),
-		// The upper bits: they depend on the last 64 bytes, the lower ones on fewer.
+		// The upper bits depend on the last 64 bytes, the lower ones on fewer.
 		mask: (1<<log - 1) << (64 - log),
 	}
 }
 
-// cut returns the length of the chunk at the beginning of b, which is all that is
-// left, or max bytes.
+// cut returns the length of the chunk at the beginning of b. b has max bytes, or all that are
+// left.
 func (s chunkSizes) cut(b []byte) int {
 	if len(b) <= s.min {
 		return len(b)
@@ -55,10 +54,10 @@ func (s chunkSizes) cut(b []byte) int {
 type chunker struct {
 	file  *format.File
 	sizes chunkSizes
-	// ends are those of an archive's frames. A chunk ends there too, so that the
-	// same frame is cut the same way whatever is around it, however short it is.
+	// ends are the ends of the frames of an archive, at which chunks end too. So a frame is
+	// cut into the same chunks in every archive, however short it is.
 	ends []int64
-	buf  []byte // what was read of the file, from byte at on
+	buf  []byte // bytes of the file from offset at on
 	at   int64
 }
 
@@ -66,9 +65,9 @@ func newChunker(f *format.File, sizes chunkSizes) *chunker {
 	c := &chunker{file: f, sizes: sizes}
 	codec, err := format.CodecOfFile(f, f.Size())
 	if err != nil {
-		return c // no archive
+		return c // not an archive
 	}
-	// Without an index, or with a wrong one, it is cut by content alone.
+	// Without a valid index, only the content decides.
 	if idx, err := format.ReadIndex(f, f.Size(), codec); err == nil {
 		for _, frame := range idx.Frames {
 			c.ends = append(c.ends, frame.Offset+frame.Size)
@@ -77,8 +76,8 @@ func newChunker(f *format.File, sizes chunkSizes) *chunker {
 	return c
 }
 
-// next returns the chunk that begins at pos, which is before the end of the file.
-// It is valid until the next call.
+// next returns the chunk that begins at pos, which is before the end of the file. The chunk is
+// valid until the next call.
 func (c *chunker) next(pos int64) ([]byte, error) {
 	size := min(int64(c.sizes.max), c.file.Size()-pos)
 	if i, _ := slices.BinarySearch(c.ends, pos+1); i < len(c.ends) {

@@ -19,39 +19,37 @@ import (
 	"github.com/slipway-build/slipway/progress"
 )
 
-// A FileID says which file is meant.
+// A FileID identifies a file by its content.
 type FileID struct {
-	// Name is the file's, without folders, for people alone.
+	// Name is the base name of the file. It is shown to people, and not compared.
 	Name   string `json:"name"`
 	Size   int64  `json:"size"`   // in bytes
 	SHA256 string `json:"sha256"` // of all bytes, in hex
 }
 
-// A Result says what a delta is made of.
+// A Result describes a delta.
 type Result struct {
 	Old, New FileID
-	// Size is the delta's own, in bytes.
+	// Size is the size of the delta, in bytes.
 	Size int64
-	// Copied is how many bytes of New are OLD's, in this many runs, and Added how
-	// many the delta brings; it holds them compressed.
+	// Copied bytes of New are copied from Old, in as many runs as Copies says. Added bytes
+	// are in the delta, compressed.
 	Copied, Added int64
 	Copies        int
 }
 
-// Write writes a delta: what Apply needs, besides the file old, to make the file new,
-// byte for byte. Any two files will do; archives that Pack wrote have whole frames
-// in common, so that the delta of two releases is about as large as the layers
-// that changed. Both are in the same codec, or have nothing in common. Either may
-// lie in parts.
+// Write writes a delta to path: the bytes from which, with the file old, Apply makes the file
+// new. Any two files have a delta, and either may be split. Two archives of different codecs
+// have no bytes in common, and are an error.
 //
-// The delta is tried before it gets its name. It depends on the two files and their
-// names alone. docs/airgap-delta.md describes its form.
-func Write(ctx context.Context, old, new, delta string) (_ Result, err error) {
+// The delta depends on the content and names of the two files alone. Write applies it before
+// the delta gets its name.
+func Write(ctx context.Context, old, new, path string) (_ Result, err error) {
 	task := progress.Start(ctx, "compare "+filepath.Base(new))
 	defer func() { task.Done(err) }()
-	d, err := diff(ctx, old, new, delta, task)
+	d, err := diff(ctx, old, new, path, task)
 	if err != nil {
-		return Result{}, fmt.Errorf("writing delta %s: %w", delta, err)
+		return Result{}, fmt.Errorf("writing delta %s: %w", path, err)
 	}
 	return d.result(), nil
 }
@@ -70,7 +68,7 @@ func diff(ctx context.Context, oldPath, newPath, deltaPath string, task *progres
 	if err := errors.Join(notOver(deltaPath, old), notOver(deltaPath, new), sameCodec(old, new)); err != nil {
 		return nil, err
 	}
-	// OLD is read once, NEW to know it, to compare it and to try the delta.
+	// OLD is read once, and NEW three times: for its digest, to compare it, and to try the delta.
 	task.SetTotal(old.Size() + 3*new.Size())
 	d := &delta{}
 	var known *knownChunks
@@ -90,7 +88,7 @@ func diff(ctx context.Context, oldPath, newPath, deltaPath string, task *progres
 	if d.Copies, err = known.match(ctx, new, task); err != nil {
 		return nil, err
 	}
-	known = nil // whose memory is as much as what follows needs
+	known = nil // release the memory before compressing
 
 	temp, err := atomicfile.Create(deltaPath, 0)
 	if err != nil {
@@ -106,7 +104,7 @@ func diff(ctx context.Context, oldPath, newPath, deltaPath string, task *progres
 	return d, temp.Commit()
 }
 
-// try makes NEW of OLD and the delta, without keeping it.
+// try applies the delta at path and discards the result.
 func try(ctx context.Context, path string, d *delta, old io.ReaderAt, task *progress.Task) error {
 	f, err := format.OpenFile(path)
 	if err != nil {
@@ -121,17 +119,16 @@ func try(ctx context.Context, path string, d *delta, old io.ReaderAt, task *prog
 	return written.rebuild(ctx, old, io.Discard, task)
 }
 
-// Apply makes the file new of the file old and a delta that Diff wrote, byte for
-// byte. The delta is checked first, then that old is the file it was made for, by
-// its SHA-256; until then nothing is written. What is written gets its name, in
-// place of what is there, when its SHA-256 is that of the file that Diff saw. Old
-// may lie in parts, and may be replaced by new.
-func Apply(ctx context.Context, old, delta, new string) (_ Result, err error) {
-	task := progress.Start(ctx, "apply "+filepath.Base(delta))
+// Apply makes the file new from the file old and the delta at path. It checks the delta, and then
+// the SHA-256 of old, before it writes anything. The result gets its name, and replaces a file
+// at new, once its SHA-256 is that of the file that the delta was made for. old may be split, and
+// may be the same path as new.
+func Apply(ctx context.Context, old, path, new string) (_ Result, err error) {
+	task := progress.Start(ctx, "apply "+filepath.Base(path))
 	defer func() { task.Done(err) }()
-	d, err := apply(ctx, old, delta, new, task)
+	d, err := apply(ctx, old, path, new, task)
 	if err != nil {
-		return Result{}, fmt.Errorf("applying delta %s: %w", delta, err)
+		return Result{}, fmt.Errorf("applying delta %s: %w", path, err)
 	}
 	return d.result(), nil
 }
@@ -171,7 +168,7 @@ func apply(ctx context.Context, oldPath, deltaPath, newPath string, task *progre
 	if err := errors.Join(err, w.Close()); err != nil {
 		return nil, err
 	}
-	// Windows does not replace a file that is open.
+	// Windows cannot replace an open file.
 	old.Close()
 	if err := temp.Commit(); err != nil {
 		return nil, err
@@ -179,7 +176,7 @@ func apply(ctx context.Context, oldPath, deltaPath, newPath string, task *progre
 	return d, format.RemoveParts(newPath, 0)
 }
 
-// checkOld makes sure that a file is the one that the delta was made for.
+// checkOld returns an error unless old is the file that the delta was made for.
 func (d *delta) checkOld(ctx context.Context, old *format.File, task *progress.Task) error {
 	if size := old.Size(); size != d.Old.Size && size != d.New.Size {
 		return fmt.Errorf("%s is not the file that the delta was made for: it has %d bytes instead of the %d of %q",
@@ -199,7 +196,7 @@ func (d *delta) checkOld(ctx context.Context, old *format.File, task *progress.T
 		old.Name, id.SHA256, d.Old.SHA256, d.Old.Name)
 }
 
-// fileID takes the SHA-256 of a file.
+// fileID reads a file for its SHA-256.
 func fileID(ctx context.Context, f *format.File, task *progress.Task) (FileID, error) {
 	sum := sha256.New()
 	n, err := io.Copy(sum, streams.WithContext(ctx, task.Reader(io.NewSectionReader(f, 0, f.Size()))))
@@ -209,7 +206,7 @@ func fileID(ctx context.Context, f *format.File, task *progress.Task) (FileID, e
 	return FileID{filepath.Base(f.Name), n, hex.EncodeToString(sum.Sum(nil))}, nil
 }
 
-// openNamed says which of several files could not be opened.
+// openNamed opens a file, and names it if that fails.
 func openNamed(path string) (*format.File, error) {
 	f, err := format.OpenFile(path)
 	if err != nil {
@@ -218,11 +215,11 @@ func openNamed(path string) (*format.File, error) {
 	return f, nil
 }
 
-// notOver refuses to replace a file that is being read.
+// notOver returns an error if writing to path would replace f, which is being read.
 func notOver(path string, f *format.File) error {
 	there, err := os.Stat(path)
 	if err != nil {
-		return nil // there is nothing that would be replaced
+		return nil // nothing is there
 	}
 	for _, file := range f.Files {
 		info, err := file.Stat()
@@ -236,8 +233,7 @@ func notOver(path string, f *format.File) error {
 	return nil
 }
 
-// sameCodec refuses two archives of which no delta comes, since compressed bytes of
-// different codecs have nothing in common.
+// sameCodec returns an error for two archives of different codecs, which have no bytes in common.
 func sameCodec(old, new *format.File) error {
 	oldCodec, oldErr := format.CodecOfFile(old, old.Size())
 	newCodec, newErr := format.CodecOfFile(new, new.Size())

@@ -19,43 +19,42 @@ import (
 	"github.com/slipway-build/slipway/progress"
 )
 
-// The form of a delta: a head, a recipe in JSON, added bytes, and a SHA-256 of all
-// that. See docs/airgap-delta.md.
+// A delta is a head, the recipe in JSON, the added bytes as one zstd frame, and the SHA-256 of
+// all bytes before it. See docs/airgap-delta.md.
 const (
 	deltaMagic   = "SlwDelta"
 	deltaVersion = 1
-	// deltaHead is the magic, the version and the size of the recipe, both of 4
-	// bytes, little endian.
+	// deltaHead is the size of the head: the magic, the version and the size of the recipe,
+	// both of 4 bytes, little endian.
 	deltaHead = len(deltaMagic) + 4 + 4
 
-	// maxCopies is how many runs of OLD a delta is made of at most, so that all of
-	// the recipe may be held in memory.
+	// maxCopies is the largest number of runs, so that the recipe can be held in memory.
 	maxCopies = 1 << 17
-	// maxRecipe is more than maxCopies runs need, in bytes.
+	// maxRecipe is the size of the largest recipe, in bytes. maxCopies runs need less.
 	maxRecipe = 12 << 20
 
-	// A delta is refused that makes more than 64 times what it is made from, and
-	// more than 64 MiB: that is a bomb and no archive.
+	// A delta is refused as a decompression bomb if NEW has more than 64 MiB and more than 64
+	// times the bytes of OLD and the delta.
 	maxGrowth      = 64
 	harmlessGrowth = 64 << 20
 )
 
-// A delta is the recipe, with the added bytes if it was read.
+// A delta is the recipe and, if it was read from a file, the added bytes.
 type delta struct {
 	Old FileID `json:"old"`
 	New FileID `json:"new"`
-	// Copies are the runs of bytes that NEW has from OLD, in NEW's order. What is
-	// between them, before the first and behind the last is added, in order.
+	// Copies are the runs of NEW that are copied from OLD, in their order in NEW. All other
+	// bytes of NEW are added, in their order.
 	Copies []copiedRun `json:"copies"`
 
-	size  int64             // of the delta itself
+	size  int64             // of the file, in bytes
 	added *io.SectionReader // compressed
 }
 
 // A copiedRun is a run of bytes that OLD and NEW have in common.
 type copiedRun struct {
-	Old  int64 `json:"old"` // where it begins in OLD
-	New  int64 `json:"new"` // where it begins in NEW
+	Old  int64 `json:"old"` // offset in OLD
+	New  int64 `json:"new"` // offset in NEW
 	Size int64 `json:"size"`
 }
 
@@ -68,7 +67,7 @@ func (d *delta) result() Result {
 	return r
 }
 
-// write writes the delta to a temporary file, with what is added from NEW.
+// write writes the delta to a temporary file. It reads the added bytes from NEW.
 func (d *delta) write(ctx context.Context, temp *atomicfile.File, new *format.File) (err error) {
 	recipe, err := json.Marshal(d)
 	if err != nil {
@@ -97,14 +96,13 @@ func (d *delta) write(ctx context.Context, temp *atomicfile.File, new *format.Fi
 	return err
 }
 
-// writeAdded compresses what NEW has and OLD lacks. Where that gains nothing, zstd
-// stores it as it is.
+// writeAdded compresses the added bytes of NEW.
 func (d *delta) writeAdded(ctx context.Context, w io.Writer, new *format.File) error {
 	level := zstd.SpeedBetterCompression
 	if codec, err := format.CodecOfFile(new, new.Size()); err == nil && codec != format.Tar {
-		level = zstd.SpeedFastest // it is compressed already
+		level = zstd.SpeedFastest // NEW is compressed already
 	}
-	// The window, whose memory is held, is no larger than what there is to compress.
+	// A window that is larger than the content would take memory for nothing.
 	window := zstd.MinWindowSize
 	for size := d.result().Added; window < format.MaxWindow && int64(window) < size; {
 		window *= 2
@@ -120,7 +118,7 @@ func (d *delta) writeAdded(ctx context.Context, w io.Writer, new *format.File) e
 	return errors.Join(err, enc.Close())
 }
 
-// eachAdded goes through the runs of NEW that are not copied.
+// eachAdded calls do for each part of NEW that is not copied, in order.
 func (d *delta) eachAdded(do func(offset, size int64) error) error {
 	var done int64
 	for _, c := range append(d.Copies[:len(d.Copies):len(d.Copies)], copiedRun{New: d.New.Size}) {
@@ -134,8 +132,7 @@ func (d *delta) eachAdded(do func(offset, size int64) error) error {
 	return nil
 }
 
-// readDelta reads the recipe of a delta, and makes sure that it is whole and that
-// what it says is possible.
+// readDelta reads a delta of size bytes. It verifies the SHA-256, and that the recipe is possible.
 func readDelta(ctx context.Context, r io.ReaderAt, size int64) (*delta, error) {
 	head := make([]byte, deltaHead)
 	if size < int64(deltaHead+sha256.Size) || !format.ReadFullAt(r, head, 0) || !bytes.HasPrefix(head, []byte(deltaMagic)) {
@@ -164,8 +161,7 @@ func readDelta(ctx context.Context, r io.ReaderAt, size int64) (*delta, error) {
 	if !format.ReadFullAt(r, raw, int64(deltaHead)) {
 		return nil, io.ErrUnexpectedEOF
 	}
-	// A run has three commas. What would be more runs than are read shall not get
-	// the memory for them.
+	// A run has three commas. Count them before too many runs are decoded into memory.
 	if n := bytes.Count(raw, []byte(",")); n > 3*maxCopies+1000 {
 		return nil, fmt.Errorf("its recipe has over %d runs; at most %d are read", n/3, maxCopies)
 	}
@@ -186,7 +182,7 @@ func readDelta(ctx context.Context, r io.ReaderAt, size int64) (*delta, error) {
 	return d, nil
 }
 
-// check refuses a recipe that is impossible, or that asks for more than it brings.
+// check returns an error if the recipe is impossible or a decompression bomb.
 func (d *delta) check() error {
 	for _, id := range []FileID{d.Old, d.New} {
 		if id.Size < 0 || !format.IsHexDigest(id.SHA256) {
@@ -209,7 +205,7 @@ func (d *delta) check() error {
 	return nil
 }
 
-// rebuild writes NEW, and makes sure that it is.
+// rebuild writes NEW to w and verifies its SHA-256.
 func (d *delta) rebuild(ctx context.Context, old io.ReaderAt, w io.Writer, task *progress.Task) error {
 	added, err := format.Zstd.Decompress(d.added)
 	if err != nil {

@@ -13,27 +13,27 @@ import (
 	"github.com/slipway-build/slipway/progress"
 )
 
-// minRun is the shortest run that is copied from OLD: the recipe needs about as
-// many bytes to name one.
+// minRun is the size of the shortest run that is copied, in bytes. A run takes about as many
+// bytes of the recipe.
 const minRun = 64
 
-// knownChunks are the chunks of OLD, by hash.
+// knownChunks are the chunks of OLD, by key.
 type knownChunks struct {
 	old   *format.File
 	id    FileID
 	sizes chunkSizes
-	at    map[uint64]int64 // where the first of each hash begins
-	buf   []byte           // of both files, while they are compared
+	at    map[uint64]int64 // offset of the first chunk with each key
+	buf   []byte           // reused by both
 }
 
-// chunkKey is the beginning of a chunk's SHA-256. Whatever has the same key is
-// compared byte by byte.
+// chunkKey returns the beginning of the SHA-256 of a chunk. Chunks with the same key are compared
+// byte by byte.
 func chunkKey(chunk []byte) uint64 {
 	sum := sha256.Sum256(chunk)
 	return binary.LittleEndian.Uint64(sum[:])
 }
 
-// readChunks reads OLD, once.
+// readChunks reads OLD: its chunks, and its SHA-256.
 func readChunks(ctx context.Context, old *format.File, task *progress.Task) (*knownChunks, error) {
 	k := &knownChunks{old: old, sizes: chunkSizesFor(old.Size()), at: map[uint64]int64{}}
 	sum := sha256.New()
@@ -59,14 +59,14 @@ func readChunks(ctx context.Context, old *format.File, task *progress.Task) (*kn
 	return k, nil
 }
 
-// match finds what NEW has in common with OLD: chunks with the same bytes, and as
-// many bytes before and behind as are the same too. A run is no shorter than one
-// of maxCopies parts of NEW, so that there are no more than that.
+// match returns the runs that NEW and OLD have in common: chunks with the same bytes, extended by
+// equal bytes before and after them. The size of NEW divided by maxCopies is the least size of a
+// run, so that there are no more than maxCopies runs.
 func (k *knownChunks) match(ctx context.Context, new *format.File, task *progress.Task) ([]copiedRun, error) {
 	runs := []copiedRun{}
 	least := max(minRun, (new.Size()+maxCopies-1)/maxCopies)
 	chunks := newChunker(new, k.sizes)
-	var done int64 // what is before it is matched
+	var done int64 // end of the last run in NEW
 	for pos := int64(0); pos < new.Size(); {
 		if err := context.Cause(ctx); err != nil {
 			return nil, err
@@ -93,12 +93,12 @@ func (k *knownChunks) match(ctx context.Context, new *format.File, task *progres
 	return runs, nil
 }
 
-// compareStep is how much of two files is compared at a time at most. It begins
-// with less, since many runs are short.
+// compareStep is the largest number of bytes that are compared at a time. The first steps of a
+// run are smaller, because many runs are short.
 const compareStep = 1 << 20
 
-// extend makes a run as long as it can be, from a place where there may be one. It
-// does not begin before the byte first of NEW.
+// extend compares OLD and NEW from the offsets of run on, and before them, and returns the run of
+// equal bytes, which may be empty. It does not begin before offset first of NEW.
 func (k *knownChunks) extend(ctx context.Context, new *format.File, run copiedRun, first int64) (copiedRun, error) {
 	var same, step int64
 	end := min(k.old.Size()-run.Old, new.Size()-run.New)
@@ -128,7 +128,7 @@ func (k *knownChunks) extend(ctx context.Context, new *format.File, run copiedRu
 	return run, nil
 }
 
-// both reads size bytes of both files.
+// both reads size bytes of each file. They are valid until the next call.
 func (k *knownChunks) both(ctx context.Context, new *format.File, oldAt, newAt, size int64) (a, b []byte, err error) {
 	if err := context.Cause(ctx); err != nil {
 		return nil, nil, err
@@ -146,8 +146,7 @@ func (k *knownChunks) both(ctx context.Context, new *format.File, oldAt, newAt, 
 	return a, b, nil
 }
 
-// samePrefix is how many bytes a and b, which are as long, have in common at their
-// beginning.
+// samePrefix returns the length of the common prefix of a and b, which have the same length.
 func samePrefix(a, b []byte) int64 {
 	if bytes.Equal(a, b) {
 		return int64(len(a))
@@ -159,8 +158,7 @@ func samePrefix(a, b []byte) int64 {
 	return int64(n)
 }
 
-// sameSuffix is how many bytes a and b, which are as long, have in common at their
-// end.
+// sameSuffix returns the length of the common suffix of a and b, which have the same length.
 func sameSuffix(a, b []byte) int64 {
 	if bytes.Equal(a, b) {
 		return int64(len(a))
