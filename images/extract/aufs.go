@@ -11,25 +11,25 @@ import (
 	"github.com/slipway-build/slipway/images/fstree"
 )
 
-// aufsLinks are the files of a layer that AUFS kept in a folder of its own, since they
-// had several names: the names are hard links to them. As in containerd, each becomes a
-// file of its own.
+// aufsLinks are the files of a layer that AUFS kept in a folder of its own, because they have
+// several names. The names are hard links to them. As in containerd, each name becomes a separate
+// file.
 type aufsLinks struct {
-	// above is the folder that they are kept in until the layer ends, as folder.
+	// folder, in the folder above, has copies of the files until the end of the layer.
 	above, folder *os.Root
 	files         map[string]aufsLink
 }
 
-// An aufsLink is such a file.
+// An aufsLink is one of these files.
 type aufsLink struct {
 	header *tar.Header
 	local  string // its name on disk
 }
 
-// aufsFolder is where they are kept on disk. No file of an image has such a name.
+// aufsFolder is the name of the folder with the copies. Images do not use such a name.
 const aufsFolder = ".wh..wh.kept"
 
-// keep keeps a file that links may lead to. Other things of AUFS are left out.
+// keep copies a file that links may lead to. Other entries of AUFS are ignored.
 func (a *aufsLinks) keep(o *overlay, name string, h *tar.Header, body io.Reader) error {
 	if path.Dir("/"+name) != fstree.AUFSLinks || h.Typeflag != tar.TypeReg {
 		return nil
@@ -53,8 +53,8 @@ func (a *aufsLinks) keep(o *overlay, name string, h *tar.Header, body io.Reader)
 	return errors.Join(o.copy(f, h.Size, body), f.Close())
 }
 
-// find returns the header of the kept file that the link h leads to, and its content; or
-// h itself with body.
+// find returns the header and the content of the file that the link h leads to, or h and body if it
+// does not lead to one.
 func (a *aufsLinks) find(h *tar.Header, body io.Reader) (*tar.Header, io.ReadCloser, error) {
 	to := path.Join("/", h.Linkname)
 	kept, ok := a.files[path.Base(to)]
@@ -65,7 +65,7 @@ func (a *aufsLinks) find(h *tar.Header, body io.Reader) (*tar.Header, io.ReadClo
 	return kept.header, f, err
 }
 
-// forget removes the files.
+// forget removes the copies.
 func (a *aufsLinks) forget() error {
 	if a.folder == nil {
 		return nil

@@ -12,21 +12,19 @@ import (
 	"slices"
 )
 
-// maxFolders is how many folders openFolders keeps open. Entries of one folder
-// follow one another in a layer, so few are enough; some systems allow a process no
-// more than 256 open files.
+// maxFolders is the number of folders that openFolders keeps open. A few are enough, because the
+// entries of one folder follow one another in a layer. Some systems allow 256 open files.
 const maxFolders = 32
 
-// openFolders keeps the folders open in which something was made last, so that the
-// cost of an entry does not grow with its depth: os.Root opens each element of a
-// path anew.
+// openFolders keeps open the folders that were used last. os.Root opens each element of a path, so
+// that the cost of an entry would grow with its depth.
 type openFolders struct {
-	nodes []*node // the one used last is at the end
-	// opened counts the elements of the paths that were opened.
+	nodes []*node // the one that was used last is at the end
+	// opened counts the elements of paths that were opened, for tests.
 	opened int
 }
 
-// open returns the folder on disk that n is, which must be one of a target.
+// open returns the folder n, which must lie in a target.
 func (f *openFolders) open(n *node) (*os.Root, error) {
 	if n.top {
 		return n.target.folder.root, nil
@@ -40,8 +38,8 @@ func (f *openFolders) open(n *node) (*os.Root, error) {
 	for !at.top && at.dir == nil {
 		at = at.parent
 	}
-	// The folders halfway are opened on the way: whoever goes up again from a deep folder,
-	// one by one, finds one near by.
+	// Open folders halfway, too. Callers that go up again from a deep folder then find an
+	// open folder near each of them.
 	for at != n {
 		next := n
 		for range (n.depth - at.depth) / 2 {
@@ -55,7 +53,7 @@ func (f *openFolders) open(n *node) (*os.Root, error) {
 	return n.dir, nil
 }
 
-// openFrom opens the folder n from one above it that is open or a target's.
+// openFrom opens the folder n from one above it that is open.
 func (f *openFolders) openFrom(above, n *node) (err error) {
 	from := above.dir
 	if above.top {
@@ -79,7 +77,7 @@ func (f *openFolders) openFrom(above, n *node) (err error) {
 	return err
 }
 
-// drop closes n and what is open below it.
+// drop closes the folder n and those in it.
 func (f *openFolders) drop(n *node) error {
 	var errs []error
 	f.nodes = slices.DeleteFunc(f.nodes, func(other *node) bool {
@@ -104,7 +102,7 @@ func (f *openFolders) close() error {
 	return errors.Join(errs...)
 }
 
-// within says whether n is above, or lies below it.
+// within reports whether n is the folder above or lies in it.
 func (n *node) within(above *node) bool {
 	for ; n != nil; n = n.parent {
 		if n == above {
@@ -114,7 +112,7 @@ func (n *node) within(above *node) bool {
 	return false
 }
 
-// commonFolder is the nearest folder that two nodes lie in.
+// commonFolder returns the nearest folder that holds both nodes.
 func commonFolder(a, b *node) *node {
 	a, b = a.parent, b.parent
 	for a.depth > b.depth {
@@ -129,10 +127,10 @@ func commonFolder(a, b *node) *node {
 	return a
 }
 
-// onDisk says whether a node has a file or folder of its own in its target's.
+// onDisk reports whether a node lies in a target, and is not the target itself.
 func (n *node) onDisk() bool { return n.target != nil && !n.top }
 
-// localize spells a path of the image as this system does.
+// localize converts a path of the image to one of this system.
 func localize(p string) (string, error) {
 	local, err := filepath.Localize(p)
 	if err != nil {
@@ -141,7 +139,7 @@ func localize(p string) (string, error) {
 	return local, nil
 }
 
-// place is where on disk a node is: the folder that it lies in, and its name there.
+// place returns the folder of a node on disk, and the name of the node there.
 func (o *overlay) place(n *node) (*os.Root, string, error) {
 	local, err := localize(n.name)
 	if err != nil {
@@ -159,11 +157,11 @@ func (o *overlay) mkdir(n *node) error {
 	if err := folder.Mkdir(local, 0o755); err != nil {
 		return err
 	}
-	// Whatever the umask: programs of all users are run from there.
+	// Programs are run from there by all users, whatever the umask says.
 	return folder.Chmod(local, 0o755)
 }
 
-// write makes a node's file or folder, or the hard link to linked.
+// write makes the file or folder of a node, or the hard link to linked.
 func (o *overlay) write(n, linked *node, h *tar.Header, body io.Reader) error {
 	switch {
 	case n.kind == tar.TypeDir:
@@ -184,7 +182,7 @@ func (o *overlay) write(n, linked *node, h *tar.Header, body io.Reader) error {
 	return errors.Join(o.copy(f, h.Size, body), f.Chmod(fs.FileMode(h.Mode)&0o755), f.Close())
 }
 
-// copy writes the content of a file of this size.
+// copy writes the content of a file of size bytes, and counts it against the limit.
 func (o *overlay) copy(f *os.File, size int64, body io.Reader) error {
 	if size > o.limits.Bytes-o.bytes {
 		return fmt.Errorf("with its %d bytes, more than the limit of %d bytes would be written", size, o.limits.Bytes)
@@ -194,8 +192,8 @@ func (o *overlay) copy(f *os.File, size int64, body io.Reader) error {
 	return err
 }
 
-// linkFile makes n another name of linked, by way of the nearest folder that both
-// lie in. The mode in the header of the link becomes that of the file.
+// linkFile makes n a hard link to linked. The mode in the header of the link becomes that of the
+// file.
 func (o *overlay) linkFile(n, linked *node, h *tar.Header) error {
 	above := commonFolder(n, linked)
 	folder, err := o.folders.open(above)
@@ -216,8 +214,7 @@ func (o *overlay) linkFile(n, linked *node, h *tar.Header) error {
 	return folder.Chmod(to, fs.FileMode(h.Mode)&0o755)
 }
 
-// linkAside makes the hard link n under a name that no file of an image has. place gives
-// it its own.
+// linkAside makes the hard link n under a name that is not used in images. place renames it.
 func (o *overlay) linkAside(n, linked *node, h *tar.Header) (place func() error, err error) {
 	const aside = ".wh..wh.link"
 	if n.kind == tar.TypeSymlink || !n.onDisk() {
@@ -236,7 +233,7 @@ func (o *overlay) linkAside(n, linked *node, h *tar.Header) (place func() error,
 	}, err
 }
 
-// erase removes what is on disk of a node.
+// erase removes the files of a node from disk.
 func (o *overlay) erase(n *node) error {
 	if !n.onDisk() {
 		for _, name := range slices.Sorted(maps.Keys(n.children)) {
@@ -248,7 +245,7 @@ func (o *overlay) erase(n *node) error {
 	}
 	switch n.kind {
 	case tar.TypeSymlink:
-		return nil // finish has not made it yet
+		return nil // finish makes it
 	case tar.TypeDir:
 		if err := o.folders.drop(n); err != nil {
 			return err

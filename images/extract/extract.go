@@ -19,55 +19,49 @@ import (
 	"github.com/slipway-build/slipway/progress"
 )
 
-// An Folder is a folder of an image's file system, and the folder on disk
-// that becomes its copy.
+// A Folder says which folder of an image to extract, and where to.
 type Folder struct {
-	// Path is as in the image: /bin. In images of Windows the form of the layers,
-	// Files/bin, is left out. / is everything.
+	// Path is the path in the image: /bin, or / for all files. The prefix Files of layers
+	// in the form of Windows is left out.
 	Path string
-	// Dest is created, with the folders above it, or replaced if it is there.
+	// Dest is the path on disk. It is created with its parents, or replaced if it exists.
 	Dest string
 }
 
-// Limits bound what an image may make of little: a layer of some
-// kilobytes can hold a file of terabytes, or names without end.
+// Limits bound what is written. A layer of some kilobytes can hold files of terabytes.
 type Limits struct {
-	// Bytes is how much is written at most; 0 is 64 GiB.
+	// Bytes is the largest number of bytes to write; 0 is 64 GiB.
 	Bytes int64
-	// Entries is how many entries all layers may have; 0 is a million.
+	// Entries is the largest number of entries in all layers; 0 is a million.
 	Entries int
 }
 
 // A Source is an image that folders are extracted from.
 type Source struct {
-	// Name is the image's in messages.
-	Name  string
+	// Name is the name of the image in messages.
+	Name string
+	// Image is read once. Its layers must verify their digests.
 	Image v1.Image
-	// Platform is what the image is for.
+	// Platform is the platform of the image. Layers of Windows images may have a form of
+	// their own.
 	Platform v1.Platform
 }
 
-// Folders lays the layers of an image over one another, the lowest first,
-// and writes the folders named to disk. As in containerd and Docker with overlayfs,
-// each layer is unpacked on its own: its paths lead through its own links, never
-// through those of lower layers, and whiteouts and opaque folders hide what lower
-// layers have (OCI image-spec, layer.md). Modes are 0755 at most, owners and times are those
-// of whoever extracts. Each layer is read once, all of it, and must have its diff ID; its
-// digest is for the image's own reader to verify.
+// Folders extracts folders of an image, and returns the number of files and links in them. It
+// reads each layer to its end, and verifies its diff ID. Modes are 0755 at most. Owners and times
+// are those of the process.
 //
-// A folder appears complete or not at all: it is made beside Dest and renamed
-// when all layers were read and found right. A folder that is at Dest is replaced;
-// if one of several cannot be, those before it are put back.
+// A folder appears complete or not at all: it is written beside Dest, and renamed when all layers
+// were verified. If one of several folders cannot be renamed, those before it are put back.
 //
-// Nothing is written elsewhere. These are errors: a name with .. in it, a file
-// below another of its layer, a link that leads out of the folder, a device or pipe in one of
-// the folders, a hard link to a file outside. An absolute link into the folder is
-// made relative. That the image has no such folder is an error which names those
-// it has.
+// Nothing is written outside the folders. These are errors: a name that contains "..", an entry
+// below a file of the same layer, a symlink that leads out of its folder, a device or pipe in a
+// folder, and a hard link to a file outside the folder. An absolute symlink into the folder
+// becomes relative. The error for a missing folder lists the folders at the top of the image.
 func Folders(ctx context.Context, img Source, what []Folder, limits Limits) (files int, err error) {
 	task := progress.Start(ctx, "extract from "+img.Name)
 	defer func() { task.Done(err) }()
-	// Layers of an image for Windows that turned out not to be in its form.
+	// plain are the layers of a Windows image that turned out to be in the plain form.
 	plain := map[int]bool{}
 	for again := true; again; {
 		files, err = extract(ctx, img, what, limits, task, plain)
@@ -106,7 +100,7 @@ func extract(ctx context.Context, img Source, what []Folder, limits Limits, task
 	}
 	task.SetTotal(total)
 	o := newOverlay(targets, limits, img.Platform.OS == "windows")
-	// Before the temporary folders are removed: Windows removes none that is open.
+	// Windows cannot remove an open folder, so close them before the targets are discarded.
 	defer func() { err = errors.Join(err, o.own.aufs.forget(), o.folders.close()) }()
 	for i, l := range layers {
 		o.begin(i, plain[i])
@@ -133,7 +127,8 @@ func extract(ctx context.Context, img Source, what []Folder, limits Limits, task
 	return files, nil
 }
 
-// newTargets creates a temporary folder for each of what.
+// newTargets creates a temporary folder for each of what. It returns those that it created with
+// an error, too.
 func newTargets(what []Folder) ([]*target, error) {
 	if len(what) == 0 {
 		return nil, errors.New("no folder to extract was named")
@@ -163,17 +158,17 @@ func newTargets(what []Folder) ([]*target, error) {
 	return targets, nil
 }
 
-// below says whether a path is dir or lies in it; both are absolute.
+// below reports whether the absolute path is dir or lies in it.
 func below(dir, path string) bool {
 	rel, err := filepath.Rel(dir, path)
 	return err == nil && filepath.IsLocal(rel)
 }
 
-// A sourceLayer is a layer of the image, with what its image says of it.
+// A sourceLayer is a layer with its digests and size, as the image states them.
 type sourceLayer struct {
 	v1.Layer
 	digest, diffID v1.Hash
-	size           int64 // in bytes, compressed
+	size           int64 // compressed, in bytes
 }
 
 func describeLayers(img v1.Image) ([]sourceLayer, error) {
@@ -197,7 +192,7 @@ func describeLayers(img v1.Image) ([]sourceLayer, error) {
 	return layers, nil
 }
 
-// extractLayer lays one layer over what is there.
+// extractLayer lays one layer over those before it.
 func extractLayer(ctx context.Context, l sourceLayer, o *overlay, task *progress.Task) error {
 	blob, err := l.Compressed()
 	if err != nil {
@@ -225,7 +220,7 @@ func extractLayer(ctx context.Context, l sourceLayer, o *overlay, task *progress
 			return fmt.Errorf("entry %q: %w", h.Name, err)
 		}
 	}
-	// Both digests are of all bytes, also of those behind the tar's end.
+	// Digests include bytes after the end of the tar.
 	if _, err := io.Copy(io.Discard, tee); err != nil {
 		return err
 	}

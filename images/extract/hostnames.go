@@ -6,8 +6,8 @@ import (
 	"unicode/utf16"
 )
 
-// hostName returns an error if a Windows host has no file of n's name in its folder
-// parent. Nothing was written yet.
+// hostName returns an error if a Windows host cannot have a file with the name of n in the folder
+// parent. It is called before the file is written.
 func (o *overlay) hostName(parent, n *node) error {
 	if !o.onWindows || n.target == nil || n.top {
 		return nil
@@ -26,14 +26,14 @@ func (o *overlay) hostName(parent, n *node) error {
 	return nil
 }
 
-// foldedName is a name as Windows compares it: in capital letters, each by itself.
+// foldedName returns a name as Windows compares it: each letter in upper case.
 func foldedName(name string) string { return strings.ToUpper(name) }
 
-// maxWindowsName is how many UTF-16 units a name may have on NTFS.
+// maxWindowsName is the largest number of UTF-16 code units in a name on NTFS.
 const maxWindowsName = 255
 
-// refusedByWindows says why Windows has no file of a name, or nothing.
-// (https://learn.microsoft.com/windows/win32/fileio/naming-a-file)
+// refusedByWindows says why Windows refuses a file name, or returns "".
+// See https://learn.microsoft.com/windows/win32/fileio/naming-a-file.
 func refusedByWindows(name string) string {
 	for _, r := range name {
 		if r < ' ' || strings.ContainsRune(`<>:"|?*\`, r) {
@@ -46,7 +46,7 @@ func refusedByWindows(name string) string {
 	if len(utf16.Encode([]rune(name))) > maxWindowsName {
 		return fmt.Sprintf("it is longer than %d characters", maxWindowsName)
 	}
-	// The names of devices are theirs with any extension.
+	// The name of a device is reserved with any extension.
 	base, _, _ := strings.Cut(strings.ToUpper(name), ".")
 	switch base = strings.TrimRight(base, " "); base {
 	case "CON", "PRN", "AUX", "NUL", "CONIN$", "CONOUT$":

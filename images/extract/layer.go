@@ -12,32 +12,27 @@ import (
 	imagelayer "github.com/slipway-build/slipway/images/layer"
 )
 
-// Runtimes unpack each layer into a folder of its own and let overlayfs lay those
-// over one another. A path in a layer is therefore resolved by the symlinks of that
-// layer alone: where a lower layer has a symlink lib, lib/x makes a folder in its
-// place. Package fstree, by which the builder reads the layers of a base, has the same
-// rules, and a test compares the two.
+// Package fstree states the rules for layers. A test compares the two packages.
 
-// A layerState is what must be known of the layer that is applied until its end.
+// A layerState is the state of the current layer.
 type layerState struct {
-	// links are the layer's own symlinks.
+	// links are the symlinks of the layer.
 	links linkTree
-	// hidden are the paths that whiteouts hide, and opaque the folders that hide all
-	// that lower layers have in them. Both apply to lower layers alone, wherever
-	// their entries stand in the layer.
+	// hidden are the paths that whiteouts hide, and opaque the folders with opaque markers.
+	// Both hide nodes of lower layers only, and are applied at the end of the layer.
 	hidden map[string]bool
 	opaque map[string]bool
 	aufs   aufsLinks
-	// form is what the layer is taken for; told says that a name told it.
+	// form is the form of the layer. told is set once the name of an entry showed it.
 	form imagelayer.Form
 	told bool
-	// claimed is the folder of the last entry, if that is not kept: for others in it,
-	// nothing is left to do.
+	// claimed is the folder of the last entry if the overlay does not keep it. Nothing is to
+	// be done for other entries in it.
 	claimed string
 }
 
-// begin starts the layer with this number. Of an image for Windows it is taken for one in
-// the form of Windows unless plain says that it is not.
+// begin starts the layer with this number. A layer of a Windows image is assumed to be in the form
+// of Windows, unless plain is set.
 func (o *overlay) begin(layer int, plain bool) {
 	o.layer = layer
 	o.own = layerState{hidden: map[string]bool{}, opaque: map[string]bool{}}
@@ -46,14 +41,14 @@ func (o *overlay) begin(layer int, plain bool) {
 	}
 }
 
-// A plainError says that a layer was taken for one in the form of Windows, and is not.
+// A plainError says that a layer was assumed to be in the form of Windows, and is not.
 type plainError struct{ layer int }
 
 func (e *plainError) Error() string {
 	return fmt.Sprintf("layer %d is not in the form of Windows", e.layer+1)
 }
 
-// tellForm learns the layer's form from the name of an entry.
+// tellForm finds out the form of the layer from the name of an entry.
 func (o *overlay) tellForm(name string) error {
 	told, tells := imagelayer.FormOf(name)
 	if o.own.form == imagelayer.Plain || !tells {
@@ -66,7 +61,7 @@ func (o *overlay) tellForm(name string) error {
 	return nil
 }
 
-// end takes away what the layer hides.
+// end removes what the layer hides.
 func (o *overlay) end() error {
 	if err := o.own.aufs.forget(); err != nil {
 		return err
@@ -88,12 +83,12 @@ func (o *overlay) end() error {
 	return nil
 }
 
-// makeOpaque takes the opaque marker of the folder dir. overlayfs has no opaque root.
+// makeOpaque applies an opaque marker in the folder dir. overlayfs ignores one at the root.
 func (o *overlay) makeOpaque(dir string) error {
 	if dir == "" {
 		return nil
 	}
-	// As runtimes do, the folder is made in which something is hidden.
+	// Runtimes make the folder, too.
 	err := o.claim(dir + "/")
 	if err == nil && o.lookup(dir) != nil {
 		o.own.opaque[dir] = true
@@ -101,7 +96,7 @@ func (o *overlay) makeOpaque(dir string) error {
 	return err
 }
 
-// whiteOut takes the whiteout of the entry hidden in the folder dir.
+// whiteOut applies a whiteout of the entry hidden in the folder dir.
 func (o *overlay) whiteOut(dir, hidden string) error {
 	if slices.Contains([]string{"", ".", ".."}, hidden) {
 		return errors.New("a whiteout without the name of a file")
@@ -114,8 +109,8 @@ func (o *overlay) whiteOut(dir, hidden string) error {
 	return err
 }
 
-// claim makes those folders above name, which the layer has, that the overlay
-// knows, in the place of what lower layers have there.
+// claim makes the folders above name that the overlay keeps, in place of files and symlinks of lower
+// layers. The layer has an entry called name.
 func (o *overlay) claim(name string) error {
 	known := 0
 	for end := 0; ; {
@@ -133,7 +128,7 @@ func (o *overlay) claim(name string) error {
 	return err
 }
 
-// hide takes away what lower layers have of n.
+// hide removes what lower layers have of n.
 func (o *overlay) hide(n *node) error {
 	if n.layer < o.layer {
 		return o.remove(n)
@@ -150,8 +145,7 @@ func (o *overlay) hideChildren(n *node) error {
 	return nil
 }
 
-// resolve returns where an entry of this name lies: its folder is reached by the
-// layer's own links.
+// resolve returns the path of an entry, whose folder is found by following the symlinks of the layer.
 func (o *overlay) resolve(name string) (string, error) {
 	if o.own.links.below == nil {
 		return name, nil
@@ -161,7 +155,7 @@ func (o *overlay) resolve(name string) (string, error) {
 	return path.Join(dir, base), err
 }
 
-// add notes the entry h, which lies at name. A hard link to a link is one, too.
+// add notes the entry h at name. A hard link to a symlink is a symlink.
 func (t *linkTree) add(o *overlay, name string, h *tar.Header) error {
 	kind, link := h.Typeflag, o.linkName(h.Linkname)
 	if kind == tar.TypeLink && t.below != nil {
@@ -178,7 +172,7 @@ func (t *linkTree) add(o *overlay, name string, h *tar.Header) error {
 	return nil
 }
 
-// at returns what the link at name says; empty if there is none.
+// at returns the text of the symlink at name, or "".
 func (t *linkTree) at(name string) string {
 	for part := range strings.SplitSeq(name, "/") {
 		if t = t.below[part]; t == nil {
@@ -188,13 +182,13 @@ func (t *linkTree) at(name string) string {
 	return t.link
 }
 
-// A linkTree holds the symlinks of one layer, with the folders that they lie in.
+// A linkTree holds the symlinks of one layer, and the folders above them.
 type linkTree struct {
 	link  string
 	below map[string]*linkTree
 }
 
-// set notes the entry that a layer has at name, in the place of an earlier one.
+// set notes the entry of a layer at name, in place of an earlier one.
 func (t *linkTree) set(name string, kind byte, link string) {
 	if kind != tar.TypeSymlink && t.below == nil {
 		return
@@ -227,14 +221,14 @@ func (t *linkTree) set(name string, kind byte, link string) {
 	}
 }
 
-// follow returns where the folder dir lies. No link leads out of the root.
+// follow returns the path that the folder dir leads to. Symlinks do not lead out of the root.
 func (t *linkTree) follow(dir string) (string, error) {
 	if t.below == nil {
 		return dir, nil
 	}
 	type step struct {
 		name string
-		tree *linkTree // nil where there are no links below
+		tree *linkTree // nil if there are no symlinks below
 	}
 	steps, links := []step{{"", t}}, 0
 	for todo := strings.Split(dir, "/"); len(todo) > 0; {

@@ -11,24 +11,24 @@ import (
 	"github.com/slipway-build/slipway/internal/fileop"
 )
 
-// The endings of the names of folders after the final name: one that was moved away, and
-// one whose files are being moved.
+// What follows a dot and the final name in the names of a replaced folder, and of a folder that
+// files are moved to.
 var (
 	replacedEnding = regexp.MustCompile(`^\.[0-9]+\.tmp\.old$`)
 	movingEnding   = regexp.MustCompile(`^\.[0-9]+\.tmp\.aside$`)
 )
 
-// recoverFolder ends what a process that was killed in tempFolder.commit began: it puts
-// the folder that was moved away back if none has taken its place, and else removes it.
+// recoverFolder cleans up after a process that was killed in tempFolder.commit. It puts back the
+// replaced folder if there is none at final, and removes it otherwise.
 func recoverFolder(final string) error {
-	// Files that were moved aside one by one are still wanted: the others are no whole.
+	// Put back files that were moved aside one by one: the folder at final is not complete.
 	for _, info := range fileop.Beside(final, movingEnding) {
 		if _, err := moveFiles(filepath.Join(filepath.Dir(final), info.Name()), final); err != nil {
 			return err
 		}
 	}
 	replaced := fileop.Beside(final, replacedEnding)
-	// Should there be several, the newest is put back.
+	// Put back the newest.
 	slices.SortFunc(replaced, func(a, b fs.FileInfo) int { return b.ModTime().Compare(a.ModTime()) })
 	for _, info := range replaced {
 		old := filepath.Join(filepath.Dir(final), info.Name())

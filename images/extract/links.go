@@ -9,11 +9,10 @@ import (
 	"strings"
 )
 
-// maxLinks is how many links a path may lead through, as in Linux.
+// maxLinks is the number of symlinks that a path may lead through, as in Linux.
 const maxLinks = 40
 
-// linkName spells what a link says with slashes. In images of Windows it may be
-// C:\dir\file.
+// linkName returns the text of a link with slashes. In Windows images it may be C:\dir\file.
 func (o *overlay) linkName(to string) string {
 	if !o.windows {
 		return to
@@ -25,8 +24,8 @@ func (o *overlay) linkName(to string) string {
 	return to
 }
 
-// symlink makes a link, unless it leads out of the folder that is extracted,
-// where it would mean something else than in the image.
+// symlink makes the symlink n on disk. A symlink that leads out of its target is an error: on disk
+// it would lead to another file than in the image.
 func (o *overlay) symlink(n *node) error {
 	if n.made {
 		return nil
@@ -49,9 +48,9 @@ func (o *overlay) symlink(n *node) error {
 	return folder.Symlink(to, local)
 }
 
-// symlinkOnWindows makes a link, and before it those that it leads through. A link of
-// Windows says whether it leads to a folder: os.Root.Symlink looks at what is there, and
-// no further than the root that it is called on.
+// symlinkOnWindows makes the symlink n after those that it leads through. On Windows, a symlink to
+// a folder differs from one to a file. os.Root.Symlink finds out which to make by following the
+// text of the symlink, but not out of the root; so it is called on the root of the target.
 func (o *overlay) symlinkOnWindows(n *node, to string, through []*node) error {
 	for _, other := range slices.Backward(through) {
 		if other.made {
@@ -76,8 +75,8 @@ func (o *overlay) symlinkOnWindows(n *node, to string, through []*node) error {
 	return nil
 }
 
-// direct says whether a link is relative and leads through no folder above its target's.
-// Its text means the same on disk as in the image.
+// direct reports whether a symlink is relative and does not lead through a folder above its
+// target. Such a text means the same on disk as in the image.
 func (n *node) direct() bool {
 	if n.link == "" || path.IsAbs(n.link) {
 		return false
@@ -97,8 +96,8 @@ func (n *node) direct() bool {
 	return true
 }
 
-// leadsTo is the path in the image that a link names, read without following other links. It
-// must be in the target's folder.
+// leadsTo returns the path in the image that the text of a symlink names, without following other
+// symlinks. ok is false if the path is not in the target.
 func (n *node) leadsTo() (to string, ok bool) {
 	to = path.Clean(n.link)
 	if !path.IsAbs(to) {
@@ -108,8 +107,8 @@ func (n *node) leadsTo() (to string, ok bool) {
 	return to, n.link != "" && n.target.holds(to)
 }
 
-// onDiskLink is what a link must say on disk. One that leads through folders above, as all
-// absolute ones do, is made relative, since those have other names there.
+// onDiskLink returns the text of a symlink on disk. A symlink that leads through folders above its
+// target, as absolute ones do, becomes relative, because those folders have other names on disk.
 func onDiskLink(n *node) (to string, ok bool) {
 	if n.direct() {
 		return n.link, true
@@ -121,16 +120,16 @@ func onDiskLink(n *node) (to string, ok bool) {
 	return filepath.ToSlash(to), err == nil
 }
 
-// follow follows a link through all others, which it returns, and says whether it stays in
-// the target's folder. Names alone do not tell: a/../x is x, unless a is a link. It takes time in
-// proportion to what the links say, not to the depth at which they lie.
+// follow follows a symlink, and returns the other symlinks on its way and whether it stays in its
+// target. The text alone does not show that: a/../x is x, unless a is a symlink. The time grows
+// with the length of the symlinks, and not with the depth at which they are.
 func (o *overlay) follow(link *node) (through []*node, stays bool) {
-	at, missing := link.parent, 0 // the folder, and how many names below it are not in the image
-	todo := []string{}            // in reverse
+	at, missing := link.parent, 0 // the folder, and the number of elements below it that do not exist
+	todo := []string{}            // the elements still to follow, the last one first
 	enter := func(n *node) bool {
 		to := n.link
 		if !n.direct() {
-			// From the target's folder down it is the same way.
+			// Follow it from the target down instead.
 			var ok bool
 			if to, ok = n.leadsTo(); !ok {
 				return false

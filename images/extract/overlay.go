@@ -17,13 +17,13 @@ import (
 	imagelayer "github.com/slipway-build/slipway/images/layer"
 )
 
-// A target is a folder of an image on its way to disk.
+// A target is a folder to extract.
 type target struct {
-	path   string // clean, without a leading slash; empty for all
+	path   string // in the image, clean, without a leading slash; empty for all files
 	folder *tempFolder
 }
 
-// depth is how many names the path has.
+// depth returns the number of elements of the path.
 func (t *target) depth() int {
 	if t.path == "" {
 		return 0
@@ -31,57 +31,57 @@ func (t *target) depth() int {
 	return strings.Count(t.path, "/") + 1
 }
 
-// holds says whether name is the folder or lies in it.
+// holds reports whether name is the folder or lies in it.
 func (t *target) holds(name string) bool {
 	return t.path == "" || name == t.path || strings.HasPrefix(name, t.path+"/")
 }
 
-// An overlay lays layers over one another. Of the image's file system it knows
-// the folders to extract, what lies above them, and the names at the top; only
-// what lies in the folders is on disk. Links are not: they are made at the end,
-// when it is known where they lead, so that nothing can be written through them.
+// An overlay lays layers over one another. It keeps the nodes in the targets, the folders above
+// targets, and the names at the top of the image. Files and folders of targets are on disk.
+// Symlinks are made last, when it is known where they lead, so that nothing is written through
+// one.
 type overlay struct {
 	targets []*target
 	limits  Limits
-	windows bool // the image's system
-	// onWindows says that the folders are written on a Windows host.
+	windows bool // the image is for Windows
+	// onWindows is set on a Windows host.
 	onWindows bool
 
 	root    *node
-	layer   int // the number of the layer that is applied
+	layer   int // number of the current layer, from 0 on
 	own     layerState
 	entries int
 	bytes   int64
 	folders openFolders
-	// steps counts the names that links were followed through.
+	// steps counts the elements of symlinks that were followed, for tests.
 	steps int
 }
 
-// A node is a file, folder or link of an overlay. It keeps no path of its own, so
-// that the memory for a deep tree does not grow with the square of its depth.
+// A node is a file, folder or symlink of an overlay. It has a name and not a path, so that memory
+// grows with the depth of a tree and not with the square of it.
 type node struct {
 	name     string // the last element of its path; empty for the root
 	parent   *node
-	depth    int              // of its path, in names; 0 for the root
+	depth    int              // number of elements of its path
 	children map[string]*node // of folders
-	// folded are the names of children as Windows compares them, on a Windows host.
+	// folded maps the names of children, as Windows compares them, to their names.
 	folded map[string]string
 	kind   byte    // tar.TypeDir, tar.TypeReg or tar.TypeSymlink
-	link   string  // what a link says
-	layer  int     // the last layer that named it or something in it
-	target *target // whose folder it is, or lies in
-	// top says that the node is the folder that target extracts.
+	link   string  // the text of a symlink
+	layer  int     // the last layer with an entry for the node or for one in it
+	target *target // the target that the node is, or lies in; may be nil
+	// top is set for the folder that is the target.
 	top bool
-	// made says that finish has made the link, on a Windows host.
+	// made is set when finish has made the symlink, on a Windows host.
 	made bool
 	// dir is the folder on disk while openFolders keeps it open.
 	dir *os.Root
 }
 
-// path is clean, without a leading slash.
+// path returns the path in the image, clean and without a leading slash.
 func (n *node) path() string { return n.pathBelow(nil) }
 
-// pathBelow is the path of a node from a folder above it; nil is the root.
+// pathBelow returns the path relative to a folder above the node; nil is the root.
 func (n *node) pathBelow(above *node) string {
 	var names []string
 	for at := n; at != above && at.parent != nil; at = at.parent {
@@ -104,14 +104,13 @@ func newOverlay(targets []*target, limits Limits, windows bool) *overlay {
 	return o
 }
 
-// assign finds the target that a node of this path belongs to.
+// assign sets the target of a node with this path.
 func (o *overlay) assign(n *node, path string) {
 	n.target = o.targetOf(path)
 	n.top = n.target != nil && n.target.path == path
 }
 
-// count adds an entry of a layer, or a folder that none names, to those that the
-// image may have.
+// count counts an entry, or a folder without an entry, against the limit.
 func (o *overlay) count() error {
 	if o.entries++; o.entries > o.limits.Entries {
 		return fmt.Errorf("the image has more than the limit of %d entries", o.limits.Entries)
@@ -128,13 +127,13 @@ func (o *overlay) targetOf(name string) *target {
 	return nil
 }
 
-// known says whether the overlay keeps a name.
+// known reports whether the overlay keeps nodes with this path.
 func (o *overlay) known(name string) bool {
 	return !strings.Contains(name, "/") || o.targetOf(name) != nil ||
 		slices.ContainsFunc(o.targets, func(t *target) bool { return strings.HasPrefix(t.path, name+"/") })
 }
 
-// apply adds an entry of a layer, or takes away what it hides.
+// apply adds an entry of the current layer, or notes what it hides.
 func (o *overlay) apply(h *tar.Header, body io.Reader) error {
 	if err := o.count(); err != nil {
 		return err
@@ -190,9 +189,8 @@ func (o *overlay) apply(h *tar.Header, body io.Reader) error {
 	return o.claim(name)
 }
 
-// imagePath is where an entry of a layer lies in the file system. Layers in the form of
-// Windows have it below Files, beside the registry's hives and the virtual machine's
-// disk.
+// imagePath returns the path in the image of an entry. Layers in the form of Windows have the
+// files of the image in Files, beside Hives and UtilityVM, for which ok is false.
 func (o *overlay) imagePath(name string) (p string, ok bool, err error) {
 	if slices.Contains(strings.Split(name, "/"), "..") {
 		return "", false, errors.New("its name contains \"..\"")
@@ -218,7 +216,7 @@ func (o *overlay) lookup(name string) *node {
 	return n
 }
 
-// add puts an entry in its place.
+// add makes a node of an entry, in place of one that a lower layer has.
 func (o *overlay) add(name string, h *tar.Header, body io.Reader) error {
 	parent, err := o.parent(name)
 	if err != nil {
@@ -254,7 +252,7 @@ func (o *overlay) add(name string, h *tar.Header, body io.Reader) error {
 		return o.write(n, linked, h, body)
 	}
 	if old != nil && linked.within(old) {
-		// A file of the folder that it replaces.
+		// The hard link replaces a folder and leads to a file in it.
 		make, err = o.linkAside(n, linked, h)
 		if err != nil {
 			return err
@@ -275,8 +273,8 @@ func (o *overlay) add(name string, h *tar.Header, body io.Reader) error {
 	return nil
 }
 
-// parent is the folder that holds name. It is made if no layer named it, and in
-// the place of a file or link of a lower layer.
+// parent returns the folder that holds name. It makes folders without entries, and replaces files
+// and symlinks of lower layers by folders.
 func (o *overlay) parent(name string) (*node, error) {
 	n := o.root
 	for begin := 0; ; {
@@ -317,8 +315,7 @@ func (o *overlay) parent(name string) (*node, error) {
 	}
 }
 
-// hardLink is the file or link that n, which is not in place yet, is another name
-// of.
+// hardLink returns the file or symlink that the hard link n, which is not in place yet, leads to.
 func (o *overlay) hardLink(n *node, to string) (*node, error) {
 	if n.target == nil {
 		return nil, nil
@@ -336,19 +333,19 @@ func (o *overlay) hardLink(n *node, to string) (*node, error) {
 	}
 	n.kind, n.link = linked.kind, linked.link
 	for up := linked; up != nil; up = up.parent {
-		up.layer = o.layer // as if the layer had the file, as package fstree takes it
+		up.layer = o.layer // the file belongs to this layer now, as in package fstree
 	}
 	return linked, nil
 }
 
-// remove takes a node away, with all in it.
+// remove removes a node, with all nodes in it.
 func (o *overlay) remove(n *node) error {
 	delete(n.parent.children, n.name)
 	delete(n.parent.folded, foldedName(n.name))
 	return o.erase(n)
 }
 
-// finish makes the links, and says how many files and links the folders have.
+// finish makes the symlinks, and returns the number of files and links in the targets.
 func (o *overlay) finish() (files int, err error) {
 	defer func() { err = errors.Join(err, o.folders.close()) }()
 	var errs []error
@@ -365,7 +362,7 @@ func (o *overlay) finish() (files int, err error) {
 	return files, errors.Join(errs...)
 }
 
-// base is the node of the folder that is extracted.
+// base returns the node of a target.
 func (o *overlay) base(t *target) (*node, error) {
 	n := o.root
 	if t.path == "" {

@@ -11,10 +11,9 @@ import (
 	"github.com/slipway-build/slipway/internal/fileop"
 )
 
-// moveFiles moves every file and link below from to the same place below to, and makes
-// the folders there. On Windows a folder cannot be renamed while a program in it runs;
-// the program's file can. It moves all or nothing: if a file cannot be moved, the error
-// names it, and those that were moved are back.
+// moveFiles moves all files and links in the folder from to the same paths in the folder to, and
+// makes folders as needed. On Windows, the file of a program that runs can be renamed, and its
+// folder cannot. If a file cannot be moved, the error names it, and the others are moved back.
 func moveFiles(from, to string) (undo func() error, err error) {
 	type move struct{ from, to string }
 	var moved []move
@@ -48,7 +47,7 @@ func moveFiles(from, to string) (undo func() error, err error) {
 	if err != nil {
 		return nil, errors.Join(err, back())
 	}
-	// A folder that is some program's working folder stays, empty.
+	// An empty folder stays if a program has it as its working directory.
 	for _, folder := range slices.Backward(folders) {
 		_ = fileop.Remove(folder)
 	}
@@ -62,9 +61,8 @@ func moveFiles(from, to string) (undo func() error, err error) {
 	}, nil
 }
 
-// swapFiles puts the files of the finished folder into the place of those that are at
-// final, which go to old. While that lasts old has another name, by which recoverFolder
-// knows that it was interrupted.
+// swapFiles moves the files at final to old, and the files of the finished folder to final. Until
+// it is done, old has another name, by which recoverFolder finds out that it was interrupted.
 func (t *tempFolder) swapFiles(old string) error {
 	aside := t.path + asideEnding
 	back, err := moveFiles(t.final, aside)
@@ -82,5 +80,5 @@ func (t *tempFolder) swapFiles(old string) error {
 	return fileop.Rename(aside, old)
 }
 
-// asideEnding ends the name of a folder whose files are on their way.
+// asideEnding ends the name of a folder while files are moved to it.
 const asideEnding = ".aside"

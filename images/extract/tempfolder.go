@@ -10,20 +10,20 @@ import (
 	"github.com/slipway-build/slipway/internal/fileop"
 )
 
-// A tempFolder becomes the folder at final once it is complete. Until then it
-// lies beside it under a name with a leading dot.
+// A tempFolder becomes the folder at final when it is committed. Until then it lies beside final,
+// under a name that begins with a dot.
 type tempFolder struct {
 	path, final string
-	// root is what is written through: it lets nothing out.
+	// root is used for all writes, so that none leads out of the folder.
 	root *os.Root
-	// old is where the folder lies that was at final before.
+	// old is the path of the folder that was at final, while it is kept.
 	old string
-	// swapped says that it has its files alone, and the folder itself stayed.
+	// swapped is set if commit moved the files of the folders, and not the folders.
 	swapped bool
 }
 
-// newTempFolder creates a folder, and those above it. What is at final must be a
-// folder, or nothing.
+// newTempFolder creates a temporary folder and the parents of final, which must be a folder or not
+// exist.
 func newTempFolder(final string) (*tempFolder, error) {
 	final, err := filepath.Abs(final)
 	if err != nil {
@@ -62,15 +62,14 @@ func newTempFolder(final string) (*tempFolder, error) {
 	return t, nil
 }
 
-// commit gives the folder its final name. The one that was there is kept until
-// discard, so that revert can bring it back. Between the two renames there is
-// neither, since no system call that all platforms have exchanges folders.
+// commit gives the folder its final name. It keeps the folder that was there until discard, for
+// revert. For a moment neither is there, since not all platforms can exchange two folders.
 func (t *tempFolder) commit() error {
-	// Windows renames no folder that is open.
+	// Windows cannot rename an open folder.
 	if err := t.root.Close(); err != nil {
 		return err
 	}
-	// Whatever the umask: programs of all users are run from there.
+	// Programs are run from there by all users, whatever the umask says.
 	if err := os.Chmod(t.path, 0o755); err != nil {
 		return err
 	}
@@ -97,7 +96,7 @@ func (t *tempFolder) commit() error {
 // revert undoes commit.
 func (t *tempFolder) revert() error {
 	if t.path != "" {
-		return nil // nothing was done
+		return nil // it was not committed
 	}
 	if t.swapped {
 		fresh := t.old + asideEnding
@@ -122,9 +121,9 @@ func (t *tempFolder) restore() error {
 	return err
 }
 
-// discard removes what is left: the folder, unless it was committed, and the one that
-// it replaced. Of that one, files may still be in use: then it stays until the folder is
-// replaced again, which is no failure, and leftover is where.
+// discard removes the temporary folder, unless it was committed, and the folder that it replaced.
+// If files of that folder are still in use, it stays until the folder is replaced again. That is
+// not an error, and leftover is its path.
 func (t *tempFolder) discard() (leftover string, err error) {
 	if t.root != nil {
 		t.root.Close()
