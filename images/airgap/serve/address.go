@@ -7,7 +7,7 @@ import (
 	"sync"
 )
 
-// addresses bounds how many connections each remote address has.
+// addresses bounds the number of connections of each remote address.
 type addresses struct {
 	most int
 	log  func(line string)
@@ -18,10 +18,11 @@ type addresses struct {
 
 type addressState struct {
 	connections int
-	told        bool // that some were turned away
+	told        bool // the operator was told that some were turned away
 }
 
-// enter counts a connection, unless its address has as many as it may have. leave ends it.
+// enter counts a connection. ok is false if its address has as many as it may have. The caller calls leave
+// when the connection ends.
 func (a *addresses) enter(remote net.Addr) (leave func(), ok bool) {
 	tcp, isTCP := remote.(*net.TCPAddr)
 	if !isTCP {
@@ -55,15 +56,15 @@ func (a *addresses) enter(remote net.Addr) (leave func(), ok bool) {
 	}, true
 }
 
-// clientOf is what counts as one client: an IPv4 address, or the /64 of an IPv6 address, all
-// of which one machine can use.
+// clientOf returns the addresses that count as one client: an IPv4 address, or the /64 of an IPv6 address,
+// all of which one machine can use.
 func clientOf(addr netip.Addr) netip.Prefix {
 	addr = addr.Unmap().WithZone("")
 	bits := 64
 	if addr.Is4() {
 		bits = 32
 	}
-	// An address has at least as many bits.
+	// The error is for addresses with fewer bits.
 	prefix, _ := addr.Prefix(bits)
 	return prefix
 }

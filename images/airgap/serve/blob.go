@@ -14,7 +14,7 @@ import (
 	"github.com/slipway-build/slipway/images/airgap/format"
 )
 
-// A byteRange is the part of a blob that a request is for.
+// A byteRange is the part of a blob that a request asks for.
 type byteRange struct{ begin, end int64 }
 
 func (s *Server) serveBlob(w http.ResponseWriter, r *http.Request, repo *repository, digest string) {
@@ -60,9 +60,9 @@ func (s *Server) serveBlob(w http.ResponseWriter, r *http.Request, repo *reposit
 	}
 }
 
-// parseRange reads a Range header (RFC 9110, 14.2). One that asks for several ranges,
-// or that is malformed, is ignored, as the RFC allows: all is served. ok is false if the
-// range lies outside of the blob.
+// parseRange parses a Range header (RFC 9110, section 14.2). A header with several ranges, or a
+// malformed one, is ignored, as the RFC allows: the whole blob is served. ok is false if the range is
+// outside the blob.
 func parseRange(header string, size int64) (part byteRange, partial, ok bool) {
 	all := byteRange{0, size}
 	spec, isBytes := strings.CutPrefix(header, "bytes=")
@@ -96,16 +96,16 @@ func parseRange(header string, size int64) (part byteRange, partial, ok bool) {
 	return byteRange{begin, end}, true, begin < size
 }
 
-// brokenOff is an error after the answer has begun.
+// A brokenOff is an error after the first bytes of the answer were sent.
 type brokenOff struct{ error }
 
-// fail ends a request that cannot be answered. Clients are not told why, since that
-// has the paths of archives in it.
+// fail ends a request that cannot be answered. It does not tell clients the reason, which has the paths of
+// archives in it.
 func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 	var broken *brokenOff
 	switch {
 	case errors.As(err, &broken):
-		// A client that got less than Content-Length notices.
+		// The client notices that it got fewer bytes than Content-Length says.
 		panic(http.ErrAbortHandler)
 	case r.Context().Err() != nil:
 		return
@@ -121,7 +121,7 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 	refuse(w, http.StatusInternalServerError, "UNKNOWN", "the archive cannot be read here; the server's log says why")
 }
 
-// sendBlob sends a part of a blob. It calls started before the first byte.
+// sendBlob sends a part of a blob. It calls started before it sends the first byte.
 func (s *Server) sendBlob(ctx context.Context, w io.Writer, b *blob, part byteRange, started func()) error {
 	if b.archive == nil {
 		started()
@@ -172,8 +172,7 @@ func broken(err error) error {
 	return &brokenOff{err}
 }
 
-// sendPlain sends a part of a file of a plain tar. If the tar is one file, the kernel
-// copies it.
+// sendPlain sends a part of a file of a plain tar. If the archive is one file, the kernel copies it.
 func (s *Server) sendPlain(ctx context.Context, w io.Writer, a *airgap.Archive, f airgap.File, part byteRange, started func()) error {
 	size := part.end - part.begin
 	from, err := a.OpenPlain(f, part.begin, size)
@@ -190,10 +189,10 @@ func (s *Server) sendPlain(ctx context.Context, w io.Writer, a *airgap.Archive, 
 	return broken(err)
 }
 
-// directWait is how long a request waits for its turn to decompress.
+// directWait is the time that a request waits for its turn to decompress.
 const directWait = 30 * time.Second
 
-// sendDirect decompresses for one request, where there is no room to keep the result.
+// sendDirect decompresses a file for one request alone.
 func (s *Server) sendDirect(ctx context.Context, w io.Writer, a *airgap.Archive, f airgap.File, part byteRange, started func()) error {
 	patience := time.NewTimer(directWait)
 	defer patience.Stop()
@@ -219,8 +218,7 @@ func (s *Server) sendDirect(ctx context.Context, w io.Writer, a *airgap.Archive,
 	return nil
 }
 
-// send sends a part of a file of a run, while it is being decompressed if need be. The
-// kernel copies it.
+// send sends a part of a file of a run, even while the run is being decompressed. The kernel copies it.
 func (run *decodedRun) send(ctx context.Context, w io.Writer, f *decodedFile, part byteRange, started func()) error {
 	from, err := run.open(ctx, f, part.begin)
 	if err != nil {

@@ -22,18 +22,17 @@ import (
 	"github.com/slipway-build/slipway/internal/streams"
 )
 
-// decoders is how many decompressors run at a time, and so bounds their memory: each
-// holds a window of 32 MiB at most.
+// decoders is the number of decompressors that run at a time. It bounds memory: each has a window of
+// up to 32 MiB.
 const decoders = 2
 
-// errNoRoom says that what a client asks for does not fit beside what is in use.
+// errNoRoom says that a run does not fit beside those in use, or could not be written.
 var errNoRoom = errors.New("no room for decompressed files")
 
-// decodedFiles keeps layers of compressed archives as files, decompressed. A run of
-// layers that are compressed together is decompressed once, by a decompressor that no
-// client's speed holds up, and stays until the room is needed for another.
+// decodedFiles decompresses layers into files. A run is decompressed once for all clients, at a speed
+// that does not depend on them, and is kept until the room is needed.
 type decodedFiles struct {
-	ctx   context.Context // ends with the server
+	ctx   context.Context // of New
 	dir   string
 	lock  *flock.Flock
 	limit int64
@@ -42,32 +41,31 @@ type decodedFiles struct {
 	work  sync.WaitGroup
 
 	mu   sync.Mutex
-	used int64 // bytes of all runs
+	used int64 // size of all runs, in bytes
 	runs map[runKey]*decodedRun
-	// layers are those of each run that can be asked for, by archive.
+	// layers are the layers of each run that can be served, by archive.
 	layers map[*airgap.Archive]func() (map[int64][]decodedFile, error)
-	// order is that in which runs were asked for, the latest at the end.
+	// order has the run that was used last at the end.
 	order []*decodedRun
 }
 
-// A runKey names what is decompressed together: a frame of an archive, or all of one
-// that has no index.
+// A runKey identifies a run: a frame of an archive, or all of an archive without an index.
 type runKey struct {
 	archive *airgap.Archive
 	number  int64 // see Archive.Run
 }
 
-// A decodedRun is a run on its way to disk.
+// A decodedRun is a run that is decompressed, or is being decompressed.
 type decodedRun struct {
 	key   runKey
 	size  int64
-	files map[string]*decodedFile // by their names in the tar
+	files map[string]*decodedFile // by name in the tar
 	users int                     // guarded by decodedFiles.mu
 
 	mu   sync.Mutex
 	done bool
 	err  error
-	// grown is closed, and made anew, when there is more to read.
+	// grown is closed, and replaced, when there are more bytes to read.
 	grown chan struct{}
 }
 
@@ -76,8 +74,8 @@ type decodedFile struct {
 	path   string
 	file   airgap.File
 	digest v1.Hash
-	// ready is how many bytes may be read; all of them only when they had the right
-	// digest.
+	// ready is the number of bytes that may be read. The last ones may only be read once the
+	// digest is verified.
 	ready int64 // guarded by decodedRun.mu
 }
 
@@ -91,8 +89,8 @@ func newDecodedFiles(ctx context.Context, opts Options) (*decodedFiles, error) {
 		layers: map[*airgap.Archive]func() (map[int64][]decodedFile, error){}}, nil
 }
 
-// newServeFolder makes a folder below parent that is locked as long as this process
-// lives, and removes those of processes that were killed.
+// newServeFolder makes a folder in parent that is locked as long as this process lives, and removes the
+// folders of processes that were killed.
 func newServeFolder(parent string) (lock *flock.Flock, dir string, err error) {
 	if err := os.MkdirAll(parent, 0o700); err != nil {
 		return nil, "", err
@@ -113,7 +111,7 @@ func newServeFolder(parent string) (lock *flock.Flock, dir string, err error) {
 		left := filepath.Join(parent, e.Name())
 		lock := flock.New(filepath.Join(left, "lock"))
 		if free, err := lock.TryLock(); err == nil && free {
-			// What cannot be removed takes nothing but room.
+			// A folder that cannot be removed only takes room.
 			_ = lock.Close()
 			_ = fileop.RemoveAll(left)
 		}
@@ -125,7 +123,7 @@ func newServeFolder(parent string) (lock *flock.Flock, dir string, err error) {
 	return lock, dir, lock.Lock()
 }
 
-// add makes the layers of an archive known, before any is acquired.
+// add lists the layers of an archive that can be served. It is called before acquire.
 func (d *decodedFiles) add(a *airgap.Archive, layers map[v1.Hash]string) {
 	d.layers[a] = sync.OnceValues(func() (map[int64][]decodedFile, error) {
 		byRun := map[int64][]decodedFile{}
@@ -147,14 +145,13 @@ func (d *decodedFiles) add(a *airgap.Archive, layers map[v1.Hash]string) {
 	})
 }
 
-// close waits for decompressors, whose context must have ended, and removes all files.
+// close waits for decompressors, whose context must have ended, and removes the folder.
 func (d *decodedFiles) close() error {
 	d.work.Wait()
 	return errors.Join(d.lock.Close(), fileop.RemoveAll(d.dir))
 }
 
-// acquire returns the run that a layer is in, and starts to decompress it if it is not
-// there. The caller releases it.
+// acquire returns the run of a layer, and starts to decompress it if necessary. The caller releases it.
 func (d *decodedFiles) acquire(a *airgap.Archive, f airgap.File) (*decodedRun, error) {
 	layers, err := d.layers[a]()
 	if err != nil {
@@ -193,7 +190,7 @@ func newRun(key runKey, layers []decodedFile) *decodedRun {
 	return run
 }
 
-// makeRoom removes the runs that nobody has asked for the longest. d.mu is held.
+// makeRoom removes the least recently used runs. d.mu is held.
 func (d *decodedFiles) makeRoom(size int64) error {
 	for d.used+size > d.limit {
 		var idle *decodedRun
@@ -213,7 +210,7 @@ func (d *decodedFiles) makeRoom(size int64) error {
 	return nil
 }
 
-// remove removes a run's files. d.mu is held.
+// remove removes the files of a run. d.mu is held.
 func (d *decodedFiles) remove(run *decodedRun) error {
 	var errs []error
 	for _, f := range run.files {
@@ -235,7 +232,7 @@ func (d *decodedFiles) remove(run *decodedRun) error {
 	return nil
 }
 
-// touch makes a run the latest that was asked for. d.mu is held.
+// touch makes a run the one that was used last. d.mu is held.
 func (d *decodedFiles) touch(run *decodedRun) {
 	for i, other := range d.order {
 		if other == run {
@@ -246,8 +243,8 @@ func (d *decodedFiles) touch(run *decodedRun) {
 	d.order = append(d.order, run)
 }
 
-// release is called when a client needs a run no more. One that could not be written
-// is forgotten, so that the next client tries again; of a damaged one it is known.
+// release is called when a client does not need a run any more. A run that could not be written is
+// removed, so that the next client tries again. A damaged one is kept, with its error.
 func (d *decodedFiles) release(run *decodedRun) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -268,7 +265,7 @@ func (run *decodedRun) finished() bool {
 	return run.done
 }
 
-// advance tells readers of new bytes of a file, or, where f is nil, of the end.
+// advance tells readers that more bytes of f are ready or, if f is nil, that the run ended with err.
 func (run *decodedRun) advance(f *decodedFile, ready int64, err error) {
 	run.mu.Lock()
 	defer run.mu.Unlock()
@@ -281,7 +278,7 @@ func (run *decodedRun) advance(f *decodedFile, ready int64, err error) {
 	run.grown = make(chan struct{})
 }
 
-// wait returns how many bytes of a file can be read, when they are more than pos.
+// wait waits until more than pos bytes of a file are ready, and returns their number.
 func (run *decodedRun) wait(ctx context.Context, f *decodedFile, pos int64) (int64, error) {
 	for {
 		run.mu.Lock()
@@ -345,8 +342,7 @@ func (d *decodedFiles) decodeRun(run *decodedRun) error {
 	return nil
 }
 
-// write writes one file of a run. Its last bytes can be read only once it is known to
-// have its digest.
+// write writes one file of a run. Its last bytes become ready once the digest is verified.
 func (d *decodedFiles) write(run *decodedRun, f *decodedFile, content io.Reader, buf []byte) error {
 	out, err := os.CreateTemp(d.dir, "layer-*")
 	if err != nil {
@@ -378,7 +374,7 @@ func (d *decodedFiles) write(run *decodedRun, f *decodedFile, content io.Reader,
 	return nil
 }
 
-// open opens a file of a run for reading, when it has bytes after pos.
+// open opens a file of a run as soon as it has bytes after pos.
 func (run *decodedRun) open(ctx context.Context, f *decodedFile, pos int64) (*os.File, error) {
 	if _, err := run.wait(ctx, f, pos); err != nil {
 		return nil, err

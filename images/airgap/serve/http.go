@@ -18,16 +18,16 @@ import (
 
 // ServeHTTP answers a request (OCI distribution-spec, "Endpoints").
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	// Docker's client takes nothing else for a registry.
+	// Docker's client requires it.
 	w.Header().Set("Docker-Distribution-Api-Version", "registry/2.0")
 	if r.ContentLength != 0 {
-		// No request needs a body, and one that never comes is not waited for.
+		// Requests do not need a body. Do not wait for one.
 		w.Header().Set("Connection", "close")
 		_ = http.NewResponseController(w).SetReadDeadline(time.Now())
 	}
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
 		w.Header().Set("Allow", "GET, HEAD")
-		refuse(w, http.StatusMethodNotAllowed, "UNSUPPORTED", "these archives are served for reading alone")
+		refuse(w, http.StatusMethodNotAllowed, "UNSUPPORTED", "this registry is read-only")
 		return
 	}
 	path, ok := strings.CutPrefix(r.URL.Path, "/v2/")
@@ -36,7 +36,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		answer(w, r, "application/json", struct{}{})
 		return
 	case !ok:
-		refuse(w, http.StatusNotFound, "UNSUPPORTED", "this registry serves /v2/ alone")
+		refuse(w, http.StatusNotFound, "UNSUPPORTED", "this registry serves /v2/ only")
 		return
 	case path == "_catalog":
 		s.serveCatalog(w, r)
@@ -44,11 +44,11 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	name, kind, reference, ok := splitEndpoint(path)
 	if !ok {
-		refuse(w, http.StatusNotFound, "UNSUPPORTED", "this registry serves manifests, blobs, referrers and lists of tags alone")
+		refuse(w, http.StatusNotFound, "UNSUPPORTED", "this registry serves manifests, blobs, referrers and lists of tags only")
 		return
 	}
 	if host := r.URL.Query().Get("ns"); host != "" {
-		name = host + "/" + name // and no other host's image of that name
+		name = host + "/" + name
 	}
 	repo := s.repositories[name]
 	if repo == nil {
@@ -67,8 +67,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// splitEndpoint splits NAME/manifests/REFERENCE and its like. Names may have
-// slashes, references have none.
+// splitEndpoint splits NAME/manifests/REFERENCE and the like. Names may contain slashes.
 func splitEndpoint(path string) (name, kind, reference string, ok bool) {
 	rest, reference, _ := cutLast(path)
 	name, kind, ok = cutLast(rest)
@@ -97,7 +96,7 @@ func refuse(w http.ResponseWriter, status int, code, message string) {
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
-	// That the client went away is nothing to tell it.
+	// An error means that the client is gone.
 	_ = json.NewEncoder(w).Encode(map[string][]failure{"errors": {{code, message}}})
 }
 
@@ -134,8 +133,8 @@ func (repo *repository) serveTags(w http.ResponseWriter, r *http.Request, name s
 	}
 }
 
-// page is the part of a sorted list that a request is for, with a link to the next
-// one (OCI distribution-spec, "Listing Tags"). It answers wrong requests itself.
+// page returns the part of a sorted list that a request asks for, and sets the link to the next one (OCI
+// distribution-spec, "Listing Tags"). It answers an invalid request itself.
 func page(w http.ResponseWriter, r *http.Request, all []string) ([]string, bool) {
 	query := r.URL.Query()
 	if last := query.Get("last"); last != "" {
@@ -163,8 +162,8 @@ func page(w http.ResponseWriter, r *http.Request, all []string) ([]string, bool)
 	return all[:n], true
 }
 
-// serveReferrers answers that nothing refers to an image (OCI distribution-spec,
-// "Listing Referrers"): archives hold images alone.
+// serveReferrers answers that there are no referrers, because archives hold images only (OCI
+// distribution-spec, "Listing Referrers").
 func serveReferrers(w http.ResponseWriter, r *http.Request, digest string) {
 	if !validDigest(w, digest) {
 		return
@@ -175,7 +174,7 @@ func serveReferrers(w http.ResponseWriter, r *http.Request, digest string) {
 	answer(w, r, types.OCIImageIndex, v1.IndexManifest{SchemaVersion: 2, MediaType: types.OCIImageIndex, Manifests: []v1.Descriptor{}})
 }
 
-// tagsInMessage is how many tags a message lists.
+// tagsInMessage is the number of tags that a message lists.
 const tagsInMessage = 10
 
 func (repo *repository) serveManifest(w http.ResponseWriter, r *http.Request, reference string) {
@@ -199,8 +198,7 @@ func (repo *repository) serveManifest(w http.ResponseWriter, r *http.Request, re
 	send(w, r, d.raw)
 }
 
-// digestSyntax is that of the OCI image-spec ("Digests"), whose registered algorithms
-// are hexadecimal.
+// digestSyntax matches digests of the registered algorithms (OCI image-spec, "Digests").
 var digestSyntax = regexp.MustCompile(`^(sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128}|blake3:[0-9a-f]{64})$`)
 
 func validDigest(w http.ResponseWriter, s string) bool {
@@ -211,8 +209,7 @@ func validDigest(w http.ResponseWriter, s string) bool {
 	return true
 }
 
-// identify says by headers what the content is. By the ETag a download that broke
-// off knows that it may go on.
+// identify sets the headers with the digest. With the ETag, a client can resume a download.
 func identify(w http.ResponseWriter, digest string) {
 	w.Header().Set("Docker-Content-Digest", digest)
 	w.Header().Set("Etag", `"`+digest+`"`)

@@ -12,30 +12,31 @@ import (
 )
 
 const (
-	// maxConnections is how many connections there are at a time; others wait.
+	// maxConnections is the largest number of connections. More clients wait.
 	maxConnections = 1024
-	// maxPerAddress is how many of them one address may have: none keeps all others out. A
-	// node pulls by ten connections or fewer, but nodes behind a proxy or NAT share an address.
+	// maxPerAddress is the largest number of connections of one address, so that no address
+	// takes all of them. A node needs ten or fewer, but nodes behind a proxy or NAT share an
+	// address.
 	maxPerAddress = maxConnections * 3 / 4
-	// sendBuffer is how many bytes wait in the kernel for a client to take them. Its own
-	// choice grows to 4 MB for each connection, and is slower on fast networks: what the
-	// client copies has left the processor's cache by then.
+	// sendBuffer is the size of the send buffer of a connection, in bytes. The kernel would
+	// let it grow to 4 MB, which is slower on fast networks, because the bytes have left the
+	// processor's cache before the client copies them.
 	sendBuffer = 512 << 10
-	// stallTimeout ends a connection whose client takes no byte for so long. One on a
-	// slow link takes some.
+	// stallTimeout ends a connection whose client does not take a byte for so long. A client
+	// on a slow link takes some.
 	stallTimeout = 60 * time.Second
 	// idleTimeout ends a connection without a request.
 	idleTimeout = 2 * time.Minute
-	// headerTimeout and maxHeader bound the head of a request.
+	// headerTimeout and maxHeader, in bytes, bound the header of a request.
 	headerTimeout = 30 * time.Second
 	maxHeader     = 16 << 10
-	// shutdownTime is how long requests may go on when the server ends.
+	// shutdownTime is the time that requests have to end when the server ends.
 	shutdownTime = 5 * time.Second
-	// sendStep is how much is sent between two looks at the clock, in bytes.
+	// sendStep is the number of bytes that are sent for each write deadline.
 	sendStep = 1 << 20
 )
 
-// Serve answers requests until ctx ends, which is no error.
+// Serve answers requests until ctx ends, and then returns nil.
 func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
 	return serveUntil(ctx, &patientListener{Listener: listener, slots: make(chan struct{}, maxConnections), stall: stallTimeout,
 		addresses: addresses{most: maxPerAddress, log: s.log}}, s)
@@ -62,7 +63,7 @@ func serveUntil(ctx context.Context, listener net.Listener, handler http.Handler
 	return err
 }
 
-// A patientListener accepts connections that end when their clients make no progress.
+// A patientListener accepts connections, and ends those whose clients make no progress.
 type patientListener struct {
 	net.Listener
 	slots     chan struct{}
@@ -84,7 +85,7 @@ func (l *patientListener) Accept() (net.Conn, error) {
 			continue
 		}
 		if c, ok := conn.(*net.TCPConn); ok {
-			// A system that refuses keeps its own buffer.
+			// It also works with the buffer of the system.
 			_ = c.SetWriteBuffer(sendBuffer)
 		}
 		free := sync.OnceFunc(func() {
@@ -95,8 +96,8 @@ func (l *patientListener) Accept() (net.Conn, error) {
 	}
 }
 
-// turnAway tells a client to come back later. Nothing is waited for: if the client does not
-// see the answer, it sees that the connection ended.
+// turnAway tells a client to try again later, and closes the connection without waiting for the
+// client to read the answer.
 func turnAway(conn net.Conn) {
 	if conn.SetWriteDeadline(time.Now().Add(time.Second)) == nil {
 		_, _ = io.WriteString(conn, "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 10\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
@@ -104,7 +105,7 @@ func turnAway(conn net.Conn) {
 	conn.Close()
 }
 
-// A patientConn fails to write when the client takes nothing for a while.
+// A patientConn is a connection with a write deadline that moves as long as the client takes bytes.
 type patientConn struct {
 	net.Conn
 	stall time.Duration
@@ -129,8 +130,8 @@ func (c *patientConn) Write(p []byte) (written int, err error) {
 	}
 }
 
-// ReadFrom lets the kernel send a file (io.ReaderFrom). net.TCPConn knows files, and
-// parts of files as io.LimitedReader has them.
+// ReadFrom lets the kernel send a file (io.ReaderFrom): net.TCPConn does so for an *os.File, also in an
+// io.LimitedReader.
 func (c *patientConn) ReadFrom(r io.Reader) (written int64, err error) {
 	to, ok := c.Conn.(io.ReaderFrom)
 	limited, isLimited := r.(*io.LimitedReader)

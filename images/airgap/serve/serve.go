@@ -18,53 +18,49 @@ import (
 	"github.com/slipway-build/slipway/progress"
 )
 
-// A Server is a registry of the images in archives, for reading alone (OCI
-// distribution-spec, "pull", "tags/list", "referrers", and _catalog of Docker's
-// registry). Its memory does not grow with what clients ask for: what is compressed in
-// an archive is decompressed into files, once and for all clients, and sent from there.
+// A Server is a read-only registry of the images in archives. It serves what the OCI
+// distribution-spec calls pull, tags/list and referrers, and _catalog of Docker's registry.
 //
-// An image is served under its repository with the registry's host in front,
-// docker.io/rancher/x, and without, rancher/x; of two repositories that only the
-// host tells apart, the latter is Docker Hub's, or else that of the earlier
-// archive. A host that no repository's name can hold is spelled as HostComponent does.
-// A parameter ns, as containerd adds it when it asks a mirror, names the host, and no
-// other host's image is served then. library/ may be left out.
+// Each repository has a name with the host of its registry, docker.io/rancher/x, and one without,
+// rancher/x. If two repositories differ in the host only, the name without a host is that of Docker
+// Hub, or else that of the earlier archive. A host that may not be part of a repository name is
+// spelled as by format.HostComponent. With the query parameter ns, which containerd adds when it asks
+// a mirror, only images of that host are served. library/ may be left out.
 //
-// A tag stands for the index that the archives keep for it, or else for its image; if
-// archives have it for several platforms, or for one that the image's config does not
-// state, for an index. Where several have it
-// for the same platform, it is the first one's, as for Find; the others can be had by
-// digest. See RegistryTag for images pinned by digest.
+// A tag is the index that the archives keep for it, or else an image. If archives have images of
+// several platforms for it, or an image for a platform that its config does not state, the tag is an
+// index of them. Of several images for the same platform, the first one is served, as in airgap.Find,
+// and the others by digest only. See format.RegistryTag for images pinned by digest.
 //
-// Manifests are as they lie in the archive: unless it was packed with original
-// layers, their digests are not those of the registry that the images came from. Charts
-// and other artifacts are not served, which Log is told.
+// Manifests are served as they are in the archive. Unless it was packed with original layers, their
+// digests differ from those in the registry that the images came from. Charts and other artifacts are
+// not served; they are logged.
 type Server struct {
-	// repositories are found by all names that they have.
+	// repositories are all repositories, by each of their names.
 	repositories map[string]*repository
-	// catalog are the names that _catalog lists, one for each, sorted.
+	// catalog has one name of each repository, sorted.
 	catalog []string
 	decoded *decodedFiles
-	// direct has room for those that decompress for one request alone.
+	// direct bounds the requests that decompress for themselves.
 	direct chan struct{}
 	log    func(string)
 }
 
-// Options say what a Server may use.
+// Options are what a Server needs besides archives.
 type Options struct {
-	// Dir is a folder, which several servers may share, in which decompressed files
-	// are kept until Close.
+	// Dir is a folder for decompressed files, which are kept until Close. Several servers
+	// may share it.
 	Dir string
-	// Limit is how many bytes they may have. What does not fit is decompressed for
-	// each request, for few at a time.
+	// Limit is the largest size of all decompressed files, in bytes. Layers that do not fit
+	// are decompressed for each request, for a few requests at a time.
 	Limit int64
-	// Log is told, in a line, what clients are not told: which archive is damaged,
-	// which image hides another, and what is not served, such as charts.
+	// Log gets lines for the operator: which archive is damaged, which image hides another
+	// one, and what is not served.
 	Log func(line string)
 }
 
-// New reads what archives hold. They must stay open; ctx holds for the server's
-// life.
+// New returns a server of the images in archives, which must stay open. The server needs ctx as long
+// as it lives. The caller closes it.
 func New(ctx context.Context, archives []*airgap.Archive, opts Options) (*Server, error) {
 	s := &Server{repositories: map[string]*repository{}, log: opts.Log}
 	var order []string
@@ -101,7 +97,7 @@ func New(ctx context.Context, archives []*airgap.Archive, opts Options) (*Server
 	return s, s.prepare(ctx, opts)
 }
 
-// A warningLog is a sink that passes on warnings alone.
+// A warningLog is a progress.Sink that logs warnings.
 type warningLog func(line string)
 
 func (warningLog) Started(*progress.Task)         {}
@@ -109,7 +105,7 @@ func (warningLog) Line(*progress.Task, string)    {}
 func (warningLog) Finished(*progress.Task, error) {}
 func (l warningLog) Warning(message string)       { l(message) }
 
-// prepare makes all layers known that can be asked for.
+// prepare lists the layers that can be served.
 func (s *Server) prepare(ctx context.Context, opts Options) (err error) {
 	layers := map[*airgap.Archive]map[v1.Hash]string{}
 	for _, repo := range s.repositories {
@@ -131,10 +127,11 @@ func (s *Server) prepare(ctx context.Context, opts Options) (err error) {
 	return err
 }
 
-// Close removes what was decompressed, once no request is under way any more.
+// Close waits for decompressors, which end with the context of New, and removes the decompressed files.
+// No request may be under way.
 func (s *Server) Close() error { return s.decoded.close() }
 
-// alias gives repositories the names that clients ask for.
+// alias gives repositories their other names, and makes the catalog.
 func (s *Server) alias(order []string) {
 	slices.SortStableFunc(order, func(a, b string) int {
 		switch hubA, hubB := onHub(a), onHub(b); {
@@ -168,11 +165,11 @@ func (s *Server) alias(order []string) {
 
 func onHub(full string) bool { return strings.HasPrefix(full, "docker.io/") }
 
-// A repository is what is served under one name.
+// A repository has the images that are served under one name.
 type repository struct {
 	name string // qualified, for messages
-	// images are those of each tag, none of them for the same platform, and indexes
-	// those that archives keep for it.
+	// images are the images of each tag, of different platforms. indexes are the indexes that
+	// archives keep for the tag.
 	images    map[string][]*airgap.PackedImage
 	indexes   map[string][]*airgap.PackedIndex
 	tags      map[string]*document
@@ -187,7 +184,7 @@ type document struct {
 	raw       []byte
 }
 
-// A blob is a config, which is in memory, or a layer, which is in an archive.
+// A blob is a config in memory, or a layer in an archive.
 type blob struct {
 	size    int64
 	raw     []byte
@@ -201,7 +198,7 @@ func newRepository(name string) *repository {
 		tags: map[string]*document{}, manifests: map[string]*document{}, blobs: map[string]*blob{}}
 }
 
-// add adds an image under a name of it.
+// add adds an image under one of its names.
 func (r *repository) add(img *airgap.PackedImage, named string, log func(string)) {
 	tag, _ := format.RegistryTag(named[len(r.name)+1:])
 	i := slices.IndexFunc(r.images[tag], func(other *airgap.PackedImage) bool {
@@ -235,7 +232,7 @@ func (r *repository) add(img *airgap.PackedImage, named string, log func(string)
 	}
 }
 
-// addIndex adds an index, and those inside it.
+// addIndex adds an index, and the indexes in it.
 func (r *repository) addIndex(index *airgap.PackedIndex) {
 	r.manifests[index.Descriptor.Digest.String()] = &document{index.Descriptor.MediaType, index.Descriptor.Digest, index.RawManifest()}
 	for _, nested := range index.Nested() {
@@ -243,8 +240,8 @@ func (r *repository) addIndex(index *airgap.PackedIndex) {
 	}
 }
 
-// documentOf is the image's manifest. Descriptors of other programs' layouts may
-// lack the media type, which the manifest itself may have.
+// documentOf returns the manifest of an image. The media type may be missing in the descriptor that
+// another program wrote, and then be in the manifest.
 func documentOf(img *airgap.PackedImage) *document {
 	mediaType := img.Manifest.MediaType
 	if mediaType == "" {
@@ -261,7 +258,7 @@ func documentOf(img *airgap.PackedImage) *document {
 	return &document{mediaType, img.Manifest.Digest, img.RawManifest()}
 }
 
-// finish says what each tag stands for.
+// finish decides what each tag is.
 func (r *repository) finish(ctx context.Context) error {
 	var errs []error
 	for _, tag := range slices.Sorted(maps.Keys(r.images)) {
@@ -280,8 +277,7 @@ func (r *repository) finish(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// wholeIndex is the kept index that stands for all images of a tag, if there is just
-// one.
+// wholeIndex returns the kept index of a tag if there is exactly one, and it lists all images.
 func wholeIndex(kept []*airgap.PackedIndex, list []*airgap.PackedImage) *airgap.PackedIndex {
 	if len(kept) != 1 || slices.ContainsFunc(list, func(img *airgap.PackedImage) bool { return !kept[0].Lists(img.Manifest.Digest) }) {
 		return nil
@@ -289,7 +285,7 @@ func wholeIndex(kept []*airgap.PackedIndex, list []*airgap.PackedImage) *airgap.
 	return kept[0]
 }
 
-// documentOfAll is the manifest of an image, or an index of images, see images.ImageOrIndex.
+// documentOfAll returns the manifest of an image, or an index of several, as images.ImageOrIndex decides.
 func documentOfAll(ctx context.Context, list []*airgap.PackedImage) (*document, error) {
 	var entries []images.IndexEntry
 	for _, img := range list {
