@@ -19,8 +19,8 @@ import (
 	"github.com/slipway-build/slipway/images/store"
 )
 
-// relatives are images of two families, and one of our own, whose layer is related
-// to one of them; version is what one layer of the first family differs by.
+// relatives are images of two groups, and one of our own, whose layer is related
+// to one of them; version is what one layer of the first group differs by.
 func relatives(t *testing.T, version uint64) []pack.Image {
 	t.Helper()
 	image := func(called string, own bool, contents ...[]byte) pack.Image {
@@ -37,7 +37,7 @@ func relatives(t *testing.T, version uint64) []pack.Image {
 	}
 }
 
-// One image that changes costs the frame of its family; our own is alone and first.
+// One image that changes costs the frame of its group; our own is alone and first.
 func TestPackGroupsRelatives(t *testing.T) {
 	content, dir := airgaptest.NewStore(t), t.TempDir()
 	outputs := []pack.Output{{Path: filepath.Join(dir, "a.tar.zst")}, {Path: filepath.Join(dir, "a.tar.gz")}, {Path: filepath.Join(dir, "a.tar")}}

@@ -13,24 +13,23 @@ import (
 )
 
 const (
-	// groupLimit is how many bytes a frame of several layers may have before
-	// compression. One layer that changes costs its whole frame, and who reads the
-	// last layer decodes the others.
+	// groupLimit is the largest size of the layers in a group, in bytes. If one layer changes,
+	// all of its frame may change; and a reader of the last layer decodes the others.
 	groupLimit = 160 << 20
-	// loneSize is from what size on a layer is worth a sketch. Smaller ones
-	// share frames as they come, which costs little when one changes and saves a
-	// frame for each.
-	loneSize = 1 << 20
-	// relatedPart is what part of the smaller of two the larger must save to
-	// share a frame with it.
+	// sketchedSize is the size of the smallest layer that is sketched, in bytes. Smaller ones
+	// share frames in their order: that saves a frame for each, and costs little when one
+	// changes.
+	sketchedSize = 1 << 20
+	// Two groups are joined if that saves at least one part in relatedPart of the smaller one.
 	relatedPart = 32
 )
 
-// Runs puts the layers, given in the order of images, into runs that become a
-// frame each: the project's own ones first, each alone, since they change with
-// every build and are looked for first; then the others in groups of relatives.
-// The order depends on nothing but the layers and their order. Without grouping, each layer
-// is alone.
+// Runs puts layers, which are given in the order of images, into runs. A run becomes a frame. Layers
+// of the project itself come first, each in a run of its own, because they change with every build
+// and nodes look for them first. The other layers are grouped by what they have in common, or are in
+// runs of their own if grouping is not set. The result depends on the layers and their order alone.
+//
+// Layers are read from content if they have not been sketched before, jobs at a time.
 func Runs(ctx context.Context, content *store.Store, layers []frame.Layer, grouping bool, jobs int) ([][]frame.Layer, error) {
 	var runs [][]frame.Layer
 	var others []frame.Layer
@@ -49,7 +48,7 @@ func Runs(ctx context.Context, content *store.Store, layers []frame.Layer, group
 	return append(runs, grouped(others, all)...), nil
 }
 
-// sketchAll sketches all layers for which that is worth it.
+// sketchAll returns a sketch of each layer that is large enough, and empty ones of the others.
 func sketchAll(ctx context.Context, content *store.Store, layers []frame.Layer, jobs int) (_ []sketch, err error) {
 	out := make([]sketch, len(layers))
 	if len(layers) == 0 {
@@ -61,7 +60,7 @@ func sketchAll(ctx context.Context, content *store.Store, layers []frame.Layer, 
 	group, groupCtx := store.NewGroup(ctx, jobs)
 	for i, l := range layers {
 		group.Go(func() (err error) {
-			if l.Size >= loneSize {
+			if l.Size >= sketchedSize {
 				out[i], err = sketchOf(groupCtx, content, l)
 			}
 			task.Add(int(l.Size))
@@ -71,33 +70,32 @@ func sketchAll(ctx context.Context, content *store.Store, layers []frame.Layer, 
 	return out, group.Wait()
 }
 
-// grouped joins layers to sequences in which a compressor finds the most. It takes
-// the two sequences of which one saves most after the other, makes them one, and
-// goes on until nothing is saved any more that is worth it, or nothing fits in a
-// frame.
+// grouped puts layers into runs in which a compressor finds as much as possible. It joins the two
+// groups that save most when one follows the other, and goes on until no two groups save enough or
+// are small enough.
 func grouped(layers []frame.Layer, sketches []sketch) [][]frame.Layer {
 	var (
-		families []*family
-		small    []int
+		groups []*group
+		small  []int
 	)
 	for i, l := range layers {
-		if l.Size < loneSize {
+		if l.Size < sketchedSize {
 			small = append(small, i)
 			continue
 		}
-		families = append(families, &family{members: []int{i}, sketch: sketches[i]})
+		groups = append(groups, &group{members: []int{i}, sketch: sketches[i]})
 	}
-	m := matcher{families: families}
+	m := matcher{groups: groups}
 	m.joinAll()
-	families = slices.DeleteFunc(m.families, func(f *family) bool { return f == nil })
-	families = append(families, crowds(layers, small)...)
-	slices.SortFunc(families, func(a, b *family) int {
+	groups = slices.DeleteFunc(m.groups, func(g *group) bool { return g == nil })
+	groups = append(groups, groupSmall(layers, small)...)
+	slices.SortFunc(groups, func(a, b *group) int {
 		return cmp.Compare(slices.Min(a.members), slices.Min(b.members))
 	})
 	var runs [][]frame.Layer
-	for _, f := range families {
+	for _, g := range groups {
 		var run []frame.Layer
-		for _, i := range f.members {
+		for _, i := range g.members {
 			run = append(run, layers[i])
 		}
 		runs = append(runs, run)
@@ -105,17 +103,17 @@ func grouped(layers []frame.Layer, sketches []sketch) [][]frame.Layer {
 	return runs
 }
 
-// crowds puts small layers into frames as they come. Their sizes are those of their files
-// in the tar: of thousands of tiny layers, the headers are the larger part.
-func crowds(layers []frame.Layer, small []int) []*family {
+// groupSmall groups small layers in their order. It counts the size of their files in the tar, because
+// the headers of thousands of tiny layers are larger than the layers.
+func groupSmall(layers []frame.Layer, small []int) []*group {
 	var (
-		out  []*family
+		out  []*group
 		room int64
 	)
 	for _, i := range small {
 		size := format.BlockSize + layers[i].Size + format.Padding(layers[i].Size)
 		if len(out) == 0 || size > room {
-			out = append(out, &family{})
+			out = append(out, &group{})
 			room = frame.SingleSegment
 		}
 		last := out[len(out)-1]

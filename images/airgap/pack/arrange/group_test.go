@@ -107,9 +107,9 @@ func TestGroupedBoundsFrames(t *testing.T) {
 	}
 }
 
-// However small its layers are, a crowd is no larger than what becomes a single segment: a
+// However small layers are, a group of small layers is a single segment: a
 // segment for each would cost a file of the store for each.
-func TestCrowdsAreSingleSegments(t *testing.T) {
+func TestSmallLayersAreSingleSegments(t *testing.T) {
 	all := make([]frame.Layer, 20_000)
 	for i := range all {
 		all[i] = frame.Layer{Digest: v1.Hash{Hex: fmt.Sprint(i)}, Size: int64(i % 3000)}
@@ -130,7 +130,7 @@ func TestCrowdsAreSingleSegments(t *testing.T) {
 	}
 }
 
-func TestGroupedCrowdsSmallLayers(t *testing.T) {
+func TestGroupedJoinsSmallLayers(t *testing.T) {
 	var all []frame.Layer
 	for i := range 25 {
 		all = append(all, frame.Layer{Digest: v1.Hash{Hex: fmt.Sprint(i)}, Size: 900 << 10})

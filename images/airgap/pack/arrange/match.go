@@ -8,38 +8,38 @@ import (
 	"github.com/slipway-build/slipway/images/airgap/format"
 )
 
-// A family is a sequence of layers that become a frame.
-type family struct {
-	members []int // places in the list of layers
+// A group is a sequence of layers that may become a run.
+type group struct {
+	members []int // indexes in the list of layers
 	sketch  sketch
 }
 
-// maxRelatives is how many other families a family is compared with: those with which it has
-// the most marks in common. Comparing each with each would take time that grows with the
-// square of their number.
+// maxRelatives is the largest number of relatives of a group. Comparing each group with each other one
+// would take time that grows with the square of their number.
 const maxRelatives = 64
 
-// A matcher joins families, those that save the most first.
+// A matcher joins groups that save the most first.
 type matcher struct {
-	// families are nil once they are part of another.
-	families []*family
-	// relatives are the places of the families that each is compared with.
+	// groups has nil in place of a group that became part of another one.
+	groups []*group
+	// relatives are, for each group, the indexes of the groups that it is compared with: those
+	// that have the most marks in common with it.
 	relatives []map[int]bool
 	queue     pairQueue
-	// compared counts the pairs of sketches that were compared.
+	// compared counts comparisons, for tests.
 	compared int
 }
 
-// A pair is a family that might follow another one, and how many bytes that saves.
+// A pair is two groups, and the number of bytes that are saved if the second follows the first.
 type pair struct {
-	first, second int // places in families
-	a, b          *family
+	first, second int // indexes in groups
+	a, b          *group
 	saves         int64
 }
 
 func (m *matcher) joinAll() {
 	m.findRelatives()
-	for i := range m.families {
+	for i := range m.groups {
 		for j := range m.relatives[i] {
 			if i < j {
 				m.compare(i, j)
@@ -48,17 +48,17 @@ func (m *matcher) joinAll() {
 	}
 	for m.queue.Len() > 0 {
 		best := heap.Pop(&m.queue).(pair)
-		if m.families[best.first] == best.a && m.families[best.second] == best.b {
+		if m.groups[best.first] == best.a && m.groups[best.second] == best.b {
 			m.join(best)
 		}
 	}
 }
 
-// join makes the families of a pair one, in the place of the first. Its relatives are those
-// of both; theirs do not become more.
+// join joins the groups of a pair, in place of the first. The new group has the relatives of both, and
+// no group gets more relatives than it had.
 func (m *matcher) join(p pair) {
-	m.families[p.first] = &family{members: slices.Concat(p.a.members, p.b.members), sketch: p.a.sketch.followed(p.b.sketch)}
-	m.families[p.second] = nil
+	m.groups[p.first] = &group{members: slices.Concat(p.a.members, p.b.members), sketch: p.a.sketch.followed(p.b.sketch)}
+	m.groups[p.second] = nil
 	near := m.relatives[p.first]
 	for i := range m.relatives[p.second] {
 		near[i] = true
@@ -70,7 +70,7 @@ func (m *matcher) join(p pair) {
 	}
 	var savings []saving
 	for i := range near {
-		if i != p.first && m.families[i] != nil {
+		if i != p.first && m.groups[i] != nil {
 			delete(m.relatives[i], p.second)
 			m.relatives[i][p.first] = true
 			savings = append(savings, saving{i, m.compare(i, p.first)})
@@ -85,10 +85,9 @@ func (m *matcher) join(p pair) {
 	}
 }
 
-// compare finds out what two families save when one follows the other, queues both
-// ways, and returns the better.
+// compare queues both orders of two groups, and returns how many bytes the better one saves.
 func (m *matcher) compare(i, j int) (most int64) {
-	a, b := m.families[i], m.families[j]
+	a, b := m.groups[i], m.groups[j]
 	if a.sketch.size+b.sketch.size > groupLimit {
 		return 0
 	}
@@ -104,29 +103,29 @@ func (m *matcher) compare(i, j int) (most int64) {
 	return most
 }
 
-// findRelatives finds the relatives of each family. Where a mark is in very many families,
-// each sees only the next of them in the list.
+// findRelatives finds the relatives of each group. Of the groups that have a mark in common, it looks
+// at the next maxRelatives in the list only.
 func (m *matcher) findRelatives() {
 	type sighting struct {
-		hash   uint32
-		family int32
+		hash  uint32
+		group int32
 	}
 	var sightings []sighting
-	for i, f := range m.families {
+	for i, f := range m.groups {
 		for _, mark := range f.sketch.marks {
 			sightings = append(sightings, sighting{mark.hash, int32(i)})
 		}
 	}
 	byHash := func(a, b sighting) int {
-		return cmp.Or(cmp.Compare(a.hash, b.hash), cmp.Compare(a.family, b.family))
+		return cmp.Or(cmp.Compare(a.hash, b.hash), cmp.Compare(a.group, b.group))
 	}
 	slices.SortFunc(sightings, byHash)
-	m.relatives = make([]map[int]bool, len(m.families))
+	m.relatives = make([]map[int]bool, len(m.groups))
 	for i := range m.relatives {
 		m.relatives[i] = map[int]bool{}
 	}
-	common := make([]int64, len(m.families)) // marks, with the family at hand
-	for i, f := range m.families {
+	common := make([]int64, len(m.groups)) // marks in common with the current group
+	for i, f := range m.groups {
 		var near []int
 		for _, mark := range f.sketch.marks {
 			at, _ := slices.BinarySearchFunc(sightings, sighting{mark.hash, int32(i)}, byHash)
@@ -134,10 +133,10 @@ func (m *matcher) findRelatives() {
 				if s.hash != mark.hash {
 					break
 				}
-				if common[s.family] == 0 {
-					near = append(near, int(s.family))
+				if common[s.group] == 0 {
+					near = append(near, int(s.group))
 				}
-				common[s.family]++
+				common[s.group]++
 			}
 		}
 		slices.SortFunc(near, func(a, b int) int { return cmp.Or(cmp.Compare(common[b], common[a]), cmp.Compare(a, b)) })
@@ -150,8 +149,7 @@ func (m *matcher) findRelatives() {
 	}
 }
 
-// A pairQueue is a heap with the pair that saves most on top; of several, that of the
-// families that come first.
+// A pairQueue is a heap. On top is the pair that saves the most; of several, that of the first groups.
 type pairQueue []pair
 
 func (q pairQueue) Len() int      { return len(q) }

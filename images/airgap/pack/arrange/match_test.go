@@ -6,12 +6,12 @@ import (
 	"testing"
 )
 
-// manyRelatives are families of 2 MiB that all have content in common, and one of 100 MiB in
+// manyGroups are groups of 2 MiB that all have content in common, and one of 100 MiB in
 // which the content of each is found.
-func manyRelatives(count int) []*family {
+func manyGroups(count int) []*group {
 	random := rand.New(rand.NewPCG(1, 2))
 	hub := sketch{limit: allHashes, size: 100 << 20}
-	var all []*family
+	var all []*group
 	for i := range count {
 		s := sketch{limit: allHashes, size: 2 << 20}
 		for n := range 64 {
@@ -23,31 +23,31 @@ func manyRelatives(count int) []*family {
 			hub.marks = append(hub.marks, m)
 		}
 		s.tidy()
-		all = append(all, &family{members: []int{i}, sketch: s})
+		all = append(all, &group{members: []int{i}, sketch: s})
 	}
 	hub.tidy()
-	return append(all, &family{members: []int{count}, sketch: hub})
+	return append(all, &group{members: []int{count}, sketch: hub})
 }
 
-// However many families resemble one another, each is compared with a bounded number of
+// However many groups resemble one another, each is compared with a bounded number of
 // others.
-func TestComparisonsAreInProportionToFamilies(t *testing.T) {
+func TestComparisonsAreInProportionToGroups(t *testing.T) {
 	for _, count := range []int{200, 1000} {
 		t.Run(fmt.Sprint(count), func(t *testing.T) {
-			m := matcher{families: manyRelatives(count)}
+			m := matcher{groups: manyGroups(count)}
 			m.joinAll()
 			if most := 4 * maxRelatives * count; m.compared > most {
 				t.Errorf("%d comparisons, want at most %d", m.compared, most)
 			}
 			var members, left int
-			for _, f := range m.families {
+			for _, f := range m.groups {
 				if f != nil {
 					left++
 					members += len(f.members)
 				}
 			}
 			if members != count+1 || left > count/20 {
-				t.Errorf("%d families with %d members are left of %d", left, members, count+1)
+				t.Errorf("%d groups with %d members are left of %d", left, members, count+1)
 			}
 		})
 	}

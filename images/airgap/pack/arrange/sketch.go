@@ -14,46 +14,44 @@ import (
 	"github.com/slipway-build/slipway/internal/gearhash"
 )
 
-// A sketch is a small sample of a layer's content, or of several layers that
-// follow one another, from which can be told what two have in common without
-// reading them again.
+// A sketch is a small sample of a layer, or of several layers that follow one another. Two sketches
+// show how many bytes their layers have in common.
 //
-// A rolling hash goes over the uncompressed bytes; where it is small, a mark is
-// kept. Whether one is depends on the 64 bytes before it alone, so that layers
-// which have bytes in common have the marks of those bytes in common, wherever the
-// bytes lie; and the number of common marks tells the number of common bytes. This
-// is min-hash, but for sizes instead of ratios, and so for a small layer inside a
-// large one too.
+// A rolling hash goes over the uncompressed bytes, and a mark is kept where it is small. That depends
+// on the last 64 bytes alone, so that layers with common bytes have the marks of those bytes in
+// common, wherever the bytes are. The number of common marks estimates the number of common bytes.
+// This is min-hash for sizes instead of ratios, so that it also works for a small layer inside a
+// large one.
 type sketch struct {
-	// marks are in the order of their hashes, which are less than limit.
+	// marks are sorted by hash. All hashes are less than limit.
 	marks []mark
 	limit uint64
-	// size is that of the content in bytes.
+	// size is the size of the layers, in bytes.
 	size int64
 }
 
 // A mark is a place in a layer where the rolling hash is small.
 type mark struct {
 	hash uint32
-	// first and last are where it is, the first and the last time, in units of
-	// markUnit from the beginning.
+	// first and last are the first and the last place of the hash, in units of markUnit from
+	// the beginning.
 	first, last uint32
 }
 
 const (
-	// sampleBits is with how many zeros a rolling hash begins that is kept: one
-	// in 16 KiB is.
+	// sampleBits is the number of zeros at the beginning of hashes that are kept: about one in
+	// 16 KiB.
 	sampleBits = 14
-	// allHashes is the limit of a sketch that keeps all of those.
+	// allHashes is the limit of a sketch that keeps all of them.
 	allHashes = 1 << 32
-	// maxMarks bounds a sketch: of layers over 1 GiB only smaller hashes stay.
+	// maxMarks is the largest number of marks. A layer over 1 GiB keeps smaller hashes only.
 	maxMarks = 1 << 16
-	// markUnit is in what places are counted: 32 bits are 4 TiB.
+	// markUnit is the unit of places, in bytes. 32 bits are enough for 4 TiB.
 	markUnit = 1 << 10
 )
 
-// saves is about how many bytes of next a compressor with a window finds in s if next
-// follows s, and how many of s it finds in next if s follows next.
+// saves estimates how many bytes of next a compressor with a window finds in s if next follows s, and how
+// many bytes of s it finds in next if s follows next.
 func (s sketch) saves(next sketch, window int64) (following, leading int64) {
 	limit := min(s.limit, next.limit)
 	reach := uint32(window / markUnit)
@@ -81,8 +79,8 @@ func (s sketch) saves(next sketch, window int64) (following, leading int64) {
 	return following * each, leading * each
 }
 
-// skipTo returns the marks from hash on. It takes time in proportion to the logarithm of how
-// many it skips.
+// skipTo returns the marks from hash on. Its time grows with the logarithm of the number of marks that
+// it skips.
 func skipTo(marks []mark, hash uint32) []mark {
 	end := 1
 	for end < len(marks) && marks[end-1].hash < hash {
@@ -93,7 +91,7 @@ func skipTo(marks []mark, hash uint32) []mark {
 	return marks[begin+n:]
 }
 
-// followed is the sketch of s and next, one after the other.
+// followed returns the sketch of s followed by next.
 func (s sketch) followed(next sketch) sketch {
 	out := sketch{limit: min(s.limit, next.limit), size: s.size + next.size}
 	out.marks = make([]mark, 0, len(s.marks)+len(next.marks))
@@ -111,8 +109,8 @@ func (s sketch) followed(next sketch) sketch {
 
 func (s sketch) units() uint32 { return uint32(s.size / markUnit) }
 
-// tidy sorts the marks, joins those of one hash, and drops those over the limit,
-// which is halved while there are too many.
+// tidy sorts the marks, merges those of one hash, and removes those over the limit. It halves the limit
+// as long as there are too many.
 func (s *sketch) tidy() {
 	slices.SortFunc(s.marks, func(a, b mark) int {
 		return cmp.Or(cmp.Compare(a.hash, b.hash), cmp.Compare(a.first, b.first))
@@ -150,7 +148,7 @@ func (s *sketcher) Write(p []byte) (int, error) {
 	const small = 1 << (64 - sampleBits)
 	h := s.rolling
 	for i, b := range p {
-		h = gearhash.Roll(h, b) // which forgets each byte after 64
+		h = gearhash.Roll(h, b)
 		if h < small {
 			s.keep(uint32(h>>(64-sampleBits-32)), s.size+int64(i))
 		}
@@ -160,7 +158,7 @@ func (s *sketcher) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// keep is no part of Write so that its loop stays small.
+// keep is apart from Write, so that the loop there stays small.
 func (s *sketcher) keep(hash uint32, offset int64) {
 	if uint64(hash) >= s.limit {
 		return
@@ -178,12 +176,10 @@ func (s *sketcher) done() sketch {
 	return sketch{marks: slices.Clone(s.marks), limit: s.limit, size: s.size}
 }
 
-// sketchKind names the records of sketches. Its number changes with all that
-// decides what a sketch is.
+// sketchKind is the kind of the records of sketches. Its number changes when sketches change.
 const sketchKind = "sketch-1"
 
-// sketchOf sketches a layer as it is without compression. That is done once for
-// each blob, and remembered.
+// sketchOf returns the sketch of a layer. It is made once for each blob, and kept in content.
 func sketchOf(ctx context.Context, content *store.Store, l frame.Layer) (sketch, error) {
 	if raw, ok := content.Record(ctx, sketchKind, l.Source.String()); ok {
 		if s, ok := decodeSketch(raw); ok {
@@ -197,13 +193,12 @@ func sketchOf(ctx context.Context, content *store.Store, l frame.Layer) (sketch,
 	return s, setSketch(content, l.Source, s)
 }
 
-// setSketch remembers the sketch of a blob.
+// setSketch keeps the sketch of a blob.
 func setSketch(content *store.Store, blob v1.Hash, s sketch) error {
 	return content.SetRecord(sketchKind, blob.String(), s.encode())
 }
 
-// readSketch reads the layer as it lies in an archive of uncompressed layers, and
-// verifies it: the sketch of a damaged one would be remembered.
+// readSketch sketches a layer. It verifies the layer, because the sketch of a damaged one would be kept.
 func readSketch(ctx context.Context, content *store.Store, l frame.Layer) (sketch, error) {
 	s := newSketcher()
 	if err := frame.WriteBody(ctx, content, l, s); err != nil {
@@ -212,8 +207,7 @@ func readSketch(ctx context.Context, content *store.Store, l frame.Layer) (sketc
 	return s.done(), nil
 }
 
-// encode writes the limit and the size in 8 bytes each, then each mark in 12, all
-// little-endian.
+// encode returns the limit and the size of 8 bytes each, and each mark of 12, all little-endian.
 func (s sketch) encode() []byte {
 	b := make([]byte, 0, 16+12*len(s.marks))
 	b = binary.LittleEndian.AppendUint64(b, s.limit)
@@ -237,12 +231,12 @@ func decodeSketch(b []byte) (sketch, bool) {
 	return s, s.limit > 0 && s.limit <= allHashes && s.size >= 0
 }
 
-// Info tells what is known about the blob of a layer, and sketches the layer while
-// it is read for that, if it will have to be compared.
+// Info returns what is known about the blob h, as content.Info does. If the blob has to be read for that,
+// and the layer is large enough to be compared, it is sketched at the same time.
 func Info(ctx context.Context, content *store.Store, h v1.Hash) (store.BlobInfo, error) {
 	s := newSketcher()
 	info, err := content.InfoAndContent(ctx, h, s)
-	if err != nil || s.size < loneSize || s.size != info.UncompressedSize {
+	if err != nil || s.size < sketchedSize || s.size != info.UncompressedSize {
 		return info, err
 	}
 	return info, setSketch(content, h, s.done())

@@ -15,8 +15,7 @@ import (
 	"github.com/slipway-build/slipway/internal/streams"
 )
 
-// WriteBody writes the layer's file as it lies in the archive, and nothing else:
-// more, less or other bytes than the layer names are an error.
+// WriteBody writes the content of the file of l, and verifies its size and digest.
 func WriteBody(ctx context.Context, content *store.Store, l Layer, w io.Writer) error {
 	r, err := openBody(ctx, content, l)
 	if err != nil {
@@ -30,7 +29,7 @@ func WriteBody(ctx context.Context, content *store.Store, l Layer, w io.Writer) 
 	return nil
 }
 
-// openBody opens the layer's file as it lies in the archive. Nothing is verified.
+// openBody opens the content of the file of l. It does not verify it.
 func openBody(ctx context.Context, content *store.Store, l Layer) (io.ReadCloser, error) {
 	blob, err := content.Open(l.Source)
 	if err != nil {
@@ -48,7 +47,7 @@ func openBody(ctx context.Context, content *store.Store, l Layer) (io.ReadCloser
 	return &body{r, blob}, nil
 }
 
-// A body is what is read of a blob.
+// A body reads the content of a blob, and closes the blob.
 type body struct {
 	io.ReadCloser
 	blob io.Closer
@@ -56,7 +55,7 @@ type body struct {
 
 func (b *body) Close() error { return errors.Join(b.ReadCloser.Close(), b.blob.Close()) }
 
-// copyVerified copies r, which must be as large as size and have the digest.
+// copyVerified copies r, and verifies its size and digest.
 func copyVerified(w io.Writer, r io.Reader, digest v1.Hash, size int64) error {
 	hash := sha256.New()
 	buf := make([]byte, 128<<10)

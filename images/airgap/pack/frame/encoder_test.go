@@ -68,22 +68,22 @@ func TestEncodersLeaveNoTrace(t *testing.T) {
 	}
 }
 
-// Layers that have no more than crowdLimit bytes of the tar together are one segment, and so
+// Layers that have no more than SingleSegment bytes of the tar together are one segment, and so
 // is a single layer.
 func TestSegments(t *testing.T) {
 	file := func(size int64) tarFile {
 		return tarFile{Layer: Layer{Size: size}, header: make([]byte, format.BlockSize)}
 	}
-	var crowd []tarFile
+	var small []tarFile
 	for range SingleSegment / format.BlockSize / 2 {
-		crowd = append(crowd, file(1))
+		small = append(small, file(1))
 	}
 	for name, c := range map[string]struct {
 		files []tarFile
 		want  int
 	}{
-		"as many as are one segment": {crowd, 1},
-		"one more":                   {append(slices.Clip(crowd), file(1)), len(crowd) + 1},
+		"as many as are one segment": {small, 1},
+		"one more":                   {append(slices.Clip(small), file(1)), len(small) + 1},
 		"a large layer":              {[]tarFile{file(100 << 20)}, 1},
 		"two large layers":           {[]tarFile{file(100 << 20), file(33 << 20)}, 8},
 	} {

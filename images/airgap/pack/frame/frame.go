@@ -10,38 +10,36 @@ import (
 	"github.com/slipway-build/slipway/progress"
 )
 
-// A Frame is a run of whole files of the tar (header, body, padding), compressed
-// so that it can be decoded without what is before it. An archive is a sequence
-// of frames.
+// A Frame is a run of whole files of the tar, with headers and padding, that is compressed on its own.
 type Frame struct {
-	// chunks are the compressed bytes, in order.
-	chunks []chunk
-	// entries are the files, with offsets from the beginning of the
-	// uncompressed frame, whose size is tarSize.
+	// pieces are the compressed bytes, in order.
+	pieces []piece
+	// Entries are the files of the frame. Offsets are relative to the beginning of the frame in
+	// the tar, of which it has TarSize bytes.
 	Entries []format.Entry
 	TarSize int64
 }
 
-// A chunk is a piece of an archive whose size is known before it is written.
-type chunk struct {
+// A piece is a part of a frame. Its size is known before it is written.
+type piece struct {
 	size int64
-	// copy writes the chunk to w.
+	// copy writes the piece to w.
 	copy func(ctx context.Context, w io.Writer) error
 }
 
 func (f Frame) Size() int64 {
 	var n int64
-	for _, c := range f.chunks {
+	for _, c := range f.pieces {
 		n += c.size
 	}
 	return n
 }
 
-// Copy writes the frame to w. After a damaged chunk the others are only checked, so
-// that all damage is known.
+// Copy writes the frame to w. After a damaged piece of the store it only checks the other pieces, so that
+// the error tells of all damage.
 func (f Frame) Copy(ctx context.Context, w io.Writer, task *progress.Task) error {
 	var damage []error
-	for _, c := range f.chunks {
+	for _, c := range f.pieces {
 		err := c.copy(ctx, w)
 		switch {
 		case store.IsDamaged(err):
@@ -55,21 +53,21 @@ func (f Frame) Copy(ctx context.Context, w io.Writer, task *progress.Task) error
 	return errors.Join(damage...)
 }
 
-// bytesChunk is a chunk in memory.
-func bytesChunk(b []byte) chunk {
-	return chunk{size: int64(len(b)), copy: func(_ context.Context, w io.Writer) error {
+// bytesPiece returns a piece in memory.
+func bytesPiece(b []byte) piece {
+	return piece{size: int64(len(b)), copy: func(_ context.Context, w io.Writer) error {
 		_, err := w.Write(b)
 		return err
 	}}
 }
 
-// Bytes is a frame of bytes that are no part of the tar.
-func Bytes(b []byte) Frame { return Frame{chunks: []chunk{bytesChunk(b)}} }
+// Bytes returns a frame of b, which is not part of the tar.
+func Bytes(b []byte) Frame { return Frame{pieces: []piece{bytesPiece(b)}} }
 
-// fileChunk is a whole file of the store, which is checked while it is copied.
-func fileChunk(f *store.File) chunk { return chunk{size: f.Size(), copy: f.CopyTo} }
+// filePiece returns a piece that is a file of the store. The file is checked while it is copied.
+func filePiece(f *store.File) piece { return piece{size: f.Size(), copy: f.CopyTo} }
 
-// describe fills in the entries of a frame of layers, and its tarSize.
+// describe returns a frame of layers without its pieces, and the tar headers of its files.
 func describe(run []Layer) (Frame, [][]byte, error) {
 	var (
 		f       Frame

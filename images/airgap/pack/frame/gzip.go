@@ -17,19 +17,17 @@ import (
 	"github.com/slipway-build/slipway/internal/sniff"
 )
 
-// gzipVersion names the compressors whose output .tar.gz archives are made of,
-// where it is not the registry's.
+// gzipVersion names the compressors of .tar.gz archives. It is part of the keys of cached frames.
 const gzipVersion = encoderVersion + ", klauspost/pgzip v1.2.6"
 
-// gzipFrames makes the frames of .tar.gz archives: sequences of gzip members.
+// gzipFrames makes the frames of .tar.gz archives. A frame is a sequence of gzip members.
 type gzipFrames struct {
 	content *store.Store
 	jobs    int
-	// compressors are those of members, which are costlier to make than to use.
+	// compressors are kept for member, because making one takes longer than using it.
 	compressors pool[*gzip.Writer]
 }
 
-// Small returns the frame of small files.
 func (g *gzipFrames) Small(ctx context.Context, t *SmallTar) (Frame, error) {
 	return t.compressed(ctx, g.content, "gzip-small", gzipVersion, openGzip)
 }
@@ -40,7 +38,7 @@ func openGzip(w io.Writer, _ int64) (io.WriteCloser, error) {
 	return gzip.NewWriterLevel(w, gzip.BestCompression)
 }
 
-// member is a gzip member of a few bytes.
+// member returns a gzip member of b.
 func (g *gzipFrames) member(b []byte) ([]byte, error) {
 	z, err := g.compressors.take(func() (*gzip.Writer, error) { return gzip.NewWriterLevel(nil, gzip.BestCompression) })
 	if err != nil {
@@ -54,7 +52,6 @@ func (g *gzipFrames) member(b []byte) ([]byte, error) {
 	return out.Bytes(), err
 }
 
-// Run returns the frame of a run of layers.
 func (g *gzipFrames) Run(ctx context.Context, run []Layer, done func(int)) (Frame, bool, error) {
 	f, headers, err := describe(run)
 	if err != nil {
@@ -63,34 +60,33 @@ func (g *gzipFrames) Run(ctx context.Context, run []Layer, done func(int)) (Fram
 	cached := true
 	for i, l := range run {
 		var (
-			chunks []chunk
+			pieces []piece
 			err    error
 		)
 		switch {
 		case l.Verbatim() && l.Compression != sniff.None:
-			chunks = []chunk{storedChunk(g.content, l, headers[i])}
+			pieces = []piece{storedPiece(g.content, l, headers[i])}
 			done(int(l.Size))
 		case l.Compression == sniff.Gzip && !l.Padded:
-			chunks, err = g.copied(ctx, l, headers[i])
+			pieces, err = g.copied(ctx, l, headers[i])
 			done(int(l.Size))
 		default:
-			var chunk chunk
+			var piece piece
 			var fresh bool
-			chunk, fresh, err = g.made(ctx, l, headers[i], done)
-			chunks, cached = append(chunks, chunk), cached && !fresh
+			piece, fresh, err = g.made(ctx, l, headers[i], done)
+			pieces, cached = append(pieces, piece), cached && !fresh
 		}
 		if err != nil {
 			return Frame{}, false, err
 		}
-		f.chunks = append(f.chunks, chunks...)
+		f.pieces = append(f.pieces, pieces...)
 	}
 	return f, cached, nil
 }
 
-// copied frames a layer that came gzipped: its blob is a gzip member, or several,
-// whose content is the file's body, so that nothing is left to compress but the
-// tar header before it and the padding after it.
-func (g *gzipFrames) copied(ctx context.Context, l Layer, header []byte) ([]chunk, error) {
+// copied returns the pieces of a layer whose blob is gzipped. The blob consists of gzip members whose
+// content is that of the file, so that only the tar header and the padding are compressed.
+func (g *gzipFrames) copied(ctx context.Context, l Layer, header []byte) ([]piece, error) {
 	head, err := g.member(header)
 	if err != nil {
 		return nil, err
@@ -99,19 +95,19 @@ func (g *gzipFrames) copied(ctx context.Context, l Layer, header []byte) ([]chun
 	if err != nil {
 		return nil, err
 	}
-	chunks := []chunk{bytesChunk(head), fileChunk(blob)}
+	pieces := []piece{bytesPiece(head), filePiece(blob)}
 	if n := format.Padding(l.Size); n > 0 {
 		tail, err := g.member(format.Zeros(n))
 		if err != nil {
 			return nil, err
 		}
-		chunks = append(chunks, bytesChunk(tail))
+		pieces = append(pieces, bytesPiece(tail))
 	}
-	return chunks, nil
+	return pieces, nil
 }
 
-// made frames a layer that did not come gzipped. That is done once, and kept.
-func (g *gzipFrames) made(ctx context.Context, l Layer, header []byte, done func(int)) (chunk, bool, error) {
+// made returns the piece of a layer whose blob is not gzipped. The compressed layer is kept in the store.
+func (g *gzipFrames) made(ctx context.Context, l Layer, header []byte, done func(int)) (piece, bool, error) {
 	fresh := false
 	key := fmt.Sprintf("%s level 6 %s", gzipVersion, l.Digest)
 	made, err := g.content.DerivedFile(ctx, "gzip-frame", key, func(w io.Writer) error {
@@ -120,8 +116,7 @@ func (g *gzipFrames) made(ctx context.Context, l Layer, header []byte, done func
 		if err != nil {
 			return err
 		}
-		// The bytes depend on the size of the blocks, not on how many are
-		// compressed at a time.
+		// The result depends on the size of blocks, and not on the number of goroutines.
 		if err := z.SetConcurrency(1<<20, g.jobs); err != nil {
 			return err
 		}
@@ -132,30 +127,30 @@ func (g *gzipFrames) made(ctx context.Context, l Layer, header []byte, done func
 		if err == nil {
 			_, err = z.Write(format.Zeros(format.Padding(l.Size)))
 		}
-		// Close ends its goroutines, whatever went wrong.
+		// Close ends its goroutines, even after an error.
 		if closeErr := z.Close(); err == nil {
 			err = closeErr
 		}
 		return err
 	})
 	if err != nil {
-		return chunk{}, false, err
+		return piece{}, false, err
 	}
 	if !fresh {
 		done(int(l.Size))
 	}
-	return fileChunk(made), fresh, nil
+	return filePiece(made), fresh, nil
 }
 
-// storedBlock is the most that a stored block of deflate holds (RFC 1951, 3.2.4).
+// storedBlock is the size of the largest stored block of deflate, in bytes (RFC 1951, section 3.2.4).
 const storedBlock = 1<<16 - 1
 
-// storedChunk is a gzip member that holds a layer's file as it is, since the
-// layer is compressed already: 5 bytes are added to every 64 KiB.
-func storedChunk(content *store.Store, l Layer, header []byte) chunk {
+// storedPiece returns a gzip member that stores the file of a layer without compression, because the layer
+// is compressed already. It adds 5 bytes for each 64 KiB.
+func storedPiece(content *store.Store, l Layer, header []byte) piece {
 	size := int64(len(header)) + l.Size + format.Padding(l.Size)
 	blocks := (size + storedBlock - 1) / storedBlock
-	return chunk{
+	return piece{
 		size: int64(len(gzipHeader)) + size + 5*blocks + 8,
 		copy: func(ctx context.Context, w io.Writer) error {
 			s := &storedWriter{w: w, left: size, buf: make([]byte, 0, storedBlock)}
@@ -174,10 +169,10 @@ func storedChunk(content *store.Store, l Layer, header []byte) chunk {
 	}
 }
 
-// gzipHeader is a header without name or time (RFC 1952, 2.3).
+// gzipHeader is the header of a gzip member without name and time (RFC 1952, section 2.3).
 var gzipHeader = []byte{0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255}
 
-// A storedWriter writes the rest of a gzip member whose content has left bytes.
+// A storedWriter writes the rest of a gzip member, whose content has left more bytes.
 type storedWriter struct {
 	w    io.Writer
 	left int64

@@ -7,34 +7,34 @@ import (
 	"github.com/slipway-build/slipway/internal/sniff"
 )
 
-// A File is a small file of an archive, in memory, or a folder, whose name ends
-// with a slash.
+// A File is a small file of an archive, in memory. If its name ends with a slash, it is a folder.
 type File struct {
 	Name    string
 	Content []byte
 }
 
-// A Layer is a layer as it will lie in an archive.
+// A Layer is a layer of an archive that will be written.
 type Layer struct {
-	// digest and size are those of the file in the archive.
+	// Digest and Size, in bytes, are those of the file in the archive.
 	Digest v1.Hash
 	Size   int64
-	// source is the blob in the store that the file is made from, which is
-	// compressed so. If digest is source, the file is a copy of the blob.
+	// Source is the digest of the blob in the store, and Compression how the blob is compressed. If
+	// Digest is Source, the file is a copy of the blob. Otherwise it is the decompressed blob.
 	Source      v1.Hash
 	Compression sniff.Compression
-	// padded is set if the blob is more than its gzip stream.
+	// Padded is set if bytes follow the gzip stream in the blob.
 	Padded bool
-	// own is set for the layers of own images.
+	// Own is set if the layer belongs to an image of the project itself.
 	Own bool
 }
 
+// Name returns the name of the file in the archive.
 func (l Layer) Name() string { return format.BlobFolder + l.Digest.Hex }
 
-// Verbatim says whether the file is a copy of the blob.
+// Verbatim reports whether the file is a copy of the blob.
 func (l Layer) Verbatim() bool { return l.Digest == l.Source }
 
-// RunSize is the size of the files of a run, in bytes.
+// RunSize returns the size of the layers of a run, in bytes.
 func RunSize(run []Layer) int64 {
 	var n int64
 	for _, l := range run {

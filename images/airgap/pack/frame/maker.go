@@ -10,19 +10,19 @@ import (
 	"github.com/slipway-build/slipway/images/store"
 )
 
-// A maker makes the frames of one codec.
+// A Maker makes the frames of archives in one codec. Run may be called from several goroutines.
 type maker interface {
-	// small returns the frame of small files.
+	// Small returns the frame of small files.
 	Small(ctx context.Context, t *SmallTar) (Frame, error)
-	// run returns the frame of a run of layers, and whether all of it was in the store. It
-	// tells done how many bytes of the layers are done.
+	// Run returns the frame of a run of layers, and whether all of it was in the store. It calls
+	// done with the number of bytes of layers that were done since the last call.
 	Run(ctx context.Context, run []Layer, done func(int)) (f Frame, cached bool, err error)
-	// release frees what is kept for the next frame: a zstd encoder has 60 to 100 MB.
+	// Release frees the encoders that are kept for the next frame. One has 60 to 100 MB.
 	Release()
 }
 
-// NewMaker returns the maker for a codec. It reads layers from content and keeps there what it
-// compresses. A gzip layer is compressed by as many goroutines as jobs says.
+// NewMaker returns the Maker for a codec. It reads layers from content, and keeps compressed layers
+// there. level is that of zstd. jobs is the number of goroutines that compress one gzip layer.
 func NewMaker(codec format.Codec, content *store.Store, level Level, jobs int) maker {
 	switch codec {
 	case format.Zstd:
@@ -33,10 +33,10 @@ func NewMaker(codec format.Codec, content *store.Store, level Level, jobs int) m
 	return tarFrames{content: content}
 }
 
-// A Level says how well zstd compresses.
+// A Level is a compression level of zstd.
 type Level library.EncoderLevel
 
-// ParseLevel returns the level with a name: fastest, default, better, or best (or empty).
+// ParseLevel returns the level with a name: fastest, default, better or best. "" is best.
 func ParseLevel(name string) (Level, error) {
 	if name == "" {
 		name = "best"

@@ -2,13 +2,13 @@ package frame
 
 import "sync"
 
-// A pool keeps what is costly to make for the next one who needs it.
+// A pool keeps values that are expensive to make.
 type pool[T any] struct {
 	mu   sync.Mutex
 	free []T
 }
 
-// take returns what is there, or makes one.
+// take removes a value from the pool, or makes one.
 func (p *pool[T]) take(makeOne func() (T, error)) (T, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -26,7 +26,7 @@ func (p *pool[T]) give(one T) {
 	p.free = append(p.free, one)
 }
 
-// drop lets go of all.
+// drop discards pooled values.
 func (p *pool[T]) drop() {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -11,36 +11,37 @@ import (
 	"github.com/slipway-build/slipway/images/zstd"
 )
 
-// A frame of several layers is one of several segments, of which each has a layer
-// or a part of one. What a segment becomes depends on its content and on the window
-// before it: a layer that changes costs itself, and what follows it within a window.
+// A frame of several layers has several segments. The bytes of a segment depend on its content and on
+// the window before it. So a layer that changes changes its segments, and those that follow within the
+// window.
 
-// segmentVersion names what decides the bytes of a segment besides its content.
+// segmentVersion is the part of the key of a segment that changes when encoders change.
 const segmentVersion = "segments " + zstd.Version + " " + encoderVersion
 
-// segmentSize is how large the parts of a layer are at least, in bytes. Each costs
+// segmentSize is the least size of the segments of a layer that has several, in bytes. A segment costs
 // some hundred bytes.
 const segmentSize = 16 << 20
 
-// SingleSegment is how many bytes of the tar a frame of small layers has; see segments.
+// SingleSegment is the largest size of a frame in the tar, in bytes, for which several layers are one
+// segment.
 const SingleSegment = 8 << 20
 
-// A segment is a part of a frame: some bytes of one layer's file in the tar.
+// A segment is a part of a frame: the file of a layer in the tar, or a part of one.
 type segment struct {
-	layer int   // in the run
-	from  int64 // where it begins in the frame, in bytes
+	layer int   // index in the run
+	from  int64 // offset in the uncompressed frame, in bytes
 	size  int64
 }
 
-// segments parts a frame. Small layers are one segment together, which takes no time;
-// a single layer is too, since nothing of it remains when it changes.
+// segments divides a frame. Small layers are one segment together, because compressing them again takes
+// little time. A single layer is one segment, because all of it changes when it changes.
 func segments(files []tarFile) []segment {
 	var all []segment
 	at := int64(0)
 	for i, f := range files {
-		parts := max(f.tarSize()/segmentSize, 1)
-		for part := range parts {
-			from, to := f.tarSize()*part/parts, f.tarSize()*(part+1)/parts
+		count := max(f.tarSize()/segmentSize, 1)
+		for n := range count {
+			from, to := f.tarSize()*n/count, f.tarSize()*(n+1)/count
 			all = append(all, segment{layer: i, from: at + from, size: to - from})
 		}
 		at += f.tarSize()
@@ -51,8 +52,7 @@ func segments(files []tarFile) []segment {
 	return all
 }
 
-// whole makes a frame of one segment. It has a checksum, by which readers know
-// damage that do not look at digests.
+// whole makes a frame of one segment. The frame has a checksum for readers that do not verify digests.
 func (m *zstdMaker) whole(ctx context.Context, f *Frame) error {
 	return m.made(ctx, f, "zstd-frame", segmentVersion+digests(m.files), f.TarSize, func(w io.Writer) error {
 		enc, err := m.encoder()
@@ -75,8 +75,7 @@ func (m *zstdMaker) whole(ctx context.Context, f *Frame) error {
 	})
 }
 
-// ended ends a segment for which writing may have gone wrong. If that was the
-// encoder's fault, it says why.
+// ended ends a segment, and returns the error of the encoder, or else that of writing to it.
 func ended(enc *zstd.Encoder, writeErr error) error {
 	if err := enc.End(); err != nil {
 		return err
@@ -84,23 +83,23 @@ func ended(enc *zstd.Encoder, writeErr error) error {
 	return writeErr
 }
 
-// inSegments makes a frame of several segments. It has no checksum, which all
-// layers would have to be read for when one changes; each has its own in its name.
-func (m *zstdMaker) inSegments(ctx context.Context, f *Frame, parts []segment) error {
-	f.chunks = append(f.chunks, bytesChunk(zstd.AppendHeader(nil, uint64(f.TarSize), false)))
+// inSegments makes a frame of several segments. The frame does not have a checksum: when one layer changes,
+// all layers would have to be read for it.
+func (m *zstdMaker) inSegments(ctx context.Context, f *Frame, all []segment) error {
+	f.pieces = append(f.pieces, bytesPiece(zstd.AppendHeader(nil, uint64(f.TarSize), false)))
 	s := &segmentMaker{zstdMaker: m, tar: &tarReader{content: m.content, files: m.files}, next: -1}
 	defer s.close()
-	for _, part := range parts {
-		if err := m.made(ctx, f, "zstd-segment", m.segmentKey(part), part.size, func(w io.Writer) error { return s.make(ctx, w, part) }); err != nil {
+	for _, seg := range all {
+		if err := m.made(ctx, f, "zstd-segment", m.segmentKey(seg), seg.size, func(w io.Writer) error { return s.make(ctx, w, seg) }); err != nil {
 			return err
 		}
 	}
-	f.chunks = append(f.chunks, bytesChunk(zstd.AppendEnd(nil)))
+	f.pieces = append(f.pieces, bytesPiece(zstd.AppendEnd(nil)))
 	return nil
 }
 
-// segmentKey names a segment by what is in it, and by what is in the window before
-// it: some layers, of which the first one's beginning is too far away.
+// segmentKey returns the key of a segment: the layers in the window before it and in it, and which bytes
+// of them count.
 func (m *zstdMaker) segmentKey(s segment) string {
 	window := max(s.from-zstd.Window, 0)
 	first, at := 0, int64(0)
@@ -111,38 +110,38 @@ func (m *zstdMaker) segmentKey(s segment) string {
 	return fmt.Sprintf("%s from %d to %d after %d%s", segmentVersion, s.from-at, s.from-at+s.size, window-at, digests(m.files[first:s.layer+1]))
 }
 
-// A segmentMaker makes the segments of one frame that are not there, in their order.
+// A segmentMaker makes those segments of one frame that are not in the store, in their order.
 type segmentMaker struct {
 	*zstdMaker
 	tar *tarReader
-	enc *zstd.Encoder // once it is needed
-	// next is up to where in the frame the encoder has its content; -1 is nowhere.
+	enc *zstd.Encoder // nil until it is needed
+	// next is the offset in the frame up to which the encoder has the content, or -1.
 	next int64
 }
 
-func (s *segmentMaker) make(ctx context.Context, w io.Writer, part segment) (err error) {
+func (s *segmentMaker) make(ctx context.Context, w io.Writer, seg segment) (err error) {
 	if s.enc == nil {
 		if s.enc, err = s.encoder(); err != nil {
 			return err
 		}
 	}
 	window := int64(-1)
-	if s.next != part.from {
+	if s.next != seg.from {
 		s.enc.Reset()
-		window = max(part.from-zstd.Window, 0)
+		window = max(seg.from-zstd.Window, 0)
 	}
 	s.next = -1
 	s.enc.Begin(w)
 	if window >= 0 {
-		err = s.tar.copy(ctx, loader{s.enc}, window, part.from-window)
+		err = s.tar.copy(ctx, loader{s.enc}, window, seg.from-window)
 	}
 	if err == nil {
-		err = s.tar.copy(ctx, progressWriter{s.enc, s.done}, part.from, part.size)
+		err = s.tar.copy(ctx, progressWriter{s.enc, s.done}, seg.from, seg.size)
 	}
 	if err := ended(s.enc, err); err != nil {
 		return err
 	}
-	s.next = part.from + part.size
+	s.next = seg.from + seg.size
 	return nil
 }
 
@@ -157,7 +156,7 @@ func (m *zstdMaker) encoder() (*zstd.Encoder, error) {
 	return m.encoders.take(func() (*zstd.Encoder, error) { return zstd.NewEncoder(), nil })
 }
 
-// A loader loads what is written to it into an encoder.
+// A loader is a writer that primes the window of an encoder.
 type loader struct{ enc *zstd.Encoder }
 
 func (l loader) Write(b []byte) (int, error) {

@@ -13,14 +13,14 @@ import (
 	"github.com/slipway-build/slipway/images/store"
 )
 
-// A SmallTar is a part of an archive's tar whose files are in memory. Folders are files
-// without content, whose names end with a slash; the index of offsets does not name them.
+// A SmallTar is a part of a tar in memory. It has no entries for folders.
 type SmallTar struct {
-	pieces  [][]byte
+	content [][]byte
 	entries []format.Entry
 	size    int64
 }
 
+// NewSmallTar returns the tar of files, without an end.
 func NewSmallTar(files []File) (*SmallTar, error) {
 	t := &SmallTar{}
 	for _, file := range files {
@@ -39,37 +39,36 @@ func NewSmallTar(files []File) (*SmallTar, error) {
 	return t, nil
 }
 
-// EndOfTar is what ends a tar.
+// EndOfTar returns the end of a tar.
 func EndOfTar() *SmallTar {
 	t := &SmallTar{}
 	t.add(format.Zeros(format.TarEnd))
 	return t
 }
 
-func (t *SmallTar) add(piece []byte) {
-	t.pieces = append(t.pieces, piece)
-	t.size += int64(len(piece))
+func (t *SmallTar) add(b []byte) {
+	t.content = append(t.content, b)
+	t.size += int64(len(b))
 }
 
 // writeTo writes the tar to w.
 func (t *SmallTar) writeTo(w io.Writer) error {
-	for _, piece := range t.pieces {
-		if _, err := w.Write(piece); err != nil {
+	for _, b := range t.content {
+		if _, err := w.Write(b); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// keptSize is from what size on the compressed frame of a smallTar is kept in the store, in
-// bytes. The configs and manifests of thousands of images take seconds to compress.
+// keptSize is the size of the smallest SmallTar whose frame is kept in the store, in bytes. The configs and
+// manifests of thousands of images take seconds to compress.
 const keptSize = 1 << 20
 
 // An openCompressor returns a writer that compresses size bytes to w.
 type openCompressor func(w io.Writer, size int64) (io.WriteCloser, error)
 
-// compressed returns the frame of the tar. version names what decides the bytes that the
-// compressor makes.
+// compressed returns the frame of the tar. version names the compressor and its options.
 func (t *SmallTar) compressed(ctx context.Context, content *store.Store, kind, version string, open openCompressor) (Frame, error) {
 	f := Frame{Entries: t.entries, TarSize: t.size}
 	write := func(w io.Writer) error {
@@ -84,7 +83,7 @@ func (t *SmallTar) compressed(ctx context.Context, content *store.Store, kind, v
 		if err := write(&b); err != nil {
 			return Frame{}, err
 		}
-		f.chunks = []chunk{bytesChunk(b.Bytes())}
+		f.pieces = []piece{bytesPiece(b.Bytes())}
 		return f, nil
 	}
 	hash := sha256.New()
@@ -95,6 +94,6 @@ func (t *SmallTar) compressed(ctx context.Context, content *store.Store, kind, v
 	if err != nil {
 		return Frame{}, err
 	}
-	f.chunks = []chunk{fileChunk(made)}
+	f.pieces = []piece{filePiece(made)}
 	return f, nil
 }

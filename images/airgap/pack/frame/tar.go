@@ -8,19 +8,17 @@ import (
 	"github.com/slipway-build/slipway/images/store"
 )
 
-// tarFrames makes the "frames" of .tar archives, which are not compressed.
+// tarFrames makes the frames of .tar archives, which are not compressed.
 type tarFrames struct {
 	content *store.Store
 }
 
-// Small returns the frame of small files.
 func (tarFrames) Small(_ context.Context, t *SmallTar) (Frame, error) {
 	write := func(_ context.Context, w io.Writer) error { return t.writeTo(w) }
-	return Frame{chunks: []chunk{{t.size, write}}, Entries: t.entries, TarSize: t.size}, nil
+	return Frame{pieces: []piece{{t.size, write}}, Entries: t.entries, TarSize: t.size}, nil
 }
 
-// Run returns the files of a run of layers. They are decompressed while the
-// archive is written.
+// Run returns a frame whose layers are decompressed while it is copied.
 func (t tarFrames) Run(ctx context.Context, run []Layer, _ func(int)) (Frame, bool, error) {
 	f, headers, err := describe(run)
 	if err != nil {
@@ -31,20 +29,20 @@ func (t tarFrames) Run(ctx context.Context, run []Layer, _ func(int)) (Frame, bo
 		if err != nil {
 			return Frame{}, false, err
 		}
-		f.chunks = append(f.chunks, bytesChunk(headers[i]), body, bytesChunk(format.Zeros(format.Padding(l.Size))))
+		f.pieces = append(f.pieces, bytesPiece(headers[i]), body, bytesPiece(format.Zeros(format.Padding(l.Size))))
 	}
 	return f, true, nil
 }
 
-func (t tarFrames) body(ctx context.Context, l Layer) (chunk, error) {
+func (t tarFrames) body(ctx context.Context, l Layer) (piece, error) {
 	if l.Verbatim() {
 		blob, err := t.content.BlobFile(ctx, l.Source)
 		if err != nil {
-			return chunk{}, err
+			return piece{}, err
 		}
-		return fileChunk(blob), nil
+		return filePiece(blob), nil
 	}
-	return chunk{size: l.Size, copy: func(ctx context.Context, w io.Writer) error {
+	return piece{size: l.Size, copy: func(ctx context.Context, w io.Writer) error {
 		return WriteBody(ctx, t.content, l, w)
 	}}, nil
 }

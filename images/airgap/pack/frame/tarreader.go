@@ -10,30 +10,28 @@ import (
 	"github.com/slipway-build/slipway/images/store"
 )
 
-// A tarFile is a layer's file as it lies in the tar.
+// A tarFile is the file of a layer in the tar.
 type tarFile struct {
 	Layer
 	header []byte
 }
 
-// tarSize is how many bytes of the tar it takes.
+// tarSize returns the size of the file in the tar, with header and padding, in bytes.
 func (f tarFile) tarSize() int64 { return int64(len(f.header)) + f.Size + format.Padding(f.Size) }
 
-// A tarReader reads pieces of a frame's uncompressed bytes, best in their order:
-// within a layer it can only go forward.
+// A tarReader reads the uncompressed bytes of a frame. It reads a layer anew to go back in it.
 type tarReader struct {
 	content *store.Store
 	files   []tarFile
 
-	open  int // which file is, if body is set
+	open  int // index of the open file, if body is set
 	body  io.ReadCloser
-	bytes io.Reader // of the whole file, from at on
-	at    int64     // where in the frame
+	bytes io.Reader // of the open file, with header and padding, from at on
+	at    int64     // offset in the frame
 }
 
-// copy copies size bytes from a place in the frame. They may be a part of a layer,
-// whose digest tells nothing then; so it is the blob that is verified, before a
-// byte of it is used.
+// copy copies size bytes from an offset in the frame. They may be a part of a layer, which does not have a
+// digest; so the blob is verified before its first byte is used.
 func (t *tarReader) copy(ctx context.Context, w io.Writer, from, size int64) error {
 	for size > 0 {
 		i, begin := 0, int64(0)
@@ -61,7 +59,7 @@ func (t *tarReader) copy(ctx context.Context, w io.Writer, from, size int64) err
 	return nil
 }
 
-// next copies the next n bytes of the file that is open.
+// next copies the next n bytes of the open file.
 func (t *tarReader) next(w io.Writer, n int64) error {
 	copied, err := io.CopyN(w, t.bytes, n)
 	t.at += copied

@@ -16,12 +16,11 @@ import (
 	"github.com/slipway-build/slipway/internal/sniff"
 )
 
-// encoderVersion names the library's compressors, whose output is cached. It is the
-// version in go.mod, which a test compares: another version may make other bytes.
+// encoderVersion names the compressors of the library. It is part of the keys of cached frames, because
+// another version may make other bytes. A test compares it with go.mod.
 const encoderVersion = "klauspost/compress v1.20.3"
 
-// levels are the names of the zstd levels. The best is that of images/zstd, the
-// others are the library's.
+// levels are the zstd levels by name. The best one is made by images/zstd, the others by the library.
 var levels = map[string]library.EncoderLevel{
 	"fastest": library.SpeedFastest,
 	"default": library.SpeedDefault,
@@ -37,12 +36,12 @@ type zstdFrames struct {
 	// store.DerivedFile is called; that order prevents a deadlock.
 	slots    chan struct{}
 	encoders pool[*zstd.Encoder]
-	// libraryEncoders are those of the library, by level.
+	// libraryEncoders are the encoders of the library, by level.
 	libraryEncoders map[library.EncoderLevel]*pool[*library.Encoder]
 }
 
-// maxEncoders keeps a pack below 256 MiB on any machine: an encoder has its window
-// and its tables, 60 to 100 MB. Each of ours keeps two to three cores busy.
+// maxEncoders keeps the memory below 256 MiB on any machine: an encoder has a window and tables of 60 to
+// 100 MB. One of our own uses two to three cores.
 const maxEncoders = 2
 
 func newZstdFrames(content *store.Store, level library.EncoderLevel) *zstdFrames {
@@ -50,13 +49,12 @@ func newZstdFrames(content *store.Store, level library.EncoderLevel) *zstdFrames
 		libraryEncoders: map[library.EncoderLevel]*pool[*library.Encoder]{level: {}, library.SpeedFastest: {}}}
 }
 
-// Small returns the frame of small files.
 func (z *zstdFrames) Small(ctx context.Context, t *SmallTar) (Frame, error) {
 	return t.compressed(ctx, z.content, "zstd-small", fmt.Sprintf("%s %s window %d", encoderVersion, smallLevel, smallWindow), openZstd)
 }
 
-// What small files are compressed with. A higher level or a larger window would gain nothing
-// for configs and manifests; each reader allocates the window.
+// The level and the largest window for small files, in bytes. A higher level or a larger window would not
+// make configs and manifests smaller, and each reader allocates the window.
 const (
 	smallLevel  = library.SpeedBetterCompression
 	smallWindow = 8 << 20
@@ -73,8 +71,6 @@ func openZstd(w io.Writer, size int64) (io.WriteCloser, error) {
 	return enc, nil
 }
 
-// Run returns the frame of a run of layers. What was made of it earlier is taken from
-// the store; done is told how many of its bytes are done.
 func (z *zstdFrames) Run(ctx context.Context, run []Layer, done func(int)) (Frame, bool, error) {
 	f, headers, err := describe(run)
 	if err != nil {
@@ -85,16 +81,16 @@ func (z *zstdFrames) Run(ctx context.Context, run []Layer, done func(int)) (Fram
 		m.files = append(m.files, tarFile{l, headers[i]})
 	}
 	defer m.giveSlot()
-	switch parts := segments(m.files); {
+	switch all := segments(m.files); {
 	case !slices.ContainsFunc(run, func(l Layer) bool { return !l.Verbatim() || l.Compression == sniff.None }):
-		// Nothing comes of compressing again what is compressed.
+		// All layers are compressed already.
 		err = m.byLibrary(ctx, &f, library.SpeedFastest)
 	case z.level != library.SpeedBestCompression:
 		err = m.byLibrary(ctx, &f, z.level)
-	case len(parts) == 1:
+	case len(all) == 1:
 		err = m.whole(ctx, &f)
 	default:
-		err = m.inSegments(ctx, &f, parts)
+		err = m.inSegments(ctx, &f, all)
 	}
 	return f, !m.slot, err
 }
@@ -111,11 +107,11 @@ type zstdMaker struct {
 	*zstdFrames
 	files []tarFile
 	done  func(int)
-	slot  bool // whether it has one
+	slot  bool // it has a slot
 }
 
-// made adds a file of the store to a frame. It is made by write if it is not there,
-// and says how many bytes of the tar it stands for.
+// made adds a derived file of the store to a frame. If the file is not there, write makes it. It holds size
+// bytes of the tar.
 func (m *zstdMaker) made(ctx context.Context, f *Frame, kind, key string, size int64, write func(io.Writer) error) error {
 	if !m.slot && !m.content.HasDerived(ctx, kind, key) {
 		select {
@@ -136,7 +132,7 @@ func (m *zstdMaker) made(ctx context.Context, f *Frame, kind, key string, size i
 	if !fresh {
 		m.done(int(size))
 	}
-	f.chunks = append(f.chunks, fileChunk(made))
+	f.pieces = append(f.pieces, filePiece(made))
 	return nil
 }
 
@@ -146,7 +142,7 @@ func (m *zstdMaker) giveSlot() {
 	}
 }
 
-// write writes all files.
+// write writes the tar of the frame.
 func (m *zstdMaker) write(ctx context.Context, w io.Writer) error {
 	for _, f := range m.files {
 		if _, err := w.Write(f.header); err != nil {
@@ -162,7 +158,7 @@ func (m *zstdMaker) write(ctx context.Context, w io.Writer) error {
 	return nil
 }
 
-// byLibrary makes the frame by the library's encoder.
+// byLibrary makes the frame with an encoder of the library.
 func (m *zstdMaker) byLibrary(ctx context.Context, f *Frame, level library.EncoderLevel) error {
 	key := fmt.Sprintf("%s %s window %d%s", encoderVersion, level, format.MaxWindow, digests(m.files))
 	return m.made(ctx, f, "zstd-frame", key, f.TarSize, func(w io.Writer) error {
@@ -174,8 +170,8 @@ func (m *zstdMaker) byLibrary(ctx context.Context, f *Frame, level library.Encod
 			enc.Reset(nil)
 			m.libraryEncoders[level].give(enc)
 		}()
-		// With its size in the header, a small frame asks for a small window,
-		// and zstd -l shows what is inside.
+		// A small frame with its size in the header needs a small window only, and zstd -l
+		// shows the size.
 		enc.ResetContentSize(w, f.TarSize)
 		if err := m.write(ctx, progressWriter{enc, m.done}); err != nil {
 			return err
@@ -184,13 +180,13 @@ func (m *zstdMaker) byLibrary(ctx context.Context, f *Frame, level library.Encod
 	})
 }
 
-// libraryEncoder works alone on its frame, so that the output does not depend on the
-// number of cores; frames are what is made in parallel.
+// libraryEncoder returns an encoder with one goroutine, so that its output does not depend on the number of
+// cores. Several frames are made at the same time.
 func libraryEncoder(level library.EncoderLevel) (*library.Encoder, error) {
 	return library.NewWriter(nil, library.WithEncoderLevel(level), library.WithEncoderConcurrency(1), library.WithWindowSize(format.MaxWindow))
 }
 
-// digests are those of layers, for a key.
+// digests returns the part of a key that names layers.
 func digests(files []tarFile) string {
 	var b strings.Builder
 	for _, f := range files {
@@ -199,7 +195,7 @@ func digests(files []tarFile) string {
 	return b.String()
 }
 
-// progressWriter tells how much went through it.
+// A progressWriter calls done with the number of bytes written.
 type progressWriter struct {
 	w    io.Writer
 	done func(int)
