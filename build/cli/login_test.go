@@ -26,7 +26,7 @@ func TestLoginChecksAndStores(t *testing.T) {
 	}{
 		{"login " + host, "right", 2, "-u USER"},
 		{"login http://" + host + " -u me", "right", 2, "without a scheme"},
-		{"login " + host + " -u me", "", 2, "standard input, which is empty"},
+		{"login " + host + " -u me", "", 2, "standard input is empty"},
 		{"login " + host + " -u me", "wrong\n", 1, "does not accept user me of this login"},
 		{"login " + host + " -u me", "right\n", 0, "logged in to " + host + " as me; stored in " + file},
 		{"logout " + host, "", 0, "removed the credentials of " + host + " from " + file},

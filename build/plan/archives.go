@@ -107,7 +107,7 @@ func (p *planner) listImages(name string, platform v1.Platform, windows string, 
 		for _, image := range list.Images {
 			archived, ok := p.ownImage(image, platform)
 			if !ok {
-				p.errs = append(p.errs, fmt.Errorf("%s: list %s names image %s, which is not made for %s",
+				p.errs = append(p.errs, fmt.Errorf("%s: list %s contains image %s, which is not built for %s",
 					p.config.File, name, image, images.FormatPlatform(platform)))
 			} else if !seen[archived.Own] {
 				seen[archived.Own] = true

@@ -207,10 +207,10 @@ func (p *planner) skipped() {
 	}
 	for _, want := range p.filter.Platforms {
 		if !slices.ContainsFunc(p.config.Platforms, func(have v1.Platform) bool { return samePorts(have, want) }) {
-			p.errs = append(p.errs, fmt.Errorf("platform %s was asked for; %s releases %s",
+			p.errs = append(p.errs, fmt.Errorf("platform %s is not in %s: want %s",
 				images.FormatPlatform(want), p.config.File, formatPlatforms(p.config.Platforms)))
 		} else if want.OSVersion != "" && !slices.Contains(slices.Collect(maps.Values(p.config.Windows)), want.OSVersion) {
-			p.errs = append(p.errs, fmt.Errorf("platform %s was asked for; %s names the Windows versions %s",
+			p.errs = append(p.errs, fmt.Errorf("platform %s is not in %s: want one of the Windows versions %s",
 				images.FormatPlatform(want), p.config.File, p.windowsVersions()))
 		}
 	}
@@ -451,7 +451,7 @@ func (p *planner) distinctNames() {
 			// File systems of Windows and macOS ignore case.
 			key := strings.ToLower(output)
 			if other, ok := makers[key]; ok {
-				p.errs = append(p.errs, fmt.Errorf("%s: %s and %s would both be %s: see names.%s, whose variables must tell them apart",
+				p.errs = append(p.errs, fmt.Errorf("%s: %s and %s have the same name %s: change names.%s so that its variables distinguish them",
 					p.config.File, other, maker, output, template))
 				return
 			}

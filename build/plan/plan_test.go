@@ -76,7 +76,7 @@ func TestPlan(t *testing.T) {
 func TestPlanRefusesPlatformsThatAreNotReleased(t *testing.T) {
 	config := project(t, "distribution", released)
 	_, err := New(config, Filter{Platforms: platforms(t, "linux/s390x", "windows/amd64:10.0.22621.1")})
-	for _, want := range []string{"linux/s390x was asked for", "linux/amd64, linux/arm64, windows/amd64", "10.0.22621.1 was asked for", "ltsc2022 (10.0.20348.4294)"} {
+	for _, want := range []string{"platform linux/s390x is not in", "linux/amd64, linux/arm64, windows/amd64", "10.0.22621.1 is not in", "ltsc2022 (10.0.20348.4294)"} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("error %v lacks %q", err, want)
 		}
@@ -86,7 +86,7 @@ func TestPlanRefusesPlatformsThatAreNotReleased(t *testing.T) {
 func TestPlanReportsEveryBadListLine(t *testing.T) {
 	config := project(t, "badlists", released)
 	_, err := New(config, Filter{})
-	for _, want := range []string{"a.txt:2: ", "a.txt:3: ", "list windows names image app, which is not made for windows/amd64:10.0.20348.4294"} {
+	for _, want := range []string{"a.txt:2: ", "a.txt:3: ", "list windows contains image app, which is not built for windows/amd64:10.0.20348.4294"} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("error %v lacks %q", err, want)
 		}
@@ -178,10 +178,10 @@ FROM scratch
 		t.Fatal("one file would have taken the place of another")
 	}
 	for _, want := range []string{
-		"list core for linux/arm64 and list images for linux/arm64 would both be dist/artifacts/images.linux-arm64.tar.zst: see names.archive",
-		"list windows for windows/amd64:10.0.20348.4294 and list windows for windows/amd64:10.0.26100.4294 would both be dist/artifacts/Win.amd64.tar.zst: see names.windows-archive",
+		"list core for linux/arm64 and list images for linux/arm64 have the same name dist/artifacts/images.linux-arm64.tar.zst: change names.archive",
+		"list windows for windows/amd64:10.0.20348.4294 and list windows for windows/amd64:10.0.26100.4294 have the same name dist/artifacts/Win.amd64.tar.zst: change names.windows-archive",
 		"list core for linux/amd64 and the list of all images for linux/amd64",
-		"the checksums of amd64 and the checksums of arm64 would both be dist/artifacts/sums.txt",
+		"the checksums of amd64 and the checksums of arm64 have the same name dist/artifacts/sums.txt",
 	} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("%q is not in the error:\n%v", want, err)

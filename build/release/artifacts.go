@@ -248,7 +248,7 @@ func (b *Builder) bundleKey(ctx context.Context, step plan.BundleStep, files []b
 					return err
 				}
 			default:
-				return fmt.Errorf("%s is neither a file, a folder nor a symbolic link", file)
+				return fmt.Errorf("not a file, folder or symbolic link: %s", file)
 			}
 			// Quoted, since JSON replaces bytes that are not UTF-8.
 			content = append(content, strconv.Quote(file), images.ContextMode(info.Mode()).String(), strconv.Quote(id))

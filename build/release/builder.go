@@ -237,7 +237,7 @@ func (b *Builder) Clean(ctx context.Context) error {
 	if b.options.Dist != "" {
 		// Every run makes the layout first, and a clean removes it last.
 		if _, err := os.Stat(b.path("dist/oci/oci-layout")); errors.Is(err, fs.ErrNotExist) {
-			return usage.Errorf("cleaning: %s has no oci/oci-layout, so that slipway has made nothing there", b.dist())
+			return usage.Errorf("cleaning: missing oci/oci-layout in %s, so it is not an output folder of slipway", b.dist())
 		} else if err != nil {
 			return fmt.Errorf("cleaning: %w", err)
 		}

@@ -313,7 +313,7 @@ func TestVerifySaysAllThatIsWrong(t *testing.T) {
 	if err == nil {
 		t.Fatal("verify found nothing")
 	}
-	for _, want := range []string{"binary acme for linux/amd64: dist/bin/linux-amd64/acme has sha256:", "stray.tar is not of this release", "acme.linux-arm64", "is missing", "acme-images-core.linux-amd64.tar.zst", "sha256sum-amd64.txt"} {
+	for _, want := range []string{"binary acme for linux/amd64: dist/bin/linux-amd64/acme has sha256:", "stray.tar is not of this release", "missing dist/artifacts/acme.linux-arm64", "acme-images-core.linux-amd64.tar.zst", "sha256sum-amd64.txt"} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("%q is not in the error:\n%v", want, err)
 		}
@@ -324,7 +324,7 @@ func TestVerifyKnowsWhatIsOfAnotherRelease(t *testing.T) {
 	r := makeRelease(t)
 	r.run("package")
 	r.env["TAG"] = "v1.2.4+acme1"
-	if err := r.builder().Verify(t.Context()); err == nil || !strings.Contains(err.Error(), "is of v1.2.3+acme1") {
+	if err := r.builder().Verify(t.Context()); err == nil || !strings.Contains(err.Error(), "is for v1.2.3+acme1") {
 		t.Errorf("got %v, want that dist is of another release", err)
 	}
 	r.run("build")
@@ -355,7 +355,7 @@ func TestPublishRefusesArtifactsOfAnotherRelease(t *testing.T) {
 	r := makeRelease(t)
 	r.run("package")
 	r.env["TAG"] = "v1.2.4+acme1"
-	for _, want := range []string{"is of v1.2.3+acme1, and this is v1.2.4+acme1", "acme.linux-amd64 is not what package made of acme v1.2.4+acme1"} {
+	for _, want := range []string{"is for v1.2.3+acme1, but this is v1.2.4+acme1", "acme.linux-amd64 differs from the output of package for acme v1.2.4+acme1"} {
 		if err := r.try(r.builder(), "publish"); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("got %v, want %q", err, want)
 		}
@@ -452,7 +452,7 @@ func TestTheEmbeddedBuilderRefusesWhatItCannotUse(t *testing.T) {
 	testfile.Write(t, filepath.Join(r.dir, config.FileName), strings.Replace(string(raw), "  - name: acme-runtime\n",
 		"  - name: acme-runtime\n    secrets: [\"id=token,env=TOKEN\"]\n    cache-from: [\"type=local,src=cache\"]\n", 1))
 	err = r.try(r.builder(), "build")
-	for _, want := range []string{"image acme-runtime", "secrets is for the builders docker and buildkit", "cache-from is for"} {
+	for _, want := range []string{"image acme-runtime", "secrets: want builder docker or buildkit", "cache-from: want builder"} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q is not in the error: %v", want, err)
 		}

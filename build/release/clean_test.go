@@ -18,7 +18,7 @@ func TestCleanRemovesNothingOfOthers(t *testing.T) {
 	out := filepath.Join(r.dir, "elsewhere")
 	there := func(o *Options) { o.Dist = out }
 	testfile.Write(t, filepath.Join(out, "bin", "theirs"), "")
-	if err := r.builder(there).Clean(t.Context()); err == nil || !strings.Contains(err.Error(), "slipway has made nothing there") {
+	if err := r.builder(there).Clean(t.Context()); err == nil || !strings.Contains(err.Error(), "not an output folder of slipway") {
 		t.Errorf("got %v, want that a folder without anything of ours is left alone", err)
 	}
 	r.do(r.builder(there), "build", "linux")

@@ -54,7 +54,7 @@ func TestATagIsNotReplacedUnlessAsked(t *testing.T) {
 				}
 				return
 			}
-			for _, want := range []string{"v1.2.3-acme1-linux-amd64 is sha256:", "v1.2.3-acme1-windows-amd64 is sha256:", "acme-runtime:v1.2.3-acme1 is sha256:", "--force"} {
+			for _, want := range []string{"v1.2.3-acme1-linux-amd64 already exists with digest sha256:", "v1.2.3-acme1-windows-amd64 already exists with digest sha256:", "acme-runtime:v1.2.3-acme1 already exists with digest sha256:", "--force"} {
 				if err == nil || !strings.Contains(err.Error(), want) {
 					t.Errorf("%q is not in the error: %v", want, err)
 				}

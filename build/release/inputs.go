@@ -111,7 +111,7 @@ func (b *Builder) checkInputs(r Report) error {
 	if err != nil || len(differences) == 0 {
 		return err
 	}
-	return fmt.Errorf("%s is of %s, and this is %s: %s; run build and package again, or go back to what it was made from",
+	return fmt.Errorf("%s is for %s, but this is %s: %s: run build and package again, or restore the previous inputs",
 		b.relative(reportFile), r.Release.Version, b.Plan.Release.Version, strings.Join(differences, "; "))
 }
 

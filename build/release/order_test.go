@@ -156,10 +156,10 @@ func TestPublishMakesNothing(t *testing.T) {
 		make, publish []string
 		want          string
 	}{
-		{"nothing", nil, nil, "artifacts.json is missing"},
+		{"nothing", nil, nil, "dist/artifacts.json, which records the inputs of dist"},
 		{"binaries alone", []string{"build binaries"}, []string{"images"}, "run build first"},
-		{"images alone", []string{"build images"}, nil, "acme.linux-amd64 is not there; run package first"},
-		{"one platform", []string{"build images linux"}, []string{"images"}, "does not hold"},
+		{"images alone", []string{"build images"}, nil, "acme.linux-amd64: run package first"},
+		{"one platform", []string{"build images linux"}, []string{"images"}, "does not contain"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -267,7 +267,7 @@ func TestAnIndexOfSeveralMachines(t *testing.T) {
 	}
 	image := imagetest.Image(t, "linux/arm64", imagetest.Layer(t, imagetest.Files{"other": ""}))
 	imagetest.Push(t, r.registry+"/team/acme-runtime:v1.2.3-acme1-linux-amd64", image)
-	if err := amd64.try(amd64.builder(), "publish", "index"); err == nil || !strings.Contains(err.Error(), "was made in dist: publish images first") {
+	if err := amd64.try(amd64.builder(), "publish", "index"); err == nil || !strings.Contains(err.Error(), "but dist has") {
 		t.Errorf("got %v, want that the registry has another image than dist", err)
 	}
 }

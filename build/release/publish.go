@@ -99,7 +99,7 @@ func (p *publication) gather(ctx context.Context) error {
 			return err
 		}
 	case (p.wants("images") || files) && !p.options.Force:
-		return fmt.Errorf("%s is missing, so that nothing says what dist was made from: run build and package first, or give --force (environment FORCE) if you answer for it",
+		return fmt.Errorf("missing %s, which records the inputs of dist: run build and package first, or use --force (environment FORCE) to publish dist as it is",
 			p.relative(reportFile))
 	}
 	var errs []error
@@ -155,17 +155,17 @@ func (p *publication) add(phase int, d config.Destination, ref string, artifact 
 // lookup is what dist/oci has under a tag of the plan, which must be what was reported.
 func (p *publication) lookup(ref string) (v1.Descriptor, error) {
 	if p.layout == nil {
-		return v1.Descriptor{}, fmt.Errorf("%s holds no images: run build first", p.relative("dist/oci"))
+		return v1.Descriptor{}, fmt.Errorf("no images in %s: run build first", p.relative("dist/oci"))
 	}
 	d, err := p.layout.Lookup(ref)
 	if errors.Is(err, fs.ErrNotExist) {
-		return d, fmt.Errorf("%s does not hold %s: run build first", p.relative("dist/oci"), ref)
+		return d, fmt.Errorf("%s does not contain %s: run build first", p.relative("dist/oci"), ref)
 	}
 	if err != nil {
 		return d, err
 	}
 	if want, ok := p.reported(ref); p.report.Project != "" && (!ok || want != d.Digest.String()) {
-		return d, fmt.Errorf("%s holds %s as %s, and %s says %s: run build and package again",
+		return d, fmt.Errorf("%s has %s with digest %s, but %s has %s: run build and package again",
 			p.relative("dist/oci"), ref, d.Digest, p.relative(reportFile), orNone(want))
 	}
 	return d, nil
@@ -263,7 +263,7 @@ func (p *publication) indexAt(ctx context.Context, d config.Destination, step pl
 			return err
 		}
 		if want, ok := p.reported(members[n]); ok && want != found.Descriptor.Digest.String() {
-			return fmt.Errorf("%s is %s, and %s was made in dist: publish images first", entries[n].Name, found.Descriptor.Digest, want)
+			return fmt.Errorf("%s is %s, but dist has %s: publish images first", entries[n].Name, found.Descriptor.Digest, want)
 		}
 		if found.Descriptor.MediaType.IsIndex() {
 			entries[n].Index, err = found.Index()

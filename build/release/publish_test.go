@@ -46,7 +46,7 @@ func TestOfflineAsksNoGitHub(t *testing.T) {
 	r.configure("  - {directory: released}\n", "  - {github: acme/acme}\n")
 	r.run("package")
 	err := r.try(r.builder(func(o *Options) { o.Offline = true }), "publish", "artifacts")
-	if err == nil || !strings.Contains(err.Error(), "offline: the release of acme/acme cannot be made") {
+	if err == nil || !strings.Contains(err.Error(), "offline: cannot create the release of acme/acme") {
 		t.Errorf("got %v, want that there is no network", err)
 	}
 	if asked.Load() > 0 {

@@ -95,7 +95,7 @@ func (p *publication) checkRegistries(ctx context.Context) error {
 			return err
 		}
 		if ok && !p.forced(all[i].to) {
-			return fmt.Errorf("%s is %s already, and %s would replace it: give the release another version, or let it be replaced (--force, environment FORCE, or force: true of the destination)",
+			return fmt.Errorf("%s already exists with digest %s, and %s would replace it: use another version, or allow replacing it (--force, environment FORCE, or force: true of the destination)",
 				images.Qualified(all[i].ref), there, all[i].digest)
 		}
 		mu.Lock()
@@ -120,9 +120,9 @@ func (p *publication) github(d config.Destination) (publish.GitHub, error) {
 	case !ok:
 		return publish.GitHub{}, usage.Errorf("github %q: want owner/name", d.GitHub)
 	case p.options.Offline:
-		return publish.GitHub{}, fmt.Errorf("offline: the release of %s cannot be made", d.GitHub)
+		return publish.GitHub{}, fmt.Errorf("offline: cannot create the release of %s", d.GitHub)
 	case p.options.GitHubToken == "":
-		return publish.GitHub{}, usage.Wrap(errors.New("GITHUB_TOKEN is not set; it needs the right to write contents of " + d.GitHub))
+		return publish.GitHub{}, usage.Wrap(errors.New("GITHUB_TOKEN is not set: it needs write access to the contents of " + d.GitHub))
 	}
 	return publish.GitHub{Owner: owner, Repo: repo, Token: p.options.GitHubToken, BaseURL: p.options.GitHubAPI}, nil
 }

@@ -84,7 +84,7 @@ func (p *publication) packaged(ctx context.Context) ([]string, error) {
 	add := func(planned string) {
 		made := p.filesOf(planned)
 		if len(made) == 0 {
-			errs = append(errs, fmt.Errorf("%s is not there; run package first", p.path(planned)))
+			errs = append(errs, fmt.Errorf("missing %s: run package first", p.path(planned)))
 		}
 		for _, m := range made {
 			file := p.path(m)
@@ -97,7 +97,7 @@ func (p *publication) packaged(ctx context.Context) ([]string, error) {
 			}
 			digest, _, err := p.fileDigest(ctx, m)
 			if err == nil && reported[m] != digest.String() {
-				err = fmt.Errorf("%s is not what package made of %s %s; run package first", p.relative(m), p.Plan.Project, p.Plan.Release.Version)
+				err = fmt.Errorf("%s differs from the output of package for %s %s: run package first", p.relative(m), p.Plan.Project, p.Plan.Release.Version)
 			}
 			errs = append(errs, err)
 		}
@@ -162,7 +162,7 @@ func (p *publication) checkArchive(ctx context.Context, output string, planned [
 			return err
 		}
 		if id != packed[n].ID {
-			errs = append(errs, fmt.Errorf("image %s has the config %s now, and %s holds %s: run package again before publish",
+			errs = append(errs, fmt.Errorf("image %s now has config %s, but %s contains %s: run package again before publish",
 				step.Ref, id, p.relative(output), packed[n].ID))
 		}
 	}

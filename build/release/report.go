@@ -100,7 +100,7 @@ func (b *Builder) readReport() (Report, error) {
 		err = json.Unmarshal(raw, &r)
 	}
 	if err != nil {
-		return r, fmt.Errorf("reading %s: %w; remove it and run again", b.path(reportFile), err)
+		return r, fmt.Errorf("reading %s: %w: remove it and run again", b.path(reportFile), err)
 	}
 	return r, nil
 }

@@ -41,7 +41,7 @@ func (b *Builder) Verify(ctx context.Context) error {
 	defer lock.release()
 	layout, err := store.OpenLayout(b.path("dist/oci"))
 	if errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("there is nothing to verify: %w; run build and package first", err)
+		return fmt.Errorf("nothing to verify: %w: run build and package first", err)
 	}
 	if err != nil {
 		return err
@@ -54,7 +54,7 @@ func (b *Builder) Verify(ctx context.Context) error {
 	if report.Project != "" {
 		errs = append(errs, b.checkInputs(report))
 	} else {
-		errs = append(errs, fmt.Errorf("%s is missing, so that nothing says what dist was made from: run build and package", b.relative(reportFile)))
+		errs = append(errs, fmt.Errorf("missing %s, which records the inputs of dist: run build and package", b.relative(reportFile)))
 	}
 	own, err := b.readOwnReport()
 	errs = append(errs, err)
@@ -89,7 +89,7 @@ func lookUp(layout *store.Store, ref string, reported map[string]string) (v1.Des
 		return d, fmt.Errorf("%w; run build", err)
 	}
 	if want := reported[ref]; want != "" && want != d.Digest.String() {
-		return d, fmt.Errorf("image %s is %s in dist/oci, and artifacts.json says %s: run build and package", ref, d.Digest, want)
+		return d, fmt.Errorf("image %s is %s in dist/oci, but %s in artifacts.json: run build and package", ref, d.Digest, want)
 	}
 	return d, nil
 }
@@ -141,7 +141,7 @@ func (b *Builder) verifyIndex(layout *store.Store, step plan.IndexStep, reported
 			continue
 		}
 		if !slices.ContainsFunc(have.Manifests, func(d v1.Descriptor) bool { return d.Digest == member.Digest }) {
-			errs = append(errs, fmt.Errorf("index %s lacks %s, which is %s", step.Ref, ref, member.Digest))
+			errs = append(errs, fmt.Errorf("index %s: missing entry %s (%s)", step.Ref, ref, member.Digest))
 		}
 	}
 	return errors.Join(errs...)
@@ -171,7 +171,7 @@ func (b *Builder) verifyNames(reported map[string]string) error {
 	for _, file := range want {
 		made := b.filesOf(file)
 		if len(made) == 0 {
-			errs = append(errs, fmt.Errorf("%s is missing: run package", file))
+			errs = append(errs, fmt.Errorf("missing %s: run package", file))
 		}
 		for _, m := range made {
 			if len(reported) > 0 && reported[m] == "" {
@@ -202,7 +202,7 @@ func (b *Builder) checkReleaseSizes() error {
 	for _, f := range b.full.Artifacts() {
 		for _, file := range b.filesOf(f.Path) {
 			if info, err := os.Stat(b.path(file)); err == nil && info.Size() >= maxReleaseFile {
-				errs = append(errs, fmt.Errorf("%s has %s, and a GitHub release takes no file of 2 GiB or more: set airgap.split to 1900MB, say, or make the list smaller",
+				errs = append(errs, fmt.Errorf("%s has %s, but a GitHub release does not allow files of 2 GiB or more: set airgap.split, for instance to 1900MB, or make the list smaller",
 					file, progress.FormatBytes(info.Size())))
 			}
 		}
@@ -226,7 +226,7 @@ func (b *Builder) verifyChecksums(ctx context.Context) error {
 		for n, line := range strings.Split(strings.TrimSuffix(string(raw), "\n"), "\n") {
 			sum, name, ok := strings.Cut(line, "  ")
 			if !ok || len(sum) != 64 {
-				errs = append(errs, fmt.Errorf("%s:%d: %q is not a line of sha256sum", step.Output, n+1, line))
+				errs = append(errs, fmt.Errorf("%s:%d: not a line of sha256sum: %q", step.Output, n+1, line))
 				continue
 			}
 			listed[name] = sum

@@ -95,7 +95,7 @@ func From(getenv func(string) (string, bool)) (Settings, error) {
 		if dir, err := os.UserCacheDir(); err == nil {
 			s.Cache = filepath.Join(dir, "slipway")
 		} else {
-			errs = append(errs, fmt.Errorf("finding a folder for the content cache: %w; set SLIPWAY_CACHE", err))
+			errs = append(errs, fmt.Errorf("finding a folder for the content cache: %w: set SLIPWAY_CACHE", err))
 		}
 	}
 	slices.SortFunc(errs, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })

@@ -128,7 +128,7 @@ func versionOfTag(tag string, onHead []string, pattern *regexp.Regexp) (string, 
 	case 0:
 		return "", fmt.Errorf("%q does not match version.pattern %s", tag, pattern)
 	}
-	return "", fmt.Errorf("%q may stand for any of %s: write it with +", tag, strings.Join(candidates, ", "))
+	return "", fmt.Errorf("%q is ambiguous: it may mean %s: write it with +", tag, strings.Join(candidates, ", "))
 }
 
 // highest returns the highest tag by semantic version, build metadata included, of those that match pattern, or "".

@@ -60,7 +60,7 @@ func TestVersionOfTag(t *testing.T) {
 		{"a pattern that takes both, and the tag on HEAD", "v1.36.0-rke2r1", rke2Pattern, []string{"v1.36.0+rke2r1"}, "v1.36.0+rke2r1", ""},
 		{"the tag on HEAD is another", "v1.36.0-rke2r1", rke2Pattern, []string{"v1.36.0+rke2r2"}, "v1.36.0-rke2r1", ""},
 		{"no version", "latest", rke2Pattern, nil, "", `"latest" does not match version.pattern ^v`},
-		{"several dashes could be the plus", "v1-a-b", `\+`, nil, "", `"v1-a-b" may stand for any of v1+a-b, v1-a+b: write it with +`},
+		{"several dashes could be the plus", "v1-a-b", `\+`, nil, "", `"v1-a-b" is ambiguous: it may mean v1+a-b, v1-a+b: write it with +`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			got, err := versionOfTag(c.tag, c.onHead, regexp.MustCompile(c.pattern))

@@ -33,7 +33,7 @@ func ParseAge(s string) (time.Duration, error) {
 func openCache(dir string) (*store.Store, error) {
 	cache, err := store.Open(filepath.Join(dir, "content"))
 	if err != nil {
-		return nil, fmt.Errorf("opening the content cache: %w; set SLIPWAY_CACHE to a folder that can be written", err)
+		return nil, fmt.Errorf("opening the content cache: %w: set SLIPWAY_CACHE to a writable folder", err)
 	}
 	return cache, nil
 }

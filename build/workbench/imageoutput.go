@@ -58,11 +58,11 @@ func parseOutput(text string) (imageOutput, error) {
 func (o imageOutput) check(tags, platforms int) error {
 	var errs []error
 	if (o.kind == toRegistry || o.kind == toArchive) && tags == 0 {
-		errs = append(errs, usage.Errorf("output %s: say which name with -t REF", o.text))
+		errs = append(errs, usage.Errorf("output %s: missing name: add -t REF", o.text))
 	}
 	if o.kind == toArchive {
 		if platforms > 1 {
-			errs = append(errs, usage.Errorf("output %s: a name in it stands for one platform, and %d are built; use oci:DIR, or one command for each", o.text, platforms))
+			errs = append(errs, usage.Errorf("output %s: a name is for one platform, but %d are built: use oci:DIR, or one command for each", o.text, platforms))
 		}
 		_, err := format.OutputCodec(o.path)
 		errs = append(errs, usage.Wrap(err))

@@ -105,7 +105,7 @@ func warnPlatforms(ctx context.Context, index v1.ImageIndex) error {
 			return err
 		}
 		if _, differs, _ := images.EntryPlatform(*d.Platform, stated); differs {
-			progress.Warn(ctx, fmt.Sprintf("entry %s is for %s by the index and for %s by its config; nodes go by the index",
+			progress.Warn(ctx, fmt.Sprintf("entry %s is for %s in the index but for %s in its config: nodes use the index",
 				d.Digest, images.FormatPlatform(*d.Platform), images.FormatPlatform(stated)))
 		}
 	}

@@ -57,7 +57,7 @@ func TestImagesOfArchivesArePackedAgain(t *testing.T) {
 		t.Errorf("got %v, want acme/two:v1 with the ID %s", packed, id)
 	}
 	for ref, want := range map[string]string{
-		"docker-archive:" + saved:                     "has 2 images; choose one",
+		"docker-archive:" + saved:                     "has 2 images: select one",
 		"docker-archive:" + saved + ":acme/none:v1":   "has no image acme/none:v1",
 		"docker-archive:" + saved + ".gone:acme/x:v1": syscall.ENOENT.Error(),
 	} {

@@ -29,9 +29,9 @@ func (w *Workbench) Login(ctx context.Context, registry, user string, in io.Read
 	password := strings.TrimSuffix(strings.TrimSuffix(string(raw), "\n"), "\r")
 	switch {
 	case password == "":
-		return "", usage.Errorf("the password is read from standard input, which is empty")
+		return "", usage.Errorf("missing password: standard input is empty")
 	case len(raw) > maxPassword || strings.ContainsAny(password, "\r\n"):
-		return "", usage.Errorf("the password is read from standard input, which has several lines")
+		return "", usage.Errorf("invalid password: standard input has several lines")
 	}
 	return w.Registry.Login(ctx, r, user, password)
 }

@@ -63,10 +63,10 @@ func (w *Workbench) PreflightPack(ctx context.Context, job PackJob) (*Preflight,
 func (w *Workbench) preparePack(ctx context.Context, job PackJob) ([]pack.Image, []pack.Output, *Preflight, error) {
 	var errs []error
 	if len(job.Images) == 0 {
-		errs = append(errs, usage.Errorf("there is no image to pack: name some, or a list with -f LIST.txt"))
+		errs = append(errs, usage.Errorf("no images to pack: add references, or a list with -f LIST.txt"))
 	}
 	if len(job.Outputs) == 0 {
-		errs = append(errs, usage.Errorf("say where the archive goes: -o FILE.tar.zst"))
+		errs = append(errs, usage.Errorf("missing output: add -o FILE.tar.zst"))
 	}
 	outputs := make([]pack.Output, len(job.Outputs))
 	for i, path := range job.Outputs {
@@ -110,7 +110,7 @@ func (w *Workbench) onePlatform() (v1.Platform, error) {
 	case 1:
 		return w.options.Platforms[0], nil
 	}
-	return v1.Platform{}, usage.Errorf("an archive is for one platform; run once for each --platform")
+	return v1.Platform{}, usage.Errorf("an archive is for one platform: run the command once for each --platform")
 }
 
 // packSource finds an image to pack, with its name and with the index that it was
@@ -121,7 +121,7 @@ func (w *Workbench) FindImage(ctx context.Context, ref string, platform v1.Platf
 		return pack.Image{}, fmt.Errorf("image %s: %w", ref, err)
 	}
 	if found.Name == "" {
-		return pack.Image{}, usage.Errorf("image %s has no full name, by which nodes could look for it; %s", ref, found.Naming)
+		return pack.Image{}, usage.Errorf("image %s has no fully qualified name, so nodes could not find it: %s", ref, found.Naming)
 	}
 	named, err := images.ParseReference(found.Name)
 	if err != nil {

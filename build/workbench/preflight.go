@@ -133,7 +133,7 @@ func (e *estimate) first(h v1.Hash) bool {
 func (e *estimate) charge(folder string, need, least float64) error {
 	id, free, err := fileSystem(folder)
 	if err != nil {
-		return fmt.Errorf("looking at the disk of %s: %w", folder, err)
+		return fmt.Errorf("checking the free disk space of %s: %w", folder, err)
 	}
 	d := e.disks[id]
 	if d == nil {
@@ -152,7 +152,7 @@ func (e *estimate) charge(folder string, need, least float64) error {
 func (p *Preflight) Enough() error {
 	for _, d := range p.Disks {
 		if d.least > d.Free {
-			return fmt.Errorf("there is too little room for %s: about %s are needed, at least %s, and %s are free; free some, or write elsewhere (--out, -o, --cache-dir)",
+			return fmt.Errorf("not enough disk space for %s: about %s are needed, at least %s, but %s are free: free some, or write elsewhere (--out, -o, --cache-dir)",
 				strings.Join(d.Paths, " and "), progress.FormatBytes(d.Need), progress.FormatBytes(d.least), progress.FormatBytes(d.Free))
 		}
 	}

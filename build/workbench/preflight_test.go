@@ -60,7 +60,7 @@ func TestPreflightRefusesADiskThatIsTooSmall(t *testing.T) {
 		{Paths: []string{"/out"}, Need: 9_000_000_000, least: 5_000_000_000, Free: 4_000_000_000},
 	}}
 	err := p.Enough()
-	if err == nil || !strings.Contains(err.Error(), "/out: about 9.0 GB are needed, at least 5.0 GB, and 4.0 GB are free") {
+	if err == nil || !strings.Contains(err.Error(), "/out: about 9.0 GB are needed, at least 5.0 GB, but 4.0 GB are free") {
 		t.Errorf("got %v", err)
 	}
 	p.Disks[1].Free = 6_000_000_000

@@ -60,7 +60,7 @@ func (w *Workbench) PushArchives(ctx context.Context, job PushJob) ([]Pushed, er
 		return nil, err
 	}
 	if len(files) == 0 {
-		return nil, usage.Errorf("there is no archive in %s", strings.Join(job.Archives, ", "))
+		return nil, usage.Errorf("no archive found in %s", strings.Join(job.Archives, ", "))
 	}
 	var packed []*airgap.PackedImage
 	for _, file := range files {
@@ -81,9 +81,9 @@ func (w *Workbench) PushArchives(ctx context.Context, job PushJob) ([]Pushed, er
 	}
 	if len(targets) == 0 {
 		if len(packed) == 0 {
-			return nil, fmt.Errorf("there is no image in %s", strings.Join(files, ", "))
+			return nil, fmt.Errorf("no image found in %s", strings.Join(files, ", "))
 		}
-		return nil, fmt.Errorf("no image in %s has a name", strings.Join(files, ", "))
+		return nil, fmt.Errorf("no named image found in %s", strings.Join(files, ", "))
 	}
 	warnUnnamed(ctx, packed)
 	p := &archivePush{workbench: w}
@@ -102,7 +102,7 @@ func (w *Workbench) PushArchives(ctx context.Context, job PushJob) ([]Pushed, er
 func warnUnnamed(ctx context.Context, packed []*airgap.PackedImage) {
 	for _, image := range packed {
 		if len(image.Names) == 0 {
-			progress.Warn(ctx, fmt.Sprintf("image %s of %s has no name, and is not pushed", image.ID, image.Archive().Path()))
+			progress.Warn(ctx, fmt.Sprintf("image %s of %s has no name and is not pushed", image.ID, image.Archive().Path()))
 		}
 	}
 }
@@ -223,7 +223,7 @@ func (p *archivePush) pushIndex(ctx context.Context, t pushTarget, ref name.Refe
 		return err == nil, err
 	}
 	if !p.wantsAll.Swap(true) {
-		progress.Warn(ctx, fmt.Sprintf("indexes are not pushed as they were, since the archives do not have all images of them: "+
+		progress.Warn(ctx, fmt.Sprintf("indexes are not pushed unchanged, since the archives do not have all of their images: "+
 			"charts that pin the digest of an index, such as %s@%s, will not find it there: %v", t.tag.Context(), index.Descriptor.Digest, err))
 	}
 	return false, nil
@@ -249,7 +249,7 @@ func (w *Workbench) gzipped(ctx context.Context, packed *airgap.PackedImage) (v1
 		format.MediaTypes = "docker"
 	}
 	for _, wrong := range packed.FalselyPlain() {
-		progress.Warn(ctx, fmt.Sprintf("image %s of %s: %s; it is pushed as gzip, so that the image gets another digest", packed.ID, packed.Archive().Path(), wrong))
+		progress.Warn(ctx, fmt.Sprintf("image %s of %s: %s: it is pushed as gzip, which changes the digest of the image", packed.ID, packed.Archive().Path(), wrong))
 	}
 	plain := 0
 	described := make([]images.DescribedLayer, len(layers))
@@ -286,7 +286,7 @@ func (w *Workbench) gzipLayer(ctx context.Context, l v1.Layer, format images.For
 		defer from.Close()
 		got, _, err := v1.SHA256(io.TeeReader(from, to))
 		if err == nil && got != diffID {
-			err = fmt.Errorf("layer %s: its bytes have the diff ID %s", diffID, got)
+			err = fmt.Errorf("layer %s: the content has diff ID %s", diffID, got)
 		}
 		return err
 	})

@@ -103,7 +103,7 @@ func TestPushOfLayersThatSayTheyArePlain(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if len(sink.warnings) != 1 || !strings.Contains(<-sink.warnings, "another digest") {
+		if len(sink.warnings) != 1 || !strings.Contains(<-sink.warnings, "changes the digest") {
 			t.Error("no warning of another digest")
 		}
 		m, err := checkPulled(t, pushed[0].Ref).Manifest()

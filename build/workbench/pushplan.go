@@ -111,7 +111,7 @@ func (t *pushTarget) add(s pushSource, keepRegistry bool) error {
 		if hostOf(other.name) != hostOf(s.name) && !keepRegistry {
 			advice = fmt.Sprintf("push with --keep-registry, which puts %s and %s into their names", hostOf(other.name), hostOf(s.name))
 		}
-		return fmt.Errorf("%s would be two images for %s: %s, and %s; %s",
+		return fmt.Errorf("%s would be two images for %s: %s, and %s: %s",
 			t.tag, images.FormatPlatform(s.image.Platform), other, s, advice)
 	}
 	t.sources = append(t.sources, s)

@@ -159,7 +159,7 @@ func (e EngineOptions) refuse() error {
 		have []string
 	}{{"secrets", e.Secrets}, {"ssh", e.SSH}, {"cache-from", e.CacheFrom}, {"cache-to", e.CacheTo}, {"allow", e.Allow}} {
 		if len(o.have) > 0 {
-			errs = append(errs, fmt.Errorf("%s is for the builders docker and buildkit; the embedded one runs nothing, and keeps its layers in the content cache", o.name))
+			errs = append(errs, fmt.Errorf("%s: want builder docker or buildkit, since the embedded builder has no RUN and caches layers in the content cache", o.name))
 		}
 	}
 	return usage.Wrap(errors.Join(errs...))
@@ -210,7 +210,7 @@ func parseTags(texts []string) ([]name.Tag, error) {
 		}
 		tag, ok := ref.(name.Tag)
 		if !ok {
-			errs = append(errs, fmt.Errorf("%s names a digest, which only content can have; want a tag", text))
+			errs = append(errs, fmt.Errorf("%s has a digest: want a tag", text))
 			continue
 		}
 		tags = append(tags, tag)

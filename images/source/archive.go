@@ -92,7 +92,7 @@ func (s *archiveSource) only() (archived, error) {
 	case len(s.all) == 0:
 		return archived{}, fmt.Errorf("archive %s has no images", s.file)
 	case !areOne(s.all):
-		return archived{}, usage.Errorf("archive %s has %d images; choose one by its name, %s:NAME, or by its digest, %[3]s@DIGEST; see slipway airgap ls --json %[1]s",
+		return archived{}, usage.Errorf("archive %s has %d images: select one by name, %s:NAME, or by digest, %[3]s@DIGEST; see slipway airgap ls --json %[1]s",
 			s.file, len(s.all), archiveScheme+s.file)
 	}
 	return archived{images: s.all, name: ownName(s.all), tag: bareTagOf(s.all[0])}, nil
@@ -127,7 +127,7 @@ func (s *archiveSource) byName(ref string) (archived, error) {
 	}
 	advice := "see slipway airgap ls " + s.file
 	if name != "" && s.unnamed {
-		advice = fmt.Sprintf("to name one of those without a name, choose it by its digest, %s%s:%s@DIGEST; see slipway airgap ls --json %[2]s", archiveScheme, s.file, ref)
+		advice = fmt.Sprintf("to name one of those without a name, select it by digest, %s%s:%s@DIGEST; see slipway airgap ls --json %[2]s", archiveScheme, s.file, ref)
 	}
 	return archived{}, fmt.Errorf("archive %s has no image %s; %s", s.file, ref, advice)
 }

@@ -192,7 +192,7 @@ func (l *layoutSource) named(ctx context.Context, name string) (v1.Descriptor, e
 		if several.Entries = l.withoutArtifacts(ctx, several.Entries); len(several.Entries) == 1 {
 			return several.Entries[0], nil
 		}
-		return d, usage.Errorf("%w; choose one by its whole name, oci:%s:NAME, or by its digest, oci:%[2]s@DIGEST", several, l.Dir())
+		return d, usage.Errorf("%w: select one by its full name, oci:%s:NAME, or by digest, oci:%[2]s@DIGEST", several, l.Dir())
 	case !errors.Is(err, fs.ErrNotExist) || !isFull(name):
 		return d, err
 	}
@@ -211,7 +211,7 @@ func (l *layoutSource) named(ctx context.Context, name string) (v1.Descriptor, e
 	case len(unnamed) == 1 && len(entries) == 1:
 		return unnamed[0], nil
 	}
-	return d, fmt.Errorf("%w; to name one of them, choose it by its digest: oci:%s:%s@DIGEST", err, l.Dir(), name)
+	return d, fmt.Errorf("%w: to name one of them, select it by digest: oci:%s:%s@DIGEST", err, l.Dir(), name)
 }
 
 // withoutArtifacts are those of several entries that are not artifacts such as charts, of
@@ -229,7 +229,7 @@ func (l *layoutSource) withoutArtifacts(ctx context.Context, entries []v1.Descri
 		}
 		artifact, ok := images.EntryArtifact(l, d).(*images.ArtifactError)
 		if ok {
-			progress.Warn(ctx, fmt.Sprintf("layout %s: %s is %v; it is left out", l.Dir(), cmp.Or(entryName(d, ""), d.Annotations[store.RefName], d.Digest.String()), artifact))
+			progress.Warn(ctx, fmt.Sprintf("layout %s: %s is %v: left out", l.Dir(), cmp.Or(entryName(d, ""), d.Annotations[store.RefName], d.Digest.String()), artifact))
 		}
 		l.artifacts[d.Digest] = ok || images.IsAttestation(d)
 		return l.artifacts[d.Digest]
