@@ -14,6 +14,7 @@ import (
 
 	"github.com/slipway-build/slipway/images/airgap"
 	"github.com/slipway-build/slipway/images/imagetest"
+	"github.com/slipway-build/slipway/progress"
 )
 
 func TestImagesOfArchivesArePackedAgain(t *testing.T) {
@@ -88,8 +89,12 @@ func TestIndexesOfArchivesAreKept(t *testing.T) {
 		// Twice: the second archive lacks an image of the index.
 		for range 2 {
 			out := filepath.Join(t.TempDir(), "out.tar")
-			if _, err := w.Pack(t.Context(), PackJob{Images: []PackSource{{Ref: "docker-archive:" + from + ref}}, Outputs: []string{out}, Layers: "original"}); err != nil {
+			sink := said{make(chan string, 10)}
+			if _, err := w.Pack(progress.With(t.Context(), sink), PackJob{Images: []PackSource{{Ref: "docker-archive:" + from + ref}}, Outputs: []string{out}, Layers: "original"}); err != nil {
 				t.Fatal(err)
+			}
+			if len(sink.warnings) > 0 {
+				t.Errorf("%q: a warning: %s", ref, <-sink.warnings)
 			}
 			a, err := airgap.Open(t.Context(), out)
 			if err != nil {

@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/partial"
 	"github.com/google/go-containerregistry/pkg/v1/types"
 
 	"github.com/slipway-build/slipway/images"
@@ -28,7 +29,13 @@ type PackedIndex struct {
 	nested   []*PackedIndex
 	// images are those that are in the archive, of nested indexes too.
 	images []*PackedImage
+	// others are the entries of which the archive has no more than the manifest and
+	// perhaps the config.
+	others map[v1.Hash]*otherEntry
 }
+
+// An otherEntry is what an archive has of an entry of an index that is not in it.
+type otherEntry struct{ manifest, config []byte }
 
 // RawManifest is the index as it lies in the archive.
 func (x *PackedIndex) RawManifest() []byte { return x.raw }
@@ -99,6 +106,14 @@ func (p *partialIndex) Image(h v1.Hash) (v1.Image, error) {
 	if image := p.of[h]; image != nil {
 		return image, nil
 	}
+	if other := p.others[h]; other != nil {
+		return partial.CompressedToImage(other)
+	}
+	for _, img := range p.images {
+		if img.Manifest.Digest == h {
+			return partial.CompressedToImage(&otherEntry{img.rawManifest, img.rawConfig})
+		}
+	}
 	return nil, fmt.Errorf("index %s: image %s is not in the archive: %w", p.Descriptor.Digest, h, fs.ErrNotExist)
 }
 
@@ -107,6 +122,20 @@ func (p *partialIndex) ImageIndex(h v1.Hash) (v1.ImageIndex, error) {
 		return n.Index(p.of), nil
 	}
 	return nil, fmt.Errorf("index %s: index %s is not in the archive: %w", p.Descriptor.Digest, h, fs.ErrNotExist)
+}
+
+func (o *otherEntry) MediaType() (types.MediaType, error) { return types.OCIManifestSchema1, nil }
+func (o *otherEntry) RawManifest() ([]byte, error)        { return o.manifest, nil }
+
+func (o *otherEntry) RawConfigFile() ([]byte, error) {
+	if o.config == nil {
+		return nil, fmt.Errorf("its config is not in the archive: %w", fs.ErrNotExist)
+	}
+	return o.config, nil
+}
+
+func (o *otherEntry) LayerByDigest(h v1.Hash) (partial.CompressedLayer, error) {
+	return nil, fmt.Errorf("layer %s is not in the archive: %w", h, fs.ErrNotExist)
 }
 
 // An ociReader reads the images that index.json names, each once.
@@ -132,6 +161,17 @@ func (r *ociReader) add(ctx context.Context, d v1.Descriptor, names []string) er
 		index, err := r.index(ctx, d, 0)
 		if err != nil {
 			return err
+		}
+		if len(index.images) == 0 {
+			// An image of it should be there, and this says what is missing.
+			for _, entry := range index.manifest.Manifests {
+				if index.others[entry.Digest] == nil {
+					continue
+				}
+				if _, err := r.entry(ctx, index, entry, 0); err != nil {
+					return err
+				}
+			}
 		}
 		index.Names = union(index.Names, names)
 		of = index.images
@@ -211,13 +251,23 @@ func (r *ociReader) index(ctx context.Context, d v1.Descriptor, depth int) (*Pac
 	if err != nil {
 		return nil, r.archive.wrap(fmt.Errorf("index %s: %w", d.Digest, err))
 	}
-	index := &PackedIndex{raw: raw, manifest: manifest,
+	index := &PackedIndex{raw: raw, manifest: manifest, others: map[v1.Hash]*otherEntry{},
 		Descriptor: v1.Descriptor{MediaType: d.MediaType, Digest: d.Digest, Size: int64(len(raw))}}
 	seen := map[*PackedImage]bool{}
 	for _, entry := range manifest.Manifests {
 		// One platform's archive may have the whole index.
 		if _, err := r.archive.lookup(ctx, format.BlobName(entry.Digest)); errors.Is(err, fs.ErrNotExist) {
 			continue
+		}
+		if !entry.MediaType.IsIndex() {
+			other, err := r.other(ctx, entry)
+			if err != nil {
+				return nil, err
+			}
+			if other != nil {
+				index.others[entry.Digest] = other
+				continue
+			}
 		}
 		found, err := r.entry(ctx, index, entry, depth)
 		if err != nil {
@@ -232,6 +282,43 @@ func (r *ociReader) index(ctx context.Context, d v1.Descriptor, depth int) (*Pac
 	}
 	r.indexes[d.Digest] = index
 	return index, nil
+}
+
+// other returns what the archive has of an entry of an index whose content it does not
+// have: the config, or each of its layers, is missing. It returns nil if it has more.
+func (r *ociReader) other(ctx context.Context, d v1.Descriptor) (*otherEntry, error) {
+	raw, err := r.archive.readBlob(ctx, d)
+	if err != nil {
+		return nil, err
+	}
+	m, err := v1.ParseManifest(bytes.NewReader(raw))
+	if err != nil {
+		return nil, nil // the error of who reads it as an image says more
+	}
+	has := func(h v1.Hash) (bool, error) {
+		_, err := r.archive.lookup(ctx, format.BlobName(h))
+		if errors.Is(err, fs.ErrNotExist) {
+			return false, nil
+		}
+		return err == nil, err
+	}
+	hasConfig, err := has(m.Config.Digest)
+	if err != nil {
+		return nil, err
+	}
+	if !hasConfig {
+		return &otherEntry{manifest: raw}, nil
+	}
+	for _, l := range m.Layers {
+		if there, err := has(l.Digest); there || err != nil {
+			return nil, err
+		}
+	}
+	if len(m.Layers) == 0 {
+		return nil, nil
+	}
+	config, err := r.archive.readBlob(ctx, m.Config)
+	return &otherEntry{raw, config}, err
 }
 
 // entry reads what an entry of an index stands for.

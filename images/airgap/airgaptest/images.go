@@ -80,12 +80,14 @@ func Siblings(t testing.TB, n, changed int) []pack.Image {
 	return all
 }
 
-// Indexed is an image that was chosen from an index of two platforms with an
-// attestation, which may lie in another index.
+// Indexed is an image that was chosen from an index that may lie in another one. It has
+// an attestation, and what a node that runs the image looks at as well: 386 beside amd64,
+// and an image and a chart that state no platform.
 func Indexed(t testing.TB, called string, nest bool) pack.Image {
 	t.Helper()
 	amd, arm := Simple(t, called, "linux/amd64").Image, Simple(t, called, "linux/arm64").Image
-	index := imagetest.Attest(t, imagetest.Index(t, amd, arm), imagetest.AttestationImage)
+	index := imagetest.Attest(t, imagetest.Index(t, amd, arm, Simple(t, called, "linux/386").Image), imagetest.AttestationImage)
+	index = mutate.AppendManifests(index, mutate.IndexAddendum{Add: imagetest.Chart(t)}, mutate.IndexAddendum{Add: Simple(t, called+"-riscv", "linux/riscv64").Image})
 	if nest {
 		index = mutate.AppendManifests(mutate.IndexMediaType(empty.Index, types.OCIImageIndex), mutate.IndexAddendum{Add: index})
 	}

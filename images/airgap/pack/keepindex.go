@@ -19,78 +19,110 @@ import (
 // A keptIndex is an index that lies in an archive as it is at the registry, though
 // only one of its images does. A node, or a mirror that the archive is pushed to,
 // then finds the image by the digest of the index, which is what charts pin.
+//
+// The manifests of the other entries are there too, without what those name. containerd
+// reads them when it imports an archive: those of all platforms that the node could run
+// as well, such as arm/v7 beside arm64 (platforms.Only), and, with the config, of
+// entries that state no platform.
 type keptIndex struct {
 	descriptor v1.Descriptor
-	// blobs are the index, and the one inside it that has the image.
+	// blobs are the index, those inside it, and the manifests that they list.
 	blobs []indexBlob
 }
 
 type indexBlob struct {
 	digest v1.Hash
 	raw    []byte
-	// images are the digests that it lists.
+	// images are the digests that an index lists.
 	images []v1.Hash
 }
 
 // keepIndex reads an index that has the image.
-func keepIndex(index v1.ImageIndex, image v1.Hash) (*keptIndex, error) {
-	blobs, err := indexPath(index, image, 0)
+func keepIndex(ctx context.Context, index v1.ImageIndex, image v1.Hash) (*keptIndex, error) {
+	kept := &keptIndex{}
+	found, err := kept.add(ctx, index, image, 0)
 	if err != nil {
 		return nil, fmt.Errorf("reading its index: %w", err)
 	}
-	if len(blobs) == 0 {
+	if !found {
 		return nil, fmt.Errorf("its index does not list the image %s", image)
 	}
-	kept := &keptIndex{blobs: blobs}
-	kept.descriptor.Digest, kept.descriptor.Size = blobs[0].digest, int64(len(blobs[0].raw))
+	kept.descriptor.Digest, kept.descriptor.Size = kept.blobs[0].digest, int64(len(kept.blobs[0].raw))
 	kept.descriptor.MediaType, err = index.MediaType()
 	return kept, err
 }
 
-// indexPath are the indexes, outermost first, by which an image is found; none if
-// it is not there.
-func indexPath(index v1.ImageIndex, image v1.Hash, depth int) ([]indexBlob, error) {
+// add adds an index, and what its entries are but for the image. It reports whether the
+// image is one of them.
+func (k *keptIndex) add(ctx context.Context, index v1.ImageIndex, image v1.Hash, depth int) (found bool, err error) {
 	if depth == format.MaxNesting {
-		return nil, fmt.Errorf("indexes lie in one another more than %d deep", format.MaxNesting)
+		return false, fmt.Errorf("indexes lie in one another more than %d deep", format.MaxNesting)
 	}
 	raw, err := index.RawManifest()
 	if err != nil {
-		return nil, err
+		return false, err
 	}
 	manifest, err := v1.ParseIndexManifest(bytes.NewReader(raw))
 	if err != nil {
-		return nil, err
+		return false, err
 	}
-	blob := indexBlob{raw: raw}
-	if blob.digest, _, err = v1.SHA256(bytes.NewReader(raw)); err != nil {
-		return nil, err
+	at := len(k.blobs)
+	if err := k.addBlob(raw); err != nil {
+		return false, err
 	}
-	found := false
 	for _, d := range manifest.Manifests {
 		if !d.MediaType.IsIndex() && !images.IsAttestation(d) {
-			blob.images = append(blob.images, d.Digest)
-			found = found || d.Digest == image
+			k.blobs[at].images = append(k.blobs[at].images, d.Digest)
 		}
-	}
-	if found {
-		return []indexBlob{blob}, nil
-	}
-	for _, d := range manifest.Manifests {
-		if !d.MediaType.IsIndex() {
+		if d.Digest == image {
+			found = true
 			continue
 		}
-		nested, err := index.ImageIndex(d.Digest)
+		inside, err := k.addEntry(ctx, index, d, image, depth)
 		if errors.Is(err, fs.ErrNotExist) {
-			continue // layouts and archives need not have all of an index
+			// Layouts and archives need not have all of an index, and registries lose some.
+			progress.Warn(ctx, fmt.Sprintf("index %s: %v; an import that reads this manifest fails", k.blobs[0].digest, err))
+		} else if err != nil {
+			return false, err
 		}
-		if err != nil {
-			return nil, err
-		}
-		if rest, err := indexPath(nested, image, depth+1); err != nil || len(rest) > 0 {
-			return append([]indexBlob{blob}, rest...), err
-		}
+		found = found || inside
 	}
-	return nil, nil
+	return found, nil
+}
+
+// addEntry adds what another entry of an index than the image is.
+func (k *keptIndex) addEntry(ctx context.Context, index v1.ImageIndex, d v1.Descriptor, image v1.Hash, depth int) (found bool, err error) {
+	switch {
+	case d.MediaType.IsIndex():
+		nested, err := index.ImageIndex(d.Digest)
+		if err != nil {
+			return false, err
+		}
+		return k.add(ctx, nested, image, depth+1)
+	case !d.MediaType.IsImage():
+		return false, nil // containerd does not read it
+	}
+	other, err := index.Image(d.Digest)
+	if err != nil {
+		return false, err
+	}
+	raw, err := other.RawManifest()
+	if err == nil {
+		err = k.addBlob(raw)
+	}
+	if err != nil || d.Platform != nil {
+		return false, err
+	}
+	if raw, err = other.RawConfigFile(); err != nil {
+		return false, err
+	}
+	return false, k.addBlob(raw)
+}
+
+func (k *keptIndex) addBlob(raw []byte) error {
+	digest, _, err := v1.SHA256(bytes.NewReader(raw))
+	k.blobs = append(k.blobs, indexBlob{digest: digest, raw: raw})
+	return err
 }
 
 // lists says whether the index has an image of which wanted is true.

@@ -34,7 +34,7 @@ func TestPackKeepsIndexesWithOriginalLayers(t *testing.T) {
 		}
 		for codec, path := range airgaptest.Pack(t, airgaptest.NewStore(t), []pack.Image{img, airgaptest.Simple(t, "acme/other:v1", "linux/amd64")}, pack.Options{Layers: "original"}) {
 			report := mustVerify(t, path, verify.Options{})
-			if len(report.Problems) > 0 || !strings.Contains(strings.Join(report.Notes, "\n"), "some images are not in the archive") {
+			if len(report.Problems) > 0 || len(report.Notes) > 0 {
 				t.Errorf("%s: verify finds the problems %q and notes %q", codec, report.Problems, report.Notes)
 			}
 			a, err := airgap.Open(t.Context(), path)

@@ -243,7 +243,7 @@ func (p *packer) resolveImage(ctx context.Context, img Image) (resolvedImage, er
 	}
 	if p.original {
 		if img.Index != nil {
-			kept, err := keepIndex(img.Index, out.manifest.Digest)
+			kept, err := keepIndex(ctx, img.Index, out.manifest.Digest)
 			if err != nil {
 				return out, err
 			}

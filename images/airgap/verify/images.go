@@ -141,7 +141,7 @@ func (r *Report) checkImages(c *contents, ours bool, o Options) {
 	}
 	check.platforms(docker, oci, o.Platform)
 	if len(check.partial) > 0 {
-		r.note("%d names, such as %s, are indexes of which some images are not in the archive; containerd imports them unless it is told to import all platforms and skip none",
+		r.note("%d names, such as %s, are indexes of which some manifests are not in the archive; containerd refuses it if the node could run their images too, such as arm/v7 beside arm64",
 			len(check.partial), check.partial[0])
 	}
 	check.once("manifest.json", docker)
@@ -300,7 +300,7 @@ func (c *imageCheck) oci() (list []*viewed, ok bool) {
 		return nil, true
 	}
 	for i, d := range idx.Manifests {
-		list = c.descriptor(list, d, c.ociNames(d, i), 0)
+		list = c.descriptor(list, d, c.ociNames(d, i))
 	}
 	if n := c.foreignTypes; n.count > 0 {
 		c.note("%d entries of index.json are manifests in Docker's media types, such as image %s; skopeo, podman and umoci find them by docker-archive:, not by oci-archive:",
@@ -326,30 +326,83 @@ func (c *imageCheck) ociNames(d v1.Descriptor, i int) []string {
 	return nil
 }
 
-// children adds the images of an index. One platform's archive may have the whole index,
+// index adds the images of an index. One platform's archive may have the whole index,
 // so that it is found by its digest; then it must have an image of it.
-func (c *imageCheck) children(list []*viewed, idx v1.IndexManifest, names []string, what string, depth int) []*viewed {
-	there, missing := 0, 0
-	for _, child := range idx.Manifests {
-		switch {
-		case c.contents.get(format.BlobName(child.Digest)) != nil:
-			list = c.descriptor(list, child, names, depth+1)
-			there++
-		case !images.IsAttestation(child):
-			missing++
-		}
-	}
+func (c *imageCheck) index(list []*viewed, idx v1.IndexManifest, names []string, what string) []*viewed {
+	list, n := c.children(list, idx, names, what, 0)
 	switch {
-	case there == 0 && missing > 0:
-		c.problem("%s is an index, of whose %d images none is in the archive", what, missing)
-	case missing > 0:
+	case n.there == 0 && n.elsewhere+n.missing > 0:
+		for _, child := range idx.Manifests {
+			if c.contents.get(format.BlobName(child.Digest)) != nil {
+				c.descriptor(nil, child, names) // which says what is missing
+			}
+		}
+		c.problem("%s is an index, of whose %d images none is in the archive", what, n.elsewhere+n.missing)
+	case n.missing > 0:
 		c.partial = append(c.partial, what)
 	}
 	return list
 }
 
+// An entryCount counts the entries of an index: those that are in the archive, those of
+// which it has the manifest alone, and others.
+type entryCount struct{ there, elsewhere, missing int }
+
+// children adds the images of an index.
+func (c *imageCheck) children(list []*viewed, idx v1.IndexManifest, names []string, what string, depth int) (_ []*viewed, n entryCount) {
+	for _, child := range idx.Manifests {
+		f := c.contents.get(format.BlobName(child.Digest))
+		switch {
+		case f == nil:
+			if !images.IsAttestation(child) {
+				n.missing++
+			}
+		case !child.MediaType.IsIndex() && c.elsewhere(f):
+			n.elsewhere++
+		case child.MediaType.IsIndex():
+			var nested v1.IndexManifest
+			if f = c.json(f.Name, what); f == nil {
+				continue
+			}
+			c.size(f, child, what)
+			if depth+1 == format.MaxNesting {
+				c.problem("%s: index %s lies %d indexes deep", what, child.Digest, depth+1)
+				continue
+			}
+			if c.decode(f, &nested) {
+				var more entryCount
+				list, more = c.children(list, nested, names, what, depth+1)
+				n = entryCount{n.there + more.there, n.elsewhere + more.elsewhere, n.missing + more.missing}
+			}
+		default:
+			list = c.descriptor(list, child, names)
+			n.there++
+		}
+	}
+	return list, n
+}
+
+// elsewhere reports whether the archive has of an entry of an index no more than the
+// manifest and the config, as Pack keeps them: the config, or each layer, is missing.
+func (c *imageCheck) elsewhere(f *content) bool {
+	var m v1.Manifest
+	if json.Unmarshal(f.json, &m) != nil {
+		return false
+	}
+	config := c.contents.get(format.BlobName(m.Config.Digest))
+	has := func(d v1.Descriptor) bool { return c.contents.get(format.BlobName(d.Digest)) != nil }
+	if config != nil && (len(m.Layers) == 0 || slices.ContainsFunc(m.Layers, has)) {
+		return false
+	}
+	c.used[f] = true
+	if config != nil {
+		c.used[config] = true
+	}
+	return true
+}
+
 // descriptor adds the images that a descriptor stands for.
-func (c *imageCheck) descriptor(list []*viewed, d v1.Descriptor, names []string, depth int) []*viewed {
+func (c *imageCheck) descriptor(list []*viewed, d v1.Descriptor, names []string) []*viewed {
 	what := fmt.Sprintf("entry %s of index.json", d.Digest)
 	if len(names) > 0 {
 		what = "image " + names[0] + " of index.json"
@@ -361,12 +414,8 @@ func (c *imageCheck) descriptor(list []*viewed, d v1.Descriptor, names []string,
 	c.size(f, d, what)
 	if d.MediaType.IsIndex() {
 		var idx v1.IndexManifest
-		if depth == format.MaxNesting {
-			c.problem("%s: index %s lies %d indexes deep", what, d.Digest, depth)
-			return list
-		}
 		if c.decode(f, &idx) {
-			list = c.children(list, idx, names, what, depth)
+			list = c.index(list, idx, names, what)
 		}
 		return list
 	}
