@@ -5,7 +5,6 @@ import (
 	"flag"
 	"fmt"
 	"os"
-	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -15,6 +14,7 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/layout"
 	"github.com/google/go-containerregistry/pkg/v1/validate"
+
 	"github.com/slipway-build/slipway/images"
 	"github.com/slipway-build/slipway/images/assemble"
 	"github.com/slipway-build/slipway/images/imagetest"
@@ -97,15 +97,6 @@ func openStore(t testing.TB) *store.Store {
 	return s
 }
 
-// hostModes is a listing to compare on this host: on Windows every file of a context is
-// executable, so that modes tell nothing.
-func hostModes(listing string) string {
-	if runtime.GOOS != "windows" {
-		return listing
-	}
-	return strings.ReplaceAll(listing, "rw-r--r--", "rwxr-xr-x")
-}
-
 // TestCases runs the Dockerfiles in testdata, as the CLI does: with a store on
 // disk, which is cold the first time and warm the second.
 func TestCases(t *testing.T) {
@@ -154,12 +145,12 @@ func TestCases(t *testing.T) {
 			return
 		}
 		if c.WantFiles != "" {
-			if diff := cmp.Diff(listing(hostModes(c.WantFiles)), listing(hostModes(files))); diff != "" {
+			if diff := cmp.Diff(listing(imagetest.HostModes(c.WantFiles)), listing(imagetest.HostModes(files))); diff != "" {
 				t.Errorf("files (-want +got):\n%s", diff)
 			}
 		}
 		if c.WantLayers != "" {
-			if diff := cmp.Diff(listing(hostModes(c.WantLayers)), listing(hostModes(layers))); diff != "" {
+			if diff := cmp.Diff(listing(imagetest.HostModes(c.WantLayers)), listing(imagetest.HostModes(layers))); diff != "" {
 				t.Errorf("layers (-want +got):\n%s", diff)
 			}
 		}

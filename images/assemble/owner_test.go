@@ -26,7 +26,7 @@ func TestLongLinesOfUserFilesAreRead(t *testing.T) {
 	for _, entries := range imagetest.LayerEntries(t, img)[1:] {
 		got = append(got, imagetest.FormatListing(entries))
 	}
-	want := hostModes("-rw-r--r-- 9:7 1 \"a\"\n-rw-r--r-- 5:8 2 \"a\"\n-rw-r--r-- 9:10 3 \"a\"\n")
+	want := imagetest.HostModes("-rw-r--r-- 9:7 1 \"a\"\n-rw-r--r-- 5:8 2 \"a\"\n-rw-r--r-- 9:10 3 \"a\"\n")
 	if listing := strings.Join(got, ""); listing != want {
 		t.Errorf("the files are\n%swant\n%s", listing, want)
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"runtime"
 	"time"
 
 	"github.com/containerd/containerd/v2/core/content"
@@ -101,7 +102,7 @@ func (j *job) run(ctx context.Context) (v1.Image, error) {
 	if j.file, err = buildfile.ReadDockerfile(j.build.Dockerfile); err != nil {
 		return nil, err
 	}
-	if err := j.checkExpansion(); err != nil {
+	if err := j.checkVariables(runtime.GOOS == "windows"); err != nil {
 		return nil, err
 	}
 	attrs, err := j.attributes()

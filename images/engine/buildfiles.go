@@ -6,7 +6,9 @@ import (
 	"io"
 	"io/fs"
 	"maps"
+	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/tonistiigi/fsutil"
 	fstypes "github.com/tonistiigi/fsutil/types"
@@ -32,9 +34,11 @@ func (j *job) buildFiles(ignored *buildfile.Ignored) fsutil.FS {
 // starts with the requested one.)
 type memoryFS map[string][]byte
 
+// Walk implements fsutil.FS. On Windows, fsutil has backslashes in target.
 func (m memoryFS) Walk(_ context.Context, target string, visit fs.WalkDirFunc) error {
+	target = strings.Trim(filepath.ToSlash(target), "/")
 	for _, name := range slices.Sorted(maps.Keys(m)) {
-		if target != "" && target != "/" && target != name {
+		if target != "" && target != name {
 			continue
 		}
 		stat := &fstypes.Stat{Path: name, Mode: 0o644, Size: int64(len(m[name]))}

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -558,7 +559,7 @@ func TestBadDockerfiles(t *testing.T) {
 			{"no such user", "FROM scratch\nCOPY --chown=nobody a.txt /\n", nil, []string{"Dockerfile:2: ", "nobody", "no such user or group"}},
 			{"a foreign frontend", "# syntax=example.com/frontend\nFROM scratch\n", nil, []string{"Dockerfile:1: ", "example.com/frontend"}},
 			{"no such folder", "FROM scratch\n", func(b *images.BuildContext) { b.Dir += "/none" }, []string{"the build context", "none"}},
-			{"no Dockerfile", "FROM scratch\n", func(b *images.BuildContext) { b.Dockerfile += ".none" }, []string{"reading the Dockerfile", "Dockerfile.none: no such file"}},
+			{"no Dockerfile", "FROM scratch\n", func(b *images.BuildContext) { b.Dockerfile += ".none" }, []string{"reading the Dockerfile", "Dockerfile.none: " + syscall.ENOENT.Error()}},
 			{"no program", "FROM scratch\nCOPY a.txt /\nRUN make\n", nil, []string{"Dockerfile:3: ", "/bin/sh"}},
 			{"windows without a version", "FROM scratch\n", func(b *images.BuildContext) { b.Platform = v1.Platform{OS: "windows", Architecture: "amd64"} }, []string{"os.version"}},
 			{"no platform", "FROM scratch\n", func(b *images.BuildContext) { b.Platform = v1.Platform{} }, []string{"platform"}},

@@ -3,6 +3,7 @@ package engine
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"maps"
 	"strings"
 
@@ -14,9 +15,11 @@ import (
 	"github.com/slipway-build/slipway/images/buildfile"
 )
 
-// checkExpansion refuses a Dockerfile whose variables expand to too much. BuildKit's converter,
-// which expands them in this process, has no limit. All other errors are left to the converter.
-func (j *job) checkExpansion() error {
+// checkVariables refuses a Dockerfile whose variables expand to too much. BuildKit's converter,
+// which expands them in this process, has no limit. On a Windows host (foldsCase) the converter
+// ignores the case of names, so two that differ only in case are an error. All other errors are
+// left to the converter.
+func (j *job) checkVariables(foldsCase bool) error {
 	parsed, err := parser.Parse(bytes.NewReader(j.file.Data))
 	if err != nil {
 		return nil
@@ -26,6 +29,9 @@ func (j *job) checkExpansion() error {
 		return nil
 	}
 	e := &expansion{args: j.build.Args, lex: shell.NewLex(parsed.EscapeToken)}
+	if foldsCase {
+		e.folded = map[string]string{"PATH": "PATH"} // which every image has
+	}
 	located := func(c instructions.Command, err error) error {
 		if err == nil {
 			return nil
@@ -83,6 +89,21 @@ type expansion struct {
 	args   map[string]string
 	lex    *shell.Lex
 	global variables
+	// folded holds the names by their form in upper case; it is nil where case matters.
+	folded map[string]string
+}
+
+// checkName refuses a name that differs from an earlier one only in case.
+func (e *expansion) checkName(name string) error {
+	if e.folded == nil {
+		return nil
+	}
+	key := strings.ToUpper(name)
+	if other, ok := e.folded[key]; ok && other != name {
+		return fmt.Errorf("the variables %s and %s differ only in case, and BuildKit's frontend takes them for one on a Windows host: use the embedded builder, or a Linux host", other, name)
+	}
+	e.folded[key] = name
+	return nil
 }
 
 // expand returns word with its variables expanded, or "" if it cannot be expanded.
@@ -120,10 +141,12 @@ func (e *expansion) run(c instructions.Command, vars variables) error {
 		}
 	case *instructions.EnvCommand:
 		for _, pair := range c.Env {
+			limit = errors.Join(limit, e.checkName(pair.Key))
 			vars[pair.Key] = pair.Value
 		}
 	case *instructions.ArgCommand:
 		for _, arg := range c.Args {
+			limit = errors.Join(limit, e.checkName(arg.Key))
 			if given, ok := e.args[arg.Key]; ok {
 				vars[arg.Key] = given
 			} else if arg.Value != nil {

@@ -37,7 +37,7 @@ func TestExpansionIsCheckedBeforeAnEngineIsAsked(t *testing.T) {
 				build: images.BuildContext{Args: map[string]string{"GIVEN": strings.Repeat("y", 100)}},
 				file:  &buildfile.Dockerfile{Path: filepath.Join("a", "Dockerfile"), Data: []byte(strings.ReplaceAll(c.dockerfile, "ARG GIVEN", "ARG GIVEN\nENV V0=$GIVEN"))},
 			}
-			err := j.checkExpansion()
+			err := j.checkVariables(false)
 			if c.line == 0 {
 				if err != nil {
 					t.Error(err)
@@ -46,6 +46,37 @@ func TestExpansionIsCheckedBeforeAnEngineIsAsked(t *testing.T) {
 			}
 			want := fmt.Sprintf("%s:%d: its variables expand to more than 8 MiB", j.file.Path, c.line)
 			if err == nil || !strings.HasPrefix(err.Error(), want) {
+				t.Errorf("the error is %v, want %q", err, want)
+			}
+		})
+	}
+}
+
+func TestNamesThatDifferOnlyInCase(t *testing.T) {
+	for name, c := range map[string]struct {
+		dockerfile string
+		line       int
+	}{
+		"ENV":             {"FROM scratch\nENV abc=1\nENV ABC=2\n", 3},
+		"ENV and ARG":     {"FROM scratch\nARG Version\nENV VERSION=$Version\n", 3},
+		"before FROM":     {"ARG v=1\nARG V=2\nFROM base:$v\n", 2},
+		"PATH":            {"FROM base\nENV Path=/bin\n", 2},
+		"the same name":   {"ARG V=1\nFROM base\nARG V\nENV V=$V PATH=/bin\nENV V=3\n", 0},
+		"no other of its": {"FROM base\nENV lower=1 UPPER=2\n", 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			j := &job{file: &buildfile.Dockerfile{Path: filepath.Join("a", "Dockerfile"), Data: []byte(c.dockerfile)}}
+			if err := j.checkVariables(false); err != nil {
+				t.Errorf("where case matters: %v", err)
+			}
+			err := j.checkVariables(true)
+			if c.line == 0 {
+				if err != nil {
+					t.Error(err)
+				}
+				return
+			}
+			if want := fmt.Sprintf("%s:%d: the variables ", j.file.Path, c.line); err == nil || !strings.HasPrefix(err.Error(), want) {
 				t.Errorf("the error is %v, want %q", err, want)
 			}
 		})

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"runtime"
 	"strings"
 	"time"
 
@@ -183,6 +184,9 @@ func (f *frontend) Solve(ctx context.Context, request gateway.SolveRequest) (*ga
 		caps := f.BuildOpts().LLBCaps
 		settled, err := rewrite(request.Definition, func(op *pb.Op, inputs []*pb.Op) error {
 			settleTimes(op, inputs)
+			if runtime.GOOS == "windows" {
+				fixHostPaths(op)
+			}
 			if err := f.job.refuseUnknown(op, inputs, abilities{&caps, f.job.conn.version}); err != nil {
 				return err
 			}

@@ -183,6 +183,7 @@ func TestMain(m *testing.M) {
 // addTool puts the tool into a folder.
 func addTool(t testing.TB, dir string) {
 	t.Helper()
+	imagetest.Program(t, "go")
 	path, err := tool()
 	if err != nil {
 		t.Fatal(err)

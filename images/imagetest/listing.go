@@ -9,6 +9,7 @@ import (
 	"maps"
 	"path"
 	"regexp"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -369,4 +370,13 @@ func (l *flatLayer) imply(dir string, lower map[string]*flatFile) {
 		l.files[dir] = &flatFile{entry: Entry{Header: tar.Header{Typeflag: tar.TypeDir}}, implied: true}
 		l.empty[dir] = true
 	}
+}
+
+// HostModes returns a listing to compare on this host: on Windows every file of a context
+// is executable, so that modes tell nothing.
+func HostModes(listing string) string {
+	if runtime.GOOS != "windows" {
+		return listing
+	}
+	return strings.ReplaceAll(listing, "rw-r--r--", "rwxr-xr-x")
 }

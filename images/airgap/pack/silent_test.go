@@ -44,6 +44,7 @@ func TestAnImageThatStatesNoPlatform(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	defer found.Close()
 	if got := images.FormatPlatform(found.Image.Platform); got != "linux/arm64" {
 		t.Errorf("found one for %s", got)
 	}

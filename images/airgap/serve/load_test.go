@@ -191,6 +191,9 @@ func TestServeWithLittleRoom(t *testing.T) {
 
 // A folder that cannot be written to is no reason not to serve.
 func TestServeWithoutDisk(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("the lock in the folder is open, which keeps the folder")
+	}
 	var log lineLog
 	host, server, layers := loadOf(t, 1, 100_000, 1<<30, &log)
 	if err := os.RemoveAll(server.decoded.dir); err != nil {
