@@ -156,7 +156,7 @@ func TestPublishMakesNothing(t *testing.T) {
 		make, publish []string
 		want          string
 	}{
-		{"nothing", nil, nil, "dist/artifacts.json, which records the inputs of dist"},
+		{"nothing", nil, nil, "artifacts.json, which records the inputs of dist"},
 		{"binaries alone", []string{"build binaries"}, []string{"images"}, "run build first"},
 		{"images alone", []string{"build images"}, nil, "acme.linux-amd64: run package first"},
 		{"one platform", []string{"build images linux"}, []string{"images"}, "does not contain"},
