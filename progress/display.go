@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"slices"
 	"strings"
@@ -19,18 +20,19 @@ import (
 // A Mode selects how a Display shows tasks.
 type Mode string
 
-// The modes; see the package comment. Auto means TTY on a terminal with cursor control, and Plain
-// elsewhere and in CI.
+// The modes; see the package comment. Resolve says what Auto means.
 const (
-	Auto  Mode = "auto"
-	TTY   Mode = "tty"
-	Plain Mode = "plain"
-	JSON  Mode = "json"
-	None  Mode = "none"
+	Auto   Mode = "auto"
+	TTY    Mode = "tty"
+	Plain  Mode = "plain"
+	GitHub Mode = "github"
+	GitLab Mode = "gitlab"
+	JSON   Mode = "json"
+	None   Mode = "none"
 )
 
 // modes returns all modes, in the order in which help lists them.
-func modes() []Mode { return []Mode{Auto, TTY, Plain, JSON, None} }
+func modes() []Mode { return []Mode{Auto, TTY, Plain, GitHub, GitLab, JSON, None} }
 
 // ParseMode parses the value of --progress or PROGRESS; empty means Auto.
 func ParseMode(s string) (Mode, error) {
@@ -40,7 +42,7 @@ func ParseMode(s string) (Mode, error) {
 	if m := Mode(s); slices.Contains(modes(), m) {
 		return m, nil
 	}
-	return "", fmt.Errorf("progress %q: want auto, tty, plain, json or none", s)
+	return "", fmt.Errorf("progress %q: want auto, tty, plain, github, gitlab, json or none", s)
 }
 
 // Options configure a Display. The zero value is a display without verbose output, in an empty
@@ -49,9 +51,37 @@ type Options struct {
 	// Verbose shows the output of tasks immediately, not only when they fail. It has no effect in
 	// mode None.
 	Verbose bool
-	// Getenv is os.Getenv, or nil for an empty environment. TERM and CI determine what Auto means;
-	// TERM and NO_COLOR whether colors are used.
+	// Title names the section of the log in modes GitHub and GitLab, such as "slipway build". Without
+	// it there is no section.
+	Title string
+	// Getenv is os.Getenv, or nil for an empty environment. Resolve says which variables determine
+	// what Auto means. TERM and NO_COLOR determine whether colors are used, GITHUB_WORKSPACE what
+	// the paths of annotations are relative to.
 	Getenv func(string) string
+}
+
+func (o Options) getenv(name string) string {
+	if o.Getenv == nil {
+		return ""
+	}
+	return o.Getenv(name)
+}
+
+// Resolve returns the mode that Auto means for w: TTY on a terminal with cursor control outside of CI,
+// GitHub in a job of GitHub Actions, GitLab in a job of GitLab CI, and otherwise Plain. It returns other
+// modes as they are.
+func Resolve(mode Mode, w io.Writer, getenv func(string) string) Mode {
+	switch {
+	case mode != Auto && mode != "":
+		return mode
+	case isSet(getenv("GITHUB_ACTIONS")):
+		return GitHub
+	case isSet(getenv("GITLAB_CI")):
+		return GitLab
+	case isTerminal(w) && getenv("TERM") != "dumb" && !isSet(getenv("CI")):
+		return TTY
+	}
+	return Plain
 }
 
 // A Display shows tasks to a person or a log. It is a Sink, and an io.Writer for other lines that
@@ -105,20 +135,12 @@ type end struct {
 
 // New returns a display that writes to w. The caller must call Close.
 func New(mode Mode, w io.Writer, o Options) *Display {
-	if o.Getenv == nil {
-		o.Getenv = func(string) string { return "" }
-	}
-	if mode == Auto {
-		mode = Plain
-		if isTerminal(w) && o.Getenv("TERM") != "dumb" && !isSet(o.Getenv("CI")) {
-			mode = TTY
-		}
-	}
+	mode = Resolve(mode, w, o.getenv)
 	// Some terminals on Windows set no TERM and do not support colors.
-	styled := mode == TTY && o.Getenv("NO_COLOR") == "" && o.Getenv("TERM") != "" && o.Getenv("TERM") != "dumb"
-	d := newDisplay(mode, w, styled, time.Now)
+	styled := mode == TTY && o.getenv("NO_COLOR") == "" && o.getenv("TERM") != "" && o.getenv("TERM") != "dumb"
+	d := newDisplay(mode, w, styled, o, time.Now)
 	d.verbose = o.Verbose && mode != None
-	interval := map[Mode]time.Duration{TTY: 100 * time.Millisecond, Plain: time.Second, JSON: 2 * time.Second}[mode]
+	interval := map[Mode]time.Duration{TTY: 100 * time.Millisecond, Plain: time.Second, GitHub: time.Second, GitLab: time.Second, JSON: 2 * time.Second}[mode]
 	if interval > 0 {
 		d.ticks.Go(func() { d.watch(interval) })
 	}
@@ -126,7 +148,7 @@ func New(mode Mode, w io.Writer, o Options) *Display {
 }
 
 // newDisplay returns a display without a ticker.
-func newDisplay(mode Mode, w io.Writer, styled bool, now func() time.Time) *Display {
+func newDisplay(mode Mode, w io.Writer, styled bool, o Options, now func() time.Time) *Display {
 	d := &Display{
 		mode: mode, styled: styled, now: now,
 		stop: make(chan struct{}), running: map[*Task]*running{}, warned: map[string]bool{},
@@ -134,6 +156,12 @@ func newDisplay(mode Mode, w io.Writer, styled bool, now func() time.Time) *Disp
 	switch mode {
 	case TTY:
 		d.view = newTerminal(w, styled, now)
+	case GitHub:
+		workspace := o.getenv("GITHUB_WORKSPACE")
+		d.view = &service{plain: newPlain(w, now), title: o.Title, dialect: githubDialect,
+			annotate: func(level, message string) string { return annotation(workspace, level, message) }}
+	case GitLab:
+		d.view = &service{plain: newPlain(w, now), title: o.Title, dialect: gitlabDialect}
 	case JSON:
 		d.view = newJSONLines(w, now)
 	case None:
@@ -283,6 +311,13 @@ func (d *Display) Write(p []byte) (int, error) {
 		d.partial.Reset()
 		d.partial.WriteString(rest)
 	}
+}
+
+// Warnings returns the warnings shown so far, sorted.
+func (d *Display) Warnings() []string {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return slices.Sorted(maps.Keys(d.warned))
 }
 
 // Close shows what is left to show and releases the terminal. Tasks that end later are not shown,

@@ -86,11 +86,11 @@ func TestDisplaysTellTheStory(t *testing.T) {
 		name    string
 		mode    Mode
 		verbose bool
-	}{{"plain", Plain, false}, {"plain verbose", Plain, true}, {"json", JSON, false}, {"none", None, false}} {
+	}{{"plain", Plain, false}, {"plain verbose", Plain, true}, {"github", GitHub, false}, {"gitlab", GitLab, false}, {"json", JSON, false}, {"none", None, false}} {
 		t.Run(c.name, func(t *testing.T) {
 			var b bytes.Buffer
 			clock := newClock()
-			d := newDisplay(c.mode, &b, false, clock.now)
+			d := newDisplay(c.mode, &b, false, Options{Title: "slipway package"}, clock.now)
 			d.verbose = c.verbose
 			story(t.Context(), d, clock)
 			golden.Equal(t, b.Bytes())
@@ -101,7 +101,7 @@ func TestDisplaysTellTheStory(t *testing.T) {
 func TestJSONLinesAreJSON(t *testing.T) {
 	var b bytes.Buffer
 	c := newClock()
-	d := newDisplay(JSON, &b, false, c.now)
+	d := newDisplay(JSON, &b, false, Options{}, c.now)
 	story(t.Context(), d, c)
 	for line := range strings.Lines(b.String()) {
 		var e event
@@ -116,7 +116,7 @@ func TestJSONLinesAreJSON(t *testing.T) {
 
 func TestOutputOfAFailedTaskIsBounded(t *testing.T) {
 	var b bytes.Buffer
-	d := newDisplay(Plain, &b, false, newClock().now)
+	d := newDisplay(Plain, &b, false, Options{}, newClock().now)
 	task := Start(d.Context(t.Context()), "chatty")
 	for i := range 10_000 {
 		task.Line(fmt.Sprint("line ", i))
@@ -158,7 +158,7 @@ func TestParseMode(t *testing.T) {
 		}
 	}
 	_, err := ParseMode("fancy")
-	if want := `progress "fancy": want auto, tty, plain, json or none`; err == nil || err.Error() != want {
+	if want := `progress "fancy": want auto, tty, plain, github, gitlab, json or none`; err == nil || err.Error() != want {
 		t.Errorf("got error %v, want %s", err, want)
 	}
 }

@@ -17,12 +17,15 @@
 //	err := work(display.Context(ctx))
 //
 // Without a Display, tasks are silent, so libraries can always start them. A Display has one of
-// four modes:
+// these modes:
 //
 //	tty    bars for tasks with a known size, spinners for others, in a few rows; one
 //	       line remains of each finished task
 //	plain  one line for each finished task, and an occasional one for a long-running
 //	       task, so that a CI log shows where it hangs
+//	github plain, in a section that GitHub Actions folds; warnings and the final error
+//	       are annotations of the lines that they name
+//	gitlab plain, in a section that GitLab CI folds
 //	json   one object per line and event, for programs
 //	none   failures and warnings only
 //

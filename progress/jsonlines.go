@@ -2,7 +2,6 @@ package progress
 
 import (
 	"encoding/json"
-	"fmt"
 	"io"
 	"time"
 )
@@ -86,15 +85,3 @@ func (j *jsonLines) tick(rs []*running) {
 }
 
 func (j *jsonLines) close() {}
-
-// WriteFailure writes the final error of a command: an "error" event in mode JSON, so that a
-// program needs to read only one stream, and "PROGRAM: …" in other modes. The display must have
-// been closed.
-func WriteFailure(mode Mode, w io.Writer, program string, err error) {
-	err = Presentable(err)
-	if mode == JSON {
-		newJSONLines(w, time.Now).write(event{Event: "error", Error: err.Error()})
-		return
-	}
-	fmt.Fprintf(w, "%s: %v\n", program, err)
-}

@@ -24,7 +24,7 @@ func TestNoModeShowsSecrets(t *testing.T) {
 		err := fmt.Errorf("fetching %s: %w", url, fs.ErrNotExist)
 		task.Done(err)
 		display.Close()
-		WriteFailure(mode, &out, "slipway", err)
+		WriteFailure(mode, &out, func(string) string { return "" }, "slipway", err)
 		if strings.Contains(out.String(), "pa55word") {
 			t.Errorf("%s shows a password:\n%s", mode, out.String())
 		}

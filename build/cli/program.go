@@ -69,7 +69,7 @@ func (p *Program) fail(args []string, err error) {
 	flags.ParseErrorsAllowlist.UnknownFlags = true
 	word := flags.String("progress", p.env("PROGRESS", ""), "")
 	_ = flags.Parse(args)
-	progress.WriteFailure(progress.Mode(*word), p.Stderr, "slipway", err)
+	progress.WriteFailure(progress.Mode(*word), p.Stderr, p.getenv, "slipway", err)
 }
 
 func (p *Program) root() *cobra.Command {
@@ -95,7 +95,7 @@ without a project. Environment: ` + settings.Environment,
 	flags := root.PersistentFlags()
 	flags.StringSliceVar(&p.platforms, "platform", nil, "platforms such as linux/amd64 or windows/amd64:10.0.20348.4294 (environment PLATFORMS)")
 	flags.IntVar(&p.settings.Jobs, "jobs", p.settings.Jobs, "maximum number of parallel jobs; at least 4 for transfers (environment JOBS)")
-	flags.StringVar(&p.progress, "progress", p.env("PROGRESS", "auto"), "auto, tty, plain, json or none (environment PROGRESS)")
+	flags.StringVar(&p.progress, "progress", p.env("PROGRESS", "auto"), "auto, tty, plain, github, gitlab, json or none (environment PROGRESS)")
 	flags.StringVar(&p.settings.Cache, "cache-dir", p.settings.Cache, "folder of the content cache (environment SLIPWAY_CACHE)")
 	flags.BoolVar(&p.settings.Offline, "offline", p.settings.Offline, "do not use the network, only the cache (environment SLIPWAY_OFFLINE)")
 	flags.BoolVarP(&p.verbose, "verbose", "v", p.env("DEBUG", "") != "", "show the output of child processes (environment DEBUG)")
@@ -142,6 +142,8 @@ func everyCommand(c *cobra.Command, do func(*cobra.Command)) {
 	}
 }
 
+func (p *Program) getenv(name string) string { return p.env(name, "") }
+
 func (p *Program) env(name, otherwise string) string {
 	if v, ok := p.Getenv(name); ok && v != "" {
 		return v
@@ -185,7 +187,7 @@ func (p *Program) watched(c *cobra.Command, work func(ctx context.Context) error
 	if err != nil {
 		return err
 	}
-	display := progress.New(mode, p.Stderr, progress.Options{Verbose: p.verbose, Getenv: func(name string) string { return p.env(name, "") }})
+	display := progress.New(mode, p.Stderr, progress.Options{Verbose: p.verbose, Title: c.CommandPath(), Getenv: p.getenv})
 	err = work(display.Context(c.Context()))
 	display.Close()
 	return err

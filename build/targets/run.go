@@ -85,7 +85,7 @@ func run(ctx context.Context, verb string, only ...string) error {
 		if err != nil {
 			return err
 		}
-		if err := watched(ctx, func(ctx context.Context) error { return b.Run(ctx, selection) }); err != nil {
+		if err := watched(ctx, verb, func(ctx context.Context) error { return b.Run(ctx, selection) }); err != nil {
 			return err
 		}
 		return b.WriteSummary(ctx, os.Stdout, selection)
@@ -93,28 +93,29 @@ func run(ctx context.Context, verb string, only ...string) error {
 }
 
 // watched runs work with a display of its progress on standard error.
-func watched(ctx context.Context, work func(context.Context) error) error {
+func watched(ctx context.Context, title string, work func(context.Context) error) error {
 	mode, err := progress.ParseMode(os.Getenv("PROGRESS"))
 	if err != nil {
 		return mg.Fatalf(2, "environment PROGRESS: %v", err)
 	}
 	display := progress.New(mode, os.Stderr, progress.Options{
-		Verbose: os.Getenv("DEBUG") != "" || mg.Verbose(), Getenv: os.Getenv})
+		Verbose: os.Getenv("DEBUG") != "" || mg.Verbose(), Title: title, Getenv: os.Getenv})
 	err = work(display.Context(ctx))
 	display.Close()
 	return err
 }
 
 // exit gives errors the exit status of the contract. With PROGRESS=json it writes the
-// error event, which stands before mage's own line.
+// error event, and on GitHub the annotations, which stand before mage's own line.
 func exit(err error) error {
 	if err == nil {
 		return nil
 	}
 	err = redact.Error(err)
 	err = progress.Presentable(err)
-	if mode := progress.Mode(os.Getenv("PROGRESS")); mode == progress.JSON {
-		progress.WriteFailure(mode, os.Stderr, "", err)
+	// Mage writes the error as text.
+	if mode := progress.Resolve(progress.Mode(os.Getenv("PROGRESS")), os.Stderr, os.Getenv); mode == progress.JSON || mode == progress.GitHub {
+		progress.WriteFailure(mode, os.Stderr, os.Getenv, "", err)
 	}
 	var wrong *usage.Error
 	if errors.As(err, &wrong) {

@@ -77,7 +77,7 @@ func Verify(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if err := watched(ctx, b.Verify); err != nil {
+		if err := watched(ctx, "verify", b.Verify); err != nil {
 			return err
 		}
 		fmt.Println("verified")
@@ -92,6 +92,6 @@ func Clean(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		return watched(ctx, b.Clean)
+		return watched(ctx, "clean", b.Clean)
 	})
 }
