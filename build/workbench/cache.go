@@ -14,7 +14,7 @@ import (
 	"github.com/slipway-build/slipway/internal/usage"
 )
 
-// ParseAge reads an age such as 90m, 12h or 7d; empty is none.
+// ParseAge reads a number of days, hours or minutes such as 7d, 12h or 90m; "" is 0.
 func ParseAge(s string) (time.Duration, error) {
 	if s == "" {
 		return 0, nil
@@ -38,9 +38,9 @@ func openCache(dir string) (*store.Store, error) {
 	return cache, nil
 }
 
-// CleanCache removes from the content cache in dir what was not used for age, and what was
-// not used for the longest time until no more than size bytes are left; with neither,
-// all of it. It returns how many bytes that freed.
+// CleanCache removes from the content cache in dir what has not been used for age, and then what was not used for the
+// longest time, until at most size bytes are left. If both are 0 it removes everything. It returns how many bytes it
+// has freed.
 func CleanCache(ctx context.Context, dir string, age time.Duration, size int64) (freed int64, err error) {
 	cache, err := openCache(dir)
 	if err != nil {
@@ -55,16 +55,15 @@ func CleanCache(ctx context.Context, dir string, age time.Duration, size int64) 
 	return freed, err
 }
 
-// DefaultCacheSize bounds the content cache, in bytes: a few releases of a large
-// distribution with their frames.
+// DefaultCacheSize is the bound of the content cache in bytes: a few releases of a large distribution with their
+// frames.
 const DefaultCacheSize = 64 << 30
 
-// tidyEvery is how often the cache is looked through for what is too much.
+// tidyEvery is how often Tidy looks through the cache.
 const tidyEvery = 24 * time.Hour
 
-// tidy keeps the content cache within its bound, once a day. It comes after the
-// work, which it takes nothing from: what fails here fails again, and is said, when
-// it is asked for by CleanCache.
+// Tidy keeps the content cache within its bound, once a day. It is called after the work, which does not depend on it:
+// errors are ignored, since CleanCache reports the same ones.
 func (w *Workbench) Tidy(ctx context.Context) {
 	const kind, key = "tidied", "last"
 	raw, _ := w.Cache.Record(ctx, kind, key)

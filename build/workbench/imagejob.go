@@ -19,38 +19,37 @@ import (
 	"github.com/slipway-build/slipway/progress"
 )
 
-// An ImageJob is one `slipway image build`: a Dockerfile, for the platforms of
-// the options, to some outputs.
+// An ImageJob is one `slipway image build`: a Dockerfile to build for the platforms of the options.
 type ImageJob struct {
-	// Context is the folder, Dockerfile its path if not CONTEXT/Dockerfile.
+	// Context is a folder. Dockerfile is a path; empty is CONTEXT/Dockerfile.
 	Context, Dockerfile    string
 	Target                 string
 	Args, Contexts, Labels map[string]string
-	// Tags are references; Outputs are oci:DIR[:NAME], docker:FILE or push.
+	// Tags are references. Outputs are oci:DIR[:NAME], docker:FILE or push.
 	Tags, Outputs []string
 	Format        images.Format
-	// Modes are those of files of contexts.
+	// Modes are the modes of files of contexts.
 	Modes images.Modes
 	// EngineOptions are for the builders docker and buildkit.
 	EngineOptions
 }
 
-// An ImageResult is what an ImageJob made.
+// An ImageResult is what an ImageJob has made.
 type ImageResult struct {
 	Images []BuiltImage `json:"images"`
-	// Index is that of several platforms.
+	// Index is the digest of the index, if the job is for several platforms.
 	Index string `json:"index,omitempty"`
 }
 
-// A BuiltImage is one platform's image.
+// A BuiltImage is the image for one platform.
 type BuiltImage struct {
 	Platform images.Platform `json:"platform"`
 	Digest   string          `json:"digest"`
-	// Size is that of the manifest, config and layers, in bytes.
+	// Size is that of the manifest, the config and the layers, in bytes.
 	Size int64 `json:"size"`
 }
 
-// Write prints the digests, one a line; that of an index comes last.
+// Write prints one digest per line, that of the index last.
 func (r ImageResult) Write(w io.Writer) error {
 	t := progress.NewTable("DIGEST", "PLATFORM", "SIZE").AlignRight("SIZE")
 	for _, i := range r.Images {
@@ -182,7 +181,7 @@ func (w *Workbench) assembleAll(ctx context.Context, job checkedImageJob) ([]ass
 	return made, err
 }
 
-// parseSourceDateEpoch reads the time of images that belong to no project; it is zero for an empty text.
+// parseSourceDateEpoch reads the time of images without a project. It is zero for "".
 func parseSourceDateEpoch(text string) (time.Time, error) {
 	if text == "" {
 		return time.Time{}, nil

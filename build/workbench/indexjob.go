@@ -18,14 +18,14 @@ import (
 	"github.com/slipway-build/slipway/progress"
 )
 
-// An IndexResult is an index that was made.
+// An IndexResult is the index that CreateIndex has made.
 type IndexResult struct {
 	Manifest []byte
 	Digest   v1.Hash
 }
 
-// CreateIndex assembles sources into one index under each of the tags, which are
-// references or oci:DIR:NAME. With dryRun it only makes it.
+// CreateIndex makes one index of sources and pushes it to each of the tags, which are references or oci:DIR:NAME. With
+// dryRun it pushes nothing.
 func (w *Workbench) CreateIndex(ctx context.Context, tags, sources []string, annotations map[string]string, dryRun bool) (result IndexResult, err error) {
 	err = store.Mend(ctx, func() error {
 		result, err = w.createIndex(ctx, tags, sources, annotations, dryRun)
@@ -85,8 +85,7 @@ func (w *Workbench) createIndex(ctx context.Context, tags, sources []string, ann
 	return result, errors.Join(errs...)
 }
 
-// warnPlatforms says which entries of an index are for another platform than their
-// config states.
+// warnPlatforms warns of entries whose platform differs from that of their config.
 func warnPlatforms(ctx context.Context, index v1.ImageIndex) error {
 	m, err := index.IndexManifest()
 	if err != nil {
@@ -112,7 +111,7 @@ func warnPlatforms(ctx context.Context, index v1.ImageIndex) error {
 	return nil
 }
 
-// An Inspection is what a reference names.
+// An Inspection is what a reference names, with the platforms and sizes of its images.
 type Inspection struct {
 	// Raw is the manifest as it is stored.
 	Raw       []byte            `json:"-"`
@@ -122,20 +121,20 @@ type Inspection struct {
 	Labels    map[string]string `json:"annotations,omitempty"`
 }
 
-// An InspectedEntry is an image, alone or in an index.
+// An InspectedEntry is an image, by itself or in an index.
 type InspectedEntry struct {
 	Platform images.Platform `json:"platform"`
 	Digest   v1.Hash         `json:"digest"`
 	// Size is what the image weighs in a registry, in bytes.
 	Size   int64 `json:"size"`
 	Layers int   `json:"layers"`
-	// Attestation says that it is one of an image, not an image.
+	// Attestation says that the entry is the attestation of another one.
 	Attestation bool `json:"attestation,omitempty"`
-	// Problem is what a node would stumble over.
+	// Problem is why a node could not use the entry.
 	Problem string `json:"problem,omitempty"`
 }
 
-// Inspect looks at an image or index, and at the configs of the images behind it.
+// Inspect reads an image, or an index and the configs of its images.
 func (w *Workbench) Inspect(ctx context.Context, ref string) (*Inspection, error) {
 	found, err := w.sources.Resolve(ctx, ref)
 	if err != nil {
@@ -167,7 +166,7 @@ func (w *Workbench) Inspect(ctx context.Context, ref string) (*Inspection, error
 	err = parallel.Each(ctx, len(m.Manifests), w.options.Transfers(), func(i int) error {
 		d := m.Manifests[i]
 		if d.MediaType.IsIndex() {
-			out.Entries[i] = InspectedEntry{Digest: d.Digest, Problem: "an index inside an index, which nodes do not look into"}
+			out.Entries[i] = InspectedEntry{Digest: d.Digest, Problem: "an index in an index, which nodes do not read"}
 			return nil
 		}
 		image, err := found.Index.Image(d.Digest)
@@ -181,7 +180,7 @@ func (w *Workbench) Inspect(ctx context.Context, ref string) (*Inspection, error
 	return out, err
 }
 
-// inspectImage compares what an entry says with what the image's config says.
+// inspectImage compares the platform of an entry with that of its config.
 func inspectImage(image v1.Image, d v1.Descriptor) InspectedEntry {
 	e := InspectedEntry{Digest: d.Digest, Attestation: images.IsAttestation(d)}
 	if m, err := image.Manifest(); err == nil {
@@ -209,10 +208,10 @@ func inspectImage(image v1.Image, d v1.Descriptor) InspectedEntry {
 	return e
 }
 
-// WriteJSON prints the inspection for programs.
+// WriteJSON writes the inspection as JSON.
 func (i *Inspection) WriteJSON(w io.Writer) error { return progress.WriteJSON(w, i) }
 
-// WriteTable prints the inspection for a person.
+// WriteTable writes the inspection as a table.
 func (i *Inspection) WriteTable(w io.Writer) error {
 	t := progress.NewTable("PLATFORM", "DIGEST", "LAYERS", "SIZE", "").AlignRight("LAYERS", "SIZE")
 	for _, e := range i.Entries {

@@ -11,12 +11,11 @@ import (
 	"github.com/slipway-build/slipway/internal/usage"
 )
 
-// maxPassword is how many bytes a password may have; the tokens that stand in for one
-// are shorter.
+// maxPassword limits the length of a password, in bytes. Tokens are shorter.
 const maxPassword = 64 << 10
 
-// Login reads the password of user from in, checks both with the registry and stores
-// them, and returns where. The newline at the end is not part of the password.
+// Login reads the password of user from in, checks both with the registry, stores them, and returns where. A newline at
+// the end is not part of the password.
 func (w *Workbench) Login(ctx context.Context, registry, user string, in io.Reader) (where string, err error) {
 	r, err := parseRegistryHost(registry)
 	if err != nil {
@@ -36,7 +35,7 @@ func (w *Workbench) Login(ctx context.Context, registry, user string, in io.Read
 	return w.Registry.Login(ctx, r, user, password)
 }
 
-// Logout removes the credentials of a registry, and returns where they were.
+// Logout removes the credentials of a registry, and returns where they were stored.
 func (w *Workbench) Logout(registry string) (where string, err error) {
 	r, err := parseRegistryHost(registry)
 	if err != nil {

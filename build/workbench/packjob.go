@@ -17,27 +17,27 @@ import (
 	"github.com/slipway-build/slipway/internal/usage"
 )
 
-// A PackJob is one `slipway airgap pack`: images, for one platform, into archives.
+// A PackJob is one `slipway airgap pack`: images for one platform, to write to archives.
 type PackJob struct {
-	// Images are references, and what of lists they were read from.
+	// Images are the images in their order.
 	Images []PackSource
 	// Outputs end in .tar, .tar.zst or .tar.gz.
 	Outputs []string
-	// Split is how many bytes one file may have; 0 is no limit.
+	// Split limits the size of one file, in bytes; 0 is no limit.
 	Split int64
-	// Layers is uncompressed or original; Level is zstd's.
+	// Layers is uncompressed or original. Level is that of zstd.
 	Layers, Level string
 }
 
-// A PackSource is an image to pack, as Workbench.Image reads it.
+// A PackSource is an image to pack.
 type PackSource struct {
 	Ref string
-	// Where is the file:line it was read from, if any.
+	// Where is the file:line of a list that has Ref; it is empty for arguments.
 	Where string
 }
 
-// Pack finds all images, and then writes all archives. Images that are missing
-// are reported together, and so is a disk without room, before anything is written.
+// Pack finds all images and then writes all archives. Before it writes anything, it reports all missing images
+// together, and disks without enough space.
 func (w *Workbench) Pack(ctx context.Context, job PackJob) ([]pack.Result, error) {
 	content, outputs, p, err := w.preparePack(ctx, job)
 	if err == nil {
@@ -54,7 +54,7 @@ func (w *Workbench) Pack(ctx context.Context, job PackJob) ([]pack.Result, error
 	return made, nil
 }
 
-// PreflightPack says what Pack would cost. It fetches no layer.
+// PreflightPack estimates what Pack would cost. It downloads no layer.
 func (w *Workbench) PreflightPack(ctx context.Context, job PackJob) (*Preflight, error) {
 	_, _, p, err := w.preparePack(ctx, job)
 	return p, err
@@ -101,8 +101,8 @@ func (w *Workbench) preparePack(ctx context.Context, job PackJob) ([]pack.Image,
 	return content, outputs, p, err
 }
 
-// onePlatform is the platform of the options, or Linux on this machine's
-// architecture. A name in an archive stands for one image alone.
+// onePlatform returns the platform of the options, or Linux on this machine's architecture. An archive has one image
+// for each name.
 func (w *Workbench) onePlatform() (v1.Platform, error) {
 	switch len(w.options.Platforms) {
 	case 0:
@@ -113,8 +113,7 @@ func (w *Workbench) onePlatform() (v1.Platform, error) {
 	return v1.Platform{}, usage.Errorf("an archive is for one platform: run the command once for each --platform")
 }
 
-// packSource finds an image to pack, with its name and with the index that it was
-// chosen from, if ref names one.
+// FindImage finds an image to pack for a platform, with its name, and with the index that the source keeps for it.
 func (w *Workbench) FindImage(ctx context.Context, ref string, platform v1.Platform) (pack.Image, error) {
 	found, err := w.sources.Resolve(ctx, ref)
 	if err != nil {

@@ -15,11 +15,9 @@ import (
 	"github.com/slipway-build/slipway/progress"
 )
 
-// A Preflight is what packing would cost, estimated before it begins. Sizes are
-// bytes.
+// A Preflight is an estimate of what packing costs. Sizes are in bytes.
 type Preflight struct {
-	// Images and Layers count each content once, Fetch is what of it is not in
-	// the content cache yet.
+	// Images and Layers count each image and layer once. Fetch is the size of the layers that are not in the cache.
 	Images int   `json:"images"`
 	Layers int   `json:"layers"`
 	Fetch  int64 `json:"fetch"`
@@ -27,11 +25,11 @@ type Preflight struct {
 	Disks []DiskNeed `json:"disks"`
 }
 
-// A DiskNeed is what is needed of a file system, and what it has free.
+// A DiskNeed is the space that a file system needs, and what it has.
 type DiskNeed struct {
 	Paths []string `json:"paths"`
 	Need  int64    `json:"need"`
-	// least is what will be needed at the very least; Need is an estimate.
+	// least is the lower bound of Need.
 	least int64
 	Free  int64 `json:"free"`
 }
@@ -159,7 +157,7 @@ func (p *Preflight) Enough() error {
 	return nil
 }
 
-// Write prints the preflight for a person.
+// Write prints the estimate.
 func (p *Preflight) Write(w io.Writer) error {
 	head := fmt.Sprintf("%d images, %d layers; %s to fetch", p.Images, p.Layers, progress.FormatBytes(p.Fetch))
 	t := progress.NewTable("DISK OF", "NEEDED, ABOUT", "FREE")
@@ -169,7 +167,7 @@ func (p *Preflight) Write(w io.Writer) error {
 	return progress.WriteTables(w, []string{head}, t)
 }
 
-// existing is path, or the nearest folder above it that exists.
+// existing returns path, or the nearest folder above it that exists.
 func existing(path string) string {
 	for {
 		if _, err := os.Stat(path); err == nil {

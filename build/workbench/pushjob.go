@@ -20,36 +20,33 @@ import (
 	"github.com/slipway-build/slipway/progress"
 )
 
-// A Pushed is an image or index of archives that a registry has now.
+// A Pushed is a tag that PushArchives has written.
 type Pushed struct {
 	Ref    string  `json:"ref"`
 	Digest v1.Hash `json:"digest"`
-	// Platforms are those behind the tag.
+	// Platforms are those of its images.
 	Platforms []images.Platform `json:"platforms"`
 }
 
 // A PushJob is one `slipway airgap push`.
 type PushJob struct {
-	// Archives are files, and folders of archives.
+	// Archives are files, and folders with archives.
 	Archives []string
 	// Target is REGISTRY[/PREFIX].
 	Target string
-	// KeepRegistry puts the registry of each name into the new one:
-	// docker.io/rancher/x:v1 becomes TARGET/docker.io/rancher/x:v1.
+	// KeepRegistry keeps the registry as a part of each name: docker.io/rancher/x:v1 becomes
+	// TARGET/docker.io/rancher/x:v1.
 	KeepRegistry bool
 }
 
-// PushArchives pushes the images of archives to a registry, under their names
-// without their own registry: docker.io/rancher/x:v1 becomes
-// REGISTRY/PREFIX/rancher/x:v1, where a mirror looks for it. Images for different
-// platforms that get one name become an index; different images for one platform
-// that get one name are an error, before anything is sent. What the registry has is
-// skipped.
+// PushArchives pushes the images of archives to a registry. They keep their names without the registry:
+// docker.io/rancher/x:v1 becomes REGISTRY/PREFIX/rancher/x:v1, where mirrors look for it. Images for different
+// platforms with the same name become an index. Different images for one platform with the same name are an error,
+// before anything is sent. Content that the registry has is not sent.
 //
-// Layers that lie uncompressed in an archive are pushed gzipped, as nodes want to
-// pull them, and so are those that say that they are uncompressed and are not, with a
-// warning. Layers packed as original keep their digests, and so do manifests and, if
-// the registry takes an index without all of its images, indexes.
+// Uncompressed layers are pushed with gzip, as nodes expect them. So are layers whose media type says wrongly that they
+// are uncompressed, with a warning. Layers packed as original keep their digests, and so do their manifests. So do
+// indexes, if the registry accepts one without some of its images.
 func (w *Workbench) PushArchives(ctx context.Context, job PushJob) ([]Pushed, error) {
 	base, err := pushBase(job.Target)
 	if err != nil {
@@ -98,7 +95,7 @@ func (w *Workbench) PushArchives(ctx context.Context, job PushJob) ([]Pushed, er
 	return pushed, err
 }
 
-// warnUnnamed says which images are not pushed, since they have no name.
+// warnUnnamed warns of images without a name, which are not pushed.
 func warnUnnamed(ctx context.Context, packed []*airgap.PackedImage) {
 	for _, image := range packed {
 		if len(image.Names) == 0 {
@@ -107,7 +104,7 @@ func warnUnnamed(ctx context.Context, packed []*airgap.PackedImage) {
 	}
 }
 
-// pushBase is where names are appended to.
+// pushBase returns the prefix of all names, from REGISTRY[/PREFIX].
 func pushBase(target string) (string, error) {
 	target = strings.TrimSuffix(target, "/")
 	if _, rest, ok := strings.Cut(target, "://"); ok {
@@ -130,13 +127,12 @@ func pushBase(target string) (string, error) {
 type archivePush struct {
 	workbench *Workbench
 	gzipped   parallel.Memo[v1.Image]
-	// wantsAll is set once the registry has refused an index without all of its
-	// images, as many do.
+	// wantsAll is set when the registry has refused an index without some of its images, as many do.
 	wantsAll atomic.Bool
 }
 
-// push pushes what a target stands for: the index that the archives keep, or else the
-// image or a new index; and by its digest what else can be asked for by one.
+// push pushes the index that the archives keep for a target, or else its image or a new index. It also pushes, by
+// digest, other manifests that nodes may ask for by digest.
 func (p *archivePush) push(ctx context.Context, t pushTarget) (Pushed, error) {
 	out := Pushed{Ref: t.tag.Name()}
 	for _, s := range t.sources {
@@ -159,7 +155,7 @@ func (p *archivePush) push(ctx context.Context, t pushTarget) (Pushed, error) {
 	}
 	for _, index := range t.indexes {
 		if index == whole {
-			continue // which was refused
+			continue // the registry has refused it
 		}
 		if _, err := p.pushIndex(ctx, t, t.tag.Digest(index.Descriptor.Digest.String()), index); err != nil {
 			return out, err
@@ -175,7 +171,7 @@ func (p *archivePush) push(ctx context.Context, t pushTarget) (Pushed, error) {
 	return out, err
 }
 
-// pushImages pushes the image of a target, or an index of all, see images.ImageOrIndex.
+// pushImages pushes the image of a target, or an index of its images; see images.ImageOrIndex.
 func (p *archivePush) pushImages(ctx context.Context, t pushTarget) (v1.Hash, error) {
 	entries := make([]images.IndexEntry, len(t.sources))
 	for i, s := range t.sources {
@@ -197,9 +193,9 @@ func (p *archivePush) pushImages(ctx context.Context, t pushTarget) (v1.Hash, er
 	return d.Digest, err
 }
 
-// pushIndex pushes an index as the archives keep it, with those of its images that
-// they have. It says whether the registry has it: of one that lacks images, a refusal
-// is a warning, and one with images that containerd cannot unpack is not pushed.
+// pushIndex pushes an index as the archives keep it, with the images that they have. It reports whether the registry
+// has stored it. If images are missing, a refusal is a warning. An index with images that containerd cannot unpack is
+// not pushed.
 func (p *archivePush) pushIndex(ctx context.Context, t pushTarget, ref name.Reference, index *airgap.PackedIndex) (bool, error) {
 	complete := index.Complete(func(h v1.Hash) bool { return t.manifests[h] != nil })
 	if !complete && p.wantsAll.Load() {
@@ -229,8 +225,7 @@ func (p *archivePush) pushIndex(ctx context.Context, t pushTarget, ref name.Refe
 	return false, nil
 }
 
-// gzipped is an image of an archive with its uncompressed layers gzipped, which is
-// done once and kept in the content cache.
+// gzipped returns an image of an archive with its uncompressed layers compressed. The content cache keeps them.
 func (w *Workbench) gzipped(ctx context.Context, packed *airgap.PackedImage) (v1.Image, error) {
 	image, err := packed.Image(ctx)
 	if err != nil {

@@ -15,20 +15,19 @@ import (
 	"github.com/slipway-build/slipway/images/airgap/format"
 )
 
-// A pushTarget is a tag that PushArchives writes, and the images behind it: one
-// alone, or one for each platform, which become an index.
+// A pushTarget is a tag that PushArchives writes, with its image, or with the images of its index.
 type pushTarget struct {
 	tag     name.Tag
 	sources []pushSource
-	// pins is the digest that the archives' name was made of, if it was.
+	// pins is the digest that the name in the archives was made of, if it was made of one.
 	pins *v1.Hash
-	// indexes are those that the archives keep under the name, by digest, and
-	// manifests the images behind it, sources or not, by that of the manifest.
+	// indexes are those that the archives keep under the name. manifests are all images with the name, by the digest of
+	// their manifest, including those that are not sources.
 	indexes   []*airgap.PackedIndex
 	manifests map[v1.Hash]*airgap.PackedImage
 }
 
-// A pushSource is an image of an archive, and the name by which it comes to a target.
+// A pushSource is an image of an archive, with its name there.
 type pushSource struct {
 	name  string // fully qualified
 	image *airgap.PackedImage
@@ -38,10 +37,8 @@ func (s pushSource) String() string {
 	return fmt.Sprintf("%s (%s) of %s", s.name, s.image.ID, s.image.Archive().Path())
 }
 
-// planPush groups the images of archives, in their order, by the tag that they get
-// below base. The same image under several names that get one tag is one. Different
-// images for one platform are an error for each such tag, since the later would
-// overwrite the earlier.
+// planPush groups the images of archives, in their order, by the tag that they get below base. The same image counts
+// once for a tag. Different images for one platform are an error for each tag, since one would overwrite the other.
 func planPush(ctx context.Context, base string, keepRegistry bool, packed []*airgap.PackedImage) ([]pushTarget, error) {
 	var (
 		targets []pushTarget
@@ -73,8 +70,7 @@ func planPush(ctx context.Context, base string, keepRegistry bool, packed []*air
 	return targets, errors.Join(errs...)
 }
 
-// targetName is the tag that an image with a qualified name gets, and the digest that
-// the name was made of, if any.
+// targetName returns the tag of an image with a qualified name, and the digest that the name was made of, if any.
 func targetName(base string, keepRegistry bool, qualified string) (tag name.Tag, pins *v1.Hash, err error) {
 	host, rest, _ := strings.Cut(qualified, "/")
 	if keepRegistry {
@@ -98,7 +94,7 @@ func (t *pushTarget) add(s pushSource, keepRegistry bool) error {
 	}
 	for i, other := range t.sources {
 		if other.image.ID == s.image.ID {
-			// Of two forms of one image, that whose digest a push keeps.
+			// Prefer the form of the image whose digest a push keeps.
 			if hasPlainLayer(other.image) && !hasPlainLayer(s.image) {
 				t.sources[i] = s
 			}
@@ -118,7 +114,7 @@ func (t *pushTarget) add(s pushSource, keepRegistry bool) error {
 	return nil
 }
 
-// index is the kept index with a digest.
+// index returns the kept index with a digest, or nil.
 func (t *pushTarget) index(h v1.Hash) *airgap.PackedIndex {
 	for _, index := range t.indexes {
 		if index.Descriptor.Digest == h {
@@ -128,8 +124,7 @@ func (t *pushTarget) index(h v1.Hash) *airgap.PackedIndex {
 	return nil
 }
 
-// whole is the kept index that stands for all of the target's images, if there is
-// just one.
+// whole returns the kept index that lists all images of the target, or nil unless there is exactly one index.
 func (t *pushTarget) whole() *airgap.PackedIndex {
 	if len(t.indexes) != 1 {
 		return nil
@@ -151,8 +146,7 @@ func hasPlainLayer(image *airgap.PackedImage) bool {
 	return slices.ContainsFunc(image.Layers, func(l airgap.PackedLayer) bool { return images.LayerCompression(l.MediaType) == "none" })
 }
 
-// check finds what keeps several images from becoming an index, before any of them
-// is compressed and sent.
+// check returns an error if the images of a target cannot become an index, before any of them is compressed and sent.
 func (t *pushTarget) check(ctx context.Context) error {
 	if len(t.sources) == 1 {
 		return nil

@@ -89,7 +89,7 @@ type Workbench struct {
 	builders parallel.Memo[images.Assembler]
 }
 
-// OpenWorkbench opens the content cache.
+// Open opens the content cache and returns a Workbench.
 func Open(o Options) (*Workbench, error) {
 	cache, err := openCache(o.Cache)
 	if err != nil {
@@ -126,8 +126,7 @@ type EngineOptions struct {
 	Allow []string
 }
 
-// assembler returns the builder of a name; address is that of a BuildKit of its
-// own, if the platform has one.
+// Assembler returns a builder. address is that of a BuildKit for one platform; empty means the one of the options.
 func (w *Workbench) Assembler(ctx context.Context, builder images.BuilderKind, address string, given EngineOptions) (images.Assembler, error) {
 	builder = cmp.Or(builder, images.EmbeddedBuilder)
 	return w.builders.Do(ctx, fmt.Sprintf("%q %q %q", builder, address, given), func() (images.Assembler, error) {
@@ -151,7 +150,7 @@ func (w *Workbench) Assembler(ctx context.Context, builder images.BuilderKind, a
 	})
 }
 
-// refuse says that the embedded builder has no use for what an engine is given.
+// refuse returns an error for each option, since the embedded builder supports none.
 func (e EngineOptions) refuse() error {
 	var errs []error
 	for _, o := range []struct {
@@ -165,7 +164,7 @@ func (e EngineOptions) refuse() error {
 	return usage.Wrap(errors.Join(errs...))
 }
 
-// engineOptions reads what an engine is given.
+// engineOptions parses the options of an engine.
 func (w *Workbench) engineOptions(given EngineOptions) (engine.Options, error) {
 	options := engine.Options{Store: w.Cache, Sources: w.sources.Bases(), Keychain: w.Registry.Keychain(), Entitlements: given.Allow}
 	var errs []error
@@ -188,7 +187,7 @@ func (w *Workbench) engineOptions(given EngineOptions) (engine.Options, error) {
 	return options, errors.Join(errs...)
 }
 
-// tlsFiles are the files of a TLS folder, named as Docker and buildctl name them.
+// tlsFiles returns the files of a TLS folder, with the names that Docker and buildctl use.
 func tlsFiles(dir string) engine.TLS {
 	if dir == "" {
 		return engine.TLS{}
@@ -196,7 +195,7 @@ func tlsFiles(dir string) engine.TLS {
 	return engine.TLS{CACert: filepath.Join(dir, "ca.pem"), Cert: filepath.Join(dir, "cert.pem"), Key: filepath.Join(dir, "key.pem")}
 }
 
-// parseTags reads references that name what is made: they have a tag.
+// parseTags parses references that must have a tag.
 func parseTags(texts []string) ([]name.Tag, error) {
 	var (
 		tags []name.Tag

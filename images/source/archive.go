@@ -16,28 +16,27 @@ import (
 	"github.com/slipway-build/slipway/internal/usage"
 )
 
-// An archived is what a REF stands for in an archive: an image, or one for each of
-// several platforms.
+// An archived is what a name or digest selects in an archive: an image, or one image for each of several platforms.
 type archived struct {
 	images []*airgap.PackedImage
-	// name is the full name to pack them under. Without one, tag is what is known of it.
+	// name is the full name to pack it under. If it is empty, tag is the bare tag, if there is one.
 	name, tag string
-	// digest is set if it was chosen by that.
+	// digest is set if a digest selected it.
 	digest string
 }
 
-// An archiveSource is an archive that images are taken from. It stays open, since layers
-// are read when they are asked for.
+// An archiveSource is an open archive and indexes of its images. It stays open because layers are read when they are
+// needed.
 type archiveSource struct {
 	file      string
 	archive   *airgap.Archive
 	all       []*airgap.PackedImage
 	artifacts []airgap.Artifact
-	// Images by their names, by the tags of those without a name, and by the digests of
-	// their manifests and indexes, and by their IDs.
+	// names finds images by full name, tags those without a name by bare tag, manifests by the digest of their manifest
+	// or of an index that lists them, and ids by the digest of their config.
 	names, tags    map[string][]*airgap.PackedImage
 	manifests, ids map[v1.Hash][]*airgap.PackedImage
-	unnamed        bool // there are images without a name
+	unnamed        bool // whether an image has no name
 }
 
 func openArchive(ctx context.Context, file string) (*archiveSource, error) {
@@ -69,8 +68,7 @@ func openArchive(ctx context.Context, file string) (*archiveSource, error) {
 	return s, nil
 }
 
-// find finds what ref names: a name, a digest, a name with a digest, or the only image
-// if it is empty.
+// find returns what ref selects: a name, a digest, a name with a digest, or "" for the only image.
 func (s *archiveSource) find(ref string) (archived, error) {
 	name, digest, pinned := strings.Cut(ref, "@")
 	if _, err := v1.NewHash(ref); err == nil {
@@ -98,9 +96,8 @@ func (s *archiveSource) only() (archived, error) {
 	return archived{images: s.all, name: ownName(s.all), tag: bareTagOf(s.all[0])}, nil
 }
 
-// byName finds a name, or the tag of an image that has no more of a name. A full name
-// may be new, as with layouts (layoutSource.named): it stands for the image with its tag,
-// or else for the only one, unless that has another full name.
+// byName finds a full name or a bare tag. A full name that the archive does not have can name an image without one, as
+// in layouts (layoutSource.named): the one with its tag, or else the only one.
 func (s *archiveSource) byName(ref string) (archived, error) {
 	parsed, err := images.ParseTag(ref)
 	if err != nil {
@@ -132,8 +129,7 @@ func (s *archiveSource) byName(ref string) (archived, error) {
 	return archived{}, fmt.Errorf("archive %s has no image %s; %s", s.file, ref, advice)
 }
 
-// byDigest finds the digest of a manifest or an index, or an image's ID. A tag in name
-// names the image anew.
+// byDigest finds the digest of a manifest, an index or a config. name may give the image another full name.
 func (s *archiveSource) byDigest(name, digest string) (archived, error) {
 	h, err := parseDigest(digest)
 	if err != nil {
@@ -143,7 +139,7 @@ func (s *archiveSource) byDigest(name, digest string) (archived, error) {
 		return archived{images: found, name: pinnedName(name, digest, ownName(found)), tag: bareTagOf(found[0]), digest: digest}, nil
 	}
 	if found := s.ids[h]; len(found) > 0 {
-		// No registry knows an image by its ID.
+		// Registries do not find images by their ID.
 		out := archived{images: found[:1], name: ownName(found), tag: bareTagOf(found[0]), digest: digest}
 		if images.HasTag(name) {
 			out.name = name
@@ -151,7 +147,7 @@ func (s *archiveSource) byDigest(name, digest string) (archived, error) {
 		return out, nil
 	}
 	if name != "" && !images.HasTag(name) {
-		// With its layers uncompressed, an image has another digest and the name of this one.
+		// An image whose layers were uncompressed has another digest, and a name that was made of this one.
 		pinned, err := images.ParseReference(name + "@" + digest)
 		if err != nil {
 			return archived{}, usage.Wrap(err)
@@ -172,8 +168,8 @@ func (s *archiveSource) byDigest(name, digest string) (archived, error) {
 	return archived{}, fmt.Errorf("archive %s has no image with the digest %s; see slipway airgap ls --json %[1]s", s.file, digest)
 }
 
-// index is the only index that the archive keeps for all of the images, under their
-// name or with the digest that chose them; nil if there is not just one.
+// index returns the index that the archive keeps for all of the images, under their name or with the digest that
+// selected them. It returns nil unless there is exactly one.
 func (a archived) index() *airgap.PackedIndex {
 	var found []*airgap.PackedIndex
 	for _, x := range a.images[0].Indexes {
@@ -188,8 +184,7 @@ func (a archived) index() *airgap.PackedIndex {
 	return found[0]
 }
 
-// areOne reports whether images are one, or the same for different platforms: no name
-// tells them apart.
+// areOne reports whether images have the same names and different platforms, so that a name stands for all of them.
 func areOne(all []*airgap.PackedImage) bool {
 	for i, p := range all {
 		same := func(other *airgap.PackedImage) bool { return images.SamePlatform(p.Platform, other.Platform) }
@@ -200,7 +195,7 @@ func areOne(all []*airgap.PackedImage) bool {
 	return len(all) > 0
 }
 
-// ownName is the first name of images that are one.
+// ownName returns the first name of images for which areOne holds, or "".
 func ownName(all []*airgap.PackedImage) string {
 	if len(all[0].Names) == 0 {
 		return ""
@@ -210,8 +205,8 @@ func ownName(all []*airgap.PackedImage) string {
 
 func bareTagOf(p *airgap.PackedImage) string { return strings.Join(p.Tags[:min(1, len(p.Tags))], "") }
 
-// pinnedName is the name of what a digest chose: given if that has a tag, else own if
-// there is one.
+// pinnedName returns the name of what a digest selected: given if it is a full name, or else own, the name in the
+// source.
 func pinnedName(given, digest, own string) string {
 	switch {
 	case isFull(given) && images.HasTag(given):
@@ -222,7 +217,7 @@ func pinnedName(given, digest, own string) string {
 	return given + "@" + digest
 }
 
-// naming says how to give it a full name.
+// naming tells the user how to give a full name.
 func (a archived) naming(file string) string {
 	naming := fmt.Sprintf("name it: %s%s:%s:%s", archiveScheme, file, exampleName, cmp.Or(a.tag, "TAG"))
 	if a.digest != "" {

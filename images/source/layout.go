@@ -22,7 +22,7 @@ import (
 	"github.com/slipway-build/slipway/progress"
 )
 
-// cutLayout reads oci:DIR[:NAME] and oci-layout://DIR[:TAG|@DIGEST].
+// CutLayout splits oci:DIR[:NAME] and oci-layout://DIR[:TAG|@DIGEST]. ok is false for other references.
 func CutLayout(s string) (dir, name string, ok bool) {
 	rest, ok := strings.CutPrefix(s, "oci-layout://")
 	if !ok {
@@ -34,14 +34,14 @@ func CutLayout(s string) (dir, name string, ok bool) {
 	return dir, name, true
 }
 
-// cutPath reads PATH[:NAME] and PATH@DIGEST, of which name is @DIGEST.
+// cutPath splits PATH[:NAME] and PATH@DIGEST. In the second case, name is @DIGEST.
 func cutPath(s string) (path, name string) {
 	volume := ""
 	if runtime.GOOS == "windows" && len(s) > 1 && s[1] == ':' {
 		volume, s = s[:2], s[2:]
 	}
 	path, name, _ = strings.Cut(s, ":")
-	// A digest has a colon of its own.
+	// The colon in a digest is not the separator.
 	for _, algorithm := range []string{"@sha256", "@sha512"} {
 		if before, ok := strings.CutSuffix(path, algorithm); ok {
 			return volume + before, s[len(before):]
@@ -50,34 +50,31 @@ func cutPath(s string) (path, name string) {
 	return volume + path, name
 }
 
-// A layoutSource is an OCI layout that images are taken from, with its index.json read.
+// A layoutSource is an OCI layout with its parsed index.json.
 type layoutSource struct {
 	*store.Store
 	names *store.Names
 	// state is that of index.json before it was read.
 	state fs.FileInfo
-	// digests finds entries by digest, tags those that are named by a tag alone.
+	// digests finds entries by digest, and tags those that have only a bare tag.
 	digests map[v1.Hash]v1.Descriptor
 	tags    map[string][]v1.Descriptor
-	// artifacts says which of the entries that were looked into are no images.
+	// artifacts says of entries that were read whether they are something else than images.
 	mu        sync.Mutex
 	artifacts map[v1.Hash]bool
 }
 
-// layouts are the OCI layouts that a workbench has read. A pack of thousands of images
-// asks for the same layout once for each of them.
+// layouts are the OCI layouts that a Resolver has read. A pack of thousands of images resolves each in the same layout.
 type layouts struct {
 	mu    sync.Mutex
 	byDir map[string]*layoutSource
 }
 
-// settled is how old the last change of index.json must be for the file to be recognized
-// by its time: where the file system's clock ticks slowly (FAT: every 2 s), a later change
-// may have the same time.
+// settled is the age of index.json from which its time identifies its content. File systems with a coarse clock (FAT: 2
+// s) may give a later change the same time.
 const settled = 2 * time.Second
 
-// open returns a layout. It reads index.json only if the file changed since it was last
-// read.
+// open returns a layout. It reads index.json again only if the file has changed.
 func (l *layouts) open(dir string) (*layoutSource, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -116,8 +113,8 @@ func sameState(a, b fs.FileInfo) bool {
 	return os.SameFile(a, b) && a.Size() == b.Size() && a.ModTime().Equal(b.ModTime())
 }
 
-// resolve finds an image of the layout in dir. name is a reference, a tag, a digest, a
-// reference with a digest, or empty for the only image.
+// resolve finds an image of the layout in dir. name is a reference, a tag, a digest, a reference with a digest, or ""
+// for the only image.
 func (l *layouts) resolve(ctx context.Context, dir, name string) (*Resolved, error) {
 	layout, err := l.open(dir)
 	if err != nil {
@@ -160,7 +157,7 @@ func (l *layouts) resolve(ctx context.Context, dir, name string) (*Resolved, err
 	return out, err
 }
 
-// pinned is what the layout has by digest, in index.json or below it.
+// pinned returns the entry with a digest. A digest that index.json does not have may be in an index.
 func (l *layoutSource) pinned(digest string) (v1.Descriptor, error) {
 	h, err := parseDigest(digest)
 	if err != nil {
@@ -180,10 +177,9 @@ func parseDigest(s string) (v1.Hash, error) {
 	return h, nil
 }
 
-// named is what the layout has by name. A full name may also be new: layouts of
-// other programs name images by tags alone, or not at all (skopeo, umoci, buildah,
-// oras). It stands for the entry with its tag, or else for the only one, unless that
-// has another full name. Artifacts beside images do not count.
+// named finds an entry by name. A full name that the layout does not have can name an entry without one, since skopeo,
+// umoci, buildah and oras write layouts with bare tags or without names: the entry with its tag, or else the only one.
+// Entries that are not images do not count.
 func (l *layoutSource) named(ctx context.Context, name string) (v1.Descriptor, error) {
 	d, err := l.names.Lookup(name)
 	var several *store.AmbiguousError
@@ -214,8 +210,8 @@ func (l *layoutSource) named(ctx context.Context, name string) (v1.Descriptor, e
 	return d, fmt.Errorf("%w: to name one of them, select it by digest: oci:%s:%s@DIGEST", err, l.Dir(), name)
 }
 
-// withoutArtifacts are those of several entries that are not artifacts such as charts, of
-// each of which there is one warning. Entries that cannot be read stay.
+// withoutArtifacts returns the entries that are images, or cannot be read. It warns of each other entry, such as a
+// chart, once. A single entry is returned as it is.
 func (l *layoutSource) withoutArtifacts(ctx context.Context, entries []v1.Descriptor) []v1.Descriptor {
 	if len(entries) < 2 {
 		return entries
@@ -224,7 +220,7 @@ func (l *layoutSource) withoutArtifacts(ctx context.Context, entries []v1.Descri
 	defer l.mu.Unlock()
 	return slices.DeleteFunc(slices.Clone(entries), func(d v1.Descriptor) bool {
 		is, known := l.artifacts[d.Digest]
-		if known || d.MediaType == "" { // as some programs write it
+		if known || d.MediaType == "" { // some programs write none
 			return is
 		}
 		artifact, ok := images.EntryArtifact(l, d).(*images.ArtifactError)
@@ -236,13 +232,13 @@ func (l *layoutSource) withoutArtifacts(ctx context.Context, entries []v1.Descri
 	})
 }
 
-// ImageIndex is Index, by the name that images.Manifests has for it.
+// ImageIndex is Index by its name in images.Manifests.
 func (l *layoutSource) ImageIndex(h v1.Hash) (v1.ImageIndex, error) { return l.Index(h) }
 
 // isFull reports whether a name is more than a tag.
 func isFull(name string) bool { return strings.ContainsAny(name, "/:") }
 
-// bareTag is the tag of an entry that has no more of a name.
+// bareTag returns the tag of an entry without a full name, or "".
 func bareTag(d v1.Descriptor) string {
 	if name := d.Annotations[store.RefName]; d.Annotations[store.ContainerdName] == "" && !isFull(name) {
 		return name
@@ -250,8 +246,8 @@ func bareTag(d v1.Descriptor) string {
 	return ""
 }
 
-// entryName is the reference by which nodes look for an entry: its own if that has a
-// registry and a tag, else the one that the user gave, if it is one.
+// entryName returns the full name of an entry: its own if that has a registry and a tag, or else the one that the user
+// gave.
 func entryName(d v1.Descriptor, given string) string {
 	for _, name := range []string{d.Annotations[store.ContainerdName], d.Annotations[store.RefName]} {
 		if _, err := images.ParseReference(name); err == nil && hasTag(name) {
@@ -264,7 +260,7 @@ func entryName(d v1.Descriptor, given string) string {
 	return ""
 }
 
-// hasTag says whether a name has a registry and a tag of its own.
+// hasTag reports whether a name has a registry and a tag.
 func hasTag(text string) bool {
 	host, _, ok := strings.Cut(text, "/")
 	return ok && (host == "localhost" || strings.ContainsAny(host, ".:")) && images.HasTag(text)
@@ -273,7 +269,7 @@ func hasTag(text string) bool {
 // exampleName stands for a full name in messages.
 const exampleName = "REGISTRY/REPOSITORY"
 
-// namingEntry says how to name an entry.
+// namingEntry tells the user how to give an entry a full name.
 func namingEntry(dir string, d v1.Descriptor, pinned bool) string {
 	tag := bareTag(d)
 	if tag == "" {

@@ -14,13 +14,13 @@ import (
 	"github.com/slipway-build/slipway/images/engine"
 )
 
-// Sources that are neither registries nor layouts, spelled as skopeo spells them.
+// Prefixes of references that are neither of registries nor of layouts, as in skopeo.
 const (
 	daemonScheme  = "docker-daemon:"
 	archiveScheme = "docker-archive:"
 )
 
-// cutArchive reads docker-archive:FILE[:REF] and docker-archive:FILE@DIGEST.
+// cutArchive splits docker-archive:FILE[:NAME] and docker-archive:FILE@DIGEST.
 func cutArchive(s string) (file, ref string, ok bool) {
 	rest, ok := strings.CutPrefix(s, archiveScheme)
 	if !ok {
@@ -30,7 +30,7 @@ func cutArchive(s string) (file, ref string, ok bool) {
 	return file, ref, true
 }
 
-// resolveDaemon takes an image out of Docker Engine.
+// resolveDaemon copies an image out of Docker Engine.
 func (r *Resolver) resolveDaemon(ctx context.Context, ref string) (*Resolved, error) {
 	image, err := engine.DaemonImage(ctx, r.docker, ref)
 	if err != nil {
@@ -48,11 +48,10 @@ func (r *Resolver) resolveDaemon(ctx context.Context, ref string) (*Resolved, er
 	return out, nil
 }
 
-// imageID matches IDs of Docker Engine, whole and short, which are not names.
+// imageID matches the IDs of images in Docker Engine, in full or short. They are not names.
 var imageID = regexp.MustCompile(`^(sha256:[0-9a-f]+|[0-9a-f]{12}|[0-9a-f]{64})$`)
 
-// resolveArchive finds an image of an archive, ours or that of docker save. ref is a
-// name, a digest, a name with a digest, or empty for the only image.
+// resolveArchive finds an image of an archive. ref is a name, a digest, a name with a digest, or "" for the only image.
 func (r *Resolver) resolveArchive(ctx context.Context, file, ref string) (*Resolved, error) {
 	archive, err := r.archives.Do(ctx, file, func() (*archiveSource, error) { return openArchive(ctx, file) })
 	if err != nil {
@@ -73,8 +72,7 @@ func (r *Resolver) resolveArchive(ctx context.Context, file, ref string) (*Resol
 	return out, nil
 }
 
-// archivedImage is the image of an archive, or an index of those for several
-// platforms.
+// archivedImage returns the image of an archive, or an index of those for several platforms.
 func archivedImage(ctx context.Context, packed []*airgap.PackedImage) (*Resolved, error) {
 	if len(packed) == 1 {
 		image, err := packed[0].Image(ctx)
