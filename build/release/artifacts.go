@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"maps"
 	"os"
@@ -22,9 +21,7 @@ import (
 	"github.com/slipway-build/slipway/build/plan"
 	"github.com/slipway-build/slipway/build/version"
 	"github.com/slipway-build/slipway/images"
-	"github.com/slipway-build/slipway/images/airgap/format"
 	"github.com/slipway-build/slipway/internal/parallel"
-	"github.com/slipway-build/slipway/internal/regular"
 )
 
 // A stamp is what an artifact was made from, and what it was.
@@ -46,7 +43,7 @@ func (b *Builder) holds(ctx context.Context, planned, key string) bool {
 	if !ok || json.Unmarshal(raw, &s) != nil || s.Key != key {
 		return false
 	}
-	have := b.filesOf(planned)
+	have := b.folder.Files(planned)
 	for i, f := range s.Files {
 		if i >= len(have) || have[i] != f.Path {
 			return false
@@ -58,24 +55,10 @@ func (b *Builder) holds(ctx context.Context, planned, key string) bool {
 	return len(have) > 0 && len(have) == len(s.Files)
 }
 
-// filesOf are the files, as a plan would have them, that a planned file is made of:
-// itself, or parts and their digests. There are none if it was not made.
-func (b *Builder) filesOf(planned string) []string {
-	files, err := format.Files(b.path(planned))
-	if err != nil {
-		return nil
-	}
-	out := make([]string, len(files))
-	for i, f := range files {
-		out[i] = path.Dir(planned) + "/" + filepath.Base(f)
-	}
-	return out
-}
-
 // made reports a file, and remembers what it was made from if there is a key.
 func (b *Builder) made(ctx context.Context, m Made, key string) error {
 	s, planned := stamp{Key: key}, m.Path
-	for _, file := range b.filesOf(planned) {
+	for _, file := range b.folder.Files(planned) {
 		digest, size, err := b.fileDigest(ctx, file)
 		if err != nil {
 			return err
@@ -123,24 +106,11 @@ func (b *Builder) packageBundles(ctx context.Context) error {
 func (b *Builder) releaseBinary(ctx context.Context, binary builtBinary) error {
 	made := Made{Kind: "bundle", Name: binary.step.Name, Platform: binary.step.Platform, Path: binary.step.Artifact}
 	if !b.holds(ctx, made.Path, binary.digest.String()) {
-		if err := copyFile(b.path(binary.step.Output), b.path(made.Path), 0o755); err != nil {
+		if err := CopyFile(b.path(binary.step.Output), b.path(made.Path), 0o755); err != nil {
 			return err
 		}
 	}
 	return b.made(ctx, made, binary.digest.String())
-}
-
-// copyFile copies a file.
-func copyFile(from, to string, mode fs.FileMode) error {
-	in, err := regular.Open(from)
-	if err != nil {
-		return err
-	}
-	defer in.Close()
-	return replaceFile(to, mode, func(w io.Writer) error {
-		_, err := io.Copy(w, in)
-		return err
-	})
 }
 
 // bundle writes a bundle in all its formats.
@@ -274,7 +244,7 @@ func (b *Builder) writeChecksums(ctx context.Context) error {
 	for _, step := range b.Plan.Checksums {
 		lines, err := b.checksums(ctx, step)
 		if err == nil {
-			err = writeWhole(b.path(step.Output), []byte(lines))
+			err = WriteFile(b.path(step.Output), []byte(lines))
 		}
 		if err == nil {
 			err = b.made(ctx, Made{Kind: "checksums", Name: step.Arch, Path: step.Output}, "")
@@ -292,7 +262,7 @@ func (b *Builder) checksums(ctx context.Context, step plan.SumStep) (string, err
 		if f.Platform.Architecture != step.Arch {
 			continue
 		}
-		for _, file := range b.filesOf(f.Path) { // none, if it is another run's part
+		for _, file := range b.folder.Files(f.Path) { // none, if it is another run's part
 			digest, ok := b.report.digest(file)
 			if !ok {
 				var err error

@@ -35,7 +35,7 @@ func (b *Builder) compile(ctx context.Context, wanted []plan.BinaryStep) ([]buil
 	if len(steps) > 0 {
 		compiler := compile.New(compile.Options{
 			Jobs: b.options.Jobs, Cache: filepath.Join(b.options.Cache, "compile"),
-			Ignore: []string{b.dist()}, Offline: b.options.Offline,
+			Ignore: []string{b.path("dist")}, Offline: b.options.Offline,
 		})
 		targets := make([]compile.Target, len(steps))
 		for i, s := range steps {

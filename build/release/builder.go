@@ -4,12 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
-	"os"
-	"path"
-	"path/filepath"
 	"slices"
-	"strings"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
@@ -17,7 +12,6 @@ import (
 	"github.com/slipway-build/slipway/build/plan"
 	"github.com/slipway-build/slipway/build/workbench"
 	"github.com/slipway-build/slipway/images/store"
-	"github.com/slipway-build/slipway/internal/fileop"
 	"github.com/slipway-build/slipway/internal/parallel"
 	"github.com/slipway-build/slipway/internal/usage"
 )
@@ -53,6 +47,7 @@ type Builder struct {
 
 	options Options
 	bench   *workbench.Workbench
+	folder  Folder
 	layout  *store.Store
 
 	binaries  map[string]builtBinary // by output
@@ -84,27 +79,14 @@ func Open(ctx context.Context, o Options) (*Builder, error) {
 	if err != nil {
 		return nil, usage.Wrap(err)
 	}
-	return &Builder{Config: loaded, Plan: narrowed, full: full, options: o}, nil
+	return &Builder{Config: loaded, Plan: narrowed, full: full, options: o, folder: Folder{Project: loaded.Dir, Dist: o.Dist}}, nil
 }
 
-// dist is the folder that everything is made in.
-func (b *Builder) dist() string {
-	if b.options.Dist != "" {
-		return b.options.Dist
-	}
-	return filepath.Join(b.Config.Dir, "dist")
-}
+// path returns the location of a path of the plan.
+func (b *Builder) path(planned string) string { return b.folder.Path(planned) }
 
-// path is where a path of the plan lies on disk.
-func (b *Builder) path(planned string) string {
-	if clean := path.Clean(planned); clean == "dist" || strings.HasPrefix(clean, "dist/") {
-		return filepath.Join(b.dist(), filepath.FromSlash(strings.TrimPrefix(clean, "dist")))
-	}
-	if filepath.IsAbs(filepath.FromSlash(planned)) {
-		return filepath.FromSlash(planned)
-	}
-	return filepath.Join(b.Config.Dir, filepath.FromSlash(planned))
-}
+// relative returns a path of the plan for messages.
+func (b *Builder) relative(planned string) string { return b.folder.Relative(planned) }
 
 // open opens the cache and dist/oci, when the first step needs them.
 func (b *Builder) open() error {
@@ -149,15 +131,15 @@ func (b *Builder) ownRegistry() string {
 // Run does what a selection names. What is made is reported in dist/artifacts.json. What
 // is damaged in the cache or in dist/oci is made or fetched anew, with a warning.
 func (b *Builder) Run(ctx context.Context, s plan.Selection) error {
-	lock, err := b.lockDist(ctx, s.Verb != "publish")
+	lock, err := b.folder.Lock(ctx, s.Verb != "publish")
 	if err != nil {
 		return err
 	}
-	defer lock.release()
+	defer lock.Release()
 	if s.Verb == "publish" {
 		return b.publish(ctx, s.Parts)
 	}
-	b.sweep()
+	b.folder.Sweep(b.full.Names())
 	if err := b.open(); err != nil {
 		return err
 	}
@@ -227,53 +209,11 @@ func (b *Builder) Close() error {
 	return errors.Join(errs...)
 }
 
-// Clean removes what was made in dist, and nothing else that lies there: dist may be
-// a folder that others use too.
+// Clean removes what was made in dist.
 func (b *Builder) Clean(ctx context.Context) error {
 	if b.layout != nil {
 		b.layout.Close()
 		b.layout = nil
 	}
-	if b.options.Dist != "" {
-		// Every run makes the layout first, and a clean removes it last.
-		if _, err := os.Stat(b.path("dist/oci/oci-layout")); errors.Is(err, fs.ErrNotExist) {
-			return usage.Errorf("cleaning: missing oci/oci-layout in %s, so it is not an output folder of slipway", b.dist())
-		} else if err != nil {
-			return fmt.Errorf("cleaning: %w", err)
-		}
-	}
-	lock, err := b.lockDist(ctx, true)
-	if err != nil {
-		return fmt.Errorf("cleaning: %w", err)
-	}
-	defer lock.release()
-	b.sweep()
-	made, err := b.binaryFolders()
-	if err != nil {
-		return fmt.Errorf("cleaning: %w", err)
-	}
-	made = append(made, reportFile, "dist/artifacts")
-	// All of dist/oci but the lock.
-	for _, folder := range []string{path.Dir(distLock), "dist/oci"} {
-		entries, err := os.ReadDir(b.path(folder))
-		if err != nil {
-			return fmt.Errorf("cleaning: %w", err)
-		}
-		for _, e := range entries {
-			if !strings.HasPrefix(distLock, folder+"/"+e.Name()) && e.Name() != "oci-layout" {
-				made = append(made, folder+"/"+e.Name())
-			}
-		}
-	}
-	for _, m := range append(made, "dist/oci/oci-layout") {
-		if err := fileop.RemoveAll(b.path(m)); err != nil {
-			return fmt.Errorf("cleaning: %w", err)
-		}
-	}
-	lock.remove()
-	// The folders themselves go if they are empty now.
-	for _, folder := range []string{path.Dir(distLock), "dist/oci", "dist/bin", "dist"} {
-		_ = fileop.Remove(b.path(folder))
-	}
-	return nil
+	return b.folder.Clean(ctx, b.full.Names())
 }

@@ -4,15 +4,11 @@ import (
 	"context"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
-	"github.com/slipway-build/slipway/build/config"
-	"github.com/slipway-build/slipway/build/plan"
-	"github.com/slipway-build/slipway/build/workbench"
 	"github.com/slipway-build/slipway/internal/testfile"
 	"github.com/slipway-build/slipway/progress"
 )
@@ -52,9 +48,9 @@ func TestRunsInOneDistWaitForEachOther(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			r := makeRelease(t)
-			testfile.Write(t, filepath.Join(r.dir, "dist/oci/.slipway/ingest"), "")
-			lock, err := r.builder().lockDist(t.Context(), c.holds)
+			f := Folder{Project: t.TempDir()}
+			testfile.Write(t, f.Path("dist/oci/.slipway/ingest"), "")
+			lock, err := f.Lock(t.Context(), c.holds)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -68,18 +64,17 @@ func TestRunsInOneDistWaitForEachOther(t *testing.T) {
 					if c.cleaning {
 						lock.remove()
 					} else {
-						lock.release()
+						lock.Release()
 					}
 				}()
 			} else {
-				defer lock.release()
+				defer lock.Release()
 			}
-			b := r.builder()
-			other, err := b.lockDist(ctx, c.verb != "verify")
+			other, err := f.Lock(ctx, c.verb != "verify")
 			if err != nil {
 				t.Fatal(err)
 			}
-			defer other.release()
+			defer other.Release()
 			select {
 			case <-released:
 				if !c.waits {
@@ -93,7 +88,7 @@ func TestRunsInOneDistWaitForEachOther(t *testing.T) {
 			if want := "another run of slipway uses "; c.waits && !strings.HasPrefix(seen.texts[0], want) {
 				t.Errorf("it said %q, want %q", seen.texts, want)
 			}
-			if !isAt(other.file, r.builder().path(distLock)) {
+			if !isAt(other.file, f.Path(lockFile)) {
 				t.Error("it holds a file that was removed")
 			}
 		})
@@ -101,45 +96,17 @@ func TestRunsInOneDistWaitForEachOther(t *testing.T) {
 }
 
 func TestAWaitingRunCanBeInterrupted(t *testing.T) {
-	r := makeRelease(t)
-	lock, err := r.builder().lockDist(t.Context(), true)
+	f := Folder{Project: t.TempDir()}
+	lock, err := f.Lock(t.Context(), true)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer lock.release()
+	defer lock.Release()
 	seen := &warnings{first: make(chan struct{})}
 	ctx, cancel := context.WithCancel(progress.With(t.Context(), seen))
 	go func() { <-seen.first; cancel() }()
-	if err := r.builder().Run(ctx, plan.Selection{Verb: "build"}); err != context.Canceled {
+	if _, err := f.Lock(ctx, true); err != context.Canceled {
 		t.Errorf("got %v, want that it was cancelled", err)
-	}
-}
-
-// A process that is killed holds no lock, and what it left half-written is neither a
-// fault of what it finished nor there after the next run.
-func TestWhatAKilledRunLeaves(t *testing.T) {
-	r := makeRelease(t)
-	r.run("package")
-	left := []string{
-		"artifacts/.acme-images.linux-amd64.tar.zst.123.tmp", "artifacts/.acme-images.linux-amd64.tar.gz.5.tmp.part001",
-		"artifacts/.acme.linux-amd64.tar.gz.77.tmp", "artifacts/.slipway-42", ".slipway-43", "bin/linux-amd64/.slipway-compile-9/acme",
-	}
-	for _, file := range left {
-		testfile.Write(t, filepath.Join(r.dir, "dist", filepath.FromSlash(file)), "half")
-	}
-	foreign := filepath.Join(r.dir, "dist", "artifacts", ".theirs.tar.123.tmp")
-	testfile.Write(t, foreign, "")
-	if err := r.builder().Verify(t.Context()); err != nil {
-		t.Errorf("verify: %v", err)
-	}
-	r.run("build", "binaries")
-	for _, file := range left {
-		if _, err := os.Lstat(filepath.Join(r.dir, "dist", filepath.FromSlash(file))); !os.IsNotExist(err) {
-			t.Errorf("%s is still there: %v", file, err)
-		}
-	}
-	if _, err := os.Stat(foreign); err != nil {
-		t.Errorf("a file of another program was removed: %v", err)
 	}
 }
 
@@ -147,31 +114,27 @@ func TestWhatAKilledRunLeaves(t *testing.T) {
 const holdDist = "SLIPWAY_TEST_HOLD_DIST"
 
 func TestHoldsDist(t *testing.T) {
-	file := os.Getenv(holdDist)
-	if file == "" {
+	project := os.Getenv(holdDist)
+	if project == "" {
 		t.Skip("another test runs this one in a process of its own")
 	}
-	b, err := Open(t.Context(), Options{Config: file, Options: workbench.Options{Getenv: os.LookupEnv}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	lock, err := b.lockDist(t.Context(), true)
+	lock, err := Folder{Project: project}.Lock(t.Context(), true)
 	if err != nil {
 		t.Fatal(err)
 	}
 	os.Stdout.WriteString("held\n")
 	time.Sleep(time.Hour)
-	lock.release() // the garbage collector would close the file of a lock that nothing refers to
+	lock.Release() // the garbage collector would close the file of a lock that nothing refers to
 }
 
 func TestAKilledRunHoldsNothing(t *testing.T) {
-	r := makeRelease(t)
+	f := Folder{Project: t.TempDir()}
 	program, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
 	cmd := exec.Command(program, "-test.run=^TestHoldsDist$")
-	cmd.Env = append(os.Environ(), holdDist+"="+filepath.Join(r.dir, config.FileName))
+	cmd.Env = append(os.Environ(), holdDist+"="+f.Project)
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -193,11 +156,11 @@ func TestAKilledRunHoldsNothing(t *testing.T) {
 		cmd.Process.Kill()
 		cmd.Wait()
 	}()
-	lock, err := r.builder().lockDist(progress.With(t.Context(), seen), true)
+	lock, err := f.Lock(progress.With(t.Context(), seen), true)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer lock.release()
+	defer lock.Release()
 	if len(seen.texts) != 1 {
 		t.Errorf("it was warned of %q, want one line about the other run", seen.texts)
 	}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -135,21 +134,6 @@ func (b *Builder) contextValue(value string) string {
 		return value
 	}
 	return b.path(value)
-}
-
-// relative is a path of the plan as messages should have it: from the working
-// folder, if that is shorter.
-func (b *Builder) relative(planned string) string {
-	abs := b.path(planned)
-	wd, err := filepath.Abs(".")
-	if err != nil {
-		return abs
-	}
-	rel, err := filepath.Rel(wd, abs)
-	if err != nil || len(rel) > len(abs) {
-		return abs
-	}
-	return rel
 }
 
 // index makes an index of images of dist/oci, in dist/oci. What this run leaves out

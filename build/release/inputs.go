@@ -112,7 +112,7 @@ func (b *Builder) checkInputs(r Report) error {
 		return err
 	}
 	return fmt.Errorf("%s is for %s, but this is %s: %s: run build and package again, or restore the previous inputs",
-		b.relative(reportFile), r.Release.Version, b.Plan.Release.Version, strings.Join(differences, "; "))
+		b.relative(ReportFile), r.Release.Version, b.Plan.Release.Version, strings.Join(differences, "; "))
 }
 
 // asMade returns a builder of the same configuration that names images as dist has

@@ -100,7 +100,7 @@ func (p *publication) gather(ctx context.Context) error {
 		}
 	case (p.wants("images") || files) && !p.options.Force:
 		return fmt.Errorf("missing %s, which records the inputs of dist: run build and package first, or use --force (environment FORCE) to publish dist as it is",
-			p.relative(reportFile))
+			p.relative(ReportFile))
 	}
 	var errs []error
 	if p.wants("images") {
@@ -166,7 +166,7 @@ func (p *publication) lookup(ref string) (v1.Descriptor, error) {
 	}
 	if want, ok := p.reported(ref); p.report.Project != "" && (!ok || want != d.Digest.String()) {
 		return d, fmt.Errorf("%s has %s with digest %s, but %s has %s: run build and package again",
-			p.relative("dist/oci"), ref, d.Digest, p.relative(reportFile), orNone(want))
+			p.relative("dist/oci"), ref, d.Digest, p.relative(ReportFile), orNone(want))
 	}
 	return d, nil
 }

@@ -82,7 +82,7 @@ func (p *publication) packaged(ctx context.Context) ([]string, error) {
 		reported = p.report.digests()
 	)
 	add := func(planned string) {
-		made := p.filesOf(planned)
+		made := p.folder.Files(planned)
 		if len(made) == 0 {
 			errs = append(errs, fmt.Errorf("missing %s: run package first", p.path(planned)))
 		}
@@ -118,7 +118,7 @@ func (p *publication) checkPackaged(ctx context.Context) error {
 		step := p.Plan.Archives[i]
 		var errs []error
 		for _, output := range step.Outputs {
-			if len(p.filesOf(output)) > 0 {
+			if len(p.folder.Files(output)) > 0 {
 				errs = append(errs, p.checkArchive(ctx, output, step.Images))
 			}
 		}

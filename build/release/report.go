@@ -9,8 +9,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -21,7 +19,6 @@ import (
 	"github.com/slipway-build/slipway/build/version"
 	"github.com/slipway-build/slipway/images"
 	"github.com/slipway-build/slipway/images/airgap/format"
-	"github.com/slipway-build/slipway/internal/fileop"
 	"github.com/slipway-build/slipway/internal/regular"
 	"github.com/slipway-build/slipway/progress"
 )
@@ -87,12 +84,10 @@ type Report struct {
 	Made   []Made  `json:"made"`
 }
 
-const reportFile = "dist/artifacts.json"
-
 // readReport reads what earlier runs reported; nothing if there were none.
 func (b *Builder) readReport() (Report, error) {
 	var r Report
-	raw, err := regular.ReadFile(b.path(reportFile))
+	raw, err := regular.ReadFile(b.path(ReportFile))
 	if errors.Is(err, fs.ErrNotExist) {
 		return r, nil
 	}
@@ -100,7 +95,7 @@ func (b *Builder) readReport() (Report, error) {
 		err = json.Unmarshal(raw, &r)
 	}
 	if err != nil {
-		return r, fmt.Errorf("reading %s: %w: remove it and run again", b.path(reportFile), err)
+		return r, fmt.Errorf("reading %s: %w: remove it and run again", b.path(ReportFile), err)
 	}
 	return r, nil
 }
@@ -154,7 +149,7 @@ func (b *Builder) writeReport() error {
 	if err := progress.WriteJSON(&out, Report{b.Plan.Project, b.Plan.Release, &inputs, made}); err != nil {
 		return err
 	}
-	return writeWhole(b.path(reportFile), out.Bytes())
+	return WriteFile(b.path(ReportFile), out.Bytes())
 }
 
 // WriteSummary prints what a run made, or where it published it, with sizes and
@@ -189,41 +184,4 @@ func shortDigest(d string) string {
 		return d[:len(d)-len(hex)+12]
 	}
 	return d
-}
-
-// writeWhole writes a small file; one that has the content already is left alone.
-func writeWhole(file string, content []byte) error {
-	if old, err := regular.ReadFile(file); err == nil && bytes.Equal(old, content) {
-		return nil
-	}
-	return replaceFile(file, 0o644, func(w io.Writer) error {
-		_, err := w.Write(content)
-		return err
-	})
-}
-
-// replaceFile writes a file beside its place, and renames it when it is complete.
-func replaceFile(file string, mode fs.FileMode, write func(io.Writer) error) (err error) {
-	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
-		return err
-	}
-	f, err := os.CreateTemp(filepath.Dir(file), ".slipway-*")
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if err != nil {
-			f.Close()
-			fileop.Remove(f.Name())
-			err = fmt.Errorf("writing %s: %w", file, err)
-		}
-	}()
-	if err := write(f); err != nil {
-		return err
-	}
-	// Whatever the umask is.
-	if err := errors.Join(f.Chmod(mode), f.Close()); err != nil {
-		return err
-	}
-	return fileop.Rename(f.Name(), file)
 }

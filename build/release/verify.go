@@ -34,11 +34,11 @@ const maxReleaseFile = 2 << 30
 // platforms they should be for, and that the checksums hold. Its error joins all
 // that is wrong.
 func (b *Builder) Verify(ctx context.Context) error {
-	lock, err := b.lockDist(ctx, false)
+	lock, err := b.folder.Lock(ctx, false)
 	if err != nil {
 		return err
 	}
-	defer lock.release()
+	defer lock.Release()
 	layout, err := store.OpenLayout(b.path("dist/oci"))
 	if errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("nothing to verify: %w: run build and package first", err)
@@ -54,7 +54,7 @@ func (b *Builder) Verify(ctx context.Context) error {
 	if report.Project != "" {
 		errs = append(errs, b.checkInputs(report))
 	} else {
-		errs = append(errs, fmt.Errorf("missing %s, which records the inputs of dist: run build and package", b.relative(reportFile)))
+		errs = append(errs, fmt.Errorf("missing %s, which records the inputs of dist: run build and package", b.relative(ReportFile)))
 	}
 	own, err := b.readOwnReport()
 	errs = append(errs, err)
@@ -154,7 +154,7 @@ func (b *Builder) verifyNames(reported map[string]string) error {
 	var errs []error
 	known := map[string]bool{}
 	for _, f := range b.full.Artifacts() {
-		for _, file := range append(b.filesOf(f.Path), f.Path) {
+		for _, file := range append(b.folder.Files(f.Path), f.Path) {
 			known[path.Base(file)] = true
 		}
 	}
@@ -169,7 +169,7 @@ func (b *Builder) verifyNames(reported map[string]string) error {
 		want = append(want, s.Output)
 	}
 	for _, file := range want {
-		made := b.filesOf(file)
+		made := b.folder.Files(file)
 		if len(made) == 0 {
 			errs = append(errs, fmt.Errorf("missing %s: run package", file))
 		}
@@ -185,7 +185,7 @@ func (b *Builder) verifyNames(reported map[string]string) error {
 		errs = append(errs, err)
 	}
 	for _, e := range entries {
-		if !known[e.Name()] && !temporaryName.MatchString(e.Name()) {
+		if !known[e.Name()] && !IsTemporary(e.Name()) {
 			errs = append(errs, fmt.Errorf("dist/artifacts/%s is not of this release: remove it, or run clean", e.Name()))
 		}
 	}
@@ -200,7 +200,7 @@ func (b *Builder) checkReleaseSizes() error {
 	}
 	var errs []error
 	for _, f := range b.full.Artifacts() {
-		for _, file := range b.filesOf(f.Path) {
+		for _, file := range b.folder.Files(f.Path) {
 			if info, err := os.Stat(b.path(file)); err == nil && info.Size() >= maxReleaseFile {
 				errs = append(errs, fmt.Errorf("%s has %s, but a GitHub release does not allow files of 2 GiB or more: set airgap.split, for instance to 1900MB, or make the list smaller",
 					file, progress.FormatBytes(info.Size())))
@@ -232,7 +232,7 @@ func (b *Builder) verifyChecksums(ctx context.Context) error {
 			listed[name] = sum
 		}
 		for _, f := range b.Plan.Artifacts() {
-			for _, file := range b.filesOf(f.Path) {
+			for _, file := range b.folder.Files(f.Path) {
 				if name := path.Base(file); f.Platform.Architecture == step.Arch && listed[name] == "" {
 					errs = append(errs, fmt.Errorf("%s does not list %s", step.Output, name))
 				}

@@ -1,0 +1,64 @@
+package release
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/slipway-build/slipway/internal/fileop"
+	"github.com/slipway-build/slipway/internal/regular"
+)
+
+// WriteFile writes a small file, unless it has the content already.
+func WriteFile(file string, content []byte) error {
+	if old, err := regular.ReadFile(file); err == nil && bytes.Equal(old, content) {
+		return nil
+	}
+	return ReplaceFile(file, 0o644, func(w io.Writer) error {
+		_, err := w.Write(content)
+		return err
+	})
+}
+
+// ReplaceFile writes a file under a temporary name, and renames it when it is complete. It makes the folder.
+func ReplaceFile(file string, mode fs.FileMode, write func(io.Writer) error) (err error) {
+	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+		return err
+	}
+	f, err := os.CreateTemp(filepath.Dir(file), ".slipway-*")
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			f.Close()
+			fileop.Remove(f.Name())
+			err = fmt.Errorf("writing %s: %w", file, err)
+		}
+	}()
+	if err := write(f); err != nil {
+		return err
+	}
+	// The mode must not depend on the umask.
+	if err := errors.Join(f.Chmod(mode), f.Close()); err != nil {
+		return err
+	}
+	return fileop.Rename(f.Name(), file)
+}
+
+// CopyFile copies a file.
+func CopyFile(from, to string, mode fs.FileMode) error {
+	in, err := regular.Open(from)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	return ReplaceFile(to, mode, func(w io.Writer) error {
+		_, err := io.Copy(w, in)
+		return err
+	})
+}
