@@ -177,11 +177,11 @@ func (b *Builder) archive(ctx context.Context, step plan.ArchiveStep, content []
 }
 
 // textList writes a list of images.
-func (b *Builder) textList(ctx context.Context, list string, platform images.Platform, output string, lines []string) error {
-	if err := WriteFile(b.path(output), []byte(strings.Join(lines, "\n")+"\n")); err != nil {
+func (b *Builder) textList(ctx context.Context, list string, platform images.Platform, path string, lines []string) error {
+	if err := WriteFile(b.path(path), []byte(strings.Join(lines, "\n")+"\n")); err != nil {
 		return err
 	}
-	return b.made(ctx, Made{Kind: "list", Name: list, Platform: platform, Path: output}, "")
+	return b.made(ctx, Made{Kind: "list", Name: list, Platform: platform, Path: path}, "")
 }
 
 // archiveVersion and bundleVersion change when the same input makes other bytes.
