@@ -15,6 +15,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
+	"github.com/slipway-build/slipway/build/output"
 	"github.com/slipway-build/slipway/build/plan"
 	"github.com/slipway-build/slipway/build/workbench"
 	"github.com/slipway-build/slipway/images"
@@ -178,7 +179,7 @@ func (b *Builder) archive(ctx context.Context, step plan.ArchiveStep, content []
 
 // textList writes a list of images.
 func (b *Builder) textList(ctx context.Context, list string, platform images.Platform, path string, lines []string) error {
-	if err := WriteFile(b.path(path), []byte(strings.Join(lines, "\n")+"\n")); err != nil {
+	if err := output.WriteFile(b.path(path), []byte(strings.Join(lines, "\n")+"\n")); err != nil {
 		return err
 	}
 	return b.made(ctx, Made{Kind: "list", Name: list, Platform: platform, Path: path}, "")

@@ -18,6 +18,7 @@ import (
 
 	"github.com/slipway-build/slipway/build/bundle"
 	"github.com/slipway-build/slipway/build/config"
+	"github.com/slipway-build/slipway/build/output"
 	"github.com/slipway-build/slipway/build/plan"
 	"github.com/slipway-build/slipway/build/version"
 	"github.com/slipway-build/slipway/images"
@@ -106,7 +107,7 @@ func (b *Builder) packageBundles(ctx context.Context) error {
 func (b *Builder) releaseBinary(ctx context.Context, binary builtBinary) error {
 	made := Made{Kind: "bundle", Name: binary.step.Name, Platform: binary.step.Platform, Path: binary.step.Artifact}
 	if !b.holds(ctx, made.Path, binary.digest.String()) {
-		if err := CopyFile(b.path(binary.step.Output), b.path(made.Path), 0o755); err != nil {
+		if err := output.CopyFile(b.path(binary.step.Output), b.path(made.Path), 0o755); err != nil {
 			return err
 		}
 	}
@@ -244,7 +245,7 @@ func (b *Builder) writeChecksums(ctx context.Context) error {
 	for _, step := range b.Plan.Checksums {
 		lines, err := b.checksums(ctx, step)
 		if err == nil {
-			err = WriteFile(b.path(step.Output), []byte(lines))
+			err = output.WriteFile(b.path(step.Output), []byte(lines))
 		}
 		if err == nil {
 			err = b.made(ctx, Made{Kind: "checksums", Name: step.Arch, Path: step.Output}, "")

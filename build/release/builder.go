@@ -9,6 +9,7 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
 	"github.com/slipway-build/slipway/build/config"
+	"github.com/slipway-build/slipway/build/output"
 	"github.com/slipway-build/slipway/build/plan"
 	"github.com/slipway-build/slipway/build/workbench"
 	"github.com/slipway-build/slipway/images/store"
@@ -47,7 +48,7 @@ type Builder struct {
 
 	options Options
 	bench   *workbench.Workbench
-	folder  Folder
+	folder  output.Folder
 	layout  *store.Store
 
 	binaries  map[string]builtBinary // by output
@@ -79,7 +80,7 @@ func Open(ctx context.Context, o Options) (*Builder, error) {
 	if err != nil {
 		return nil, usage.Wrap(err)
 	}
-	return &Builder{Config: loaded, Plan: narrowed, full: full, options: o, folder: Folder{Project: loaded.Dir, Dist: o.Dist}}, nil
+	return &Builder{Config: loaded, Plan: narrowed, full: full, options: o, folder: output.Folder{Project: loaded.Dir, Dist: o.Dist}}, nil
 }
 
 // path returns the location of a path of the plan.

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/slipway-build/slipway/build/config"
+	"github.com/slipway-build/slipway/build/output"
 	"github.com/slipway-build/slipway/build/version"
 )
 
@@ -112,7 +113,7 @@ func (b *Builder) checkInputs(r Report) error {
 		return err
 	}
 	return fmt.Errorf("%s is for %s, but this is %s: %s: run build and package again, or restore the previous inputs",
-		b.relative(ReportFile), r.Release.Version, b.Plan.Release.Version, strings.Join(differences, "; "))
+		b.relative(output.ReportFile), r.Release.Version, b.Plan.Release.Version, strings.Join(differences, "; "))
 }
 
 // asMade returns a builder of the same configuration that names images as dist has

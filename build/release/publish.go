@@ -12,6 +12,7 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
 	"github.com/slipway-build/slipway/build/config"
+	"github.com/slipway-build/slipway/build/output"
 	"github.com/slipway-build/slipway/build/plan"
 	"github.com/slipway-build/slipway/images"
 	"github.com/slipway-build/slipway/images/store"
@@ -100,7 +101,7 @@ func (p *publication) gather(ctx context.Context) error {
 		}
 	case (p.wants("images") || files) && !p.options.Force:
 		return fmt.Errorf("missing %s, which records the inputs of dist: run build and package first, or use --force (environment FORCE) to publish dist as it is",
-			p.relative(ReportFile))
+			p.relative(output.ReportFile))
 	}
 	var errs []error
 	if p.wants("images") {
@@ -166,7 +167,7 @@ func (p *publication) lookup(ref string) (v1.Descriptor, error) {
 	}
 	if want, ok := p.reported(ref); p.report.Project != "" && (!ok || want != d.Digest.String()) {
 		return d, fmt.Errorf("%s has %s with digest %s, but %s has %s: run build and package again",
-			p.relative("dist/oci"), ref, d.Digest, p.relative(ReportFile), orNone(want))
+			p.relative("dist/oci"), ref, d.Digest, p.relative(output.ReportFile), orNone(want))
 	}
 	return d, nil
 }

@@ -15,6 +15,7 @@ import (
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
+	"github.com/slipway-build/slipway/build/output"
 	"github.com/slipway-build/slipway/build/plan"
 	"github.com/slipway-build/slipway/build/version"
 	"github.com/slipway-build/slipway/images"
@@ -87,7 +88,7 @@ type Report struct {
 // readReport reads what earlier runs reported; nothing if there were none.
 func (b *Builder) readReport() (Report, error) {
 	var r Report
-	raw, err := regular.ReadFile(b.path(ReportFile))
+	raw, err := regular.ReadFile(b.path(output.ReportFile))
 	if errors.Is(err, fs.ErrNotExist) {
 		return r, nil
 	}
@@ -95,7 +96,7 @@ func (b *Builder) readReport() (Report, error) {
 		err = json.Unmarshal(raw, &r)
 	}
 	if err != nil {
-		return r, fmt.Errorf("reading %s: %w: remove it and run again", b.path(ReportFile), err)
+		return r, fmt.Errorf("reading %s: %w: remove it and run again", b.path(output.ReportFile), err)
 	}
 	return r, nil
 }
@@ -149,7 +150,7 @@ func (b *Builder) writeReport() error {
 	if err := progress.WriteJSON(&out, Report{b.Plan.Project, b.Plan.Release, &inputs, made}); err != nil {
 		return err
 	}
-	return WriteFile(b.path(ReportFile), out.Bytes())
+	return output.WriteFile(b.path(output.ReportFile), out.Bytes())
 }
 
 // WriteSummary prints what a run made, or where it published it, with sizes and

@@ -17,6 +17,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/validate"
 
 	"github.com/slipway-build/slipway/build/config"
+	"github.com/slipway-build/slipway/build/output"
 	"github.com/slipway-build/slipway/build/plan"
 	"github.com/slipway-build/slipway/images"
 	"github.com/slipway-build/slipway/images/store"
@@ -54,7 +55,7 @@ func (b *Builder) Verify(ctx context.Context) error {
 	if report.Project != "" {
 		errs = append(errs, b.checkInputs(report))
 	} else {
-		errs = append(errs, fmt.Errorf("missing %s, which records the inputs of dist: run build and package", b.relative(ReportFile)))
+		errs = append(errs, fmt.Errorf("missing %s, which records the inputs of dist: run build and package", b.relative(output.ReportFile)))
 	}
 	own, err := b.readOwnReport()
 	errs = append(errs, err)
@@ -185,7 +186,7 @@ func (b *Builder) verifyNames(reported map[string]string) error {
 		errs = append(errs, err)
 	}
 	for _, e := range entries {
-		if !known[e.Name()] && !IsTemporary(e.Name()) {
+		if !known[e.Name()] && !output.IsTemporary(e.Name()) {
 			errs = append(errs, fmt.Errorf("dist/artifacts/%s is not of this release: remove it, or run clean", e.Name()))
 		}
 	}

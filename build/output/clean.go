@@ -1,4 +1,4 @@
-package release
+package output
 
 import (
 	"context"
@@ -17,7 +17,7 @@ import (
 	"github.com/slipway-build/slipway/internal/usage"
 )
 
-// temporaryName matches the names of unfinished files: those of ReplaceFile, and of the packages bundle and airgap. final
+// temporaryName matches the names of unfinished files: those of replaceFile, and of the packages bundle and airgap. final
 // is the name that the file would have got.
 var temporaryName = regexp.MustCompile(`^\.(slipway-[0-9]+|(?P<final>.+)\.[0-9]+\.tmp(\.part[0-9]{3})?)$`)
 

@@ -1,4 +1,4 @@
-package release
+package output
 
 import (
 	"bytes"
@@ -18,14 +18,14 @@ func WriteFile(file string, content []byte) error {
 	if old, err := regular.ReadFile(file); err == nil && bytes.Equal(old, content) {
 		return nil
 	}
-	return ReplaceFile(file, 0o644, func(w io.Writer) error {
+	return replaceFile(file, 0o644, func(w io.Writer) error {
 		_, err := w.Write(content)
 		return err
 	})
 }
 
-// ReplaceFile writes a file under a temporary name, and renames it when it is complete. It makes the folder.
-func ReplaceFile(file string, mode fs.FileMode, write func(io.Writer) error) (err error) {
+// replaceFile writes a file under a temporary name, and renames it when it is complete. It makes the folder.
+func replaceFile(file string, mode fs.FileMode, write func(io.Writer) error) (err error) {
 	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
 		return err
 	}
@@ -57,7 +57,7 @@ func CopyFile(from, to string, mode fs.FileMode) error {
 		return err
 	}
 	defer in.Close()
-	return ReplaceFile(to, mode, func(w io.Writer) error {
+	return replaceFile(to, mode, func(w io.Writer) error {
 		_, err := io.Copy(w, in)
 		return err
 	})
