@@ -89,7 +89,7 @@ func (p *Program) verbCommand(verb, short string, lines ...string) *cobra.Comman
 
 // dryRun prints what would be done. Before a package it also looks up what would be
 // fetched.
-func (p *Program) dryRun(c *cobra.Command, b *release.Builder, selection plan.Selection) error {
+func (p *Program) dryRun(c *cobra.Command, b *release.Release, selection plan.Selection) error {
 	plan := b.Selected(selection)
 	if err := plan.WriteTable(p.Stdout); err != nil || len(plan.Archives) == 0 {
 		return err

@@ -18,14 +18,9 @@ const (
 // such as a tilde or a space, with a dot, and drops dots at the ends.
 var keptName = regexp.MustCompile(`^[0-9A-Za-z_+@-]([0-9A-Za-z_.+@-]*[0-9A-Za-z_+@-])?$`)
 
-// CheckGitHub returns everything that GitHub would refuse or rename, including missing files,
-// without a request.
-func CheckGitHub(files []string) error {
-	_, err := checkGitHub(files)
-	return err
-}
-
-func checkGitHub(files []string) ([]artifact, error) {
+// checkFiles returns the artifacts for files. Its error lists everything that GitHub would refuse or rename, and missing
+// files. It sends no request.
+func checkFiles(files []string) ([]artifact, error) {
 	all, err := artifacts(files)
 	errs := []error{err}
 	for _, a := range all {

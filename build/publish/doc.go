@@ -19,6 +19,6 @@
 // # GitHub's limits
 //
 // GitHub refuses files of 2 GiB or more, empty files, and the 1001st file, each with a different
-// message and after the upload; and it silently changes some names. CheckGitHub reports all of that
-// before anything is built or sent.
+// message and after the upload; and it silently changes some names. Check reports all of that
+// before anything is sent.
 package publish

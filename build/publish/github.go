@@ -60,10 +60,10 @@ type Options struct {
 // again. In a published release, missing assets are added, and a different one is an error, unless
 // o.Replace. Assets that are not among files are kept.
 //
-// Before anything is sent, files are checked as by CheckGitHub.
+// Before anything is sent, files are checked as by Check.
 func (g GitHub) Publish(ctx context.Context, files []string, o Options) (string, error) {
 	where := fmt.Sprintf("release %s of %s/%s", o.Tag, g.Owner, g.Repo)
-	all, err := checkGitHub(files)
+	all, err := checkFiles(files)
 	if err != nil {
 		return "", fmt.Errorf("%s: %w", where, err)
 	}

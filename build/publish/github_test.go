@@ -296,7 +296,7 @@ func TestPublishIsCancelled(t *testing.T) {
 	}
 }
 
-func TestCheckGitHub(t *testing.T) {
+func TestCheckFiles(t *testing.T) {
 	dir := t.TempDir()
 	sized := func(name string, size int64) string {
 		file := filepath.Join(dir, name)
@@ -305,7 +305,7 @@ func TestCheckGitHub(t *testing.T) {
 		return file
 	}
 	good := []string{sized("largest.tar", 1<<31-1), sized("a+b@c_d-1.2.txt", 1)}
-	must(t, CheckGitHub(good))
+	must(t, checkOnly(good))
 
 	bad := []string{sized("large.tar", 1<<31), sized("empty", 0), sized("a b.txt", 1), sized("x~1.deb", 1), sized(".hidden", 1),
 		filepath.Join(dir, "missing"), write(t, "large.tar")[0]}
@@ -313,7 +313,7 @@ func TestCheckGitHub(t *testing.T) {
 		".hidden: GitHub would", "missing: " + filepath.Join(dir, "missing"), "have the same name"}
 	f := newFakeGitHub(t)
 	_, published := f.github().Publish(t.Context(), bad, Options{Tag: tag})
-	for _, err := range []error{CheckGitHub(bad), published} {
+	for _, err := range []error{checkOnly(bad), published} {
 		for _, want := range wants {
 			if err == nil || !strings.Contains(err.Error(), want) {
 				t.Errorf("error is %v, want %q", err, want)
@@ -328,8 +328,8 @@ func TestCheckGitHub(t *testing.T) {
 	for i := range 1001 {
 		many = append(many, sized(fmt.Sprintf("file%d", i), 1))
 	}
-	must(t, CheckGitHub(many[:1000]))
-	if err := CheckGitHub(many); err == nil || !strings.Contains(err.Error(), "1001 files are too many: GitHub allows at most 1000") {
+	must(t, checkOnly(many[:1000]))
+	if err := checkOnly(many); err == nil || !strings.Contains(err.Error(), "1001 files are too many: GitHub allows at most 1000") {
 		t.Errorf("error is %v", err)
 	}
 }
@@ -351,4 +351,9 @@ func TestRedactedErrorsUnwrap(t *testing.T) {
 	if err.Error() != "***: context canceled" || !errors.Is(err, context.Canceled) {
 		t.Errorf("error is %v", err)
 	}
+}
+
+func checkOnly(files []string) error {
+	_, err := checkFiles(files)
+	return err
 }

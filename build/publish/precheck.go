@@ -35,11 +35,11 @@ func CheckDirectory(dir string) error {
 }
 
 // Check returns errors for everything that would stop Publish and can be detected without a change:
-// what CheckGitHub finds, a token that is missing or without write access, too many assets, and,
+// files that GitHub refuses or renames, a token that is missing or without write access, too many assets, and,
 // unless o.Replace, assets of a published release that differ from files.
 func (g GitHub) Check(ctx context.Context, files []string, o Options) error {
 	where := fmt.Sprintf("release %s of %s/%s", o.Tag, g.Owner, g.Repo)
-	all, wrong := checkGitHub(files)
+	all, wrong := checkFiles(files)
 	p, err := g.publisher(o)
 	if err == nil {
 		err = p.check(ctx, all)

@@ -23,101 +23,97 @@ import (
 	"github.com/slipway-build/slipway/internal/parallel"
 )
 
-// packageAirgap writes the archives of all lists. All images are found first, so
-// that what is missing is said before anything is written, all of it at once.
-func (b *Builder) packageAirgap(ctx context.Context) error {
+// packageAirgap writes the archives of all lists. It finds all images first, to report all missing ones before it
+// writes anything.
+func (r *Release) packageAirgap(ctx context.Context) error {
 	var (
-		missing  = make([]error, len(b.Plan.Archives))
-		contents = make([][]pack.Image, len(b.Plan.Archives))
+		missing  = make([]error, len(r.Plan.Archives))
+		contents = make([][]pack.Image, len(r.Plan.Archives))
 		pulled   parallel.Memo[pack.Image]
 	)
-	// All images, also those that no archive holds: what was packaged can be verified
-	// and published.
-	if err := b.buildImages(ctx); err != nil {
+	// Build all images, even those in no archive, since verify and publish need them.
+	if err := r.buildImages(ctx); err != nil {
 		return err
 	}
-	_ = parallel.Each(ctx, len(b.Plan.Archives), len(b.Plan.Archives), func(i int) error {
-		contents[i], missing[i] = b.archiveImages(ctx, b.Plan.Archives[i], &pulled)
+	_ = parallel.Each(ctx, len(r.Plan.Archives), len(r.Plan.Archives), func(i int) error {
+		contents[i], missing[i] = r.archiveImages(ctx, r.Plan.Archives[i], &pulled)
 		return nil
 	})
 	if err := errors.Join(append(parallel.Distinct(missing), context.Cause(ctx))...); err != nil {
 		return err
 	}
-	if err := b.checkRoom(ctx, contents); err != nil {
+	if err := r.checkRoom(ctx, contents); err != nil {
 		return err
 	}
-	// One after the other: each uses all cores, and finds what the one before has
-	// compressed.
-	for i, step := range b.Plan.Archives {
-		if err := b.archive(ctx, step, contents[i]); err != nil {
+	// Write one archive after the other: each uses all cores, and reuses the frames of those before it.
+	for i, step := range r.Plan.Archives {
+		if err := r.archive(ctx, step, contents[i]); err != nil {
 			return err
 		}
 	}
-	if err := b.checkReleaseSizes(); err != nil {
+	if err := r.checkReleaseSizes(); err != nil {
 		return err
 	}
-	for _, l := range b.Plan.Lists {
-		if err := b.textList(ctx, "all images", l.Platform, l.Output, l.Images); err != nil {
+	for _, l := range r.Plan.Lists {
+		if err := r.textList(ctx, "all images", l.Platform, l.Output, l.Images); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// checkRoom looks whether the disks have room for the archives that are not there.
-func (b *Builder) checkRoom(ctx context.Context, contents [][]pack.Image) error {
+// checkRoom fails if the archives that are not up to date will not fit on the disks.
+func (r *Release) checkRoom(ctx context.Context, contents [][]pack.Image) error {
 	outputs := make([][]string, len(contents))
-	for i, step := range b.Plan.Archives {
+	for i, step := range r.Plan.Archives {
 		key, err := archiveKey(step, contents[i])
 		if err != nil {
 			return err
 		}
 		for _, o := range step.Outputs {
-			if !b.holds(ctx, o, key) {
-				outputs[i] = append(outputs[i], b.path(o))
+			if !r.holds(ctx, o, key) {
+				outputs[i] = append(outputs[i], r.path(o))
 			}
 		}
 	}
-	p, err := workbench.NewPreflight(b.bench.Cache, contents, outputs)
+	p, err := workbench.NewPreflight(r.bench.Cache, contents, outputs)
 	if err != nil {
 		return err
 	}
 	return p.Enough()
 }
 
-// Preflight says what packing the images of other registries would cost: each is
-// looked up, and those that are missing are reported together. Own images do not
-// count, since they may not be built.
-func (b *Builder) Preflight(ctx context.Context) (*workbench.Preflight, error) {
-	if err := b.openBench(); err != nil {
+// Preflight estimates what packing the images of other registries costs. It reports all missing images. Own images do
+// not count, since they may not be built yet.
+func (r *Release) Preflight(ctx context.Context) (*workbench.Preflight, error) {
+	if err := r.openBench(); err != nil {
 		return nil, err
 	}
 	var (
-		missing  = make([]error, len(b.Plan.Archives))
-		contents = make([][]pack.Image, len(b.Plan.Archives))
-		outputs  = make([][]string, len(b.Plan.Archives))
+		missing  = make([]error, len(r.Plan.Archives))
+		contents = make([][]pack.Image, len(r.Plan.Archives))
+		outputs  = make([][]string, len(r.Plan.Archives))
 		pulled   parallel.Memo[pack.Image]
 	)
-	_ = parallel.Each(ctx, len(b.Plan.Archives), max(len(b.Plan.Archives), 1), func(i int) error {
-		step := b.Plan.Archives[i]
+	_ = parallel.Each(ctx, len(r.Plan.Archives), max(len(r.Plan.Archives), 1), func(i int) error {
+		step := r.Plan.Archives[i]
 		step.Images = slices.DeleteFunc(slices.Clone(step.Images), func(a plan.ArchiveImage) bool { return a.Own != "" })
-		contents[i], missing[i] = b.archiveImages(ctx, step, &pulled)
+		contents[i], missing[i] = r.archiveImages(ctx, step, &pulled)
 		for _, o := range step.Outputs {
-			outputs[i] = append(outputs[i], b.path(o))
+			outputs[i] = append(outputs[i], r.path(o))
 		}
 		return nil
 	})
 	if err := errors.Join(append(parallel.Distinct(missing), context.Cause(ctx))...); err != nil {
 		return nil, err
 	}
-	return workbench.NewPreflight(b.bench.Cache, contents, outputs)
+	return workbench.NewPreflight(r.bench.Cache, contents, outputs)
 }
 
-// archiveImages are the images of an archive. Those of registries are looked up;
-// their layers are fetched when the archive is written.
-func (b *Builder) archiveImages(ctx context.Context, step plan.ArchiveStep, pulled *parallel.Memo[pack.Image]) ([]pack.Image, error) {
+// archiveImages finds the images of an archive. Layers are downloaded when the archive is written.
+func (r *Release) archiveImages(ctx context.Context, step plan.ArchiveStep, pulled *parallel.Memo[pack.Image]) ([]pack.Image, error) {
 	out := make([]pack.Image, len(step.Images))
-	err := parallel.Each(ctx, len(step.Images), b.options.Transfers(), func(i int) error {
+	err := parallel.Each(ctx, len(step.Images), r.options.Transfers(), func(i int) error {
 		planned := step.Images[i]
 		out[i].Platform = step.Platform.Platform
 		for _, text := range planned.Names {
@@ -128,15 +124,15 @@ func (b *Builder) archiveImages(ctx context.Context, step plan.ArchiveStep, pull
 			out[i].Names = append(out[i].Names, ref)
 		}
 		if planned.Own != "" {
-			own, _ := b.Plan.Image(planned.Own)
+			own, _ := r.Plan.Image(planned.Own)
 			var err error
 			out[i].Own = true
-			out[i].Image, err = b.image(ctx, own)
+			out[i].Image, err = r.image(ctx, own)
 			return err
 		}
 		ref := planned.Names[0]
 		found, err := pulled.Do(ctx, ref+" "+step.Platform.String(), func() (pack.Image, error) {
-			return b.bench.FindImage(ctx, ref, step.Platform.Platform)
+			return r.bench.FindImage(ctx, ref, step.Platform.Platform)
 		})
 		if err != nil {
 			return fmt.Errorf("%s: %w", planned.Source, err)
@@ -147,55 +143,54 @@ func (b *Builder) archiveImages(ctx context.Context, step plan.ArchiveStep, pull
 	return out, err
 }
 
-// archive writes one archive in all its formats, and its list of names.
-func (b *Builder) archive(ctx context.Context, step plan.ArchiveStep, content []pack.Image) error {
+// archive writes an archive in all its formats, and its text list.
+func (r *Release) archive(ctx context.Context, step plan.ArchiveStep, content []pack.Image) error {
 	key, err := archiveKey(step, content)
 	if err != nil {
 		return err
 	}
 	var outputs []pack.Output
 	for _, o := range step.Outputs {
-		if !b.holds(ctx, o, key) {
-			outputs = append(outputs, pack.Output{Path: b.path(o), Split: step.Split})
+		if !r.holds(ctx, o, key) {
+			outputs = append(outputs, pack.Output{Path: r.path(o), Split: step.Split})
 		}
 	}
 	if len(outputs) > 0 {
-		if err := os.MkdirAll(b.path("dist/artifacts"), 0o755); err != nil {
+		if err := os.MkdirAll(r.path("dist/artifacts"), 0o755); err != nil {
 			return err
 		}
-		if _, err := pack.Write(ctx, b.bench.Cache, content, outputs,
-			pack.Options{Layers: step.Layers, Level: step.Level, Jobs: b.options.Jobs}); err != nil {
+		if _, err := pack.Write(ctx, r.bench.Cache, content, outputs,
+			pack.Options{Layers: step.Layers, Level: step.Level, Jobs: r.options.Jobs}); err != nil {
 			return fmt.Errorf("list %s for %s: %w", step.List, step.Platform, err)
 		}
 	}
-	err = parallel.Each(ctx, len(step.Outputs), b.options.Jobs, func(i int) error {
-		return b.made(ctx, Made{Kind: "archive", Name: step.List, Platform: step.Platform, Path: step.Outputs[i]}, key)
+	err = parallel.Each(ctx, len(step.Outputs), r.options.Jobs, func(i int) error {
+		return r.made(ctx, Made{Kind: "archive", Name: step.List, Platform: step.Platform, Path: step.Outputs[i]}, key)
 	})
 	if err != nil {
 		return err
 	}
-	return b.textList(ctx, step.List, step.Platform, step.Text, step.Lines())
+	return r.textList(ctx, step.List, step.Platform, step.Text, step.Lines())
 }
 
-// textList writes a list of images.
-func (b *Builder) textList(ctx context.Context, list string, platform images.Platform, path string, lines []string) error {
-	if err := output.WriteFile(b.path(path), []byte(strings.Join(lines, "\n")+"\n")); err != nil {
+// textList writes a text list of images.
+func (r *Release) textList(ctx context.Context, list string, platform images.Platform, path string, lines []string) error {
+	if err := output.WriteFile(r.path(path), []byte(strings.Join(lines, "\n")+"\n")); err != nil {
 		return err
 	}
-	return b.made(ctx, Made{Kind: "list", Name: list, Platform: platform, Path: path}, "")
+	return r.made(ctx, Made{Kind: "list", Name: list, Platform: platform, Path: path}, "")
 }
 
-// archiveVersion and bundleVersion change when the same input makes other bytes.
+// archiveVersion and bundleVersion change if the same input makes different bytes.
 const archiveVersion, bundleVersion = 5, 1
 
-// archiveKey names everything that decides the bytes of an archive but its
-// format: images, their names and order, and the options.
+// archiveKey returns the key of an archive in all its formats: images, their names and order, and the options.
 func archiveKey(step plan.ArchiveStep, content []pack.Image) (string, error) {
 	type packed struct {
 		Names  []string
 		Digest v1.Hash
 		Own    bool
-		// Index is that of an index which original layers keep.
+		// Index is the digest of the index that an archive with original layers keeps.
 		Index *v1.Hash `json:",omitempty"`
 	}
 	key := struct {
@@ -230,7 +225,7 @@ func spell(refs []name.Reference) []string {
 	return out
 }
 
-// hashOf names a value by its JSON.
+// hashOf returns the SHA-256 of the JSON of v, which may be of any type that JSON can write.
 func hashOf(v any) (string, error) {
 	raw, err := json.Marshal(v)
 	if err != nil {

@@ -10,7 +10,7 @@ import (
 
 func TestPreflightOfAReleaseNamesAllThatIsMissing(t *testing.T) {
 	r := makeRelease(t)
-	b := r.builder()
+	b := r.open()
 	p, err := b.Preflight(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -19,7 +19,7 @@ func TestPreflightOfAReleaseNamesAllThatIsMissing(t *testing.T) {
 		t.Errorf("got %+v, want the pause image for two platforms", p)
 	}
 	testfile.Write(t, filepath.Join(r.dir, "images.txt"), r.other+"/tools/none:1\n"+r.other+"/tools/gone:1\n")
-	_, err = r.builder().Preflight(t.Context())
+	_, err = r.open().Preflight(t.Context())
 	for _, want := range []string{"images.txt:1", "tools/none:1", "images.txt:2", "tools/gone:1"} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q is not in the error: %v", want, err)

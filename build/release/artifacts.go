@@ -25,47 +25,46 @@ import (
 	"github.com/slipway-build/slipway/internal/parallel"
 )
 
-// A stamp is what an artifact was made from, and what it was.
+// A stamp records the key that an artifact was made with, and its files.
 type stamp struct {
 	Key   string
 	Files []stampedFile
 }
 
 type stampedFile struct {
-	Path   string // as the plan has it
+	Path   string // a path of the plan
 	Digest v1.Hash
 }
 
-// holds says whether an earlier run made the file from the same things, and
-// nobody has changed it since.
-func (b *Builder) holds(ctx context.Context, planned, key string) bool {
-	raw, ok := b.bench.Cache.Record(ctx, "artifact", b.path(planned))
+// holds reports whether an earlier run made the artifact with the same key, and its files are unchanged.
+func (r *Release) holds(ctx context.Context, planned, key string) bool {
+	raw, ok := r.bench.Cache.Record(ctx, "artifact", r.path(planned))
 	var s stamp
 	if !ok || json.Unmarshal(raw, &s) != nil || s.Key != key {
 		return false
 	}
-	have := b.folder.Files(planned)
+	have := r.folder.Files(planned)
 	for i, f := range s.Files {
 		if i >= len(have) || have[i] != f.Path {
 			return false
 		}
-		if digest, _, err := b.fileDigest(ctx, f.Path); err != nil || digest != f.Digest {
+		if digest, _, err := r.fileDigest(ctx, f.Path); err != nil || digest != f.Digest {
 			return false
 		}
 	}
 	return len(have) > 0 && len(have) == len(s.Files)
 }
 
-// made reports a file, and remembers what it was made from if there is a key.
-func (b *Builder) made(ctx context.Context, m Made, key string) error {
+// made reports an artifact, and stamps it if key is not empty.
+func (r *Release) made(ctx context.Context, m Made, key string) error {
 	s, planned := stamp{Key: key}, m.Path
-	for _, file := range b.folder.Files(planned) {
-		digest, size, err := b.fileDigest(ctx, file)
+	for _, file := range r.folder.Files(planned) {
+		digest, size, err := r.fileDigest(ctx, file)
 		if err != nil {
 			return err
 		}
 		m.Path, m.Digest, m.Size = file, digest.String(), size
-		b.report.add(m)
+		r.report.add(m)
 		s.Files = append(s.Files, stampedFile{file, digest})
 	}
 	if key == "" {
@@ -75,88 +74,88 @@ func (b *Builder) made(ctx context.Context, m Made, key string) error {
 	if err != nil {
 		return err
 	}
-	return b.bench.Cache.SetRecord("artifact", b.path(planned), raw)
+	return r.bench.Cache.SetRecord("artifact", r.path(planned), raw)
 }
 
-func (b *Builder) fileDigest(ctx context.Context, planned string) (v1.Hash, int64, error) {
-	info, err := os.Lstat(b.path(planned))
+func (r *Release) fileDigest(ctx context.Context, planned string) (v1.Hash, int64, error) {
+	info, err := os.Lstat(r.path(planned))
 	if err != nil {
 		return v1.Hash{}, 0, err
 	}
-	digest, err := b.bench.Cache.FileDigest(ctx, b.path(planned), info)
+	digest, err := r.bench.Cache.FileDigest(ctx, r.path(planned), info)
 	return digest, info.Size(), err
 }
 
-// packageBundles puts released binaries into dist/artifacts and writes bundles.
-func (b *Builder) packageBundles(ctx context.Context) error {
-	binaries, err := b.compile(ctx, b.Plan.Binaries)
+// packageBundles copies released binaries to dist/artifacts, and writes bundles.
+func (r *Release) packageBundles(ctx context.Context) error {
+	binaries, err := r.compile(ctx, r.Plan.Binaries)
 	if err != nil {
 		return err
 	}
 	var errs []error
 	for _, binary := range binaries {
 		if binary.step.Artifact != "" {
-			errs = append(errs, b.releaseBinary(ctx, binary))
+			errs = append(errs, r.releaseBinary(ctx, binary))
 		}
 	}
-	errs = append(errs, parallel.Each(ctx, len(b.Plan.Bundles), b.options.Jobs, func(i int) error { return b.bundle(ctx, b.Plan.Bundles[i]) }))
+	errs = append(errs, parallel.Each(ctx, len(r.Plan.Bundles), r.options.Jobs, func(i int) error { return r.bundle(ctx, r.Plan.Bundles[i]) }))
 	return errors.Join(errs...)
 }
 
-// releaseBinary copies a binary to the name that install scripts look for.
-func (b *Builder) releaseBinary(ctx context.Context, binary builtBinary) error {
+// releaseBinary copies a binary to its name in dist/artifacts, which install scripts look for.
+func (r *Release) releaseBinary(ctx context.Context, binary builtBinary) error {
 	made := Made{Kind: "bundle", Name: binary.step.Name, Platform: binary.step.Platform, Path: binary.step.Artifact}
-	if !b.holds(ctx, made.Path, binary.digest.String()) {
-		if err := output.CopyFile(b.path(binary.step.Output), b.path(made.Path), 0o755); err != nil {
+	if !r.holds(ctx, made.Path, binary.digest.String()) {
+		if err := output.CopyFile(r.path(binary.step.Output), r.path(made.Path), 0o755); err != nil {
 			return err
 		}
 	}
-	return b.made(ctx, made, binary.digest.String())
+	return r.made(ctx, made, binary.digest.String())
 }
 
 // bundle writes a bundle in all its formats.
-func (b *Builder) bundle(ctx context.Context, step plan.BundleStep) error {
+func (r *Release) bundle(ctx context.Context, step plan.BundleStep) error {
 	var (
 		files []bundle.File
 		errs  []error
 	)
 	for _, f := range step.Files {
-		mode, err := b.bundleMode(f)
-		errs = append(errs, err, b.Config.CheckInside(f.Source))
-		files = append(files, bundle.File{Source: b.path(f.Source), Path: bundlePath(f), Mode: mode, Config: f.Config})
+		mode, err := r.bundleMode(f)
+		errs = append(errs, err, r.Config.CheckInside(f.Source))
+		files = append(files, bundle.File{Source: r.path(f.Source), Path: bundlePath(f), Mode: mode, Config: f.Config})
 	}
-	key, err := b.bundleKey(ctx, step, files)
+	key, err := r.bundleKey(ctx, step, files)
 	if err := errors.Join(append(errs, err)...); err != nil {
 		return fmt.Errorf("bundle %s for %s: %w", step.Name, step.Platform, err)
 	}
-	if err := os.MkdirAll(b.path("dist/artifacts"), 0o755); err != nil {
+	if err := os.MkdirAll(r.path("dist/artifacts"), 0o755); err != nil {
 		return err
 	}
 	scripts := map[string]string{}
 	for name, script := range step.Package.Scripts {
-		scripts[name] = b.path(script)
+		scripts[name] = r.path(script)
 	}
 	pkg := bundle.Package{
-		Name: step.Name, Version: b.Plan.Release.Version, Arch: step.Platform.Architecture, Platform: step.Platform.OS,
+		Name: step.Name, Version: r.Plan.Release.Version, Arch: step.Platform.Architecture, Platform: step.Platform.OS,
 		Maintainer: step.Package.Maintainer, Description: step.Package.Description, Homepage: step.Package.Homepage,
 		License: step.Package.License, Vendor: step.Package.Vendor, Section: step.Package.Section,
 		Depends: step.Package.Depends, Recommends: step.Package.Recommends, Conflicts: step.Package.Conflicts,
 		Provides: step.Package.Provides, Replaces: step.Package.Replaces, Scripts: scripts,
 	}
 	for _, output := range step.Outputs {
-		if !b.holds(ctx, output, key) {
-			if err := bundle.Write(ctx, b.path(output), files, pkg, b.Plan.Release.Epoch); err != nil {
+		if !r.holds(ctx, output, key) {
+			if err := bundle.Write(ctx, r.path(output), files, pkg, r.Plan.Release.Epoch); err != nil {
 				return fmt.Errorf("bundle %s for %s: %w", step.Name, step.Platform, err)
 			}
 		}
-		if err := b.made(ctx, Made{Kind: "bundle", Name: step.Name, Platform: step.Platform, Path: output}, key); err != nil {
+		if err := r.made(ctx, Made{Kind: "bundle", Name: step.Name, Platform: step.Platform, Path: output}, key); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// bundlePath is where a file stands in a bundle.
+// bundlePath returns the path of a file in a bundle.
 func bundlePath(f config.BundleFile) string {
 	if f.Path == "" {
 		return path.Base(f.Source)
@@ -164,8 +163,8 @@ func bundlePath(f config.BundleFile) string {
 	return f.Path
 }
 
-// bundleMode is a file's mode: that of slipway.yaml, else 0755 for binaries.
-func (b *Builder) bundleMode(f config.BundleFile) (fs.FileMode, error) {
+// bundleMode returns the mode of a file: that of slipway.yaml, or else 0755 for binaries and 0644 for others.
+func (r *Release) bundleMode(f config.BundleFile) (fs.FileMode, error) {
 	if f.Mode == "" {
 		if strings.HasPrefix(path.Clean(f.Source), "dist/bin/") {
 			return 0o755, nil
@@ -179,9 +178,8 @@ func (b *Builder) bundleMode(f config.BundleFile) (fs.FileMode, error) {
 	return fs.FileMode(mode), nil
 }
 
-// bundleKey names what a bundle is made from: the step, and the content of every
-// file below its sources.
-func (b *Builder) bundleKey(ctx context.Context, step plan.BundleStep, files []bundle.File) (string, error) {
+// bundleKey returns the key of a bundle: its step, and the content of all files that it is made of.
+func (r *Release) bundleKey(ctx context.Context, step plan.BundleStep, files []bundle.File) (string, error) {
 	var (
 		content []string
 		errs    []error
@@ -191,10 +189,10 @@ func (b *Builder) bundleKey(ctx context.Context, step plan.BundleStep, files []b
 		sources = append(sources, f.Source)
 	}
 	for _, name := range slices.Sorted(maps.Keys(step.Package.Scripts)) {
-		sources = append(sources, b.path(step.Package.Scripts[name]))
+		sources = append(sources, r.path(step.Package.Scripts[name]))
 	}
 	for _, source := range sources {
-		// A source may be a link, which the bundle follows.
+		// The bundle follows a source that is a symlink.
 		if resolved, err := filepath.EvalSymlinks(source); err == nil {
 			source = resolved
 		}
@@ -209,7 +207,7 @@ func (b *Builder) bundleKey(ctx context.Context, step plan.BundleStep, files []b
 			id := ""
 			switch info.Mode().Type() {
 			case 0:
-				digest, err := b.bench.Cache.FileDigest(ctx, file, info)
+				digest, err := r.bench.Cache.FileDigest(ctx, file, info)
 				if err != nil {
 					return err
 				}
@@ -221,7 +219,7 @@ func (b *Builder) bundleKey(ctx context.Context, step plan.BundleStep, files []b
 			default:
 				return fmt.Errorf("not a file, folder or symbolic link: %s", file)
 			}
-			// Quoted, since JSON replaces bytes that are not UTF-8.
+			// Quote names, since JSON replaces bytes that are not UTF-8.
 			content = append(content, strconv.Quote(file), images.ContextMode(info.Mode()).String(), strconv.Quote(id))
 			return nil
 		})
@@ -235,39 +233,38 @@ func (b *Builder) bundleKey(ctx context.Context, step plan.BundleStep, files []b
 		Release version.Release
 		Step    plan.BundleStep
 		Content []string
-	}{bundleVersion, b.Plan.Release, step, content})
+	}{bundleVersion, r.Plan.Release, step, content})
 }
 
-// writeChecksums writes, last of all, the checksums of every artifact of an
-// architecture that is there, whichever run made it.
-func (b *Builder) writeChecksums(ctx context.Context) error {
+// writeChecksums writes the checksums of all artifacts that exist, whichever run has made them, after all other
+// artifacts.
+func (r *Release) writeChecksums(ctx context.Context) error {
 	var errs []error
-	for _, step := range b.Plan.Checksums {
-		lines, err := b.checksums(ctx, step)
+	for _, step := range r.Plan.Checksums {
+		lines, err := r.checksums(ctx, step)
 		if err == nil {
-			err = output.WriteFile(b.path(step.Output), []byte(lines))
+			err = output.WriteFile(r.path(step.Output), []byte(lines))
 		}
 		if err == nil {
-			err = b.made(ctx, Made{Kind: "checksums", Name: step.Arch, Path: step.Output}, "")
+			err = r.made(ctx, Made{Kind: "checksums", Name: step.Arch, Path: step.Output}, "")
 		}
 		errs = append(errs, err)
 	}
 	return errors.Join(errs...)
 }
 
-// checksums is the text of a checksum file, as sha256sum writes it: bare names,
-// sorted.
-func (b *Builder) checksums(ctx context.Context, step plan.SumStep) (string, error) {
+// checksums returns the content of a checksum file in the format of sha256sum: names without folders, sorted.
+func (r *Release) checksums(ctx context.Context, step plan.SumStep) (string, error) {
 	var lines []string
-	for _, f := range b.full.Artifacts() {
+	for _, f := range r.full.Artifacts() {
 		if f.Platform.Architecture != step.Arch {
 			continue
 		}
-		for _, file := range b.folder.Files(f.Path) { // none, if it is another run's part
-			digest, ok := b.report.digest(file)
+		for _, file := range r.folder.Files(f.Path) { // none, if another run has to make it
+			digest, ok := r.report.digest(file)
 			if !ok {
 				var err error
-				if digest, _, err = b.fileDigest(ctx, file); err != nil {
+				if digest, _, err = r.fileDigest(ctx, file); err != nil {
 					return "", err
 				}
 			}

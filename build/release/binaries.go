@@ -13,66 +13,66 @@ import (
 	"github.com/slipway-build/slipway/images"
 )
 
-// A builtBinary is a BinaryStep that was done.
+// A builtBinary is a binary that this run has compiled.
 type builtBinary struct {
 	step   plan.BinaryStep
 	digest v1.Hash
 	size   int64
 }
 
-func (b *Builder) buildBinaries(ctx context.Context) error {
-	_, err := b.compile(ctx, b.Plan.Binaries)
+func (r *Release) buildBinaries(ctx context.Context) error {
+	_, err := r.compile(ctx, r.Plan.Binaries)
 	return err
 }
 
-// compile makes binaries of the plan, but for those that this run has made, in one go, so
-// that those of one module share its loading.
-func (b *Builder) compile(ctx context.Context, wanted []plan.BinaryStep) ([]builtBinary, error) {
-	if b.binaries == nil {
-		b.binaries = map[string]builtBinary{}
+// compile compiles binaries that this run has not compiled yet. It does so in one go, so that those of one module share
+// its loading.
+func (r *Release) compile(ctx context.Context, wanted []plan.BinaryStep) ([]builtBinary, error) {
+	if r.binaries == nil {
+		r.binaries = map[string]builtBinary{}
 	}
-	steps := slices.DeleteFunc(slices.Clone(wanted), func(s plan.BinaryStep) bool { _, made := b.binaries[s.Output]; return made })
+	steps := slices.DeleteFunc(slices.Clone(wanted), func(s plan.BinaryStep) bool { _, made := r.binaries[s.Output]; return made })
 	if len(steps) > 0 {
 		compiler := compile.New(compile.Options{
-			Jobs: b.options.Jobs, Cache: filepath.Join(b.options.Cache, "compile"),
-			Ignore: []string{b.path("dist")}, Offline: b.options.Offline,
+			Jobs: r.options.Jobs, Cache: filepath.Join(r.options.Cache, "compile"),
+			Ignore: []string{r.path("dist")}, Offline: r.options.Offline,
 		})
 		targets := make([]compile.Target, len(steps))
 		for i, s := range steps {
 			targets[i] = compile.Target{
-				Name: s.Name, Package: s.Package, Dir: b.path(s.Module), Platform: s.Platform.Platform,
-				Tags: s.Tags, Ldflags: s.Ldflags, Env: s.Env, Assert: s.Assert, Output: b.path(s.Output),
+				Name: s.Name, Package: s.Package, Dir: r.path(s.Module), Platform: s.Platform.Platform,
+				Tags: s.Tags, Ldflags: s.Ldflags, Env: s.Env, Assert: s.Assert, Output: r.path(s.Output),
 			}
 		}
 		results, err := compiler.Build(ctx, targets)
 		if err != nil {
 			return nil, err
 		}
-		for i, r := range results {
+		for i, result := range results {
 			s := steps[i]
-			b.binaries[s.Output] = builtBinary{s, r.Digest, r.Size}
-			b.report.add(Made{Kind: "binary", Name: s.Name, Platform: s.Platform, Path: s.Output, Digest: r.Digest.String(), Size: r.Size})
+			r.binaries[s.Output] = builtBinary{s, result.Digest, result.Size}
+			r.report.add(Made{Kind: "binary", Name: s.Name, Platform: s.Platform, Path: s.Output, Digest: result.Digest.String(), Size: result.Size})
 		}
 	}
 	made := make([]builtBinary, len(wanted))
 	for i, s := range wanted {
-		made[i] = b.binaries[s.Output]
+		made[i] = r.binaries[s.Output]
 	}
 	return made, nil
 }
 
-// A Made is something that a run made or found made: a file or an image.
+// A Made is a file or image that a run has made, or has found up to date.
 type Made struct {
 	// Kind is binary, image, index, archive, list, bundle, checksums or release.
 	Kind     string          `json:"kind"`
 	Name     string          `json:"name"`
 	Platform images.Platform `json:"platform,omitzero"`
-	// Ref is an image's tag, Path a file's, relative to the project.
+	// Ref is the tag of an image or index. Path is that of a file, relative to the project.
 	Ref  string `json:"ref,omitempty"`
 	Path string `json:"path,omitempty"`
-	// Digest is a file's SHA-256, or that of an image's manifest.
+	// Digest is the SHA-256 of a file, or of the manifest of an image.
 	Digest string `json:"digest"`
-	// Size is a file's, or what an image weighs in a registry, in bytes.
+	// Size is that of a file, or of an image in a registry, in bytes.
 	Size int64 `json:"size"`
 }
 

@@ -17,7 +17,7 @@ func TestBundleKeyHasEveryByteAndMode(t *testing.T) {
 		t.Skip("files have no modes, and names are UTF-16")
 	}
 	r := makeRelease(t)
-	b := r.builder()
+	b := r.open()
 	if err := b.openBench(); err != nil {
 		t.Fatal(err)
 	}

@@ -18,11 +18,11 @@ func TestCleanRemovesNothingOfOthers(t *testing.T) {
 	out := filepath.Join(r.dir, "elsewhere")
 	there := func(o *Options) { o.Dist = out }
 	testfile.Write(t, filepath.Join(out, "bin", "theirs"), "")
-	if err := r.builder(there).Clean(t.Context()); err == nil || !strings.Contains(err.Error(), "not an output folder of slipway") {
+	if err := r.open(there).Clean(t.Context()); err == nil || !strings.Contains(err.Error(), "not an output folder of slipway") {
 		t.Errorf("got %v, want that a folder without anything of ours is left alone", err)
 	}
-	r.do(r.builder(there), "build", "linux")
-	if err := r.builder(there).Clean(t.Context()); err != nil {
+	r.do(r.open(there), "build", "linux")
+	if err := r.open(there).Clean(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff([]string{"bin/theirs"}, slices.Sorted(maps.Keys(r.files("elsewhere")))); diff != "" {
@@ -30,7 +30,7 @@ func TestCleanRemovesNothingOfOthers(t *testing.T) {
 	}
 	// dist itself needs no sign, as after a run that was killed at once.
 	testfile.Write(t, filepath.Join(r.dir, "dist", "bin", "linux-amd64", "acme"), "")
-	if err := r.builder().Clean(t.Context()); err != nil {
+	if err := r.open().Clean(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := os.Stat(filepath.Join(r.dir, "dist")); !os.IsNotExist(err) {
@@ -40,10 +40,10 @@ func TestCleanRemovesNothingOfOthers(t *testing.T) {
 
 func TestLookingMakesNothing(t *testing.T) {
 	r := makeRelease(t)
-	if _, err := r.builder().Preflight(t.Context()); err != nil {
+	if _, err := r.open().Preflight(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if err := r.builder().Verify(t.Context()); err == nil || !strings.Contains(err.Error(), "run build and package first") {
+	if err := r.open().Verify(t.Context()); err == nil || !strings.Contains(err.Error(), "run build and package first") {
 		t.Errorf("got %v, want that there is nothing to verify", err)
 	}
 	if _, err := os.Stat(filepath.Join(r.dir, "dist")); !os.IsNotExist(err) {

@@ -233,7 +233,7 @@ func TestDamageInTheCacheIsMended(t *testing.T) {
 		}
 	}
 	r.t = t
-	if err := r.builder().Verify(t.Context()); err != nil {
+	if err := r.open().Verify(t.Context()); err != nil {
 		t.Error(err)
 	}
 }
@@ -250,7 +250,7 @@ func (r *testRelease) packageWith(ctx context.Context) {
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	if err := r.builder().Run(ctx, s); err != nil {
+	if err := r.open().Run(ctx, s); err != nil {
 		r.t.Fatal(err)
 	}
 }

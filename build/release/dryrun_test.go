@@ -22,7 +22,7 @@ func TestADryRunListsWhatARunMakes(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			b := r.builder()
+			b := r.open()
 			var want, got []string
 			selected := b.Selected(selection)
 			for _, s := range selected.Binaries {

@@ -43,7 +43,7 @@ func TestATagIsNotReplacedUnlessAsked(t *testing.T) {
 			testfile.Write(t, filepath.Join(r.dir, "charts", "chart.yaml"), "name: changed\n")
 			c.change(r)
 			r.run("build")
-			err := r.try(r.builder(), "publish", "images", "index")
+			err := r.try(r.open(), "publish", "images", "index")
 			after := r.pushed(r.registry, "team/acme-runtime")
 			if c.ok {
 				if err != nil {
@@ -104,7 +104,7 @@ func TestOnlyACleanTaggedCommitIsPublished(t *testing.T) {
 			r.git("commit", "-q", "-m", "first")
 			c.change(r)
 			r.run("build")
-			err := r.try(r.builder(), "publish", "images", "index")
+			err := r.try(r.open(), "publish", "images", "index")
 			switch found := r.pushed(r.registry, "team/acme-runtime"); {
 			case c.want == "" && (err != nil || len(found) != 6):
 				t.Errorf("%v; the registry has %v", err, found)
@@ -154,7 +154,7 @@ func TestDestinationsAreCheckedBeforeTheFirstWrite(t *testing.T) {
   - {directory: LICENSE/below}
 `)
 	r.run("package")
-	err := r.try(r.builder(), "publish")
+	err := r.try(r.open(), "publish")
 	for _, want := range []string{"push repository readonly/acme-runtime", "push repository readonly/files", "GITHUB_TOKEN is not set", "LICENSE is not a folder"} {
 		if err == nil || strings.Count(err.Error(), want) != 1 {
 			t.Errorf("%q is not in the error, or more than once:\n%v", want, err)

@@ -20,35 +20,34 @@ import (
 	"github.com/slipway-build/slipway/internal/parallel"
 )
 
-// buildImages makes all images of the plan and their indexes, and the binaries that they
-// are made from.
-func (b *Builder) buildImages(ctx context.Context) error {
-	if _, err := b.compile(ctx, b.readByImages()); err != nil {
+// buildImages makes the images and indexes of the plan, and the binaries in them.
+func (r *Release) buildImages(ctx context.Context) error {
+	if _, err := r.compile(ctx, r.readByImages()); err != nil {
 		return err
 	}
-	if err := parallel.Each(ctx, len(b.Plan.Images), b.options.Jobs, func(i int) error {
-		_, err := b.image(ctx, b.Plan.Images[i])
+	if err := parallel.Each(ctx, len(r.Plan.Images), r.options.Jobs, func(i int) error {
+		_, err := r.image(ctx, r.Plan.Images[i])
 		return err
 	}); err != nil {
 		return err
 	}
-	// Those of Windows versions stand before those that hold them.
-	for _, step := range b.Plan.Indexes {
-		if _, err := b.index(ctx, step); err != nil {
+	// In the plan, indexes of Windows versions come before those that contain them.
+	for _, step := range r.Plan.Indexes {
+		if _, err := r.index(ctx, step); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// image makes one image, in dist/oci under its tag.
-func (b *Builder) image(ctx context.Context, step plan.ImageStep) (v1.Image, error) {
-	return b.images.Do(ctx, step.Ref, func() (v1.Image, error) {
-		image, err := b.assemble(ctx, step)
+// image makes one image in dist/oci, under its tag.
+func (r *Release) image(ctx context.Context, step plan.ImageStep) (v1.Image, error) {
+	return r.images.Do(ctx, step.Ref, func() (v1.Image, error) {
+		image, err := r.assemble(ctx, step)
 		if err != nil {
 			return nil, err
 		}
-		// What a base offered may be another build than what the plan says.
+		// The base image may be for another build of Windows than the plan.
 		platform, err := images.ConfigPlatform(image)
 		if err == nil && !images.SamePlatform(platform, step.Platform.Platform) {
 			err = fmt.Errorf("it is for %s", images.FormatPlatform(platform))
@@ -56,7 +55,7 @@ func (b *Builder) image(ctx context.Context, step plan.ImageStep) (v1.Image, err
 		if err != nil {
 			return nil, fmt.Errorf("image %s for %s: %w", step.Image, step.Platform, err)
 		}
-		if err := b.layout.AddImage(ctx, image); err != nil {
+		if err := r.layout.AddImage(ctx, image); err != nil {
 			return nil, fmt.Errorf("image %s for %s: %w", step.Image, step.Platform, err)
 		}
 		d, err := partial.Descriptor(image)
@@ -64,59 +63,59 @@ func (b *Builder) image(ctx context.Context, step plan.ImageStep) (v1.Image, err
 			return nil, err
 		}
 		d.Platform = &platform
-		if err := b.layout.Tag(ctx, step.Ref, *d); err != nil {
+		if err := r.layout.Tag(ctx, step.Ref, *d); err != nil {
 			return nil, err
 		}
 		size, err := images.ImageSize(image)
 		if err != nil {
 			return nil, err
 		}
-		b.report.add(Made{Kind: "image", Name: step.Image, Platform: step.Platform, Ref: step.Ref, Digest: d.Digest.String(), Size: size})
-		// From here on it is read from dist/oci, as it will be published.
-		return b.layout.Image(d.Digest)
+		r.report.add(Made{Kind: "image", Name: step.Image, Platform: step.Platform, Ref: step.Ref, Digest: d.Digest.String(), Size: size})
+		// Read it from dist/oci, as publish does.
+		return r.layout.Image(d.Digest)
 	})
 }
 
-func (b *Builder) assemble(ctx context.Context, step plan.ImageStep) (v1.Image, error) {
-	// Load has checked the same, but not what did not exist yet.
-	if err := b.Config.CheckImage(step.Dockerfile, step.Context, step.Contexts, step.EngineOpts); err != nil {
+func (r *Release) assemble(ctx context.Context, step plan.ImageStep) (v1.Image, error) {
+	// config.Load has made the same check, but not of files that did not exist then.
+	if err := r.Config.CheckImage(step.Dockerfile, step.Context, step.Contexts, step.EngineOpts); err != nil {
 		return nil, fmt.Errorf("image %s: %w", step.Image, err)
 	}
-	assembler, err := b.bench.Assembler(ctx, step.Builder, step.Address, workbench.EngineOptions(step.EngineOpts.OnDisk(b.path)))
+	assembler, err := r.bench.Assembler(ctx, step.Builder, step.Address, workbench.EngineOptions(step.EngineOpts.OnDisk(r.path)))
 	if err != nil {
 		return nil, fmt.Errorf("image %s: %w", step.Image, err)
 	}
-	return assembler.Assemble(ctx, b.buildContext(step))
+	return assembler.Assemble(ctx, r.buildContext(step))
 }
 
-func (b *Builder) buildContext(step plan.ImageStep) images.BuildContext {
+func (r *Release) buildContext(step plan.ImageStep) images.BuildContext {
 	contexts := make(map[string]string, len(step.Contexts))
 	for name, value := range step.Contexts {
-		contexts[name] = b.contextValue(value)
+		contexts[name] = r.contextValue(value)
 	}
 	return images.BuildContext{
-		Dir: b.path(step.Context), Dockerfile: b.relative(step.Dockerfile), Target: step.Target,
+		Dir: r.path(step.Context), Dockerfile: r.relative(step.Dockerfile), Target: step.Target,
 		Platform: step.Platform.Platform, Args: step.Args, Labels: step.Labels, Contexts: contexts,
-		Epoch: givenEpoch(b.Plan.Release), Format: step.Format, Modes: step.Modes, NoCache: b.options.NoCache,
+		Epoch: givenEpoch(r.Plan.Release), Format: step.Format, Modes: step.Modes, NoCache: r.options.NoCache,
 	}
 }
 
-// readByImages are the binaries that an image of the plan may be made from. A Dockerfile
-// that cannot be read yet, such as one of a syntax of its own, may read any.
-func (b *Builder) readByImages() []plan.BinaryStep {
+// readByImages returns the binaries that the images of the plan may contain. Those are all if a Dockerfile cannot be
+// read yet, for instance because it names a frontend.
+func (r *Release) readByImages() []plan.BinaryStep {
 	var all assemble.Reads
-	for _, step := range b.Plan.Images {
-		reads, err := assemble.New(assemble.Options{}).Reads(b.buildContext(step))
+	for _, step := range r.Plan.Images {
+		reads, err := assemble.New(assemble.Options{}).Reads(r.buildContext(step))
 		if err != nil {
-			return b.Plan.Binaries
+			return r.Plan.Binaries
 		}
 		all = append(all, reads...)
 	}
-	return slices.DeleteFunc(slices.Clone(b.Plan.Binaries), func(s plan.BinaryStep) bool { return !all.Has(b.path(s.Output)) })
+	return slices.DeleteFunc(slices.Clone(r.Plan.Binaries), func(s plan.BinaryStep) bool { return !all.Has(r.path(s.Output)) })
 }
 
-// givenEpoch is the time of a release, or zero if neither a commit nor the
-// environment gave one: then a Dockerfile may say it.
+// givenEpoch returns the time of a release. It is zero if neither a commit nor the environment states it; then a
+// Dockerfile may.
 func givenEpoch(r version.Release) time.Time {
 	if r.Commit == "" && r.Epoch.Unix() == 0 {
 		return time.Time{}
@@ -124,42 +123,40 @@ func givenEpoch(r version.Release) time.Time {
 	return r.Epoch
 }
 
-// contextValue makes the folder of a named context one on disk; what has a scheme
-// other than a layout's stays as it is.
-func (b *Builder) contextValue(value string) string {
+// contextValue returns a named context with the location of its folder or layout.
+func (r *Release) contextValue(value string) string {
 	if dir, ok := strings.CutPrefix(value, "oci-layout://"); ok {
-		return "oci-layout://" + b.path(dir)
+		return "oci-layout://" + r.path(dir)
 	}
 	if strings.Contains(value, "://") {
 		return value
 	}
-	return b.path(value)
+	return r.path(value)
 }
 
-// index makes an index of images of dist/oci, in dist/oci. What this run leaves out
-// is as an earlier run made it from the same inputs, so that build:linux and
-// build:windows are together what build:all is.
-func (b *Builder) index(ctx context.Context, step plan.IndexStep) (v1.ImageIndex, error) {
-	return b.indexes.Do(ctx, step.Ref, func() (v1.ImageIndex, error) {
+// index makes an index in dist/oci. Members that this run leaves out are those that an earlier run made from the same
+// inputs, so that build:linux and build:windows together make what build:all does.
+func (r *Release) index(ctx context.Context, step plan.IndexStep) (v1.ImageIndex, error) {
+	return r.indexes.Do(ctx, step.Ref, func() (v1.ImageIndex, error) {
 		var (
 			entries []images.IndexEntry
 			errs    []error
 		)
-		earlier, err := b.readOwnReport()
+		earlier, err := r.readOwnReport()
 		if err != nil {
 			return nil, err
 		}
-		// All members of the release, whatever this run was narrowed to.
-		whole, _ := b.full.Index(step.Ref)
+		// The index has all members of the release, even if this run is narrowed to some.
+		whole, _ := r.full.Index(step.Ref)
 		for _, member := range whole.Members {
 			entry := images.IndexEntry{Name: member}
 			var err error
-			if nested, ok := b.Plan.Index(member); ok {
-				entry.Index, err = b.index(ctx, nested)
-			} else if of, ok := b.Plan.Image(member); ok {
-				entry.Image, err = b.image(ctx, of)
+			if nested, ok := r.Plan.Index(member); ok {
+				entry.Index, err = r.index(ctx, nested)
+			} else if of, ok := r.Plan.Image(member); ok {
+				entry.Image, err = r.image(ctx, of)
 			} else {
-				entry.Image, entry.Index, err = b.earlierMember(earlier, member)
+				entry.Image, entry.Index, err = r.earlierMember(earlier, member)
 			}
 			errs = append(errs, err)
 			if entry.Image != nil || entry.Index != nil {
@@ -173,32 +170,32 @@ func (b *Builder) index(ctx context.Context, step plan.IndexStep) (v1.ImageIndex
 		if err != nil {
 			return nil, fmt.Errorf("index %s: %w", step.Ref, err)
 		}
-		if err := b.layout.AddIndex(ctx, index); err != nil {
+		if err := r.layout.AddIndex(ctx, index); err != nil {
 			return nil, fmt.Errorf("index %s: %w", step.Ref, err)
 		}
 		d, err := partial.Descriptor(index)
 		if err != nil {
 			return nil, err
 		}
-		if err := b.layout.Tag(ctx, step.Ref, *d); err != nil {
+		if err := r.layout.Tag(ctx, step.Ref, *d); err != nil {
 			return nil, err
 		}
 		made := Made{Kind: "index", Name: step.Image, Ref: step.Ref, Digest: d.Digest.String(), Size: d.Size}
 		if step.Platform != nil {
 			made.Platform = *step.Platform
 		}
-		b.report.add(made)
-		return b.layout.Index(d.Digest)
+		r.report.add(made)
+		return r.layout.Index(d.Digest)
 	})
 }
 
-// earlierMember is what an earlier run left in dist/oci under a tag, if one did.
-func (b *Builder) earlierMember(earlier Report, ref string) (v1.Image, v1.ImageIndex, error) {
+// earlierMember returns the image or index that an earlier run made under a tag, if there is one.
+func (r *Release) earlierMember(earlier Report, ref string) (v1.Image, v1.ImageIndex, error) {
 	i := slices.IndexFunc(earlier.Made, func(m Made) bool { return m.Ref == ref })
 	if i < 0 {
 		return nil, nil, nil
 	}
-	d, err := b.layout.Lookup(ref)
+	d, err := r.layout.Lookup(ref)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil, nil
 	}
@@ -206,9 +203,9 @@ func (b *Builder) earlierMember(earlier Report, ref string) (v1.Image, v1.ImageI
 		return nil, nil, err
 	}
 	if d.MediaType.IsIndex() {
-		index, err := b.layout.Index(d.Digest)
+		index, err := r.layout.Index(d.Digest)
 		return nil, index, err
 	}
-	image, err := b.layout.Image(d.Digest)
+	image, err := r.layout.Image(d.Digest)
 	return image, nil, err
 }

@@ -13,18 +13,18 @@ import (
 	"github.com/slipway-build/slipway/build/version"
 )
 
-// Inputs are what a release was made from, beside what its Release says.
+// Inputs are what decides the bytes of a release, in addition to its version.Release.
 type Inputs struct {
-	// Plan is the SHA-256 of the whole plan, whatever a run was narrowed to. It leaves out
-	// what decides no byte: destinations, and where engines and their caches are.
+	// Plan is the SHA-256 of the full plan, without what decides no bytes: destinations, addresses of engines and
+	// options of their caches.
 	Plan string `json:"plan"`
-	// Variables are those that end up in the names of images, in binaries or in images.
+	// Variables are the variables that become part of the names of images, of binaries or of images, with their values.
 	Variables map[string]string `json:"variables"`
 }
 
-// inputs are those of this run.
-func (b *Builder) inputs() (Inputs, error) {
-	plan := *b.full
+// inputs returns the inputs of this run.
+func (r *Release) inputs() (Inputs, error) {
+	plan := *r.full
 	plan.Destinations, plan.Skipped, plan.Release = nil, nil, version.Release{}
 	plan.Images = slices.Clone(plan.Images)
 	for i := range plan.Images {
@@ -42,22 +42,22 @@ func (b *Builder) inputs() (Inputs, error) {
 	if err != nil {
 		return Inputs{}, err
 	}
-	variables := map[string]string{"REGISTRY": b.Config.Registry, "REPO": b.Config.Repository}
-	for name, value := range b.Config.Linked {
+	variables := map[string]string{"REGISTRY": r.Config.Registry, "REPO": r.Config.Repository}
+	for name, value := range r.Config.Linked {
 		variables[name] = value
 	}
 	return Inputs{Plan: "sha256:" + digest, Variables: variables}, nil
 }
 
-// same says whether a report is of what this run would make.
-func (b *Builder) same(r Report) (bool, error) {
-	differences, err := b.differences(r)
-	return r.Project != "" && len(differences) == 0, err
+// same reports whether a report has the inputs of this run.
+func (r *Release) same(report Report) (bool, error) {
+	differences, err := r.differences(report)
+	return report.Project != "" && len(differences) == 0, err
 }
 
-// differences says in words how the inputs of a report and of this run differ.
-func (b *Builder) differences(r Report) ([]string, error) {
-	now, err := b.inputs()
+// differences describes how the inputs of a report differ from those of this run.
+func (r *Release) differences(report Report) ([]string, error) {
+	now, err := r.inputs()
 	if err != nil {
 		return nil, err
 	}
@@ -67,26 +67,26 @@ func (b *Builder) differences(r Report) ([]string, error) {
 			out = append(out, fmt.Sprintf("%s was %s and is %s", what, orNone(then), orNone(now)))
 		}
 	}
-	old, new := r.Release, b.Plan.Release
-	differs("the project", r.Project, b.Plan.Project)
+	old, new := report.Release, r.Plan.Release
+	differs("the project", report.Project, r.Plan.Project)
 	differs("the version", old.Version, new.Version)
 	differs("the commit", old.Commit, new.Commit)
 	differs("the checkout", state(old), state(new))
 	differs("SOURCE_DATE_EPOCH", old.Epoch.UTC().Format(time.RFC3339), new.Epoch.UTC().Format(time.RFC3339))
 	switch {
-	case r.Inputs == nil:
+	case report.Inputs == nil:
 		return append(out, "an older slipway wrote it, without its inputs"), nil
-	case r.Inputs.Plan == now.Plan:
+	case report.Inputs.Plan == now.Plan:
 		return out, nil
 	}
 	before := len(out)
-	names := append(slices.Sorted(maps.Keys(r.Inputs.Variables)), slices.Sorted(maps.Keys(now.Variables))...)
+	names := append(slices.Sorted(maps.Keys(report.Inputs.Variables)), slices.Sorted(maps.Keys(now.Variables))...)
 	slices.Sort(names)
 	for _, name := range slices.Compact(names) {
-		differs("the variable "+name, r.Inputs.Variables[name], now.Variables[name])
+		differs("the variable "+name, report.Inputs.Variables[name], now.Variables[name])
 	}
 	if len(out) == before && old.Version == new.Version {
-		out = append(out, b.Config.File+" or an image list has changed")
+		out = append(out, r.Config.File+" or an image list has changed")
 	}
 	return out, nil
 }
@@ -98,7 +98,7 @@ func orNone(s string) string {
 	return s
 }
 
-// state says whether files differ from the commit.
+// state says whether tracked files differ from the commit.
 func state(r version.Release) string {
 	if r.Dirty {
 		return "one with changes"
@@ -106,42 +106,41 @@ func state(r version.Release) string {
 	return "one without changes"
 }
 
-// checkInputs is an error if dist was made from other inputs than this run has.
-func (b *Builder) checkInputs(r Report) error {
-	differences, err := b.differences(r)
+// checkInputs returns an error if a report has other inputs than this run.
+func (r *Release) checkInputs(report Report) error {
+	differences, err := r.differences(report)
 	if err != nil || len(differences) == 0 {
 		return err
 	}
 	return fmt.Errorf("%s is for %s, but this is %s: %s: run build and package again, or restore the previous inputs",
-		b.relative(output.ReportFile), r.Release.Version, b.Plan.Release.Version, strings.Join(differences, "; "))
+		r.relative(output.ReportFile), report.Release.Version, r.Plan.Release.Version, strings.Join(differences, "; "))
 }
 
-// asMade returns a builder of the same configuration that names images as dist has
-// them, and what was reported of dist. REGISTRY and REPO count when something is made;
-// where a later publish goes changes nothing in dist.
-func (b *Builder) asMade(ctx context.Context) (*Builder, Report, error) {
-	report, err := b.readReport()
+// asMade returns a Release of the same configuration with the names of images in dist, and the report of dist. REGISTRY
+// and REPO matter when an image is made. Their values in a later publish or verify change nothing in dist.
+func (r *Release) asMade(ctx context.Context) (*Release, Report, error) {
+	report, err := r.readReport()
 	if err != nil || report.Inputs == nil {
-		return b, report, err
+		return r, report, err
 	}
 	made := report.Inputs.Variables
-	if made["REGISTRY"] == b.Config.Registry && made["REPO"] == b.Config.Repository {
-		return b, report, nil
+	if made["REGISTRY"] == r.Config.Registry && made["REPO"] == r.Config.Repository {
+		return r, report, nil
 	}
-	options := b.options
-	options.Config = b.Config.File
+	options := r.options
+	options.Config = r.Config.File
 	options.Getenv = func(name string) (string, bool) {
 		if name == "REGISTRY" || name == "REPO" {
 			return made[name], made[name] != ""
 		}
-		return b.options.Getenv(name)
+		return r.options.Getenv(name)
 	}
 	named, err := Open(ctx, options)
 	if err != nil {
 		return nil, report, err
 	}
-	// Destinations are those of this run, whose environment they may name.
-	named.Plan.Destinations, named.full.Destinations = b.Plan.Destinations, b.full.Destinations
-	named.bench = b.bench
+	// Destinations may contain variables, and those of this run count.
+	named.Plan.Destinations, named.full.Destinations = r.Plan.Destinations, r.full.Destinations
+	named.bench = r.bench
 	return named, report, nil
 }

@@ -21,7 +21,7 @@ func TestWhatAKilledRunLeaves(t *testing.T) {
 	}
 	foreign := filepath.Join(r.dir, "dist", "artifacts", ".theirs.tar.123.tmp")
 	testfile.Write(t, foreign, "")
-	if err := r.builder().Verify(t.Context()); err != nil {
+	if err := r.open().Verify(t.Context()); err != nil {
 		t.Errorf("verify: %v", err)
 	}
 	r.run("build", "binaries")

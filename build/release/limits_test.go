@@ -26,7 +26,7 @@ func TestTheLimitOfUnpackingCanBeSet(t *testing.T) {
 	}
 	testfile.Write(t, filepath.Join(r.dir, "files.tar"), archive.String())
 	r.options.UnpackLimit = 50_000
-	if err := r.try(r.builder(), "build", "images"); err == nil || !strings.Contains(err.Error(), "Dockerfile:2") {
+	if err := r.try(r.open(), "build", "images"); err == nil || !strings.Contains(err.Error(), "Dockerfile:2") {
 		t.Errorf("got %v, want an error at the ADD", err)
 	}
 	r.options.UnpackLimit = 200_000

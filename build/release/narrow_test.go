@@ -33,10 +33,10 @@ var allVersions = []string{"linux/amd64", "linux/arm64", "windows/amd64 10.0.261
 func TestNarrowedRunsAreTogetherWhatAWholeOneIs(t *testing.T) {
 	r := makeRelease(t)
 	for _, system := range plan.Systems {
-		r.do(r.builder(func(o *Options) { o.OS = system }), "build", system)
+		r.do(r.open(func(o *Options) { o.OS = system }), "build", system)
 	}
 	one := func(o *Options) { o.Platforms = platforms(t, "windows/amd64:10.0.20348.4294") }
-	b := r.builder(one)
+	b := r.open(one)
 	r.do(b, "build")
 	const suffix = "/team/acme-runtime:v1.2.3-acme1"
 	for tag, want := range map[string][]string{"": allVersions, "-windows-amd64": allVersions[2:]} {
@@ -55,7 +55,7 @@ func TestNarrowedRunsAreTogetherWhatAWholeOneIs(t *testing.T) {
 
 	// Another release takes nothing over.
 	r.env["TAG"] = "v1.2.4+acme1"
-	b = r.builder(one)
+	b = r.open(one)
 	r.do(b, "build")
 	d, err := b.layout.Lookup(r.registry + "/team/acme-runtime:v1.2.4-acme1")
 	if err != nil {
@@ -75,10 +75,10 @@ func TestPublishingOneWindowsVersionKeepsTheOthers(t *testing.T) {
 	r.run("build")
 	r.run("publish", "images", "index")
 	// As on another machine, which has made nothing else.
-	if err := r.builder().Clean(t.Context()); err != nil {
+	if err := r.open().Clean(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	b := r.builder(func(o *Options) { o.Platforms = platforms(t, "windows/amd64:10.0.20348.4294") })
+	b := r.open(func(o *Options) { o.Platforms = platforms(t, "windows/amd64:10.0.20348.4294") })
 	r.do(b, "build")
 	r.do(b, "publish", "images")
 	r.do(b, "publish", "index")

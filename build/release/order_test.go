@@ -121,7 +121,7 @@ func TestVerbsInEveryOrder(t *testing.T) {
 						change = append(change, func(o *Options) { o.OS = system })
 					}
 				}
-				b := r.builder(change...)
+				b := r.open(change...)
 				before := r.files("dist")
 				if words[0] == "verify" {
 					if err := b.Verify(t.Context()); err != nil {
@@ -166,14 +166,14 @@ func TestPublishMakesNothing(t *testing.T) {
 			r := makeRelease(t)
 			for _, step := range c.make {
 				words := strings.Fields(step)
-				r.do(r.builder(func(o *Options) {
+				r.do(r.open(func(o *Options) {
 					if strings.HasSuffix(step, "linux") {
 						o.OS = "linux"
 					}
 				}), words[0], words[1:]...)
 			}
 			before := len(r.files("dist"))
-			err := r.try(r.builder(), "publish", c.publish...)
+			err := r.try(r.open(), "publish", c.publish...)
 			if err == nil || !strings.Contains(err.Error(), c.want) {
 				t.Errorf("got %v, want %q", err, c.want)
 			}
@@ -216,7 +216,7 @@ func TestPublishSaysWhichInputsChanged(t *testing.T) {
 			env := maps.Clone(r.env)
 			text, list := r.read(config.FileName), r.read("images.txt")
 			c.change(r)
-			for verb, err := range map[string]error{"publish": r.try(r.builder(), "publish"), "verify": r.builder().Verify(t.Context())} {
+			for verb, err := range map[string]error{"publish": r.try(r.open(), "publish"), "verify": r.open().Verify(t.Context())} {
 				switch {
 				case c.want == "" && err != nil:
 					t.Errorf("%s: %v", verb, err)
@@ -256,7 +256,7 @@ func TestAnIndexOfSeveralMachines(t *testing.T) {
 		return m
 	}
 	amd64 := machine("linux/amd64")
-	if err := amd64.try(amd64.builder(), "publish"); err == nil || !strings.Contains(err.Error(), "publish the images of every platform first") {
+	if err := amd64.try(amd64.open(), "publish"); err == nil || !strings.Contains(err.Error(), "publish the images of every platform first") {
 		t.Errorf("got %v, want that the other platforms are not there", err)
 	}
 	machine("linux/arm64")
@@ -267,7 +267,7 @@ func TestAnIndexOfSeveralMachines(t *testing.T) {
 	}
 	image := imagetest.Image(t, "linux/arm64", imagetest.Layer(t, imagetest.Files{"other": ""}))
 	imagetest.Push(t, r.registry+"/team/acme-runtime:v1.2.3-acme1-linux-amd64", image)
-	if err := amd64.try(amd64.builder(), "publish", "index"); err == nil || !strings.Contains(err.Error(), "but dist has") {
+	if err := amd64.try(amd64.open(), "publish", "index"); err == nil || !strings.Contains(err.Error(), "but dist has") {
 		t.Errorf("got %v, want that the registry has another image than dist", err)
 	}
 }

@@ -21,7 +21,7 @@ func TestABuildReadsNothingOutside(t *testing.T) {
 		t.Fatal(err)
 	}
 	testfile.Write(t, file, strings.Replace(string(yaml), "{source: LICENSE}", `{source: "made/${PLATFORM}/token"}`, 1))
-	b := r.builder()
+	b := r.open()
 	testfile.Symlink(t, outside, filepath.Join(r.dir, "made"))
 	for _, platform := range []string{"linux-amd64", "linux-arm64", "windows-amd64"} {
 		testfile.Write(t, filepath.Join(outside, platform, "token"), "secret")

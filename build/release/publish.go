@@ -19,29 +19,29 @@ import (
 	"github.com/slipway-build/slipway/internal/parallel"
 )
 
-// registryDestinations are the destinations for images.
-func (b *Builder) registryDestinations() []config.Destination {
-	return slices.DeleteFunc(slices.Clone(b.Plan.Destinations), func(d config.Destination) bool { return d.Registry == "" })
+// registryDestinations returns the destinations of images.
+func (r *Release) registryDestinations() []config.Destination {
+	return slices.DeleteFunc(slices.Clone(r.Plan.Destinations), func(d config.Destination) bool { return d.Registry == "" })
 }
 
-// artifactDestinations are those for files.
-func (b *Builder) artifactDestinations() []config.Destination {
-	return slices.DeleteFunc(slices.Clone(b.Plan.Destinations), func(d config.Destination) bool { return d.Registry != "" })
+// artifactDestinations returns the destinations of dist/artifacts.
+func (r *Release) artifactDestinations() []config.Destination {
+	return slices.DeleteFunc(slices.Clone(r.Plan.Destinations), func(d config.Destination) bool { return d.Registry != "" })
 }
 
-// at is a tag of the plan as a destination has it.
-func (b *Builder) at(d config.Destination, ref string) (name.Reference, error) {
-	own := b.Config.Registry + "/" + b.Config.Repository + "/"
+// at returns a tag of the plan as a destination has it.
+func (r *Release) at(d config.Destination, ref string) (name.Reference, error) {
+	own := r.Config.Registry + "/" + r.Config.Repository + "/"
 	return images.ParseReference(d.Registry + "/" + d.Repository + "/" + strings.TrimPrefix(ref, own))
 }
 
-// publish sends what lies in dist to the destinations, and makes nothing. All that
-// stands in the way, at any destination, is said before the first is written to.
-func (b *Builder) publish(ctx context.Context, parts []string) error {
-	if err := b.openBench(); err != nil {
+// publish sends what is in dist to the destinations, and makes nothing. It reports everything that prevents that, at
+// any destination, before it sends anything.
+func (r *Release) publish(ctx context.Context, parts []string) error {
+	if err := r.openBench(); err != nil {
 		return err
 	}
-	p, err := b.newPublication(ctx, parts)
+	p, err := r.newPublication(ctx, parts)
 	if err != nil {
 		return err
 	}
@@ -51,22 +51,22 @@ func (b *Builder) publish(ctx context.Context, parts []string) error {
 	return p.send(ctx)
 }
 
-// A publication is one run of publish. Its Builder names images as dist has them.
+// A publication is one run of publish. Its Release has the names of images in dist.
 type publication struct {
-	*Builder
+	*Release
 	parts     []string
 	published *report
 	report    Report
-	// layout is dist/oci, or nil if that is not there.
+	// layout is dist/oci, or nil if it does not exist.
 	layout *store.Store
-	// pushes are in the order in which they are sent: images, indexes of Windows
-	// versions, other indexes, artifacts. What is in one phase is sent at the same time.
+	// pushes are sent in phases, one after the other: images, indexes of Windows versions, other indexes, OCI
+	// artifacts. The pushes of a phase are sent at the same time.
 	pushes [4][]push
-	// files are those of dist/artifacts, checksums last.
+	// files are those of dist/artifacts, with the checksums last.
 	files []string
 }
 
-// A push is an image, an index or an artifact, and where it goes.
+// A push is an image, an index or an OCI artifact, and its destination.
 type push struct {
 	to       config.Destination
 	ref      name.Reference
@@ -75,13 +75,13 @@ type push struct {
 	made     Made
 }
 
-func (b *Builder) newPublication(ctx context.Context, parts []string) (*publication, error) {
-	made, report, err := b.asMade(ctx)
+func (r *Release) newPublication(ctx context.Context, parts []string) (*publication, error) {
+	made, report, err := r.asMade(ctx)
 	if err != nil {
 		return nil, err
 	}
-	p := &publication{Builder: made, parts: parts, published: &b.published, report: report}
-	p.layout, err = store.OpenLayout(b.path("dist/oci"))
+	p := &publication{Release: made, parts: parts, published: &r.published, report: report}
+	p.layout, err = store.OpenLayout(r.path("dist/oci"))
 	if errors.Is(err, fs.ErrNotExist) {
 		err = nil
 	}
@@ -90,8 +90,7 @@ func (b *Builder) newPublication(ctx context.Context, parts []string) (*publicat
 
 func (p *publication) wants(part string) bool { return slices.Contains(p.parts, part) }
 
-// gather finds all that is to be sent, and reports together what is missing or is not
-// what was made.
+// gather finds everything to send. It reports everything that is missing, or is not what was made.
 func (p *publication) gather(ctx context.Context) error {
 	files := p.wants("artifacts") && len(p.artifactDestinations()) > 0
 	switch {
@@ -116,8 +115,7 @@ func (p *publication) gather(ctx context.Context) error {
 	return errors.Join(parallel.Distinct(errs)...)
 }
 
-// gatherImages finds every image of the plan, and the indexes of Windows versions whose
-// members are all among them.
+// gatherImages adds the images of the plan, and the indexes of Windows versions whose members are all among them.
 func (p *publication) gatherImages() error {
 	var errs []error
 	for _, d := range p.registryDestinations() {
@@ -131,7 +129,7 @@ func (p *publication) gatherImages() error {
 		for _, step := range p.Plan.Indexes {
 			whole, _ := p.full.Index(step.Ref)
 			if step.Platform == nil || len(step.Members) < len(whole.Members) {
-				continue // it is left to gatherIndexes
+				continue // gatherIndexes adds it
 			}
 			index, digest, err := p.index(step.Ref)
 			if err == nil {
@@ -143,7 +141,7 @@ func (p *publication) gatherImages() error {
 	return errors.Join(parallel.Distinct(errs)...)
 }
 
-// add notes one push.
+// add adds one push to a phase.
 func (p *publication) add(phase int, d config.Destination, ref string, artifact images.Artifact, digest v1.Hash, made Made) error {
 	to, err := p.at(d, ref)
 	if err != nil {
@@ -153,7 +151,7 @@ func (p *publication) add(phase int, d config.Destination, ref string, artifact 
 	return nil
 }
 
-// lookup is what dist/oci has under a tag of the plan, which must be what was reported.
+// lookup returns what dist/oci has under a tag of the plan. It must be what the report says.
 func (p *publication) lookup(ref string) (v1.Descriptor, error) {
 	if p.layout == nil {
 		return v1.Descriptor{}, fmt.Errorf("no images in %s: run build first", p.relative("dist/oci"))
@@ -172,7 +170,7 @@ func (p *publication) lookup(ref string) (v1.Descriptor, error) {
 	return d, nil
 }
 
-// reported is the digest that artifacts.json has for a tag.
+// reported returns the digest that the report has for a tag.
 func (p *publication) reported(ref string) (digest string, ok bool) {
 	i := slices.IndexFunc(p.report.Made, func(m Made) bool { return m.Ref == ref })
 	if i < 0 {
@@ -199,8 +197,8 @@ func (p *publication) index(ref string) (v1.ImageIndex, v1.Hash, error) {
 	return index, d.Digest, err
 }
 
-// gatherIndexes finds the tags of Windows and the multi-OS tags, for all platforms of the
-// release: each platform may have been pushed by another machine.
+// gatherIndexes adds the indexes of Windows versions and of all platforms of the release, since other machines may have
+// pushed other platforms.
 func (p *publication) gatherIndexes(ctx context.Context) error {
 	type job struct {
 		destination config.Destination
@@ -242,7 +240,7 @@ func (p *publication) gatherIndexes(ctx context.Context) error {
 	return nil
 }
 
-// indexAt is an index of what a destination has, or will have by then.
+// indexAt returns an index of the images that a destination has, or will have after the earlier phases.
 func (p *publication) indexAt(ctx context.Context, d config.Destination, step plan.IndexStep) (v1.ImageIndex, error) {
 	members := p.full.Leaves(step)
 	entries := make([]images.IndexEntry, len(members))
@@ -286,8 +284,7 @@ func (p *publication) indexAt(ctx context.Context, d config.Destination, step pl
 	return index, nil
 }
 
-// wholeIndex is the index of dist/oci if it has all entries. Where dist was made for
-// some of the platforms, it has not.
+// wholeIndex returns the index of dist/oci if it has all entries. It does not if dist is of some platforms alone.
 func (p *publication) wholeIndex(ref string, entries []images.IndexEntry) (v1.ImageIndex, bool, error) {
 	if _, ok := p.reported(ref); !ok {
 		return nil, false, nil

@@ -27,7 +27,7 @@ func TestThePasswordIsForOneRegistry(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		b := &Builder{Config: project, Plan: planned}
+		b := &Release{Config: project, Plan: planned}
 		if got := b.ownRegistry(); got != c.want {
 			t.Errorf("%s, published to %s: the password is for %s, want %s", c.project, c.publish, got, c.want)
 		}
@@ -45,7 +45,7 @@ func TestOfflineAsksNoGitHub(t *testing.T) {
 	r.options.GitHubAPI, r.options.GitHubToken = server.URL, "t"
 	r.configure("  - {directory: released}\n", "  - {github: acme/acme}\n")
 	r.run("package")
-	err := r.try(r.builder(func(o *Options) { o.Offline = true }), "publish", "artifacts")
+	err := r.try(r.open(func(o *Options) { o.Offline = true }), "publish", "artifacts")
 	if err == nil || !strings.Contains(err.Error(), "offline: cannot create the release of acme/acme") {
 		t.Errorf("got %v, want that there is no network", err)
 	}

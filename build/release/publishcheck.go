@@ -16,7 +16,7 @@ import (
 	"github.com/slipway-build/slipway/internal/usage"
 )
 
-// destinations are those that this run sends something to.
+// destinations returns the destinations that this run sends something to.
 func (p *publication) destinations() []config.Destination {
 	var out []config.Destination
 	for _, d := range p.Plan.Destinations {
@@ -27,11 +27,11 @@ func (p *publication) destinations() []config.Destination {
 	return out
 }
 
-// forced says whether a destination may replace what it has.
+// forced reports whether a push to a destination may replace what is there.
 func (p *publication) forced(d config.Destination) bool { return p.options.Force || d.Force }
 
-// allowed is an error if this is not a version to publish: what people get under a
-// version must be a commit that has it as its tag, unless they are told otherwise.
+// allowed returns an error unless the version may be published: it must be the tag of the commit, without changes, or a
+// snapshot.
 func (p *publication) allowed() error {
 	r := p.Plan.Release
 	var why []string
@@ -57,7 +57,7 @@ func (p *publication) allowed() error {
 		r.Version, strings.Join(closed, ", "), strings.Join(why, ", and "))
 }
 
-// check asks every destination whether it would take what is to be sent.
+// check asks each destination whether it would take what is to be sent.
 func (p *publication) check(ctx context.Context) error {
 	errs := []error{p.checkRegistries(ctx)}
 	for _, d := range p.destinations() {
@@ -78,8 +78,7 @@ func (p *publication) check(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// checkRegistries looks at every tag. One that is there already, and is the same, needs
-// no right to push.
+// checkRegistries looks up all tags, and checks the permission to push. A tag that is up to date needs no permission.
 func (p *publication) checkRegistries(ctx context.Context) error {
 	var all []push
 	for _, phase := range p.pushes {
@@ -87,7 +86,7 @@ func (p *publication) checkRegistries(ctx context.Context) error {
 	}
 	var (
 		mu    sync.Mutex
-		repos = map[name.Repository]bool{} // with something to push
+		repos = map[name.Repository]bool{} // those with something to push
 	)
 	err := parallel.Each(ctx, len(all), p.options.Transfers(), func(i int) error {
 		there, ok, err := p.bench.Registry.Tagged(ctx, all[i].ref)
@@ -113,7 +112,7 @@ func (p *publication) checkRegistries(ctx context.Context) error {
 	return errors.Join(parallel.Distinct(errs)...)
 }
 
-// github is the client of a destination.
+// github returns the client of a destination.
 func (p *publication) github(d config.Destination) (publish.GitHub, error) {
 	owner, repo, ok := strings.Cut(d.GitHub, "/")
 	switch {

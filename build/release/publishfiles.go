@@ -16,8 +16,8 @@ import (
 	"github.com/slipway-build/slipway/internal/usage"
 )
 
-// gatherFiles finds the files of the plan in dist/artifacts, and makes OCI artifacts of
-// them where a destination wants one.
+// gatherFiles finds the files of the plan in dist/artifacts, and makes OCI artifacts of them for the destinations that
+// want one.
 func (p *publication) gatherFiles(ctx context.Context) error {
 	files, err := p.packaged(ctx)
 	if err != nil {
@@ -72,9 +72,9 @@ func (p *publication) ociArtifact(ctx context.Context, to config.Destination, fi
 	return push{to, ref, artifact, digest, Made{Kind: "release", Name: p.Plan.Project}}, err
 }
 
-// packaged are the files of the plan in dist/artifacts, checksums last. One that is
-// missing is an error, and so is one that is not what package reported: most names are
-// the same in all releases. Without a report there is nothing to compare with.
+// packaged returns the files of the plan in dist/artifacts, with the checksums last. A missing file is an error. So is
+// one that differs from the report, since most names are the same in all releases. Without a report nothing is
+// compared.
 func (p *publication) packaged(ctx context.Context) ([]string, error) {
 	var (
 		files    []string
@@ -111,8 +111,8 @@ func (p *publication) packaged(ctx context.Context) ([]string, error) {
 	return files, errors.Join(errs...)
 }
 
-// checkPackaged refuses to publish other images than those that the archives in
-// dist/artifacts hold under the same names.
+// checkPackaged returns an error if archives in dist/artifacts have other images than those to publish under the same
+// names.
 func (p *publication) checkPackaged(ctx context.Context) error {
 	return parallel.Each(ctx, len(p.Plan.Archives), p.options.Jobs, func(i int) error {
 		step := p.Plan.Archives[i]
@@ -146,7 +146,7 @@ func (p *publication) checkArchive(ctx context.Context, output string, planned [
 		if err != nil {
 			return err
 		}
-		// Archives of other releases have other names in them.
+		// Archives of other releases contain other names.
 		n := slices.IndexFunc(packed, func(i *airgap.PackedImage) bool { return slices.Contains(i.Names, images.Qualified(ref)) })
 		if n < 0 {
 			continue
@@ -156,7 +156,7 @@ func (p *publication) checkArchive(ctx context.Context, output string, planned [
 			errs = append(errs, err)
 			continue
 		}
-		// Layers may lie in it uncompressed, so manifests differ; configs do not.
+		// The archive may have uncompressed layers, so that manifests differ. Configs do not.
 		id, err := image.ConfigName()
 		if err != nil {
 			return err

@@ -14,7 +14,7 @@ import (
 	"github.com/slipway-build/slipway/internal/parallel"
 )
 
-// send sends what was gathered and checked. An index follows what it names.
+// send sends what was gathered and checked. An index follows the images in it.
 func (p *publication) send(ctx context.Context) error {
 	for _, phase := range p.pushes {
 		err := parallel.Each(ctx, len(phase), p.options.Transfers(), func(i int) error { return p.push(ctx, phase[i]) })
@@ -43,7 +43,7 @@ func (p *publication) send(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// push pushes one image, index or artifact, and reports where it went.
+// push pushes an image, an index or an OCI artifact, and reports where it went.
 func (p *publication) push(ctx context.Context, o push) error {
 	d, err := p.bench.Registry.Push(ctx, o.ref, o.artifact)
 	if err != nil {
@@ -60,7 +60,7 @@ func (p *publication) push(ctx context.Context, o push) error {
 	return nil
 }
 
-// sizeOf is what files weigh, in bytes.
+// sizeOf returns the size of files together, in bytes.
 func sizeOf(files []string) (size int64) {
 	for _, file := range files {
 		if info, err := os.Stat(file); err == nil {

@@ -24,9 +24,7 @@ import (
 	"github.com/slipway-build/slipway/progress"
 )
 
-// A report collects what a run made. The file, dist/artifacts.json, is that of
-// the whole release: what earlier runs made stays in it for as long as the
-// release is the same.
+// A report collects what a run has made.
 type report struct {
 	mu   sync.Mutex
 	made []Made
@@ -35,7 +33,7 @@ type report struct {
 func (r *report) add(m Made) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	// A step that was done over reports the same thing once more.
+	// A step that was repeated reports the same thing again.
 	if i := slices.IndexFunc(r.made, func(o Made) bool { return o.key() == m.key() }); i >= 0 {
 		r.made[i] = m
 		return
@@ -43,8 +41,8 @@ func (r *report) add(m Made) {
 	r.made = append(r.made, m)
 }
 
-// digest is that of a file that this run has made, or found as it should be. A file
-// so new is not remembered by the cache, and would be read once more.
+// digest returns what this run has recorded for a file. The cache does not remember the digest of a file that was
+// written moments ago, and would read it again.
 func (r *report) digest(path string) (v1.Hash, bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -57,7 +55,7 @@ func (r *report) digest(path string) (v1.Hash, bool) {
 	return v1.Hash{}, false
 }
 
-// sorted is what was made, by kind, then by name and platform.
+// sorted returns what was made, by kind, name and platform.
 func (r *report) sorted() []Made {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -66,7 +64,7 @@ func (r *report) sorted() []Made {
 	return made
 }
 
-// kinds are in the order in which they are made.
+// kinds are the values of Made.Kind, in the order of the report.
 var kinds = []string{"binary", "image", "index", "archive", "list", "bundle", "checksums", "release"}
 
 func sortMade(made []Made) {
@@ -80,41 +78,41 @@ func sortMade(made []Made) {
 type Report struct {
 	Project string          `json:"project"`
 	Release version.Release `json:"release"`
-	// Inputs are missing in reports of old versions.
+	// Inputs are nil in reports of old versions.
 	Inputs *Inputs `json:"inputs,omitempty"`
 	Made   []Made  `json:"made"`
 }
 
-// readReport reads what earlier runs reported; nothing if there were none.
-func (b *Builder) readReport() (Report, error) {
-	var r Report
-	raw, err := regular.ReadFile(b.path(output.ReportFile))
+// readReport returns the report of earlier runs. It is empty if there were none.
+func (r *Release) readReport() (Report, error) {
+	var report Report
+	raw, err := regular.ReadFile(r.path(output.ReportFile))
 	if errors.Is(err, fs.ErrNotExist) {
-		return r, nil
+		return report, nil
 	}
 	if err == nil {
-		err = json.Unmarshal(raw, &r)
+		err = json.Unmarshal(raw, &report)
 	}
 	if err != nil {
-		return r, fmt.Errorf("reading %s: %w: remove it and run again", b.path(output.ReportFile), err)
+		return report, fmt.Errorf("reading %s: %w: remove it and run again", r.path(output.ReportFile), err)
 	}
-	return r, nil
+	return report, nil
 }
 
-// readOwnReport is readReport, but for the entries of other inputs than this run has.
-func (b *Builder) readOwnReport() (Report, error) {
-	r, err := b.readReport()
+// readOwnReport is readReport without the entries of a release with other inputs.
+func (r *Release) readOwnReport() (Report, error) {
+	report, err := r.readReport()
 	if err != nil {
-		return r, err
+		return report, err
 	}
-	if same, err := b.same(r); err != nil || !same {
-		r.Made = nil
-		return r, err
+	if same, err := r.same(report); err != nil || !same {
+		report.Made = nil
+		return report, err
 	}
-	return r, nil
+	return report, nil
 }
 
-// digests are those of a report, by path or tag.
+// digests returns the digests of a report by path or tag.
 func (r Report) digests() map[string]string {
 	out := map[string]string{}
 	for _, m := range r.Made {
@@ -123,50 +121,49 @@ func (r Report) digests() map[string]string {
 	return out
 }
 
-// writeReport writes dist/artifacts.json, if it says anything new. It keeps what
-// earlier runs made from the same inputs, as far as the plan still names it.
-func (b *Builder) writeReport() error {
-	made := b.report.sorted()
+// writeReport writes dist/artifacts.json, unless it is unchanged. It keeps entries of earlier runs with the same
+// inputs, if the full plan still has them.
+func (r *Release) writeReport() error {
+	made := r.report.sorted()
 	has := map[string]bool{}
 	for _, m := range made {
 		has[m.key()] = true
 	}
-	earlier, err := b.readOwnReport()
+	earlier, err := r.readOwnReport()
 	if err != nil {
 		return err
 	}
-	planned := b.full.Names()
+	planned := r.full.Names()
 	for _, m := range earlier.Made {
 		if !has[m.key()] && (planned[m.where()] || planned[format.Whole(m.Path)]) {
 			made = append(made, m)
 		}
 	}
-	inputs, err := b.inputs()
+	inputs, err := r.inputs()
 	if err != nil {
 		return err
 	}
 	sortMade(made)
 	var out bytes.Buffer
-	if err := progress.WriteJSON(&out, Report{b.Plan.Project, b.Plan.Release, &inputs, made}); err != nil {
+	if err := progress.WriteJSON(&out, Report{r.Plan.Project, r.Plan.Release, &inputs, made}); err != nil {
 		return err
 	}
-	return output.WriteFile(b.path(output.ReportFile), out.Bytes())
+	return output.WriteFile(r.path(output.ReportFile), out.Bytes())
 }
 
-// WriteSummary prints what a run made, or where it published it, with sizes and
-// digests.
-func (b *Builder) WriteSummary(_ context.Context, w io.Writer, s plan.Selection) error {
-	made, title := b.report.sorted(), "MADE"
+// WriteSummary prints what a run has made, or where it has published it, with sizes and digests.
+func (r *Release) WriteSummary(_ context.Context, w io.Writer, s plan.Selection) error {
+	made, title := r.report.sorted(), "MADE"
 	if s.Verb == "publish" {
-		made, title = b.published.sorted(), "PUBLISHED"
+		made, title = r.published.sorted(), "PUBLISHED"
 	}
-	// What a run was narrowed to may be less than was meant, or nothing.
-	head := []string{fmt.Sprintf("%s %s, in %s", b.Plan.Project, b.Plan.Release.Version, b.relative("dist/"))}
-	for _, skipped := range b.Plan.Skipped {
+	// The user may have narrowed the run too far.
+	head := []string{fmt.Sprintf("%s %s, in %s", r.Plan.Project, r.Plan.Release.Version, r.relative("dist/"))}
+	for _, skipped := range r.Plan.Skipped {
 		head = append(head, "left out: "+skipped)
 	}
 	if len(made) == 0 {
-		head = append(head, "there was nothing to "+s.Verb+" (see slipway plan)")
+		head = append(head, "nothing to "+s.Verb+" (see slipway plan)")
 	}
 	t := progress.NewTable(title, "PLATFORM", "WHAT", "SIZE", "DIGEST").AlignRight("SIZE")
 	for _, m := range made {
@@ -179,7 +176,7 @@ func (b *Builder) WriteSummary(_ context.Context, w io.Writer, s plan.Selection)
 	return progress.WriteTables(w, head, t)
 }
 
-// shortDigest is what a person compares; artifacts.json has all of it.
+// shortDigest shortens a digest for a table. artifacts.json has all of it.
 func shortDigest(d string) string {
 	if _, hex, ok := strings.Cut(d, ":"); ok && len(hex) > 12 {
 		return d[:len(d)-len(hex)+12]

@@ -26,43 +26,42 @@ import (
 	"github.com/slipway-build/slipway/progress"
 )
 
-// maxReleaseFile is the size, in bytes, that no file of a GitHub release may reach
+// maxReleaseFile is the size, in bytes, that files of a GitHub release must not reach
 // (https://docs.github.com/repositories/releasing-projects-on-github/about-releases).
 const maxReleaseFile = 2 << 30
 
-// Verify checks what was made against the plan: that all of it is there and
-// nothing else but what a killed run left half-written, that binaries, images and archives are whole and for the
-// platforms they should be for, and that the checksums hold. Its error joins all
-// that is wrong.
-func (b *Builder) Verify(ctx context.Context) error {
-	lock, err := b.folder.Lock(ctx, false)
+// Verify checks dist against the plan: that everything is there and nothing else, except for unfinished files of runs
+// that were killed; that binaries, images and archives are intact and for their platforms; and that the checksums
+// match. Its error joins everything that is wrong.
+func (r *Release) Verify(ctx context.Context) error {
+	lock, err := r.folder.Lock(ctx, false)
 	if err != nil {
 		return err
 	}
 	defer lock.Release()
-	layout, err := store.OpenLayout(b.path("dist/oci"))
+	layout, err := store.OpenLayout(r.path("dist/oci"))
 	if errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("nothing to verify: %w: run build and package first", err)
 	}
 	if err != nil {
 		return err
 	}
-	b, report, err := b.asMade(ctx)
+	r, report, err := r.asMade(ctx)
 	if err != nil {
 		return err
 	}
 	var errs []error
 	if report.Project != "" {
-		errs = append(errs, b.checkInputs(report))
+		errs = append(errs, r.checkInputs(report))
 	} else {
-		errs = append(errs, fmt.Errorf("missing %s, which records the inputs of dist: run build and package", b.relative(output.ReportFile)))
+		errs = append(errs, fmt.Errorf("missing %s, which records the inputs of dist: run build and package", r.relative(output.ReportFile)))
 	}
-	own, err := b.readOwnReport()
+	own, err := r.readOwnReport()
 	errs = append(errs, err)
 	reported := own.digests()
-	errs = append(errs, parallel.Each(ctx, len(b.Plan.Binaries), b.options.Jobs, func(i int) error {
-		s := b.Plan.Binaries[i]
-		digest, err := sumFile(b.path(s.Output))
+	errs = append(errs, parallel.Each(ctx, len(r.Plan.Binaries), r.options.Jobs, func(i int) error {
+		s := r.Plan.Binaries[i]
+		digest, err := sumFile(r.path(s.Output))
 		if err != nil {
 			return fmt.Errorf("binary %s for %s: %w", s.Name, s.Platform, err)
 		}
@@ -72,18 +71,17 @@ func (b *Builder) Verify(ctx context.Context) error {
 		return nil
 	}))
 	errs = append(errs,
-		parallel.Each(ctx, len(b.Plan.Images), b.options.Jobs, func(i int) error {
-			return b.verifyImage(ctx, layout, b.Plan.Images[i], reported)
+		parallel.Each(ctx, len(r.Plan.Images), r.options.Jobs, func(i int) error {
+			return r.verifyImage(ctx, layout, r.Plan.Images[i], reported)
 		}),
-		parallel.Each(ctx, len(b.Plan.Indexes), b.options.Jobs, func(i int) error { return b.verifyIndex(layout, b.Plan.Indexes[i], reported) }),
-		b.verifyNames(reported),
-		parallel.Each(ctx, len(b.Plan.Archives), 1, func(i int) error { return b.verifyArchive(ctx, b.Plan.Archives[i]) }),
-		b.verifyChecksums(ctx))
+		parallel.Each(ctx, len(r.Plan.Indexes), r.options.Jobs, func(i int) error { return r.verifyIndex(layout, r.Plan.Indexes[i], reported) }),
+		r.verifyNames(reported),
+		parallel.Each(ctx, len(r.Plan.Archives), 1, func(i int) error { return r.verifyArchive(ctx, r.Plan.Archives[i]) }),
+		r.verifyChecksums(ctx))
 	return errors.Join(errs...)
 }
 
-// lookUp is what dist/oci has under a tag, which must be what was reported, if anything
-// was.
+// lookUp returns what dist/oci has under a tag. It must be what was reported, if there is a report.
 func lookUp(layout *store.Store, ref string, reported map[string]string) (v1.Descriptor, error) {
 	d, err := layout.Lookup(ref)
 	if err != nil {
@@ -95,8 +93,8 @@ func lookUp(layout *store.Store, ref string, reported map[string]string) (v1.Des
 	return d, nil
 }
 
-// verifyImage reads an image of dist/oci to its last byte.
-func (b *Builder) verifyImage(ctx context.Context, layout *store.Store, step plan.ImageStep, reported map[string]string) (err error) {
+// verifyImage reads an image of dist/oci completely.
+func (r *Release) verifyImage(ctx context.Context, layout *store.Store, step plan.ImageStep, reported map[string]string) (err error) {
 	task := progress.Start(ctx, "verify "+step.Ref)
 	defer func() { task.Done(err) }()
 	d, err := lookUp(layout, step.Ref, reported)
@@ -120,8 +118,8 @@ func (b *Builder) verifyImage(ctx context.Context, layout *store.Store, step pla
 	return nil
 }
 
-// verifyIndex checks that an index of dist/oci holds what its members' tags name.
-func (b *Builder) verifyIndex(layout *store.Store, step plan.IndexStep, reported map[string]string) error {
+// verifyIndex checks that an index of dist/oci contains the images of its members.
+func (r *Release) verifyIndex(layout *store.Store, step plan.IndexStep, reported map[string]string) error {
 	d, err := lookUp(layout, step.Ref, reported)
 	if err != nil {
 		return err
@@ -135,7 +133,7 @@ func (b *Builder) verifyIndex(layout *store.Store, step plan.IndexStep, reported
 		return err
 	}
 	var errs []error
-	for _, ref := range b.Plan.Leaves(step) {
+	for _, ref := range r.Plan.Leaves(step) {
 		member, err := layout.Lookup(ref)
 		if err != nil {
 			errs = append(errs, err)
@@ -148,40 +146,39 @@ func (b *Builder) verifyIndex(layout *store.Store, step plan.IndexStep, reported
 	return errors.Join(errs...)
 }
 
-// verifyNames checks that dist/artifacts holds what the plan names and nothing
-// that the configuration does not, and that package made it of this release, going by
-// what was reported, if anything was.
-func (b *Builder) verifyNames(reported map[string]string) error {
+// verifyNames checks that dist/artifacts has the artifacts of the plan and no file that the full plan does not have.
+// Files must be reported, if there is a report.
+func (r *Release) verifyNames(reported map[string]string) error {
 	var errs []error
 	known := map[string]bool{}
-	for _, f := range b.full.Artifacts() {
-		for _, file := range append(b.folder.Files(f.Path), f.Path) {
+	for _, f := range r.full.Artifacts() {
+		for _, file := range append(r.folder.Files(f.Path), f.Path) {
 			known[path.Base(file)] = true
 		}
 	}
-	for _, s := range b.full.Checksums {
+	for _, s := range r.full.Checksums {
 		known[path.Base(s.Output)] = true
 	}
 	want := []string{}
-	for _, f := range b.Plan.Artifacts() {
+	for _, f := range r.Plan.Artifacts() {
 		want = append(want, f.Path)
 	}
-	for _, s := range b.Plan.Checksums {
+	for _, s := range r.Plan.Checksums {
 		want = append(want, s.Output)
 	}
 	for _, file := range want {
-		made := b.folder.Files(file)
+		made := r.folder.Files(file)
 		if len(made) == 0 {
 			errs = append(errs, fmt.Errorf("missing %s: run package", file))
 		}
 		for _, m := range made {
 			if len(reported) > 0 && reported[m] == "" {
-				errs = append(errs, fmt.Errorf("%s is of another release than %s: run package", m, b.Plan.Release.Version))
+				errs = append(errs, fmt.Errorf("%s is of another release than %s: run package", m, r.Plan.Release.Version))
 			}
 		}
 	}
-	errs = append(errs, b.checkReleaseSizes())
-	entries, err := os.ReadDir(b.path("dist/artifacts"))
+	errs = append(errs, r.checkReleaseSizes())
+	entries, err := os.ReadDir(r.path("dist/artifacts"))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		errs = append(errs, err)
 	}
@@ -193,16 +190,15 @@ func (b *Builder) verifyNames(reported map[string]string) error {
 	return errors.Join(errs...)
 }
 
-// checkReleaseSizes refuses files that a GitHub release cannot have, if there is to
-// be one.
-func (b *Builder) checkReleaseSizes() error {
-	if !slices.ContainsFunc(b.full.Destinations, func(d config.Destination) bool { return d.GitHub != "" }) {
+// checkReleaseSizes returns an error for files that are too large for a GitHub release, if one is planned.
+func (r *Release) checkReleaseSizes() error {
+	if !slices.ContainsFunc(r.full.Destinations, func(d config.Destination) bool { return d.GitHub != "" }) {
 		return nil
 	}
 	var errs []error
-	for _, f := range b.full.Artifacts() {
-		for _, file := range b.folder.Files(f.Path) {
-			if info, err := os.Stat(b.path(file)); err == nil && info.Size() >= maxReleaseFile {
+	for _, f := range r.full.Artifacts() {
+		for _, file := range r.folder.Files(f.Path) {
+			if info, err := os.Stat(r.path(file)); err == nil && info.Size() >= maxReleaseFile {
 				errs = append(errs, fmt.Errorf("%s has %s, but a GitHub release does not allow files of 2 GiB or more: set airgap.split, for instance to 1900MB, or make the list smaller",
 					file, progress.FormatBytes(info.Size())))
 			}
@@ -211,13 +207,13 @@ func (b *Builder) checkReleaseSizes() error {
 	return errors.Join(errs...)
 }
 
-// verifyChecksums compares the checksum files with what is there, read anew.
-func (b *Builder) verifyChecksums(ctx context.Context) error {
+// verifyChecksums compares the checksum files with the artifacts, which it reads.
+func (r *Release) verifyChecksums(ctx context.Context) error {
 	var errs []error
-	for _, step := range b.Plan.Checksums {
-		raw, err := regular.ReadFile(b.path(step.Output))
+	for _, step := range r.Plan.Checksums {
+		raw, err := regular.ReadFile(r.path(step.Output))
 		if errors.Is(err, fs.ErrNotExist) {
-			continue // verifyNames has said it
+			continue // verifyNames reports it
 		}
 		if err != nil {
 			errs = append(errs, err)
@@ -232,16 +228,16 @@ func (b *Builder) verifyChecksums(ctx context.Context) error {
 			}
 			listed[name] = sum
 		}
-		for _, f := range b.Plan.Artifacts() {
-			for _, file := range b.folder.Files(f.Path) {
+		for _, f := range r.Plan.Artifacts() {
+			for _, file := range r.folder.Files(f.Path) {
 				if name := path.Base(file); f.Platform.Architecture == step.Arch && listed[name] == "" {
 					errs = append(errs, fmt.Errorf("%s does not list %s", step.Output, name))
 				}
 			}
 		}
 		names := slices.Sorted(maps.Keys(listed))
-		errs = append(errs, parallel.Each(ctx, len(names), b.options.Jobs, func(i int) error {
-			have, err := sumFile(filepath.Join(filepath.Dir(b.path(step.Output)), names[i]))
+		errs = append(errs, parallel.Each(ctx, len(names), r.options.Jobs, func(i int) error {
+			have, err := sumFile(filepath.Join(filepath.Dir(r.path(step.Output)), names[i]))
 			if err == nil && have.Hex != listed[names[i]] {
 				err = fmt.Errorf("%s: %s has SHA-256 %s, want %s", step.Output, names[i], have.Hex, listed[names[i]])
 			}

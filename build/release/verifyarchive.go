@@ -11,8 +11,8 @@ import (
 	"github.com/slipway-build/slipway/internal/parallel"
 )
 
-// verifyArchive reads the archives of a step, and checks that they hold its images.
-func (b *Builder) verifyArchive(ctx context.Context, step plan.ArchiveStep) error {
+// verifyArchive reads the archives of a step, and checks that they contain its images.
+func (r *Release) verifyArchive(ctx context.Context, step plan.ArchiveStep) error {
 	var list []images.ListEntry
 	for n, image := range step.Images {
 		for _, text := range image.Names {
@@ -24,9 +24,9 @@ func (b *Builder) verifyArchive(ctx context.Context, step plan.ArchiveStep) erro
 		}
 	}
 	return parallel.Each(ctx, len(step.Outputs), 1, func(i int) error {
-		file := b.path(step.Outputs[i])
-		if len(b.folder.Files(step.Outputs[i])) == 0 {
-			return nil // verifyNames has said it
+		file := r.path(step.Outputs[i])
+		if len(r.folder.Files(step.Outputs[i])) == 0 {
+			return nil // verifyNames reports it
 		}
 		report, err := verify.Archive(ctx, file, verify.Options{List: list, Platform: &step.Platform.Platform})
 		if err != nil {

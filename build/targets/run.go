@@ -18,9 +18,9 @@ import (
 	"github.com/slipway-build/slipway/progress"
 )
 
-// builders are those of this process by operating system, so that several
+// releases are those of this process by operating system, so that several
 // targets of one command share what they make. Mage runs targets one by one.
-var builders = map[string]*release.Builder{}
+var releases = map[string]*release.Release{}
 
 // lookupEnv is os.LookupEnv; children do not see the secrets that it finds.
 var lookupEnv = sync.OnceValue(func() func(string) (string, bool) { return process.Withhold(settings.Secrets...) })
@@ -56,8 +56,8 @@ func startedByMage() bool {
 	return err == nil && os.SameFile(folder, cache)
 }
 
-func open(ctx context.Context, system string) (*release.Builder, error) {
-	if b, ok := builders[system]; ok {
+func open(ctx context.Context, system string) (*release.Release, error) {
+	if b, ok := releases[system]; ok {
 		return b, nil
 	}
 	settings, err := settings.From(lookupEnv())
@@ -70,7 +70,7 @@ func open(ctx context.Context, system string) (*release.Builder, error) {
 	if err != nil {
 		return nil, err
 	}
-	builders[system] = b
+	releases[system] = b
 	return b, nil
 }
 

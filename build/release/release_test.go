@@ -95,8 +95,8 @@ func (r *testRelease) configure(old, new string) {
 	testfile.Write(r.t, file, strings.Replace(string(raw), old, new, 1))
 }
 
-// builder is a new run, as of a new process.
-func (r *testRelease) builder(change ...func(*Options)) *Builder {
+// open is a new run, as of a new process.
+func (r *testRelease) open(change ...func(*Options)) *Release {
 	r.t.Helper()
 	o := r.options
 	o.Getenv = func(name string) (string, bool) { v, ok := r.env[name]; return v, ok }
@@ -112,21 +112,21 @@ func (r *testRelease) builder(change ...func(*Options)) *Builder {
 	return b
 }
 
-func (r *testRelease) run(verb string, only ...string) *Builder {
+func (r *testRelease) run(verb string, only ...string) *Release {
 	r.t.Helper()
-	b := r.builder()
+	b := r.open()
 	r.do(b, verb, only...)
 	return b
 }
 
-func (r *testRelease) do(b *Builder, verb string, only ...string) {
+func (r *testRelease) do(b *Release, verb string, only ...string) {
 	r.t.Helper()
 	if err := r.try(b, verb, only...); err != nil {
 		r.t.Fatalf("%s %v: %v", verb, only, err)
 	}
 }
 
-func (r *testRelease) try(b *Builder, verb string, only ...string) error {
+func (r *testRelease) try(b *Release, verb string, only ...string) error {
 	r.t.Helper()
 	s, err := plan.Select(verb, only)
 	if err != nil {
@@ -173,7 +173,7 @@ func TestARelease(t *testing.T) {
 	if diff := cmp.Diff(want, slices.Sorted(maps.Keys(r.files("dist/artifacts")))); diff != "" {
 		t.Errorf("dist/artifacts (-want +got):\n%s", diff)
 	}
-	if err := r.builder().Verify(t.Context()); err != nil {
+	if err := r.open().Verify(t.Context()); err != nil {
 		t.Errorf("verify: %v", err)
 	}
 	checkSums(t, filepath.Join(r.dir, "dist", "artifacts"))
@@ -257,7 +257,7 @@ func TestAllThatIsMissingIsSaidAtOnce(t *testing.T) {
 	r := makeRelease(t)
 	testfile.Write(t, filepath.Join(r.dir, "images.txt"), r.other+"/tools/none:1\n"+r.other+"/tools/pause:3.10\n"+r.other+"/tools/linux:1\n")
 	imagetest.Push(t, r.other+"/tools/linux:1", imagetest.Index(t, imagetest.Image(t, "linux/amd64", imagetest.Layer(t, imagetest.Files{"a": ""}))))
-	err := r.try(r.builder(), "package", "airgap")
+	err := r.try(r.open(), "package", "airgap")
 	if err == nil {
 		t.Fatal("an image that is not there was packed")
 	}
@@ -273,7 +273,7 @@ func TestAllThatIsMissingIsSaidAtOnce(t *testing.T) {
 
 func TestPartsOfARelease(t *testing.T) {
 	r := makeRelease(t)
-	narrow := r.builder(func(o *Options) { o.OS = "windows" })
+	narrow := r.open(func(o *Options) { o.OS = "windows" })
 	r.do(narrow, "package", "windows")
 	for name := range r.files("dist/artifacts") {
 		if strings.Contains(name, "linux") {
@@ -309,7 +309,7 @@ func TestVerifySaysAllThatIsWrong(t *testing.T) {
 	raw[len(raw)/2] ^= 1
 	testfile.Write(t, damaged, string(raw))
 	testfile.Write(t, filepath.Join(r.dir, "dist", "bin", "linux-amd64", "acme"), "x")
-	err = r.builder().Verify(t.Context())
+	err = r.open().Verify(t.Context())
 	if err == nil {
 		t.Fatal("verify found nothing")
 	}
@@ -324,17 +324,17 @@ func TestVerifyKnowsWhatIsOfAnotherRelease(t *testing.T) {
 	r := makeRelease(t)
 	r.run("package")
 	r.env["TAG"] = "v1.2.4+acme1"
-	if err := r.builder().Verify(t.Context()); err == nil || !strings.Contains(err.Error(), "is for v1.2.3+acme1") {
+	if err := r.open().Verify(t.Context()); err == nil || !strings.Contains(err.Error(), "is for v1.2.3+acme1") {
 		t.Errorf("got %v, want that dist is of another release", err)
 	}
 	r.run("build")
 	r.run("package", "airgap")
-	err := r.builder().Verify(t.Context())
+	err := r.open().Verify(t.Context())
 	if err == nil || !strings.Contains(err.Error(), "acme.windows-amd64.zip is of another release") || strings.Contains(err.Error(), "acme-images") {
 		t.Errorf("got %v, want that the bundles, and they alone, are of another release", err)
 	}
 	r.run("package", "bundles")
-	if err := r.builder().Verify(t.Context()); err != nil {
+	if err := r.open().Verify(t.Context()); err != nil {
 		t.Error(err)
 	}
 }
@@ -344,7 +344,7 @@ func TestPublishRefusesOtherImagesThanWerePackaged(t *testing.T) {
 	r.run("package")
 	testfile.Write(t, filepath.Join(r.dir, "charts", "chart.yaml"), "name: changed\n")
 	r.run("build")
-	if err := r.try(r.builder(), "publish", "images"); err == nil || !strings.Contains(err.Error(), "run package again") {
+	if err := r.try(r.open(), "publish", "images"); err == nil || !strings.Contains(err.Error(), "run package again") {
 		t.Errorf("got %v, want an error that says to package again", err)
 	}
 	r.run("package")
@@ -356,7 +356,7 @@ func TestPublishRefusesArtifactsOfAnotherRelease(t *testing.T) {
 	r.run("package")
 	r.env["TAG"] = "v1.2.4+acme1"
 	for _, want := range []string{"is for v1.2.3+acme1, but this is v1.2.4+acme1", "acme.linux-amd64 differs from the output of package for acme v1.2.4+acme1"} {
-		if err := r.try(r.builder(), "publish"); err == nil || !strings.Contains(err.Error(), want) {
+		if err := r.try(r.open(), "publish"); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("got %v, want %q", err, want)
 		}
 		r.run("build")
@@ -377,7 +377,7 @@ func TestPublishRefusesArtifactsOfAnotherRelease(t *testing.T) {
 
 func TestAnIndexIsOfWhatTheRegistryHolds(t *testing.T) {
 	r := makeRelease(t)
-	err := r.try(r.builder(), "publish", "index")
+	err := r.try(r.open(), "publish", "index")
 	if err == nil || !strings.Contains(err.Error(), "acme-runtime:v1.2.3-acme1-linux-arm64") {
 		t.Errorf("got %v, want an error that names what was not pushed", err)
 	}
@@ -386,21 +386,21 @@ func TestAnIndexIsOfWhatTheRegistryHolds(t *testing.T) {
 func TestOfflineUsesTheCacheAlone(t *testing.T) {
 	r := makeRelease(t)
 	offline := func(o *Options) { o.Offline = true }
-	if err := r.try(r.builder(offline), "package", "airgap"); err == nil || !strings.Contains(err.Error(), "tools/pause:3.10") || !strings.Contains(err.Error(), "offline") {
+	if err := r.try(r.open(offline), "package", "airgap"); err == nil || !strings.Contains(err.Error(), "tools/pause:3.10") || !strings.Contains(err.Error(), "offline") {
 		t.Errorf("got %v, want an error that names what is not in the cache", err)
 	}
 	r.run("package", "airgap")
-	if err := r.builder().Clean(t.Context()); err != nil {
+	if err := r.open().Clean(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	r.do(r.builder(offline), "package", "airgap")
+	r.do(r.open(offline), "package", "airgap")
 }
 
 func TestAnInterruptLeavesNoHalfFile(t *testing.T) {
 	r := makeRelease(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	b := r.builder()
+	b := r.open()
 	s, err := plan.Select("package", nil)
 	if err != nil {
 		t.Fatal(err)
@@ -418,7 +418,7 @@ func TestBuildersAgree(t *testing.T) {
 	digests := func(change func(*Options)) map[string]string {
 		r := makeRelease(t)
 		r.env["REGISTRY"] = "registry.example.com"
-		b := r.builder(change)
+		b := r.open(change)
 		r.do(b, "build")
 		found := map[string]string{}
 		for _, m := range b.report.sorted() {
@@ -451,7 +451,7 @@ func TestTheEmbeddedBuilderRefusesWhatItCannotUse(t *testing.T) {
 	}
 	testfile.Write(t, filepath.Join(r.dir, config.FileName), strings.Replace(string(raw), "  - name: acme-runtime\n",
 		"  - name: acme-runtime\n    secrets: [\"id=token,env=TOKEN\"]\n    cache-from: [\"type=local,src=cache\"]\n", 1))
-	err = r.try(r.builder(), "build")
+	err = r.try(r.open(), "build")
 	for _, want := range []string{"image acme-runtime", "secrets: want builder docker or buildkit", "cache-from: want builder"} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q is not in the error: %v", want, err)
@@ -468,7 +468,7 @@ func TestAReleaseInParts(t *testing.T) {
 	testfile.Write(t, filepath.Join(r.dir, config.FileName), strings.Replace(string(raw), "  level: fastest\n", "  level: fastest\n  split: 500KB\n", 1))
 	r.run("build")
 	r.run("package")
-	if err := r.builder().Verify(t.Context()); err != nil {
+	if err := r.open().Verify(t.Context()); err != nil {
 		t.Errorf("verify: %v", err)
 	}
 	checkSums(t, filepath.Join(r.dir, "dist", "artifacts"))
@@ -496,7 +496,7 @@ func TestAReleaseInParts(t *testing.T) {
 			t.Errorf("%s was left", name)
 		}
 	}
-	if err := r.builder().Verify(t.Context()); err != nil {
+	if err := r.open().Verify(t.Context()); err != nil {
 		t.Errorf("verify: %v", err)
 	}
 }
@@ -508,7 +508,7 @@ func TestAFileTooLargeForGitHubIsSaidBeforeTheRelease(t *testing.T) {
 		t.Fatal(err)
 	}
 	testfile.Write(t, filepath.Join(r.dir, config.FileName), string(raw)+"  - {github: acme/acme}\n")
-	b := r.builder()
+	b := r.open()
 	large := filepath.Join(r.dir, "dist", "artifacts", "acme-images.linux-amd64.tar.gz")
 	testfile.Write(t, large, "")
 	if err := os.Truncate(large, maxReleaseFile); err != nil {
@@ -538,8 +538,8 @@ func TestDistElsewhere(t *testing.T) {
 	testfile.Write(t, config, strings.Replace(text, "{directory: released}", "{directory: ./dist/released}", 1))
 	out := filepath.Join(t.TempDir(), "o u:t")
 	there := func(o *Options) { o.Dist, o.OS = out, "linux" }
-	r.do(r.builder(there), "build", "linux")
-	b := r.builder(there)
+	r.do(r.open(there), "build", "linux")
+	b := r.open(there)
 	step := b.Plan.Bundles[0]
 	if mode, err := b.bundleMode(step.Files[0]); err != nil || mode != 0o755 {
 		t.Errorf("%s gets mode %o, %v; want that of a program", step.Files[0].Source, mode, err)
@@ -548,8 +548,8 @@ func TestDistElsewhere(t *testing.T) {
 		t.Errorf("dist is %s, want %s", got, out)
 	}
 	testfile.Write(t, config, strings.Replace(string(raw), "{directory: released}", "{directory: ./dist/released}", 1))
-	r.do(r.builder(there), "package", "linux")
-	b = r.builder(there)
+	r.do(r.open(there), "package", "linux")
+	b = r.open(there)
 	r.do(b, "publish", "artifacts")
 	if published := b.published.sorted(); len(published) != 1 || published[0].Path != "./dist/released" || published[0].Size == 0 {
 		t.Errorf("reported as published: %v", published)

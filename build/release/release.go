@@ -1,0 +1,216 @@
+package release
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+
+	"github.com/slipway-build/slipway/build/config"
+	"github.com/slipway-build/slipway/build/output"
+	"github.com/slipway-build/slipway/build/plan"
+	"github.com/slipway-build/slipway/build/workbench"
+	"github.com/slipway-build/slipway/images/store"
+	"github.com/slipway-build/slipway/internal/parallel"
+	"github.com/slipway-build/slipway/internal/usage"
+)
+
+// Options say what a run does, and where.
+type Options struct {
+	// Options say how images are made. Platforms and Builder narrow the plan.
+	workbench.Options
+	// Config is the path of slipway.yaml; empty means the nearest one, in this folder or above.
+	Config string
+	// Dist is the folder that everything is made in; empty means dist beside slipway.yaml.
+	Dist string
+	// OS narrows the plan to one operating system, if it is not empty. SkipWindows leaves out Windows.
+	OS          string
+	SkipWindows bool
+	// GitHubToken lets publish write a release. GitHubAPI is the address of the API; empty is that of github.com.
+	GitHubToken, GitHubAPI string
+	// Force lets publish replace what a destination has under the same tag.
+	Force bool
+	// Snapshot lets publish send a version without a git tag, and a checkout with changes.
+	Snapshot bool
+}
+
+// A Release carries out a plan; see the package. It serves several verbs, which share what they make.
+type Release struct {
+	Config *config.Config
+	// Plan is what this run does. full is the plan of the whole configuration: dist may have artifacts of other runs.
+	Plan *plan.Plan
+	full *plan.Plan
+
+	options Options
+	bench   *workbench.Workbench
+	folder  output.Folder
+	layout  *store.Store
+
+	binaries  map[string]builtBinary // by output
+	images    parallel.Memo[v1.Image]
+	indexes   parallel.Memo[v1.ImageIndex]
+	report    report
+	published report
+}
+
+// Open loads the configuration and makes the plan. It makes nothing else.
+func Open(ctx context.Context, o Options) (*Release, error) {
+	file := o.Config
+	if file == "" {
+		var err error
+		if file, err = config.Find("."); err != nil {
+			return nil, usage.Wrap(err)
+		}
+	}
+	loaded, err := config.Load(ctx, file, o.Getenv)
+	if err != nil {
+		return nil, usage.Wrap(err)
+	}
+	filter := plan.Filter{Platforms: o.Platforms, OS: o.OS, SkipWindows: o.SkipWindows, Builder: o.Builder}
+	narrowed, err := plan.New(loaded, filter)
+	if err != nil {
+		return nil, usage.Wrap(err)
+	}
+	full, err := plan.New(loaded, plan.Filter{})
+	if err != nil {
+		return nil, usage.Wrap(err)
+	}
+	return &Release{Config: loaded, Plan: narrowed, full: full, options: o, folder: output.Folder{Project: loaded.Dir, Dist: o.Dist}}, nil
+}
+
+// path returns the location of a path of the plan.
+func (r *Release) path(planned string) string { return r.folder.Path(planned) }
+
+// relative returns a path of the plan for messages.
+func (r *Release) relative(planned string) string { return r.folder.Relative(planned) }
+
+// open opens the cache and dist/oci, before the first step that needs them.
+func (r *Release) open() error {
+	if err := r.openBench(); err != nil || r.layout != nil {
+		return err
+	}
+	layout, err := store.OpenOutput(r.path("dist/oci"))
+	if err != nil {
+		return fmt.Errorf("opening the image store: %w", err)
+	}
+	r.layout = layout
+	return nil
+}
+
+// openBench opens the cache alone, for runs that make nothing in dist.
+func (r *Release) openBench() error {
+	if r.bench != nil {
+		return nil
+	}
+	o := r.options.Options
+	o.OwnRegistry, o.Registries = r.ownRegistry(), r.Config.HostSettings()
+	bench, err := workbench.Open(o)
+	r.bench = bench
+	return err
+}
+
+// ownRegistry returns the only registry that DOCKER_USERNAME and DOCKER_PASSWORD are sent to: the only one that the
+// release is published to, or else the project's.
+func (r *Release) ownRegistry() string {
+	var hosts []string
+	for _, d := range r.registryDestinations() {
+		if !slices.Contains(hosts, d.Registry) {
+			hosts = append(hosts, d.Registry)
+		}
+	}
+	if len(hosts) == 1 {
+		return hosts[0]
+	}
+	return r.Config.Registry
+}
+
+// Run carries out a selection, and reports what it has made in dist/artifacts.json. Damaged content of the cache or of
+// dist/oci is made or fetched again, with a warning.
+func (r *Release) Run(ctx context.Context, s plan.Selection) error {
+	lock, err := r.folder.Lock(ctx, s.Verb != "publish")
+	if err != nil {
+		return err
+	}
+	defer lock.Release()
+	if s.Verb == "publish" {
+		return r.publish(ctx, s.Parts)
+	}
+	r.folder.Sweep(r.full.Names())
+	if err := r.open(); err != nil {
+		return err
+	}
+	tried := false
+	return store.Mend(ctx, func() error {
+		if tried {
+			// The files of these images may have been removed.
+			r.images, r.indexes = parallel.Memo[v1.Image]{}, parallel.Memo[v1.ImageIndex]{}
+		}
+		tried = true
+		return r.run(ctx, s)
+	})
+}
+
+func (r *Release) run(ctx context.Context, s plan.Selection) error {
+	steps := map[string]func(context.Context) error{
+		"build binaries":  r.buildBinaries,
+		"build images":    r.buildImages,
+		"package airgap":  r.packageAirgap,
+		"package bundles": r.packageBundles,
+	}
+	if s.Verb == "package" && slices.Contains(s.Parts, "bundles") {
+		// Compile all binaries at once, rather than those that images read before the others.
+		if err := r.buildBinaries(ctx); err != nil {
+			return err
+		}
+	}
+	for _, part := range plan.Verbs[s.Verb] {
+		if !slices.Contains(s.Parts, part) {
+			continue
+		}
+		if err := steps[s.Verb+" "+part](ctx); err != nil {
+			return err
+		}
+	}
+	if s.Verb == "package" {
+		if err := r.writeChecksums(ctx); err != nil {
+			return err
+		}
+	}
+	if err := r.writeReport(); err != nil {
+		return err
+	}
+	r.bench.Tidy(ctx)
+	return nil
+}
+
+// Selected returns the plan of what Run makes for a selection, or of what it publishes.
+func (r *Release) Selected(s plan.Selection) *plan.Plan {
+	out := r.Plan.Select(s)
+	if out.Binaries == nil && s.MakesImages() {
+		out.Binaries = r.readByImages()
+	}
+	return out
+}
+
+// Close releases what the Release has opened. On Windows its files cannot be removed before.
+func (r *Release) Close() error {
+	var errs []error
+	if r.bench != nil {
+		errs = append(errs, r.bench.Close())
+	}
+	if r.layout != nil {
+		errs = append(errs, r.layout.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// Clean removes what was made in dist.
+func (r *Release) Clean(ctx context.Context) error {
+	if r.layout != nil {
+		r.layout.Close()
+		r.layout = nil
+	}
+	return r.folder.Clean(ctx, r.full.Names())
+}
