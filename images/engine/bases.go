@@ -14,12 +14,12 @@ import (
 	"github.com/distribution/reference"
 	digest "github.com/opencontainers/go-digest"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
-	"golang.org/x/sync/singleflight"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
 	"github.com/slipway-build/slipway/images"
 	"github.com/slipway-build/slipway/images/store"
+	"github.com/slipway-build/slipway/internal/parallel"
 )
 
 // bases are the images that a build starts from. They are resolved through Source, by exact
@@ -38,7 +38,7 @@ type bases struct {
 	// blobs are all blobs that the engine may read, by digest.
 	blobs map[v1.Hash]*blob
 
-	fetches singleflight.Group
+	fetches parallel.Calls
 }
 
 // A base is one image that the build starts from.
@@ -259,8 +259,8 @@ func (b *bases) open(ctx context.Context, found *blob) (*os.File, error) {
 	if file, ok := found.layer.(store.FileLayer); ok {
 		return file.Open(ctx)
 	}
-	_, err, _ := b.fetches.Do(found.desc.Digest.String(), func() (any, error) {
-		return nil, store.Mend(ctx, func() error { return b.take(ctx, found) })
+	_, err := parallel.Share(ctx, &b.fetches, found.desc.Digest.String(), func() (struct{}, error) {
+		return struct{}{}, store.Mend(ctx, func() error { return b.take(ctx, found) })
 	})
 	if err != nil {
 		return nil, err

@@ -11,12 +11,12 @@ import (
 	"github.com/google/go-containerregistry/pkg/authn"
 	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
-	"golang.org/x/sync/singleflight"
 
 	"github.com/slipway-build/slipway/images"
 	"github.com/slipway-build/slipway/images/credentials"
 	"github.com/slipway-build/slipway/images/hosts"
 	"github.com/slipway-build/slipway/images/store"
+	"github.com/slipway-build/slipway/internal/parallel"
 	"github.com/slipway-build/slipway/internal/redact"
 	"github.com/slipway-build/slipway/progress"
 )
@@ -56,7 +56,7 @@ type Client struct {
 	pace      pace
 	transfers slots // limits blob transfers, in either direction
 	requests  slots // limits manifest requests
-	flights   singleflight.Group
+	calls     parallel.Calls
 
 	mu        sync.Mutex
 	hosts     map[string][]*host // by registry; the registry itself is last
@@ -148,24 +148,13 @@ func (c *Client) absent(what string) error {
 	}
 }
 
-// share makes concurrent callers with the same key share one call of do. If the caller that runs it
-// is canceled, another one runs it again.
+// share makes concurrent callers with the same key share one call of do.
 func (c *Client) share(ctx context.Context, key string, do func() error) error {
-	for {
-		led := false
-		result := c.flights.DoChan(key, func() (any, error) {
-			led = true
-			return nil, do()
-		})
-		select {
-		case <-ctx.Done():
-			return ended(ctx)
-		case r := <-result:
-			if r.Err == nil || led || ctx.Err() != nil || !isEnded(r.Err) {
-				return r.Err
-			}
-		}
+	_, err := parallel.Share(ctx, &c.calls, key, func() (struct{}, error) { return struct{}{}, do() })
+	if err != nil && ctx.Err() != nil {
+		return ended(ctx)
 	}
+	return err
 }
 
 // writing serializes manifest PUTs per repository: some registries write in place, and

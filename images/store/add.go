@@ -32,10 +32,10 @@ type FileLayer interface {
 func (s *Store) AddImage(ctx context.Context, img v1.Image) error {
 	digest, err := img.Digest()
 	if err != nil {
-		return fmt.Errorf("adding image to %s: %w", s.dir, err)
+		return fmt.Errorf("adding image to %s: %w", s.files.dir, err)
 	}
 	if err := s.addImage(ctx, img); err != nil {
-		return fmt.Errorf("adding image %s to %s: %w", digest, s.dir, err)
+		return fmt.Errorf("adding image %s to %s: %w", digest, s.files.dir, err)
 	}
 	return nil
 }
@@ -92,7 +92,7 @@ func (s *Store) addLayer(ctx context.Context, l v1.Layer) error {
 	}
 	want := v1.Descriptor{Digest: digest, Size: size}
 	if s.holds(ctx, digest, size) {
-		if !s.output {
+		if !s.files.output {
 			return nil
 		}
 		err := s.checkOutput(ctx, want)
@@ -143,7 +143,7 @@ func (s *Store) addFile(ctx context.Context, want v1.Descriptor, from FileLayer)
 	// Copy what the other store knows about the blob.
 	if l, ok := from.(*layer); ok {
 		if info, ok := l.store.knownInfo(ctx, want.Digest); ok {
-			return remember(s, blobKind, want.Digest.String(), info)
+			return remember(s.files, blobKind, want.Digest.String(), info)
 		}
 	}
 	return nil
@@ -152,7 +152,7 @@ func (s *Store) addFile(ctx context.Context, want v1.Descriptor, from FileLayer)
 // link makes path a blob of this store. Linking can fail for many reasons (another file system,
 // FAT, permissions), so on any error the caller copies.
 func (s *Store) link(ctx context.Context, want v1.Descriptor, path string) error {
-	if s.readOnly {
+	if s.files.readOnly {
 		return fs.ErrPermission
 	}
 	// Link only read-only files: in another program's layout, blobs may be modified.
@@ -181,10 +181,10 @@ func (s *Store) link(ctx context.Context, want v1.Descriptor, path string) error
 func (s *Store) AddIndex(ctx context.Context, idx v1.ImageIndex) error {
 	digest, err := idx.Digest()
 	if err != nil {
-		return fmt.Errorf("adding index to %s: %w", s.dir, err)
+		return fmt.Errorf("adding index to %s: %w", s.files.dir, err)
 	}
 	if err := s.addIndex(ctx, idx); err != nil {
-		return fmt.Errorf("adding index %s to %s: %w", digest, s.dir, err)
+		return fmt.Errorf("adding index %s to %s: %w", digest, s.files.dir, err)
 	}
 	return nil
 }

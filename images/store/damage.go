@@ -31,7 +31,7 @@ func (e *DamagedError) Warn(ctx context.Context) {
 
 // damaged removes path, and returns a *DamagedError. If path cannot be removed, or is not in a
 // store of ours, the error is a different one, because trying again would not help.
-func (s *Store) damaged(path string, reason error) error {
+func (s *folder) damaged(path string, reason error) error {
 	if s.readOnly {
 		return fmt.Errorf("%s is damaged: %w", path, reason)
 	}
@@ -42,7 +42,7 @@ func (s *Store) damaged(path string, reason error) error {
 }
 
 // drop is damaged for a caller that continues without the file: it warns.
-func (s *Store) drop(ctx context.Context, path string, reason error) {
+func (s *folder) drop(ctx context.Context, path string, reason error) {
 	warnOf(ctx, s.damaged(path, reason))
 }
 

@@ -8,6 +8,8 @@ import (
 	"io"
 	"path/filepath"
 
+	"github.com/slipway-build/slipway/internal/parallel"
+
 	"github.com/cespare/xxhash/v2"
 	"github.com/slipway-build/slipway/internal/streams"
 )
@@ -18,7 +20,7 @@ import (
 // file behind.
 //
 // The content is checked each time. A damaged file is created again, with a warning.
-func (s *Store) Derived(ctx context.Context, kind, key string, write func(io.Writer) error) (string, error) {
+func (s *folder) Derived(ctx context.Context, kind, key string, write func(io.Writer) error) (string, error) {
 	for {
 		fresh := false
 		f, err := s.DerivedFile(ctx, kind, key, func(w io.Writer) error {
@@ -41,9 +43,9 @@ func (s *Store) Derived(ctx context.Context, kind, key string, write func(io.Wri
 }
 
 // DerivedFile is Derived without the check, which happens when the file is copied.
-func (s *Store) DerivedFile(ctx context.Context, kind, key string, write func(io.Writer) error) (*File, error) {
+func (s *folder) DerivedFile(ctx context.Context, kind, key string, write func(io.Writer) error) (*File, error) {
 	path, rel := s.derivedPath(kind, key)
-	return share(ctx, &s.flights, "derived "+rel, func() (*File, error) {
+	return parallel.Share(ctx, &s.calls, "derived "+rel, func() (*File, error) {
 		if f, ok := s.derived(ctx, path, rel); ok {
 			return f, nil
 		}
@@ -73,21 +75,21 @@ func (s *Store) DerivedFile(ctx context.Context, kind, key string, write func(io
 }
 
 // HasDerived reports whether Derived has created the file for kind and key.
-func (s *Store) HasDerived(ctx context.Context, kind, key string) bool {
+func (s *folder) HasDerived(ctx context.Context, kind, key string) bool {
 	path, rel := s.derivedPath(kind, key)
 	_, ok := s.derived(ctx, path, rel)
 	return ok
 }
 
 // derivedPath returns the path of a derived file, and the key of its record.
-func (s *Store) derivedPath(kind, key string) (path, rel string) {
+func (s *folder) derivedPath(kind, key string) (path, rel string) {
 	rel = filepath.Join(kind, hashedName(key))
 	return s.private("derived", rel), filepath.ToSlash(rel)
 }
 
 // derived returns an existing file that has the size with which it was written. Unlike a blob's,
 // its name does not determine its content.
-func (s *Store) derived(ctx context.Context, path, rel string) (*File, bool) {
+func (s *folder) derived(ctx context.Context, path, rel string) (*File, bool) {
 	mark, ok := recall[fileMark](ctx, s, derivedKind, rel)
 	if !ok {
 		return nil, false

@@ -9,7 +9,6 @@ import (
 	"os"
 
 	"github.com/cespare/xxhash/v2"
-	v1 "github.com/google/go-containerregistry/pkg/v1"
 
 	"github.com/slipway-build/slipway/internal/regular"
 )
@@ -17,9 +16,9 @@ import (
 // A File is an immutable file of a store: a blob, or a derived file. Its content is checked
 // whenever it is copied.
 type File struct {
-	store *Store
-	path  string
-	mark  fileMark
+	folder *folder
+	path   string
+	mark   fileMark
 }
 
 // A fileMark is used to detect damage to a file.
@@ -29,6 +28,9 @@ type fileMark struct {
 	// than copying; digests protect against attackers.
 	XXH64 uint64 `json:"xxh64"`
 }
+
+// File returns the file at path, which must have the content that mark describes.
+func (s *folder) File(path string, mark fileMark) *File { return &File{s, path, mark} }
 
 // Path returns the path of the file.
 func (f *File) Path() string { return f.path }
@@ -43,7 +45,7 @@ const copyBuffer = 1 << 20
 // CopyTo writes the file to w. If the content is wrong, the file is removed and the error is a
 // *DamagedError; some of its bytes have been written to w then.
 func (f *File) CopyTo(ctx context.Context, w io.Writer) error {
-	r, err := f.store.openRegular(f.path)
+	r, err := f.folder.openRegular(f.path)
 	if errors.Is(err, fs.ErrNotExist) {
 		// Another process found it damaged, or pruned it.
 		return &DamagedError{Path: f.path, Reason: fmt.Errorf("it has been removed: %w", fs.ErrNotExist)}
@@ -52,8 +54,8 @@ func (f *File) CopyTo(ctx context.Context, w io.Writer) error {
 		return err
 	}
 	defer r.Close()
-	buf := f.store.buffers.Get().(*[copyBuffer]byte)
-	defer f.store.buffers.Put(buf)
+	buf := f.folder.buffers.Get().(*[copyBuffer]byte)
+	defer f.folder.buffers.Put(buf)
 	var got fileMark
 	sum := xxhash.New()
 	for {
@@ -72,7 +74,7 @@ func (f *File) CopyTo(ctx context.Context, w io.Writer) error {
 			break
 		}
 		if err != nil {
-			return f.store.unreadable(f.path, r, err)
+			return f.folder.unreadable(f.path, r, err)
 		}
 	}
 	got.XXH64 = sum.Sum64()
@@ -80,7 +82,7 @@ func (f *File) CopyTo(ctx context.Context, w io.Writer) error {
 		return nil
 	}
 	r.Close() // Windows does not remove open files
-	return f.store.damaged(f.path, f.mark.differs(got))
+	return f.folder.damaged(f.path, f.mark.differs(got))
 }
 
 // Check is CopyTo without the copy.
@@ -107,7 +109,7 @@ func statRegular(path string) (fs.FileInfo, error) {
 
 // openRegular opens a regular file. A file that can never be read is removed as damaged. The error
 // for a missing file wraps fs.ErrNotExist.
-func (s *Store) openRegular(path string) (*os.File, error) {
+func (s *folder) openRegular(path string) (*os.File, error) {
 	// Check before opening: opening a pipe waits for its writer.
 	info, err := statRegular(path)
 	var f *os.File
@@ -126,22 +128,10 @@ func (s *Store) openRegular(path string) (*os.File, error) {
 
 // unreadable returns the error for a file that could not be read, and removes the file if it is
 // permanently unreadable.
-func (s *Store) unreadable(path string, f *os.File, err error) error {
+func (s *folder) unreadable(path string, f *os.File, err error) error {
 	if !isDamage(err) {
 		return fmt.Errorf("reading %s: %w", path, reason(err))
 	}
 	f.Close()
 	return s.damaged(path, reason(err))
-}
-
-// errUnknownChecksum means that a blob has not been read as a layer yet.
-var errUnknownChecksum = errors.New("the blob's checksum is not known")
-
-// BlobFile returns the file of a blob for which Info is known.
-func (s *Store) BlobFile(ctx context.Context, h v1.Hash) (*File, error) {
-	info, ok := s.knownInfo(ctx, h)
-	if !ok {
-		return nil, fmt.Errorf("reading blob %s in %s: %w", h, s.dir, errUnknownChecksum)
-	}
-	return &File{s, s.Path(h), fileMark{info.Size, info.XXH64}}, nil
 }

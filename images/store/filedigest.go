@@ -46,16 +46,16 @@ type fileEntry struct {
 }
 
 // FileDigest implements images.LayerStore.
-func (s *Store) FileDigest(ctx context.Context, path string, info fs.FileInfo) (v1.Hash, error) {
+func (s *folder) FileDigest(ctx context.Context, path string, info fs.FileInfo) (v1.Hash, error) {
 	abs, err := filepath.Abs(path)
 	if err != nil {
 		return v1.Hash{}, err
 	}
-	s.files.load.Do(func() { s.loadFiles(ctx) })
+	s.digests.load.Do(func() { s.loadDigests(ctx) })
 	state := stateOf(info)
-	s.files.mu.Lock()
-	known, ok := s.files.entries[abs]
-	s.files.mu.Unlock()
+	s.digests.mu.Lock()
+	known, ok := s.digests.entries[abs]
+	s.digests.mu.Unlock()
 	if ok && known.size == state.size && known.modified == state.modified && known.identity == state.identity {
 		return v1.Hash{Algorithm: "sha256", Hex: known.hex}, nil
 	}
@@ -74,12 +74,12 @@ func (s *Store) FileDigest(ctx context.Context, path string, info fs.FileInfo) (
 	}
 	if began.Sub(lastChange(info)) > racyAge {
 		state.hex = digest.Hex
-		s.rememberFile(abs, state)
+		s.rememberDigest(abs, state)
 	}
 	return digest, nil
 }
 
-func (s *Store) digestFile(ctx context.Context, path string, info fs.FileInfo) (v1.Hash, error) {
+func (s *folder) digestFile(ctx context.Context, path string, info fs.FileInfo) (v1.Hash, error) {
 	f, err := regular.Open(path)
 	if err != nil {
 		return v1.Hash{}, err
@@ -100,10 +100,10 @@ func stateOf(info fs.FileInfo) fileEntry {
 	return fileEntry{size: info.Size(), modified: info.ModTime().UnixNano(), identity: identity(info)}
 }
 
-// loadFiles reads the lines of earlier runs. A line that was cut off by a crash has a wrong
+// loadDigests reads the lines of earlier runs. A line that was cut off by a crash has a wrong
 // checksum, as has the line appended to it. The file is then rewritten.
-func (s *Store) loadFiles(ctx context.Context) {
-	s.files.entries = map[string]fileEntry{}
+func (s *folder) loadDigests(ctx context.Context) {
+	s.digests.entries = map[string]fileEntry{}
 	name := s.private("files")
 	f, err := s.openRegular(name)
 	if err != nil {
@@ -118,7 +118,7 @@ func (s *Store) loadFiles(ctx context.Context) {
 			break
 		}
 		if path, e, ok := parseFileLine(line); ok {
-			s.files.entries[path] = e
+			s.digests.entries[path] = e
 		} else {
 			bad++
 		}
@@ -126,16 +126,16 @@ func (s *Store) loadFiles(ctx context.Context) {
 	f.Close()
 	if bad > 0 && !s.readOnly {
 		progress.Warn(ctx, fmt.Sprintf("repaired damaged %s: %d lines are lost, and their files will be read again", name, bad))
-		s.writeFiles() // else the warning would be repeated
+		s.writeDigests() // else the warning would be repeated
 	}
 }
 
-// writeFiles writes the lines of all entries. Lines that other processes have appended since are
+// writeDigests writes the lines of all entries. Lines that other processes have appended since are
 // lost; their files are read again.
-func (s *Store) writeFiles() error {
+func (s *folder) writeDigests() error {
 	var content []byte
-	for _, path := range slices.Sorted(maps.Keys(s.files.entries)) {
-		content = append(content, fileLine(path, s.files.entries[path])...)
+	for _, path := range slices.Sorted(maps.Keys(s.digests.entries)) {
+		content = append(content, fileLine(path, s.digests.entries[path])...)
 	}
 	return s.replace(s.private("files"), content, unsynced)
 }
@@ -169,11 +169,11 @@ func parseFileLine(line string) (path string, e fileEntry, ok bool) {
 	return path, e, err == [3]error{}
 }
 
-// rememberFile appends a line. Errors are ignored: the file is then read again next time.
-func (s *Store) rememberFile(path string, e fileEntry) {
-	s.files.mu.Lock()
-	defer s.files.mu.Unlock()
-	s.files.entries[path] = e
+// rememberDigest appends a line. Errors are ignored: the file is then read again next time.
+func (s *folder) rememberDigest(path string, e fileEntry) {
+	s.digests.mu.Lock()
+	defer s.digests.mu.Unlock()
+	s.digests.entries[path] = e
 	if s.readOnly {
 		return
 	}
@@ -184,4 +184,20 @@ func (s *Store) rememberFile(path string, e fileEntry) {
 	defer f.Close()
 	// A single write, which is atomic among processes when appending.
 	io.WriteString(f, fileLine(path, e))
+}
+
+// shrinkDigests removes cached digests of source files that have been removed or changed.
+func (s *folder) shrinkDigests(ctx context.Context, all bool) error {
+	s.digests.load.Do(func() { s.loadDigests(ctx) })
+	s.digests.mu.Lock()
+	defer s.digests.mu.Unlock()
+	for path, e := range s.digests.entries {
+		info, err := os.Lstat(path)
+		state := e
+		state.hex = ""
+		if all || err != nil || stateOf(info) != state {
+			delete(s.digests.entries, path)
+		}
+	}
+	return s.writeDigests()
 }

@@ -2,14 +2,23 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
+
+	"github.com/slipway-build/slipway/internal/parallel"
 
 	"github.com/cespare/xxhash/v2"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
 	"github.com/slipway-build/slipway/internal/sniff"
 	"github.com/slipway-build/slipway/internal/streams"
+)
+
+// Kinds of records of the store itself.
+const (
+	blobKind  = "blob"  // digest -> BlobInfo
+	layerKind = "layer" // Layer's key and compression -> BlobInfo
 )
 
 // BlobInfo is the cached information about a layer's blob.
@@ -39,7 +48,7 @@ func (s *Store) Info(ctx context.Context, h v1.Hash) (BlobInfo, error) {
 // which saves the caller a second read. w is complete only if it received as many bytes as the info
 // says.
 func (s *Store) InfoAndContent(ctx context.Context, h v1.Hash, w io.Writer) (BlobInfo, error) {
-	return share(ctx, &s.flights, "info "+h.String(), func() (BlobInfo, error) {
+	return parallel.Share(ctx, &s.files.calls, "info "+h.String(), func() (BlobInfo, error) {
 		if info, ok := s.knownInfo(ctx, h); ok {
 			return info, nil
 		}
@@ -55,15 +64,15 @@ func (s *Store) InfoAndContent(ctx context.Context, h v1.Hash, w io.Writer) (Blo
 		want := v1.Descriptor{Digest: h, Size: stat.Size()}
 		info, err := readInfo(want, streams.WithContext(ctx, s.verified(f, want)), w)
 		if err != nil {
-			return BlobInfo{}, fmt.Errorf("reading blob %s in %s: %w", h, s.dir, err)
+			return BlobInfo{}, fmt.Errorf("reading blob %s in %s: %w", h, s.files.dir, err)
 		}
-		return info, remember(s, blobKind, h.String(), info)
+		return info, remember(s.files, blobKind, h.String(), info)
 	})
 }
 
 // knownInfo is Info without reading the blob.
 func (s *Store) knownInfo(ctx context.Context, h v1.Hash) (BlobInfo, bool) {
-	info, ok := recall[BlobInfo](ctx, s, blobKind, h.String())
+	info, ok := recall[BlobInfo](ctx, s.files, blobKind, h.String())
 	return info, ok && info.Digest == h && s.holds(ctx, h, info.Size)
 }
 
@@ -91,4 +100,16 @@ func readInfo(d v1.Descriptor, r io.Reader, w io.Writer) (BlobInfo, error) {
 	}
 	return BlobInfo{Digest: d.Digest, Size: d.Size, DiffID: diffID, UncompressedSize: size, Compression: compression,
 		Padding: sniff.Padding(content), XXH64: sum.Sum64()}, nil
+}
+
+// errUnknownChecksum means that a blob has not been read as a layer yet.
+var errUnknownChecksum = errors.New("the blob's checksum is not known")
+
+// BlobFile returns the file of a blob for which Info is known.
+func (s *Store) BlobFile(ctx context.Context, h v1.Hash) (*File, error) {
+	info, ok := s.knownInfo(ctx, h)
+	if !ok {
+		return nil, fmt.Errorf("reading blob %s in %s: %w", h, s.files.dir, errUnknownChecksum)
+	}
+	return s.files.File(s.Path(h), fileMark{info.Size, info.XXH64}), nil
 }

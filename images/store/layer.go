@@ -9,6 +9,8 @@ import (
 	"io"
 	"os"
 
+	"github.com/slipway-build/slipway/internal/parallel"
+
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/types"
 
@@ -32,15 +34,15 @@ func (s *Store) Layer(ctx context.Context, key string, compression images.Compre
 	}
 	c := normalize(compression)
 	key = fmt.Sprintf("%s %d %s %s", c.Algorithm, c.Level, s.encoders, key)
-	info, err := share(ctx, &s.flights, "layer "+key, func() (BlobInfo, error) {
-		if info, ok := recall[BlobInfo](ctx, s, layerKind, key); ok && s.holds(ctx, info.Digest, info.Size) {
+	info, err := parallel.Share(ctx, &s.files.calls, "layer "+key, func() (BlobInfo, error) {
+		if info, ok := recall[BlobInfo](ctx, s.files, layerKind, key); ok && s.holds(ctx, info.Digest, info.Size) {
 			return info, nil
 		}
 		info, err := s.makeLayer(ctx, compression, write)
 		if err != nil {
 			return BlobInfo{}, err
 		}
-		return info, remember(s, layerKind, key, info)
+		return info, remember(s.files, layerKind, key, info)
 	})
 	if err != nil {
 		return nil, err
@@ -68,7 +70,7 @@ func (s *Store) madeLayer(info BlobInfo) v1.Layer {
 //
 // Each arrow ends in a separate goroutine.
 func (s *Store) makeLayer(ctx context.Context, c images.Compression, write func(io.Writer) error) (BlobInfo, error) {
-	f, err := s.temp()
+	f, err := s.files.temp()
 	if err != nil {
 		return BlobInfo{}, fmt.Errorf("creating a layer: %w", err)
 	}
@@ -95,11 +97,11 @@ func (s *Store) makeLayer(ctx context.Context, c images.Compression, write func(
 	digest, size, checksum := file.finish()
 	switch {
 	case outputErr != nil: // the cause of the other two
-		return BlobInfo{}, fmt.Errorf("writing a layer into %s: %w", s.dir, outputErr)
+		return BlobInfo{}, fmt.Errorf("writing a layer into %s: %w", s.files.dir, outputErr)
 	case writeErr != nil:
 		return BlobInfo{}, writeErr
 	case closeErr != nil:
-		return BlobInfo{}, fmt.Errorf("writing a layer into %s: %w", s.dir, closeErr)
+		return BlobInfo{}, fmt.Errorf("writing a layer into %s: %w", s.files.dir, closeErr)
 	}
 	info := BlobInfo{
 		Digest: digest, Size: size,
@@ -107,10 +109,10 @@ func (s *Store) makeLayer(ctx context.Context, c images.Compression, write func(
 		Compression: sniff.Compression(normalize(c).Algorithm),
 		XXH64:       checksum,
 	}
-	if err := s.commit(f, s.Path(digest), unsynced); err != nil {
+	if err := s.files.commit(f, s.Path(digest), unsynced); err != nil {
 		return BlobInfo{}, fmt.Errorf("writing layer %s: %w", digest, err)
 	}
-	return info, remember(s, blobKind, digest.String(), info)
+	return info, remember(s.files, blobKind, digest.String(), info)
 }
 
 // A layer is a blob of a store that is a layer of an image.
@@ -132,7 +134,7 @@ func (l *layer) DiffID() (v1.Hash, error) {
 		return l.diffID, nil
 	}
 	var info BlobInfo
-	raw, err := l.store.readRecord(blobKind, l.desc.Digest.String())
+	raw, err := l.store.files.readRecord(blobKind, l.desc.Digest.String())
 	if err == nil && json.Unmarshal(raw, &info) == nil && info.Digest == l.desc.Digest {
 		return info.DiffID, nil
 	}
@@ -163,7 +165,7 @@ func (l *layer) check() error {
 
 func (l *layer) missing() error {
 	if size, ok := l.store.stat(l.desc.Digest); ok {
-		return l.store.damaged(l.store.Path(l.desc.Digest), &ContentError{
+		return l.store.files.damaged(l.store.Path(l.desc.Digest), &ContentError{
 			Want: l.desc, Reason: fmt.Sprintf("the file has %d bytes instead of %d", size, l.desc.Size), Short: true})
 	}
 	f, err := l.store.Open(l.desc.Digest)

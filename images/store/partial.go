@@ -33,16 +33,16 @@ type Partial struct {
 // it open, others wait here; if the blob is complete after that, Resume returns nil. The caller
 // must call Close.
 func (s *Store) Resume(ctx context.Context, want v1.Descriptor) (*Partial, error) {
-	if s.readOnly {
-		return nil, fmt.Errorf("OCI layout %s is open read-only", s.dir)
+	if s.files.readOnly {
+		return nil, fmt.Errorf("OCI layout %s is open read-only", s.files.dir)
 	}
 	if s.holds(ctx, want.Digest, want.Size) {
 		return nil, nil
 	}
-	if err := os.MkdirAll(s.private("partial"), 0o755); err != nil {
+	if err := os.MkdirAll(s.files.private("partial"), 0o755); err != nil {
 		return nil, fmt.Errorf("fetching blob %s: %w", want.Digest, err)
 	}
-	path := s.private("partial", want.Digest.Hex)
+	path := s.files.private("partial", want.Digest.Hex)
 	p := &Partial{store: s, want: want, lock: flock.New(path + ".lock")}
 	if _, err := p.lock.TryLockContext(ctx, lockPoll*10); err != nil {
 		return nil, fmt.Errorf("fetching blob %s: waiting for another process to fetch it: %w", want.Digest, err)
@@ -59,7 +59,7 @@ func (s *Store) Resume(ctx context.Context, want v1.Descriptor) (*Partial, error
 	}
 	p.file, p.hasher = f, newHasher()
 	// Hash the existing part now, and the rest while it is written.
-	n, err := s.copy(ctx, p.hasher, f)
+	n, err := s.files.copy(ctx, p.hasher, f)
 	if err == nil && n > want.Size {
 		err = p.Reset()
 	}
@@ -78,7 +78,7 @@ func (p *Partial) Write(b []byte) (int, error) {
 	n, err := p.file.Write(b)
 	p.hasher.Write(b[:n])
 	if err != nil {
-		return n, fmt.Errorf("writing blob %s into %s: %w", p.want.Digest, p.store.dir, reason(err))
+		return n, fmt.Errorf("writing blob %s into %s: %w", p.want.Digest, p.store.files.dir, reason(err))
 	}
 	return n, nil
 }
@@ -108,7 +108,7 @@ func (p *Partial) Commit() error {
 		}
 		return err
 	}
-	if err := p.store.commit(p.file, p.store.Path(digest), unsynced); err != nil {
+	if err := p.store.files.commit(p.file, p.store.Path(digest), unsynced); err != nil {
 		return fmt.Errorf("writing blob %s: %w", digest, err)
 	}
 	p.made = true

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"slices"
 	"time"
@@ -35,18 +34,18 @@ const inUse = time.Hour
 // index.json, and those that they refer to, are kept. While another process uses the store,
 // everything used within the last hour is kept.
 func (s *Store) Prune(ctx context.Context, opts PruneOptions) (freed int64, err error) {
-	if s.readOnly {
-		return 0, fmt.Errorf("OCI layout %s is open read-only", s.dir)
+	if s.files.readOnly {
+		return 0, fmt.Errorf("OCI layout %s is open read-only", s.files.dir)
 	}
 	now := time.Now()
 	s.sweep(now)
 	keep, err := s.reachable()
 	if err != nil {
-		return 0, fmt.Errorf("pruning %s: %w", s.dir, err)
+		return 0, fmt.Errorf("pruning %s: %w", s.files.dir, err)
 	}
 	files, total, err := s.prunable(ctx, keep)
 	if err != nil {
-		return 0, fmt.Errorf("pruning %s: %w", s.dir, err)
+		return 0, fmt.Errorf("pruning %s: %w", s.files.dir, err)
 	}
 	alone, release := s.use.alone()
 	defer release()
@@ -69,11 +68,11 @@ func (s *Store) Prune(ctx context.Context, opts PruneOptions) (freed int64, err 
 		freed += f.size
 		total -= f.size
 	}
-	if err := s.shrinkFiles(ctx, opts.All); err != nil {
+	if err := s.files.shrinkDigests(ctx, opts.All); err != nil {
 		errs = append(errs, err)
 	}
 	if len(errs) > 0 {
-		return freed, fmt.Errorf("pruning %s: %w", s.dir, errors.Join(errs...))
+		return freed, fmt.Errorf("pruning %s: %w", s.files.dir, errors.Join(errs...))
 	}
 	return freed, nil
 }
@@ -87,7 +86,7 @@ type prunable struct {
 // prunable returns all files that may be removed, least recently used first, and the size of all
 // files.
 func (s *Store) prunable(ctx context.Context, keep map[string]bool) (files []prunable, total int64, err error) {
-	for _, root := range []string{filepath.Join(s.dir, "blobs"), s.private("partial"), s.private("records"), s.private("derived")} {
+	for _, root := range []string{filepath.Join(s.files.dir, "blobs"), s.files.private("partial"), s.files.private("records"), s.files.private("derived")} {
 		err := filepath.WalkDir(root, func(path string, e fs.DirEntry, err error) error {
 			if errors.Is(err, fs.ErrNotExist) {
 				return nil
@@ -173,22 +172,6 @@ func (s *Store) reachable() (map[string]bool, error) {
 		}
 	}
 	return keep, nil
-}
-
-// shrinkFiles removes cached digests of source files that have been removed or changed.
-func (s *Store) shrinkFiles(ctx context.Context, all bool) error {
-	s.files.load.Do(func() { s.loadFiles(ctx) })
-	s.files.mu.Lock()
-	defer s.files.mu.Unlock()
-	for path, e := range s.files.entries {
-		info, err := os.Lstat(path)
-		state := e
-		state.hex = ""
-		if all || err != nil || stateOf(info) != state {
-			delete(s.files.entries, path)
-		}
-	}
-	return s.writeFiles()
 }
 
 // A useLock is shared by all processes that have the store open, and tells Prune whether there are

@@ -17,23 +17,19 @@ import (
 	"github.com/cespare/xxhash/v2"
 )
 
-// Kinds of records of the store itself.
-const (
-	blobKind    = "blob"    // digest -> BlobInfo
-	layerKind   = "layer"   // Layer's key and compression -> BlobInfo
-	derivedKind = "derived" // path of a derived file -> its fileMark
-)
+// derivedKind is the kind of the records of derived files: path -> fileMark.
+const derivedKind = "derived"
 
 // Record returns the value that SetRecord stored under kind and key. A record may disappear at any
 // time: through Prune, after a crash, or because its file was damaged, with a warning.
-func (s *Store) Record(ctx context.Context, kind, key string) ([]byte, bool) {
+func (s *folder) Record(ctx context.Context, kind, key string) ([]byte, bool) {
 	value, err := s.readRecord(kind, key)
 	warnOf(ctx, err)
 	return value, err == nil
 }
 
 // readRecord reads the file of a record: <checksum in hex>\n<value>.
-func (s *Store) readRecord(kind, key string) ([]byte, error) {
+func (s *folder) readRecord(kind, key string) ([]byte, error) {
 	path := s.recordPath(kind, key)
 	f, err := s.openRegular(path)
 	if err != nil {
@@ -59,7 +55,7 @@ func (s *Store) readRecord(kind, key string) ([]byte, error) {
 const maxRecord = 64 << 20
 
 // SetRecord stores a small value. kind is a plain word, which names a folder; key may be anything.
-func (s *Store) SetRecord(kind, key string, value []byte) error {
+func (s *folder) SetRecord(kind, key string, value []byte) error {
 	if s.readOnly {
 		return nil
 	}
@@ -82,7 +78,7 @@ func recordSum(kind, key string, value []byte) string {
 	return fmt.Sprintf("%016x", h.Sum64())
 }
 
-func (s *Store) recordPath(kind, key string) string {
+func (s *folder) recordPath(kind, key string) string {
 	return s.private("records", kind, hashedName(key))
 }
 
@@ -94,7 +90,7 @@ func hashedName(key string) string {
 }
 
 // recall reads a record in JSON.
-func recall[T any](ctx context.Context, s *Store, kind, key string) (value T, ok bool) {
+func recall[T any](ctx context.Context, s *folder, kind, key string) (value T, ok bool) {
 	raw, ok := s.Record(ctx, kind, key)
 	if !ok || json.Unmarshal(raw, &value) != nil {
 		return value, false
@@ -103,7 +99,7 @@ func recall[T any](ctx context.Context, s *Store, kind, key string) (value T, ok
 }
 
 // remember writes a record in JSON.
-func remember[T any](s *Store, kind, key string, value T) error {
+func remember[T any](s *folder, kind, key string, value T) error {
 	raw, err := json.Marshal(value)
 	if err != nil {
 		return err
@@ -116,7 +112,7 @@ const touchAge = 5 * time.Minute
 
 // touch marks a file as used, for Prune. Access times are not sufficient: most file systems are
 // mounted with relatime or noatime. An output is not pruned.
-func (s *Store) touch(path string, info os.FileInfo) {
+func (s *folder) touch(path string, info os.FileInfo) {
 	if s.readOnly || s.output {
 		return
 	}

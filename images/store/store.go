@@ -8,7 +8,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"sync"
 	"time"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -20,17 +19,9 @@ import (
 // A Store is an OCI image layout on disk. All its methods may be called from several goroutines,
 // and several processes may use the same folder.
 type Store struct {
-	dir      string
-	readOnly bool
-	// output means that AddImage checks existing content.
-	output   bool
+	files    *folder
 	encoders string // versions of the compressors, part of a layer's key
 	use      *useLock
-	flights  flights
-	files    fileMemo
-	buffers  sync.Pool // of *[copyBuffer]byte
-	// flush is (*os.File).Sync, except in tests.
-	flush func(*os.File) error
 }
 
 var _ images.LayerStore = (*Store)(nil)
@@ -50,7 +41,7 @@ func OpenOutput(dir string) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.output = true
+	s.files.output = true
 	return s, nil
 }
 
@@ -60,7 +51,7 @@ func Open(dir string) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, d := range []string{filepath.Join(s.dir, "blobs", "sha256"), s.private("ingest")} {
+	for _, d := range []string{filepath.Join(s.files.dir, "blobs", "sha256"), s.files.private("ingest")} {
 		if err := os.MkdirAll(d, 0o755); err != nil {
 			return nil, fmt.Errorf("opening store %s: %w", dir, err)
 		}
@@ -69,23 +60,23 @@ func Open(dir string) (*Store, error) {
 		return nil, fmt.Errorf("opening store %s: %w", dir, err)
 	}
 	s.sweep(time.Now())
-	s.use = shareUse(s.private("use.lock"))
+	s.use = shareUse(s.files.private("use.lock"))
 	return s, nil
 }
 
 // openLayout creates the two files of a layout if they are missing, or unreadable in a store of
 // ours. oci-layout can be rewritten without loss, since its content is constant.
 func (s *Store) openLayout() error {
-	path := filepath.Join(s.dir, "oci-layout")
+	path := filepath.Join(s.files.dir, "oci-layout")
 	if err := s.checkLayout(); err != nil {
-		if _, ours := os.Stat(s.private("use.lock")); ours != nil && !errors.Is(err, fs.ErrNotExist) {
+		if _, ours := os.Stat(s.files.private("use.lock")); ours != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
 		raw, err := json.Marshal(layoutFile{Version: layoutVersion})
 		if err != nil {
 			return err
 		}
-		if err := s.replace(path, raw, synced); err != nil {
+		if err := s.files.replace(path, raw, synced); err != nil {
 			return err
 		}
 	}
@@ -103,7 +94,7 @@ func OpenLayout(dir string) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.readOnly = true
+	s.files.readOnly = true
 	if err := s.checkLayout(); err != nil {
 		return nil, fmt.Errorf("opening OCI layout %s: %w", dir, err)
 	}
@@ -115,12 +106,11 @@ func newStore(dir string) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("opening store %s: %w", dir, err)
 	}
-	return &Store{dir: abs, encoders: encoderVersions(), flush: (*os.File).Sync,
-		buffers: sync.Pool{New: func() any { return new([copyBuffer]byte) }}}, nil
+	return &Store{files: newFolder(abs), encoders: encoderVersions()}, nil
 }
 
 func (s *Store) checkLayout() error {
-	path := filepath.Join(s.dir, "oci-layout")
+	path := filepath.Join(s.files.dir, "oci-layout")
 	raw, err := regular.ReadFile(path)
 	if err != nil {
 		return err
@@ -143,16 +133,9 @@ func (s *Store) Close() error {
 	return s.use.lock.Close()
 }
 
-// Dir returns the folder of the store, as an absolute path.
-func (s *Store) Dir() string { return s.dir }
-
-func (s *Store) private(elem ...string) string {
-	return filepath.Join(append([]string{s.dir, ".slipway"}, elem...)...)
-}
-
 // Path returns the path of a blob, whether or not it exists.
 func (s *Store) Path(h v1.Hash) string {
-	return filepath.Join(s.dir, "blobs", h.Algorithm, h.Hex)
+	return filepath.Join(s.files.dir, "blobs", h.Algorithm, h.Hex)
 }
 
 // Has reports whether the blob exists.
@@ -164,24 +147,7 @@ func (s *Store) Has(h v1.Hash) bool {
 // holds reports whether the blob exists with the right size. A blob of wrong size, as after a
 // crash, is removed, with a warning.
 func (s *Store) holds(ctx context.Context, h v1.Hash, size int64) bool {
-	return s.holdsFile(ctx, s.Path(h), fileMark{Size: size})
-}
-
-// holdsFile is holds for any file.
-func (s *Store) holdsFile(ctx context.Context, path string, want fileMark) bool {
-	info, err := statRegular(path)
-	switch {
-	case isDamage(err):
-		s.drop(ctx, path, reason(err))
-		return false
-	case err != nil:
-		return false
-	case info.Size() != want.Size:
-		s.drop(ctx, path, want.differs(fileMark{Size: info.Size()}))
-		return false
-	}
-	s.touch(path, info)
-	return true
+	return s.files.holdsFile(ctx, s.Path(h), fileMark{Size: size})
 }
 
 // stat returns the size of an existing blob, and marks it as used.
@@ -191,25 +157,16 @@ func (s *Store) stat(h v1.Hash) (size int64, ok bool) {
 	if err != nil {
 		return 0, false
 	}
-	s.touch(path, info)
+	s.files.touch(path, info)
 	return info.Size(), true
 }
 
 // Open opens a blob. Its content is not verified; see Verify. The error for a missing blob wraps
 // fs.ErrNotExist.
 func (s *Store) Open(h v1.Hash) (*os.File, error) {
-	f, err := s.openRegular(s.Path(h))
+	f, err := s.files.openRegular(s.Path(h))
 	if err != nil {
-		return nil, fmt.Errorf("opening blob %s in %s: %w", h, s.dir, reason(err))
+		return nil, fmt.Errorf("opening blob %s in %s: %w", h, s.files.dir, reason(err))
 	}
 	return f, nil
-}
-
-// reason strips the path from an error, for messages that name it already.
-func reason(err error) error {
-	var p *fs.PathError
-	if errors.As(err, &p) {
-		return p.Err
-	}
-	return err
 }

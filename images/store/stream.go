@@ -164,7 +164,7 @@ func (h *hashingFile) finish() (digest v1.Hash, size int64, checksum uint64) {
 
 // copy is io.Copy that stops when ctx is canceled. Its buffers are reused, since thousands of small
 // blobs are read this way.
-func (s *Store) copy(ctx context.Context, w io.Writer, r io.Reader) (int64, error) {
+func (s *folder) copy(ctx context.Context, w io.Writer, r io.Reader) (int64, error) {
 	buf := s.buffers.Get().(*[copyBuffer]byte)
 	defer s.buffers.Put(buf)
 	return io.CopyBuffer(struct{ io.Writer }{w}, streams.WithContext(ctx, r), buf[:chunk])

@@ -67,9 +67,9 @@ func (m *mender) read(p []byte) (int, error) {
 		return n, err
 	case errors.As(err, &wrong):
 		m.file.Close() // Windows removes no open file
-		return n, m.store.damaged(m.store.Path(m.hash), wrong)
+		return n, m.store.files.damaged(m.store.Path(m.hash), wrong)
 	}
-	return n, m.store.unreadable(m.store.Path(m.hash), m.file, err)
+	return n, m.store.files.unreadable(m.store.Path(m.hash), m.file, err)
 }
 
 // Check reads a blob completely. A damaged blob is an error, and is removed.
@@ -83,7 +83,7 @@ func (s *Store) Check(ctx context.Context, h v1.Hash) error {
 	if err != nil {
 		return err
 	}
-	_, err = s.copy(ctx, io.Discard, s.verified(f, v1.Descriptor{Digest: h, Size: info.Size()}))
+	_, err = s.files.copy(ctx, io.Discard, s.verified(f, v1.Descriptor{Digest: h, Size: info.Size()}))
 	return err
 }
 
