@@ -15,7 +15,6 @@ const maxLines = 2500
 var large = map[string]string{
 	"images/engine":   "issue 9 cuts it",
 	"images/registry": "issue 9 cuts it",
-	"images/store":    "issue 9 cuts it",
 }
 
 // exported are exported names that no other package uses, and the reasons.

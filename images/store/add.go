@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"runtime"
 
+	"github.com/slipway-build/slipway/images/store/files"
+
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/partial"
 	"golang.org/x/sync/errgroup"
@@ -32,10 +34,10 @@ type FileLayer interface {
 func (s *Store) AddImage(ctx context.Context, img v1.Image) error {
 	digest, err := img.Digest()
 	if err != nil {
-		return fmt.Errorf("adding image to %s: %w", s.files.dir, err)
+		return fmt.Errorf("adding image to %s: %w", s.files.Dir, err)
 	}
 	if err := s.addImage(ctx, img); err != nil {
-		return fmt.Errorf("adding image %s to %s: %w", digest, s.files.dir, err)
+		return fmt.Errorf("adding image %s to %s: %w", digest, s.files.Dir, err)
 	}
 	return nil
 }
@@ -92,14 +94,14 @@ func (s *Store) addLayer(ctx context.Context, l v1.Layer) error {
 	}
 	want := v1.Descriptor{Digest: digest, Size: size}
 	if s.holds(ctx, digest, size) {
-		if !s.files.output {
+		if !s.files.Output {
 			return nil
 		}
 		err := s.checkOutput(ctx, want)
 		if err == nil {
 			return nil
 		}
-		warnOf(ctx, err)
+		files.WarnOf(ctx, err)
 	}
 	if file, ok := l.(FileLayer); ok {
 		return s.addFile(ctx, want, file)
@@ -118,7 +120,7 @@ func (s *Store) addLayer(ctx context.Context, l v1.Layer) error {
 func (s *Store) checkOutput(ctx context.Context, want v1.Descriptor) error {
 	s.knownInfo(ctx, want.Digest)
 	path := s.Path(want.Digest)
-	info, err := statRegular(path)
+	info, err := files.StatRegular(path)
 	if err != nil {
 		return err
 	}
@@ -143,7 +145,7 @@ func (s *Store) addFile(ctx context.Context, want v1.Descriptor, from FileLayer)
 	// Copy what the other store knows about the blob.
 	if l, ok := from.(*layer); ok {
 		if info, ok := l.store.knownInfo(ctx, want.Digest); ok {
-			return remember(s.files, blobKind, want.Digest.String(), info)
+			return files.Remember(s.files, blobKind, want.Digest.String(), info)
 		}
 	}
 	return nil
@@ -152,7 +154,7 @@ func (s *Store) addFile(ctx context.Context, want v1.Descriptor, from FileLayer)
 // link makes path a blob of this store. Linking can fail for many reasons (another file system,
 // FAT, permissions), so on any error the caller copies.
 func (s *Store) link(ctx context.Context, want v1.Descriptor, path string) error {
-	if s.files.readOnly {
+	if s.files.ReadOnly {
 		return fs.ErrPermission
 	}
 	// Link only read-only files: in another program's layout, blobs may be modified.
@@ -181,10 +183,10 @@ func (s *Store) link(ctx context.Context, want v1.Descriptor, path string) error
 func (s *Store) AddIndex(ctx context.Context, idx v1.ImageIndex) error {
 	digest, err := idx.Digest()
 	if err != nil {
-		return fmt.Errorf("adding index to %s: %w", s.files.dir, err)
+		return fmt.Errorf("adding index to %s: %w", s.files.Dir, err)
 	}
 	if err := s.addIndex(ctx, idx); err != nil {
-		return fmt.Errorf("adding index %s to %s: %w", digest, s.files.dir, err)
+		return fmt.Errorf("adding index %s to %s: %w", digest, s.files.Dir, err)
 	}
 	return nil
 }

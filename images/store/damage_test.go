@@ -13,6 +13,8 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/slipway-build/slipway/images/store/files"
+
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
 	"github.com/slipway-build/slipway/images"
@@ -102,8 +104,8 @@ func TestDamagedFilesAreMadeAnew(t *testing.T) {
 		}},
 		{"a derived file that is copied", func(ctx context.Context, s *store.Store) ([]byte, string, error) {
 			var out bytes.Buffer
-			var file *store.File
-			err := store.Mend(ctx, func() (err error) {
+			var file *files.File
+			err := files.Mend(ctx, func() (err error) {
 				out.Reset()
 				if file, err = s.DerivedFile(ctx, "frame", "key", content); err != nil {
 					return err
@@ -178,7 +180,7 @@ func TestDamagedFilesAreMadeAnew(t *testing.T) {
 
 // useLayer has a layer made or found, and read.
 func useLayer(ctx context.Context, s *store.Store, read func(v1.Layer) ([]byte, error)) (got []byte, path string, err error) {
-	err = store.Mend(ctx, func() error {
+	err = files.Mend(ctx, func() error {
 		l, err := s.Layer(ctx, "key", images.Compression{}, func(w io.Writer) error { return tarball(w, 5, 200<<10) })
 		if err != nil {
 			return err
@@ -307,7 +309,7 @@ func (w writerFunc) Write(p []byte) (int, error) { return w(p) }
 
 func TestMendEnds(t *testing.T) {
 	damage := func(path string) error {
-		return fmt.Errorf("reading: %w", errors.Join(errors.New("other"), &store.DamagedError{Path: path, Reason: errors.New("a bit")}))
+		return fmt.Errorf("reading: %w", errors.Join(errors.New("other"), &files.DamagedError{Path: path, Reason: errors.New("a bit")}))
 	}
 	lasting := errors.New("not to be mended")
 	for _, c := range []struct {
@@ -326,7 +328,7 @@ func TestMendEnds(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			ctx, warned := watched(t)
 			calls := 0
-			err := store.Mend(ctx, func() error {
+			err := files.Mend(ctx, func() error {
 				calls++
 				if calls <= len(c.fails) {
 					return c.fails[calls-1]
@@ -337,7 +339,7 @@ func TestMendEnds(t *testing.T) {
 				t.Errorf("%d calls, warnings %q, error %v", calls, warned.said, err)
 			}
 			// A caller may mend what do could not.
-			var damaged *store.DamagedError
+			var damaged *files.DamagedError
 			if c.warns > 0 && err != nil && !errors.As(err, &damaged) {
 				t.Error("the error does not tell of the damage")
 			}

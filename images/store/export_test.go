@@ -3,4 +3,4 @@ package store
 import "os"
 
 // OnFlush has flush called in place of a file's Sync.
-func (s *Store) OnFlush(flush func(*os.File) error) { s.files.flush = flush }
+func (s *Store) OnFlush(flush func(*os.File) error) { s.files.Flush = flush }

@@ -53,13 +53,13 @@ func (s *Store) Image(h v1.Hash) (v1.Image, error) {
 	}
 	m, err := v1.ParseManifest(bytes.NewReader(raw))
 	if err != nil {
-		return nil, fmt.Errorf("reading image %s in %s: %w", h, s.files.dir, err)
+		return nil, fmt.Errorf("reading image %s in %s: %w", h, s.files.Dir, err)
 	}
 	if m.MediaType.IsIndex() {
-		return nil, fmt.Errorf("reading image %s in %s: it is an index, not an image", h, s.files.dir)
+		return nil, fmt.Errorf("reading image %s in %s: it is an index, not an image", h, s.files.Dir)
 	}
 	if m.Config.Digest == (v1.Hash{}) {
-		return nil, fmt.Errorf("reading image %s in %s: not an image manifest: missing config", h, s.files.dir)
+		return nil, fmt.Errorf("reading image %s in %s: not an image manifest: missing config", h, s.files.Dir)
 	}
 	return &image{store: s, digest: h, raw: raw, manifest: m}, nil
 }
@@ -196,10 +196,10 @@ func (s *Store) Index(h v1.Hash) (v1.ImageIndex, error) {
 	}
 	m, err := v1.ParseIndexManifest(bytes.NewReader(raw))
 	if err != nil {
-		return nil, fmt.Errorf("reading index %s in %s: %w", h, s.files.dir, err)
+		return nil, fmt.Errorf("reading index %s in %s: %w", h, s.files.Dir, err)
 	}
 	if m.MediaType.IsImage() {
-		return nil, fmt.Errorf("reading index %s in %s: it is an image, not an index", h, s.files.dir)
+		return nil, fmt.Errorf("reading index %s in %s: it is an image, not an index", h, s.files.Dir)
 	}
 	return &index{store: s, digest: h, raw: raw, manifest: m}, nil
 }

@@ -14,6 +14,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/slipway-build/slipway/images/store/files"
+
 	"github.com/gofrs/flock"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/types"
@@ -29,14 +31,14 @@ const (
 	ContainerdName = "io.containerd.image.name"
 )
 
-func (s *Store) indexPath() string { return s.files.dir + string(os.PathSeparator) + "index.json" }
+func (s *Store) indexPath() string { return s.files.Dir + string(os.PathSeparator) + "index.json" }
 
 // Tag names the image or index that d describes. name is a fully qualified reference, as from
 // images.Qualified; it is moved if another image has it. With an empty name, the image is listed
 // without one.
 func (s *Store) Tag(ctx context.Context, name string, d v1.Descriptor) error {
 	if !s.Has(d.Digest) {
-		return fmt.Errorf("tagging %s in %s: missing blob %s", name, s.files.dir, d.Digest)
+		return fmt.Errorf("tagging %s in %s: missing blob %s", name, s.files.Dir, d.Digest)
 	}
 	entry := *d.DeepCopy()
 	entry.Annotations = maps.Clone(entry.Annotations)
@@ -58,7 +60,7 @@ func (s *Store) Tag(ctx context.Context, name string, d v1.Descriptor) error {
 		})
 	})
 	if err != nil {
-		return fmt.Errorf("tagging %s in %s: %w", name, s.files.dir, err)
+		return fmt.Errorf("tagging %s in %s: %w", name, s.files.Dir, err)
 	}
 	return nil
 }
@@ -85,12 +87,12 @@ func (s *Store) readIndex() (m *v1.IndexManifest, mended bool, err error) {
 		m, err = v1.ParseIndexManifest(bytes.NewReader(raw))
 	}
 	if err != nil {
-		err = fmt.Errorf("reading %s: %w", s.indexPath(), reason(err))
+		err = fmt.Errorf("reading %s: %w", s.indexPath(), files.Reason(err))
 	}
-	if s.files.readOnly {
+	if s.files.ReadOnly {
 		return m, false, err
 	}
-	kept, keptErr := s.files.readRecord(indexKind, indexKey)
+	kept, keptErr := s.files.ReadRecord(indexKind, indexKey)
 	switch {
 	case keptErr != nil && err != nil:
 		return nil, false, err
@@ -146,22 +148,22 @@ func (s *Store) mendEntries(found, written []v1.Descriptor) (entries []v1.Descri
 // createIndex creates a missing index.json: as it was last written, or empty. Another process may
 // do the same.
 func (s *Store) createIndex() error {
-	raw, err := s.files.readRecord(indexKind, indexKey)
+	raw, err := s.files.ReadRecord(indexKind, indexKey)
 	if err != nil {
 		raw, err = encodeIndex(&v1.IndexManifest{SchemaVersion: 2, MediaType: types.OCIImageIndex, Manifests: []v1.Descriptor{}})
 	}
 	if err != nil {
 		return err
 	}
-	f, err := s.files.temp()
+	f, err := s.files.Temp()
 	if err != nil {
 		return err
 	}
-	defer discard(f)
+	defer files.Discard(f)
 	if _, err := f.Write(raw); err != nil {
 		return err
 	}
-	if err := errors.Join(f.Chmod(0o644), s.files.flush(f)); err != nil {
+	if err := errors.Join(f.Chmod(0o644), s.files.Flush(f)); err != nil {
 		return err
 	}
 	// Unlike a rename, a link does not replace a file that another process wrote.
@@ -184,10 +186,10 @@ func (s *Store) createIndex() error {
 
 // editIndex changes index.json, under a lock among processes.
 func (s *Store) editIndex(ctx context.Context, edit func(*v1.IndexManifest)) error {
-	if s.files.readOnly {
-		return fmt.Errorf("OCI layout %s is open read-only", s.files.dir)
+	if s.files.ReadOnly {
+		return fmt.Errorf("OCI layout %s is open read-only", s.files.Dir)
 	}
-	lock := flock.New(s.files.private("index.lock"))
+	lock := flock.New(s.files.Private("index.lock"))
 	if _, err := lock.TryLockContext(ctx, lockPoll); err != nil {
 		return fmt.Errorf("locking: %w", err)
 	}
@@ -215,7 +217,7 @@ func (s *Store) editIndex(ctx context.Context, edit func(*v1.IndexManifest)) err
 	if err := s.SetRecord(indexKind, indexKey, raw); err != nil {
 		return err
 	}
-	return s.files.replace(s.indexPath(), raw, synced)
+	return s.files.Replace(s.indexPath(), raw, files.Synced)
 }
 
 // lockPoll is the interval of attempts to lock: locks are held for milliseconds.

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 
+	"github.com/slipway-build/slipway/images/store/files"
+
 	"github.com/slipway-build/slipway/internal/parallel"
 
 	"github.com/cespare/xxhash/v2"
@@ -48,7 +50,7 @@ func (s *Store) Info(ctx context.Context, h v1.Hash) (BlobInfo, error) {
 // which saves the caller a second read. w is complete only if it received as many bytes as the info
 // says.
 func (s *Store) InfoAndContent(ctx context.Context, h v1.Hash, w io.Writer) (BlobInfo, error) {
-	return parallel.Share(ctx, &s.files.calls, "info "+h.String(), func() (BlobInfo, error) {
+	return parallel.Share(ctx, &s.files.Calls, "info "+h.String(), func() (BlobInfo, error) {
 		if info, ok := s.knownInfo(ctx, h); ok {
 			return info, nil
 		}
@@ -64,15 +66,15 @@ func (s *Store) InfoAndContent(ctx context.Context, h v1.Hash, w io.Writer) (Blo
 		want := v1.Descriptor{Digest: h, Size: stat.Size()}
 		info, err := readInfo(want, streams.WithContext(ctx, s.verified(f, want)), w)
 		if err != nil {
-			return BlobInfo{}, fmt.Errorf("reading blob %s in %s: %w", h, s.files.dir, err)
+			return BlobInfo{}, fmt.Errorf("reading blob %s in %s: %w", h, s.files.Dir, err)
 		}
-		return info, remember(s.files, blobKind, h.String(), info)
+		return info, files.Remember(s.files, blobKind, h.String(), info)
 	})
 }
 
 // knownInfo is Info without reading the blob.
 func (s *Store) knownInfo(ctx context.Context, h v1.Hash) (BlobInfo, bool) {
-	info, ok := recall[BlobInfo](ctx, s.files, blobKind, h.String())
+	info, ok := files.Recall[BlobInfo](ctx, s.files, blobKind, h.String())
 	return info, ok && info.Digest == h && s.holds(ctx, h, info.Size)
 }
 
@@ -85,15 +87,15 @@ func readInfo(d v1.Descriptor, r io.Reader, w io.Writer) (BlobInfo, error) {
 		return BlobInfo{}, verdict(r, err)
 	}
 	defer content.Close()
-	h := newHasher()
+	h := files.NewHasher()
 	all := io.Writer(h)
 	if w != nil {
-		also := newAsyncWriter(w)
+		also := files.NewAsyncWriter(w)
 		defer also.Close()
 		all = io.MultiWriter(h, also)
 	}
-	_, err = io.CopyBuffer(struct{ io.Writer }{all}, struct{ io.Reader }{content}, make([]byte, chunk))
-	diffID, size := h.finish()
+	_, err = io.CopyBuffer(struct{ io.Writer }{all}, struct{ io.Reader }{content}, make([]byte, files.Chunk))
+	diffID, size := h.Finish()
 	// Bytes after the last frame belong to the blob and its digest.
 	if err := verdict(r, err); err != nil {
 		return BlobInfo{}, err
@@ -106,10 +108,10 @@ func readInfo(d v1.Descriptor, r io.Reader, w io.Writer) (BlobInfo, error) {
 var errUnknownChecksum = errors.New("the blob's checksum is not known")
 
 // BlobFile returns the file of a blob for which Info is known.
-func (s *Store) BlobFile(ctx context.Context, h v1.Hash) (*File, error) {
+func (s *Store) BlobFile(ctx context.Context, h v1.Hash) (*files.File, error) {
 	info, ok := s.knownInfo(ctx, h)
 	if !ok {
-		return nil, fmt.Errorf("reading blob %s in %s: %w", h, s.files.dir, errUnknownChecksum)
+		return nil, fmt.Errorf("reading blob %s in %s: %w", h, s.files.Dir, errUnknownChecksum)
 	}
-	return s.files.File(s.Path(h), fileMark{info.Size, info.XXH64}), nil
+	return s.files.File(s.Path(h), files.Mark{Size: info.Size, XXH64: info.XXH64}), nil
 }

@@ -8,6 +8,8 @@ import (
 	"os"
 	"time"
 
+	"github.com/slipway-build/slipway/images/store/files"
+
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
 	"github.com/slipway-build/slipway/internal/fileop"
@@ -23,22 +25,22 @@ func (s *Store) Put(ctx context.Context, want v1.Descriptor, r io.Reader) error 
 	if s.holds(ctx, want.Digest, want.Size) {
 		return nil
 	}
-	f, err := s.files.temp()
+	f, err := s.files.Temp()
 	if err != nil {
 		return fmt.Errorf("writing blob %s: %w", want.Digest, err)
 	}
-	defer discard(f)
-	out := newHashingFile(f)
+	defer files.Discard(f)
+	out := files.NewHashingFile(f)
 	// One byte too many is enough to detect that there are more.
-	_, err = s.files.copy(ctx, out, io.LimitReader(r, want.Size+1))
-	digest, size, _ := out.finish()
+	_, err = s.files.Copy(ctx, out, io.LimitReader(r, want.Size+1))
+	digest, size, _ := out.Finish()
 	if err != nil {
-		return fmt.Errorf("writing blob %s into %s: %w", want.Digest, s.files.dir, err)
+		return fmt.Errorf("writing blob %s into %s: %w", want.Digest, s.files.Dir, err)
 	}
 	if err := checkContent(want, digest, size); err != nil {
 		return err
 	}
-	if err := s.files.commit(f, s.Path(digest), unsynced); err != nil {
+	if err := s.files.Commit(f, s.Path(digest), files.Unsynced); err != nil {
 		return fmt.Errorf("writing blob %s: %w", want.Digest, err)
 	}
 	return nil
@@ -51,7 +53,7 @@ func (s *Store) putBytes(ctx context.Context, want v1.Descriptor, raw []byte) er
 		if err == nil {
 			return nil
 		}
-		warnOf(ctx, err)
+		files.WarnOf(ctx, err)
 	}
 	digest, size, err := v1.SHA256(bytes.NewReader(raw))
 	if err != nil {
@@ -60,17 +62,17 @@ func (s *Store) putBytes(ctx context.Context, want v1.Descriptor, raw []byte) er
 	if err := checkContent(want, digest, size); err != nil {
 		return err
 	}
-	f, err := s.files.temp()
+	f, err := s.files.Temp()
 	if err != nil {
 		return fmt.Errorf("writing blob %s: %w", digest, err)
 	}
-	defer discard(f)
+	defer files.Discard(f)
 	_, err = f.Write(raw)
 	if err == nil {
-		err = s.files.commit(f, s.Path(digest), unsynced)
+		err = s.files.Commit(f, s.Path(digest), files.Unsynced)
 	}
 	if err != nil {
-		return fmt.Errorf("writing blob %s into %s: %w", digest, s.files.dir, reason(err))
+		return fmt.Errorf("writing blob %s into %s: %w", digest, s.files.Dir, files.Reason(err))
 	}
 	return nil
 }
@@ -103,7 +105,7 @@ func (e *ContentError) Error() string {
 // sweep removes leftovers of killed processes.
 func (s *Store) sweep(now time.Time) {
 	for _, dir := range []string{"ingest", "partial"} {
-		entries, err := os.ReadDir(s.files.private(dir))
+		entries, err := os.ReadDir(s.files.Private(dir))
 		if err != nil {
 			continue
 		}
@@ -113,7 +115,7 @@ func (s *Store) sweep(now time.Time) {
 		}
 		for _, e := range entries {
 			if info, err := e.Info(); err == nil && now.Sub(info.ModTime()) > age {
-				fileop.Remove(s.files.private(dir, e.Name()))
+				fileop.Remove(s.files.Private(dir, e.Name()))
 			}
 		}
 	}

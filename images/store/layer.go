@@ -9,6 +9,8 @@ import (
 	"io"
 	"os"
 
+	"github.com/slipway-build/slipway/images/store/files"
+
 	"github.com/slipway-build/slipway/internal/parallel"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -34,15 +36,15 @@ func (s *Store) Layer(ctx context.Context, key string, compression images.Compre
 	}
 	c := normalize(compression)
 	key = fmt.Sprintf("%s %d %s %s", c.Algorithm, c.Level, s.encoders, key)
-	info, err := parallel.Share(ctx, &s.files.calls, "layer "+key, func() (BlobInfo, error) {
-		if info, ok := recall[BlobInfo](ctx, s.files, layerKind, key); ok && s.holds(ctx, info.Digest, info.Size) {
+	info, err := parallel.Share(ctx, &s.files.Calls, "layer "+key, func() (BlobInfo, error) {
+		if info, ok := files.Recall[BlobInfo](ctx, s.files, layerKind, key); ok && s.holds(ctx, info.Digest, info.Size) {
 			return info, nil
 		}
 		info, err := s.makeLayer(ctx, compression, write)
 		if err != nil {
 			return BlobInfo{}, err
 		}
-		return info, remember(s.files, layerKind, key, info)
+		return info, files.Remember(s.files, layerKind, key, info)
 	})
 	if err != nil {
 		return nil, err
@@ -70,21 +72,21 @@ func (s *Store) madeLayer(info BlobInfo) v1.Layer {
 //
 // Each arrow ends in a separate goroutine.
 func (s *Store) makeLayer(ctx context.Context, c images.Compression, write func(io.Writer) error) (BlobInfo, error) {
-	f, err := s.files.temp()
+	f, err := s.files.Temp()
 	if err != nil {
 		return BlobInfo{}, fmt.Errorf("creating a layer: %w", err)
 	}
-	defer discard(f)
+	defer files.Discard(f)
 
-	file := newHashingFile(f)
-	output := newAsyncWriter(file)
-	diff := newHasher()
+	file := files.NewHashingFile(f)
+	output := files.NewAsyncWriter(file)
+	diff := files.NewHasher()
 	compressed, err := compressor(output, c)
 	if err != nil {
 		return BlobInfo{}, err
 	}
 	// Tar writers write 512 bytes at a time.
-	in := bufio.NewWriterSize(streams.WriterWithContext(ctx, io.MultiWriter(diff, compressed)), chunk)
+	in := bufio.NewWriterSize(streams.WriterWithContext(ctx, io.MultiWriter(diff, compressed)), files.Chunk)
 
 	writeErr := write(in)
 	if writeErr == nil {
@@ -93,15 +95,15 @@ func (s *Store) makeLayer(ctx context.Context, c images.Compression, write func(
 	// Close everything in any case, since it has goroutines.
 	closeErr := compressed.Close()
 	outputErr := output.Close()
-	diffID, uncompressed := diff.finish()
-	digest, size, checksum := file.finish()
+	diffID, uncompressed := diff.Finish()
+	digest, size, checksum := file.Finish()
 	switch {
 	case outputErr != nil: // the cause of the other two
-		return BlobInfo{}, fmt.Errorf("writing a layer into %s: %w", s.files.dir, outputErr)
+		return BlobInfo{}, fmt.Errorf("writing a layer into %s: %w", s.files.Dir, outputErr)
 	case writeErr != nil:
 		return BlobInfo{}, writeErr
 	case closeErr != nil:
-		return BlobInfo{}, fmt.Errorf("writing a layer into %s: %w", s.files.dir, closeErr)
+		return BlobInfo{}, fmt.Errorf("writing a layer into %s: %w", s.files.Dir, closeErr)
 	}
 	info := BlobInfo{
 		Digest: digest, Size: size,
@@ -109,10 +111,10 @@ func (s *Store) makeLayer(ctx context.Context, c images.Compression, write func(
 		Compression: sniff.Compression(normalize(c).Algorithm),
 		XXH64:       checksum,
 	}
-	if err := s.files.commit(f, s.Path(digest), unsynced); err != nil {
+	if err := s.files.Commit(f, s.Path(digest), files.Unsynced); err != nil {
 		return BlobInfo{}, fmt.Errorf("writing layer %s: %w", digest, err)
 	}
-	return info, remember(s.files, blobKind, digest.String(), info)
+	return info, files.Remember(s.files, blobKind, digest.String(), info)
 }
 
 // A layer is a blob of a store that is a layer of an image.
@@ -134,7 +136,7 @@ func (l *layer) DiffID() (v1.Hash, error) {
 		return l.diffID, nil
 	}
 	var info BlobInfo
-	raw, err := l.store.files.readRecord(blobKind, l.desc.Digest.String())
+	raw, err := l.store.files.ReadRecord(blobKind, l.desc.Digest.String())
 	if err == nil && json.Unmarshal(raw, &info) == nil && info.Digest == l.desc.Digest {
 		return info.DiffID, nil
 	}
@@ -165,7 +167,7 @@ func (l *layer) check() error {
 
 func (l *layer) missing() error {
 	if size, ok := l.store.stat(l.desc.Digest); ok {
-		return l.store.files.damaged(l.store.Path(l.desc.Digest), &ContentError{
+		return l.store.files.Damaged(l.store.Path(l.desc.Digest), &ContentError{
 			Want: l.desc, Reason: fmt.Sprintf("the file has %d bytes instead of %d", size, l.desc.Size), Short: true})
 	}
 	f, err := l.store.Open(l.desc.Digest)

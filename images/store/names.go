@@ -29,7 +29,7 @@ func (s *Store) Names() (*Names, error) {
 	if err != nil {
 		return nil, err
 	}
-	n := &Names{dir: s.files.dir, entries: entries}
+	n := &Names{dir: s.files.Dir, entries: entries}
 	by := func(keys func(v1.Descriptor) []string) func() map[string][]v1.Descriptor {
 		return sync.OnceValue(func() map[string][]v1.Descriptor { return n.group(keys) })
 	}

@@ -9,6 +9,8 @@ import (
 	"os"
 	"time"
 
+	"github.com/slipway-build/slipway/images/store/files"
+
 	"github.com/gofrs/flock"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
@@ -26,23 +28,23 @@ type Partial struct {
 	lock   *flock.Flock
 	made   bool // the blob exists, so the lock is no longer needed
 	file   *os.File
-	hasher *hasher
+	hasher *files.Hasher
 }
 
 // Resume opens the partial blob that an earlier run fetched, or an empty one. While one process has
 // it open, others wait here; if the blob is complete after that, Resume returns nil. The caller
 // must call Close.
 func (s *Store) Resume(ctx context.Context, want v1.Descriptor) (*Partial, error) {
-	if s.files.readOnly {
-		return nil, fmt.Errorf("OCI layout %s is open read-only", s.files.dir)
+	if s.files.ReadOnly {
+		return nil, fmt.Errorf("OCI layout %s is open read-only", s.files.Dir)
 	}
 	if s.holds(ctx, want.Digest, want.Size) {
 		return nil, nil
 	}
-	if err := os.MkdirAll(s.files.private("partial"), 0o755); err != nil {
+	if err := os.MkdirAll(s.files.Private("partial"), 0o755); err != nil {
 		return nil, fmt.Errorf("fetching blob %s: %w", want.Digest, err)
 	}
-	path := s.files.private("partial", want.Digest.Hex)
+	path := s.files.Private("partial", want.Digest.Hex)
 	p := &Partial{store: s, want: want, lock: flock.New(path + ".lock")}
 	if _, err := p.lock.TryLockContext(ctx, lockPoll*10); err != nil {
 		return nil, fmt.Errorf("fetching blob %s: waiting for another process to fetch it: %w", want.Digest, err)
@@ -57,9 +59,9 @@ func (s *Store) Resume(ctx context.Context, want v1.Descriptor) (*Partial, error
 		p.lock.Close()
 		return nil, fmt.Errorf("fetching blob %s: %w", want.Digest, err)
 	}
-	p.file, p.hasher = f, newHasher()
+	p.file, p.hasher = f, files.NewHasher()
 	// Hash the existing part now, and the rest while it is written.
-	n, err := s.files.copy(ctx, p.hasher, f)
+	n, err := s.files.Copy(ctx, p.hasher, f)
 	if err == nil && n > want.Size {
 		err = p.Reset()
 	}
@@ -71,14 +73,14 @@ func (s *Store) Resume(ctx context.Context, want v1.Descriptor) (*Partial, error
 }
 
 // Size returns the number of bytes written so far, which is the offset of the rest.
-func (p *Partial) Size() int64 { return p.hasher.size }
+func (p *Partial) Size() int64 { return p.hasher.Size }
 
 // Write appends.
 func (p *Partial) Write(b []byte) (int, error) {
 	n, err := p.file.Write(b)
 	p.hasher.Write(b[:n])
 	if err != nil {
-		return n, fmt.Errorf("writing blob %s into %s: %w", p.want.Digest, p.store.files.dir, reason(err))
+		return n, fmt.Errorf("writing blob %s into %s: %w", p.want.Digest, p.store.files.Dir, files.Reason(err))
 	}
 	return n, nil
 }
@@ -91,15 +93,15 @@ func (p *Partial) Reset() error {
 	if _, err := p.file.Seek(0, io.SeekStart); err != nil {
 		return err
 	}
-	p.hasher.finish()
-	p.hasher = newHasher()
+	p.hasher.Finish()
+	p.hasher = files.NewHasher()
 	return nil
 }
 
 // Commit verifies the content and makes it a blob. Wrong content is discarded, and the error is a
 // *ContentError; incomplete content is kept.
 func (p *Partial) Commit() error {
-	digest, size := p.hasher.finish()
+	digest, size := p.hasher.Finish()
 	p.hasher = nil
 	if err := checkContent(p.want, digest, size); err != nil {
 		var wrong *ContentError
@@ -108,7 +110,7 @@ func (p *Partial) Commit() error {
 		}
 		return err
 	}
-	if err := p.store.files.commit(p.file, p.store.Path(digest), unsynced); err != nil {
+	if err := p.store.files.Commit(p.file, p.store.Path(digest), files.Unsynced); err != nil {
 		return fmt.Errorf("writing blob %s: %w", digest, err)
 	}
 	p.made = true
@@ -118,7 +120,7 @@ func (p *Partial) Commit() error {
 // Close lets other processes continue. Uncommitted content can be resumed.
 func (p *Partial) Close() error {
 	if p.hasher != nil {
-		p.hasher.finish()
+		p.hasher.Finish()
 	}
 	err := p.file.Close()
 	if errors.Is(err, fs.ErrClosed) {

@@ -5,11 +5,13 @@ import (
 	"io"
 	"io/fs"
 
+	"github.com/slipway-build/slipway/images/store/files"
+
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 )
 
 // Dir returns the absolute path of the store.
-func (s *Store) Dir() string { return s.files.dir }
+func (s *Store) Dir() string { return s.files.Dir }
 
 // Record returns the value that SetRecord stored under kind and key. A record may disappear at any
 // time: through Prune, after a crash, or because its file was damaged, with a warning.
@@ -32,7 +34,7 @@ func (s *Store) Derived(ctx context.Context, kind, key string, write func(io.Wri
 }
 
 // DerivedFile is Derived without the check, which is made when the file is copied.
-func (s *Store) DerivedFile(ctx context.Context, kind, key string, write func(io.Writer) error) (*File, error) {
+func (s *Store) DerivedFile(ctx context.Context, kind, key string, write func(io.Writer) error) (*files.File, error) {
 	return s.files.DerivedFile(ctx, kind, key, write)
 }
 
@@ -45,3 +47,15 @@ func (s *Store) HasDerived(ctx context.Context, kind, key string) bool {
 func (s *Store) FileDigest(ctx context.Context, path string, info fs.FileInfo) (v1.Hash, error) {
 	return s.files.FileDigest(ctx, path, info)
 }
+
+// A File is an immutable file of a store: a blob, or a derived file. Its content is checked whenever it
+// is copied.
+type File = files.File
+
+// A DamagedError means that a file of a store was damaged and has been removed, so that the next access
+// builds or fetches it again. Mend does that.
+type DamagedError = files.DamagedError
+
+// Mend calls do, and again if it failed because of damaged files, which have been removed. See
+// files.Mend.
+func Mend(ctx context.Context, do func() error) error { return files.Mend(ctx, do) }

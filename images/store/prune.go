@@ -34,18 +34,18 @@ const inUse = time.Hour
 // index.json, and those that they refer to, are kept. While another process uses the store,
 // everything used within the last hour is kept.
 func (s *Store) Prune(ctx context.Context, opts PruneOptions) (freed int64, err error) {
-	if s.files.readOnly {
-		return 0, fmt.Errorf("OCI layout %s is open read-only", s.files.dir)
+	if s.files.ReadOnly {
+		return 0, fmt.Errorf("OCI layout %s is open read-only", s.files.Dir)
 	}
 	now := time.Now()
 	s.sweep(now)
 	keep, err := s.reachable()
 	if err != nil {
-		return 0, fmt.Errorf("pruning %s: %w", s.files.dir, err)
+		return 0, fmt.Errorf("pruning %s: %w", s.files.Dir, err)
 	}
 	files, total, err := s.prunable(ctx, keep)
 	if err != nil {
-		return 0, fmt.Errorf("pruning %s: %w", s.files.dir, err)
+		return 0, fmt.Errorf("pruning %s: %w", s.files.Dir, err)
 	}
 	alone, release := s.use.alone()
 	defer release()
@@ -68,11 +68,11 @@ func (s *Store) Prune(ctx context.Context, opts PruneOptions) (freed int64, err 
 		freed += f.size
 		total -= f.size
 	}
-	if err := s.files.shrinkDigests(ctx, opts.All); err != nil {
+	if err := s.files.ShrinkDigests(ctx, opts.All); err != nil {
 		errs = append(errs, err)
 	}
 	if len(errs) > 0 {
-		return freed, fmt.Errorf("pruning %s: %w", s.files.dir, errors.Join(errs...))
+		return freed, fmt.Errorf("pruning %s: %w", s.files.Dir, errors.Join(errs...))
 	}
 	return freed, nil
 }
@@ -86,7 +86,7 @@ type prunable struct {
 // prunable returns all files that may be removed, least recently used first, and the size of all
 // files.
 func (s *Store) prunable(ctx context.Context, keep map[string]bool) (files []prunable, total int64, err error) {
-	for _, root := range []string{filepath.Join(s.files.dir, "blobs"), s.files.private("partial"), s.files.private("records"), s.files.private("derived")} {
+	for _, root := range []string{filepath.Join(s.files.Dir, "blobs"), s.files.Private("partial"), s.files.Private("records"), s.files.Private("derived")} {
 		err := filepath.WalkDir(root, func(path string, e fs.DirEntry, err error) error {
 			if errors.Is(err, fs.ErrNotExist) {
 				return nil

@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/slipway-build/slipway/images/store/files"
+
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
 	"github.com/slipway-build/slipway/images"
@@ -19,7 +21,7 @@ import (
 // A Store is an OCI image layout on disk. All its methods may be called from several goroutines,
 // and several processes may use the same folder.
 type Store struct {
-	files    *folder
+	files    *files.Folder
 	encoders string // versions of the compressors, part of a layer's key
 	use      *useLock
 }
@@ -41,7 +43,7 @@ func OpenOutput(dir string) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.files.output = true
+	s.files.Output = true
 	return s, nil
 }
 
@@ -51,7 +53,7 @@ func Open(dir string) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, d := range []string{filepath.Join(s.files.dir, "blobs", "sha256"), s.files.private("ingest")} {
+	for _, d := range []string{filepath.Join(s.files.Dir, "blobs", "sha256"), s.files.Private("ingest")} {
 		if err := os.MkdirAll(d, 0o755); err != nil {
 			return nil, fmt.Errorf("opening store %s: %w", dir, err)
 		}
@@ -60,23 +62,23 @@ func Open(dir string) (*Store, error) {
 		return nil, fmt.Errorf("opening store %s: %w", dir, err)
 	}
 	s.sweep(time.Now())
-	s.use = shareUse(s.files.private("use.lock"))
+	s.use = shareUse(s.files.Private("use.lock"))
 	return s, nil
 }
 
 // openLayout creates the two files of a layout if they are missing, or unreadable in a store of
 // ours. oci-layout can be rewritten without loss, since its content is constant.
 func (s *Store) openLayout() error {
-	path := filepath.Join(s.files.dir, "oci-layout")
+	path := filepath.Join(s.files.Dir, "oci-layout")
 	if err := s.checkLayout(); err != nil {
-		if _, ours := os.Stat(s.files.private("use.lock")); ours != nil && !errors.Is(err, fs.ErrNotExist) {
+		if _, ours := os.Stat(s.files.Private("use.lock")); ours != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
 		raw, err := json.Marshal(layoutFile{Version: layoutVersion})
 		if err != nil {
 			return err
 		}
-		if err := s.files.replace(path, raw, synced); err != nil {
+		if err := s.files.Replace(path, raw, files.Synced); err != nil {
 			return err
 		}
 	}
@@ -94,7 +96,7 @@ func OpenLayout(dir string) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.files.readOnly = true
+	s.files.ReadOnly = true
 	if err := s.checkLayout(); err != nil {
 		return nil, fmt.Errorf("opening OCI layout %s: %w", dir, err)
 	}
@@ -106,11 +108,11 @@ func newStore(dir string) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("opening store %s: %w", dir, err)
 	}
-	return &Store{files: newFolder(abs), encoders: encoderVersions()}, nil
+	return &Store{files: files.New(abs), encoders: encoderVersions()}, nil
 }
 
 func (s *Store) checkLayout() error {
-	path := filepath.Join(s.files.dir, "oci-layout")
+	path := filepath.Join(s.files.Dir, "oci-layout")
 	raw, err := regular.ReadFile(path)
 	if err != nil {
 		return err
@@ -135,7 +137,7 @@ func (s *Store) Close() error {
 
 // Path returns the path of a blob, whether or not it exists.
 func (s *Store) Path(h v1.Hash) string {
-	return filepath.Join(s.files.dir, "blobs", h.Algorithm, h.Hex)
+	return filepath.Join(s.files.Dir, "blobs", h.Algorithm, h.Hex)
 }
 
 // Has reports whether the blob exists.
@@ -147,26 +149,26 @@ func (s *Store) Has(h v1.Hash) bool {
 // holds reports whether the blob exists with the right size. A blob of wrong size, as after a
 // crash, is removed, with a warning.
 func (s *Store) holds(ctx context.Context, h v1.Hash, size int64) bool {
-	return s.files.holdsFile(ctx, s.Path(h), fileMark{Size: size})
+	return s.files.HoldsFile(ctx, s.Path(h), files.Mark{Size: size})
 }
 
 // stat returns the size of an existing blob, and marks it as used.
 func (s *Store) stat(h v1.Hash) (size int64, ok bool) {
 	path := s.Path(h)
-	info, err := statRegular(path)
+	info, err := files.StatRegular(path)
 	if err != nil {
 		return 0, false
 	}
-	s.files.touch(path, info)
+	s.files.Touch(path, info)
 	return info.Size(), true
 }
 
 // Open opens a blob. Its content is not verified; see Verify. The error for a missing blob wraps
 // fs.ErrNotExist.
 func (s *Store) Open(h v1.Hash) (*os.File, error) {
-	f, err := s.files.openRegular(s.Path(h))
+	f, err := s.files.OpenRegular(s.Path(h))
 	if err != nil {
-		return nil, fmt.Errorf("opening blob %s in %s: %w", h, s.files.dir, reason(err))
+		return nil, fmt.Errorf("opening blob %s in %s: %w", h, s.files.Dir, files.Reason(err))
 	}
 	return f, nil
 }

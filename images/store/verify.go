@@ -8,6 +8,8 @@ import (
 	"io"
 	"os"
 
+	"github.com/slipway-build/slipway/images/store/files"
+
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 )
 
@@ -32,7 +34,7 @@ func (v *verifier) Read(p []byte) (int, error) {
 	case v.size > v.want.Size:
 		return n, checkContent(v.want, v1.Hash{}, v.size)
 	case err == io.EOF:
-		if err := checkContent(v.want, sum(v.hash), v.size); err != nil {
+		if err := checkContent(v.want, files.Sum(v.hash), v.size); err != nil {
 			return n, err
 		}
 	}
@@ -67,9 +69,9 @@ func (m *mender) read(p []byte) (int, error) {
 		return n, err
 	case errors.As(err, &wrong):
 		m.file.Close() // Windows removes no open file
-		return n, m.store.files.damaged(m.store.Path(m.hash), wrong)
+		return n, m.store.files.Damaged(m.store.Path(m.hash), wrong)
 	}
-	return n, m.store.files.unreadable(m.store.Path(m.hash), m.file, err)
+	return n, m.store.files.Unreadable(m.store.Path(m.hash), m.file, err)
 }
 
 // Check reads a blob completely. A damaged blob is an error, and is removed.
@@ -83,14 +85,14 @@ func (s *Store) Check(ctx context.Context, h v1.Hash) error {
 	if err != nil {
 		return err
 	}
-	_, err = s.files.copy(ctx, io.Discard, s.verified(f, v1.Descriptor{Digest: h, Size: info.Size()}))
+	_, err = s.files.Copy(ctx, io.Discard, s.verified(f, v1.Descriptor{Digest: h, Size: info.Size()}))
 	return err
 }
 
 // Blame is for a caller that read a blob without verifying it, and found an error. If the blob is
 // damaged, Blame returns that as the error, else err.
 func (s *Store) Blame(ctx context.Context, h v1.Hash, err error) error {
-	var damage *DamagedError
+	var damage *files.DamagedError
 	if errors.As(err, &damage) || context.Cause(ctx) != nil {
 		return err
 	}

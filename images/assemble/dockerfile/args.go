@@ -77,7 +77,7 @@ func parsePlatform(s string, build v1.Platform) (v1.Platform, error) {
 	return v1.Platform{}, err
 }
 
-// argValue returns the value of an ARG of a stage where global and given
+// ArgValue returns the value of an ARG of a stage where global and given
 // are known: what was given, else the default, else what stood before the first
 // FROM. A nil value means that the key is declared only.
 func ArgValue(arg instructions.KeyValuePairOptional, global *Env, given map[string]string, expand func(string) (string, error)) (*string, error) {
@@ -94,7 +94,7 @@ func ArgValue(arg instructions.KeyValuePairOptional, global *Env, given map[stri
 	return nil, nil
 }
 
-// epoch returns the value of SOURCE_DATE_EPOCH: that of the build argument, else that
+// Epoch returns the value of SOURCE_DATE_EPOCH: that of the build argument, else that
 // of an ARG before the first FROM.
 func (g *Graph) Epoch() string {
 	value, ok := g.Options.Args[buildfile.EpochArg]
@@ -104,7 +104,7 @@ func (g *Graph) Epoch() string {
 	return value
 }
 
-// setEpoch replaces the value of SOURCE_DATE_EPOCH, where it is set, by t in seconds;
+// SetEpoch replaces the value of SOURCE_DATE_EPOCH, where it is set, by t in seconds;
 // nil unsets it, as BuildKit does.
 func (g *Graph) SetEpoch(t *time.Time) {
 	const key = buildfile.EpochArg

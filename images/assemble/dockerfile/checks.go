@@ -49,7 +49,7 @@ func newChecks(d *File, data []byte, given *string, warn func(string)) (*checks,
 	return c, nil
 }
 
-// err returns what was found, if the Dockerfile says that it is an error.
+// Err returns what was found, if the Dockerfile says that it is an error.
 func (c *checks) Err() []error {
 	if c.linter.Error() == nil {
 		return nil

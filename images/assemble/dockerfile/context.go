@@ -14,13 +14,13 @@ import (
 // or a source of COPY --from: a folder or an image.
 type Context struct {
 	Name string
-	// dir is the folder; empty for an image.
+	// Dir is the folder; empty for an image.
 	Dir string
-	// ref is the image's reference, as an images.Source takes it; or scratch.
+	// Ref is the image's reference, as an images.Source takes it; or scratch.
 	Ref string
 }
 
-// contextFor returns the named context that replaces name for a platform, or
+// ContextFor returns the named context that replaces name for a platform, or
 // nil. NAME::PLATFORM goes before NAME, and a name stands for all its spellings:
 // alpine for docker.io/library/alpine:latest.
 func (g *Graph) ContextFor(stageOrImage string, platform v1.Platform) (*Context, error) {

@@ -7,7 +7,7 @@ import (
 	"github.com/moby/buildkit/frontend/dockerfile/shell"
 )
 
-// An env is a list of variables that expansion knows, in the order in which they
+// An Env is a list of variables that expansion knows, in the order in which they
 // were set. It is case-sensitive wherever it runs, as on Linux.
 type Env struct {
 	keys   []string
@@ -47,7 +47,7 @@ func (e *Env) Clone() *Env {
 	return c
 }
 
-// setVariable sets key in a config's list of KEY=VALUE.
+// SetVariable sets key in a config's list of KEY=VALUE.
 func SetVariable(list []string, key, value string) []string {
 	for i, variable := range list {
 		if k, _, _ := strings.Cut(variable, "="); k == key {

@@ -15,7 +15,7 @@ import (
 // maxExcerpt is the number of lines of an instruction that a message shows.
 const maxExcerpt = 6
 
-// at places err at a location of the Dockerfile, unless it has a place already.
+// At places err at a location of the Dockerfile, unless it has a place already.
 func (d *File) At(location []parser.Range, err error) error {
 	if err == nil {
 		return nil
@@ -40,7 +40,7 @@ func (d *File) At(location []parser.Range, err error) error {
 	return e
 }
 
-// plain takes off what the parser wraps around an error only to say where it is.
+// Plain takes off what the parser wraps around an error only to say where it is.
 func Plain(err error) error {
 	var location *parser.LocationError
 	if errors.As(err, &location) {
@@ -67,7 +67,7 @@ func (d *File) parseError(err error) error {
 	return d.At(where, err)
 }
 
-// suggest returns a suggestion to append to a message: the option that is nearest
+// Suggest returns a suggestion to append to a message: the option that is nearest
 // to name, or nothing.
 func Suggest(name string, options []string) string {
 	if best := nearest(name, options); best != "" {
@@ -83,7 +83,7 @@ func nearest(name string, options []string) string {
 	return suggestion.Nearest(name, others, 2)
 }
 
-// firstLine returns the message of err without the lines of the Dockerfile.
+// FirstLine returns the message of err without the lines of the Dockerfile.
 func FirstLine(err error) string {
 	line, _, _ := strings.Cut(err.Error(), "\n")
 	return line

@@ -20,7 +20,7 @@ type File struct {
 	Escape rune
 	// argCommands are the ARGs before the first FROM.
 	argCommands []instructions.ArgCommand
-	// parsed are the stages as the parser returns them.
+	// Parsed are the stages as the parser returns them.
 	Parsed []instructions.Stage
 	Lint   *checks
 	// expansion bounds the size of its expanded variables.
@@ -86,5 +86,5 @@ func (d *File) checkSyntax(data []byte, arg string) error {
 	return d.At(location, fmt.Errorf("syntax %s is a frontend of its own, which has to be run; here there is Docker's, docker/dockerfile:1, alone; %s", syntax, OtherBuilders))
 }
 
-// otherBuilders says who can do what an assembler in this process cannot.
+// OtherBuilders says who can do what an assembler in this process cannot.
 const OtherBuilders = "use --builder docker or --builder buildkit (BUILDER=docker, BUILDER=buildkit)"

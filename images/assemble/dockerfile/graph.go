@@ -10,12 +10,12 @@ import (
 	"github.com/slipway-build/slipway/images/buildfile"
 )
 
-// A graph is a Dockerfile whose stages know the stages and images that they are
+// A Graph is a Dockerfile whose stages know the stages and images that they are
 // made of.
 type Graph struct {
 	*File
 	Options ReadOptions
-	// global are the variables that are known before the first FROM.
+	// Global are the variables that are known before the first FROM.
 	Global *Env
 	stages []*Stage
 	// images are the images that only a COPY --from names, by that name.
@@ -26,13 +26,13 @@ type Graph struct {
 type ReadOptions struct {
 	// platform is that of the image, build that of BUILDPLATFORM.
 	Platform, BuildPlatform v1.Platform
-	// target is the stage to build; empty is the last one.
+	// Target is the stage to build; empty is the last one.
 	Target string
-	// args are the build arguments.
+	// Args are the build arguments.
 	Args map[string]string
-	// contexts are the named contexts.
+	// Contexts are the named contexts.
 	Contexts map[string]string
-	// warn is told of what a user should know.
+	// Warn is told of what a user should know.
 	Warn func(string)
 }
 
@@ -65,7 +65,7 @@ func (g *Graph) readArgs() error {
 	return nil
 }
 
-// readStages expands what FROM says, links stages to the ones that they are FROM
+// ReadStages expands what FROM says, links stages to the ones that they are FROM
 // and that they copy from, and refuses circles.
 func (g *Graph) ReadStages() error {
 	lex := shell.NewLex(g.Escape)
@@ -118,7 +118,7 @@ func (g *Graph) StageNames() []string {
 	return names
 }
 
-// target returns the stage that is to be built: the one named, else the last. A
+// Target returns the stage that is to be built: the one named, else the last. A
 // number names no target, as in BuildKit.
 func (g *Graph) Target() (*Stage, error) {
 	name := g.Options.Target
@@ -170,7 +170,7 @@ func (g *Graph) RefuseCircles() error {
 	return nil
 }
 
-// reachable returns the stages that target is known to be made of, images first and
+// Reachable returns the stages that target is known to be made of, images first and
 // then in the Dockerfile's order.
 func (g *Graph) Reachable(target *Stage) []*Stage {
 	reach := map[*Stage]bool{}

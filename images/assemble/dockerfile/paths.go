@@ -72,7 +72,7 @@ func AbsolutePath(dir, p, os string) (string, error) {
 // errNoPath is the error of an empty WORKDIR.
 var errNoPath = errors.New("the path is empty")
 
-// workingDir returns the working folder that p makes of current, as the config
+// WorkingDir returns the working folder that p makes of current, as the config
 // has it and with slashes. An absolute one of Linux is kept to the letter; Windows'
 // is clean, and has backslashes and no drive.
 func WorkingDir(current, p, os string) (config, slashed string, err error) {

@@ -17,7 +17,7 @@ type Reads []reading
 // read; an empty pattern is all of them.
 type reading struct{ dir, pattern string }
 
-// reads is what the target reads of the build context dir and of named contexts that
+// Reads is what the target reads of the build context dir and of named contexts that
 // are folders.
 func (g *Graph) Reads(dir string) (Reads, error) {
 	if err := g.ReadStages(); err != nil {

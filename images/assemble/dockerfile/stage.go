@@ -43,7 +43,7 @@ type Instruction struct {
 	Trigger string
 }
 
-// title is how messages call s.
+// Title is how messages call s.
 func (s *Stage) Title() string {
 	switch {
 	case s.Name != "":

@@ -1,4 +1,4 @@
-package store
+package files
 
 import (
 	"context"
@@ -16,55 +16,57 @@ import (
 	"github.com/slipway-build/slipway/internal/regular"
 )
 
-// A folder is the files of a store: it writes them atomically, detects damage, and keeps records,
+// A Folder is the files of a store: it writes them atomically, detects damage, and keeps records,
 // derived files and digests of source files. All its methods may be called from several goroutines.
-type folder struct {
-	dir      string
-	readOnly bool
-	// output means that files are not marked as used: an output is not pruned.
-	output  bool
-	calls   parallel.Calls
+type Folder struct {
+	Dir      string
+	ReadOnly bool
+	// Output means that files are not marked as used: an output is not pruned.
+	Output  bool
+	Calls   parallel.Calls
 	digests fileMemo
 	buffers sync.Pool // of *[copyBuffer]byte
-	// flush is (*os.File).Sync, except in tests.
-	flush func(*os.File) error
+	// Flush is (*os.File).Sync, except in tests.
+	Flush func(*os.File) error
 }
 
-func newFolder(dir string) *folder {
-	return &folder{dir: dir, flush: (*os.File).Sync,
+// New returns the Folder in dir. It creates nothing.
+func New(dir string) *Folder {
+	return &Folder{Dir: dir, Flush: (*os.File).Sync,
 		buffers: sync.Pool{New: func() any { return new([copyBuffer]byte) }}}
 }
 
 // Whether a file is synced to disk before it is renamed; see the package comment of store.
 const (
-	unsynced = false
-	synced   = true
+	Unsynced = false
+	Synced   = true
 )
 
-// private returns a path in the folder .slipway.
-func (s *folder) private(elem ...string) string {
-	return filepath.Join(append([]string{s.dir, ".slipway"}, elem...)...)
+// Private returns a path in the folder .slipway.
+func (s *Folder) Private(elem ...string) string {
+	return filepath.Join(append([]string{s.Dir, ".slipway"}, elem...)...)
 }
 
-// holdsFile is holds for any file.
-func (s *folder) holdsFile(ctx context.Context, path string, want fileMark) bool {
-	info, err := statRegular(path)
+// HoldsFile reports whether there is a file at path with the size of want. A damaged file, or one of
+// another size, is removed with a warning.
+func (s *Folder) HoldsFile(ctx context.Context, path string, want Mark) bool {
+	info, err := StatRegular(path)
 	switch {
 	case isDamage(err):
-		s.drop(ctx, path, reason(err))
+		s.drop(ctx, path, Reason(err))
 		return false
 	case err != nil:
 		return false
 	case info.Size() != want.Size:
-		s.drop(ctx, path, want.differs(fileMark{Size: info.Size()}))
+		s.drop(ctx, path, want.differs(Mark{Size: info.Size()}))
 		return false
 	}
-	s.touch(path, info)
+	s.Touch(path, info)
 	return true
 }
 
-// reason strips the path from an error, for messages that name it already.
-func reason(err error) error {
+// Reason strips the path from an error, for messages that name it already.
+func Reason(err error) error {
 	var p *fs.PathError
 	if errors.As(err, &p) {
 		return p.Err
@@ -72,32 +74,32 @@ func reason(err error) error {
 	return err
 }
 
-// temp creates a file that commit can rename to anywhere in the store.
-func (s *folder) temp() (*os.File, error) {
-	if s.readOnly {
-		return nil, fmt.Errorf("OCI layout %s is open read-only", s.dir)
+// Temp creates a file that Commit can rename to anywhere in the store.
+func (s *Folder) Temp() (*os.File, error) {
+	if s.ReadOnly {
+		return nil, fmt.Errorf("OCI layout %s is open read-only", s.Dir)
 	}
-	f, err := os.CreateTemp(s.private("ingest"), "*")
+	f, err := os.CreateTemp(s.Private("ingest"), "*")
 	if errors.Is(err, fs.ErrNotExist) {
 		// The store was emptied while it was open.
-		if err := os.MkdirAll(s.private("ingest"), 0o755); err != nil {
+		if err := os.MkdirAll(s.Private("ingest"), 0o755); err != nil {
 			return nil, err
 		}
-		f, err = os.CreateTemp(s.private("ingest"), "*")
+		f, err = os.CreateTemp(s.Private("ingest"), "*")
 	}
 	return f, err
 }
 
-// discard closes and removes a temporary file, unless commit has renamed it.
-func discard(f *os.File) {
+// Discard closes and removes a temporary file, unless Commit has renamed it.
+func Discard(f *os.File) {
 	if f.Close() == nil {
 		fileop.Remove(f.Name())
 	}
 }
 
-// commit gives f, which is complete and verified, its final name. If another process has done so in
+// Commit gives f, which is complete and verified, its final name. If another process has done so in
 // the meantime, that file has the same content.
-func (s *folder) commit(f *os.File, path string, sync bool) error {
+func (s *Folder) Commit(f *os.File, path string, sync bool) error {
 	// Read-only, since two stores may share the file through a hard link. Regardless of the umask,
 	// since other programs read the layout.
 	if err := f.Chmod(0o444); err != nil {
@@ -107,10 +109,10 @@ func (s *folder) commit(f *os.File, path string, sync bool) error {
 }
 
 // rename closes f and gives it its final name.
-func (s *folder) rename(f *os.File, path string, sync bool) error {
+func (s *Folder) rename(f *os.File, path string, sync bool) error {
 	var err error
 	if sync {
-		err = s.flush(f)
+		err = s.Flush(f)
 	}
 	// Windows does not rename open files.
 	if err := errors.Join(err, f.Close()); err != nil {
@@ -159,13 +161,13 @@ func sameContent(a, b string) bool {
 	return sums[0] == sums[1]
 }
 
-// replace writes a small file atomically.
-func (s *folder) replace(path string, content []byte, sync bool) error {
-	f, err := s.temp()
+// Replace writes a small file atomically.
+func (s *Folder) Replace(path string, content []byte, sync bool) error {
+	f, err := s.Temp()
 	if err != nil {
 		return err
 	}
-	defer discard(f)
+	defer Discard(f)
 	if _, err := f.Write(content); err != nil {
 		return err
 	}

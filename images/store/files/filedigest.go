@@ -1,4 +1,4 @@
-package store
+package files
 
 import (
 	"bufio"
@@ -46,7 +46,7 @@ type fileEntry struct {
 }
 
 // FileDigest implements images.LayerStore.
-func (s *folder) FileDigest(ctx context.Context, path string, info fs.FileInfo) (v1.Hash, error) {
+func (s *Folder) FileDigest(ctx context.Context, path string, info fs.FileInfo) (v1.Hash, error) {
 	abs, err := filepath.Abs(path)
 	if err != nil {
 		return v1.Hash{}, err
@@ -79,21 +79,21 @@ func (s *folder) FileDigest(ctx context.Context, path string, info fs.FileInfo) 
 	return digest, nil
 }
 
-func (s *folder) digestFile(ctx context.Context, path string, info fs.FileInfo) (v1.Hash, error) {
+func (s *Folder) digestFile(ctx context.Context, path string, info fs.FileInfo) (v1.Hash, error) {
 	f, err := regular.Open(path)
 	if err != nil {
 		return v1.Hash{}, err
 	}
 	defer f.Close()
 	h := sha256.New()
-	n, err := s.copy(ctx, h, f)
+	n, err := s.Copy(ctx, h, f)
 	if err != nil {
-		return v1.Hash{}, fmt.Errorf("reading %s: %w", path, reason(err))
+		return v1.Hash{}, fmt.Errorf("reading %s: %w", path, Reason(err))
 	}
 	if n != info.Size() {
 		return v1.Hash{}, fmt.Errorf("reading %s: the file changed while it was read: it had %d bytes and now has %d", path, info.Size(), n)
 	}
-	return sum(h), nil
+	return Sum(h), nil
 }
 
 func stateOf(info fs.FileInfo) fileEntry {
@@ -102,16 +102,16 @@ func stateOf(info fs.FileInfo) fileEntry {
 
 // loadDigests reads the lines of earlier runs. A line that was cut off by a crash has a wrong
 // checksum, as has the line appended to it. The file is then rewritten.
-func (s *folder) loadDigests(ctx context.Context) {
+func (s *Folder) loadDigests(ctx context.Context) {
 	s.digests.entries = map[string]fileEntry{}
-	name := s.private("files")
-	f, err := s.openRegular(name)
+	name := s.Private("files")
+	f, err := s.OpenRegular(name)
 	if err != nil {
-		warnOf(ctx, err)
+		WarnOf(ctx, err)
 		return
 	}
 	bad := 0
-	r := bufio.NewReaderSize(f, chunk)
+	r := bufio.NewReaderSize(f, Chunk)
 	for err == nil {
 		var line string
 		if line, err = r.ReadString('\n'); line == "" {
@@ -124,7 +124,7 @@ func (s *folder) loadDigests(ctx context.Context) {
 		}
 	}
 	f.Close()
-	if bad > 0 && !s.readOnly {
+	if bad > 0 && !s.ReadOnly {
 		progress.Warn(ctx, fmt.Sprintf("repaired damaged %s: %d lines are lost, and their files will be read again", name, bad))
 		s.writeDigests() // else the warning would be repeated
 	}
@@ -132,12 +132,12 @@ func (s *folder) loadDigests(ctx context.Context) {
 
 // writeDigests writes the lines of all entries. Lines that other processes have appended since are
 // lost; their files are read again.
-func (s *folder) writeDigests() error {
+func (s *Folder) writeDigests() error {
 	var content []byte
 	for _, path := range slices.Sorted(maps.Keys(s.digests.entries)) {
 		content = append(content, fileLine(path, s.digests.entries[path])...)
 	}
-	return s.replace(s.private("files"), content, unsynced)
+	return s.Replace(s.Private("files"), content, Unsynced)
 }
 
 // A line is "<CRC-32> <size> <modified> <identity> <sha256> <quoted path>".
@@ -170,14 +170,14 @@ func parseFileLine(line string) (path string, e fileEntry, ok bool) {
 }
 
 // rememberDigest appends a line. Errors are ignored: the file is then read again next time.
-func (s *folder) rememberDigest(path string, e fileEntry) {
+func (s *Folder) rememberDigest(path string, e fileEntry) {
 	s.digests.mu.Lock()
 	defer s.digests.mu.Unlock()
 	s.digests.entries[path] = e
-	if s.readOnly {
+	if s.ReadOnly {
 		return
 	}
-	f, err := os.OpenFile(s.private("files"), os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o644)
+	f, err := os.OpenFile(s.Private("files"), os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o644)
 	if err != nil {
 		return
 	}
@@ -186,8 +186,8 @@ func (s *folder) rememberDigest(path string, e fileEntry) {
 	io.WriteString(f, fileLine(path, e))
 }
 
-// shrinkDigests removes cached digests of source files that have been removed or changed.
-func (s *folder) shrinkDigests(ctx context.Context, all bool) error {
+// ShrinkDigests removes cached digests of source files that have been removed or changed.
+func (s *Folder) ShrinkDigests(ctx context.Context, all bool) error {
 	s.digests.load.Do(func() { s.loadDigests(ctx) })
 	s.digests.mu.Lock()
 	defer s.digests.mu.Unlock()

@@ -1,4 +1,4 @@
-package store
+package files
 
 import (
 	"context"
@@ -16,13 +16,13 @@ import (
 // A File is an immutable file of a store: a blob, or a derived file. Its content is checked
 // whenever it is copied.
 type File struct {
-	folder *folder
+	folder *Folder
 	path   string
-	mark   fileMark
+	mark   Mark
 }
 
 // A fileMark is used to detect damage to a file.
-type fileMark struct {
+type Mark struct {
 	Size int64 `json:"size"`
 	// XXH64 is the checksum of the content. Computing a SHA-256 for every copy would take longer
 	// than copying; digests protect against attackers.
@@ -30,7 +30,7 @@ type fileMark struct {
 }
 
 // File returns the file at path, which must have the content that mark describes.
-func (s *folder) File(path string, mark fileMark) *File { return &File{s, path, mark} }
+func (s *Folder) File(path string, mark Mark) *File { return &File{s, path, mark} }
 
 // Path returns the path of the file.
 func (f *File) Path() string { return f.path }
@@ -45,7 +45,7 @@ const copyBuffer = 1 << 20
 // CopyTo writes the file to w. If the content is wrong, the file is removed and the error is a
 // *DamagedError; some of its bytes have been written to w then.
 func (f *File) CopyTo(ctx context.Context, w io.Writer) error {
-	r, err := f.folder.openRegular(f.path)
+	r, err := f.folder.OpenRegular(f.path)
 	if errors.Is(err, fs.ErrNotExist) {
 		// Another process found it damaged, or pruned it.
 		return &DamagedError{Path: f.path, Reason: fmt.Errorf("it has been removed: %w", fs.ErrNotExist)}
@@ -56,7 +56,7 @@ func (f *File) CopyTo(ctx context.Context, w io.Writer) error {
 	defer r.Close()
 	buf := f.folder.buffers.Get().(*[copyBuffer]byte)
 	defer f.folder.buffers.Put(buf)
-	var got fileMark
+	var got Mark
 	sum := xxhash.New()
 	for {
 		if err := context.Cause(ctx); err != nil {
@@ -74,7 +74,7 @@ func (f *File) CopyTo(ctx context.Context, w io.Writer) error {
 			break
 		}
 		if err != nil {
-			return f.folder.unreadable(f.path, r, err)
+			return f.folder.Unreadable(f.path, r, err)
 		}
 	}
 	got.XXH64 = sum.Sum64()
@@ -82,13 +82,13 @@ func (f *File) CopyTo(ctx context.Context, w io.Writer) error {
 		return nil
 	}
 	r.Close() // Windows does not remove open files
-	return f.folder.damaged(f.path, f.mark.differs(got))
+	return f.folder.Damaged(f.path, f.mark.differs(got))
 }
 
 // Check is CopyTo without the copy.
 func (f *File) Check(ctx context.Context) error { return f.CopyTo(ctx, io.Discard) }
 
-func (m fileMark) differs(got fileMark) error {
+func (m Mark) differs(got Mark) error {
 	switch {
 	case got.Size > m.Size:
 		return fmt.Errorf("it is larger than its %d bytes", m.Size)
@@ -98,8 +98,8 @@ func (m fileMark) differs(got fileMark) error {
 	return fmt.Errorf("the content has checksum %016x instead of %016x", got.XXH64, m.XXH64)
 }
 
-// statRegular is os.Stat for a regular file. Anything else counts as damaged.
-func statRegular(path string) (fs.FileInfo, error) {
+// StatRegular is os.Stat for a regular file. Anything else counts as damaged.
+func StatRegular(path string) (fs.FileInfo, error) {
 	info, err := os.Stat(path)
 	if err == nil && !info.Mode().IsRegular() {
 		err = errIrregular
@@ -107,31 +107,31 @@ func statRegular(path string) (fs.FileInfo, error) {
 	return info, err
 }
 
-// openRegular opens a regular file. A file that can never be read is removed as damaged. The error
+// OpenRegular opens a regular file. A file that can never be read is removed as damaged. The error
 // for a missing file wraps fs.ErrNotExist.
-func (s *folder) openRegular(path string) (*os.File, error) {
+func (s *Folder) OpenRegular(path string) (*os.File, error) {
 	// Check before opening: opening a pipe waits for its writer.
-	info, err := statRegular(path)
+	info, err := StatRegular(path)
 	var f *os.File
 	if err == nil {
 		f, err = regular.Open(path)
 	}
 	switch {
 	case err == nil:
-		s.touch(path, info)
+		s.Touch(path, info)
 		return f, nil
 	case isDamage(err):
-		return nil, s.damaged(path, reason(err))
+		return nil, s.Damaged(path, Reason(err))
 	}
 	return nil, err
 }
 
-// unreadable returns the error for a file that could not be read, and removes the file if it is
+// Unreadable returns the error for a file that could not be read, and removes the file if it is
 // permanently unreadable.
-func (s *folder) unreadable(path string, f *os.File, err error) error {
+func (s *Folder) Unreadable(path string, f *os.File, err error) error {
 	if !isDamage(err) {
-		return fmt.Errorf("reading %s: %w", path, reason(err))
+		return fmt.Errorf("reading %s: %w", path, Reason(err))
 	}
 	f.Close()
-	return s.damaged(path, reason(err))
+	return s.Damaged(path, Reason(err))
 }

@@ -1,4 +1,4 @@
-package store
+package files
 
 import (
 	"bufio"
@@ -20,7 +20,7 @@ import (
 // file behind.
 //
 // The content is checked each time. A damaged file is created again, with a warning.
-func (s *folder) Derived(ctx context.Context, kind, key string, write func(io.Writer) error) (string, error) {
+func (s *Folder) Derived(ctx context.Context, kind, key string, write func(io.Writer) error) (string, error) {
 	for {
 		fresh := false
 		f, err := s.DerivedFile(ctx, kind, key, func(w io.Writer) error {
@@ -43,58 +43,58 @@ func (s *folder) Derived(ctx context.Context, kind, key string, write func(io.Wr
 }
 
 // DerivedFile is Derived without the check, which happens when the file is copied.
-func (s *folder) DerivedFile(ctx context.Context, kind, key string, write func(io.Writer) error) (*File, error) {
+func (s *Folder) DerivedFile(ctx context.Context, kind, key string, write func(io.Writer) error) (*File, error) {
 	path, rel := s.derivedPath(kind, key)
-	return parallel.Share(ctx, &s.calls, "derived "+rel, func() (*File, error) {
+	return parallel.Share(ctx, &s.Calls, "derived "+rel, func() (*File, error) {
 		if f, ok := s.derived(ctx, path, rel); ok {
 			return f, nil
 		}
-		f, err := s.temp()
+		f, err := s.Temp()
 		if err != nil {
 			return nil, fmt.Errorf("writing %s: %w", path, err)
 		}
-		defer discard(f)
+		defer Discard(f)
 		sum := xxhash.New()
-		w := bufio.NewWriterSize(streams.WriterWithContext(ctx, io.MultiWriter(f, sum)), chunk)
+		w := bufio.NewWriterSize(streams.WriterWithContext(ctx, io.MultiWriter(f, sum)), Chunk)
 		if err := write(w); err != nil {
 			return nil, err
 		}
 		if err := w.Flush(); err != nil {
-			return nil, fmt.Errorf("writing %s: %w", path, reason(err))
+			return nil, fmt.Errorf("writing %s: %w", path, Reason(err))
 		}
 		info, err := f.Stat()
 		if err != nil {
 			return nil, err
 		}
-		if err := s.commit(f, path, unsynced); err != nil {
+		if err := s.Commit(f, path, Unsynced); err != nil {
 			return nil, fmt.Errorf("writing %s: %w", path, err)
 		}
-		made := &File{s, path, fileMark{info.Size(), sum.Sum64()}}
-		return made, remember(s, derivedKind, rel, made.mark)
+		made := &File{s, path, Mark{info.Size(), sum.Sum64()}}
+		return made, Remember(s, derivedKind, rel, made.mark)
 	})
 }
 
 // HasDerived reports whether Derived has created the file for kind and key.
-func (s *folder) HasDerived(ctx context.Context, kind, key string) bool {
+func (s *Folder) HasDerived(ctx context.Context, kind, key string) bool {
 	path, rel := s.derivedPath(kind, key)
 	_, ok := s.derived(ctx, path, rel)
 	return ok
 }
 
 // derivedPath returns the path of a derived file, and the key of its record.
-func (s *folder) derivedPath(kind, key string) (path, rel string) {
+func (s *Folder) derivedPath(kind, key string) (path, rel string) {
 	rel = filepath.Join(kind, hashedName(key))
-	return s.private("derived", rel), filepath.ToSlash(rel)
+	return s.Private("derived", rel), filepath.ToSlash(rel)
 }
 
 // derived returns an existing file that has the size with which it was written. Unlike a blob's,
 // its name does not determine its content.
-func (s *folder) derived(ctx context.Context, path, rel string) (*File, bool) {
-	mark, ok := recall[fileMark](ctx, s, derivedKind, rel)
+func (s *Folder) derived(ctx context.Context, path, rel string) (*File, bool) {
+	mark, ok := Recall[Mark](ctx, s, derivedKind, rel)
 	if !ok {
 		return nil, false
 	}
-	if !s.holdsFile(ctx, path, mark) {
+	if !s.HoldsFile(ctx, path, mark) {
 		return nil, false
 	}
 	return &File{s, path, mark}, true

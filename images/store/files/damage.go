@@ -1,4 +1,4 @@
-package store
+package files
 
 import (
 	"context"
@@ -29,10 +29,10 @@ func (e *DamagedError) Warn(ctx context.Context) {
 	progress.Warn(ctx, fmt.Sprintf("removed damaged %s, which will be recreated: %v", e.Path, e.Reason))
 }
 
-// damaged removes path, and returns a *DamagedError. If path cannot be removed, or is not in a
+// Damaged removes path, and returns a *DamagedError. If path cannot be removed, or is not in a
 // store of ours, the error is a different one, because trying again would not help.
-func (s *folder) damaged(path string, reason error) error {
-	if s.readOnly {
+func (s *Folder) Damaged(path string, reason error) error {
+	if s.ReadOnly {
 		return fmt.Errorf("%s is damaged: %w", path, reason)
 	}
 	if err := fileop.RemoveAll(path); err != nil {
@@ -42,12 +42,12 @@ func (s *folder) damaged(path string, reason error) error {
 }
 
 // drop is damaged for a caller that continues without the file: it warns.
-func (s *folder) drop(ctx context.Context, path string, reason error) {
-	warnOf(ctx, s.damaged(path, reason))
+func (s *Folder) drop(ctx context.Context, path string, reason error) {
+	WarnOf(ctx, s.Damaged(path, reason))
 }
 
-// warnOf warns about damage in err, for a caller that continues without the file.
-func warnOf(ctx context.Context, err error) {
+// WarnOf warns about damage in err, for a caller that continues without the file.
+func WarnOf(ctx context.Context, err error) {
 	var damage *DamagedError
 	if errors.As(err, &damage) {
 		damage.Warn(ctx)

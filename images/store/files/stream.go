@@ -1,4 +1,4 @@
-package store
+package files
 
 import (
 	"context"
@@ -14,16 +14,16 @@ import (
 	"github.com/slipway-build/slipway/internal/streams"
 )
 
-// chunk is the number of bytes passed between goroutines at a time: large enough that passing costs
+// Chunk is the number of bytes passed between goroutines at a time: large enough that passing costs
 // nothing, small enough for a core's cache.
-const chunk = 256 << 10
+const Chunk = 256 << 10
 
 // depth is the number of chunks in flight between two goroutines.
 const depth = 4
 
-// An asyncWriter passes written data to w in a separate goroutine, so that hashing, compressing and
+// An AsyncWriter passes written data to w in a separate goroutine, so that hashing, compressing and
 // writing each use a core.
-type asyncWriter struct {
+type AsyncWriter struct {
 	full, free chan []byte
 	made       int // number of chunks, at most depth+2
 	buf        []byte
@@ -32,8 +32,8 @@ type asyncWriter struct {
 	err        error // of w; read it only after failed is set or done is closed
 }
 
-func newAsyncWriter(w io.Writer) *asyncWriter {
-	a := &asyncWriter{
+func NewAsyncWriter(w io.Writer) *AsyncWriter {
+	a := &AsyncWriter{
 		full: make(chan []byte, depth),
 		free: make(chan []byte, depth+2),
 		done: make(chan struct{}),
@@ -42,7 +42,7 @@ func newAsyncWriter(w io.Writer) *asyncWriter {
 	return a
 }
 
-func (a *asyncWriter) pass(w io.Writer, full <-chan []byte) {
+func (a *AsyncWriter) pass(w io.Writer, full <-chan []byte) {
 	defer close(a.done)
 	for b := range full {
 		if a.err == nil {
@@ -55,7 +55,7 @@ func (a *asyncWriter) pass(w io.Writer, full <-chan []byte) {
 }
 
 // Write returns an error of w with a delay; Close always returns it.
-func (a *asyncWriter) Write(p []byte) (int, error) {
+func (a *AsyncWriter) Write(p []byte) (int, error) {
 	if a.failed.Load() {
 		return 0, a.err
 	}
@@ -76,7 +76,7 @@ func (a *asyncWriter) Write(p []byte) (int, error) {
 }
 
 // empty returns a chunk to fill: a reused one, or a new one.
-func (a *asyncWriter) empty() []byte {
+func (a *AsyncWriter) empty() []byte {
 	select {
 	case b := <-a.free:
 		return b
@@ -86,11 +86,11 @@ func (a *asyncWriter) empty() []byte {
 		return <-a.free
 	}
 	a.made++
-	return make([]byte, 0, chunk)
+	return make([]byte, 0, Chunk)
 }
 
 // Close waits until w has received everything, and returns w's error.
-func (a *asyncWriter) Close() error {
+func (a *AsyncWriter) Close() error {
 	if a.full == nil {
 		return a.err
 	}
@@ -103,69 +103,69 @@ func (a *asyncWriter) Close() error {
 	return a.err
 }
 
-// A hasher computes SHA-256 in a separate goroutine.
-type hasher struct {
-	*asyncWriter
+// A Hasher computes SHA-256 in a separate goroutine.
+type Hasher struct {
+	*AsyncWriter
 	hash hash.Hash
-	size int64
+	Size int64
 }
 
-func newHasher() *hasher { return newHasherAnd(io.Discard) }
+func NewHasher() *Hasher { return newHasherAnd(io.Discard) }
 
 // newHasherAnd also passes the bytes to w.
-func newHasherAnd(w io.Writer) *hasher {
+func newHasherAnd(w io.Writer) *Hasher {
 	h := sha256.New()
-	return &hasher{asyncWriter: newAsyncWriter(io.MultiWriter(h, w)), hash: h}
+	return &Hasher{AsyncWriter: NewAsyncWriter(io.MultiWriter(h, w)), hash: h}
 }
 
-func (h *hasher) Write(p []byte) (int, error) {
-	h.size += int64(len(p))
-	return h.asyncWriter.Write(p)
+func (h *Hasher) Write(p []byte) (int, error) {
+	h.Size += int64(len(p))
+	return h.AsyncWriter.Write(p)
 }
 
-// finish ends the goroutine and returns the digest of everything written.
-func (h *hasher) finish() (v1.Hash, int64) {
+// Finish ends the goroutine and returns the digest of everything written.
+func (h *Hasher) Finish() (v1.Hash, int64) {
 	h.Close()
-	return sum(h.hash), h.size
+	return Sum(h.hash), h.Size
 }
 
-func sum(h hash.Hash) v1.Hash {
+func Sum(h hash.Hash) v1.Hash {
 	return v1.Hash{Algorithm: "sha256", Hex: hex.EncodeToString(h.Sum(nil))}
 }
 
-// A hashingFile writes and hashes a file concurrently.
-type hashingFile struct {
+// A HashingFile writes and hashes a file concurrently.
+type HashingFile struct {
 	file     *os.File
-	hasher   *hasher
+	hasher   *Hasher
 	checksum *xxhash.Digest
 }
 
-func newHashingFile(f *os.File) *hashingFile {
+func NewHashingFile(f *os.File) *HashingFile {
 	sum := xxhash.New()
-	return &hashingFile{file: f, hasher: newHasherAnd(sum), checksum: sum}
+	return &HashingFile{file: f, hasher: newHasherAnd(sum), checksum: sum}
 }
 
-func (h *hashingFile) Write(p []byte) (int, error) {
+func (h *HashingFile) Write(p []byte) (int, error) {
 	h.hasher.Write(p)
 	n, err := h.file.Write(p)
 	if err != nil {
 		// The path of a temporary file is of no use in a message.
-		err = reason(err)
+		err = Reason(err)
 	}
 	return n, err
 }
 
-// finish returns the digest, the size and the checksum of what was written. It must be called once,
+// Finish returns the digest, the size and the checksum of what was written. It must be called once,
 // even after an error.
-func (h *hashingFile) finish() (digest v1.Hash, size int64, checksum uint64) {
-	digest, size = h.hasher.finish()
+func (h *HashingFile) Finish() (digest v1.Hash, size int64, checksum uint64) {
+	digest, size = h.hasher.Finish()
 	return digest, size, h.checksum.Sum64()
 }
 
-// copy is io.Copy that stops when ctx is canceled. Its buffers are reused, since thousands of small
+// Copy is io.Copy that stops when ctx is canceled. Its buffers are reused, since thousands of small
 // blobs are read this way.
-func (s *folder) copy(ctx context.Context, w io.Writer, r io.Reader) (int64, error) {
+func (s *Folder) Copy(ctx context.Context, w io.Writer, r io.Reader) (int64, error) {
 	buf := s.buffers.Get().(*[copyBuffer]byte)
 	defer s.buffers.Put(buf)
-	return io.CopyBuffer(struct{ io.Writer }{w}, streams.WithContext(ctx, r), buf[:chunk])
+	return io.CopyBuffer(struct{ io.Writer }{w}, streams.WithContext(ctx, r), buf[:Chunk])
 }

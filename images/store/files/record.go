@@ -1,4 +1,4 @@
-package store
+package files
 
 import (
 	"bytes"
@@ -22,23 +22,23 @@ const derivedKind = "derived"
 
 // Record returns the value that SetRecord stored under kind and key. A record may disappear at any
 // time: through Prune, after a crash, or because its file was damaged, with a warning.
-func (s *folder) Record(ctx context.Context, kind, key string) ([]byte, bool) {
-	value, err := s.readRecord(kind, key)
-	warnOf(ctx, err)
+func (s *Folder) Record(ctx context.Context, kind, key string) ([]byte, bool) {
+	value, err := s.ReadRecord(kind, key)
+	WarnOf(ctx, err)
 	return value, err == nil
 }
 
-// readRecord reads the file of a record: <checksum in hex>\n<value>.
-func (s *folder) readRecord(kind, key string) ([]byte, error) {
+// ReadRecord reads the file of a record: <checksum in hex>\n<value>.
+func (s *Folder) ReadRecord(kind, key string) ([]byte, error) {
 	path := s.recordPath(kind, key)
-	f, err := s.openRegular(path)
+	f, err := s.OpenRegular(path)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
 	raw, err := io.ReadAll(io.LimitReader(f, maxRecord+1))
 	if err != nil {
-		return nil, s.unreadable(path, f, err)
+		return nil, s.Unreadable(path, f, err)
 	}
 	sum, value, ok := bytes.Cut(raw, []byte("\n"))
 	switch {
@@ -48,20 +48,20 @@ func (s *folder) readRecord(kind, key string) ([]byte, error) {
 		return nil, fs.ErrNotExist // to be written again
 	}
 	f.Close() // Windows does not remove open files
-	return nil, s.damaged(path, errors.New("wrong checksum"))
+	return nil, s.Damaged(path, errors.New("wrong checksum"))
 }
 
 // maxRecord limits the size of a record, in bytes.
 const maxRecord = 64 << 20
 
 // SetRecord stores a small value. kind is a plain word, which names a folder; key may be anything.
-func (s *folder) SetRecord(kind, key string, value []byte) error {
-	if s.readOnly {
+func (s *Folder) SetRecord(kind, key string, value []byte) error {
+	if s.ReadOnly {
 		return nil
 	}
 	content := append([]byte(recordSum(kind, key, value)+"\n"), value...)
-	if err := s.replace(s.recordPath(kind, key), content, unsynced); err != nil {
-		return fmt.Errorf("storing record %s %q in %s: %w", kind, key, s.dir, err)
+	if err := s.Replace(s.recordPath(kind, key), content, Unsynced); err != nil {
+		return fmt.Errorf("storing record %s %q in %s: %w", kind, key, s.Dir, err)
 	}
 	return nil
 }
@@ -78,8 +78,8 @@ func recordSum(kind, key string, value []byte) string {
 	return fmt.Sprintf("%016x", h.Sum64())
 }
 
-func (s *folder) recordPath(kind, key string) string {
-	return s.private("records", kind, hashedName(key))
+func (s *Folder) recordPath(kind, key string) string {
+	return s.Private("records", kind, hashedName(key))
 }
 
 // hashedName returns a file name for any key, distributed over 256 folders.
@@ -89,8 +89,8 @@ func hashedName(key string) string {
 	return filepath.Join(name[:2], name)
 }
 
-// recall reads a record in JSON.
-func recall[T any](ctx context.Context, s *folder, kind, key string) (value T, ok bool) {
+// Recall reads a record in JSON.
+func Recall[T any](ctx context.Context, s *Folder, kind, key string) (value T, ok bool) {
 	raw, ok := s.Record(ctx, kind, key)
 	if !ok || json.Unmarshal(raw, &value) != nil {
 		return value, false
@@ -98,8 +98,8 @@ func recall[T any](ctx context.Context, s *folder, kind, key string) (value T, o
 	return value, true
 }
 
-// remember writes a record in JSON.
-func remember[T any](s *folder, kind, key string, value T) error {
+// Remember writes a record in JSON.
+func Remember[T any](s *Folder, kind, key string, value T) error {
 	raw, err := json.Marshal(value)
 	if err != nil {
 		return err
@@ -110,10 +110,10 @@ func remember[T any](s *folder, kind, key string, value T) error {
 // touchAge is the accuracy of the time of last use. A coarse one avoids nearly all calls.
 const touchAge = 5 * time.Minute
 
-// touch marks a file as used, for Prune. Access times are not sufficient: most file systems are
+// Touch marks a file as used, for Prune. Access times are not sufficient: most file systems are
 // mounted with relatime or noatime. An output is not pruned.
-func (s *folder) touch(path string, info os.FileInfo) {
-	if s.readOnly || s.output {
+func (s *Folder) Touch(path string, info os.FileInfo) {
+	if s.ReadOnly || s.Output {
 		return
 	}
 	if now := time.Now(); now.Sub(info.ModTime()) > touchAge {
