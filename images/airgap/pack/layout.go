@@ -17,37 +17,35 @@ import (
 	"github.com/slipway-build/slipway/images/airgap/pack/frame"
 )
 
-// A resolvedImage is an image as it will lie in an archive.
+// A resolvedImage is an image of the archive to write.
 type resolvedImage struct {
 	tags []name.Tag
-	// indexes are what some of the tags, by their full names, stand for instead
-	// of the manifest.
+	// indexes are the kept indexes by full tag. Such a tag names the index, and not the manifest.
 	indexes  map[string]*keptIndex
 	own      bool
 	platform v1.Platform
 	config   v1.Descriptor
 	manifest v1.Descriptor
-	// rawConfig and rawManifest are the blobs that those describe.
+	// rawConfig and rawManifest are the bytes that config and manifest describe.
 	rawConfig, rawManifest []byte
 	layers                 []frame.Layer
 }
 
-// A layout describes an archive before anything of it is written.
+// A layout describes an archive before it is written.
 type layout struct {
-	// views are manifest.json, oci-layout and index.json, and the folders of blobs:
-	// syft and grype unpack an archive without making folders that it does not name.
+	// views are manifest.json, oci-layout and index.json, and the folders of blobs. syft and grype
+	// need the folders: they do not make any themselves when they unpack an archive.
 	views []frame.File
-	// blobs are the configs and manifests, each once, in the order of images.
+	// blobs are the configs, manifests and indexes, each once, in the order of images.
 	blobs []frame.File
-	// runs are the layers, each once, in the order that arrange gave them. A run
-	// becomes a frame in .tar.zst.
+	// runs are the layers, each once, as package arrange orders them. In .tar.zst, a run becomes a
+	// frame.
 	runs [][]frame.Layer
-	// images are what is in it.
+	// images are the images of the archive, in order.
 	images []resolvedImage
 }
 
-// newLayout puts images in order: own ones first, then as they come. Images that
-// are the same under several names become one with several names.
+// newLayout puts own images first, and merges equal images with several names.
 func newLayout(all []resolvedImage) (*layout, error) {
 	merged, err := merge(all)
 	if err != nil {
@@ -113,9 +111,8 @@ func newLayout(all []resolvedImage) (*layout, error) {
 	return l, nil
 }
 
-// indexEntry describes img in index.json. Both annotations are there, and say the
-// same as manifest.json does: containerd obeys index.json, all others
-// manifest.json.
+// indexEntry returns the entry of index.json for one name of img. Its annotations say the same as
+// manifest.json, because containerd goes by index.json and all other readers by manifest.json.
 func indexEntry(img resolvedImage, tag name.Tag) v1.Descriptor {
 	d := img.manifest
 	if kept := img.indexes[tag.Name()]; kept != nil {
@@ -131,8 +128,8 @@ func indexEntry(img resolvedImage, tag name.Tag) v1.Descriptor {
 	return d
 }
 
-// merge orders images, and joins those that are the same. Two images of one name
-// are an error: readers differ in which one they take.
+// merge puts own images first, and merges those with the same manifest. Two different images with one name
+// are an error.
 func merge(all []resolvedImage) ([]resolvedImage, error) {
 	ordered := slices.Clone(all)
 	slices.SortStableFunc(ordered, func(a, b resolvedImage) int {
@@ -184,15 +181,14 @@ func merge(all []resolvedImage) ([]resolvedImage, error) {
 	return merged, errors.Join(errs...)
 }
 
-// isPlain reports whether m says what rewrite would say: that all layers are plain
-// tars, in OCI's media types.
+// isPlain reports whether m has the media types of OCI, with uncompressed layers, as rewrite makes them.
 func isPlain(m *v1.Manifest, mediaType types.MediaType) bool {
 	return mediaType == types.OCIManifestSchema1 && m.Config.MediaType == types.OCIConfigJSON &&
 		!slices.ContainsFunc(m.Layers, func(d v1.Descriptor) bool { return d.MediaType != types.OCIUncompressedLayer })
 }
 
-// dropAmbiguous keeps no index that lists another image of the archive as well: its
-// name would stand for both.
+// dropAmbiguous removes indexes that list another image of the archive, too. Their name would be that of
+// both images.
 func dropAmbiguous(merged []resolvedImage, byID map[v1.Hash]int) {
 	for _, img := range merged {
 		maps.DeleteFunc(img.indexes, func(_ string, kept *keptIndex) bool {
@@ -201,11 +197,10 @@ func dropAmbiguous(merged []resolvedImage, byID map[v1.Hash]int) {
 	}
 }
 
-// rewrite makes the manifest of an image whose layers lie uncompressed in the
-// archive, in OCI's media types: skopeo finds no others in an OCI layout. The config
-// stays as it is, and so does the image's ID. What a layer's descriptor says of its
-// compressed bytes, such as annotations of lazy pullers, no longer holds; foreign
-// layers are ordinary ones, since their content is here.
+// rewrite makes the manifest of an image with uncompressed layers, in the media types of OCI, because skopeo
+// does not find others in an OCI layout. The config, and so the image ID, does not change. Annotations of
+// layers are left out, because they describe the compressed bytes, such as those of lazy pullers. Foreign layers
+// become ordinary ones.
 func rewrite(m *v1.Manifest, layers []frame.Layer) ([]byte, v1.Descriptor, error) {
 	m = m.DeepCopy()
 	m.MediaType, m.Config.MediaType = types.OCIManifestSchema1, types.OCIConfigJSON
@@ -224,7 +219,7 @@ func rewrite(m *v1.Manifest, layers []frame.Layer) ([]byte, v1.Descriptor, error
 	return rewritten, v1.Descriptor{MediaType: m.MediaType, Size: size, Digest: digest}, nil
 }
 
-// apart makes a run of each layer.
+// apart returns a run for each layer.
 func apart(runs [][]frame.Layer) [][]frame.Layer {
 	var out [][]frame.Layer
 	for _, l := range slices.Concat(runs...) {
@@ -233,7 +228,7 @@ func apart(runs [][]frame.Layer) [][]frame.Layer {
 	return out
 }
 
-// unique are the layers of all images, each once, in the order of images.
+// unique returns the layers of all images, each once, in the order of images.
 func unique(all []resolvedImage) []frame.Layer {
 	var out []frame.Layer
 	seen := map[v1.Hash]bool{}

@@ -16,20 +16,17 @@ import (
 	"github.com/slipway-build/slipway/internal/streams"
 )
 
-// A spool is a file that is being written, in parts if it is larger than one may
-// be. Each byte is written once, into its part.
+// A spool is an archive that is being written, as one file or in parts. Each byte is written once.
 type spool struct {
-	// path is where it can be read before it is committed; final is where it will
-	// be.
+	// path is the path by which it can be read until it is committed, and final the one after that.
 	path, final string
 	size        int64
-	// each is the size of all parts but the last; 0 if there are none.
+	// each is the size of all parts but the last one; 0 if there are no parts.
 	each  int64
 	files []*atomicfile.File
 }
 
-// newSpool creates a file of size bytes, for which there must be room. If split is
-// not 0, no file gets more bytes than that.
+// newSpool creates an archive of size bytes. No file is larger than split, if that is not 0.
 func newSpool(final string, size, split int64) (_ *spool, err error) {
 	s := &spool{final: final, size: size}
 	if split == 0 || size <= split {
@@ -51,8 +48,8 @@ func newSpool(final string, size, split int64) (_ *spool, err error) {
 			s.discard()
 		}
 	}()
-	// The temporary parts have the names of parts of one temporary file, so that
-	// they can be read before they are committed.
+	// The temporary files are called like the parts of a temporary file, so that they can be read
+	// before they are committed.
 	fileop.SweepTemporary(final)
 	f, err := os.CreateTemp(filepath.Dir(final), "."+filepath.Base(final)+".*.tmp.part001")
 	if err != nil {
@@ -73,7 +70,7 @@ func newSpool(final string, size, split int64) (_ *spool, err error) {
 	}
 }
 
-// parts are the files that there will be, or nil if there is one alone.
+// parts returns the final paths of the parts, or nil if there are no parts.
 func (s *spool) parts() []string {
 	if s.each == 0 {
 		return nil
@@ -85,7 +82,7 @@ func (s *spool) parts() []string {
 	return parts
 }
 
-// checksums is the file of the digests of parts, or empty if there are none.
+// checksums returns the final path of the file of digests, or "" if there are no parts.
 func (s *spool) checksums() string {
 	if s.each == 0 {
 		return ""
@@ -93,8 +90,7 @@ func (s *spool) checksums() string {
 	return s.final + format.ChecksumsSuffix
 }
 
-// at opens the file for writing at offset. Several may write at once, in places of
-// their own.
+// at opens the archive for writing at offset. Several goroutines may write at the same time.
 func (s *spool) at(offset int64) (io.WriteCloser, error) {
 	if s.each == 0 {
 		return s.files[0].OpenAt(offset)
@@ -102,17 +98,16 @@ func (s *spool) at(offset int64) (io.WriteCloser, error) {
 	return &spoolWriter{spool: s, next: int(offset / s.each), offset: offset % s.each}, nil
 }
 
-// A spoolWriter writes one part after the other.
+// A spoolWriter writes to one part after the other.
 type spoolWriter struct {
 	spool  *spool
-	next   int   // the part after the one that is open
-	offset int64 // where in that part to begin
+	next   int   // index of the part after the open one
+	offset int64 // where to begin in that part
 	file   *os.File
-	room   int64 // in the part that is open
+	room   int64 // left in the open part, in bytes
 }
 
-// part makes sure that a part is open which has room. What is written at the end
-// of a part, if anything, belongs to the next one.
+// part makes sure that a part with room is open.
 func (w *spoolWriter) part() error {
 	if w.room > 0 {
 		return nil
@@ -147,8 +142,7 @@ func (w *spoolWriter) Write(p []byte) (int, error) {
 	return written, nil
 }
 
-// ReadFrom hands each part what it takes (io.ReaderFrom), so that what comes from a
-// file is copied by the kernel, as it is into one file.
+// ReadFrom copies each part on its own (io.ReaderFrom), so that the kernel copies from files.
 func (w *spoolWriter) ReadFrom(r io.Reader) (int64, error) {
 	limited, ok := r.(*io.LimitedReader)
 	if !ok {
@@ -169,7 +163,7 @@ func (w *spoolWriter) ReadFrom(r io.Reader) (int64, error) {
 	return written, nil
 }
 
-// Close closes the part that is open.
+// Close closes the open part.
 func (w *spoolWriter) Close() error {
 	if w.file == nil {
 		return nil
@@ -179,12 +173,11 @@ func (w *spoolWriter) Close() error {
 	return f.Close()
 }
 
-// commit gives the files their final names, in place of what is there under them,
-// be it a file or parts.
+// commit gives the files their final names, and replaces an archive that is there, whether it is one file or
+// split.
 //
-// The first part is the last to get its name, and that of an earlier split the
-// first to go: whatever ends the program meanwhile, there is never a file in parts
-// that looks whole and is not.
+// It removes the first part of a replaced archive first, and renames the first part last. So a split archive
+// never looks complete while it is not, even if the process is killed.
 func (s *spool) commit(ctx context.Context) error {
 	if s.each == 0 {
 		if err := s.files[0].Commit(); err != nil {
@@ -214,7 +207,7 @@ func (s *spool) commit(ctx context.Context) error {
 	return fileop.RemoveIfThere(s.final)
 }
 
-// sum writes the digests of the parts and of the whole.
+// sum writes the file of digests, without committing it.
 func (s *spool) sum(ctx context.Context) (_ *atomicfile.File, err error) {
 	list, err := atomicfile.Create(s.checksums(), 0)
 	if err != nil {
@@ -249,7 +242,7 @@ func (s *spool) sum(ctx context.Context) (_ *atomicfile.File, err error) {
 	return list, errors.Join(err, w.Close())
 }
 
-// discard removes the files, unless they were committed.
+// discard removes the temporary files. After commit it does nothing.
 func (s *spool) discard() {
 	for _, t := range s.files {
 		t.Discard()

@@ -11,7 +11,7 @@ import (
 )
 
 // A Maker makes the frames of archives in one codec. Run may be called from several goroutines.
-type maker interface {
+type Maker interface {
 	// Small returns the frame of small files.
 	Small(ctx context.Context, t *SmallTar) (Frame, error)
 	// Run returns the frame of a run of layers, and whether all of it was in the store. It calls
@@ -23,7 +23,7 @@ type maker interface {
 
 // NewMaker returns the Maker for a codec. It reads layers from content, and keeps compressed layers
 // there. level is that of zstd. jobs is the number of goroutines that compress one gzip layer.
-func NewMaker(codec format.Codec, content *store.Store, level Level, jobs int) maker {
+func NewMaker(codec format.Codec, content *store.Store, level Level, jobs int) Maker {
 	switch codec {
 	case format.Zstd:
 		return newZstdFrames(content, library.EncoderLevel(level))
