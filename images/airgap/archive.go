@@ -1,64 +1,59 @@
 package airgap
 
 import (
-	"archive/tar"
 	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
-	"sort"
 	"sync"
 
 	"github.com/slipway-build/slipway/images/airgap/format"
 	"github.com/slipway-build/slipway/internal/fileop"
 	"github.com/slipway-build/slipway/internal/sniff"
-	"github.com/slipway-build/slipway/internal/streams"
 )
 
-// An Archive is an archive open for reading. Its methods may be called from
-// several goroutines.
+// An Archive is an open archive. Its methods may be called from several goroutines.
 //
-// One that has an index, and a plain tar, is read by seeking. Any other is read
-// from its beginning, no further than needed.
+// A plain tar, and an archive with an index, is read by seeking. Other archives are read from the
+// beginning, as far as needed.
 type Archive struct {
 	path  string
 	file  *format.File
 	size  int64
 	codec format.Codec
-	// index is nil if there is none.
+	// index is nil if the archive does not have an index.
 	index *format.Index
 
 	mu sync.Mutex
-	// entries are the files known so far, in their order in the tar, and
-	// byName says where in entries each is.
-	entries []member
+	// entries are the files found so far, in their order in the tar. byName has their indexes in
+	// entries.
+	entries []file
 	byName  map[string]int
-	// scanner finds the files that follow; nil when all are known.
+	// scanner finds more files. It is nil when all files were found.
 	scanner *scanner
-	// cursors are decompressors that stand where the last reader left them.
+	// cursors are the decompressors of closed readers, for readers of later files.
 	cursors []*cursor
-	// passed has small files of a compressed archive.
+	// passed keeps small files of a compressed archive.
 	passed passed
 }
 
-// A member is a file of the tar. Links are followed by open.
-type member struct {
+// A file is a file or a link of the tar.
+type file struct {
 	format.Entry
-	link string // clean path of what a link points to
-	// compression is empty until the file's first bytes were seen.
+	link string // the clean name that a link leads to
+	// compression is empty until the first bytes of the file were read.
 	compression sniff.Compression
-	// differs says that another file has the name, with different content.
+	// differs is set if a later file has the same name and other content.
 	differs bool
-	// sparse is, of a file that lies in the tar without its holes, its number among all
-	// entries, from 1 on; else 0.
+	// sparse is the number of a sparse file among all entries of the tar, from 1 on, and 0 for
+	// other files.
 	sparse int
 }
 
-// Open opens an archive. How it is compressed is told by its content, not by its
-// name. One that lies in parts is opened by the name that it has when they are
-// joined, or by that of any part. The caller closes it.
+// Open opens an archive. Its content, and not its name, says how it is compressed. path is that of the
+// whole archive, even if it is split, or that of any part. The caller closes the archive.
 func Open(ctx context.Context, path string) (*Archive, error) {
 	a, err := open(path)
 	if err != nil {
@@ -91,7 +86,7 @@ func open(path string) (_ *Archive, err error) {
 		a.scanner, err = a.newScanner()
 	case err == nil:
 		for _, e := range a.index.Entries {
-			if err = a.add(member{Entry: e}); err != nil {
+			if err = a.add(file{Entry: e}); err != nil {
 				break
 			}
 		}
@@ -99,7 +94,7 @@ func open(path string) (_ *Archive, err error) {
 	return a, err
 }
 
-// Close closes the archive. Readers that are open end with an error.
+// Close closes the archive. Open readers end with an error.
 func (a *Archive) Close() error {
 	a.passed.forget()
 	a.mu.Lock()
@@ -114,25 +109,24 @@ func (a *Archive) Close() error {
 	return a.file.Close()
 }
 
-// Path is where the archive is.
+// Path returns the path of the archive; that of the whole if it is split.
 func (a *Archive) Path() string { return a.path }
 
-// Codec is how it is compressed.
+// Codec says how the archive is compressed.
 func (a *Archive) Codec() format.Codec { return a.codec }
 
-// Size is the size of the file, or of all parts together, in bytes.
+// Size returns the size of the archive, or of all parts together, in bytes.
 func (a *Archive) Size() int64 { return a.size }
 
-// BytesRead returns the number of bytes of the archive that were read. Tests prove by it
-// that no frame is decompressed many times.
+// BytesRead returns the number of bytes of the archive that were read. Tests use it to show that no frame is
+// decompressed many times.
 func (a *Archive) BytesRead() int64 { return a.file.BytesRead() }
 
-// Seekable says whether any file of the archive can be read without what is
-// before it.
+// Seekable reports whether a file can be read without decompressing the archive from its beginning.
 func (a *Archive) Seekable() bool { return a.codec == format.Tar || a.index != nil }
 
-// add makes a file known. a.mu is held, or a is not shared yet.
-func (a *Archive) add(m member) error {
+// add adds a file that was found. a.mu is held, or a is not shared yet.
+func (a *Archive) add(m file) error {
 	if len(a.entries) >= format.MaxEntries {
 		return fmt.Errorf("more than %d files: not an archive of images", format.MaxEntries)
 	}
@@ -144,8 +138,8 @@ func (a *Archive) add(m member) error {
 	return nil
 }
 
-// lookup finds a file by name, and follows links.
-func (a *Archive) lookup(ctx context.Context, name string) (member, error) {
+// lookup returns the file with a name, and follows links.
+func (a *Archive) lookup(ctx context.Context, name string) (file, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	name = format.CleanName(name)
@@ -153,30 +147,30 @@ func (a *Archive) lookup(ctx context.Context, name string) (member, error) {
 		i, ok := a.byName[name]
 		for !ok && a.scanner != nil {
 			if err := a.scanner.next(ctx, a); err != nil {
-				return member{}, a.wrap(err)
+				return file{}, a.wrap(err)
 			}
 			i, ok = a.byName[name]
 		}
 		if !ok {
-			return member{}, a.wrap(fmt.Errorf("file %q: %w", name, fs.ErrNotExist))
+			return file{}, a.wrap(fmt.Errorf("file %q: %w", name, fs.ErrNotExist))
 		}
 		m := a.entries[i]
 		if m.differs {
-			return member{}, a.wrap(format.DuplicateError(m.Name))
+			return file{}, a.wrap(format.DuplicateError(m.Name))
 		}
 		if m.link == "" {
 			return m, nil
 		}
 		name = m.link
 	}
-	return member{}, a.wrap(fmt.Errorf("file %q is a link to a missing file", name))
+	return file{}, a.wrap(fmt.Errorf("file %q is a link to a missing file", name))
 }
 
 func (a *Archive) wrap(err error) error {
 	return fmt.Errorf("reading archive %s: %w", a.path, fileop.WithoutPath(err))
 }
 
-// readJSON reads a small file whole. The caller must not change the content.
+// readJSON reads a file of at most format.JSONLimit bytes. The caller must not change the content.
 func (a *Archive) readJSON(ctx context.Context, name string) ([]byte, error) {
 	m, err := a.lookup(ctx, name)
 	if err != nil {
@@ -200,9 +194,9 @@ func (a *Archive) readJSON(ctx context.Context, name string) ([]byte, error) {
 	return content, nil
 }
 
-// small returns the content of a small file of a compressed archive. The caller must not
-// change it.
-func (a *Archive) small(ctx context.Context, m member) (content []byte, ok bool, err error) {
+// small returns the content of a file if it is kept, or is a small file of a compressed archive. The caller
+// must not change it.
+func (a *Archive) small(ctx context.Context, m file) (content []byte, ok bool, err error) {
 	if content, ok := a.passed.small.get(m.Name); ok {
 		return content, true, nil
 	}
@@ -216,8 +210,8 @@ func (a *Archive) small(ctx context.Context, m member) (content []byte, ok bool,
 	return content, true, nil
 }
 
-// compressionOf returns the compression of a file.
-func (a *Archive) compressionOf(ctx context.Context, m member) (sniff.Compression, error) {
+// compressionOf returns how a file is compressed.
+func (a *Archive) compressionOf(ctx context.Context, m file) (sniff.Compression, error) {
 	if m.compression != "" {
 		return m.compression, nil
 	}
@@ -233,13 +227,13 @@ func (a *Archive) compressionOf(ctx context.Context, m member) (sniff.Compressio
 	return sniff.CompressionOf(head), nil
 }
 
-// open reads a file.
-func (a *Archive) open(ctx context.Context, m member) (io.ReadCloser, error) {
+// open opens a file.
+func (a *Archive) open(ctx context.Context, m file) (io.ReadCloser, error) {
 	return a.openAt(ctx, m, 0)
 }
 
-// openAt reads a file from offset on. A file that ends early is an error.
-func (a *Archive) openAt(ctx context.Context, m member, offset int64) (io.ReadCloser, error) {
+// openAt opens a file at offset. A file that ends early is an error of the reader.
+func (a *Archive) openAt(ctx context.Context, m file, offset int64) (io.ReadCloser, error) {
 	content, ok, err := a.small(ctx, m)
 	if err != nil {
 		return nil, err
@@ -260,165 +254,5 @@ func (a *Archive) openAt(ctx context.Context, m member, offset int64) (io.ReadCl
 		}
 		return nil, a.wrap(fmt.Errorf("file %q: %w", m.Name, err))
 	}
-	return &memberReader{archive: a, cursor: c, ctx: ctx, name: m.Name, left: m.Size - offset}, nil
-}
-
-// seek returns a cursor before the file.
-func (a *Archive) seek(m member) (*cursor, error) {
-	if a.codec == format.Tar {
-		return &cursor{r: io.NopCloser(io.NewSectionReader(a.file, m.Offset, a.size-m.Offset)), pos: m.Offset}, nil
-	}
-	begin, _, pos, err := a.runOf(m)
-	if err != nil {
-		return nil, err
-	}
-	a.mu.Lock()
-	best := -1
-	for i, c := range a.cursors {
-		if a.onTheWay(c, m, pos) && (best < 0 || c.pos > a.cursors[best].pos) {
-			best = i
-		}
-	}
-	if best >= 0 {
-		c := a.cursors[best]
-		a.cursors = append(a.cursors[:best], a.cursors[best+1:]...)
-		a.mu.Unlock()
-		return c, nil
-	}
-	a.mu.Unlock()
-	return a.newCursor(begin, a.end(), pos)
-}
-
-// runOf says which bytes of a compressed archive must be decompressed to reach a
-// file, begin to end, and where in the tar they are: those of its frame, or all.
-func (a *Archive) runOf(m member) (begin, end, pos int64, err error) {
-	if a.index == nil {
-		return 0, a.size, 0, nil
-	}
-	frames := a.index.Frames
-	header := a.headerOf(m)
-	i := sort.Search(len(frames), func(i int) bool { return frames[i].TarOffset+frames[i].TarSize > header })
-	if i == len(frames) {
-		return 0, 0, 0, io.ErrUnexpectedEOF
-	}
-	return frames[i].Offset, frames[i].Offset + frames[i].Size, frames[i].TarOffset, nil
-}
-
-// end is where the archive's compressed tar ends, before the index of offsets.
-func (a *Archive) end() int64 {
-	if a.index == nil || len(a.index.Frames) == 0 {
-		return a.size
-	}
-	last := a.index.Frames[len(a.index.Frames)-1]
-	return last.Offset + last.Size
-}
-
-// onTheWay says whether a cursor comes by a file without decompressing more than a new one
-// would, which begins at pos in the tar. A file is followed by padding.
-func (a *Archive) onTheWay(c *cursor, m member, pos int64) bool {
-	return c.pos > pos-format.BlockSize && c.pos <= a.headerOf(m)
-}
-
-// headerOf is where in the tar a file's last header block is; without an index, where
-// its content is, since its header has been read.
-func (a *Archive) headerOf(m member) int64 {
-	if a.index == nil {
-		return m.Offset
-	}
-	return m.Offset - format.BlockSize
-}
-
-// reach moves a cursor to pos, which lies in a file. If it is before the file, the
-// header is compared with what the archive's index says.
-func (a *Archive) reach(ctx context.Context, c *cursor, m member, pos int64) error {
-	if a.index != nil && a.codec != format.Tar {
-		if err := c.skip(ctx, a.headerOf(m)); err != nil {
-			return err
-		}
-		var block [format.BlockSize]byte
-		if _, err := io.ReadFull(c.r, block[:]); err != nil {
-			return streams.NoEOF(err)
-		}
-		c.pos += format.BlockSize
-		h, err := tar.NewReader(bytes.NewReader(block[:])).Next()
-		// The size of a file over 8 GiB is in a PAX record before this block.
-		if err != nil || h.Name != m.Name || h.Typeflag != tar.TypeReg || h.Size != m.Size && m.Size < 1<<33 {
-			return errors.New("the archive's index names a place where the file is not")
-		}
-	}
-	return c.skip(ctx, pos)
-}
-
-// A cursor is a place in the uncompressed tar.
-type cursor struct {
-	r   io.ReadCloser
-	pos int64
-}
-
-// newCursor decompresses the file's bytes from begin to end, which are the tar's
-// from pos on.
-func (a *Archive) newCursor(begin, end, pos int64) (*cursor, error) {
-	r, err := a.codec.Decompress(io.NewSectionReader(a.file, begin, end-begin))
-	if err != nil {
-		return nil, err
-	}
-	return &cursor{r: r, pos: pos}, nil
-}
-
-// skip goes on to a place further on.
-func (c *cursor) skip(ctx context.Context, pos int64) error {
-	n, err := io.CopyN(io.Discard, streams.WithContext(ctx, c.r), pos-c.pos)
-	c.pos += n
-	return streams.NoEOF(err)
-}
-
-// maxCursors is how many decompressors are kept for later readers. Each holds a
-// window, of 32 MiB at most in our own archives.
-const maxCursors = 4
-
-// A memberReader reads the rest of a file. It lives as long as its reader, whose
-// context it keeps.
-type memberReader struct {
-	archive *Archive
-	cursor  *cursor
-	ctx     context.Context
-	name    string
-	left    int64
-}
-
-func (r *memberReader) Read(p []byte) (int, error) {
-	if r.left == 0 {
-		return 0, io.EOF
-	}
-	if err := context.Cause(r.ctx); err != nil {
-		return 0, err
-	}
-	n, err := r.cursor.r.Read(p[:min(int64(len(p)), r.left)])
-	r.left -= int64(n)
-	r.cursor.pos += int64(n)
-	if err == nil || n > 0 && r.left == 0 {
-		return n, nil
-	}
-	return n, r.archive.wrap(fmt.Errorf("file %q: %w", r.name, streams.NoEOF(err)))
-}
-
-// Close keeps the decompressor for the reader of a file that follows.
-func (r *memberReader) Close() error {
-	a, c := r.archive, r.cursor
-	if c == nil {
-		return nil
-	}
-	r.cursor, r.left = nil, 0
-	if a.codec == format.Tar {
-		return c.r.Close()
-	}
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.cursors = append(a.cursors, c)
-	if len(a.cursors) > maxCursors {
-		oldest := a.cursors[0]
-		a.cursors = a.cursors[1:]
-		return oldest.r.Close()
-	}
-	return nil
+	return &fileReader{archive: a, cursor: c, ctx: ctx, name: m.Name, left: m.Size - offset}, nil
 }

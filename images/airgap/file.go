@@ -12,13 +12,13 @@ import (
 
 // A File is a file of an archive's tar, for readers that decide themselves what is
 // decompressed when; others read the layers of an Image.
-type File struct{ member }
+type File struct{ file }
 
 // Name returns the name of the file, which is clean and without a leading slash.
-func (f File) Name() string { return f.member.Name }
+func (f File) Name() string { return f.file.Name }
 
 // Size returns the size of the file, in bytes.
-func (f File) Size() int64 { return f.member.Size }
+func (f File) Size() int64 { return f.file.Size }
 
 // Sparse reports whether the tar leaves out the holes of the file. Such a file cannot be
 // read by Run and Plain.
@@ -40,7 +40,7 @@ func (a *Archive) Wrap(err error) error { return a.wrap(err) }
 // OpenAlone opens a file at offset with a decompressor of its own, which ends with the
 // reader.
 func (a *Archive) OpenAlone(ctx context.Context, f File, offset int64) (io.ReadCloser, error) {
-	return a.openAlone(ctx, f.member, offset)
+	return a.openAlone(ctx, f.file, offset)
 }
 
 // OpenPlain opens size bytes of a file at offset where the archive is a plain tar. If it
@@ -67,7 +67,7 @@ func (a *Archive) OpenPlain(f File, offset, size int64) (io.ReadCloser, error) {
 // Run returns a number that files have in common which are decompressed together: those
 // of one frame, or all files of an archive without an index.
 func (a *Archive) Run(f File) (int64, error) {
-	begin, _, _, err := a.runOf(f.member)
+	begin, _, _, err := a.runOf(f.file)
 	if err != nil {
 		return 0, a.wrap(err)
 	}
@@ -82,7 +82,7 @@ type RunReader struct {
 
 // OpenRun opens the run that a file is in. The caller closes it.
 func (a *Archive) OpenRun(f File) (*RunReader, error) {
-	begin, end, pos, err := a.runOf(f.member)
+	begin, end, pos, err := a.runOf(f.file)
 	if err != nil {
 		return nil, err
 	}
@@ -97,7 +97,7 @@ func (a *Archive) OpenRun(f File) (*RunReader, error) {
 // reader of its content, which is valid until the next call. A file that ends early is
 // io.ErrUnexpectedEOF.
 func (r *RunReader) Next(ctx context.Context, f File) (io.Reader, error) {
-	if err := r.archive.reach(ctx, r.cursor, f.member, f.Offset); err != nil {
+	if err := r.archive.reach(ctx, r.cursor, f.file, f.Offset); err != nil {
 		return nil, err
 	}
 	content := streams.Exactly(streams.WithContext(ctx, r.cursor.r), f.Size())

@@ -17,28 +17,26 @@ import (
 	"github.com/slipway-build/slipway/images/airgap/format"
 )
 
-// A Found is an image that Find found. The caller closes it.
+// A Found is an image that Find found.
 type Found struct {
-	// Archive is where the image lies, open.
+	// Archive is the open archive of the image.
 	Archive *Archive
 	Image   *PackedImage
 }
 
-// Close closes the archive. The image cannot be read any more.
+// Close closes the archive, so that the image cannot be read any more.
 func (f *Found) Close() error { return f.Archive.Close() }
 
-// Find looks for an image in archives, and in folders of archives as RKE2 does
-// it: files below a folder whose name says that they are archives, in the order of
-// their names, but none whose name begins with a dot. The first archive that has
-// the image is taken. A reference pinned by digest is looked for under the name
-// that Tag gives it.
+// Find looks for an image in archives and in folders of archives. It searches a folder as RKE2 does:
+// files with the name of an archive, sorted by name, without those whose name begins with a dot. It
+// returns the image of the first archive that has it; the caller closes it. A reference pinned by digest
+// is looked for by the name that format.Tag returns.
 //
-// Where platform is nil, the archive must have the name for one platform alone.
+// If platform is nil, the archive must have the image for a single platform.
 //
-// An error that wraps fs.ErrNotExist says that no archive has the image, and names
-// those that were searched and what they have under similar names. An archive that
-// cannot be read does not end the search, as on a node; it is named if the image
-// is not found in another one.
+// An error that wraps fs.ErrNotExist says that no archive has the image. It lists the archives that were
+// searched, and similar names in them. As on a node, an archive that cannot be read does not end the
+// search; the error tells of it.
 func Find(ctx context.Context, ref name.Reference, platform *v1.Platform, paths []string) (*Found, error) {
 	tag, err := format.Tag(ref)
 	if err != nil {
@@ -72,9 +70,9 @@ func Find(ctx context.Context, ref name.Reference, platform *v1.Platform, paths 
 	return nil, miss
 }
 
-// ListArchives returns the archives that paths name: files as they are, and of
-// folders, with all folders in them, the files that nodes would read, sorted by
-// name. Parts are listed once, by the name that they have when they are joined.
+// ListArchives returns the archives at paths. A file is an archive, whatever its name. Of a folder, and the
+// folders in it, those files are archives that nodes would read; they are sorted by name. A split archive is
+// listed once, by the path of the whole.
 func ListArchives(paths []string) ([]string, error) {
 	var (
 		files []string
@@ -96,7 +94,7 @@ func ListArchives(paths []string) ([]string, error) {
 			files = append(files, path)
 			continue
 		}
-		// WalkDir goes through names in their order.
+		// WalkDir sorts by name.
 		errs = append(errs, filepath.WalkDir(path, func(file string, d fs.DirEntry, err error) error {
 			if err != nil || d.IsDir() || strings.HasPrefix(d.Name(), ".") {
 				return err
@@ -113,9 +111,8 @@ func ListArchives(paths []string) ([]string, error) {
 	return files, errors.Join(errs...)
 }
 
-// find looks for an image by its qualified name. What it did not find it leaves
-// unread as far as it can: of an archive without the name, only the views. The
-// names are all that the archive has, if it has no such image.
+// find looks for an image by its qualified name. It reads only the views of an archive that does not have it,
+// and returns all names of the archive then.
 func (a *Archive) find(ctx context.Context, want string, platform *v1.Platform) (*PackedImage, []string, error) {
 	names, err := a.names(ctx)
 	if err != nil {
@@ -140,9 +137,8 @@ func (a *Archive) find(ctx context.Context, want string, platform *v1.Platform) 
 	return img, nil, nil
 }
 
-// names are those of manifest.json, or of index.json if there is none: nodes that
-// look for one image know no other place, and an archive that can only be read
-// from its beginning is not read to its end for a second view.
+// names returns the names in manifest.json, or in index.json if there is no manifest.json. Nodes that look for
+// an image do the same. Looking for a second view would read an archive that is not seekable to its end.
 func (a *Archive) names(ctx context.Context) ([]string, error) {
 	var all []string
 	entries, err := a.dockerView(ctx)
@@ -167,7 +163,7 @@ func (a *Archive) names(ctx context.Context) ([]string, error) {
 	return all, nil
 }
 
-// choose picks the image for a platform of several that have one name.
+// choose returns the image for a platform, of several with the same name.
 func choose(list []*PackedImage, platform *v1.Platform) (*PackedImage, error) {
 	var offered []v1.Platform
 	for _, img := range list {
@@ -193,7 +189,7 @@ func choose(list []*PackedImage, platform *v1.Platform) (*PackedImage, error) {
 	return nil, fmt.Errorf("it is there for several platforms; ask for one of %s", strings.Join(platforms, ", "))
 }
 
-// A missingImage says where an image was not found. It wraps fs.ErrNotExist.
+// A missingImage is the error for an image that was not found. It wraps fs.ErrNotExist.
 type missingImage struct {
 	name, want   string
 	paths, files []string

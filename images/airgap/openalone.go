@@ -9,9 +9,9 @@ import (
 	"github.com/slipway-build/slipway/internal/streams"
 )
 
-// openSparse is openAt for a sparse file. It reads the tar from its beginning: such files
-// are rare, and no archive that has an index has one.
-func (a *Archive) openSparse(ctx context.Context, m member, offset int64) (io.ReadCloser, error) {
+// openSparse is openAt for a sparse file. It reads the tar from its beginning. Sparse files are rare, and
+// archives with an index do not have any.
+func (a *Archive) openSparse(ctx context.Context, m file, offset int64) (io.ReadCloser, error) {
 	c, err := a.newCursor(0, a.size, 0)
 	if err != nil {
 		return nil, a.wrap(fmt.Errorf("file %q: %w", m.Name, err))
@@ -30,8 +30,8 @@ func (a *Archive) openSparse(ctx context.Context, m member, offset int64) (io.Re
 	return &ownReader{content, c.r}, nil
 }
 
-// openAlone is openAt with a decompressor of its own, which nobody reads on from.
-func (a *Archive) openAlone(ctx context.Context, m member, offset int64) (io.ReadCloser, error) {
+// openAlone is openAt with a decompressor that is not shared with other readers.
+func (a *Archive) openAlone(ctx context.Context, m file, offset int64) (io.ReadCloser, error) {
 	if m.sparse > 0 {
 		return a.openSparse(ctx, m, offset)
 	}
@@ -50,7 +50,7 @@ func (a *Archive) openAlone(ctx context.Context, m member, offset int64) (io.Rea
 	return &ownReader{streams.WithContext(ctx, c.r), c.r}, nil
 }
 
-// An ownReader reads a file, and closes its decompressor.
+// An ownReader reads a file, and closes the decompressor.
 type ownReader struct {
 	io.Reader
 	io.Closer

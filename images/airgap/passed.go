@@ -11,27 +11,25 @@ import (
 )
 
 const (
-	// smallFile is the largest file that is kept on the way to another: a manifest,
-	// a config, or a layer that shares a frame with many others (crowds).
+	// smallFile is the size of the largest file that is kept, in bytes: a manifest, a config, or a
+	// layer that shares a frame with many other ones.
 	smallFile = 1 << 20
-	// smallTotal is how many bytes are kept of an archive.
+	// smallTotal is the size of all files that are kept of one archive, in bytes.
 	smallTotal = 64 << 20
 )
 
-// passed keeps the small files of a compressed archive that a decompressor came by
-// on its way to another. Thousands of manifests and configs share a frame; without
-// it, each would be decompressed from the frame's beginning, in time that grows with
-// the square of their number.
+// passed keeps the small files of a compressed archive that were decompressed on the way to another file.
+// Thousands of manifests and configs share a frame. Without it, the frame would be decompressed from its
+// beginning for each of them.
 type passed struct {
 	mu sync.Mutex // held while the cursor moves
-	// cursor is where the last reader left it; nil if there is none.
+	// cursor is after the last file that was read, or nil.
 	cursor *cursor
 	small  smallFiles
 }
 
-// read returns the content of a small file of a compressed archive. The caller must
-// not change it.
-func (p *passed) read(ctx context.Context, a *Archive, m member) ([]byte, error) {
+// read returns the content of a small file of a compressed archive. The caller must not change it.
+func (p *passed) read(ctx context.Context, a *Archive, m file) ([]byte, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if content, ok := p.small.get(m.Name); ok {
@@ -48,8 +46,8 @@ func (p *passed) read(ctx context.Context, a *Archive, m member) ([]byte, error)
 	return content, nil
 }
 
-// approach makes sure that the cursor is before m and can reach it.
-func (p *passed) approach(a *Archive, m member) error {
+// approach makes sure that the cursor can reach m.
+func (p *passed) approach(a *Archive, m file) error {
 	begin, _, pos, err := a.runOf(m)
 	if err != nil {
 		return err
@@ -62,9 +60,9 @@ func (p *passed) approach(a *Archive, m member) error {
 	return err
 }
 
-// advance reads on to the end of m, and keeps what is small on the way.
-func (p *passed) advance(ctx context.Context, a *Archive, m member) (content []byte, err error) {
-	for _, next := range a.membersFrom(p.cursor.pos, m) {
+// advance reads to the end of m, and keeps the small files on the way.
+func (p *passed) advance(ctx context.Context, a *Archive, m file) (content []byte, err error) {
+	for _, next := range a.filesFrom(p.cursor.pos, m) {
 		if next.Size > smallFile || next.sparse > 0 {
 			continue
 		}
@@ -85,7 +83,7 @@ func (p *passed) advance(ctx context.Context, a *Archive, m member) (content []b
 	return content, nil
 }
 
-// close lets go of the cursor.
+// close closes the cursor.
 func (p *passed) close() {
 	if p.cursor != nil {
 		p.cursor.r.Close()
@@ -93,7 +91,7 @@ func (p *passed) close() {
 	}
 }
 
-// forget lets go of everything.
+// forget discards everything.
 func (p *passed) forget() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -101,13 +99,12 @@ func (p *passed) forget() {
 	p.small.clear()
 }
 
-// membersFrom are the files that lie between a place in the tar and m, which is the
-// last of them, in order.
-func (a *Archive) membersFrom(pos int64, m member) []member {
+// filesFrom returns the files from offset pos of the tar up to m, in order.
+func (a *Archive) filesFrom(pos int64, m file) []file {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	first := sort.Search(len(a.entries), func(i int) bool { return a.headerOf(a.entries[i]) >= pos })
-	var list []member
+	var list []file
 	for _, next := range a.entries[first:] {
 		if next.Offset > m.Offset {
 			break
@@ -119,11 +116,11 @@ func (a *Archive) membersFrom(pos int64, m member) []member {
 	return list
 }
 
-// smallFiles is a bounded memory of files, by name.
+// smallFiles keeps files by name, up to smallTotal bytes.
 type smallFiles struct {
 	mu    sync.Mutex
 	files map[string][]byte
-	order []string // of files; the one that was put first is in front
+	order []string // names in the order of put
 	bytes int64
 }
 
@@ -134,7 +131,7 @@ func (s *smallFiles) get(name string) ([]byte, bool) {
 	return content, ok
 }
 
-// put remembers a file, and forgets those that were put first.
+// put adds a file, and removes the oldest ones to make room.
 func (s *smallFiles) put(name string, content []byte) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

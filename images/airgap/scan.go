@@ -14,17 +14,17 @@ import (
 	"github.com/slipway-build/slipway/progress"
 )
 
-// A scanner goes through the headers of a tar, one after the other.
+// A scanner reads the headers of a tar, one after the other.
 type scanner struct {
 	tar *tar.Reader
-	// pos is how much of the tar has been read, and end where the last file ends.
+	// pos returns how much of the tar was read. end is the end of the last file.
 	pos func() int64
 	end int64
-	// entries is how many have been read.
+	// entries is the number of entries that were read.
 	entries int
 	rest    io.Reader // what follows pos
 	close   func()
-	// cancelled says whether the call of next that is under way should end.
+	// cancelled returns the cause of the context of the current call of next.
 	cancelled func() error
 }
 
@@ -32,7 +32,7 @@ func (a *Archive) newScanner() (*scanner, error) {
 	if a.codec == format.Tar {
 		section := io.NewSectionReader(a.file, 0, a.size)
 		return &scanner{
-			// It seeks over bodies.
+			// tar.Reader seeks over content.
 			tar: tar.NewReader(section),
 			pos: func() int64 {
 				n, _ := section.Seek(0, io.SeekCurrent)
@@ -59,8 +59,7 @@ func (a *Archive) newScanner() (*scanner, error) {
 	return s, nil
 }
 
-// next makes one more file known to a, whose lock is held. At the end it takes
-// itself away.
+// next finds one more file of a, whose lock is held. At the end of the tar it removes the scanner from a.
 func (s *scanner) next(ctx context.Context, a *Archive) error {
 	s.cancelled = func() error { return context.Cause(ctx) }
 	if err := s.cancelled(); err != nil {
@@ -89,18 +88,18 @@ func (s *scanner) next(ctx context.Context, a *Archive) error {
 	}
 	s.entries++
 	s.end = s.pos() + format.BodySize(h)
-	m := member{Entry: format.Entry{Name: format.CleanName(h.Name), Offset: s.pos(), Size: h.Size}}
+	m := file{Entry: format.Entry{Name: format.CleanName(h.Name), Offset: s.pos(), Size: h.Size}}
 	if format.IsSparse(h) {
 		m.sparse = s.entries
 	}
 	switch h.Typeflag {
 	case tar.TypeReg, tar.TypeGNUSparse:
 	case tar.TypeSymlink:
-		// Old versions of docker save link layers that several images share.
+		// Old versions of docker save make a link for a layer that several images have.
 		m.link = format.LinkTarget(m.Name, h.Linkname)
 	case tar.TypeLink:
 		m.link = format.CleanName(h.Linkname)
-	default: // folders are of no interest
+	default: // a folder
 		if err := format.CheckType(m.Name, h.Typeflag); err != nil {
 			progress.Warn(ctx, fmt.Sprintf("archive %s: %v", a.path, err))
 		}
@@ -135,8 +134,7 @@ func (s *scanner) next(ctx context.Context, a *Archive) error {
 	return nil
 }
 
-// finish reads what follows the end of the tar. An error is of what no file of the
-// archive is affected by; Verify calls it a problem.
+// finish reads to the end of the archive. Its error does not affect files; verify calls it a problem.
 func (s *scanner) finish() error {
 	defer s.close()
 	tail, buf := int64(0), make([]byte, 64<<10)
@@ -156,8 +154,8 @@ func (s *scanner) finish() error {
 	}
 }
 
-// known is the file that was found under a name before. a.mu is held.
-func (a *Archive) known(name string) (*member, bool) {
+// known returns the file with a name that was found before. a.mu is held.
+func (a *Archive) known(name string) (*file, bool) {
 	i, ok := a.byName[name]
 	if !ok {
 		return nil, false
@@ -165,24 +163,22 @@ func (a *Archive) known(name string) (*member, bool) {
 	return &a.entries[i], true
 }
 
-// again takes a file whose name was seen before. The same content twice is accepted:
-// RKE2 puts manifest.json first and leaves the one behind it, and Bazel writes a layer
-// once for each image. The content of JSON files is compared here. Other files of one
-// size may differ; they are layers, which are verified by their digests when they are
-// read.
-func (a *Archive) again(before *member, m member, head, content []byte) {
+// again handles a file with a name that was found before. A copy is accepted: RKE2 puts a second manifest.json
+// in front, and Bazel writes a layer once for each image. JSON files are compared. Other files of the same size
+// are taken for copies; they are layers, whose digests are verified when they are read.
+func (a *Archive) again(before *file, m file, head, content []byte) {
 	first, kept := a.passed.small.get(m.Name)
 	if before.link != "" || before.Size != m.Size || format.MayBeJSON(head) && (!kept || content == nil || !bytes.Equal(first, content)) {
 		before.differs = true
 	}
 }
 
-// keptJSON is the largest JSON file that a scanner keeps: in an archive that cannot be
-// sought in, coming back to it means to begin again.
+// keptJSON is the size of the largest JSON file that is kept, in bytes. Without it, an archive that is not
+// seekable would be read again from its beginning.
 const keptJSON = 4 << 20
 
-// keep reads a file that may be one of the archive's JSON files.
-func (s *scanner) keep(m member, head []byte) ([]byte, error) {
+// keep returns the content of a file that may be JSON and is not too large, or nil.
+func (s *scanner) keep(m file, head []byte) ([]byte, error) {
 	if !format.MayBeJSON(head) || m.Size > keptJSON {
 		return nil, nil
 	}
