@@ -19,42 +19,40 @@ import (
 	"github.com/slipway-build/slipway/progress"
 )
 
-// contents are the files of an archive, as one pass over it saw them.
+// contents are the files of an archive that one pass over it found.
 type contents struct {
 	files  []*content
-	byName map[string]*content // the first of each name
-	sum    string              // the SHA-256 of the archive, if it was asked for
-	// broken is why the pass ended before the archive did, after size bytes of
-	// the tar.
+	byName map[string]*content // the first file with each name
+	sum    string              // SHA-256 of the archive, if it is needed
+	// broken is the error that ended the pass, after size bytes of the tar.
 	broken error
 	size   int64
-	// tail is how many bytes that are not zero follow the end of the tar.
+	// tail is the number of bytes after the end of the tar that are not zero.
 	tail int64
-	// noEnd says that the tar has no end, see format.ErrNoEnd.
+	// noEnd is set if the end of the tar is missing, see format.ErrNoEnd.
 	noEnd bool
-	json  int64 // how much JSON is kept
+	json  int64 // size of all JSON that is kept, in bytes
 }
 
-// A content is one file of an archive.
+// A content is a file of the archive.
 type content struct {
 	format.Entry
 	typeflag    byte
-	link        string // clean path of what a link points to
+	link        string // the clean name that a link leads to
 	rawName     string
 	digest      string // SHA-256 in hex
 	compression sniff.Compression
-	// diffID is the SHA-256 of what is compressed in it; diffErr is why there is
-	// none.
+	// diffID is the SHA-256 of the decompressed content. diffErr is set if it cannot be decompressed.
 	diffID  string
 	diffErr error
-	// json is the content of a JSON file that is no larger than nodes read.
+	// json is the content of a JSON file, unless it is larger than format.JSONLimit.
 	json []byte
 }
 
-// maxJSON is how much JSON Verify keeps: far more than any archive has.
+// maxJSON is the largest size of all JSON in an archive, in bytes. It bounds memory.
 const maxJSON = 512 << 20
 
-// get finds a file by name, and follows links.
+// get returns the file with a name, and follows links.
 func (c *contents) get(name string) *content {
 	name = format.CleanName(name)
 	for range 10 {
@@ -67,7 +65,7 @@ func (c *contents) get(name string) *content {
 	return nil
 }
 
-// last says after which file a pass ended.
+// last says at which file the pass ended.
 func (c *contents) last() string {
 	if len(c.files) == 0 {
 		return "at its beginning"
@@ -75,9 +73,8 @@ func (c *contents) last() string {
 	return "in or after file " + c.files[len(c.files)-1].Name
 }
 
-// readContents goes through an archive. With an index it goes frame by frame, so
-// that each is compared with what the index says; if that fails it goes through it
-// once more, as other readers do.
+// readContents reads an archive. If it has an index, it is read frame by frame, and each frame is compared
+// with the index. If that fails, the archive is read once more, as other readers do.
 func (r *Report) readContents(ctx context.Context, f io.ReaderAt, idx *format.Index, sum bool, task *progress.Task) (*contents, error) {
 	var spans []format.Span
 	if idx != nil {
@@ -104,12 +101,12 @@ func (r *Report) pass(ctx context.Context, f io.ReaderAt, spans []format.Span, s
 	}
 	d := &frameReader{codec: r.Codec, src: compressed, spans: spans, whole: spans == nil}
 	c.broken = c.readTar(d)
-	d.close() // whose goroutines may be reading still
+	d.close() // its goroutines may still read from file
 	if err := context.Cause(ctx); err != nil {
 		return nil, err
 	}
 	if sum {
-		// The index lies behind the frames, and more where reading ended early.
+		// The index follows the frames; after an error, frames follow, too.
 		if _, err := io.Copy(io.Discard, compressed); err != nil {
 			return nil, err
 		}
@@ -118,7 +115,7 @@ func (r *Report) pass(ctx context.Context, f io.ReaderAt, spans []format.Span, s
 	return c, nil
 }
 
-// readTar reads a tar to its end, and what follows it.
+// readTar reads a tar, and what follows its end.
 func (c *contents) readTar(r io.Reader) error {
 	counted := streams.Func(func(p []byte) (int, error) {
 		n, err := r.Read(p)
@@ -126,7 +123,7 @@ func (c *contents) readTar(r io.Reader) error {
 		return n, err
 	})
 	t := tar.NewReader(counted)
-	var end int64 // of the last file
+	var end int64 // of the last file, in the tar
 	for {
 		h, err := t.Next()
 		if err == io.EOF {
@@ -136,7 +133,7 @@ func (c *contents) readTar(r io.Reader) error {
 			return streams.NoEOF(err)
 		}
 		if h.Typeflag == tar.TypeXGlobalHeader {
-			continue // what it says of the files that follow is in their headers
+			continue // tar.Reader applies it to the headers that follow
 		}
 		if len(c.files) >= format.MaxEntries {
 			return fmt.Errorf("more than %d files: not an archive of images", format.MaxEntries)
@@ -172,13 +169,13 @@ func (c *contents) readTar(r io.Reader) error {
 	return nil
 }
 
-// differs says whether a file has another content than the first one of its name.
+// differs reports whether a file has other content than the first one with its name.
 func (c *contents) differs(f *content) bool {
 	first := c.byName[f.Name]
 	return first != f && f.typeflag != tar.TypeDir && (first.digest != f.digest || first.link != f.link)
 }
 
-// readFile takes the digests of a file, and keeps it if it is JSON.
+// readFile takes the digests of a file, and keeps JSON.
 func (c *contents) readFile(file *content, r io.Reader) error {
 	head := make([]byte, min(file.Size, sniff.HeadLen))
 	if _, err := io.ReadFull(r, head); err != nil {
@@ -213,8 +210,8 @@ func (c *contents) readFile(file *content, r io.Reader) error {
 	return nil
 }
 
-// readCompressed takes the diff ID of a file, all of which it reads. That it
-// cannot be decompressed is no error of the archive's.
+// readCompressed takes the diff ID of a file, and reads it to its end. If it cannot be decompressed, that is
+// not an error of reading the archive.
 func (f *content) readCompressed(r io.Reader) error {
 	diff := sha256.New()
 	failed := &stickyReader{r: r}
@@ -232,8 +229,8 @@ func (f *content) readCompressed(r io.Reader) error {
 	return nil
 }
 
-// A stickyReader fails again as it failed before, so that an error of what is
-// below a decompressor is known for one.
+// A stickyReader returns the same error again, so that an error of reading the archive is told from one of the
+// decompressor.
 type stickyReader struct {
 	r   io.Reader
 	err error
@@ -252,8 +249,8 @@ func (s *stickyReader) Read(p []byte) (int, error) {
 type frameReader struct {
 	codec format.Codec
 	src   io.Reader
-	// whole is set to read all of src; else spans are what is left of it to read,
-	// each by itself.
+	// whole is set to decompress all of src as one stream. Otherwise spans are the frames still to read,
+	// each as a stream.
 	whole bool
 	spans []format.Span
 	frame int
@@ -262,7 +259,7 @@ type frameReader struct {
 	gzip    *gzip.Reader
 	current io.Reader
 	limited *io.LimitedReader
-	size    int64 // how much of current has been read
+	size    int64 // bytes of current that were read
 }
 
 func (d *frameReader) Read(p []byte) (int, error) {
@@ -290,7 +287,7 @@ func (d *frameReader) Read(p []byte) (int, error) {
 	}
 }
 
-// inFrame adds which frame an error is of.
+// inFrame adds the current frame to an error.
 func (d *frameReader) inFrame(err error) error {
 	if err == nil || d.whole {
 		return err
@@ -298,8 +295,8 @@ func (d *frameReader) inFrame(err error) error {
 	return fmt.Errorf("frame %d, at byte %d of the file: %w", d.frame, d.spans[0].Offset, streams.NoEOF(err))
 }
 
-// verifyWindow is the largest window that Verify itself reads, so that it can say
-// what else is wrong with an archive whose windows are too large for nodes.
+// verifyWindow is the largest zstd window that is read here, in bytes, so that the report can say what else is
+// wrong with an archive whose windows are too large for nodes.
 const verifyWindow = 512 << 20
 
 func (d *frameReader) open() (err error) {
@@ -311,7 +308,7 @@ func (d *frameReader) open() (err error) {
 	d.size = 0
 	switch {
 	case d.codec == format.Zstd && d.zstd == nil:
-		// It decodes in goroutines of its own while this one takes digests.
+		// It decodes in other goroutines, while this one takes digests.
 		d.zstd, err = zstd.NewReader(src, zstd.WithDecoderMaxWindow(verifyWindow), zstd.WithDecoderLowmem(true))
 		d.current = d.zstd
 	case d.codec == format.Zstd:
@@ -337,15 +334,14 @@ func (d *frameReader) close() {
 	}
 }
 
-// damaged says whether a file has another digest than its name says.
+// damaged reports whether a file has another digest than its name says.
 func (f *content) damaged() bool {
 	want := digestOf(f.Name)
 	return want != "" && f.digest != "" && want != f.digest
 }
 
-// digestOf is the SHA-256 that a file's name says it has, in the OCI layout
-// (blobs/sha256/<hex>) and as Docker and crane name configs and layers
-// (<hex>.json, <hex>.tar.gz, sha256:<hex>), or empty.
+// digestOf returns the SHA-256 in the name of a file, or "": in an OCI layout blobs/sha256/<hex>, and in archives
+// of Docker and crane <hex>.json, <hex>.tar.gz or sha256:<hex>.
 func digestOf(name string) string {
 	if hex, ok := strings.CutPrefix(name, format.BlobFolder); ok {
 		return hex

@@ -1,6 +1,12 @@
-// Package verify judges archives: it reads one to its last byte and reports all that
-// some reader refuses, or takes otherwise than another one.
+// Package verify checks archives, of this program and of others. It reports what is damaged or missing, what
+// some reader refuses, and what some reader reads differently than another one.
 //
-// It shares package format with the writer and with the reader of archives, and nothing
-// else, so that a fault of theirs does not hide itself.
+// It imports package format, and none of the packages that read or write archives, so that it finds their
+// faults. house_test.go keeps that.
+//
+// # Nouns
+//
+//   - A content is a file of the archive, with the digests that were taken of it.
+//   - A viewed image is an image as one of the two views describes it.
+//   - A problem means that the archive is bad. A note says what is unusual.
 package verify

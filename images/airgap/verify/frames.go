@@ -12,8 +12,7 @@ import (
 	"github.com/slipway-build/slipway/images/airgap/format"
 )
 
-// checkWindows looks at the header of every zstd frame. Nodes refuse a frame whose
-// window is over MaxWindow, wherever it lies.
+// checkWindows checks the window of every zstd frame. Nodes refuse a frame with a window over format.MaxWindow.
 func (r *Report) checkWindows(f io.ReaderAt) {
 	frames, wide := 0, 0
 	var first string
@@ -24,7 +23,7 @@ func (r *Report) checkWindows(f io.ReaderAt) {
 		frames++
 		window := h.WindowSize
 		if h.SingleSegment {
-			window = h.FrameContentSize // all of it is the window
+			window = h.FrameContentSize // the window is all content
 		}
 		if window > format.MaxWindow {
 			if wide++; wide == 1 {
@@ -41,8 +40,8 @@ func (r *Report) checkWindows(f io.ReaderAt) {
 	}
 }
 
-// eachZstdFrame calls do for each frame of a file (RFC 8878, 3.1). It reads headers
-// only, of frames and of the blocks in them.
+// eachZstdFrame calls do for each frame of a file (RFC 8878, section 3.1). It reads only the headers of frames and
+// blocks.
 func eachZstdFrame(f io.ReaderAt, size int64, do func(offset int64, h zstd.Header)) error {
 	for offset := int64(0); offset < size; {
 		head := make([]byte, min(size-offset, zstd.HeaderMaxSize))
@@ -64,7 +63,7 @@ func eachZstdFrame(f io.ReaderAt, size int64, do func(offset int64, h zstd.Heade
 				last = block&1 != 0
 				next += int64(len(b))
 				if block>>1&3 == 1 {
-					next++ // one byte, repeated
+					next++ // RLE: one byte
 				} else {
 					next += int64(block >> 3)
 				}
@@ -81,8 +80,8 @@ func eachZstdFrame(f io.ReaderAt, size int64, do func(offset int64, h zstd.Heade
 	return nil
 }
 
-// checkIndexTail compares what stands behind the frames with what the index is
-// written as, zstd's seek table included.
+// checkIndexTail compares the bytes after the last frame with the encoded index, which includes the seek table of
+// zstd.
 func (r *Report) checkIndexTail(f io.ReaderAt, idx *format.Index) {
 	var end int64
 	if n := len(idx.Frames); n > 0 {
@@ -99,8 +98,7 @@ func (r *Report) checkIndexTail(f io.ReaderAt, idx *format.Index) {
 	}
 }
 
-// checkEntries compares the files that the index names with those that are there.
-// It names no folders.
+// checkEntries compares the entries of the index with the files of the tar, without folders.
 func (r *Report) checkEntries(c *contents, idx *format.Index) {
 	files := slices.DeleteFunc(slices.Clone(c.files), func(f *content) bool { return f.typeflag == tar.TypeDir })
 	for i := range max(len(files), len(idx.Entries)) {
@@ -116,6 +114,6 @@ func (r *Report) checkEntries(c *contents, idx *format.Index) {
 		default:
 			continue
 		}
-		return // the rest follows from it
+		return // further differences follow from this one
 	}
 }

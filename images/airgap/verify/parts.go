@@ -13,8 +13,7 @@ import (
 	"github.com/slipway-build/slipway/internal/streams"
 )
 
-// checkParts compares the parts of an archive, if it lies in parts, with the
-// digests that the split wrote, so that it shows which one was damaged on its way.
+// checkParts compares the parts of a split archive with their digests, to say which one is damaged.
 func (r *Report) checkParts(ctx context.Context, f *format.File) error {
 	if len(f.Files) == 1 && f.Files[0].Name() == f.Name {
 		return nil
@@ -29,7 +28,7 @@ func (r *Report) checkParts(ctx context.Context, f *format.File) error {
 	}
 	have := make([]string, len(f.Files))
 	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(4) // reading is what takes long
+	group.SetLimit(4) // enough to keep the disk busy
 	for i, file := range f.Files {
 		group.Go(func() error {
 			sum := sha256.New()

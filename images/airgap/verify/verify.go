@@ -22,31 +22,29 @@ import (
 	"github.com/slipway-build/slipway/progress"
 )
 
-// Options say what an archive should be, besides whole.
+// Options are what an archive has to be, besides valid.
 type Options struct {
-	// List are images that must be in the archive.
+	// List are the images that the archive must have.
 	List []images.ListEntry
-	// Checksums is the path of a file as sha256sum writes it, which must have a
-	// line with the archive's name and digest. Empty means that there is none.
+	// Checksums is the path of a file in the format of sha256sum, or "". It must have a line with
+	// the name and the digest of the archive.
 	Checksums string
-	// Platform is what every image must be for, by images.SelectPlatform; nil is
-	// any.
+	// Platform is the platform that every image must be for, see images.SelectPlatform; nil is any.
 	Platform *v1.Platform
 }
 
-// A Report is what Verify found.
+// A Report says what Archive found.
 type Report struct {
 	Path  string       `json:"path"`
 	Codec format.Codec `json:"codec"`
 	Size  int64        `json:"size"` // of the file, in bytes
-	// Images and Layers count what is in the archive, each once.
+	// Images and Layers are the numbers of different images and layers.
 	Images int `json:"images"`
 	Layers int `json:"layers"`
-	// Problems are what is wrong: content that is damaged or missing, and what
-	// some reader takes otherwise than another one. Without them the archive is
-	// good.
+	// Problems say what is wrong: content that is damaged or missing, and what some reader refuses or
+	// reads differently than another one. An archive without problems is good.
 	Problems []string `json:"problems"`
-	// Notes are what is worth knowing of archives that other programs wrote.
+	// Notes say what is unusual, mostly in archives of other programs.
 	Notes []string `json:"notes"`
 }
 
@@ -58,22 +56,19 @@ func (r *Report) note(format string, args ...any) {
 	r.Notes = append(r.Notes, fmt.Sprintf(format, args...))
 }
 
-// Archive reads an archive to its last byte, once, and reports all that is wrong:
+// Archive reads the archive at path to its last byte, and reports all problems:
 //
-//   - bytes that do not have the digest of their name, sizes that are not those of
-//     the descriptors, layers without the diff ID of their config, blobs that are
-//     missing, checksums that do not hold;
-//   - what nodes refuse: JSON over 20 MiB, zstd windows over MaxWindow, layers that
-//     manifest.json cannot describe;
-//   - what readers differ in: files or names that are there twice, names without a
-//     tag, a manifest.json and an index.json that say different things, several
-//     Windows versions, Windows images without os.version, LayerSources;
-//   - an index of offsets that is wrong, and, in an archive that has one, files in
-//     an order that makes nodes read far.
+//   - wrong digests, sizes, diff IDs and checksums, and missing blobs;
+//   - what nodes refuse: JSON files over format.JSONLimit, zstd windows over format.MaxWindow, and layers
+//     that manifest.json cannot describe;
+//   - what readers read differently: duplicate files or names, names without a tag, different images in
+//     manifest.json and index.json, several Windows versions, Windows images without os.version, and
+//     LayerSources;
+//   - a wrong index and, in an archive with an index, an order of files that makes nodes read much.
 //
-// When the archive cannot be read to its end, the report says where that is, and
-// nothing of what lies behind it. The error is for what keeps Verify from its work:
-// a file that cannot be opened, checksums that cannot be read, a context that ended.
+// If the archive cannot be read to its end, the report says where it ends, and nothing about what follows.
+// An error means that Archive could not do its work: the archive or the checksums cannot be opened, or ctx
+// ended.
 func Archive(ctx context.Context, path string, o Options) (_ *Report, err error) {
 	task := progress.Start(ctx, "verify "+filepath.Base(path))
 	defer func() { task.Done(err) }()
@@ -128,7 +123,7 @@ func verify(ctx context.Context, f *format.File, o Options, task *progress.Task)
 	}
 	r.checkFiles(c)
 	if c.broken != nil {
-		return r, nil // what is missing is behind the damage
+		return r, nil // missing blobs may follow the damage
 	}
 	if idx != nil {
 		r.checkEntries(c, idx)
@@ -137,7 +132,7 @@ func verify(ctx context.Context, f *format.File, o Options, task *progress.Task)
 	return r, nil
 }
 
-// wantedSum is the digest that a file of checksums has for a name.
+// wantedSum returns the digest of a name in a file of checksums, or "".
 func wantedSum(checksums, name string, r *Report) (string, error) {
 	if checksums == "" {
 		return "", nil
@@ -155,7 +150,7 @@ func wantedSum(checksums, name string, r *Report) (string, error) {
 	lines := bufio.NewScanner(text)
 	for line := 1; lines.Scan(); line++ {
 		sum, file, ok := strings.Cut(lines.Text(), " ")
-		// The second character is a space for text and an asterisk for binary.
+		// The second separator is a space for text files and an asterisk for binary ones.
 		if !ok || len(file) < 2 || file[1:] != name {
 			continue
 		}
