@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/slipway-build/slipway/images"
+	"github.com/slipway-build/slipway/internal/filestate"
 	"github.com/slipway-build/slipway/internal/process"
 	"github.com/slipway-build/slipway/internal/regular"
 	"github.com/slipway-build/slipway/progress"
@@ -292,7 +293,7 @@ func findGo(env environment) (goTool, error) {
 	if errProgram != nil || errStamp != nil {
 		return tool, nil
 	}
-	tool.identity = fmt.Sprint(string(version), path, identify(program), identify(stamp))
+	tool.identity = fmt.Sprint(string(version), path, filestate.Of(program), filestate.Of(stamp))
 	return tool, nil
 }
 

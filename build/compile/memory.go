@@ -23,6 +23,7 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
 	"github.com/slipway-build/slipway/internal/fileop"
+	"github.com/slipway-build/slipway/internal/filestate"
 	"github.com/slipway-build/slipway/internal/regular"
 	"github.com/slipway-build/slipway/progress"
 )
@@ -58,10 +59,10 @@ func newMemory(c *Compiler, tool goTool, jobs []*job) *memory {
 
 // A stamp records the inputs of an output, and the output itself.
 type stamp struct {
-	Inputs string       `json:"inputs"`
-	Output fileIdentity `json:"output"`
-	Size   int64        `json:"size"`
-	Digest v1.Hash      `json:"digest"`
+	Inputs string          `json:"inputs"`
+	Output filestate.State `json:"output"`
+	Size   int64           `json:"size"`
+	Digest v1.Hash         `json:"digest"`
 }
 
 // stampFormat is part of every fingerprint: change it when this package starts to build or check
@@ -127,7 +128,7 @@ func (m *memory) holds(j *job, last stamp) bool {
 	if err != nil || !info.Mode().IsRegular() {
 		return false
 	}
-	if identify(info) == last.Output {
+	if filestate.Of(info) == last.Output {
 		return true
 	}
 	digest, _, err := hashFile(j.Output)
@@ -137,7 +138,7 @@ func (m *memory) holds(j *job, last stamp) bool {
 	if info, err = os.Lstat(j.Output); err != nil {
 		return false
 	}
-	last.Output = identify(info)
+	last.Output = filestate.Of(info)
 	return m.write(j, last) == nil
 }
 
@@ -151,7 +152,7 @@ func (m *memory) remember(j *job, r Result, held bool) error {
 	if err != nil {
 		return err
 	}
-	made := stamp{Inputs: j.inputs, Output: identify(info), Size: r.Size, Digest: r.Digest}
+	made := stamp{Inputs: j.inputs, Output: filestate.Of(info), Size: r.Size, Digest: r.Digest}
 	if !held {
 		made.Inputs = ""
 	}

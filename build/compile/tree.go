@@ -15,6 +15,7 @@ import (
 
 	"golang.org/x/mod/modfile"
 
+	"github.com/slipway-build/slipway/internal/filestate"
 	"github.com/slipway-build/slipway/internal/regular"
 )
 
@@ -24,16 +25,6 @@ type tree struct {
 	// doubtful means that a file changed so recently that, with the coarse times of its file
 	// system, it may change again and look the same.
 	doubtful bool
-}
-
-// A fileIdentity distinguishes states of a file without reading it.
-type fileIdentity struct {
-	Size int64 `json:"size"`
-	// ModTime and ChangeTime are nanoseconds since 1970. ChangeTime and Inode are 0 if the system
-	// does not provide them.
-	ModTime    int64  `json:"mtime"`
-	ChangeTime int64  `json:"ctime,omitempty"`
-	Inode      uint64 `json:"inode,omitempty"`
 }
 
 // readTree examines every file of the module in dir, of the folders in its `replace` directives,
@@ -113,11 +104,11 @@ func (r *treeReader) file(path string, d fs.DirEntry) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(r.hash, "%q %s %v\n", path, info.Mode().Type(), identify(info))
+	fmt.Fprintf(r.hash, "%q %s %v\n", path, info.Mode().Type(), filestate.Of(info))
 	if info.Mode()&fs.ModeSymlink != 0 {
 		// go reads a .go file through a link, but not a folder. A dangling link is ignored.
 		if target, err := os.Stat(path); err == nil && !target.IsDir() {
-			fmt.Fprintf(r.hash, "-> %v\n", identify(target))
+			fmt.Fprintf(r.hash, "-> %v\n", filestate.Of(target))
 			info = target
 		}
 	}

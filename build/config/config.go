@@ -24,14 +24,15 @@ type Config struct {
 	// Linked are the variables, with their values, that linked values refer to, except for those that Release holds.
 	Linked map[string]string `yaml:"-"`
 
-	Project    string                    `yaml:"project" required:"true" doc:"prefix of artifact names"`
-	Registry   string                    `yaml:"registry" doc:"registry of the project's own images; REGISTRY in the environment overrides it; default: docker.io"`
-	Repository string                    `yaml:"repository" doc:"path in the registry before the image name; REPO in the environment overrides it; default: the project"`
-	Version    VersionConfig             `yaml:"version" doc:"source of the version: TAG in the environment, else the git tag on HEAD, else base+dev.<commit8>[-dirty]"`
-	Vars       map[string]string         `yaml:"vars" expand:"platform windows name list" doc:"variables for ${NAME}; a non-empty environment variable of the same name overrides one"`
-	Outside    []string                  `yaml:"outside" doc:"folders outside the project folder that paths in this file may refer to, such as ../shared; default: none"`
-	Platforms  []v1.Platform             `yaml:"platforms" required:"true" doc:"platforms of the release; binaries and images may restrict them"`
-	Windows    map[string]string         `yaml:"windows" doc:"Windows versions: a name and its exact os.version, such as ltsc2022: 10.0.20348.4294"`
+	Project    string            `yaml:"project" required:"true" doc:"prefix of artifact names"`
+	Registry   string            `yaml:"registry" doc:"registry of the project's own images; REGISTRY in the environment overrides it; default: docker.io"`
+	Repository string            `yaml:"repository" doc:"path in the registry before the image name; REPO in the environment overrides it; default: the project"`
+	Version    VersionConfig     `yaml:"version" doc:"source of the version: TAG in the environment, else the git tag on HEAD, else base+dev.<commit8>[-dirty]"`
+	Vars       map[string]string `yaml:"vars" expand:"platform windows name list" doc:"variables for ${NAME}; a non-empty environment variable of the same name overrides one"`
+	Outside    []string          `yaml:"outside" doc:"folders outside the project folder that paths in this file may refer to, such as ../shared; default: none"`
+	Platforms  []v1.Platform     `yaml:"platforms" required:"true" doc:"platforms of the release; binaries and images may restrict them"`
+	Windows    map[string]string `yaml:"windows" doc:"Windows versions: a name and its exact os.version, such as ltsc2022: 10.0.20348.4294"`
+	Hooks      `yaml:",inline"`
 	Binaries   []Binary                  `yaml:"binaries" doc:"Go programs, compiled to dist/bin/<os>-<arch>"`
 	Images     []Image                   `yaml:"images" doc:"container images, built from Dockerfiles"`
 	Builders   map[string]string         `yaml:"builders" doc:"with builder: buildkit, the address of a BuildKit for each platform, such as linux/arm64: tcp://arm-builder:1234"`
@@ -61,6 +62,7 @@ type Binary struct {
 	// Release is never nil after Load.
 	Release   *bool `yaml:"release" doc:"copy it to dist/artifacts under the name that names.binary specifies; default: only the binary with the project's name"`
 	BuildOpts `yaml:",inline"`
+	Hooks     `yaml:",inline"`
 	// Overrides has platforms as keys, as images.FormatPlatform writes them.
 	Overrides map[string]BuildOverrides `yaml:"overrides" doc:"options of single platforms: a list replaces the whole list, environment variables are added"`
 }
@@ -95,6 +97,7 @@ type Image struct {
 	Modes       string             `yaml:"modes" enum:"normal keep" doc:"file modes in contexts: normal (default: 0755 or 0644), or keep the modes on disk"`
 	Annotations map[string]string  `yaml:"annotations" linked:"true" doc:"annotations of the index"`
 	EngineOpts  `yaml:",inline"`
+	Hooks       `yaml:",inline"`
 }
 
 // EngineOpts are options of the engines docker and buildkit, spelled as the flags of docker buildx build. The embedded

@@ -44,6 +44,7 @@ func (v *validator) validate() {
 	v.builders()
 	v.registries()
 	v.names()
+	v.hooks("", v.config.Hooks, false)
 	v.binaries()
 	v.images()
 	v.airgap()
@@ -252,6 +253,7 @@ func (v *validator) binaries() {
 			b.Release = &release
 		}
 		v.asserts(path, b.Assert)
+		v.hooks(path, b.Hooks, true)
 		module := v.module(path+".module", b)
 		if module {
 			v.packageFolder(path+".package", b.Module, b.Package)
@@ -385,6 +387,8 @@ func (v *validator) file(path, file string, is func(fs.FileMode) bool) bool {
 		what = "folder"
 	}
 	switch info, err := os.Stat(full); {
+	case errors.Is(err, fs.ErrNotExist) && v.made(file):
+		return false
 	case errors.Is(err, fs.ErrNotExist):
 		v.wrong(path, "missing %s %s", what, filepath.ToSlash(file))
 		return false

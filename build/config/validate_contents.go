@@ -41,6 +41,7 @@ func (v *validator) images() {
 			v.context(path+".contexts."+context, image.Contexts[context])
 		}
 		v.engineFiles(path, image.EngineOpts)
+		v.hooks(path, image.Hooks, true)
 		made := map[madeKey]string{} // path of the variant
 		for j := range image.Variants {
 			v.variant(fmt.Sprintf("%s.variants[%d]", path, j), &image.Variants[j], made)

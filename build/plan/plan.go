@@ -19,8 +19,9 @@ import (
 
 // A Plan is everything that a release consists of; see the package.
 type Plan struct {
-	Project      string               `json:"project"`
-	Release      version.Release      `json:"release"`
+	Project string          `json:"project"`
+	Release version.Release `json:"release"`
+	Hooks
 	Binaries     []BinaryStep         `json:"binaries"`
 	Images       []ImageStep          `json:"images"`
 	Indexes      []IndexStep          `json:"indexes"`
@@ -46,6 +47,7 @@ type BinaryStep struct {
 	Output   string            `json:"output"`
 	// Artifact is its path in dist/artifacts, or empty if it is released only as a part of others.
 	Artifact string `json:"artifact,omitempty"`
+	Hooks
 }
 
 // An ImageStep makes one image for one platform and, for Windows, one version.
@@ -69,6 +71,7 @@ type ImageStep struct {
 	// Modes are the modes of files of contexts; empty is images.NormalModes.
 	Modes images.Modes `json:"modes,omitempty"`
 	config.EngineOpts
+	Hooks
 }
 
 // An IndexStep makes one index of other tags.
@@ -164,7 +167,7 @@ func samePorts(a, b v1.Platform) bool {
 // New makes the plan of a configuration. Its error joins everything that is wrong.
 func New(config *config.Config, filter Filter) (*Plan, error) {
 	planner := planner{config: config, filter: filter, plan: &Plan{
-		Project: config.Project, Release: config.Release, Destinations: destinations(config),
+		Project: config.Project, Release: config.Release, Hooks: hooks("", config.Hooks, nil), Destinations: destinations(config),
 	}}
 	planner.skipped()
 	planner.binaries()
@@ -320,6 +323,7 @@ func (p *planner) binaries() {
 				Name: b.Name, Platform: images.Platform{Platform: platform}, Module: cmp.Or(filepath.ToSlash(filepath.Clean(b.Module)), "."), Package: pkg,
 				Tags: opts.Tags, Ldflags: expandList(opts.Ldflags, vars), Env: expandMap(opts.Env, vars), Assert: opts.Assert,
 				Output: "dist/bin/" + images.PlatformSlug(platform) + "/" + b.Name + exe(platform),
+				Hooks:  hooks(b.Name+" for "+images.FormatPlatform(platform), b.Hooks, vars),
 			}
 			if b.Release != nil && *b.Release {
 				step.Artifact = artifact(expression.Expand(p.config.Names.BinaryOf(platform), vars))
@@ -391,7 +395,7 @@ func (p *planner) image(image config.Image, variant config.Variant, platform v1.
 		Format: images.Format{MediaTypes: image.Format.MediaTypes,
 			Compression: images.Compression{Algorithm: image.Format.Compression, Level: image.Format.Level}},
 		Modes:      images.Modes(image.Modes),
-		EngineOpts: image.EngineOpts,
+		EngineOpts: image.EngineOpts, Hooks: hooks(image.Name+" for "+images.FormatPlatform(platform), image.Hooks, vars),
 	}
 	step.CacheFrom, step.CacheTo = expandSome(image.CacheFrom, vars), expandSome(image.CacheTo, vars)
 	if step.Builder == images.BuildkitBuilder {

@@ -39,6 +39,9 @@ func (p *Plan) Select(s Selection) *Plan {
 	if s.Verb != "package" {
 		out.Checksums = nil
 	}
+	if s.Verb == "publish" {
+		out.Hooks = Hooks{}
+	}
 	out.Destinations = slices.DeleteFunc(slices.Clone(p.Destinations), func(d config.Destination) bool {
 		if d.Registry != "" {
 			return !has("publish", "images") && !has("publish", "index")
@@ -61,6 +64,10 @@ func (p *Plan) WriteTable(w io.Writer) error {
 	head = append(head, "time "+r.Epoch.UTC().Format(time.RFC3339))
 	for _, skipped := range p.Skipped {
 		head = append(head, "left out: "+skipped)
+	}
+	commands := progress.NewTable("HOOK", "COMMAND")
+	for _, h := range p.hookSteps() {
+		commands.Add(h.Name, strings.TrimSpace(strings.Join(h.Run, " ")+strings.Join(strings.Fields(h.Shell), " ")))
 	}
 	binaries := progress.NewTable("BINARY", "PLATFORM", "PACKAGE", "FILE")
 	for _, b := range p.Binaries {
@@ -103,7 +110,7 @@ func (p *Plan) WriteTable(w io.Writer) error {
 	for _, d := range p.Destinations {
 		destinations.Add(d.String())
 	}
-	return progress.WriteTables(w, head, binaries, made, indexes, archives, bundles, others, destinations)
+	return progress.WriteTables(w, head, commands, binaries, made, indexes, archives, bundles, others, destinations)
 }
 
 func baseNames(paths []string) string {

@@ -33,6 +33,9 @@ func (r *Release) compile(ctx context.Context, wanted []plan.BinaryStep) ([]buil
 	}
 	steps := slices.DeleteFunc(slices.Clone(wanted), func(s plan.BinaryStep) bool { _, made := r.binaries[s.Output]; return made })
 	if len(steps) > 0 {
+		if err := r.runHooks(ctx, hooksOf(steps, func(s plan.BinaryStep) []plan.HookStep { return s.Before })); err != nil {
+			return nil, err
+		}
 		compiler := compile.New(compile.Options{
 			Jobs: r.options.Jobs, Cache: filepath.Join(r.options.Cache, "compile"),
 			Ignore: []string{r.path("dist")}, Offline: r.options.Offline,
@@ -53,6 +56,9 @@ func (r *Release) compile(ctx context.Context, wanted []plan.BinaryStep) ([]buil
 			r.binaries[s.Output] = builtBinary{s, result.Digest, result.Size}
 			r.report.add(Made{Kind: "binary", Name: s.Name, Platform: s.Platform, Path: s.Output, Digest: result.Digest.String(), Size: result.Size})
 		}
+	}
+	if err := r.runHooks(ctx, hooksOf(steps, func(s plan.BinaryStep) []plan.HookStep { return s.After })); err != nil {
+		return nil, err
 	}
 	made := make([]builtBinary, len(wanted))
 	for i, s := range wanted {

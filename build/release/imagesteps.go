@@ -25,6 +25,9 @@ func (r *Release) buildImages(ctx context.Context) error {
 	if _, err := r.compile(ctx, r.readByImages()); err != nil {
 		return err
 	}
+	if err := r.runHooks(ctx, hooksOf(r.Plan.Images, func(s plan.ImageStep) []plan.HookStep { return s.Before })); err != nil {
+		return err
+	}
 	if err := parallel.Each(ctx, len(r.Plan.Images), r.options.Jobs, func(i int) error {
 		_, err := r.image(ctx, r.Plan.Images[i])
 		return err
@@ -37,7 +40,7 @@ func (r *Release) buildImages(ctx context.Context) error {
 			return err
 		}
 	}
-	return nil
+	return r.runHooks(ctx, hooksOf(r.Plan.Images, func(s plan.ImageStep) []plan.HookStep { return s.After }))
 }
 
 // image makes one image in dist/oci, under its tag.

@@ -10,6 +10,7 @@ import (
 
 	"github.com/slipway-build/slipway/build/config"
 	"github.com/slipway-build/slipway/build/output"
+	"github.com/slipway-build/slipway/build/plan"
 	"github.com/slipway-build/slipway/build/version"
 )
 
@@ -22,23 +23,41 @@ type Inputs struct {
 	Variables map[string]string `json:"variables"`
 }
 
+// withoutSource returns hooks without the places where they are written.
+func withoutSource(hooks plan.Hooks) plan.Hooks {
+	clear := func(steps []plan.HookStep) []plan.HookStep {
+		steps = slices.Clone(steps)
+		for i := range steps {
+			steps[i].Source = ""
+		}
+		return steps
+	}
+	return plan.Hooks{Before: clear(hooks.Before), After: clear(hooks.After)}
+}
+
 // inputs returns the inputs of this run.
 func (r *Release) inputs() (Inputs, error) {
-	plan := *r.full
-	plan.Destinations, plan.Skipped, plan.Release = nil, nil, version.Release{}
-	plan.Images = slices.Clone(plan.Images)
-	for i := range plan.Images {
-		plan.Images[i].Address, plan.Images[i].EngineOpts = "", config.EngineOpts{}
+	whole := *r.full
+	whole.Destinations, whole.Skipped, whole.Release = nil, nil, version.Release{}
+	whole.Hooks = withoutSource(whole.Hooks)
+	whole.Binaries = slices.Clone(whole.Binaries)
+	for i := range whole.Binaries {
+		whole.Binaries[i].Hooks = withoutSource(whole.Binaries[i].Hooks)
 	}
-	plan.Archives = slices.Clone(plan.Archives)
-	for i := range plan.Archives {
-		images := slices.Clone(plan.Archives[i].Images)
+	whole.Images = slices.Clone(whole.Images)
+	for i := range whole.Images {
+		whole.Images[i].Address, whole.Images[i].EngineOpts = "", config.EngineOpts{}
+		whole.Images[i].Hooks = withoutSource(whole.Images[i].Hooks)
+	}
+	whole.Archives = slices.Clone(whole.Archives)
+	for i := range whole.Archives {
+		images := slices.Clone(whole.Archives[i].Images)
 		for n := range images {
 			images[n].Source = ""
 		}
-		plan.Archives[i].Images = images
+		whole.Archives[i].Images = images
 	}
-	digest, err := hashOf(plan)
+	digest, err := hashOf(whole)
 	if err != nil {
 		return Inputs{}, err
 	}

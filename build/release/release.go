@@ -49,6 +49,7 @@ type Release struct {
 	layout  *store.Store
 
 	binaries  map[string]builtBinary // by output
+	hooked    map[string]bool        // hooks that have run, by their hash
 	images    parallel.Memo[v1.Image]
 	indexes   parallel.Memo[v1.ImageIndex]
 	report    report
@@ -159,6 +160,9 @@ func (r *Release) run(ctx context.Context, s plan.Selection) error {
 		"package airgap":  r.packageAirgap,
 		"package bundles": r.packageBundles,
 	}
+	if err := r.runHooks(ctx, r.Plan.Before); err != nil {
+		return err
+	}
 	if s.Verb == "package" && slices.Contains(s.Parts, "bundles") {
 		// Compile all binaries at once, rather than those that images read before the others.
 		if err := r.buildBinaries(ctx); err != nil {
@@ -179,6 +183,9 @@ func (r *Release) run(ctx context.Context, s plan.Selection) error {
 		}
 	}
 	if err := r.writeReport(); err != nil {
+		return err
+	}
+	if err := r.runHooks(ctx, r.Plan.After); err != nil {
 		return err
 	}
 	r.bench.Tidy(ctx)

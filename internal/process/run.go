@@ -13,6 +13,10 @@ const grace = 3 * time.Second
 // ErrNotFound means that a program is not in PATH.
 var ErrNotFound = exec.ErrNotFound
 
+// ErrLeftRunning means that a child has ended, and a process that it started held its output open. That process was
+// ended.
+var ErrLeftRunning = exec.ErrWaitDelay
+
 // LookPath is exec.LookPath.
 func LookPath(program string) (string, error) { return exec.LookPath(program) }
 

@@ -1,0 +1,58 @@
+package release
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+
+	"github.com/slipway-build/slipway/build/hook"
+	"github.com/slipway-build/slipway/build/plan"
+)
+
+// runHooks runs hooks in order, but for those that this run has run already: that of a binary may be the same for all
+// its platforms.
+func (r *Release) runHooks(ctx context.Context, steps []plan.HookStep) error {
+	runner := hook.Runner{
+		Root: r.Config.Dir, Place: r.path, Records: filepath.Join(r.options.Cache, "hooks"), Ignore: []string{r.options.Cache},
+		Environ: os.Environ(), Getenv: r.options.Getenv,
+	}
+	if r.options.Dist != "" {
+		runner.Ignore = append(runner.Ignore, r.options.Dist)
+	}
+	for i, path := range runner.Ignore {
+		abs, err := filepath.Abs(path)
+		if err != nil {
+			return err
+		}
+		runner.Ignore[i] = abs
+	}
+	for _, s := range steps {
+		key, err := hashOf(s.Hook)
+		if err != nil {
+			return err
+		}
+		if r.hooked[key] {
+			continue
+		}
+		if err := runner.Run(ctx, hook.Hook{
+			Name: s.Name, At: s.Source, Args: s.Run, Shell: s.Shell, Dir: s.Dir, Env: s.Env, Secrets: s.Secrets,
+			Inputs: s.Inputs, Outputs: s.Outputs, Ignore: s.Ignore, Timeout: s.Limit(),
+		}); err != nil {
+			return err
+		}
+		if r.hooked == nil {
+			r.hooked = map[string]bool{}
+		}
+		r.hooked[key] = true
+	}
+	return nil
+}
+
+// hooksOf collects hooks of steps, those before or those after them.
+func hooksOf[S any](steps []S, of func(S) []plan.HookStep) []plan.HookStep {
+	var all []plan.HookStep
+	for _, s := range steps {
+		all = append(all, of(s)...)
+	}
+	return all
+}

@@ -1,0 +1,57 @@
+package release
+
+import (
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+
+	"github.com/slipway-build/slipway/internal/testfile"
+)
+
+// TestHooks runs hooks of the project, of a binary and of an image, and makes an image of what one of them has made.
+func TestHooks(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("its hooks are for sh; build/hook tests commands on Windows")
+	}
+	r := makeRelease(t)
+	log := filepath.Join(t.TempDir(), "log")
+	r.env["TOKEN"] = "s3cr3t-token"
+	r.configure("binaries:\n", `before:
+  - shell: mkdir -p build/charts; cat charts/chart.yaml > build/charts/made.yaml; echo charts >> `+log+`
+    inputs: [charts]
+    outputs: [build/charts]
+after:
+  - {shell: "test -f dist/artifacts.json; echo after $TOKEN >> `+log+`", secrets: [TOKEN]}
+binaries:
+`)
+	r.configure("assert: [static]}", `assert: [static], before: [{shell: "echo $P >> `+log+`", env: {P: "before ${OS}"}}], after: [{run: [sh, -c, "ls dist/bin/${PLATFORM} >> `+log+`"]}]}`)
+	r.configure("  - name: acme-runtime\n", "  - name: acme-runtime\n    before: [{shell: \"echo image >> "+log+"\"}]\n")
+	r.configure("dockerfile: Dockerfile}", "dockerfile: Dockerfile, context: build}")
+	told := func() string {
+		data, _ := os.ReadFile(log)
+		os.Remove(log)
+		return strings.Join(strings.Fields(string(data)), " ")
+	}
+	binaries := "before linux before windows acme acme acme.exe"
+	r.run("build")
+	if got, want := told(), "charts "+binaries+" image after s3cr3t-token"; got != want {
+		t.Errorf("the first build: got %q, want %q", got, want)
+	}
+	r.run("build", "binaries")
+	if got, want := told(), binaries+" after s3cr3t-token"; got != want {
+		t.Errorf("the second build: got %q, want %q", got, want)
+	}
+	testfile.Write(t, filepath.Join(r.dir, "charts", "chart.yaml"), "name: other\n")
+	if r.run("build"); !strings.HasPrefix(told(), "charts ") {
+		t.Error("an input has changed, and its hook did not run")
+	}
+
+	r.configure("test -f dist/artifacts.json;", "echo spent $TOKEN; exit 7;")
+	err := r.try(r.open(), "build", "binaries")
+	if err == nil || !strings.Contains(err.Error(), "slipway.yaml:10:5: after[0]: ") || !strings.Contains(err.Error(), "exit status 7; the last lines of its output:\n\tspent ***") ||
+		strings.Contains(err.Error(), "s3cr3t") {
+		t.Errorf("got %v", err)
+	}
+}

@@ -1,0 +1,14 @@
+package filestate
+
+import (
+	"io/fs"
+	"syscall"
+)
+
+// addSystem adds what only this system provides.
+func (s *State) addSystem(info fs.FileInfo) {
+	if sys, ok := info.Sys().(*syscall.Stat_t); ok {
+		s.Inode = sys.Ino
+		s.ChangeTime = sys.Ctim.Nano()
+	}
+}

@@ -1,0 +1,106 @@
+package glob
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/moby/patternmatcher"
+)
+
+// A Set is the paths that some patterns select.
+type Set struct {
+	matcher *patternmatcher.PatternMatcher
+	bases   []string
+}
+
+// special are the characters that make an element a pattern.
+const special = `*?[\`
+
+// New returns the paths that patterns select: all that match one of them, but for those that a later pattern with ! takes
+// back. No patterns select nothing.
+func New(patterns ...string) (*Set, error) {
+	var cleaned []string
+	s := &Set{}
+	for _, p := range patterns {
+		positive, negated := strings.CutPrefix(p, "!")
+		if positive = path.Clean(positive); positive == "." {
+			positive = "**"
+		}
+		if negated {
+			cleaned = append(cleaned, "!"+positive)
+			continue
+		}
+		cleaned = append(cleaned, positive)
+		s.bases = append(s.bases, base(positive))
+	}
+	slices.Sort(s.bases)
+	s.bases = slices.Compact(s.bases)
+	var err error
+	if s.matcher, err = patternmatcher.New(cleaned); err != nil {
+		return nil, fmt.Errorf("%q: want a pattern of *, ?, [a-z] and **", strings.Join(patterns, " "))
+	}
+	return s, nil
+}
+
+// isPattern reports whether a path may stand for several.
+func isPattern(path string) bool { return strings.ContainsAny(path, special) }
+
+// base returns the path up to its first element that is a pattern; "." if that is the first.
+func base(pattern string) string {
+	var literal []string
+	for element := range strings.SplitSeq(pattern, "/") {
+		if isPattern(element) {
+			break
+		}
+		literal = append(literal, element)
+	}
+	return path.Clean(strings.Join(literal, "/"))
+}
+
+// Has reports whether s selects a path.
+func (s *Set) Has(path string) bool {
+	matched, err := s.matcher.MatchesOrParentMatches(filepath.FromSlash(path))
+	return err == nil && matched // New has compiled the patterns
+}
+
+// Walk calls see for each entry that s selects, folders too, sorted by folder. place returns where a path is on disk. It
+// reads only the folders where a pattern begins, and those below them, and follows no links.
+func (s *Set) Walk(place func(path string) string, see func(path string, entry fs.DirEntry) error) error {
+	seen := map[string]bool{}
+	for _, b := range s.bases {
+		top := place(b)
+		err := filepath.WalkDir(top, func(file string, entry fs.DirEntry, err error) error {
+			if err != nil {
+				if file == top && errors.Is(err, fs.ErrNotExist) {
+					return nil
+				}
+				return err
+			}
+			rel, err := filepath.Rel(top, file)
+			if err != nil {
+				return err
+			}
+			name := path.Join(b, filepath.ToSlash(rel))
+			if seen[name] {
+				if entry.IsDir() {
+					return fs.SkipDir // a base above has walked it
+				}
+				return nil
+			}
+			seen[name] = true
+			if name == "." || !s.Has(name) {
+				return nil
+			}
+			return see(name, entry)
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
