@@ -1,7 +1,7 @@
-// Package images knows what an image is: platforms and how they match, image
+// Package images defines what an image is: platforms and how they match, image
 // references, lists of images, indexes, and what an assembler is given. The
-// rooms below it make layers (layer), images (assemble, engine), keep them
-// (store), move them (registry), and put them into air-gap archives (airgap).
+// packages below it make layers (layer) and images (assemble, engine), store them
+// (store), transfer them (registry), and write them to air-gap archives (airgap).
 //
 // It reads no YAML, no git and no environment, and never looks into build.
 //

@@ -194,33 +194,45 @@ func parseYAML(data []byte, path string) (*yaml.Node, error) {
 // beginning of a mapping. Lines and columns count from 1; 0, 0 is none.
 func unquotedVariable(lines [][]byte) (line, column int) {
 	for n, text := range lines {
-		depth, quote := 0, byte(0)
-		for i, c := range text {
-			before := byte(' ')
-			if i > 0 {
-				before = text[i-1]
-			}
-			switch {
-			case quote != 0:
-				if c == quote && (quote == '\'' || before != '\\') {
-					quote = 0
-				}
-			case c == '#' && (before == ' ' || before == '\t'):
-				depth = -len(text) // the rest is a comment
-			case c == '\'' && before == '\'' || (c == '"' || c == '\'') && strings.IndexByte(" \t[{,:", before) >= 0:
-				// Two single quotes in a quoted value are an escaped one: the first closed the value, the second opens
-				// it again.
-				quote = c
-			case c == '{' && before == '$' && depth > 0:
-				return n + 1, i
-			case (c == '[' || c == '{') && before != '$':
-				depth++
-			case c == ']' || c == '}':
-				depth--
-			}
+		if i := unquotedIn(text); i > 0 {
+			return n + 1, i
 		}
 	}
 	return 0, 0
+}
+
+// unquotedIn is unquotedVariable for one line. It returns the column of the $, or 0.
+func unquotedIn(text []byte) int {
+	depth, quote := 0, byte(0)
+	for i, c := range text {
+		before := byte(' ')
+		if i > 0 {
+			before = text[i-1]
+		}
+		switch {
+		case quote != 0:
+			if c == quote && (quote == '\'' || before != '\\') {
+				quote = 0
+			}
+		case c == '#' && (before == ' ' || before == '\t'):
+			return 0 // the rest is a comment
+		case opensQuote(c, before):
+			quote = c
+		case c == '{' && before == '$' && depth > 0:
+			return i
+		case (c == '[' || c == '{') && before != '$':
+			depth++
+		case c == ']' || c == '}':
+			depth--
+		}
+	}
+	return 0
+}
+
+// opensQuote reports whether c, outside quotes, begins a quoted value. Of two single quotes in a quoted value, which are
+// an escaped one, the first closed the value, and the second opens it again.
+func opensQuote(c, before byte) bool {
+	return c == '\'' && before == '\'' || (c == '"' || c == '\'') && strings.IndexByte(" \t[{,:", before) >= 0
 }
 
 // yamlError adds the position to an error of the YAML parser, which states at most the line.

@@ -25,9 +25,9 @@ var releases = map[string]*release.Release{}
 // lookupEnv is os.LookupEnv; children do not see the secrets that it finds.
 var lookupEnv = sync.OnceValue(func() func(string) (string, bool) { return process.Withhold(settings.Secrets...) })
 
-// door does the work of a target until it ends, a signal arrives or mage is gone. Its
-// error has the exit status of the contract.
-func door(ctx context.Context, work func(context.Context) error) error {
+// interruptible runs the work of a target, and cancels it when a signal arrives or mage has
+// gone. Its error has the exit status that docs/automation.md promises.
+func interruptible(ctx context.Context, work func(context.Context) error) error {
 	ctx, stop := process.Interruptible(ctx)
 	defer stop()
 	if startedByMage() {
@@ -76,7 +76,7 @@ func open(ctx context.Context, system string) (*release.Release, error) {
 
 // run does one verb, and prints what came of it.
 func run(ctx context.Context, verb string, only ...string) error {
-	return door(ctx, func(ctx context.Context) error {
+	return interruptible(ctx, func(ctx context.Context) error {
 		selection, err := plan.Select(verb, only)
 		if err != nil {
 			return err

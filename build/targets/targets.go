@@ -61,7 +61,7 @@ func (Publish) Artifacts(ctx context.Context) error { return run(ctx, "publish",
 
 // Plan prints what would be made, and makes nothing.
 func Plan(ctx context.Context) error {
-	return door(ctx, func(ctx context.Context) error {
+	return interruptible(ctx, func(ctx context.Context) error {
 		b, err := open(ctx, "")
 		if err != nil {
 			return err
@@ -72,7 +72,7 @@ func Plan(ctx context.Context) error {
 
 // Verify checks all that was made against the plan and its digests.
 func Verify(ctx context.Context) error {
-	return door(ctx, func(ctx context.Context) error {
+	return interruptible(ctx, func(ctx context.Context) error {
 		b, err := open(ctx, "")
 		if err != nil {
 			return err
@@ -87,7 +87,7 @@ func Verify(ctx context.Context) error {
 
 // Clean removes what was made in dist.
 func Clean(ctx context.Context) error {
-	return door(ctx, func(ctx context.Context) error {
+	return interruptible(ctx, func(ctx context.Context) error {
 		b, err := open(ctx, "")
 		if err != nil {
 			return err

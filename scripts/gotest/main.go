@@ -60,67 +60,15 @@ type test struct {
 // passed but those that are excused. The last line of output is held back until the
 // slowest tests were listed.
 func run(from io.Reader, to io.Writer, excused *limits) (passed bool, err error) {
-	var (
-		tests    []test
-		said     = map[[2]string][]string{} // by package and test
-		last     string
-		packages int
-		failed   bool
-	)
-	write := func(line string) {
-		if line != "" {
-			fmt.Fprint(to, last)
-			last = line
-		}
-	}
+	r := &reader{to: to, excused: excused, said: map[[2]string][]string{}}
 	lines := bufio.NewReader(from)
 	for {
 		line, err := lines.ReadString('\n')
 		var e event
 		if line != "" && json.Unmarshal([]byte(line), &e) != nil {
-			write(line) // of go itself
+			r.write(line) // of go itself
 		}
-		key := [2]string{e.Package, e.Test}
-		switch {
-		case e.Action == "build-output":
-			write(e.Output)
-		case e.Action == "build-fail":
-			failed = true
-		case e.Action == "output" && e.Test == "":
-			if e.Output != "PASS\n" {
-				write(excused.summary(e.Package, e.Output))
-			}
-		case e.Action == "output":
-			if !strings.HasPrefix(e.Output, "=== ") {
-				said[key] = append(said[key], e.Output)
-			}
-		case ended(e.Action) && e.Test != "":
-			if !excused.expects(e) {
-				failed = true
-				for _, output := range said[key] {
-					write(output)
-				}
-			}
-			delete(said, key)
-			if !strings.Contains(e.Test, "/") {
-				tests = append(tests, test{e.Package, e.Test, time.Duration(e.Elapsed * float64(time.Second))})
-			}
-		case e.Action == "fail":
-			// A test that a panic or the time limit ended has no event of its own.
-			cut := unfinished(said, e.Package)
-			for _, key := range cut {
-				for _, output := range said[key] {
-					write(output)
-				}
-				delete(said, key)
-			}
-			if len(cut) > 0 || !excused.failed(e.Package) {
-				failed = true
-			}
-			packages++
-		case e.Action == "pass":
-			packages++
-		}
+		r.read(e)
 		if err == io.EOF {
 			break
 		}
@@ -129,12 +77,82 @@ func run(from io.Reader, to io.Writer, excused *limits) (passed bool, err error)
 		}
 	}
 	for _, line := range excused.wrong() {
-		write(line)
-		failed = true
+		r.write(line)
+		r.failed = true
 	}
-	list(to, tests)
-	fmt.Fprint(to, last)
-	return packages > 0 && !failed, nil
+	list(to, r.tests)
+	fmt.Fprint(to, r.last)
+	return r.packages > 0 && !r.failed, nil
+}
+
+// A reader collects what events say.
+type reader struct {
+	to       io.Writer
+	excused  *limits
+	tests    []test
+	said     map[[2]string][]string // by package and test
+	last     string                 // the line that is held back
+	packages int
+	failed   bool
+}
+
+func (r *reader) write(lines ...string) {
+	for _, line := range lines {
+		if line != "" {
+			fmt.Fprint(r.to, r.last)
+			r.last = line
+		}
+	}
+}
+
+func (r *reader) read(e event) {
+	key := [2]string{e.Package, e.Test}
+	switch {
+	case e.Action == "build-output":
+		r.write(e.Output)
+	case e.Action == "build-fail":
+		r.failed = true
+	case e.Action == "output" && e.Test == "":
+		if e.Output != "PASS\n" {
+			r.write(r.excused.summary(e.Package, e.Output))
+		}
+	case e.Action == "output":
+		if !strings.HasPrefix(e.Output, "=== ") {
+			r.said[key] = append(r.said[key], e.Output)
+		}
+	case ended(e.Action) && e.Test != "":
+		r.endTest(e)
+	case e.Action == "fail":
+		r.failPackage(e)
+	case e.Action == "pass":
+		r.packages++
+	}
+}
+
+func (r *reader) endTest(e event) {
+	key := [2]string{e.Package, e.Test}
+	if !r.excused.expects(e) {
+		r.failed = true
+		r.write(r.said[key]...)
+	}
+	delete(r.said, key)
+	if !strings.Contains(e.Test, "/") {
+		r.tests = append(r.tests, test{e.Package, e.Test, time.Duration(e.Elapsed * float64(time.Second))})
+	}
+}
+
+// failPackage writes the output of tests that have no event of their own, because a panic
+// or the time limit ended them.
+func (r *reader) failPackage(e event) {
+	cut := unfinished(r.said, e.Package)
+	for _, key := range cut {
+		r.write(r.said[key]...)
+		delete(r.said, key)
+	}
+	if len(cut) > 0 || !r.excused.failed(e.Package) {
+		r.failed = true
+	}
+	r.packages++
 }
 
 // ended tells whether an action is the result of a test.
