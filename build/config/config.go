@@ -118,7 +118,8 @@ type Variant struct {
 	Platforms  []v1.Platform     `yaml:"platforms" required:"true" doc:"platforms to build from this Dockerfile and target"`
 	Windows    []string          `yaml:"windows" doc:"names of Windows versions to build for windows platforms; default: all"`
 	Dockerfile string            `yaml:"dockerfile" doc:"default: Dockerfile"`
-	Context    string            `yaml:"context" doc:"folder that COPY and ADD read from; default: the project folder"`
+	Context    string            `yaml:"context" expand:"platform windows name" doc:"folder that COPY and ADD read from, such as dist/bin/${PLATFORM} for compiled binaries; default: the project folder"`
+	Contexts   map[string]string `yaml:"contexts" expand:"platform windows name" doc:"named contexts, in addition to the image's: a folder, docker-image://REF or oci-layout://DIR"`
 	Target     string            `yaml:"target" doc:"stage to build; default: the last one"`
 	Args       map[string]string `yaml:"args" expand:"platform windows name" linked:"true" doc:"build arguments, in addition to the image's"`
 }

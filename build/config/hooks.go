@@ -131,10 +131,12 @@ func (v *validator) noPlatform(path string, h Hook) {
 	}
 }
 
-// made reports whether a hook of the project makes a file, or a file below it, before anything else is built, so that it
-// need not exist yet.
+// made reports whether a build or a hook of the project makes a file, or a file below it, so that it need not exist yet.
 func (v *validator) made(file string) bool {
 	file = path.Clean(file)
+	if file == "dist" || strings.HasPrefix(file, "dist/") {
+		return true
+	}
 	for _, h := range v.config.Before {
 		set, err := glob.New(h.Outputs...)
 		below := func(output string) bool { return strings.HasPrefix(path.Clean(output), file+"/") }

@@ -388,7 +388,7 @@ func (v *validator) file(path, file string, is func(fs.FileMode) bool) bool {
 	}
 	switch info, err := os.Stat(full); {
 	case errors.Is(err, fs.ErrNotExist) && v.made(file):
-		return false
+		return false // nothing below it can be checked
 	case errors.Is(err, fs.ErrNotExist):
 		v.wrong(path, "missing %s %s", what, filepath.ToSlash(file))
 		return false

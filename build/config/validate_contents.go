@@ -14,6 +14,7 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
 	"github.com/slipway-build/slipway/build/compile"
+	"github.com/slipway-build/slipway/build/config/expression"
 	"github.com/slipway-build/slipway/images"
 	"github.com/slipway-build/slipway/internal/suggest"
 	"github.com/slipway-build/slipway/progress"
@@ -44,7 +45,7 @@ func (v *validator) images() {
 		v.hooks(path, image.Hooks, true)
 		made := map[madeKey]string{} // path of the variant
 		for j := range image.Variants {
-			v.variant(fmt.Sprintf("%s.variants[%d]", path, j), &image.Variants[j], made)
+			v.variant(fmt.Sprintf("%s.variants[%d]", path, j), image.Name, &image.Variants[j], made)
 		}
 	}
 }
@@ -98,18 +99,11 @@ type madeKey struct {
 	windows  string
 }
 
-func (v *validator) variant(path string, variant *Variant, made map[madeKey]string) {
+func (v *validator) variant(path, image string, variant *Variant, made map[madeKey]string) {
 	v.platforms(path+".platforms", &variant.Platforms, nil)
 	v.windowsNames(path, variant.Windows, variant.Platforms)
 	for _, p := range variant.Platforms {
-		versions := []string{""}
-		if p.OS == "windows" {
-			versions = variant.Windows
-			if len(versions) == 0 {
-				versions = slices.Sorted(maps.Keys(v.config.Windows))
-			}
-		}
-		for _, windows := range versions {
+		for _, windows := range v.windowsOf(p, variant.Windows) {
 			key := madeKey{images.KeyOf(p), windows}
 			if other, ok := made[key]; ok && other != path && p.OS != "" {
 				v.wrong(path, "%s is already made by %s", strings.TrimSpace(images.FormatPlatform(p)+" "+windows), other)
@@ -118,7 +112,10 @@ func (v *validator) variant(path string, variant *Variant, made map[madeKey]stri
 		}
 	}
 	if variant.Context = cmp.Or(variant.Context, "."); v.given(path + ".context") {
-		v.file(path+".context", variant.Context, isDir)
+		v.contextFolders(path, variant, image)
+	}
+	for _, context := range slices.Sorted(maps.Keys(variant.Contexts)) {
+		v.context(path+".contexts."+context, variant.Contexts[context])
 	}
 	at := path
 	if v.given(path + ".dockerfile") {
@@ -126,6 +123,31 @@ func (v *validator) variant(path string, variant *Variant, made map[madeKey]stri
 	}
 	variant.Dockerfile = cmp.Or(variant.Dockerfile, "Dockerfile")
 	v.file(at, variant.Dockerfile, fs.FileMode.IsRegular)
+}
+
+// contextFolders checks the context of a variant, which may be another folder for each platform.
+func (v *validator) contextFolders(path string, variant *Variant, image string) {
+	for _, p := range variant.Platforms {
+		for _, windows := range v.windowsOf(p, variant.Windows) {
+			vars := PlatformVariables(p, windows)
+			vars["NAME"], vars["OSVERSION"] = image, v.config.Windows[windows]
+			if !v.file(path+".context", expression.Expand(variant.Context, vars), isDir) {
+				return // the others may be missing for the same reason
+			}
+		}
+	}
+}
+
+// windowsOf returns the names of the Windows versions that something with these names is made for on a platform; "" alone
+// if it is not Windows.
+func (v *validator) windowsOf(p v1.Platform, names []string) []string {
+	switch {
+	case p.OS != "windows":
+		return []string{""}
+	case len(names) == 0:
+		return slices.Sorted(maps.Keys(v.config.Windows))
+	}
+	return names
 }
 
 // given reports whether the file has a value at path.

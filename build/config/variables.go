@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"go.yaml.in/yaml/v3"
 
 	"github.com/slipway-build/slipway/build/config/expression"
@@ -34,6 +35,20 @@ var scopes = map[string][]string{
 	"windows":  {"WINDOWS", "OSVERSION"},
 	"name":     {"NAME"},
 	"list":     {"LIST", "LIST_SUFFIX"},
+}
+
+// PlatformVariables returns the values of the scopes platform and windows. windows is the name of the Windows version, or
+// empty.
+func PlatformVariables(platform v1.Platform, windows string) map[string]string {
+	exe := ""
+	if platform.OS == "windows" {
+		exe = ".exe"
+	}
+	return map[string]string{
+		"OS": platform.OS, "ARCH": platform.Architecture, "VARIANT": platform.Variant,
+		"PLATFORM": images.PlatformSlug(platform), "OSVERSION": platform.OSVersion,
+		"WINDOWS": windows, "EXE": exe,
+	}
 }
 
 // inScope returns the variables that a tag expand allows.

@@ -250,20 +250,9 @@ func (p *planner) windowsNames(names []string) []string {
 
 // vars returns the platform variables, with more.
 func (p *planner) vars(platform v1.Platform, windows string, more map[string]string) map[string]string {
-	vars := map[string]string{
-		"OS": platform.OS, "ARCH": platform.Architecture, "VARIANT": platform.Variant,
-		"PLATFORM": images.PlatformSlug(platform), "OSVERSION": platform.OSVersion,
-		"WINDOWS": windows, "EXE": exe(platform),
-	}
+	vars := config.PlatformVariables(platform, windows)
 	maps.Copy(vars, more)
 	return vars
-}
-
-func exe(platform v1.Platform) string {
-	if platform.OS == "windows" {
-		return ".exe"
-	}
-	return ""
 }
 
 func expandMap(m, vars map[string]string) map[string]string {
@@ -273,6 +262,20 @@ func expandMap(m, vars map[string]string) map[string]string {
 	out := make(map[string]string, len(m))
 	for k, v := range m {
 		out[k] = expression.Expand(v, vars)
+	}
+	return out
+}
+
+// merged returns both maps; values of the second win.
+func merged(m, more map[string]string) map[string]string {
+	if len(more) == 0 {
+		return m
+	}
+	out := maps.Clone(more)
+	for k, v := range m {
+		if _, ok := more[k]; !ok {
+			out[k] = v
+		}
 	}
 	return out
 }
@@ -322,7 +325,7 @@ func (p *planner) binaries() {
 			step := BinaryStep{
 				Name: b.Name, Platform: images.Platform{Platform: platform}, Module: cmp.Or(filepath.ToSlash(filepath.Clean(b.Module)), "."), Package: pkg,
 				Tags: opts.Tags, Ldflags: expandList(opts.Ldflags, vars), Env: expandMap(opts.Env, vars), Assert: opts.Assert,
-				Output: "dist/bin/" + images.PlatformSlug(platform) + "/" + b.Name + exe(platform),
+				Output: "dist/bin/" + images.PlatformSlug(platform) + "/" + b.Name + vars["EXE"],
 				Hooks:  hooks(b.Name+" for "+images.FormatPlatform(platform), b.Hooks, vars),
 			}
 			if b.Release != nil && *b.Release {
@@ -382,15 +385,14 @@ func (p *planner) images() {
 
 func (p *planner) image(image config.Image, variant config.Variant, platform v1.Platform, windows, ref string) ImageStep {
 	vars := p.vars(platform, windows, map[string]string{"NAME": image.Name})
-	args := expandMap(image.Args, vars)
+	args := merged(expandMap(image.Args, vars), expandMap(variant.Args, vars))
 	if args == nil {
 		args = map[string]string{}
 	}
-	maps.Copy(args, expandMap(variant.Args, vars))
 	step := ImageStep{
 		Image: image.Name, Platform: images.Platform{Platform: platform}, Windows: windows, Ref: ref,
-		Dockerfile: variant.Dockerfile, Context: variant.Context, Target: variant.Target,
-		Args: args, Labels: expandMap(image.Labels, vars), Contexts: expandMap(image.Contexts, vars),
+		Dockerfile: variant.Dockerfile, Context: expression.Expand(variant.Context, vars), Target: variant.Target,
+		Args: args, Labels: expandMap(image.Labels, vars), Contexts: merged(expandMap(image.Contexts, vars), expandMap(variant.Contexts, vars)),
 		Builder: cmp.Or(p.filter.Builder, image.Builder),
 		Format: images.Format{MediaTypes: image.Format.MediaTypes,
 			Compression: images.Compression{Algorithm: image.Format.Compression, Level: image.Format.Level}},
