@@ -24,8 +24,8 @@ var flagWords = map[string][]string{
 	"allow":       {"network.host", "security.insecure"},
 }
 
-// flagFiles are the flags that take a file, flagFolders those that take a folder. No
-// other flag has either.
+// flagFiles lists the flags whose value is a file, and flagFolders those whose value is a
+// folder.
 var (
 	flagFiles   = []string{"config", "file", "output", "list", "checksums", "from"}
 	flagFolders = []string{"cache-dir", "out"}

@@ -97,8 +97,8 @@ func has[V any](paths map[string]V, set *glob.Set) bool {
 	return false
 }
 
-// doubt is how coarse the times of file systems are at worst: a file that was changed so shortly before it was looked at
-// may have been changed again, and look the same.
+// doubt is the coarsest resolution of modification times that file systems have. A file that changed less than this long
+// before it was examined may change again and keep the same time.
 const doubt = 2 * time.Second
 
 // read adds the digests of all files. Those that look as in last are not read. It returns how many it has read.

@@ -40,8 +40,8 @@ type PackedImage struct {
 	// as in archives of docker save and crane, it is the one that Image makes.
 	Manifest v1.Descriptor
 	Layers   []PackedLayer
-	// Indexes are those of the archive's indexes that the image is in, without
-	// those that lie in another one.
+	// Indexes are the indexes of the archive that contain the image, without those that are
+	// nested in another index.
 	Indexes []*PackedIndex
 
 	archive     *Archive

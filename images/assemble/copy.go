@@ -187,8 +187,8 @@ func (asm *assembly) transfer(ctx context.Context, s *stage, t *transfer) error 
 	if !linked {
 		return s.commit(t.said(), true)
 	}
-	// A linked layer is made without a look at the layers below. Its folders replace
-	// the modes and owners of theirs.
+	// A layer of COPY --link does not depend on the layers below. Its folders replace the
+	// modes and owners of theirs.
 	changes, err := c.Tree.TakeChanges()
 	if err != nil {
 		return err

@@ -8,7 +8,8 @@
 //     named one (--build-context).
 //   - Ignored is the content of an ignore file: DOCKERFILE.dockerignore or
 //     .dockerignore.
-//   - A Steering is a build argument that steers the builder, not the Dockerfile.
+//   - A Steering is a build argument that controls the builder instead of the Dockerfile,
+//     such as BUILDKIT_SYNTAX.
 //   - An Expansion bounds the memory that the variables of one Dockerfile take.
 //   - A SourceError is an error in a Dockerfile, with its line.
 //

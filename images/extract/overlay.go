@@ -216,7 +216,7 @@ func (o *overlay) lookup(name string) *node {
 	return n
 }
 
-// add makes a node of an entry, in place of one that a lower layer has.
+// add adds the node of an entry. It replaces a node of a lower layer.
 func (o *overlay) add(name string, h *tar.Header, body io.Reader) error {
 	parent, err := o.parent(name)
 	if err != nil {

@@ -86,5 +86,5 @@ func (d *File) checkSyntax(data []byte, arg string) error {
 	return d.At(location, fmt.Errorf("syntax %s is a frontend of its own, which has to be run; here there is Docker's, docker/dockerfile:1, alone; %s", syntax, OtherBuilders))
 }
 
-// OtherBuilders says who can do what an assembler in this process cannot.
+// OtherBuilders ends the error for an instruction that only a build engine supports.
 const OtherBuilders = "use --builder docker or --builder buildkit (BUILDER=docker, BUILDER=buildkit)"

@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// Paths in a Dockerfile are those of the system of the image: with slashes, and for
-// Windows also with backslashes and the drive C:. These functions make them absolute
+// Paths in a Dockerfile are paths of the image's operating system: with slashes, and for
+// Windows also with backslashes and the drive C:. These functions turn them into absolute
 // paths with slashes, by the rules of BuildKit (util/system).
 
 // Slashes returns p with slashes in the place of the backslashes of Windows.
