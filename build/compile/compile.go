@@ -57,6 +57,9 @@ type Target struct {
 	Assert []string
 	// Output is the path of the binary, including .exe.
 	Output string
+	// Prebuilt is the path of a binary that was made elsewhere; then only Name, Platform, Assert and
+	// Output are used besides. At is where it is written, as file:line:column.
+	Prebuilt, At string
 }
 
 // String returns the target's name in the plan and in messages: slipway linux/amd64.
@@ -98,10 +101,8 @@ func New(o Options) *Compiler {
 	return c
 }
 
-// Build builds all targets that are not up to date. Results are at their target's index; the error
-// joins those of all targets, each prefixed with the target, and a failed target has the zero
-// Result. The existing output of a target is not touched until the new binary has been checked.
-func (c *Compiler) Build(ctx context.Context, targets []Target) ([]Result, error) {
+// compile is Build for targets without Prebuilt.
+func (c *Compiler) compile(ctx context.Context, targets []Target) ([]Result, error) {
 	jobs, err := c.prepare(targets)
 	if err != nil {
 		return nil, err

@@ -5,6 +5,7 @@ import (
 	"debug/macho"
 	"debug/pe"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -86,6 +87,9 @@ var machoCPUs = map[string]macho.Cpu{
 	"arm64": macho.CpuArm64,
 }
 
+// errWrongPlatform is the reason in an error of runsOn.
+var errWrongPlatform = errors.New("not for")
+
 // runsOn returns an error unless x is a program for platform p.
 func (x *executable) runsOn(p v1.Platform) error {
 	var ok bool
@@ -104,7 +108,7 @@ func (x *executable) runsOn(p v1.Platform) error {
 			elfMachines[p.Architecture] == elfMachine{x.elf.Machine, x.elf.Class, x.elf.Data}
 	}
 	if !ok {
-		return fmt.Errorf("the binary is not for %s but %s: check the tools in CC and env", images.FormatPlatform(p), x)
+		return fmt.Errorf("the binary is %w %s but %s", errWrongPlatform, images.FormatPlatform(p), x)
 	}
 	return nil
 }

@@ -89,7 +89,9 @@ func take(ctx context.Context, j *job, temp string, made []os.DirEntry, memory *
 	if !slices.ContainsFunc(made, func(e os.DirEntry) bool { return e.Name() == name }) {
 		return Result{}, fmt.Errorf("go build produced no program for %s: is its package clause `package main`?", j.Package)
 	}
-	if err := inspect(path, j); err != nil {
+	if err := inspect(path, j); errors.Is(err, errWrongPlatform) {
+		return Result{}, fmt.Errorf("%w: check the tools in CC and env", err)
+	} else if err != nil {
 		return Result{}, err
 	}
 	// By rule, whatever the umask.

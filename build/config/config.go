@@ -55,8 +55,9 @@ type Binary struct {
 	Position Position `yaml:"-" json:"-"`
 
 	Name string `yaml:"name" required:"true" doc:"file name, without .exe"`
-	// Package is empty only if Overrides has a package for each platform.
+	// Package is empty only if Prebuilt is not, or Overrides has a package for each platform.
 	Package   string        `yaml:"package" doc:"main package: ./path in the module, or an import path pinned in the module's go.mod"`
+	Prebuilt  string        `yaml:"prebuilt" expand:"platform name" doc:"instead of package: a binary made elsewhere, such as prebuilt/${OS}-${ARCH}/x${EXE}; it is checked like a compiled one"`
 	Module    string        `yaml:"module" doc:"folder of the Go module to build in; default: the project folder"`
 	Platforms []v1.Platform `yaml:"platforms" doc:"default: all platforms of the project"`
 	// Release is never nil after Load.

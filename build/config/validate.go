@@ -254,6 +254,10 @@ func (v *validator) binaries() {
 		}
 		v.asserts(path, b.Assert)
 		v.hooks(path, b.Hooks, true)
+		if v.given(path + ".prebuilt") {
+			v.prebuilt(path, b)
+			continue
+		}
 		module := v.module(path+".module", b)
 		if module {
 			v.packageFolder(path+".package", b.Module, b.Package)
@@ -261,6 +265,21 @@ func (v *validator) binaries() {
 		v.overrides(path, b, module)
 		if b.Package == "" {
 			v.packageOfEach(path, b)
+		}
+	}
+}
+
+// prebuilt checks a binary that is not compiled. Its files need not exist yet: hooks may make them, and each platform may
+// be built on a machine of its own.
+func (v *validator) prebuilt(path string, b *Binary) {
+	if b.Prebuilt != "" {
+		v.inside(path+".prebuilt", b.Prebuilt)
+	} else if !v.reportedBelow(path + ".prebuilt") {
+		v.wrong(path+".prebuilt", "is empty: want the path of a binary")
+	}
+	for _, key := range []string{"package", "module", "tags", "ldflags", "env", "overrides"} {
+		if v.given(path + "." + key) {
+			v.wrong(path+"."+key, "a prebuilt binary is not compiled: remove this key, or prebuilt")
 		}
 	}
 }

@@ -36,10 +36,13 @@ type Plan struct {
 
 // A BinaryStep compiles one main package for one platform.
 type BinaryStep struct {
-	Name     string            `json:"name"`
-	Platform images.Platform   `json:"platform"`
-	Module   string            `json:"module"`
-	Package  string            `json:"package"`
+	Name     string          `json:"name"`
+	Platform images.Platform `json:"platform"`
+	Module   string          `json:"module"`
+	Package  string          `json:"package"`
+	// Prebuilt is the path of a binary made elsewhere, which is not compiled, and Source where slipway.yaml says so.
+	Prebuilt string            `json:"prebuilt,omitempty"`
+	Source   string            `json:"source,omitempty"`
 	Tags     []string          `json:"tags,omitempty"`
 	Ldflags  []string          `json:"ldflags,omitempty"`
 	Env      map[string]string `json:"env,omitempty"`
@@ -327,6 +330,9 @@ func (p *planner) binaries() {
 				Tags: opts.Tags, Ldflags: expandList(opts.Ldflags, vars), Env: expandMap(opts.Env, vars), Assert: opts.Assert,
 				Output: "dist/bin/" + images.PlatformSlug(platform) + "/" + b.Name + vars["EXE"],
 				Hooks:  hooks(b.Name+" for "+images.FormatPlatform(platform), b.Hooks, vars),
+			}
+			if b.Prebuilt != "" {
+				step.Prebuilt, step.Source = expression.Expand(b.Prebuilt, vars), b.Position.String()
 			}
 			if b.Release != nil && *b.Release {
 				step.Artifact = artifact(expression.Expand(p.config.Names.BinaryOf(platform), vars))

@@ -75,6 +75,9 @@ func (p *Plan) WriteTable(w io.Writer) error {
 		if b.Module != "." {
 			pkg += " (" + b.Module + ")"
 		}
+		if b.Prebuilt != "" {
+			pkg = b.Prebuilt
+		}
 		binaries.Add(b.Name, b.Platform.String(), pkg, b.Output)
 	}
 	made := progress.NewTable("IMAGE", "PLATFORM", "TARGET", "BUILDER", "TAG")

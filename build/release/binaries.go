@@ -46,6 +46,9 @@ func (r *Release) compile(ctx context.Context, wanted []plan.BinaryStep) ([]buil
 				Name: s.Name, Package: s.Package, Dir: r.path(s.Module), Platform: s.Platform.Platform,
 				Tags: s.Tags, Ldflags: s.Ldflags, Env: s.Env, Assert: s.Assert, Output: r.path(s.Output),
 			}
+			if s.Prebuilt != "" {
+				targets[i].Prebuilt, targets[i].At = r.path(s.Prebuilt), s.Source
+			}
 		}
 		results, err := compiler.Build(ctx, targets)
 		if err != nil {

@@ -42,6 +42,7 @@ func (r *Release) inputs() (Inputs, error) {
 	whole.Hooks = withoutSource(whole.Hooks)
 	whole.Binaries = slices.Clone(whole.Binaries)
 	for i := range whole.Binaries {
+		whole.Binaries[i].Source = ""
 		whole.Binaries[i].Hooks = withoutSource(whole.Binaries[i].Hooks)
 	}
 	whole.Images = slices.Clone(whole.Images)
