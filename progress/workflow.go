@@ -102,8 +102,8 @@ func (s *service) close() {
 	}
 }
 
-// A place is a line of a file that a message is about.
-type place struct {
+// A Place is a line of a file that a message is about.
+type Place struct {
 	File      string
 	Line, Col int // from 1; Col is 0 if it is unknown
 }
@@ -112,27 +112,27 @@ type place struct {
 // file:line:column.
 var placePattern = regexp.MustCompile(`(?:^|[\s(])([^\s():][^\s()]*?):(\d{1,9})(?::(\d{1,9}))?: `)
 
-// placeOf returns the first place in a message whose file exists, so that an address such as
+// PlaceOf returns the first place in a message whose file exists, so that an address such as
 // 127.0.0.1:5000 is not taken for one.
-func placeOf(message string) (place, bool) {
+func PlaceOf(message string) (Place, bool) {
 	for _, found := range placePattern.FindAllStringSubmatch(message, -1) {
 		if info, err := os.Stat(found[1]); err != nil || !info.Mode().IsRegular() {
 			continue
 		}
-		var p place
+		var p Place
 		p.File = found[1]
 		fmt.Sscan(found[2], &p.Line)
 		fmt.Sscan(found[3], &p.Col)
 		return p, true
 	}
-	return place{}, false
+	return Place{}, false
 }
 
 // annotation returns the workflow command of GitHub Actions that shows a message, in the log and beside
 // the place that it names. workspace is the folder of the checkout, which GitHub's paths start from.
 func annotation(workspace, level, message string) string {
 	var properties string
-	if p, ok := placeOf(message); ok {
+	if p, ok := PlaceOf(message); ok {
 		if file, err := filepath.Abs(p.File); err == nil {
 			if below, err := filepath.Rel(workspace, file); workspace != "" && err == nil && filepath.IsLocal(below) {
 				properties = fmt.Sprintf(" file=%s,line=%d", escapeProperty(filepath.ToSlash(below)), p.Line)
@@ -155,7 +155,7 @@ var (
 func annotations(workspace, failure string) []string {
 	var messages []string
 	for _, line := range strings.Split(strings.TrimRight(failure, "\n"), "\n") {
-		if _, ok := placeOf(line); ok || len(messages) == 0 {
+		if _, ok := PlaceOf(line); ok || len(messages) == 0 {
 			messages = append(messages, line)
 			continue
 		}

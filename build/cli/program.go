@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/slipway-build/slipway/build/ci"
 	"github.com/slipway-build/slipway/build/settings"
 	"github.com/slipway-build/slipway/build/workbench"
 	"github.com/slipway-build/slipway/images"
@@ -31,6 +32,9 @@ type Program struct {
 	plainHTTP []string
 	progress  string
 	verbose   bool
+	// job is what a CI service is told of the command. Its Command is empty for commands that
+	// tell nothing.
+	job ci.Job
 }
 
 // Run runs one command line and returns the exit status.
@@ -47,7 +51,14 @@ func (p Program) Run(ctx context.Context, args []string) int {
 	root.SetIn(p.Stdin)
 	root.SetOut(p.Stdout)
 	root.SetErr(p.Stderr)
-	if err := root.ExecuteContext(ctx); err != nil {
+	err = root.ExecuteContext(ctx)
+	if p.job.Command != "" {
+		p.job.Failure = err
+		if unwritten := p.settings.CI.Write(p.job); unwritten != nil {
+			err = errors.Join(err, unwritten)
+		}
+	}
+	if err != nil {
 		if why := process.Interrupted(ctx); why != nil {
 			p.fail(args, why)
 			return why.ExitStatus()
@@ -190,6 +201,7 @@ func (p *Program) watched(c *cobra.Command, work func(ctx context.Context) error
 	display := progress.New(mode, p.Stderr, progress.Options{Verbose: p.verbose, Title: c.CommandPath(), Getenv: p.getenv})
 	err = work(display.Context(c.Context()))
 	display.Close()
+	p.job.Warnings = append(p.job.Warnings, display.Warnings()...)
 	return err
 }
 

@@ -13,6 +13,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/slipway-build/slipway/build/release"
 	"github.com/slipway-build/slipway/internal/golden"
 )
 
@@ -172,8 +173,13 @@ func TestFromDockerfileToExtractedFiles(t *testing.T) {
 		return stdout
 	}
 	step("build", "--config", config)
-	step("package", "--config", config)
-	step("verify", "--config", config)
+	var packaged release.Report
+	if err := json.Unmarshal([]byte(step("package", "--json", "--config", config)), &packaged); err != nil || packaged.Project != "acme" || len(packaged.Made) == 0 {
+		t.Errorf("package --json prints %+v (%v)", packaged, err)
+	}
+	if out := step("verify", "--json", "--config", config); !strings.Contains(out, `"problems": []`) {
+		t.Errorf("verify --json prints\n%s", out)
+	}
 	archive := filepath.Join(dist, "artifacts", "acme-images.linux-amd64.tar.zst")
 	if out := step("airgap", "ls", archive); !strings.Contains(out, "registry.example.com/team/acme-runtime:v1.0.0-dev") {
 		t.Errorf("ls shows\n%s", out)
@@ -191,6 +197,21 @@ func TestFromDockerfileToExtractedFiles(t *testing.T) {
 	}
 	if out := step("index", "inspect", "oci:"+filepath.Join(dist, "oci")+":"+ref); !strings.Contains(out, "windows/amd64:10.0.26100.4294") {
 		t.Errorf("inspect shows\n%s", out)
+	}
+	outputs := filepath.Join(t.TempDir(), "outputs")
+	listed := filepath.Join(dist, "artifacts", "acme-images.linux-amd64.txt")
+	if err := os.WriteFile(listed, []byte("damaged\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	status, stdout, _ := run(t, map[string]string{"SLIPWAY_OUTPUTS": outputs, "SLIPWAY_SUMMARY": outputs + ".md"}, "verify", "--json", "--config", config)
+	if status != 1 || !strings.Contains(stdout, filepath.Base(listed)) {
+		t.Errorf("verify --json of a damaged list: exit status %d\n%s", status, stdout)
+	}
+	if summary, err := os.ReadFile(outputs + ".md"); err != nil || !strings.Contains(string(summary), "## slipway verify") || !strings.Contains(string(summary), "failed") {
+		t.Errorf("the summary of a failure is %q (%v)", summary, err)
+	}
+	if _, err := os.Stat(outputs); err == nil {
+		t.Error("a failure has outputs")
 	}
 	step("clean", "--config", config)
 	if _, err := os.Stat(dist); !errors.Is(err, os.ErrNotExist) {

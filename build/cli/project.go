@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 
@@ -10,6 +11,7 @@ import (
 	"github.com/slipway-build/slipway/build/plan"
 	"github.com/slipway-build/slipway/build/release"
 	"github.com/slipway-build/slipway/build/scaffold"
+	"github.com/slipway-build/slipway/build/version"
 	"github.com/slipway-build/slipway/build/workbench"
 	"github.com/slipway-build/slipway/internal/usage"
 	"github.com/slipway-build/slipway/progress"
@@ -70,17 +72,28 @@ func (p *Program) verbCommand(verb, short string, lines ...string) *cobra.Comman
 		c.Flags().StringVar((*string)(&p.settings.Builder), "builder", string(p.settings.Builder), "embedded, docker or buildkit, for all images (environment BUILDER)")
 		c.Flags().BoolVar(&p.settings.SkipWindows, "skip-windows", p.settings.SkipWindows, "skip all Windows platforms (environment SKIP_WINDOWS)")
 	}
+	var asJSON bool
+	c.Flags().BoolVar(&asJSON, "json", false, "print as JSON")
 	p.onlyFlag(c, verb, func(c *cobra.Command, selection plan.Selection) error {
+		p.job.Command = c.CommandPath()
 		b, err := release.Open(c.Context(), p.settings.Release())
 		if err != nil {
 			return err
 		}
 		defer b.Close()
-		if p.settings.DryRun {
+		switch {
+		case p.settings.DryRun && asJSON:
+			return b.Selected(selection).WriteJSON(p.Stdout)
+		case p.settings.DryRun:
 			return p.dryRun(c, b, selection)
 		}
-		if err := p.watched(c, func(ctx context.Context) error { return b.Run(ctx, selection) }); err != nil {
+		err = p.watched(c, func(ctx context.Context) error { return b.Run(ctx, selection) })
+		p.job.Result = b.Result(selection)
+		switch {
+		case err != nil:
 			return err
+		case asJSON:
+			return progress.WriteJSON(p.Stdout, p.job.Result)
 		}
 		return b.WriteSummary(c.Context(), p.Stdout, selection)
 	})
@@ -130,6 +143,7 @@ func (p *Program) planCommand() *cobra.Command {
 }
 
 func (p *Program) verifyCommand() *cobra.Command {
+	var asJSON bool
 	c := &cobra.Command{
 		Use: "verify", Short: "Check all outputs against the plan, their digests and the checksums", Args: cobra.NoArgs,
 		Long: `Verify checks every file that the plan names: that it exists, that there are no
@@ -138,12 +152,17 @@ platforms and Windows versions, and that no file is too large for a GitHub relea
 (2 GiB). All problems are reported together.`,
 		Example: examples("slipway verify", "slipway verify --platform linux/amd64"),
 		RunE: func(c *cobra.Command, _ []string) error {
+			p.job.Command = c.CommandPath()
 			b, err := release.Open(c.Context(), p.settings.Release())
 			if err != nil {
 				return err
 			}
 			defer b.Close()
-			if err := p.watched(c, b.Verify); err != nil {
+			err = p.watched(c, b.Verify)
+			if asJSON {
+				return errors.Join(progress.WriteJSON(p.Stdout, verification{b.Plan.Project, b.Plan.Release, problemsOf(err)}), err)
+			}
+			if err != nil {
 				return err
 			}
 			_, err = fmt.Fprintln(p.Stdout, "verified")
@@ -151,7 +170,30 @@ platforms and Windows versions, and that no file is too large for a GitHub relea
 		},
 	}
 	p.projectFlags(c)
+	c.Flags().BoolVar(&asJSON, "json", false, "print as JSON")
 	return c
+}
+
+// A verification is what verify --json prints. A release without problems is good.
+type verification struct {
+	Project  string          `json:"project"`
+	Release  version.Release `json:"release"`
+	Problems []string        `json:"problems"`
+}
+
+// problemsOf returns the texts of the errors that err joins.
+func problemsOf(err error) []string {
+	if err == nil {
+		return []string{}
+	}
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		problems := []string{}
+		for _, e := range joined.Unwrap() {
+			problems = append(problems, problemsOf(e)...)
+		}
+		return problems
+	}
+	return []string{progress.Presentable(err).Error()}
 }
 
 func (p *Program) cleanCommand() *cobra.Command {

@@ -85,11 +85,12 @@ type Made struct {
 	Size int64 `json:"size"`
 }
 
-func (m Made) where() string {
+// Where returns the tag of an image or index, the path of a file, or the address of a release.
+func (m Made) Where() string {
 	if m.Ref != "" {
 		return m.Ref
 	}
 	return m.Path
 }
 
-func (m Made) key() string { return fmt.Sprint(m.Kind, " ", m.where()) }
+func (m Made) key() string { return fmt.Sprint(m.Kind, " ", m.Where()) }

@@ -51,7 +51,7 @@ func TestADryRunListsWhatARunMakes(t *testing.T) {
 			}
 			r.do(b, verb, strings.Fields(part)...)
 			for _, m := range b.report.sorted() {
-				got = append(got, m.where())
+				got = append(got, m.Where())
 			}
 			slices.Sort(want)
 			slices.Sort(got)

@@ -582,7 +582,7 @@ func TestImagesNeedOnlyTheBinariesThatTheyRead(t *testing.T) {
 	made := map[string]bool{}
 	for _, m := range b.report.sorted() {
 		if made[m.key()] {
-			t.Errorf("%s was made twice", m.where())
+			t.Errorf("%s was made twice", m.Where())
 		}
 		made[m.key()] = true
 	}

@@ -70,7 +70,7 @@ var kinds = []string{"binary", "image", "index", "archive", "list", "bundle", "c
 func sortMade(made []Made) {
 	slices.SortStableFunc(made, func(a, b Made) int {
 		return cmp.Or(cmp.Compare(slices.Index(kinds, a.Kind), slices.Index(kinds, b.Kind)), cmp.Compare(a.Name, b.Name),
-			images.ComparePlatforms(a.Platform.Platform, b.Platform.Platform), cmp.Compare(a.where(), b.where()))
+			images.ComparePlatforms(a.Platform.Platform, b.Platform.Platform), cmp.Compare(a.Where(), b.Where()))
 	})
 }
 
@@ -116,7 +116,7 @@ func (r *Release) readOwnReport() (Report, error) {
 func (r Report) digests() map[string]string {
 	out := map[string]string{}
 	for _, m := range r.Made {
-		out[m.where()] = m.Digest
+		out[m.Where()] = m.Digest
 	}
 	return out
 }
@@ -135,7 +135,7 @@ func (r *Release) writeReport() error {
 	}
 	planned := r.full.Names()
 	for _, m := range earlier.Made {
-		if !has[m.key()] && (planned[m.where()] || planned[format.Whole(m.Path)]) {
+		if !has[m.key()] && (planned[m.Where()] || planned[format.Whole(m.Path)]) {
 			made = append(made, m)
 		}
 	}
@@ -151,11 +151,20 @@ func (r *Release) writeReport() error {
 	return output.WriteFile(r.path(output.ReportFile), out.Bytes())
 }
 
+// Result returns what a run has made, or published.
+func (r *Release) Result(s plan.Selection) Report {
+	made := &r.report
+	if s.Verb == "publish" {
+		made = &r.published
+	}
+	return Report{Project: r.Plan.Project, Release: r.Plan.Release, Made: made.sorted()}
+}
+
 // WriteSummary prints what a run has made, or where it has published it, with sizes and digests.
 func (r *Release) WriteSummary(_ context.Context, w io.Writer, s plan.Selection) error {
-	made, title := r.report.sorted(), "MADE"
+	made, title := r.Result(s).Made, "MADE"
 	if s.Verb == "publish" {
-		made, title = r.published.sorted(), "PUBLISHED"
+		title = "PUBLISHED"
 	}
 	// The user may have narrowed the run too far.
 	head := []string{fmt.Sprintf("%s %s, in %s", r.Plan.Project, r.Plan.Release.Version, r.relative("dist/"))}
@@ -171,7 +180,7 @@ func (r *Release) WriteSummary(_ context.Context, w io.Writer, s plan.Selection)
 		if m.Platform.OS != "" {
 			platform = m.Platform.String()
 		}
-		t.Add(m.Kind, platform, m.where(), progress.FormatBytes(m.Size), shortDigest(m.Digest))
+		t.Add(m.Kind, platform, m.Where(), progress.FormatBytes(m.Size), shortDigest(m.Digest))
 	}
 	return progress.WriteTables(w, head, t)
 }

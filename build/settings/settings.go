@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/slipway-build/slipway/build/ci"
 	"github.com/slipway-build/slipway/build/release"
 	"github.com/slipway-build/slipway/build/workbench"
 	"github.com/slipway-build/slipway/images"
@@ -23,6 +24,8 @@ type Settings struct {
 	release.Options
 	// DryRun prints what would be done, and does nothing.
 	DryRun bool
+	// CI are the files that a CI service reads.
+	CI ci.Files
 }
 
 // Release returns the options of a run in a project.
@@ -35,7 +38,7 @@ func (s Settings) Workbench() workbench.Options { return s.Options.Options }
 const Environment = `REGISTRY REPO TAG PLATFORMS SKIP_WINDOWS BUILDER BUILDKIT_HOST BUILDKIT_TLS_DIR DOCKER_HOST
 DOCKER_TLS_VERIFY DOCKER_CERT_PATH DOCKER_CONFIG DOCKER_USERNAME DOCKER_PASSWORD GITHUB_TOKEN GITHUB_API_URL
 SOURCE_DATE_EPOCH FORCE SNAPSHOT JOBS PROGRESS DEBUG SLIPWAY_CACHE SLIPWAY_CACHE_SIZE SLIPWAY_UNPACK_LIMIT SLIPWAY_OFFLINE
-REGISTRY_AUTH_FILE SLIPWAY_PLAIN_HTTP SLIPWAY_CERTS_DIR SSL_CERT_FILE SSL_CERT_DIR`
+SLIPWAY_OUTPUTS SLIPWAY_SUMMARY SLIPWAY_CODE_QUALITY SLIPWAY_PREVIOUS REGISTRY_AUTH_FILE SLIPWAY_PLAIN_HTTP SLIPWAY_CERTS_DIR SSL_CERT_FILE SSL_CERT_DIR`
 
 // Secrets are the variables of Environment that are withheld from child processes.
 var Secrets = []string{"DOCKER_PASSWORD", "GITHUB_TOKEN"}
@@ -43,7 +46,7 @@ var Secrets = []string{"DOCKER_PASSWORD", "GITHUB_TOKEN"}
 // From reads the environment. Its error joins everything that is wrong with it.
 func From(getenv func(string) (string, bool)) (Settings, error) {
 	env := func(name string) string { v, _ := getenv(name); return v }
-	s := Settings{Options: release.Options{
+	s := Settings{CI: ci.FromEnvironment(env), Options: release.Options{
 		Options: workbench.Options{
 			Builder: images.BuilderKind(env("BUILDER")), BuildkitHost: env("BUILDKIT_HOST"), DockerHost: env("DOCKER_HOST"),
 			BuildkitTLS: env("BUILDKIT_TLS_DIR"), AuthFiles: authFiles(env), CertDirs: certDirs(env),

@@ -9,6 +9,7 @@ import (
 
 	"github.com/magefile/mage/mg"
 
+	"github.com/slipway-build/slipway/build/ci"
 	"github.com/slipway-build/slipway/build/plan"
 	"github.com/slipway-build/slipway/build/release"
 	"github.com/slipway-build/slipway/build/settings"
@@ -76,7 +77,7 @@ func open(ctx context.Context, system string) (*release.Release, error) {
 
 // run does one verb, and prints what came of it.
 func run(ctx context.Context, verb string, only ...string) error {
-	return interruptible(ctx, func(ctx context.Context) error {
+	return reported(ctx, verb, func(ctx context.Context, job *ci.Job) error {
 		selection, err := plan.Select(verb, only)
 		if err != nil {
 			return err
@@ -85,23 +86,39 @@ func run(ctx context.Context, verb string, only ...string) error {
 		if err != nil {
 			return err
 		}
-		if err := watched(ctx, verb, func(ctx context.Context) error { return b.Run(ctx, selection) }); err != nil {
+		err = watched(ctx, job, func(ctx context.Context) error { return b.Run(ctx, selection) })
+		job.Result = b.Result(selection)
+		if err != nil {
 			return err
 		}
 		return b.WriteSummary(ctx, os.Stdout, selection)
 	})
 }
 
-// watched runs work with a display of its progress on standard error.
-func watched(ctx context.Context, title string, work func(context.Context) error) error {
+// reported runs work as interruptible does, and tells a CI service what came of it.
+func reported(ctx context.Context, command string, work func(context.Context, *ci.Job) error) error {
+	return interruptible(ctx, func(ctx context.Context) error {
+		job := ci.Job{Command: command}
+		job.Failure = work(ctx, &job)
+		if err := ci.FromEnvironment(os.Getenv).Write(job); err != nil {
+			return errors.Join(job.Failure, err)
+		}
+		return job.Failure
+	})
+}
+
+// watched runs work with a display of its progress on standard error. The job gets the
+// warnings.
+func watched(ctx context.Context, job *ci.Job, work func(context.Context) error) error {
 	mode, err := progress.ParseMode(os.Getenv("PROGRESS"))
 	if err != nil {
 		return mg.Fatalf(2, "environment PROGRESS: %v", err)
 	}
 	display := progress.New(mode, os.Stderr, progress.Options{
-		Verbose: os.Getenv("DEBUG") != "" || mg.Verbose(), Title: title, Getenv: os.Getenv})
+		Verbose: os.Getenv("DEBUG") != "" || mg.Verbose(), Title: job.Command, Getenv: os.Getenv})
 	err = work(display.Context(ctx))
 	display.Close()
+	job.Warnings = append(job.Warnings, display.Warnings()...)
 	return err
 }
 

@@ -6,6 +6,8 @@ import (
 	"os"
 
 	"github.com/magefile/mage/mg"
+
+	"github.com/slipway-build/slipway/build/ci"
 )
 
 // Build compiles binaries and makes images.
@@ -72,12 +74,12 @@ func Plan(ctx context.Context) error {
 
 // Verify checks all that was made against the plan and its digests.
 func Verify(ctx context.Context) error {
-	return interruptible(ctx, func(ctx context.Context) error {
+	return reported(ctx, "verify", func(ctx context.Context, job *ci.Job) error {
 		b, err := open(ctx, "")
 		if err != nil {
 			return err
 		}
-		if err := watched(ctx, "verify", b.Verify); err != nil {
+		if err := watched(ctx, job, b.Verify); err != nil {
 			return err
 		}
 		fmt.Println("verified")
@@ -92,6 +94,6 @@ func Clean(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		return watched(ctx, "clean", b.Clean)
+		return watched(ctx, &ci.Job{Command: "clean"}, b.Clean)
 	})
 }

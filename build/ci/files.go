@@ -1,0 +1,80 @@
+package ci
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/slipway-build/slipway/internal/atomicfile"
+)
+
+// Files are the files that a service reads. An empty name means that the service does not want one.
+type Files struct {
+	// Outputs receives lines of KEY=VALUE, appended: GITHUB_OUTPUT, or the dotenv report of GitLab.
+	Outputs string
+	// Summary receives Markdown, appended: GITHUB_STEP_SUMMARY.
+	Summary string
+	// CodeQuality receives the findings as JSON, replaced:
+	// https://docs.gitlab.com/ci/testing/code_quality/#code-quality-report-format
+	CodeQuality string
+	// Previous is the artifacts.json of the previous release, with which the summary compares.
+	Previous string
+	// Workspace is the folder of the checkout, which paths of findings are relative to.
+	Workspace string
+}
+
+// FromEnvironment returns the files that the environment names: SLIPWAY_OUTPUTS, SLIPWAY_SUMMARY,
+// SLIPWAY_CODE_QUALITY and SLIPWAY_PREVIOUS, and in a job of GitHub Actions those of GitHub for the
+// first two.
+func FromEnvironment(getenv func(string) string) Files {
+	f := Files{
+		Outputs: getenv("SLIPWAY_OUTPUTS"), Summary: getenv("SLIPWAY_SUMMARY"),
+		CodeQuality: getenv("SLIPWAY_CODE_QUALITY"), Previous: getenv("SLIPWAY_PREVIOUS"),
+		Workspace: getenv("CI_PROJECT_DIR"),
+	}
+	if getenv("GITHUB_ACTIONS") == "true" {
+		if f.Outputs == "" {
+			f.Outputs = getenv("GITHUB_OUTPUT")
+		}
+		if f.Summary == "" {
+			f.Summary = getenv("GITHUB_STEP_SUMMARY")
+		}
+		f.Workspace = getenv("GITHUB_WORKSPACE")
+	}
+	return f
+}
+
+// appendTo adds text at the end of a file, in one write, as the service wants it from each step.
+func appendTo(file, text string) (err error) {
+	if file == "" || text == "" {
+		return nil
+	}
+	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+		return err
+	}
+	f, err := os.OpenFile(file, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
+	if err != nil {
+		return err
+	}
+	_, err = f.WriteString(text)
+	return errors.Join(err, f.Close())
+}
+
+// replace writes a file beside its place and renames it.
+func replace(file string, content []byte) error {
+	temporary, err := atomicfile.Create(file, int64(len(content)))
+	if err != nil {
+		return fmt.Errorf("writing %s: %w", file, err)
+	}
+	defer temporary.Discard()
+	f, err := temporary.OpenAt(0)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(content)
+	if err := errors.Join(err, f.Close()); err != nil {
+		return fmt.Errorf("writing %s: %w", file, err)
+	}
+	return temporary.Commit()
+}

@@ -1,0 +1,49 @@
+package ci
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"github.com/slipway-build/slipway/build/release"
+)
+
+// writeOutputs appends the outputs of a command: version, tag, commit; digests, a JSON object of the
+// digests of indexes by tag; and digest_NAME for the index of the image NAME. Characters of a name that
+// the services do not allow in a key become underscores.
+func (f Files) writeOutputs(r release.Report) error {
+	if f.Outputs == "" {
+		return nil
+	}
+	var out strings.Builder
+	fmt.Fprintf(&out, "version=%s\ntag=%s\ncommit=%s\n", r.Release.Version, r.Release.Tag, r.Release.Commit)
+	digests := map[string]string{}
+	for _, m := range r.Made {
+		if m.Kind == "index" {
+			digests[m.Ref] = m.Digest
+			fmt.Fprintf(&out, "digest_%s=%s\n", key(m.Name), m.Digest)
+		}
+	}
+	if len(digests) > 0 {
+		text, err := json.Marshal(digests)
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(&out, "digests=%s\n", text)
+	}
+	if err := appendTo(f.Outputs, out.String()); err != nil {
+		return fmt.Errorf("writing the outputs of the job: %w", err)
+	}
+	return nil
+}
+
+// key turns a name into what may stand before the = of an output.
+func key(name string) string {
+	return strings.Map(func(r rune) rune {
+		switch {
+		case 'a' <= r && r <= 'z', 'A' <= r && r <= 'Z', '0' <= r && r <= '9', r == '_':
+			return r
+		}
+		return '_'
+	}, name)
+}

@@ -1,0 +1,158 @@
+package ci
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"github.com/slipway-build/slipway/build/release"
+	"github.com/slipway-build/slipway/build/version"
+	"github.com/slipway-build/slipway/internal/regular"
+	"github.com/slipway-build/slipway/progress"
+)
+
+// writeSummary appends a section about one command to the summary: what it made, with sizes and digests,
+// what changed since the previous release, the warnings, and why it failed.
+func (f Files) writeSummary(j Job) error {
+	if f.Summary == "" {
+		return nil
+	}
+	var out strings.Builder
+	title, r := j.Command, j.Result
+	if r.Project != "" {
+		title += ": " + r.Project + " " + r.Release.Version
+	}
+	if j.Failure != nil {
+		title += " failed"
+	}
+	fmt.Fprintf(&out, "## %s\n\n", escape(title))
+	if j.Failure != nil {
+		writeCode(&out, progress.Presentable(j.Failure).Error())
+	}
+	for _, warning := range j.Warnings {
+		fmt.Fprintf(&out, "> [!WARNING]\n> %s\n\n", strings.ReplaceAll(escape(warning), "\n", "\n> "))
+	}
+	if j.Failure == nil {
+		if err := f.writeTable(&out, r); err != nil {
+			return err
+		}
+	}
+	if err := appendTo(f.Summary, out.String()); err != nil {
+		return fmt.Errorf("writing the summary of the job: %w", err)
+	}
+	return nil
+}
+
+// writeTable writes a row for each thing that was made, and one for each that the previous release had
+// and this command did not make although it made others of the kind.
+func (f Files) writeTable(out *strings.Builder, r release.Report) error {
+	if len(r.Made) == 0 {
+		return nil
+	}
+	previous, err := f.previous()
+	if err != nil {
+		return err
+	}
+	head, rule := "| kind | platform | name | size | digest |", "|---|---|---|--:|---|"
+	if previous != nil {
+		head, rule = head+" since "+escape(previous.Release.Version)+" |", rule+"---|"
+	}
+	fmt.Fprintf(out, "%s\n%s\n", head, rule)
+	earlier := map[identity]release.Made{}
+	if previous != nil {
+		for _, m := range previous.Made {
+			earlier[identify(m, previous.Release)] = m
+		}
+	}
+	kinds := map[string]bool{}
+	for _, m := range r.Made {
+		kinds[m.Kind] = true
+		change := ""
+		if previous != nil {
+			id := identify(m, r.Release)
+			old, ok := earlier[id]
+			delete(earlier, id)
+			change = " " + difference(old, ok, m) + " |"
+		}
+		fmt.Fprintf(out, "| %s | %s | `%s` | %s | `%s` |%s\n", m.Kind, platform(m), m.Where(), size(m), m.Digest, change)
+	}
+	if previous != nil {
+		for _, m := range previous.Made {
+			if _, gone := earlier[identify(m, previous.Release)]; gone && kinds[m.Kind] {
+				fmt.Fprintf(out, "| %s | %s | `%s` | %s | `%s` | removed |\n", m.Kind, platform(m), m.Where(), size(m), m.Digest)
+			}
+		}
+	}
+	out.WriteByte('\n')
+	return nil
+}
+
+// previous reads the report of the previous release; nil if none is wanted.
+func (f Files) previous() (*release.Report, error) {
+	if f.Previous == "" {
+		return nil, nil
+	}
+	raw, err := regular.ReadFile(f.Previous)
+	if err != nil {
+		return nil, fmt.Errorf("reading the report of the previous release (SLIPWAY_PREVIOUS): %w", err)
+	}
+	var r release.Report
+	if err := json.Unmarshal(raw, &r); err != nil {
+		return nil, fmt.Errorf("reading the report of the previous release (SLIPWAY_PREVIOUS): %s: %w", f.Previous, err)
+	}
+	return &r, nil
+}
+
+// An identity is what the same thing has in common in two releases. A path may contain the version.
+type identity struct{ kind, name, platform, path string }
+
+func identify(m release.Made, of version.Release) identity {
+	path := m.Path
+	for _, text := range []string{of.Version, of.Tag} {
+		if text != "" {
+			path = strings.ReplaceAll(path, text, "VERSION")
+		}
+	}
+	return identity{m.Kind, m.Name, platform(m), path}
+}
+
+func difference(old release.Made, known bool, m release.Made) string {
+	switch change := m.Size - old.Size; {
+	case !known:
+		return "new"
+	case old.Digest == m.Digest:
+		return "same"
+	case change == 0:
+		return "changed"
+	case change > 0:
+		return "+" + progress.FormatBytes(change)
+	default:
+		return "-" + progress.FormatBytes(-change)
+	}
+}
+
+func platform(m release.Made) string {
+	if m.Platform.OS == "" {
+		return ""
+	}
+	return m.Platform.String()
+}
+
+func size(m release.Made) string {
+	if m.Size == 0 {
+		return ""
+	}
+	return progress.FormatBytes(m.Size)
+}
+
+// escape protects the characters that Markdown or HTML would interpret.
+var escape = strings.NewReplacer("\\", "\\\\", "|", "\\|", "<", "&lt;", "`", "\\`", "*", "\\*", "_", "\\_", "[", "\\[").Replace
+
+// writeCode writes text as a block of code, with a fence that the text does not contain.
+func writeCode(out *strings.Builder, text string) {
+	fence := "```"
+	for strings.Contains(text, fence) {
+		fence += "`"
+	}
+	fmt.Fprintf(out, "%s\n%s\n%s\n\n", fence, text, fence)
+}
