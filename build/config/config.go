@@ -32,6 +32,7 @@ type Config struct {
 	Outside    []string          `yaml:"outside" doc:"folders outside the project folder that paths in this file may refer to, such as ../shared; default: none"`
 	Platforms  []v1.Platform     `yaml:"platforms" required:"true" doc:"platforms of the release; binaries and images may restrict them"`
 	Windows    map[string]string `yaml:"windows" doc:"Windows versions: a name and its exact os.version, such as ltsc2022: 10.0.20348.4294"`
+	Fetch      []Fetch           `yaml:"fetch" doc:"files of other projects, fetched before anything is built; see docs/hooks.md"`
 	Hooks      `yaml:",inline"`
 	Binaries   []Binary                  `yaml:"binaries" doc:"Go programs, compiled to dist/bin/<os>-<arch>"`
 	Images     []Image                   `yaml:"images" doc:"container images, built from Dockerfiles"`

@@ -131,11 +131,17 @@ func (v *validator) noPlatform(path string, h Hook) {
 	}
 }
 
-// made reports whether a build or a hook of the project makes a file, or a file below it, so that it need not exist yet.
+// made reports whether a build, a hook of the project or fetch makes a file, or a file below it, so that it need not exist yet.
 func (v *validator) made(file string) bool {
 	file = path.Clean(file)
 	if file == "dist" || strings.HasPrefix(file, "dist/") {
 		return true
+	}
+	for _, f := range v.config.Fetch {
+		place := path.Clean(f.Path)
+		if place == file || strings.HasPrefix(place, file+"/") || f.Unpack && strings.HasPrefix(file, place+"/") {
+			return true
+		}
 	}
 	for _, h := range v.config.Before {
 		set, err := glob.New(h.Outputs...)

@@ -44,6 +44,7 @@ func (v *validator) validate() {
 	v.builders()
 	v.registries()
 	v.names()
+	v.fetches()
 	v.hooks("", v.config.Hooks, false)
 	v.binaries()
 	v.images()

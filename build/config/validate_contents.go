@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -300,6 +301,12 @@ func (v *validator) bundleFile(at string, f *BundleFile, packages bool) {
 }
 
 var modeShape = regexp.MustCompile(`^(0o?)?[0-7]{3,4}$`)
+
+// Mode returns the permissions that a key mode has, in the form of chmod; 0 if it has none.
+func Mode(text string) fs.FileMode {
+	mode, _ := strconv.ParseUint(strings.TrimPrefix(text, "0o"), 8, 12) // Load has checked it
+	return fs.FileMode(mode)
+}
 
 func (v *validator) publish() {
 	for i := range v.config.Publish {

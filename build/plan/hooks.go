@@ -8,6 +8,22 @@ import (
 	"github.com/slipway-build/slipway/build/config/expression"
 )
 
+// A FetchStep fetches a file of another project.
+type FetchStep struct {
+	// Source is where it is written, as file:line:column.
+	Source string `json:"source"`
+	config.Fetch
+}
+
+// fetches plans the files to fetch.
+func fetches(all []config.Fetch) []FetchStep {
+	var steps []FetchStep
+	for _, f := range all {
+		steps = append(steps, FetchStep{Source: f.Position.String(), Fetch: f})
+	}
+	return steps
+}
+
 // Hooks are the commands around a step.
 type Hooks struct {
 	Before []HookStep `json:"before,omitempty"`

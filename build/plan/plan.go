@@ -21,6 +21,7 @@ import (
 type Plan struct {
 	Project string          `json:"project"`
 	Release version.Release `json:"release"`
+	Fetches []FetchStep     `json:"fetches,omitempty"`
 	Hooks
 	Binaries     []BinaryStep         `json:"binaries"`
 	Images       []ImageStep          `json:"images"`
@@ -170,7 +171,7 @@ func samePorts(a, b v1.Platform) bool {
 // New makes the plan of a configuration. Its error joins everything that is wrong.
 func New(config *config.Config, filter Filter) (*Plan, error) {
 	planner := planner{config: config, filter: filter, plan: &Plan{
-		Project: config.Project, Release: config.Release, Hooks: hooks("", config.Hooks, nil), Destinations: destinations(config),
+		Project: config.Project, Release: config.Release, Fetches: fetches(config.Fetch), Hooks: hooks("", config.Hooks, nil), Destinations: destinations(config),
 	}}
 	planner.skipped()
 	planner.binaries()

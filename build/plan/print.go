@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/slipway-build/slipway/build/config"
+	"github.com/slipway-build/slipway/internal/redact"
 	"github.com/slipway-build/slipway/progress"
 )
 
@@ -40,7 +41,7 @@ func (p *Plan) Select(s Selection) *Plan {
 		out.Checksums = nil
 	}
 	if s.Verb == "publish" {
-		out.Hooks = Hooks{}
+		out.Fetches, out.Hooks = nil, Hooks{}
 	}
 	out.Destinations = slices.DeleteFunc(slices.Clone(p.Destinations), func(d config.Destination) bool {
 		if d.Registry != "" {
@@ -64,6 +65,10 @@ func (p *Plan) WriteTable(w io.Writer) error {
 	head = append(head, "time "+r.Epoch.UTC().Format(time.RFC3339))
 	for _, skipped := range p.Skipped {
 		head = append(head, "left out: "+skipped)
+	}
+	fetched := progress.NewTable("FETCHED", "FROM")
+	for _, f := range p.Fetches {
+		fetched.Add(f.Path, redact.Text(f.URL))
 	}
 	commands := progress.NewTable("HOOK", "COMMAND")
 	for _, h := range p.hookSteps() {
@@ -113,7 +118,7 @@ func (p *Plan) WriteTable(w io.Writer) error {
 	for _, d := range p.Destinations {
 		destinations.Add(d.String())
 	}
-	return progress.WriteTables(w, head, commands, binaries, made, indexes, archives, bundles, others, destinations)
+	return progress.WriteTables(w, head, fetched, commands, binaries, made, indexes, archives, bundles, others, destinations)
 }
 
 func baseNames(paths []string) string {

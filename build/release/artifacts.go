@@ -120,9 +120,8 @@ func (r *Release) bundle(ctx context.Context, step plan.BundleStep) error {
 		errs  []error
 	)
 	for _, f := range step.Files {
-		mode, err := r.bundleMode(f)
-		errs = append(errs, err, r.Config.CheckInside(f.Source))
-		files = append(files, bundle.File{Source: r.path(f.Source), Path: bundlePath(f), Mode: mode, Config: f.Config})
+		errs = append(errs, r.Config.CheckInside(f.Source))
+		files = append(files, bundle.File{Source: r.path(f.Source), Path: bundlePath(f), Mode: bundleMode(f), Config: f.Config})
 	}
 	key, err := r.bundleKey(ctx, step, files)
 	if err := errors.Join(append(errs, err)...); err != nil {
@@ -164,18 +163,14 @@ func bundlePath(f config.BundleFile) string {
 }
 
 // bundleMode returns the mode of a file: that of slipway.yaml, or else 0755 for binaries and 0644 for others.
-func (r *Release) bundleMode(f config.BundleFile) (fs.FileMode, error) {
-	if f.Mode == "" {
-		if strings.HasPrefix(path.Clean(f.Source), "dist/bin/") {
-			return 0o755, nil
-		}
-		return 0o644, nil
+func bundleMode(f config.BundleFile) fs.FileMode {
+	switch {
+	case f.Mode != "":
+		return config.Mode(f.Mode)
+	case strings.HasPrefix(path.Clean(f.Source), "dist/bin/"):
+		return 0o755
 	}
-	mode, err := strconv.ParseUint(f.Mode, 8, 12)
-	if err != nil {
-		return 0, fmt.Errorf("file %s: mode %q: want octal digits such as 0644", f.Source, f.Mode)
-	}
-	return fs.FileMode(mode), nil
+	return 0o644
 }
 
 // bundleKey returns the key of a bundle: its step, and the content of all files that it is made of.

@@ -5,9 +5,24 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/slipway-build/slipway/build/config"
+	"github.com/slipway-build/slipway/build/fetch"
 	"github.com/slipway-build/slipway/build/hook"
 	"github.com/slipway-build/slipway/build/plan"
+	"github.com/slipway-build/slipway/internal/parallel"
 )
+
+// fetch fetches the files of other projects.
+func (r *Release) fetch(ctx context.Context) error {
+	fetcher := fetch.Fetcher{Cache: filepath.Join(r.options.Cache, "fetch"), Offline: r.options.Offline}
+	return parallel.Each(ctx, len(r.Plan.Fetches), r.options.Transfers(), func(i int) error {
+		s := r.Plan.Fetches[i]
+		return fetcher.Fetch(ctx, fetch.File{
+			At: s.Source, URL: s.URL, SHA256: s.SHA256, Place: r.path(s.Path), Mode: config.Mode(s.Mode),
+			Unpack: s.Unpack, Include: s.Include, Strip: s.Strip,
+		})
+	})
+}
 
 // runHooks runs hooks in order, but for those that this run has run already: that of a binary may be the same for all
 // its platforms.

@@ -1,12 +1,17 @@
 package release
 
 import (
+	"archive/tar"
+	"crypto/sha256"
+	"encoding/hex"
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 
+	"github.com/slipway-build/slipway/images/imagetest"
 	"github.com/slipway-build/slipway/internal/testfile"
 )
 
@@ -53,5 +58,23 @@ binaries:
 	if err == nil || !strings.Contains(err.Error(), "slipway.yaml:10:5: after[0]: ") || !strings.Contains(err.Error(), "exit status 7; the last lines of its output:\n\tspent ***") ||
 		strings.Contains(err.Error(), "s3cr3t") {
 		t.Errorf("got %v", err)
+	}
+}
+
+// TestFetch makes an image of a file that was fetched and unpacked.
+func TestFetch(t *testing.T) {
+	r := makeRelease(t)
+	content := string(imagetest.Tar(t, imagetest.Entry{Header: tar.Header{Name: "tools/bin/tool.exe"}, Body: "tool"}, imagetest.Entry{Header: tar.Header{Name: "tools/README"}, Body: "read"}))
+	source := filepath.Join(t.TempDir(), "tools.tar")
+	testfile.Write(t, source, content)
+	sum := sha256.Sum256([]byte(content))
+	address := "file:///" + strings.TrimPrefix(filepath.ToSlash(source), "/")
+	r.configure("binaries:\n", "fetch:\n  - {url: "+address+", sha256: "+hex.EncodeToString(sum[:])+
+		", path: fetched, unpack: true, include: [tools/bin], strip-components: 1}\nbinaries:\n")
+	r.configure(`contexts: {bin: "dist/bin/${PLATFORM}"}`, `contexts: {bin: "dist/bin/${PLATFORM}", charts: fetched}`)
+	testfile.Write(t, filepath.Join(r.dir, "Dockerfile"), "FROM scratch\nCOPY --from=bin acme* /bin/\nCOPY --from=charts . /\n")
+	b := r.run("build", "images")
+	if got := r.paths(b, "acme-runtime:v1.2.3-acme1-linux-amd64"); !slices.Equal(got, []string{"bin", "bin", "bin/acme", "bin/tool.exe"}) {
+		t.Errorf("the image has %q", got)
 	}
 }

@@ -39,6 +39,10 @@ func withoutSource(hooks plan.Hooks) plan.Hooks {
 func (r *Release) inputs() (Inputs, error) {
 	whole := *r.full
 	whole.Destinations, whole.Skipped, whole.Release = nil, nil, version.Release{}
+	whole.Fetches = slices.Clone(whole.Fetches)
+	for i := range whole.Fetches {
+		whole.Fetches[i].Source, whole.Fetches[i].URL = "", ""
+	}
 	whole.Hooks = withoutSource(whole.Hooks)
 	whole.Binaries = slices.Clone(whole.Binaries)
 	for i := range whole.Binaries {

@@ -160,6 +160,9 @@ func (r *Release) run(ctx context.Context, s plan.Selection) error {
 		"package airgap":  r.packageAirgap,
 		"package bundles": r.packageBundles,
 	}
+	if err := r.fetch(ctx); err != nil {
+		return err
+	}
 	if err := r.runHooks(ctx, r.Plan.Before); err != nil {
 		return err
 	}

@@ -1,0 +1,236 @@
+package fetch
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/slipway-build/slipway/internal/fileop"
+	"github.com/slipway-build/slipway/internal/regular"
+	"github.com/slipway-build/slipway/internal/streams"
+	"github.com/slipway-build/slipway/progress"
+)
+
+// client keeps the bytes as the server has them: with a compression of its own, a transfer could not be resumed. It uses
+// the proxies of the environment. A server that sends nothing for a while is given up; the transfer is resumed.
+var client = &http.Client{Transport: func() http.RoundTripper {
+	t := http.DefaultTransport.(*http.Transport).Clone()
+	t.DisableCompression = true
+	t.ResponseHeaderTimeout = time.Minute
+	return t
+}()}
+
+// tries is how often a transfer is begun, and pause how long it waits after the first failure; the wait doubles.
+const tries = 5
+
+var pause = time.Second
+
+// stall is how long a server may send nothing.
+const stall = time.Minute
+
+// An otherContent is the error of content that has not the wanted SHA-256.
+type otherContent struct{ want, found string }
+
+func (o *otherContent) Error() string {
+	return fmt.Sprintf("its SHA-256 is %s, and slipway.yaml wants %s: check that the URL names the wanted version, and correct sha256 if it does", o.found, o.want)
+}
+
+// verifiedCopy copies content, and fails if it is not the wanted one.
+func verifiedCopy(w io.Writer, r io.Reader, want string) error {
+	h := sha256.New()
+	if _, err := io.Copy(io.MultiWriter(w, h), r); err != nil {
+		return err
+	}
+	if found := hex.EncodeToString(h.Sum(nil)); found != want {
+		return &otherContent{want, found}
+	}
+	return nil
+}
+
+// blob returns the path of a file in the cache, which it verifies or fetches.
+func (f *Fetcher) blob(ctx context.Context, task *progress.Task, file File) (string, error) {
+	path := filepath.Join(f.Cache, file.SHA256)
+	have, err := regular.Open(path)
+	if err == nil {
+		err = verifiedCopy(io.Discard, streams.WithContext(ctx, have), file.SHA256)
+		have.Close()
+	}
+	switch {
+	case err == nil:
+		return path, nil
+	case context.Cause(ctx) != nil:
+		return "", context.Cause(ctx)
+	case !errors.Is(err, fs.ErrNotExist):
+		task.Warn(fmt.Sprintf("removed damaged %s: it is fetched again", path))
+		if err := fileop.RemoveAll(path); err != nil {
+			return "", fmt.Errorf("removing a damaged file of the cache: %w", err)
+		}
+	}
+	parsed, err := url.Parse(file.URL)
+	if err != nil {
+		return "", err
+	}
+	part := path + ".part"
+	_, missing := os.Stat(part)
+	switch {
+	case parsed.Scheme == "file":
+		err = copyLocal(ctx, parsed, part)
+	case f.Offline:
+		return "", errors.New("it is not in the cache, and the network is not used: run once without --offline")
+	default:
+		err = f.download(ctx, task, file.URL, part)
+	}
+	if err != nil {
+		return "", err
+	}
+	err = verify(ctx, part, file.SHA256)
+	var other *otherContent
+	if errors.As(err, &other) && missing == nil && parsed.Scheme != "file" {
+		// What an earlier run left may be of another version: begin again.
+		if err := errors.Join(fileop.RemoveIfThere(part), f.download(ctx, task, file.URL, part)); err != nil {
+			return "", err
+		}
+		err = verify(ctx, part, file.SHA256)
+	}
+	if err != nil {
+		return "", errors.Join(err, fileop.RemoveIfThere(part))
+	}
+	return path, fileop.Rename(part, path)
+}
+
+func verify(ctx context.Context, path, want string) error {
+	f, err := regular.Open(path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	return verifiedCopy(io.Discard, streams.WithContext(ctx, f), want)
+}
+
+// copyLocal copies the file of a file:// URL.
+func copyLocal(ctx context.Context, u *url.URL, part string) error {
+	path := filepath.FromSlash(u.Path)
+	if runtime.GOOS == "windows" {
+		path = strings.TrimPrefix(path, `\`) // file:///C:/folder
+	}
+	from, err := regular.Open(path)
+	if err != nil {
+		return err
+	}
+	defer from.Close()
+	to, err := os.Create(part)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(to, streams.WithContext(ctx, from))
+	return errors.Join(err, to.Close())
+}
+
+// A lasting error is one that another try does not change.
+type lasting struct{ error }
+
+func (l lasting) Unwrap() error { return l.error }
+
+// download fetches a URL into a file, from where an earlier try stopped.
+func (f *Fetcher) download(ctx context.Context, task *progress.Task, address, part string) error {
+	wait := pause
+	for try := 1; ; try++ {
+		after, err := transfer(ctx, task, address, part)
+		var last lasting
+		switch {
+		case err == nil:
+			return nil
+		case context.Cause(ctx) != nil:
+			return context.Cause(ctx)
+		case errors.As(err, &last):
+			return err
+		case try == tries:
+			return fmt.Errorf("after %d tries: %w", tries, err)
+		}
+		timer := time.NewTimer(max(wait, after))
+		select {
+		case <-ctx.Done():
+			timer.Stop()
+			return context.Cause(ctx)
+		case <-timer.C:
+		}
+		wait *= 2
+	}
+}
+
+// transfer sends one request, and appends its content. after is how long the server wants us to wait.
+func transfer(ctx context.Context, task *progress.Task, address, part string) (after time.Duration, err error) {
+	to, err := os.OpenFile(part, os.O_CREATE|os.O_WRONLY, 0o644)
+	if err != nil {
+		return 0, lasting{err}
+	}
+	defer func() { err = errors.Join(err, to.Close()) }()
+	have, err := to.Seek(0, io.SeekEnd)
+	if err != nil {
+		return 0, lasting{err}
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
+	if err != nil {
+		return 0, lasting{err}
+	}
+	if have > 0 {
+		request.Header.Set("Range", fmt.Sprintf("bytes=%d-", have))
+	}
+	response, err := client.Do(request)
+	if err != nil {
+		return 0, err
+	}
+	defer response.Body.Close()
+	switch code := response.StatusCode; {
+	case code == http.StatusPartialContent && strings.HasPrefix(response.Header.Get("Content-Range"), fmt.Sprintf("bytes %d-", have)):
+	case code == http.StatusRequestedRangeNotSatisfiable && response.Header.Get("Content-Range") == fmt.Sprintf("bytes */%d", have):
+		return 0, nil // all of it is there
+	case code == http.StatusOK, code == http.StatusPartialContent, code == http.StatusRequestedRangeNotSatisfiable:
+		// The server sends all of it, or another part than we want: begin again.
+		if err := to.Truncate(0); err != nil {
+			return 0, lasting{err}
+		}
+		if have, err = to.Seek(0, io.SeekStart); err != nil {
+			return 0, lasting{err}
+		}
+		if code != http.StatusOK {
+			return 0, fmt.Errorf("the server answered a request for a part with %s", response.Status)
+		}
+	case code == http.StatusRequestTimeout, code == http.StatusTooManyRequests, code >= 500:
+		seconds, _ := strconv.Atoi(response.Header.Get("Retry-After"))
+		return min(time.Duration(seconds)*time.Second, time.Minute), fmt.Errorf("the server answered %s", response.Status)
+	default:
+		return 0, lasting{fmt.Errorf("the server answered %s", response.Status)}
+	}
+	if response.ContentLength >= 0 {
+		task.SetTotal(have + response.ContentLength)
+	}
+	// A read that takes too long is ended by canceling the request.
+	silence := time.AfterFunc(stall, func() { cancel(fmt.Errorf("the server sent nothing for %s", stall)) })
+	defer silence.Stop()
+	n, err := io.Copy(to, task.Reader(streams.Func(func(p []byte) (int, error) {
+		silence.Reset(stall)
+		return response.Body.Read(p)
+	})))
+	if err != nil {
+		if cause := context.Cause(ctx); cause != nil {
+			err = cause
+		}
+		return 0, fmt.Errorf("the transfer broke off after %d bytes: %w", have+n, err)
+	}
+	return 0, nil
+}
