@@ -72,12 +72,7 @@ func (pack *packCommand) parse(p *Program, refs []string) (workbench.PackJob, er
 			err = errors.Join(err, fmt.Errorf("--split: %w", sizeErr))
 		}
 	}
-	for _, e := range entries {
-		job.Images = append(job.Images, workbench.PackSource{Ref: e.Ref.String(), Where: fmt.Sprintf("%s:%d", e.File, e.Line)})
-	}
-	for _, ref := range refs {
-		job.Images = append(job.Images, workbench.PackSource{Ref: ref})
-	}
+	job.Images = packSources(entries, refs)
 	return job, usage.Wrap(err)
 }
 

@@ -14,8 +14,8 @@ import (
 )
 
 func (p *Program) imageCommand() *cobra.Command {
-	c := asGroup(&cobra.Command{Use: "image", Short: "Build images from Dockerfiles", GroupID: "tools"})
-	c.AddCommand(p.imageBuildCommand())
+	c := asGroup(&cobra.Command{Use: "image", Aliases: []string{"images"}, Short: "Build images from Dockerfiles, and copy images", GroupID: "tools"})
+	c.AddCommand(p.imageBuildCommand(), p.imageCopyCommand())
 	return c
 }
 

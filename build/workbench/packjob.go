@@ -29,11 +29,19 @@ type PackJob struct {
 	Layers, Level string
 }
 
-// A PackSource is an image to pack.
+// A PackSource is an image to pack or to copy.
 type PackSource struct {
 	Ref string
 	// Where is the file:line of a list that has Ref; it is empty for arguments.
 	Where string
+}
+
+// explain adds the line of the list to an error.
+func (s PackSource) explain(err error) error {
+	if err == nil || s.Where == "" {
+		return err
+	}
+	return fmt.Errorf("%s: %w", s.Where, err)
 }
 
 // Pack finds all images and then writes all archives. Before it writes anything, it reports all missing images
@@ -89,10 +97,8 @@ func (w *Workbench) preparePack(ctx context.Context, job PackJob) ([]pack.Image,
 	err = parallel.Each(ctx, len(job.Images), w.options.Transfers(), func(i int) error {
 		source := job.Images[i]
 		var err error
-		if content[i], err = w.FindImage(ctx, source.Ref, platform); err != nil && source.Where != "" {
-			err = fmt.Errorf("%s: %w", source.Where, err)
-		}
-		return err
+		content[i], err = w.FindImage(ctx, source.Ref, platform)
+		return source.explain(err)
 	})
 	if err != nil {
 		return nil, nil, nil, err

@@ -1,0 +1,194 @@
+package workbench
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"slices"
+
+	"github.com/google/go-containerregistry/pkg/name"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+
+	"github.com/slipway-build/slipway/images"
+	"github.com/slipway-build/slipway/images/registry"
+	"github.com/slipway-build/slipway/internal/parallel"
+	"github.com/slipway-build/slipway/internal/usage"
+)
+
+// A CopyJob is one `slipway image copy`.
+type CopyJob struct {
+	Images []PackSource
+	// From are registries, or namespaces of registries, where the images are looked for, in this order, in place of
+	// the registries that their references name. Without any, the references are taken as they are.
+	From []string
+	// To is REGISTRY[/PREFIX], or for a single image a reference with a tag.
+	To string
+	// KeepRegistry keeps the registry as a part of each name; see PushJob.
+	KeepRegistry bool
+	// NoClobber forbids to change what a tag refers to.
+	NoClobber bool
+}
+
+// A Copied is a reference that Copy has written, or that had the content before.
+type Copied struct {
+	// Source is where the content comes from, and Ref where it was copied to.
+	Source string  `json:"source"`
+	Ref    string  `json:"ref"`
+	Digest v1.Hash `json:"digest"`
+	// Present says that Ref had the content before.
+	Present bool `json:"present"`
+	// Attached are the signatures, attestations and other referrers that were copied too, or were there.
+	Attached []string `json:"attached"`
+}
+
+// Copy copies images and indexes from registry to registry, byte for byte: with all platforms, and with signatures,
+// attestations and other artifacts that refer to them. Content that the target has is not sent. All sources are found,
+// and all targets checked, before anything is sent; a failure then stops no other copy, and all are reported together.
+// The tag is written last.
+func (w *Workbench) Copy(ctx context.Context, job CopyJob) ([]Copied, error) {
+	if len(w.options.Platforms) > 0 {
+		return nil, usage.Errorf("--platform: a copy has the digest of its source, and so all of its platforms")
+	}
+	targets, err := w.planCopy(ctx, job)
+	if err != nil {
+		return nil, err
+	}
+	c := &copying{workbench: w, noClobber: job.NoClobber}
+	made := make([]*Copied, len(targets))
+	err = parallel.Each(ctx, len(targets), w.options.Transfers(), func(i int) error {
+		attached, err := c.copy(ctx, targets[i])
+		if err != nil {
+			return targets[i].wanted.explain(fmt.Errorf("copying %s: %w", images.Familiar(targets[i].found), err))
+		}
+		made[i] = &Copied{images.Familiar(targets[i].found), images.Familiar(targets[i].ref), targets[i].manifest.Descriptor.Digest, targets[i].present, attached}
+		return nil
+	})
+	out := []Copied{}
+	for _, m := range made {
+		if m != nil {
+			out = append(out, *m)
+		}
+	}
+	return out, err
+}
+
+// A copying is one call of Copy.
+type copying struct {
+	workbench *Workbench
+	noClobber bool
+	// attached are what was attached to manifests, by the repositories and the digest.
+	attached parallel.Memo[[]string]
+}
+
+func (c *copying) copy(ctx context.Context, t *copyTarget) ([]string, error) {
+	digest := t.manifest.Descriptor.Digest
+	artifact, err := c.push(ctx, t.ref.Context().Digest(digest.String()), t.manifest)
+	if err != nil {
+		return nil, err
+	}
+	attached, err := c.attachAll(ctx, t.found.Context(), t.ref.Context(), digest, artifact)
+	if err != nil {
+		return nil, err
+	}
+	_, err = c.workbench.Registry.Push(ctx, t.ref, artifact)
+	return attached, err
+}
+
+func (c *copying) push(ctx context.Context, ref name.Reference, m *registry.Manifest) (artifact images.Artifact, err error) {
+	if m.Descriptor.MediaType.IsIndex() {
+		artifact, err = m.Index()
+	} else {
+		artifact, err = m.Image()
+	}
+	if err != nil {
+		return nil, err
+	}
+	_, err = c.workbench.Registry.Push(ctx, ref, artifact)
+	return artifact, err
+}
+
+// attachAll copies what is attached to an image or index, and to the manifests of the index.
+func (c *copying) attachAll(ctx context.Context, from, to name.Repository, digest v1.Hash, artifact images.Artifact) ([]string, error) {
+	subjects := []v1.Hash{digest}
+	if index, ok := artifact.(v1.ImageIndex); ok {
+		manifest, err := index.IndexManifest()
+		if err != nil {
+			return nil, err
+		}
+		for _, d := range manifest.Manifests {
+			if !slices.Contains(subjects, d.Digest) {
+				subjects = append(subjects, d.Digest)
+			}
+		}
+	}
+	found := make([][]string, len(subjects))
+	err := parallel.Each(ctx, len(subjects), c.workbench.options.Transfers(), func(i int) (err error) {
+		found[i], err = c.attach(ctx, from, to, subjects[i])
+		return err
+	})
+	return append([]string{}, slices.Concat(found...)...), err
+}
+
+// cosignSuffixes are those of the tags of signatures, attestations and SBOMs: sha256-….sig. Cosign attaches them so
+// to the manifest with the digest in the tag, unless it is told to use referrers.
+var cosignSuffixes = []string{"sig", "att", "sbom"}
+
+// attach copies the referrers of a manifest, the artifacts in cosign's tags for it, and what is attached to them.
+func (c *copying) attach(ctx context.Context, from, to name.Repository, subject v1.Hash) ([]string, error) {
+	return c.attached.Do(ctx, from.Name()+" "+to.Name()+" "+subject.String(), func() ([]string, error) {
+		client := c.workbench.Registry
+		var attached []string
+		referrers, err := client.Referrers(ctx, from.Digest(subject.String()))
+		if err != nil {
+			return nil, err
+		}
+		for _, d := range referrers {
+			more, err := c.copyAttached(ctx, from.Digest(d.Digest.String()), to.Digest(d.Digest.String()))
+			if err != nil {
+				return nil, err
+			}
+			attached = append(attached, more...)
+		}
+		if len(referrers) > 0 {
+			if err := client.PublishReferrers(ctx, to.Digest(subject.String()), referrers); err != nil {
+				return nil, err
+			}
+		}
+		for _, suffix := range cosignSuffixes {
+			tag := subject.Algorithm + "-" + subject.Hex + "." + suffix
+			more, err := c.copyAttached(ctx, from.Tag(tag), to.Tag(tag))
+			if errors.Is(err, errNotAttached) {
+				continue
+			}
+			if err != nil {
+				return nil, err
+			}
+			attached = append(attached, more...)
+		}
+		return attached, nil
+	})
+}
+
+// errNotAttached says that a registry does not have a tag of cosign.
+var errNotAttached = errors.New("the tag does not exist")
+
+// copyAttached copies an artifact and what is attached to it.
+func (c *copying) copyAttached(ctx context.Context, from, to name.Reference) ([]string, error) {
+	m, err := c.workbench.Registry.Resolve(ctx, from)
+	if _, byTag := from.(name.Tag); byTag && errors.Is(err, fs.ErrNotExist) {
+		return nil, errNotAttached
+	}
+	if err != nil {
+		return nil, err
+	}
+	if _, err := c.workbench.copied(ctx, to, m.Descriptor.Digest, c.noClobber); err != nil {
+		return nil, err
+	}
+	artifact, err := c.push(ctx, to, m)
+	if err != nil {
+		return nil, err
+	}
+	more, err := c.attachAll(ctx, from.Context(), to.Context(), m.Descriptor.Digest, artifact)
+	return append([]string{images.Familiar(to)}, more...), err
+}

@@ -1,0 +1,193 @@
+package registry
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net/http"
+	"net/url"
+	"regexp"
+	"slices"
+
+	"github.com/google/go-containerregistry/pkg/name"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/types"
+
+	"github.com/slipway-build/slipway/images"
+)
+
+// maxReferrerPages limits the number of pages of a list of referrers, against a registry that never
+// ends it.
+const maxReferrerPages = 1000
+
+// Referrers returns the descriptors of the manifests that have subject as their subject, such as
+// signatures. It asks the referrers API, and if the registry does not have it, the tag that clients
+// maintain in its place (distribution-spec, "Listing Referrers", "Referrers Tag Schema").
+func (c *Client) Referrers(ctx context.Context, subject name.Digest) ([]v1.Descriptor, error) {
+	label := images.Familiar(subject)
+	if c.offline {
+		return nil, fmt.Errorf("offline: referrers of %s cannot be looked up", label)
+	}
+	var (
+		found   []v1.Descriptor
+		hasList bool
+	)
+	err := c.fromAny(ctx, subject.Context(), true, "referrers of "+label, func(e *endpoint) (err error) {
+		found, hasList, err = e.referrers(ctx, subject)
+		return err
+	})
+	if err != nil || hasList {
+		return found, err
+	}
+	m, err := c.Resolve(ctx, referrersTag(subject))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	index, err := m.Index()
+	if err != nil {
+		return nil, err
+	}
+	manifest, err := index.IndexManifest()
+	if err != nil {
+		return nil, err
+	}
+	return manifest.Manifests, nil
+}
+
+// PublishReferrers makes a registry list referrers of a subject. The registry must have them. A registry
+// with the referrers API has nothing to learn; for others, they are added to the tag that clients maintain.
+func (c *Client) PublishReferrers(ctx context.Context, subject name.Digest, referrers []v1.Descriptor) error {
+	label := images.Familiar(subject)
+	e, err := c.target(subject.Context())
+	if err != nil {
+		return err
+	}
+	hasList := false
+	err = c.try(ctx, func() (err error) {
+		_, hasList, err = e.referrers(ctx, subject)
+		return err
+	})
+	if err != nil || hasList {
+		return e.explain("referrers of "+label, err)
+	}
+	tag := referrersTag(subject)
+	list := v1.IndexManifest{SchemaVersion: 2, MediaType: types.OCIImageIndex, Manifests: []v1.Descriptor{}}
+	m, err := c.Resolve(ctx, tag)
+	switch {
+	case err == nil:
+		if err := json.Unmarshal(m.Raw, &list); err != nil {
+			return fmt.Errorf("reading %s: %w", images.Familiar(tag), err)
+		}
+	case !errors.Is(err, fs.ErrNotExist):
+		return err
+	}
+	before := len(list.Manifests)
+	for _, r := range referrers {
+		if !slices.ContainsFunc(list.Manifests, func(d v1.Descriptor) bool { return d.Digest == r.Digest }) {
+			list.Manifests = append(list.Manifests, r)
+		}
+	}
+	if len(list.Manifests) == before {
+		return nil
+	}
+	return c.pushIndexManifest(ctx, tag, list)
+}
+
+// pushIndexManifest pushes an index of manifests that the registry has.
+func (c *Client) pushIndexManifest(ctx context.Context, tag name.Tag, manifest v1.IndexManifest) error {
+	raw, err := json.Marshal(manifest)
+	if err != nil {
+		return err
+	}
+	m := &Manifest{Descriptor: v1.Descriptor{MediaType: manifest.MediaType}, Raw: raw, client: c, repo: tag.Context(), label: images.Familiar(tag), ctx: ctx}
+	if m.Descriptor.Digest, m.Descriptor.Size, err = v1.SHA256(bytes.NewReader(raw)); err != nil {
+		return err
+	}
+	if err := c.store.Put(ctx, m.Descriptor, bytes.NewReader(raw)); err != nil {
+		return err
+	}
+	index, err := m.Index()
+	if err != nil {
+		return err
+	}
+	_, err = c.Push(ctx, tag, index)
+	return err
+}
+
+// referrersTag returns the tag of the index of referrers in registries without the referrers API.
+func referrersTag(subject name.Digest) name.Tag {
+	h, err := v1.NewHash(subject.DigestStr())
+	if err != nil {
+		panic(err) // a name.Digest is valid
+	}
+	return subject.Context().Tag(h.Algorithm + "-" + h.Hex)
+}
+
+// nextLink matches the Link header (RFC 8288) of a list with another page.
+var nextLink = regexp.MustCompile(`<([^>]+)>\s*;\s*rel="?next"?`)
+
+// referrers requests the list of referrers. hasList is false if the registry does not have the API.
+func (e *endpoint) referrers(ctx context.Context, subject name.Digest) (found []v1.Descriptor, hasList bool, err error) {
+	release, err := e.client.requests.acquire(ctx)
+	if err != nil {
+		return nil, false, err
+	}
+	defer release()
+	r, err := e.request(ctx, http.MethodGet, "referrers", subject.DigestStr())
+	if err != nil {
+		return nil, false, err
+	}
+	for range maxReferrerPages {
+		page, next, err := e.referrersPage(ctx, r)
+		if err != nil || page == nil {
+			return nil, false, err
+		}
+		found = append(found, page.Manifests...)
+		if next == nil {
+			return found, true, nil
+		}
+		if origin(next) != origin(r.url) {
+			return nil, false, fmt.Errorf("the list of referrers continues at another host, %s", next.Host)
+		}
+		r.url = next
+	}
+	return nil, false, fmt.Errorf("the list of referrers has more than %d pages", maxReferrerPages)
+}
+
+// referrersPage requests one page. It returns nil if the registry does not have the API: then it answers 404
+// by the specification, others in practice (go-containerregistry's fetcher.fetchReferrers has the same list).
+func (e *endpoint) referrersPage(ctx context.Context, r request) (*v1.IndexManifest, *url.URL, error) {
+	r.header = http.Header{"Accept": {string(types.OCIImageIndex)}}
+	resp, err := e.do(ctx, r, http.StatusOK, http.StatusNotFound, http.StatusBadRequest, http.StatusNotAcceptable)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		return nil, nil, nil
+	}
+	raw, err := io.ReadAll(io.LimitReader(resp.Body, maxManifest+1))
+	if err != nil {
+		return nil, nil, err
+	}
+	if len(raw) > maxManifest {
+		return nil, nil, fmt.Errorf("the list of referrers has more than %d bytes", maxManifest)
+	}
+	page := new(v1.IndexManifest)
+	if err := json.Unmarshal(raw, page); err != nil {
+		return nil, nil, fmt.Errorf("not a list of referrers: %w", err)
+	}
+	link := nextLink.FindStringSubmatch(resp.Header.Get("Link"))
+	if link == nil {
+		return page, nil, nil
+	}
+	next, err := resp.Request.URL.Parse(link[1])
+	return page, next, err
+}
