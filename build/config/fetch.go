@@ -31,18 +31,7 @@ func (v *validator) fetches() {
 	places := map[string]string{}
 	for i := range v.config.Fetch {
 		f, at := &v.config.Fetch[i], fmt.Sprintf("fetch[%d]", i)
-		if f.URL != "" {
-			switch u, err := url.Parse(f.URL); {
-			case err != nil:
-				v.wrong(at+".url", "%s", redact.Text(err.Error()))
-			case u.Scheme != "https" && u.Scheme != "http" && u.Scheme != "file":
-				v.wrong(at+".url", "%q: want a URL that begins with https://, http:// or file:///", redact.Text(f.URL))
-			case u.Scheme == "file" && (u.Host != "" || !path.IsAbs(u.Path)):
-				v.wrong(at+".url", "%q: want file:/// and an absolute path", f.URL)
-			case u.Scheme != "file" && u.Host == "":
-				v.wrong(at+".url", "%q: missing host", f.URL)
-			}
-		}
+		v.fetchURL(at+".url", f.URL)
 		f.SHA256 = strings.ToLower(f.SHA256)
 		v.shape(at+".sha256", f.SHA256, sha256Shape, "64 hexadecimal digits, as sha256sum prints them")
 		if f.Path != "" && v.inside(at+".path", f.Path) {
@@ -54,20 +43,42 @@ func (v *validator) fetches() {
 				places[place] = at
 			}
 		}
-		if f.Mode != "" && !modeShape.MatchString(f.Mode) {
-			v.wrong(at+".mode", "%q: want an octal mode, such as 0755", f.Mode)
+		v.unpacking(at, f)
+	}
+}
+
+// fetchURL checks the URL of a file to fetch. A missing one has been reported.
+func (v *validator) fetchURL(at, text string) {
+	if text == "" {
+		return
+	}
+	switch u, err := url.Parse(text); {
+	case err != nil:
+		v.wrong(at, "%s", redact.Text(err.Error()))
+	case u.Scheme != "https" && u.Scheme != "http" && u.Scheme != "file":
+		v.wrong(at, "%q: want a URL that begins with https://, http:// or file:///", redact.Text(text))
+	case u.Scheme == "file" && (u.Host != "" || !path.IsAbs(u.Path)):
+		v.wrong(at, "%q: want file:/// and an absolute path", text)
+	case u.Scheme != "file" && u.Host == "":
+		v.wrong(at, "%q: missing host", text)
+	}
+}
+
+// unpacking checks the keys of which some are only for archives to unpack, and the others only for files.
+func (v *validator) unpacking(at string, f *Fetch) {
+	if f.Mode != "" && !modeShape.MatchString(f.Mode) {
+		v.wrong(at+".mode", "%q: want an octal mode, such as 0755", f.Mode)
+	}
+	v.patterns(at+".include", f.Include)
+	if f.Strip < 0 {
+		v.wrong(at+".strip-components", "%d: want zero or more", f.Strip)
+	}
+	for _, key := range []string{"include", "strip-components"} {
+		if v.given(at+"."+key) && !f.Unpack {
+			v.wrong(at+"."+key, "only an archive has it: add unpack: true")
 		}
-		v.patterns(at+".include", f.Include)
-		if f.Strip < 0 {
-			v.wrong(at+".strip-components", "%d: want zero or more", f.Strip)
-		}
-		for _, key := range []string{"include", "strip-components"} {
-			if v.given(at+"."+key) && !f.Unpack {
-				v.wrong(at+"."+key, "only an archive has it: add unpack: true")
-			}
-		}
-		if v.given(at+".mode") && f.Unpack {
-			v.wrong(at+".mode", "the archive says which of its files are executable: remove this key")
-		}
+	}
+	if v.given(at+".mode") && f.Unpack {
+		v.wrong(at+".mode", "the archive says which of its files are executable: remove this key")
 	}
 }

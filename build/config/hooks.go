@@ -54,6 +54,7 @@ func (v *validator) hooks(at string, hooks Hooks, perPlatform bool) {
 	}
 }
 
+// hook checks one hook. perPlatform is that of hooks.
 func (v *validator) hook(path string, h Hook, perPlatform bool) {
 	switch {
 	case v.reportedBelow(path):
@@ -75,6 +76,14 @@ func (v *validator) hook(path string, h Hook, perPlatform bool) {
 			v.wrong(path+".timeout", "%q: want a time above zero, such as 90s, 10m or 1h30m", h.Timeout)
 		}
 	}
+	v.hookVariables(path, h)
+	if !perPlatform {
+		v.noPlatform(path, h)
+	}
+}
+
+// hookVariables checks the names of the variables and secrets of a hook.
+func (v *validator) hookVariables(path string, h Hook) {
 	for _, name := range slices.Sorted(maps.Keys(h.Env)) {
 		if !expression.IsName(name) {
 			v.wrongKey(path+".env."+name, "%q: want a name of letters, digits and _", name)
@@ -87,9 +96,6 @@ func (v *validator) hook(path string, h Hook, perPlatform bool) {
 		if name != "" && !expression.IsName(name) {
 			v.wrong(fmt.Sprintf("%s.secrets[%d]", path, i), "%q: want the name of an environment variable, not its value", name)
 		}
-	}
-	if !perPlatform {
-		v.noPlatform(path, h)
 	}
 }
 
