@@ -87,21 +87,8 @@ func (d *daemonImage) fetch(ctx context.Context, ref string) (err error) {
 		return err
 	}
 	defer stream.Close()
-	in := tar.NewReader(task.Reader(stream))
-	for {
-		h, err := in.Next()
-		if errors.Is(err, io.EOF) {
-			break
-		}
-		if err != nil {
-			return err
-		}
-		if h.Typeflag != tar.TypeReg {
-			continue // a link to a layer with the same content
-		}
-		if err := d.entry(ctx, h, in); err != nil {
-			return fmt.Errorf("%s: %w", h.Name, err)
-		}
+	if err := eachSaved(task.Reader(stream), func(h *tar.Header, body io.Reader) error { return d.entry(ctx, h, body) }); err != nil {
+		return err
 	}
 	if !d.complete() {
 		return fmt.Errorf("it sent %d of %d layers and a config of %d bytes", len(d.layers), len(d.diffIDs), len(d.config))

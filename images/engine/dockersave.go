@@ -91,6 +91,27 @@ var (
 	folderName = regexp.MustCompile(`^([0-9a-f]{64})/layer\.tar$`)
 )
 
+// eachSaved calls do for each file of a docker save. Layers with the same content are links to the first
+// one, and left out.
+func eachSaved(r io.Reader, do func(h *tar.Header, body io.Reader) error) error {
+	in := tar.NewReader(r)
+	for {
+		h, err := in.Next()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if h.Typeflag != tar.TypeReg {
+			continue
+		}
+		if err := do(h, in); err != nil {
+			return fmt.Errorf("%s: %w", h.Name, err)
+		}
+	}
+}
+
 // fetch gets the config and all layers that the store does not have. Docker Engine can only export
 // whole images; if nothing is missing, nothing is read.
 func (s *savedImage) fetch(ctx context.Context, tag string) (err error) {
@@ -108,22 +129,8 @@ func (s *savedImage) fetch(ctx context.Context, tag string) (err error) {
 		return err
 	}
 	defer stream.Close()
-	in := tar.NewReader(task.Reader(stream))
-	for {
-		h, err := in.Next()
-		if errors.Is(err, io.EOF) {
-			break
-		}
-		if err != nil {
-			return err
-		}
-		if h.Typeflag != tar.TypeReg {
-			// Layers with the same content are links to the first one.
-			continue
-		}
-		if err := s.entry(ctx, h, in); err != nil {
-			return fmt.Errorf("%s: %w", h.Name, err)
-		}
+	if err := eachSaved(task.Reader(stream), func(h *tar.Header, body io.Reader) error { return s.entry(ctx, h, body) }); err != nil {
+		return err
 	}
 	if s.config == nil {
 		return fmt.Errorf("the engine did not send the config %s", s.id)
