@@ -22,6 +22,12 @@ type File struct {
 	// Source is a path on disk. A symbolic link is followed; links inside a folder are packed as
 	// links.
 	Source string
+	// Include are patterns of glob.New for the content of a folder, by its path below Source; none means all. Exclude are
+	// patterns for what is left out.
+	Include, Exclude []string
+	// Folder means an empty folder, and Link is the target of a symbolic link; either has no Source.
+	Folder bool
+	Link   string
 	// Path is the path in the bundle, with slashes. For a folder it is the path of its content, and
 	// may be "." or "/". In archives a leading slash is dropped, in deb and rpm it is required.
 	Path string
@@ -72,6 +78,7 @@ type format struct {
 // formats are by suffix of the bundle's name.
 var formats = map[string]format{
 	".tar.gz": {check: checkArchive, write: writeTarGz, walk: walkTarGz},
+	".tgz":    {check: checkArchive, write: writeTarGz, walk: walkTarGz},
 	".zip":    {check: checkZip, write: writeZip, walk: walkZip},
 	".deb":    {check: checkDeb, write: writeDeb, walk: walkDeb},
 	".rpm":    {check: checkRPM, write: writeRPM, walk: walkRPM},
@@ -87,7 +94,7 @@ type bundle struct {
 	task    *progress.Task
 }
 
-// Write writes one bundle; the suffix of output selects the format: .tar.gz, .zip, .deb or .rpm.
+// Write writes one bundle; the suffix of output selects the format: .tar.gz or .tgz, .zip, .deb or .rpm.
 // epoch is the time of all its content; the zero time means 1970. The error lists all problems of
 // the files and the package, and an existing output stays unchanged.
 func Write(ctx context.Context, output string, files []File, pkg Package, epoch time.Time) (err error) {
@@ -106,7 +113,7 @@ func Write(ctx context.Context, output string, files []File, pkg Package, epoch 
 		}
 	}
 	if f.write == nil {
-		return errors.New("want a name ending in .tar.gz, .zip, .deb or .rpm")
+		return errors.New("want a name ending in .tar.gz, .tgz, .zip, .deb or .rpm")
 	}
 	if epoch.IsZero() {
 		epoch = time.Unix(0, 0)

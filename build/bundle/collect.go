@@ -1,6 +1,7 @@
 package bundle
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -64,7 +65,21 @@ func collect(output string, files []File) ([]entry, error) {
 func (c *collector) file(f File) error {
 	where, err := cleanPath(f.Path)
 	if err != nil {
-		return fmt.Errorf("%s: %w", f.Source, err)
+		return fmt.Errorf("%s: %w", cmp.Or(f.Source, f.Link, "folder"), err)
+	}
+	switch {
+	case where == "." && (f.Folder || f.Link != ""):
+		return fmt.Errorf("path %q in the bundle is its root: name a path below it", f.Path)
+	case f.Folder:
+		mode := fs.FileMode(0o755)
+		if f.Mode != 0 {
+			mode = goMode(f.Mode)
+		}
+		c.add(entry{path: where, mode: fs.ModeDir | mode, packed: true, origin: "folder " + f.Path})
+		return nil
+	case f.Link != "":
+		c.add(entry{path: where, mode: fs.ModeSymlink | 0o777, link: f.Link, packed: true, origin: "link " + f.Path})
+		return nil
 	}
 	// Resolve links, since nfpm would pack a link as a link.
 	source, err := filepath.EvalSymlinks(f.Source)
@@ -82,6 +97,9 @@ func (c *collector) file(f File) error {
 	if info.IsDir() {
 		return c.folder(f, source, where)
 	}
+	if len(f.Include)+len(f.Exclude) > 0 {
+		return fmt.Errorf("%s: want a folder, since only some of its files are wanted", f.Source)
+	}
 	if where == "." {
 		return fmt.Errorf("%s: path %q in the bundle is a folder", f.Source, f.Path)
 	}
@@ -90,14 +108,19 @@ func (c *collector) file(f File) error {
 
 // folder adds the content of the folder source.
 func (c *collector) folder(f File, source, where string) error {
-	inside, err := isBelow(c.output, source)
+	wanted, err := newSelection(f)
+	if err != nil {
+		return fmt.Errorf("%s: %w", f.Source, err)
+	}
+	own, inside, err := below(c.output, source)
 	if err != nil {
 		return err
 	}
-	if inside {
+	if inside && wanted.all() && !wanted.excludes(own) {
 		return fmt.Errorf("%s: the bundle itself would be written to this folder: pack the subfolders separately, or write the bundle elsewhere", f.Source)
 	}
-	return filepath.WalkDir(source, func(file string, d fs.DirEntry, err error) error {
+	found := false
+	err = filepath.WalkDir(source, func(file string, d fs.DirEntry, err error) error {
 		if err != nil {
 			return err
 		}
@@ -107,9 +130,18 @@ func (c *collector) folder(f File, source, where string) error {
 		}
 		name := path.Join(where, filepath.ToSlash(rel))
 		origin := filepath.Join(f.Source, rel)
-		if name == "." {
+		if inside && d.IsDir() && filepath.ToSlash(rel) == own {
+			return fs.SkipDir // a pattern does not mean earlier bundles
+		}
+		if rel != "." {
+			if has, err := wanted.has(filepath.ToSlash(rel), d.IsDir()); !has {
+				return err
+			}
+		}
+		if name == "." || rel == "." && len(f.Include) > 0 {
 			return nil
 		}
+		found = found || rel != "."
 		if strings.ContainsAny(name, "\\\x00\n") {
 			c.errs = append(c.errs, fmt.Errorf("%q: a name with a backslash or line break is not portable: rename it", origin))
 			return nil
@@ -134,6 +166,10 @@ func (c *collector) folder(f File, source, where string) error {
 		}
 		return nil
 	})
+	if err == nil && !found && len(f.Include) > 0 {
+		return fmt.Errorf("%s: no file of the folder matches %s", f.Source, strings.Join(f.Include, ", "))
+	}
+	return err
 }
 
 // regular adds one file.
@@ -193,24 +229,24 @@ func cleanPath(p string) (string, error) {
 	return path.Clean(strings.TrimLeft(p, "/")), nil
 }
 
-// isBelow reports whether file is in the folder dir or below it.
-func isBelow(file, dir string) (bool, error) {
+// below returns the folder of file as a path below the folder dir, and whether it is dir or below it.
+func below(file, dir string) (string, bool, error) {
 	parent, err := filepath.Abs(filepath.Dir(file))
 	if err != nil {
-		return false, err
+		return "", false, err
 	}
 	if resolved, err := filepath.EvalSymlinks(parent); err == nil { // else it does not exist yet
 		parent = resolved
 	}
 	dir, err = filepath.Abs(dir)
 	if err != nil {
-		return false, err
+		return "", false, err
 	}
 	rel, err := filepath.Rel(dir, parent)
 	if err != nil { // on another drive
-		return false, nil
+		return "", false, nil
 	}
-	return rel != ".." && !strings.HasPrefix(rel, ".."+string(filepath.Separator)), nil
+	return filepath.ToSlash(rel), filepath.IsLocal(rel), nil
 }
 
 // goMode accepts permissions in both forms: those of chmod (04755), and Go's own bits.

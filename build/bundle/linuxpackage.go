@@ -229,6 +229,12 @@ func ownedFolders(b *bundle) (map[string]bool, error) {
 		}
 	}
 	for _, f := range b.files {
+		if f.Folder {
+			owned["/"+strings.Trim(path.Clean(f.Path), "/")] = true
+		}
+		if f.Folder || f.Link != "" {
+			continue
+		}
 		if info, err := os.Stat(f.Source); err != nil {
 			return nil, err
 		} else if !info.IsDir() {

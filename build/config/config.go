@@ -175,18 +175,20 @@ type Bundle struct {
 	Name      string        `yaml:"name" doc:"default: the project"`
 	Platforms []v1.Platform `yaml:"platforms" doc:"default: all platforms of the project"`
 	// Formats is empty if slipway.yaml names none, since the default differs by platform.
-	Formats []string     `yaml:"formats" enum:"tar.gz zip deb rpm" doc:"tar.gz, zip, deb, rpm; default: tar.gz, and zip for windows"`
+	Formats []string     `yaml:"formats" enum:"tar.gz tgz zip deb rpm" doc:"tar.gz, tgz, zip, deb, rpm; default: tar.gz, and zip for windows"`
 	Files   []BundleFile `yaml:"files" required:"true" doc:"files and folders of the bundle"`
 	Package PackageInfo  `yaml:"package" doc:"metadata of deb and rpm packages"`
 }
 
 // A BundleFile is one file, or all files below a folder, of a bundle.
 type BundleFile struct {
-	Source string `yaml:"source" json:"source" required:"true" expand:"platform name" doc:"file or folder, relative to slipway.yaml"`
-	// Path is the last element of Source by default.
-	Path   string `yaml:"path" json:"path,omitempty" expand:"platform name" doc:"path in the bundle (absolute for deb and rpm); default: the last element of source"`
-	Mode   string `yaml:"mode" json:"mode,omitempty" doc:"octal mode; default: 0755 for files in dist/bin, else 0644"`
-	Config bool   `yaml:"config" json:"config,omitempty" doc:"deb and rpm: a configuration file that an upgrade keeps"`
+	Source string `yaml:"source" json:"source,omitempty" expand:"platform name" doc:"file, folder or pattern (*, **), relative to slipway.yaml; of a symlink: its target"`
+	// Path is the last element of Source by default, and the root for a pattern.
+	Path    string   `yaml:"path" json:"path,omitempty" expand:"platform name" doc:"path in the bundle (absolute for packages), of a pattern that of the folder where it begins; default: the last element of source, or the root"`
+	Type    string   `yaml:"type" json:"type,omitempty" enum:"dir symlink" doc:"dir: an empty folder; symlink: a link to source; default: what source is"`
+	Exclude []string `yaml:"exclude" json:"exclude,omitempty" expand:"platform name" doc:"patterns (*, **, !) of what is left out, by the path below source"`
+	Mode    string   `yaml:"mode" json:"mode,omitempty" doc:"octal mode; default: 0755 for files in dist/bin, else 0644"`
+	Config  bool     `yaml:"config" json:"config,omitempty" doc:"deb and rpm: a configuration file that an upgrade keeps"`
 }
 
 // PackageInfo is the metadata of deb and rpm packages.

@@ -17,6 +17,7 @@ import (
 	"github.com/slipway-build/slipway/build/compile"
 	"github.com/slipway-build/slipway/build/config/expression"
 	"github.com/slipway-build/slipway/images"
+	"github.com/slipway-build/slipway/internal/glob"
 	"github.com/slipway-build/slipway/internal/suggest"
 	"github.com/slipway-build/slipway/progress"
 )
@@ -281,22 +282,60 @@ func (v *validator) packages(at string, b *Bundle) {
 }
 
 func (v *validator) bundleFile(at string, f *BundleFile, packages bool) {
-	if f.Source != "" {
+	base := path.Base(f.Source)
+	switch {
+	case f.Type == "dir":
+		base = ""
+		for _, key := range []string{"source", "exclude", "config"} {
+			if v.given(at + "." + key) {
+				v.wrong(at+"."+key, "type: dir is an empty folder: remove this key, or type")
+			}
+		}
+		if f.Path == "" && !v.reportedBelow(at) {
+			v.wrong(at, "missing path of the folder in the bundle")
+		}
+	case f.Source == "" && !v.reportedBelow(at):
+		v.wrong(at, `missing key "source": file or folder, relative to slipway.yaml`)
+	case f.Type == "symlink":
+		for _, key := range []string{"exclude", "mode", "config"} {
+			if v.given(at + "." + key) {
+				v.wrong(at+"."+key, "a symlink has only source and path: remove this key, or type")
+			}
+		}
+		if f.Path == "" && !v.reportedBelow(at) {
+			v.wrong(at, "missing path of the symlink in the bundle; source is its target")
+		}
+	case f.Source != "":
+		folder, pattern := glob.Split(placeholders.Replace(f.Source))
 		v.inside(at+".source", f.Source)
+		if pattern != "" {
+			base = "."
+			if _, err := glob.New(pattern); err != nil {
+				v.wrong(at+".source", "%v", err)
+			} else if folder == "." && strings.HasPrefix(pattern, "**") {
+				v.wrong(at+".source", "%q: want a pattern that begins with a folder or a name, since it would look into all folders of the project", f.Source)
+			}
+		}
 	}
+	v.bundlePath(at, f, base, packages)
+	v.patterns(at+".exclude", f.Exclude)
+	if f.Mode != "" && !modeShape.MatchString(f.Mode) {
+		v.wrong(at+".mode", "%q: want an octal mode, such as 0755", f.Mode)
+	}
+}
+
+// bundlePath checks the path of a file in its bundle, and fills in the default.
+func (v *validator) bundlePath(at string, f *BundleFile, base string, packages bool) {
 	switch inside := strings.TrimPrefix(f.Path, "/"); {
+	case f.Path == "" && (f.Type != "" || f.Source == ""):
 	case f.Path == "" && packages:
 		v.wrong(at, "files of deb and rpm need a path, such as /usr/bin/%s", path.Base(f.Source))
-	case f.Path == "" && f.Source != "":
-		f.Path = path.Base(filepath.ToSlash(f.Source))
 	case f.Path == "":
+		f.Path = base
 	case packages && !path.IsAbs(f.Path):
 		v.wrong(at+".path", "%q: want an absolute path, such as /usr/bin/%s, for deb and rpm", f.Path, path.Base(f.Path))
 	case strings.Contains(f.Path, `\`) || inside != "" && !filepath.IsLocal(inside):
 		v.wrong(at+".path", "%q: want a path with slashes that stays inside the bundle", f.Path)
-	}
-	if f.Mode != "" && !modeShape.MatchString(f.Mode) {
-		v.wrong(at+".mode", "%q: want an octal mode, such as 0755", f.Mode)
 	}
 }
 

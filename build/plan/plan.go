@@ -424,7 +424,7 @@ func (p *planner) bundles() {
 			vars := p.vars(platform, "", map[string]string{"NAME": b.Name})
 			step := BundleStep{Name: b.Name, Platform: images.Platform{Platform: platform}, Package: b.Package}
 			for _, f := range b.Files {
-				f.Source, f.Path = expression.Expand(f.Source, vars), expression.Expand(f.Path, vars)
+				f.Source, f.Path, f.Exclude = expression.Expand(f.Source, vars), expression.Expand(f.Path, vars), expandSome(f.Exclude, vars)
 				step.Files = append(step.Files, f)
 			}
 			formats := b.Formats

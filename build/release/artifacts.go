@@ -1,6 +1,7 @@
 package release
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -9,7 +10,6 @@ import (
 	"maps"
 	"os"
 	"path"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -21,7 +21,7 @@ import (
 	"github.com/slipway-build/slipway/build/output"
 	"github.com/slipway-build/slipway/build/plan"
 	"github.com/slipway-build/slipway/build/version"
-	"github.com/slipway-build/slipway/images"
+	"github.com/slipway-build/slipway/internal/glob"
 	"github.com/slipway-build/slipway/internal/parallel"
 )
 
@@ -120,8 +120,10 @@ func (r *Release) bundle(ctx context.Context, step plan.BundleStep) error {
 		errs  []error
 	)
 	for _, f := range step.Files {
-		errs = append(errs, r.Config.CheckInside(f.Source))
-		files = append(files, bundle.File{Source: r.path(f.Source), Path: bundlePath(f), Mode: bundleMode(f), Config: f.Config})
+		if f.Type == "" {
+			errs = append(errs, r.Config.CheckInside(f.Source))
+		}
+		files = append(files, r.bundleFile(f))
 	}
 	key, err := r.bundleKey(ctx, step, files)
 	if err := errors.Join(append(errs, err)...); err != nil {
@@ -154,12 +156,24 @@ func (r *Release) bundle(ctx context.Context, step plan.BundleStep) error {
 	return nil
 }
 
-// bundlePath returns the path of a file in a bundle.
-func bundlePath(f config.BundleFile) string {
-	if f.Path == "" {
-		return path.Base(f.Source)
+// bundleFile returns a file of a bundle with its place on disk.
+func (r *Release) bundleFile(f config.BundleFile) bundle.File {
+	file := bundle.File{Path: cmp.Or(f.Path, path.Base(f.Source)), Exclude: f.Exclude, Config: f.Config}
+	switch f.Type {
+	case "dir":
+		file.Folder, file.Mode = true, config.Mode(f.Mode)
+		return file
+	case "symlink":
+		file.Link = f.Source
+		return file
 	}
-	return f.Path
+	file.Source, file.Mode = r.path(f.Source), bundleMode(f)
+	// A name with brackets may also be that of a file.
+	if _, err := os.Lstat(file.Source); err != nil && glob.IsPattern(f.Source) {
+		folder, pattern := glob.Split(f.Source)
+		file.Source, file.Include = r.path(folder), []string{pattern}
+	}
+	return file
 }
 
 // bundleMode returns the mode of a file: that of slipway.yaml, or else 0755 for binaries and 0644 for others.
@@ -179,46 +193,25 @@ func (r *Release) bundleKey(ctx context.Context, step plan.BundleStep, files []b
 		content []string
 		errs    []error
 	)
-	sources := make([]string, 0, len(files)+len(step.Package.Scripts))
-	for _, f := range files {
-		sources = append(sources, f.Source)
-	}
+	packed, err := bundle.Contents(r.path("dist/artifacts/bundle"), files)
+	errs = append(errs, err)
 	for _, name := range slices.Sorted(maps.Keys(step.Package.Scripts)) {
-		sources = append(sources, r.path(step.Package.Scripts[name]))
+		packed = append(packed, bundle.Content{Source: r.path(step.Package.Scripts[name])})
 	}
-	for _, source := range sources {
-		// The bundle follows a source that is a symlink.
-		if resolved, err := filepath.EvalSymlinks(source); err == nil {
-			source = resolved
-		}
-		err := filepath.WalkDir(source, func(file string, d fs.DirEntry, err error) error {
-			if err != nil || d.IsDir() {
-				return err
-			}
-			info, err := d.Info()
+	for _, c := range packed {
+		id := c.Link
+		if c.Source != "" {
+			info, err := os.Stat(c.Source)
 			if err != nil {
-				return err
+				errs = append(errs, err)
+				continue
 			}
-			id := ""
-			switch info.Mode().Type() {
-			case 0:
-				digest, err := r.bench.Cache.FileDigest(ctx, file, info)
-				if err != nil {
-					return err
-				}
-				id = digest.String()
-			case fs.ModeSymlink:
-				if id, err = os.Readlink(file); err != nil {
-					return err
-				}
-			default:
-				return fmt.Errorf("not a file, folder or symbolic link: %s", file)
-			}
-			// Quote names, since JSON replaces bytes that are not UTF-8.
-			content = append(content, strconv.Quote(file), images.ContextMode(info.Mode()).String(), strconv.Quote(id))
-			return nil
-		})
-		errs = append(errs, err)
+			digest, err := r.bench.Cache.FileDigest(ctx, c.Source, info)
+			errs = append(errs, err)
+			id = digest.String()
+		}
+		// Quote names, since JSON replaces bytes that are not UTF-8.
+		content = append(content, strconv.Quote(c.Path), c.Mode.String(), strconv.Quote(id))
 	}
 	if err := errors.Join(errs...); err != nil {
 		return "", err

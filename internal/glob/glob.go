@@ -47,19 +47,26 @@ func New(patterns ...string) (*Set, error) {
 	return s, nil
 }
 
-// isPattern reports whether a path may stand for several.
-func isPattern(path string) bool { return strings.ContainsAny(path, special) }
+// IsPattern reports whether a path may stand for several.
+func IsPattern(path string) bool { return strings.ContainsAny(path, special) }
 
 // base returns the path up to its first element that is a pattern; "." if that is the first.
 func base(pattern string) string {
 	var literal []string
 	for element := range strings.SplitSeq(pattern, "/") {
-		if isPattern(element) {
+		if IsPattern(element) {
 			break
 		}
 		literal = append(literal, element)
 	}
 	return path.Clean(strings.Join(literal, "/"))
+}
+
+// Split returns the folder where a pattern begins, and the pattern below it.
+func Split(pattern string) (folder, below string) {
+	pattern = path.Clean(pattern)
+	folder = base(pattern)
+	return folder, strings.TrimPrefix(strings.TrimPrefix(pattern, folder), "/")
 }
 
 // Has reports whether s selects a path.
