@@ -50,6 +50,7 @@ func (v *validator) validate() {
 	v.images()
 	v.airgap()
 	v.bundles()
+	v.needs()
 	v.publish()
 }
 

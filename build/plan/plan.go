@@ -74,6 +74,8 @@ type ImageStep struct {
 	Format  images.Format `json:"format"`
 	// Modes are the modes of files of contexts; empty is images.NormalModes.
 	Modes images.Modes `json:"modes,omitempty"`
+	// Needs are the artifacts that are made before; see Plan.ArchivesFor and Plan.BundlesFor.
+	Needs config.Needs `json:"needs,omitzero"`
 	config.EngineOpts
 	Hooks
 }
@@ -178,6 +180,7 @@ func New(config *config.Config, filter Filter) (*Plan, error) {
 	planner.images()
 	planner.archives()
 	planner.bundles()
+	planner.needs()
 	planner.checksums()
 	planner.distinctNames()
 	return planner.plan, errors.Join(planner.errs...)
@@ -404,6 +407,7 @@ func (p *planner) image(image config.Image, variant config.Variant, platform v1.
 		Format: images.Format{MediaTypes: image.Format.MediaTypes,
 			Compression: images.Compression{Algorithm: image.Format.Compression, Level: image.Format.Level}},
 		Modes:      images.Modes(image.Modes),
+		Needs:      image.Needs,
 		EngineOpts: image.EngineOpts, Hooks: hooks(image.Name+" for "+images.FormatPlatform(platform), image.Hooks, vars),
 	}
 	step.CacheFrom, step.CacheTo = expandSome(image.CacheFrom, vars), expandSome(image.CacheTo, vars)

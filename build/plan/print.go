@@ -37,6 +37,7 @@ func (p *Plan) Select(s Selection) *Plan {
 	if !has("package", "bundles") {
 		out.Bundles = nil
 	}
+	out.addNeeded(p)
 	if s.Verb != "package" {
 		out.Checksums = nil
 	}

@@ -61,6 +61,24 @@ binaries:
 	}
 }
 
+// TestDockerfileOfTheRepository builds a Dockerfile that copies a binary from a path in the repository, as RKE2's does: a
+// hook of the image puts it there.
+func TestDockerfileOfTheRepository(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("its hook is for sh")
+	}
+	r := makeRelease(t)
+	testfile.Write(t, filepath.Join(r.dir, "Dockerfile"), "FROM scratch\nCOPY bin/acme /bin/\n")
+	r.configure(`    contexts: {bin: "dist/bin/${PLATFORM}"}`, `    before: [{shell: "mkdir -p bin; cp dist/bin/linux-amd64/acme bin/", inputs: [dist/bin/linux-amd64/acme], outputs: [bin/acme]}]`)
+	r.configure("{platforms: [linux/amd64, linux/arm64, windows/amd64], dockerfile", "{platforms: [linux/amd64], dockerfile")
+	r.configure("    windows: {images: [acme-runtime], platforms: [windows/amd64]}\n", "")
+	r.configure("core: {images: [acme-runtime]}", "core: {images: [acme-runtime], platforms: [linux/amd64]}")
+	b := r.run("build", "images")
+	if got := r.paths(b, "acme-runtime:v1.2.3-acme1-linux-amd64"); !slices.Equal(got, []string{"bin", "bin/acme"}) {
+		t.Errorf("the image has %q", got)
+	}
+}
+
 // TestFetch makes an image of a file that was fetched and unpacked.
 func TestFetch(t *testing.T) {
 	r := makeRelease(t)

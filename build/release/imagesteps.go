@@ -17,22 +17,15 @@ import (
 	"github.com/slipway-build/slipway/build/workbench"
 	"github.com/slipway-build/slipway/images"
 	"github.com/slipway-build/slipway/images/assemble"
-	"github.com/slipway-build/slipway/internal/parallel"
+	"github.com/slipway-build/slipway/internal/glob"
 )
 
-// buildImages makes the images and indexes of the plan, and the binaries in them.
+// buildImages makes the images and indexes of the plan, and the binaries and artifacts in them.
 func (r *Release) buildImages(ctx context.Context) error {
-	if _, err := r.compile(ctx, r.readByImages()); err != nil {
-		return err
-	}
-	if err := r.runHooks(ctx, hooksOf(r.Plan.Images, func(s plan.ImageStep) []plan.HookStep { return s.Before })); err != nil {
-		return err
-	}
-	if err := parallel.Each(ctx, len(r.Plan.Images), r.options.Jobs, func(i int) error {
-		_, err := r.image(ctx, r.Plan.Images[i])
-		return err
-	}); err != nil {
-		return err
+	for _, stage := range r.Plan.Stages() {
+		if err := r.buildStage(ctx, stage); err != nil {
+			return err
+		}
 	}
 	// In the plan, indexes of Windows versions come before those that contain them.
 	for _, step := range r.Plan.Indexes {
@@ -103,18 +96,28 @@ func (r *Release) buildContext(step plan.ImageStep) images.BuildContext {
 	}
 }
 
-// readByImages returns the binaries that the images of the plan may contain. Those are all if a Dockerfile cannot be
-// read yet, for instance because it names a frontend.
-func (r *Release) readByImages() []plan.BinaryStep {
+// readByImages returns the binaries that images may contain, and those that hooks before them name as inputs. Those are
+// all if a Dockerfile cannot be read yet, for instance because it names a frontend.
+func (r *Release) readByImages(steps []plan.ImageStep) []plan.BinaryStep {
 	var all assemble.Reads
-	for _, step := range r.Plan.Images {
+	for _, step := range steps {
 		reads, err := assemble.New(assemble.Options{}).Reads(r.buildContext(step))
 		if err != nil {
 			return r.Plan.Binaries
 		}
 		all = append(all, reads...)
 	}
-	return slices.DeleteFunc(slices.Clone(r.Plan.Binaries), func(s plan.BinaryStep) bool { return !all.Has(r.path(s.Output)) })
+	var inputs []string
+	for _, h := range hooksOf(steps, func(s plan.ImageStep) []plan.HookStep { return s.Before }) {
+		inputs = append(inputs, h.Inputs...)
+	}
+	hooked, err := glob.New(inputs...)
+	if err != nil {
+		return r.Plan.Binaries
+	}
+	return slices.DeleteFunc(slices.Clone(r.Plan.Binaries), func(s plan.BinaryStep) bool {
+		return !all.Has(r.path(s.Output)) && !hooked.Has(s.Output)
+	})
 }
 
 // givenEpoch returns the time of a release. It is zero if neither a commit nor the environment states it; then a

@@ -199,7 +199,7 @@ func (r *Release) run(ctx context.Context, s plan.Selection) error {
 func (r *Release) Selected(s plan.Selection) *plan.Plan {
 	out := r.Plan.Select(s)
 	if out.Binaries == nil && s.MakesImages() {
-		out.Binaries = r.readByImages()
+		out.Binaries = r.readByImages(r.Plan.Images)
 	}
 	return out
 }
