@@ -82,7 +82,7 @@ var packages = map[string][]string{
 	"images/airgap/pack": {"images", "images/airgap", "images/airgap/format", "images/airgap/pack/arrange",
 		"images/airgap/pack/frame", "images/store", "internal/atomicfile", "internal/fileop", "internal/regular",
 		"internal/streams", "progress"},
-	"images/airgap/pack/frame": {"images/airgap/format", "images/store", "images/zstd", "internal/sniff", "internal/streams",
+	"images/airgap/pack/frame": {"images", "images/airgap/format", "images/store", "images/zstd", "internal/sniff", "internal/streams",
 		"progress"},
 	"images/airgap/pack/arrange": {"images/airgap/format", "images/airgap/pack/frame", "images/store", "internal/gearhash",
 		"progress"},

@@ -9,12 +9,20 @@ import (
 // A Format pins what a builder would else choose by its own version: the media
 // types of manifest, config and layers, and how layers are compressed.
 type Format struct {
-	// MediaTypes is "oci" (or empty) or "docker". They are never mixed in one
-	// image.
-	MediaTypes string
+	// MediaTypes are never mixed in one image.
+	MediaTypes MediaTypes
 	// Compression is how new layers are compressed.
 	Compression Compression
 }
+
+// MediaTypes says whose media types an image has. The empty MediaTypes are OCI's.
+type MediaTypes string
+
+// The media types that Docker and OCI define.
+const (
+	OCIMediaTypes    MediaTypes = "oci"
+	DockerMediaTypes MediaTypes = "docker"
+)
 
 // A Compression is an algorithm and its level.
 type Compression struct {
@@ -28,9 +36,9 @@ type Compression struct {
 // Validate says what no image can be written as.
 func (f Format) Validate() error {
 	switch f.MediaTypes {
-	case "", "oci", "docker":
+	case "", OCIMediaTypes, DockerMediaTypes:
 	default:
-		return fmt.Errorf("media types %q: want oci or docker", f.MediaTypes)
+		return fmt.Errorf("media types %q: want %s or %s", string(f.MediaTypes), OCIMediaTypes, DockerMediaTypes)
 	}
 	c := f.Compression
 	most := map[string]int{"": 9, "gzip": 9, "zstd": 22, "none": 0}
@@ -40,7 +48,7 @@ func (f Format) Validate() error {
 		return fmt.Errorf("compression %q: want gzip, zstd or none", c.Algorithm)
 	case c.Level < 0 || c.Level > limit:
 		return fmt.Errorf("%s level %d: want 1 to %d", c.Algorithm, c.Level, limit)
-	case c.Algorithm == "zstd" && f.MediaTypes == "docker":
+	case c.Algorithm == "zstd" && f.MediaTypes == DockerMediaTypes:
 		return fmt.Errorf("zstd layers need oci media types: not every reader knows one of Docker's for them")
 	}
 	return nil
@@ -48,7 +56,7 @@ func (f Format) Validate() error {
 
 // Config is the media type of an image config.
 func (f Format) Config() types.MediaType {
-	if f.MediaTypes == "docker" {
+	if f.MediaTypes == DockerMediaTypes {
 		return types.DockerConfigJSON
 	}
 	return types.OCIConfigJSON
@@ -56,7 +64,7 @@ func (f Format) Config() types.MediaType {
 
 // Manifest is the media type of a manifest.
 func (f Format) Manifest() types.MediaType {
-	if f.MediaTypes == "docker" {
+	if f.MediaTypes == DockerMediaTypes {
 		return types.DockerManifestSchema2
 	}
 	return types.OCIManifestSchema1

@@ -80,7 +80,7 @@ func (f Format) LayerLike(have types.MediaType) (types.MediaType, error) {
 
 // layerOf is f's media type for a layer like t.
 func (f Format) layerOf(t layerType) (types.MediaType, bool) {
-	t.docker = f.MediaTypes == "docker"
+	t.docker = f.MediaTypes == DockerMediaTypes
 	for m, other := range layerTypes {
 		if other == t {
 			return m, true

@@ -38,7 +38,7 @@ func TestLayerTypes(t *testing.T) {
 		if got := images.IsForeignLayer(c.is); got != c.foreign {
 			t.Errorf("%s: foreign %t, want %t", c.is, got, c.foreign)
 		}
-		for format, want := range map[string]types.MediaType{"oci": c.oci, "docker": c.dockers} {
+		for format, want := range map[images.MediaTypes]types.MediaType{images.OCIMediaTypes: c.oci, images.DockerMediaTypes: c.dockers} {
 			got, err := images.Format{MediaTypes: format}.LayerLike(c.is)
 			if got != want || (err != nil) != (want == "" && c.is != "") {
 				t.Errorf("%s as %s: %q, %v; want %q", c.is, format, got, err, want)

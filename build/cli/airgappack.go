@@ -55,10 +55,10 @@ is written.`,
 	f := c.Flags()
 	f.StringArrayVarP(&pack.lists, "file", "f", nil, "image list: one reference per line, # starts a comment; - is standard input")
 	f.StringArrayVarP(&pack.job.Outputs, "output", "o", nil, "archive to write: .tar, .tar.zst or .tar.gz")
-	f.StringVar(&pack.job.Layers, "layers", "uncompressed", "uncompressed, or original to keep the registry's digests, including those of indexes")
+	f.StringVar((*string)(&pack.job.Layers), "layers", string(images.UncompressedLayers), "uncompressed, or original to keep the registry's digests, including those of indexes")
 	f.StringVar(&pack.split, "split", "", "split the archive into parts of at most this size, such as 1900MB, called FILE.part001 and so on; cat joins them, and all airgap commands read them directly")
 	f.BoolVar(&pack.dryRun, "dry-run", false, "look up all images, print what would be fetched and how much disk space it takes, and write nothing")
-	f.StringVar(&pack.job.Level, "level", "best", "zstd level: fastest, default, better or best")
+	f.StringVar((*string)(&pack.job.Level), "level", string(images.BestZstd), "zstd level: fastest, default, better or best")
 	return c
 }
 

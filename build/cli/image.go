@@ -82,7 +82,7 @@ on this machine's architecture.`,
 	f.StringArrayVarP(&job.Outputs, "output", "o", nil, "oci:DIR, docker:FILE.tar[.zst|.gz] or push (to every -t)")
 	f.BoolVar(&p.settings.NoCache, "no-cache", false, "rebuild without using the cache")
 	f.StringVar((*string)(&job.Modes), "modes", string(images.NormalModes), "file modes in contexts: normal (0755 or 0644), or keep the modes on disk")
-	f.StringVar(&job.Format.MediaTypes, "media-types", "oci", "oci or docker")
+	f.StringVar((*string)(&job.Format.MediaTypes), "media-types", string(images.OCIMediaTypes), "oci or docker")
 	f.StringVar(&job.Format.Compression.Algorithm, "compression", "gzip", "compression of new layers: gzip, zstd or none")
 	f.IntVar(&job.Format.Compression.Level, "compression-level", 0, "compression level: 1 to 9 for gzip (default 6), 1 to 22 for zstd (default 3)")
 	return c

@@ -129,9 +129,9 @@ type Variant struct {
 
 // Format is the media types and the compression of an image; see images.Format.
 type Format struct {
-	MediaTypes  string `yaml:"media-types" enum:"oci docker" doc:"oci (default) or docker"`
-	Compression string `yaml:"compression" enum:"gzip zstd none" doc:"gzip (default), zstd or none"`
-	Level       int    `yaml:"level" doc:"compression level; default: gzip 6, zstd 3"`
+	MediaTypes  images.MediaTypes `yaml:"media-types" enum:"oci docker" doc:"oci (default) or docker"`
+	Compression string            `yaml:"compression" enum:"gzip zstd none" doc:"gzip (default), zstd or none"`
+	Level       int               `yaml:"level" doc:"compression level; default: gzip 6, zstd 3"`
 }
 
 // A RegistryAccess says how one registry is reached.
@@ -146,11 +146,11 @@ type RegistryAccess struct {
 
 // Airgap are the options of all archives, and the lists of the images in them.
 type Airgap struct {
-	Formats []string        `yaml:"formats" enum:"tar.zst tar.gz tar" doc:"tar.zst, tar.gz, tar; default: the first two"`
-	Layers  string          `yaml:"layers" enum:"uncompressed original" doc:"uncompressed (default), or original to keep the registry's bytes and digests"`
-	Level   string          `yaml:"level" enum:"fastest default better best" doc:"zstd level: fastest, default, better or best (default)"`
-	Split   string          `yaml:"split" doc:"maximum size of a file, such as 1900MB for a GitHub release; larger archives are split into parts"`
-	Lists   map[string]List `yaml:"lists" doc:"content of the archives; the list called images adds no suffix to the name of its archive"`
+	Formats []string             `yaml:"formats" enum:"tar.zst tar.gz tar" doc:"tar.zst, tar.gz, tar; default: the first two"`
+	Layers  images.ArchiveLayers `yaml:"layers" enum:"uncompressed original" doc:"uncompressed (default), or original to keep the registry's bytes and digests"`
+	Level   images.ZstdLevel     `yaml:"level" enum:"fastest default better best" doc:"zstd level: fastest, default, better or best (default)"`
+	Split   string               `yaml:"split" doc:"maximum size of a file, such as 1900MB for a GitHub release; larger archives are split into parts"`
+	Lists   map[string]List      `yaml:"lists" doc:"content of the archives; the list called images adds no suffix to the name of its archive"`
 }
 
 // A List is the images of one archive: those of the project first, then those of the file, in order, then those of the

@@ -69,7 +69,7 @@ func (v *validator) engineFiles(path string, o EngineOpts) {
 }
 
 func (v *validator) format(path string, f *Format) {
-	f.MediaTypes, f.Compression = cmp.Or(f.MediaTypes, "oci"), cmp.Or(f.Compression, "gzip")
+	f.MediaTypes, f.Compression = cmp.Or(f.MediaTypes, images.OCIMediaTypes), cmp.Or(f.Compression, "gzip")
 	format := images.Format{MediaTypes: f.MediaTypes, Compression: images.Compression{Algorithm: f.Compression, Level: f.Level}}
 	if err := format.Validate(); err != nil {
 		v.wrong(path, "%v", err)
@@ -161,7 +161,7 @@ func (v *validator) airgap() {
 		a.Formats = []string{"tar.zst", "tar.gz"}
 	}
 	v.once("airgap.formats", a.Formats)
-	a.Layers, a.Level = cmp.Or(a.Layers, "uncompressed"), cmp.Or(a.Level, "best")
+	a.Layers, a.Level = cmp.Or(a.Layers, images.UncompressedLayers), cmp.Or(a.Level, images.BestZstd)
 	if a.Split != "" {
 		if _, err := progress.ParseBytes(a.Split); err != nil {
 			v.wrong("airgap.split", "%v", err)

@@ -94,14 +94,14 @@ type IndexStep struct {
 // An ArchiveStep writes the images of a list, for one platform, to one archive
 // in several formats.
 type ArchiveStep struct {
-	List     string          `json:"list"`
-	Platform images.Platform `json:"platform"`
-	Windows  string          `json:"windows,omitempty"`
-	Images   []ArchiveImage  `json:"images"`
-	Outputs  []string        `json:"outputs"`
-	Text     string          `json:"text"`
-	Layers   string          `json:"layers"`
-	Level    string          `json:"level"`
+	List     string               `json:"list"`
+	Platform images.Platform      `json:"platform"`
+	Windows  string               `json:"windows,omitempty"`
+	Images   []ArchiveImage       `json:"images"`
+	Outputs  []string             `json:"outputs"`
+	Text     string               `json:"text"`
+	Layers   images.ArchiveLayers `json:"layers"`
+	Level    images.ZstdLevel     `json:"level"`
 	// Split is the limit of the size of one file, in bytes; 0 is no limit.
 	Split int64 `json:"split,omitempty"`
 }

@@ -194,18 +194,19 @@ func archiveKey(step plan.ArchiveStep, content []pack.Image) (string, error) {
 		Index *v1.Hash `json:",omitempty"`
 	}
 	key := struct {
-		Version       int
-		Layers, Level string
-		Split         int64
-		Images        []packed
-	}{archiveVersion, cmp.Or(step.Layers, "uncompressed"), cmp.Or(step.Level, "best"), step.Split, nil}
+		Version int
+		Layers  images.ArchiveLayers
+		Level   images.ZstdLevel
+		Split   int64
+		Images  []packed
+	}{archiveVersion, cmp.Or(step.Layers, images.UncompressedLayers), cmp.Or(step.Level, images.BestZstd), step.Split, nil}
 	for _, c := range content {
 		d, err := c.Image.Digest()
 		if err != nil {
 			return "", err
 		}
 		p := packed{spell(c.Names), d, c.Own, nil}
-		if c.Index != nil && step.Layers == "original" {
+		if c.Index != nil && step.Layers == images.OriginalLayers {
 			h, err := c.Index.Digest()
 			if err != nil {
 				return "", err

@@ -48,7 +48,7 @@ func checkEntryPlatform(t *testing.T, image v1.Image, platform v1.Platform, inIn
 			t.Fatal(err)
 		}
 		if _, err := pack.Write(t.Context(), w.Cache, []pack.Image{{Names: []name.Reference{ref}, Image: image, Platform: platform}},
-			[]pack.Output{{Path: file}}, pack.Options{Layers: layers}); err != nil {
+			[]pack.Output{{Path: file}}, pack.Options{Layers: images.ArchiveLayers(layers)}); err != nil {
 			t.Fatal(err)
 		}
 		sources = append(sources, "docker-archive:"+file+":example.com/acme/app:v1")

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
-	"slices"
 
 	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -24,9 +23,9 @@ type PackJob struct {
 	// Outputs end in .tar, .tar.zst or .tar.gz.
 	Outputs []string
 	// Split limits the size of one file, in bytes; 0 is no limit.
-	Split int64
-	// Layers is uncompressed or original. Level is that of zstd.
-	Layers, Level string
+	Split  int64
+	Layers images.ArchiveLayers
+	Level  images.ZstdLevel
 }
 
 // A PackSource is an image to pack or to copy.
@@ -82,12 +81,7 @@ func (w *Workbench) preparePack(ctx context.Context, job PackJob) ([]pack.Image,
 		errs = append(errs, usage.Wrap(err))
 		outputs[i] = pack.Output{Path: path, Split: job.Split}
 	}
-	if !slices.Contains([]string{"", "uncompressed", "original"}, job.Layers) {
-		errs = append(errs, usage.Errorf("layers %q: want uncompressed or original", job.Layers))
-	}
-	if !slices.Contains([]string{"", "fastest", "default", "better", "best"}, job.Level) {
-		errs = append(errs, usage.Errorf("zstd level %q: want fastest, default, better or best", job.Level))
-	}
+	errs = append(errs, usage.Wrap(job.Layers.Validate()), usage.Wrap(job.Level.Validate()))
 	platform, err := w.onePlatform()
 	errs = append(errs, err)
 	if err := errors.Join(errs...); err != nil {

@@ -241,7 +241,7 @@ func (w *Workbench) gzipped(ctx context.Context, packed *airgap.PackedImage) (v1
 	}
 	format := images.Format{}
 	if manifest.MediaType == types.DockerManifestSchema2 {
-		format.MediaTypes = "docker"
+		format.MediaTypes = images.DockerMediaTypes
 	}
 	for _, wrong := range packed.FalselyPlain() {
 		progress.Warn(ctx, fmt.Sprintf("image %s of %s: %s: it is pushed as gzip, which changes the digest of the image", packed.ID, packed.Archive().Path(), wrong))

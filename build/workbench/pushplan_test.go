@@ -39,7 +39,7 @@ func packedImages(t *testing.T, layers string, lists ...[]string) []*airgap.Pack
 				Image: imagetest.Image(t, words[1], imagetest.Layer(t, imagetest.Files{"bin/app": words[2]}))})
 		}
 		file := filepath.Join(t.TempDir(), "a.tar")
-		if _, err := pack.Write(t.Context(), content, packed, []pack.Output{{Path: file}}, pack.Options{Layers: layers}); err != nil {
+		if _, err := pack.Write(t.Context(), content, packed, []pack.Output{{Path: file}}, pack.Options{Layers: images.ArchiveLayers(layers)}); err != nil {
 			t.Fatal(err)
 		}
 		a, err := airgap.Open(t.Context(), file)

@@ -354,7 +354,7 @@ func (c *DockerfileCase) option(t testing.TB, line string) {
 	case "dockerfile":
 		c.Build.Dockerfile = filepath.Join(c.Dir, filepath.FromSlash(value))
 	case "media-types":
-		c.Build.Format.MediaTypes = value
+		c.Build.Format.MediaTypes = images.MediaTypes(value)
 	case "compression":
 		c.Build.Format.Compression.Algorithm = value
 	case "modes":

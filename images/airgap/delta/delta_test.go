@@ -15,6 +15,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/slipway-build/slipway/images"
 	"github.com/slipway-build/slipway/images/airgap/pack"
 
 	"github.com/slipway-build/slipway/images/airgap/airgaptest"
@@ -93,7 +94,7 @@ func TestDeltaIsAsLargeAsTheLayerThatChanged(t *testing.T) {
 	const size = 1_500_000
 	for _, layers := range []string{"uncompressed", "original"} {
 		content := airgaptest.NewStore(t)
-		opts := pack.Options{Layers: layers, Level: "fastest"}
+		opts := pack.Options{Layers: images.ArchiveLayers(layers), Level: "fastest"}
 		old, new := airgaptest.Pack(t, content, release(t, 1, size), opts), airgaptest.Pack(t, content, release(t, 2, size), opts)
 		for codec := range old {
 			t.Run(layers+" "+string(codec), func(t *testing.T) {

@@ -85,7 +85,7 @@ func TestPackAndVerifyJudgeLayersAlike(t *testing.T) {
 					all := []pack.Image{{Names: []name.Reference{airgaptest.Ref(t, "acme/a:v1")}, Image: lying(t, format, blob, said)}}
 					dir := t.TempDir()
 					outputs := []pack.Output{{Path: filepath.Join(dir, "a.tar")}, {Path: filepath.Join(dir, "a.tar.gz")}, {Path: filepath.Join(dir, "a.tar.zst")}}
-					_, err := pack.Write(t.Context(), airgaptest.NewStore(t), all, outputs, pack.Options{Layers: layers, Level: "fastest"})
+					_, err := pack.Write(t.Context(), airgaptest.NewStore(t), all, outputs, pack.Options{Layers: images.ArchiveLayers(layers), Level: "fastest"})
 					readable := layers == "uncompressed" || form == "plain" ||
 						strings.HasSuffix(form, "gzip") && images.LayerCompression(said) != "none"
 					if layers == "original" && said == "" {

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/slipway-build/slipway/images"
 	"github.com/slipway-build/slipway/images/airgap"
 	"github.com/slipway-build/slipway/images/airgap/airgaptest"
 
@@ -129,7 +130,7 @@ func TestPackWarnsOfDigestsThatItDoesNotKeep(t *testing.T) {
 	for layers, want := range map[string]int{"uncompressed": 1, "original": 0} {
 		sink := &airgaptest.Warnings{}
 		path := filepath.Join(t.TempDir(), "a.tar")
-		_, err := pack.Write(progress.With(t.Context(), sink), airgaptest.NewStore(t), []pack.Image{airgaptest.Indexed(t, "acme/app:v1", false)}, []pack.Output{{Path: path}}, pack.Options{Layers: layers})
+		_, err := pack.Write(progress.With(t.Context(), sink), airgaptest.NewStore(t), []pack.Image{airgaptest.Indexed(t, "acme/app:v1", false)}, []pack.Output{{Path: path}}, pack.Options{Layers: images.ArchiveLayers(layers)})
 		if err != nil || len(sink.Said) != want || want > 0 && !strings.Contains(sink.Said[0], "acme/app@sha256:") {
 			t.Errorf("%s: airgaptest.Warnings %q, %v", layers, sink.Said, err)
 		}

@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
+	"github.com/slipway-build/slipway/images"
 	"github.com/slipway-build/slipway/images/airgap/format"
 	"github.com/slipway-build/slipway/images/airgap/pack/arrange"
 	"github.com/slipway-build/slipway/images/airgap/pack/frame"
@@ -46,13 +47,11 @@ type Output struct {
 
 // Options say how archives are written.
 type Options struct {
-	// Layers is "uncompressed" (or empty) or "original". Uncompressed layers are tars in the
-	// archive, because gzip inside zstd would not make it smaller. Configs, and so image IDs,
-	// stay as they are, and manifests are rewritten. Original manifests and layers are those of
-	// the registry, for nodes that pin digests or check signatures.
-	Layers string
-	// Level is the level of zstd: fastest, default, better, or best (or empty).
-	Level string
+	// Layers is the form of layers. For uncompressed ones, configs, and so image IDs, stay as they are,
+	// and manifests are rewritten. Original layers keep the manifests of the registry, for nodes that
+	// pin digests or check signatures.
+	Layers images.ArchiveLayers
+	Level  images.ZstdLevel
 	// Jobs is the number of frames that are made or written at a time; 0 is the number of cores.
 	// At most two zstd frames are compressed at a time, which bounds memory.
 	Jobs int
@@ -126,16 +125,13 @@ type packer struct {
 
 // newPacker checks the arguments of Write.
 func newPacker(content *store.Store, outputs []Output, opts Options) (*packer, error) {
-	p := &packer{content: content, outputs: outputs, original: opts.Layers == "original", jobs: opts.Jobs}
+	p := &packer{content: content, outputs: outputs, original: opts.Layers == images.OriginalLayers, jobs: opts.Jobs}
 	if p.jobs <= 0 {
 		p.jobs = runtime.GOMAXPROCS(0)
 	}
-	var errs []error
-	if opts.Layers != "" && opts.Layers != "uncompressed" && opts.Layers != "original" {
-		errs = append(errs, fmt.Errorf("layers %q: want uncompressed or original", opts.Layers))
-	}
+	errs := []error{opts.Layers.Validate()}
 	var err error
-	p.level, err = frame.ParseLevel(opts.Level)
+	p.level, err = frame.LevelOf(opts.Level)
 	errs = append(errs, err)
 	if len(outputs) == 0 {
 		errs = append(errs, errors.New("no archive to write was named"))

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/slipway-build/slipway/images"
 	"github.com/slipway-build/slipway/images/airgap"
 	"github.com/slipway-build/slipway/images/airgap/airgaptest"
 
@@ -186,7 +187,7 @@ func TestPackIsDeterministic(t *testing.T) {
 			warm := airgaptest.NewStore(t)
 			check := func(how string, content *store.Store, jobs int) {
 				t.Helper()
-				for codec, path := range airgaptest.Pack(t, content, all, pack.Options{Layers: layers, Jobs: jobs}) {
+				for codec, path := range airgaptest.Pack(t, content, all, pack.Options{Layers: images.ArchiveLayers(layers), Jobs: jobs}) {
 					got, err := os.ReadFile(path)
 					if err != nil {
 						t.Fatal(err)

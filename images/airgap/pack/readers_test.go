@@ -54,7 +54,7 @@ func readersCases(t *testing.T) []readersCase {
 	var cases []readersCase
 	for _, layers := range []string{"uncompressed", "original"} {
 		for system, all := range map[string][]pack.Image{"linux": airgaptest.GzipImages(t), "windows": windows} {
-			cases = append(cases, readersCase{layers + " " + system, all, airgaptest.Pack(t, airgaptest.NewStore(t), all, pack.Options{Layers: layers})})
+			cases = append(cases, readersCase{layers + " " + system, all, airgaptest.Pack(t, airgaptest.NewStore(t), all, pack.Options{Layers: images.ArchiveLayers(layers)})})
 		}
 	}
 	whole := []pack.Image{airgaptest.Indexed(t, "acme/app:v1", false)}

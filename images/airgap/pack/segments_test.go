@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-containerregistry/pkg/name"
 
+	"github.com/slipway-build/slipway/images"
 	"github.com/slipway-build/slipway/images/airgap"
 	"github.com/slipway-build/slipway/images/airgap/airgaptest"
 	"github.com/slipway-build/slipway/images/airgap/format"
@@ -143,7 +144,7 @@ func TestPackMakesOnlySegmentsAnewThatMayHaveChanged(t *testing.T) {
 func TestPackMakesNoSegmentOfADamagedBlob(t *testing.T) {
 	content, all := airgaptest.NewStore(t), airgaptest.Siblings(t, 3, -1)
 	path := filepath.Join(t.TempDir(), "a.tar.zst")
-	write := func(content *store.Store, level string) error {
+	write := func(content *store.Store, level images.ZstdLevel) error {
 		_, err := pack.Write(t.Context(), content, all, []pack.Output{{Path: path}}, pack.Options{Level: level})
 		return err
 	}

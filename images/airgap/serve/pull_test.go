@@ -22,7 +22,7 @@ import (
 // in them.
 func servedForms(t *testing.T, each func(t *testing.T, host string, all []pack.Image)) {
 	for _, layers := range []string{"uncompressed", "original"} {
-		for codec, path := range airgaptest.Pack(t, airgaptest.NewStore(t), airgaptest.GzipImages(t), pack.Options{Layers: layers}) {
+		for codec, path := range airgaptest.Pack(t, airgaptest.NewStore(t), airgaptest.GzipImages(t), pack.Options{Layers: images.ArchiveLayers(layers)}) {
 			t.Run(layers+" "+string(codec), func(t *testing.T) { each(t, serve(t, path), airgaptest.GzipImages(t)) })
 		}
 	}

@@ -50,7 +50,7 @@ func TestVerifyFindsNothingWrongWithWhatPackWrote(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for codec, path := range airgaptest.Pack(t, airgaptest.NewStore(t), all, pack.Options{Layers: layers}) {
+		for codec, path := range airgaptest.Pack(t, airgaptest.NewStore(t), all, pack.Options{Layers: images.ArchiveLayers(layers)}) {
 			t.Run(layers+" "+string(codec), func(t *testing.T) {
 				info, err := os.Stat(path)
 				if err != nil {

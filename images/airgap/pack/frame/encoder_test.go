@@ -31,7 +31,7 @@ func TestEncoderVersionsAreThoseOfGoMod(t *testing.T) {
 func TestEncodersLeaveNoTrace(t *testing.T) {
 	content := []byte(imagetest.Words(1, 3<<20))
 	for name, level := range levels {
-		t.Run(name, func(t *testing.T) {
+		t.Run(string(name), func(t *testing.T) {
 			enc, err := libraryEncoder(level)
 			if err != nil {
 				t.Fatal(err)

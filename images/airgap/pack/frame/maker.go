@@ -1,11 +1,12 @@
 package frame
 
 import (
+	"cmp"
 	"context"
-	"fmt"
 
 	library "github.com/klauspost/compress/zstd"
 
+	"github.com/slipway-build/slipway/images"
 	"github.com/slipway-build/slipway/images/airgap/format"
 	"github.com/slipway-build/slipway/images/store"
 )
@@ -36,14 +37,7 @@ func NewMaker(codec format.Codec, content *store.Store, level Level, jobs int) M
 // A Level is a compression level of zstd.
 type Level library.EncoderLevel
 
-// ParseLevel returns the level with a name: fastest, default, better or best. "" is best.
-func ParseLevel(name string) (Level, error) {
-	if name == "" {
-		name = "best"
-	}
-	level, ok := levels[name]
-	if !ok {
-		return 0, fmt.Errorf("zstd level %q: want fastest, default, better or best", name)
-	}
-	return Level(level), nil
+// LevelOf returns the level with a name, or an error if there is none.
+func LevelOf(name images.ZstdLevel) (Level, error) {
+	return Level(levels[cmp.Or(name, images.BestZstd)]), name.Validate()
 }

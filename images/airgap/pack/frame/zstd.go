@@ -10,6 +10,7 @@ import (
 
 	library "github.com/klauspost/compress/zstd"
 
+	"github.com/slipway-build/slipway/images"
 	"github.com/slipway-build/slipway/images/airgap/format"
 	"github.com/slipway-build/slipway/images/store"
 	"github.com/slipway-build/slipway/images/zstd"
@@ -21,11 +22,11 @@ import (
 const encoderVersion = "klauspost/compress v1.20.3"
 
 // levels are the zstd levels by name. The best one is made by images/zstd, the others by the library.
-var levels = map[string]library.EncoderLevel{
-	"fastest": library.SpeedFastest,
-	"default": library.SpeedDefault,
-	"better":  library.SpeedBetterCompression,
-	"best":    library.SpeedBestCompression,
+var levels = map[images.ZstdLevel]library.EncoderLevel{
+	images.FastestZstd: library.SpeedFastest,
+	images.DefaultZstd: library.SpeedDefault,
+	images.BetterZstd:  library.SpeedBetterCompression,
+	images.BestZstd:    library.SpeedBestCompression,
 }
 
 // zstdFrames makes the frames of .tar.zst archives.

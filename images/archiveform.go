@@ -1,0 +1,42 @@
+package images
+
+import "fmt"
+
+// ArchiveLayers says which form the layers of an air-gap archive have. The empty form is UncompressedLayers.
+type ArchiveLayers string
+
+const (
+	// UncompressedLayers are tars, because gzip inside zstd would not make an archive smaller.
+	UncompressedLayers ArchiveLayers = "uncompressed"
+	// OriginalLayers are the bytes that the registry has.
+	OriginalLayers ArchiveLayers = "original"
+)
+
+// Validate returns an error if l is unknown.
+func (l ArchiveLayers) Validate() error {
+	switch l {
+	case "", UncompressedLayers, OriginalLayers:
+		return nil
+	}
+	return fmt.Errorf("layers %q: want %s or %s", string(l), UncompressedLayers, OriginalLayers)
+}
+
+// A ZstdLevel is the name of a compression level of klauspost/compress. The empty level is BestZstd.
+type ZstdLevel string
+
+// The levels, from the fastest to the one that makes the smallest archive.
+const (
+	FastestZstd ZstdLevel = "fastest"
+	DefaultZstd ZstdLevel = "default"
+	BetterZstd  ZstdLevel = "better"
+	BestZstd    ZstdLevel = "best"
+)
+
+// Validate returns an error if l is unknown.
+func (l ZstdLevel) Validate() error {
+	switch l {
+	case "", FastestZstd, DefaultZstd, BetterZstd, BestZstd:
+		return nil
+	}
+	return fmt.Errorf("zstd level %q: want %s, %s, %s or %s", string(l), FastestZstd, DefaultZstd, BetterZstd, BestZstd)
+}
