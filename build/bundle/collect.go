@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"github.com/slipway-build/slipway/images"
+	"github.com/slipway-build/slipway/internal/regular"
 )
 
 // An entry is one file, folder or symbolic link of a bundle.
@@ -142,29 +143,7 @@ func (c *collector) folder(f File, source, where string) error {
 			return nil
 		}
 		found = found || rel != "."
-		if strings.ContainsAny(name, "\\\x00\n") {
-			c.errs = append(c.errs, fmt.Errorf("%q: a name with a backslash or line break is not portable: rename it", origin))
-			return nil
-		}
-		switch d.Type() {
-		case fs.ModeDir:
-			c.add(entry{path: name, mode: fs.ModeDir | 0o755, packed: true, origin: origin})
-		case fs.ModeSymlink:
-			link, err := os.Readlink(file)
-			if err != nil {
-				return err
-			}
-			c.add(entry{path: name, mode: fs.ModeSymlink | 0o777, link: filepath.ToSlash(link), packed: true, origin: origin})
-		default:
-			info, err := d.Info()
-			if err != nil {
-				return err
-			}
-			if err := c.regular(f, file, origin, name, info); err != nil {
-				c.errs = append(c.errs, err)
-			}
-		}
-		return nil
+		return c.member(f, file, origin, name, d)
 	})
 	if err == nil && !found && len(f.Include) > 0 {
 		return fmt.Errorf("%s: no file of the folder matches %s", f.Source, strings.Join(f.Include, ", "))
@@ -172,10 +151,37 @@ func (c *collector) folder(f File, source, where string) error {
 	return err
 }
 
+// member adds what a folder has at file. Its error ends the walk; those of single files are collected.
+func (c *collector) member(f File, file, origin, name string, d fs.DirEntry) error {
+	if strings.ContainsAny(name, "\\\x00\n") {
+		c.errs = append(c.errs, fmt.Errorf("%q: a name with a backslash or line break is not portable: rename it", origin))
+		return nil
+	}
+	switch d.Type() {
+	case fs.ModeDir:
+		c.add(entry{path: name, mode: fs.ModeDir | 0o755, packed: true, origin: origin})
+	case fs.ModeSymlink:
+		link, err := os.Readlink(file)
+		if err != nil {
+			return err
+		}
+		c.add(entry{path: name, mode: fs.ModeSymlink | 0o777, link: filepath.ToSlash(link), packed: true, origin: origin})
+	default:
+		info, err := d.Info()
+		if err != nil {
+			return err
+		}
+		if err := c.regular(f, file, origin, name, info); err != nil {
+			c.errs = append(c.errs, err)
+		}
+	}
+	return nil
+}
+
 // regular adds one file.
 func (c *collector) regular(f File, source, origin, where string, info fs.FileInfo) error {
 	if !info.Mode().IsRegular() {
-		return fmt.Errorf("%s: want a file, folder or symbolic link, found %s", origin, info.Mode().Type())
+		return fmt.Errorf("%s: want a file, folder or symbolic link, found a %s", origin, regular.Kind(info.Mode()))
 	}
 	absolute, err := filepath.Abs(source)
 	if err != nil {

@@ -25,7 +25,7 @@ type record struct {
 // recordFormat is part of the name of each record: change it when records change their meaning.
 const recordFormat = "slipway hook 1"
 
-// recordFile returns the path of the record of a hook in this project. Another command has another record.
+// recordFile returns the path of the record of a hook in this project. Each command has its own.
 func (r *Runner) recordFile(h Hook) string {
 	h.Name, h.At, h.Timeout = "", "", 0
 	key, err := json.Marshal(struct {

@@ -33,7 +33,7 @@ func (p *publisher) uploadAll(ctx context.Context, release *github.RepositoryRel
 	if err != nil {
 		return err
 	}
-	if err := checkRoom(there, all); err != nil {
+	if err := checkAssetCount(there, all); err != nil {
 		return err
 	}
 	digests := make([]digest, len(all))
@@ -63,8 +63,8 @@ func (p *publisher) uploadAll(ctx context.Context, release *github.RepositoryRel
 	return errors.Join(errs...)
 }
 
-// checkRoom returns an error if the release would have too many assets.
-func checkRoom(there map[string]*github.ReleaseAsset, all []artifact) error {
+// checkAssetCount returns an error if the release would have too many assets.
+func checkAssetCount(there map[string]*github.ReleaseAsset, all []artifact) error {
 	count := len(there)
 	for _, a := range all {
 		if there[a.name] == nil {

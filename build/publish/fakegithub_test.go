@@ -252,7 +252,7 @@ func (r *fakeRelease) contents() map[string]string {
 	return all
 }
 
-// count is how many requests began with prefix.
+// count returns the number of requests that begin with prefix.
 func (f *fakeGitHub) count(prefix string) (n int) {
 	for _, line := range f.log {
 		if strings.HasPrefix(line, prefix) {

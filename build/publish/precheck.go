@@ -65,7 +65,7 @@ func (p *publisher) check(ctx context.Context, all []artifact) error {
 	if err != nil {
 		return err
 	}
-	errs := []error{checkRoom(there, all)}
+	errs := []error{checkAssetCount(there, all)}
 	for _, a := range all {
 		if there[a.name].GetState() != uploaded || release.GetDraft() || p.options.Replace {
 			continue

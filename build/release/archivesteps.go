@@ -42,7 +42,7 @@ func (r *Release) packageAirgap(ctx context.Context) error {
 	if err := errors.Join(append(parallel.Distinct(missing), context.Cause(ctx))...); err != nil {
 		return err
 	}
-	if err := r.checkRoom(ctx, contents); err != nil {
+	if err := r.checkAssetCount(ctx, contents); err != nil {
 		return err
 	}
 	// Write one archive after the other: each uses all cores, and reuses the frames of those before it.
@@ -62,8 +62,8 @@ func (r *Release) packageAirgap(ctx context.Context) error {
 	return nil
 }
 
-// checkRoom fails if the archives that are not up to date will not fit on the disks.
-func (r *Release) checkRoom(ctx context.Context, contents [][]pack.Image) error {
+// checkAssetCount fails if the archives that are not up to date will not fit on the disks.
+func (r *Release) checkAssetCount(ctx context.Context, contents [][]pack.Image) error {
 	outputs := make([][]string, len(contents))
 	for i, step := range r.Plan.Archives {
 		key, err := archiveKey(step, contents[i])

@@ -19,7 +19,7 @@ import (
 type pushTarget struct {
 	tag     name.Tag
 	sources []pushSource
-	// pins is the digest that the name in the archives was made of, if it was made of one.
+	// pins is the digest from which the name in the archives was made; nil if it was not made from one.
 	pins *v1.Hash
 	// indexes are those that the archives keep under the name. manifests are all images with the name, by the digest of
 	// their manifest, including those that are not sources.

@@ -54,10 +54,11 @@ func Check(path string) error {
 var errNotRegular = errors.New("not a regular file")
 
 func refuse(path string, info fs.FileInfo) error {
-	return &fs.PathError{Op: "open", Path: path, Err: fmt.Errorf("it is a %s, %w", kind(info.Mode()), errNotRegular)}
+	return &fs.PathError{Op: "open", Path: path, Err: fmt.Errorf("it is a %s, %w", Kind(info.Mode()), errNotRegular)}
 }
 
-func kind(mode fs.FileMode) string {
+// Kind names the type of a file that is not regular in messages, such as "named pipe".
+func Kind(mode fs.FileMode) string {
 	switch {
 	case mode.IsDir():
 		return "folder"
