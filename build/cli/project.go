@@ -27,6 +27,7 @@ func (p *Program) projectCommands() []*cobra.Command {
 			"slipway package", "slipway package --only airgap,linux", "slipway package --platform linux/arm64"),
 		p.verbCommand("publish", "Push images, their multi-OS index, and the artifacts",
 			"slipway publish --dry-run", "slipway publish --snapshot", "REGISTRY=registry.example.com:5000 slipway publish --only images,index"),
+		p.mergeCommand(),
 		p.verifyCommand(),
 		p.cleanCommand(),
 		p.initCommand(),

@@ -9,6 +9,8 @@ import (
 	"os"
 	"path/filepath"
 
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+
 	"github.com/slipway-build/slipway/internal/fileop"
 	"github.com/slipway-build/slipway/internal/regular"
 )
@@ -52,13 +54,30 @@ func replaceFile(file string, mode fs.FileMode, write func(io.Writer) error) (er
 
 // CopyFile copies a file.
 func CopyFile(from, to string, mode fs.FileMode) error {
+	return copyFile(from, to, mode, func(v1.Hash) error { return nil })
+}
+
+// CopyVerified copies a file that must have a digest. It reads the file once.
+func CopyVerified(from, to string, mode fs.FileMode, want string) error {
+	return copyFile(from, to, mode, func(have v1.Hash) error {
+		if have.String() != want {
+			return fmt.Errorf("%s has %s, want %s", from, have, want)
+		}
+		return nil
+	})
+}
+
+func copyFile(from, to string, mode fs.FileMode, check func(v1.Hash) error) error {
 	in, err := regular.Open(from)
 	if err != nil {
 		return err
 	}
 	defer in.Close()
 	return replaceFile(to, mode, func(w io.Writer) error {
-		_, err := io.Copy(w, in)
-		return err
+		have, _, err := v1.SHA256(io.TeeReader(in, w))
+		if err != nil {
+			return err
+		}
+		return check(have)
 	})
 }

@@ -43,33 +43,37 @@ func (r *Release) image(ctx context.Context, step plan.ImageStep) (v1.Image, err
 		if err != nil {
 			return nil, err
 		}
-		// The base image may be for another build of Windows than the plan.
-		platform, err := images.ConfigPlatform(image)
-		if err == nil && !images.SamePlatform(platform, step.Platform.Platform) {
-			err = fmt.Errorf("it is for %s", images.FormatPlatform(platform))
-		}
-		if err != nil {
-			return nil, fmt.Errorf("image %s for %s: %w", step.Image, step.Platform, err)
-		}
-		if err := r.layout.AddImage(ctx, image); err != nil {
-			return nil, fmt.Errorf("image %s for %s: %w", step.Image, step.Platform, err)
-		}
-		d, err := partial.Descriptor(image)
-		if err != nil {
-			return nil, err
-		}
-		d.Platform = &platform
-		if err := r.layout.Tag(ctx, step.Ref, *d); err != nil {
-			return nil, err
-		}
-		size, err := images.ImageSize(image)
-		if err != nil {
-			return nil, err
-		}
-		r.report.add(Made{Kind: "image", Name: step.Image, Platform: step.Platform, Ref: step.Ref, Digest: d.Digest.String(), Size: size})
-		// Read it from dist/oci, as publish does.
-		return r.layout.Image(d.Digest)
+		return r.keepImage(ctx, step, image)
 	})
+}
+
+// keepImage writes an image to dist/oci under its tag, and returns it as it is there, which is what publish reads.
+func (r *Release) keepImage(ctx context.Context, step plan.ImageStep, image v1.Image) (v1.Image, error) {
+	// The base image may be for another build of Windows than the plan.
+	platform, err := images.ConfigPlatform(image)
+	if err == nil && !images.SamePlatform(platform, step.Platform.Platform) {
+		err = fmt.Errorf("it is for %s", images.FormatPlatform(platform))
+	}
+	if err != nil {
+		return nil, fmt.Errorf("image %s for %s: %w", step.Image, step.Platform, err)
+	}
+	if err := r.layout.AddImage(ctx, image); err != nil {
+		return nil, fmt.Errorf("image %s for %s: %w", step.Image, step.Platform, err)
+	}
+	d, err := partial.Descriptor(image)
+	if err != nil {
+		return nil, err
+	}
+	d.Platform = &platform
+	if err := r.layout.Tag(ctx, step.Ref, *d); err != nil {
+		return nil, err
+	}
+	size, err := images.ImageSize(image)
+	if err != nil {
+		return nil, err
+	}
+	r.report.add(Made{Kind: "image", Name: step.Image, Platform: step.Platform, Ref: step.Ref, Digest: d.Digest.String(), Size: size})
+	return r.layout.Image(d.Digest)
 }
 
 func (r *Release) assemble(ctx context.Context, step plan.ImageStep) (v1.Image, error) {
@@ -152,6 +156,8 @@ func (r *Release) index(ctx context.Context, step plan.IndexStep) (v1.ImageIndex
 		if err != nil {
 			return nil, err
 		}
+		// A merge reports its images before it makes the indexes.
+		earlier.Made = append(r.report.sorted(), earlier.Made...)
 		// The index has all members of the release, even if this run is narrowed to some.
 		whole, _ := r.full.Index(step.Ref)
 		for _, member := range whole.Members {

@@ -81,38 +81,46 @@ func (r *Release) same(report Report) (bool, error) {
 
 // differences describes how the inputs of a report differ from those of this run.
 func (r *Release) differences(report Report) ([]string, error) {
-	now, err := r.inputs()
+	inputs, err := r.inputs()
 	if err != nil {
 		return nil, err
 	}
-	var out []string
-	differs := func(what, then, now string) {
-		if then != now {
-			out = append(out, fmt.Sprintf("%s was %s and is %s", what, orNone(then), orNone(now)))
-		}
-	}
-	old, new := report.Release, r.Plan.Release
-	differs("the project", report.Project, r.Plan.Project)
-	differs("the version", old.Version, new.Version)
-	differs("the commit", old.Commit, new.Commit)
-	differs("the checkout", state(old), state(new))
-	differs("SOURCE_DATE_EPOCH", old.Epoch.UTC().Format(time.RFC3339), new.Epoch.UTC().Format(time.RFC3339))
-	switch {
-	case report.Inputs == nil:
-		return append(out, "an older slipway wrote it, without its inputs"), nil
-	case report.Inputs.Plan == now.Plan:
-		return out, nil
-	}
-	before := len(out)
-	names := append(slices.Sorted(maps.Keys(report.Inputs.Variables)), slices.Sorted(maps.Keys(now.Variables))...)
-	slices.Sort(names)
-	for _, name := range slices.Compact(names) {
-		differs("the variable "+name, report.Inputs.Variables[name], now.Variables[name])
-	}
-	if len(out) == before && old.Version == new.Version {
-		out = append(out, r.Config.File+" or an image list has changed")
+	out := compareReports(report, Report{Project: r.Plan.Project, Release: r.Plan.Release, Inputs: &inputs},
+		func(what, then, now string) string { return fmt.Sprintf("%s was %s and is %s", what, then, now) },
+		r.Config.File+" or an image list has changed")
+	if report.Inputs == nil {
+		out = append(out, "an older slipway wrote it, without its inputs")
 	}
 	return out, nil
+}
+
+// compareReports describes how the inputs of two reports differ, each by describe, or by other if none of those that
+// have a name does.
+func compareReports(a, b Report, describe func(what, a, b string) string, other string) []string {
+	var out []string
+	differs := func(what, a, b string) {
+		if a != b {
+			out = append(out, describe(what, orNone(a), orNone(b)))
+		}
+	}
+	differs("the project", a.Project, b.Project)
+	differs("the version", a.Release.Version, b.Release.Version)
+	differs("the commit", a.Release.Commit, b.Release.Commit)
+	differs("the checkout", state(a.Release), state(b.Release))
+	differs("SOURCE_DATE_EPOCH", a.Release.Epoch.UTC().Format(time.RFC3339), b.Release.Epoch.UTC().Format(time.RFC3339))
+	if a.Inputs == nil || b.Inputs == nil || a.Inputs.Plan == b.Inputs.Plan {
+		return out
+	}
+	before := len(out)
+	names := append(slices.Sorted(maps.Keys(a.Inputs.Variables)), slices.Sorted(maps.Keys(b.Inputs.Variables))...)
+	slices.Sort(names)
+	for _, name := range slices.Compact(names) {
+		differs("the variable "+name, a.Inputs.Variables[name], b.Inputs.Variables[name])
+	}
+	if len(out) == before && a.Release.Version == b.Release.Version {
+		out = append(out, other)
+	}
+	return out
 }
 
 func orNone(s string) string {
@@ -144,12 +152,21 @@ func (r *Release) checkInputs(report Report) error {
 // and REPO matter when an image is made. Their values in a later publish or verify change nothing in dist.
 func (r *Release) asMade(ctx context.Context) (*Release, Report, error) {
 	report, err := r.readReport()
-	if err != nil || report.Inputs == nil {
+	if err != nil {
 		return r, report, err
+	}
+	named, err := r.named(ctx, report)
+	return named, report, err
+}
+
+// named returns a Release of the same configuration with the names of images that a report has.
+func (r *Release) named(ctx context.Context, report Report) (*Release, error) {
+	if report.Inputs == nil {
+		return r, nil
 	}
 	made := report.Inputs.Variables
 	if made["REGISTRY"] == r.Config.Registry && made["REPO"] == r.Config.Repository {
-		return r, report, nil
+		return r, nil
 	}
 	options := r.options
 	options.Config = r.Config.File
@@ -161,10 +178,10 @@ func (r *Release) asMade(ctx context.Context) (*Release, Report, error) {
 	}
 	named, err := Open(ctx, options)
 	if err != nil {
-		return nil, report, err
+		return nil, err
 	}
 	// Destinations may contain variables, and those of this run count.
 	named.Plan.Destinations, named.full.Destinations = r.Plan.Destinations, r.full.Destinations
-	named.bench = r.bench
-	return named, report, nil
+	named.bench, named.layout = r.bench, r.layout
+	return named, nil
 }

@@ -85,16 +85,24 @@ type Report struct {
 
 // readReport returns the report of earlier runs. It is empty if there were none.
 func (r *Release) readReport() (Report, error) {
-	var report Report
-	raw, err := regular.ReadFile(r.path(output.ReportFile))
+	report, err := readReport(r.folder)
 	if errors.Is(err, fs.ErrNotExist) {
 		return report, nil
 	}
+	if err != nil {
+		return report, fmt.Errorf("%w: remove it and run again", err)
+	}
+	return report, nil
+}
+
+// readReport returns the report of a folder.
+func readReport(folder output.Folder) (report Report, err error) {
+	raw, err := regular.ReadFile(folder.Path(output.ReportFile))
 	if err == nil {
 		err = json.Unmarshal(raw, &report)
 	}
 	if err != nil {
-		return report, fmt.Errorf("reading %s: %w: remove it and run again", r.path(output.ReportFile), err)
+		return Report{}, fmt.Errorf("reading %s: %w", folder.Path(output.ReportFile), err)
 	}
 	return report, nil
 }

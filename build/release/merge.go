@@ -1,0 +1,277 @@
+package release
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/slipway-build/slipway/build/output"
+	"github.com/slipway-build/slipway/build/plan"
+	"github.com/slipway-build/slipway/images/airgap/format"
+	"github.com/slipway-build/slipway/images/store"
+	"github.com/slipway-build/slipway/internal/parallel"
+	"github.com/slipway-build/slipway/internal/usage"
+)
+
+// A job is what one machine has made of a release: its dist.
+type job struct {
+	dir    string
+	folder output.Folder
+	report Report
+	// own is set for dist itself, to which the others are added.
+	own bool
+}
+
+// Merge joins the folders dist of several jobs in dist, so that verify and publish find there what one machine would
+// have made. The jobs must have the same inputs as this checkout. They may have made the same thing if the bytes are
+// the same. Merge makes indexes and checksums anew, of everything. It checks everything that the reports say before it
+// writes anything, and reads each file once, to copy it and to compare its digest. What dist has of the release stays.
+func (r *Release) Merge(ctx context.Context, dirs []string) error {
+	lock, err := r.folder.Lock(ctx, true)
+	if err != nil {
+		return err
+	}
+	defer lock.Release()
+	r.folder.Sweep(r.full.Names())
+	jobs, err := r.readJobs(dirs)
+	if err != nil {
+		return err
+	}
+	if err := sameRelease(jobs); err != nil {
+		return err
+	}
+	if err := r.open(); err != nil {
+		return err
+	}
+	// As publish and verify, a merge leaves REGISTRY and REPO as they were when the images were made.
+	named, err := r.named(ctx, jobs[0].report)
+	if err != nil {
+		return err
+	}
+	if differences, err := named.differences(jobs[0].report); err != nil || len(differences) > 0 {
+		return errors.Join(err, fmt.Errorf("%s is not of this checkout: %s: check out what the jobs have built", jobs[0].dir, strings.Join(differences, "; ")))
+	}
+	if earlier, err := named.readOwnReport(); err != nil {
+		return err
+	} else if len(earlier.Made) > 0 {
+		jobs = append(jobs, job{dir: r.relative("dist"), folder: r.folder, report: earlier, own: true})
+	}
+	if err := named.merge(ctx, jobs); err != nil {
+		return err
+	}
+	if named != r {
+		for _, m := range named.report.sorted() {
+			r.report.add(m)
+		}
+	}
+	return nil
+}
+
+// readJobs reads the reports of folders. dist itself is none of them: it is merged anyway.
+func (r *Release) readJobs(dirs []string) ([]job, error) {
+	var (
+		jobs []job
+		errs []error
+	)
+	own, ownErr := os.Stat(r.path("dist"))
+	for _, dir := range dirs {
+		if info, err := os.Stat(dir); err == nil && ownErr == nil && os.SameFile(own, info) {
+			errs = append(errs, usage.Errorf("%s is the folder that the others are merged into, and is merged without being named", dir))
+			continue
+		}
+		j := job{dir: dir, folder: output.Folder{Project: dir, Dist: dir}}
+		var err error
+		if j.report, err = readReport(j.folder); errors.Is(err, fs.ErrNotExist) {
+			err = fmt.Errorf("%s is not the folder dist of a job: missing %s", dir, j.folder.Path(output.ReportFile))
+		} else if err == nil && j.report.Inputs == nil {
+			err = fmt.Errorf("%s does not record the inputs of the release: run build and package again", j.folder.Path(output.ReportFile))
+		}
+		jobs, errs = append(jobs, j), append(errs, err)
+	}
+	return jobs, errors.Join(errs...)
+}
+
+// sameRelease returns an error if the inputs of jobs differ.
+func sameRelease(jobs []job) error {
+	var errs []error
+	first := jobs[0]
+	for _, j := range jobs[1:] {
+		for _, difference := range compareReports(first.report, j.report, func(what, a, b string) string {
+			return fmt.Sprintf("%s is %s in %s and %s in %s", what, a, first.dir, b, j.dir)
+		}, fmt.Sprintf("slipway.yaml or an image list of %s differs from that of %s", first.dir, j.dir)) {
+			errs = append(errs, errors.New(difference))
+		}
+	}
+	if err := errors.Join(errs...); err != nil {
+		return fmt.Errorf("not the same release: %w", err)
+	}
+	return nil
+}
+
+// merge copies what jobs have made, and makes the rest anew.
+func (r *Release) merge(ctx context.Context, jobs []job) error {
+	copies, err := r.planMerge(jobs)
+	if err != nil {
+		return err
+	}
+	layouts := map[string]*store.Store{}
+	defer func() {
+		for _, l := range layouts {
+			l.Close()
+		}
+	}()
+	var errs []error
+	for _, j := range jobs {
+		if j.own {
+			continue
+		}
+		layout, err := store.OpenLayout(j.folder.Path("dist/oci"))
+		if err == nil {
+			layouts[j.dir] = layout
+		} else if !errors.Is(err, fs.ErrNotExist) {
+			errs = append(errs, err) // without a layout, the first image of the job is the error
+		}
+	}
+	if err := errors.Join(errs...); err != nil {
+		return err
+	}
+	if err := parallel.Each(ctx, len(copies), r.options.Jobs, func(i int) error {
+		return r.mergeOne(ctx, copies[i], layouts[copies[i].from.dir])
+	}); err != nil {
+		return err
+	}
+	// What is left to make are the indexes that have a member, and the checksums.
+	has := map[string]bool{}
+	for _, j := range jobs {
+		for _, m := range j.report.Made {
+			has[m.Ref] = true
+		}
+	}
+	rest := &plan.Plan{Project: r.full.Project, Release: r.full.Release, Checksums: r.full.Checksums}
+	for _, step := range r.full.Indexes {
+		for _, leaf := range r.full.Leaves(step) {
+			if has[leaf] {
+				rest.Indexes = append(rest.Indexes, step)
+				break
+			}
+		}
+	}
+	r.Plan = rest
+	for _, step := range rest.Indexes {
+		if _, err := r.index(ctx, step); err != nil {
+			return err
+		}
+	}
+	if err := r.writeChecksums(ctx); err != nil {
+		return err
+	}
+	return r.writeReport()
+}
+
+// A mergeCopy is a file or an image to copy from a job.
+type mergeCopy struct {
+	from job
+	made Made
+}
+
+// planMerge returns what to copy. It reports everything that jobs have with different bytes, that the plan does not
+// have, or that no report has.
+func (r *Release) planMerge(jobs []job) ([]mergeCopy, error) {
+	var (
+		copies  []mergeCopy
+		errs    []error
+		first   = map[string]mergeCopy{}
+		planned = r.full.Names()
+	)
+	for _, j := range jobs {
+		for _, m := range j.report.Made {
+			if m.Kind == "index" || m.Kind == "checksums" {
+				continue // made anew, of all jobs
+			}
+			if !planned[m.Where()] && !planned[format.Whole(m.Path)] {
+				errs = append(errs, fmt.Errorf("%s: the plan does not have %s", j.folder.Path(output.ReportFile), m.Where()))
+				continue
+			}
+			other, ok := first[m.Where()]
+			switch {
+			case ok && other.made.Digest != m.Digest:
+				errs = append(errs, fmt.Errorf("%s differs: it is %s in %s and %s in %s: make it in one job alone, or find out why the bytes differ",
+					m.Where(), other.made.Digest, other.from.dir, m.Digest, j.dir))
+			case !ok:
+				first[m.Where()] = mergeCopy{j, m}
+				if !j.own {
+					copies = append(copies, mergeCopy{j, m})
+				}
+			}
+		}
+		if !j.own {
+			errs = append(errs, j.unreported())
+		}
+	}
+	return copies, errors.Join(errs...)
+}
+
+// unreported returns an error for files in the artifacts of a job that its report does not have.
+func (j job) unreported() error {
+	entries, err := os.ReadDir(j.folder.Path("dist/artifacts"))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	reported := j.report.digests()
+	var errs []error
+	for _, e := range entries {
+		if planned := "dist/artifacts/" + e.Name(); reported[planned] == "" && !output.IsTemporary(e.Name()) {
+			errs = append(errs, fmt.Errorf("%s does not have %s: remove it, or run package again",
+				j.folder.Path(output.ReportFile), filepath.Join(j.folder.Path("dist/artifacts"), e.Name())))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// mergeOne copies a file or an image of a job, and checks its digest.
+func (r *Release) mergeOne(ctx context.Context, c mergeCopy, layout *store.Store) error {
+	if c.made.Kind == "image" {
+		return r.mergeImage(ctx, c, layout)
+	}
+	mode := fs.FileMode(0o644)
+	for _, s := range r.full.Binaries {
+		if c.made.Path == s.Output || c.made.Path == s.Artifact {
+			mode = 0o755
+		}
+	}
+	// A report may come from anywhere; planMerge has compared the path with the plan.
+	if err := output.CopyVerified(c.from.folder.Path(c.made.Path), r.path(c.made.Path), mode, c.made.Digest); err != nil {
+		return fmt.Errorf("merging %s of %s: %w", c.made.Path, c.from.dir, err)
+	}
+	r.report.add(c.made)
+	return nil
+}
+
+func (r *Release) mergeImage(ctx context.Context, c mergeCopy, layout *store.Store) error {
+	if layout == nil {
+		return fmt.Errorf("%s is missing, but %s has images", c.from.folder.Path("dist/oci"), c.from.folder.Path(output.ReportFile))
+	}
+	d, err := layout.Lookup(c.made.Ref)
+	if err == nil && d.Digest.String() != c.made.Digest {
+		err = fmt.Errorf("dist/oci has digest %s, and artifacts.json has %s", d.Digest, c.made.Digest)
+	}
+	if err != nil {
+		return fmt.Errorf("merging %s of %s: %w", c.made.Ref, c.from.dir, err)
+	}
+	image, err := layout.Image(d.Digest)
+	if err != nil {
+		return fmt.Errorf("merging %s of %s: %w", c.made.Ref, c.from.dir, err)
+	}
+	step, ok := r.full.Image(c.made.Ref)
+	if !ok {
+		return fmt.Errorf("merging %s of %s: the plan does not have the image", c.made.Ref, c.from.dir)
+	}
+	if _, err := r.keepImage(ctx, step, image); err != nil {
+		return fmt.Errorf("merging %s of %s: %w", c.made.Ref, c.from.dir, err)
+	}
+	return nil
+}
