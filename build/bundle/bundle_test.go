@@ -284,7 +284,7 @@ func TestRPM(t *testing.T) {
 }
 
 // run runs a program with the time zone of UTC and returns what it prints. A
-// missing one skips the test, or fails it where engines are required.
+// missing program skips the test, or fails it where engines are required.
 func run(t *testing.T, dir, name string, args ...string) string {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), imagetest.Program(t, name), args...)

@@ -12,6 +12,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/slipway-build/slipway/internal/regular"
 )
@@ -181,9 +182,16 @@ func (b *bundle) rpmChangelog() (string, error) {
 	if packager == "" {
 		packager = b.pkg.Name
 	}
-	raw, err := json.Marshal([]any{map[string]any{
-		"semver": version, "date": b.epoch, "packager": packager, "changes": []any{map[string]string{"note": b.news()}},
-	}})
+	type change struct {
+		Note string `json:"note"`
+	}
+	type release struct {
+		Changes  []change  `json:"changes"`
+		Date     time.Time `json:"date"`
+		Packager string    `json:"packager"`
+		Version  string    `json:"semver"`
+	}
+	raw, err := json.Marshal([]release{{[]change{{b.news()}}, b.epoch, packager, version}})
 	if err != nil {
 		return "", err
 	}

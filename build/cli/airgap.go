@@ -132,6 +132,15 @@ func familiar(text string) string {
 	return images.Familiar(ref)
 }
 
+// foundImage is the output of airgap find --json.
+type foundImage struct {
+	Archive      string  `json:"archive"`
+	ID           v1.Hash `json:"id"`
+	Image        string  `json:"image"`
+	Milliseconds float64 `json:"milliseconds"`
+	Platform     string  `json:"platform"`
+}
+
 func (p *Program) findCommand() *cobra.Command {
 	var asJSON bool
 	c := &cobra.Command{
@@ -167,8 +176,8 @@ does. ` + p.aboutDefault(),
 			}
 			defer found.Close()
 			if asJSON {
-				return progress.WriteJSON(p.Stdout, map[string]any{"archive": found.Archive.Path(), "image": images.Familiar(ref),
-					"platform": images.FormatPlatform(found.Image.Platform), "id": found.Image.ID, "milliseconds": took})
+				return progress.WriteJSON(p.Stdout, foundImage{found.Archive.Path(), found.Image.ID, images.Familiar(ref), took,
+					images.FormatPlatform(found.Image.Platform)})
 			}
 			_, err = fmt.Fprintf(p.Stdout, "%s\t%s\t%s\tfound in %.1f ms\n", found.Archive.Path(), images.FormatPlatform(found.Image.Platform), found.Image.ID, took)
 			return err

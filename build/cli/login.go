@@ -2,6 +2,7 @@ package cli
 
 import (
 	"fmt"
+	"io"
 	"os"
 
 	"github.com/spf13/cobra"
@@ -71,7 +72,7 @@ func (p *Program) logoutCommand() *cobra.Command {
 }
 
 // isTerminal reports whether r is a terminal, or another device that has no end.
-func isTerminal(r any) bool {
+func isTerminal(r io.Reader) bool {
 	f, ok := r.(*os.File)
 	if !ok {
 		return false

@@ -51,7 +51,7 @@ func PlatformVariables(platform v1.Platform, windows string) map[string]string {
 	}
 }
 
-// inScope returns the variables that a tag expand allows.
+// inScope returns the variables that the value of a struct tag expand allows.
 func inScope(tag string) []string {
 	var names []string
 	for _, s := range strings.Fields(tag) {

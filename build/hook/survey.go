@@ -139,7 +139,7 @@ func (s survey) sameContent(other survey) bool {
 	return maps.EqualFunc(s.Files, other.Files, file.sameContent)
 }
 
-// tree looks at all files of the project that a hook must not change, but for folders of git.
+// tree surveys all files of the project that a hook must not change. It leaves out the folders of git.
 func (r *Runner) tree(outputs, ignored *glob.Set) (survey, error) {
 	s := survey{Files: map[string]file{}}
 	err := filepath.WalkDir(r.Root, func(name string, entry fs.DirEntry, err error) error {

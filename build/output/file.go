@@ -52,7 +52,7 @@ func replaceFile(file string, mode fs.FileMode, write func(io.Writer) error) (er
 	return fileop.Rename(f.Name(), file)
 }
 
-// CopyFile copies a file.
+// CopyFile copies a file. It replaces an existing file only after the copy is complete.
 func CopyFile(from, to string, mode fs.FileMode) error {
 	return copyFile(from, to, mode, func(v1.Hash) error { return nil })
 }

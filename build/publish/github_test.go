@@ -43,7 +43,7 @@ func TestPublish(t *testing.T) {
 		t.Error(diff)
 	}
 
-	// Once more, and nothing happens.
+	// A second call sends no requests that change anything.
 	f.log = nil
 	again, err := f.github().Publish(t.Context(), files, options)
 	must(t, err)
@@ -75,7 +75,7 @@ func TestPublishGoesOn(t *testing.T) {
 		f := newFakeGitHub(t)
 		f.withoutDigests = withoutDigests
 		draft := f.release(fakeRelease{Tag: tag, Draft: true})
-		f.release(fakeRelease{Tag: tag, Draft: true}) // of another run at once
+		f.release(fakeRelease{Tag: tag, Draft: true}) // of a concurrent run
 		right := f.asset(draft, "right", "content of right")
 		f.asset(draft, "starter", "content of starter").State = "starter"
 		f.asset(draft, "short", "content")

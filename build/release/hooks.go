@@ -24,8 +24,7 @@ func (r *Release) fetch(ctx context.Context) error {
 	})
 }
 
-// runHooks runs hooks in order, but for those that this run has run already: that of a binary may be the same for all
-// its platforms.
+// runHooks runs hooks in order. It leaves out hooks that have run already, since all platforms of a binary may share one.
 func (r *Release) runHooks(ctx context.Context, steps []plan.HookStep) error {
 	runner := hook.Runner{
 		Root: r.Config.Dir, Place: r.path, Records: filepath.Join(r.options.Cache, "hooks"), Ignore: []string{r.options.Cache},

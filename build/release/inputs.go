@@ -19,7 +19,7 @@ type Inputs struct {
 	// Plan is the SHA-256 of the full plan, without what decides no bytes: destinations, addresses of engines and
 	// options of their caches.
 	Plan string `json:"plan"`
-	// Variables are the variables that become part of the names of images, of binaries or of images, with their values.
+	// Variables are the variables, with their values, that the names of images, the images and the binaries contain.
 	Variables map[string]string `json:"variables"`
 }
 

@@ -45,7 +45,7 @@ func (w *Workbench) planCopy(ctx context.Context, job CopyJob) ([]*copyTarget, e
 	return joinCopies(targets)
 }
 
-// nameCopies names sources and targets of a job.
+// nameCopies parses the references of the sources and the targets of a job.
 func nameCopies(job CopyJob) ([]*copyTarget, error) {
 	if len(job.Images) == 0 {
 		return nil, errors.New("no images to copy: add references, or a list with -f LIST.txt")
