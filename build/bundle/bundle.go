@@ -29,7 +29,7 @@ type File struct {
 	Folder bool
 	Link   string
 	// Path is the path in the bundle, with slashes. For a folder it is the path of its content, and
-	// may be "." or "/". In archives a leading slash is dropped, in deb and rpm it is required.
+	// may be "." or "/". In archives a leading slash is dropped, in packages it is required.
 	Path string
 	// Mode contains the permissions, for a folder those of the files below it; 0 means those of
 	// images.ContextMode. Folders have 0755.
@@ -38,7 +38,7 @@ type File struct {
 	Config bool
 }
 
-// A Package is the metadata of a deb or rpm. For archives only Platform is used.
+// A Package is the metadata of a deb, rpm, apk or package of Arch Linux. For archives only Platform is used.
 type Package struct {
 	// Name is the name of the package, such as slipway.
 	Name string
@@ -73,15 +73,19 @@ type format struct {
 	check func(b *bundle) error
 	write func(ctx context.Context, w io.Writer, b *bundle) error
 	walk  func(file *os.File, see seeFunc) error
+	// isPackage means a package of a Linux distribution.
+	isPackage bool
 }
 
 // formats are by suffix of the bundle's name.
 var formats = map[string]format{
-	".tar.gz": {check: checkArchive, write: writeTarGz, walk: walkTarGz},
-	".tgz":    {check: checkArchive, write: writeTarGz, walk: walkTarGz},
-	".zip":    {check: checkZip, write: writeZip, walk: walkZip},
-	".deb":    {check: checkDeb, write: writeDeb, walk: walkDeb},
-	".rpm":    {check: checkRPM, write: writeRPM, walk: walkRPM},
+	".tar.gz":      {check: checkArchive, write: writeTarGz, walk: walkTarGz},
+	".tgz":         {check: checkArchive, write: writeTarGz, walk: walkTarGz},
+	".zip":         {check: checkZip, write: writeZip, walk: walkZip},
+	".deb":         {check: checkDeb, write: writeDeb, walk: walkDeb, isPackage: true},
+	".rpm":         {check: checkRPM, write: writeRPM, walk: walkRPM, isPackage: true},
+	".apk":         {check: checkAPK, write: writeAPK, walk: walkAPK, isPackage: true},
+	".pkg.tar.zst": {check: checkArchlinux, write: writeArchlinux, walk: walkArchlinux, isPackage: true},
 }
 
 // A bundle is a bundle to write.
@@ -94,7 +98,8 @@ type bundle struct {
 	task    *progress.Task
 }
 
-// Write writes one bundle; the suffix of output selects the format: .tar.gz or .tgz, .zip, .deb or .rpm.
+// Write writes one bundle; the suffix of output selects the format: .tar.gz or .tgz, .zip, .deb, .rpm,
+// .apk or .pkg.tar.zst.
 // epoch is the time of all its content; the zero time means 1970. The error lists all problems of
 // the files and the package, and an existing output stays unchanged.
 func Write(ctx context.Context, output string, files []File, pkg Package, epoch time.Time) (err error) {
@@ -113,7 +118,7 @@ func Write(ctx context.Context, output string, files []File, pkg Package, epoch 
 		}
 	}
 	if f.write == nil {
-		return errors.New("want a name ending in .tar.gz, .tgz, .zip, .deb or .rpm")
+		return errors.New("want a name ending in .tar.gz, .tgz, .zip, .deb, .rpm, .apk or .pkg.tar.zst")
 	}
 	if epoch.IsZero() {
 		epoch = time.Unix(0, 0)
@@ -124,7 +129,7 @@ func Write(ctx context.Context, output string, files []File, pkg Package, epoch 
 	if err := errors.Join(collected, f.check(b)); err != nil {
 		return err
 	}
-	if deb := strings.HasSuffix(output, ".deb"); deb || strings.HasSuffix(output, ".rpm") {
+	if deb := strings.HasSuffix(output, ".deb"); f.isPackage {
 		var err error
 		if b.temp, err = os.MkdirTemp("", "slipway-bundle-"); err != nil {
 			return err

@@ -370,7 +370,7 @@ func TestErrorsNameEverything(t *testing.T) {
 		change func(*Package)
 		want   []string
 	}{
-		{"a format that nobody knows", "x.tar", files, nil, []string{"want a name ending in .tar.gz, .tgz, .zip, .deb or .rpm"}},
+		{"a format that nobody knows", "x.tar", files, nil, []string{"want a name ending in .tar.gz, .tgz, .zip, .deb, .rpm, .apk or .pkg.tar.zst"}},
 		{"nothing", "x.zip", nil, nil, []string{"no files to pack"}},
 		{"missing files", "x.zip", []File{{Source: "no/1", Path: "1"}, {Source: tool, Path: "2"}, {Source: "no/3", Path: "3"}}, nil, []string{"missing: no/1, no/3"}},
 		{"a path twice", "x.zip", []File{{Source: tool, Path: "a"}, {Source: dir + "/config.yaml", Path: "/a"}}, nil, []string{"have the same path in the bundle, a"}},

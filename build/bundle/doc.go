@@ -1,8 +1,8 @@
-// Package bundle packs the files of a release: archives (tar.gz, zip), Linux packages (deb, rpm),
+// Package bundle packs the files of a release: archives (tar.gz, zip), Linux packages (deb, rpm, apk, Arch Linux),
 // and the list of checksums for them.
 //
 // A bundle is one archive or package. An entry is a file, folder or symbolic link in it. A package
-// is the metadata of a deb or rpm.
+// is the metadata of a Linux package.
 //
 // # What determines the bytes
 //
@@ -26,5 +26,5 @@
 // in a zip are an error, since Windows does not unpack them. Times in a zip are UTC and not before
 // 1980, where the format starts.
 //
-// A deb or rpm is created by nfpm, in memory, which takes several times the size of its content.
+// A package is created by nfpm, in memory, which takes several times the size of its content.
 package bundle

@@ -176,9 +176,9 @@ type Bundle struct {
 	Name      string        `yaml:"name" doc:"default: the project"`
 	Platforms []v1.Platform `yaml:"platforms" doc:"default: all platforms of the project"`
 	// Formats is empty if slipway.yaml names none, since the default differs by platform.
-	Formats []string     `yaml:"formats" enum:"tar.gz tgz zip deb rpm" doc:"tar.gz, tgz, zip, deb, rpm; default: tar.gz, and zip for windows"`
+	Formats []string     `yaml:"formats" enum:"tar.gz tgz zip deb rpm apk archlinux" doc:"tar.gz, tgz, zip, deb, rpm, apk, archlinux (.pkg.tar.zst); default: tar.gz, and zip for windows"`
 	Files   []BundleFile `yaml:"files" required:"true" doc:"files and folders of the bundle"`
-	Package PackageInfo  `yaml:"package" doc:"metadata of deb and rpm packages"`
+	Package PackageInfo  `yaml:"package" doc:"metadata of deb, rpm, apk and archlinux packages"`
 }
 
 // A BundleFile is one file, or all files below a folder, of a bundle.
@@ -189,10 +189,10 @@ type BundleFile struct {
 	Type    string   `yaml:"type" json:"type,omitempty" enum:"dir symlink" doc:"dir: an empty folder; symlink: a link to source; default: what source is"`
 	Exclude []string `yaml:"exclude" json:"exclude,omitempty" expand:"platform name" doc:"patterns (*, **, !) of what is left out, by the path below source"`
 	Mode    string   `yaml:"mode" json:"mode,omitempty" doc:"octal mode; default: 0755 for files in dist/bin, else 0644"`
-	Config  bool     `yaml:"config" json:"config,omitempty" doc:"deb and rpm: a configuration file that an upgrade keeps"`
+	Config  bool     `yaml:"config" json:"config,omitempty" doc:"deb, rpm and archlinux: a configuration file that an upgrade keeps"`
 }
 
-// PackageInfo is the metadata of deb and rpm packages.
+// PackageInfo is the metadata of packages.
 type PackageInfo struct {
 	Maintainer  string            `yaml:"maintainer" json:"maintainer,omitempty" doc:"Name <address>"`
 	Description string            `yaml:"description" json:"description,omitempty" doc:"the first line is the summary"`
@@ -201,7 +201,7 @@ type PackageInfo struct {
 	Vendor      string            `yaml:"vendor" json:"vendor,omitempty" doc:"name of the vendor"`
 	Section     string            `yaml:"section" json:"section,omitempty" doc:"section of a deb, such as admin"`
 	Depends     []string          `yaml:"depends" json:"depends,omitempty" doc:"required packages"`
-	Recommends  []string          `yaml:"recommends" json:"recommends,omitempty" doc:"recommended packages"`
+	Recommends  []string          `yaml:"recommends" json:"recommends,omitempty" doc:"recommended packages, of deb and rpm"`
 	Conflicts   []string          `yaml:"conflicts" json:"conflicts,omitempty" doc:"conflicting packages"`
 	Provides    []string          `yaml:"provides" json:"provides,omitempty" doc:"virtual package names that depends of other packages may use"`
 	Replaces    []string          `yaml:"replaces" json:"replaces,omitempty" doc:"packages whose files this package replaces"`

@@ -249,7 +249,7 @@ func (v *validator) bundles() {
 		v.shape(at+".name", b.Name, fileShape, "a file name of letters, digits and . _ - +")
 		v.platforms(at+".platforms", &b.Platforms, v.config.Platforms)
 		v.once(at+".formats", b.Formats)
-		packages := slices.Contains(b.Formats, "deb") || slices.Contains(b.Formats, "rpm")
+		packages := slices.ContainsFunc(b.Formats, func(f string) bool { return slices.Contains([]string{"deb", "rpm", "apk", "archlinux"}, f) })
 		if packages {
 			v.packages(at, b)
 		}
@@ -264,11 +264,11 @@ func (v *validator) bundles() {
 	}
 }
 
-// packages checks what deb and rpm need.
+// packages checks what packages need.
 func (v *validator) packages(at string, b *Bundle) {
 	for _, p := range b.Platforms {
 		if p.OS != "linux" && p.OS != "" {
-			v.wrong(at+".formats", "deb and rpm are for linux, and the bundle is also for %s: name its platforms, or make two bundles", images.FormatPlatform(p))
+			v.wrong(at+".formats", "packages are for linux, and the bundle is also for %s: name its platforms, or make two bundles", images.FormatPlatform(p))
 			break
 		}
 	}
@@ -276,7 +276,7 @@ func (v *validator) packages(at string, b *Bundle) {
 		{"maintainer", b.Package.Maintainer}, {"description", b.Package.Description}, {"license", b.Package.License},
 	} {
 		if must.value == "" && !v.given(at+".package."+must.key) {
-			v.wrong(at+".formats", "deb and rpm need package.%s", must.key)
+			v.wrong(at+".formats", "packages need package.%s", must.key)
 		}
 	}
 }
@@ -329,11 +329,11 @@ func (v *validator) bundlePath(at string, f *BundleFile, base string, packages b
 	switch inside := strings.TrimPrefix(f.Path, "/"); {
 	case f.Path == "" && (f.Type != "" || f.Source == ""):
 	case f.Path == "" && packages:
-		v.wrong(at, "files of deb and rpm need a path, such as /usr/bin/%s", path.Base(f.Source))
+		v.wrong(at, "files of packages need a path, such as /usr/bin/%s", path.Base(f.Source))
 	case f.Path == "":
 		f.Path = base
 	case packages && !path.IsAbs(f.Path):
-		v.wrong(at+".path", "%q: want an absolute path, such as /usr/bin/%s, for deb and rpm", f.Path, path.Base(f.Path))
+		v.wrong(at+".path", "%q: want an absolute path, such as /usr/bin/%s, for packages", f.Path, path.Base(f.Path))
 	case strings.Contains(f.Path, `\`) || inside != "" && !filepath.IsLocal(inside):
 		v.wrong(at+".path", "%q: want a path with slashes that stays inside the bundle", f.Path)
 	}

@@ -419,6 +419,9 @@ func (p *planner) image(image config.Image, variant config.Variant, platform v1.
 	return step
 }
 
+// extensions are those of bundles whose format is called otherwise.
+var extensions = map[string]string{"archlinux": "pkg.tar.zst"}
+
 func (p *planner) bundles() {
 	for _, b := range p.config.Bundles {
 		for _, platform := range b.Platforms {
@@ -439,7 +442,7 @@ func (p *planner) bundles() {
 				}
 			}
 			for _, format := range formats {
-				step.Outputs = append(step.Outputs, artifact(expression.Expand(p.config.Names.Bundle, vars)+"."+format))
+				step.Outputs = append(step.Outputs, artifact(expression.Expand(p.config.Names.Bundle, vars)+"."+cmp.Or(extensions[format], format)))
 			}
 			p.plan.Bundles = append(p.plan.Bundles, step)
 		}
