@@ -26,8 +26,8 @@ echo "$PPID" >&9
 wait
 `
 
-// However a run ends, and by whichever door it was begun, its compilers end with it.
-func TestChildrenEndWithEitherDoor(t *testing.T) {
+// However a run ends, and whether mage or the command started it, its compilers end with it.
+func TestChildrenEndWithMageAndWithTheCommand(t *testing.T) {
 	if testing.Short() {
 		t.Skip("compiles the command and the magefile")
 	}
@@ -63,18 +63,18 @@ func TestChildrenEndWithEitherDoor(t *testing.T) {
 	for _, c := range []struct {
 		name    string
 		command []string
-		send    func(door, self int) error
+		send    func(program, self int) error
 		status  int // as a shell counts
 		says    string
 	}{
 		{"slipway, Ctrl-C", viaCLI, toGroup(syscall.SIGINT), 130, "interrupted by SIGINT"},
-		{"slipway, SIGTERM", viaCLI, toDoor(syscall.SIGTERM), 143, "interrupted by SIGTERM"},
-		{"slipway, SIGHUP", viaCLI, toDoor(syscall.SIGHUP), 129, "interrupted by SIGHUP"},
-		{"slipway, SIGKILL", viaCLI, toDoor(syscall.SIGKILL), 137, ""},
+		{"slipway, SIGTERM", viaCLI, toProgram(syscall.SIGTERM), 143, "interrupted by SIGTERM"},
+		{"slipway, SIGHUP", viaCLI, toProgram(syscall.SIGHUP), 129, "interrupted by SIGHUP"},
+		{"slipway, SIGKILL", viaCLI, toProgram(syscall.SIGKILL), 137, ""},
 		{"mage, Ctrl-C", viaMage, toGroup(syscall.SIGINT), 130, "interrupted by SIGINT"},
-		{"mage, SIGTERM", viaMage, toDoor(syscall.SIGTERM), 143, "interrupted by SIGTERM"},
-		{"mage, SIGHUP", viaMage, toDoor(syscall.SIGHUP), 129, "interrupted by SIGTERM"},
-		{"mage, SIGKILL", viaMage, toDoor(syscall.SIGKILL), 137, "interrupted by SIGTERM"},
+		{"mage, SIGTERM", viaMage, toProgram(syscall.SIGTERM), 143, "interrupted by SIGTERM"},
+		{"mage, SIGHUP", viaMage, toProgram(syscall.SIGHUP), 129, "interrupted by SIGTERM"},
+		{"mage, SIGKILL", viaMage, toProgram(syscall.SIGKILL), 137, "interrupted by SIGTERM"},
 		{"mage's child, SIGTERM", viaMage, toSelf(syscall.SIGTERM), 143, "interrupted by SIGTERM"},
 		{"mage's child, SIGKILL", viaMage, toSelf(syscall.SIGKILL), 255, ""},
 	} {
@@ -180,13 +180,13 @@ func TestChildrenEndWithEitherDoor(t *testing.T) {
 	}
 }
 
-func toDoor(s syscall.Signal) func(int, int) error {
-	return func(door, _ int) error { return syscall.Kill(door, s) }
+func toProgram(s syscall.Signal) func(int, int) error {
+	return func(program, _ int) error { return syscall.Kill(program, s) }
 }
 
-// toGroup is a key pressed in a terminal.
+// toGroup sends s to all processes of the group, as a key pressed in a terminal does.
 func toGroup(s syscall.Signal) func(int, int) error {
-	return func(door, _ int) error { return syscall.Kill(-door, s) }
+	return func(program, _ int) error { return syscall.Kill(-program, s) }
 }
 
 func toSelf(s syscall.Signal) func(int, int) error {

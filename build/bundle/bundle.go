@@ -25,7 +25,7 @@ type File struct {
 	// Include are patterns of glob.New for the content of a folder, by its path below Source; none means all. Exclude are
 	// patterns for what is left out.
 	Include, Exclude []string
-	// Folder means an empty folder, and Link is the target of a symbolic link; either has no Source.
+	// Folder is set for an empty folder. Link is the target of a symbolic link. Neither has a Source.
 	Folder bool
 	Link   string
 	// Path is the path in the bundle, with slashes. For a folder it is the path of its content, and

@@ -25,8 +25,8 @@ type OCIFile struct {
 	Size   int64 // in bytes
 }
 
-// OCIArtifact returns one OCI artifact with a layer for each file, which lies in it as it is, as oras makes them
-// (image-spec/manifest.md, "Guidelines for Artifact Usage"). The names of the files are in annotations of the layers,
+// OCIArtifact returns an OCI artifact with a layer for each file, whose bytes are those of the file, as oras makes them
+// (image-spec/manifest.md, "Guidelines for Artifact Usage"). Annotations of the layers have the names of the files,
 // without folders.
 func OCIArtifact(files []OCIFile, annotations map[string]string) (v1.Image, error) {
 	artifact := &ociArtifact{config: []byte("{}")}
@@ -82,7 +82,7 @@ func (a *ociArtifact) LayerByDigest(h v1.Hash) (v1.Layer, error) {
 	return nil, fmt.Errorf("the artifact has no file %s", h)
 }
 
-// fileLayer is a file as a layer, as it is.
+// fileLayer is a layer whose bytes are those of a file.
 type fileLayer struct {
 	path       string
 	descriptor v1.Descriptor

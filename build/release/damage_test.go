@@ -175,7 +175,7 @@ func TestDamageInTheCacheIsMended(t *testing.T) {
 		harms = harms[:1]
 	}
 	quiet := map[string]bool{"oci-layout": true} // it always says the same
-	// The cache gives no names; what reads its index.json are Prune and offline runs.
+	// Only Prune and offline runs read the index.json of the cache.
 	delete(kinds, "cache/content/index.json")
 	for _, kind := range slices.Sorted(maps.Keys(kinds)) {
 		for _, h := range harms {

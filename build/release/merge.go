@@ -27,9 +27,9 @@ type job struct {
 }
 
 // Merge joins the folders dist of several jobs in dist, so that verify and publish find there what one machine would
-// have made. The jobs must have the same inputs as this checkout. They may have made the same thing if the bytes are
-// the same. Merge makes indexes and checksums anew, of everything. It checks everything that the reports say before it
-// writes anything, and reads each file once, to copy it and to compare its digest. What dist has of the release stays.
+// have made. The jobs must have the same inputs as this checkout. Several may have made the same artifact, if its bytes
+// are equal. Merge makes all indexes and checksums anew. It checks the reports before it writes anything, and reads each
+// file once, to copy it and to compare its digest. Artifacts of the release that dist already has stay.
 func (r *Release) Merge(ctx context.Context, dirs []string) error {
 	lock, err := r.folder.Lock(ctx, true)
 	if err != nil {

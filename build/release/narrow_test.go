@@ -14,7 +14,7 @@ import (
 	"github.com/slipway-build/slipway/images"
 )
 
-// versions are what the entries of an index are for.
+// versions returns the platforms of the entries of an index, with the version of Windows.
 func versions(t *testing.T, index v1.ImageIndex) []string {
 	t.Helper()
 	m, err := index.IndexManifest()

@@ -111,7 +111,7 @@ func listed(s string) []string {
 }
 
 // authFiles returns the files with credentials of registries, in the order in which they are read: that of
-// REGISTRY_AUTH_FILE, Docker's, and podman's, whose first one does not outlive a restart.
+// REGISTRY_AUTH_FILE, Docker's, and podman's, of which the first does not survive a reboot.
 func authFiles(env func(string) string) (files []string) {
 	if file := env("REGISTRY_AUTH_FILE"); file != "" {
 		files = append(files, file)
