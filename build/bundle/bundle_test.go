@@ -299,7 +299,7 @@ func run(t *testing.T, dir, name string, args ...string) string {
 	return string(out)
 }
 
-// TestSameBytes writes each format again with everything changed that must not count.
+// TestSameBytes writes each format twice, and changes in between everything that must not influence the bytes.
 func TestSameBytes(t *testing.T) {
 	first, firstFiles := testTree(t)
 	second, secondFiles := testTree(t)

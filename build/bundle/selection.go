@@ -64,7 +64,7 @@ type Content struct {
 	Mode               fs.FileMode
 }
 
-// Contents returns what the bundle output has of files, sorted by path. It reads only folders.
+// Contents returns what a bundle at output contains if it is made of files, sorted by path. It opens no files, only folders.
 func Contents(output string, files []File) ([]Content, error) {
 	entries, err := collect(output, files)
 	var out []Content

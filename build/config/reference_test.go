@@ -72,7 +72,7 @@ func code(words []string) string {
 	return "`" + strings.Join(sorted, "`, `") + "`"
 }
 
-// anchor is what Markdown calls a heading.
+// anchor returns the anchor that Markdown gives a heading.
 func anchor(title string) string { return strings.ToLower(strings.ReplaceAll(title, ".", "")) }
 
 func kindOf(f structField) string {

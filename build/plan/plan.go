@@ -208,7 +208,7 @@ type planner struct {
 	errs   []error
 }
 
-// skipped notes what the filter leaves out, and reports platforms that it asks for in vain.
+// skipped notes what the filter leaves out, and reports platforms of the filter that nothing has.
 func (p *planner) skipped() {
 	for _, platform := range p.config.Platforms {
 		if !p.filter.wants(platform) {

@@ -88,8 +88,8 @@ airgap:
 	return r
 }
 
-// cacheFiles are the files that a run leaves in the cache and in dist/oci, by kind: the
-// folder that they lie in, without the parts of it that are digests.
+// cacheFiles are the files that a run leaves in the cache and in dist/oci, by kind. A
+// kind is the path of a folder without its digests.
 func (r *testRelease) cacheFiles() map[string][]string {
 	r.t.Helper()
 	kinds := map[string][]string{}
