@@ -27,7 +27,7 @@ wait
 `
 
 // However a run ends, and whether mage or the command started it, its compilers end with it.
-func TestChildrenEndWithMageAndWithTheCommand(t *testing.T) {
+func TestChildrenEndWithTheRun(t *testing.T) {
 	if testing.Short() {
 		t.Skip("compiles the command and the magefile")
 	}
