@@ -90,16 +90,11 @@ func (r record) removeRest(place string, now record) error {
 
 func (r record) write(name string) error {
 	data, err := json.Marshal(r)
-	if err != nil {
-		return err
+	if err == nil {
+		err = atomicfile.WriteFile(name, data)
 	}
-	f, err := atomicfile.Create(name, 0)
 	if err != nil {
 		return fmt.Errorf("writing the record: %w", err)
 	}
-	defer f.Discard()
-	if err := os.WriteFile(f.Path(), data, 0o644); err != nil {
-		return fmt.Errorf("writing the record: %w", err)
-	}
-	return f.Commit()
+	return nil
 }

@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 
 	"github.com/slipway-build/slipway/internal/atomicfile"
@@ -78,18 +77,10 @@ func forget(name string) error {
 func (r record) write(name string) error {
 	data, err := json.Marshal(r)
 	if err == nil {
-		err = os.MkdirAll(filepath.Dir(name), 0o755)
+		err = atomicfile.WriteFile(name, data)
 	}
 	if err != nil {
 		return fmt.Errorf("writing the record of a hook: %w", err)
 	}
-	f, err := atomicfile.Create(name, 0)
-	if err != nil {
-		return fmt.Errorf("writing the record of a hook: %w", err)
-	}
-	defer f.Discard()
-	if err := os.WriteFile(f.Path(), data, 0o644); err != nil {
-		return fmt.Errorf("writing the record of a hook: %w", err)
-	}
-	return f.Commit()
+	return nil
 }

@@ -32,6 +32,22 @@ func Create(final string, size int64) (*File, error) {
 	return t, nil
 }
 
+// WriteFile writes a whole file, whose folder is created.
+func WriteFile(final string, content []byte) error {
+	if err := os.MkdirAll(filepath.Dir(final), 0o755); err != nil {
+		return err
+	}
+	f, err := Create(final, 0)
+	if err != nil {
+		return err
+	}
+	defer f.Discard()
+	if err := os.WriteFile(f.Path(), content, 0o644); err != nil {
+		return err
+	}
+	return f.Commit()
+}
+
 // Adopt returns a File of a temporary file that the caller made at path.
 func Adopt(path, final string) *File { return &File{path: path, final: final} }
 

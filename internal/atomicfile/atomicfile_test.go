@@ -71,3 +71,18 @@ func TestADiscardedFileLeavesNothing(t *testing.T) {
 		t.Errorf("left in the folder: %q", names)
 	}
 }
+
+func TestWriteFile(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "new", "file")
+	for _, content := range []string{"first", "second, longer", "third"} {
+		if err := WriteFile(file, []byte(content)); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := os.ReadFile(file); err != nil || string(got) != content {
+			t.Errorf("got %q, %v; want %q", got, err, content)
+		}
+	}
+	if entries, err := os.ReadDir(filepath.Dir(file)); err != nil || len(entries) != 1 {
+		t.Errorf("the folder has %v, %v", entries, err)
+	}
+}
