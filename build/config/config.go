@@ -5,6 +5,7 @@ import (
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
+	"github.com/slipway-build/slipway/build/config/expression"
 	"github.com/slipway-build/slipway/build/version"
 	"github.com/slipway-build/slipway/images"
 )
@@ -57,10 +58,11 @@ type Binary struct {
 
 	Name string `yaml:"name" required:"true" doc:"file name, without .exe"`
 	// Package is empty only if Prebuilt is not, or Overrides has a package for each platform.
-	Package   string        `yaml:"package" doc:"main package: ./path in the module, or an import path pinned in the module's go.mod"`
-	Prebuilt  string        `yaml:"prebuilt" expand:"platform name" doc:"instead of package: a binary made elsewhere, such as prebuilt/${OS}-${ARCH}/x${EXE}; it is checked like a compiled one"`
-	Module    string        `yaml:"module" doc:"folder of the Go module to build in; default: the project folder"`
-	Platforms []v1.Platform `yaml:"platforms" doc:"default: all platforms of the project"`
+	Package   string               `yaml:"package" doc:"main package: ./path in the module, or an import path pinned in the module's go.mod"`
+	Prebuilt  string               `yaml:"prebuilt" expand:"platform name" doc:"instead of package: a binary made elsewhere, such as prebuilt/${OS}-${ARCH}/x${EXE}; it is checked like a compiled one"`
+	Module    string               `yaml:"module" doc:"folder of the Go module to build in; default: the project folder"`
+	Platforms []v1.Platform        `yaml:"platforms" doc:"default: all platforms of the project"`
+	When      expression.Condition `yaml:"when" json:"-" expand:"platform name" doc:"condition, such as ${ARCH} != \"arm64\": it is built only for the platforms on which it holds"`
 	// Release is never nil after Load.
 	Release   *bool `yaml:"release" doc:"copy it to dist/artifacts under the name that names.binary specifies; default: only the binary with the project's name"`
 	BuildOpts `yaml:",inline"`
@@ -89,16 +91,17 @@ type Image struct {
 	// Position is its place in slipway.yaml.
 	Position Position `yaml:"-" json:"-"`
 
-	Name        string             `yaml:"name" required:"true" doc:"last part of the image reference: registry/repository/name:TAG"`
-	Args        map[string]string  `yaml:"args" expand:"platform windows name" linked:"true" doc:"build arguments"`
-	Labels      map[string]string  `yaml:"labels" expand:"platform windows name" linked:"true" doc:"labels of the image's config"`
-	Contexts    map[string]string  `yaml:"contexts" expand:"platform windows name" doc:"named contexts: a folder, docker-image://REF or oci-layout://DIR"`
-	Variants    []Variant          `yaml:"variants" required:"true" doc:"Dockerfile targets and the platforms to build from each"`
-	Builder     images.BuilderKind `yaml:"builder" enum:"embedded docker buildkit" doc:"embedded (default), docker or buildkit; BUILDER in the environment overrides it"`
-	Format      Format             `yaml:"format" doc:"media types and compression"`
-	Modes       string             `yaml:"modes" enum:"normal keep" doc:"file modes in contexts: normal (default: 0755 or 0644), or keep the modes on disk"`
-	Annotations map[string]string  `yaml:"annotations" linked:"true" doc:"annotations of the index"`
-	Needs       Needs              `yaml:"needs" doc:"artifacts that the image contains, and which are made before it; they are in dist/artifacts, which may be a context"`
+	Name        string               `yaml:"name" required:"true" doc:"last part of the image reference: registry/repository/name:TAG"`
+	When        expression.Condition `yaml:"when" json:"-" expand:"platform windows name" doc:"condition: the image is built only for the platforms and Windows versions on which it holds"`
+	Args        map[string]string    `yaml:"args" expand:"platform windows name" linked:"true" doc:"build arguments"`
+	Labels      map[string]string    `yaml:"labels" expand:"platform windows name" linked:"true" doc:"labels of the image's config"`
+	Contexts    map[string]string    `yaml:"contexts" expand:"platform windows name" doc:"named contexts: a folder, docker-image://REF or oci-layout://DIR"`
+	Variants    []Variant            `yaml:"variants" required:"true" doc:"Dockerfile targets and the platforms to build from each"`
+	Builder     images.BuilderKind   `yaml:"builder" enum:"embedded docker buildkit" doc:"embedded (default), docker or buildkit; BUILDER in the environment overrides it"`
+	Format      Format               `yaml:"format" doc:"media types and compression"`
+	Modes       string               `yaml:"modes" enum:"normal keep" doc:"file modes in contexts: normal (default: 0755 or 0644), or keep the modes on disk"`
+	Annotations map[string]string    `yaml:"annotations" linked:"true" doc:"annotations of the index"`
+	Needs       Needs                `yaml:"needs" doc:"artifacts that the image contains, and which are made before it; they are in dist/artifacts, which may be a context"`
 	EngineOpts  `yaml:",inline"`
 	Hooks       `yaml:",inline"`
 }
@@ -159,11 +162,12 @@ type List struct {
 	// Position is its place in slipway.yaml.
 	Position Position `yaml:"-" json:"-"`
 
-	Images    []string      `yaml:"images" doc:"names of the project's own images"`
-	File      string        `yaml:"file" doc:"image list: one reference per line, # starts a comment"`
-	Include   []string      `yaml:"include" doc:"other lists to include"`
-	Platforms []v1.Platform `yaml:"platforms" doc:"default: the linux platforms of the project"`
-	Windows   []string      `yaml:"windows" doc:"names of Windows versions to build for windows platforms; default: all"`
+	When      expression.Condition `yaml:"when" json:"-" expand:"platform windows list" doc:"condition: the archive is written, and included by other lists, only for the platforms on which it holds"`
+	Images    []string             `yaml:"images" doc:"names of the project's own images"`
+	File      string               `yaml:"file" doc:"image list: one reference per line, # starts a comment"`
+	Include   []string             `yaml:"include" doc:"other lists to include"`
+	Platforms []v1.Platform        `yaml:"platforms" doc:"default: the linux platforms of the project"`
+	Windows   []string             `yaml:"windows" doc:"names of Windows versions to build for windows platforms; default: all"`
 	// Name overrides Names.Archive and Names.WindowsArchive for this list.
 	Name string `yaml:"name" expand:"platform windows list" doc:"template for the name of the archive; default: names.archive"`
 }
@@ -173,8 +177,9 @@ type Bundle struct {
 	// Position is its place in slipway.yaml.
 	Position Position `yaml:"-" json:"-"`
 
-	Name      string        `yaml:"name" doc:"default: the project"`
-	Platforms []v1.Platform `yaml:"platforms" doc:"default: all platforms of the project"`
+	Name      string               `yaml:"name" doc:"default: the project"`
+	When      expression.Condition `yaml:"when" json:"-" expand:"platform name" doc:"condition: the bundle is made only for the platforms on which it holds"`
+	Platforms []v1.Platform        `yaml:"platforms" doc:"default: all platforms of the project"`
 	// Formats is empty if slipway.yaml names none, since the default differs by platform.
 	Formats []string     `yaml:"formats" enum:"tar.gz tgz zip deb rpm apk archlinux" doc:"tar.gz, tgz, zip, deb, rpm, apk, archlinux (.pkg.tar.zst); default: tar.gz, and zip for windows"`
 	Files   []BundleFile `yaml:"files" required:"true" doc:"files and folders of the bundle"`
@@ -214,13 +219,14 @@ type Destination struct {
 	// Position is its place in slipway.yaml.
 	Position Position `yaml:"-" json:"-"`
 
-	Registry   string `yaml:"registry" json:"registry,omitempty" doc:"registry for images"`
-	Repository string `yaml:"repository" json:"repository,omitempty" doc:"with registry: path before the image name; default: the project's"`
-	Directory  string `yaml:"directory" json:"directory,omitempty" doc:"folder for artifacts; copies are verified, checksums are written last"`
-	OCI        string `yaml:"oci" json:"oci,omitempty" doc:"reference for artifacts, pushed as one OCI artifact; default tag: TAG"`
-	GitHub     string `yaml:"github" json:"github,omitempty" doc:"owner/name of a GitHub release for artifacts; it is a draft until complete (GITHUB_TOKEN)"`
-	Force      bool   `yaml:"force" json:"force,omitempty" doc:"replace existing content of a tag or release, as --force does (FORCE in the environment)"`
-	Snapshot   bool   `yaml:"snapshot" json:"snapshot,omitempty" doc:"allow untagged versions and checkouts with uncommitted changes, as --snapshot does (SNAPSHOT in the environment)"`
+	When       expression.Condition `yaml:"when" json:"-" doc:"condition, such as ${REGISTRY} != \"docker.io\": nothing is published here unless it holds"`
+	Registry   string               `yaml:"registry" json:"registry,omitempty" doc:"registry for images"`
+	Repository string               `yaml:"repository" json:"repository,omitempty" doc:"with registry: path before the image name; default: the project's"`
+	Directory  string               `yaml:"directory" json:"directory,omitempty" doc:"folder for artifacts; copies are verified, checksums are written last"`
+	OCI        string               `yaml:"oci" json:"oci,omitempty" doc:"reference for artifacts, pushed as one OCI artifact; default tag: TAG"`
+	GitHub     string               `yaml:"github" json:"github,omitempty" doc:"owner/name of a GitHub release for artifacts; it is a draft until complete (GITHUB_TOKEN)"`
+	Force      bool                 `yaml:"force" json:"force,omitempty" doc:"replace existing content of a tag or release, as --force does (FORCE in the environment)"`
+	Snapshot   bool                 `yaml:"snapshot" json:"snapshot,omitempty" doc:"allow untagged versions and checkouts with uncommitted changes, as --snapshot does (SNAPSHOT in the environment)"`
 }
 
 // String names the destination in messages.

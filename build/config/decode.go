@@ -10,6 +10,7 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"go.yaml.in/yaml/v3"
 
+	"github.com/slipway-build/slipway/build/config/expression"
 	"github.com/slipway-build/slipway/images"
 	"github.com/slipway-build/slipway/internal/suggest"
 )
@@ -42,8 +43,9 @@ type field struct {
 func (f field) sub(path string) field { f.path = path; f.keys = nil; return f }
 
 var (
-	platformType = reflect.TypeFor[v1.Platform]()
-	positionType = reflect.TypeFor[Position]()
+	platformType  = reflect.TypeFor[v1.Platform]()
+	positionType  = reflect.TypeFor[Position]()
+	conditionType = reflect.TypeFor[expression.Condition]()
 )
 
 // value decodes n into out.
@@ -59,12 +61,18 @@ func (d *decoder) value(n *yaml.Node, out reflect.Value, f field) {
 	}
 	d.at[f.path] = d.position(n)
 	if tag := n.ShortTag(); !slices.Contains([]string{"!!str", "!!int", "!!float", "!!bool", "!!null", "!!timestamp", "!!map", "!!seq", "!!merge"}, tag) {
-		d.wrong(n, "%s: unknown tag %s", f.path, tag)
+		advice := ""
+		if out.Type() == conditionType {
+			advice = ": YAML takes ! at the beginning for a tag; put the condition into quotes"
+		}
+		d.wrong(n, "%s: unknown tag %s%s", f.path, tag, advice)
 		return
 	}
 	switch {
 	case out.Type() == platformType:
 		d.platform(n, out, f)
+	case out.Type() == conditionType:
+		d.condition(n, out, f)
 	case out.Kind() == reflect.Pointer:
 		out.Set(reflect.New(out.Type().Elem()))
 		d.value(n, out.Elem(), f)

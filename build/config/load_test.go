@@ -116,6 +116,8 @@ func dump(path string, v reflect.Value) string {
 		return path + ": " + x.Format(time.RFC3339) + "\n"
 	case Position:
 		return ""
+	case expression.Condition:
+		return path + ": " + x.String() + "\n"
 	}
 	var b strings.Builder
 	switch v.Kind() {

@@ -24,7 +24,8 @@ func TestReferenceIsCommitted(t *testing.T) {
 		"Values may contain `${NAME}` and `${NAME:-default}`; `$$` is a literal dollar sign. In a list on one line, such as\n" +
 		"`[a, \"-X b=${TAG}\"]`, quote values that contain `${…}`.\n\n" +
 		"Defined everywhere are " + code(releaseVariables) + ",\n" +
-		"and the variables that `vars` declares. Keys marked with scopes also define the variables of the platform being built:\n\n")
+		"and the variables that `vars` declares. A condition compares them, such as `${ARCH} != \"arm64\" && !${DEBUG}`; see\n" +
+		"[conditions.md](conditions.md). Keys marked with scopes also define the variables of the platform being built:\n\n")
 	for _, scope := range []string{"platform", "windows", "name", "list", "arch"} {
 		fmt.Fprintf(&b, "- **%s**: %s\n", scope, code(scopes[scope]))
 	}
@@ -46,7 +47,7 @@ func TestReferenceIsCommitted(t *testing.T) {
 			for elem.Kind() == reflect.Pointer || elem.Kind() == reflect.Slice || elem.Kind() == reflect.Map {
 				elem = elem.Elem()
 			}
-			if elem.Kind() == reflect.Struct && elem != platformType {
+			if elem.Kind() == reflect.Struct && !isScalar(elem) {
 				value += ", see [" + at + "](#" + anchor(at) + ")"
 				later = append(later, below{at, elem})
 			}
@@ -87,6 +88,8 @@ func kindOf(f structField) string {
 	switch {
 	case typ == platformType:
 		return "platform"
+	case typ == conditionType:
+		return "condition"
 	case typ.Kind() == reflect.Slice && typ.Elem() == platformType:
 		return "list of platforms"
 	case typ.Kind() == reflect.Slice:

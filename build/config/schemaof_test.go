@@ -35,6 +35,8 @@ func schemaOf(t reflect.Type, f structField) *jsonschema.Schema {
 	case t == platformType:
 		s.AnyOf = []*jsonschema.Schema{{Type: "string", Pattern: images.PlatformPattern()}, expandable()}
 		s.Examples = []any{"linux/amd64", "linux/arm64", "windows/amd64"}
+	case t == conditionType:
+		s.Types = []string{"string", "boolean"}
 	case t.Kind() == reflect.Pointer:
 		return schemaOf(t.Elem(), f)
 	case t.Kind() == reflect.String && f.enum != nil:

@@ -281,6 +281,11 @@ func (v *variables) expand(text string, at Position, allowed []string) (expressi
 		v.problems.add(at, "%v", err)
 		return nil, false
 	}
+	return v.expandParsed(parsed, at, allowed)
+}
+
+// expandParsed is expand for a text that has been parsed.
+func (v *variables) expandParsed(parsed expression.Expression, at Position, allowed []string) (expression.Expression, bool) {
 	value, ok := v.resolve(parsed, at, allowed)
 	if !ok {
 		return nil, false

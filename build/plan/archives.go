@@ -44,7 +44,7 @@ func (p *planner) archives() {
 				if version != "" {
 					exact.OSVersion = p.config.Windows[version]
 				}
-				if !p.filter.wants(exact) {
+				if !p.filter.wants(exact) || !list.When.Holds(p.listVars(name, exact, version)) {
 					continue
 				}
 				step := p.archive(name, list, exact, version, files)
@@ -68,12 +68,17 @@ func (p *planner) archives() {
 	}
 }
 
-func (p *planner) archive(name string, list config.List, platform v1.Platform, windows string, files map[string][]images.ListEntry) ArchiveStep {
+// listVars returns the variables of a list on a platform.
+func (p *planner) listVars(name string, platform v1.Platform, windows string) map[string]string {
 	suffix := "-" + name
 	if name == "images" {
 		suffix = ""
 	}
-	vars := p.vars(platform, windows, map[string]string{"LIST": name, "LIST_SUFFIX": suffix})
+	return p.vars(platform, windows, map[string]string{"LIST": name, "LIST_SUFFIX": suffix})
+}
+
+func (p *planner) archive(name string, list config.List, platform v1.Platform, windows string, files map[string][]images.ListEntry) ArchiveStep {
+	vars := p.listVars(name, platform, windows)
 	template := p.config.Names.Archive
 	if windows != "" {
 		template = p.config.Names.WindowsArchive
@@ -89,7 +94,7 @@ func (p *planner) archive(name string, list config.List, platform v1.Platform, w
 	}
 	step.Images = p.listImages(name, platform, windows, files)
 	if len(step.Images) == 0 {
-		p.errs = append(p.errs, fmt.Errorf("%s: list %s has no image for %s", p.config.File, name, images.FormatPlatform(platform)))
+		p.errs = append(p.errs, fmt.Errorf("%s: list %s has no image for %s: leave the platform out with platforms or when", list.Position, name, images.FormatPlatform(platform)))
 	}
 	return step
 }
@@ -107,8 +112,8 @@ func (p *planner) listImages(name string, platform v1.Platform, windows string, 
 		for _, image := range list.Images {
 			archived, ok := p.ownImage(image, platform)
 			if !ok {
-				p.errs = append(p.errs, fmt.Errorf("%s: list %s contains image %s, which is not built for %s",
-					p.config.File, name, image, images.FormatPlatform(platform)))
+				p.errs = append(p.errs, fmt.Errorf("%s: list %s contains image %s, which is not built for %s%s: build it there, or leave the platform out with platforms or when of the list",
+					list.Position, name, image, images.FormatPlatform(platform), p.whyNot(image)))
 			} else if !seen[archived.Own] {
 				seen[archived.Own] = true
 				own = append(own, archived)
@@ -121,13 +126,23 @@ func (p *planner) listImages(name string, platform v1.Platform, windows string, 
 			}
 		}
 		for _, included := range list.Include {
-			if l := p.config.Airgap.Lists[included]; covers(l, platform, windows) {
+			if l := p.config.Airgap.Lists[included]; covers(l, platform, windows) && l.When.Holds(p.listVars(included, platform, windows)) {
 				visit(included)
 			}
 		}
 	}
 	visit(name)
 	return append(own, others...)
+}
+
+// whyNot returns the condition of an image, for messages.
+func (p *planner) whyNot(name string) string {
+	for _, image := range p.config.Images {
+		if condition := image.When.String(); image.Name == name && condition != "" {
+			return " (its when is " + condition + ")"
+		}
+	}
+	return ""
 }
 
 // covers reports whether a list is for a platform.

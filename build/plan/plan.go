@@ -186,13 +186,18 @@ func New(config *config.Config, filter Filter) (*Plan, error) {
 	return planner.plan, errors.Join(planner.errs...)
 }
 
-// destinations returns the destinations of the configuration. If none is a registry, images go to the project's.
+// destinations returns the destinations of the configuration whose conditions hold. If the configuration names no
+// registry at all, images go to the project's.
 func destinations(c *config.Config) []config.Destination {
 	var out []config.Destination
 	if !slices.ContainsFunc(c.Publish, func(d config.Destination) bool { return d.Registry != "" }) {
 		out = append(out, config.Destination{Registry: c.Registry})
 	}
-	out = append(out, c.Publish...)
+	for _, d := range c.Publish {
+		if d.When.Holds(nil) {
+			out = append(out, d)
+		}
+	}
 	for i, d := range out {
 		if d.Registry != "" {
 			out[i].Repository = cmp.Or(d.Repository, c.Repository)
@@ -310,6 +315,9 @@ func (p *planner) binaries() {
 				continue
 			}
 			vars := p.vars(platform, "", map[string]string{"NAME": b.Name})
+			if !b.When.Holds(vars) {
+				continue
+			}
 			opts, pkg := b.BuildOpts, b.Package
 			if o, ok := b.Overrides[images.FormatPlatform(platform)]; ok {
 				pkg = cmp.Or(o.Package, pkg)
@@ -371,7 +379,7 @@ func (p *planner) images() {
 						exact.OSVersion = p.config.Windows[windows]
 						ref = tag + "-windows-" + windows + "-" + platform.Architecture
 					}
-					if !p.filter.wants(exact) {
+					if !p.filter.wants(exact) || !image.When.Holds(p.vars(exact, windows, map[string]string{"NAME": image.Name})) {
 						continue
 					}
 					p.plan.Images = append(p.plan.Images, p.image(image, variant, exact, windows, ref))
@@ -429,6 +437,9 @@ func (p *planner) bundles() {
 				continue
 			}
 			vars := p.vars(platform, "", map[string]string{"NAME": b.Name})
+			if !b.When.Holds(vars) {
+				continue
+			}
 			step := BundleStep{Name: b.Name, Platform: images.Platform{Platform: platform}, Package: b.Package}
 			for _, f := range b.Files {
 				f.Source, f.Path, f.Exclude = expression.Expand(f.Source, vars), expression.Expand(f.Path, vars), expandSome(f.Exclude, vars)

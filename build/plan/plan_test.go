@@ -2,6 +2,7 @@ package plan
 
 import (
 	"bytes"
+	"fmt"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -200,5 +201,69 @@ func TestImageListsNameRegistries(t *testing.T) {
 		"ghcr.io/k3s-io/klipper-lb:v0.4.9", "127.0.0.1:5000/a/b@sha256:" + strings.Repeat("0", 64)}
 	if diff := cmp.Diff(want, step.Lines()); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+func TestConditionsNarrowThePlan(t *testing.T) {
+	text := func(registry, list string) []byte {
+		return []byte(`-- slipway.yaml --
+project: acme
+registry: ` + registry + `
+platforms: [linux/amd64, linux/arm64, windows/amd64]
+windows: {ltsc2022: 10.0.20348.4294, ltsc2025: 10.0.26100.4294}
+binaries:
+  - {name: acme, package: ., when: '${OS} == "linux"'}
+  - {name: tool, package: ., when: '${VERSION} =~ "-rc"'}
+images:
+  - name: runtime
+    when: '${ARCH} != "arm64" && ${WINDOWS} != "ltsc2025"'
+    variants: [{platforms: [linux/amd64, linux/arm64, windows/amd64]}]
+airgap:
+  lists:
+    images: {images: [runtime], include: [core, vsphere], ` + list + `}
+    core: {file: core.txt, when: 'false'}
+    vsphere: {file: core.txt, when: '${REGISTRY} != "docker.io" && ${ARCH} != "arm64"'}
+bundles:
+  - {name: acme, files: [{source: core.txt}], when: '${EXE}'}
+publish:
+  - {registry: prime.example.com, when: '!(${VERSION} =~ "-rc")'}
+  - {directory: out, when: '${REGISTRY} == "docker.io"'}
+-- core.txt --
+a/b:1
+-- Dockerfile --
+FROM scratch
+`)
+	}
+	describe := func(plan *Plan) (made []string) {
+		for _, s := range plan.Binaries {
+			made = append(made, s.Name+" "+s.Platform.String())
+		}
+		for _, s := range plan.Images {
+			made = append(made, s.Image+" "+s.Platform.String())
+		}
+		for _, s := range plan.Archives {
+			made = append(made, fmt.Sprint(s.List, " ", s.Platform, " ", len(s.Images)))
+		}
+		for _, s := range plan.Bundles {
+			made = append(made, s.Outputs...)
+		}
+		for _, d := range plan.Destinations {
+			made = append(made, d.String())
+		}
+		return made
+	}
+	plan, err := New(projectOf(t, txtar.Parse(text("registry.example.com", "platforms: [linux/amd64]")), released), Filter{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []string{"acme linux/amd64", "acme linux/arm64", "runtime linux/amd64", "runtime windows/amd64:10.0.20348.4294",
+		"images linux/amd64 2", "vsphere linux/amd64 1", "dist/artifacts/acme.windows-amd64.zip", "registry prime.example.com/acme"}
+	if diff := cmp.Diff(want, describe(plan)); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	_, err = New(projectOf(t, txtar.Parse(text("docker.io", "platforms: [linux/arm64]")), released), Filter{})
+	const refused = `slipway.yaml:14:13: list images contains image runtime, which is not built for linux/arm64 (its when is (${ARCH} != "arm64") && (${WINDOWS} != "ltsc2025"))`
+	if err == nil || !strings.Contains(err.Error(), refused) {
+		t.Errorf("got %v, want %q", err, refused)
 	}
 }
