@@ -20,6 +20,8 @@ import (
 func (p *Program) projectCommands() []*cobra.Command {
 	return []*cobra.Command{
 		p.planCommand(),
+		p.checkCommand(),
+		p.lockCommand(),
 		p.verbCommand("build", "Compile the binaries and build the images into dist/oci",
 			"slipway build", "slipway build --only binaries", "slipway build --only images,windows",
 			"BUILDER=buildkit BUILDKIT_HOST=tcp://127.0.0.1:1234 slipway build --only images"),
@@ -70,6 +72,7 @@ func (p *Program) verbCommand(verb, short string, lines ...string) *cobra.Comman
 		c.Flags().BoolVar(&p.settings.Force, "force", p.settings.Force, "replace existing content of a tag or release (environment FORCE)")
 		c.Flags().BoolVar(&p.settings.Snapshot, "snapshot", p.settings.Snapshot, "allow an untagged version, or a checkout with uncommitted changes (environment SNAPSHOT)")
 	} else {
+		c.Flags().BoolVar(&p.settings.Locked, "locked", p.settings.Locked, "take the digests of slipway.lock instead of what tags refer to (environment SLIPWAY_LOCKED)")
 		c.Flags().StringVar((*string)(&p.settings.Builder), "builder", string(p.settings.Builder), "embedded, docker or buildkit, for all images (environment BUILDER)")
 		c.Flags().BoolVar(&p.settings.SkipWindows, "skip-windows", p.settings.SkipWindows, "skip all Windows platforms (environment SKIP_WINDOWS)")
 	}

@@ -42,6 +42,7 @@ type Config struct {
 	Airgap     Airgap                    `yaml:"airgap" doc:"image archives for hosts without a registry"`
 	Bundles    []Bundle                  `yaml:"bundles" doc:"archives and packages of binaries and files"`
 	Publish    []Destination             `yaml:"publish" doc:"destinations of images and artifacts; images go to the project's registry if no destination is a registry"`
+	Expect     Expect                    `yaml:"expect" doc:"names of artifacts that slipway check compares with the plan"`
 	Names      Names                     `yaml:"names" doc:"templates for the names of artifacts, which install scripts depend on"`
 }
 
@@ -240,6 +241,15 @@ func (d Destination) String() string {
 		return "GitHub release of " + d.GitHub
 	}
 	return "registry " + d.Registry + "/" + d.Repository
+}
+
+// Expect are the names of artifacts that others rely upon.
+type Expect struct {
+	// Position is its place in slipway.yaml.
+	Position Position `yaml:"-" json:"-"`
+
+	Names     []string `yaml:"names" doc:"files that install scripts download: a name that the release does not have is an error"`
+	Artifacts string   `yaml:"artifacts" doc:"file with the names of all artifacts, one per line, # starts a comment: a missing and an unexpected name are errors"`
 }
 
 // Names are the expressions of the file names in dist/artifacts. Those of archives and bundles get the format as their

@@ -52,6 +52,9 @@ func (v *validator) validate() {
 	v.bundles()
 	v.needs()
 	v.publish()
+	if file := v.config.Expect.Artifacts; file != "" {
+		v.file("expect.artifacts", file, fs.FileMode.IsRegular)
+	}
 }
 
 // wrong reports a problem of the value at a path of the file.

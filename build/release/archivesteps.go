@@ -86,6 +86,9 @@ func (r *Release) checkAssetCount(ctx context.Context, contents [][]pack.Image) 
 // Preflight estimates what packing the images of other registries costs. It reports all missing images. Own images do
 // not count, since they may not be built yet.
 func (r *Release) Preflight(ctx context.Context) (*workbench.Preflight, error) {
+	if err := r.openLock(); err != nil {
+		return nil, err
+	}
 	if err := r.openBench(); err != nil {
 		return nil, err
 	}

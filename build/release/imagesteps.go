@@ -105,7 +105,12 @@ func (r *Release) buildContext(step plan.ImageStep) images.BuildContext {
 func (r *Release) readByImages(steps []plan.ImageStep) []plan.BinaryStep {
 	var all assemble.Reads
 	for _, step := range steps {
-		reads, err := assemble.New(assemble.Options{}).Reads(r.buildContext(step))
+		build := r.buildContext(step)
+		graph, err := assemble.New(assemble.Options{}).Graph(build)
+		if err != nil {
+			return r.Plan.Binaries
+		}
+		reads, err := graph.Reads(build.Dir)
 		if err != nil {
 			return r.Plan.Binaries
 		}

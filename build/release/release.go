@@ -9,6 +9,7 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
 	"github.com/slipway-build/slipway/build/config"
+	"github.com/slipway-build/slipway/build/lock"
 	"github.com/slipway-build/slipway/build/output"
 	"github.com/slipway-build/slipway/build/plan"
 	"github.com/slipway-build/slipway/build/workbench"
@@ -30,6 +31,9 @@ type Options struct {
 	SkipWindows bool
 	// GitHubToken lets publish write a release. GitHubAPI is the address of the API; empty is that of github.com.
 	GitHubToken, GitHubAPI string
+	// Locked takes the digests of slipway.lock in place of the tags of lists and base images. A tag that is not in it is
+	// an error.
+	Locked bool
 	// Force lets publish replace what a destination has under the same tag.
 	Force bool
 	// Snapshot lets publish send a version without a git tag, and a checkout with changes.
@@ -52,6 +56,7 @@ type Release struct {
 	hooked    map[string]bool        // hooks that have run, by their hash
 	images    parallel.Memo[v1.Image]
 	indexes   parallel.Memo[v1.ImageIndex]
+	lock      *lock.File // nil if tags are not locked
 	report    report
 	published report
 }
@@ -107,6 +112,9 @@ func (r *Release) openBench() error {
 	}
 	o := r.options.Options
 	o.OwnRegistry, o.Registries = r.ownRegistry(), r.Config.HostSettings()
+	if r.lock != nil {
+		o.Pin = r.pin
+	}
 	bench, err := workbench.Open(o)
 	r.bench = bench
 	return err
@@ -139,6 +147,9 @@ func (r *Release) Run(ctx context.Context, s plan.Selection) error {
 		return r.publish(ctx, s.Parts)
 	}
 	r.folder.Sweep(r.full.Names())
+	if err := r.openLock(); err != nil {
+		return err
+	}
 	if err := r.open(); err != nil {
 		return err
 	}

@@ -37,7 +37,7 @@ func (s Settings) Workbench() workbench.Options { return s.Options.Options }
 // Environment lists the environment variables that From and config.Load read, for help texts.
 const Environment = `REGISTRY REPO TAG PLATFORMS SKIP_WINDOWS BUILDER BUILDKIT_HOST BUILDKIT_TLS_DIR DOCKER_HOST
 DOCKER_TLS_VERIFY DOCKER_CERT_PATH DOCKER_CONFIG DOCKER_USERNAME DOCKER_PASSWORD GITHUB_TOKEN GITHUB_API_URL
-SOURCE_DATE_EPOCH FORCE SNAPSHOT JOBS PROGRESS DEBUG SLIPWAY_CACHE SLIPWAY_CACHE_SIZE SLIPWAY_UNPACK_LIMIT SLIPWAY_OFFLINE
+SOURCE_DATE_EPOCH FORCE SNAPSHOT JOBS PROGRESS DEBUG SLIPWAY_CACHE SLIPWAY_CACHE_SIZE SLIPWAY_UNPACK_LIMIT SLIPWAY_OFFLINE SLIPWAY_LOCKED
 SLIPWAY_OUTPUTS SLIPWAY_SUMMARY SLIPWAY_CODE_QUALITY SLIPWAY_PREVIOUS REGISTRY_AUTH_FILE SLIPWAY_PLAIN_HTTP SLIPWAY_CERTS_DIR SSL_CERT_FILE SSL_CERT_DIR`
 
 // Secrets are the variables of Environment that are withheld from child processes.
@@ -68,7 +68,7 @@ func From(getenv func(string) (string, bool)) (Settings, error) {
 	if err := CheckPlainHTTP(s.PlainHTTP); err != nil {
 		errs = append(errs, fmt.Errorf("environment SLIPWAY_PLAIN_HTTP: %w", err))
 	}
-	for name, field := range map[string]*bool{"SKIP_WINDOWS": &s.SkipWindows, "SLIPWAY_OFFLINE": &s.Offline, "FORCE": &s.Force, "SNAPSHOT": &s.Snapshot} {
+	for name, field := range map[string]*bool{"SKIP_WINDOWS": &s.SkipWindows, "SLIPWAY_OFFLINE": &s.Offline, "SLIPWAY_LOCKED": &s.Locked, "FORCE": &s.Force, "SNAPSHOT": &s.Snapshot} {
 		if *field, err = parseSwitch(env(name)); err != nil {
 			errs = append(errs, fmt.Errorf("environment %s: %w", name, err))
 		}

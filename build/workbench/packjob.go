@@ -129,3 +129,8 @@ func (w *Workbench) FindImage(ctx context.Context, ref string, platform v1.Platf
 	image, err := found.ImageFor(ctx, ref, platform)
 	return pack.Image{Names: []name.Reference{named}, Image: image, Platform: platform, Index: found.Kept}, err
 }
+
+// FindBase finds the base of an image for a platform, as builders do.
+func (w *Workbench) FindBase(ctx context.Context, ref string, platform v1.Platform) (v1.Image, error) {
+	return w.sources.Bases().Image(ctx, ref, platform)
+}

@@ -54,6 +54,8 @@ type Options struct {
 	CacheSize int64
 	// UnpackLimit is how many bytes an archive, a layer or a download may unpack to; 0 is 64 GiB.
 	UnpackLimit int64
+	// Pin, unless it is nil, returns the digest to take in place of a tag; see source.Resolver.
+	Pin func(tag name.Tag) (digest name.Digest, at string, err error)
 	// Offline forbids every use of the network.
 	Offline bool
 	// NoCache makes images anew.
@@ -108,7 +110,9 @@ func Open(o Options) (*Workbench, error) {
 		Credentials: credentials, UserAgent: "slipway", Hosts: o.hosts(),
 	})
 	docker := engine.Options{Address: o.DockerHost, TLS: tlsFiles(o.DockerTLS), Store: cache}
-	return &Workbench{options: o, Cache: cache, Registry: client, sources: source.NewResolver(client, docker)}, nil
+	sources := source.NewResolver(client, docker)
+	sources.Pin = o.Pin
+	return &Workbench{options: o, Cache: cache, Registry: client, sources: sources}, nil
 }
 
 // Close closes the cache and the archives that images were read from. Neither the workbench nor an image of it may be

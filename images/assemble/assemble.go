@@ -176,11 +176,9 @@ func (asm *assembly) graphOptions(args map[string]string) dockerfile.ReadOptions
 // Reads are the files of contexts that an image may be made from.
 type Reads = dockerfile.Reads
 
-// Reads returns the files that build reads of its build context and of named contexts
-// that are folders. It looks at the instructions that the target needs, for any
-// builder, and asks no registry. The whole folder is read if the Dockerfile alone does
-// not tell: because of a variable, a mount of RUN, or ONBUILD triggers of a base.
-func (a *Assembler) Reads(build images.BuildContext) (dockerfile.Reads, error) {
+// Graph reads the Dockerfile of build, for any builder, without its warnings. It asks no
+// registry.
+func (a *Assembler) Graph(build images.BuildContext) (*dockerfile.Graph, error) {
 	if build.Dockerfile == "" {
 		build.Dockerfile = filepath.Join(build.Dir, "Dockerfile")
 	}
@@ -188,12 +186,8 @@ func (a *Assembler) Reads(build images.BuildContext) (dockerfile.Reads, error) {
 	if err != nil {
 		return nil, err
 	}
-	g, err := dockerfile.Read(file, dockerfile.ReadOptions{
+	return dockerfile.Read(file, dockerfile.ReadOptions{
 		Platform: images.Normalize(build.Platform), BuildPlatform: a.build, Target: build.Target,
 		Args: build.Args, Contexts: build.Contexts, Warn: func(string) {},
 	})
-	if err != nil {
-		return nil, err
-	}
-	return g.Reads(build.Dir)
 }

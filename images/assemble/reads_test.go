@@ -43,8 +43,12 @@ func TestReads(t *testing.T) {
 			if c.name == "through a symlink" {
 				testfile.Symlink(t, "dist/bin", filepath.Join(dir, "link"))
 			}
-			reads, err := New(Options{}).Reads(images.BuildContext{Dir: dir, Target: c.target,
+			graph, err := New(Options{}).Graph(images.BuildContext{Dir: dir, Target: c.target,
 				Platform: v1.Platform{OS: "linux", Architecture: "amd64"}, Contexts: map[string]string{"bin": filepath.Join(dir, "dist/bin")}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			reads, err := graph.Reads(dir)
 			if err != nil {
 				t.Fatal(err)
 			}

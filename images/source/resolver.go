@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
 	"github.com/slipway-build/slipway/images"
@@ -18,6 +19,10 @@ import (
 
 // A Resolver finds what references name. It implements images.Source, and several goroutines may use it.
 type Resolver struct {
+	// Pin, unless it is nil, returns the digest to take in place of a tag of a registry, and the place that says so for
+	// errors. A zero digest leaves the tag.
+	Pin func(tag name.Tag) (digest name.Digest, at string, err error)
+
 	registry *registry.Client
 	docker   engine.Options
 	archives parallel.Memo[*archiveSource]
@@ -70,7 +75,7 @@ func (r *Resolver) Resolve(ctx context.Context, ref string) (*Resolved, error) {
 	if err != nil {
 		return nil, usage.Wrap(err)
 	}
-	m, err := r.registry.Resolve(ctx, parsed)
+	m, err := r.manifest(ctx, parsed)
 	if err != nil {
 		return nil, err
 	}
@@ -82,6 +87,26 @@ func (r *Resolver) Resolve(ctx context.Context, ref string) (*Resolved, error) {
 		out.Image, err = m.Image()
 	}
 	return out, err
+}
+
+// manifest resolves a reference of a registry, or the digest that its tag is pinned to.
+func (r *Resolver) manifest(ctx context.Context, ref name.Reference) (*registry.Manifest, error) {
+	tag, ok := ref.(name.Tag)
+	if !ok || r.Pin == nil {
+		return r.registry.Resolve(ctx, ref)
+	}
+	digest, at, err := r.Pin(tag)
+	if err != nil {
+		return nil, err
+	}
+	if at == "" {
+		return r.registry.Resolve(ctx, ref)
+	}
+	m, err := r.registry.Resolve(ctx, digest)
+	if err != nil {
+		err = fmt.Errorf("%s: %w", at, err)
+	}
+	return m, err
 }
 
 // Image returns the image that ref names for a platform.

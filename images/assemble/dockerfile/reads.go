@@ -17,8 +17,9 @@ type Reads []reading
 // read; an empty pattern is all of them.
 type reading struct{ dir, pattern string }
 
-// Reads is what the target reads of the build context dir and of named contexts that
-// are folders.
+// Reads returns the files that the target reads of the build context dir and of named
+// contexts that are folders. The whole folder is read if the Dockerfile alone does not
+// tell: because of a variable, a mount of RUN, or ONBUILD triggers of a base.
 func (g *Graph) Reads(dir string) (Reads, error) {
 	if err := g.ReadStages(); err != nil {
 		return nil, err

@@ -1,0 +1,161 @@
+package release
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/google/go-containerregistry/pkg/name"
+
+	"github.com/slipway-build/slipway/build/lock"
+	"github.com/slipway-build/slipway/images"
+	"github.com/slipway-build/slipway/internal/parallel"
+	"github.com/slipway-build/slipway/internal/regular"
+	"github.com/slipway-build/slipway/progress"
+)
+
+// Check judges the release before anything is made: that Dockerfiles can be read, that the artifacts have the names that
+// slipway.yaml expects, and that slipway.lock, if there is one, has the images of the release and no others. Online, it
+// also looks up each image of lists and each base for its platforms and Windows versions. Open has checked the rest.
+// The error joins everything that is wrong.
+func (r *Release) Check(ctx context.Context, online bool) error {
+	all, err := r.needs()
+	errs := []error{err, r.checkNames()}
+	f, err := lock.Read(r.lockPath())
+	switch {
+	case err == nil:
+		used := map[string]bool{}
+		for _, n := range all {
+			used[images.Qualified(n.ref)] = true
+		}
+		errs = append(append(errs, unlocked(f, all)), f.Unused(used)...)
+	case errors.Is(err, fs.ErrNotExist):
+		f = nil
+	default:
+		errs = append(errs, err)
+	}
+	if online && errors.Join(errs...) == nil {
+		r.lock = f
+		errs = append(errs, r.checkOnline(ctx, all))
+	}
+	return errors.Join(errs...)
+}
+
+// checkOnline looks up images for their platforms. With a lock, it looks up the locked digests, and warns of tags that
+// refer to something else by now.
+func (r *Release) checkOnline(ctx context.Context, all []needed) error {
+	if r.options.Offline {
+		return errors.New("offline: --online asks registries")
+	}
+	if err := r.openBench(); err != nil {
+		return err
+	}
+	moved := make([]string, len(all))
+	err := parallel.Each(ctx, len(all), r.options.Transfers(), func(i int) (err error) {
+		n := all[i]
+		if n.base {
+			_, err = r.bench.FindBase(ctx, n.ref.String(), n.platform)
+		} else {
+			_, err = r.bench.FindImage(ctx, n.ref.String(), n.platform)
+		}
+		if err != nil {
+			return fmt.Errorf("%s: %s: %w", n.at, images.FormatPlatform(n.platform), err)
+		}
+		moved[i], err = r.moved(ctx, n)
+		return err
+	})
+	slices.Sort(moved)
+	for _, warning := range slices.Compact(moved) {
+		if warning != "" {
+			progress.Warn(ctx, warning)
+		}
+	}
+	return err
+}
+
+// moved describes that a locked tag refers to something else by now.
+func (r *Release) moved(ctx context.Context, n needed) (string, error) {
+	tag, ok := n.ref.(name.Tag)
+	if !ok || r.lock == nil {
+		return "", nil
+	}
+	digest, at, err := r.lock.Pin(tag)
+	if err != nil {
+		return "", err
+	}
+	m, err := r.bench.Registry.Resolve(ctx, tag)
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Sprintf("%s: the tag %s does not exist any more", at, images.Familiar(tag)), nil
+	}
+	if err != nil || m.Descriptor.Digest.String() == digest.DigestStr() {
+		return "", err
+	}
+	return fmt.Sprintf("%s: the tag %s refers to %s by now: slipway lock takes it", at, images.Familiar(tag), m.Descriptor.Digest), nil
+}
+
+// checkNames compares the names of artifacts with those that slipway.yaml expects.
+func (r *Release) checkNames() error {
+	var (
+		errs   []error
+		expect = r.Config.Expect
+		has    = map[string]bool{}
+		order  []string
+	)
+	for _, planned := range r.artifactNames() {
+		if !has[planned] {
+			has[planned] = true
+			order = append(order, planned)
+		}
+	}
+	for _, want := range expect.Names {
+		if !has[want] {
+			errs = append(errs, fmt.Errorf("%s: expect.names: the release does not have %s: see slipway plan", expect.Position, want))
+		}
+	}
+	if expect.Artifacts == "" {
+		return errors.Join(errs...)
+	}
+	file := r.relative(expect.Artifacts)
+	raw, err := regular.ReadFile(r.path(expect.Artifacts))
+	if err != nil {
+		return errors.Join(append(errs, fmt.Errorf("reading the names of artifacts: %w", err))...)
+	}
+	listed := map[string]int{}
+	for i, line := range strings.Split(string(raw), "\n") {
+		line, _, _ = strings.Cut(line, "#")
+		want := strings.TrimSpace(line)
+		switch {
+		case want == "":
+		case listed[want] > 0:
+			errs = append(errs, fmt.Errorf("%s:%d: duplicate %s: line %d has it", file, i+1, want, listed[want]))
+		default:
+			listed[want] = i + 1
+			if !has[want] {
+				errs = append(errs, fmt.Errorf("%s:%d: the release does not have %s", file, i+1, want))
+			}
+		}
+	}
+	slices.Sort(order)
+	for _, planned := range order {
+		if listed[planned] == 0 {
+			errs = append(errs, fmt.Errorf("%s: missing %s, which the release has: add it, or switch it off", file, planned))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// artifactNames returns the names of the files in dist/artifacts, an archive that may be split under its own name.
+func (r *Release) artifactNames() []string {
+	var names []string
+	for _, f := range r.full.Artifacts() {
+		names = append(names, path.Base(f.Path))
+	}
+	for _, s := range r.full.Checksums {
+		names = append(names, path.Base(s.Output))
+	}
+	return names
+}

@@ -1,0 +1,177 @@
+package release
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+
+	"github.com/google/go-containerregistry/pkg/name"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+
+	"github.com/slipway-build/slipway/build/lock"
+	"github.com/slipway-build/slipway/build/output"
+	"github.com/slipway-build/slipway/build/plan"
+	"github.com/slipway-build/slipway/images"
+	"github.com/slipway-build/slipway/images/assemble"
+	"github.com/slipway-build/slipway/internal/parallel"
+	"github.com/slipway-build/slipway/internal/usage"
+)
+
+// A needed is an image of another project that the release is made from: one of a list, or the base of an image.
+type needed struct {
+	ref      name.Reference
+	platform v1.Platform
+	base     bool
+	// at is the place that names it, as file:line.
+	at string
+}
+
+// needs returns the images of other projects in the full plan, each once for a platform.
+func (r *Release) needs() ([]needed, error) {
+	var (
+		all  []needed
+		errs []error
+		seen = map[string]bool{}
+	)
+	add := func(text string, platform images.Platform, base bool, at string) {
+		ref, err := images.ParseReference(images.TrimTransport(text))
+		if err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w", at, err))
+			return
+		}
+		if key := fmt.Sprint(ref.Name(), platform, base); !seen[key] {
+			seen[key] = true
+			all = append(all, needed{ref, platform.Platform, base, at})
+		}
+	}
+	for _, step := range r.full.Archives {
+		for _, image := range step.Images {
+			if image.Own == "" {
+				add(image.Names[0], step.Platform, false, image.Source)
+			}
+		}
+	}
+	for _, step := range r.full.Images {
+		graph, err := assemble.New(assemble.Options{}).Graph(r.buildContext(step))
+		if err != nil {
+			errs = append(errs, fmt.Errorf("image %s for %s: %w", step.Image, step.Platform, err))
+			continue
+		}
+		bases, err := graph.BaseImages()
+		if err != nil {
+			errs = append(errs, fmt.Errorf("image %s for %s: %w", step.Image, step.Platform, err))
+		}
+		for _, b := range bases {
+			if !r.makes(b.Ref) {
+				add(b.Ref, images.Platform{Platform: b.Platform}, true, fmt.Sprintf("%s:%d", r.relative(step.Dockerfile), b.Line))
+			}
+		}
+	}
+	return all, errors.Join(parallel.Distinct(errs)...)
+}
+
+// makes reports whether the release itself makes an image.
+func (r *Release) makes(text string) bool {
+	ref, err := images.ParseReference(text)
+	if err != nil {
+		return false
+	}
+	for _, names := range [][]string{refsOf(r.full.Images, func(s plan.ImageStep) string { return s.Ref }), refsOf(r.full.Indexes, func(s plan.IndexStep) string { return s.Ref })} {
+		for _, own := range names {
+			if parsed, err := images.ParseReference(own); err == nil && parsed.Name() == ref.Name() {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func refsOf[T any](steps []T, ref func(T) string) []string {
+	out := make([]string, len(steps))
+	for i, s := range steps {
+		out[i] = ref(s)
+	}
+	return out
+}
+
+// lockPath returns the path of slipway.lock.
+func (r *Release) lockPath() string { return filepath.Join(filepath.Dir(r.Config.File), lock.FileName) }
+
+// Lock writes slipway.lock with what the tags of lists and base images refer to now, and returns the number of entries.
+// References with a digest need none.
+func (r *Release) Lock(ctx context.Context) (int, error) {
+	if r.options.Offline {
+		return 0, usage.Errorf("offline: lock asks registries what tags refer to")
+	}
+	all, err := r.needs()
+	if err != nil {
+		return 0, err
+	}
+	if err := r.openBench(); err != nil {
+		return 0, err
+	}
+	var (
+		tags []needed
+		seen = map[string]bool{}
+	)
+	for _, n := range all {
+		if _, ok := n.ref.(name.Tag); ok && !seen[n.ref.Name()] {
+			seen[n.ref.Name()] = true
+			tags = append(tags, n)
+		}
+	}
+	found := make([]v1.Hash, len(tags))
+	err = parallel.Each(ctx, len(tags), r.options.Transfers(), func(i int) error {
+		m, err := r.bench.Registry.Resolve(ctx, tags[i].ref)
+		if err != nil {
+			return fmt.Errorf("%s: %w", tags[i].at, err)
+		}
+		found[i] = m.Descriptor.Digest
+		return nil
+	})
+	if err != nil {
+		return 0, err
+	}
+	digests := map[string]v1.Hash{}
+	for i, n := range tags {
+		digests[images.Qualified(n.ref)] = found[i]
+	}
+	return len(digests), output.WriteFile(r.lockPath(), lock.Format(digests))
+}
+
+// unlocked returns an error for each image that a lock does not have.
+func unlocked(f *lock.File, all []needed) error {
+	var errs []error
+	for _, n := range all {
+		if tag, ok := n.ref.(name.Tag); ok {
+			if _, _, err := f.Pin(tag); err != nil {
+				errs = append(errs, fmt.Errorf("%s: %w", n.at, err))
+			}
+		}
+	}
+	return errors.Join(parallel.Distinct(errs)...)
+}
+
+// openLock reads slipway.lock if this run takes its digests. All images that are not locked are reported together.
+// Bases in a Dockerfile that a hook makes later are checked when the image is built.
+func (r *Release) openLock() error {
+	if !r.options.Locked {
+		return nil
+	}
+	f, err := lock.Read(r.lockPath())
+	if err != nil {
+		return usage.Wrap(fmt.Errorf("%w: --locked (environment SLIPWAY_LOCKED) takes digests from it, and slipway lock writes it", err))
+	}
+	r.lock = f
+	all, _ := r.needs() // what cannot be read is reported when it is built
+	return usage.Wrap(unlocked(f, all))
+}
+
+// pin returns the lock of this run as the workbench takes it. Images that the release makes itself are not locked.
+func (r *Release) pin(tag name.Tag) (name.Digest, string, error) {
+	if r.makes(tag.Name()) {
+		return name.Digest{}, "", nil
+	}
+	return r.lock.Pin(tag)
+}
