@@ -189,8 +189,8 @@ func (v *validator) airgap() {
 		v.windowsNames(path, list.Windows, list.Platforms)
 		v.knownNames(path+".images", list.Images, own, "image", "the project's images are")
 		v.knownNames(path+".include", list.Include, lists, "list", "the lists are")
-		if list.File != "" {
-			v.file(path+".file", list.File, fs.FileMode.IsRegular)
+		if list.File != "" && !v.file(path+".file", list.File, fs.FileMode.IsRegular) && !v.reportedBelow(path+".file") {
+			v.wrong(path+".file", "missing file %s: image lists are read before hooks and fetch make files", list.File)
 		}
 		if list.Name != "" {
 			v.fileName(path+".name", list.Name)
