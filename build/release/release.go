@@ -79,9 +79,11 @@ func Open(ctx context.Context, o Options) (*Release, error) {
 	if err != nil {
 		return nil, usage.Wrap(err)
 	}
-	full, err := plan.New(loaded, plan.Filter{})
-	if err != nil {
-		return nil, usage.Wrap(err)
+	full := narrowed
+	if len(filter.Platforms) > 0 || filter.OS != "" || filter.SkipWindows || filter.Builder != "" {
+		if full, err = plan.New(loaded, plan.Filter{}); err != nil {
+			return nil, usage.Wrap(err)
+		}
 	}
 	return &Release{Config: loaded, Plan: narrowed, full: full, options: o, folder: output.Folder{Project: loaded.Dir, Dist: o.Dist}}, nil
 }
