@@ -151,7 +151,7 @@ func apkVersion(version string, epoch time.Time) (string, error) {
 
 // walkAPK reads an apk: two gzip members, each with a tar, the second of which has the files (apk-package(5)).
 func walkAPK(file *os.File, see seeFunc) error {
-	// bufio of gzip may read beyond a member only from a reader that is not an io.ByteReader.
+	// A gzip reader reads beyond the end of its member, unless its input is an io.ByteReader.
 	body, err := gzip.NewReader(byteReader{file})
 	if err != nil {
 		return fmt.Errorf("control: %w", err)
