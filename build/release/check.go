@@ -33,7 +33,7 @@ func (r *Release) Check(ctx context.Context, online bool) error {
 			used[images.Qualified(n.ref)] = true
 		}
 		errs = append(append(errs, unlocked(f, all)), f.Unused(used)...)
-	case errors.Is(err, fs.ErrNotExist):
+	case errors.Is(err, fs.ErrNotExist) && !r.options.Locked:
 		f = nil
 	default:
 		errs = append(errs, err)

@@ -11,7 +11,6 @@ import (
 
 	"github.com/slipway-build/slipway/build/lock"
 	"github.com/slipway-build/slipway/build/output"
-	"github.com/slipway-build/slipway/build/plan"
 	"github.com/slipway-build/slipway/images"
 	"github.com/slipway-build/slipway/images/assemble"
 	"github.com/slipway-build/slipway/internal/parallel"
@@ -33,6 +32,7 @@ func (r *Release) needs() ([]needed, error) {
 		all  []needed
 		errs []error
 		seen = map[string]bool{}
+		own  = r.full.Names()
 	)
 	add := func(text string, platform images.Platform, base bool, at string) {
 		ref, err := images.ParseReference(images.TrimTransport(text))
@@ -40,7 +40,7 @@ func (r *Release) needs() ([]needed, error) {
 			errs = append(errs, fmt.Errorf("%s: %w", at, err))
 			return
 		}
-		if key := fmt.Sprint(ref.Name(), platform, base); !seen[key] {
+		if key := fmt.Sprint(ref.Name(), platform, base); !seen[key] && !own[images.Qualified(ref)] {
 			seen[key] = true
 			all = append(all, needed{ref, platform.Platform, base, at})
 		}
@@ -63,36 +63,10 @@ func (r *Release) needs() ([]needed, error) {
 			errs = append(errs, fmt.Errorf("image %s for %s: %w", step.Image, step.Platform, err))
 		}
 		for _, b := range bases {
-			if !r.makes(b.Ref) {
-				add(b.Ref, images.Platform{Platform: b.Platform}, true, fmt.Sprintf("%s:%d", r.relative(step.Dockerfile), b.Line))
-			}
+			add(b.Ref, images.Platform{Platform: b.Platform}, true, fmt.Sprintf("%s:%d", r.relative(step.Dockerfile), b.Line))
 		}
 	}
 	return all, errors.Join(parallel.Distinct(errs)...)
-}
-
-// makes reports whether the release itself makes an image.
-func (r *Release) makes(text string) bool {
-	ref, err := images.ParseReference(text)
-	if err != nil {
-		return false
-	}
-	for _, names := range [][]string{refsOf(r.full.Images, func(s plan.ImageStep) string { return s.Ref }), refsOf(r.full.Indexes, func(s plan.IndexStep) string { return s.Ref })} {
-		for _, own := range names {
-			if parsed, err := images.ParseReference(own); err == nil && parsed.Name() == ref.Name() {
-				return true
-			}
-		}
-	}
-	return false
-}
-
-func refsOf[T any](steps []T, ref func(T) string) []string {
-	out := make([]string, len(steps))
-	for i, s := range steps {
-		out[i] = ref(s)
-	}
-	return out
 }
 
 // lockPath returns the path of slipway.lock.
@@ -169,9 +143,12 @@ func (r *Release) openLock() error {
 }
 
 // pin returns the lock of this run as the workbench takes it. Images that the release makes itself are not locked.
-func (r *Release) pin(tag name.Tag) (name.Digest, string, error) {
-	if r.makes(tag.Name()) {
-		return name.Digest{}, "", nil
+func (r *Release) pin() func(name.Tag) (name.Digest, string, error) {
+	own := r.full.Names()
+	return func(tag name.Tag) (name.Digest, string, error) {
+		if own[images.Qualified(tag)] {
+			return name.Digest{}, "", nil
+		}
+		return r.lock.Pin(tag)
 	}
-	return r.lock.Pin(tag)
 }

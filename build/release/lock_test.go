@@ -147,3 +147,21 @@ func TestCheck(t *testing.T) {
 		}
 	}
 }
+
+// An image that the release makes is the base of another one: there is nothing to lock, or to look up.
+func TestOwnImagesAreNotLocked(t *testing.T) {
+	r := lockedRelease(t)
+	testfile.Write(t, filepath.Join(r.dir, "Dockerfile"), "FROM "+r.registry+"/team/acme-runtime:v1.2.3-acme1 AS itself\nFROM scratch\nCOPY --from=itself / /\n")
+	if n, err := r.open().Lock(t.Context()); err != nil || n != 1 {
+		t.Errorf("%d tags locked: %v", n, err)
+	}
+	if err := r.open(func(o *Options) { o.Locked = true }).Check(t.Context(), true); err != nil {
+		t.Errorf("check: %v", err)
+	}
+	if err := os.Remove(filepath.Join(r.dir, lock.FileName)); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.open(func(o *Options) { o.Locked = true }).Check(t.Context(), false); err == nil || !strings.Contains(err.Error(), lock.FileName) {
+		t.Errorf("a check with --locked and without a lock: %v", err)
+	}
+}

@@ -115,7 +115,7 @@ func (r *Release) openBench() error {
 	o := r.options.Options
 	o.OwnRegistry, o.Registries = r.ownRegistry(), r.Config.HostSettings()
 	if r.lock != nil {
-		o.Pin = r.pin
+		o.Pin = r.pin()
 	}
 	bench, err := workbench.Open(o)
 	r.bench = bench
