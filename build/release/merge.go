@@ -44,8 +44,12 @@ func (r *Release) Merge(ctx context.Context, dirs []string) error {
 	if err := sameRelease(jobs); err != nil {
 		return err
 	}
-	if err := r.open(); err != nil {
+	if err := r.openBench(); err != nil {
 		return err
+	}
+	// Unlike OpenOutput, which would read each layer once more for each image and index that has it. Verify does so.
+	if r.layout, err = store.Open(r.path("dist/oci")); err != nil {
+		return fmt.Errorf("opening the image store: %w", err)
 	}
 	// As publish and verify, a merge leaves REGISTRY and REPO as they were when the images were made.
 	named, err := r.named(ctx, jobs[0].report)
