@@ -15,6 +15,7 @@ import (
 	"github.com/slipway-build/slipway/images/store"
 	"github.com/slipway-build/slipway/internal/parallel"
 	"github.com/slipway-build/slipway/internal/usage"
+	"github.com/slipway-build/slipway/progress"
 )
 
 // A job is what one machine has made of a release: its dist.
@@ -237,7 +238,9 @@ func (j job) unreported() error {
 }
 
 // mergeOne copies a file or an image of a job, and checks its digest.
-func (r *Release) mergeOne(ctx context.Context, c mergeCopy, layout *store.Store) error {
+func (r *Release) mergeOne(ctx context.Context, c mergeCopy, layout *store.Store) (err error) {
+	task := progress.Start(ctx, "merge "+c.made.Where())
+	defer func() { task.Done(err) }()
 	if c.made.Kind == "image" {
 		return r.mergeImage(ctx, c, layout)
 	}

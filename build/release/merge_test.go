@@ -31,6 +31,16 @@ func into(dist string, more ...func(*Options)) func(*Options) {
 
 func system(name string) func(*Options) { return func(o *Options) { o.OS = name } }
 
+// job packages in a folder of its own, and ends: Windows removes no file that a process has open.
+func (r *testRelease) job(change func(*Options)) {
+	r.t.Helper()
+	b := r.open(change)
+	r.do(b, "package")
+	if err := b.Close(); err != nil {
+		r.t.Fatal(err)
+	}
+}
+
 // tags are the names in an OCI layout, with their digests.
 func tags(t *testing.T, dir string) map[string]string {
 	t.Helper()
@@ -83,8 +93,8 @@ func TestMergedJobsAreWhatOneMachineMakes(t *testing.T) {
 	r.run("package")
 	whole := filepath.Join(r.dir, "dist")
 	linux, windows, merged := filepath.Join(t.TempDir(), "linux"), filepath.Join(t.TempDir(), "windows"), filepath.Join(t.TempDir(), "merged")
-	r.do(r.open(into(linux, system("linux"))), "package")
-	r.do(r.open(into(windows, system("windows"))), "package")
+	r.job(into(linux, system("linux")))
+	r.job(into(windows, system("windows")))
 	// Services that keep the output of jobs lose modes and hidden files.
 	if err := filepath.WalkDir(linux, func(path string, d fs.DirEntry, err error) error {
 		if err == nil && d.Name() == ".slipway" {
@@ -137,8 +147,8 @@ func TestMergedJobsAreWhatOneMachineMakes(t *testing.T) {
 func TestMergeRefusesJobsThatDiffer(t *testing.T) {
 	r := makeRelease(t)
 	linux, windows := filepath.Join(t.TempDir(), "linux"), filepath.Join(t.TempDir(), "windows")
-	r.do(r.open(into(linux, system("linux"))), "package")
-	r.do(r.open(into(windows, system("windows"))), "package")
+	r.job(into(linux, system("linux")))
+	r.job(into(windows, system("windows")))
 	other := filepath.Join(t.TempDir(), "other")
 	copyOf := func(from string, change func(name string, raw []byte) []byte) string {
 		t.Helper()
@@ -183,7 +193,7 @@ func TestMergeRefusesJobsThatDiffer(t *testing.T) {
 	testfile.Write(t, filepath.Join(stranger, "artifacts", "notes.txt"), "?")
 	r.configure("-s -w", "-s")
 	r.env["TAG"] = "v1.2.4+acme1"
-	r.do(r.open(into(other, system("windows"))), "package")
+	r.job(into(other, system("windows")))
 	r.configure("ldflags: [-s]", "ldflags: [-s -w]")
 	r.env["TAG"] = "v1.2.3+acme1"
 	committed := copyOf(windows, edit("artifacts.json", `"tag": `, `"commit": "0123456789abcdef0123456789abcdef01234567", "tag": `))
@@ -263,7 +273,7 @@ func TestMergeReadsWhatItChecksOnce(t *testing.T) {
 	rand.NewChaCha8([32]byte{1}).Read(content)
 	testfile.Write(t, filepath.Join(r.dir, "charts", "large"), string(content))
 	job, merged := filepath.Join(t.TempDir(), "job"), filepath.Join(t.TempDir(), "merged")
-	r.do(r.open(into(job)), "package")
+	r.job(into(job))
 	var size int64
 	if err := filepath.WalkDir(job, func(_ string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() {
