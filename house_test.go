@@ -44,7 +44,7 @@ var packages = map[string][]string{
 		"internal/sniff", "internal/streams", "progress"},
 	"build/hook": {"internal/atomicfile", "internal/fileop", "internal/filestate", "internal/glob", "internal/process",
 		"internal/redact", "internal/regular", "internal/streams", "progress"},
-	"build/plan": {"build/config", "build/config/expression", "build/version", "images", "internal/redact", "internal/regular", "internal/suggest",
+	"build/plan": {"build/config", "build/config/expression", "build/version", "images", "internal/redact", "internal/suggest",
 		"internal/usage", "progress"},
 	"build/config": {"build/compile", "build/config/expression", "build/version", "images", "images/engine", "images/hosts", "internal/glob", "internal/redact", "internal/regular",
 		"internal/suggest", "progress"},

@@ -22,11 +22,17 @@ type ListEntry struct {
 // than all images of the largest distribution.
 const maxList = 64 << 20
 
-// ReadList reads an image list: one reference a line, # begins a comment, blank
-// lines mean nothing, and a reference that was seen before is left out, and so is a
-// transport (see TrimTransport). Lines end in LF, CRLF or CR. The encoding is UTF-8, or UTF-16 with a byte order mark. Every
-// line that is not a reference is reported, as file:line.
-func ReadList(r io.Reader, file string) ([]ListEntry, error) {
+// A ListLine is one line of an image list that is neither blank nor only a comment.
+type ListLine struct {
+	// Text is the line without its comment and the blanks around it.
+	Text string
+	// Line counts from 1.
+	Line int
+}
+
+// ReadLines reads the lines of an image list: # begins a comment, and blank lines mean nothing. Lines end in LF, CRLF or
+// CR. The encoding is UTF-8, or UTF-16 with a byte order mark. file names the list in errors.
+func ReadLines(r io.Reader, file string) ([]ListLine, error) {
 	text, err := sniff.Text(r)
 	if err != nil {
 		return nil, fmt.Errorf("reading image list %s: %w", file, err)
@@ -38,25 +44,37 @@ func ReadList(r io.Reader, file string) ([]ListEntry, error) {
 	if len(raw) > maxList {
 		return nil, fmt.Errorf("reading image list %s: it has more than %d bytes", file, maxList)
 	}
+	var lines []ListLine
+	for i, line := range strings.Split(lineEnds.Replace(string(raw)), "\n") {
+		line, _, _ = strings.Cut(line, "#")
+		if line = strings.TrimSpace(line); line != "" {
+			lines = append(lines, ListLine{Text: line, Line: i + 1})
+		}
+	}
+	return lines, nil
+}
+
+// ReadList reads an image list as ReadLines does: one reference a line, of which a transport (see TrimTransport) is left
+// out, and so is a reference that was seen before. Every line that is not a reference is reported, as file:line.
+func ReadList(r io.Reader, file string) ([]ListEntry, error) {
+	lines, err := ReadLines(r, file)
+	if err != nil {
+		return nil, err
+	}
 	var (
 		entries []ListEntry
 		errs    []error
 		seen    = map[string]bool{}
 	)
-	for i, line := range strings.Split(lineEnds.Replace(string(raw)), "\n") {
-		line, _, _ = strings.Cut(line, "#")
-		line = strings.TrimSpace(line)
-		if line == "" {
-			continue
-		}
-		ref, err := ParseReference(TrimTransport(line))
+	for _, line := range lines {
+		ref, err := ParseReference(TrimTransport(line.Text))
 		if err != nil {
-			errs = append(errs, fmt.Errorf("%s:%d: %w", file, i+1, err))
+			errs = append(errs, fmt.Errorf("%s:%d: %w", file, line.Line, err))
 			continue
 		}
 		if !seen[ref.Name()] {
 			seen[ref.Name()] = true
-			entries = append(entries, ListEntry{Ref: ref, File: file, Line: i + 1})
+			entries = append(entries, ListEntry{Ref: ref, File: file, Line: line.Line})
 		}
 	}
 	return entries, errors.Join(errs...)

@@ -157,20 +157,32 @@ type Airgap struct {
 	Lists   map[string]List      `yaml:"lists" doc:"content of the archives; the list called images adds no suffix to the name of its archive"`
 }
 
-// A List is the images of one archive: those of the project first, then those of the file, in order, then those of the
-// included lists.
+// A List is the images of one archive: those of the project first, then those of the file and the references, in order,
+// then those of the included lists.
 type List struct {
 	// Position is its place in slipway.yaml.
 	Position Position `yaml:"-" json:"-"`
 
-	When      expression.Condition `yaml:"when" json:"-" expand:"platform windows list" doc:"condition: the archive is written, and included by other lists, only for the platforms on which it holds"`
-	Images    []string             `yaml:"images" doc:"names of the project's own images"`
-	File      string               `yaml:"file" doc:"image list: one reference per line, # starts a comment"`
-	Include   []string             `yaml:"include" doc:"other lists to include"`
-	Platforms []v1.Platform        `yaml:"platforms" doc:"default: the linux platforms of the project"`
-	Windows   []string             `yaml:"windows" doc:"names of Windows versions to build for windows platforms; default: all"`
+	When   expression.Condition `yaml:"when" json:"-" expand:"platform windows list" doc:"condition: the archive is written, and included by other lists, only for the platforms on which it holds"`
+	Images []string             `yaml:"images" doc:"names of the project's own images"`
+	File   string               `yaml:"file" doc:"image list: one reference per line, which may contain the variables of references; # starts a comment"`
+	// References are, after Load, those of File, and then those of slipway.yaml.
+	References []ListReference `yaml:"references" doc:"references, after those of the file: text, or a mapping with ref"`
+	Include    []string        `yaml:"include" doc:"other lists to include"`
+	Platforms  []v1.Platform   `yaml:"platforms" doc:"default: the linux platforms of the project"`
+	Windows    []string        `yaml:"windows" doc:"names of Windows versions to build for windows platforms; default: all"`
 	// Name overrides Names.Archive and Names.WindowsArchive for this list.
 	Name string `yaml:"name" expand:"platform windows list" doc:"template for the name of the archive; default: names.archive"`
+}
+
+// A ListReference is one image of a list.
+type ListReference struct {
+	// Position is its place in slipway.yaml or in the file of the list.
+	Position Position `yaml:"-" json:"-"`
+
+	Ref       string               `yaml:"ref" required:"true" short:"true" expand:"platform windows list" doc:"image, such as docker.io/rancher/mirrored-pause:${PAUSE_VERSION}"`
+	When      expression.Condition `yaml:"when" expand:"platform windows list" doc:"condition: the image is in the list only on platforms on which it holds"`
+	Platforms []v1.Platform        `yaml:"platforms" doc:"platforms of the list for which the image is in it; default: all"`
 }
 
 // A Bundle is an archive or package of binaries and files.

@@ -216,11 +216,16 @@ func (d *decoder) record(n *yaml.Node, out reflect.Value, f field) {
 	if n.ShortTag() == "!!null" && f.path != "" && !strings.HasSuffix(f.path, "]") {
 		return
 	}
+	fields := fieldsOf(out.Type())
+	if i := slices.IndexFunc(fields, func(sf structField) bool { return sf.short }); i >= 0 && n.Kind == yaml.ScalarNode {
+		d.value(n, out.FieldByIndex(fields[i].index), field{path: f.path, expand: fields[i].expand, linked: fields[i].linked})
+		d.place(n, out)
+		return
+	}
 	if n.Kind != yaml.MappingNode {
 		d.wrong(n, "%s: want keys and values, found %s", named(f.path), describe(n))
 		return
 	}
-	fields := fieldsOf(out.Type())
 	var known []string
 	for _, sf := range fields {
 		known = append(known, sf.key)
@@ -248,6 +253,11 @@ func (d *decoder) record(n *yaml.Node, out reflect.Value, f field) {
 			d.wrong(n, "%s: missing key %q: %s", named(f.path), sf.key, sf.doc)
 		}
 	}
+	d.place(n, out)
+}
+
+// place sets the Position of a struct that has one.
+func (d *decoder) place(n *yaml.Node, out reflect.Value) {
 	if p := out.FieldByName("Position"); p.IsValid() && p.Type() == positionType {
 		p.Set(reflect.ValueOf(d.position(n)))
 	}
@@ -343,6 +353,7 @@ type structField struct {
 	expand   string
 	required bool
 	linked   bool
+	short    bool
 	typ      reflect.Type
 }
 
@@ -358,6 +369,7 @@ func fieldsOf(t reflect.Type) []structField {
 			index: f.Index, key: key, doc: f.Tag.Get("doc"), typ: f.Type,
 			enum: words(f.Tag.Get("enum")), pattern: f.Tag.Get("pattern"), keys: words(f.Tag.Get("keys")),
 			expand: f.Tag.Get("expand"), required: f.Tag.Get("required") == "true", linked: f.Tag.Get("linked") == "true",
+			short: f.Tag.Get("short") == "true",
 		})
 	}
 	return fields

@@ -19,4 +19,5 @@
 //	required  the key must be given
 //	expand    the sets of platform variables that it may contain; see scopes
 //	linked    the value is linked
+//	short     the mapping may be written as the value of this key alone
 package config

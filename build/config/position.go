@@ -7,8 +7,8 @@ import (
 	"slices"
 )
 
-// A Position is a line and a column of slipway.yaml, both counted from 1. Without a line, File describes the place in
-// words, such as "environment variable TAG".
+// A Position is a line and a column of slipway.yaml, both counted from 1, or a line of an image list, without a column.
+// Without a line, File describes the place in words, such as "environment variable TAG".
 type Position struct {
 	File         string
 	Line, Column int
@@ -18,6 +18,9 @@ type Position struct {
 func (p Position) String() string {
 	if p.Line == 0 {
 		return p.File
+	}
+	if p.Column == 0 {
+		return fmt.Sprintf("%s:%d", p.File, p.Line)
 	}
 	return fmt.Sprintf("%s:%d:%d", p.File, p.Line, p.Column)
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"reflect"
+	"slices"
 
 	"github.com/google/jsonschema-go/jsonschema"
 
@@ -58,7 +59,9 @@ func schemaOf(t reflect.Type, f structField) *jsonschema.Schema {
 		s.Types = []string{"array", "null"}
 		s.Items = schemaOf(t.Elem(), structField{enum: f.enum, pattern: f.pattern})
 		if t.Elem().Kind() == reflect.Struct && t.Elem() != platformType {
-			s.Items.Types, s.Items.Type = nil, "object" // an element cannot be nothing
+			if s.Items.Types = slices.DeleteFunc(s.Items.Types, func(t string) bool { return t == "null" }); len(s.Items.Types) == 1 {
+				s.Items.Types, s.Items.Type = nil, "object" // an element cannot be nothing
+			}
 		}
 		if f.required {
 			s.Types, s.Type, s.MinItems = nil, "array", new(1)
@@ -82,6 +85,9 @@ func schemaOf(t reflect.Type, f structField) *jsonschema.Schema {
 		for _, sub := range fieldsOf(t) {
 			s.Properties[sub.key] = schemaOf(sub.typ, sub)
 			s.PropertyOrder = append(s.PropertyOrder, sub.key)
+			if sub.short {
+				s.Types = []string{"object", "string"}
+			}
 			if sub.required {
 				s.Required = append(s.Required, sub.key)
 			}

@@ -179,8 +179,8 @@ func (v *validator) airgap() {
 		if !fileShape.MatchString(key) {
 			v.wrongKey(path, "%q: want letters, digits and . _ - +, since it is part of file names", key)
 		}
-		if len(list.Images) == 0 && list.File == "" && len(list.Include) == 0 && !v.reportedBelow(path) {
-			v.wrongKey(path, "the list is empty: add images, a file, or lists to include")
+		if len(list.Images) == 0 && list.File == "" && len(list.References) == 0 && len(list.Include) == 0 && !v.reportedBelow(path) {
+			v.wrongKey(path, "the list is empty: add images, a file, references, or lists to include")
 		}
 		v.platforms(path+".platforms", &list.Platforms, linux)
 		if len(list.Platforms) == 0 && len(v.config.Platforms) > 0 {
@@ -189,9 +189,7 @@ func (v *validator) airgap() {
 		v.windowsNames(path, list.Windows, list.Platforms)
 		v.knownNames(path+".images", list.Images, own, "image", "the project's images are")
 		v.knownNames(path+".include", list.Include, lists, "list", "the lists are")
-		if list.File != "" && !v.file(path+".file", list.File, fs.FileMode.IsRegular) && !v.reportedBelow(path+".file") {
-			v.wrong(path+".file", "missing file %s: image lists are read before hooks and fetch make files", list.File)
-		}
+		v.references(path, &list)
 		if list.Name != "" {
 			v.fileName(path+".name", list.Name)
 		}

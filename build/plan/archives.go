@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"fmt"
 	"maps"
-	"path/filepath"
 	"slices"
 	"strings"
 
@@ -13,23 +12,12 @@ import (
 	"github.com/slipway-build/slipway/build/config"
 	"github.com/slipway-build/slipway/build/config/expression"
 	"github.com/slipway-build/slipway/images"
-	"github.com/slipway-build/slipway/internal/regular"
 	"github.com/slipway-build/slipway/progress"
 )
 
 // archives plans an archive for each list, platform and Windows version, and a list of the images in all archives for
 // each platform.
 func (p *planner) archives() {
-	files := map[string][]images.ListEntry{}
-	for _, name := range slices.Sorted(maps.Keys(p.config.Airgap.Lists)) {
-		if file := p.config.Airgap.Lists[name].File; file != "" {
-			entries, err := readList(p.config.Dir, file)
-			if err != nil {
-				p.errs = append(p.errs, err)
-			}
-			files[name] = entries
-		}
-	}
 	all := map[string][]string{} // platform slug -> references
 	var slugs []v1.Platform
 	for _, name := range slices.Sorted(maps.Keys(p.config.Airgap.Lists)) {
@@ -47,7 +35,7 @@ func (p *planner) archives() {
 				if !p.filter.wants(exact) || !list.When.Holds(p.listVars(name, exact, version)) {
 					continue
 				}
-				step := p.archive(name, list, exact, version, files)
+				step := p.archive(name, list, exact, version)
 				p.plan.Archives = append(p.plan.Archives, step)
 				slug := images.PlatformSlug(exact)
 				if _, ok := all[slug]; !ok {
@@ -77,7 +65,7 @@ func (p *planner) listVars(name string, platform v1.Platform, windows string) ma
 	return p.vars(platform, windows, map[string]string{"LIST": name, "LIST_SUFFIX": suffix})
 }
 
-func (p *planner) archive(name string, list config.List, platform v1.Platform, windows string, files map[string][]images.ListEntry) ArchiveStep {
+func (p *planner) archive(name string, list config.List, platform v1.Platform, windows string) ArchiveStep {
 	vars := p.listVars(name, platform, windows)
 	template := p.config.Names.Archive
 	if windows != "" {
@@ -92,16 +80,16 @@ func (p *planner) archive(name string, list config.List, platform v1.Platform, w
 	for _, format := range p.config.Airgap.Formats {
 		step.Outputs = append(step.Outputs, base+"."+format)
 	}
-	step.Images = p.listImages(name, platform, windows, files)
+	step.Images = p.listImages(name, platform, windows)
 	if len(step.Images) == 0 {
 		p.errs = append(p.errs, fmt.Errorf("%s: list %s has no image for %s: leave the platform out with platforms or when", list.Position, name, images.FormatPlatform(platform)))
 	}
 	return step
 }
 
-// listImages returns the images of a list for a platform, each once: own images first, then those of the file, then
-// those of included lists for the same platform.
-func (p *planner) listImages(name string, platform v1.Platform, windows string, files map[string][]images.ListEntry) []ArchiveImage {
+// listImages returns the images of a list for a platform, each once: own images first, then those of the file and the
+// references, then those of included lists for the same platform.
+func (p *planner) listImages(name string, platform v1.Platform, windows string) []ArchiveImage {
 	var (
 		own, others []ArchiveImage
 		seen        = map[string]bool{}
@@ -119,10 +107,10 @@ func (p *planner) listImages(name string, platform v1.Platform, windows string, 
 				own = append(own, archived)
 			}
 		}
-		for _, e := range files[name] {
-			if ref := images.Familiar(e.Ref); !seen[ref] {
+		for _, r := range list.References {
+			if ref, ok := p.reference(name, r, platform, windows); ok && !seen[ref] {
 				seen[ref] = true
-				others = append(others, ArchiveImage{Names: []string{ref}, Source: fmt.Sprintf("%s:%d", e.File, e.Line)})
+				others = append(others, ArchiveImage{Names: []string{ref}, Source: source(r.Position)})
 			}
 		}
 		for _, included := range list.Include {
@@ -134,6 +122,24 @@ func (p *planner) listImages(name string, platform v1.Platform, windows string, 
 	visit(name)
 	return append(own, others...)
 }
+
+// reference returns the reference of a list on a platform, in its short form. ok is false if it is not for the platform,
+// or is wrong.
+func (p *planner) reference(list string, r config.ListReference, platform v1.Platform, windows string) (ref string, ok bool) {
+	vars := p.listVars(list, platform, windows)
+	if !r.When.Holds(vars) || len(r.Platforms) > 0 && !slices.ContainsFunc(r.Platforms, func(other v1.Platform) bool { return samePorts(other, platform) }) {
+		return "", false
+	}
+	parsed, err := images.ParseReference(images.TrimTransport(expression.Expand(r.Ref, vars)))
+	if err != nil {
+		p.errs = append(p.errs, fmt.Errorf("%s: on %s: %w", r.Position, images.FormatPlatform(platform), err))
+		return "", false
+	}
+	return images.Familiar(parsed), true
+}
+
+// source returns the file and line of a reference.
+func source(at config.Position) string { return fmt.Sprintf("%s:%d", at.File, at.Line) }
 
 // whyNot returns the condition of an image, for messages.
 func (p *planner) whyNot(name string) string {
@@ -189,15 +195,6 @@ func familiar(ref string) string {
 		return ref // config.Load has checked its parts
 	}
 	return images.Familiar(parsed)
-}
-
-func readList(dir, file string) ([]images.ListEntry, error) {
-	f, err := regular.Open(filepath.Join(dir, filepath.FromSlash(file)))
-	if err != nil {
-		return nil, fmt.Errorf("opening image list: %w", err)
-	}
-	defer f.Close()
-	return images.ReadList(f, file)
 }
 
 // compareVersions orders references as `sort -V` does, like the versions of Debian packages: numbers by value; other

@@ -87,7 +87,7 @@ func TestPlanRefusesPlatformsThatAreNotReleased(t *testing.T) {
 func TestPlanReportsEveryBadListLine(t *testing.T) {
 	config := project(t, "badlists", released)
 	_, err := New(config, Filter{})
-	for _, want := range []string{"a.txt:2: ", "a.txt:3: ", "list windows contains image app, which is not built for windows/amd64:10.0.20348.4294"} {
+	for _, want := range []string{"a.txt:2: on linux/amd64: ", "a.txt:3: on linux/amd64: ", "list windows contains image app, which is not built for windows/amd64:10.0.20348.4294"} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("error %v lacks %q", err, want)
 		}
@@ -201,6 +201,45 @@ func TestImageListsNameRegistries(t *testing.T) {
 		"ghcr.io/k3s-io/klipper-lb:v0.4.9", "127.0.0.1:5000/a/b@sha256:" + strings.Repeat("0", 64)}
 	if diff := cmp.Diff(want, step.Lines()); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+func TestReferencesOfEachPlatform(t *testing.T) {
+	loaded := projectOf(t, txtar.Parse([]byte(`-- slipway.yaml --
+project: acme
+registry: registry.example.com
+platforms: [linux/amd64, linux/arm64]
+vars: {PAUSE: 3.10}
+airgap:
+  lists:
+    images:
+      file: a.txt
+      references:
+        - a/csi:v1-${ARCH}
+        - {ref: "${REGISTRY}/a/ovirt:v2", when: '${ARCH} != "arm64" && ${REGISTRY} != "docker.io"'}
+        - {ref: "a/arm:v3", platforms: [linux/arm64]}
+-- a.txt --
+# the pause image
+a/pause:${PAUSE}
+docker://a/pause:3.10
+`)), released)
+	plan, err := New(loaded, Filter{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := map[string][]string{}
+	for _, s := range plan.Archives {
+		got[s.Platform.String()] = s.Lines()
+	}
+	want := map[string][]string{
+		"linux/amd64": {"docker.io/a/pause:3.10", "docker.io/a/csi:v1-amd64", "registry.example.com/a/ovirt:v2"},
+		"linux/arm64": {"docker.io/a/pause:3.10", "docker.io/a/csi:v1-arm64", "docker.io/a/arm:v3"},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	if source := plan.Archives[0].Images[0].Source; source != "a.txt:2" {
+		t.Errorf("the first image is of %s", source)
 	}
 }
 
