@@ -112,7 +112,7 @@ func sameRelease(jobs []job) error {
 		}
 	}
 	if err := errors.Join(errs...); err != nil {
-		return fmt.Errorf("not the same release: %w", err)
+		return fmt.Errorf("not the same release: build all jobs from one commit with the same variables: %w", err)
 	}
 	return nil
 }
