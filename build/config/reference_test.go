@@ -23,9 +23,11 @@ func TestReferenceIsCommitted(t *testing.T) {
 		"## Variables\n\n" +
 		"Values may contain `${NAME}` and `${NAME:-default}`; `$$` is a literal dollar sign. In a list on one line, such as\n" +
 		"`[a, \"-X b=${TAG}\"]`, quote values that contain `${…}`.\n\n" +
-		"Defined everywhere are " + code(releaseVariables) + ",\n" +
-		"and the variables that `vars` declares. A condition compares them, such as `${ARCH} != \"arm64\" && !${DEBUG}`; see\n" +
-		"[conditions.md](conditions.md). Keys marked with scopes also define the variables of the platform being built:\n\n")
+		"Defined everywhere are " + code(slices.DeleteFunc(slices.Clone(releaseVariables), isOfCommit)) + ",\n" +
+		"the variables that `vars` declares and, unless it declares them, those of the commit:\n" +
+		"`SHORT_COMMIT` (8 digits), `REVISION` (with `.dirty` if a tracked file differs from it), `DIRTY` (`-dirty` or empty),\n" +
+		"`DATE` (RFC 3339, UTC, of SOURCE_DATE_EPOCH or the commit) and `BRANCH` (empty if none is checked out).\n" +
+		"A condition compares them, such as `${ARCH} != \"arm64\" && !${DEBUG}`; see [conditions.md](conditions.md). Keys marked with scopes also define the variables of the platform being built:\n\n")
 	for _, scope := range []string{"platform", "windows", "name", "list", "arch"} {
 		fmt.Fprintf(&b, "- **%s**: %s\n", scope, code(scopes[scope]))
 	}
@@ -67,6 +69,8 @@ func TestReferenceIsCommitted(t *testing.T) {
 	section("", reflect.TypeFor[Config]())
 	golden.EqualFile(t, filepath.Join("..", "..", "docs", "configuration.md"), []byte(b.String()))
 }
+
+func isOfCommit(name string) bool { return slices.Contains(commitVariables, name) }
 
 func code(words []string) string {
 	sorted := slices.Clone(words)

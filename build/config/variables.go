@@ -18,8 +18,17 @@ import (
 	"github.com/slipway-build/slipway/progress"
 )
 
-// releaseVariables are the built-in release variables.
-var releaseVariables = []string{"VERSION", "TAG", "MAJOR", "MINOR", "PATCH", "COMMIT", "REGISTRY", "REPO", "PROJECT"}
+// releaseVariables are the built-in release variables, and then those of the commit.
+var releaseVariables = append([]string{"VERSION", "TAG", "MAJOR", "MINOR", "PATCH", "COMMIT", "REGISTRY", "REPO", "PROJECT"}, commitVariables...)
+
+// commitVariables are variables that vars may declare, and so replace, since they are younger than vars:
+//
+//	SHORT_COMMIT    the first 8 digits of the commit, as in the version of an untagged commit
+//	REVISION        the commit, and .dirty if a tracked file differs from it
+//	DIRTY           -dirty if a tracked file differs from the commit, else empty
+//	DATE            the time of the release, in UTC, as RFC 3339 writes it: SOURCE_DATE_EPOCH, else that of the commit
+//	BRANCH          the branch that is checked out; empty if none is, as in jobs of CI services for a tag
+var commitVariables = []string{"SHORT_COMMIT", "REVISION", "DIRTY", "DATE", "BRANCH"}
 
 // scopes are the sets of platform variables, by the words of the tag expand:
 //
@@ -182,6 +191,14 @@ func (v *variables) builtIn(name string) variable {
 		return v.environOrField("REPO", "repository", "")
 	case "COMMIT":
 		return variable{value: expression.Literal(v.head.Commit)}
+	case "SHORT_COMMIT":
+		return variable{value: expression.Literal(v.head.Commit[:min(8, len(v.head.Commit))])}
+	case "REVISION":
+		return variable{value: expression.Literal(v.head.Commit + v.ifDirty(".dirty"))}
+	case "DIRTY":
+		return variable{value: expression.Literal(v.ifDirty("-dirty"))}
+	case "BRANCH":
+		return variable{value: expression.Literal(v.head.Branch)}
 	}
 	release, ok := v.resolveRelease()
 	if !ok {
@@ -189,8 +206,17 @@ func (v *variables) builtIn(name string) variable {
 	}
 	return variable{value: expression.Literal(map[string]string{
 		"VERSION": release.Version, "TAG": release.Tag,
+		"DATE":  release.Epoch.UTC().Format(time.RFC3339),
 		"MAJOR": release.Major, "MINOR": release.Minor, "PATCH": release.Patch,
 	}[name])}
+}
+
+// ifDirty returns suffix if a tracked file differs from the commit, else "".
+func (v *variables) ifDirty(suffix string) string {
+	if v.head.Dirty {
+		return suffix
+	}
+	return ""
 }
 
 func (v *variables) environOrField(name, path, otherwise string) variable {
@@ -375,7 +401,7 @@ func (v *variables) link(text string) {
 		return // it has been reported
 	}
 	for _, name := range parsed.Names() {
-		if slices.Contains(platformVariables(), name) || slices.Contains(releaseVariables, name) && name != "REGISTRY" && name != "REPO" {
+		if slices.Contains(platformVariables(), name) || v.inRelease(name) {
 			continue
 		}
 		if value, known := v.lookup(name); known && len(value.value.Names()) > 0 {
@@ -386,6 +412,12 @@ func (v *variables) link(text string) {
 			v.linked[name], _ = v.environ(name)
 		}
 	}
+}
+
+// inRelease reports whether a Release holds all that the value of a variable is made of.
+func (v *variables) inRelease(name string) bool {
+	_, declared := v.declared[name]
+	return !declared && slices.Contains(releaseVariables, name) && name != "REGISTRY" && name != "REPO" && name != "BRANCH"
 }
 
 // whenKnown says what a platform variable depends on, for messages.
@@ -420,6 +452,7 @@ func (v *variables) checkDeclared(keys map[string]*yaml.Node) {
 	for name, key := range keys {
 		var err error
 		switch {
+		case slices.Contains(commitVariables, name):
 		case slices.Contains(releaseVariables, name), slices.Contains(platformVariables(), name):
 			err = fmt.Errorf("vars: %s is built in and cannot be declared", name)
 		case !expression.IsName(name):

@@ -18,6 +18,8 @@ import (
 type Head struct {
 	// Commit is its full hash, or empty if there is no repository or no commit.
 	Commit string
+	// Branch is the branch that is checked out, or empty.
+	Branch string
 	// Tags are the git tags of the commit, in git's order.
 	Tags []string
 	// Dirty says that a tracked file differs from the commit.
@@ -48,6 +50,8 @@ func Read(ctx context.Context, dir string) (Head, error) {
 		line = strings.TrimSuffix(line, "\n")
 		if oid, ok := strings.CutPrefix(line, "# branch.oid "); ok && oid != "(initial)" {
 			h.Commit = oid
+		} else if branch, ok := strings.CutPrefix(line, "# branch.head "); ok && branch != "(detached)" {
+			h.Branch = branch
 		} else if !strings.HasPrefix(line, "#") {
 			h.Dirty = true
 		}

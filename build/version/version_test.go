@@ -177,7 +177,7 @@ func TestReadHead(t *testing.T) {
 		r.Run("tag", "v1.1.0")
 		r.Run("tag", "-a", "-m", "annotated", "v1.2.0+x")
 
-		clean := Head{Commit: commit, Tags: []string{"v1.1.0", "v1.2.0+x"}, Time: time.Date(2026, 2, 3, 2, 5, 6, 0, time.UTC)}
+		clean := Head{Commit: commit, Branch: "main", Tags: []string{"v1.1.0", "v1.2.0+x"}, Time: time.Date(2026, 2, 3, 2, 5, 6, 0, time.UTC)}
 		equal(t, read(t, dir), clean)
 		equal(t, read(t, sub), clean)
 
