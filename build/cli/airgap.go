@@ -29,6 +29,7 @@ func (p *Program) airgapCommand() *cobra.Command {
 // listedImage is an image as `airgap ls --json` prints it.
 type listedImage struct {
 	Archive  string        `json:"archive"`
+	Image    string        `json:"image,omitempty"` // the first name
 	Names    []string      `json:"names"`
 	Tags     []string      `json:"tags,omitempty"` // of an image without a name
 	Platform string        `json:"platform"`
@@ -71,7 +72,7 @@ func (p *Program) lsCommand() *cobra.Command {
 			})
 			errs = append(errs, err)
 			if asJSON {
-				errs = append(errs, progress.WriteJSON(p.Stdout, listed))
+				errs = append(errs, p.writeJSON(listed))
 				return errors.Join(errs...)
 			}
 			t := progress.NewTable("ARCHIVE", "IMAGE", "PLATFORM", "LAYERS", "SHARED", "SIZE", "ID").AlignRight("LAYERS", "SHARED", "SIZE")
@@ -112,7 +113,9 @@ func listArchive(ctx context.Context, file string) ([]listedImage, error) {
 		for _, n := range i.Names {
 			l.Names = append(l.Names, familiar(n))
 		}
-		if len(i.Names) == 0 {
+		if len(l.Names) > 0 {
+			l.Image = l.Names[0]
+		} else {
 			l.Tags = i.Tags
 		}
 		for _, layer := range i.Layers {
@@ -176,7 +179,7 @@ does. ` + p.aboutDefault(),
 			}
 			defer found.Close()
 			if asJSON {
-				return progress.WriteJSON(p.Stdout, foundImage{found.Archive.Path(), found.Image.ID, images.Familiar(ref), took,
+				return p.writeJSON(foundImage{found.Archive.Path(), found.Image.ID, images.Familiar(ref), took,
 					images.FormatPlatform(found.Image.Platform)})
 			}
 			_, err = fmt.Fprintf(p.Stdout, "%s\t%s\t%s\tfound in %.1f ms\n", found.Archive.Path(), images.FormatPlatform(found.Image.Platform), found.Image.ID, took)

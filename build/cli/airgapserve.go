@@ -14,7 +14,6 @@ import (
 	"github.com/slipway-build/slipway/images/airgap"
 	"github.com/slipway-build/slipway/images/airgap/serve"
 	"github.com/slipway-build/slipway/internal/usage"
-	"github.com/slipway-build/slipway/progress"
 )
 
 func (p *Program) pushCommand() *cobra.Command {
@@ -47,7 +46,7 @@ compressed with gzip.`,
 				return err
 			}
 			if asJSON {
-				return progress.WriteJSON(p.Stdout, pushed)
+				return p.writeJSON(pushedTags(pushed))
 			}
 			for _, i := range pushed {
 				var platforms []string

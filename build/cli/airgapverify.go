@@ -58,7 +58,7 @@ image of a list is present.`,
 			})
 			errs = append(errs, err)
 			if asJSON {
-				errs = append(errs, progress.WriteJSON(p.Stdout, reports))
+				errs = append(errs, p.writeJSON(verifiedArchives(reports)))
 			} else {
 				for _, r := range reports {
 					p.writeReport(r)

@@ -13,7 +13,7 @@ import (
 // flagWords are the values of flags that take one of a few words, or, separated by
 // commas, several.
 var flagWords = map[string][]string{
-	"progress":    {"auto", "tty", "plain", "json", "none"},
+	"progress":    {"auto", "tty", "plain", "github", "gitlab", "json", "none"},
 	"builder":     {"embedded", "docker", "buildkit"},
 	"platform":    {"linux/amd64", "linux/arm64", "linux/arm/v7", "linux/ppc64le", "linux/riscv64", "linux/s390x", "windows/amd64"},
 	"layers":      {"uncompressed", "original"},

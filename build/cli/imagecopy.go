@@ -10,7 +10,6 @@ import (
 	"github.com/slipway-build/slipway/build/workbench"
 	"github.com/slipway-build/slipway/images"
 	"github.com/slipway-build/slipway/internal/usage"
-	"github.com/slipway-build/slipway/progress"
 )
 
 func (p *Program) imageCopyCommand() *cobra.Command {
@@ -57,10 +56,7 @@ running it again.`,
 				return err
 			})
 			if asJSON {
-				if copied == nil {
-					copied = []workbench.Copied{}
-				}
-				return errors.Join(err, progress.WriteJSON(p.Stdout, copied))
+				return errors.Join(err, p.writeJSON(copiedTags(copied)))
 			}
 			for _, i := range copied {
 				state := "copied"

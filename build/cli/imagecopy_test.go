@@ -28,9 +28,10 @@ func TestImageCopy(t *testing.T) {
 		{[]string{"--no-clobber", source + "/org/x:v1", target}, 0, fmt.Sprintf("%s/org/x:v1@%s\tpresent\t0 attached\n", target, digest), ""},
 		{[]string{"--json", source + "/org/x:v1", target + "/other/y:v2"}, 0, fmt.Sprintf(`[
   {
-    "source": "%s/org/x:v1",
-    "ref": "%s/other/y:v2",
-    "digest": "%s",
+    "image": "%[2]s/other/y:v2",
+    "source": "%[1]s/org/x:v1",
+    "ref": "%[2]s/other/y:v2",
+    "digest": "%[3]s",
     "present": false,
     "attached": []
   }

@@ -89,7 +89,7 @@ func (p *Program) indexInspectCommand() *cobra.Command {
 			case raw:
 				_, err = p.raw.Write(found.Raw)
 			case asJSON:
-				err = found.WriteJSON(p.Stdout)
+				err = p.writeJSON(found)
 			default:
 				err = found.WriteTable(p.Stdout)
 			}

@@ -8,7 +8,6 @@ import (
 	"github.com/slipway-build/slipway/build/plan"
 	"github.com/slipway-build/slipway/build/release"
 	"github.com/slipway-build/slipway/internal/usage"
-	"github.com/slipway-build/slipway/progress"
 )
 
 func (p *Program) mergeCommand() *cobra.Command {
@@ -41,7 +40,7 @@ file that is not in it are errors. All are reported together.`,
 			case err != nil:
 				return err
 			case asJSON:
-				return progress.WriteJSON(p.Stdout, p.job.Result)
+				return p.writeJSON(p.job.Result)
 			}
 			return b.WriteSummary(c.Context(), p.Stdout, merge)
 		},

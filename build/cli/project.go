@@ -87,7 +87,7 @@ func (p *Program) verbCommand(verb, short string, lines ...string) *cobra.Comman
 		defer b.Close()
 		switch {
 		case p.settings.DryRun && asJSON:
-			return b.Selected(selection).WriteJSON(p.Stdout)
+			return p.writeJSON(b.Selected(selection))
 		case p.settings.DryRun:
 			return p.dryRun(c, b, selection)
 		}
@@ -97,7 +97,7 @@ func (p *Program) verbCommand(verb, short string, lines ...string) *cobra.Comman
 		case err != nil:
 			return err
 		case asJSON:
-			return progress.WriteJSON(p.Stdout, p.job.Result)
+			return p.writeJSON(p.job.Result)
 		}
 		return b.WriteSummary(c.Context(), p.Stdout, selection)
 	})
@@ -134,7 +134,7 @@ func (p *Program) planCommand() *cobra.Command {
 			}
 			defer b.Close()
 			if asJSON {
-				return b.Plan.WriteJSON(p.Stdout)
+				return p.writeJSON(b.Plan)
 			}
 			return b.Plan.WriteTable(p.Stdout)
 		},
@@ -164,7 +164,7 @@ platforms and Windows versions, and that no file is too large for a GitHub relea
 			defer b.Close()
 			err = p.watched(c, b.Verify)
 			if asJSON {
-				return errors.Join(progress.WriteJSON(p.Stdout, verification{b.Plan.Project, b.Plan.Release, problemsOf(err)}), err)
+				return errors.Join(p.writeJSON(verification{b.Plan.Project, b.Plan.Release, problemsOf(err)}), err)
 			}
 			if err != nil {
 				return err

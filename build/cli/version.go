@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"encoding/json"
 	"fmt"
 	"runtime"
 
@@ -18,7 +17,7 @@ func (p *Program) versionCommand() *cobra.Command {
 		Example: examples("slipway version", "slipway version --json"),
 		RunE: func(*cobra.Command, []string) error {
 			if asJSON {
-				return json.NewEncoder(p.Stdout).Encode(map[string]string{
+				return p.writeJSON(map[string]string{
 					"version": p.Version, "runtimeImage": p.RuntimeImage, "go": runtime.Version(),
 					"platform": runtime.GOOS + "/" + runtime.GOARCH,
 				})

@@ -16,6 +16,7 @@ import (
 	"github.com/slipway-build/slipway/images"
 	"github.com/slipway-build/slipway/internal/golden"
 	"github.com/slipway-build/slipway/internal/testfile"
+	"github.com/slipway-build/slipway/progress"
 )
 
 // project unpacks a txtar of testdata/projects into a folder without git, and
@@ -64,7 +65,7 @@ func TestPlan(t *testing.T) {
 			if err := plan.WriteTable(&table); err != nil {
 				t.Fatal(err)
 			}
-			if err := plan.WriteJSON(&json); err != nil {
+			if err := progress.WriteJSON(&json, plan); err != nil {
 				t.Fatal(err)
 			}
 			base := strings.TrimSuffix(golden.File(t), ".golden")

@@ -53,9 +53,6 @@ func (p *Plan) Select(s Selection) *Plan {
 	return &out
 }
 
-// WriteJSON writes the plan as JSON.
-func (p *Plan) WriteJSON(w io.Writer) error { return progress.WriteJSON(w, p) }
-
 // WriteTable writes the plan as tables.
 func (p *Plan) WriteTable(w io.Writer) error {
 	r := p.Release

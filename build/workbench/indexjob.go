@@ -208,9 +208,6 @@ func inspectImage(image v1.Image, d v1.Descriptor) InspectedEntry {
 	return e
 }
 
-// WriteJSON writes the inspection as JSON.
-func (i *Inspection) WriteJSON(w io.Writer) error { return progress.WriteJSON(w, i) }
-
 // WriteTable writes the inspection as a table.
 func (i *Inspection) WriteTable(w io.Writer) error {
 	t := progress.NewTable("PLATFORM", "DIGEST", "LAYERS", "SIZE", "").AlignRight("LAYERS", "SIZE")
