@@ -78,14 +78,14 @@ func signed(t *testing.T, repo string) (index v1.Hash, referrers [2]v1.Hash, cos
 
 func TestCopyTakesSignaturesAndReferrers(t *testing.T) {
 	var sent atomic.Int64
-	kinds := map[string]func() string{
-		"with the referrers API": func() string { return referrersRegistry(t, &sent) },
-		"with tags alone":        func() string { return imagetest.DistributionRegistry(t) },
+	kinds := map[string]func(*testing.T) string{
+		"with the referrers API": func(t *testing.T) string { return referrersRegistry(t, &sent) },
+		"with tags alone":        func(t *testing.T) string { return imagetest.DistributionRegistry(t) },
 	}
 	for fromKind, from := range kinds {
 		for toKind, to := range kinds {
 			t.Run("from a registry "+fromKind+" to one "+toKind, func(t *testing.T) {
-				source, target := from(), to()
+				source, target := from(t), to(t)
 				index, referrers, cosign := signed(t, source+"/acme/app")
 				job := CopyJob{Images: []PackSource{{Ref: source + "/acme/app:v1"}}, To: target + "/mirror"}
 				got, err := openForCopy(t).Copy(t.Context(), job)
