@@ -7,6 +7,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/slipway-build/slipway/images/imagetest"
 )
 
 var (
@@ -28,9 +30,10 @@ func anchors(page string) map[string]bool {
 // Every link between pages leads to a file, and to a heading if it has an anchor. Every page of docs can be reached from
 // the README. Lines of text have at most 120 characters; tables, code and links cannot be wrapped.
 func TestPagesAreLinked(t *testing.T) {
-	out, err := exec.CommandContext(t.Context(), "git", "ls-files", "--cached", "--others", "--exclude-standard", "*.md").Output()
+	git := imagetest.Program(t, "git")
+	out, err := exec.CommandContext(t.Context(), git, "ls-files", "--cached", "--others", "--exclude-standard", "*.md").Output()
 	if err != nil {
-		t.Skipf("git ls-files: %v", err)
+		t.Fatalf("git ls-files: %v", err)
 	}
 	reached := map[string]bool{}
 	pages := strings.Fields(string(out))

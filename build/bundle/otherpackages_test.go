@@ -9,7 +9,6 @@ import (
 	"encoding/hex"
 	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -18,6 +17,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/slipway-build/slipway/images/imagetest"
 	"github.com/slipway-build/slipway/internal/testfile"
 )
 
@@ -95,10 +95,7 @@ func TestAPK(t *testing.T) {
 // TestArchlinux lets libarchive, which pacman uses, read a package of Arch Linux.
 func TestArchlinux(t *testing.T) {
 	skipWithoutModes(t)
-	bsdtar, err := exec.LookPath("bsdtar")
-	if err != nil {
-		t.Skip("needs bsdtar, of the package libarchive-tools")
-	}
+	bsdtar := imagetest.Program(t, "bsdtar")
 	dir, files := testTree(t)
 	output := filepath.Join(t.TempDir(), "slipway.pkg.tar.zst")
 	must(t, Write(t.Context(), output, files, otherPackage(dir), epoch))

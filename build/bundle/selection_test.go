@@ -9,15 +9,13 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/slipway-build/slipway/images/imagetest"
 	"github.com/slipway-build/slipway/internal/testfile"
 )
 
 // TestSelections packs parts of folders, empty folders and links, and lets tar list them.
 func TestSelections(t *testing.T) {
-	tar, err := exec.LookPath("tar")
-	if err != nil {
-		t.Skip("needs tar")
-	}
+	tar := imagetest.Program(t, "tar")
 	dir := t.TempDir()
 	for _, name := range []string{"bin/x.sh", "bin/x.exe", "bin/uninstall.ps1", "lib/deep/er/y.txt", "lib/deep/y.exe", "README.md", "dist/artifacts/old.md"} {
 		testfile.Write(t, filepath.Join(dir, filepath.FromSlash(name)), name)
@@ -72,11 +70,7 @@ func TestFoldersAndLinksInPackages(t *testing.T) {
 	}
 	files := []File{{Folder: true, Path: "/var/lib/slipway/empty", Mode: 0o750}, {Link: "../lib/x", Path: "/usr/bin/x"}}
 	for suffix, list := range map[string][]string{".deb": {"dpkg-deb", "-c"}, ".rpm": {"rpm", "-qlvp"}} {
-		program, err := exec.LookPath(list[0])
-		if err != nil {
-			t.Logf("%s is missing", list[0])
-			continue
-		}
+		program := imagetest.Program(t, list[0])
 		output := filepath.Join(t.TempDir(), "x"+suffix)
 		must(t, Write(t.Context(), output, files, testPackage(), epoch))
 		out, err := exec.CommandContext(t.Context(), program, list[1], output).CombinedOutput()

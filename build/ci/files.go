@@ -2,11 +2,8 @@ package ci
 
 import (
 	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
-
-	"github.com/slipway-build/slipway/internal/atomicfile"
 )
 
 // Files are the files that a service reads. An empty name means that the service does not want one.
@@ -59,22 +56,4 @@ func appendTo(file, text string) (err error) {
 	}
 	_, err = f.WriteString(text)
 	return errors.Join(err, f.Close())
-}
-
-// replace writes a file beside its place and renames it.
-func replace(file string, content []byte) error {
-	temporary, err := atomicfile.Create(file, int64(len(content)))
-	if err != nil {
-		return fmt.Errorf("writing %s: %w", file, err)
-	}
-	defer temporary.Discard()
-	f, err := temporary.OpenAt(0)
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(content)
-	if err := errors.Join(err, f.Close()); err != nil {
-		return fmt.Errorf("writing %s: %w", file, err)
-	}
-	return temporary.Commit()
 }

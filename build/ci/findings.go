@@ -4,9 +4,11 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"fmt"
 	"path/filepath"
 	"strings"
 
+	"github.com/slipway-build/slipway/internal/atomicfile"
 	"github.com/slipway-build/slipway/progress"
 )
 
@@ -64,5 +66,8 @@ func (f Files) writeFindings(j Job) error {
 	if err != nil {
 		return err
 	}
-	return replace(f.CodeQuality, append(content, '\n'))
+	if err := atomicfile.WriteFile(f.CodeQuality, append(content, '\n')); err != nil {
+		return fmt.Errorf("writing the findings of the job: %w", err)
+	}
+	return nil
 }

@@ -183,7 +183,7 @@ func TestErrors(t *testing.T) {
 func TestUnknownProgram(t *testing.T) {
 	p := newProject(t)
 	err := p.Run(t.Context(), Hook{Name: "after[1]", At: "x:1:1", Args: []string{"no-such-program-here"}})
-	if err == nil || !strings.Contains(err.Error(), "x:1:1: after[1]: no-such-program-here: there is no such program in PATH") {
+	if err == nil || !strings.Contains(err.Error(), "x:1:1: after[1]: program no-such-program-here not found in PATH") {
 		t.Errorf("got %v", err)
 	}
 }

@@ -8,29 +8,10 @@ import (
 
 	"github.com/google/go-containerregistry/pkg/name"
 	"github.com/google/go-containerregistry/pkg/v1"
-	"github.com/google/go-containerregistry/pkg/v1/empty"
-	"github.com/google/go-containerregistry/pkg/v1/mutate"
 
 	"github.com/slipway-build/slipway/images/airgap"
-	"github.com/slipway-build/slipway/images/airgap/pack"
-	"github.com/slipway-build/slipway/images/store"
+	"github.com/slipway-build/slipway/images/airgap/airgaptest"
 )
-
-// writeArchive writes an archive with the image acme/app:v1, and returns its path.
-func writeArchive(ctx context.Context, dir string) (string, error) {
-	content, err := store.Open(filepath.Join(dir, "store"))
-	if err != nil {
-		return "", err
-	}
-	image, err := mutate.ConfigFile(empty.Image, &v1.ConfigFile{OS: "linux", Architecture: "amd64"})
-	if err != nil {
-		return "", err
-	}
-	path := filepath.Join(dir, "images.tar.zst")
-	_, err = pack.Write(ctx, content, []pack.Image{{Names: []name.Reference{name.MustParseReference("acme/app:v1")}, Image: image}},
-		[]pack.Output{{Path: path}}, pack.Options{})
-	return path, err
-}
 
 // Find opens the first of several archives that has the image, and reads no layer.
 func ExampleFind() {
@@ -41,7 +22,7 @@ func ExampleFind() {
 	}
 	defer os.RemoveAll(dir)
 	ctx := context.Background()
-	path, err := writeArchive(ctx, dir)
+	path, err := airgaptest.WriteExample(ctx, dir)
 	if err != nil {
 		fmt.Println(err)
 		return

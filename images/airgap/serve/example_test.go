@@ -5,36 +5,15 @@ import (
 	"fmt"
 	"net/http/httptest"
 	"os"
-	"path/filepath"
 	"strings"
 
 	"github.com/google/go-containerregistry/pkg/name"
-	"github.com/google/go-containerregistry/pkg/v1"
-	"github.com/google/go-containerregistry/pkg/v1/empty"
-	"github.com/google/go-containerregistry/pkg/v1/mutate"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 
 	"github.com/slipway-build/slipway/images/airgap"
-	"github.com/slipway-build/slipway/images/airgap/pack"
+	"github.com/slipway-build/slipway/images/airgap/airgaptest"
 	"github.com/slipway-build/slipway/images/airgap/serve"
-	"github.com/slipway-build/slipway/images/store"
 )
-
-// writeArchive writes an archive with the image acme/app:v1, and returns its path.
-func writeArchive(ctx context.Context, dir string) (string, error) {
-	content, err := store.Open(filepath.Join(dir, "store"))
-	if err != nil {
-		return "", err
-	}
-	image, err := mutate.ConfigFile(empty.Image, &v1.ConfigFile{OS: "linux", Architecture: "amd64"})
-	if err != nil {
-		return "", err
-	}
-	path := filepath.Join(dir, "images.tar.zst")
-	_, err = pack.Write(ctx, content, []pack.Image{{Names: []name.Reference{name.MustParseReference("acme/app:v1")}, Image: image}},
-		[]pack.Output{{Path: path}}, pack.Options{})
-	return path, err
-}
 
 // A server is a registry of the images in archives, for any client.
 func ExampleNew() {
@@ -45,7 +24,7 @@ func ExampleNew() {
 	}
 	defer os.RemoveAll(dir)
 	ctx := context.Background()
-	path, err := writeArchive(ctx, dir)
+	path, err := airgaptest.WriteExample(ctx, dir)
 	if err != nil {
 		fmt.Println(err)
 		return
