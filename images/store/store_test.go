@@ -21,6 +21,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/types"
 	"github.com/google/go-containerregistry/pkg/v1/validate"
 
+	"github.com/slipway-build/slipway/images/imagetest"
 	"github.com/slipway-build/slipway/images/store"
 )
 
@@ -115,10 +116,7 @@ func TestOthersReadTheLayout(t *testing.T) {
 		}
 	})
 	t.Run("skopeo", func(t *testing.T) {
-		if _, err := exec.LookPath("skopeo"); err != nil {
-			t.Skip("skopeo is not installed")
-		}
-		out, err := exec.Command("skopeo", "inspect", "--raw", "oci:"+s.Dir()+":docker.io/acme/tool:v1").CombinedOutput()
+		out, err := exec.Command(imagetest.Program(t, "skopeo"), "inspect", "--raw", "oci:"+s.Dir()+":docker.io/acme/tool:v1").CombinedOutput()
 		if err != nil {
 			t.Fatalf("skopeo inspect: %v\n%s", err, out)
 		}

@@ -90,9 +90,7 @@ func TestPackWritesOneFileIfItFits(t *testing.T) {
 // What a person does with parts who has nothing but a shell.
 func TestShellChecksAndJoinsParts(t *testing.T) {
 	for _, program := range []string{"sh", "cat", "sha256sum"} {
-		if _, err := exec.LookPath(program); err != nil {
-			t.Skip(err)
-		}
+		imagetest.Program(t, program)
 	}
 	path, result := airgaptest.Split(t, format.Zstd, 20_000, airgaptest.SampleImages(t)...)
 	want := join(t, result.Parts)
