@@ -10,6 +10,7 @@ import (
 	"runtime"
 
 	"github.com/slipway-build/slipway/images/store/files"
+	"github.com/slipway-build/slipway/internal/parallel"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/partial"
@@ -93,7 +94,15 @@ func (s *Store) addLayer(ctx context.Context, l v1.Layer) error {
 		return err
 	}
 	want := v1.Descriptor{Digest: digest, Size: size}
-	if s.holds(ctx, digest, size) {
+	// Images that are added at the same time share layers.
+	_, err = parallel.Share(ctx, &s.files.Calls, "add "+digest.String(), func() (struct{}, error) {
+		return struct{}{}, s.addLayerOnce(ctx, want, l)
+	})
+	return err
+}
+
+func (s *Store) addLayerOnce(ctx context.Context, want v1.Descriptor, l v1.Layer) error {
+	if s.holds(ctx, want.Digest, want.Size) {
 		if !s.files.Output {
 			return nil
 		}
@@ -108,7 +117,7 @@ func (s *Store) addLayer(ctx context.Context, l v1.Layer) error {
 	}
 	r, err := l.Compressed()
 	if err != nil {
-		return fmt.Errorf("layer %s: %w", digest, err)
+		return fmt.Errorf("layer %s: %w", want.Digest, err)
 	}
 	defer r.Close()
 	return s.Put(ctx, want, r)
