@@ -26,7 +26,7 @@ require (
 	github.com/gofrs/flock v0.13.0 // file locks of the cache and of dist, on Linux and Windows
 	github.com/google/go-cmp v0.7.0 // tests: readable differences
 	github.com/google/go-containerregistry v0.21.7 // images, indexes, manifests and names; registries speak through images/registry
-	github.com/google/go-github/v75 v75.0.0 // releases and their assets; build/publish alone
+	github.com/google/go-github/v84 v84.0.0 // releases and their assets; build/publish alone
 	github.com/google/jsonschema-go v0.4.3 // docs/slipway.schema.json, and the tests that check slipway.yaml files against it
 	github.com/goreleaser/nfpm/v2 v2.45.0 // deb and rpm; build/bundle alone. It brings 33 of 113 modules and 3.4 of 36 MB; nothing lighter writes deb, rpm, apk and archlinux
 	github.com/klauspost/compress v1.20.3 // gzip and zstd of registries; our own encoder is images/zstd
@@ -88,7 +88,7 @@ require (
 	github.com/go-logr/stdr v1.2.2 // indirect
 	github.com/gobwas/glob v0.2.3 // indirect
 	github.com/golang/groupcache v0.0.0-20241129210726-2c02b8208cf8 // indirect
-	github.com/google/go-querystring v1.1.0 // indirect
+	github.com/google/go-querystring v1.2.0 // indirect
 	github.com/google/rpmpack v0.7.1 // indirect
 	github.com/google/shlex v0.0.0-20191202100458-e7afc7fbc510 // indirect
 	github.com/google/uuid v1.6.0 // indirect

@@ -12,7 +12,7 @@ import (
 	"strings"
 	"sync/atomic"
 
-	"github.com/google/go-github/v75/github"
+	"github.com/google/go-github/v84/github"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/slipway-build/slipway/internal/regular"

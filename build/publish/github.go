@@ -10,7 +10,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/google/go-github/v75/github"
+	"github.com/google/go-github/v84/github"
 
 	"github.com/slipway-build/slipway/progress"
 )

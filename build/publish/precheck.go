@@ -8,7 +8,7 @@ import (
 	"os"
 	"path/filepath"
 
-	"github.com/google/go-github/v75/github"
+	"github.com/google/go-github/v84/github"
 
 	"github.com/slipway-build/slipway/internal/fileop"
 )
