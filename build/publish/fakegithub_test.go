@@ -17,7 +17,10 @@ import (
 	"time"
 )
 
-const testToken = "ghp_secret0123456789"
+const (
+	testToken  = "ghp_secret0123456789"
+	testCommit = "0123abcd"
+)
 
 // A fakeGitHub is as much of GitHub's API as releases need, for the repository
 // owner/repo.
@@ -28,6 +31,10 @@ type fakeGitHub struct {
 	mu       sync.Mutex
 	releases []*fakeRelease
 	nextID   int64
+	// commits are those that were pushed, tags the objects that tags refer to, and annotations the commits of annotated
+	// tags by their objects.
+	commits           []string
+	tags, annotations map[string]string
 	// log has each request that was not a read.
 	log []string
 	// fail is asked before anything is done; a status that is not 0 is the answer.
@@ -62,7 +69,7 @@ type fakeAsset struct {
 }
 
 func newFakeGitHub(t testing.TB) *fakeGitHub {
-	f := &fakeGitHub{t: t, nextID: 1}
+	f := &fakeGitHub{t: t, nextID: 1, commits: []string{testCommit}, tags: map[string]string{}, annotations: map[string]string{}}
 	mux := http.NewServeMux()
 	const releases = "/api/v3/repos/owner/repo/releases"
 	mux.HandleFunc("GET "+releases, f.listReleases)
@@ -71,6 +78,7 @@ func newFakeGitHub(t testing.TB) *fakeGitHub {
 	mux.HandleFunc("GET "+releases+"/{id}/assets", f.listAssets)
 	mux.HandleFunc("DELETE "+releases+"/assets/{id}", f.deleteAsset)
 	mux.HandleFunc("POST /uploads/{id}/assets", f.upload)
+	mux.HandleFunc("GET /api/v3/repos/owner/repo/git/{kind}/{name...}", f.object)
 	f.server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		f.mu.Lock()
 		defer f.mu.Unlock()
@@ -185,8 +193,32 @@ func (f *fakeGitHub) editRelease(w http.ResponseWriter, r *http.Request) {
 	}
 	if !release.Draft {
 		release.HTMLURL = "https://github.example.com/owner/repo/releases/tag/" + release.Tag
+		if f.tags[release.Tag] == "" {
+			f.tags[release.Tag] = release.Commit
+		}
 	}
 	f.answer(w, http.StatusOK, release)
+}
+
+// object answers with a tag, an annotated tag or a commit.
+func (f *fakeGitHub) object(w http.ResponseWriter, r *http.Request) {
+	refer := func(sha string) map[string]any {
+		if f.annotations[sha] != "" {
+			return map[string]any{"object": map[string]string{"type": "tag", "sha": sha}}
+		}
+		return map[string]any{"object": map[string]string{"type": "commit", "sha": sha}}
+	}
+	name := r.PathValue("name")
+	switch kind := r.PathValue("kind"); {
+	case kind == "ref" && f.tags[strings.TrimPrefix(name, "tags/")] != "":
+		f.answer(w, http.StatusOK, refer(f.tags[strings.TrimPrefix(name, "tags/")]))
+	case kind == "tags" && f.annotations[name] != "":
+		f.answer(w, http.StatusOK, refer(f.annotations[name]))
+	case kind == "commits" && slices.Contains(f.commits, name):
+		f.answer(w, http.StatusOK, map[string]string{"sha": name})
+	default:
+		f.refuse(w, http.StatusNotFound, "Not Found")
+	}
 }
 
 func (f *fakeGitHub) listAssets(w http.ResponseWriter, r *http.Request) {

@@ -3,6 +3,7 @@ package publish
 import (
 	"cmp"
 	"context"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"net/http"
@@ -38,7 +39,8 @@ type Options struct {
 	Tag string
 	// Name is the title; empty means the tag.
 	Name string
-	// Commit is the commit of a new tag; empty means the default branch.
+	// Commit is the full name of the commit of the tag; empty means the default branch for a new tag, and any commit for
+	// an existing one.
 	Commit string
 	// Notes are the text, in Markdown. A draft keeps an existing title or text, since a person may
 	// have written them.
@@ -60,7 +62,8 @@ type Options struct {
 // again. In a published release, missing assets are added, and a different one is an error, unless
 // o.Replace. Assets that are not among files are kept.
 //
-// Before anything is sent, files are checked as by Check.
+// A tag that exists at another commit than o.Commit is an error. Before anything is sent, files are
+// checked as by Check.
 func (g GitHub) Publish(ctx context.Context, files []string, o Options) (string, error) {
 	where := fmt.Sprintf("release %s of %s/%s", o.Tag, g.Owner, g.Repo)
 	all, err := checkFiles(files)
@@ -123,6 +126,9 @@ func patientClient() *http.Client {
 func (p *publisher) publish(ctx context.Context, all []artifact) (string, error) {
 	var release *github.RepositoryRelease
 	err := p.task(ctx, "find or draft "+p.options.Tag, func(ctx context.Context) (err error) {
+		if err := p.checkTag(ctx); err != nil {
+			return err
+		}
 		release, err = p.findOrCreate(ctx)
 		return err
 	})
@@ -228,6 +234,10 @@ func (p *publisher) undraft(ctx context.Context, draft *github.RepositoryRelease
 
 // hint explains errors that GitHub does not.
 func hint(err error) string {
+	var unknown x509.UnknownAuthorityError
+	if errors.As(err, &unknown) {
+		return ": its certificate is signed by a CA that is not trusted here: name the CA's file in SSL_CERT_FILE, or add it to the store of Windows"
+	}
 	var refused *github.ErrorResponse
 	if !errors.As(err, &refused) || refused.Response == nil {
 		return ""

@@ -4,11 +4,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"log"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
@@ -28,14 +33,14 @@ func TestPublish(t *testing.T) {
 		}
 		return 0
 	}
-	options := Options{Tag: tag, Commit: "0123abcd", Notes: "Notes"}
+	options := Options{Tag: tag, Commit: testCommit, Notes: "Notes"}
 	address, err := f.github().Publish(t.Context(), files, options)
 	must(t, err)
 	if want := "https://github.example.com/owner/repo/releases/tag/" + tag; address != want {
 		t.Errorf("address is %s, want %s", address, want)
 	}
 	got := f.releases[150]
-	want := fakeRelease{Tag: tag, Name: tag, Commit: "0123abcd", Body: "Notes", MakeLatest: "legacy"}
+	want := fakeRelease{Tag: tag, Name: tag, Commit: testCommit, Body: "Notes", MakeLatest: "legacy"}
 	if diff := cmp.Diff(want, *got, cmpopts.IgnoreFields(fakeRelease{}, "ID", "UploadURL", "HTMLURL"), cmpopts.IgnoreUnexported(fakeRelease{})); diff != "" {
 		t.Error(diff)
 	}
@@ -49,6 +54,48 @@ func TestPublish(t *testing.T) {
 	must(t, err)
 	if again != address || len(f.log) > 0 {
 		t.Errorf("the second time it is %s, after %v", again, f.log)
+	}
+}
+
+// A release is of the commit of its tag, wherever the tag came from.
+func TestTheTagIsAtTheCommit(t *testing.T) {
+	const other = "fedcba98"
+	for _, c := range []struct {
+		name string
+		set  func(f *fakeGitHub)
+		want string // empty: it is published
+	}{
+		{"no tag", func(*fakeGitHub) {}, ""},
+		{"a tag", func(f *fakeGitHub) { f.tags[tag] = testCommit }, ""},
+		{"an annotated tag", func(f *fakeGitHub) { f.tags[tag], f.annotations["object"] = "object", testCommit }, ""},
+		{"a tag of a tag", func(f *fakeGitHub) {
+			f.tags[tag], f.annotations["outer"], f.annotations["inner"] = "outer", "inner", testCommit
+		}, ""},
+		{"a tag elsewhere", func(f *fakeGitHub) { f.tags[tag] = other },
+			"tag " + tag + " already exists there at commit " + other + ", but this release is of commit " + testCommit},
+		{"an annotated tag elsewhere", func(f *fakeGitHub) { f.tags[tag], f.annotations["object"] = "object", other },
+			"already exists there at commit " + other},
+		{"a published release elsewhere", func(f *fakeGitHub) { f.release(fakeRelease{Tag: tag}); f.tags[tag] = other },
+			"already exists there at commit " + other},
+		{"a commit that was not pushed", func(f *fakeGitHub) { f.commits = nil },
+			"tag " + tag + " cannot be created, since commit " + testCommit + " is not there: push it first"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			f := newFakeGitHub(t)
+			c.set(f)
+			options := Options{Tag: tag, Commit: testCommit}
+			checked := f.github().Check(t.Context(), write(t, "a"), options)
+			f.log = nil
+			_, published := f.github().Publish(t.Context(), write(t, "a"), options)
+			for what, err := range map[string]error{"Check": checked, "Publish": published} {
+				if (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), c.want) {
+					t.Errorf("%s: error is %v, want %q", what, err, c.want)
+				}
+			}
+			if c.want != "" && len(f.log) > 0 {
+				t.Errorf("it changed something: %v", f.log)
+			}
+		})
 	}
 }
 
@@ -255,6 +302,21 @@ func TestARefusalIsNotTriedAgain(t *testing.T) {
 	_, err := f.github().Publish(t.Context(), write(t, "a"), Options{Tag: tag})
 	if err == nil || !strings.Contains(err.Error(), "may the token write its contents?") || len(f.log) != 1 {
 		t.Errorf("error is %v, after %v", err, f.log)
+	}
+}
+
+// A certificate that is not trusted stays so.
+func TestAnUnknownCAIsNotTriedAgain(t *testing.T) {
+	asked := 0
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("it was asked") }))
+	server.Config.ErrorLog = log.New(io.Discard, "", 0)
+	server.StartTLS()
+	defer server.Close()
+	g := GitHub{Owner: "owner", Repo: "repo", Token: testToken, BaseURL: server.URL,
+		pause: func(context.Context, time.Duration) error { asked++; return nil }}
+	_, err := g.Publish(t.Context(), write(t, "a"), Options{Tag: tag})
+	if err == nil || asked > 0 || runtime.GOOS != "windows" && !strings.Contains(err.Error(), "SSL_CERT_FILE") {
+		t.Errorf("error is %v, after %d pauses", err, asked)
 	}
 }
 

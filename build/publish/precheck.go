@@ -35,8 +35,8 @@ func CheckDirectory(dir string) error {
 }
 
 // Check returns errors for everything that would stop Publish and can be detected without a change:
-// files that GitHub refuses or renames, a token that is missing or without write access, too many assets, and,
-// unless o.Replace, assets of a published release that differ from files.
+// files that GitHub refuses or renames, a token that is missing or without write access, a tag at another commit, too many
+// assets, and, unless o.Replace, assets of a published release that differ from files.
 func (g GitHub) Check(ctx context.Context, files []string, o Options) error {
 	where := fmt.Sprintf("release %s of %s/%s", o.Tag, g.Owner, g.Repo)
 	all, wrong := checkFiles(files)
@@ -56,7 +56,7 @@ func (p *publisher) check(ctx context.Context, all []artifact) error {
 		if release, err = p.find(ctx); err != nil {
 			return err
 		}
-		return p.mayWrite(ctx)
+		return errors.Join(p.checkTag(ctx), p.mayWrite(ctx))
 	})
 	if release == nil || err != nil {
 		return err
@@ -83,11 +83,20 @@ func (p *publisher) check(ctx context.Context, all []artifact) error {
 // (https://docs.github.com/rest/releases/releases#generate-release-notes-content-for-a-release).
 // Servers that do not support the request, or refuse its content, are inconclusive.
 func (p *publisher) mayWrite(ctx context.Context) error {
-	_, _, err := p.api.Repositories.GenerateReleaseNotes(ctx, p.Owner, p.Repo, &github.GenerateNotesOptions{TagName: p.options.Tag})
+	_, _, err := p.api.Repositories.GenerateReleaseNotes(ctx, p.Owner, p.Repo, p.notesOptions())
 	if hasStatus(err, http.StatusUnauthorized) || hasStatus(err, http.StatusForbidden) {
 		return fmt.Errorf("checking write access: %w%s", err, hint(err))
 	}
 	return nil
+}
+
+// notesOptions are those of the release, for a tag that may not exist yet.
+func (p *publisher) notesOptions() *github.GenerateNotesOptions {
+	options := &github.GenerateNotesOptions{TagName: p.options.Tag}
+	if p.options.Commit != "" {
+		options.TargetCommitish = github.Ptr(p.options.Commit)
+	}
+	return options
 }
 
 // published returns the error for a different asset in a published release.
