@@ -51,7 +51,7 @@ var packages = map[string][]string{
 	"build/config/expression":    {},
 	"build/lock":                 {"images", "internal/regular"},
 	"build/version":              {"internal/process"},
-	"build/compile":              {"images", "internal/fileop", "internal/filestate", "internal/process", "internal/regular", "progress"},
+	"build/compile":              {"images", "internal/fileop", "internal/filestate", "internal/process", "internal/regular", "internal/suggest", "progress"},
 	"build/bundle":               {"images", "internal/fileop", "internal/glob", "internal/regular", "internal/sniff", "internal/streams", "progress"},
 	"build/publish":              {"images", "internal/fileop", "internal/regular", "internal/streams", "progress"},
 	"images":                     {"internal/sniff"},

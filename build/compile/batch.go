@@ -30,7 +30,7 @@ func batches(jobs []*job) []batch {
 	where := map[string][]int{}
 	for _, j := range jobs {
 		name, plain := programName(j.Package)
-		key := fmt.Sprintf("%q %q %q %q %q", j.Dir, filepath.Dir(j.Output), j.env.list(), j.Tags, j.Ldflags)
+		key := fmt.Sprintf("%q %q %q %q %q %q", j.Dir, filepath.Dir(j.Output), j.env.list(), j.Tags, j.Ldflags, j.Flags)
 		found := -1
 		if plain {
 			for _, i := range where[key] {

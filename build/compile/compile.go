@@ -53,6 +53,8 @@ type Target struct {
 	Tags    []string
 	Ldflags []string
 	Env     map[string]string
+	// Flags are more arguments of go build: -buildmode, -gcflags, -asmflags, and flags that CheckFlag accepts.
+	Flags []string
 	// Assert lists checks of the binary; see ValidateAssert.
 	Assert []string
 	// Output is the path of the binary, including .exe.

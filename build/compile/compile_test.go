@@ -183,7 +183,10 @@ func TestBatchesAreFewAndLanesShareACache(t *testing.T) {
 		}
 		return j
 	}
+	race := newJob("race", "example.com/cni/race", "linux/amd64", "runtime")
+	race.Flags = []string{"-race"}
 	all := batches([]*job{
+		race,
 		newJob("slipway", "./cmd/slipway", "linux/amd64", ".", "-X main.v=1"),
 		newJob("bridge", "example.com/cni/bridge", "linux/amd64", "runtime"),
 		newJob("slipway", "./cmd/slipway", "windows/amd64", ".", "-X main.v=1"),
@@ -202,6 +205,7 @@ func TestBatchesAreFewAndLanesShareACache(t *testing.T) {
 	}
 	want := [][]string{
 		{
+			"compile race linux/amd64",
 			"compile slipway linux/amd64",
 			"compile bridge, loopback linux/amd64",
 			"compile other-bridge linux/amd64",

@@ -20,8 +20,9 @@
 // and prepares the link. Slipway asks the file system instead: a stamp records, for each output,
 // its inputs (size, times and inode of every file of the module, of its replacements and of its
 // workspace; the Go release; the target) and the output itself. If the stamp is valid, go is not
-// run. In case of doubt (CGO, whose headers and libraries may be anywhere; GOFLAGS; a development
-// version of Go; a file system with coarse times), go is run; it is incremental itself.
+// run. In case of doubt (CGO, whose headers and libraries may be anywhere; GOFLAGS; flags such as
+// -overlay; a development version of Go; a file system with coarse times), go is run; it is
+// incremental itself.
 //
 // # Parallelism
 //

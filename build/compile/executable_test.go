@@ -34,6 +34,7 @@ func TestAssertions(t *testing.T) {
 		module   string
 		env      map[string]string
 		ldflags  []string
+		flags    []string
 		assert   string
 		want     string // part of the error; "" for none
 		cc       string // program that is needed
@@ -50,9 +51,9 @@ func TestAssertions(t *testing.T) {
 		{name: "a macOS program is linked to its system", platform: "darwin/arm64", module: twoPrograms, assert: "static",
 			want: "this cannot be checked for Mach-O"},
 		{name: "PIE when asked for", platform: "linux/amd64", module: twoPrograms,
-			env: map[string]string{"GOFLAGS": "-buildmode=pie"}, assert: "pie"},
+			flags: []string{"-buildmode=pie", "-cover", "-covermode=atomic", "-gcflags=all=-N -l"}, assert: "pie"},
 		{name: "no PIE by itself", platform: "linux/amd64", module: twoPrograms, assert: "pie",
-			want: "assert pie: it can only be loaded at a fixed address; set GOFLAGS: -buildmode=pie"},
+			want: "assert pie: it can only be loaded at a fixed address; set buildmode: pie"},
 		{name: "Windows programs are PIE", platform: "windows/amd64", module: twoPrograms, assert: "pie"},
 		{name: "unless told otherwise", platform: "windows/amd64", module: twoPrograms,
 			env: map[string]string{"GOFLAGS": "-buildmode=exe"}, assert: "pie", want: "it can only be loaded at a fixed address"},
@@ -79,7 +80,7 @@ func TestAssertions(t *testing.T) {
 			}
 			dir := module(t, c.module)
 			x := target(t, dir, "one", c.platform)
-			x.Env, x.Ldflags, x.Assert = c.env, c.ldflags, []string{c.assert}
+			x.Env, x.Ldflags, x.Flags, x.Assert = c.env, c.ldflags, c.flags, []string{c.assert}
 			_, err := newCompiler(t, dir).Build(t.Context(), []Target{x})
 			if c.want == "" && err != nil {
 				t.Fatal(err)

@@ -116,7 +116,7 @@ func (x *executable) pie() error {
 	default:
 		return cannotTell(x)
 	}
-	return errors.New("it can only be loaded at a fixed address; set GOFLAGS: -buildmode=pie in env")
+	return errors.New("it can only be loaded at a fixed address; set buildmode: pie")
 }
 
 // fips returns an error unless the cryptography of x is validated.
@@ -137,7 +137,7 @@ func (x *executable) fips() error {
 		// Go's own code.
 		return boringCrypto(x)
 	case module == "" || module == "off":
-		return errors.New("it was built without validated cryptography; set GOFIPS140: v1.0.0 in env (or GOEXPERIMENT: boringcrypto with CGO_ENABLED)")
+		return errors.New("it was built without validated cryptography; set GOFIPS140: v1.0.0 in env (or goexperiment: [boringcrypto] with CGO_ENABLED)")
 	case module == "latest":
 		return errors.New("GOFIPS140=latest is this Go release's own version, which is not validated; set GOFIPS140: v1.0.0 in env")
 	}

@@ -72,9 +72,9 @@ const stampFormat = "slipway compile 1"
 // inputs returns the fingerprint of everything that determines the bytes of j's output; "" if that
 // is unknown without running go.
 func (m *memory) inputs(j *job) string {
-	// A C compiler reads headers and libraries from anywhere; GOFLAGS can refer to files anywhere
-	// (-overlay, -modfile).
-	if m.folder == "" || m.tool.identity == "" || j.cgo() || j.env["GOFLAGS"] != "" {
+	// A C compiler reads headers and libraries from anywhere; GOFLAGS and flags can refer to files
+	// anywhere (-overlay, -modfile).
+	if m.folder == "" || m.tool.identity == "" || j.cgo() || j.env["GOFLAGS"] != "" || readsOutside(j.Flags) {
 		return ""
 	}
 	files, err := m.tree(j)
@@ -84,6 +84,9 @@ func (m *memory) inputs(j *job) string {
 	h := sha256.New()
 	fmt.Fprintf(h, "%q\n", []string{stampFormat, m.tool.identity, m.toolchain, j.Dir, j.Package, files.digest})
 	fmt.Fprintf(h, "%q %q %q %q\n", j.env.list(), j.Tags, j.Ldflags, j.Assert)
+	if len(j.Flags) > 0 {
+		fmt.Fprintf(h, "flags %q\n", j.Flags)
+	}
 	return hex.EncodeToString(h.Sum(nil))
 }
 

@@ -200,6 +200,11 @@ func TestGoRunsOnlyWhereSomethingChanged(t *testing.T) {
 		}, true, false, "USED REPLACED more"},
 		{"nothing again", func(*testing.T) {}, false, true, "USED REPLACED more"},
 		{"a linker flag", func(*testing.T) { targets[0].Ldflags = []string{"-s"} }, true, false, "USED REPLACED more"},
+		{"a compiler flag", func(*testing.T) { targets[0].Flags = []string{"-gcflags=all=-N -l"} }, true, false, "USED REPLACED more"},
+		{"the same flag", func(*testing.T) {}, false, true, "USED REPLACED more"},
+		{"a flag that names files anywhere", func(*testing.T) { targets[0].Flags = []string{"-gcflags=all=-N -l", "-pgo=off"} }, true, true, "USED REPLACED more"},
+		{"which may have changed", func(*testing.T) {}, true, true, "USED REPLACED more"},
+		{"and is taken away", func(*testing.T) { targets[0].Flags = targets[0].Flags[:1] }, true, true, "USED REPLACED more"},
 		{"an assertion", func(*testing.T) { targets[0].Assert = []string{"max-size=1GiB"} }, true, true, "USED REPLACED more"},
 	} {
 		// Steps build on one another, so that most failures end the test.

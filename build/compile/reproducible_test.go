@@ -79,6 +79,7 @@ func TestBytesDependOnTheTargetAlone(t *testing.T) {
 		"but on the target's ldflags":   func(x *Target) { x.Ldflags = []string{"-X main.version=v2"} },
 		"but on the target's processor": func(x *Target) { x.Env = map[string]string{"GOAMD64": "v3"} },
 		"but on the platform's variant": func(x *Target) { x.Platform.Variant = "v2" },
+		"but on the target's flags":     func(x *Target) { x.Flags = []string{"-buildmode=pie"} },
 		"but on the target's GOFLAGS":   func(x *Target) { x.Env = map[string]string{"GOFLAGS": "-buildmode=pie"} },
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -142,6 +142,7 @@ func (c *Compiler) goBuild(ctx context.Context, tool goTool, b batch, out, work 
 	if len(j.Ldflags) > 0 {
 		args = append(args, "-ldflags", strings.Join(j.Ldflags, " "))
 	}
+	args = append(args, j.Flags...)
 	args = append(args, "-o", out+string(filepath.Separator), "--")
 	for _, j := range b {
 		args = append(args, j.Package)

@@ -72,21 +72,6 @@ type Binary struct {
 	Overrides map[string]BuildOverrides `yaml:"overrides" doc:"options of single platforms: a list replaces the whole list, environment variables are added"`
 }
 
-// BuildOpts are the options of go build.
-type BuildOpts struct {
-	Tags    []string          `yaml:"tags" doc:"build tags"`
-	Ldflags []string          `yaml:"ldflags" expand:"platform name" linked:"true" doc:"linker flags, such as -X main.version=${VERSION}"`
-	Env     map[string]string `yaml:"env" expand:"platform name" doc:"environment variables of go build; CGO_ENABLED is 0 unless set"`
-	Assert  []string          `yaml:"assert" pattern:"^(static|fips|pie|max-size=.+)$" doc:"checks of the compiled binary: static, fips, pie, max-size=20MiB"`
-}
-
-// BuildOverrides replaces options on one platform: a list replaces the list,
-// environment variables are added to the others.
-type BuildOverrides struct {
-	Package   string `yaml:"package" doc:"main package on this platform"`
-	BuildOpts `yaml:",inline"`
-}
-
 // An Image is one name, made for several platforms.
 type Image struct {
 	// Position is its place in slipway.yaml.

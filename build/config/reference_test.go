@@ -49,7 +49,7 @@ func TestReferenceIsCommitted(t *testing.T) {
 			for elem.Kind() == reflect.Pointer || elem.Kind() == reflect.Slice || elem.Kind() == reflect.Map {
 				elem = elem.Elem()
 			}
-			if elem.Kind() == reflect.Struct && !isScalar(elem) {
+			if elem.Kind() == reflect.Struct && !isScalar(elem) && alternative(elem) == "" {
 				value += ", see [" + at + "](#" + anchor(at) + ")"
 				later = append(later, below{at, elem})
 			}
@@ -57,8 +57,12 @@ func TestReferenceIsCommitted(t *testing.T) {
 			if f.required {
 				doc += "; **required**"
 			}
-			if f.expand != "" {
-				doc += "; scopes: " + strings.Join(strings.Fields(f.expand), ", ")
+			expand := f.expand
+			if alternative(elem) != "" {
+				expand = fieldsOf(elem)[0].expand
+			}
+			if expand != "" {
+				doc += "; scopes: " + strings.Join(strings.Fields(expand), ", ")
 			}
 			fmt.Fprintf(&b, "| `%s` | %s | %s |\n", f.key, value, strings.NewReplacer("|", `\|`, "<", "&lt;").Replace(doc))
 		}
@@ -80,6 +84,18 @@ func code(words []string) string {
 // anchor returns the anchor that Markdown gives a heading.
 func anchor(title string) string { return strings.ToLower(strings.ReplaceAll(title, ".", "")) }
 
+// alternative spells a mapping that may be written as text, if it is that text and when alone, and else is empty.
+func alternative(t reflect.Type) string {
+	if t.Kind() != reflect.Struct || isScalar(t) {
+		return ""
+	}
+	fields := fieldsOf(t)
+	if len(fields) != 2 || !fields[0].short || fields[1].key != "when" {
+		return ""
+	}
+	return "`{" + fields[0].key + ", when}`"
+}
+
 func kindOf(f structField) string {
 	words := ""
 	if f.enum != nil {
@@ -96,6 +112,8 @@ func kindOf(f structField) string {
 		return "condition"
 	case typ.Kind() == reflect.Slice && typ.Elem() == platformType:
 		return "list of platforms"
+	case typ.Kind() == reflect.Slice && alternative(typ.Elem()) != "":
+		return "list of text or " + alternative(typ.Elem())
 	case typ.Kind() == reflect.Slice:
 		return "list" + words
 	case typ.Kind() == reflect.Map && f.keys != nil:

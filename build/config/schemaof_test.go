@@ -86,7 +86,7 @@ func schemaOf(t reflect.Type, f structField) *jsonschema.Schema {
 			s.Properties[sub.key] = schemaOf(sub.typ, sub)
 			s.PropertyOrder = append(s.PropertyOrder, sub.key)
 			if sub.short {
-				s.Types = []string{"object", "string"}
+				s.Types = []string{"object", "string", "number", "boolean"}
 			}
 			if sub.required {
 				s.Required = append(s.Required, sub.key)

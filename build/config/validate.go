@@ -257,7 +257,8 @@ func (v *validator) binaries() {
 			release := b.Name == v.config.Project
 			b.Release = &release
 		}
-		v.asserts(path, b.Assert)
+		v.buildOpts(path, b.BuildOpts)
+		v.experiments(path, b)
 		v.hooks(path, b.Hooks, true)
 		if v.given(path + ".prebuilt") {
 			v.prebuilt(path, b)
@@ -282,7 +283,7 @@ func (v *validator) prebuilt(path string, b *Binary) {
 	} else if !v.reportedBelow(path + ".prebuilt") {
 		v.wrong(path+".prebuilt", "is empty: want the path of a binary")
 	}
-	for _, key := range []string{"package", "module", "tags", "ldflags", "env", "overrides"} {
+	for _, key := range []string{"package", "module", "tags", "ldflags", "gcflags", "asmflags", "flags", "buildmode", "goexperiment", "env", "overrides"} {
 		if v.given(path + "." + key) {
 			v.wrong(path+"."+key, "a prebuilt binary is not compiled: remove this key, or prebuilt")
 		}
@@ -307,7 +308,7 @@ func (v *validator) overrides(path string, b *Binary, module bool) {
 	spelled := make(map[string]BuildOverrides, len(b.Overrides))
 	for _, key := range slices.Sorted(maps.Keys(b.Overrides)) {
 		at := path + ".overrides." + key
-		v.asserts(at, b.Overrides[key].Assert)
+		v.buildOpts(at, b.Overrides[key].BuildOpts)
 		if module {
 			v.packageFolder(at+".package", b.Module, b.Overrides[key].Package)
 		}

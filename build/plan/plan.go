@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"path/filepath"
 	"slices"
 	"strings"
 
@@ -42,13 +41,15 @@ type BinaryStep struct {
 	Module   string          `json:"module"`
 	Package  string          `json:"package"`
 	// Prebuilt is the path of a binary made elsewhere, which is not compiled, and Source where slipway.yaml says so.
-	Prebuilt string            `json:"prebuilt,omitempty"`
-	Source   string            `json:"source,omitempty"`
-	Tags     []string          `json:"tags,omitempty"`
-	Ldflags  []string          `json:"ldflags,omitempty"`
-	Env      map[string]string `json:"env,omitempty"`
-	Assert   []string          `json:"assert,omitempty"`
-	Output   string            `json:"output"`
+	Prebuilt string   `json:"prebuilt,omitempty"`
+	Source   string   `json:"source,omitempty"`
+	Tags     []string `json:"tags,omitempty"`
+	Ldflags  []string `json:"ldflags,omitempty"`
+	// Flags are more arguments of go build, with -buildmode, -gcflags and -asmflags.
+	Flags  []string          `json:"flags,omitempty"`
+	Env    map[string]string `json:"env,omitempty"`
+	Assert []string          `json:"assert,omitempty"`
+	Output string            `json:"output"`
 	// Artifact is its path in dist/artifacts, or empty if it is released only as a part of others.
 	Artifact string `json:"artifact,omitempty"`
 	Hooks
@@ -306,52 +307,6 @@ func expandList(list []string, vars map[string]string) []string {
 		out = append(out, expression.Expand(v, vars))
 	}
 	return out
-}
-
-func (p *planner) binaries() {
-	for _, b := range p.config.Binaries {
-		for _, platform := range b.Platforms {
-			if !p.filter.wants(platform) {
-				continue
-			}
-			vars := p.vars(platform, "", map[string]string{"NAME": b.Name})
-			if !b.When.Holds(vars) {
-				continue
-			}
-			opts, pkg := b.BuildOpts, b.Package
-			if o, ok := b.Overrides[images.FormatPlatform(platform)]; ok {
-				pkg = cmp.Or(o.Package, pkg)
-				if o.Tags != nil {
-					opts.Tags = o.Tags
-				}
-				if o.Ldflags != nil {
-					opts.Ldflags = o.Ldflags
-				}
-				if o.Assert != nil {
-					opts.Assert = o.Assert
-				}
-				env := maps.Clone(opts.Env)
-				if env == nil {
-					env = map[string]string{}
-				}
-				maps.Copy(env, o.Env)
-				opts.Env = env
-			}
-			step := BinaryStep{
-				Name: b.Name, Platform: images.Platform{Platform: platform}, Module: cmp.Or(filepath.ToSlash(filepath.Clean(b.Module)), "."), Package: pkg,
-				Tags: opts.Tags, Ldflags: expandList(opts.Ldflags, vars), Env: expandMap(opts.Env, vars), Assert: opts.Assert,
-				Output: "dist/bin/" + images.PlatformSlug(platform) + "/" + b.Name + vars["EXE"],
-				Hooks:  hooks(b.Name+" for "+images.FormatPlatform(platform), b.Hooks, vars),
-			}
-			if b.Prebuilt != "" {
-				step.Prebuilt, step.Source = expression.Expand(b.Prebuilt, vars), b.Position.String()
-			}
-			if b.Release != nil && *b.Release {
-				step.Artifact = artifact(expression.Expand(p.config.Names.BinaryOf(platform), vars))
-			}
-			p.plan.Binaries = append(p.plan.Binaries, step)
-		}
-	}
 }
 
 func artifact(name string) string { return "dist/artifacts/" + name }

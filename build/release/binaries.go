@@ -44,7 +44,7 @@ func (r *Release) compile(ctx context.Context, wanted []plan.BinaryStep) ([]buil
 		for i, s := range steps {
 			targets[i] = compile.Target{
 				Name: s.Name, Package: s.Package, Dir: r.path(s.Module), Platform: s.Platform.Platform,
-				Tags: s.Tags, Ldflags: s.Ldflags, Env: s.Env, Assert: s.Assert, Output: r.path(s.Output),
+				Tags: s.Tags, Ldflags: s.Ldflags, Flags: s.Flags, Env: s.Env, Assert: s.Assert, Output: r.path(s.Output),
 			}
 			if s.Prebuilt != "" {
 				targets[i].Prebuilt, targets[i].At = r.path(s.Prebuilt), s.Source
