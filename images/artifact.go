@@ -96,13 +96,22 @@ func checkImage(image v1.Image) error {
 // believe, an entry that has an image's platform is taken for one without looking into
 // it.
 func Artifacts(index v1.ImageIndex, believe bool) ([]string, error) {
-	return entryReader{believe}.artifacts(index, 0)
+	return newEntryReader(believe).artifacts(index, 0)
 }
 
-// An entryReader tells images and artifacts apart.
-type entryReader struct{ believe bool }
+// An entryReader tells images and artifacts apart. It looks into each entry and each index once:
+// hostile indexes list the same one thousands of times.
+type entryReader struct {
+	believe bool
+	known   map[v1.Hash]error // results of artifact for what was looked into
+	listed  map[v1.Hash]bool  // indexes whose artifacts were listed
+}
 
-func (r entryReader) artifacts(index v1.ImageIndex, depth int) ([]string, error) {
+func newEntryReader(believe bool) *entryReader {
+	return &entryReader{believe, map[v1.Hash]error{}, map[v1.Hash]bool{}}
+}
+
+func (r *entryReader) artifacts(index v1.ImageIndex, depth int) ([]string, error) {
 	m, err := index.IndexManifest()
 	if err != nil {
 		return nil, err
@@ -115,7 +124,8 @@ func (r entryReader) artifacts(index v1.ImageIndex, depth int) ([]string, error)
 			continue
 		}
 		var nested v1.ImageIndex
-		if err == nil && d.MediaType.IsIndex() && depth < maxNesting {
+		if err == nil && d.MediaType.IsIndex() && depth < maxNesting && !r.listed[d.Digest] {
+			r.listed[d.Digest] = true
 			if nested, err = index.ImageIndex(d.Digest); err == nil {
 				var more []string
 				more, err = r.artifacts(nested, depth+1)
@@ -137,23 +147,30 @@ type Manifests interface {
 
 // EntryArtifact returns an *ArtifactError for an entry that is neither an image nor an
 // index with an image, nor an attestation of one.
-func EntryArtifact(in Manifests, d v1.Descriptor) error { return entryReader{}.artifact(in, d, 0) }
+func EntryArtifact(in Manifests, d v1.Descriptor) error {
+	return newEntryReader(false).artifact(in, d, 0)
+}
 
-func (r entryReader) artifact(in Manifests, d v1.Descriptor, depth int) error {
+func (r *entryReader) artifact(in Manifests, d v1.Descriptor, depth int) (err error) {
 	switch {
 	case IsAttestation(d):
 		return nil
-	case d.MediaType.IsIndex():
+	case !d.MediaType.IsImage() && !d.MediaType.IsIndex():
+		return &ArtifactError{cmp.Or(d.ArtifactType, string(d.MediaType))}
+	case r.believe && d.MediaType.IsImage() && d.Platform != nil && d.Platform.OS != "" && d.Platform.OS != "unknown" && (d.ArtifactType == "" || types.MediaType(d.ArtifactType).IsConfig()):
+		// go-containerregistry writes the config's type as the entry's.
+		return nil
+	}
+	if err, ok := r.known[d.Digest]; ok {
+		return err
+	}
+	defer func() { r.known[d.Digest] = err }()
+	if d.MediaType.IsIndex() {
 		index, err := in.ImageIndex(d.Digest)
 		if err != nil {
 			return fmt.Errorf("entry %s: %w", d.Digest, err)
 		}
 		return r.onlyArtifacts(index, depth+1)
-	case !d.MediaType.IsImage():
-		return &ArtifactError{cmp.Or(d.ArtifactType, string(d.MediaType))}
-	case r.believe && d.Platform != nil && d.Platform.OS != "" && d.Platform.OS != "unknown" && (d.ArtifactType == "" || types.MediaType(d.ArtifactType).IsConfig()):
-		// go-containerregistry writes the config's type as the entry's.
-		return nil
 	}
 	image, err := in.Image(d.Digest)
 	if err != nil {
@@ -164,7 +181,7 @@ func (r entryReader) artifact(in Manifests, d v1.Descriptor, depth int) error {
 
 // onlyArtifacts returns the first *ArtifactError of an index that has artifacts and
 // not one image.
-func (r entryReader) onlyArtifacts(index v1.ImageIndex, depth int) (artifact error) {
+func (r *entryReader) onlyArtifacts(index v1.ImageIndex, depth int) (artifact error) {
 	m, err := index.IndexManifest()
 	if err != nil || depth > maxNesting {
 		return err

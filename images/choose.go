@@ -16,7 +16,7 @@ const maxNesting = 4
 // lacks the platform is a *NoPlatformError. An image whose config contradicts its entry
 // is an error as in EntryPlatform.
 func ImageFor(index v1.ImageIndex, want v1.Platform) (v1.Image, error) {
-	offers, err := offersOf(index, 0)
+	offers, err := offersOf(index, 0, map[v1.Hash]bool{})
 	if err != nil {
 		return nil, err
 	}
@@ -88,7 +88,9 @@ type offer struct {
 	platform v1.Platform
 }
 
-func offersOf(index v1.ImageIndex, depth int) ([]offer, error) {
+// offersOf lists the images of an index and of those inside it. seen are the digests that were
+// looked into: hostile indexes list the same one thousands of times.
+func offersOf(index v1.ImageIndex, depth int, seen map[v1.Hash]bool) ([]offer, error) {
 	if depth > maxNesting {
 		return nil, fmt.Errorf("indexes lie in one another more than %d deep", maxNesting)
 	}
@@ -101,23 +103,26 @@ func offersOf(index v1.ImageIndex, depth int) ([]offer, error) {
 		errs   []error
 	)
 	for _, d := range manifest.Manifests {
+		stated := d.Platform != nil && d.Platform.OS != "" && d.Platform.Architecture != "" &&
+			(d.Platform.OS != "windows" || d.Platform.OSVersion != "")
 		switch {
-		case IsAttestation(d):
+		case IsAttestation(d), seen[d.Digest] && (!stated || d.MediaType.IsIndex()):
 		case d.MediaType.IsIndex():
+			seen[d.Digest] = true
 			nested, err := index.ImageIndex(d.Digest)
 			if err != nil {
 				errs = append(errs, err)
 				continue
 			}
-			found, err := offersOf(nested, depth+1)
+			found, err := offersOf(nested, depth+1, seen)
 			errs = append(errs, err)
 			offers = append(offers, found...)
 		case !d.MediaType.IsImage():
-		case d.Platform != nil && d.Platform.OS != "" && d.Platform.Architecture != "" &&
-			(d.Platform.OS != "windows" || d.Platform.OSVersion != ""):
+		case stated:
 			offers = append(offers, offer{index, d.Digest, *d.Platform})
 		default:
 			// The entry does not say enough; the config may.
+			seen[d.Digest] = true
 			image, err := index.Image(d.Digest)
 			if err == nil {
 				var platform v1.Platform

@@ -59,7 +59,7 @@ func NewIndex(entries []IndexEntry, annotations map[string]string) (v1.ImageInde
 		errs         []error
 	)
 	for _, e := range entries {
-		found, err := flatten(e)
+		found, err := flatten(e, map[v1.Hash]bool{})
 		if err != nil {
 			errs = append(errs, fmt.Errorf("index source %s: %w", e.Name, err))
 			continue
@@ -143,8 +143,9 @@ type child struct {
 	descriptor v1.Descriptor
 }
 
-// flatten lists the images of an entry with complete descriptors.
-func flatten(e IndexEntry) ([]child, error) {
+// flatten lists the images of an entry with complete descriptors. nested are the indexes inside
+// it that were listed.
+func flatten(e IndexEntry, nested map[v1.Hash]bool) ([]child, error) {
 	if e.Image != nil {
 		d, err := partial.Descriptor(e.Image)
 		if err != nil {
@@ -162,18 +163,25 @@ func flatten(e IndexEntry) ([]child, error) {
 	var (
 		children []child
 		errs     []error
+		reader   = newEntryReader(false)
 	)
 	for _, d := range manifest.Manifests {
+		if d.MediaType.IsIndex() {
+			if nested[d.Digest] {
+				continue
+			}
+			nested[d.Digest] = true
+		}
 		var found []child
 		var err error
-		if err = EntryArtifact(e.Index, d); err != nil {
+		if err = reader.artifact(e.Index, d, 0); err != nil {
 			if _, ok := err.(*ArtifactError); ok {
 				continue
 			}
 		} else if d.MediaType.IsIndex() {
-			var nested v1.ImageIndex
-			if nested, err = e.Index.ImageIndex(d.Digest); err == nil {
-				found, err = flatten(IndexEntry{Name: e.Name, Index: nested})
+			var inner v1.ImageIndex
+			if inner, err = e.Index.ImageIndex(d.Digest); err == nil {
+				found, err = flatten(IndexEntry{Name: e.Name, Index: inner}, nested)
 			}
 		} else {
 			var image v1.Image

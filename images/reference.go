@@ -8,11 +8,18 @@ import (
 	"github.com/google/go-containerregistry/pkg/name"
 )
 
+// maxReference limits the length of a reference, in bytes. Docker's grammar allows less: a path of
+// 255, a tag of 128, and the name of a host and a digest.
+const maxReference = 1024
+
 // ParseReference reads an image reference as Docker does: busybox,
 // rancher/x:v1, registry:5000/a/b@sha256:…; without a tag it is :latest. The
 // grammar is that of github.com/distribution/reference; go-containerregistry's own
 // wants repositories of two letters at least.
 func ParseReference(s string) (name.Reference, error) {
+	if len(s) > maxReference {
+		return nil, fmt.Errorf("%q… is not an image reference: it has %d bytes, more than the maximum of %d", s[:60], len(s), maxReference)
+	}
 	named, err := reference.ParseNormalizedNamed(s)
 	if err != nil {
 		return nil, fmt.Errorf("%q is not an image reference: %w", s, explain(s, err))
@@ -85,6 +92,9 @@ func ParseTag(s string) (name.Tag, error) {
 
 // HasTag says whether a reference names a tag itself, not only :latest by default.
 func HasTag(s string) bool {
+	if len(s) > maxReference {
+		return false
+	}
 	named, err := reference.ParseNormalizedNamed(s)
 	if err != nil {
 		return false

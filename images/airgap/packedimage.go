@@ -163,7 +163,8 @@ func (a *Archive) noImages(err error) error {
 // contents lists the images and artifacts that one of the views has under names that
 // are wanted.
 func (a *Archive) contents(ctx context.Context, wanted func(names []string) bool) ([]*PackedImage, []Artifact, error) {
-	oci, artifacts, ociErr := a.ociContents(ctx, wanted)
+	naming := &naming{archive: a, known: map[knownName]bool{}}
+	oci, artifacts, ociErr := a.ociContents(ctx, wanted, naming)
 	if ociErr != nil && (!errors.Is(ociErr, fs.ErrNotExist) || a.hasOCIView(ctx)) {
 		return nil, nil, ociErr
 	}
@@ -178,7 +179,7 @@ func (a *Archive) contents(ctx context.Context, wanted func(names []string) bool
 		return oci, artifacts, nil
 	}
 	list := oci
-	byID := map[v1.Hash]*PackedImage{}
+	byID, ids := map[v1.Hash]*PackedImage{}, map[string]v1.Hash{} // by the name of the config
 	for _, img := range slices.Backward(oci) {
 		byID[img.ID] = img
 	}
@@ -187,19 +188,25 @@ func (a *Archive) contents(ctx context.Context, wanted func(names []string) bool
 		if !wanted(names) {
 			continue
 		}
-		raw, err := a.readJSON(ctx, e.Config)
-		if err != nil {
-			return nil, nil, err
-		}
-		id, _, err := v1.SHA256(bytes.NewReader(raw))
-		if err != nil {
-			return nil, nil, err
+		id, known := ids[e.Config]
+		var raw []byte
+		if !known {
+			var err error
+			if id, raw, err = a.dockerConfig(ctx, e.Config, naming); err != nil {
+				return nil, nil, err
+			}
+			ids[e.Config] = id
 		}
 		if img := byID[id]; img != nil {
-			img.Names = union(img.Names, names)
+			if err := naming.add(img, &img.Names, names...); err != nil {
+				return nil, nil, err
+			}
 			continue
 		}
-		img, err := a.dockerImage(ctx, e, names, raw)
+		img, err := a.dockerImage(ctx, e, id, raw)
+		if err == nil {
+			err = naming.add(img, &img.Names, names...)
+		}
 		if err != nil {
 			return nil, nil, err
 		}
@@ -207,6 +214,17 @@ func (a *Archive) contents(ctx context.Context, wanted func(names []string) bool
 		list = append(list, img)
 	}
 	return list, artifacts, nil
+}
+
+// dockerConfig reads a config that manifest.json names, and returns its digest.
+func (a *Archive) dockerConfig(ctx context.Context, name string, naming *naming) (id v1.Hash, raw []byte, err error) {
+	if raw, err = a.readJSON(ctx, name); err == nil {
+		err = naming.json(int64(len(raw)))
+	}
+	if err == nil {
+		id, _, err = v1.SHA256(bytes.NewReader(raw))
+	}
+	return id, raw, err
 }
 
 // dockerView reads manifest.json.
@@ -232,7 +250,7 @@ func (a *Archive) namesOf(ctx context.Context, e format.ManifestEntry) []string 
 			progress.Warn(ctx, fmt.Sprintf("archive %s: file %s: %v; the image is read without that name", a.path, format.ManifestJSON, err))
 			continue
 		}
-		names = union(names, []string{n})
+		names = append(names, n)
 	}
 	return names
 }
@@ -274,12 +292,13 @@ func (a *Archive) hasOCIView(ctx context.Context) bool {
 	return true
 }
 
-func (a *Archive) ociContents(ctx context.Context, wanted func(names []string) bool) ([]*PackedImage, []Artifact, error) {
+func (a *Archive) ociContents(ctx context.Context, wanted func(names []string) bool, naming *naming) ([]*PackedImage, []Artifact, error) {
 	idx, err := a.ociView(ctx)
 	if err != nil {
 		return nil, nil, err
 	}
-	r := &ociReader{archive: a, images: map[v1.Hash]*PackedImage{}, artifacts: map[v1.Hash]*Artifact{}, indexes: map[v1.Hash]*PackedIndex{}}
+	r := &ociReader{archive: a, images: map[v1.Hash]*PackedImage{}, artifacts: map[v1.Hash]*Artifact{}, indexes: map[v1.Hash]*PackedIndex{},
+		configs: map[v1.Hash]*config{}, others: map[v1.Hash]*otherEntry{}, listed: map[*PackedIndex]bool{}, naming: naming}
 	for _, d := range idx.Manifests {
 		var names []string
 		if n := format.DescriptorName(d); n != "" {
@@ -299,81 +318,50 @@ func (a *Archive) ociContents(ctx context.Context, wanted func(names []string) b
 	return r.list, artifacts, nil
 }
 
-// readBlob reads a small blob, which must have its digest.
-func (a *Archive) readBlob(ctx context.Context, d v1.Descriptor) ([]byte, error) {
-	raw, err := a.readJSON(ctx, format.BlobName(d.Digest))
-	if err != nil {
-		return nil, err
-	}
-	got, _, err := v1.SHA256(bytes.NewReader(raw))
-	if err != nil {
-		return nil, err
-	}
-	if got != d.Digest {
-		return nil, a.wrap(fmt.Errorf("blob %s is damaged: its bytes have the digest %s", d.Digest, got))
-	}
-	return raw, nil
+// A config is what is read of an image's config.
+type config struct {
+	raw      []byte
+	platform v1.Platform
+	diffIDs  []v1.Hash
 }
 
-func (a *Archive) ociImage(ctx context.Context, d v1.Descriptor, raw []byte) (*PackedImage, error) {
-	m, err := v1.ParseManifest(bytes.NewReader(raw))
+// parseConfig reads a config, whose digest is id.
+func (a *Archive) parseConfig(id v1.Hash, raw []byte) (*config, error) {
+	file, err := v1.ParseConfigFile(bytes.NewReader(raw))
 	if err != nil {
-		return nil, a.wrap(fmt.Errorf("manifest %s: %w", d.Digest, err))
+		return nil, a.wrap(fmt.Errorf("config %s: %w", id, err))
 	}
-	if err := images.CheckImage(m); err != nil {
-		return nil, err
-	}
-	img := &PackedImage{ID: m.Config.Digest, archive: a, rawManifest: raw,
-		Manifest: v1.Descriptor{MediaType: d.MediaType, Digest: d.Digest, Size: int64(len(raw))}}
-	if img.rawConfig, err = a.readBlob(ctx, m.Config); err != nil {
-		return nil, err
-	}
-	for _, l := range m.Layers {
-		img.Layers = append(img.Layers, PackedLayer{Descriptor: l, file: format.BlobName(l.Digest)})
-	}
-	if err := img.readConfig(); err != nil {
-		return nil, err
-	}
-	if d.Platform != nil {
-		if p, _, err := images.EntryPlatform(*d.Platform, img.Platform); err == nil {
-			img.Platform = p
-		}
-	}
-	return img, nil
+	return &config{raw, images.PlatformIn(file), file.RootFS.DiffIDs}, nil
 }
 
-// readConfig takes from the config what the image says of itself.
-func (img *PackedImage) readConfig() error {
-	config, err := v1.ParseConfigFile(bytes.NewReader(img.rawConfig))
-	if err != nil {
-		return img.archive.wrap(fmt.Errorf("config %s: %w", img.ID, err))
+// setConfig takes from the config what the image says of itself.
+func (img *PackedImage) setConfig(c *config) error {
+	if len(c.diffIDs) != len(img.Layers) {
+		return img.archive.wrap(fmt.Errorf("config %s has %d diff IDs, and its image %d layers", img.ID, len(c.diffIDs), len(img.Layers)))
 	}
-	if len(config.RootFS.DiffIDs) != len(img.Layers) {
-		return img.archive.wrap(fmt.Errorf("config %s has %d diff IDs, and its image %d layers", img.ID, len(config.RootFS.DiffIDs), len(img.Layers)))
-	}
-	img.Platform = images.PlatformIn(config)
+	img.rawConfig, img.Platform = c.raw, c.platform
 	for i := range img.Layers {
-		img.Layers[i].DiffID = config.RootFS.DiffIDs[i]
+		img.Layers[i].DiffID = c.diffIDs[i]
 	}
 	return nil
 }
 
 // dockerImage makes an image of an entry of manifest.json that no OCI manifest
 // stands for.
-func (a *Archive) dockerImage(ctx context.Context, e format.ManifestEntry, names []string, rawConfig []byte) (*PackedImage, error) {
-	id, size, err := v1.SHA256(bytes.NewReader(rawConfig))
+func (a *Archive) dockerImage(ctx context.Context, e format.ManifestEntry, id v1.Hash, raw []byte) (*PackedImage, error) {
+	config, err := a.parseConfig(id, raw)
 	if err != nil {
 		return nil, err
 	}
-	img := &PackedImage{Names: names, ID: id, archive: a, rawConfig: rawConfig}
+	img := &PackedImage{ID: id, archive: a}
 	for _, file := range e.Layers {
 		img.Layers = append(img.Layers, PackedLayer{file: file})
 	}
-	if err := img.readConfig(); err != nil {
+	if err := img.setConfig(config); err != nil {
 		return nil, err
 	}
 	m := v1.Manifest{SchemaVersion: 2, MediaType: types.DockerManifestSchema2,
-		Config: v1.Descriptor{MediaType: types.DockerConfigJSON, Size: size, Digest: id}, Layers: []v1.Descriptor{}}
+		Config: v1.Descriptor{MediaType: types.DockerConfigJSON, Size: int64(len(raw)), Digest: id}, Layers: []v1.Descriptor{}}
 	for i := range img.Layers {
 		if img.Layers[i].Descriptor, err = a.dockerLayer(ctx, img.Layers[i]); err != nil {
 			return nil, err

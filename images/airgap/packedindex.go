@@ -26,7 +26,9 @@ type PackedIndex struct {
 
 	raw      []byte
 	manifest *v1.IndexManifest
+	entries  map[v1.Hash]bool // all of them, whether the archive has them or not
 	nested   []*PackedIndex
+	byDigest map[v1.Hash]*PackedIndex // nested
 	// images are those that are in the archive, of nested indexes too.
 	images []*PackedImage
 	// others are the entries of which the archive has no more than the manifest and
@@ -45,7 +47,7 @@ func (x *PackedIndex) Nested() []*PackedIndex { return x.nested }
 
 // Lists says whether the index, or one inside it that is in the archive, has the image.
 func (x *PackedIndex) Lists(image v1.Hash) bool {
-	return slices.ContainsFunc(x.manifest.Manifests, func(d v1.Descriptor) bool { return d.Digest == image }) ||
+	return x.entries[image] ||
 		slices.ContainsFunc(x.nested, func(n *PackedIndex) bool { return n.Lists(image) })
 }
 
@@ -53,9 +55,9 @@ func (x *PackedIndex) Lists(image v1.Hash) bool {
 // have.
 func (x *PackedIndex) Complete(have func(v1.Hash) bool) bool {
 	for _, d := range x.manifest.Manifests {
-		switch i := slices.IndexFunc(x.nested, func(n *PackedIndex) bool { return n.Descriptor.Digest == d.Digest }); {
-		case i >= 0:
-			if !x.nested[i].Complete(have) {
+		switch nested := x.byDigest[d.Digest]; {
+		case nested != nil:
+			if !nested.Complete(have) {
 				return false
 			}
 		case !images.IsAttestation(d) && !have(d.Digest):
@@ -88,18 +90,9 @@ func (p *partialIndex) RawManifest() ([]byte, error)        { return p.raw, nil 
 func (p *partialIndex) IndexManifest() (*v1.IndexManifest, error) {
 	m := p.manifest.DeepCopy()
 	m.Manifests = slices.DeleteFunc(m.Manifests, func(d v1.Descriptor) bool {
-		return p.of[d.Digest] == nil && p.find(d.Digest) == nil
+		return p.of[d.Digest] == nil && p.byDigest[d.Digest] == nil
 	})
 	return m, nil
-}
-
-func (p *partialIndex) find(h v1.Hash) *PackedIndex {
-	for _, n := range p.nested {
-		if n.Descriptor.Digest == h {
-			return n
-		}
-	}
-	return nil
 }
 
 func (p *partialIndex) Image(h v1.Hash) (v1.Image, error) {
@@ -118,7 +111,7 @@ func (p *partialIndex) Image(h v1.Hash) (v1.Image, error) {
 }
 
 func (p *partialIndex) ImageIndex(h v1.Hash) (v1.ImageIndex, error) {
-	if n := p.find(h); n != nil {
+	if n := p.byDigest[h]; n != nil {
 		return n.Index(p.of), nil
 	}
 	return nil, fmt.Errorf("index %s: index %s is not in the archive: %w", p.Descriptor.Digest, h, fs.ErrNotExist)
@@ -146,8 +139,13 @@ type ociReader struct {
 	artifacts map[v1.Hash]*Artifact
 	order     []v1.Hash // of artifacts
 	indexes   map[v1.Hash]*PackedIndex
+	configs   map[v1.Hash]*config
+	others    map[v1.Hash]*otherEntry // nil for what is read as an image
 	// names are those of the entry of index.json that is read.
 	names []string
+	// listed are the indexes that were added to the Indexes of their images.
+	listed map[*PackedIndex]bool
+	naming *naming
 }
 
 // add reads what an entry of index.json stands for. Attestations stand for nothing.
@@ -173,10 +171,13 @@ func (r *ociReader) add(ctx context.Context, d v1.Descriptor, names []string) er
 				}
 			}
 		}
-		index.Names = union(index.Names, names)
+		if err := r.naming.add(index, &index.Names, names...); err != nil {
+			return err
+		}
 		of = index.images
-		for _, img := range of {
-			if !slices.Contains(img.Indexes, index) {
+		if !r.listed[index] {
+			r.listed[index] = true
+			for _, img := range of {
 				img.Indexes = append(img.Indexes, index)
 			}
 		}
@@ -188,21 +189,15 @@ func (r *ociReader) add(ctx context.Context, d v1.Descriptor, names []string) er
 		of = append(of, img)
 	}
 	for _, img := range of {
-		img.Names = union(img.Names, names)
-		if tag := d.Annotations[format.RefNameAnnotation]; tag != "" && len(names) == 0 {
-			img.Tags = union(img.Tags, []string{tag})
+		err := r.naming.add(img, &img.Names, names...)
+		if tag := d.Annotations[format.RefNameAnnotation]; err == nil && tag != "" && len(names) == 0 {
+			err = r.naming.add(&img.Tags, &img.Tags, tag)
+		}
+		if err != nil {
+			return err
 		}
 	}
 	return nil
-}
-
-func union(have, more []string) []string {
-	for _, n := range more {
-		if !slices.Contains(have, n) {
-			have = append(have, n)
-		}
-	}
-	return have
 }
 
 // image reads a manifest and its config; inside says that it is an entry of an index. It
@@ -210,28 +205,84 @@ func union(have, more []string) []string {
 func (r *ociReader) image(ctx context.Context, d v1.Descriptor, inside bool) (*PackedImage, error) {
 	if artifact := r.artifacts[d.Digest]; artifact != nil {
 		if artifact.Inside == inside {
-			artifact.Names = union(artifact.Names, r.names)
+			return nil, r.naming.add(artifact, &artifact.Names, r.names...)
 		}
 		return nil, nil
 	}
 	if img := r.images[d.Digest]; img != nil {
 		return img, nil
 	}
-	raw, err := r.archive.readBlob(ctx, d)
-	if err != nil {
-		return nil, err
-	}
-	img, err := r.archive.ociImage(ctx, d, raw)
+	img, err := r.read(ctx, d)
 	if artifact := (*images.ArtifactError)(nil); errors.As(err, &artifact) {
-		r.artifacts[d.Digest] = &Artifact{Names: r.names, Digest: d.Digest, Inside: inside, Type: artifact}
+		noted := &Artifact{Digest: d.Digest, Inside: inside, Type: artifact}
+		r.artifacts[d.Digest] = noted
 		r.order = append(r.order, d.Digest)
-		return nil, nil
+		return nil, r.naming.add(noted, &noted.Names, r.names...)
 	}
 	if err != nil {
 		return nil, err
 	}
 	r.images[d.Digest] = img
 	r.list = append(r.list, img)
+	return img, nil
+}
+
+// blob reads a small blob, which must have its digest.
+func (r *ociReader) blob(ctx context.Context, d v1.Descriptor) ([]byte, error) {
+	raw, err := r.archive.readJSON(ctx, format.BlobName(d.Digest))
+	if err == nil {
+		err = r.naming.json(int64(len(raw)))
+	}
+	if err != nil {
+		return nil, err
+	}
+	got, _, err := v1.SHA256(bytes.NewReader(raw))
+	if err != nil {
+		return nil, err
+	}
+	if got != d.Digest {
+		return nil, r.archive.wrap(fmt.Errorf("blob %s is damaged: its bytes have the digest %s", d.Digest, got))
+	}
+	return raw, nil
+}
+
+// read reads an image.
+func (r *ociReader) read(ctx context.Context, d v1.Descriptor) (*PackedImage, error) {
+	raw, err := r.blob(ctx, d)
+	if err != nil {
+		return nil, err
+	}
+	m, err := v1.ParseManifest(bytes.NewReader(raw))
+	if err != nil {
+		return nil, r.archive.wrap(fmt.Errorf("manifest %s: %w", d.Digest, err))
+	}
+	if err := images.CheckImage(m); err != nil {
+		return nil, err
+	}
+	img := &PackedImage{ID: m.Config.Digest, archive: r.archive, rawManifest: raw,
+		Manifest: v1.Descriptor{MediaType: d.MediaType, Digest: d.Digest, Size: int64(len(raw))}}
+	config := r.configs[m.Config.Digest]
+	if config == nil {
+		raw, err := r.blob(ctx, m.Config)
+		if err == nil {
+			config, err = r.archive.parseConfig(m.Config.Digest, raw)
+		}
+		if err != nil {
+			return nil, err
+		}
+		r.configs[m.Config.Digest] = config
+	}
+	for _, l := range m.Layers {
+		img.Layers = append(img.Layers, PackedLayer{Descriptor: l, file: format.BlobName(l.Digest)})
+	}
+	if err := img.setConfig(config); err != nil {
+		return nil, err
+	}
+	if d.Platform != nil {
+		if p, _, err := images.EntryPlatform(*d.Platform, img.Platform); err == nil {
+			img.Platform = p
+		}
+	}
 	return img, nil
 }
 
@@ -243,7 +294,7 @@ func (r *ociReader) index(ctx context.Context, d v1.Descriptor, depth int) (*Pac
 	if depth == format.MaxNesting {
 		return nil, r.archive.wrap(fmt.Errorf("index %s lies %d indexes deep", d.Digest, depth))
 	}
-	raw, err := r.archive.readBlob(ctx, d)
+	raw, err := r.blob(ctx, d)
 	if err != nil {
 		return nil, err
 	}
@@ -251,18 +302,26 @@ func (r *ociReader) index(ctx context.Context, d v1.Descriptor, depth int) (*Pac
 	if err != nil {
 		return nil, r.archive.wrap(fmt.Errorf("index %s: %w", d.Digest, err))
 	}
-	index := &PackedIndex{raw: raw, manifest: manifest, others: map[v1.Hash]*otherEntry{},
+	index := &PackedIndex{raw: raw, manifest: manifest, others: map[v1.Hash]*otherEntry{}, entries: map[v1.Hash]bool{}, byDigest: map[v1.Hash]*PackedIndex{},
 		Descriptor: v1.Descriptor{MediaType: d.MediaType, Digest: d.Digest, Size: int64(len(raw))}}
-	seen := map[*PackedImage]bool{}
+	seen, read := map[*PackedImage]bool{}, map[v1.Hash]bool{}
 	for _, entry := range manifest.Manifests {
+		index.entries[entry.Digest] = true
+		if read[entry.Digest] {
+			continue
+		}
+		read[entry.Digest] = true
 		// One platform's archive may have the whole index.
 		if _, err := r.archive.lookup(ctx, format.BlobName(entry.Digest)); errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
 		if !entry.MediaType.IsIndex() {
-			other, err := r.other(ctx, entry)
-			if err != nil {
-				return nil, err
+			other, known := r.others[entry.Digest]
+			if !known {
+				if other, err = r.other(ctx, entry); err != nil {
+					return nil, err
+				}
+				r.others[entry.Digest] = other
 			}
 			if other != nil {
 				index.others[entry.Digest] = other
@@ -271,6 +330,9 @@ func (r *ociReader) index(ctx context.Context, d v1.Descriptor, depth int) (*Pac
 		}
 		found, err := r.entry(ctx, index, entry, depth)
 		if err != nil {
+			return nil, err
+		}
+		if err := r.naming.relations(len(found)); err != nil {
 			return nil, err
 		}
 		for _, img := range found {
@@ -287,7 +349,7 @@ func (r *ociReader) index(ctx context.Context, d v1.Descriptor, depth int) (*Pac
 // other returns what the archive has of an entry of an index whose content it does not
 // have: the config, or each of its layers, is missing. It returns nil if it has more.
 func (r *ociReader) other(ctx context.Context, d v1.Descriptor) (*otherEntry, error) {
-	raw, err := r.archive.readBlob(ctx, d)
+	raw, err := r.blob(ctx, d)
 	if err != nil {
 		return nil, err
 	}
@@ -317,7 +379,7 @@ func (r *ociReader) other(ctx context.Context, d v1.Descriptor) (*otherEntry, er
 	if len(m.Layers) == 0 {
 		return nil, nil
 	}
-	config, err := r.archive.readBlob(ctx, m.Config)
+	config, err := r.blob(ctx, m.Config)
 	return &otherEntry{raw, config}, err
 }
 
@@ -337,8 +399,9 @@ func (r *ociReader) entry(ctx context.Context, index *PackedIndex, d v1.Descript
 	if err != nil {
 		return nil, err
 	}
-	if !slices.Contains(index.nested, nested) {
+	if index.byDigest[d.Digest] == nil {
 		index.nested = append(index.nested, nested)
+		index.byDigest[d.Digest] = nested
 	}
 	return nested.images, nil
 }

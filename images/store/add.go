@@ -194,13 +194,14 @@ func (s *Store) AddIndex(ctx context.Context, idx v1.ImageIndex) error {
 	if err != nil {
 		return fmt.Errorf("adding index to %s: %w", s.files.Dir, err)
 	}
-	if err := s.addIndex(ctx, idx); err != nil {
+	if err := s.addIndex(ctx, idx, map[v1.Hash]bool{}); err != nil {
 		return fmt.Errorf("adding index %s to %s: %w", digest, s.files.Dir, err)
 	}
 	return nil
 }
 
-func (s *Store) addIndex(ctx context.Context, idx v1.ImageIndex) error {
+// addIndex adds an index and what it lists, except for the digests in added.
+func (s *Store) addIndex(ctx context.Context, idx v1.ImageIndex, added map[v1.Hash]bool) error {
 	m, err := idx.IndexManifest()
 	if err != nil {
 		return err
@@ -208,21 +209,25 @@ func (s *Store) addIndex(ctx context.Context, idx v1.ImageIndex) error {
 	// Sequentially: the layers of each image are added in parallel, and several Windows versions
 	// share theirs.
 	for _, d := range m.Manifests {
-		if err := s.addEntry(ctx, idx, d); err != nil {
+		if added[d.Digest] {
+			continue
+		}
+		added[d.Digest] = true
+		if err := s.addEntry(ctx, idx, d, added); err != nil {
 			return fmt.Errorf("entry %s: %w", d.Digest, err)
 		}
 	}
 	return s.addManifest(ctx, idx)
 }
 
-func (s *Store) addEntry(ctx context.Context, idx v1.ImageIndex, d v1.Descriptor) error {
+func (s *Store) addEntry(ctx context.Context, idx v1.ImageIndex, d v1.Descriptor, added map[v1.Hash]bool) error {
 	switch {
 	case d.MediaType.IsIndex():
 		child, err := idx.ImageIndex(d.Digest)
 		if err != nil {
 			return err
 		}
-		return s.addIndex(ctx, child)
+		return s.addIndex(ctx, child, added)
 	case d.MediaType.IsImage():
 		child, err := idx.Image(d.Digest)
 		if err != nil {

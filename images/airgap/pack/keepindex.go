@@ -28,6 +28,8 @@ type keptIndex struct {
 	descriptor v1.Descriptor
 	// blobs are the index, those inside it, and the manifests that they list.
 	blobs []indexBlob
+	// seen are the entries that were added or are missing.
+	seen map[v1.Hash]bool
 }
 
 type indexBlob struct {
@@ -39,7 +41,7 @@ type indexBlob struct {
 
 // keepIndex reads an index that has the image.
 func keepIndex(ctx context.Context, index v1.ImageIndex, image v1.Hash) (*keptIndex, error) {
-	kept := &keptIndex{}
+	kept := &keptIndex{seen: map[v1.Hash]bool{}}
 	found, err := kept.add(ctx, index, image, 0)
 	if err != nil {
 		return nil, fmt.Errorf("reading its index: %w", err)
@@ -78,6 +80,10 @@ func (k *keptIndex) add(ctx context.Context, index v1.ImageIndex, image v1.Hash,
 			found = true
 			continue
 		}
+		if k.seen[d.Digest] {
+			continue
+		}
+		k.seen[d.Digest] = true
 		inside, err := k.addEntry(ctx, index, d, image, depth)
 		if errors.Is(err, fs.ErrNotExist) {
 			// Layouts and archives need not have all of an index, and registries lose some.

@@ -112,6 +112,24 @@ type imageCheck struct {
 	foreignTypes tally
 	// partial says which names are indexes of which not all images are there.
 	partial []string
+	// images, indexes, configs and partly are what was read of files, each once. images has nil for
+	// what is not an image, or not complete.
+	images  map[*content]*viewed
+	indexes map[*content]*v1.IndexManifest
+	configs map[*content]*v1.ConfigFile
+	partly  map[*content]bool
+	// budget limits what the views of a hostile archive cost; exhausted is set once it was exceeded.
+	budget    format.Budget
+	exhausted bool
+}
+
+// within reports whether budget is left. The first time that it is not, that is a problem.
+func (c *imageCheck) within(err error) bool {
+	if err != nil && !c.exhausted {
+		c.exhausted = true
+		c.problem("%v", err)
+	}
+	return !c.exhausted
 }
 
 // first says whether a problem was not reported yet.
@@ -123,7 +141,8 @@ func (c *imageCheck) first(kind string, args ...any) bool {
 }
 
 func (r *Report) checkImages(c *contents, ours bool, o Options) {
-	check := &imageCheck{Report: r, contents: c, used: map[*content]bool{}, said: map[string]bool{}}
+	check := &imageCheck{Report: r, contents: c, used: map[*content]bool{}, said: map[string]bool{},
+		images: map[*content]*viewed{}, indexes: map[*content]*v1.IndexManifest{}, configs: map[*content]*v1.ConfigFile{}, partly: map[*content]bool{}}
 	before := len(r.Problems)
 	docker, hasDocker := check.docker()
 	oci, hasOCI := check.oci()
@@ -351,6 +370,9 @@ type entryCount struct{ there, elsewhere, missing int }
 // children adds the images of an index.
 func (c *imageCheck) children(list []*viewed, idx v1.IndexManifest, names []string, what string, depth int) (_ []*viewed, n entryCount) {
 	for _, child := range idx.Manifests {
+		if !c.within(c.budget.Relations(max(1, len(names)))) {
+			return list, n
+		}
 		f := c.contents.get(format.BlobName(child.Digest))
 		switch {
 		case f == nil:
@@ -360,7 +382,6 @@ func (c *imageCheck) children(list []*viewed, idx v1.IndexManifest, names []stri
 		case !child.MediaType.IsIndex() && c.elsewhere(f):
 			n.elsewhere++
 		case child.MediaType.IsIndex():
-			var nested v1.IndexManifest
 			if f = c.json(f.Name, what); f == nil {
 				continue
 			}
@@ -369,9 +390,9 @@ func (c *imageCheck) children(list []*viewed, idx v1.IndexManifest, names []stri
 				c.problem("%s: index %s lies %d indexes deep", what, child.Digest, depth+1)
 				continue
 			}
-			if c.decode(f, &nested) {
+			if nested := c.decodeIndex(f); nested != nil {
 				var more entryCount
-				list, more = c.children(list, nested, names, what, depth+1)
+				list, more = c.children(list, *nested, names, what, depth+1)
 				n = entryCount{n.there + more.there, n.elsewhere + more.elsewhere, n.missing + more.missing}
 			}
 		default:
@@ -382,9 +403,31 @@ func (c *imageCheck) children(list []*viewed, idx v1.IndexManifest, names []stri
 	return list, n
 }
 
+// decodeIndex reads an index. It returns nil if it is not valid.
+func (c *imageCheck) decodeIndex(f *content) *v1.IndexManifest {
+	idx, known := c.indexes[f]
+	if !known {
+		idx = &v1.IndexManifest{}
+		if !c.decode(f, idx) {
+			idx = nil
+		}
+		c.indexes[f] = idx
+	}
+	return idx
+}
+
 // elsewhere reports whether the archive has of an entry of an index no more than the
 // manifest and the config, as Pack keeps them: the config, or each layer, is missing.
 func (c *imageCheck) elsewhere(f *content) bool {
+	partly, known := c.partly[f]
+	if !known {
+		partly = c.isPartly(f)
+		c.partly[f] = partly
+	}
+	return partly
+}
+
+func (c *imageCheck) isPartly(f *content) bool {
 	var m v1.Manifest
 	if json.Unmarshal(f.json, &m) != nil {
 		return false
@@ -401,7 +444,7 @@ func (c *imageCheck) elsewhere(f *content) bool {
 	return true
 }
 
-// descriptor adds the images that a descriptor stands for.
+// descriptor adds the images that a descriptor stands for, each once.
 func (c *imageCheck) descriptor(list []*viewed, d v1.Descriptor, names []string) []*viewed {
 	what := fmt.Sprintf("entry %s of index.json", d.Digest)
 	if len(names) > 0 {
@@ -413,27 +456,48 @@ func (c *imageCheck) descriptor(list []*viewed, d v1.Descriptor, names []string)
 	}
 	c.size(f, d, what)
 	if d.MediaType.IsIndex() {
-		var idx v1.IndexManifest
-		if c.decode(f, &idx) {
-			list = c.index(list, idx, names, what)
+		if idx := c.decodeIndex(f); idx != nil {
+			list = c.index(list, *idx, names, what)
 		}
 		return list
 	}
+	v, known := c.images[f]
+	if !known {
+		if v = c.manifest(f, d, what); v != nil {
+			list = append(list, v)
+		}
+		c.images[f] = v
+	}
+	if v == nil {
+		return list
+	}
+	v.names = append(v.names, names...)
+	if d.MediaType == types.DockerManifestSchema2 {
+		c.foreignTypes.add(v.String(), f.Size)
+	}
+	if d.Platform != nil {
+		v.platform = c.entryPlatform(d, v.platform, what)
+	}
+	return list
+}
+
+// manifest reads an image. It returns nil for an artifact, and for an image that is not complete.
+func (c *imageCheck) manifest(f *content, d v1.Descriptor, what string) *viewed {
 	var m v1.Manifest
 	if !c.decode(f, &m) {
-		return list
+		return nil
 	}
 	if images.IsAttestation(d) {
 		c.note("%s has an attestation, which nodes do not need", what)
 		c.artifact(m, what)
-		return list
+		return nil
 	}
 	if err := images.CheckImage(&m); err != nil {
 		c.note("%s is %v", what, err)
 		c.artifact(m, what)
-		return list
+		return nil
 	}
-	v := &viewed{names: names, manifest: f, config: c.json(format.BlobName(m.Config.Digest), what)}
+	v := &viewed{manifest: f, config: c.json(format.BlobName(m.Config.Digest), what)}
 	if v.config != nil {
 		c.size(v.config, m.Config, what)
 	}
@@ -446,15 +510,9 @@ func (c *imageCheck) descriptor(list []*viewed, d v1.Descriptor, names []string)
 		}
 	}
 	if !c.image(v, what) {
-		return list
+		return nil
 	}
-	if d.MediaType == types.DockerManifestSchema2 {
-		c.foreignTypes.add(v.String(), f.Size)
-	}
-	if d.Platform != nil {
-		v.platform = c.entryPlatform(d, v.platform, what)
-	}
-	return append(list, v)
+	return v
 }
 
 // artifact checks that all of an artifact is there.
@@ -509,9 +567,19 @@ func (c *imageCheck) image(v *viewed, what string) bool {
 	if v.config == nil || slices.Contains(v.layers, nil) {
 		return false
 	}
-	config, err := v1.ParseConfigFile(bytes.NewReader(v.config.json))
-	if err != nil {
-		c.problem("%s: config %s: %v", what, v.config.Name, err)
+	config, known := c.configs[v.config]
+	if !known {
+		var err error
+		if config, err = v1.ParseConfigFile(bytes.NewReader(v.config.json)); err != nil {
+			c.problem("%s: config %s: %v", what, v.config.Name, err)
+		} else {
+			// A config may be large; the rest of it is not needed.
+			config = &v1.ConfigFile{OS: config.OS, Architecture: config.Architecture, Variant: config.Variant, OSVersion: config.OSVersion,
+				OSFeatures: config.OSFeatures, RootFS: config.RootFS}
+		}
+		c.configs[v.config] = config
+	}
+	if config == nil {
 		return false
 	}
 	v.platform = images.PlatformIn(config)

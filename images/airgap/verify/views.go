@@ -15,17 +15,20 @@ import (
 // sameViews compares manifest.json with index.json: containerd obeys the latter,
 // all other readers the former.
 func (c *imageCheck) sameViews(docker, oci []*viewed) {
-	find := func(list []*viewed, name string, like *viewed) *viewed {
-		for _, v := range list {
-			if slices.Contains(v.names, name) && v.config.digest == like.config.digest {
-				return v
+	type key struct{ name, id string }
+	index := func(list []*viewed) map[key]*viewed {
+		found := map[key]*viewed{}
+		for _, v := range slices.Backward(list) {
+			for _, n := range v.names {
+				found[key{n, v.config.digest}] = v
 			}
 		}
-		return nil
+		return found
 	}
+	inDocker, inOCI := index(docker), index(oci)
 	for _, v := range oci {
 		for _, n := range v.names {
-			if find(docker, n, v) == nil {
+			if inDocker[key{n, v.config.digest}] == nil {
 				c.problem("index.json has %s as %s with the ID sha256:%s, manifest.json does not, so that RKE2 and Docker before 25 do not see it",
 					n, images.FormatPlatform(v.platform), v.config.digest)
 			}
@@ -33,7 +36,7 @@ func (c *imageCheck) sameViews(docker, oci []*viewed) {
 	}
 	for _, v := range docker {
 		for _, n := range v.names {
-			other := find(oci, n, v)
+			other := inOCI[key{n, v.config.digest}]
 			if other == nil {
 				c.problem("manifest.json has %s as %s with the ID sha256:%s, index.json does not, so that containerd does not see it",
 					n, images.FormatPlatform(v.platform), v.config.digest)
@@ -48,11 +51,12 @@ func (c *imageCheck) sameViews(docker, oci []*viewed) {
 
 // once finds names that several images of a view have.
 func (c *imageCheck) once(view string, list []*viewed) {
-	byName := map[string][]*viewed{}
+	type key struct{ name, id string }
+	byName, seen := map[string][]*viewed{}, map[key]bool{}
 	for _, v := range list {
 		for _, n := range v.names {
-			same := func(other *viewed) bool { return other.config.digest == v.config.digest }
-			if !slices.ContainsFunc(byName[n], same) {
+			if k := (key{n, v.config.digest}); !seen[k] {
+				seen[k] = true
 				byName[n] = append(byName[n], v)
 			}
 		}
@@ -134,6 +138,10 @@ func (c *imageCheck) order(all []*viewed, ours bool) {
 	}
 }
 
+// maxSuggestions limits for how many missing images similar names are looked for: that compares
+// each with all names.
+const maxSuggestions = 10
+
 // list looks for the images of a list.
 func (c *imageCheck) list(all []*viewed, want []images.ListEntry) {
 	have := map[string]bool{}
@@ -142,6 +150,7 @@ func (c *imageCheck) list(all []*viewed, want []images.ListEntry) {
 			have[n] = true
 		}
 	}
+	names, suggested := slices.Sorted(maps.Keys(have)), 0
 	for _, e := range want {
 		tag, err := format.Tag(e.Ref)
 		if err != nil {
@@ -153,8 +162,10 @@ func (c *imageCheck) list(all []*viewed, want []images.ListEntry) {
 			continue
 		}
 		say := ""
-		if near := format.Similar(n, slices.Sorted(maps.Keys(have))); len(near) > 0 {
-			say = "; it has " + strings.Join(near, ", ")
+		if suggested++; suggested <= maxSuggestions {
+			if near := format.Similar(n, names); len(near) > 0 {
+				say = "; it has " + strings.Join(near, ", ")
+			}
 		}
 		c.problem("%s:%d: image %s is missing%s", e.File, e.Line, images.Familiar(tag), say)
 	}
