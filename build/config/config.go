@@ -87,6 +87,7 @@ type Image struct {
 	Format      Format               `yaml:"format" doc:"media types and compression"`
 	Modes       string               `yaml:"modes" enum:"normal keep" doc:"file modes in contexts: normal (default: 0755 or 0644), or keep the modes on disk"`
 	Annotations map[string]string    `yaml:"annotations" linked:"true" doc:"annotations of the index"`
+	Tags        []Tag                `yaml:"tags" doc:"more tags of the index, such as latest or v${MAJOR}: text, or a mapping with tag; see docs/tags.md"`
 	Needs       Needs                `yaml:"needs" doc:"artifacts that the image contains, and which are made before it; they are in dist/artifacts, which may be a context"`
 	EngineOpts  `yaml:",inline"`
 	Hooks       `yaml:",inline"`

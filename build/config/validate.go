@@ -133,22 +133,28 @@ var repositoryShape = regexp.MustCompile(`^[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*
 // version.
 func (v *validator) tagLength() {
 	longest := ""
-	for _, p := range v.config.Platforms {
-		suffixes := []string{"-" + images.PlatformSlug(p)}
-		if p.OS == "windows" {
-			for windows := range v.config.Windows {
-				suffixes = append(suffixes, "-windows-"+windows+"-"+p.Architecture)
-			}
-		}
-		for _, s := range suffixes {
-			if len(s) > len(longest) || len(s) == len(longest) && s > longest {
-				longest = s
-			}
+	for _, s := range v.platformSuffixes() {
+		if len(s) > len(longest) || len(s) == len(longest) && s > longest {
+			longest = s
 		}
 	}
 	if tag := v.config.Release.Tag + longest; len(tag) > 128 {
 		v.decoder.problems.add(v.where("TAG", "version.base"), "version %q makes an image tag too long: %s has %d characters, more than 128", v.config.Release.Version, tag, len(tag))
 	}
+}
+
+// platformSuffixes returns what the tags of platforms and Windows versions add to the version.
+func (v *validator) platformSuffixes() []string {
+	var suffixes []string
+	for _, p := range v.config.Platforms {
+		suffixes = append(suffixes, "-"+images.PlatformSlug(p))
+		if p.OS == "windows" {
+			for windows := range v.config.Windows {
+				suffixes = append(suffixes, "-windows-"+windows+"-"+p.Architecture)
+			}
+		}
+	}
+	return suffixes
 }
 
 // distinct reports platforms that a list has twice.

@@ -43,6 +43,7 @@ func (v *validator) images() {
 		for _, context := range slices.Sorted(maps.Keys(image.Contexts)) {
 			v.context(path+".contexts."+context, image.Contexts[context])
 		}
+		v.tags(path, image)
 		v.engineFiles(path, image.EngineOpts)
 		v.hooks(path, image.Hooks, true)
 		made := map[madeKey]string{} // path of the variant

@@ -28,7 +28,8 @@ var releaseVariables = append([]string{"VERSION", "TAG", "MAJOR", "MINOR", "PATC
 //	DIRTY           -dirty if a tracked file differs from the commit, else empty
 //	DATE            the time of the release, in UTC, as RFC 3339 writes it: SOURCE_DATE_EPOCH, else that of the commit
 //	BRANCH          the branch that is checked out; empty if none is, as in jobs of CI services for a tag
-var commitVariables = []string{"SHORT_COMMIT", "REVISION", "DIRTY", "DATE", "BRANCH"}
+//	PRERELEASE      the pre-release of a semantic version, such as rc1, else empty
+var commitVariables = []string{"SHORT_COMMIT", "REVISION", "DIRTY", "DATE", "BRANCH", "PRERELEASE"}
 
 // scopes are the sets of platform variables, by the words of the tag expand:
 //
@@ -208,6 +209,7 @@ func (v *variables) builtIn(name string) variable {
 		"VERSION": release.Version, "TAG": release.Tag,
 		"DATE":  release.Epoch.UTC().Format(time.RFC3339),
 		"MAJOR": release.Major, "MINOR": release.Minor, "PATCH": release.Patch,
+		"PRERELEASE": version.PrereleaseOf(release.Version),
 	}[name])}
 }
 

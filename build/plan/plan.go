@@ -90,6 +90,8 @@ type IndexStep struct {
 	// Platform says that the index is itself one platform's tag: the Windows
 	// versions of one architecture.
 	Platform *images.Platform `json:"platform,omitempty"`
+	// Tags are more tags that it is published under.
+	Tags []TagStep `json:"tags,omitempty"`
 }
 
 // An ArchiveStep writes the images of a list, for one platform, to one archive
@@ -351,7 +353,8 @@ func (p *planner) images() {
 			}
 		}
 		if len(members) > 0 {
-			p.plan.Indexes = append(p.plan.Indexes, IndexStep{Image: image.Name, Ref: tag, Members: members, Annotations: image.Annotations})
+			p.plan.Indexes = append(p.plan.Indexes, IndexStep{Image: image.Name, Ref: tag, Members: members,
+				Annotations: p.versioned(image), Tags: p.tags(image)})
 		}
 	}
 }

@@ -31,6 +31,9 @@ func (p *Plan) Select(s Selection) *Plan {
 			return !has("publish", "index")
 		})
 	}
+	if s.Verb != "publish" {
+		out.Indexes = withoutTags(out.Indexes)
+	}
 	if !has("package", "airgap") {
 		out.Archives, out.Lists = nil, nil
 	}
@@ -97,6 +100,12 @@ func (p *Plan) WriteTable(w io.Writer) error {
 			indexes.Add(ref, member)
 		}
 	}
+	tags := progress.NewTable("MORE TAGS", "OF", "PUBLISHED")
+	for _, i := range p.Indexes {
+		for _, t := range i.Tags {
+			tags.Add(t.Ref, i.Ref, t.text())
+		}
+	}
 	archives := progress.NewTable("ARCHIVE", "PLATFORM", "IMAGES", "FILES")
 	for _, a := range p.Archives {
 		archives.Add(a.List, a.Platform.String(), fmt.Sprint(len(a.Images)), baseNames(append(slices.Clone(a.Outputs), a.Text)))
@@ -116,7 +125,7 @@ func (p *Plan) WriteTable(w io.Writer) error {
 	for _, d := range p.Destinations {
 		destinations.Add(d.String())
 	}
-	return progress.WriteTables(w, head, fetched, commands, binaries, made, indexes, archives, bundles, others, destinations)
+	return progress.WriteTables(w, head, fetched, commands, binaries, made, indexes, tags, archives, bundles, others, destinations)
 }
 
 func baseNames(paths []string) string {

@@ -16,8 +16,8 @@ import (
 
 // Inputs are what decides the bytes of a release, in addition to its version.Release.
 type Inputs struct {
-	// Plan is the SHA-256 of the full plan, without what decides no bytes: destinations, addresses of engines and
-	// options of their caches.
+	// Plan is the SHA-256 of the full plan, without what decides no bytes: destinations, more tags of indexes, addresses
+	// of engines and options of their caches.
 	Plan string `json:"plan"`
 	// Variables are the variables, with their values, that the names of images, the images and the binaries contain.
 	Variables map[string]string `json:"variables"`
@@ -53,6 +53,10 @@ func (r *Release) inputs() (Inputs, error) {
 	for i := range whole.Images {
 		whole.Images[i].Address, whole.Images[i].EngineOpts = "", config.EngineOpts{}
 		whole.Images[i].Hooks = withoutSource(whole.Images[i].Hooks)
+	}
+	whole.Indexes = slices.Clone(whole.Indexes)
+	for i := range whole.Indexes {
+		whole.Indexes[i].Tags = nil
 	}
 	whole.Archives = slices.Clone(whole.Archives)
 	for i := range whole.Archives {

@@ -59,9 +59,11 @@ type publication struct {
 	report    Report
 	// layout is dist/oci, or nil if it does not exist.
 	layout *store.Store
-	// pushes are sent in phases, one after the other: images, indexes of Windows versions, other indexes, OCI
-	// artifacts. The pushes of a phase are sent at the same time.
-	pushes [4][]push
+	// pushes are sent in phases, one after the other: images, indexes of Windows versions, other indexes, more tags of
+	// these, OCI artifacts. The pushes of a phase are sent at the same time.
+	pushes [5][]push
+	// moving are those of more tags that may replace other versions. settleTags decides which of them are sent.
+	moving []movingTag
 	// files are those of dist/artifacts, with the checksums last.
 	files []string
 }
@@ -73,6 +75,7 @@ type push struct {
 	artifact images.Artifact
 	digest   v1.Hash
 	made     Made
+	replaces bool // whether it was decided that it may replace what is there
 }
 
 func (r *Release) newPublication(ctx context.Context, parts []string) (*publication, error) {
@@ -147,7 +150,7 @@ func (p *publication) add(phase int, d config.Destination, ref string, artifact 
 	if err != nil {
 		return err
 	}
-	p.pushes[phase] = append(p.pushes[phase], push{d, to, artifact, digest, made})
+	p.pushes[phase] = append(p.pushes[phase], push{to: d, ref: to, artifact: artifact, digest: digest, made: made})
 	return nil
 }
 
@@ -234,6 +237,9 @@ func (p *publication) gatherIndexes(ctx context.Context) error {
 			made.Platform, phase = *j.step.Platform, 1
 		}
 		if err := p.add(phase, j.destination, j.step.Ref, indexes[i], digest, made); err != nil {
+			return err
+		}
+		if err := p.addTags(p.pushes[phase][len(p.pushes[phase])-1], j.step.Tags); err != nil {
 			return err
 		}
 	}

@@ -59,7 +59,7 @@ func (p *publication) allowed() error {
 
 // check asks each destination whether it would take what is to be sent.
 func (p *publication) check(ctx context.Context) error {
-	errs := []error{p.checkRegistries(ctx)}
+	errs := []error{p.settleTags(ctx), p.checkRegistries(ctx)}
 	for _, d := range p.destinations() {
 		var err error
 		switch {
@@ -93,7 +93,7 @@ func (p *publication) checkRegistries(ctx context.Context) error {
 		if err != nil || ok && there == all[i].digest {
 			return err
 		}
-		if ok && !p.forced(all[i].to) {
+		if ok && !all[i].replaces && !p.forced(all[i].to) {
 			return fmt.Errorf("%s already exists with digest %s, and %s would replace it: use another version, or allow replacing it (--force, environment FORCE, or force: true of the destination)",
 				images.Qualified(all[i].ref), there, all[i].digest)
 		}

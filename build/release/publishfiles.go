@@ -34,7 +34,7 @@ func (p *publication) gatherFiles(ctx context.Context) error {
 			errs = append(errs, fmt.Errorf("publishing artifacts to %s: %w", d, err))
 			continue
 		}
-		p.pushes[3] = append(p.pushes[3], o)
+		p.pushes[4] = append(p.pushes[4], o)
 	}
 	return errors.Join(errs...)
 }
@@ -69,7 +69,7 @@ func (p *publication) ociArtifact(ctx context.Context, to config.Destination, fi
 		return push{}, err
 	}
 	digest, err := artifact.Digest()
-	return push{to, ref, artifact, digest, Made{Kind: "release", Name: p.Plan.Project}}, err
+	return push{to: to, ref: ref, artifact: artifact, digest: digest, made: Made{Kind: "release", Name: p.Plan.Project}}, err
 }
 
 // packaged returns the files of the plan in dist/artifacts, with the checksums last. A missing file is an error. So is

@@ -28,6 +28,21 @@ import (
 type report struct {
 	mu   sync.Mutex
 	made []Made
+	kept []Kept
+}
+
+// A Kept is a tag that publish has left as it is.
+type Kept struct {
+	Ref string `json:"ref"`
+	// Version is the version that the registry has under the tag, or empty.
+	Version string `json:"version,omitempty"`
+	Reason  string `json:"reason"`
+}
+
+func (r *report) keep(k Kept) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.kept = append(r.kept, k)
 }
 
 func (r *report) add(m Made) {
@@ -81,6 +96,8 @@ type Report struct {
 	// Inputs are nil in reports of old versions.
 	Inputs *Inputs `json:"inputs,omitempty"`
 	Made   []Made  `json:"made"`
+	// Kept are in the results of publish alone.
+	Kept []Kept `json:"kept,omitempty"`
 }
 
 // readReport returns the report of earlier runs. It is empty if there were none.
@@ -153,7 +170,7 @@ func (r *Release) writeReport() error {
 	}
 	sortMade(made)
 	var out bytes.Buffer
-	if err := progress.WriteJSON(&out, Report{r.Plan.Project, r.Plan.Release, &inputs, made}); err != nil {
+	if err := progress.WriteJSON(&out, Report{Project: r.Plan.Project, Release: r.Plan.Release, Inputs: &inputs, Made: made}); err != nil {
 		return err
 	}
 	return output.WriteFile(r.path(output.ReportFile), out.Bytes())
@@ -165,12 +182,13 @@ func (r *Release) Result(s plan.Selection) Report {
 	if s.Verb == "publish" {
 		made = &r.published
 	}
-	return Report{Project: r.Plan.Project, Release: r.Plan.Release, Made: made.sorted()}
+	return Report{Project: r.Plan.Project, Release: r.Plan.Release, Made: made.sorted(), Kept: made.kept}
 }
 
 // WriteSummary prints what a run has made, or where it has published it, with sizes and digests.
 func (r *Release) WriteSummary(_ context.Context, w io.Writer, s plan.Selection) error {
-	made, title := r.Result(s).Made, "MADE"
+	result, title := r.Result(s), "MADE"
+	made := result.Made
 	if s.Verb == "publish" {
 		title = "PUBLISHED"
 	}
@@ -178,6 +196,9 @@ func (r *Release) WriteSummary(_ context.Context, w io.Writer, s plan.Selection)
 	head := []string{fmt.Sprintf("%s %s, in %s", r.Plan.Project, r.Plan.Release.Version, r.relative("dist/"))}
 	for _, skipped := range r.Plan.Skipped {
 		head = append(head, "left out: "+skipped)
+	}
+	for _, k := range result.Kept {
+		head = append(head, fmt.Sprintf("unchanged: %s: %s", k.Ref, k.Reason))
 	}
 	if len(made) == 0 {
 		head = append(head, "nothing to "+s.Verb+" (see slipway plan)")

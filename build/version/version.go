@@ -1,15 +1,10 @@
 package version
 
 import (
-	"cmp"
 	"fmt"
 	"regexp"
-	"slices"
-	"strconv"
 	"strings"
 	"time"
-
-	"golang.org/x/mod/semver"
 )
 
 // A Release is a version, and the commit that it is built from.
@@ -129,31 +124,4 @@ func versionOfTag(tag string, onHead []string, pattern *regexp.Regexp) (string, 
 		return "", fmt.Errorf("%q does not match version.pattern %s", tag, pattern)
 	}
 	return "", fmt.Errorf("%q is ambiguous: it may mean %s: write it with +", tag, strings.Join(candidates, ", "))
-}
-
-// highest returns the highest tag by semantic version, build metadata included, of those that match pattern, or "".
-func highest(tags []string, pattern *regexp.Regexp) string {
-	matching := slices.DeleteFunc(slices.Clone(tags), func(t string) bool { return !pattern.MatchString(t) })
-	if len(matching) == 0 {
-		return ""
-	}
-	canonical := func(tag string) string { return "v" + strings.TrimPrefix(tag, "v") }
-	return slices.MaxFunc(matching, func(a, b string) int {
-		// semver puts invalid versions below valid ones. It ignores build metadata, so that rke2r2 and rke2r10 need
-		// the second comparison.
-		return cmp.Or(semver.Compare(canonical(a), canonical(b)), compareNumbers(a, b))
-	})
-}
-
-// compareNumbers compares runs of digits by their value and everything else by bytes.
-func compareNumbers(a, b string) int {
-	runs := regexp.MustCompile(`[0-9]+|[^0-9]+`)
-	return slices.CompareFunc(runs.FindAllString(a, -1), runs.FindAllString(b, -1), func(x, y string) int {
-		m, errM := strconv.ParseUint(x, 10, 64)
-		n, errN := strconv.ParseUint(y, 10, 64)
-		if errM == nil && errN == nil {
-			return cmp.Compare(m, n)
-		}
-		return cmp.Compare(x, y)
-	})
 }

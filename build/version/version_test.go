@@ -1,6 +1,7 @@
 package version
 
 import (
+	order "cmp"
 	"context"
 	"os"
 	"path/filepath"
@@ -72,6 +73,25 @@ func TestVersionOfTag(t *testing.T) {
 				t.Errorf("got %q, %v; want %q", got, err, c.want)
 			}
 		})
+	}
+}
+
+func TestCompare(t *testing.T) {
+	ascending := []string{"nightly", "v1.35.9", "1.36.0-rc1", "v1.36.0-rc2", "v1.36.0+rke2r9", "v1.36.0+rke2r10", "1.36.1", "v1.37", "v2"}
+	for i, a := range ascending {
+		for j, b := range ascending {
+			if got := Compare(a, b); got != order.Compare(i, j) {
+				t.Errorf("Compare(%s, %s) = %d", a, b, got)
+			}
+		}
+	}
+	for version, want := range map[string]bool{"v1.2.3": true, "1.2.3-rc1+a.b": true, "v1": false, "v1.36": false, "2026-10-01": false, "": false} {
+		if IsSemantic(version) != want {
+			t.Errorf("IsSemantic(%q) is not %v", version, want)
+		}
+	}
+	if Compare("v1.2.3", "1.2.3") != 0 {
+		t.Error("a v makes a difference")
 	}
 }
 

@@ -184,10 +184,6 @@ func (e *endpoint) referrersPage(ctx context.Context, r request) (*v1.IndexManif
 	if err := json.Unmarshal(raw, page); err != nil {
 		return nil, nil, fmt.Errorf("not a list of referrers: %w", err)
 	}
-	link := nextLink.FindStringSubmatch(resp.Header.Get("Link"))
-	if link == nil {
-		return page, nil, nil
-	}
-	next, err := resp.Request.URL.Parse(link[1])
+	next, err := nextPage(resp)
 	return page, next, err
 }

@@ -1,0 +1,56 @@
+package version
+
+import (
+	"cmp"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"golang.org/x/mod/semver"
+)
+
+// IsSemantic reports whether a version is a semantic version, with or without a v before it. v1 and v1.36 are not.
+func IsSemantic(version string) bool {
+	numbers, _, _ := strings.Cut(withV(version), "+")
+	return semver.IsValid(withV(version)) && semver.Canonical(numbers) == numbers
+}
+
+// Compare compares two versions by semantic versioning, and is negative if a is the lower one. Versions that differ only
+// in their build metadata are in the order of the numbers in it, so that v1.36.0+rke2r10 is higher than v1.36.0+rke2r9.
+// Other text is lower than any semantic version.
+func Compare(a, b string) int {
+	a, b = withV(a), withV(b)
+	return cmp.Or(semver.Compare(a, b), compareNumbers(a, b))
+}
+
+// PrereleaseOf returns the pre-release identifiers of a semantic version, such as rc1 of v1.36.0-rc1+rke2r1, or "".
+func PrereleaseOf(version string) string {
+	return strings.TrimPrefix(semver.Prerelease(withV(version)), "-")
+}
+
+func withV(version string) string { return "v" + strings.TrimPrefix(version, "v") }
+
+// highest returns the highest tag of those that match pattern, or "".
+func highest(tags []string, pattern *regexp.Regexp) string {
+	matching := slices.DeleteFunc(slices.Clone(tags), func(t string) bool { return !pattern.MatchString(t) })
+	if len(matching) == 0 {
+		return ""
+	}
+	return slices.MaxFunc(matching, Compare)
+}
+
+// digits matches runs of digits, and what is between them.
+var digits = regexp.MustCompile(`[0-9]+|[^0-9]+`)
+
+// compareNumbers compares runs of digits by their value and everything else by bytes.
+func compareNumbers(a, b string) int {
+	return slices.CompareFunc(digits.FindAllString(a, -1), digits.FindAllString(b, -1), func(x, y string) int {
+		m, errM := strconv.ParseUint(x, 10, 64)
+		n, errN := strconv.ParseUint(y, 10, 64)
+		if errM == nil && errN == nil {
+			return cmp.Compare(m, n)
+		}
+		return cmp.Compare(x, y)
+	})
+}
