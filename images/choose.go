@@ -7,7 +7,7 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 )
 
-// maxNesting is how deep indexes may lie in one another.
+// maxNesting is the maximum depth of nested indexes.
 const maxNesting = 4
 
 // ImageFor returns the image of an index that serves want, by SelectPlatform;
@@ -58,7 +58,7 @@ func ImageServes(image v1.Image, said *v1.Platform, want v1.Platform) error {
 }
 
 // BaseServes is ImageServes for a base: an image that is not part of an index may
-// be for another architecture, as in BuildKit, of which builders warn. Images of
+// be for another architecture, as in BuildKit. Builders warn of it. Images of
 // files alone are often published for one architecture.
 func BaseServes(image v1.Image, said *v1.Platform, want v1.Platform) error {
 	platform, err := entryPlatform(image, said)
@@ -81,7 +81,7 @@ func entryPlatform(image v1.Image, said *v1.Platform) (v1.Platform, error) {
 	return platform, err
 }
 
-// An offer is an image of an index, which may lie in a nested one.
+// An offer is an image of an index or of one nested in it.
 type offer struct {
 	parent   v1.ImageIndex
 	digest   v1.Hash
@@ -92,7 +92,7 @@ type offer struct {
 // looked into: hostile indexes list the same one thousands of times.
 func offersOf(index v1.ImageIndex, depth int, seen map[v1.Hash]bool) ([]offer, error) {
 	if depth > maxNesting {
-		return nil, fmt.Errorf("indexes lie in one another more than %d deep", maxNesting)
+		return nil, fmt.Errorf("indexes are nested more than %d deep", maxNesting)
 	}
 	manifest, err := index.IndexManifest()
 	if err != nil {

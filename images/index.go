@@ -117,7 +117,7 @@ func NewIndex(entries []IndexEntry, annotations map[string]string) (v1.ImageInde
 	return index, nil
 }
 
-// ImageOrIndex is what a tag of entries stands for: the image of the only one, or else
+// ImageOrIndex returns what a tag for entries refers to: the image of the only one, or else
 // the index of all. An image whose config does not state what its entry says that it is
 // for needs an index too, since nodes go by the config of an image that is in none.
 // Just one of image and index is set.

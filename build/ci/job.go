@@ -6,7 +6,7 @@ import (
 	"github.com/slipway-build/slipway/build/release"
 )
 
-// A Job is one command, as a service learns of it.
+// A Job is one command as it is reported to a CI service.
 type Job struct {
 	// Command is the command without its arguments, such as "slipway build".
 	Command string

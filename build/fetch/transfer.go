@@ -40,7 +40,7 @@ var pause = time.Second
 // stall is how long a server may send nothing.
 const stall = time.Minute
 
-// An otherContent is the error of content that has not the wanted SHA-256.
+// An otherContent is the error for content that has another SHA-256 than wanted.
 type otherContent struct{ want, found string }
 
 func (o *otherContent) Error() string {
@@ -200,7 +200,7 @@ func transfer(ctx context.Context, task *progress.Task, address, part string) (a
 	case code == http.StatusRequestedRangeNotSatisfiable && response.Header.Get("Content-Range") == fmt.Sprintf("bytes */%d", have):
 		return 0, nil // all of it is there
 	case code == http.StatusOK, code == http.StatusPartialContent, code == http.StatusRequestedRangeNotSatisfiable:
-		// The server sends all of it, or another part than we want: begin again.
+		// The server sends the whole file, or a range that was not asked for: start again.
 		if err := to.Truncate(0); err != nil {
 			return 0, lasting{err}
 		}

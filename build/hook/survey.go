@@ -70,7 +70,7 @@ func (s survey) add(path string, entry fs.DirEntry) error {
 	return err
 }
 
-// missing returns the patterns of paths of which the survey has none.
+// missing returns the patterns that no path of the survey matches.
 func (s survey) missing(patterns []string) []string {
 	var missing []string
 	for _, p := range patterns {

@@ -429,7 +429,7 @@ func (p *planner) checksums() {
 	}
 }
 
-// distinctNames reports two artifacts with the same name, of which one would replace the other.
+// distinctNames reports artifacts with the same name: one would replace the other.
 func (p *planner) distinctNames() {
 	makers := map[string]string{}
 	add := func(template, maker string, platform v1.Platform, outputs ...string) {

@@ -24,7 +24,7 @@ func (f File) Size() int64 { return f.file.Size }
 // read by Run and Plain.
 func (f File) Sparse() bool { return f.sparse > 0 }
 
-// Before reports whether the content of f lies before that of other in the tar.
+// Before reports whether the content of f comes before that of other in the tar.
 func (f File) Before(other File) bool { return f.Offset < other.Offset }
 
 // File returns the file with this name, or that a link with this name leads to. An error
@@ -44,7 +44,7 @@ func (a *Archive) OpenAlone(ctx context.Context, f File, offset int64) (io.ReadC
 }
 
 // OpenPlain opens size bytes of a file at offset where the archive is a plain tar. If it
-// lies in one file, the reader is an *os.File, so that the kernel can copy it to a
+// is in one file, the reader is an *os.File, so that the kernel can copy it to a
 // connection; it reads on after size bytes.
 func (a *Archive) OpenPlain(f File, offset, size int64) (io.ReadCloser, error) {
 	if a.codec != format.Tar {
@@ -93,7 +93,7 @@ func (a *Archive) OpenRun(f File) (*RunReader, error) {
 	return &RunReader{archive: a, cursor: c}, nil
 }
 
-// Next moves to a file of the run, which must lie behind the one before, and returns a
+// Next moves to a file of the run, which must come after the one before, and returns a
 // reader of its content, which is valid until the next call. A file that ends early is
 // io.ErrUnexpectedEOF.
 func (r *RunReader) Next(ctx context.Context, f File) (io.Reader, error) {

@@ -36,7 +36,7 @@ type PackedImage struct {
 	Platform v1.Platform
 	// ID is the digest of the config, which is the image's ID in Docker.
 	ID v1.Hash
-	// Manifest is the manifest as it lies in the archive. Where there is none,
+	// Manifest is the manifest as it is in the archive. Where there is none,
 	// as in archives of docker save and crane, it is the one that Image makes.
 	Manifest v1.Descriptor
 	Layers   []PackedLayer
@@ -49,7 +49,7 @@ type PackedImage struct {
 	rawConfig   []byte
 }
 
-// Archive returns the archive that the image lies in.
+// Archive returns the archive that has the image.
 func (img *PackedImage) Archive() *Archive { return img.archive }
 
 // RawManifest returns the bytes that Manifest describes.
@@ -378,7 +378,7 @@ func (a *Archive) dockerImage(ctx context.Context, e format.ManifestEntry, id v1
 
 // dockerLayer finds out what manifest.json does not say of a layer. The digest
 // of a plain tar is the diff ID; that of a compressed one is in its name, or else
-// it is read. A name is not believed: the layer's reader verifies it.
+// it is read. The name is not trusted: the layer's reader verifies it.
 func (a *Archive) dockerLayer(ctx context.Context, l PackedLayer) (v1.Descriptor, error) {
 	m, err := a.lookup(ctx, l.file)
 	if err != nil {

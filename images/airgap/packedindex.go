@@ -31,15 +31,15 @@ type PackedIndex struct {
 	byDigest map[v1.Hash]*PackedIndex // nested
 	// images are those that are in the archive, of nested indexes too.
 	images []*PackedImage
-	// others are the entries of which the archive has no more than the manifest and
-	// perhaps the config.
+	// others are the entries of which the archive has the manifest alone, or the manifest and
+	// the config.
 	others map[v1.Hash]*otherEntry
 }
 
 // An otherEntry is what an archive has of an entry of an index that is not in it.
 type otherEntry struct{ manifest, config []byte }
 
-// RawManifest is the index as it lies in the archive.
+// RawManifest is the index as it is in the archive.
 func (x *PackedIndex) RawManifest() []byte { return x.raw }
 
 // Nested are the indexes inside this one.
@@ -148,7 +148,7 @@ type ociReader struct {
 	naming *naming
 }
 
-// add reads what an entry of index.json stands for. Attestations stand for nothing.
+// add reads the image or index of an entry of index.json. Attestations are skipped.
 func (r *ociReader) add(ctx context.Context, d v1.Descriptor, names []string) error {
 	if images.IsAttestation(d) {
 		return nil
@@ -292,7 +292,7 @@ func (r *ociReader) index(ctx context.Context, d v1.Descriptor, depth int) (*Pac
 		return index, nil
 	}
 	if depth == format.MaxNesting {
-		return nil, r.archive.wrap(fmt.Errorf("index %s lies %d indexes deep", d.Digest, depth))
+		return nil, r.archive.wrap(fmt.Errorf("index %s is nested %d deep", d.Digest, depth))
 	}
 	raw, err := r.blob(ctx, d)
 	if err != nil {
@@ -383,7 +383,7 @@ func (r *ociReader) other(ctx context.Context, d v1.Descriptor) (*otherEntry, er
 	return &otherEntry{raw, config}, err
 }
 
-// entry reads what an entry of an index stands for.
+// entry returns the image of an entry of an index, or the images of a nested index.
 func (r *ociReader) entry(ctx context.Context, index *PackedIndex, d v1.Descriptor, depth int) ([]*PackedImage, error) {
 	if images.IsAttestation(d) {
 		return nil, nil

@@ -149,7 +149,7 @@ func (s *scanner) finish() error {
 		case err == io.EOF:
 			return nil
 		case err != nil:
-			return fmt.Errorf("behind the end of the tar: %w", streams.NoEOF(err))
+			return fmt.Errorf("after the end of the tar: %w", streams.NoEOF(err))
 		}
 	}
 }

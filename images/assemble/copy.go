@@ -162,7 +162,7 @@ func (asm *assembly) transfer(ctx context.Context, s *stage, t *transfer) error 
 	if t.chown != "" {
 		if c.Owner, err = asm.owner(ctx, s, c.Tree.Root, t.chown); err != nil {
 			if linked {
-				err = fmt.Errorf("%w; a linked copy knows nothing of the image below it", err)
+				err = fmt.Errorf("%w; COPY --link does not see the users of the image below it: use numbers", err)
 			}
 			return fmt.Errorf("--chown=%s: %w", t.chown, err)
 		}

@@ -68,7 +68,7 @@ func (j *job) checkVariables(foldsCase bool) error {
 // variables are those that any instruction of a Dockerfile sets.
 type variables map[string]string
 
-// unknownValue stands for the value of a variable that only a base image or BuildKit sets; only its
+// unknownValue is used for the value of a variable that only a base image or BuildKit sets; only its
 // length matters.
 var unknownValue = strings.Repeat("x", 256)
 

@@ -24,7 +24,7 @@ type openFolders struct {
 	opened int
 }
 
-// open returns the folder n, which must lie in a target.
+// open returns the folder n, which must be inside a target.
 func (f *openFolders) open(n *node) (*os.Root, error) {
 	if n.top {
 		return n.target.folder.root, nil
@@ -102,7 +102,7 @@ func (f *openFolders) close() error {
 	return errors.Join(errs...)
 }
 
-// within reports whether n is the folder above or lies in it.
+// within reports whether n is the folder above or is inside it.
 func (n *node) within(above *node) bool {
 	for ; n != nil; n = n.parent {
 		if n == above {
@@ -127,7 +127,7 @@ func commonFolder(a, b *node) *node {
 	return a
 }
 
-// onDisk reports whether a node lies in a target, and is not the target itself.
+// onDisk reports whether a node is inside a target, and not the target itself.
 func (n *node) onDisk() bool { return n.target != nil && !n.top }
 
 // localize converts a path of the image to one of this system.

@@ -158,7 +158,7 @@ func newTargets(what []Folder) ([]*target, error) {
 	return targets, nil
 }
 
-// below reports whether the absolute path is dir or lies in it.
+// below reports whether the absolute path is dir or is inside it.
 func below(dir, path string) bool {
 	rel, err := filepath.Rel(dir, path)
 	return err == nil && filepath.IsLocal(rel)

@@ -270,7 +270,7 @@ func TestExtractLaysLayersOverOneAnother(t *testing.T) {
 		"such a name elsewhere":            {layers: []string{"-rw-r--r-- 0:0 bin/a \"\"\n-rw-r--r-- 0:0 ../evil \"\""}, said: `contains ".."`},
 		"a file below a link":              {layers: []string{"lrwxrwxrwx 0:0 bin/d -> /etc\n-rw-r--r-- 0:0 bin/d/evil \"\""}, said: `/bin/d is a link to /etc, which leads out of the folder`},
 		"a file below links in a circle":   {layers: []string{"lrwxrwxrwx 0:0 bin/a -> b\nlrwxrwxrwx 0:0 bin/b -> a\n-rw-r--r-- 0:0 bin/a/x \"\""}, said: "in a cycle of links"},
-		"a file below a file":              {layers: []string{"-rw-r--r-- 0:0 bin/d \"\"\n-rw-r--r-- 0:0 bin/d/evil \"\""}, said: `lies below "bin/d", which is a file`},
+		"a file below a file":              {layers: []string{"-rw-r--r-- 0:0 bin/d \"\"\n-rw-r--r-- 0:0 bin/d/evil \"\""}, said: `it is below "bin/d", which is a file`},
 		"an absolute link outside":         {layers: []string{"lrwxrwxrwx 0:0 bin/evil -> /etc/passwd"}, said: "leads out of the folder"},
 		"a relative link outside":          {layers: []string{"lrwxrwxrwx 0:0 bin/evil -> ../etc/passwd"}, said: "leads out of the folder"},
 		"a link to a sibling by prefix":    {layers: []string{"lrwxrwxrwx 0:0 bin/evil -> ../bin2/x"}, said: "leads out of the folder"},

@@ -61,7 +61,7 @@ func (o *overlay) tellForm(name string) error {
 	return nil
 }
 
-// end removes what the layer hides.
+// end removes the files that the layer hides.
 func (o *overlay) end() error {
 	if err := o.own.aufs.forget(); err != nil {
 		return err
@@ -250,7 +250,7 @@ func (t *linkTree) follow(dir string) (string, error) {
 			continue
 		}
 		if links++; links > maxLinks {
-			return "", fmt.Errorf("it lies below /%s, which is in a cycle of links", dir)
+			return "", fmt.Errorf("it is below /%s, which is in a cycle of links", dir)
 		}
 		if path.IsAbs(next.link) {
 			steps = steps[:1]

@@ -31,7 +31,7 @@ func (t *target) depth() int {
 	return strings.Count(t.path, "/") + 1
 }
 
-// holds reports whether name is the folder or lies in it.
+// holds reports whether name is the folder or is inside it.
 func (t *target) holds(name string) bool {
 	return t.path == "" || name == t.path || strings.HasPrefix(name, t.path+"/")
 }
@@ -69,7 +69,7 @@ type node struct {
 	kind   byte    // tar.TypeDir, tar.TypeReg or tar.TypeSymlink
 	link   string  // the text of a symlink
 	layer  int     // the last layer with an entry for the node or for one in it
-	target *target // the target that the node is, or lies in; may be nil
+	target *target // the target that the node is or is inside; may be nil
 	// top is set for the folder that is the target.
 	top bool
 	// made is set when finish has made the symlink, on a Windows host.
@@ -287,7 +287,7 @@ func (o *overlay) parent(name string) (*node, error) {
 		child := n.children[part]
 		if child != nil && child.kind != tar.TypeDir {
 			if child.layer == o.layer {
-				return nil, fmt.Errorf("it lies below %q, which is a file", name[:end])
+				return nil, fmt.Errorf("it is below %q, which is a file", name[:end])
 			}
 			if err := o.remove(child); err != nil {
 				return nil, err

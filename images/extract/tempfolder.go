@@ -10,7 +10,7 @@ import (
 	"github.com/slipway-build/slipway/internal/fileop"
 )
 
-// A tempFolder becomes the folder at final when it is committed. Until then it lies beside final,
+// A tempFolder becomes the folder at final when it is committed. Until then it is beside final,
 // under a name that begins with a dot.
 type tempFolder struct {
 	path, final string
@@ -47,7 +47,7 @@ func newTempFolder(final string) (*tempFolder, error) {
 	}
 	final = fileop.Place(final)
 	if err := recoverFolder(final); err != nil {
-		return nil, fmt.Errorf("putting back the folder that an interrupted run moved away: %w", err)
+		return nil, fmt.Errorf("restoring the folder that an interrupted run moved away: %w", err)
 	}
 	fileop.SweepTemporary(final)
 	path, err := os.MkdirTemp(parent, "."+filepath.Base(final)+".*.tmp")

@@ -41,7 +41,7 @@ import (
 //	                              fifo PATH; socket PATH; layout DIR REF (an OCI layout of an image below)
 //	-- tar PATH --                an archive, as a listing; .gz, .xz and .zst are compressed
 //	-- base64 PATH --             a file that is no text
-//	-- image REF [PLATFORM] config --   the config of a base image, of which the rest is usual
+//	-- image REF [PLATFORM] config --   the config of a base image; other members have usual values
 //	-- image REF [PLATFORM] layer --    a layer of it, as a listing; "windows-layer" is in Windows form
 //	-- options --                 one a line: target: NAME; platform: P; arg: K=V; label: K=V;
 //	                              context: NAME=VALUE; dockerfile: PATH; media-types: docker;

@@ -269,7 +269,7 @@ func (f *flatFile) isDir() bool { return f.entry.Typeflag == tar.TypeDir }
 type flatLayer struct {
 	files map[string]*flatFile
 	gone  map[string]bool // by whiteouts
-	empty map[string]bool // folders of which lower layers show nothing
+	empty map[string]bool // folders whose content in lower layers is hidden
 }
 
 // hides says whether the layer hides what lower layers have as name.
@@ -338,7 +338,7 @@ func unpackFlat(t testing.TB, layer []Entry, lower map[string]*flatFile) *flatLa
 	return l
 }
 
-// follow returns where the folder dir lies in the layer, whose own symlinks count.
+// follow returns the path of the folder dir in the layer after following the symlinks of the layer.
 func (l *flatLayer) follow(dir string) string {
 	at := "."
 	for todo := strings.Split(dir, "/"); len(todo) > 0; {

@@ -21,7 +21,7 @@ import (
 )
 
 // Registry starts a registry in this process and returns its host:port. Its
-// content lies in memory, and is gone with the test.
+// content is kept in memory until the test ends.
 func Registry(t testing.TB) string {
 	t.Helper()
 	server := httptest.NewServer(registry.New(registry.Logger(log.New(io.Discard, "", 0))))

@@ -62,7 +62,8 @@ func (c *Client) Referrers(ctx context.Context, subject name.Digest) ([]v1.Descr
 }
 
 // PublishReferrers makes a registry list referrers of a subject. The registry must have them. A registry
-// with the referrers API has nothing to learn; for others, they are added to the tag that clients maintain.
+// with the referrers API lists them by itself; for other registries, they are added to the index under the referrers
+// tag, which clients maintain (OCI distribution spec, "Referrers Tag Schema").
 func (c *Client) PublishReferrers(ctx context.Context, subject name.Digest, referrers []v1.Descriptor) error {
 	label := images.Familiar(subject)
 	e, err := c.target(subject.Context())

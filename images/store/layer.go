@@ -229,7 +229,7 @@ func (l *layer) Uncompressed() (io.ReadCloser, error) {
 	return &readCloser{&drained{content, blob}, []io.Closer{content, blob}}, nil
 }
 
-// drained reads r, then the rest of below, of which only errors matter.
+// drained reads r, then the rest of below. Of the rest, only an error matters.
 type drained struct{ r, below io.Reader }
 
 func (d *drained) Read(p []byte) (int, error) {

@@ -30,7 +30,7 @@
 // It cannot begin in the middle of a frame: it takes a dictionary but not a window, and
 // cannot write blocks from given sequences. With the same window, its best level makes
 // 146.8 MB of the 638 MB of docs/performance.md in 24 s. This package makes 145.1 MB in
-// 16 s on one core, and in 10 s on two, of which the library uses one for a frame.
+// 16 s on one core, and in 10 s on two, of which the library uses one per frame.
 // Literals are still encoded by its huff0.
 //
 // # How it works

@@ -1,6 +1,6 @@
 // Package atomicfile writes files that appear under their names complete, or not at all.
 //
-// Until then a file lies beside its final path under a name that begins with a dot, which
+// Until then a file is beside its final path under a name that begins with a dot, which
 // Kubernetes nodes do not read. What a killed process left there is removed when the file
 // is written again, see fileop.SweepTemporary.
 //

@@ -39,7 +39,7 @@ var suffixes = []struct {
 	{".tar.bz2", Bzip2}, {".tbz", Bzip2},
 }
 
-// CodecOf returns the codec that a file name stands for, as nodes do.
+// CodecOf returns the codec for a file name, by the rules of nodes.
 func CodecOf(name string) (Codec, bool) {
 	name = strings.ToLower(name)
 	for _, s := range suffixes {

@@ -184,7 +184,7 @@ func ReadIndex(r io.ReaderAt, size int64, codec Codec) (*Index, error) {
 		return nil, fmt.Errorf("reading the archive's index: %w", err)
 	}
 	if idx.Version != indexVersion {
-		// The archive itself is readable, whatever a later version means.
+		// A reader of the archive does not need the index. One of a later version is ignored.
 		return nil, ErrNoIndex
 	}
 	if err := idx.check(end); err != nil {

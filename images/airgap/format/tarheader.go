@@ -78,7 +78,7 @@ func IsSparse(h *tar.Header) bool {
 }
 
 // BodySize returns the number of bytes between a header and the next one, with padding. It
-// returns 0 for a sparse file, of which the header does not say.
+// returns 0 for a sparse file, whose header does not say it.
 func BodySize(h *tar.Header) int64 {
 	if IsSparse(h) {
 		return 0

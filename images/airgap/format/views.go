@@ -26,7 +26,7 @@ const (
 // core/images/archive).
 const JSONLimit = 20 << 20
 
-// MaxNesting is the number of indexes that may lie in one another.
+// MaxNesting is the maximum depth of nested indexes.
 const MaxNesting = 4
 
 // A ManifestEntry is an image in manifest.json. It has no LayerSources, because

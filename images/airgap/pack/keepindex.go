@@ -16,7 +16,7 @@ import (
 	"github.com/slipway-build/slipway/progress"
 )
 
-// A keptIndex is an index that lies in an archive as it is at the registry, though
+// A keptIndex is an index that is kept in an archive as it is at the registry, though
 // only one of its images does. A node, or a mirror that the archive is pushed to,
 // then finds the image by the digest of the index, which is what charts pin.
 //
@@ -58,7 +58,7 @@ func keepIndex(ctx context.Context, index v1.ImageIndex, image v1.Hash) (*keptIn
 // image is one of them.
 func (k *keptIndex) add(ctx context.Context, index v1.ImageIndex, image v1.Hash, depth int) (found bool, err error) {
 	if depth == format.MaxNesting {
-		return false, fmt.Errorf("indexes lie in one another more than %d deep", format.MaxNesting)
+		return false, fmt.Errorf("indexes are nested more than %d deep", format.MaxNesting)
 	}
 	raw, err := index.RawManifest()
 	if err != nil {
@@ -131,7 +131,7 @@ func (k *keptIndex) addBlob(raw []byte) error {
 	return err
 }
 
-// lists says whether the index has an image of which wanted is true.
+// lists reports whether the index has an image for which wanted is true.
 func (k *keptIndex) lists(wanted func(v1.Hash) bool) bool {
 	return slices.ContainsFunc(k.blobs, func(b indexBlob) bool { return slices.ContainsFunc(b.images, wanted) })
 }

@@ -57,7 +57,7 @@ func (r *Report) checkFiles(c *contents) {
 	}
 }
 
-// A tally counts files of one kind, of which it names the first.
+// A tally counts files of one kind, and has the name of the first.
 type tally struct {
 	count int
 	size  int64
@@ -110,7 +110,7 @@ type imageCheck struct {
 	said map[string]bool
 	// foreignTypes are images of index.json with manifests in Docker's media types.
 	foreignTypes tally
-	// partial says which names are indexes of which not all images are there.
+	// partial has the names of indexes some of whose images are missing.
 	partial []string
 	// images, indexes, configs and partly are what was read of files, each once. images has nil for
 	// what is not an image, or not complete.
@@ -160,7 +160,7 @@ func (r *Report) checkImages(c *contents, ours bool, o Options) {
 	}
 	check.platforms(docker, oci, o.Platform)
 	if len(check.partial) > 0 {
-		r.note("%d names, such as %s, are indexes of which some manifests are not in the archive; containerd refuses it if the node could run their images too, such as arm/v7 beside arm64",
+		r.note("%d names, such as %s, are indexes with manifests that are not in the archive; containerd refuses it if the node could run their images too, such as arm/v7 beside arm64",
 			len(check.partial), check.partial[0])
 	}
 	check.once("manifest.json", docker)
@@ -292,7 +292,7 @@ func (c *imageCheck) tagged(s, what string) []string {
 func (c *imageCheck) layerSources(sources map[string]v1.Descriptor, what string) {
 	for _, diffID := range slices.Sorted(maps.Keys(sources)) {
 		if m := sources[diffID].MediaType; m != types.OCIUncompressedLayer && m != types.DockerUncompressedLayer {
-			c.problem("%s has LayerSources, of which %s is a %s; RKE2 takes such a layer for a foreign one", what, diffID, m)
+			c.problem("%s has LayerSources with %s as a %s; RKE2 treats such a layer as foreign", what, diffID, m)
 			return
 		}
 	}
@@ -387,7 +387,7 @@ func (c *imageCheck) children(list []*viewed, idx v1.IndexManifest, names []stri
 			}
 			c.size(f, child, what)
 			if depth+1 == format.MaxNesting {
-				c.problem("%s: index %s lies %d indexes deep", what, child.Digest, depth+1)
+				c.problem("%s: index %s is nested %d deep", what, child.Digest, depth+1)
 				continue
 			}
 			if nested := c.decodeIndex(f); nested != nil {
@@ -444,7 +444,7 @@ func (c *imageCheck) isPartly(f *content) bool {
 	return true
 }
 
-// descriptor adds the images that a descriptor stands for, each once.
+// descriptor adds the image of a descriptor, or the images of an index, each once.
 func (c *imageCheck) descriptor(list []*viewed, d v1.Descriptor, names []string) []*viewed {
 	what := fmt.Sprintf("entry %s of index.json", d.Digest)
 	if len(names) > 0 {
@@ -518,7 +518,7 @@ func (c *imageCheck) manifest(f *content, d v1.Descriptor, what string) *viewed 
 // artifact checks that all of an artifact is there.
 func (c *imageCheck) artifact(m v1.Manifest, what string) {
 	for _, blob := range append([]v1.Descriptor{m.Config}, m.Layers...) {
-		// A small blob may lie in its descriptor.
+		// A small blob may be embedded in its descriptor.
 		if content := c.contents.get(format.BlobName(blob.Digest)); content == nil && int64(len(blob.Data)) == blob.Size {
 			continue
 		}
@@ -528,8 +528,8 @@ func (c *imageCheck) artifact(m v1.Manifest, what string) {
 	}
 }
 
-// entryPlatform is what an image is for of which index.json and the config say
-// something.
+// entryPlatform returns the platform of an image for which both index.json and the config
+// state one.
 func (c *imageCheck) entryPlatform(d v1.Descriptor, stated v1.Platform, what string) v1.Platform {
 	p, differs, err := images.EntryPlatform(*d.Platform, stated)
 	switch {

@@ -23,7 +23,7 @@ func (r *Report) checkParts(ctx context.Context, f *format.File) error {
 		return err
 	}
 	if len(want) == 0 {
-		r.note("it lies in %d parts, and %s, which has their digests, is missing", len(f.Files), filepath.Base(f.Name+format.ChecksumsSuffix))
+		r.note("it is split into %d parts, and %s, which has their digests, is missing", len(f.Files), filepath.Base(f.Name+format.ChecksumsSuffix))
 		return nil
 	}
 	have := make([]string, len(f.Files))

@@ -89,9 +89,9 @@ func TestVerifySaysWhatIsWrong(t *testing.T) {
 		images func(t testing.TB) []pack.Image
 	}{
 		"nothing":                 {want: want},
-		"another order":           {change: func(w *airgaptest.Workshop) { slices.Reverse(w.Names) }, notes: []string{"the views belong first"}},
-		"another order, of ours":  {write: reversed, want: []string{"the views belong first"}},
-		"a layer behind its view": {change: func(w *airgaptest.Workshop) { w.Names = append(w.Names[3:], w.Names[:3]...) }, notes: []string{"file manifest.json comes behind"}},
+		"another order":           {change: func(w *airgaptest.Workshop) { slices.Reverse(w.Names) }, notes: []string{"the views should come first"}},
+		"another order, of ours":  {write: reversed, want: []string{"the views should come first"}},
+		"a layer behind its view": {change: func(w *airgaptest.Workshop) { w.Names = append(w.Names[3:], w.Names[:3]...) }, notes: []string{"file manifest.json comes after"}},
 		"a damaged layer":         {change: func(w *airgaptest.Workshop) { w.Content[w.Layer()][700] ^= 1 }, want: []string{"is damaged"}},
 		"a damaged config":        {change: func(w *airgaptest.Workshop) { c := w.Content[w.Config()]; c[bytes.Index(c, []byte("amd64"))] = 'A' }, want: []string{"is damaged"}},
 		"a missing layer":         {change: func(w *airgaptest.Workshop) { w.Drop(w.Layer()) }, want: []string{"is missing; image acme/a:v1 of manifest.json names it"}},
@@ -310,7 +310,7 @@ func TestVerifyReadsIndexes(t *testing.T) {
 	airgaptest.LayoutTar(t, path, "acme/a:v1", imagetest.Attest(t, idx, imagetest.AttestationArtifact))
 	r := mustVerify(t, path, Options{})
 	compareParts(t, "problems", []string{"no manifest.json", "index.json has 2 images called docker.io/acme/a:v1 (linux/amd64, linux/arm64)"}, r.Problems)
-	compareParts(t, "notes", []string{"has an attestation", "has an attestation", "the views belong first"}, r.Notes)
+	compareParts(t, "notes", []string{"has an attestation", "has an attestation", "the views should come first"}, r.Notes)
 	if r.Images != 2 || r.Layers != 2 {
 		t.Errorf("%d images, %d layers", r.Images, r.Layers)
 	}
@@ -407,7 +407,7 @@ func TestVerifyReadsOtherProgramsArchives(t *testing.T) {
 	}
 	r := mustVerify(t, crane, Options{})
 	compareParts(t, "problems", nil, r.Problems)
-	compareParts(t, "notes", []string{"containerd reads manifest.json instead", "the views belong first"}, r.Notes)
+	compareParts(t, "notes", []string{"containerd reads manifest.json instead", "the views should come first"}, r.Notes)
 
 	skopeo := imagetest.Program(t, "skopeo")
 	run := func(args ...string) {

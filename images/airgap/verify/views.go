@@ -131,7 +131,7 @@ func (c *imageCheck) order(all []*viewed, ours bool) {
 			if ours {
 				say = c.problem
 			}
-			say("file %s comes behind %s: nodes that look for an image read all that is between; the views belong first, then configs and manifests, then layers", f.Name, before.Name)
+			say("file %s comes after %s: nodes that look for an image read everything in between; the views should come first, then configs and manifests, then layers", f.Name, before.Name)
 			return
 		}
 		before = f

@@ -167,7 +167,7 @@ func (c *checks) defaultBases(d *File, lex *shell.Lex, defaults *Env) {
 	}
 }
 
-// once warns of an instruction of which only the last counts, at the place of
+// once warns of an instruction that a later one of its kind overrides, at the place of
 // the one before.
 func CheckOnce(l *linter.Linter, c instructions.Command, before *[]parser.Range) {
 	if *before != nil {

@@ -8,7 +8,7 @@
 //     noticed.
 //   - A record is a small value, stored under a kind and a key. Records may disappear.
 //   - A derived file is made from other content, and found by a kind and a key.
-//   - The digest of a source file, which lies elsewhere, is kept with the state of the file for which it
+//   - The digest of a source file, which is elsewhere, is kept with the state of the file for which it
 //     is valid.
 //
 // # Damage
