@@ -44,7 +44,7 @@ func manPage(root *cobra.Command) []byte {
 	fmt.Fprintf(&b, ".SH SYNOPSIS\n.B slipway\n.I COMMAND\n[\\fIFLAGS\\fR]\n.SH DESCRIPTION\n%s\n", paragraphs(root.Long))
 	b.WriteString(".SH COMMANDS\n")
 	everyCommand(root, func(c *cobra.Command) {
-		if !c.Runnable() || c.HasSubCommands() || c.Hidden || c.Name() == "help" {
+		if !c.Runnable() || c.HasSubCommands() && c.Name() != "publish" || c.Hidden || c.Name() == "help" {
 			return
 		}
 		fmt.Fprintf(&b, ".SS %s\n", roff(c.UseLine()))

@@ -18,6 +18,9 @@ import (
 )
 
 func (p *Program) projectCommands() []*cobra.Command {
+	publish := p.verbCommand("publish", "Push images, their multi-OS index, and the artifacts",
+		"slipway publish --dry-run", "slipway publish --snapshot", "REGISTRY=registry.example.com:5000 slipway publish --only images,index")
+	publish.AddCommand(p.publishReleaseCommand())
 	return []*cobra.Command{
 		p.planCommand(),
 		p.checkCommand(),
@@ -27,8 +30,7 @@ func (p *Program) projectCommands() []*cobra.Command {
 			"BUILDER=buildkit BUILDKIT_HOST=tcp://127.0.0.1:1234 slipway build --only images"),
 		p.verbCommand("package", "Write air-gap archives, bundles and checksums into dist/artifacts",
 			"slipway package", "slipway package --only airgap,linux", "slipway package --platform linux/arm64"),
-		p.verbCommand("publish", "Push images, their multi-OS index, and the artifacts",
-			"slipway publish --dry-run", "slipway publish --snapshot", "REGISTRY=registry.example.com:5000 slipway publish --only images,index"),
+		publish,
 		p.mergeCommand(),
 		p.verifyCommand(),
 		p.cleanCommand(),

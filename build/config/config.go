@@ -212,35 +212,6 @@ type PackageInfo struct {
 	Scripts     map[string]string `yaml:"scripts" json:"scripts,omitempty" keys:"preinstall postinstall preremove postremove" doc:"scripts to run at preinstall, postinstall, preremove, postremove"`
 }
 
-// A Destination is one place to publish to: a registry for images; or a folder, an OCI repository or a GitHub release
-// for dist/artifacts. Exactly one of Registry, Directory, OCI and GitHub is set.
-type Destination struct {
-	// Position is its place in slipway.yaml.
-	Position Position `yaml:"-" json:"-"`
-
-	When       expression.Condition `yaml:"when" json:"-" doc:"condition, such as ${REGISTRY} != \"docker.io\": nothing is published here unless it holds"`
-	Registry   string               `yaml:"registry" json:"registry,omitempty" doc:"registry for images"`
-	Repository string               `yaml:"repository" json:"repository,omitempty" doc:"with registry: path before the image name; default: the project's"`
-	Directory  string               `yaml:"directory" json:"directory,omitempty" doc:"folder for artifacts; copies are verified, checksums are written last"`
-	OCI        string               `yaml:"oci" json:"oci,omitempty" doc:"reference for artifacts, pushed as one OCI artifact; default tag: TAG"`
-	GitHub     string               `yaml:"github" json:"github,omitempty" doc:"owner/name of a GitHub release for artifacts; it is a draft until complete (GITHUB_TOKEN)"`
-	Force      bool                 `yaml:"force" json:"force,omitempty" doc:"replace existing content of a tag or release, as --force does (FORCE in the environment)"`
-	Snapshot   bool                 `yaml:"snapshot" json:"snapshot,omitempty" doc:"allow untagged versions and checkouts with uncommitted changes, as --snapshot does (SNAPSHOT in the environment)"`
-}
-
-// String names the destination in messages.
-func (d Destination) String() string {
-	switch {
-	case d.Directory != "":
-		return "folder " + d.Directory
-	case d.OCI != "":
-		return "OCI artifact " + d.OCI
-	case d.GitHub != "":
-		return "GitHub release of " + d.GitHub
-	}
-	return "registry " + d.Registry + "/" + d.Repository
-}
-
 // Expect are the names of artifacts that others rely upon.
 type Expect struct {
 	// Position is its place in slipway.yaml.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
+	"strconv"
 
 	"github.com/google/jsonschema-go/jsonschema"
 
@@ -44,6 +45,9 @@ func schemaOf(t reflect.Type, f structField) *jsonschema.Schema {
 		words := &jsonschema.Schema{}
 		for _, w := range f.enum {
 			words.Enum = append(words.Enum, w)
+			if b, err := strconv.ParseBool(w); err == nil {
+				words.Enum = append(words.Enum, b) // Load takes true and "true"
+			}
 		}
 		s.AnyOf = []*jsonschema.Schema{words, expandable()}
 	case t.Kind() == reflect.String && f.pattern != "":

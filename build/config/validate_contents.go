@@ -346,62 +346,6 @@ func Mode(text string) fs.FileMode {
 	return fs.FileMode(mode)
 }
 
-func (v *validator) publish() {
-	for i := range v.config.Publish {
-		d, path := &v.config.Publish[i], fmt.Sprintf("publish[%d]", i)
-		kinds := 0
-		for _, kind := range []string{"registry", "directory", "oci", "github"} {
-			if v.given(path + "." + kind) {
-				kinds++
-			}
-		}
-		switch {
-		case kinds == 0 && !v.reportedBelow(path):
-			v.wrong(path, "want one of registry, directory, oci and github")
-		case kinds > 1:
-			v.wrong(path, "want exactly one of registry, directory, oci and github, found %d: make each a destination of its own", kinds)
-		}
-		if v.given(path+".repository") && !v.given(path+".registry") {
-			v.wrong(path+".repository", "only destinations with registry have a repository")
-		}
-		if v.given(path+".force") && v.given(path+".directory") {
-			v.wrong(path+".force", "only registry, oci and github have it: files in a folder are always replaced; put ${VERSION} into directory to keep each release")
-		}
-		if d.Registry != "" {
-			v.registry(v.decoder.at[path+".registry"], d.Registry)
-			if d.Repository = cmp.Or(d.Repository, v.config.Repository); v.given(path + ".repository") {
-				v.repository(v.decoder.at[path+".repository"], d.Repository)
-			}
-		}
-		if d.OCI != "" {
-			d.OCI = v.artifactReference(path+".oci", d.OCI)
-		}
-		v.shape(path+".github", d.GitHub, githubShape, "owner/name of a repository, such as slipway-build/slipway")
-		for _, kind := range []struct{ key, value string }{{"registry", d.Registry}, {"directory", d.Directory}, {"oci", d.OCI}, {"github", d.GitHub}} {
-			if at := path + "." + kind.key; v.given(at) && kind.value == "" && !v.reportedBelow(at) {
-				v.wrong(at, "is empty")
-			}
-		}
-	}
-}
-
-var githubShape = regexp.MustCompile(`^[0-9A-Za-z-]+/[0-9A-Za-z._-]+$`)
-
-// artifactReference checks the reference of an OCI artifact, and adds the tag if it has none.
-func (v *validator) artifactReference(path, ref string) string {
-	if strings.Contains(ref, "@") {
-		v.wrong(path, "%q: want a name and a tag, since the digest is unknown before the push", ref)
-		return ref
-	}
-	if !strings.Contains(ref[strings.LastIndex(ref, "/")+1:], ":") {
-		ref += ":" + v.config.Release.Tag
-	}
-	if _, err := images.ParseReference(ref); err != nil {
-		v.wrong(path, "%v", err)
-	}
-	return ref
-}
-
 func (v *validator) names() {
 	n := &v.config.Names
 	for _, d := range []struct {

@@ -116,8 +116,8 @@ func (p *publisher) uploadOne(ctx context.Context, release *github.RepositoryRel
 		task.SetCached()
 		return sum, nil
 	}
-	if there.GetState() == uploaded && !release.GetDraft() && !p.options.Replace {
-		return sum, published(a, wrong)
+	if err := p.refusal(release, there, a, wrong); err != nil {
+		return sum, err
 	}
 	task.SetTotal(a.size)
 	first := true

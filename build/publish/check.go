@@ -12,6 +12,7 @@ import (
 const (
 	maxAssetSize = 2<<30 - 1
 	maxAssets    = 1000
+	maxNotes     = 125_000 // characters
 )
 
 // keptName matches names that GitHub does not change: in others it replaces special characters,

@@ -54,6 +54,8 @@ type fakeRelease struct {
 	Draft      bool         `json:"draft"`
 	Prerelease bool         `json:"prerelease"`
 	MakeLatest string       `json:"make_latest,omitempty"`
+	Discussion string       `json:"discussion_category_name,omitempty"`
+	Immutable  bool         `json:"immutable"`
 	UploadURL  string       `json:"upload_url"`
 	HTMLURL    string       `json:"html_url"`
 	assets     []*fakeAsset // as they came
@@ -74,6 +76,7 @@ func newFakeGitHub(t testing.TB) *fakeGitHub {
 	const releases = "/api/v3/repos/owner/repo/releases"
 	mux.HandleFunc("GET "+releases, f.listReleases)
 	mux.HandleFunc("POST "+releases, f.createRelease)
+	mux.HandleFunc("POST "+releases+"/generate-notes", f.generateNotes)
 	mux.HandleFunc("PATCH "+releases+"/{id}", f.editRelease)
 	mux.HandleFunc("GET "+releases+"/{id}/assets", f.listAssets)
 	mux.HandleFunc("DELETE "+releases+"/assets/{id}", f.deleteAsset)
@@ -183,13 +186,34 @@ func (f *fakeGitHub) createRelease(w http.ResponseWriter, r *http.Request) {
 	f.answer(w, http.StatusCreated, f.release(wanted))
 }
 
+func (f *fakeGitHub) generateNotes(w http.ResponseWriter, r *http.Request) {
+	var wanted struct {
+		Tag    string `json:"tag_name"`
+		Commit string `json:"target_commitish"`
+	}
+	if err := json.NewDecoder(r.Body).Decode(&wanted); err != nil {
+		f.t.Error(err)
+	}
+	if f.tags[wanted.Tag] == "" && wanted.Commit == "" {
+		f.refuse(w, http.StatusUnprocessableEntity, "Invalid target_commitish")
+		return
+	}
+	f.answer(w, http.StatusOK, map[string]string{"name": wanted.Tag, "body": "What changed in " + wanted.Tag})
+}
+
 func (f *fakeGitHub) editRelease(w http.ResponseWriter, r *http.Request) {
 	release := f.find(w, r)
 	if release == nil {
 		return
 	}
+	release.MakeLatest = ""
 	if err := json.NewDecoder(r.Body).Decode(release); err != nil {
 		f.t.Error(err)
+	}
+	if release.Discussion != "" && release.Discussion != "Announcements" {
+		release.Draft = true
+		f.refuse(w, http.StatusNotFound, "Not Found")
+		return
 	}
 	if !release.Draft {
 		release.HTMLURL = "https://github.example.com/owner/repo/releases/tag/" + release.Tag
@@ -247,6 +271,10 @@ func (f *fakeGitHub) upload(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	name := r.URL.Query().Get("name")
+	if release.Immutable {
+		f.refuse(w, http.StatusUnprocessableEntity, "Cannot upload assets to an immutable release.")
+		return
+	}
 	if slices.ContainsFunc(release.assets, func(a *fakeAsset) bool { return a.Name == name }) {
 		f.refuse(w, http.StatusUnprocessableEntity, "Validation Failed", map[string]string{"resource": "ReleaseAsset", "code": "already_exists", "field": "name"})
 		return
@@ -273,6 +301,11 @@ func (f *fakeGitHub) asset(release *fakeRelease, name, body string) *fakeAsset {
 	}
 	release.assets = append(release.assets, asset)
 	return asset
+}
+
+// get returns the asset of a release with a name.
+func (r *fakeRelease) get(name string) *fakeAsset {
+	return r.assets[slices.IndexFunc(r.assets, func(a *fakeAsset) bool { return a.Name == name })]
 }
 
 // contents are the assets of a release by name.

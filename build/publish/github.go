@@ -1,7 +1,6 @@
 package publish
 
 import (
-	"cmp"
 	"context"
 	"crypto/x509"
 	"errors"
@@ -10,6 +9,7 @@ import (
 	"net/url"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/google/go-github/v84/github"
 
@@ -42,14 +42,20 @@ type Options struct {
 	// Commit is the full name of the commit of the tag; empty means the default branch for a new tag, and any commit for
 	// an existing one.
 	Commit string
-	// Notes are the text, in Markdown. A draft keeps an existing title or text, since a person may
-	// have written them.
+	// Notes are the text, in Markdown, of at most 125,000 characters. A draft keeps an existing title
+	// or text, since a person may have written them.
 	Notes string
+	// GenerateNotes lets GitHub write the text, if Notes are empty.
+	GenerateNotes bool
 	// Draft keeps the release a draft.
 	Draft bool
-	// Prerelease marks the release as not ready for production. GitHub determines by version which
-	// of the other releases is the latest, so that a release of an old branch is not.
+	// Prerelease marks the release as not ready for production.
 	Prerelease bool
+	// Latest says whether a release that is no pre-release becomes the latest: "true", "false", or empty, if GitHub
+	// determines that by version, so that a release of an old branch does not.
+	Latest string
+	// Discussion is the category of a discussion that GitHub starts when the release is published; empty means none.
+	Discussion string
 	// Replace allows replacing a different asset in a published release.
 	Replace bool
 }
@@ -67,11 +73,8 @@ type Options struct {
 func (g GitHub) Publish(ctx context.Context, files []string, o Options) (string, error) {
 	where := fmt.Sprintf("release %s of %s/%s", o.Tag, g.Owner, g.Repo)
 	all, err := checkFiles(files)
-	if err != nil {
-		return "", fmt.Errorf("%s: %w", where, err)
-	}
-	p, err := g.publisher(o)
-	if err != nil {
+	p, wrong := g.publisher(o)
+	if err := errors.Join(err, wrong); err != nil {
 		return "", fmt.Errorf("%s: %w", where, err)
 	}
 	address, err := p.publish(ctx, all)
@@ -99,6 +102,9 @@ func (g GitHub) publisher(o Options) (*publisher, error) {
 	}
 	if o.Tag == "" {
 		errs = append(errs, errors.New("missing tag of the release"))
+	}
+	if n := utf8.RuneCountInString(o.Notes); n > maxNotes {
+		errs = append(errs, fmt.Errorf("the notes have %d characters, but GitHub allows at most %d", n, maxNotes))
 	}
 	client := g.Client
 	if client == nil {
@@ -145,7 +151,7 @@ func (p *publisher) publish(ctx context.Context, all []artifact) (string, error)
 			return err
 		})
 		if err != nil {
-			return "", fmt.Errorf("publishing the completed draft: %w%s", err, hint(err))
+			return "", err
 		}
 	}
 	return release.GetHTMLURL(), nil
@@ -157,79 +163,6 @@ func (p *publisher) task(ctx context.Context, name string, work func(context.Con
 	err := p.retry(ctx, work)
 	task.Done(err)
 	return err
-}
-
-// findOrCreate returns the release for the tag, or a new draft. It searches again in each attempt,
-// since a failed request may have been executed.
-func (p *publisher) findOrCreate(ctx context.Context) (*github.RepositoryRelease, error) {
-	found, err := p.find(ctx)
-	if found != nil || err != nil {
-		return found, err
-	}
-	o := p.options
-	draft := &github.RepositoryRelease{
-		TagName: github.Ptr(o.Tag), Name: github.Ptr(cmp.Or(o.Name, o.Tag)), Body: github.Ptr(o.Notes),
-		Draft: github.Ptr(true), Prerelease: github.Ptr(o.Prerelease),
-	}
-	if o.Commit != "" {
-		draft.TargetCommitish = github.Ptr(o.Commit)
-	}
-	created, _, err := p.api.Repositories.CreateRelease(ctx, p.Owner, p.Repo, draft)
-	if err != nil {
-		return nil, fmt.Errorf("creating the draft: %w%s", err, hint(err))
-	}
-	return created, nil
-}
-
-// find returns the release for the tag: a published one, else the oldest draft, since two
-// concurrent runs may have created one each. It returns nil if there is none. Only the list
-// contains drafts; a tag refers to published releases only.
-func (p *publisher) find(ctx context.Context) (*github.RepositoryRelease, error) {
-	var found *github.RepositoryRelease
-	page := &github.ListOptions{PerPage: 100}
-	for {
-		releases, response, err := p.api.Repositories.ListReleases(ctx, p.Owner, p.Repo, page)
-		if err != nil {
-			return nil, fmt.Errorf("listing releases: %w%s", err, hint(err))
-		}
-		for _, r := range releases {
-			if r.GetTagName() != p.options.Tag {
-				continue
-			}
-			if !r.GetDraft() {
-				return r, nil
-			}
-			if found == nil || r.GetID() < found.GetID() {
-				found = r
-			}
-		}
-		if response.NextPage == 0 {
-			return found, nil
-		}
-		page.Page = response.NextPage
-	}
-}
-
-// undraft publishes the draft.
-func (p *publisher) undraft(ctx context.Context, draft *github.RepositoryRelease) (*github.RepositoryRelease, error) {
-	o := p.options
-	change := &github.RepositoryRelease{
-		TagName: github.Ptr(o.Tag), Draft: github.Ptr(false), Prerelease: github.Ptr(o.Prerelease),
-	}
-	if o.Commit != "" {
-		change.TargetCommitish = github.Ptr(o.Commit)
-	}
-	if draft.GetName() == "" {
-		change.Name = github.Ptr(cmp.Or(o.Name, o.Tag))
-	}
-	if draft.GetBody() == "" {
-		change.Body = github.Ptr(o.Notes)
-	}
-	if !o.Prerelease {
-		change.MakeLatest = github.Ptr("legacy") // by date and version
-	}
-	published, _, err := p.api.Repositories.EditRelease(ctx, p.Owner, p.Repo, draft.GetID(), change)
-	return published, err
 }
 
 // hint explains errors that GitHub does not.

@@ -67,12 +67,12 @@ func (p *publisher) check(ctx context.Context, all []artifact) error {
 	}
 	errs := []error{checkAssetCount(there, all)}
 	for _, a := range all {
-		if there[a.name].GetState() != uploaded || release.GetDraft() || p.options.Replace {
+		if p.refusal(release, there[a.name], a, "") == nil {
 			continue
 		}
 		sum, err := digestOf(ctx, a.path)
 		if wrong := differs(there[a.name], a, sum); err == nil && wrong != "" {
-			err = published(a, wrong)
+			err = p.refusal(release, there[a.name], a, wrong)
 		}
 		errs = append(errs, err)
 	}
@@ -90,16 +90,15 @@ func (p *publisher) mayWrite(ctx context.Context) error {
 	return nil
 }
 
-// notesOptions are those of the release, for a tag that may not exist yet.
-func (p *publisher) notesOptions() *github.GenerateNotesOptions {
-	options := &github.GenerateNotesOptions{TagName: p.options.Tag}
-	if p.options.Commit != "" {
-		options.TargetCommitish = github.Ptr(p.options.Commit)
+// refusal returns an error if an asset of a release must not be uploaded, although there it is wrong.
+func (p *publisher) refusal(release *github.RepositoryRelease, there *github.ReleaseAsset, a artifact, wrong string) error {
+	switch {
+	case release.GetDraft():
+		return nil
+	case release.GetImmutable():
+		return fmt.Errorf("%s: the release is published and cannot be changed (immutable), but %s: choose another tag", a.name, wrong)
+	case there.GetState() == uploaded && !p.options.Replace:
+		return fmt.Errorf("%s: the release is already published, and there %s: choose another tag, or delete the asset", a.name, wrong)
 	}
-	return options
-}
-
-// published returns the error for a different asset in a published release.
-func published(a artifact, wrong string) error {
-	return fmt.Errorf("%s: the release is already published, and there %s: choose another tag, or delete the asset", a.name, wrong)
+	return nil
 }

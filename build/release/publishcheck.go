@@ -13,7 +13,6 @@ import (
 	"github.com/slipway-build/slipway/build/publish"
 	"github.com/slipway-build/slipway/images"
 	"github.com/slipway-build/slipway/internal/parallel"
-	"github.com/slipway-build/slipway/internal/usage"
 )
 
 // destinations returns the destinations that this run sends something to.
@@ -65,11 +64,8 @@ func (p *publication) check(ctx context.Context) error {
 		switch {
 		case d.Directory != "":
 			err = publish.CheckDirectory(p.path(d.Directory))
-		case d.GitHub != "":
-			var github publish.GitHub
-			if github, err = p.github(d); err == nil {
-				err = github.Check(ctx, p.files, p.githubOptions(d))
-			}
+		case d.GitHub.Repository != "":
+			err = p.checkGitHub(ctx, d)
 		}
 		if err != nil {
 			errs = append(errs, fmt.Errorf("publishing artifacts to %s: %w", d, err))
@@ -110,23 +106,4 @@ func (p *publication) checkRegistries(ctx context.Context) error {
 		}
 	}
 	return errors.Join(parallel.Distinct(errs)...)
-}
-
-// github returns the client of a destination.
-func (p *publication) github(d config.Destination) (publish.GitHub, error) {
-	owner, repo, ok := strings.Cut(d.GitHub, "/")
-	switch {
-	case !ok:
-		return publish.GitHub{}, usage.Errorf("github %q: want owner/name", d.GitHub)
-	case p.options.Offline:
-		return publish.GitHub{}, fmt.Errorf("offline: cannot create the release of %s", d.GitHub)
-	case p.options.GitHubToken == "":
-		return publish.GitHub{}, usage.Wrap(errors.New("GITHUB_TOKEN is not set: it needs write access to the contents of " + d.GitHub))
-	}
-	return publish.GitHub{Owner: owner, Repo: repo, Token: p.options.GitHubToken, BaseURL: p.options.GitHubAPI}, nil
-}
-
-func (p *publication) githubOptions(d config.Destination) publish.Options {
-	r := p.Plan.Release
-	return publish.Options{Tag: r.Version, Name: p.Plan.Project + " " + r.Version, Commit: r.Commit, Prerelease: r.Prerelease(), Replace: p.forced(d)}
 }

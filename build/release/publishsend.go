@@ -8,7 +8,6 @@ import (
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
-	"github.com/slipway-build/slipway/build/config"
 	"github.com/slipway-build/slipway/build/publish"
 	"github.com/slipway-build/slipway/images"
 	"github.com/slipway-build/slipway/internal/parallel"
@@ -33,7 +32,7 @@ func (p *publication) send(ctx context.Context) error {
 			if err = publish.Copy(ctx, p.path(d.Directory), p.files); err == nil {
 				p.published.add(Made{Kind: "release", Name: p.Plan.Project, Path: d.Directory, Size: sizeOf(p.files)})
 			}
-		case d.GitHub != "":
+		case d.GitHub.Repository != "":
 			err = p.sendGitHub(ctx, d)
 		}
 		if err != nil {
@@ -68,17 +67,4 @@ func sizeOf(files []string) (size int64) {
 		}
 	}
 	return size
-}
-
-func (p *publication) sendGitHub(ctx context.Context, d config.Destination) error {
-	github, err := p.github(d)
-	if err != nil {
-		return err
-	}
-	url, err := github.Publish(ctx, p.files, p.githubOptions(d))
-	if err != nil {
-		return err
-	}
-	p.published.add(Made{Kind: "release", Name: p.Plan.Project, Ref: url})
-	return nil
 }

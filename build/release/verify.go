@@ -192,7 +192,7 @@ func (r *Release) verifyNames(reported map[string]string) error {
 
 // checkReleaseSizes returns an error for files that are too large for a GitHub release, if one is planned.
 func (r *Release) checkReleaseSizes() error {
-	if !slices.ContainsFunc(r.full.Destinations, func(d config.Destination) bool { return d.GitHub != "" }) {
+	if !slices.ContainsFunc(r.full.Destinations, func(d config.Destination) bool { return d.GitHub.Repository != "" }) {
 		return nil
 	}
 	var errs []error

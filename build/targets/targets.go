@@ -8,6 +8,8 @@ import (
 	"github.com/magefile/mage/mg"
 
 	"github.com/slipway-build/slipway/build/ci"
+	"github.com/slipway-build/slipway/build/plan"
+	"github.com/slipway-build/slipway/build/release"
 )
 
 // Build compiles binaries and makes images.
@@ -60,6 +62,23 @@ func (Publish) Index(ctx context.Context) error { return run(ctx, "publish", "in
 
 // Artifacts uploads dist/artifacts.
 func (Publish) Artifacts(ctx context.Context) error { return run(ctx, "publish", "artifacts") }
+
+// Release publishes the draft of the release on GitHub, after comparing its assets with dist.
+func (Publish) Release(ctx context.Context) error {
+	return reported(ctx, "publish release", func(ctx context.Context, job *ci.Job) error {
+		b, err := open(ctx, "")
+		if err != nil {
+			return err
+		}
+		err = watched(ctx, job, func(ctx context.Context) error { return b.EndDrafts(ctx, release.Rank{}) })
+		published := plan.Selection{Verb: "publish"}
+		job.Result = b.Result(published)
+		if err != nil {
+			return err
+		}
+		return b.WriteSummary(ctx, os.Stdout, published)
+	})
+}
 
 // Plan prints what would be made, and makes nothing.
 func Plan(ctx context.Context) error {

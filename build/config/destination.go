@@ -1,0 +1,62 @@
+package config
+
+import (
+	"encoding/json"
+
+	"github.com/slipway-build/slipway/build/config/expression"
+)
+
+// A Destination is one place to publish to: a registry for images; or a folder, an OCI repository or a GitHub release
+// for dist/artifacts. Exactly one of Registry, Directory, OCI and GitHub is set.
+type Destination struct {
+	// Position is its place in slipway.yaml.
+	Position Position `yaml:"-" json:"-"`
+
+	When       expression.Condition `yaml:"when" json:"-" doc:"condition, such as ${REGISTRY} != \"docker.io\": nothing is published here unless it holds"`
+	Registry   string               `yaml:"registry" json:"registry,omitempty" doc:"registry for images"`
+	Repository string               `yaml:"repository" json:"repository,omitempty" doc:"with registry: path before the image name; default: the project's"`
+	Directory  string               `yaml:"directory" json:"directory,omitempty" doc:"folder for artifacts; copies are verified, checksums are written last"`
+	OCI        string               `yaml:"oci" json:"oci,omitempty" doc:"reference for artifacts, pushed as one OCI artifact; default tag: TAG"`
+	GitHub     GitHubRelease        `yaml:"github" json:"github,omitzero" doc:"GitHub release for artifacts: owner/name, or a mapping; it is a draft until complete (GITHUB_TOKEN)"`
+	Force      bool                 `yaml:"force" json:"force,omitempty" doc:"replace existing content of a tag or release, as --force does (FORCE in the environment)"`
+	Snapshot   bool                 `yaml:"snapshot" json:"snapshot,omitempty" doc:"allow untagged versions and checkouts with uncommitted changes, as --snapshot does (SNAPSHOT in the environment)"`
+}
+
+// String names the destination in messages.
+func (d Destination) String() string {
+	switch {
+	case d.Directory != "":
+		return "folder " + d.Directory
+	case d.OCI != "":
+		return "OCI artifact " + d.OCI
+	case d.GitHub.Draft:
+		return "GitHub release of " + d.GitHub.Repository + " (draft)"
+	case d.GitHub.Repository != "":
+		return "GitHub release of " + d.GitHub.Repository
+	}
+	return "registry " + d.Registry + "/" + d.Repository
+}
+
+// A GitHubRelease is a release on GitHub. Its tag is the version.
+type GitHubRelease struct {
+	Repository string `yaml:"repository" json:"repository" required:"true" short:"true" doc:"owner/name"`
+	Title      string `yaml:"title" json:"title,omitempty" doc:"default: the project and the version"`
+	// Notes is empty, the path of a file, or GeneratedNotes.
+	Notes      string `yaml:"notes" json:"notes,omitempty" doc:"file with the text of the release, in Markdown, which is taken as it is; or generate, for what GitHub writes about the pull requests since the previous release"`
+	Draft      bool   `yaml:"draft" json:"draft,omitempty" doc:"keep the release a draft, which slipway publish release or a person ends"`
+	Prerelease string `yaml:"prerelease" json:"prerelease,omitempty" enum:"auto true false" doc:"mark it as a pre-release: true, false, or auto (default): if the version is one, such as v1.2.3-rc1"`
+	MakeLatest string `yaml:"make-latest" json:"makeLatest,omitempty" enum:"auto true false" doc:"mark it as the latest release: true, false, or auto (default): GitHub compares the versions; a pre-release never is"`
+	Discussion string `yaml:"discussion" json:"discussion,omitempty" doc:"category of a discussion that is started when the release is published"`
+}
+
+// GeneratedNotes is the value of GitHubRelease.Notes for notes that GitHub writes.
+const GeneratedNotes = "generate"
+
+// MarshalJSON writes the repository alone if nothing else is set, as slipway.yaml may.
+func (g GitHubRelease) MarshalJSON() ([]byte, error) {
+	if g == (GitHubRelease{Repository: g.Repository}) {
+		return json.Marshal(g.Repository)
+	}
+	type whole GitHubRelease
+	return json.Marshal(whole(g))
+}

@@ -1,0 +1,83 @@
+package config
+
+import (
+	"cmp"
+	"fmt"
+	"regexp"
+	"strings"
+
+	"github.com/slipway-build/slipway/images"
+)
+
+func (v *validator) publish() {
+	for i := range v.config.Publish {
+		d, path := &v.config.Publish[i], fmt.Sprintf("publish[%d]", i)
+		kinds := 0
+		for _, kind := range []string{"registry", "directory", "oci", "github"} {
+			if v.given(path + "." + kind) {
+				kinds++
+			}
+		}
+		switch {
+		case kinds == 0 && !v.reportedBelow(path):
+			v.wrong(path, "want one of registry, directory, oci and github")
+		case kinds > 1:
+			v.wrong(path, "want exactly one of registry, directory, oci and github, found %d: make each a destination of its own", kinds)
+		}
+		if v.given(path+".repository") && !v.given(path+".registry") {
+			v.wrong(path+".repository", "only destinations with registry have a repository")
+		}
+		if v.given(path+".force") && v.given(path+".directory") {
+			v.wrong(path+".force", "only registry, oci and github have it: files in a folder are always replaced; put ${VERSION} into directory to keep each release")
+		}
+		if d.Registry != "" {
+			v.registry(v.decoder.at[path+".registry"], d.Registry)
+			if d.Repository = cmp.Or(d.Repository, v.config.Repository); v.given(path + ".repository") {
+				v.repository(v.decoder.at[path+".repository"], d.Repository)
+			}
+		}
+		if d.OCI != "" {
+			d.OCI = v.artifactReference(path+".oci", d.OCI)
+		}
+		v.github(path+".github", d.GitHub)
+		for _, kind := range []struct{ key, value string }{{"registry", d.Registry}, {"directory", d.Directory}, {"oci", d.OCI}, {"github", d.GitHub.Repository}} {
+			if at := path + "." + kind.key; v.given(at) && kind.value == "" && !v.reportedBelow(at) {
+				v.wrong(at, "is empty")
+			}
+		}
+	}
+}
+
+// github checks a release on GitHub. Its notes need not exist before it is published.
+func (v *validator) github(path string, g GitHubRelease) {
+	at := path
+	if v.given(path + ".repository") {
+		at += ".repository"
+	}
+	v.shape(at, g.Repository, githubShape, "owner/name of a repository, such as slipway-build/slipway")
+	if g.Prerelease == "true" && g.MakeLatest == "true" {
+		v.wrong(path+".make-latest", "a pre-release is never the latest release on GitHub: remove this key, or prerelease")
+	}
+	for _, key := range []struct{ name, value string }{{"title", g.Title}, {"notes", g.Notes}, {"discussion", g.Discussion}} {
+		if at := path + "." + key.name; v.given(at) && key.value == "" && !v.reportedBelow(at) {
+			v.wrong(at, "is empty: remove the key, or give it a value")
+		}
+	}
+}
+
+var githubShape = regexp.MustCompile(`^[0-9A-Za-z-]+/[0-9A-Za-z._-]+$`)
+
+// artifactReference checks the reference of an OCI artifact, and adds the tag if it has none.
+func (v *validator) artifactReference(path, ref string) string {
+	if strings.Contains(ref, "@") {
+		v.wrong(path, "%q: want a name and a tag, since the digest is unknown before the push", ref)
+		return ref
+	}
+	if !strings.Contains(ref[strings.LastIndex(ref, "/")+1:], ":") {
+		ref += ":" + v.config.Release.Tag
+	}
+	if _, err := images.ParseReference(ref); err != nil {
+		v.wrong(path, "%v", err)
+	}
+	return ref
+}

@@ -1,0 +1,137 @@
+package release
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/slipway-build/slipway/build/config"
+	"github.com/slipway-build/slipway/build/publish"
+	"github.com/slipway-build/slipway/internal/regular"
+	"github.com/slipway-build/slipway/internal/usage"
+)
+
+// A Rank says what kind of release a release on GitHub becomes.
+type Rank = publish.Rank
+
+// EndDrafts publishes the drafts of all destinations on GitHub, and reports where they are. Their assets must be the files
+// in dist. Nothing is published unless all drafts are complete. Releases that are published already get the rank, if it
+// says anything.
+func (r *Release) EndDrafts(ctx context.Context, rank Rank) error {
+	if err := rank.Validate(); err != nil {
+		return usage.Wrap(err)
+	}
+	lock, err := r.folder.Lock(ctx, false)
+	if err != nil {
+		return err
+	}
+	defer lock.Release()
+	if err := r.openBench(); err != nil {
+		return err
+	}
+	p, err := r.newPublication(ctx, []string{"artifacts"})
+	if err != nil {
+		return err
+	}
+	planned := *p.Plan
+	planned.Destinations = slices.DeleteFunc(slices.Clone(planned.Destinations), func(d config.Destination) bool { return d.GitHub.Repository == "" })
+	p.Plan = &planned
+	if len(planned.Destinations) == 0 {
+		return usage.Errorf("%s publishes to no GitHub release now: add a destination with github to publish", r.Config.File)
+	}
+	if err := errors.Join(p.gather(ctx), p.allowed()); err != nil {
+		return err
+	}
+	if err := p.eachDraft(func(g publish.GitHub, o publish.Options) error {
+		return g.CheckDraft(ctx, p.files, o)
+	}); err != nil {
+		return err
+	}
+	return p.eachDraft(func(g publish.GitHub, o publish.Options) error {
+		url, err := g.EndDraft(ctx, p.files, o, rank)
+		if err == nil {
+			p.published.add(Made{Kind: "release", Name: p.Plan.Project, Ref: url})
+		}
+		return err
+	})
+}
+
+// eachDraft calls do for each destination on GitHub.
+func (p *publication) eachDraft(do func(publish.GitHub, publish.Options) error) error {
+	var errs []error
+	for _, d := range p.Plan.Destinations {
+		g, o, err := p.github(d)
+		if err == nil {
+			err = do(g, o)
+		}
+		if err != nil {
+			errs = append(errs, fmt.Errorf("publishing the %s: %w", d, err))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func (p *publication) checkGitHub(ctx context.Context, d config.Destination) error {
+	github, options, err := p.github(d)
+	if err != nil {
+		return err
+	}
+	return github.Check(ctx, p.files, options)
+}
+
+func (p *publication) sendGitHub(ctx context.Context, d config.Destination) error {
+	github, options, err := p.github(d)
+	if err != nil {
+		return err
+	}
+	url, err := github.Publish(ctx, p.files, options)
+	if err != nil {
+		return err
+	}
+	p.published.add(Made{Kind: "release", Name: p.Plan.Project, Ref: url})
+	return nil
+}
+
+// github returns the client of a destination, and the options of its release.
+func (p *publication) github(d config.Destination) (publish.GitHub, publish.Options, error) {
+	owner, repo, ok := strings.Cut(d.GitHub.Repository, "/")
+	switch {
+	case !ok:
+		return publish.GitHub{}, publish.Options{}, usage.Errorf("github %q: want owner/name", d.GitHub.Repository)
+	case p.options.Offline:
+		return publish.GitHub{}, publish.Options{}, fmt.Errorf("offline: cannot create the release of %s", d.GitHub.Repository)
+	case p.options.GitHubToken == "":
+		return publish.GitHub{}, publish.Options{}, usage.Wrap(errors.New("GITHUB_TOKEN is not set: it needs write access to the contents of " + d.GitHub.Repository))
+	}
+	r, g := p.Plan.Release, d.GitHub
+	options := publish.Options{Tag: r.Version, Name: cmp.Or(g.Title, p.Plan.Project+" "+r.Version), Commit: r.Commit,
+		Draft: g.Draft, Prerelease: r.Prerelease(), Discussion: g.Discussion, Replace: p.forced(d)}
+	if prerelease, err := strconv.ParseBool(g.Prerelease); err == nil { // otherwise auto
+		options.Prerelease = prerelease
+	}
+	if _, err := strconv.ParseBool(g.MakeLatest); err == nil {
+		options.Latest = g.MakeLatest
+	}
+	var err error
+	options.Notes, options.GenerateNotes, err = p.notes(d)
+	return publish.GitHub{Owner: owner, Repo: repo, Token: p.options.GitHubToken, BaseURL: p.options.GitHubAPI}, options, err
+}
+
+// notes returns the text of a release on GitHub, or that GitHub generates it.
+func (p *publication) notes(d config.Destination) (text string, generated bool, err error) {
+	switch d.GitHub.Notes {
+	case "":
+		return "", false, nil
+	case config.GeneratedNotes:
+		return "", true, nil
+	}
+	raw, err := regular.ReadFile(p.path(d.GitHub.Notes))
+	if err != nil {
+		return "", false, usage.Wrap(fmt.Errorf("%s: reading the notes: %w", d.Position, err))
+	}
+	return string(raw), false, nil
+}
