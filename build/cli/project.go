@@ -135,6 +135,9 @@ func (p *Program) planCommand() *cobra.Command {
 				return err
 			}
 			defer b.Close()
+			if err := p.watched(c, func(ctx context.Context) error { b.Warn(ctx); return nil }); err != nil {
+				return err
+			}
 			if asJSON {
 				return p.writeJSON(b.Plan)
 			}

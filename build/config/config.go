@@ -22,6 +22,8 @@ type Config struct {
 	Release version.Release `yaml:"-"`
 	// Untagged says that the version is neither TAG nor a git tag on HEAD.
 	Untagged bool `yaml:"-"`
+	// Warnings are doubts about the file that prevent nothing.
+	Warnings []string `yaml:"-"`
 	// Linked are the variables, with their values, that linked values refer to, except for those that Release holds.
 	Linked map[string]string `yaml:"-"`
 
@@ -48,8 +50,9 @@ type Config struct {
 
 // VersionConfig says where the version comes from.
 type VersionConfig struct {
-	Base    string `yaml:"base" doc:"version of an untagged commit, to which +dev.<commit8>[-dirty] is added; default: v0.0.0"`
-	Pattern string `yaml:"pattern" doc:"regular expression that a git tag must match to be a version; default: X.Y.Z with an optional v before it and an optional -… or +… after it"`
+	Base      string `yaml:"base" doc:"version of an untagged commit, to which +dev.<commit8>[-dirty] is added; default: that of the nearest earlier git tag, to which +dev.<commits since>.<commit8>[-dirty] is added, else v0.0.0"`
+	TagPrefix string `yaml:"tag-prefix" doc:"what the git tags of this project have before the version, such as cmd/x/ of cmd/x/v2.0.0; other tags are ignored; default: none"`
+	Pattern   string `yaml:"pattern" doc:"regular expression that a git tag must match to be a version; default: X.Y.Z with an optional v before it and an optional -… or +… after it"`
 }
 
 // A Binary is one main package.

@@ -95,18 +95,21 @@ func Load(ctx context.Context, path string, env func(string) (string, bool)) (*C
 	if err != nil {
 		return nil, err
 	}
-	return parse(data, path, dir, head, env)
+	describe := func(prefix string, pattern *regexp.Regexp) (version.Description, error) {
+		return version.Describe(ctx, dir, prefix, pattern)
+	}
+	return parse(data, path, dir, head, describe, env)
 }
 
 // parse is Load for content that has been read. It reads only the files that the configuration names.
-func parse(data []byte, path, dir string, head version.Head, env func(string) (string, bool)) (*Config, error) {
+func parse(data []byte, path, dir string, head version.Head, describe describer, env func(string) (string, bool)) (*Config, error) {
 	root, err := parseYAML(data, path)
 	if err != nil {
 		return nil, err
 	}
 	problems := &problems{}
 	vars := &variables{
-		env: env, head: head, problems: problems, file: path,
+		env: env, head: head, describe: describe, problems: problems, file: path,
 		fields: map[string]*yaml.Node{}, declared: map[string]*yaml.Node{}, values: map[string]variable{}, linked: map[string]string{},
 	}
 	d := &decoder{file: path, vars: vars, problems: problems, at: map[string]Position{}, keyAt: map[string]Position{}, budget: maxValues}
@@ -114,7 +117,7 @@ func parse(data []byte, path, dir string, head version.Head, env func(string) (s
 
 	config := &Config{File: path, Dir: dir}
 	config.Release, _ = vars.resolveRelease()
-	config.Untagged, config.Linked = vars.untagged, vars.linked
+	config.Untagged, config.Linked, config.Warnings = vars.untagged, vars.linked, vars.warnings
 	d.value(root, reflect.ValueOf(config).Elem(), field{})
 	for name := range config.Vars {
 		if value, ok := vars.lookup(name); ok && !value.bad {

@@ -29,6 +29,7 @@ import (
 //
 //	env NAME=VALUE
 //	head COMMIT UNIXTIME [dirty] [TAG…]
+//	history [NEAREST SINCE] [PREVIOUS] [shallow]
 func TestLoad(t *testing.T) {
 	files, err := filepath.Glob("testdata/load/*.txtar")
 	if err != nil || len(files) == 0 {
@@ -55,19 +56,23 @@ type scene struct {
 	dir  string
 	yaml []byte
 	head version.Head
-	env  map[string]string
+	// described is what git says of the history.
+	described version.Description
+	env       map[string]string
 }
 
 // parse returns the configuration, or all its errors, as text.
 func (s scene) parse(t *testing.T) string {
 	t.Helper()
-	config, err := parse(s.yaml, FileName, s.dir, s.head, s.lookup)
+	config, err := parse(s.yaml, FileName, s.dir, s.head, s.describe, s.lookup)
 	if err != nil {
 		return err.Error() + "\n"
 	}
 	expandAll(t, reflect.ValueOf(config).Elem(), "")
 	return "ok\n" + dump("", reflect.ValueOf(config))
 }
+
+func (s scene) describe(string, *regexp.Regexp) (version.Description, error) { return s.described, nil }
 
 func (s scene) lookup(name string) (string, bool) { v, ok := s.env[name]; return v, ok }
 
@@ -79,6 +84,22 @@ func readScene(t *testing.T, archive *txtar.Archive) scene {
 		case len(words) == 2 && words[0] == "env":
 			name, value, _ := strings.Cut(words[1], "=")
 			s.env[name] = value
+		case len(words) > 1 && words[0] == "history":
+			d := &s.described
+			words = words[1:]
+			if words[len(words)-1] == "shallow" {
+				d.Shallow, words = true, words[:len(words)-1]
+			}
+			if len(words) > 1 {
+				d.Nearest, words = words[0], words[1:]
+				if _, err := fmt.Sscan(words[0], &d.Since); err != nil {
+					t.Fatal(err)
+				}
+				words = words[1:]
+			}
+			if len(words) > 0 {
+				d.Previous = words[0]
+			}
 		case len(words) > 2 && words[0] == "head":
 			var unix int64
 			if _, err := fmt.Sscan(words[2], &unix); err != nil {
@@ -205,7 +226,7 @@ func FuzzLoad(f *testing.F) {
 	f.Fuzz(func(t *testing.T, data []byte) {
 		dir := t.TempDir()
 		load := func() string {
-			config, err := parse(data, FileName, dir, version.Head{}, noEnvironment)
+			config, err := parse(data, FileName, dir, version.Head{}, scene{}.describe, noEnvironment)
 			if err == nil {
 				expandAll(t, reflect.ValueOf(config).Elem(), "")
 				return dump("", reflect.ValueOf(config))

@@ -26,8 +26,8 @@ func TestReferenceIsCommitted(t *testing.T) {
 		"Defined everywhere are " + code(slices.DeleteFunc(slices.Clone(releaseVariables), isOfCommit)) + ",\n" +
 		"the variables that `vars` declares and, unless it declares them, those of the commit:\n" +
 		"`SHORT_COMMIT` (8 digits), `REVISION` (with `.dirty` if a tracked file differs from it), `DIRTY` (`-dirty` or empty),\n" +
-		"`DATE` (RFC 3339, UTC, of SOURCE_DATE_EPOCH or the commit), `BRANCH` (empty if none is checked out)\n" +
-		"and `PRERELEASE` (`rc1` of `v1.2.3-rc1`, else empty).\n" +
+		"`DATE` (RFC 3339, UTC, of SOURCE_DATE_EPOCH or the commit), `BRANCH` (empty if none is checked out),\n" +
+		"`PRERELEASE` (`rc1` of `v1.2.3-rc1`, else empty) and `PREVIOUS_TAG` (the nearest earlier git tag that is a version).\n" +
 		"A condition compares them, such as `${ARCH} != \"arm64\" && !${DEBUG}`; see [conditions.md](conditions.md). Keys marked with scopes also define the variables of the platform being built:\n\n")
 	for _, scope := range []string{"platform", "windows", "name", "list", "arch"} {
 		fmt.Fprintf(&b, "- **%s**: %s\n", scope, code(scopes[scope]))

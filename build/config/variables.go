@@ -3,7 +3,6 @@ package config
 import (
 	"fmt"
 	"maps"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -29,7 +28,8 @@ var releaseVariables = append([]string{"VERSION", "TAG", "MAJOR", "MINOR", "PATC
 //	DATE            the time of the release, in UTC, as RFC 3339 writes it: SOURCE_DATE_EPOCH, else that of the commit
 //	BRANCH          the branch that is checked out; empty if none is, as in jobs of CI services for a tag
 //	PRERELEASE      the pre-release of a semantic version, such as rc1, else empty
-var commitVariables = []string{"SHORT_COMMIT", "REVISION", "DIRTY", "DATE", "BRANCH", "PRERELEASE"}
+//	PREVIOUS_TAG    the nearest earlier git tag that is a version, with its prefix; empty if there is none
+var commitVariables = []string{"SHORT_COMMIT", "REVISION", "DIRTY", "DATE", "BRANCH", "PRERELEASE", "PREVIOUS_TAG"}
 
 // scopes are the sets of platform variables, by the words of the tag expand:
 //
@@ -86,6 +86,7 @@ func platformVariables() []string {
 type variables struct {
 	env      func(string) (string, bool)
 	head     version.Head
+	describe describer
 	problems *problems
 	// file is the path of slipway.yaml. fields are its values that variables are made of, by path ("version.base"), and
 	// declared those of vars, by name.
@@ -103,8 +104,11 @@ type variables struct {
 	linked map[string]string
 
 	release        version.Release
-	released, good bool // whether release has been set, and without a problem
-	untagged       bool // whether the version is neither TAG nor a git tag
+	warnings       []string
+	described      *version.Description // nil if it was not needed
+	asked          Position             // of the value that is being expanded
+	released, good bool                 // whether release has been set, and without a problem
+	untagged       bool                 // whether the version is neither TAG nor a git tag
 }
 
 // A variable is the value of a name. If it is bad, the problem has been reported.
@@ -198,6 +202,8 @@ func (v *variables) builtIn(name string) variable {
 		return variable{value: expression.Literal(v.head.Commit + v.ifDirty(".dirty"))}
 	case "DIRTY":
 		return variable{value: expression.Literal(v.ifDirty("-dirty"))}
+	case "PREVIOUS_TAG":
+		return v.previousTag()
 	case "BRANCH":
 		return variable{value: expression.Literal(v.head.Branch)}
 	}
@@ -266,13 +272,8 @@ func (v *variables) newRelease() (version.Release, bool) {
 			good = false
 		}
 	}
-	base, expr := v.field("version.base", version.DefaultBase), v.field("version.pattern", version.DefaultPattern)
-	if base.bad || expr.bad {
-		return version.Release{}, false
-	}
-	pattern, err := regexp.Compile(expr.value.Text())
-	if err != nil {
-		v.problems.add(v.position(v.fields["version.pattern"]), "version.pattern: %v", err)
+	scheme, ok := v.scheme()
+	if !ok {
 		return version.Release{}, false
 	}
 	at := v.position(v.fields["version.base"])
@@ -280,17 +281,21 @@ func (v *variables) newRelease() (version.Release, bool) {
 	if ok {
 		at = environment("TAG")
 	}
-	chosen, tagged, err := v.head.Choose(tag, base.value.Text(), pattern)
+	chosen, tagged, err := v.head.Choose(tag, scheme, v.history)
 	if err != nil {
 		v.problems.add(at, "%v", err)
 		return version.Release{}, false
 	}
 	v.untagged = !tagged
+	if d := v.described; d != nil && d.Shallow && d.Nearest == "" && !tagged {
+		v.warnings = append(v.warnings, "the version is "+chosen+", since the clone is shallow and its history has no git tag: "+deepen+", or set version.base")
+	}
 	release, err := v.head.Release(chosen, epoch)
 	if err != nil {
 		v.problems.add(at, "%v", err)
 		return version.Release{}, false
 	}
+	release.TagPrefix = scheme.Prefix
 	return release, good
 }
 
@@ -375,6 +380,7 @@ func (v *variables) resolveName(p expression.Piece, at Position, allowed []strin
 		v.problems.add(at, "${%s} has no value here: it %s; known here: %s", p.Name, whenKnown(p.Name), strings.Join(v.known(allowed), ", "))
 		return nil, false
 	}
+	v.asked = at
 	value, known := v.lookup(p.Name)
 	switch {
 	case !known && p.HasFallback:
@@ -419,7 +425,7 @@ func (v *variables) link(text string) {
 // inRelease reports whether a Release holds all that the value of a variable is made of.
 func (v *variables) inRelease(name string) bool {
 	_, declared := v.declared[name]
-	return !declared && slices.Contains(releaseVariables, name) && name != "REGISTRY" && name != "REPO" && name != "BRANCH"
+	return !declared && slices.Contains(releaseVariables, name) && name != "REGISTRY" && name != "REPO" && name != "BRANCH" && name != "PREVIOUS_TAG"
 }
 
 // whenKnown says what a platform variable depends on, for messages.

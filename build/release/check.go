@@ -23,6 +23,7 @@ import (
 // also looks up each image of lists and each base for its platforms and Windows versions. Open has checked the rest.
 // The error joins everything that is wrong.
 func (r *Release) Check(ctx context.Context, online bool) error {
+	r.Warn(ctx)
 	all, err := r.needs()
 	errs := []error{err, r.checkNames()}
 	f, err := lock.Read(r.lockPath())

@@ -9,6 +9,7 @@ import (
 
 	"github.com/slipway-build/slipway/build/config"
 	"github.com/slipway-build/slipway/build/plan"
+	"github.com/slipway-build/slipway/build/version"
 )
 
 func TestThePasswordIsForOneRegistry(t *testing.T) {
@@ -31,6 +32,15 @@ func TestThePasswordIsForOneRegistry(t *testing.T) {
 		if got := b.ownRegistry(); got != c.want {
 			t.Errorf("%s, published to %s: the password is for %s, want %s", c.project, c.publish, got, c.want)
 		}
+	}
+}
+
+func TestReleasesOfOneOfSeveralProjects(t *testing.T) {
+	planned := &plan.Plan{Project: "x", Release: version.Release{Version: "v2.0.0", TagPrefix: "cmd/x/"}}
+	p := &publication{Release: &Release{Plan: planned, options: Options{GitHubToken: "t"}}}
+	_, got, err := p.github(config.Destination{GitHub: config.GitHubRelease{Repository: "acme/acme"}})
+	if err != nil || got.Tag != "cmd/x/v2.0.0" || got.Name != "x v2.0.0" {
+		t.Errorf("the release of tag %s is called %s; %v", got.Tag, got.Name, err)
 	}
 }
 

@@ -108,7 +108,7 @@ func (p *publication) github(d config.Destination) (publish.GitHub, publish.Opti
 		return publish.GitHub{}, publish.Options{}, usage.Wrap(errors.New("GITHUB_TOKEN is not set: it needs write access to the contents of " + d.GitHub.Repository))
 	}
 	r, g := p.Plan.Release, d.GitHub
-	options := publish.Options{Tag: r.Version, Name: cmp.Or(g.Title, p.Plan.Project+" "+r.Version), Commit: r.Commit,
+	options := publish.Options{Tag: r.GitTag(), Name: cmp.Or(g.Title, p.Plan.Project+" "+r.Version), Commit: r.Commit,
 		Draft: g.Draft, Prerelease: r.Prerelease(), Discussion: g.Discussion, Replace: p.forced(d)}
 	if prerelease, err := strconv.ParseBool(g.Prerelease); err == nil { // otherwise auto
 		options.Prerelease = prerelease

@@ -16,6 +16,7 @@ import (
 	"github.com/slipway-build/slipway/images/store"
 	"github.com/slipway-build/slipway/internal/parallel"
 	"github.com/slipway-build/slipway/internal/usage"
+	"github.com/slipway-build/slipway/progress"
 )
 
 // Options say what a run does, and where.
@@ -88,6 +89,13 @@ func Open(ctx context.Context, o Options) (*Release, error) {
 	return &Release{Config: loaded, Plan: narrowed, full: full, options: o, folder: output.Folder{Project: loaded.Dir, Dist: o.Dist}}, nil
 }
 
+// Warn reports the warnings of the configuration.
+func (r *Release) Warn(ctx context.Context) {
+	for _, warning := range r.Config.Warnings {
+		progress.Warn(ctx, warning)
+	}
+}
+
 // path returns the location of a path of the plan.
 func (r *Release) path(planned string) string { return r.folder.Path(planned) }
 
@@ -145,6 +153,7 @@ func (r *Release) Run(ctx context.Context, s plan.Selection) error {
 		return err
 	}
 	defer lock.Release()
+	r.Warn(ctx)
 	if s.Verb == "publish" {
 		return r.publish(ctx, s.Parts)
 	}

@@ -9,5 +9,10 @@
 //   - the environment variable TAG;
 //   - the git tag on HEAD that matches version.pattern of slipway.yaml; of several, the highest by semantic version.
 //     It ends in -dirty if a tracked file differs from the commit;
-//   - version.base, followed by +dev.<first 8 digits of the commit>[-dirty], or by +dev if there is no commit.
+//   - version.base, followed by +dev.<first 8 digits of the commit>[-dirty], or by +dev if there is no commit;
+//   - without version.base, the nearest earlier git tag, followed by +dev.<commits since>.<8 digits>[-dirty];
+//   - without such a tag, the same of v0.0.0 as of a version.base.
+//
+// A prefix (version.tag-prefix) is what all git tags of a project have before the version, in a repository with several
+// projects. Tags without it are of other projects.
 package version

@@ -1,8 +1,10 @@
 package version
 
 import (
+	"cmp"
 	"fmt"
 	"regexp"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -11,6 +13,8 @@ import (
 type Release struct {
 	// Version is, for instance, v1.2.3+rke2r1.
 	Version string `json:"version"`
+	// TagPrefix is what the git tag has before Version: version.tag-prefix.
+	TagPrefix string `json:"tagPrefix,omitempty"`
 	// Tag is the image tag: Version with - in place of +, which image tags cannot contain.
 	Tag string `json:"tag"`
 	// Commit is the full hash of HEAD, empty without git.
@@ -31,11 +35,14 @@ type Release struct {
 // of a git tag.
 func (r Release) Prerelease() bool {
 	version, metadata, _ := strings.Cut(r.Version, "+")
-	return strings.Contains(version, "-") || strings.HasPrefix(metadata, "dev") || r.Dirty
+	return strings.Contains(version, "-") || strings.HasPrefix(metadata, "dev") || strings.Contains(metadata, ".dev.") || r.Dirty
 }
 
+// GitTag returns the git tag of the version.
+func (r Release) GitTag() string { return r.TagPrefix + r.Version }
+
 const (
-	DefaultBase    = "v0.0.0"
+	defaultBase    = "v0.0.0"
 	DefaultPattern = `^v?[0-9]+\.[0-9]+\.[0-9]+([-+][0-9A-Za-z.+-]+)?$`
 )
 
@@ -46,33 +53,61 @@ var (
 	numbers = regexp.MustCompile(`^v?([0-9]+)(?:\.([0-9]+)(?:\.([0-9]+))?)?`)
 )
 
-// Choose returns the version of what is built from h, and whether TAG or a git tag names it. tag is the
-// environment variable TAG, empty if it is not set; base and pattern are those of slipway.yaml.
-func (h Head) Choose(tag, base string, pattern *regexp.Regexp) (version string, tagged bool, err error) {
-	if tag != "" {
-		version, err = versionOfTag(tag, h.Tags, pattern)
-		return version, true, err
-	}
-	return versionOfHead(h, base, pattern), highest(h.Tags, pattern) != "", nil
+// A Scheme says how versions are told from git tags, as slipway.yaml does.
+type Scheme struct {
+	// Prefix is what the tags of the project have before the version, such as cmd/x/.
+	Prefix string
+	// Pattern is what the version matches.
+	Pattern *regexp.Regexp
+	// Base is the version of an untagged commit. If it is empty, it is that of the nearest tag, or else defaultBase.
+	Base string
 }
 
-// versionOfHead returns the version if TAG is not set.
-func versionOfHead(h Head, base string, pattern *regexp.Regexp) string {
+// Choose returns the version of what is built from h, and whether TAG or a git tag names it. tag is the environment
+// variable TAG, empty if it is not set. describe is called if the nearest tag is needed.
+func (h Head) Choose(tag string, s Scheme, describe func() (Description, error)) (version string, tagged bool, err error) {
+	onHead := h.versions(s)
+	if tag != "" {
+		version, err = versionOfTag(strings.TrimPrefix(tag, s.Prefix), onHead, s.Pattern)
+		return version, true, err
+	}
 	dirty := ""
 	if h.Dirty {
 		dirty = "-dirty"
 	}
-	if tag := highest(h.Tags, pattern); tag != "" {
-		return tag + dirty
+	if tag := highest(onHead, s.Pattern); tag != "" {
+		return tag + dirty, true, nil
 	}
-	version := base + "+dev"
+	base, count := s.Base, ""
+	if base == "" && h.Commit != "" {
+		d, err := describe()
+		if err != nil {
+			return "", false, err
+		}
+		if d.Nearest != "" {
+			base, count = strings.TrimPrefix(d.Nearest, s.Prefix), "."+strconv.Itoa(d.Since)
+		}
+	}
+	base = cmp.Or(base, defaultBase)
+	version = base + "+dev" + count
 	if strings.Contains(base, "+") {
-		version = base + ".dev" // a semantic version has at most one +
+		version = base + ".dev" + count // a semantic version has at most one +
 	}
 	if h.Commit == "" {
-		return version
+		return version, false, nil
 	}
-	return version + "." + h.Commit[:8] + dirty
+	return version + "." + h.Commit[:8] + dirty, false, nil
+}
+
+// versions returns the tags of h that begin with the prefix, without it.
+func (h Head) versions(s Scheme) []string {
+	var versions []string
+	for _, tag := range h.Tags {
+		if version, ok := strings.CutPrefix(tag, s.Prefix); ok {
+			versions = append(versions, version)
+		}
+	}
+	return versions
 }
 
 // Release returns the Release of a version that is built from h at a time.

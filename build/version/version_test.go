@@ -23,26 +23,36 @@ func TestVersionOfHead(t *testing.T) {
 		name, base, pattern string
 		Head                Head
 		want                string
+		described           Description
+		prefix              string
 	}{
-		{"no repository", "v1.36.0", "", Head{}, "v1.36.0+dev"},
-		{"a commit", "v1.36.0", "", Head{Commit: commit}, "v1.36.0+dev.01234567"},
-		{"a commit and changes", "v1.36.0", "", Head{Commit: commit, Dirty: true}, "v1.36.0+dev.01234567-dirty"},
-		{"a base with metadata", "v1.36.0+k3s1", "", Head{Commit: commit}, "v1.36.0+k3s1.dev.01234567"},
-		{"a tag", "v1.36.0", "", Head{Commit: commit, Tags: []string{"v1.35.1"}}, "v1.35.1"},
-		{"a tag and changes", "v1.36.0", "", Head{Commit: commit, Dirty: true, Tags: []string{"v1.35.1"}}, "v1.35.1-dirty"},
-		{"a tag of another kind", "v1.36.0", "", Head{Commit: commit, Tags: []string{"nightly", "charts-1.2.3"}}, "v1.36.0+dev.01234567"},
-		{"the highest tag, numerically", "", "", Head{Commit: commit, Tags: []string{"v1.9.0", "v1.10.0", "v1.2.0"}}, "v1.10.0"},
-		{"a release before its candidates", "", "", Head{Commit: commit, Tags: []string{"v1.2.0-rc1", "v1.2.0", "v1.2.0-rc2"}}, "v1.2.0"},
-		{"metadata, numerically", "", rke2Pattern, Head{Commit: commit, Tags: []string{"v1.36.0+rke2r10", "v1.36.0+rke2r9", "v2"}}, "v1.36.0+rke2r10"},
-		{"dates that are no semantic versions", "", `^[0-9-]+$`, Head{Commit: commit, Tags: []string{"2026-10-01", "2026-9-30"}}, "2026-10-01"},
+		{"no repository", "v1.36.0", "", Head{}, "v1.36.0+dev", Description{}, ""},
+		{"a commit", "v1.36.0", "", Head{Commit: commit}, "v1.36.0+dev.01234567", Description{}, ""},
+		{"a commit and changes", "v1.36.0", "", Head{Commit: commit, Dirty: true}, "v1.36.0+dev.01234567-dirty", Description{}, ""},
+		{"a base with metadata", "v1.36.0+k3s1", "", Head{Commit: commit}, "v1.36.0+k3s1.dev.01234567", Description{}, ""},
+		{"a tag", "v1.36.0", "", Head{Commit: commit, Tags: []string{"v1.35.1"}}, "v1.35.1", Description{}, ""},
+		{"a tag and changes", "v1.36.0", "", Head{Commit: commit, Dirty: true, Tags: []string{"v1.35.1"}}, "v1.35.1-dirty", Description{}, ""},
+		{"a tag of another kind", "v1.36.0", "", Head{Commit: commit, Tags: []string{"nightly", "charts-1.2.3"}}, "v1.36.0+dev.01234567", Description{}, ""},
+		{"the highest tag, numerically", "", "", Head{Commit: commit, Tags: []string{"v1.9.0", "v1.10.0", "v1.2.0"}}, "v1.10.0", Description{}, ""},
+		{"a release before its candidates", "", "", Head{Commit: commit, Tags: []string{"v1.2.0-rc1", "v1.2.0", "v1.2.0-rc2"}}, "v1.2.0", Description{}, ""},
+		{"metadata, numerically", "", rke2Pattern, Head{Commit: commit, Tags: []string{"v1.36.0+rke2r10", "v1.36.0+rke2r9", "v2"}}, "v1.36.0+rke2r10", Description{}, ""},
+		{"dates that are no semantic versions", "", `^[0-9-]+$`, Head{Commit: commit, Tags: []string{"2026-10-01", "2026-9-30"}}, "2026-10-01", Description{}, ""},
+		{"no base", "", "", Head{Commit: commit, Dirty: true}, "v0.0.0+dev.01234567-dirty", Description{}, ""},
+		{"the nearest tag", "", "", Head{Commit: commit, Dirty: true}, "v1.35.1-rc1+dev.5.01234567-dirty", Description{Nearest: "v1.35.1-rc1", Since: 5}, ""},
+		{"the nearest tag has metadata", "", "", Head{Commit: commit}, "v1.35.1+k3s1.dev.5.01234567", Description{Nearest: "v1.35.1+k3s1", Since: 5}, ""},
+		{"a base and the nearest tag", "v2.0.0", "", Head{Commit: commit}, "v2.0.0+dev.01234567", Description{Nearest: "v1.35.1", Since: 5}, ""},
+		{"no repository, and a tag", "", "", Head{}, "v0.0.0+dev", Description{Nearest: "v1.35.1", Since: 5}, ""},
+		{"a prefix", "", "", Head{Commit: commit, Tags: []string{"v3.0.0", "cmd/x/v2.0.0", "cmd/y/v4.0.0"}}, "v2.0.0", Description{}, "cmd/x/"},
+		{"a prefix, and tags of others", "", "", Head{Commit: commit, Tags: []string{"v3.0.0"}}, "v1.9.0+dev.2.01234567", Description{Nearest: "cmd/x/v1.9.0", Since: 2}, "cmd/x/"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			pattern := regexp.MustCompile(c.pattern)
 			if c.pattern == "" {
 				pattern = regexp.MustCompile(DefaultPattern)
 			}
-			if got := versionOfHead(c.Head, c.base, pattern); got != c.want {
-				t.Errorf("got %s, want %s", got, c.want)
+			got, tagged, err := c.Head.Choose("", Scheme{Base: c.base, Pattern: pattern, Prefix: c.prefix}, func() (Description, error) { return c.described, nil })
+			if err != nil || got != c.want || tagged == strings.Contains(c.want, "dev") {
+				t.Errorf("got %s, tagged %v, %v; want %s", got, tagged, err, c.want)
 			}
 		})
 	}
@@ -125,7 +135,7 @@ func TestNewRelease(t *testing.T) {
 func TestPrerelease(t *testing.T) {
 	for version, want := range map[string]bool{
 		"v1.2.3": false, "v1.2.3+rke2r1": false, "v1.2.3-rc1+rke2r1": true, "v1.2.3-rc1": true,
-		"v1.2.3+dev.01234567": true, "v1.2.3+k3s-r1": false,
+		"v1.2.3+dev.01234567": true, "v1.2.3+k3s-r1": false, "v1.2.3+k3s1.dev.7.01234567": true, "v1.2.3+dev.7.01234567": true,
 	} {
 		if got := (Release{Version: version}).Prerelease(); got != want {
 			t.Errorf("%s: got %v, want %v", version, got, want)
