@@ -73,6 +73,8 @@ func (d *decoder) value(n *yaml.Node, out reflect.Value, f field) {
 		d.platform(n, out, f)
 	case out.Type() == conditionType:
 		d.condition(n, out, f)
+	case out.Type() == envNameType:
+		d.envName(n, out, f)
 	case out.Kind() == reflect.Pointer:
 		out.Set(reflect.New(out.Type().Elem()))
 		d.value(n, out.Elem(), f)

@@ -12,14 +12,15 @@ type Destination struct {
 	// Position is its place in slipway.yaml.
 	Position Position `yaml:"-" json:"-"`
 
-	When       expression.Condition `yaml:"when" json:"-" doc:"condition, such as ${REGISTRY} != \"docker.io\": nothing is published here unless it holds"`
-	Registry   string               `yaml:"registry" json:"registry,omitempty" doc:"registry for images"`
-	Repository string               `yaml:"repository" json:"repository,omitempty" doc:"with registry: path before the image name; default: the project's"`
-	Directory  string               `yaml:"directory" json:"directory,omitempty" doc:"folder for artifacts; copies are verified, checksums are written last"`
-	OCI        string               `yaml:"oci" json:"oci,omitempty" doc:"reference for artifacts, pushed as one OCI artifact; default tag: TAG"`
-	GitHub     GitHubRelease        `yaml:"github" json:"github,omitzero" doc:"GitHub release for artifacts: owner/name, or a mapping; it is a draft until complete (GITHUB_TOKEN)"`
-	Force      bool                 `yaml:"force" json:"force,omitempty" doc:"replace existing content of a tag or release, as --force does (FORCE in the environment)"`
-	Snapshot   bool                 `yaml:"snapshot" json:"snapshot,omitempty" doc:"allow untagged versions and checkouts with uncommitted changes, as --snapshot does (SNAPSHOT in the environment)"`
+	When        expression.Condition `yaml:"when" json:"-" doc:"condition, such as ${REGISTRY} != \"docker.io\": nothing is published here unless it holds"`
+	Registry    string               `yaml:"registry" json:"registry,omitempty" doc:"registry for images"`
+	Repository  string               `yaml:"repository" json:"repository,omitempty" doc:"with registry: path before the image name; default: the project's"`
+	Directory   string               `yaml:"directory" json:"directory,omitempty" doc:"folder for artifacts; copies are verified, checksums are written last"`
+	OCI         string               `yaml:"oci" json:"oci,omitempty" doc:"reference for artifacts, pushed as one OCI artifact; default tag: TAG"`
+	GitHub      GitHubRelease        `yaml:"github" json:"github,omitzero" doc:"GitHub release for artifacts: owner/name, or a mapping; it is a draft until complete (GITHUB_TOKEN)"`
+	Credentials Credentials          `yaml:"credentials" json:"credentials,omitzero" doc:"with registry and oci: who to log in as, by names of environment variables; default: see docs/registries.md"`
+	Force       bool                 `yaml:"force" json:"force,omitempty" doc:"replace existing content of a tag or release, as --force does (FORCE in the environment)"`
+	Snapshot    bool                 `yaml:"snapshot" json:"snapshot,omitempty" doc:"allow untagged versions and checkouts with uncommitted changes, as --snapshot does (SNAPSHOT in the environment)"`
 }
 
 // String names the destination in messages.

@@ -111,6 +111,8 @@ func kindOf(f structField) string {
 		return "platform"
 	case typ == conditionType:
 		return "condition"
+	case typ == envNameType:
+		return "`${NAME}`"
 	case typ.Kind() == reflect.Slice && typ.Elem() == platformType:
 		return "list of platforms"
 	case typ.Kind() == reflect.Slice && alternative(typ.Elem()) != "":

@@ -39,6 +39,8 @@ func schemaOf(t reflect.Type, f structField) *jsonschema.Schema {
 		s.Examples = []any{"linux/amd64", "linux/arm64", "windows/amd64"}
 	case t == conditionType:
 		s.Types = []string{"string", "boolean"}
+	case t == envNameType:
+		s.Type, s.Pattern = "string", envNamePattern
 	case t.Kind() == reflect.Pointer:
 		return schemaOf(t.Elem(), f)
 	case t.Kind() == reflect.String && f.enum != nil:

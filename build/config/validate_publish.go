@@ -10,6 +10,7 @@ import (
 )
 
 func (v *validator) publish() {
+	credentials := map[string]Credentials{}
 	for i := range v.config.Publish {
 		d, path := &v.config.Publish[i], fmt.Sprintf("publish[%d]", i)
 		kinds := 0
@@ -40,6 +41,7 @@ func (v *validator) publish() {
 			d.OCI = v.artifactReference(path+".oci", d.OCI)
 		}
 		v.github(path+".github", d.GitHub)
+		v.credentials(path, *d, credentials)
 		for _, kind := range []struct{ key, value string }{{"registry", d.Registry}, {"directory", d.Directory}, {"oci", d.OCI}, {"github", d.GitHub.Repository}} {
 			if at := path + "." + kind.key; v.given(at) && kind.value == "" && !v.reportedBelow(at) {
 				v.wrong(at, "is empty")

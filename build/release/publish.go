@@ -45,6 +45,9 @@ func (r *Release) publish(ctx context.Context, parts []string) error {
 	if err != nil {
 		return err
 	}
+	if err := p.checkCredentials(); err != nil {
+		return err
+	}
 	if err := errors.Join(p.gather(ctx), p.allowed(), p.check(ctx)); err != nil {
 		return err
 	}

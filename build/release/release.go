@@ -121,7 +121,7 @@ func (r *Release) openBench() error {
 		return nil
 	}
 	o := r.options.Options
-	o.OwnRegistry, o.Registries = r.ownRegistry(), r.Config.HostSettings()
+	o.OwnRegistry, o.Registries, o.Credentials = r.ownRegistry(), r.Config.HostSettings(), r.credentials()
 	if r.lock != nil {
 		o.Pin = r.pin()
 	}

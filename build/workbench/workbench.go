@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"path/filepath"
 
 	"github.com/google/go-containerregistry/pkg/authn"
@@ -41,6 +42,8 @@ type Options struct {
 	AuthFiles []string
 	// Username and Password are sent to OwnRegistry alone, which is Docker Hub if it is empty.
 	Username, Password, OwnRegistry string
+	// Credentials are by registry or by a path of one, such as quay.io/team. They win over Username and Password.
+	Credentials map[string]authn.AuthConfig
 	// Registries says how registries are reached, by HOST or HOST:PORT. PlainHTTP are registries to speak plain
 	// HTTP with. CertDirs have a folder for each registry, with certificates or hosts.toml; see package hosts.
 	// PlainHTTP wins over Registries, and that over CertDirs.
@@ -105,6 +108,7 @@ func Open(o Options) (*Workbench, error) {
 		}
 		credentials[own.RegistryStr()] = authn.AuthConfig{Username: o.Username, Password: o.Password}
 	}
+	maps.Copy(credentials, o.Credentials)
 	client := registry.New(registry.Options{
 		Store: cache, Jobs: o.Transfers(), Offline: o.Offline, AuthFiles: o.AuthFiles,
 		Credentials: credentials, UserAgent: "slipway", Hosts: o.hosts(),

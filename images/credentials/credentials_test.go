@@ -73,10 +73,14 @@ func TestTheFirstFileThatKnowsWins(t *testing.T) {
 	first := write(t, "auth.json", auths("reg.example/team/app", "app", "reg.example/team", "team", "other.example", "first"))
 	second := write(t, "config.json", auths("reg.example", "host", "other.example", "second", "quay.io", "quay"))
 	files := []string{filepath.Join(t.TempDir(), "none.json"), write(t, "auth.json", "{"), first, second}
-	keys := New(Options{Files: files, Given: map[string]authn.AuthConfig{"given.example": {Username: "given"}}})
+	keys := New(Options{Files: files, Given: map[string]authn.AuthConfig{
+		"given.example": {Username: "given"}, "given.example/team": {Username: "given team"}, "quay.io/team": {Username: "team of quay"},
+		"index.docker.io/acme": {Username: "acme"}}})
 	for at, want := range map[string]string{
 		"reg.example/team/app": "app", "reg.example/team/app/sub": "app", "reg.example/team/apple": "team", "reg.example/x": "host",
-		"other.example/x": "first", "quay.io/": "quay", "given.example/x": "given", "reg.example:5000/team/app": "",
+		"other.example/x": "first", "quay.io/": "quay", "given.example/x": "given",
+		"given.example/team/app": "given team", "given.example/teams": "given", "given.example/": "given", "quay.io/team": "team of quay",
+		"quay.io/teams/app": "quay", "docker.io/acme/x": "acme", "docker.io/x": "", "reg.example:5000/team/app": "",
 	} {
 		registry, repository, _ := strings.Cut(at, "/")
 		if k := keys.Key(registry, repository); k.Username != want {

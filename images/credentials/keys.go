@@ -17,8 +17,8 @@ import (
 
 // Options say where to look for credentials.
 type Options struct {
-	// Given are credentials by registry, such as 127.0.0.1:5000 or docker.io. They take precedence
-	// over files.
+	// Given are credentials by registry, such as 127.0.0.1:5000 or docker.io, or by a path of one,
+	// such as quay.io/team. The longest path wins. They take precedence over files.
 	Given map[string]authn.AuthConfig
 	// Files are auth files in order of precedence. Missing files are skipped. Login writes to the
 	// first.
@@ -66,8 +66,28 @@ func New(o Options) *Keys {
 	return k
 }
 
-// Give sets the credentials of a registry. It must not be called concurrently with other methods.
-func (k *Keys) Give(registry string, auth authn.AuthConfig) { k.given[canonical(registry)] = auth }
+// Give sets the credentials of a registry, or of a path of one. It must not be called concurrently
+// with other methods.
+func (k *Keys) Give(where string, auth authn.AuthConfig) {
+	if !strings.Contains(where, "://") {
+		if registry, path, ok := strings.Cut(where, "/"); ok {
+			where = canonical(registry) + "/" + path
+		}
+	}
+	k.given[canonical(where)] = auth
+}
+
+// givenFor returns the credentials that were given for a repository, or for its registry.
+func (k *Keys) givenFor(registry, repository string) (authn.AuthConfig, bool) {
+	registry = canonical(registry)
+	for path := repository; path != ""; path = path[:max(0, strings.LastIndexByte(path, '/'))] {
+		if auth, ok := k.given[registry+"/"+path]; ok {
+			return auth, true
+		}
+	}
+	auth, ok := k.given[registry]
+	return auth, ok
+}
 
 // hubKeys are the names of Docker Hub in auth files. Docker writes the first.
 var hubKeys = []string{authn.DefaultAuthKey, "docker.io", "index.docker.io", "registry-1.docker.io"}
@@ -92,7 +112,7 @@ func namesOf(registry string) []string {
 // error of a file or helper is reported in Key.Trouble, and only if no other source has
 // credentials, because the registry may allow anonymous access.
 func (k *Keys) Key(registry, repository string) Key {
-	if given, ok := k.given[canonical(registry)]; ok {
+	if given, ok := k.givenFor(registry, repository); ok {
 		return Key{AuthConfig: given, From: "slipway's settings"}
 	}
 	k.mu.Lock()

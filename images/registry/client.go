@@ -33,8 +33,8 @@ type Options struct {
 	Offline bool
 	// AuthFiles are files in the format of Docker's config.json, in order of precedence.
 	AuthFiles []string
-	// Credentials are by registry, as name.Registry.RegistryStr spells it: 127.0.0.1:5000,
-	// index.docker.io. They take precedence over auth files.
+	// Credentials are by registry, as name.Registry.RegistryStr spells it (127.0.0.1:5000,
+	// index.docker.io), or by a path of one (quay.io/team). They take precedence over auth files.
 	Credentials map[string]authn.AuthConfig
 	// Hosts configures how registries are reached.
 	Hosts hosts.Options

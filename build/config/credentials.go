@@ -1,0 +1,76 @@
+package config
+
+import (
+	"reflect"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/slipway-build/slipway/build/config/expression"
+)
+
+// Credentials are those of one destination, by the names of the environment variables that hold them.
+type Credentials struct {
+	// Position is their place in slipway.yaml.
+	Position Position `yaml:"-" json:"-"`
+
+	Username EnvName `yaml:"username" json:"username" required:"true" doc:"the variable with the user"`
+	Password EnvName `yaml:"password" json:"password" required:"true" doc:"the variable with the password or token"`
+}
+
+// An EnvName is the name of an environment variable, which slipway.yaml writes as ${NAME}. Its value is never part of the
+// configuration.
+type EnvName string
+
+var envNameType = reflect.TypeFor[EnvName]()
+
+// envNamePattern is the form of an EnvName in slipway.yaml.
+const envNamePattern = `^\$\{[A-Za-z_][A-Za-z0-9_]*\}$`
+
+// envName decodes the name of an environment variable. Messages do not repeat the text, which may be a secret.
+func (d *decoder) envName(n *yaml.Node, out reflect.Value, f field) {
+	name, opened := strings.CutPrefix(n.Value, "${")
+	name, closed := strings.CutSuffix(name, "}")
+	switch _, declared := d.vars.declared[name]; {
+	case n.Kind != yaml.ScalarNode || !opened || !closed || !expression.IsName(name):
+		d.wrong(n, "%s: want the name of an environment variable alone, such as ${REGISTRY_PASSWORD}: credentials are not written into files", f.path)
+	case declared:
+		d.wrong(n, "%s: ${%s} is declared in vars, but credentials come from the environment alone: use another name", f.path, name)
+	default:
+		out.SetString(name)
+	}
+}
+
+// credentials checks the credentials of a destination. Those of one registry and repository are the same.
+func (v *validator) credentials(path string, d Destination, before map[string]Credentials) {
+	if d.Credentials == (Credentials{}) {
+		return
+	}
+	at, scope := path+".credentials", d.Scope()
+	if scope == "" {
+		v.wrong(at, "only destinations with registry and oci have credentials")
+		return
+	}
+	if v.reportedBelow(path) || !d.When.Holds(nil) {
+		return
+	}
+	other, ok := before[scope]
+	if ok && (other.Username != d.Credentials.Username || other.Password != d.Credentials.Password) {
+		v.wrong(at, "%s has other credentials in line %d: one repository has one pair", scope, other.Position.Line)
+	}
+	before[scope] = d.Credentials
+}
+
+// Scope returns the registry and the path that the credentials of d are for, such as registry.example.com/team. It is
+// empty if the destination is not in a registry.
+func (d Destination) Scope() string {
+	switch {
+	case d.Registry != "":
+		return d.Registry + "/" + d.Repository
+	case d.OCI != "":
+		name := d.OCI[strings.LastIndex(d.OCI, "/")+1:]
+		name, _, _ = strings.Cut(name, ":")
+		return d.OCI[:strings.LastIndex(d.OCI, "/")+1] + name
+	}
+	return ""
+}
