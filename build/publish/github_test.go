@@ -17,46 +17,48 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"github.com/slipway-build/slipway/build/publish/githubtest"
 )
 
 const tag = "v1.2.3+rke2r1"
 
 // ignoreIDs compare releases by what they say.
-var ignoreIDs = []cmp.Option{cmpopts.IgnoreFields(fakeRelease{}, "ID", "UploadURL", "HTMLURL"), cmpopts.IgnoreUnexported(fakeRelease{})}
+var ignoreIDs = []cmp.Option{cmpopts.IgnoreFields(githubtest.Release{}, "ID", "UploadURL", "HTMLURL"), cmpopts.IgnoreFields(githubtest.Release{}, "Assets")}
 
 func TestPublish(t *testing.T) {
-	f := newFakeGitHub(t)
+	f := githubtest.New(t)
 	for i := range 150 { // so that there are pages
-		f.release(fakeRelease{Tag: fmt.Sprintf("v0.%d.0", i)})
+		f.Add(githubtest.Release{Tag: fmt.Sprintf("v0.%d.0", i)})
 	}
 	files := write(t, "a+b.tar.zst", "c.zip", "sha256sum-amd64.txt")
-	f.fail = func(r *http.Request) int {
-		if r.Method == http.MethodPatch && len(f.releases[150].assets) != 3 {
+	f.Fail = func(r *http.Request) int {
+		if r.Method == http.MethodPatch && len(f.Releases[150].Assets) != 3 {
 			t.Error("it is published before it is complete")
 		}
 		return 0
 	}
-	options := Options{Tag: tag, Commit: testCommit, Notes: "Notes"}
-	address, err := f.github().Publish(t.Context(), files, options)
+	options := Options{Tag: tag, Commit: githubtest.Commit, Notes: "Notes"}
+	address, err := client(f).Publish(t.Context(), files, options)
 	must(t, err)
 	if want := "https://github.example.com/owner/repo/releases/tag/" + tag; address != want {
 		t.Errorf("address is %s, want %s", address, want)
 	}
-	got := f.releases[150]
-	want := fakeRelease{Tag: tag, Name: tag, Commit: testCommit, Body: "Notes", MakeLatest: "legacy"}
+	got := f.Releases[150]
+	want := githubtest.Release{Tag: tag, Name: tag, Commit: githubtest.Commit, Body: "Notes", MakeLatest: "legacy"}
 	if diff := cmp.Diff(want, *got, ignoreIDs...); diff != "" {
 		t.Error(diff)
 	}
-	if diff := cmp.Diff(wantContents("a+b.tar.zst", "c.zip", "sha256sum-amd64.txt"), got.contents()); diff != "" {
+	if diff := cmp.Diff(wantContents("a+b.tar.zst", "c.zip", "sha256sum-amd64.txt"), got.Contents()); diff != "" {
 		t.Error(diff)
 	}
 
 	// A second call sends no requests that change anything.
-	f.log = nil
-	again, err := f.github().Publish(t.Context(), files, options)
+	f.Log = nil
+	again, err := client(f).Publish(t.Context(), files, options)
 	must(t, err)
-	if again != address || len(f.log) > 0 {
-		t.Errorf("the second time it is %s, after %v", again, f.log)
+	if again != address || len(f.Log) > 0 {
+		t.Errorf("the second time it is %s, after %v", again, f.Log)
 	}
 }
 
@@ -65,55 +67,55 @@ func TestTheTagIsAtTheCommit(t *testing.T) {
 	const other = "fedcba98"
 	for _, c := range []struct {
 		name string
-		set  func(f *fakeGitHub)
+		set  func(f *githubtest.Server)
 		want string // empty: it is published
 	}{
-		{"no tag", func(*fakeGitHub) {}, ""},
-		{"a tag", func(f *fakeGitHub) { f.tags[tag] = testCommit }, ""},
-		{"an annotated tag", func(f *fakeGitHub) { f.tags[tag], f.annotations["object"] = "object", testCommit }, ""},
-		{"a tag of a tag", func(f *fakeGitHub) {
-			f.tags[tag], f.annotations["outer"], f.annotations["inner"] = "outer", "inner", testCommit
+		{"no tag", func(*githubtest.Server) {}, ""},
+		{"a tag", func(f *githubtest.Server) { f.Tags[tag] = githubtest.Commit }, ""},
+		{"an annotated tag", func(f *githubtest.Server) { f.Tags[tag], f.Annotations["object"] = "object", githubtest.Commit }, ""},
+		{"a tag of a tag", func(f *githubtest.Server) {
+			f.Tags[tag], f.Annotations["outer"], f.Annotations["inner"] = "outer", "inner", githubtest.Commit
 		}, ""},
-		{"a tag elsewhere", func(f *fakeGitHub) { f.tags[tag] = other },
-			"tag " + tag + " already exists there at commit " + other + ", but this release is of commit " + testCommit},
-		{"an annotated tag elsewhere", func(f *fakeGitHub) { f.tags[tag], f.annotations["object"] = "object", other },
+		{"a tag elsewhere", func(f *githubtest.Server) { f.Tags[tag] = other },
+			"tag " + tag + " already exists there at commit " + other + ", but this release is of commit " + githubtest.Commit},
+		{"an annotated tag elsewhere", func(f *githubtest.Server) { f.Tags[tag], f.Annotations["object"] = "object", other },
 			"already exists there at commit " + other},
-		{"a published release elsewhere", func(f *fakeGitHub) { f.release(fakeRelease{Tag: tag}); f.tags[tag] = other },
+		{"a published release elsewhere", func(f *githubtest.Server) { f.Add(githubtest.Release{Tag: tag}); f.Tags[tag] = other },
 			"already exists there at commit " + other},
-		{"a commit that was not pushed", func(f *fakeGitHub) { f.commits = nil },
-			"tag " + tag + " cannot be created, since commit " + testCommit + " is not there: push it first"},
+		{"a commit that was not pushed", func(f *githubtest.Server) { f.Commits = nil },
+			"tag " + tag + " cannot be created, since commit " + githubtest.Commit + " is not there: push it first"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			f := newFakeGitHub(t)
+			f := githubtest.New(t)
 			c.set(f)
-			options := Options{Tag: tag, Commit: testCommit}
-			checked := f.github().Check(t.Context(), write(t, "a"), options)
-			f.log = nil
-			_, published := f.github().Publish(t.Context(), write(t, "a"), options)
+			options := Options{Tag: tag, Commit: githubtest.Commit}
+			checked := client(f).Check(t.Context(), write(t, "a"), options)
+			f.Log = nil
+			_, published := client(f).Publish(t.Context(), write(t, "a"), options)
 			for what, err := range map[string]error{"Check": checked, "Publish": published} {
 				if (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), c.want) {
 					t.Errorf("%s: error is %v, want %q", what, err, c.want)
 				}
 			}
-			if c.want != "" && len(f.log) > 0 {
-				t.Errorf("it changed something: %v", f.log)
+			if c.want != "" && len(f.Log) > 0 {
+				t.Errorf("it changed something: %v", f.Log)
 			}
 		})
 	}
 }
 
 func TestPublishLeavesADraft(t *testing.T) {
-	f := newFakeGitHub(t)
-	address, err := f.github().Publish(t.Context(), write(t, "a"), Options{Tag: tag, Draft: true, Prerelease: true})
+	f := githubtest.New(t)
+	address, err := client(f).Publish(t.Context(), write(t, "a"), Options{Tag: tag, Draft: true, Prerelease: true})
 	must(t, err)
-	if r := f.releases[0]; !r.Draft || !r.Prerelease || !strings.Contains(address, "untagged") {
+	if r := f.Releases[0]; !r.Draft || !r.Prerelease || !strings.Contains(address, "untagged") {
 		t.Errorf("found %+v at %s", r, address)
 	}
 	// What somebody wrote meanwhile stays.
-	f.releases[0].Body, f.releases[0].Name = "Written by hand", "A title"
-	_, err = f.github().Publish(t.Context(), write(t, "a"), Options{Tag: tag, Notes: "Generated", Prerelease: true})
+	f.Releases[0].Body, f.Releases[0].Name = "Written by hand", "A title"
+	_, err = client(f).Publish(t.Context(), write(t, "a"), Options{Tag: tag, Notes: "Generated", Prerelease: true})
 	must(t, err)
-	if r := f.releases[0]; r.Draft || r.Body != "Written by hand" || r.Name != "A title" || r.MakeLatest != "" || len(f.releases) != 1 {
+	if r := f.Releases[0]; r.Draft || r.Body != "Written by hand" || r.Name != "A title" || r.MakeLatest != "" || len(f.Releases) != 1 {
 		t.Errorf("found %+v", r)
 	}
 }
@@ -122,18 +124,18 @@ func TestPublishLeavesADraft(t *testing.T) {
 // same, have left.
 func TestPublishGoesOn(t *testing.T) {
 	for _, withoutDigests := range []bool{false, true} {
-		f := newFakeGitHub(t)
-		f.withoutDigests = withoutDigests
-		draft := f.release(fakeRelease{Tag: tag, Draft: true})
-		f.release(fakeRelease{Tag: tag, Draft: true}) // of a concurrent run
-		right := f.asset(draft, "right", "content of right")
-		f.asset(draft, "starter", "content of starter").State = "starter"
-		f.asset(draft, "short", "content")
-		same := f.asset(draft, "same size", "content of something")
+		f := githubtest.New(t)
+		f.WithoutDigests = withoutDigests
+		draft := f.Add(githubtest.Release{Tag: tag, Draft: true})
+		f.Add(githubtest.Release{Tag: tag, Draft: true}) // of a concurrent run
+		right := f.AddAsset(draft, "right", "content of right")
+		f.AddAsset(draft, "starter", "content of starter").State = "starter"
+		f.AddAsset(draft, "short", "content")
+		same := f.AddAsset(draft, "same size", "content of something")
 		same.Name = "same-size"
-		same.Size, same.body = int64(len("content of same-size")), "CONTENT of same-size"
-		f.asset(draft, "notes.pdf", "somebody's")
-		_, err := f.github().Publish(t.Context(), write(t, "right", "starter", "short", "same-size", "missing"), Options{Tag: tag})
+		same.Size, same.Body = int64(len("content of same-size")), "CONTENT of same-size"
+		f.AddAsset(draft, "notes.pdf", "somebody's")
+		_, err := client(f).Publish(t.Context(), write(t, "right", "starter", "short", "same-size", "missing"), Options{Tag: tag})
 		must(t, err)
 		want := wantContents("right", "starter", "short", "same-size", "missing")
 		want["notes.pdf"] = "somebody's"
@@ -142,31 +144,31 @@ func TestPublishGoesOn(t *testing.T) {
 			want["same-size"] = "CONTENT of same-size"
 			wantUploads, wantDeleted = 3, 2
 		}
-		if diff := cmp.Diff(want, draft.contents()); diff != "" {
+		if diff := cmp.Diff(want, draft.Contents()); diff != "" {
 			t.Error(diff)
 		}
-		if uploads, deleted := f.count("POST /uploads"), f.count("DELETE"); uploads != wantUploads || deleted != wantDeleted {
-			t.Errorf("%d uploads and %d deletions, want %d and %d: %v", uploads, deleted, wantUploads, wantDeleted, f.log)
+		if uploads, deleted := f.Count("POST /uploads"), f.Count("DELETE"); uploads != wantUploads || deleted != wantDeleted {
+			t.Errorf("%d uploads and %d deletions, want %d and %d: %v", uploads, deleted, wantUploads, wantDeleted, f.Log)
 		}
-		if draft.assets[0] != right || draft.Draft {
+		if draft.Assets[0] != right || draft.Draft {
 			t.Error("what was right was replaced, or the draft was not published")
 		}
 	}
 }
 
 func TestAPublishedReleaseIsNotChanged(t *testing.T) {
-	f := newFakeGitHub(t)
-	f.release(fakeRelease{Tag: tag, Draft: true})
-	published := f.release(fakeRelease{Tag: tag})
-	f.asset(published, "a", "other bytes")
-	f.asset(published, "b", "content of b").State = "starter"
-	_, err := f.github().Publish(t.Context(), write(t, "a", "b", "c"), Options{Tag: tag})
+	f := githubtest.New(t)
+	f.Add(githubtest.Release{Tag: tag, Draft: true})
+	published := f.Add(githubtest.Release{Tag: tag})
+	f.AddAsset(published, "a", "other bytes")
+	f.AddAsset(published, "b", "content of b").State = "starter"
+	_, err := client(f).Publish(t.Context(), write(t, "a", "b", "c"), Options{Tag: tag})
 	if err == nil || !strings.Contains(err.Error(), "a: the release is already published, and there it has 11 bytes, want 12: choose another tag, or delete the asset") {
 		t.Errorf("error is %v", err)
 	}
 	want := wantContents("b", "c")
 	want["a"] = "other bytes"
-	if diff := cmp.Diff(want, published.contents()); diff != "" {
+	if diff := cmp.Diff(want, published.Contents()); diff != "" {
 		t.Error(diff)
 	}
 }
@@ -175,11 +177,11 @@ func TestPublishTriesAgain(t *testing.T) {
 	names := []string{"a", "b", "c"}
 	for _, c := range []struct {
 		name string
-		set  func(f *fakeGitHub)
+		set  func(f *githubtest.Server)
 	}{
-		{"every first request fails", func(f *fakeGitHub) {
+		{"every first request fails", func(f *githubtest.Server) {
 			seen := map[string]bool{}
-			f.fail = func(r *http.Request) int {
+			f.Fail = func(r *http.Request) int {
 				key := r.Method + r.URL.Path + r.URL.Query().Get("name")
 				if !seen[key] {
 					seen[key] = true
@@ -188,47 +190,47 @@ func TestPublishTriesAgain(t *testing.T) {
 				return 0
 			}
 		}},
-		{"an upload leaves a starter", func(f *fakeGitHub) {
+		{"an upload leaves a starter", func(f *githubtest.Server) {
 			left := 2
-			f.fail = func(r *http.Request) int {
+			f.Fail = func(r *http.Request) int {
 				if name := r.URL.Query().Get("name"); r.Method == http.MethodPost && name == "b" && left > 0 {
 					left--
-					f.asset(f.releases[0], name, "cont").State = "starter"
+					f.AddAsset(f.Releases[0], name, "cont").State = "starter"
 					return http.StatusInternalServerError
 				}
 				return 0
 			}
 		}},
-		{"an upload is carried out and then fails", func(f *fakeGitHub) {
-			f.fail = func(r *http.Request) int {
-				if name := r.URL.Query().Get("name"); r.Method == http.MethodPost && name != "" && len(f.releases[0].contents()[name]) == 0 {
-					f.asset(f.releases[0], name, "content of "+name)
+		{"an upload is carried out and then fails", func(f *githubtest.Server) {
+			f.Fail = func(r *http.Request) int {
+				if name := r.URL.Query().Get("name"); r.Method == http.MethodPost && name != "" && len(f.Releases[0].Contents()[name]) == 0 {
+					f.AddAsset(f.Releases[0], name, "content of "+name)
 					return http.StatusGatewayTimeout
 				}
 				return 0
 			}
 		}},
-		{"a draft is created and then fails", func(f *fakeGitHub) {
-			f.fail = func(r *http.Request) int {
-				if r.Method == http.MethodPost && len(f.releases) == 0 {
-					f.release(fakeRelease{Tag: tag, Draft: true})
+		{"a draft is created and then fails", func(f *githubtest.Server) {
+			f.Fail = func(r *http.Request) int {
+				if r.Method == http.MethodPost && len(f.Releases) == 0 {
+					f.Add(githubtest.Release{Tag: tag, Draft: true})
 					return http.StatusInternalServerError
 				}
 				return 0
 			}
 		}},
-		{"an asset is broken on arrival", func(f *fakeGitHub) {
+		{"an asset is broken on arrival", func(f *githubtest.Server) {
 			left := 2
-			f.mangle = func(a *fakeAsset) {
+			f.Mangle = func(a *githubtest.Asset) {
 				if left > 0 {
 					left--
 					a.Digest = "sha256:" + strings.Repeat("0", 64)
 				}
 			}
 		}},
-		{"too many requests", func(f *fakeGitHub) {
+		{"too many requests", func(f *githubtest.Server) {
 			left := 3
-			f.fail = func(r *http.Request) int {
+			f.Fail = func(r *http.Request) int {
 				if left > 0 {
 					left--
 					return http.StatusTooManyRequests
@@ -238,14 +240,14 @@ func TestPublishTriesAgain(t *testing.T) {
 		}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			f := newFakeGitHub(t)
+			f := githubtest.New(t)
 			c.set(f)
-			_, err := f.github().Publish(t.Context(), write(t, names...), Options{Tag: tag})
+			_, err := client(f).Publish(t.Context(), write(t, names...), Options{Tag: tag})
 			must(t, err)
-			if len(f.releases) != 1 || f.releases[0].Draft {
-				t.Fatalf("found %d releases", len(f.releases))
+			if len(f.Releases) != 1 || f.Releases[0].Draft {
+				t.Fatalf("found %d releases", len(f.Releases))
 			}
-			if diff := cmp.Diff(wantContents(names...), f.releases[0].contents()); diff != "" {
+			if diff := cmp.Diff(wantContents(names...), f.Releases[0].Contents()); diff != "" {
 				t.Error(diff)
 			}
 		})
@@ -253,58 +255,58 @@ func TestPublishTriesAgain(t *testing.T) {
 }
 
 func TestPublishGivesUp(t *testing.T) {
-	f := newFakeGitHub(t)
-	f.fail = func(r *http.Request) int {
+	f := githubtest.New(t)
+	f.Fail = func(r *http.Request) int {
 		if name := r.URL.Query().Get("name"); name == "a" || name == "c" {
 			return http.StatusBadGateway
 		}
 		return 0
 	}
-	_, err := f.github().Publish(t.Context(), write(t, "a", "b", "c"), Options{Tag: tag})
+	_, err := client(f).Publish(t.Context(), write(t, "a", "b", "c"), Options{Tag: tag})
 	for _, want := range []string{"release " + tag + " of owner/repo", "/a: ", "/c: ", "502"} {
 		if err == nil || !strings.Contains(filepath.ToSlash(err.Error()), want) {
 			t.Errorf("error is %v, want %q", err, want)
 		}
 	}
-	if n := f.count("POST /uploads"); n != 2*tries+1 {
+	if n := f.Count("POST /uploads"); n != 2*tries+1 {
 		t.Errorf("%d uploads, want %d", n, 2*tries+1)
 	}
-	if !f.releases[0].Draft {
+	if !f.Releases[0].Draft {
 		t.Error("it was published")
 	}
-	if diff := cmp.Diff(wantContents("b"), f.releases[0].contents()); diff != "" {
+	if diff := cmp.Diff(wantContents("b"), f.Releases[0].Contents()); diff != "" {
 		t.Error(diff)
 	}
 }
 
 func TestPublishLooksBeforeItPublishes(t *testing.T) {
-	f := newFakeGitHub(t)
-	f.fail = func(r *http.Request) int {
-		if r.Method == http.MethodGet && strings.HasSuffix(r.URL.Path, "/assets") && len(f.releases[0].assets) == 1 {
-			f.releases[0].assets[0].State = "starter"
+	f := githubtest.New(t)
+	f.Fail = func(r *http.Request) int {
+		if r.Method == http.MethodGet && strings.HasSuffix(r.URL.Path, "/assets") && len(f.Releases[0].Assets) == 1 {
+			f.Releases[0].Assets[0].State = "starter"
 		}
 		return 0
 	}
-	_, err := f.github().Publish(t.Context(), write(t, "a"), Options{Tag: tag})
+	_, err := client(f).Publish(t.Context(), write(t, "a"), Options{Tag: tag})
 	if err == nil || !strings.Contains(err.Error(), "a was uploaded, but then its upload is incomplete (starter)") {
 		t.Errorf("error is %v", err)
 	}
-	if !f.releases[0].Draft {
+	if !f.Releases[0].Draft {
 		t.Error("it was published")
 	}
 }
 
 func TestARefusalIsNotTriedAgain(t *testing.T) {
-	f := newFakeGitHub(t)
-	f.fail = func(r *http.Request) int {
+	f := githubtest.New(t)
+	f.Fail = func(r *http.Request) int {
 		if r.Method == http.MethodPost {
 			return http.StatusForbidden
 		}
 		return 0
 	}
-	_, err := f.github().Publish(t.Context(), write(t, "a"), Options{Tag: tag})
-	if err == nil || !strings.Contains(err.Error(), "may the token write its contents?") || len(f.log) != 1 {
-		t.Errorf("error is %v, after %v", err, f.log)
+	_, err := client(f).Publish(t.Context(), write(t, "a"), Options{Tag: tag})
+	if err == nil || !strings.Contains(err.Error(), "may the token write its contents?") || len(f.Log) != 1 {
+		t.Errorf("error is %v, after %v", err, f.Log)
 	}
 }
 
@@ -315,7 +317,7 @@ func TestAnUnknownCAIsNotTriedAgain(t *testing.T) {
 	server.Config.ErrorLog = log.New(io.Discard, "", 0)
 	server.StartTLS()
 	defer server.Close()
-	g := GitHub{Owner: "owner", Repo: "repo", Token: testToken, BaseURL: server.URL,
+	g := GitHub{Owner: "owner", Repo: "repo", Token: githubtest.Token, BaseURL: server.URL,
 		pause: func(context.Context, time.Duration) error { asked++; return nil }}
 	_, err := g.Publish(t.Context(), write(t, "a"), Options{Tag: tag})
 	if err == nil || asked > 0 || runtime.GOOS != "windows" && !strings.Contains(err.Error(), "SSL_CERT_FILE") {
@@ -324,8 +326,8 @@ func TestAnUnknownCAIsNotTriedAgain(t *testing.T) {
 }
 
 func TestTheTokenStandsInNoError(t *testing.T) {
-	f := newFakeGitHub(t)
-	g := f.github()
+	f := githubtest.New(t)
+	g := client(f)
 	g.Token = "ghp_wrong9876543210\n"
 	_, err := g.Publish(t.Context(), write(t, "a"), Options{Tag: tag})
 	if err == nil || !strings.Contains(err.Error(), "Bad credentials: Bearer ***") || !strings.Contains(err.Error(), "the token is wrong or has expired") {
@@ -346,18 +348,18 @@ func TestPublishNeedsToKnow(t *testing.T) {
 }
 
 func TestPublishIsCancelled(t *testing.T) {
-	f := newFakeGitHub(t)
+	f := githubtest.New(t)
 	ctx, cancel := context.WithCancel(t.Context())
-	f.fail = func(r *http.Request) int {
+	f.Fail = func(r *http.Request) int {
 		if r.Method == http.MethodPost && r.URL.Query().Has("name") {
 			cancel()
 			return http.StatusBadGateway
 		}
 		return 0
 	}
-	_, err := f.github().Publish(ctx, write(t, "a"), Options{Tag: tag})
-	if err == nil || ctx.Err() == nil || f.count("POST /uploads") != 1 || f.count("PATCH") != 0 {
-		t.Errorf("error is %v, after %v", err, f.log)
+	_, err := client(f).Publish(ctx, write(t, "a"), Options{Tag: tag})
+	if err == nil || ctx.Err() == nil || f.Count("POST /uploads") != 1 || f.Count("PATCH") != 0 {
+		t.Errorf("error is %v, after %v", err, f.Log)
 	}
 }
 
@@ -376,8 +378,8 @@ func TestCheckFiles(t *testing.T) {
 		filepath.Join(dir, "missing"), write(t, "large.tar")[0]}
 	wants := []string{"large.tar: it has 2147483648 bytes", "empty: it is empty", "a b.txt: GitHub would rename it", "x~1.deb: GitHub would",
 		".hidden: GitHub would", "missing: " + filepath.Join(dir, "missing"), "have the same name"}
-	f := newFakeGitHub(t)
-	_, published := f.github().Publish(t.Context(), bad, Options{Tag: tag})
+	f := githubtest.New(t)
+	_, published := client(f).Publish(t.Context(), bad, Options{Tag: tag})
 	for _, err := range []error{checkOnly(bad), published} {
 		for _, want := range wants {
 			if err == nil || !strings.Contains(err.Error(), want) {
@@ -385,8 +387,8 @@ func TestCheckFiles(t *testing.T) {
 			}
 		}
 	}
-	if len(f.log) > 0 || len(f.releases) > 0 {
-		t.Errorf("GitHub was asked for %v", f.log)
+	if len(f.Log) > 0 || len(f.Releases) > 0 {
+		t.Errorf("GitHub was asked for %v", f.Log)
 	}
 
 	var many []string
@@ -400,12 +402,12 @@ func TestCheckFiles(t *testing.T) {
 }
 
 func TestAReleaseHasRoomForAThousand(t *testing.T) {
-	f := newFakeGitHub(t)
-	draft := f.release(fakeRelease{Tag: tag, Draft: true})
+	f := githubtest.New(t)
+	draft := f.Add(githubtest.Release{Tag: tag, Draft: true})
 	for i := range 1000 {
-		f.asset(draft, fmt.Sprintf("file%d", i), "x")
+		f.AddAsset(draft, fmt.Sprintf("file%d", i), "x")
 	}
-	_, err := f.github().Publish(t.Context(), write(t, "one-more"), Options{Tag: tag})
+	_, err := client(f).Publish(t.Context(), write(t, "one-more"), Options{Tag: tag})
 	if err == nil || !strings.Contains(err.Error(), "it would have 1001 assets") {
 		t.Errorf("error is %v", err)
 	}
@@ -421,4 +423,19 @@ func TestRedactedErrorsUnwrap(t *testing.T) {
 func checkOnly(files []string) error {
 	_, err := checkFiles(files)
 	return err
+}
+
+// client returns a client of f that never waits.
+func client(f *githubtest.Server) GitHub {
+	return GitHub{Owner: "owner", Repo: "repo", Token: githubtest.Token, BaseURL: f.URL,
+		pause: func(ctx context.Context, _ time.Duration) error { return ctx.Err() }}
+}
+
+// wantContents returns files with the content that write gives them.
+func wantContents(names ...string) map[string]string {
+	contents := map[string]string{}
+	for _, name := range names {
+		contents[name] = "content of " + name
+	}
+	return contents
 }

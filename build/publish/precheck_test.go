@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/slipway-build/slipway/build/publish/githubtest"
 )
 
 func TestCheckDirectory(t *testing.T) {
@@ -29,45 +31,45 @@ func TestCheckSaysAllThatPublishWouldMeet(t *testing.T) {
 	files := write(t, "a", "b")
 	for _, c := range []struct {
 		name   string
-		change func(f *fakeGitHub, g *GitHub, o *Options)
+		change func(f *githubtest.Server, g *GitHub, o *Options)
 		want   []string
 	}{
-		{"a new release", func(*fakeGitHub, *GitHub, *Options) {}, nil},
-		{"no token", func(_ *fakeGitHub, g *GitHub, _ *Options) { g.Token = "" }, []string{"missing token"}},
-		{"a wrong token", func(_ *fakeGitHub, g *GitHub, _ *Options) { g.Token = "other" }, []string{"the token is wrong or has expired"}},
-		{"a token that may read", func(f *fakeGitHub, _ *GitHub, _ *Options) {
-			f.fail = func(r *http.Request) int {
+		{"a new release", func(*githubtest.Server, *GitHub, *Options) {}, nil},
+		{"no token", func(_ *githubtest.Server, g *GitHub, _ *Options) { g.Token = "" }, []string{"missing token"}},
+		{"a wrong token", func(_ *githubtest.Server, g *GitHub, _ *Options) { g.Token = "other" }, []string{"the token is wrong or has expired"}},
+		{"a token that may read", func(f *githubtest.Server, _ *GitHub, _ *Options) {
+			f.Fail = func(r *http.Request) int {
 				if r.Method != http.MethodGet {
 					return http.StatusForbidden
 				}
 				return 0
 			}
 		}, []string{"checking write access", "may the token write its contents?"}},
-		{"a draft that differs", func(f *fakeGitHub, _ *GitHub, _ *Options) {
-			f.asset(f.release(fakeRelease{Tag: tag, Draft: true}), "a", "other")
+		{"a draft that differs", func(f *githubtest.Server, _ *GitHub, _ *Options) {
+			f.AddAsset(f.Add(githubtest.Release{Tag: tag, Draft: true}), "a", "other")
 		}, nil},
-		{"a release that is the same", func(f *fakeGitHub, _ *GitHub, _ *Options) {
-			f.asset(f.release(fakeRelease{Tag: tag}), "a", "content of a")
+		{"a release that is the same", func(f *githubtest.Server, _ *GitHub, _ *Options) {
+			f.AddAsset(f.Add(githubtest.Release{Tag: tag}), "a", "content of a")
 		}, nil},
-		{"a release that differs", func(f *fakeGitHub, _ *GitHub, _ *Options) {
-			r := f.release(fakeRelease{Tag: tag})
-			f.asset(r, "a", "other")
-			f.asset(r, "b", "content of B")
+		{"a release that differs", func(f *githubtest.Server, _ *GitHub, _ *Options) {
+			r := f.Add(githubtest.Release{Tag: tag})
+			f.AddAsset(r, "a", "other")
+			f.AddAsset(r, "b", "content of B")
 		}, []string{"a: the release is already published", "b: the release is already published"}},
-		{"a release that is to be replaced", func(f *fakeGitHub, _ *GitHub, o *Options) {
+		{"a release that is to be replaced", func(f *githubtest.Server, _ *GitHub, o *Options) {
 			o.Replace = true
-			f.asset(f.release(fakeRelease{Tag: tag}), "a", "other")
+			f.AddAsset(f.Add(githubtest.Release{Tag: tag}), "a", "other")
 		}, nil},
-		{"a full release", func(f *fakeGitHub, _ *GitHub, _ *Options) {
-			r := f.release(fakeRelease{Tag: tag, Draft: true})
+		{"a full release", func(f *githubtest.Server, _ *GitHub, _ *Options) {
+			r := f.Add(githubtest.Release{Tag: tag, Draft: true})
 			for i := range maxAssets {
-				f.asset(r, strings.Repeat("x", i+2), "")
+				f.AddAsset(r, strings.Repeat("x", i+2), "")
 			}
 		}, []string{"GitHub allows at most 1000"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			f := newFakeGitHub(t)
-			g, o := f.github(), Options{Tag: tag}
+			f := githubtest.New(t)
+			g, o := client(f), Options{Tag: tag}
 			c.change(f, &g, &o)
 			err := g.Check(t.Context(), files, o)
 			if (err == nil) != (c.want == nil) {
@@ -79,7 +81,7 @@ func TestCheckSaysAllThatPublishWouldMeet(t *testing.T) {
 				}
 			}
 			notes := "POST /api/v3/repos/owner/repo/releases/generate-notes"
-			if changes := slices.DeleteFunc(f.log, func(s string) bool { return s == notes }); len(changes) > 0 {
+			if changes := slices.DeleteFunc(f.Log, func(s string) bool { return s == notes }); len(changes) > 0 {
 				t.Errorf("it changed something: %v", changes)
 			}
 			if _, err := g.Publish(t.Context(), files, o); (err == nil) != (c.want == nil) {
