@@ -4,6 +4,7 @@ import (
 	"errors"
 	"reflect"
 	"slices"
+	"strconv"
 
 	"go.yaml.in/yaml/v3"
 
@@ -18,6 +19,10 @@ func isScalar(t reflect.Type) bool { return t == platformType || t == conditionT
 func (d *decoder) condition(n *yaml.Node, out reflect.Value, f field) {
 	if n.Kind != yaml.ScalarNode || n.ShortTag() == "!!null" {
 		d.wrong(n, "%s: want a condition, such as ${OS} == \"linux\", found %s", f.path, describe(n))
+		return
+	}
+	if holds, err := strconv.ParseBool(n.Value); err == nil && n.ShortTag() == "!!bool" { // also True and TRUE
+		out.Set(reflect.ValueOf(expression.Always(holds)))
 		return
 	}
 	at := func(offset int) Position { return d.within(n, offset) }

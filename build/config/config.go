@@ -1,8 +1,6 @@
 package config
 
 import (
-	"cmp"
-
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
 	"github.com/slipway-build/slipway/build/config/expression"
@@ -31,7 +29,7 @@ type Config struct {
 	Registry   string            `yaml:"registry" doc:"registry of the project's own images; REGISTRY in the environment overrides it; default: docker.io"`
 	Repository string            `yaml:"repository" doc:"path in the registry before the image name; REPO in the environment overrides it; default: the project"`
 	Version    VersionConfig     `yaml:"version" doc:"source of the version: TAG in the environment, else the git tag on HEAD, else base+dev.<commit8>[-dirty]"`
-	Vars       map[string]string `yaml:"vars" expand:"platform windows name list" doc:"variables for ${NAME}; a non-empty environment variable of the same name overrides one"`
+	Vars       map[string]string `yaml:"vars" expand:"platform windows name list format" doc:"variables for ${NAME}; a non-empty environment variable of the same name overrides one"`
 	Outside    []string          `yaml:"outside" doc:"folders outside the project folder that paths in this file may refer to, such as ../shared; default: none"`
 	Platforms  []v1.Platform     `yaml:"platforms" required:"true" doc:"platforms of the release; binaries and images may restrict them"`
 	Windows    map[string]string `yaml:"windows" doc:"Windows versions: a name and its exact os.version, such as ltsc2022: 10.0.20348.4294"`
@@ -67,8 +65,8 @@ type Binary struct {
 	Module    string               `yaml:"module" doc:"folder of the Go module to build in; default: the project folder"`
 	Platforms []v1.Platform        `yaml:"platforms" doc:"default: all platforms of the project"`
 	When      expression.Condition `yaml:"when" json:"-" expand:"platform name" doc:"condition, such as ${ARCH} != \"arm64\": it is built only for the platforms on which it holds"`
-	// Release is never nil after Load.
-	Release   *bool `yaml:"release" doc:"copy it to dist/artifacts under the name that names.binary specifies; default: only the binary with the project's name"`
+	Names     Naming               `yaml:"names" json:"-" expand:"platform name" doc:"its name in dist/artifacts; default: names.binary"`
+	Release   expression.Condition `yaml:"release" json:"-" expand:"platform name" doc:"condition: it is copied to dist/artifacts for the platforms on which it holds; default: only the binary with the project's name is"`
 	BuildOpts `yaml:",inline"`
 	Hooks     `yaml:",inline"`
 	// Overrides has platforms as keys, as images.FormatPlatform writes them.
@@ -139,11 +137,14 @@ type RegistryAccess struct {
 
 // Airgap are the options of all archives, and the lists of the images in them.
 type Airgap struct {
-	Formats []string             `yaml:"formats" enum:"tar.zst tar.gz tar" doc:"tar.zst, tar.gz, tar; default: the first two"`
-	Layers  images.ArchiveLayers `yaml:"layers" enum:"uncompressed original" doc:"uncompressed (default), or original to keep the registry's bytes and digests"`
-	Level   images.ZstdLevel     `yaml:"level" enum:"fastest default better best" doc:"zstd level: fastest, default, better or best (default)"`
-	Split   string               `yaml:"split" doc:"maximum size of a file, such as 1900MB for a GitHub release; larger archives are split into parts"`
-	Lists   map[string]List      `yaml:"lists" doc:"content of the archives; the list called images adds no suffix to the name of its archive"`
+	Formats []FileFormat         `yaml:"formats" json:"-" enum:"tar.zst tar.gz tar" expand:"platform windows list" doc:"tar.zst, tar.gz, tar; default: the first two"`
+	Text    expression.Condition `yaml:"text" json:"-" expand:"platform windows list" doc:"condition: a .txt with the images of each archive is written beside it where it holds; default: always"`
+	// AllImages says for which platforms a list of the images in all archives is written.
+	AllImages expression.Condition `yaml:"all-images" json:"-" expand:"platform" doc:"condition: a list of the images in all archives is written for the platforms on which it holds; default: always"`
+	Layers    images.ArchiveLayers `yaml:"layers" enum:"uncompressed original" doc:"uncompressed (default), or original to keep the registry's bytes and digests"`
+	Level     images.ZstdLevel     `yaml:"level" enum:"fastest default better best" doc:"zstd level: fastest, default, better or best (default)"`
+	Split     string               `yaml:"split" doc:"maximum size of a file, such as 1900MB for a GitHub release; larger archives are split into parts"`
+	Lists     map[string]List      `yaml:"lists" doc:"content of the archives; the list called images adds no suffix to the name of its archive"`
 }
 
 // A List is the images of one archive: those of the project first, then those of the file and the references, in order,
@@ -161,7 +162,9 @@ type List struct {
 	Platforms  []v1.Platform   `yaml:"platforms" doc:"default: the linux platforms of the project"`
 	Windows    []string        `yaml:"windows" doc:"names of Windows versions to build for windows platforms; default: all"`
 	// Name overrides Names.Archive and Names.WindowsArchive for this list.
-	Name string `yaml:"name" expand:"platform windows list" doc:"template for the name of the archive; default: names.archive"`
+	Name    Naming               `yaml:"name" json:"-" expand:"platform windows list format" doc:"name of the archive, without the extension; default: names.archive"`
+	Formats []FileFormat         `yaml:"formats" json:"-" enum:"tar.zst tar.gz tar" expand:"platform windows list" doc:"formats of the archive; default: airgap.formats"`
+	Text    expression.Condition `yaml:"text" json:"-" expand:"platform windows list" doc:"condition: a .txt with the images is written beside the archive where it holds; default: airgap.text"`
 }
 
 // A ListReference is one image of a list.
@@ -183,7 +186,8 @@ type Bundle struct {
 	When      expression.Condition `yaml:"when" json:"-" expand:"platform name" doc:"condition: the bundle is made only for the platforms on which it holds"`
 	Platforms []v1.Platform        `yaml:"platforms" doc:"default: all platforms of the project"`
 	// Formats is empty if slipway.yaml names none, since the default differs by platform.
-	Formats []string     `yaml:"formats" enum:"tar.gz tgz zip deb rpm apk archlinux" doc:"tar.gz, tgz, zip, deb, rpm, apk, archlinux (.pkg.tar.zst); default: tar.gz, and zip for windows"`
+	Formats []FileFormat `yaml:"formats" json:"-" enum:"tar.gz tgz zip deb rpm apk archlinux" expand:"platform name" doc:"tar.gz, tgz, zip, deb, rpm, apk, archlinux (.pkg.tar.zst); default: tar.gz, and zip for windows"`
+	Names   Naming       `yaml:"names" json:"-" expand:"platform name format" doc:"name of the file, without the extension; default: names.bundle"`
 	Files   []BundleFile `yaml:"files" required:"true" doc:"files and folders of the bundle"`
 	Package PackageInfo  `yaml:"package" doc:"metadata of deb, rpm, apk and archlinux packages"`
 }
@@ -222,33 +226,4 @@ type Expect struct {
 
 	Names     []string `yaml:"names" doc:"files that install scripts download: a name that the release does not have is an error"`
 	Artifacts string   `yaml:"artifacts" doc:"file with the names of all artifacts, one per line, # starts a comment: a missing and an unexpected name are errors"`
-}
-
-// Names are the expressions of the file names in dist/artifacts. Those of archives and bundles get the format as their
-// extension, and those of lists .txt.
-type Names struct {
-	Binary         string `yaml:"binary" expand:"platform name" doc:"default: ${NAME}.${PLATFORM}${EXE}"`
-	WindowsBinary  string `yaml:"windows-binary" expand:"platform name" doc:"of a Windows binary; default: names.binary"`
-	Archive        string `yaml:"archive" expand:"platform list" doc:"default: ${PROJECT}-images${LIST_SUFFIX}.${PLATFORM}"`
-	WindowsArchive string `yaml:"windows-archive" expand:"platform windows list" doc:"default: ${PROJECT}-images${LIST_SUFFIX}.windows-${WINDOWS}-${ARCH}"`
-	AllImages      string `yaml:"all-images" expand:"platform" doc:"default: ${PROJECT}-images-all.${PLATFORM}.txt"`
-	WindowsImages  string `yaml:"windows-all-images" expand:"platform" doc:"of the list for Windows; default: names.all-images"`
-	Bundle         string `yaml:"bundle" expand:"platform name" doc:"default: ${NAME}.${PLATFORM}"`
-	Checksums      string `yaml:"checksums" expand:"arch" doc:"default: sha256sum-${ARCH}.txt"`
-}
-
-// BinaryOf returns the expression of the name of a binary for a platform.
-func (n Names) BinaryOf(p v1.Platform) string {
-	if p.OS == "windows" {
-		return cmp.Or(n.WindowsBinary, n.Binary)
-	}
-	return n.Binary
-}
-
-// AllImagesOf returns the expression of the name of the list of all images for a platform.
-func (n Names) AllImagesOf(p v1.Platform) string {
-	if p.OS == "windows" {
-		return cmp.Or(n.WindowsImages, n.AllImages)
-	}
-	return n.AllImages
 }

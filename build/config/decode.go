@@ -46,6 +46,7 @@ var (
 	platformType  = reflect.TypeFor[v1.Platform]()
 	positionType  = reflect.TypeFor[Position]()
 	conditionType = reflect.TypeFor[expression.Condition]()
+	namingType    = reflect.TypeFor[Naming]()
 )
 
 // value decodes n into out.
@@ -86,6 +87,9 @@ func (d *decoder) value(n *yaml.Node, out reflect.Value, f field) {
 		d.bool(n, out, f)
 	case out.Kind() == reflect.Int:
 		d.int(n, out, f)
+	case out.Type() == namingType && n.Kind != yaml.SequenceNode && n.ShortTag() != "!!null":
+		out.Set(reflect.MakeSlice(out.Type(), 1, 1))
+		d.record(n, out.Index(0), f)
 	case out.Kind() == reflect.Slice:
 		d.list(n, out, f)
 	case out.Kind() == reflect.Map:
@@ -220,7 +224,7 @@ func (d *decoder) record(n *yaml.Node, out reflect.Value, f field) {
 	}
 	fields := fieldsOf(out.Type())
 	if i := slices.IndexFunc(fields, func(sf structField) bool { return sf.short }); i >= 0 && n.Kind == yaml.ScalarNode {
-		d.value(n, out.FieldByIndex(fields[i].index), field{path: f.path, expand: fields[i].expand, linked: fields[i].linked})
+		d.value(n, out.FieldByIndex(fields[i].index), fields[i].at(f.path, f))
 		d.place(n, out)
 		return
 	}
@@ -245,7 +249,7 @@ func (d *decoder) record(n *yaml.Node, out reflect.Value, f field) {
 		sf := fields[i]
 		before := len(d.problems.list)
 		value := out.FieldByIndex(sf.index)
-		d.value(p.value, value, field{path: path, enum: sf.enum, keys: sf.keys, expand: sf.expand, linked: sf.linked})
+		d.value(p.value, value, sf.at(path, f))
 		if sf.required && isEmpty(value) && len(d.problems.list) == before {
 			d.wrong(p.value, "%s is empty: want %s", path, sf.doc)
 		}
@@ -356,7 +360,20 @@ type structField struct {
 	required bool
 	linked   bool
 	short    bool
+	inherit  string
 	typ      reflect.Type
+}
+
+// at returns the field of the value at a path, in a struct whose own field is outer.
+func (sf structField) at(path string, outer field) field {
+	f := field{path: path, enum: sf.enum, keys: sf.keys, expand: sf.expand, linked: sf.linked}
+	switch sf.inherit {
+	case "enum":
+		f.enum = outer.enum
+	case "expand":
+		f.expand = outer.expand
+	}
+	return f
 }
 
 // fieldsOf reads the struct tags that the package documents.
@@ -371,7 +388,7 @@ func fieldsOf(t reflect.Type) []structField {
 			index: f.Index, key: key, doc: f.Tag.Get("doc"), typ: f.Type,
 			enum: words(f.Tag.Get("enum")), pattern: f.Tag.Get("pattern"), keys: words(f.Tag.Get("keys")),
 			expand: f.Tag.Get("expand"), required: f.Tag.Get("required") == "true", linked: f.Tag.Get("linked") == "true",
-			short: f.Tag.Get("short") == "true",
+			short: f.Tag.Get("short") == "true", inherit: f.Tag.Get("inherit"),
 		})
 	}
 	return fields

@@ -20,4 +20,5 @@
 //	expand    the sets of platform variables that it may contain; see scopes
 //	linked    the value is linked
 //	short     the mapping may be written as the value of this key alone
+//	inherit   the name of one of the above, enum or expand, which is that of the list that the mapping is in
 package config

@@ -190,7 +190,11 @@ func expandAll(t *testing.T, v reflect.Value, tag string) {
 	case reflect.Struct:
 		for i := range v.NumField() {
 			if f := v.Type().Field(i); f.Type.Kind() != reflect.Pointer && f.IsExported() {
-				expandAll(t, v.Field(i), f.Tag.Get("expand"))
+				of := f.Tag.Get("expand")
+				if f.Tag.Get("inherit") == "expand" {
+					of = tag
+				}
+				expandAll(t, v.Field(i), of)
 			}
 		}
 	case reflect.Slice:

@@ -29,7 +29,7 @@ func TestReferenceIsCommitted(t *testing.T) {
 		"`DATE` (RFC 3339, UTC, of SOURCE_DATE_EPOCH or the commit), `BRANCH` (empty if none is checked out),\n" +
 		"`PRERELEASE` (`rc1` of `v1.2.3-rc1`, else empty) and `PREVIOUS_TAG` (the nearest earlier git tag that is a version).\n" +
 		"A condition compares them, such as `${ARCH} != \"arm64\" && !${DEBUG}`; see [conditions.md](conditions.md). Keys marked with scopes also define the variables of the platform being built:\n\n")
-	for _, scope := range []string{"platform", "windows", "name", "list", "arch"} {
+	for _, scope := range []string{"platform", "windows", "name", "list", "format"} {
 		fmt.Fprintf(&b, "- **%s**: %s\n", scope, code(scopes[scope]))
 	}
 	var section func(path string, typ reflect.Type)
@@ -59,7 +59,7 @@ func TestReferenceIsCommitted(t *testing.T) {
 				doc += "; **required**"
 			}
 			expand := f.expand
-			if alternative(elem) != "" {
+			if alternative(elem) != "" && fieldsOf(elem)[0].inherit == "" {
 				expand = fieldsOf(elem)[0].expand
 			}
 			if expand != "" {
@@ -115,8 +115,10 @@ func kindOf(f structField) string {
 		return "`${NAME}`"
 	case typ.Kind() == reflect.Slice && typ.Elem() == platformType:
 		return "list of platforms"
+	case typ == namingType:
+		return "text, or list of text or " + alternative(typ.Elem())
 	case typ.Kind() == reflect.Slice && alternative(typ.Elem()) != "":
-		return "list of text or " + alternative(typ.Elem())
+		return "list of text or " + alternative(typ.Elem()) + words
 	case typ.Kind() == reflect.Slice:
 		return "list" + words
 	case typ.Kind() == reflect.Map && f.keys != nil:

@@ -64,6 +64,9 @@ func schemaOf(t reflect.Type, f structField) *jsonschema.Schema {
 	case t.Kind() == reflect.Slice:
 		s.Types = []string{"array", "null"}
 		s.Items = schemaOf(t.Elem(), structField{enum: f.enum, pattern: f.pattern})
+		if t == namingType {
+			return &jsonschema.Schema{Description: f.doc, AnyOf: append([]*jsonschema.Schema{{Types: s.Types, Items: s.Items}}, s.Items.CloneSchemas().AnyOf...)}
+		}
 		if t.Elem().Kind() == reflect.Struct && t.Elem() != platformType {
 			if s.Items.Types = slices.DeleteFunc(s.Items.Types, func(t string) bool { return t == "null" }); len(s.Items.Types) == 1 {
 				s.Items.Types, s.Items.Type = nil, "object" // an element cannot be nothing
@@ -88,15 +91,23 @@ func schemaOf(t reflect.Type, f structField) *jsonschema.Schema {
 		s.Types = []string{"object", "null"}
 		s.Properties = map[string]*jsonschema.Schema{}
 		s.AdditionalProperties = nothing()
+		var short *jsonschema.Schema
 		for _, sub := range fieldsOf(t) {
+			if sub.inherit == "enum" {
+				sub.enum = f.enum
+			}
 			s.Properties[sub.key] = schemaOf(sub.typ, sub)
 			s.PropertyOrder = append(s.PropertyOrder, sub.key)
 			if sub.short {
-				s.Types = []string{"object", "string", "number", "boolean"}
+				short = s.Properties[sub.key].CloneSchemas()
 			}
 			if sub.required {
 				s.Required = append(s.Required, sub.key)
 			}
+		}
+		if short != nil { // the mapping or this value, and never nothing
+			s.Types, s.Type = nil, "object"
+			return &jsonschema.Schema{AnyOf: []*jsonschema.Schema{s, short}}
 		}
 	default:
 		panic(fmt.Sprintf("no schema for a %s", t))

@@ -16,6 +16,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
+	"github.com/slipway-build/slipway/build/config/expression"
 	"github.com/slipway-build/slipway/images"
 	"github.com/slipway-build/slipway/images/engine"
 	"github.com/slipway-build/slipway/internal/suggest"
@@ -259,10 +260,10 @@ func (v *validator) binaries() {
 		v.unique(path+".name", b.Name, names, "binary")
 		v.platforms(path+".platforms", &b.Platforms, v.config.Platforms)
 		v.ports(path, b.Platforms)
-		if b.Release == nil {
-			release := b.Name == v.config.Project
-			b.Release = &release
+		if !v.given(path + ".release") {
+			b.Release = expression.Always(b.Name == v.config.Project)
 		}
+		v.naming(path+".names", b.Names)
 		v.buildOpts(path, b.BuildOpts)
 		v.experiments(path, b)
 		v.hooks(path, b.Hooks, true)

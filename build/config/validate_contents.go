@@ -159,9 +159,9 @@ func (v *validator) given(path string) bool { _, ok := v.decoder.at[path]; retur
 func (v *validator) airgap() {
 	a := &v.config.Airgap
 	if len(a.Formats) == 0 {
-		a.Formats = []string{"tar.zst", "tar.gz"}
+		a.Formats = []FileFormat{{Format: "tar.zst"}, {Format: "tar.gz"}}
 	}
-	v.once("airgap.formats", a.Formats)
+	v.formats("airgap.formats", a.Formats)
 	a.Layers, a.Level = cmp.Or(a.Layers, images.UncompressedLayers), cmp.Or(a.Level, images.BestZstd)
 	if a.Split != "" {
 		if _, err := progress.ParseBytes(a.Split); err != nil {
@@ -191,8 +191,13 @@ func (v *validator) airgap() {
 		v.knownNames(path+".images", list.Images, own, "image", "the project's images are")
 		v.knownNames(path+".include", list.Include, lists, "list", "the lists are")
 		v.references(path, &list)
-		if list.Name != "" {
-			v.fileName(path+".name", list.Name)
+		v.naming(path+".name", list.Name)
+		if list.Formats == nil {
+			list.Formats = a.Formats
+		}
+		v.formats(path+".formats", list.Formats)
+		if !v.given(path + ".text") {
+			list.Text = a.Text
 		}
 		a.Lists[key] = list
 	}
@@ -247,8 +252,11 @@ func (v *validator) bundles() {
 		b.Name = cmp.Or(b.Name, v.config.Project)
 		v.shape(at+".name", b.Name, fileShape, "a file name of letters, digits and . _ - +")
 		v.platforms(at+".platforms", &b.Platforms, v.config.Platforms)
-		v.once(at+".formats", b.Formats)
-		packages := slices.ContainsFunc(b.Formats, func(f string) bool { return slices.Contains([]string{"deb", "rpm", "apk", "archlinux"}, f) })
+		v.formats(at+".formats", b.Formats)
+		v.naming(at+".names", b.Names)
+		packages := slices.ContainsFunc(b.Formats, func(f FileFormat) bool {
+			return slices.Contains([]string{"deb", "rpm", "apk", "archlinux"}, f.Format)
+		})
 		if packages {
 			v.packages(at, b)
 		}
@@ -344,36 +352,6 @@ var modeShape = regexp.MustCompile(`^(0o?)?[0-7]{3,4}$`)
 func Mode(text string) fs.FileMode {
 	mode, _ := strconv.ParseUint(strings.TrimPrefix(text, "0o"), 8, 12) // Load has checked it
 	return fs.FileMode(mode)
-}
-
-func (v *validator) names() {
-	n := &v.config.Names
-	for _, d := range []struct {
-		key      string
-		template *string
-		standard string
-	}{
-		{"binary", &n.Binary, "${NAME}.${PLATFORM}${EXE}"},
-		{"windows-binary", &n.WindowsBinary, ""},
-		{"archive", &n.Archive, v.config.Project + "-images${LIST_SUFFIX}.${PLATFORM}"},
-		{"windows-archive", &n.WindowsArchive, v.config.Project + "-images${LIST_SUFFIX}.windows-${WINDOWS}-${ARCH}"},
-		{"all-images", &n.AllImages, v.config.Project + "-images-all.${PLATFORM}.txt"},
-		{"windows-all-images", &n.WindowsImages, ""},
-		{"bundle", &n.Bundle, "${NAME}.${PLATFORM}"},
-		{"checksums", &n.Checksums, "sha256sum-${ARCH}.txt"},
-	} {
-		if *d.template != "" {
-			v.fileName("names."+d.key, *d.template)
-		}
-		*d.template = cmp.Or(*d.template, d.standard)
-	}
-}
-
-// fileName checks the expression of a file name in dist/artifacts.
-func (v *validator) fileName(path, template string) {
-	if strings.ContainsAny(template, `/\`) {
-		v.wrong(path, "%q: want a file name, without folders", template)
-	}
 }
 
 // reportedBelow reports whether a problem of path, or of a value in it, has been added.

@@ -39,12 +39,13 @@ var commitVariables = []string{"SHORT_COMMIT", "REVISION", "DIRTY", "DATE", "BRA
 //	WINDOWS, OSVERSION   ltsc2022 and 10.0.20348.4294; empty elsewhere
 //	NAME                 the name of the binary, image or bundle
 //	LIST, LIST_SUFFIX    core and -core; the list called images has no suffix
+//	FORMAT               tar.gz, deb, …; txt for the text list of an archive
 var scopes = map[string][]string{
 	"platform": {"OS", "ARCH", "VARIANT", "PLATFORM", "EXE"},
-	"arch":     {"ARCH"},
 	"windows":  {"WINDOWS", "OSVERSION"},
 	"name":     {"NAME"},
 	"list":     {"LIST", "LIST_SUFFIX"},
+	"format":   {"FORMAT"},
 }
 
 // PlatformVariables returns the values of the scopes platform and windows. windows is the name of the Windows version, or
@@ -373,10 +374,11 @@ func (v *variables) resolve(t expression.Expression, at Position, allowed []stri
 }
 
 func (v *variables) resolveName(p expression.Piece, at Position, allowed []string) (expression.Expression, bool) {
-	if slices.Contains(allowed, p.Name) {
+	_, declared := v.declared[p.Name]
+	if slices.Contains(allowed, p.Name) && !declared {
 		return expression.Expression{{Name: p.Name}}, true
 	}
-	if slices.Contains(platformVariables(), p.Name) {
+	if slices.Contains(platformVariables(), p.Name) && !declared {
 		v.problems.add(at, "${%s} has no value here: it %s; known here: %s", p.Name, whenKnown(p.Name), strings.Join(v.known(allowed), ", "))
 		return nil, false
 	}
@@ -409,7 +411,7 @@ func (v *variables) link(text string) {
 		return // it has been reported
 	}
 	for _, name := range parsed.Names() {
-		if slices.Contains(platformVariables(), name) || v.inRelease(name) {
+		if _, declared := v.declared[name]; slices.Contains(platformVariables(), name) && !declared || v.inRelease(name) {
 			continue
 		}
 		if value, known := v.lookup(name); known && len(value.value.Names()) > 0 {
@@ -437,6 +439,8 @@ func whenKnown(name string) string {
 		return "is the name of a binary, image or bundle"
 	case slices.Contains(scopes["list"], name):
 		return "is the name of an image list"
+	case slices.Contains(scopes["format"], name):
+		return "is the format of an archive or bundle"
 	}
 	return "differs by platform"
 }
@@ -460,7 +464,7 @@ func (v *variables) checkDeclared(keys map[string]*yaml.Node) {
 	for name, key := range keys {
 		var err error
 		switch {
-		case slices.Contains(commitVariables, name):
+		case slices.Contains(commitVariables, name), slices.Contains(scopes["format"], name): // younger than vars
 		case slices.Contains(releaseVariables, name), slices.Contains(platformVariables(), name):
 			err = fmt.Errorf("vars: %s is built in and cannot be declared", name)
 		case !expression.IsName(name):

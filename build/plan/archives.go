@@ -36,6 +36,9 @@ func (p *planner) archives() {
 					continue
 				}
 				step := p.archive(name, list, exact, version)
+				if len(step.Outputs) == 0 && step.Text == "" {
+					continue
+				}
 				p.plan.Archives = append(p.plan.Archives, step)
 				slug := images.PlatformSlug(exact)
 				if _, ok := all[slug]; !ok {
@@ -47,12 +50,15 @@ func (p *planner) archives() {
 	}
 	slices.SortFunc(slugs, images.ComparePlatforms)
 	for _, platform := range slugs {
+		vars := p.vars(platform, "", nil)
+		if !p.config.Airgap.AllImages.Holds(vars) {
+			continue
+		}
 		refs := all[images.PlatformSlug(platform)]
 		slices.SortFunc(refs, compareVersions)
-		p.plan.Lists = append(p.plan.Lists, ListStep{
-			Platform: images.Platform{Platform: platform}, Output: artifact(expression.Expand(p.config.Names.AllImagesOf(platform), p.vars(platform, "", nil))),
-			Images: slices.Compact(refs),
-		})
+		step := ListStep{Platform: images.Platform{Platform: platform}, Output: artifact(p.config.Names.AllImagesOf(platform).Of(vars)), Images: slices.Compact(refs)}
+		p.claim("all-images", "the list of all images", platform, p.config.Names.Position, step.Output)
+		p.plan.Lists = append(p.plan.Lists, step)
 	}
 }
 
@@ -67,19 +73,27 @@ func (p *planner) listVars(name string, platform v1.Platform, windows string) ma
 
 func (p *planner) archive(name string, list config.List, platform v1.Platform, windows string) ArchiveStep {
 	vars := p.listVars(name, platform, windows)
-	template := p.config.Names.Archive
-	if windows != "" {
-		template = p.config.Names.WindowsArchive
+	naming := slices.Concat(list.Name, p.config.Names.ArchiveOf(platform))
+	file := func(format string) string {
+		vars["FORMAT"] = format
+		return artifact(naming.Of(vars) + "." + format)
 	}
-	base := artifact(expression.Expand(cmp.Or(list.Name, template), vars))
-	step := ArchiveStep{List: name, Platform: images.Platform{Platform: platform}, Windows: windows, Text: base + ".txt",
+	step := ArchiveStep{List: name, Platform: images.Platform{Platform: platform}, Windows: windows,
 		Layers: p.config.Airgap.Layers, Level: p.config.Airgap.Level}
 	if p.config.Airgap.Split != "" {
 		step.Split, _ = progress.ParseBytes(p.config.Airgap.Split) // config.Load has checked it
 	}
-	for _, format := range p.config.Airgap.Formats {
-		step.Outputs = append(step.Outputs, base+"."+format)
+	for _, format := range config.FormatsOf(list.Formats, vars) {
+		step.Outputs = append(step.Outputs, file(format))
 	}
+	if list.Text.Holds(vars) {
+		step.Text = file("txt")
+	}
+	key := "archive"
+	if windows != "" {
+		key = "windows-archive"
+	}
+	p.claim(key, "list "+name, platform, list.Position, step.files()...)
 	step.Images = p.listImages(name, platform, windows)
 	if len(step.Images) == 0 {
 		p.errs = append(p.errs, fmt.Errorf("%s: list %s has no image for %s: leave the platform out with platforms or when", list.Position, name, images.FormatPlatform(platform)))

@@ -3,6 +3,7 @@ package plan
 import (
 	"cmp"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -43,8 +44,9 @@ func (p *planner) binary(b config.Binary, platform v1.Platform, vars map[string]
 	if b.Prebuilt != "" {
 		step.Prebuilt, step.Source = expression.Expand(b.Prebuilt, vars), b.Position.String()
 	}
-	if b.Release != nil && *b.Release {
-		step.Artifact = artifact(expression.Expand(p.config.Names.BinaryOf(platform), vars))
+	if b.Release.Holds(vars) {
+		step.Artifact = artifact(slices.Concat(b.Names, p.config.Names.BinaryOf(platform)).Of(vars))
+		p.claim("binary", "binary "+b.Name, platform, b.Position, step.Artifact)
 	}
 	return step
 }

@@ -88,7 +88,9 @@ func (p *planner) needs() {
 func (p *Plan) addNeeded(whole *Plan) {
 	for _, step := range p.Images {
 		for _, a := range whole.ArchivesFor(step) {
-			if !slices.ContainsFunc(p.Archives, func(have ArchiveStep) bool { return have.Text == a.Text }) {
+			if !slices.ContainsFunc(p.Archives, func(have ArchiveStep) bool {
+				return have.List == a.List && images.SamePlatform(have.Platform.Platform, a.Platform.Platform)
+			}) {
 				p.Archives = append(p.Archives, a)
 			}
 		}

@@ -97,14 +97,15 @@ type IndexStep struct {
 // An ArchiveStep writes the images of a list, for one platform, to one archive
 // in several formats.
 type ArchiveStep struct {
-	List     string               `json:"list"`
-	Platform images.Platform      `json:"platform"`
-	Windows  string               `json:"windows,omitempty"`
-	Images   []ArchiveImage       `json:"images"`
-	Outputs  []string             `json:"outputs"`
-	Text     string               `json:"text"`
-	Layers   images.ArchiveLayers `json:"layers"`
-	Level    images.ZstdLevel     `json:"level"`
+	List     string          `json:"list"`
+	Platform images.Platform `json:"platform"`
+	Windows  string          `json:"windows,omitempty"`
+	Images   []ArchiveImage  `json:"images"`
+	Outputs  []string        `json:"outputs"`
+	// Text is the path of the text list, or empty if there is none.
+	Text   string               `json:"text,omitempty"`
+	Layers images.ArchiveLayers `json:"layers"`
+	Level  images.ZstdLevel     `json:"level"`
 	// Split is the limit of the size of one file, in bytes; 0 is no limit.
 	Split int64 `json:"split,omitempty"`
 }
@@ -136,10 +137,17 @@ type BundleStep struct {
 	Outputs  []string            `json:"outputs"`
 }
 
-// A SumStep writes the checksums of all artifacts of an architecture.
+// A SumStep writes the checksums of all artifacts of some platforms.
 type SumStep struct {
-	Arch   string `json:"arch"`
-	Output string `json:"output"`
+	// Arch is the architecture of the platforms, or empty if they have several.
+	Arch      string            `json:"arch,omitempty"`
+	Platforms []images.Platform `json:"platforms"`
+	Output    string            `json:"output"`
+}
+
+// Has reports whether the artifacts of a platform are in the file.
+func (s SumStep) Has(p images.Platform) bool {
+	return slices.ContainsFunc(s.Platforms, func(of images.Platform) bool { return samePorts(of.Platform, p.Platform) })
 }
 
 // A Filter narrows a plan. The zero Filter leaves out nothing.
@@ -175,7 +183,7 @@ func samePorts(a, b v1.Platform) bool {
 
 // New makes the plan of a configuration. Its error joins everything that is wrong.
 func New(config *config.Config, filter Filter) (*Plan, error) {
-	planner := planner{config: config, filter: filter, plan: &Plan{
+	planner := planner{config: config, filter: filter, makers: map[string]maker{}, plan: &Plan{
 		Project: config.Project, Release: config.Release, Fetches: fetches(config.Fetch), Hooks: hooks("", config.Hooks, nil), Destinations: destinations(config),
 	}}
 	planner.skipped()
@@ -185,7 +193,6 @@ func New(config *config.Config, filter Filter) (*Plan, error) {
 	planner.bundles()
 	planner.needs()
 	planner.checksums()
-	planner.distinctNames()
 	return planner.plan, errors.Join(planner.errs...)
 }
 
@@ -214,6 +221,7 @@ type planner struct {
 	filter Filter
 	plan   *Plan
 	errs   []error
+	makers map[string]maker // of artifacts, by path in lower case
 }
 
 // skipped notes what the filter leaves out, and reports platforms of the filter that nothing has.
@@ -383,89 +391,4 @@ func (p *planner) image(image config.Image, variant config.Variant, platform v1.
 		step.Address = p.config.Builders[images.FormatPlatform(noVersion)]
 	}
 	return step
-}
-
-// extensions are those of bundles whose format is called otherwise.
-var extensions = map[string]string{"archlinux": "pkg.tar.zst"}
-
-func (p *planner) bundles() {
-	for _, b := range p.config.Bundles {
-		for _, platform := range b.Platforms {
-			if !p.filter.wants(platform) {
-				continue
-			}
-			vars := p.vars(platform, "", map[string]string{"NAME": b.Name})
-			if !b.When.Holds(vars) {
-				continue
-			}
-			step := BundleStep{Name: b.Name, Platform: images.Platform{Platform: platform}, Package: b.Package}
-			for _, f := range b.Files {
-				f.Source, f.Path, f.Exclude = expression.Expand(f.Source, vars), expression.Expand(f.Path, vars), expandSome(f.Exclude, vars)
-				step.Files = append(step.Files, f)
-			}
-			formats := b.Formats
-			if len(formats) == 0 {
-				formats = []string{"tar.gz"}
-				if platform.OS == "windows" {
-					formats = []string{"zip"}
-				}
-			}
-			for _, format := range formats {
-				step.Outputs = append(step.Outputs, artifact(expression.Expand(p.config.Names.Bundle, vars)+"."+cmp.Or(extensions[format], format)))
-			}
-			p.plan.Bundles = append(p.plan.Bundles, step)
-		}
-	}
-}
-
-func (p *planner) checksums() {
-	var archs []string
-	for _, platform := range p.config.Platforms {
-		if p.filter.wants(platform) && !slices.Contains(archs, platform.Architecture) {
-			archs = append(archs, platform.Architecture)
-			vars := p.vars(platform, "", nil)
-			p.plan.Checksums = append(p.plan.Checksums, SumStep{Arch: platform.Architecture, Output: artifact(expression.Expand(p.config.Names.Checksums, vars))})
-		}
-	}
-}
-
-// distinctNames reports artifacts with the same name: one would replace the other.
-func (p *planner) distinctNames() {
-	makers := map[string]string{}
-	add := func(template, maker string, platform v1.Platform, outputs ...string) {
-		if platform.OS != "" {
-			maker += " for " + images.FormatPlatform(platform)
-		}
-		for _, output := range outputs {
-			// File systems of Windows and macOS ignore case.
-			key := strings.ToLower(output)
-			if other, ok := makers[key]; ok {
-				p.errs = append(p.errs, fmt.Errorf("%s: %s and %s have the same name %s: change names.%s so that its variables distinguish them",
-					p.config.File, other, maker, output, template))
-				return
-			}
-			makers[key] = maker
-		}
-	}
-	for _, s := range p.plan.Binaries {
-		if s.Artifact != "" {
-			add("binary", "binary "+s.Name, s.Platform.Platform, s.Artifact)
-		}
-	}
-	for _, s := range p.plan.Archives {
-		template := "archive"
-		if s.Windows != "" {
-			template = "windows-archive"
-		}
-		add(template, "list "+s.List, s.Platform.Platform, append(slices.Clone(s.Outputs), s.Text)...)
-	}
-	for _, s := range p.plan.Lists {
-		add("all-images", "the list of all images", s.Platform.Platform, s.Output)
-	}
-	for _, s := range p.plan.Bundles {
-		add("bundle", "bundle "+s.Name, s.Platform.Platform, s.Outputs...)
-	}
-	for _, s := range p.plan.Checksums {
-		add("checksums", "the checksums of "+s.Arch, v1.Platform{}, s.Output)
-	}
 }

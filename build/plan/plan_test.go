@@ -171,7 +171,7 @@ airgap:
     core: {images: [acme-runtime]}
     images: {include: [core]}
     windows: {images: [acme-runtime], platforms: [windows/amd64]}
-names: {archive: 'images.${PLATFORM}', windows-archive: 'Win.${ARCH}', checksums: sums.txt, all-images: 'images.${PLATFORM}.txt'}
+names: {archive: 'images.${PLATFORM}', windows-archive: 'Win.${ARCH}', checksums: 'Win.${ARCH}.tar.zst', all-images: 'images.${PLATFORM}.txt'}
 -- Dockerfile --
 FROM scratch
 `)), released)
@@ -180,13 +180,13 @@ FROM scratch
 		t.Fatal("one file would have taken the place of another")
 	}
 	for _, want := range []string{
-		"list core for linux/arm64 and list images for linux/arm64 have the same name dist/artifacts/images.linux-arm64.tar.zst: change names.archive",
-		"list windows for windows/amd64:10.0.20348.4294 and list windows for windows/amd64:10.0.26100.4294 have the same name dist/artifacts/Win.amd64.tar.zst: change names.windows-archive",
-		"list core for linux/amd64 and the list of all images for linux/amd64",
-		"the checksums of amd64 and the checksums of arm64 have the same name dist/artifacts/sums.txt",
+		"slipway.yaml:9:13: list images for linux/arm64 has the same name dist/artifacts/images.linux-arm64.tar.zst as list core for linux/arm64 (slipway.yaml:8:11): change names.archive",
+		"slipway.yaml:10:14: list windows for windows/amd64:10.0.26100.4294 has the same name dist/artifacts/Win.amd64.tar.zst as list windows for windows/amd64:10.0.20348.4294 (slipway.yaml:10:14): change names.windows-archive",
+		"slipway.yaml:11:8: the list of all images for linux/amd64 has the same name dist/artifacts/images.linux-amd64.txt as list core for linux/amd64 (slipway.yaml:8:11)",
+		"slipway.yaml:11:8: the checksum file of amd64 has the same name dist/artifacts/Win.amd64.tar.zst as list windows",
 	} {
-		if !strings.Contains(err.Error(), want) {
-			t.Errorf("%q is not in the error:\n%v", want, err)
+		if told := strings.ReplaceAll(err.Error(), filepath.Dir(loaded.Names.Position.File)+string(filepath.Separator), ""); !strings.Contains(told, want) {
+			t.Errorf("%q is not in the error:\n%v", want, told)
 		}
 	}
 }

@@ -108,7 +108,7 @@ func (p *Plan) WriteTable(w io.Writer) error {
 	}
 	archives := progress.NewTable("ARCHIVE", "PLATFORM", "IMAGES", "FILES")
 	for _, a := range p.Archives {
-		archives.Add(a.List, a.Platform.String(), fmt.Sprint(len(a.Images)), baseNames(append(slices.Clone(a.Outputs), a.Text)))
+		archives.Add(a.List, a.Platform.String(), fmt.Sprint(len(a.Images)), baseNames(a.files()))
 	}
 	bundles := progress.NewTable("BUNDLE", "PLATFORM", "FILES")
 	for _, b := range p.Bundles {

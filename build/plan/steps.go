@@ -1,6 +1,10 @@
 package plan
 
-import "github.com/slipway-build/slipway/images"
+import (
+	"slices"
+
+	"github.com/slipway-build/slipway/images"
+)
 
 // Image returns the step that makes an image, by its Ref.
 func (p *Plan) Image(ref string) (ImageStep, bool) {
@@ -56,6 +60,14 @@ func (p *Plan) Names() map[string]bool {
 	return names
 }
 
+// files returns the archives, and the text list if there is one.
+func (s ArchiveStep) files() []string {
+	if s.Text == "" {
+		return s.Outputs
+	}
+	return append(slices.Clone(s.Outputs), s.Text)
+}
+
 // An Artifact is a file in dist/artifacts.
 type Artifact struct {
 	Path     string
@@ -71,10 +83,9 @@ func (p *Plan) Artifacts() []Artifact {
 		}
 	}
 	for _, s := range p.Archives {
-		for _, o := range s.Outputs {
+		for _, o := range s.files() {
 			files = append(files, Artifact{o, s.Platform})
 		}
-		files = append(files, Artifact{s.Text, s.Platform})
 	}
 	for _, s := range p.Lists {
 		files = append(files, Artifact{s.Output, s.Platform})

@@ -173,6 +173,9 @@ func (r *Release) archive(ctx context.Context, step plan.ArchiveStep, content []
 	if err != nil {
 		return err
 	}
+	if step.Text == "" {
+		return nil
+	}
 	return r.textList(ctx, step.List, step.Platform, step.Text, step.Lines())
 }
 

@@ -234,7 +234,7 @@ func (r *Release) writeChecksums(ctx context.Context) error {
 			err = output.WriteFile(r.path(step.Output), []byte(lines))
 		}
 		if err == nil {
-			err = r.made(ctx, Made{Kind: "checksums", Name: step.Arch, Path: step.Output}, "")
+			err = r.made(ctx, Made{Kind: "checksums", Name: cmp.Or(step.Arch, r.Plan.Project), Path: step.Output}, "")
 		}
 		errs = append(errs, err)
 	}
@@ -245,7 +245,7 @@ func (r *Release) writeChecksums(ctx context.Context) error {
 func (r *Release) checksums(ctx context.Context, step plan.SumStep) (string, error) {
 	var lines []string
 	for _, f := range r.full.Artifacts() {
-		if f.Platform.Architecture != step.Arch {
+		if !step.Has(f.Platform) {
 			continue
 		}
 		for _, file := range r.folder.Files(f.Path) { // none, if another run has to make it

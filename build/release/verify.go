@@ -230,7 +230,7 @@ func (r *Release) verifyChecksums(ctx context.Context) error {
 		}
 		for _, f := range r.Plan.Artifacts() {
 			for _, file := range r.folder.Files(f.Path) {
-				if name := path.Base(file); f.Platform.Architecture == step.Arch && listed[name] == "" {
+				if name := path.Base(file); step.Has(f.Platform) && listed[name] == "" {
 					errs = append(errs, fmt.Errorf("%s does not list %s", step.Output, name))
 				}
 			}

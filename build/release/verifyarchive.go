@@ -1,6 +1,7 @@
 package release
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -20,7 +21,7 @@ func (r *Release) verifyArchive(ctx context.Context, step plan.ArchiveStep) erro
 			if err != nil {
 				return err
 			}
-			list = append(list, images.ListEntry{Ref: ref, File: step.Text, Line: n + 1})
+			list = append(list, images.ListEntry{Ref: ref, File: cmp.Or(step.Text, "list "+step.List), Line: n + 1})
 		}
 	}
 	return parallel.Each(ctx, len(step.Outputs), 1, func(i int) error {

@@ -40,6 +40,11 @@ type ConditionError struct {
 
 func (e *ConditionError) Error() string { return e.message }
 
+// Always returns the condition that always holds, or never.
+func Always(holds bool) Condition {
+	return Condition{&node{value: Operand{Value: Literal(fmt.Sprint(holds))}}}
+}
+
 // Resolve returns the condition with the values that resolve returns. If resolve returns false, it has reported why, and
 // good is false. The error is a *ConditionError: the right side of =~ must be a regular expression after that, without
 // variables.

@@ -1,0 +1,130 @@
+package config
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+
+	"github.com/slipway-build/slipway/build/config/expression"
+)
+
+// Names are the names of the files in dist/artifacts. Those of archives and bundles get the format as their extension.
+// After Load, the default is the last of each, except for those of Windows.
+type Names struct {
+	// Position is its place in slipway.yaml.
+	Position Position `yaml:"-" json:"-"`
+
+	Binary         Naming `yaml:"binary" expand:"platform name" doc:"default: ${NAME}.${PLATFORM}${EXE}"`
+	WindowsBinary  Naming `yaml:"windows-binary" expand:"platform name" doc:"of a Windows binary; default: names.binary"`
+	Archive        Naming `yaml:"archive" expand:"platform list format" doc:"default: ${PROJECT}-images${LIST_SUFFIX}.${PLATFORM}"`
+	WindowsArchive Naming `yaml:"windows-archive" expand:"platform windows list format" doc:"default: ${PROJECT}-images${LIST_SUFFIX}.windows-${WINDOWS}-${ARCH}"`
+	AllImages      Naming `yaml:"all-images" expand:"platform" doc:"default: ${PROJECT}-images-all.${PLATFORM}.txt"`
+	WindowsImages  Naming `yaml:"windows-all-images" expand:"platform" doc:"of the list for Windows; default: names.all-images"`
+	Bundle         Naming `yaml:"bundle" expand:"platform name format" doc:"default: ${NAME}.${PLATFORM}"`
+	Checksums      Naming `yaml:"checksums" expand:"platform" doc:"platforms with the same name share one file; default: sha256sum-${ARCH}.txt"`
+}
+
+// A Naming is the name of one kind of artifacts: the first template whose condition holds. slipway.yaml may have one
+// template in place of the list.
+type Naming []Name
+
+// A Name is a template for the name of a file, without folders.
+type Name struct {
+	// Position is its place in slipway.yaml.
+	Position Position `yaml:"-" json:"-"`
+
+	Name string               `yaml:"name" required:"true" short:"true" inherit:"expand" doc:"template for the name of a file"`
+	When expression.Condition `yaml:"when" inherit:"expand" doc:"condition"`
+}
+
+// Of returns the name with values for the variables, or "" if no condition holds.
+func (n Naming) Of(vars map[string]string) string {
+	for _, name := range n {
+		if name.Name != "" && name.When.Holds(vars) {
+			return expression.Expand(name.Name, vars)
+		}
+	}
+	return ""
+}
+
+// BinaryOf returns the names of binaries for a platform.
+func (n Names) BinaryOf(p v1.Platform) Naming { return onWindows(p, n.WindowsBinary, n.Binary) }
+
+// ArchiveOf returns the names of archives for a platform.
+func (n Names) ArchiveOf(p v1.Platform) Naming {
+	if p.OS == "windows" {
+		return n.WindowsArchive
+	}
+	return n.Archive
+}
+
+// AllImagesOf returns the names of the list of all images for a platform.
+func (n Names) AllImagesOf(p v1.Platform) Naming { return onWindows(p, n.WindowsImages, n.AllImages) }
+
+// onWindows returns the names of Windows before the others, for Windows.
+func onWindows(p v1.Platform, windows, others Naming) Naming {
+	if p.OS != "windows" {
+		return others
+	}
+	return slices.Concat(windows, others)
+}
+
+// A FileFormat is a format of an archive or bundle.
+type FileFormat struct {
+	Format string               `yaml:"format" required:"true" short:"true" inherit:"enum" doc:"format"`
+	When   expression.Condition `yaml:"when" inherit:"expand" doc:"condition: only the files for the platforms on which it holds have this format"`
+}
+
+// FormatsOf returns the formats whose conditions hold, each once.
+func FormatsOf(formats []FileFormat, vars map[string]string) []string {
+	var out []string
+	for _, f := range formats {
+		if f.When.Holds(vars) && !slices.Contains(out, f.Format) {
+			out = append(out, f.Format)
+		}
+	}
+	return out
+}
+
+func (v *validator) names() {
+	n := &v.config.Names
+	for _, d := range []struct {
+		key      string
+		naming   *Naming
+		standard string
+	}{
+		{"binary", &n.Binary, "${NAME}.${PLATFORM}${EXE}"},
+		{"windows-binary", &n.WindowsBinary, ""},
+		{"archive", &n.Archive, v.config.Project + "-images${LIST_SUFFIX}.${PLATFORM}"},
+		{"windows-archive", &n.WindowsArchive, v.config.Project + "-images${LIST_SUFFIX}.windows-${WINDOWS}-${ARCH}"},
+		{"all-images", &n.AllImages, v.config.Project + "-images-all.${PLATFORM}.txt"},
+		{"windows-all-images", &n.WindowsImages, ""},
+		{"bundle", &n.Bundle, "${NAME}.${PLATFORM}"},
+		{"checksums", &n.Checksums, "sha256sum-${ARCH}.txt"},
+	} {
+		v.naming("names."+d.key, *d.naming)
+		if d.standard != "" {
+			*d.naming = append(*d.naming, Name{Name: d.standard})
+		}
+	}
+}
+
+// naming checks the templates at a path of the file.
+func (v *validator) naming(path string, naming Naming) {
+	for _, n := range naming {
+		if strings.ContainsAny(n.Name, `/\`) {
+			v.decoder.problems.add(n.Position, "%s: %q: want a file name, without folders", path, n.Name)
+		}
+	}
+}
+
+// formats checks a list of formats: one that has no condition, or whose condition is repeated, is there once.
+func (v *validator) formats(path string, formats []FileFormat) {
+	for i, f := range formats {
+		if f.Format != "" && slices.ContainsFunc(formats[:i], func(o FileFormat) bool { return o.Format == f.Format && o.When.String() == f.When.String() }) {
+			v.wrong(fmt.Sprintf("%s[%d]", path, i), "%s is a duplicate", f.Format)
+		}
+	}
+}
