@@ -28,7 +28,7 @@ var flagWords = map[string][]string{
 // folder.
 var (
 	flagFiles   = []string{"config", "file", "output", "list", "checksums", "from"}
-	flagFolders = []string{"cache-dir", "out"}
+	flagFolders = []string{"cache-dir", "out", "project"}
 )
 
 // completeFlags tells shells what the flags of c take, where they would offer files.

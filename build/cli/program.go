@@ -111,7 +111,8 @@ without a project. Environment: ` + settings.Environment,
 	flags.BoolVar(&p.settings.Offline, "offline", p.settings.Offline, "do not use the network, only the cache (environment SLIPWAY_OFFLINE)")
 	flags.BoolVarP(&p.verbose, "verbose", "v", p.env("DEBUG", "") != "", "show the output of child processes (environment DEBUG)")
 	flags.StringSliceVar(&p.plainHTTP, "plain-http", nil, "registries, HOST[:PORT], to reach over plain HTTP (environment SLIPWAY_PLAIN_HTTP)")
-	root.PersistentPreRunE = func(*cobra.Command, []string) error { return p.readFlags() }
+	flags.StringVar(&p.settings.Project, "project", p.settings.Project, "folder of the project, whose slipway.yaml is used (environment SLIPWAY_PROJECT; default: this folder or the nearest one above that has one)")
+	root.PersistentPreRunE = func(c *cobra.Command, _ []string) error { return errors.Join(p.readFlags(), projectFlag(c)) }
 	root.AddCommand(p.projectCommands()...)
 	root.AddCommand(p.imageCommand(), p.indexCommand(), p.airgapCommand(), p.loginCommand(), p.logoutCommand(), p.versionCommand())
 	everyCommand(root, completeFlags)

@@ -45,6 +45,21 @@ func (p *Program) projectFlags(c *cobra.Command) {
 	c.Flags().StringVar(&p.settings.Dist, "out", "", "output folder (default: dist beside slipway.yaml)")
 }
 
+// projectFlag returns an error if --project is given to a command that does not read the slipway.yaml of a project, or
+// has it from --config.
+func projectFlag(c *cobra.Command) error {
+	config := c.Flags().Lookup("config")
+	switch {
+	case !c.Flags().Changed("project"):
+		return nil
+	case config == nil:
+		return usage.Errorf("--project: %s reads no slipway.yaml", c.CommandPath())
+	case config.Changed:
+		return usage.Errorf("--project and --config: want one of them")
+	}
+	return nil
+}
+
 // onlyFlag adds --only, and hands the selection to run.
 func (p *Program) onlyFlag(c *cobra.Command, verb string, run func(c *cobra.Command, selection plan.Selection) error) {
 	var only []string

@@ -35,15 +35,8 @@ func Find(dir string) (string, error) {
 	}
 	var looked []string
 	for path := dir; ; path, abs = filepath.Join(path, ".."), filepath.Dir(abs) {
-		file := filepath.Join(path, FileName)
-		info, err := os.Stat(file)
-		switch {
-		case err == nil && !info.IsDir():
-			return file, nil // Load reports a named pipe
-		case err == nil:
-			return "", &problem{Position{File: file}, "a folder, not a file"}
-		case !errors.Is(err, fs.ErrNotExist):
-			return "", fmt.Errorf("looking for %s: %w", FileName, err)
+		if file, err := fileIn(path); file != "" || err != nil {
+			return file, err
 		}
 		looked = append(looked, abs)
 		if filepath.Dir(abs) == abs {
@@ -54,6 +47,36 @@ func Find(dir string) (string, error) {
 			return "", &problem{Position{File: FileName}, fmt.Sprintf("not found in %s: %s", strings.Join(looked, ", "), advice)}
 		}
 	}
+}
+
+// fileIn returns the path of the slipway.yaml in dir, or "".
+func fileIn(dir string) (string, error) {
+	file := filepath.Join(dir, FileName)
+	info, err := os.Stat(file)
+	switch {
+	case err == nil && !info.IsDir():
+		return file, nil // Load reports a named pipe
+	case err == nil:
+		return "", &problem{Position{File: file}, "a folder, not a file"}
+	case !errors.Is(err, fs.ErrNotExist):
+		return "", fmt.Errorf("looking for %s: %w", FileName, err)
+	}
+	return "", nil
+}
+
+// InFolder returns the path of the slipway.yaml in dir. It looks in no folder above, whose project would be another.
+func InFolder(dir string) (string, error) {
+	if file, err := fileIn(dir); file != "" || err != nil {
+		return file, err
+	}
+	if info, err := os.Stat(dir); err != nil || !info.IsDir() {
+		return "", fmt.Errorf("project %s: not a folder", dir)
+	}
+	advice := "name a folder that has one"
+	if near := nearby([]string{dir}); near != "" {
+		advice = near + " exists"
+	}
+	return "", fmt.Errorf("project %s: missing %s: %s", dir, FileName, advice)
 }
 
 // nearby returns a file that may be the configuration: one with a similar name in folders, or a slipway.yaml in a

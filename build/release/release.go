@@ -23,8 +23,10 @@ import (
 type Options struct {
 	// Options say how images are made. Platforms and Builder narrow the plan.
 	workbench.Options
-	// Config is the path of slipway.yaml; empty means the nearest one, in this folder or above.
+	// Config is the path of slipway.yaml; empty means the one in Project.
 	Config string
+	// Project is the folder of slipway.yaml; empty means the nearest one that has one: this folder or one above.
+	Project string
 	// Dist is the folder that everything is made in; empty means dist beside slipway.yaml.
 	Dist string
 	// OS narrows the plan to one operating system, if it is not empty. SkipWindows leaves out Windows.
@@ -66,8 +68,12 @@ type Release struct {
 func Open(ctx context.Context, o Options) (*Release, error) {
 	file := o.Config
 	if file == "" {
+		find, dir := config.Find, "."
+		if o.Project != "" {
+			find, dir = config.InFolder, o.Project
+		}
 		var err error
-		if file, err = config.Find("."); err != nil {
+		if file, err = find(dir); err != nil {
 			return nil, usage.Wrap(err)
 		}
 	}

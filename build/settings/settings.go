@@ -37,7 +37,7 @@ func (s Settings) Workbench() workbench.Options { return s.Options.Options }
 // Environment lists the environment variables that From and config.Load read, for help texts.
 const Environment = `REGISTRY REPO TAG PLATFORMS SKIP_WINDOWS BUILDER BUILDKIT_HOST BUILDKIT_TLS_DIR DOCKER_HOST
 DOCKER_TLS_VERIFY DOCKER_CERT_PATH DOCKER_CONFIG DOCKER_USERNAME DOCKER_PASSWORD GITHUB_TOKEN GITHUB_API_URL
-SOURCE_DATE_EPOCH FORCE SNAPSHOT JOBS PROGRESS DEBUG SLIPWAY_CACHE SLIPWAY_CACHE_SIZE SLIPWAY_UNPACK_LIMIT SLIPWAY_OFFLINE SLIPWAY_LOCKED
+SOURCE_DATE_EPOCH FORCE SNAPSHOT JOBS PROGRESS DEBUG SLIPWAY_CACHE SLIPWAY_CACHE_SIZE SLIPWAY_UNPACK_LIMIT SLIPWAY_OFFLINE SLIPWAY_LOCKED SLIPWAY_PROJECT
 SLIPWAY_OUTPUTS SLIPWAY_SUMMARY SLIPWAY_CODE_QUALITY SLIPWAY_PREVIOUS REGISTRY_AUTH_FILE SLIPWAY_PLAIN_HTTP SLIPWAY_CERTS_DIR SSL_CERT_FILE SSL_CERT_DIR`
 
 // Secrets are the variables of Environment that are withheld from child processes.
@@ -54,6 +54,7 @@ func From(getenv func(string) (string, bool)) (Settings, error) {
 			SSHAgent: env("SSH_AUTH_SOCK"), SourceDateEpoch: env("SOURCE_DATE_EPOCH"),
 			Cache: env("SLIPWAY_CACHE"), CacheSize: workbench.DefaultCacheSize, Jobs: runtime.GOMAXPROCS(0), Getenv: getenv,
 		},
+		Project:     env("SLIPWAY_PROJECT"),
 		GitHubToken: env("GITHUB_TOKEN"), GitHubAPI: env("GITHUB_API_URL"), // GitHub Actions sets both
 	}}
 	if env("DOCKER_TLS_VERIFY") != "" { // any value, as for Docker's client
