@@ -242,7 +242,10 @@ func (d *decoder) record(n *yaml.Node, out reflect.Value, f field) {
 		seen[p.name] = true
 		d.keyAt[path] = d.position(p.key)
 		i := slices.Index(known, p.name)
-		if i < 0 {
+		switch {
+		case i < 0 && isExtension(p.name):
+			continue
+		case i < 0:
 			d.wrong(p.key, "unknown key %q in %s%s; known here: %s", p.name, named(f.path), suggest.DidYouMean(p.name, known), strings.Join(known, ", "))
 			continue
 		}
@@ -261,6 +264,9 @@ func (d *decoder) record(n *yaml.Node, out reflect.Value, f field) {
 	}
 	d.place(n, out)
 }
+
+// isExtension reports whether a key of a struct is not Slipway's, and ignored: a place for values that others refer to.
+func isExtension(key string) bool { return strings.HasPrefix(key, "x-") }
 
 // place sets the Position of a struct that has one.
 func (d *decoder) place(n *yaml.Node, out reflect.Value) {

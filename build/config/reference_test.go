@@ -20,6 +20,11 @@ func TestReferenceIsCommitted(t *testing.T) {
 		"`go test ./build/config -run Reference -update`.\n\n" +
 		"Paths are relative to slipway.yaml and must stay in its folder, unless `outside` names other folders. The paths in\n" +
 		"`registries` and `publish` may be anywhere on the machine. Separate folders by `/`, on Windows too.\n\n" +
+		"Keys that begin with `x-` are ignored, in the file and in all mappings of the tables below except in those whose keys\n" +
+		"are names, such as `vars`. They hold values for anchors, aliases and merge keys:\n\n" +
+		"```yaml\nx-linux: &linux {platforms: [linux/amd64, linux/arm64], ldflags: [-s -w]}\nbinaries:\n" +
+		"  - {<<: *linux, name: acme, package: ./cmd/acme}\n" +
+		"  - {<<: *linux, name: acmectl, package: ./cmd/acmectl, ldflags: [-s]}\n```\n\n" +
 		"## Variables\n\n" +
 		"Values may contain `${NAME}` and `${NAME:-default}`; `$$` is a literal dollar sign. In a list on one line, such as\n" +
 		"`[a, \"-X b=${TAG}\"]`, quote values that contain `${…}`.\n\n" +

@@ -90,6 +90,7 @@ func schemaOf(t reflect.Type, f structField) *jsonschema.Schema {
 	case t.Kind() == reflect.Struct:
 		s.Types = []string{"object", "null"}
 		s.Properties = map[string]*jsonschema.Schema{}
+		s.PatternProperties = map[string]*jsonschema.Schema{"^x-": {}} // isExtension
 		s.AdditionalProperties = nothing()
 		var short *jsonschema.Schema
 		for _, sub := range fieldsOf(t) {
