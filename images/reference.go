@@ -114,6 +114,14 @@ func Qualified(ref name.Reference) string {
 	return s
 }
 
+// RegistryName spells a registry as people and docker login do: docker.io for Docker Hub.
+func RegistryName(r name.Registry) string {
+	if r.RegistryStr() == name.DefaultRegistry {
+		return "docker.io"
+	}
+	return r.RegistryStr()
+}
+
 // Familiar spells ref as a person does and as docker save writes RepoTags:
 // docker.io/ and library/ are left out, other registries are kept.
 func Familiar(ref name.Reference) string {

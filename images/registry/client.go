@@ -1,11 +1,9 @@
 package registry
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"io/fs"
-	"net/http"
 	"sync"
 
 	"github.com/google/go-containerregistry/pkg/authn"
@@ -17,7 +15,6 @@ import (
 	"github.com/slipway-build/slipway/images/hosts"
 	"github.com/slipway-build/slipway/images/store"
 	"github.com/slipway-build/slipway/internal/parallel"
-	"github.com/slipway-build/slipway/internal/redact"
 	"github.com/slipway-build/slipway/progress"
 )
 
@@ -49,20 +46,15 @@ type Client struct {
 	offline   bool
 	jobs      int
 	keys      *credentials.Keys
-	wire      http.RoundTripper
-	agent     http.Header // User-Agent
-	secrets   *redact.Secrets
-	where     hosts.Options
+	transport *transport
 	pace      pace
-	transfers slots // limits blob transfers, in either direction
-	requests  slots // limits manifest requests
+	transfers parallel.Slots // limits blob transfers, in either direction
+	requests  parallel.Slots // limits manifest requests
 	calls     parallel.Calls
 
-	mu        sync.Mutex
-	hosts     map[string][]*host // by registry; the registry itself is last
-	endpoints map[string]*endpoint
+	mu sync.Mutex
 	// writers serialize manifest PUTs, by repository.
-	writers map[string]slots
+	writers map[string]parallel.Slots
 	// homes maps a registry and a digest to a repository that has the blob, for cross-repository
 	// mounts.
 	homes map[home]name.Repository
@@ -81,23 +73,17 @@ func New(o Options) *Client {
 	if jobs <= 0 {
 		jobs = 4
 	}
-	agent := http.Header{"User-Agent": {cmp.Or(o.UserAgent, "slipway")}}
+	keys := credentials.New(credentials.Options{Given: o.Credentials, Files: o.AuthFiles})
 	return &Client{
 		store:     o.Store,
 		offline:   o.Offline,
 		jobs:      jobs,
-		keys:      credentials.New(credentials.Options{Given: o.Credentials, Files: o.AuthFiles}),
-		wire:      newWire(agent, defaultPatience, nil, 0),
-		agent:     agent,
-		secrets:   &redact.Secrets{},
-		where:     o.Hosts,
-		pace:      defaultPace,
-		transfers: make(slots, jobs),
+		keys:      keys,
+		transport: newTransport(transportOptions{Keys: keys, Hosts: o.Hosts, UserAgent: o.UserAgent}),
+		transfers: make(parallel.Slots, jobs),
 		// Manifests are small and must not wait for blobs of gigabytes.
-		requests:  make(slots, 2*jobs),
-		hosts:     map[string][]*host{},
-		endpoints: map[string]*endpoint{},
-		homes:     map[home]name.Repository{},
+		requests: make(parallel.Slots, 2*jobs),
+		homes:    map[home]name.Repository{},
 	}
 }
 
@@ -142,10 +128,7 @@ func (c *Client) homeOf(repo name.Repository, blob v1.Hash) (name.Repository, bo
 
 // absent returns the error for content that is missing while offline.
 func (c *Client) absent(what string) error {
-	return &failure{
-		text:  fmt.Sprintf("offline, and the cache %s does not have %s: run once online to fetch it", c.store.Dir(), what),
-		cause: fs.ErrNotExist,
-	}
+	return newFailure(fmt.Sprintf("offline, and the cache %s does not have %s: run once online to fetch it", c.store.Dir(), what), fs.ErrNotExist)
 }
 
 // share makes concurrent callers with the same key share one call of do.
@@ -159,26 +142,14 @@ func (c *Client) share(ctx context.Context, key string, do func() error) error {
 
 // writing serializes manifest PUTs per repository: some registries write in place, and
 // refuse a manifest whose children another request is writing again.
-func (c *Client) writing(repo name.Repository) slots {
+func (c *Client) writing(repo name.Repository) parallel.Slots {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.writers == nil {
-		c.writers = map[string]slots{}
+		c.writers = map[string]parallel.Slots{}
 	}
 	if c.writers[repo.Name()] == nil {
-		c.writers[repo.Name()] = make(slots, 1)
+		c.writers[repo.Name()] = make(parallel.Slots, 1)
 	}
 	return c.writers[repo.Name()]
-}
-
-// slots is a semaphore.
-type slots chan struct{}
-
-func (s slots) acquire(ctx context.Context) (release func(), err error) {
-	select {
-	case s <- struct{}{}:
-		return func() { <-s }, nil
-	case <-ctx.Done():
-		return nil, ended(ctx)
-	}
 }

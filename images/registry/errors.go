@@ -14,8 +14,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/google/go-containerregistry/pkg/name"
-
+	"github.com/slipway-build/slipway/images"
 	"github.com/slipway-build/slipway/images/store"
 	"github.com/slipway-build/slipway/internal/redact"
 )
@@ -91,6 +90,9 @@ func isAnswer(err error) bool {
 	return errors.As(err, &a)
 }
 
+// isRefusal reports whether err is an answer that will be the same the next time.
+func isRefusal(err error) bool { return isAnswer(err) && !isTemporary(err) }
+
 // oneLine returns the first line of s, shortened to maxDetail.
 func oneLine(s string) string {
 	s, _, _ = strings.Cut(strings.TrimSpace(s), "\n")
@@ -112,16 +114,11 @@ type failure struct {
 	cause error
 }
 
+// newFailure returns an error with a text that explain must not change.
+func newFailure(text string, cause error) error { return &failure{text, cause} }
+
 func (f *failure) Error() string { return f.text }
 func (f *failure) Unwrap() error { return f.cause }
-
-// hostName returns the name of a registry as people and docker login spell it.
-func hostName(r name.Registry) string {
-	if r.RegistryStr() == name.DefaultRegistry {
-		return "docker.io"
-	}
-	return r.RegistryStr()
-}
 
 // explain turns err into an error for the user; what is an image, or a blob of one.
 func (e *endpoint) explain(what string, err error) error {
@@ -132,7 +129,7 @@ func (e *endpoint) explain(what string, err error) error {
 		wrong  *store.ContentError
 		count  *exhausted
 	)
-	host := hostName(e.repo.Registry)
+	host := images.RegistryName(e.repo.Registry)
 	times := ""
 	if errors.As(err, &count) {
 		times = fmt.Sprintf(" (%d tries)", count.tries)
@@ -155,8 +152,8 @@ func (e *endpoint) explain(what string, err error) error {
 }
 
 func (e *endpoint) explainAnswer(what string, answer answerError, times string, err error) error {
-	host := hostName(e.repo.Registry)
-	answer.detail = e.client.secrets.Text(answer.detail)
+	host := images.RegistryName(e.repo.Registry)
+	answer.detail = e.transport.secrets.Text(answer.detail)
 	switch {
 	case answer.status == http.StatusUnauthorized, answer.status == http.StatusForbidden:
 		return &failure{e.refusal(what, answer), fs.ErrPermission}
@@ -180,7 +177,7 @@ func (e *endpoint) explainAnswer(what string, answer answerError, times string, 
 
 // refusal returns the error for denied access, and suggests a remedy.
 func (e *endpoint) refusal(what string, answer answerError) string {
-	host := hostName(e.repo.Registry)
+	host := images.RegistryName(e.repo.Registry)
 	key, shown := e.credentials()
 	login := fmt.Sprintf("run `slipway login %s`, or set DOCKER_USERNAME and DOCKER_PASSWORD if it is the project's registry; %s", host, page)
 	asked, of := "registry "+host, ""
@@ -191,7 +188,7 @@ func (e *endpoint) refusal(what string, answer answerError) string {
 	case !key.Known():
 		s := fmt.Sprintf("registry %s requires credentials to %s %s, and none were found", host, e.verb, what)
 		if key.Trouble != nil {
-			s += " (" + oneLine(e.client.secrets.Text(strings.ReplaceAll(key.Trouble.Error(), "\n", "; "))) + ")"
+			s += " (" + oneLine(e.transport.secrets.Text(strings.ReplaceAll(key.Trouble.Error(), "\n", "; "))) + ")"
 		} else if e.verb == pull {
 			s += " (some registries refuse what does not exist: check the name)"
 		}
@@ -217,7 +214,7 @@ func (e *endpoint) plainly(err error) string {
 	for {
 		var u *url.Error
 		if !errors.As(err, &u) {
-			return oneLine(e.client.secrets.Text(err.Error()))
+			return oneLine(e.transport.secrets.Text(err.Error()))
 		}
 		err = u.Err
 	}

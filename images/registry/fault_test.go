@@ -139,7 +139,7 @@ func TestAStalledBodyIsTriedAgain(t *testing.T) {
 	ref := f.host + "/imgx:v1"
 	imagetest.Push(t, ref, imagetest.Image(t, "linux/amd64", imagetest.RandomLayer(t, 1, 1000)))
 	c := newClient(t)
-	c.wire = newWire(http.Header{}, patience{quiet: 50 * time.Millisecond, settle: 50 * time.Millisecond}, nil, 0)
+	c.transport.wire = newWire(http.Header{}, patience{quiet: 50 * time.Millisecond, settle: 50 * time.Millisecond}, nil, 0)
 	img, err := c.Image(t.Context(), ref, linux)
 	if err != nil {
 		t.Fatal(err)

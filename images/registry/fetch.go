@@ -11,6 +11,7 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
 	"github.com/slipway-build/slipway/images/store"
+	"github.com/slipway-build/slipway/internal/parallel"
 	"github.com/slipway-build/slipway/progress"
 )
 
@@ -32,37 +33,30 @@ func (c *Client) fetch(ctx context.Context, from *Manifest, d v1.Descriptor, b *
 // is continued from the next host. A foreign layer is finally requested from its URLs, since
 // registries need not store it.
 func (c *Client) fetchFromAny(ctx context.Context, from *Manifest, d v1.Descriptor, b *batch) (err error) {
-	sources, err := c.sources(from.repo, false)
-	if err != nil {
-		return err
-	}
 	f := &fetching{client: c, want: d, batch: b, slots: c.transfers}
 	if b == nil {
 		f.slots = c.requests
 	}
 	defer func() { f.leave(err) }()
 	what := fmt.Sprintf("blob %s of image %s", d.Digest, from.label)
-	var missed []string
-	for n, e := range sources {
-		f.source, f.tries = blobSource{e, d.Digest}, c.tries()
-		last := n == len(sources)-1
-		if !last {
-			f.tries.pace.tries = 1
+	var (
+		registry *endpoint // the last one that was asked
+		got      error     // from it
+	)
+	err = c.transport.fromAny(from.repo, false, what, func(e *endpoint) error {
+		p := c.pace
+		if e.isMirror() {
+			p.most = 1
 		}
-		err := f.run(ctx)
-		var ours *localError
-		switch {
-		case err == nil, isEnded(err), errors.As(err, &ours):
-			return e.explain(what, err)
-		case !last:
-			missed = append(missed, e.missed(err))
-		case len(d.URLs) > 0:
-			return f.fromURLs(ctx, e, what, withMirrors(e.explain(what, err), missed))
-		default:
-			return withMirrors(e.explain(what, err), missed)
-		}
+		f.source, f.attempts = blobSource{e, d.Digest}, p.begin()
+		registry, got = e, f.run(ctx)
+		return got
+	})
+	var ours *localError
+	if got == nil || len(d.URLs) == 0 || isEnded(got) || errors.As(got, &ours) {
+		return err
 	}
-	return nil
+	return f.fromURLs(ctx, registry, what, err)
 }
 
 // holds reports whether the store has the complete blob.
@@ -74,12 +68,12 @@ func (c *Client) holds(d v1.Descriptor) bool {
 
 // A fetching is the download of one blob into the store.
 type fetching struct {
-	client  *Client
-	source  source // current source
-	want    v1.Descriptor
-	slots   slots
-	tries   *tries // for the current source
-	partial *store.Partial
+	client   *Client
+	source   source // current source
+	want     v1.Descriptor
+	slots    parallel.Slots
+	attempts *attempts // with the current source
+	partial  *store.Partial
 
 	batch *batch
 	task  *progress.Task // of the batch; nil until the size is known
@@ -100,7 +94,7 @@ func (f *fetching) run(ctx context.Context) error {
 		if err == nil || !isWrong(err) {
 			return err
 		}
-		if err := f.tries.again(ctx, err); err != nil {
+		if err := f.attempts.again(ctx, err); err != nil {
 			return err
 		}
 	}
@@ -131,8 +125,8 @@ func (f *fetching) whole(ctx context.Context) (err error) {
 		if isWrong(err) {
 			return err
 		}
-		f.tries.moved(p.Size() - before)
-		if err := f.tries.again(ctx, err); err != nil {
+		f.attempts.moved(p.Size() - before)
+		if err := f.attempts.again(ctx, err); err != nil {
 			return err
 		}
 	}
@@ -175,9 +169,9 @@ func (s blobSource) get(ctx context.Context, header http.Header, want ...int) (*
 
 // rest requests the missing part of the blob once.
 func (f *fetching) rest(ctx context.Context) error {
-	release, err := f.slots.acquire(ctx)
+	release, err := f.slots.Acquire(ctx)
 	if err != nil {
-		return err
+		return ended(ctx)
 	}
 	defer release()
 	resp, err := f.open(ctx)

@@ -148,7 +148,7 @@ func TestAForeignLayerThatNobodyHas(t *testing.T) {
 func TestForeignLayersDoNotLeadInside(t *testing.T) {
 	url, asked := serving(t, func() v1.Layer { return nil })
 	c := newClient(t)
-	e, err := c.target(parse(t, "registry.example/org/x:v1").Context())
+	e, err := c.transport.target(parse(t, "registry.example/org/x:v1").Context())
 	if err != nil {
 		t.Fatal(err)
 	}

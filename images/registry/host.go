@@ -17,18 +17,18 @@ import (
 	"github.com/google/go-containerregistry/pkg/name"
 
 	"github.com/slipway-build/slipway/images/hosts"
+	"github.com/slipway-build/slipway/internal/parallel"
 )
 
 // A host is a server of a registry: the registry itself, or a mirror of it.
 type host struct {
 	hosts.Host
-	client   *Client
-	registry name.Registry
-	schemes  []string // to try, in this order
-	wire     http.RoundTripper
+	transport *transport
+	schemes   []string // to try, in this order
+	wire      http.RoundTripper
 
-	turn   slots  // held while greeting
-	scheme string // one of schemes; empty before the greeting
+	turn   parallel.Slots // held while greeting
+	scheme string         // one of schemes; empty before the greeting
 	// challenge is how the host requested credentials when it was greeted; nil if it did not.
 	challenge *auth.Challenge
 	// strange is the status of the greeting if registries do not normally send it, or 0.
@@ -38,19 +38,19 @@ type host struct {
 }
 
 // hostsOf returns the hosts of a registry: its mirrors, then the registry itself.
-func (c *Client) hostsOf(r name.Registry) ([]*host, error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	known, ok := c.hosts[r.RegistryStr()]
+func (t *transport) hostsOf(r name.Registry) ([]*host, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	known, ok := t.hosts[r.RegistryStr()]
 	if ok {
 		return known, nil
 	}
-	found, err := c.where.Of(r.RegistryStr())
+	found, err := t.where.Of(r.RegistryStr())
 	if err != nil {
 		return nil, &localError{err}
 	}
 	for _, f := range found {
-		h := &host{Host: f, client: c, registry: r, wire: c.wire, turn: make(slots, 1)}
+		h := &host{Host: f, transport: t, wire: t.wire, turn: make(parallel.Slots, 1)}
 		switch {
 		case h.Scheme != "":
 			h.schemes = []string{h.Scheme}
@@ -64,11 +64,11 @@ func (c *Client) hostsOf(r name.Registry) ([]*host, error) {
 			return nil, &localError{fmt.Errorf("registry %s: %w", h.Address, err)}
 		}
 		if config != nil || h.DialTimeout > 0 {
-			h.wire = newWire(c.agent, defaultPatience, config, h.DialTimeout)
+			h.wire = newWire(t.agent, defaultPatience, config, h.DialTimeout)
 		}
 		known = append(known, h)
 	}
-	c.hosts[r.RegistryStr()] = known
+	t.hosts[r.RegistryStr()] = known
 	return known, nil
 }
 
@@ -83,9 +83,9 @@ func (h *host) is(u *url.URL) bool { return origin(u) == origin(h.url("")) }
 // greet requests the API root once, to learn the scheme of the host and how it requests
 // credentials. After a failure, the next caller tries again.
 func (h *host) greet(ctx context.Context) error {
-	release, err := h.turn.acquire(ctx)
+	release, err := h.turn.Acquire(ctx)
 	if err != nil {
-		return err
+		return ended(ctx)
 	}
 	defer release()
 	if h.scheme != "" {
@@ -158,7 +158,7 @@ type greeting struct{ host *host }
 
 func (g greeting) RoundTrip(req *http.Request) (*http.Response, error) {
 	if req.URL.Host != g.host.Address {
-		return g.host.client.wire.RoundTrip(req)
+		return g.host.transport.wire.RoundTrip(req)
 	}
 	for key, values := range g.host.Header {
 		req.Header[key] = values

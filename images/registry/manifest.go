@@ -74,19 +74,19 @@ func (c *Client) resolve(ctx context.Context, ref name.Reference, label string) 
 	}
 	_, byTag := ref.(name.Tag)
 	err := c.fromAny(ctx, m.repo, byTag, "image "+label, func(e *endpoint) error {
-		release, err := c.requests.acquire(ctx)
+		release, err := c.requests.Acquire(ctx)
 		if err != nil {
-			return err
+			return ended(ctx)
 		}
 		defer release()
 		if ok {
-			digest, found, err := e.head(ctx, "manifests", ref.Identifier(), accept)
+			digest, found, err := head(ctx, e, "manifests", ref.Identifier(), accept)
 			if err != nil || found == present && digest == known.Digest {
 				return err
 			}
 			// Other answers are sent to the GET as well, with reasons.
 		}
-		m.Descriptor, m.Raw, err = e.manifest(ctx, ref)
+		m.Descriptor, m.Raw, err = getManifest(ctx, e, ref)
 		return err
 	})
 	if err != nil {
@@ -98,8 +98,19 @@ func (c *Client) resolve(ctx context.Context, ref name.Reference, label string) 
 	return m, nil
 }
 
-// manifest gets and verifies a manifest.
-func (e *endpoint) manifest(ctx context.Context, ref name.Reference) (v1.Descriptor, []byte, error) {
+// fromAny calls do with each endpoint that repo can be pulled from until one succeeds. Only the registry itself is
+// retried. See transport.fromAny.
+func (c *Client) fromAny(ctx context.Context, repo name.Repository, byTag bool, what string, do func(*endpoint) error) error {
+	return c.transport.fromAny(repo, byTag, what, func(e *endpoint) error {
+		if e.isMirror() {
+			return do(e)
+		}
+		return c.pace.try(ctx, func() error { return do(e) })
+	})
+}
+
+// getManifest gets and verifies a manifest.
+func getManifest(ctx context.Context, e *endpoint, ref name.Reference) (v1.Descriptor, []byte, error) {
 	r, err := e.request(ctx, http.MethodGet, "manifests", ref.Identifier())
 	if err != nil {
 		return v1.Descriptor{}, nil, err

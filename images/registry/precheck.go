@@ -20,18 +20,18 @@ func (c *Client) Tagged(ctx context.Context, ref name.Reference) (digest v1.Hash
 	if c.offline {
 		return v1.Hash{}, false, fmt.Errorf("offline: %s cannot be looked up", label)
 	}
-	e, err := c.target(ref.Context())
+	e, err := c.transport.target(ref.Context())
 	if err != nil {
 		return v1.Hash{}, false, err
 	}
-	err = c.try(ctx, func() error {
-		has, found, err := e.head(ctx, "manifests", ref.Identifier(), accept)
+	err = c.pace.try(ctx, func() error {
+		has, found, err := head(ctx, e, "manifests", ref.Identifier(), accept)
 		digest, ok = has, found == present
 		if err != nil || !ok || digest != (v1.Hash{}) {
 			return err
 		}
 		// Docker-Content-Digest is optional (distribution-spec, "Pulling manifests").
-		d, _, err := e.manifest(ctx, ref)
+		d, _, err := getManifest(ctx, e, ref)
 		digest = d.Digest
 		return err
 	})
@@ -47,14 +47,14 @@ func (c *Client) CheckPush(ctx context.Context, repo name.Repository) error {
 	if c.offline {
 		return fmt.Errorf("offline: cannot push to %s", repo)
 	}
-	e, err := c.target(repo)
+	e, err := c.transport.target(repo)
 	if err != nil {
 		return err
 	}
-	err = c.try(ctx, func() error {
-		location, _, err := e.startUpload(ctx, nil)
+	err = c.pace.try(ctx, func() error {
+		location, _, err := startUpload(ctx, e, nil)
 		if err == nil && location != nil {
-			e.cancelUpload(ctx, location)
+			cancelUpload(ctx, e, location)
 		}
 		return err
 	})
@@ -66,7 +66,7 @@ func (c *Client) CheckPush(ctx context.Context, repo name.Repository) error {
 
 // cancelUpload ends an upload. Its error is ignored: registries drop abandoned uploads, and not all
 // of them implement this.
-func (e *endpoint) cancelUpload(ctx context.Context, location *url.URL) {
+func cancelUpload(ctx context.Context, e *endpoint, location *url.URL) {
 	r := request{method: http.MethodDelete, url: location, header: http.Header{}}
 	if resp, err := e.do(ctx, r, http.StatusNoContent, http.StatusAccepted, http.StatusOK); err == nil {
 		resp.Body.Close()

@@ -29,11 +29,11 @@ func (c *Client) Push(ctx context.Context, ref name.Reference, artifact images.A
 	}
 	task := progress.Start(ctx, "push "+label)
 	defer func() { task.Done(err) }()
-	e, err := c.target(ref.Context())
+	e, err := c.transport.target(ref.Context())
 	if err != nil {
 		return v1.Descriptor{}, err
 	}
-	p := &pushing{client: c, endpoint: e, task: task}
+	p := &pushing{client: c, endpoint: e, repo: ref.Context(), task: task}
 	d, err = p.push(ctx, ref, artifact, true)
 	if err != nil {
 		return v1.Descriptor{}, p.endpoint.explain("image "+label, err)
@@ -48,6 +48,7 @@ func (c *Client) Push(ctx context.Context, ref name.Reference, artifact images.A
 type pushing struct {
 	client   *Client
 	endpoint *endpoint
+	repo     name.Repository
 	task     *progress.Task
 	total    atomic.Int64
 	moved    atomic.Bool // whether anything had to be sent
@@ -99,7 +100,8 @@ func (p *pushing) push(ctx context.Context, ref name.Reference, m images.Artifac
 // after sending its children again.
 func (p *pushing) complete(ctx context.Context, ref name.Reference, m images.Artifact, d v1.Descriptor, raw []byte, before v1.Hash) error {
 	p.sending(d.Size)
-	for t := p.client.tries(); ; {
+	a := p.client.pace.begin()
+	for n := 1; ; n++ {
 		err := p.put(ctx, ref, d, raw, before)
 		var answer *answerError
 		if err == nil {
@@ -109,10 +111,10 @@ func (p *pushing) complete(ctx context.Context, ref name.Reference, m images.Art
 		if !errors.As(err, &answer) || !answer.has("MANIFEST_BLOB_UNKNOWN", "BLOB_UNKNOWN", "MANIFEST_UNKNOWN") {
 			return err
 		}
-		if err := t.again(ctx, &temporary{err}); err != nil {
+		if err := a.again(ctx, &temporary{err}); err != nil {
 			return err
 		}
-		if t.made == 1 {
+		if n == 1 {
 			continue
 		}
 		if err := p.children(ctx, m, false); err != nil {
@@ -134,8 +136,8 @@ func describe(m images.Artifact) (d v1.Descriptor, raw []byte, err error) {
 
 // head returns the digest of a manifest in the registry, or zero if the registry does not send it.
 func (p *pushing) head(ctx context.Context, id string, d v1.Descriptor) (has v1.Hash, found finding, err error) {
-	err = p.client.try(ctx, func() error {
-		has, found, err = p.endpoint.head(ctx, "manifests", id, string(d.MediaType))
+	err = p.client.pace.try(ctx, func() error {
+		has, found, err = head(ctx, p.endpoint, "manifests", id, string(d.MediaType))
 		return err
 	})
 	return has, found, err
@@ -144,13 +146,13 @@ func (p *pushing) head(ctx context.Context, id string, d v1.Descriptor) (has v1.
 // put sends a manifest, and checks what the registry stored: some rewrite manifests, and the result
 // no longer has the digest that was built and signed.
 func (p *pushing) put(ctx context.Context, ref name.Reference, d v1.Descriptor, raw []byte, before v1.Hash) error {
-	release, err := p.client.writing(ref.Context()).acquire(ctx)
+	release, err := p.client.writing(ref.Context()).Acquire(ctx)
 	if err != nil {
-		return err
+		return ended(ctx)
 	}
 	defer release()
 	var said v1.Hash
-	err = p.client.try(ctx, func() error {
+	err = p.client.pace.try(ctx, func() error {
 		r, err := p.endpoint.request(ctx, http.MethodPut, "manifests", ref.Identifier())
 		if err != nil {
 			return err
@@ -186,12 +188,18 @@ func (r *rewritten) Error() string {
 	return fmt.Sprintf("it received manifest %s but reports %s", r.sent, r.has)
 }
 
+// confirmations is the number of reads in about half a minute, the time in which a registry must return what it
+// accepted.
+const confirmations = 7
+
 // confirm waits until an accepted manifest can be read, and checks its digest. Registries with a
 // cache or several servers need seconds for that; until then they answer that the tag does not
 // exist, or return its old value.
 func (p *pushing) confirm(ctx context.Context, ref name.Reference, d v1.Descriptor, said, before v1.Hash) error {
 	began := time.Now()
-	for t := p.client.confirmations(); ; {
+	pace := p.client.pace
+	pace.most = confirmations
+	for a := pace.begin(); ; {
 		has, found, err := p.head(ctx, ref.Identifier(), d)
 		if err != nil {
 			return err
@@ -208,7 +216,7 @@ func (p *pushing) confirm(ctx context.Context, ref name.Reference, d v1.Descript
 		default:
 			err = fmt.Errorf("it accepted manifest %s but does not return it %s later", d.Digest, time.Since(began).Round(time.Second))
 		}
-		if t.again(ctx, &temporary{err}) != nil {
+		if a.again(ctx, &temporary{err}) != nil {
 			return cmp.Or(ctxError(ctx), err)
 		}
 	}
@@ -260,7 +268,7 @@ func (p *pushing) entry(ctx context.Context, index v1.ImageIndex, d v1.Descripto
 	if err != nil {
 		return &localError{fmt.Errorf("entry %s of the index: %w", d.Digest, err)}
 	}
-	_, err = p.push(ctx, p.endpoint.repo.Digest(d.Digest.String()), child, trust)
+	_, err = p.push(ctx, p.repo.Digest(d.Digest.String()), child, trust)
 	return err
 }
 
@@ -271,7 +279,7 @@ func (p *pushing) leaveOut(ctx context.Context, d v1.Descriptor, err error) erro
 	if err == nil || isEnded(err) || !errors.As(err, &ours) {
 		return err
 	}
-	p.task.Warn(fmt.Sprintf("foreign layer %s was not pushed to %s: %v", d.Digest, p.endpoint.repo.Name(), err))
+	p.task.Warn(fmt.Sprintf("foreign layer %s was not pushed to %s: %v", d.Digest, p.repo.Name(), err))
 	return nil
 }
 

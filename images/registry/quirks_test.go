@@ -406,13 +406,13 @@ func TestUploadsDoNotFollowRedirectsInside(t *testing.T) {
 	var asked atomic.Bool
 	inside := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { asked.Store(true) }))
 	t.Cleanup(inside.Close)
-	e, err := newClient(t).target(parse(t, "registry.example/org/x:v1").Context())
+	e, err := newClient(t).transport.target(parse(t, "registry.example/org/x:v1").Context())
 	if err != nil {
 		t.Fatal(err)
 	}
 	e.host.scheme = "https"
 	e.host.wire = redirecting(inside.URL)
-	_, _, err = e.startUpload(t.Context(), nil)
+	_, _, err = startUpload(t.Context(), e, nil)
 	if err == nil || !strings.Contains(err.Error(), "address in this network") || asked.Load() {
 		t.Errorf("%v, asked %v", err, asked.Load())
 	}

@@ -6,11 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+
+	"github.com/slipway-build/slipway/images"
 )
 
 // reaching explains a failure to connect that a setting can solve. For other errors it returns "".
 func (e *endpoint) reaching(err error) string {
-	host := hostName(e.repo.Registry)
+	host := images.RegistryName(e.repo.Registry)
 	if e.host.Mirror {
 		host = e.host.Address
 	}

@@ -37,7 +37,7 @@ func (c *Client) Referrers(ctx context.Context, subject name.Digest) ([]v1.Descr
 		hasList bool
 	)
 	err := c.fromAny(ctx, subject.Context(), true, "referrers of "+label, func(e *endpoint) (err error) {
-		found, hasList, err = e.referrers(ctx, subject)
+		found, hasList, err = c.referrers(ctx, e, subject)
 		return err
 	})
 	if err != nil || hasList {
@@ -66,13 +66,13 @@ func (c *Client) Referrers(ctx context.Context, subject name.Digest) ([]v1.Descr
 // tag, which clients maintain (OCI distribution spec, "Referrers Tag Schema").
 func (c *Client) PublishReferrers(ctx context.Context, subject name.Digest, referrers []v1.Descriptor) error {
 	label := images.Familiar(subject)
-	e, err := c.target(subject.Context())
+	e, err := c.transport.target(subject.Context())
 	if err != nil {
 		return err
 	}
 	hasList := false
-	err = c.try(ctx, func() (err error) {
-		_, hasList, err = e.referrers(ctx, subject)
+	err = c.pace.try(ctx, func() (err error) {
+		_, hasList, err = c.referrers(ctx, e, subject)
 		return err
 	})
 	if err != nil || hasList {
@@ -135,10 +135,10 @@ func referrersTag(subject name.Digest) name.Tag {
 var nextLink = regexp.MustCompile(`<([^>]+)>\s*;\s*rel="?next"?`)
 
 // referrers requests the list of referrers. hasList is false if the registry does not have the API.
-func (e *endpoint) referrers(ctx context.Context, subject name.Digest) (found []v1.Descriptor, hasList bool, err error) {
-	release, err := e.client.requests.acquire(ctx)
+func (c *Client) referrers(ctx context.Context, e *endpoint, subject name.Digest) (found []v1.Descriptor, hasList bool, err error) {
+	release, err := c.requests.Acquire(ctx)
 	if err != nil {
-		return nil, false, err
+		return nil, false, ended(ctx)
 	}
 	defer release()
 	r, err := e.request(ctx, http.MethodGet, "referrers", subject.DigestStr())
@@ -146,7 +146,7 @@ func (e *endpoint) referrers(ctx context.Context, subject name.Digest) (found []
 		return nil, false, err
 	}
 	for range maxReferrerPages {
-		page, next, err := e.referrersPage(ctx, r)
+		page, next, err := referrersPage(ctx, e, r)
 		if err != nil || page == nil {
 			return nil, false, err
 		}
@@ -154,7 +154,7 @@ func (e *endpoint) referrers(ctx context.Context, subject name.Digest) (found []
 		if next == nil {
 			return found, true, nil
 		}
-		if origin(next) != origin(r.url) {
+		if !e.serves(next) {
 			return nil, false, fmt.Errorf("the list of referrers continues at another host, %s", next.Host)
 		}
 		r.url = next
@@ -164,7 +164,7 @@ func (e *endpoint) referrers(ctx context.Context, subject name.Digest) (found []
 
 // referrersPage requests one page. It returns nil if the registry does not have the API: then it answers 404
 // by the specification, others in practice (go-containerregistry's fetcher.fetchReferrers has the same list).
-func (e *endpoint) referrersPage(ctx context.Context, r request) (*v1.IndexManifest, *url.URL, error) {
+func referrersPage(ctx context.Context, e *endpoint, r request) (*v1.IndexManifest, *url.URL, error) {
 	r.header = http.Header{"Accept": {string(types.OCIImageIndex)}}
 	resp, err := e.do(ctx, r, http.StatusOK, http.StatusNotFound, http.StatusBadRequest, http.StatusNotAcceptable)
 	if err != nil {

@@ -109,7 +109,7 @@ func (a authorized) RoundTrip(req *http.Request) (*http.Response, error) {
 		for key := range a.host.Header {
 			req.Header.Del(key)
 		}
-		return a.host.client.wire.RoundTrip(req)
+		return a.host.transport.wire.RoundTrip(req)
 	}
 	for key, values := range a.host.Header {
 		req.Header[key] = slices.Clone(values)

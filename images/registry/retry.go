@@ -1,6 +1,7 @@
 package registry
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -16,74 +17,85 @@ import (
 	"github.com/slipway-build/slipway/images/store"
 )
 
-// A pace limits the number and the rate of attempts.
+// A pace limits the number and the rate of attempts. The zero pace is the one for registries.
 type pace struct {
-	// tries is the total number of attempts.
-	tries int
-	// first is the delay after the first attempt, which doubles each time. It is varied by up to
-	// half at random, so that requests that failed together are not repeated together.
+	// most is the total number of attempts; 0 means 5.
+	most int
+	// first is the delay after the first attempt, which doubles each time; 0 means half a second. It
+	// is varied by up to half at random, so that requests that failed together are not repeated
+	// together.
 	first time.Duration
-	// most limits the delay, and patience the delay that a registry requests.
-	most, patience time.Duration
-	// fresh is the number of bytes that make a failed attempt not count: a download of
-	// gigabytes over a bad line is interrupted often, and completes nevertheless.
+	// fresh is the number of bytes that make a failed attempt not count; 0 means 8 MiB. A download
+	// of gigabytes over a bad line is interrupted often, and completes nevertheless.
 	fresh int64
 }
 
-var defaultPace = pace{tries: 5, first: 500 * time.Millisecond, most: 20 * time.Second, patience: 2 * time.Minute, fresh: 8 << 20}
+// maxDelay limits the delay between attempts, and maxRetryAfter the delay that a registry requests.
+const (
+	maxDelay      = 20 * time.Second
+	maxRetryAfter = 2 * time.Minute
+)
 
-// tries counts the attempts of one operation.
-type tries struct {
-	pace
+// begin returns the attempts of one operation.
+func (p pace) begin() *attempts {
+	return &attempts{pace: pace{cmp.Or(p.most, 5), cmp.Or(p.first, 500*time.Millisecond), cmp.Or(p.fresh, 8<<20)}}
+}
+
+// try calls do until it succeeds or should not be tried again.
+func (p pace) try(ctx context.Context, do func() error) error {
+	for a := p.begin(); ; {
+		err := do()
+		if err == nil {
+			return nil
+		}
+		if err := a.again(ctx, err); err != nil {
+			return err
+		}
+	}
+}
+
+// attempts counts the attempts of one operation.
+type attempts struct {
+	pace  pace
 	made  int
 	wrong bool
 }
 
-func (c *Client) tries() *tries { return &tries{pace: c.pace} }
-
-// confirmations returns attempts for about half a minute, the time in which a registry must return
-// what it accepted.
-func (c *Client) confirmations() *tries {
-	t := c.tries()
-	t.pace.tries = 7
-	return t
-}
-
 // moved records that a failed attempt transferred n bytes.
-func (t *tries) moved(n int64) {
-	if n >= t.fresh {
-		t.made = 0
+func (a *attempts) moved(n int64) {
+	if n >= a.pace.fresh {
+		a.made = 0
 	}
 }
 
 // again waits and returns nil if the operation should be tried again after err. Otherwise it
 // returns the final error.
-func (t *tries) again(ctx context.Context, err error) error {
+func (a *attempts) again(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return ended(ctx)
 	}
-	t.made++
+	a.made++
 	if isWrong(err) {
-		if t.wrong {
+		if a.wrong {
 			return &exhausted{2, err}
 		}
-		t.wrong = true
+		a.wrong = true
 		return nil
 	}
 	if !isTemporary(err) {
 		return err
 	}
-	if t.made >= t.tries {
-		return &exhausted{t.made, err}
+	if a.made >= a.pace.most {
+		return &exhausted{a.made, err}
 	}
-	wait := min(t.first<<(t.made-1), t.most)
+	wait := min(a.pace.first<<(a.made-1), maxDelay)
 	wait = wait/2 + rand.N(wait+1)
-	var a *answerError
-	if errors.As(err, &a) && a.asksToWait {
-		if a.wait > t.patience {
+	var answer *answerError
+	if errors.As(err, &answer) && answer.asksToWait {
+		if answer.wait > maxRetryAfter {
 			return err
 		}
-		wait = a.wait
+		wait = answer.wait
 	}
 	timer := time.NewTimer(wait)
 	defer timer.Stop()
@@ -92,19 +104,6 @@ func (t *tries) again(ctx context.Context, err error) error {
 		return nil
 	case <-ctx.Done():
 		return ended(ctx)
-	}
-}
-
-// try calls do until it succeeds or should not be tried again.
-func (c *Client) try(ctx context.Context, do func() error) error {
-	for t := c.tries(); ; {
-		err := do()
-		if err == nil {
-			return nil
-		}
-		if err := t.again(ctx, err); err != nil {
-			return err
-		}
 	}
 }
 

@@ -20,21 +20,21 @@ func (c *Client) Tags(ctx context.Context, repo name.Repository) (tags []string,
 	if c.offline {
 		return nil, fmt.Errorf("offline: the tags of %s cannot be listed", repo)
 	}
-	e, err := c.target(repo)
+	e, err := c.transport.target(repo)
 	if err != nil {
 		return nil, err
 	}
-	err = c.try(ctx, func() (err error) {
-		tags, err = e.tags(ctx)
+	err = c.pace.try(ctx, func() (err error) {
+		tags, err = c.tags(ctx, e)
 		return err
 	})
 	return tags, e.explain("tags of "+repo.RepositoryStr(), err)
 }
 
-func (e *endpoint) tags(ctx context.Context) (tags []string, err error) {
-	release, err := e.client.requests.acquire(ctx)
+func (c *Client) tags(ctx context.Context, e *endpoint) (tags []string, err error) {
+	release, err := c.requests.Acquire(ctx)
 	if err != nil {
-		return nil, err
+		return nil, ended(ctx)
 	}
 	defer release()
 	r, err := e.request(ctx, http.MethodGet, "tags", "list")
@@ -42,7 +42,7 @@ func (e *endpoint) tags(ctx context.Context) (tags []string, err error) {
 		return nil, err
 	}
 	for range maxTagPages {
-		page, next, err := e.tagsPage(ctx, r)
+		page, next, err := tagsPage(ctx, e, r)
 		if err != nil {
 			return nil, err
 		}
@@ -50,7 +50,7 @@ func (e *endpoint) tags(ctx context.Context) (tags []string, err error) {
 		if next == nil {
 			return tags, nil
 		}
-		if origin(next) != origin(r.url) {
+		if !e.serves(next) {
 			return nil, fmt.Errorf("the list of tags continues at another host, %s", next.Host)
 		}
 		r.url = next
@@ -58,7 +58,7 @@ func (e *endpoint) tags(ctx context.Context) (tags []string, err error) {
 	return nil, fmt.Errorf("the list of tags has more than %d pages", maxTagPages)
 }
 
-func (e *endpoint) tagsPage(ctx context.Context, r request) (tags []string, next *url.URL, err error) {
+func tagsPage(ctx context.Context, e *endpoint, r request) (tags []string, next *url.URL, err error) {
 	resp, err := e.do(ctx, r, http.StatusOK, http.StatusNotFound)
 	if err != nil {
 		return nil, nil, err

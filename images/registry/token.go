@@ -50,7 +50,7 @@ func (e *endpoint) authorization(ctx context.Context) (authorization, error) {
 	defer release()
 	if !e.met {
 		e.met, e.challenge, e.key = true, e.host.challenge, e.keyOf()
-		e.client.secrets.Add(e.key.Secrets()...)
+		e.transport.secrets.Add(e.key.Secrets()...)
 	}
 	return e.current(ctx)
 }
@@ -129,17 +129,17 @@ func (e *endpoint) fetchToken(ctx context.Context) error {
 	var life int
 	if e.key.IdentityToken != "" {
 		options.Username, options.Secret = "", e.key.IdentityToken
-		answer, err := auth.FetchTokenWithOAuth(ctx, client, e.client.agent, "slipway", options)
+		answer, err := auth.FetchTokenWithOAuth(ctx, client, e.transport.agent, "slipway", options)
 		if err != nil {
 			return err
 		}
 		next.value, life = answer.AccessToken, answer.ExpiresInSeconds
 		if answer.RefreshToken != "" {
 			e.key.IdentityToken = answer.RefreshToken
-			e.client.secrets.Add(answer.RefreshToken)
+			e.transport.secrets.Add(answer.RefreshToken)
 		}
 	} else {
-		answer, err := auth.FetchToken(ctx, client, e.client.agent, options)
+		answer, err := auth.FetchToken(ctx, client, e.transport.agent, options)
 		if err != nil {
 			return err
 		}
@@ -148,7 +148,7 @@ func (e *endpoint) fetchToken(ctx context.Context) error {
 	if life := time.Duration(life) * time.Second; life > tokenLife {
 		next.expires = began.Add(life)
 	}
-	e.client.secrets.Add(next.value)
+	e.transport.secrets.Add(next.value)
 	e.token = next
 	e.serial++
 	return nil
@@ -219,7 +219,12 @@ func challengeOf(resp *http.Response) *auth.Challenge {
 }
 
 // lock acquires turn.
-func (e *endpoint) lock(ctx context.Context) (release func(), err error) { return e.turn.acquire(ctx) }
+func (e *endpoint) lock(ctx context.Context) (release func(), err error) {
+	if release, err = e.turn.Acquire(ctx); err != nil {
+		return nil, ended(ctx)
+	}
+	return release, nil
+}
 
 // credentials returns the key of the endpoint, and whether it was sent to anyone.
 func (e *endpoint) credentials() (credentials.Key, bool) {
@@ -237,7 +242,7 @@ func (e *endpoint) keyOf() credentials.Key {
 	case e.given != nil:
 		return *e.given
 	case e.host.Mirror:
-		return e.client.keys.Key(e.host.Address, e.repo.RepositoryStr())
+		return e.transport.keys.Key(e.host.Address, e.repo.RepositoryStr())
 	}
-	return e.client.keys.Key(e.repo.RegistryStr(), e.repo.RepositoryStr())
+	return e.transport.keys.Key(e.repo.RegistryStr(), e.repo.RepositoryStr())
 }

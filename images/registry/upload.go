@@ -15,14 +15,14 @@ import (
 // blob makes sure that the registry has a blob whose content open returns. Without trust, the blob
 // is sent even if the registry claims to have it.
 func (p *pushing) blob(ctx context.Context, d v1.Descriptor, open func() (io.ReadCloser, error), trust bool) error {
-	repo := p.endpoint.repo
+	repo := p.repo
 	// Images of one index share layers and are pushed concurrently.
 	return p.client.share(ctx, fmt.Sprintf("push %s@%s %v", repo.Name(), d.Digest, trust), func() error {
 		body := &uploadBody{task: p.task, open: open}
 		defer body.Close()
-		err := p.client.try(ctx, func() error {
+		err := p.client.pace.try(ctx, func() error {
 			if trust {
-				_, found, err := p.endpoint.head(ctx, "blobs", d.Digest.String(), "")
+				_, found, err := head(ctx, p.endpoint, "blobs", d.Digest.String(), "")
 				if err != nil || found == present {
 					return err
 				}
@@ -41,7 +41,7 @@ func (p *pushing) blob(ctx context.Context, d v1.Descriptor, open func() (io.Rea
 // upload mounts or sends a blob (distribution-spec, "Pushing blobs").
 func (p *pushing) upload(ctx context.Context, d v1.Descriptor, body *uploadBody, trust bool) error {
 	var location *url.URL
-	if from, ok := p.client.homeOf(p.endpoint.repo, d.Digest); ok && trust {
+	if from, ok := p.client.homeOf(p.repo, d.Digest); ok && trust {
 		var mounted bool
 		if location, mounted = p.mount(ctx, d, from); mounted {
 			p.moved.Store(true)
@@ -53,13 +53,13 @@ func (p *pushing) upload(ctx context.Context, d v1.Descriptor, body *uploadBody,
 	if err := body.prepare(); err != nil {
 		return &localError{fmt.Errorf("reading blob %s: %w", d.Digest, err)}
 	}
-	release, err := p.client.transfers.acquire(ctx)
+	release, err := p.client.transfers.Acquire(ctx)
 	if err != nil {
-		return err
+		return ended(ctx)
 	}
 	defer release()
 	if location == nil {
-		if location, _, err = p.endpoint.startUpload(ctx, nil); err != nil {
+		if location, _, err = startUpload(ctx, p.endpoint, nil); err != nil {
 			return err
 		}
 	}
@@ -69,11 +69,11 @@ func (p *pushing) upload(ctx context.Context, d v1.Descriptor, body *uploadBody,
 // mount requests a blob from another repository. A registry that declines starts an upload instead;
 // any other failure leads to an upload, too.
 func (p *pushing) mount(ctx context.Context, d v1.Descriptor, from name.Repository) (location *url.URL, mounted bool) {
-	e, err := p.client.target(p.endpoint.repo, from)
+	e, err := p.client.transport.target(p.repo, from)
 	if err != nil {
 		return nil, false
 	}
-	location, mounted, err = e.startUpload(ctx, url.Values{"mount": {d.Digest.String()}, "from": {from.RepositoryStr()}})
+	location, mounted, err = startUpload(ctx, e, url.Values{"mount": {d.Digest.String()}, "from": {from.RepositoryStr()}})
 	if err != nil {
 		return nil, false
 	}
@@ -81,7 +81,7 @@ func (p *pushing) mount(ctx context.Context, d v1.Descriptor, from name.Reposito
 }
 
 // startUpload returns the location for the content of a blob.
-func (e *endpoint) startUpload(ctx context.Context, query url.Values) (location *url.URL, mounted bool, err error) {
+func startUpload(ctx context.Context, e *endpoint, query url.Values) (location *url.URL, mounted bool, err error) {
 	r, err := e.request(ctx, http.MethodPost, "blobs", "uploads/")
 	if err != nil {
 		return nil, false, err
@@ -107,7 +107,7 @@ func (e *endpoint) startUpload(ctx context.Context, query url.Values) (location 
 		// Behind a proxy that terminates TLS, a registry may return an http location.
 		location.Scheme = r.url.Scheme
 	}
-	return location, false, checkHop(r.url, location)
+	return location, false, e.checkHop(location)
 }
 
 func noBody() (io.ReadCloser, error) { return http.NoBody, nil }
