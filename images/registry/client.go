@@ -13,6 +13,7 @@ import (
 	"github.com/slipway-build/slipway/images"
 	"github.com/slipway-build/slipway/images/credentials"
 	"github.com/slipway-build/slipway/images/hosts"
+	"github.com/slipway-build/slipway/images/registry/transport"
 	"github.com/slipway-build/slipway/images/store"
 	"github.com/slipway-build/slipway/internal/parallel"
 	"github.com/slipway-build/slipway/progress"
@@ -46,8 +47,8 @@ type Client struct {
 	offline   bool
 	jobs      int
 	keys      *credentials.Keys
-	transport *transport
-	pace      pace
+	transport *transport.Transport
+	pace      transport.Pace
 	transfers parallel.Slots // limits blob transfers, in either direction
 	requests  parallel.Slots // limits manifest requests
 	calls     parallel.Calls
@@ -79,7 +80,7 @@ func New(o Options) *Client {
 		offline:   o.Offline,
 		jobs:      jobs,
 		keys:      keys,
-		transport: newTransport(transportOptions{Keys: keys, Hosts: o.Hosts, UserAgent: o.UserAgent}),
+		transport: transport.New(transport.Options{Keys: keys, Hosts: o.Hosts, UserAgent: o.UserAgent}),
 		transfers: make(parallel.Slots, jobs),
 		// Manifests are small and must not wait for blobs of gigabytes.
 		requests: make(parallel.Slots, 2*jobs),
@@ -128,14 +129,14 @@ func (c *Client) homeOf(repo name.Repository, blob v1.Hash) (name.Repository, bo
 
 // absent returns the error for content that is missing while offline.
 func (c *Client) absent(what string) error {
-	return newFailure(fmt.Sprintf("offline, and the cache %s does not have %s: run once online to fetch it", c.store.Dir(), what), fs.ErrNotExist)
+	return transport.Failure(fmt.Sprintf("offline, and the cache %s does not have %s: run once online to fetch it", c.store.Dir(), what), fs.ErrNotExist)
 }
 
 // share makes concurrent callers with the same key share one call of do.
 func (c *Client) share(ctx context.Context, key string, do func() error) error {
 	_, err := parallel.Share(ctx, &c.calls, key, func() (struct{}, error) { return struct{}{}, do() })
 	if err != nil && ctx.Err() != nil {
-		return ended(ctx)
+		return transport.Ended(ctx)
 	}
 	return err
 }

@@ -1,8 +1,5 @@
-// Package registry pulls images from registries and pushes them.
-//
-// A registry is reached through hosts: mirrors, and the registry's own server. An endpoint is one
-// repository on one host, with the credentials to pull from it or to push to it. A request can be
-// sent several times; each time is an attempt.
+// Package registry pulls images from registries and pushes them. Package transport sends the requests: it knows the
+// hosts of registries, mirrors, credentials, and which failures are worth another attempt.
 //
 // # Pulling
 //
@@ -25,11 +22,8 @@
 //
 // # Failures
 //
-// The reaction depends on the kind of failure. Each attempt has a new body and valid credentials:
+// Besides the attempts of package transport:
 //
-//   - 408, 429, 5xx, a broken connection, and a transfer without a byte for 30 seconds: up to five
-//     attempts, with increasing delays. Retry-After is obeyed up to two minutes.
-//   - 401: a new token, since a token may expire during a request, and then the request again.
 //   - An upload session that the registry has lost (404, BLOB_UPLOAD_UNKNOWN): a new upload.
 //   - A manifest that is refused because of children that the registry claimed to have
 //     (MANIFEST_BLOB_UNKNOWN, MANIFEST_UNKNOWN): the children are sent unconditionally.
@@ -39,7 +33,6 @@
 //     if the registry supports ranges.
 //
 // When pushing, a refused HEAD is not conclusive: some registries answer 403 for missing content.
-// Other refusals (400, 401, 403, 404) are final.
 //
 // All content is checked against its digest. On a mismatch, it is fetched or sent once more; then
 // it is an error.
@@ -50,12 +43,5 @@
 // # Credentials
 //
 // Options.Credentials take precedence over auth files and their credential helpers (package
-// credentials). A failing helper is an error only if the registry requires credentials. Hosts that
-// a registry redirects to receive none.
-//
-// # Transport
-//
-// Registries with loopback and private addresses are contacted over HTTPS, then over plain HTTP if
-// they do not speak TLS; all others over HTTPS only. Package hosts provides exceptions and mirrors;
-// a mirror is tried once per request.
+// credentials).
 package registry

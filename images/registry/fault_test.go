@@ -20,6 +20,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/authn"
 
 	"github.com/slipway-build/slipway/images/imagetest"
+	"github.com/slipway-build/slipway/images/registry/transport"
 )
 
 func TestWhatMayDoBetterIsTriedAgain(t *testing.T) {
@@ -108,7 +109,7 @@ func TestNobodyListens(t *testing.T) {
 	host := l.Addr().String()
 	l.Close()
 	c := newClient(t)
-	c.pace.first = time.Hour // it would be noticed
+	c.pace.First = time.Hour // it would be noticed
 	_, err = c.Image(t.Context(), host+"/imgx:v1", linux)
 	wantError(t, err, "registry "+host+" does not answer", "dial")
 }
@@ -120,49 +121,6 @@ func TestWhatIsNoRegistry(t *testing.T) {
 	})
 	_, err := newClient(t).Image(t.Context(), f.host+"/imgx:v1", linux)
 	wantError(t, err, f.host+" is not a registry")
-}
-
-func TestAStalledBodyIsTriedAgain(t *testing.T) {
-	stop := make(chan struct{})
-	f := newFront(t, imagetest.Registry(t), func(f *front, w http.ResponseWriter, r *http.Request, n int) bool {
-		if !isGet(r, "blobs") || n > 1 {
-			return false
-		}
-		defer func() {
-			_ = recover() // cut breaks the connection; this one just stands still
-			<-stop
-		}()
-		f.proxy.ServeHTTP(&cut{w, 100}, r)
-		return true
-	})
-	t.Cleanup(func() { close(stop) })
-	ref := f.host + "/imgx:v1"
-	imagetest.Push(t, ref, imagetest.Image(t, "linux/amd64", imagetest.RandomLayer(t, 1, 1000)))
-	c := newClient(t)
-	c.transport.wire = newWire(http.Header{}, patience{quiet: 50 * time.Millisecond, settle: 50 * time.Millisecond}, nil, 0)
-	img, err := c.Image(t.Context(), ref, linux)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := readAll(img); err != nil {
-		t.Fatal(err)
-	}
-}
-
-func TestRetryAfter(t *testing.T) {
-	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
-	for header, want := range map[string]time.Duration{
-		"0": 0, "7": 7 * time.Second, "Fri, 02 Jan 2026 03:04:35 GMT": 30 * time.Second, "Fri, 02 Jan 2026 03:04:00 GMT": 0,
-	} {
-		if got, ok := retryAfter(header, now); !ok || got != want {
-			t.Errorf("%q: %v, %v; want %v", header, got, ok, want)
-		}
-	}
-	for _, header := range []string{"", "soon", "-1"} {
-		if got, ok := retryAfter(header, now); ok {
-			t.Errorf("%q: %v", header, got)
-		}
-	}
 }
 
 func TestARegistryThatAsksForHoursIsNotWaitedFor(t *testing.T) {
@@ -196,9 +154,9 @@ func TestWhoSharesAFetchDoesNotFailWithTheOther(t *testing.T) {
 		err := c.share(first, "blob", func() error {
 			close(began)
 			<-first.Done()
-			return ended(first)
+			return transport.Ended(first)
 		})
-		if !isEnded(err) {
+		if !transport.IsEnded(err) {
 			t.Errorf("the first: %v", err)
 		}
 	})
@@ -357,36 +315,5 @@ func TestSignedAddressesStaySecret(t *testing.T) {
 	wantError(t, readAll(img), f.host, "does not answer", closed)
 	for _, line := range shown.take() {
 		wantError(t, errors.New(line), "failed", closed)
-	}
-}
-
-func TestRegistriesOfTheWorldDoNotSendUsInside(t *testing.T) {
-	for _, c := range []struct {
-		from, to string
-		ok       bool
-	}{
-		{"https://registry.example/v2/", "https://cdn.example/blob", true},
-		{"https://registry.example/v2/", "https://registry.example/blob", true},
-		{"https://registry.example/v2/", "http://169.254.169.254/latest", false},
-		{"https://registry.example/v2/", "http://127.0.0.1/blob", false},
-		{"http://10.0.0.5:5000/v2/", "http://10.0.0.6:9000/blob", true},
-		{"http://localhost:5000/v2/", "http://127.0.0.1:9000/blob", true},
-	} {
-		from, _ := http.NewRequest(http.MethodGet, c.from, nil)
-		to, _ := http.NewRequest(http.MethodGet, c.to, nil)
-		if err := checkRedirect(to, []*http.Request{from}); (err == nil) != c.ok {
-			t.Errorf("%s -> %s: %v", c.from, c.to, err)
-		}
-	}
-}
-
-func TestLoopback(t *testing.T) {
-	for host, want := range map[string]bool{
-		"localhost": true, "127.0.0.1": true, "127.9.9.9": true, "::1": true, "x.localhost": true,
-		"10.0.0.1": false, "localhost.example": false, "": false,
-	} {
-		if got := isLoopback(host); got != want {
-			t.Errorf("%q: %v", host, got)
-		}
 	}
 }

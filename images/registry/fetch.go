@@ -10,6 +10,7 @@ import (
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
+	"github.com/slipway-build/slipway/images/registry/transport"
 	"github.com/slipway-build/slipway/images/store"
 	"github.com/slipway-build/slipway/internal/parallel"
 	"github.com/slipway-build/slipway/progress"
@@ -40,20 +41,20 @@ func (c *Client) fetchFromAny(ctx context.Context, from *Manifest, d v1.Descript
 	defer func() { f.leave(err) }()
 	what := fmt.Sprintf("blob %s of image %s", d.Digest, from.label)
 	var (
-		registry *endpoint // the last one that was asked
-		got      error     // from it
+		registry *transport.Endpoint // the last one that was asked
+		got      error               // from it
 	)
-	err = c.transport.fromAny(from.repo, false, what, func(e *endpoint) error {
+	err = c.transport.FromAny(from.repo, false, what, func(e *transport.Endpoint) error {
 		p := c.pace
-		if e.isMirror() {
-			p.most = 1
+		if e.IsMirror() {
+			p.Most = 1
 		}
-		f.source, f.attempts = blobSource{e, d.Digest}, p.begin()
+		f.source, f.attempts = blobSource{e, d.Digest}, p.Begin()
 		registry, got = e, f.run(ctx)
 		return got
 	})
-	var ours *localError
-	if got == nil || len(d.URLs) == 0 || isEnded(got) || errors.As(got, &ours) {
+	var ours *transport.LocalError
+	if got == nil || len(d.URLs) == 0 || transport.IsEnded(got) || errors.As(got, &ours) {
 		return err
 	}
 	return f.fromURLs(ctx, registry, what, err)
@@ -72,7 +73,7 @@ type fetching struct {
 	source   source // current source
 	want     v1.Descriptor
 	slots    parallel.Slots
-	attempts *attempts // with the current source
+	attempts *transport.Attempts // with the current source
 	partial  *store.Partial
 
 	batch *batch
@@ -91,10 +92,10 @@ func (f *fetching) run(ctx context.Context) error {
 	for {
 		err := f.whole(ctx)
 		// All errors but wrong content were retried by whole.
-		if err == nil || !isWrong(err) {
+		if err == nil || !transport.IsWrong(err) {
 			return err
 		}
-		if err := f.attempts.again(ctx, err); err != nil {
+		if err := f.attempts.Again(ctx, err); err != nil {
 			return err
 		}
 	}
@@ -104,7 +105,7 @@ func (f *fetching) run(ctx context.Context) error {
 func (f *fetching) whole(ctx context.Context) (err error) {
 	p, err := f.client.store.Resume(ctx, f.want)
 	if err != nil {
-		return &localError{err}
+		return &transport.LocalError{Err: err}
 	}
 	if p == nil {
 		return nil
@@ -122,18 +123,18 @@ func (f *fetching) whole(ctx context.Context) (err error) {
 		if err == nil {
 			break
 		}
-		if isWrong(err) {
+		if transport.IsWrong(err) {
 			return err
 		}
-		f.attempts.moved(p.Size() - before)
-		if err := f.attempts.again(ctx, err); err != nil {
+		f.attempts.Moved(p.Size() - before)
+		if err := f.attempts.Again(ctx, err); err != nil {
 			return err
 		}
 	}
 	err = p.Commit()
 	var wrong *store.ContentError
 	if err != nil && !errors.As(err, &wrong) {
-		return &localError{err}
+		return &transport.LocalError{Err: err}
 	}
 	return err
 }
@@ -148,30 +149,30 @@ func (f *fetching) expect(ctx context.Context, n int64) {
 
 // A source can send a blob.
 type source interface {
-	// get requests the blob. A status that is not in want is an *answerError.
-	get(ctx context.Context, header http.Header, want ...int) (*http.Response, error)
+	// Get requests the blob. A status that is not in want is a *transport.AnswerError.
+	Get(ctx context.Context, header http.Header, want ...int) (*http.Response, error)
 }
 
 // A blobSource is a repository with the blob.
 type blobSource struct {
-	endpoint *endpoint
+	endpoint *transport.Endpoint
 	digest   v1.Hash
 }
 
-func (s blobSource) get(ctx context.Context, header http.Header, want ...int) (*http.Response, error) {
-	r, err := s.endpoint.request(ctx, http.MethodGet, "blobs", s.digest.String())
+func (s blobSource) Get(ctx context.Context, header http.Header, want ...int) (*http.Response, error) {
+	r, err := s.endpoint.NewRequest(ctx, http.MethodGet, "blobs", s.digest.String())
 	if err != nil {
 		return nil, err
 	}
-	r.header = header
-	return s.endpoint.do(ctx, r, want...)
+	r.Header = header
+	return s.endpoint.Do(ctx, r, want...)
 }
 
 // rest requests the missing part of the blob once.
 func (f *fetching) rest(ctx context.Context) error {
 	release, err := f.slots.Acquire(ctx)
 	if err != nil {
-		return ended(ctx)
+		return transport.Ended(ctx)
 	}
 	defer release()
 	resp, err := f.open(ctx)
@@ -200,7 +201,7 @@ func (f *fetching) open(ctx context.Context) (*http.Response, error) {
 		header.Set("Range", fmt.Sprintf("bytes=%d-%d", from, f.want.Size-1))
 		want = append(want, http.StatusPartialContent, http.StatusRequestedRangeNotSatisfiable)
 	}
-	resp, err := f.source.get(ctx, header, want...)
+	resp, err := f.source.Get(ctx, header, want...)
 	if err != nil {
 		return nil, err
 	}
@@ -211,7 +212,7 @@ func (f *fetching) open(ctx context.Context) (*http.Response, error) {
 		f.expect(ctx, from)
 		if err := f.partial.Reset(); err != nil {
 			resp.Body.Close()
-			return nil, &localError{err}
+			return nil, &transport.LocalError{Err: err}
 		}
 	}
 	if resp.StatusCode != http.StatusOK {
@@ -240,7 +241,7 @@ type localWriter struct{ io.Writer }
 func (w localWriter) Write(p []byte) (int, error) {
 	n, err := w.Writer.Write(p)
 	if err != nil {
-		err = &localError{err}
+		err = &transport.LocalError{Err: err}
 	}
 	return n, err
 }

@@ -12,6 +12,7 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
 	"github.com/slipway-build/slipway/images"
+	"github.com/slipway-build/slipway/images/registry/transport"
 )
 
 // isForeign reports whether registries need not store the layer (image-spec/layer.md,
@@ -22,31 +23,31 @@ func isForeign(d v1.Descriptor) bool {
 
 // fromURLs fetches a blob from the URLs of its descriptor, in order. refused is the registry's
 // error.
-func (f *fetching) fromURLs(ctx context.Context, from *endpoint, what string, refused error) error {
+func (f *fetching) fromURLs(ctx context.Context, from *transport.Endpoint, what string, refused error) error {
 	reasons, absent := []string{refused.Error()}, errors.Is(refused, fs.ErrNotExist)
 	for _, text := range f.want.URLs {
 		err := f.fromURL(ctx, from, text)
-		var ours *localError
-		if err == nil || isEnded(err) || errors.As(err, &ours) {
+		var ours *transport.LocalError
+		if err == nil || transport.IsEnded(err) || errors.As(err, &ours) {
 			return err
 		}
-		var answer *answerError
-		absent = absent && errors.As(err, &answer) && answer.status == http.StatusNotFound
-		reasons = append(reasons, fmt.Sprintf("%s: %s", plainURL(text), from.plainly(err)))
+		var answer *transport.AnswerError
+		absent = absent && errors.As(err, &answer) && answer.Status == http.StatusNotFound
+		reasons = append(reasons, fmt.Sprintf("%s: %s", plainURL(text), from.Plainly(err)))
 	}
 	cause := refused
 	if absent {
 		cause = fs.ErrNotExist
 	}
-	return newFailure(fmt.Sprintf("%s was not found anywhere: %s", what, strings.Join(reasons, "; ")), cause)
+	return transport.Failure(fmt.Sprintf("%s was not found anywhere: %s", what, strings.Join(reasons, "; ")), cause)
 }
 
-func (f *fetching) fromURL(ctx context.Context, from *endpoint, text string) error {
-	u, err := from.foreignURL(text)
+func (f *fetching) fromURL(ctx context.Context, from *transport.Endpoint, text string) error {
+	u, err := from.ForeignURL(text)
 	if err != nil {
 		return err
 	}
-	f.source, f.attempts = u, f.client.pace.begin()
+	f.source, f.attempts = u, f.client.pace.Begin()
 	return f.run(ctx)
 }
 

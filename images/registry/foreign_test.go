@@ -144,19 +144,3 @@ func TestAForeignLayerThatNobodyHas(t *testing.T) {
 		t.Errorf("warnings %q", warned)
 	}
 }
-
-func TestForeignLayersDoNotLeadInside(t *testing.T) {
-	url, asked := serving(t, func() v1.Layer { return nil })
-	c := newClient(t)
-	e, err := c.transport.target(parse(t, "registry.example/org/x:v1").Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	e.host.scheme = "https"
-	f := &fetching{client: c}
-	for _, text := range []string{url, "file:///etc/passwd", "https://169.254.169.254/latest"} {
-		if err := f.fromURL(t.Context(), e, text); err == nil || asked.Load() != 0 {
-			t.Errorf("%s: %v, asked %d times", text, err, asked.Load())
-		}
-	}
-}

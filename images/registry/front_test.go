@@ -134,7 +134,7 @@ func newClient(t *testing.T, options ...func(*Options)) *Client {
 		o.Store = s
 	}
 	c := New(o)
-	c.pace.first = time.Millisecond
+	c.pace.First = time.Millisecond
 	return c
 }
 

@@ -5,6 +5,8 @@ import (
 	"net/http"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
+
+	"github.com/slipway-build/slipway/images/registry/transport"
 )
 
 // A finding is the result of a HEAD for a manifest or a blob.
@@ -20,17 +22,17 @@ const (
 
 // head requests the headers of a manifest or a blob, and returns its digest, or zero if the
 // registry does not send it.
-func head(ctx context.Context, e *endpoint, kind, id, accept string) (digest v1.Hash, found finding, err error) {
-	r, err := e.request(ctx, http.MethodHead, kind, id)
+func head(ctx context.Context, e *transport.Endpoint, kind, id, accept string) (digest v1.Hash, found finding, err error) {
+	r, err := e.NewRequest(ctx, http.MethodHead, kind, id)
 	if err != nil {
 		return v1.Hash{}, absent, err
 	}
 	if accept != "" {
-		r.header.Set("Accept", accept)
+		r.Header.Set("Accept", accept)
 	}
-	resp, err := e.do(ctx, r, http.StatusOK, http.StatusNotFound)
+	resp, err := e.Do(ctx, r, http.StatusOK, http.StatusNotFound)
 	if err != nil {
-		if isRefusal(err) {
+		if transport.IsRefusal(err) {
 			return v1.Hash{}, refused, nil
 		}
 		return v1.Hash{}, absent, err

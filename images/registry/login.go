@@ -16,12 +16,12 @@ func (c *Client) Login(ctx context.Context, registry name.Registry, user, passwo
 	if c.offline {
 		return "", fmt.Errorf("offline: cannot log in to registry %s", host)
 	}
-	e, err := c.transport.login(registry, user, password)
+	e, err := c.transport.Login(registry, user, password)
 	if err != nil {
 		return "", err
 	}
-	if err := c.pace.try(ctx, func() error { return e.ping(ctx) }); err != nil {
-		return "", e.explain("it", err)
+	if err := c.pace.Try(ctx, func() error { return e.Ping(ctx) }); err != nil {
+		return "", e.Explain("it", err)
 	}
 	return c.keys.Store(host, user, password)
 }

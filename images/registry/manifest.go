@@ -17,6 +17,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/types"
 
 	"github.com/slipway-build/slipway/images"
+	"github.com/slipway-build/slipway/images/registry/transport"
 	"github.com/slipway-build/slipway/images/store"
 )
 
@@ -73,10 +74,10 @@ func (c *Client) resolve(ctx context.Context, ref name.Reference, label string) 
 		return nil, c.absent("the manifest of " + label)
 	}
 	_, byTag := ref.(name.Tag)
-	err := c.fromAny(ctx, m.repo, byTag, "image "+label, func(e *endpoint) error {
+	err := c.fromAny(ctx, m.repo, byTag, "image "+label, func(e *transport.Endpoint) error {
 		release, err := c.requests.Acquire(ctx)
 		if err != nil {
-			return ended(ctx)
+			return transport.Ended(ctx)
 		}
 		defer release()
 		if ok {
@@ -99,24 +100,24 @@ func (c *Client) resolve(ctx context.Context, ref name.Reference, label string) 
 }
 
 // fromAny calls do with each endpoint that repo can be pulled from until one succeeds. Only the registry itself is
-// retried. See transport.fromAny.
-func (c *Client) fromAny(ctx context.Context, repo name.Repository, byTag bool, what string, do func(*endpoint) error) error {
-	return c.transport.fromAny(repo, byTag, what, func(e *endpoint) error {
-		if e.isMirror() {
+// retried. See Transport.FromAny.
+func (c *Client) fromAny(ctx context.Context, repo name.Repository, byTag bool, what string, do func(*transport.Endpoint) error) error {
+	return c.transport.FromAny(repo, byTag, what, func(e *transport.Endpoint) error {
+		if e.IsMirror() {
 			return do(e)
 		}
-		return c.pace.try(ctx, func() error { return do(e) })
+		return c.pace.Try(ctx, func() error { return do(e) })
 	})
 }
 
 // getManifest gets and verifies a manifest.
-func getManifest(ctx context.Context, e *endpoint, ref name.Reference) (v1.Descriptor, []byte, error) {
-	r, err := e.request(ctx, http.MethodGet, "manifests", ref.Identifier())
+func getManifest(ctx context.Context, e *transport.Endpoint, ref name.Reference) (v1.Descriptor, []byte, error) {
+	r, err := e.NewRequest(ctx, http.MethodGet, "manifests", ref.Identifier())
 	if err != nil {
 		return v1.Descriptor{}, nil, err
 	}
-	r.header.Set("Accept", accept)
-	resp, err := e.do(ctx, r, http.StatusOK)
+	r.Header.Set("Accept", accept)
+	resp, err := e.Do(ctx, r, http.StatusOK)
 	if err != nil {
 		return v1.Descriptor{}, nil, err
 	}

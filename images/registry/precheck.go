@@ -10,6 +10,7 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
 	"github.com/slipway-build/slipway/images"
+	"github.com/slipway-build/slipway/images/registry/transport"
 )
 
 // Tagged returns the digest of the manifest that a registry has under ref. ok is false if there is
@@ -20,11 +21,11 @@ func (c *Client) Tagged(ctx context.Context, ref name.Reference) (digest v1.Hash
 	if c.offline {
 		return v1.Hash{}, false, fmt.Errorf("offline: %s cannot be looked up", label)
 	}
-	e, err := c.transport.target(ref.Context())
+	e, err := c.transport.Target(ref.Context())
 	if err != nil {
 		return v1.Hash{}, false, err
 	}
-	err = c.pace.try(ctx, func() error {
+	err = c.pace.Try(ctx, func() error {
 		has, found, err := head(ctx, e, "manifests", ref.Identifier(), accept)
 		digest, ok = has, found == present
 		if err != nil || !ok || digest != (v1.Hash{}) {
@@ -36,7 +37,7 @@ func (c *Client) Tagged(ctx context.Context, ref name.Reference) (digest v1.Hash
 		return err
 	})
 	if err != nil {
-		return v1.Hash{}, false, e.explain("image "+label, err)
+		return v1.Hash{}, false, e.Explain("image "+label, err)
 	}
 	return digest, ok, nil
 }
@@ -47,11 +48,11 @@ func (c *Client) CheckPush(ctx context.Context, repo name.Repository) error {
 	if c.offline {
 		return fmt.Errorf("offline: cannot push to %s", repo)
 	}
-	e, err := c.transport.target(repo)
+	e, err := c.transport.Target(repo)
 	if err != nil {
 		return err
 	}
-	err = c.pace.try(ctx, func() error {
+	err = c.pace.Try(ctx, func() error {
 		location, _, err := startUpload(ctx, e, nil)
 		if err == nil && location != nil {
 			cancelUpload(ctx, e, location)
@@ -59,16 +60,16 @@ func (c *Client) CheckPush(ctx context.Context, repo name.Repository) error {
 		return err
 	})
 	if err != nil {
-		return e.explain("repository "+repo.RepositoryStr(), err)
+		return e.Explain("repository "+repo.RepositoryStr(), err)
 	}
 	return nil
 }
 
 // cancelUpload ends an upload. Its error is ignored: registries drop abandoned uploads, and not all
 // of them implement this.
-func cancelUpload(ctx context.Context, e *endpoint, location *url.URL) {
-	r := request{method: http.MethodDelete, url: location, header: http.Header{}}
-	if resp, err := e.do(ctx, r, http.StatusNoContent, http.StatusAccepted, http.StatusOK); err == nil {
+func cancelUpload(ctx context.Context, e *transport.Endpoint, location *url.URL) {
+	r := transport.Request{Method: http.MethodDelete, URL: location, Header: http.Header{}}
+	if resp, err := e.Do(ctx, r, http.StatusNoContent, http.StatusAccepted, http.StatusOK); err == nil {
 		resp.Body.Close()
 	}
 }

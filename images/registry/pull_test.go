@@ -347,7 +347,7 @@ func TestTriesThatBroughtMuchDoNotCount(t *testing.T) {
 	imagetest.Push(t, ref, imagetest.Image(t, "linux/amd64", imagetest.RandomLayer(t, 1, 12*half)))
 	for fresh, works := range map[int64]bool{half: true, 2 * half: false} {
 		c := newClient(t)
-		c.pace.fresh = fresh
+		c.pace.Fresh = fresh
 		img, err := c.Image(t.Context(), ref, linux)
 		if err != nil {
 			t.Fatal(err)

@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/slipway-build/slipway/images"
+	"github.com/slipway-build/slipway/images/registry/transport"
 	"github.com/slipway-build/slipway/progress"
 )
 
@@ -29,14 +30,14 @@ func (c *Client) Push(ctx context.Context, ref name.Reference, artifact images.A
 	}
 	task := progress.Start(ctx, "push "+label)
 	defer func() { task.Done(err) }()
-	e, err := c.transport.target(ref.Context())
+	e, err := c.transport.Target(ref.Context())
 	if err != nil {
 		return v1.Descriptor{}, err
 	}
 	p := &pushing{client: c, endpoint: e, repo: ref.Context(), task: task}
 	d, err = p.push(ctx, ref, artifact, true)
 	if err != nil {
-		return v1.Descriptor{}, p.endpoint.explain("image "+label, err)
+		return v1.Descriptor{}, p.endpoint.Explain("image "+label, err)
 	}
 	if !p.moved.Load() {
 		task.SetCached()
@@ -47,7 +48,7 @@ func (c *Client) Push(ctx context.Context, ref name.Reference, artifact images.A
 // A pushing is one call of Push.
 type pushing struct {
 	client   *Client
-	endpoint *endpoint
+	endpoint *transport.Endpoint
 	repo     name.Repository
 	task     *progress.Task
 	total    atomic.Int64
@@ -65,11 +66,11 @@ func (p *pushing) sending(n int64) {
 func (p *pushing) push(ctx context.Context, ref name.Reference, m images.Artifact, trust bool) (v1.Descriptor, error) {
 	d, raw, err := describe(m)
 	if err != nil {
-		return v1.Descriptor{}, &localError{err}
+		return v1.Descriptor{}, &transport.LocalError{Err: err}
 	}
 	_, byTag := ref.(name.Tag)
 	if digest, ok := ref.(name.Digest); ok && digest.DigestStr() != d.Digest.String() {
-		return v1.Descriptor{}, &localError{fmt.Errorf("pushing %s: the content has digest %s", images.Familiar(ref), d.Digest)}
+		return v1.Descriptor{}, &transport.LocalError{Err: fmt.Errorf("pushing %s: the content has digest %s", images.Familiar(ref), d.Digest)}
 	}
 	var before v1.Hash // current value of the tag
 	if byTag && trust {
@@ -100,18 +101,18 @@ func (p *pushing) push(ctx context.Context, ref name.Reference, m images.Artifac
 // after sending its children again.
 func (p *pushing) complete(ctx context.Context, ref name.Reference, m images.Artifact, d v1.Descriptor, raw []byte, before v1.Hash) error {
 	p.sending(d.Size)
-	a := p.client.pace.begin()
+	a := p.client.pace.Begin()
 	for n := 1; ; n++ {
 		err := p.put(ctx, ref, d, raw, before)
-		var answer *answerError
+		var answer *transport.AnswerError
 		if err == nil {
 			p.task.Add(len(raw))
 			return nil
 		}
-		if !errors.As(err, &answer) || !answer.has("MANIFEST_BLOB_UNKNOWN", "BLOB_UNKNOWN", "MANIFEST_UNKNOWN") {
+		if !errors.As(err, &answer) || !answer.Has("MANIFEST_BLOB_UNKNOWN", "BLOB_UNKNOWN", "MANIFEST_UNKNOWN") {
 			return err
 		}
-		if err := a.again(ctx, &temporary{err}); err != nil {
+		if err := a.Again(ctx, &transport.TemporaryError{Err: err}); err != nil {
 			return err
 		}
 		if n == 1 {
@@ -136,7 +137,7 @@ func describe(m images.Artifact) (d v1.Descriptor, raw []byte, err error) {
 
 // head returns the digest of a manifest in the registry, or zero if the registry does not send it.
 func (p *pushing) head(ctx context.Context, id string, d v1.Descriptor) (has v1.Hash, found finding, err error) {
-	err = p.client.pace.try(ctx, func() error {
+	err = p.client.pace.Try(ctx, func() error {
 		has, found, err = head(ctx, p.endpoint, "manifests", id, string(d.MediaType))
 		return err
 	})
@@ -148,19 +149,19 @@ func (p *pushing) head(ctx context.Context, id string, d v1.Descriptor) (has v1.
 func (p *pushing) put(ctx context.Context, ref name.Reference, d v1.Descriptor, raw []byte, before v1.Hash) error {
 	release, err := p.client.writing(ref.Context()).Acquire(ctx)
 	if err != nil {
-		return ended(ctx)
+		return transport.Ended(ctx)
 	}
 	defer release()
 	var said v1.Hash
-	err = p.client.pace.try(ctx, func() error {
-		r, err := p.endpoint.request(ctx, http.MethodPut, "manifests", ref.Identifier())
+	err = p.client.pace.Try(ctx, func() error {
+		r, err := p.endpoint.NewRequest(ctx, http.MethodPut, "manifests", ref.Identifier())
 		if err != nil {
 			return err
 		}
-		r.header.Set("Content-Type", string(d.MediaType))
-		r.size = d.Size
-		r.open = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(raw)), nil }
-		resp, err := p.endpoint.do(ctx, r, http.StatusCreated, http.StatusOK, http.StatusAccepted, http.StatusNoContent)
+		r.Header.Set("Content-Type", string(d.MediaType))
+		r.Size = d.Size
+		r.Open = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(raw)), nil }
+		resp, err := p.endpoint.Do(ctx, r, http.StatusCreated, http.StatusOK, http.StatusAccepted, http.StatusNoContent)
 		if err != nil {
 			return err
 		}
@@ -198,8 +199,8 @@ const confirmations = 7
 func (p *pushing) confirm(ctx context.Context, ref name.Reference, d v1.Descriptor, said, before v1.Hash) error {
 	began := time.Now()
 	pace := p.client.pace
-	pace.most = confirmations
-	for a := pace.begin(); ; {
+	pace.Most = confirmations
+	for a := pace.Begin(); ; {
 		has, found, err := p.head(ctx, ref.Identifier(), d)
 		if err != nil {
 			return err
@@ -216,7 +217,7 @@ func (p *pushing) confirm(ctx context.Context, ref name.Reference, d v1.Descript
 		default:
 			err = fmt.Errorf("it accepted manifest %s but does not return it %s later", d.Digest, time.Since(began).Round(time.Second))
 		}
-		if a.again(ctx, &temporary{err}) != nil {
+		if a.Again(ctx, &transport.TemporaryError{Err: err}) != nil {
 			return cmp.Or(ctxError(ctx), err)
 		}
 	}
@@ -224,7 +225,7 @@ func (p *pushing) confirm(ctx context.Context, ref name.Reference, d v1.Descript
 
 func ctxError(ctx context.Context) error {
 	if ctx.Err() != nil {
-		return ended(ctx)
+		return transport.Ended(ctx)
 	}
 	return nil
 }
@@ -236,7 +237,7 @@ func (p *pushing) children(ctx context.Context, m images.Artifact, trust bool) e
 	}
 	image, ok := m.(v1.Image)
 	if !ok {
-		return &localError{fmt.Errorf("%T is not an image or an index", m)}
+		return &transport.LocalError{Err: fmt.Errorf("%T is not an image or an index", m)}
 	}
 	return p.blobs(ctx, image, trust)
 }
@@ -244,7 +245,7 @@ func (p *pushing) children(ctx context.Context, m images.Artifact, trust bool) e
 func (p *pushing) entries(ctx context.Context, index v1.ImageIndex, trust bool) error {
 	manifest, err := index.IndexManifest()
 	if err != nil {
-		return &localError{err}
+		return &transport.LocalError{Err: err}
 	}
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(p.client.jobs)
@@ -266,7 +267,7 @@ func (p *pushing) entry(ctx context.Context, index v1.ImageIndex, d v1.Descripto
 		err = fmt.Errorf("media type %q is not an image or an index", d.MediaType)
 	}
 	if err != nil {
-		return &localError{fmt.Errorf("entry %s of the index: %w", d.Digest, err)}
+		return &transport.LocalError{Err: fmt.Errorf("entry %s of the index: %w", d.Digest, err)}
 	}
 	_, err = p.push(ctx, p.repo.Digest(d.Digest.String()), child, trust)
 	return err
@@ -275,8 +276,8 @@ func (p *pushing) entry(ctx context.Context, index v1.ImageIndex, d v1.Descripto
 // leaveOut ignores that a foreign layer cannot be read, since a registry need not store it, and
 // warns.
 func (p *pushing) leaveOut(ctx context.Context, d v1.Descriptor, err error) error {
-	var ours *localError
-	if err == nil || isEnded(err) || !errors.As(err, &ours) {
+	var ours *transport.LocalError
+	if err == nil || transport.IsEnded(err) || !errors.As(err, &ours) {
 		return err
 	}
 	p.task.Warn(fmt.Sprintf("foreign layer %s was not pushed to %s: %v", d.Digest, p.repo.Name(), err))
@@ -287,14 +288,14 @@ func (p *pushing) leaveOut(ctx context.Context, d v1.Descriptor, err error) erro
 func (p *pushing) blobs(ctx context.Context, image v1.Image, trust bool) error {
 	manifest, err := image.Manifest()
 	if err != nil {
-		return &localError{err}
+		return &transport.LocalError{Err: err}
 	}
 	layers, err := image.Layers()
 	if err != nil {
-		return &localError{err}
+		return &transport.LocalError{Err: err}
 	}
 	if len(layers) != len(manifest.Layers) {
-		return &localError{fmt.Errorf("the image has %d layers, but its manifest lists %d", len(layers), len(manifest.Layers))}
+		return &transport.LocalError{Err: fmt.Errorf("the image has %d layers, but its manifest lists %d", len(layers), len(manifest.Layers))}
 	}
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(p.client.jobs)

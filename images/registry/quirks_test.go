@@ -2,16 +2,13 @@ package registry
 
 import (
 	"encoding/base64"
-	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
-	"net/http/httptest"
 	"strings"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"testing"
 
 	"github.com/google/go-containerregistry/pkg/authn"
@@ -215,29 +212,6 @@ func reset(t *testing.T, w http.ResponseWriter) {
 	conn.Close()
 }
 
-func TestBrokenConnectionsAreRecognizedAtAnyDepth(t *testing.T) {
-	op := func(op string, err error) error { return &net.OpError{Op: op, Net: "tcp", Err: err} }
-	other := errors.New("wsasend: an existing connection was forcibly closed")
-	for _, c := range []struct {
-		err  error
-		want bool
-	}{
-		{op("readfrom", op("write", syscall.ECONNRESET)), true},
-		{op("readfrom", op("write", syscall.EPIPE)), true},
-		{op("readfrom", op("write", other)), true},
-		{fmt.Errorf("sending: %w", errors.Join(op("sendfile", syscall.ECONNABORTED))), true},
-		{op("read", other), true},
-		{op("dial", syscall.ECONNREFUSED), false},
-		{op("proxyconnect", op("dial", syscall.ECONNREFUSED)), false},
-		{op("remote error", errors.New("tls: bad certificate")), false},
-		{&localError{op("read", syscall.ECONNRESET)}, false},
-	} {
-		if got := isTemporary(c.err); got != c.want {
-			t.Errorf("%v: %v", c.err, got)
-		}
-	}
-}
-
 func TestAnUploadThatTheRegistryForgotBeginsAnew(t *testing.T) {
 	for status, code := range map[int]string{404: "BLOB_UPLOAD_UNKNOWN", 400: "BLOB_UPLOAD_INVALID", 416: "RANGE_INVALID"} {
 		registry := imagetest.Registry(t)
@@ -399,30 +373,6 @@ func TestAnAnswerBeforeTheBodyWasReadIsHeard(t *testing.T) {
 			t.Errorf("%d attempts waited for an answer; want 1", n)
 		}
 	}
-}
-
-// A registry in the Internet must not have us send anything to this network.
-func TestUploadsDoNotFollowRedirectsInside(t *testing.T) {
-	var asked atomic.Bool
-	inside := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { asked.Store(true) }))
-	t.Cleanup(inside.Close)
-	e, err := newClient(t).transport.target(parse(t, "registry.example/org/x:v1").Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	e.host.scheme = "https"
-	e.host.wire = redirecting(inside.URL)
-	_, _, err = startUpload(t.Context(), e, nil)
-	if err == nil || !strings.Contains(err.Error(), "address in this network") || asked.Load() {
-		t.Errorf("%v, asked %v", err, asked.Load())
-	}
-}
-
-type redirecting string
-
-func (to redirecting) RoundTrip(r *http.Request) (*http.Response, error) {
-	return &http.Response{StatusCode: http.StatusTemporaryRedirect, Header: http.Header{"Location": {string(to)}},
-		Body: http.NoBody, Request: r}, nil
 }
 
 func TestWhatARegistryEchoesIsRedacted(t *testing.T) {

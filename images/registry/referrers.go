@@ -18,6 +18,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/types"
 
 	"github.com/slipway-build/slipway/images"
+	"github.com/slipway-build/slipway/images/registry/transport"
 )
 
 // maxReferrerPages limits the number of pages of a list of referrers, against a registry that never
@@ -36,7 +37,7 @@ func (c *Client) Referrers(ctx context.Context, subject name.Digest) ([]v1.Descr
 		found   []v1.Descriptor
 		hasList bool
 	)
-	err := c.fromAny(ctx, subject.Context(), true, "referrers of "+label, func(e *endpoint) (err error) {
+	err := c.fromAny(ctx, subject.Context(), true, "referrers of "+label, func(e *transport.Endpoint) (err error) {
 		found, hasList, err = c.referrers(ctx, e, subject)
 		return err
 	})
@@ -66,17 +67,17 @@ func (c *Client) Referrers(ctx context.Context, subject name.Digest) ([]v1.Descr
 // tag, which clients maintain (OCI distribution spec, "Referrers Tag Schema").
 func (c *Client) PublishReferrers(ctx context.Context, subject name.Digest, referrers []v1.Descriptor) error {
 	label := images.Familiar(subject)
-	e, err := c.transport.target(subject.Context())
+	e, err := c.transport.Target(subject.Context())
 	if err != nil {
 		return err
 	}
 	hasList := false
-	err = c.pace.try(ctx, func() (err error) {
+	err = c.pace.Try(ctx, func() (err error) {
 		_, hasList, err = c.referrers(ctx, e, subject)
 		return err
 	})
 	if err != nil || hasList {
-		return e.explain("referrers of "+label, err)
+		return e.Explain("referrers of "+label, err)
 	}
 	tag := referrersTag(subject)
 	list := v1.IndexManifest{SchemaVersion: 2, MediaType: types.OCIImageIndex, Manifests: []v1.Descriptor{}}
@@ -135,13 +136,13 @@ func referrersTag(subject name.Digest) name.Tag {
 var nextLink = regexp.MustCompile(`<([^>]+)>\s*;\s*rel="?next"?`)
 
 // referrers requests the list of referrers. hasList is false if the registry does not have the API.
-func (c *Client) referrers(ctx context.Context, e *endpoint, subject name.Digest) (found []v1.Descriptor, hasList bool, err error) {
+func (c *Client) referrers(ctx context.Context, e *transport.Endpoint, subject name.Digest) (found []v1.Descriptor, hasList bool, err error) {
 	release, err := c.requests.Acquire(ctx)
 	if err != nil {
-		return nil, false, ended(ctx)
+		return nil, false, transport.Ended(ctx)
 	}
 	defer release()
-	r, err := e.request(ctx, http.MethodGet, "referrers", subject.DigestStr())
+	r, err := e.NewRequest(ctx, http.MethodGet, "referrers", subject.DigestStr())
 	if err != nil {
 		return nil, false, err
 	}
@@ -154,19 +155,19 @@ func (c *Client) referrers(ctx context.Context, e *endpoint, subject name.Digest
 		if next == nil {
 			return found, true, nil
 		}
-		if !e.serves(next) {
+		if !e.Serves(next) {
 			return nil, false, fmt.Errorf("the list of referrers continues at another host, %s", next.Host)
 		}
-		r.url = next
+		r.URL = next
 	}
 	return nil, false, fmt.Errorf("the list of referrers has more than %d pages", maxReferrerPages)
 }
 
 // referrersPage requests one page. It returns nil if the registry does not have the API: then it answers 404
 // by the specification, others in practice (go-containerregistry's fetcher.fetchReferrers has the same list).
-func referrersPage(ctx context.Context, e *endpoint, r request) (*v1.IndexManifest, *url.URL, error) {
-	r.header = http.Header{"Accept": {string(types.OCIImageIndex)}}
-	resp, err := e.do(ctx, r, http.StatusOK, http.StatusNotFound, http.StatusBadRequest, http.StatusNotAcceptable)
+func referrersPage(ctx context.Context, e *transport.Endpoint, r transport.Request) (*v1.IndexManifest, *url.URL, error) {
+	r.Header = http.Header{"Accept": {string(types.OCIImageIndex)}}
+	resp, err := e.Do(ctx, r, http.StatusOK, http.StatusNotFound, http.StatusBadRequest, http.StatusNotAcceptable)
 	if err != nil {
 		return nil, nil, err
 	}

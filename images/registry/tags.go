@@ -9,6 +9,8 @@ import (
 	"net/url"
 
 	"github.com/google/go-containerregistry/pkg/name"
+
+	"github.com/slipway-build/slipway/images/registry/transport"
 )
 
 // maxTagPages limits the number of pages of a list of tags, against a registry that never ends it.
@@ -20,24 +22,24 @@ func (c *Client) Tags(ctx context.Context, repo name.Repository) (tags []string,
 	if c.offline {
 		return nil, fmt.Errorf("offline: the tags of %s cannot be listed", repo)
 	}
-	e, err := c.transport.target(repo)
+	e, err := c.transport.Target(repo)
 	if err != nil {
 		return nil, err
 	}
-	err = c.pace.try(ctx, func() (err error) {
+	err = c.pace.Try(ctx, func() (err error) {
 		tags, err = c.tags(ctx, e)
 		return err
 	})
-	return tags, e.explain("tags of "+repo.RepositoryStr(), err)
+	return tags, e.Explain("tags of "+repo.RepositoryStr(), err)
 }
 
-func (c *Client) tags(ctx context.Context, e *endpoint) (tags []string, err error) {
+func (c *Client) tags(ctx context.Context, e *transport.Endpoint) (tags []string, err error) {
 	release, err := c.requests.Acquire(ctx)
 	if err != nil {
-		return nil, ended(ctx)
+		return nil, transport.Ended(ctx)
 	}
 	defer release()
-	r, err := e.request(ctx, http.MethodGet, "tags", "list")
+	r, err := e.NewRequest(ctx, http.MethodGet, "tags", "list")
 	if err != nil {
 		return nil, err
 	}
@@ -50,16 +52,16 @@ func (c *Client) tags(ctx context.Context, e *endpoint) (tags []string, err erro
 		if next == nil {
 			return tags, nil
 		}
-		if !e.serves(next) {
+		if !e.Serves(next) {
 			return nil, fmt.Errorf("the list of tags continues at another host, %s", next.Host)
 		}
-		r.url = next
+		r.URL = next
 	}
 	return nil, fmt.Errorf("the list of tags has more than %d pages", maxTagPages)
 }
 
-func tagsPage(ctx context.Context, e *endpoint, r request) (tags []string, next *url.URL, err error) {
-	resp, err := e.do(ctx, r, http.StatusOK, http.StatusNotFound)
+func tagsPage(ctx context.Context, e *transport.Endpoint, r transport.Request) (tags []string, next *url.URL, err error) {
+	resp, err := e.Do(ctx, r, http.StatusOK, http.StatusNotFound)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -10,6 +10,8 @@ import (
 
 	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
+
+	"github.com/slipway-build/slipway/images/registry/transport"
 )
 
 // blob makes sure that the registry has a blob whose content open returns. Without trust, the blob
@@ -20,7 +22,7 @@ func (p *pushing) blob(ctx context.Context, d v1.Descriptor, open func() (io.Rea
 	return p.client.share(ctx, fmt.Sprintf("push %s@%s %v", repo.Name(), d.Digest, trust), func() error {
 		body := &uploadBody{task: p.task, open: open}
 		defer body.Close()
-		err := p.client.pace.try(ctx, func() error {
+		err := p.client.pace.Try(ctx, func() error {
 			if trust {
 				_, found, err := head(ctx, p.endpoint, "blobs", d.Digest.String(), "")
 				if err != nil || found == present {
@@ -51,11 +53,11 @@ func (p *pushing) upload(ctx context.Context, d v1.Descriptor, body *uploadBody,
 	// Open the content before acquiring a slot: this may fetch a layer from another registry, which
 	// needs a slot too.
 	if err := body.prepare(); err != nil {
-		return &localError{fmt.Errorf("reading blob %s: %w", d.Digest, err)}
+		return &transport.LocalError{Err: fmt.Errorf("reading blob %s: %w", d.Digest, err)}
 	}
 	release, err := p.client.transfers.Acquire(ctx)
 	if err != nil {
-		return ended(ctx)
+		return transport.Ended(ctx)
 	}
 	defer release()
 	if location == nil {
@@ -69,7 +71,7 @@ func (p *pushing) upload(ctx context.Context, d v1.Descriptor, body *uploadBody,
 // mount requests a blob from another repository. A registry that declines starts an upload instead;
 // any other failure leads to an upload, too.
 func (p *pushing) mount(ctx context.Context, d v1.Descriptor, from name.Repository) (location *url.URL, mounted bool) {
-	e, err := p.client.transport.target(p.repo, from)
+	e, err := p.client.transport.Target(p.repo, from)
 	if err != nil {
 		return nil, false
 	}
@@ -81,17 +83,17 @@ func (p *pushing) mount(ctx context.Context, d v1.Descriptor, from name.Reposito
 }
 
 // startUpload returns the location for the content of a blob.
-func startUpload(ctx context.Context, e *endpoint, query url.Values) (location *url.URL, mounted bool, err error) {
-	r, err := e.request(ctx, http.MethodPost, "blobs", "uploads/")
+func startUpload(ctx context.Context, e *transport.Endpoint, query url.Values) (location *url.URL, mounted bool, err error) {
+	r, err := e.NewRequest(ctx, http.MethodPost, "blobs", "uploads/")
 	if err != nil {
 		return nil, false, err
 	}
 	if len(query) > 0 {
-		r.url.RawQuery = query.Encode()
+		r.URL.RawQuery = query.Encode()
 	}
 	// Some servers require an explicit empty body.
-	r.open = noBody
-	resp, err := e.do(ctx, r, http.StatusAccepted, http.StatusCreated)
+	r.Open = noBody
+	resp, err := e.Do(ctx, r, http.StatusAccepted, http.StatusCreated)
 	if err != nil {
 		return nil, false, err
 	}
@@ -103,11 +105,11 @@ func startUpload(ctx context.Context, e *endpoint, query url.Values) (location *
 	if err != nil {
 		return nil, false, fmt.Errorf("its upload location is invalid: %w", err)
 	}
-	if location.Host == r.url.Host {
+	if location.Host == r.URL.Host {
 		// Behind a proxy that terminates TLS, a registry may return an http location.
-		location.Scheme = r.url.Scheme
+		location.Scheme = r.URL.Scheme
 	}
-	return location, false, e.checkHop(location)
+	return location, false, e.CheckHop(location)
 }
 
 func noBody() (io.ReadCloser, error) { return http.NoBody, nil }
@@ -118,19 +120,19 @@ func (p *pushing) send(ctx context.Context, d v1.Descriptor, location *url.URL, 
 	query.Set("digest", d.Digest.String())
 	location.RawQuery = query.Encode()
 	body.once.Do(func() { p.sending(d.Size) })
-	r := request{method: http.MethodPut, url: location, open: body.next, size: d.Size,
-		header: http.Header{"Content-Type": {"application/octet-stream"}}}
+	r := transport.Request{Method: http.MethodPut, URL: location, Open: body.next, Size: d.Size,
+		Header: http.Header{"Content-Type": {"application/octet-stream"}}}
 	if body.careful() {
-		r.header.Set("Expect", "100-continue")
+		r.Header.Set("Expect", "100-continue")
 	}
-	resp, err := p.endpoint.do(ctx, r, http.StatusCreated, http.StatusOK, http.StatusAccepted, http.StatusNoContent)
-	var answer *answerError
-	if errors.As(err, &answer) && answer.tokenServer == "" &&
-		(answer.status == http.StatusNotFound || answer.status == http.StatusRequestedRangeNotSatisfiable ||
-			answer.status == http.StatusExpectationFailed || answer.has("BLOB_UPLOAD_UNKNOWN", "BLOB_UPLOAD_INVALID")) {
+	resp, err := p.endpoint.Do(ctx, r, http.StatusCreated, http.StatusOK, http.StatusAccepted, http.StatusNoContent)
+	var answer *transport.AnswerError
+	if errors.As(err, &answer) && answer.TokenServer == "" &&
+		(answer.Status == http.StatusNotFound || answer.Status == http.StatusRequestedRangeNotSatisfiable ||
+			answer.Status == http.StatusExpectationFailed || answer.Has("BLOB_UPLOAD_UNKNOWN", "BLOB_UPLOAD_INVALID")) {
 		// The registry lost the upload, for instance because servers behind a load balancer do not
 		// share state, or it does not support Expect. The next attempt starts a new upload.
-		return &temporary{err}
+		return &transport.TemporaryError{Err: err}
 	}
 	if err != nil {
 		return err

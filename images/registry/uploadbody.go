@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/slipway-build/slipway/images/registry/transport"
 	"github.com/slipway-build/slipway/progress"
 )
 
@@ -36,13 +37,13 @@ const hesitation = 500 * time.Millisecond
 func (b *uploadBody) broke(err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	var answer *answerError
+	var answer *transport.AnswerError
 	switch {
 	case errors.As(err, &answer):
-		if answer.status == http.StatusExpectationFailed {
+		if answer.Status == http.StatusExpectationFailed {
 			b.wait = 0
 		}
-	case err != nil && isBroken(err):
+	case err != nil && transport.IsBroken(err):
 		b.wait = hesitation
 	}
 }
@@ -67,7 +68,7 @@ func (b *uploadBody) prepare() (err error) {
 // next returns the content from its first byte.
 func (b *uploadBody) next() (io.ReadCloser, error) {
 	if err := b.prepare(); err != nil {
-		return nil, &localError{err}
+		return nil, &transport.LocalError{Err: err}
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -112,7 +113,7 @@ func (b *countedBody) Read(p []byte) (int, error) {
 	}
 	b.mu.Unlock()
 	if err != nil && !errors.Is(err, io.EOF) {
-		err = &localError{err}
+		err = &transport.LocalError{Err: err}
 	}
 	return n, err
 }

@@ -1,4 +1,4 @@
-package registry
+package transport
 
 import (
 	"context"
@@ -23,7 +23,7 @@ import (
 // A host is a server of a registry: the registry itself, or a mirror of it.
 type host struct {
 	hosts.Host
-	transport *transport
+	transport *Transport
 	schemes   []string // to try, in this order
 	wire      http.RoundTripper
 
@@ -38,7 +38,7 @@ type host struct {
 }
 
 // hostsOf returns the hosts of a registry: its mirrors, then the registry itself.
-func (t *transport) hostsOf(r name.Registry) ([]*host, error) {
+func (t *Transport) hostsOf(r name.Registry) ([]*host, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	known, ok := t.hosts[r.RegistryStr()]
@@ -47,7 +47,7 @@ func (t *transport) hostsOf(r name.Registry) ([]*host, error) {
 	}
 	found, err := t.where.Of(r.RegistryStr())
 	if err != nil {
-		return nil, &localError{err}
+		return nil, &LocalError{err}
 	}
 	for _, f := range found {
 		h := &host{Host: f, transport: t, wire: t.wire, turn: make(parallel.Slots, 1)}
@@ -61,7 +61,7 @@ func (t *transport) hostsOf(r name.Registry) ([]*host, error) {
 		}
 		config, err := h.TLS.Config()
 		if err != nil {
-			return nil, &localError{fmt.Errorf("registry %s: %w", h.Address, err)}
+			return nil, &LocalError{fmt.Errorf("registry %s: %w", h.Address, err)}
 		}
 		if config != nil || h.DialTimeout > 0 {
 			h.wire = newWire(t.agent, defaultPatience, config, h.DialTimeout)
@@ -85,7 +85,7 @@ func (h *host) is(u *url.URL) bool { return origin(u) == origin(h.url("")) }
 func (h *host) greet(ctx context.Context) error {
 	release, err := h.turn.Acquire(ctx)
 	if err != nil {
-		return ended(ctx)
+		return Ended(ctx)
 	}
 	defer release()
 	if h.scheme != "" {
@@ -124,7 +124,7 @@ func (h *host) greetBy(ctx context.Context, scheme string, last bool) error {
 	}
 	u := h.url("/")
 	u.Scheme = scheme
-	req, err := request{method: http.MethodGet, url: u}.http(ctx)
+	req, err := Request{Method: http.MethodGet, URL: u}.http(ctx)
 	if err != nil {
 		return err
 	}

@@ -1,4 +1,4 @@
-package registry
+package transport
 
 import (
 	"cmp"
@@ -18,8 +18,8 @@ import (
 	"github.com/slipway-build/slipway/internal/redact"
 )
 
-// transportOptions configure a transport. Only Keys is required.
-type transportOptions struct {
+// Options configure a Transport. Only Keys is required.
+type Options struct {
 	// Keys are the credentials for registries.
 	Keys *credentials.Keys
 	// Hosts configures how registries are reached.
@@ -28,9 +28,9 @@ type transportOptions struct {
 	UserAgent string
 }
 
-// A transport knows the hosts of registries, and has the tokens of their repositories. All its methods may be
+// A Transport knows the hosts of registries, and has the tokens of their repositories. All its methods may be
 // called from several goroutines.
-type transport struct {
+type Transport struct {
 	keys    *credentials.Keys
 	where   hosts.Options
 	wire    http.RoundTripper
@@ -39,26 +39,27 @@ type transport struct {
 
 	mu        sync.Mutex
 	hosts     map[string][]*host // by registry; the registry itself is last
-	endpoints map[string]*endpoint
+	endpoints map[string]*Endpoint
 }
 
-// newTransport returns a transport. It sends no request.
-func newTransport(o transportOptions) *transport {
+// New returns a transport. It sends no request.
+func New(o Options) *Transport {
 	agent := http.Header{"User-Agent": {cmp.Or(o.UserAgent, "slipway")}}
-	return &transport{
+	return &Transport{
 		keys:      o.Keys,
 		where:     o.Hosts,
 		wire:      newWire(agent, defaultPatience, nil, 0),
 		agent:     agent,
 		hosts:     map[string][]*host{},
-		endpoints: map[string]*endpoint{},
+		endpoints: map[string]*Endpoint{},
 	}
 }
 
-// fromAny calls do with each endpoint that repo can be pulled from until one succeeds: mirrors in order of
+// FromAny calls do with each endpoint that repo can be pulled from until one succeeds: mirrors in order of
 // precedence, then the registry. By tag, only hosts with the capability resolve are used. A mirror that does not
-// respond is not used again. The error describes that of each endpoint for the user; what describes the content.
-func (t *transport) fromAny(repo name.Repository, byTag bool, what string, do func(*endpoint) error) error {
+// respond is not used again. After an error of this side (LocalError, Ended), no other endpoint is tried. The error
+// is explained, with that of each mirror; see Endpoint.Explain.
+func (t *Transport) FromAny(repo name.Repository, byTag bool, what string, do func(*Endpoint) error) error {
 	sources, err := t.sources(repo, byTag)
 	if err != nil {
 		return err
@@ -66,18 +67,18 @@ func (t *transport) fromAny(repo name.Repository, byTag bool, what string, do fu
 	var missed []string
 	for _, mirror := range sources[:len(sources)-1] {
 		err := do(mirror)
-		var ours *localError
-		if err == nil || isEnded(err) || errors.As(err, &ours) {
-			return mirror.explain(what, err)
+		var ours *LocalError
+		if err == nil || IsEnded(err) || errors.As(err, &ours) {
+			return mirror.Explain(what, err)
 		}
 		missed = append(missed, mirror.missed(err))
 	}
 	registry := sources[len(sources)-1]
-	return withMirrors(registry.explain(what, do(registry)), missed)
+	return withMirrors(registry.Explain(what, do(registry)), missed)
 }
 
 // sources returns the endpoints to pull repo from; the registry itself is last.
-func (t *transport) sources(repo name.Repository, byTag bool) (found []*endpoint, err error) {
+func (t *Transport) sources(repo name.Repository, byTag bool) (found []*Endpoint, err error) {
 	all, err := t.hostsOf(repo.Registry)
 	if err != nil {
 		return nil, err
@@ -90,10 +91,10 @@ func (t *transport) sources(repo name.Repository, byTag bool) (found []*endpoint
 	return found, nil
 }
 
-// target returns the endpoint to push repo to: the registry, or a mirror with the explicit
+// Target returns the endpoint to push repo to: the registry, or a mirror with the explicit
 // capability push. To mount blobs of the repositories in from, it needs the right to pull from
-// them.
-func (t *transport) target(repo name.Repository, from ...name.Repository) (*endpoint, error) {
+// them. It fails if hosts.toml gives no host that capability.
+func (t *Transport) Target(repo name.Repository, from ...name.Repository) (*Endpoint, error) {
 	all, err := t.hostsOf(repo.Registry)
 	if err != nil {
 		return nil, err
@@ -103,10 +104,10 @@ func (t *transport) target(repo name.Repository, from ...name.Repository) (*endp
 			return t.endpointAt(h, repo, push, from...), nil
 		}
 	}
-	return nil, &localError{fmt.Errorf("registry %s: no host in hosts.toml has the capability push", images.RegistryName(repo.Registry))}
+	return nil, &LocalError{fmt.Errorf("registry %s: no host in hosts.toml has the capability push", images.RegistryName(repo.Registry))}
 }
 
-func (t *transport) endpointAt(h *host, repo name.Repository, verb string, from ...name.Repository) *endpoint {
+func (t *Transport) endpointAt(h *host, repo name.Repository, verb string, from ...name.Repository) *Endpoint {
 	actions := pull
 	if verb == push {
 		actions = "push,pull"
@@ -120,18 +121,18 @@ func (t *transport) endpointAt(h *host, repo name.Repository, verb string, from 
 	defer t.mu.Unlock()
 	e, ok := t.endpoints[key]
 	if !ok {
-		e = &endpoint{transport: t, host: h, repo: repo, verb: verb, scopes: scopes, turn: make(parallel.Slots, 1)}
+		e = &Endpoint{transport: t, host: h, repo: repo, verb: verb, scopes: scopes, turn: make(parallel.Slots, 1)}
 		t.endpoints[key] = e
 	}
 	return e
 }
 
-// login returns an endpoint of a registry for Ping, with a user and password to check.
-func (t *transport) login(registry name.Registry, user, password string) (*endpoint, error) {
+// Login returns an endpoint of a registry that Ping checks a user and password with.
+func (t *Transport) Login(registry name.Registry, user, password string) (*Endpoint, error) {
 	all, err := t.hostsOf(registry)
 	if err != nil {
 		return nil, err
 	}
 	given := credentials.Key{AuthConfig: authn.AuthConfig{Username: user, Password: password}, From: "this login"}
-	return &endpoint{transport: t, host: all[len(all)-1], repo: registry.Repo("library"), verb: "use", turn: make(parallel.Slots, 1), given: &given}, nil
+	return &Endpoint{transport: t, host: all[len(all)-1], repo: registry.Repo("library"), verb: "use", turn: make(parallel.Slots, 1), given: &given}, nil
 }

@@ -1,4 +1,4 @@
-package registry
+package transport
 
 import (
 	"context"
@@ -10,21 +10,21 @@ import (
 	"github.com/google/go-containerregistry/pkg/name"
 )
 
-// A foreignURL is an address of content outside of any registry (image-spec/descriptor.md, "urls"). It receives
+// A ForeignURL is an address of content outside of any registry (image-spec/descriptor.md, "urls"). It receives
 // no credentials.
-type foreignURL struct {
+type ForeignURL struct {
 	url  *url.URL
 	wire http.RoundTripper
 }
 
-// foreignURL returns the address in text, which a manifest of the endpoint's registry contains. A registry on the
+// ForeignURL returns the address in text, which a manifest of the endpoint's registry contains. A registry on the
 // Internet must not name an address in this network.
-func (e *endpoint) foreignURL(text string) (*foreignURL, error) {
+func (e *Endpoint) ForeignURL(text string) (*ForeignURL, error) {
 	u, err := url.Parse(text)
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
 		return nil, errors.New("not an http or https URL")
 	}
-	if err := e.checkHop(u); err != nil {
+	if err := e.CheckHop(u); err != nil {
 		return nil, err
 	}
 	wire := e.transport.wire
@@ -36,12 +36,12 @@ func (e *endpoint) foreignURL(text string) (*foreignURL, error) {
 		}
 		wire = known[len(known)-1].wire
 	}
-	return &foreignURL{u, wire}, nil
+	return &ForeignURL{u, wire}, nil
 }
 
-// get requests the content once. A status that is not in want is an *answerError.
-func (f *foreignURL) get(ctx context.Context, header http.Header, want ...int) (*http.Response, error) {
-	req, err := request{method: http.MethodGet, url: f.url, header: header}.http(ctx)
+// Get requests the content once. A status that is not in want is an *AnswerError.
+func (f *ForeignURL) Get(ctx context.Context, header http.Header, want ...int) (*http.Response, error) {
+	req, err := Request{Method: http.MethodGet, URL: f.url, Header: header}.http(ctx)
 	if err != nil {
 		return nil, err
 	}

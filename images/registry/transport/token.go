@@ -1,4 +1,4 @@
-package registry
+package transport
 
 import (
 	"context"
@@ -39,7 +39,7 @@ func (t token) fresh(now time.Time) bool {
 
 // authorization returns the authorization for the next request. It greets the host first, and gets
 // a token if the host requires one and there is no valid one.
-func (e *endpoint) authorization(ctx context.Context) (authorization, error) {
+func (e *Endpoint) authorization(ctx context.Context) (authorization, error) {
 	if err := e.host.greet(ctx); err != nil {
 		return authorization{}, err
 	}
@@ -56,7 +56,7 @@ func (e *endpoint) authorization(ctx context.Context) (authorization, error) {
 }
 
 // current builds the header from the current state. The caller holds the lock.
-func (e *endpoint) current(ctx context.Context) (authorization, error) {
+func (e *Endpoint) current(ctx context.Context) (authorization, error) {
 	used := authorization{serial: e.serial}
 	switch {
 	case e.challenge == nil:
@@ -84,7 +84,7 @@ func (e *endpoint) current(ctx context.Context) (authorization, error) {
 
 // renew gets other credentials after resp, the answer to a request that was sent with used. It
 // returns false if there are none.
-func (e *endpoint) renew(ctx context.Context, used authorization, resp *http.Response) (bool, error) {
+func (e *Endpoint) renew(ctx context.Context, used authorization, resp *http.Response) (bool, error) {
 	challenge := challengeOf(resp)
 	// RFC 6750, section 3.1: insufficient_scope comes with 403.
 	if resp.StatusCode != http.StatusUnauthorized &&
@@ -115,7 +115,7 @@ func (e *endpoint) renew(ctx context.Context, used authorization, resp *http.Res
 }
 
 // fetchToken requests a token from the token server in the challenge. The caller holds the lock.
-func (e *endpoint) fetchToken(ctx context.Context) error {
+func (e *Endpoint) fetchToken(ctx context.Context) error {
 	realm, err := e.realm()
 	if err != nil {
 		return err
@@ -156,7 +156,7 @@ func (e *endpoint) fetchToken(ctx context.Context) error {
 
 // realm returns the address of the token server. A registry on the Internet must not make us
 // contact a server in this network (SSRF), or send a password over plain HTTP.
-func (e *endpoint) realm() (*url.URL, error) {
+func (e *Endpoint) realm() (*url.URL, error) {
 	text := e.challenge.Parameters["realm"]
 	realm, err := url.Parse(text)
 	if err != nil || realm.Host == "" || realm.Scheme != "https" && realm.Scheme != "http" {
@@ -183,7 +183,7 @@ func checkTokenRedirect(req *http.Request, via []*http.Request) error {
 	return nil
 }
 
-// tokenServer carries requests for tokens. A refusal is an *answerError, and an answer has at most
+// tokenServer carries requests for tokens. A refusal is an *AnswerError, and an answer has at most
 // maxAnswer bytes.
 type tokenServer struct{ next http.RoundTripper }
 
@@ -195,7 +195,7 @@ func (s tokenServer) RoundTrip(req *http.Request) (*http.Response, error) {
 	if resp.StatusCode >= http.StatusBadRequest {
 		defer resp.Body.Close()
 		refused := newAnswerError(resp)
-		refused.tokenServer = req.URL.Host
+		refused.TokenServer = req.URL.Host
 		return nil, refused
 	}
 	resp.Body = &limitedBody{io.LimitReader(resp.Body, maxAnswer), resp.Body}
@@ -219,15 +219,15 @@ func challengeOf(resp *http.Response) *auth.Challenge {
 }
 
 // lock acquires turn.
-func (e *endpoint) lock(ctx context.Context) (release func(), err error) {
+func (e *Endpoint) lock(ctx context.Context) (release func(), err error) {
 	if release, err = e.turn.Acquire(ctx); err != nil {
-		return nil, ended(ctx)
+		return nil, Ended(ctx)
 	}
 	return release, nil
 }
 
 // credentials returns the key of the endpoint, and whether it was sent to anyone.
-func (e *endpoint) credentials() (credentials.Key, bool) {
+func (e *Endpoint) credentials() (credentials.Key, bool) {
 	e.turn <- struct{}{}
 	defer func() { <-e.turn }()
 	if !e.met {
@@ -237,7 +237,7 @@ func (e *endpoint) credentials() (credentials.Key, bool) {
 }
 
 // keyOf looks up the key for the host. A mirror has credentials of its own.
-func (e *endpoint) keyOf() credentials.Key {
+func (e *Endpoint) keyOf() credentials.Key {
 	switch {
 	case e.given != nil:
 		return *e.given

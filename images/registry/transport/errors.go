@@ -1,4 +1,4 @@
-package registry
+package transport
 
 import (
 	"cmp"
@@ -19,11 +19,11 @@ import (
 	"github.com/slipway-build/slipway/internal/redact"
 )
 
-// An answerError is an answer with an unexpected status.
-type answerError struct {
-	status int
-	// tokenServer is the host of the token server, if it sent the answer.
-	tokenServer string
+// An AnswerError is an answer with a status that the caller of Do did not want.
+type AnswerError struct {
+	Status int
+	// TokenServer is the host of the token server, if it sent the answer.
+	TokenServer string
 	// codes and detail are the registry's own description. detail may contain secrets that must be
 	// redacted.
 	codes  []string
@@ -39,8 +39,8 @@ const maxDetail = 200
 // maxAnswer limits how much is read of an answer that is not content, in bytes.
 const maxAnswer = 1 << 20
 
-func newAnswerError(resp *http.Response) *answerError {
-	e := &answerError{status: resp.StatusCode}
+func newAnswerError(resp *http.Response) *AnswerError {
+	e := &AnswerError{Status: resp.StatusCode}
 	e.wait, e.asksToWait = retryAfter(resp.Header.Get("Retry-After"), time.Now())
 	raw, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
 	if err != nil {
@@ -68,8 +68,8 @@ func newAnswerError(resp *http.Response) *answerError {
 	return e
 }
 
-func (e *answerError) Error() string {
-	s := strings.TrimSpace(fmt.Sprintf("%d %s", e.status, http.StatusText(e.status)))
+func (e *AnswerError) Error() string {
+	s := strings.TrimSpace(fmt.Sprintf("%d %s", e.Status, http.StatusText(e.Status)))
 	if e.detail != "" {
 		s += ": " + oneLine(redact.Text(e.detail))
 	}
@@ -79,19 +79,19 @@ func (e *answerError) Error() string {
 	return s
 }
 
-// has reports whether the registry sent one of the codes.
-func (e *answerError) has(codes ...string) bool {
+// Has reports whether the registry sent one of the codes (distribution-spec, "Error Codes").
+func (e *AnswerError) Has(codes ...string) bool {
 	return slices.ContainsFunc(e.codes, func(c string) bool { return slices.Contains(codes, c) })
 }
 
 // isAnswer reports whether err is an answer of a server, rather than a failure to get one.
 func isAnswer(err error) bool {
-	var a *answerError
+	var a *AnswerError
 	return errors.As(err, &a)
 }
 
-// isRefusal reports whether err is an answer that will be the same the next time.
-func isRefusal(err error) bool { return isAnswer(err) && !isTemporary(err) }
+// IsRefusal reports whether err is an AnswerError that another attempt would not change.
+func IsRefusal(err error) bool { return isAnswer(err) && !isTemporary(err) }
 
 // oneLine returns the first line of s, shortened to maxDetail.
 func oneLine(s string) string {
@@ -102,11 +102,12 @@ func oneLine(s string) string {
 	return s
 }
 
-// A localError is not the registry's fault: the disk is full, or the content to push cannot be
-// read.
-type localError struct{ error }
+// A LocalError is not the registry's fault: the disk is full, or the content to push cannot be
+// read. It is not worth another attempt, and Explain returns Err unchanged.
+type LocalError struct{ Err error }
 
-func (e *localError) Unwrap() error { return e.error }
+func (e *LocalError) Error() string { return e.Err.Error() }
+func (e *LocalError) Unwrap() error { return e.Err }
 
 // A failure has the complete text for the user; cause is for errors.Is and errors.As.
 type failure struct {
@@ -114,18 +115,19 @@ type failure struct {
 	cause error
 }
 
-// newFailure returns an error with a text that explain must not change.
-func newFailure(text string, cause error) error { return &failure{text, cause} }
+// Failure returns an error with a complete text for the user, which Explain returns unchanged. It wraps cause.
+func Failure(text string, cause error) error { return &failure{text, cause} }
 
 func (f *failure) Error() string { return f.text }
 func (f *failure) Unwrap() error { return f.cause }
 
-// explain turns err into an error for the user; what is an image, or a blob of one.
-func (e *endpoint) explain(what string, err error) error {
+// Explain turns err into an error for the user, of one line, which names the registry and wraps err, fs.ErrNotExist
+// or fs.ErrPermission. what is the content: image NAME, or blob DIGEST of image NAME. A nil err is returned as nil.
+func (e *Endpoint) Explain(what string, err error) error {
 	var (
 		told   *failure
-		ours   *localError
-		answer *answerError
+		ours   *LocalError
+		answer *AnswerError
 		wrong  *store.ContentError
 		count  *exhausted
 	)
@@ -135,10 +137,10 @@ func (e *endpoint) explain(what string, err error) error {
 		times = fmt.Sprintf(" (%d tries)", count.tries)
 	}
 	switch {
-	case err == nil, isEnded(err), errors.As(err, &told):
+	case err == nil, IsEnded(err), errors.As(err, &told):
 		return err
 	case errors.As(err, &ours):
-		return ours.error
+		return ours.Err
 	case errors.As(err, &answer):
 		return e.explainAnswer(what, *answer, times, err)
 	case errors.As(err, &wrong):
@@ -146,26 +148,26 @@ func (e *endpoint) explain(what string, err error) error {
 	case e.reaching(err) != "":
 		return &failure{fmt.Sprintf("cannot reach registry %s: %s", host, e.reaching(err)), err}
 	case isTemporary(err), isNetwork(err):
-		return &failure{fmt.Sprintf("registry %s does not answer: %s%s", host, e.plainly(err), times), err}
+		return &failure{fmt.Sprintf("registry %s does not answer: %s%s", host, e.Plainly(err), times), err}
 	}
-	return &failure{fmt.Sprintf("registry %s, %sing %s: %s", host, e.verb, what, e.plainly(err)), err}
+	return &failure{fmt.Sprintf("registry %s, %sing %s: %s", host, e.verb, what, e.Plainly(err)), err}
 }
 
-func (e *endpoint) explainAnswer(what string, answer answerError, times string, err error) error {
+func (e *Endpoint) explainAnswer(what string, answer AnswerError, times string, err error) error {
 	host := images.RegistryName(e.repo.Registry)
 	answer.detail = e.transport.secrets.Text(answer.detail)
 	switch {
-	case answer.status == http.StatusUnauthorized, answer.status == http.StatusForbidden:
+	case answer.Status == http.StatusUnauthorized, answer.Status == http.StatusForbidden:
 		return &failure{e.refusal(what, answer), fs.ErrPermission}
 	case isTemporary(&answer):
 		return &failure{fmt.Sprintf("registry %s does not answer: %v%s", host, &answer, times), err}
-	case answer.tokenServer != "":
-		return &failure{fmt.Sprintf("the token server %s of registry %s refused a token to %s %s: %v", answer.tokenServer, host, e.verb, what, &answer), err}
-	case answer.status == http.StatusBadRequest && e.host.strange == answer.status && e.host.scheme == "http":
+	case answer.TokenServer != "":
+		return &failure{fmt.Sprintf("the token server %s of registry %s refused a token to %s %s: %v", answer.TokenServer, host, e.verb, what, &answer), err}
+	case answer.Status == http.StatusBadRequest && e.host.strange == answer.Status && e.host.scheme == "http":
 		return &failure{fmt.Sprintf("registry %s refused the %s of %s: %v: it may expect TLS, but a setting selects plain HTTP (%s)", host, e.verb, what, &answer, page), err}
-	case answer.status == http.StatusNotFound && e.host.strange == http.StatusNotFound && len(answer.codes) == 0:
+	case answer.Status == http.StatusNotFound && e.host.strange == http.StatusNotFound && len(answer.codes) == 0:
 		return &failure{host + " is not a registry: it answers /v2/ with 404 Not Found", err}
-	case answer.status == http.StatusNotFound && e.verb == pull:
+	case answer.Status == http.StatusNotFound && e.verb == pull:
 		text := fmt.Sprintf("registry %s has no %s", host, what)
 		if answer.detail != "" {
 			text += " (" + oneLine(answer.detail) + ")"
@@ -176,13 +178,13 @@ func (e *endpoint) explainAnswer(what string, answer answerError, times string, 
 }
 
 // refusal returns the error for denied access, and suggests a remedy.
-func (e *endpoint) refusal(what string, answer answerError) string {
+func (e *Endpoint) refusal(what string, answer AnswerError) string {
 	host := images.RegistryName(e.repo.Registry)
 	key, shown := e.credentials()
 	login := fmt.Sprintf("run `slipway login %s`, or set DOCKER_USERNAME and DOCKER_PASSWORD if it is the project's registry; %s", host, page)
 	asked, of := "registry "+host, ""
-	if answer.tokenServer != "" {
-		asked, of = "the token server "+answer.tokenServer, " of registry "+host
+	if answer.TokenServer != "" {
+		asked, of = "the token server "+answer.TokenServer, " of registry "+host
 	}
 	switch {
 	case !key.Known():
@@ -195,7 +197,7 @@ func (e *endpoint) refusal(what string, answer answerError) string {
 		return s + ": " + login
 	case !shown:
 		return fmt.Sprintf("registry %s denied the %s of %s without requesting credentials (%v); %s was not used", host, e.verb, what, &answer, key)
-	case answer.status == http.StatusUnauthorized:
+	case answer.Status == http.StatusUnauthorized:
 		return fmt.Sprintf("%s%s does not accept %s to %s %s (%v): %s", asked, of, key, e.verb, what, &answer, login)
 	}
 	return fmt.Sprintf("%s%s does not allow %s to %s %s (%v): request access, or %s", asked, of, key, e.verb, what, &answer, login)
@@ -208,9 +210,9 @@ func isNetwork(err error) bool {
 	return errors.As(err, &op) || errors.As(err, &dns)
 }
 
-// plainly returns the text of an error from below HTTP. It drops the URL that net/http adds, which
+// Plainly returns the text of an error without secrets, for an explanation. It drops the URL that net/http adds, which
 // may contain the signature of a pre-signed URL.
-func (e *endpoint) plainly(err error) string {
+func (e *Endpoint) Plainly(err error) string {
 	for {
 		var u *url.Error
 		if !errors.As(err, &u) {

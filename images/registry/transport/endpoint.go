@@ -1,4 +1,4 @@
-package registry
+package transport
 
 import (
 	"cmp"
@@ -17,9 +17,9 @@ import (
 	"github.com/slipway-build/slipway/internal/parallel"
 )
 
-// An endpoint is a repository on a host, with the credentials to pull from it or to push to it.
-type endpoint struct {
-	transport *transport
+// An Endpoint is a repository on a host, with the credentials to pull from it or to push to it.
+type Endpoint struct {
+	transport *Transport
 	host      *host
 	repo      name.Repository
 	verb      string // pull, push, or use for a login
@@ -40,19 +40,19 @@ type endpoint struct {
 }
 
 // missed returns the error of a mirror, and marks the mirror as down if it did not respond.
-func (e *endpoint) missed(err error) string {
-	if !isAnswer(err) && !isWrong(err) {
+func (e *Endpoint) missed(err error) string {
+	if !isAnswer(err) && !IsWrong(err) {
 		e.host.down.Store(true)
 	}
-	return fmt.Sprintf("mirror %s: %s", e.host.Address, cmp.Or(e.reaching(err), e.plainly(err)))
+	return fmt.Sprintf("mirror %s: %s", e.host.Address, cmp.Or(e.reaching(err), e.Plainly(err)))
 }
 
 // withMirrors adds the errors of its mirrors to the error of a registry.
 func withMirrors(err error, missed []string) error {
-	if err == nil || len(missed) == 0 || isEnded(err) {
+	if err == nil || len(missed) == 0 || IsEnded(err) {
 		return err
 	}
-	return newFailure(err.Error()+"; "+strings.Join(missed, "; "), err)
+	return Failure(err.Error()+"; "+strings.Join(missed, "; "), err)
 }
 
 // The verbs of endpoints.
@@ -61,37 +61,39 @@ const (
 	push = "push"
 )
 
-// request returns a request below the repository's API path. It greets the host first, to learn its
-// scheme.
-func (e *endpoint) request(ctx context.Context, method, kind, id string) (request, error) {
+// NewRequest returns a request to the repository's API path /v2/NAME/KIND/ID (distribution-spec, "Endpoints"),
+// without a body. It contacts the host once first, to learn its scheme.
+func (e *Endpoint) NewRequest(ctx context.Context, method, kind, id string) (Request, error) {
 	if err := e.host.greet(ctx); err != nil {
-		return request{}, err
+		return Request{}, err
 	}
 	u := e.host.url("/" + e.repo.RepositoryStr() + "/" + kind + "/" + id)
 	if e.host.Mirror {
 		// containerd passes this to mirrors that serve several registries.
 		u.RawQuery = url.Values{"ns": {images.RegistryName(e.repo.Registry)}}.Encode()
 	}
-	return request{method: method, url: u, header: http.Header{}}, nil
+	return Request{Method: method, URL: u, Header: http.Header{}}, nil
 }
 
-// ping requests the API root with the credentials of the endpoint.
-func (e *endpoint) ping(ctx context.Context) error {
+// Ping requests the API root /v2/ with the credentials of the endpoint. A registry that does not accept them answers
+// with an error.
+func (e *Endpoint) Ping(ctx context.Context) error {
 	if err := e.host.greet(ctx); err != nil {
 		return err
 	}
-	resp, err := e.do(ctx, request{method: http.MethodGet, url: e.host.url("/")}, http.StatusOK)
+	resp, err := e.Do(ctx, Request{Method: http.MethodGet, URL: e.host.url("/")}, http.StatusOK)
 	if err != nil {
 		return err
 	}
 	return resp.Body.Close()
 }
 
-// isMirror reports whether the endpoint is on a mirror, rather than on the registry itself.
-func (e *endpoint) isMirror() bool { return e.host.Mirror }
+// IsMirror reports whether the endpoint is on a mirror, rather than on the registry itself.
+func (e *Endpoint) IsMirror() bool { return e.host.Mirror }
 
-// serves reports whether u is an address of the endpoint's host.
-func (e *endpoint) serves(u *url.URL) bool { return e.host.is(u) }
+// Serves reports whether u is an address of the endpoint's host.
+func (e *Endpoint) Serves(u *url.URL) bool { return e.host.is(u) }
 
-// checkHop returns an error if the registry must not refer to the address to; see checkRedirect.
-func (e *endpoint) checkHop(to *url.URL) error { return checkHop(e.host.url(""), to) }
+// CheckHop returns an error if the registry must not refer to the address to, because it is on the Internet and the
+// address in this network (SSRF).
+func (e *Endpoint) CheckHop(to *url.URL) error { return checkHop(e.host.url(""), to) }

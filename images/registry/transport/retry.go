@@ -1,4 +1,4 @@
-package registry
+package transport
 
 import (
 	"cmp"
@@ -17,17 +17,17 @@ import (
 	"github.com/slipway-build/slipway/images/store"
 )
 
-// A pace limits the number and the rate of attempts. The zero pace is the one for registries.
-type pace struct {
-	// most is the total number of attempts; 0 means 5.
-	most int
-	// first is the delay after the first attempt, which doubles each time; 0 means half a second. It
+// A Pace limits the number and the rate of attempts. The zero Pace is right for registries.
+type Pace struct {
+	// Most is the total number of attempts; 0 means 5.
+	Most int
+	// First is the delay after the first attempt, which doubles each time; 0 means half a second. It
 	// is varied by up to half at random, so that requests that failed together are not repeated
 	// together.
-	first time.Duration
-	// fresh is the number of bytes that make a failed attempt not count; 0 means 8 MiB. A download
+	First time.Duration
+	// Fresh is the number of bytes that make a failed attempt not count; 0 means 8 MiB. A download
 	// of gigabytes over a bad line is interrupted often, and completes nevertheless.
-	fresh int64
+	Fresh int64
 }
 
 // maxDelay limits the delay between attempts, and maxRetryAfter the delay that a registry requests.
@@ -36,46 +36,46 @@ const (
 	maxRetryAfter = 2 * time.Minute
 )
 
-// begin returns the attempts of one operation.
-func (p pace) begin() *attempts {
-	return &attempts{pace: pace{cmp.Or(p.most, 5), cmp.Or(p.first, 500*time.Millisecond), cmp.Or(p.fresh, 8<<20)}}
+// Begin returns the attempts of one operation, of which none is made.
+func (p Pace) Begin() *Attempts {
+	return &Attempts{pace: Pace{cmp.Or(p.Most, 5), cmp.Or(p.First, 500*time.Millisecond), cmp.Or(p.Fresh, 8<<20)}}
 }
 
-// try calls do until it succeeds or should not be tried again.
-func (p pace) try(ctx context.Context, do func() error) error {
-	for a := p.begin(); ; {
+// Try calls do until it succeeds or should not be tried again, and returns the last error.
+func (p Pace) Try(ctx context.Context, do func() error) error {
+	for a := p.Begin(); ; {
 		err := do()
 		if err == nil {
 			return nil
 		}
-		if err := a.again(ctx, err); err != nil {
+		if err := a.Again(ctx, err); err != nil {
 			return err
 		}
 	}
 }
 
-// attempts counts the attempts of one operation.
-type attempts struct {
-	pace  pace
+// Attempts counts the attempts of one operation.
+type Attempts struct {
+	pace  Pace
 	made  int
 	wrong bool
 }
 
-// moved records that a failed attempt transferred n bytes.
-func (a *attempts) moved(n int64) {
-	if n >= a.pace.fresh {
+// Moved records that a failed attempt transferred n bytes; see Pace.Fresh. It is called before Again.
+func (a *Attempts) Moved(n int64) {
+	if n >= a.pace.Fresh {
 		a.made = 0
 	}
 }
 
-// again waits and returns nil if the operation should be tried again after err. Otherwise it
-// returns the final error.
-func (a *attempts) again(ctx context.Context, err error) error {
+// Again records that an attempt failed with err. It waits and returns nil if there should be another one. Otherwise
+// it returns the final error.
+func (a *Attempts) Again(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
-		return ended(ctx)
+		return Ended(ctx)
 	}
 	a.made++
-	if isWrong(err) {
+	if IsWrong(err) {
 		if a.wrong {
 			return &exhausted{2, err}
 		}
@@ -85,12 +85,12 @@ func (a *attempts) again(ctx context.Context, err error) error {
 	if !isTemporary(err) {
 		return err
 	}
-	if a.made >= a.pace.most {
+	if a.made >= a.pace.Most {
 		return &exhausted{a.made, err}
 	}
-	wait := min(a.pace.first<<(a.made-1), maxDelay)
+	wait := min(a.pace.First<<(a.made-1), maxDelay)
 	wait = wait/2 + rand.N(wait+1)
-	var answer *answerError
+	var answer *AnswerError
 	if errors.As(err, &answer) && answer.asksToWait {
 		if answer.wait > maxRetryAfter {
 			return err
@@ -103,7 +103,7 @@ func (a *attempts) again(ctx context.Context, err error) error {
 	case <-timer.C:
 		return nil
 	case <-ctx.Done():
-		return ended(ctx)
+		return Ended(ctx)
 	}
 }
 
@@ -115,17 +115,18 @@ type exhausted struct {
 
 func (e *exhausted) Unwrap() error { return e.error }
 
-// A temporary error should be retried, for a reason that its text or type does not show.
-type temporary struct{ error }
+// A TemporaryError should be retried, for a reason that its text or type does not show.
+type TemporaryError struct{ Err error }
 
-func (t *temporary) Unwrap() error { return t.error }
+func (t *TemporaryError) Error() string { return t.Err.Error() }
+func (t *TemporaryError) Unwrap() error { return t.Err }
 
 // isTemporary reports whether a request that failed with err may succeed later.
 func isTemporary(err error) bool {
 	var (
-		ours    *localError
-		told    *temporary
-		answer  *answerError
+		ours    *LocalError
+		told    *TemporaryError
+		answer  *AnswerError
 		dns     *net.DNSError
 		timeout interface{ Timeout() bool }
 	)
@@ -135,14 +136,14 @@ func isTemporary(err error) bool {
 	case errors.As(err, &told):
 		return true
 	case errors.As(err, &answer):
-		return isTemporaryStatus(answer.status)
+		return isTemporaryStatus(answer.Status)
 	case errors.As(err, &dns):
 		return dns.IsTemporary || dns.IsTimeout
 	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF), errors.Is(err, io.ErrClosedPipe):
 		return true
 	case errors.As(err, &timeout) && timeout.Timeout():
 		return true
-	case isBroken(err):
+	case IsBroken(err):
 		return true
 	}
 	// net/http does not export the types of HTTP/2's errors, and of some of its own.
@@ -151,11 +152,11 @@ func isTemporary(err error) bool {
 		"use of closed network connection", "transport connection broken"}, func(part string) bool { return strings.Contains(text, part) })
 }
 
-// isBroken reports whether an established connection broke, for instance by a reset. Connection
+// IsBroken reports whether an established connection broke, for instance by a reset. Connection
 // refused is permanent. The system's error may be wrapped by several operations, as in
 //
 //	readfrom tcp 10.0.0.1:40000->10.0.0.2:443: write tcp …: connection reset by peer
-func isBroken(err error) bool {
+func IsBroken(err error) bool {
 	for _, errno := range []error{syscall.ECONNRESET, syscall.ECONNABORTED, syscall.EPIPE, net.ErrClosed} {
 		if errors.Is(err, errno) {
 			return true
@@ -197,23 +198,25 @@ func isTemporaryStatus(status int) bool {
 	return status >= 500
 }
 
-// isWrong reports whether err is about content that was transferred completely, in either
+// IsWrong reports whether err is about content that was transferred completely, in either
 // direction, but is wrong.
-func isWrong(err error) bool {
+func IsWrong(err error) bool {
 	var wrong *store.ContentError
-	var answer *answerError
-	return errors.As(err, &wrong) && !wrong.Short || errors.As(err, &answer) && answer.has("DIGEST_INVALID", "SIZE_INVALID")
+	var answer *AnswerError
+	return errors.As(err, &wrong) && !wrong.Short || errors.As(err, &answer) && answer.Has("DIGEST_INVALID", "SIZE_INVALID")
 }
 
-// endedError marks the cause of a canceled context. Without the mark, it could not be told from
-// network timeouts, which also match context.DeadlineExceeded.
+// endedError marks the cause of a canceled context.
 type endedError struct{ error }
 
 func (e *endedError) Unwrap() error { return e.error }
 
-func ended(ctx context.Context) error { return &endedError{context.Cause(ctx)} }
+// Ended returns the cause of a canceled context, with a mark that IsEnded recognizes. Without the mark, it could not
+// be told from network timeouts, which also match context.DeadlineExceeded.
+func Ended(ctx context.Context) error { return &endedError{context.Cause(ctx)} }
 
-func isEnded(err error) bool {
+// IsEnded reports whether err is the error of a canceled context, made by Ended.
+func IsEnded(err error) bool {
 	var e *endedError
 	return errors.As(err, &e)
 }

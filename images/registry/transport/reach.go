@@ -1,4 +1,4 @@
-package registry
+package transport
 
 import (
 	"crypto/tls"
@@ -11,7 +11,7 @@ import (
 )
 
 // reaching explains a failure to connect that a setting can solve. For other errors it returns "".
-func (e *endpoint) reaching(err error) string {
+func (e *Endpoint) reaching(err error) string {
 	host := images.RegistryName(e.repo.Registry)
 	if e.host.Mirror {
 		host = e.host.Address

@@ -1,4 +1,4 @@
-package registry
+package transport
 
 import (
 	"context"
@@ -9,33 +9,33 @@ import (
 	"slices"
 )
 
-// A request can be sent several times: each attempt opens its body again.
-type request struct {
-	method string
-	url    *url.URL
-	header http.Header
-	// open returns the body from its first byte, and size is its length in bytes. If open is nil,
+// A Request can be sent several times: each attempt opens its body again.
+type Request struct {
+	Method string
+	URL    *url.URL
+	Header http.Header
+	// Open returns the body from its first byte, and Size is its length in bytes. If Open is nil,
 	// there is no body.
-	open func() (io.ReadCloser, error)
-	size int64
+	Open func() (io.ReadCloser, error)
+	Size int64
 }
 
 // http returns one attempt. Its GetBody lets net/http follow a 307 or 308 with the complete body.
-func (r request) http(ctx context.Context) (*http.Request, error) {
-	req, err := http.NewRequestWithContext(ctx, r.method, r.url.String(), nil)
+func (r Request) http(ctx context.Context) (*http.Request, error) {
+	req, err := http.NewRequestWithContext(ctx, r.Method, r.URL.String(), nil)
 	if err != nil {
 		return nil, err
 	}
-	for key, values := range r.header {
+	for key, values := range r.Header {
 		req.Header[key] = slices.Clone(values)
 	}
-	if r.open == nil {
+	if r.Open == nil {
 		return req, nil
 	}
-	req.ContentLength, req.Body, req.GetBody = r.size, http.NoBody, func() (io.ReadCloser, error) { return http.NoBody, nil }
-	if r.size > 0 {
-		req.GetBody = r.open
-		req.Body, err = r.open()
+	req.ContentLength, req.Body, req.GetBody = r.Size, http.NoBody, func() (io.ReadCloser, error) { return http.NoBody, nil }
+	if r.Size > 0 {
+		req.GetBody = r.Open
+		req.Body, err = r.Open()
 	}
 	return req, err
 }
@@ -44,9 +44,9 @@ func (r request) http(ctx context.Context) (*http.Request, error) {
 // has expired, and once because it lacks a scope.
 const maxRenewals = 2
 
-// do sends r, and sends it again with fresh credentials and a fresh body when the registry requests
-// them. A status that is not in want is an *answerError.
-func (e *endpoint) do(ctx context.Context, r request, want ...int) (*http.Response, error) {
+// Do sends r, and sends it again with fresh credentials and a fresh body when the registry requests
+// them. A status that is not in want is an *AnswerError.
+func (e *Endpoint) Do(ctx context.Context, r Request, want ...int) (*http.Response, error) {
 	for renewals := 0; ; renewals++ {
 		used, err := e.authorization(ctx)
 		if err != nil {
@@ -72,7 +72,7 @@ func (e *endpoint) do(ctx context.Context, r request, want ...int) (*http.Respon
 		if renewals == maxRenewals {
 			if resp.StatusCode == http.StatusUnauthorized && e.accepted.Load() {
 				// A slow upload may outlive several tokens.
-				return nil, &temporary{refused}
+				return nil, &TemporaryError{refused}
 			}
 			return nil, refused
 		}
@@ -87,7 +87,7 @@ func (e *endpoint) do(ctx context.Context, r request, want ...int) (*http.Respon
 }
 
 // send makes one attempt, and follows redirects.
-func (e *endpoint) send(req *http.Request, auth authorization) (*http.Response, error) {
+func (e *Endpoint) send(req *http.Request, auth authorization) (*http.Response, error) {
 	client := http.Client{
 		Transport:     authorized{e.host, auth.header},
 		CheckRedirect: checkRedirect,
