@@ -61,3 +61,29 @@ func TestSeveralProjects(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+func TestSetVariables(t *testing.T) {
+	dir := t.TempDir()
+	testfile.Write(t, filepath.Join(dir, "Dockerfile"), "FROM scratch\nARG FLAVOR\nLABEL flavor=$FLAVOR\n")
+	testfile.Write(t, filepath.Join(dir, "slipway.yaml"), "project: x\nplatforms: [linux/amd64]\nvars: {FLAVOR: sweet}\n"+
+		"images: [{name: x, args: {FLAVOR: \"${FLAVOR}\"}, variants: [{platforms: [linux/amd64]}]}]\npublish: [{registry: 127.0.0.1:1}]\n")
+	env := map[string]string{"TAG": "v1.0.0"}
+	for _, c := range []struct {
+		args   []string
+		status int
+		want   string
+	}{
+		{[]string{"plan", "--json"}, 0, `"FLAVOR": "sweet"`},
+		{[]string{"plan", "--json", "--set", "FLAVOR=sour,salty"}, 0, `"FLAVOR": "sour,salty"`},
+		{[]string{"plan", "--set", "FLAVUOR=sour"}, 2, "--set FLAVUOR=sour: unknown variable FLAVUOR (did you mean \"FLAVOR\"?)"},
+		{[]string{"build", "--set", "FLAVOR=sour"}, 0, ""},
+		// Another value would be another release.
+		{[]string{"publish"}, 1, "the variable FLAVOR was sour and is sweet"},
+		{[]string{"publish", "--set", "FLAVOR=sour"}, 1, "127.0.0.1:1"},
+	} {
+		status, stdout, stderr := run(t, env, append([]string{"--project", dir}, c.args...)...)
+		if status != c.status || !strings.Contains(stdout+stderr, c.want) {
+			t.Errorf("%q: status %d, want %d and %q:\n%s%s", c.args, status, c.status, c.want, stdout, stderr)
+		}
+	}
+}

@@ -104,8 +104,9 @@ func nearby(folders []string) string {
 
 // Load reads and checks the configuration at path. env looks up environment variables: TAG, REGISTRY, REPO,
 // SOURCE_DATE_EPOCH and those with the name of a variable of the file replace what the file says, unless they are
-// empty. Load runs git to find the version. Its error joins one error for each problem, with file:line:column.
-func Load(ctx context.Context, path string, env func(string) (string, bool)) (*Config, error) {
+// empty. set are texts NAME=VALUE, which replace variables of the file and take precedence over the environment. Load
+// runs git to find the version. Its error joins one error for each problem, with file:line:column.
+func Load(ctx context.Context, path string, env func(string) (string, bool), set ...string) (*Config, error) {
 	data, err := regular.ReadFile(path)
 	if err != nil {
 		return nil, fmt.Errorf("reading the configuration: %w", err)
@@ -121,11 +122,11 @@ func Load(ctx context.Context, path string, env func(string) (string, bool)) (*C
 	describe := func(prefix string, pattern *regexp.Regexp) (version.Description, error) {
 		return version.Describe(ctx, dir, prefix, pattern)
 	}
-	return parse(data, path, dir, head, describe, env)
+	return parse(data, path, dir, head, describe, env, set...)
 }
 
 // parse is Load for content that has been read. It reads only the files that the configuration names.
-func parse(data []byte, path, dir string, head version.Head, describe describer, env func(string) (string, bool)) (*Config, error) {
+func parse(data []byte, path, dir string, head version.Head, describe describer, env func(string) (string, bool), set ...string) (*Config, error) {
 	root, err := parseYAML(data, path)
 	if err != nil {
 		return nil, err
@@ -137,6 +138,7 @@ func parse(data []byte, path, dir string, head version.Head, describe describer,
 	}
 	d := &decoder{file: path, vars: vars, problems: problems, at: map[string]Position{}, keyAt: map[string]Position{}, budget: maxValues}
 	d.collect(root)
+	vars.override(set)
 
 	config := &Config{File: path, Dir: dir}
 	config.Release, _ = vars.resolveRelease()

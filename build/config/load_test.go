@@ -28,6 +28,7 @@ import (
 // on top says what it is about, and may set the scene by lines of
 //
 //	env NAME=VALUE
+//	set NAME=VALUE
 //	head COMMIT UNIXTIME [dirty] [TAG…]
 //	history [NEAREST SINCE] [PREVIOUS] [shallow]
 func TestLoad(t *testing.T) {
@@ -59,12 +60,13 @@ type scene struct {
 	// described is what git says of the history.
 	described version.Description
 	env       map[string]string
+	set       []string
 }
 
 // parse returns the configuration, or all its errors, as text.
 func (s scene) parse(t *testing.T) string {
 	t.Helper()
-	config, err := parse(s.yaml, FileName, s.dir, s.head, s.describe, s.lookup)
+	config, err := parse(s.yaml, FileName, s.dir, s.head, s.describe, s.lookup, s.set...)
 	if err != nil {
 		return err.Error() + "\n"
 	}
@@ -84,6 +86,8 @@ func readScene(t *testing.T, archive *txtar.Archive) scene {
 		case len(words) == 2 && words[0] == "env":
 			name, value, _ := strings.Cut(words[1], "=")
 			s.env[name] = value
+		case len(words) == 2 && words[0] == "set":
+			s.set = append(s.set, words[1])
 		case len(words) > 1 && words[0] == "history":
 			d := &s.described
 			words = words[1:]

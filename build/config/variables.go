@@ -94,6 +94,8 @@ type variables struct {
 	file     string
 	fields   map[string]*yaml.Node
 	declared map[string]*yaml.Node
+	// set are the values of the command line, by name.
+	set map[string]string
 
 	values map[string]variable
 	// size is the length of all values together after expansion, in bytes.
@@ -174,6 +176,9 @@ func (v *variables) circle(names []string) {
 }
 
 func (v *variables) declaredValue(name string, node *yaml.Node) variable {
+	if value, ok := v.set[name]; ok {
+		return variable{value: expression.Literal(value)}
+	}
 	if value, ok := v.environ(name); ok {
 		return variable{value: expression.Literal(value)}
 	}

@@ -27,6 +27,8 @@ type Options struct {
 	Config string
 	// Project is the folder of slipway.yaml; empty means the nearest one that has one: this folder or one above.
 	Project string
+	// Set are texts NAME=VALUE, which replace variables of slipway.yaml.
+	Set []string
 	// Dist is the folder that everything is made in; empty means dist beside slipway.yaml.
 	Dist string
 	// OS narrows the plan to one operating system, if it is not empty. SkipWindows leaves out Windows.
@@ -77,7 +79,7 @@ func Open(ctx context.Context, o Options) (*Release, error) {
 			return nil, usage.Wrap(err)
 		}
 	}
-	loaded, err := config.Load(ctx, file, o.Getenv)
+	loaded, err := config.Load(ctx, file, o.Getenv, o.Set...)
 	if err != nil {
 		return nil, usage.Wrap(err)
 	}
