@@ -45,9 +45,11 @@ func (d *decoder) condition(n *yaml.Node, out reflect.Value, f field) {
 		d.problems.add(at(mistake.Offset), "%s: %v", f.path, err)
 		return
 	}
-	if good {
-		out.Set(reflect.ValueOf(resolved))
+	if !good {
+		d.unknown[f.path] = true
+		return
 	}
+	out.Set(reflect.ValueOf(resolved))
 }
 
 // within returns the position of a byte of a scalar, or that of the scalar if it is not written in one line.

@@ -47,11 +47,11 @@ func (v *validator) credentials(path string, d Destination, before map[string]Cr
 		return
 	}
 	at, scope := path+".credentials", d.Scope()
-	if scope == "" {
+	if !v.given(path+".registry") && !v.given(path+".oci") {
 		v.wrong(at, "only destinations with registry and oci have credentials")
 		return
 	}
-	if v.reportedBelow(path) || !d.When.Holds(nil) {
+	if scope == "" || v.reportedBelow(path) || !d.When.Holds(nil) {
 		return
 	}
 	other, ok := before[scope]

@@ -23,6 +23,8 @@ type decoder struct {
 	problems *problems
 	// at is the position of the value of each path, keyAt that of its key.
 	at, keyAt map[string]Position
+	// unknown has the paths of texts and conditions with a variable whose own value is a problem.
+	unknown map[string]bool
 	// budget is how many more values may be decoded. Nested aliases can expand a small file to billions of values.
 	budget int
 }
@@ -113,6 +115,7 @@ func (d *decoder) text(n *yaml.Node, f field) (string, bool) {
 	}
 	value, ok := d.vars.expand(n.Value, d.position(n), inScope(f.expand))
 	if !ok {
+		d.unknown[f.path] = true
 		return "", false
 	}
 	if f.linked {
@@ -253,7 +256,7 @@ func (d *decoder) record(n *yaml.Node, out reflect.Value, f field) {
 		before := len(d.problems.list)
 		value := out.FieldByIndex(sf.index)
 		d.value(p.value, value, sf.at(path, f))
-		if sf.required && isEmpty(value) && len(d.problems.list) == before {
+		if sf.required && isEmpty(value) && len(d.problems.list) == before && !d.unknown[path] {
 			d.wrong(p.value, "%s is empty: want %s", path, sf.doc)
 		}
 	}

@@ -136,7 +136,7 @@ func parse(data []byte, path, dir string, head version.Head, describe describer,
 		env: env, head: head, describe: describe, problems: problems, file: path,
 		fields: map[string]*yaml.Node{}, declared: map[string]*yaml.Node{}, values: map[string]variable{}, linked: map[string]string{},
 	}
-	d := &decoder{file: path, vars: vars, problems: problems, at: map[string]Position{}, keyAt: map[string]Position{}, budget: maxValues}
+	d := &decoder{file: path, vars: vars, problems: problems, at: map[string]Position{}, keyAt: map[string]Position{}, unknown: map[string]bool{}, budget: maxValues}
 	d.collect(root)
 	vars.override(set)
 
@@ -162,7 +162,7 @@ func parse(data []byte, path, dir string, head version.Head, describe describer,
 // collect finds the values that variables are made of, before anything is decoded. It leaves values of the wrong form
 // to the decoder.
 func (d *decoder) collect(root *yaml.Node) {
-	silent := &decoder{file: d.file, problems: &problems{}, budget: maxValues}
+	silent := &decoder{file: d.file, problems: &problems{}, unknown: map[string]bool{}, budget: maxValues}
 	keys := map[string]*yaml.Node{}
 	for _, p := range silent.pairs(root, field{}) {
 		value := p.value

@@ -356,8 +356,14 @@ func Mode(text string) fs.FileMode {
 
 // reportedBelow reports whether a problem of path, or of a value in it, has been added.
 func (v *validator) reportedBelow(path string) bool {
-	return slices.ContainsFunc(v.decoder.problems.list, func(p *problem) bool {
-		at, ok := strings.CutPrefix(p.message, path)
+	below := func(other string) bool {
+		at, ok := strings.CutPrefix(other, path)
 		return ok && (at == "" || strings.ContainsAny(at[:1], ".[: "))
-	})
+	}
+	for unknown := range v.decoder.unknown {
+		if below(unknown) {
+			return true
+		}
+	}
+	return slices.ContainsFunc(v.decoder.problems.list, func(p *problem) bool { return below(p.message) })
 }

@@ -43,8 +43,9 @@ func (v *validator) publish() {
 		v.github(path+".github", d.GitHub)
 		v.credentials(path, *d, credentials)
 		for _, kind := range []struct{ key, value string }{{"registry", d.Registry}, {"directory", d.Directory}, {"oci", d.OCI}, {"github", d.GitHub.Repository}} {
-			if at := path + "." + kind.key; v.given(at) && kind.value == "" && !v.reportedBelow(at) {
-				v.wrong(at, "is empty")
+			// A variable of another job may be empty.
+			if at := path + "." + kind.key; v.given(at) && kind.value == "" && !v.reportedBelow(at) && !v.reportedBelow(path+".when") && d.When.Holds(nil) {
+				v.wrong(at, "is empty: give it a value, or a condition (when) that holds only where it has one")
 			}
 		}
 	}
