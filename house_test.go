@@ -243,6 +243,9 @@ func readModule(t *testing.T, dir string) (files []goFile) {
 			if slices.Contains([]string{".git", "dist", "runtime", "testdata", "scripts"}, d.Name()) {
 				return filepath.SkipDir
 			}
+			if _, err := os.Stat(filepath.Join(file, "go.mod")); err == nil && rel != "." {
+				return filepath.SkipDir
+			}
 			return nil
 		}
 		if path.Ext(rel) != ".go" || !strings.Contains(rel, "/") {

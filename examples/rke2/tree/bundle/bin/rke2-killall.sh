@@ -1,0 +1,2 @@
+#!/bin/sh
+echo "stops the programs of the example"

@@ -1,0 +1,5 @@
+//go:build cover
+
+package features
+
+func init() { Enabled = append(Enabled, "cover") }

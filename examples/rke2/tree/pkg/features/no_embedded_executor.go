@@ -1,0 +1,5 @@
+//go:build no_embedded_executor
+
+package features
+
+func init() { Enabled = append(Enabled, "no_embedded_executor") }

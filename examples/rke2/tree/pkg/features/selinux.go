@@ -1,0 +1,5 @@
+//go:build selinux
+
+package features
+
+func init() { Enabled = append(Enabled, "selinux") }

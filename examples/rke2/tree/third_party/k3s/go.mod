@@ -1,0 +1,3 @@
+module github.com/k3s-io/k3s
+
+go 1.25
