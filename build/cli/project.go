@@ -4,13 +4,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
+	"io"
+	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/slipway-build/slipway/build/plan"
 	"github.com/slipway-build/slipway/build/release"
 	"github.com/slipway-build/slipway/build/scaffold"
+	"github.com/slipway-build/slipway/build/scaffold/convert"
 	"github.com/slipway-build/slipway/build/version"
 	"github.com/slipway-build/slipway/build/workbench"
 	"github.com/slipway-build/slipway/internal/usage"
@@ -268,23 +270,58 @@ func (p *Program) cleanCommand() *cobra.Command {
 }
 
 func (p *Program) initCommand() *cobra.Command {
-	return &cobra.Command{
+	var o scaffold.Options
+	c := &cobra.Command{
 		Use: "init [DIR]", Short: "Write an initial slipway.yaml for a checkout", Args: cobra.MaximumNArgs(1), GroupID: "project",
-		Example: examples("slipway init", "slipway init ../my-distribution"),
+		Long: "Write an initial slipway.yaml for a checkout, from its Go code, Dockerfiles, Makefiles, scripts, workflows, git, and the\n" +
+			"files of goreleaser, promu and ko. Lines that need a look have a comment \"# unsure: …\", and are printed. No file is\n" +
+			"replaced, and nothing but git is run.",
+		Example: examples("slipway init", "slipway init ../my-distribution", "slipway init --from goreleaser", "slipway init --module services/api"),
 		RunE: func(c *cobra.Command, args []string) error {
 			dir := "."
 			if len(args) == 1 {
 				dir = args[0]
 			}
-			if _, err := os.Stat(dir); err != nil {
-				return usage.Wrap(err)
+			if isTerminal(p.Stdin) {
+				o.Choose = p.chooseModule
 			}
-			path, err := scaffold.Init(c.Context(), dir)
+			result, err := scaffold.Init(c.Context(), dir, o)
 			if err != nil {
 				return err
 			}
-			_, err = fmt.Fprintf(p.Stdout, "wrote %s; look it over, then try `slipway plan`\n", path)
+			for _, note := range result.Notes {
+				if _, err := fmt.Fprintln(p.Stdout, note); err != nil {
+					return err
+				}
+			}
+			look := "try `slipway plan`"
+			if len(result.Notes) > 0 {
+				look = "look at the lines above, then try `slipway plan`"
+			}
+			_, err = fmt.Fprintf(p.Stdout, "wrote %s; %s\n", result.Path, look)
 			return err
 		},
 	}
+	c.Flags().StringVar(&o.From, "from", "", "convert the file of this tool, which must exist: "+strings.Join(convert.Tools(), ", "))
+	c.Flags().StringVar(&o.Module, "module", "", "folder of the Go module to release, if several have programs")
+	return c
+}
+
+// chooseModule asks which of several modules is released.
+func (p *Program) chooseModule(_ context.Context, dirs []string) (string, error) {
+	for i, dir := range dirs {
+		if _, err := fmt.Fprintf(p.Stderr, "%2d  %s\n", i+1, dir); err != nil {
+			return "", err
+		}
+	}
+	if _, err := fmt.Fprintf(p.Stderr, "Which of these Go modules is released (1-%d)? ", len(dirs)); err != nil {
+		return "", err
+	}
+	var n int
+	if _, err := fmt.Fscanln(p.Stdin, &n); errors.Is(err, io.EOF) {
+		return "", err
+	} else if err != nil || n < 1 || n > len(dirs) {
+		return "", usage.Errorf("choosing a Go module: want a number from 1 to %d; --module FOLDER says it without a question", len(dirs))
+	}
+	return dirs[n-1], nil
 }

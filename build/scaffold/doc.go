@@ -1,6 +1,12 @@
-// Package scaffold writes a first slipway.yaml for a checkout: `slipway init`.
+// Package scaffold writes a first slipway.yaml for a checkout: `slipway init`. Package survey reads the checkout, package
+// convert the files of other tools, and package draft writes. This package decides: what is released, under which names,
+// and what is not certain.
 //
-// A survey is what it finds in the checkout: the main packages in . and ./cmd/*, the Dockerfiles, and what their names and
-// the Go module say about the project. A template turns the survey into a commented slipway.yaml, which is loaded before it
-// gets its name.
+// # Nouns
+//
+//   - A project is what is decided so far.
+//   - A settled binary is one that another tool's file describes, so that nothing about it is guessed.
+//   - A note is a line of the new file that needs a look: an unsure one, or what was not converted.
+//
+// The file is loaded before it gets its name, so that a slipway.yaml that init wrote is valid.
 package scaffold

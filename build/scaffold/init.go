@@ -1,67 +1,93 @@
 package scaffold
 
 import (
-	"bytes"
 	"context"
-	_ "embed"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
-	texttemplate "text/template"
-
-	"go.yaml.in/yaml/v3"
 
 	"github.com/slipway-build/slipway/build/config"
-	"github.com/slipway-build/slipway/build/config/expression"
 	"github.com/slipway-build/slipway/internal/fileop"
+	"github.com/slipway-build/slipway/internal/usage"
 )
 
-//go:embed init.yaml.tmpl
-var initTemplate string
+// Options are what the user says about a checkout.
+type Options struct {
+	// From is one of convert.Tools, whose file is converted and must exist; empty to read whichever exists.
+	From string
+	// Module is the folder of the Go module to release, relative to the checkout; empty to find it.
+	Module string
+	// Choose asks which of several modules to release, by their folders; nil if nobody can be asked. It returns io.EOF if
+	// nobody answers.
+	Choose func(ctx context.Context, dirs []string) (string, error)
+}
 
-// Init writes a slipway.yaml with comments for the project in dir, and returns its path. It replaces no file, and
-// checks what it writes with config.Load.
-func Init(ctx context.Context, dir string) (path string, err error) {
-	path = filepath.Join(dir, config.FileName)
+// A Result says what Init wrote.
+type Result struct {
+	// Path is that of slipway.yaml.
+	Path string
+	// Notes are the lines that need a look, as FILE:LINE: TEXT, in the order of the file: what is unsure, what was not
+	// converted, and what to do outside the file.
+	Notes []string
+}
+
+var noteLine = regexp.MustCompile(`# ((?:unsure|not converted|note): .*)$`)
+
+// Init writes a slipway.yaml with comments for the project in dir. It replaces no file, and checks what it writes with
+// config.Load.
+func Init(ctx context.Context, dir string, o Options) (Result, error) {
+	path := filepath.Join(dir, config.FileName)
+	if info, err := os.Stat(dir); err != nil {
+		return Result{}, usage.Wrap(fmt.Errorf("surveying: %w", err))
+	} else if !info.IsDir() {
+		return Result{}, usage.Errorf("surveying %s: it is a file, want a folder", dir)
+	}
 	if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) {
 		if err == nil {
 			err = fmt.Errorf("writing %s: it exists already; remove it first to write a new one", path)
 		}
-		return "", err
+		return Result{}, err
 	}
-	survey, err := surveyProject(dir)
+	p, err := readProject(ctx, dir, o)
 	if err != nil {
-		return "", err
+		return Result{}, err
 	}
-	var text bytes.Buffer
-	t := texttemplate.Must(texttemplate.New(config.FileName).Funcs(texttemplate.FuncMap{"yaml": yamlScalar}).Parse(initTemplate))
-	if err := t.Execute(&text, survey); err != nil {
-		return "", fmt.Errorf("writing %s: %w", path, err)
+	text := p.Text()
+	if err := write(ctx, dir, path, text); err != nil {
+		return Result{}, err
 	}
+	result := Result{Path: path}
+	number := 0
+	for line := range strings.Lines(text) {
+		number++
+		if m := noteLine.FindStringSubmatch(strings.TrimSuffix(line, "\n")); m != nil {
+			result.Notes = append(result.Notes, fmt.Sprintf("%s:%d: %s", path, number, m[1]))
+		}
+	}
+	return result, nil
+}
+
+// write writes the file under its name once config.Load accepts it.
+func write(ctx context.Context, dir, path, text string) error {
 	temp, err := os.CreateTemp(dir, ".slipway-init-*.yaml")
 	if err != nil {
-		return "", fmt.Errorf("writing %s: %w", path, err)
+		return fmt.Errorf("writing %s: %w", path, err)
 	}
 	defer fileop.Remove(temp.Name()) // it does nothing after the rename
-	_, err = temp.Write(text.Bytes())
+	_, err = temp.WriteString(text)
 	if err := errors.Join(err, temp.Chmod(0o644), temp.Close()); err != nil {
-		return "", fmt.Errorf("writing %s: %w", path, err)
+		return fmt.Errorf("writing %s: %w", path, err)
 	}
 	// Whether the file is valid must not depend on the environment.
 	if _, err := config.Load(ctx, temp.Name(), func(string) (string, bool) { return "", false }); err != nil {
-		return "", fmt.Errorf("checking the new %s: %w", path, err)
+		return fmt.Errorf("checking the new %s: %w", path, err)
 	}
 	if err := fileop.Rename(temp.Name(), path); err != nil {
-		return "", fmt.Errorf("writing %s: %w", path, err)
+		return fmt.Errorf("writing %s: %w", path, err)
 	}
-	return path, nil
-}
-
-// yamlScalar writes s as a YAML value without variables.
-func yamlScalar(s string) (string, error) {
-	data, err := yaml.Marshal(expression.Literal(s).String())
-	return strings.TrimSpace(string(data)), err
+	return nil
 }

@@ -12,8 +12,8 @@ import (
 	"github.com/slipway-build/slipway/internal/testfile"
 )
 
-// TestInit runs testdata/init/*.txtar: a checkout, and under "want" the
-// slipway.yaml written for it, or the error. Init itself has Load accept it.
+// TestInit runs testdata/init/*.txtar: a checkout, under "options" module= or from=, and under "want" the slipway.yaml
+// written for it, or the error. Init itself has Load accept it.
 func TestInit(t *testing.T) {
 	files, err := filepath.Glob("testdata/init/*.txtar")
 	if err != nil || len(files) == 0 {
@@ -25,21 +25,31 @@ func TestInit(t *testing.T) {
 			root := t.TempDir()
 			t.Setenv("GIT_CEILING_DIRECTORIES", root)
 			dir := filepath.Join(root, "My Checkout")
+			var o Options
 			for _, f := range archive.Files {
-				if f.Name != "want" {
+				switch f.Name {
+				case "want":
+				case "options":
+					key, value, _ := strings.Cut(strings.TrimSpace(string(f.Data)), "=")
+					if key == "module" {
+						o.Module = value
+					} else {
+						o.From = value
+					}
+				default:
 					testfile.Write(t, filepath.Join(dir, filepath.FromSlash(f.Name)), string(f.Data))
 				}
 			}
 			var got string
-			if path, err := Init(t.Context(), dir); err != nil {
-				got = strings.ReplaceAll(err.Error(), dir, "DIR") + "\n"
+			if result, err := Init(t.Context(), dir, o); err != nil {
+				got = strings.ReplaceAll(filepath.ToSlash(err.Error()), filepath.ToSlash(dir), "DIR") + "\n"
 			} else {
-				data, err := os.ReadFile(path)
+				data, err := os.ReadFile(result.Path)
 				if err != nil {
 					t.Fatal(err)
 				}
 				got = string(data)
-				if _, err := Init(t.Context(), dir); err == nil || !strings.Contains(err.Error(), "exists already") {
+				if _, err := Init(t.Context(), dir, Options{}); err == nil || !strings.Contains(err.Error(), "exists already") {
 					t.Errorf("a second time: got %v, want that the file exists already", err)
 				}
 			}
@@ -49,5 +59,38 @@ func TestInit(t *testing.T) {
 			testfile.Set(archive, "want", strings.ReplaceAll(got, "\n-- ", "\n- - "))
 			golden.EqualFile(t, file, txtar.Format(archive))
 		})
+	}
+}
+
+func TestInitTakesTheTagsOfAModule(t *testing.T) {
+	dir := t.TempDir()
+	repo := testfile.NewRepo(t, dir)
+	for _, name := range []string{"api", "worker"} {
+		testfile.Write(t, filepath.Join(dir, "services", name, "go.mod"), "module example.org/"+name+"\n")
+		testfile.Write(t, filepath.Join(dir, "services", name, "main.go"), "package main\n\nfunc main() {}\n")
+	}
+	repo.Commit("first", "2026-01-02T03:04:05Z")
+	repo.Run("tag", "services/api/v1.2.3")
+	repo.Run("remote", "add", "origin", "https://gitlab.com/group/sub/mono.git")
+	for module, want := range map[string]string{
+		"services/api":    "\nversion:\n  tag-prefix: services/api/\n",
+		"services/worker": "# unsure: the nearest git tag, services/api/v1.2.3, is not a version; pattern selects the tags that are",
+	} {
+		result, err := Init(t.Context(), dir, Options{Module: module})
+		if err != nil {
+			t.Fatal(err)
+		}
+		data, err := os.ReadFile(result.Path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, want := range []string{want, "\nregistry: registry.gitlab.com\nrepository: group/sub/mono\n", "\n# note: .gitignore does not name dist"} {
+			if !strings.Contains(string(data), want) {
+				t.Errorf("--module %s: missing %q in\n%s", module, want, data)
+			}
+		}
+		if err := os.Remove(result.Path); err != nil {
+			t.Fatal(err)
+		}
 	}
 }

@@ -1,0 +1,108 @@
+package cli
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/slipway-build/slipway/build/scaffold"
+	"github.com/slipway-build/slipway/internal/testfile"
+)
+
+// goServer writes a Go project whose Dockerfile copies a compiled program and a file of the checkout.
+func goServer(t *testing.T) (dir string) {
+	t.Helper()
+	dir = t.TempDir()
+	for name, content := range map[string]string{
+		"go.mod":             "module example.org/server\n\ngo 1.26\n",
+		"main.go":            "package main\n\nvar version string\n\nfunc main() { println(version) }\n",
+		"config.yaml":        "port: 80\n",
+		"Dockerfile":         "FROM scratch\nCOPY bin/server /server\nCOPY config.yaml /etc/\nENTRYPOINT [\"/server\"]\n",
+		"windows.Dockerfile": "FROM scratch\nCOPY bin/server.exe config.yaml /\nENTRYPOINT [\"/server.exe\"]\n",
+	} {
+		testfile.Write(t, filepath.Join(dir, name), content)
+	}
+	t.Setenv("GIT_CEILING_DIRECTORIES", filepath.Dir(dir))
+	return dir
+}
+
+func TestInitThenBuild(t *testing.T) {
+	dir := goServer(t)
+	status, stdout, stderr := run(t, nil, "init", dir)
+	if status != 0 || !strings.Contains(stdout, "slipway.yaml:9: unsure: nothing says where images are published\n") ||
+		!strings.HasSuffix(stdout, "; look at the lines above, then try `slipway plan`\n") {
+		t.Fatalf("init: status %d\n%s%s", status, stdout, stderr)
+	}
+	if status, stdout, stderr := run(t, nil, "build", "--config", filepath.Join(dir, "slipway.yaml"), "--platform", "linux/amd64,windows/amd64"); status != 0 {
+		t.Fatalf("build: status %d\n%s%s", status, stdout, stderr)
+	}
+	for _, file := range []string{"linux-amd64/bin/server", "linux-amd64/config.yaml", "windows-amd64/bin/server.exe"} {
+		if _, err := os.Stat(filepath.Join(dir, "dist", "context", "server", filepath.FromSlash(file))); err != nil {
+			t.Errorf("the context of the image: %v", err)
+		}
+	}
+}
+
+func TestInitRefuses(t *testing.T) {
+	dir := goServer(t)
+	testfile.Write(t, filepath.Join(dir, "services", "api", "go.mod"), "module x\n")
+	for _, c := range []struct {
+		name string
+		args []string
+		want string
+	}{
+		{"a missing folder", []string{filepath.Join(dir, "nowhere")}, "surveying: "},
+		{"a file", []string{filepath.Join(dir, "go.mod")}, "it is a file, want a folder"},
+		{"an empty folder", []string{t.TempDir()}, "found nothing to release: want a go.mod with a main package, or a Dockerfile"},
+		{"an unknown tool", []string{"--from", "make", dir}, `converting the file of "make": unknown tool: want goreleaser`},
+		{"no file of a tool", []string{"--from", "goreleaser", dir}, "has none of .goreleaser.yaml"},
+		{"a folder without a module", []string{"--module", "cmd", dir}, "--module cmd: there is no Go module in it: want one of ., services/api"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			status, _, stderr := run(t, nil, append([]string{"init"}, c.args...)...)
+			if status == 0 || !strings.Contains(stderr, c.want) {
+				t.Errorf("got status %d and %q, want %q", status, stderr, c.want)
+			}
+		})
+	}
+	if left, _ := filepath.Glob(filepath.Join(dir, "*slipway*")); left != nil {
+		t.Errorf("left behind: %v", left)
+	}
+}
+
+func TestInitAsks(t *testing.T) {
+	dir := t.TempDir()
+	for _, name := range []string{"api", "worker"} {
+		testfile.Write(t, filepath.Join(dir, name, "go.mod"), "module example.org/"+name+"\n")
+		testfile.Write(t, filepath.Join(dir, name, "main.go"), "package main\n\nfunc main() {}\n")
+	}
+	for answer, want := range map[string]string{
+		"2\n":   "module: worker\n",
+		"3\n":   "choosing a Go module: want a number from 1 to 2; --module FOLDER says it without a question",
+		"api\n": "choosing a Go module: want a number from 1 to 2",
+		"":      "there are programs in several Go modules: choose one with --module: api, worker",
+	} {
+		var errs strings.Builder
+		p := Program{Stdin: strings.NewReader(answer), Stderr: &errs}
+		got := ""
+		if result, err := scaffold.Init(t.Context(), dir, scaffold.Options{Choose: p.chooseModule}); err != nil {
+			got = err.Error()
+		} else {
+			data, err := os.ReadFile(result.Path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got = string(data)
+			if err := os.Remove(result.Path); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if !strings.Contains(got, want) {
+			t.Errorf("answer %q: got %q, want %q", answer, got, want)
+		}
+		if want := " 1  api\n 2  worker\nWhich of these Go modules is released (1-2)? "; errs.String() != want {
+			t.Errorf("answer %q: asked %q, want %q", answer, errs.String(), want)
+		}
+	}
+}

@@ -1,0 +1,45 @@
+package draft
+
+import (
+	"strings"
+)
+
+func (d *Draft) binaries(p *page) {
+	if len(d.Binaries) == 0 {
+		return
+	}
+	p.line("")
+	p.line("# Compiled to dist/bin/<os>-<arch>/. Binaries with release, and the one with the project's name,")
+	p.line("# are also separate artifacts.")
+	p.line("binaries:")
+	for _, b := range d.Binaries {
+		p.line("  - name: %s", literal(b.Name))
+		if b.Module != "." {
+			p.line("    module: %s", literal(b.Module))
+		}
+		p.line("    package: %s", literal(b.Package))
+		if len(b.Platforms) > 0 {
+			p.line("    platforms: [%s]", strings.Join(b.Platforms, ", "))
+		}
+		if b.Release {
+			p.line("    release: true")
+		}
+		if len(b.Tags) > 0 {
+			p.line("    tags: %s", list(b.Tags))
+		}
+		if len(b.Ldflags) <= 3 {
+			p.line("    ldflags: %s", quoted(b.Ldflags))
+		} else {
+			p.line("    ldflags:")
+			for _, flag := range b.Ldflags {
+				p.line("      - %s", scalar(flag))
+			}
+		}
+		p.doubt("    ", b.Doubts...)
+		if len(b.Env) > 0 {
+			p.line("    env: %s", mapping(b.Env))
+		} else {
+			p.line(`    # env: {CGO_ENABLED: "1"} # 0 unless set`)
+		}
+	}
+}

@@ -1,0 +1,101 @@
+package draft
+
+import (
+	"maps"
+	"slices"
+	"strings"
+)
+
+func (d *Draft) bundles(p *page) {
+	if len(d.Bundles) == 0 {
+		if len(d.Binaries) > 0 {
+			p.line("")
+			p.line("# bundles:")
+			p.line("#   - formats: [tar.gz] # and tgz, zip, deb, rpm, apk, archlinux")
+			p.line("#     files:")
+			p.line(`#       - {source: "dist/bin/${PLATFORM}/%s${EXE}"}`, d.Binaries[0].Name)
+			if d.License != "" {
+				p.line("#     package: {license: %s}", d.License)
+			}
+		}
+		return
+	}
+	p.line("")
+	p.line("bundles:")
+	for _, b := range d.Bundles {
+		p.line("  - name: %s", literal(d.Project))
+		if len(b.Formats) > 0 {
+			p.line("    formats: %s", list(b.Formats))
+		}
+		if b.Linux {
+			p.line("    platforms: [%s]", strings.Join(OfSystem(d.Platforms, "linux"), ", "))
+		}
+		d.bundleFiles(p, b)
+		if len(b.Package)+len(b.Lists)+len(b.Scripts) == 0 {
+			continue
+		}
+		p.line("    package:")
+		p.doubt("      ", b.Doubts...)
+		for _, key := range slices.Sorted(maps.Keys(b.Package)) {
+			p.line("      %s: %s", key, scalar(b.Package[key]))
+		}
+		for _, key := range slices.Sorted(maps.Keys(b.Lists)) {
+			p.line("      %s: %s", key, list(b.Lists[key]))
+		}
+		if len(b.Scripts) > 0 {
+			p.line("      scripts: %s", mapping(b.Scripts))
+		}
+	}
+}
+
+func (d *Draft) bundleFiles(p *page, b Bundle) {
+	p.line("    files:")
+	if slices.ContainsFunc(d.Binaries, func(one *Binary) bool { return len(one.Platforms) > 0 }) {
+		p.line("      - {source: \"dist/bin/${PLATFORM}/*\"%s}", pathField(strings.TrimSuffix(b.Bin+"/", "/")))
+	} else {
+		for _, one := range d.Binaries {
+			to := ""
+			if b.Bin != "" {
+				to = b.Bin + "/" + one.Name
+			}
+			p.line("      - {source: %s%s}", scalar("dist/bin/${PLATFORM}/"+one.Name+"${EXE}"), pathField(to))
+		}
+	}
+	for _, f := range b.Files {
+		fields := "source: " + scalar(f.Source)
+		if f.Type == "dir" {
+			fields = "type: dir"
+		} else if f.Type != "" {
+			fields += ", type: " + f.Type
+		}
+		fields += pathField(f.Path)
+		if f.Config {
+			fields += ", config: true"
+		}
+		doubt := ""
+		if len(d.Before) != 1 && f.Missing {
+			doubt = f.Source + " is not in the checkout: make it in before: with outputs"
+		}
+		p.line("      - {%s}%s", fields, unsure(doubt))
+	}
+}
+
+// missing returns the folders of the files of bundles that are not in the checkout, or the files themselves in the root.
+func (d *Draft) missing() []string {
+	var missing []string
+	for _, b := range d.Bundles {
+		for _, f := range b.Files {
+			if top, _, _ := strings.Cut(f.Source, "/"); f.Missing && !slices.Contains(missing, top) {
+				missing = append(missing, top)
+			}
+		}
+	}
+	return missing
+}
+
+func pathField(to string) string {
+	if to == "" {
+		return ""
+	}
+	return ", path: " + scalar(to)
+}

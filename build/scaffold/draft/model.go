@@ -1,0 +1,130 @@
+package draft
+
+import (
+	"strings"
+
+	"github.com/slipway-build/slipway/images"
+)
+
+// A Draft is what a slipway.yaml will say. Empty values are left out.
+type Draft struct {
+	Schema               string // URL of the JSON schema
+	Project              string
+	Registry, Repository string
+	NameDoubt            string // about Registry and Repository
+	TagPrefix            string // version.tag-prefix
+	VersionDoubt         string
+	Platforms            []string
+	PlatformsDoubt       string
+	Windows              []string // keys of knownWindows, none if no image is for Windows
+	Before               []string // shell commands
+	Binaries             []*Binary
+	Images               []*Image
+	Bundles              []Bundle
+	Publish              bool              // write the destinations, and not as a comment
+	GitHub               string            // owner/name
+	License              string            // its SPDX identifier
+	Names                map[string]string // names
+	Doubts               []string          // about the whole
+	Remarks              []string
+	From                 string   // the file of another tool that was converted
+	Env                  []string // environment variables that values of From refer to
+	Leftovers            []Leftover
+}
+
+// A Leftover is a key of From that slipway.yaml has no counterpart for, or that needs a decision.
+type Leftover struct {
+	Line     int
+	Key, Why string
+}
+
+// A Binary is an entry of binaries.
+type Binary struct {
+	Name, Package string
+	Module        string   // "." for the folder of slipway.yaml
+	Platforms     []string // none for all of the project
+	Release       bool
+	Tags, Ldflags []string
+	Env           map[string]string
+	Doubts        []string
+}
+
+// An Image is an entry of images.
+type Image struct {
+	Name     string
+	Bin      bool // a stage copies from the context bin
+	Labels   map[string]string
+	Engine   string // why the embedded builder cannot build it, or ""
+	Variants []Variant
+	// Stage are the files of a context that is made for each platform: binaries, and files of the checkout.
+	Stage  []StagedFile
+	Doubts []string
+	Off    string // why it is written as a comment, or ""
+}
+
+// A StagedFile is a file or folder and its path in the context. Both may contain variables; From may be a pattern, and To
+// is the folder then.
+type StagedFile struct {
+	From, To string
+	Folder   bool // To is the folder that contains it
+}
+
+// A Variant is an entry of images.variants.
+type Variant struct {
+	Platforms                   []string
+	Dockerfile, Target, Context string
+	Args                        map[string]string
+	Staged                      bool // its context is that of Stage
+}
+
+// A Bundle is an entry of bundles. Its first files are the binaries.
+type Bundle struct {
+	Formats []string
+	Linux   bool   // for the platforms of Linux alone
+	Bin     string // the folder of the binaries, or ""
+	Files   []File
+	Package map[string]string   // texts of package
+	Lists   map[string][]string // lists of package
+	Scripts map[string]string   // package.scripts
+	Doubts  []string
+}
+
+// A File is an entry of bundles.files.
+type File struct {
+	Source, Path, Type string
+	Config             bool
+	Missing            bool // it is not in the checkout
+}
+
+// knownWindows are the exact versions of Windows by the names that tags of base images have.
+var knownWindows = map[string]string{
+	"1809": "10.0.17763.7919", "ltsc2019": "10.0.17763.7919", "ltsc2022": "10.0.20348.4294", "ltsc2025": "10.0.26100.4294",
+}
+
+// IsPlatform reports whether slipway.yaml may contain a platform, and binaries be compiled for it.
+func IsPlatform(text string) bool {
+	p, err := images.ParsePlatform(text)
+	return err == nil && (p.OS == "linux" || p.OS == "windows") && p.OSVersion == "" && images.CheckPort(p) == nil
+}
+
+// OfSystem returns the platforms of an operating system.
+func OfSystem(platforms []string, goos string) []string {
+	var list []string
+	for _, p := range platforms {
+		if strings.HasPrefix(p, goos+"/") {
+			list = append(list, p)
+		}
+	}
+	return list
+}
+
+// active returns the images that are not written as comments.
+func (d *Draft) active() []*Image {
+	var active []*Image
+	for _, i := range d.Images {
+		if i.Off == "" {
+			active = append(active, i)
+		}
+	}
+	return active
+}

@@ -1,0 +1,90 @@
+package survey
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/slipway-build/slipway/build/version"
+)
+
+// An Origin is what git says about a checkout.
+type Origin struct {
+	Repository        bool   // there is one
+	Host, Owner, Name string // of the remote, empty if there is none on a server
+	Tag               string // the nearest one that is a version
+	OtherTag          string // the nearest one, if none is a version
+	Doubt             string
+}
+
+var remoteShape = regexp.MustCompile(`^(?:[a-z+]+://(?:[^@/]*@)?|(?:[^@/]*@))?([a-zA-Z0-9.-]+\.[a-zA-Z]+)(?::\d+)?[:/](.+?)/([^/]+?)(?:\.git)?/?$`)
+
+// readOrigin asks git about the remote origin, else upstream, else the first, and about tags.
+func readOrigin(ctx context.Context, dir string) Origin {
+	var o Origin
+	description, err := version.Describe(ctx, dir, "", versionPattern)
+	if err != nil {
+		if !errors.Is(err, version.ErrNoRepository) {
+			o.Doubt = err.Error()
+		}
+		return o
+	}
+	o.Repository = true
+	for _, name := range append([]string{"origin", "upstream"}, slices.Sorted(maps.Keys(description.Remotes))...) {
+		m := remoteShape.FindStringSubmatch(description.Remotes[name])
+		if m == nil {
+			continue
+		}
+		if info, err := os.Stat(description.Remotes[name]); err == nil && info.IsDir() {
+			continue // a clone of a folder
+		}
+		o.Host, o.Owner, o.Name = m[1], m[2], m[3]
+		break
+	}
+	if o.Tag = description.Nearest; o.Tag == "" {
+		o.OtherTag = nearestTag(ctx, dir, "", anyTag)
+	}
+	return o
+}
+
+var (
+	versionPattern = regexp.MustCompile(version.DefaultPattern)
+	anyTag         = regexp.MustCompile("")
+)
+
+// NearestTag returns the nearest tag that is a version after prefix, or "".
+func (s *Survey) NearestTag(ctx context.Context, prefix string) string {
+	return nearestTag(ctx, s.Tree.Root, prefix, versionPattern)
+}
+
+func nearestTag(ctx context.Context, dir, prefix string, pattern *regexp.Regexp) string {
+	d, err := version.Describe(ctx, dir, prefix, pattern)
+	if err != nil {
+		return "" // that there is no repository, and what else git says, is known already
+	}
+	return d.Nearest
+}
+
+// replace replaces the expressions of GitHub Actions that stand for the repository.
+func (o Origin) replace(text string) string {
+	if o.Owner == "" {
+		return text
+	}
+	for _, m := range actionsOwner.FindAllStringSubmatch(text, -1) {
+		value := o.Owner
+		switch m[1] {
+		case "github.repository":
+			value += "/" + o.Name
+		case "github.event.repository.name":
+			value = o.Name
+		}
+		text = strings.ReplaceAll(text, m[0], value)
+	}
+	return text
+}
+
+var actionsOwner = regexp.MustCompile(`\$\{\{\s*(github\.repository_owner|github\.repository|github\.event\.repository\.name)\s*\}\}`)

@@ -1,0 +1,229 @@
+package survey
+
+import (
+	"cmp"
+	"errors"
+	"go/ast"
+	gobuild "go/build"
+	"go/parser"
+	"go/token"
+	"maps"
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+
+	"golang.org/x/mod/modfile"
+)
+
+// A Module is a Go module of the tree.
+type Module struct {
+	Dir   string // "." for the root
+	Path  string
+	Mains []MainPackage
+
+	tree *Tree
+	all  []*Module     // of the tree
+	file *modfile.File // nil if it cannot be parsed
+}
+
+// A MainPackage is a package that compiles to a program, on at least one of Linux and Windows.
+type MainPackage struct {
+	Dir            string // below the root of the tree
+	Linux, Windows bool   // it compiles there
+
+	files []string // of both
+}
+
+// readModules returns the modules of the tree with their main packages.
+func readModules(t *Tree) []*Module {
+	var modules []*Module
+	for _, file := range t.Files {
+		if path.Base(file) != "go.mod" {
+			continue
+		}
+		text := []byte(t.Text(file))
+		m := &Module{Dir: path.Dir(file), Path: modfile.ModulePath(text), tree: t}
+		m.file, _ = modfile.ParseLax(file, text, nil)
+		if m.Path != "" {
+			modules = append(modules, m)
+		}
+	}
+	for _, m := range modules {
+		m.all = modules
+	}
+	for _, dir := range slices.Sorted(maps.Keys(t.folders)) {
+		m := moduleOf(modules, dir)
+		if m == nil || !t.saysMain(dir) {
+			continue
+		}
+		linux, windows := t.mainFiles(dir, "linux"), t.mainFiles(dir, "windows")
+		p := MainPackage{Dir: dir, Linux: linux != nil, Windows: windows != nil, files: AppendNew(linux, windows...)}
+		p.Windows = p.Windows && m.compiles(dir, "windows", map[string]bool{})
+		if p.Linux || p.Windows {
+			m.Mains = append(m.Mains, p)
+		}
+	}
+	return modules
+}
+
+// moduleOf returns the innermost module that contains a folder, or nil.
+func moduleOf(modules []*Module, dir string) *Module {
+	var inner *Module
+	for _, m := range modules {
+		if within(dir, m.Dir) && (inner == nil || len(m.Dir) > len(inner.Dir) || inner.Dir == ".") {
+			inner = m
+		}
+	}
+	return inner
+}
+
+func within(file, dir string) bool {
+	return dir == "." || file == dir || strings.HasPrefix(file, dir+"/")
+}
+
+// PackageOf returns the package of a folder as ./path in the module.
+func (m *Module) PackageOf(dir string) string {
+	if m.Dir != "." {
+		dir = strings.TrimPrefix(strings.TrimPrefix(dir, m.Dir), "/")
+	}
+	return PackageOf(cmp.Or(dir, "."))
+}
+
+// saysMain reports whether a Go file of a folder begins with package main.
+func (t *Tree) saysMain(dir string) bool {
+	return slices.ContainsFunc(t.goFiles(dir), func(file string) bool {
+		parsed, err := parser.ParseFile(token.NewFileSet(), file, t.head(file), parser.PackageClauseOnly)
+		return err == nil && parsed.Name.Name == "main"
+	})
+}
+
+// mainFiles returns the Go files of the main package in a folder for an operating system, or nil if there is none.
+func (t *Tree) mainFiles(dir, goos string) []string {
+	pkg, err := t.importDir(dir, goos)
+	if err != nil || pkg.Name != "main" {
+		return nil // no Go files, or none for this system
+	}
+	var files []string
+	for _, f := range pkg.GoFiles {
+		files = append(files, path.Join(dir, f))
+	}
+	return files
+}
+
+// importDir reads which files of a folder are compiled for an operating system, and what they import.
+func (t *Tree) importDir(dir, goos string) (*gobuild.Package, error) {
+	target := gobuild.Default
+	target.GOOS, target.GOARCH, target.CgoEnabled = goos, "amd64", false
+	return target.ImportDir(t.path(dir), 0)
+}
+
+// compiles reports whether each package of the module that a package imports has Go files for an operating system.
+func (m *Module) compiles(dir, goos string, seen map[string]bool) bool {
+	if seen[dir] {
+		return true
+	}
+	seen[dir] = true
+	pkg, err := m.tree.importDir(dir, goos)
+	if none := (*gobuild.NoGoError)(nil); errors.As(err, &none) {
+		return len(m.tree.goFiles(dir)) == 0 // a package that is generated
+	}
+	if err != nil {
+		return true // the compiler reports it
+	}
+	for _, imported := range pkg.Imports {
+		if rel, ok := strings.CutPrefix(imported, m.Path+"/"); ok && !m.compiles(path.Join(m.Dir, rel), goos, seen) {
+			return false
+		}
+	}
+	return true
+}
+
+// stringVariables returns the package-level variables of files that -X can set: strings without a computed value.
+func (t *Tree) stringVariables(files []string) []string {
+	var found []string
+	for _, file := range files {
+		parsed, err := parser.ParseFile(token.NewFileSet(), file, t.Text(file), parser.SkipObjectResolution)
+		if err != nil {
+			continue // the compiler reports it
+		}
+		for _, decl := range parsed.Decls {
+			vars, ok := decl.(*ast.GenDecl)
+			if !ok || vars.Tok != token.VAR {
+				continue
+			}
+			for _, spec := range vars.Specs {
+				found = append(found, settable(spec.(*ast.ValueSpec))...)
+			}
+		}
+	}
+	return found
+}
+
+func settable(spec *ast.ValueSpec) []string {
+	if typ, ok := spec.Type.(*ast.Ident); spec.Type != nil && (!ok || typ.Name != "string") || spec.Type == nil && len(spec.Values) == 0 {
+		return nil
+	}
+	var names []string
+	for i, name := range spec.Names {
+		if i < len(spec.Values) {
+			if lit, ok := spec.Values[i].(*ast.BasicLit); !ok || lit.Kind != token.STRING {
+				continue
+			}
+		}
+		names = append(names, name.Name)
+	}
+	return names
+}
+
+// versionPackage matches the last element of packages that hold the version.
+var versionPackage = regexp.MustCompile(`(?i)^(version|buildversion|versioninfo|buildinfo|build)$`)
+
+// VersionVariables returns what -X may set to tell the version, by reading the code: in main packages as main.NAME.
+func (m *Module) VersionVariables(main MainPackage) []LinkVariable {
+	if found := m.versionVariablesOf("main", main.files); found != nil {
+		return found
+	}
+	for _, dir := range slices.Sorted(maps.Keys(m.tree.folders)) {
+		if versionPackage.MatchString(path.Base(dir)) && moduleOf(m.all, dir) == m {
+			if found := m.versionVariablesOf(path.Join(m.Path, m.PackageOf(dir)), m.tree.goFiles(dir)); found != nil {
+				return found
+			}
+		}
+	}
+	return nil
+}
+
+// versionVariablesOf returns the variables of a package that has one for the version.
+func (m *Module) versionVariablesOf(pkg string, files []string) []LinkVariable {
+	names := m.tree.stringVariables(files)
+	if !slices.ContainsFunc(names, func(n string) bool { return Meaning(n) == "${VERSION}" }) {
+		return nil
+	}
+	var found []LinkVariable
+	for _, name := range AppendNew(nil, names...) { // files for Linux and Windows may declare the same
+		if value := Meaning(name); slices.Contains([]string{"${VERSION}", "${COMMIT}", "${SHORT_COMMIT}", "${REVISION}", "${DATE}"}, value) {
+			found = append(found, LinkVariable{Path: pkg + "." + name, Value: value})
+		}
+	}
+	return found
+}
+
+// CanSet reports whether -X sets a variable that exists: of the package main, of a package of the module, or of a required
+// module, which is not read.
+func (m *Module) CanSet(main MainPackage, target string) bool {
+	dot := strings.LastIndexByte(target, '.')
+	if dot < 0 {
+		return false
+	}
+	pkg, name := target[:dot], target[dot+1:]
+	if pkg == "main" {
+		return slices.Contains(m.tree.stringVariables(main.files), name)
+	}
+	if rel, ok := strings.CutPrefix(pkg+"/", m.Path+"/"); ok {
+		return slices.Contains(m.tree.stringVariables(m.tree.goFiles(path.Join(m.Dir, rel))), name)
+	}
+	return m.file == nil || slices.ContainsFunc(m.file.Require, func(r *modfile.Require) bool {
+		return strings.HasPrefix(pkg+"/", r.Mod.Path+"/")
+	})
+}

@@ -1,0 +1,286 @@
+package survey
+
+import (
+	"maps"
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// Recipes are the variables and commands of all recipes of a tree.
+type Recipes struct {
+	vars map[string]string // of the first file that sets one
+	// given are those that workflows give to make.
+	given map[string]string
+	all   []recipe
+}
+
+// A recipe is a file with commands.
+type recipe struct {
+	file string
+	// lines are those of the file, with those that a backslash continues joined, and their numbers in the file.
+	lines []recipeLine
+	vars  map[string]string
+	shell bool
+}
+
+type recipeLine struct {
+	text   string
+	number int
+}
+
+var (
+	assignment = regexp.MustCompile(`^\s*-?\s*(?:override\s+|export\s+|local\s+|readonly\s+|declare\s+|ARG\s+|ENV\s+)*([A-Za-z_][\w.-]*)\s*(\?=|::?=|\+=|=|:\s)\s*(.*)$`)
+	makefile   = regexp.MustCompile(`^(GNUmakefile|[Mm]akefile([.-].*)?|.*\.mk)$`)
+)
+
+// isRecipe reports whether a file of the tree may have commands that make a release.
+func isRecipe(file string) bool {
+	name := path.Base(file)
+	if strings.HasPrefix(file, ".github/workflows/") {
+		return strings.HasSuffix(name, ".yml") || strings.HasSuffix(name, ".yaml")
+	}
+	dir := path.Dir(file)
+	return makefile.MatchString(name) || IsDockerfile(name) || strings.HasSuffix(name, ".sh") ||
+		path.Ext(name) == "" && (path.Base(dir) == "scripts" || path.Base(dir) == "build" || path.Base(dir) == "hack")
+}
+
+// readRecipes reads the recipes of a tree.
+func readRecipes(t *Tree) *Recipes {
+	r := &Recipes{vars: map[string]string{}, given: map[string]string{}}
+	for _, file := range t.Files {
+		if !isRecipe(file) || !Released(strings.TrimPrefix(strings.TrimPrefix(file, "scripts/"), "hack/")) {
+			continue
+		}
+		one := recipe{file: file, lines: joinedLines(t.Text(file)), vars: map[string]string{}, shell: !makefile.MatchString(path.Base(file)) && !strings.HasPrefix(file, ".github/")}
+		for _, line := range one.lines {
+			one.assign(line.text)
+			if strings.HasPrefix(file, ".github/") {
+				r.assignMake(line.text)
+			}
+		}
+		for name, value := range one.vars {
+			if IsDockerfile(path.Base(file)) {
+				break // its arguments have defaults, and are its own
+			}
+			if _, ok := r.vars[name]; !ok && value != "" {
+				r.vars[name] = value
+			}
+		}
+		r.all = append(r.all, one)
+	}
+	return r
+}
+
+// joinedLines returns the lines of a text without comments. One that ends with a backslash, or in a quoted value, is joined
+// with the next.
+func joinedLines(text string) []recipeLine {
+	var lines []recipeLine
+	open := false
+	for i, line := range strings.Split(text, "\n") {
+		if strings.HasPrefix(strings.TrimSpace(line), "#") {
+			continue
+		}
+		body, more := strings.CutSuffix(strings.TrimRight(line, " \t"), "\\")
+		if open {
+			lines[len(lines)-1].text += " " + strings.TrimSpace(body)
+		} else {
+			lines = append(lines, recipeLine{body, i + 1})
+		}
+		last := lines[len(lines)-1].text
+		open = len(last) < 1<<14 && (more || openQuote.MatchString(last))
+	}
+	return lines
+}
+
+// openQuote matches the beginning of a value that the next line of a shell script continues.
+var openQuote = regexp.MustCompile(`^\s*[A-Za-z_]\w*="[^"]*$`)
+
+// assign keeps the value if a line sets a variable. A value that a condition may replace later keeps the first.
+func (r *recipe) assign(line string) {
+	m := assignment.FindStringSubmatch(line)
+	if m == nil {
+		return
+	}
+	name, operator, value := m[1], m[2], strings.TrimSpace(m[3])
+	if before, _, ok := strings.Cut(value, " #"); ok {
+		value = strings.TrimSpace(before)
+	}
+	if len(value) >= 2 && (value[0] == '"' || value[0] == '\'') && strings.IndexByte(value[1:], value[0]) == len(value)-2 {
+		value = value[1 : len(value)-1]
+	}
+	old, known := r.vars[name]
+	self := regexp.MustCompile(`\$[({]?` + regexp.QuoteMeta(name) + `\b(:?-[^})]*)?[)}]?`)
+	switch {
+	case operator == "+=":
+		r.vars[name] = strings.TrimSpace(old + " " + value)
+	case self.MatchString(value) && r.shell && !strings.Contains(value, ":-") && line[0] == ' ':
+		// In an if of a shell script: the value without it is that of a release.
+	case self.MatchString(value):
+		r.vars[name] = strings.TrimSpace(self.ReplaceAllStringFunc(value, func(ref string) string {
+			if _, fallback, ok := strings.Cut(ref, "-"); ok && old == "" {
+				return strings.TrimRight(fallback, "})")
+			}
+			return old
+		}))
+	case !known || old == "":
+		r.vars[name] = value
+	}
+}
+
+// lookup returns the value of a variable in a recipe.
+func (r *Recipes) lookup(in *recipe, name string) (string, bool) {
+	if in != nil {
+		if v, ok := in.vars[name]; ok && (v != "" || r.given[name] == "") {
+			return v, true
+		}
+	}
+	if v, ok := r.vars[name]; ok {
+		return v, true
+	}
+	v, ok := r.given[name]
+	return v, ok
+}
+
+var (
+	matrixOrEnv = regexp.MustCompile(`^(?:env|vars|inputs|matrix|github\.event\.inputs)\.(\w+)$`)
+	twoDollars  = regexp.MustCompile(`\$\$([({A-Za-z_])`)
+)
+
+// expand replaces the references of make, sh and GitHub Actions in text. With meanings, a reference whose
+// name tells what it is, such as $(VERSION), becomes the variable of slipway.yaml. It reports whether it could replace all.
+func (r *Recipes) expand(in *recipe, text string, meanings bool) (string, bool) {
+	return r.expandDeep(in, text, meanings, 0)
+}
+
+func (r *Recipes) expandDeep(in *recipe, text string, meanings bool, depth int) (string, bool) {
+	if depth > 12 || len(text) > 1<<14 {
+		return text, false
+	}
+	text = twoDollars.ReplaceAllString(text, "$$$1")
+	var b strings.Builder
+	all := true
+	for text != "" {
+		all = all && !strings.HasPrefix(text, "{{") // a Go template
+		if text[0] == '`' {
+			if end := strings.IndexByte(text[1:], '`'); end >= 0 {
+				value, ok := commandMeaning(text[1 : end+1])
+				b.WriteString(value)
+				all, text = all && ok, text[end+2:]
+				continue
+			}
+		}
+		if text[0] != '$' {
+			b.WriteByte(text[0])
+			text = text[1:]
+			continue
+		}
+		ref, rest := cutReference(text)
+		text = rest
+		value, ok := r.reference(in, ref, meanings, depth)
+		b.WriteString(value)
+		all = all && ok
+	}
+	return b.String(), all
+}
+
+// cutReference cuts $NAME, ${…}, $(…) or ${{…}} from the beginning of text.
+func cutReference(text string) (ref, rest string) {
+	if strings.HasPrefix(text, "${{") {
+		if end := strings.Index(text, "}}"); end >= 0 {
+			return text[:end+2], text[end+2:]
+		}
+	}
+	if len(text) > 1 && (text[1] == '(' || text[1] == '{') {
+		depth := 0
+		for i := 1; i < len(text); i++ {
+			switch text[i] {
+			case '(', '{':
+				depth++
+			case ')', '}':
+				if depth--; depth == 0 {
+					return text[:i+1], text[i+1:]
+				}
+			}
+		}
+		return text, ""
+	}
+	end := 1
+	for end < len(text) && (text[end] == '_' || text[end] >= '0' && text[end] <= '9' || text[end]|0x20 >= 'a' && text[end]|0x20 <= 'z') {
+		end++
+	}
+	if end == 1 && len(text) > 1 {
+		end = 2 // $@, $*, $<
+	}
+	return text[:end], text[end:]
+}
+
+// reference returns the value of a reference, or "" if nothing is known about it.
+func (r *Recipes) reference(in *recipe, ref string, meanings bool, depth int) (string, bool) {
+	name := strings.TrimSpace(strings.Trim(strings.TrimPrefix(ref, "$"), "(){}"))
+	if strings.HasPrefix(ref, "${{") {
+		if m := matrixOrEnv.FindStringSubmatch(name); m != nil {
+			name = m[1]
+		} else {
+			return actionsMeaning(name, meanings)
+		}
+	}
+	if cmd, ok := strings.CutPrefix(name, "shell "); ok {
+		return commandMeaning(cmd)
+	}
+	if strings.ContainsAny(name, " ,") {
+		return commandMeaning(name)
+	}
+	name, fallback, hasFallback := strings.Cut(name, ":-")
+	if !hasFallback {
+		name, fallback, hasFallback = strings.Cut(name, "-")
+	}
+	if meanings {
+		if v := Meaning(name); v != "" {
+			return v, true
+		}
+	}
+	value, ok := r.lookup(in, name)
+	switch {
+	case ok && (value != "" || !hasFallback):
+		return r.expandDeep(in, value, meanings, depth+1)
+	case hasFallback:
+		return r.expandDeep(in, fallback, meanings, depth+1)
+	}
+	return "", false
+}
+
+// makeVariable matches a variable that a command gives to make.
+var makeVariable = regexp.MustCompile(`\s([A-Z][A-Z0-9_]*)=([\w./:-]+)`)
+
+// assignMake keeps the variables that a command gives to make and that no file sets.
+func (r *Recipes) assignMake(line string) {
+	if !makeCommand.MatchString(line) {
+		return
+	}
+	for _, m := range makeVariable.FindAllStringSubmatch(line, -1) {
+		if r.given[m[1]] == "" {
+			r.given[m[1]] = m[2]
+		}
+	}
+}
+
+var makeCommand = regexp.MustCompile(`(?:^|[\s:;&])make\s`)
+
+var windowsVersionWord = regexp.MustCompile(`\b(1809|ltsc20(?:19|22|25))\b`)
+
+// WindowsVersions returns the names of the versions of Windows that a variable of the recipes lists: 1809 or ltsc2019, which
+// are the same, ltsc2022 and ltsc2025.
+func (r *Recipes) WindowsVersions() []string {
+	var names []string
+	for _, name := range slices.Sorted(maps.Keys(r.vars)) {
+		if upper := strings.ToUpper(name); strings.Contains(upper, "OSVERSIONS") || strings.Contains(upper, "WINDOWS_VERSIONS") {
+			names = AppendNew(names, windowsVersionWord.FindAllString(r.vars[name], -1)...)
+		}
+	}
+	if slices.Contains(names, "1809") {
+		names = slices.DeleteFunc(names, func(n string) bool { return n == "ltsc2019" })
+	}
+	return names
+}

@@ -1,0 +1,40 @@
+package survey
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"slices"
+)
+
+// A Survey is what a checkout says about the project in it.
+type Survey struct {
+	Tree    *Tree
+	Modules []*Module
+	Recipes *Recipes
+	Origin  Origin
+}
+
+// Read surveys the checkout in dir. Folders that cannot be read, and what git cannot say, are doubts of the tree and the
+// origin.
+func Read(ctx context.Context, dir string) (*Survey, error) {
+	abs, err := filepath.Abs(dir)
+	if err != nil {
+		return nil, fmt.Errorf("surveying %s: %w", dir, err)
+	}
+	tree, err := readTree(abs, maxFiles)
+	if err != nil {
+		return nil, err
+	}
+	return &Survey{Tree: tree, Modules: readModules(tree), Recipes: readRecipes(tree), Origin: readOrigin(ctx, dir)}, nil
+}
+
+// AppendNew appends the items that a list does not contain.
+func AppendNew(list []string, more ...string) []string {
+	for _, m := range more {
+		if !slices.Contains(list, m) {
+			list = append(list, m)
+		}
+	}
+	return list
+}

@@ -1,0 +1,63 @@
+package survey
+
+import (
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"syscall"
+	"testing"
+
+	"github.com/slipway-build/slipway/internal/testfile"
+)
+
+func TestUnreadableFolderIsADoubt(t *testing.T) {
+	dir := t.TempDir()
+	testfile.Write(t, filepath.Join(dir, "closed", "go.mod"), "module x\n")
+	testfile.Write(t, filepath.Join(dir, "open", "go.mod"), "module x\n")
+	if err := os.Chmod(filepath.Join(dir, "closed"), 0); err != nil {
+		t.Fatal(err)
+	}
+	if os.Geteuid() == 0 { // root reads everything, so this thread becomes another user for files
+		for d := dir; d != filepath.Dir(d) && d != os.TempDir(); d = filepath.Dir(d) {
+			if err := os.Chmod(d, 0o755); err != nil {
+				t.Fatal(err)
+			}
+		}
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+		if err := syscall.Setfsuid(65534); err != nil {
+			t.Skipf("becoming another user: %v", err)
+		}
+		defer syscall.Setfsuid(0) //nolint:errcheck // it cannot fail for root
+	}
+	tree, err := readTree(dir, 100)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := []string{"open/go.mod"}; !slices.Equal(tree.Files, want) {
+		t.Errorf("got %q, want %q", tree.Files, want)
+	}
+	if want := []string{"closed was not read: permission denied"}; !slices.Equal(tree.Doubts, want) {
+		t.Errorf("got %q, want %q", tree.Doubts, want)
+	}
+}
+
+func TestPipesAreNotOpened(t *testing.T) {
+	dir := t.TempDir()
+	testfile.Write(t, filepath.Join(dir, "go.mod"), "module x\n")
+	for _, name := range []string{"Makefile", "Dockerfile", "main.go", ".gitignore", "LICENSE", ".goreleaser.yml"} {
+		if err := syscall.Mkfifo(filepath.Join(dir, name), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s, err := Read(t.Context(), dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := []string{"go.mod"}; !slices.Equal(s.Tree.Files, want) {
+		t.Errorf("got %q, want %q", s.Tree.Files, want)
+	}
+	s.Tree.License()
+	s.Tree.Ignores("dist")
+}
