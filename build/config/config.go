@@ -199,7 +199,7 @@ type BundleFile struct {
 	Path    string   `yaml:"path" json:"path,omitempty" expand:"platform name" doc:"path in the bundle (absolute for packages), of a pattern that of the folder where it begins; default: the last element of source, or the root"`
 	Type    string   `yaml:"type" json:"type,omitempty" enum:"dir symlink" doc:"dir: an empty folder; symlink: a link to source; default: what source is"`
 	Exclude []string `yaml:"exclude" json:"exclude,omitempty" expand:"platform name" doc:"patterns (*, **, !) of what is left out, by the path below source"`
-	Mode    string   `yaml:"mode" json:"mode,omitempty" doc:"octal mode; default: 0755 for files in dist/bin, else 0644"`
+	Mode    string   `yaml:"mode" json:"mode,omitempty" doc:"octal mode; default: 0755 for executable files, else 0644"`
 	Config  bool     `yaml:"config" json:"config,omitempty" doc:"deb, rpm and archlinux: a configuration file that an upgrade keeps"`
 }
 
@@ -224,6 +224,7 @@ type Expect struct {
 	// Position is its place in slipway.yaml.
 	Position Position `yaml:"-" json:"-"`
 
-	Names     []string `yaml:"names" doc:"files that install scripts download: a name that the release does not have is an error"`
-	Artifacts string   `yaml:"artifacts" doc:"file with the names of all artifacts, one per line, # starts a comment: a missing and an unexpected name are errors"`
+	When      expression.Condition `yaml:"when" doc:"condition: nothing is compared unless it holds, for lists of names that are for one registry or version"`
+	Names     []string             `yaml:"names" doc:"files that install scripts download: a name that the release does not have is an error"`
+	Artifacts string               `yaml:"artifacts" doc:"file with the names of all artifacts, one per line, # starts a comment: a missing and an unexpected name are errors"`
 }

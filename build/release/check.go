@@ -106,6 +106,9 @@ func (r *Release) checkNames() error {
 		has    = map[string]bool{}
 		order  []string
 	)
+	if !expect.When.Holds(nil) {
+		return nil
+	}
 	for _, planned := range r.artifactNames() {
 		if !has[planned] {
 			has[planned] = true

@@ -137,7 +137,7 @@ func TestCheck(t *testing.T) {
 			t.Errorf("error %q does not contain %q", err, want)
 		}
 	}
-	r.configure("expect: {names: [sha256sum-amd64.txt, sha256sum-s390x.txt], artifacts: artifacts.txt}\n", "")
+	r.configure("expect: {names: [sha256sum-amd64.txt, sha256sum-s390x.txt], artifacts: artifacts.txt}\n", "expect: {when: REPO == \"other\", artifacts: artifacts.txt}\n")
 	// Each platform is an error of its own: the registry has no image for them.
 	r.configure("images: {include: [core], file: images.txt}", "images: {include: [core], file: images.txt, platforms: [linux/amd64, windows/amd64], windows: [ltsc2022]}")
 	err = r.open().Check(t.Context(), true)
@@ -145,6 +145,9 @@ func TestCheck(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("error %q does not contain %q", err, want)
 		}
+	}
+	if err == nil || strings.Contains(err.Error(), "artifacts.txt") {
+		t.Errorf("names were compared though the condition of expect does not hold: %v", err)
 	}
 }
 
