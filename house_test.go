@@ -119,6 +119,7 @@ var dependencies = map[string][]string{
 	"github.com/spf13/cobra":                       {"build/cli"},
 	"go.yaml.in/yaml":                              {"build/config", "build/scaffold/convert", "build/scaffold/draft", "build/scaffold/survey"},
 	"github.com/google/go-github":                  {"build/publish"},
+	"github.com/minio/minio-go":                    {"build/publish"},
 	"github.com/goreleaser/nfpm":                   {"build/bundle"},
 	"github.com/docker/docker":                     {"images/engine"},
 	"github.com/docker/cli":                        {"images/credentials", "images/engine"}, // credentials, ssh:// addresses
