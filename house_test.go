@@ -35,7 +35,7 @@ var packages = map[string][]string{
 	"build/settings": {"build/ci", "build/release", "build/workbench", "images", "images/hosts", "internal/usage", "progress"},
 	"build/release": {"build/bundle", "build/compile", "build/config", "build/fetch", "build/hook", "build/lock", "build/output", "build/plan", "build/publish", "build/version",
 		"build/workbench", "images", "images/airgap", "images/airgap/format", "images/airgap/pack", "images/airgap/verify",
-		"images/assemble", "images/store", "internal/glob", "internal/parallel", "internal/regular", "internal/usage", "progress"},
+		"images/assemble", "images/store", "internal/glob", "internal/parallel", "internal/regular", "internal/suggest", "internal/usage", "progress"},
 	"build/workbench": {"images", "images/airgap", "images/airgap/format", "images/airgap/pack", "images/assemble",
 		"images/engine", "images/hosts", "images/registry", "images/source", "images/store", "internal/fileop",
 		"internal/parallel", "internal/redact", "internal/usage", "progress"},

@@ -14,8 +14,9 @@ type Credentials struct {
 	// Position is their place in slipway.yaml.
 	Position Position `yaml:"-" json:"-"`
 
-	Username EnvName `yaml:"username" json:"username" required:"true" doc:"the variable with the user"`
-	Password EnvName `yaml:"password" json:"password" required:"true" doc:"the variable with the password or token"`
+	Username EnvName `yaml:"username" json:"username" required:"true" doc:"the variable with the user, with s3 the access key ID"`
+	Password EnvName `yaml:"password" json:"password" required:"true" doc:"the variable with the password or token, with s3 the secret access key"`
+	Token    EnvName `yaml:"token" json:"token,omitempty" doc:"with s3: the variable with the session token, if the keys are temporary"`
 }
 
 // An EnvName is the name of an environment variable, which slipway.yaml writes as ${NAME}. Its value is never part of the
@@ -47,9 +48,12 @@ func (v *validator) credentials(path string, d Destination, before map[string]Cr
 		return
 	}
 	at, scope := path+".credentials", d.Scope()
-	if !v.given(path+".registry") && !v.given(path+".oci") {
-		v.wrong(at, "only destinations with registry and oci have credentials")
+	if !v.given(path+".registry") && !v.given(path+".oci") && !v.given(path+".s3") {
+		v.wrong(at, "only destinations with registry, oci and s3 have credentials")
 		return
+	}
+	if d.Credentials.Token != "" && !v.given(path+".s3") {
+		v.wrong(at+".token", "only destinations with s3 have a session token")
 	}
 	if scope == "" || v.reportedBelow(path) || !d.When.Holds(nil) {
 		return

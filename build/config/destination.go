@@ -2,12 +2,14 @@ package config
 
 import (
 	"encoding/json"
+	"path"
+	"reflect"
 
 	"github.com/slipway-build/slipway/build/config/expression"
 )
 
-// A Destination is one place to publish to: a registry for images; or a folder, an OCI repository or a GitHub release
-// for dist/artifacts. Exactly one of Registry, Directory, OCI and GitHub is set.
+// A Destination is one place to publish to: a registry for images; or a folder, an OCI repository, a GitHub release
+// or a bucket for dist/artifacts. Exactly one of Registry, Directory, OCI, GitHub and S3 is set.
 type Destination struct {
 	// Position is its place in slipway.yaml.
 	Position Position `yaml:"-" json:"-"`
@@ -18,7 +20,8 @@ type Destination struct {
 	Directory   string               `yaml:"directory" json:"directory,omitempty" doc:"folder for artifacts; copies are verified, checksums are written last"`
 	OCI         string               `yaml:"oci" json:"oci,omitempty" doc:"reference for artifacts, pushed as one OCI artifact; default tag: TAG"`
 	GitHub      GitHubRelease        `yaml:"github" json:"github,omitzero" doc:"GitHub release for artifacts: owner/name, or a mapping; it is a draft until complete (GITHUB_TOKEN)"`
-	Credentials Credentials          `yaml:"credentials" json:"credentials,omitzero" doc:"with registry and oci: who to log in as, by names of environment variables; default: see docs/registries.md"`
+	S3          S3Bucket             `yaml:"s3" json:"s3,omitzero" doc:"bucket of Amazon S3, or of a server with its API, for artifacts: its name, or a mapping"`
+	Credentials Credentials          `yaml:"credentials" json:"credentials,omitzero" doc:"with registry, oci and s3: who to log in as, by names of environment variables; default: see docs/publishing.md"`
 	Force       bool                 `yaml:"force" json:"force,omitempty" doc:"replace existing content of a tag or release, as --force does (FORCE in the environment)"`
 	Snapshot    bool                 `yaml:"snapshot" json:"snapshot,omitempty" doc:"allow untagged versions and checkouts with uncommitted changes, as --snapshot does (SNAPSHOT in the environment)"`
 }
@@ -30,6 +33,8 @@ func (d Destination) String() string {
 		return "folder " + d.Directory
 	case d.OCI != "":
 		return "OCI artifact " + d.OCI
+	case d.S3.Bucket != "":
+		return "S3 bucket " + path.Join(d.S3.Bucket, d.S3.Prefix)
 	case d.GitHub.Draft:
 		return "GitHub release of " + d.GitHub.Repository + " (draft)"
 	case d.GitHub.Repository != "":
@@ -60,4 +65,13 @@ func (g GitHubRelease) MarshalJSON() ([]byte, error) {
 	}
 	type whole GitHubRelease
 	return json.Marshal(whole(g))
+}
+
+// MarshalJSON writes the bucket alone if nothing else is set, as slipway.yaml may.
+func (b S3Bucket) MarshalJSON() ([]byte, error) {
+	if reflect.DeepEqual(b, S3Bucket{Bucket: b.Bucket, Position: b.Position}) {
+		return json.Marshal(b.Bucket)
+	}
+	type whole S3Bucket
+	return json.Marshal(whole(b))
 }

@@ -34,7 +34,7 @@ func TestReferenceIsCommitted(t *testing.T) {
 		"`DATE` (RFC 3339, UTC, of SOURCE_DATE_EPOCH or the commit), `BRANCH` (empty if none is checked out),\n" +
 		"`PRERELEASE` (`rc1` of `v1.2.3-rc1`, else empty) and `PREVIOUS_TAG` (the nearest earlier git tag that is a version).\n" +
 		"A condition compares them, such as `${ARCH} != \"arm64\" && !${DEBUG}`; see [conditions.md](conditions.md). Keys marked with scopes also define the variables of the platform being built:\n\n")
-	for _, scope := range []string{"platform", "windows", "name", "list", "format"} {
+	for _, scope := range []string{"platform", "windows", "name", "list", "format", "artifact"} {
 		fmt.Fprintf(&b, "- **%s**: %s\n", scope, code(scopes[scope]))
 	}
 	var section func(path string, typ reflect.Type)

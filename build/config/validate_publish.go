@@ -14,22 +14,25 @@ func (v *validator) publish() {
 	for i := range v.config.Publish {
 		d, path := &v.config.Publish[i], fmt.Sprintf("publish[%d]", i)
 		kinds := 0
-		for _, kind := range []string{"registry", "directory", "oci", "github"} {
+		for _, kind := range []string{"registry", "directory", "oci", "github", "s3"} {
 			if v.given(path + "." + kind) {
 				kinds++
 			}
 		}
 		switch {
 		case kinds == 0 && !v.reportedBelow(path):
-			v.wrong(path, "want one of registry, directory, oci and github")
+			v.wrong(path, "want one of registry, directory, oci, github and s3")
 		case kinds > 1:
-			v.wrong(path, "want exactly one of registry, directory, oci and github, found %d: make each a destination of its own", kinds)
+			v.wrong(path, "want exactly one of registry, directory, oci, github and s3, found %d: make each a destination of its own", kinds)
 		}
 		if v.given(path+".repository") && !v.given(path+".registry") {
 			v.wrong(path+".repository", "only destinations with registry have a repository")
 		}
 		if v.given(path+".force") && v.given(path+".directory") {
 			v.wrong(path+".force", "only registry, oci and github have it: files in a folder are always replaced; put ${VERSION} into directory to keep each release")
+		}
+		if v.given(path+".force") && v.given(path+".s3") {
+			v.wrong(path+".force", "only registry, oci and github have it: s3 has overwrite")
 		}
 		if d.Registry != "" {
 			v.registry(v.decoder.at[path+".registry"], d.Registry)
@@ -41,8 +44,9 @@ func (v *validator) publish() {
 			d.OCI = v.artifactReference(path+".oci", d.OCI)
 		}
 		v.github(path+".github", d.GitHub)
+		v.s3(path+".s3", d.S3)
 		v.credentials(path, *d, credentials)
-		for _, kind := range []struct{ key, value string }{{"registry", d.Registry}, {"directory", d.Directory}, {"oci", d.OCI}, {"github", d.GitHub.Repository}} {
+		for _, kind := range []struct{ key, value string }{{"registry", d.Registry}, {"directory", d.Directory}, {"oci", d.OCI}, {"github", d.GitHub.Repository}, {"s3", d.S3.Bucket}} {
 			// A variable of another job may be empty.
 			if at := path + "." + kind.key; v.given(at) && kind.value == "" && !v.reportedBelow(at) && !v.reportedBelow(path+".when") && d.When.Holds(nil) {
 				v.wrong(at, "is empty: give it a value, or a condition (when) that holds only where it has one")

@@ -40,12 +40,14 @@ var commitVariables = []string{"SHORT_COMMIT", "REVISION", "DIRTY", "DATE", "BRA
 //	NAME                 the name of the binary, image or bundle
 //	LIST, LIST_SUFFIX    core and -core; the list called images has no suffix
 //	FORMAT               tar.gz, deb, …; txt for the text list of an archive
+//	ARTIFACT             the name of a file in dist/artifacts, ARTIFACT_STEM without ARTIFACT_EXT (.tar.gz, .txt, …)
 var scopes = map[string][]string{
 	"platform": {"OS", "ARCH", "VARIANT", "PLATFORM", "EXE"},
 	"windows":  {"WINDOWS", "OSVERSION"},
 	"name":     {"NAME"},
 	"list":     {"LIST", "LIST_SUFFIX"},
 	"format":   {"FORMAT"},
+	"artifact": {"ARTIFACT", "ARTIFACT_STEM", "ARTIFACT_EXT"},
 }
 
 // PlatformVariables returns the values of the scopes platform and windows. windows is the name of the Windows version, or
@@ -446,6 +448,8 @@ func whenKnown(name string) string {
 		return "is the name of an image list"
 	case slices.Contains(scopes["format"], name):
 		return "is the format of an archive or bundle"
+	case slices.Contains(scopes["artifact"], name):
+		return "is the name of an artifact"
 	}
 	return "differs by platform"
 }
@@ -469,7 +473,7 @@ func (v *variables) checkDeclared(keys map[string]*yaml.Node) {
 	for name, key := range keys {
 		var err error
 		switch {
-		case slices.Contains(commitVariables, name), slices.Contains(scopes["format"], name): // younger than vars
+		case slices.Contains(commitVariables, name), slices.Contains(scopes["format"], name), slices.Contains(scopes["artifact"], name): // younger than vars
 		case slices.Contains(releaseVariables, name), slices.Contains(platformVariables(), name):
 			err = fmt.Errorf("vars: %s is built in and cannot be declared", name)
 		case !expression.IsName(name):

@@ -15,9 +15,9 @@ import (
 func (r *Release) credentials() map[string]authn.AuthConfig {
 	found := map[string]authn.AuthConfig{}
 	for _, d := range r.Plan.Destinations {
-		user, password, err := r.login(d)
-		if scope := d.Scope(); scope != "" && user != "" && err == nil {
-			found[scope] = authn.AuthConfig{Username: user, Password: password}
+		l, err := r.login(d)
+		if scope := d.Scope(); scope != "" && l.user != "" && err == nil {
+			found[scope] = authn.AuthConfig{Username: l.user, Password: l.password}
 		}
 	}
 	return found
@@ -28,24 +28,28 @@ func (r *Release) credentials() map[string]authn.AuthConfig {
 func (p *publication) checkCredentials() error {
 	var errs []error
 	for _, d := range p.destinations() {
-		_, _, err := p.login(d)
+		_, err := p.login(d)
 		errs = append(errs, err)
 	}
 	return usage.Wrap(errors.Join(errs...))
 }
 
-// login returns the values of a destination's credentials; they are empty if it has none.
-func (r *Release) login(d config.Destination) (user, password string, err error) {
-	c := d.Credentials
-	if c == (config.Credentials{}) {
-		return "", "", nil
-	}
+// A login is the values of a destination's credentials; they are empty if it has none.
+type login struct{ user, password, token string }
+
+func (r *Release) login(d config.Destination) (login, error) {
+	var errs []error
 	value := func(name config.EnvName, what string) string {
+		if name == "" {
+			return ""
+		}
 		text, _ := r.options.Getenv(string(name))
 		if text == "" {
-			err = errors.Join(err, fmt.Errorf("%s: environment variable %s is not set: it holds the %s for the %s", c.Position, name, what, d))
+			errs = append(errs, fmt.Errorf("%s: environment variable %s is not set: it holds the %s for the %s", d.Credentials.Position, name, what, d))
 		}
 		return text
 	}
-	return value(c.Username, "user"), value(c.Password, "password"), err
+	c := d.Credentials
+	found := login{value(c.Username, "user"), value(c.Password, "password"), value(c.Token, "session token")}
+	return found, errors.Join(errs...)
 }

@@ -1,0 +1,183 @@
+package publish
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/minio/minio-go/v7"
+	"github.com/minio/minio-go/v7/pkg/credentials"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/slipway-build/slipway/progress"
+)
+
+// An S3 is a bucket of Amazon S3, or of another server with its API, and what objects in it get.
+type S3 struct {
+	Bucket string
+	// Endpoint is the address of the server, such as https://minio.example.com:9000; empty means Amazon's.
+	Endpoint string
+	// Region is asked for if it is empty.
+	Region string
+	// AccessKey, SecretKey and SessionToken are the credentials. If AccessKey is empty, those of the credentials file of
+	// AWS's tools or of the role of this machine are used.
+	AccessKey, SecretKey, SessionToken string
+	// ACL is a canned ACL, and CacheControl the header of that name; empty means none.
+	ACL, CacheControl string
+	// Overwrite allows replacing objects with other content.
+	Overwrite bool
+
+	// transport sends the requests; nil means the client's own.
+	transport http.RoundTripper
+}
+
+// An Object is a file, and the name that it gets in a bucket.
+type Object struct {
+	Path, Key string
+	// Last says that it is uploaded after all objects that are not.
+	Last bool
+	// Sum says that Key.sha256sum is uploaded too: the SHA-256 and the name of the file, in the format of sha256sum.
+	Sum bool
+}
+
+// objectsAtOnce is the number of objects that are transferred at the same time. Each needs a buffer of 16 MiB.
+const objectsAtOnce = 4
+
+// Check returns errors for everything that would stop Publish and can be detected without a change: a missing bucket,
+// credentials without access, and, unless s.Overwrite, objects with other content. It begins an upload, which it
+// aborts, to find out whether it may write.
+func (s S3) Check(ctx context.Context, objects []Object) error {
+	b, err := s.open(ctx, objects)
+	if err != nil {
+		return err
+	}
+	return b.check(ctx)
+}
+
+// Publish uploads objects. Objects that exist with the same content are kept. One with other content is an error, unless
+// s.Overwrite. After an error, or an interruption, running again completes the work.
+func (s S3) Publish(ctx context.Context, objects []Object) error {
+	b, err := s.open(ctx, objects)
+	if err != nil {
+		return err
+	}
+	return b.publish(ctx)
+}
+
+// A bucket is an S3 with a client, and what is to be uploaded.
+type bucket struct {
+	S3
+	api     *minio.Client
+	uploads []upload
+}
+
+func (s S3) open(ctx context.Context, objects []Object) (*bucket, error) {
+	endpoint, err := url.Parse(s.Endpoint)
+	if err != nil {
+		return nil, fmt.Errorf("endpoint: %w", err)
+	}
+	if s.Endpoint == "" {
+		endpoint = &url.URL{Scheme: "https", Host: "s3.amazonaws.com"}
+	}
+	keys := credentials.NewStaticV4(s.AccessKey, s.SecretKey, s.SessionToken)
+	if s.AccessKey == "" {
+		keys = credentials.NewChainCredentials([]credentials.Provider{&credentials.FileAWSCredentials{}, &credentials.IAM{}})
+		found, err := keys.GetWithContext(&credentials.CredContext{Client: &http.Client{Timeout: 5 * time.Second}})
+		if err == nil && found.AccessKeyID == "" {
+			err = errors.New("set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or credentials of the destination " +
+				"(the credentials file of AWS has none, and this machine has no role)")
+		}
+		if err != nil {
+			return nil, fmt.Errorf("missing credentials: %w", err)
+		}
+	}
+	api, err := minio.New(endpoint.Host, &minio.Options{Creds: keys, Secure: endpoint.Scheme == "https", Region: s.Region, Transport: s.transport})
+	if err != nil {
+		return nil, err
+	}
+	api.SetAppInfo("slipway", "")
+	uploads, err := uploadsOf(ctx, objects)
+	return &bucket{s, api, uploads}, err
+}
+
+func (b *bucket) check(ctx context.Context) error {
+	switch exists, err := b.api.BucketExists(ctx, b.Bucket); {
+	case err != nil && minio.ToErrorResponse(err).StatusCode != http.StatusForbidden: // which may be allowed to write only
+		return fmt.Errorf("looking up bucket %s: %w%s", b.Bucket, err, s3Hint(err))
+	case err == nil && !exists:
+		return fmt.Errorf("bucket %s does not exist: create it first", b.Bucket)
+	}
+	errs, missing := make([]error, len(b.uploads)), make([]bool, len(b.uploads))
+	var group errgroup.Group
+	group.SetLimit(objectsAtOnce)
+	for i, u := range b.uploads {
+		group.Go(func() error {
+			same, err := b.same(ctx, u)
+			errs[i], missing[i] = err, err == nil && !same
+			return nil
+		})
+	}
+	group.Wait()
+	if err := errors.Join(errs...); err != nil {
+		return err
+	}
+	for i, u := range b.uploads {
+		if missing[i] {
+			return b.mayWrite(ctx, u)
+		}
+	}
+	return nil
+}
+
+// mayWrite begins the upload of an object, and aborts it.
+func (b *bucket) mayWrite(ctx context.Context, u upload) error {
+	core := minio.Core{Client: b.api}
+	id, err := core.NewMultipartUpload(ctx, b.Bucket, u.key, b.options(u))
+	if err == nil {
+		err = core.AbortMultipartUpload(ctx, b.Bucket, u.key, id)
+	}
+	if err != nil {
+		return fmt.Errorf("checking write access: %w%s", err, s3Hint(err))
+	}
+	return nil
+}
+
+func (b *bucket) publish(ctx context.Context) error {
+	for _, last := range []bool{false, true} {
+		errs := make([]error, len(b.uploads))
+		var group errgroup.Group
+		group.SetLimit(objectsAtOnce)
+		for i, u := range b.uploads {
+			if u.last != last {
+				continue
+			}
+			group.Go(func() error {
+				task := progress.Start(ctx, "upload "+u.key)
+				errs[i] = b.put(ctx, u, task)
+				task.Done(errs[i])
+				return nil
+			})
+		}
+		group.Wait()
+		if err := errors.Join(errs...); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// s3Hint explains errors that servers do not.
+func s3Hint(err error) string {
+	switch minio.ToErrorResponse(err).Code {
+	case minio.AccessDenied:
+		return ": do the credentials allow s3:ListBucket, s3:GetObject and s3:PutObject there (with acl also s3:PutObjectAcl)?"
+	case "InvalidAccessKeyId", minio.SignatureDoesNotMatch, "ExpiredToken":
+		return ": are the credentials right?"
+	case "AccessControlListNotSupported":
+		return ": remove acl, and give access by the policy of the bucket"
+	}
+	return ""
+}

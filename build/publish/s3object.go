@@ -1,0 +1,188 @@
+package publish
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"hash"
+	"io"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/minio/minio-go/v7"
+
+	"github.com/slipway-build/slipway/internal/regular"
+	"github.com/slipway-build/slipway/internal/streams"
+	"github.com/slipway-build/slipway/progress"
+)
+
+// digestMetadata is the metadata of objects with the SHA-256 of their content, in hexadecimal. It saves reading them again.
+const digestMetadata = "sha256"
+
+// An upload is the content of an object: that of the file at path, or, if that is empty, text.
+type upload struct {
+	key, path string
+	text      []byte
+	size      int64
+	sum       digest
+	last      bool
+}
+
+// uploadsOf reads the files of objects, and adds the objects with their checksums.
+func uploadsOf(ctx context.Context, objects []Object) ([]upload, error) {
+	var (
+		all  []upload
+		errs []error
+		keys = map[string]string{}
+	)
+	add := func(u upload, from string) {
+		if other, ok := keys[u.key]; ok {
+			errs = append(errs, fmt.Errorf("%s and %s would both become the object %s", other, from, u.key))
+		}
+		keys[u.key] = from
+		all = append(all, u)
+	}
+	for _, o := range objects {
+		info, err := os.Stat(o.Path)
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		sum, err := digestOf(ctx, o.Path)
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		add(upload{key: o.Key, path: o.Path, size: info.Size(), sum: sum, last: o.Last}, o.Path)
+		if o.Sum {
+			text := fmt.Appendf(nil, "%x  %s\n", sum[:], filepath.Base(o.Path))
+			add(upload{key: o.Key + ".sha256sum", text: text, size: int64(len(text)), sum: sha256.Sum256(text), last: true}, "the checksum of "+o.Path)
+		}
+	}
+	return all, errors.Join(errs...)
+}
+
+// options are those of an object.
+func (b *bucket) options(u upload) minio.PutObjectOptions {
+	metadata := map[string]string{digestMetadata: fmt.Sprintf("%x", u.sum[:])}
+	if b.ACL != "" {
+		metadata["x-amz-acl"] = b.ACL // the client sends it as a header of this name
+	}
+	return minio.PutObjectOptions{ContentType: mediaType(u.key), CacheControl: b.CacheControl, UserMetadata: metadata, SendContentMd5: true}
+}
+
+// same reports whether an object exists with the content of u. Unless b.Overwrite, one with other content is an error.
+func (b *bucket) same(ctx context.Context, u upload) (bool, error) {
+	there, err := b.api.StatObject(ctx, b.Bucket, u.key, minio.StatObjectOptions{})
+	switch {
+	case minio.ToErrorResponse(err).Code == minio.NoSuchKey:
+		return false, nil
+	case err != nil:
+		return false, fmt.Errorf("looking up %s: %w%s", u.key, err, s3Hint(err))
+	}
+	wrong := ""
+	if there.Size != u.size {
+		wrong = fmt.Sprintf("it has %d bytes, want %d", there.Size, u.size)
+	} else {
+		found := "sha256:" + there.Metadata.Get("X-Amz-Meta-"+digestMetadata)
+		if found == "sha256:" {
+			if found, err = b.read(ctx, u.key); err != nil {
+				return false, fmt.Errorf("reading %s: %w%s", u.key, err, s3Hint(err))
+			}
+		}
+		if found != u.sum.String() {
+			wrong = fmt.Sprintf("it is %s, want %s", found, u.sum)
+		}
+	}
+	if wrong != "" && !b.Overwrite {
+		return false, fmt.Errorf("%s exists, and %s: choose another prefix, delete the object, or allow replacing it (--force, environment FORCE, or overwrite: true)", u.key, wrong)
+	}
+	return wrong == "", nil
+}
+
+// read returns the digest of an object that another program has uploaded.
+func (b *bucket) read(ctx context.Context, key string) (string, error) {
+	object, err := b.api.GetObject(ctx, b.Bucket, key, minio.GetObjectOptions{})
+	if err != nil {
+		return "", err
+	}
+	defer object.Close()
+	sum := sha256.New()
+	if _, err := io.Copy(sum, object); err != nil {
+		return "", err
+	}
+	return digest(sum.Sum(nil)).String(), nil
+}
+
+// put uploads an object, unless it exists, and checks that it is there. The client repeats requests that fail for a reason
+// that may pass.
+func (b *bucket) put(ctx context.Context, u upload, task *progress.Task) error {
+	same, err := b.same(ctx, u)
+	if err != nil {
+		return err
+	}
+	if same {
+		task.SetCached()
+		return nil
+	}
+	task.SetTotal(u.size)
+	content, err := u.open(ctx, task)
+	if err != nil {
+		return err
+	}
+	defer content.Close()
+	if _, err := b.api.PutObject(ctx, b.Bucket, u.key, content, u.size, b.options(u)); err != nil {
+		if ctx.Err() != nil { // the client can abort nothing any more
+			after, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+			defer cancel()
+			_ = b.api.RemoveIncompleteUpload(after, b.Bucket, u.key)
+		}
+		return fmt.Errorf("uploading %s: %w%s", u.key, err, s3Hint(err))
+	}
+	there, err := b.api.StatObject(ctx, b.Bucket, u.key, minio.StatObjectOptions{})
+	if err == nil && there.Size != u.size {
+		err = fmt.Errorf("it has %d bytes, want %d", there.Size, u.size)
+	}
+	if err != nil {
+		return fmt.Errorf("%s was uploaded, but then: %w", u.key, err)
+	}
+	return nil
+}
+
+// open returns the content of u, whose last read fails if it is not what u says.
+func (u upload) open(ctx context.Context, task *progress.Task) (io.ReadCloser, error) {
+	if u.path == "" {
+		return io.NopCloser(task.Reader(bytes.NewReader(u.text))), nil
+	}
+	f, err := regular.Open(u.path)
+	if err != nil {
+		return nil, err
+	}
+	return &checked{file: f, from: task.Reader(streams.WithContext(ctx, f)), upload: u, hash: sha256.New()}, nil
+}
+
+// A checked is the content of a file, of which the last bytes arrive only if all have the digest that was computed before.
+type checked struct {
+	upload
+	file *os.File
+	from io.Reader
+	hash hash.Hash
+	read int64
+}
+
+func (c *checked) Close() error { return c.file.Close() }
+
+func (c *checked) Read(p []byte) (int, error) {
+	n, err := c.from.Read(p)
+	c.hash.Write(p[:n])
+	c.read += int64(n)
+	if n > 0 && c.read >= c.size {
+		if found := digest(c.hash.Sum(nil)); found != c.sum {
+			return 0, fmt.Errorf("%s changed meanwhile: it was %s, and is %s", c.path, c.sum, found)
+		}
+	}
+	return n, err
+}

@@ -1,0 +1,105 @@
+package release
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/slipway-build/slipway/build/config"
+	"github.com/slipway-build/slipway/build/plan"
+	"github.com/slipway-build/slipway/build/publish"
+	"github.com/slipway-build/slipway/images/airgap/format"
+	"github.com/slipway-build/slipway/internal/glob"
+	"github.com/slipway-build/slipway/internal/suggest"
+	"github.com/slipway-build/slipway/internal/usage"
+)
+
+func (p *publication) checkS3(ctx context.Context, d config.Destination) error {
+	bucket, objects, err := p.s3(d)
+	if err != nil {
+		return err
+	}
+	return bucket.Check(ctx, objects)
+}
+
+func (p *publication) sendS3(ctx context.Context, d config.Destination) error {
+	bucket, objects, err := p.s3(d)
+	if err != nil {
+		return err
+	}
+	if err := bucket.Publish(ctx, objects); err != nil || len(objects) == 0 {
+		return err
+	}
+	var files []string
+	for _, o := range objects {
+		files = append(files, o.Path)
+	}
+	p.published.add(Made{Kind: "release", Name: p.Plan.Project, Ref: "s3://" + path.Join(d.S3.Bucket, d.S3.Prefix), Size: sizeOf(files)})
+	return nil
+}
+
+// s3 returns the bucket of a destination, and the objects that the files become there.
+func (p *publication) s3(d config.Destination) (publish.S3, []publish.Object, error) {
+	if p.options.Offline {
+		return publish.S3{}, nil, fmt.Errorf("offline: cannot upload to %s", d)
+	}
+	env := func(name string) string { v, _ := p.options.Getenv(name); return v }
+	b := publish.S3{
+		Bucket: d.S3.Bucket, ACL: d.S3.ACL, CacheControl: d.S3.CacheControl, Overwrite: p.options.Force || d.S3.Overwrite,
+		Endpoint:  cmp.Or(d.S3.Endpoint, env("AWS_ENDPOINT_URL_S3"), env("AWS_ENDPOINT_URL")),
+		Region:    cmp.Or(d.S3.Region, env("AWS_REGION"), env("AWS_DEFAULT_REGION")),
+		AccessKey: env("AWS_ACCESS_KEY_ID"), SecretKey: env("AWS_SECRET_ACCESS_KEY"), SessionToken: env("AWS_SESSION_TOKEN"),
+	}
+	if d.Credentials != (config.Credentials{}) {
+		l, err := p.login(d)
+		if err != nil {
+			return b, nil, err
+		}
+		b.AccessKey, b.SecretKey, b.SessionToken = l.user, l.password, l.token
+	}
+	files, err := p.selected(d)
+	if err != nil {
+		return b, nil, err
+	}
+	var objects []publish.Object
+	for _, file := range files {
+		last := slices.ContainsFunc(p.Plan.Checksums, func(s plan.SumStep) bool { return p.path(s.Output) == file })
+		objects = append(objects, publish.Object{Path: file, Key: d.S3.Object(filepath.Base(file)), Last: last, Sum: d.S3.SHA256Sum})
+	}
+	return b, objects, nil
+}
+
+// selected returns the files that a bucket gets. A name that no artifact of the release has is an error, and so are
+// patterns that select none of them. Parts of an archive count under its name.
+func (p *publication) selected(d config.Destination) ([]string, error) {
+	if len(d.S3.Files) == 0 {
+		return p.files, nil
+	}
+	set, err := glob.New(d.S3.Files...)
+	if err != nil {
+		return nil, err
+	}
+	var all []string // also those that this run leaves out
+	for _, f := range p.full.Artifacts() {
+		all = append(all, path.Base(f.Path))
+	}
+	for _, s := range p.full.Checksums {
+		all = append(all, path.Base(s.Output))
+	}
+	for _, name := range d.S3.Files {
+		if !glob.IsPattern(name) && !strings.HasPrefix(name, "!") && !slices.Contains(all, name) {
+			return nil, usage.Errorf("%s: the release has no artifact %s%s", d.S3.Position, name, suggest.DidYouMean(name, all))
+		}
+	}
+	if !slices.ContainsFunc(all, set.Has) {
+		return nil, usage.Errorf("%s: files select no artifact of the release", d.S3.Position)
+	}
+	return slices.DeleteFunc(slices.Clone(p.files), func(file string) bool {
+		name := filepath.Base(file)
+		return !set.Has(name) && !set.Has(format.Whole(name))
+	}), nil
+}
