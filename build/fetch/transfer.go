@@ -13,11 +13,11 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
-	"strconv"
 	"strings"
 	"time"
 
 	"github.com/slipway-build/slipway/internal/fileop"
+	"github.com/slipway-build/slipway/internal/httpretry"
 	"github.com/slipway-build/slipway/internal/regular"
 	"github.com/slipway-build/slipway/internal/streams"
 	"github.com/slipway-build/slipway/progress"
@@ -36,6 +36,9 @@ var client = &http.Client{Transport: func() http.RoundTripper {
 const tries = 5
 
 var pause = time.Second
+
+// longestPause limits the delay that a server may request; a longer one is an error.
+const longestPause = 5 * time.Minute
 
 // stall is how long a server may send nothing.
 const stall = time.Minute
@@ -192,6 +195,9 @@ func transfer(ctx context.Context, task *progress.Task, address, part string) (a
 	}
 	response, err := client.Do(request)
 	if err != nil {
+		if !httpretry.TemporaryError(err) {
+			err = lasting{err}
+		}
 		return 0, err
 	}
 	defer response.Body.Close()
@@ -210,9 +216,13 @@ func transfer(ctx context.Context, task *progress.Task, address, part string) (a
 		if code != http.StatusOK {
 			return 0, fmt.Errorf("the server answered a request for a part with %s", response.Status)
 		}
-	case code == http.StatusRequestTimeout, code == http.StatusTooManyRequests, code >= 500:
-		seconds, _ := strconv.Atoi(response.Header.Get("Retry-After"))
-		return min(time.Duration(seconds)*time.Second, time.Minute), fmt.Errorf("the server answered %s", response.Status)
+	case httpretry.TemporaryStatus(code):
+		after, _ := httpretry.After(response.Header, time.Now())
+		err := fmt.Errorf("the server answered %s", response.Status)
+		if after > longestPause {
+			return 0, lasting{fmt.Errorf("%w, and asks to wait for %s: run it again then", err, after)}
+		}
+		return after, err
 	default:
 		return 0, lasting{fmt.Errorf("the server answered %s", response.Status)}
 	}

@@ -2,17 +2,14 @@ package publish
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
-	"io"
-	"net"
 	"net/http"
-	"strconv"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/google/go-github/v84/github"
+
+	"github.com/slipway-build/slipway/internal/httpretry"
 )
 
 const (
@@ -64,7 +61,7 @@ func passing(err error, pause time.Duration) (time.Duration, bool) {
 	var limit *github.RateLimitError
 	if errors.As(err, &limit) {
 		wait := max(pause, time.Until(limit.Rate.Reset.Time))
-		if after, ok := retryAfter(limit.Response); ok {
+		if after, ok := httpretry.After(limit.Response.Header, time.Now()); ok {
 			wait = max(pause, after)
 		}
 		return wait, wait <= longestPause
@@ -74,61 +71,13 @@ func passing(err error, pause time.Duration) (time.Duration, bool) {
 		if alreadyExists(refused) {
 			return pause, true // the remains of an upload show up late
 		}
-		after, told := retryAfter(refused.Response)
+		after, told := httpretry.After(refused.Response.Header, time.Now())
 		pause = max(pause, after)
 		status := refused.Response.StatusCode
-		return pause, pause <= longestPause && (told && status == http.StatusForbidden ||
-			status >= http.StatusInternalServerError || status == http.StatusTooManyRequests || status == http.StatusRequestTimeout)
+		return pause, pause <= longestPause && (told && status == http.StatusForbidden || httpretry.TemporaryStatus(status))
 	}
 	var broken *brokenUpload
-	return pause, errors.As(err, &broken) || isBroken(err)
-}
-
-// isBroken reports whether a request got no response for a reason that may pass. A certificate that is not trusted, an
-// unknown host, and an address that nothing listens on are permanent.
-func isBroken(err error) bool {
-	var (
-		certificate *tls.CertificateVerificationError
-		alert       tls.AlertError
-		handshake   tls.RecordHeaderError
-		dns         *net.DNSError
-		network     net.Error
-		operation   *net.OpError
-	)
-	switch {
-	case errors.As(err, &certificate), errors.As(err, &alert), errors.As(err, &handshake):
-		return false
-	case errors.As(err, &dns):
-		return dns.IsTemporary || dns.IsTimeout
-	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF), errors.Is(err, net.ErrClosed):
-		return true
-	case errors.As(err, &network) && network.Timeout():
-		return true
-	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.ECONNABORTED), errors.Is(err, syscall.EPIPE):
-		return true
-	case errors.As(err, &operation):
-		return operation.Op == "read" || operation.Op == "write" // Windows has its own errors for a broken connection
-	}
-	// net/http does not export these.
-	text := err.Error()
-	return strings.Contains(text, "http2: ") || strings.Contains(text, "stream error: ") || strings.Contains(text, "transport connection broken") ||
-		strings.Contains(text, "server closed idle connection")
-}
-
-// retryAfter returns the delay that a response requests, by the header Retry-After: seconds or a date (RFC 9110, section
-// 10.2.3).
-func retryAfter(response *http.Response) (time.Duration, bool) {
-	if response == nil {
-		return 0, false
-	}
-	header := strings.TrimSpace(response.Header.Get("Retry-After"))
-	if seconds, err := strconv.ParseUint(header, 10, 31); err == nil {
-		return time.Duration(seconds) * time.Second, true
-	}
-	if when, err := http.ParseTime(header); err == nil {
-		return max(0, time.Until(when)), true
-	}
-	return 0, false
+	return pause, errors.As(err, &broken) || httpretry.TemporaryError(err)
 }
 
 // alreadyExists reports whether another asset has the name.

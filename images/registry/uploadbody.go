@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/slipway-build/slipway/images/registry/transport"
+	"github.com/slipway-build/slipway/internal/httpretry"
 	"github.com/slipway-build/slipway/progress"
 )
 
@@ -43,7 +44,7 @@ func (b *uploadBody) broke(err error) {
 		if answer.Status == http.StatusExpectationFailed {
 			b.wait = 0
 		}
-	case err != nil && transport.IsBroken(err):
+	case err != nil && httpretry.Broken(err):
 		b.wait = hesitation
 	}
 }

@@ -16,6 +16,7 @@ import (
 
 	"github.com/slipway-build/slipway/images"
 	"github.com/slipway-build/slipway/images/store"
+	"github.com/slipway-build/slipway/internal/httpretry"
 	"github.com/slipway-build/slipway/internal/redact"
 )
 
@@ -41,7 +42,7 @@ const maxAnswer = 1 << 20
 
 func newAnswerError(resp *http.Response) *AnswerError {
 	e := &AnswerError{Status: resp.StatusCode}
-	e.wait, e.asksToWait = retryAfter(resp.Header.Get("Retry-After"), time.Now())
+	e.wait, e.asksToWait = httpretry.After(resp.Header, time.Now())
 	raw, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
 	if err != nil {
 		return e

@@ -4,17 +4,11 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"io"
 	"math/rand/v2"
-	"net"
-	"net/http"
-	"slices"
-	"strconv"
-	"strings"
-	"syscall"
 	"time"
 
 	"github.com/slipway-build/slipway/images/store"
+	"github.com/slipway-build/slipway/internal/httpretry"
 )
 
 // A Pace limits the number and the rate of attempts. The zero Pace is right for registries.
@@ -124,11 +118,9 @@ func (t *TemporaryError) Unwrap() error { return t.Err }
 // isTemporary reports whether a request that failed with err may succeed later.
 func isTemporary(err error) bool {
 	var (
-		ours    *LocalError
-		told    *TemporaryError
-		answer  *AnswerError
-		dns     *net.DNSError
-		timeout interface{ Timeout() bool }
+		ours   *LocalError
+		told   *TemporaryError
+		answer *AnswerError
 	)
 	switch {
 	case errors.As(err, &ours):
@@ -136,66 +128,9 @@ func isTemporary(err error) bool {
 	case errors.As(err, &told):
 		return true
 	case errors.As(err, &answer):
-		return isTemporaryStatus(answer.Status)
-	case errors.As(err, &dns):
-		return dns.IsTemporary || dns.IsTimeout
-	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF), errors.Is(err, io.ErrClosedPipe):
-		return true
-	case errors.As(err, &timeout) && timeout.Timeout():
-		return true
-	case IsBroken(err):
-		return true
+		return httpretry.TemporaryStatus(answer.Status)
 	}
-	// net/http does not export the types of HTTP/2's errors, and of some of its own.
-	text := err.Error()
-	return slices.ContainsFunc([]string{"http2: ", "stream error: ", "http: server closed idle connection",
-		"use of closed network connection", "transport connection broken"}, func(part string) bool { return strings.Contains(text, part) })
-}
-
-// IsBroken reports whether an established connection broke, for instance by a reset. Connection
-// refused is permanent. The system's error may be wrapped by several operations, as in
-//
-//	readfrom tcp 10.0.0.1:40000->10.0.0.2:443: write tcp …: connection reset by peer
-func IsBroken(err error) bool {
-	for _, errno := range []error{syscall.ECONNRESET, syscall.ECONNABORTED, syscall.EPIPE, net.ErrClosed} {
-		if errors.Is(err, errno) {
-			return true
-		}
-	}
-	broken := false
-	eachError(err, func(err error) {
-		if op, ok := err.(*net.OpError); ok {
-			// Windows has its own errors for a broken connection.
-			broken = broken || op.Op == "read" || op.Op == "write"
-		}
-	})
-	return broken
-}
-
-// eachError visits err and all errors that it wraps.
-func eachError(err error, visit func(error)) {
-	if err == nil {
-		return
-	}
-	visit(err)
-	switch err := err.(type) {
-	case interface{ Unwrap() error }:
-		eachError(err.Unwrap(), visit)
-	case interface{ Unwrap() []error }:
-		for _, e := range err.Unwrap() {
-			eachError(e, visit)
-		}
-	}
-}
-
-func isTemporaryStatus(status int) bool {
-	switch status {
-	case http.StatusRequestTimeout, http.StatusTooManyRequests:
-		return true
-	case http.StatusNotImplemented, http.StatusHTTPVersionNotSupported:
-		return false
-	}
-	return status >= 500
+	return httpretry.TemporaryError(err)
 }
 
 // IsWrong reports whether err is about content that was transferred completely, in either
@@ -219,18 +154,4 @@ func Ended(ctx context.Context) error { return &endedError{context.Cause(ctx)} }
 func IsEnded(err error) bool {
 	var e *endedError
 	return errors.As(err, &e)
-}
-
-// retryAfter parses a Retry-After header: seconds or a date (RFC 9110, section 10.2.3).
-func retryAfter(header string, now time.Time) (time.Duration, bool) {
-	if header == "" {
-		return 0, false
-	}
-	if seconds, err := strconv.ParseUint(strings.TrimSpace(header), 10, 31); err == nil {
-		return time.Duration(seconds) * time.Second, true
-	}
-	if when, err := http.ParseTime(header); err == nil {
-		return max(0, when.Sub(now)), true
-	}
-	return 0, false
 }

@@ -71,22 +71,6 @@ func TestAStalledBodyIsTriedAgain(t *testing.T) {
 	}
 }
 
-func TestRetryAfter(t *testing.T) {
-	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
-	for header, want := range map[string]time.Duration{
-		"0": 0, "7": 7 * time.Second, "Fri, 02 Jan 2026 03:04:35 GMT": 30 * time.Second, "Fri, 02 Jan 2026 03:04:00 GMT": 0,
-	} {
-		if got, ok := retryAfter(header, now); !ok || got != want {
-			t.Errorf("%q: %v, %v; want %v", header, got, ok, want)
-		}
-	}
-	for _, header := range []string{"", "soon", "-1"} {
-		if got, ok := retryAfter(header, now); ok {
-			t.Errorf("%q: %v", header, got)
-		}
-	}
-}
-
 func TestBrokenConnectionsAreRecognizedAtAnyDepth(t *testing.T) {
 	op := func(op string, err error) error { return &net.OpError{Op: op, Net: "tcp", Err: err} }
 	other := errors.New("wsasend: an existing connection was forcibly closed")

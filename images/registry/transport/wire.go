@@ -13,6 +13,8 @@ import (
 	"net/url"
 	"strings"
 	"time"
+
+	"github.com/slipway-build/slipway/internal/httpretry"
 )
 
 // newWire returns the transport for requests, without credentials:
@@ -49,7 +51,7 @@ func (s statuses) RoundTrip(req *http.Request) (*http.Response, error) {
 	req = req.Clone(req.Context())
 	maps.Copy(req.Header, s.agent)
 	resp, err := s.next.RoundTrip(req)
-	if err != nil || !isTemporaryStatus(resp.StatusCode) {
+	if err != nil || !httpretry.TemporaryStatus(resp.StatusCode) {
 		return resp, err
 	}
 	defer resp.Body.Close()
