@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/slipway-build/slipway/build/plan"
+	"github.com/slipway-build/slipway/build/release"
 )
 
 // flagWords are the values of flags that take one of a few words, or, separated by
@@ -60,6 +61,23 @@ func completeFlags(c *cobra.Command) {
 	}
 	c.LocalNonPersistentFlags().VisitAll(complete)
 	c.PersistentFlags().VisitAll(complete)
+}
+
+// completeTargets offers the targets of a verb in the project.
+func (p *Program) completeTargets(verb string) cobra.CompletionFunc {
+	return func(c *cobra.Command, _ []string, typed string) ([]string, cobra.ShellCompDirective) {
+		selection, err := plan.Select(verb, nil)
+		if err != nil {
+			return nil, cobra.ShellCompDirectiveError
+		}
+		b, err := release.Open(c.Context(), p.settings.Release())
+		if err != nil {
+			return nil, cobra.ShellCompDirectiveNoFileComp
+		}
+		defer b.Close()
+		other := func(target string) bool { return !strings.HasPrefix(target, typed) }
+		return slices.DeleteFunc(b.Plan.Targets(selection), other), cobra.ShellCompDirectiveNoFileComp
+	}
 }
 
 // oneOf completes the last of several words that commas separate.

@@ -31,6 +31,23 @@ func TestCompletionOffersValues(t *testing.T) {
 	}
 }
 
+func TestCompletionOffersTargets(t *testing.T) {
+	_, config := project(t)
+	for _, c := range []struct {
+		args []string
+		want string
+	}{
+		{[]string{"build", "--config", config, ""}, "acme-runtime acme-runtime@linux/amd64 acme-runtime@windows/amd64 :4"},
+		{[]string{"package", "--config", config, "windows@"}, "windows@windows/amd64 :4"},
+		{[]string{"build", "--config", "nowhere.yaml", ""}, ":4"},
+	} {
+		_, stdout, _ := run(t, nil, append([]string{"__complete"}, c.args...)...)
+		if got := strings.Join(strings.Fields(stdout), " "); got != c.want {
+			t.Errorf("%s offers %q, want %q", strings.Join(c.args, " "), got, c.want)
+		}
+	}
+}
+
 // Words of flags that are not there any more would mislead.
 func TestCompletionNamesRealFlags(t *testing.T) {
 	named := map[string]bool{}

@@ -28,10 +28,10 @@ func (p *Program) projectCommands() []*cobra.Command {
 		p.checkCommand(),
 		p.lockCommand(),
 		p.verbCommand("build", "Compile the binaries and build the images into dist/oci",
-			"slipway build", "slipway build --only binaries", "slipway build --only images,windows",
+			"slipway build", "slipway build acme-runtime@windows/amd64", "slipway build --only binaries", "slipway build --only images,windows",
 			"BUILDER=buildkit BUILDKIT_HOST=tcp://127.0.0.1:1234 slipway build --only images"),
 		p.verbCommand("package", "Write air-gap archives, bundles and checksums into dist/artifacts",
-			"slipway package", "slipway package --only airgap,linux", "slipway package --platform linux/arm64"),
+			"slipway package", "slipway package core@linux/arm64", "slipway package --only airgap,linux", "slipway package --platform linux/arm64"),
 		publish,
 		p.mergeCommand(),
 		p.verifyCommand(),
@@ -63,6 +63,18 @@ func projectFlag(c *cobra.Command) error {
 	return nil
 }
 
+// targetHelp says what the arguments of a verb are.
+var targetHelp = map[string]string{
+	"build": `NAME is a binary or an image of slipway.yaml: only these are made, and the binaries and
+artifacts in the images. Indexes keep the images that dist already has. PLATFORM is
+linux/amd64, or windows/amd64:10.0.20348.4294 for one Windows version.`,
+	"package": `NAME is a list, a bundle or a released binary of slipway.yaml: only their archives and
+files are written, and the checksums of all files that dist then has. PLATFORM is
+linux/amd64, or windows/amd64:10.0.20348.4294 for one Windows version.
+
+Publish and verify refuse a release that is not complete.`,
+}
+
 // onlyFlag adds --only, and hands the selection to run.
 func (p *Program) onlyFlag(c *cobra.Command, verb string, run func(c *cobra.Command, selection plan.Selection) error) {
 	var only []string
@@ -71,9 +83,12 @@ func (p *Program) onlyFlag(c *cobra.Command, verb string, run func(c *cobra.Comm
 	if verb == "publish" {
 		c.Flags().Lookup("only").Usage = fmt.Sprintf("restrict to these parts: %v", parts)
 	}
-	c.RunE = func(c *cobra.Command, _ []string) error {
+	c.RunE = func(c *cobra.Command, words []string) error {
 		selection, err := plan.Select(verb, only)
 		if err != nil {
+			return err
+		}
+		if selection.Targets, err = plan.ParseTargets(words); err != nil {
 			return err
 		}
 		p.settings.OS = selection.OS
@@ -98,6 +113,12 @@ func (p *Program) verbCommand(verb, short string, lines ...string) *cobra.Comman
 	}
 	var asJSON bool
 	c.Flags().BoolVar(&asJSON, "json", false, "print as JSON")
+	if verb != "publish" {
+		c.Use += " [NAME[@PLATFORM]…]"
+		c.Args = cobra.ArbitraryArgs
+		c.Long = short + ".\n\n" + targetHelp[verb]
+		c.ValidArgsFunction = p.completeTargets(verb)
+	}
 	p.onlyFlag(c, verb, func(c *cobra.Command, selection plan.Selection) error {
 		p.job.Command = c.CommandPath()
 		b, err := release.Open(c.Context(), p.settings.Release())
@@ -105,6 +126,9 @@ func (p *Program) verbCommand(verb, short string, lines ...string) *cobra.Comman
 			return err
 		}
 		defer b.Close()
+		if selection, err = b.Target(selection); err != nil {
+			return err
+		}
 		switch {
 		case p.settings.DryRun && asJSON:
 			return p.writeJSON(b.Selected(selection))

@@ -24,6 +24,8 @@ type Selection struct {
 	Verb  string
 	Parts []string
 	OS    string // one of Systems, or empty for all
+	// Targets narrow the parts to single binaries, images, lists and bundles, if there are any.
+	Targets []Target
 }
 
 // MakesImages reports whether the selection makes the images and indexes of the plan.

@@ -20,6 +20,15 @@ type builtBinary struct {
 	size   int64
 }
 
+// buildTargeted compiles the binaries that build is asked for.
+func (r *Release) buildTargeted(ctx context.Context) error {
+	if r.targeted == nil {
+		return r.buildBinaries(ctx)
+	}
+	_, err := r.compile(ctx, r.targeted)
+	return err
+}
+
 func (r *Release) buildBinaries(ctx context.Context) error {
 	_, err := r.compile(ctx, r.Plan.Binaries)
 	return err

@@ -57,6 +57,7 @@ type Release struct {
 	folder  output.Folder
 	layout  *store.Store
 
+	targeted  []plan.BinaryStep      // those that build is asked for, nil for those of Plan
 	binaries  map[string]builtBinary // by output
 	hooked    map[string]bool        // hooks that have run, by their hash
 	images    parallel.Memo[v1.Image]
@@ -185,7 +186,7 @@ func (r *Release) Run(ctx context.Context, s plan.Selection) error {
 
 func (r *Release) run(ctx context.Context, s plan.Selection) error {
 	steps := map[string]func(context.Context) error{
-		"build binaries":  r.buildBinaries,
+		"build binaries":  r.buildTargeted,
 		"build images":    r.buildImages,
 		"package airgap":  r.packageAirgap,
 		"package bundles": r.packageBundles,
@@ -225,11 +226,29 @@ func (r *Release) run(ctx context.Context, s plan.Selection) error {
 	return nil
 }
 
+// Target narrows Plan to the targets of a selection, and returns the selection of the parts that make them, for Run and
+// Selected.
+func (r *Release) Target(s plan.Selection) (plan.Selection, error) {
+	narrowed, selection, binaries, err := r.Plan.Narrow(s)
+	if err != nil {
+		return s, err
+	}
+	r.Plan, r.targeted = narrowed, binaries
+	return selection, nil
+}
+
 // Selected returns the plan of what Run makes for a selection, or of what it publishes.
 func (r *Release) Selected(s plan.Selection) *plan.Plan {
 	out := r.Plan.Select(s)
-	if out.Binaries == nil && s.MakesImages() {
-		out.Binaries = r.readByImages(r.Plan.Images)
+	if r.targeted != nil && s.Verb == "build" && out.Binaries != nil {
+		out.Binaries = slices.Clone(r.targeted)
+	}
+	if (out.Binaries == nil || len(s.Targets) > 0) && s.MakesImages() {
+		for _, b := range r.readByImages(r.Plan.Images) {
+			if !slices.ContainsFunc(out.Binaries, func(have plan.BinaryStep) bool { return have.Output == b.Output }) {
+				out.Binaries = append(out.Binaries, b)
+			}
+		}
 	}
 	return out
 }

@@ -1,0 +1,245 @@
+package plan
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+
+	"github.com/slipway-build/slipway/images"
+	"github.com/slipway-build/slipway/internal/suggest"
+	"github.com/slipway-build/slipway/internal/usage"
+)
+
+// A Target is one thing to make: a binary or an image to build, or a list, a bundle or a released binary to package, by
+// its name in slipway.yaml.
+type Target struct {
+	Name string
+	// Platform is the only platform to make it for. One without os.version stands for all Windows versions, and an
+	// empty one for all platforms.
+	Platform v1.Platform
+}
+
+// String writes a target as NAME or NAME@PLATFORM.
+func (t Target) String() string {
+	if t.Platform.OS == "" {
+		return t.Name
+	}
+	return t.Name + "@" + images.FormatPlatform(t.Platform)
+}
+
+// ParseTargets reads targets as Target.String writes them.
+func ParseTargets(texts []string) ([]Target, error) {
+	var targets []Target
+	for _, text := range texts {
+		name, platform, ok := strings.Cut(text, "@")
+		t := Target{Name: name}
+		if ok {
+			var err error
+			if t.Platform, err = images.ParsePlatform(platform); err != nil {
+				return nil, usage.Errorf("target %q: %w", text, err)
+			}
+		}
+		targets = append(targets, t)
+	}
+	return targets, nil
+}
+
+func (t Target) is(c targetStep) bool {
+	return c.name == t.Name && (t.Platform.OS == "" || Filter{Platforms: []v1.Platform{t.Platform}}.wants(c.platform))
+}
+
+// A targetStep is a step that a target may name, and where it is in the plan.
+type targetStep struct {
+	part, name string
+	platform   v1.Platform
+	index      int // in the steps of its kind
+}
+
+// targetSteps returns the steps that targets of a selection may name.
+func (p *Plan) targetSteps(s Selection) []targetStep {
+	var steps []targetStep
+	add := func(verb, part, name string, platform images.Platform, index int) {
+		if s.Verb == verb && slices.Contains(s.Parts, part) {
+			steps = append(steps, targetStep{part, name, platform.Platform, index})
+		}
+	}
+	for i, b := range p.Binaries {
+		add("build", "binaries", b.Name, b.Platform, i)
+		if b.Artifact != "" {
+			add("package", "bundles", b.Name, b.Platform, i)
+		}
+	}
+	for i, m := range p.Images {
+		add("build", "images", m.Image, m.Platform, i)
+	}
+	for i, a := range p.Archives {
+		add("package", "airgap", a.List, a.Platform, i)
+	}
+	for i, b := range p.Bundles {
+		add("package", "bundles", b.Name, b.Platform, len(p.Binaries)+i)
+	}
+	return steps
+}
+
+// Targets returns the targets that a selection may name: names, and names with each of their platforms.
+func (p *Plan) Targets(s Selection) []string {
+	var names []string
+	for _, step := range p.targetSteps(s) {
+		platform := step.platform
+		platform.OSVersion = ""
+		names = append(names, step.name, Target{step.name, platform}.String())
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+// Narrow returns the plan of the targets of a selection, the selection of the parts that make them, and the binaries that
+// they name. The plan has what the targets are made of: the images of archives, and all binaries for their platforms,
+// since Dockerfiles and bundles say which ones they contain. Without targets the plan and the selection are as they were.
+func (p *Plan) Narrow(s Selection) (*Plan, Selection, []BinaryStep, error) {
+	if len(s.Targets) == 0 {
+		return p, s, nil, nil
+	}
+	chosen, err := p.choose(s)
+	if err != nil {
+		return nil, s, nil, err
+	}
+	var (
+		named    []BinaryStep
+		refs     = map[string]bool{}
+		archives = map[int]bool{}
+		bundles  = map[int]bool{}
+	)
+	for _, c := range chosen {
+		switch {
+		case c.part == "images":
+			refs[p.Images[c.index].Ref] = true
+		case c.part == "airgap":
+			archives[c.index] = true
+		case c.index < len(p.Binaries):
+			named = append(named, p.Binaries[c.index])
+		default:
+			bundles[c.index-len(p.Binaries)] = true
+		}
+	}
+	p.close(refs, archives, bundles)
+	out := *p
+	out.Images = kept(p.Images, func(_ int, s ImageStep) bool { return refs[s.Ref] })
+	out.Indexes = kept(p.Indexes, func(_ int, s IndexStep) bool {
+		return slices.ContainsFunc(p.Leaves(s), func(ref string) bool { return refs[ref] })
+	})
+	out.Archives = kept(p.Archives, func(i int, _ ArchiveStep) bool { return archives[i] })
+	out.Bundles = kept(p.Bundles, func(i int, _ BundleStep) bool { return bundles[i] })
+	out.Lists = nil
+	out.Checksums = kept(p.Checksums, func(_ int, sum SumStep) bool {
+		return slices.ContainsFunc(chosen, func(c targetStep) bool { return sum.Has(images.Platform{Platform: c.platform}) })
+	})
+	out.Binaries = out.binariesFor(named, s.Verb)
+
+	narrowed := s
+	narrowed.Parts = kept(s.Parts, func(_ int, part string) bool {
+		return slices.ContainsFunc(chosen, func(c targetStep) bool { return c.part == part })
+	})
+	return &out, narrowed, named, nil
+}
+
+// binariesFor returns the binaries that the images and bundles of a narrowed plan may contain, and those that targets
+// name. Package releases only the latter.
+func (p *Plan) binariesFor(named []BinaryStep, verb string) []BinaryStep {
+	isNamed := func(b BinaryStep) bool {
+		return slices.ContainsFunc(named, func(n BinaryStep) bool { return n.Output == b.Output })
+	}
+	binaries := kept(p.Binaries, func(_ int, b BinaryStep) bool {
+		return isNamed(b) ||
+			slices.ContainsFunc(p.Images, func(s ImageStep) bool { return samePorts(s.Platform.Platform, b.Platform.Platform) }) ||
+			slices.ContainsFunc(p.Bundles, func(s BundleStep) bool { return samePorts(s.Platform.Platform, b.Platform.Platform) })
+	})
+	for i := range binaries {
+		if verb == "package" && !isNamed(binaries[i]) {
+			binaries[i].Artifact = ""
+		}
+	}
+	return binaries
+}
+
+// choose returns the steps that the targets name.
+func (p *Plan) choose(s Selection) ([]targetStep, error) {
+	steps := p.targetSteps(s)
+	var chosen []targetStep
+	for _, t := range s.Targets {
+		found := false
+		var names, platforms []string
+		for _, step := range steps {
+			if t.is(step) {
+				found = true
+				if !slices.ContainsFunc(chosen, func(c targetStep) bool { return c.part == step.part && c.index == step.index }) {
+					chosen = append(chosen, step)
+				}
+			}
+			if step.name == t.Name {
+				platforms = append(platforms, images.FormatPlatform(step.platform))
+			} else if !slices.Contains(names, step.name) {
+				names = append(names, step.name)
+			}
+		}
+		switch {
+		case found:
+		case len(platforms) > 0:
+			slices.Sort(platforms)
+			return nil, usage.Errorf("target %s: %s is made for %s", t, t.Name, strings.Join(slices.Compact(platforms), ", "))
+		case slices.Contains(slices.Concat(Verbs[s.Verb], Systems), t.Name):
+			return nil, usage.Errorf("%s has no target %q: for a part or a system, use --only %s", s.Verb, t.Name, t.Name)
+		case len(names) == 0:
+			return nil, usage.Errorf("%s has no target %q: it makes nothing of %s", s.Verb, t.Name, strings.Join(s.Parts, " and "))
+		default:
+			return nil, usage.Errorf("%s has no target %q%s: want %s", s.Verb, t.Name, suggest.DidYouMean(t.Name, names), strings.Join(names, ", "))
+		}
+	}
+	return chosen, nil
+}
+
+// close adds what steps are made of: the own images of archives, and the archives and bundles that images need.
+func (p *Plan) close(refs map[string]bool, archives, bundles map[int]bool) {
+	for grown := true; grown; {
+		before := len(refs) + len(archives) + len(bundles)
+		for i, a := range p.Archives {
+			for _, image := range a.Images {
+				if archives[i] && image.Own != "" {
+					refs[image.Own] = true
+				}
+			}
+		}
+		for _, step := range p.Images {
+			if !refs[step.Ref] {
+				continue
+			}
+			for i, a := range p.Archives {
+				if slices.ContainsFunc(p.ArchivesFor(step), func(n ArchiveStep) bool { return n.key() == a.key() }) {
+					archives[i] = true
+				}
+			}
+			for i, b := range p.Bundles {
+				if slices.ContainsFunc(p.BundlesFor(step), func(n BundleStep) bool { return slices.Equal(n.Outputs, b.Outputs) }) {
+					bundles[i] = true
+				}
+			}
+		}
+		grown = len(refs)+len(archives)+len(bundles) > before
+	}
+}
+
+// key tells archives apart.
+func (a ArchiveStep) key() string { return fmt.Sprint(a.List, " ", a.Platform) }
+
+// kept returns the steps that keep accepts.
+func kept[S any](steps []S, keep func(int, S) bool) []S {
+	var out []S
+	for i, s := range steps {
+		if keep(i, s) {
+			out = append(out, s)
+		}
+	}
+	return out
+}
