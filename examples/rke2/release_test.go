@@ -20,6 +20,8 @@ import (
 	"github.com/google/go-containerregistry/pkg/authn"
 	"github.com/google/go-containerregistry/pkg/name"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
+	"github.com/johannesboyne/gofakes3"
+	"github.com/johannesboyne/gofakes3/backend/s3mem"
 
 	"github.com/slipway-build/slipway/build/publish/githubtest"
 	"github.com/slipway-build/slipway/images/imagetest"
@@ -148,10 +150,17 @@ func (w *workshop) start(dir string, env []string, program string, args ...strin
 func TestReleaseOfTwoJobs(t *testing.T) {
 	w := newWorkshop(t)
 	staging, prime, github := imagetest.Registry(t), privateRegistry(t, "prime", "secret"), githubtest.New(t)
+	builds := s3mem.New()
+	if err := builds.CreateBucket("rke2-ci-builds"); err != nil {
+		t.Fatal(err)
+	}
+	server := httptest.NewServer(gofakes3.New(builds).Server())
+	t.Cleanup(server.Close)
 	amd64, arm64, release := w.clone(), w.clone(), w.clone()
 	commit := strings.TrimSpace(w.run(release, "git", "rev-parse", "HEAD"))
 	github.Commits, github.Tags[version] = []string{commit}, commit
 	w.env = append(w.env, "GITHUB_TOKEN="+githubtest.Token, "GITHUB_API_URL="+github.URL,
+		"AWS_ACCESS_KEY_ID=key", "AWS_SECRET_ACCESS_KEY=secret", "AWS_REGION=us-east-1", "AWS_ENDPOINT_URL="+server.URL,
 		"PRIME_STAGING_REGISTRY="+staging, "PRIME_STAGING_REGISTRY_USERNAME=anyone", "PRIME_STAGING_REGISTRY_PASSWORD=any",
 		"PRIME_REGISTRY="+prime, "PRIME_REGISTRY_USERNAME=prime", "PRIME_REGISTRY_PASSWORD=secret")
 	for dir, platforms := range map[string]string{amd64: "linux/amd64,windows/amd64", arm64: "linux/arm64"} {
@@ -214,6 +223,25 @@ func TestReleaseOfTwoJobs(t *testing.T) {
 	}
 	if digests[0] != digests[1] {
 		t.Errorf("the registries have different indexes: %v", digests)
+	}
+
+	listed, err := builds.ListBucket("rke2-ci-builds", &gofakes3.Prefix{}, gofakes3.ListBucketPage{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var objects []string
+	for _, o := range listed.Contents {
+		objects = append(objects, strings.ReplaceAll(o.Key, commit, "COMMIT"))
+	}
+	want := []string{
+		"rke2-images.linux-amd64-COMMIT.tar.zst", "rke2-images.linux-amd64-COMMIT.tar.zst.sha256sum",
+		"rke2-images.linux-arm64-COMMIT.tar.zst", "rke2-images.linux-arm64-COMMIT.tar.zst.sha256sum",
+		"rke2.linux-amd64-COMMIT.tar.gz", "rke2.linux-amd64-COMMIT.tar.gz.sha256sum",
+		"rke2.linux-arm64-COMMIT.tar.gz", "rke2.linux-arm64-COMMIT.tar.gz.sha256sum",
+		"rke2.windows-amd64-COMMIT.tar.gz", "rke2.windows-amd64-COMMIT.tar.gz.sha256sum",
+	}
+	if diff := cmp.Diff(want, objects); diff != "" {
+		t.Errorf("objects in S3 (-want +got):\n%s", diff)
 	}
 
 	if len(github.Releases) != 1 || !github.Releases[0].Draft {
