@@ -13,16 +13,19 @@ import (
 
 // BuildOpts are the options of go build.
 type BuildOpts struct {
-	Tags         []Option          `yaml:"tags" doc:"build tags"`
-	Ldflags      []Option          `yaml:"ldflags" doc:"linker flags, such as -X main.version=${VERSION}"`
-	Gcflags      []Option          `yaml:"gcflags" doc:"compiler flags, one -gcflags for each entry, such as all=-N -l"`
-	Asmflags     []Option          `yaml:"asmflags" doc:"assembler flags, one -asmflags for each entry, such as all=-spectre=all"`
-	Flags        []Option          `yaml:"flags" doc:"other flags of go build, one for each entry, such as -race or -covermode=atomic"`
+	Tags         Options           `yaml:"tags" doc:"build tags; an entry may contain several, separated by commas or spaces"`
+	Ldflags      Options           `yaml:"ldflags" doc:"linker flags, such as -X main.version=${VERSION}"`
+	Gcflags      Options           `yaml:"gcflags" doc:"compiler flags, one -gcflags for each entry, such as all=-N -l"`
+	Asmflags     Options           `yaml:"asmflags" doc:"assembler flags, one -asmflags for each entry, such as all=-spectre=all"`
+	Flags        Options           `yaml:"flags" doc:"other flags of go build, one for each entry, such as -race or -covermode=atomic"`
 	Buildmode    string            `yaml:"buildmode" enum:"default exe pie" doc:"default, exe or pie (loaded at any address)"`
-	Goexperiment []Option          `yaml:"goexperiment" doc:"experiments of the Go toolchain, such as boringcrypto"`
+	Goexperiment Options           `yaml:"goexperiment" doc:"experiments of the Go toolchain, such as boringcrypto"`
 	Env          map[string]string `yaml:"env" expand:"platform name" doc:"environment variables of go build, such as CC and CGO_CFLAGS; CGO_ENABLED is 0 unless set"`
 	Assert       []string          `yaml:"assert" pattern:"^(static|fips|pie|max-size=.+)$" doc:"checks of the compiled binary: static, fips, pie, max-size=20MiB"`
 }
+
+// Options are options of go build. slipway.yaml may have one in place of the list.
+type Options []Option
 
 // An Option is one entry of a list of options of go build.
 type Option struct {
@@ -31,7 +34,7 @@ type Option struct {
 }
 
 // Values returns the options whose conditions hold, expanded.
-func Values(options []Option, vars map[string]string) []string {
+func (options Options) Values(vars map[string]string) []string {
 	var values []string
 	for _, o := range options {
 		if o.When.Holds(vars) {
@@ -50,7 +53,7 @@ type BuildOverrides struct {
 
 // With returns the options with those of overrides.
 func (o BuildOpts) With(overrides BuildOpts) BuildOpts {
-	for _, list := range []struct{ of, by *[]Option }{
+	for _, list := range []struct{ of, by *Options }{
 		{&o.Tags, &overrides.Tags}, {&o.Ldflags, &overrides.Ldflags}, {&o.Gcflags, &overrides.Gcflags}, {&o.Asmflags, &overrides.Asmflags},
 		{&o.Flags, &overrides.Flags}, {&o.Goexperiment, &overrides.Goexperiment},
 	} {
@@ -89,7 +92,7 @@ func (v *validator) buildOpts(path string, o BuildOpts) {
 		}
 		return nil
 	})
-	for key, options := range map[string][]Option{"gcflags": o.Gcflags, "asmflags": o.Asmflags} {
+	for key, options := range map[string]Options{"gcflags": o.Gcflags, "asmflags": o.Asmflags} {
 		v.options(path+"."+key, options, func(flags string) error {
 			if strings.HasPrefix(flags, "-"+key) {
 				return fmt.Errorf("%q: remove -%s=, which is added", flags, key)
@@ -100,9 +103,12 @@ func (v *validator) buildOpts(path string, o BuildOpts) {
 }
 
 // options checks the entries of a list of options, with placeholders for variables that have no value yet.
-func (v *validator) options(path string, options []Option, check func(string) error) {
+func (v *validator) options(path string, options Options, check func(string) error) {
 	for i, o := range options {
 		at := fmt.Sprintf("%s[%d]", path, i)
+		if !v.given(at) {
+			at = path // one option in place of the list
+		}
 		if v.reportedBelow(at) {
 			continue
 		}

@@ -49,7 +49,11 @@ var (
 	positionType  = reflect.TypeFor[Position]()
 	conditionType = reflect.TypeFor[expression.Condition]()
 	namingType    = reflect.TypeFor[Naming]()
+	optionsType   = reflect.TypeFor[Options]()
 )
+
+// isOneOrMore reports whether the file may have one element in place of a list.
+func isOneOrMore(t reflect.Type) bool { return t == namingType || t == optionsType }
 
 // value decodes n into out.
 func (d *decoder) value(n *yaml.Node, out reflect.Value, f field) {
@@ -89,7 +93,7 @@ func (d *decoder) value(n *yaml.Node, out reflect.Value, f field) {
 		d.bool(n, out, f)
 	case out.Kind() == reflect.Int:
 		d.int(n, out, f)
-	case out.Type() == namingType && n.Kind != yaml.SequenceNode && n.ShortTag() != "!!null":
+	case isOneOrMore(out.Type()) && n.Kind != yaml.SequenceNode && n.ShortTag() != "!!null":
 		out.Set(reflect.MakeSlice(out.Type(), 1, 1))
 		d.record(n, out.Index(0), f)
 	case out.Kind() == reflect.Slice:

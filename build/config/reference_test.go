@@ -120,7 +120,7 @@ func kindOf(f structField) string {
 		return "`${NAME}`"
 	case typ.Kind() == reflect.Slice && typ.Elem() == platformType:
 		return "list of platforms"
-	case typ == namingType:
+	case isOneOrMore(typ):
 		return "text, or list of text or " + alternative(typ.Elem())
 	case typ.Kind() == reflect.Slice && alternative(typ.Elem()) != "":
 		return "list of text or " + alternative(typ.Elem()) + words

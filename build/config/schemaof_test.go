@@ -64,7 +64,7 @@ func schemaOf(t reflect.Type, f structField) *jsonschema.Schema {
 	case t.Kind() == reflect.Slice:
 		s.Types = []string{"array", "null"}
 		s.Items = schemaOf(t.Elem(), structField{enum: f.enum, pattern: f.pattern})
-		if t == namingType {
+		if isOneOrMore(t) {
 			return &jsonschema.Schema{Description: f.doc, AnyOf: append([]*jsonschema.Schema{{Types: s.Types, Items: s.Items}}, s.Items.CloneSchemas().AnyOf...)}
 		}
 		if t.Elem().Kind() == reflect.Struct && t.Elem() != platformType {

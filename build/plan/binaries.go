@@ -31,11 +31,11 @@ func (p *planner) binary(b config.Binary, platform v1.Platform, vars map[string]
 	}
 	step := BinaryStep{
 		Name: b.Name, Platform: images.Platform{Platform: platform}, Module: cmp.Or(filepath.ToSlash(filepath.Clean(b.Module)), "."), Package: pkg,
-		Tags: config.Values(opts.Tags, vars), Ldflags: config.Values(opts.Ldflags, vars), Flags: goFlags(opts, vars), Env: expandMap(opts.Env, vars), Assert: opts.Assert,
+		Tags: goTags(opts.Tags.Values(vars)), Ldflags: opts.Ldflags.Values(vars), Flags: goFlags(opts, vars), Env: expandMap(opts.Env, vars), Assert: opts.Assert,
 		Output: "dist/bin/" + images.PlatformSlug(platform) + "/" + b.Name + vars["EXE"],
 		Hooks:  hooks(b.Name+" for "+images.FormatPlatform(platform), b.Hooks, vars),
 	}
-	if experiments := config.Values(opts.Goexperiment, vars); len(experiments) > 0 {
+	if experiments := opts.Goexperiment.Values(vars); len(experiments) > 0 {
 		if step.Env == nil {
 			step.Env = map[string]string{}
 		}
@@ -51,17 +51,26 @@ func (p *planner) binary(b config.Binary, platform v1.Platform, vars map[string]
 	return step
 }
 
+// goTags returns build tags one by one: as of go build, an entry may contain several, separated by commas or spaces.
+func goTags(entries []string) []string {
+	var tags []string
+	for _, entry := range entries {
+		tags = append(tags, strings.FieldsFunc(entry, func(r rune) bool { return r == ',' || r == ' ' })...)
+	}
+	return tags
+}
+
 // goFlags returns the arguments of go build that are not build tags or linker flags.
 func goFlags(opts config.BuildOpts, vars map[string]string) []string {
 	var flags []string
 	if opts.Buildmode != "" {
 		flags = append(flags, "-buildmode="+opts.Buildmode)
 	}
-	for _, value := range config.Values(opts.Gcflags, vars) {
+	for _, value := range opts.Gcflags.Values(vars) {
 		flags = append(flags, "-gcflags="+value)
 	}
-	for _, value := range config.Values(opts.Asmflags, vars) {
+	for _, value := range opts.Asmflags.Values(vars) {
 		flags = append(flags, "-asmflags="+value)
 	}
-	return append(flags, config.Values(opts.Flags, vars)...)
+	return append(flags, opts.Flags.Values(vars)...)
 }

@@ -12,11 +12,11 @@ const debuggable = `
 -- slipway.yaml --
 project: p
 platforms: [linux/amd64, windows/amd64]
-vars: {GODEBUG: "", GOCOVER: ""}
+vars: {GODEBUG: "", GOCOVER: "", TAGS: ""}
 binaries:
   - name: p
     package: .
-    tags: [netgo, {value: selinux, when: 'OS == "linux"'}, {value: cover, when: GOCOVER}]
+    tags: ["netgo osusergo,${TAGS}", {value: selinux, when: 'OS == "linux"'}, {value: cover, when: GOCOVER}]
     ldflags: [{value: -w, when: "!GODEBUG"}, "-X main.arch=${ARCH}"]
     gcflags: [{value: all=-N -l, when: GODEBUG}]
     flags: [{value: -cover, when: GOCOVER}]
@@ -42,16 +42,16 @@ func TestOptionsOfEachPlatform(t *testing.T) {
 		want []options
 	}{
 		{"a release", nil, []options{
-			{[]string{"netgo", "selinux"}, []string{"-w", "-X main.arch=amd64"}, []string{"-buildmode=pie"}, linux},
-			{[]string{"netgo"}, []string{"-w", "-X main.arch=amd64"}, []string{"-buildmode=exe"}, windows},
+			{[]string{"netgo", "osusergo", "selinux"}, []string{"-w", "-X main.arch=amd64"}, []string{"-buildmode=pie"}, linux},
+			{[]string{"netgo", "osusergo"}, []string{"-w", "-X main.arch=amd64"}, []string{"-buildmode=exe"}, windows},
 		}},
 		{"for a debugger", map[string]string{"GODEBUG": "1"}, []options{
-			{[]string{"netgo", "selinux"}, []string{"-X main.arch=amd64"}, []string{"-buildmode=pie", "-gcflags=all=-N -l"}, linux},
-			{[]string{"netgo"}, []string{"-X main.arch=amd64"}, []string{"-buildmode=exe", "-gcflags=all=-N -l"}, windows},
+			{[]string{"netgo", "osusergo", "selinux"}, []string{"-X main.arch=amd64"}, []string{"-buildmode=pie", "-gcflags=all=-N -l"}, linux},
+			{[]string{"netgo", "osusergo"}, []string{"-X main.arch=amd64"}, []string{"-buildmode=exe", "-gcflags=all=-N -l"}, windows},
 		}},
 		{"for coverage", map[string]string{"GOCOVER": "1"}, []options{
-			{[]string{"netgo", "selinux", "cover"}, []string{"-w", "-X main.arch=amd64"}, []string{"-buildmode=pie", "-cover"}, linux},
-			{[]string{"netgo", "cover"}, []string{"-w", "-X main.arch=amd64"}, []string{"-buildmode=exe", "-cover"}, windows},
+			{[]string{"netgo", "osusergo", "selinux", "cover"}, []string{"-w", "-X main.arch=amd64"}, []string{"-buildmode=pie", "-cover"}, linux},
+			{[]string{"netgo", "osusergo", "cover"}, []string{"-w", "-X main.arch=amd64"}, []string{"-buildmode=exe", "-cover"}, windows},
 		}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
