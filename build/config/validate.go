@@ -18,7 +18,7 @@ import (
 
 	"github.com/slipway-build/slipway/build/config/expression"
 	"github.com/slipway-build/slipway/images"
-	"github.com/slipway-build/slipway/images/engine"
+	"github.com/slipway-build/slipway/images/engine/endpoint"
 	"github.com/slipway-build/slipway/internal/suggest"
 )
 
@@ -386,7 +386,7 @@ func (v *validator) builders() {
 		if _, ok := spelled[images.FormatPlatform(p)]; ok {
 			v.wrongKey(at, "%s is a duplicate", images.FormatPlatform(p))
 		}
-		if err := engine.CheckBuildkitAddress(address); err != nil && address != "" {
+		if err := endpoint.CheckBuildkit(address); err != nil && address != "" {
 			v.wrong(at, "%v", err)
 		}
 		spelled[images.FormatPlatform(p)] = address

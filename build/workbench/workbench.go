@@ -15,6 +15,8 @@ import (
 	"github.com/slipway-build/slipway/images"
 	"github.com/slipway-build/slipway/images/assemble"
 	"github.com/slipway-build/slipway/images/engine"
+	"github.com/slipway-build/slipway/images/engine/docker"
+	"github.com/slipway-build/slipway/images/engine/endpoint"
 	"github.com/slipway-build/slipway/images/hosts"
 	"github.com/slipway-build/slipway/images/registry"
 	"github.com/slipway-build/slipway/images/source"
@@ -113,8 +115,7 @@ func Open(o Options) (*Workbench, error) {
 		Store: cache, Jobs: o.Transfers(), Offline: o.Offline, AuthFiles: o.AuthFiles,
 		Credentials: credentials, UserAgent: "slipway", Hosts: o.hosts(),
 	})
-	docker := engine.Options{Address: o.DockerHost, TLS: tlsFiles(o.DockerTLS), Store: cache}
-	sources := source.NewResolver(client, docker)
+	sources := source.NewResolver(client, cache, docker.Options{Address: o.DockerHost, TLS: tlsFiles(o.DockerTLS)})
 	sources.Pin = o.Pin
 	return &Workbench{options: o, Cache: cache, Registry: client, sources: sources}, nil
 }
@@ -196,11 +197,11 @@ func (w *Workbench) engineOptions(given EngineOptions) (engine.Options, error) {
 }
 
 // tlsFiles returns the files of a TLS folder, with the names that Docker and buildctl use.
-func tlsFiles(dir string) engine.TLS {
+func tlsFiles(dir string) endpoint.TLS {
 	if dir == "" {
-		return engine.TLS{}
+		return endpoint.TLS{}
 	}
-	return engine.TLS{CACert: filepath.Join(dir, "ca.pem"), Cert: filepath.Join(dir, "cert.pem"), Key: filepath.Join(dir, "key.pem")}
+	return endpoint.TLS{CACert: filepath.Join(dir, "ca.pem"), Cert: filepath.Join(dir, "cert.pem"), Key: filepath.Join(dir, "key.pem")}
 }
 
 // parseTags parses references that must have a tag.

@@ -18,6 +18,7 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
 	"github.com/slipway-build/slipway/images"
+	"github.com/slipway-build/slipway/images/engine/docker"
 	"github.com/slipway-build/slipway/images/store"
 	"github.com/slipway-build/slipway/internal/parallel"
 )
@@ -72,9 +73,6 @@ func newBases(source images.Source, s *store.Store) *bases {
 // storeID is the name of the OCI layout under which the engine requests bases.
 const storeID = "slipway-bases"
 
-// aliasHost is a registry that cannot exist (RFC 2606), for images without a registry.
-const aliasHost = "slipway.invalid"
-
 // alias returns a reference under which BuildKit requests the image ref, which is not a reference
 // of a registry.
 func (b *bases) alias(ref string) string {
@@ -85,7 +83,7 @@ func (b *bases) alias(ref string) string {
 			return a
 		}
 	}
-	a := fmt.Sprintf("%s/context/%d", aliasHost, len(b.aliases))
+	a := fmt.Sprintf("%s/context/%d", docker.InvalidRegistry, len(b.aliases))
 	b.aliases[a] = ref
 	return a
 }
@@ -281,8 +279,21 @@ func (b *bases) take(ctx context.Context, found *blob) error {
 	return b.store.Put(ctx, found.desc, r)
 }
 
-// uncompressedSize returns the size of a layer's tar. The layer must have been opened.
-func (b *bases) uncompressedSize(ctx context.Context, found *blob) (int64, error) {
+// OpenLayer implements docker.Content.
+func (b *bases) OpenLayer(ctx context.Context, digest v1.Hash) (*os.File, error) {
+	found, err := b.find(digestOf(digest))
+	if err != nil {
+		return nil, err
+	}
+	return b.open(ctx, found)
+}
+
+// UncompressedSize implements docker.Content.
+func (b *bases) UncompressedSize(ctx context.Context, digest v1.Hash) (int64, error) {
+	found, err := b.find(digestOf(digest))
+	if err != nil {
+		return 0, err
+	}
 	if file, ok := found.layer.(store.FileLayer); ok {
 		info, err := file.Info(ctx)
 		return info.UncompressedSize, err

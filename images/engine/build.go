@@ -3,8 +3,10 @@ package engine
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"path/filepath"
 	"runtime"
 	"time"
@@ -19,6 +21,7 @@ import (
 
 	"github.com/slipway-build/slipway/images"
 	"github.com/slipway-build/slipway/images/buildfile"
+	"github.com/slipway-build/slipway/images/engine/docker"
 	"github.com/slipway-build/slipway/progress"
 )
 
@@ -39,7 +42,7 @@ func Buildkit(o Options) *Builder {
 
 // Docker returns a builder that uses the BuildKit inside a Docker Engine (20.10 or newer).
 func Docker(o Options) *Builder {
-	return &Builder{o, "Docker Engine at " + o.dockerAddress(), connectDocker}
+	return &Builder{o, "Docker Engine at " + o.dockerOptions().Host(), connectDocker}
 }
 
 // String returns the kind and the address of the engine.
@@ -90,8 +93,8 @@ type job struct {
 	bases  *bases
 	ingest *ingest
 	watch  *watch
-	// loads are the bases given to a Docker Engine with its own image store.
-	loads *loads
+	// temporary are the images of a Docker Engine with its own image store.
+	temporary *docker.Temporary
 	// converted is the frontend's conversion of the Dockerfile.
 	converted *dockerfile2llb.Result
 }
@@ -169,6 +172,50 @@ func (j *job) buildInBuildkit(ctx context.Context, options buildkit.SolveOpt, so
 		return nil, fmt.Errorf("the engine built %s, which is not an image manifest", digest)
 	}
 	return j.image(results.json[manifest.Config.Digest], manifestLayers(manifest))
+}
+
+// exporterMoby is Docker Engine's name of the exporter to its own store.
+const exporterMoby = "moby"
+
+// buildInDocker has the engine store the image under a name that is unique to this build, and
+// fetches the layers that we do not have.
+func (j *job) buildInDocker(ctx context.Context, options buildkit.SolveOpt, solve func(buildkit.SolveOpt) (map[string]string, error)) (v1.Image, error) {
+	j.temporary = j.conn.docker.Temporary(j.watch.prefix, j.bases)
+	tag := j.temporary.Reserve("build")
+	defer func() {
+		// A name that remains in the engine does not affect the image.
+		if err := j.temporary.Remove(ctx); err != nil {
+			j.task.Warn(err.Error())
+		}
+	}()
+	options.Exports = []buildkit.ExportEntry{{Type: exporterMoby, Attrs: map[string]string{"name": tag}}}
+	if _, err := solve(options); err != nil {
+		return nil, err
+	}
+	config, layers, err := j.conn.docker.Save(ctx, tag, j.watch.prefix+"save image", j.options.Store, j)
+	if err != nil {
+		return nil, err
+	}
+	if len(layers) == 0 {
+		if config, err = json.Marshal(j.exportConfig(j.converted.Image)); err != nil {
+			return nil, err
+		}
+	}
+	return j.image(config, layers)
+}
+
+// HasLayer implements docker.Layers: we have the engine's layer if it belongs to a base, or was converted before.
+func (j *job) HasLayer(ctx context.Context, engines v1.Hash) (bool, error) {
+	if l, err := j.bases.layer(engines); err != nil || l != nil {
+		return l != nil, err
+	}
+	_, ok := j.ingest.find(ctx, engines)
+	return ok, nil
+}
+
+// AddLayer implements docker.Layers.
+func (j *job) AddLayer(ctx context.Context, name string, tar io.Reader, digest func() v1.Hash) (v1.Hash, error) {
+	return j.ingest.add(ctx, name, tar, digest)
 }
 
 // solve runs the build, and explains its errors in terms of the Dockerfile.

@@ -6,16 +6,11 @@ import (
 	"github.com/slipway-build/slipway/images/engine"
 )
 
-// A builder of a BuildKit connects when it assembles an image. Its address can be checked before.
+// A builder connects to its engine when it assembles an image.
 func ExampleBuildkit() {
-	for _, address := range []string{"unix:///run/buildkit/buildkitd.sock", "buildkitd.sock"} {
-		if err := engine.CheckBuildkitAddress(address); err != nil {
-			fmt.Println(err)
-			continue
-		}
-		fmt.Println(engine.Buildkit(engine.Options{Address: address}))
-	}
+	fmt.Println(engine.Buildkit(engine.Options{Address: "tcp://arm-builder:1234"}))
+	fmt.Println(engine.Docker(engine.Options{Address: "ssh://root@arm-builder"}))
 	// Output:
-	// BuildKit at unix:///run/buildkit/buildkitd.sock
-	// address "buildkitd.sock": want unix://…, tcp://…, docker-container://…, podman-container://…, nerdctl-container://…, kube-pod://…, ssh://…, npipe://…, such as tcp://arm-builder:1234
+	// BuildKit at tcp://arm-builder:1234
+	// Docker Engine at ssh://root@arm-builder
 }

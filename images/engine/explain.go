@@ -12,8 +12,10 @@ import (
 	gateway "github.com/moby/buildkit/frontend/gateway/client"
 	"github.com/moby/buildkit/solver/errdefs"
 	"github.com/moby/buildkit/util/grpcerrors"
-	"github.com/slipway-build/slipway/images/buildfile"
 	"google.golang.org/grpc/codes"
+
+	"github.com/slipway-build/slipway/images/buildfile"
+	"github.com/slipway-build/slipway/images/engine/endpoint"
 )
 
 func recordError(f gateway.BuildFunc, into *error) gateway.BuildFunc {
@@ -31,7 +33,7 @@ func (j *job) explain(ctx context.Context, err, own error) error {
 	case ctx.Err() != nil:
 		return context.Cause(ctx)
 	case isGone(err) || isGone(own):
-		return fmt.Errorf("lost the connection to the engine during the build: %w", plain(err))
+		return fmt.Errorf("lost the connection to the engine during the build: %w", endpoint.Plain(err))
 	case own != nil && !errors.Is(own, context.Canceled):
 		err = own
 	}
@@ -111,7 +113,7 @@ func reasonOf(err error) error {
 	if short == s || short == "" {
 		return err
 	}
-	return &plainError{short, err}
+	return endpoint.Reworded(short, err)
 }
 
 // withOutput appends the end of a step's output to a message.

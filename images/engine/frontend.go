@@ -24,6 +24,7 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
 	"github.com/slipway-build/slipway/images/buildfile"
+	"github.com/slipway-build/slipway/images/engine/docker"
 )
 
 // A frontend sits between BuildKit's Dockerfile frontend, which runs in this process, and the
@@ -214,14 +215,12 @@ func (f *frontend) handBase(ctx context.Context, op *pb.Op) error {
 		return fmt.Errorf("the image %s was not resolved", ref)
 	}
 	if f.job.conn.classic {
-		tag, err := f.job.loads.load(ctx, base)
+		tag, platform, err := f.job.temporary.Load(ctx, docker.Base{Name: base.name, Digest: base.digest, Config: base.config, Image: base.image})
 		if err != nil {
 			return fmt.Errorf("loading %s into Docker Engine: %w", base.name, err)
 		}
 		// The engine finds its own image only if the step requests its platform.
-		if _, op.Platform, err = loadedConfig(base.config); err != nil {
-			return err
-		}
+		op.Platform = &pb.Platform{OS: platform.OS, Architecture: platform.Architecture, Variant: platform.Variant}
 		source.Identifier = "docker-image://" + tag
 		source.Attrs = map[string]string{pb.AttrImageResolveMode: pb.AttrImageResolveModePreferLocal}
 		return nil

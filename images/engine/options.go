@@ -11,8 +11,8 @@ import (
 	"github.com/google/go-containerregistry/pkg/authn"
 
 	"github.com/slipway-build/slipway/images"
+	"github.com/slipway-build/slipway/images/engine/endpoint"
 	"github.com/slipway-build/slipway/images/store"
-	"github.com/slipway-build/slipway/internal/regular"
 )
 
 // Options specify the engine and the inputs of its builds.
@@ -23,7 +23,7 @@ type Options struct {
 	// DOCKER_HOST.
 	Address string
 	// TLS is for tcp:// addresses; the zero value means plain TCP.
-	TLS TLS
+	TLS endpoint.TLS
 	// Store receives the layers that the engine builds, and provides the layers of bases.
 	Store *store.Store
 	// Sources provides base images. The engine itself resolves none. Nil is sufficient for a
@@ -39,32 +39,6 @@ type Options struct {
 	// Entitlements are what RUN may request: network.host, security.insecure. The engine must allow
 	// them too.
 	Entitlements []string
-}
-
-// TLS contains the paths of PEM files for a TLS connection.
-type TLS struct {
-	// CACert verifies the engine; empty means the system's CAs.
-	CACert string
-	// Cert and Key are the client certificate and its key.
-	Cert, Key string
-	// ServerName is the expected name in the engine's certificate; empty means the host of the
-	// address.
-	ServerName string
-}
-
-func (t TLS) isZero() bool { return t == TLS{} }
-
-// check reports files that cannot be read, since the library's error would not name them.
-func (t TLS) check() error {
-	for _, file := range []string{t.CACert, t.Cert, t.Key} {
-		if file == "" {
-			continue
-		}
-		if err := regular.Check(file); err != nil {
-			return fmt.Errorf("reading the keys of the engine: %w", err)
-		}
-	}
-	return nil
 }
 
 // A Secret is a value that a RUN can read while it runs, and that is in no layer.

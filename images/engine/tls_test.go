@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/slipway-build/slipway/images/engine"
+	"github.com/slipway-build/slipway/images/engine/endpoint"
 )
 
 // TestTLS builds with a buildkitd that lets nobody in without a certificate.
@@ -28,17 +29,17 @@ func TestTLS(t *testing.T) {
 	build := buildOf(t, "FROM scratch\nCOPY a.txt /\n", map[string]string{"a.txt": "a"})
 	for _, c := range []struct {
 		name string
-		tls  engine.TLS
+		tls  endpoint.TLS
 		want []string
 	}{
-		{"both know one another", engine.TLS{CACert: authority.file, Cert: client.Cert, Key: client.Key}, nil},
-		{"by another name", engine.TLS{CACert: authority.file, Cert: client.Cert, Key: client.Key, ServerName: "example.com"},
+		{"both know one another", endpoint.TLS{CACert: authority.file, Cert: client.Cert, Key: client.Key}, nil},
+		{"by another name", endpoint.TLS{CACert: authority.file, Cert: client.Cert, Key: client.Key, ServerName: "example.com"},
 			[]string{"connecting to BuildKit at " + w.address, ": authentication handshake failed: ", "example.com"}},
-		{"the client has no certificate", engine.TLS{CACert: authority.file}, []string{"connecting to BuildKit at " + w.address}},
-		{"the client does not trust the server", engine.TLS{CACert: other.file, Cert: client.Cert, Key: client.Key},
+		{"the client has no certificate", endpoint.TLS{CACert: authority.file}, []string{"connecting to BuildKit at " + w.address}},
+		{"the client does not trust the server", endpoint.TLS{CACert: other.file, Cert: client.Cert, Key: client.Key},
 			[]string{"certificate signed by unknown authority"}},
-		{"the client speaks no TLS", engine.TLS{}, []string{"connecting to BuildKit at " + w.address}},
-		{"a file is missing", engine.TLS{CACert: filepath.Join(dir, "none.pem")}, []string{"none.pem", "no such file"}},
+		{"the client speaks no TLS", endpoint.TLS{}, []string{"connecting to BuildKit at " + w.address}},
+		{"a file is missing", endpoint.TLS{CACert: filepath.Join(dir, "none.pem")}, []string{"none.pem", "no such file"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			within(t, time.Minute, func() {
@@ -79,7 +80,7 @@ func newAuthority(t testing.TB, file string) *authority {
 }
 
 // issue writes a certificate for loopback and its key.
-func (a *authority) issue(t testing.TB, dir, name string) engine.TLS {
+func (a *authority) issue(t testing.TB, dir, name string) endpoint.TLS {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -97,7 +98,7 @@ func (a *authority) issue(t testing.TB, dir, name string) engine.TLS {
 	if err != nil {
 		t.Fatal(err)
 	}
-	pair := engine.TLS{Cert: filepath.Join(dir, name+".pem"), Key: filepath.Join(dir, name+".key")}
+	pair := endpoint.TLS{Cert: filepath.Join(dir, name+".pem"), Key: filepath.Join(dir, name+".key")}
 	writePEM(t, pair.Cert, "CERTIFICATE", der)
 	writePEM(t, pair.Key, "EC PRIVATE KEY", private)
 	return pair

@@ -11,7 +11,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/layout"
 	"github.com/google/go-containerregistry/pkg/v1/mutate"
 
-	"github.com/slipway-build/slipway/images/engine"
+	"github.com/slipway-build/slipway/images/engine/docker"
 	"github.com/slipway-build/slipway/images/registry"
 	"github.com/slipway-build/slipway/images/source"
 	"github.com/slipway-build/slipway/images/store"
@@ -46,7 +46,7 @@ func ExampleResolver_Image() {
 		fmt.Println(err)
 		return
 	}
-	resolver := source.NewResolver(registry.New(registry.Options{Store: content}), engine.Options{Store: content})
+	resolver := source.NewResolver(registry.New(registry.Options{Store: content}), content, docker.Options{})
 	defer resolver.Close()
 	found, err := resolver.Image(context.Background(), "oci:"+oci, v1.Platform{OS: "linux", Architecture: "arm64"})
 	if err != nil {

@@ -11,7 +11,7 @@ import (
 
 	"github.com/slipway-build/slipway/images"
 	"github.com/slipway-build/slipway/images/airgap"
-	"github.com/slipway-build/slipway/images/engine"
+	"github.com/slipway-build/slipway/images/engine/docker"
 )
 
 // Prefixes of references that are neither of registries nor of layouts, as in skopeo.
@@ -32,7 +32,7 @@ func cutArchive(s string) (file, ref string, ok bool) {
 
 // resolveDaemon copies an image out of Docker Engine.
 func (r *Resolver) resolveDaemon(ctx context.Context, ref string) (*Resolved, error) {
-	image, err := engine.DaemonImage(ctx, r.docker, ref)
+	image, err := docker.Image(ctx, r.daemon, r.copied, ref)
 	if err != nil {
 		return nil, err
 	}

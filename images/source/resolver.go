@@ -10,7 +10,7 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
 	"github.com/slipway-build/slipway/images"
-	"github.com/slipway-build/slipway/images/engine"
+	"github.com/slipway-build/slipway/images/engine/docker"
 	"github.com/slipway-build/slipway/images/registry"
 	"github.com/slipway-build/slipway/internal/parallel"
 	"github.com/slipway-build/slipway/internal/usage"
@@ -24,14 +24,15 @@ type Resolver struct {
 	Pin func(tag name.Tag) (digest name.Digest, at string, err error)
 
 	registry *registry.Client
-	docker   engine.Options
+	daemon   docker.Options
+	copied   docker.Store // of daemon
 	archives parallel.Memo[*archiveSource]
 	layouts  layouts
 }
 
-// NewResolver returns a Resolver for images of registries, and of the Docker Engine that docker describes.
-func NewResolver(registry *registry.Client, docker engine.Options) *Resolver {
-	return &Resolver{registry: registry, docker: docker}
+// NewResolver returns a Resolver for images of registries, and of the Docker Engine daemon, which it copies to a store.
+func NewResolver(registry *registry.Client, store docker.Store, daemon docker.Options) *Resolver {
+	return &Resolver{registry: registry, daemon: daemon, copied: store}
 }
 
 // Close closes the archives that images were read from. No image of them may be used afterwards.

@@ -1,4 +1,4 @@
-package engine_test
+package docker
 
 import (
 	"bytes"
@@ -16,7 +16,6 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/validate"
 
 	"github.com/slipway-build/slipway/images"
-	"github.com/slipway-build/slipway/images/engine"
 	"github.com/slipway-build/slipway/images/imagetest"
 	"github.com/slipway-build/slipway/images/store"
 )
@@ -32,9 +31,9 @@ func TestDaemonImageIsTheImageThatDockerHas(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { s.Close() })
-	options := engine.Options{Address: address, Store: s}
+	options := Options{Address: address}
 	for range 2 { // the second time nothing is read
-		got, err := engine.DaemonImage(t.Context(), options, ref)
+		got, err := Image(t.Context(), options, s, ref)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -52,11 +51,11 @@ func TestDaemonImageIsTheImageThatDockerHas(t *testing.T) {
 			t.Errorf("platform %v, %v", p, err)
 		}
 	}
-	if _, err := engine.DaemonImage(t.Context(), options, "slipway.invalid/none:1"); !errors.Is(err, fs.ErrNotExist) {
+	if _, err := Image(t.Context(), options, s, "slipway.invalid/none:1"); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("an image that is not there: %v", err)
 	}
 	options.Address = "unix:///nowhere/docker.sock"
-	if _, err := engine.DaemonImage(t.Context(), options, ref); err == nil {
+	if _, err := Image(t.Context(), options, s, ref); err == nil {
 		t.Error("nobody answers, and there is an image")
 	}
 }
@@ -76,8 +75,12 @@ func loadIntoDocker(t *testing.T, address string, image v1.Image) string {
 	if err := tarball.Write(tag, image, &archive); err != nil {
 		t.Fatal(err)
 	}
-	client := dockerClient(t, address)
-	loaded, err := client.ImageLoad(t.Context(), &archive)
+	client, err := Connect(Options{Address: address})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { client.Close() })
+	loaded, err := client.api.ImageLoad(t.Context(), &archive)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -87,7 +90,7 @@ func loadIntoDocker(t *testing.T, address string, image v1.Image) string {
 		t.Fatalf("docker load: %v, %s", err, said)
 	}
 	t.Cleanup(func() {
-		_, _ = client.ImageRemove(context.WithoutCancel(t.Context()), tag.Name(), dockerimage.RemoveOptions{Force: true})
+		_, _ = client.api.ImageRemove(context.WithoutCancel(t.Context()), tag.Name(), dockerimage.RemoveOptions{Force: true})
 	})
 	return tag.Name()
 }

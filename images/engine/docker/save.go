@@ -1,4 +1,4 @@
-package engine
+package docker
 
 import (
 	"archive/tar"
@@ -6,75 +6,74 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"regexp"
 
-	buildkit "github.com/moby/buildkit/client"
-
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
+	"github.com/slipway-build/slipway/images/engine/endpoint"
 	"github.com/slipway-build/slipway/progress"
 )
 
-// exporterMoby is Docker Engine's name of the exporter to its own store.
-const exporterMoby = "moby"
+// Records remember what was read of an image. *store.Store implements it.
+type Records interface {
+	Record(ctx context.Context, kind, key string) ([]byte, bool)
+	SetRecord(kind, key string, value []byte) error
+}
 
-// buildInDocker has the engine store the image under a name that is unique to this build, and
-// fetches the layers that we do not have.
-func (j *job) buildInDocker(ctx context.Context, options buildkit.SolveOpt, solve func(buildkit.SolveOpt) (map[string]string, error)) (v1.Image, error) {
-	j.loads = &loads{docker: j.conn.docker, bases: j.bases, prefix: j.watch.prefix}
-	tag := temporaryTag("build")
-	defer func() {
-		// A name that remains in the engine does not affect the image.
-		if err := untag(ctx, j.conn.docker, append(j.loads.names(), tag)...); err != nil {
-			j.task.Warn(err.Error())
-		}
-	}()
-	options.Exports = []buildkit.ExportEntry{{Type: exporterMoby, Attrs: map[string]string{"name": tag}}}
-	if _, err := solve(options); err != nil {
-		return nil, err
-	}
-	inspected, err := j.conn.docker.ImageInspect(ctx, tag)
+// Layers receives the layers of a saved image.
+type Layers interface {
+	// HasLayer reports whether the layer with that diff ID need not be read.
+	HasLayer(ctx context.Context, diffID v1.Hash) (bool, error)
+	// AddLayer reads the tar of a layer to its end. name identifies its content: its digest, or another name that no
+	// other content has. digest returns the digest of the tar afterwards.
+	AddLayer(ctx context.Context, name string, tar io.Reader, digest func() v1.Hash) (v1.Hash, error)
+}
+
+// Save reads the image tag from the Engine: it returns the config, and the diff IDs of the layers, base first, which
+// layers has. An image without layers has no config here: Docker's own store cannot export it ("empty export"). The
+// task of reading is named title.
+func (c *Client) Save(ctx context.Context, tag, title string, records Records, layers Layers) (config []byte, diffIDs []v1.Hash, err error) {
+	inspected, err := c.api.ImageInspect(ctx, tag)
 	if err != nil {
-		return nil, fmt.Errorf("looking at the image in Docker Engine: %w", plain(err))
+		return nil, nil, fmt.Errorf("looking at the image in Docker Engine: %w", endpoint.Plain(err))
 	}
 	id, err := v1.NewHash(inspected.ID)
 	if err != nil {
-		return nil, fmt.Errorf("the engine reports an invalid image ID %q: %w", inspected.ID, err)
+		return nil, nil, fmt.Errorf("the engine reports an invalid image ID %q: %w", inspected.ID, err)
 	}
 	if len(inspected.RootFS.Layers) == 0 {
-		// Docker's own store cannot export an image without layers ("empty export").
-		config, err := json.Marshal(j.exportConfig(j.converted.Image))
-		if err != nil {
-			return nil, err
-		}
-		return j.image(config, nil)
+		return nil, nil, nil
 	}
-	saved := &savedImage{job: j, id: id}
+	s := &savedImage{client: c, records: records, added: layers, id: id}
 	for _, layer := range inspected.RootFS.Layers {
 		h, err := v1.NewHash(layer)
 		if err != nil {
-			return nil, fmt.Errorf("the engine reports an invalid layer digest %q: %w", layer, err)
+			return nil, nil, fmt.Errorf("the engine reports an invalid layer digest %q: %w", layer, err)
 		}
-		saved.layers = append(saved.layers, h)
+		s.layers = append(s.layers, h)
 	}
-	if err := saved.fetch(ctx, tag); err != nil {
-		return nil, fmt.Errorf("exporting the image from Docker Engine: %w", plain(err))
+	if err := s.fetch(ctx, tag, title); err != nil {
+		return nil, nil, fmt.Errorf("exporting the image from Docker Engine: %w", endpoint.Plain(err))
 	}
-	return j.image(saved.config, saved.layers)
+	return s.config, s.layers, nil
 }
 
 // A savedImage is an image in Docker Engine's store, and what was fetched of it.
 type savedImage struct {
-	job *job
+	client  *Client
+	records Records
+	added   Layers
 	// id is the digest of the config, layers are the diff IDs.
 	id     v1.Hash
 	layers []v1.Hash
 	config []byte
 }
+
+// maxJSON limits what is held in memory of a docker save, a config, and of an answer of the Engine. In bytes.
+const maxJSON = 8 << 20
 
 // Kinds of the store's records of a docker save: configs by digest, and the diff ID of the layer in
 // a folder. The name of a folder is a digest of its content and of the layers below.
@@ -114,17 +113,17 @@ func eachSaved(r io.Reader, do func(h *tar.Header, body io.Reader) error) error 
 
 // fetch gets the config and all layers that the store does not have. Docker Engine can only export
 // whole images; if nothing is missing, nothing is read.
-func (s *savedImage) fetch(ctx context.Context, tag string) (err error) {
-	if raw, ok := s.job.options.Store.Record(ctx, configRecord, s.id.String()); ok {
+func (s *savedImage) fetch(ctx context.Context, tag, title string) (err error) {
+	if raw, ok := s.records.Record(ctx, configRecord, s.id.String()); ok {
 		s.config = raw
 	}
 	complete, err := s.complete(ctx)
 	if err != nil || complete {
 		return err
 	}
-	task := progress.Start(ctx, s.job.watch.prefix+"save image")
+	task := progress.Start(ctx, title)
 	defer func() { task.Done(err) }()
-	stream, err := s.job.conn.docker.ImageSave(ctx, []string{tag})
+	stream, err := s.client.api.ImageSave(ctx, []string{tag})
 	if err != nil {
 		return err
 	}
@@ -144,7 +143,7 @@ func (s *savedImage) complete(ctx context.Context) (bool, error) {
 		return false, nil
 	}
 	for _, h := range s.layers {
-		if has, err := s.job.hasLayer(ctx, h); err != nil || !has {
+		if has, err := s.added.HasLayer(ctx, h); err != nil || !has {
 			return false, err
 		}
 	}
@@ -171,7 +170,7 @@ func (s *savedImage) entry(ctx context.Context, h *tar.Header, r io.Reader) erro
 		if layer != blob {
 			continue
 		}
-		if has, err := s.job.hasLayer(ctx, layer); err != nil || has {
+		if has, err := s.added.HasLayer(ctx, layer); err != nil || has {
 			return err
 		}
 		_, err := s.add(ctx, layer.String(), r)
@@ -181,26 +180,29 @@ func (s *savedImage) entry(ctx context.Context, h *tar.Header, r io.Reader) erro
 }
 
 func (s *savedImage) takeConfig(r io.Reader) error {
-	b := &limitedBuffer{}
-	if _, err := io.Copy(b, r); err != nil {
+	raw, err := io.ReadAll(io.LimitReader(r, maxJSON+1))
+	if err != nil {
 		return err
 	}
-	got, _, err := v1.SHA256(bytes.NewReader(b.Bytes()))
+	if len(raw) > maxJSON {
+		return fmt.Errorf("not a manifest or config: more than %d bytes", maxJSON)
+	}
+	got, _, err := v1.SHA256(bytes.NewReader(raw))
 	if err != nil {
 		return err
 	}
 	if got != s.id {
 		return fmt.Errorf("the engine sent a config with digest %s instead of %s", got, s.id)
 	}
-	s.config = b.Bytes()
-	return s.job.options.Store.SetRecord(configRecord, s.id.String(), s.config)
+	s.config = raw
+	return s.records.SetRecord(configRecord, s.id.String(), s.config)
 }
 
 // takeFolder adds the layer in a folder, whose diff ID is known only after it has been read.
 func (s *savedImage) takeFolder(ctx context.Context, folder string, r io.Reader) error {
-	if raw, ok := s.job.options.Store.Record(ctx, folderRecord, folder); ok {
+	if raw, ok := s.records.Record(ctx, folderRecord, folder); ok {
 		if h, err := v1.NewHash(string(raw)); err == nil {
-			if has, err := s.job.hasLayer(ctx, h); err != nil || has {
+			if has, err := s.added.HasLayer(ctx, h); err != nil || has {
 				return err
 			}
 		}
@@ -209,23 +211,13 @@ func (s *savedImage) takeFolder(ctx context.Context, folder string, r io.Reader)
 	if err != nil {
 		return err
 	}
-	return s.job.options.Store.SetRecord(folderRecord, folder, []byte(diffID.String()))
+	return s.records.SetRecord(folderRecord, folder, []byte(diffID.String()))
 }
 
 // add converts the layer in r to one of ours.
 func (s *savedImage) add(ctx context.Context, name string, r io.Reader) (v1.Hash, error) {
 	sum := sha256.New()
-	return s.job.ingest.add(ctx, name, io.TeeReader(r, sum), func() v1.Hash {
+	return s.added.AddLayer(ctx, name, io.TeeReader(r, sum), func() v1.Hash {
 		return v1.Hash{Algorithm: "sha256", Hex: hex.EncodeToString(sum.Sum(nil))}
 	})
-}
-
-// hasLayer reports whether we have the engine's layer: it belongs to a base, or it was converted
-// before.
-func (j *job) hasLayer(ctx context.Context, engines v1.Hash) (bool, error) {
-	if l, err := j.bases.layer(engines); err != nil || l != nil {
-		return l != nil, err
-	}
-	_, ok := j.ingest.find(ctx, engines)
-	return ok, nil
 }

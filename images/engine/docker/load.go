@@ -1,4 +1,4 @@
-package engine
+package docker
 
 import (
 	"archive/tar"
@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"sync"
 	"time"
 
@@ -17,31 +18,74 @@ import (
 	"github.com/containerd/platforms"
 	dockerimage "github.com/docker/docker/api/types/image"
 	docker "github.com/docker/docker/client"
-	"github.com/moby/buildkit/solver/pb"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
+	"github.com/slipway-build/slipway/images/engine/endpoint"
 	"github.com/slipway-build/slipway/internal/sniff"
 	"github.com/slipway-build/slipway/progress"
 )
 
-// loads are the bases that a Docker Engine receives for one build. An engine with its own image
-// store cannot read a base from us during the build, as BuildKit otherwise does: it must have the
-// image, under a name.
-type loads struct {
-	docker *docker.Client
-	bases  *bases
-	prefix string
+// InvalidRegistry is a registry that cannot exist (RFC 2606), for the names of images that have none.
+const InvalidRegistry = "slipway.invalid"
+
+// A Base is an image that a build starts from.
+type Base struct {
+	// Name is the name of the image in messages.
+	Name   string
+	Digest v1.Hash
+	// Config is the image's config, as JSON.
+	Config []byte
+	Image  v1.Image
+}
+
+// Content has the layers of bases.
+type Content interface {
+	// OpenLayer opens the file of a layer, after checking it.
+	OpenLayer(ctx context.Context, digest v1.Hash) (*os.File, error)
+	// UncompressedSize returns the size of a layer's tar, in bytes. The layer must have been opened.
+	UncompressedSize(ctx context.Context, digest v1.Hash) (int64, error)
+}
+
+// Temporary are the images that an Engine has under temporary names, for one build: its bases and its result. An
+// Engine with its own image store cannot read a base from us during the build, as BuildKit otherwise does: it must have
+// the image, under a name. Several goroutines may use a Temporary.
+type Temporary struct {
+	client  *Client
+	content Content
+	prefix  string
 
 	mu sync.Mutex
-	// tags are the names under which the engine has bases, by digest.
-	tags map[v1.Hash]string
+	// loaded are the bases that the Engine has, by digest.
+	loaded map[v1.Hash]loaded
+	// reserved are other names.
+	reserved []string
+}
+
+// A loaded base is in an Engine.
+type loaded struct {
+	tag      string
+	platform ocispec.Platform
+}
+
+// Temporary returns no images yet. prefix is put before the names of tasks.
+func (c *Client) Temporary(prefix string, content Content) *Temporary {
+	return &Temporary{client: c, content: content, prefix: prefix, loaded: map[v1.Hash]loaded{}}
+}
+
+// Reserve returns a name for an image that the Engine will have. what is a part of it.
+func (t *Temporary) Reserve(what string) string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	tag := temporaryTag(what)
+	t.reserved = append(t.reserved, tag)
+	return tag
 }
 
 // temporaryTag returns a unique name in a registry that cannot exist.
 func temporaryTag(what string) string {
-	return fmt.Sprintf("%s/%s:%x", aliasHost, what, randomBytes())
+	return fmt.Sprintf("%s/%s:%x", InvalidRegistry, what, randomBytes())
 }
 
 func randomBytes() []byte {
@@ -50,76 +94,73 @@ func randomBytes() []byte {
 	return b
 }
 
-// load sends b to the engine, once, and returns its name there.
-func (l *loads) load(ctx context.Context, b *base) (string, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if tag, ok := l.tags[b.digest]; ok {
-		return tag, nil
+// Load sends b to the Engine, once, and returns its name there, and the platform that the Engine believes it to have.
+func (t *Temporary) Load(ctx context.Context, b Base) (tag string, platform ocispec.Platform, err error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if l, ok := t.loaded[b.Digest]; ok {
+		return l.tag, l.platform, nil
 	}
-	if l.tags == nil {
-		l.tags = map[v1.Hash]string{}
-	}
-	tag := temporaryTag("base")
-	config, _, err := loadedConfig(b.config)
+	tag = temporaryTag("base")
+	config, platform, err := loadedConfig(b.Config)
 	if err != nil {
-		return "", err
+		return "", ocispec.Platform{}, err
 	}
 	id, _, err := v1.SHA256(bytes.NewReader(config))
 	if err != nil {
-		return "", err
+		return "", ocispec.Platform{}, err
 	}
 	// Docker's ID of an image is the digest of its config, so an image that was pulled before is
 	// recognized.
-	err = l.docker.ImageTag(ctx, id.String(), tag)
+	err = t.client.api.ImageTag(ctx, id.String(), tag)
 	if errdefs.IsNotFound(err) {
-		err = l.send(ctx, b, tag)
+		err = t.send(ctx, b, config, tag)
 	}
 	if err != nil {
-		return "", err
+		return "", ocispec.Platform{}, err
 	}
-	l.tags[b.digest] = tag
-	return tag, nil
+	t.loaded[b.Digest] = loaded{tag, platform}
+	return tag, platform, nil
 }
 
 // loadedConfig returns the config that the engine receives for a base, and its platform. The engine
 // only has to hold the layers, and its own store refuses images without an operating system or for
 // another one.
-func loadedConfig(config []byte) ([]byte, *pb.Platform, error) {
+func loadedConfig(config []byte) ([]byte, ocispec.Platform, error) {
 	var stated ocispec.Platform
 	if err := json.Unmarshal(config, &stated); err != nil {
-		return nil, nil, fmt.Errorf("reading its config: %w", err)
+		return nil, ocispec.Platform{}, fmt.Errorf("reading its config: %w", err)
 	}
 	p := platforms.Normalize(ocispec.Platform{OS: "linux", Architecture: cmp.Or(stated.Architecture, "amd64"), Variant: stated.Variant})
 	if stated.OS != "linux" || stated.Architecture == "" {
 		var fields map[string]any
 		if err := json.Unmarshal(config, &fields); err != nil {
-			return nil, nil, fmt.Errorf("reading its config: %w", err)
+			return nil, ocispec.Platform{}, fmt.Errorf("reading its config: %w", err)
 		}
 		fields["os"], fields["architecture"] = p.OS, p.Architecture
 		delete(fields, "os.version")
 		var err error
 		if config, err = json.Marshal(fields); err != nil {
-			return nil, nil, err
+			return nil, ocispec.Platform{}, err
 		}
 	}
-	return config, &pb.Platform{OS: p.OS, Architecture: p.Architecture, Variant: p.Variant}, nil
+	return config, p, nil
 }
 
 // send streams b to the engine as a docker-archive.
-func (l *loads) send(ctx context.Context, b *base, tag string) (err error) {
-	task := progress.Start(ctx, l.prefix+"load "+b.name)
+func (t *Temporary) send(ctx context.Context, b Base, config []byte, tag string) (err error) {
+	task := progress.Start(ctx, t.prefix+"load "+b.Name)
 	defer func() { task.Done(err) }()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	reader, writer := io.Pipe()
 	written := make(chan error, 1)
 	go func() {
-		err := l.archive(ctx, io.MultiWriter(writer, task), b, tag)
+		err := t.archive(ctx, io.MultiWriter(writer, task), b, config, tag)
 		writer.CloseWithError(err)
 		written <- err
 	}()
-	response, err := l.docker.ImageLoad(ctx, reader, docker.ImageLoadWithQuiet(true))
+	response, err := t.client.api.ImageLoad(ctx, reader, docker.ImageLoadWithQuiet(true))
 	if err == nil {
 		err = loadResult(response.Body)
 		err = errors.Join(err, response.Body.Close())
@@ -153,8 +194,8 @@ func loadResult(r io.Reader) error {
 }
 
 // archive writes b as a docker-archive with the name tag.
-func (l *loads) archive(ctx context.Context, w io.Writer, b *base, tag string) error {
-	manifest, err := b.image.Manifest()
+func (t *Temporary) archive(ctx context.Context, w io.Writer, b Base, config []byte, tag string) error {
+	manifest, err := b.Image.Manifest()
 	if err != nil {
 		return err
 	}
@@ -163,15 +204,11 @@ func (l *loads) archive(ctx context.Context, w io.Writer, b *base, tag string) e
 	for i, d := range manifest.Layers {
 		name := fmt.Sprintf("%d.tar", i)
 		listed.Layers = append(listed.Layers, name)
-		if err := l.archiveLayer(ctx, out, name, d); err != nil {
+		if err := t.archiveLayer(ctx, out, name, d); err != nil {
 			return fmt.Errorf("reading its layer %s: %w", d.Digest, err)
 		}
 	}
 	raw, err := json.Marshal([]dockerManifest{listed})
-	if err != nil {
-		return err
-	}
-	config, _, err := loadedConfig(b.config)
 	if err != nil {
 		return err
 	}
@@ -191,12 +228,8 @@ func (l *loads) archive(ctx context.Context, w io.Writer, b *base, tag string) e
 
 // archiveLayer writes one layer. Engines before 23.0 support gzip but not zstd; the uncompressed
 // size must be known in advance.
-func (l *loads) archiveLayer(ctx context.Context, out *tar.Writer, name string, d v1.Descriptor) error {
-	found, err := l.bases.find(digestOf(d.Digest))
-	if err != nil {
-		return err
-	}
-	f, err := l.bases.open(ctx, found)
+func (t *Temporary) archiveLayer(ctx context.Context, out *tar.Writer, name string, d v1.Descriptor) error {
+	f, err := t.content.OpenLayer(ctx, d.Digest)
 	if err != nil {
 		return err
 	}
@@ -209,7 +242,7 @@ func (l *loads) archiveLayer(ctx context.Context, out *tar.Writer, name string, 
 	var content io.Reader = plain
 	size := d.Size
 	if compression == sniff.Zstd {
-		size, err = l.bases.uncompressedSize(ctx, found)
+		size, err = t.content.UncompressedSize(ctx, d.Digest)
 	} else {
 		content = f
 		_, err = f.Seek(0, io.SeekStart)
@@ -238,28 +271,26 @@ type dockerManifest struct {
 // cleanupTimeout limits the time for an engine to remove a name.
 const cleanupTimeout = 30 * time.Second
 
-// untag removes the names of a build from the engine, and the images without another name, even if
-// the build was canceled.
-func untag(ctx context.Context, client *docker.Client, tags ...string) error {
+// Remove removes the names from the Engine, and the images without another name, even if the build was canceled.
+func (t *Temporary) Remove(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanupTimeout)
 	defer cancel()
 	var errs []error
-	for _, tag := range tags {
-		_, err := client.ImageRemove(ctx, tag, dockerimage.RemoveOptions{PruneChildren: true})
+	for _, tag := range t.names() {
+		_, err := t.client.api.ImageRemove(ctx, tag, dockerimage.RemoveOptions{PruneChildren: true})
 		if err != nil && !errdefs.IsNotFound(err) {
-			errs = append(errs, fmt.Errorf("removing %s from Docker Engine: %w", tag, plain(err)))
+			errs = append(errs, fmt.Errorf("removing %s from Docker Engine: %w", tag, endpoint.Plain(err)))
 		}
 	}
 	return errors.Join(errs...)
 }
 
-// names returns the names of bases in the engine.
-func (l *loads) names() []string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
+func (t *Temporary) names() []string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
 	var all []string
-	for _, tag := range l.tags {
-		all = append(all, tag)
+	for _, l := range t.loaded {
+		all = append(all, l.tag)
 	}
-	return all
+	return append(all, t.reserved...)
 }

@@ -1,4 +1,4 @@
-package engine
+package docker
 
 import (
 	"archive/tar"
@@ -10,36 +10,43 @@ import (
 	"slices"
 
 	"github.com/containerd/errdefs"
-	docker "github.com/docker/docker/client"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/partial"
 
 	"github.com/slipway-build/slipway/images"
+	"github.com/slipway-build/slipway/images/engine/endpoint"
 	"github.com/slipway-build/slipway/internal/sniff"
 	"github.com/slipway-build/slipway/progress"
 )
 
-// DaemonImage exports an image from a Docker Engine, by name or ID. Its config, and therefore its
+// A Store keeps what was read of daemon images. *store.Store implements it.
+type Store interface {
+	Records
+	// Layer is the method of images.LayerStore.
+	Layer(ctx context.Context, key string, compression images.Compression, write func(io.Writer) error) (v1.Layer, error)
+}
+
+// Image copies an image out of a Docker Engine, by name or ID. Its config, and therefore its
 // image ID, and the content of its layers are unchanged; layers are stored compressed with gzip.
-// Docker Engine can only export whole images; an image that was exported before is not read again.
-// A missing image is an error that wraps fs.ErrNotExist.
-func DaemonImage(ctx context.Context, o Options, ref string) (_ v1.Image, err error) {
-	client, err := o.dockerClient()
+// An image that was copied before is not read again. A missing image is an error that wraps
+// fs.ErrNotExist.
+func Image(ctx context.Context, o Options, s Store, ref string) (_ v1.Image, err error) {
+	client, err := Connect(o)
 	if err != nil {
-		return nil, fmt.Errorf("connecting to Docker Engine at %s: %w", o.dockerAddress(), plain(err))
+		return nil, fmt.Errorf("connecting to Docker Engine at %s: %w", o.Host(), endpoint.Plain(err))
 	}
 	defer client.Close()
 	fail := func(err error) error {
 		if errdefs.IsNotFound(err) {
-			return images.Absentf("Docker Engine at %s has no image %s", o.dockerAddress(), ref)
+			return images.Absentf("Docker Engine at %s has no image %s", client.host, ref)
 		}
-		return fmt.Errorf("exporting image %s from Docker Engine at %s: %w", ref, o.dockerAddress(), plain(err))
+		return fmt.Errorf("exporting image %s from Docker Engine at %s: %w", ref, client.host, endpoint.Plain(err))
 	}
-	inspected, err := client.ImageInspect(ctx, ref)
+	inspected, err := client.api.ImageInspect(ctx, ref)
 	if err != nil {
 		return nil, fail(err)
 	}
-	d := &daemonImage{options: o, client: client, id: inspected.ID, os: inspected.Os, architecture: inspected.Architecture,
+	d := &daemonImage{store: s, client: client, id: inspected.ID, os: inspected.Os, architecture: inspected.Architecture,
 		layers: map[v1.Hash]v1.Layer{}}
 	for _, text := range inspected.RootFS.Layers {
 		h, err := v1.NewHash(text)
@@ -56,8 +63,8 @@ func DaemonImage(ctx context.Context, o Options, ref string) (_ v1.Image, err er
 
 // A daemonImage is an image of Docker Engine, and what was exported of it.
 type daemonImage struct {
-	options          Options
-	client           *docker.Client
+	store            Store
+	client           *Client
 	id               string
 	os, architecture string
 	diffIDs          []v1.Hash
@@ -65,13 +72,16 @@ type daemonImage struct {
 	layers           map[v1.Hash]v1.Layer // by diff ID
 }
 
+// errAbsent means that the store does not have a layer, so the image must be read.
+var errAbsent = errors.New("the layer has to be sent")
+
 // daemonRecord is the kind of the store's records of configs by image ID, and of layer keys by diff
 // ID.
 const daemonRecord = "docker-daemon"
 
 // fetch finds what was exported earlier, and reads the rest from a `docker save`.
 func (d *daemonImage) fetch(ctx context.Context, ref string) (err error) {
-	d.config, _ = d.options.Store.Record(ctx, daemonRecord, d.id)
+	d.config, _ = d.store.Record(ctx, daemonRecord, d.id)
 	for _, diffID := range d.diffIDs {
 		if err := d.recall(ctx, diffID); err != nil {
 			return err
@@ -82,7 +92,7 @@ func (d *daemonImage) fetch(ctx context.Context, ref string) (err error) {
 	}
 	task := progress.Start(ctx, "save "+ref)
 	defer func() { task.Done(err) }()
-	stream, err := d.client.ImageSave(ctx, []string{ref})
+	stream, err := d.client.api.ImageSave(ctx, []string{ref})
 	if err != nil {
 		return err
 	}
@@ -93,7 +103,7 @@ func (d *daemonImage) fetch(ctx context.Context, ref string) (err error) {
 	if !d.complete() {
 		return fmt.Errorf("it sent %d of %d layers and a config of %d bytes", len(d.layers), len(d.diffIDs), len(d.config))
 	}
-	return d.options.Store.SetRecord(daemonRecord, d.id, d.config)
+	return d.store.SetRecord(daemonRecord, d.id, d.config)
 }
 
 func (d *daemonImage) complete() bool {
@@ -102,11 +112,11 @@ func (d *daemonImage) complete() bool {
 
 // recall finds a layer that was exported earlier.
 func (d *daemonImage) recall(ctx context.Context, diffID v1.Hash) error {
-	key, ok := d.options.Store.Record(ctx, daemonRecord, diffID.String())
+	key, ok := d.store.Record(ctx, daemonRecord, diffID.String())
 	if !ok {
 		return nil
 	}
-	l, err := d.options.Store.Layer(ctx, string(key), images.Compression{}, func(io.Writer) error { return errAbsent })
+	l, err := d.store.Layer(ctx, string(key), images.Compression{}, func(io.Writer) error { return errAbsent })
 	if errors.Is(err, errAbsent) {
 		return nil
 	}
@@ -158,7 +168,7 @@ func (d *daemonImage) takeLayer(ctx context.Context, name string, r io.Reader) e
 	defer opened.Close()
 	// The name of a folder or blob is a digest of its content.
 	key := "docker save " + name
-	l, err := d.options.Store.Layer(ctx, key, images.Compression{}, func(w io.Writer) error {
+	l, err := d.store.Layer(ctx, key, images.Compression{}, func(w io.Writer) error {
 		_, err := io.Copy(w, opened)
 		return err
 	})
@@ -173,7 +183,7 @@ func (d *daemonImage) takeLayer(ctx context.Context, name string, r io.Reader) e
 		return fmt.Errorf("it has the content %s, which is not a layer of the image", diffID)
 	}
 	d.layers[diffID] = l
-	return d.options.Store.SetRecord(daemonRecord, diffID.String(), []byte(key))
+	return d.store.SetRecord(daemonRecord, diffID.String(), []byte(key))
 }
 
 func (d *daemonImage) image() (v1.Image, error) {

@@ -1,0 +1,16 @@
+package endpoint_test
+
+import (
+	"fmt"
+
+	"github.com/slipway-build/slipway/images/engine/endpoint"
+)
+
+// An address is checked before anything is connected.
+func ExampleCheckBuildkit() {
+	fmt.Println(endpoint.CheckBuildkit("unix:///run/buildkit/buildkitd.sock"))
+	fmt.Println(endpoint.CheckBuildkit("buildkitd.sock"))
+	// Output:
+	// <nil>
+	// address "buildkitd.sock": want unix://…, tcp://…, docker-container://…, podman-container://…, nerdctl-container://…, kube-pod://…, ssh://…, npipe://…, such as tcp://arm-builder:1234
+}
