@@ -15,7 +15,6 @@ const maxLines = 2500
 var large = map[string]string{
 	"build/config":  "every key of slipway.yaml is declared and checked here, with the position of each value",
 	"build/release": "each step of a plan, which share the state of one run; what does not is in packages of its own",
-	"images/engine": "both engines are given the same solve: one frontend, session, contexts and results, which a package for each would export to the other",
 }
 
 // exported are exported names that no other package uses, and the reasons.

@@ -17,6 +17,7 @@ import (
 	"github.com/slipway-build/slipway/images/engine"
 	"github.com/slipway-build/slipway/images/engine/docker"
 	"github.com/slipway-build/slipway/images/engine/endpoint"
+	"github.com/slipway-build/slipway/images/engine/session"
 	"github.com/slipway-build/slipway/images/hosts"
 	"github.com/slipway-build/slipway/images/registry"
 	"github.com/slipway-build/slipway/images/source"
@@ -178,19 +179,19 @@ func (w *Workbench) engineOptions(given EngineOptions) (engine.Options, error) {
 	options := engine.Options{Store: w.Cache, Sources: w.sources.Bases(), Keychain: w.Registry.Keychain(), Entitlements: given.Allow}
 	var errs []error
 	for _, text := range given.Secrets {
-		secret, err := engine.ParseSecret(text, w.options.Getenv)
+		secret, err := session.ParseSecret(text, w.options.Getenv)
 		options.Secrets, errs = append(options.Secrets, secret), append(errs, err)
 	}
 	for _, text := range given.SSH {
-		agent, err := engine.ParseAgent(text, w.options.SSHAgent)
+		agent, err := session.ParseAgent(text, w.options.SSHAgent)
 		options.SSH, errs = append(options.SSH, agent), append(errs, err)
 	}
 	for _, text := range given.CacheFrom {
-		cache, err := engine.ParseCache(text)
+		cache, err := session.ParseCache(text)
 		options.CacheFrom, errs = append(options.CacheFrom, cache), append(errs, err)
 	}
 	for _, text := range given.CacheTo {
-		cache, err := engine.ParseCache(text)
+		cache, err := session.ParseCache(text)
 		options.CacheTo, errs = append(options.CacheTo, cache), append(errs, err)
 	}
 	return options, errors.Join(errs...)

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"path/filepath"
 	"runtime"
 	"time"
@@ -22,6 +23,8 @@ import (
 	"github.com/slipway-build/slipway/images"
 	"github.com/slipway-build/slipway/images/buildfile"
 	"github.com/slipway-build/slipway/images/engine/docker"
+	"github.com/slipway-build/slipway/images/engine/ingest"
+	"github.com/slipway-build/slipway/images/engine/session"
 	"github.com/slipway-build/slipway/progress"
 )
 
@@ -73,7 +76,7 @@ func (b *Builder) Assemble(ctx context.Context, build images.BuildContext) (img 
 		bases: newBases(b.options.Sources, b.options.Store),
 		watch: newWatch(build.Platform),
 	}
-	j.ingest = &ingest{store: b.options.Store, compression: build.Format.Compression}
+	j.ingest = &ingest.Layers{Store: b.options.Store, Compression: build.Format.Compression}
 	img, err = j.run(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("building %s for %s with %s: %w", build.Dockerfile, images.FormatPlatform(build.Platform), b.name, err)
@@ -91,7 +94,7 @@ type job struct {
 	// epoch is the timestamp of the image; the frontend determines it.
 	epoch  time.Time
 	bases  *bases
-	ingest *ingest
+	ingest *ingest.Layers
 	watch  *watch
 	// temporary are the images of a Docker Engine with its own image store.
 	temporary *docker.Temporary
@@ -116,14 +119,14 @@ func (j *job) run(ctx context.Context) (v1.Image, error) {
 	if err := j.addContexts(attrs, folders); err != nil {
 		return nil, err
 	}
-	session, err := j.options.attachables()
+	attachables, err := session.Attachables(j.options.Secrets, j.options.SSH, j.options.Keychain)
 	if err != nil {
 		return nil, err
 	}
 	options := buildkit.SolveOpt{
 		FrontendAttrs:       attrs,
 		LocalMounts:         folders.byName,
-		Session:             session,
+		Session:             attachables,
 		CacheExports:        cacheEntries(j.options.CacheTo),
 		CacheImports:        cacheEntries(j.options.CacheFrom),
 		AllowedEntitlements: j.options.Entitlements,
@@ -140,6 +143,15 @@ func (j *job) run(ctx context.Context) (v1.Image, error) {
 		return j.buildInDocker(ctx, options, solve)
 	}
 	return j.buildInBuildkit(ctx, options, solve)
+}
+
+func cacheEntries(caches []session.Cache) []buildkit.CacheOptionsEntry {
+	var all []buildkit.CacheOptionsEntry
+	for _, c := range caches {
+		// BuildKit's client writes to the attributes.
+		all = append(all, buildkit.CacheOptionsEntry{Type: c.Type, Attrs: maps.Clone(c.Attrs)})
+	}
+	return all
 }
 
 // buildInBuildkit has the engine send the image to us, blob by blob.
@@ -209,13 +221,13 @@ func (j *job) HasLayer(ctx context.Context, engines v1.Hash) (bool, error) {
 	if l, err := j.bases.layer(engines); err != nil || l != nil {
 		return l != nil, err
 	}
-	_, ok := j.ingest.find(ctx, engines)
+	_, ok := j.ingest.Find(ctx, engines)
 	return ok, nil
 }
 
 // AddLayer implements docker.Layers.
 func (j *job) AddLayer(ctx context.Context, name string, tar io.Reader, digest func() v1.Hash) (v1.Hash, error) {
-	return j.ingest.add(ctx, name, tar, digest)
+	return j.ingest.Add(ctx, name, tar, digest)
 }
 
 // solve runs the build, and explains its errors in terms of the Dockerfile.

@@ -1,6 +1,8 @@
 package engine
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -70,6 +72,16 @@ func (j *job) addContext(attrs map[string]string, f *folders, name, where string
 		return f.add(local, where, what, ignored)
 	}
 	return nil
+}
+
+// sharedKey identifies contexts across builds, so that only changed files are sent.
+func sharedKey(dir string) string {
+	if abs, err := filepath.Abs(dir); err == nil {
+		dir = abs
+	}
+	host, _ := os.Hostname()
+	sum := sha256.Sum256([]byte(host + "\x00" + dir))
+	return hex.EncodeToString(sum[:])
 }
 
 // add lets the engine read the folder dir, except for ignored files, under name.

@@ -2,7 +2,10 @@
 // Docker Engine. It supports the Dockerfiles that images/assemble does not, since they have a RUN.
 //
 // An engine is a buildkitd or a Docker Engine. A base is an image that a build starts from. A step
-// is a vertex of BuildKit's graph. An ingest converts the engine's layers into ours.
+// is a vertex of BuildKit's graph.
+//
+// Package endpoint says how engines are reached, docker exchanges images with a Docker Engine, session has the secrets,
+// credentials and caches of a build, and ingest converts the engine's layers into ours.
 //
 // # Division of labor
 //

@@ -27,6 +27,7 @@ import (
 
 	"github.com/slipway-build/slipway/images"
 	"github.com/slipway-build/slipway/images/engine"
+	"github.com/slipway-build/slipway/images/engine/session"
 	"github.com/slipway-build/slipway/images/imagetest"
 	"github.com/slipway-build/slipway/progress"
 )
@@ -147,8 +148,8 @@ COPY --from=run /one.copy /two.copy /agent /
 `, nil)
 		build.NoCache = true
 		img, err := start(t, engine.Options{
-			Secrets: []engine.Secret{{ID: "one", Value: []byte("a value")}, {ID: "two", File: file}},
-			SSH:     []engine.Agent{{ID: "default", Paths: []string{startAgent(t)}}},
+			Secrets: []session.Secret{{ID: "one", Value: []byte("a value")}, {ID: "two", File: file}},
+			SSH:     []session.Agent{{ID: "default", Paths: []string{startAgent(t)}}},
 		}).Assemble(t.Context(), build)
 		if err != nil {
 			t.Fatal(err)
@@ -280,13 +281,13 @@ func TestTwoWorkers(t *testing.T) {
 	})
 }
 
-func caches(t testing.TB, s string) []engine.Cache {
+func caches(t testing.TB, s string) []session.Cache {
 	t.Helper()
-	c, err := engine.ParseCache(s)
+	c, err := session.ParseCache(s)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return []engine.Cache{c}
+	return []session.Cache{c}
 }
 
 func layersOf(t testing.TB, img v1.Image) []v1.Hash {
@@ -336,7 +337,7 @@ func TestInlineCache(t *testing.T) {
 			builder, address, forget := e.start(t)
 			build := buildOf(t, random("inline"), nil)
 			build.NoCache = true
-			a, err := builder(engine.Options{Address: address, Store: openStore(t), CacheTo: []engine.Cache{{Type: "inline"}}}).Assemble(t.Context(), build)
+			a, err := builder(engine.Options{Address: address, Store: openStore(t), CacheTo: []session.Cache{{Type: "inline"}}}).Assemble(t.Context(), build)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -71,7 +71,7 @@ func (j *job) convert(ctx context.Context, c gateway.Client) (*gateway.Result, e
 	if converted.Epoch != nil {
 		j.epoch = time.Unix(converted.Epoch.Unix(), 0).UTC()
 	}
-	j.ingest.epoch = j.epoch
+	j.ingest.Epoch = j.epoch
 	if err := j.checkBase(converted.BaseImage); err != nil {
 		return nil, err
 	}

@@ -62,9 +62,7 @@ func (j *job) layer(engines v1.Hash) (v1.Layer, error) {
 	if l, err := j.bases.layer(engines); l != nil || err != nil {
 		return l, err
 	}
-	j.ingest.mu.Lock()
-	defer j.ingest.mu.Unlock()
-	if l, ok := j.ingest.made[engines]; ok {
+	if l, ok := j.ingest.Made(engines); ok {
 		return l, nil
 	}
 	return nil, fmt.Errorf("the engine did not send layer %s", engines)

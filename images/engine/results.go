@@ -18,6 +18,8 @@ import (
 	digest "github.com/opencontainers/go-digest"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
+
+	"github.com/slipway-build/slipway/images/engine/ingest"
 )
 
 // maxJSON limits what is held in memory of an engine's output: a manifest or a config. In bytes.
@@ -27,7 +29,7 @@ const maxJSON = 8 << 20
 // that we have is not sent.
 type results struct {
 	noContent
-	ingest *ingest
+	ingest *ingest.Layers
 	bases  *bases
 
 	mu   sync.Mutex
@@ -36,7 +38,7 @@ type results struct {
 	writing sync.WaitGroup
 }
 
-func newResults(g *ingest, b *bases) *results {
+func newResults(g *ingest.Layers, b *bases) *results {
 	return &results{ingest: g, bases: b, json: map[v1.Hash][]byte{}}
 }
 
@@ -62,7 +64,7 @@ func (r *results) has(ctx context.Context, h v1.Hash) (bool, error) {
 	if l, err := r.bases.layer(h); err != nil || l != nil {
 		return l != nil, err
 	}
-	_, ok = r.ingest.find(ctx, h)
+	_, ok = r.ingest.Find(ctx, h)
 	return ok, nil
 }
 
@@ -103,7 +105,7 @@ func (r *results) Writer(ctx context.Context, options ...content.WriterOpt) (con
 	r.writing.Add(1)
 	go func() {
 		defer r.writing.Done()
-		_, err := r.ingest.add(ctx, h.String(), reader, func() v1.Hash { return h })
+		_, err := r.ingest.Add(ctx, h.String(), reader, func() v1.Hash { return h })
 		reader.CloseWithError(err)
 		done <- err
 	}()

@@ -1,18 +1,13 @@
-package engine
+package session
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
 	"io/fs"
-	"maps"
 	"os"
-	"path/filepath"
 
 	"github.com/google/go-containerregistry/pkg/authn"
 	"github.com/google/go-containerregistry/pkg/name"
-	buildkit "github.com/moby/buildkit/client"
 	"github.com/moby/buildkit/session"
 	"github.com/moby/buildkit/session/auth"
 	"github.com/moby/buildkit/session/secrets"
@@ -24,15 +19,16 @@ import (
 	"github.com/slipway-build/slipway/internal/regular"
 )
 
-// attachables are the services that the engine may call during a build.
-func (o Options) attachables() ([]session.Attachable, error) {
+// Attachables returns the services that an engine may call during a build. It fails if a key for ssh cannot be read.
+// A nil keychain has no credentials.
+func Attachables(given []Secret, ssh []Agent, keychain authn.Keychain) ([]session.Attachable, error) {
 	var all []session.Attachable
-	if len(o.Secrets) > 0 {
-		all = append(all, secretServer{secrets: o.Secrets})
+	if len(given) > 0 {
+		all = append(all, secretServer{secrets: given})
 	}
-	if len(o.SSH) > 0 {
+	if len(ssh) > 0 {
 		var agents []sshprovider.AgentConfig
-		for _, a := range o.SSH {
+		for _, a := range ssh {
 			for _, path := range a.Paths {
 				// The socket of an agent is dialed; a key file is read.
 				if info, err := os.Stat(path); err == nil && info.Mode()&fs.ModeSocket == 0 {
@@ -49,29 +45,10 @@ func (o Options) attachables() ([]session.Attachable, error) {
 		}
 		all = append(all, provider)
 	}
-	if o.Keychain != nil {
-		all = append(all, credentials{keychain: o.Keychain})
+	if keychain != nil {
+		all = append(all, credentials{keychain: keychain})
 	}
 	return all, nil
-}
-
-// sharedKey identifies contexts across builds, so that only changed files are sent.
-func sharedKey(dir string) string {
-	if abs, err := filepath.Abs(dir); err == nil {
-		dir = abs
-	}
-	host, _ := os.Hostname()
-	sum := sha256.Sum256([]byte(host + "\x00" + dir))
-	return hex.EncodeToString(sum[:])
-}
-
-func cacheEntries(caches []Cache) []buildkit.CacheOptionsEntry {
-	var all []buildkit.CacheOptionsEntry
-	for _, c := range caches {
-		// BuildKit's client writes to the attributes.
-		all = append(all, buildkit.CacheOptionsEntry{Type: c.Type, Attrs: maps.Clone(c.Attrs)})
-	}
-	return all
 }
 
 // maxSecret is BuildKit's limit (secretsprovider.MaxSecretSize), in bytes.
