@@ -28,7 +28,7 @@ import (
 type bases struct {
 	noContent
 	source images.Source
-	store  *store.Store
+	store  Store
 
 	mu sync.Mutex
 	// images are the resolved bases, by reference and platform.
@@ -66,7 +66,7 @@ type blob struct {
 	layer v1.Layer
 }
 
-func newBases(source images.Source, s *store.Store) *bases {
+func newBases(source images.Source, s Store) *bases {
 	return &bases{source: source, store: s, images: map[baseKey]*base{}, aliases: map[string]string{}, blobs: map[v1.Hash]*blob{}}
 }
 

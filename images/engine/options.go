@@ -1,10 +1,16 @@
 package engine
 
 import (
+	"context"
+	"io"
+	"os"
+
 	"github.com/google/go-containerregistry/pkg/authn"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
 
 	"github.com/slipway-build/slipway/images"
 	"github.com/slipway-build/slipway/images/engine/endpoint"
+	"github.com/slipway-build/slipway/images/engine/ingest"
 	"github.com/slipway-build/slipway/images/engine/session"
 	"github.com/slipway-build/slipway/images/store"
 )
@@ -19,7 +25,7 @@ type Options struct {
 	// TLS is for tcp:// addresses; the zero value means plain TCP.
 	TLS endpoint.TLS
 	// Store receives the layers that the engine builds, and provides the layers of bases.
-	Store *store.Store
+	Store Store
 	// Sources provides base images. The engine itself resolves none. Nil is sufficient for a
 	// Dockerfile FROM scratch.
 	Sources images.Source
@@ -33,4 +39,14 @@ type Options struct {
 	// Entitlements are what RUN may request: network.host, security.insecure. The engine must allow
 	// them too.
 	Entitlements []string
+}
+
+// A Store has layers and what is known about them. *store.Store implements it, and documents the methods.
+type Store interface {
+	ingest.Store
+	Has(blob v1.Hash) bool
+	Check(ctx context.Context, blob v1.Hash) error
+	Open(blob v1.Hash) (*os.File, error)
+	Put(ctx context.Context, want v1.Descriptor, r io.Reader) error
+	Info(ctx context.Context, blob v1.Hash) (store.BlobInfo, error)
 }

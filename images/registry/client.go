@@ -3,6 +3,7 @@ package registry
 import (
 	"context"
 	"fmt"
+	"io"
 	"io/fs"
 	"sync"
 
@@ -22,7 +23,7 @@ import (
 // Options configure a Client. Only Store is required.
 type Options struct {
 	// Store is where content is fetched to, and where it is looked up first.
-	Store *store.Store
+	Store Store
 	// Jobs is the number of concurrent blob transfers over all registries. 0 means 4, as in Docker:
 	// registries throttle or refuse clients with more.
 	Jobs int
@@ -40,10 +41,30 @@ type Options struct {
 	UserAgent string
 }
 
+// A Store has the content that a client fetches, and remembers what tags referred to. *store.Store implements it, and
+// documents the methods.
+type Store interface {
+	// Dir names the store in errors.
+	Dir() string
+
+	Has(blob v1.Hash) bool
+	Path(blob v1.Hash) string
+	Put(ctx context.Context, want v1.Descriptor, r io.Reader) error
+	Resume(ctx context.Context, want v1.Descriptor) (*store.Partial, error)
+	ReadBlob(blob v1.Hash, limit int64) ([]byte, error)
+
+	Image(manifest v1.Hash) (v1.Image, error)
+	Index(manifest v1.Hash) (v1.ImageIndex, error)
+
+	Record(ctx context.Context, kind, key string) ([]byte, bool)
+	SetRecord(kind, key string, value []byte) error
+	Lookup(name string) (v1.Descriptor, error)
+}
+
 // A Client pulls from registries and pushes to them. All its methods may be called from several
 // goroutines.
 type Client struct {
-	store     *store.Store
+	store     Store
 	offline   bool
 	jobs      int
 	keys      *credentials.Keys

@@ -272,10 +272,11 @@ func TestOffline(t *testing.T) {
 
 	// What another way brought into the store, such as an archive, has a name there.
 	made := imagetest.Image(t, "linux/amd64", imagetest.Layer(t, imagetest.Files{"f": "archive"}))
-	if err := c.store.AddImage(t.Context(), made); err != nil {
+	content := c.store.(*store.Store)
+	if err := content.AddImage(t.Context(), made); err != nil {
 		t.Fatal(err)
 	}
-	if err := c.store.Tag(t.Context(), "docker.io/rancher/x:v1", v1.Descriptor{Digest: digestOf(t, made)}); err != nil {
+	if err := content.Tag(t.Context(), "docker.io/rancher/x:v1", v1.Descriptor{Digest: digestOf(t, made)}); err != nil {
 		t.Fatal(err)
 	}
 	if img, err := c.Image(t.Context(), "rancher/x:v1", linux); err != nil {

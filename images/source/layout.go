@@ -50,7 +50,7 @@ func cutPath(s string) (path, name string) {
 	return volume + path, name
 }
 
-// A layoutSource is an OCI layout with its parsed index.json.
+// A layoutSource is an OCI layout with its parsed index.json. It has the whole store, since it opened it.
 type layoutSource struct {
 	*store.Store
 	names *store.Names

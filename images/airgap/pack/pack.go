@@ -76,6 +76,14 @@ type Result struct {
 // registries busy, whose client bounds the requests to each host.
 const fetches = 4
 
+// Content has the images that are packed, and keeps what is made of them. *store.Store implements it.
+type Content interface {
+	frame.Content
+	arrange.Content
+	// AddImage fetches the blobs of an image that the content does not have.
+	AddImage(ctx context.Context, image v1.Image) error
+}
+
 // Write writes one archive of all images to each of outputs, and returns a result for each. Layers
 // are fetched, decompressed and compressed once for all outputs. Frames are kept in content, and
 // copied to the next archive with the same layers. The bytes of an archive depend on the images,
@@ -85,7 +93,7 @@ const fetches = 4
 //
 // Files of content are verified while they are read and copied. A damaged one is removed with a
 // warning, and made or fetched again.
-func Write(ctx context.Context, content *store.Store, all []Image, outputs []Output, opts Options) (made []Result, err error) {
+func Write(ctx context.Context, content Content, all []Image, outputs []Output, opts Options) (made []Result, err error) {
 	p, err := newPacker(content, outputs, opts)
 	if err != nil {
 		return nil, err
@@ -115,7 +123,7 @@ func (p *packer) pack(ctx context.Context, all []Image) ([]Result, error) {
 }
 
 type packer struct {
-	content  *store.Store
+	content  Content
 	outputs  []Output
 	codecs   []format.Codec // of outputs
 	original bool
@@ -124,7 +132,7 @@ type packer struct {
 }
 
 // newPacker checks the arguments of Write.
-func newPacker(content *store.Store, outputs []Output, opts Options) (*packer, error) {
+func newPacker(content Content, outputs []Output, opts Options) (*packer, error) {
 	p := &packer{content: content, outputs: outputs, original: opts.Layers == images.OriginalLayers, jobs: opts.Jobs}
 	if p.jobs <= 0 {
 		p.jobs = runtime.GOMAXPROCS(0)

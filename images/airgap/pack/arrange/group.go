@@ -30,7 +30,7 @@ const (
 // runs of their own if grouping is not set. The result depends on the layers and their order alone.
 //
 // Layers are read from content if they have not been sketched before, jobs at a time.
-func Runs(ctx context.Context, content *store.Store, layers []frame.Layer, grouping bool, jobs int) ([][]frame.Layer, error) {
+func Runs(ctx context.Context, content Content, layers []frame.Layer, grouping bool, jobs int) ([][]frame.Layer, error) {
 	var runs [][]frame.Layer
 	var others []frame.Layer
 	for _, l := range layers {
@@ -49,7 +49,7 @@ func Runs(ctx context.Context, content *store.Store, layers []frame.Layer, group
 }
 
 // sketchAll returns a sketch of each layer that is large enough, and empty ones of the others.
-func sketchAll(ctx context.Context, content *store.Store, layers []frame.Layer, jobs int) (_ []sketch, err error) {
+func sketchAll(ctx context.Context, content Content, layers []frame.Layer, jobs int) (_ []sketch, err error) {
 	out := make([]sketch, len(layers))
 	if len(layers) == 0 {
 		return out, nil

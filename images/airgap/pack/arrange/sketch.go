@@ -180,7 +180,7 @@ func (s *sketcher) done() sketch {
 const sketchKind = "sketch-1"
 
 // sketchOf returns the sketch of a layer. It is made once for each blob, and kept in content.
-func sketchOf(ctx context.Context, content *store.Store, l frame.Layer) (sketch, error) {
+func sketchOf(ctx context.Context, content Content, l frame.Layer) (sketch, error) {
 	if raw, ok := content.Record(ctx, sketchKind, l.Source.String()); ok {
 		if s, ok := decodeSketch(raw); ok {
 			return s, nil
@@ -194,12 +194,12 @@ func sketchOf(ctx context.Context, content *store.Store, l frame.Layer) (sketch,
 }
 
 // setSketch keeps the sketch of a blob.
-func setSketch(content *store.Store, blob v1.Hash, s sketch) error {
+func setSketch(content Content, blob v1.Hash, s sketch) error {
 	return content.SetRecord(sketchKind, blob.String(), s.encode())
 }
 
 // readSketch sketches a layer. It verifies the layer, because the sketch of a damaged one would be kept.
-func readSketch(ctx context.Context, content *store.Store, l frame.Layer) (sketch, error) {
+func readSketch(ctx context.Context, content Content, l frame.Layer) (sketch, error) {
 	s := newSketcher()
 	if err := frame.WriteBody(ctx, content, l, s); err != nil {
 		return sketch{}, err
@@ -233,7 +233,7 @@ func decodeSketch(b []byte) (sketch, bool) {
 
 // Info returns what is known about the blob h, as content.Info does. If the blob has to be read for that,
 // and the layer is large enough to be compared, it is sketched at the same time.
-func Info(ctx context.Context, content *store.Store, h v1.Hash) (store.BlobInfo, error) {
+func Info(ctx context.Context, content Content, h v1.Hash) (store.BlobInfo, error) {
 	s := newSketcher()
 	info, err := content.InfoAndContent(ctx, h, s)
 	if err != nil || s.size < sketchedSize || s.size != info.UncompressedSize {

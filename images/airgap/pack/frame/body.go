@@ -10,13 +10,12 @@ import (
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
-	"github.com/slipway-build/slipway/images/store"
 	"github.com/slipway-build/slipway/internal/sniff"
 	"github.com/slipway-build/slipway/internal/streams"
 )
 
 // WriteBody writes the content of the file of l, and verifies its size and digest.
-func WriteBody(ctx context.Context, content *store.Store, l Layer, w io.Writer) error {
+func WriteBody(ctx context.Context, content Blobs, l Layer, w io.Writer) error {
 	r, err := openBody(ctx, content, l)
 	if err != nil {
 		return err
@@ -30,7 +29,7 @@ func WriteBody(ctx context.Context, content *store.Store, l Layer, w io.Writer) 
 }
 
 // openBody opens the content of the file of l. It does not verify it.
-func openBody(ctx context.Context, content *store.Store, l Layer) (io.ReadCloser, error) {
+func openBody(ctx context.Context, content Blobs, l Layer) (io.ReadCloser, error) {
 	blob, err := content.Open(l.Source)
 	if err != nil {
 		return nil, err

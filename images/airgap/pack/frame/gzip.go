@@ -13,7 +13,6 @@ import (
 	"github.com/klauspost/pgzip"
 
 	"github.com/slipway-build/slipway/images/airgap/format"
-	"github.com/slipway-build/slipway/images/store"
 	"github.com/slipway-build/slipway/internal/sniff"
 )
 
@@ -22,7 +21,7 @@ const gzipVersion = encoderVersion + ", klauspost/pgzip v1.2.6"
 
 // gzipFrames makes the frames of .tar.gz archives. A frame is a sequence of gzip members.
 type gzipFrames struct {
-	content *store.Store
+	content Content
 	jobs    int
 	// compressors are kept for member, because making one takes longer than using it.
 	compressors pool[*gzip.Writer]
@@ -147,7 +146,7 @@ const storedBlock = 1<<16 - 1
 
 // storedPiece returns a gzip member that stores the file of a layer without compression, because the layer
 // is compressed already. It adds 5 bytes for each 64 KiB.
-func storedPiece(content *store.Store, l Layer, header []byte) piece {
+func storedPiece(content Content, l Layer, header []byte) piece {
 	size := int64(len(header)) + l.Size + format.Padding(l.Size)
 	blocks := (size + storedBlock - 1) / storedBlock
 	return piece{

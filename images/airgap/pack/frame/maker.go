@@ -8,7 +8,6 @@ import (
 
 	"github.com/slipway-build/slipway/images"
 	"github.com/slipway-build/slipway/images/airgap/format"
-	"github.com/slipway-build/slipway/images/store"
 )
 
 // A Maker makes the frames of archives in one codec. Run may be called from several goroutines.
@@ -24,7 +23,7 @@ type Maker interface {
 
 // NewMaker returns the Maker for a codec. It reads layers from content, and keeps compressed layers
 // there. level is that of zstd. jobs is the number of goroutines that compress one gzip layer.
-func NewMaker(codec format.Codec, content *store.Store, level Level, jobs int) Maker {
+func NewMaker(codec format.Codec, content Content, level Level, jobs int) Maker {
 	switch codec {
 	case format.Zstd:
 		return newZstdFrames(content, library.EncoderLevel(level))

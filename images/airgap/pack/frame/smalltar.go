@@ -10,7 +10,6 @@ import (
 	"strings"
 
 	"github.com/slipway-build/slipway/images/airgap/format"
-	"github.com/slipway-build/slipway/images/store"
 )
 
 // A SmallTar is a part of a tar in memory. It has no entries for folders.
@@ -69,7 +68,7 @@ const keptSize = 1 << 20
 type openCompressor func(w io.Writer, size int64) (io.WriteCloser, error)
 
 // compressed returns the frame of the tar. version names the compressor and its options.
-func (t *SmallTar) compressed(ctx context.Context, content *store.Store, kind, version string, open openCompressor) (Frame, error) {
+func (t *SmallTar) compressed(ctx context.Context, content Content, kind, version string, open openCompressor) (Frame, error) {
 	f := Frame{Entries: t.entries, TarSize: t.size}
 	write := func(w io.Writer) error {
 		z, err := open(w, t.size)

@@ -7,7 +7,6 @@ import (
 	"io"
 
 	"github.com/slipway-build/slipway/images/airgap/format"
-	"github.com/slipway-build/slipway/images/store"
 )
 
 // A tarFile is the file of a layer in the tar.
@@ -21,7 +20,7 @@ func (f tarFile) tarSize() int64 { return int64(len(f.header)) + f.Size + format
 
 // A tarReader reads the uncompressed bytes of a frame. It reads a layer anew to go back in it.
 type tarReader struct {
-	content *store.Store
+	content Content
 	files   []tarFile
 
 	open  int // index of the open file, if body is set

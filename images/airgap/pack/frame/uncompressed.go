@@ -5,12 +5,11 @@ import (
 	"io"
 
 	"github.com/slipway-build/slipway/images/airgap/format"
-	"github.com/slipway-build/slipway/images/store"
 )
 
 // tarFrames makes the frames of .tar archives, which are not compressed.
 type tarFrames struct {
-	content *store.Store
+	content Content
 }
 
 func (tarFrames) Small(_ context.Context, t *SmallTar) (Frame, error) {

@@ -12,7 +12,6 @@ import (
 
 	"github.com/slipway-build/slipway/images"
 	"github.com/slipway-build/slipway/images/airgap/format"
-	"github.com/slipway-build/slipway/images/store"
 	"github.com/slipway-build/slipway/images/zstd"
 	"github.com/slipway-build/slipway/internal/sniff"
 )
@@ -31,7 +30,7 @@ var levels = map[images.ZstdLevel]library.EncoderLevel{
 
 // zstdFrames makes the frames of .tar.zst archives.
 type zstdFrames struct {
-	content *store.Store
+	content Content
 	level   library.EncoderLevel
 	// slots bounds how many encoders are at work. A slot is acquired before
 	// store.DerivedFile is called; that order prevents a deadlock.
@@ -45,7 +44,7 @@ type zstdFrames struct {
 // 100 MB. One of our own uses two to three cores.
 const maxEncoders = 2
 
-func newZstdFrames(content *store.Store, level library.EncoderLevel) *zstdFrames {
+func newZstdFrames(content Content, level library.EncoderLevel) *zstdFrames {
 	return &zstdFrames{content: content, level: level, slots: make(chan struct{}, maxEncoders),
 		libraryEncoders: map[library.EncoderLevel]*pool[*library.Encoder]{level: {}, library.SpeedFastest: {}}}
 }
