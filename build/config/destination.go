@@ -9,7 +9,8 @@ import (
 )
 
 // A Destination is one place to publish to: a registry for images; or a folder, an OCI repository, a GitHub release
-// or a bucket for dist/artifacts. Exactly one of Registry, Directory, OCI, GitHub and S3 is set.
+// or a bucket for dist/artifacts; or a command that follows. Exactly one of Registry, Directory, OCI, GitHub, S3 and Exec
+// is set.
 type Destination struct {
 	// Position is its place in slipway.yaml.
 	Position Position `yaml:"-" json:"-"`
@@ -21,6 +22,7 @@ type Destination struct {
 	OCI         string               `yaml:"oci" json:"oci,omitempty" doc:"reference for artifacts, pushed as one OCI artifact; default tag: TAG"`
 	GitHub      GitHubRelease        `yaml:"github" json:"github,omitzero" doc:"GitHub release for artifacts: owner/name, or a mapping; it is a draft until complete (GITHUB_TOKEN)"`
 	S3          S3Bucket             `yaml:"s3" json:"s3,omitzero" doc:"bucket of Amazon S3, or of a server with its API, for artifacts: its name, or a mapping"`
+	Exec        Command              `yaml:"exec" json:"exec,omitzero" doc:"command to run after all other destinations, such as one that clears a cache"`
 	Credentials Credentials          `yaml:"credentials" json:"credentials,omitzero" doc:"with registry, oci and s3: who to log in as, by names of environment variables; default: see docs/publishing.md"`
 	Force       bool                 `yaml:"force" json:"force,omitempty" doc:"replace existing content of a tag or release, as --force does (FORCE in the environment)"`
 	Snapshot    bool                 `yaml:"snapshot" json:"snapshot,omitempty" doc:"allow untagged versions and checkouts with uncommitted changes, as --snapshot does (SNAPSHOT in the environment)"`
@@ -35,6 +37,8 @@ func (d Destination) String() string {
 		return "OCI artifact " + d.OCI
 	case d.S3.Bucket != "":
 		return "S3 bucket " + path.Join(d.S3.Bucket, d.S3.Prefix)
+	case d.Exec.String() != "":
+		return "command " + d.Exec.String()
 	case d.GitHub.Draft:
 		return "GitHub release of " + d.GitHub.Repository + " (draft)"
 	case d.GitHub.Repository != "":

@@ -4,35 +4,22 @@ import (
 	"cmp"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/slipway-build/slipway/images"
 )
 
+// destinationKinds are the keys of which each destination has one.
+var destinationKinds = []string{"registry", "directory", "oci", "github", "s3", "exec"}
+
 func (v *validator) publish() {
 	credentials := map[string]Credentials{}
 	for i := range v.config.Publish {
 		d, path := &v.config.Publish[i], fmt.Sprintf("publish[%d]", i)
-		kinds := 0
-		for _, kind := range []string{"registry", "directory", "oci", "github", "s3"} {
-			if v.given(path + "." + kind) {
-				kinds++
-			}
-		}
-		switch {
-		case kinds == 0 && !v.reportedBelow(path):
-			v.wrong(path, "want one of registry, directory, oci, github and s3")
-		case kinds > 1:
-			v.wrong(path, "want exactly one of registry, directory, oci, github and s3, found %d: make each a destination of its own", kinds)
-		}
+		v.destinationKind(path, *d)
 		if v.given(path+".repository") && !v.given(path+".registry") {
 			v.wrong(path+".repository", "only destinations with registry have a repository")
-		}
-		if v.given(path+".force") && v.given(path+".directory") {
-			v.wrong(path+".force", "only registry, oci and github have it: files in a folder are always replaced; put ${VERSION} into directory to keep each release")
-		}
-		if v.given(path+".force") && v.given(path+".s3") {
-			v.wrong(path+".force", "only registry, oci and github have it: s3 has overwrite")
 		}
 		if d.Registry != "" {
 			v.registry(v.decoder.at[path+".registry"], d.Registry)
@@ -45,14 +32,40 @@ func (v *validator) publish() {
 		}
 		v.github(path+".github", d.GitHub)
 		v.s3(path+".s3", d.S3)
+		if at := path + ".exec"; v.given(at) {
+			v.hook(at, d.Exec.hook(), false)
+		}
 		v.credentials(path, *d, credentials)
-		for _, kind := range []struct{ key, value string }{{"registry", d.Registry}, {"directory", d.Directory}, {"oci", d.OCI}, {"github", d.GitHub.Repository}, {"s3", d.S3.Bucket}} {
-			// A variable of another job may be empty.
-			if at := path + "." + kind.key; v.given(at) && kind.value == "" && !v.reportedBelow(at) && !v.reportedBelow(path+".when") && d.When.Holds(nil) {
-				v.wrong(at, "is empty: give it a value, or a condition (when) that holds only where it has one")
-			}
+	}
+}
+
+// destinationKind checks that a destination is of one kind, and that it has a value.
+func (v *validator) destinationKind(path string, d Destination) {
+	kinds := slices.DeleteFunc(slices.Clone(destinationKinds), func(kind string) bool { return !v.given(path + "." + kind) })
+	switch {
+	case len(kinds) == 0 && !v.reportedBelow(path):
+		v.wrong(path, "want one of %s", alternatives(destinationKinds))
+	case len(kinds) > 1:
+		v.wrong(path, "want exactly one of %s, found %d: make each a destination of its own", alternatives(destinationKinds), len(kinds))
+	}
+	values := map[string]string{"registry": d.Registry, "directory": d.Directory, "oci": d.OCI, "github": d.GitHub.Repository, "s3": d.S3.Bucket}
+	for _, kind := range kinds {
+		// A variable of another job may be empty.
+		at := path + "." + kind
+		if value, ok := values[kind]; ok && value == "" && !v.reportedBelow(at) && !v.reportedBelow(path+".when") && d.When.Holds(nil) {
+			v.wrong(at, "is empty: give it a value, or a condition (when) that holds only where it has one")
+		}
+		if why := unforced[kind]; why != "" && v.given(path+".force") {
+			v.wrong(path+".force", "only registry, oci and github have it: %s", why)
 		}
 	}
+}
+
+// unforced says why destinations of a kind have no key force.
+var unforced = map[string]string{
+	"directory": "files in a folder are always replaced; put ${VERSION} into directory to keep each release",
+	"s3":        "s3 has overwrite",
+	"exec":      "a command replaces nothing",
 }
 
 // github checks a release on GitHub. Its notes need not exist before it is published.

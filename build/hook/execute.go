@@ -40,7 +40,7 @@ func (r *Runner) execute(ctx context.Context, h Hook, env []string, out output) 
 	case err == nil:
 		return nil
 	case errors.Is(err, process.ErrNotFound):
-		return fmt.Errorf("program %s not found in PATH: install it, or give its path", cmd.Args[0])
+		return notFound(cmd.Args[0])
 	case errors.Is(err, process.ErrLeftRunning):
 		return fmt.Errorf("%s: it ended, but a process that it started went on writing: it was ended%s", h.command(), out.last())
 	}

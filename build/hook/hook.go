@@ -4,11 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/slipway-build/slipway/internal/glob"
+	"github.com/slipway-build/slipway/internal/process"
 	"github.com/slipway-build/slipway/internal/redact"
 	"github.com/slipway-build/slipway/progress"
 )
@@ -77,6 +80,29 @@ func (r *Runner) Run(ctx context.Context, h Hook) error {
 	}
 	task.Done(err)
 	return err
+}
+
+// Check returns an error if a hook cannot run, since a secret is not set, or its program is not found.
+func (r *Runner) Check(h Hook) error {
+	_, _, err := r.environment(h)
+	if len(h.Args) > 0 {
+		program := h.Args[0]
+		if strings.ContainsAny(program, `/\`) && !filepath.IsAbs(program) {
+			program = filepath.Join(r.Place(path.Clean(h.Dir)), filepath.FromSlash(program))
+		}
+		if _, e := process.LookPath(program); e != nil {
+			err = errors.Join(err, notFound(h.Args[0]))
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %s: %w", h.At, h.Name, err)
+	}
+	return nil
+}
+
+// notFound is the error for a program that is not found.
+func notFound(program string) error {
+	return fmt.Errorf("program %s not found in PATH: install it, or give its path", program)
 }
 
 // failed is the error of a hook. Its text includes the last lines that the hook printed.

@@ -24,9 +24,8 @@ func (r *Release) fetch(ctx context.Context) error {
 	})
 }
 
-// runHooks runs hooks in order. It leaves out hooks that have run already, since all platforms of a binary may share one.
-func (r *Release) runHooks(ctx context.Context, steps []plan.HookStep) error {
-	runner := hook.Runner{
+func (r *Release) hookRunner() (*hook.Runner, error) {
+	runner := &hook.Runner{
 		Root: r.Config.Dir, Place: r.path, Records: filepath.Join(r.options.Cache, "hooks"), Ignore: []string{r.options.Cache},
 		Environ: os.Environ(), Getenv: r.options.Getenv,
 	}
@@ -36,9 +35,18 @@ func (r *Release) runHooks(ctx context.Context, steps []plan.HookStep) error {
 	for i, path := range runner.Ignore {
 		abs, err := filepath.Abs(path)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		runner.Ignore[i] = abs
+	}
+	return runner, nil
+}
+
+// runHooks runs hooks in order. It leaves out hooks that have run already, since all platforms of a binary may share one.
+func (r *Release) runHooks(ctx context.Context, steps []plan.HookStep) error {
+	runner, err := r.hookRunner()
+	if err != nil {
+		return err
 	}
 	for _, s := range steps {
 		key, err := hashOf(s.Hook)

@@ -68,6 +68,8 @@ func (p *publication) check(ctx context.Context) error {
 			err = p.checkGitHub(ctx, d)
 		case d.S3.Bucket != "":
 			err = p.checkS3(ctx, d)
+		case d.Exec.String() != "":
+			errs = append(errs, p.checkCommand(d)) // which says where it is
 		}
 		if err != nil {
 			errs = append(errs, fmt.Errorf("publishing artifacts to %s: %w", d, err))

@@ -41,7 +41,10 @@ func (p *publication) send(ctx context.Context) error {
 			errs = append(errs, fmt.Errorf("publishing artifacts to %s: %w", d, err))
 		}
 	}
-	return errors.Join(errs...)
+	if err := errors.Join(errs...); err != nil {
+		return err
+	}
+	return p.runCommands(ctx)
 }
 
 // push pushes an image, an index or an OCI artifact, and reports where it went.

@@ -80,7 +80,7 @@ func (r *report) sorted() []Made {
 }
 
 // kinds are the values of Made.Kind, in the order of the report.
-var kinds = []string{"binary", "image", "index", "archive", "list", "bundle", "checksums", "release"}
+var kinds = []string{"binary", "image", "index", "archive", "list", "bundle", "checksums", "release", "command"}
 
 func sortMade(made []Made) {
 	slices.SortStableFunc(made, func(a, b Made) int {
