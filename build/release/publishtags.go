@@ -74,10 +74,10 @@ func (p *publication) settle(ctx context.Context, tag movingTag) (*Kept, error) 
 	}
 	present, err := p.versionOf(ctx, tag.ref.Context().Digest(there.String()))
 	switch ours := p.Plan.Release.Version; {
+	case present == "" && p.forced(tag.to):
+		return nil, nil // also if the registry does not list its tags
 	case err != nil:
 		return nil, err
-	case present == "" && p.forced(tag.to):
-		return nil, nil
 	case present == "":
 		return nil, fmt.Errorf("%s is %s, and its version is unknown: it has no annotation %s, and no tag of its repository that is a version has the digest: "+
 			"it may be newer than %s; if it is not, allow replacing it (--force, environment FORCE, or force: true of the destination)", ref, there, plan.VersionAnnotation, ours)
