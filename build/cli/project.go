@@ -44,7 +44,7 @@ func (p *Program) projectCommands() []*cobra.Command {
 func (p *Program) projectFlags(c *cobra.Command) {
 	c.GroupID = "project"
 	c.Flags().StringVar(&p.settings.Config, "config", "", "path of slipway.yaml (default: the nearest one in this folder or above)")
-	c.Flags().StringArrayVar(&p.settings.Set, "set", nil, "NAME=VALUE: value of a variable that vars of slipway.yaml declares")
+	c.Flags().StringArrayVar(&p.settings.Set, "set", nil, "NAME=VALUE: value of a variable of slipway.yaml, or of a key, such as airgap.level=fastest or binaries.acme.tags=[debug]")
 	c.Flags().StringVar(&p.settings.Dist, "out", "", "output folder (default: dist beside slipway.yaml)")
 }
 

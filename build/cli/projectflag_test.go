@@ -76,6 +76,7 @@ func TestSetVariables(t *testing.T) {
 		{[]string{"plan", "--json"}, 0, `"FLAVOR": "sweet"`},
 		{[]string{"plan", "--json", "--set", "FLAVOR=sour,salty"}, 0, `"FLAVOR": "sour,salty"`},
 		{[]string{"plan", "--set", "FLAVUOR=sour"}, 2, "--set FLAVUOR=sour: unknown variable FLAVUOR (did you mean \"FLAVOR\"?)"},
+		{[]string{"plan", "--json", "--set", "images.x.args.FLAVOR=bitter"}, 0, `"FLAVOR": "bitter"`},
 		{[]string{"build", "--set", "FLAVOR=sour"}, 0, ""},
 		// Another value would be another release.
 		{[]string{"publish"}, 1, "the variable FLAVOR was sour and is sweet"},

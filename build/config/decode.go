@@ -25,6 +25,8 @@ type decoder struct {
 	at, keyAt map[string]Position
 	// unknown has the paths of texts and conditions with a variable whose own value is a problem.
 	unknown map[string]bool
+	// given are the positions of nodes that are not of the file.
+	given map[*yaml.Node]Position
 	// budget is how many more values may be decoded. Nested aliases can expand a small file to billions of values.
 	budget int
 }
@@ -304,20 +306,21 @@ func (d *decoder) pairs(n *yaml.Node, f field) []pair {
 	var (
 		pairs  []pair
 		merged []*yaml.Node
-		first  = map[string]int{}
+		first  = map[string]int{} // their lines, which are 0 for keys of the command line
 	)
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		key, value := n.Content[i], n.Content[i+1]
 		if key.Kind == yaml.AliasNode {
 			key = key.Alias
 		}
+		line, known := first[key.Value]
 		switch {
 		case key.Kind != yaml.ScalarNode || key.ShortTag() == "!!null":
 			d.wrong(key, "%s: a key must be text, found %s", named(f.path), describe(key))
 		case key.ShortTag() == "!!merge":
 			merged = append(merged, value)
-		case first[key.Value] > 0:
-			d.wrong(key, "%s: duplicate key %q, first in line %d", named(f.path), key.Value, first[key.Value])
+		case known:
+			d.wrong(key, "%s: duplicate key %q, first in line %d", named(f.path), key.Value, line)
 		default:
 			first[key.Value] = key.Line
 			pairs = append(pairs, pair{key.Value, key, value})
@@ -325,7 +328,7 @@ func (d *decoder) pairs(n *yaml.Node, f field) []pair {
 	}
 	for _, m := range merged {
 		for _, p := range d.merge(m, f) {
-			if first[p.name] == 0 {
+			if _, known := first[p.name]; !known {
 				first[p.name] = p.key.Line
 				pairs = append(pairs, p)
 			}
@@ -356,7 +359,12 @@ func (d *decoder) merge(n *yaml.Node, f field) []pair {
 	return pairs
 }
 
-func (d *decoder) position(n *yaml.Node) Position { return Position{d.file, n.Line, n.Column} }
+func (d *decoder) position(n *yaml.Node) Position {
+	if at, ok := d.given[n]; ok {
+		return at
+	}
+	return Position{d.file, n.Line, n.Column}
+}
 
 func (d *decoder) wrong(n *yaml.Node, format string, args ...any) {
 	d.problems.add(d.position(n), format, args...)

@@ -104,8 +104,8 @@ func nearby(folders []string) string {
 
 // Load reads and checks the configuration at path. env looks up environment variables: TAG, REGISTRY, REPO,
 // SOURCE_DATE_EPOCH and those with the name of a variable of the file replace what the file says, unless they are
-// empty. set are texts NAME=VALUE, which replace variables of the file and take precedence over the environment. Load
-// runs git to find the version. Its error joins one error for each problem, with file:line:column.
+// empty. set are texts NAME=VALUE, which replace variables of the file and take precedence over the environment, or
+// KEY=VALUE, which replace other values of the file. Load runs git to find the version. Its error joins one error for each problem, with file:line:column.
 func Load(ctx context.Context, path string, env func(string) (string, bool), set ...string) (*Config, error) {
 	data, err := regular.ReadFile(path)
 	if err != nil {
@@ -136,9 +136,10 @@ func parse(data []byte, path, dir string, head version.Head, describe describer,
 		env: env, head: head, describe: describe, problems: problems, file: path,
 		fields: map[string]*yaml.Node{}, declared: map[string]*yaml.Node{}, values: map[string]variable{}, linked: map[string]string{},
 	}
-	d := &decoder{file: path, vars: vars, problems: problems, at: map[string]Position{}, keyAt: map[string]Position{}, unknown: map[string]bool{}, budget: maxValues}
+	d := &decoder{file: path, vars: vars, problems: problems, at: map[string]Position{}, keyAt: map[string]Position{}, given: map[*yaml.Node]Position{}, unknown: map[string]bool{}, budget: maxValues}
+	vars.given = d.given
+	vars.set = d.set(root, set)
 	d.collect(root)
-	vars.override(set)
 
 	config := &Config{File: path, Dir: dir}
 	config.Release, _ = vars.resolveRelease()

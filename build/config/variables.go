@@ -96,8 +96,9 @@ type variables struct {
 	file     string
 	fields   map[string]*yaml.Node
 	declared map[string]*yaml.Node
-	// set are the values of the command line, by name.
-	set map[string]string
+	// set are the values of the command line, by name. given is that of the decoder.
+	set   map[string]string
+	given map[*yaml.Node]Position
 
 	values map[string]variable
 	// size is the length of all values together after expansion, in bytes.
@@ -464,6 +465,9 @@ func (v *variables) known(allowed []string) []string {
 func (v *variables) position(n *yaml.Node) Position {
 	if n == nil {
 		return Position{File: v.file}
+	}
+	if at, ok := v.given[n]; ok {
+		return at
 	}
 	return Position{v.file, n.Line, n.Column}
 }
