@@ -30,7 +30,7 @@ type Options []Option
 // An Option is one entry of a list of options of go build.
 type Option struct {
 	Value string               `yaml:"value" required:"true" short:"true" expand:"platform name" linked:"true" doc:"tag or flag"`
-	When  expression.Condition `yaml:"when" expand:"platform name" doc:"condition, such as ${DEBUG}: it is used only for the platforms on which it holds"`
+	When  expression.Condition `yaml:"when" expand:"platform name" linked:"true" doc:"condition, such as ${DEBUG}: it is used only for the platforms on which it holds"`
 }
 
 // Values returns the options whose conditions hold, expanded.

@@ -39,6 +39,9 @@ func (d *decoder) condition(n *yaml.Node, out reflect.Value, f field) {
 			d.problems.add(at(o.Offset), "%s: unknown variable %s%s; text needs quotes: \"%s\"", f.path, name, suggest.DidYouMean(name, d.vars.known(allowed)), name)
 			return nil, false
 		}
+		if f.linked {
+			d.vars.link(o.Value.String())
+		}
 		return d.vars.expandParsed(o.Value, at(o.Offset), allowed)
 	})
 	if errors.As(err, &mistake) {
