@@ -29,6 +29,7 @@ require (
 	github.com/google/go-github/v84 v84.0.0 // releases and their assets; build/publish alone
 	github.com/google/jsonschema-go v0.4.3 // docs/slipway.schema.json, and the tests that check slipway.yaml files against it
 	github.com/goreleaser/nfpm/v2 v2.45.0 // deb and rpm; build/bundle alone. It brings 33 of 113 modules and 3.4 of 36 MB; nothing lighter writes deb, rpm, apk and archlinux
+	github.com/hashicorp/hcl/v2 v2.24.0 // docker-bake.hcl; build/scaffold/convert alone, for slipway init --from bake. It brings 4 modules and 2.7 of 58 MB
 	github.com/johannesboyne/gofakes3 v1.2.0 // tests: an S3 server in memory; it brings one other module
 	github.com/klauspost/compress v1.20.3 // gzip and zstd of registries; our own encoder is images/zstd
 	github.com/klauspost/pgzip v1.2.6 // gzip on all cores, with the same bytes whatever their number
@@ -48,6 +49,7 @@ require (
 	github.com/tonistiigi/fsutil v0.0.0-20260717003753-6d9dc2ebad62 // file trees that BuildKit's client sends
 	github.com/ulikunitz/xz v0.5.15 // ADD of .tar.xz files
 	github.com/vbauerster/mpb/v8 v8.9.3 // progress bars; progress alone
+	github.com/zclconf/go-cty v1.16.3 // the values of hcl
 	go.yaml.in/yaml/v3 v3.0.4 // slipway.yaml, with the line of each value
 	golang.org/x/mod v0.41.0 // versions, module paths and go.mod files
 	golang.org/x/sync v0.23.0 // errgroup and semaphore
@@ -70,6 +72,7 @@ require (
 	github.com/VividCortex/ewma v1.2.0 // indirect
 	github.com/acarl005/stripansi v0.0.0-20180116102854-5a71ef0e047d // indirect
 	github.com/agext/levenshtein v1.2.3 // indirect
+	github.com/apparentlymart/go-textseg/v15 v15.0.0 // indirect
 	github.com/blakesmith/ar v0.0.0-20190502131153-809d4375e1fb // indirect
 	github.com/cavaliergopher/cpio v1.0.1 // indirect
 	github.com/cloudflare/circl v1.6.3 // indirect
@@ -110,6 +113,7 @@ require (
 	github.com/minio/crc64nvme v1.1.1 // indirect
 	github.com/minio/md5-simd v1.1.2 // indirect
 	github.com/mitchellh/copystructure v1.2.0 // indirect
+	github.com/mitchellh/go-wordwrap v1.0.1 // indirect
 	github.com/mitchellh/reflectwalk v1.0.2 // indirect
 	github.com/moby/locker v1.0.1 // indirect
 	github.com/moby/sys/atomicwriter v0.1.0 // indirect
