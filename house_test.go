@@ -126,6 +126,8 @@ var dependencies = map[string][]string{
 	"go.yaml.in/yaml":                              {"build/config", "build/scaffold/convert", "build/scaffold/draft", "build/scaffold/survey"},
 	"github.com/google/go-github":                  {"build/publish"},
 	"github.com/minio/minio-go":                    {"build/publish"},
+	"github.com/hashicorp/hcl":                     {"build/scaffold/convert"},
+	"github.com/zclconf/go-cty":                    {"build/scaffold/convert"},
 	"github.com/goreleaser/nfpm":                   {"build/bundle"},
 	"github.com/docker/docker":                     {"images/engine/docker"},
 	"github.com/docker/cli":                        {"images/credentials", "images/engine/docker"}, // credentials, ssh:// addresses

@@ -9,6 +9,7 @@ import (
 
 	"github.com/slipway-build/slipway/build/plan"
 	"github.com/slipway-build/slipway/build/release"
+	"github.com/slipway-build/slipway/build/scaffold/convert"
 )
 
 // flagWords are the values of flags that take one of a few words, or, separated by
@@ -29,13 +30,16 @@ var flagWords = map[string][]string{
 // folder.
 var (
 	flagFiles   = []string{"config", "file", "output", "list", "checksums", "from"}
-	flagFolders = []string{"cache-dir", "out", "project"}
+	flagFolders = []string{"cache-dir", "out", "project", "module"}
 )
 
 // completeFlags tells shells what the flags of c take, where they would offer files.
 func completeFlags(c *cobra.Command) {
 	complete := func(f *pflag.Flag) {
 		words := flagWords[f.Name]
+		if c.Name() == "init" && f.Name == "from" {
+			words = convert.Tools()
+		}
 		if parts, ok := plan.Verbs[c.Name()]; ok && f.Name == "only" {
 			words = slices.Concat([]string{"all"}, parts)
 			if c.Name() != "publish" {

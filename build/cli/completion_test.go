@@ -22,6 +22,7 @@ func TestCompletionOffersValues(t *testing.T) {
 		{[]string{"airgap", "pack", "--layers", "o"}, "original :4"},
 		{[]string{"build", "--jobs", ""}, ":4"},
 		{[]string{"build", "--out", ""}, ":16"},
+		{[]string{"init", "--from", "go"}, "goreleaser :4"},
 		{[]string{"build", "--config", ""}, ":0"},
 	} {
 		_, stdout, _ := run(t, nil, append([]string{"__complete"}, c.args...)...)

@@ -298,7 +298,7 @@ func (p *Program) initCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use: "init [DIR]", Short: "Write an initial slipway.yaml for a checkout", Args: cobra.MaximumNArgs(1), GroupID: "project",
 		Long: "Write an initial slipway.yaml for a checkout, from its Go code, Dockerfiles, Makefiles, scripts, workflows, git, and the\n" +
-			"files of goreleaser, promu and ko. Lines that need a look have a comment \"# unsure: …\", and are printed. No file is\n" +
+			"files of goreleaser, promu, ko and bake. Lines that need a look have a comment \"# unsure: …\", and are printed. No file is\n" +
 			"replaced, and nothing but git is run.",
 		Example: examples("slipway init", "slipway init ../my-distribution", "slipway init --from goreleaser", "slipway init --module services/api"),
 		RunE: func(c *cobra.Command, args []string) error {
@@ -315,6 +315,11 @@ func (p *Program) initCommand() *cobra.Command {
 			}
 			for _, note := range result.Notes {
 				if _, err := fmt.Fprintln(p.Stdout, note); err != nil {
+					return err
+				}
+			}
+			for _, file := range result.Files {
+				if _, err := fmt.Fprintln(p.Stdout, "wrote "+file); err != nil {
 					return err
 				}
 			}

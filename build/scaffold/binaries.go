@@ -27,7 +27,7 @@ func (p *project) findBinaries() {
 	}
 	links, builds := p.Recipes.LinkVariables(), p.Recipes.GoBuilds()
 	for _, b := range p.converted.Binaries {
-		p.settledBinary(&binary{Binary: b, settled: true})
+		p.settledBinary(&binary{Binary: b, settled: true}, links)
 	}
 	settled := len(p.binaries) > 0
 	names := map[string]bool{}
@@ -72,8 +72,8 @@ func (p *project) remark(text string, limit int) {
 	}
 }
 
-// settledBinary adds a binary that another tool's file describes.
-func (p *project) settledBinary(b *binary) {
+// settledBinary adds a binary that another tool's file describes. links are those of recipes.
+func (p *project) settledBinary(b *binary, links []survey.LinkVariable) {
 	if b.Module == "." {
 		b.Module = p.module.Dir
 	}
@@ -94,6 +94,9 @@ func (p *project) settledBinary(b *binary) {
 	if b.main == nil {
 		p.Remarks = append(p.Remarks, fmt.Sprintf("unsure: %s is left out: %s says that it is a program, and no main package is there", folder, p.From))
 		return
+	}
+	if p.converted.Base != "" && !slices.ContainsFunc(b.Ldflags, func(flag string) bool { return strings.HasPrefix(flag, "-X ") }) {
+		p.linkerFlags(b, links) // the environment gives them to ko
 	}
 	p.binaries = append(p.binaries, b)
 }

@@ -26,11 +26,12 @@ var imageFolders = []string{".", "package", "build", "docker", "build/package", 
 
 // findImages makes one image of each Dockerfile, and of those for Linux and Windows of the same name.
 func (p *project) findImages() {
-	if len(p.converted.Images) > 0 {
-		for _, i := range p.converted.Images {
-			p.convertedImage(i)
-		}
-	} else {
+	for _, i := range p.converted.Images {
+		p.convertedImage(i)
+	}
+	if p.converted.Base != "" {
+		p.koImages()
+	} else if len(p.converted.Images) == 0 {
 		p.dockerfileImages()
 	}
 	p.windowsNames()
@@ -39,6 +40,12 @@ func (p *project) findImages() {
 // convertedImage completes an image of another tool's file.
 func (p *project) convertedImage(c *convert.Image) {
 	v := c.Variants[0]
+	if c.Base != "" {
+		if i := slices.IndexFunc(p.binaries, func(b *binary) bool { return b.Binary == c.Program }); i >= 0 {
+			p.koImage(p.binaries[i], c)
+		}
+		return
+	}
 	if !p.Tree.IsFile(v.Dockerfile) {
 		p.Remarks = append(p.Remarks, fmt.Sprintf("unsure: the image of %s is left out: %s names it, and it is not in the checkout", v.Dockerfile, p.From))
 		return

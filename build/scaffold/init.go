@@ -5,9 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/slipway-build/slipway/build/config"
@@ -30,6 +32,8 @@ type Options struct {
 type Result struct {
 	// Path is that of slipway.yaml.
 	Path string
+	// Files are the paths of other new files, such as Dockerfiles.
+	Files []string
 	// Notes are the lines that need a look, as FILE:LINE: TEXT, in the order of the file: what is unsure, what was not
 	// converted, and what to do outside the file.
 	Notes []string
@@ -57,10 +61,13 @@ func Init(ctx context.Context, dir string, o Options) (Result, error) {
 		return Result{}, err
 	}
 	text := p.Text()
-	if err := write(ctx, dir, path, text); err != nil {
+	result := Result{Path: path}
+	for _, name := range slices.Sorted(maps.Keys(p.NewFiles)) {
+		result.Files = append(result.Files, filepath.Join(dir, name))
+	}
+	if err := writeAll(ctx, dir, path, text, p.NewFiles); err != nil {
 		return Result{}, err
 	}
-	result := Result{Path: path}
 	number := 0
 	for line := range strings.Lines(text) {
 		number++
@@ -69,6 +76,31 @@ func Init(ctx context.Context, dir string, o Options) (Result, error) {
 		}
 	}
 	return result, nil
+}
+
+// writeAll writes slipway.yaml and the files that it needs, or nothing. It replaces no file.
+func writeAll(ctx context.Context, dir, path, text string, files map[string]string) (err error) {
+	var written []string
+	defer func() {
+		if err != nil {
+			for _, file := range written {
+				fileop.Remove(file)
+			}
+		}
+	}()
+	for _, name := range slices.Sorted(maps.Keys(files)) {
+		file := filepath.Join(dir, name)
+		f, err := os.OpenFile(file, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644)
+		if err != nil {
+			return fmt.Errorf("writing %s: %w", file, err)
+		}
+		written = append(written, file)
+		_, err = f.WriteString(files[name])
+		if err := errors.Join(err, f.Close()); err != nil {
+			return fmt.Errorf("writing %s: %w", file, err)
+		}
+	}
+	return write(ctx, dir, path, text)
 }
 
 // write writes the file under its name once config.Load accepts it.

@@ -49,6 +49,13 @@ func TestInit(t *testing.T) {
 					t.Fatal(err)
 				}
 				got = string(data)
+				for _, file := range result.Files {
+					data, err := os.ReadFile(file)
+					if err != nil {
+						t.Fatal(err)
+					}
+					got += "== " + filepath.Base(file) + "\n" + string(data)
+				}
 				if _, err := Init(t.Context(), dir, Options{}); err == nil || !strings.Contains(err.Error(), "exists already") {
 					t.Errorf("a second time: got %v, want that the file exists already", err)
 				}

@@ -31,7 +31,7 @@ func readProject(ctx context.Context, dir string, o Options) (*project, error) {
 		return nil, err
 	}
 	p := &project{Survey: s, converted: &convert.Conversion{}}
-	p.Schema = config.SchemaURL
+	p.Schema, p.NewFiles = config.SchemaURL, map[string]string{}
 	p.Doubts = append(p.Doubts, s.Tree.Doubts...)
 	if s.Origin.Doubt != "" {
 		p.Doubts = append(p.Doubts, s.Origin.Doubt)
@@ -76,8 +76,11 @@ func (p *project) convert(from string) error {
 		return err
 	}
 	p.converted = c
-	p.From, p.Leftovers, p.Before, p.Env, p.GitHub, p.Names = c.File, c.Leftovers, c.Before, c.Env, c.GitHub, c.Names
-	p.Publish = c.Tool == "goreleaser"
+	p.From, p.Leftovers, p.Before, p.Env, p.Vars, p.GitHub, p.Names = c.File, c.Leftovers, c.Before, c.Env, c.Vars, c.GitHub, c.Names
+	p.Publish, p.Release = c.Publish, c.Release
+	for _, note := range c.Notes {
+		p.Remarks = append(p.Remarks, "note: "+note)
+	}
 	for _, b := range c.Bundles {
 		for i, f := range b.Files {
 			b.Files[i].Missing = f.Type == "" && !strings.Contains(f.Source, "${") && !p.Tree.Has(f.Source)

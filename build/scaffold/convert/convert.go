@@ -1,11 +1,8 @@
 package convert
 
 import (
-	"fmt"
 	"slices"
 	"strings"
-
-	"go.yaml.in/yaml/v3"
 
 	"github.com/slipway-build/slipway/build/scaffold/draft"
 	"github.com/slipway-build/slipway/build/scaffold/survey"
@@ -23,8 +20,15 @@ type Conversion struct {
 	Names      map[string]string // keys of names
 	Before     []string          // shell commands
 	GitHub     string            // owner/name
+	Release    map[string]string // keys of publish.github
+	Publish    bool              // the file says where to publish
 	Env        []string          // environment variables that values refer to
-	Leftovers  []draft.Leftover
+	Vars       map[string]string // vars
+	// Base is the base image of ko, and BaseOverrides that of single import paths, for an image of each program.
+	Base          string
+	BaseOverrides map[string]string
+	Notes         []string // what differs though everything was converted
+	Leftovers     []draft.Leftover
 }
 
 // An Image is an image of another tool's file: one variant, whose arguments and platforms are those of the file.
@@ -33,77 +37,40 @@ type Image struct {
 	Refs   []string // references without tags
 	Extra  []string // files beside the binary
 	Staged bool     // the context has the binaries and Extra alone
+	// Base is the base image of an image without a Dockerfile, which has Program as /ko-app/NAME; or "".
+	Base    string
+	Program *draft.Binary
 }
 
-func (c *Conversion) leave(line int, key, why string) {
-	c.Leftovers = append(c.Leftovers, draft.Leftover{Line: line, Key: key, Why: why})
+// A tableKey is a key of another tool's file, such as builds[].env.
+type tableKey struct {
+	Name string
+	// Becomes is the key of slipway.yaml, or why there is none.
+	Becomes string
+	// Open says that the user has to decide or write something, so that it is a leftover.
+	Open bool
+	// All says that Becomes is true of everything below the key.
+	All bool
 }
 
-// unconverted adds a leftover for each key below node that is not in known. known maps a key, such as builds[].env, to ""
-// if it is converted, or else to what becomes of it. A key that ends with ".*" stands for all below.
-func (c *Conversion) unconverted(node *yaml.Node, path string, known map[string]string) {
-	switch node.Kind {
-	case yaml.SequenceNode:
-		for _, item := range node.Content {
-			c.unconverted(item, path+"[]", known)
-		}
-	case yaml.MappingNode:
-		for i := 0; i+1 < len(node.Content); i += 2 {
-			key, value := node.Content[i], node.Content[i+1]
-			full := strings.TrimPrefix(path+"."+key.Value, ".")
-			why, ok := known[full]
-			switch {
-			case ok && why != "":
-				c.leave(key.Line, full, why)
-			case ok:
-				if _, all := known[full+".*"]; !all {
-					c.unconverted(value, full, known)
-				}
-			default:
-				c.leave(key.Line, full, "no counterpart")
-			}
-		}
-	}
-}
-
-// value translates the templates in text. If it cannot, it adds a leftover and returns "".
-func (c *Conversion) value(line int, key, text string) string {
-	value, env, ok := translate(text)
-	if !ok {
-		c.leave(line, key, "the template "+text)
-		return ""
-	}
-	c.Env = survey.AppendNew(c.Env, env...)
-	return value
-}
-
-// readYAML reads a YAML file of the tree as a node and into value.
-func readYAML(t *survey.Tree, file string, value any) (*yaml.Node, error) {
-	var node yaml.Node
-	if err := yaml.Unmarshal([]byte(t.Text(file)), &node); err != nil {
-		return nil, fmt.Errorf("reading %s: %w", file, err)
-	}
-	if len(node.Content) == 0 {
-		return &node, nil
-	}
-	if err := node.Decode(value); err != nil {
-		return nil, fmt.Errorf("reading %s: %w", file, err)
-	}
-	return node.Content[0], nil
-}
+// noCounterpart is what becomes of the keys that are not in a table.
+const noCounterpart = "no counterpart"
 
 // A converter finds and reads the file of one tool.
 type converter struct {
 	tool  string
 	files []string
-	read  func(t *survey.Tree, file string) (*Conversion, error)
+	keys  []tableKey
+	read  func(c *Conversion, t *survey.Tree) error
 }
 
 // converters are the tools whose files are read, the most telling first.
 var converters = []converter{
-	{"goreleaser", []string{".goreleaser.yaml", ".goreleaser.yml", "goreleaser.yaml", "goreleaser.yml", ".config/goreleaser.yaml", ".config/goreleaser.yml"}, readGoreleaser},
-	{"promu", []string{".promu.yml", ".promu.yaml"}, readPromu},
-	{"ko", []string{".ko.yaml", ".ko.yml"}, readKo},
+	{tool: "goreleaser", keys: goreleaserKeys, read: (*Conversion).readGoreleaser, files: []string{
+		".goreleaser.yaml", ".goreleaser.yml", "goreleaser.yaml", "goreleaser.yml", ".config/goreleaser.yaml", ".config/goreleaser.yml"}},
+	{tool: "promu", keys: promuKeys, read: (*Conversion).readPromu, files: []string{".promu.yml", ".promu.yaml"}},
+	{tool: "ko", keys: koKeys, read: (*Conversion).readKo, files: []string{".ko.yaml", ".ko.yml"}},
+	{tool: "bake", keys: bakeKeys, read: (*Conversion).readBake, files: []string{"docker-bake.hcl", "docker-bake.json"}},
 }
 
 // Tools are the tools whose files can be converted.
@@ -118,19 +85,70 @@ func Tools() []string {
 // Find converts the file of a tool, which must exist, or with an empty tool that of the first tool that has one; nil if none
 // has.
 func Find(t *survey.Tree, tool string) (*Conversion, error) {
-	for _, c := range converters {
-		if tool != "" && c.tool != tool {
+	for _, one := range converters {
+		if tool != "" && one.tool != tool {
 			continue
 		}
-		if i := slices.IndexFunc(c.files, t.IsFile); i >= 0 {
-			return c.read(t, c.files[i])
+		if i := slices.IndexFunc(one.files, t.IsFile); i >= 0 {
+			c := &Conversion{Tool: one.tool, File: one.files[i], Names: map[string]string{}, Release: map[string]string{}, Vars: map[string]string{}}
+			return c, one.read(c, t)
 		}
 		if tool != "" {
-			return nil, usage.Errorf("converting the file of %s: %s has none of %s", tool, t.Root, strings.Join(c.files, ", "))
+			return nil, usage.Errorf("converting the file of %s: %s has none of %s", tool, t.Root, strings.Join(one.files, ", "))
 		}
 	}
 	if tool != "" {
 		return nil, usage.Errorf("converting the file of %q: unknown tool: want %s", tool, strings.Join(Tools(), ", "))
 	}
 	return nil, nil
+}
+
+// value translates the templates in text. If it cannot, it adds a leftover and returns "".
+func (c *Conversion) value(line int, key, text string) string {
+	value, env, ok := translate(text)
+	if !ok {
+		c.leave(line, key, "the template "+text)
+		return ""
+	}
+	c.Env = survey.AppendNew(c.Env, env...)
+	return value
+}
+
+// values translates a list; what cannot be translated is left over.
+func (c *Conversion) values(line int, key string, texts []string) []string {
+	var all []string
+	for _, text := range texts {
+		if value := c.value(line, key, text); value != "" {
+			all = append(all, value)
+		}
+	}
+	return all
+}
+
+// env translates NAME=VALUE. CGO_ENABLED=0 is left out, since it is what Slipway does.
+func (c *Conversion) env(line int, key string, texts []string) map[string]string {
+	env := map[string]string{}
+	for _, text := range texts {
+		name, value, ok := strings.Cut(text, "=")
+		if !ok || text == "CGO_ENABLED=0" {
+			continue
+		}
+		if value := c.value(line, key, value); value != "" {
+			env[name] = value
+		}
+	}
+	return env
+}
+
+// linkerFlags adds the flags of a text to a binary.
+func (c *Conversion) linkerFlags(b *draft.Binary, line int, key, text string) {
+	for _, flag := range survey.LinkerFlags(text) {
+		value := c.value(line, key, flag)
+		if assignment, ok := strings.CutPrefix(value, "-X "); ok {
+			value = survey.LinkerVariable(assignment)
+		}
+		if value != "" {
+			b.Ldflags = append(b.Ldflags, value)
+		}
+	}
 }

@@ -1,4 +1,4 @@
-// Package convert reads the files of other release tools (goreleaser, promu, ko) and says the same in terms of slipway.yaml.
+// Package convert reads the files of other release tools (goreleaser, promu, ko, bake) and says the same in terms of slipway.yaml.
 //
 // # Nouns
 //

@@ -1,10 +1,13 @@
 package convert
 
 import (
+	"errors"
 	"regexp"
 	"strings"
+	"text/template"
 
 	"github.com/slipway-build/slipway/build/config/expression"
+	"github.com/slipway-build/slipway/build/scaffold/draft"
 )
 
 // actions are the values of actions of Go templates, as goreleaser, ko and promu have them, in slipway.yaml.
@@ -51,4 +54,67 @@ func translate(text string) (value string, env []string, ok bool) {
 		b.WriteString(known)
 	}
 	return b.String(), env, !strings.Contains(b.String(), "{{")
+}
+
+// names translates the template of a file name. One with conditions is executed for each platform.
+func (c *Conversion) names(line int, key, text string) []draft.Conditional {
+	if value, _, ok := translate(text); ok {
+		return []draft.Conditional{{Value: value}}
+	}
+	parsed, err := template.New("").Option("missingkey=error").Funcs(nameFunctions).Parse(text)
+	if err != nil {
+		c.leave(line, key, "the template "+text)
+		return nil
+	}
+	var all []draft.Conditional
+	for _, platform := range c.Platforms {
+		var name strings.Builder
+		if err := parsed.Execute(&name, nameFields(platform)); err != nil {
+			c.leave(line, key, "the template "+text)
+			return nil
+		}
+		all = append(all, draft.Conditional{
+			Value: strings.TrimSpace(name.String()), When: `${PLATFORM} == "` + strings.ReplaceAll(platform, "/", "-") + `"`,
+		})
+	}
+	return all
+}
+
+// nameFields are the fields of a template of a name for a platform.
+func nameFields(platform string) map[string]string {
+	goos, arch, _ := strings.Cut(platform, "/")
+	arch, variant, _ := strings.Cut(arch, "/")
+	fields := map[string]string{
+		"ProjectName": "${PROJECT}", "Version": "${VERSION}", "Tag": "${VERSION}", "Commit": "${COMMIT}", "ShortCommit": "${SHORT_COMMIT}",
+		"Binary": "${NAME}", "PackageName": "${NAME}", "Os": goos, "Arch": arch, "Arm": "", "Amd64": "", "Mips": "", "Arm64": "", "I386": "", "Ppc64": "", "Riscv64": "",
+	}
+	switch {
+	case arch == "arm":
+		fields["Arm"] = strings.TrimPrefix(variant, "v")
+	case arch == "amd64":
+		fields["Amd64"] = "v1"
+	case strings.HasPrefix(arch, "mips"):
+		fields["Mips"] = "hardfloat"
+	}
+	return fields
+}
+
+// nameFunctions are functions of goreleaser's templates. None of them can be told a value that is a variable of slipway.yaml.
+var nameFunctions = template.FuncMap{
+	"title": func(s string) (string, error) {
+		return known(strings.ToUpper(s[:min(1, len(s))])+s[min(1, len(s)):], s)
+	},
+	"tolower":    func(s string) (string, error) { return known(strings.ToLower(s), s) },
+	"toupper":    func(s string) (string, error) { return known(strings.ToUpper(s), s) },
+	"trim":       func(s string) (string, error) { return known(strings.TrimSpace(s), s) },
+	"trimprefix": func(s, prefix string) (string, error) { return known(strings.TrimPrefix(s, prefix), s) },
+	"trimsuffix": func(s, suffix string) (string, error) { return known(strings.TrimSuffix(s, suffix), s) },
+	"replace":    func(s, old, with string) (string, error) { return known(strings.ReplaceAll(s, old, with), s) },
+}
+
+func known(result, argument string) (string, error) {
+	if strings.Contains(argument, "${") {
+		return "", errors.New("the argument is a variable")
+	}
+	return result, nil
 }

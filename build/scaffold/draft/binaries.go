@@ -27,13 +27,26 @@ func (d *Draft) binaries(p *page) {
 		if len(b.Tags) > 0 {
 			p.line("    tags: %s", list(b.Tags))
 		}
-		if len(b.Ldflags) <= 3 {
+		switch {
+		case len(b.Ldflags) == 0:
+		case len(b.Ldflags) <= 3:
 			p.line("    ldflags: %s", quoted(b.Ldflags))
-		} else {
+		default:
 			p.line("    ldflags:")
 			for _, flag := range b.Ldflags {
 				p.line("      - %s", scalar(flag))
 			}
+		}
+		for _, l := range []struct {
+			key   string
+			flags []string
+		}{{"flags", b.Flags}, {"gcflags", b.Gcflags}, {"asmflags", b.Asmflags}} {
+			if len(l.flags) > 0 {
+				p.line("    %s: %s", l.key, quoted(l.flags))
+			}
+		}
+		if b.Buildmode != "" {
+			p.line("    buildmode: %s", b.Buildmode)
 		}
 		p.doubt("    ", b.Doubts...)
 		if len(b.Env) > 0 {

@@ -1,9 +1,12 @@
 package draft
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 	"strings"
+
+	"github.com/slipway-build/slipway/build/config/expression"
 )
 
 func (d *Draft) bundles(p *page) {
@@ -23,9 +26,20 @@ func (d *Draft) bundles(p *page) {
 	p.line("")
 	p.line("bundles:")
 	for _, b := range d.Bundles {
-		p.line("  - name: %s", literal(d.Project))
-		if len(b.Formats) > 0 {
+		p.line("  - name: %s", scalar(cmp.Or(b.Name, expression.Literal(d.Project).String())))
+		switch {
+		case len(b.FormatsOf) > 0:
+			p.line("    formats:")
+			p.conditionals("format", b.FormatsOf)
+		case len(b.Formats) > 0:
 			p.line("    formats: %s", list(b.Formats))
+		}
+		switch {
+		case len(b.Names) == 1 && b.Names[0].When == "":
+			p.line("    names: %s", scalar(b.Names[0].Value))
+		case len(b.Names) > 0:
+			p.line("    names:")
+			p.conditionals("name", b.Names)
 		}
 		if b.Linux {
 			p.line("    platforms: [%s]", strings.Join(OfSystem(d.Platforms, "linux"), ", "))
@@ -98,4 +112,11 @@ func pathField(to string) string {
 		return ""
 	}
 	return ", path: " + scalar(to)
+}
+
+// conditionals writes the entries of a list that hold under conditions.
+func (p *page) conditionals(key string, all []Conditional) {
+	for _, c := range all {
+		p.line("      - {%s: %s, when: %s}", key, scalar(c.Value), scalar(c.When))
+	}
 }

@@ -2,6 +2,7 @@ package draft
 
 import (
 	"fmt"
+	"maps"
 	"path"
 	"regexp"
 	"slices"
@@ -36,12 +37,22 @@ func (d *Draft) images(p *page) {
 
 func (p *page) image(i *Image) {
 	p.line("  - name: %s", literal(i.Name))
+	contexts := maps.Clone(i.Contexts)
 	if i.Bin {
 		p.line("    # COPY --from=bin copies the binaries for the same platform.")
-		p.line(`    contexts: {bin: "dist/bin/${PLATFORM}"}`)
+		contexts = map[string]string{"bin": "dist/bin/${PLATFORM}"}
+		maps.Copy(contexts, i.Contexts)
 	}
-	if len(i.Labels) > 0 {
-		p.line("    labels: %s", mapping(i.Labels))
+	for _, one := range []struct {
+		key    string
+		values map[string]string
+	}{{"contexts", contexts}, {"labels", i.Labels}, {"annotations", i.Annotations}} {
+		if len(one.values) > 0 {
+			p.line("    %s: %s", one.key, mapping(one.values))
+		}
+	}
+	if len(i.Tags) > 0 {
+		p.line("    tags: %s", list(i.Tags))
 	}
 	if i.Engine != "" {
 		p.line("    builder: docker # or buildkit: %s, which the embedded builder does not support", i.Engine)

@@ -27,8 +27,11 @@ type Draft struct {
 	Names                map[string]string // names
 	Doubts               []string          // about the whole
 	Remarks              []string
-	From                 string   // the file of another tool that was converted
-	Env                  []string // environment variables that values of From refer to
+	From                 string            // the file of another tool that was converted
+	Env                  []string          // environment variables that values of From refer to
+	Vars                 map[string]string // vars
+	Release              map[string]string // keys of publish.github, beside its repository
+	NewFiles             map[string]string // files that are written beside slipway.yaml, by name
 	Leftovers            []Leftover
 }
 
@@ -45,17 +48,24 @@ type Binary struct {
 	Platforms     []string // none for all of the project
 	Release       bool
 	Tags, Ldflags []string
+	Flags         []string
+	Gcflags       []string
+	Asmflags      []string
+	Buildmode     string // "" or pie
 	Env           map[string]string
 	Doubts        []string
 }
 
 // An Image is an entry of images.
 type Image struct {
-	Name     string
-	Bin      bool // a stage copies from the context bin
-	Labels   map[string]string
-	Engine   string // why the embedded builder cannot build it, or ""
-	Variants []Variant
+	Name        string
+	Bin         bool              // a stage copies from the context bin
+	Contexts    map[string]string // named contexts
+	Labels      map[string]string
+	Annotations map[string]string
+	Tags        []string // more tags of the index
+	Engine      string   // why the embedded builder cannot build it, or ""
+	Variants    []Variant
 	// Stage are the files of a context that is made for each platform: binaries, and files of the checkout.
 	Stage  []StagedFile
 	Doubts []string
@@ -79,15 +89,21 @@ type Variant struct {
 
 // A Bundle is an entry of bundles. Its first files are the binaries.
 type Bundle struct {
-	Formats []string
-	Linux   bool   // for the platforms of Linux alone
-	Bin     string // the folder of the binaries, or ""
-	Files   []File
-	Package map[string]string   // texts of package
-	Lists   map[string][]string // lists of package
-	Scripts map[string]string   // package.scripts
-	Doubts  []string
+	Name      string // "" for that of the project
+	Formats   []string
+	FormatsOf []Conditional // instead of Formats
+	Names     []Conditional // names of the file
+	Linux     bool          // for the platforms of Linux alone
+	Bin       string        // the folder of the binaries, or ""
+	Files     []File
+	Package   map[string]string   // texts of package
+	Lists     map[string][]string // lists of package
+	Scripts   map[string]string   // package.scripts
+	Doubts    []string
 }
+
+// A Conditional is a value that holds where When does, or everywhere if When is empty.
+type Conditional struct{ Value, When string }
 
 // A File is an entry of bundles.files.
 type File struct {

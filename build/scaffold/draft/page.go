@@ -47,6 +47,14 @@ func scalar(text string) string {
 	return text
 }
 
+// scalarOrWord is scalar, but true and false are not text.
+func scalarOrWord(text string) string {
+	if text == "true" || text == "false" {
+		return text
+	}
+	return scalar(text)
+}
+
 // literal writes text that contains no variables as a YAML value.
 func literal(text string) string { return scalar(expression.Literal(text).String()) }
 

@@ -56,13 +56,19 @@ func (d *Draft) version(p *page) {
 
 func (d *Draft) variables(p *page) {
 	p.line("")
-	if len(d.Env) == 0 {
-		p.line("# An environment variable of the same name overrides a variable.")
+	if len(d.Env) > 0 {
+		p.line("# Environment variables that values refer to: %s.", strings.Join(d.Env, ", "))
+	}
+	p.line("# An environment variable of the same name overrides a variable.")
+	if len(d.Vars) == 0 {
 		p.line("# vars:")
 		p.line("#   PAUSE_VERSION: 3.10.2")
 		return
 	}
-	p.line("# Environment variables that values refer to: %s.", strings.Join(d.Env, ", "))
+	p.line("vars:")
+	for _, name := range slices.Sorted(maps.Keys(d.Vars)) {
+		p.line("  %s: %s", name, scalar(d.Vars[name]))
+	}
 }
 
 func (d *Draft) platforms(p *page) {
@@ -127,7 +133,15 @@ func (d *Draft) publish(p *page) {
 		if len(d.Images) > 0 {
 			p.line("  - {registry: %s, repository: %s}", literal(d.Registry), literal(d.Repository))
 		}
-		p.line("  - github: %s", literal(github))
+		if len(d.Release) == 0 {
+			p.line("  - github: %s", literal(github))
+			return
+		}
+		p.line("  - github:")
+		p.line("      repository: %s", literal(github))
+		for _, key := range slices.Sorted(maps.Keys(d.Release)) {
+			p.line("      %s: %s", key, scalarOrWord(d.Release[key]))
+		}
 		return
 	}
 	p.line("# Destinations of publish. Without a registry among them, images go to the one above.")
