@@ -28,7 +28,7 @@ type Config struct {
 	Project    string            `yaml:"project" required:"true" doc:"prefix of artifact names"`
 	Registry   string            `yaml:"registry" doc:"registry of the project's own images; REGISTRY in the environment overrides it; default: docker.io"`
 	Repository string            `yaml:"repository" doc:"path in the registry before the image name; REPO in the environment overrides it; default: the project"`
-	Version    VersionConfig     `yaml:"version" doc:"source of the version: TAG in the environment, else the git tag on HEAD, else base+dev.<commit8>[-dirty]"`
+	Version    VersionConfig     `yaml:"version" doc:"source of the version: TAG in the environment, else the git tag on HEAD, else one of base, or of the nearest git tag, with +dev.…"`
 	Vars       map[string]string `yaml:"vars" expand:"platform windows name list format artifact" doc:"variables for ${NAME}; --set NAME=VALUE and a non-empty environment variable of the same name override one"`
 	Outside    []string          `yaml:"outside" doc:"folders outside the project folder that paths in this file may refer to, such as ../shared; default: none"`
 	Platforms  []v1.Platform     `yaml:"platforms" required:"true" doc:"platforms of the release; binaries and images may restrict them"`

@@ -22,13 +22,14 @@ type Tag struct {
 	Tag  string               `yaml:"tag" short:"true" doc:"text of the tag, such as v${MAJOR}.${MINOR}; + and other characters that tags cannot contain become -; an empty tag is left out"`
 	When expression.Condition `yaml:"when" json:"-" doc:"condition, such as ${REGISTRY} == \"docker.io\": the image gets the tag only if it holds"`
 	// Moves is never empty after Load.
-	Moves string `yaml:"moves" enum:"never forward always" doc:"which version replaces another one under the tag: never; forward: a newer one, but no pre-release; always: any; default: never if the tag contains the version or the commit, else forward"`
+	Moves string `yaml:"moves" enum:"never forward newest always" doc:"which version replaces another one under the tag: never; forward: a newer one, but no pre-release; newest: a newer one; always: any; default: never if the tag contains the version, newest if it contains the commit, else forward"`
 }
 
 // Values of Tag.Moves.
 const (
 	MovesNever   = "never"
 	MovesForward = "forward"
+	MovesNewest  = "newest"
 	MovesAlways  = "always"
 )
 
@@ -55,10 +56,7 @@ func (v *validator) tags(path string, image *Image) {
 			continue // the index has the tag of the version anyway
 		}
 		if tag.Moves == "" {
-			tag.Moves = MovesForward
-			if namesRelease(tag.Tag, release) {
-				tag.Moves = MovesNever
-			}
+			tag.Moves = usuallyMoves(tag.Tag, release)
 		}
 		if tag.Moves == MovesForward {
 			tag.Skipped = v.config.notForward()
@@ -77,10 +75,16 @@ func (v *validator) tags(path string, image *Image) {
 	image.Tags = tags
 }
 
-// namesRelease reports whether a tag tells a release from all others: it contains the version, with or without its v, or
-// the commit.
-func namesRelease(tag string, r version.Release) bool {
-	return strings.Contains(tag, strings.TrimPrefix(r.Tag, "v")) || len(r.Commit) >= 8 && strings.Contains(tag, r.Commit[:8])
+// usuallyMoves returns when a tag moves if slipway.yaml does not say it. A version, with or without its v, is of one
+// release. A commit may be released again, as a candidate and then as the final version.
+func usuallyMoves(tag string, r version.Release) string {
+	switch {
+	case strings.Contains(tag, strings.TrimPrefix(r.Tag, "v")):
+		return MovesNever
+	case len(r.Commit) >= 8 && strings.Contains(tag, r.Commit[:8]):
+		return MovesNewest
+	}
+	return MovesForward
 }
 
 // notForward says why the version does not get tags that move forward, or returns "".

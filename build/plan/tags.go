@@ -10,7 +10,7 @@ import (
 // A TagStep publishes an index under one more tag.
 type TagStep struct {
 	Ref string `json:"ref"`
-	// Moves is config.MovesNever, MovesForward or MovesAlways.
+	// Moves is config.MovesNever, MovesForward, MovesNewest or MovesAlways.
 	Moves string `json:"moves"`
 	// Skipped says why this version does not get the tag, or is empty.
 	Skipped string `json:"skipped,omitempty"`
@@ -33,7 +33,7 @@ func (p *planner) tags(image config.Image) []TagStep {
 func (p *planner) versioned(image config.Image) map[string]string {
 	moves := false
 	for _, t := range image.Tags {
-		moves = moves || t.Moves == config.MovesForward
+		moves = moves || t.Moves == config.MovesForward || t.Moves == config.MovesNewest
 	}
 	if !moves || image.Format.MediaTypes == images.DockerMediaTypes || image.Annotations[VersionAnnotation] != "" {
 		return image.Annotations
@@ -57,7 +57,7 @@ func (t TagStep) text() string {
 	switch {
 	case t.Skipped != "":
 		return "not published: " + t.Skipped
-	case t.Moves == config.MovesForward:
+	case t.Moves == config.MovesForward, t.Moves == config.MovesNewest:
 		return "if no newer version has it"
 	case t.Moves == config.MovesAlways:
 		return "always"

@@ -28,7 +28,7 @@ images:
   - name: runtime
     variants: [{platforms: [linux/amd64, linux/arm64]}]
     labels: {version: "${VERSION}"}
-    tags: [latest, "v${MAJOR}", "v${MAJOR}.${MINOR}", "build-${VERSION}", {tag: edge, moves: always}]
+    tags: [latest, "v${MAJOR}", "v${MAJOR}.${MINOR}", "build-${VERSION}", {tag: edge, moves: always}, {tag: next, moves: newest}]
 `+strings.Join(more, ""))
 	testfile.Write(t, filepath.Join(r.dir, "Dockerfile"), "FROM scratch\nCOPY LICENSE /\n")
 	return r
@@ -86,13 +86,13 @@ func testTagsMoveForward(t *testing.T, r *testRelease) {
 		moved   string // tags that it gets, beside its own
 		kept    string // tags that it does not get, with the versions that have them
 	}{
-		{"v1.2.9+acme1", "latest v1 v1.2 edge", ""},
-		{"v1.3.0+acme9", "latest v1 v1.3 edge", ""},
-		{"v1.2.10+acme1", "v1.2 edge", "latest=v1.3.0-acme9 v1=v1.3.0-acme9"},
-		{"v1.3.0+acme10", "latest v1 v1.3 edge", ""},
-		{"v2.0.0-rc1+acme1", "edge", "latest v2 v2.0"},
-		{"v2.0.0+acme1", "latest v2 v2.0 edge", ""},
-		{"v1.3.0+acme11", "v1 v1.3 edge", "latest=v2.0.0-acme1"},
+		{"v1.2.9+acme1", "latest v1 v1.2 edge next", ""},
+		{"v1.3.0+acme9", "latest v1 v1.3 edge next", ""},
+		{"v1.2.10+acme1", "v1.2 edge", "latest=v1.3.0-acme9 v1=v1.3.0-acme9 next=v1.3.0-acme9"},
+		{"v1.3.0+acme10", "latest v1 v1.3 edge next", ""},
+		{"v2.0.0-rc1+acme1", "edge next", "latest v2 v2.0"},
+		{"v2.0.0+acme1", "latest v2 v2.0 edge next", ""},
+		{"v1.3.0+acme11", "v1 v1.3 edge", "latest=v2.0.0-acme1 next=v2.0.0-acme1"},
 	} {
 		report, err := r.release(step.version)
 		if err != nil {

@@ -18,11 +18,24 @@ func IsSemantic(version string) bool {
 
 // Compare compares two versions by semantic versioning, and is negative if a is the lower one. Versions that differ only
 // in their build metadata are in the order of the numbers in it, so that v1.36.0+rke2r10 is higher than v1.36.0+rke2r9.
-// Other text is lower than any semantic version.
+// A development version of version.base precedes that version, and one of the nearest tag follows it. Other text is lower
+// than any semantic version.
 func Compare(a, b string) int {
 	a, b = withV(a), withV(b)
-	return cmp.Or(semver.Compare(a, b), compareNumbers(a, b))
+	if order := semver.Compare(a, b); order != 0 {
+		return order
+	}
+	if before := ofBase.MatchString(a); before != ofBase.MatchString(b) {
+		if before {
+			return -1
+		}
+		return 1
+	}
+	return compareNumbers(a, b)
 }
+
+// ofBase matches a development version of version.base.
+var ofBase = regexp.MustCompile(`[+.]dev(\.[0-9a-f]{8})?(-dirty)?$`)
 
 // PrereleaseOf returns the pre-release identifiers of a semantic version, such as rc1 of v1.36.0-rc1+rke2r1, or "".
 func PrereleaseOf(version string) string {

@@ -87,7 +87,7 @@ func TestVersionOfTag(t *testing.T) {
 }
 
 func TestCompare(t *testing.T) {
-	ascending := []string{"nightly", "v1.35.9", "1.36.0-rc1", "v1.36.0-rc2", "v1.36.0+rke2r9", "v1.36.0+rke2r10", "1.36.1", "v1.37", "v2"}
+	ascending := []string{"nightly", "v1.35.9", "1.36.0-rc1", "v1.36.0-rc2", "v1.36.0+dev.01234567", "v1.36.0", "v1.36.0+dev.5.01234567", "v1.36.0+dev.10.01234567", "v1.36.0+rke2r9", "v1.36.0+rke2r10", "1.36.1", "v1.37", "v2"}
 	for i, a := range ascending {
 		for j, b := range ascending {
 			if got := Compare(a, b); got != order.Compare(i, j) {
