@@ -34,11 +34,11 @@ type Option struct {
 }
 
 // Values returns the options whose conditions hold, expanded.
-func (options Options) Values(vars map[string]string) []string {
+func (o Options) Values(vars map[string]string) []string {
 	var values []string
-	for _, o := range options {
-		if o.When.Holds(vars) {
-			values = append(values, expression.Expand(o.Value, vars))
+	for _, option := range o {
+		if option.When.Holds(vars) {
+			values = append(values, expression.Expand(option.Value, vars))
 		}
 	}
 	return values

@@ -39,11 +39,15 @@ type Name struct {
 	When expression.Condition `yaml:"when" inherit:"expand" doc:"condition"`
 }
 
-// Of returns the name with values for the variables, or "" if no condition holds.
+// Of returns the name with values for the variables. A template that is empty with them is passed over. The name is ""
+// if no condition holds.
 func (n Naming) Of(vars map[string]string) string {
-	for _, name := range n {
-		if name.Name != "" && name.When.Holds(vars) {
-			return expression.Expand(name.Name, vars)
+	for _, template := range n {
+		if !template.When.Holds(vars) {
+			continue
+		}
+		if name := expression.Expand(template.Name, vars); name != "" {
+			return name
 		}
 	}
 	return ""
@@ -113,7 +117,10 @@ func (v *validator) names() {
 
 // naming checks the templates at a path of the file.
 func (v *validator) naming(path string, naming Naming) {
-	for _, n := range naming {
+	for i, n := range naming {
+		if i > 0 && n.Name != "" && naming[i-1].When.String() == "" && !v.reportedBelow(fmt.Sprintf("%s[%d]", path, i-1)) {
+			v.decoder.problems.add(n.Position, "%s: %q is never the name: the one before it has no condition", path, n.Name)
+		}
 		if strings.ContainsAny(n.Name, `/\`) {
 			v.decoder.problems.add(n.Position, "%s: %q: want a file name, without folders", path, n.Name)
 		}

@@ -192,10 +192,10 @@ func (v *validator) airgap() {
 		v.knownNames(path+".include", list.Include, lists, "list", "the lists are")
 		v.references(path, &list)
 		v.naming(path+".name", list.Name)
+		v.formats(path+".formats", list.Formats)
 		if list.Formats == nil {
 			list.Formats = a.Formats
 		}
-		v.formats(path+".formats", list.Formats)
 		if !v.given(path + ".text") {
 			list.Text = a.Text
 		}

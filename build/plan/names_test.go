@@ -46,8 +46,9 @@ airgap:
     images: {references: [a/b:v1]}
     core: {references: [a/b:v1], formats: [tar], text: true, name: [{name: 'list.${ARCH}', when: 'FORMAT == "txt"'}, 'core.${ARCH}']}
     win: {references: [a/b:v1], platforms: [windows/amd64], formats: [{format: tar, when: false}], name: 'w.${WINDOWS}'}
+    lin: {references: [a/b:v1], platforms: [linux/arm64], formats: [tar], name: '${WINDOWS}'}
     none: {references: [a/b:v1], formats: [], text: false}
-`, "core.amd64.tar core.arm64.tar list.amd64.txt list.arm64.txt p-images-all.linux-arm64.txt p-images.linux-amd64.tar.gz " +
+`, "core.amd64.tar core.arm64.tar list.amd64.txt list.arm64.txt p-images-all.linux-arm64.txt p-images-lin.linux-arm64.tar p-images.linux-amd64.tar.gz " +
 			"p-images.linux-amd64.tar.zst p-images.linux-amd64.txt p-images.linux-arm64.tar.zst sha256sum-amd64.txt sha256sum-arm64.txt w.ltsc2022.txt"},
 		{"bundles by format", `
 bundles:
