@@ -3,6 +3,10 @@
 // packages below it make layers (layer) and images (assemble, engine), store them
 // (store), transfer them (registry), and write them to air-gap archives (airgap).
 //
+// It has the rules that these packages share: which image serves a platform (SelectPlatform), in
+// which order an index lists its entries (ComparePlatforms), which mode a file of a build context
+// gets (ContextMode), and which media types and compression an image has (Format).
+//
 // It reads no YAML, no git and no environment, and never looks into build.
 //
 // # An image in five sentences

@@ -3,7 +3,6 @@ package release
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -14,8 +13,6 @@ import (
 	"strconv"
 	"strings"
 
-	v1 "github.com/google/go-containerregistry/pkg/v1"
-
 	"github.com/slipway-build/slipway/build/bundle"
 	"github.com/slipway-build/slipway/build/config"
 	"github.com/slipway-build/slipway/build/output"
@@ -24,67 +21,6 @@ import (
 	"github.com/slipway-build/slipway/internal/glob"
 	"github.com/slipway-build/slipway/internal/parallel"
 )
-
-// A stamp records the key that an artifact was made with, and its files.
-type stamp struct {
-	Key   string
-	Files []stampedFile
-}
-
-type stampedFile struct {
-	Path   string // a path of the plan
-	Digest v1.Hash
-}
-
-// holds reports whether an earlier run made the artifact with the same key, and its files are unchanged.
-func (r *Release) holds(ctx context.Context, planned, key string) bool {
-	raw, ok := r.bench.Cache.Record(ctx, "artifact", r.path(planned))
-	var s stamp
-	if !ok || json.Unmarshal(raw, &s) != nil || s.Key != key {
-		return false
-	}
-	have := r.folder.Files(planned)
-	for i, f := range s.Files {
-		if i >= len(have) || have[i] != f.Path {
-			return false
-		}
-		if digest, _, err := r.fileDigest(ctx, f.Path); err != nil || digest != f.Digest {
-			return false
-		}
-	}
-	return len(have) > 0 && len(have) == len(s.Files)
-}
-
-// made reports an artifact, and stamps it if key is not empty.
-func (r *Release) made(ctx context.Context, m Made, key string) error {
-	s, planned := stamp{Key: key}, m.Path
-	for _, file := range r.folder.Files(planned) {
-		digest, size, err := r.fileDigest(ctx, file)
-		if err != nil {
-			return err
-		}
-		m.Path, m.Digest, m.Size = file, digest.String(), size
-		r.report.add(m)
-		s.Files = append(s.Files, stampedFile{file, digest})
-	}
-	if key == "" {
-		return nil
-	}
-	raw, err := json.Marshal(s)
-	if err != nil {
-		return err
-	}
-	return r.bench.Cache.SetRecord("artifact", r.path(planned), raw)
-}
-
-func (r *Release) fileDigest(ctx context.Context, planned string) (v1.Hash, int64, error) {
-	info, err := os.Lstat(r.path(planned))
-	if err != nil {
-		return v1.Hash{}, 0, err
-	}
-	digest, err := r.bench.Cache.FileDigest(ctx, r.path(planned), info)
-	return digest, info.Size(), err
-}
 
 // packageBundles copies released binaries to dist/artifacts, and writes bundles.
 func (r *Release) packageBundles(ctx context.Context) error {
@@ -222,43 +158,4 @@ func (r *Release) bundleKey(ctx context.Context, step plan.BundleStep, files []b
 		Step    plan.BundleStep
 		Content []string
 	}{bundleVersion, r.Plan.Release, step, content})
-}
-
-// writeChecksums writes the checksums of all artifacts that exist, whichever run has made them, after all other
-// artifacts.
-func (r *Release) writeChecksums(ctx context.Context) error {
-	var errs []error
-	for _, step := range r.Plan.Checksums {
-		lines, err := r.checksums(ctx, step)
-		if err == nil {
-			err = output.WriteFile(r.path(step.Output), []byte(lines))
-		}
-		if err == nil {
-			err = r.made(ctx, Made{Kind: "checksums", Name: cmp.Or(step.Arch, r.Plan.Project), Path: step.Output}, "")
-		}
-		errs = append(errs, err)
-	}
-	return errors.Join(errs...)
-}
-
-// checksums returns the content of a checksum file in the format of sha256sum: names without folders, sorted.
-func (r *Release) checksums(ctx context.Context, step plan.SumStep) (string, error) {
-	var lines []string
-	for _, f := range r.full.Artifacts() {
-		if !step.Has(f.Platform) {
-			continue
-		}
-		for _, file := range r.folder.Files(f.Path) { // none, if another run has to make it
-			digest, ok := r.report.digest(file)
-			if !ok {
-				var err error
-				if digest, _, err = r.fileDigest(ctx, file); err != nil {
-					return "", err
-				}
-			}
-			lines = append(lines, digest.Hex+"  "+path.Base(file)+"\n")
-		}
-	}
-	slices.SortFunc(lines, func(a, b string) int { return strings.Compare(a[64:], b[64:]) })
-	return strings.Join(slices.Compact(lines), ""), nil
 }

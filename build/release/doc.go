@@ -9,7 +9,7 @@
 // a folder that was made from other inputs.
 //
 // A key names everything that decides the bytes of an artifact. A stamp records the key that an artifact was made with, and
-// its digest, in the cache. If both still hold, the artifact is up to date.
+// its digest, in the cache. If both still hold (Release.holds), the artifact is up to date.
 //
 // A publication is one run of publish. It makes nothing: it gathers what is in dist, checks it, asks each destination
 // whether it would take it, and only then sends. A push is an image, an index or an OCI artifact with its destination.

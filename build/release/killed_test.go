@@ -1,10 +1,19 @@
 package release
 
 import (
+	"context"
+	"errors"
+	"io/fs"
+	"math/rand/v2"
 	"os"
+	"path"
 	"path/filepath"
+	"slices"
 	"testing"
+	"time"
 
+	"github.com/slipway-build/slipway/build/output"
+	"github.com/slipway-build/slipway/build/plan"
 	"github.com/slipway-build/slipway/internal/testfile"
 )
 
@@ -32,5 +41,40 @@ func TestWhatAKilledRunLeaves(t *testing.T) {
 	}
 	if _, err := os.Stat(foreign); err != nil {
 		t.Errorf("a file of another program was removed: %v", err)
+	}
+}
+
+// A run that is interrupted while it writes an archive leaves no temporary file, and the next one completes the release.
+func TestAnInterruptLeavesNoHalfFile(t *testing.T) {
+	r := makeRelease(t)
+	content := make([]byte, 32<<20)
+	rand.NewChaCha8([32]byte{1}).Read(content)
+	testfile.Write(t, filepath.Join(r.dir, "charts", "large"), string(content))
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	go func() {
+		for ctx.Err() == nil {
+			entries, _ := os.ReadDir(filepath.Join(r.dir, "dist", "artifacts"))
+			if slices.ContainsFunc(entries, func(e fs.DirEntry) bool { return output.IsTemporary(e.Name()) }) {
+				cancel()
+			}
+			time.Sleep(time.Millisecond)
+		}
+	}()
+	selected, err := plan.Select("package", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := r.open().Run(ctx, selected); !errors.Is(err, context.Canceled) {
+		t.Fatalf("got %v, want that it was canceled", err)
+	}
+	for name := range r.files("dist") {
+		if output.IsTemporary(path.Base(name)) {
+			t.Errorf("%s was left", name)
+		}
+	}
+	r.run("package")
+	if err := r.open().Verify(t.Context()); err != nil {
+		t.Errorf("verify: %v", err)
 	}
 }

@@ -1,7 +1,6 @@
 package release
 
 import (
-	"context"
 	"errors"
 	"io/fs"
 	"maps"
@@ -234,24 +233,6 @@ func TestASecondRunChangesNothing(t *testing.T) {
 	}
 }
 
-func TestAReleaseHasTheSameBytesEverywhere(t *testing.T) {
-	sums := func(jobs int) string {
-		r := makeRelease(t)
-		// Of what is compared nothing may name a registry, as its port is random.
-		r.env["REGISTRY"], r.options.Jobs = "registry.example.com", jobs
-		testfile.Write(t, filepath.Join(r.dir, "images.txt"), "")
-		r.run("package")
-		raw, err := os.ReadFile(filepath.Join(r.dir, "dist", "artifacts", "sha256sum-amd64.txt"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		return string(raw)
-	}
-	if diff := cmp.Diff(sums(1), sums(8)); diff != "" {
-		t.Errorf("two folders, two caches, one job and eight (-1 +8):\n%s", diff)
-	}
-}
-
 func TestAllThatIsMissingIsSaidAtOnce(t *testing.T) {
 	r := makeRelease(t)
 	testfile.Write(t, filepath.Join(r.dir, "images.txt"), r.other+"/tools/none:1\n"+r.other+"/tools/pause:3.10\n"+r.other+"/tools/linux:1\n")
@@ -393,23 +374,6 @@ func TestOfflineUsesTheCacheAlone(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.do(r.open(offline), "package", "airgap")
-}
-
-func TestAnInterruptLeavesNoHalfFile(t *testing.T) {
-	r := makeRelease(t)
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	b := r.open()
-	s, err := plan.Select("package", nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := b.Run(ctx, s); !errors.Is(err, context.Canceled) {
-		t.Errorf("got %v, want that it was cancelled", err)
-	}
-	if left := r.files("dist/artifacts"); len(left) > 0 {
-		t.Errorf("files were left: %v", slices.Sorted(maps.Keys(left)))
-	}
 }
 
 // The digests of a release do not depend on who builds it.

@@ -31,6 +31,9 @@
 // another version of Windows, nothing is written. An instruction without changes costs
 // one stat for each of its files.
 //
+// Before the first stage is evaluated, all instructions that need a process are refused at once
+// (refuseProcesses).
+//
 // # The image
 //
 // Files from disk are owned by root, have the time of the Unix epoch, and the mode 0755

@@ -14,5 +14,6 @@
 //
 // A registry's folder is called HOST, HOST:PORT or HOST_PORT_; on Windows without colons. The
 // hosts.toml in a folder _default applies to all registries without a folder. Settings take
-// precedence over folders.
+// precedence over folders. Without either, package registry/transport decides by the address whether
+// plain HTTP is allowed.
 package hosts

@@ -25,7 +25,8 @@ import (
 
 // A front stands before a registry, writes down what it is asked, and misbehaves.
 type front struct {
-	host string
+	host     string
+	registry string // the host of the registry
 
 	mu    sync.Mutex
 	asked []string
@@ -39,7 +40,7 @@ func newFront(t *testing.T, registry string, fault func(f *front, w http.Respons
 	proxy := httputil.NewSingleHostReverseProxy(&url.URL{Scheme: "http", Host: registry})
 	quiet := log.New(io.Discard, "", 0)
 	proxy.ErrorLog = quiet
-	f := &front{proxy: proxy}
+	f := &front{proxy: proxy, registry: registry}
 	counts := map[string]int{}
 	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		f.mu.Lock()

@@ -1,9 +1,12 @@
 package registry
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"strings"
 	"sync/atomic"
 	"testing"
 
@@ -47,10 +50,6 @@ func TestPushIsIdempotent(t *testing.T) {
 				t.Fatal(err)
 			}
 			complete(t, pushed)
-			// The tag comes last, after all else was sent once.
-			if last := f.asked[lastPut(f)]; last != "PUT /v2/org/x/manifests/v1" {
-				t.Errorf("the last thing sent is %q", last)
-			}
 			if lines := shown.take(); len(lines) != 1 {
 				t.Errorf("shown: %q", lines)
 			} else {
@@ -79,6 +78,40 @@ func TestPushIsIdempotent(t *testing.T) {
 				t.Errorf("another tag sends %q; want its manifest alone", f.asked)
 			}
 		})
+	}
+}
+
+// The tag of an index is the last thing that is sent. A push that ends at any request before it leaves no tag, and the
+// next one completes it.
+func TestTheTagComesLast(t *testing.T) {
+	index := release(t)
+	f := newFront(t, imagetest.Registry(t), nil)
+	if _, err := newClient(t).Push(t.Context(), parse(t, f.host+"/org/x:v1"), index); err != nil {
+		t.Fatal(err)
+	}
+	if last := f.asked[lastPut(f)]; last != "PUT /v2/org/x/manifests/v1" {
+		t.Errorf("the last thing sent is %q", last)
+	}
+	for sent := range f.count("PUT ") - 1 {
+		ctx, cancel := context.WithCancel(t.Context())
+		var puts atomic.Int64
+		f := newFront(t, imagetest.Registry(t), func(_ *front, _ http.ResponseWriter, r *http.Request, _ int) bool {
+			if r.Method != http.MethodPut || puts.Add(1) <= int64(sent) {
+				return false
+			}
+			cancel()
+			return true
+		})
+		ref := parse(t, f.host+"/org/x:v1")
+		if _, err := newClient(t).Push(ctx, ref, index); !errors.Is(err, context.Canceled) {
+			t.Fatalf("ended at request %d: %v, want that it was canceled", sent+1, err)
+		}
+		if _, err := remote.Head(ref); err == nil {
+			t.Errorf("ended at request %d, the push has left the tag", sent+1)
+		}
+		if _, err := newClient(t).Push(t.Context(), parse(t, strings.Replace(ref.Name(), f.host, f.registry, 1)), index); err != nil {
+			t.Errorf("pushing again: %v", err)
+		}
 	}
 }
 

@@ -12,6 +12,8 @@
 //     its content is.
 //   - A view is a file by which readers find images: manifest.json is Docker's view, index.json
 //     with oci-layout is OCI's. A ManifestEntry is an image in manifest.json.
+//   - A header is the tar header of a file in an archive. TarHeader makes all of them: of configs,
+//     manifests, layers and views.
 //   - A blob is a manifest, config or layer in the folder blobs/sha256.
 //   - A File is an archive on disk. It is one file, or is split into parts, NAME.part001 and so
 //     on, which are the whole when joined in order.

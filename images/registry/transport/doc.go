@@ -10,7 +10,7 @@
 // An operation on an endpoint makes one attempt; Pace.Try makes several. Whether there is another one depends on the
 // kind of failure. Each attempt has a new body and valid credentials:
 //
-//   - 408, 429, 5xx, a broken connection, and a transfer without a byte for 30 seconds: up to five attempts, with
+//   - 408, 429, 5xx (see package httpretry), a broken connection, and a transfer without a byte for 30 seconds: up to five attempts, with
 //     increasing delays. Retry-After is obeyed up to two minutes.
 //   - 401: a new token, since a token may expire during a request, and then the request again. This is part of an
 //     attempt.
