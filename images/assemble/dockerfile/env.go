@@ -69,8 +69,8 @@ func (d *File) Expand(lex *shell.Lex, word string, vars *Env) (shell.ProcessWord
 	return result, err
 }
 
-// ExpandWords does the same, and splits the result into words.
-func (d *File) ExpandWords(lex *shell.Lex, word string, vars *Env) ([]string, error) {
+// expandWords does the same, and splits the result into words.
+func (d *File) expandWords(lex *shell.Lex, word string, vars *Env) ([]string, error) {
 	bounded := d.expansion.Word(word, vars)
 	words, err := lex.ProcessWords(word, bounded)
 	size := 0

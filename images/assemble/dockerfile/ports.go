@@ -5,11 +5,39 @@ import (
 	"net"
 	"strconv"
 	"strings"
+
+	"github.com/moby/buildkit/frontend/dockerfile/instructions"
+	"github.com/moby/buildkit/frontend/dockerfile/linter"
+	"github.com/moby/buildkit/frontend/dockerfile/shell"
 )
 
-// ParsePorts parses [[IP:]HOST:]PORT[-LAST][/PROTOCOL] and returns each port with its
+// Ports returns the ports of an EXPOSE with their protocols, in its order, such as 80/tcp.
+func (d *File) Ports(lex *shell.Lex, c *instructions.ExposeCommand, vars *Env, lint *linter.Linter) (all []string, err error) {
+	for _, word := range c.Ports {
+		words, err := d.expandWords(lex, word, vars)
+		if err != nil {
+			return nil, err
+		}
+		for _, w := range words {
+			ports, err := parsePorts(w)
+			if err != nil {
+				return nil, fmt.Errorf("EXPOSE %s: %w", w, err)
+			}
+			if _, proto, _ := strings.Cut(w, "/"); proto != strings.ToLower(proto) {
+				lint.Run(&linter.RuleExposeProtoCasing, c.Location(), linter.RuleExposeProtoCasing.Format(w))
+			}
+			if strings.Contains(w, ":") {
+				lint.Run(&linter.RuleExposeInvalidFormat, c.Location(), linter.RuleExposeInvalidFormat.Format(w))
+			}
+			all = append(all, ports...)
+		}
+	}
+	return all, nil
+}
+
+// parsePorts parses [[IP:]HOST:]PORT[-LAST][/PROTOCOL] and returns each port with its
 // protocol. As in Docker, the part for the host is checked and ignored.
-func ParsePorts(word string) ([]string, error) {
+func parsePorts(word string) ([]string, error) {
 	host := ""
 	rest := word
 	if i := strings.LastIndex(word, ":"); i >= 0 {
