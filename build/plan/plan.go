@@ -196,11 +196,11 @@ func New(config *config.Config, filter Filter) (*Plan, error) {
 	return planner.plan, errors.Join(planner.errs...)
 }
 
-// destinations returns the destinations of the configuration whose conditions hold. If the configuration names no
-// registry at all, images go to the project's.
+// destinations returns the destinations of the configuration whose conditions hold. If the configuration has
+// images and names no registry at all, they go to the project's.
 func destinations(c *config.Config) []config.Destination {
 	var out []config.Destination
-	if !slices.ContainsFunc(c.Publish, func(d config.Destination) bool { return d.Registry != "" }) {
+	if len(c.Images) > 0 && !slices.ContainsFunc(c.Publish, func(d config.Destination) bool { return d.Registry != "" }) {
 		out = append(out, config.Destination{Registry: c.Registry})
 	}
 	for _, d := range c.Publish {

@@ -39,7 +39,8 @@ type Object struct {
 	Path, Key string
 	// Last says that it is uploaded after all objects that are not.
 	Last bool
-	// Sum says that Key.sha256sum is uploaded too: the SHA-256 and the name of the file, in the format of sha256sum.
+	// Sum says that Key.sha256sum is uploaded too, and last: the SHA-256 and the name of the file, in the format of
+	// sha256sum.
 	Sum bool
 }
 
@@ -121,6 +122,11 @@ func (b *bucket) check(ctx context.Context) error {
 		})
 	}
 	group.Wait()
+	for _, err := range errs {
+		if refused := (minio.ErrorResponse{}); errors.As(err, &refused) && refused.StatusCode == http.StatusForbidden {
+			return err // and so are all others
+		}
+	}
 	if err := errors.Join(errs...); err != nil {
 		return err
 	}

@@ -1,79 +1,19 @@
 package release
 
 import (
-	"crypto/sha256"
-	"encoding/json"
-	"fmt"
-	"io"
-	"net/http"
-	"net/http/httptest"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 
+	"github.com/slipway-build/slipway/build/publish/githubtest"
 	"github.com/slipway-build/slipway/internal/testfile"
 )
-
-// A gitHub is a server with one release, as far as a release needs it. The stand-in of build/publish does more.
-type gitHub struct {
-	mu      sync.Mutex
-	release map[string]any // what requests have set
-	assets  []map[string]any
-	edits   int
-}
-
-func startGitHub(t *testing.T, r *testRelease) *gitHub {
-	t.Helper()
-	g := &gitHub{}
-	mux := http.NewServeMux()
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
-		g.mu.Lock()
-		defer g.mu.Unlock()
-		mux.ServeHTTP(w, req)
-	}))
-	t.Cleanup(server.Close)
-	answer := func(w http.ResponseWriter, v any) {
-		if err := json.NewEncoder(w).Encode(v); err != nil {
-			t.Error(err)
-		}
-	}
-	change := func(w http.ResponseWriter, req *http.Request) {
-		if err := json.NewDecoder(req.Body).Decode(&g.release); err != nil {
-			t.Error(err)
-		}
-		g.release["id"], g.release["upload_url"] = 1, server.URL+"/upload{?name}"
-		g.release["html_url"] = "https://github.example.com/acme/acme/releases/1"
-		answer(w, g.release)
-	}
-	mux.HandleFunc("GET /repos/acme/acme/releases", func(w http.ResponseWriter, _ *http.Request) {
-		if g.release == nil {
-			answer(w, []any{})
-			return
-		}
-		answer(w, []any{g.release})
-	})
-	mux.HandleFunc("POST /repos/acme/acme/releases", change)
-	mux.HandleFunc("PATCH /repos/acme/acme/releases/1", func(w http.ResponseWriter, req *http.Request) { g.edits++; change(w, req) })
-	mux.HandleFunc("GET /repos/acme/acme/releases/1/assets", func(w http.ResponseWriter, _ *http.Request) { answer(w, g.assets) })
-	mux.HandleFunc("POST /upload", func(w http.ResponseWriter, req *http.Request) {
-		sum := sha256.New()
-		n, err := io.Copy(sum, req.Body)
-		if err != nil {
-			t.Error(err)
-		}
-		g.assets = append(g.assets, map[string]any{"id": len(g.assets) + 2, "name": req.URL.Query().Get("name"), "state": "uploaded", "size": n,
-			"digest": fmt.Sprintf("sha256:%x", sum.Sum(nil))})
-		answer(w, g.assets[len(g.assets)-1])
-	})
-	r.options.GitHubAPI, r.options.GitHubToken = server.URL, "ghp_0123456789"
-	return g
-}
 
 func TestADraftIsEnded(t *testing.T) {
 	t.Parallel()
 	r := makeRelease(t)
-	g := startGitHub(t, r)
+	g := githubtest.New(t)
+	r.options.GitHubAPI, r.options.GitHubToken = g.URL, githubtest.Token
 	r.configure("  - {directory: released}\n", `  - github:
       repository: acme/acme
       title: "Acme ${TAG}"
@@ -93,33 +33,34 @@ func TestADraftIsEnded(t *testing.T) {
 		t.Errorf("without a draft, the error is %v", err)
 	}
 	r.run("publish", "artifacts")
-	if g.release["draft"] != true || g.release["name"] != "Acme v1.2.3-acme1" || g.release["body"] != "# ${NEW}\n" || g.release["prerelease"] != false {
-		t.Errorf("found %v", g.release)
+	draft := g.Releases[0]
+	if !draft.Draft || draft.Name != "Acme v1.2.3-acme1" || draft.Body != "# ${NEW}\n" || draft.Prerelease {
+		t.Errorf("found %+v", draft)
 	}
 
-	name := g.assets[0]["name"]
-	g.assets[0]["name"] = "x"
-	if err := r.open().EndDrafts(t.Context(), Rank{}); err == nil || !strings.Contains(err.Error(), fmt.Sprint(name, ": it is not there")) || g.edits > 0 {
-		t.Errorf("without an asset, the error is %v, after %d edits", err, g.edits)
+	name := draft.Assets[0].Name
+	draft.Assets[0].Name = "x"
+	if err := r.open().EndDrafts(t.Context(), Rank{}); err == nil || !strings.Contains(err.Error(), name+": it is not there") || g.Count("PATCH") > 0 {
+		t.Errorf("without an asset, the error is %v, after %v", err, g.Log)
 	}
-	g.assets[0]["name"] = name
-	if err := r.open().EndDrafts(t.Context(), Rank{Prerelease: new(true), Latest: new(true)}); err == nil || g.edits > 0 {
-		t.Errorf("a latest pre-release: the error is %v, after %d edits", err, g.edits)
+	draft.Assets[0].Name = name
+	if err := r.open().EndDrafts(t.Context(), Rank{Prerelease: new(true), Latest: new(true)}); err == nil || g.Count("PATCH") > 0 {
+		t.Errorf("a latest pre-release: the error is %v, after %v", err, g.Log)
 	}
 	for range 2 {
 		b := r.open()
 		if err := b.EndDrafts(t.Context(), Rank{Prerelease: new(true)}); err != nil {
 			t.Fatal(err)
 		}
-		if g.release["draft"] != false || g.release["prerelease"] != true || g.release["discussion_category_name"] != "Announcements" {
-			t.Errorf("found %v", g.release)
+		if draft.Draft || !draft.Prerelease || draft.Discussion != "Announcements" {
+			t.Errorf("found %+v", draft)
 		}
-		if made := b.published.sorted(); len(made) != 1 || made[0].Ref != g.release["html_url"] {
+		if made := b.published.sorted(); len(made) != 1 || made[0].Ref != draft.HTMLURL {
 			t.Errorf("it reports %v", made)
 		}
 	}
-	if err := r.open().EndDrafts(t.Context(), Rank{Latest: new(true)}); err != nil || g.release["prerelease"] != false || g.release["make_latest"] != "true" {
-		t.Errorf("found %v, %v", g.release, err)
+	if err := r.open().EndDrafts(t.Context(), Rank{Latest: new(true)}); err != nil || draft.Prerelease || draft.MakeLatest != "true" {
+		t.Errorf("found %+v, %v", draft, err)
 	}
 }
 

@@ -68,7 +68,7 @@ func (p *publication) s3(d config.Destination) (publish.S3, []publish.Object, er
 	var objects []publish.Object
 	for _, file := range files {
 		last := slices.ContainsFunc(p.Plan.Checksums, func(s plan.SumStep) bool { return p.path(s.Output) == file })
-		objects = append(objects, publish.Object{Path: file, Key: d.S3.Object(filepath.Base(file)), Last: last, Sum: d.S3.SHA256Sum})
+		objects = append(objects, publish.Object{Path: file, Key: d.S3.Object(filepath.Base(file)), Last: last, Sum: d.S3.SHA256Sum && !last})
 	}
 	return b, objects, nil
 }
