@@ -6,6 +6,8 @@ import (
 
 	"github.com/distribution/reference"
 	"github.com/google/go-containerregistry/pkg/name"
+
+	"github.com/slipway-build/slipway/internal/dockerhub"
 )
 
 // maxReference limits the length of a reference, in bytes. Docker's grammar allows less: a path of
@@ -109,7 +111,7 @@ func HasTag(s string) bool {
 func Qualified(ref name.Reference) string {
 	s := ref.Name()
 	if rest, ok := strings.CutPrefix(s, name.DefaultRegistry+"/"); ok {
-		return "docker.io/" + rest
+		return dockerhub.Name + "/" + rest
 	}
 	return s
 }
@@ -117,7 +119,7 @@ func Qualified(ref name.Reference) string {
 // RegistryName spells a registry as people and docker login do: docker.io for Docker Hub.
 func RegistryName(r name.Registry) string {
 	if r.RegistryStr() == name.DefaultRegistry {
-		return "docker.io"
+		return dockerhub.Name
 	}
 	return r.RegistryStr()
 }
@@ -126,7 +128,7 @@ func RegistryName(r name.Registry) string {
 // docker.io/ and library/ are left out, other registries are kept.
 func Familiar(ref name.Reference) string {
 	s := Qualified(ref)
-	if rest, ok := strings.CutPrefix(s, "docker.io/"); ok {
+	if rest, ok := strings.CutPrefix(s, dockerhub.Name+"/"); ok {
 		return strings.TrimPrefix(rest, "library/")
 	}
 	return s

@@ -15,6 +15,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/slipway-build/slipway/images"
 	"github.com/slipway-build/slipway/images/store"
 	"github.com/slipway-build/slipway/internal/testfile"
 )
@@ -55,7 +56,7 @@ func tags(t *testing.T, dir string) map[string]string {
 	}
 	out := map[string]string{}
 	for _, d := range names.Entries() {
-		out[d.Annotations[store.ContainerdName]] = d.Digest.String()
+		out[d.Annotations[images.ContainerdNameAnnotation]] = d.Digest.String()
 	}
 	return out
 }

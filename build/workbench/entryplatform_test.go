@@ -15,7 +15,6 @@ import (
 	"github.com/slipway-build/slipway/images/airgap/pack"
 	"github.com/slipway-build/slipway/images/airgap/serve"
 	"github.com/slipway-build/slipway/images/imagetest"
-	"github.com/slipway-build/slipway/images/store"
 )
 
 // Clients go by the config of an image that is in no index. So where only an archive or
@@ -102,7 +101,7 @@ func checkResolves(t *testing.T, w *Workbench, how, ref string, platform v1.Plat
 func layoutOf(t *testing.T, called string, image v1.Image, platform v1.Platform) string {
 	t.Helper()
 	dir := imagetest.WriteLayout(t, nil)
-	err := layout.Path(dir).AppendImage(image, layout.WithPlatform(platform), layout.WithAnnotations(map[string]string{store.RefName: called}))
+	err := layout.Path(dir).AppendImage(image, layout.WithPlatform(platform), layout.WithAnnotations(map[string]string{images.RefNameAnnotation: called}))
 	if err != nil {
 		t.Fatal(err)
 	}

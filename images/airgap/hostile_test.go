@@ -12,6 +12,7 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/types"
 
+	"github.com/slipway-build/slipway/images"
 	"github.com/slipway-build/slipway/images/airgap"
 	"github.com/slipway-build/slipway/images/airgap/airgaptest"
 	"github.com/slipway-build/slipway/images/airgap/format"
@@ -62,7 +63,7 @@ func (h *hostileArchive) write(index []v1.Descriptor) string {
 }
 
 func named(d v1.Descriptor, name string) v1.Descriptor {
-	d.Annotations = map[string]string{format.ImageNameAnnotation: name}
+	d.Annotations = map[string]string{images.ContainerdNameAnnotation: name}
 	return d
 }
 

@@ -190,7 +190,7 @@ func (r *ociReader) add(ctx context.Context, d v1.Descriptor, names []string) er
 	}
 	for _, img := range of {
 		err := r.naming.add(img, &img.Names, names...)
-		if tag := d.Annotations[format.RefNameAnnotation]; err == nil && tag != "" && len(names) == 0 {
+		if tag := d.Annotations[images.RefNameAnnotation]; err == nil && tag != "" && len(names) == 0 {
 			err = r.naming.add(&img.Tags, &img.Tags, tag)
 		}
 		if err != nil {

@@ -12,6 +12,7 @@ import (
 	"github.com/docker/cli/cli/config/types"
 	"github.com/google/go-containerregistry/pkg/authn"
 
+	"github.com/slipway-build/slipway/internal/dockerhub"
 	"github.com/slipway-build/slipway/internal/regular"
 )
 
@@ -90,19 +91,19 @@ func (k *Keys) givenFor(registry, repository string) (authn.AuthConfig, bool) {
 }
 
 // hubKeys are the names of Docker Hub in auth files. Docker writes the first.
-var hubKeys = []string{authn.DefaultAuthKey, "docker.io", "index.docker.io", "registry-1.docker.io"}
+var hubKeys = append([]string{authn.DefaultAuthKey}, dockerhub.Names()...)
 
 // canonical maps the several names of Docker Hub to one.
 func canonical(registry string) string {
 	if slices.Contains(hubKeys, registry) {
-		return "docker.io"
+		return dockerhub.Name
 	}
 	return registry
 }
 
 // namesOf returns the names under which an auth file may list a registry.
 func namesOf(registry string) []string {
-	if canonical(registry) == "docker.io" {
+	if canonical(registry) == dockerhub.Name {
 		return hubKeys
 	}
 	return []string{registry}

@@ -10,6 +10,8 @@ import (
 	"github.com/docker/cli/cli/config/configfile"
 	"github.com/docker/cli/cli/config/credentials"
 	"github.com/docker/cli/cli/config/types"
+
+	"github.com/slipway-build/slipway/internal/dockerhub"
 )
 
 // Store stores user and password of a registry in the first auth file, or with the helper that it
@@ -58,7 +60,7 @@ func (k *Keys) toChange(registry string) (*authFile, string, error) {
 		f.CredentialsStore = credentials.DetectDefaultStore(f.CredentialsStore)
 	}
 	switch {
-	case canonical(registry) != "docker.io":
+	case canonical(registry) != dockerhub.Name:
 		return f, registry, nil
 	case docker:
 		return f, hubKeys[0], nil

@@ -7,12 +7,12 @@ import (
 	"net/http"
 	"net/url"
 	"path"
-	"slices"
 	"strings"
 	"time"
 
 	"github.com/google/go-containerregistry/pkg/name"
 
+	"github.com/slipway-build/slipway/internal/dockerhub"
 	"github.com/slipway-build/slipway/internal/redact"
 )
 
@@ -52,14 +52,11 @@ type Options struct {
 	Dirs []string
 }
 
-// hub lists the names of Docker Hub. The first is the one that people and hosts.toml use.
-var hub = []string{"docker.io", "index.docker.io", "registry-1.docker.io"}
-
 // CanonicalName maps the several names of Docker Hub to docker.io, and returns other names
 // unchanged.
 func CanonicalName(registry string) string {
-	if slices.Contains(hub, registry) {
-		return hub[0]
+	if dockerhub.Is(registry) {
+		return dockerhub.Name
 	}
 	return strings.ToLower(registry)
 }
@@ -74,8 +71,8 @@ func CheckName(registry string) error {
 
 // namesOf returns all names that a registry's folder may have.
 func namesOf(registry string) []string {
-	if slices.Contains(hub, registry) {
-		return hub
+	if dockerhub.Is(registry) {
+		return dockerhub.Names()
 	}
 	return []string{registry}
 }

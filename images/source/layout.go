@@ -225,7 +225,7 @@ func (l *layoutSource) withoutArtifacts(ctx context.Context, entries []v1.Descri
 		}
 		artifact, ok := images.EntryArtifact(l, d).(*images.ArtifactError)
 		if ok {
-			progress.Warn(ctx, fmt.Sprintf("layout %s: %s is %v: left out", l.Dir(), cmp.Or(entryName(d, ""), d.Annotations[store.RefName], d.Digest.String()), artifact))
+			progress.Warn(ctx, fmt.Sprintf("layout %s: %s is %v: left out", l.Dir(), cmp.Or(entryName(d, ""), d.Annotations[images.RefNameAnnotation], d.Digest.String()), artifact))
 		}
 		l.artifacts[d.Digest] = ok || images.IsAttestation(d)
 		return l.artifacts[d.Digest]
@@ -240,7 +240,7 @@ func isFull(name string) bool { return strings.ContainsAny(name, "/:") }
 
 // bareTag returns the tag of an entry without a full name, or "".
 func bareTag(d v1.Descriptor) string {
-	if name := d.Annotations[store.RefName]; d.Annotations[store.ContainerdName] == "" && !isFull(name) {
+	if name := d.Annotations[images.RefNameAnnotation]; d.Annotations[images.ContainerdNameAnnotation] == "" && !isFull(name) {
 		return name
 	}
 	return ""
@@ -249,7 +249,7 @@ func bareTag(d v1.Descriptor) string {
 // entryName returns the full name of an entry: its own if that has a registry and a tag, or else the one that the user
 // gave.
 func entryName(d v1.Descriptor, given string) string {
-	for _, name := range []string{d.Annotations[store.ContainerdName], d.Annotations[store.RefName]} {
+	for _, name := range []string{d.Annotations[images.ContainerdNameAnnotation], d.Annotations[images.RefNameAnnotation]} {
 		if _, err := images.ParseReference(name); err == nil && hasTag(name) {
 			return name
 		}

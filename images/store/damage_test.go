@@ -407,7 +407,7 @@ func TestADamagedIndexIsMended(t *testing.T) {
 			}
 			var names []string
 			for _, d := range entries {
-				name := strings.TrimPrefix(d.Annotations[store.RefName], "docker.io/acme/")
+				name := strings.TrimPrefix(d.Annotations[images.RefNameAnnotation], "docker.io/acme/")
 				names = append(names, strings.TrimSuffix(name, ":v1"))
 				if _, err := other.Image(d.Digest); err != nil {
 					t.Error(err)

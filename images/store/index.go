@@ -14,6 +14,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/slipway-build/slipway/images"
 	"github.com/slipway-build/slipway/images/store/files"
 
 	"github.com/gofrs/flock"
@@ -22,13 +23,6 @@ import (
 
 	"github.com/slipway-build/slipway/internal/regular"
 	"github.com/slipway-build/slipway/progress"
-)
-
-// Annotations with the name of an entry in index.json. The first is the OCI specification's
-// (image-spec/annotations.md), the second is the one that containerd prefers.
-const (
-	RefName        = "org.opencontainers.image.ref.name"
-	ContainerdName = "io.containerd.image.name"
 )
 
 func (s *Store) indexPath() string { return s.files.Dir + string(os.PathSeparator) + "index.json" }
@@ -46,8 +40,8 @@ func (s *Store) Tag(ctx context.Context, name string, d v1.Descriptor) error {
 		entry.Annotations = map[string]string{}
 	}
 	if name != "" {
-		entry.Annotations[RefName] = name
-		entry.Annotations[ContainerdName] = name
+		entry.Annotations[images.RefNameAnnotation] = name
+		entry.Annotations[images.ContainerdNameAnnotation] = name
 	}
 	err := s.editIndex(ctx, func(m *v1.IndexManifest) {
 		m.Manifests = slices.DeleteFunc(m.Manifests, func(d v1.Descriptor) bool {
@@ -67,7 +61,7 @@ func (s *Store) Tag(ctx context.Context, name string, d v1.Descriptor) error {
 
 // nameOf returns the name of an entry, preferably fully qualified.
 func nameOf(d v1.Descriptor) string {
-	return cmp.Or(d.Annotations[ContainerdName], d.Annotations[RefName])
+	return cmp.Or(d.Annotations[images.ContainerdNameAnnotation], d.Annotations[images.RefNameAnnotation])
 }
 
 // Tags returns the entries of index.json.

@@ -13,6 +13,7 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/layout"
 
+	"github.com/slipway-build/slipway/images"
 	"github.com/slipway-build/slipway/images/store"
 )
 
@@ -124,7 +125,7 @@ func TestOpenLayout(t *testing.T) {
 			t.Fatal(err)
 		}
 		img := randomImage(t, 100, 2)
-		if err := p.AppendImage(img, layout.WithAnnotations(map[string]string{store.RefName: "v1"})); err != nil {
+		if err := p.AppendImage(img, layout.WithAnnotations(map[string]string{images.RefNameAnnotation: "v1"})); err != nil {
 			t.Fatal(err)
 		}
 		before := listing(t, dir)
@@ -225,7 +226,7 @@ func TestTaggingAgainChangesNothing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(tags) != 2 || tags[0].Annotations[store.RefName] != "" || tags[1].Annotations[store.RefName] != "docker.io/acme/tool:v1" {
+	if len(tags) != 2 || tags[0].Annotations[images.RefNameAnnotation] != "" || tags[1].Annotations[images.RefNameAnnotation] != "docker.io/acme/tool:v1" {
 		t.Errorf("got %+v, want one entry without a name and one with", tags)
 	}
 }

@@ -34,7 +34,9 @@ func (s *Store) Names() (*Names, error) {
 		return sync.OnceValue(func() map[string][]v1.Descriptor { return n.group(keys) })
 	}
 	n.listed = sync.OnceValue(func() string { return listNames(entries) })
-	n.spelled = by(func(d v1.Descriptor) []string { return []string{d.Annotations[ContainerdName], d.Annotations[RefName]} })
+	n.spelled = by(func(d v1.Descriptor) []string {
+		return []string{d.Annotations[images.ContainerdNameAnnotation], d.Annotations[images.RefNameAnnotation]}
+	})
 	n.full = by(func(d v1.Descriptor) []string {
 		if nameOf(d) == "" {
 			return nil

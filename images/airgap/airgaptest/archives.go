@@ -5,6 +5,7 @@ import (
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
 
+	"github.com/slipway-build/slipway/images"
 	"github.com/slipway-build/slipway/images/airgap/pack"
 
 	"bytes"
@@ -87,7 +88,7 @@ func LayoutTar(t testing.TB, path, called string, idx v1.ImageIndex) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := written.AppendIndex(idx, ocilayout.WithAnnotations(map[string]string{format.RefNameAnnotation: called})); err != nil {
+	if err := written.AppendIndex(idx, ocilayout.WithAnnotations(map[string]string{images.RefNameAnnotation: called})); err != nil {
 		t.Fatal(err)
 	}
 	var entries []imagetest.Entry

@@ -102,7 +102,7 @@ func Qualified(repoTag string) (string, error) {
 // DescriptorName returns the qualified name that containerd gives to an entry of index.json, or
 // "". A tag alone, as OCI defines org.opencontainers.image.ref.name, does not name an image.
 func DescriptorName(d v1.Descriptor) string {
-	for _, key := range []string{ImageNameAnnotation, RefNameAnnotation} {
+	for _, key := range []string{images.ContainerdNameAnnotation, images.RefNameAnnotation} {
 		value := d.Annotations[key]
 		if !strings.ContainsAny(value, "/:") {
 			continue

@@ -15,13 +15,6 @@ const (
 	BlobFolder   = "blobs/sha256/"
 )
 
-// Annotations that name an image in index.json. containerd and nerdctl read the first, skopeo
-// and crane the second.
-const (
-	ImageNameAnnotation = "io.containerd.image.name"
-	RefNameAnnotation   = "org.opencontainers.image.ref.name"
-)
-
 // JSONLimit is the size of the largest JSON file that readers accept, in bytes (containerd,
 // core/images/archive).
 const JSONLimit = 20 << 20

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/slipway-build/slipway/images"
 	"github.com/slipway-build/slipway/images/airgap/airgaptest"
 
 	"github.com/google/go-containerregistry/pkg/name"
@@ -57,7 +58,7 @@ func packLayout(layout, cache, out string) error {
 	}
 	var all []pack.Image
 	for _, e := range entries {
-		ref, err := name.ParseReference(e.Annotations[store.ContainerdName])
+		ref, err := name.ParseReference(e.Annotations[images.ContainerdNameAnnotation])
 		if err != nil {
 			return err
 		}

@@ -122,8 +122,8 @@ func indexEntry(img resolvedImage, tag name.Tag) v1.Descriptor {
 		d.Platform = &platform
 	}
 	d.Annotations = map[string]string{
-		format.ImageNameAnnotation: images.Qualified(tag),
-		format.RefNameAnnotation:   tag.TagStr(),
+		images.ContainerdNameAnnotation: images.Qualified(tag),
+		images.RefNameAnnotation:        tag.TagStr(),
 	}
 	return d
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/slipway-build/slipway/images"
 	"github.com/slipway-build/slipway/images/airgap"
 	"github.com/slipway-build/slipway/images/airgap/format"
+	"github.com/slipway-build/slipway/internal/dockerhub"
 	"github.com/slipway-build/slipway/progress"
 )
 
@@ -156,14 +157,14 @@ func (s *Server) alias(order []string) {
 			}
 		}
 		s.catalog = append(s.catalog, name)
-		if base, ok := strings.CutPrefix(full, "docker.io/library/"); ok && s.repositories[base] == nil {
+		if base, ok := strings.CutPrefix(full, dockerhub.Library); ok && s.repositories[base] == nil {
 			s.repositories[base] = repo
 		}
 	}
 	slices.Sort(s.catalog)
 }
 
-func onHub(full string) bool { return strings.HasPrefix(full, "docker.io/") }
+func onHub(full string) bool { return strings.HasPrefix(full, dockerhub.Name+"/") }
 
 // A repository has the images that are served under one name.
 type repository struct {

@@ -331,7 +331,7 @@ func (c *imageCheck) oci() (list []*viewed, ok bool) {
 // ociNames are the names of an entry of index.json.
 func (c *imageCheck) ociNames(d v1.Descriptor, i int) []string {
 	what := fmt.Sprintf("entry %d of index.json", i+1)
-	full, short := d.Annotations[format.ImageNameAnnotation], d.Annotations[format.RefNameAnnotation]
+	full, short := d.Annotations[images.ContainerdNameAnnotation], d.Annotations[images.RefNameAnnotation]
 	switch {
 	case full != "":
 		return c.tagged(full, what)

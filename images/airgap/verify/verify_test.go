@@ -132,7 +132,7 @@ func TestVerifySaysWhatIsWrong(t *testing.T) {
 		}, want: []string{`"acme/a", which is not a name with a tag`}},
 		"a name with a digest": {change: func(w *airgaptest.Workshop) {
 			w.OCI(0, func(m map[string]any) {
-				m["annotations"].(map[string]any)[format.ImageNameAnnotation] = "acme/a@sha256:" + strings.Repeat("0", 64)
+				m["annotations"].(map[string]any)[images.ContainerdNameAnnotation] = "acme/a@sha256:" + strings.Repeat("0", 64)
 			})
 		}, want: []string{"not a name with a tag"}},
 		"no name at all": {change: func(w *airgaptest.Workshop) {
@@ -141,7 +141,7 @@ func TestVerifySaysWhatIsWrong(t *testing.T) {
 		}, notes: []string{"image 1 of manifest.json has no name", "entry 1 of index.json has no name"}},
 		"a tag for a name": {change: func(w *airgaptest.Workshop) {
 			w.Docker(0, func(m map[string]any) { m["RepoTags"] = nil })
-			w.OCI(0, func(m map[string]any) { delete(m["annotations"].(map[string]any), format.ImageNameAnnotation) })
+			w.OCI(0, func(m map[string]any) { delete(m["annotations"].(map[string]any), images.ContainerdNameAnnotation) })
 		}, notes: []string{"has no name", "containerd makes one up"}},
 		"a name in one view": {change: func(w *airgaptest.Workshop) {
 			w.Docker(0, func(m map[string]any) { m["RepoTags"] = []string{"acme/a:v1", "acme/c:v1"} })
@@ -154,7 +154,7 @@ func TestVerifySaysWhatIsWrong(t *testing.T) {
 		"a name for two": {change: func(w *airgaptest.Workshop) {
 			w.Docker(1, func(m map[string]any) { m["RepoTags"] = []string{"acme/b:v1", "docker.io/acme/a:v1"} })
 			w.OCI(1, func(m map[string]any) {
-				m["annotations"].(map[string]any)[format.ImageNameAnnotation] = "docker.io/acme/a:v1"
+				m["annotations"].(map[string]any)[images.ContainerdNameAnnotation] = "docker.io/acme/a:v1"
 			})
 		}, want: []string{"manifest.json has docker.io/acme/b:v1", "manifest.json has 2 images called docker.io/acme/a:v1", "index.json has 2 images called docker.io/acme/a:v1"}},
 		"LayerSources": {change: func(w *airgaptest.Workshop) {

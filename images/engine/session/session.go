@@ -16,6 +16,7 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
+	"github.com/slipway-build/slipway/internal/dockerhub"
 	"github.com/slipway-build/slipway/internal/regular"
 )
 
@@ -90,12 +91,10 @@ type credentials struct {
 
 func (c credentials) Register(server *grpc.Server) { auth.RegisterAuthServer(server, c) }
 
-// dockerHub is the host of Docker Hub's API; its credentials are stored under another name.
-const dockerHub = "registry-1.docker.io"
-
 func (c credentials) Credentials(_ context.Context, request *auth.CredentialsRequest) (*auth.CredentialsResponse, error) {
 	host := request.Host
-	if host == dockerHub {
+	if dockerhub.Is(host) {
+		// Engines ask for the host of the API; credentials are stored under another name.
 		host = name.DefaultRegistry
 	}
 	registry, err := name.NewRegistry(host)
