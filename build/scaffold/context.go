@@ -20,8 +20,12 @@ func (p *project) copies(i *image, v *draft.Variant, d *survey.Dockerfile, conte
 	for _, c := range stagesCopies(d, v.Target) {
 		source := path.Clean(strings.TrimPrefix(resolve(v, d, c.Source), "/"))
 		exists := p.Tree.Has(variableOf.ReplaceAllString(path.Join(context, source), "*"))
-		switch b := p.programOf(source); {
-		case b != nil && (i.staged || !exists):
+		var b *binary
+		if i.staged || !exists { // programOf may name the only program after source
+			b = p.programOf(source)
+		}
+		switch {
+		case b != nil:
 			s.program(b, source)
 		case i.staged && slices.Contains(i.extra, source):
 		case exists:

@@ -121,33 +121,38 @@ func (d *Draft) names(p *page) {
 	}
 }
 
+// publish writes the destinations: a release on GitHub if the file of another tool has one, else one OCI artifact beside
+// the images, which needs no other login than they do.
 func (d *Draft) publish(p *page) {
 	github := d.GitHub
 	if github == "" {
 		github = "owner/name"
 	}
 	p.line("")
-	if d.Publish {
+	if len(d.active()) > 0 {
+		p.line("# Destinations of publish. Images go to the registry above unless a destination is a registry.")
+	} else {
 		p.line("# Destinations of publish.")
+	}
+	switch {
+	case d.Publish && len(d.Release) > 0:
 		p.line("publish:")
-		if len(d.Images) > 0 {
-			p.line("  - {registry: %s, repository: %s}", literal(d.Registry), literal(d.Repository))
-		}
-		if len(d.Release) == 0 {
-			p.line("  - github: %s", literal(github))
-			return
-		}
 		p.line("  - github:")
 		p.line("      repository: %s", literal(github))
 		for _, key := range slices.Sorted(maps.Keys(d.Release)) {
 			p.line("      %s: %s", key, scalarOrWord(d.Release[key]))
 		}
-		return
+	case d.Publish:
+		p.line("publish:")
+		p.line("  - github: %s", literal(github))
+	case len(d.active()) > 0:
+		p.line("publish:")
+		p.line("  - oci: \"${REGISTRY}/${REPO}/%s-artifacts\" # archives, lists, binaries and checksums", d.Project)
+		p.line("#  - github: %s", github)
+	default:
+		p.line("# publish:")
+		p.line("#   - github: %s", github)
 	}
-	p.line("# Destinations of publish. Without a registry among them, images go to the one above.")
-	p.line("# publish:")
-	p.line("#   - registry: %s", d.Registry)
-	p.line("#   - github: %s", github)
 }
 
 // remarks writes what has no place among the keys.
