@@ -6,11 +6,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"net/http"
-	"net/url"
-	"regexp"
 	"slices"
 
 	"github.com/google/go-containerregistry/pkg/name"
@@ -20,10 +17,6 @@ import (
 	"github.com/slipway-build/slipway/images"
 	"github.com/slipway-build/slipway/images/registry/transport"
 )
-
-// maxReferrerPages limits the number of pages of a list of referrers, against a registry that never
-// ends it.
-const maxReferrerPages = 1000
 
 // Referrers returns the descriptors of the manifests that have subject as their subject, such as
 // signatures. It asks the referrers API, and if the registry does not have it, the tag that clients
@@ -132,60 +125,19 @@ func referrersTag(subject name.Digest) name.Tag {
 	return subject.Context().Tag(h.Algorithm + "-" + h.Hex)
 }
 
-// nextLink matches the Link header (RFC 8288) of a list with another page.
-var nextLink = regexp.MustCompile(`<([^>]+)>\s*;\s*rel="?next"?`)
-
-// referrers requests the list of referrers. hasList is false if the registry does not have the API.
+// referrers requests the list of referrers. hasList is false if the registry does not have the API: then it answers 404
+// by the specification, others in practice (go-containerregistry's fetcher.fetchReferrers has the same list).
 func (c *Client) referrers(ctx context.Context, e *transport.Endpoint, subject name.Digest) (found []v1.Descriptor, hasList bool, err error) {
-	release, err := c.requests.Acquire(ctx)
-	if err != nil {
-		return nil, false, transport.Ended(ctx)
-	}
-	defer release()
 	r, err := e.NewRequest(ctx, http.MethodGet, "referrers", subject.DigestStr())
 	if err != nil {
 		return nil, false, err
 	}
-	for range maxReferrerPages {
-		page, next, err := referrersPage(ctx, e, r)
-		if err != nil || page == nil {
-			return nil, false, err
-		}
-		found = append(found, page.Manifests...)
-		if next == nil {
-			return found, true, nil
-		}
-		if !e.Serves(next) {
-			return nil, false, fmt.Errorf("the list of referrers continues at another host, %s", next.Host)
-		}
-		r.URL = next
-	}
-	return nil, false, fmt.Errorf("the list of referrers has more than %d pages", maxReferrerPages)
-}
-
-// referrersPage requests one page. It returns nil if the registry does not have the API: then it answers 404
-// by the specification, others in practice (go-containerregistry's fetcher.fetchReferrers has the same list).
-func referrersPage(ctx context.Context, e *transport.Endpoint, r transport.Request) (*v1.IndexManifest, *url.URL, error) {
 	r.Header = http.Header{"Accept": {string(types.OCIImageIndex)}}
-	resp, err := e.Do(ctx, r, http.StatusOK, http.StatusNotFound, http.StatusBadRequest, http.StatusNotAcceptable)
-	if err != nil {
-		return nil, nil, err
-	}
-	defer resp.Body.Close()
-	if resp.StatusCode != http.StatusOK {
-		return nil, nil, nil
-	}
-	raw, err := io.ReadAll(io.LimitReader(resp.Body, maxManifest+1))
-	if err != nil {
-		return nil, nil, err
-	}
-	if len(raw) > maxManifest {
-		return nil, nil, fmt.Errorf("the list of referrers has more than %d bytes", maxManifest)
-	}
-	page := new(v1.IndexManifest)
-	if err := json.Unmarshal(raw, page); err != nil {
-		return nil, nil, fmt.Errorf("not a list of referrers: %w", err)
-	}
-	next, err := nextPage(resp)
-	return page, next, err
+	hasList, err = c.pages(ctx, e, r, "referrers", func(raw []byte) error {
+		var page v1.IndexManifest
+		err := json.Unmarshal(raw, &page)
+		found = append(found, page.Manifests...)
+		return err
+	}, http.StatusNotFound, http.StatusBadRequest, http.StatusNotAcceptable)
+	return found, hasList, err
 }
