@@ -82,6 +82,7 @@ var packages = map[string][]string{
 	"images/airgap": {"images", "images/airgap/format", "internal/fileop", "internal/regular", "internal/sniff",
 		"internal/streams", "progress"},
 	"images/airgap/airgaptest": {"images/airgap/format", "images/airgap/pack", "images/imagetest", "images/store", "progress", "images"}, // only tests import it
+	"images/airgap/servetest":  {"images/airgap", "images/airgap/serve"},                                                                 // only tests import it
 	"images/airgap/verify": {"images", "images/airgap/format", "internal/fileop", "internal/regular", "internal/sniff",
 		"internal/streams", "progress"},
 	"images/airgap/delta": {"images/airgap/format", "internal/atomicfile", "internal/fileop", "internal/gearhash",
@@ -148,7 +149,7 @@ var dependencies = map[string][]string{
 }
 
 // testPackages are the packages that only tests import.
-var testPackages = []string{"build/publish/githubtest", "images/airgap/airgaptest", "images/imagetest", "internal/golden", "internal/testfile"}
+var testPackages = []string{"build/publish/githubtest", "images/airgap/airgaptest", "images/airgap/servetest", "images/imagetest", "internal/golden", "internal/testfile"}
 
 // calls are functions that only one package calls. Others use that package.
 var calls = map[string]string{

@@ -19,6 +19,7 @@ import (
 
 	"github.com/slipway-build/slipway/images/airgap/format"
 	"github.com/slipway-build/slipway/images/airgap/serve"
+	"github.com/slipway-build/slipway/images/airgap/servetest"
 	"github.com/slipway-build/slipway/images/airgap/verify"
 	"github.com/slipway-build/slipway/images/imagetest"
 	"github.com/slipway-build/slipway/progress"
@@ -202,7 +203,7 @@ func TestArtifactsOfALayoutAreLeftOut(t *testing.T) {
 		t.Errorf("%d images, %v; airgaptest.Warnings %q", len(list), err, warned.Said)
 	}
 	var log strings.Builder
-	newServer(t, []*airgap.Archive{a}, serve.Options{Dir: t.TempDir(), Limit: 1 << 30, Log: func(line string) { log.WriteString(line) }})
+	servetest.New(t, []*airgap.Archive{a}, serve.Options{Dir: t.TempDir(), Limit: 1 << 30, Log: func(line string) { log.WriteString(line) }})
 	if !strings.Contains(log.String(), "a Helm chart") {
 		t.Errorf("serve says %q", log.String())
 	}

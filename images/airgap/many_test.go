@@ -15,6 +15,7 @@ import (
 	"github.com/slipway-build/slipway/images/airgap/format"
 	"github.com/slipway-build/slipway/images/airgap/pack"
 	"github.com/slipway-build/slipway/images/airgap/serve"
+	"github.com/slipway-build/slipway/images/airgap/servetest"
 	"github.com/slipway-build/slipway/images/airgap/verify"
 )
 
@@ -74,7 +75,7 @@ func TestManyImagesAreReadOnce(t *testing.T) {
 				},
 				"serve": func(t *testing.T) *airgap.Archive {
 					a := open(t)
-					address := listen(t, newServer(t, []*airgap.Archive{a}, serve.Options{Dir: t.TempDir(), Limit: 1 << 30, Log: func(line string) { t.Log(line) }}))
+					address := servetest.Listen(t, servetest.New(t, []*airgap.Archive{a}, serve.Options{Dir: t.TempDir(), Limit: 1 << 30, Log: func(line string) { t.Log(line) }}))
 					for _, packed := range all {
 						img, err := remote.Image(airgaptest.Ref(t, address+"/"+packed.Names[0].Context().RepositoryStr()+":v1"), remote.WithContext(t.Context()))
 						if err == nil {

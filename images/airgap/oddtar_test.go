@@ -18,6 +18,7 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
 	"github.com/slipway-build/slipway/images/airgap/format"
+	"github.com/slipway-build/slipway/images/airgap/servetest"
 	"github.com/slipway-build/slipway/images/airgap/verify"
 	"github.com/slipway-build/slipway/images/imagetest"
 	"github.com/slipway-build/slipway/internal/testfile"
@@ -182,7 +183,7 @@ func TestSparseLayers(t *testing.T) {
 				t.Fatal(err)
 			}
 			checkLayers(t, packed)
-			pulled, err := crane.Pull(serveAll(t, path) + "/acme/a:v1")
+			pulled, err := crane.Pull(servetest.Archives(t, path) + "/acme/a:v1")
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -18,6 +18,7 @@ import (
 
 	"github.com/slipway-build/slipway/images/airgap/format"
 	"github.com/slipway-build/slipway/images/airgap/pack"
+	"github.com/slipway-build/slipway/images/airgap/servetest"
 	"github.com/slipway-build/slipway/images/airgap/verify"
 	"github.com/slipway-build/slipway/progress"
 )
@@ -55,7 +56,7 @@ func TestPackKeepsIndexesWithOriginalLayers(t *testing.T) {
 				t.Errorf("%s: an index without its other platform is complete", codec)
 			}
 			// The digest of the index, and that of the image, are served; the tag is the index.
-			host := serveAll(t, path)
+			host := servetest.Archives(t, path)
 			for _, reference := range []string{":v1", "@" + want.String(), ":pinned-" + want.Hex} {
 				served, err := remote.Index(airgaptest.Ref(t, host+"/acme/app"+reference))
 				if err != nil {
