@@ -30,10 +30,13 @@ func result(t *testing.T) release.Report {
 		Project: "acme", Release: version.Release{Version: "v1.3.0+acme1", Tag: "v1.3.0-acme1", Commit: "c0ffee"},
 		Made: []release.Made{
 			{Kind: "index", Name: "acme-runtime", Ref: "docker.io/acme/acme-runtime:v1.3.0-acme1", Digest: "sha256:11", Size: 3_000_000},
+			{Kind: "index", Name: "acme-runtime", Ref: "docker.io/acme/acme-runtime:latest", Digest: "sha256:11", Size: 3_000_000},
+			{Kind: "index", Name: "acme-runtime", Platform: platformOf(t, "windows/amd64"), Ref: "docker.io/acme/acme-runtime:v1.3.0-acme1-windows-amd64", Digest: "sha256:12", Size: 1},
 			{Kind: "archive", Name: "core", Platform: platformOf(t, "linux/amd64"), Path: "dist/artifacts/acme-v1.3.0+acme1.tar.zst", Digest: "sha256:22", Size: 2_000_000},
 			{Kind: "archive", Name: "core", Platform: platformOf(t, "linux/arm64"), Path: "dist/artifacts/acme.tar.zst", Digest: "sha256:23", Size: 1},
 			{Kind: "bundle", Name: "acme|odd", Path: "dist/artifacts/acme.zip", Digest: "sha256:33", Size: 7},
 		},
+		Kept: []release.Kept{{Ref: "docker.io/acme/acme-runtime:v1", Version: "v1.4.0", Reason: "v1.4.0 is newer than v1.3.0+acme1"}},
 	}
 }
 
@@ -68,8 +71,11 @@ func TestASummaryComparesWithThePreviousRelease(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := "## slipway package: acme v1.3.0+acme1\n\n> [!WARNING]\n> two\n> lines\n\n" +
+		"unchanged: `docker.io/acme/acme-runtime:v1`: v1.4.0 is newer than v1.3.0+acme1\n\n" +
 		"| kind | platform | name | size | digest | since v1.2.0+acme1 |\n|---|---|---|--:|---|---|\n" +
 		"| index |  | `docker.io/acme/acme-runtime:v1.3.0-acme1` | 3.0 MB | `sha256:11` | +500.0 kB |\n" +
+		"| index |  | `docker.io/acme/acme-runtime:latest` | 3.0 MB | `sha256:11` | +500.0 kB |\n" +
+		"| index | windows/amd64 | `docker.io/acme/acme-runtime:v1.3.0-acme1-windows-amd64` | 1 B | `sha256:12` | new |\n" +
 		"| archive | linux/amd64 | `dist/artifacts/acme-v1.3.0+acme1.tar.zst` | 2.0 MB | `sha256:22` | same |\n" +
 		"| archive | linux/arm64 | `dist/artifacts/acme.tar.zst` | 1 B | `sha256:23` | new |\n" +
 		"| bundle |  | `dist/artifacts/acme.zip` | 7 B | `sha256:33` | new |\n" +
@@ -78,7 +84,7 @@ func TestASummaryComparesWithThePreviousRelease(t *testing.T) {
 		t.Error(diff)
 	}
 	want = "version=v1.3.0+acme1\ntag=v1.3.0-acme1\ncommit=c0ffee\ndigest_acme_runtime=sha256:11\n" +
-		`digests={"docker.io/acme/acme-runtime:v1.3.0-acme1":"sha256:11"}` + "\n"
+		`digests={"docker.io/acme/acme-runtime:latest":"sha256:11","docker.io/acme/acme-runtime:v1.3.0-acme1":"sha256:11","docker.io/acme/acme-runtime:v1.3.0-acme1-windows-amd64":"sha256:12"}` + "\n"
 	if diff := cmp.Diff(want, read(t, files.Outputs)); diff != "" {
 		t.Error(diff)
 	}

@@ -17,10 +17,15 @@ func (f Files) writeOutputs(r release.Report) error {
 	}
 	var out strings.Builder
 	fmt.Fprintf(&out, "version=%s\ntag=%s\ncommit=%s\n", r.Release.Version, r.Release.Tag, r.Release.Commit)
-	digests := map[string]string{}
+	digests, written := map[string]string{}, map[string]bool{}
 	for _, m := range r.Made {
-		if m.Kind == "index" {
-			digests[m.Ref] = m.Digest
+		if m.Kind != "index" {
+			continue
+		}
+		digests[m.Ref] = m.Digest
+		// An index of Windows versions is not that of the image, which may be published under several tags.
+		if m.Platform.OS == "" && !written[m.Name] {
+			written[m.Name] = true
 			fmt.Fprintf(&out, "digest_%s=%s\n", key(m.Name), m.Digest)
 		}
 	}

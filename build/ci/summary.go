@@ -46,6 +46,9 @@ func (f Files) writeSummary(j Job) error {
 // writeTable writes a row for each thing that was made, and one for each that the previous release had
 // and this command did not make although it made others of the kind.
 func (f Files) writeTable(out *strings.Builder, r release.Report) error {
+	for _, k := range r.Kept {
+		fmt.Fprintf(out, "unchanged: `%s`: %s\n\n", k.Ref, escape(k.Reason))
+	}
 	if len(r.Made) == 0 {
 		return nil
 	}
@@ -64,21 +67,21 @@ func (f Files) writeTable(out *strings.Builder, r release.Report) error {
 			earlier[identify(m, previous.Release)] = m
 		}
 	}
-	kinds := map[string]bool{}
+	kinds, made := map[string]bool{}, map[identity]bool{}
 	for _, m := range r.Made {
 		kinds[m.Kind] = true
 		change := ""
 		if previous != nil {
 			id := identify(m, r.Release)
 			old, ok := earlier[id]
-			delete(earlier, id)
+			made[id] = true // an index may be published under several tags
 			change = " " + difference(old, ok, m) + " |"
 		}
 		fmt.Fprintf(out, "| %s | %s | `%s` | %s | `%s` |%s\n", m.Kind, platform(m), m.Where(), size(m), m.Digest, change)
 	}
 	if previous != nil {
 		for _, m := range previous.Made {
-			if _, gone := earlier[identify(m, previous.Release)]; gone && kinds[m.Kind] {
+			if kinds[m.Kind] && !made[identify(m, previous.Release)] {
 				fmt.Fprintf(out, "| %s | %s | `%s` | %s | `%s` | removed |\n", m.Kind, platform(m), m.Where(), size(m), m.Digest)
 			}
 		}
