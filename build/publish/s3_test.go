@@ -126,6 +126,9 @@ func testS3(t *testing.T, s *s3Server) {
 	if diff := cmp.Diff(map[string]string{}, s.contents()); diff != "" {
 		t.Errorf("Check changed something: %s", diff)
 	}
+	if diff := cmp.Diff([]string{"POST /builds/v1/a.tar.gz", "DELETE /builds/v1/a.tar.gz"}, s.log); diff != "" {
+		t.Errorf("Check left an upload: %s", diff)
+	}
 	s.log = nil
 	must(t, bucket.Publish(t.Context(), all))
 	want := below("v1/", wantContents("a.tar.gz", "b.txt", "sums.txt"))

@@ -1,12 +1,14 @@
 package release
 
 import (
+	"net/http"
 	"os"
 	"path/filepath"
 	"runtime"
 	"strings"
 	"testing"
 
+	"github.com/slipway-build/slipway/build/publish/githubtest"
 	"github.com/slipway-build/slipway/internal/testfile"
 )
 
@@ -78,5 +80,32 @@ func TestCommandsFollowThePublication(t *testing.T) {
 	r.run("publish", "images", "index")
 	if len(r.files("finished")) > 0 {
 		t.Error("a command ran after images")
+	}
+}
+
+func TestNoCommandFollowsAFailure(t *testing.T) {
+	t.Parallel()
+	r := makeRelease(t)
+	g := githubtest.New(t)
+	r.options.GitHubAPI, r.options.GitHubToken = g.URL, githubtest.Token
+	g.Fail = func(req *http.Request) int {
+		if strings.HasPrefix(req.URL.Path, "/uploads/") {
+			return http.StatusForbidden
+		}
+		return 0
+	}
+	r.configure("  - {directory: released}\n", "  - github: acme/acme\n  - exec: {run: [go, mod, init, example.com/follows], dir: follows}\n  - {directory: released}\n")
+	testfile.Write(t, filepath.Join(r.dir, "follows", "main.go"), "package main\n")
+	r.run("package")
+	if err := r.try(r.open(), "publish", "artifacts"); err == nil || !strings.Contains(err.Error(), "publishing artifacts to GitHub release of acme/acme") {
+		t.Errorf("error is %v", err)
+	}
+	if len(r.files("released")) == 0 || len(r.files("follows")) != 1 {
+		t.Errorf("found %v in the folder, and the command left %v", r.files("released"), r.files("follows"))
+	}
+	g.Fail = nil
+	r.run("publish", "artifacts")
+	if len(r.files("follows")) != 2 {
+		t.Error("the command did not run")
 	}
 }

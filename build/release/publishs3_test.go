@@ -52,7 +52,7 @@ func TestPublishToS3(t *testing.T) {
       prefix: acme/${VERSION}/
       endpoint: "`+url+`"
       region: us-east-1
-      files: ["*.tar.gz", acme.linux-amd64]
+      files: ["*.tar.gz", acme.linux-amd64, sha256sum-amd64.txt]
       name: "${ARTIFACT_STEM}-build1${ARTIFACT_EXT}"
       sha256sum: true
     credentials: {username: "${KEY}", password: "${SECRET}"}
@@ -80,6 +80,7 @@ func TestPublishToS3(t *testing.T) {
 			}
 		}
 	}
+	want = append(want, "acme/v1.2.3+acme1/sha256sum-amd64-build1.txt") // without a checksum of its own
 	for name := range all {
 		got = append(got, name)
 	}
@@ -97,8 +98,8 @@ func TestPublishToS3(t *testing.T) {
 	}
 
 	for _, c := range []struct{ old, new, want string }{
-		{"acme.linux-amd64]", "acme.linux-amd63]", "slipway.yaml:25:7: the release has no artifact acme.linux-amd63 (did you mean"},
-		{`["*.tar.gz", acme.linux-amd63]`, `["*.iso"]`, "slipway.yaml:25:7: files select no artifact of the release"},
+		{"acme.linux-amd64,", "acme.linux-amd63,", "slipway.yaml:25:7: the release has no artifact acme.linux-amd63 (did you mean"},
+		{`["*.tar.gz", acme.linux-amd63, sha256sum-amd64.txt]`, `["*.iso"]`, "slipway.yaml:25:7: files select no artifact of the release"},
 	} {
 		r.configure(c.old, c.new)
 		if err := r.try(r.open(), "publish", "artifacts"); err == nil || !strings.Contains(err.Error(), c.want) {
