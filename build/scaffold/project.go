@@ -76,8 +76,11 @@ func (p *project) convert(from string) error {
 		return err
 	}
 	p.converted = c
-	p.From, p.Leftovers, p.Before, p.Env, p.Vars, p.GitHub, p.Names = c.File, c.Leftovers, c.Before, c.Env, c.Vars, c.GitHub, c.Names
+	p.From, p.Leftovers, p.Env, p.Vars, p.GitHub, p.Names = c.File, c.Leftovers, c.Env, c.Vars, c.GitHub, c.Names
 	p.Publish, p.Release = c.Publish, c.Release
+	for _, command := range c.Before {
+		p.Before = append(p.Before, draft.Hook{Command: command})
+	}
 	for _, note := range c.Notes {
 		p.Remarks = append(p.Remarks, "note: "+note)
 	}

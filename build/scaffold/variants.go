@@ -22,11 +22,14 @@ func (p *project) variant(i *image, d *survey.Dockerfile, build *survey.ImageBui
 	}
 	v.Platforms = p.variantPlatforms(d, build)
 	p.arguments(i, &v, d, build)
+	made := false
 	if context != "." {
-		if !filepath.IsLocal(filepath.FromSlash(context)) || !p.Tree.IsFolder(context) {
-			i.Off = fmt.Sprintf("its context %s is not in the checkout: make it in before: with outputs", context)
-		}
 		v.Context = context
+		if !filepath.IsLocal(filepath.FromSlash(context)) || !p.Tree.IsFolder(context) {
+			if made = p.makeContext(context); !made {
+				i.Off = fmt.Sprintf("its context %s is not in the checkout: make it in before: with outputs", context)
+			}
+		}
 	}
 	for _, stage := range d.Reached(v.Target) {
 		if stage.Run > 0 && i.Engine == "" {
@@ -34,10 +37,23 @@ func (p *project) variant(i *image, d *survey.Dockerfile, build *survey.ImageBui
 		}
 	}
 	i.Bin = i.Bin || copiesBin(d, v.Target)
-	if i.Off == "" {
+	if i.Off == "" && !made {
 		p.copies(i, &v, d, context)
 	}
 	i.Variants = append(i.Variants, v)
+}
+
+// makeContext lets make make a context that is not in the checkout, if the Makefile has a target for it.
+func (p *project) makeContext(context string) bool {
+	target := p.Recipes.MakeTarget(context)
+	if target == "" {
+		return false
+	}
+	hook := draft.Hook{Command: "make " + target, Outputs: []string{context}}
+	if !slices.ContainsFunc(p.Before, func(h draft.Hook) bool { return h.Command == hook.Command }) {
+		p.Before = append(p.Before, hook)
+	}
+	return true
 }
 
 // nameAfter names an image after the references that a recipe gives it.

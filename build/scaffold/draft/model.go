@@ -17,7 +17,7 @@ type Draft struct {
 	Platforms            []string
 	PlatformsDoubt       string
 	Windows              []string // keys of knownWindows, none if no image is for Windows
-	Before               []string // shell commands
+	Before               []Hook
 	Binaries             []*Binary
 	Images               []*Image
 	Bundles              []Bundle
@@ -39,6 +39,12 @@ type Draft struct {
 type Leftover struct {
 	Line     int
 	Key, Why string
+}
+
+// A Hook is a shell command of before. What it makes is not known if Outputs is empty.
+type Hook struct {
+	Command string
+	Outputs []string
 }
 
 // A Binary is an entry of binaries.

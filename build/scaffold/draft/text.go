@@ -100,11 +100,14 @@ func (d *Draft) before(p *page) {
 	p.line("")
 	p.line("# Commands that run before it is built.")
 	p.line("before:")
-	for _, command := range d.Before {
-		p.line("  - shell: %s", scalar(command))
-		if made := d.missing(); len(d.Before) == 1 && len(made) > 0 {
+	for _, hook := range d.Before {
+		p.line("  - shell: %s", scalar(hook.Command))
+		switch made := d.missing(); {
+		case len(hook.Outputs) > 0:
+			p.line("    outputs: %s", list(hook.Outputs))
+		case len(d.Before) == 1 && len(made) > 0:
 			p.line("    outputs: %s # unsure: these are files of bundles; name all that it makes", list(made))
-		} else {
+		default:
 			p.line("    # unsure: name the files that it makes under outputs, or it is an error that it makes them")
 		}
 	}

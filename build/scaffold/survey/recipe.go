@@ -284,3 +284,28 @@ func (r *Recipes) WindowsVersions() []string {
 	}
 	return names
 }
+
+var makeRule = regexp.MustCompile(`^([A-Za-z0-9_./-]+)\s*:(?:[^=]|$)`)
+
+// MakeTarget returns the target of the Makefile in the root whose commands make a folder, or "".
+func (r *Recipes) MakeTarget(folder string) string {
+	for i := range r.all {
+		in := &r.all[i]
+		if !makefile.MatchString(in.file) { // others are not in the root
+			continue
+		}
+		target := ""
+		for _, line := range in.lines {
+			if m := makeRule.FindStringSubmatch(line.text); m != nil {
+				target = m[1]
+			}
+			command, isCommand := strings.CutPrefix(line.text, "\t")
+			if words := strings.Fields(command); target == "" || !isCommand || len(words) < 2 || words[0] != "mkdir" {
+				continue
+			} else if made, ok := r.expand(in, words[len(words)-1], false); ok && path.Clean(made) == folder {
+				return target
+			}
+		}
+	}
+	return ""
+}
