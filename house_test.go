@@ -63,7 +63,7 @@ var packages = map[string][]string{
 	"images/buildfile":           {"internal/regular", "internal/sniff", "internal/dockerhub"},
 	"images/fstree":              {"images", "images/layer", "internal/regular", "internal/suggest"},
 	"images/assemble/dockerfile": {"images", "images/buildfile", "internal/suggest"},
-	"images/assemble":            {"images", "images/assemble/dockerfile", "images/buildfile", "images/fstree", "images/layer", "internal/fileop", "internal/sniff", "internal/regular", "progress"},
+	"images/assemble":            {"images", "images/assemble/dockerfile", "images/buildfile", "images/fstree", "images/layer", "internal/fileop", "internal/sniff", "internal/regular", "progress", "internal/streams"},
 	"images/engine": {"images", "images/buildfile", "images/engine/docker", "images/engine/endpoint", "images/engine/ingest", "images/engine/session",
 		"images/store", "internal/parallel", "progress"},
 	"images/engine/ingest":      {"images", "internal/sniff"},

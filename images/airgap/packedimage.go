@@ -4,12 +4,9 @@ import (
 	"bytes"
 	"cmp"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"hash"
 	"io"
 	"io/fs"
 	"path"
@@ -23,6 +20,7 @@ import (
 	"github.com/slipway-build/slipway/images"
 	"github.com/slipway-build/slipway/images/airgap/format"
 	"github.com/slipway-build/slipway/internal/sniff"
+	"github.com/slipway-build/slipway/internal/streams"
 	"github.com/slipway-build/slipway/progress"
 )
 
@@ -458,31 +456,11 @@ func (l *archiveLayer) Compressed() (io.ReadCloser, error) {
 	if err != nil {
 		return nil, err
 	}
-	return newVerifyingReader(r, l.layer.Digest, func(got v1.Hash) error {
-		return l.archive.wrap(fmt.Errorf("layer %s is damaged: its bytes have the digest %s", l.layer.Digest, got))
-	}), nil
-}
-
-// newVerifyingReader reads r, whose content must have the digest when it ends;
-// else wrong makes the last error.
-func newVerifyingReader(r io.ReadCloser, digest v1.Hash, wrong func(got v1.Hash) error) io.ReadCloser {
-	return &verifyingReader{ReadCloser: r, hash: sha256.New(), digest: digest, wrong: wrong}
-}
-
-type verifyingReader struct {
-	io.ReadCloser
-	hash   hash.Hash
-	digest v1.Hash
-	wrong  func(got v1.Hash) error
-}
-
-func (v *verifyingReader) Read(p []byte) (int, error) {
-	n, err := v.ReadCloser.Read(p)
-	v.hash.Write(p[:n])
-	if err == io.EOF {
-		if got := (v1.Hash{Algorithm: "sha256", Hex: hex.EncodeToString(v.hash.Sum(nil))}); got != v.digest {
-			return n, v.wrong(got)
+	verified := streams.Verified(r, func(sum string, _ int64) error {
+		if got := (v1.Hash{Algorithm: "sha256", Hex: sum}); got != l.layer.Digest {
+			return l.archive.wrap(fmt.Errorf("layer %s is damaged: its bytes have the digest %s", l.layer.Digest, got))
 		}
-	}
-	return n, err
+		return nil
+	})
+	return &ownReader{verified, r}, nil
 }

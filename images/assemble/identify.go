@@ -6,14 +6,11 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
-	"hash"
 	"io"
-	"os"
-	"strings"
 
 	"github.com/slipway-build/slipway/images/fstree"
-
 	"github.com/slipway-build/slipway/internal/regular"
+	"github.com/slipway-build/slipway/internal/streams"
 )
 
 // known is the content of a file with its ID, for package layer.
@@ -58,24 +55,17 @@ func openVerified(name, want string) (io.ReadCloser, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &verifiedFile{f, sha256.New(), want}, nil
-}
-
-type verifiedFile struct {
-	f    *os.File
-	hash hash.Hash
-	want string
-}
-
-func (v *verifiedFile) Read(p []byte) (int, error) {
-	n, err := v.f.Read(p)
-	v.hash.Write(p[:n])
-	if err == io.EOF {
-		if got := hex.EncodeToString(v.hash.Sum(nil)); !strings.EqualFold(got, v.want) {
-			return n, fmt.Errorf("%s changed while it was read: its SHA-256 is %s, it was %s; build again", v.f.Name(), got, v.want)
+	verified := streams.Verified(f, func(got string, _ int64) error {
+		if got == want {
+			return nil
 		}
-	}
-	return n, err
+		return fmt.Errorf("%s changed while it was read: its SHA-256 is %s, it was %s; build again", f.Name(), got, want)
+	})
+	return &readCloser{verified, f}, nil
 }
 
-func (v *verifiedFile) Close() error { return v.f.Close() }
+// A readCloser reads from one and closes the other.
+type readCloser struct {
+	io.Reader
+	io.Closer
+}

@@ -2,43 +2,24 @@ package store
 
 import (
 	"context"
-	"crypto/sha256"
 	"errors"
-	"hash"
 	"io"
 	"os"
 
-	"github.com/slipway-build/slipway/images/store/files"
-
 	v1 "github.com/google/go-containerregistry/pkg/v1"
+
+	"github.com/slipway-build/slipway/images/store/files"
+	"github.com/slipway-build/slipway/internal/streams"
 )
 
 // verify returns a reader of r's bytes that returns a *ContentError instead of io.EOF if they do
 // not match want.
 func verify(r io.Reader, want v1.Descriptor) io.Reader {
-	return &verifier{r: r, want: want, hash: sha256.New()}
-}
-
-type verifier struct {
-	r    io.Reader
-	want v1.Descriptor
-	hash hash.Hash
-	size int64
-}
-
-func (v *verifier) Read(p []byte) (int, error) {
-	n, err := v.r.Read(p)
-	v.hash.Write(p[:n])
-	v.size += int64(n)
-	switch {
-	case v.size > v.want.Size:
-		return n, checkContent(v.want, v1.Hash{}, v.size)
-	case err == io.EOF:
-		if err := checkContent(v.want, files.Sum(v.hash), v.size); err != nil {
-			return n, err
-		}
-	}
-	return n, err
+	// One byte too many is enough to detect content that is too large. (A size may come from a hostile manifest.)
+	limit := max(want.Size, want.Size+1)
+	return streams.Verified(io.LimitReader(r, limit), func(sum string, size int64) error {
+		return checkContent(want, v1.Hash{Algorithm: "sha256", Hex: sum}, size)
+	})
 }
 
 // verified returns a reader that verifies a blob of this store. A damaged blob is removed.

@@ -57,3 +57,35 @@ func TestNoEOF(t *testing.T) {
 		t.Error("nil became an error")
 	}
 }
+
+func TestVerified(t *testing.T) {
+	const abc = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+	wrong := errors.New("wrong")
+	for _, want := range []string{abc, "another"} {
+		calls := 0
+		// The last bytes come together with io.EOF, or before it.
+		for _, r := range []io.Reader{strings.NewReader("abc"), iotest.DataErrReader(strings.NewReader("abc"))} {
+			got, err := io.ReadAll(Verified(r, func(sum string, size int64) error {
+				calls++
+				if sum != abc || size != 3 {
+					t.Errorf("check of %s, %d bytes", sum, size)
+				}
+				if sum != want {
+					return wrong
+				}
+				return nil
+			}))
+			if string(got) != "abc" || (want == abc) != (err == nil) || err != nil && err != wrong {
+				t.Errorf("want %s: read %q, %v", want, got, err)
+			}
+		}
+		if calls != 2 {
+			t.Errorf("%d checks, want 2", calls)
+		}
+	}
+	broken := errors.New("broken")
+	_, err := io.ReadAll(Verified(iotest.ErrReader(broken), func(string, int64) error { return wrong }))
+	if err != broken {
+		t.Errorf("a reader that breaks off: %v, want %v", err, broken)
+	}
+}

@@ -93,7 +93,7 @@ func (s *Folder) digestFile(ctx context.Context, path string, info fs.FileInfo) 
 	if n != info.Size() {
 		return v1.Hash{}, fmt.Errorf("reading %s: the file changed while it was read: it had %d bytes and now has %d", path, info.Size(), n)
 	}
-	return Sum(h), nil
+	return sumOf(h), nil
 }
 
 func stateOf(info fs.FileInfo) fileEntry {

@@ -126,10 +126,10 @@ func (h *Hasher) Write(p []byte) (int, error) {
 // Finish ends the goroutine and returns the digest of everything written.
 func (h *Hasher) Finish() (v1.Hash, int64) {
 	h.Close()
-	return Sum(h.hash), h.Size
+	return sumOf(h.hash), h.Size
 }
 
-func Sum(h hash.Hash) v1.Hash {
+func sumOf(h hash.Hash) v1.Hash {
 	return v1.Hash{Algorithm: "sha256", Hex: hex.EncodeToString(h.Sum(nil))}
 }
 
