@@ -54,64 +54,71 @@ func Describe(ctx context.Context, dir, prefix string, pattern *regexp.Regexp) (
 		return d, err
 	}
 	d.Shallow = strings.TrimSpace(shallow) == "true"
-	tags, err := earlierTags(ctx, dir, prefix, pattern)
-	if err != nil {
-		return d, err
-	}
-	if d.Nearest, d.Since, err = nearest(ctx, dir, tags); err != nil {
+	tags := tagFinder{dir, prefix, pattern}
+	if d.Nearest, d.Since, err = tags.nearest(ctx, nil); err != nil {
 		return d, err
 	}
 	d.Previous = d.Nearest
 	if d.Nearest != "" && d.Since == 0 {
-		head := commitOf(tags, d.Nearest)
-		tags = slices.DeleteFunc(tags, func(t taggedCommit) bool { return t.commit == head })
-		d.Previous, _, err = nearest(ctx, dir, tags)
-	}
-	return d, err
-}
-
-// A taggedCommit is a tag and the full hash of its commit.
-type taggedCommit struct{ tag, commit string }
-
-func commitOf(tags []taggedCommit, tag string) string {
-	return tags[slices.IndexFunc(tags, func(t taggedCommit) bool { return t.tag == tag })].commit
-}
-
-// earlierTags returns the newest tags of the commit that is checked out and of its ancestors, the highest first.
-func earlierTags(ctx context.Context, dir, prefix string, pattern *regexp.Regexp) ([]taggedCommit, error) {
-	out, err := git(ctx, dir, "for-each-ref", "--merged=HEAD", "--sort=-creatordate",
-		"--format=%(refname:strip=2) %(objectname) %(*objectname)", "refs/tags")
-	if err != nil && strings.Contains(err.Error(), "malformed object name") {
-		return nil, nil // no commit
-	}
-	if err != nil {
-		return nil, err
-	}
-	var tags []taggedCommit
-	for line := range strings.Lines(out) {
-		fields := strings.Fields(line) // the last is that of the commit of an annotated tag
-		version, ok := strings.CutPrefix(fields[0], prefix)
-		if ok && pattern.MatchString(version) && len(tags) < maxDescribed {
-			tags = append(tags, taggedCommit{fields[0], fields[len(fields)-1]})
+		onHead, err := tags.on(ctx, "HEAD")
+		if err != nil {
+			return d, err
+		}
+		if d.Previous, _, err = tags.nearest(ctx, onHead); err != nil {
+			return d, err
 		}
 	}
-	slices.SortStableFunc(tags, func(a, b taggedCommit) int {
-		return Compare(strings.TrimPrefix(b.tag, prefix), strings.TrimPrefix(a.tag, prefix))
-	})
-	return tags, nil
+	return d, nil
 }
 
-// nearest returns the nearest of the tags, and the number of commits since, or "".
-func nearest(ctx context.Context, dir string, tags []taggedCommit) (tag string, since int, err error) {
-	if len(tags) == 0 {
-		return "", 0, nil
+// A tagFinder finds the tags of a checkout that begin with a prefix and match a pattern after it.
+type tagFinder struct {
+	dir, prefix string
+	pattern     *regexp.Regexp
+}
+
+func (f tagFinder) has(tag string) bool {
+	version, ok := strings.CutPrefix(tag, f.prefix)
+	return ok && f.pattern.MatchString(version)
+}
+
+// nearest returns the nearest tag that is not in without, and the number of commits since, or "".
+func (f tagFinder) nearest(ctx context.Context, without []string) (tag string, since int, err error) {
+	args := []string{"--match=" + f.prefix + "*"}
+	for _, t := range without {
+		args = append(args, "--exclude="+t)
 	}
-	args := []string{"describe", "--tags", "--long"}
-	for _, t := range tags {
-		args = append(args, "--match="+t.tag)
+	tag, since, err = f.describe(ctx, args)
+	if err != nil || tag == "" {
+		return "", 0, err
 	}
-	out, err := git(ctx, dir, args...)
+	if !f.has(tag) {
+		// Git knows globs alone. It takes several times as long to list the tags.
+		if args, err = f.earlier(ctx, without); err != nil || len(args) == 0 {
+			return "", 0, err
+		}
+		if tag, since, err = f.describe(ctx, args); err != nil || tag == "" {
+			return "", 0, err
+		}
+	}
+	same, err := f.on(ctx, "refs/tags/"+tag+"^{commit}")
 	if err != nil {
+		return "", 0, err
+	}
+	return slices.MaxFunc(append(same, tag), func(a, b string) int {
+		return Compare(strings.TrimPrefix(a, f.prefix), strings.TrimPrefix(b, f.prefix))
+	}), since, nil
+}
+
+// describe returns what git describe finds, or "" if there is no such tag.
+func (f tagFinder) describe(ctx context.Context, args []string) (tag string, since int, err error) {
+	out, err := git(ctx, f.dir, append([]string{"describe", "--tags", "--long"}, args...)...)
+	if err != nil {
+		for _, none := range []string{"cannot describe", "can describe", "Not a valid object name"} { // the last: no commit
+			if strings.Contains(err.Error(), none) {
+				return "", 0, nil
+			}
+		}
 		return "", 0, err
 	}
 	parts := strings.Split(strings.TrimSpace(out), "-") // TAG-SINCE-gCOMMIT
@@ -119,11 +126,33 @@ func nearest(ctx context.Context, dir string, tags []taggedCommit) (tag string, 
 		tag = strings.Join(parts[:n-2], "-")
 		since, err = strconv.Atoi(parts[n-2])
 	}
-	found := slices.ContainsFunc(tags, func(t taggedCommit) bool { return t.tag == tag })
-	if err != nil || !found {
-		return "", 0, fmt.Errorf("running git describe in %s: %q is not a description", dir, out)
+	if err != nil || tag == "" {
+		return "", 0, fmt.Errorf("running git describe in %s: %q is not a description", f.dir, out)
 	}
-	commit := commitOf(tags, tag)
-	highest := slices.IndexFunc(tags, func(t taggedCommit) bool { return t.commit == commit })
-	return tags[highest].tag, since, nil
+	return tag, since, nil
+}
+
+// on returns the tags of a commit.
+func (f tagFinder) on(ctx context.Context, commit string) ([]string, error) {
+	out, err := git(ctx, f.dir, "tag", "--points-at", commit)
+	if err != nil {
+		return nil, err
+	}
+	return slices.DeleteFunc(strings.Fields(out), func(tag string) bool { return !f.has(tag) }), nil
+}
+
+// earlier returns arguments of git describe for the newest tags of the commit that is checked out and of its ancestors,
+// except for those in without.
+func (f tagFinder) earlier(ctx context.Context, without []string) ([]string, error) {
+	out, err := git(ctx, f.dir, "for-each-ref", "--merged=HEAD", "--sort=-creatordate", "--format=%(refname:strip=2)", "refs/tags")
+	if err != nil {
+		return nil, err
+	}
+	var args []string
+	for _, tag := range strings.Fields(out) {
+		if f.has(tag) && !slices.Contains(without, tag) && len(args) < maxDescribed {
+			args = append(args, "--match="+tag)
+		}
+	}
+	return args, nil
 }
