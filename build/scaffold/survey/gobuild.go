@@ -160,11 +160,20 @@ func (r *Recipes) GoBuilds() []GoBuild {
 	return found
 }
 
+// valued are the flags of go build whose value may be the next word.
+var valued = []string{"o", "tags", "ldflags", "gcflags", "asmflags", "mod", "p"}
+
+// wantsValue reports whether the value of a flag of go build is the next word.
+func wantsValue(word string) bool {
+	name, isFlag := strings.CutPrefix(strings.Trim(word, `"'`), "-")
+	return isFlag && slices.Contains(valued, strings.TrimPrefix(name, "-"))
+}
+
 // goBuildFlags reads the words after `go build`.
 func (r *Recipes) goBuildFlags(in *recipe, g *GoBuild, words []string) {
 	var expanded []string
-	for _, word := range words {
-		if bare := strings.Trim(word, `"'`); strings.HasPrefix(bare, "$") && !strings.ContainsAny(bare, "/=") {
+	for n, word := range words {
+		if bare := strings.Trim(word, `"'`); strings.HasPrefix(bare, "$") && !strings.ContainsAny(bare, "/=") && (n == 0 || !wantsValue(words[n-1])) {
 			if value, ok := r.expand(in, bare, false); ok && strings.HasPrefix(value, "-") {
 				expanded = append(expanded, shellWords(value)...)
 				continue
@@ -174,16 +183,12 @@ func (r *Recipes) goBuildFlags(in *recipe, g *GoBuild, words []string) {
 	}
 	for i := 0; i < len(expanded); i++ {
 		word := strings.Trim(expanded[i], `"'`)
-		name, value, inline := strings.Cut(strings.TrimLeft(word, "-"), "=")
 		if !strings.HasPrefix(word, "-") {
-			if pkg, ok := r.expand(in, word, false); ok && (strings.HasPrefix(pkg, "./") || pkg == "." || strings.HasSuffix(pkg, ".go")) {
-				g.Package = PackageOf(pkg)
-			} else if !strings.HasPrefix(strings.Trim(word, `"'`), "$") {
-				g.Elsewhere = true // another module's program, such as a tool
-			}
+			r.goBuildPackage(in, g, word)
 			continue
 		}
-		if !inline && slices.Contains([]string{"o", "tags", "ldflags", "gcflags", "asmflags", "mod", "p"}, name) && i+1 < len(expanded) {
+		name, value, _ := strings.Cut(strings.TrimLeft(word, "-"), "=")
+		if wantsValue(word) && i+1 < len(expanded) {
 			i++
 			value = expanded[i]
 		}
@@ -196,6 +201,15 @@ func (r *Recipes) goBuildFlags(in *recipe, g *GoBuild, words []string) {
 		case name == "o" && ok && !strings.ContainsAny(value, "$@*"):
 			g.Output = strings.TrimSuffix(path.Base(value), ".exe")
 		}
+	}
+}
+
+// goBuildPackage reads an argument that is no flag: a package of this module, or that of another, such as a tool.
+func (r *Recipes) goBuildPackage(in *recipe, g *GoBuild, word string) {
+	if pkg, ok := r.expand(in, word, false); ok && (strings.HasPrefix(pkg, "./") || pkg == "." || strings.HasSuffix(pkg, ".go")) {
+		g.Package = PackageOf(pkg)
+	} else if !strings.HasPrefix(word, "$") {
+		g.Elsewhere = true
 	}
 }
 

@@ -167,13 +167,29 @@ func settable(spec *ast.ValueSpec) []string {
 	var names []string
 	for i, name := range spec.Names {
 		if i < len(spec.Values) {
-			if lit, ok := spec.Values[i].(*ast.BasicLit); !ok || lit.Kind != token.STRING {
+			if !maybeConstant(spec.Values[i]) {
 				continue
 			}
 		}
 		names = append(names, name.Name)
 	}
 	return names
+}
+
+// maybeConstant reports whether an expression may be a constant of type string, which -X replaces. Names may be those of
+// constants.
+func maybeConstant(e ast.Expr) bool {
+	switch e := e.(type) {
+	case *ast.BasicLit:
+		return e.Kind == token.STRING
+	case *ast.Ident, *ast.SelectorExpr:
+		return true
+	case *ast.ParenExpr:
+		return maybeConstant(e.X)
+	case *ast.BinaryExpr:
+		return e.Op == token.ADD && maybeConstant(e.X) && maybeConstant(e.Y)
+	}
+	return false
 }
 
 // versionPackage matches the last element of packages that hold the version.

@@ -107,6 +107,9 @@ func (r *recipe) assign(line string) {
 	if before, _, ok := strings.Cut(value, " #"); ok {
 		value = strings.TrimSpace(before)
 	}
+	if r.shell && commandFollows(m[0], value) {
+		return // NAME=VALUE before a command is its environment
+	}
 	if len(value) >= 2 && (value[0] == '"' || value[0] == '\'') && strings.IndexByte(value[1:], value[0]) == len(value)-2 {
 		value = value[1 : len(value)-1]
 	}
@@ -128,6 +131,17 @@ func (r *recipe) assign(line string) {
 		r.vars[name] = value
 	}
 }
+
+// commandFollows reports whether a command follows the value of an assignment of a shell.
+func commandFollows(line, value string) bool {
+	words := shellWords(value)
+	if declaration.MatchString(line) || len(words) < 2 {
+		return false
+	}
+	return !strings.Contains(words[1], "=")
+}
+
+var declaration = regexp.MustCompile(`^\s*(?:override|export|local|readonly|declare|ARG|ENV)\s`)
 
 // lookup returns the value of a variable in a recipe.
 func (r *Recipes) lookup(in *recipe, name string) (string, bool) {
@@ -247,6 +261,8 @@ func (r *Recipes) reference(in *recipe, ref string, meanings bool, depth int) (s
 		return r.expandDeep(in, value, meanings, depth+1)
 	case hasFallback:
 		return r.expandDeep(in, fallback, meanings, depth+1)
+	case meanings && name == "REGISTRY": // the user gives it, as to Slipway
+		return "${REGISTRY}", true
 	}
 	return "", false
 }
