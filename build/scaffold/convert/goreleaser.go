@@ -22,6 +22,7 @@ type goreleaserFile struct {
 	}]
 	Dockers   []at[goreleaserDocker]
 	DockersV2 []at[goreleaserDockerV2] `yaml:"dockers_v2"`
+	Manifests []at[goreleaserManifest] `yaml:"docker_manifests"`
 	Kos       []at[goreleaserKo]
 	Release   at[goreleaserRelease]
 	Changelog struct {

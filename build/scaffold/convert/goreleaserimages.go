@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"maps"
 	"path"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -24,6 +25,10 @@ type goreleaserDockerV2 struct {
 	Extra                   list              `yaml:"extra_files"`
 	Args                    map[string]string `yaml:"build_args"`
 	Labels, Annotations     map[string]string
+}
+
+type goreleaserManifest struct {
+	Name string `yaml:"name_template"`
 }
 
 type goreleaserKo struct {
@@ -49,6 +54,9 @@ func (c *Conversion) goreleaserImages(g *goreleaserFile) {
 			c.dockerFlag(d.line, i, flag)
 		}
 	}
+	for _, m := range g.Manifests {
+		c.goreleaserManifest(m)
+	}
 	for _, d := range g.DockersV2 {
 		i := c.dockerImage(d.line, "dockers_v2[].images", d.value.Dockerfile, d.value.Images)
 		i.Variants[0].Platforms = d.value.Platforms.or("linux/amd64", "linux/arm64")
@@ -69,29 +77,33 @@ func (c *Conversion) translated(into map[string]string, line int, key string, va
 	}
 }
 
-// tags translates tags, without that of the release, which every image has.
+// tags translates tags, without that of the release, which every image has, and those of single architectures, which the
+// index replaces.
 func (c *Conversion) tags(line int, key string, tags []string) []string {
 	var all []string
 	for _, tag := range c.values(line, key, tags) {
-		if plain := strings.TrimPrefix(tag, "v"); plain != "${VERSION}" && plain != "${TAG}" {
-			all = append(all, tag)
+		if plain := strings.TrimPrefix(tag, "v"); plain != "" && plain != "${VERSION}" && plain != "${TAG}" && !architecture.MatchString(tag) {
+			all = survey.AppendNew(all, tag)
 		}
 	}
 	return all
 }
 
+// architecture matches the name of an architecture in a tag.
+var architecture = regexp.MustCompile(`(?i)(^|[-_.])(amd64|x86_64|386|i386|arm64|arm|armv[5-8]|aarch64|ppc64le|s390x|riscv64|\$\{ARCH\})(v[5-8])?($|[-_.])`)
+
 // dockerImage returns the image of a Dockerfile, which is new if it is the first that names it. Further registries are
 // leftovers.
 func (c *Conversion) dockerImage(line int, key, file string, names []string) *Image {
 	file = path.Clean(cmp.Or(file, "Dockerfile"))
-	if i := slices.IndexFunc(c.Images, func(i *Image) bool { return i.Base == "" && i.Variants[0].Dockerfile == file }); i >= 0 {
-		return c.Images[i]
+	n := slices.IndexFunc(c.Images, func(i *Image) bool { return i.Base == "" && i.Variants[0].Dockerfile == file })
+	if n < 0 {
+		n = len(c.Images)
+		c.Images = append(c.Images, newImage(file))
+		c.Images[n].Staged = true
 	}
-	i := newImage(file)
-	i.Staged = true
-	c.references(line, key, i, names)
-	c.Images = append(c.Images, i)
-	return i
+	c.references(line, key, c.Images[n], names)
+	return c.Images[n]
 }
 
 func newImage(dockerfile string) *Image {
@@ -101,19 +113,45 @@ func newImage(dockerfile string) *Image {
 	}}
 }
 
-// references takes the first reference for the name of an image. Those in other repositories are left over.
+// references takes the first reference for the name of an image, and the tags of all. Those in other repositories are left
+// over.
 func (c *Conversion) references(line int, key string, i *Image, names []string) {
-	for _, name := range names {
-		ref := survey.WithoutTag(c.value(line, key, beforeTemplateTag(name)))
-		if ref == "" || slices.Contains(i.Refs, ref) {
+	for _, text := range names {
+		text, tag := splitTag(text)
+		ref := c.value(line, key, text)
+		if ref == "" {
 			continue
 		}
-		if len(i.Refs) > 0 {
+		if len(i.Refs) == 0 {
+			i.Refs = []string{ref}
+		}
+		if ref == i.Refs[0] {
+			i.Tags = survey.AppendNew(i.Tags, c.tags(line, key, []string{tag})...)
+		} else {
 			c.leave(line, key+": "+ref, "add its registry and repository to publish")
-			continue
 		}
-		i.Refs = append(i.Refs, ref)
 	}
+}
+
+// splitTag splits a reference, which may contain actions, at its tag.
+func splitTag(ref string) (name, tag string) {
+	depth, colon := 0, -1
+	for i, r := range ref {
+		switch {
+		case r == '{':
+			depth++
+		case r == '}':
+			depth--
+		case r == '/' && depth == 0:
+			colon = -1
+		case r == ':' && depth == 0:
+			colon = i
+		}
+	}
+	if colon < 0 {
+		return ref, ""
+	}
+	return ref[:colon], ref[colon+1:]
 }
 
 // dockerFlag converts a flag of docker build.
@@ -134,15 +172,16 @@ func (c *Conversion) dockerFlag(line int, i *Image, flag string) {
 	}
 }
 
-// beforeTemplateTag cuts a tag that is a template from a reference.
-func beforeTemplateTag(ref string) string {
-	if before, _, ok := strings.Cut(ref, ":{{"); ok {
-		return before
+// goreleaserManifest takes the tag of an index for the image whose platforms it joins.
+func (c *Conversion) goreleaserManifest(m at[goreleaserManifest]) {
+	const key = "docker_manifests[].name_template"
+	text, tag := splitTag(m.value.Name)
+	ref := c.value(m.line, key, text)
+	if i := slices.IndexFunc(c.Images, func(i *Image) bool { return slices.Contains(i.Refs, ref) }); i >= 0 {
+		c.Images[i].Tags = survey.AppendNew(c.Images[i].Tags, c.tags(m.line, key, []string{tag})...)
+	} else if ref != "" {
+		c.leave(m.line, key+": "+ref, "no image of dockers has this name")
 	}
-	if before, _, ok := strings.Cut(ref, ":v{{"); ok {
-		return before
-	}
-	return ref
 }
 
 // goreleaserKo converts an image that ko makes of a binary.
@@ -158,5 +197,9 @@ func (c *Conversion) goreleaserKo(k at[goreleaserKo], ids map[string]*draft.Bina
 	i := c.koImage(b, k.value.Base, k.value.Platforms)
 	i.Tags = c.tags(k.line, "kos[].tags", k.value.Tags)
 	c.translated(i.Labels, k.line, "kos[].labels", k.value.Labels)
-	c.references(k.line, "kos[].repositories", i, append(k.value.Repositories, k.value.Repository))
+	for _, repository := range append(k.value.Repositories, k.value.Repository) {
+		if repository != "" {
+			c.references(k.line, "kos[].repositories", i, []string{repository})
+		}
+	}
 }

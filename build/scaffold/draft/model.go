@@ -37,7 +37,7 @@ type Draft struct {
 
 // A Leftover is a key of From that slipway.yaml has no counterpart for, or that needs a decision.
 type Leftover struct {
-	Line     int
+	Line     int // 0 for what the file leaves to a default
 	Key, Why string
 }
 

@@ -174,7 +174,11 @@ func (d *Draft) remarks(p *page) {
 	slices.SortStableFunc(d.Leftovers, func(a, b Leftover) int { return a.Line - b.Line })
 	var written []string
 	for _, l := range d.Leftovers {
-		line := fmt.Sprintf("# not converted: %s:%d: %s: %s", d.From, l.Line, l.Key, oneLine(l.Why))
+		place := d.From
+		if l.Line > 0 {
+			place += fmt.Sprintf(":%d", l.Line)
+		}
+		line := fmt.Sprintf("# not converted: %s: %s", place, oneLine(l.Key+": "+l.Why))
 		if !slices.Contains(written, line) {
 			written = append(written, line)
 			p.line("%s", line)

@@ -10,14 +10,14 @@ import (
 var meanings = map[string][]string{
 	"${VERSION}": {
 		"version", "imageversion", "buildversion", "appversion", "gitversion", "releaseversion", "projectversion", "pkgversion",
-		"gittag", "githubrefname", "release", "coreversion", "semver", "tagname", "releasetag",
+		"gittag", "githubrefname", "release", "coreversion", "semver", "tagname", "releasetag", "cicommittag",
 	},
 	"${TAG}": {"tag", "imagetag", "dockertag", "dockerizedversion", "dockerimagetag"},
 	"${COMMIT}": {
 		"commit", "gitcommit", "gitsha", "sha", "vcsref", "buildcommit", "commitsha", "githubsha", "githash", "commithash", "commitid",
-		"gitrev", "gitrevision", "vcs", "buildhash", "fullcommit", "gitcommitsha", "sourcecommit", "buildsha", "buildgitcommit",
+		"gitrev", "gitrevision", "vcs", "buildhash", "fullcommit", "gitcommitsha", "sourcecommit", "buildsha", "buildgitcommit", "cicommitsha",
 	},
-	"${SHORT_COMMIT}": {"shortcommit", "commitshort", "shortsha", "gitshortcommit", "gitcommitshort", "shorthash"},
+	"${SHORT_COMMIT}": {"shortcommit", "commitshort", "shortsha", "gitshortcommit", "gitcommitshort", "shorthash", "cicommitshortsha"},
 	"${REVISION}":     {"revision", "buildrevision"},
 	"${DATE}":         {"date", "builddate", "buildtime", "buildtimestamp", "timestamp", "created", "commitdate", "builtat", "buildat"},
 	"${BRANCH}":       {"branch", "gitbranch", "buildbranch"},

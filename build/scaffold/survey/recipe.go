@@ -42,7 +42,7 @@ func isRecipe(file string) bool {
 		return strings.HasSuffix(name, ".yml") || strings.HasSuffix(name, ".yaml")
 	}
 	dir := path.Dir(file)
-	return makefile.MatchString(name) || IsDockerfile(name) || strings.HasSuffix(name, ".sh") ||
+	return file == ".gitlab-ci.yml" || makefile.MatchString(name) || IsDockerfile(name) || strings.HasSuffix(name, ".sh") ||
 		path.Ext(name) == "" && (path.Base(dir) == "scripts" || path.Base(dir) == "build" || path.Base(dir) == "hack")
 }
 
@@ -53,7 +53,7 @@ func readRecipes(t *Tree) *Recipes {
 		if !isRecipe(file) || !Released(strings.TrimPrefix(strings.TrimPrefix(file, "scripts/"), "hack/")) {
 			continue
 		}
-		one := recipe{file: file, lines: joinedLines(t.Text(file)), vars: map[string]string{}, shell: !makefile.MatchString(path.Base(file)) && !strings.HasPrefix(file, ".github/")}
+		one := recipe{file: file, lines: joinedLines(t.Text(file)), vars: map[string]string{}, shell: !makefile.MatchString(path.Base(file)) && !strings.HasSuffix(file, ".yml") && !strings.HasSuffix(file, ".yaml")}
 		for _, line := range one.lines {
 			one.assign(line.text)
 			if strings.HasPrefix(file, ".github/") {
