@@ -8,9 +8,9 @@ import (
 	"github.com/slipway-build/slipway/build/config/expression"
 )
 
-// A Destination is one place to publish to: a registry for images; or a folder, an OCI repository, a GitHub release
-// or a bucket for dist/artifacts; or a command that follows. Exactly one of Registry, Directory, OCI, GitHub, S3 and Exec
-// is set.
+// A Destination is one place to publish to: a registry for images; or a folder, an OCI repository, a GitHub or
+// GitLab release or a bucket for dist/artifacts; or a command that follows. Exactly one of Registry, Directory, OCI,
+// GitHub, GitLab, S3 and Exec is set.
 type Destination struct {
 	// Position is its place in slipway.yaml.
 	Position Position `yaml:"-" json:"-"`
@@ -21,6 +21,7 @@ type Destination struct {
 	Directory   string               `yaml:"directory" json:"directory,omitempty" doc:"folder for artifacts; copies are verified, checksums are written last"`
 	OCI         string               `yaml:"oci" json:"oci,omitempty" doc:"reference for artifacts, pushed as one OCI artifact; default tag: TAG"`
 	GitHub      GitHubRelease        `yaml:"github" json:"github,omitzero" doc:"GitHub release for artifacts: owner/name, or a mapping; it is a draft until complete (GITHUB_TOKEN)"`
+	GitLab      GitLabRelease        `yaml:"gitlab" json:"gitlab,omitzero" doc:"GitLab release for artifacts: path of the project, or a mapping; files are kept in its package registry (GITLAB_TOKEN, or CI_JOB_TOKEN of a job)"`
 	S3          S3Bucket             `yaml:"s3" json:"s3,omitzero" doc:"bucket of Amazon S3, or of a server with its API, for artifacts: its name, or a mapping"`
 	Exec        Command              `yaml:"exec" json:"exec,omitzero" doc:"command to run after all other destinations, such as one that clears a cache"`
 	Credentials Credentials          `yaml:"credentials" json:"credentials,omitzero" doc:"with registry, oci and s3: who to log in as, by names of environment variables; default: see docs/publishing.md"`
@@ -35,6 +36,8 @@ func (d Destination) String() string {
 		return "folder " + d.Directory
 	case d.OCI != "":
 		return "OCI artifact " + d.OCI
+	case d.GitLab.Project != "":
+		return "GitLab release of " + d.GitLab.Project
 	case d.S3.Bucket != "":
 		return "S3 bucket " + path.Join(d.S3.Bucket, d.S3.Prefix)
 	case d.Exec.String() != "":
@@ -68,6 +71,22 @@ func (g GitHubRelease) MarshalJSON() ([]byte, error) {
 		return json.Marshal(g.Repository)
 	}
 	type whole GitHubRelease
+	return json.Marshal(whole(g))
+}
+
+// A GitLabRelease is a release on GitLab. Its tag is the git tag of the version.
+type GitLabRelease struct {
+	Project string `yaml:"project" json:"project" required:"true" short:"true" doc:"path of the project, such as group/name"`
+	Title   string `yaml:"title" json:"title,omitempty" doc:"default: the project and the version"`
+	Notes   string `yaml:"notes" json:"notes,omitempty" doc:"file with the text of the release, in Markdown, which is taken as it is; default: none"`
+}
+
+// MarshalJSON writes the project alone if nothing else is set, as slipway.yaml may.
+func (g GitLabRelease) MarshalJSON() ([]byte, error) {
+	if g == (GitLabRelease{Project: g.Project}) {
+		return json.Marshal(g.Project)
+	}
+	type whole GitLabRelease
 	return json.Marshal(whole(g))
 }
 

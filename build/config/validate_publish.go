@@ -11,7 +11,7 @@ import (
 )
 
 // destinationKinds are the keys of which each destination has one.
-var destinationKinds = []string{"registry", "directory", "oci", "github", "s3", "exec"}
+var destinationKinds = []string{"registry", "directory", "oci", "github", "gitlab", "s3", "exec"}
 
 func (v *validator) publish() {
 	credentials := map[string]Credentials{}
@@ -31,6 +31,7 @@ func (v *validator) publish() {
 			d.OCI = v.artifactReference(path+".oci", d.OCI)
 		}
 		v.github(path+".github", d.GitHub)
+		v.gitlab(path+".gitlab", d.GitLab)
 		v.s3(path+".s3", d.S3)
 		if at := path + ".exec"; v.given(at) {
 			v.hook(at, d.Exec.hook(), false)
@@ -48,7 +49,7 @@ func (v *validator) destinationKind(path string, d Destination) {
 	case len(kinds) > 1:
 		v.wrong(path, "want exactly one of %s, found %d: make each a destination of its own", alternatives(destinationKinds), len(kinds))
 	}
-	values := map[string]string{"registry": d.Registry, "directory": d.Directory, "oci": d.OCI, "github": d.GitHub.Repository, "s3": d.S3.Bucket}
+	values := map[string]string{"registry": d.Registry, "directory": d.Directory, "oci": d.OCI, "github": d.GitHub.Repository, "gitlab": d.GitLab.Project, "s3": d.S3.Bucket}
 	for _, kind := range kinds {
 		// A variable of another job may be empty.
 		at := path + "." + kind
@@ -56,7 +57,7 @@ func (v *validator) destinationKind(path string, d Destination) {
 			v.wrong(at, "is empty: give it a value, or a condition (when) that holds only where it has one")
 		}
 		if why := unforced[kind]; why != "" && v.given(path+".force") {
-			v.wrong(path+".force", "only registry, oci and github have it: %s", why)
+			v.wrong(path+".force", "only registry, oci, github and gitlab have it: %s", why)
 		}
 	}
 }
@@ -78,12 +79,32 @@ func (v *validator) github(path string, g GitHubRelease) {
 	if g.Prerelease == "true" && g.MakeLatest == "true" {
 		v.wrong(path+".make-latest", "a pre-release is never the latest release on GitHub: remove this key, or prerelease")
 	}
-	for _, key := range []struct{ name, value string }{{"title", g.Title}, {"notes", g.Notes}, {"discussion", g.Discussion}} {
-		if at := path + "." + key.name; v.given(at) && key.value == "" && !v.reportedBelow(at) {
+	v.texts(path, map[string]string{"title": g.Title, "notes": g.Notes, "discussion": g.Discussion})
+}
+
+// gitlab checks a release on GitLab.
+func (v *validator) gitlab(path string, g GitLabRelease) {
+	at := path
+	if v.given(path + ".project") {
+		at += ".project"
+	}
+	v.shape(at, g.Project, gitlabShape, "the path of a project, such as group/name")
+	if g.Notes == GeneratedNotes {
+		v.wrong(path+".notes", "only GitHub generates notes: name a file")
+	}
+	v.texts(path, map[string]string{"title": g.Title, "notes": g.Notes})
+}
+
+// texts reports values below a path that are given, and empty.
+func (v *validator) texts(path string, values map[string]string) {
+	for key, value := range values {
+		if at := path + "." + key; v.given(at) && value == "" && !v.reportedBelow(at) {
 			v.wrong(at, "is empty: remove the key, or give it a value")
 		}
 	}
 }
+
+var gitlabShape = regexp.MustCompile(`^[0-9A-Za-z_][0-9A-Za-z_.-]*(/[0-9A-Za-z_][0-9A-Za-z_.-]*)+$`)
 
 var githubShape = regexp.MustCompile(`^[0-9A-Za-z-]+/[0-9A-Za-z._-]+$`)
 

@@ -1,4 +1,4 @@
-// Package publish copies the files of a release to a folder, to a release on GitHub or to a bucket of S3.
+// Package publish copies the files of a release to a folder, to a release on GitHub or GitLab, or to a bucket of S3.
 //
 // An artifact is a file of a release. An asset is an artifact on GitHub, and an object is one in a bucket. A draft is a
 // release on GitHub that only members of its project see. A rank says whether a release is a pre-release, or the latest.
@@ -8,7 +8,7 @@
 // A visible release is always complete. In a folder, a file gets its name after its content has
 // been written and read back, and after the files before it in the list, so checksums, which come
 // last, never exist before the files they are for; so it is in a bucket. A release on GitHub stays a
-// draft until every file in it has been checked.
+// draft until every file in it has been checked, and one on GitLab is created then.
 //
 // # Repeating a run
 //

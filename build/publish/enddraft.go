@@ -74,7 +74,7 @@ func (g GitHub) draft(ctx context.Context, files []string, o Options, do func(*p
 		err = do(p, release)
 	}
 	if err != nil {
-		return "", fmt.Errorf("%s: %w", where, g.redacted(err))
+		return "", fmt.Errorf("%s: %w", where, redacted(err, g.Token))
 	}
 	return release.GetHTMLURL(), nil
 }

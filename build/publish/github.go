@@ -79,7 +79,7 @@ func (g GitHub) Publish(ctx context.Context, files []string, o Options) (string,
 	}
 	address, err := p.publish(ctx, all)
 	if err != nil {
-		return "", fmt.Errorf("%s: %w", where, g.redacted(err))
+		return "", fmt.Errorf("%s: %w", where, redacted(err, g.Token))
 	}
 	return address, nil
 }
@@ -165,11 +165,14 @@ func (p *publisher) task(ctx context.Context, name string, work func(context.Con
 	return err
 }
 
+// untrusted explains that a certificate is not trusted.
+const untrusted = ": its certificate is signed by a CA that is not trusted here: name the CA's file in SSL_CERT_FILE, or add it to the store of Windows"
+
 // hint explains errors that GitHub does not.
 func hint(err error) string {
 	var unknown x509.UnknownAuthorityError
 	if errors.As(err, &unknown) {
-		return ": its certificate is signed by a CA that is not trusted here: name the CA's file in SSL_CERT_FILE, or add it to the store of Windows"
+		return untrusted
 	}
 	var refused *github.ErrorResponse
 	if !errors.As(err, &refused) || refused.Response == nil {

@@ -414,7 +414,7 @@ func TestAReleaseHasRoomForAThousand(t *testing.T) {
 }
 
 func TestRedactedErrorsUnwrap(t *testing.T) {
-	err := GitHub{Token: "secret"}.redacted(fmt.Errorf("secret: %w", context.Canceled))
+	err := redacted(fmt.Errorf("secret: %w", context.Canceled), "secret")
 	if err.Error() != "***: context canceled" || !errors.Is(err, context.Canceled) {
 		t.Errorf("error is %v", err)
 	}

@@ -45,7 +45,7 @@ func (g GitHub) Check(ctx context.Context, files []string, o Options) error {
 		err = p.check(ctx, all)
 	}
 	if err = errors.Join(wrong, err); err != nil {
-		return fmt.Errorf("%s: %w", where, g.redacted(err))
+		return fmt.Errorf("%s: %w", where, redacted(err, g.Token))
 	}
 	return nil
 }

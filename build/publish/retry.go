@@ -27,21 +27,29 @@ const (
 // A brokenUpload is an upload that was accepted but does not match what was sent.
 type brokenUpload struct{ wrong string }
 
-func (e *brokenUpload) Error() string { return "GitHub took it, and " + e.wrong }
+func (e *brokenUpload) Error() string { return "it was taken, and " + e.wrong }
 
 // retry calls work until it succeeds, or fails permanently.
 func (p *publisher) retry(ctx context.Context, work func(context.Context) error) error {
+	return retry(ctx, p.pause, work)
+}
+
+// retry calls work until it succeeds, or fails permanently. sleep waits before a retry; nil means to wait for the given time.
+func retry(ctx context.Context, sleep func(context.Context, time.Duration) error, work func(context.Context) error) error {
+	if sleep == nil {
+		sleep = sleepFor
+	}
 	pause := firstPause
 	for try := 1; ; try++ {
 		err := work(ctx)
 		if err == nil || try == tries || ctx.Err() != nil {
 			return err
 		}
-		wait, passes := passing(err, pause)
+		delay, passes := passing(err, pause)
 		if !passes {
 			return err
 		}
-		if err := p.wait(ctx, wait); err != nil {
+		if err := sleep(ctx, delay); err != nil {
 			return err
 		}
 		pause *= 2
@@ -71,13 +79,21 @@ func passing(err error, pause time.Duration) (time.Duration, bool) {
 		if alreadyExists(refused) {
 			return pause, true // the remains of an upload show up late
 		}
-		after, told := httpretry.After(refused.Response.Header, time.Now())
-		pause = max(pause, after)
-		status := refused.Response.StatusCode
-		return pause, pause <= longestPause && (told && status == http.StatusForbidden || httpretry.TemporaryStatus(status))
+		return passingResponse(refused.Response, pause)
+	}
+	var answer *gitlabError
+	if errors.As(err, &answer) {
+		return passingResponse(answer.Response, pause)
 	}
 	var broken *brokenUpload
 	return pause, errors.As(err, &broken) || httpretry.TemporaryError(err)
+}
+
+// passingResponse is passing for a response of a server.
+func passingResponse(r *http.Response, pause time.Duration) (time.Duration, bool) {
+	after, told := httpretry.After(r.Header, time.Now())
+	pause = max(pause, after)
+	return pause, pause <= longestPause && (told && r.StatusCode == http.StatusForbidden || httpretry.TemporaryStatus(r.StatusCode))
 }
 
 // alreadyExists reports whether another asset has the name.
@@ -96,11 +112,8 @@ func hasStatus(err error, status int) bool {
 	return errors.As(err, &refused) && refused.Response != nil && refused.Response.StatusCode == status
 }
 
-// wait waits before the next attempt.
-func (p *publisher) wait(ctx context.Context, pause time.Duration) error {
-	if p.pause != nil {
-		return p.pause(ctx, pause)
-	}
+// sleepFor waits for the given time.
+func sleepFor(ctx context.Context, pause time.Duration) error {
 	timer := time.NewTimer(pause)
 	defer timer.Stop()
 	select {
@@ -122,8 +135,8 @@ func (e *redactedError) Unwrap() error { return e.error }
 
 // redacted removes the token from the text of err: a server, or a proxy, may repeat what it
 // received.
-func (g GitHub) redacted(err error) error {
-	token := strings.TrimSpace(g.Token)
+func redacted(err error, token string) error {
+	token = strings.TrimSpace(token)
 	if token == "" || !strings.Contains(err.Error(), token) {
 		return err
 	}

@@ -20,8 +20,7 @@ func (p *publisher) checkTag(ctx context.Context) error {
 		return nil
 	}
 	if at != "" {
-		return fmt.Errorf("tag %s already exists there at commit %s, but this release is of commit %s: release it under another version, or check out the tagged commit",
-			p.options.Tag, at, p.options.Commit)
+		return elsewhere(p.options.Tag, at, p.options.Commit)
 	}
 	_, _, err = p.api.Git.GetCommit(ctx, p.Owner, p.Repo, p.options.Commit)
 	if hasStatus(err, http.StatusNotFound) || hasStatus(err, http.StatusUnprocessableEntity) {
@@ -31,6 +30,11 @@ func (p *publisher) checkTag(ctx context.Context) error {
 		return fmt.Errorf("looking up commit %s: %w%s", p.options.Commit, err, hint(err))
 	}
 	return nil
+}
+
+// elsewhere is the error for a tag at another commit than the release.
+func elsewhere(tag, at, commit string) error {
+	return fmt.Errorf("tag %s already exists there at commit %s, but this release is of commit %s: release it under another version, or check out the tagged commit", tag, at, commit)
 }
 
 // tagged returns the commit that the release's tag refers to, or "" if there is no such tag. An annotated tag refers to

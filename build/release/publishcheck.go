@@ -66,6 +66,8 @@ func (p *publication) check(ctx context.Context) error {
 			err = publish.CheckDirectory(p.path(d.Directory))
 		case d.GitHub.Repository != "":
 			err = p.checkGitHub(ctx, d)
+		case d.GitLab.Project != "":
+			err = p.checkGitLab(ctx, d)
 		case d.S3.Bucket != "":
 			err = p.checkS3(ctx, d)
 		case d.Exec.String() != "":

@@ -123,15 +123,21 @@ func (p *publication) github(d config.Destination) (publish.GitHub, publish.Opti
 
 // notes returns the text of a release on GitHub, or that GitHub generates it.
 func (p *publication) notes(d config.Destination) (text string, generated bool, err error) {
-	switch d.GitHub.Notes {
-	case "":
-		return "", false, nil
-	case config.GeneratedNotes:
+	if d.GitHub.Notes == config.GeneratedNotes {
 		return "", true, nil
 	}
-	raw, err := regular.ReadFile(p.path(d.GitHub.Notes))
-	if err != nil {
-		return "", false, usage.Wrap(fmt.Errorf("%s: reading the notes: %w", d.Position, err))
+	text, err = p.readNotes(d, d.GitHub.Notes)
+	return text, false, err
+}
+
+// readNotes returns the content of the file with the text of a release; it is empty if there is no file.
+func (p *publication) readNotes(d config.Destination, file string) (string, error) {
+	if file == "" {
+		return "", nil
 	}
-	return string(raw), false, nil
+	raw, err := regular.ReadFile(p.path(file))
+	if err != nil {
+		return "", usage.Wrap(fmt.Errorf("%s: reading the notes: %w", d.Position, err))
+	}
+	return string(raw), nil
 }

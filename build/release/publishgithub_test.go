@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/slipway-build/slipway/build/publish"
 	"github.com/slipway-build/slipway/build/publish/githubtest"
 	"github.com/slipway-build/slipway/internal/testfile"
 )
@@ -70,5 +71,30 @@ func TestADraftNeedsADestination(t *testing.T) {
 	err := r.open().EndDrafts(t.Context(), Rank{})
 	if err == nil || !strings.Contains(err.Error(), "slipway.yaml publishes to no GitHub release now") {
 		t.Errorf("error is %v", err)
+	}
+}
+
+func TestAGitLabReleaseIsOfTheTag(t *testing.T) {
+	t.Parallel()
+	r := makeRelease(t)
+	r.configure("  - {directory: released}\n", "  - gitlab: {project: group/acme, title: \"Acme ${TAG}\", notes: notes.md}\n    force: true\n")
+	testfile.Write(t, filepath.Join(r.dir, "notes.md"), "# ${NEW}\n")
+	r.env["CI_JOB_TOKEN"], r.env["CI_API_V4_URL"] = "job", "https://gitlab.example.com/api/v4"
+	p := &publication{Release: r.open()}
+	gitlab, options, err := p.gitlab(p.artifactDestinations()[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := (publish.GitLab{Project: "group/acme", JobToken: "job", BaseURL: "https://gitlab.example.com/api/v4"}); gitlab.Project != want.Project ||
+		gitlab.JobToken != want.JobToken || gitlab.BaseURL != want.BaseURL || gitlab.Token != "" {
+		t.Errorf("found %+v, want %+v", gitlab, want)
+	}
+	want := publish.GitLabOptions{Tag: "v1.2.3+acme1", Name: "Acme v1.2.3-acme1", Notes: "# ${NEW}\n", Package: "acme", Version: "v1.2.3+acme1", Replace: true}
+	if options != want {
+		t.Errorf("found %+v, want %+v", options, want)
+	}
+	p.options.Offline = true
+	if _, _, err := p.gitlab(p.artifactDestinations()[0]); err == nil || !strings.Contains(err.Error(), "offline: cannot create the release of group/acme") {
+		t.Errorf("offline, the error is %v", err)
 	}
 }

@@ -34,6 +34,8 @@ func (p *publication) send(ctx context.Context) error {
 			}
 		case d.GitHub.Repository != "":
 			err = p.sendGitHub(ctx, d)
+		case d.GitLab.Project != "":
+			err = p.sendGitLab(ctx, d)
 		case d.S3.Bucket != "":
 			err = p.sendS3(ctx, d)
 		}
