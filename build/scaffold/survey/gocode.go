@@ -118,6 +118,9 @@ func (t *Tree) importDir(dir, goos string) (*gobuild.Package, error) {
 	return target.ImportDir(t.path(dir), 0)
 }
 
+// onlyLinux are packages of other modules that do not compile for Windows, or of which little is left there.
+var onlyLinux = []string{"golang.org/x/sys/unix", "github.com/vishvananda/netlink"}
+
 // compiles reports whether each package of the module that a package imports has Go files for an operating system.
 func (m *Module) compiles(dir, goos string, seen map[string]bool) bool {
 	if seen[dir] {
@@ -125,14 +128,15 @@ func (m *Module) compiles(dir, goos string, seen map[string]bool) bool {
 	}
 	seen[dir] = true
 	pkg, err := m.tree.importDir(dir, goos)
-	if none := (*gobuild.NoGoError)(nil); errors.As(err, &none) {
+	if none := (*gobuild.NoGoError)(nil); errors.As(err, &none) || err == nil && len(pkg.GoFiles) == 0 { // there may be tests
 		return len(m.tree.goFiles(dir)) == 0 // a package that is generated
 	}
 	if err != nil {
 		return true // the compiler reports it
 	}
 	for _, imported := range pkg.Imports {
-		if rel, ok := strings.CutPrefix(imported, m.Path+"/"); ok && !m.compiles(path.Join(m.Dir, rel), goos, seen) {
+		rel, ours := strings.CutPrefix(imported, m.Path+"/")
+		if ours && !m.compiles(path.Join(m.Dir, rel), goos, seen) || goos == "windows" && slices.Contains(onlyLinux, imported) {
 			return false
 		}
 	}
