@@ -24,9 +24,10 @@ const module = "github.com/slipway-build/slipway"
 var packages = map[string][]string{
 	"cmd/slipway":       {"build/cli", "build/settings", "internal/process"},
 	"cmd/slipway-pause": {},
+	"docs":              {},
 	"build/ci":          {"build/release", "build/version", "internal/atomicfile", "internal/regular", "progress"},
 	"build/targets":     {"build/ci", "build/plan", "build/release", "build/settings", "internal/process", "internal/redact", "internal/usage", "progress"},
-	"build/cli": {"build/ci", "build/plan", "build/release", "build/scaffold", "build/scaffold/convert", "build/settings", "build/version", "build/workbench", "images",
+	"build/cli": {"build/ci", "build/plan", "build/release", "build/scaffold", "build/scaffold/convert", "build/settings", "build/version", "build/workbench", "docs", "images",
 		"images/airgap", "images/airgap/delta", "images/airgap/pack", "images/airgap/serve", "images/airgap/verify",
 		"images/extract", "internal/process", "internal/regular", "internal/usage", "progress"},
 	"build/output": {"build/compile", "images", "images/airgap/format", "internal/fileop", "internal/regular", "internal/usage", "progress"},

@@ -104,7 +104,7 @@ func TestJSONLinesAreJSON(t *testing.T) {
 	d := newDisplay(JSON, &b, false, Options{}, c.now)
 	story(t.Context(), d, c)
 	for line := range strings.Lines(b.String()) {
-		var e event
+		var e Event
 		if err := json.Unmarshal([]byte(line), &e); err != nil {
 			t.Errorf("%s: %v", line, err)
 		}

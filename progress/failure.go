@@ -13,7 +13,7 @@ func WriteFailure(mode Mode, w io.Writer, getenv func(string) string, program st
 	err = Presentable(err)
 	switch Resolve(mode, w, getenv) {
 	case JSON:
-		newJSONLines(w, time.Now).write(event{Event: "error", Error: err.Error()})
+		newJSONLines(w, time.Now).write(Event{Event: "error", Error: err.Error()})
 	case GitHub:
 		for _, line := range annotations(getenv("GITHUB_WORKSPACE"), err.Error()) {
 			fmt.Fprintln(w, line)

@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// An event is one line in mode JSON.
-type event struct {
+// An Event is one line in mode JSON.
+type Event struct {
 	// Time is when the event occurred, in UTC.
 	Time time.Time `json:"time"`
 	// Event is "start", "progress", "line" or "end" of a task, or "warning",
@@ -43,17 +43,17 @@ func newJSONLines(w io.Writer, now func() time.Time) *jsonLines {
 }
 
 // Write errors are ignored: progress must not fail a build.
-func (j *jsonLines) write(e event) {
+func (j *jsonLines) write(e Event) {
 	e.Time = j.now().UTC()
 	_ = j.encoder.Encode(e)
 }
 
 func (j *jsonLines) started(r *running) {
-	j.write(event{Event: "start", ID: r.id, Name: r.Name})
+	j.write(Event{Event: "start", ID: r.id, Name: r.Name})
 }
 
 func (j *jsonLines) line(r *running, line string) {
-	j.write(event{Event: "line", ID: r.id, Name: r.Name, Line: line})
+	j.write(Event{Event: "line", ID: r.id, Name: r.Name, Line: line})
 }
 
 func (j *jsonLines) finished(e end) {
@@ -61,7 +61,7 @@ func (j *jsonLines) finished(e end) {
 	for _, line := range e.output {
 		j.line(e.running, line)
 	}
-	end := event{Event: "end", ID: e.id, Name: e.Name, Seconds: e.lasts.Seconds(), Cached: e.Cached()}
+	end := Event{Event: "end", ID: e.id, Name: e.Name, Seconds: e.lasts.Seconds(), Cached: e.Cached()}
 	end.Done, end.Total = e.Bytes()
 	if e.err != nil {
 		end.Error = e.err.Error()
@@ -69,9 +69,9 @@ func (j *jsonLines) finished(e end) {
 	j.write(end)
 }
 
-func (j *jsonLines) warning(message string) { j.write(event{Event: "warning", Message: message}) }
+func (j *jsonLines) warning(message string) { j.write(Event{Event: "warning", Message: message}) }
 
-func (j *jsonLines) log(line string) { j.write(event{Event: "log", Line: line}) }
+func (j *jsonLines) log(line string) { j.write(Event{Event: "log", Line: line}) }
 
 func (j *jsonLines) tick(rs []*running) {
 	for _, r := range rs {
@@ -80,7 +80,7 @@ func (j *jsonLines) tick(rs []*running) {
 			continue
 		}
 		j.said[r.Task] = done
-		j.write(event{Event: "progress", ID: r.id, Name: r.Name, Done: done, Total: total})
+		j.write(Event{Event: "progress", ID: r.id, Name: r.Name, Done: done, Total: total})
 	}
 }
 

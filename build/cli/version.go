@@ -7,6 +7,16 @@ import (
 	"github.com/spf13/cobra"
 )
 
+// A program is what version --json prints.
+type program struct {
+	Version string `json:"version"`
+	// RuntimeImage is the runtime image that this binary expects, or empty.
+	RuntimeImage string `json:"runtimeImage"`
+	// Go is the version of the compiler.
+	Go       string `json:"go"`
+	Platform string `json:"platform"`
+}
+
 func (p *Program) versionCommand() *cobra.Command {
 	var asJSON bool
 	c := &cobra.Command{
@@ -17,10 +27,7 @@ func (p *Program) versionCommand() *cobra.Command {
 		Example: examples("slipway version", "slipway version --json"),
 		RunE: func(*cobra.Command, []string) error {
 			if asJSON {
-				return p.writeJSON(map[string]string{
-					"version": p.Version, "runtimeImage": p.RuntimeImage, "go": runtime.Version(),
-					"platform": runtime.GOOS + "/" + runtime.GOARCH,
-				})
+				return p.writeJSON(program{p.Version, p.RuntimeImage, runtime.Version(), runtime.GOOS + "/" + runtime.GOARCH})
 			}
 			fmt.Fprintf(p.Stdout, "slipway %s %s/%s %s\n", p.Version, runtime.GOOS, runtime.GOARCH, runtime.Version())
 			if p.RuntimeImage != "" {

@@ -15,9 +15,9 @@ import (
 func TestReferenceIsCommitted(t *testing.T) {
 	var b strings.Builder
 	b.WriteString("# slipway.yaml\n\n" +
-		"This page lists every key of slipway.yaml. [slipway.schema.json](slipway.schema.json) contains the same for editors, and\n" +
-		"[slipway.yaml](../slipway.yaml) is an example that uses most keys. The page is generated from the source by\n" +
-		"`go test ./build/config -run Reference -update`.\n\n" +
+		"This page lists every key of slipway.yaml. [slipway.schema.json](slipway.schema.json) contains the same for editors\n" +
+		"(`slipway schema` prints that of the version in use), and [slipway.yaml](../slipway.yaml) is an example that uses most\n" +
+		"keys. The page is generated from the source by `go test ./build/config -run Reference -update`.\n\n" +
 		"Paths are relative to slipway.yaml and must stay in its folder, unless `outside` names other folders. The paths in\n" +
 		"`registries` and `publish` may be anywhere on the machine. Separate folders by `/`, on Windows too.\n\n" +
 		"Keys that begin with `x-` are ignored, in the file and in all mappings of the tables below except in those whose keys\n" +

@@ -73,7 +73,7 @@ type ImageStep struct {
 	// Address is that of the BuildKit for this platform; empty means the one of all platforms.
 	Address string        `json:"address,omitempty"`
 	Format  images.Format `json:"format"`
-	// Modes are the modes of files of contexts; empty is images.NormalModes.
+	// Modes are the modes of files of contexts; empty is normal.
 	Modes images.Modes `json:"modes,omitempty"`
 	// Needs are the artifacts that are made before; see Plan.ArchivesFor and Plan.BundlesFor.
 	Needs config.Needs `json:"needs,omitzero"`
@@ -114,7 +114,7 @@ type ArchiveStep struct {
 type ArchiveImage struct {
 	// Names are its names in the archive. The first is in the text list.
 	Names []string `json:"names"`
-	// Own is the Ref of the ImageStep of an own image, and empty for others.
+	// Own is the tag of an own image for the platform (ImageStep.Ref), and empty for others.
 	Own string `json:"own,omitempty"`
 	// Source is where a list has the reference, as file:line.
 	Source string `json:"source,omitempty"`

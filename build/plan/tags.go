@@ -10,7 +10,7 @@ import (
 // A TagStep publishes an index under one more tag.
 type TagStep struct {
 	Ref string `json:"ref"`
-	// Moves is config.MovesNever, MovesForward, MovesNewest or MovesAlways.
+	// Moves is never, forward, newest or always; see config.Tag.
 	Moves string `json:"moves"`
 	// Skipped says why this version does not get the tag, or is empty.
 	Skipped string `json:"skipped,omitempty"`
