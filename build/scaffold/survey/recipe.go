@@ -64,7 +64,7 @@ func readRecipes(t *Tree) *Recipes {
 			if IsDockerfile(path.Base(file)) {
 				break // its arguments have defaults, and are its own
 			}
-			if _, ok := r.vars[name]; !ok && value != "" {
+			if old, ok := r.vars[name]; value != "" && (!ok || strings.Contains(old, "${{")) { // rather not what a workflow computes
 				r.vars[name] = value
 			}
 		}
@@ -257,12 +257,12 @@ func (r *Recipes) reference(in *recipe, ref string, meanings bool, depth int) (s
 	}
 	value, ok := r.lookup(in, name)
 	switch {
+	case meanings && name == "REGISTRY" && value == "" && !hasFallback:
+		return "${REGISTRY}", true // the user gives it, as to Slipway
 	case ok && (value != "" || !hasFallback):
 		return r.expandDeep(in, value, meanings, depth+1)
 	case hasFallback:
 		return r.expandDeep(in, fallback, meanings, depth+1)
-	case meanings && name == "REGISTRY": // the user gives it, as to Slipway
-		return "${REGISTRY}", true
 	}
 	return "", false
 }
