@@ -142,11 +142,12 @@ func (b *bucket) check(ctx context.Context) error {
 func (b *bucket) mayWrite(ctx context.Context, u upload) error {
 	core := minio.Core{Client: b.api}
 	id, err := core.NewMultipartUpload(ctx, b.Bucket, u.key, b.options(u))
-	if err == nil {
-		err = core.AbortMultipartUpload(ctx, b.Bucket, u.key, id)
-	}
 	if err != nil {
 		return fmt.Errorf("checking write access: %w%s", err, s3Hint(err))
+	}
+	if err := core.AbortMultipartUpload(ctx, b.Bucket, u.key, id); err != nil {
+		progress.Warn(ctx, fmt.Sprintf("bucket %s: an upload that was begun to check write access was not aborted: %v: "+
+			"allow s3:AbortMultipartUpload, or let a lifecycle rule remove incomplete uploads", b.Bucket, err))
 	}
 	return nil
 }

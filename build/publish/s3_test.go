@@ -273,6 +273,20 @@ func TestS3Errors(t *testing.T) {
 	}
 }
 
+// Who may upload may not always abort.
+func TestS3ChecksWithoutTheRightToAbort(t *testing.T) {
+	s := newS3Server(t)
+	s.fail = func(w http.ResponseWriter, r *http.Request) bool {
+		if r.Method == http.MethodDelete {
+			w.WriteHeader(http.StatusForbidden)
+		}
+		return r.Method == http.MethodDelete
+	}
+	all := objects(write(t, "a")...)
+	must(t, s.s3().Check(t.Context(), all))
+	must(t, s.s3().Publish(t.Context(), all))
+}
+
 func TestS3NeedsCredentials(t *testing.T) {
 	t.Setenv("AWS_SHARED_CREDENTIALS_FILE", write(t, "credentials")[0])
 	t.Setenv("AWS_WEB_IDENTITY_TOKEN_FILE", filepath.Join(t.TempDir(), "missing")) // so that no machine is asked for its role

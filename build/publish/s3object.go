@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/minio/minio-go/v7"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/slipway-build/slipway/internal/regular"
 	"github.com/slipway-build/slipway/internal/streams"
@@ -33,11 +34,23 @@ type upload struct {
 
 // uploadsOf reads the files of objects, and adds the objects with their checksums.
 func uploadsOf(ctx context.Context, objects []Object) ([]upload, error) {
-	var (
-		all  []upload
-		errs []error
-		keys = map[string]string{}
-	)
+	found, errs := make([]upload, len(objects)), make([]error, len(objects))
+	var group errgroup.Group
+	group.SetLimit(objectsAtOnce)
+	for i, o := range objects {
+		group.Go(func() error {
+			info, err := os.Stat(o.Path)
+			if err == nil {
+				found[i] = upload{key: o.Key, path: o.Path, size: info.Size(), last: o.Last}
+				found[i].sum, err = digestOf(ctx, o.Path)
+			}
+			errs[i] = err
+			return nil
+		})
+	}
+	group.Wait()
+	var all []upload
+	keys := map[string]string{}
 	add := func(u upload, from string) {
 		if other, ok := keys[u.key]; ok {
 			errs = append(errs, fmt.Errorf("%s and %s would both become the object %s", other, from, u.key))
@@ -45,19 +58,9 @@ func uploadsOf(ctx context.Context, objects []Object) ([]upload, error) {
 		keys[u.key] = from
 		all = append(all, u)
 	}
-	for _, o := range objects {
-		info, err := os.Stat(o.Path)
-		if err != nil {
-			errs = append(errs, err)
-			continue
-		}
-		sum, err := digestOf(ctx, o.Path)
-		if err != nil {
-			errs = append(errs, err)
-			continue
-		}
-		add(upload{key: o.Key, path: o.Path, size: info.Size(), sum: sum, last: o.Last}, o.Path)
-		if o.Sum {
+	for i, o := range objects {
+		add(found[i], o.Path)
+		if sum := found[i].sum; o.Sum {
 			text := fmt.Appendf(nil, "%x  %s\n", sum[:], filepath.Base(o.Path))
 			add(upload{key: o.Key + ".sha256sum", text: text, size: int64(len(text)), sum: sha256.Sum256(text), last: true}, "the checksum of "+o.Path)
 		}
