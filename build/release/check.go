@@ -19,13 +19,13 @@ import (
 )
 
 // Check judges the release before anything is made: that Dockerfiles can be read, that the artifacts have the names that
-// slipway.yaml expects, and that slipway.lock, if there is one, has the images of the release and no others. Online, it
-// also looks up each image of lists and each base for its platforms and Windows versions. Open has checked the rest.
+// slipway.yaml expects and sends to buckets, and that slipway.lock, if there is one, has the images of the release and no
+// others. Online, it also looks up each image of lists and each base for its platforms and Windows versions. Open has checked the rest.
 // The error joins everything that is wrong.
 func (r *Release) Check(ctx context.Context, online bool) error {
 	r.Warn(ctx)
 	all, err := r.needs()
-	errs := []error{err, r.checkNames()}
+	errs := []error{err, r.checkNames(), r.checkSelections()}
 	f, err := lock.Read(r.lockPath())
 	switch {
 	case err == nil:

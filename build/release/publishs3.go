@@ -3,6 +3,7 @@ package release
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"path"
 	"path/filepath"
@@ -73,23 +74,29 @@ func (p *publication) s3(d config.Destination) (publish.S3, []publish.Object, er
 	return b, objects, nil
 }
 
-// selected returns the files that a bucket gets. A name that no artifact of the release has is an error, and so are
-// patterns that select none of them. Parts of an archive count under its name.
+// selected returns the files that a bucket gets. Parts of an archive count under its name.
 func (p *publication) selected(d config.Destination) ([]string, error) {
 	if len(d.S3.Files) == 0 {
 		return p.files, nil
 	}
+	set, err := p.selection(d)
+	if err != nil {
+		return nil, err
+	}
+	return slices.DeleteFunc(slices.Clone(p.files), func(file string) bool {
+		name := filepath.Base(file)
+		return !set.Has(name) && !set.Has(format.Whole(name))
+	}), nil
+}
+
+// selection returns the names of the artifacts that a bucket gets. A name that no artifact of the release has is an error,
+// and so are patterns that select none of them.
+func (r *Release) selection(d config.Destination) (*glob.Set, error) {
 	set, err := glob.New(d.S3.Files...)
 	if err != nil {
 		return nil, err
 	}
-	var all []string // also those that this run leaves out
-	for _, f := range p.full.Artifacts() {
-		all = append(all, path.Base(f.Path))
-	}
-	for _, s := range p.full.Checksums {
-		all = append(all, path.Base(s.Output))
-	}
+	all := r.artifactNames() // also those that this run leaves out
 	for _, name := range d.S3.Files {
 		if !glob.IsPattern(name) && !strings.HasPrefix(name, "!") && !slices.Contains(all, name) {
 			return nil, usage.Errorf("%s: the release has no artifact %s%s", d.S3.Position, name, suggest.DidYouMean(name, all))
@@ -98,8 +105,17 @@ func (p *publication) selected(d config.Destination) ([]string, error) {
 	if !slices.ContainsFunc(all, set.Has) {
 		return nil, usage.Errorf("%s: files select no artifact of the release", d.S3.Position)
 	}
-	return slices.DeleteFunc(slices.Clone(p.files), func(file string) bool {
-		name := filepath.Base(file)
-		return !set.Has(name) && !set.Has(format.Whole(name))
-	}), nil
+	return set, nil
+}
+
+// checkSelections checks the names of artifacts that buckets get.
+func (r *Release) checkSelections() error {
+	var errs []error
+	for _, d := range r.Plan.Destinations {
+		if len(d.S3.Files) > 0 {
+			_, err := r.selection(d)
+			errs = append(errs, err)
+		}
+	}
+	return errors.Join(errs...)
 }

@@ -102,8 +102,10 @@ func TestPublishToS3(t *testing.T) {
 		{`["*.tar.gz", acme.linux-amd63, sha256sum-amd64.txt]`, `["*.iso"]`, "slipway.yaml:25:7: files select no artifact of the release"},
 	} {
 		r.configure(c.old, c.new)
-		if err := r.try(r.open(), "publish", "artifacts"); err == nil || !strings.Contains(err.Error(), c.want) {
-			t.Errorf("error is %v, want %q", err, c.want)
+		for what, err := range map[string]error{"publish": r.try(r.open(), "publish", "artifacts"), "check": r.open().Check(t.Context(), false)} {
+			if err == nil || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("%s: error is %v, want %q", what, err, c.want)
+			}
 		}
 	}
 	r.configure(`["*.iso"]`, `["*arm64*"]`)
