@@ -161,7 +161,7 @@ func (p *project) binaryPlatforms() {
 	linux, windows := draft.OfSystem(p.Platforms, "linux"), draft.OfSystem(p.Platforms, "windows")
 	for _, b := range p.binaries {
 		switch {
-		case len(b.Platforms) > 0 && slices.Equal(b.Platforms, p.Platforms):
+		case len(b.Platforms) > 0 && len(intersection(p.Platforms, b.Platforms)) == len(p.Platforms):
 			b.Platforms = nil
 		case len(b.Platforms) > 0:
 		case !b.main.Linux:

@@ -105,7 +105,7 @@ func (p *project) dockerfileImages() {
 func (p *project) releases(d *survey.Dockerfile, build *survey.ImageBuild) bool {
 	dir := path.Dir(d.File)
 	switch {
-	case !survey.Released(dir) || !survey.Released(d.Name):
+	case !survey.Released(dir) || !survey.Released(strings.ReplaceAll(d.Name, "-", "/")):
 	case build != nil && build.Dockerfile != survey.AnyDockerfile:
 		return true
 	case !p.isImageFolder(dir):

@@ -67,7 +67,7 @@ func readProject(ctx context.Context, dir string, o Options) (*project, error) {
 
 // convert reads the files of other tools: that of one, which must exist, or that of the first which has one.
 func (p *project) convert(from string) error {
-	c, err := convert.Find(p.Tree, from)
+	c, err := convert.Find(p.Survey, from)
 	if err != nil && from == "" {
 		p.Doubts = append(p.Doubts, err.Error())
 		return nil

@@ -85,7 +85,10 @@ func (p *project) variantPlatforms(d *survey.Dockerfile, build *survey.ImageBuil
 		p.addPlatforms("windows/amd64")
 	}
 	if build != nil {
-		if own := slices.DeleteFunc(draft.OfSystem(build.Platforms, goos), func(one string) bool { return !draft.IsPlatform(one) }); len(own) > 0 {
+		own := slices.DeleteFunc(slices.Clone(build.Platforms), func(one string) bool {
+			return !draft.IsPlatform(one) || d.Windows && !strings.HasPrefix(one, "windows/")
+		})
+		if len(own) > 0 { // one FROM scratch may be for both systems
 			p.addPlatforms(own...)
 			return own
 		}

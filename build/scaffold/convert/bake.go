@@ -214,6 +214,9 @@ func (b *bakeFile) image(name string) {
 	v := &i.Variants[0]
 	v.Context, v.Target = path.Clean(context), b.one(t.attrs["target"])
 	for _, platform := range b.list(t.attrs["platforms"]) {
+		if platform == "local" {
+			continue // that of the machine
+		}
 		if draft.IsPlatform(platform) {
 			v.Platforms = append(v.Platforms, platform)
 			b.c.Platforms = survey.AppendNew(b.c.Platforms, platform)

@@ -1,6 +1,7 @@
 package convert
 
 import (
+	"regexp"
 	"slices"
 	"strings"
 
@@ -29,6 +30,9 @@ type Conversion struct {
 	BaseOverrides map[string]string
 	Notes         []string // what differs though everything was converted
 	Leftovers     []draft.Leftover
+
+	gitURL    string   // of the remote, or ""
+	elsewhere []string // references in other repositories, which are left over once
 }
 
 // An Image is an image of another tool's file: one variant, whose arguments and platforms are those of the file.
@@ -84,13 +88,14 @@ func Tools() []string {
 
 // Find converts the file of a tool, which must exist, or with an empty tool that of the first tool that has one; nil if none
 // has.
-func Find(t *survey.Tree, tool string) (*Conversion, error) {
+func Find(s *survey.Survey, tool string) (*Conversion, error) {
+	t := s.Tree
 	for _, one := range converters {
 		if tool != "" && one.tool != tool {
 			continue
 		}
 		if i := slices.IndexFunc(one.files, t.IsFile); i >= 0 {
-			c := &Conversion{Tool: one.tool, File: one.files[i], Names: map[string]string{}, Release: map[string]string{}, Vars: map[string]string{}}
+			c := &Conversion{gitURL: s.Origin.URL(), Tool: one.tool, File: one.files[i], Names: map[string]string{}, Release: map[string]string{}, Vars: map[string]string{}}
 			return c, one.read(c, t)
 		}
 		if tool != "" {
@@ -103,8 +108,13 @@ func Find(t *survey.Tree, tool string) (*Conversion, error) {
 	return nil, nil
 }
 
+var gitURL = regexp.MustCompile(`\{\{\s*\.GitURL\s*\}\}`)
+
 // value translates the templates in text. If it cannot, it adds a leftover and returns "".
 func (c *Conversion) value(line int, key, text string) string {
+	if c.gitURL != "" {
+		text = gitURL.ReplaceAllLiteralString(text, c.gitURL)
+	}
 	value, env, ok := translate(text)
 	if !ok {
 		c.leave(line, key, "the template "+text)
@@ -148,7 +158,7 @@ func (c *Conversion) linkerFlags(b *draft.Binary, line int, key, text string) {
 			value = survey.LinkerVariable(assignment)
 		}
 		if value != "" {
-			b.Ldflags = append(b.Ldflags, value)
+			b.Ldflags = survey.AppendNew(b.Ldflags, value)
 		}
 	}
 }

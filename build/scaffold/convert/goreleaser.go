@@ -3,6 +3,7 @@ package convert
 import (
 	"cmp"
 	"path"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -78,8 +79,8 @@ func (c *Conversion) readGoreleaser(t *survey.Tree) error {
 		g.Builds = []at[goreleaserBuild]{{}}
 	}
 	ids := map[string]*draft.Binary{}
-	for i, b := range g.Builds {
-		if binary := c.goreleaserBuild(b, i == 0); binary != nil {
+	for _, b := range g.Builds {
+		if binary := c.goreleaserBuild(b); binary != nil {
 			ids[b.value.ID] = binary
 		}
 	}
@@ -179,8 +180,8 @@ func (b *goreleaserBuild) matrix() (all []goreleaserTarget) {
 	return all
 }
 
-// goreleaserBuild adds the binary of a build, and returns it. The first one is named after the project.
-func (c *Conversion) goreleaserBuild(g at[goreleaserBuild], first bool) *draft.Binary {
+// goreleaserBuild adds the binary of a build, and returns it; nil if it is for other systems.
+func (c *Conversion) goreleaserBuild(g at[goreleaserBuild]) *draft.Binary {
 	if isTrue(g.value.Skip) {
 		return nil
 	}
@@ -189,13 +190,13 @@ func (c *Conversion) goreleaserBuild(g at[goreleaserBuild], first bool) *draft.B
 		return nil
 	}
 	b := &draft.Binary{
-		Name: cmp.Or(c.value(g.line, "builds[].binary", g.value.Binary), g.value.ID), Module: path.Clean(cmp.Or(g.value.Dir, ".")),
+		Name: cmp.Or(c.value(g.line, "builds[].binary", g.value.Binary), c.Project), Module: path.Clean(cmp.Or(g.value.Dir, ".")),
 		Package: survey.PackageOf(cmp.Or(g.value.Main, ".")), Release: true, Platforms: c.goreleaserPlatforms(g),
 		Env: c.env(g.line, "builds[].env", g.value.Env), Tags: c.values(g.line, "builds[].tags", g.value.Tags),
 		Asmflags: c.values(g.line, "builds[].asmflags", g.value.Asmflags), Gcflags: c.values(g.line, "builds[].gcflags", g.value.Gcflags),
 	}
-	if g.value.Binary == "" && first {
-		b.Name = c.Project
+	if len(b.Platforms) == 0 {
+		return nil
 	}
 	switch g.value.Buildmode {
 	case "", "exe", "default":
@@ -212,7 +213,22 @@ func (c *Conversion) goreleaserBuild(g at[goreleaserBuild], first bool) *draft.B
 		}
 	}
 	c.linkerFlags(b, g.line, "builds[].ldflags", strings.Join(g.value.Ldflags.or("-s -w -X main.version={{.Version}} -X main.commit={{.Commit}} -X main.date={{.Date}}"), " "))
-	c.Binaries = append(c.Binaries, b)
 	c.Platforms = survey.AppendNew(c.Platforms, b.Platforms...)
-	return b
+	return c.addBinary(b, g.line)
+}
+
+// addBinary adds a binary, or its platforms to the one that differs in platforms alone.
+func (c *Conversion) addBinary(b *draft.Binary, line int) *draft.Binary {
+	n := slices.IndexFunc(c.Binaries, func(o *draft.Binary) bool { return o.Name == b.Name })
+	if n < 0 {
+		c.Binaries = append(c.Binaries, b)
+		return b
+	}
+	other := c.Binaries[n]
+	same := *b
+	if same.Platforms = other.Platforms; !reflect.DeepEqual(same, *other) {
+		c.leave(line, "builds[]", "another build makes the same binary with other options: use overrides")
+	}
+	other.Platforms = survey.AppendNew(other.Platforms, b.Platforms...)
+	return other
 }

@@ -127,7 +127,8 @@ func (c *Conversion) references(line int, key string, i *Image, names []string) 
 		}
 		if ref == i.Refs[0] {
 			i.Tags = survey.AppendNew(i.Tags, c.tags(line, key, []string{tag})...)
-		} else {
+		} else if !slices.Contains(c.elsewhere, ref) {
+			c.elsewhere = append(c.elsewhere, ref)
 			c.leave(line, key+": "+ref, "add its registry and repository to publish")
 		}
 	}
@@ -179,7 +180,7 @@ func (c *Conversion) goreleaserManifest(m at[goreleaserManifest]) {
 	ref := c.value(m.line, key, text)
 	if i := slices.IndexFunc(c.Images, func(i *Image) bool { return slices.Contains(i.Refs, ref) }); i >= 0 {
 		c.Images[i].Tags = survey.AppendNew(c.Images[i].Tags, c.tags(m.line, key, []string{tag})...)
-	} else if ref != "" {
+	} else if ref != "" && !slices.Contains(c.elsewhere, ref) {
 		c.leave(m.line, key+": "+ref, "no image of dockers has this name")
 	}
 }

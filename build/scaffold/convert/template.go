@@ -53,8 +53,13 @@ func translate(text string) (value string, env []string, ok bool) {
 		}
 		b.WriteString(known)
 	}
-	return b.String(), env, !strings.Contains(b.String(), "{{")
+	return withoutV(b.String()), env, !strings.Contains(b.String(), "{{")
 }
+
+var vVersion = regexp.MustCompile(`(^|[^A-Za-z0-9])v\$\{VERSION\}`)
+
+// withoutV removes the v before ${VERSION}, which has that of the tag, unlike .Version of goreleaser.
+func withoutV(text string) string { return vVersion.ReplaceAllString(text, "$1$${VERSION}") }
 
 // names translates the template of a file name. One with conditions is executed for each platform.
 func (c *Conversion) names(line int, key, text string) []draft.Conditional {
@@ -74,7 +79,7 @@ func (c *Conversion) names(line int, key, text string) []draft.Conditional {
 			return nil
 		}
 		all = append(all, draft.Conditional{
-			Value: strings.TrimSpace(name.String()), When: `${PLATFORM} == "` + strings.ReplaceAll(platform, "/", "-") + `"`,
+			Value: withoutV(strings.TrimSpace(name.String())), When: `${PLATFORM} == "` + strings.ReplaceAll(platform, "/", "-") + `"`,
 		})
 	}
 	return all

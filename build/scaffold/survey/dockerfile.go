@@ -167,12 +167,33 @@ func (d *Dockerfile) Reached(target string) []*Stage {
 	return reached
 }
 
-// stage returns the index of the stage with a name or number, or -1.
+// stage returns the index of the stage with a name or number, or -1. A name may contain arguments, such as $TARGETOS.
 func (d *Dockerfile) stage(name string) int {
 	if n, err := strconv.Atoi(name); err == nil && n >= 0 && n < len(d.stages) {
 		return n
 	}
+	name = stageArgument.ReplaceAllStringFunc(name, func(ref string) string { return d.argument(strings.Trim(ref, "${}")) })
 	return slices.IndexFunc(d.stages, func(s Stage) bool { return s.name != "" && strings.EqualFold(s.name, name) })
+}
+
+var stageArgument = regexp.MustCompile(`\$\w+|\$\{\w+\}`)
+
+// argument returns the value of an argument on amd64, as far as the Dockerfile says.
+func (d *Dockerfile) argument(name string) string {
+	goos := "linux"
+	if d.Windows {
+		goos = "windows"
+	}
+	switch name {
+	case "TARGETOS":
+		return goos
+	case "TARGETARCH", "BUILDARCH":
+		return "amd64"
+	}
+	if i := slices.IndexFunc(d.Args, func(a Arg) bool { return a.Name == name }); i >= 0 {
+		return d.Args[i].Value
+	}
+	return ""
 }
 
 // HasStage reports whether a stage has the name.

@@ -69,6 +69,14 @@ func nearestTag(ctx context.Context, dir, prefix string, pattern *regexp.Regexp)
 	return d.Nearest
 }
 
+// URL returns the address of the repository for a browser, or "".
+func (o Origin) URL() string {
+	if o.Host == "" {
+		return ""
+	}
+	return "https://" + o.Host + "/" + o.Owner + "/" + o.Name
+}
+
 // replace replaces the expressions of GitHub Actions that stand for the repository.
 func (o Origin) replace(text string) string {
 	if o.Owner == "" {

@@ -169,7 +169,7 @@ func (t *Tree) read(rel string, limit int64) []byte {
 var notReleased = []string{
 	"test", "tests", "e2e", "inttest", "integration", "testutils", "testing", "hack", "tools", "tool", "example", "examples",
 	"sample", "samples", "docs", "doc", "website", "www", "internal", "scripts", "contrib", "ci", "dev", "devel", "dapper", "lint",
-	"debug", "benchmark", "fuzz", "updatecli",
+	"debug", "gen", "benchmark", "fuzz", "updatecli",
 }
 
 // Released reports whether nothing in the path of a file or folder says that it is for development. What lies in cmd is a
