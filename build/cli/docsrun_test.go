@@ -1,0 +1,191 @@
+package cli
+
+import (
+	"cmp"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/slipway-build/slipway/images/imagetest"
+	"github.com/slipway-build/slipway/internal/testfile"
+)
+
+// notRun are the commands of pages, or whole pages, that TestCommandsOfThePagesRun does not run, and the reasons. A
+// reason that no command needs fails the test.
+var notRun = map[string]string{
+	"README.md":       "scripts/check-readme.sh runs its commands",
+	"CONTRIBUTING.md": "a developer runs its commands, and CI those of make",
+	"slipway init":    "TestAStranger runs the first release",
+	"slipway image build --builder buildkit --secret id=token,env=TOKEN --ssh default -o oci:out .": "it needs a buildkitd and an ssh agent",
+	"slipway build --only images":                                       "it needs two buildkitd",
+	"slipway publish release":                                           "it needs a draft on GitHub; build/release tests it with githubtest",
+	"slipway publish release --prerelease":                              "it needs a draft on GitHub",
+	"slipway publish release --prerelease=false --latest":               "it needs a release on GitHub",
+	"slipway image copy -f rke2-images.txt registry.example.com/mirror": "it needs Docker Hub",
+	"slipway image copy --no-clobber -f rke2-images.txt staging.example.com docker.io prime.example.com":                                  "it needs Docker Hub and a registry of SUSE",
+	"slipway airgap extract docker.io/slipway/slipway-runtime:TAG --from slipway-images.linux-amd64.tar.zst --path /bin=/opt/slipway/bin": "it needs a release of Slipway, and root",
+}
+
+// otherPrograms are the programs beside slipway in blocks of shells, and why they are not run. Targets of make must be
+// in the Makefile.
+var otherPrograms = map[string]string{
+	"git":       "clones this repository, or commits slipway.yaml",
+	"cat":       "joins files that are on the reader's disk",
+	"sha256sum": "checks files that are on the reader's disk",
+	"go":        "fetches Slipway from the network",
+	"curl":      "fetches a release from the network",
+	"sh":        "runs install.sh, which install_test.go runs",
+	"install":   "needs root",
+	"apt-get":   "needs root",
+	"dnf":       "needs root",
+	"buildkitd": "needs root",
+	"make":      "runs mage; mage_test.go runs the targets",
+	"mage":      "mage_test.go runs the targets",
+}
+
+// kept are the folders in which jobs of the pages keep their dist.
+var kept = map[string]string{
+	"slipway package --only linux":                         "dist-linux",
+	"slipway package --only windows":                       "dist-windows",
+	"slipway package --platform linux/amd64,windows/amd64": "dist-amd64",
+	"slipway package --platform linux/arm64":               "dist-arm64",
+}
+
+// acme is a project with what the pages name: binaries, images and lists.
+var acme = map[string]string{
+	".gitignore": "dist*\n",
+	"go.mod":     "module example.com/acme\n\ngo 1.26\n",
+	"main.go":    "package main\n\nfunc main() {}\n",
+	"Dockerfile": "FROM scratch\nCOPY --from=bin acme* /\n",
+	"slipway.yaml": `project: acme
+registry: registry.example.com
+repository: team
+platforms: [linux/amd64, linux/arm64, windows/amd64]
+windows: {ltsc2022: 10.0.20348.4294}
+binaries:
+  - {name: acme, package: .}
+images:
+  - name: acme-runtime
+    contexts: {bin: "dist/bin/${PLATFORM}"}
+    variants:
+      - {platforms: [linux/amd64, linux/arm64, windows/amd64], dockerfile: Dockerfile}
+airgap:
+  lists:
+    core: {images: [acme-runtime]}
+`,
+}
+
+// projects are the repositories in which the commands of pages are run. The others have acme.
+var projects = map[string]map[string]string{
+	"docs/coming-from-bake.md": {
+		"docker-bake.hcl": "target \"default\" {\n  tags = [\"registry.example.com/team/app:v1\"]\n  platforms = [\"linux/amd64\"]\n}\n",
+		"Dockerfile":      "FROM scratch\nCOPY file /\n",
+		"file":            "content\n",
+	},
+	"docs/coming-from-goreleaser.md": {
+		"go.mod":           "module github.com/acme/app\n\ngo 1.26\n",
+		"main.go":          "package main\n\nfunc main() {}\n",
+		".goreleaser.yaml": "version: 2\nbuilds:\n  - goos: [linux, windows]\n    goarch: [amd64]\n",
+	},
+	"docs/coming-from-ko.md": {
+		"go.mod":   "module github.com/acme/app\n\ngo 1.26\n",
+		"main.go":  "package main\n\nfunc main() {}\n",
+		".ko.yaml": "defaultBaseImage: 127.0.0.1:5000/base:v1\ndefaultPlatforms: [linux/amd64]\n",
+	},
+	"docs/monorepos.md": {
+		".gitignore":         "dist\n",
+		"cmd/x/Dockerfile":   "FROM scratch\nCOPY Dockerfile /\n",
+		"cmd/x/slipway.yaml": "project: x\nregistry: registry.example.com\nrepository: team\nversion: {tag-prefix: cmd/x/}\nplatforms: [linux/amd64]\nimages:\n  - name: x\n    variants:\n      - {platforms: [linux/amd64], dockerfile: Dockerfile}\n",
+	},
+}
+
+// TestCommandsOfThePagesRun runs the commands of the pages' shell blocks as they are written, page by page, in a small
+// repository with a registry. 127.0.0.1:5000 is replaced by the address of the registry.
+func TestCommandsOfThePagesRun(t *testing.T) {
+	if testing.Short() {
+		t.Skip("compiles programs for several platforms")
+	}
+	makefile, err := os.ReadFile(filepath.Join("..", "..", "Makefile"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	byPage := map[string][]docCommand{}
+	var pages []string
+	unused := map[string]bool{}
+	for _, of := range []map[string]string{notRun, otherPrograms} {
+		for key := range of {
+			unused[key] = true
+		}
+	}
+	for _, c := range docCommands(t) {
+		if c.block != 0 && c.lang == "" && c.words[0] == "slipway" {
+			t.Errorf("%s: %s: a block of commands begins with ```sh", c.at(), c)
+		}
+		if c.block == 0 || c.lang != "sh" {
+			continue // a workflow is run by its service
+		}
+		reason := ""
+		for _, key := range []string{c.page, c.String(), c.words[0]} {
+			reason = cmp.Or(reason, notRun[key], otherPrograms[key])
+			delete(unused, key)
+		}
+		switch {
+		case c.words[0] == "make" && len(c.words) > 1 && !strings.Contains(string(makefile), "\n"+c.words[1]+":"):
+			t.Errorf("%s: %s: there is no such target", c.at(), c)
+		case reason != "":
+		case c.words[0] != "slipway":
+			t.Errorf("%s: %s: it is not run; add the reason to otherPrograms", c.at(), c)
+		default:
+			if byPage[c.page] == nil {
+				pages = append(pages, c.page)
+			}
+			byPage[c.page] = append(byPage[c.page], c)
+		}
+	}
+	for key := range unused {
+		t.Errorf("no page has %q, which has a reason not to be run", key)
+	}
+	for _, page := range pages {
+		t.Run(strings.TrimSuffix(filepath.Base(page), ".md"), func(t *testing.T) { runPage(t, byPage[page]) })
+	}
+}
+
+func runPage(t *testing.T, commands []docCommand) {
+	hub := imagetest.Registry(t)
+	imagetest.Push(t, hub+"/base:v1", imagetest.Image(t, "linux/amd64", imagetest.Layer(t, imagetest.Files{"f": "x"})))
+	local := strings.NewReplacer("127.0.0.1:5000", hub)
+	dir := t.TempDir()
+	files := projects[commands[0].page]
+	if files == nil {
+		files = acme
+	}
+	repo := testfile.NewRepo(t, dir)
+	for name, content := range files {
+		testfile.Write(t, filepath.Join(dir, filepath.FromSlash(name)), local.Replace(content))
+	}
+	repo.Commit("all", "2026-01-01T00:00:00Z")
+	repo.Run("tag", "v1.0.0")
+	repo.Run("tag", "cmd/x/v2.0.0")
+	t.Chdir(dir)
+	cache := t.TempDir()
+	for _, c := range commands {
+		env := map[string]string{"SLIPWAY_CACHE": cache, "PROGRESS": "none", "REGISTRY": hub, "REPO": "team"}
+		for name, value := range c.env {
+			env[name] = local.Replace(value)
+		}
+		words := slices.Clone(c.words[1:])
+		for i, w := range words {
+			words[i] = local.Replace(w)
+		}
+		if status, stdout, stderr := run(t, env, words...); status != 0 {
+			t.Fatalf("%s: %s: exit status %d\n%s%s", c.at(), c, status, stdout, stderr)
+		}
+		if folder := kept[c.String()]; folder != "" {
+			if err := os.Rename("dist", folder); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+}
