@@ -38,7 +38,7 @@ func (p *project) findBinaries() {
 			continue
 		}
 		if settled || !survey.Released(main.Dir) {
-			p.remark("not released: the program "+path.Join(p.module.Dir, pkg), 12)
+			p.remark("not released: the program " + path.Join(p.module.Dir, pkg))
 			continue
 		}
 		name := path.Base(main.Dir)
@@ -48,7 +48,7 @@ func (p *project) findBinaries() {
 		b := &binary{main: main, Binary: &draft.Binary{Name: name, Package: pkg, Module: p.module.Dir, Ldflags: []string{"-s", "-w"}}}
 		p.goBuildOf(b, builds)
 		if names[b.Name] || !config.IsFileName(b.Name) {
-			p.Remarks = append(p.Remarks, fmt.Sprintf("unsure: %s is left out: %s is the name of another program, or not one for a file", pkg, b.Name))
+			p.remark(fmt.Sprintf("unsure: %s is left out: %s is the name of another program, or not one for a file", pkg, b.Name))
 			continue
 		}
 		names[b.Name] = true
@@ -62,13 +62,24 @@ func (p *project) findBinaries() {
 	}
 }
 
-// remark adds a comment for the end of the file, unless there are many already.
-func (p *project) remark(text string, limit int) {
+// maxRemarks is the number of remarks of one kind that are written.
+const maxRemarks = 12
+
+// remark adds a comment for the end of the file: KIND: TEXT. Of a kind there are at most maxRemarks, and one that says that
+// there are others.
+func (p *project) remark(text string) {
+	kind, _, _ := strings.Cut(text, ":")
+	same := 0
+	for _, r := range p.Remarks {
+		if strings.HasPrefix(r, kind+":") {
+			same++
+		}
+	}
 	switch {
-	case len(p.Remarks) < limit:
+	case same < maxRemarks:
 		p.Remarks = append(p.Remarks, text)
-	case len(p.Remarks) == limit:
-		p.Remarks = append(p.Remarks, "and others")
+	case same == maxRemarks:
+		p.Remarks = append(p.Remarks, kind+": and others")
 	}
 }
 
@@ -92,7 +103,7 @@ func (p *project) settledBinary(b *binary, links []survey.LinkVariable) {
 		}
 	}
 	if b.main == nil {
-		p.Remarks = append(p.Remarks, fmt.Sprintf("unsure: %s is left out: %s says that it is a program, and no main package is there", folder, p.From))
+		p.remark(fmt.Sprintf("unsure: %s is left out: %s says that it is a program, and no main package is there", folder, p.From))
 		return
 	}
 	if p.converted.Base != "" && !slices.ContainsFunc(b.Ldflags, func(flag string) bool { return strings.HasPrefix(flag, "-X ") }) {

@@ -47,12 +47,12 @@ func (p *project) convertedImage(c *convert.Image) {
 		return
 	}
 	if !p.Tree.IsFile(v.Dockerfile) {
-		p.Remarks = append(p.Remarks, fmt.Sprintf("unsure: the image of %s is left out: %s names it, and it is not in the checkout", v.Dockerfile, p.From))
+		p.remark(fmt.Sprintf("unsure: the image of %s is left out: %s names it, and it is not in the checkout", v.Dockerfile, p.From))
 		return
 	}
 	d, err := survey.ReadDockerfile(p.Tree, v.Dockerfile)
 	if err != nil {
-		p.Remarks = append(p.Remarks, "unsure: an image is left out: "+err.Error())
+		p.remark("unsure: an image is left out: " + err.Error())
 		return
 	}
 	build := &survey.ImageBuild{Where: p.From, Dockerfile: d.File, Args: v.Args, Names: c.Refs, Platforms: v.Platforms, Context: v.Context, Target: v.Target}
@@ -73,7 +73,7 @@ func (p *project) dockerfileImages() {
 		}
 		d, err := survey.ReadDockerfile(p.Tree, file)
 		if err != nil {
-			p.remark("unsure: an image is left out: "+err.Error(), 16)
+			p.remark("unsure: an image is left out: " + err.Error())
 			continue
 		}
 		build, others := survey.BuildOf(builds, d)
@@ -93,7 +93,7 @@ func (p *project) dockerfileImages() {
 		p.variant(i, d, build)
 		for _, other := range others {
 			if build.Dockerfile != survey.AnyDockerfile && (other.Target != build.Target || !maps.Equal(other.Args, build.Args)) {
-				p.remark(fmt.Sprintf("unsure: %s builds %s once more, with other arguments or another target: add an image if it is released", other.Where, file), 16)
+				p.remark(fmt.Sprintf("unsure: %s builds %s once more, with other arguments or another target: add an image if it is released", other.Where, file))
 				break
 			}
 		}
@@ -112,10 +112,10 @@ func (p *project) releases(d *survey.Dockerfile, build *survey.ImageBuild) bool 
 	case d.Starts || copiesBin(d, "") || d.Name == "" && (dir == "." || dir == "package"):
 		return true
 	default:
-		p.remark(fmt.Sprintf("unsure: the image of %s is left out: it starts no program, and no file builds it: add it if it is released", d.File), 16)
+		p.remark(fmt.Sprintf("unsure: the image of %s is left out: it starts no program, and no file builds it: add it if it is released", d.File))
 		return false
 	}
-	p.remark("not released: the image of "+d.File, 12)
+	p.remark("not released: the image of " + d.File)
 	return false
 }
 

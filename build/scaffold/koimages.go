@@ -37,7 +37,7 @@ func (p *project) koImage(b *binary, c *convert.Image) {
 	}
 	text += "ENTRYPOINT [\"/ko-app/" + b.Name + "\"]\n"
 	if p.Tree.Has(file) && p.Tree.Text(file) != text {
-		p.remark("unsure: the image of "+b.Name+" is left out: "+file+" exists already", 16)
+		p.remark("unsure: the image of " + b.Name + " is left out: " + file + " exists already")
 		return
 	}
 	if !p.Tree.Has(file) {

@@ -35,7 +35,7 @@ func (p *project) chooseModule(ctx context.Context, o Options) error {
 	case root >= 0:
 		p.module = candidates[root]
 		for _, dir := range slices.Delete(dirs, root, root+1) {
-			p.remark("not released: the programs of the Go module in "+dir, 12)
+			p.remark("not released: the programs of the Go module in " + dir)
 		}
 	default:
 		chosen, err := "", io.EOF

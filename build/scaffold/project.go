@@ -51,7 +51,7 @@ func readProject(ctx context.Context, dir string, o Options) (*project, error) {
 	p.License = s.Tree.License()
 	p.completePackages()
 	if s.Origin.Repository && !s.Tree.Ignores("dist") {
-		p.remark("note: .gitignore does not name dist, the folder that Slipway writes: add /dist", 16)
+		p.remark("note: .gitignore does not name dist, the folder that Slipway writes: add /dist")
 	}
 	if len(p.binaries) == 0 && !slices.ContainsFunc(p.images, func(i *image) bool { return i.Off == "" }) {
 		return nil, fmt.Errorf("surveying %s: found nothing to release: want a go.mod with a main package, or a Dockerfile", s.Tree.Root)
@@ -82,7 +82,7 @@ func (p *project) convert(from string) error {
 		p.Before = append(p.Before, draft.Hook{Command: command})
 	}
 	for _, note := range c.Notes {
-		p.Remarks = append(p.Remarks, "note: "+note)
+		p.remark("note: " + note)
 	}
 	for _, b := range c.Bundles {
 		for i, f := range b.Files {

@@ -39,6 +39,7 @@ var passedOver = []string{"vendor", "node_modules", "testdata", "third_party", "
 // readTree lists the files below root, at most limit. Symlinks to folders are not followed.
 func readTree(root string, limit int) (*Tree, error) {
 	t := &Tree{Root: root, folders: map[string][]string{}}
+	unread := 0
 	err := filepath.WalkDir(root, func(file string, d fs.DirEntry, err error) error {
 		rel, relErr := filepath.Rel(root, file)
 		if relErr != nil {
@@ -50,7 +51,8 @@ func readTree(root string, limit int) (*Tree, error) {
 			return err
 		case err != nil:
 			if !errors.Is(err, fs.ErrNotExist) { // else it vanished meanwhile
-				t.Doubts = append(t.Doubts, fmt.Sprintf("%s was not read: %v", rel, cause(err)))
+				unread++
+				t.unread(rel, err, unread)
 			}
 			if d != nil && d.IsDir() {
 				return fs.SkipDir
@@ -74,6 +76,19 @@ func readTree(root string, limit int) (*Tree, error) {
 		return nil, fmt.Errorf("surveying %s: %w", root, cause(err))
 	}
 	return t, nil
+}
+
+// maxUnread is the number of folders that cannot be read of which each is a doubt of its own.
+const maxUnread = 8
+
+// unread adds the doubt about a folder that cannot be read, the number-th one.
+func (t *Tree) unread(rel string, err error, number int) {
+	switch {
+	case number <= maxUnread:
+		t.Doubts = append(t.Doubts, fmt.Sprintf("%s was not read: %v", rel, cause(err)))
+	case number == maxUnread+1:
+		t.Doubts = append(t.Doubts, "further folders were not read")
+	}
 }
 
 // cause returns what is wrong with a file, without its name.
