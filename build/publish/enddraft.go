@@ -18,7 +18,7 @@ type Rank struct {
 // Validate returns an error for a pre-release that is the latest.
 func (r Rank) Validate() error {
 	if r.isPrerelease(false) && r.isLatest() {
-		return errors.New("a pre-release is never the latest release on GitHub: choose one of both")
+		return errors.New("a pre-release is never the latest release on GitHub: choose --prerelease or --latest")
 	}
 	return nil
 }
@@ -40,8 +40,7 @@ func (g GitHub) CheckDraft(ctx context.Context, files []string, o Options) error
 }
 
 // EndDraft publishes the draft for o.Tag, and returns the address of its web page. All of files must be its assets, with
-// the same size and, if GitHub reports it, SHA-256. A release that is published already gets the rank
-// alone.
+// the same size and, if GitHub reports it, SHA-256. A release that is published already gets the rank alone.
 func (g GitHub) EndDraft(ctx context.Context, files []string, o Options, rank Rank) (string, error) {
 	o.Prerelease = rank.isPrerelease(o.Prerelease)
 	if rank.Latest != nil {

@@ -88,9 +88,6 @@ func (g GitLab) open(files []string, o GitLabOptions) (*gitlabPublisher, []artif
 		if !gitlabName.MatchString(a.name) {
 			errs = append(errs, fmt.Errorf("%s: GitLab does not allow the name: want letters, digits, and . _ + - @ or ~", a.path))
 		}
-		if a.size == 0 {
-			errs = append(errs, fmt.Errorf("%s: it is empty, which GitLab does not allow", a.path))
-		}
 	}
 	if o.Tag == "" {
 		errs = append(errs, errors.New("missing tag of the release"))

@@ -312,7 +312,7 @@ func TestS3SendsWhatItHasCompared(t *testing.T) {
 		return false
 	}
 	err := s.s3().Publish(t.Context(), objects(files...))
-	if err == nil || !strings.Contains(err.Error(), "/a changed meanwhile: it was sha256:") {
+	if err == nil || !strings.Contains(filepath.ToSlash(err.Error()), "/a changed meanwhile: it was sha256:") {
 		t.Errorf("error is %v", err)
 	}
 	if diff := cmp.Diff(below("v1/", wantContents("b")), s.contents()); diff != "" {
