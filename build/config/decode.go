@@ -262,7 +262,7 @@ func (d *decoder) record(n *yaml.Node, out reflect.Value, f field) {
 		before := len(d.problems.list)
 		value := out.FieldByIndex(sf.index)
 		d.value(p.value, value, sf.at(path, f))
-		if sf.required && isEmpty(value) && len(d.problems.list) == before && !d.unknown[path] {
+		if sf.required && !sf.guarded && isEmpty(value) && len(d.problems.list) == before && !d.unknown[path] {
 			d.wrong(p.value, "%s is empty: want %s", path, sf.doc)
 		}
 	}
@@ -379,6 +379,7 @@ type structField struct {
 	keys     []string
 	expand   string
 	required bool
+	guarded  bool
 	linked   bool
 	short    bool
 	inherit  string
@@ -408,7 +409,7 @@ func fieldsOf(t reflect.Type) []structField {
 		fields = append(fields, structField{
 			index: f.Index, key: key, doc: f.Tag.Get("doc"), typ: f.Type,
 			enum: words(f.Tag.Get("enum")), pattern: f.Tag.Get("pattern"), keys: words(f.Tag.Get("keys")),
-			expand: f.Tag.Get("expand"), required: f.Tag.Get("required") == "true", linked: f.Tag.Get("linked") == "true",
+			expand: f.Tag.Get("expand"), required: f.Tag.Get("required") != "", guarded: f.Tag.Get("required") == "guarded", linked: f.Tag.Get("linked") == "true",
 			short: f.Tag.Get("short") == "true", inherit: f.Tag.Get("inherit"),
 		})
 	}

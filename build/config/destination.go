@@ -52,7 +52,7 @@ func (d Destination) String() string {
 
 // A GitHubRelease is a release on GitHub. Its tag is the version.
 type GitHubRelease struct {
-	Repository string `yaml:"repository" json:"repository" required:"true" short:"true" doc:"owner/name"`
+	Repository string `yaml:"repository" json:"repository" required:"guarded" short:"true" doc:"owner/name"`
 	Title      string `yaml:"title" json:"title,omitempty" doc:"default: the project and the version"`
 	// Notes is empty, the path of a file, or GeneratedNotes.
 	Notes      string `yaml:"notes" json:"notes,omitempty" doc:"file with the text of the release, in Markdown, which is taken as it is; or generate, for what GitHub writes about the pull requests since the previous release"`
@@ -76,7 +76,7 @@ func (g GitHubRelease) MarshalJSON() ([]byte, error) {
 
 // A GitLabRelease is a release on GitLab. Its tag is the git tag of the version.
 type GitLabRelease struct {
-	Project string `yaml:"project" json:"project" required:"true" short:"true" doc:"path of the project, such as group/name"`
+	Project string `yaml:"project" json:"project" required:"guarded" short:"true" doc:"path of the project, such as group/name"`
 	Title   string `yaml:"title" json:"title,omitempty" doc:"default: the project and the version"`
 	Notes   string `yaml:"notes" json:"notes,omitempty" doc:"file with the text of the release, in Markdown, which is taken as it is; default: none"`
 }

@@ -16,7 +16,7 @@
 //	enum      the words that it may be (of a list: its elements)
 //	keys      the keys that a mapping may have
 //	pattern   a regular expression for an element, for the schema alone
-//	required  the key must be given
+//	required  the key must be given; guarded says that its value may be empty where a condition does not hold
 //	expand    the sets of platform variables that it may contain; see scopes
 //	linked    the value is linked
 //	short     the mapping may be written as the value of this key alone

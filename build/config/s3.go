@@ -17,7 +17,7 @@ type S3Bucket struct {
 	// Position is its place in slipway.yaml.
 	Position Position `yaml:"-" json:"-"`
 
-	Bucket       string   `yaml:"bucket" json:"bucket" required:"true" short:"true" doc:"name of the bucket"`
+	Bucket       string   `yaml:"bucket" json:"bucket" required:"guarded" short:"true" doc:"name of the bucket"`
 	Prefix       string   `yaml:"prefix" json:"prefix,omitempty" doc:"folder in the bucket, such as acme/${VERSION}; default: none"`
 	Name         string   `yaml:"name" json:"name,omitempty" expand:"artifact" doc:"name of an object below the prefix, such as ${ARTIFACT_STEM}-${COMMIT}${ARTIFACT_EXT}; default: ${ARTIFACT}"`
 	Files        []string `yaml:"files" json:"files,omitempty" doc:"names of the artifacts to upload, or patterns of them (*, !); default: all"`

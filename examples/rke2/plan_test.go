@@ -83,3 +83,26 @@ func TestBuildsForDebuggersAndCoverage(t *testing.T) {
 		}
 	}
 }
+
+func TestWhereReleasesGo(t *testing.T) {
+	const prime = "prime.example.com"
+	for name, c := range map[string]struct {
+		env  map[string]string
+		want []string
+	}{
+		"a job without credentials": {nil, []string{"GitHub release of rancher/rke2 (draft)"}},
+		"a job with all": {map[string]string{"DOCKER_USERNAME": "x", "PRIME_REGISTRY": prime, "AWS_ACCESS_KEY_ID": "x",
+			"PRIME_ARTIFACTS_BUCKET_NAME": "ribs", "PRIME_ARTIFACTS_DISTRIBUTION_ID": "E1"},
+			[]string{"registry docker.io/rancher", "registry " + prime + "/rancher", "GitHub release of rancher/rke2 (draft)", "S3 bucket rke2-ci-builds"}},
+		"the job for prime": {map[string]string{"REGISTRY": prime, "PRIME_REGISTRY": prime, "PRIME_ARTIFACTS_BUCKET_NAME": "ribs", "PRIME_ARTIFACTS_DISTRIBUTION_ID": "E1"},
+			[]string{"registry " + prime + "/rancher", "S3 bucket ribs/rke2/" + version, "command aws cloudfront create-invalidation --distribution-id E1 --paths /*"}},
+	} {
+		var got []string
+		for _, d := range planOf(t, c.env).Destinations {
+			got = append(got, d.String())
+		}
+		if diff := cmp.Diff(c.want, got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
+	}
+}
