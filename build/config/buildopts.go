@@ -13,15 +13,15 @@ import (
 
 // BuildOpts are the options of go build.
 type BuildOpts struct {
-	Tags         Options           `yaml:"tags" doc:"build tags; an entry may contain several, separated by commas or spaces"`
-	Ldflags      Options           `yaml:"ldflags" doc:"linker flags, such as -X main.version=${VERSION}"`
-	Gcflags      Options           `yaml:"gcflags" doc:"compiler flags, one -gcflags for each entry, such as all=-N -l"`
+	Tags         Options           `yaml:"tags" doc:"build tags; an entry may contain several, separated by commas or spaces" example:"[netgo, {value: debug, when: '${ARCH} == \"amd64\"'}]"`
+	Ldflags      Options           `yaml:"ldflags" doc:"linker flags" example:"[-s, -w, \"-X main.version=${VERSION}\"]"`
+	Gcflags      Options           `yaml:"gcflags" doc:"compiler flags, one -gcflags for each entry" example:"[\"all=-N -l\"]"`
 	Asmflags     Options           `yaml:"asmflags" doc:"assembler flags, one -asmflags for each entry, such as all=-spectre=all"`
 	Flags        Options           `yaml:"flags" doc:"other flags of go build, one for each entry, such as -race or -covermode=atomic"`
 	Buildmode    string            `yaml:"buildmode" enum:"default exe pie" doc:"default, exe or pie (loaded at any address)"`
 	Goexperiment Options           `yaml:"goexperiment" doc:"experiments of the Go toolchain, such as boringcrypto"`
-	Env          map[string]string `yaml:"env" expand:"platform name" doc:"environment variables of go build, such as CC and CGO_CFLAGS; CGO_ENABLED is 0 unless set"`
-	Assert       []string          `yaml:"assert" pattern:"^(static|fips|pie|max-size=.+)$" doc:"checks of the compiled binary: static, fips, pie, max-size=20MiB"`
+	Env          map[string]string `yaml:"env" expand:"platform name" doc:"environment variables of go build, such as CC and CGO_CFLAGS; CGO_ENABLED is 0 unless set" example:"{CGO_ENABLED: 1, CC: x86_64-linux-gnu-gcc}"`
+	Assert       []string          `yaml:"assert" pattern:"^(static|fips|pie|max-size=.+)$" doc:"checks of the compiled binary: static, fips, pie, max-size=20MiB" example:"[static, max-size=20MiB]"`
 }
 
 // Options are options of go build. slipway.yaml may have one in place of the list.

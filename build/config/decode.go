@@ -374,6 +374,7 @@ func (d *decoder) wrong(n *yaml.Node, format string, args ...any) {
 type structField struct {
 	index    []int
 	key, doc string
+	example  string
 	enum     []string
 	pattern  string
 	keys     []string
@@ -407,7 +408,7 @@ func fieldsOf(t reflect.Type) []structField {
 			continue
 		}
 		fields = append(fields, structField{
-			index: f.Index, key: key, doc: f.Tag.Get("doc"), typ: f.Type,
+			index: f.Index, key: key, doc: f.Tag.Get("doc"), example: f.Tag.Get("example"), typ: f.Type,
 			enum: words(f.Tag.Get("enum")), pattern: f.Tag.Get("pattern"), keys: words(f.Tag.Get("keys")),
 			expand: f.Tag.Get("expand"), required: f.Tag.Get("required") != "", guarded: f.Tag.Get("required") == "guarded", linked: f.Tag.Get("linked") == "true",
 			short: f.Tag.Get("short") == "true", inherit: f.Tag.Get("inherit"),

@@ -24,7 +24,7 @@ type Destination struct {
 	GitLab      GitLabRelease        `yaml:"gitlab" json:"gitlab,omitzero" doc:"GitLab release for artifacts: path of the project, or a mapping; files are kept in its package registry (GITLAB_TOKEN, or CI_JOB_TOKEN of a job)"`
 	S3          S3Bucket             `yaml:"s3" json:"s3,omitzero" doc:"bucket of Amazon S3, or of a server with its API, for artifacts: its name, or a mapping"`
 	Exec        Command              `yaml:"exec" json:"exec,omitzero" doc:"command to run after all other destinations, such as one that clears a cache"`
-	Credentials Credentials          `yaml:"credentials" json:"credentials,omitzero" doc:"with registry, oci and s3: who to log in as, by names of environment variables; default: see docs/publishing.md"`
+	Credentials Credentials          `yaml:"credentials" json:"credentials,omitzero" doc:"with registry, oci and s3: who to log in as, by names of environment variables; default: see docs/publishing.md" example:"{username: \"${PRIME_USER}\", password: \"${PRIME_TOKEN}\"}"`
 	Force       bool                 `yaml:"force" json:"force,omitempty" doc:"replace existing content of a tag or release, as --force does (FORCE in the environment)"`
 	Snapshot    bool                 `yaml:"snapshot" json:"snapshot,omitempty" doc:"allow untagged versions and checkouts with uncommitted changes, as --snapshot does (SNAPSHOT in the environment)"`
 }

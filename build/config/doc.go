@@ -13,6 +13,7 @@
 //
 //	yaml      the key
 //	doc       what it means
+//	example   a value, as it is written in the file
 //	enum      the words that it may be (of a list: its elements)
 //	keys      the keys that a mapping may have
 //	pattern   a regular expression for an element, for the schema alone

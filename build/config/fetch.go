@@ -20,7 +20,7 @@ type Fetch struct {
 	Path    string   `yaml:"path" json:"path" required:"true" doc:"path that the file gets, or with unpack the folder for the content of the archive"`
 	Mode    string   `yaml:"mode" json:"mode,omitempty" doc:"octal mode of the file; default: 0644"`
 	Unpack  bool     `yaml:"unpack" json:"unpack,omitempty" doc:"unpack the file, a zip or a tar, compressed or not"`
-	Include []string `yaml:"include" json:"include,omitempty" doc:"with unpack: names and patterns (*, **, !) of the files in the archive to unpack; default: all"`
+	Include []string `yaml:"include" json:"include,omitempty" doc:"with unpack: names and patterns (*, **, !) of the files in the archive to unpack; default: all" example:"[\"*/helm\", \"!**/*.md\"]"`
 	Strip   int      `yaml:"strip-components" json:"stripComponents,omitempty" doc:"with unpack: leading elements to remove from the names in the archive; files with fewer are left out"`
 }
 

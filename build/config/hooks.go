@@ -23,12 +23,12 @@ type Hook struct {
 	// Position is its place in slipway.yaml.
 	Position Position `yaml:"-" json:"-"`
 
-	Run     []string          `yaml:"run" json:"run,omitempty" expand:"platform windows name" doc:"program and arguments, such as [go, generate, ./...]; no shell reads them"`
+	Run     []string          `yaml:"run" json:"run,omitempty" expand:"platform windows name" doc:"program and arguments; no shell reads them" example:"[go, generate, ./...]"`
 	Shell   string            `yaml:"shell" json:"shell,omitempty" expand:"platform windows name" doc:"instead of run: a script for sh -e -c, on Windows for cmd /c"`
 	Dir     string            `yaml:"dir" json:"dir,omitempty" expand:"platform windows name" doc:"working folder; default: the project folder"`
 	Env     map[string]string `yaml:"env" json:"env,omitempty" expand:"platform windows name" doc:"environment variables, in addition to the few that docs/hooks.md lists"`
 	Secrets []string          `yaml:"secrets" json:"secrets,omitempty" doc:"names of environment variables to pass on, whose values are hidden in its output and do not decide whether it runs"`
-	Inputs  []string          `yaml:"inputs" json:"inputs,omitempty" expand:"platform windows name" doc:"files, folders and patterns (*, **, !) that it reads: it is skipped if they and its outputs are unchanged; default: it always runs"`
+	Inputs  []string          `yaml:"inputs" json:"inputs,omitempty" expand:"platform windows name" doc:"files, folders and patterns (*, **, !) that it reads: it is skipped if they and its outputs are unchanged; default: it always runs" example:"[\"charts/**\", \"!charts/**/*.md\"]"`
 	Outputs []string          `yaml:"outputs" json:"outputs,omitempty" expand:"platform windows name" doc:"files, folders and patterns that it makes; it may change no other file of the project"`
 	Ignore  []string          `yaml:"ignore" json:"ignore,omitempty" expand:"platform windows name" doc:"files, folders and patterns of the project that it may change without consequence, such as caches"`
 	Timeout string            `yaml:"timeout" json:"timeout,omitempty" doc:"limit of its time, such as 90s or 10m; default: 1h"`

@@ -37,6 +37,7 @@ func TestReferenceIsCommitted(t *testing.T) {
 	for _, scope := range []string{"platform", "windows", "name", "list", "format", "artifact"} {
 		fmt.Fprintf(&b, "- **%s**: %s\n", scope, code(scopes[scope]))
 	}
+	sections := map[reflect.Type]string{} // the path of the first mapping of a type, which has the section
 	var section func(path string, typ reflect.Type)
 	section = func(path string, typ reflect.Type) {
 		title := path
@@ -56,8 +57,12 @@ func TestReferenceIsCommitted(t *testing.T) {
 				elem = elem.Elem()
 			}
 			if elem.Kind() == reflect.Struct && !isScalar(elem) && alternative(elem) == "" {
-				value += ", see [" + at + "](#" + anchor(at) + ")"
-				later = append(later, below{at, elem})
+				first, known := sections[elem]
+				if !known {
+					first, sections[elem] = at, at
+					later = append(later, below{at, elem})
+				}
+				value += ", see [" + first + "](#" + anchor(first) + ")"
 			}
 			doc := f.doc
 			if f.required {
@@ -70,7 +75,11 @@ func TestReferenceIsCommitted(t *testing.T) {
 			if expand != "" {
 				doc += "; scopes: " + strings.Join(strings.Fields(expand), ", ")
 			}
-			fmt.Fprintf(&b, "| `%s` | %s | %s |\n", f.key, value, strings.NewReplacer("|", `\|`, "<", "&lt;").Replace(doc))
+			doc = strings.ReplaceAll(doc, "<", "&lt;")
+			if f.example != "" {
+				doc += "; example: `" + f.example + "`"
+			}
+			fmt.Fprintf(&b, "| `%s` | %s | %s |\n", f.key, value, strings.ReplaceAll(doc, "|", `\|`))
 		}
 		for _, l := range later {
 			section(l.path, l.typ)

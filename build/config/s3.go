@@ -20,7 +20,7 @@ type S3Bucket struct {
 	Bucket       string   `yaml:"bucket" json:"bucket" required:"guarded" short:"true" doc:"name of the bucket"`
 	Prefix       string   `yaml:"prefix" json:"prefix,omitempty" doc:"folder in the bucket, such as acme/${VERSION}; default: none"`
 	Name         string   `yaml:"name" json:"name,omitempty" expand:"artifact" doc:"name of an object below the prefix, such as ${ARTIFACT_STEM}-${COMMIT}${ARTIFACT_EXT}; default: ${ARTIFACT}"`
-	Files        []string `yaml:"files" json:"files,omitempty" doc:"names of the artifacts to upload, or patterns of them (*, !); default: all"`
+	Files        []string `yaml:"files" json:"files,omitempty" doc:"names of the artifacts to upload, or patterns of them (*, !); default: all" example:"[\"*.tar.zst\", \"!*.windows-*\"]"`
 	SHA256Sum    bool     `yaml:"sha256sum" json:"sha256sum,omitempty" doc:"upload NAME.sha256sum beside each object but for checksums, as sha256sum writes it"`
 	Endpoint     string   `yaml:"endpoint" json:"endpoint,omitempty" doc:"address of the server, such as https://minio.example.com:9000; AWS_ENDPOINT_URL_S3 and AWS_ENDPOINT_URL in the environment are the default, and else Amazon's"`
 	Region       string   `yaml:"region" json:"region,omitempty" doc:"default: AWS_REGION or AWS_DEFAULT_REGION in the environment, else what the server says"`

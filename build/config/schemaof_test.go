@@ -97,7 +97,7 @@ func schemaOf(t reflect.Type, f structField) *jsonschema.Schema {
 			if sub.inherit == "enum" {
 				sub.enum = f.enum
 			}
-			s.Properties[sub.key] = schemaOf(sub.typ, sub)
+			s.Properties[sub.key] = withExample(schemaOf(sub.typ, sub), sub)
 			s.PropertyOrder = append(s.PropertyOrder, sub.key)
 			if sub.short {
 				short = s.Properties[sub.key].CloneSchemas()
