@@ -88,7 +88,10 @@ func (p *project) settledBinary(b *binary, links []survey.LinkVariable) {
 	if b.Module == "." {
 		b.Module = p.module.Dir
 	}
-	b.Name = cmp.Or(b.Name, p.Project)
+	if b.Name = cmp.Or(b.Name, p.Project); !config.IsFileName(b.Name) {
+		b.Doubts = append(b.Doubts, fmt.Sprintf("%s calls it %s, which is not a name for a file", p.From, b.Name))
+		b.Name = imageName(b.Name)
+	}
 	folder := path.Join(b.Module, b.Package)
 	for _, m := range p.Modules {
 		for i := range m.Mains {

@@ -159,7 +159,7 @@ func (b *bakeFile) variable(name string, attr *hcl.Attribute) {
 	b.eval.Variables[name] = cty.StringVal(value)
 }
 
-// released returns the targets of the group default, else those with tags.
+// released returns the targets of the group default, and those with tags.
 func (b *bakeFile) released() []string {
 	var names []string
 	var add func(name string)
@@ -174,8 +174,12 @@ func (b *bakeFile) released() []string {
 		}
 	}
 	add("default")
+	var parents []string // those that others inherit from are no images
 	for _, name := range b.names {
-		if b.inherit(name).attrs["tags"] != nil && !slices.Contains(names, name) {
+		parents = append(parents, b.list(b.targets[name].attrs["inherits"])...)
+	}
+	for _, name := range b.names {
+		if b.inherit(name).attrs["tags"] != nil && !slices.Contains(names, name) && !slices.Contains(parents, name) {
 			names = append(names, name)
 		}
 	}
@@ -256,7 +260,7 @@ func (b *bakeFile) tags(target string, i *Image, attr *hcl.Attribute) {
 		switch {
 		case name != i.Refs[0]:
 			b.c.leave(line, key+": "+ref, "add its registry and repository to publish")
-		case tag != "" && tag != "${TAG}" && tag != "${VERSION}":
+		case tag != "" && tag != "local" && tag != "${TAG}" && tag != "${VERSION}":
 			i.Tags = survey.AppendNew(i.Tags, tag)
 		}
 	}

@@ -31,7 +31,8 @@ type Conversion struct {
 	Notes         []string // what differs though everything was converted
 	Leftovers     []draft.Leftover
 
-	gitURL    string   // of the remote, or ""
+	gitURL    string // of the remote, or ""
+	builds    map[string]build
 	elsewhere []string // references in other repositories, which are left over once
 }
 
@@ -44,6 +45,12 @@ type Image struct {
 	// Base is the base image of an image without a Dockerfile, which has Program as /ko-app/NAME; or "".
 	Base    string
 	Program *draft.Binary
+}
+
+// A build is what a build of goreleaser makes, by its id.
+type build struct {
+	binary    *draft.Binary
+	platforms []string
 }
 
 // A tableKey is a key of another tool's file, such as builds[].env.
@@ -95,7 +102,7 @@ func Find(s *survey.Survey, tool string) (*Conversion, error) {
 			continue
 		}
 		if i := slices.IndexFunc(one.files, t.IsFile); i >= 0 {
-			c := &Conversion{gitURL: s.Origin.URL(), Tool: one.tool, File: one.files[i], Names: map[string]string{}, Release: map[string]string{}, Vars: map[string]string{}}
+			c := &Conversion{gitURL: s.Origin.URL(), Tool: one.tool, File: one.files[i], Names: map[string]string{}, Release: map[string]string{}, Vars: map[string]string{}, builds: map[string]build{}}
 			return c, one.read(c, t)
 		}
 		if tool != "" {

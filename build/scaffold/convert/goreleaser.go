@@ -78,11 +78,8 @@ func (c *Conversion) readGoreleaser(t *survey.Tree) error {
 	if len(g.Builds) == 0 {
 		g.Builds = []at[goreleaserBuild]{{}}
 	}
-	ids := map[string]*draft.Binary{}
 	for _, b := range g.Builds {
-		if binary := c.goreleaserBuild(b); binary != nil {
-			ids[b.value.ID] = binary
-		}
+		c.goreleaserBuild(b)
 	}
 	for _, a := range g.Archives {
 		c.goreleaserArchive(a)
@@ -96,7 +93,7 @@ func (c *Conversion) readGoreleaser(t *survey.Tree) error {
 	c.goreleaserRelease(g.Release, g.Changelog.Use != "" && !isTrue(g.Changelog.Disable))
 	c.goreleaserImages(&g)
 	for _, k := range g.Kos {
-		c.goreleaserKo(k, ids)
+		c.goreleaserKo(k)
 	}
 	if slices.ContainsFunc(c.Binaries, func(b *draft.Binary) bool { return strings.Contains(strings.Join(b.Ldflags, " "), "${VERSION}") }) {
 		c.Notes = append(c.Notes, "${VERSION} is the git tag with its v, and .Version of goreleaser the tag without it")
@@ -180,23 +177,25 @@ func (b *goreleaserBuild) matrix() (all []goreleaserTarget) {
 	return all
 }
 
-// goreleaserBuild adds the binary of a build, and returns it; nil if it is for other systems.
-func (c *Conversion) goreleaserBuild(g at[goreleaserBuild]) *draft.Binary {
+// goreleaserBuild adds the binary of a build, unless it is for other systems.
+func (c *Conversion) goreleaserBuild(g at[goreleaserBuild]) {
 	if isTrue(g.value.Skip) {
-		return nil
+		return
 	}
 	if g.value.Builder != "" && g.value.Builder != "go" {
 		c.leave(g.line, "builds[].builder: "+g.value.Builder, "build it in before, and name it as prebuilt")
-		return nil
+		return
 	}
+	name := c.value(g.line, "builds[].binary", g.value.Binary)
+	folder, name := path.Split(name)
 	b := &draft.Binary{
-		Name: cmp.Or(c.value(g.line, "builds[].binary", g.value.Binary), c.Project), Module: path.Clean(cmp.Or(g.value.Dir, ".")),
+		Name: cmp.Or(name, c.Project), Folder: strings.TrimSuffix(folder, "/"), Module: path.Clean(cmp.Or(g.value.Dir, ".")),
 		Package: survey.PackageOf(cmp.Or(g.value.Main, ".")), Release: true, Platforms: c.goreleaserPlatforms(g),
 		Env: c.env(g.line, "builds[].env", g.value.Env), Tags: c.values(g.line, "builds[].tags", g.value.Tags),
 		Asmflags: c.values(g.line, "builds[].asmflags", g.value.Asmflags), Gcflags: c.values(g.line, "builds[].gcflags", g.value.Gcflags),
 	}
 	if len(b.Platforms) == 0 {
-		return nil
+		return
 	}
 	switch g.value.Buildmode {
 	case "", "exe", "default":
@@ -214,7 +213,7 @@ func (c *Conversion) goreleaserBuild(g at[goreleaserBuild]) *draft.Binary {
 	}
 	c.linkerFlags(b, g.line, "builds[].ldflags", strings.Join(g.value.Ldflags.or("-s -w -X main.version={{.Version}} -X main.commit={{.Commit}} -X main.date={{.Date}}"), " "))
 	c.Platforms = survey.AppendNew(c.Platforms, b.Platforms...)
-	return c.addBinary(b, g.line)
+	c.builds[g.value.ID] = build{c.addBinary(b, g.line), slices.Clone(b.Platforms)}
 }
 
 // addBinary adds a binary, or its platforms to the one that differs in platforms alone.

@@ -21,8 +21,10 @@ type goreleaserArchive struct {
 		Format  string
 		Formats list
 	} `yaml:"format_overrides"`
-	Name  string `yaml:"name_template"`
-	Files []at[goreleaserArchived]
+	Name   string `yaml:"name_template"`
+	IDs    list
+	Builds list
+	Files  []at[goreleaserArchived]
 }
 
 // A goreleaserArchived is a file of an archive: text, or a mapping with src and dst.
@@ -42,7 +44,7 @@ func (f *goreleaserArchived) UnmarshalYAML(node *yaml.Node) error {
 type goreleaserPackage struct {
 	Name                                                        string `yaml:"package_name"`
 	FileName                                                    string `yaml:"file_name_template"`
-	Formats                                                     list
+	Formats, IDs, Builds                                        list
 	Maintainer, Description, Homepage, License, Vendor, Section string
 	Dependencies, Recommends, Conflicts, Provides, Replaces     list
 	Contents                                                    []at[struct{ Src, Dst, Type string }]
@@ -60,6 +62,10 @@ const (
 func (c *Conversion) goreleaserArchive(a at[goreleaserArchive]) {
 	const key = "archives[].formats"
 	b := draft.Bundle{}
+	platforms, ok := c.ofBuilds(a.line, "archives[].ids", append(a.value.IDs, a.value.Builds...), &b)
+	if !ok {
+		return
+	}
 	base := c.formats(a.line, key, append(a.value.Formats, a.value.Format), "tar.gz", "tgz", "zip")
 	overridden := map[string][]string{}
 	for _, o := range a.value.Overrides {
@@ -77,6 +83,9 @@ func (c *Conversion) goreleaserArchive(a at[goreleaserArchive]) {
 	if len(overridden) > 0 {
 		b.Formats = nil
 		for _, goos := range []string{"linux", "windows"} {
+			if len(draft.OfSystem(platforms, goos)) == 0 {
+				continue
+			}
 			for _, format := range list(overridden[goos]).or(base...) {
 				b.FormatsOf = append(b.FormatsOf, draft.Conditional{Value: format, When: `${OS} == "` + goos + `"`})
 			}
@@ -88,8 +97,31 @@ func (c *Conversion) goreleaserArchive(a at[goreleaserArchive]) {
 			b.Files = append(b.Files, draft.File{Source: path.Clean(source), Path: c.value(f.line, "archives[].files", f.value.Dst)})
 		}
 	}
-	b.Names = c.names(a.line, "archives[].name_template", cmp.Or(a.value.Name, goreleaserArchiveName))
+	b.Names = c.names(a.line, "archives[].name_template", cmp.Or(a.value.Name, goreleaserArchiveName), platforms)
 	c.Bundles = append(c.Bundles, b)
+}
+
+// ofBuilds restricts a bundle to builds, and returns its platforms. It is false if they are all for other systems.
+func (c *Conversion) ofBuilds(line int, key string, ids []string, b *draft.Bundle) (platforms []string, ok bool) {
+	if len(ids) == 0 {
+		return c.Platforms, true
+	}
+	for _, id := range ids {
+		if build, ok := c.builds[id]; ok {
+			platforms = survey.AppendNew(platforms, build.platforms...)
+			if !slices.Contains(b.Binaries, build.binary) {
+				b.Binaries = append(b.Binaries, build.binary)
+			}
+		}
+	}
+	if len(platforms) == 0 {
+		c.leave(line, key+": "+strings.Join(ids, ", "), "these builds are not converted")
+		return nil, false
+	}
+	if len(platforms) < len(c.Platforms) {
+		b.Platforms = platforms
+	}
+	return platforms, true
 }
 
 // formats returns the formats that Slipway has; others are left over.
@@ -107,9 +139,16 @@ func (c *Conversion) formats(line int, key string, formats []string, supported .
 
 func (c *Conversion) goreleaserPackage(n at[goreleaserPackage]) {
 	p := n.value
-	b := draft.Bundle{Package: map[string]string{}, Lists: map[string][]string{}, Scripts: map[string]string{}, Linux: true}
+	b := draft.Bundle{Package: map[string]string{}, Lists: map[string][]string{}, Scripts: map[string]string{}}
 	if b.Formats = c.formats(n.line, "nfpms[].formats", p.Formats, "deb", "rpm", "apk", "archlinux"); len(b.Formats) == 0 {
 		return
+	}
+	platforms, ok := c.ofBuilds(n.line, "nfpms[].ids", append(p.IDs, p.Builds...), &b)
+	if platforms = draft.OfSystem(platforms, "linux"); !ok || len(platforms) == 0 {
+		return
+	}
+	if b.Platforms = nil; len(platforms) < len(c.Platforms) {
+		b.Platforms = platforms
 	}
 	b.Name = c.value(n.line, "nfpms[].package_name", p.Name)
 	texts := map[string]string{"maintainer": p.Maintainer, "description": strings.TrimSpace(p.Description), "homepage": p.Homepage,
@@ -145,7 +184,7 @@ func (c *Conversion) goreleaserPackage(n at[goreleaserPackage]) {
 		b.Scripts[when] = path.Clean(script)
 	}
 	if p.FileName != "" && !strings.Contains(p.FileName, ".ConventionalFileName") {
-		b.Names = c.names(n.line, "nfpms[].file_name_template", p.FileName)
+		b.Names = c.names(n.line, "nfpms[].file_name_template", p.FileName, platforms)
 	}
 	c.Bundles = append(c.Bundles, b)
 }

@@ -186,8 +186,8 @@ func (c *Conversion) goreleaserManifest(m at[goreleaserManifest]) {
 }
 
 // goreleaserKo converts an image that ko makes of a binary.
-func (c *Conversion) goreleaserKo(k at[goreleaserKo], ids map[string]*draft.Binary) {
-	b := ids[k.value.Build]
+func (c *Conversion) goreleaserKo(k at[goreleaserKo]) {
+	b := c.builds[k.value.Build].binary
 	if b == nil && len(c.Binaries) == 1 {
 		b = c.Binaries[0]
 	}

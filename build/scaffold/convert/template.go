@@ -62,7 +62,7 @@ var vVersion = regexp.MustCompile(`(^|[^A-Za-z0-9])v\$\{VERSION\}`)
 func withoutV(text string) string { return vVersion.ReplaceAllString(text, "$1$${VERSION}") }
 
 // names translates the template of a file name. One with conditions is executed for each platform.
-func (c *Conversion) names(line int, key, text string) []draft.Conditional {
+func (c *Conversion) names(line int, key, text string, platforms []string) []draft.Conditional {
 	if value, _, ok := translate(text); ok {
 		return []draft.Conditional{{Value: value}}
 	}
@@ -71,18 +71,44 @@ func (c *Conversion) names(line int, key, text string) []draft.Conditional {
 		c.leave(line, key, "the template "+text)
 		return nil
 	}
-	var all []draft.Conditional
-	for _, platform := range c.Platforms {
+	names := map[string]string{}
+	for _, platform := range platforms {
 		var name strings.Builder
 		if err := parsed.Execute(&name, nameFields(platform)); err != nil {
 			c.leave(line, key, "the template "+text)
 			return nil
 		}
-		all = append(all, draft.Conditional{
-			Value: withoutV(strings.TrimSpace(name.String())), When: `${PLATFORM} == "` + strings.ReplaceAll(platform, "/", "-") + `"`,
-		})
+		names[platform] = withoutV(strings.TrimSpace(name.String()))
+	}
+	return conditionals(platforms, names)
+}
+
+// conditionals returns the names of platforms with their conditions. The most that are the same in terms of ${OS} and
+// ${ARCH} come last, without one.
+func conditionals(platforms []string, names map[string]string) []draft.Conditional {
+	common, count := "", map[string]int{}
+	for _, p := range platforms {
+		g := general(p, names[p])
+		if count[g]++; count[g] > max(1, count[common]) {
+			common = g
+		}
+	}
+	var all []draft.Conditional
+	for _, p := range platforms {
+		if common == "" || general(p, names[p]) != common {
+			all = append(all, draft.Conditional{Value: names[p], When: `${PLATFORM} == "` + strings.ReplaceAll(p, "/", "-") + `"`})
+		}
+	}
+	if common != "" {
+		all = append(all, draft.Conditional{Value: common})
 	}
 	return all
+}
+
+// general replaces the system and the architecture of a platform in a name.
+func general(platform, name string) string {
+	parts := strings.Split(platform, "/")
+	return strings.ReplaceAll(strings.ReplaceAll(name, parts[0], "${OS}"), parts[1], "${ARCH}")
 }
 
 // nameFields are the fields of a template of a name for a platform.

@@ -3,6 +3,7 @@ package draft
 import (
 	"cmp"
 	"maps"
+	"path"
 	"slices"
 	"strings"
 
@@ -41,8 +42,8 @@ func (d *Draft) bundles(p *page) {
 			p.line("    names:")
 			p.conditionals("name", b.Names)
 		}
-		if b.Linux {
-			p.line("    platforms: [%s]", strings.Join(OfSystem(d.Platforms, "linux"), ", "))
+		if len(b.Platforms) > 0 {
+			p.line("    platforms: [%s]", strings.Join(b.Platforms, ", "))
 		}
 		d.bundleFiles(p, b)
 		if len(b.Package)+len(b.Lists)+len(b.Scripts) == 0 {
@@ -64,13 +65,17 @@ func (d *Draft) bundles(p *page) {
 
 func (d *Draft) bundleFiles(p *page, b Bundle) {
 	p.line("    files:")
-	if slices.ContainsFunc(d.Binaries, func(one *Binary) bool { return len(one.Platforms) > 0 }) {
-		p.line("      - {source: \"dist/bin/${PLATFORM}/*\"%s}", pathField(strings.TrimSuffix(b.Bin+"/", "/")))
+	binaries := slices.DeleteFunc(slices.Clone(d.Binaries), func(one *Binary) bool { return len(b.Binaries) > 0 && !slices.Contains(b.Binaries, one) })
+	if slices.ContainsFunc(binaries, func(one *Binary) bool { return len(one.Platforms) > 0 && !slices.Equal(one.Platforms, b.Platforms) }) {
+		p.line("      - {source: \"dist/bin/${PLATFORM}/*\"%s}", pathField(b.Bin))
 	} else {
-		for _, one := range d.Binaries {
+		for _, one := range binaries {
 			to := ""
-			if b.Bin != "" {
-				to = b.Bin + "/" + one.Name
+			if b.Bin+one.Folder != "" {
+				to = path.Join(b.Bin, one.Folder, one.Name)
+				if len(OfSystem(d.Platforms, "windows")) > 0 && !slices.Equal(b.Platforms, OfSystem(d.Platforms, "linux")) {
+					to += "${EXE}"
+				}
 			}
 			p.line("      - {source: %s%s}", scalar("dist/bin/${PLATFORM}/"+one.Name+"${EXE}"), pathField(to))
 		}
@@ -117,6 +122,10 @@ func pathField(to string) string {
 // conditionals writes the entries of a list that hold under conditions.
 func (p *page) conditionals(key string, all []Conditional) {
 	for _, c := range all {
-		p.line("      - {%s: %s, when: %s}", key, scalar(c.Value), scalar(c.When))
+		if c.When == "" {
+			p.line("      - %s", scalar(c.Value))
+		} else {
+			p.line("      - {%s: %s, when: %s}", key, scalar(c.Value), scalar(c.When))
+		}
 	}
 }

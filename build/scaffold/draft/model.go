@@ -51,6 +51,7 @@ type Hook struct {
 type Binary struct {
 	Name, Package string
 	Module        string   // "." for the folder of slipway.yaml
+	Folder        string   // in bundles, or ""
 	Platforms     []string // none for all of the project
 	Release       bool
 	Tags, Ldflags []string
@@ -99,7 +100,8 @@ type Bundle struct {
 	Formats   []string
 	FormatsOf []Conditional // instead of Formats
 	Names     []Conditional // names of the file
-	Linux     bool          // for the platforms of Linux alone
+	Platforms []string      // none for all of the project
+	Binaries  []*Binary     // none for all
 	Bin       string        // the folder of the binaries, or ""
 	Files     []File
 	Package   map[string]string   // texts of package
