@@ -186,7 +186,7 @@ type Bundle struct {
 	When      expression.Condition `yaml:"when" json:"-" expand:"platform name" doc:"condition: the bundle is made only for the platforms on which it holds"`
 	Platforms []v1.Platform        `yaml:"platforms" doc:"default: all platforms of the project"`
 	// Formats is empty if slipway.yaml names none, since the default differs by platform.
-	Formats []FileFormat `yaml:"formats" json:"-" enum:"tar.gz tgz zip deb rpm apk archlinux" expand:"platform name" doc:"tar.gz, tgz, zip, deb, rpm, apk, archlinux (.pkg.tar.zst); default: tar.gz, and zip for windows" example:"[tar.gz, {format: zip, when: '${OS} == \"windows\"'}]"`
+	Formats []FileFormat `yaml:"formats" json:"-" enum:"tar.gz tgz zip deb rpm apk archlinux" expand:"platform name" doc:"tar.gz, tgz, zip, deb, rpm, apk, archlinux (.pkg.tar.zst); default: tar.gz, and zip for windows" example:"[tar.gz, {format: deb, when: '${OS} == \"linux\"'}]"`
 	Names   Naming       `yaml:"names" json:"-" expand:"platform name format" doc:"name of the file, without the extension; default: names.bundle"`
 	Files   []BundleFile `yaml:"files" required:"true" doc:"files and folders of the bundle"`
 	Package PackageInfo  `yaml:"package" doc:"metadata of deb, rpm, apk and archlinux packages"`

@@ -254,9 +254,7 @@ func (v *validator) bundles() {
 		v.platforms(at+".platforms", &b.Platforms, v.config.Platforms)
 		v.formats(at+".formats", b.Formats)
 		v.naming(at+".names", b.Names)
-		packages := slices.ContainsFunc(b.Formats, func(f FileFormat) bool {
-			return slices.Contains([]string{"deb", "rpm", "apk", "archlinux"}, f.Format)
-		})
+		packages := slices.ContainsFunc(b.Formats, func(f FileFormat) bool { return isPackage(f.Format) })
 		if packages {
 			v.packages(at, b)
 		}
@@ -271,11 +269,18 @@ func (v *validator) bundles() {
 	}
 }
 
+// isPackage reports whether a format of bundles is that of a package manager.
+func isPackage(format string) bool {
+	return slices.Contains([]string{"deb", "rpm", "apk", "archlinux"}, format)
+}
+
 // packages checks what packages need.
 func (v *validator) packages(at string, b *Bundle) {
 	for _, p := range b.Platforms {
-		if p.OS != "linux" && p.OS != "" {
-			v.wrong(at+".formats", "packages are for linux, and the bundle is also for %s: name its platforms, or make two bundles", images.FormatPlatform(p))
+		vars := PlatformVariables(p, "")
+		vars["NAME"] = b.Name
+		if p.OS != "linux" && p.OS != "" && b.When.Holds(vars) && slices.ContainsFunc(FormatsOf(b.Formats, vars), isPackage) {
+			v.wrong(at+".formats", "packages are for linux, and the bundle is also for %s: name its platforms, or add when: ${OS} == \"linux\" to the format", images.FormatPlatform(p))
 			break
 		}
 	}
