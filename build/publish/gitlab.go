@@ -120,23 +120,39 @@ func (p *gitlabPublisher) release(ctx context.Context) (*gitlabRelease, error) {
 	return release, nil
 }
 
-// checkTag returns an error if the tag exists at another commit. The token of a job may not look, but the tag of a job is
-// at its commit.
+// checkTag returns an error if the tag exists at another commit. The token of a job may not look, but sees the commit of a
+// release.
 func (p *gitlabPublisher) checkTag(ctx context.Context) error {
+	if p.options.Commit == "" {
+		return nil
+	}
+	if p.Token == "" {
+		release, err := p.release(ctx)
+		if err == nil && release != nil {
+			err = p.checkCommit(release.Commit)
+		}
+		return err
+	}
 	var tag gitlabTag
 	err := p.retry(ctx, func(ctx context.Context) error {
 		_, err := p.api.get(ctx, p.api.at("repository", "tags", p.options.Tag), &tag)
 		return err
 	})
 	switch {
-	case hasGitLabStatus(err, http.StatusNotFound), p.Token == "" && err != nil:
+	case hasGitLabStatus(err, http.StatusNotFound):
 		return nil
 	case err != nil:
 		return fmt.Errorf("looking up tag %s: %w%s", p.options.Tag, err, gitlabHint(err))
-	case p.options.Commit != "" && tag.Commit.ID != p.options.Commit:
-		return elsewhere(p.options.Tag, tag.Commit.ID, p.options.Commit)
 	}
-	return nil
+	return p.checkCommit(tag.Commit)
+}
+
+// checkCommit returns an error if a commit that GitLab states is another one.
+func (p *gitlabPublisher) checkCommit(at gitlabCommit) error {
+	if at.ID == "" || p.options.Commit == "" || at.ID == p.options.Commit {
+		return nil
+	}
+	return elsewhere(p.options.Tag, at.ID, p.options.Commit)
 }
 
 // compare returns the files in the package by name, and the digests of all. It returns an error for each that has other

@@ -294,6 +294,10 @@ func TestGitLabErrors(t *testing.T) {
 		{"a wrong token", func(_ *gitlabServer, g *GitLab, _ *GitLabOptions) { g.Token = "glpat-wrong" }, "not with ***\"}: the token is wrong or has expired"},
 		{"no tag", func(_ *gitlabServer, _ *GitLab, o *GitLabOptions) { o.Tag = "" }, "missing tag"},
 		{"a tag elsewhere", func(s *gitlabServer, _ *GitLab, _ *GitLabOptions) { s.tag = "fedcba98" }, "already exists there at commit fedcba98"},
+		{"a release elsewhere, for a job", func(s *gitlabServer, g *GitLab, _ *GitLabOptions) {
+			g.Token, g.JobToken = "", "job-secret"
+			s.tag, s.release = "fedcba98", &fakeGitLabRelease{Tag: tag}
+		}, "already exists there at commit fedcba98"},
 		{"no rights", func(s *gitlabServer, _ *GitLab, _ *GitLabOptions) {
 			s.fail = func(r *http.Request) int {
 				if strings.HasSuffix(r.URL.Path, "/packages") {

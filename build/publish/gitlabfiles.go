@@ -146,8 +146,8 @@ func (p *gitlabPublisher) link(ctx context.Context, all []artifact) (string, err
 			return "", err
 		}
 	}
-	if at := release.Commit.ID; at != "" && p.options.Commit != "" && at != p.options.Commit {
-		return "", elsewhere(p.options.Tag, at, p.options.Commit)
+	if err := p.checkCommit(release.Commit); err != nil {
+		return "", err
 	}
 	there := map[string]gitlabLink{}
 	for _, l := range release.Assets.Links {
