@@ -27,11 +27,16 @@ var (
 // expand replaces the references of make, sh and GitHub Actions in text. With meanings, a reference whose
 // name tells what it is, such as $(VERSION), becomes the variable of slipway.yaml. It reports whether it could replace all.
 func (r *Recipes) expand(in *recipe, text string, meanings bool) (string, bool) {
-	return r.expandDeep(in, text, meanings, 0)
+	budget := maxReferences
+	return r.expandDeep(in, text, meanings, 0, &budget)
 }
 
-func (r *Recipes) expandDeep(in *recipe, text string, meanings bool, depth int) (string, bool) {
-	if depth > 12 || len(text) > 1<<14 {
+// maxReferences is the number of references that are replaced in one text, so that variables which contain others many times
+// end.
+const maxReferences = 1000
+
+func (r *Recipes) expandDeep(in *recipe, text string, meanings bool, depth int, budget *int) (string, bool) {
+	if depth > 12 || len(text) > 1<<14 || *budget <= 0 {
 		return text, false
 	}
 	text = twoDollars.ReplaceAllString(text, "$$$1")
@@ -52,9 +57,10 @@ func (r *Recipes) expandDeep(in *recipe, text string, meanings bool, depth int) 
 			text = text[1:]
 			continue
 		}
+		*budget--
 		ref, rest := cutReference(text)
 		text = rest
-		value, ok := r.reference(in, ref, meanings, depth)
+		value, ok := r.reference(in, ref, meanings, depth, budget)
 		b.WriteString(value)
 		all = all && ok
 	}
@@ -93,7 +99,7 @@ func cutReference(text string) (ref, rest string) {
 }
 
 // reference returns the value of a reference, or "" if nothing is known about it.
-func (r *Recipes) reference(in *recipe, ref string, meanings bool, depth int) (string, bool) {
+func (r *Recipes) reference(in *recipe, ref string, meanings bool, depth int, budget *int) (string, bool) {
 	name := strings.TrimSpace(strings.Trim(strings.TrimPrefix(ref, "$"), "(){}"))
 	if strings.HasPrefix(ref, "${{") {
 		if m := matrixOrEnv.FindStringSubmatch(name); m != nil {
@@ -122,9 +128,9 @@ func (r *Recipes) reference(in *recipe, ref string, meanings bool, depth int) (s
 	case meanings && name == "REGISTRY" && value == "" && !hasFallback:
 		return "${REGISTRY}", true // the user gives it, as to Slipway
 	case ok && (value != "" || !hasFallback):
-		return r.expandDeep(in, value, meanings, depth+1)
+		return r.expandDeep(in, value, meanings, depth+1, budget)
 	case hasFallback:
-		return r.expandDeep(in, fallback, meanings, depth+1)
+		return r.expandDeep(in, fallback, meanings, depth+1, budget)
 	}
 	return "", false
 }

@@ -22,7 +22,7 @@ func Read(ctx context.Context, dir string) (*Survey, error) {
 	if err != nil {
 		return nil, fmt.Errorf("surveying %s: %w", dir, err)
 	}
-	tree, err := readTree(abs, maxFiles)
+	tree, err := readTree(ctx, abs, maxFiles)
 	if err != nil {
 		return nil, err
 	}

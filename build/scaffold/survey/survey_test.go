@@ -1,6 +1,8 @@
 package survey
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"os"
@@ -142,7 +144,7 @@ func TestTreeEnds(t *testing.T) {
 	testfile.Symlink(t, dir, filepath.Join(dir, "folder0", "loop"))
 	testfile.Symlink(t, "nowhere", filepath.Join(dir, "folder0", "broken"))
 	testfile.Symlink(t, "file", filepath.Join(dir, "folder0", "link"))
-	tree, err := readTree(dir, 4)
+	tree, err := readTree(t.Context(), dir, 4)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -160,7 +162,7 @@ func TestTreeHas(t *testing.T) {
 	testfile.Write(t, filepath.Join(dir, "node_modules", "x"), "")
 	testfile.Write(t, filepath.Join(filepath.Dir(dir), "outside"), "")
 	defer os.Remove(filepath.Join(filepath.Dir(dir), "outside"))
-	tree, err := readTree(dir, 100)
+	tree, err := readTree(t.Context(), dir, 100)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -178,7 +180,7 @@ func TestTextIsBounded(t *testing.T) {
 	dir := t.TempDir()
 	testfile.Write(t, filepath.Join(dir, "lines"), "a\r\nb\n")
 	testfile.Write(t, filepath.Join(dir, "large"), strings.Repeat("x", maxText+1))
-	tree, err := readTree(dir, 100)
+	tree, err := readTree(t.Context(), dir, 100)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -205,5 +207,35 @@ func TestLinkerFlags(t *testing.T) {
 		if got := LinkerFlags(text); !slices.Equal(got, want) {
 			t.Errorf("LinkerFlags(%q): got %q, want %q", text, got, want)
 		}
+	}
+}
+
+func TestReadEndsWithItsContext(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := Read(ctx, t.TempDir()); !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v, want that it was canceled", err)
+	}
+}
+
+// Each variable contains the next one ten times, so that the first would have ten to the power of twelve words.
+func TestVariablesThatContainOthersManyTimesEnd(t *testing.T) {
+	var makefile strings.Builder
+	for i := range 12 {
+		fmt.Fprintf(&makefile, "V%d = %s\n", i, strings.Repeat(fmt.Sprintf("$(V%d) ", i+1), 10))
+	}
+	makefile.WriteString("V12 = x\nLOOP = $(LOOP2)\nLOOP2 = $(LOOP)\nbuild:\n\tgo build -tags \"$(V0)\" -ldflags \"-X main.a=$(LOOP)\" .\n")
+	dir := t.TempDir()
+	testfile.Write(t, filepath.Join(dir, "Makefile"), makefile.String())
+	s, err := Read(t.Context(), dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	builds, links := s.Recipes.GoBuilds(), s.Recipes.LinkVariables()
+	if len(builds) != 1 || builds[0].TagsDoubt != "Makefile:17 has the build tags \"$(V0)\"" {
+		t.Errorf("got %+v, want that the tags are not known", builds)
+	}
+	if len(links) != 1 || links[0].Value != "" {
+		t.Errorf("got %+v, want that the value is not known", links)
 	}
 }

@@ -1,6 +1,7 @@
 package survey
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -37,7 +38,7 @@ type Tree struct {
 var passedOver = []string{"vendor", "node_modules", "testdata", "third_party", "dist"}
 
 // readTree lists the files below root, at most limit. Symlinks to folders are not followed.
-func readTree(root string, limit int) (*Tree, error) {
+func readTree(ctx context.Context, root string, limit int) (*Tree, error) {
 	t := &Tree{Root: root, folders: map[string][]string{}}
 	unread := 0
 	err := filepath.WalkDir(root, func(file string, d fs.DirEntry, err error) error {
@@ -47,6 +48,8 @@ func readTree(root string, limit int) (*Tree, error) {
 		}
 		rel = filepath.ToSlash(rel)
 		switch {
+		case ctx.Err() != nil:
+			return ctx.Err()
 		case err != nil && rel == ".":
 			return err
 		case err != nil:

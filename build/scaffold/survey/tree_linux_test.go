@@ -40,7 +40,7 @@ func TestUnreadableFoldersAreDoubts(t *testing.T) {
 		}
 		defer syscall.Setfsuid(0) //nolint:errcheck // it cannot fail for root
 	}
-	tree, err := readTree(dir, 100)
+	tree, err := readTree(t.Context(), dir, 100)
 	if err != nil {
 		t.Fatal(err)
 	}
