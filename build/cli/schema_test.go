@@ -163,6 +163,13 @@ func TestOutputsAgreeWithTheSchema(t *testing.T) {
 		t.Fatal(err)
 	}
 	agrees(t, "artifacts.json", report)
+	page, err := os.ReadFile(filepath.Join("..", "..", "docs", "release.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, example, _ := strings.Cut(string(page), "```json\n")
+	example, _, _ = strings.Cut(example, "```")
+	agrees(t, "artifacts.json", []byte(example))
 	// The plans of other tests have what this project lacks.
 	plans, err := filepath.Glob(filepath.Join("..", "plan", "testdata", "TestPlan", "*.json.golden"))
 	if err != nil || len(plans) < 3 {
