@@ -116,7 +116,8 @@ func write(ctx context.Context, dir, path, text string) error {
 	}
 	// Whether the file is valid must not depend on the environment.
 	if _, err := config.Load(ctx, temp.Name(), func(string) (string, bool) { return "", false }); err != nil {
-		return fmt.Errorf("checking the new %s: %w", path, err)
+		// A draft that is not valid is a bug. Say what would have been where.
+		return fmt.Errorf("checking the new %s: %s", path, strings.ReplaceAll(err.Error(), temp.Name(), path))
 	}
 	if err := fileop.Rename(temp.Name(), path); err != nil {
 		return fmt.Errorf("writing %s: %w", path, err)

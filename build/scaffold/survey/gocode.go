@@ -23,8 +23,10 @@ type Module struct {
 	Mains []MainPackage
 
 	tree *Tree
-	all  []*Module     // of the tree
-	file *modfile.File // nil if it cannot be parsed
+	// windows says of folders whether their package compiles for Windows.
+	windows map[string]bool
+	all     []*Module     // of the tree
+	file    *modfile.File // nil if it cannot be parsed
 }
 
 // A MainPackage is a package that compiles to a program, on at least one of Linux and Windows.
@@ -43,7 +45,7 @@ func readModules(t *Tree) []*Module {
 			continue
 		}
 		text := []byte(t.Text(file))
-		m := &Module{Dir: path.Dir(file), Path: modfile.ModulePath(text), tree: t}
+		m := &Module{Dir: path.Dir(file), Path: modfile.ModulePath(text), tree: t, windows: map[string]bool{}}
 		m.file, _ = modfile.ParseLax(file, text, nil)
 		if m.Path != "" {
 			modules = append(modules, m)
@@ -59,7 +61,7 @@ func readModules(t *Tree) []*Module {
 		}
 		linux, windows := t.mainFiles(dir, "linux"), t.mainFiles(dir, "windows")
 		p := MainPackage{Dir: dir, Linux: linux != nil, Windows: windows != nil, files: AppendNew(linux, windows...)}
-		p.Windows = p.Windows && m.compiles(dir, "windows", map[string]bool{})
+		p.Windows = p.Windows && m.compilesForWindows(dir)
 		if p.Linux || p.Windows {
 			m.Mains = append(m.Mains, p)
 		}
@@ -121,41 +123,47 @@ func (t *Tree) importDir(dir, goos string) (*gobuild.Package, error) {
 // onlyLinux are packages of other modules that do not compile for Windows, or of which little is left there.
 var onlyLinux = []string{"golang.org/x/sys/unix", "github.com/vishvananda/netlink"}
 
-// compiles reports whether each package of the module that a package imports has Go files for an operating system.
-func (m *Module) compiles(dir, goos string, seen map[string]bool) bool {
-	if seen[dir] {
-		return true
+// compilesForWindows reports whether each package of the module that a package imports has Go files for Windows. Each is
+// read once.
+func (m *Module) compilesForWindows(dir string) bool {
+	if known, ok := m.windows[dir]; ok {
+		return known
 	}
-	seen[dir] = true
-	pkg, err := m.tree.importDir(dir, goos)
+	m.windows[dir] = true // of a package that imports itself, the compiler says what is wrong
+	pkg, err := m.tree.importDir(dir, "windows")
 	if none := (*gobuild.NoGoError)(nil); errors.As(err, &none) || err == nil && len(pkg.GoFiles) == 0 { // there may be tests
-		return len(m.tree.goFiles(dir)) == 0 // a package that is generated
+		m.windows[dir] = len(m.tree.goFiles(dir)) == 0 // a package that is generated
+	} else if err == nil { // else the compiler reports it
+		m.windows[dir] = !slices.ContainsFunc(pkg.Imports, func(imported string) bool {
+			rel, ours := strings.CutPrefix(imported, m.Path+"/")
+			return slices.Contains(onlyLinux, imported) || ours && !m.compilesForWindows(path.Join(m.Dir, rel))
+		})
 	}
-	if err != nil {
-		return true // the compiler reports it
-	}
-	for _, imported := range pkg.Imports {
-		rel, ours := strings.CutPrefix(imported, m.Path+"/")
-		if ours && !m.compiles(path.Join(m.Dir, rel), goos, seen) || goos == "windows" && slices.Contains(onlyLinux, imported) {
-			return false
-		}
-	}
-	return true
+	return m.windows[dir]
 }
 
 // stringVariables returns the package-level variables of files that -X can set: strings without a computed value.
 func (t *Tree) stringVariables(files []string) []string {
 	var found []string
 	for _, file := range files {
-		parsed, err := parser.ParseFile(token.NewFileSet(), file, t.Text(file), parser.SkipObjectResolution)
-		if err != nil {
-			continue // the compiler reports it
+		names, ok := t.variables[file]
+		if !ok {
+			names = readVariables(file, t.Text(file))
+			t.variables[file] = names
 		}
-		for _, decl := range parsed.Decls {
-			vars, ok := decl.(*ast.GenDecl)
-			if !ok || vars.Tok != token.VAR {
-				continue
-			}
+		found = append(found, names...)
+	}
+	return found
+}
+
+func readVariables(file, text string) []string {
+	parsed, err := parser.ParseFile(token.NewFileSet(), file, text, parser.SkipObjectResolution)
+	if err != nil {
+		return nil // the compiler reports it
+	}
+	var found []string
+	for _, decl := range parsed.Decls {
+		if vars, ok := decl.(*ast.GenDecl); ok && vars.Tok == token.VAR {
 			for _, spec := range vars.Specs {
 				found = append(found, settable(spec.(*ast.ValueSpec))...)
 			}

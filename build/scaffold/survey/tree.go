@@ -31,7 +31,8 @@ type Tree struct {
 	// Doubts say which folders could not be read.
 	Doubts []string
 
-	folders map[string][]string // files by their folder
+	folders   map[string][]string // files by their folder
+	variables map[string][]string // what -X can set, by the file of Go
 }
 
 // passedOver are folders whose content belongs to other projects or is made.
@@ -39,7 +40,7 @@ var passedOver = []string{"vendor", "node_modules", "testdata", "third_party", "
 
 // readTree lists the files below root, at most limit. Symlinks to folders are not followed.
 func readTree(ctx context.Context, root string, limit int) (*Tree, error) {
-	t := &Tree{Root: root, folders: map[string][]string{}}
+	t := &Tree{Root: root, folders: map[string][]string{}, variables: map[string][]string{}}
 	unread := 0
 	err := filepath.WalkDir(root, func(file string, d fs.DirEntry, err error) error {
 		rel, relErr := filepath.Rel(root, file)
