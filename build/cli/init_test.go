@@ -110,3 +110,45 @@ func TestInitAsks(t *testing.T) {
 		}
 	}
 }
+
+// What init converts is built under the names that the other tool gives.
+func TestInitConvertsThenBuilds(t *testing.T) {
+	dir := goServer(t)
+	for _, file := range []string{"Dockerfile", "windows.Dockerfile"} {
+		if err := os.Remove(filepath.Join(dir, file)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	testfile.Write(t, filepath.Join(dir, ".ko.yaml"), "defaultBaseImage: scratch\nbuilds: [{id: server, main: .}]\n")
+	testfile.Write(t, filepath.Join(dir, ".goreleaser.yaml"), `builds: [{goos: [linux, windows], goarch: [amd64]}]
+archives:
+  - name_template: '{{ .ProjectName }}_{{ title .Os }}_{{ if eq .Arch "amd64" }}x86_64{{ else }}{{ .Arch }}{{ end }}'
+    format_overrides: [{goos: windows, formats: [zip]}]
+    files: [config.yaml]
+checksum: {name_template: checksums.txt}
+`)
+	config := filepath.Join(dir, "slipway.yaml")
+	for _, c := range []struct {
+		from string
+		args []string
+		want []string
+	}{
+		{"ko", []string{"build", "--platform", "linux/amd64"}, []string{"Dockerfile", "dist/bin/linux-amd64/server", "dist/oci/index.json"}},
+		{"goreleaser", []string{"package"}, []string{"dist/artifacts/server_Linux_x86_64.tar.gz", "dist/artifacts/server_Windows_x86_64.zip", "dist/artifacts/checksums.txt"}},
+	} {
+		if status, stdout, stderr := run(t, nil, "init", "--from", c.from, dir); status != 0 {
+			t.Fatalf("init --from %s: status %d\n%s%s", c.from, status, stdout, stderr)
+		}
+		if status, stdout, stderr := run(t, nil, append(c.args, "--config", config)...); status != 0 {
+			t.Fatalf("%s: status %d\n%s%s", c.args, status, stdout, stderr)
+		}
+		for _, file := range c.want {
+			if _, err := os.Stat(filepath.Join(dir, filepath.FromSlash(file))); err != nil {
+				t.Errorf("init --from %s, then %s: %v", c.from, c.args[0], err)
+			}
+		}
+		if err := os.Remove(config); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
