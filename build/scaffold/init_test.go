@@ -79,11 +79,14 @@ func TestInitTakesTheTagsOfAModule(t *testing.T) {
 	repo.Commit("first", "2026-01-02T03:04:05Z")
 	repo.Run("tag", "services/api/v1.2.3")
 	repo.Run("remote", "add", "origin", "https://gitlab.com/group/sub/mono.git")
-	for module, want := range map[string]string{
-		"services/api":    "\nversion:\n  tag-prefix: services/api/\n",
-		"services/worker": "# unsure: the nearest git tag, services/api/v1.2.3, is not a version; pattern selects the tags that are",
+	prefix := "\nversion:\n  tag-prefix: services/api/\n"
+	for _, c := range []struct{ folder, module, want string }{
+		{".", "services/api", prefix},
+		{"services/api", "", prefix},
+		{"services", "api", prefix},
+		{".", "services/worker", "# unsure: the nearest git tag, services/api/v1.2.3, is not a version; pattern selects the tags that are"},
 	} {
-		result, err := Init(t.Context(), dir, Options{Module: module})
+		result, err := Init(t.Context(), filepath.Join(dir, filepath.FromSlash(c.folder)), Options{Module: c.module})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -91,9 +94,9 @@ func TestInitTakesTheTagsOfAModule(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, want := range []string{want, "\nregistry: registry.gitlab.com\nrepository: group/sub/mono\n", "\n# note: .gitignore does not name dist"} {
+		for _, want := range []string{c.want, "\nregistry: registry.gitlab.com\nrepository: group/sub/mono\n", "\n# note: .gitignore does not name dist"} {
 			if !strings.Contains(string(data), want) {
-				t.Errorf("--module %s: missing %q in\n%s", module, want, data)
+				t.Errorf("%s, --module %s: missing %q in\n%s", c.folder, c.module, want, data)
 			}
 		}
 		if err := os.Remove(result.Path); err != nil {

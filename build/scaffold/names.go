@@ -116,11 +116,11 @@ func splitReference(ref string) (registry, repository, name string) {
 	return registry, cmp.Or(strings.Join(parts[:len(parts)-1], "/"), "library"), name
 }
 
-// findVersion decides which git tags are versions. In a module below the root that are tags with its folder, as Go has
+// findVersion decides which git tags are versions. In a module below the root of the repository that are tags with its folder, as Go has
 // them, if there are any.
 func (p *project) findVersion(ctx context.Context) {
-	if p.module != nil && p.module.Dir != "." && p.Origin.Repository {
-		if prefix := p.module.Dir + "/"; p.NearestTag(ctx, prefix) != "" {
+	if p.module != nil && p.Origin.Repository {
+		if prefix := p.ModulePrefix(p.module); prefix != "" && p.NearestTag(ctx, prefix) != "" {
 			p.TagPrefix = prefix
 			return
 		}

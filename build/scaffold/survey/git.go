@@ -5,6 +5,7 @@ import (
 	"errors"
 	"maps"
 	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -59,6 +60,23 @@ var (
 // NearestTag returns the nearest tag that is a version after prefix, or "".
 func (s *Survey) NearestTag(ctx context.Context, prefix string) string {
 	return nearestTag(ctx, s.Tree.Root, prefix, versionPattern)
+}
+
+// ModulePrefix returns what the tags of a module have before the version: its folder in the repository and a slash, as Go has
+// them, or "" in the root of the repository.
+func (s *Survey) ModulePrefix(m *Module) string {
+	module := s.Tree.path(m.Dir)
+	for root := module; ; root = filepath.Dir(root) {
+		if _, err := os.Stat(filepath.Join(root, ".git")); err == nil {
+			if rel, err := filepath.Rel(root, module); err == nil && rel != "." {
+				return filepath.ToSlash(rel) + "/"
+			}
+			return ""
+		}
+		if root == filepath.Dir(root) {
+			return ""
+		}
+	}
 }
 
 func nearestTag(ctx context.Context, dir, prefix string, pattern *regexp.Regexp) string {
