@@ -21,19 +21,20 @@ import (
 
 // Options are the options of New. Layers is required.
 type Options struct {
-	// Layers makes layers, and keeps them and the digests of files. If it is also an
-	// fstree.DerivedStore, it keeps the indexes of base layers and the downloads of
-	// ADD, too.
+	// Layers makes layers and keeps them, along with the digests of files. If it is also
+	// an fstree.DerivedStore, it keeps the indexes of base layers and the downloads of
+	// ADD.
 	Layers images.LayerStore
-	// Sources has the base images. With nil, only FROM scratch works.
+	// Sources provides the base images. If it is nil, only FROM scratch works.
 	Sources images.Source
-	// Client fetches the URLs of ADD; nil is http.DefaultClient.
+	// Client fetches the URLs of ADD; nil means http.DefaultClient.
 	Client *http.Client
-	// BuildPlatform is the value of BUILDPLATFORM and its like; empty is Linux on the
-	// architecture of this machine, as in Docker on every system.
+	// BuildPlatform is the value of BUILDPLATFORM and the variables derived from it.
+	// Empty means Linux on the architecture of this machine, as in Docker on every
+	// system.
 	BuildPlatform v1.Platform
-	// TempDir holds files of compressed archives while a layer is made of them, and
-	// downloads that cannot be kept; empty is os.TempDir.
+	// TempDir holds the files of compressed archives while a layer is built from them,
+	// and downloads that cannot be kept. Empty means os.TempDir.
 	TempDir string
 	// Limits bound the size of images, archives and downloads.
 	Limits Limits
@@ -42,8 +43,8 @@ type Options struct {
 // Limits bound the size of images, archives and downloads.
 type Limits = fstree.Limits
 
-// An Assembler makes images from Dockerfiles that run nothing, in this process.
-// It may be used by several goroutines.
+// An Assembler builds images, in this process, from Dockerfiles that run nothing. It is
+// safe for concurrent use.
 type Assembler struct {
 	layers  images.LayerStore
 	sources images.Source
@@ -78,9 +79,9 @@ func New(options Options) *Assembler {
 	return a
 }
 
-// Assemble makes the image of one Dockerfile for one platform. An error in the
-// Dockerfile is a *buildfile.SourceError, or several of them joined. An instruction
-// that needs a process, such as RUN, is an error that names the other builders.
+// Assemble builds the image of one Dockerfile for one platform. An error in the
+// Dockerfile is a *buildfile.SourceError, or several of them joined. An instruction that
+// needs a process, such as RUN, is an error that names the other builders.
 func (a *Assembler) Assemble(ctx context.Context, build images.BuildContext) (img v1.Image, err error) {
 	if build.Dockerfile == "" {
 		build.Dockerfile = filepath.Join(build.Dir, "Dockerfile")
@@ -106,11 +107,11 @@ type assembly struct {
 	epoch time.Time
 	task  *progress.Task
 	graph *dockerfile.Graph
-	// stages are the stages of the graph, with what their instructions have made.
+	// stages holds the state of each stage of the graph.
 	stages map[*dockerfile.Stage]*stage
-	// contexts are the folders that are open, by path.
+	// contexts holds the open context folders, by path.
 	contexts map[string]*localContext
-	// failed is the first filesError, with its place.
+	// failed is the first filesError, with its location.
 	failed error
 	// scratch holds temporary files until the assembly ends.
 	scratch scratchDir
@@ -141,7 +142,7 @@ func (asm *assembly) run(ctx context.Context) (v1.Image, error) {
 	if err != nil {
 		return nil, err
 	}
-	// First without asking a registry for bases, whose ONBUILD may add instructions.
+	// Check before asking a registry for bases, whose ONBUILD may add instructions.
 	if err := refuseProcesses(asm, asm.graph.Reachable(target)); err != nil {
 		return nil, err
 	}
@@ -176,8 +177,8 @@ func (asm *assembly) graphOptions(args map[string]string) dockerfile.ReadOptions
 // Reads are the files of contexts that an image may be made from.
 type Reads = dockerfile.Reads
 
-// Graph reads the Dockerfile of build, for any builder, without its warnings. It asks no
-// registry.
+// Graph reads the Dockerfile of build, for any builder. It discards the warnings and
+// contacts no registry.
 func (a *Assembler) Graph(build images.BuildContext) (*dockerfile.Graph, error) {
 	if build.Dockerfile == "" {
 		build.Dockerfile = filepath.Join(build.Dir, "Dockerfile")

@@ -30,7 +30,7 @@ type localContext struct {
 }
 
 // localContext opens the folder dir, once. dockerfile is the path of the Dockerfile,
-// whose own ignore file counts, or empty for a named context.
+// whose own ignore file applies; it is empty for a named context.
 func (asm *assembly) localContext(dir, dockerfile string) (*localContext, error) {
 	key := filepath.Clean(dir)
 	if dockerfile != "" {
@@ -64,7 +64,7 @@ func (asm *assembly) namedFolder(c *dockerfile.Context) (*fstree.Node, error) {
 	return local.root, nil
 }
 
-// resolveBase finds the base of s, which is not a stage, and reads its config.
+// resolveBase finds the base of s, which must not be a stage, and reads its config.
 func (asm *assembly) resolveBase(ctx context.Context, s *stage) error {
 	s.state.platform = s.PlatformOr(asm.build.Platform)
 	ref := s.BaseName
@@ -113,8 +113,8 @@ func (asm *assembly) resolveBase(ctx context.Context, s *stage) error {
 	return s.fillHistory()
 }
 
-// checkPlatform warns about a base for another platform than the wanted one. That is a
-// build check, except for named contexts, which BuildKit does not check.
+// checkPlatform warns if the base is for another platform than the requested one. This
+// is one of BuildKit's build checks. BuildKit does not check named contexts.
 func (asm *assembly) checkPlatform(s *stage) {
 	if s.origin == nil || s.image.OS == "" {
 		return
@@ -133,8 +133,8 @@ func (asm *assembly) checkPlatform(s *stage) {
 	asm.graph.Lint.For(s.Comments).Run(&linter.RuleInvalidBaseImagePlatform, s.Location, message)
 }
 
-// emptyImage returns the config of FROM scratch. On Windows it has no PATH, which the
-// system sets itself.
+// emptyImage returns the config of FROM scratch. On Windows it has no PATH, because the
+// system sets one.
 func emptyImage(p v1.Platform) dockerspec.DockerOCIImage {
 	var img dockerspec.DockerOCIImage
 	img.OS, img.Architecture, img.Variant = p.OS, p.Architecture, p.Variant
@@ -147,10 +147,10 @@ func emptyImage(p v1.Platform) dockerspec.DockerOCIImage {
 	return img
 }
 
-// defaultPath is the PATH that BuildKit sets if an image does not.
+// defaultPath is the PATH that BuildKit sets if an image has none.
 const defaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
-// source returns the root of s to copy from. It must not be changed.
+// source returns the root that COPY --from=s reads. The caller must not change it.
 func (asm *assembly) source(ctx context.Context, s *stage) (*fstree.Node, error) {
 	if s.Context != nil && s.Context.Dir != "" && s.tree == nil {
 		return asm.namedFolder(s.Context)
@@ -162,8 +162,8 @@ func (asm *assembly) source(ctx context.Context, s *stage) (*fstree.Node, error)
 	return t.Root, nil
 }
 
-// fs returns the present file system of s. The first call builds it: a Dockerfile that
-// copies nothing does not read the layers of its base.
+// fs returns the current file system of s. The first call builds it, so that a
+// Dockerfile that copies nothing does not read the layers of its base.
 func (asm *assembly) fs(ctx context.Context, s *stage) (*fstree.Tree, error) {
 	if s.tree != nil {
 		return s.tree, nil
@@ -189,8 +189,8 @@ func (asm *assembly) fs(ctx context.Context, s *stage) (*fstree.Tree, error) {
 	return s.tree, nil
 }
 
-// rootFS returns the root of the base image of s, and the form that layers on top of it
-// must have.
+// rootFS returns the root of the base image of s, and the form that the layers on top
+// of it must have.
 func (asm *assembly) rootFS(ctx context.Context, s *stage) (*fstree.Node, layer.Form, error) {
 	layers, err := s.origin.Layers()
 	if err != nil {
@@ -199,7 +199,7 @@ func (asm *assembly) rootFS(ctx context.Context, s *stage) (*fstree.Node, layer.
 	if have := len(s.image.RootFS.DiffIDs); len(layers) != have {
 		return nil, layer.Plain, fmt.Errorf("it has %d layers and %d diff IDs", len(layers), have)
 	}
-	// A config without an operating system is for the wanted one.
+	// A config without an operating system is taken to be for the requested one.
 	os := s.image.OS
 	if os == "" {
 		os = s.state.platform.OS
@@ -226,8 +226,8 @@ func (asm *assembly) rootFS(ctx context.Context, s *stage) (*fstree.Node, layer.
 	return all.Root, form, nil
 }
 
-// isWindowsForm reports whether a layer of an image for Windows has the form that
-// Windows imports, with Files and Hives at the top. Layers of images FROM scratch are
+// isWindowsForm reports whether a layer of a Windows image has the form that Windows
+// imports, with Files and Hives at the top. Layers of images built FROM scratch are
 // plain.
 func isWindowsForm(headers []fstree.Header) bool {
 	found := false
@@ -241,8 +241,8 @@ func isWindowsForm(headers []fstree.Header) bool {
 	return found
 }
 
-// asBase makes a layer of the folder that replaces s, or that is the base of s, if
-// there is one. It is needed as soon as something is built on s.
+// asBase turns the folder that replaces s or its base, if there is one, into a layer.
+// Call it before building anything on s.
 func (asm *assembly) asBase(s *stage) error {
 	if s.Context == nil || s.Context.Dir == "" || s.tree != nil {
 		return nil

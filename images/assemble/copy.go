@@ -30,10 +30,10 @@ type transfer struct {
 	link     bool
 	parents  bool
 	exclude  []string
-	// unpack and unpackURLs say whether local archives, and those of URLs, are unpacked.
+	// unpack and unpackURLs tell whether to unpack local archives and downloaded ones.
 	unpack, unpackURLs bool
 	checksum           string
-	// root is the root to copy from; where names it in messages.
+	// root is the root to copy from, and where its name in messages.
 	root  *fstree.Node
 	where string
 }
@@ -81,7 +81,7 @@ func (asm *assembly) addCommand(ctx context.Context, s *stage, c *instructions.A
 		t.unpack, t.unpackURLs = *c.Unpack, *c.Unpack
 	}
 	for _, source := range c.SourcePaths {
-		if dockerfile.IsGit(source) { // after expansion; refuseProcesses saw the others
+		if dockerfile.IsGit(source) { // after expansion; refuseProcesses has checked the literal ones
 			return fmt.Errorf("ADD of a git repository runs git, which the embedded builder does not do; %s", dockerfile.OtherBuilders)
 		}
 	}
@@ -113,7 +113,7 @@ func (asm *assembly) fromContext(t *transfer, lint *linter.Linter) error {
 	return t.warnOfIgnored(local.ignored, lint)
 }
 
-// said returns the instruction as BuildKit writes it into the history.
+// said returns the instruction as BuildKit records it in the history.
 func (t *transfer) said() string {
 	words := []string{t.name}
 	if t.parents {
@@ -187,8 +187,8 @@ func (asm *assembly) transfer(ctx context.Context, s *stage, t *transfer) error 
 	if !linked {
 		return s.commit(t.said(), true)
 	}
-	// A layer of COPY --link does not depend on the layers below. Its folders replace the
-	// modes and owners of theirs.
+	// A layer of COPY --link does not depend on the layers below. Its folders override
+	// the modes and owners of theirs.
 	changes, err := c.Tree.TakeChanges()
 	if err != nil {
 		return err
@@ -274,8 +274,8 @@ func inlineFile(data string) *fstree.Node {
 	return n
 }
 
-// explain completes the error about a missing source: with the place where it was
-// looked for, and a file that may be meant.
+// explain adds to the error about a missing source: where it was looked for, and which
+// file may be meant.
 func (t *transfer) explain(err error) error {
 	var missing *fstree.NotFoundError
 	if errors.As(err, &missing) {
@@ -287,8 +287,9 @@ func (t *transfer) explain(err error) error {
 	return err
 }
 
-// warnOfIgnored warns about sources that the ignore file excludes. As in BuildKit, it
-// does not if the ignore file has exceptions, which may be in an excluded folder.
+// warnOfIgnored warns about sources that the ignore file excludes. Like BuildKit, it does
+// not warn if the ignore file has exceptions, which may re-include files of an excluded
+// folder.
 func (t *transfer) warnOfIgnored(ignored *buildfile.Ignored, l *linter.Linter) error {
 	matcher, err := ignored.Matcher()
 	if err != nil || matcher == nil || matcher.Exclusions() {
@@ -307,7 +308,7 @@ func (t *transfer) warnOfIgnored(ignored *buildfile.Ignored, l *linter.Linter) e
 	return nil
 }
 
-// excludesAll reports whether a pattern excludes every file at the top.
+// excludesAll reports whether a pattern excludes every file at the top level.
 func excludesAll(matcher *patternmatcher.PatternMatcher) bool {
 	return slices.ContainsFunc(matcher.Patterns(), func(p *patternmatcher.Pattern) bool {
 		return !p.Exclusion() && slices.Contains([]string{"*", "**", "**/*"}, p.String())

@@ -23,9 +23,9 @@ import (
 	"github.com/slipway-build/slipway/internal/sniff"
 )
 
-// setEpoch settles the one time: a build argument, else the build's, else what an
-// ARG before the first FROM says. The argument then has that time as its value, or
-// is unset, as in BuildKit.
+// setEpoch determines the time of the build: from a build argument, else from the build
+// options, else from an ARG before the first FROM. It then sets the argument to that
+// time, or unsets it, as BuildKit does.
 func (asm *assembly) setEpoch(ctx context.Context) error {
 	epoch, err := asm.resolveEpoch(ctx, asm.graph.Epoch())
 	if err != nil {
@@ -40,7 +40,8 @@ func (asm *assembly) setEpoch(ctx context.Context) error {
 }
 
 // resolveEpoch returns the time that SOURCE_DATE_EPOCH names: seconds, "context", or
-// the name of a context or stage. It is nil for folders and images, which have none.
+// the name of a context or stage. It returns nil for folders and images, which have no
+// time.
 func (asm *assembly) resolveEpoch(ctx context.Context, value string) (*time.Time, error) {
 	if value == "" {
 		return nil, nil
@@ -70,7 +71,7 @@ func (asm *assembly) resolveEpoch(ctx context.Context, value string) (*time.Time
 		buildfile.EpochArg, value, dockerfile.Suggest(value, names))
 }
 
-// epochOfStage returns the time of the file that the only ADD of a stage fetches.
+// epochOfStage returns the time of the file that the only ADD of the stage fetches.
 func (asm *assembly) epochOfStage(ctx context.Context, s *instructions.Stage) (*time.Time, error) {
 	lex := shell.NewLex(asm.graph.Escape)
 	known := asm.graph.Global.Clone()
@@ -130,8 +131,8 @@ func (asm *assembly) epochOfStage(ctx context.Context, s *instructions.Stage) (*
 	return asm.epochOfURL(ctx, u, checksum)
 }
 
-// epochOfURL returns the Last-Modified of the server, or else the newest time of a file
-// in the archive at the URL.
+// epochOfURL returns the server's Last-Modified time, or else the newest modification
+// time in the archive at the URL.
 func (asm *assembly) epochOfURL(ctx context.Context, u *url.URL, checksum string) (*time.Time, error) {
 	body, err := asm.get(ctx, u)
 	if err != nil {
@@ -153,7 +154,8 @@ func (asm *assembly) epochOfURL(ctx context.Context, u *url.URL, checksum string
 	return asm.newest(ctx, file)
 }
 
-// newest returns the newest time of a file in an archive, or nil if file is not one.
+// newest returns the newest modification time in an archive, or nil if file is not an
+// archive.
 func (asm *assembly) newest(ctx context.Context, file *fstree.DiskFile) (*time.Time, error) {
 	raw, err := regular.Open(file.Path)
 	if err != nil {

@@ -17,7 +17,8 @@ import (
 	dockerspec "github.com/moby/docker-image-spec/specs-go/v1"
 )
 
-// evaluate runs the instructions of s. Its dependencies have been evaluated.
+// evaluate runs the instructions of s. The stages that s needs must have been
+// evaluated.
 func (asm *assembly) evaluate(ctx context.Context, s *stage) error {
 	if err := asm.begin(s); err != nil {
 		return asm.graph.At(s.Location, err)
@@ -45,7 +46,7 @@ func (asm *assembly) evaluate(ctx context.Context, s *stage) error {
 	return nil
 }
 
-// A filesError is an error of the files of an instruction, not of its text. The
+// A filesError is an error in the files that an instruction uses, not in its text. The
 // instructions after it are still checked, as in BuildKit, which reads files only after
 // all checks.
 type filesError struct{ error }
@@ -80,7 +81,7 @@ func (asm *assembly) begin(s *stage) error {
 	return nil
 }
 
-// beginStage takes over the variables and the working folder of the base's config.
+// beginStage takes the variables and the working folder from the base's config.
 func (asm *assembly) beginStage(s *stage) error {
 	config := &s.image.Config
 	if !slices.ContainsFunc(config.Env, func(v string) bool { return strings.HasPrefix(v, "PATH=") }) && s.state.platform.OS != "windows" {
@@ -96,7 +97,7 @@ func (asm *assembly) beginStage(s *stage) error {
 	return nil
 }
 
-// setDir sets the working folder of the config and of relative destinations.
+// setDir sets the working folder, both in the config and for relative destinations.
 func (s *stage) setDir(dir string) error {
 	config, slashed, err := dockerfile.WorkingDir(s.image.Config.WorkingDir, dir, s.state.platform.OS)
 	if err != nil {
@@ -117,8 +118,8 @@ func (asm *assembly) dispatch(ctx context.Context, s *stage, c dockerfile.Instru
 			return result.Result, err
 		}
 	}
-	// An ARG is expanded by its own method: a build argument may replace its default,
-	// and an error in the default with it.
+	// ARG is not expanded here: a build argument may replace its default, and then an
+	// error in the default does not matter.
 	if _, isArg := c.Command.(*instructions.ArgCommand); !isArg {
 		if e, ok := c.Command.(instructions.SupportsSingleWordExpansion); ok {
 			if err := e.Expand(expand(lex)); err != nil {
@@ -245,7 +246,7 @@ func (s *stage) volume(c *instructions.VolumeCommand) error {
 	return nil
 }
 
-// withShell returns the command line of the config for an instruction in shell form.
+// withShell returns the config's command line for an instruction in shell form.
 func (s *stage) withShell(args []string) []string {
 	shell := slices.Clone(s.image.Config.Shell)
 	if len(shell) == 0 {
@@ -257,7 +258,7 @@ func (s *stage) withShell(args []string) []string {
 	return append(shell, strings.Join(args, " "))
 }
 
-// commandLine returns the command line of the config for a CMD or ENTRYPOINT.
+// commandLine returns the config's command line for a CMD or ENTRYPOINT.
 func (s *stage) commandLine(c instructions.Command, line instructions.ShellDependantCmdLine, lint *linter.Linter) []string {
 	if !line.PrependShell {
 		return line.CmdLine
@@ -282,7 +283,7 @@ func (s *stage) entryPoint(c *instructions.EntrypointCommand, lint *linter.Linte
 	args := s.commandLine(c, c.ShellDependantCmdLine, lint)
 	s.image.Config.Entrypoint = args
 	if s.cmd == nil {
-		// A CMD of the base belongs to the entry point of the base.
+		// A CMD inherited from the base belongs to the base's entry point.
 		s.image.Config.Cmd = nil
 	}
 	s.record(fmt.Sprintf("ENTRYPOINT %q", args), false)
@@ -303,7 +304,7 @@ func (asm *assembly) workdir(ctx context.Context, s *stage, c *instructions.Work
 	}
 	s.workdirSet = true
 	if c.Path == "" {
-		c.Path = s.dir // its variables are empty: BuildKit keeps the folder
+		c.Path = s.dir // its variables are empty: BuildKit keeps the current folder
 	}
 	if err := s.setDir(c.Path); err != nil {
 		return fmt.Errorf("WORKDIR %s: %w", c.Path, err)
@@ -316,7 +317,7 @@ func (asm *assembly) workdir(ctx context.Context, s *stage, c *instructions.Work
 	return asm.unlessFailed(func() error { return asm.makeWorkdir(ctx, s, c.Path, said) })
 }
 
-// makeWorkdir makes the folder of a WORKDIR, owned by USER.
+// makeWorkdir creates the folder of a WORKDIR, owned by USER.
 func (asm *assembly) makeWorkdir(ctx context.Context, s *stage, dir, said string) error {
 	t, err := asm.fs(ctx, s)
 	if err != nil {
@@ -324,7 +325,7 @@ func (asm *assembly) makeWorkdir(ctx context.Context, s *stage, dir, said string
 	}
 	var as *fstree.Owner
 	if user := s.image.Config.User; user != "" {
-		// BuildKit makes the folder root's if USER is unknown, and fails only while
+		// If USER is unknown, BuildKit creates the folder as root, and fails only while
 		// the image is still empty.
 		as, err = asm.owner(ctx, s, t.Root, user)
 		var unknown *unknownNameError

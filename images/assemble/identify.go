@@ -24,8 +24,8 @@ type known struct {
 func (k *known) ID() string                                      { return k.id }
 func (k *known) Open(ctx context.Context) (io.ReadCloser, error) { return k.open(ctx) }
 
-// identify returns the content with its ID: the digest of a file on disk or a literal,
-// and the place of a member in its archive. Members are opened by spool.
+// identify returns the content with its ID: the digest for a file on disk or a literal,
+// and the position in its archive for a member. spool opens the members.
 func (a *Assembler) identify(ctx context.Context, c fstree.Content) (*known, error) {
 	switch c := c.(type) {
 	case *fstree.DiskFile:
@@ -48,8 +48,8 @@ func (a *Assembler) identify(ctx context.Context, c fstree.Content) (*known, err
 }
 
 // openVerified opens a file whose SHA-256 was want when it was identified. Reading
-// fails at the end if the file has changed since: the layer would be kept under the key
-// of other content.
+// fails at the end if the file has changed since, because the layer would be stored
+// under the key of other content.
 func openVerified(name, want string) (io.ReadCloser, error) {
 	f, err := regular.Open(name)
 	if err != nil {

@@ -51,8 +51,9 @@ func (asm *assembly) image(ctx context.Context, s *stage) (v1.Image, error) {
 	return images.Compose(asm.build.Format, config, layers)
 }
 
-// baseLayers returns the layers of the base image of s, with media types of the format
-// of the build, and their diff IDs. The list of diff IDs is not nil: it becomes JSON.
+// baseLayers returns the layers of the base image of s, with media types of the build's
+// format, and their diff IDs. The list of diff IDs is never nil, because it is encoded
+// as JSON.
 func (asm *assembly) baseLayers(s *stage) ([]images.DescribedLayer, []digest.Digest, error) {
 	if s.origin == nil {
 		return nil, []digest.Digest{}, nil
@@ -85,7 +86,7 @@ func (asm *assembly) finish(s *stage) error {
 	config := &s.image
 	target := asm.build.Platform
 	same := config.OS == target.OS && config.Architecture == target.Architecture
-	// The base decides which version of Windows the image is for.
+	// The base determines which version of Windows the image is for.
 	if s.origin == nil || !same || config.OSVersion == "" {
 		if config.OSVersion = target.OSVersion; target.OS != "windows" {
 			config.OSVersion = ""
@@ -107,7 +108,7 @@ func (asm *assembly) finish(s *stage) error {
 	}
 	maps.Copy(config.Config.Labels, asm.build.Labels)
 	for i := range config.History {
-		// The times of a base stay.
+		// The history entries of a base keep their times.
 		if h := &config.History[i]; h.Created == nil || i >= s.originHistory {
 			epoch := asm.epoch
 			h.Created = &epoch

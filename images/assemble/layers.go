@@ -17,11 +17,11 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// makeLayers makes the layers of steps, in parallel.
+// makeLayers builds the layers of steps, in parallel.
 func (asm *assembly) makeLayers(ctx context.Context, steps []*step) ([]v1.Layer, error) {
 	made := make([]v1.Layer, len(steps))
 	group, ctx := errgroup.WithContext(ctx)
-	// Hashing and compressing are bound by the processors.
+	// Hashing and compressing are CPU-bound.
 	group.SetLimit(runtime.GOMAXPROCS(0))
 	for i, s := range steps {
 		group.Go(func() error {
@@ -35,7 +35,8 @@ func (asm *assembly) makeLayers(ctx context.Context, steps []*step) ([]v1.Layer,
 	return made, group.Wait()
 }
 
-// makeLayer makes the layer of one step, unless the store has the layer of equal files.
+// makeLayer builds the layer of one step, unless the store has a layer of the same
+// files.
 func (asm *assembly) makeLayer(ctx context.Context, s *step) (l v1.Layer, err error) {
 	task := progress.Start(ctx, fmt.Sprintf("layer %s", s.title))
 	defer func() { task.Done(err) }()
@@ -64,7 +65,7 @@ func (asm *assembly) makeLayer(ctx context.Context, s *step) (l v1.Layer, err er
 	return l, err
 }
 
-// describe returns the archive of a step. It digests the files that come from disk.
+// describe returns the archive of a step. It hashes the files on disk.
 func (asm *assembly) describe(ctx context.Context, s *step) (*layer.Archive, error) {
 	entries := make([]layer.Entry, len(s.changes))
 	group, ctx := errgroup.WithContext(ctx)
@@ -100,9 +101,9 @@ func (asm *assembly) describe(ctx context.Context, s *step) (*layer.Archive, err
 	return layer.Describe(s.form, entries)
 }
 
-// spool copies the members of other archives in ar into a temporary file: those
+// spool copies the members of other archives in ar into a temporary file, because those
 // archives can only be read from front to back. It returns ar with the contents in that
-// file, which remove deletes.
+// file. Call remove to delete the file.
 func (asm *assembly) spool(ctx context.Context, ar *layer.Archive) (spooled *layer.Archive, remove func(), err error) {
 	wanted := map[string]*wantedMembers{}
 	var order []*wantedMembers
@@ -156,10 +157,10 @@ func memberOf(e *layer.Entry) *fstree.Member {
 	return nil
 }
 
-// wantedMembers are members of one archive to spool.
+// wantedMembers lists the members of one archive to spool.
 type wantedMembers struct {
 	archive *fstree.Archive
-	// at maps the index of each member to its offset in the temporary file.
+	// at maps each member's index to its offset in the temporary file.
 	at map[int]int64
 }
 

@@ -18,7 +18,8 @@ import (
 // maxUserFile is the largest size of /etc/passwd and /etc/group, as in BuildKit.
 const maxUserFile = 10 << 20
 
-// An unknownNameError says that a name is not in the user or group file of an image.
+// An unknownNameError reports a name that is missing in the user or group file of an
+// image.
 type unknownNameError struct{ kind, name, file string }
 
 func (e *unknownNameError) Error() string {
@@ -28,20 +29,20 @@ func (e *unknownNameError) Error() string {
 	return fmt.Sprintf("%s %q is not in the image's %s; a number needs no entry there", e.kind, e.name, e.file)
 }
 
-// windowsUsers are the users of every Windows base, which has no /etc/passwd. Owners
-// of files are in security descriptors there.
+// windowsUsers are the users of every Windows base image. It has no /etc/passwd, and
+// its security descriptors hold the owners of files.
 var windowsUsers = map[string]bool{"containeradministrator": true, "containeruser": true}
 
-// owner parses USER[:GROUP]. Each is a number, a name in the user or group file of
-// root, or empty for root's. Without GROUP, a name has the group of its entry, and a
-// number the group of the same number. These are BuildKit's rules.
+// owner parses USER[:GROUP]. Each is a number, a name in root's user or group file, or
+// empty for the superuser. Without GROUP, a name has the group of its entry, and a
+// number has the group of the same number. These are BuildKit's rules.
 func (asm *assembly) owner(ctx context.Context, s *stage, root *fstree.Node, spec string) (*fstree.Owner, error) {
 	user, group, hasGroup := strings.Cut(spec, ":")
 	as := &fstree.Owner{}
 	if id, ok := parseID(user); ok {
 		as.UID, as.GID = id, id
 	} else if s.state.platform.OS == "windows" && windowsUsers[strings.ToLower(user)] {
-		// root, in the plain form
+		// the superuser, in the plain form
 	} else {
 		fields, err := asm.lookUp(ctx, root, "user", "/etc/passwd", user, 4)
 		if err != nil {
@@ -64,7 +65,7 @@ func (asm *assembly) owner(ctx context.Context, s *stage, root *fstree.Node, spe
 	return as, nil
 }
 
-// notAnID matches numbers, of which parseID has taken those that are IDs.
+// notAnID matches a number that parseID has not accepted as an ID.
 var notAnID = regexp.MustCompile(`^[+-]?[0-9]+$`)
 
 func parseID(s string) (int, bool) {
@@ -75,7 +76,7 @@ func parseID(s string) (int, bool) {
 	return int(n), err == nil && n >= 0
 }
 
-// lookUp returns the third and, if want is 4, the fourth field of the line for name in
+// lookUp returns the third field and, if want is 4, the fourth field of name's line in
 // a passwd or group file.
 func (asm *assembly) lookUp(ctx context.Context, root *fstree.Node, kind, file, name string, want int) ([2]int, error) {
 	unknown := &unknownNameError{kind, name, file}
@@ -87,7 +88,7 @@ func (asm *assembly) lookUp(ctx context.Context, root *fstree.Node, kind, file, 
 	if err != nil {
 		return [2]int{}, fmt.Errorf("reading the image's %s: %w", file, err)
 	}
-	for line := range bytes.Lines(data) { // of any length: a group may have thousands of members
+	for line := range bytes.Lines(data) { // lines of any length: a group may have thousands of members
 		fields := strings.SplitN(strings.TrimSpace(string(line)), ":", want+1)
 		if fields[0] != name || len(fields) < want {
 			continue
@@ -105,7 +106,8 @@ func (asm *assembly) lookUp(ctx context.Context, root *fstree.Node, kind, file, 
 	return [2]int{}, unknown
 }
 
-// readSmall returns the bytes of a file, which is an error if it has more than limit.
+// readSmall returns the content of a file, or an error if it is larger than limit
+// bytes.
 func (asm *assembly) readSmall(ctx context.Context, n *fstree.Node, limit int64) ([]byte, error) {
 	if n.Size > limit {
 		return nil, fmt.Errorf("it has %d bytes; the limit is %d", n.Size, limit)

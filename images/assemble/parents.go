@@ -13,9 +13,9 @@ import (
 )
 
 // keepParents makes c copy the files that match source, of COPY --parents, with the
-// folders above them. It returns the pivot: the folder below which parents are kept,
-// which is the part of source before /./, or the root. As in BuildKit, no symlink in
-// the rest of source is followed.
+// folders above them. It returns the pivot, the folder below which parents are kept:
+// the part of source before /./, or the root. As in BuildKit, symlinks after the pivot
+// are not followed.
 func keepParents(c *fstree.Copier, root *fstree.Node, source, os string) (pivot string, err error) {
 	pivot, pattern, ok := strings.Cut(source, "/./")
 	if !ok {

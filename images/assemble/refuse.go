@@ -10,8 +10,8 @@ import (
 	"github.com/slipway-build/slipway/images/assemble/dockerfile"
 )
 
-// refuseProcesses returns an error with all instructions of needed stages that need a
-// process.
+// refuseProcesses returns one error for all instructions of the needed stages that need
+// a process.
 func refuseProcesses(asm *assembly, needed []*dockerfile.Stage) error {
 	var errs []error
 	for _, s := range needed {
@@ -43,8 +43,8 @@ func refuseProcesses(asm *assembly, needed []*dockerfile.Stage) error {
 	return errors.Join(errs...)
 }
 
-// checkRun checks the flags of a RUN. The RUN is refused anyway, but another builder
-// would report the mistake. Flags with variables are not checked.
+// checkRun checks the flags of a RUN. The RUN is refused anyway, but a mistake in its
+// flags would fail in the other builders, too. Flags with variables are not checked.
 func checkRun(c *instructions.RunCommand) error {
 	if strings.Contains(c.String(), "$") {
 		return nil

@@ -11,7 +11,7 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// A stage is a stage of the Dockerfile with what its instructions have made so far.
+// A stage is a stage of the Dockerfile with the results of its instructions so far.
 type stage struct {
 	*dockerfile.Stage
 	resolved  bool
@@ -19,7 +19,7 @@ type stage struct {
 	state
 }
 
-// stage returns the stage for s, which has no state at first.
+// stage returns the stage for s, and creates it on the first call.
 func (asm *assembly) stage(s *dockerfile.Stage) *stage {
 	if asm.stages[s] == nil {
 		asm.stages[s] = &stage{Stage: s}
@@ -48,14 +48,14 @@ func (asm *assembly) resolveAll(ctx context.Context, needed []*dockerfile.Stage)
 	}
 	group.Wait()
 	for _, s := range all {
-		asm.checkPlatform(s) // in the order of the Dockerfile
+		asm.checkPlatform(s) // here, for the order of the Dockerfile
 	}
 	return errors.Join(errs...)
 }
 
-// needed returns the stages that target is made of: images first, then in the order of
-// the Dockerfile. It reads the configs of their bases, and adds their ONBUILD triggers
-// to the instructions.
+// needed returns the stages that target depends on: images first, then stages in the
+// order of the Dockerfile. It reads the configs of their bases and adds the bases'
+// ONBUILD triggers to the instructions.
 func (asm *assembly) needed(ctx context.Context, target *dockerfile.Stage) ([]*dockerfile.Stage, error) {
 	for {
 		all := asm.graph.Reachable(target)
@@ -79,8 +79,8 @@ func (asm *assembly) needed(ctx context.Context, target *dockerfile.Stage) ([]*d
 	}
 }
 
-// trigger puts the ONBUILD triggers of the base of s before the instructions of s. more
-// says whether they copy from stages that may not be known as needed yet.
+// trigger puts the ONBUILD triggers of the base of s before the instructions of s. It
+// returns true if they copy from stages that may not yet be known to be needed.
 func (asm *assembly) trigger(s *stage) (more bool, err error) {
 	if s.triggered || s.Index < 0 {
 		return false, nil

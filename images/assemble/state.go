@@ -16,35 +16,35 @@ import (
 	"github.com/slipway-build/slipway/images/layer"
 )
 
-// A state is the result of the instructions of a stage so far. A stage with another
-// stage as its base begins with a copy of that one's state.
+// A state is the result of the instructions of a stage so far. A stage that is FROM
+// another stage begins with a copy of that stage's state.
 type state struct {
 	platform v1.Platform
 	image    dockerspec.DockerOCIImage
-	// env are the variables that instructions expand.
+	// env holds the variables that instructions expand.
 	env *dockerfile.Env
-	// dir is the working folder, with slashes, where relative destinations begin.
+	// dir is the working folder, with slashes. Relative destinations start from it.
 	dir string
 	// declared are the ARGs so far.
 	declared []instructions.KeyValuePairOptional
-	// origin is the base image, at the bottom; nil for scratch and folders.
+	// origin is the base image at the bottom; nil for scratch and folders.
 	origin     v1.Image
 	originName string
-	// originHistory is the number of entries of the history that come from origin.
+	// originHistory is the number of history entries that come from origin.
 	originHistory int
 	// steps are the layers on top of those of origin.
 	steps []*step
-	// form is the form of these layers. It is valid once tree is set.
+	// form is the form of these layers, valid once tree is set.
 	form layer.Form
 	tree *fstree.Tree // nil until files are needed; see fs
 
 	workdirSet bool
-	// cmd, entrypoint and healthcheck are the places of the last of these instructions
-	// in this stage.
+	// cmd, entrypoint and healthcheck are the locations of the last such instruction in
+	// this stage.
 	cmd, entrypoint, healthcheck []parser.Range
 }
 
-// A step is the layer of an instruction.
+// A step is the layer that an instruction creates.
 type step struct {
 	title   string
 	changes []fstree.Change
@@ -54,7 +54,7 @@ type step struct {
 // historyComment is the comment that BuildKit writes into the history.
 const historyComment = "buildkit.dockerfile.v0"
 
-// inherit makes s a copy of base, without its triggers.
+// inherit makes s a copy of base, without base's triggers.
 func (s *state) inherit(base *state) {
 	s.platform = base.platform
 	s.image = cloneImage(base.image)
@@ -75,8 +75,8 @@ func (s *state) record(createdBy string, hasLayer bool) {
 	})
 }
 
-// commit makes the changes of an instruction a layer with this title. mark appends
-// BuildKit's mark to the title in the history.
+// commit turns the changes of an instruction into a layer with this title. If mark is
+// set, it appends BuildKit's mark to the title in the history.
 func (s *state) commit(title string, mark bool) error {
 	changes, err := s.tree.TakeChanges()
 	if err != nil {
@@ -90,8 +90,8 @@ func (s *state) commit(title string, mark bool) error {
 	return nil
 }
 
-// fillHistory gives the history of origin one entry for each layer, no more and no
-// less: readers pair them.
+// fillHistory makes the history of origin have exactly one entry per layer, because
+// readers pair them.
 func (s *state) fillHistory() error {
 	manifest, err := s.origin.Manifest()
 	if err != nil {

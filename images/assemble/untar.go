@@ -56,8 +56,8 @@ func isTar(name string) bool {
 	return err == nil
 }
 
-// decompressed reads an archive and, at its end, the rest of its file, so that the
-// whole file is verified.
+// decompressed reads an archive and then the rest of its file, so that the whole file
+// is verified.
 type decompressed struct {
 	io.ReadCloser
 	raw io.ReadCloser
@@ -66,7 +66,7 @@ type decompressed struct {
 func (d *decompressed) Read(p []byte) (int, error) {
 	n, err := d.ReadCloser.Read(p)
 	if errors.Is(err, sniff.ErrTrailing) {
-		err = io.EOF // as in GNU tar and Docker
+		err = io.EOF // like GNU tar and Docker
 	}
 	if err == io.EOF {
 		if _, rawErr := io.Copy(io.Discard, d.raw); rawErr != nil {

@@ -30,7 +30,7 @@ func (asm *assembly) transferURL(ctx context.Context, t *transfer, c *fstree.Cop
 	}
 	name := path.Base(u.Path)
 	if name == "." || name == "/" {
-		// BuildKit's name for a page without one.
+		// BuildKit uses this name for a URL without a file name.
 		name = "__unnamed__"
 	}
 	checksum, err := dockerfile.ParseChecksum(t.checksum)
@@ -51,9 +51,9 @@ func (asm *assembly) transferURL(ctx context.Context, t *transfer, c *fstree.Cop
 	return c.Single().Copy(root, "/"+name, dest)
 }
 
-// download fetches u and returns it as a file. With a checksum, or a strong ETag of the
-// server, it is fetched once and kept, if the store keeps derived files. Otherwise the
-// file is removed when the assembly ends.
+// download fetches u and returns it as a file. If there is a checksum, or the server
+// sends a strong ETag, the file is fetched once and kept, provided that the store keeps
+// derived files. Otherwise it is removed when the assembly ends.
 func (asm *assembly) download(ctx context.Context, u *url.URL, checksum string) (*fstree.DiskFile, error) {
 	keeps := asm.derived != nil
 	keep := func(key string, fetch func(io.Writer) error) (*fstree.DiskFile, error) {
@@ -99,8 +99,8 @@ func (asm *assembly) download(ctx context.Context, u *url.URL, checksum string) 
 	return openDisk(f.Name())
 }
 
-// A response is the header and body of an HTTP response. size is that of the body, -1
-// if the server does not state it.
+// A response is the header and body of an HTTP response. size is the size of the body,
+// or -1 if the server does not state it.
 type response struct {
 	io.ReadCloser
 	Header http.Header
@@ -112,7 +112,7 @@ func (asm *assembly) get(ctx context.Context, u *url.URL) (*response, error) {
 	if err != nil {
 		return nil, err
 	}
-	// The file as it is on the server, not compressed for the transfer.
+	// Ask for the file as it is on the server, not compressed for the transfer.
 	request.Header.Set("Accept-Encoding", "identity")
 	answer, err := asm.client.Do(request)
 	if err != nil {
@@ -158,7 +158,7 @@ func openDisk(name string) (*fstree.DiskFile, error) {
 	return &fstree.DiskFile{Path: name, Info: info}, nil
 }
 
-// A scratchDir is a temporary folder that is made on first use.
+// A scratchDir is a temporary folder that is created on first use.
 type scratchDir struct{ path string }
 
 func (s *scratchDir) dir(parent string) (string, error) {

@@ -12,8 +12,8 @@ import (
 	"github.com/slipway-build/slipway/images/buildfile"
 )
 
-// platformArgs returns the arguments that every Dockerfile has before the first FROM. A
-// build argument of the same name replaces one.
+// platformArgs returns the arguments that are predefined before the first FROM. A build
+// argument of the same name overrides one.
 func platformArgs(build, target v1.Platform, stage string, args map[string]string) *Env {
 	if stage == "" {
 		stage = "default"
@@ -40,8 +40,8 @@ func platformArgs(build, target v1.Platform, stage string, args map[string]strin
 	return e
 }
 
-// globalArgs returns known with the values of the ARGs before the first FROM: a build
-// argument, or else the default.
+// globalArgs returns known with the ARGs before the first FROM, each set to its build
+// argument or else to its default.
 func (d *File) globalArgs(known *Env, lex *shell.Lex, given map[string]string) (*Env, error) {
 	all := known.Clone()
 	for _, command := range d.argCommands {
@@ -60,8 +60,8 @@ func (d *File) globalArgs(known *Env, lex *shell.Lex, given map[string]string) (
 	return all, nil
 }
 
-// parsePlatform parses the value of FROM --platform, which may be only an operating
-// system or only an architecture.
+// parsePlatform parses the value of FROM --platform, which may be just an operating
+// system or just an architecture.
 func parsePlatform(s string, build v1.Platform) (v1.Platform, error) {
 	spellings := []string{s}
 	if !strings.ContainsAny(s, "/(") {
@@ -77,9 +77,8 @@ func parsePlatform(s string, build v1.Platform) (v1.Platform, error) {
 	return v1.Platform{}, err
 }
 
-// ArgValue returns the value of an ARG of a stage where global and given
-// are known: what was given, else the default, else what stood before the first
-// FROM. A nil value means that the key is declared only.
+// ArgValue returns the value of an ARG of a stage: the build argument from given, else
+// the default, else the value in global. It returns nil if the ARG is only declared.
 func ArgValue(arg instructions.KeyValuePairOptional, global *Env, given map[string]string, expand func(string) (string, error)) (*string, error) {
 	if value, ok := given[arg.Key]; ok {
 		return &value, nil
@@ -94,8 +93,8 @@ func ArgValue(arg instructions.KeyValuePairOptional, global *Env, given map[stri
 	return nil, nil
 }
 
-// Epoch returns the value of SOURCE_DATE_EPOCH: that of the build argument, else that
-// of an ARG before the first FROM.
+// Epoch returns the value of SOURCE_DATE_EPOCH from the build argument, else from an
+// ARG before the first FROM.
 func (g *Graph) Epoch() string {
 	value, ok := g.Options.Args[buildfile.EpochArg]
 	if !ok {
@@ -104,8 +103,8 @@ func (g *Graph) Epoch() string {
 	return value
 }
 
-// SetEpoch replaces the value of SOURCE_DATE_EPOCH, where it is set, by t in seconds;
-// nil unsets it, as BuildKit does.
+// SetEpoch replaces the value of SOURCE_DATE_EPOCH, where it is set, by t in seconds. A
+// nil t unsets it, as in BuildKit.
 func (g *Graph) SetEpoch(t *time.Time) {
 	const key = buildfile.EpochArg
 	if t == nil {

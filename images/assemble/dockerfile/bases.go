@@ -6,16 +6,16 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 )
 
-// A BaseImage is an image of a registry that an image is made from.
+// A BaseImage is a registry's image that a target is built from.
 type BaseImage struct {
-	// Ref is as the Dockerfile or a named context has it.
+	// Ref is the reference as written in the Dockerfile or the named context.
 	Ref      string
 	Platform v1.Platform
-	// Line is that of the FROM or COPY; 0 if it is not known.
+	// Line is the line of the FROM or COPY; 0 if unknown.
 	Line int
 }
 
-// BaseImages returns the images of registries that the target is made from, so far as the Dockerfile says: ONBUILD
+// BaseImages returns the registry images that the target is built from, as far as the Dockerfile tells: ONBUILD
 // triggers of a base may need more.
 func (g *Graph) BaseImages() ([]BaseImage, error) {
 	if err := g.ReadStages(); err != nil {

@@ -15,16 +15,16 @@ import (
 	"github.com/slipway-build/slipway/images/buildfile"
 )
 
-// checks are BuildKit's build checks, which warn, or fail if the Dockerfile says
-// "# check=error=true".
+// checks runs BuildKit's build checks. They are warnings, or errors if the Dockerfile
+// says "# check=error=true".
 type checks struct {
 	file   *File
 	linter *linter.Linter
 	found  []error
 }
 
-// newChecks returns the checks with the options of the Dockerfile's directive, or of
-// given, the build argument, if it is not nil.
+// newChecks returns the checks with the options of given, the build argument, or of the
+// Dockerfile's directive if given is nil.
 func newChecks(d *File, data []byte, given *string, warn func(string)) (*checks, error) {
 	value, _, location, _ := parser.ParseDirective("check", data)
 	if given != nil {
@@ -49,7 +49,7 @@ func newChecks(d *File, data []byte, given *string, warn func(string)) (*checks,
 	return c, nil
 }
 
-// Err returns what was found, if the Dockerfile says that it is an error.
+// Err returns the findings, if the Dockerfile says that they are errors.
 func (c *checks) Err() []error {
 	if c.linter.Error() == nil {
 		return nil
@@ -57,8 +57,8 @@ func (c *checks) Err() []error {
 	return c.found
 }
 
-// in returns the linter for an instruction that has comments before it, which
-// may switch checks off.
+// For returns the linter for an instruction with these comments before it, which may
+// switch checks off.
 func (c *checks) For(comments []string) *linter.Linter {
 	return c.linter.WithMergedConfigFromComments(comments)
 }
@@ -87,7 +87,7 @@ func (c *checks) stageNames(stages []instructions.Stage) {
 	}
 }
 
-// casing finds instructions in lower case if most are in upper case, and the reverse.
+// casing reports instructions in lower case if most are in upper case, and vice versa.
 func (c *checks) casing(stages []instructions.Stage) {
 	type use struct {
 		name     string
@@ -120,7 +120,7 @@ func (c *checks) casing(stages []instructions.Stage) {
 	}
 }
 
-// unknownVariables warns of names that an instruction expands and nobody set.
+// CheckVariables warns about names that an instruction expands and nothing sets.
 func CheckVariables(l *linter.Linter, location []parser.Range, unmatched map[string]struct{}, declared []instructions.KeyValuePairOptional, known []string) {
 	for _, name := range slices.Sorted(maps.Keys(unmatched)) {
 		if slices.ContainsFunc(declared, func(arg instructions.KeyValuePairOptional) bool { return arg.Key == name }) {
@@ -139,14 +139,13 @@ func checkArgs(l *linter.Linter, location []parser.Range, unmatched map[string]s
 	}
 }
 
-// secretNames match names of secrets, and publicNames those names among them that are
-// not secret.
+// secretNames matches names of secrets, except for those that publicNames matches.
 var (
 	secretNames = regexp.MustCompile(`(?i)(?:_|^)(?:apikey|auth|credentials?|key|password|pword|passwd|secret|token)(?:_|$)`)
 	publicNames = regexp.MustCompile(`(?i)(?:_|^)(?:public|file|version)(?:_|$)`)
 )
 
-// secretName warns of a secret in ARG or ENV, where every user of the image can
+// CheckSecretName warns about a secret in ARG or ENV, where every user of the image can
 // read it.
 func CheckSecretName(l *linter.Linter, location []parser.Range, instruction, name string) {
 	if secretNames.MatchString(name) && !publicNames.MatchString(name) {
@@ -154,7 +153,7 @@ func CheckSecretName(l *linter.Linter, location []parser.Range, instruction, nam
 	}
 }
 
-// defaultBases warns about a FROM whose base is only valid with build arguments.
+// defaultBases warns about a FROM whose base is valid only with build arguments.
 func (c *checks) defaultBases(d *File, lex *shell.Lex, defaults *Env) {
 	for _, s := range d.Parsed {
 		base, err := d.Expand(lex, s.BaseName, defaults)
@@ -167,8 +166,8 @@ func (c *checks) defaultBases(d *File, lex *shell.Lex, defaults *Env) {
 	}
 }
 
-// once warns of an instruction that a later one of its kind overrides, at the place of
-// the one before.
+// CheckOnce warns about an instruction that a later one of its kind overrides, at the
+// location of the earlier one.
 func CheckOnce(l *linter.Linter, c instructions.Command, before *[]parser.Range) {
 	if *before != nil {
 		l.Run(&linter.RuleMultipleInstructionsDisallowed, *before, linter.RuleMultipleInstructionsDisallowed.Format(c.Name()))

@@ -10,19 +10,19 @@ import (
 	"github.com/slipway-build/slipway/images"
 )
 
-// A namedContext is what a --build-context puts in the place of a stage, a base,
-// or a source of COPY --from: a folder or an image.
+// A Context is the folder or image with which --build-context replaces a stage, a base,
+// or a source of COPY --from.
 type Context struct {
 	Name string
-	// Dir is the folder; empty for an image.
+	// Dir is the folder; empty if the context is an image.
 	Dir string
-	// Ref is the image's reference, as an images.Source takes it; or scratch.
+	// Ref is the image's reference, as an images.Source accepts it, or "scratch".
 	Ref string
 }
 
-// ContextFor returns the named context that replaces name for a platform, or
-// nil. NAME::PLATFORM goes before NAME, and a name stands for all its spellings:
-// alpine for docker.io/library/alpine:latest.
+// ContextFor returns the named context that replaces stageOrImage on a platform, or
+// nil. NAME::PLATFORM takes precedence over NAME. All spellings of a reference are
+// equal: alpine and docker.io/library/alpine:latest.
 func (g *Graph) ContextFor(stageOrImage string, platform v1.Platform) (*Context, error) {
 	if strings.EqualFold(stageOrImage, Scratch) || strings.EqualFold(stageOrImage, "context") {
 		return nil, nil
@@ -42,7 +42,7 @@ func (g *Graph) ContextFor(stageOrImage string, platform v1.Platform) (*Context,
 	return nil, nil
 }
 
-// contextName is the shortest spelling of a reference, without :latest.
+// contextName returns the shortest spelling of a reference, without :latest.
 func contextName(s string) string {
 	ref, err := images.ParseReference(s)
 	if err != nil {

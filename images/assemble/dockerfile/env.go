@@ -7,8 +7,8 @@ import (
 	"github.com/moby/buildkit/frontend/dockerfile/shell"
 )
 
-// An Env is a list of variables that expansion knows, in the order in which they
-// were set. It is case-sensitive wherever it runs, as on Linux.
+// An Env is a list of variables for expansion, in the order in which they were set.
+// Names are case-sensitive on every host, as on Linux.
 type Env struct {
 	keys   []string
 	values map[string]string
@@ -22,7 +22,7 @@ func (e *Env) Get(key string) (string, bool) {
 	return v, ok
 }
 
-// Keys returns the variables' names.
+// Keys returns the names of the variables.
 func (e *Env) Keys() []string { return e.keys }
 
 func (e *Env) Set(key, value string) {
@@ -69,7 +69,7 @@ func (d *File) Expand(lex *shell.Lex, word string, vars *Env) (shell.ProcessWord
 	return result, err
 }
 
-// expandWords does the same, and splits the result into words.
+// expandWords is like Expand, and splits the result into words.
 func (d *File) expandWords(lex *shell.Lex, word string, vars *Env) ([]string, error) {
 	bounded := d.expansion.Word(word, vars)
 	words, err := lex.ProcessWords(word, bounded)

@@ -15,7 +15,7 @@ import (
 // maxExcerpt is the number of lines of an instruction that a message shows.
 const maxExcerpt = 6
 
-// At places err at a location of the Dockerfile, unless it has a place already.
+// At adds a location in the Dockerfile to err, unless err already has one.
 func (d *File) At(location []parser.Range, err error) error {
 	if err == nil {
 		return nil
@@ -40,7 +40,7 @@ func (d *File) At(location []parser.Range, err error) error {
 	return e
 }
 
-// Plain takes off what the parser wraps around an error only to say where it is.
+// Plain removes the parser's wrapping that only tells where an error is.
 func Plain(err error) error {
 	var location *parser.LocationError
 	if errors.As(err, &location) {
@@ -54,7 +54,7 @@ func Plain(err error) error {
 // noStage is the message of BuildKit's parser for an instruction before the first FROM.
 const noStage = "no build stage in current context"
 
-// parseError adds the place to an error of BuildKit's parser.
+// parseError adds the location to an error of BuildKit's parser.
 func (d *File) parseError(err error) error {
 	var where []parser.Range
 	var location *parser.LocationError
@@ -67,8 +67,8 @@ func (d *File) parseError(err error) error {
 	return d.At(where, err)
 }
 
-// Suggest returns a suggestion to append to a message: the option that is nearest
-// to name, or nothing.
+// Suggest returns a suggestion to append to a message: the option nearest to name, or
+// "".
 func Suggest(name string, options []string) string {
 	if best := nearest(name, options); best != "" {
 		return fmt.Sprintf(" (did you mean %s?)", best)
@@ -76,14 +76,14 @@ func Suggest(name string, options []string) string {
 	return ""
 }
 
-// nearest returns the option that differs from name in at most two letters, whatever
-// their case, or "".
+// nearest returns the option that differs from name in at most two letters, ignoring
+// case, or "".
 func nearest(name string, options []string) string {
 	others := slices.DeleteFunc(slices.Sorted(slices.Values(options)), func(o string) bool { return o == name })
 	return suggestion.Nearest(name, others, 2)
 }
 
-// FirstLine returns the message of err without the lines of the Dockerfile.
+// FirstLine returns the message of err without the excerpt of the Dockerfile.
 func FirstLine(err error) string {
 	line, _, _ := strings.Cut(err.Error(), "\n")
 	return line

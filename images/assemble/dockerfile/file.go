@@ -13,22 +13,22 @@ import (
 	"github.com/slipway-build/slipway/images/buildfile"
 )
 
-// A dockerfile is a Dockerfile that has been parsed.
+// A File is a parsed Dockerfile.
 type File struct {
 	name   string // the path, for messages
 	lines  []string
 	Escape rune
 	// argCommands are the ARGs before the first FROM.
 	argCommands []instructions.ArgCommand
-	// Parsed are the stages as the parser returns them.
+	// Parsed holds the stages as the parser returns them.
 	Parsed []instructions.Stage
 	Lint   *checks
-	// expansion bounds the size of its expanded variables.
+	// expansion limits the total size of expanded variables.
 	expansion buildfile.Expansion
 }
 
-// parseDockerfile parses a Dockerfile. Build arguments may set its syntax and checks.
-// warn is called with the findings of the checks.
+// parseDockerfile parses a Dockerfile. Build arguments may set its syntax and its
+// checks. warn is called with each finding of the checks.
 func parseDockerfile(file *buildfile.Dockerfile, args map[string]string, warn func(string)) (*File, error) {
 	data := file.Data
 	d := &File{name: file.Path, lines: strings.Split(strings.ReplaceAll(string(data), "\r\n", "\n"), "\n")}
@@ -63,14 +63,14 @@ func parseDockerfile(file *buildfile.Dockerfile, args map[string]string, warn fu
 	return d, nil
 }
 
-// frontends are the images whose syntax is built in.
+// frontends are the images whose syntax the embedded builder supports.
 var frontends = map[string]bool{
 	"index.docker.io/docker/dockerfile":          true,
 	"index.docker.io/docker/dockerfile-upstream": true,
 }
 
 // checkSyntax returns an error if the Dockerfile asks for a frontend other than
-// Docker's own, which would be a program to run.
+// Docker's own, because the frontend would have to run.
 func (d *File) checkSyntax(data []byte, arg string) error {
 	syntax, _, location, ok := parser.DetectSyntax(data)
 	if arg != "" {

@@ -10,33 +10,33 @@ import (
 	"github.com/slipway-build/slipway/images/buildfile"
 )
 
-// A Graph is a Dockerfile whose stages know the stages and images that they are
-// made of.
+// A Graph is a Dockerfile whose stages know the stages and images that they depend on.
 type Graph struct {
 	*File
 	Options ReadOptions
-	// Global are the variables that are known before the first FROM.
+	// Global holds the variables that are known before the first FROM.
 	Global *Env
 	stages []*Stage
-	// images are the images that only a COPY --from names, by that name.
+	// images are the images that only COPY --from names, by that name.
 	images map[string]*Stage
 }
 
-// graphOptions are what a Dockerfile is read for.
+// ReadOptions are the options of Read.
 type ReadOptions struct {
-	// platform is that of the image, build that of BUILDPLATFORM.
+	// Platform is the platform of the image, and BuildPlatform the value of
+	// BUILDPLATFORM.
 	Platform, BuildPlatform v1.Platform
-	// Target is the stage to build; empty is the last one.
+	// Target is the stage to build; empty means the last one.
 	Target string
 	// Args are the build arguments.
 	Args map[string]string
 	// Contexts are the named contexts.
 	Contexts map[string]string
-	// Warn is told of what a user should know.
+	// Warn is called with each warning for the user.
 	Warn func(string)
 }
 
-// readGraph parses a Dockerfile and expands the arguments before the first FROM.
+// Read parses a Dockerfile and expands the arguments before the first FROM.
 func Read(file *buildfile.Dockerfile, options ReadOptions) (*Graph, error) {
 	parsed, err := parseDockerfile(file, options.Args, options.Warn)
 	if err != nil {
@@ -57,7 +57,7 @@ func (g *Graph) readArgs() error {
 	if defaults, err := g.globalArgs(known, lex, nil); err == nil {
 		g.Lint.defaultBases(g.File, lex, defaults)
 	}
-	g.expansion = buildfile.Expansion{} // the defaults were expanded for a check alone
+	g.expansion = buildfile.Expansion{} // the defaults were expanded only for a check
 	var err error
 	if g.Global, err = g.globalArgs(known, lex, g.Options.Args); err != nil {
 		return err
@@ -65,8 +65,8 @@ func (g *Graph) readArgs() error {
 	return nil
 }
 
-// ReadStages expands what FROM says, links stages to the ones that they are FROM
-// and that they copy from, and refuses circles.
+// ReadStages expands each FROM, links stages to those that they are FROM or copy from,
+// and returns an error if they form a cycle.
 func (g *Graph) ReadStages() error {
 	lex := shell.NewLex(g.Escape)
 	var declared []string
@@ -98,7 +98,7 @@ func (g *Graph) ReadStages() error {
 	return g.RefuseCircles()
 }
 
-// stageNamed returns the last stage of that name, in any case, or nil.
+// stageNamed returns the last stage with that name, ignoring case, or nil.
 func (g *Graph) stageNamed(name string) *Stage {
 	for _, s := range slices.Backward(g.stages) {
 		if s.Name != "" && strings.EqualFold(s.Name, name) {
@@ -118,8 +118,8 @@ func (g *Graph) StageNames() []string {
 	return names
 }
 
-// Target returns the stage that is to be built: the one named, else the last. A
-// number names no target, as in BuildKit.
+// Target returns the stage to build: the named one, else the last. As in BuildKit, a
+// number does not name a target.
 func (g *Graph) Target() (*Stage, error) {
 	name := g.Options.Target
 	if name == "" {
@@ -136,7 +136,7 @@ func (g *Graph) Target() (*Stage, error) {
 	return nil, g.At(nil, fmt.Errorf("target stage %q is not there%s; %s", name, Suggest(name, names), have))
 }
 
-// RefuseCircles returns an error if a stage needs itself.
+// RefuseCircles returns an error if a stage depends on itself.
 func (g *Graph) RefuseCircles() error {
 	done := map[*Stage]bool{}
 	var path []*Stage
@@ -170,8 +170,8 @@ func (g *Graph) RefuseCircles() error {
 	return nil
 }
 
-// Reachable returns the stages that target is known to be made of, images first and
-// then in the Dockerfile's order.
+// Reachable returns the stages that target is known to depend on: images first, then
+// stages in the order of the Dockerfile.
 func (g *Graph) Reachable(target *Stage) []*Stage {
 	reach := map[*Stage]bool{}
 	var visit func(s *Stage)

@@ -11,7 +11,7 @@ import (
 // Windows also with backslashes and the drive C:. These functions turn them into absolute
 // paths with slashes, by the rules of BuildKit (util/system).
 
-// Slashes returns p with slashes in the place of the backslashes of Windows.
+// Slashes returns p with slashes instead of the backslashes of Windows.
 func Slashes(p, os string) string {
 	if os == "windows" {
 		return strings.ReplaceAll(p, `\`, "/")
@@ -40,14 +40,14 @@ func withoutDrive(p, os string) (string, error) {
 	return rest, nil
 }
 
-// IsAbsolutePath reports whether p begins at the root.
+// IsAbsolutePath reports whether p starts at the root.
 func IsAbsolutePath(p, os string) bool {
 	p, err := withoutDrive(p, os)
 	return err == nil && strings.HasPrefix(p, "/")
 }
 
-// AbsolutePath returns p relative to the folder dir as an absolute path. It keeps a
-// slash or a /. at the end of p, which says that p is a folder.
+// AbsolutePath resolves p against the folder dir. It keeps a trailing slash or /., which
+// says that p is a folder.
 func AbsolutePath(dir, p, os string) (string, error) {
 	p, err := withoutDrive(p, os)
 	if err != nil {
@@ -72,9 +72,9 @@ func AbsolutePath(dir, p, os string) (string, error) {
 // errNoPath is the error of an empty WORKDIR.
 var errNoPath = errors.New("the path is empty")
 
-// WorkingDir returns the working folder that p makes of current, as the config
-// has it and with slashes. An absolute one of Linux is kept to the letter; Windows'
-// is clean, and has backslashes and no drive.
+// WorkingDir returns the working folder after WORKDIR p in the folder current: as written
+// to the config, and with slashes. An absolute Linux path is kept verbatim. A Windows
+// path is cleaned, and has backslashes and no drive.
 func WorkingDir(current, p, os string) (config, slashed string, err error) {
 	if p == "" {
 		return "", "", errNoPath

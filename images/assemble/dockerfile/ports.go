@@ -11,7 +11,7 @@ import (
 	"github.com/moby/buildkit/frontend/dockerfile/shell"
 )
 
-// Ports returns the ports of an EXPOSE with their protocols, in its order, such as 80/tcp.
+// Ports returns the ports of an EXPOSE in order, each with its protocol, such as 80/tcp.
 func (d *File) Ports(lex *shell.Lex, c *instructions.ExposeCommand, vars *Env, lint *linter.Linter) (all []string, err error) {
 	for _, word := range c.Ports {
 		words, err := d.expandWords(lex, word, vars)
@@ -36,7 +36,7 @@ func (d *File) Ports(lex *shell.Lex, c *instructions.ExposeCommand, vars *Env, l
 }
 
 // parsePorts parses [[IP:]HOST:]PORT[-LAST][/PROTOCOL] and returns each port with its
-// protocol. As in Docker, the part for the host is checked and ignored.
+// protocol. As in Docker, the host part is checked and ignored.
 func parsePorts(word string) ([]string, error) {
 	host := ""
 	rest := word

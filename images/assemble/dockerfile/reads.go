@@ -10,16 +10,16 @@ import (
 	"github.com/moby/buildkit/frontend/dockerfile/instructions"
 )
 
-// Reads are the files of contexts that an image may be made from.
+// Reads describes the context files that an image may be built from.
 type Reads []reading
 
-// A reading is a folder on the host and a pattern of COPY for the files in it that are
-// read; an empty pattern is all of them.
+// A reading is a host folder and a COPY pattern for the files that are read in it. An
+// empty pattern means all files.
 type reading struct{ dir, pattern string }
 
-// Reads returns the files that the target reads of the build context dir and of named
-// contexts that are folders. The whole folder is read if the Dockerfile alone does not
-// tell: because of a variable, a mount of RUN, or ONBUILD triggers of a base.
+// Reads returns what the target reads in the build context dir and in named contexts
+// that are folders. It returns whole folders if the Dockerfile alone does not tell,
+// because of a variable, a mount of RUN, or ONBUILD triggers of a base.
 func (g *Graph) Reads(dir string) (Reads, error) {
 	if err := g.ReadStages(); err != nil {
 		return nil, err
@@ -45,11 +45,11 @@ func (g *Graph) Reads(dir string) (Reads, error) {
 	return reads, nil
 }
 
-// stageReads returns what the instructions of s read, without the stages that s needs.
+// stageReads returns what the instructions of s read, excluding other stages.
 func (g *Graph) stageReads(s *Stage, contextDir string) (reads Reads) {
 	external := s.Base == nil && s.BaseName != Scratch
 	switch {
-	case s.Index < 0: // the COPY --from has the patterns
+	case s.Index < 0: // the COPY --from instructions have the patterns
 	case s.Context != nil && s.Context.Dir != "":
 		reads = append(reads, reading{s.Context.Dir, ""})
 	case external:
@@ -95,7 +95,7 @@ func patterns(dir string, sources []string) (reads Reads) {
 	return reads
 }
 
-// hasLink reports whether a name of the pattern, before the first wildcard, is a
+// hasLink reports whether a path element before the first wildcard of the pattern is a
 // symlink.
 func hasLink(dir, pattern string) bool {
 	for _, name := range strings.Split(pattern, "/") {
@@ -111,7 +111,7 @@ func hasLink(dir, pattern string) bool {
 	return false
 }
 
-// Has reports whether the image may be made from a file, which need not exist.
+// Has reports whether the image may be built from a file, which need not exist.
 func (r Reads) Has(file string) bool {
 	file = followLinks(file)
 	return slices.ContainsFunc(r, func(one reading) bool {

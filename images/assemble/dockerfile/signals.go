@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// signals are the names of Linux's signals (signal(7)) without SIG.
+// signals are the names of the Linux signals (signal(7)), without SIG.
 var signals = map[string]bool{
 	"ABRT": true, "ALRM": true, "BUS": true, "CHLD": true, "CLD": true, "CONT": true, "FPE": true, "HUP": true,
 	"ILL": true, "INT": true, "IO": true, "IOT": true, "KILL": true, "PIPE": true, "POLL": true, "PROF": true,

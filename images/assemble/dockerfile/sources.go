@@ -9,12 +9,12 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 )
 
-// IsURL reports whether a source of ADD is fetched by HTTP.
+// IsURL reports whether ADD fetches the source by HTTP.
 func IsURL(source string) bool {
 	return (strings.HasPrefix(source, "http://") || strings.HasPrefix(source, "https://")) && !IsGit(source)
 }
 
-// scpGit matches the form of scp: git@github.com:owner/name.git.
+// scpGit matches the scp-like form: git@github.com:owner/name.git.
 var scpGit = regexp.MustCompile(`^[a-zA-Z0-9_-]+@[a-zA-Z0-9-.]+:.*$`)
 
 // IsGit reports whether a source of ADD is a git repository, by the rules of BuildKit
@@ -30,7 +30,8 @@ func IsGit(source string) bool {
 	return err == nil && strings.HasSuffix(u.Path, ".git")
 }
 
-// ParseChecksum returns the hexadecimal digits of --checksum, or "" if s is empty.
+// ParseChecksum returns the hexadecimal digits of the value of --checksum, or "" if s
+// is empty.
 func ParseChecksum(s string) (string, error) {
 	if s == "" {
 		return "", nil

@@ -14,26 +14,26 @@ import (
 	"github.com/moby/buildkit/frontend/dockerfile/shell"
 )
 
-// scratchName is the base that is empty.
+// Scratch is the name of the empty base.
 const Scratch = "scratch"
 
-// A Stage is one FROM and what follows it; or an image that a COPY --from names.
+// A Stage is one FROM with its instructions, or an image that a COPY --from names.
 type Stage struct {
 	instructions.Stage
-	// Index is its place in the Dockerfile; -1 for an image of COPY --from.
+	// Index is the stage's position in the Dockerfile; -1 for an image of COPY --from.
 	Index int
-	// Base is the stage that it is FROM, or nil.
+	// Base is the stage that this stage is FROM, or nil.
 	Base *Stage
 	// Context is the named context that replaces the stage or its base.
 	Context *Context
-	// Replaced says that the context replaces the stage, not its base.
+	// Replaced is set if the context replaces the stage, not its base.
 	Replaced     bool
 	Instructions []Instruction
 	// wanted is the platform of FROM --platform, or nil.
 	wanted *v1.Platform
 }
 
-// An Instruction is an instruction of a stage, and the stage that it copies from.
+// An Instruction is an instruction of a stage, with the stage that it copies from.
 type Instruction struct {
 	instructions.Command
 	From *Stage
@@ -43,7 +43,7 @@ type Instruction struct {
 	Trigger string
 }
 
-// Title is how messages call s.
+// Title returns the name of s for messages.
 func (s *Stage) Title() string {
 	switch {
 	case s.Name != "":
@@ -119,7 +119,7 @@ func (s *Stage) PlatformOr(p v1.Platform) v1.Platform {
 	return p
 }
 
-// link finds the stage, or makes the image, that c copies from.
+// link finds the stage, or creates the image, that c copies from.
 func (g *Graph) link(c instructions.Command) (Instruction, error) {
 	if run, ok := c.(*instructions.RunCommand); ok {
 		linked := Instruction{Command: c}
@@ -163,7 +163,7 @@ func (g *Graph) link(c instructions.Command) (Instruction, error) {
 	return Instruction{Command: c, From: from}, nil
 }
 
-// dependencies returns the stages that s is made of, in order.
+// dependencies returns the stages that s depends on, in order.
 func (s *Stage) dependencies() []*Stage {
 	var all []*Stage
 	if s.Base != nil {
@@ -187,7 +187,7 @@ func (g *Graph) ParseTrigger(s *Stage, text string) (Instruction, error) {
 		return Instruction{}, errors.New("want one instruction")
 	}
 	n := parsed.AST.Children[0]
-	// What goes wrong is placed at the FROM that brought the trigger.
+	// Errors in the trigger are reported at the FROM that brought it in.
 	n.StartLine, n.EndLine = s.Location[0].Start.Line, s.Location[len(s.Location)-1].End.Line
 	c, err := instructions.ParseCommand(n)
 	if err != nil {
@@ -198,8 +198,7 @@ func (g *Graph) ParseTrigger(s *Stage, text string) (Instruction, error) {
 	return linked, err
 }
 
-// fromPlatform warns of a FROM --platform that says nothing new, or always the
-// same.
+// checkPlatform warns about a redundant or constant --platform.
 func checkPlatform(l *linter.Linter, s *Stage, word shell.ProcessWordResult, p v1.Platform, global *Env) {
 	if _, ok := word.Matched["TARGETPLATFORM"]; ok && len(word.Matched) == 1 && len(word.Unmatched) == 0 {
 		if target, _ := global.Get("TARGETPLATFORM"); word.Result == target {
