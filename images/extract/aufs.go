@@ -11,11 +11,11 @@ import (
 	"github.com/slipway-build/slipway/images/fstree"
 )
 
-// aufsLinks are the files of a layer that AUFS kept in a folder of its own, because they have
+// aufsLinks holds the files of a layer that AUFS kept in a separate folder because they have
 // several names. The names are hard links to them. As in containerd, each name becomes a separate
 // file.
 type aufsLinks struct {
-	// folder, in the folder above, has copies of the files until the end of the layer.
+	// folder, inside above, holds copies of the files until the end of the layer.
 	above, folder *os.Root
 	files         map[string]aufsLink
 }
@@ -53,8 +53,8 @@ func (a *aufsLinks) keep(o *overlay, name string, h *tar.Header, body io.Reader)
 	return errors.Join(o.copy(f, h.Size, body), f.Close())
 }
 
-// find returns the header and the content of the file that the link h leads to, or h and body if it
-// does not lead to one.
+// find returns the header and the content of the file that the link h leads to. If h does not lead
+// to one, it returns h and body.
 func (a *aufsLinks) find(h *tar.Header, body io.Reader) (*tar.Header, io.ReadCloser, error) {
 	to := path.Join("/", h.Linkname)
 	kept, ok := a.files[path.Base(to)]

@@ -12,15 +12,15 @@ import (
 	"slices"
 )
 
-// maxFolders is the number of folders that openFolders keeps open. A few are enough, because the
-// entries of one folder follow one another in a layer. Some systems allow 256 open files.
+// maxFolders is the number of folders that openFolders keeps open. A few are enough, because a
+// layer lists the entries of one folder one after another. Some systems allow only 256 open files.
 const maxFolders = 32
 
-// openFolders keeps open the folders that were used last. os.Root opens each element of a path, so
-// that the cost of an entry would grow with its depth.
+// openFolders keeps the most recently used folders open. os.Root opens each element of a path, so
+// without it the cost of an entry would grow with its depth.
 type openFolders struct {
-	nodes []*node // the one that was used last is at the end
-	// opened counts the elements of paths that were opened, for tests.
+	nodes []*node // the most recently used one is at the end
+	// opened counts the path elements that were opened, for tests.
 	opened int
 }
 
@@ -38,7 +38,7 @@ func (f *openFolders) open(n *node) (*os.Root, error) {
 	for !at.top && at.dir == nil {
 		at = at.parent
 	}
-	// Open folders halfway, too. Callers that go up again from a deep folder then find an
+	// Open the folders halfway up as well. Callers that return from a deep folder then find an
 	// open folder near each of them.
 	for at != n {
 		next := n
@@ -53,7 +53,7 @@ func (f *openFolders) open(n *node) (*os.Root, error) {
 	return n.dir, nil
 }
 
-// openFrom opens the folder n from one above it that is open.
+// openFrom opens the folder n, starting from above, an open folder above it.
 func (f *openFolders) openFrom(above, n *node) (err error) {
 	from := above.dir
 	if above.top {
@@ -102,7 +102,7 @@ func (f *openFolders) close() error {
 	return errors.Join(errs...)
 }
 
-// within reports whether n is the folder above or is inside it.
+// within reports whether n is above or is inside it.
 func (n *node) within(above *node) bool {
 	for ; n != nil; n = n.parent {
 		if n == above {
@@ -112,7 +112,7 @@ func (n *node) within(above *node) bool {
 	return false
 }
 
-// commonFolder returns the nearest folder that holds both nodes.
+// commonFolder returns the deepest folder that contains both nodes.
 func commonFolder(a, b *node) *node {
 	a, b = a.parent, b.parent
 	for a.depth > b.depth {
@@ -139,7 +139,7 @@ func localize(p string) (string, error) {
 	return local, nil
 }
 
-// place returns the folder of a node on disk, and the name of the node there.
+// place returns the folder on disk that holds a node, and the node's name in it.
 func (o *overlay) place(n *node) (*os.Root, string, error) {
 	local, err := localize(n.name)
 	if err != nil {
@@ -157,11 +157,11 @@ func (o *overlay) mkdir(n *node) error {
 	if err := folder.Mkdir(local, 0o755); err != nil {
 		return err
 	}
-	// Programs are run from there by all users, whatever the umask says.
+	// All users run programs from there, whatever the umask.
 	return folder.Chmod(local, 0o755)
 }
 
-// write makes the file or folder of a node, or the hard link to linked.
+// write creates the file or folder of a node, or a hard link to linked.
 func (o *overlay) write(n, linked *node, h *tar.Header, body io.Reader) error {
 	switch {
 	case n.kind == tar.TypeDir:
@@ -182,7 +182,7 @@ func (o *overlay) write(n, linked *node, h *tar.Header, body io.Reader) error {
 	return errors.Join(o.copy(f, h.Size, body), f.Chmod(fs.FileMode(h.Mode)&0o755), f.Close())
 }
 
-// copy writes the content of a file of size bytes, and counts it against the limit.
+// copy writes a file of size bytes, and counts them against the limit.
 func (o *overlay) copy(f *os.File, size int64, body io.Reader) error {
 	if size > o.limits.Bytes-o.bytes {
 		return fmt.Errorf("with its %d bytes, more than the limit of %d bytes would be written", size, o.limits.Bytes)
@@ -192,8 +192,7 @@ func (o *overlay) copy(f *os.File, size int64, body io.Reader) error {
 	return err
 }
 
-// linkFile makes n a hard link to linked. The mode in the header of the link becomes that of the
-// file.
+// linkFile makes n a hard link to linked. The file gets the mode in the link's header.
 func (o *overlay) linkFile(n, linked *node, h *tar.Header) error {
 	above := commonFolder(n, linked)
 	folder, err := o.folders.open(above)
@@ -214,7 +213,7 @@ func (o *overlay) linkFile(n, linked *node, h *tar.Header) error {
 	return folder.Chmod(to, fs.FileMode(h.Mode)&0o755)
 }
 
-// linkAside makes the hard link n under a name that is not used in images. place renames it.
+// linkAside creates the hard link n under a temporary name that no image uses. place renames it.
 func (o *overlay) linkAside(n, linked *node, h *tar.Header) (place func() error, err error) {
 	const aside = ".wh..wh.link"
 	if n.kind == tar.TypeSymlink || !n.onDisk() {
@@ -245,7 +244,7 @@ func (o *overlay) erase(n *node) error {
 	}
 	switch n.kind {
 	case tar.TypeSymlink:
-		return nil // finish makes it
+		return nil // finish creates it
 	case tar.TypeDir:
 		if err := o.folders.drop(n); err != nil {
 			return err

@@ -19,20 +19,21 @@ import (
 	"github.com/slipway-build/slipway/progress"
 )
 
-// A Folder says which folder of an image to extract, and where to.
+// A Folder names a folder of the image and the place to extract it to.
 type Folder struct {
-	// Path is the path in the image: /bin, or / for all files. The prefix Files of layers
-	// in the form of Windows is left out.
+	// Path is the path in the image, such as /bin, or / for all files. It does not include the
+	// prefix Files of layers in the Windows form.
 	Path string
-	// Dest is the path on disk. It is created with its parents, or replaced if it exists.
+	// Dest is the path on disk. It is created along with its parents; an existing folder is
+	// replaced.
 	Dest string
 }
 
-// Limits bound what is written. A layer of some kilobytes can hold files of terabytes.
+// Limits limit what is written: a layer of a few kilobytes can hold terabytes of files.
 type Limits struct {
-	// Bytes is the largest number of bytes to write; 0 is 64 GiB.
+	// Bytes is the maximum number of bytes to write; 0 means 64 GiB.
 	Bytes int64
-	// Entries is the largest number of entries in all layers; 0 is a million.
+	// Entries is the maximum number of entries in all layers; 0 means a million.
 	Entries int
 }
 
@@ -42,17 +43,17 @@ type Source struct {
 	Name string
 	// Image is read once. Its layers must verify their digests.
 	Image v1.Image
-	// Platform is the platform of the image. Layers of Windows images may have a form of
-	// their own.
+	// Platform is the platform of the image. Layers of Windows images may have the Windows form.
 	Platform v1.Platform
 }
 
 // Folders extracts folders of an image, and returns the number of files and links in them. It
-// reads each layer to its end, and verifies its diff ID. Modes are 0755 at most. Owners and times
-// are those of the process.
+// reads each layer to its end and verifies its diff ID. Modes are at most 0755. Files get the
+// owner of the process and the current time.
 //
-// A folder appears complete or not at all: it is written beside Dest, and renamed when all layers
-// were verified. If one of several folders cannot be renamed, those before it are put back.
+// A folder appears complete or not at all: it is written beside Dest, and renamed after all
+// layers are verified. If one of several folders cannot be renamed, the ones already renamed are
+// rolled back.
 //
 // Nothing is written outside the folders. These are errors: a name that contains "..", an entry
 // below a file of the same layer, a symlink that leads out of its folder, a device or pipe in a
@@ -61,7 +62,7 @@ type Source struct {
 func Folders(ctx context.Context, img Source, what []Folder, limits Limits) (files int, err error) {
 	task := progress.Start(ctx, "extract from "+img.Name)
 	defer func() { task.Done(err) }()
-	// plain are the layers of a Windows image that turned out to be in the plain form.
+	// plain holds the layers of a Windows image that turned out to have the plain form.
 	plain := map[int]bool{}
 	for again := true; again; {
 		files, err = extract(ctx, img, what, limits, task, plain)
@@ -127,8 +128,8 @@ func extract(ctx context.Context, img Source, what []Folder, limits Limits, task
 	return files, nil
 }
 
-// newTargets creates a temporary folder for each of what. It returns those that it created with
-// an error, too.
+// newTargets creates a temporary folder for each element of what. On error, it also returns the
+// ones it created.
 func newTargets(what []Folder) ([]*target, error) {
 	if len(what) == 0 {
 		return nil, errors.New("no folder to extract was named")
@@ -192,7 +193,7 @@ func describeLayers(img v1.Image) ([]sourceLayer, error) {
 	return layers, nil
 }
 
-// extractLayer lays one layer over those before it.
+// extractLayer applies one layer on top of the previous ones.
 func extractLayer(ctx context.Context, l sourceLayer, o *overlay, task *progress.Task) error {
 	blob, err := l.Compressed()
 	if err != nil {

@@ -6,8 +6,8 @@ import (
 	"unicode/utf16"
 )
 
-// hostName returns an error if a Windows host cannot have a file with the name of n in the folder
-// parent. It is called before the file is written.
+// hostName returns an error if a Windows host cannot have a file named like n in the folder
+// parent. Call it before writing the file.
 func (o *overlay) hostName(parent, n *node) error {
 	if !o.onWindows || n.target == nil || n.top {
 		return nil
@@ -26,14 +26,14 @@ func (o *overlay) hostName(parent, n *node) error {
 	return nil
 }
 
-// foldedName returns a name as Windows compares it: each letter in upper case.
+// foldedName returns a name in the form in which Windows compares it: in upper case.
 func foldedName(name string) string { return strings.ToUpper(name) }
 
-// maxWindowsName is the largest number of UTF-16 code units in a name on NTFS.
+// maxWindowsName is the maximum number of UTF-16 code units in a name on NTFS.
 const maxWindowsName = 255
 
-// refusedByWindows says why Windows refuses a file name, or returns "".
-// See https://learn.microsoft.com/windows/win32/fileio/naming-a-file.
+// refusedByWindows returns why Windows refuses a file name, or "". See
+// https://learn.microsoft.com/windows/win32/fileio/naming-a-file.
 func refusedByWindows(name string) string {
 	for _, r := range name {
 		if r < ' ' || strings.ContainsRune(`<>:"|?*\`, r) {

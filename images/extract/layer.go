@@ -12,27 +12,27 @@ import (
 	imagelayer "github.com/slipway-build/slipway/images/layer"
 )
 
-// Package fstree states the rules for layers. A test compares the two packages.
+// Package fstree documents the rules for layers. A test compares the two packages.
 
 // A layerState is the state of the current layer.
 type layerState struct {
 	// links are the symlinks of the layer.
 	links linkTree
-	// hidden are the paths that whiteouts hide, and opaque the folders with opaque markers.
-	// Both hide nodes of lower layers only, and are applied at the end of the layer.
+	// hidden holds the paths that whiteouts hide, and opaque the folders with opaque markers. Both
+	// hide nodes of lower layers only, and are applied at the end of the layer.
 	hidden map[string]bool
 	opaque map[string]bool
 	aufs   aufsLinks
-	// form is the form of the layer. told is set once the name of an entry showed it.
+	// form is the form of the layer. told is set once an entry's name has shown it.
 	form imagelayer.Form
 	told bool
-	// claimed is the folder of the last entry if the overlay does not keep it. Nothing is to
-	// be done for other entries in it.
+	// claimed is the folder of the last entry, if the overlay does not keep that folder. Further
+	// entries in it need no work.
 	claimed string
 }
 
-// begin starts the layer with this number. A layer of a Windows image is assumed to be in the form
-// of Windows, unless plain is set.
+// begin starts the layer with this number. A layer of a Windows image is assumed to have the Windows
+// form, unless plain is set.
 func (o *overlay) begin(layer int, plain bool) {
 	o.layer = layer
 	o.own = layerState{hidden: map[string]bool{}, opaque: map[string]bool{}}
@@ -41,14 +41,14 @@ func (o *overlay) begin(layer int, plain bool) {
 	}
 }
 
-// A plainError says that a layer was assumed to be in the form of Windows, and is not.
+// A plainError reports a layer that was assumed to have the Windows form, and does not.
 type plainError struct{ layer int }
 
 func (e *plainError) Error() string {
 	return fmt.Sprintf("layer %d is not in the form of Windows", e.layer+1)
 }
 
-// tellForm finds out the form of the layer from the name of an entry.
+// tellForm determines the form of the layer from the name of an entry.
 func (o *overlay) tellForm(name string) error {
 	told, tells := imagelayer.FormOf(name)
 	if o.own.form == imagelayer.Plain || !tells {
@@ -83,12 +83,12 @@ func (o *overlay) end() error {
 	return nil
 }
 
-// makeOpaque applies an opaque marker in the folder dir. overlayfs ignores one at the root.
+// makeOpaque applies an opaque marker in the folder dir. Like overlayfs, it ignores one at the root.
 func (o *overlay) makeOpaque(dir string) error {
 	if dir == "" {
 		return nil
 	}
-	// Runtimes make the folder, too.
+	// Runtimes create the folder, too.
 	err := o.claim(dir + "/")
 	if err == nil && o.lookup(dir) != nil {
 		o.own.opaque[dir] = true
@@ -96,7 +96,7 @@ func (o *overlay) makeOpaque(dir string) error {
 	return err
 }
 
-// whiteOut applies a whiteout of the entry hidden in the folder dir.
+// whiteOut applies a whiteout of the entry named hidden in the folder dir.
 func (o *overlay) whiteOut(dir, hidden string) error {
 	if slices.Contains([]string{"", ".", ".."}, hidden) {
 		return errors.New("a whiteout without the name of a file")
@@ -109,8 +109,8 @@ func (o *overlay) whiteOut(dir, hidden string) error {
 	return err
 }
 
-// claim makes the folders above name that the overlay keeps, in place of files and symlinks of lower
-// layers. The layer has an entry called name.
+// claim creates the folders above name that the overlay keeps, replacing files and symlinks of lower
+// layers. The current layer has an entry called name.
 func (o *overlay) claim(name string) error {
 	known := 0
 	for end := 0; ; {
@@ -128,7 +128,7 @@ func (o *overlay) claim(name string) error {
 	return err
 }
 
-// hide removes what lower layers have of n.
+// hide removes the part of n that lower layers contributed.
 func (o *overlay) hide(n *node) error {
 	if n.layer < o.layer {
 		return o.remove(n)
@@ -145,7 +145,8 @@ func (o *overlay) hideChildren(n *node) error {
 	return nil
 }
 
-// resolve returns the path of an entry, whose folder is found by following the symlinks of the layer.
+// resolve returns the path of an entry. It finds the entry's folder by following the symlinks of the
+// layer.
 func (o *overlay) resolve(name string) (string, error) {
 	if o.own.links.below == nil {
 		return name, nil
@@ -155,7 +156,7 @@ func (o *overlay) resolve(name string) (string, error) {
 	return path.Join(dir, base), err
 }
 
-// add notes the entry h at name. A hard link to a symlink is a symlink.
+// add records the entry h at name. A hard link to a symlink is a symlink.
 func (t *linkTree) add(o *overlay, name string, h *tar.Header) error {
 	kind, link := h.Typeflag, o.linkName(h.Linkname)
 	if kind == tar.TypeLink && t.below != nil {
@@ -188,7 +189,7 @@ type linkTree struct {
 	below map[string]*linkTree
 }
 
-// set notes the entry of a layer at name, in place of an earlier one.
+// set records the entry of a layer at name, replacing an earlier one.
 func (t *linkTree) set(name string, kind byte, link string) {
 	if kind != tar.TypeSymlink && t.below == nil {
 		return
@@ -221,7 +222,7 @@ func (t *linkTree) set(name string, kind byte, link string) {
 	}
 }
 
-// follow returns the path that the folder dir leads to. Symlinks do not lead out of the root.
+// follow returns the path that the folder dir leads to. Symlinks cannot lead out of the root.
 func (t *linkTree) follow(dir string) (string, error) {
 	if t.below == nil {
 		return dir, nil

@@ -11,17 +11,18 @@ import (
 	"github.com/slipway-build/slipway/internal/fileop"
 )
 
-// What follows a dot and the final name in the names of a replaced folder, and of a folder that
-// files are moved to.
+// Suffixes, after a dot and the final name, of the names of a replaced folder and of a folder
+// that files are being moved to.
 var (
 	replacedEnding = regexp.MustCompile(`^\.[0-9]+\.tmp\.old$`)
 	movingEnding   = regexp.MustCompile(`^\.[0-9]+\.tmp\.aside$`)
 )
 
-// recoverFolder cleans up after a process that was killed in tempFolder.commit. It puts back the
-// replaced folder if there is none at final, and removes it otherwise.
+// recoverFolder cleans up after a process that was killed in tempFolder.commit. If there is no
+// folder at final, it puts the replaced one back; otherwise it removes the replaced one.
 func recoverFolder(final string) error {
-	// Put back files that were moved aside one by one: the folder at final is not complete.
+	// Put back files that were moved aside one by one, because the folder at final is
+	// incomplete.
 	for _, info := range fileop.Beside(final, movingEnding) {
 		if _, err := moveFiles(filepath.Join(filepath.Dir(final), info.Name()), final); err != nil {
 			return err

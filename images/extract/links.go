@@ -9,10 +9,10 @@ import (
 	"strings"
 )
 
-// maxLinks is the number of symlinks that a path may lead through, as in Linux.
+// maxLinks is the maximum number of symlinks on a path, as in Linux.
 const maxLinks = 40
 
-// linkName returns the text of a link with slashes. In Windows images it may be C:\dir\file.
+// linkName returns the text of a link with slashes. Windows images may have C:\dir\file.
 func (o *overlay) linkName(to string) string {
 	if !o.windows {
 		return to
@@ -24,8 +24,8 @@ func (o *overlay) linkName(to string) string {
 	return to
 }
 
-// symlink makes the symlink n on disk. A symlink that leads out of its target is an error: on disk
-// it would lead to another file than in the image.
+// symlink creates the symlink n on disk. A symlink that leads out of its target is an error,
+// because it would lead to a different file on disk than in the image.
 func (o *overlay) symlink(n *node) error {
 	if n.made {
 		return nil
@@ -48,9 +48,9 @@ func (o *overlay) symlink(n *node) error {
 	return folder.Symlink(to, local)
 }
 
-// symlinkOnWindows makes the symlink n after those that it leads through. On Windows, a symlink to
-// a folder differs from one to a file. os.Root.Symlink finds out which to make by following the
-// text of the symlink, but not out of the root; so it is called on the root of the target.
+// symlinkOnWindows creates the symlink n after the symlinks on its way. Windows distinguishes
+// symlinks to folders from symlinks to files. os.Root.Symlink finds out which one to create by
+// following the text, but not out of the root, so it is called on the root of the target.
 func (o *overlay) symlinkOnWindows(n *node, to string, through []*node) error {
 	for _, other := range slices.Backward(through) {
 		if other.made {
@@ -75,7 +75,7 @@ func (o *overlay) symlinkOnWindows(n *node, to string, through []*node) error {
 	return nil
 }
 
-// direct reports whether a symlink is relative and does not lead through a folder above its
+// direct reports whether a symlink is relative and does not pass through a folder above its
 // target. Such a text means the same on disk as in the image.
 func (n *node) direct() bool {
 	if n.link == "" || path.IsAbs(n.link) {
@@ -96,8 +96,8 @@ func (n *node) direct() bool {
 	return true
 }
 
-// leadsTo returns the path in the image that the text of a symlink names, without following other
-// symlinks. ok is false if the path is not in the target.
+// leadsTo returns the path in the image that a symlink's text names, without following other
+// symlinks. ok is false if the path is outside the target.
 func (n *node) leadsTo() (to string, ok bool) {
 	to = path.Clean(n.link)
 	if !path.IsAbs(to) {
@@ -107,8 +107,9 @@ func (n *node) leadsTo() (to string, ok bool) {
 	return to, n.link != "" && n.target.holds(to)
 }
 
-// onDiskLink returns the text of a symlink on disk. A symlink that leads through folders above its
-// target, as absolute ones do, becomes relative, because those folders have other names on disk.
+// onDiskLink returns the text of a symlink on disk. A symlink that passes through folders above
+// its target, as an absolute one does, becomes relative, because those folders have other names on
+// disk.
 func onDiskLink(n *node) (to string, ok bool) {
 	if n.direct() {
 		return n.link, true
@@ -120,9 +121,9 @@ func onDiskLink(n *node) (to string, ok bool) {
 	return filepath.ToSlash(to), err == nil
 }
 
-// follow follows a symlink, and returns the other symlinks on its way and whether it stays in its
-// target. The text alone does not show that: a/../x is x, unless a is a symlink. The time grows
-// with the length of the symlinks, and not with the depth at which they are.
+// follow follows a symlink. It returns the other symlinks on the way, and whether the symlink
+// stays in its target. The text alone does not tell: a/../x is x, unless a is a symlink. The time
+// is linear in the length of the symlinks and independent of their depth.
 func (o *overlay) follow(link *node) (through []*node, stays bool) {
 	at, missing := link.parent, 0 // the folder, and the number of elements below it that do not exist
 	todo := []string{}            // the elements still to follow, the last one first

@@ -31,15 +31,15 @@ func (t *target) depth() int {
 	return strings.Count(t.path, "/") + 1
 }
 
-// holds reports whether name is the folder or is inside it.
+// holds reports whether name is the target or is inside it.
 func (t *target) holds(name string) bool {
 	return t.path == "" || name == t.path || strings.HasPrefix(name, t.path+"/")
 }
 
 // An overlay lays layers over one another. It keeps the nodes in the targets, the folders above
-// targets, and the names at the top of the image. Files and folders of targets are on disk.
-// Symlinks are made last, when it is known where they lead, so that nothing is written through
-// one.
+// targets, and the names at the top of the image. The files and folders of targets are on disk.
+// Symlinks are created last, once their destinations are known, so that nothing is written
+// through a symlink.
 type overlay struct {
 	targets []*target
 	limits  Limits
@@ -48,40 +48,40 @@ type overlay struct {
 	onWindows bool
 
 	root    *node
-	layer   int // number of the current layer, from 0 on
+	layer   int // number of the current layer, from 0
 	own     layerState
 	entries int
 	bytes   int64
 	folders openFolders
-	// steps counts the elements of symlinks that were followed, for tests.
+	// steps counts the symlink elements that were followed, for tests.
 	steps int
 }
 
-// A node is a file, folder or symlink of an overlay. It has a name and not a path, so that memory
-// grows with the depth of a tree and not with the square of it.
+// A node is a file, folder or symlink of an overlay. It stores a name instead of a path, so that
+// memory grows linearly with the depth of a tree, not quadratically.
 type node struct {
 	name     string // the last element of its path; empty for the root
 	parent   *node
 	depth    int              // number of elements of its path
 	children map[string]*node // of folders
-	// folded maps the names of children, as Windows compares them, to their names.
+	// folded maps the names of children, as Windows compares them, to their actual names.
 	folded map[string]string
 	kind   byte    // tar.TypeDir, tar.TypeReg or tar.TypeSymlink
 	link   string  // the text of a symlink
-	layer  int     // the last layer with an entry for the node or for one in it
-	target *target // the target that the node is or is inside; may be nil
-	// top is set for the folder that is the target.
+	layer  int     // the last layer with an entry for the node or inside it
+	target *target // the target that contains the node or is the node; may be nil
+	// top is set if the node is the target's own folder.
 	top bool
-	// made is set when finish has made the symlink, on a Windows host.
+	// made is set once finish has created the symlink, on a Windows host.
 	made bool
-	// dir is the folder on disk while openFolders keeps it open.
+	// dir is the folder on disk, while openFolders keeps it open.
 	dir *os.Root
 }
 
 // path returns the path in the image, clean and without a leading slash.
 func (n *node) path() string { return n.pathBelow(nil) }
 
-// pathBelow returns the path relative to a folder above the node; nil is the root.
+// pathBelow returns the path relative to above, a folder above the node; nil means the root.
 func (n *node) pathBelow(above *node) string {
 	var names []string
 	for at := n; at != above && at.parent != nil; at = at.parent {
@@ -127,13 +127,13 @@ func (o *overlay) targetOf(name string) *target {
 	return nil
 }
 
-// known reports whether the overlay keeps nodes with this path.
+// known reports whether the overlay keeps nodes at this path.
 func (o *overlay) known(name string) bool {
 	return !strings.Contains(name, "/") || o.targetOf(name) != nil ||
 		slices.ContainsFunc(o.targets, func(t *target) bool { return strings.HasPrefix(t.path, name+"/") })
 }
 
-// apply adds an entry of the current layer, or notes what it hides.
+// apply adds an entry of the current layer, or records what it hides.
 func (o *overlay) apply(h *tar.Header, body io.Reader) error {
 	if err := o.count(); err != nil {
 		return err
@@ -189,8 +189,8 @@ func (o *overlay) apply(h *tar.Header, body io.Reader) error {
 	return o.claim(name)
 }
 
-// imagePath returns the path in the image of an entry. Layers in the form of Windows have the
-// files of the image in Files, beside Hives and UtilityVM, for which ok is false.
+// imagePath returns an entry's path in the image. Layers in the Windows form have the files of
+// the image in Files, next to Hives and UtilityVM, for which ok is false.
 func (o *overlay) imagePath(name string) (p string, ok bool, err error) {
 	if slices.Contains(strings.Split(name, "/"), "..") {
 		return "", false, errors.New("its name contains \"..\"")
@@ -216,7 +216,7 @@ func (o *overlay) lookup(name string) *node {
 	return n
 }
 
-// add adds the node of an entry. It replaces a node of a lower layer.
+// add adds the node of an entry, replacing a node of a lower layer.
 func (o *overlay) add(name string, h *tar.Header, body io.Reader) error {
 	parent, err := o.parent(name)
 	if err != nil {
@@ -273,8 +273,8 @@ func (o *overlay) add(name string, h *tar.Header, body io.Reader) error {
 	return nil
 }
 
-// parent returns the folder that holds name. It makes folders without entries, and replaces files
-// and symlinks of lower layers by folders.
+// parent returns the folder that contains name. It creates folders that have no entry, and
+// replaces files and symlinks of lower layers by folders.
 func (o *overlay) parent(name string) (*node, error) {
 	n := o.root
 	for begin := 0; ; {
@@ -315,7 +315,7 @@ func (o *overlay) parent(name string) (*node, error) {
 	}
 }
 
-// hardLink returns the file or symlink that the hard link n, which is not in place yet, leads to.
+// hardLink returns the file or symlink that the hard link n leads to. n is not in place yet.
 func (o *overlay) hardLink(n *node, to string) (*node, error) {
 	if n.target == nil {
 		return nil, nil
@@ -338,14 +338,14 @@ func (o *overlay) hardLink(n *node, to string) (*node, error) {
 	return linked, nil
 }
 
-// remove removes a node, with all nodes in it.
+// remove removes a node and all nodes in it.
 func (o *overlay) remove(n *node) error {
 	delete(n.parent.children, n.name)
 	delete(n.parent.folded, foldedName(n.name))
 	return o.erase(n)
 }
 
-// finish makes the symlinks, and returns the number of files and links in the targets.
+// finish creates the symlinks, and returns the number of files and links in the targets.
 func (o *overlay) finish() (files int, err error) {
 	defer func() { err = errors.Join(err, o.folders.close()) }()
 	var errs []error

@@ -11,9 +11,10 @@ import (
 	"github.com/slipway-build/slipway/internal/fileop"
 )
 
-// moveFiles moves all files and links in the folder from to the same paths in the folder to, and
-// makes folders as needed. On Windows, the file of a program that runs can be renamed, and its
-// folder cannot. If a file cannot be moved, the error names it, and the others are moved back.
+// moveFiles moves all files and links from the folder from to the same paths in the folder to,
+// and creates folders as needed. On Windows, the file of a running program can be renamed, but
+// its folder cannot. If a file cannot be moved, the error names it, and the others are moved
+// back.
 func moveFiles(from, to string) (undo func() error, err error) {
 	type move struct{ from, to string }
 	var moved []move
@@ -47,7 +48,7 @@ func moveFiles(from, to string) (undo func() error, err error) {
 	if err != nil {
 		return nil, errors.Join(err, back())
 	}
-	// An empty folder stays if a program has it as its working directory.
+	// An empty folder remains if a program has it as its working directory.
 	for _, folder := range slices.Backward(folders) {
 		_ = fileop.Remove(folder)
 	}
@@ -62,7 +63,7 @@ func moveFiles(from, to string) (undo func() error, err error) {
 }
 
 // swapFiles moves the files at final to old, and the files of the finished folder to final. Until
-// it is done, old has another name, by which recoverFolder finds out that it was interrupted.
+// it is done, old has a different name, so that recoverFolder can detect an interruption.
 func (t *tempFolder) swapFiles(old string) error {
 	aside := t.path + asideEnding
 	back, err := moveFiles(t.final, aside)
@@ -80,5 +81,5 @@ func (t *tempFolder) swapFiles(old string) error {
 	return fileop.Rename(aside, old)
 }
 
-// asideEnding ends the name of a folder while files are moved to it.
+// asideEnding is the suffix of a folder's name while files are being moved to it.
 const asideEnding = ".aside"

@@ -10,19 +10,19 @@ import (
 	"github.com/slipway-build/slipway/internal/fileop"
 )
 
-// A tempFolder becomes the folder at final when it is committed. Until then it is beside final,
+// A tempFolder becomes the folder at final when it is committed. Until then it is next to final,
 // under a name that begins with a dot.
 type tempFolder struct {
 	path, final string
-	// root is used for all writes, so that none leads out of the folder.
+	// root is used for all writes, so that none can leave the folder.
 	root *os.Root
 	// old is the path of the folder that was at final, while it is kept.
 	old string
-	// swapped is set if commit moved the files of the folders, and not the folders.
+	// swapped is set if commit moved the files of the folders instead of the folders.
 	swapped bool
 }
 
-// newTempFolder creates a temporary folder and the parents of final, which must be a folder or not
+// newTempFolder creates a temporary folder and the parents of final. final must be a folder or not
 // exist.
 func newTempFolder(final string) (*tempFolder, error) {
 	final, err := filepath.Abs(final)
@@ -62,14 +62,14 @@ func newTempFolder(final string) (*tempFolder, error) {
 	return t, nil
 }
 
-// commit gives the folder its final name. It keeps the folder that was there until discard, for
-// revert. For a moment neither is there, since not all platforms can exchange two folders.
+// commit gives the folder its final name. It keeps the previous folder until discard, for revert.
+// For a moment there is no folder at final, since not all platforms can exchange two folders.
 func (t *tempFolder) commit() error {
 	// Windows cannot rename an open folder.
 	if err := t.root.Close(); err != nil {
 		return err
 	}
-	// Programs are run from there by all users, whatever the umask says.
+	// All users run programs from there, whatever the umask.
 	if err := os.Chmod(t.path, 0o755); err != nil {
 		return err
 	}
@@ -121,9 +121,9 @@ func (t *tempFolder) restore() error {
 	return err
 }
 
-// discard removes the temporary folder, unless it was committed, and the folder that it replaced.
-// If files of that folder are still in use, it stays until the folder is replaced again. That is
-// not an error, and leftover is its path.
+// discard removes the temporary folder, unless it was committed, and the folder that commit
+// replaced. If files of the replaced folder are still in use, it remains until the next
+// replacement. That is not an error; leftover is its path.
 func (t *tempFolder) discard() (leftover string, err error) {
 	if t.root != nil {
 		t.root.Close()
