@@ -30,12 +30,12 @@ require (
 	github.com/google/jsonschema-go v0.4.3 // docs/slipway.schema.json, and the tests that check slipway.yaml files against it
 	github.com/goreleaser/nfpm/v2 v2.45.0 // deb and rpm; build/bundle alone. It brings 33 of 113 modules and 3.4 of 36 MB; nothing lighter writes deb, rpm, apk and archlinux
 	github.com/hashicorp/hcl/v2 v2.24.0 // docker-bake.hcl; build/scaffold/convert alone, for slipway init --from bake. It brings 4 modules and 2.7 of 58 MB
-	github.com/johannesboyne/gofakes3 v1.2.0 // tests: an S3 server in memory; it brings one other module
+	github.com/johannesboyne/gofakes3 v1.2.0 // tests: an S3 server in memory; it brings two other modules
 	github.com/klauspost/compress v1.20.3 // gzip and zstd of registries; our own encoder is images/zstd
 	github.com/klauspost/pgzip v1.2.6 // gzip on all cores, with the same bytes whatever their number
 	github.com/magefile/mage v1.17.2 // the targets, as a library and as a tool
 	github.com/mattn/go-runewidth v0.0.16 // columns of text on terminals
-	github.com/minio/minio-go/v7 v7.1.0 // S3; build/publish alone. It brings 11 of 124 modules and 1.1 of 38 MB, where AWS's client brings 17 and 4.7 MB. Versions from 7.2 require the modules of a linter
+	github.com/minio/minio-go/v7 v7.1.0 // S3; build/publish alone. It brings 11 of 124 modules and 1.1 of 38 MB, where AWS's client brings 16 and 4.7 MB. Versions from 7.2 require the modules of a linter
 	github.com/moby/buildkit v0.32.2 // the Dockerfile parser, its checks, and the client of buildkitd
 	github.com/moby/docker-image-spec v1.3.1 // what Docker adds to an image's config, such as HEALTHCHECK
 	github.com/moby/go-archive v0.2.0 // tells the compression of a remote file of ADD, as BuildKit does

@@ -49,6 +49,25 @@ func TestInitThenBuild(t *testing.T) {
 	}
 }
 
+// Editors check slipway.yaml by the schema of the version that wrote it.
+func TestInitNamesTheSchemaOfItsVersion(t *testing.T) {
+	for version, want := range map[string]string{"v1.2.3": "/slipway/v1.2.3/docs/slipway.schema.json\n", "v1.2.3-dev": "/slipway/main/docs/slipway.schema.json\n"} {
+		dir := goServer(t)
+		var said strings.Builder
+		p := Program{Version: version, Stdin: strings.NewReader(""), Stdout: &said, Stderr: &said, Getenv: func(string) (string, bool) { return "", false }}
+		if status := p.Run(t.Context(), []string{"init", dir}); status != 0 {
+			t.Fatalf("init: status %d\n%s", status, &said)
+		}
+		written, err := os.ReadFile(filepath.Join(dir, "slipway.yaml"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if first, _, _ := strings.Cut(string(written), "\n"); !strings.HasSuffix(first+"\n", want) {
+			t.Errorf("%s writes %q, want a URL with %q", version, first, want)
+		}
+	}
+}
+
 func TestInitRefuses(t *testing.T) {
 	dir := goServer(t)
 	testfile.Write(t, filepath.Join(dir, "services", "api", "go.mod"), "module x\n")

@@ -309,6 +309,7 @@ func (p *Program) initCommand() *cobra.Command {
 			if isTerminal(p.Stdin) {
 				o.Choose = p.chooseModule
 			}
+			o.Schema = schemaOfVersion(scaffold.SchemaURL, p.Version)
 			result, err := scaffold.Init(c.Context(), dir, o)
 			if err != nil {
 				return err

@@ -43,10 +43,10 @@ for the documents that commands print with --json, dist/artifacts.json and the e
 // released matches the versions that have a git tag in Slipway's repository: not v1.2.3-dev and v1.2.3+dev.4.1a2b3c4d.
 var released = regexp.MustCompile(`^v\d+\.\d+\.\d+(-(alpha|beta|rc)[.\d]*)?$`)
 
-// schemaOfVersion returns a schema whose $id names the tag of a released version, in place of the branch main.
-func schemaOfVersion(schema, version string) string {
+// schemaOfVersion replaces the branch main by the tag of a released version, in the $id of a schema or in its URL.
+func schemaOfVersion(text, version string) string {
 	if !released.MatchString(version) {
-		return schema
+		return text
 	}
-	return strings.Replace(schema, "/slipway/main/docs/", "/slipway/"+version+"/docs/", 1)
+	return strings.Replace(text, "/slipway/main/docs/", "/slipway/"+version+"/docs/", 1)
 }

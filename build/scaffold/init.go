@@ -26,7 +26,12 @@ type Options struct {
 	// Choose asks which of several modules to release, by their folders; nil if nobody can be asked. It returns io.EOF if
 	// nobody answers.
 	Choose func(ctx context.Context, dirs []string) (string, error)
+	// Schema is the URL at which editors find the schema of slipway.yaml; empty for SchemaURL.
+	Schema string
 }
+
+// SchemaURL is the URL of the schema of the branch main.
+const SchemaURL = config.SchemaURL
 
 // A Result says what Init wrote.
 type Result struct {

@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/slipway-build/slipway/build/config"
 	"github.com/slipway-build/slipway/build/scaffold/convert"
 	"github.com/slipway-build/slipway/build/scaffold/draft"
 	"github.com/slipway-build/slipway/build/scaffold/survey"
@@ -31,7 +30,7 @@ func readProject(ctx context.Context, dir string, o Options) (*project, error) {
 		return nil, err
 	}
 	p := &project{Survey: s, converted: &convert.Conversion{}}
-	p.Schema, p.NewFiles = config.SchemaURL, map[string]string{}
+	p.Schema, p.NewFiles = cmp.Or(o.Schema, SchemaURL), map[string]string{}
 	p.Doubts = append(p.Doubts, s.Tree.Doubts...)
 	if s.Origin.Doubt != "" {
 		p.Doubts = append(p.Doubts, s.Origin.Doubt)
