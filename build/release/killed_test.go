@@ -14,6 +14,7 @@ import (
 
 	"github.com/slipway-build/slipway/build/output"
 	"github.com/slipway-build/slipway/build/plan"
+	"github.com/slipway-build/slipway/images/imagetest"
 	"github.com/slipway-build/slipway/internal/testfile"
 )
 
@@ -46,6 +47,7 @@ func TestWhatAKilledRunLeaves(t *testing.T) {
 
 // A run that is interrupted while it writes an archive leaves no temporary file, and the next one completes the release.
 func TestAnInterruptLeavesNoHalfFile(t *testing.T) {
+	imagetest.Program(t, "go")
 	r := makeRelease(t)
 	content := make([]byte, 32<<20)
 	rand.NewChaCha8([32]byte{1}).Read(content)
