@@ -109,10 +109,10 @@ func (a *Archive) Close() error {
 	return a.file.Close()
 }
 
-// Path returns the path of the archive; that of the whole if it is split.
+// Path returns the path of the archive; of a split archive it is the path of the whole.
 func (a *Archive) Path() string { return a.path }
 
-// Codec says how the archive is compressed.
+// Codec returns the compression of the archive.
 func (a *Archive) Codec() format.Codec { return a.codec }
 
 // Size returns the size of the archive, or of all parts together, in bytes.

@@ -63,14 +63,14 @@ func (a *Archive) end() int64 {
 	return last.Offset + last.Size
 }
 
-// onTheWay reports whether c reaches a file with no more work than a new cursor, which would start at pos in
-// the tar. c may be before the padding at the end of the last file.
+// onTheWay reports whether c reaches a file with no more work than a new cursor at pos in the tar. c may be
+// before the padding of the previous file.
 func (a *Archive) onTheWay(c *cursor, m file, pos int64) bool {
 	return c.pos > pos-format.BlockSize && c.pos <= a.headerOf(m)
 }
 
-// headerOf returns the offset in the tar of the last header block of a file; or of its content if there is
-// no index, because the scanner has read the header.
+// headerOf returns the offset in the tar of the last header block of a file. Without an index it returns the
+// offset of the content, because the scanner has read the header.
 func (a *Archive) headerOf(m file) int64 {
 	if a.index == nil {
 		return m.Offset

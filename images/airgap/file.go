@@ -11,7 +11,7 @@ import (
 )
 
 // A File is a file of an archive's tar, for readers that decide themselves what is
-// decompressed when; others read the layers of an Image.
+// decompressed when. Other readers use the layers of an Image.
 type File struct{ file }
 
 // Name returns the name of the file, which is clean and without a leading slash.
@@ -27,25 +27,25 @@ func (f File) Sparse() bool { return f.sparse > 0 }
 // Before reports whether the content of f comes before that of other in the tar.
 func (f File) Before(other File) bool { return f.Offset < other.Offset }
 
-// File returns the file with this name, or that a link with this name leads to. An error
-// that wraps fs.ErrNotExist says that there is none.
+// File returns the file with a name, or the file to which a link with that name leads.
+// If there is none, the error wraps fs.ErrNotExist.
 func (a *Archive) File(ctx context.Context, name string) (File, error) {
 	m, err := a.lookup(ctx, name)
 	return File{m}, err
 }
 
-// Wrap adds to an error of reading a file of the archive which archive it is.
+// Wrap adds the path of the archive to an error of reading one of its files.
 func (a *Archive) Wrap(err error) error { return a.wrap(err) }
 
-// OpenAlone opens a file at offset with a decompressor of its own, which ends with the
-// reader.
+// OpenAlone opens a file at offset with a decompressor of its own, which is closed with
+// the reader.
 func (a *Archive) OpenAlone(ctx context.Context, f File, offset int64) (io.ReadCloser, error) {
 	return a.openAlone(ctx, f.file, offset)
 }
 
-// OpenPlain opens size bytes of a file at offset where the archive is a plain tar. If it
-// is in one file, the reader is an *os.File, so that the kernel can copy it to a
-// connection; it reads on after size bytes.
+// OpenPlain opens size bytes of a file at offset in an archive that is a plain tar. If
+// the archive is one file on disk, the reader is an *os.File, so that the kernel can
+// copy it to a connection; it does not end after size bytes.
 func (a *Archive) OpenPlain(f File, offset, size int64) (io.ReadCloser, error) {
 	if a.codec != format.Tar {
 		return nil, a.wrap(errors.New("not a plain tar"))
@@ -64,8 +64,9 @@ func (a *Archive) OpenPlain(f File, offset, size int64) (io.ReadCloser, error) {
 	return file, nil
 }
 
-// Run returns a number that files have in common which are decompressed together: those
-// of one frame, or all files of an archive without an index.
+// Run returns the number of the run of a file. Files with the same number are
+// decompressed together: the files of one frame, or all files of an archive without an
+// index.
 func (a *Archive) Run(f File) (int64, error) {
 	begin, _, _, err := a.runOf(f.file)
 	if err != nil {
@@ -80,7 +81,7 @@ type RunReader struct {
 	cursor  *cursor
 }
 
-// OpenRun opens the run that a file is in. The caller closes it.
+// OpenRun opens the run of a file. The caller closes it.
 func (a *Archive) OpenRun(f File) (*RunReader, error) {
 	begin, end, pos, err := a.runOf(f.file)
 	if err != nil {
@@ -93,8 +94,8 @@ func (a *Archive) OpenRun(f File) (*RunReader, error) {
 	return &RunReader{archive: a, cursor: c}, nil
 }
 
-// Next moves to a file of the run, which must come after the one before, and returns a
-// reader of its content, which is valid until the next call. A file that ends early is
+// Next moves to a later file of the run and returns a reader of its content, which is
+// valid until the next call. If the file ends early, the reader returns
 // io.ErrUnexpectedEOF.
 func (r *RunReader) Next(ctx context.Context, f File) (io.Reader, error) {
 	if err := r.archive.reach(ctx, r.cursor, f.file, f.Offset); err != nil {

@@ -17,7 +17,7 @@ import (
 	"github.com/slipway-build/slipway/images/airgap/format"
 )
 
-// A Found is an image that Find found.
+// A Found is the result of Find.
 type Found struct {
 	// Archive is the open archive of the image.
 	Archive *Archive
@@ -70,9 +70,9 @@ func Find(ctx context.Context, ref name.Reference, platform *v1.Platform, paths 
 	return nil, miss
 }
 
-// ListArchives returns the archives at paths. A file is an archive, whatever its name. Of a folder, and the
-// folders in it, those files are archives that nodes would read; they are sorted by name. A split archive is
-// listed once, by the path of the whole.
+// ListArchives returns the archives at paths. A path of a file is an archive, whatever its name. In a folder
+// and the folders below it, the archives are the files that nodes would read, sorted by name. A split archive
+// is listed once, by the path of the whole.
 func ListArchives(paths []string) ([]string, error) {
 	var (
 		files []string
@@ -111,8 +111,8 @@ func ListArchives(paths []string) ([]string, error) {
 	return files, errors.Join(errs...)
 }
 
-// find looks for an image by its qualified name. It reads only the views of an archive that does not have it,
-// and returns all names of the archive then.
+// find looks for an image by its qualified name. If the archive does not have it, find returns all names in
+// the archive; it has then read only the views.
 func (a *Archive) find(ctx context.Context, want string, platform *v1.Platform) (*PackedImage, []string, error) {
 	names, err := a.names(ctx)
 	if err != nil {
@@ -137,8 +137,8 @@ func (a *Archive) find(ctx context.Context, want string, platform *v1.Platform) 
 	return img, nil, nil
 }
 
-// names returns the names in manifest.json, or in index.json if there is no manifest.json. Nodes that look for
-// an image do the same. Looking for a second view would read an archive that is not seekable to its end.
+// names returns the names in manifest.json, or in index.json if there is no manifest.json, as nodes do.
+// Looking for a second view would read an archive that is not seekable to its end.
 func (a *Archive) names(ctx context.Context) ([]string, error) {
 	var all []string
 	entries, err := a.dockerView(ctx)
@@ -163,7 +163,7 @@ func (a *Archive) names(ctx context.Context) ([]string, error) {
 	return all, nil
 }
 
-// choose returns the image for a platform, of several with the same name.
+// choose returns the image for a platform from images with the same name.
 func choose(list []*PackedImage, platform *v1.Platform) (*PackedImage, error) {
 	var offered []v1.Platform
 	for _, img := range list {

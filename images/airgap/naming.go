@@ -2,8 +2,8 @@ package airgap
 
 import "github.com/slipway-build/slipway/images/airgap/format"
 
-// naming gives images, indexes and artifacts of an archive their names, each once, within the
-// limits of an archive.
+// naming assigns names to the images, indexes and artifacts of an archive, each name once,
+// and enforces the limits of an archive.
 type naming struct {
 	archive *Archive
 	budget  format.Budget
@@ -15,7 +15,7 @@ type knownName struct {
 	name string
 }
 
-// add adds names to those that of has.
+// add appends names to those of an image, index or artifact. of identifies it.
 func (n *naming) add(of any, have *[]string, names ...string) error {
 	if err := n.relations(max(1, len(names))); err != nil {
 		return err
@@ -29,7 +29,7 @@ func (n *naming) add(of any, have *[]string, names ...string) error {
 	return nil
 }
 
-// relations counts names and places in indexes, json the bytes of manifests and the like.
+// relations counts names and entries of indexes, json the bytes of JSON.
 func (n *naming) relations(count int) error { return n.checked(n.budget.Relations(count)) }
 
 func (n *naming) json(size int64) error { return n.checked(n.budget.JSON(size)) }

@@ -50,7 +50,7 @@ func (a *Archive) openAlone(ctx context.Context, m file, offset int64) (io.ReadC
 	return &ownReader{streams.WithContext(ctx, c.r), c.r}, nil
 }
 
-// An ownReader reads a file, and closes what it is read from.
+// An ownReader reads a file and closes the source of the file with it.
 type ownReader struct {
 	io.Reader
 	io.Closer

@@ -26,16 +26,17 @@ import (
 
 // A PackedImage is an image of an archive.
 type PackedImage struct {
-	// Names are fully qualified, docker.io/library/busybox:1, as nodes look
-	// them up. Other programs' archives may hold images without a name.
+	// Names are fully qualified, such as docker.io/library/busybox:1, since nodes look them
+	// up so. Images in archives of other programs may have no name.
 	Names []string
-	// Tags are what an OCI layout calls an image by a tag alone, v1, which is not a name.
+	// Tags are tags without a repository, such as v1, by which an OCI layout names the
+	// image.
 	Tags     []string
 	Platform v1.Platform
 	// ID is the digest of the config, which is the image's ID in Docker.
 	ID v1.Hash
-	// Manifest is the manifest as it is in the archive. Where there is none,
-	// as in archives of docker save and crane, it is the one that Image makes.
+	// Manifest describes the manifest in the archive. Archives of docker save and crane
+	// have none; there it describes the manifest that Image makes.
 	Manifest v1.Descriptor
 	Layers   []PackedLayer
 	// Indexes are the indexes of the archive that contain the image, without those that are
@@ -47,7 +48,7 @@ type PackedImage struct {
 	rawConfig   []byte
 }
 
-// Archive returns the archive that has the image.
+// Archive returns the image's archive.
 func (img *PackedImage) Archive() *Archive { return img.archive }
 
 // RawManifest returns the bytes that Manifest describes.
@@ -56,7 +57,7 @@ func (img *PackedImage) RawManifest() []byte { return img.rawManifest }
 // RawConfig returns the bytes of the config.
 func (img *PackedImage) RawConfig() []byte { return img.rawConfig }
 
-// String is the image's first name as people write it, or its ID.
+// String returns the image's first name in its familiar form, or its ID.
 func (img *PackedImage) String() string {
 	if len(img.Names) == 0 {
 		return img.ID.String()
@@ -72,7 +73,7 @@ func (img *PackedImage) String() string {
 type PackedLayer struct {
 	v1.Descriptor
 	DiffID v1.Hash
-	// Images is how many images of the archive have the layer.
+	// Images is the number of images of the archive with this layer.
 	Images int
 
 	file string
@@ -81,9 +82,9 @@ type PackedLayer struct {
 // File returns the name of the layer's file in the tar, for Archive.File.
 func (l PackedLayer) File() string { return l.file }
 
-// FalselyPlain describes the layers whose media type is that of a plain tar though they
-// are compressed: the digest of a plain tar is its diff ID. containerd cannot unpack
-// them, and Verify calls them a problem.
+// FalselyPlain describes the compressed layers whose media type is that of a plain tar,
+// where the digest is the diff ID. containerd cannot unpack them, and verify reports them
+// as a problem.
 func (img *PackedImage) FalselyPlain() []string {
 	var found []string
 	for _, l := range img.Layers {
@@ -94,10 +95,9 @@ func (img *PackedImage) FalselyPlain() []string {
 	return found
 }
 
-// Images lists the images of the archive, in its order. In an archive that has
-// both an OCI and a Docker view, it lists what either of them names. Children of
-// an index that are not in the archive, and attestations, are left out; so are
-// artifacts, with a warning.
+// Images lists the images of the archive, in its order. If the archive has both an OCI and
+// a Docker view, Images lists the images of either. It leaves out attestations, entries of
+// an index that are not in the archive and, with a warning, artifacts.
 func (a *Archive) Images(ctx context.Context) ([]*PackedImage, error) {
 	list, artifacts, err := a.Contents(ctx)
 	for _, artifact := range artifacts {
@@ -106,7 +106,7 @@ func (a *Archive) Images(ctx context.Context) ([]*PackedImage, error) {
 	return list, err
 }
 
-// Contents is Images without warnings: artifacts are listed.
+// Contents is Images without warnings. It lists artifacts as well.
 func (a *Archive) Contents(ctx context.Context) ([]*PackedImage, []Artifact, error) {
 	if a.index != nil {
 		defer a.passed.forget()
@@ -133,11 +133,12 @@ func (a *Archive) Contents(ctx context.Context) ([]*PackedImage, []Artifact, err
 	return list, artifacts, nil
 }
 
-// An Artifact is what an archive has that is not an image, such as a Helm chart.
+// An Artifact is anything in an archive that is not an image, such as a Helm chart.
 type Artifact struct {
 	Names  []string // as of PackedImage
 	Digest v1.Hash
-	// Inside says that the names are those of an index that has it as an entry.
+	// Inside reports that the names are those of an index, and the artifact is one of its
+	// entries.
 	Inside bool
 	Type   *images.ArtifactError
 }
@@ -158,8 +159,7 @@ func (a *Archive) noImages(err error) error {
 	return err
 }
 
-// contents lists the images and artifacts that one of the views has under names that
-// are wanted.
+// contents lists the images and artifacts that have wanted names in one of the views.
 func (a *Archive) contents(ctx context.Context, wanted func(names []string) bool) ([]*PackedImage, []Artifact, error) {
 	naming := &naming{archive: a, known: map[knownName]bool{}}
 	oci, artifacts, ociErr := a.ociContents(ctx, wanted, naming)
@@ -238,8 +238,8 @@ func (a *Archive) dockerView(ctx context.Context) ([]format.ManifestEntry, error
 	return entries, nil
 }
 
-// namesOf are the names of an entry of manifest.json. One that cannot be parsed is
-// left out with a warning.
+// namesOf returns the names of an entry of manifest.json, and warns of names that it leaves
+// out because they cannot be parsed.
 func (a *Archive) namesOf(ctx context.Context, e format.ManifestEntry) []string {
 	var names []string
 	for _, tag := range e.RepoTags {
@@ -253,8 +253,8 @@ func (a *Archive) namesOf(ctx context.Context, e format.ManifestEntry) []string 
 	return names
 }
 
-// ociView reads index.json. An archive that is no OCI layout is an error that
-// wraps fs.ErrNotExist.
+// ociView reads index.json. If the archive is not an OCI layout, the error wraps
+// fs.ErrNotExist.
 func (a *Archive) ociView(ctx context.Context) (*v1.IndexManifest, error) {
 	raw, err := a.readJSON(ctx, format.OCILayout)
 	if err != nil {
@@ -279,8 +279,8 @@ func (a *Archive) ociView(ctx context.Context) (*v1.IndexManifest, error) {
 	return idx, nil
 }
 
-// hasOCIView says whether the files of an OCI layout are there, so that it is a blob
-// which is missing if one is.
+// hasOCIView reports whether the files of an OCI layout are there. If they are, a missing
+// file is a blob.
 func (a *Archive) hasOCIView(ctx context.Context) bool {
 	for _, name := range []string{format.OCILayout, format.IndexJSON} {
 		if _, err := a.lookup(ctx, name); err != nil {
@@ -316,7 +316,7 @@ func (a *Archive) ociContents(ctx context.Context, wanted func(names []string) b
 	return r.list, artifacts, nil
 }
 
-// A config is what is read of an image's config.
+// A config is the part of an image's config that a reader needs.
 type config struct {
 	raw      []byte
 	platform v1.Platform
@@ -332,7 +332,7 @@ func (a *Archive) parseConfig(id v1.Hash, raw []byte) (*config, error) {
 	return &config{raw, images.PlatformIn(file), file.RootFS.DiffIDs}, nil
 }
 
-// setConfig takes from the config what the image says of itself.
+// setConfig copies platform and diff IDs from the config.
 func (img *PackedImage) setConfig(c *config) error {
 	if len(c.diffIDs) != len(img.Layers) {
 		return img.archive.wrap(fmt.Errorf("config %s has %d diff IDs, and its image %d layers", img.ID, len(c.diffIDs), len(img.Layers)))
@@ -344,8 +344,8 @@ func (img *PackedImage) setConfig(c *config) error {
 	return nil
 }
 
-// dockerImage makes an image of an entry of manifest.json that no OCI manifest
-// stands for.
+// dockerImage makes an image from an entry of manifest.json for which the archive has no
+// OCI manifest.
 func (a *Archive) dockerImage(ctx context.Context, e format.ManifestEntry, id v1.Hash, raw []byte) (*PackedImage, error) {
 	config, err := a.parseConfig(id, raw)
 	if err != nil {
@@ -374,9 +374,9 @@ func (a *Archive) dockerImage(ctx context.Context, e format.ManifestEntry, id v1
 	return img, err
 }
 
-// dockerLayer finds out what manifest.json does not say of a layer. The digest
-// of a plain tar is the diff ID; that of a compressed one is in its name, or else
-// it is read. The name is not trusted: the layer's reader verifies it.
+// dockerLayer returns the descriptor of a layer of manifest.json. The digest of a plain tar
+// is the diff ID. The digest of a compressed layer is taken from the name of its file,
+// which the layer's reader verifies, or else computed.
 func (a *Archive) dockerLayer(ctx context.Context, l PackedLayer) (v1.Descriptor, error) {
 	m, err := a.lookup(ctx, l.file)
 	if err != nil {
@@ -407,14 +407,14 @@ func (a *Archive) dockerLayer(ctx context.Context, l PackedLayer) (v1.Descriptor
 	return d, err
 }
 
-// Image is the image with its layers, which are read from the archive when they
-// are asked for, and verified. ctx holds for as long as the image is used.
+// Image returns the image. Its layers are read from the archive on demand, and verified.
+// ctx must be valid while the image is used.
 func (img *PackedImage) Image(ctx context.Context) (v1.Image, error) {
 	return partial.CompressedToImage(&archiveImage{ctx: ctx, img: img})
 }
 
-// archiveImage is what partial makes a v1.Image of. It lives as long as its
-// reader, whose context it keeps, since v1.Layer takes none.
+// archiveImage implements partial.CompressedImageCore. It stores the context of Image,
+// since the methods of v1.Layer take none.
 type archiveImage struct {
 	ctx context.Context
 	img *PackedImage

@@ -16,9 +16,9 @@ import (
 	"github.com/slipway-build/slipway/images/airgap/format"
 )
 
-// A PackedIndex is an index of an archive, byte for byte. Not all of its images need
-// to be in the archive: one for a single platform may keep the whole index, so that
-// the index is found by its digest (k3s, k0s, Pack with original layers).
+// A PackedIndex is an index of an archive, byte for byte. Some of its images may not be in
+// the archive: an archive for a single platform may keep the whole index so that the index is
+// found by its digest (k3s, k0s, Pack with original layers).
 type PackedIndex struct {
 	// Names are fully qualified; an index inside another one has none.
 	Names      []string
@@ -29,30 +29,32 @@ type PackedIndex struct {
 	entries  map[v1.Hash]bool // all of them, whether the archive has them or not
 	nested   []*PackedIndex
 	byDigest map[v1.Hash]*PackedIndex // nested
-	// images are those that are in the archive, of nested indexes too.
+	// images are the images of this index and of nested ones that are in the archive.
 	images []*PackedImage
-	// others are the entries of which the archive has the manifest alone, or the manifest and
-	// the config.
+	// others are the entries without layers: the archive has only the manifest, or the
+	// manifest and the config.
 	others map[v1.Hash]*otherEntry
 }
 
-// An otherEntry is what an archive has of an entry of an index that is not in it.
+// An otherEntry is the part of an image that an archive has: its manifest, and its config or
+// nil.
 type otherEntry struct{ manifest, config []byte }
 
-// RawManifest is the index as it is in the archive.
+// RawManifest returns the index as it is in the archive.
 func (x *PackedIndex) RawManifest() []byte { return x.raw }
 
-// Nested are the indexes inside this one.
+// Nested returns the indexes that are entries of this one.
 func (x *PackedIndex) Nested() []*PackedIndex { return x.nested }
 
-// Lists says whether the index, or one inside it that is in the archive, has the image.
+// Lists reports whether the image is an entry of the index, or of a nested index in the
+// archive.
 func (x *PackedIndex) Lists(image v1.Hash) bool {
 	return x.entries[image] ||
 		slices.ContainsFunc(x.nested, func(n *PackedIndex) bool { return n.Lists(image) })
 }
 
-// Complete says whether all images of the index, but for attestations, are among
-// have.
+// Complete reports whether have is true for all images of the index. Attestations do not
+// count.
 func (x *PackedIndex) Complete(have func(v1.Hash) bool) bool {
 	for _, d := range x.manifest.Manifests {
 		switch nested := x.byDigest[d.Digest]; {
@@ -67,9 +69,8 @@ func (x *PackedIndex) Complete(have func(v1.Hash) bool) bool {
 	return true
 }
 
-// Index is the index with its bytes as they are. As its entries it names those of the
-// images in of alone, and of nested indexes, so that it can be pushed without the
-// others.
+// Index returns the index with its bytes unchanged. Its IndexManifest lists only the images
+// in of and the nested indexes, so that it can be pushed without the other images.
 func (x *PackedIndex) Index(of map[v1.Hash]v1.Image) v1.ImageIndex {
 	return &partialIndex{x, of}
 }
@@ -141,9 +142,9 @@ type ociReader struct {
 	indexes   map[v1.Hash]*PackedIndex
 	configs   map[v1.Hash]*config
 	others    map[v1.Hash]*otherEntry // nil for what is read as an image
-	// names are those of the entry of index.json that is read.
+	// names are the names of the entry of index.json that is being read.
 	names []string
-	// listed are the indexes that were added to the Indexes of their images.
+	// listed are the indexes that were added to PackedImage.Indexes of their images.
 	listed map[*PackedIndex]bool
 	naming *naming
 }
@@ -161,7 +162,8 @@ func (r *ociReader) add(ctx context.Context, d v1.Descriptor, names []string) er
 			return err
 		}
 		if len(index.images) == 0 {
-			// An image of it should be there, and this says what is missing.
+			// An archive has at least one image of an index. The error says which files are
+			// missing.
 			for _, entry := range index.manifest.Manifests {
 				if index.others[entry.Digest] == nil {
 					continue
@@ -200,8 +202,8 @@ func (r *ociReader) add(ctx context.Context, d v1.Descriptor, names []string) er
 	return nil
 }
 
-// image reads a manifest and its config; inside says that it is an entry of an index. It
-// returns nil for an artifact, which it notes.
+// image reads a manifest and its config. inside reports that it is an entry of an index. An
+// artifact is recorded, and image returns nil.
 func (r *ociReader) image(ctx context.Context, d v1.Descriptor, inside bool) (*PackedImage, error) {
 	if artifact := r.artifacts[d.Digest]; artifact != nil {
 		if artifact.Inside == inside {
@@ -286,7 +288,7 @@ func (r *ociReader) read(ctx context.Context, d v1.Descriptor) (*PackedImage, er
 	return img, nil
 }
 
-// index reads an index and those in it, once.
+// index reads an index and its nested indexes, once.
 func (r *ociReader) index(ctx context.Context, d v1.Descriptor, depth int) (*PackedIndex, error) {
 	if index := r.indexes[d.Digest]; index != nil {
 		return index, nil
@@ -346,8 +348,8 @@ func (r *ociReader) index(ctx context.Context, d v1.Descriptor, depth int) (*Pac
 	return index, nil
 }
 
-// other returns what the archive has of an entry of an index whose content it does not
-// have: the config, or each of its layers, is missing. It returns nil if it has more.
+// other returns an entry of an index that the archive has without its config, or without any
+// of its layers. For other entries it returns nil.
 func (r *ociReader) other(ctx context.Context, d v1.Descriptor) (*otherEntry, error) {
 	raw, err := r.blob(ctx, d)
 	if err != nil {
@@ -355,7 +357,7 @@ func (r *ociReader) other(ctx context.Context, d v1.Descriptor) (*otherEntry, er
 	}
 	m, err := v1.ParseManifest(bytes.NewReader(raw))
 	if err != nil {
-		return nil, nil // the error of who reads it as an image says more
+		return nil, nil // the caller reads it as an image, whose error says more
 	}
 	has := func(h v1.Hash) (bool, error) {
 		_, err := r.archive.lookup(ctx, format.BlobName(h))

@@ -1,5 +1,4 @@
-// Package pack writes archives of images, and checks its own work by reading them as any
-// reader does.
+// Package pack writes archives of images, and reads each archive back as any reader does.
 //
 // An image takes these steps: it is resolved to a platform's image (package source), judged by
 // the rules of package format, arranged with layers that are like its own (package arrange), and

@@ -16,19 +16,19 @@ import (
 	"github.com/slipway-build/slipway/progress"
 )
 
-// A keptIndex is an index that is kept in an archive as it is at the registry, though
-// only one of its images does. A node, or a mirror that the archive is pushed to,
-// then finds the image by the digest of the index, which is what charts pin.
+// A keptIndex is an index that is kept in an archive unchanged, though the archive has only
+// one of its images. A node, or a mirror to which the archive is pushed, then finds the
+// image by the digest of the index, which charts pin.
 //
-// The manifests of the other entries are there too, without what those name. containerd
-// reads them when it imports an archive: those of all platforms that the node could run
-// as well, such as arm/v7 beside arm64 (platforms.Only), and, with the config, of
-// entries that state no platform.
+// The archive also has the manifests of the other entries, without their layers, because
+// containerd reads them during an import: those of all platforms that the node could run,
+// such as arm/v7 beside arm64 (platforms.Only), and those of entries without a platform,
+// for which it needs the config, too.
 type keptIndex struct {
 	descriptor v1.Descriptor
-	// blobs are the index, those inside it, and the manifests that they list.
+	// blobs are the index, the indexes nested in it, and the manifests of their entries.
 	blobs []indexBlob
-	// seen are the entries that were added or are missing.
+	// seen are the entries that were added or found to be missing.
 	seen map[v1.Hash]bool
 }
 
@@ -39,7 +39,7 @@ type indexBlob struct {
 	images []v1.Hash
 }
 
-// keepIndex reads an index that has the image.
+// keepIndex returns an index for keeping. The index must list the image.
 func keepIndex(ctx context.Context, index v1.ImageIndex, image v1.Hash) (*keptIndex, error) {
 	kept := &keptIndex{seen: map[v1.Hash]bool{}}
 	found, err := kept.add(ctx, index, image, 0)
@@ -54,8 +54,8 @@ func keepIndex(ctx context.Context, index v1.ImageIndex, image v1.Hash) (*keptIn
 	return kept, err
 }
 
-// add adds an index, and what its entries are but for the image. It reports whether the
-// image is one of them.
+// add adds an index and its entries except for the image. It reports whether it found the
+// image.
 func (k *keptIndex) add(ctx context.Context, index v1.ImageIndex, image v1.Hash, depth int) (found bool, err error) {
 	if depth == format.MaxNesting {
 		return false, fmt.Errorf("indexes are nested more than %d deep", format.MaxNesting)
@@ -86,7 +86,7 @@ func (k *keptIndex) add(ctx context.Context, index v1.ImageIndex, image v1.Hash,
 		k.seen[d.Digest] = true
 		inside, err := k.addEntry(ctx, index, d, image, depth)
 		if errors.Is(err, fs.ErrNotExist) {
-			// Layouts and archives need not have all of an index, and registries lose some.
+			// Layouts and archives may lack entries of an index, and registries lose some.
 			progress.Warn(ctx, fmt.Sprintf("index %s: %v; an import that reads this manifest fails", k.blobs[0].digest, err))
 		} else if err != nil {
 			return false, err
@@ -96,7 +96,7 @@ func (k *keptIndex) add(ctx context.Context, index v1.ImageIndex, image v1.Hash,
 	return found, nil
 }
 
-// addEntry adds what another entry of an index than the image is.
+// addEntry adds an entry of an index that is not the image.
 func (k *keptIndex) addEntry(ctx context.Context, index v1.ImageIndex, d v1.Descriptor, image v1.Hash, depth int) (found bool, err error) {
 	switch {
 	case d.MediaType.IsIndex():
@@ -131,12 +131,12 @@ func (k *keptIndex) addBlob(raw []byte) error {
 	return err
 }
 
-// lists reports whether the index has an image for which wanted is true.
+// lists reports whether the index lists an image for which wanted returns true.
 func (k *keptIndex) lists(wanted func(v1.Hash) bool) bool {
 	return slices.ContainsFunc(k.blobs, func(b indexBlob) bool { return slices.ContainsFunc(b.images, wanted) })
 }
 
-// warnPins says which images were asked for by a digest that the archive does not have.
+// warnPins warns of images that were requested by a digest that is not in the archive.
 func warnPins(ctx context.Context, all []Image, packed []resolvedImage) {
 	var gone []string
 	for i, img := range all {
@@ -156,8 +156,7 @@ func warnPins(ctx context.Context, all []Image, packed []resolvedImage) {
 	progress.Warn(ctx, which+": a node or mirror that asks for the digest does not find it; pack with original layers")
 }
 
-// has says whether the archive has a digest of the image, or of an index that it is
-// found by.
+// has reports whether a digest is that of the image, or of an index that is kept with it.
 func (img *resolvedImage) has(ref name.Digest) bool {
 	if img.manifest.Digest.String() == ref.DigestStr() {
 		return true

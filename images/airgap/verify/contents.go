@@ -19,7 +19,7 @@ import (
 	"github.com/slipway-build/slipway/progress"
 )
 
-// contents are the files of an archive that one pass over it found.
+// // contents are the files of an archive, as one pass over the archive found them.
 type contents struct {
 	files  []*content
 	byName map[string]*content // the first file with each name
@@ -65,7 +65,7 @@ func (c *contents) get(name string) *content {
 	return nil
 }
 
-// last says at which file the pass ended.
+// last returns the name of the file at which the pass ended.
 func (c *contents) last() string {
 	if len(c.files) == 0 {
 		return "at its beginning"
@@ -115,7 +115,7 @@ func (r *Report) pass(ctx context.Context, f io.ReaderAt, spans []format.Span, s
 	return c, nil
 }
 
-// readTar reads a tar, and what follows its end.
+// readTar reads a tar and the bytes after its end.
 func (c *contents) readTar(r io.Reader) error {
 	counted := streams.Func(func(p []byte) (int, error) {
 		n, err := r.Read(p)
@@ -169,13 +169,13 @@ func (c *contents) readTar(r io.Reader) error {
 	return nil
 }
 
-// differs reports whether a file has other content than the first one with its name.
+// differs reports whether the content of a file differs from that of the first file with its name.
 func (c *contents) differs(f *content) bool {
 	first := c.byName[f.Name]
 	return first != f && f.typeflag != tar.TypeDir && (first.digest != f.digest || first.link != f.link)
 }
 
-// readFile takes the digests of a file, and keeps JSON.
+// readFile computes the digests of a file, and keeps the content of JSON files.
 func (c *contents) readFile(file *content, r io.Reader) error {
 	head := make([]byte, min(file.Size, sniff.HeadLen))
 	if _, err := io.ReadFull(r, head); err != nil {
@@ -210,8 +210,8 @@ func (c *contents) readFile(file *content, r io.Reader) error {
 	return nil
 }
 
-// readCompressed takes the diff ID of a file, and reads it to its end. If it cannot be decompressed, that is
-// not an error of reading the archive.
+// readCompressed computes the diff ID of a file. It always reads the file to its end: content that cannot be
+// decompressed is not an error of reading the archive.
 func (f *content) readCompressed(r io.Reader) error {
 	diff := sha256.New()
 	failed := &stickyReader{r: r}
@@ -229,7 +229,7 @@ func (f *content) readCompressed(r io.Reader) error {
 	return nil
 }
 
-// A stickyReader returns the same error again, so that an error of reading the archive is told from one of the
+// A stickyReader repeats its first error, so that an error of reading the archive can be told from one of the
 // decompressor.
 type stickyReader struct {
 	r   io.Reader

@@ -16,7 +16,7 @@ import (
 	"github.com/slipway-build/slipway/images/airgap/format"
 )
 
-// checkFiles says what is wrong with files whatever they are for.
+// checkFiles reports the problems of files that do not depend on their use.
 func (r *Report) checkFiles(c *contents) {
 	var again, spelled tally
 	for _, f := range c.files {
@@ -79,7 +79,7 @@ func (t tally) String() string {
 	return fmt.Sprintf("%d files of %d bytes, such as %s", t.count, t.size, t.first)
 }
 
-// A viewed image is an image as one of the views has it.
+// A viewed image is an image as described by one of the views.
 type viewed struct {
 	names    []string // qualified
 	config   *content
@@ -103,17 +103,16 @@ func (v *viewed) String() string {
 type imageCheck struct {
 	*Report
 	contents *contents
-	// used are the files that belong to something.
+	// used are the files that are part of an image or of an artifact.
 	used map[*content]bool
-	// said are problems that were reported for one view, and not again for the
-	// other one.
+	// said are the problems that were reported for one view and are not repeated for the other one.
 	said map[string]bool
-	// foreignTypes are images of index.json with manifests in Docker's media types.
+	// foreignTypes counts the images of index.json with manifests in Docker's media types.
 	foreignTypes tally
 	// partial has the names of indexes some of whose images are missing.
 	partial []string
-	// images, indexes, configs and partly are what was read of files, each once. images has nil for
-	// what is not an image, or not complete.
+	// images, indexes, configs and partly cache the results of reading files. images has nil for
+	// artifacts and for images that are not complete.
 	images  map[*content]*viewed
 	indexes map[*content]*v1.IndexManifest
 	configs map[*content]*v1.ConfigFile
@@ -123,7 +122,7 @@ type imageCheck struct {
 	exhausted bool
 }
 
-// within reports whether budget is left. The first time that it is not, that is a problem.
+// within reports whether budget is left. When it is first exceeded, within reports a problem.
 func (c *imageCheck) within(err error) bool {
 	if err != nil && !c.exhausted {
 		c.exhausted = true
@@ -132,7 +131,7 @@ func (c *imageCheck) within(err error) bool {
 	return !c.exhausted
 }
 
-// first says whether a problem was not reported yet.
+// first reports whether a problem has not been reported yet.
 func (c *imageCheck) first(kind string, args ...any) bool {
 	key := fmt.Sprint(append([]any{kind}, args...)...)
 	before := c.said[key]
@@ -180,7 +179,8 @@ func (r *Report) checkImages(c *contents, ours bool, o Options) {
 	r.Images, r.Layers = len(ids), len(layers)
 }
 
-// file returns a file that something names.
+// file returns a file that a view, a manifest or a config refers to, and reports one that is
+// missing.
 func (c *imageCheck) file(name, what string) *content {
 	f := c.contents.get(name)
 	if f == nil {
@@ -193,7 +193,7 @@ func (c *imageCheck) file(name, what string) *content {
 	return f
 }
 
-// json returns a JSON file that something names.
+// json returns a JSON file as file does.
 func (c *imageCheck) json(name, what string) *content {
 	f := c.file(name, what)
 	if f == nil {
@@ -269,7 +269,7 @@ func (c *imageCheck) docker() (list []*viewed, ok bool) {
 	return list, true
 }
 
-// tagged is the qualified name of a name that has a tag.
+// tagged returns the qualified form of a name, which must have a tag.
 func (c *imageCheck) tagged(s, what string) []string {
 	if !images.HasTag(s) || strings.Contains(s, "@") {
 		c.problem("%s is called %q, which is not a name with a tag", what, s)
@@ -286,9 +286,9 @@ func (c *imageCheck) tagged(s, what string) []string {
 	return []string{images.Qualified(tag)}
 }
 
-// layerSources is what Docker 25 adds: descriptors by diff ID. Where one does not
-// say that its layer is uncompressed, go-containerregistry, and RKE2 with it, takes
-// the layer for a foreign one (go-containerregistry#1870).
+// layerSources checks LayerSources, which Docker 25 adds: descriptors by diff ID.
+// go-containerregistry, and therefore RKE2, treats a layer as foreign unless its descriptor says
+// that it is uncompressed (go-containerregistry#1870).
 func (c *imageCheck) layerSources(sources map[string]v1.Descriptor, what string) {
 	for _, diffID := range slices.Sorted(maps.Keys(sources)) {
 		if m := sources[diffID].MediaType; m != types.OCIUncompressedLayer && m != types.DockerUncompressedLayer {
@@ -328,7 +328,7 @@ func (c *imageCheck) oci() (list []*viewed, ok bool) {
 	return list, true
 }
 
-// ociNames are the names of an entry of index.json.
+// ociNames returns the names of an entry of index.json.
 func (c *imageCheck) ociNames(d v1.Descriptor, i int) []string {
 	what := fmt.Sprintf("entry %d of index.json", i+1)
 	full, short := d.Annotations[images.ContainerdNameAnnotation], d.Annotations[images.RefNameAnnotation]
@@ -345,8 +345,8 @@ func (c *imageCheck) ociNames(d v1.Descriptor, i int) []string {
 	return nil
 }
 
-// index adds the images of an index. One platform's archive may have the whole index,
-// so that it is found by its digest; then it must have an image of it.
+// index adds the images of an index. An archive for one platform may keep the whole index, so that
+// the index is found by its digest, but must have at least one image of it.
 func (c *imageCheck) index(list []*viewed, idx v1.IndexManifest, names []string, what string) []*viewed {
 	list, n := c.children(list, idx, names, what, 0)
 	switch {
@@ -363,8 +363,8 @@ func (c *imageCheck) index(list []*viewed, idx v1.IndexManifest, names []string,
 	return list
 }
 
-// An entryCount counts the entries of an index: those that are in the archive, those of
-// which it has the manifest alone, and others.
+// An entryCount counts the entries of an index: complete ones, those with the manifest alone, and
+// missing ones.
 type entryCount struct{ there, elsewhere, missing int }
 
 // children adds the images of an index.
@@ -416,8 +416,8 @@ func (c *imageCheck) decodeIndex(f *content) *v1.IndexManifest {
 	return idx
 }
 
-// elsewhere reports whether the archive has of an entry of an index no more than the
-// manifest and the config, as Pack keeps them: the config, or each layer, is missing.
+// elsewhere reports whether the archive has only the manifest, or the manifest and the config, of an
+// entry of an index, as Pack keeps them.
 func (c *imageCheck) elsewhere(f *content) bool {
 	partly, known := c.partly[f]
 	if !known {
@@ -515,7 +515,7 @@ func (c *imageCheck) manifest(f *content, d v1.Descriptor, what string) *viewed 
 	return v
 }
 
-// artifact checks that all of an artifact is there.
+// artifact checks that all files of an artifact are in the archive.
 func (c *imageCheck) artifact(m v1.Manifest, what string) {
 	for _, blob := range append([]v1.Descriptor{m.Config}, m.Layers...) {
 		// A small blob may be embedded in its descriptor.
@@ -528,8 +528,8 @@ func (c *imageCheck) artifact(m v1.Manifest, what string) {
 	}
 }
 
-// entryPlatform returns the platform of an image for which both index.json and the config
-// state one.
+// entryPlatform returns the platform of an image. Both index.json and the config may state one;
+// index.json takes precedence.
 func (c *imageCheck) entryPlatform(d v1.Descriptor, stated v1.Platform, what string) v1.Platform {
 	p, differs, err := images.EntryPlatform(*d.Platform, stated)
 	switch {
@@ -550,7 +550,7 @@ func (c *imageCheck) size(f *content, d v1.Descriptor, what string) {
 	}
 }
 
-// mediaType compares what a descriptor says of a layer with what there is.
+// mediaType compares the media type in a descriptor with the content of the layer.
 func (c *imageCheck) mediaType(f *content, d v1.Descriptor, what string) {
 	note, err := format.CheckLayerType(f.Name, d.MediaType, f.compression)
 	switch {
@@ -561,8 +561,8 @@ func (c *imageCheck) mediaType(f *content, d v1.Descriptor, what string) {
 	}
 }
 
-// image compares layers with the config, from which it takes the platform. It says
-// whether all of the image is there.
+// image compares layers with the config, and sets the platform. It reports whether the image is
+// complete.
 func (c *imageCheck) image(v *viewed, what string) bool {
 	if v.config == nil || slices.Contains(v.layers, nil) {
 		return false
@@ -573,7 +573,7 @@ func (c *imageCheck) image(v *viewed, what string) bool {
 		if config, err = v1.ParseConfigFile(bytes.NewReader(v.config.json)); err != nil {
 			c.problem("%s: config %s: %v", what, v.config.Name, err)
 		} else {
-			// A config may be large; the rest of it is not needed.
+			// The rest of a config is not needed, and may be large.
 			config = &v1.ConfigFile{OS: config.OS, Architecture: config.Architecture, Variant: config.Variant, OSVersion: config.OSVersion,
 				OSFeatures: config.OSFeatures, RootFS: config.RootFS}
 		}

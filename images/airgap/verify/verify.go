@@ -22,7 +22,7 @@ import (
 	"github.com/slipway-build/slipway/progress"
 )
 
-// Options are what an archive has to be, besides valid.
+// Options are requirements that an archive must meet in addition to being valid.
 type Options struct {
 	// List are the images that the archive must have.
 	List []images.ListEntry
@@ -33,7 +33,7 @@ type Options struct {
 	Platform *v1.Platform
 }
 
-// A Report says what Archive found.
+// A Report is the result of Archive.
 type Report struct {
 	Path  string       `json:"path"`
 	Codec format.Codec `json:"codec"`

@@ -12,8 +12,8 @@ import (
 	"github.com/slipway-build/slipway/images/airgap/format"
 )
 
-// sameViews compares manifest.json with index.json: containerd obeys the latter,
-// all other readers the former.
+// sameViews compares manifest.json with index.json: containerd reads the latter, all other
+// readers the former.
 func (c *imageCheck) sameViews(docker, oci []*viewed) {
 	type key struct{ name, id string }
 	index := func(list []*viewed) map[key]*viewed {
@@ -49,7 +49,7 @@ func (c *imageCheck) sameViews(docker, oci []*viewed) {
 	}
 }
 
-// once finds names that several images of a view have.
+// once reports names that several images of a view have.
 func (c *imageCheck) once(view string, list []*viewed) {
 	type key struct{ name, id string }
 	byName, seen := map[string][]*viewed{}, map[key]bool{}
@@ -72,7 +72,7 @@ func (c *imageCheck) once(view string, list []*viewed) {
 	}
 }
 
-// platforms checks what images are for. Where index.json says it, that counts.
+// platforms checks the platforms of images. That in index.json takes precedence.
 func (c *imageCheck) platforms(docker, oci []*viewed, want *v1.Platform) {
 	said := map[string]v1.Platform{}
 	for _, v := range oci {
@@ -100,9 +100,8 @@ func (c *imageCheck) platforms(docker, oci []*viewed, want *v1.Platform) {
 	}
 }
 
-// order checks that what is looked at first comes first: the views, then configs
-// and manifests, then layers. Other programs' archives are read all the same, but
-// slowly.
+// order checks the order of files: views, then configs and manifests, then layers. Archives in
+// another order can be read, but slowly.
 func (c *imageCheck) order(all []*viewed, ours bool) {
 	rank := map[*content]int{}
 	for _, v := range all {
@@ -138,11 +137,11 @@ func (c *imageCheck) order(all []*viewed, ours bool) {
 	}
 }
 
-// maxSuggestions limits for how many missing images similar names are looked for: that compares
-// each with all names.
+// maxSuggestions is the number of missing images for which similar names are searched. A search
+// compares with all names.
 const maxSuggestions = 10
 
-// list looks for the images of a list.
+// list checks that the images of a list are in the archive.
 func (c *imageCheck) list(all []*viewed, want []images.ListEntry) {
 	have := map[string]bool{}
 	for _, v := range all {
@@ -171,8 +170,8 @@ func (c *imageCheck) list(all []*viewed, want []images.ListEntry) {
 	}
 }
 
-// duplicates finds files that are there more than once with different content. Those
-// that no image needs are read by nobody.
+// duplicates reports names of several files with different content. Files that no image needs
+// do not matter.
 func (c *imageCheck) duplicates() {
 	for _, f := range c.contents.files {
 		switch first := c.contents.byName[f.Name]; {
