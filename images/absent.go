@@ -5,8 +5,8 @@ import (
 	"io/fs"
 )
 
-// Absentf returns an error that is an fs.ErrNotExist, whose text says in full what is not
-// there: the sentinel's own would follow it as "file does not exist".
+// Absentf returns an error that wraps fs.ErrNotExist and has only the given text, without
+// the text of fs.ErrNotExist.
 func Absentf(format string, args ...any) error { return absent(fmt.Sprintf(format, args...)) }
 
 type absent string

@@ -2,13 +2,13 @@ package images
 
 import "fmt"
 
-// ArchiveLayers says which form the layers of an air-gap archive have. The empty form is UncompressedLayers.
+// ArchiveLayers is the form of the layers in an air-gap archive. The empty form is UncompressedLayers.
 type ArchiveLayers string
 
 const (
-	// UncompressedLayers are tars, because gzip inside zstd would not make an archive smaller.
+	// UncompressedLayers are plain tars, because gzip inside zstd would not make an archive smaller.
 	UncompressedLayers ArchiveLayers = "uncompressed"
-	// OriginalLayers are the bytes that the registry has.
+	// OriginalLayers are the registry's bytes.
 	OriginalLayers ArchiveLayers = "original"
 )
 

@@ -9,8 +9,8 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/types"
 )
 
-// An ArtifactError says that a manifest is not an image's but that of something else
-// that registries hold, such as a Helm chart.
+// An ArtifactError is the error for a manifest that describes something other than an image,
+// such as a Helm chart.
 type ArtifactError struct {
 	// Type is the artifact's type as its manifest states it, or empty.
 	Type string
@@ -23,8 +23,7 @@ func (e *ArtifactError) Error() string {
 	return "not an image but " + describeArtifact(e.Type)
 }
 
-// artifactNames are what people call the artifacts that stand beside images most
-// often.
+// artifactNames are the common names of the artifacts that are most often stored beside images.
 var artifactNames = map[string]string{
 	"application/vnd.cncf.helm.config.v1+json":            "a Helm chart",
 	"application/vnd.cncf.flux.config.v1+json":            "a Flux artifact",
@@ -49,9 +48,9 @@ func describeArtifact(mediaType string) string {
 	}
 }
 
-// CheckImage returns an *ArtifactError unless m is the manifest of an image: its
-// config is an image's, and its layers are those of a file system. Registries have
-// old images whose config or layers have a media type that says nothing.
+// CheckImage returns an *ArtifactError unless m is the manifest of an image: one with the config
+// of an image and the layers of a file system. It accepts unspecific media types, which old
+// images in registries have.
 func CheckImage(m *v1.Manifest) error {
 	switch m.Config.MediaType {
 	case types.OCIConfigJSON, types.DockerConfigJSON, "application/octet-stream", "":
@@ -66,8 +65,8 @@ func CheckImage(m *v1.Manifest) error {
 	return nil
 }
 
-// emptyIsNone is a config's type unless that is OCI's empty one, which says nothing
-// of the artifact (image-spec/manifest.md, "Guidelines for Artifact Usage").
+// emptyIsNone returns the type of a config, or "" for OCI's empty one, which does not tell the
+// type of the artifact (image-spec/manifest.md, "Guidelines for Artifact Usage").
 func emptyIsNone(m types.MediaType) string {
 	if m == "application/vnd.oci.empty.v1+json" {
 		return ""
@@ -82,7 +81,7 @@ func firstLayer(m *v1.Manifest) string {
 	return string(m.Layers[0].MediaType)
 }
 
-// checkImage is CheckImage for an image that may turn out not to be one.
+// checkImage is CheckImage for an image whose manifest may be that of an artifact.
 func checkImage(image v1.Image) error {
 	m, err := image.Manifest()
 	if err != nil {
@@ -91,16 +90,15 @@ func checkImage(image v1.Image) error {
 	return CheckImage(m)
 }
 
-// Artifacts describes the entries of an index, and of those inside it, that are not
-// images, attestations of its images excepted: what they are, with their digests. With
-// believe, an entry that has an image's platform is taken for one without looking into
-// it.
+// Artifacts describes the entries of an index and of nested indexes that are neither images nor
+// attestations of images, with their digests. If believe is set, an entry with the platform of
+// an image counts as an image without being read.
 func Artifacts(index v1.ImageIndex, believe bool) ([]string, error) {
 	return newEntryReader(believe).artifacts(index, 0)
 }
 
-// An entryReader tells images and artifacts apart. It looks into each entry and each index once:
-// hostile indexes list the same one thousands of times.
+// An entryReader tells images from artifacts. It reads each entry and each index once, because a
+// hostile index may list one entry thousands of times.
 type entryReader struct {
 	believe bool
 	known   map[v1.Hash]error // results of artifact for what was looked into
@@ -145,8 +143,8 @@ type Manifests interface {
 	ImageIndex(v1.Hash) (v1.ImageIndex, error)
 }
 
-// EntryArtifact returns an *ArtifactError for an entry that is neither an image nor an
-// index with an image, nor an attestation of one.
+// EntryArtifact returns an *ArtifactError unless an entry is an image, an index with an image,
+// or an attestation of an image.
 func EntryArtifact(in Manifests, d v1.Descriptor) error {
 	return newEntryReader(false).artifact(in, d, 0)
 }
@@ -158,7 +156,8 @@ func (r *entryReader) artifact(in Manifests, d v1.Descriptor, depth int) (err er
 	case !d.MediaType.IsImage() && !d.MediaType.IsIndex():
 		return &ArtifactError{cmp.Or(d.ArtifactType, string(d.MediaType))}
 	case r.believe && d.MediaType.IsImage() && d.Platform != nil && d.Platform.OS != "" && d.Platform.OS != "unknown" && (d.ArtifactType == "" || types.MediaType(d.ArtifactType).IsConfig()):
-		// go-containerregistry writes the config's type as the entry's.
+		// go-containerregistry sets the artifact type of an entry to the media type of the
+		// config.
 		return nil
 	}
 	if err, ok := r.known[d.Digest]; ok {
@@ -179,8 +178,7 @@ func (r *entryReader) artifact(in Manifests, d v1.Descriptor, depth int) (err er
 	return checkImage(image)
 }
 
-// onlyArtifacts returns the first *ArtifactError of an index that has artifacts and
-// not one image.
+// onlyArtifacts returns the first *ArtifactError of an index that has artifacts and no image.
 func (r *entryReader) onlyArtifacts(index v1.ImageIndex, depth int) (artifact error) {
 	m, err := index.IndexManifest()
 	if err != nil || depth > maxNesting {

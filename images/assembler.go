@@ -10,9 +10,8 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 )
 
-// A BuildContext is everything that decides what a Dockerfile becomes for one
-// platform. Two equal build contexts over equal files make the same image, byte
-// for byte.
+// A BuildContext has everything that determines the image of a Dockerfile for one platform. Equal
+// build contexts over equal files make the same image, byte for byte.
 type BuildContext struct {
 	// Dir is the folder that COPY and ADD read from.
 	Dir string
@@ -21,7 +20,7 @@ type BuildContext struct {
 	Dockerfile string
 	// Target is the stage to build, by name; empty means the last.
 	Target string
-	// Platform is what is built, with the exact os.version for Windows.
+	// Platform is the platform of the image, with the exact os.version for Windows.
 	Platform v1.Platform
 	// Args are build arguments (--build-arg).
 	Args map[string]string
@@ -30,28 +29,27 @@ type BuildContext struct {
 	// Contexts are named contexts (--build-context): a folder,
 	// docker-image://REF or oci-layout://DIR[:TAG|@DIGEST].
 	Contexts map[string]string
-	// Modes are those of the files and folders of contexts.
+	// Modes are the modes of files and folders of contexts.
 	Modes Modes
-	// Epoch is the one time of the image: it stands in config and history. If it is
-	// zero, nobody gave one: SOURCE_DATE_EPOCH of the Dockerfile counts, else the
-	// Unix epoch.
+	// Epoch is the only time in the image: in its config and history. If it is zero, the
+	// SOURCE_DATE_EPOCH of the Dockerfile is used, or else the Unix epoch.
 	Epoch time.Time
-	// Format pins media types and compression.
+	// Format determines media types and compression.
 	Format Format
-	// NoCache makes the assembler ignore what it made before.
+	// NoCache makes the assembler ignore cached results.
 	NoCache bool
 }
 
-// An Assembler turns a Dockerfile into an image. The three are
-// images/assemble (in process), and images/engine (BuildKit, Docker Engine).
+// An Assembler makes an image from a Dockerfile. The implementations are images/assemble (in
+// process) and images/engine (BuildKit and Docker Engine).
 type Assembler interface {
 	Assemble(ctx context.Context, build BuildContext) (v1.Image, error)
 }
 
-// A BuilderKind says what makes images of Dockerfiles: this process, Docker Engine or a buildkitd.
+// A BuilderKind says which program makes images: this process, Docker Engine or a buildkitd.
 type BuilderKind string
 
-// The kinds of builders. An empty BuilderKind stands for the default of its user.
+// The kinds of builders. The empty BuilderKind selects a default.
 const (
 	EmbeddedBuilder BuilderKind = "embedded"
 	DockerBuilder   BuilderKind = "docker"
@@ -67,25 +65,22 @@ func (k BuilderKind) Validate() error {
 	return fmt.Errorf("builder %q: want embedded, docker or buildkit", k)
 }
 
-// A Source yields images by reference.
+// A Source returns images by reference.
 type Source interface {
-	// Image returns the image that ref names for platform. ref is a registry
-	// reference or, as in a named context, oci-layout://DIR[:TAG|@DIGEST].
-	// Errors name ref. An image that lacks the platform is an error that wraps
-	// *NoPlatformError. Layers may be fetched as late as when they are read.
+	// Image returns the image of ref for platform. ref is a registry reference or, as in a named
+	// context, oci-layout://DIR[:TAG|@DIGEST]. Errors contain ref. If the image lacks the
+	// platform, the error wraps *NoPlatformError. Layers may be fetched only when they are read.
 	Image(ctx context.Context, ref string, platform v1.Platform) (v1.Image, error)
 }
 
-// A LayerStore makes layers and remembers them.
+// A LayerStore makes and caches layers.
 type LayerStore interface {
-	// Layer returns the layer that was made earlier under key and compression.
-	// If there is none, it calls write, which writes the layer's uncompressed
-	// tar; nothing of it is held in memory. Callers that ask for the same key at
-	// the same time share one call of write. An empty key is not remembered.
-	// write's errors are returned as they are, and leave nothing behind.
+	// Layer returns the layer that was cached under key and compression. If there is none, it
+	// calls write, which writes the uncompressed tar of the layer; the tar is not held in memory.
+	// Concurrent calls with the same key share one call of write. With an empty key, the layer is
+	// not cached. Errors of write are returned unchanged, and nothing is cached then.
 	Layer(ctx context.Context, key string, compression Compression, write func(io.Writer) error) (v1.Layer, error)
-	// FileDigest returns the SHA-256 of the file at path, whose Lstat is info.
-	// It is remembered by path, size, modification time and inode, so that a
-	// file that did not change costs no read.
+	// FileDigest returns the SHA-256 of the file at path, whose Lstat is info. It is cached by
+	// path, size, modification time and inode, so that an unchanged file is not read again.
 	FileDigest(ctx context.Context, path string, info fs.FileInfo) (v1.Hash, error)
 }

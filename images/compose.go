@@ -11,16 +11,15 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/types"
 )
 
-// A DescribedLayer is a layer and what a manifest says of it.
+// A DescribedLayer is a layer with its description in a manifest.
 type DescribedLayer struct {
 	v1.Layer
 	Descriptor v1.Descriptor
 }
 
-// Compose makes an image of a config and its layers, base first. All that it
-// adds is a manifest in the media types of format; those of the layers are
-// translated, since Docker's and OCI's must not be mixed. Layers are read when
-// they are asked for.
+// Compose makes an image from a config and its layers, base first, by adding a manifest
+// in the media types of format. Media types of layers are translated, since Docker's
+// and OCI's must not be mixed. Layers are read on demand.
 func Compose(format Format, config []byte, layers []DescribedLayer) (v1.Image, error) {
 	img := &composed{format: format, config: config, byDigest: map[v1.Hash]v1.Layer{}}
 	m := v1.Manifest{SchemaVersion: 2, MediaType: format.Manifest(), Layers: []v1.Descriptor{}}
@@ -30,8 +29,8 @@ func Compose(format Format, config []byte, layers []DescribedLayer) (v1.Image, e
 			return nil, err
 		}
 		m.Layers = append(m.Layers, l.Descriptor)
-		// A layer that says of itself what the manifest says stays what it is: a
-		// store links those that are files of another store.
+		// A layer that agrees with the manifest is not wrapped: a store links files of
+		// another store.
 		layer := l.Layer
 		if own, err := layer.MediaType(); err != nil || own != l.Descriptor.MediaType {
 			layer = &retyped{layer, l.Descriptor}
@@ -48,7 +47,7 @@ func Compose(format Format, config []byte, layers []DescribedLayer) (v1.Image, e
 	return img, err
 }
 
-// composed is an image that Compose made.
+// composed is the image that Compose returns.
 type composed struct {
 	format           Format
 	manifest, config []byte
@@ -56,7 +55,7 @@ type composed struct {
 	byDigest         map[v1.Hash]v1.Layer
 }
 
-// retyped is a layer under the media type that its manifest has for it.
+// retyped is a layer with the media type that its manifest states.
 type retyped struct {
 	v1.Layer
 	descriptor v1.Descriptor

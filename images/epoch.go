@@ -10,7 +10,7 @@ import (
 // (https://reproducible-builds.org/specs/source-date-epoch/).
 func ParseEpoch(s string) (time.Time, error) {
 	seconds, err := strconv.ParseInt(s, 10, 64)
-	// Some formats of what is made cannot hold a year after 9999.
+	// Some of the formats that are written cannot represent years after 9999.
 	if err != nil || seconds < 0 || seconds > 253402300799 {
 		return time.Time{}, fmt.Errorf("%q: want seconds since 1970, such as 1767225600", s)
 	}

@@ -6,16 +6,16 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/types"
 )
 
-// A Format pins what a builder would else choose by its own version: the media
-// types of manifest, config and layers, and how layers are compressed.
+// A Format determines what builders would otherwise choose differently: the media types
+// of manifest, config and layers, and the compression of layers.
 type Format struct {
-	// MediaTypes are never mixed in one image.
+	// MediaTypes apply to manifest, config and layers alike.
 	MediaTypes MediaTypes
 	// Compression is how new layers are compressed.
 	Compression Compression
 }
 
-// MediaTypes says whose media types an image has. The empty MediaTypes are OCI's.
+// MediaTypes is a family of media types. The empty MediaTypes are OCI's.
 type MediaTypes string
 
 // The media types that Docker and OCI define.
@@ -33,7 +33,7 @@ type Compression struct {
 	Level int
 }
 
-// Validate says what no image can be written as.
+// Validate returns an error if no image can have the format.
 func (f Format) Validate() error {
 	switch f.MediaTypes {
 	case "", OCIMediaTypes, DockerMediaTypes:
@@ -54,7 +54,7 @@ func (f Format) Validate() error {
 	return nil
 }
 
-// Config is the media type of an image config.
+// Config returns the media type of an image config.
 func (f Format) Config() types.MediaType {
 	if f.MediaTypes == DockerMediaTypes {
 		return types.DockerConfigJSON
@@ -62,7 +62,7 @@ func (f Format) Config() types.MediaType {
 	return types.OCIConfigJSON
 }
 
-// Manifest is the media type of a manifest.
+// Manifest returns the media type of a manifest.
 func (f Format) Manifest() types.MediaType {
 	if f.MediaTypes == DockerMediaTypes {
 		return types.DockerManifestSchema2

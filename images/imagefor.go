@@ -10,11 +10,10 @@ import (
 // maxNesting is the maximum depth of nested indexes.
 const maxNesting = 4
 
-// ImageFor returns the image of an index that serves want, by SelectPlatform;
-// attestations are no images, and nested indexes are looked into. Of the images
-// only those whose entry says no platform are opened to learn it. An index that
-// lacks the platform is a *NoPlatformError. An image whose config contradicts its entry
-// is an error as in EntryPlatform.
+// ImageFor returns the image of an index that serves want, by the rules of SelectPlatform. It
+// searches nested indexes and ignores attestations. It reads the config of an image only if
+// its entry does not state a platform. If no image serves want, the error is a
+// *NoPlatformError. A config that contradicts its entry is an error as in EntryPlatform.
 func ImageFor(index v1.ImageIndex, want v1.Platform) (v1.Image, error) {
 	offers, err := offersOf(index, 0, map[v1.Hash]bool{})
 	if err != nil {
@@ -46,8 +45,8 @@ func platformsOf(offers []offer) []v1.Platform {
 	return platforms
 }
 
-// ImageServes checks that an image serves want, which else is a *NoPlatformError. said
-// is what an archive or a layout says that the image is for, or nil; see EntryPlatform.
+// ImageServes returns a *NoPlatformError unless an image serves want. said is the platform
+// that an archive or a layout states for the image, or nil; see EntryPlatform.
 func ImageServes(image v1.Image, said *v1.Platform, want v1.Platform) error {
 	platform, err := entryPlatform(image, said)
 	if err != nil {
@@ -57,9 +56,9 @@ func ImageServes(image v1.Image, said *v1.Platform, want v1.Platform) error {
 	return err
 }
 
-// BaseServes is ImageServes for a base: an image that is not part of an index may
-// be for another architecture, as in BuildKit. Builders warn of it. Images of
-// files alone are often published for one architecture.
+// BaseServes is ImageServes for a base image: as in BuildKit, an image that is not part of an
+// index may have another architecture, since images with files alone are often published for
+// one architecture. Builders warn of it.
 func BaseServes(image v1.Image, said *v1.Platform, want v1.Platform) error {
 	platform, err := entryPlatform(image, said)
 	if err != nil {
@@ -71,7 +70,7 @@ func BaseServes(image v1.Image, said *v1.Platform, want v1.Platform) error {
 	return ImageServes(image, said, want)
 }
 
-// entryPlatform is what an image is for of which an entry says said, which may be nil.
+// entryPlatform returns the platform of an image whose entry states said, which may be nil.
 func entryPlatform(image v1.Image, said *v1.Platform) (v1.Platform, error) {
 	platform, err := StatedPlatform(image)
 	if err == nil && said != nil {
@@ -88,8 +87,8 @@ type offer struct {
 	platform v1.Platform
 }
 
-// offersOf lists the images of an index and of those inside it. seen are the digests that were
-// looked into: hostile indexes list the same one thousands of times.
+// offersOf lists the images of an index and of nested indexes. seen has the digests that were
+// visited, because a hostile index may list one entry thousands of times.
 func offersOf(index v1.ImageIndex, depth int, seen map[v1.Hash]bool) ([]offer, error) {
 	if depth > maxNesting {
 		return nil, fmt.Errorf("indexes are nested more than %d deep", maxNesting)

@@ -25,33 +25,32 @@ func IsAttestation(d v1.Descriptor) bool {
 		d.Platform != nil && d.Platform.OS == "unknown" && d.Platform.Architecture == "unknown"
 }
 
-// An IndexEntry is one source of an index: an image, or an index whose entries
-// are taken one by one.
+// An IndexEntry is one source of an index: an image, or an index, whose entries become entries
+// of the new one.
 type IndexEntry struct {
-	// Name says in messages what the source is.
+	// Name is the name of the source in messages.
 	Name string
-	// Just one of Image and Index is set.
+	// Exactly one of Image and Index is set.
 	Image v1.Image
-	// Platform is what an archive or another index says that Image is for, see
-	// EntryPlatform; nil is what its config states.
+	// Platform is the platform that an archive or another index states for Image, see
+	// EntryPlatform; nil means that of its config.
 	Platform *v1.Platform
 	Index    v1.ImageIndex
 }
 
-// NewIndex assembles a multi-platform index. Nested indexes are flattened, since
-// nodes look one level deep only. Every entry's platform is checked against its
-// image's config and completed from it (os.version and os.features, which
-// docker buildx imagetools drops). Entries stand in the order of
-// ComparePlatforms; attestations follow those of their subjects that are there,
-// others are dropped, and so is what is not an image (see Artifacts). Two images for
-// one platform, a Windows image without os.version, and an entry that contradicts its
-// config (see EntryPlatform) are errors; all of them are reported.
+// NewIndex assembles a multi-platform index. It flattens nested indexes, since nodes look only
+// one level deep. It checks the platform of each entry against the config of its image, and
+// completes it from there (os.version and os.features, which docker buildx imagetools drops).
+// Entries are in the order of ComparePlatforms. Attestations follow their subjects;
+// attestations without a subject, and artifacts (see Artifacts), are dropped. Two images for
+// one platform, a Windows image without os.version, and an entry that contradicts its config
+// (see EntryPlatform) are errors, which are reported together.
 //
-// If the only source is an index that has nothing to change, the result is that index,
-// byte for byte; else it has the annotations of that index besides those given.
+// If the only source is an index that needs no change, the result is that index, byte for byte.
+// Otherwise the result has the annotations of that index in addition to the given ones.
 //
-// The index is a Docker manifest list if all its images are Docker's and it has no
-// annotations, which Docker's type does not have, else an OCI index.
+// The result is a Docker manifest list if all images have Docker's media types and there are no
+// annotations, which manifest lists cannot have. Otherwise it is an OCI index.
 func NewIndex(entries []IndexEntry, annotations map[string]string) (v1.ImageIndex, error) {
 	var (
 		children     []child
@@ -117,10 +116,10 @@ func NewIndex(entries []IndexEntry, annotations map[string]string) (v1.ImageInde
 	return index, nil
 }
 
-// ImageOrIndex returns what a tag for entries refers to: the image of the only one, or else
-// the index of all. An image whose config does not state what its entry says that it is
-// for needs an index too, since nodes go by the config of an image that is in none.
-// Just one of image and index is set.
+// ImageOrIndex returns the content of a tag for entries: the image of the only entry, or an
+// index of all. An image needs an index as well if its config does not state the platform of
+// its entry, since nodes use the config of an image without an index. Exactly one of image and
+// index is set.
 func ImageOrIndex(entries []IndexEntry) (image v1.Image, index v1.ImageIndex, err error) {
 	if len(entries) == 1 && entries[0].Image != nil {
 		image = entries[0].Image
@@ -143,8 +142,8 @@ type child struct {
 	descriptor v1.Descriptor
 }
 
-// flatten lists the images of an entry with complete descriptors. nested are the indexes inside
-// it that were listed.
+// flatten lists the images of an entry with complete descriptors. nested has the nested indexes
+// that were listed already.
 func flatten(e IndexEntry, nested map[v1.Hash]bool) ([]child, error) {
 	if e.Image != nil {
 		d, err := partial.Descriptor(e.Image)
@@ -197,8 +196,8 @@ func flatten(e IndexEntry, nested map[v1.Hash]bool) ([]child, error) {
 	return children, errors.Join(errs...)
 }
 
-// complete fills in the descriptor's platform from the image's config, and
-// checks the one against the other.
+// complete fills in the descriptor's platform from the image's config, and checks that they
+// agree.
 func complete(name string, image v1.Image, d v1.Descriptor) ([]child, error) {
 	if IsAttestation(d) {
 		return []child{{name, image, d}}, nil
@@ -214,8 +213,7 @@ func complete(name string, image v1.Image, d v1.Descriptor) ([]child, error) {
 	return []child{{name, image, d}}, nil
 }
 
-// ConfigPlatform is the platform that an image's config states; one that states
-// none is an error.
+// ConfigPlatform returns the platform in an image's config, or an error if there is none.
 func ConfigPlatform(image v1.Image) (v1.Platform, error) {
 	p, err := StatedPlatform(image)
 	if err != nil {
@@ -224,10 +222,9 @@ func ConfigPlatform(image v1.Image) (v1.Platform, error) {
 	return p, checkStated(p)
 }
 
-// StatedPlatform is ConfigPlatform, but a config may state no operating system or
-// no architecture. A Windows image without os.version is an error: containerd would
-// give it the importing host's. An artifact that is not an image is an
-// *ArtifactError.
+// StatedPlatform is ConfigPlatform, but accepts a config without operating system or
+// architecture. A Windows image without os.version is an error, because containerd would assume
+// the version of the importing host. For an artifact, the error is an *ArtifactError.
 func StatedPlatform(image v1.Image) (v1.Platform, error) {
 	if err := checkImage(image); err != nil {
 		return v1.Platform{}, err
@@ -243,8 +240,8 @@ func StatedPlatform(image v1.Image) (v1.Platform, error) {
 	return p, nil
 }
 
-// PlatformIn is the platform that a config states, to the letter. (The config's own
-// method returns nil if it states none.)
+// PlatformIn returns the platform in a config unchanged. (The config's own method returns nil
+// if there is none.)
 func PlatformIn(config *v1.ConfigFile) v1.Platform {
 	return v1.Platform{
 		OS: config.OS, Architecture: config.Architecture, Variant: config.Variant,

@@ -9,7 +9,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/types"
 )
 
-// onlyIndex is the index that is the only source, with its manifest, if there is one.
+// onlyIndex returns the only source if it is an index, with its manifest.
 func onlyIndex(entries []IndexEntry) (v1.ImageIndex, *v1.IndexManifest, error) {
 	if len(entries) != 1 || entries[0].Index == nil {
 		return nil, nil, nil
@@ -18,9 +18,9 @@ func onlyIndex(entries []IndexEntry) (v1.ImageIndex, *v1.IndexManifest, error) {
 	return entries[0].Index, manifest, err
 }
 
-// unchanged says whether an index is already what would be made of it: the entries are
-// those in children, with complete platforms, in an order that serves every node, and
-// it has the annotations.
+// unchanged reports whether NewIndex would change nothing in an index: its entries are
+// children with complete platforms, their order serves every node, and it has the
+// annotations.
 func unchanged(manifest *v1.IndexManifest, children []child, annotations map[string]string) bool {
 	for key, value := range annotations {
 		if has, ok := manifest.Annotations[key]; !ok || has != value {
@@ -35,14 +35,14 @@ func unchanged(manifest *v1.IndexManifest, children []child, annotations map[str
 			return false
 		}
 	}
-	// Nodes that run Windows take the first entry that is compatible.
+	// Windows nodes take the first compatible entry.
 	windows := slices.DeleteFunc(slices.Clone(manifest.Manifests), func(d v1.Descriptor) bool {
 		return d.Platform == nil || d.Platform.OS != "windows"
 	})
 	return slices.IsSortedFunc(windows, func(a, b v1.Descriptor) int { return ComparePlatforms(*a.Platform, *b.Platform) })
 }
 
-// sameEntry compares entries. Two spellings of one platform are no difference.
+// sameEntry reports whether entries are equal. Spellings of one platform are equal.
 func sameEntry(a, b v1.Descriptor) bool {
 	if (a.Platform == nil) != (b.Platform == nil) || a.Platform != nil && ComparePlatforms(*a.Platform, *b.Platform) != 0 {
 		return false
@@ -51,7 +51,7 @@ func sameEntry(a, b v1.Descriptor) bool {
 	return reflect.DeepEqual(a, b)
 }
 
-// annotate gives an index more annotations, of which the later ones count.
+// annotate merges annotations; those in more take precedence.
 func annotate(old, more map[string]string) map[string]string {
 	all := maps.Clone(old)
 	if all == nil {
@@ -61,8 +61,8 @@ func annotate(old, more map[string]string) map[string]string {
 	return all
 }
 
-// indexType is the media type of an index of children. Docker's manifest list has no
-// annotations.
+// indexType returns the media type of an index of children. Docker's manifest list
+// cannot have annotations.
 func indexType(children []child, annotations map[string]string, source *v1.IndexManifest) types.MediaType {
 	if len(annotations) > 0 || source != nil && source.MediaType != types.DockerManifestList ||
 		slices.ContainsFunc(children, func(c child) bool { return c.descriptor.MediaType != types.DockerManifestSchema2 }) {

@@ -6,18 +6,18 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/types"
 )
 
-// A layerType is what a media type says of a layer.
+// A layerType is the meaning of a layer's media type.
 type layerType struct {
 	docker      bool
 	compression string // gzip, zstd or none
-	// foreign layers may not be distributed by everyone; Windows bases had them
-	// (image-spec/layer.md, "Non-Distributable Layers").
+	// foreign means that the layer may not be redistributed freely, as those of Windows
+	// bases could not (image-spec/layer.md, "Non-Distributable Layers").
 	foreign bool
 }
 
-// layerTypes are all media types of layers: those of the OCI image specification
-// (layer.md), of Docker's image manifest schema 2, and those of zstd and of plain
-// foreign layers that containerd and BuildKit add to the latter
+// layerTypes are the media types of layers: those of the OCI image specification
+// (layer.md) and of Docker's image manifest schema 2, and those that containerd and
+// BuildKit add for zstd and for uncompressed foreign layers
 // (containerd/core/images/mediatypes.go).
 var layerTypes = map[types.MediaType]layerType{
 	types.OCILayer:                       {compression: "gzip"},
@@ -33,7 +33,7 @@ var layerTypes = map[types.MediaType]layerType{
 	dockerUncompressedForeignLayer:       {docker: true, compression: "none", foreign: true},
 }
 
-// Media types that go-containerregistry has no names for.
+// Media types without a name in go-containerregistry.
 const (
 	ociRestrictedLayerZstd         types.MediaType = "application/vnd.oci.image.layer.nondistributable.v1.tar+zstd"
 	dockerLayerZstd                types.MediaType = "application/vnd.docker.image.rootfs.diff.tar.zstd"
@@ -46,15 +46,15 @@ func isLayer(m types.MediaType) bool {
 	return ok
 }
 
-// IsForeignLayer reports whether m is the type of a layer that registries need not
-// hold.
+// IsForeignLayer reports whether m is the media type of a layer that registries need
+// not have.
 func IsForeignLayer(m types.MediaType) bool { return layerTypes[m].foreign }
 
-// LayerCompression returns the compression that m says a layer has: gzip, zstd or
-// none. It is empty if m is not the media type of a layer.
+// LayerCompression returns the compression of layers with media type m: gzip, zstd or
+// none; or "" if m is not the media type of a layer.
 func LayerCompression(m types.MediaType) string { return layerTypes[m].compression }
 
-// Layer is the media type of a layer compressed by algorithm: gzip, zstd or none.
+// Layer returns the media type of a layer with a compression: gzip, zstd or none.
 func (f Format) Layer(algorithm string) types.MediaType {
 	m, ok := f.layerOf(layerType{compression: algorithm})
 	if !ok {
@@ -63,9 +63,9 @@ func (f Format) Layer(algorithm string) types.MediaType {
 	return m
 }
 
-// LayerLike is the media type of f for a layer that has the media type have
-// elsewhere: Docker's and OCI's must not be mixed in one manifest. What is not the
-// media type of a layer stays as it is.
+// LayerLike returns the media type of f for a layer with the media type have, since
+// Docker's and OCI's must not be mixed in one manifest. Other media types are returned
+// unchanged.
 func (f Format) LayerLike(have types.MediaType) (types.MediaType, error) {
 	t, ok := layerTypes[have]
 	if !ok {
@@ -78,7 +78,7 @@ func (f Format) LayerLike(have types.MediaType) (types.MediaType, error) {
 	return m, nil
 }
 
-// layerOf is f's media type for a layer like t.
+// layerOf returns f's media type for a layer like t.
 func (f Format) layerOf(t layerType) (types.MediaType, bool) {
 	t.docker = f.MediaTypes == DockerMediaTypes
 	for m, other := range layerTypes {

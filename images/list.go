@@ -11,15 +11,14 @@ import (
 	"github.com/slipway-build/slipway/internal/sniff"
 )
 
-// A ListEntry is one reference of an image list and where it stands.
+// A ListEntry is one reference of an image list with its position.
 type ListEntry struct {
 	Ref  name.Reference
 	File string
 	Line int
 }
 
-// maxList is the size of the largest image list that is read, in bytes: far more
-// than all images of the largest distribution.
+// maxList is the maximum size of an image list, in bytes; lists of the largest distributions are far smaller.
 const maxList = 64 << 20
 
 // A ListLine is one line of an image list that is neither blank nor only a comment.
@@ -30,8 +29,8 @@ type ListLine struct {
 	Line int
 }
 
-// ReadLines reads the lines of an image list: # begins a comment, and blank lines mean nothing. Lines end in LF, CRLF or
-// CR. The encoding is UTF-8, or UTF-16 with a byte order mark. file names the list in errors.
+// ReadLines reads the lines of an image list: # begins a comment, and blank lines are ignored. Lines end in LF,
+// CRLF or CR. The encoding is UTF-8, or UTF-16 with a byte order mark. file is the name of the list in errors.
 func ReadLines(r io.Reader, file string) ([]ListLine, error) {
 	text, err := sniff.Text(r)
 	if err != nil {
@@ -54,8 +53,8 @@ func ReadLines(r io.Reader, file string) ([]ListLine, error) {
 	return lines, nil
 }
 
-// ReadList reads an image list as ReadLines does: one reference a line, of which a transport (see TrimTransport) is left
-// out, and so is a reference that was seen before. Every line that is not a reference is reported, as file:line.
+// ReadList reads an image list as ReadLines does, with one reference per line. It removes transports (see
+// TrimTransport) and skips duplicates. It reports every line that is not a reference, as file:line.
 func ReadList(r io.Reader, file string) ([]ListEntry, error) {
 	lines, err := ReadLines(r, file)
 	if err != nil {
@@ -80,5 +79,5 @@ func ReadList(r io.Reader, file string) ([]ListEntry, error) {
 	return entries, errors.Join(errs...)
 }
 
-// lineEnds makes all ends of lines those of Unix.
+// lineEnds converts line ends to LF.
 var lineEnds = strings.NewReplacer("\r\n", "\n", "\r", "\n")

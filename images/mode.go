@@ -6,16 +6,16 @@ import (
 	"runtime"
 )
 
-// Modes says which modes the files and folders of build contexts have in an image,
+// Modes selects the modes that files and folders of build contexts get in an image,
 // whichever builder makes it.
 type Modes string
 
 const (
-	// NormalModes are those of ContextMode. The empty Modes are these.
+	// NormalModes are the modes of ContextMode. The empty Modes are NormalModes.
 	NormalModes Modes = "normal"
-	// KeepModes are those on disk, as Docker has them: an image then depends on the
-	// umask of whoever checked the files out. Windows has no modes to keep, and
-	// those of ContextMode take their place.
+	// KeepModes are the modes on disk, as in Docker: the image then depends on the
+	// umask under which the files were checked out. Windows has no modes; there they
+	// are those of ContextMode.
 	KeepModes Modes = "keep"
 )
 
@@ -28,7 +28,7 @@ func (m Modes) Validate() error {
 	return fmt.Errorf("modes %q: want %s or %s", string(m), NormalModes, KeepModes)
 }
 
-// Of returns the mode in an image of a file or folder that has this mode on disk.
+// Of returns the mode in an image for a mode on disk.
 func (m Modes) Of(disk fs.FileMode) fs.FileMode {
 	if m != KeepModes || disk&fs.ModeSymlink != 0 || runtime.GOOS == "windows" {
 		return ContextMode(disk)
@@ -36,16 +36,15 @@ func (m Modes) Of(disk fs.FileMode) fs.FileMode {
 	return disk & (fs.ModeType | fs.ModePerm | fs.ModeSetuid | fs.ModeSetgid | fs.ModeSticky)
 }
 
-// ContextMode is the mode that a file or folder of a build context has in an
-// image, whichever builder makes it. Of the permissions on disk only the owner's
-// executable bit counts, as in git, since the others depend on the umask of
-// whoever checked the file out: 0755 for folders and executables, 0644 for the
-// rest. Setuid, setgid and sticky bits are kept, but for a folder's setgid bit,
-// which file systems hand down by themselves. COPY --chmod and KeepModes say
-// otherwise.
+// ContextMode returns the mode in an image for a file or folder of a build context,
+// whichever builder makes the image. As in git, only the owner's executable bit counts,
+// since the other permissions depend on the umask under which the file was checked out:
+// 0755 for folders and executables, 0644 for other files. Setuid, setgid and sticky
+// bits are kept, except for the setgid bit of folders, which file systems pass on to
+// new folders. COPY --chmod and KeepModes override it.
 //
-// Windows keeps no executable bit, so that there every file is executable, as
-// Docker's client does it.
+// Windows has no executable bit, so there every file is executable, as in Docker's
+// client.
 func ContextMode(mode fs.FileMode) fs.FileMode {
 	kept := mode & (fs.ModeType | fs.ModeSetuid | fs.ModeSetgid | fs.ModeSticky)
 	switch {

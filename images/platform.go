@@ -13,8 +13,8 @@ import (
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 )
 
-// ports are the operating systems and architectures that Go can build for
-// (`go tool dist list`, Go 1.26), without those no container runtime knows.
+// ports are the operating systems and architectures for which Go can build (`go tool
+// dist list`, Go 1.26), except those that no container runtime knows.
 var ports = map[string][]string{
 	"aix":     {"ppc64"},
 	"darwin":  {"amd64", "arm64"},
@@ -29,9 +29,9 @@ var ports = map[string][]string{
 	"windows": {"386", "amd64", "arm64"},
 }
 
-// systems and architectures are those that an image may be for: the names that Go
-// knows or knew (internal/syslist), which OCI's image-spec refers to. An image that
-// holds no program of ours needs no port of Go.
+// systems and architectures are the valid ones of images: the names that Go knows or
+// knew (internal/syslist), to which OCI's image-spec refers. An image without Go
+// programs does not need a port of Go.
 var (
 	systems = []string{"aix", "android", "darwin", "dragonfly", "freebsd", "hurd", "illumos", "ios", "js", "linux", "netbsd",
 		"openbsd", "plan9", "solaris", "wasip1", "windows", "zos"}
@@ -39,7 +39,7 @@ var (
 		"ppc64le", "riscv", "riscv64", "s390", "s390x", "sparc", "sparc64", "wasm"}
 )
 
-// CheckPort says whether Go can build programs for p.
+// CheckPort returns an error if Go cannot build programs for p.
 func CheckPort(p v1.Platform) error {
 	archs, ok := ports[p.OS]
 	if !ok {
@@ -60,9 +60,8 @@ func CheckPort(p v1.Platform) error {
 //
 //	windows(10.0.20348.4294+win32k)/amd64
 //
-// It refuses systems and architectures that are not known, where
-// v1.ParsePlatform accepts anything. linux/arm keeps its spelling, which names
-// files; see Normalize.
+// It rejects unknown systems and architectures, which v1.ParsePlatform accepts.
+// linux/arm keeps its spelling, which is part of file names; see Normalize.
 func ParsePlatform(s string) (v1.Platform, error) {
 	var p v1.Platform
 	fail := func(format string, args ...any) (v1.Platform, error) {
@@ -112,17 +111,16 @@ func ParsePlatform(s string) (v1.Platform, error) {
 	return p, nil
 }
 
-// PlatformPattern is a regular expression of what ParsePlatform takes for the
-// platforms of a project, for editors: systems and architectures that are known, by
-// their own names, and any other spelling with letters that ParsePlatform folds.
+// PlatformPattern returns a regular expression of the platforms that ParsePlatform
+// accepts in a project, for editors: known systems and architectures by their own
+// names, and any other spelling that has letters that ParsePlatform folds.
 func PlatformPattern() string {
 	return "^(" + strings.Join(systems, "|") + "|macos)/(" + strings.Join(architectures, "|") + "|x86_64|x86-64|aarch64|armhf|armel|i386)(/[a-z0-9._-]+)?$|[A-Z]"
 }
 
-// Normalize spells p as containerd and BuildKit do (containerd/platforms,
-// Normalize): linux/arm is linux/arm/v7, the variants amd64/v1 and arm64/v8 are
-// none, and features are sorted. Two platforms are the same if Normalize makes
-// them equal.
+// Normalize spells p as containerd and BuildKit do (containerd/platforms, Normalize):
+// linux/arm becomes linux/arm/v7, the variants amd64/v1 and arm64/v8 are removed, and
+// features are sorted. Two platforms are the same if Normalize makes them equal.
 func Normalize(p v1.Platform) v1.Platform {
 	if p.OS == "" {
 		return p // where containerd assumes the system of this program
@@ -132,13 +130,13 @@ func Normalize(p v1.Platform) v1.Platform {
 	return p
 }
 
-// oci is p in the type of the OCI specification's module.
+// oci converts p to the type of the OCI specification's module.
 func oci(p v1.Platform) ocispec.Platform {
 	return ocispec.Platform{OS: p.OS, Architecture: p.Architecture, Variant: p.Variant, OSVersion: p.OSVersion, OSFeatures: p.OSFeatures}
 }
 
-// spelled is Normalize, except that an arm without variant stays without: in a
-// config it says nothing, and may be any.
+// spelled is Normalize, but keeps an arm without variant, since a config without
+// variant may be for any.
 func spelled(p v1.Platform) v1.Platform {
 	n := Normalize(p)
 	if n.Architecture == "arm" && n.Variant == "v7" && p.Variant == "" {
@@ -147,8 +145,8 @@ func spelled(p v1.Platform) v1.Platform {
 	return n
 }
 
-// FormatPlatform spells p as go-containerregistry does:
-// windows/amd64:10.0.20348.4294. It is the one spelling Slipway prints.
+// FormatPlatform returns p as go-containerregistry spells it, such as
+// windows/amd64:10.0.20348.4294. Slipway prints no other spelling.
 func FormatPlatform(p v1.Platform) string {
 	s := p.OS + "/" + p.Architecture
 	if p.Variant != "" {
@@ -160,8 +158,8 @@ func FormatPlatform(p v1.Platform) string {
 	return s
 }
 
-// ContainerdPlatform spells p as containerd and BuildKit do, with the version
-// and features that platforms.Format of theirs would lose:
+// ContainerdPlatform returns p as containerd and BuildKit spell it, with the version
+// and features, which their platforms.Format drops:
 // windows(10.0.20348.4294+win32k)/amd64.
 func ContainerdPlatform(p v1.Platform) string {
 	s := p.OS
@@ -175,9 +173,8 @@ func ContainerdPlatform(p v1.Platform) string {
 	return s
 }
 
-// PlatformSlug is p as it stands in file names and tags: linux-amd64,
-// linux-arm-v7. The os.version is left out; names spell the Windows version by
-// its name.
+// PlatformSlug returns p for file names and tags, such as linux-amd64 or linux-arm-v7.
+// It leaves out the os.version, for which names use the name of the Windows version.
 func PlatformSlug(p v1.Platform) string {
 	s := p.OS + "-" + p.Architecture
 	if p.Variant != "" {
@@ -186,13 +183,12 @@ func PlatformSlug(p v1.Platform) string {
 	return s
 }
 
-// ComparePlatforms is the order of entries in an index: Linux first, then the
-// other systems by name, then by architecture and variant, and Windows versions
-// newest first, numerically. containerd on Windows takes the first entry that is
-// compatible, so that an older one in front would hide the right one
-// (containerd#11366).
+// ComparePlatforms orders the entries of an index: Linux first, then other systems by
+// name, then by architecture and variant, and Windows versions newest first,
+// numerically. containerd on Windows takes the first compatible entry, so an older one
+// in front would hide the right one (containerd#11366).
 //
-// Two spellings of one platform are equal, see Normalize.
+// Spellings of one platform are equal, see Normalize.
 func ComparePlatforms(a, b v1.Platform) int {
 	a, b = Normalize(a), Normalize(b)
 	rank := func(p v1.Platform) int {
@@ -216,8 +212,8 @@ func ComparePlatforms(a, b v1.Platform) int {
 	)
 }
 
-// CompareOSVersions compares two Windows versions number by number; a missing
-// number is less than any.
+// CompareOSVersions compares two Windows versions number by number. A missing number is
+// less than any other.
 func CompareOSVersions(a, b string) int {
 	x, _ := parseOSVersion(a)
 	y, _ := parseOSVersion(b)

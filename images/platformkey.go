@@ -8,7 +8,7 @@ import (
 )
 
 // A PlatformKey identifies a platform. Unlike v1.Platform it is comparable, so that it can be the
-// key of a map: the keys of two platforms are equal if they are spellings of one platform.
+// key of a map. Spellings of one platform have the same key.
 type PlatformKey struct{ os, architecture, variant, osVersion, osFeatures string }
 
 // KeyOf returns the key of p. See Normalize.

@@ -6,13 +6,13 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 )
 
-// Platform is a v1.Platform that JSON spells as everything else does.
+// Platform is a v1.Platform that JSON represents as text, in the spelling of FormatPlatform.
 type Platform struct{ v1.Platform }
 
-// MarshalText spells p as FormatPlatform does.
+// MarshalText returns p in the spelling of FormatPlatform.
 func (p Platform) MarshalText() ([]byte, error) { return []byte(p.String()), nil }
 
-// UnmarshalText reads what MarshalText wrote.
+// UnmarshalText parses the output of MarshalText.
 func (p *Platform) UnmarshalText(text []byte) (err error) {
 	p.Platform, err = ParsePlatform(string(text))
 	return err
@@ -20,7 +20,7 @@ func (p *Platform) UnmarshalText(text []byte) (err error) {
 
 func (p Platform) String() string { return FormatPlatform(p.Platform) }
 
-// ParsePlatforms reads several platforms. Its error joins those of all texts that are not platforms.
+// ParsePlatforms parses several platforms. Its error joins the errors of all invalid ones.
 func ParsePlatforms(texts []string) ([]v1.Platform, error) {
 	var (
 		platforms []v1.Platform

@@ -10,14 +10,14 @@ import (
 	"github.com/slipway-build/slipway/internal/dockerhub"
 )
 
-// maxReference limits the length of a reference, in bytes. Docker's grammar allows less: a path of
-// 255, a tag of 128, and the name of a host and a digest.
+// maxReference is the maximum length of a reference, in bytes. Docker's grammar allows less: a
+// path of 255, a tag of 128, and a host and a digest.
 const maxReference = 1024
 
-// ParseReference reads an image reference as Docker does: busybox,
-// rancher/x:v1, registry:5000/a/b@sha256:…; without a tag it is :latest. The
-// grammar is that of github.com/distribution/reference; go-containerregistry's own
-// wants repositories of two letters at least.
+// ParseReference parses an image reference as Docker does: busybox, rancher/x:v1,
+// registry:5000/a/b@sha256:…; without a tag it is :latest. The grammar is that of
+// github.com/distribution/reference, since go-containerregistry rejects repositories of one
+// letter.
 func ParseReference(s string) (name.Reference, error) {
 	if len(s) > maxReference {
 		return nil, fmt.Errorf("%q… is not an image reference: it has %d bytes, more than the maximum of %d", s[:60], len(s), maxReference)
@@ -41,7 +41,7 @@ func ParseReference(s string) (name.Reference, error) {
 	return ref, nil
 }
 
-// explain says more than "invalid reference format" of what people write most often.
+// explain describes common mistakes better than "invalid reference format" does.
 func explain(s string, err error) error {
 	if scheme, _, ok := strings.Cut(s, "://"); ok {
 		return fmt.Errorf("write it without %s://", scheme)
@@ -52,8 +52,8 @@ func explain(s string, err error) error {
 	return err
 }
 
-// TrimTransport takes off the prefix by which other tools say that a reference is one
-// of a registry: docker:// (skopeo, podman) or docker-image:// (BuildKit).
+// TrimTransport removes the prefix of registry references in other tools: docker:// (skopeo,
+// podman) or docker-image:// (BuildKit).
 func TrimTransport(s string) string {
 	if rest, ok := strings.CutPrefix(s, "docker://"); ok {
 		return rest
@@ -61,7 +61,7 @@ func TrimTransport(s string) string {
 	return strings.TrimPrefix(s, "docker-image://")
 }
 
-// shortNamed is the reference of a repository of one letter.
+// shortNamed returns the reference of a repository of one letter.
 func shortNamed(named reference.Named) (name.Reference, error) {
 	repository, err := repositoryOf(named)
 	if err != nil {
@@ -92,7 +92,7 @@ func ParseTag(s string) (name.Tag, error) {
 	return tag, nil
 }
 
-// HasTag says whether a reference names a tag itself, not only :latest by default.
+// HasTag reports whether a reference contains a tag. The default :latest does not count.
 func HasTag(s string) bool {
 	if len(s) > maxReference {
 		return false
@@ -105,9 +105,9 @@ func HasTag(s string) bool {
 	return ok
 }
 
-// Qualified spells ref in full as containerd, Kubernetes and CRI look it up:
-// docker.io/library/busybox:1. go-containerregistry itself says index.docker.io,
-// under which no node finds an image (hauler#746).
+// Qualified returns ref in the full form by which containerd, Kubernetes and CRI find images, such
+// as docker.io/library/busybox:1. go-containerregistry writes index.docker.io instead, under which
+// no node finds an image (hauler#746).
 func Qualified(ref name.Reference) string {
 	s := ref.Name()
 	if rest, ok := strings.CutPrefix(s, name.DefaultRegistry+"/"); ok {
@@ -116,7 +116,8 @@ func Qualified(ref name.Reference) string {
 	return s
 }
 
-// RegistryName spells a registry as people and docker login do: docker.io for Docker Hub.
+// RegistryName returns the name of a registry as users and docker login write it: docker.io for
+// Docker Hub.
 func RegistryName(r name.Registry) string {
 	if r.RegistryStr() == name.DefaultRegistry {
 		return dockerhub.Name
@@ -124,8 +125,8 @@ func RegistryName(r name.Registry) string {
 	return r.RegistryStr()
 }
 
-// Familiar spells ref as a person does and as docker save writes RepoTags:
-// docker.io/ and library/ are left out, other registries are kept.
+// Familiar returns ref as users and docker save write it: without docker.io/ and library/, but
+// with other registries.
 func Familiar(ref name.Reference) string {
 	s := Qualified(ref)
 	if rest, ok := strings.CutPrefix(s, dockerhub.Name+"/"); ok {

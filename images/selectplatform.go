@@ -13,17 +13,17 @@ import (
 // SelectPlatform returns the index in offered of the platform that serves want.
 //
 //   - Operating system and architecture must be equal.
-//   - A lower variant serves if the wanted one is missing, the best first, as in
-//     containerd (platforms.Only): linux/arm/v7 takes v7, v6, then v5, and
-//     linux/amd64/v3 takes v3, v2, then v1. linux/arm is linux/arm/v7.
-//   - A Windows version is taken when all four numbers are equal, else the newest of
-//     the same build.
-//   - Nothing is guessed: a want without a Windows version is an error if several
-//     are offered, and so is a build that is not there.
-//   - An image that states no platform is taken if it is the only one.
+//   - If the wanted variant is missing, the highest lower one serves, as in containerd
+//     (platforms.Only): linux/arm/v7 takes v7, v6, then v5, and linux/amd64/v3 takes v3, v2,
+//     then v1. linux/arm is linux/arm/v7.
+//   - A Windows version serves if all four numbers are equal, else the newest one of the same
+//     build.
+//   - Nothing is guessed: a want without a Windows version is an error if several are offered,
+//     and so is a missing build.
+//   - An image without a platform is selected if it is the only one.
 //
-// containerd also takes 386 for amd64, arm for arm64, and an older build of
-// Windows. We do not: such images may not run on the node. The error is a
+// containerd also accepts 386 for amd64, arm for arm64, and an older build of Windows.
+// SelectPlatform does not, since such images may not run on the node. The error is a
 // *NoPlatformError.
 func SelectPlatform(want v1.Platform, offered []v1.Platform) (int, error) {
 	best := -1
@@ -65,9 +65,9 @@ func SelectPlatform(want v1.Platform, offered []v1.Platform) (int, error) {
 	return best, nil
 }
 
-// PlatformFor is the platform of an image that was asked for as want: what its
-// config states, and want where that states nothing. `crane append` makes such
-// images.
+// PlatformFor returns the platform of an image that was requested for want: the
+// platform of its config, completed from want. `crane append` makes images without a
+// platform.
 func PlatformFor(stated, want v1.Platform) v1.Platform {
 	if stated.OS == "" {
 		stated.OS, stated.OSVersion, stated.OSFeatures = want.OS, want.OSVersion, want.OSFeatures
@@ -78,11 +78,11 @@ func PlatformFor(stated, want v1.Platform) v1.Platform {
 	return stated
 }
 
-// EntryPlatform is the platform of an image of which an index entry says said and
-// the config states stated. What only one of them says counts. Of two architectures
-// or variants the entry's counts, and differs is set: all that pull choose by it,
-// and there are images whose config is that of another build (kubernetes#104085).
-// Two operating systems or versions of Windows are an error, since no node runs
+// EntryPlatform returns the platform of an image from that of its index entry, said,
+// and that of its config, stated. Each completes the other. If architectures or
+// variants differ, the entry's is returned and differs is set: clients choose by the
+// entry, and some images have the config of another build (kubernetes#104085).
+// Different operating systems or versions of Windows are an error, since no node runs
 // such an image.
 func EntryPlatform(said, stated v1.Platform) (p v1.Platform, differs bool, err error) {
 	p = PlatformFor(stated, said)
@@ -114,8 +114,8 @@ func hasAll(have, want []string) bool {
 	return !slices.ContainsFunc(want, func(f string) bool { return !slices.Contains(have, f) })
 }
 
-// NoPlatformError says that none, or more than one, of the platforms offered
-// serves the one wanted.
+// A NoPlatformError means that no offered platform serves the wanted one, or that
+// several do.
 type NoPlatformError struct {
 	Want      v1.Platform
 	Offered   []v1.Platform

@@ -2,7 +2,8 @@ package images
 
 import v1 "github.com/google/go-containerregistry/pkg/v1"
 
-// ImageSize returns how many bytes an image has in a registry: those of its manifest, its config and its layers.
+// ImageSize returns the size of an image in a registry, in bytes: that of its manifest, its config and its
+// layers.
 func ImageSize(image v1.Image) (int64, error) {
 	m, err := image.Manifest()
 	if err != nil {
