@@ -38,9 +38,9 @@ func openCache(dir string) (*store.Store, error) {
 	return cache, nil
 }
 
-// CleanCache removes from the content cache in dir what has not been used for age, and then what was not used for the
-// longest time, until at most size bytes are left. If both are 0 it removes everything. It returns how many bytes it
-// has freed.
+// CleanCache removes the content that has not been used for age from the content cache in dir, and then the least
+// recently used content until at most size bytes are left. If both are 0, it removes everything. It returns the
+// number of bytes freed.
 func CleanCache(ctx context.Context, dir string, age time.Duration, size int64) (freed int64, err error) {
 	cache, err := openCache(dir)
 	if err != nil {
@@ -55,15 +55,15 @@ func CleanCache(ctx context.Context, dir string, age time.Duration, size int64) 
 	return freed, err
 }
 
-// DefaultCacheSize is the bound of the content cache in bytes: a few releases of a large distribution with their
-// frames.
+// DefaultCacheSize is the limit of the content cache, in bytes: enough for a few releases of a large distribution
+// with their frames.
 const DefaultCacheSize = 64 << 30
 
-// tidyEvery is how often Tidy looks through the cache.
+// tidyEvery is the interval between two runs of Tidy that look through the cache.
 const tidyEvery = 24 * time.Hour
 
-// Tidy keeps the content cache within its bound, once a day. It is called after the work, which does not depend on it:
-// errors are ignored, since CleanCache reports the same ones.
+// Tidy keeps the content cache within its limit, once a day. It runs after the work of a command, which does not
+// depend on it, so it ignores errors; CleanCache reports the same ones.
 func (w *Workbench) Tidy(ctx context.Context) {
 	const kind, key = "tidied", "last"
 	raw, _ := w.Cache.Record(ctx, kind, key)

@@ -130,8 +130,8 @@ func (c *copying) attachAll(ctx context.Context, from, to name.Repository, diges
 	return append([]string{}, slices.Concat(found...)...), err
 }
 
-// cosignSuffixes are those of the tags of signatures, attestations and SBOMs: sha256-….sig. Cosign attaches them so
-// to the manifest with the digest in the tag, unless it is told to use referrers.
+// cosignSuffixes are the suffixes of the tags of signatures, attestations and SBOMs, such as sha256-….sig. Cosign
+// uses these tags unless it is told to use referrers; the digest is that of the manifest.
 var cosignSuffixes = []string{"sig", "att", "sbom"}
 
 // attach copies the referrers of a manifest, the artifacts in cosign's tags for it, and what is attached to them.
@@ -170,10 +170,10 @@ func (c *copying) attach(ctx context.Context, from, to name.Repository, subject 
 	})
 }
 
-// errNotAttached says that a registry does not have a tag of cosign.
+// errNotAttached is the error for a tag of cosign that a registry does not have.
 var errNotAttached = errors.New("the tag does not exist")
 
-// copyAttached copies an artifact and what is attached to it.
+// copyAttached copies an artifact and everything that is attached to it.
 func (c *copying) copyAttached(ctx context.Context, from, to name.Reference) ([]string, error) {
 	m, err := c.workbench.Registry.Resolve(ctx, from)
 	if _, byTag := from.(name.Tag); byTag && errors.Is(err, fs.ErrNotExist) {

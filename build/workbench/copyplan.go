@@ -121,9 +121,9 @@ func copyRef(base string, keepRegistry bool, ref name.Reference) (name.Reference
 	return tag.Context().Digest(digest.DigestStr()), nil
 }
 
-// findCopy resolves the first source that a registry has. A source that is missing, or that the registry does not let
-// us read, as some do with missing ones, leads to the next. Other failures do not: the next registry may have another
-// image under the name.
+// findCopy resolves the first source that a registry has. If a source is missing or the registry refuses to show
+// it, as some registries do with missing ones, findCopy tries the next source. After other failures it does not,
+// since the next registry may have another image under the name.
 func (w *Workbench) findCopy(ctx context.Context, t *copyTarget, noClobber bool) error {
 	var errs []error
 	for _, from := range t.from {
@@ -157,7 +157,7 @@ func (w *Workbench) copied(ctx context.Context, ref name.Reference, digest v1.Ha
 	return has == digest, nil
 }
 
-// joinCopies leaves out targets that were named before with the same content. Other content is an error.
+// joinCopies removes duplicate targets with the same content. A target with different contents is an error.
 func joinCopies(targets []*copyTarget) ([]*copyTarget, error) {
 	var (
 		out    []*copyTarget

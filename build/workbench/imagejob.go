@@ -173,7 +173,7 @@ func (w *Workbench) assembleAll(ctx context.Context, job checkedImageJob) ([]ass
 		if err != nil {
 			return err
 		}
-		// A base image may have given windows/amd64 an exact version.
+		// A base image may have completed windows/amd64 by an exact version.
 		made[i].image = image
 		made[i].platform, err = images.ConfigPlatform(image)
 		return err

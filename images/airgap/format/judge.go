@@ -13,8 +13,8 @@ import (
 	"github.com/slipway-build/slipway/internal/sniff"
 )
 
-// The writer refuses to write, and verify calls a problem, what the functions of this file
-// find. They know what readers make of an archive.
+// The functions in this file judge archives by the behavior of their readers. The writer
+// returns their errors, and verify reports them as problems.
 
 // A NamedLayer is a layer to check, with its name for messages.
 type NamedLayer struct {

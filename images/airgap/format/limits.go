@@ -2,17 +2,18 @@ package format
 
 import "fmt"
 
-// Limits of what a reader does with one archive, far above what any real one needs. The views
-// of a hostile archive may name the same file, or give the same image a name, any number of
-// times.
+// Limits for reading one archive; no real archive comes near them. The views of a hostile
+// archive may refer to one file, or name one image, any number of times.
 const (
-	// maxJSON is how many bytes of manifests, configs and indexes are read.
+	// maxJSON is the maximum number of bytes of manifests, configs and indexes that are read.
 	maxJSON = 512 << 20
-	// maxRelations is how many names images have together, and how many places in indexes.
+	// maxRelations is the maximum number of names of all images and entries of all indexes
+	// together.
 	maxRelations = 1 << 18
 )
 
-// A Budget counts what was done with an archive. Repeated work counts each time.
+// A Budget counts the work that the views of an archive cause. Repeated work counts each
+// time.
 type Budget struct {
 	json      int64
 	relations int
@@ -26,7 +27,7 @@ func (b *Budget) JSON(n int64) error {
 	return nil
 }
 
-// Relations counts n names of images or places in indexes.
+// Relations counts n names of images or entries of indexes.
 func (b *Budget) Relations(n int) error {
 	if b.relations += n; b.relations > maxRelations {
 		return fmt.Errorf("its images have more than %d names and places in indexes: not an archive of images", maxRelations)

@@ -6,7 +6,7 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 )
 
-// The files that readers look for by name, and the folder of blobs, which is that of the OCI
+// The names of the files of the views, and of the folder of blobs, which is that of the OCI
 // image layout.
 const (
 	ManifestJSON = "manifest.json" // Docker's view, which all readers but containerd go by
@@ -23,8 +23,7 @@ const JSONLimit = 20 << 20
 const MaxNesting = 4
 
 // A ManifestEntry is an image in manifest.json. It has no LayerSources, because
-// go-containerregistry takes the layers named there for foreign ones
-// (go-containerregistry#1870).
+// go-containerregistry treats the layers named there as foreign (go-containerregistry#1870).
 type ManifestEntry struct {
 	Config   string
 	RepoTags []string
