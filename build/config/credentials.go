@@ -9,7 +9,7 @@ import (
 	"github.com/slipway-build/slipway/build/config/expression"
 )
 
-// Credentials are those of one destination, by the names of the environment variables that hold them.
+// Credentials are the names of the environment variables that hold the credentials of a destination.
 type Credentials struct {
 	// Position is their place in slipway.yaml.
 	Position Position `yaml:"-" json:"-"`
