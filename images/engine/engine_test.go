@@ -3,12 +3,18 @@ package engine_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
 	"os"
 	"path/filepath"
 	"runtime"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -578,4 +584,39 @@ func TestBadDockerfiles(t *testing.T) {
 			})
 		}
 	})
+}
+
+// An image that another build has removed is built again: here Docker Engine says once that it does not have it.
+func TestAnImageThatAnotherBuildRemoved(t *testing.T) {
+	socket, ok := strings.CutPrefix(imagetest.Docker(t), "unix://")
+	if !ok {
+		t.Skip("Docker Engine is not at a socket")
+	}
+	dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return new(net.Dialer).DialContext(ctx, "unix", socket)
+	}
+	proxy := httputil.NewSingleHostReverseProxy(&url.URL{Scheme: "http", Host: "docker"})
+	proxy.Transport = &http.Transport{DialContext: dial}
+	var refused, asked atomic.Int64
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.Contains(r.URL.Path, "/images/slipway.invalid/build:") && strings.HasSuffix(r.URL.Path, "/json") {
+			if asked.Add(1) <= refused.Load() {
+				w.Header().Set("Content-Type", "application/json")
+				w.WriteHeader(http.StatusNotFound)
+				fmt.Fprintln(w, `{"message": "No such image"}`)
+				return
+			}
+		}
+		proxy.ServeHTTP(w, r)
+	}))
+	defer server.Close()
+	o := engine.Options{Store: openStore(t), Sources: sources{}, Address: "tcp://" + strings.TrimPrefix(server.URL, "http://")}
+	for times, want := range map[int64]string{1: "", 5: "No such image"} {
+		refused.Store(times)
+		asked.Store(0)
+		_, err := engine.Docker(o).Assemble(t.Context(), buildOf(t, "FROM scratch\nCOPY a.txt /\n", map[string]string{"a.txt": t.Name()}))
+		if (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
+			t.Errorf("refused %d times: %v, want %q", times, err, want)
+		}
+	}
 }
