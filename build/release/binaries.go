@@ -2,7 +2,6 @@ package release
 
 import (
 	"context"
-	"fmt"
 	"path/filepath"
 	"slices"
 
@@ -102,4 +101,7 @@ func (m Made) Where() string {
 	return m.Path
 }
 
-func (m Made) key() string { return fmt.Sprint(m.Kind, " ", m.Where()) }
+// A madeKey identifies a file or image among all that a release makes.
+type madeKey struct{ kind, where string }
+
+func (m Made) key() madeKey { return madeKey{m.Kind, m.Where()} }

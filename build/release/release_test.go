@@ -542,7 +542,7 @@ func TestImagesNeedOnlyTheBinariesThatTheyRead(t *testing.T) {
 		t.Errorf("build images of helper (-want +got):\n%s", diff)
 	}
 	b := r.run("build")
-	made := map[string]bool{}
+	made := map[madeKey]bool{}
 	for _, m := range b.report.sorted() {
 		if made[m.key()] {
 			t.Errorf("%s was made twice", m.Where())

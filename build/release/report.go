@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -27,7 +28,7 @@ import (
 // A report collects what a run has made.
 type report struct {
 	mu   sync.Mutex
-	made []Made
+	made map[madeKey]Made
 	kept []Kept
 }
 
@@ -48,12 +49,10 @@ func (r *report) keep(k Kept) {
 func (r *report) add(m Made) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	// A step that was repeated reports the same thing again.
-	if i := slices.IndexFunc(r.made, func(o Made) bool { return o.key() == m.key() }); i >= 0 {
-		r.made[i] = m
-		return
+	if r.made == nil {
+		r.made = map[madeKey]Made{}
 	}
-	r.made = append(r.made, m)
+	r.made[m.key()] = m // again, if a step was repeated
 }
 
 // digest returns what this run has recorded for a file. The cache does not remember the digest of a file that was
@@ -61,8 +60,8 @@ func (r *report) add(m Made) {
 func (r *report) digest(path string) (v1.Hash, bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for _, m := range r.made {
-		if m.Path == path {
+	for _, kind := range kinds {
+		if m, ok := r.made[madeKey{kind, path}]; ok && m.Path == path {
 			h, err := v1.NewHash(m.Digest)
 			return h, err == nil
 		}
@@ -74,7 +73,7 @@ func (r *report) digest(path string) (v1.Hash, bool) {
 func (r *report) sorted() []Made {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	made := slices.Clone(r.made)
+	made := slices.Collect(maps.Values(r.made))
 	sortMade(made)
 	return made
 }
@@ -83,7 +82,7 @@ func (r *report) sorted() []Made {
 var kinds = []string{"binary", "image", "index", "archive", "list", "bundle", "checksums", "release", "command"}
 
 func sortMade(made []Made) {
-	slices.SortStableFunc(made, func(a, b Made) int {
+	slices.SortFunc(made, func(a, b Made) int {
 		return cmp.Or(cmp.Compare(slices.Index(kinds, a.Kind), slices.Index(kinds, b.Kind)), cmp.Compare(a.Name, b.Name),
 			images.ComparePlatforms(a.Platform.Platform, b.Platform.Platform), cmp.Compare(a.Where(), b.Where()))
 	})
@@ -150,7 +149,7 @@ func (r Report) digests() map[string]string {
 // inputs, if the full plan still has them.
 func (r *Release) writeReport() error {
 	made := r.report.sorted()
-	has := map[string]bool{}
+	has := map[madeKey]bool{}
 	for _, m := range made {
 		has[m.key()] = true
 	}
