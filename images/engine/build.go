@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"github.com/containerd/containerd/v2/core/content"
-	"github.com/containerd/errdefs"
 	buildkit "github.com/moby/buildkit/client"
 	"github.com/moby/buildkit/exporter/containerimage/exptypes"
 	"github.com/moby/buildkit/frontend/dockerfile/dockerfile2llb"
@@ -190,9 +189,6 @@ func (j *job) buildInBuildkit(ctx context.Context, options buildkit.SolveOpt, so
 // exporterMoby is Docker Engine's name of the exporter to its own store.
 const exporterMoby = "moby"
 
-// maxTries is the number of times that an image which another build removed is built. All but the first take no time.
-const maxTries = 3
-
 // buildInDocker has the engine store the image under a name that is unique to this build, and
 // fetches the layers that we do not have.
 func (j *job) buildInDocker(ctx context.Context, options buildkit.SolveOpt, solve func(buildkit.SolveOpt) (map[string]string, error)) (v1.Image, error) {
@@ -207,24 +203,17 @@ func (j *job) buildInDocker(ctx context.Context, options buildkit.SolveOpt, solv
 	options.Exports = []buildkit.ExportEntry{{Type: exporterMoby, Attrs: map[string]string{"name": tag}}}
 	var config []byte
 	var layers []v1.Hash
-	for try := 1; ; try++ {
-		if _, err := solve(options); err != nil {
-			return nil, err
-		}
-		var err error
+	err := docker.RetryRemoved(func() error {
+		_, err := solve(options)
+		return err
+	}, func() (err error) {
 		config, layers, err = j.conn.docker.Save(ctx, tag, j.watch.prefix+"save image", j.options.Store, j)
-		// Docker Engine stores an image and then names it. Another build of the same image that ends in between removes it
-		// with its own name.
-		if errdefs.IsNotFound(err) && try < maxTries {
-			continue
-		}
-		if err != nil {
-			return nil, err
-		}
-		break
+		return err
+	})
+	if err != nil {
+		return nil, err
 	}
 	if len(layers) == 0 {
-		var err error
 		if config, err = json.Marshal(j.exportConfig(j.converted.Image)); err != nil {
 			return nil, err
 		}

@@ -35,6 +35,7 @@ import (
 	"github.com/slipway-build/slipway/images/engine"
 	"github.com/slipway-build/slipway/images/engine/session"
 	"github.com/slipway-build/slipway/images/imagetest"
+	"github.com/slipway-build/slipway/internal/testfile"
 	"github.com/slipway-build/slipway/progress"
 )
 
@@ -586,11 +587,11 @@ func TestBadDockerfiles(t *testing.T) {
 	})
 }
 
-// An image that another build has removed is built again: here Docker Engine says once that it does not have it.
-func TestAnImageThatAnotherBuildRemoved(t *testing.T) {
+// An image that another build removed is made again, as is a base: here Docker Engine reports once that it is missing.
+func TestImagesThatAnotherBuildRemoved(t *testing.T) {
 	socket, ok := strings.CutPrefix(imagetest.Docker(t), "unix://")
 	if !ok {
-		t.Skip("Docker Engine is not at a socket")
+		testfile.Missing(t, "Docker Engine is at %s, which is not a socket", imagetest.Docker(t))
 	}
 	dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
 		return new(net.Dialer).DialContext(ctx, "unix", socket)
@@ -598,8 +599,9 @@ func TestAnImageThatAnotherBuildRemoved(t *testing.T) {
 	proxy := httputil.NewSingleHostReverseProxy(&url.URL{Scheme: "http", Host: "docker"})
 	proxy.Transport = &http.Transport{DialContext: dial}
 	var refused, asked atomic.Int64
+	var missing atomic.Value // the part of a name
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if strings.Contains(r.URL.Path, "/images/slipway.invalid/build:") && strings.HasSuffix(r.URL.Path, "/json") {
+		if strings.Contains(r.URL.Path, "/images/slipway.invalid/"+missing.Load().(string)+":") && strings.HasSuffix(r.URL.Path, "/json") {
 			if asked.Add(1) <= refused.Load() {
 				w.Header().Set("Content-Type", "application/json")
 				w.WriteHeader(http.StatusNotFound)
@@ -610,13 +612,22 @@ func TestAnImageThatAnotherBuildRemoved(t *testing.T) {
 		proxy.ServeHTTP(w, r)
 	}))
 	defer server.Close()
-	o := engine.Options{Store: openStore(t), Sources: sources{}, Address: "tcp://" + strings.TrimPrefix(server.URL, "http://")}
-	for times, want := range map[int64]string{1: "", 5: "No such image"} {
-		refused.Store(times)
-		asked.Store(0)
-		_, err := engine.Docker(o).Assemble(t.Context(), buildOf(t, "FROM scratch\nCOPY a.txt /\n", map[string]string{"a.txt": t.Name()}))
-		if (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
-			t.Errorf("refused %d times: %v, want %q", times, err, want)
+	o := engine.Options{Store: openStore(t), Address: "tcp://" + strings.TrimPrefix(server.URL, "http://"), Sources: sources{
+		"example.com/base:1": imagetest.Index(t, imagetest.Image(t, "linux/amd64", imagetest.Layer(t, imagetest.Files{"base.txt": t.Name()}))),
+	}}
+	for _, kind := range []string{"build", "base"} {
+		for times, want := range map[int64]string{1: "", 5: "No such image"} {
+			missing.Store(kind)
+			refused.Store(times)
+			asked.Store(0)
+			content := fmt.Sprint(t.Name(), kind, times)
+			_, err := engine.Docker(o).Assemble(t.Context(), buildOf(t, "FROM example.com/base:1\nCOPY a.txt /\n", map[string]string{"a.txt": content}))
+			if (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
+				t.Errorf("%s refused %d times: %v, want %q", kind, times, err, want)
+			}
+			if asked.Load() < min(times, 3) {
+				t.Errorf("%s refused %d times: Docker Engine was asked %d times", kind, times, asked.Load())
+			}
 		}
 	}
 }

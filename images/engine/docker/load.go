@@ -112,10 +112,16 @@ func (t *Temporary) Load(ctx context.Context, b Base) (tag string, platform ocis
 	}
 	// Docker's ID of an image is the digest of its config, so an image that was pulled before is
 	// recognized.
-	err = t.client.api.ImageTag(ctx, id.String(), tag)
-	if errdefs.IsNotFound(err) {
-		err = t.send(ctx, b, config, tag)
-	}
+	err = RetryRemoved(func() error {
+		err := t.client.api.ImageTag(ctx, id.String(), tag)
+		if errdefs.IsNotFound(err) {
+			err = t.send(ctx, b, config, tag)
+		}
+		return err
+	}, func() error {
+		_, err := t.client.api.ImageInspect(ctx, tag)
+		return err
+	})
 	if err != nil {
 		return "", ocispec.Platform{}, err
 	}
