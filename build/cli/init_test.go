@@ -2,13 +2,13 @@ package cli
 
 import (
 	"os"
-	"os/exec"
 	"path/filepath"
 	"runtime"
 	"strings"
 	"testing"
 
 	"github.com/slipway-build/slipway/build/scaffold"
+	"github.com/slipway-build/slipway/images/imagetest"
 	"github.com/slipway-build/slipway/internal/testfile"
 )
 
@@ -133,9 +133,7 @@ func TestInitAsks(t *testing.T) {
 
 // What init converts is built under the names that the other tool gives.
 func TestInitConvertsThenBuilds(t *testing.T) {
-	if _, err := exec.LookPath("go"); err != nil {
-		t.Skip("there is no go")
-	}
+	imagetest.Program(t, "go")
 	dir := goServer(t)
 	for _, file := range []string{"Dockerfile", "windows.Dockerfile"} {
 		if err := os.Remove(filepath.Join(dir, file)); err != nil {

@@ -7,6 +7,8 @@ import (
 	"os/exec"
 	"testing"
 	"time"
+
+	"github.com/slipway-build/slipway/internal/testfile"
 )
 
 // packages are Debian's packages of the programs that tests use, where the
@@ -32,7 +34,7 @@ func Program(t testing.TB, name string) string {
 		if p, ok := packages[name]; ok {
 			pkg = p
 		}
-		missing(t, "%s is not installed (Debian: apt-get install %s)", name, pkg)
+		testfile.Missing(t, "%s is not installed (Debian: apt-get install %s)", name, pkg)
 	}
 	return path
 }
@@ -62,7 +64,7 @@ func BuildkitProgram(t testing.TB) string {
 	t.Helper()
 	path := os.Getenv("SLIPWAY_TEST_BUILDKITD")
 	if path == "" {
-		missing(t, `SLIPWAY_TEST_BUILDKITD is not set; start the engines: scripts/engines.sh start && eval "$(scripts/engines.sh env)"`)
+		testfile.Missing(t, `SLIPWAY_TEST_BUILDKITD is not set; start the engines: scripts/engines.sh start && eval "$(scripts/engines.sh env)"`)
 	}
 	return path
 }
@@ -73,7 +75,7 @@ func engine(t testing.TB, variable string) string {
 	t.Helper()
 	addr := os.Getenv(variable)
 	if addr == "" {
-		missing(t, `%s is not set; start the engines: scripts/engines.sh start && eval "$(scripts/engines.sh env)"`, variable)
+		testfile.Missing(t, `%s is not set; start the engines: scripts/engines.sh start && eval "$(scripts/engines.sh env)"`, variable)
 	}
 	network, where := "unix", addr
 	if u, err := url.Parse(addr); err == nil && u.Scheme != "" {
@@ -85,12 +87,4 @@ func engine(t testing.TB, variable string) string {
 	}
 	_ = conn.Close()
 	return addr
-}
-
-func missing(t testing.TB, format string, args ...any) {
-	t.Helper()
-	if os.Getenv("SLIPWAY_REQUIRE_ENGINES") == "1" {
-		t.Fatalf("SLIPWAY_REQUIRE_ENGINES=1, but "+format, args...)
-	}
-	t.Skipf(format, args...)
 }

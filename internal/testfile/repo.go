@@ -19,7 +19,7 @@ type Repo struct {
 func NewRepo(t *testing.T, dir string) Repo {
 	t.Helper()
 	if _, err := exec.LookPath("git"); err != nil {
-		t.Skip("there is no git")
+		Missing(t, "git is not installed")
 	}
 	// Ignore the machine's configuration, and that of a git hook that runs the tests.
 	t.Setenv("GIT_CONFIG_GLOBAL", os.DevNull)
