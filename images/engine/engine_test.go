@@ -21,6 +21,7 @@ import (
 
 	"github.com/containerd/errdefs"
 	dockerbuild "github.com/docker/docker/api/types/build"
+	"github.com/docker/docker/api/types/filters"
 	dockerimage "github.com/docker/docker/api/types/image"
 	docker "github.com/docker/docker/client"
 	"github.com/google/go-cmp/cmp"
@@ -439,8 +440,8 @@ func TestDockerForgets(t *testing.T) {
 		"example.com/zstd:1":   imagetest.Index(t, imagetest.Image(t, "linux/amd64", zstd)),
 	}}
 	for _, c := range []struct{ dockerfile, want string }{
-		{"FROM example.com/forget:1\nCOPY a.txt /\n", ""},
-		{"FROM example.com/zstd:1\nCOPY --from=example.com/forget:1 / /\n", ""},
+		{"FROM example.com/forget:1\nLABEL test=TestDockerForgets\nCOPY a.txt /\n", ""},
+		{"FROM example.com/zstd:1\nLABEL test=TestDockerForgets\nCOPY --from=example.com/forget:1 / /\n", ""},
 		{"FROM example.com/forget:1\nRUN [\"/no-such-program\"]\n", "no-such-program"},
 	} {
 		_, err := engine.Docker(o).Assemble(t.Context(), buildOf(t, c.dockerfile, map[string]string{"a.txt": "a"}))
@@ -482,7 +483,7 @@ func TestDockerForgets(t *testing.T) {
 		_, _ = client.ImageRemove(context.Background(), "example.com/forget:1", dockerimage.RemoveOptions{})
 	})
 	tasks := &started{}
-	if _, err := engine.Docker(o).Assemble(progress.With(t.Context(), tasks), buildOf(t, "FROM example.com/forget:1\nCOPY a.txt /\n", map[string]string{"a.txt": "b"})); err != nil {
+	if _, err := engine.Docker(o).Assemble(progress.With(t.Context(), tasks), buildOf(t, "FROM example.com/forget:1\nLABEL test=TestDockerForgets\nCOPY a.txt /\n", map[string]string{"a.txt": "b"})); err != nil {
 		t.Fatal(err)
 	}
 	if tasks.contains(" load example.com/") {
@@ -491,15 +492,22 @@ func TestDockerForgets(t *testing.T) {
 	if _, err := client.ImageInspect(t.Context(), "example.com/forget:1"); err != nil {
 		t.Errorf("the build took somebody's image away: %v", err)
 	}
-	images, err := client.ImageList(t.Context(), dockerimage.ListOptions{All: true})
+	// Other tests build in this Engine at the same time: look only for the images of this one.
+	images, err := client.ImageList(t.Context(), dockerimage.ListOptions{All: true, Filters: filters.NewArgs(filters.Arg("label", "test="+t.Name()))})
 	if err != nil {
 		t.Fatal(err)
 	}
+	stored, err := client.ImageInspect(t.Context(), id.String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	names := stored.RepoTags
 	for _, image := range images {
-		for _, tag := range image.RepoTags {
-			if strings.HasPrefix(tag, "slipway.invalid/") {
-				t.Errorf("%s is left in Docker Engine", tag)
-			}
+		names = append(names, image.RepoTags...)
+	}
+	for _, name := range names {
+		if strings.HasPrefix(name, "slipway.invalid/") {
+			t.Errorf("%s is left in Docker Engine", name)
 		}
 	}
 }

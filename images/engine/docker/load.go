@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"sync"
 	"time"
 
@@ -59,8 +60,8 @@ type Temporary struct {
 	mu sync.Mutex
 	// loaded are the bases that the Engine has, by digest.
 	loaded map[v1.Hash]loaded
-	// reserved are other names.
-	reserved []string
+	// names are all names, also of what could not be loaded.
+	names []string
 }
 
 // A loaded base is in an Engine.
@@ -78,20 +79,16 @@ func (c *Client) Temporary(prefix string, content Content) *Temporary {
 func (t *Temporary) Reserve(what string) string {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	tag := temporaryTag(what)
-	t.reserved = append(t.reserved, tag)
-	return tag
+	return t.reserve(what)
 }
 
-// temporaryTag returns a unique name in a registry that cannot exist.
-func temporaryTag(what string) string {
-	return fmt.Sprintf("%s/%s:%x", InvalidRegistry, what, randomBytes())
-}
-
-func randomBytes() []byte {
-	b := make([]byte, 16)
-	_, _ = rand.Read(b) // never fails
-	return b
+// reserve returns a unique name in a registry that cannot exist. The caller holds the lock.
+func (t *Temporary) reserve(what string) string {
+	unique := make([]byte, 16)
+	_, _ = rand.Read(unique) // never fails
+	name := fmt.Sprintf("%s/%s:%x", InvalidRegistry, what, unique)
+	t.names = append(t.names, name)
+	return name
 }
 
 // Load sends b to the Engine, once, and returns its name there, and the platform that the Engine believes it to have.
@@ -101,7 +98,7 @@ func (t *Temporary) Load(ctx context.Context, b Base) (tag string, platform ocis
 	if l, ok := t.loaded[b.Digest]; ok {
 		return l.tag, l.platform, nil
 	}
-	tag = temporaryTag("base")
+	tag = t.reserve("base")
 	config, platform, err := loadedConfig(b.Config)
 	if err != nil {
 		return "", ocispec.Platform{}, err
@@ -281,22 +278,15 @@ const cleanupTimeout = 30 * time.Second
 func (t *Temporary) Remove(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanupTimeout)
 	defer cancel()
+	t.mu.Lock()
+	names := slices.Clone(t.names)
+	t.mu.Unlock()
 	var errs []error
-	for _, tag := range t.names() {
+	for _, tag := range names {
 		_, err := t.client.api.ImageRemove(ctx, tag, dockerimage.RemoveOptions{PruneChildren: true})
 		if err != nil && !errdefs.IsNotFound(err) {
 			errs = append(errs, fmt.Errorf("removing %s from Docker Engine: %w", tag, endpoint.Plain(err)))
 		}
 	}
 	return errors.Join(errs...)
-}
-
-func (t *Temporary) names() []string {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	var all []string
-	for _, l := range t.loaded {
-		all = append(all, l.tag)
-	}
-	return append(all, t.reserved...)
 }
