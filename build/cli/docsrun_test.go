@@ -133,7 +133,7 @@ func TestCommandsOfThePagesRun(t *testing.T) {
 		}
 		switch {
 		case c.words[0] == "make" && len(c.words) > 1 && !strings.Contains(string(makefile), "\n"+c.words[1]+":"):
-			t.Errorf("%s: %s: there is no such target", c.at(), c)
+			t.Errorf("%s: %s: the target does not exist", c.at(), c)
 		case reason != "":
 		case c.words[0] != "slipway":
 			t.Errorf("%s: %s: it is not run; add the reason to otherPrograms", c.at(), c)

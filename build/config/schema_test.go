@@ -116,7 +116,7 @@ func TestEveryKeyIsDocumented(t *testing.T) {
 				}
 				for _, scope := range strings.Fields(f.expand) {
 					if scopes[scope] == nil {
-						t.Errorf("%s.%s: there is no scope %q", path, f.key, scope)
+						t.Errorf("%s.%s: unknown scope %q", path, f.key, scope)
 					}
 				}
 				visit(path+"."+f.key, f.typ)

@@ -5,8 +5,8 @@
 // A record says which files of the project a place consists of, and how they looked, so that a second run costs one stat
 // for each.
 //
-// A transfer that breaks off is resumed where it stopped, in the same run or the next. Failures that may pass (of the
-// network, status 408, 429 and 5xx) are tried again.
+// A transfer that breaks off is resumed where it stopped, in the same run or the next. Package
+// httpretry decides which failures may pass; those are tried again.
 //
 // An archive is a tar, compressed or not, or a zip. Entries that lead out of the folder, and those that are neither file,
 // folder nor link, are errors. Files that are executable get the mode 0755, others 0644. Everything is unpacked beside the

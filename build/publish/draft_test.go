@@ -120,7 +120,7 @@ func TestEndDraft(t *testing.T) {
 			githubtest.Release{Draft: true, Prerelease: true, Body: "Notes"}},
 		{"published by somebody", func(f *githubtest.Server, _ *Options) { f.Releases[0].Draft = false }, Rank{}, nil,
 			githubtest.Release{Prerelease: true, Body: "Notes"}},
-		{"a release that is no pre-release, published by somebody", func(f *githubtest.Server, _ *Options) { f.Releases[0].Draft, f.Releases[0].Prerelease = false, false }, Rank{}, nil,
+		{"a full release, published by somebody", func(f *githubtest.Server, _ *Options) { f.Releases[0].Draft, f.Releases[0].Prerelease = false, false }, Rank{}, nil,
 			githubtest.Release{Body: "Notes"}},
 		{"a pre-release becomes the latest", func(f *githubtest.Server, o *Options) {
 			f.Releases[0].Draft, f.Releases[0].Immutable = false, true

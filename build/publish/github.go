@@ -51,7 +51,7 @@ type Options struct {
 	Draft bool
 	// Prerelease marks the release as not ready for production.
 	Prerelease bool
-	// Latest says whether a release that is no pre-release becomes the latest: "true", "false", or empty, if GitHub
+	// Latest says whether a release becomes the latest, unless it is a pre-release: "true", "false", or empty, if GitHub
 	// determines that by version, so that a release of an old branch does not.
 	Latest string
 	// Discussion is the category of a discussion that GitHub starts when the release is published; empty means none.

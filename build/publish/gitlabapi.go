@@ -81,7 +81,7 @@ func sameHost(request *http.Request, via []*http.Request) error {
 	return nil
 }
 
-// A gitlabError is a response of GitLab that is no success.
+// A gitlabError is a response of GitLab with an error status.
 type gitlabError struct {
 	*http.Response
 	message string

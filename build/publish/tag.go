@@ -37,7 +37,7 @@ func elsewhere(tag, at, commit string) error {
 	return fmt.Errorf("tag %s already exists there at commit %s, but this release is of commit %s: release it under another version, or check out the tagged commit", tag, at, commit)
 }
 
-// tagged returns the commit that the release's tag refers to, or "" if there is no such tag. An annotated tag refers to
+// tagged returns the commit that the release's tag refers to, or "" if the tag does not exist. An annotated tag refers to
 // an object with the commit.
 func (p *publisher) tagged(ctx context.Context) (string, error) {
 	ref, _, err := p.api.Git.GetRef(ctx, p.Owner, p.Repo, "tags/"+p.options.Tag)

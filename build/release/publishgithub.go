@@ -130,7 +130,7 @@ func (p *publication) notes(d config.Destination) (text string, generated bool, 
 	return text, false, err
 }
 
-// readNotes returns the content of the file with the text of a release; it is empty if there is no file.
+// readNotes returns the content of the file with the text of a release; it is empty if none is configured.
 func (p *publication) readNotes(d config.Destination, file string) (string, error) {
 	if file == "" {
 		return "", nil

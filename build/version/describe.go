@@ -110,7 +110,7 @@ func (f tagFinder) nearest(ctx context.Context, without []string) (tag string, s
 	}), since, nil
 }
 
-// describe returns what git describe finds, or "" if there is no such tag.
+// describe returns what git describe finds, or "" if it finds no tag.
 func (f tagFinder) describe(ctx context.Context, args []string) (tag string, since int, err error) {
 	out, err := git(ctx, f.dir, append([]string{"describe", "--tags", "--long"}, args...)...)
 	if err != nil {

@@ -257,7 +257,7 @@ func TestReleaseOfTwoJobs(t *testing.T) {
 	}
 	w.slipway(release, "publish", "release", "--prerelease")
 	if r := github.Releases[0]; r.Draft || !r.Prerelease {
-		t.Errorf("publish release left %+v, want a pre-release that is no draft", r)
+		t.Errorf("publish release left %+v, want a published pre-release", r)
 	}
 }
 
