@@ -23,6 +23,7 @@ require (
 	github.com/docker/cli v29.6.2+incompatible // Docker's config.json, and ssh:// addresses of engines
 	github.com/docker/docker v28.5.2+incompatible // Docker Engine's client; images/engine alone, for --builder docker and docker-daemon: sources
 	github.com/docker/docker-credential-helpers v0.9.8 // the protocol of credential helpers
+	github.com/go-json-experiment/json v1.27.2 // the next encoding/json: refuses duplicate members, and canonicalizes (RFC 8785); images/attest. It brings no other module
 	github.com/gofrs/flock v0.13.0 // file locks of the cache and of dist, on Linux and Windows
 	github.com/google/go-cmp v0.7.0 // tests: readable differences
 	github.com/google/go-containerregistry v0.21.7 // images, indexes, manifests and names; registries speak through images/registry
@@ -30,6 +31,7 @@ require (
 	github.com/google/jsonschema-go v0.4.3 // docs/slipway.schema.json, and the tests that check slipway.yaml files against it
 	github.com/goreleaser/nfpm/v2 v2.45.0 // deb and rpm; build/bundle alone. It brings 33 of 113 modules and 3.4 of 36 MB; nothing lighter writes deb, rpm, apk and archlinux
 	github.com/hashicorp/hcl/v2 v2.24.0 // docker-bake.hcl; build/scaffold/convert alone, for slipway init --from bake. It brings 4 modules and 2.7 of 58 MB
+	github.com/in-toto/attestation v1.2.0 // the types of in-toto statements and SLSA predicates; BuildKit's client brings it anyway
 	github.com/johannesboyne/gofakes3 v1.2.0 // tests: an S3 server in memory; it brings two other modules
 	github.com/klauspost/compress v1.20.3 // gzip and zstd of registries; our own encoder is images/zstd
 	github.com/klauspost/pgzip v1.2.6 // gzip on all cores, with the same bytes whatever their number
@@ -103,7 +105,6 @@ require (
 	github.com/goreleaser/fileglob v1.4.0 // indirect
 	github.com/grpc-ecosystem/grpc-gateway/v2 v2.29.0 // indirect
 	github.com/huandu/xstrings v1.5.0 // indirect
-	github.com/in-toto/attestation v1.2.0 // indirect
 	github.com/in-toto/in-toto-golang v0.11.0 // indirect
 	github.com/inconshreveable/mousetrap v1.1.0 // indirect
 	github.com/jbenet/go-context v0.0.0-20150711004518-d14ea06fba99 // indirect
