@@ -143,12 +143,13 @@ var dependencies = map[string][]string{
 	"github.com/gofrs/flock":                       {"build/fetch", "build/output", "images/store", "build/compile", "images/airgap/serve"},
 	"github.com/vbauerster/mpb":                    {"progress"},
 	"github.com/docker/docker-credential-helpers":  {"images/credentials"},
-	"os/exec":                            {"internal/process", "images/imagetest", "internal/testfile"},
-	"github.com/BurntSushi/toml":         {"images/hosts"},
-	"github.com/go-json-experiment/json": {"images/attest/statement"},
-	"golang.org/x/term":                  {"progress"},
+	"os/exec":                                              {"internal/process", "images/imagetest", "internal/testfile"},
+	"github.com/BurntSushi/toml":                           {"images/hosts"},
+	"github.com/go-json-experiment/json":                   {"images/attest/statement"},
+	"github.com/in-toto/attestation":                       {"images/attest/statement"},
+	"golang.org/x/term":                                    {"progress"},
 	"github.com/google/go-containerregistry/pkg/v1/remote": {"images/imagetest"},
-	"golang.org/x/text": {"internal/sniff"},
+	"golang.org/x/text":                                    {"internal/sniff"},
 }
 
 // testPackages are the packages that only tests import.
