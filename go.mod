@@ -44,6 +44,8 @@ require (
 	github.com/moby/patternmatcher v0.6.1 // the patterns of .dockerignore
 	github.com/opencontainers/go-digest v1.0.0 // digests as BuildKit spells them
 	github.com/opencontainers/image-spec v1.1.1 // the types of OCI's specification
+	github.com/secure-systems-lab/go-securesystemslib v0.11.0 // cosign's encrypted keys, and the encoding that DSSE signs; images/attest/sign alone. BuildKit brought it already
+	github.com/sigstore/protobuf-specs v0.5.1 // Sigstore bundles; images/attest/sign alone. It brings no other module
 	github.com/sirupsen/logrus v1.9.4 // the logger of BuildKit's client, to be silenced
 	github.com/spf13/cobra v1.10.2 // the command line; build/cli alone
 	github.com/spf13/pflag v1.0.10 // flags of the command line
@@ -127,7 +129,6 @@ require (
 	github.com/rivo/uniseg v0.4.7 // indirect
 	github.com/rs/xid v1.6.0 // indirect
 	github.com/ryszard/goskiplist v0.0.0-20150312221310-2dfbae5fcf46 // indirect
-	github.com/secure-systems-lab/go-securesystemslib v0.11.0 // indirect
 	github.com/sergi/go-diff v1.3.2-0.20230802210424-5b0b94c5c0d3 // indirect
 	github.com/shibumi/go-pathspec v1.3.0 // indirect
 	github.com/shopspring/decimal v1.4.0 // indirect

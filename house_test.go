@@ -100,6 +100,7 @@ var packages = map[string][]string{
 		"progress"},
 	"images/airgap/pack/arrange": {"images/airgap/format", "images/airgap/pack/frame", "images/store", "internal/gearhash",
 		"progress"},
+	"images/attest/sign":  {"internal/process", "internal/regular", "internal/streams"},
 	"images/imagetest":    {"images", "internal/testfile"}, // only tests import it
 	"internal/atomicfile": {"internal/fileop"},
 	"internal/dockerhub":  {},
@@ -147,6 +148,8 @@ var dependencies = map[string][]string{
 	"github.com/BurntSushi/toml":                           {"images/hosts"},
 	"github.com/go-json-experiment/json":                   {"images/attest/statement"},
 	"github.com/in-toto/attestation":                       {"images/attest/statement"},
+	"github.com/secure-systems-lab/go-securesystemslib":    {"images/attest/sign"},
+	"github.com/sigstore":                                  {"images/attest/sign"},
 	"golang.org/x/term":                                    {"progress"},
 	"github.com/google/go-containerregistry/pkg/v1/remote": {"images/imagetest"},
 	"golang.org/x/text":                                    {"internal/sniff"},

@@ -1,0 +1,109 @@
+package sign
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/secure-systems-lab/go-securesystemslib/dsse"
+	bundlepb "github.com/sigstore/protobuf-specs/gen/pb-go/bundle/v1"
+	"google.golang.org/protobuf/encoding/protojson"
+)
+
+// MaxBundle is the size of the largest bundle that is read. The bundle of a large image's SBOM has some MB.
+const MaxBundle = 64 << 20
+
+// A Bundle is a bundle that was read and not verified.
+type Bundle struct {
+	content *bundlepb.Bundle
+}
+
+// An Envelope is the content of a verified envelope.
+type Envelope struct {
+	PayloadType string
+	Payload     []byte
+	// Key is the key that signed it.
+	Key *PublicKey
+}
+
+// ParseBundle reads a bundle of version 0.1 to 0.3, as JSON. Unknown and duplicate members are errors, and so is any
+// number of signatures but one.
+func ParseBundle(raw []byte) (*Bundle, error) {
+	if len(raw) > MaxBundle {
+		return nil, fmt.Errorf("invalid bundle: it has %d bytes, more than %d", len(raw), MaxBundle)
+	}
+	b := &Bundle{new(bundlepb.Bundle)}
+	if err := (protojson.UnmarshalOptions{RecursionLimit: 32}).Unmarshal(raw, b.content); err != nil {
+		return nil, fmt.Errorf("invalid bundle: %w", err)
+	}
+	switch mediaType := b.content.GetMediaType(); mediaType {
+	case MediaType, "application/vnd.dev.sigstore.bundle+json;version=0.3", "application/vnd.dev.sigstore.bundle+json;version=0.2",
+		"application/vnd.dev.sigstore.bundle+json;version=0.1":
+	default:
+		return nil, fmt.Errorf("invalid bundle: media type %q, want %q", mediaType, MediaType)
+	}
+	switch {
+	case b.content.GetDsseEnvelope() != nil:
+		if n := len(b.content.GetDsseEnvelope().GetSignatures()); n != 1 {
+			return nil, fmt.Errorf("invalid bundle: its envelope has %d signatures, want 1", n)
+		}
+	case b.content.GetMessageSignature() == nil:
+		return nil, errors.New("invalid bundle: neither an envelope nor a message signature")
+	}
+	return b, nil
+}
+
+// Hint returns the hint of the key that the bundle claims to be signed with, or "" if it names a certificate. It is not
+// signed: use it for messages only.
+func (b *Bundle) Hint() string {
+	return b.content.GetVerificationMaterial().GetPublicKey().GetHint()
+}
+
+// IsEnvelope reports whether b has an envelope rather than a message signature.
+func (b *Bundle) IsEnvelope() bool { return b.content.GetDsseEnvelope() != nil }
+
+// VerifyEnvelope returns the content of the envelope that one of the keys has signed.
+func (b *Bundle) VerifyEnvelope(ctx context.Context, keys []*PublicKey) (*Envelope, error) {
+	e := b.content.GetDsseEnvelope()
+	if e == nil {
+		return nil, errors.New("the bundle has a message signature, want an envelope")
+	}
+	m := Bytes(dsse.PAE(e.GetPayloadType(), e.GetPayload()))
+	key, err := b.verify(ctx, m, e.GetSignatures()[0].GetSig(), keys)
+	if err != nil {
+		return nil, err
+	}
+	return &Envelope{e.GetPayloadType(), e.GetPayload(), key}, nil
+}
+
+// VerifyMessage checks that one of the keys has signed m, and returns the key.
+func (b *Bundle) VerifyMessage(ctx context.Context, m Message, keys []*PublicKey) (*PublicKey, error) {
+	signature := b.content.GetMessageSignature()
+	if signature == nil {
+		return nil, errors.New("the bundle has an envelope, want a message signature")
+	}
+	return b.verify(ctx, m, signature.GetSignature(), keys)
+}
+
+// verify returns the first key that verifies the signature. The bundle's digest and hint are not signed and decide
+// nothing.
+func (b *Bundle) verify(ctx context.Context, m Message, signature []byte, keys []*PublicKey) (*PublicKey, error) {
+	if len(keys) == 0 {
+		return nil, errors.New("missing public key")
+	}
+	var hints []string
+	for _, key := range keys {
+		for _, s := range key.schemes() {
+			input, err := m.input(ctx, s)
+			if err != nil {
+				return nil, err
+			}
+			if key.verify(s, input, signature) == nil {
+				return key, nil
+			}
+		}
+		hints = append(hints, key.Hint())
+	}
+	return nil, fmt.Errorf("%w: the bundle names key %q, and was verified with %s", errSignature, b.Hint(), strings.Join(hints, ", "))
+}
