@@ -25,7 +25,7 @@ func (k Key) Authenticator() authn.Authenticator {
 	return authn.FromConfig(k.AuthConfig)
 }
 
-// Known reports whether there are any credentials.
+// Known reports whether the key has credentials.
 func (k Key) Known() bool { return k.AuthConfig != (authn.AuthConfig{}) }
 
 // Login returns user and password. With a token, the user is the one that Docker's library expects

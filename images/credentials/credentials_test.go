@@ -19,7 +19,7 @@ func encoded(user string) string {
 	return base64.StdEncoding.EncodeToString([]byte(user + ":" + secret))
 }
 
-// write makes an auth file.
+// write writes an auth file, and returns its path.
 func write(t *testing.T, name, text string) string {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), name)
@@ -88,7 +88,7 @@ func TestTheFirstFileThatKnowsWins(t *testing.T) {
 		}
 	}
 	if k := keys.Key("unknown.example", "x"); k.Trouble == nil || !strings.Contains(k.Trouble.Error(), files[1]) {
-		t.Errorf("trouble %v; want the file that cannot be read", k.Trouble)
+		t.Errorf("trouble %v; want an error for the unreadable file", k.Trouble)
 	}
 }
 
@@ -144,7 +144,7 @@ func TestAHelperIsAsked(t *testing.T) {
 		t.Skip("the helper is a shell script")
 	}
 	bin := t.TempDir()
-	// As the protocol has it, messages go to standard output, with an exit status.
+	// By the protocol, a helper writes messages to standard output, with an exit status.
 	script := `#!/bin/sh
 read -r key
 case "$1 $key" in
@@ -158,7 +158,7 @@ esac
 		t.Fatal(err)
 	}
 	t.Setenv("PATH", bin+string(os.PathListSeparator)+os.Getenv("PATH"))
-	t.Setenv("TOLD", secret) // helpers have the environment: it says where their store is
+	t.Setenv("TOLD", secret) // helpers inherit the environment, which locates their store
 	keys := New(Options{Files: []string{write(t, "config.json", `{"credsStore":"test"}`)}})
 	if k := keys.Key("user.example", "x"); k.Username != "bob" || k.Password != secret || k.Trouble != nil {
 		t.Errorf("user.example: %+v", k)
@@ -191,9 +191,9 @@ func TestLoginHandsThePasswordToAHelper(t *testing.T) {
 	}
 	told, err := os.ReadFile(filepath.Join(bin, "store"))
 	if err != nil || !strings.Contains(string(told), secret) {
-		t.Errorf("the helper was told %q, %v", told, err)
+		t.Errorf("the helper received %q, %v", told, err)
 	}
 	if raw, err := os.ReadFile(file); err != nil || strings.Contains(string(raw), secret) || strings.Contains(string(raw), encoded("bob")) {
-		t.Errorf("the file has %s, %v", raw, err)
+		t.Errorf("the file contains %s, %v", raw, err)
 	}
 }

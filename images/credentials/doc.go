@@ -4,6 +4,6 @@
 // An auth file is Docker's config.json or podman's auth.json
 // (https://github.com/containers/image/blob/main/docs/containers-auth.json.5.md). It has auths
 // (credentials by registry, or by a path below one), credHelpers (a helper program by registry) and
-// credsStore (the helper for all other registries). A key is the name under which a registry or
-// path stands in an auth file; a Key is what was found for it.
+// credsStore (the helper for all other registries). A key is the name of a registry or path in an
+// auth file; a Key has the credentials that were found for it.
 package credentials

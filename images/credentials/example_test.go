@@ -8,7 +8,7 @@ import (
 	"github.com/slipway-build/slipway/images/credentials"
 )
 
-// Credentials come from files in the format of Docker's config.json.
+// Look up credentials in a file in the format of Docker's config.json.
 func ExampleKeys_Key() {
 	dir, err := os.MkdirTemp("", "")
 	if err != nil {

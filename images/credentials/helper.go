@@ -14,7 +14,7 @@ import (
 	"github.com/slipway-build/slipway/internal/process"
 )
 
-// helper returns the name of the helper program that keeps the credentials of key, or "".
+// helper returns the name of the helper program with the credentials of key, or "".
 func (f *authFile) helper(key string) string {
 	name, ok := f.CredentialHelpers[key]
 	if !ok {
@@ -29,7 +29,7 @@ func (f *authFile) helper(key string) string {
 // identityToken is the user name that helpers store with an identity token.
 const identityToken = "<token>"
 
-// get returns the credentials of key; they are empty if there are none.
+// get returns the credentials of key, or empty ones.
 func (f *authFile) get(key string) (types.AuthConfig, error) {
 	name := f.helper(key)
 	if name == "" {
@@ -47,8 +47,8 @@ func (f *authFile) get(key string) (types.AuthConfig, error) {
 	return types.AuthConfig{ServerAddress: key, Username: found.Username, Password: found.Secret}, nil
 }
 
-// store writes the credentials of key. If a helper keeps the secret, the file still lists the key,
-// as docker does.
+// store writes the credentials of key. If a helper has the secret, the file still lists the key, as
+// docker does.
 func (f *authFile) store(key string, auth types.AuthConfig) error {
 	if name := f.helper(key); name != "" {
 		err := client.Store(program(name), &helpers.Credentials{ServerURL: key, Username: auth.Username, Secret: auth.Password})

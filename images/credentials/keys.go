@@ -16,17 +16,17 @@ import (
 	"github.com/slipway-build/slipway/internal/regular"
 )
 
-// Options say where to look for credentials.
+// Options are the sources of credentials.
 type Options struct {
-	// Given are credentials by registry, such as 127.0.0.1:5000 or docker.io, or by a path of one,
-	// such as quay.io/team. The longest path wins. They take precedence over files.
+	// Given maps registries, such as 127.0.0.1:5000 or docker.io, and paths in registries, such as
+	// quay.io/team, to credentials. The longest path wins. They take precedence over files.
 	Given map[string]authn.AuthConfig
 	// Files are auth files in order of precedence. Missing files are skipped. Login writes to the
 	// first.
 	Files []string
 }
 
-// Keys looks up credentials. Each registry is looked up once, because that may run a credential
+// Keys looks up credentials. Each registry is looked up once, because a lookup may run a credential
 // helper. All methods may be called from several goroutines.
 type Keys struct {
 	given map[string]authn.AuthConfig
@@ -42,12 +42,12 @@ type Keys struct {
 type authFile struct {
 	path string
 	*configfile.ConfigFile
-	// below holds the credentials of paths, such as quay.io/team. They are kept apart because
-	// Docker's library would use those of any path for the registry.
+	// below holds the credentials of paths, such as quay.io/team. They are separate because
+	// Docker's library would use the credentials of any path for the registry.
 	below map[string]types.AuthConfig
 }
 
-// setPathsApart moves the credentials of paths to below. The file must not be written after that.
+// setPathsApart moves the credentials of paths to below. The file must not be written afterwards.
 func (f *authFile) setPathsApart() {
 	f.below = map[string]types.AuthConfig{}
 	for key, auth := range f.AuthConfigs {
@@ -58,7 +58,7 @@ func (f *authFile) setPathsApart() {
 	}
 }
 
-// New returns the keys that o describes. Files are read on first use.
+// New returns the keys for o. Files are read on first use.
 func New(o Options) *Keys {
 	k := &Keys{given: map[string]authn.AuthConfig{}, files: o.Files, byHost: map[string]Key{}}
 	for registry, auth := range o.Given {
@@ -78,7 +78,7 @@ func (k *Keys) Give(where string, auth authn.AuthConfig) {
 	k.given[canonical(where)] = auth
 }
 
-// givenFor returns the credentials that were given for a repository, or for its registry.
+// givenFor returns the credentials in Options.Given for a repository, or else for its registry.
 func (k *Keys) givenFor(registry, repository string) (authn.AuthConfig, bool) {
 	registry = canonical(registry)
 	for path := repository; path != ""; path = path[:max(0, strings.LastIndexByte(path, '/'))] {
@@ -177,8 +177,8 @@ func open(file string) (*authFile, error) {
 	return f, nil
 }
 
-// namespaced finds credentials of a repository or of a path above it, as podman and others write
-// them. The longest path wins.
+// namespaced finds credentials of a repository or of a path above it, as podman writes them. The
+// longest path wins.
 func (f *authFile) namespaced(registry, repository string) (Key, bool) {
 	for path := repository; path != ""; path = path[:max(0, strings.LastIndexByte(path, '/'))] {
 		for _, name := range namesOf(registry) {

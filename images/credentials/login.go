@@ -14,8 +14,8 @@ import (
 	"github.com/slipway-build/slipway/internal/dockerhub"
 )
 
-// Store stores user and password of a registry in the first auth file, or with the helper that it
-// names, and returns the place. The file is replaced atomically.
+// Store stores user and password of a registry in the first auth file, or with the helper that the
+// file names. It returns the name of the file or helper. The file is replaced atomically.
 func (k *Keys) Store(registry, user, password string) (where string, err error) {
 	f, key, err := k.toChange(registry)
 	if err != nil {
@@ -28,8 +28,8 @@ func (k *Keys) Store(registry, user, password string) (where string, err error) 
 	return f.where(key), nil
 }
 
-// Erase removes the credentials of a registry from the first auth file and its helper, and returns
-// the place.
+// Erase removes the credentials of a registry from the first auth file and its helper. It returns
+// the name of the helper, or else of the file.
 func (k *Keys) Erase(registry string) (where string, err error) {
 	f, key, err := k.toChange(registry)
 	if err != nil {
@@ -68,7 +68,8 @@ func (k *Keys) toChange(registry string) (*authFile, string, error) {
 	return f, hubKeys[1], nil
 }
 
-// where describes the place of the credentials of key.
+// where returns the name of the helper that has the credentials of key, or else the path of the
+// file.
 func (f *authFile) where(key string) string {
 	return cmp.Or(f.helper(key), f.path)
 }

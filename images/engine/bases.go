@@ -23,8 +23,8 @@ import (
 	"github.com/slipway-build/slipway/internal/parallel"
 )
 
-// bases are the images that a build starts from. They are resolved through Source, by exact
-// platform; the engine receives their digests and reads their blobs from here.
+// bases are the base images of a build. They are resolved through source, by exact platform; the
+// engine receives their digests and reads their blobs from here.
 type bases struct {
 	noContent
 	source images.Source
@@ -33,8 +33,8 @@ type bases struct {
 	mu sync.Mutex
 	// images are the resolved bases, by reference and platform.
 	images map[baseKey]*base
-	// aliases maps names that are valid in a Dockerfile to images without a registry: those of OCI
-	// layouts.
+	// aliases maps names that are valid in a Dockerfile to images without a registry, which are in
+	// OCI layouts.
 	aliases map[string]string
 	// blobs are all blobs that the engine may read, by digest.
 	blobs map[v1.Hash]*blob
@@ -42,7 +42,7 @@ type bases struct {
 	fetches parallel.Calls
 }
 
-// A base is one image that the build starts from.
+// A base is one base image of the build.
 type base struct {
 	// name is the name of the image in messages.
 	name   string
@@ -53,7 +53,7 @@ type base struct {
 	done   chan struct{}
 }
 
-// A baseKey is the reference and platform that a base was asked for.
+// A baseKey is a reference and a platform for which a base was requested.
 type baseKey struct {
 	ref      string
 	platform images.PlatformKey
@@ -73,8 +73,7 @@ func newBases(source images.Source, s Store) *bases {
 // storeID is the name of the OCI layout under which the engine requests bases.
 const storeID = "slipway-bases"
 
-// alias returns a reference under which BuildKit requests the image ref, which is not a reference
-// of a registry.
+// alias returns a reference under which BuildKit requests ref, an image that is not in a registry.
 func (b *bases) alias(ref string) string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -186,7 +185,7 @@ func (b *bases) all() []*base {
 	return all
 }
 
-// layer returns the layer of a base with the digest or diff ID h, or nil.
+// layer returns the layer of a base with the digest or diff ID h, or nil if no base has it.
 func (b *bases) layer(h v1.Hash) (v1.Layer, error) {
 	b.mu.Lock()
 	found := b.blobs[h]
@@ -212,7 +211,7 @@ func (b *bases) layer(h v1.Hash) (v1.Layer, error) {
 	return nil, nil
 }
 
-// Info is called by the engine before it reads a blob.
+// Info returns the size of a blob. The engine calls it before it reads the blob.
 func (b *bases) Info(_ context.Context, d digest.Digest) (content.Info, error) {
 	found, err := b.find(d)
 	if err != nil {
@@ -251,8 +250,8 @@ func (b *bases) ReaderAt(ctx context.Context, d ocispec.Descriptor) (content.Rea
 	return &readerAt{f, f, found.desc.Size}, nil
 }
 
-// open opens the file of a layer's blob after checking it: the engine's error would not name the
-// damaged file.
+// open opens the file of a layer's blob after checking it, since the engine's error would not name
+// a damaged file.
 func (b *bases) open(ctx context.Context, found *blob) (*os.File, error) {
 	if file, ok := found.layer.(store.FileLayer); ok {
 		return file.Open(ctx)

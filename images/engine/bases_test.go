@@ -14,16 +14,16 @@ import (
 	"github.com/slipway-build/slipway/progress"
 )
 
-// oneImage is a Source of an image that is part of no index.
+// oneImage is a Source whose image is not part of an index.
 type oneImage struct{ only v1.Image }
 
 func (o oneImage) Image(_ context.Context, _ string, platform v1.Platform) (v1.Image, error) {
 	return o.only, images.BaseServes(o.only, nil, platform)
 }
 
-// A base that is part of no index may be for another platform than the one asked
-// for; its layers are taken all the same. Docker Engine's own store takes neither
-// another operating system nor a config that states none.
+// A base that is not part of an index may be for another platform than the requested one, and its
+// layers are used nevertheless. Docker Engine's own store refuses images for another operating
+// system and configs without one.
 func TestBasesOfOtherPlatforms(t *testing.T) {
 	layer := imagetest.Layer(t, imagetest.Files{"base": "b"})
 	for _, c := range []struct {
@@ -46,7 +46,7 @@ func TestBasesOfOtherPlatforms(t *testing.T) {
 				t.Fatal(err)
 			}
 			if c.warning != "" && !embedded.warns(c.warning) {
-				t.Errorf("the embedded builder does not warn: %s", embedded)
+				t.Errorf("missing warning of the embedded builder: %s", embedded)
 			}
 			withEngines(t, func(t *testing.T, start starter) {
 				out := &printed{}
@@ -55,7 +55,7 @@ func TestBasesOfOtherPlatforms(t *testing.T) {
 					t.Fatal(err)
 				}
 				if c.warning != "" && !out.warns(c.warning) {
-					t.Errorf("it does not warn: %s", out)
+					t.Errorf("missing warning: %s", out)
 				}
 				if diff := cmp.Diff(configOf(t, want), configOf(t, got)); diff != "" {
 					t.Errorf("config (-embedded +engine):\n%s", diff)

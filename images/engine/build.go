@@ -154,7 +154,7 @@ func cacheEntries(caches []session.Cache) []buildkit.CacheOptionsEntry {
 	return all
 }
 
-// buildInBuildkit has the engine send the image to us, blob by blob.
+// buildInBuildkit makes the engine send the image to us, blob by blob.
 func (j *job) buildInBuildkit(ctx context.Context, options buildkit.SolveOpt, solve func(buildkit.SolveOpt) (map[string]string, error)) (v1.Image, error) {
 	results := newResults(j.ingest, j.bases)
 	// Wait for all writers, so that no layer is half-written on return.
@@ -164,8 +164,8 @@ func (j *job) buildInBuildkit(ctx context.Context, options buildkit.SolveOpt, so
 		Type: buildkit.ExporterOCI,
 		Attrs: map[string]string{
 			"tar": "false",
-			// We compress the layers. Layers that the engine already has in another compression are
-			// sent as they are.
+			// The layers are compressed here. The engine sends layers that it already has in another compression
+			// unchanged.
 			"compression":    "uncompressed",
 			"oci-mediatypes": "true",
 		},
@@ -189,8 +189,8 @@ func (j *job) buildInBuildkit(ctx context.Context, options buildkit.SolveOpt, so
 // exporterMoby is Docker Engine's name of the exporter to its own store.
 const exporterMoby = "moby"
 
-// buildInDocker has the engine store the image under a name that is unique to this build, and
-// fetches the layers that we do not have.
+// buildInDocker makes the engine store the image under a name that is unique to this build, and fetches the layers that
+// we do not have.
 func (j *job) buildInDocker(ctx context.Context, options buildkit.SolveOpt, solve func(buildkit.SolveOpt) (map[string]string, error)) (v1.Image, error) {
 	j.temporary = j.conn.docker.Temporary(j.watch.prefix, j.bases)
 	tag := j.temporary.Reserve("build")
@@ -221,7 +221,7 @@ func (j *job) buildInDocker(ctx context.Context, options buildkit.SolveOpt, solv
 	return j.image(config, layers)
 }
 
-// HasLayer implements docker.Layers: we have the engine's layer if it belongs to a base, or was converted before.
+// HasLayer implements docker.Layers. We have the engine's layer if it belongs to a base, or was converted before.
 func (j *job) HasLayer(ctx context.Context, engines v1.Hash) (bool, error) {
 	if l, err := j.bases.layer(engines); err != nil || l != nil {
 		return l != nil, err
@@ -235,7 +235,7 @@ func (j *job) AddLayer(ctx context.Context, name string, tar io.Reader, digest f
 	return j.ingest.Add(ctx, name, tar, digest)
 }
 
-// solve runs the build, and explains its errors in terms of the Dockerfile.
+// solve runs the build. Its errors refer to the Dockerfile.
 func (j *job) solve(ctx context.Context, options buildkit.SolveOpt) (*buildkit.SolveResponse, error) {
 	statuses := make(chan *buildkit.SolveStatus)
 	watched := make(chan struct{})

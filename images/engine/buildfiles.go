@@ -21,7 +21,7 @@ const sentDockerfile = "Dockerfile"
 
 // buildFiles returns a folder with the Dockerfile and the ignore file. On disk, both may be outside
 // of the context, or symlinks out of it, where the engine cannot see them. The ignore file is
-// present even if it is empty, so that the engine looks for no other.
+// present even if it is empty, so that the engine does not look for another one.
 func (j *job) buildFiles(ignored *buildfile.Ignored) fsutil.FS {
 	patterns := []byte("# nothing is excluded\n")
 	if ignored != nil && len(ignored.Data) > 0 {
@@ -34,7 +34,7 @@ func (j *job) buildFiles(ignored *buildfile.Ignored) fsutil.FS {
 // starts with the requested one.)
 type memoryFS map[string][]byte
 
-// Walk implements fsutil.FS. On Windows, fsutil has backslashes in target.
+// Walk implements fsutil.FS. On Windows, fsutil passes targets with backslashes.
 func (m memoryFS) Walk(_ context.Context, target string, visit fs.WalkDirFunc) error {
 	target = strings.Trim(filepath.ToSlash(target), "/")
 	for _, name := range slices.Sorted(maps.Keys(m)) {

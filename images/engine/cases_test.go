@@ -17,8 +17,8 @@ import (
 	"github.com/slipway-build/slipway/progress"
 )
 
-// TestAssemblerCases builds what the embedded assembler's tests build, and wants
-// the same to come out, but for what a case says differs.
+// TestAssemblerCases builds the cases of the embedded assembler, and expects the same results,
+// except for the differences that a case lists.
 func TestAssemblerCases(t *testing.T) {
 	if testing.Short() {
 		t.Skip("builds hundreds of images")
@@ -39,7 +39,7 @@ func testCases(t *testing.T, dir string) {
 				t.Skip(c.Differs)
 			}
 			if c.Name == "env-case" && runtime.GOOS == "windows" {
-				t.Skip("names have no case there; see TestNamesThatDifferOnlyInCase")
+				t.Skip("names of variables have no case on Windows; see TestNamesThatDifferOnlyInCase")
 			}
 			if c.DockerDiffers != "" && strings.Contains(t.Name(), "/docker/") {
 				t.Skip(c.DockerDiffers)
@@ -62,7 +62,7 @@ func testCases(t *testing.T, dir string) {
 			}
 			for _, part := range c.WantWarnings {
 				if !out.warns(part) {
-					t.Errorf("no warning says %q; there are\n%s", part, out)
+					t.Errorf("missing warning %q in\n%s", part, out)
 				}
 			}
 			files, layers := filesOf(t, img)
@@ -81,10 +81,9 @@ func testCases(t *testing.T, dir string) {
 	})
 }
 
-// TestSameResult builds each case with the embedded assembler too, and wants the
-// same digest to come out: that is the same config, and the same bytes in every
-// layer. Where a case says that something differs, files and config are the same
-// all the same.
+// TestSameResult builds each case with the embedded assembler too, and expects the same digest: the
+// same config, and the same bytes in every layer. Where a case lists a difference in layers, files
+// and config are still the same.
 func TestSameResult(t *testing.T) {
 	withEngines(t, func(t *testing.T, start starter) {
 		imagetest.DockerfileCases(t, "testdata/same", func(t *testing.T, c *imagetest.DockerfileCase) {
@@ -119,9 +118,9 @@ func TestSameResult(t *testing.T) {
 	})
 }
 
-// skipRefused ends a test whose Dockerfile needs more than a Docker Engine of 20.10
-// has. It must say so, as docs/dockerfile-support.md does; TestOldEngine and
-// TestWindowsBase say when. A current BuildKit refuses nothing.
+// skipRefused ends a test whose Dockerfile needs more than Docker Engine 20.10 supports. The engine
+// must say so, as in docs/dockerfile-support.md; TestOldEngine and TestWindowsBase check the
+// conditions. A current BuildKit refuses nothing.
 func skipRefused(t *testing.T, err error) {
 	t.Helper()
 	if err == nil || !strings.Contains(t.Name(), "/docker/") {
@@ -134,7 +133,7 @@ func skipRefused(t *testing.T, err error) {
 	}
 }
 
-// untimed are the lines of a listing without the times of folders.
+// untimed returns the lines of a listing, without the times of folders.
 func untimed(listing string) []string {
 	all := lines(listing)
 	for i, line := range all {
@@ -145,7 +144,7 @@ func untimed(listing string) []string {
 	return all
 }
 
-// configOf is the config of img, but for its layers.
+// configOf returns the config of img without its layers.
 func configOf(t testing.TB, img v1.Image) map[string]any {
 	t.Helper()
 	raw, err := img.RawConfigFile()
@@ -175,6 +174,6 @@ func wantError(t *testing.T, err error, parts ...string) {
 		t.Fatalf("it was built; want an error that says %q", parts)
 	}
 	if i := slices.IndexFunc(parts, func(part string) bool { return !strings.Contains(err.Error(), part) }); i >= 0 {
-		t.Errorf("the error does not say %q:\n%v", parts[i], err)
+		t.Errorf("missing %q in the error:\n%v", parts[i], err)
 	}
 }

@@ -31,9 +31,9 @@ type connection struct {
 	buildkit *buildkit.Client
 	// docker is Docker Engine's own API; nil for a buildkitd.
 	docker *docker.Client
-	// classic means docker.Info.Classic.
+	// classic is docker.Info.Classic.
 	classic bool
-	// version is BuildKit's version, as v0.32, or empty if unknown.
+	// version is BuildKit's version, such as v0.32; empty if unknown.
 	version string
 }
 
@@ -151,7 +151,7 @@ func (o Options) buildkitAddress() string {
 	return appdefaults.Address
 }
 
-// dockerOptions are the options of a Docker Engine.
+// dockerOptions returns the options of a Docker Engine.
 func (o Options) dockerOptions() docker.Options {
 	return docker.Options{Address: o.Address, TLS: o.TLS}
 }

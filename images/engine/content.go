@@ -11,8 +11,8 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 )
 
-// noContent is a content.Store without any function. bases and results add the few methods that an
-// engine calls: it reads from the first and writes to the second.
+// noContent is a content.Store that supports no operation. bases and results embed it and implement
+// the few methods that an engine calls: it reads from bases and writes to results.
 type noContent struct{}
 
 var _ content.Store = noContent{}

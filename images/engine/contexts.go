@@ -44,7 +44,7 @@ func (j *job) addContexts(attrs map[string]string, f *folders) error {
 	return errors.Join(errs...)
 }
 
-// addContext adds a named context.
+// addContext adds the named context name, whose content is at where.
 func (j *job) addContext(attrs map[string]string, f *folders, name, where string) error {
 	named, err := reference.ParseNormalizedNamed(name)
 	if err != nil {
@@ -84,7 +84,8 @@ func sharedKey(dir string) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// add lets the engine read the folder dir, except for ignored files, under name.
+// add lets the engine read the folder dir, except for ignored files, under name. what describes it
+// in errors.
 func (f *folders) add(name, dir, what string, ignored *buildfile.Ignored) error {
 	info, err := os.Stat(dir)
 	if err != nil {
@@ -126,7 +127,8 @@ func (f *folders) failed() error {
 	return errors.Join(f.errs...)
 }
 
-// careful records files that could not be read. fsutil would silently send empty files instead.
+// careful is a file system that records the files that could not be read. fsutil would silently
+// send empty files instead.
 type careful struct {
 	fsutil.FS
 	dir     string

@@ -24,7 +24,7 @@ func (e *oldEngine) Error() string { return "this engine is too old: " + e.what 
 // abilities describe the features of an engine.
 type abilities struct {
 	caps *apicaps.CapSet
-	// version is BuildKit's version, as v0.32; empty if the engine does not report it.
+	// version is BuildKit's version, such as v0.32; empty if the engine does not report it.
 	version string
 }
 
@@ -48,8 +48,8 @@ func (a abilities) has(version string, later apicaps.CapID) bool {
 	return a.caps.Contains(later)
 }
 
-// demands are features of a copy that not every engine supports. Older engines ignore what they do
-// not know, and BuildKit's client does not check (v0.32: FileOp.Marshal adds no capabilities of
+// demands are features of a copy that not every engine supports. Older engines ignore unknown
+// features, and BuildKit's client does not check (v0.32: FileOp.Marshal adds no capabilities of
 // actions).
 var demands = []struct {
 	asks func(j *job, c *pb.FileActionCopy, from *pb.Op) bool
@@ -74,7 +74,7 @@ var demands = []struct {
 		"ADD --chown of an archive needs BuildKit 0.23 or Docker Engine 28.3.2; this one would leave the archive's owners"},
 }
 
-// refuseUnknown returns an error for features of op that the engine would silently ignore.
+// refuseUnknown returns an error if the engine would silently ignore a feature of op.
 func (j *job) refuseUnknown(op *pb.Op, inputs []*pb.Op, a abilities) error {
 	for _, action := range op.GetFile().GetActions() {
 		c := action.GetCopy()

@@ -8,8 +8,8 @@ import (
 	"github.com/slipway-build/slipway/images/imagetest"
 )
 
-// TestOldEngine shows that Docker Engine 20.10, whose BuildKit is 0.8, is not
-// asked for what it would leave undone without a word.
+// TestOldEngine shows that Docker Engine 20.10, whose BuildKit is 0.8, does not receive steps with
+// features that it would silently ignore.
 func TestOldEngine(t *testing.T) {
 	address := imagetest.Docker(t)
 	archive := string(imagetest.Tar(t, imagetest.ParseListing(t, `-rw-r--r-- 1:2 file "x"`)...))
@@ -31,7 +31,7 @@ func TestOldEngine(t *testing.T) {
 			case c.want == "" && err != nil:
 				t.Error(err)
 			case c.want != "" && err == nil:
-				t.Skip("this engine can do it")
+				t.Skip("this engine supports all features")
 			case c.want != "":
 				wantError(t, err, "Dockerfile:3: this engine is too old: ", c.want)
 			}

@@ -78,7 +78,7 @@ func TestUnreachable(t *testing.T) {
 				_, err := c.builder(engine.Options{Address: c.address, Store: openStore(t)}).Assemble(t.Context(), build)
 				want := c.want
 				if runtime.GOOS == "windows" {
-					want = want[:1] // the rest is said in the system's words
+					want = want[:1] // the rest is the system's text
 				}
 				wantError(t, err, want...)
 			})
@@ -86,7 +86,7 @@ func TestUnreachable(t *testing.T) {
 	}
 }
 
-// TestTheConnectionBreaks cuts the wire while a RUN runs.
+// TestTheConnectionBreaks breaks the connection while a RUN runs.
 func TestTheConnectionBreaks(t *testing.T) {
 	for _, e := range engines {
 		t.Run(e.name, func(t *testing.T) {
@@ -121,7 +121,7 @@ func nothingHalf(t *testing.T, store string) {
 	t.Helper()
 	left, _ := filepath.Glob(filepath.Join(store, ".slipway", "ingest", "*"))
 	if len(left) > 0 {
-		t.Errorf("files are left half written: %q", left)
+		t.Errorf("partial files remain: %q", left)
 	}
 }
 
@@ -214,14 +214,14 @@ func startAgent(t testing.TB) string {
 	return socket
 }
 
-// random is a Dockerfile whose result differs whenever it is run. salt makes it
-// one that has not been run before.
+// random returns a Dockerfile whose result differs each time it is run. A new salt makes a Dockerfile that is in no
+// cache.
 func random(salt string) string {
 	return "FROM scratch AS run\nCOPY tool /\nRUN [\"/tool\", \"random:/out\", \"say:" + salt + "\"]\nFROM scratch\nCOPY --from=run /out /\n"
 }
 
-// TestTwoWorkers builds the platforms of an image on two machines at once, and
-// hands what one has built to the other.
+// TestTwoWorkers builds the platforms of an image on two machines at the same time, and passes the result of one to the
+// other.
 func TestTwoWorkers(t *testing.T) {
 	first, second := startWorker(t), startWorker(t)
 	s := openStore(t)
@@ -311,8 +311,7 @@ func layersOf(t testing.TB, img v1.Image) []v1.Hash {
 	return all
 }
 
-// TestInlineCache puts the cache into the image, which an engine that has
-// forgotten the build finds in a registry.
+// TestInlineCache puts the cache into the image. An engine without a record of the build finds it in a registry.
 func TestInlineCache(t *testing.T) {
 	for _, e := range []struct {
 		name  string
@@ -374,7 +373,7 @@ func dockerClient(t testing.TB, address string) *docker.Client {
 	return client
 }
 
-// TestUnchangedBuild shows that what has been built and taken is not taken again.
+// TestUnchangedBuild shows that an unchanged image is not read from the engine again.
 func TestUnchangedBuild(t *testing.T) {
 	withEngines(t, func(t *testing.T, start starter) {
 		s := openStore(t)
@@ -394,7 +393,7 @@ func TestUnchangedBuild(t *testing.T) {
 			t.Errorf("%s, then %s", x, y)
 		}
 		if tasks.contains("save image") {
-			t.Error("the image was taken out of the engine again")
+			t.Error("the image was read from the engine again")
 		}
 	})
 }
@@ -428,8 +427,8 @@ func TestSeveralAtOnce(t *testing.T) {
 	})
 }
 
-// TestDockerForgets shows that no image stays in Docker Engine's store, whether
-// the build succeeds or fails, and that an image of somebody else does.
+// TestDockerForgets shows that the images of a build do not stay in Docker Engine's store, whether the build succeeds
+// or fails, and that images of others do.
 func TestDockerForgets(t *testing.T) {
 	client := dockerClient(t, imagetest.Docker(t))
 	layer := imagetest.RandomLayer(t, 7, 1<<16)
@@ -459,7 +458,7 @@ func TestDockerForgets(t *testing.T) {
 		t.Errorf("the base is still in Docker Engine (%v)", err)
 	}
 
-	// Somebody has the base; a build uses it and leaves it there.
+	// The base is in the engine already; a build uses it and leaves it there.
 	archive := filepath.Join(t.TempDir(), "base.tar")
 	tag, err := name.NewTag("example.com/forget:1")
 	if err != nil {
@@ -487,10 +486,10 @@ func TestDockerForgets(t *testing.T) {
 		t.Fatal(err)
 	}
 	if tasks.contains(" load example.com/") {
-		t.Error("a base that the engine has was loaded")
+		t.Error("the base was loaded although the engine has it")
 	}
 	if _, err := client.ImageInspect(t.Context(), "example.com/forget:1"); err != nil {
-		t.Errorf("the build took somebody's image away: %v", err)
+		t.Errorf("the build removed an image of somebody else: %v", err)
 	}
 	// Other tests build in this Engine at the same time: look only for the images of this one.
 	images, err := client.ImageList(t.Context(), dockerimage.ListOptions{All: true, Filters: filters.NewArgs(filters.Arg("label", "test="+t.Name()))})
@@ -507,13 +506,13 @@ func TestDockerForgets(t *testing.T) {
 	}
 	for _, name := range names {
 		if strings.HasPrefix(name, "slipway.invalid/") {
-			t.Errorf("%s is left in Docker Engine", name)
+			t.Errorf("%s remains in Docker Engine", name)
 		}
 	}
 }
 
-// TestWindowsBase shows that the base is that of the exact version, whatever the
-// order of the index, and that its layers stay what they are.
+// TestWindowsBase shows that the base with the exact version is selected, whatever the order of the index, and that its
+// layers remain unchanged.
 func TestWindowsBase(t *testing.T) {
 	address := imagetest.Buildkit(t)
 	for _, order := range [][]string{
@@ -560,7 +559,7 @@ func TestWindowsBase(t *testing.T) {
 	wantError(t, err, "cannot hold the layers of a Windows base")
 }
 
-// TestBadDockerfiles shows that what is at fault is named with its line.
+// TestBadDockerfiles shows that errors name the cause with its line.
 func TestBadDockerfiles(t *testing.T) {
 	withEngines(t, func(t *testing.T, start starter) {
 		for _, c := range []struct {
@@ -595,7 +594,7 @@ func TestBadDockerfiles(t *testing.T) {
 	})
 }
 
-// An image that another build removed is made again, as is a base: here Docker Engine reports once that it is missing.
+// An image or a base that another build removed is made again. Here Docker Engine reports once that it is missing.
 func TestImagesThatAnotherBuildRemoved(t *testing.T) {
 	socket, ok := strings.CutPrefix(imagetest.Docker(t), "unix://")
 	if !ok {

@@ -6,7 +6,7 @@ import (
 	"github.com/slipway-build/slipway/images/engine"
 )
 
-// A builder connects to its engine when it assembles an image.
+// Choose an engine. The builder connects to it when it assembles an image.
 func ExampleBuildkit() {
 	fmt.Println(engine.Buildkit(engine.Options{Address: "tcp://arm-builder:1234"}))
 	fmt.Println(engine.Docker(engine.Options{Address: "ssh://root@arm-builder"}))

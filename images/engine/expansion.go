@@ -15,10 +15,10 @@ import (
 	"github.com/slipway-build/slipway/images/buildfile"
 )
 
-// checkVariables refuses a Dockerfile whose variables expand to too much. BuildKit's converter,
-// which expands them in this process, has no limit. On a Windows host (foldsCase) the converter
-// ignores the case of names, so two that differ only in case are an error. All other errors are
-// left to the converter.
+// checkVariables refuses a Dockerfile whose variables expand to too much text. BuildKit's
+// converter, which expands them in this process, has no limit. On a Windows host (foldsCase), the
+// converter ignores the case of names, so two names that differ only in case are an error. All
+// other errors are left to the converter.
 func (j *job) checkVariables(foldsCase bool) error {
 	parsed, err := parser.Parse(bytes.NewReader(j.file.Data))
 	if err != nil {
@@ -68,7 +68,7 @@ func (j *job) checkVariables(foldsCase bool) error {
 // variables are those that any instruction of a Dockerfile sets.
 type variables map[string]string
 
-// unknownValue is used for the value of a variable that only a base image or BuildKit sets; only its
+// unknownValue is the assumed value of a variable that only a base image or BuildKit sets. Only its
 // length matters.
 var unknownValue = strings.Repeat("x", 256)
 
@@ -80,7 +80,7 @@ func (v variables) Get(name string) (string, bool) {
 	return unknownValue, true
 }
 
-// Keys returns nothing: they are only used in warnings.
+// Keys returns nothing, since it is only used for warnings.
 func (variables) Keys() []string { return nil }
 
 // An expansion expands the variables of a Dockerfile to determine their size.
@@ -89,7 +89,7 @@ type expansion struct {
 	args   map[string]string
 	lex    *shell.Lex
 	global variables
-	// folded holds the names by their form in upper case; it is nil where case matters.
+	// folded maps the upper-case form of each name to the name. It is nil where case matters.
 	folded map[string]string
 }
 

@@ -26,8 +26,8 @@ func recordError(f gateway.BuildFunc, into *error) gateway.BuildFunc {
 	}
 }
 
-// explain turns the error that ended the build into one for the user. own is the error on our side
-// of the engine, or nil.
+// explain turns err, the error of the build, into one for the user. own is the error on our side of
+// the engine, or nil.
 func (j *job) explain(ctx context.Context, err, own error) error {
 	switch {
 	case ctx.Err() != nil:
@@ -98,7 +98,7 @@ var unclear = []struct {
 	pattern *regexp.Regexp
 	meaning string
 }{
-	// BuildKit up to 0.8, about a file of the context.
+	// From BuildKit up to 0.8, about a file of the context.
 	{regexp.MustCompile(`^("[^"]*") not found: not found$`), "$1: not found"},
 	{regexp.MustCompile(`^invalid user index: -1$`), "there is no such user or group, since the image has no /etc/passwd; give numbers"},
 }

@@ -97,7 +97,7 @@ func (j *job) convert(ctx context.Context, c gateway.Client) (*gateway.Result, e
 	return result, nil
 }
 
-// warn shows the findings of BuildKit's checks, worded as in the embedded builder.
+// warn shows a finding of BuildKit's checks, worded as in the embedded builder.
 func (j *job) warn(rule, _, _, message string, location []parser.Range) {
 	at := j.file.Path
 	if len(location) > 0 {
@@ -137,7 +137,7 @@ func (j *job) exportConfig(config *dockerspec.DockerOCIImage) *dockerspec.Docker
 	return &c
 }
 
-// ResolveImageConfig resolves a base with our sources, without asking the engine.
+// ResolveImageConfig resolves a base with our sources, without a request to the engine.
 func (f *frontend) ResolveImageConfig(ctx context.Context, ref string, opt sourceresolver.Opt) (string, digest.Digest, []byte, error) {
 	platform := f.job.build.Platform
 	if opt.ImageOpt != nil && opt.ImageOpt.Platform != nil {
@@ -202,7 +202,7 @@ func (f *frontend) Solve(ctx context.Context, request gateway.SolveRequest) (*ga
 	return f.Client.Solve(ctx, request)
 }
 
-// handBase changes a step that reads a base so that it reads it from us.
+// handBase changes a step that reads a base, so that the engine reads the base from us.
 func (f *frontend) handBase(ctx context.Context, op *pb.Op) error {
 	source := op.GetSource()
 	ref, ok := strings.CutPrefix(source.GetIdentifier(), "docker-image://")

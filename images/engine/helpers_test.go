@@ -21,7 +21,7 @@ import (
 	"github.com/slipway-build/slipway/progress"
 )
 
-// engines are those that tests run with.
+// engines are the engines that tests run with.
 var engines = []struct {
 	name    string
 	address func(testing.TB) string
@@ -31,8 +31,8 @@ var engines = []struct {
 	{"docker", imagetest.Docker, engine.Docker},
 }
 
-// A starter returns a builder that works with the engine of a test. Without a
-// store in its options, it has one of its own.
+// A starter returns a builder for the engine of a test. If its options have no store, the builder
+// gets one of its own.
 type starter func(testing.TB, engine.Options) *engine.Builder
 
 // withEngines runs a test with each engine.
@@ -62,7 +62,7 @@ func openStore(t testing.TB) *store.Store {
 	return s
 }
 
-// sources is a Source of the images of a test.
+// sources is a Source of the images of a test, by name.
 type sources map[string]v1.ImageIndex
 
 func (s sources) Image(_ context.Context, ref string, platform v1.Platform) (v1.Image, error) {
@@ -74,7 +74,7 @@ func (s sources) Image(_ context.Context, ref string, platform v1.Platform) (v1.
 		}
 	}
 	if index == nil {
-		// BuildKit asks by the full name.
+		// BuildKit requests the full name.
 		for name, found := range s {
 			if full, err := images.ParseReference(name); err == nil && full.Name() == ref {
 				index = found
@@ -82,12 +82,12 @@ func (s sources) Image(_ context.Context, ref string, platform v1.Platform) (v1.
 		}
 	}
 	if index == nil {
-		return nil, fmt.Errorf("there is no image %s", ref)
+		return nil, fmt.Errorf("image %s does not exist", ref)
 	}
 	return images.ImageFor(index, platform)
 }
 
-// layoutIndex returns the index that DIR:TAG names.
+// layoutIndex returns the index at rest, which is DIR:TAG.
 func layoutIndex(rest string) (v1.ImageIndex, error) {
 	dir, tag := rest, ""
 	if i := strings.LastIndex(rest, ":"); i > strings.LastIndex(rest, "/") {
@@ -113,7 +113,7 @@ func layoutIndex(rest string) (v1.ImageIndex, error) {
 	return nil, fmt.Errorf("%s has no %q", dir, tag)
 }
 
-// printed is what tasks printed, and warnings with a prefix.
+// printed has the lines that tasks printed, and warnings with a prefix.
 type printed struct {
 	mu    sync.Mutex
 	lines []string
@@ -148,13 +148,12 @@ func (p *printed) String() string {
 	return strings.Join(p.lines, "\n")
 }
 
-// started are the names of tasks.
+// started has the names of tasks.
 type started struct{ printed }
 
 func (s *started) Started(task *progress.Task) { s.Line(task, task.Name) }
 
-// tool is a static program for RUN in images that have nothing else. It is built
-// once for all tests.
+// tool is a static program for RUN in images that have no other. It is built once for all tests.
 var tool = sync.OnceValues(func() (string, error) {
 	dir, err := os.MkdirTemp("", "slipway-engine-")
 	if err != nil {
@@ -200,7 +199,7 @@ func addTool(t testing.TB, dir string) {
 	}
 }
 
-// buildOf is a build of a Dockerfile whose context has files.
+// buildOf returns a build of a Dockerfile whose context has files.
 func buildOf(t testing.TB, dockerfile string, files map[string]string) images.BuildContext {
 	t.Helper()
 	dir := t.TempDir()
@@ -240,7 +239,7 @@ func filesOf(t testing.TB, img v1.Image) (files, layers string) {
 	return imagetest.FormatListing(imagetest.Flatten(t, all)), layers
 }
 
-// lines are the lines of a listing that say something.
+// lines returns the lines of a listing that are neither empty nor comments.
 func lines(s string) []string {
 	var all []string
 	for line := range strings.Lines(s) {

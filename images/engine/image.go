@@ -21,7 +21,7 @@ type config struct {
 	InlineCache json.RawMessage `json:"moby.buildkit.cache.v0,omitempty"`
 }
 
-// image converts the exported image: raw is its config, and engines are the digests of its layers
+// image converts the exported image. raw is its config, and engines are the digests of its layers
 // in the engine, base first.
 func (j *job) image(raw []byte, engines []v1.Hash) (v1.Image, error) {
 	var c config
@@ -68,7 +68,7 @@ func (j *job) layer(engines v1.Hash) (v1.Layer, error) {
 	return nil, fmt.Errorf("the engine did not send layer %s", engines)
 }
 
-// settleConfig sets what must not depend on the engine: the platform and the times.
+// settleConfig sets the platform and the times, which must not depend on the engine.
 func (j *job) settleConfig(c *config) {
 	made := j.converted.Image
 	c.OS, c.Architecture, c.Variant = made.OS, made.Architecture, made.Variant

@@ -31,17 +31,17 @@ type Options struct {
 	Sources images.Source
 	// Keychain has the credentials for registries with caches; nil has none.
 	Keychain authn.Keychain
-	// Secrets and SSH are for RUN --mount=type=secret and type=ssh.
+	// Secrets and SSH are available to RUN --mount=type=secret and type=ssh.
 	Secrets []session.Secret
 	SSH     []session.Agent
-	// CacheFrom and CacheTo are the places where the engine reads and writes build caches.
+	// CacheFrom and CacheTo are the build caches that the engine reads and writes.
 	CacheFrom, CacheTo []session.Cache
 	// Entitlements are what RUN may request: network.host, security.insecure. The engine must allow
 	// them too.
 	Entitlements []string
 }
 
-// A Store has layers and what is known about them. *store.Store implements it, and documents the methods.
+// A Store has layers and records about them. *store.Store implements it and documents the methods.
 type Store interface {
 	ingest.Store
 	Has(blob v1.Hash) bool

@@ -22,10 +22,10 @@ import (
 	"github.com/slipway-build/slipway/images/engine/ingest"
 )
 
-// maxJSON limits what is held in memory of an engine's output: a manifest or a config. In bytes.
+// maxJSON limits the size of a manifest or config of an engine, which is held in memory, in bytes.
 const maxJSON = 8 << 20
 
-// results receives the image that BuildKit exports: its layers stream into our store, and content
+// results receives the image that BuildKit exports. Its layers stream into our store, and content
 // that we have is not sent.
 type results struct {
 	noContent

@@ -18,7 +18,7 @@ import (
 	"github.com/slipway-build/slipway/images/engine/endpoint"
 )
 
-// TestTLS builds with a buildkitd that lets nobody in without a certificate.
+// TestTLS builds with a buildkitd that requires a client certificate.
 func TestTLS(t *testing.T) {
 	dir := t.TempDir()
 	authority := newAuthority(t, filepath.Join(dir, "ca.pem"))

@@ -20,7 +20,7 @@ import (
 // tailLines is the number of lines of a step's output in an error.
 const tailLines = 20
 
-// A watch shows the engine's steps as tasks, and keeps what an error message needs.
+// A watch shows the engine's steps as tasks, and keeps the information that error messages need.
 type watch struct {
 	prefix string
 
@@ -38,10 +38,10 @@ type step struct {
 	err  string
 	task *progress.Task
 	done bool
-	// tail contains the last lines of output; partial is an unfinished line.
+	// tail contains the last lines of output, and partial is an unfinished line.
 	tail    []string
 	partial string
-	// parts have the current and the total bytes of each part.
+	// parts has the current and the total bytes of each part, by its ID.
 	parts map[string]*buildkit.VertexStatus
 }
 
@@ -49,7 +49,7 @@ func newWatch(platform v1.Platform) *watch {
 	return &watch{prefix: images.FormatPlatform(platform) + " ", steps: map[digest.Digest]*step{}, users: map[digest.Digest][]digest.Digest{}}
 }
 
-// know records the position of steps in the Dockerfile.
+// know records the lines of steps in the Dockerfile.
 func (w *watch) know(definition *pb.Definition) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -68,8 +68,8 @@ func (w *watch) know(definition *pb.Definition) {
 	}
 }
 
-// line returns the position of a step in the Dockerfile, or 0. BuildKit does not report it for
-// downloads; those have the position of the step that copies them.
+// line returns the line of a step in the Dockerfile, or 0. BuildKit does not report it for
+// downloads; for a download, line returns the line of the step that copies it.
 func (w *watch) line(d digest.Digest) int {
 	for _, step := range append([]digest.Digest{d}, w.users[d]...) {
 		for _, source := range slices.Backward(w.sources) {
@@ -108,7 +108,7 @@ func (w *watch) follow(ctx context.Context, statuses <-chan *buildkit.SolveStatu
 	}
 }
 
-// isInternal reports whether a step is of no interest to the user.
+// isInternal reports whether a step is hidden from the user.
 func isInternal(name string) bool {
 	return strings.HasPrefix(name, "[internal]") && !strings.Contains(name, "load build context") ||
 		strings.HasSuffix(name, "load .dockerignore") && strings.HasPrefix(name, "[context ")
@@ -164,7 +164,7 @@ func (w *watch) status(v *buildkit.VertexStatus) {
 	s.task.Add(int(v.Current - before))
 }
 
-// vertexWarning returns a warning of the engine, with its details below it.
+// vertexWarning returns the text of an engine's warning, with its details below it.
 func vertexWarning(v *buildkit.VertexWarning) string {
 	lines := []string{string(v.Short)}
 	for _, detail := range v.Detail {
@@ -196,8 +196,8 @@ func (s *step) line(line string) {
 	}
 }
 
-// failed returns the step that failed on its own, or nil, and the first line of the Dockerfile that
-// it was made from, or 0. Steps that were stopped because another failed do not count.
+// failed returns the step that failed on its own, or nil, and its first line in the Dockerfile, or
+// 0. Steps that were stopped because another failed do not count.
 func (w *watch) failed() (*step, int) {
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -29,7 +29,7 @@ type worker struct {
 
 var serving = regexp.MustCompile(`running server on (127\.0\.0\.1:\d+)`)
 
-// startWorker starts a buildkitd on loopback, which ends with the test.
+// startWorker starts a buildkitd on loopback and stops it at the end of the test.
 func startWorker(t testing.TB, args ...string) *worker {
 	t.Helper()
 	program := imagetest.BuildkitProgram(t)
@@ -155,7 +155,7 @@ func (w *wire) add(conns ...net.Conn) bool {
 	return !w.isCut
 }
 
-// cut breaks all connections, and takes no more.
+// cut breaks all connections, and refuses new ones.
 func (w *wire) cut() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -165,8 +165,7 @@ func (w *wire) cut() {
 	}
 }
 
-// onLine returns a context whose tasks call do when one of them prints want for
-// the first time.
+// onLine returns a context whose tasks call do when one of them prints want for the first time.
 func onLine(ctx context.Context, want string, do func()) context.Context {
 	return progress.With(ctx, &lineWatch{want: want, do: sync.OnceFunc(do)})
 }
@@ -185,7 +184,7 @@ func (l *lineWatch) Line(_ *progress.Task, line string) {
 func (l *lineWatch) Finished(*progress.Task, error) {}
 func (l *lineWatch) Warning(string)                 {}
 
-// within fails the test if run takes so long that it hangs.
+// within fails the test if run takes longer than limit.
 func within(t *testing.T, limit time.Duration, run func()) {
 	t.Helper()
 	done := make(chan struct{})
@@ -196,6 +195,6 @@ func within(t *testing.T, limit time.Duration, run func()) {
 	select {
 	case <-done:
 	case <-time.After(limit):
-		t.Fatalf("it has not ended after %v", limit)
+		t.Fatalf("still running after %v", limit)
 	}
 }

@@ -6,7 +6,8 @@ import (
 	"github.com/slipway-build/slipway/images/hosts"
 )
 
-// The hosts of a registry are its mirrors, in order, and then its own server.
+// Configure a mirror, and list the hosts of a registry: its mirrors, in order, and then its own
+// server.
 func ExampleOptions_Of() {
 	options := hosts.Options{}.With("docker.io", hosts.Setting{Mirrors: []string{"https://mirror.example.com:5000/docker-hub"}})
 	found, err := options.Of("docker.io")

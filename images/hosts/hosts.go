@@ -43,12 +43,13 @@ type Setting struct {
 	Mirrors []string
 }
 
-// Options say where to look. With the zero value, nothing is configured.
+// Options are the sources of the configuration. The zero value configures nothing.
 type Options struct {
-	// Settings are by registry, as CanonicalName spells it. They take precedence over folders.
+	// Settings maps registries, as spelled by CanonicalName, to their settings. They take
+	// precedence over folders.
 	Settings map[string]Setting
-	// Dirs contain a folder for each registry. Only the first hosts.toml of a registry is used;
-	// certificates are collected from all folders.
+	// Dirs are folders that contain a folder for each registry. Only the first hosts.toml of a
+	// registry is used; certificates are collected from all folders.
 	Dirs []string
 }
 
@@ -69,7 +70,7 @@ func CheckName(registry string) error {
 	return nil
 }
 
-// namesOf returns all names that a registry's folder may have.
+// namesOf returns all names under which a folder of the registry may be found.
 func namesOf(registry string) []string {
 	if dockerhub.Is(registry) {
 		return dockerhub.Names()
@@ -77,8 +78,8 @@ func namesOf(registry string) []string {
 	return []string{registry}
 }
 
-// With returns the options with an additional setting. If there is one for the registry already,
-// the values that s specifies take precedence.
+// With returns the options with an additional setting. If the registry has a setting already, the
+// values that s specifies take precedence.
 func (o Options) With(registry string, s Setting) Options {
 	merged := maps.Clone(o.Settings)
 	if merged == nil {
@@ -100,7 +101,7 @@ func (o Options) With(registry string, s Setting) Options {
 }
 
 // Of returns the hosts of a registry: its mirrors in order of precedence, then the registry itself.
-// Errors name the file, and the line if there is one.
+// Errors name the file, and the line if it is known.
 func (o Options) Of(registry string) ([]Host, error) {
 	hosts := []Host{{Address: registry, Path: "/v2", Pull: true, Resolve: true, Push: true}}
 	file, err := o.hostsFile(registry)
@@ -132,7 +133,7 @@ func (o Options) Of(registry string) ([]Host, error) {
 	return hosts, nil
 }
 
-// complete adds the settings and folders that exist for the host's own name.
+// complete adds the settings and folders for the host's own name.
 func (o Options) complete(h *Host) error {
 	setting := o.Settings[CanonicalName(h.Address)]
 	if setting.PlainHTTP {

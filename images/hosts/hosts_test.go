@@ -12,7 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// folder makes files, whose names have slashes, and returns their folder.
+// folder creates files, whose names have slashes, and returns their folder.
 func folder(t *testing.T, files map[string]string) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -30,7 +30,7 @@ func folder(t *testing.T, files map[string]string) string {
 
 func TestWhatContainerdAndDockerHave(t *testing.T) {
 	if runtime.GOOS == "windows" {
-		t.Skip("folders are named without colons there")
+		t.Skip("on Windows, names of folders have no colons")
 	}
 	self := Host{Address: "reg.example:5000", Path: "/v2", Pull: true, Resolve: true, Push: true}
 	with := func(h Host, change func(*Host)) Host { change(&h); return h }
@@ -134,7 +134,7 @@ func TestMistakesNameTheirPlace(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), filepath.Join(dir, "_default", "hosts.toml")) {
 			t.Errorf("%q: %v; want %q", text, err, want)
 		} else if strings.Contains(err.Error(), "secret") {
-			t.Errorf("%v shows a password", err)
+			t.Errorf("%v contains a password", err)
 		}
 	}
 }
@@ -148,7 +148,7 @@ func TestFilesOfTLSAreNamed(t *testing.T) {
 		}
 	}
 	if config, err := (TLS{}).Config(); config != nil || err != nil {
-		t.Errorf("the zero value has the config %v, %v", config, err)
+		t.Errorf("the config of the zero value is %v, %v; want nil", config, err)
 	}
 	if config, err := (TLS{SkipVerify: true}).Config(); err != nil || !config.InsecureSkipVerify {
 		t.Errorf("skip verify: %v", err)

@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// Opening a named pipe waits for a writer, and no signal ends that.
+// Opening a named pipe blocks until a process writes to it, and signals do not interrupt it.
 func TestPipesInsteadOfKeysAreRefused(t *testing.T) {
 	pipe := filepath.Join(t.TempDir(), "pipe.pem")
 	if err := syscall.Mkfifo(pipe, 0o600); err != nil {

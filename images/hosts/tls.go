@@ -14,7 +14,7 @@ import (
 	"github.com/slipway-build/slipway/internal/regular"
 )
 
-// TLS says which CAs to trust and which client certificates to present. With the zero value, the
+// TLS contains the CAs to trust and the client certificates to present. With the zero value, the
 // CAs of the system (and of SSL_CERT_FILE and SSL_CERT_DIR) are trusted.
 type TLS struct {
 	// CAs are PEM files to trust in addition to the system's.
@@ -26,7 +26,7 @@ type TLS struct {
 // A Pair is a client certificate. Key is empty if the file of Cert contains it.
 type Pair struct{ Cert, Key string }
 
-// Config reads the files. It returns nil for the zero value.
+// Config reads the files. For the zero value it returns nil. Errors name the file.
 func (t TLS) Config() (*tls.Config, error) {
 	if len(t.CAs) == 0 && len(t.Pairs) == 0 && !t.SkipVerify {
 		return nil, nil
@@ -104,8 +104,8 @@ func (o Options) addCertificates(h *Host) error {
 	return nil
 }
 
-// folders returns the existing folders of a registry. A folder that this user may not read counts
-// as missing.
+// folders returns the existing folders of a registry. A folder without permission to read counts as
+// missing.
 func (o Options) folders(registry string, withDefault bool) (found []string) {
 	for _, dir := range o.Dirs {
 		for _, name := range folderNames(registry, withDefault) {

@@ -40,8 +40,8 @@ type tomlHost struct {
 	DialTimeout  string         `toml:"dial_timeout"`
 }
 
-// readHostsFile returns the hosts of hosts.toml in the order of the file. The last is its server,
-// or else the registry itself.
+// readHostsFile returns the hosts of hosts.toml in the order of the file. The last one is its
+// server, or else the registry itself.
 func readHostsFile(file, registry string) ([]Host, error) {
 	var read struct {
 		tomlHost
@@ -86,8 +86,8 @@ func (h *Host) fromTOML(address string, t tomlHost, dir string) (err error) {
 			return err
 		}
 	}
-	// A host without capabilities has all of them, except that a mirror is written to only if it
-	// has the capability explicitly.
+	// A host without capabilities has all of them, except that writing to a mirror requires the
+	// explicit capability.
 	h.Pull, h.Resolve, h.Push = len(t.Capabilities) == 0, len(t.Capabilities) == 0, len(t.Capabilities) == 0 && !h.Mirror
 	for _, c := range t.Capabilities {
 		switch strings.ToLower(c) {
@@ -127,7 +127,7 @@ func (h *Host) fromTOML(address string, t tomlHost, dir string) (err error) {
 	return nil
 }
 
-// textsOf returns a string or a list of strings as a list.
+// textsOf converts a string or a list of strings to a list.
 func textsOf(value any) ([]string, error) {
 	switch value := value.(type) {
 	case nil:
@@ -159,7 +159,7 @@ func filesOf(value any, dir string) ([]string, error) {
 	return files, err
 }
 
-// pairsOf returns client certificates: FILE, [FILE, …] or [[CERT, KEY], …].
+// pairsOf returns the client certificates in value: FILE, [FILE, …] or [[CERT, KEY], …].
 func pairsOf(value any, dir string) (pairs []Pair, err error) {
 	list, ok := value.([]any)
 	if !ok {

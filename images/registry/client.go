@@ -22,7 +22,7 @@ import (
 
 // Options configure a Client. Only Store is required.
 type Options struct {
-	// Store is where content is fetched to, and where it is looked up first.
+	// Store is where fetched content is written, and where content is looked up before a request.
 	Store Store
 	// Jobs is the number of concurrent blob transfers over all registries. 0 means 4, as in Docker:
 	// registries throttle or refuse clients with more.
@@ -32,16 +32,16 @@ type Options struct {
 	Offline bool
 	// AuthFiles are files in the format of Docker's config.json, in order of precedence.
 	AuthFiles []string
-	// Credentials are by registry, as name.Registry.RegistryStr spells it (127.0.0.1:5000,
-	// index.docker.io), or by a path of one (quay.io/team). They take precedence over auth files.
+	// Credentials maps registries, as spelled by name.Registry.RegistryStr (127.0.0.1:5000, index.docker.io), and paths
+	// in registries (quay.io/team) to credentials. They take precedence over auth files.
 	Credentials map[string]authn.AuthConfig
 	// Hosts configures how registries are reached.
 	Hosts hosts.Options
-	// UserAgent is the User-Agent header of requests; empty means slipway.
+	// UserAgent is the User-Agent header of requests. Empty means slipway.
 	UserAgent string
 }
 
-// A Store has the content that a client fetches, and remembers what tags referred to. *store.Store implements it, and
+// A Store has the content that a client fetches, and the last known values of tags. *store.Store implements it and
 // documents the methods.
 type Store interface {
 	// Dir names the store in errors.
@@ -133,7 +133,7 @@ func (c *Client) Image(ctx context.Context, ref string, platform v1.Platform) (v
 	return found, nil
 }
 
-// settled records that repo has a blob.
+// settled records that repo has the blob.
 func (c *Client) settled(repo name.Repository, blob v1.Hash) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -162,8 +162,8 @@ func (c *Client) share(ctx context.Context, key string, do func() error) error {
 	return err
 }
 
-// writing serializes manifest PUTs per repository: some registries write in place, and
-// refuse a manifest whose children another request is writing again.
+// writing returns the semaphore that serializes manifest PUTs to repo. Some registries write in place, and refuse a
+// manifest while another request is rewriting its children.
 func (c *Client) writing(repo name.Repository) parallel.Slots {
 	c.mu.Lock()
 	defer c.mu.Unlock()

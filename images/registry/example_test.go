@@ -19,7 +19,7 @@ import (
 	"github.com/slipway-build/slipway/images/store"
 )
 
-// A client pushes an image, and resolves its tag.
+// Push an image, and resolve its tag.
 func ExampleClient_Push() {
 	http := httptest.NewServer(server.New(server.Logger(log.New(io.Discard, "", 0))))
 	defer http.Close()

@@ -34,8 +34,8 @@ func TestWhatMayDoBetterIsTriedAgain(t *testing.T) {
 		"503": func(w http.ResponseWriter) bool {
 			return refuse(w, http.StatusServiceUnavailable, "UNAVAILABLE", "later")
 		},
-		"connection closed":      hang,
-		"500 with a proxys page": func(w http.ResponseWriter) bool { http.Error(w, "<html>\noops", 500); return true },
+		"connection closed":       hang,
+		"500 with a proxy's page": func(w http.ResponseWriter) bool { http.Error(w, "<html>\noops", 500); return true },
 	} {
 		t.Run(name, func(t *testing.T) {
 			var faulty atomic.Bool
@@ -170,7 +170,7 @@ func TestWhoSharesAFetchDoesNotFailWithTheOther(t *testing.T) {
 	group.Wait()
 }
 
-// basic lets only user bob in, and counts those it let in.
+// basic returns a front that accepts only user bob, and counts the accepted requests.
 func basic(t *testing.T) *front {
 	return newFront(t, imagetest.Registry(t), func(_ *front, w http.ResponseWriter, r *http.Request, _ int) bool {
 		if user, password, ok := r.BasicAuth(); ok && user == "bob" && password == secret {
@@ -181,7 +181,7 @@ func basic(t *testing.T) *front {
 	})
 }
 
-// bearer is basic with tokens, which it gives away at /token.
+// bearer is basic with tokens, which anyone can get at /token.
 func bearer(t *testing.T) *front {
 	var f *front
 	f = newFront(t, imagetest.Registry(t), func(_ *front, w http.ResponseWriter, r *http.Request, _ int) bool {

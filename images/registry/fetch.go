@@ -41,8 +41,8 @@ func (c *Client) fetchFromAny(ctx context.Context, from *Manifest, d v1.Descript
 	defer func() { f.leave(err) }()
 	what := fmt.Sprintf("blob %s of image %s", d.Digest, from.label)
 	var (
-		registry *transport.Endpoint // the last one that was asked
-		got      error               // from it
+		registry *transport.Endpoint // the endpoint of the last call
+		got      error               // its error
 	)
 	err = c.transport.FromAny(from.repo, false, what, func(e *transport.Endpoint) error {
 		p := c.pace

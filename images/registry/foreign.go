@@ -21,8 +21,8 @@ func isForeign(d v1.Descriptor) bool {
 	return len(d.URLs) > 0 && images.IsForeignLayer(d.MediaType)
 }
 
-// fromURLs fetches a blob from the URLs of its descriptor, in order. refused is the registry's
-// error.
+// fromURLs fetches a blob from the URLs of its descriptor, in order. refused is the error of the
+// registry, for the message.
 func (f *fetching) fromURLs(ctx context.Context, from *transport.Endpoint, what string, refused error) error {
 	reasons, absent := []string{refused.Error()}, errors.Is(refused, fs.ErrNotExist)
 	for _, text := range f.want.URLs {
@@ -51,7 +51,7 @@ func (f *fetching) fromURL(ctx context.Context, from *transport.Endpoint, text s
 	return f.run(ctx)
 }
 
-// plainURL returns a URL without parts that may be secret.
+// plainURL returns text, a URL, without its parts that may be secret.
 func plainURL(text string) string {
 	u, err := url.Parse(text)
 	if err != nil {

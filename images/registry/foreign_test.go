@@ -20,8 +20,8 @@ import (
 
 var server2019 = v1.Platform{OS: "windows", Architecture: "amd64", OSVersion: "10.0.17763.1"}
 
-// windowsOn pushes an image whose base is a foreign layer that lies at url, and returns
-// it and the layer.
+// windowsOn pushes an image whose base is a foreign layer with the given URLs. It returns the image
+// and the layer.
 func windowsOn(t *testing.T, ref string, urls ...string) (made v1.Image, foreign v1.Layer) {
 	t.Helper()
 	foreign = imagetest.ForeignLayer(t, imagetest.Files{"Files/base": "x"}, urls...)
@@ -30,14 +30,15 @@ func windowsOn(t *testing.T, ref string, urls ...string) (made v1.Image, foreign
 	return made, foreign
 }
 
-// serving serves the bytes of the layer that get returns at /layer.
+// serving serves the bytes of a layer at /layer. get returns the layer when the first request
+// arrives.
 func serving(t *testing.T, get func() v1.Layer) (url string, asked *atomic.Int32) {
 	t.Helper()
 	asked = &atomic.Int32{}
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		asked.Add(1)
 		if r.Header.Get("Authorization") != "" {
-			t.Error("an address outside of the registry was shown credentials")
+			t.Error("the server of the URL received credentials")
 		}
 		if r.URL.Path != "/layer" || get() == nil {
 			http.NotFound(w, r)
@@ -81,10 +82,10 @@ func TestForeignLayersAreAskedFor(t *testing.T) {
 				t.Fatal(err)
 			}
 			if want := map[bool]int32{true: 0, false: 1}[inRegistry]; asked.Load() != want {
-				t.Errorf("the URL was asked %d times; want %d", asked.Load(), want)
+				t.Errorf("the URL was requested %d times; want %d", asked.Load(), want)
 			}
 			if f.count("GET /v2/org/base/blobs/"+digestOf(t, foreign).String()) != 1 {
-				t.Errorf("the registry was not asked: %q", f.asked)
+				t.Errorf("the layer was not requested from the registry: %q", f.asked)
 			}
 			layers, err := img.Layers()
 			if err != nil {
@@ -100,7 +101,7 @@ func TestForeignLayersAreAskedFor(t *testing.T) {
 				t.Errorf("URLs (-want +got):\n%s", diff)
 			}
 
-			// It goes on with the image.
+			// The push continues with the other layers.
 			target := newFront(t, imagetest.Registry(t), nil)
 			pushed, err := c.Push(t.Context(), parse(t, target.host+"/org/copy:v1"), img)
 			if err != nil || pushed.Digest != digestOf(t, made) {
@@ -113,7 +114,8 @@ func TestForeignLayersAreAskedFor(t *testing.T) {
 	}
 }
 
-// plainLayer hides the media type for which go-containerregistry sends no layer.
+// plainLayer hides the foreign media type, because go-containerregistry does not push layers that
+// have it.
 type plainLayer struct{ v1.Layer }
 
 func (plainLayer) MediaType() (types.MediaType, error) { return types.DockerLayer, nil }
@@ -133,7 +135,7 @@ func TestAForeignLayerThatNobodyHas(t *testing.T) {
 		t.Errorf("%v does not wrap fs.ErrNotExist", err)
 	}
 
-	// A registry takes the image without it, and the user hears of that.
+	// The registry accepts the image without the layer, and the user gets a warning.
 	ctx, shown := watched(t)
 	pushed, err := c.Push(ctx, parse(t, host+"/org/copy:v1"), img)
 	if err != nil || pushed.Digest != digestOf(t, made) {

@@ -23,7 +23,7 @@ import (
 	"github.com/slipway-build/slipway/progress"
 )
 
-// A front stands before a registry, writes down what it is asked, and misbehaves.
+// A front is a proxy before a registry that records the requests and injects faults.
 type front struct {
 	host     string
 	registry string // the host of the registry
@@ -33,8 +33,8 @@ type front struct {
 	proxy http.Handler // the registry
 }
 
-// newFront puts a front before a registry. fault answers in place of the registry
-// if it returns true; n counts the requests with the same method and path, from 1.
+// newFront starts a front for a registry. If fault returns true, it has answered in place of the
+// registry. n counts the requests with the same method and path, from 1.
 func newFront(t *testing.T, registry string, fault func(f *front, w http.ResponseWriter, r *http.Request, n int) bool) *front {
 	t.Helper()
 	proxy := httputil.NewSingleHostReverseProxy(&url.URL{Scheme: "http", Host: registry})
@@ -46,7 +46,7 @@ func newFront(t *testing.T, registry string, fault func(f *front, w http.Respons
 		f.mu.Lock()
 		line := r.Method + " " + r.URL.Path
 		f.asked = append(f.asked, line)
-		// Each upload has a path of its own.
+		// Each upload has a path of its own, which must not affect the count.
 		kind, _, _ := strings.Cut(line, "/uploads/")
 		counts[kind]++
 		n := counts[kind]
@@ -62,7 +62,7 @@ func newFront(t *testing.T, registry string, fault func(f *front, w http.Respons
 	return f
 }
 
-// count is how many requests began like that.
+// count returns the number of requests that begin with prefix.
 func (f *front) count(prefix string) (n int) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -74,7 +74,7 @@ func (f *front) count(prefix string) (n int) {
 	return n
 }
 
-// reads is how many blobs or manifests were asked for.
+// reads returns the number of GETs of blobs or manifests.
 func (f *front) reads(kind string) (n int) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -96,7 +96,7 @@ func isGet(r *http.Request, kind string) bool {
 	return r.Method == http.MethodGet && strings.Contains(r.URL.Path, "/"+kind+"/")
 }
 
-// refuse answers as registries do.
+// refuse answers with an error as registries write it.
 func refuse(w http.ResponseWriter, status int, code, message string) bool {
 	w.WriteHeader(status)
 	fmt.Fprintf(w, `{"errors":[{"code":%q,"message":%q}]}`, code, message)
@@ -119,7 +119,7 @@ func (c *cut) Write(p []byte) (int, error) {
 	return c.ResponseWriter.Write(p)
 }
 
-// newClient returns a client that does not wait long between tries.
+// newClient returns a client with short delays between attempts.
 func newClient(t *testing.T, options ...func(*Options)) *Client {
 	t.Helper()
 	o := Options{}
@@ -148,7 +148,7 @@ func parse(t *testing.T, ref string) name.Reference {
 	return parsed
 }
 
-// readAll reads everything of an image, and so fetches it.
+// readAll reads, and thereby fetches, the config and all layers of an image.
 func readAll(img v1.Image) error {
 	if _, err := img.ConfigFile(); err != nil {
 		return err
@@ -182,7 +182,7 @@ func digestOf(t *testing.T, d interface{ Digest() (v1.Hash, error) }) v1.Hash {
 	return h
 }
 
-// wantError checks that err is one line with all words in it, and no secret.
+// wantError checks that err is one line that contains all words and no secret.
 func wantError(t *testing.T, err error, words ...string) {
 	t.Helper()
 	if err == nil {
@@ -195,21 +195,21 @@ func wantError(t *testing.T, err error, words ...string) {
 		}
 	}
 	if strings.Contains(text, "\n") {
-		t.Errorf("error has several lines: %q", text)
+		t.Errorf("the error has several lines: %q", text)
 	}
 	if strings.Contains(text, secret) {
-		t.Errorf("error gives the secret away: %q", text)
+		t.Errorf("the error contains the secret: %q", text)
 	}
 }
 
-// secret is every password and token.
+// secret is the value of every password and token.
 const secret = "open-sesame"
 
 // tasks records progress.
 type tasks struct {
 	mu   sync.Mutex
 	done []string
-	// warned are the warnings.
+	// warned has the warnings.
 	warned []string
 }
 

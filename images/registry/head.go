@@ -44,7 +44,7 @@ func head(ctx context.Context, e *transport.Endpoint, kind, id, accept string) (
 	return contentDigest(resp), present, nil
 }
 
-// contentDigest returns the Docker-Content-Digest header, or zero if there is none.
+// contentDigest returns the Docker-Content-Digest header, or zero if it is missing or invalid.
 func contentDigest(resp *http.Response) v1.Hash {
 	h, err := v1.NewHash(resp.Header.Get("Docker-Content-Digest"))
 	if err != nil {

@@ -10,7 +10,7 @@ import (
 )
 
 // Image returns the image of the manifest. Its config and layers are fetched on first use, with the
-// context of Resolve. If the manifest is not one of an image, Image returns an error.
+// context of Resolve. It is an error if the manifest is not that of an image.
 func (m *Manifest) Image() (v1.Image, error) {
 	if t := m.Descriptor.MediaType; t.IsIndex() {
 		return nil, fmt.Errorf("%s is an index of several images, not an image", m.label)
@@ -198,8 +198,8 @@ func (i *index) ImageIndex(h v1.Hash) (v1.ImageIndex, error) {
 	return m.Index()
 }
 
-// Layer returns an entry that is neither image nor index. Registries treat every entry of an index
-// as a manifest.
+// Layer returns an entry that is neither an image nor an index. Registries treat every entry of an
+// index as a manifest.
 func (i *index) Layer(h v1.Hash) (v1.Layer, error) {
 	if _, err := i.child(h); err != nil {
 		return nil, err

@@ -9,8 +9,8 @@ import (
 	"github.com/slipway-build/slipway/images"
 )
 
-// Login checks user and password with a registry, stores them, and returns the place. A registry
-// with anonymous access does not check them.
+// Login checks user and password with a registry, stores them, and returns where: a file or a
+// credential helper. A registry with anonymous access does not check them.
 func (c *Client) Login(ctx context.Context, registry name.Registry, user, password string) (where string, err error) {
 	host := images.RegistryName(registry)
 	if c.offline {
@@ -26,7 +26,7 @@ func (c *Client) Login(ctx context.Context, registry name.Registry, user, passwo
 	return c.keys.Store(host, user, password)
 }
 
-// Logout removes what Login stored, and returns the place.
+// Logout removes the credentials that Login stored, and returns where they were.
 func (c *Client) Logout(registry name.Registry) (where string, err error) {
 	return c.keys.Erase(images.RegistryName(registry))
 }

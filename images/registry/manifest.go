@@ -26,7 +26,7 @@ import (
 type Manifest struct {
 	// Descriptor has the media type, digest and size.
 	Descriptor v1.Descriptor
-	// Raw are the registry's bytes, verified.
+	// Raw is the manifest as the registry sent it, verified.
 	Raw []byte
 
 	client *Client
@@ -45,8 +45,7 @@ const maxManifest = 16 << 20
 // referenceKind is the kind of the store's records of what a tag last referred to.
 const referenceKind = "reference"
 
-// accept lists the media types that this package reads; registries convert manifests for clients
-// that list fewer.
+// accept lists the media types that this package reads. Registries convert manifests for clients that list fewer.
 var accept = strings.Join([]string{
 	string(types.OCIImageIndex), string(types.DockerManifestList),
 	string(types.OCIManifestSchema1), string(types.DockerManifestSchema2), "*/*",
@@ -85,7 +84,7 @@ func (c *Client) resolve(ctx context.Context, ref name.Reference, label string) 
 			if err != nil || found == present && digest == known.Digest {
 				return err
 			}
-			// Other answers are sent to the GET as well, with reasons.
+			// The GET repeats other refusals, with their reasons.
 		}
 		m.Descriptor, m.Raw, err = getManifest(ctx, e, ref)
 		return err
@@ -147,8 +146,8 @@ func getManifest(ctx context.Context, e *transport.Endpoint, ref name.Reference)
 	return d, raw, err
 }
 
-// mediaType returns the media type in the manifest itself, which its digest covers, else the
-// registry's, else a guess from the content: early OCI manifests contain none.
+// mediaType returns the media type in the manifest itself, which its digest covers; else that of the response; else a
+// guess from the content, since early OCI manifests contain no media type.
 func mediaType(raw []byte, contentType string) (types.MediaType, error) {
 	var m struct {
 		MediaType types.MediaType `json:"mediaType"`

@@ -11,11 +11,11 @@ import (
 	"github.com/slipway-build/slipway/images/registry/transport"
 )
 
-// maxPages limits the number of pages of a list, against a registry that never ends it.
+// maxPages limits the number of pages of a list, in case a registry never ends it.
 const maxPages = 1000
 
-// pages requests a list of what, page by page, and calls read with each. found is false if the registry answers with a
-// status that says that it has no list.
+// pages requests a list of what, page by page, and calls read with each page. found is false if the registry answers
+// with a status in none, which means that it has no list.
 func (c *Client) pages(ctx context.Context, e *transport.Endpoint, r transport.Request, what string, read func(raw []byte) error, none ...int) (found bool, err error) {
 	release, err := c.requests.Acquire(ctx)
 	if err != nil {

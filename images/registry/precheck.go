@@ -13,9 +13,9 @@ import (
 	"github.com/slipway-build/slipway/images/registry/transport"
 )
 
-// Tagged returns the digest of the manifest that a registry has under ref. ok is false if there is
-// none, and also if the registry does not tell: some answer 401 or 403 for missing content. Only
-// CheckPush tells whether a push is allowed.
+// Tagged returns the digest of the manifest that a registry has under ref. ok is false if the tag
+// does not exist, and also if the registry does not tell: some registries answer 401 or 403 for
+// missing content. Only CheckPush tells whether a push is allowed.
 func (c *Client) Tagged(ctx context.Context, ref name.Reference) (digest v1.Hash, ok bool, err error) {
 	label := images.Familiar(ref)
 	if c.offline {
@@ -65,8 +65,8 @@ func (c *Client) CheckPush(ctx context.Context, repo name.Repository) error {
 	return nil
 }
 
-// cancelUpload ends an upload. Its error is ignored: registries drop abandoned uploads, and not all
-// of them implement this.
+// cancelUpload ends an upload. Its error is ignored, because registries drop abandoned uploads, and
+// not all of them implement this request.
 func cancelUpload(ctx context.Context, e *transport.Endpoint, location *url.URL) {
 	r := transport.Request{Method: http.MethodDelete, URL: location, Header: http.Header{}}
 	if resp, err := e.Do(ctx, r, http.StatusNoContent, http.StatusAccepted, http.StatusOK); err == nil {

@@ -19,9 +19,9 @@ func TestTaggedAndCheckPush(t *testing.T) {
 	memory := registry.New(registry.Logger(log.New(io.Discard, "", 0)))
 	for _, c := range []struct {
 		name   string
-		bend   func(w http.ResponseWriter, r *http.Request) bool // true: it has answered
+		bend   func(w http.ResponseWriter, r *http.Request) bool // true: bend has answered
 		tagged bool                                              // whether the tag is found
-		push   string                                            // what CheckPush says
+		push   string                                            // wanted error of CheckPush
 	}{
 		{"as it should be", func(http.ResponseWriter, *http.Request) bool { return false }, true, ""},
 		{"without digests in answers", func(w http.ResponseWriter, r *http.Request) bool {

@@ -39,9 +39,9 @@ func TestAnImageIsPulledOnceAndThenFromTheStore(t *testing.T) {
 		t.Fatal(err)
 	}
 	if digestOf(t, img) != digestOf(t, made) {
-		t.Error("another image came")
+		t.Error("the pulled image differs")
 	}
-	// The choice needs the config, and no layer.
+	// Choosing the platform takes the config, but no layer.
 	if n := f.reads("blobs"); n != 1 {
 		t.Errorf("%d blobs were asked for before any layer was read; want the config alone", n)
 	}
@@ -66,7 +66,7 @@ func TestAnImageIsPulledOnceAndThenFromTheStore(t *testing.T) {
 		t.Fatal(err)
 	}
 	if f.count("HEAD /v2/org/x/manifests/v1") != 1 || f.reads("manifests")+f.reads("blobs") != 0 {
-		t.Errorf("the second pull asked for %q; want to ask if the tag moved, and nothing else", f.asked)
+		t.Errorf("the second pull asked for %q; want only a check of the tag", f.asked)
 	}
 	if diff := cmp.Diff([]string{"pull " + ref + " 0/0 cached"}, shown.take()); diff != "" {
 		t.Errorf("shown (-want +got):\n%s", diff)
@@ -103,7 +103,7 @@ func TestLayersAreFilesThatAreFetchedByPath(t *testing.T) {
 	}
 	file, ok := layers[0].(store.FileLayer)
 	if !ok {
-		t.Fatalf("a %T is no store.FileLayer", layers[0])
+		t.Fatalf("%T is not a store.FileLayer", layers[0])
 	}
 	h := digestOf(t, file)
 	if c.store.Has(h) {
@@ -166,12 +166,12 @@ func TestASingleImageHasItsConfigsPlatform(t *testing.T) {
 		t.Fatal(err)
 	}
 	if _, err := m.Index(); err == nil {
-		t.Error("an image is an index")
+		t.Error("Index accepts an image")
 	}
 }
 
-// An index goes into another store with all there is to it: artifacts, which have no
-// root file system, and layers that several images share.
+// An index is pulled to another store completely: with artifacts, which have no root file system,
+// and with layers that several images share.
 func TestAWholeIndexIsPulled(t *testing.T) {
 	host := imagetest.Registry(t)
 	imagetest.Push(t, host+"/imgx:v1", release(t))
@@ -180,7 +180,7 @@ func TestAWholeIndexIsPulled(t *testing.T) {
 		t.Fatal(err)
 	}
 	if _, err := m.Image(); err == nil {
-		t.Error("an index is an image")
+		t.Error("Image accepts an index")
 	}
 	index, err := m.Index()
 	if err != nil {
@@ -270,7 +270,7 @@ func TestOffline(t *testing.T) {
 		t.Errorf("offline, the registry was asked %q", f.asked)
 	}
 
-	// What another way brought into the store, such as an archive, has a name there.
+	// Content that came into the store in another way, such as from an archive, has a name there.
 	made := imagetest.Image(t, "linux/amd64", imagetest.Layer(t, imagetest.Files{"f": "archive"}))
 	content := c.store.(*store.Store)
 	if err := content.AddImage(t.Context(), made); err != nil {
@@ -286,7 +286,7 @@ func TestOffline(t *testing.T) {
 	}
 }
 
-// half is how much of the layers below comes before the connection breaks.
+// half is the number of bytes of the layers below that arrive before the connection breaks.
 const half = 100_000
 
 func TestABrokenOffBlobGoesOn(t *testing.T) {
@@ -335,7 +335,7 @@ func TestABrokenOffBlobGoesOn(t *testing.T) {
 	}
 }
 
-// Who loads gigabytes over a bad line breaks off more often than there are tries.
+// A download of gigabytes over a bad line is interrupted more often than Pace allows attempts.
 func TestTriesThatBroughtMuchDoNotCount(t *testing.T) {
 	f := newFront(t, imagetest.Registry(t), func(f *front, w http.ResponseWriter, r *http.Request, n int) bool {
 		if !isGet(r, "blobs") {
@@ -433,7 +433,7 @@ func TestAnotherRunGoesOnWithWhatOneLeft(t *testing.T) {
 		t.Fatal(err)
 	}
 	if n := sent.Load(); n != size-half {
-		t.Errorf("%d bytes were sent; want the %d that lacked", n, size-half)
+		t.Errorf("%d bytes were sent; want the %d missing ones", n, size-half)
 	}
 }
 
@@ -480,7 +480,7 @@ func TestWrongBytesAreFetchedOnceMore(t *testing.T) {
 	}
 }
 
-// spoiler turns all bytes around.
+// spoiler inverts all bytes of a body.
 type spoiler struct{ http.ResponseWriter }
 
 func (s *spoiler) Write(p []byte) (int, error) {
@@ -565,6 +565,6 @@ func TestMediaTypesThatManifestsDoNotSay(t *testing.T) {
 		}
 	}
 	if _, err := mediaType([]byte("<html>"), "text/html"); err == nil {
-		t.Error("a page is a manifest")
+		t.Error("an HTML page is accepted as a manifest")
 	}
 }

@@ -181,16 +181,15 @@ func (p *pushing) put(ctx context.Context, ref name.Reference, d v1.Descriptor, 
 	return p.confirm(ctx, ref, d, said, before)
 }
 
-// A rewritten error means that a registry stored something other than the manifest that it
-// received.
+// A rewritten error means that a registry stored a manifest other than the one that it received.
 type rewritten struct{ sent, has v1.Hash }
 
 func (r *rewritten) Error() string {
 	return fmt.Sprintf("it received manifest %s but reports %s", r.sent, r.has)
 }
 
-// confirmations is the number of reads in about half a minute, the time in which a registry must return what it
-// accepted.
+// confirmations is the number of reads, which take about half a minute. A registry must return an accepted manifest
+// within this time.
 const confirmations = 7
 
 // confirm waits until an accepted manifest can be read, and checks its digest. Registries with a
@@ -273,8 +272,8 @@ func (p *pushing) entry(ctx context.Context, index v1.ImageIndex, d v1.Descripto
 	return err
 }
 
-// leaveOut ignores that a foreign layer cannot be read, since a registry need not store it, and
-// warns.
+// leaveOut ignores err if a foreign layer cannot be read, and warns, since a registry need not store such a layer. It
+// returns every other error.
 func (p *pushing) leaveOut(ctx context.Context, d v1.Descriptor, err error) error {
 	var ours *transport.LocalError
 	if err == nil || transport.IsEnded(err) || !errors.As(err, &ours) {

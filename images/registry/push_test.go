@@ -81,8 +81,7 @@ func TestPushIsIdempotent(t *testing.T) {
 	}
 }
 
-// The tag of an index is the last thing that is sent. A push that ends at any request before it leaves no tag, and the
-// next one completes it.
+// The tag of an index is sent last. A push that is canceled at any request sets no tag, and the next push completes it.
 func TestTheTagComesLast(t *testing.T) {
 	index := release(t)
 	f := newFront(t, imagetest.Registry(t), nil)
@@ -104,10 +103,10 @@ func TestTheTagComesLast(t *testing.T) {
 		})
 		ref := parse(t, f.host+"/org/x:v1")
 		if _, err := newClient(t).Push(ctx, ref, index); !errors.Is(err, context.Canceled) {
-			t.Fatalf("ended at request %d: %v, want that it was canceled", sent+1, err)
+			t.Fatalf("ended at request %d: %v, want context.Canceled", sent+1, err)
 		}
 		if _, err := remote.Head(ref); err == nil {
-			t.Errorf("ended at request %d, the push has left the tag", sent+1)
+			t.Errorf("ended at request %d, the push has set the tag", sent+1)
 		}
 		if _, err := newClient(t).Push(t.Context(), parse(t, strings.Replace(ref.Name(), f.host, f.registry, 1)), index); err != nil {
 			t.Errorf("pushing again: %v", err)
@@ -199,8 +198,7 @@ func TestBlobsAreMountedFromOtherRepositories(t *testing.T) {
 	}
 }
 
-// A layer of one registry is fetched while it is pushed to another, with a single
-// slot for both.
+// A layer is fetched from one registry while it is pushed to another, with one transfer slot for both.
 func TestCopyingBetweenRegistriesWithOneSlot(t *testing.T) {
 	from, to := imagetest.Registry(t), imagetest.DistributionRegistry(t)
 	imagetest.Push(t, from+"/imgx:v1", release(t))
@@ -272,8 +270,8 @@ func TestAnUploadThatBreaksOffBeginsAnew(t *testing.T) {
 	}
 }
 
-// Images are pushed as themselves and as children of an index at the same time. The
-// registry writes in place, and must not be read while it does.
+// Images are pushed on their own and as children of an index at the same time. The registry writes manifests in place,
+// so that a concurrent read of one fails.
 func TestPushOfWhatIsPushedElsewhereToo(t *testing.T) {
 	host := imagetest.DistributionRegistry(t)
 	index := imagetest.WindowsBase(t, "10.0.17763.1", "10.0.20348.1", "10.0.26100.1")

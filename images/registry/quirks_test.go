@@ -19,7 +19,7 @@ import (
 	"github.com/slipway-build/slipway/images/imagetest"
 )
 
-// isUpload says whether r sends a blob.
+// isUpload reports whether r sends a blob.
 func isUpload(r *http.Request) bool {
 	return r.Method == http.MethodPut && strings.Contains(r.URL.Path, "/blobs/uploads/")
 }
@@ -35,8 +35,7 @@ func layersFrom(t *testing.T, first int64) v1.Image {
 		imagetest.RandomLayer(t, 2, 200_000), imagetest.Layer(t, imagetest.Files{"f": "x"}))
 }
 
-// pushed pushes made and checks that it arrived, and that progress counted each byte
-// once.
+// pushed pushes made, and checks that it arrived and that progress counted each byte once.
 func pushed(t *testing.T, c *Client, f *front, registry string, made v1.Image) {
 	t.Helper()
 	ctx, shown := watched(t)
@@ -48,7 +47,7 @@ func pushed(t *testing.T, c *Client, f *front, registry string, made v1.Image) {
 		t.Fatal(err)
 	}
 	if digestOf(t, arrived) != digestOf(t, made) {
-		t.Error("another image arrived")
+		t.Error("the pushed image differs")
 	}
 	if err := validate.Image(arrived, validate.Fast); err != nil {
 		t.Error(err)
@@ -69,8 +68,8 @@ type tokens struct {
 	scopes []string
 }
 
-// newTokens puts a front with a token server before registry. When revoke is true of a
-// request, all tokens have expired by the time that its body was read.
+// newTokens starts a front with a token server before registry. If revoke returns true for a
+// request, all tokens expire after its body has been read.
 func newTokens(t *testing.T, registry string, greets bool, revoke func(r *http.Request) bool) *tokens {
 	s := &tokens{}
 	s.front = newFront(t, registry, func(f *front, w http.ResponseWriter, r *http.Request, _ int) bool {
@@ -201,7 +200,7 @@ func TestAResetWhileWritingIsTriedAgain(t *testing.T) {
 	}
 }
 
-// reset breaks a connection as a router or a killed process does: with RST.
+// reset breaks a connection with RST, as a router or a killed process does.
 func reset(t *testing.T, w http.ResponseWriter) {
 	conn, _, err := http.NewResponseController(w).Hijack()
 	if err != nil {
@@ -322,7 +321,7 @@ func TestBodiesFollowRedirects(t *testing.T) {
 		storage := newFront(t, registry, func(_ *front, w http.ResponseWriter, r *http.Request, _ int) bool {
 			seen.Add(1)
 			if r.Header.Get("Authorization") != "" {
-				t.Error("the storage was shown credentials")
+				t.Error("the storage received credentials")
 			}
 			return false
 		})
@@ -346,8 +345,8 @@ func TestBodiesFollowRedirects(t *testing.T) {
 	}
 }
 
-// A registry need not read a body before it answers. The client may see only that the
-// connection broke, so the next attempt waits for the answer.
+// A registry may answer before it has read the body, and the client may then see only a broken
+// connection. The next attempt therefore waits for the answer.
 func TestAnAnswerBeforeTheBodyWasReadIsHeard(t *testing.T) {
 	for _, status := range []int{http.StatusTemporaryRedirect, http.StatusExpectationFailed} {
 		registry := imagetest.Registry(t)
@@ -389,6 +388,6 @@ func TestWhatARegistryEchoesIsRedacted(t *testing.T) {
 	_, err := c.Push(t.Context(), parse(t, f.host+"/org/x:v1"), threeLayers(t))
 	wantError(t, err, "you sent", "***")
 	if strings.Contains(err.Error(), encoded[:6]) {
-		t.Errorf("the error shows credentials: %v", err)
+		t.Errorf("the error contains credentials: %v", err)
 	}
 }

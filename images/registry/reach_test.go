@@ -26,8 +26,8 @@ import (
 	"github.com/slipway-build/slipway/images/imagetest"
 )
 
-// tlsFront puts a server with the certificate of httptest before a registry. It
-// returns host:port and the file of its CA.
+// tlsFront starts a server with the certificate of httptest before a registry. It returns its
+// host:port and the file of its CA.
 func tlsFront(t *testing.T, registry string, change func(*tls.Config)) (host, ca string) {
 	t.Helper()
 	proxy := httputil.NewSingleHostReverseProxy(&url.URL{Scheme: "http", Host: registry})
@@ -130,7 +130,7 @@ func TestPlainHTTPWhereTLSIsSettled(t *testing.T) {
 	}
 }
 
-// writeHosts writes hosts.toml of a registry.
+// writeHosts writes the hosts.toml of a registry.
 func writeHosts(t *testing.T, dir, registry, text string) {
 	t.Helper()
 	folder := filepath.Join(dir, strings.NewReplacer(":", "_").Replace(registry)+"_")
@@ -154,7 +154,7 @@ func TestMirrorsAreAskedFirst(t *testing.T) {
 		if r.URL.Query().Get("ns") == upstream.host {
 			namespaces.Add(1)
 		}
-		// Its API begins elsewhere.
+		// The API of this mirror begins at another path.
 		r.URL.Path = strings.Replace(r.URL.Path, "/cache/v2/org", "/v2/proxy/org", 1)
 		return false
 	})
@@ -179,7 +179,7 @@ capabilities = ["pull"]
 		t.Fatal(err)
 	}
 	if digestOf(t, img) != digestOf(t, made) {
-		t.Error("another image came")
+		t.Error("the pulled image differs")
 	}
 	if err := readAll(img); err != nil {
 		t.Fatal(err)
@@ -188,15 +188,15 @@ capabilities = ["pull"]
 		t.Errorf("the registry was asked %q", upstream.asked)
 	}
 	if namespaces.Load() == 0 {
-		t.Error("the mirror was not told the registry")
+		t.Error("the mirror did not get the registry in ns")
 	}
 
-	// What is pushed goes to the registry, which says itself that it takes it.
+	// A push goes to the registry itself.
 	if _, err := c.Push(t.Context(), parse(t, upstream.host+"/org/y:v1"), made); err != nil {
 		t.Fatal(err)
 	}
 	if upstream.count("PUT ") == 0 || mirror.count("PUT ")+empty.count("PUT ") != 0 {
-		t.Error("a mirror was written to")
+		t.Error("the push went to a mirror")
 	}
 
 	_, err = newClient(t, options).Image(t.Context(), upstream.host+"/org/z:v1", linux)

@@ -18,9 +18,9 @@ import (
 	"github.com/slipway-build/slipway/images/registry/transport"
 )
 
-// Referrers returns the descriptors of the manifests that have subject as their subject, such as
-// signatures. It asks the referrers API, and if the registry does not have it, the tag that clients
-// maintain in its place (distribution-spec, "Listing Referrers", "Referrers Tag Schema").
+// Referrers returns the descriptors of the manifests whose subject is subject, such as signatures. It asks the
+// referrers API; if the registry does not have it, Referrers reads the tag that clients maintain in its place
+// (distribution-spec, "Listing Referrers", "Referrers Tag Schema").
 func (c *Client) Referrers(ctx context.Context, subject name.Digest) ([]v1.Descriptor, error) {
 	label := images.Familiar(subject)
 	if c.offline {
@@ -55,9 +55,9 @@ func (c *Client) Referrers(ctx context.Context, subject name.Digest) ([]v1.Descr
 	return manifest.Manifests, nil
 }
 
-// PublishReferrers makes a registry list referrers of a subject. The registry must have them. A registry
-// with the referrers API lists them by itself; for other registries, they are added to the index under the referrers
-// tag, which clients maintain (OCI distribution spec, "Referrers Tag Schema").
+// PublishReferrers makes a registry list referrers of a subject. The registry must have them. A registry with the
+// referrers API lists them by itself. For other registries, PublishReferrers adds them to the index under the referrers
+// tag, which clients maintain (distribution-spec, "Referrers Tag Schema").
 func (c *Client) PublishReferrers(ctx context.Context, subject name.Digest, referrers []v1.Descriptor) error {
 	label := images.Familiar(subject)
 	e, err := c.transport.Target(subject.Context())
@@ -95,7 +95,7 @@ func (c *Client) PublishReferrers(ctx context.Context, subject name.Digest, refe
 	return c.pushIndexManifest(ctx, tag, list)
 }
 
-// pushIndexManifest pushes an index of manifests that the registry has.
+// pushIndexManifest pushes an index whose manifests the registry has.
 func (c *Client) pushIndexManifest(ctx context.Context, tag name.Tag, manifest v1.IndexManifest) error {
 	raw, err := json.Marshal(manifest)
 	if err != nil {
@@ -125,8 +125,9 @@ func referrersTag(subject name.Digest) name.Tag {
 	return subject.Context().Tag(h.Algorithm + "-" + h.Hex)
 }
 
-// referrers requests the list of referrers. hasList is false if the registry does not have the API: then it answers 404
-// by the specification, others in practice (go-containerregistry's fetcher.fetchReferrers has the same list).
+// referrers requests the list of referrers. hasList is false if the registry does not have the API. The specification
+// requires status 404 then; some registries send others (go-containerregistry's fetcher.fetchReferrers has the same
+// list).
 func (c *Client) referrers(ctx context.Context, e *transport.Endpoint, subject name.Digest) (found []v1.Descriptor, hasList bool, err error) {
 	r, err := e.NewRequest(ctx, http.MethodGet, "referrers", subject.DigestStr())
 	if err != nil {

@@ -11,8 +11,8 @@ import (
 	"github.com/slipway-build/slipway/images/registry/transport"
 )
 
-// Tags returns the tags of a repository, in the order of the registry (distribution-spec, "Listing Tags"). A repository
-// that does not exist has none.
+// Tags returns the tags of a repository, in the order of the registry (distribution-spec, "Listing Tags"). For a
+// repository that does not exist, it returns none and no error.
 func (c *Client) Tags(ctx context.Context, repo name.Repository) (tags []string, err error) {
 	if c.offline {
 		return nil, fmt.Errorf("offline: the tags of %s cannot be listed", repo)

@@ -14,7 +14,7 @@ import (
 	"github.com/slipway-build/slipway/images/registry/transport"
 )
 
-// blob makes sure that the registry has a blob whose content open returns. Without trust, the blob
+// blob makes sure that the registry has a blob. open returns its content. Without trust, the blob
 // is sent even if the registry claims to have it.
 func (p *pushing) blob(ctx context.Context, d v1.Descriptor, open func() (io.ReadCloser, error), trust bool) error {
 	repo := p.repo
@@ -68,8 +68,8 @@ func (p *pushing) upload(ctx context.Context, d v1.Descriptor, body *uploadBody,
 	return p.send(ctx, d, location, body)
 }
 
-// mount requests a blob from another repository. A registry that declines starts an upload instead;
-// any other failure leads to an upload, too.
+// mount requests a blob from another repository. A registry that declines starts an upload instead,
+// and returns its location. After any other failure, the caller starts an upload.
 func (p *pushing) mount(ctx context.Context, d v1.Descriptor, from name.Repository) (location *url.URL, mounted bool) {
 	e, err := p.client.transport.Target(p.repo, from)
 	if err != nil {

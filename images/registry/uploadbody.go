@@ -12,8 +12,8 @@ import (
 	"github.com/slipway-build/slipway/progress"
 )
 
-// An uploadBody opens a blob's content again for each attempt, and subtracts the bytes of failed
-// attempts from progress.
+// An uploadBody opens a blob's content anew for each attempt, and subtracts the bytes of failed
+// attempts from the progress.
 type uploadBody struct {
 	task *progress.Task
 	open func() (io.ReadCloser, error)
@@ -27,14 +27,14 @@ type uploadBody struct {
 	wait time.Duration
 }
 
-// hesitation is the value of wait after a broken attempt.
+// hesitation is the value of wait after an attempt whose connection broke.
 const hesitation = 500 * time.Millisecond
 
 // broke records how an attempt failed. A registry may answer before it has read the body, with a
-// redirect or a 401, and close the connection; the client then gets a write error and may lose the
+// redirect or a 401, and close the connection. The client then gets a write error and may lose the
 // answer. Later attempts therefore wait for an early answer: with Expect: 100-continue (RFC 9110,
 // section 10.1.1), and with a delay before the first byte, since not every server supports Expect.
-// A server that rejects expectations is sent none.
+// After status 417, broke drops both.
 func (b *uploadBody) broke(err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -91,8 +91,8 @@ func (b *uploadBody) Close() error {
 	return b.prepared.Close()
 }
 
-// A countedBody counts bytes read as progress, and marks read errors as local, to tell them from
-// network errors.
+// A countedBody counts the bytes read as progress. It marks read errors as local, so that they
+// differ from network errors.
 type countedBody struct {
 	content io.ReadCloser
 	task    *progress.Task

@@ -12,9 +12,9 @@ import (
 
 // Options specify a Docker Engine.
 type Options struct {
-	// Address is unix://, tcp://, ssh:// or npipe://, as in DOCKER_HOST; empty means the default socket.
+	// Address is unix://, tcp://, ssh:// or npipe://, as in DOCKER_HOST. Empty means the default socket.
 	Address string
-	// TLS is for tcp:// addresses; the zero value means plain TCP.
+	// TLS is for tcp:// addresses. The zero value means plain TCP.
 	TLS endpoint.TLS
 }
 
@@ -32,7 +32,7 @@ type Client struct {
 	host string
 }
 
-// Connect returns a client. It sends nothing yet, and fails if a file for TLS cannot be read.
+// Connect returns a client. It sends no request. It is an error if a file for TLS cannot be read.
 func Connect(o Options) (*Client, error) {
 	if err := o.TLS.Check(); err != nil {
 		return nil, err
@@ -62,14 +62,14 @@ func (c *Client) Close() error { return c.api.Close() }
 
 // Info describes a Docker Engine.
 type Info struct {
-	// Version is that of the Engine: 28.3.2.
+	// Version is the version of the Engine, such as 28.3.2.
 	Version string
-	// Classic means that images are in the Engine's own store, not in containerd's. Such an Engine neither exports
-	// layers through BuildKit's API nor reads them through it.
+	// Classic means that images are in the Engine's own store, not in containerd's. Such an Engine cannot export layers
+	// through BuildKit's API, or read them through it.
 	Classic bool
 }
 
-// Info asks the Engine to describe itself.
+// Info requests the description of the Engine.
 func (c *Client) Info(ctx context.Context) (Info, error) {
 	info, err := c.api.Info(ctx)
 	if err != nil {

@@ -1,12 +1,11 @@
-// Package docker exchanges images with a Docker Engine. It knows nothing of builds: package engine has the Engine's
-// BuildKit do those.
+// Package docker exchanges images with a Docker Engine. Package engine makes the Engine's BuildKit build them.
 //
-// A daemon image is one that the Engine has, by name or ID; Image copies it to a store. A base is an image that a build
-// starts from; Temporary gives it to the Engine, which cannot read it from here if it has an image store of its own.
-// A saved image is the result of such a build, which Save reads.
+// A daemon image is an image in the Engine, by name or ID; Image copies it to a store. A base is an image that a build
+// starts from. An Engine with its own image store cannot read bases from here, so Temporary sends them to it. A saved
+// image is the result of such a build; Save reads it.
 //
-// Docker Engine can only export whole images, by docker save. What was read of them is therefore kept in a store, with
-// records of which layer was which, and read from the Engine only once.
+// Docker Engine can only export whole images, by docker save. What was read of an image is therefore kept in a store,
+// with records of the layers, and is not read again.
 //
 // # Temporary names
 //

@@ -14,7 +14,7 @@ import (
 	"github.com/slipway-build/slipway/images/store"
 )
 
-// An image that an Engine does not have is fs.ErrNotExist.
+// Request an image that the Engine does not have: the error is fs.ErrNotExist.
 func ExampleImage() {
 	engine := httptest.NewServer(http.NotFoundHandler())
 	defer engine.Close()

@@ -19,17 +19,16 @@ import (
 	"github.com/slipway-build/slipway/progress"
 )
 
-// A Store keeps what was read of daemon images. *store.Store implements it.
+// A Store keeps the content of daemon images. *store.Store implements it.
 type Store interface {
 	Records
 	// Layer is the method of images.LayerStore.
 	Layer(ctx context.Context, key string, compression images.Compression, write func(io.Writer) error) (v1.Layer, error)
 }
 
-// Image copies an image out of a Docker Engine, by name or ID. Its config, and therefore its
-// image ID, and the content of its layers are unchanged; layers are stored compressed with gzip.
-// An image that was copied before is not read again. A missing image is an error that wraps
-// fs.ErrNotExist.
+// Image copies an image out of a Docker Engine, by name or ID. Its config, and therefore its image
+// ID, and the content of its layers are unchanged; layers are stored compressed with gzip. Content
+// that was copied before is not read again. A missing image is an error that wraps fs.ErrNotExist.
 func Image(ctx context.Context, o Options, s Store, ref string) (_ v1.Image, err error) {
 	client, err := Connect(o)
 	if err != nil {
@@ -61,7 +60,7 @@ func Image(ctx context.Context, o Options, s Store, ref string) (_ v1.Image, err
 	return d.image()
 }
 
-// A daemonImage is an image of Docker Engine, and what was exported of it.
+// A daemonImage is an image of Docker Engine, with the content that was exported so far.
 type daemonImage struct {
 	store            Store
 	client           *Client
@@ -72,14 +71,14 @@ type daemonImage struct {
 	layers           map[v1.Hash]v1.Layer // by diff ID
 }
 
-// errAbsent means that the store does not have a layer, so the image must be read.
+// errAbsent means that the store does not have a layer, so that the image must be read.
 var errAbsent = errors.New("the layer has to be sent")
 
 // daemonRecord is the kind of the store's records of configs by image ID, and of layer keys by diff
 // ID.
 const daemonRecord = "docker-daemon"
 
-// fetch finds what was exported earlier, and reads the rest from a `docker save`.
+// fetch looks up what was exported earlier, and reads the rest from a `docker save`.
 func (d *daemonImage) fetch(ctx context.Context, ref string) (err error) {
 	d.config, _ = d.store.Record(ctx, daemonRecord, d.id)
 	for _, diffID := range d.diffIDs {
@@ -110,7 +109,7 @@ func (d *daemonImage) complete() bool {
 	return d.config != nil && !slices.ContainsFunc(d.diffIDs, func(h v1.Hash) bool { return d.layers[h] == nil })
 }
 
-// recall finds a layer that was exported earlier.
+// recall looks up a layer that was exported earlier.
 func (d *daemonImage) recall(ctx context.Context, diffID v1.Hash) error {
 	key, ok := d.store.Record(ctx, daemonRecord, diffID.String())
 	if !ok {
@@ -124,7 +123,7 @@ func (d *daemonImage) recall(ctx context.Context, diffID v1.Hash) error {
 	return err
 }
 
-// entry processes one file of a docker save. Small JSON may be the config. Anything else is a
+// entry processes one file of a docker save. Small JSON may be the config. Any other file is a
 // layer, compressed with gzip if Docker uses containerd's store, or one of the extra files of
 // Engines before 25.0.
 func (d *daemonImage) entry(ctx context.Context, h *tar.Header, r io.Reader) error {

@@ -52,15 +52,15 @@ func TestDaemonImageIsTheImageThatDockerHas(t *testing.T) {
 		}
 	}
 	if _, err := Image(t.Context(), options, s, "slipway.invalid/none:1"); !errors.Is(err, fs.ErrNotExist) {
-		t.Errorf("an image that is not there: %v", err)
+		t.Errorf("an image that does not exist: %v", err)
 	}
 	options.Address = "unix:///nowhere/docker.sock"
 	if _, err := Image(t.Context(), options, s, ref); err == nil {
-		t.Error("nobody answers, and there is an image")
+		t.Error("an image without an engine")
 	}
 }
 
-// loadIntoDocker puts an image into the engine until the test ends.
+// loadIntoDocker loads an image into the engine, and removes it at the end of the test.
 func loadIntoDocker(t *testing.T, address string, image v1.Image) string {
 	t.Helper()
 	id, err := image.ConfigName()

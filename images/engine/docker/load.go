@@ -28,7 +28,7 @@ import (
 	"github.com/slipway-build/slipway/progress"
 )
 
-// InvalidRegistry is a registry that cannot exist (RFC 2606), for the names of images that have none.
+// InvalidRegistry is a registry that cannot exist (RFC 2606), for the names of images that need none.
 const InvalidRegistry = "slipway.invalid"
 
 // A Base is an image that a build starts from.
@@ -41,7 +41,7 @@ type Base struct {
 	Image  v1.Image
 }
 
-// Content has the layers of bases.
+// Content provides the layers of bases.
 type Content interface {
 	// OpenLayer opens the file of a layer, after checking it.
 	OpenLayer(ctx context.Context, digest v1.Hash) (*os.File, error)
@@ -49,33 +49,33 @@ type Content interface {
 	UncompressedSize(ctx context.Context, digest v1.Hash) (int64, error)
 }
 
-// Temporary are the images that an Engine has under temporary names, for one build: its bases and its result. An
-// Engine with its own image store cannot read a base from us during the build, as BuildKit otherwise does: it must have
-// the image, under a name. Several goroutines may use a Temporary.
+// A Temporary has the images that are in an Engine under temporary names during one build: its bases and its result. An
+// Engine with its own image store cannot read bases from us during the build, as BuildKit otherwise does; they must be
+// in its store, under names. Several goroutines may use a Temporary.
 type Temporary struct {
 	client  *Client
 	content Content
 	prefix  string
 
 	mu sync.Mutex
-	// loaded are the bases that the Engine has, by digest.
+	// loaded has the bases that the Engine has, by digest.
 	loaded map[v1.Hash]loaded
-	// names are all names, also of what could not be loaded.
+	// names has all reserved names, including those of images that could not be loaded.
 	names []string
 }
 
-// A loaded base is in an Engine.
+// A loaded is a base in an Engine.
 type loaded struct {
 	tag      string
 	platform ocispec.Platform
 }
 
-// Temporary returns no images yet. prefix is put before the names of tasks.
+// Temporary returns a Temporary without images. prefix is prepended to the names of tasks.
 func (c *Client) Temporary(prefix string, content Content) *Temporary {
 	return &Temporary{client: c, content: content, prefix: prefix, loaded: map[v1.Hash]loaded{}}
 }
 
-// Reserve returns a name for an image that the Engine will have. what is a part of it.
+// Reserve returns a unique name for an image that the Engine will have. what becomes a part of it.
 func (t *Temporary) Reserve(what string) string {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -91,7 +91,7 @@ func (t *Temporary) reserve(what string) string {
 	return name
 }
 
-// Load sends b to the Engine, once, and returns its name there, and the platform that the Engine believes it to have.
+// Load sends b to the Engine, once. It returns the name of b there, and the platform under which the Engine has it.
 func (t *Temporary) Load(ctx context.Context, b Base) (tag string, platform ocispec.Platform, err error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -126,9 +126,9 @@ func (t *Temporary) Load(ctx context.Context, b Base) (tag string, platform ocis
 	return tag, platform, nil
 }
 
-// loadedConfig returns the config that the engine receives for a base, and its platform. The engine
-// only has to hold the layers, and its own store refuses images without an operating system or for
-// another one.
+// loadedConfig returns the config that the engine receives for a base, and its platform. The engine's own store refuses
+// images without an operating system or for another one. Since it only has to hold the layers, such a config is changed
+// to linux.
 func loadedConfig(config []byte) ([]byte, ocispec.Platform, error) {
 	var stated ocispec.Platform
 	if err := json.Unmarshal(config, &stated); err != nil {
@@ -179,7 +179,7 @@ func (t *Temporary) send(ctx context.Context, b Base, config []byte, tag string)
 
 var errStopped = errors.New("the engine stopped reading")
 
-// loadResult reads the engine's output while it loads, which includes errors.
+// loadResult reads the engine's output during a load, and returns the error in it.
 func loadResult(r io.Reader) error {
 	for d := json.NewDecoder(io.LimitReader(r, maxJSON)); ; {
 		var message struct {
@@ -229,8 +229,8 @@ func (t *Temporary) archive(ctx context.Context, w io.Writer, b Base, config []b
 	return out.Close()
 }
 
-// archiveLayer writes one layer. Engines before 23.0 support gzip but not zstd; the uncompressed
-// size must be known in advance.
+// archiveLayer writes one layer. A zstd layer is decompressed, since Engines before 23.0 do not support zstd; its
+// uncompressed size must be known in advance.
 func (t *Temporary) archiveLayer(ctx context.Context, out *tar.Writer, name string, d v1.Descriptor) error {
 	f, err := t.content.OpenLayer(ctx, d.Digest)
 	if err != nil {

@@ -17,7 +17,7 @@ import (
 	"github.com/slipway-build/slipway/progress"
 )
 
-// Records remember what was read of an image. *store.Store implements it.
+// Records keep what was read of an image. *store.Store implements it.
 type Records interface {
 	Record(ctx context.Context, kind, key string) ([]byte, bool)
 	SetRecord(kind, key string, value []byte) error
@@ -32,9 +32,9 @@ type Layers interface {
 	AddLayer(ctx context.Context, name string, tar io.Reader, digest func() v1.Hash) (v1.Hash, error)
 }
 
-// Save reads the image tag from the Engine: it returns the config, and the diff IDs of the layers, base first, which
-// layers has. An image without layers has no config here: Docker's own store cannot export it ("empty export"). The
-// task of reading is named title.
+// Save reads the image tag from the Engine. It returns the config, and the diff IDs of the layers, base first; layers
+// has their content. An image without layers has no config here, because Docker's own store cannot export it ("empty
+// export"). title is the name of the task that shows the progress.
 func (c *Client) Save(ctx context.Context, tag, title string, records Records, layers Layers) (config []byte, diffIDs []v1.Hash, err error) {
 	inspected, err := c.api.ImageInspect(ctx, tag)
 	if err != nil {
@@ -61,37 +61,35 @@ func (c *Client) Save(ctx context.Context, tag, title string, records Records, l
 	return s.config, s.layers, nil
 }
 
-// A savedImage is an image in Docker Engine's store, and what was fetched of it.
+// A savedImage is an image in Docker Engine's store, with the content that was fetched so far.
 type savedImage struct {
 	client  *Client
 	records Records
 	added   Layers
-	// id is the digest of the config, layers are the diff IDs.
+	// id is the digest of the config; layers are the diff IDs.
 	id     v1.Hash
 	layers []v1.Hash
 	config []byte
 }
 
-// maxJSON limits what is held in memory of a docker save, a config, and of an answer of the Engine. In bytes.
+// maxJSON limits the size of a config and of an answer of the Engine, which are held in memory, in bytes.
 const maxJSON = 8 << 20
 
-// Kinds of the store's records of a docker save: configs by digest, and the diff ID of the layer in
-// a folder. The name of a folder is a digest of its content and of the layers below.
+// Kinds of the store's records of a docker save: configs by digest, and the diff ID of the layer in a folder. The name
+// of a folder is a digest of its content and of the layers below.
 const (
 	configRecord = "engine-config"
 	folderRecord = "engine-folder"
 )
 
-// In a docker save of Engine 25.0 and newer, files are in an OCI layout; before, each layer has a
-// folder.
+// Names of files in a docker save. Engine 25.0 and newer write an OCI layout; older ones write a folder for each layer.
 var (
 	blobName   = regexp.MustCompile(`^blobs/sha256/([0-9a-f]{64})$`)
 	configName = regexp.MustCompile(`^([0-9a-f]{64})\.json$`)
 	folderName = regexp.MustCompile(`^([0-9a-f]{64})/layer\.tar$`)
 )
 
-// eachSaved calls do for each file of a docker save. Layers with the same content are links to the first
-// one, and left out.
+// eachSaved calls do for each file of a docker save, except links: layers with the same content are links to the first.
 func eachSaved(r io.Reader, do func(h *tar.Header, body io.Reader) error) error {
 	in := tar.NewReader(r)
 	for {
@@ -111,8 +109,8 @@ func eachSaved(r io.Reader, do func(h *tar.Header, body io.Reader) error) error 
 	}
 }
 
-// fetch gets the config and all layers that the store does not have. Docker Engine can only export
-// whole images; if nothing is missing, nothing is read.
+// fetch gets the config and all layers that the store does not have. If nothing is missing, it reads nothing; otherwise
+// it reads the whole image, because Docker Engine can only export whole images.
 func (s *savedImage) fetch(ctx context.Context, tag, title string) (err error) {
 	if raw, ok := s.records.Record(ctx, configRecord, s.id.String()); ok {
 		s.config = raw
@@ -137,7 +135,7 @@ func (s *savedImage) fetch(ctx context.Context, tag, title string) (err error) {
 	return nil
 }
 
-// complete reports whether the store has everything of the image.
+// complete reports whether the store has the config and all layers.
 func (s *savedImage) complete(ctx context.Context) (bool, error) {
 	if s.config == nil {
 		return false, nil
@@ -198,7 +196,7 @@ func (s *savedImage) takeConfig(r io.Reader) error {
 	return s.records.SetRecord(configRecord, s.id.String(), s.config)
 }
 
-// takeFolder adds the layer in a folder, whose diff ID is known only after it has been read.
+// takeFolder adds the layer in a folder. Its diff ID is known only after it has been read.
 func (s *savedImage) takeFolder(ctx context.Context, folder string, r io.Reader) error {
 	if raw, ok := s.records.Record(ctx, folderRecord, folder); ok {
 		if h, err := v1.NewHash(string(raw)); err == nil {

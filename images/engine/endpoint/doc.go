@@ -1,3 +1,3 @@
-// Package endpoint has what BuildKit and Docker Engine share in how they are reached: the addresses at which they
-// listen, the files for TLS, and the text of errors of their connections.
+// Package endpoint has the parts of connections that BuildKit and Docker Engine share: addresses, the files for TLS,
+// and the text of errors.
 package endpoint

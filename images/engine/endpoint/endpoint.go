@@ -39,7 +39,8 @@ type TLS struct {
 	ServerName string
 }
 
-// Check reports files that cannot be read, since the library's error would not name them.
+// Check returns an error if a file cannot be read. The error names the file, which the library's
+// would not.
 func (t TLS) Check() error {
 	for _, file := range []string{t.CACert, t.Cert, t.Key} {
 		if file == "" {

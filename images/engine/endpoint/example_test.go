@@ -6,7 +6,7 @@ import (
 	"github.com/slipway-build/slipway/images/engine/endpoint"
 )
 
-// An address is checked before anything is connected.
+// Check the syntax of an address before connecting.
 func ExampleCheckBuildkit() {
 	fmt.Println(endpoint.CheckBuildkit("unix:///run/buildkit/buildkitd.sock"))
 	fmt.Println(endpoint.CheckBuildkit("buildkitd.sock"))

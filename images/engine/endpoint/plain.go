@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// Plain strips what gRPC and Docker's client add to an error. The result wraps err.
+// Plain removes the text that gRPC and Docker's client add to an error. The result wraps err.
 func Plain(err error) error {
 	if err == nil || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		return err

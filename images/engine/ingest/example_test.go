@@ -14,7 +14,7 @@ import (
 	"github.com/slipway-build/slipway/images/store"
 )
 
-// An engine sends a layer with a file of a build. The time of the build does not remain in it.
+// Convert a layer that an engine sends. The times of the build do not remain in it.
 func ExampleLayers() {
 	dir, err := os.MkdirTemp("", "")
 	if err != nil {

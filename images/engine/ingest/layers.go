@@ -31,7 +31,7 @@ type Layers struct {
 	Epoch time.Time
 
 	mu sync.Mutex
-	// made are converted layers, by digest in the engine.
+	// made has the converted layers, by digest in the engine.
 	made map[v1.Hash]v1.Layer
 }
 
@@ -49,11 +49,10 @@ type outcome struct {
 	Key string
 }
 
-// errAbsent means that the store does not have a layer, so it must be sent.
+// errAbsent means that the store does not have a layer, so that it must be sent.
 var errAbsent = errors.New("the layer has to be sent")
 
-// Find returns the layer that was made from the engine's layer with that digest, in this build or
-// an earlier one.
+// Find returns the layer that was made from the engine's layer with that digest, in this build or an earlier one.
 func (c *Layers) Find(ctx context.Context, engines v1.Hash) (v1.Layer, bool) {
 	if l, ok := c.Made(engines); ok {
 		return l, true
@@ -88,9 +87,9 @@ func (c *Layers) remember(engines v1.Hash, l v1.Layer) {
 	c.made[engines] = l
 }
 
-// Add converts an engine's layer, which it reads from r. name identifies its content: its digest,
-// or another name that no other content has. digest is called after r has been read, and returns
-// the digest of its bytes; r must fail at its end if the content is wrong.
+// Add converts an engine's layer, which it reads from r, and returns the digest of the engine's layer. name identifies
+// its content: its digest, or another name that no other content has. digest is called after r has been read, and
+// returns the digest of its bytes. r must fail at its end if the content is wrong.
 func (c *Layers) Add(ctx context.Context, name string, r io.Reader, digest func() v1.Hash) (v1.Hash, error) {
 	o := outcome{Key: fmt.Sprintf("%s %s %d", layerRules, name, c.Epoch.Unix())}
 	normalized := false

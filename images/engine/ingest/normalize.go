@@ -23,8 +23,8 @@ const (
 const whiteoutPrefix = ".wh."
 
 // A span is a range of epochs for which a normalized layer is the same: from Newest, the latest
-// time that was kept, up to but not including Oldest, the earliest that was replaced. Both are Unix
-// seconds; Oldest is 0 if there is none.
+// time that was kept, up to but not including Oldest, the earliest time that was replaced. Both are
+// Unix seconds. If no time was replaced, Oldest is 0.
 type span struct {
 	Newest, Oldest int64
 }
@@ -64,14 +64,14 @@ func normalize(ctx context.Context, w io.Writer, r io.Reader, epoch time.Time) (
 			return s, fmt.Errorf("writing layer entry %q: %w", h.Name, err)
 		}
 	}
-	// Read what follows the tar's end, so that its digest is checked.
+	// Read the rest of r after the end of the tar, so that its digest is checked.
 	if _, err := io.CopyBuffer(io.Discard, struct{ io.Reader }{r}, buffer); err != nil {
 		return s, err
 	}
 	return s, out.Close()
 }
 
-// normalHeader returns h without what depends on the machine; false drops the entry.
+// normalHeader returns h without what depends on the machine, or false to drop the entry.
 func normalHeader(h *tar.Header, epoch time.Time, s *span) (*tar.Header, bool) {
 	name := path.Clean("/" + h.Name)[1:]
 	if name == "" || h.Typeflag == tar.TypeXGlobalHeader {

@@ -6,7 +6,7 @@ import (
 	"github.com/slipway-build/slipway/images/engine/session"
 )
 
-// A secret and a cache are written as for docker buildx build.
+// Parse a secret and a cache, which are written as for docker buildx build.
 func ExampleParseSecret() {
 	environment := map[string]string{"TOKEN": "open-sesame"}
 	lookup := func(name string) (string, bool) { value, ok := environment[name]; return value, ok }

@@ -11,7 +11,7 @@ import (
 	"github.com/slipway-build/slipway/images"
 )
 
-// A Secret is a value that a RUN can read while it runs, and that is in no layer.
+// A Secret is a value that a RUN can read while it runs, and that no layer contains.
 type Secret struct {
 	// ID is the id of --mount=type=secret,id=….
 	ID string
@@ -21,7 +21,8 @@ type Secret struct {
 }
 
 // ParseSecret parses a secret in the syntax of docker build --secret: id=ID,src=FILE or
-// id=ID,env=NAME. An id alone names a variable, else a file. lookup returns environment variables.
+// id=ID,env=NAME. With an id alone, the secret is the variable of that name, or else the file.
+// lookup returns environment variables.
 func ParseSecret(s string, lookup func(string) (string, bool)) (Secret, error) {
 	fields, err := parseFields(s, "id", "src", "source", "env", "type")
 	if err != nil {
@@ -70,7 +71,7 @@ type Agent struct {
 }
 
 // ParseAgent parses an agent in the syntax of docker build --ssh: default, ID=SOCKET, or
-// ID=KEY,KEY. Without a path it uses socket, the caller's SSH_AUTH_SOCK.
+// ID=KEY,KEY. Without a path, the agent is at socket, the caller's SSH_AUTH_SOCK.
 func ParseAgent(s, socket string) (Agent, error) {
 	id, paths, _ := strings.Cut(s, "=")
 	agent := Agent{ID: id}
@@ -87,7 +88,7 @@ func ParseAgent(s, socket string) (Agent, error) {
 	return agent, nil
 }
 
-// A Cache is a place for build caches: a registry, a folder, or the image itself.
+// A Cache is a location of build caches: a registry, a folder, or the image itself.
 type Cache struct {
 	// Type is registry, local or inline, or any other type that the engine supports.
 	Type string
@@ -96,7 +97,7 @@ type Cache struct {
 }
 
 // ParseCache parses a cache in the syntax of docker build --cache-from and --cache-to:
-// type=registry,ref=REF or type=local,src=DIR; a reference alone means a registry.
+// type=registry,ref=REF or type=local,src=DIR. A reference alone means a registry.
 func ParseCache(s string) (Cache, error) {
 	if !strings.Contains(s, "=") {
 		if _, err := images.ParseReference(s); err != nil {

@@ -20,8 +20,8 @@ import (
 	"github.com/slipway-build/slipway/internal/regular"
 )
 
-// Attachables returns the services that an engine may call during a build. It fails if a key for ssh cannot be read.
-// A nil keychain has no credentials.
+// Attachables returns the services that an engine may call during a build. It is an error if a key for ssh cannot be
+// read. A nil keychain has no credentials.
 func Attachables(given []Secret, ssh []Agent, keychain authn.Keychain) ([]session.Attachable, error) {
 	var all []session.Attachable
 	if len(given) > 0 {
@@ -83,7 +83,7 @@ func (s secretServer) GetSecret(_ context.Context, request *secrets.GetSecretReq
 	return nil, status.Errorf(codes.NotFound, "missing secret %q", request.ID)
 }
 
-// credentials answers an engine that logs in to a registry.
+// credentials answers requests for the credentials of a registry.
 type credentials struct {
 	auth.UnimplementedAuthServer
 	keychain authn.Keychain
@@ -94,7 +94,7 @@ func (c credentials) Register(server *grpc.Server) { auth.RegisterAuthServer(ser
 func (c credentials) Credentials(_ context.Context, request *auth.CredentialsRequest) (*auth.CredentialsResponse, error) {
 	host := request.Host
 	if dockerhub.Is(host) {
-		// Engines ask for the host of the API; credentials are stored under another name.
+		// Engines request the host of the API; credentials are stored under another name.
 		host = name.DefaultRegistry
 	}
 	registry, err := name.NewRegistry(host)

@@ -1,21 +1,21 @@
 // Package transport sends requests to registries, and explains their errors.
 //
-// A registry is reached through hosts: mirrors, and the registry's own server. An endpoint is one repository on one
-// host, with the credentials to pull from it or to push to it. A request can be sent several times; each time is an
-// attempt, and a pace says how many attempts there are and when. An answer is a response that is not the wanted
-// content. Package registry knows which requests to send; this package does not know what they are for.
+// A registry is reached through hosts: its mirrors, and its own server. An endpoint is one repository on one host, with
+// the credentials to pull from it or to push to it. A request can be sent several times. Each time is an attempt; a
+// pace limits the number and the rate of attempts. An answer is a response with a status that the caller did not want.
+// Package registry decides which requests to send.
 //
 // # Attempts
 //
-// An operation on an endpoint makes one attempt; Pace.Try makes several. Whether there is another one depends on the
+// An operation on an endpoint makes one attempt; Pace.Try makes several. Whether it makes another one depends on the
 // kind of failure. Each attempt has a new body and valid credentials:
 //
-//   - 408, 429, 5xx (see package httpretry), a broken connection, and a transfer without a byte for 30 seconds: up to five attempts, with
-//     increasing delays. Retry-After is obeyed up to two minutes.
+//   - 408, 429, 5xx (see package httpretry), a broken connection, and a transfer without a byte for 30 seconds: up to
+//     five attempts, with increasing delays. Retry-After is obeyed up to two minutes.
 //   - 401: a new token, since a token may expire during a request, and then the request again. This is part of an
 //     attempt.
-//   - Content with a wrong digest: once more.
-//   - A TemporaryError: as 5xx. Callers use it for what they know to be temporary.
+//   - Content with a wrong digest: one more attempt.
+//   - A TemporaryError: as for 5xx. Callers return it for errors that they know to be temporary.
 //   - Other refusals (400, 401, 403, 404) and a LocalError are final.
 //
 // # Errors
@@ -25,13 +25,13 @@
 //
 // # Credentials
 //
-// A host is sent credentials only if it requests them (distribution's "Token Authentication Specification", RFC 7617).
+// A host receives credentials only if it requests them (distribution's "Token Authentication Specification", RFC 7617).
 // Hosts that a registry redirects to receive none. A failing credential helper is an error only if the registry
 // requires credentials.
 //
 // # Hosts
 //
 // Registries with loopback and private addresses are contacted over HTTPS, then over plain HTTP if they do not speak
-// TLS; all others over HTTPS only. Package hosts provides exceptions and mirrors; a mirror is tried once per request.
-// A registry on the Internet must not redirect or refer to an address in this network.
+// TLS; all others over HTTPS only. Package hosts provides exceptions and mirrors. A mirror is tried once per request. A
+// registry on the Internet must not redirect or refer to an address in this network.
 package transport

@@ -39,7 +39,7 @@ type Endpoint struct {
 	accepted atomic.Bool // whether the registry has accepted a token
 }
 
-// missed returns the error of a mirror, and marks the mirror as down if it did not respond.
+// missed returns the text of err, an error of a mirror. If the mirror did not respond, missed marks it as down.
 func (e *Endpoint) missed(err error) string {
 	if !isAnswer(err) && !IsWrong(err) {
 		e.host.down.Store(true)
@@ -47,7 +47,7 @@ func (e *Endpoint) missed(err error) string {
 	return fmt.Sprintf("mirror %s: %s", e.host.Address, cmp.Or(e.reaching(err), e.Plainly(err)))
 }
 
-// withMirrors adds the errors of its mirrors to the error of a registry.
+// withMirrors appends the texts in missed, the errors of the mirrors, to err, the error of the registry.
 func withMirrors(err error, missed []string) error {
 	if err == nil || len(missed) == 0 || IsEnded(err) {
 		return err
@@ -75,8 +75,8 @@ func (e *Endpoint) NewRequest(ctx context.Context, method, kind, id string) (Req
 	return Request{Method: method, URL: u, Header: http.Header{}}, nil
 }
 
-// Ping requests the API root /v2/ with the credentials of the endpoint. A registry that does not accept them answers
-// with an error.
+// Ping requests the API root /v2/ with the credentials of the endpoint. It returns an error if the registry refuses
+// them.
 func (e *Endpoint) Ping(ctx context.Context) error {
 	if err := e.host.greet(ctx); err != nil {
 		return err
@@ -94,6 +94,6 @@ func (e *Endpoint) IsMirror() bool { return e.host.Mirror }
 // Serves reports whether u is an address of the endpoint's host.
 func (e *Endpoint) Serves(u *url.URL) bool { return e.host.is(u) }
 
-// CheckHop returns an error if the registry must not refer to the address to, because it is on the Internet and the
-// address in this network (SSRF).
+// CheckHop returns an error if the registry must not refer to the address to, because the registry is on the Internet
+// and the address is in this network (SSRF).
 func (e *Endpoint) CheckHop(to *url.URL) error { return checkHop(e.host.url(""), to) }

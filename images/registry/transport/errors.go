@@ -37,7 +37,7 @@ type AnswerError struct {
 // maxDetail limits the part of an error that quotes a registry, in characters.
 const maxDetail = 200
 
-// maxAnswer limits how much is read of an answer that is not content, in bytes.
+// maxAnswer limits how much of a response that is not content is read, in bytes.
 const maxAnswer = 1 << 20
 
 func newAnswerError(resp *http.Response) *AnswerError {
@@ -103,27 +103,27 @@ func oneLine(s string) string {
 	return s
 }
 
-// A LocalError is not the registry's fault: the disk is full, or the content to push cannot be
-// read. It is not worth another attempt, and Explain returns Err unchanged.
+// A LocalError is an error on this side: the disk is full, or the content to push cannot be read. Another attempt would
+// not help, and Explain returns Err unchanged.
 type LocalError struct{ Err error }
 
 func (e *LocalError) Error() string { return e.Err.Error() }
 func (e *LocalError) Unwrap() error { return e.Err }
 
-// A failure has the complete text for the user; cause is for errors.Is and errors.As.
+// A failure has the complete text for the user. cause is for errors.Is and errors.As.
 type failure struct {
 	text  string
 	cause error
 }
 
-// Failure returns an error with a complete text for the user, which Explain returns unchanged. It wraps cause.
+// Failure returns an error whose text is complete, so that Explain returns it unchanged. It wraps cause.
 func Failure(text string, cause error) error { return &failure{text, cause} }
 
 func (f *failure) Error() string { return f.text }
 func (f *failure) Unwrap() error { return f.cause }
 
-// Explain turns err into an error for the user, of one line, which names the registry and wraps err, fs.ErrNotExist
-// or fs.ErrPermission. what is the content: image NAME, or blob DIGEST of image NAME. A nil err is returned as nil.
+// Explain turns err into an error for the user: one line, which names the registry. It wraps err, fs.ErrNotExist or
+// fs.ErrPermission. what is the content: image NAME, or blob DIGEST of image NAME. For a nil err, it returns nil.
 func (e *Endpoint) Explain(what string, err error) error {
 	var (
 		told   *failure

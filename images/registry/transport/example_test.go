@@ -18,7 +18,7 @@ import (
 	"github.com/slipway-build/slipway/images/registry/transport"
 )
 
-// A manifest is requested from the mirrors of a registry and then from the registry itself, which does not have it.
+// Request a manifest from the mirrors of a registry, and then from the registry itself, which does not have it.
 func ExampleTransport_FromAny() {
 	registry := httptest.NewServer(server.New(server.Logger(log.New(io.Discard, "", 0))))
 	defer registry.Close()

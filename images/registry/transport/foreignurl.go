@@ -10,15 +10,15 @@ import (
 	"github.com/google/go-containerregistry/pkg/name"
 )
 
-// A ForeignURL is an address of content outside of any registry (image-spec/descriptor.md, "urls"). It receives
-// no credentials.
+// A ForeignURL is an address of content outside of any registry (image-spec/descriptor.md, "urls"). Requests to it
+// contain no credentials.
 type ForeignURL struct {
 	url  *url.URL
 	wire http.RoundTripper
 }
 
-// ForeignURL returns the address in text, which a manifest of the endpoint's registry contains. A registry on the
-// Internet must not name an address in this network.
+// ForeignURL parses text, a URL in a manifest of the endpoint's registry. A registry on the Internet must not refer to
+// an address in this network.
 func (e *Endpoint) ForeignURL(text string) (*ForeignURL, error) {
 	u, err := url.Parse(text)
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {

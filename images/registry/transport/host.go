@@ -29,12 +29,12 @@ type host struct {
 
 	turn   parallel.Slots // held while greeting
 	scheme string         // one of schemes; empty before the greeting
-	// challenge is how the host requested credentials when it was greeted; nil if it did not.
+	// challenge is how the host requested credentials when it was greeted, or nil.
 	challenge *auth.Challenge
 	// strange is the status of the greeting if registries do not normally send it, or 0.
 	strange int
 
-	down atomic.Bool // a mirror that did not respond, and is not used again
+	down atomic.Bool // the mirror did not respond, and is not used again
 }
 
 // hostsOf returns the hosts of a registry: its mirrors, then the registry itself.
@@ -97,7 +97,7 @@ func (h *host) greet(ctx context.Context) error {
 		err := h.greetBy(ctx, scheme, last)
 		var record tls.RecordHeaderError
 		if err == nil && h.strange == http.StatusBadRequest && first != nil && !errors.As(first, &record) {
-			// This is how TLS servers answer plain HTTP: the handshake was only slow.
+			// A TLS server answers plain HTTP this way: its handshake was only slow.
 			h.scheme = ""
 			return first
 		}

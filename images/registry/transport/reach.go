@@ -10,7 +10,7 @@ import (
 	"github.com/slipway-build/slipway/images"
 )
 
-// reaching explains a failure to connect that a setting can solve. For other errors it returns "".
+// reaching explains a failure to connect that a setting can solve. For other errors, it returns "".
 func (e *Endpoint) reaching(err error) string {
 	host := images.RegistryName(e.repo.Registry)
 	if e.host.Mirror {
@@ -47,7 +47,7 @@ func (e *Endpoint) reaching(err error) string {
 // page documents the settings of registries.
 const page = "see docs/registries.md"
 
-// innermost is the last error that err wraps.
+// innermost returns the last error that err wraps.
 func innermost(err error) error {
 	for {
 		next := errors.Unwrap(err)

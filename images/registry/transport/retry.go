@@ -11,7 +11,7 @@ import (
 	"github.com/slipway-build/slipway/internal/httpretry"
 )
 
-// A Pace limits the number and the rate of attempts. The zero Pace is right for registries.
+// A Pace limits the number and the rate of attempts. The zero Pace has the values for registries.
 type Pace struct {
 	// Most is the total number of attempts; 0 means 5.
 	Most int
@@ -19,8 +19,8 @@ type Pace struct {
 	// is varied by up to half at random, so that requests that failed together are not repeated
 	// together.
 	First time.Duration
-	// Fresh is the number of bytes that make a failed attempt not count; 0 means 8 MiB. A download
-	// of gigabytes over a bad line is interrupted often, and completes nevertheless.
+	// Fresh is the number of bytes after which a failed attempt does not count; 0 means 8 MiB. A download of gigabytes
+	// over a bad line is interrupted often, and must complete nevertheless.
 	Fresh int64
 }
 
@@ -30,7 +30,7 @@ const (
 	maxRetryAfter = 2 * time.Minute
 )
 
-// Begin returns the attempts of one operation, of which none is made.
+// Begin returns the Attempts of one operation, before the first.
 func (p Pace) Begin() *Attempts {
 	return &Attempts{pace: Pace{cmp.Or(p.Most, 5), cmp.Or(p.First, 500*time.Millisecond), cmp.Or(p.Fresh, 8<<20)}}
 }
@@ -101,7 +101,7 @@ func (a *Attempts) Again(ctx context.Context, err error) error {
 	}
 }
 
-// exhausted is the last error of several attempts.
+// exhausted is the last error of an operation with several attempts.
 type exhausted struct {
 	tries int
 	error
@@ -109,7 +109,7 @@ type exhausted struct {
 
 func (e *exhausted) Unwrap() error { return e.error }
 
-// A TemporaryError should be retried, for a reason that its text or type does not show.
+// A TemporaryError is worth another attempt, for a reason that the text and the type of Err do not show.
 type TemporaryError struct{ Err error }
 
 func (t *TemporaryError) Error() string { return t.Err.Error() }
@@ -133,8 +133,7 @@ func isTemporary(err error) bool {
 	return httpretry.TemporaryError(err)
 }
 
-// IsWrong reports whether err is about content that was transferred completely, in either
-// direction, but is wrong.
+// IsWrong reports whether content was transferred completely, in either direction, but has the wrong digest or size.
 func IsWrong(err error) bool {
 	var wrong *store.ContentError
 	var answer *AnswerError
@@ -146,8 +145,8 @@ type endedError struct{ error }
 
 func (e *endedError) Unwrap() error { return e.error }
 
-// Ended returns the cause of a canceled context, with a mark that IsEnded recognizes. Without the mark, it could not
-// be told from network timeouts, which also match context.DeadlineExceeded.
+// Ended returns the cause of a canceled context, marked for IsEnded. Without the mark, callers could not distinguish it
+// from network timeouts, which also match context.DeadlineExceeded.
 func Ended(ctx context.Context) error { return &endedError{context.Cause(ctx)} }
 
 // IsEnded reports whether err is the error of a canceled context, made by Ended.

@@ -15,7 +15,7 @@ import (
 	"github.com/slipway-build/slipway/images/credentials"
 )
 
-// An authorization is what a request was sent with.
+// An authorization is the credentials of one request.
 type authorization struct {
 	header string // the Authorization header, or empty
 	serial int    // number of the token
@@ -106,7 +106,7 @@ func (e *Endpoint) renew(ctx context.Context, used authorization, resp *http.Res
 		return false, nil
 	}
 	if scope := e.challenge.Parameters["scope"]; scope != "" && !slices.Contains(e.scopes, scope) {
-		// In front, since some token servers obey only the first.
+		// The new scope comes first, since some token servers obey only the first.
 		e.scopes = append([]string{scope}, e.scopes...)
 	}
 	e.token = token{}
@@ -168,7 +168,7 @@ func (e *Endpoint) realm() (*url.URL, error) {
 	return realm, checkHop(e.host.url(""), realm)
 }
 
-// checkTokenRedirect keeps credentials from servers that the token server redirects to.
+// checkTokenRedirect protects credentials from servers that the token server redirects to.
 func checkTokenRedirect(req *http.Request, via []*http.Request) error {
 	if err := checkRedirect(req, via); err != nil {
 		return err
@@ -183,7 +183,7 @@ func checkTokenRedirect(req *http.Request, via []*http.Request) error {
 	return nil
 }
 
-// tokenServer carries requests for tokens. A refusal is an *AnswerError, and an answer has at most
+// tokenServer sends requests for tokens. A refusal is an *AnswerError, and an answer has at most
 // maxAnswer bytes.
 type tokenServer struct{ next http.RoundTripper }
 
@@ -207,8 +207,8 @@ type limitedBody struct {
 	io.Closer
 }
 
-// challengeOf returns the challenge of a host that this package supports, or nil. It prefers bearer
-// tokens to passwords.
+// challengeOf returns the first challenge in resp that this package supports, or nil. It prefers
+// bearer tokens to passwords.
 func challengeOf(resp *http.Response) *auth.Challenge {
 	for _, c := range auth.ParseAuthHeader(resp.Header) {
 		if c.Scheme == auth.BearerAuth || c.Scheme == auth.BasicAuth {
@@ -218,7 +218,7 @@ func challengeOf(resp *http.Response) *auth.Challenge {
 	return nil
 }
 
-// lock acquires turn.
+// lock acquires turn, and returns the function that releases it.
 func (e *Endpoint) lock(ctx context.Context) (release func(), err error) {
 	if release, err = e.turn.Acquire(ctx); err != nil {
 		return nil, Ended(ctx)
@@ -226,7 +226,7 @@ func (e *Endpoint) lock(ctx context.Context) (release func(), err error) {
 	return release, nil
 }
 
-// credentials returns the key of the endpoint, and whether it was sent to anyone.
+// credentials returns the key of the endpoint, and whether it was sent to a server.
 func (e *Endpoint) credentials() (credentials.Key, bool) {
 	e.turn <- struct{}{}
 	defer func() { <-e.turn }()

@@ -28,8 +28,8 @@ type Options struct {
 	UserAgent string
 }
 
-// A Transport knows the hosts of registries, and has the tokens of their repositories. All its methods may be
-// called from several goroutines.
+// A Transport has the hosts of registries and the tokens of their repositories. Its methods may be called from several
+// goroutines.
 type Transport struct {
 	keys    *credentials.Keys
 	where   hosts.Options
@@ -55,10 +55,10 @@ func New(o Options) *Transport {
 	}
 }
 
-// FromAny calls do with each endpoint that repo can be pulled from until one succeeds: mirrors in order of
-// precedence, then the registry. By tag, only hosts with the capability resolve are used. A mirror that does not
-// respond is not used again. After an error of this side (LocalError, Ended), no other endpoint is tried. The error
-// is explained, with that of each mirror; see Endpoint.Explain.
+// FromAny calls do with each endpoint that repo can be pulled from until one succeeds: mirrors in order of precedence,
+// then the registry. By tag, it uses only hosts with the capability resolve. A mirror that does not respond is not used
+// again. After an error on this side (LocalError, Ended), FromAny tries no other endpoint. The returned error is
+// explained, with the error of each mirror; see Endpoint.Explain.
 func (t *Transport) FromAny(repo name.Repository, byTag bool, what string, do func(*Endpoint) error) error {
 	sources, err := t.sources(repo, byTag)
 	if err != nil {
@@ -127,7 +127,7 @@ func (t *Transport) endpointAt(h *host, repo name.Repository, verb string, from 
 	return e
 }
 
-// Login returns an endpoint of a registry that Ping checks a user and password with.
+// Login returns an endpoint of a registry whose Ping checks user and password.
 func (t *Transport) Login(registry name.Registry, user, password string) (*Endpoint, error) {
 	all, err := t.hostsOf(registry)
 	if err != nil {

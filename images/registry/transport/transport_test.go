@@ -18,7 +18,7 @@ import (
 	"github.com/slipway-build/slipway/images/credentials"
 )
 
-// endpointOf is an endpoint to push to a registry, which is not contacted.
+// endpointOf returns an endpoint to push to a registry, without a request.
 func endpointOf(t *testing.T, registry string) *Endpoint {
 	t.Helper()
 	repo, err := name.NewRepository(registry + "/org/x")
@@ -114,7 +114,7 @@ func TestRegistriesOfTheWorldDoNotSendUsInside(t *testing.T) {
 	}
 }
 
-// A registry in the Internet must not have us send anything to this network.
+// A registry on the Internet must not redirect requests to this network.
 func TestRequestsDoNotFollowRedirectsInside(t *testing.T) {
 	var asked atomic.Bool
 	inside := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { asked.Store(true) }))

@@ -40,8 +40,7 @@ func newWire(agent http.Header, p patience, config *tls.Config, dial time.Durati
 	return statuses{p, agent}
 }
 
-// statuses turns answers that may differ the next time into errors, for all requests, including
-// those for tokens.
+// statuses turns temporary failures into errors, for all requests, including those for tokens.
 type statuses struct {
 	next  http.RoundTripper
 	agent http.Header
@@ -63,8 +62,8 @@ func isLoopback(host string) bool {
 	return host == "localhost" || strings.HasSuffix(host, ".localhost") || ip != nil && ip.IsLoopback()
 }
 
-// patience cancels a request whose body makes no progress. Time spent in our own end of a body,
-// such as a disk or a compressor, does not count.
+// patience cancels a request whose body makes no progress. Time spent on this side of a body, such
+// as in a disk or a compressor, does not count.
 type patience struct {
 	next http.RoundTripper
 	// quiet is the maximum time without a byte in either direction.
@@ -120,7 +119,7 @@ func (w *watch) end() {
 	w.cancel(nil)
 }
 
-// reason returns why a request ended with err.
+// reason returns the reason for the error err of a request.
 func (w *watch) reason(err error) error {
 	var s stalled
 	if errors.As(context.Cause(w.ctx), &s) {
@@ -177,7 +176,7 @@ func checkRedirect(req *http.Request, via []*http.Request) error {
 	return checkHop(via[0].URL, req.URL)
 }
 
-// checkHop is checkRedirect for any address that a host refers to.
+// checkHop returns an error if a public host refers to a private address (SSRF).
 func checkHop(from, to *url.URL) error {
 	if from.Hostname() == to.Hostname() || !isInside(to.Hostname()) || isInside(from.Hostname()) {
 		return nil
