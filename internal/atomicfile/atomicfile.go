@@ -10,13 +10,13 @@ import (
 	"github.com/slipway-build/slipway/internal/fileop"
 )
 
-// A File becomes the file at its final path when it is committed.
+// A File is a temporary file that Commit renames to its final path.
 type File struct {
 	path, final string
 }
 
-// Create creates the temporary file for the path final, in a folder that must exist. It
-// has size bytes, which are zeros until they are written.
+// Create creates the temporary file for the path final. Its folder must exist. The file has size
+// bytes, which are zeros until they are written.
 func Create(final string, size int64) (*File, error) {
 	fileop.SweepTemporary(final)
 	f, err := os.CreateTemp(filepath.Dir(final), "."+filepath.Base(final)+".*.tmp")
@@ -32,7 +32,7 @@ func Create(final string, size int64) (*File, error) {
 	return t, nil
 }
 
-// WriteFile writes a whole file, whose folder is created.
+// WriteFile writes a file with content, and creates its folder if necessary.
 func WriteFile(final string, content []byte) error {
 	if err := os.MkdirAll(filepath.Dir(final), 0o755); err != nil {
 		return err
@@ -48,17 +48,17 @@ func WriteFile(final string, content []byte) error {
 	return f.Commit()
 }
 
-// Adopt returns a File of a temporary file that the caller made at path.
+// Adopt returns a File for a temporary file at path that the caller has created.
 func Adopt(path, final string) *File { return &File{path: path, final: final} }
 
-// Path returns the path of the temporary file, or "" once it was committed.
+// Path returns the path of the temporary file, or "" after Commit or Discard.
 func (t *File) Path() string { return t.path }
 
-// Final returns the path that the file gets.
+// Final returns the path to which Commit renames the file.
 func (t *File) Final() string { return t.final }
 
-// OpenAt opens the temporary file for writing at offset. Several goroutines may write at
-// the same time, each through a file of its own.
+// OpenAt opens the temporary file for writing at offset. Several goroutines may write at the same
+// time, each to a handle of its own.
 func (t *File) OpenAt(offset int64) (*os.File, error) {
 	f, err := os.OpenFile(t.path, os.O_WRONLY, 0)
 	if err != nil {
@@ -71,8 +71,8 @@ func (t *File) OpenAt(offset int64) (*os.File, error) {
 	return f, nil
 }
 
-// Commit gives the file its final name, and replaces a file that has it. Everyone may
-// read the file, whatever the umask says.
+// Commit renames the file to its final path, and replaces an existing file. Everyone may read the
+// file, whatever the umask.
 func (t *File) Commit() error {
 	if err := os.Chmod(t.path, 0o644); err != nil {
 		return err
@@ -84,7 +84,7 @@ func (t *File) Commit() error {
 	return nil
 }
 
-// Discard removes the temporary file. After Commit it does nothing.
+// Discard removes the temporary file. After Commit, it does nothing.
 func (t *File) Discard() {
 	if t.path != "" {
 		_ = fileop.Remove(t.path)

@@ -1,10 +1,10 @@
-// Package atomicfile writes files that appear under their names complete, or not at all.
+// Package atomicfile writes files that appear under their final paths complete, or not at all.
 //
-// Until then a file is beside its final path under a name that begins with a dot, which
-// Kubernetes nodes do not read. What a killed process left there is removed when the file
-// is written again, see fileop.SweepTemporary.
+// A temporary file is in the folder of its final path, under a name that begins with a dot, which
+// Kubernetes nodes do not read. If a process is killed, its temporary file remains, and is removed
+// when the file is written again; see fileop.SweepTemporary.
 //
-// moby/sys/atomicwriter, which is in the module graph, serves neither of two needs: several
-// goroutines write one file at offsets of their own, and a rename that another process
-// blocks on Windows is tried again.
+// moby/sys/atomicwriter, which is in the module graph, meets neither of two requirements: several
+// goroutines write one file at different offsets, and a rename that another process blocks on
+// Windows is tried again.
 package atomicfile

@@ -1,3 +1,3 @@
-// Package dockerhub has the names of Docker Hub: people, hosts.toml and containerd call it docker.io, references of
-// go-containerregistry and auth files index.docker.io, and its API is at registry-1.docker.io.
+// Package dockerhub has the names of Docker Hub: docker.io in messages, hosts.toml and containerd; index.docker.io in
+// references of go-containerregistry and in auth files; and registry-1.docker.io, the host of its API.
 package dockerhub

@@ -2,10 +2,10 @@ package dockerhub
 
 import "slices"
 
-// Name is the name of Docker Hub for people and in full references.
+// Name is the name of Docker Hub in messages and in full references.
 const Name = "docker.io"
 
-// Library is the prefix of full references to official images, which familiar references leave out.
+// Library is the prefix of full references to official images. Familiar references omit it.
 const Library = Name + "/library/"
 
 // Names returns all names of Docker Hub as a registry. Name is the first.

@@ -22,7 +22,7 @@ func try(op func() error) error {
 	return retry(time.Now().Add(patience), time.Sleep, isBlocked, op)
 }
 
-// Open calls open, which opens a file. On Windows that fails while the file is being renamed.
+// Open calls open, which opens a file. On Windows, open fails while the file is being renamed.
 // "Access denied" is not retried, since it has other causes here.
 func Open(open func() (*os.File, error)) (f *os.File, err error) {
 	err = retry(time.Now().Add(patience), time.Sleep, isBusy, func() error {
@@ -41,7 +41,7 @@ func Remove(path string) error {
 	return try(func() error { return os.Remove(path) })
 }
 
-// RemoveIfThere is Remove for a path that may not exist.
+// RemoveIfThere is Remove, without an error if the path does not exist.
 func RemoveIfThere(path string) error {
 	if err := Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
@@ -55,8 +55,8 @@ func RemoveAll(path string) error {
 }
 
 // retry calls op until it succeeds, fails for another reason than being blocked, or the deadline
-// has passed. Delays increase and are random, so that two processes that block each other get out
-// of step.
+// has passed. Delays increase and are random, so that two processes do not keep blocking each
+// other.
 func retry(deadline time.Time, sleep func(time.Duration), blocked func(error) bool, op func() error) error {
 	for pause := time.Millisecond; ; pause += time.Duration(rand.Int64N(int64(pause))) + 1 {
 		err := op()

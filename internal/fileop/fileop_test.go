@@ -10,8 +10,7 @@ import (
 	"time"
 )
 
-// errBlocked is what the operations of these tests fail with while another process
-// is in the way.
+// errBlocked is the error of operations while another process blocks them.
 var errBlocked = errors.New("blocked")
 
 func TestABlockedOperationIsTriedAgain(t *testing.T) {
@@ -49,7 +48,7 @@ func TestABlockedOperationIsTriedAgain(t *testing.T) {
 	}
 }
 
-// A file that is blocked for good must not hang the program.
+// Retries end, even if a file is blocked permanently.
 func TestTryingEnds(t *testing.T) {
 	calls := 0
 	err := retry(time.Now().Add(20*time.Millisecond), time.Sleep, func(error) bool { return true }, func() error {
@@ -76,17 +75,17 @@ func TestFilesAreRenamedAndRemoved(t *testing.T) {
 		t.Errorf("%q is in its place, %v", got, err)
 	}
 	if err := Remove(from); !errors.Is(err, fs.ErrNotExist) {
-		t.Errorf("removing what is not there: %v", err)
+		t.Errorf("removing a missing file: %v", err)
 	}
 	if err := errors.Join(RemoveIfThere(from), RemoveIfThere(to), RemoveAll(dir)); err != nil {
 		t.Error(err)
 	}
 	if _, err := os.Stat(dir); !errors.Is(err, fs.ErrNotExist) {
-		t.Errorf("it is still there: %v", err)
+		t.Errorf("the file still exists: %v", err)
 	}
 }
 
-// A reader finds a file at every moment while it is replaced.
+// While a file is replaced, readers can open it at every moment.
 func TestReadersFindAFileThatIsReplaced(t *testing.T) {
 	dir := t.TempDir()
 	final := filepath.Join(dir, "file")

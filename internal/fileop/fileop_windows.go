@@ -27,7 +27,7 @@ func isAny(err error, codes ...syscall.Errno) bool {
 }
 
 // rename also replaces a read-only file, which MoveFileEx does not: it first makes the file
-// writable. If it removed the file, a reader could find none for a moment.
+// writable. If it removed the file instead, a reader could find it missing for a moment.
 func rename(from, to string) error {
 	err := os.Rename(from, to)
 	if !errors.Is(err, fs.ErrPermission) {

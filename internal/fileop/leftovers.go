@@ -13,8 +13,8 @@ import (
 // killed process.
 const LeftoverAge = time.Hour
 
-// temporaryEnding matches what follows the final name in the names of temporary files, which start
-// with a dot: os.CreateTemp(dir, "."+name+".*.tmp"), and parts of such a file.
+// temporaryEnding matches the end of the names of temporary files, after a dot and the final name:
+// os.CreateTemp(dir, "."+name+".*.tmp"), and parts of such a file.
 var temporaryEnding = regexp.MustCompile(`^\.[0-9]+\.tmp(\.part[0-9]{3})?$`)
 
 // Beside returns the files and folders in the folder of final whose names consist of a dot, the

@@ -7,7 +7,7 @@ import (
 )
 
 // Place returns an absolute path in which the links above the last element are resolved, so that
-// two paths of the same place are equal even if nothing exists there yet. If the folder does not
+// two paths of the same file are equal even if the file does not exist yet. If its folder does not
 // exist, the path is only made absolute.
 func Place(path string) string {
 	abs, err := filepath.Abs(path)

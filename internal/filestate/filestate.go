@@ -2,7 +2,7 @@ package filestate
 
 import "io/fs"
 
-// A State distinguishes states of a file without reading it.
+// A State identifies the content of a file without reading it.
 type State struct {
 	Size int64 `json:"size"`
 	// ModTime and ChangeTime are nanoseconds since 1970. ChangeTime and Inode are 0 if the system

@@ -5,7 +5,7 @@ import (
 	"syscall"
 )
 
-// addSystem adds what only this system provides.
+// addSystem sets ChangeTime and Inode.
 func (s *State) addSystem(info fs.FileInfo) {
 	if sys, ok := info.Sys().(*syscall.Stat_t); ok {
 		s.Inode = sys.Ino

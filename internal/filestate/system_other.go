@@ -4,5 +4,5 @@ package filestate
 
 import "io/fs"
 
-// addSystem adds nothing: size and modification time are all that the system provides.
+// addSystem does nothing: the system provides only size and modification time.
 func (s *State) addSystem(fs.FileInfo) {}

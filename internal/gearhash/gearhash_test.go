@@ -2,7 +2,7 @@ package gearhash
 
 import "testing"
 
-// The numbers of splitmix64 with the seed 0 begin so, wherever it is implemented.
+// The first numbers of splitmix64 with the seed 0, in every implementation.
 func TestTableIsSplitmix64(t *testing.T) {
 	for b, want := range []uint64{0xe220a8397b1dcdaf, 0x6e789e6aa1b965f4, 0x06c45d188009454f} {
 		if got := Roll(0, byte(b)); got != want {

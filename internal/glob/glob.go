@@ -12,17 +12,17 @@ import (
 	"github.com/moby/patternmatcher"
 )
 
-// A Set is the paths that some patterns select.
+// A Set is the set of paths that some patterns select.
 type Set struct {
 	matcher *patternmatcher.PatternMatcher
 	bases   []string
 }
 
-// special are the characters that make an element a pattern.
+// special contains the characters that make an element a pattern.
 const special = `*?[\`
 
-// New returns the paths that patterns select: all that match one of them, but for those that a later pattern with ! takes
-// back. No patterns select nothing.
+// New returns the set of paths that patterns select: those that match a pattern, unless a later pattern with ! excludes
+// them. An empty list selects nothing. An error quotes all patterns.
 func New(patterns ...string) (*Set, error) {
 	var cleaned []string
 	s := &Set{}
@@ -47,10 +47,10 @@ func New(patterns ...string) (*Set, error) {
 	return s, nil
 }
 
-// IsPattern reports whether a path may stand for several.
+// IsPattern reports whether path contains a character that makes it a pattern.
 func IsPattern(path string) bool { return strings.ContainsAny(path, special) }
 
-// base returns the path up to its first element that is a pattern; "." if that is the first.
+// base returns the path up to the first element that is a pattern, or "." if the first element is one.
 func base(pattern string) string {
 	var literal []string
 	for element := range strings.SplitSeq(pattern, "/") {
@@ -62,7 +62,7 @@ func base(pattern string) string {
 	return path.Clean(strings.Join(literal, "/"))
 }
 
-// Split returns the folder where a pattern begins, and the pattern below it.
+// Split splits pattern into the folder before its first special element, and the rest.
 func Split(pattern string) (folder, below string) {
 	pattern = path.Clean(pattern)
 	folder = base(pattern)
@@ -75,8 +75,8 @@ func (s *Set) Has(path string) bool {
 	return err == nil && matched // New has compiled the patterns
 }
 
-// Walk calls see for each entry that s selects, folders too, sorted by folder. place returns where a path is on disk. It
-// reads only the folders where a pattern begins, and those below them, and follows no links.
+// Walk calls see for each entry that s selects, including folders, sorted within each folder. place maps a path to one
+// on disk. Walk reads only the folders where a pattern begins, and those below them. It does not follow links.
 func (s *Set) Walk(place func(path string) string, see func(path string, entry fs.DirEntry) error) error {
 	seen := map[string]bool{}
 	for _, b := range s.bases {

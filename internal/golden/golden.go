@@ -13,15 +13,16 @@ import (
 var update = flag.Bool("update", false, "write golden files anew from what the tests got")
 
 // Equal fails the test unless got equals testdata/<name of t>.golden. Files of subtests are in a
-// folder named for their test.
+// folder with the name of their test.
 func Equal(t testing.TB, got []byte) {
 	t.Helper()
 	EqualFile(t, File(t), got)
 }
 
-// File returns the path of the golden file of t, for messages and for tests with several.
+// File returns the path of the golden file of t, for messages and for tests with several golden
+// files.
 func File(t testing.TB) string {
-	// testing has escaped spaces and slashes of subtest names.
+	// testing escapes spaces and slashes in names of subtests.
 	return filepath.Join("testdata", filepath.FromSlash(clean.Replace(t.Name()))+".golden")
 }
 

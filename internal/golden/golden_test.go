@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// recorder is a testing.TB that keeps what Errorf and Fatalf say.
+// A recorder is a testing.TB that records the messages of Errorf and Fatalf.
 type recorder struct {
 	testing.TB
 	said string

@@ -1,2 +1,2 @@
-// Package httpretry decides which failures of an HTTP request may pass, so that the request should be sent again.
+// Package httpretry decides whether a failed HTTP request should be sent again.
 package httpretry

@@ -12,8 +12,9 @@ import (
 	"time"
 )
 
-// TemporaryStatus reports whether a server that answered with the status may answer otherwise later: 408, 429 and 5xx
-// without those that say what the server cannot do (RFC 9110, sections 15.5.9 and 15.6; RFC 6585, section 4).
+// TemporaryStatus reports whether a server that responded with status may respond differently later: 408, 429 and 5xx,
+// except 501 and 505, which describe features that the server lacks (RFC 9110, sections 15.5.9 and 15.6; RFC 6585,
+// section 4).
 func TemporaryStatus(status int) bool {
 	switch status {
 	case http.StatusRequestTimeout, http.StatusTooManyRequests:
@@ -25,7 +26,7 @@ func TemporaryStatus(status int) bool {
 }
 
 // After returns the delay that a response requests by the header Retry-After: seconds or a date (RFC 9110, section
-// 10.2.3). It returns false if there is no valid one.
+// 10.2.3). It returns false if the header is missing or invalid.
 func After(header http.Header, now time.Time) (time.Duration, bool) {
 	value := strings.TrimSpace(header.Get("Retry-After"))
 	if seconds, err := strconv.ParseUint(value, 10, 31); err == nil {
@@ -37,8 +38,8 @@ func After(header http.Header, now time.Time) (time.Duration, bool) {
 	return 0, false
 }
 
-// TemporaryError reports whether a request that got no complete response may get one later. A certificate that is not
-// trusted, an unknown host, and an address that nothing listens on are permanent.
+// TemporaryError reports whether a request that failed with err, before its response was complete, may succeed later.
+// An untrusted certificate, an unknown host, and a refused connection are permanent.
 func TemporaryError(err error) bool {
 	var (
 		dns     *net.DNSError
@@ -54,7 +55,7 @@ func TemporaryError(err error) bool {
 	case Broken(err):
 		return true
 	}
-	// net/http does not export the types of HTTP/2's errors, and of some of its own.
+	// net/http does not export the types of the errors of HTTP/2, and of some other errors.
 	text := err.Error()
 	return slices.ContainsFunc([]string{"http2: ", "stream error: ", "http: server closed idle connection",
 		"use of closed network connection", "transport connection broken"}, func(part string) bool { return strings.Contains(text, part) })

@@ -7,8 +7,8 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// Each calls do for 0 to n-1, at most limit at a time, and joins the errors of all in the order of their
-// numbers, equal ones once. An error stops no other step; when ctx ends, no further step begins.
+// Each calls do for 0 to n-1, at most limit at a time. It joins the errors in the order of their numbers, and reports
+// errors with the same text once. An error does not stop the other steps; when ctx ends, no further step begins.
 func Each(ctx context.Context, n, limit int, do func(i int) error) error {
 	errs := make([]error, n+1)
 	var group errgroup.Group
@@ -26,8 +26,8 @@ func Each(ctx context.Context, n, limit int, do func(i int) error) error {
 	return errors.Join(Distinct(errs)...)
 }
 
-// Distinct returns the errors that are not nil, without those whose text an earlier one has: steps that wait
-// for the same value of a Memo report the same error.
+// Distinct returns the errors that are not nil, without those that have the text of an earlier one. Steps that wait for
+// the same value of a Memo report the same error.
 func Distinct(errs []error) []error {
 	var out []error
 	seen := map[string]bool{}

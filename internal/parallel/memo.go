@@ -5,7 +5,7 @@ import (
 	"sync"
 )
 
-// A Memo makes one value per key. The zero Memo is ready for use, from several goroutines.
+// A Memo makes one value per key. The zero Memo is ready for use by several goroutines.
 type Memo[T any] struct {
 	mu    sync.Mutex
 	calls map[string]*call[T]
@@ -17,8 +17,8 @@ type call[T any] struct {
 	err   error
 }
 
-// Do returns what produce returned when it was first called for key; others with that key wait for it, until
-// ctx ends. Errors are kept as well.
+// Do returns the result of produce, which it calls only the first time for a key. Other calls with the key wait for the
+// result, until ctx ends. Errors are kept as well.
 func (m *Memo[T]) Do(ctx context.Context, key string, produce func() (T, error)) (T, error) {
 	m.mu.Lock()
 	if m.calls == nil {
@@ -44,7 +44,8 @@ func (m *Memo[T]) Do(ctx context.Context, key string, produce func() (T, error))
 	}
 }
 
-// Values returns the values made without an error, for their user to close. No call of Do may be under way.
+// Values returns the values that were made without an error, so that the caller can close them. It must not be called
+// during a call of Do.
 func (m *Memo[T]) Values() []T {
 	var values []T
 	for _, c := range m.calls {

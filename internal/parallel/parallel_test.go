@@ -73,7 +73,7 @@ func TestMemoWaitsNoLongerThanItsContext(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	if _, err := m.Do(ctx, "slow", nil); !errors.Is(err, context.Canceled) {
-		t.Errorf("got %v, want that the context has ended", err)
+		t.Errorf("got %v, want the error of the context", err)
 	}
 	close(end)
 }

@@ -5,8 +5,7 @@ import (
 	"sync"
 )
 
-// Calls are the calls of Share that are under way, by key. The zero Calls is ready for use, from several
-// goroutines.
+// Calls has the running calls of Share, by key. The zero Calls is ready for use by several goroutines.
 type Calls struct {
 	mu       sync.Mutex
 	underWay map[string]*sharedCall
@@ -16,13 +15,13 @@ type sharedCall struct {
 	done  chan struct{}
 	value any
 	err   error
-	// canceled says that the context of the caller ended: another one may succeed.
+	// canceled means that the context of the caller ended, so that another caller may succeed.
 	canceled bool
 }
 
-// Share returns the result of do. A caller with a key for which another caller runs do waits for that result,
-// until ctx ends. Unlike x/sync/singleflight, it runs do again if the other caller was canceled. Calls with one
-// key must have one type of result.
+// Share returns the result of do. If another caller with the same key is running do, Share waits for that result, until
+// ctx ends. Unlike x/sync/singleflight, it runs do again if the other caller was canceled. All calls with one key must
+// have the same type of result.
 func Share[T any](ctx context.Context, calls *Calls, key string, do func() (T, error)) (T, error) {
 	var zero T
 	for {
@@ -45,7 +44,7 @@ func Share[T any](ctx context.Context, calls *Calls, key string, do func() (T, e
 	}
 }
 
-// lead runs do. calls is locked.
+// lead runs do. The caller has locked calls; lead unlocks it.
 func lead[T any](ctx context.Context, calls *Calls, key string, do func() (T, error)) (value T, err error) {
 	own := &sharedCall{done: make(chan struct{}), canceled: true}
 	if calls.underWay == nil {

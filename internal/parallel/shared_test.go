@@ -39,7 +39,7 @@ func TestShareMakesOneCall(t *testing.T) {
 	})
 }
 
-// The cancellation of one caller is not that of the others.
+// If a caller is canceled, the others are not.
 func TestShareRunsAgainAfterACancellation(t *testing.T) {
 	var calls Calls
 	first, cancel := context.WithCancel(t.Context())

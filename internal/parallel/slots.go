@@ -2,10 +2,11 @@ package parallel
 
 import "context"
 
-// Slots limits how many goroutines do something at the same time, to its capacity.
+// Slots is a semaphore: its capacity limits the number of goroutines that hold a slot.
 type Slots chan struct{}
 
-// Acquire waits for a slot, which the caller releases. It fails when ctx ends, with the cause.
+// Acquire waits for a slot, which the caller must release. If ctx ends first, Acquire returns its
+// cause.
 func (s Slots) Acquire(ctx context.Context) (release func(), err error) {
 	select {
 	case s <- struct{}{}:

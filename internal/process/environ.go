@@ -11,8 +11,8 @@ import (
 // ways.
 type Allowed []string
 
-// Basic are the variables that programs need to find themselves, their files and their user. None
-// of them contains a secret.
+// Basic contains the variables that programs need to find their libraries, their files and their
+// user. None of them contains a secret.
 var Basic = Allowed{
 	"PATH", "PATHEXT", "HOME", "USER", "LOGNAME",
 	"TMPDIR", "TMP", "TEMP", "XDG_CACHE_HOME", "XDG_CONFIG_HOME",
@@ -21,7 +21,7 @@ var Basic = Allowed{
 	"APPDATA", "LOCALAPPDATA", "PROGRAMDATA", "PROGRAMFILES", "PROGRAMFILES(X86)",
 }
 
-// And returns a with more names.
+// And returns a list of a and more names.
 func (a Allowed) And(more ...string) Allowed { return slices.Concat(a, more) }
 
 // Has reports whether a child may inherit the variable.

@@ -61,8 +61,8 @@ func Interruptible(parent context.Context) (ctx context.Context, stop func()) {
 	}
 }
 
-// Interrupted returns the interruption of ctx, or nil. A context that was canceled without a cause
-// was canceled by mage, which does that on SIGINT.
+// Interrupted returns the interruption of ctx, or nil. A cancellation without a cause comes from
+// mage, which cancels its context on SIGINT.
 func Interrupted(ctx context.Context) *Interruption {
 	var why *Interruption
 	switch cause := context.Cause(ctx); {

@@ -13,9 +13,9 @@ import (
 	"time"
 )
 
-// TestMain plays the parts of TestChildrenOfAKilledProcess: "parent ADDRESS" runs
-// "child ADDRESS", which runs "grandchild ADDRESS". Each says its name to the listener
-// and holds the connection.
+// TestMain runs the programs of TestChildrenOfAKilledProcess: "parent ADDRESS" starts "child
+// ADDRESS", which starts "grandchild ADDRESS". Each sends its name to the listener, and keeps the
+// connection open.
 func TestMain(m *testing.M) {
 	part, address, ok := strings.Cut(os.Getenv("SLIPWAY_TEST_PART"), " ")
 	if !ok {
@@ -36,7 +36,7 @@ func TestMain(m *testing.M) {
 		if part == "parent" {
 			err = Run(ctx, cmd)
 		} else {
-			err = cmd.Run() // as a compiler starts its own
+			err = cmd.Run() // as a compiler starts its programs
 		}
 		stop()
 		panic(err)
@@ -58,7 +58,7 @@ func TestChildrenOfAKilledProcess(t *testing.T) {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	// Long enough for any machine; only a fault reaches it.
+	// Long enough for any machine; reached only after a fault.
 	deadline := time.Now().Add(time.Minute)
 	if err := listener.(*net.TCPListener).SetDeadline(deadline); err != nil {
 		t.Fatal(err)

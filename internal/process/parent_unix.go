@@ -8,8 +8,9 @@ import (
 	"time"
 )
 
-// awaitParent returns true when the parent has ended, false when ctx is done. It polls, since no
-// signal for this works on every Unix; an orphan gets another parent.
+// awaitParent returns true when the parent has ended, and false when ctx is done. It polls the
+// parent's process ID, which changes when the parent ends, since no signal for this exists on every
+// Unix.
 func awaitParent(ctx context.Context) bool {
 	parent := os.Getppid()
 	ticks := time.NewTicker(200 * time.Millisecond)

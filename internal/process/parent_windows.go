@@ -5,7 +5,7 @@ import (
 	"os"
 )
 
-// awaitParent returns true when the parent has ended. It ignores ctx: the waiting goroutine ends
+// awaitParent returns true when the parent has ended. It ignores ctx; the waiting goroutine ends
 // with the process.
 func awaitParent(context.Context) bool {
 	parent, err := os.FindProcess(os.Getppid())

@@ -57,7 +57,7 @@ func TestInterrupted(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			ctx, cancel := context.WithCancelCause(t.Context())
 			if Interrupted(ctx) != nil {
-				t.Error("interrupted before it was")
+				t.Error("interrupted before the signal")
 			}
 			cancel(c.cause)
 			got := 0

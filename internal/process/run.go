@@ -13,8 +13,8 @@ const grace = 3 * time.Second
 // ErrNotFound means that a program is not in PATH.
 var ErrNotFound = exec.ErrNotFound
 
-// ErrLeftRunning means that a child has ended, and a process that it started held its output open. That process was
-// ended.
+// ErrLeftRunning means that a child has ended, but that a process that it started still held its output open. That
+// process was ended.
 var ErrLeftRunning = exec.ErrWaitDelay
 
 // LookPath is exec.LookPath.
@@ -27,9 +27,9 @@ func Command(ctx context.Context, program string, args ...string) *exec.Cmd {
 	return cmd
 }
 
-// Run runs cmd, which Command must have created, and waits for its end. When the context is done,
-// cmd and everything that it started are interrupted, and killed after a delay; the error is then
-// the context's cause. No process outlives Run or this process.
+// Run runs cmd, which Command must have created, and waits for its end. When ctx is done, cmd and everything that it
+// started are interrupted, and killed after a delay; the error is then the cause of ctx. No process outlives Run or
+// this process.
 func Run(ctx context.Context, cmd *exec.Cmd) error {
 	err := runGuarded(ctx, cmd)
 	if err != nil && ctx.Err() != nil {

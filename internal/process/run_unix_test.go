@@ -14,8 +14,8 @@ import (
 	"time"
 )
 
-// lifeline makes a named pipe; a program that opens it for writing, and all that
-// inherit the descriptor, keep it from ending.
+// lifeline creates a named pipe. It does not end while a program that opened it for writing, or a
+// process that inherited the descriptor, is running.
 func lifeline(t *testing.T) (path string, reader *os.File) {
 	t.Helper()
 	path = filepath.Join(t.TempDir(), "alive")
@@ -27,7 +27,7 @@ func lifeline(t *testing.T) (path string, reader *os.File) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { reader.Close() })
-	// Long enough for any machine; it is reached only by a fault.
+	// Long enough for any machine; reached only after a fault.
 	if err := reader.SetReadDeadline(time.Now().Add(time.Minute)); err != nil {
 		t.Fatal(err)
 	}
@@ -38,7 +38,7 @@ func TestNothingOutlivesRun(t *testing.T) {
 	for _, c := range []struct {
 		name, script string
 		cancel       bool
-		want         string // in the error; "" is none
+		want         string // part of the error; "" means no error
 	}{
 		{"a straggler of a child that is done", `sleep 1000 & echo; exit 0`, false, ""},
 		{"a straggler of a child that failed", `sleep 1000 & echo; exit 3`, false, "exit status 3"},
@@ -53,8 +53,8 @@ func TestNothingOutlivesRun(t *testing.T) {
 			cmd := Command(ctx, "/bin/sh", "-c", `exec 9>"$0"; exec >&9; `+c.script, path)
 			failed := make(chan error, 1)
 			go func() { failed <- Run(ctx, cmd) }()
-			// The script's line says that it has begun; a reader sees the end of a pipe
-			// before the first writer comes.
+			// Wait for the script's first line: before the first writer, a reader sees the end of
+			// the pipe.
 			for n := 0; n == 0; {
 				var err error
 				if n, err = alive.Read(make([]byte, 1)); err != nil && err != io.EOF {
@@ -69,7 +69,7 @@ func TestNothingOutlivesRun(t *testing.T) {
 				t.Errorf("the error is %v, want %q", err, c.want)
 			}
 			if _, err := io.Copy(io.Discard, alive); err != nil {
-				t.Errorf("a process is left: %v", err)
+				t.Errorf("a process remains: %v", err)
 			}
 		})
 	}

@@ -10,8 +10,8 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// newJob returns a job whose processes end when its last handle is closed. Handles are not
-// inherited, so that happens when this process ends.
+// newJob returns a job whose processes end when its last handle is closed. Children do not inherit
+// the handle, so it is closed when this process ends.
 func newJob() (windows.Handle, error) {
 	job, err := windows.CreateJobObject(nil, nil)
 	if err != nil {

@@ -7,7 +7,8 @@ import (
 	"os/exec"
 )
 
-// Shell returns a command that runs a script with sh, which stops at the first command that fails. On Windows it is cmd.
+// Shell returns a command that runs a script with sh, which stops at the first command that fails. On Windows, it runs
+// the script with cmd.
 func Shell(ctx context.Context, script string) *exec.Cmd {
 	return Command(ctx, "sh", "-e", "-c", script)
 }

@@ -6,8 +6,8 @@ import (
 	"syscall"
 )
 
-// Shell returns a command that runs a script with cmd. With /s, cmd takes everything between the first and the last
-// quote as it is; the escapes that os/exec uses for arguments mean nothing to it.
+// Shell returns a command that runs a script with cmd. With /s, cmd uses the text between the first and the last quote
+// unchanged. It does not understand the escapes that os/exec uses for arguments.
 func Shell(ctx context.Context, script string) *exec.Cmd {
 	cmd := Command(ctx, "cmd")
 	cmd.SysProcAttr = &syscall.SysProcAttr{CmdLine: `cmd /d /s /c "` + script + `"`}

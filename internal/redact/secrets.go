@@ -16,7 +16,8 @@ type Secrets struct {
 	replacer *strings.Replacer
 }
 
-// shortest is the minimum length of a secret, in bytes: a shorter one occurs in too many words.
+// shortest is the minimum length of a secret, in bytes. A shorter one would occur in ordinary
+// words.
 const shortest = 4
 
 // Add adds secret values, including their forms escaped for URLs and JSON.

@@ -19,7 +19,7 @@ import (
 func Open(path string) (*os.File, error) {
 	f, err := fileop.Open(func() (*os.File, error) { return os.OpenFile(path, flags, 0) })
 	if err != nil {
-		// A socket cannot be opened at all; the system's error does not say why.
+		// A socket cannot be opened at all, and the system's error does not give this reason.
 		if info, statErr := os.Stat(path); statErr == nil && info.Mode()&fs.ModeSocket != 0 {
 			err = refuse(path, info)
 		}
@@ -41,7 +41,7 @@ func check(f *os.File, path string) (*os.File, error) {
 	return f, nil
 }
 
-// Check returns the error of Open, for files that a library will open.
+// Check returns the error that Open would return, for files that a library will open.
 func Check(path string) error {
 	f, err := Open(path)
 	if err != nil {
@@ -57,7 +57,8 @@ func refuse(path string, info fs.FileInfo) error {
 	return &fs.PathError{Op: "open", Path: path, Err: fmt.Errorf("it is a %s, %w", Kind(info.Mode()), errNotRegular)}
 }
 
-// Kind names the type of a file that is not regular in messages, such as "named pipe".
+// Kind returns the name of the type of a file that is not regular, for messages, such as "named
+// pipe".
 func Kind(mode fs.FileMode) string {
 	switch {
 	case mode.IsDir():

@@ -39,7 +39,7 @@ func TestSpecialFilesAreRefusedAtOnce(t *testing.T) {
 	}
 }
 
-// A shell's <(command) is a descriptor of ours, by name.
+// A shell's <(command) is the name of a descriptor of this process.
 func TestOwnDescriptorsMayBePipes(t *testing.T) {
 	r, w, err := os.Pipe()
 	if err != nil {
@@ -57,7 +57,7 @@ func TestOwnDescriptorsMayBePipes(t *testing.T) {
 	}
 	defer f.Close()
 	go func() {
-		_, _ = io.WriteString(w, "through a pipe") // the reader sees what is missing
+		_, _ = io.WriteString(w, "through a pipe") // an error appears in what is read
 		w.Close()
 	}()
 	if content, err := io.ReadAll(f); err != nil || string(content) != "through a pipe" {

@@ -5,11 +5,11 @@ import (
 	"strings"
 )
 
-// A Compression is the format of a stream. Its values are the words of images.Compression, and of
+// A Compression is the compression of a stream. Its values are those of images.Compression, and of
 // the store's records.
 type Compression string
 
-// The compressions that CompressionOf recognizes. Nothing in Slipway reads Lz4.
+// The compressions that CompressionOf recognizes. NewReader does not support Lz4.
 const (
 	None  Compression = "none"
 	Gzip  Compression = "gzip"
@@ -19,15 +19,16 @@ const (
 	Lz4   Compression = "lz4"
 )
 
-// HeadLen is how many bytes at the start of a stream CompressionOf and IsTar need: one block of a
-// tar. They also accept fewer, for shorter streams.
+// HeadLen is the number of bytes at the start of a stream that CompressionOf and IsTar need: one
+// block of a tar. For a shorter stream, they accept fewer.
 const HeadLen = tarBlock
 
 // gzipMagic is at the start of every member of a gzip stream.
 const gzipMagic = "\x1f\x8b\x08"
 
-// signatures are the bytes at the start of a stream: RFC 1952 (section 2.3.1, with deflate as the
-// only method), RFC 8878 (section 3.1.1), and the format descriptions of bzip2, xz and lz4.
+// signatures has the bytes at the start of compressed streams: RFC 1952 (section 2.3.1, with
+// deflate as the only method), RFC 8878 (section 3.1.1), and the format descriptions of bzip2, xz
+// and lz4.
 var signatures = []struct {
 	bytes       string
 	compression Compression
@@ -39,8 +40,8 @@ var signatures = []struct {
 	{"\x04\x22\x4d\x18", Lz4},
 }
 
-// CompressionOf returns the compression of a stream that starts with head. A tar whose first file
-// has a name like a signature is still a tar, thus None.
+// CompressionOf returns the compression of a stream that starts with head. A tar is None even if
+// the name of its first file looks like a signature.
 func CompressionOf(head []byte) Compression {
 	if IsTar(head) {
 		return None

@@ -45,7 +45,7 @@ func Open(r io.Reader, options ...zstd.DOption) (Compression, io.ReadCloser, err
 	return compression, content, err
 }
 
-// NewReader returns a reader of the content of r, which is compressed with c. Options are as in
+// NewReader returns a reader of the content of r, which is compressed with c. For the options, see
 // Open.
 func (c Compression) NewReader(r io.Reader, options ...zstd.DOption) (io.ReadCloser, error) {
 	switch c {
@@ -84,7 +84,7 @@ func (t *trailed) Read(p []byte) (int, error) {
 	return n, t.told(err)
 }
 
-// WriteTo uses the decoder's own, if it has one.
+// WriteTo uses the decoder's WriteTo, if it has one.
 func (t *trailed) WriteTo(w io.Writer) (int64, error) {
 	n, err := io.Copy(w, t.ReadCloser)
 	return n, t.told(err)
@@ -98,15 +98,15 @@ func (t *trailed) told(err error) error {
 }
 
 // A gzipReader reads the members of a gzip stream. Zeros after the last member are padding for
-// tapes and block devices, and are ignored as by gzip(1).
+// tapes and block devices, and are ignored, as in gzip(1).
 type gzipReader struct {
 	below *bufio.Reader
 	*gzip.Reader
 	padding int64
 }
 
-// Padding returns how many zeros followed the last member, after r has been read to its end. r must
-// be a reader that Open or NewReader returned.
+// Padding returns the number of zeros after the last member. r must be a reader from Open or
+// NewReader that has been read to its end.
 func Padding(r io.Reader) int64 {
 	if g, ok := r.(*gzipReader); ok {
 		return g.padding
@@ -142,7 +142,7 @@ func (g *gzipReader) Read(p []byte) (int, error) {
 	}
 }
 
-// WriteTo hides the library's, which does not support padding.
+// WriteTo hides the library's WriteTo, which does not support padding.
 func (g *gzipReader) WriteTo(w io.Writer) (int64, error) {
 	return io.Copy(w, struct{ io.Reader }{g})
 }

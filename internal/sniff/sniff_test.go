@@ -132,7 +132,7 @@ func TestAWindowIsBounded(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// Written in two parts, so that the size of the content does not bound the window.
+	// Written in two parts, so that the size of the content does not limit the window.
 	for range 2 {
 		if _, err := io.CopyN(w, zeros{}, 1<<20); err != nil {
 			t.Fatal(err)
@@ -307,7 +307,7 @@ func xzOf(t *testing.T, s string) []byte {
 	return b.Bytes()
 }
 
-// skippable is a zstd frame that decoders skip.
+// skippable returns a zstd frame that decoders skip.
 func skippable(magic byte, size int) []byte {
 	b := append([]byte{magic, 0x2a, 0x4d, 0x18}, make([]byte, 4+size)...)
 	binary.LittleEndian.PutUint32(b[4:], uint32(size))
@@ -324,8 +324,8 @@ func tarOf(t *testing.T, h *tar.Header) []byte {
 	return b.Bytes()
 }
 
-// v7 is a header as it was before ustar. Programs with signed characters summed
-// them so.
+// v7 returns a header in the format before ustar. Programs with signed characters computed the
+// checksum from signed bytes.
 func v7(name string, signed bool) []byte {
 	b := make([]byte, 512)
 	copy(b, name)
@@ -352,10 +352,9 @@ func octal(n int) string {
 	return string(digits)
 }
 
-// What was read is complete when something else follows the end, and the error says
-// that it does.
+// Content that is followed by other bytes is returned completely, and the error reports the bytes.
 func TestWhatFollowsTheEndIsTold(t *testing.T) {
-	// "content" by bzip2, which the standard library does not write.
+	// "content", compressed with bzip2, which the standard library does not write.
 	bzip, err := base64.StdEncoding.DecodeString("QlpoOTFBWSZTWSMNyv0AAAABgAoBhAAgACGDQZoBUwuLuSKcKEgRhuV+gA==")
 	if err != nil {
 		t.Fatal(err)

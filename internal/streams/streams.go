@@ -40,13 +40,13 @@ func (c *contextWriter) Write(p []byte) (int, error) {
 	return c.w.Write(p)
 }
 
-// Func is a function that is a reader.
+// A Func is a function that implements io.Reader.
 type Func func(p []byte) (int, error)
 
-// Read calls f (io.Reader).
+// Read calls f.
 func (f Func) Read(p []byte) (int, error) { return f(p) }
 
-// NoEOF turns io.EOF into io.ErrUnexpectedEOF: for content whose size is known.
+// NoEOF turns io.EOF into io.ErrUnexpectedEOF, for content whose size is known.
 func NoEOF(err error) error {
 	if errors.Is(err, io.EOF) {
 		return io.ErrUnexpectedEOF
@@ -54,7 +54,7 @@ func NoEOF(err error) error {
 	return err
 }
 
-// Exactly returns a reader of the next size bytes of r. An r that ends early is
+// Exactly returns a reader of the next size bytes of r. If r ends early, the error is
 // io.ErrUnexpectedEOF.
 func Exactly(r io.Reader, size int64) io.Reader {
 	return Func(func(p []byte) (int, error) {

@@ -63,7 +63,7 @@ func TestVerified(t *testing.T) {
 	wrong := errors.New("wrong")
 	for _, want := range []string{abc, "another"} {
 		calls := 0
-		// The last bytes come together with io.EOF, or before it.
+		// The last bytes arrive together with io.EOF, or before it.
 		for _, r := range []io.Reader{strings.NewReader("abc"), iotest.DataErrReader(strings.NewReader("abc"))} {
 			got, err := io.ReadAll(Verified(r, func(sum string, size int64) error {
 				calls++
@@ -86,6 +86,6 @@ func TestVerified(t *testing.T) {
 	broken := errors.New("broken")
 	_, err := io.ReadAll(Verified(iotest.ErrReader(broken), func(string, int64) error { return wrong }))
 	if err != broken {
-		t.Errorf("a reader that breaks off: %v, want %v", err, broken)
+		t.Errorf("a reader that fails: %v, want %v", err, broken)
 	}
 }

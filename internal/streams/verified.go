@@ -7,8 +7,8 @@ import (
 	"io"
 )
 
-// Verified returns a reader of r that calls check when r ends, with the SHA-256 of its bytes in hexadecimal, and their
-// number. An error of check takes the place of io.EOF.
+// Verified returns a reader of r. When r ends, it calls check with the SHA-256 of the bytes, in hexadecimal, and their
+// number. An error of check replaces io.EOF.
 func Verified(r io.Reader, check func(sum string, size int64) error) io.Reader {
 	return &verifiedReader{r: r, hash: sha256.New(), check: check}
 }

@@ -1,4 +1,4 @@
-// Package suggest finds the word that a misspelled one was probably meant to be.
+// Package suggest finds the word that was probably meant by a misspelled one.
 //
 // The distance of two words is the number of letters to insert, delete or replace, or of adjacent
 // letters to swap (optimal string alignment), ignoring case. github.com/agext/levenshtein, which is

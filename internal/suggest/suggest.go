@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// DidYouMean returns ` (did you mean "candidate"?)`, to append to a message, or "" if no candidate is near.
-// At most a third of the letters of word may be wrong, but one always may.
+// DidYouMean returns ` (did you mean "candidate"?)`, to append to a message, or "" if no candidate is similar. At most
+// a third of the letters of word may be wrong, but one always may.
 func DidYouMean(word string, candidates []string) string {
 	if near := Nearest(word, candidates, max(1, len(word)/3)); near != "" {
 		return fmt.Sprintf(" (did you mean %q?)", near)
@@ -14,8 +14,8 @@ func DidYouMean(word string, candidates []string) string {
 	return ""
 }
 
-// Nearest returns the candidate with the smallest distance to word, the first of several, or "" if
-// every distance is larger than limit or as large as the candidate.
+// Nearest returns the candidate with the smallest distance to word; of several, the first. It returns "" if every
+// distance is larger than limit, or at least as large as the candidate.
 func Nearest(word string, candidates []string, limit int) string {
 	best, least := "", limit+1
 	for _, c := range candidates {
@@ -26,7 +26,7 @@ func Nearest(word string, candidates []string, limit int) string {
 	return best
 }
 
-// Distance returns the distance of two words, in which upper and lower case differ.
+// Distance returns the distance of two words. It distinguishes upper and lower case.
 func Distance(a, b string) int {
 	// before, last and row are three rows of the table of distances between prefixes of a and b.
 	before, last, row := make([]int, len(b)+1), make([]int, len(b)+1), make([]int, len(b)+1)

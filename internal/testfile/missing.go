@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// Missing skips a test for which this machine lacks something, or fails it where SLIPWAY_REQUIRE_ENGINES=1.
+// Missing skips a test that needs something that this machine lacks. With SLIPWAY_REQUIRE_ENGINES=1, it fails the test.
 func Missing(t testing.TB, format string, args ...any) {
 	t.Helper()
 	if os.Getenv("SLIPWAY_REQUIRE_ENGINES") == "1" {

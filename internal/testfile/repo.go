@@ -51,7 +51,7 @@ func (r Repo) runAt(date string, args ...string) string {
 	return strings.TrimSpace(string(out))
 }
 
-// Commit commits all files with the time date, in RFC 3339, and returns the hash.
+// Commit commits all files at the time date, in RFC 3339, and returns the hash of the commit.
 func (r Repo) Commit(message, date string) string {
 	r.t.Helper()
 	r.Run("add", "-A")

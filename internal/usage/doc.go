@@ -1,4 +1,3 @@
-// Package usage marks errors that the user of a command corrects: a wrong flag, environment variable,
-// argument or line of slipway.yaml. Commands that end with one have the exit status 2; all other failures
-// have 1.
+// Package usage marks errors that the user of a command must correct: a wrong flag, environment variable, argument or
+// line of slipway.yaml. A command with such an error has the exit status 2; after all other failures, the status is 1.
 package usage
