@@ -17,13 +17,13 @@ import (
 	"github.com/slipway-build/slipway/progress"
 )
 
-// A File is a file, or a folder with its content, and its path in a bundle.
+// A File is a file of a bundle, or a folder with its content, and its path in the bundle.
 type File struct {
 	// Source is a path on disk. A symbolic link is followed; links inside a folder are packed as
 	// links.
 	Source string
-	// Include are patterns of glob.New for the content of a folder, by its path below Source; none means all. Exclude are
-	// patterns for what is left out.
+	// Include contains patterns of glob.New for the content of a folder, by its path below Source; an empty list means
+	// all. Exclude contains patterns for the files to omit.
 	Include, Exclude []string
 	// Folder is set for an empty folder. Link is the target of a symbolic link. Neither has a Source.
 	Folder bool
@@ -48,8 +48,7 @@ type Package struct {
 	// Arch and Platform are Go's names, such as amd64 and linux.
 	Arch     string
 	Platform string
-	// Release is the number of the packaging; empty means none in a deb and 1 in an rpm, which
-	// requires one.
+	// Release is the number of the packaging. If it is empty, a deb has none, and an rpm, which requires one, has 1.
 	Release string
 	// Maintainer has the form Name <address>; required for a deb.
 	Maintainer string
@@ -58,17 +57,16 @@ type Package struct {
 	Homepage    string
 	License     string
 	Vendor      string
-	// Section is that of a deb, such as admin; empty means misc.
+	// Section is the section of a deb, such as admin; empty means misc.
 	Section string
-	// Depends and the rest are names of other packages, such as iptables, optionally with a
-	// version: "iptables >= 1.8" and "iptables (>= 1.8)" work in both formats.
+	// Depends and the other lists contain names of other packages, such as iptables, optionally with a version:
+	// "iptables >= 1.8" and "iptables (>= 1.8)" work in all formats.
 	Depends, Recommends, Conflicts, Provides, Replaces []string
-	// Scripts maps preinstall, postinstall, preremove and postremove to files on disk. Rpm runs
-	// them with /bin/sh.
+	// Scripts maps preinstall, postinstall, preremove and postremove to files on disk. rpm runs them with /bin/sh.
 	Scripts map[string]string
 }
 
-// A format writes one kind of bundle, and reads it back: walk calls see for each entry of the file.
+// A format writes bundles of one kind, and reads them back: walk calls see for each entry of the file.
 type format struct {
 	check func(b *bundle) error
 	write func(ctx context.Context, w io.Writer, b *bundle) error
@@ -77,7 +75,7 @@ type format struct {
 	isPackage bool
 }
 
-// formats are by suffix of the bundle's name.
+// formats maps suffixes of the bundle's name to formats.
 var formats = map[string]format{
 	".tar.gz":      {check: checkArchive, write: writeTarGz, walk: walkTarGz},
 	".tgz":         {check: checkArchive, write: writeTarGz, walk: walkTarGz},
@@ -98,10 +96,9 @@ type bundle struct {
 	task    *progress.Task
 }
 
-// Write writes one bundle; the suffix of output selects the format: .tar.gz or .tgz, .zip, .deb, .rpm,
-// .apk or .pkg.tar.zst.
-// epoch is the time of all its content; the zero time means 1970. The error lists all problems of
-// the files and the package, and an existing output stays unchanged.
+// Write writes a bundle. The suffix of output selects the format: .tar.gz or .tgz, .zip, .deb, .rpm, .apk or
+// .pkg.tar.zst. epoch is the time of all its content; the zero time means 1970. The error lists all problems of the
+// files and the package. After an error, an existing output is unchanged.
 func Write(ctx context.Context, output string, files []File, pkg Package, epoch time.Time) (err error) {
 	task := progress.Start(ctx, "bundle "+filepath.Base(output))
 	defer func() {

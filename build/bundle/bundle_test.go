@@ -38,7 +38,7 @@ func testPackage() Package {
 	}
 }
 
-// testTree lays out files and returns them as a bundle has them.
+// testTree writes files, and returns the files of a bundle of them.
 func testTree(t *testing.T) (dir string, files []File) {
 	t.Helper()
 	dir = t.TempDir()
@@ -123,7 +123,7 @@ func TestTarGz(t *testing.T) {
 		}
 		must(t, err)
 		if header.Uid != 0 || header.Gid != 0 || header.Uname != "root" || header.Gname != "root" {
-			t.Errorf("%s belongs to %d %s, %d %s", header.Name, header.Uid, header.Uname, header.Gid, header.Gname)
+			t.Errorf("the owner of %s is %d %s, %d %s", header.Name, header.Uid, header.Uname, header.Gid, header.Gname)
 		}
 		if !header.ModTime.Equal(epoch) || header.Format == tar.FormatPAX {
 			t.Errorf("%s: time is %v, format %v", header.Name, header.ModTime, header.Format)
@@ -144,7 +144,7 @@ func TestTarGz(t *testing.T) {
 	left, err := os.ReadDir(filepath.Dir(output))
 	must(t, err)
 	if len(left) != 1 {
-		t.Errorf("beside the bundle lie others: %v", left)
+		t.Errorf("other files beside the bundle: %v", left)
 	}
 	run(t, dir, "tar", "-tzf", output)
 }
@@ -217,7 +217,7 @@ func TestDeb(t *testing.T) {
 	for _, want := range []string{"Package: slipway", "Version: 0.1.0+dev.1a2b3c4d.dirty\n", "Architecture: amd64", "Section: misc",
 		"Depends: iptables (>= 1.8), tar", "Recommends: zstd (>> 1.4)", "Description: Packs releases\n  And does so again.", "preinst"} {
 		if !strings.Contains(got, want) {
-			t.Errorf("dpkg-deb says %s\nwant %q", got, want)
+			t.Errorf("dpkg-deb prints %s\nwant %q", got, want)
 		}
 	}
 	if got := run(t, dir, "dpkg-deb", "--info", output, "conffiles"); got != "/etc/slipway/config.yaml\n" {
@@ -267,7 +267,7 @@ func TestRPM(t *testing.T) {
 	run(t, dir, "rpm", "--checksig", "--nosignature", output)
 	head := run(t, dir, "rpm", "-qp", "--qf", `%{NEVRA} %{BUILDHOST} %{BUILDTIME} %{SUMMARY}\n`, output)
 	if want := fmt.Sprintf("slipway-0.1.0+dev.1a2b3c4d.dirty-1.x86_64 reproducible %d Packs releases\n", epoch.Unix()); head != want {
-		t.Errorf("rpm says %q, want %q", head, want)
+		t.Errorf("rpm prints %q, want %q", head, want)
 	}
 	dump := run(t, dir, "rpm", "-qp", "--dump", output)
 	for _, want := range []string{"/usr/bin/tool-root 3000000 " + fmt.Sprint(epoch.Unix()), "0104755 root root 0 0", "0100640 root root 1 0"} {
@@ -283,8 +283,8 @@ func TestRPM(t *testing.T) {
 	}
 }
 
-// run runs a program with the time zone of UTC and returns what it prints. A
-// missing program skips the test, or fails it where engines are required.
+// run runs a program in the time zone UTC, and returns its output. A missing program skips the test, or fails it with
+// SLIPWAY_REQUIRE_ENGINES=1.
 func run(t *testing.T, dir, name string, args ...string) string {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), imagetest.Program(t, name), args...)
@@ -299,7 +299,7 @@ func run(t *testing.T, dir, name string, args ...string) string {
 	return string(out)
 }
 
-// TestSameBytes writes each format twice, and changes in between everything that must not influence the bytes.
+// TestSameBytes writes each format twice. In between, it changes everything that must not influence the bytes.
 func TestSameBytes(t *testing.T) {
 	first, firstFiles := testTree(t)
 	second, secondFiles := testTree(t)
@@ -340,7 +340,7 @@ func TestDeflater(t *testing.T) {
 	for _, size := range []int{0, 1, deflateBlock - 1, deflateBlock, deflateBlock + 1, 3*deflateBlock + 12345} {
 		body := make([]byte, size)
 		random.Read(body)
-		copy(body[size/2:], body) // what repeats is compressed, the rest is not
+		copy(body[size/2:], body) // half of it can be compressed
 		var out bytes.Buffer
 		w, err := newGzipper(&out)
 		must(t, err)
@@ -355,7 +355,7 @@ func TestDeflater(t *testing.T) {
 		got, err := io.ReadAll(r)
 		must(t, err)
 		if !bytes.Equal(got, body) {
-			t.Errorf("%d bytes come back as %d others", size, len(got))
+			t.Errorf("%d bytes are decompressed to %d different ones", size, len(got))
 		}
 	}
 }
@@ -404,7 +404,7 @@ func TestErrorsNameEverything(t *testing.T) {
 				}
 			}
 			if _, err := os.Stat(output); !errors.Is(err, fs.ErrNotExist) {
-				t.Errorf("the bundle is there: %v", err)
+				t.Errorf("the bundle exists: %v", err)
 			}
 		})
 	}

@@ -16,7 +16,7 @@ import (
 	"github.com/slipway-build/slipway/internal/regular"
 )
 
-// An entry is one file, folder or symbolic link of a bundle.
+// An entry is a file, folder or symbolic link of a bundle.
 type entry struct {
 	// path is clean, relative and has slashes.
 	path string
@@ -151,7 +151,7 @@ func (c *collector) folder(f File, source, where string) error {
 	return err
 }
 
-// member adds what a folder has at file. Its error ends the walk; those of single files are collected.
+// member adds the entry of a folder at file. An error of member ends the walk; errors of single files are collected.
 func (c *collector) member(f File, file, origin, name string, d fs.DirEntry) error {
 	if strings.ContainsAny(name, "\\\x00\n") {
 		c.errs = append(c.errs, fmt.Errorf("%q: a name with a backslash or line break is not portable: rename it", origin))
@@ -195,7 +195,7 @@ func (c *collector) regular(f File, source, origin, where string, info fs.FileIn
 	return nil
 }
 
-// add adds e, unless the path is taken.
+// add adds e. It is an error if the path is taken.
 func (c *collector) add(e entry) {
 	have, ok := c.entries[e.path]
 	if ok && !(have.mode.IsDir() && e.mode.IsDir()) {
@@ -220,8 +220,7 @@ func (c *collector) parents() {
 	}
 }
 
-// cleanPath returns p without a leading slash and in its shortest form; "." is the root of the
-// bundle.
+// cleanPath returns p in its shortest form, without a leading slash. "." is the root of the bundle.
 func cleanPath(p string) (string, error) {
 	if p == "" {
 		return "", errors.New("missing path in the bundle")
@@ -235,7 +234,7 @@ func cleanPath(p string) (string, error) {
 	return path.Clean(strings.TrimLeft(p, "/")), nil
 }
 
-// below returns the folder of file as a path below the folder dir, and whether it is dir or below it.
+// below returns the folder of file relative to the folder dir, and whether it is dir or below it.
 func below(file, dir string) (string, bool, error) {
 	parent, err := filepath.Abs(filepath.Dir(file))
 	if err != nil {

@@ -57,7 +57,8 @@ func (d *deflater) Close() error {
 	return d.drain(0)
 }
 
-// start compresses the block, and waits for the first block in progress if all processors are busy.
+// start compresses the block. If all processors are busy, it waits for the oldest block in
+// progress.
 func (d *deflater) start(last bool) error {
 	block, window := d.block, d.window
 	result := make(chan compressed, 1)

@@ -79,7 +79,7 @@ func (b *bundle) addDocument(name string, content []byte) error {
 
 func byPath(a, b entry) int { return strings.Compare(a.path, b.path) }
 
-// isManPage reports whether a path is that of an uncompressed man page.
+// isManPage reports whether name is the path of an uncompressed man page.
 func isManPage(name string) bool {
 	rest, ok := strings.CutPrefix(name, "usr/share/man/")
 	return ok && strings.HasPrefix(path.Base(path.Dir(rest)), "man") && path.Ext(name) != ".gz"
@@ -114,7 +114,8 @@ func (b *bundle) write(content []byte) (string, error) {
 	return f.Name(), err
 }
 
-// commonLicenses are in /usr/share/common-licenses of every Debian; the keys are SPDX identifiers.
+// commonLicenses maps SPDX identifiers to files in /usr/share/common-licenses, which every Debian
+// has.
 var commonLicenses = map[string]string{
 	"Apache-2.0": "Apache-2.0", "Artistic-1.0-Perl": "Artistic", "BSD-3-Clause": "BSD", "CC0-1.0": "CC0-1.0",
 	"GFDL-1.2-only": "GFDL-1.2", "GFDL-1.3-only": "GFDL-1.3", "GPL-1.0-only": "GPL-1", "GPL-2.0-only": "GPL-2", "GPL-2.0-or-later": "GPL-2",
@@ -163,7 +164,7 @@ func (b *bundle) debChangelog() (string, error) {
 		b.pkg.Name, version, strings.ReplaceAll(b.news(), "\n", "\n    "), b.pkg.Maintainer, b.epoch.Format("Mon, 02 Jan 2006 15:04:05 -0700")), nil
 }
 
-// news is the text of the changelogs of both formats.
+// news returns the text of the changelogs of both formats.
 func (b *bundle) news() string {
 	if b.pkg.Homepage != "" {
 		return "Release of " + b.pkg.Version + ", see\n" + b.pkg.Homepage
@@ -198,12 +199,12 @@ func (b *bundle) rpmChangelog() (string, error) {
 	return b.write(raw)
 }
 
-// isDocumentation reports whether a file is %doc in an rpm.
+// isDocumentation reports whether an rpm marks the file as %doc.
 func isDocumentation(name string) bool {
 	return strings.HasPrefix(name, "usr/share/doc/") || strings.HasPrefix(name, "usr/share/man/") || strings.HasPrefix(name, "usr/share/info/")
 }
 
-// isLicense reports whether a file is %license in an rpm.
+// isLicense reports whether an rpm marks the file as %license.
 func isLicense(name string) bool {
 	base := strings.ToUpper(path.Base(name))
 	return strings.HasPrefix(name, "usr/share/licenses/") ||

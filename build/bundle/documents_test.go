@@ -18,7 +18,7 @@ func TestNamedAfter(t *testing.T) {
 	}
 }
 
-// What the packages' own programs say of documents.
+// The packages' own programs find the documents.
 func TestPackagesDocumentThemselves(t *testing.T) {
 	skipWithoutModes(t)
 	dir := t.TempDir()
@@ -80,7 +80,7 @@ License: Apache-2.0
 		if log := strings.Join(lines("-qp", "--changelog"), "\n"); !strings.Contains(log, "The authors <authors@example.com> - 0.1.0+dev.1a2b3c4d.dirty") || !strings.Contains(log, "- Release of v0.1.0+dev.1a2b3c4d-dirty") {
 			t.Errorf("changelog: %s", log)
 		}
-		// It owns what is named after it, and nothing of the system.
+		// It owns folders with its name, and no folder of the system.
 		var folders []string
 		for _, line := range lines("-qp", "--qf", "[%{FILEMODES:perms} %{FILENAMES}\n]") {
 			if name, ok := strings.CutPrefix(line, "drwxr-xr-x "); ok {
@@ -95,7 +95,7 @@ License: Apache-2.0
 	})
 }
 
-// What the user gives stays.
+// A copyright file from the user is not replaced.
 func TestAGivenCopyrightStays(t *testing.T) {
 	dir := t.TempDir()
 	must(t, os.WriteFile(filepath.Join(dir, "c"), []byte("mine\n"), 0o644))

@@ -21,7 +21,8 @@ import (
 )
 
 var (
-	// debName follows Debian's policy, section 5.6.1; rpmName is what rpm's own macros accept.
+	// debName follows Debian's policy, section 5.6.1. rpmName matches the names that rpm's own
+	// macros accept.
 	debName = regexp.MustCompile(`^[a-z0-9][a-z0-9+.-]+$`)
 	rpmName = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_+.-]*$`)
 	release = regexp.MustCompile(`^[0-9A-Za-z.+~]*$`)
@@ -58,7 +59,7 @@ func checkRPM(b *bundle) error {
 	return errors.Join(errs...)
 }
 
-// checkPackage returns an error if neither a deb nor an rpm can be made of b.
+// checkPackage returns an error if b cannot be a package of any format.
 func checkPackage(b *bundle) error {
 	var errs []error
 	p := b.pkg
@@ -77,7 +78,7 @@ func checkPackage(b *bundle) error {
 	if !release.MatchString(p.Release) {
 		errs = append(errs, fmt.Errorf("release %q: want letters, digits, . + and ~ only", p.Release))
 	}
-	// Each is one line of a control file, in which a second line is another field.
+	// Each value is one line of a control file. A second line would be another field.
 	for name, value := range map[string]string{"maintainer": p.Maintainer, "homepage": p.Homepage, "license": p.License, "vendor": p.Vendor, "section": p.Section,
 		"depends": strings.Join(p.Depends, ""), "recommends": strings.Join(p.Recommends, ""), "conflicts": strings.Join(p.Conflicts, ""),
 		"provides": strings.Join(p.Provides, ""), "replaces": strings.Join(p.Replaces, "")} {
@@ -213,9 +214,9 @@ func content(e entry, b *bundle) *nfpmfiles.Content {
 	return c
 }
 
-// ownedFolders returns the folders that an rpm owns, and which are removed with it: those below a
-// source, and those named after the package, such as /usr/share/doc/NAME, with their subfolders; in
-// both cases only folders that do not belong to the system. Two rpms that own /usr/bin with
+// ownedFolders returns the folders that an rpm owns, and that are removed with it: folders below a
+// source, and folders with the name of the package, such as /usr/share/doc/NAME, with their
+// subfolders. It omits folders that belong to the system, because two rpms that own /usr/bin with
 // different modes cannot be installed together. nfpm has the list of system folders, but exposes it
 // only through its result for a tree.
 func ownedFolders(b *bundle) (map[string]bool, error) {
@@ -262,8 +263,8 @@ func own(owned map[string]bool, b *bundle, source, at string) error {
 	return nil
 }
 
-// namedAfter reports whether a folder is called like the package, or like the first part of its
-// name: rke2 for rke2-server.
+// namedAfter reports whether a folder has the name of the package, or the first part of the name:
+// rke2 for rke2-server.
 func namedAfter(folder, name string) bool {
 	return folder == name || strings.HasPrefix(name, folder+"-")
 }

@@ -23,7 +23,7 @@ func TestPackageVersion(t *testing.T) {
 	}
 }
 
-// TestVersionsSort asks dpkg whether the versions mean what semantic versioning says.
+// TestVersionsSort compares the order of versions in dpkg with the order of semantic versions.
 func TestVersionsSort(t *testing.T) {
 	ordered := []string{"v1.2.3-alpha1", "v1.2.3-rc1+rke2r1", "v1.2.3", "v1.2.3+rke2r1", "v1.2.3+rke2r2", "v1.2.10-rc1", "v1.2.10"}
 	for i := range len(ordered) - 1 {

@@ -24,7 +24,7 @@ import (
 )
 
 var (
-	// apkName is what apk-tools accept, and archName what makepkg does (PKGBUILD(5)).
+	// apkName matches the names that apk-tools accept; archName those that makepkg accepts (PKGBUILD(5)).
 	apkName  = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_.+-]*$`)
 	archName = regexp.MustCompile(`^[a-z0-9@_+][a-z0-9@._+-]*$`)
 	digits   = regexp.MustCompile(`^[0-9]*$`)
@@ -63,7 +63,7 @@ func writeAPK(ctx context.Context, w io.Writer, b *bundle) error {
 		return err
 	}
 	info.Release = cmp.Or(b.pkg.Release, "0")
-	// nfpm has no line for conflicts; apk spells them so.
+	// nfpm does not write conflicts, which an apk spells as negated dependencies.
 	for _, conflict := range info.Conflicts {
 		info.Depends = append(info.Depends, "!"+conflict)
 	}
@@ -78,13 +78,13 @@ func writeArchlinux(ctx context.Context, w io.Writer, b *bundle) error {
 	if err != nil {
 		return err
 	}
-	// pacman knows no ~, and sorts letters that directly follow a number before the number alone (vercmp(8)).
+	// pacman does not support ~, and sorts letters that directly follow a number before the number alone (vercmp(8)).
 	info.Version = strings.ReplaceAll(info.Version, "~", "")
 	info.ArchLinux.Packager = b.pkg.Maintainer
 	return writePackage(ctx, w, b, arch.Default, info)
 }
 
-// undated replaces the scripts of a package by copies with the time of the bundle, which nfpm packs.
+// undated replaces the scripts of a package by copies with the time of the bundle, since nfpm packs their times.
 func (b *bundle) undated(info *nfpm.Info) error {
 	for _, name := range slices.Sorted(maps.Keys(b.pkg.Scripts)) {
 		content, err := regular.ReadFile(b.pkg.Scripts[name])
@@ -118,7 +118,7 @@ var (
 	trailing      = regexp.MustCompile(`[0-9]+$`)
 )
 
-// apkVersion converts a semantic version for apk, which has only some suffixes (apk-package(5)):
+// apkVersion converts a semantic version for apk, which supports only some suffixes (apk-package(5)):
 //
 //	v1.2.3                  1.2.3
 //	v1.2.3-rc.1             1.2.3_rc1

@@ -28,8 +28,8 @@ func otherPackage(dir string) Package {
 	return p
 }
 
-// TestAPK reads an apk as apk-tools do: they find .PKGINFO in the first gzip member, compare its datahash with the second,
-// and the checksum of each file with its content.
+// TestAPK reads an apk as apk-tools do. They find .PKGINFO in the first gzip member, compare its datahash with the
+// second, and compare the checksum of each file with its content.
 func TestAPK(t *testing.T) {
 	skipWithoutModes(t)
 	dir, files := testTree(t)
@@ -50,7 +50,7 @@ func TestAPK(t *testing.T) {
 	got := map[string]string{}
 	for archive := tar.NewReader(bytes.NewReader(head)); ; {
 		h, err := archive.Next()
-		if err != nil { // the tar of the control has no end: apk-tools join it with the next
+		if err != nil { // the tar of the control has no end, since apk-tools join it with the next
 			break
 		}
 		body, err := io.ReadAll(archive)
@@ -83,7 +83,7 @@ func TestAPK(t *testing.T) {
 			t.Errorf("%s: checksum is %q", h.Name, h.PAXRecords)
 		}
 		if h.Name == "usr/share/doc/slipway/docs/latest" && h.Linkname != "a/deep/page.md" {
-			t.Errorf("the link leads to %q", h.Linkname)
+			t.Errorf("the target of the link is %q", h.Linkname)
 		}
 		checked++
 	}
@@ -92,7 +92,7 @@ func TestAPK(t *testing.T) {
 	}
 }
 
-// TestArchlinux lets libarchive, which pacman uses, read a package of Arch Linux.
+// TestArchlinux reads a package of Arch Linux with libarchive, which pacman uses.
 func TestArchlinux(t *testing.T) {
 	skipWithoutModes(t)
 	bsdtar := imagetest.Program(t, "bsdtar")

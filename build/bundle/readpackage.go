@@ -78,7 +78,7 @@ func walkRPM(file *os.File, see seeFunc) error {
 	return err
 }
 
-// headerSize reads the start of an rpm header, and returns how many bytes follow.
+// headerSize reads the start of an rpm header, and returns the number of bytes after it.
 func headerSize(r io.Reader) (int64, error) {
 	intro := make([]byte, 16)
 	if _, err := io.ReadFull(r, intro); err != nil {
@@ -124,7 +124,7 @@ func walkCpio(r io.Reader, see seeFunc) error {
 	}
 }
 
-// seeCpio calls see for one entry, and skips what see did not read.
+// seeCpio calls see for one entry, and skips the rest of its content.
 func seeCpio(name string, mode int64, body io.Reader, see seeFunc) error {
 	kind, link := goMode(fs.FileMode(mode&0o7777)), ""
 	switch mode & 0o170000 {
@@ -147,7 +147,7 @@ func seeCpio(name string, mode int64, body io.Reader, see seeFunc) error {
 	return err
 }
 
-// hexField returns one of the eight-digit fields that follow a cpio entry's magic.
+// hexField returns one of the eight-digit fields after the magic of a cpio entry.
 func hexField(header []byte, index int) (int64, error) {
 	return strconv.ParseInt(string(header[6+8*index:14+8*index]), 16, 64)
 }

@@ -8,12 +8,12 @@ import (
 	"github.com/slipway-build/slipway/internal/glob"
 )
 
-// A selection is the wanted files of a folder.
+// A selection determines the wanted files of a folder.
 type selection struct {
 	include, exclude *glob.Set // nil means all, or none
-	// depth is the most elements that a path has which a pattern matches itself; 0 means any number.
+	// depth is the maximum number of elements of a path that a pattern matches itself; 0 means any number.
 	depth int
-	// again means that the exclusions take files back, so that an excluded folder may have wanted files.
+	// again means that a pattern in Exclude takes files back, so that an excluded folder may have wanted files.
 	again bool
 }
 
@@ -35,13 +35,13 @@ func newSelection(f File) (s selection, err error) {
 	return s, err
 }
 
-// all reports whether everything is wanted that is not excluded.
+// all reports whether every file is wanted that is not excluded.
 func (s selection) all() bool { return s.include == nil }
 
 func (s selection) excludes(path string) bool { return s.exclude != nil && s.exclude.Has(path) }
 
-// has reports whether a path below the folder is wanted. For a folder that has no wanted files either, skip is
-// fs.SkipDir.
+// has reports whether a path below the folder is wanted. If it is a folder that cannot contain wanted files either,
+// skip is fs.SkipDir.
 func (s selection) has(path string, isDir bool) (has bool, skip error) {
 	if s.excludes(path) {
 		if isDir && !s.again {
@@ -58,13 +58,13 @@ func (s selection) has(path string, isDir bool) (has bool, skip error) {
 	return false, nil
 }
 
-// A Content is one file, folder or link that a bundle of some files has. Source is empty for folders and links.
+// A Content is a file, folder or link in a bundle. Source is empty for folders and links.
 type Content struct {
 	Path, Source, Link string
 	Mode               fs.FileMode
 }
 
-// Contents returns what a bundle at output contains if it is made of files, sorted by path. It opens no files, only folders.
+// Contents returns the content of a bundle of files at output, sorted by path. It reads only folders, not files.
 func Contents(output string, files []File) ([]Content, error) {
 	entries, err := collect(output, files)
 	var out []Content

@@ -13,7 +13,7 @@ import (
 	"github.com/slipway-build/slipway/internal/testfile"
 )
 
-// TestSelections packs parts of folders, empty folders and links, and lets tar list them.
+// TestSelections packs parts of folders, empty folders and links, and lists them with tar.
 func TestSelections(t *testing.T) {
 	tar := imagetest.Program(t, "tar")
 	dir := t.TempDir()
@@ -63,10 +63,10 @@ func TestSelections(t *testing.T) {
 	}
 }
 
-// TestFoldersAndLinksInPackages lets dpkg-deb and rpm list an empty folder and a link.
+// TestFoldersAndLinksInPackages lists an empty folder and a link with dpkg-deb and rpm.
 func TestFoldersAndLinksInPackages(t *testing.T) {
 	if runtime.GOOS == "windows" {
-		t.Skip("dpkg-deb and rpm do not run there")
+		t.Skip("dpkg-deb and rpm do not run on Windows")
 	}
 	files := []File{{Folder: true, Path: "/var/lib/slipway/empty", Mode: 0o750}, {Link: "../lib/x", Path: "/usr/bin/x"}}
 	for suffix, list := range map[string][]string{".deb": {"dpkg-deb", "-c"}, ".rpm": {"rpm", "-qlvp"}} {
@@ -79,7 +79,7 @@ func TestFoldersAndLinksInPackages(t *testing.T) {
 		}
 		for _, want := range []string{"drwxr-x---", "/var/lib/slipway/empty", "/usr/bin/x -> ../lib/x"} {
 			if !strings.Contains(string(out), want) {
-				t.Errorf("%s lacks %s:\n%s", suffix, want, out)
+				t.Errorf("missing in %s: %s:\n%s", suffix, want, out)
 			}
 		}
 	}

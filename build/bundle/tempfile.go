@@ -7,8 +7,8 @@ import (
 	"github.com/slipway-build/slipway/internal/fileop"
 )
 
-// A tempFile becomes the file final when it is complete. Until then it is beside it, under a name
-// with a leading dot.
+// A tempFile is a temporary file beside its final path, under a name with a leading dot. commit
+// renames it.
 type tempFile struct {
 	file  *os.File
 	final string

@@ -9,7 +9,7 @@ import (
 	"github.com/slipway-build/slipway/progress"
 )
 
-// An assertion is one entry of Target.Assert.
+// An assertion is a parsed entry of Target.Assert.
 type assertion struct {
 	text    string
 	check   func(b *executable) error

@@ -26,8 +26,8 @@ import "C"
 func main() { println(C.twice(21)) }
 `
 
-// need skips the test where a C compiler, or the headers of its C library, are
-// missing, unless the machine is said to have them all.
+// need skips the test if a C compiler, or the headers of its C library, is missing. With
+// SLIPWAY_REQUIRE_ENGINES=1, it fails the test.
 func need(t *testing.T, cc string) {
 	t.Helper()
 	missing := cc + " is not installed"
@@ -103,7 +103,7 @@ func TestProgramsOfCAreNeverTakenForUpToDate(t *testing.T) {
 			t.Fatal(err)
 		}
 		if last != nil && !last.ModTime().Equal(info.ModTime()) {
-			t.Error("a binary that came out the same was written again")
+			t.Error("an identical binary was written again")
 		}
 		last = info
 	}
@@ -144,7 +144,7 @@ func TestCompilersThatAreMissing(t *testing.T) {
 				t.Errorf("error is %v\nwant %s", err, c.want)
 			}
 			if left := names(t, filepath.Join(dir, "dist")); len(left) > 0 {
-				t.Errorf("it left %v", left)
+				t.Errorf("%v remain", left)
 			}
 		})
 	}

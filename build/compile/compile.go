@@ -38,7 +38,7 @@ type Options struct {
 	Environ []string
 }
 
-// A Target is one binary to build.
+// A Target is a binary to build.
 type Target struct {
 	// Name is used in messages, such as slipway.
 	Name string
@@ -46,8 +46,8 @@ type Target struct {
 	Package string
 	// Dir is the folder of the module, which contains go.mod.
 	Dir string
-	// Platform is the platform of the binary. Its variant selects GOARM, GOAMD64 and the like; its
-	// os.version is ignored.
+	// Platform is the platform of the binary. Its variant selects GOARM, GOAMD64 and the like. Its os.version is
+	// ignored.
 	Platform v1.Platform
 	// Tags, Ldflags and Env are passed to go build. CGO_ENABLED is 0 unless Env sets it.
 	Tags    []string
@@ -59,8 +59,8 @@ type Target struct {
 	Assert []string
 	// Output is the path of the binary, including .exe.
 	Output string
-	// Prebuilt is the path of a binary that was made elsewhere; then only Name, Platform, Assert and
-	// Output are used besides. At is where it is written, as file:line:column.
+	// Prebuilt is the path of a binary that was made elsewhere. With it, only Name, Platform, Assert and Output are
+	// used. At is the position of the key in slipway.yaml, as file:line:column.
 	Prebuilt, At string
 }
 
@@ -73,7 +73,7 @@ func (t Target) String() string {
 type Result struct {
 	// Path is the target's Output.
 	Path string
-	// Digest and Size are those of the binary.
+	// Digest and Size, in bytes, describe the binary.
 	Digest v1.Hash
 	Size   int64
 	// Cached means that the binary of an earlier run is up to date and go was not run.
@@ -88,8 +88,7 @@ type Compiler struct {
 	inherited environment
 }
 
-// New returns a compiler. It does not look for the go command yet: if that is missing, Build fails,
-// and only if there is something to build.
+// New returns a compiler. A missing go command is an error of Build, and only if there is something to build.
 func New(o Options) *Compiler {
 	env := o.Environ
 	if env == nil {
@@ -176,7 +175,7 @@ func (c *Compiler) processors() int {
 	return runtime.GOMAXPROCS(0)
 }
 
-// A job is a target with everything that was determined about it.
+// A job is a target with the settings that prepare has determined.
 type job struct {
 	Target
 	index   int
@@ -188,7 +187,7 @@ type job struct {
 // cgo reports whether the C compiler is used.
 func (j *job) cgo() bool { return j.env["CGO_ENABLED"] == "1" }
 
-// prepare checks all targets before anything is run.
+// prepare checks all targets before go is run.
 func (c *Compiler) prepare(targets []Target) ([]*job, error) {
 	var (
 		jobs []*job
@@ -253,7 +252,7 @@ func (c *Compiler) newJob(t Target) (*job, error) {
 	return j, errors.Join(errs...)
 }
 
-// reason returns the cause in a *PathError, for messages that name the path themselves.
+// reason returns the cause in a *PathError, for messages that contain the path themselves.
 func reason(err error) error {
 	var pathErr *os.PathError
 	if errors.As(err, &pathErr) {
@@ -267,10 +266,10 @@ func upToDate(jobs []*job, results []Result) []*job {
 	return slices.DeleteFunc(slices.Clone(jobs), func(j *job) bool { return results[j.index].Path == "" })
 }
 
-// A goTool is the go command to use.
+// A goTool is the go command that builds.
 type goTool struct {
 	path string
-	// identity identifies the release and the file; "" if that is impossible without running it.
+	// identity identifies the release and the file; "" if they cannot be determined without running go.
 	identity string
 }
 
@@ -284,8 +283,8 @@ func findGo(env environment) (goTool, error) {
 	if path, err = filepath.EvalSymlinks(path); err != nil {
 		return tool, nil
 	}
-	// A release has its version in VERSION, two folders up; a development tree, or a script called
-	// go, does not.
+	// A release has its version in VERSION, two folders up. A development tree, or a script called go, has no such
+	// file.
 	file := filepath.Join(filepath.Dir(path), "..", "VERSION")
 	version, err := regular.ReadFile(file)
 	if err != nil || !strings.HasPrefix(string(version), "go1.") {

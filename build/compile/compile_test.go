@@ -17,8 +17,8 @@ import (
 	"github.com/slipway-build/slipway/images/imagetest"
 )
 
-// twoPrograms is a module of two programs that share a package. They need nothing
-// but the runtime, so that any platform is compiled soon.
+// twoPrograms is a module of two programs that share a package. They use only the runtime, so that
+// they compile quickly for any platform.
 const twoPrograms = `
 -- go.mod --
 module example.com/two
@@ -44,7 +44,7 @@ import "example.com/two/shared"
 func main() { println(shared.Greeting, "two") }
 `
 
-// module writes the files of a txtar archive into a new folder, and returns it.
+// module writes the files of a txtar archive to a new folder, and returns the folder.
 func module(t *testing.T, archive string) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -76,7 +76,7 @@ func platform(t *testing.T, s string) v1.Platform {
 
 var host = runtime.GOOS + "/" + runtime.GOARCH
 
-// target is the program of ./cmd/<name> in the module dir, put into dist.
+// target returns the target for ./cmd/<name> in the module dir, with an output in dist.
 func target(t *testing.T, dir, name, p string) Target {
 	t.Helper()
 	output := filepath.Join(dir, "dist", strings.ReplaceAll(p, "/", "-"), name)
@@ -106,7 +106,7 @@ func output(t *testing.T, path string) string {
 	return strings.TrimSpace(string(out))
 }
 
-// names lists all that lies below dir, to find what should not.
+// names lists all files below dir.
 func names(t *testing.T, dir string) []string {
 	t.Helper()
 	var all []string
@@ -169,7 +169,7 @@ func TestBuildMakesEveryTarget(t *testing.T) {
 		delete(got, name)
 	}
 	if len(got) > 0 {
-		t.Errorf("there is more in dist than was asked for: %v", got)
+		t.Errorf("dist has other files than the requested ones: %v", got)
 	}
 }
 

@@ -28,10 +28,10 @@ func (e environment) list() []string {
 	return list
 }
 
-// inheritable are the variables that go inherits from the caller: where files are, how modules are
-// fetched and verified, how much of the machine to use. None of them changes the bytes of a binary,
-// since go.sum pins what is fetched. The exception is GOTOOLCHAIN, which is part of a stamp: the
-// caller selects the version of Go, as with PATH.
+// inheritable contains the variables that go inherits from the caller: where files are, how modules
+// are fetched and verified, how much of the machine to use. None of them changes the bytes of a
+// binary, since go.sum pins what is fetched. The exception is GOTOOLCHAIN, which is part of a
+// stamp: the caller selects the version of Go, as with PATH.
 var inheritable = process.Basic.And(
 	// How to fetch modules, and git's credentials for private ones.
 	"GOPROXY", "GONOPROXY", "GOPRIVATE", "GOSUMDB", "GONOSUMDB", "GOINSECURE", "GOVCS", "GOAUTH", "NETRC",
@@ -47,7 +47,7 @@ var inheritable = process.Basic.And(
 )
 
 // inherit selects variables from the caller's environment, and from the settings of `go env -w`.
-// GOENV=off then keeps go from reading that file.
+// GOENV=off prevents go from reading those settings again.
 func inherit(environ []string) environment {
 	caller := environment{}
 	for _, entry := range environ {
@@ -88,7 +88,7 @@ func goEnvFile(caller environment) environment {
 	}
 	data, err := regular.ReadFile(path)
 	if err != nil {
-		return nil // most users have none
+		return nil // most users have no such file
 	}
 	env := environment{}
 	for line := range strings.Lines(string(data)) {
@@ -99,8 +99,8 @@ func goEnvFile(caller environment) environment {
 	return env
 }
 
-// A microarchitecture is a variable that selects the instruction set of an architecture, its valid
-// values, and how it spells the variant of an image platform.
+// A microarchitecture describes the variable that selects the instruction set of an architecture:
+// its name, its valid values, and its spelling of the variant of an image platform.
 type microarchitecture struct {
 	variable string
 	values   *regexp.Regexp
@@ -121,8 +121,8 @@ func withMinor(variant string) string {
 	return variant + ".0"
 }
 
-// microarchitectures are those of internal/buildcfg in Go 1.26. They are checked here, since go
-// silently builds for the default if GOAMD64 is v9.
+// microarchitectures has the variables of internal/buildcfg in Go 1.26. They are checked here,
+// since go silently builds for the default if GOAMD64 is v9.
 var microarchitectures = map[string]microarchitecture{
 	"386":      {"GO386", regexp.MustCompile(`^(sse2|softfloat)$`), "", asIs},
 	"amd64":    {"GOAMD64", regexp.MustCompile(`^v[1-4]$`), "", asIs},
@@ -144,7 +144,7 @@ var reserved = map[string]string{
 	"GOENV":  "env, one variable at a time",
 }
 
-// targetEnvironment returns what t adds to the inherited environment.
+// targetEnvironment returns the variables that t adds to the inherited environment.
 func targetEnvironment(t Target) (environment, error) {
 	env := environment{"GOOS": t.Platform.OS, "GOARCH": t.Platform.Architecture, "CGO_ENABLED": "0"}
 	micro, ok := microarchitectures[t.Platform.Architecture]
@@ -186,8 +186,8 @@ var crossCompilers = map[string]string{
 	"windows/arm64": "aarch64-w64-mingw32-gcc",
 }
 
-// checkCompiler reports a C compiler that is missing, or is the host's instead of the target's. go
-// would report that later and less clearly.
+// checkCompiler returns an error for a C compiler that is missing, or that is the host's instead of
+// the target's. go would report that later and less clearly.
 func (c *Compiler) checkCompiler(j *job) error {
 	port := j.Platform.OS + "/" + j.Platform.Architecture
 	host := runtime.GOOS + "/" + runtime.GOARCH
@@ -200,7 +200,7 @@ func (c *Compiler) checkCompiler(j *job) error {
 		return fmt.Errorf("CGO_ENABLED=1 for %s on %s needs a cross compiler: set CC in env, such as CC: %s", port, host, example)
 	}
 	if cc == "" {
-		return nil // go knows the host's own, and reports if it is missing
+		return nil // go finds the host's own compiler, and reports if it is missing
 	}
 	program := strings.Fields(cc)[0]
 	if _, err := lookPath(strings.Trim(program, `"'`), c.inherited.with(j.env)); err != nil {
@@ -209,7 +209,7 @@ func (c *Compiler) checkCompiler(j *job) error {
 	return nil
 }
 
-// with returns e with more; values of more take precedence.
+// with returns a copy of e with the variables of more, which take precedence.
 func (e environment) with(more environment) environment {
 	all := maps.Clone(e)
 	maps.Copy(all, more)

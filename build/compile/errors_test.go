@@ -116,7 +116,7 @@ func TestFaultsAreExplained(t *testing.T) {
 			}
 			results, err := New(options(t, dir)).Build(t.Context(), []Target{x})
 			if err == nil {
-				t.Fatalf("it made %+v", results)
+				t.Fatalf("got the results %+v", results)
 			}
 			if strings.Contains(err.Error(), "https://go.dev/dl/") {
 				imagetest.Program(t, "go")
@@ -124,11 +124,11 @@ func TestFaultsAreExplained(t *testing.T) {
 			for _, want := range c.want {
 				want = strings.ReplaceAll(want, "DIR", dir)
 				if !strings.Contains(err.Error(), want) {
-					t.Errorf("error is\n%v\nwant in it\n%s", err, want)
+					t.Errorf("error is\n%v\nwant a text with\n%s", err, want)
 				}
 			}
 			if _, err := os.Stat(x.Output); err == nil {
-				t.Error("there is an output")
+				t.Error("the output exists")
 			}
 		})
 	}
@@ -173,7 +173,7 @@ func main() { println(0 / 0) }
 		"worse linux/amd64, worse linux/arm64: go build in ", "division by zero",
 	} {
 		if strings.Count(err.Error(), want) != 1 {
-			t.Errorf("error is\n%v\nwant in it, once\n%s", err, want)
+			t.Errorf("error is\n%v\nwant a text with, once\n%s", err, want)
 		}
 	}
 	for i, r := range results {
@@ -184,7 +184,7 @@ func main() { println(0 / 0) }
 	}
 }
 
-// Modules that nobody can fetch are missing for every target that imports them.
+// A module that cannot be fetched is missing for every target that imports it.
 func TestEachFailureIsToldOnce(t *testing.T) {
 	t.Setenv("GOPROXY", "off")
 	dir := module(t, `
@@ -243,7 +243,7 @@ go build in DIR:
 	if diff := cmp.Diff(strings.ReplaceAll(want, "DIR", dir), err.Error()); diff != "" {
 		t.Errorf("the error differs (-want +got):\n%s", diff)
 	}
-	// One line for each go build; the errors are told at the end.
+	// One line for each go build; the errors are reported at the end.
 	if lines := strings.Count(shown.String(), "\n"); lines != 3 || strings.Contains(shown.String(), "downloading") {
 		t.Errorf("the display shows %d lines, want 3:\n%s", lines, shown.String())
 	}
@@ -275,11 +275,11 @@ func TestConfigurationFaultsAllAtOnce(t *testing.T) {
 		"three " + host + `: assert "nonsense"`,
 	} {
 		if err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("error is\n%v\nwant in it\n%s", err, want)
+			t.Errorf("error is\n%v\nwant a text with\n%s", err, want)
 		}
 	}
 	if left := names(t, filepath.Join(dir, "dist")); len(left) > 0 {
-		t.Errorf("it made %v all the same", left)
+		t.Errorf("%v remain", left)
 	}
 }
 
@@ -309,6 +309,6 @@ func TestAFailureLeavesTheFormerBinary(t *testing.T) {
 		t.Errorf("it prints %q, and printed %q", got, want)
 	}
 	if got := names(t, filepath.Join(dir, "dist")); len(got) != 1 {
-		t.Errorf("dist holds %v, want the former binary alone", got)
+		t.Errorf("dist holds %v, want only the earlier binary", got)
 	}
 }

@@ -9,7 +9,7 @@ import (
 	"testing/iotest"
 )
 
-// withCrypto hashes something, for what concerns cryptography.
+// withCrypto is a program that uses cryptography.
 const withCrypto = `
 -- go.mod --
 module example.com/crypto
@@ -36,8 +36,8 @@ func TestAssertions(t *testing.T) {
 		ldflags  []string
 		flags    []string
 		assert   string
-		want     string // part of the error; "" for none
-		cc       string // program that is needed
+		want     string // part of the error; "" means no error
+		cc       string // name of a required program
 	}{
 		{name: "pure Go is static", platform: "linux/amd64", module: twoPrograms, assert: "static"},
 		{name: "pure Go for Windows is static", platform: "windows/amd64", module: twoPrograms, assert: "static"},

@@ -110,7 +110,7 @@ func (e *goError) Error() string { return e.job.explain(e.output) }
 // HoldsOutput tells a display that the error's text contains the output.
 func (*goError) HoldsOutput() {}
 
-// explain returns go's output, with advice if there is any.
+// explain returns go's output, preceded by advice if an advice matches.
 func (j *job) explain(output string) string {
 	message := fmt.Sprintf("go build in %s:\n%s", j.Target.Dir, indent(output))
 	if advice := j.advice(output); advice != "" {

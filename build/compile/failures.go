@@ -7,15 +7,15 @@ import (
 	"strings"
 )
 
-// A failure is one error, and the targets that have it.
+// A failure is an error, with the targets that have it.
 type failure struct {
 	failureKey
-	err  error // an error that is not go's
+	err  error // an error of this package; nil for go's
 	jobs []*job
 }
 
 // together joins the errors in the order of the targets. Targets of one module often fail for the
-// same reason, such as a package that they share or a module that cannot be fetched: each such
+// same reason, such as a package that they share or a module that cannot be fetched. Each such
 // error is reported once, for all targets that have it.
 func together(jobs []*job, errs []error) error {
 	var (
@@ -70,14 +70,14 @@ func tell(f *failure, text string) error {
 
 // A failureKey identifies a failure.
 type failureKey struct {
-	// dir is the module for which go printed text; empty for an error that is not go's, whose
-	// complete text is in text.
+	// dir is the module for which go printed text. For an error of this package, dir is empty and
+	// text is the complete text.
 	dir, text string
 }
 
-// failuresOf splits go's output, to find what several targets have in common. A package that does
-// not compile is one part, from its "# path" to the next; so is every other line, with its
-// continuation lines.
+// failuresOf splits go's output into parts, so that the parts that several targets share can be
+// found. A package that does not compile is one part, from its "# path" to the next one. Every
+// other line is a part with its continuation lines.
 func failuresOf(err error) []failureKey {
 	if err == nil {
 		return nil

@@ -28,7 +28,7 @@ import (
 	"github.com/slipway-build/slipway/progress"
 )
 
-// A memory knows the outputs of earlier runs, by one stamp for each output path.
+// A memory has the outputs of earlier runs, with one stamp for each output path.
 type memory struct {
 	folder string // of the stamps; "" means no memory
 	tool   goTool
@@ -40,7 +40,7 @@ type memory struct {
 	trees map[string]func() (tree, error) // by module folder and GOWORK
 }
 
-// newMemory returns the memory for a build of jobs. The outputs of the jobs are not inputs.
+// newMemory returns the memory for a build of jobs. The outputs of the jobs do not count as inputs.
 func newMemory(c *Compiler, tool goTool, jobs []*job) *memory {
 	m := &memory{tool: tool, toolchain: c.inherited["GOTOOLCHAIN"], trees: map[string]func() (tree, error){}}
 	if c.cache != "" {
@@ -65,12 +65,12 @@ type stamp struct {
 	Digest v1.Hash         `json:"digest"`
 }
 
-// stampFormat is part of every fingerprint: change it when this package starts to build or check
+// stampFormat is part of every fingerprint. Change it when this package starts to build or check
 // differently.
 const stampFormat = "slipway compile 1"
 
-// inputs returns the fingerprint of everything that determines the bytes of j's output; "" if that
-// is unknown without running go.
+// inputs returns the fingerprint of everything that determines the bytes of j's output, or "" if
+// that cannot be determined without running go.
 func (m *memory) inputs(j *job) string {
 	// A C compiler reads headers and libraries from anywhere; GOFLAGS and flags can refer to files
 	// anywhere (-overlay, -modfile).
@@ -90,8 +90,8 @@ func (m *memory) inputs(j *job) string {
 	return hex.EncodeToString(h.Sum(nil))
 }
 
-// tree returns the fingerprint of the files that j is built from, computed once for all targets of
-// a module.
+// tree returns the fingerprint of the source files of j. It is computed once for all targets of a
+// module.
 func (m *memory) tree(j *job) (tree, error) {
 	key := j.Dir + "\x00" + j.env["GOWORK"]
 	m.mu.Lock()
@@ -236,8 +236,9 @@ func (m *memory) write(j *job, s stamp) error {
 	return nil
 }
 
-// lock creates the output folders and locks them, so that two Slipways in one checkout do the work
-// once, and removes what a killed one left. Locks are in the cache; without a cache there are none.
+// lock creates the output folders and locks them, so that two processes in one checkout do the work
+// once, and removes what a killed process left. The locks are in the cache; without a cache there
+// is no locking.
 func (c *Compiler) lock(ctx context.Context, jobs []*job) (unlock func(), err error) {
 	var locks []*flock.Flock
 	unlock = func() {

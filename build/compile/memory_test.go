@@ -15,9 +15,8 @@ import (
 	"github.com/slipway-build/slipway/images/imagetest"
 )
 
-// countingGo puts a go command into PATH that writes a line into a file whenever
-// it runs, and returns a function that counts them. It lies in a folder with a
-// VERSION, as the real one does.
+// countingGo puts a go command into PATH that adds a line to a file whenever it runs, and returns a
+// function that counts the lines. The command is in a folder with a VERSION, like the real one.
 func countingGo(t *testing.T) func() int {
 	t.Helper()
 	if runtime.GOOS == "windows" {
@@ -29,7 +28,7 @@ func countingGo(t *testing.T) func() int {
 	log := filepath.Join(dir, "log")
 	version, err := os.ReadFile(filepath.Join(goroot, "VERSION"))
 	if err != nil {
-		t.Skipf("this Go is no release: %v", err)
+		t.Skipf("this Go is not a release: %v", err)
 	}
 	if err := os.WriteFile(filepath.Join(dir, "VERSION"), version, 0o644); err != nil {
 		t.Fatal(err)
@@ -57,8 +56,8 @@ func goOutput(t *testing.T, args ...string) string {
 	return string(out)
 }
 
-// inWorkspace is a module in a workspace, with a replacement, a module inside it
-// and files that are no source.
+// inWorkspace is a module in a workspace, with a replacement, a nested module, and files that are
+// not source.
 const inWorkspace = `
 -- go.work --
 go 1.21
@@ -207,7 +206,7 @@ func TestGoRunsOnlyWhereSomethingChanged(t *testing.T) {
 		{"and is taken away", func(*testing.T) { targets[0].Flags = targets[0].Flags[:1] }, true, true, "USED REPLACED more"},
 		{"an assertion", func(*testing.T) { targets[0].Assert = []string{"max-size=1GiB"} }, true, true, "USED REPLACED more"},
 	} {
-		// Steps build on one another, so that most failures end the test.
+		// Each step builds on the previous one, so most failures end the test.
 		step.change(t)
 		before := runs()
 		old, _ := os.Stat(one)
@@ -219,7 +218,7 @@ func TestGoRunsOnlyWhereSomethingChanged(t *testing.T) {
 			t.Fatalf("%s: go was run: %v, want %v", step.name, ran, step.runs)
 		}
 		if !step.runs && !(results[0].Cached && results[1].Cached) {
-			t.Fatalf("%s: results do not say that they are old: %+v", step.name, results)
+			t.Fatalf("%s: the results are not marked as cached: %+v", step.name, results)
 		}
 		info, err := os.Stat(one)
 		if err != nil {
@@ -303,7 +302,7 @@ func TestWhatAKilledBuildLeftIsRemoved(t *testing.T) {
 		t.Fatal(err)
 	}
 	if got := names(t, filepath.Join(dir, "dist")); len(got) != 1 {
-		t.Errorf("dist holds %v, want the binary alone", got)
+		t.Errorf("dist holds %v, want only the binary", got)
 	}
 }
 
@@ -336,7 +335,7 @@ func TestAnInterruptLeavesNothing(t *testing.T) {
 	dir := module(t, twoPrograms)
 	started := filepath.Join(t.TempDir(), "started")
 	bin := t.TempDir()
-	// It writes half a binary and then hangs.
+	// The script writes a part of a binary and then hangs.
 	script := fmt.Sprintf(`#!/bin/sh
 while [ "$1" != -o ]; do shift; done
 echo half >"$2/one"
@@ -362,6 +361,6 @@ exec sleep 60
 		t.Errorf("error is %v, want context canceled", err)
 	}
 	if left := names(t, filepath.Join(dir, "dist")); len(left) > 0 {
-		t.Errorf("it left %v", left)
+		t.Errorf("%v remain", left)
 	}
 }

@@ -14,9 +14,9 @@ import (
 	"github.com/slipway-build/slipway/progress"
 )
 
-// Build builds all targets that are not up to date. Results are at their target's index; the error
-// joins those of all targets, each prefixed with the target, and a failed target has the zero
-// Result. The existing output of a target is not touched until the new binary has been checked.
+// Build builds all targets that are not up to date. Each result has the index of its target; a failed target has the
+// zero Result. The error joins the errors of all targets, each prefixed with the target. The existing output of a
+// target is not touched until the new binary has been checked.
 func (c *Compiler) Build(ctx context.Context, targets []Target) ([]Result, error) {
 	var (
 		results = make([]Result, len(targets))
@@ -49,8 +49,8 @@ func (c *Compiler) Build(ctx context.Context, targets []Target) ([]Result, error
 	return results, errors.Join(errs...)
 }
 
-// adopt makes the output of a target from its prebuilt binary, which is checked as one that was
-// compiled: it is for the platform, and the assertions hold. An output with the same content is kept.
+// adopt makes the output of a target from its prebuilt binary. It checks the binary like a compiled one: its platform,
+// and the assertions. An output with the same content is kept.
 func adopt(ctx context.Context, t Target) (_ Result, err error) {
 	task := progress.Start(ctx, "adopt "+t.String())
 	defer func() { task.Done(err) }()
@@ -101,7 +101,7 @@ func adopt(ctx context.Context, t Target) (_ Result, err error) {
 	return result, nil
 }
 
-// copyFile writes a program, with the mode that all have.
+// copyFile writes a program with mode 0755.
 func copyFile(path string, content io.Reader) error {
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o755)
 	if err != nil {

@@ -10,7 +10,7 @@ import (
 	"github.com/slipway-build/slipway/internal/testfile"
 )
 
-// TestPrebuilt takes this test program, and files that are not programs, for binaries made elsewhere.
+// TestPrebuilt uses this test program, and files that are not programs, as prebuilt binaries.
 func TestPrebuilt(t *testing.T) {
 	self, err := os.Executable()
 	if err != nil {
@@ -54,11 +54,11 @@ func TestPrebuilt(t *testing.T) {
 		if _, err := New(Options{}).Build(t.Context(), []Target{c.target}); err == nil || !strings.Contains(err.Error(), c.want) || !strings.HasPrefix(err.Error(), "slipway.yaml:6:5: tool ") {
 			t.Errorf("%s: got %v", c.name, err)
 		} else if strings.Contains(err.Error(), "CC") {
-			t.Errorf("%s: it gives advice for compilers: %v", c.name, err)
+			t.Errorf("%s: the error has advice for compilers: %v", c.name, err)
 		}
 	}
 	entries, err := os.ReadDir(filepath.Dir(output))
 	if err != nil || len(entries) != 1 {
-		t.Errorf("the folder has %v, %v; want the binary alone", entries, err)
+		t.Errorf("the folder has %v, %v; want only the binary", entries, err)
 	}
 }

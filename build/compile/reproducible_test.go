@@ -6,8 +6,7 @@ import (
 	"testing"
 )
 
-// digest builds the program "one" of a new copy of the module and returns its
-// digest.
+// digestOf builds the program "one" of a new copy of the module, and returns its digest.
 func digestOf(t *testing.T, change func(*Target)) string {
 	t.Helper()
 	dir := module(t, twoPrograms)
@@ -74,7 +73,7 @@ func TestBytesDependOnTheTargetAlone(t *testing.T) {
 		}
 	})
 
-	// These prove that the comparisons above can fail.
+	// These changes show that the comparisons above can fail.
 	for name, change := range map[string]func(*Target){
 		"but on the target's ldflags":   func(x *Target) { x.Ldflags = []string{"-X main.version=v2"} },
 		"but on the target's processor": func(x *Target) { x.Env = map[string]string{"GOAMD64": "v3"} },
@@ -98,7 +97,7 @@ func TestModulesAreFetchedAsTheCallerSays(t *testing.T) {
 	env := inherit([]string{"GOENV=" + file, "GOPROXY=https://set.example", "https_proxy=http://proxy.example", "GOFLAGS=-race", "CC=clang", "GOSUMDB="})
 	for name, want := range map[string]string{
 		"GOPRIVATE": "written.example",     // from go env -w
-		"GOPROXY":   "https://set.example", // the environment wins over it
+		"GOPROXY":   "https://set.example", // the environment takes precedence
 		"GOENV":     "off",
 		"GOFLAGS":   "",
 		"CC":        "",

@@ -23,13 +23,13 @@ import (
 	"github.com/slipway-build/slipway/progress"
 )
 
-// temporary is the prefix of the folders that a build writes to, beside its outputs. The holder of
-// a folder's lock may remove them.
+// temporary is the prefix of the temporary folders of a build, which are beside its outputs. The
+// holder of a folder's lock may remove them.
 const temporary = ".slipway-compile-"
 
-// run builds the binaries of b and puts results and errors at their index. If a build of several
-// fails in go, each is tried separately, so that the good ones are built and each error belongs to
-// its target; packages that were compiled the first time are not compiled again.
+// run builds the binaries of b, and stores results and errors at their index. If a build of several
+// binaries fails in go, each is tried separately, so that the valid ones are built and each error
+// belongs to its target. Packages that were compiled the first time are not compiled again.
 func (c *Compiler) run(ctx context.Context, tool goTool, memory *memory, b batch, results []Result, errs []error) {
 	task := progress.Start(ctx, b.title())
 	err := c.attempt(ctx, tool, memory, b, task, results, errs)
@@ -128,8 +128,8 @@ func hashFile(path string) (v1.Hash, int64, error) {
 	return v1.Hash{Algorithm: "sha256", Hex: hex.EncodeToString(h.Sum(nil))}, size, nil
 }
 
-// goBuild runs go build for b into the folder out. Its temporary files are in work, unless GOTMPDIR
-// names another folder, so that they are removed even if go is killed.
+// goBuild runs go build for b, with the output in the folder out. Its temporary files are in work,
+// unless GOTMPDIR names another folder, so that they are removed even if go is killed.
 func (c *Compiler) goBuild(ctx context.Context, tool goTool, b batch, out, work string, task *progress.Task) error {
 	j := b[0]
 	args := []string{"build", "-trimpath", "-buildvcs=false", "-mod=" + modMode(j.Dir)}
@@ -167,8 +167,8 @@ func (c *Compiler) goBuild(ctx context.Context, tool goTool, b batch, out, work 
 	return &goError{j, output.text()}
 }
 
-// modMode returns the mode in which go does not change go.mod. Both modes refuse what is not
-// pinned; a module with a vendor folder is built from there, as go does by default.
+// modMode returns the -mod in which go does not change go.mod. Both modes refuse modules that are
+// not pinned. A module with a vendor folder is built from there, which is also go's default.
 func modMode(dir string) string {
 	if _, err := os.Stat(filepath.Join(dir, "vendor", "modules.txt")); err == nil {
 		return "vendor"
@@ -176,7 +176,7 @@ func modMode(dir string) string {
 	return "readonly"
 }
 
-// lines passes on the output of a command line by line, and keeps a limited part of it for the
+// lines passes the output of a command on, line by line, and keeps a limited part of it for the
 // error.
 type lines struct {
 	task    *progress.Task

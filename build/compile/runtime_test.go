@@ -10,8 +10,8 @@ import (
 	"golang.org/x/mod/modfile"
 )
 
-// What this repository's runtime module pins and what its slipway.yaml builds are
-// written down twice; here they are compared.
+// The versions that this repository's runtime module pins, and those in its slipway.yaml, are
+// equal.
 func TestRuntimeModuleAndConfigurationAgree(t *testing.T) {
 	root := filepath.Join("..", "..")
 	data, err := os.ReadFile(filepath.Join(root, "runtime", "go.mod"))
@@ -45,6 +45,6 @@ func TestRuntimeModuleAndConfigurationAgree(t *testing.T) {
 		}
 	}
 	if m := regexp.MustCompile(`CNI_PLUGINS_VERSION: (\S+)`).FindSubmatch(config); m == nil || string(m[1]) != version {
-		t.Errorf("slipway.yaml says CNI_PLUGINS_VERSION: %s, runtime/go.mod pins %s", m, version)
+		t.Errorf("slipway.yaml has CNI_PLUGINS_VERSION: %s, runtime/go.mod pins %s", m, version)
 	}
 }

@@ -29,7 +29,7 @@ type tree struct {
 
 // readTree examines every file of the module in dir, of the folders in its `replace` directives,
 // and of its workspace, if it has one. Modules in the module cache never change and are pinned by
-// go.sum. The absolute paths in ignore are left out.
+// go.sum. ignore contains absolute paths to omit.
 func readTree(dir, gowork string, ignore []string) (tree, error) {
 	r := &treeReader{hash: sha256.New(), ignore: ignore, seen: map[string]bool{}, now: time.Now()}
 	mains := []string{dir}
@@ -70,8 +70,8 @@ type treeReader struct {
 	doubtful bool
 }
 
-// module examines the files of the module in root. Nested modules are skipped: neither packages nor
-// embedded files of this one can be in there.
+// module examines the files of the module in root. Nested modules are skipped, since they contain
+// neither packages nor embedded files of this one.
 func (r *treeReader) module(root string) error {
 	if r.seen[root] {
 		return nil
@@ -120,8 +120,8 @@ func (r *treeReader) file(path string, d fs.DirEntry) error {
 	return nil
 }
 
-// workspace finds the go.work for dir, as go does: the file in GOWORK, else the nearest one in dir
-// or above.
+// workspace returns the go.work for dir, as go finds it: the file in GOWORK, else the nearest one
+// in dir or above.
 func workspace(dir, gowork string) (string, error) {
 	switch {
 	case gowork == "off":

@@ -51,7 +51,7 @@ func WriteFile(final string, content []byte) error {
 // Adopt returns a File for a temporary file at path that the caller has created.
 func Adopt(path, final string) *File { return &File{path: path, final: final} }
 
-// Path returns the path of the temporary file, or "" after Commit or Discard.
+// Path returns the path of the temporary file, or "" after Commit.
 func (t *File) Path() string { return t.path }
 
 // Final returns the path to which Commit renames the file.

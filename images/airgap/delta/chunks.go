@@ -9,9 +9,9 @@ import (
 	"github.com/slipway-build/slipway/internal/gearhash"
 )
 
-// Files are compared by chunks. A chunk ends where the hash of the last bytes has certain bits,
-// so that the same bytes are cut into the same chunks wherever they are in a file (Xia et al.,
-// FastCDC, USENIX ATC 2016). The format of a delta does not depend on how files are cut.
+// Files are compared by chunks. A chunk ends where the hash of the last bytes has certain bits, so
+// that equal bytes are cut into equal chunks wherever they are in a file (Xia et al., FastCDC,
+// USENIX ATC 2016). The format of a delta does not depend on how files are cut.
 
 // chunkSizes are the limits of the size of a chunk, in bytes.
 type chunkSizes struct {
@@ -32,8 +32,8 @@ func chunkSizesFor(size int64) chunkSizes {
 	}
 }
 
-// cut returns the length of the chunk at the beginning of b. b has max bytes, or all that are
-// left.
+// cut returns the length of the chunk at the beginning of b. b has max bytes, or the rest of the
+// file.
 func (s chunkSizes) cut(b []byte) int {
 	if len(b) <= s.min {
 		return len(b)
@@ -54,8 +54,8 @@ func (s chunkSizes) cut(b []byte) int {
 type chunker struct {
 	file  *format.File
 	sizes chunkSizes
-	// ends are the ends of the frames of an archive, at which chunks end too. So a frame is
-	// cut into the same chunks in every archive, however short it is.
+	// ends are the ends of the frames of an archive. Chunks end there too, so that a frame is cut
+	// into the same chunks in every archive, however short it is.
 	ends []int64
 	buf  []byte // bytes of the file from offset at on
 	at   int64

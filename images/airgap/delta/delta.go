@@ -21,7 +21,7 @@ import (
 
 // A FileID identifies a file by its content.
 type FileID struct {
-	// Name is the base name of the file. It is shown to people, and not compared.
+	// Name is the base name of the file, for messages. It is not compared.
 	Name   string `json:"name"`
 	Size   int64  `json:"size"`   // in bytes
 	SHA256 string `json:"sha256"` // of all bytes, in hex
@@ -32,18 +32,18 @@ type Result struct {
 	Old, New FileID
 	// Size is the size of the delta, in bytes.
 	Size int64
-	// Copied bytes of New are copied from Old, in as many runs as Copies says. Added bytes
-	// are in the delta, compressed.
+	// Copied is the number of bytes of New that are copied from Old, in Copies runs. Added is the
+	// number of bytes that the delta contains, before compression.
 	Copied, Added int64
 	Copies        int
 }
 
-// Write writes a delta to path: the bytes from which, with the file old, Apply makes the file
-// new. Any two files have a delta, and either may be split. Two archives of different codecs
-// have no bytes in common, and are an error.
+// Write writes a delta to path. With the file old and the delta, Apply restores the file new. Any
+// two files have a delta, and either may be split. Two archives of different codecs have no bytes
+// in common, and are an error.
 //
-// The delta depends on the content and names of the two files alone. Write applies it before
-// the delta gets its name.
+// The delta depends only on the content and names of the two files. Write applies it before it
+// renames it to path.
 func Write(ctx context.Context, old, new, path string) (_ Result, err error) {
 	task := progress.Start(ctx, "compare "+filepath.Base(new))
 	defer func() { task.Done(err) }()
@@ -119,10 +119,10 @@ func try(ctx context.Context, path string, d *delta, old io.ReaderAt, task *prog
 	return written.rebuild(ctx, old, io.Discard, task)
 }
 
-// Apply makes the file new from the file old and the delta at path. It checks the delta, and then
-// the SHA-256 of old, before it writes anything. The result gets its name, and replaces a file
-// at new, once its SHA-256 is that of the file that the delta was made for. old may be split, and
-// may be the same path as new.
+// Apply writes the file new from the file old and the delta at path. It checks the delta, and then
+// the SHA-256 of old, before it writes anything. The result is renamed to new, and replaces an
+// existing file, once its SHA-256 is that of the file for which the delta was made. old may be
+// split, and may be the same path as new.
 func Apply(ctx context.Context, old, path, new string) (_ Result, err error) {
 	task := progress.Start(ctx, "apply "+filepath.Base(path))
 	defer func() { task.Done(err) }()
@@ -176,7 +176,7 @@ func apply(ctx context.Context, oldPath, deltaPath, newPath string, task *progre
 	return d, format.RemoveParts(newPath, 0)
 }
 
-// checkOld returns an error unless old is the file that the delta was made for.
+// checkOld returns an error unless old is the file for which the delta was made.
 func (d *delta) checkOld(ctx context.Context, old *format.File, task *progress.Task) error {
 	if size := old.Size(); size != d.Old.Size && size != d.New.Size {
 		return fmt.Errorf("%s is not the file that the delta was made for: it has %d bytes instead of the %d of %q",
@@ -196,7 +196,7 @@ func (d *delta) checkOld(ctx context.Context, old *format.File, task *progress.T
 		old.Name, id.SHA256, d.Old.SHA256, d.Old.Name)
 }
 
-// fileID reads a file for its SHA-256.
+// fileID reads a file and returns its FileID.
 func fileID(ctx context.Context, f *format.File, task *progress.Task) (FileID, error) {
 	sum := sha256.New()
 	n, err := io.Copy(sum, streams.WithContext(ctx, task.Reader(io.NewSectionReader(f, 0, f.Size()))))
@@ -206,7 +206,7 @@ func fileID(ctx context.Context, f *format.File, task *progress.Task) (FileID, e
 	return FileID{filepath.Base(f.Name), n, hex.EncodeToString(sum.Sum(nil))}, nil
 }
 
-// openNamed opens a file, and names it if that fails.
+// openNamed opens a file. Its errors name the file.
 func openNamed(path string) (*format.File, error) {
 	f, err := format.OpenFile(path)
 	if err != nil {
@@ -219,7 +219,7 @@ func openNamed(path string) (*format.File, error) {
 func notOver(path string, f *format.File) error {
 	there, err := os.Stat(path)
 	if err != nil {
-		return nil // nothing is there
+		return nil // path does not exist
 	}
 	for _, file := range f.Files {
 		info, err := file.Stat()

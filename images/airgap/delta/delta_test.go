@@ -28,7 +28,7 @@ import (
 	"github.com/slipway-build/slipway/progress"
 )
 
-// release is images of which one layer, of a size, differs between seeds.
+// release returns images. One layer, of the given size, depends on seed.
 func release(t testing.TB, seed uint64, size int) []pack.Image {
 	t.Helper()
 	base := imagetest.Layer(t, imagetest.Files{"etc/os-release": "ID=test\n", "usr/share/words": imagetest.Words(1, 900_000)})
@@ -59,7 +59,7 @@ func read(t testing.TB, path string) []byte {
 	return b
 }
 
-// roundTrip makes a delta and applies it, and returns where it lies.
+// roundTrip writes a delta and applies it. It returns the path of the delta.
 func roundTrip(t testing.TB, old, new string) (string, Result) {
 	t.Helper()
 	delta := filepath.Join(t.TempDir(), "delta")
@@ -73,17 +73,17 @@ func roundTrip(t testing.TB, old, new string) (string, Result) {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff(made, applied); diff != "" {
-		t.Errorf("Apply says something else than Diff (-Diff +Apply):\n%s", diff)
+		t.Errorf("the results of Diff and Apply differ (-Diff +Apply):\n%s", diff)
 	}
 	if !bytes.Equal(read(t, out), read(t, new)) {
-		t.Error("the file that came out is another one")
+		t.Error("Apply made a different file")
 	}
 	if info, err := os.Stat(delta); err != nil || info.Size() != made.Size {
 		t.Errorf("the result says that the delta has %d bytes: %v, %v", made.Size, info.Size(), err)
 	}
 	for _, path := range []string{delta, out} {
 		if files := airgaptest.FilesIn(t, filepath.Dir(path)); len(files) != 1 {
-			t.Errorf("more files were left: %q", files)
+			t.Errorf("other files remain: %q", files)
 		}
 	}
 	return delta, made
@@ -99,7 +99,7 @@ func TestDeltaIsAsLargeAsTheLayerThatChanged(t *testing.T) {
 		for codec := range old {
 			t.Run(layers+" "+string(codec), func(t *testing.T) {
 				_, made := roundTrip(t, old[codec], new[codec])
-				// What comes with it: views, configs and manifests, and the index.
+				// Besides the layer: the views, configs and manifests, and the index.
 				if limit := int64(size*1.01) + 16<<10; made.Size > limit {
 					t.Errorf("the delta has %d bytes, over %d: %d bytes of NEW are added", made.Size, limit, made.Added)
 				}
@@ -111,8 +111,8 @@ func TestDeltaIsAsLargeAsTheLayerThatChanged(t *testing.T) {
 	}
 }
 
-// What is the same in two archives of one release, in the order of a tar of
-// another program, is found wherever it lies.
+// Equal content in two archives of one release, in the order of a tar of another program, is found
+// wherever it is.
 func TestDeltaOfForeignArchives(t *testing.T) {
 	old := airgaptest.NewWorkshop(t, release(t, 1, 300_000)...)
 	new := airgaptest.NewWorkshop(t, release(t, 2, 300_000)...)
@@ -166,8 +166,7 @@ func TestDiffDependsOnTheFilesAlone(t *testing.T) {
 	}
 }
 
-// Files in parts are compared and patched as they lie, and NEW takes the place of
-// OLD if that is asked for.
+// Split files are compared and patched in their parts, and NEW may replace OLD.
 func TestDeltaOfParts(t *testing.T) {
 	content := airgaptest.NewStore(t)
 	dir := t.TempDir()
@@ -194,15 +193,14 @@ func TestDeltaOfParts(t *testing.T) {
 		t.Fatal(err)
 	}
 	if !bytes.Equal(read(t, old), want) {
-		t.Error("the file that came out is another one")
+		t.Error("Apply made a different file")
 	}
 	if numbers, err := format.PartsOf(old); err != nil || len(numbers) > 0 {
-		t.Errorf("parts %v of OLD are left: %v", numbers, err)
+		t.Errorf("parts %v of OLD remain: %v", numbers, err)
 	}
 }
 
-// A frame is cut at its ends, so that a short one between others that changed is
-// found.
+// Chunks end at the ends of frames, so that a short frame between changed ones is found.
 func TestChunksEndWhereFramesEnd(t *testing.T) {
 	path := airgaptest.Pack(t, airgaptest.NewStore(t), release(t, 1, 1000), pack.Options{Level: "fastest"})[format.Zstd]
 	f, err := format.OpenFile(path)
@@ -231,7 +229,7 @@ func TestChunksEndWhereFramesEnd(t *testing.T) {
 	}
 }
 
-// Chunks are as long as they should be, and cover the file.
+// Chunks have sizes within the limits, and cover the file.
 func TestChunkSizes(t *testing.T) {
 	for _, size := range []int64{0, 1 << 20, 1 << 30, 20 << 30, 2 << 40, 1 << 62} {
 		s := chunkSizesFor(size)
@@ -260,8 +258,7 @@ func TestChunkSizes(t *testing.T) {
 	}
 }
 
-// Whatever is wrong with OLD, it is found before the place of NEW, which is none
-// here, is looked at.
+// Apply checks OLD before it looks at the path of NEW, whose folder does not exist here.
 func TestApplyRefusesAnotherOld(t *testing.T) {
 	content := airgaptest.NewStore(t)
 	old, new := airgaptest.Pack(t, content, release(t, 1, 100_000), pack.Options{Level: "fastest"})[format.Zstd], airgaptest.Pack(t, content, release(t, 2, 100_000), pack.Options{Level: "fastest"})[format.Zstd]
@@ -309,10 +306,10 @@ func TestApplyRefusesDamagedDeltas(t *testing.T) {
 			t.Fatal(err)
 		}
 		if _, err := Apply(t.Context(), old, delta, filepath.Join(dir, "new")); err == nil {
-			t.Errorf("%s: it is applied", how)
+			t.Errorf("%s: applied without an error", how)
 		}
 		if left := airgaptest.FilesIn(t, dir); len(left) > 0 {
-			t.Fatalf("%s: %q is left", how, left)
+			t.Fatalf("%s: %q remains", how, left)
 		}
 	}
 	step := 1
@@ -328,7 +325,7 @@ func TestApplyRefusesDamagedDeltas(t *testing.T) {
 	check("longer", append(bytes.Clone(raw), 0))
 }
 
-// seal makes a delta of a recipe and compressed bytes, whatever they are.
+// seal makes a delta with a correct digest from any recipe and compressed bytes.
 func seal(recipe, added []byte) []byte {
 	b := []byte(deltaMagic)
 	b = binary.LittleEndian.AppendUint32(b, deltaVersion)
@@ -366,7 +363,7 @@ func TestApplyRefusesHostileDeltas(t *testing.T) {
 		}(), "at most"},
 		{"no JSON", seal([]byte("{"), nil), "reading its recipe"},
 		{"an unknown key", seal([]byte(`{"execute":"rm"}`), nil), "unknown field"},
-		{"more JSON", seal(append(recipe(1000, good), '{'), nil), "something follows"},
+		{"more JSON", seal(append(recipe(1000, good), '{'), nil), "unexpected data after"},
 		{"nothing", seal([]byte(`{}`), nil), "invalid file in its recipe"},
 		{"a negative size", seal(recipe(-1, good), nil), "invalid file in its recipe"},
 		{"over the end of OLD", seal(recipe(1000, `{"old":1,"new":0,"size":1000}`), nil), "run 0 of its recipe"},
@@ -393,12 +390,12 @@ func TestApplyRefusesHostileDeltas(t *testing.T) {
 				t.Errorf("got %v, want …%s…", err, c.want)
 			}
 			if left := airgaptest.FilesIn(t, dir); len(left) > 0 {
-				t.Errorf("%q is left", left)
+				t.Errorf("%q remains", left)
 			}
 		})
 	}
 	if _, err := Apply(t.Context(), old, write(t, seal(recipe(1000, `{"old":0,"new":0,"size":999}`), airgaptest.Compress(t, format.Zstd, raw[999:]))), filepath.Join(t.TempDir(), "new")); err != nil {
-		t.Errorf("a good one is refused: %v", err)
+		t.Errorf("a valid delta is refused: %v", err)
 	}
 }
 
@@ -423,7 +420,7 @@ func TestDiffRefusesOtherCodecs(t *testing.T) {
 	}
 }
 
-// Interrupted at any step, neither leaves anything.
+// Write and Apply leave no files if they are interrupted at any step.
 func TestInterruptedDeltaLeavesNothing(t *testing.T) {
 	base := imagetest.Noise(1, 3_000_000)
 	old, new := write(t, base), write(t, slices.Concat(base[:1_000_000], imagetest.Noise(2, 1_000_000), base[1_000_000:]))
@@ -437,7 +434,7 @@ func TestInterruptedDeltaLeavesNothing(t *testing.T) {
 			err := do(airgaptest.NewCountdown(t.Context(), asked), filepath.Join(dir, "out"))
 			if err == nil {
 				if asked < 10 {
-					t.Errorf("%s asked the context only %d times", what, asked)
+					t.Errorf("%s checked the context only %d times", what, asked)
 				}
 				break
 			}
@@ -451,8 +448,7 @@ func TestInterruptedDeltaLeavesNothing(t *testing.T) {
 	}
 }
 
-// Whatever a delta says, it is refused or makes the file that it names, and no
-// more bytes than that.
+// A delta is either refused, or makes the file that its recipe names, and never more bytes.
 func FuzzApply(f *testing.F) {
 	old := imagetest.Noise(1, 4096)
 	oldSum := sha256.Sum256(old)
@@ -478,16 +474,16 @@ func FuzzApply(f *testing.F) {
 		var out bytes.Buffer
 		err = d.rebuild(t.Context(), bytes.NewReader(old), &out, progress.Start(t.Context(), "fuzz"))
 		if int64(out.Len()) > d.New.Size {
-			t.Errorf("%d bytes come out instead of %d", out.Len(), d.New.Size)
+			t.Errorf("Apply wrote %d bytes instead of %d", out.Len(), d.New.Size)
 		}
 		if err == nil && fmt.Sprintf("%x", sha256.Sum256(out.Bytes())) != d.New.SHA256 {
-			t.Error("another file comes out")
+			t.Error("Apply made a different file")
 		}
 	})
 }
 
-// A delta of any two files gives back the second one. It is made of pieces of the
-// first one, in any order and length, and of other bytes.
+// The delta of any two files restores the second one. It consists of pieces of the first one, in
+// any order and of any length, and of other bytes.
 func FuzzDiff(f *testing.F) {
 	old := imagetest.Noise(1, 60_000)
 	f.Add([]byte{0, 255, 255, 100, 255, 9})

@@ -1,15 +1,14 @@
-// Package delta writes deltas of archives, and applies them. A delta holds the bytes that one
+// Package delta writes deltas of archives, and applies them. A delta contains the bytes that one
 // file, NEW, has and another one, OLD, lacks. docs/airgap-delta.md describes its format.
 //
 // Archives of two releases have whole frames in common, so that their delta is about as large as
-// the frames that changed. The package knows where the frames of an archive end, and nothing else
-// of archives: any two files have a delta.
+// the frames that changed. The package knows only where the frames of an archive end; any two files
+// have a delta.
 //
 // # Nouns
 //
-//   - A run is a sequence of bytes that NEW has in common with OLD. A delta copies runs from OLD;
-//     the bytes between them are added bytes, which the delta holds.
-//   - The recipe says which runs are copied. A delta is the recipe, the added bytes and a digest.
-//   - A chunk is a piece of a file that is cut by its content. Chunks with the same digest show
-//     where runs may be.
+//   - A run is a sequence of bytes that NEW has in common with OLD. A delta copies runs from OLD; the bytes between them
+//     are added bytes, which the delta contains.
+//   - The recipe lists the runs to copy. A delta consists of the recipe, the added bytes and a digest.
+//   - A chunk is a piece of a file that is cut by its content. Chunks with the same digest show where runs may be.
 package delta

@@ -10,7 +10,7 @@ import (
 	"github.com/slipway-build/slipway/images/airgap/delta"
 )
 
-// A delta makes the next release from the previous one.
+// Write the delta of two releases, and apply it to the first one.
 func ExampleApply() {
 	dir, err := os.MkdirTemp("", "")
 	if err != nil {

@@ -28,9 +28,9 @@ const (
 	// both of 4 bytes, little endian.
 	deltaHead = len(deltaMagic) + 4 + 4
 
-	// maxCopies is the largest number of runs, so that the recipe can be held in memory.
+	// maxCopies is the maximum number of runs, so that the recipe can be held in memory.
 	maxCopies = 1 << 17
-	// maxRecipe is the size of the largest recipe, in bytes. maxCopies runs need less.
+	// maxRecipe is the maximum size of the recipe, in bytes. maxCopies runs need less.
 	maxRecipe = 12 << 20
 
 	// A delta is refused as a decompression bomb if NEW has more than 64 MiB and more than 64
@@ -102,7 +102,7 @@ func (d *delta) writeAdded(ctx context.Context, w io.Writer, new *format.File) e
 	if codec, err := format.CodecOfFile(new, new.Size()); err == nil && codec != format.Tar {
 		level = zstd.SpeedFastest // NEW is compressed already
 	}
-	// A window that is larger than the content would take memory for nothing.
+	// A window that is larger than the content would only take memory.
 	window := zstd.MinWindowSize
 	for size := d.result().Added; window < format.MaxWindow && int64(window) < size; {
 		window *= 2
@@ -132,7 +132,7 @@ func (d *delta) eachAdded(do func(offset, size int64) error) error {
 	return nil
 }
 
-// readDelta reads a delta of size bytes. It verifies the SHA-256, and that the recipe is possible.
+// readDelta reads a delta of size bytes. It verifies the SHA-256, and that the recipe is valid.
 func readDelta(ctx context.Context, r io.ReaderAt, size int64) (*delta, error) {
 	head := make([]byte, deltaHead)
 	if size < int64(deltaHead+sha256.Size) || !format.ReadFullAt(r, head, 0) || !bytes.HasPrefix(head, []byte(deltaMagic)) {
@@ -172,7 +172,7 @@ func readDelta(ctx context.Context, r io.ReaderAt, size int64) (*delta, error) {
 		return nil, fmt.Errorf("reading its recipe: %w", err)
 	}
 	if dec.InputOffset() != length {
-		return nil, errors.New("reading its recipe: something follows the JSON")
+		return nil, errors.New("reading its recipe: unexpected data after the JSON")
 	}
 	if err := d.check(); err != nil {
 		return nil, err
@@ -182,7 +182,7 @@ func readDelta(ctx context.Context, r io.ReaderAt, size int64) (*delta, error) {
 	return d, nil
 }
 
-// check returns an error if the recipe is impossible or a decompression bomb.
+// check returns an error if the recipe is invalid or a decompression bomb.
 func (d *delta) check() error {
 	for _, id := range []FileID{d.Old, d.New} {
 		if id.Size < 0 || !format.IsHexDigest(id.SHA256) {

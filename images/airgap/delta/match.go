@@ -13,8 +13,7 @@ import (
 	"github.com/slipway-build/slipway/progress"
 )
 
-// minRun is the size of the shortest run that is copied, in bytes. A run takes about as many
-// bytes of the recipe.
+// minRun is the minimum size of a run, in bytes. A run takes about as many bytes in the recipe.
 const minRun = 64
 
 // knownChunks are the chunks of OLD, by key.
@@ -33,7 +32,7 @@ func chunkKey(chunk []byte) uint64 {
 	return binary.LittleEndian.Uint64(sum[:])
 }
 
-// readChunks reads OLD: its chunks, and its SHA-256.
+// readChunks reads OLD, and returns its chunks and its FileID.
 func readChunks(ctx context.Context, old *format.File, task *progress.Task) (*knownChunks, error) {
 	k := &knownChunks{old: old, sizes: chunkSizesFor(old.Size()), at: map[uint64]int64{}}
 	sum := sha256.New()
@@ -93,12 +92,12 @@ func (k *knownChunks) match(ctx context.Context, new *format.File, task *progres
 	return runs, nil
 }
 
-// compareStep is the largest number of bytes that are compared at a time. The first steps of a
-// run are smaller, because many runs are short.
+// compareStep is the maximum number of bytes that are compared at a time. The first steps of a run
+// are smaller, because many runs are short.
 const compareStep = 1 << 20
 
-// extend compares OLD and NEW from the offsets of run on, and before them, and returns the run of
-// equal bytes, which may be empty. It does not begin before offset first of NEW.
+// extend compares OLD and NEW in both directions from the offsets of run, and returns the run of
+// equal bytes, which may be empty. The run does not begin before offset first of NEW.
 func (k *knownChunks) extend(ctx context.Context, new *format.File, run copiedRun, first int64) (copiedRun, error) {
 	var same, step int64
 	end := min(k.old.Size()-run.Old, new.Size()-run.New)
@@ -128,7 +127,7 @@ func (k *knownChunks) extend(ctx context.Context, new *format.File, run copiedRu
 	return run, nil
 }
 
-// both reads size bytes of each file. They are valid until the next call.
+// both reads size bytes of each file. The slices are valid until the next call.
 func (k *knownChunks) both(ctx context.Context, new *format.File, oldAt, newAt, size int64) (a, b []byte, err error) {
 	if err := context.Cause(ctx); err != nil {
 		return nil, nil, err

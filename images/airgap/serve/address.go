@@ -7,7 +7,7 @@ import (
 	"sync"
 )
 
-// addresses bounds the number of connections of each remote address.
+// addresses limits the number of connections of each client; see clientOf.
 type addresses struct {
 	most int
 	log  func(line string)
@@ -18,11 +18,11 @@ type addresses struct {
 
 type addressState struct {
 	connections int
-	told        bool // the operator was told that some were turned away
+	told        bool // the operator was told about refused connections
 }
 
-// enter counts a connection. ok is false if its address has as many as it may have. The caller calls leave
-// when the connection ends.
+// enter counts a connection. ok is false if its client has the maximum number of connections. Otherwise the caller
+// calls leave when the connection ends.
 func (a *addresses) enter(remote net.Addr) (leave func(), ok bool) {
 	tcp, isTCP := remote.(*net.TCPAddr)
 	if !isTCP {
@@ -56,8 +56,8 @@ func (a *addresses) enter(remote net.Addr) (leave func(), ok bool) {
 	}, true
 }
 
-// clientOf returns the addresses that count as one client: an IPv4 address, or the /64 of an IPv6 address,
-// all of which one machine can use.
+// clientOf returns the addresses that count as one client: an IPv4 address, or the /64 of an IPv6 address, since one
+// machine can use all addresses of a /64.
 func clientOf(addr netip.Addr) netip.Prefix {
 	addr = addr.Unmap().WithZone("")
 	bits := 64

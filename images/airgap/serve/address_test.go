@@ -29,7 +29,7 @@ func TestClientOf(t *testing.T) {
 	}
 }
 
-// No address takes all connections. When one of its own ends, it may have another.
+// One client cannot take all connections. When one of its connections ends, it may open another.
 func TestServeBoundsTheConnectionsOfAnAddress(t *testing.T) {
 	const most = 5
 	var log lineLog
@@ -45,10 +45,10 @@ func TestServeBoundsTheConnectionsOfAnAddress(t *testing.T) {
 		dialer := net.Dialer{LocalAddr: net.TCPAddrFromAddrPort(netip.AddrPortFrom(netip.MustParseAddr(from), 0))}
 		conn, err := dialer.DialContext(t.Context(), "tcp", inner.Addr().String())
 		if err != nil {
-			t.Skipf("this system has no address %s: %v", from, err)
+			t.Skipf("this system does not have the address %s: %v", from, err)
 		}
 		t.Cleanup(func() { conn.Close() })
-		// A client that is turned away may find its connection closed already.
+		// The connection of a refused client may be closed already.
 		_, _ = fmt.Fprint(conn, "GET / HTTP/1.1\r\nHost: x\r\n\r\n")
 		resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
 		if err != nil {
@@ -70,7 +70,7 @@ func TestServeBoundsTheConnectionsOfAnAddress(t *testing.T) {
 	}
 	held[0].Close()
 	status := 0
-	for range 100 { // until the server has noticed
+	for range 100 { // until the server notices
 		if _, status = ask("127.0.0.1"); status == http.StatusOK {
 			break
 		}

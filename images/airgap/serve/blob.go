@@ -14,7 +14,7 @@ import (
 	"github.com/slipway-build/slipway/images/airgap/format"
 )
 
-// A byteRange is the part of a blob that a request asks for.
+// A byteRange is the requested part of a blob.
 type byteRange struct{ begin, end int64 }
 
 func (s *Server) serveBlob(w http.ResponseWriter, r *http.Request, repo *repository, digest string) {
@@ -99,13 +99,12 @@ func parseRange(header string, size int64) (part byteRange, partial, ok bool) {
 // A brokenOff is an error after the first bytes of the answer were sent.
 type brokenOff struct{ error }
 
-// fail ends a request that cannot be answered. It does not tell clients the reason, which has the paths of
-// archives in it.
+// fail ends a request that cannot be answered. Clients do not get the reason, since it contains the paths of archives.
 func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 	var broken *brokenOff
 	switch {
 	case errors.As(err, &broken):
-		// The client notices that it got fewer bytes than Content-Length says.
+		// The client notices that it received fewer bytes than Content-Length.
 		panic(http.ErrAbortHandler)
 	case r.Context().Err() != nil:
 		return
@@ -189,10 +188,10 @@ func (s *Server) sendPlain(ctx context.Context, w io.Writer, a *airgap.Archive, 
 	return broken(err)
 }
 
-// directWait is the time that a request waits for its turn to decompress.
+// directWait is the maximum time that a request waits before it may decompress.
 const directWait = 30 * time.Second
 
-// sendDirect decompresses a file for one request alone.
+// sendDirect decompresses a file for this request only.
 func (s *Server) sendDirect(ctx context.Context, w io.Writer, a *airgap.Archive, f airgap.File, part byteRange, started func()) error {
 	patience := time.NewTimer(directWait)
 	defer patience.Stop()

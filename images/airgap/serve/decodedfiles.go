@@ -22,15 +22,15 @@ import (
 	"github.com/slipway-build/slipway/internal/streams"
 )
 
-// decoders is the number of decompressors that run at a time. It bounds memory: each has a window of
-// up to 32 MiB.
+// decoders is the maximum number of decompressors that run at the same time. It limits memory: each has a window of up
+// to 32 MiB.
 const decoders = 2
 
-// errNoRoom says that a run does not fit beside those in use, or could not be written.
+// errNoRoom means that a run does not fit beside those in use, or could not be written.
 var errNoRoom = errors.New("no room for decompressed files")
 
-// decodedFiles decompresses layers into files. A run is decompressed once for all clients, at a speed
-// that does not depend on them, and is kept until the room is needed.
+// decodedFiles decompresses layers into files. A run is decompressed once for all clients, at a speed that does not
+// depend on them, and is kept until its space is needed.
 type decodedFiles struct {
 	ctx   context.Context // of New
 	dir   string
@@ -43,9 +43,9 @@ type decodedFiles struct {
 	mu   sync.Mutex
 	used int64 // size of all runs, in bytes
 	runs map[runKey]*decodedRun
-	// layers are the layers of each run that can be served, by archive.
+	// layers returns the layers of each run that can be served, by archive.
 	layers map[*airgap.Archive]func() (map[int64][]decodedFile, error)
-	// order has the run that was used last at the end.
+	// order has the most recently used run at the end.
 	order []*decodedRun
 }
 
@@ -55,7 +55,7 @@ type runKey struct {
 	number  int64 // see Archive.Run
 }
 
-// A decodedRun is a run that is decompressed, or is being decompressed.
+// A decodedRun is a run that has been decompressed, or is being decompressed.
 type decodedRun struct {
 	key   runKey
 	size  int64
@@ -89,8 +89,8 @@ func newDecodedFiles(ctx context.Context, opts Options) (*decodedFiles, error) {
 		layers: map[*airgap.Archive]func() (map[int64][]decodedFile, error){}}, nil
 }
 
-// newServeFolder makes a folder in parent that is locked as long as this process lives, and removes the
-// folders of processes that were killed.
+// newServeFolder creates a folder in parent that is locked while this process runs, and removes the folders of
+// processes that were killed.
 func newServeFolder(parent string) (lock *flock.Flock, dir string, err error) {
 	if err := os.MkdirAll(parent, 0o700); err != nil {
 		return nil, "", err
@@ -111,7 +111,7 @@ func newServeFolder(parent string) (lock *flock.Flock, dir string, err error) {
 		left := filepath.Join(parent, e.Name())
 		lock := flock.New(filepath.Join(left, "lock"))
 		if free, err := lock.TryLock(); err == nil && free {
-			// A folder that cannot be removed only takes room.
+			// A folder that cannot be removed only takes disk space.
 			_ = lock.Close()
 			_ = fileop.RemoveAll(left)
 		}
@@ -123,7 +123,7 @@ func newServeFolder(parent string) (lock *flock.Flock, dir string, err error) {
 	return lock, dir, lock.Lock()
 }
 
-// add lists the layers of an archive that can be served. It is called before acquire.
+// add lists the layers of an archive that can be served. It must be called before acquire.
 func (d *decodedFiles) add(a *airgap.Archive, layers map[v1.Hash]string) {
 	d.layers[a] = sync.OnceValues(func() (map[int64][]decodedFile, error) {
 		byRun := map[int64][]decodedFile{}
@@ -151,7 +151,7 @@ func (d *decodedFiles) close() error {
 	return errors.Join(d.lock.Close(), fileop.RemoveAll(d.dir))
 }
 
-// acquire returns the run of a layer, and starts to decompress it if necessary. The caller releases it.
+// acquire returns the run of a layer, and starts to decompress it if necessary. The caller must release it.
 func (d *decodedFiles) acquire(a *airgap.Archive, f airgap.File) (*decodedRun, error) {
 	layers, err := d.layers[a]()
 	if err != nil {
@@ -190,7 +190,7 @@ func newRun(key runKey, layers []decodedFile) *decodedRun {
 	return run
 }
 
-// makeRoom removes the least recently used runs. d.mu is held.
+// makeRoom removes the least recently used runs until size bytes are free. The caller holds d.mu.
 func (d *decodedFiles) makeRoom(size int64) error {
 	for d.used+size > d.limit {
 		var idle *decodedRun
@@ -210,7 +210,7 @@ func (d *decodedFiles) makeRoom(size int64) error {
 	return nil
 }
 
-// remove removes the files of a run. d.mu is held.
+// remove removes the files of a run. The caller holds d.mu.
 func (d *decodedFiles) remove(run *decodedRun) error {
 	var errs []error
 	for _, f := range run.files {
@@ -232,7 +232,7 @@ func (d *decodedFiles) remove(run *decodedRun) error {
 	return nil
 }
 
-// touch makes a run the one that was used last. d.mu is held.
+// touch marks a run as the most recently used. The caller holds d.mu.
 func (d *decodedFiles) touch(run *decodedRun) {
 	for i, other := range d.order {
 		if other == run {
@@ -243,8 +243,8 @@ func (d *decodedFiles) touch(run *decodedRun) {
 	d.order = append(d.order, run)
 }
 
-// release is called when a client does not need a run any more. A run that could not be written is
-// removed, so that the next client tries again. A damaged one is kept, with its error.
+// release ends the use of a run by a client. A run that could not be written is removed, so that the next client tries
+// again. A damaged one is kept, with its error.
 func (d *decodedFiles) release(run *decodedRun) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -265,7 +265,7 @@ func (run *decodedRun) finished() bool {
 	return run.done
 }
 
-// advance tells readers that more bytes of f are ready or, if f is nil, that the run ended with err.
+// advance informs readers that more bytes of f are ready or, if f is nil, that the run ended with err.
 func (run *decodedRun) advance(f *decodedFile, ready int64, err error) {
 	run.mu.Lock()
 	defer run.mu.Unlock()

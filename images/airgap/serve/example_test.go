@@ -15,7 +15,7 @@ import (
 	"github.com/slipway-build/slipway/images/airgap/serve"
 )
 
-// A server is a registry of the images in archives, for any client.
+// Serve an archive, and pull an image from the server as from any registry.
 func ExampleNew() {
 	dir, err := os.MkdirTemp("", "")
 	if err != nil {

@@ -16,7 +16,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/types"
 )
 
-// ServeHTTP answers a request (OCI distribution-spec, "Endpoints").
+// ServeHTTP implements http.Handler (OCI distribution-spec, "Endpoints").
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	// Docker's client requires it.
 	w.Header().Set("Docker-Distribution-Api-Version", "registry/2.0")
@@ -67,7 +67,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// splitEndpoint splits NAME/manifests/REFERENCE and the like. Names may contain slashes.
+// splitEndpoint splits a path such as NAME/manifests/REFERENCE. Names may contain slashes.
 func splitEndpoint(path string) (name, kind, reference string, ok bool) {
 	rest, reference, _ := cutLast(path)
 	name, kind, ok = cutLast(rest)
@@ -88,7 +88,7 @@ func cutLast(path string) (before, after string, found bool) {
 	return path[:i], path[i+1:], true
 }
 
-// refuse answers with an error (OCI distribution-spec, "Error Codes").
+// refuse responds with an error (OCI distribution-spec, "Error Codes").
 func refuse(w http.ResponseWriter, status int, code, message string) {
 	type failure struct {
 		Code    string `json:"code"`
@@ -96,11 +96,11 @@ func refuse(w http.ResponseWriter, status int, code, message string) {
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
-	// An error means that the client is gone.
+	// An error means that the client has closed the connection.
 	_ = json.NewEncoder(w).Encode(map[string][]failure{"errors": {{code, message}}})
 }
 
-// answer answers with JSON.
+// answer responds with v as JSON.
 func answer(w http.ResponseWriter, r *http.Request, mediaType types.MediaType, v any) {
 	raw, err := json.Marshal(v)
 	if err != nil {
@@ -133,8 +133,8 @@ func (repo *repository) serveTags(w http.ResponseWriter, r *http.Request, name s
 	}
 }
 
-// page returns the part of a sorted list that a request asks for, and sets the link to the next one (OCI
-// distribution-spec, "Listing Tags"). It answers an invalid request itself.
+// page returns the requested part of a sorted list, and sets the link to the next part (OCI distribution-spec, "Listing
+// Tags"). If the request is invalid, page responds with an error and returns false.
 func page(w http.ResponseWriter, r *http.Request, all []string) ([]string, bool) {
 	query := r.URL.Query()
 	if last := query.Get("last"); last != "" {
@@ -162,8 +162,8 @@ func page(w http.ResponseWriter, r *http.Request, all []string) ([]string, bool)
 	return all[:n], true
 }
 
-// serveReferrers answers that there are no referrers, because archives hold images only (OCI
-// distribution-spec, "Listing Referrers").
+// serveReferrers responds with an empty list of referrers, because archives contain images only (OCI distribution-spec,
+// "Listing Referrers").
 func serveReferrers(w http.ResponseWriter, r *http.Request, digest string) {
 	if !validDigest(w, digest) {
 		return

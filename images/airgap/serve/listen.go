@@ -12,31 +12,29 @@ import (
 )
 
 const (
-	// maxConnections is the largest number of connections. More clients wait.
+	// maxConnections is the maximum number of connections. Further clients wait.
 	maxConnections = 1024
-	// maxPerAddress is the largest number of connections of one address, so that no address
-	// takes all of them. A node needs ten or fewer, but nodes behind a proxy or NAT share an
-	// address.
+	// maxPerAddress is the maximum number of connections of one client, so that no client takes all of them. A node
+	// needs ten or fewer, but nodes behind a proxy or NAT share an address.
 	maxPerAddress = maxConnections * 3 / 4
-	// sendBuffer is the size of the send buffer of a connection, in bytes. The kernel would
-	// let it grow to 4 MB, which is slower on fast networks, because the bytes have left the
-	// processor's cache before the client copies them.
+	// sendBuffer is the size of the send buffer of a connection, in bytes. The kernel would let it grow to 4 MB, which
+	// is slower on fast networks, because the bytes have left the processor's cache before the client copies them.
 	sendBuffer = 512 << 10
-	// stallTimeout ends a connection whose client does not take a byte for so long. A client
-	// on a slow link takes some.
+	// stallTimeout is the time after which a connection is closed whose client reads no byte. A client on a slow link
+	// reads some.
 	stallTimeout = 60 * time.Second
-	// idleTimeout ends a connection without a request.
+	// idleTimeout is the time after which a connection without a request is closed.
 	idleTimeout = 2 * time.Minute
-	// headerTimeout and maxHeader, in bytes, bound the header of a request.
+	// headerTimeout and maxHeader, in bytes, limit the header of a request.
 	headerTimeout = 30 * time.Second
 	maxHeader     = 16 << 10
-	// shutdownTime is the time that requests have to end when the server ends.
+	// shutdownTime is the time for requests to end when the server ends.
 	shutdownTime = 5 * time.Second
 	// sendStep is the number of bytes that are sent for each write deadline.
 	sendStep = 1 << 20
 )
 
-// Serve answers requests until ctx ends, and then returns nil.
+// Serve serves requests until ctx ends, and then returns nil.
 func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
 	return serveUntil(ctx, &patientListener{Listener: listener, slots: make(chan struct{}, maxConnections), stall: stallTimeout,
 		addresses: addresses{most: maxPerAddress, log: s.log}}, s)
@@ -63,7 +61,7 @@ func serveUntil(ctx context.Context, listener net.Listener, handler http.Handler
 	return err
 }
 
-// A patientListener accepts connections, and ends those whose clients make no progress.
+// A patientListener accepts connections, and closes those whose clients make no progress.
 type patientListener struct {
 	net.Listener
 	slots     chan struct{}
@@ -85,7 +83,7 @@ func (l *patientListener) Accept() (net.Conn, error) {
 			continue
 		}
 		if c, ok := conn.(*net.TCPConn); ok {
-			// It also works with the buffer of the system.
+			// After an error, the connection works with the system's buffer size.
 			_ = c.SetWriteBuffer(sendBuffer)
 		}
 		free := sync.OnceFunc(func() {
@@ -96,8 +94,7 @@ func (l *patientListener) Accept() (net.Conn, error) {
 	}
 }
 
-// turnAway tells a client to try again later, and closes the connection without waiting for the
-// client to read the answer.
+// turnAway responds with "try again later", and closes the connection without waiting for the client to read that.
 func turnAway(conn net.Conn) {
 	if conn.SetWriteDeadline(time.Now().Add(time.Second)) == nil {
 		_, _ = io.WriteString(conn, "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 10\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
@@ -105,7 +102,7 @@ func turnAway(conn net.Conn) {
 	conn.Close()
 }
 
-// A patientConn is a connection with a write deadline that moves as long as the client takes bytes.
+// A patientConn is a connection whose write deadline moves while the client reads.
 type patientConn struct {
 	net.Conn
 	stall time.Duration
@@ -130,7 +127,7 @@ func (c *patientConn) Write(p []byte) (written int, err error) {
 	}
 }
 
-// ReadFrom lets the kernel send a file (io.ReaderFrom): net.TCPConn does so for an *os.File, also in an
+// ReadFrom lets the kernel send a file (io.ReaderFrom). net.TCPConn does so for an *os.File, also in an
 // io.LimitedReader.
 func (c *patientConn) ReadFrom(r io.Reader) (written int64, err error) {
 	to, ok := c.Conn.(io.ReaderFrom)

@@ -27,7 +27,7 @@ import (
 	"github.com/slipway-build/slipway/images/imagetest"
 )
 
-// A lineLog keeps what a server logs.
+// A lineLog keeps the lines that a server logs.
 type lineLog struct {
 	mu    sync.Mutex
 	lines []string
@@ -39,8 +39,8 @@ func (l *lineLog) add(line string) {
 	l.lines = append(l.lines, line)
 }
 
-// loadOf serves an archive with an image of large layers that nothing compresses, and
-// returns the host, the server and the image's layers as they are served.
+// loadOf serves an archive with an image of large incompressible layers. It returns the host, the
+// server and the layers as they are served.
 func loadOf(t *testing.T, layers int, size, limit int64, log *lineLog) (host string, server *Server, served []v1.Descriptor) {
 	t.Helper()
 	var content []v1.Layer
@@ -99,10 +99,10 @@ func getBlob(t *testing.T, host string, d v1.Descriptor, headers ...string) (int
 	return resp.StatusCode, resp.Header, body, err
 }
 
-// right says whether a body is a blob.
+// right reports whether body is the content of the blob d.
 func right(body []byte, d v1.Descriptor) bool { return airgaptest.HexDigest(body) == d.Digest.Hex }
 
-// Clients that take nothing hold neither memory nor the way of others.
+// Clients that read nothing take no memory, and do not delay other clients.
 func TestServeIsHeldUpByNoClient(t *testing.T) {
 	var log lineLog
 	host, _, layers := loadOf(t, 3, 20<<20, 1<<30, &log)
@@ -112,14 +112,14 @@ func TestServeIsHeldUpByNoClient(t *testing.T) {
 	const clients = 96
 	for i := range clients {
 		conn := connect(t, host, layers[i%len(layers)])
-		// The answer has begun, so that the server works for this client.
+		// The answer has begun, so the server is working for this client.
 		if _, err := io.ReadFull(conn, make([]byte, 64)); err != nil {
 			t.Fatal(err)
 		}
 	}
 	for _, d := range layers {
 		if status, _, body, err := getBlob(t, host, d); status != http.StatusOK || err != nil || !right(body, d) {
-			t.Errorf("beside %d clients that take nothing: status %d, %d bytes, %v", clients, status, len(body), err)
+			t.Errorf("beside %d clients that read nothing: status %d, %d bytes, %v", clients, status, len(body), err)
 		}
 	}
 	runtime.GC()
@@ -129,7 +129,7 @@ func TestServeIsHeldUpByNoClient(t *testing.T) {
 	}
 }
 
-// A client may ask for a blob from many places at once: it gets all of it, once.
+// A request for many ranges of a blob gets all of it, once.
 func TestServeAnswersOneRange(t *testing.T) {
 	var log lineLog
 	host, _, layers := loadOf(t, 1, 100_000, 1<<30, &log)
@@ -158,7 +158,7 @@ func TestServeReadsNoBodyAndNoLongHead(t *testing.T) {
 	}
 }
 
-// With little room on disk what is served is the same.
+// With little disk space, the served content is the same.
 func TestServeWithLittleRoom(t *testing.T) {
 	for _, limit := range []int64{0, 3 << 20} { // of three layers of 2 MB
 		var log lineLog
@@ -189,7 +189,7 @@ func TestServeWithLittleRoom(t *testing.T) {
 	}
 }
 
-// A folder that cannot be written to is no reason not to serve.
+// A server works even if its folder is not writable.
 func TestServeWithoutDisk(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("the lock in the folder is open, which keeps the folder")
@@ -209,7 +209,7 @@ func TestServeWithoutDisk(t *testing.T) {
 	}
 }
 
-// What is damaged is logged, and clients are told no paths.
+// Damage is logged, and clients do not get paths.
 func TestServeOfADamagedArchive(t *testing.T) {
 	for _, ext := range []string{".tar.zst", ".tar.gz"} {
 		path := filepath.Join(t.TempDir(), "a"+ext)
@@ -241,14 +241,14 @@ func TestServeOfADamagedArchive(t *testing.T) {
 		for range 3 {
 			status, _, body, err := getBlob(t, host, m.Layers[0])
 			if status == http.StatusOK && err == nil {
-				t.Errorf("%s: a damaged layer was served whole", ext)
+				t.Errorf("%s: a damaged layer was served completely", ext)
 			}
 			if bytes.Contains(body, []byte(filepath.Dir(path))) {
-				t.Errorf("%s: a client is told the path: %s", ext, body)
+				t.Errorf("%s: the answer contains the path: %s", ext, body)
 			}
 		}
 		if len(log.lines) != 1 || !strings.Contains(log.lines[0], path) {
-			t.Errorf("%s: the log is %q, want one line that names %s", ext, log.lines, path)
+			t.Errorf("%s: the log is %q, want one line with %s", ext, log.lines, path)
 		}
 	}
 }
@@ -280,10 +280,10 @@ func TestServeFolderOfKilledServersIsRemoved(t *testing.T) {
 	}
 }
 
-// A slowConn takes few bytes before each deadline.
+// A slowConn accepts few bytes before each deadline.
 type slowConn struct {
 	net.Conn
-	takes int // bytes before a deadline passes; none stalls
+	takes int // bytes before a deadline passes; 0 means a stalled client
 	got   bytes.Buffer
 }
 
@@ -297,7 +297,7 @@ func (c *slowConn) Write(p []byte) (int, error) {
 	return n, os.ErrDeadlineExceeded
 }
 
-// ReadFrom takes what Write does, as the kernel sends files.
+// ReadFrom accepts as many bytes as Write, like the kernel when it sends files.
 func (c *slowConn) ReadFrom(r io.Reader) (int64, error) {
 	all, err := io.ReadAll(io.LimitReader(r, int64(c.takes)))
 	if err != nil || len(all) == 0 {
@@ -310,7 +310,7 @@ func (c *slowConn) ReadFrom(r io.Reader) (int64, error) {
 	return int64(n), err
 }
 
-// A slow link is not a dead one.
+// A connection that makes slow progress stays open; one that makes none is closed.
 func TestPatientConnEndsWhatStalls(t *testing.T) {
 	content := []byte(strings.Repeat("0123456789", 400_000)) // more than a step
 	for _, takes := range []int{1 << 30, 100_000, 0} {
@@ -327,9 +327,9 @@ func TestPatientConnEndsWhatStalls(t *testing.T) {
 			n, err := send(&patientConn{Conn: slow})
 			switch {
 			case takes > 0 && (err != nil || n != int64(len(content)) || !bytes.Equal(slow.got.Bytes(), content)):
-				t.Errorf("%s to a client that takes %d bytes at a time: %d bytes, %v", what, takes, n, err)
+				t.Errorf("%s to a client that reads %d bytes at a time: %d bytes, %v", what, takes, n, err)
 			case takes == 0 && !errors.Is(err, os.ErrDeadlineExceeded):
-				t.Errorf("%s to a client that takes nothing: %d bytes, %v", what, n, err)
+				t.Errorf("%s to a client that reads nothing: %d bytes, %v", what, n, err)
 			}
 		}
 	}

@@ -18,8 +18,8 @@ import (
 	"github.com/slipway-build/slipway/images/imagetest"
 )
 
-// servedForms are archives of both kinds of layers, each served alone, with what is
-// in them.
+// servedForms calls each for archives with both kinds of layers, each served on its own, and for
+// the images in them.
 func servedForms(t *testing.T, each func(t *testing.T, host string, all []pack.Image)) {
 	for _, layers := range []string{"uncompressed", "original"} {
 		for codec, path := range airgaptest.Pack(t, airgaptest.NewStore(t), airgaptest.GzipImages(t), pack.Options{Layers: images.ArchiveLayers(layers)}) {

@@ -19,49 +19,47 @@ import (
 	"github.com/slipway-build/slipway/progress"
 )
 
-// A Server is a read-only registry of the images in archives. It serves what the OCI
-// distribution-spec calls pull, tags/list and referrers, and _catalog of Docker's registry.
+// A Server is a read-only registry of the images in archives. It serves pull, tags/list and referrers of the OCI
+// distribution-spec, and _catalog of Docker's registry.
 //
-// Each repository has a name with the host of its registry, docker.io/rancher/x, and one without,
-// rancher/x. If two repositories differ in the host only, the name without a host is that of Docker
-// Hub, or else that of the earlier archive. A host that may not be part of a repository name is
-// spelled as by format.HostComponent. With the query parameter ns, which containerd adds when it asks
-// a mirror, only images of that host are served. library/ may be left out.
+// Each repository has a name with the host of its registry, docker.io/rancher/x, and one without, rancher/x. If two
+// repositories differ only in the host, the name without a host is that of Docker Hub, or else that of the earlier
+// archive. A host that may not be part of a repository name is spelled as by format.HostComponent. With the query
+// parameter ns, which containerd adds to requests to a mirror, only images of that host are served. library/ may be
+// omitted.
 //
-// A tag is the index that the archives keep for it, or else an image. If archives have images of
-// several platforms for it, or an image for a platform that its config does not state, the tag is an
-// index of them. Of several images for the same platform, the first one is served, as in airgap.Find,
-// and the others by digest only. See format.RegistryTag for images pinned by digest.
+// A tag is the index that the archives keep for it, or else an image. If archives have images of several platforms for
+// a tag, or an image for a platform that its config does not state, the tag is an index of them. Of several images for
+// the same platform, the first one is served, as in airgap.Find, and the others by digest only. See format.RegistryTag
+// for images pinned by digest.
 //
-// Manifests are served as they are in the archive. Unless it was packed with original layers, their
-// digests differ from those in the registry that the images came from. Charts and other artifacts are
-// not served; they are logged.
+// Manifests are served as they are in the archive. Unless it was packed with original layers, their digests differ from
+// those in the registry that the images came from. Charts and other artifacts are not served, which is logged.
 type Server struct {
-	// repositories are all repositories, by each of their names.
+	// repositories has each repository under each of its names.
 	repositories map[string]*repository
 	// catalog has one name of each repository, sorted.
 	catalog []string
 	decoded *decodedFiles
-	// direct bounds the requests that decompress for themselves.
+	// direct limits the number of requests that decompress for themselves.
 	direct chan struct{}
 	log    func(string)
 }
 
-// Options are what a Server needs besides archives.
+// Options are the options of a Server.
 type Options struct {
-	// Dir is a folder for decompressed files, which are kept until Close. Several servers
-	// may share it.
+	// Dir is a folder for decompressed files, which are kept until Close. Several servers may share it.
 	Dir string
-	// Limit is the largest size of all decompressed files, in bytes. Layers that do not fit
-	// are decompressed for each request, for a few requests at a time.
+	// Limit is the maximum size of all decompressed files, in bytes. Layers that do not fit are decompressed for each
+	// request, for a few requests at a time.
 	Limit int64
-	// Log gets lines for the operator: which archive is damaged, which image hides another
-	// one, and what is not served.
+	// Log receives lines for the operator: which archive is damaged, which image hides another one, and what is not
+	// served.
 	Log func(line string)
 }
 
-// New returns a server of the images in archives, which must stay open. The server needs ctx as long
-// as it lives. The caller closes it.
+// New returns a server of the images in archives, which must stay open. ctx must not end before the server is closed.
+// The caller must close the server.
 func New(ctx context.Context, archives []*airgap.Archive, opts Options) (*Server, error) {
 	s := &Server{repositories: map[string]*repository{}, log: opts.Log}
 	var order []string
@@ -128,11 +126,11 @@ func (s *Server) prepare(ctx context.Context, opts Options) (err error) {
 	return err
 }
 
-// Close waits for decompressors, which end with the context of New, and removes the decompressed files.
-// No request may be under way.
+// Close waits for decompressors, which end with the context of New, and removes the decompressed files. No request may
+// be running.
 func (s *Server) Close() error { return s.decoded.close() }
 
-// alias gives repositories their other names, and makes the catalog.
+// alias adds the other names of repositories, and makes the catalog.
 func (s *Server) alias(order []string) {
 	slices.SortStableFunc(order, func(a, b string) int {
 		switch hubA, hubB := onHub(a), onHub(b); {
@@ -169,8 +167,8 @@ func onHub(full string) bool { return strings.HasPrefix(full, dockerhub.Name+"/"
 // A repository has the images that are served under one name.
 type repository struct {
 	name string // qualified, for messages
-	// images are the images of each tag, of different platforms. indexes are the indexes that
-	// archives keep for the tag.
+	// images has the images of each tag, of different platforms. indexes has the indexes that archives keep for the
+	// tag.
 	images    map[string][]*airgap.PackedImage
 	indexes   map[string][]*airgap.PackedIndex
 	tags      map[string]*document
@@ -241,8 +239,8 @@ func (r *repository) addIndex(index *airgap.PackedIndex) {
 	}
 }
 
-// documentOf returns the manifest of an image. The media type may be missing in the descriptor that
-// another program wrote, and then be in the manifest.
+// documentOf returns the manifest of an image. If another program wrote the descriptor, it may lack the media type,
+// which is then in the manifest.
 func documentOf(img *airgap.PackedImage) *document {
 	mediaType := img.Manifest.MediaType
 	if mediaType == "" {
@@ -259,7 +257,7 @@ func documentOf(img *airgap.PackedImage) *document {
 	return &document{mediaType, img.Manifest.Digest, img.RawManifest()}
 }
 
-// finish decides what each tag is.
+// finish determines the document of each tag.
 func (r *repository) finish(ctx context.Context) error {
 	var errs []error
 	for _, tag := range slices.Sorted(maps.Keys(r.images)) {
@@ -286,7 +284,7 @@ func wholeIndex(kept []*airgap.PackedIndex, list []*airgap.PackedImage) *airgap.
 	return kept[0]
 }
 
-// documentOfAll returns the manifest of an image, or an index of several, as images.ImageOrIndex decides.
+// documentOfAll returns the manifest of an image, or an index of several images, as images.ImageOrIndex decides.
 func documentOfAll(ctx context.Context, list []*airgap.PackedImage) (*document, error) {
 	var entries []images.IndexEntry
 	for _, img := range list {

@@ -47,7 +47,7 @@ func serve(t testing.TB, paths ...string) string {
 	return listen(t, server)
 }
 
-// newServer is a server that is closed at the end of the test.
+// newServer returns a server that is closed at the end of the test.
 func newServer(t testing.TB, archives []*airgap.Archive, opts Options) *Server {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
@@ -65,7 +65,7 @@ func newServer(t testing.TB, archives []*airgap.Archive, opts Options) *Server {
 	return server
 }
 
-// listen lets clients connect until the end of the test.
+// listen accepts connections until the end of the test.
 func listen(t testing.TB, server *Server) string {
 	t.Helper()
 	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
@@ -84,8 +84,8 @@ func listen(t testing.TB, server *Server) string {
 	return listener.Addr().String()
 }
 
-// several are archives of all kinds: two platforms and two Windows versions of one
-// tag, names that only the host tells apart, and an archive without an index.
+// several returns archives of all kinds: two platforms and two Windows versions of one tag, names
+// that differ only in the host, and an archive without an index.
 func several(t testing.TB) []string {
 	t.Helper()
 	content, dir := airgaptest.NewStore(t), t.TempDir()
@@ -133,7 +133,7 @@ func TestHandlerAnswersAsTheSpecificationSays(t *testing.T) {
 	for _, tt := range []struct {
 		method, path string
 		status       int
-		body         string // all of it, or a part of an error's
+		body         string // the whole body, or a part of an error's
 	}{
 		{"GET", "/v2/", 200, `{}`},
 		{"HEAD", "/v2/", 200, ``},
@@ -186,7 +186,7 @@ func TestHandlerAnswersAsTheSpecificationSays(t *testing.T) {
 					Errors []struct{ Code, Message string }
 				}
 				if err := json.Unmarshal([]byte(body), &failure); err != nil || len(failure.Errors) != 1 || failure.Errors[0].Message == "" {
-					t.Errorf("%s is no error as clients read them: %v", body, err)
+					t.Errorf("%s is not an error in the format of the specification: %v", body, err)
 				}
 			}
 		})
@@ -261,7 +261,7 @@ func TestHandlerAnswersAsTheSpecificationSays(t *testing.T) {
 				}
 				if resp, body := get(t, "GET", path, "Range", fmt.Sprintf("bytes=%d-", d.Size)); resp.StatusCode != 416 || !strings.Contains(body, "RANGE_INVALID") ||
 					resp.Header.Get("Content-Range") != fmt.Sprintf("bytes */%d", d.Size) {
-					t.Errorf("%s: %d for what lies behind its end: %s", path, resp.StatusCode, body)
+					t.Errorf("%s: status %d for a range after the end: %s", path, resp.StatusCode, body)
 				}
 			}
 		}
@@ -298,7 +298,7 @@ func TestHandlerServesWhatIsInArchives(t *testing.T) {
 			t.Errorf("%s: %v", reference, err)
 		}
 		if got := bodies(img); !slices.Equal(got, []string{want}) {
-			t.Errorf("%s holds %q instead of %q", reference, got, want)
+			t.Errorf("%s contains %q instead of %q", reference, got, want)
 		}
 	}
 	idx, err := remote.Index(airgaptest.Ref(t, host+"/acme/runtime:v1"))
@@ -323,7 +323,7 @@ func TestHandlerServesWhatIsInArchives(t *testing.T) {
 	if diff := cmp.Diff([]string{"linux/amd64", "linux/arm64", "windows/amd64:10.0.20348.4294", "windows/amd64:10.0.17763.7919"}, platforms); diff != "" {
 		t.Errorf("other platforms (-want +got):\n%s", diff)
 	}
-	// The first archive's image is the tag's, as for Find.
+	// The tag refers to the image of the first archive, as in Find.
 	img, err := images.ImageFor(idx, imagetest.Platform(t, "linux/amd64"))
 	if err != nil {
 		t.Fatal(err)
@@ -333,7 +333,7 @@ func TestHandlerServesWhatIsInArchives(t *testing.T) {
 	}
 }
 
-// Many read at once, from archives with and without an index.
+// Many clients read at the same time, from archives with and without an index.
 func TestHandlerServesManyAtOnce(t *testing.T) {
 	paths := airgaptest.Pack(t, airgaptest.NewStore(t), airgaptest.SampleImages(t), pack.Options{})
 	for codec, path := range paths {
@@ -356,7 +356,7 @@ func TestHandlerServesManyAtOnce(t *testing.T) {
 	}
 }
 
-// What is damaged is not served as if it were whole.
+// A damaged layer is not served as if it were complete.
 func TestHandlerBreaksOffWhereAnArchiveIsDamaged(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "a.tar.zst")
 	airgaptest.PackOne(t, airgaptest.NewStore(t), path, pack.Image{Names: []name.Reference{airgaptest.Ref(t, "acme/a:v1")},
@@ -374,7 +374,7 @@ func TestHandlerBreaksOffWhereAnArchiveIsDamaged(t *testing.T) {
 		t.Fatal(err)
 	}
 	if err := airgaptest.ReadWhole(img); err == nil {
-		t.Error("a damaged layer was served whole")
+		t.Error("a damaged layer was served completely")
 	}
 }
 
