@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"os"
 	"os/exec"
+	"slices"
 	"testing"
 	"time"
 
@@ -24,12 +25,18 @@ var packages = map[string]string{
 	"xz":                     "xz-utils",
 }
 
+// modules are programs that Debian does not have. Modules of their own in scripts/tools pin them.
+var modules = []string{"cosign", "syft"}
+
 // Program returns the path of an installed program. Without it the test is
 // skipped, or fails where SLIPWAY_REQUIRE_ENGINES=1.
 func Program(t testing.TB, name string) string {
 	t.Helper()
 	path, err := exec.LookPath(name)
 	if err != nil {
+		if slices.Contains(modules, name) {
+			testfile.Missing(t, "%s is not installed (go -C scripts/tools/%s install tool)", name, name)
+		}
 		pkg := name
 		if p, ok := packages[name]; ok {
 			pkg = p
