@@ -6,24 +6,25 @@ import (
 	"path/filepath"
 )
 
-// Files are the files that a service reads. An empty name means that the service does not want one.
+// Files are the paths of the files that a service reads. An empty path means that the service does
+// not read the file.
 type Files struct {
 	// Outputs receives lines of KEY=VALUE, appended: GITHUB_OUTPUT, or the dotenv report of GitLab.
 	Outputs string
 	// Summary receives Markdown, appended: GITHUB_STEP_SUMMARY.
 	Summary string
-	// CodeQuality receives the findings as JSON, replaced:
+	// CodeQuality receives the findings as JSON, and is replaced:
 	// https://docs.gitlab.com/ci/testing/code_quality/#code-quality-report-format
 	CodeQuality string
-	// Previous is the artifacts.json of the previous release, with which the summary compares.
+	// Previous is the artifacts.json of the previous release, for the comparison in the summary.
 	Previous string
-	// Workspace is the folder of the checkout, which paths of findings are relative to.
+	// Workspace is the folder of the checkout. Paths of findings are relative to it.
 	Workspace string
 }
 
-// FromEnvironment returns the files that the environment names: SLIPWAY_OUTPUTS, SLIPWAY_SUMMARY,
-// SLIPWAY_CODE_QUALITY and SLIPWAY_PREVIOUS, and in a job of GitHub Actions those of GitHub for the
-// first two.
+// FromEnvironment returns the files in the variables SLIPWAY_OUTPUTS, SLIPWAY_SUMMARY,
+// SLIPWAY_CODE_QUALITY and SLIPWAY_PREVIOUS. In a job of GitHub Actions, the first two default to
+// GitHub's own variables.
 func FromEnvironment(getenv func(string) string) Files {
 	f := Files{
 		Outputs: getenv("SLIPWAY_OUTPUTS"), Summary: getenv("SLIPWAY_SUMMARY"),
@@ -42,7 +43,7 @@ func FromEnvironment(getenv func(string) string) Files {
 	return f
 }
 
-// appendTo adds text at the end of a file, in one write, as the service wants it from each step.
+// appendTo appends text to a file, in one write, since several steps append to it.
 func appendTo(file, text string) (err error) {
 	if file == "" || text == "" {
 		return nil

@@ -28,9 +28,8 @@ type location struct {
 	} `json:"lines"`
 }
 
-// writeFindings writes the warnings and the lines of a failure that name a place in a file of the
-// checkout. The report is written also if it is empty, so that the service sees that earlier findings
-// are gone.
+// writeFindings writes the warnings, and the lines of a failure, that have a position in a file of the checkout. An
+// empty report is written too, so that the service removes earlier findings.
 func (f Files) writeFindings(j Job) error {
 	if f.CodeQuality == "" {
 		return nil

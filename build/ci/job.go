@@ -6,18 +6,18 @@ import (
 	"github.com/slipway-build/slipway/build/release"
 )
 
-// A Job is one command as it is reported to a CI service.
+// A Job is a command and its result, for a report to a CI service.
 type Job struct {
 	// Command is the command without its arguments, such as "slipway build".
 	Command string
-	// Result is what the command made or published. It is empty if it failed before.
+	// Result is what the command made or published. It is empty if the command failed before.
 	Result   release.Report
 	Warnings []string
-	// Failure is why the command failed, or nil.
+	// Failure is the error of the command, or nil.
 	Failure error
 }
 
-// Write writes the outputs of a job that succeeded, its summary and its findings.
+// Write writes the outputs of a successful job, and the summary and the findings of any job.
 func (f Files) Write(j Job) error {
 	var outputs error
 	if j.Failure == nil {

@@ -8,9 +8,9 @@ import (
 	"github.com/slipway-build/slipway/build/release"
 )
 
-// writeOutputs appends the outputs of a command: version, tag, commit; digests, a JSON object of the
-// digests of indexes by tag; and digest_NAME for the index of the image NAME. Characters of a name that
-// the services do not allow in a key become underscores.
+// writeOutputs appends the outputs of a command: version, tag, commit; digests, a JSON object that maps tags to digests
+// of indexes; and digest_NAME for the index of the image NAME. Characters that the services do not allow in a key are
+// replaced by underscores.
 func (f Files) writeOutputs(r release.Report) error {
 	if f.Outputs == "" {
 		return nil
@@ -23,7 +23,7 @@ func (f Files) writeOutputs(r release.Report) error {
 			continue
 		}
 		digests[m.Ref] = m.Digest
-		// An index of Windows versions is not that of the image, which may be published under several tags.
+		// An index of Windows versions has a platform, and is not the index of the image, which may have several tags.
 		if m.Platform.OS == "" && !written[m.Name] {
 			written[m.Name] = true
 			fmt.Fprintf(&out, "digest_%s=%s\n", key(m.Name), m.Digest)
@@ -42,7 +42,7 @@ func (f Files) writeOutputs(r release.Report) error {
 	return nil
 }
 
-// key turns a name into what may stand before the = of an output.
+// key converts a name to characters that are allowed in the key of an output.
 func key(name string) string {
 	return strings.Map(func(r rune) rune {
 		switch {

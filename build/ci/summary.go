@@ -11,8 +11,8 @@ import (
 	"github.com/slipway-build/slipway/progress"
 )
 
-// writeSummary appends a section about one command to the summary: what it made, with sizes and digests,
-// what changed since the previous release, the warnings, and why it failed.
+// writeSummary appends a section about a command to the summary: its results with sizes and digests, changes since the
+// previous release, the warnings, and the failure.
 func (f Files) writeSummary(j Job) error {
 	if f.Summary == "" {
 		return nil
@@ -43,8 +43,8 @@ func (f Files) writeSummary(j Job) error {
 	return nil
 }
 
-// writeTable writes a row for each thing that was made, and one for each that the previous release had
-// and this command did not make although it made others of the kind.
+// writeTable writes a row for each result, and one for each result of the previous release that is missing although the
+// command made others of its kind.
 func (f Files) writeTable(out *strings.Builder, r release.Report) error {
 	for _, k := range r.Kept {
 		fmt.Fprintf(out, "unchanged: `%s`: %s\n\n", k.Ref, escape(k.Reason))
@@ -90,7 +90,7 @@ func (f Files) writeTable(out *strings.Builder, r release.Report) error {
 	return nil
 }
 
-// previous reads the report of the previous release; nil if none is wanted.
+// previous reads the report of the previous release. It returns nil if Previous is empty.
 func (f Files) previous() (*release.Report, error) {
 	if f.Previous == "" {
 		return nil, nil
@@ -106,7 +106,7 @@ func (f Files) previous() (*release.Report, error) {
 	return &r, nil
 }
 
-// An identity is what the same thing has in common in two releases. A path may contain the version.
+// An identity is the same for the same item of two releases. It has no path, which may contain the version.
 type identity struct{ kind, name, platform, path string }
 
 func identify(m release.Made, of version.Release) identity {

@@ -1,14 +1,13 @@
-// Package fetch brings files of other projects into this one: programs for Windows, charts, licenses.
+// Package fetch copies files of other projects into this one: programs for Windows, charts, licenses.
 //
-// A file is named by its URL and identified by its SHA-256. The cache has the files that were fetched, by their SHA-256;
-// each is verified whenever it is used. Its content goes to a place: a file, or the folder that an archive is unpacked to.
-// A record says which files of the project a place consists of, and how they looked, so that a second run costs one stat
-// for each.
+// A file has a URL, and is identified by its SHA-256. The cache contains the fetched files by their SHA-256; each is
+// verified whenever it is used. The content of a file goes to its place: a file, or the folder that an archive is
+// unpacked to. A record lists the files of a place and their state, so that a second run takes only one stat for each.
 //
-// A transfer that breaks off is resumed where it stopped, in the same run or the next. Package
-// httpretry decides which failures may pass; those are tried again.
+// A transfer that is interrupted is resumed at the same byte, in the same run or the next. Temporary failures, as
+// defined by package httpretry, are tried again.
 //
-// An archive is a tar, compressed or not, or a zip. Entries that lead out of the folder, and those that are neither file,
-// folder nor link, are errors. Files that are executable get the mode 0755, others 0644. Everything is unpacked beside the
-// folder and moved there at the end; files of other origin in the folder stay.
+// An archive is a tar, compressed or not, or a zip. Entries outside of the folder, and entries that are not a file,
+// folder or link, are errors. Executable files get the mode 0755, others 0644. An archive is unpacked beside the
+// folder, and its files are moved there at the end. Other files in the folder are kept.
 package fetch

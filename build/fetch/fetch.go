@@ -21,30 +21,30 @@ import (
 
 // A File is a file to fetch, and its place.
 type File struct {
-	// At is where it is written, as file:line:column.
+	// At is the position of the file in slipway.yaml, as file:line:column.
 	At string
 	// URL begins with https://, http:// or file://. SHA256 is in lower-case hexadecimal.
 	URL, SHA256 string
-	// Place is the path of the file on disk, or with Unpack that of the folder for the content of the archive.
+	// Place is the path of the file on disk, or, with Unpack, of the folder for the content of the archive.
 	Place string
-	// Mode are the permissions of the file; 0 is 0644. Archives have their own.
+	// Mode is the permissions of the file; 0 means 0644. It does not apply to archives.
 	Mode   fs.FileMode
 	Unpack bool
-	// Include are patterns of glob.New for the names in the archive; none means all. Strip is the number of leading
-	// elements to remove from each name; entries with fewer elements are left out.
+	// Include contains patterns of glob.New for the names in the archive; an empty list means all. Strip is the number
+	// of leading elements to remove from each name; entries with fewer elements are omitted.
 	Include []string
 	Strip   int
 }
 
 // A Fetcher fetches files into one cache.
 type Fetcher struct {
-	// Cache is a folder, which is created.
+	// Cache is the folder of the cache. It is created if necessary.
 	Cache string
-	// Offline makes a file that is not in the cache an error, unless its URL is a file.
+	// Offline makes a file that is not in the cache an error, unless its URL is a file:// URL.
 	Offline bool
 }
 
-// Fetch puts a file in its place, unless it is there.
+// Fetch writes a file to its place, unless the place is up to date. Its errors begin with file.At.
 func (f *Fetcher) Fetch(ctx context.Context, file File) error {
 	task := progress.Start(ctx, "fetch "+redact.Text(file.URL))
 	cached, err := f.fetch(ctx, task, file)
@@ -80,7 +80,7 @@ func (f *Fetcher) fetch(ctx context.Context, task *progress.Task, file File) (ca
 	if err != nil {
 		return false, err
 	}
-	// Until the end, no record vouches for the place.
+	// If this run is interrupted, the record must not match an incomplete place.
 	if err := fileop.RemoveIfThere(name); err != nil {
 		return false, fmt.Errorf("removing the record of the last run: %w", err)
 	}

@@ -28,7 +28,7 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// A server answers each request by the next of its answers, and counts requests. The last answer is repeated.
+// A server sends one answer per request, in order, and counts requests. It repeats the last answer.
 type server struct {
 	*httptest.Server
 	requests int
@@ -47,14 +47,14 @@ func serve(t *testing.T, answers ...answer) *server {
 	return s
 }
 
-// all sends content, or the part that is asked for.
+// all sends content, or the requested part of it.
 func all(content []byte) answer {
 	return func(w http.ResponseWriter, r *http.Request) {
 		http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(content))
 	}
 }
 
-// cut breaks off after n bytes.
+// cut closes the connection after n bytes.
 func cut(content []byte, n int) answer {
 	return func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Length", "1000000")
@@ -79,8 +79,8 @@ func TestTransfers(t *testing.T) {
 	for _, c := range []struct {
 		name     string
 		answers  []answer
-		left     string // in the cache, of an earlier run
-		want     string // in the error; none if empty
+		left     string // in the cache, from an earlier run
+		want     string // part of the error; "" means no error
 		requests int
 	}{
 		{"at once", []answer{all(content)}, "", "", 1},
@@ -124,7 +124,7 @@ func TestTransfers(t *testing.T) {
 	}
 }
 
-// TestSecondRun holds what is fetched again, what is taken from the cache, and what costs no more than a stat.
+// TestSecondRun shows which files are fetched again, which come from the cache, and which take only a stat.
 func TestSecondRun(t *testing.T) {
 	content := []byte("#!/bin/sh\n")
 	s := serve(t, all(content))
@@ -294,7 +294,7 @@ func TestUnpack(t *testing.T) {
 			} else if err != nil {
 				t.Fatal(err)
 			}
-			want := append(strings.Fields(c.want), "mine") // a file that was there stays
+			want := append(strings.Fields(c.want), "mine") // an existing file is kept
 			slices.Sort(want)
 			if got := paths(t, file.Place); !slices.Equal(got, want) {
 				t.Errorf("got %q, want %q", got, want)
@@ -310,7 +310,7 @@ func TestUnpack(t *testing.T) {
 					t.Errorf("%s: %v, %v", name, info.Mode(), err)
 				}
 			}
-			// A second run looks at the files alone, and repairs one.
+			// A second run only examines the files, and repairs one.
 			os.RemoveAll(filepath.Join(dir, "cache", file.SHA256))
 			if err := f.Fetch(t.Context(), file); err != nil || s.requests != 1 {
 				t.Errorf("%d requests, %v", s.requests, err)
@@ -326,7 +326,7 @@ func TestUnpack(t *testing.T) {
 	}
 }
 
-// TestLinkInTheFolder holds that a link in the folder is not followed out of it.
+// TestLinkInTheFolder shows that a link in the folder is not followed to the outside.
 func TestLinkInTheFolder(t *testing.T) {
 	dir := t.TempDir()
 	content := tarOf(t, entry("sub/x", 0o644, "x"))

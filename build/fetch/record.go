@@ -16,8 +16,8 @@ import (
 	"github.com/slipway-build/slipway/internal/regular"
 )
 
-// A record is the files of a place, by their path below it, with slashes; "." is the place itself. A damaged one counts
-// as none.
+// A record has the state of the files of a place, by their path below it, with slashes; "." is the place itself. A
+// damaged record counts as missing.
 type record struct {
 	Files map[string]placed `json:"files"`
 }
@@ -27,7 +27,7 @@ type placed struct {
 	Mode fs.FileMode `json:"mode"`
 }
 
-// recordFormat is part of the name of each record: change it when records, or unpacking, change their meaning.
+// recordFormat is part of the name of each record. Change it when the meaning of records, or unpacking, changes.
 const recordFormat = "slipway fetch 1"
 
 // recordFile returns the path of the record of a place with this content.
@@ -53,7 +53,7 @@ func readRecord(name string) record {
 	return r
 }
 
-// add notes a file of a place as it is now.
+// add records the current state of a file of a place.
 func (r *record) add(place, path string) error {
 	info, err := os.Lstat(filepath.Join(place, filepath.FromSlash(path)))
 	if err != nil {
@@ -66,7 +66,7 @@ func (r *record) add(place, path string) error {
 	return nil
 }
 
-// holds reports whether all files of a place look as they did.
+// holds reports whether the state of all files of a place is the recorded one.
 func (r record) holds(place string) bool {
 	for path, p := range r.Files {
 		info, err := os.Lstat(filepath.Join(place, filepath.FromSlash(path)))
@@ -77,7 +77,7 @@ func (r record) holds(place string) bool {
 	return len(r.Files) > 0
 }
 
-// removeRest removes the files that a place had, and has no more.
+// removeRest removes the files of a place that are in r but not in now.
 func (r record) removeRest(place string, now record) error {
 	var errs []error
 	for path := range r.Files {

@@ -23,8 +23,8 @@ import (
 	"github.com/slipway-build/slipway/progress"
 )
 
-// client keeps the bytes as the server has them: with a compression of its own, a transfer could not be resumed. It uses
-// the proxies of the environment. A server that sends nothing for a while is given up; the transfer is resumed.
+// client sends the requests. It does not request compression, since a compressed transfer could not be resumed. It uses
+// the proxies of the environment. A server that sends nothing for a while counts as failed; the transfer is resumed.
 var client = &http.Client{Transport: func() http.RoundTripper {
 	t := http.DefaultTransport.(*http.Transport).Clone()
 	t.DisableCompression = true
@@ -32,7 +32,8 @@ var client = &http.Client{Transport: func() http.RoundTripper {
 	return t
 }()}
 
-// tries is how often a transfer is begun, and pause how long it waits after the first failure; the wait doubles.
+// tries is the number of attempts of a transfer, and pause is the delay after the first failure, which doubles each
+// time.
 const tries = 5
 
 var pause = time.Second
@@ -40,17 +41,17 @@ var pause = time.Second
 // longestPause limits the delay that a server may request; a longer one is an error.
 const longestPause = 5 * time.Minute
 
-// stall is how long a server may send nothing.
+// stall is the maximum time without a byte from the server.
 const stall = time.Minute
 
-// An otherContent is the error for content that has another SHA-256 than wanted.
+// An otherContent is the error for content whose SHA-256 is not the wanted one.
 type otherContent struct{ want, found string }
 
 func (o *otherContent) Error() string {
 	return fmt.Sprintf("its SHA-256 is %s, and slipway.yaml wants %s: check that the URL names the wanted version, and correct sha256 if it does", o.found, o.want)
 }
 
-// verifiedCopy copies content, and fails if it is not the wanted one.
+// verifiedCopy copies content. It is an error if its SHA-256 is not want.
 func verifiedCopy(w io.Writer, r io.Reader, want string) error {
 	h := sha256.New()
 	if _, err := io.Copy(io.MultiWriter(w, h), r); err != nil {
@@ -62,7 +63,7 @@ func verifiedCopy(w io.Writer, r io.Reader, want string) error {
 	return nil
 }
 
-// blob returns the path of a file in the cache, which it verifies or fetches.
+// blob returns the path of a file in the cache. It verifies or fetches the file.
 func (f *Fetcher) blob(ctx context.Context, task *progress.Task, file File) (string, error) {
 	path := filepath.Join(f.Cache, file.SHA256)
 	have, err := regular.Open(path)
@@ -101,7 +102,7 @@ func (f *Fetcher) blob(ctx context.Context, task *progress.Task, file File) (str
 	err = verify(ctx, part, file.SHA256)
 	var other *otherContent
 	if errors.As(err, &other) && missing == nil && parsed.Scheme != "file" {
-		// What an earlier run left may be of another version: begin again.
+		// A part from an earlier run may be of another version: start again.
 		if err := errors.Join(fileop.RemoveIfThere(part), f.download(ctx, task, file.URL, part)); err != nil {
 			return "", err
 		}
@@ -141,12 +142,12 @@ func copyLocal(ctx context.Context, u *url.URL, part string) error {
 	return errors.Join(err, to.Close())
 }
 
-// A lasting error is one that another try does not change.
+// A lasting error is an error that another attempt would not change.
 type lasting struct{ error }
 
 func (l lasting) Unwrap() error { return l.error }
 
-// download fetches a URL into a file, from where an earlier try stopped.
+// download fetches a URL into a file, and continues where an earlier attempt ended.
 func (f *Fetcher) download(ctx context.Context, task *progress.Task, address, part string) error {
 	wait := pause
 	for try := 1; ; try++ {
@@ -173,7 +174,7 @@ func (f *Fetcher) download(ctx context.Context, task *progress.Task, address, pa
 	}
 }
 
-// transfer sends one request, and appends its content. after is how long the server wants us to wait.
+// transfer sends one request, and appends its content. after is the delay that the server requests.
 func transfer(ctx context.Context, task *progress.Task, address, part string) (after time.Duration, err error) {
 	to, err := os.OpenFile(part, os.O_CREATE|os.O_WRONLY, 0o644)
 	if err != nil {
@@ -204,9 +205,9 @@ func transfer(ctx context.Context, task *progress.Task, address, part string) (a
 	switch code := response.StatusCode; {
 	case code == http.StatusPartialContent && strings.HasPrefix(response.Header.Get("Content-Range"), fmt.Sprintf("bytes %d-", have)):
 	case code == http.StatusRequestedRangeNotSatisfiable && response.Header.Get("Content-Range") == fmt.Sprintf("bytes */%d", have):
-		return 0, nil // all of it is there
+		return 0, nil // the file is complete
 	case code == http.StatusOK, code == http.StatusPartialContent, code == http.StatusRequestedRangeNotSatisfiable:
-		// The server sends the whole file, or a range that was not asked for: start again.
+		// The server sends the whole file, or a range other than the requested one: start again.
 		if err := to.Truncate(0); err != nil {
 			return 0, lasting{err}
 		}
@@ -229,7 +230,7 @@ func transfer(ctx context.Context, task *progress.Task, address, part string) (a
 	if response.ContentLength >= 0 {
 		task.SetTotal(have + response.ContentLength)
 	}
-	// A read that takes too long is ended by canceling the request.
+	// If a read takes too long, the request is canceled.
 	silence := time.AfterFunc(stall, func() { cancel(fmt.Errorf("the server sent nothing for %s", stall)) })
 	defer silence.Stop()
 	n, err := io.Copy(to, task.Reader(streams.Func(func(p []byte) (int, error) {

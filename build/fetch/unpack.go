@@ -27,13 +27,13 @@ type unpacker struct {
 	root    *os.Root
 	include *glob.Set // nil means all
 	strip   int
-	// made are the paths of files and links.
+	// made has the paths of files and links.
 	made map[string]bool
 	// names are the first names in the archive, for messages.
 	names []string
 }
 
-// unpack puts the content of an archive into its folder.
+// unpack writes the content of an archive to its folder.
 func unpack(ctx context.Context, blob string, file File) (_ record, err error) {
 	if info, err := os.Stat(file.Place); err == nil && !info.IsDir() {
 		return record{}, fmt.Errorf("%s is a file: an archive needs a folder", file.Place)
@@ -96,7 +96,7 @@ func (u *unpacker) tar(content io.Reader) error {
 		case err == io.EOF:
 			return nil
 		case errors.Is(err, tar.ErrHeader):
-			return errors.New("it is neither a tar, compressed or not, nor a zip")
+			return errors.New("it is not a tar, compressed or not, or a zip")
 		case err != nil:
 			return err
 		}
@@ -137,7 +137,7 @@ func (u *unpacker) zip(ctx context.Context, f *os.File) error {
 	return nil
 }
 
-// wanted returns the path of an entry in the folder, or "" if it is left out.
+// wanted returns the path of an entry in the folder, or "" if the entry is omitted.
 func (u *unpacker) wanted(name string) (string, error) {
 	clean := path.Clean(name)
 	if len(u.names) < 5 {
@@ -186,7 +186,8 @@ func (u *unpacker) entry(name string, mode fs.FileMode, open func() (io.ReadClos
 	return u.write(to, mode, content)
 }
 
-// begin makes room for a file. A later entry of the same name replaces an earlier one, as with tar.
+// begin creates the parent folders of a file. A later entry with the same name replaces an earlier
+// one, as with tar.
 func (u *unpacker) begin(to string) error {
 	if u.made[to] {
 		if err := u.root.Remove(to); err != nil {
@@ -210,7 +211,7 @@ func (u *unpacker) write(to string, mode fs.FileMode, content io.Reader) error {
 	return errors.Join(err, f.Chmod(perm), f.Close()) // whatever the umask
 }
 
-// hardLink copies the file that an earlier entry made.
+// hardLink copies the file of an earlier entry.
 func (u *unpacker) hardLink(name, target string) error {
 	to, err := u.wanted(name)
 	if err != nil || to == "" {
@@ -238,7 +239,7 @@ func (u *unpacker) hardLink(name, target string) error {
 	return u.write(to, info.Mode(), f)
 }
 
-// move moves everything from the temporary folder to its place.
+// move moves everything from the temporary folder to the place.
 func (u *unpacker) move(temp, place string) (record, error) {
 	var r record
 	folder, err := os.OpenRoot(place)
@@ -247,7 +248,7 @@ func (u *unpacker) move(temp, place string) (record, error) {
 	}
 	defer folder.Close()
 	for _, file := range slices.Sorted(maps.Keys(u.made)) {
-		// A link of the folder that leads out of it is an error here.
+		// In the folder, a link that leads outside is an error.
 		if err := folder.MkdirAll(path.Dir(file), 0o755); err != nil {
 			return r, err
 		}

@@ -13,7 +13,7 @@ import (
 	"github.com/slipway-build/slipway/progress"
 )
 
-// inheritable are the variables that each hook inherits: where files are, and how the network is reached.
+// inheritable contains the variables that each hook inherits: where files are, and how the network is reached.
 var inheritable = process.Basic.And(
 	"LANG", "LC_*", "TERM", "TZ", "SSH_AUTH_SOCK", "NETRC",
 	"HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR",
@@ -42,7 +42,7 @@ func (r *Runner) execute(ctx context.Context, h Hook, env []string, out output) 
 	case errors.Is(err, process.ErrNotFound):
 		return notFound(cmd.Args[0])
 	case errors.Is(err, process.ErrLeftRunning):
-		return fmt.Errorf("%s: it ended, but a process that it started went on writing: it was ended%s", h.command(), out.last())
+		return fmt.Errorf("%s: it ended, but a process that it started kept its output open and was ended%s", h.command(), out.last())
 	}
 	return fmt.Errorf("%s: %w%s", h.command(), err, out.last())
 }
@@ -51,13 +51,13 @@ func (r *Runner) execute(ctx context.Context, h Hook, env []string, out output) 
 type output struct {
 	task    *progress.Task
 	secrets *redact.Secrets
-	rest    []byte // a line without its end
+	rest    []byte // an incomplete line
 	lines   []string
 }
 
 const (
 	lastLines = 20
-	// longest is how much of one line is kept, in bytes.
+	// longest is the maximum size of a line that is kept, in bytes.
 	longest = 64 << 10
 )
 
@@ -73,7 +73,7 @@ func (o *output) Write(p []byte) (int, error) {
 	return n, nil
 }
 
-// flush ends the line that has been begun.
+// flush ends an incomplete line.
 func (o *output) flush() {
 	if o.rest == nil {
 		return
@@ -86,7 +86,7 @@ func (o *output) flush() {
 	}
 }
 
-// last returns the last lines, as the end of a message.
+// last returns the last lines, to append to a message.
 func (o *output) last() string {
 	if len(o.lines) == 0 {
 		return " (it printed nothing)"

@@ -18,23 +18,24 @@ import (
 
 // A Hook is one command. Paths are relative to the project's folder, with slashes.
 type Hook struct {
-	// Name says in messages what it belongs to, such as "before[0]", and At where it is written, as file:line:column.
+	// Name is the key of the hook in messages, such as "before[0]". At is its position in slipway.yaml, as
+	// file:line:column.
 	Name, At string
-	// Args are a program and its arguments. If there are none, Shell is a script for process.Shell.
+	// Args are a program and its arguments. If Args is empty, Shell is a script for process.Shell.
 	Args  []string
 	Shell string
 	// Dir is the working folder.
 	Dir string
-	// Env are variables for the command. Secrets are names of variables that it inherits.
+	// Env contains variables for the command. Secrets are names of variables that it inherits.
 	Env     map[string]string
 	Secrets []string
 	// Inputs, Outputs and Ignore are patterns of glob.New.
 	Inputs, Outputs, Ignore []string
-	// Timeout is how long it may run; 0 is forever.
+	// Timeout is the maximum time that it may run; 0 means no limit.
 	Timeout time.Duration
 }
 
-// command is what runs, for messages.
+// command returns the command line, for messages.
 func (h Hook) command() string {
 	if len(h.Args) == 0 {
 		return strings.Join(strings.Fields(h.Shell), " ")
@@ -50,10 +51,10 @@ func (h Hook) command() string {
 
 // A Runner runs the hooks of a project.
 type Runner struct {
-	// Root is the project's folder, and Place returns where a path of it is on disk.
+	// Root is the project's folder, and Place returns the path on disk of a path in it.
 	Root  string
 	Place func(path string) string
-	// Records is the folder of records, which is created.
+	// Records is the folder of records. It is created if necessary.
 	Records string
 	// Ignore are files and folders on disk that may change at any time, such as the cache.
 	Ignore []string
@@ -62,7 +63,7 @@ type Runner struct {
 	Getenv  func(string) (string, bool)
 }
 
-// Run runs a hook, unless nothing has changed since it last ran.
+// Run runs a hook, unless nothing has changed since its last run.
 func (r *Runner) Run(ctx context.Context, h Hook) error {
 	secrets, env, err := r.environment(h)
 	task := progress.Start(ctx, h.Name+": "+secrets.Text(h.command()))
@@ -82,7 +83,7 @@ func (r *Runner) Run(ctx context.Context, h Hook) error {
 	return err
 }
 
-// Check returns an error if a hook cannot run, since a secret is not set, or its program is not found.
+// Check returns an error if a hook cannot run because a secret is not set, or its program is missing.
 func (r *Runner) Check(h Hook) error {
 	_, _, err := r.environment(h)
 	if len(h.Args) > 0 {
@@ -114,7 +115,7 @@ type failed struct {
 func (f *failed) Error() string { return f.text }
 func (f *failed) Unwrap() error { return f.err }
 
-// HoldsOutput tells a display that the error's text contains the output.
+// HoldsOutput marks an error whose text contains the output, so that a display does not show the output again.
 func (*failed) HoldsOutput() {}
 
 func (r *Runner) run(ctx context.Context, h Hook, env []string, out output) (skipped bool, err error) {
@@ -137,7 +138,7 @@ func (r *Runner) run(ctx context.Context, h Hook, env []string, out output) (ski
 			return same, err
 		}
 	}
-	// An interrupted run leaves outputs that no record may vouch for.
+	// After an interruption, the record must not match incomplete outputs.
 	if err := forget(file); err != nil {
 		return false, err
 	}
@@ -163,7 +164,7 @@ func (r *Runner) run(ctx context.Context, h Hook, env []string, out output) (ski
 		return false, fmt.Errorf("looking at its outputs: %w", err)
 	}
 	if missing := made.missing(h.Outputs); len(missing) > 0 {
-		return false, fmt.Errorf("it ended without an error, and did not make its output %s", strings.Join(missing, ", "))
+		return false, fmt.Errorf("it ended without an error, but did not make its output %s", strings.Join(missing, ", "))
 	}
 	if len(h.Inputs) == 0 {
 		return false, nil
@@ -174,7 +175,7 @@ func (r *Runner) run(ctx context.Context, h Hook, env []string, out output) (ski
 	return false, record{after, made}.write(file)
 }
 
-// negated returns patterns that take back what others select.
+// negated returns patterns that exclude what patterns select.
 func negated(patterns []string) []string {
 	var out []string
 	for _, p := range patterns {
@@ -185,7 +186,7 @@ func negated(patterns []string) []string {
 	return out
 }
 
-// environment returns the variables of a hook, and the secrets among them.
+// environment returns the variables of a hook, and the values of its secrets.
 func (r *Runner) environment(h Hook) (*redact.Secrets, []string, error) {
 	secrets := &redact.Secrets{}
 	env := inheritable.Of(r.Environ)

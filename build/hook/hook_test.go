@@ -15,7 +15,7 @@ import (
 	"github.com/slipway-build/slipway/internal/testfile"
 )
 
-// TestMain plays the hooks of the tests: the test program is a command that works on every system.
+// TestMain runs the hooks of the tests: this test program is a command that works on every system.
 func TestMain(m *testing.M) {
 	if len(os.Args) < 3 || os.Args[1] != "as-hook" {
 		os.Exit(m.Run())
@@ -54,7 +54,7 @@ func TestMain(m *testing.M) {
 	os.Exit(0)
 }
 
-// A project is a folder with a runner. Hooks count their runs in a file outside.
+// A project is a folder with a runner. Hooks count their runs in a file outside of the folder.
 type project struct {
 	*Runner
 	t   *testing.T
@@ -71,7 +71,8 @@ func newProject(t *testing.T) project {
 		t, filepath.Join(t.TempDir(), "ran")}
 }
 
-// do runs a hook of words that TestMain knows, and returns its error and whether the command ran.
+// do runs a hook with words that TestMain understands. It returns the error, and whether the
+// command ran.
 func (p project) do(h Hook, words ...string) (error, bool) {
 	p.t.Helper()
 	before, _ := os.ReadFile(p.ran)
@@ -140,7 +141,7 @@ func TestErrors(t *testing.T) {
 		name  string
 		hook  Hook
 		words string
-		want  string // all of these, separated by |
+		want  string // all of these parts, separated by |
 	}{
 		{"it fails", Hook{}, "say=one say=two fail", "slipway.yaml:3:5: before[0]: |as-hook|exit status 3; the last lines of its output:\n\tone\n\ttwo"},
 		{"it fails without a word", Hook{}, "fail", "exit status 3 (it printed nothing)"},
@@ -203,12 +204,12 @@ func TestShell(t *testing.T) {
 	}
 	if runtime.GOOS != "windows" {
 		if err := p.Run(t.Context(), Hook{Shell: "false\ntrue"}); err == nil {
-			t.Error("the script went on after a command that failed")
+			t.Error("the script continued after a failed command")
 		}
 	}
 }
 
-// TestInterruptedWithItsChildren holds that a hook and what it started are gone when Run returns.
+// TestInterruptedWithItsChildren shows that a hook and its children have ended when Run returns.
 func TestInterruptedWithItsChildren(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("needs sh")
@@ -235,7 +236,7 @@ func TestInterruptedWithItsChildren(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 	if err := <-gone; err == nil {
-		t.Error("the child is still there")
+		t.Error("the child still runs")
 	}
 }
 

@@ -15,16 +15,16 @@ import (
 	"github.com/slipway-build/slipway/internal/regular"
 )
 
-// A record says how the inputs and outputs of a hook were after it ran. A damaged one counts as none.
+// A record has the state of the inputs and outputs of a hook after it ran. A damaged record counts as missing.
 type record struct {
 	Inputs  survey `json:"inputs"`
 	Outputs survey `json:"outputs"`
 }
 
-// recordFormat is part of the name of each record: change it when records change their meaning.
+// recordFormat is part of the name of each record. Change it when the meaning of records changes.
 const recordFormat = "slipway hook 1"
 
-// recordFile returns the path of the record of a hook in this project. Each command has its own.
+// recordFile returns the path of the record of a hook in this project. Each command has its own record.
 func (r *Runner) recordFile(h Hook) string {
 	h.Name, h.At, h.Timeout = "", "", 0
 	key, err := json.Marshal(struct {
@@ -38,13 +38,13 @@ func (r *Runner) recordFile(h Hook) string {
 	return filepath.Join(r.Records, hex.EncodeToString(sum[:16])+".json")
 }
 
-// unchanged reports whether inputs and outputs are as the record in a file says. If only times have changed, it renews
-// the record.
+// unchanged reports whether inputs and outputs are the same as in the record file. If only times have changed, it
+// renews the record.
 func (r *Runner) unchanged(ctx context.Context, name string, inputs survey, outputs *glob.Set) (bool, error) {
 	var last record
 	data, err := regular.ReadFile(name)
 	if err != nil || json.Unmarshal(data, &last) != nil || len(last.Inputs.Files) != len(inputs.Files) {
-		return false, nil // it runs again
+		return false, nil // run the hook
 	}
 	made, err := r.survey(outputs)
 	if err != nil {

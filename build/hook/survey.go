@@ -29,24 +29,25 @@ type file struct {
 	Digest string `json:"digest,omitempty"`
 }
 
-// sameState reports whether two files look the same. A hard link changes the time of the change alone.
+// sameState reports whether the metadata of two files is the same. The time of the change is not compared, since a hard
+// link changes it.
 func (f file) sameState(other file) bool {
 	f.Digest, other.Digest, f.ChangeTime, other.ChangeTime = "", "", 0, 0
 	return f == other
 }
 
-// sameContent reports whether two files that have been read are the same.
+// sameContent reports whether two files that have been read have the same mode and content.
 func (f file) sameContent(other file) bool { return f.Mode == other.Mode && f.Digest == other.Digest }
 
-// A survey is the files that a set selects, by path, and the folders, which have no state.
+// A survey has the files that a set selects, by path, and the folders, which have no state.
 type survey struct {
 	Files map[string]file `json:"files"`
-	// Taken is when it began.
+	// Taken is the time when the survey began.
 	Taken   time.Time `json:"taken"`
 	folders map[string]bool
 }
 
-// survey looks at the files of a set, and reads none.
+// survey returns the state of the files of a set, without reading their content.
 func (r *Runner) survey(set *glob.Set) (survey, error) {
 	s := survey{Files: map[string]file{}, Taken: time.Now(), folders: map[string]bool{}}
 	err := set.Walk(r.Place, func(path string, entry fs.DirEntry) error {
@@ -62,7 +63,7 @@ func (r *Runner) survey(set *glob.Set) (survey, error) {
 func (s survey) add(path string, entry fs.DirEntry) error {
 	info, err := entry.Info()
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil // it was removed meanwhile
+		return nil // it was removed in the meantime
 	}
 	if err == nil {
 		s.Files[path] = file{State: filestate.Of(info), Mode: info.Mode()}
@@ -79,7 +80,7 @@ func (s survey) missing(patterns []string) []string {
 		}
 		set, err := glob.New(p)
 		if err != nil {
-			continue // it has been reported
+			continue // already reported
 		}
 		if !has(s.Files, set) && !has(s.folders, set) {
 			missing = append(missing, p)
@@ -97,11 +98,12 @@ func has[V any](paths map[string]V, set *glob.Set) bool {
 	return false
 }
 
-// doubt is the coarsest resolution of modification times that file systems have. A file that changed less than this long
+// doubt is the coarsest resolution of modification times in file systems. A file that changed less than this long
 // before it was examined may change again and keep the same time.
 const doubt = 2 * time.Second
 
-// read adds the digests of all files. Those that look as in last are not read. It returns how many it has read.
+// read adds the digests of all files. It does not read files whose state is the same as in last. It returns the number
+// of files that it has read.
 func (r *Runner) read(ctx context.Context, s, last survey) (n int, err error) {
 	for _, path := range slices.Sorted(maps.Keys(s.Files)) {
 		f := s.Files[path]
@@ -139,7 +141,7 @@ func (s survey) sameContent(other survey) bool {
 	return maps.EqualFunc(s.Files, other.Files, file.sameContent)
 }
 
-// tree surveys all files of the project that a hook must not change. It leaves out the folders of git.
+// tree surveys all files of the project that a hook must not change, without the folders of git.
 func (r *Runner) tree(outputs, ignored *glob.Set) (survey, error) {
 	s := survey{Files: map[string]file{}}
 	err := filepath.WalkDir(r.Root, func(name string, entry fs.DirEntry, err error) error {
@@ -168,7 +170,8 @@ func (r *Runner) tree(outputs, ignored *glob.Set) (survey, error) {
 	return s, err
 }
 
-// checkInputs looks at the inputs again after a run. It returns them as they are now.
+// checkInputs surveys the inputs again after a run, and returns their current state. It is an error if they have
+// changed.
 func (r *Runner) checkInputs(ctx context.Context, inputs *glob.Set, before survey) (survey, error) {
 	after, err := r.survey(inputs)
 	if err == nil {
@@ -185,14 +188,14 @@ func (r *Runner) checkInputs(ctx context.Context, inputs *glob.Set, before surve
 	return after, nil
 }
 
-// checkTree looks at the project again after a run.
+// checkTree returns an error if a run has changed files of the project other than outputs and ignored files.
 func (r *Runner) checkTree(before survey, inputs, outputs, ignored *glob.Set) error {
 	after, err := r.tree(outputs, ignored)
 	if err != nil {
 		return fmt.Errorf("looking at the project: %w", err)
 	}
 	changes := changed(before.Files, after.Files, file.sameState)
-	// checkInputs has compared the content of these.
+	// checkInputs has compared the content of inputs.
 	changes = slices.DeleteFunc(changes, func(c change) bool { return inputs.Has(c.path) })
 	if len(changes) > 0 {
 		return fmt.Errorf("it wrote outside its outputs: %s: name them under outputs, or under ignore if nothing depends on them", several(changes))
@@ -200,7 +203,7 @@ func (r *Runner) checkTree(before survey, inputs, outputs, ignored *glob.Set) er
 	return nil
 }
 
-// A change is a path and what happened to it.
+// A change is a path, and the kind of change.
 type change struct{ path, what string }
 
 // changed returns the paths that differ, sorted.

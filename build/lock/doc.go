@@ -1,5 +1,5 @@
-// Package lock reads and writes slipway.lock, which records what the tags of other projects referred to.
+// Package lock reads and writes slipway.lock, which records the digests of the tags of other projects.
 //
-// The file has one entry a line, a fully qualified reference with a tag and its digest, sorted by reference; # starts a
-// comment. It belongs into the repository, beside slipway.yaml. A reference that has a digest itself needs no entry.
+// The file has one entry per line, a fully qualified reference with a tag and its digest, sorted by reference. # starts
+// a comment. The file should be committed, beside slipway.yaml. A reference with a digest does not need an entry.
 package lock

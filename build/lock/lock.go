@@ -18,7 +18,7 @@ import (
 // FileName is the name of the lock, in the folder of slipway.yaml.
 const FileName = "slipway.lock"
 
-// A File is a lock that was read.
+// A File is a lock file that was read.
 type File struct {
 	// Path is the path of the file.
 	Path    string
@@ -30,7 +30,7 @@ type entry struct {
 	line   int
 }
 
-// Read reads the lock at a path. It reports every line that is not an entry, as file:line.
+// Read reads the lock at path. The error has every line that is not a valid entry, as file:line.
 func Read(path string) (*File, error) {
 	raw, err := regular.ReadFile(path)
 	if err != nil {
@@ -70,7 +70,7 @@ func (f *File) add(words []string, line int) error {
 	return nil
 }
 
-// Pin returns the digest that a tag is locked to, and the file:line that says so. A tag that is not locked is an error.
+// Pin returns the digest that is locked for a tag, and the file:line of the entry. A tag without an entry is an error.
 func (f *File) Pin(tag name.Tag) (digest name.Digest, at string, err error) {
 	e, ok := f.entries[images.Qualified(tag)]
 	if !ok {
@@ -79,7 +79,7 @@ func (f *File) Pin(tag name.Tag) (digest name.Digest, at string, err error) {
 	return tag.Context().Digest(e.digest.String()), fmt.Sprintf("%s:%d", f.Path, e.line), nil
 }
 
-// Unused returns an error for each entry that used does not have, in the order of their lines.
+// Unused returns an error for each entry that is not in used, in the order of their lines.
 func (f *File) Unused(used map[string]bool) []error {
 	var errs []error
 	for _, ref := range slices.SortedFunc(maps.Keys(f.entries), func(a, b string) int { return f.entries[a].line - f.entries[b].line }) {
@@ -90,7 +90,7 @@ func (f *File) Unused(used map[string]bool) []error {
 	return errs
 }
 
-// Format returns the content of a lock with the digests of fully qualified references.
+// Format returns the content of a lock file. digests maps fully qualified references to digests.
 func Format(digests map[string]v1.Hash) []byte {
 	var out bytes.Buffer
 	out.WriteString("# Written by slipway lock. Do not edit.\n")

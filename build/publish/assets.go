@@ -77,7 +77,7 @@ func checkAssetCount(there map[string]*github.ReleaseAsset, all []artifact) erro
 	return nil
 }
 
-// assets returns the assets of release by name.
+// assets returns the assets of a release by name.
 func (p *publisher) assets(ctx context.Context, release *github.RepositoryRelease) (there map[string]*github.ReleaseAsset, err error) {
 	err = p.retry(ctx, func(ctx context.Context) (err error) {
 		there, err = p.listAssets(ctx, release)
@@ -105,7 +105,7 @@ func (p *publisher) listAssets(ctx context.Context, release *github.RepositoryRe
 	}
 }
 
-// uploadOne uploads a and returns its digest. there is the existing asset of that name, or nil.
+// uploadOne uploads a and returns its digest. there is the existing asset with that name, or nil.
 func (p *publisher) uploadOne(ctx context.Context, release *github.RepositoryRelease, a artifact, there *github.ReleaseAsset, task *progress.Task) (digest, error) {
 	sum, err := digestOf(ctx, a.path)
 	if err != nil {
@@ -202,7 +202,7 @@ func (b *body) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// differs returns how an asset differs from a, or "".
+// differs returns the difference between an asset and a, or "".
 func differs(asset *github.ReleaseAsset, a artifact, sum digest) string {
 	switch {
 	case asset == nil:
@@ -217,8 +217,8 @@ func differs(asset *github.ReleaseAsset, a artifact, sum digest) string {
 	return ""
 }
 
-// mediaType returns the Content-Type for a file of that name. It does not depend on the MIME
-// configuration of this host.
+// mediaType returns the Content-Type for a file name. It does not depend on the MIME configuration
+// of this host.
 func mediaType(name string) string {
 	for suffix, media := range map[string]string{
 		".gz": "application/gzip", ".zst": "application/zstd", ".zip": "application/zip", ".tar": "application/x-tar",

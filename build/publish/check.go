@@ -15,12 +15,12 @@ const (
 	maxNotes     = 125_000 // characters
 )
 
-// keptName matches names that GitHub does not change: in others it replaces special characters,
-// such as a tilde or a space, with a dot, and drops dots at the ends.
+// keptName matches the names that GitHub does not change. In other names, it replaces special characters, such as a
+// tilde or a space, with a dot, and removes dots at the ends.
 var keptName = regexp.MustCompile(`^[0-9A-Za-z_+@-]([0-9A-Za-z_.+@-]*[0-9A-Za-z_+@-])?$`)
 
-// checkFiles returns the artifacts for files. Its error lists everything that GitHub would refuse or rename, and missing
-// files. It sends no request.
+// checkFiles returns the artifacts for files, without a request. The error lists missing files, and all files that
+// GitHub would refuse or rename.
 func checkFiles(files []string) ([]artifact, error) {
 	all, err := artifacts(files)
 	errs := []error{err}

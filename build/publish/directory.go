@@ -56,7 +56,7 @@ func Copy(ctx context.Context, dir string, files []string) error {
 	return group.Wait()
 }
 
-// copyOne copies a, and renames the copy when previous is closed.
+// copyOne copies a. It renames the copy when previous is closed.
 func copyOne(ctx context.Context, dir string, a artifact, task *progress.Task, previous <-chan struct{}) error {
 	final := filepath.Join(dir, a.name)
 	fileop.SweepTemporary(final)
@@ -109,7 +109,7 @@ func fill(ctx context.Context, file *os.File, a artifact, task *progress.Task) e
 	return nil
 }
 
-// sameFile reports whether the file at path is already the same as a.
+// sameFile reports whether the file at path has the same content as a.
 func sameFile(ctx context.Context, path string, a artifact) (bool, error) {
 	info, err := os.Lstat(path)
 	if errors.Is(err, fs.ErrNotExist) {

@@ -23,7 +23,7 @@ func must(t testing.TB, err error) {
 	}
 }
 
-// write lays out files, whose content is their name, and returns their paths.
+// write writes files whose content is their name, and returns their paths.
 func write(t *testing.T, names ...string) []string {
 	t.Helper()
 	dir := t.TempDir()
@@ -42,7 +42,7 @@ func TestCopy(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "new", "folder")
 	must(t, Copy(t.Context(), dir, files))
 
-	// What is right stays, what differs is replaced, what is missing comes.
+	// Equal files are kept, different ones are replaced, and missing ones are added.
 	past := time.Unix(1000, 0)
 	must(t, os.Chtimes(filepath.Join(dir, "a.tar.zst"), past, past))
 	must(t, os.WriteFile(filepath.Join(dir, "b.zip"), []byte("CONTENT of b.zip"), 0o600))
@@ -59,7 +59,7 @@ func TestCopy(t *testing.T) {
 	info, err := os.Stat(filepath.Join(dir, "a.tar.zst"))
 	must(t, err)
 	if !info.ModTime().Equal(past) {
-		t.Error("a file that was right was written again")
+		t.Error("an equal file was written again")
 	}
 	var names []string
 	entries, err := os.ReadDir(dir)
@@ -81,8 +81,8 @@ func TestCopy(t *testing.T) {
 	}
 }
 
-// TestCopyStopsBeforeWhatFollows has a file that cannot be put there: those that come
-// after it must not be there either.
+// TestCopyStopsBeforeWhatFollows copies a file that cannot be written. The files after it must not
+// exist.
 func TestCopyStopsBeforeWhatFollows(t *testing.T) {
 	files := write(t, "a", "b", "c", "sha256sum.txt")
 	dir := t.TempDir()
@@ -95,7 +95,7 @@ func TestCopyStopsBeforeWhatFollows(t *testing.T) {
 	must(t, err)
 	for _, e := range entries {
 		if e.Name() != "a" && e.Name() != "b" {
-			t.Errorf("%s is there", e.Name())
+			t.Errorf("%s exists", e.Name())
 		}
 	}
 }

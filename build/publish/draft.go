@@ -35,9 +35,9 @@ func (p *publisher) findOrCreate(ctx context.Context) (*github.RepositoryRelease
 	return created, nil
 }
 
-// find returns the release for the tag: a published one, else the oldest draft, since two
-// concurrent runs may have created one each. It returns nil if there is none. Only the list
-// contains drafts; a tag refers to published releases only.
+// find returns the release for the tag: a published one, else the oldest draft, since two concurrent runs may have
+// created one each. If the tag has no release, it returns nil. It reads the list of releases, because a request by tag
+// does not return drafts.
 func (p *publisher) find(ctx context.Context) (*github.RepositoryRelease, error) {
 	var found *github.RepositoryRelease
 	page := &github.ListOptions{PerPage: 100}
@@ -76,7 +76,7 @@ func (p *publisher) notes(ctx context.Context) (string, error) {
 	return generated.Body, nil
 }
 
-// notesOptions are those of the release, for a tag that may not exist yet.
+// notesOptions returns the options for generated notes. The tag may not exist yet.
 func (p *publisher) notesOptions() *github.GenerateNotesOptions {
 	options := &github.GenerateNotesOptions{TagName: p.options.Tag}
 	if p.options.Commit != "" {
@@ -117,7 +117,7 @@ func (p *publisher) undraft(ctx context.Context, draft *github.RepositoryRelease
 	return nil, fmt.Errorf("publishing the completed draft: %w%s", err, why)
 }
 
-// rank makes a release a pre-release, or says whether it is the latest, which a pre-release cannot be.
+// rank sets whether a release is a pre-release and, if it is not, whether it is the latest.
 func (p *publisher) rank(change *github.RepositoryRelease, prerelease bool) {
 	change.Prerelease = github.Ptr(prerelease)
 	if !prerelease {

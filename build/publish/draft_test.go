@@ -67,7 +67,8 @@ func TestAnUnknownDiscussionLeavesADraft(t *testing.T) {
 	}
 }
 
-// An immutable release cannot get assets: all that it lacks is said before the first is sent.
+// An immutable release cannot get assets. The error lists all missing ones before the first is
+// sent.
 func TestAnImmutableReleaseIsNotChanged(t *testing.T) {
 	f := githubtest.New(t)
 	r := f.Add(githubtest.Release{Tag: tag, Immutable: true})
@@ -86,7 +87,7 @@ func TestAnImmutableReleaseIsNotChanged(t *testing.T) {
 		}
 	}
 	if n := f.Count("POST /uploads") + f.Count("DELETE"); n > 0 {
-		t.Errorf("it was changed: %v", f.Log)
+		t.Errorf("the release was changed: %v", f.Log)
 	}
 	_, err := client(f).Publish(t.Context(), write(t, "a"), o)
 	must(t, err)
@@ -114,7 +115,7 @@ func TestEndDraft(t *testing.T) {
 			f.Releases[0].Get("a").Size = 1
 			f.Releases[0].Get("b").State = "starter"
 		}, Rank{}, []string{"a: it has 1 bytes, want 12", "b: its upload is incomplete (starter)"}, githubtest.Release{Draft: true, Prerelease: true, Body: "Notes"}},
-		{"no draft", func(f *githubtest.Server, _ *Options) { f.Releases[0].Tag = "v0" }, Rank{}, []string{"neither a draft nor a release is there"},
+		{"no draft", func(f *githubtest.Server, _ *Options) { f.Releases[0].Tag = "v0" }, Rank{}, []string{"neither a draft nor a release exists"},
 			githubtest.Release{Tag: "v0", Draft: true, Prerelease: true, Body: "Notes"}},
 		{"a tag elsewhere", func(f *githubtest.Server, _ *Options) { f.Tags[tag] = "fedcba98" }, Rank{}, []string{"already exists there at commit fedcba98"},
 			githubtest.Release{Draft: true, Prerelease: true, Body: "Notes"}},
@@ -145,7 +146,7 @@ func TestEndDraft(t *testing.T) {
 			if len(f.Log) > 0 {
 				t.Errorf("CheckDraft changed something: %v", f.Log)
 			}
-			for range 2 { // once more changes nothing
+			for range 2 { // the second time changes nothing
 				_, ended := client(f).EndDraft(t.Context(), files, o, c.rank)
 				for what, err := range map[string]error{"CheckDraft": checked, "EndDraft": ended} {
 					if (err == nil) != (c.want == nil) {

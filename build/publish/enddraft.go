@@ -9,8 +9,8 @@ import (
 	"github.com/google/go-github/v84/github"
 )
 
-// A Rank says whether a release is a pre-release, or the latest. For what is nil, a draft becomes what the options say,
-// and a published release stays what it is.
+// A Rank is whether a release is a pre-release, or the latest. If a field is nil, Options determine it for a draft, and
+// a published release keeps its value.
 type Rank struct {
 	Prerelease, Latest *bool
 }
@@ -25,7 +25,7 @@ func (r Rank) Validate() error {
 
 func (r Rank) isLatest() bool { return r.Latest != nil && *r.Latest }
 
-// isPrerelease returns whether something that is, or is not, a pre-release becomes one.
+// isPrerelease returns the new value of a release's Prerelease, whose current value is is.
 func (r Rank) isPrerelease(is bool) bool {
 	if r.Prerelease != nil {
 		return *r.Prerelease
@@ -39,8 +39,9 @@ func (g GitHub) CheckDraft(ctx context.Context, files []string, o Options) error
 	return err
 }
 
-// EndDraft publishes the draft for o.Tag, and returns the address of its web page. All of files must be its assets, with
-// the same size and, if GitHub reports it, SHA-256. A release that is published already gets the rank alone.
+// EndDraft publishes the draft for o.Tag, and returns the address of its web page. All files must be assets of the
+// draft, with the same size and, if GitHub reports it, SHA-256. If the release is already published, EndDraft only sets
+// its rank.
 func (g GitHub) EndDraft(ctx context.Context, files []string, o Options, rank Rank) (string, error) {
 	o.Prerelease = rank.isPrerelease(o.Prerelease)
 	if rank.Latest != nil {
@@ -91,7 +92,7 @@ func (p *publisher) complete(ctx context.Context, all []artifact) (*github.Repos
 	case err != nil:
 		return nil, err
 	case release == nil:
-		return nil, errors.New("neither a draft nor a release is there: run publish first")
+		return nil, errors.New("neither a draft nor a release exists: run publish first")
 	}
 	there, err := p.assets(ctx, release)
 	if err != nil {
@@ -110,7 +111,7 @@ func (p *publisher) complete(ctx context.Context, all []artifact) (*github.Repos
 	return release, errors.Join(errs...)
 }
 
-// end publishes a draft, or gives a published release its rank.
+// end publishes a draft, or sets the rank of a published release.
 func (p *publisher) end(ctx context.Context, release *github.RepositoryRelease, rank Rank) (*github.RepositoryRelease, error) {
 	if release.GetDraft() {
 		return p.undraft(ctx, release)

@@ -18,9 +18,9 @@ import (
 
 // A GitHub is a repository on GitHub, or on a GitHub Enterprise Server.
 type GitHub struct {
-	// Owner and Repo name it, as in github.com/Owner/Repo.
+	// Owner and Repo identify the repository, as in github.com/Owner/Repo.
 	Owner, Repo string
-	// Token needs write access to the repository's contents. It appears in no error.
+	// Token needs write access to the repository's contents. Errors never contain it.
 	Token string
 	// BaseURL is the address of the API, such as https://github.example.com/api/v3; empty means
 	// https://api.github.com.
@@ -39,37 +39,37 @@ type Options struct {
 	Tag string
 	// Name is the title; empty means the tag.
 	Name string
-	// Commit is the full name of the commit of the tag; empty means the default branch for a new tag, and any commit for
-	// an existing one.
+	// Commit is the full hash of the commit of the tag. If it is empty, a new tag is created at the default branch, and
+	// an existing one may be at any commit.
 	Commit string
-	// Notes are the text, in Markdown, of at most 125,000 characters. A draft keeps an existing title
+	// Notes is the text of the release, in Markdown, with at most 125,000 characters. A draft keeps an existing title
 	// or text, since a person may have written them.
 	Notes string
-	// GenerateNotes lets GitHub write the text, if Notes are empty.
+	// GenerateNotes makes GitHub write the text if Notes is empty.
 	GenerateNotes bool
 	// Draft keeps the release a draft.
 	Draft bool
 	// Prerelease marks the release as not ready for production.
 	Prerelease bool
-	// Latest says whether a release becomes the latest, unless it is a pre-release: "true", "false", or empty, if GitHub
-	// determines that by version, so that a release of an old branch does not.
+	// Latest is whether a release becomes the latest, unless it is a pre-release: "true" or "false". If it is empty,
+	// GitHub determines that by version, so that a release of an old branch does not become the latest.
 	Latest string
-	// Discussion is the category of a discussion that GitHub starts when the release is published; empty means none.
+	// Discussion is the category of the discussion that GitHub starts when the release is published. If it is empty,
+	// GitHub starts none.
 	Discussion string
 	// Replace allows replacing a different asset in a published release.
 	Replace bool
 }
 
-// Publish makes files the assets of the release for o.Tag, and returns the address of its web page.
-// It creates or finds a draft, uploads all assets, and then publishes it, unless o.Draft.
+// Publish uploads files as the assets of the release for o.Tag, and returns the address of its web page. It creates or
+// finds a draft, uploads all assets, and then publishes it, unless o.Draft.
 //
-// Publish may be repeated: assets with the right name, size and, if GitHub reports it, SHA-256 are
-// kept. Assets with an interrupted upload and, in a draft, different ones are deleted and sent
-// again. In a published release, missing assets are added, and a different one is an error, unless
-// o.Replace. Assets that are not among files are kept.
+// Publish may be repeated. Assets with the right name, size and, if GitHub reports it, SHA-256 are kept. Assets with an
+// interrupted upload and, in a draft, different ones are deleted and sent again. In a published release, missing assets
+// are added, and a different one is an error, unless o.Replace. Assets that are not among files are kept.
 //
-// A tag that exists at another commit than o.Commit is an error. Before anything is sent, files are
-// checked as by Check.
+// It is an error if the tag exists at another commit than o.Commit. Before anything is sent, files are checked as by
+// Check.
 func (g GitHub) Publish(ctx context.Context, files []string, o Options) (string, error) {
 	where := fmt.Sprintf("release %s of %s/%s", o.Tag, g.Owner, g.Repo)
 	all, err := checkFiles(files)
@@ -165,10 +165,10 @@ func (p *publisher) task(ctx context.Context, name string, work func(context.Con
 	return err
 }
 
-// untrusted explains that a certificate is not trusted.
+// untrusted is a hint for a certificate that is not trusted.
 const untrusted = ": its certificate is signed by a CA that is not trusted here: name the CA's file in SSL_CERT_FILE, or add it to the store of Windows"
 
-// hint explains errors that GitHub does not.
+// hint returns an explanation of an error for which GitHub gives none, or "".
 func hint(err error) string {
 	var unknown x509.UnknownAuthorityError
 	if errors.As(err, &unknown) {

@@ -23,18 +23,18 @@ import (
 
 const tag = "v1.2.3+rke2r1"
 
-// ignoreIDs compare releases by what they say.
+// ignoreIDs compares releases without IDs and addresses.
 var ignoreIDs = []cmp.Option{cmpopts.IgnoreFields(githubtest.Release{}, "ID", "UploadURL", "HTMLURL"), cmpopts.IgnoreFields(githubtest.Release{}, "Assets")}
 
 func TestPublish(t *testing.T) {
 	f := githubtest.New(t)
-	for i := range 150 { // so that there are pages
+	for i := range 150 { // more than one page
 		f.Add(githubtest.Release{Tag: fmt.Sprintf("v0.%d.0", i)})
 	}
 	files := write(t, "a+b.tar.zst", "c.zip", "sha256sum-amd64.txt")
 	f.Fail = func(r *http.Request) int {
 		if r.Method == http.MethodPatch && len(f.Releases[150].Assets) != 3 {
-			t.Error("it is published before it is complete")
+			t.Error("the release is published before it is complete")
 		}
 		return 0
 	}
@@ -62,13 +62,13 @@ func TestPublish(t *testing.T) {
 	}
 }
 
-// A release is of the commit of its tag, wherever the tag came from.
+// The tag of a release is at its commit, wherever the tag came from.
 func TestTheTagIsAtTheCommit(t *testing.T) {
 	const other = "fedcba98"
 	for _, c := range []struct {
 		name string
 		set  func(f *githubtest.Server)
-		want string // empty: it is published
+		want string // "" means that the release is published
 	}{
 		{"no tag", func(*githubtest.Server) {}, ""},
 		{"a tag", func(f *githubtest.Server) { f.Tags[tag] = githubtest.Commit }, ""},
@@ -83,7 +83,7 @@ func TestTheTagIsAtTheCommit(t *testing.T) {
 		{"a published release elsewhere", func(f *githubtest.Server) { f.Add(githubtest.Release{Tag: tag}); f.Tags[tag] = other },
 			"already exists there at commit " + other},
 		{"a commit that was not pushed", func(f *githubtest.Server) { f.Commits = nil },
-			"tag " + tag + " cannot be created, since commit " + githubtest.Commit + " is not there: push it first"},
+			"tag " + tag + " cannot be created, since commit " + githubtest.Commit + " does not exist there: push it first"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			f := githubtest.New(t)
@@ -98,7 +98,7 @@ func TestTheTagIsAtTheCommit(t *testing.T) {
 				}
 			}
 			if c.want != "" && len(f.Log) > 0 {
-				t.Errorf("it changed something: %v", f.Log)
+				t.Errorf("Publish changed something: %v", f.Log)
 			}
 		})
 	}
@@ -111,7 +111,7 @@ func TestPublishLeavesADraft(t *testing.T) {
 	if r := f.Releases[0]; !r.Draft || !r.Prerelease || !strings.Contains(address, "untagged") {
 		t.Errorf("found %+v at %s", r, address)
 	}
-	// What somebody wrote meanwhile stays.
+	// Text that a person has written in the meantime is kept.
 	f.Releases[0].Body, f.Releases[0].Name = "Written by hand", "A title"
 	_, err = client(f).Publish(t.Context(), write(t, "a"), Options{Tag: tag, Notes: "Generated", Prerelease: true})
 	must(t, err)
@@ -120,8 +120,7 @@ func TestPublishLeavesADraft(t *testing.T) {
 	}
 }
 
-// TestPublishGoesOn finds what a run that was killed, and a build that was not the
-// same, have left.
+// TestPublishGoesOn continues a run that was killed, and a run with different artifacts.
 func TestPublishGoesOn(t *testing.T) {
 	for _, withoutDigests := range []bool{false, true} {
 		f := githubtest.New(t)
@@ -140,7 +139,7 @@ func TestPublishGoesOn(t *testing.T) {
 		want := wantContents("right", "starter", "short", "same-size", "missing")
 		want["notes.pdf"] = "somebody's"
 		wantUploads, wantDeleted := 4, 3
-		if withoutDigests { // nobody can tell
+		if withoutDigests { // the difference cannot be detected
 			want["same-size"] = "CONTENT of same-size"
 			wantUploads, wantDeleted = 3, 2
 		}
@@ -151,7 +150,7 @@ func TestPublishGoesOn(t *testing.T) {
 			t.Errorf("%d uploads and %d deletions, want %d and %d: %v", uploads, deleted, wantUploads, wantDeleted, f.Log)
 		}
 		if draft.Assets[0] != right || draft.Draft {
-			t.Error("what was right was replaced, or the draft was not published")
+			t.Error("correct assets were replaced, or the draft was not published")
 		}
 	}
 }
@@ -310,7 +309,7 @@ func TestARefusalIsNotTriedAgain(t *testing.T) {
 	}
 }
 
-// A certificate that is not trusted stays so.
+// A failure because of an untrusted certificate is not tried again.
 func TestAnUnknownCAIsNotTriedAgain(t *testing.T) {
 	asked := 0
 	server := httptest.NewUnstartedServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("it was asked") }))
@@ -334,7 +333,7 @@ func TestTheTokenStandsInNoError(t *testing.T) {
 		t.Errorf("error is %v", err)
 	}
 	if err != nil && strings.Contains(err.Error(), strings.TrimSpace(g.Token)) {
-		t.Errorf("error %v holds the token", err)
+		t.Errorf("error %v contains the token", err)
 	}
 }
 
@@ -388,7 +387,7 @@ func TestCheckFiles(t *testing.T) {
 		}
 	}
 	if len(f.Log) > 0 || len(f.Releases) > 0 {
-		t.Errorf("GitHub was asked for %v", f.Log)
+		t.Errorf("requests to GitHub: %v", f.Log)
 	}
 
 	var many []string
@@ -425,13 +424,13 @@ func checkOnly(files []string) error {
 	return err
 }
 
-// client returns a client of f that never waits.
+// client returns a client of f without delays.
 func client(f *githubtest.Server) GitHub {
 	return GitHub{Owner: "owner", Repo: "repo", Token: githubtest.Token, BaseURL: f.URL,
 		pause: func(ctx context.Context, _ time.Duration) error { return ctx.Err() }}
 }
 
-// wantContents returns files with the content that write gives them.
+// wantContents returns the files of write, with their content.
 func wantContents(names ...string) map[string]string {
 	contents := map[string]string{}
 	for _, name := range names {

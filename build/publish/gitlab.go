@@ -17,9 +17,9 @@ import (
 type GitLab struct {
 	// Project is its path, such as group/name.
 	Project string
-	// Token needs the scope api. If it is empty, JobToken, the CI_JOB_TOKEN of a job, is used. Neither appears in an error.
+	// Token needs the scope api. If it is empty, JobToken is used, the CI_JOB_TOKEN of a job. Errors contain neither.
 	Token, JobToken string
-	// BaseURL is the address of the API, such as https://gitlab.example.com/api/v4; empty means gitlab.com's.
+	// BaseURL is the address of the API, such as https://gitlab.example.com/api/v4. Empty means gitlab.com.
 	BaseURL string
 
 	// pause waits before a retry; nil means to wait for the given time.
@@ -28,12 +28,12 @@ type GitLab struct {
 
 // GitLabOptions describe a release on GitLab.
 type GitLabOptions struct {
-	// Tag is the release's git tag. GitLab creates it, at Commit, if it does not exist. Commit may be empty for an existing
-	// tag, which may then be at any commit.
+	// Tag is the release's git tag. GitLab creates it, at Commit, if it does not exist. If Commit is empty, the tag
+	// must exist, and may be at any commit.
 	Tag, Commit string
-	// Name is the title, and Notes the text, in Markdown. A release that exists keeps both.
+	// Name is the title, and Notes is the text, in Markdown. An existing release keeps both.
 	Name, Notes string
-	// Package and Version are those of the generic package that keeps the files.
+	// Package and Version identify the generic package with the files.
 	Package, Version string
 	// Replace allows replacing files with other content.
 	Replace bool
@@ -48,11 +48,11 @@ func (g GitLab) Check(ctx context.Context, files []string, o GitLabOptions) erro
 	return g.where(o, err)
 }
 
-// Publish uploads files to a generic package, and then links them in the release for o.Tag, which it creates if necessary.
-// It returns the address of the release.
+// Publish uploads files to a generic package, and then links them in the release for o.Tag, which it creates if
+// necessary. It returns the address of the release.
 //
-// Publish may be repeated: files in the package with the same SHA-256 are kept. One with other content is an error,
-// unless o.Replace. Links that are missing in an existing release are added.
+// Publish may be repeated. Files in the package with the same SHA-256 are kept. A file with other content is an error,
+// unless o.Replace. Publish adds the links that an existing release lacks.
 func (g GitLab) Publish(ctx context.Context, files []string, o GitLabOptions) (string, error) {
 	p, all, err := g.open(files, o)
 	if err != nil {
@@ -62,7 +62,7 @@ func (g GitLab) Publish(ctx context.Context, files []string, o GitLabOptions) (s
 	return address, g.where(o, err)
 }
 
-// where adds to an error what it is about, and removes the token.
+// where adds the release to an error, and removes the token.
 func (g GitLab) where(o GitLabOptions, err error) error {
 	if err == nil {
 		return nil
@@ -120,8 +120,8 @@ func (p *gitlabPublisher) release(ctx context.Context) (*gitlabRelease, error) {
 	return release, nil
 }
 
-// checkTag returns an error if the tag exists at another commit. The token of a job may not look, but sees the commit of a
-// release.
+// checkTag returns an error if the tag exists at another commit. A job's token may not read tags, but it may read the
+// commit of a release.
 func (p *gitlabPublisher) checkTag(ctx context.Context) error {
 	if p.options.Commit == "" {
 		return nil
@@ -147,7 +147,7 @@ func (p *gitlabPublisher) checkTag(ctx context.Context) error {
 	return p.checkCommit(tag.Commit)
 }
 
-// checkCommit returns an error if a commit that GitLab states is another one.
+// checkCommit returns an error if GitLab reports another commit.
 func (p *gitlabPublisher) checkCommit(at gitlabCommit) error {
 	if at.ID == "" || p.options.Commit == "" || at.ID == p.options.Commit {
 		return nil
@@ -155,8 +155,8 @@ func (p *gitlabPublisher) checkCommit(at gitlabCommit) error {
 	return elsewhere(p.options.Tag, at.ID, p.options.Commit)
 }
 
-// compare returns the files in the package by name, and the digests of all. It returns an error for each that has other
-// content there, unless it may be replaced.
+// compare returns the files in the package by name, and the digests of all artifacts. The error lists the files that
+// have other content in the package, unless they may be replaced.
 func (p *gitlabPublisher) compare(ctx context.Context, all []artifact) (map[string]gitlabPackageFile, []digest, error) {
 	task := progress.Start(ctx, "look up "+p.options.Tag)
 	there, digests, err := p.lookUp(ctx, all)
@@ -193,7 +193,7 @@ func hasGitLabStatus(err error, status int) bool {
 	return errors.As(err, &refused) && refused.StatusCode == status
 }
 
-// gitlabHint explains errors that GitLab does not.
+// gitlabHint returns an explanation of an error for which GitLab gives none, or "".
 func gitlabHint(err error) string {
 	var unknown x509.UnknownAuthorityError
 	switch {

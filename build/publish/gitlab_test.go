@@ -17,19 +17,20 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// A gitlabServer is as much of GitLab's API as releases need, for the project group/name.
+// A gitlabServer implements the part of GitLab's API that releases need, for the project
+// group/name.
 type gitlabServer struct {
 	t      testing.TB
 	server *httptest.Server
 
 	mu sync.Mutex
-	// files are those of the package acme 1.2.3, in the order of their uploads.
+	// files are the files of the package acme 1.2.3, in the order of their uploads.
 	files   []fakeFile
 	release *fakeGitLabRelease
-	// tag is the commit of the tag, if it is not empty.
+	// tag is the commit of the tag; empty means that the tag does not exist.
 	tag string
 	log []string // each request that was not a read
-	// fail is asked before anything is done; a status that is not 0 is the answer.
+	// fail is called before a request is executed. A status other than 0 is the response.
 	fail func(r *http.Request) int
 }
 
@@ -172,7 +173,7 @@ func (s *gitlabServer) gitlab() GitLab {
 		pause: func(ctx context.Context, _ time.Duration) error { return ctx.Err() }}
 }
 
-// want is the release of files as write makes them.
+// want returns the release of files from write.
 func (s *gitlabServer) want(names ...string) *fakeGitLabRelease {
 	r := &fakeGitLabRelease{Tag: tag, Name: "Acme", Description: "Notes", Ref: "0123abcd", Links: map[string]string{}}
 	for _, name := range names {
@@ -193,7 +194,7 @@ func TestGitLab(t *testing.T) {
 		files := write(t, "a.zip", "b", "c.txt")
 		s.fail = func(r *http.Request) int {
 			if r.Method == http.MethodPost && len(s.files) != 3 {
-				t.Error("it is released before it is complete")
+				t.Error("the release exists before it is complete")
 			}
 			return 0
 		}
@@ -225,11 +226,11 @@ func TestGitLab(t *testing.T) {
 	}
 }
 
-// A run that was interrupted, or a release that somebody has made, is completed.
+// A run after an interruption, or after a person has created the release, completes the release.
 func TestGitLabGoesOn(t *testing.T) {
 	s := newGitLabServer(t)
 	s.put("a", "old")
-	s.put("a", "content of a") // the newest counts
+	s.put("a", "content of a") // the newest file counts
 	s.tag = "0123abcd"
 	s.release = &fakeGitLabRelease{Tag: tag, Name: "Theirs", Links: map[string]string{"a": "https://elsewhere.example.com/a", "x": "theirs"}}
 	_, err := s.gitlab().Publish(t.Context(), write(t, "a", "b"), gitlabOptions)
@@ -323,7 +324,7 @@ func TestGitLabErrors(t *testing.T) {
 			}
 		})
 	}
-	// The token is for one server.
+	// The token must not be sent to another server.
 	other := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { t.Errorf("it was sent %v", r.Header) }))
 	defer other.Close()
 	moved := httptest.NewServer(http.RedirectHandler(strings.Replace(other.URL, "127.0.0.1", "localhost", 1), http.StatusFound))

@@ -13,16 +13,16 @@ import (
 	"strings"
 )
 
-// A gitlabAPI sends requests to one project of GitLab (https://docs.gitlab.com/api/rest/). There are eight of them; the
-// client that GitLab keeps would bring 4.5 MB and five modules.
+// A gitlabAPI sends requests to one project of GitLab (https://docs.gitlab.com/api/rest/). It needs only eight kinds of
+// requests; GitLab's own client would add 4.5 MB and five modules.
 type gitlabAPI struct {
-	project string // its address
-	header  string // that of the token
+	project string // URL of the project
+	header  string // name of the header with the token
 	token   string
 	client  *http.Client
 }
 
-// The answers have more members than these.
+// Parts of the responses that are used.
 type (
 	gitlabPackage struct {
 		ID      int64  `json:"id"`
@@ -73,7 +73,7 @@ func (g GitLab) api() *gitlabAPI {
 	return a
 }
 
-// sameHost refuses redirects to other servers, which would get the token.
+// sameHost refuses redirects to other servers, which would receive the token.
 func sameHost(request *http.Request, via []*http.Request) error {
 	if request.URL.Host != via[0].URL.Host || request.URL.Scheme != via[0].URL.Scheme || len(via) >= 10 {
 		return fmt.Errorf("it redirects to another server, %s, or too often", request.URL.Host)
@@ -91,7 +91,7 @@ func (e *gitlabError) Error() string {
 	return fmt.Sprintf("%s %s: %s: %s", e.Request.Method, e.Request.URL.Redacted(), e.Status, e.message)
 }
 
-// at returns the address of something in the project.
+// at returns the URL of a path in the project.
 func (a *gitlabAPI) at(elements ...string) string {
 	address := a.project
 	for _, e := range elements {
@@ -100,12 +100,12 @@ func (a *gitlabAPI) at(elements ...string) string {
 	return address
 }
 
-// get decodes an answer, and returns the number of the next page of a list, or "".
+// get decodes a response into out, and returns the number of the next page of a list, or "".
 func (a *gitlabAPI) get(ctx context.Context, address string, out any) (next string, err error) {
 	return a.do(ctx, http.MethodGet, address, nil, -1, out)
 }
 
-// send sends a value as JSON, and decodes the answer.
+// send sends a value as JSON, and decodes the response into out.
 func (a *gitlabAPI) send(ctx context.Context, method, address string, in, out any) error {
 	body, err := json.Marshal(in)
 	if err != nil {

@@ -15,7 +15,8 @@ import (
 	"github.com/slipway-build/slipway/progress"
 )
 
-// packageFiles returns the files in the package by name; of several with one name, the newest, which downloads get.
+// packageFiles returns the files in the package by name. Of several files with one name, it returns the newest, which
+// is also the one that downloads get.
 func (p *gitlabPublisher) packageFiles(ctx context.Context) (there map[string]gitlabPackageFile, err error) {
 	err = p.retry(ctx, func(ctx context.Context) (err error) {
 		there, err = p.listPackageFiles(ctx)
@@ -36,7 +37,7 @@ func (p *gitlabPublisher) listPackageFiles(ctx context.Context) (map[string]gitl
 	}
 	there := map[string]gitlabPackageFile{}
 	for _, found := range packages {
-		if found.Name != p.options.Package || found.Version != p.options.Version { // the server searches for parts of names
+		if found.Name != p.options.Package || found.Version != p.options.Version { // the server also finds parts of names
 			continue
 		}
 		address := p.api.at("packages", strconv.FormatInt(found.ID, 10), "package_files")
@@ -87,7 +88,7 @@ func (p *gitlabPublisher) publish(ctx context.Context, all []artifact) (string, 
 	}
 	for i, a := range all {
 		if "sha256:"+there[a.name].SHA256 != digests[i].String() {
-			errs[i] = fmt.Errorf("%s was uploaded, but then the package has something else: run publish again", a.name)
+			errs[i] = fmt.Errorf("%s was uploaded, but the package has other content: run publish again", a.name)
 		}
 	}
 	if err := errors.Join(errs...); err != nil {
@@ -130,12 +131,12 @@ func (p *gitlabPublisher) address(a artifact) string {
 	return p.api.at("packages", "generic", p.options.Package, p.options.Version, a.name)
 }
 
-// linkTo returns a link to a file in the package, which the release also has below /downloads.
+// linkTo returns a link to a file in the package. The release serves it below /downloads too.
 func (p *gitlabPublisher) linkTo(a artifact) gitlabLink {
 	return gitlabLink{Name: a.name, URL: p.address(a), DirectAssetPath: "/" + a.name, LinkType: "other"}
 }
 
-// link creates the release with links to all files, or adds those that it lacks. It returns the address of the release.
+// link creates the release with links to all files, or adds missing links. It returns the address of the release.
 func (p *gitlabPublisher) link(ctx context.Context, all []artifact) (string, error) {
 	release, err := p.release(ctx)
 	if err != nil {
@@ -169,7 +170,7 @@ func (p *gitlabPublisher) link(ctx context.Context, all []artifact) (string, err
 	return release.Links.Self, nil
 }
 
-// create creates the release. A request that fails may have been carried out.
+// create creates the release. A failed request may have been executed.
 func (p *gitlabPublisher) create(ctx context.Context, all []artifact) (*gitlabRelease, error) {
 	o := gitlabRelease{Tag: p.options.Tag, Ref: p.options.Commit, Name: p.options.Name, Description: p.options.Notes}
 	for _, a := range all {

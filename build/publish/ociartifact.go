@@ -15,7 +15,7 @@ import (
 	"github.com/slipway-build/slipway/internal/regular"
 )
 
-// artifactType says what the OCI artifact is that dist/artifacts becomes.
+// artifactType is the type of the OCI artifact with the files of dist/artifacts.
 const artifactType = "application/vnd.slipway.artifacts.v1"
 
 // An OCIFile is a file of an OCI artifact.
@@ -25,9 +25,9 @@ type OCIFile struct {
 	Size   int64 // in bytes
 }
 
-// OCIArtifact returns an OCI artifact with a layer for each file, whose bytes are those of the file, as oras makes them
-// (image-spec/manifest.md, "Guidelines for Artifact Usage"). Annotations of the layers have the names of the files,
-// without folders.
+// OCIArtifact returns an OCI artifact with a layer for each file, whose bytes are those of the file, as in artifacts of
+// oras (image-spec/manifest.md, "Guidelines for Artifact Usage"). Annotations of the layers contain the names of the
+// files, without folders.
 func OCIArtifact(files []OCIFile, annotations map[string]string) (v1.Image, error) {
 	artifact := &ociArtifact{config: []byte("{}")}
 	m := struct {
@@ -49,8 +49,7 @@ func OCIArtifact(files []OCIFile, annotations map[string]string) (v1.Image, erro
 	return artifact, err
 }
 
-// title is the name of a file in an OCI artifact
-// (image-spec/annotations.md, org.opencontainers.image.title).
+// title returns the title of a file in an OCI artifact (image-spec/annotations.md, org.opencontainers.image.title).
 func title(file string) string { return path.Base(strings.ReplaceAll(file, "\\", "/")) }
 
 // ociArtifact is a manifest that names files.

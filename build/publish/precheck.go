@@ -34,9 +34,9 @@ func CheckDirectory(dir string) error {
 	}
 }
 
-// Check returns errors for everything that would stop Publish and can be detected without a change:
-// files that GitHub refuses or renames, a token that is missing or without write access, a tag at another commit, too many
-// assets, and, unless o.Replace, assets of a published release that differ from files.
+// Check returns errors for everything that would stop Publish and can be detected without a change: files that GitHub
+// refuses or renames, a token that is missing or without write access, a tag at another commit, too many assets, and,
+// unless o.Replace, assets of a published release that differ from files.
 func (g GitHub) Check(ctx context.Context, files []string, o Options) error {
 	where := fmt.Sprintf("release %s of %s/%s", o.Tag, g.Owner, g.Repo)
 	all, wrong := checkFiles(files)
@@ -90,7 +90,7 @@ func (p *publisher) mayWrite(ctx context.Context) error {
 	return nil
 }
 
-// refusal returns an error if an asset of a release must not be uploaded, although there it is wrong.
+// refusal returns an error if an asset with the difference wrong must not be replaced in the release.
 func (p *publisher) refusal(release *github.RepositoryRelease, there *github.ReleaseAsset, a artifact, wrong string) error {
 	switch {
 	case release.GetDraft():

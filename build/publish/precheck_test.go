@@ -23,7 +23,7 @@ func TestCheckDirectory(t *testing.T) {
 		}
 	}
 	if left, err := os.ReadDir(dir); err != nil || len(left) != 1 {
-		t.Errorf("it left %v, %v", left, err)
+		t.Errorf("remaining files: %v, %v", left, err)
 	}
 }
 
@@ -82,10 +82,10 @@ func TestCheckSaysAllThatPublishWouldMeet(t *testing.T) {
 			}
 			notes := "POST /api/v3/repos/owner/repo/releases/generate-notes"
 			if changes := slices.DeleteFunc(f.Log, func(s string) bool { return s == notes }); len(changes) > 0 {
-				t.Errorf("it changed something: %v", changes)
+				t.Errorf("Check changed something: %v", changes)
 			}
 			if _, err := g.Publish(t.Context(), files, o); (err == nil) != (c.want == nil) {
-				t.Errorf("Check said %q, and Publish says %v", c.want, err)
+				t.Errorf("Check returned %q, but Publish %v", c.want, err)
 			}
 		})
 	}

@@ -13,8 +13,7 @@ import (
 )
 
 const (
-	// tries is the number of attempts. With doubling delays, the last is half a minute after the
-	// first.
+	// tries is the number of attempts. With doubling delays, the last one is half a minute after the first.
 	tries      = 5
 	firstPause = 2 * time.Second
 	// limitPause is the delay that GitHub expects after a rate limit without Retry-After
@@ -24,7 +23,7 @@ const (
 	longestPause = 5 * time.Minute
 )
 
-// A brokenUpload is an upload that was accepted but does not match what was sent.
+// A brokenUpload is an upload that was accepted, but differs from what was sent.
 type brokenUpload struct{ wrong string }
 
 func (e *brokenUpload) Error() string { return "it was taken, and " + e.wrong }
@@ -34,7 +33,7 @@ func (p *publisher) retry(ctx context.Context, work func(context.Context) error)
 	return retry(ctx, p.pause, work)
 }
 
-// retry calls work until it succeeds, or fails permanently. sleep waits before a retry; nil means to wait for the given time.
+// retry calls work until it succeeds, or fails permanently. sleep waits before a retry; nil means sleepFor.
 func retry(ctx context.Context, sleep func(context.Context, time.Duration) error, work func(context.Context) error) error {
 	if sleep == nil {
 		sleep = sleepFor
@@ -77,7 +76,7 @@ func passing(err error, pause time.Duration) (time.Duration, bool) {
 	var refused *github.ErrorResponse
 	if errors.As(err, &refused) {
 		if alreadyExists(refused) {
-			return pause, true // the remains of an upload show up late
+			return pause, true // a broken upload becomes visible with a delay
 		}
 		return passingResponse(refused.Response, pause)
 	}
@@ -89,7 +88,7 @@ func passing(err error, pause time.Duration) (time.Duration, bool) {
 	return pause, errors.As(err, &broken) || httpretry.TemporaryError(err)
 }
 
-// passingResponse is passing for a response of a server.
+// passingResponse is passing for the response of a server.
 func passingResponse(r *http.Response, pause time.Duration) (time.Duration, bool) {
 	after, told := httpretry.After(r.Header, time.Now())
 	pause = max(pause, after)
@@ -112,7 +111,7 @@ func hasStatus(err error, status int) bool {
 	return errors.As(err, &refused) && refused.Response != nil && refused.Response.StatusCode == status
 }
 
-// sleepFor waits for the given time.
+// sleepFor waits for pause, or until ctx ends.
 func sleepFor(ctx context.Context, pause time.Duration) error {
 	timer := time.NewTimer(pause)
 	defer timer.Stop()

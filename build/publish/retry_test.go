@@ -13,8 +13,7 @@ import (
 	"github.com/google/go-github/v84/github"
 )
 
-// GitHub may ask for hours. What takes longer than longestPause is for a person to
-// decide.
+// GitHub may request a delay of hours. A delay above longestPause is an error.
 func TestPausesAreBounded(t *testing.T) {
 	const pause = 2 * time.Second
 	answer := func(status int) *http.Response {
@@ -26,7 +25,7 @@ func TestPausesAreBounded(t *testing.T) {
 	limit := func(until time.Duration) error {
 		return &github.RateLimitError{Response: answer(http.StatusForbidden), Rate: github.Rate{Reset: github.Timestamp{Time: time.Now().Add(until)}}}
 	}
-	// with is the error that the client makes of a response with headers.
+	// with returns the client's error for a response with headers.
 	with := func(status int, headers ...string) error {
 		r := answer(status)
 		r.Header, r.Body = http.Header{}, http.NoBody
@@ -70,7 +69,7 @@ func TestPausesAreBounded(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			wait, passes := passing(c.err, pause)
 			if passes != c.passes {
-				t.Fatalf("it passes: %v after %s, want %v", passes, wait, c.passes)
+				t.Fatalf("passing: %v after %s, want %v", passes, wait, c.passes)
 			}
 			if passes && (wait < c.least || wait > longestPause) {
 				t.Errorf("the pause is %s, want %s at the least and %s at the most", wait, c.least, longestPause)

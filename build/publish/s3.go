@@ -15,17 +15,17 @@ import (
 	"github.com/slipway-build/slipway/progress"
 )
 
-// An S3 is a bucket of Amazon S3, or of another server with its API, and what objects in it get.
+// An S3 is a bucket of Amazon S3, or of another server with its API, with the settings of its objects.
 type S3 struct {
 	Bucket string
-	// Endpoint is the address of the server, such as https://minio.example.com:9000; empty means Amazon's.
+	// Endpoint is the address of the server, such as https://minio.example.com:9000. Empty means Amazon's.
 	Endpoint string
-	// Region is asked for if it is empty.
+	// Region is the region of the bucket. If it is empty, the server is asked for it.
 	Region string
-	// AccessKey, SecretKey and SessionToken are the credentials. If AccessKey is empty, those of the credentials file of
-	// AWS's tools or of the role of this machine are used.
+	// AccessKey, SecretKey and SessionToken are the credentials. If AccessKey is empty, the credentials file of AWS's
+	// tools or the role of this machine is used.
 	AccessKey, SecretKey, SessionToken string
-	// ACL is a canned ACL, and CacheControl the header of that name; empty means none.
+	// ACL is a canned ACL, and CacheControl is the value of that header. Empty means that neither is sent.
 	ACL, CacheControl string
 	// Overwrite allows replacing objects with other content.
 	Overwrite bool
@@ -34,13 +34,13 @@ type S3 struct {
 	transport http.RoundTripper
 }
 
-// An Object is a file, and the name that it gets in a bucket.
+// An Object is a file, and its name in a bucket.
 type Object struct {
 	Path, Key string
-	// Last says that it is uploaded after all objects that are not.
+	// Last means that the object is uploaded after all objects without Last.
 	Last bool
-	// Sum says that Key.sha256sum is uploaded too, and last: the SHA-256 and the name of the file, in the format of
-	// sha256sum.
+	// Sum means that Key.sha256sum is uploaded too, after the object. It has the SHA-256 and the name of the file, in
+	// the format of sha256sum.
 	Sum bool
 }
 
@@ -48,8 +48,8 @@ type Object struct {
 const objectsAtOnce = 4
 
 // Check returns errors for everything that would stop Publish and can be detected without a change: a missing bucket,
-// credentials without access, and, unless s.Overwrite, objects with other content. It begins an upload, which it
-// aborts, to find out whether it may write.
+// credentials without access, and, unless s.Overwrite, objects with other content. To check write access, it begins an
+// upload and aborts it.
 func (s S3) Check(ctx context.Context, objects []Object) error {
 	b, err := s.open(ctx, objects)
 	if err != nil {
@@ -58,8 +58,8 @@ func (s S3) Check(ctx context.Context, objects []Object) error {
 	return b.check(ctx)
 }
 
-// Publish uploads objects. Objects that exist with the same content are kept. One with other content is an error, unless
-// s.Overwrite. After an error, or an interruption, running again completes the work.
+// Publish uploads objects. Existing objects with the same content are kept. An object with other content is an error,
+// unless s.Overwrite. A run after an error or an interruption completes the work.
 func (s S3) Publish(ctx context.Context, objects []Object) error {
 	b, err := s.open(ctx, objects)
 	if err != nil {
@@ -68,7 +68,7 @@ func (s S3) Publish(ctx context.Context, objects []Object) error {
 	return b.publish(ctx)
 }
 
-// A bucket is an S3 with a client, and what is to be uploaded.
+// A bucket is an S3 with a client, and the objects to upload.
 type bucket struct {
 	S3
 	api     *minio.Client
@@ -124,7 +124,7 @@ func (b *bucket) check(ctx context.Context) error {
 	group.Wait()
 	for _, err := range errs {
 		if refused := (minio.ErrorResponse{}); errors.As(err, &refused) && refused.StatusCode == http.StatusForbidden {
-			return err // and so are all others
+			return err // and all others have no access either
 		}
 	}
 	if err := errors.Join(errs...); err != nil {
@@ -176,7 +176,7 @@ func (b *bucket) publish(ctx context.Context) error {
 	return nil
 }
 
-// s3Hint explains errors that servers do not.
+// s3Hint returns an explanation of an error for which servers give none, or "".
 func s3Hint(err error) string {
 	switch minio.ToErrorResponse(err).Code {
 	case minio.AccessDenied:

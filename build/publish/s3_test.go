@@ -22,22 +22,22 @@ import (
 	"github.com/johannesboyne/gofakes3/backend/s3mem"
 )
 
-// An s3Server is a server of another project, in memory, with the bucket builds.
+// An s3Server is an S3 server of another project, in memory, with the bucket builds.
 type s3Server struct {
 	t       testing.TB
 	backend *s3mem.Backend
 	server  *httptest.Server
 
 	mu sync.Mutex
-	// log has each request that was not a read, and headers those of the last one for each object.
+	// log has each request that was not a read, and headers has the last headers of each object.
 	log     []string
 	headers map[string]http.Header
-	// fail is asked before anything is done; if it returns true, it has responded.
+	// fail is called before a request is executed. If it returns true, it has responded.
 	fail func(w http.ResponseWriter, r *http.Request) bool
 }
 
-// newS3Server starts a server with TLS. The client cuts content into signed chunks without TLS, which the server understands
-// only if it is small.
+// newS3Server starts a server with TLS. Without TLS, the client splits content into signed chunks, which the server
+// understands only if the content is small.
 func newS3Server(t testing.TB) *s3Server {
 	s := startS3Server(t)
 	s.server.StartTLS()
@@ -90,7 +90,7 @@ func (s *s3Server) contents() map[string]string {
 	return all
 }
 
-// objects are files as write makes them, with their names below v1.
+// objects returns files from write as objects below v1.
 func objects(files ...string) []Object {
 	var all []Object
 	for _, f := range files {
@@ -146,7 +146,7 @@ func testS3(t *testing.T, s *s3Server) {
 	if diff := cmp.Diff([]string{"PUT /builds/v1/a.tar.gz", "PUT /builds/v1/b.txt", "PUT /builds/v1/a.tar.gz.sha256sum", "PUT /builds/v1/sums.txt"}, s.log); diff != "" {
 		t.Errorf("checksums are not last: %s", diff)
 	}
-	// Once more sends nothing.
+	// A second run sends nothing.
 	s.log = nil
 	must(t, bucket.Check(t.Context(), all))
 	must(t, bucket.Publish(t.Context(), all))
@@ -155,7 +155,7 @@ func testS3(t *testing.T, s *s3Server) {
 	}
 }
 
-// Objects of other programs have no digest beside them, and are read.
+// Objects of other programs have no stored digest, so they are read.
 func TestS3KeepsObjects(t *testing.T) {
 	s := newS3Server(t)
 	all := objects(write(t, "same", "short", "other")...)
@@ -183,7 +183,7 @@ func TestS3KeepsObjects(t *testing.T) {
 		t.Error(diff)
 	}
 	if slices.Contains(s.log, "PUT /builds/v1/same") {
-		t.Error("an object that was right was replaced")
+		t.Error("an equal object was replaced")
 	}
 }
 
@@ -273,7 +273,7 @@ func TestS3Errors(t *testing.T) {
 	}
 }
 
-// Who may upload may not always abort.
+// The right to upload does not include the right to abort.
 func TestS3ChecksWithoutTheRightToAbort(t *testing.T) {
 	s := newS3Server(t)
 	s.fail = func(w http.ResponseWriter, r *http.Request) bool {
@@ -301,7 +301,7 @@ func TestS3NeedsCredentials(t *testing.T) {
 	must(t, b.Check(t.Context(), objects(write(t, "a")...)))
 }
 
-// A file that changes while it is sent becomes no object.
+// A file that changes while it is sent does not become an object.
 func TestS3SendsWhatItHasCompared(t *testing.T) {
 	s := newS3Server(t)
 	files := write(t, "a", "b")
@@ -320,7 +320,7 @@ func TestS3SendsWhatItHasCompared(t *testing.T) {
 	}
 }
 
-// What an interrupted upload leaves takes no room in the bucket.
+// An interrupted upload leaves no parts in the bucket.
 func TestS3IsCancelled(t *testing.T) {
 	s := newS3Server(t)
 	file := write(t, "large")[0]
@@ -338,6 +338,6 @@ func TestS3IsCancelled(t *testing.T) {
 		t.Error("no error")
 	}
 	if len(s.contents()) > 0 || !slices.Contains(s.log, "DELETE /builds/v1/large") {
-		t.Errorf("it left %v, after %v", slices.Collect(maps.Keys(s.contents())), s.log)
+		t.Errorf("remaining: %v, after %v", slices.Collect(maps.Keys(s.contents())), s.log)
 	}
 }

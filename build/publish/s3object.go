@@ -20,10 +20,11 @@ import (
 	"github.com/slipway-build/slipway/progress"
 )
 
-// digestMetadata is the metadata of objects with the SHA-256 of their content, in hexadecimal. It saves reading them again.
+// digestMetadata is the key of the metadata with the SHA-256 of an object's content, in hexadecimal, so that the object
+// need not be read again.
 const digestMetadata = "sha256"
 
-// An upload is the content of an object: that of the file at path, or, if that is empty, text.
+// An upload is the content of an object: the file at path, or, if path is empty, text.
 type upload struct {
 	key, path string
 	text      []byte
@@ -68,7 +69,7 @@ func uploadsOf(ctx context.Context, objects []Object) ([]upload, error) {
 	return all, errors.Join(errs...)
 }
 
-// options are those of an object.
+// options returns the options of an object.
 func (b *bucket) options(u upload) minio.PutObjectOptions {
 	metadata := map[string]string{digestMetadata: fmt.Sprintf("%x", u.sum[:])}
 	if b.ACL != "" {
@@ -77,7 +78,8 @@ func (b *bucket) options(u upload) minio.PutObjectOptions {
 	return minio.PutObjectOptions{ContentType: mediaType(u.key), CacheControl: b.CacheControl, UserMetadata: metadata, SendContentMd5: true}
 }
 
-// same reports whether an object exists with the content of u. Unless b.Overwrite, one with other content is an error.
+// same reports whether an object exists with the content of u. Unless b.Overwrite, an object with other content is an
+// error.
 func (b *bucket) same(ctx context.Context, u upload) (bool, error) {
 	there, err := b.api.StatObject(ctx, b.Bucket, u.key, minio.StatObjectOptions{})
 	switch {
@@ -120,8 +122,8 @@ func (b *bucket) read(ctx context.Context, key string) (string, error) {
 	return digest(sum.Sum(nil)).String(), nil
 }
 
-// put uploads an object, unless it exists, and checks that it is there. The client repeats requests that fail for a reason
-// that may pass.
+// put uploads an object, unless it exists with this content, and checks the result. The client repeats requests after
+// temporary failures.
 func (b *bucket) put(ctx context.Context, u upload, task *progress.Task) error {
 	same, err := b.same(ctx, u)
 	if err != nil {
@@ -138,7 +140,7 @@ func (b *bucket) put(ctx context.Context, u upload, task *progress.Task) error {
 	}
 	defer content.Close()
 	if _, err := b.api.PutObject(ctx, b.Bucket, u.key, content, u.size, b.options(u)); err != nil {
-		if ctx.Err() != nil { // the client can abort nothing any more
+		if ctx.Err() != nil { // the client cannot abort the upload with ctx
 			after, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 			defer cancel()
 			_ = b.api.RemoveIncompleteUpload(after, b.Bucket, u.key)
@@ -155,7 +157,7 @@ func (b *bucket) put(ctx context.Context, u upload, task *progress.Task) error {
 	return nil
 }
 
-// open returns the content of u, whose last read fails if it is not what u says.
+// open returns the content of u. Its last read fails if the content has changed.
 func (u upload) open(ctx context.Context, task *progress.Task) (io.ReadCloser, error) {
 	if u.path == "" {
 		return io.NopCloser(task.Reader(bytes.NewReader(u.text))), nil
@@ -167,7 +169,7 @@ func (u upload) open(ctx context.Context, task *progress.Task) (io.ReadCloser, e
 	return &checked{file: f, from: task.Reader(streams.WithContext(ctx, f)), upload: u, hash: sha256.New()}, nil
 }
 
-// A checked is the content of a file, of which the last bytes arrive only if all have the digest that was computed before.
+// A checked is a reader of a file. It returns the last bytes only if the content still has the digest of the upload.
 type checked struct {
 	upload
 	file *os.File

@@ -24,7 +24,7 @@ func (p *publisher) checkTag(ctx context.Context) error {
 	}
 	_, _, err = p.api.Git.GetCommit(ctx, p.Owner, p.Repo, p.options.Commit)
 	if hasStatus(err, http.StatusNotFound) || hasStatus(err, http.StatusUnprocessableEntity) {
-		return fmt.Errorf("tag %s cannot be created, since commit %s is not there: push it first", p.options.Tag, p.options.Commit)
+		return fmt.Errorf("tag %s cannot be created, since commit %s does not exist there: push it first", p.options.Tag, p.options.Commit)
 	}
 	if err != nil {
 		return fmt.Errorf("looking up commit %s: %w%s", p.options.Commit, err, hint(err))
@@ -37,8 +37,8 @@ func elsewhere(tag, at, commit string) error {
 	return fmt.Errorf("tag %s already exists there at commit %s, but this release is of commit %s: release it under another version, or check out the tagged commit", tag, at, commit)
 }
 
-// tagged returns the commit that the release's tag refers to, or "" if the tag does not exist. An annotated tag refers to
-// an object with the commit.
+// tagged returns the commit of the release's tag, or "" if the tag does not exist. An annotated tag refers to an object
+// with the commit.
 func (p *publisher) tagged(ctx context.Context) (string, error) {
 	ref, _, err := p.api.Git.GetRef(ctx, p.Owner, p.Repo, "tags/"+p.options.Tag)
 	if hasStatus(err, http.StatusNotFound) || hasStatus(err, http.StatusConflict) { // 409: an empty repository

@@ -30,7 +30,7 @@ func TestADraftIsEnded(t *testing.T) {
 		t.Errorf("without notes, the error is %v", err)
 	}
 	testfile.Write(t, filepath.Join(r.dir, "notes.md"), "# ${NEW}\n")
-	if err := r.open().EndDrafts(t.Context(), Rank{}); err == nil || !strings.Contains(err.Error(), "neither a draft nor a release is there") {
+	if err := r.open().EndDrafts(t.Context(), Rank{}); err == nil || !strings.Contains(err.Error(), "neither a draft nor a release exists") {
 		t.Errorf("without a draft, the error is %v", err)
 	}
 	r.run("publish", "artifacts")
