@@ -23,7 +23,7 @@ import (
 	"github.com/slipway-build/slipway/internal/parallel"
 )
 
-// packageAirgap writes the archives of all lists. It finds all images first, to report all missing ones before it
+// packageAirgap writes the archives of all lists. It finds all images first, and reports all missing ones before it
 // writes anything.
 func (r *Release) packageAirgap(ctx context.Context) error {
 	var (
@@ -42,10 +42,10 @@ func (r *Release) packageAirgap(ctx context.Context) error {
 	if err := errors.Join(append(parallel.Distinct(missing), context.Cause(ctx))...); err != nil {
 		return err
 	}
-	if err := r.checkAssetCount(ctx, contents); err != nil {
+	if err := r.checkSpace(ctx, contents); err != nil {
 		return err
 	}
-	// Write one archive after the other: each uses all cores, and reuses the frames of those before it.
+	// Write the archives one after another: each uses all cores, and the frames of earlier ones.
 	for i, step := range r.Plan.Archives {
 		if err := r.archive(ctx, step, contents[i]); err != nil {
 			return err
@@ -62,8 +62,8 @@ func (r *Release) packageAirgap(ctx context.Context) error {
 	return nil
 }
 
-// checkAssetCount fails if the archives that are not up to date will not fit on the disks.
-func (r *Release) checkAssetCount(ctx context.Context, contents [][]pack.Image) error {
+// checkSpace returns an error if the archives that are not up to date will not fit on the disks.
+func (r *Release) checkSpace(ctx context.Context, contents [][]pack.Image) error {
 	outputs := make([][]string, len(contents))
 	for i, step := range r.Plan.Archives {
 		key, err := archiveKey(step, contents[i])
@@ -83,7 +83,7 @@ func (r *Release) checkAssetCount(ctx context.Context, contents [][]pack.Image) 
 	return p.Enough()
 }
 
-// Preflight estimates what packing the images of other registries costs. It reports all missing images. Own images do
+// Preflight estimates the cost of packing the images of other registries. It reports all missing images. Own images do
 // not count, since they may not be built yet.
 func (r *Release) Preflight(ctx context.Context) (*workbench.Preflight, error) {
 	if err := r.openLock(); err != nil {
@@ -187,7 +187,7 @@ func (r *Release) textList(ctx context.Context, list string, platform images.Pla
 	return r.made(ctx, Made{Kind: "list", Name: list, Platform: platform, Path: path}, "")
 }
 
-// archiveVersion and bundleVersion change if the same input makes different bytes.
+// archiveVersion and bundleVersion change when the same input results in different bytes.
 const archiveVersion, bundleVersion = 5, 1
 
 // archiveKey returns the key of an archive in all its formats: images, their names and order, and the options.
@@ -232,7 +232,7 @@ func spell(refs []name.Reference) []string {
 	return out
 }
 
-// hashOf returns the SHA-256 of the JSON of v, which may be of any type that JSON can write.
+// hashOf returns the SHA-256 of the JSON of v.
 func hashOf(v any) (string, error) {
 	raw, err := json.Marshal(v)
 	if err != nil {

@@ -19,7 +19,7 @@ type builtBinary struct {
 	size   int64
 }
 
-// buildTargeted compiles the binaries that build is asked for.
+// buildTargeted compiles the requested binaries.
 func (r *Release) buildTargeted(ctx context.Context) error {
 	if r.targeted == nil {
 		return r.buildBinaries(ctx)
@@ -33,8 +33,8 @@ func (r *Release) buildBinaries(ctx context.Context) error {
 	return err
 }
 
-// compile compiles binaries that this run has not compiled yet. It does so in one go, so that those of one module share
-// its loading.
+// compile compiles the binaries that this run has not compiled yet, in one call, so that the binaries of one module are
+// loaded once.
 func (r *Release) compile(ctx context.Context, wanted []plan.BinaryStep) ([]builtBinary, error) {
 	if r.binaries == nil {
 		r.binaries = map[string]builtBinary{}
@@ -84,12 +84,12 @@ type Made struct {
 	Kind     string          `json:"kind"`
 	Name     string          `json:"name"`
 	Platform images.Platform `json:"platform,omitzero"`
-	// Ref is the tag of an image or index. Path is that of a file, relative to the project.
+	// Ref is the tag of an image or index. Path is the path of a file, relative to the project.
 	Ref  string `json:"ref,omitempty"`
 	Path string `json:"path,omitempty"`
 	// Digest is the SHA-256 of a file, or of the manifest of an image.
 	Digest string `json:"digest"`
-	// Size is that of a file, or of an image in a registry, in bytes.
+	// Size is the size of a file, or of an image in a registry, in bytes.
 	Size int64 `json:"size"`
 }
 
@@ -101,7 +101,7 @@ func (m Made) Where() string {
 	return m.Path
 }
 
-// A madeKey identifies a file or image among all that a release makes.
+// A madeKey identifies a file or image of a release.
 type madeKey struct{ kind, where string }
 
 func (m Made) key() madeKey { return madeKey{m.Kind, m.Where()} }

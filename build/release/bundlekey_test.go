@@ -11,8 +11,8 @@ import (
 	"github.com/slipway-build/slipway/internal/testfile"
 )
 
-// A bundle is made anew when anything that stands in it changes: a byte of a name
-// that is not UTF-8, or whether a file may be executed.
+// A bundle is made again when any part of it changes: a byte of a name that is not UTF-8, or
+// whether a file is executable.
 func TestBundleKeyHasEveryByteAndMode(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("files have no modes, and names are UTF-16")

@@ -38,7 +38,7 @@ func (r *Release) packageBundles(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// releaseBinary copies a binary to its name in dist/artifacts, which install scripts look for.
+// releaseBinary copies a binary to dist/artifacts, under the name that install scripts look for.
 func (r *Release) releaseBinary(ctx context.Context, binary builtBinary) error {
 	made := Made{Kind: "bundle", Name: binary.step.Name, Platform: binary.step.Platform, Path: binary.step.Artifact}
 	if !r.holds(ctx, made.Path, binary.digest.String()) {
@@ -92,7 +92,7 @@ func (r *Release) bundle(ctx context.Context, step plan.BundleStep) error {
 	return nil
 }
 
-// bundleFile returns a file of a bundle with its place on disk.
+// bundleFile returns a file of a bundle, with its path on disk.
 func (r *Release) bundleFile(f config.BundleFile) bundle.File {
 	file := bundle.File{Path: cmp.Or(f.Path, path.Base(f.Source)), Exclude: f.Exclude, Config: f.Config}
 	switch f.Type {
@@ -104,7 +104,7 @@ func (r *Release) bundleFile(f config.BundleFile) bundle.File {
 		return file
 	}
 	file.Source, file.Mode = r.path(f.Source), bundleMode(f)
-	// A name with brackets may also be that of a file.
+	// The name of a file may contain brackets, too.
 	if _, err := os.Lstat(file.Source); err != nil && glob.IsPattern(f.Source) {
 		folder, pattern := glob.Split(f.Source)
 		file.Source, file.Include = r.path(folder), []string{pattern}
@@ -112,7 +112,7 @@ func (r *Release) bundleFile(f config.BundleFile) bundle.File {
 	return file
 }
 
-// bundleMode returns the mode of a file: that of slipway.yaml, or else 0755 for binaries and 0644 for others.
+// bundleMode returns the mode of a file: the one in slipway.yaml, or else 0755 for binaries and 0644 for other files.
 func bundleMode(f config.BundleFile) fs.FileMode {
 	switch {
 	case f.Mode != "":
@@ -123,7 +123,7 @@ func bundleMode(f config.BundleFile) fs.FileMode {
 	return 0o644
 }
 
-// bundleKey returns the key of a bundle: its step, and the content of all files that it is made of.
+// bundleKey returns the key of a bundle: its step, and the content of all its files.
 func (r *Release) bundleKey(ctx context.Context, step plan.BundleStep, files []bundle.File) (string, error) {
 	var (
 		content []string

@@ -18,10 +18,10 @@ import (
 	"github.com/slipway-build/slipway/progress"
 )
 
-// Check judges the release before anything is made: that Dockerfiles can be read, that the artifacts have the names that
-// slipway.yaml expects and sends to buckets, and that slipway.lock, if there is one, has the images of the release and no
-// others. Online, it also looks up each image of lists and each base for its platforms and Windows versions. Open has checked the rest.
-// The error joins everything that is wrong.
+// Check checks the release before anything is made: Dockerfiles must be readable, artifacts must have the names that
+// slipway.yaml expects and sends to buckets, and slipway.lock, if it exists, must have the images of the release and no
+// others. Online, Check also looks up the platforms and Windows versions of each image of lists and each base. Open has
+// checked the rest. The error joins all problems.
 func (r *Release) Check(ctx context.Context, online bool) error {
 	r.Warn(ctx)
 	all, err := r.needs()
@@ -46,8 +46,8 @@ func (r *Release) Check(ctx context.Context, online bool) error {
 	return errors.Join(errs...)
 }
 
-// checkOnline looks up images for their platforms. With a lock, it looks up the locked digests, and warns of tags that
-// refer to something else by now.
+// checkOnline looks up images for their platforms. With a lock, it looks up the locked digests, and warns about tags
+// that have moved.
 func (r *Release) checkOnline(ctx context.Context, all []needed) error {
 	if r.options.Offline {
 		return errors.New("offline: --online asks registries")
@@ -78,7 +78,7 @@ func (r *Release) checkOnline(ctx context.Context, all []needed) error {
 	return err
 }
 
-// moved describes that a locked tag refers to something else by now.
+// moved returns a warning if a locked tag refers to another digest now, or "".
 func (r *Release) moved(ctx context.Context, n needed) (string, error) {
 	tag, ok := n.ref.(name.Tag)
 	if !ok || r.lock == nil {
@@ -98,7 +98,7 @@ func (r *Release) moved(ctx context.Context, n needed) (string, error) {
 	return fmt.Sprintf("%s: the tag %s refers to %s by now: slipway lock takes it", at, images.Familiar(tag), m.Descriptor.Digest), nil
 }
 
-// checkNames compares the names of artifacts with those that slipway.yaml expects.
+// checkNames compares the names of artifacts with the expected names in slipway.yaml.
 func (r *Release) checkNames() error {
 	var (
 		errs   []error
@@ -152,7 +152,7 @@ func (r *Release) checkNames() error {
 	return errors.Join(errs...)
 }
 
-// artifactNames returns the names of the files in dist/artifacts, an archive that may be split under its own name.
+// artifactNames returns the names of the files in dist/artifacts. A split archive has its own name.
 func (r *Release) artifactNames() []string {
 	var names []string
 	for _, f := range r.full.Artifacts() {

@@ -12,7 +12,7 @@ import (
 	"github.com/slipway-build/slipway/build/plan"
 )
 
-// writeChecksums writes the checksums of all artifacts that exist, whichever run has made them, after all other
+// writeChecksums writes the checksums of all artifacts that exist, including those of earlier runs, after all other
 // artifacts.
 func (r *Release) writeChecksums(ctx context.Context) error {
 	var errs []error
@@ -36,7 +36,7 @@ func (r *Release) checksums(ctx context.Context, step plan.SumStep) (string, err
 		if !step.Has(f.Platform) {
 			continue
 		}
-		for _, file := range r.folder.Files(f.Path) { // none, if another run has to make it
+		for _, file := range r.folder.Files(f.Path) { // empty if another run makes it
 			digest, ok := r.report.digest(file)
 			if !ok {
 				var err error

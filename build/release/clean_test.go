@@ -19,22 +19,22 @@ func TestCleanRemovesNothingOfOthers(t *testing.T) {
 	there := func(o *Options) { o.Dist = out }
 	testfile.Write(t, filepath.Join(out, "bin", "theirs"), "")
 	if err := r.open(there).Clean(t.Context()); err == nil || !strings.Contains(err.Error(), "not an output folder of slipway") {
-		t.Errorf("got %v, want that a folder without anything of ours is left alone", err)
+		t.Errorf("got %v, want an error for a folder without artifacts", err)
 	}
 	r.do(r.open(there), "build", "linux")
 	if err := r.open(there).Clean(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff([]string{"bin/theirs"}, slices.Sorted(maps.Keys(r.files("elsewhere")))); diff != "" {
-		t.Errorf("what is left (-want +got):\n%s", diff)
+		t.Errorf("remaining files (-want +got):\n%s", diff)
 	}
-	// dist itself needs no sign, as after a run that was killed at once.
+	// dist itself is removed without a marker, as after a run that was killed at once.
 	testfile.Write(t, filepath.Join(r.dir, "dist", "bin", "linux-amd64", "acme"), "")
 	if err := r.open().Clean(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := os.Stat(filepath.Join(r.dir, "dist")); !os.IsNotExist(err) {
-		t.Errorf("dist is still there: %v", err)
+		t.Errorf("dist still exists: %v", err)
 	}
 }
 
@@ -44,7 +44,7 @@ func TestLookingMakesNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	if err := r.open().Verify(t.Context()); err == nil || !strings.Contains(err.Error(), "run build and package first") {
-		t.Errorf("got %v, want that there is nothing to verify", err)
+		t.Errorf("got %v, want an error for a missing release", err)
 	}
 	if _, err := os.Stat(filepath.Join(r.dir, "dist")); !os.IsNotExist(err) {
 		t.Errorf("a preflight or verify made dist: %v", err)

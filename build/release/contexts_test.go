@@ -31,8 +31,8 @@ func (r *testRelease) paths(b *Release, tag string) []string {
 	return paths
 }
 
-// TestBinariesInTheContext builds the commonest Dockerfile, which copies a binary from the root of its context, and other
-// files from a named context that each variant has for itself.
+// TestBinariesInTheContext builds the most common Dockerfile: it copies a binary from the root of its context. It also
+// copies other files from a named context that differs between variants.
 func TestBinariesInTheContext(t *testing.T) {
 	r := makeRelease(t)
 	testfile.Write(t, filepath.Join(r.dir, "Dockerfile"), "FROM scratch\nCOPY acme* /bin/\nCOPY --from=conf . /etc/\n")

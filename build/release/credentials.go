@@ -10,8 +10,8 @@ import (
 	"github.com/slipway-build/slipway/internal/usage"
 )
 
-// credentials returns those of the destinations whose variables are set, by registry and path. They serve for pulling,
-// too.
+// credentials returns the credentials of the destinations whose variables are set, by registry and path. They are used
+// for pulling, too.
 func (r *Release) credentials() map[string]authn.AuthConfig {
 	found := map[string]authn.AuthConfig{}
 	for _, d := range r.Plan.Destinations {
@@ -23,8 +23,7 @@ func (r *Release) credentials() map[string]authn.AuthConfig {
 	return found
 }
 
-// checkCredentials returns an error for each variable with credentials that is not set, of the destinations that this run
-// sends something to.
+// checkCredentials returns an error for each variable that is not set but has credentials of a destination of this run.
 func (p *publication) checkCredentials() error {
 	var errs []error
 	for _, d := range p.destinations() {
@@ -34,7 +33,7 @@ func (p *publication) checkCredentials() error {
 	return usage.Wrap(errors.Join(errs...))
 }
 
-// A login is the values of a destination's credentials; they are empty if it has none.
+// A login has the values of a destination's credentials. They are empty if it has none.
 type login struct{ user, password, token string }
 
 func (r *Release) login(d config.Destination) (login, error) {

@@ -11,7 +11,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/registry"
 )
 
-// privateRegistry starts a registry with two areas, each for one user.
+// privateRegistry starts a registry with two paths, each for one user.
 func privateRegistry(t *testing.T, passwords map[string]string) (host string) {
 	t.Helper()
 	memory := registry.New(registry.Logger(log.New(io.Discard, "", 0)))

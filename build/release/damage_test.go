@@ -28,7 +28,7 @@ import (
 	"github.com/slipway-build/slipway/progress"
 )
 
-// kept keeps what a user would be warned of.
+// A kept sink keeps warnings.
 type kept struct {
 	mu   sync.Mutex
 	said []string
@@ -43,9 +43,8 @@ func (w *kept) Warning(message string) {
 	w.said = append(w.said, message)
 }
 
-// makeRichRelease is makeRelease with all that leaves something in the cache: a base
-// image, an archive and a download that are added, layers that are compared, and a
-// list in all formats.
+// makeRichRelease is makeRelease with everything that uses the cache: a base image, an archive and
+// a download that are added, layers that are compared, and a list in all formats.
 func makeRichRelease(t *testing.T) *testRelease {
 	t.Helper()
 	r := makeRelease(t)
@@ -88,8 +87,8 @@ airgap:
 	return r
 }
 
-// cacheFiles are the files that a run leaves in the cache and in dist/oci, by kind. A
-// kind is the path of a folder without its digests.
+// cacheFiles returns the files that a run leaves in the cache and in dist/oci, by kind. A kind is
+// the path of a folder without its digests.
 func (r *testRelease) cacheFiles() map[string][]string {
 	r.t.Helper()
 	kinds := map[string][]string{}
@@ -123,8 +122,8 @@ func (r *testRelease) cacheFiles() map[string][]string {
 	return kinds
 }
 
-// made are the digests of everything that is released: the files in dist/artifacts and
-// in dist/bin, and the layout but for what is ours alone in it.
+// made returns the digests of everything that is released: the files in dist/artifacts and in
+// dist/bin, and the layout without our own files in it.
 func (r *testRelease) made() map[string]string {
 	r.t.Helper()
 	sums := map[string]string{}
@@ -142,14 +141,14 @@ func (r *testRelease) made() map[string]string {
 	return sums
 }
 
-// Whatever is damaged of what a release left in the cache and in dist/oci, all of one
-// kind at once, the next run makes the same bytes, says so, and mends it. The kinds are
-// those that are found, so that a new one is tried without being listed here.
+// If all files of one kind in the cache or in dist/oci are damaged, the next run makes the same
+// bytes, warns, and repairs them. The kinds are determined from the files, so that new kinds are
+// tested automatically.
 func TestDamageInTheCacheIsMended(t *testing.T) {
 	t.Parallel()
 	r := makeRichRelease(t)
 	r.run("package")
-	r.run("package") // what a second run adds to the cache
+	r.run("package") // adds files that only a second run writes
 	want := r.made()
 	kinds := r.cacheFiles()
 	for _, kind := range []string{
@@ -160,10 +159,10 @@ func TestDamageInTheCacheIsMended(t *testing.T) {
 		"dist/oci/blobs/sha256", "dist/oci/index.json", "dist/oci/oci-layout", "dist/oci/.slipway/records/index",
 	} {
 		if len(kinds[kind]) == 0 {
-			t.Errorf("the release of this test leaves nothing in %s; there is %q", kind, slices.Sorted(maps.Keys(kinds)))
+			t.Errorf("the release of this test leaves no files in %s, only in %q", kind, slices.Sorted(maps.Keys(kinds)))
 		}
 	}
-	// More of them are tried in images/store.
+	// images/store tests more kinds of damage.
 	harms := []struct {
 		name string
 		do   func(content []byte) []byte
@@ -174,7 +173,7 @@ func TestDamageInTheCacheIsMended(t *testing.T) {
 	if testing.Short() {
 		harms = harms[:1]
 	}
-	quiet := map[string]bool{"oci-layout": true} // it always says the same
+	quiet := map[string]bool{"oci-layout": true} // its content is always the same
 	// Only Prune and offline runs read the index.json of the cache.
 	delete(kinds, "cache/content/index.json")
 	for _, kind := range slices.Sorted(maps.Keys(kinds)) {
@@ -183,7 +182,7 @@ func TestDamageInTheCacheIsMended(t *testing.T) {
 				r.t = t
 				bad := map[string][]byte{}
 				if !slices.ContainsFunc(kinds[kind], exists) {
-					// The run before dropped them, and had no use for new ones.
+					// The previous run removed them, and did not need new ones.
 					if err := os.RemoveAll(filepath.Join(r.dir, "dist")); err != nil {
 						t.Fatal(err)
 					}
@@ -192,7 +191,7 @@ func TestDamageInTheCacheIsMended(t *testing.T) {
 				for _, file := range kinds[kind] {
 					raw, err := os.ReadFile(file)
 					if errors.Is(err, fs.ErrNotExist) {
-						continue // an earlier run here had no use for it
+						continue // an earlier run here did not need it
 					}
 					if err != nil {
 						t.Fatal(err)
@@ -217,14 +216,14 @@ func TestDamageInTheCacheIsMended(t *testing.T) {
 				warned := &kept{}
 				r.packageWith(progress.With(t.Context(), warned))
 				if diff := cmp.Diff(want, r.made()); diff != "" {
-					t.Errorf("what was made differs (-first +now):\n%s", diff)
+					t.Errorf("the release differs (-first +now):\n%s", diff)
 				}
 				if len(warned.said) == 0 && !quiet[path.Base(kind)] {
-					t.Error("there was no warning")
+					t.Error("missing warning")
 				}
 				for file, content := range bad {
 					if now, err := os.ReadFile(file); err == nil && bytes.Equal(now, content) {
-						t.Errorf("%s is as it was damaged", file)
+						t.Errorf("%s is still damaged", file)
 					} else if err != nil && !errors.Is(err, fs.ErrNotExist) {
 						t.Error(err)
 					}

@@ -39,7 +39,7 @@ func TestATagIsNotReplacedUnlessAsked(t *testing.T) {
 			r.run("build")
 			r.run("publish", "images", "index")
 			before := r.pushed(r.registry, "team/acme-runtime")
-			r.run("publish", "images", "index") // the same once more
+			r.run("publish", "images", "index") // a second time
 			testfile.Write(t, filepath.Join(r.dir, "charts", "chart.yaml"), "name: changed\n")
 			c.change(r)
 			r.run("build")
@@ -60,7 +60,7 @@ func TestATagIsNotReplacedUnlessAsked(t *testing.T) {
 				}
 			}
 			if diff := cmp.Diff(before, after); diff != "" {
-				t.Errorf("replaced all the same (-before +after):\n%s", diff)
+				t.Errorf("replaced nevertheless (-before +after):\n%s", diff)
 			}
 		})
 	}
@@ -70,7 +70,7 @@ func TestOnlyACleanTaggedCommitIsPublished(t *testing.T) {
 	for _, c := range []struct {
 		name   string
 		change func(r *testRelease)
-		want   string // empty: it is published
+		want   string // empty means that it is published
 	}{
 		{"tagged and clean", func(r *testRelease) { r.git("tag", "v1.0.0") }, ""},
 		{"untagged", func(*testRelease) {}, "no git tag on HEAD and no TAG names the version"},
@@ -111,7 +111,7 @@ func TestOnlyACleanTaggedCommitIsPublished(t *testing.T) {
 			case c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want) || !strings.Contains(err.Error(), "--snapshot")):
 				t.Errorf("got %v, want %q", err, c.want)
 			case c.want != "" && len(found) > 0:
-				t.Errorf("published all the same: %v", found)
+				t.Errorf("published nevertheless: %v", found)
 			}
 		})
 	}
@@ -125,7 +125,7 @@ func (r *testRelease) git(args ...string) {
 	}
 }
 
-// What stands in the way at any destination is said before the first is written to.
+// Problems of all destinations are reported before anything is written to the first.
 func TestDestinationsAreCheckedBeforeTheFirstWrite(t *testing.T) {
 	var (
 		mu     sync.Mutex

@@ -42,7 +42,7 @@ func (r *Release) hookRunner() (*hook.Runner, error) {
 	return runner, nil
 }
 
-// runHooks runs hooks in order. It leaves out hooks that have run already, since all platforms of a binary may share one.
+// runHooks runs hooks in order. It skips hooks that have already run, since all platforms of a binary may share one.
 func (r *Release) runHooks(ctx context.Context, steps []plan.HookStep) error {
 	runner, err := r.hookRunner()
 	if err != nil {
@@ -70,7 +70,7 @@ func (r *Release) runHooks(ctx context.Context, steps []plan.HookStep) error {
 	return nil
 }
 
-// hooksOf collects hooks of steps, those before or those after them.
+// hooksOf collects the hooks of steps that of returns: those before, or those after a step.
 func hooksOf[S any](steps []S, of func(S) []plan.HookStep) []plan.HookStep {
 	var all []plan.HookStep
 	for _, s := range steps {

@@ -15,7 +15,7 @@ import (
 	"github.com/slipway-build/slipway/internal/testfile"
 )
 
-// TestHooks runs hooks of the project, of a binary and of an image, and makes an image of what one of them has made.
+// TestHooks runs hooks of the project, of a binary and of an image, and makes an image with the output of one of them.
 func TestHooks(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("its hooks are for sh; build/hook tests commands on Windows")
@@ -61,8 +61,8 @@ binaries:
 	}
 }
 
-// TestDockerfileOfTheRepository builds a Dockerfile that copies a binary from a path in the repository, as RKE2's does: a
-// hook of the image puts it there.
+// TestDockerfileOfTheRepository builds a Dockerfile that copies a binary from a path in the repository, like RKE2's. A
+// hook of the image copies it there.
 func TestDockerfileOfTheRepository(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("its hook is for sh")
@@ -79,7 +79,7 @@ func TestDockerfileOfTheRepository(t *testing.T) {
 	}
 }
 
-// TestFetch makes an image of a file that was fetched and unpacked.
+// TestFetch makes an image with a file that was fetched and unpacked.
 func TestFetch(t *testing.T) {
 	r := makeRelease(t)
 	content := string(imagetest.Tar(t, imagetest.Entry{Header: tar.Header{Name: "tools/bin/tool.exe"}, Body: "tool"}, imagetest.Entry{Header: tar.Header{Name: "tools/README"}, Body: "read"}))

@@ -20,7 +20,7 @@ import (
 	"github.com/slipway-build/slipway/internal/glob"
 )
 
-// buildImages makes the images and indexes of the plan, and the binaries and artifacts in them.
+// buildImages makes the images and indexes of the plan, and the binaries and artifacts that they contain.
 func (r *Release) buildImages(ctx context.Context) error {
 	for _, stage := range r.Plan.Stages() {
 		if err := r.buildStage(ctx, stage); err != nil {
@@ -47,7 +47,7 @@ func (r *Release) image(ctx context.Context, step plan.ImageStep) (v1.Image, err
 	})
 }
 
-// keepImage writes an image to dist/oci under its tag, and returns it as it is there, which is what publish reads.
+// keepImage writes an image to dist/oci under its tag, and returns the image in dist/oci, which publish reads.
 func (r *Release) keepImage(ctx context.Context, step plan.ImageStep, image v1.Image) (v1.Image, error) {
 	// The base image may be for another build of Windows than the plan.
 	platform, err := images.ConfigPlatform(image)
@@ -77,7 +77,7 @@ func (r *Release) keepImage(ctx context.Context, step plan.ImageStep, image v1.I
 }
 
 func (r *Release) assemble(ctx context.Context, step plan.ImageStep) (v1.Image, error) {
-	// config.Load has made the same check, but not of files that did not exist then.
+	// config.Load has made the same check, but some files may not have existed then.
 	if err := r.Config.CheckImage(step.Dockerfile, step.Context, step.Contexts, step.EngineOpts); err != nil {
 		return nil, fmt.Errorf("image %s: %w", step.Image, err)
 	}
@@ -100,8 +100,8 @@ func (r *Release) buildContext(step plan.ImageStep) images.BuildContext {
 	}
 }
 
-// readByImages returns the binaries that images may contain, and those that hooks before them name as inputs. Those are
-// all if a Dockerfile cannot be read yet, for instance because it names a frontend.
+// readByImages returns the binaries that images may contain, and those that are inputs of hooks before them. If a
+// Dockerfile cannot be read yet, for instance because it names a frontend, it returns all binaries.
 func (r *Release) readByImages(steps []plan.ImageStep) []plan.BinaryStep {
 	var all assemble.Reads
 	for _, step := range steps {
@@ -129,8 +129,8 @@ func (r *Release) readByImages(steps []plan.ImageStep) []plan.BinaryStep {
 	})
 }
 
-// givenEpoch returns the time of a release. It is zero if neither a commit nor the environment states it; then a
-// Dockerfile may.
+// givenEpoch returns the time of a release. It is zero if neither a commit nor the environment provides it, in which
+// case a Dockerfile may.
 func givenEpoch(r version.Release) time.Time {
 	if r.Commit == "" && r.Epoch.Unix() == 0 {
 		return time.Time{}
@@ -138,7 +138,7 @@ func givenEpoch(r version.Release) time.Time {
 	return r.Epoch
 }
 
-// contextValue returns a named context with the location of its folder or layout.
+// contextValue returns the value of a named context, with the location of its folder or layout on disk.
 func (r *Release) contextValue(value string) string {
 	if dir, ok := strings.CutPrefix(value, "oci-layout://"); ok {
 		return "oci-layout://" + r.path(dir)
@@ -149,8 +149,8 @@ func (r *Release) contextValue(value string) string {
 	return r.path(value)
 }
 
-// index makes an index in dist/oci. Members that this run leaves out are those that an earlier run made from the same
-// inputs, so that build:linux and build:windows together make what build:all does.
+// index makes an index in dist/oci. For members that this run does not make, it uses those that an earlier run made
+// from the same inputs, so that build:linux and build:windows together make the same index as build:all.
 func (r *Release) index(ctx context.Context, step plan.IndexStep) (v1.ImageIndex, error) {
 	return r.indexes.Do(ctx, step.Ref, func() (v1.ImageIndex, error) {
 		var (
@@ -163,7 +163,7 @@ func (r *Release) index(ctx context.Context, step plan.IndexStep) (v1.ImageIndex
 		}
 		// A merge reports its images before it makes the indexes.
 		earlier.Made = append(r.report.sorted(), earlier.Made...)
-		// The index has all members of the release, even if this run is narrowed to some.
+		// The index has all members of the release, even if this run is narrowed.
 		whole, _ := r.full.Index(step.Ref)
 		for _, member := range whole.Members {
 			entry := images.IndexEntry{Name: member}
@@ -206,7 +206,7 @@ func (r *Release) index(ctx context.Context, step plan.IndexStep) (v1.ImageIndex
 	})
 }
 
-// earlierMember returns the image or index that an earlier run made under a tag, if there is one.
+// earlierMember returns the image or index that an earlier run made under the tag ref, or nil.
 func (r *Release) earlierMember(earlier Report, ref string) (v1.Image, v1.ImageIndex, error) {
 	i := slices.IndexFunc(earlier.Made, func(m Made) bool { return m.Ref == ref })
 	if i < 0 {

@@ -14,16 +14,16 @@ import (
 	"github.com/slipway-build/slipway/build/version"
 )
 
-// Inputs are what decides the bytes of a release, in addition to its version.Release.
+// Inputs determine the bytes of a release, together with its version.Release.
 type Inputs struct {
-	// Plan is the SHA-256 of the full plan, without what decides no bytes: destinations, more tags of indexes, addresses
-	// of engines and options of their caches.
+	// Plan is the SHA-256 of the full plan without the parts that do not affect bytes: destinations, more tags of
+	// indexes, addresses of engines and options of their caches.
 	Plan string `json:"plan"`
-	// Variables are the variables, with their values, that the names of images, the images and the binaries contain.
+	// Variables are the variables in the names of images, in the images and in the binaries, with their values.
 	Variables map[string]string `json:"variables"`
 }
 
-// withoutSource returns hooks without the places where they are written.
+// withoutSource returns hooks without their positions in slipway.yaml.
 func withoutSource(hooks plan.Hooks) plan.Hooks {
 	clear := func(steps []plan.HookStep) []plan.HookStep {
 		steps = slices.Clone(steps)
@@ -77,7 +77,7 @@ func (r *Release) inputs() (Inputs, error) {
 	return Inputs{Plan: "sha256:" + digest, Variables: variables}, nil
 }
 
-// same reports whether a report has the inputs of this run.
+// same reports whether a report has the same inputs as this run.
 func (r *Release) same(report Report) (bool, error) {
 	differences, err := r.differences(report)
 	return report.Project != "" && len(differences) == 0, err
@@ -98,8 +98,8 @@ func (r *Release) differences(report Report) ([]string, error) {
 	return out, nil
 }
 
-// compareReports describes how the inputs of two reports differ, each by describe, or by other if none of those that
-// have a name does.
+// compareReports returns the differences between the inputs of two reports, as texts by describe. If none of them has a
+// name, it returns other.
 func compareReports(a, b Report, describe func(what, a, b string) string, other string) []string {
 	var out []string
 	differs := func(what, a, b string) {
@@ -134,7 +134,7 @@ func orNone(s string) string {
 	return s
 }
 
-// state says whether tracked files differ from the commit.
+// state describes whether tracked files differ from the commit.
 func state(r version.Release) string {
 	if r.Dirty {
 		return "one with changes"
@@ -153,7 +153,7 @@ func (r *Release) checkInputs(report Report) error {
 }
 
 // asMade returns a Release of the same configuration with the names of images in dist, and the report of dist. REGISTRY
-// and REPO matter when an image is made. Their values in a later publish or verify change nothing in dist.
+// and REPO take effect when an image is made. Other values of them in a later publish or verify do not change dist.
 func (r *Release) asMade(ctx context.Context) (*Release, Report, error) {
 	report, err := r.readReport()
 	if err != nil {
@@ -163,7 +163,7 @@ func (r *Release) asMade(ctx context.Context) (*Release, Report, error) {
 	return named, report, err
 }
 
-// named returns a Release of the same configuration with the names of images that a report has.
+// named returns a Release of the same configuration with the names of images in a report.
 func (r *Release) named(ctx context.Context, report Report) (*Release, error) {
 	if report.Inputs == nil {
 		return r, nil
@@ -184,7 +184,7 @@ func (r *Release) named(ctx context.Context, report Report) (*Release, error) {
 	if err != nil {
 		return nil, err
 	}
-	// Destinations may contain variables, and those of this run count.
+	// Destinations may contain variables, for which the values of this run apply.
 	named.Plan.Destinations, named.full.Destinations = r.Plan.Destinations, r.full.Destinations
 	named.bench, named.layout = r.bench, r.layout
 	return named, nil

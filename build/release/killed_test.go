@@ -18,7 +18,7 @@ import (
 	"github.com/slipway-build/slipway/internal/testfile"
 )
 
-// What a killed run has left half-written is not an error of what it has finished, and the next run removes it.
+// Files that a killed run has not completed do not make verify fail, and the next run removes them.
 func TestWhatAKilledRunLeaves(t *testing.T) {
 	r := makeRelease(t)
 	r.run("package")
@@ -37,7 +37,7 @@ func TestWhatAKilledRunLeaves(t *testing.T) {
 	r.run("build", "binaries")
 	for _, file := range left {
 		if _, err := os.Lstat(filepath.Join(r.dir, "dist", filepath.FromSlash(file))); !os.IsNotExist(err) {
-			t.Errorf("%s is still there: %v", file, err)
+			t.Errorf("%s still exists: %v", file, err)
 		}
 	}
 	if _, err := os.Stat(foreign); err != nil {
@@ -45,7 +45,8 @@ func TestWhatAKilledRunLeaves(t *testing.T) {
 	}
 }
 
-// A run that is interrupted while it writes an archive leaves no temporary file, and the next one completes the release.
+// A run that is interrupted while it writes an archive leaves no temporary file, and the next run completes the
+// release.
 func TestAnInterruptLeavesNoHalfFile(t *testing.T) {
 	imagetest.Program(t, "go")
 	r := makeRelease(t)
@@ -68,11 +69,11 @@ func TestAnInterruptLeavesNoHalfFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	if err := r.open().Run(ctx, selected); !errors.Is(err, context.Canceled) {
-		t.Fatalf("got %v, want that it was canceled", err)
+		t.Fatalf("got %v, want context.Canceled", err)
 	}
 	for name := range r.files("dist") {
 		if output.IsTemporary(path.Base(name)) {
-			t.Errorf("%s was left", name)
+			t.Errorf("%s remains", name)
 		}
 	}
 	r.run("package")

@@ -17,16 +17,16 @@ import (
 	"github.com/slipway-build/slipway/internal/usage"
 )
 
-// A needed is an image of another project that the release is made from: one of a list, or the base of an image.
+// A needed is an image of another project that the release needs: an image of a list, or the base of an image.
 type needed struct {
 	ref      name.Reference
 	platform v1.Platform
 	base     bool
-	// at is the place that names it, as file:line.
+	// at is the position of its reference, as file:line.
 	at string
 }
 
-// needs returns the images of other projects in the full plan, each once for a platform.
+// needs returns the images of other projects in the full plan, each once per platform.
 func (r *Release) needs() ([]needed, error) {
 	var (
 		all  []needed
@@ -72,8 +72,8 @@ func (r *Release) needs() ([]needed, error) {
 // lockPath returns the path of slipway.lock.
 func (r *Release) lockPath() string { return filepath.Join(filepath.Dir(r.Config.File), lock.FileName) }
 
-// Lock writes slipway.lock with what the tags of lists and base images refer to now, and returns the number of entries.
-// References with a digest need none.
+// Lock writes slipway.lock with the current digests of the tags of lists and base images, and returns the number of
+// entries. References with a digest need no entry.
 func (r *Release) Lock(ctx context.Context) (int, error) {
 	if r.options.Offline {
 		return 0, usage.Errorf("offline: lock asks registries what tags refer to")
@@ -114,7 +114,7 @@ func (r *Release) Lock(ctx context.Context) (int, error) {
 	return len(digests), output.WriteFile(r.lockPath(), lock.Format(digests))
 }
 
-// unlocked returns an error for each image that a lock does not have.
+// unlocked returns an error for each image that is not in the lock.
 func unlocked(f *lock.File, all []needed) error {
 	var errs []error
 	for _, n := range all {
@@ -127,8 +127,8 @@ func unlocked(f *lock.File, all []needed) error {
 	return errors.Join(parallel.Distinct(errs)...)
 }
 
-// openLock reads slipway.lock if this run takes its digests. All images that are not locked are reported together.
-// Bases in a Dockerfile that a hook makes later are checked when the image is built.
+// openLock reads slipway.lock if this run uses it. It reports all images that are not locked together. Bases in a
+// Dockerfile that a hook makes later are checked when the image is built.
 func (r *Release) openLock() error {
 	if !r.options.Locked {
 		return nil
@@ -138,11 +138,11 @@ func (r *Release) openLock() error {
 		return usage.Wrap(fmt.Errorf("%w: --locked (environment SLIPWAY_LOCKED) takes digests from it, and slipway lock writes it", err))
 	}
 	r.lock = f
-	all, _ := r.needs() // what cannot be read is reported when it is built
+	all, _ := r.needs() // an unreadable file is reported when it is built
 	return usage.Wrap(unlocked(f, all))
 }
 
-// pin returns the lock of this run as the workbench takes it. Images that the release makes itself are not locked.
+// pin returns the lookup of the workbench in the lock of this run. Images that the release makes itself are not locked.
 func (r *Release) pin() func(name.Tag) (name.Digest, string, error) {
 	own := r.full.Names()
 	return func(tag name.Tag) (name.Digest, string, error) {

@@ -13,7 +13,7 @@ import (
 	"github.com/slipway-build/slipway/progress"
 )
 
-// lockedRelease is makeRelease with Linux alone and a base image.
+// lockedRelease is makeRelease with only Linux, and with a base image.
 func lockedRelease(t *testing.T) *testRelease {
 	t.Helper()
 	r := makeRelease(t)
@@ -49,7 +49,7 @@ func TestLockedTagsDoNotMove(t *testing.T) {
 	b := r.open(locked)
 	r.do(b, "package")
 	first := b.report.sorted()
-	// The tag moves. With the lock nothing changes, even with an empty cache; without it the image does.
+	// The tag moves. With the lock, nothing changes, even with an empty cache. Without it, the image changes.
 	moved := pushBase(t, r, "the second")
 	b = r.open(locked, func(o *Options) { o.Cache = t.TempDir() })
 	r.do(b, "package")
@@ -67,7 +67,7 @@ func TestLockedTagsDoNotMove(t *testing.T) {
 	if !changed {
 		t.Error("without the lock nothing has changed")
 	}
-	// The check warns of it.
+	// The check warns about the tag.
 	sink := warnings{make(chan string, 10)}
 	if err := r.open().Check(progress.With(t.Context(), sink), true); err != nil {
 		t.Errorf("check: %v", err)
@@ -80,7 +80,7 @@ func TestLockedTagsDoNotMove(t *testing.T) {
 	}
 }
 
-// warnings is a sink that keeps them.
+// warnings is a sink that keeps warnings.
 type warnings struct{ said chan string }
 
 func (warnings) Started(*progress.Task)         {}
@@ -138,7 +138,7 @@ func TestCheck(t *testing.T) {
 		}
 	}
 	r.configure("expect: {names: [sha256sum-amd64.txt, sha256sum-s390x.txt], artifacts: artifacts.txt}\n", "expect: {when: REPO == \"other\", artifacts: artifacts.txt}\n")
-	// Each platform is an error of its own: the registry has no image for them.
+	// The registry has no image for these platforms; each is an error.
 	r.configure("images: {include: [core], file: images.txt}", "images: {include: [core], file: images.txt, platforms: [linux/amd64, windows/amd64], windows: [ltsc2022]}")
 	err = r.open().Check(t.Context(), true)
 	for _, want := range []string{"images.txt:3: linux/amd64: ", "images.txt:3: windows/amd64:10.0.20348.4294: ", "images.txt:1: windows/amd64:10.0.20348.4294: "} {
@@ -151,7 +151,7 @@ func TestCheck(t *testing.T) {
 	}
 }
 
-// An image that the release makes is the base of another one: there is nothing to lock, or to look up.
+// If an image of the release is the base of another one, it is neither locked nor looked up.
 func TestOwnImagesAreNotLocked(t *testing.T) {
 	r := lockedRelease(t)
 	testfile.Write(t, filepath.Join(r.dir, "Dockerfile"), "FROM "+r.registry+"/team/acme-runtime:v1.2.3-acme1 AS itself\nFROM scratch\nCOPY --from=itself / /\n")

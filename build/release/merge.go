@@ -18,19 +18,20 @@ import (
 	"github.com/slipway-build/slipway/progress"
 )
 
-// A job is what one machine has made of a release: its dist.
+// A job is the dist of one machine.
 type job struct {
 	dir    string
 	folder output.Folder
 	report Report
-	// own is set for dist itself, to which the others are added.
+	// own is set for dist itself, into which the others are merged.
 	own bool
 }
 
-// Merge joins the folders dist of several jobs in dist, so that verify and publish find there what one machine would
-// have made. The jobs must have the same inputs as this checkout. Several may have made the same artifact, if its bytes
-// are equal. Merge makes all indexes and checksums anew. It checks the reports before it writes anything, and reads each
-// file once, to copy it and to compare its digest. Artifacts of the release that dist already has stay.
+// Merge joins the dist folders of several jobs in dist, so that verify and publish find the same files as after a run
+// on one machine. The jobs must have the same inputs as this checkout. Several jobs may have made the same artifact if
+// its bytes are equal. Merge makes all indexes and checksums anew. It checks the reports before it writes anything, and
+// reads each file once, to copy it and to compare its digest. Artifacts of the release that are already in dist are
+// kept.
 func (r *Release) Merge(ctx context.Context, dirs []string) error {
 	lock, err := r.folder.Lock(ctx, true)
 	if err != nil {
@@ -48,11 +49,11 @@ func (r *Release) Merge(ctx context.Context, dirs []string) error {
 	if err := r.openBench(); err != nil {
 		return err
 	}
-	// Unlike OpenOutput, which would read each layer once more for each image and index that has it. Verify does so.
+	// OpenOutput would read each layer once more for each image and index that has it. Verify does so.
 	if r.layout, err = store.Open(r.path("dist/oci")); err != nil {
 		return fmt.Errorf("opening the image store: %w", err)
 	}
-	// As publish and verify, a merge leaves REGISTRY and REPO as they were when the images were made.
+	// Like publish and verify, a merge uses the REGISTRY and REPO with which the images were made.
 	named, err := r.named(ctx, jobs[0].report)
 	if err != nil {
 		return err
@@ -76,7 +77,7 @@ func (r *Release) Merge(ctx context.Context, dirs []string) error {
 	return nil
 }
 
-// readJobs reads the reports of folders. dist itself is none of them: it is merged anyway.
+// readJobs reads the reports of folders. dist itself must not be among them, since it is merged anyway.
 func (r *Release) readJobs(dirs []string) ([]job, error) {
 	var (
 		jobs []job
@@ -117,7 +118,7 @@ func sameRelease(jobs []job) error {
 	return nil
 }
 
-// merge copies what jobs have made, and makes the rest anew.
+// merge copies the artifacts of jobs, and makes indexes and checksums anew.
 func (r *Release) merge(ctx context.Context, jobs []job) error {
 	copies, err := r.planMerge(jobs)
 	if err != nil {
@@ -138,7 +139,7 @@ func (r *Release) merge(ctx context.Context, jobs []job) error {
 		if err == nil {
 			layouts[j.dir] = layout
 		} else if !errors.Is(err, fs.ErrNotExist) {
-			errs = append(errs, err) // without a layout, the first image of the job is the error
+			errs = append(errs, err) // without a layout, the first image of the job has the error
 		}
 	}
 	if err := errors.Join(errs...); err != nil {
@@ -149,7 +150,7 @@ func (r *Release) merge(ctx context.Context, jobs []job) error {
 	}); err != nil {
 		return err
 	}
-	// What is left to make are the indexes that have a member, and the checksums.
+	// Only the indexes that have a member, and the checksums, remain to be made.
 	has := map[string]bool{}
 	for _, j := range jobs {
 		for _, m := range j.report.Made {
@@ -183,8 +184,8 @@ type mergeCopy struct {
 	made Made
 }
 
-// planMerge returns what to copy. It reports everything that jobs have with different bytes, that the plan does not
-// have, or that no report has.
+// planMerge returns the artifacts to copy. It reports each artifact that jobs have with different bytes, that is not in
+// the plan, or that is not in a report.
 func (r *Release) planMerge(jobs []job) ([]mergeCopy, error) {
 	var (
 		copies  []mergeCopy
@@ -195,7 +196,7 @@ func (r *Release) planMerge(jobs []job) ([]mergeCopy, error) {
 	for _, j := range jobs {
 		for _, m := range j.report.Made {
 			if m.Kind == "index" || m.Kind == "checksums" {
-				continue // made anew, of all jobs
+				continue // made anew from all jobs
 			}
 			if !planned[m.Where()] && !planned[format.Whole(m.Path)] {
 				errs = append(errs, fmt.Errorf("%s: the plan does not have %s", j.folder.Path(output.ReportFile), m.Where()))
@@ -220,7 +221,7 @@ func (r *Release) planMerge(jobs []job) ([]mergeCopy, error) {
 	return copies, errors.Join(errs...)
 }
 
-// unreported returns an error for files in the artifacts of a job that its report does not have.
+// unreported returns an error for each file in the artifacts of a job that is not in its report.
 func (j job) unreported() error {
 	entries, err := os.ReadDir(j.folder.Path("dist/artifacts"))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -250,7 +251,7 @@ func (r *Release) mergeOne(ctx context.Context, c mergeCopy, layout *store.Store
 			mode = 0o755
 		}
 	}
-	// A report may come from anywhere; planMerge has compared the path with the plan.
+	// A report may come from anywhere. planMerge has compared the path with the plan.
 	if err := output.CopyVerified(c.from.folder.Path(c.made.Path), r.path(c.made.Path), mode, c.made.Digest); err != nil {
 		return fmt.Errorf("merging %s of %s: %w", c.made.Path, c.from.dir, err)
 	}

@@ -20,7 +20,7 @@ import (
 	"github.com/slipway-build/slipway/internal/testfile"
 )
 
-// into opens a run that uses another folder than dist.
+// into opens a run with another folder than dist.
 func into(dist string, more ...func(*Options)) func(*Options) {
 	return func(o *Options) {
 		o.Dist = dist
@@ -32,7 +32,7 @@ func into(dist string, more ...func(*Options)) func(*Options) {
 
 func system(name string) func(*Options) { return func(o *Options) { o.OS = name } }
 
-// job packages in a folder of its own, and ends: Windows removes no file that a process has open.
+// job packages in its own folder, and closes the run: Windows cannot remove open files.
 func (r *testRelease) job(change func(*Options)) {
 	r.t.Helper()
 	b := r.open(change)
@@ -42,7 +42,7 @@ func (r *testRelease) job(change func(*Options)) {
 	}
 }
 
-// tags are the names in an OCI layout, with their digests.
+// tags returns the names in an OCI layout, with their digests.
 func tags(t *testing.T, dir string) map[string]string {
 	t.Helper()
 	layout, err := store.OpenLayout(dir)
@@ -132,7 +132,7 @@ func TestMergedJobsAreWhatOneMachineMakes(t *testing.T) {
 	r.do(r.open(clean), "publish")
 	checkSums(t, filepath.Join(r.dir, "released"))
 
-	// The second job may also be merged into the first, on its machine, and again after that.
+	// The second job may also be merged into the first, on the first machine, and repeatedly.
 	for range 2 {
 		b := r.open(into(linux))
 		if err := b.Merge(t.Context(), []string{windows}); err != nil {
@@ -199,7 +199,7 @@ func TestMergeRefusesJobsThatDiffer(t *testing.T) {
 	r.env["TAG"] = "v1.2.3+acme1"
 	committed := copyOf(windows, edit("artifacts.json", `"tag": `, `"commit": "0123456789abcdef0123456789abcdef01234567", "tag": `))
 	elsewhere := copyOf(linux, func(name string, raw []byte) []byte {
-		// The same binary with other bytes, as a report says.
+		// The report has other bytes for the same binary.
 		if name != "artifacts.json" {
 			return raw
 		}
@@ -252,12 +252,12 @@ func TestMergeRefusesJobsThatDiffer(t *testing.T) {
 	}
 }
 
-// A layer that several images have is read once, and so is each artifact.
+// A layer of several images is read once, and so is each artifact.
 func TestMergeReadsWhatItChecksOnce(t *testing.T) {
 	if _, err := os.Stat("/proc/self/io"); err != nil {
 		t.Skip("this system does not count what a process reads: ", err)
 	}
-	// read is how many bytes this process has read; see proc_pid_io(5).
+	// read returns the number of bytes that this process has read; see proc_pid_io(5).
 	read := func() (n int64) {
 		t.Helper()
 		raw, err := os.ReadFile("/proc/self/io")

@@ -11,7 +11,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// Two jobs, whose artifacts share a checksum file, make what one machine makes, without the artifacts that are off.
+// Two jobs whose artifacts share a checksum file make the same artifacts as one machine, without those that are
+// switched off.
 func TestOnlyTheArtifactsThatAreWanted(t *testing.T) {
 	r := makeRelease(t)
 	r.configure("  level: fastest\n", `  level: fastest

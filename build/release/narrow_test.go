@@ -14,7 +14,7 @@ import (
 	"github.com/slipway-build/slipway/images"
 )
 
-// versions returns the platforms of the entries of an index, with the version of Windows.
+// versions returns the platforms of the entries of an index, with the versions of Windows.
 func versions(t *testing.T, index v1.ImageIndex) []string {
 	t.Helper()
 	m, err := index.IndexManifest()
@@ -53,7 +53,7 @@ func TestNarrowedRunsAreTogetherWhatAWholeOneIs(t *testing.T) {
 		}
 	}
 
-	// Another release takes nothing over.
+	// Another release does not use entries of this one.
 	r.env["TAG"] = "v1.2.4+acme1"
 	b = r.open(one)
 	r.do(b, "build")
@@ -74,7 +74,7 @@ func TestPublishingOneWindowsVersionKeepsTheOthers(t *testing.T) {
 	r := makeRelease(t)
 	r.run("build")
 	r.run("publish", "images", "index")
-	// As on another machine, which has made nothing else.
+	// As on another machine, which has made no other images.
 	if err := r.open().Clean(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -100,7 +100,7 @@ func TestPublishingOneWindowsVersionKeepsTheOthers(t *testing.T) {
 		refs = append(refs, m.Ref)
 	}
 	if sorted := slices.Sorted(slices.Values(refs)); len(slices.Compact(sorted)) != len(refs) {
-		t.Errorf("something was published twice: %v", refs)
+		t.Errorf("published twice: %v", refs)
 	}
 }
 

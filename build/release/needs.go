@@ -8,7 +8,7 @@ import (
 	"github.com/slipway-build/slipway/internal/parallel"
 )
 
-// buildStage builds images that do not need one another, and before them the binaries and artifacts that they need.
+// buildStage builds images that do not depend on one another, after the binaries and artifacts that they need.
 func (r *Release) buildStage(ctx context.Context, steps []plan.ImageStep) error {
 	if _, err := r.compile(ctx, r.readByImages(steps)); err != nil {
 		return err

@@ -9,7 +9,7 @@ import (
 	"github.com/slipway-build/slipway/internal/testfile"
 )
 
-// TestImageOfArtifacts builds an image that holds an archive of another image, as RKE2's test image does, and a bundle.
+// TestImageOfArtifacts builds an image that contains an archive of another image, like RKE2's test image, and a bundle.
 func TestImageOfArtifacts(t *testing.T) {
 	r := makeRelease(t)
 	testfile.Write(t, filepath.Join(r.dir, "Dockerfile.test"), "FROM scratch\nCOPY acme-images-core.linux-amd64.tar.zst acme-images-core.linux-amd64.txt /images/\nCOPY acme.linux-amd64.tar.gz /\n")

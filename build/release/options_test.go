@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// The options of go build are in the binary, and are inputs of a release: another build is not taken for it.
+// The options of go build affect the binary, and are inputs of a release, so that a release with other options differs.
 func TestOptionsOfGoBuildAreInputs(t *testing.T) {
 	r := makeRelease(t)
 	r.configure("binaries:\n", "vars: {DEBUG: \"\"}\nbinaries:\n")
@@ -32,7 +32,7 @@ func TestOptionsOfGoBuildAreInputs(t *testing.T) {
 	}
 	delete(r.env, "DEBUG")
 	if err := r.open().Verify(t.Context()); err == nil || !strings.Contains(err.Error(), "the variable DEBUG was 1 and is none") {
-		t.Errorf("verify: %v, want that DEBUG differs", err)
+		t.Errorf("verify: %v, want an error about DEBUG", err)
 	}
 	r.run("build")
 	if got := settings(); strings.Contains(got, "-gcflags") {

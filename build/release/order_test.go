@@ -19,8 +19,8 @@ import (
 	"github.com/slipway-build/slipway/internal/testfile"
 )
 
-// recorded are the digests that artifacts.json has for images and indexes, by the last
-// part of their names.
+// recorded returns the digests of images and indexes in artifacts.json, by the last part of their
+// names.
 func (r *testRelease) recorded() map[string]string {
 	r.t.Helper()
 	raw, err := os.ReadFile(filepath.Join(r.dir, "dist", "artifacts.json"))
@@ -40,7 +40,7 @@ func (r *testRelease) recorded() map[string]string {
 	return digests
 }
 
-// pushed are the digests that a repository of a registry has, by name and tag.
+// pushed returns the digests in a repository of a registry, by name and tag.
 func (r *testRelease) pushed(registry, repository string) map[string]string {
 	r.t.Helper()
 	repo, err := name.NewRepository(registry + "/" + repository)
@@ -62,11 +62,11 @@ func (r *testRelease) pushed(registry, repository string) map[string]string {
 	return digests
 }
 
-// What is published is what was verified, whatever was made in which order.
+// Publish sends what was verified, in whatever order the verbs run.
 func TestVerbsInEveryOrder(t *testing.T) {
 	for _, c := range []struct {
 		name  string
-		steps []string // verbs; words after a verb are its parts, platform= and REGISTRY= narrow and redirect
+		steps []string // verbs; words after a verb are its parts; platform= narrows and REGISTRY= redirects
 	}{
 		{"build, package, verify, publish", []string{"build", "package", "verify", "publish"}},
 		{"package alone", []string{"package", "verify", "publish"}},
@@ -144,7 +144,7 @@ func TestVerbsInEveryOrder(t *testing.T) {
 				t.Errorf("verified %v, want 4 images and 2 indexes", verified)
 			}
 			if diff := cmp.Diff(verified, r.pushed(destination, "team/acme-runtime")); diff != "" {
-				t.Errorf("what the registry has (-verified +pushed):\n%s", diff)
+				t.Errorf("the content of the registry (-verified +pushed):\n%s", diff)
 			}
 		})
 	}
@@ -181,7 +181,7 @@ func TestPublishMakesNothing(t *testing.T) {
 				t.Errorf("dist had %d files and has %d", before, after)
 			}
 			if found := r.pushed(r.registry, "team/acme-runtime"); len(found) > 0 {
-				t.Errorf("pushed all the same: %v", found)
+				t.Errorf("pushed nevertheless: %v", found)
 			}
 		})
 	}
@@ -193,11 +193,11 @@ func TestPublishSaysWhichInputsChanged(t *testing.T) {
 	r.configure("project: acme\n", "project: acme\nvars: {FLAVOUR: plain, FOLDER: released}\n")
 	r.configure("publish:\n", "publish:\n  - {directory: \"${FOLDER}\"}\n")
 	r.run("package")
-	// Those that are refused come first: they push nothing.
+	// Runs that are refused come first, since they push nothing.
 	for _, c := range []struct {
 		name   string
 		change func(r *testRelease)
-		want   string // empty: publish goes on
+		want   string // empty means that publish succeeds
 	}{
 		{"the version", func(r *testRelease) { r.env["TAG"] = "v1.2.4+acme1" }, "the version was v1.2.3+acme1 and is v1.2.4+acme1"},
 		{"the clock", func(r *testRelease) { r.env["SOURCE_DATE_EPOCH"] = "1700000001" }, "SOURCE_DATE_EPOCH was 2023-11-14T22:13:20Z and is 2023-11-14T22:13:21Z"},
@@ -234,7 +234,7 @@ func TestPublishSaysWhichInputsChanged(t *testing.T) {
 	}
 }
 
-// read is the content of a file of the project.
+// read returns the content of a file of the project.
 func (r *testRelease) read(file string) string {
 	r.t.Helper()
 	raw, err := os.ReadFile(filepath.Join(r.dir, file))
@@ -244,7 +244,7 @@ func (r *testRelease) read(file string) string {
 	return string(raw)
 }
 
-// Machines that made a platform each push it, and the last assembles the index.
+// Each of several machines pushes the images of its platform, and the last one pushes the index.
 func TestAnIndexOfSeveralMachines(t *testing.T) {
 	r := makeRelease(t)
 	machine := func(platform string) *testRelease {
@@ -257,7 +257,7 @@ func TestAnIndexOfSeveralMachines(t *testing.T) {
 	}
 	amd64 := machine("linux/amd64")
 	if err := amd64.try(amd64.open(), "publish"); err == nil || !strings.Contains(err.Error(), "publish the images of every platform first") {
-		t.Errorf("got %v, want that the other platforms are not there", err)
+		t.Errorf("got %v, want an error about missing platforms", err)
 	}
 	machine("linux/arm64")
 	machine("windows/amd64")
@@ -268,6 +268,6 @@ func TestAnIndexOfSeveralMachines(t *testing.T) {
 	image := imagetest.Image(t, "linux/arm64", imagetest.Layer(t, imagetest.Files{"other": ""}))
 	imagetest.Push(t, r.registry+"/team/acme-runtime:v1.2.3-acme1-linux-amd64", image)
 	if err := amd64.try(amd64.open(), "publish", "index"); err == nil || !strings.Contains(err.Error(), "but dist has") {
-		t.Errorf("got %v, want that the registry has another image than dist", err)
+		t.Errorf("got %v, want an error about another image in the registry", err)
 	}
 }

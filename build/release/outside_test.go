@@ -10,7 +10,7 @@ import (
 	"github.com/slipway-build/slipway/internal/testfile"
 )
 
-// What is not there when slipway.yaml is read is looked at when it is used.
+// Files that do not exist when slipway.yaml is read are checked when they are used.
 func TestABuildReadsNothingOutside(t *testing.T) {
 	r := makeRelease(t)
 	outside := t.TempDir()

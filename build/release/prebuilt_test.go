@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// TestPrebuilt releases binaries that another run has made, and one that is of another machine.
+// TestPrebuilt releases binaries that another run has made, and a binary from another machine.
 func TestPrebuilt(t *testing.T) {
 	r := makeRelease(t)
 	r.run("build", "binaries")

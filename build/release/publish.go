@@ -29,14 +29,14 @@ func (r *Release) artifactDestinations() []config.Destination {
 	return slices.DeleteFunc(slices.Clone(r.Plan.Destinations), func(d config.Destination) bool { return d.Registry != "" })
 }
 
-// at returns a tag of the plan as a destination has it.
+// at returns the reference of a tag of the plan at a destination.
 func (r *Release) at(d config.Destination, ref string) (name.Reference, error) {
 	own := r.Config.Registry + "/" + r.Config.Repository + "/"
 	return images.ParseReference(d.Registry + "/" + d.Repository + "/" + strings.TrimPrefix(ref, own))
 }
 
-// publish sends what is in dist to the destinations, and makes nothing. It reports everything that prevents that, at
-// any destination, before it sends anything.
+// publish sends the content of dist to the destinations, and makes nothing. Before it sends anything, it reports
+// everything that prevents that at any destination.
 func (r *Release) publish(ctx context.Context, parts []string) error {
 	if err := r.openBench(); err != nil {
 		return err
@@ -62,12 +62,12 @@ type publication struct {
 	report    Report
 	// layout is dist/oci, or nil if it does not exist.
 	layout *store.Store
-	// pushes are sent in phases, one after the other: images, indexes of Windows versions, other indexes, more tags of
+	// pushes are sent in phases, one after another: images, indexes of Windows versions, other indexes, more tags of
 	// these, OCI artifacts. The pushes of a phase are sent at the same time.
 	pushes [5][]push
-	// moving are those of more tags that may replace other versions. settleTags decides which of them are sent.
+	// moving are the pushes of tags that may replace other versions. settleTags decides which of them are sent.
 	moving []movingTag
-	// files are those of dist/artifacts, with the checksums last.
+	// files are the files of dist/artifacts, with the checksums last.
 	files []string
 }
 
@@ -78,7 +78,7 @@ type push struct {
 	artifact images.Artifact
 	digest   v1.Hash
 	made     Made
-	replaces bool // whether it was decided that it may replace what is there
+	replaces bool // whether it may replace the existing content
 }
 
 func (r *Release) newPublication(ctx context.Context, parts []string) (*publication, error) {
@@ -96,7 +96,7 @@ func (r *Release) newPublication(ctx context.Context, parts []string) (*publicat
 
 func (p *publication) wants(part string) bool { return slices.Contains(p.parts, part) }
 
-// gather finds everything to send. It reports everything that is missing, or is not what was made.
+// gather collects everything to send. It reports everything that is missing, or differs from the report.
 func (p *publication) gather(ctx context.Context) error {
 	files := p.wants("artifacts") && len(p.artifactDestinations()) > 0
 	switch {
@@ -121,7 +121,7 @@ func (p *publication) gather(ctx context.Context) error {
 	return errors.Join(parallel.Distinct(errs)...)
 }
 
-// gatherImages adds the images of the plan, and the indexes of Windows versions whose members are all among them.
+// gatherImages adds the images of the plan, and the indexes of Windows versions of which all members are in the plan.
 func (p *publication) gatherImages() error {
 	var errs []error
 	for _, d := range p.registryDestinations() {
@@ -157,7 +157,7 @@ func (p *publication) add(phase int, d config.Destination, ref string, artifact 
 	return nil
 }
 
-// lookup returns what dist/oci has under a tag of the plan. It must be what the report says.
+// lookup returns the content of dist/oci for a tag of the plan. Its digest must match the report.
 func (p *publication) lookup(ref string) (v1.Descriptor, error) {
 	if p.layout == nil {
 		return v1.Descriptor{}, fmt.Errorf("no images in %s: run build first", p.relative("dist/oci"))
@@ -176,7 +176,7 @@ func (p *publication) lookup(ref string) (v1.Descriptor, error) {
 	return d, nil
 }
 
-// reported returns the digest that the report has for a tag.
+// reported returns the digest of a tag in the report.
 func (p *publication) reported(ref string) (digest string, ok bool) {
 	i := slices.IndexFunc(p.report.Made, func(m Made) bool { return m.Ref == ref })
 	if i < 0 {
@@ -293,7 +293,7 @@ func (p *publication) indexAt(ctx context.Context, d config.Destination, step pl
 	return index, nil
 }
 
-// wholeIndex returns the index of dist/oci if it has all entries. It does not if dist is of some platforms alone.
+// wholeIndex returns the index of dist/oci if it has all entries. It lacks some if dist has only some platforms.
 func (p *publication) wholeIndex(ref string, entries []images.IndexEntry) (v1.ImageIndex, bool, error) {
 	if _, ok := p.reported(ref); !ok {
 		return nil, false, nil

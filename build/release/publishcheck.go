@@ -15,7 +15,7 @@ import (
 	"github.com/slipway-build/slipway/internal/parallel"
 )
 
-// destinations returns the destinations that this run sends something to.
+// destinations returns the destinations to which this run sends something.
 func (p *publication) destinations() []config.Destination {
 	var out []config.Destination
 	for _, d := range p.Plan.Destinations {
@@ -26,7 +26,7 @@ func (p *publication) destinations() []config.Destination {
 	return out
 }
 
-// forced reports whether a push to a destination may replace what is there.
+// forced reports whether a push to a destination may replace existing content.
 func (p *publication) forced(d config.Destination) bool { return p.options.Force || d.Force }
 
 // allowed returns an error unless the version may be published: it must be the tag of the commit, without changes, or a
@@ -56,7 +56,7 @@ func (p *publication) allowed() error {
 		r.Version, strings.Join(closed, ", "), strings.Join(why, ", and "))
 }
 
-// check asks each destination whether it would take what is to be sent.
+// check checks that each destination would accept what is to be sent.
 func (p *publication) check(ctx context.Context) error {
 	errs := []error{p.settleTags(ctx), p.checkRegistries(ctx)}
 	for _, d := range p.destinations() {
@@ -71,7 +71,7 @@ func (p *publication) check(ctx context.Context) error {
 		case d.S3.Bucket != "":
 			err = p.checkS3(ctx, d)
 		case d.Exec.String() != "":
-			errs = append(errs, p.checkCommand(d)) // which says where it is
+			errs = append(errs, p.checkCommand(d)) // its errors contain the position
 		}
 		if err != nil {
 			errs = append(errs, fmt.Errorf("publishing artifacts to %s: %w", d, err))
@@ -88,7 +88,7 @@ func (p *publication) checkRegistries(ctx context.Context) error {
 	}
 	var (
 		mu    sync.Mutex
-		repos = map[name.Repository]bool{} // those with something to push
+		repos = map[name.Repository]bool{} // repositories with something to push
 	)
 	err := parallel.Each(ctx, len(all), p.options.Transfers(), func(i int) error {
 		there, ok, err := p.bench.Registry.Tagged(ctx, all[i].ref)

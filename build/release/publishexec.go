@@ -12,7 +12,7 @@ import (
 	"github.com/slipway-build/slipway/build/output"
 )
 
-// commands returns the commands that follow the other destinations.
+// commands returns the destinations that are commands, which run after all others.
 func (p *publication) commands() []config.Destination {
 	return slices.DeleteFunc(p.artifactDestinations(), func(d config.Destination) bool { return d.Exec.String() == "" })
 }
@@ -26,7 +26,7 @@ func (p *publication) checkCommand(d config.Destination) error {
 	return runner.Check(p.command(d))
 }
 
-// runCommands runs the commands one after another, up to the first that fails.
+// runCommands runs the commands one after another, and stops at the first error.
 func (p *publication) runCommands(ctx context.Context) error {
 	for _, d := range p.commands() {
 		runner, err := p.hookRunner()

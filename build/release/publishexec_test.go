@@ -39,7 +39,7 @@ func TestCommandsFollowThePublication(t *testing.T) {
 		}
 	}
 	if len(r.files("released")) > 0 {
-		t.Error("it published all the same")
+		t.Error("published nevertheless")
 	}
 	r.env["TOKEN"] = "s3cr3t-value"
 	testfile.Write(t, filepath.Join(r.dir, "finish.sh"), "#!/bin/sh\necho $1 > finished\n")
@@ -73,7 +73,7 @@ func TestCommandsFollowThePublication(t *testing.T) {
 	if got := strings.Join(kinds, ", "); !strings.HasPrefix(got, "release released, command ./finish.sh v1.2.3+acme1, command ls released > listed") {
 		t.Errorf("it reports %s", got)
 	}
-	// Images alone are followed by no command.
+	// No command runs after only images were published.
 	if err := os.Remove(filepath.Join(r.dir, "finished")); err != nil {
 		t.Fatal(err)
 	}

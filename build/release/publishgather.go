@@ -16,8 +16,8 @@ import (
 	"github.com/slipway-build/slipway/internal/usage"
 )
 
-// gatherFiles finds the files of the plan in dist/artifacts, and makes OCI artifacts of them for the destinations that
-// want one.
+// gatherFiles collects the files of the plan in dist/artifacts, and makes OCI artifacts of them for the destinations
+// that require one.
 func (p *publication) gatherFiles(ctx context.Context) error {
 	files, err := p.packaged(ctx)
 	if err != nil {
@@ -72,9 +72,9 @@ func (p *publication) ociArtifact(ctx context.Context, to config.Destination, fi
 	return push{to: to, ref: ref, artifact: artifact, digest: digest, made: Made{Kind: "release", Name: p.Plan.Project}}, err
 }
 
-// packaged returns the files of the plan in dist/artifacts, with the checksums last. A missing file is an error. So is
-// one that differs from the report, since most names are the same in all releases. Without a report nothing is
-// compared.
+// packaged returns the files of the plan in dist/artifacts, with the checksums last. A missing file is an error. A file
+// that differs from the report is an error too, since most names are the same in all releases. Without a report,
+// nothing is compared.
 func (p *publication) packaged(ctx context.Context) ([]string, error) {
 	var (
 		files    []string
@@ -111,8 +111,8 @@ func (p *publication) packaged(ctx context.Context) ([]string, error) {
 	return files, errors.Join(errs...)
 }
 
-// checkPackaged returns an error if archives in dist/artifacts have other images than those to publish under the same
-// names.
+// checkPackaged returns an error if archives in dist/artifacts contain other images than those to publish under the
+// same names.
 func (p *publication) checkPackaged(ctx context.Context) error {
 	return parallel.Each(ctx, len(p.Plan.Archives), p.options.Jobs, func(i int) error {
 		step := p.Plan.Archives[i]

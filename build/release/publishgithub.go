@@ -15,12 +15,12 @@ import (
 	"github.com/slipway-build/slipway/internal/usage"
 )
 
-// A Rank says what kind of release a release on GitHub becomes.
+// A Rank is whether a release on GitHub is a pre-release, or the latest.
 type Rank = publish.Rank
 
-// EndDrafts publishes the drafts of all destinations on GitHub, and reports where they are. Their assets must be the files
-// in dist. Nothing is published unless all drafts are complete. Releases that are published already get the rank, if it
-// says anything.
+// EndDrafts publishes the drafts of all destinations on GitHub, and reports their addresses. Their assets must be the
+// files in dist. It publishes nothing unless all drafts are complete. Releases that are already published get the rank,
+// if it is not empty.
 func (r *Release) EndDrafts(ctx context.Context, rank Rank) error {
 	if err := rank.Validate(); err != nil {
 		return usage.Wrap(err)
@@ -110,7 +110,7 @@ func (p *publication) github(d config.Destination) (publish.GitHub, publish.Opti
 	r, g := p.Plan.Release, d.GitHub
 	options := publish.Options{Tag: r.GitTag(), Name: cmp.Or(g.Title, p.Plan.Project+" "+r.Version), Commit: r.Commit,
 		Draft: g.Draft, Prerelease: r.Prerelease(), Discussion: g.Discussion, Replace: p.forced(d)}
-	if prerelease, err := strconv.ParseBool(g.Prerelease); err == nil { // otherwise auto
+	if prerelease, err := strconv.ParseBool(g.Prerelease); err == nil { // otherwise it is auto
 		options.Prerelease = prerelease
 	}
 	if _, err := strconv.ParseBool(g.MakeLatest); err == nil {
@@ -121,7 +121,7 @@ func (p *publication) github(d config.Destination) (publish.GitHub, publish.Opti
 	return publish.GitHub{Owner: owner, Repo: repo, Token: p.options.GitHubToken, BaseURL: p.options.GitHubAPI}, options, err
 }
 
-// notes returns the text of a release on GitHub, or that GitHub generates it.
+// notes returns the text of a release on GitHub, or generated if GitHub generates it.
 func (p *publication) notes(d config.Destination) (text string, generated bool, err error) {
 	if d.GitHub.Notes == config.GeneratedNotes {
 		return "", true, nil
@@ -130,7 +130,7 @@ func (p *publication) notes(d config.Destination) (text string, generated bool, 
 	return text, false, err
 }
 
-// readNotes returns the content of the file with the text of a release; it is empty if none is configured.
+// readNotes returns the content of file, which has the text of a release. If file is empty, it returns "".
 func (p *publication) readNotes(d config.Destination, file string) (string, error) {
 	if file == "" {
 		return "", nil

@@ -43,7 +43,7 @@ func (p *publication) sendS3(ctx context.Context, d config.Destination) error {
 	return nil
 }
 
-// s3 returns the bucket of a destination, and the objects that the files become there.
+// s3 returns the bucket of a destination, and the objects for the files.
 func (p *publication) s3(d config.Destination) (publish.S3, []publish.Object, error) {
 	if p.options.Offline {
 		return publish.S3{}, nil, fmt.Errorf("offline: cannot upload to %s", d)
@@ -74,7 +74,7 @@ func (p *publication) s3(d config.Destination) (publish.S3, []publish.Object, er
 	return b, objects, nil
 }
 
-// selected returns the files that a bucket gets. Parts of an archive count under its name.
+// selected returns the files for a bucket. Patterns match parts of an archive by the name of the archive.
 func (p *publication) selected(d config.Destination) ([]string, error) {
 	if len(d.S3.Files) == 0 {
 		return p.files, nil
@@ -89,14 +89,14 @@ func (p *publication) selected(d config.Destination) ([]string, error) {
 	}), nil
 }
 
-// selection returns the names of the artifacts that a bucket gets. A name that no artifact of the release has is an error,
-// and so are patterns that select none of them.
+// selection returns the set of the artifacts for a bucket. It is an error if a name is not an artifact of the release,
+// or if patterns select no artifact.
 func (r *Release) selection(d config.Destination) (*glob.Set, error) {
 	set, err := glob.New(d.S3.Files...)
 	if err != nil {
 		return nil, err
 	}
-	all := r.artifactNames() // also those that this run leaves out
+	all := r.artifactNames() // including those that this run omits
 	for _, name := range d.S3.Files {
 		if !glob.IsPattern(name) && !strings.HasPrefix(name, "!") && !slices.Contains(all, name) {
 			return nil, usage.Errorf("%s: the release has no artifact %s%s", d.S3.Position, name, suggest.DidYouMean(name, all))
@@ -108,7 +108,7 @@ func (r *Release) selection(d config.Destination) (*glob.Set, error) {
 	return set, nil
 }
 
-// checkSelections checks the names of artifacts that buckets get.
+// checkSelections checks the names of artifacts for buckets.
 func (r *Release) checkSelections() error {
 	var errs []error
 	for _, d := range r.Plan.Destinations {

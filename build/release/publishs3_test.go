@@ -13,7 +13,8 @@ import (
 	"github.com/johannesboyne/gofakes3/backend/s3mem"
 )
 
-// startS3 starts a server with the bucket builds, and returns its address, and the names of the objects in it.
+// startS3 starts a server with the bucket builds. It returns its address, and a function that returns the objects in
+// it.
 func startS3(t *testing.T) (url string, contents func() map[string]string) {
 	t.Helper()
 	backend := s3mem.New()

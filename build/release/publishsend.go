@@ -13,7 +13,7 @@ import (
 	"github.com/slipway-build/slipway/internal/parallel"
 )
 
-// send sends what was gathered and checked. An index follows the images in it.
+// send sends what was gathered and checked. An index is sent after its images.
 func (p *publication) send(ctx context.Context) error {
 	for _, phase := range p.pushes {
 		err := parallel.Each(ctx, len(phase), p.options.Transfers(), func(i int) error { return p.push(ctx, phase[i]) })
@@ -49,7 +49,7 @@ func (p *publication) send(ctx context.Context) error {
 	return p.runCommands(ctx)
 }
 
-// push pushes an image, an index or an OCI artifact, and reports where it went.
+// push pushes an image, an index or an OCI artifact, and reports its reference.
 func (p *publication) push(ctx context.Context, o push) error {
 	d, err := p.bench.Registry.Push(ctx, o.ref, o.artifact)
 	if err != nil {
@@ -66,7 +66,7 @@ func (p *publication) push(ctx context.Context, o push) error {
 	return nil
 }
 
-// sizeOf returns the size of files together, in bytes.
+// sizeOf returns the total size of files, in bytes.
 func sizeOf(files []string) (size int64) {
 	for _, file := range files {
 		if info, err := os.Stat(file); err == nil {

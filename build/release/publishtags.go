@@ -17,7 +17,7 @@ import (
 	"github.com/slipway-build/slipway/internal/parallel"
 )
 
-// A movingTag is a push to a tag that may replace another version, or one that this version does not get.
+// A movingTag is a push to a tag that may replace another version, or a tag that this version does not get.
 type movingTag struct {
 	push
 	step plan.TagStep
@@ -40,8 +40,8 @@ func (p *publication) addTags(index push, steps []plan.TagStep) error {
 	return nil
 }
 
-// settleTags decides which moving tags are pushed. A tag that moves forward is left as it is if it has a newer version,
-// even with --force.
+// settleTags decides which moving tags are pushed. A tag that only moves forward is left unchanged if it has a newer
+// version, even with --force.
 func (p *publication) settleTags(ctx context.Context) error {
 	kept := make([]*Kept, len(p.moving))
 	err := parallel.Each(ctx, len(p.moving), p.options.Transfers(), func(i int) (err error) {
@@ -62,7 +62,7 @@ func (p *publication) settleTags(ctx context.Context) error {
 	return nil
 }
 
-// settle returns why a tag is left as it is, or nil if it is pushed.
+// settle returns the reason why a tag is left unchanged, or nil if it is pushed.
 func (p *publication) settle(ctx context.Context, tag movingTag) (*Kept, error) {
 	ref := images.Qualified(tag.ref)
 	if tag.step.Skipped != "" {
@@ -87,8 +87,8 @@ func (p *publication) settle(ctx context.Context, tag movingTag) (*Kept, error) 
 	return nil, nil
 }
 
-// versionOf returns the semantic version of a manifest: that of its annotation, or else the highest of the tags with the
-// same digest, since most tools push a version together with the tags that move. It returns "" if neither tells.
+// versionOf returns the semantic version of a manifest: the one in its annotation, or else the highest of the tags with
+// the same digest, since most tools push a version together with the tags that move. It returns "" if neither exists.
 func (p *publication) versionOf(ctx context.Context, ref name.Digest) (string, error) {
 	manifest, err := p.bench.Registry.Resolve(ctx, ref)
 	if err != nil {
@@ -134,8 +134,8 @@ func (p *publication) versionOf(ctx context.Context, ref name.Digest) (string, e
 	return slices.MaxFunc(found, version.Compare), nil
 }
 
-// versionOfTag returns the version that a tag of a registry stands for, or "" for the tag of a platform. The versions of a
-// project that have a + keep it, in place of the last - of the tag.
+// versionOfTag returns the version of a tag in a registry, or "" for the tag of a platform. If the project's versions
+// have a +, the last - of the tag is replaced by +.
 func (p *publication) versionOfTag(tag string) string {
 	if strings.Contains(tag, "-linux-") || strings.Contains(tag, "-windows-") {
 		return ""

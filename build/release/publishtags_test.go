@@ -17,7 +17,7 @@ import (
 	"github.com/slipway-build/slipway/internal/testfile"
 )
 
-// makeTagged makes a project whose image has more tags. It compiles nothing.
+// makeTagged makes a project whose image has several tags. It compiles nothing.
 func makeTagged(t *testing.T, registry string, more ...string) *testRelease {
 	r := makeRelease(t)
 	r.registry = registry
@@ -34,7 +34,7 @@ images:
 	return r
 }
 
-// release builds and publishes a version, and returns what publish says of it.
+// release builds and publishes a version, and returns the report of publish.
 func (r *testRelease) release(version string, change ...func(*Options)) (Report, error) {
 	r.t.Helper()
 	r.env["TAG"] = version
@@ -45,7 +45,7 @@ func (r *testRelease) release(version string, change ...func(*Options)) (Report,
 	return b.Result(s), err
 }
 
-// versions returns the version tag that has the same digest as each other tag.
+// versions maps each moving tag to the version tag with the same digest.
 func (r *testRelease) versions() map[string]string {
 	r.t.Helper()
 	pushed, versions, out := r.pushed(r.registry, "acme/runtime"), map[string]string{}, map[string]string{}
@@ -83,8 +83,8 @@ func testTagsMoveForward(t *testing.T, r *testRelease) {
 	want := map[string]string{}
 	for _, step := range []struct {
 		version string
-		moved   string // tags that it gets, beside its own
-		kept    string // tags that it does not get, with the versions that have them
+		moved   string // other tags that it gets
+		kept    string // other tags that it does not get, with their versions
 	}{
 		{"v1.2.9+acme1", "latest v1 v1.2 edge next", ""},
 		{"v1.3.0+acme9", "latest v1 v1.3 edge next", ""},
@@ -147,10 +147,10 @@ func TestTagsOfUnknownVersions(t *testing.T) {
 	imagetest.Push(t, r.registry+"/acme/runtime:latest", imagetest.Index(t, foreign))
 	_, err := r.release("v1.2.3")
 	if err == nil || !strings.Contains(err.Error(), "acme/runtime:latest is sha256:") || !strings.Contains(err.Error(), "its version is unknown") {
-		t.Fatalf("got %v, want that the version of latest is unknown", err)
+		t.Fatalf("got %v, want an error about the version of latest", err)
 	}
 	if got := slices.Collect(maps.Keys(r.pushed(r.registry, "acme/runtime"))); len(got) != 1 {
-		t.Errorf("it has pushed %v all the same", got)
+		t.Errorf("%v were pushed nevertheless", got)
 	}
 	if _, err := r.release("v1.2.3", func(o *Options) { o.Force = true }); err != nil {
 		t.Fatal(err)
@@ -158,7 +158,7 @@ func TestTagsOfUnknownVersions(t *testing.T) {
 	if got := r.versions()["latest"]; got != "v1.2.3" {
 		t.Errorf("forced, latest is %q", got)
 	}
-	// Other tools' annotations and tags tell the version as well.
+	// Annotations and tags of other tools provide versions as well.
 	imagetest.Push(t, r.registry+"/acme/runtime:v1", annotated)
 	imagetest.Push(t, r.registry+"/acme/runtime:v1.2", imagetest.Index(t, foreign))
 	imagetest.Push(t, r.registry+"/acme/runtime:v1.2.99", imagetest.Index(t, foreign))
@@ -179,7 +179,7 @@ func TestTagsOfUnknownVersions(t *testing.T) {
 	}
 }
 
-// A change of tags alone does not make dist stale.
+// dist remains valid if only tags change.
 func TestTagsDecideNoBytes(t *testing.T) {
 	r := makeTagged(t, imagetest.Registry(t))
 	r.env["TAG"] = "v1.2.3"
@@ -195,6 +195,6 @@ func TestAFixedTagIsNotReplaced(t *testing.T) {
 	r := makeTagged(t, imagetest.Registry(t))
 	imagetest.Push(t, r.registry+"/acme/runtime:build-v1.2.3", imagetest.Image(t, "linux/amd64"))
 	if _, err := r.release("v1.2.3"); err == nil || !strings.Contains(err.Error(), "build-v1.2.3 already exists") {
-		t.Errorf("got %v, want that the tag exists", err)
+		t.Errorf("got %v, want an error about the existing tag", err)
 	}
 }

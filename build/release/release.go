@@ -19,36 +19,38 @@ import (
 	"github.com/slipway-build/slipway/progress"
 )
 
-// Options say what a run does, and where.
+// Options specify a run.
 type Options struct {
-	// Options say how images are made. Platforms and Builder narrow the plan.
+	// Options specify how images are made. Platforms and Builder narrow the plan.
 	workbench.Options
-	// Config is the path of slipway.yaml; empty means the one in Project.
+	// Config is the path of slipway.yaml. Empty means the one in Project.
 	Config string
-	// Project is the folder of slipway.yaml; empty means the nearest one that has one: this folder or one above.
+	// Project is the folder of slipway.yaml. Empty means the nearest folder with that file: the current one or one
+	// above.
 	Project string
-	// Set are texts NAME=VALUE, which replace variables of slipway.yaml.
+	// Set contains texts NAME=VALUE, which override variables of slipway.yaml.
 	Set []string
-	// Dist is the folder that everything is made in; empty means dist beside slipway.yaml.
+	// Dist is the output folder. Empty means dist beside slipway.yaml.
 	Dist string
-	// OS narrows the plan to one operating system, if it is not empty. SkipWindows leaves out Windows.
+	// OS, if it is not empty, narrows the plan to one operating system. SkipWindows omits Windows.
 	OS          string
 	SkipWindows bool
-	// GitHubToken lets publish write a release. GitHubAPI is the address of the API; empty is that of github.com.
+	// GitHubToken is the token with which publish writes a release. GitHubAPI is the address of the API; empty means
+	// that of github.com.
 	GitHubToken, GitHubAPI string
-	// Locked takes the digests of slipway.lock in place of the tags of lists and base images. A tag that is not in it is
+	// Locked uses the digests of slipway.lock instead of the tags of lists and base images. A tag without an entry is
 	// an error.
 	Locked bool
-	// Force lets publish replace what a destination has under the same tag.
+	// Force lets publish replace existing content of a destination under the same tag.
 	Force bool
 	// Snapshot lets publish send a version without a git tag, and a checkout with changes.
 	Snapshot bool
 }
 
-// A Release carries out a plan; see the package. It serves several verbs, which share what they make.
+// A Release carries out a plan; see the package. It can carry out several verbs, which share their results.
 type Release struct {
 	Config *config.Config
-	// Plan is what this run does. full is the plan of the whole configuration: dist may have artifacts of other runs.
+	// Plan is the plan of this run. full is the plan of the whole configuration; dist may have artifacts of other runs.
 	Plan *plan.Plan
 	full *plan.Plan
 
@@ -57,7 +59,7 @@ type Release struct {
 	folder  output.Folder
 	layout  *store.Store
 
-	targeted  []plan.BinaryStep      // those that build is asked for, nil for those of Plan
+	targeted  []plan.BinaryStep      // requested binaries; nil means those of Plan
 	binaries  map[string]builtBinary // by output
 	hooked    map[string]bool        // hooks that have run, by their hash
 	images    parallel.Memo[v1.Image]
@@ -67,7 +69,7 @@ type Release struct {
 	published report
 }
 
-// Open loads the configuration and makes the plan. It makes nothing else.
+// Open loads the configuration and makes the plan. It makes nothing in dist.
 func Open(ctx context.Context, o Options) (*Release, error) {
 	file := o.Config
 	if file == "" {
@@ -105,7 +107,7 @@ func (r *Release) Warn(ctx context.Context) {
 	}
 }
 
-// path returns the location of a path of the plan.
+// path returns the location on disk of a path of the plan.
 func (r *Release) path(planned string) string { return r.folder.Path(planned) }
 
 // relative returns a path of the plan for messages.
@@ -124,7 +126,7 @@ func (r *Release) open() error {
 	return nil
 }
 
-// openBench opens the cache alone, for runs that make nothing in dist.
+// openBench opens only the cache, for runs that make nothing in dist.
 func (r *Release) openBench() error {
 	if r.bench != nil {
 		return nil
@@ -139,8 +141,8 @@ func (r *Release) openBench() error {
 	return err
 }
 
-// ownRegistry returns the only registry that DOCKER_USERNAME and DOCKER_PASSWORD are sent to: the only one that the
-// release is published to, or else the project's.
+// ownRegistry returns the registry that receives DOCKER_USERNAME and DOCKER_PASSWORD. It is the only one to which the
+// release is published, or else the project's.
 func (r *Release) ownRegistry() string {
 	var hosts []string
 	for _, d := range r.registryDestinations() {
@@ -154,7 +156,7 @@ func (r *Release) ownRegistry() string {
 	return r.Config.Registry
 }
 
-// Run carries out a selection, and reports what it has made in dist/artifacts.json. Damaged content of the cache or of
+// Run carries out a selection, and reports its results in dist/artifacts.json. Damaged content of the cache or of
 // dist/oci is made or fetched again, with a warning.
 func (r *Release) Run(ctx context.Context, s plan.Selection) error {
 	lock, err := r.folder.Lock(ctx, s.Verb != "publish")
@@ -198,7 +200,7 @@ func (r *Release) run(ctx context.Context, s plan.Selection) error {
 		return err
 	}
 	if s.Verb == "package" && slices.Contains(s.Parts, "bundles") {
-		// Compile all binaries at once, rather than those that images read before the others.
+		// Compile all binaries at once, rather than the binaries that images read first.
 		if err := r.buildBinaries(ctx); err != nil {
 			return err
 		}
@@ -226,7 +228,7 @@ func (r *Release) run(ctx context.Context, s plan.Selection) error {
 	return nil
 }
 
-// Target narrows Plan to the targets of a selection, and returns the selection of the parts that make them, for Run and
+// Target narrows Plan to the targets of a selection. It returns the selection of the parts that make them, for Run and
 // Selected.
 func (r *Release) Target(s plan.Selection) (plan.Selection, error) {
 	narrowed, selection, binaries, err := r.Plan.Narrow(s)
@@ -237,7 +239,7 @@ func (r *Release) Target(s plan.Selection) (plan.Selection, error) {
 	return selection, nil
 }
 
-// Selected returns the plan of what Run makes for a selection, or of what it publishes.
+// Selected returns the plan of what Run makes, or publishes, for a selection.
 func (r *Release) Selected(s plan.Selection) *plan.Plan {
 	out := r.Plan.Select(s)
 	if r.targeted != nil && s.Verb == "build" && out.Binaries != nil {
@@ -253,7 +255,7 @@ func (r *Release) Selected(s plan.Selection) *plan.Plan {
 	return out
 }
 
-// Close releases what the Release has opened. On Windows its files cannot be removed before.
+// Close closes everything that the Release has opened. On Windows, open files cannot be removed.
 func (r *Release) Close() error {
 	var errs []error
 	if r.bench != nil {

@@ -23,8 +23,8 @@ import (
 	"github.com/slipway-build/slipway/internal/testfile"
 )
 
-// A testRelease is a project in a folder of its own: a Go program for two systems, an
-// image for three platforms, and lists with an image of another registry.
+// A testRelease is a project in its own folder: a Go program for two systems, an image for three
+// platforms, and lists with an image of another registry.
 type testRelease struct {
 	t               *testing.T
 	dir, cache      string
@@ -94,7 +94,7 @@ func (r *testRelease) configure(old, new string) {
 	testfile.Write(r.t, file, strings.Replace(string(raw), old, new, 1))
 }
 
-// open is a new run, as of a new process.
+// open returns a new run, as of a new process.
 func (r *testRelease) open(change ...func(*Options)) *Release {
 	r.t.Helper()
 	o := r.options
@@ -137,7 +137,7 @@ func (r *testRelease) try(b *Release, verb string, only ...string) error {
 	return b.Run(r.t.Context(), s)
 }
 
-// files are the files below a folder of the project, with what a stat says.
+// files returns the files below a folder of the project, with their metadata.
 func (r *testRelease) files(folder string) map[string]fs.FileInfo {
 	r.t.Helper()
 	found := map[string]fs.FileInfo{}
@@ -202,7 +202,7 @@ func TestARelease(t *testing.T) {
 	}
 }
 
-// checkSums lets sha256sum check the files, except on Windows, which has none.
+// checkSums checks the files with sha256sum, except on Windows, which does not have it.
 func checkSums(t *testing.T, dir string) {
 	t.Helper()
 	if runtime.GOOS == "windows" {
@@ -226,7 +226,7 @@ func TestASecondRunChangesNothing(t *testing.T) {
 	r.run("build")
 	r.run("package")
 	for name, now := range r.files("dist") {
-		// Locks and memories of the store are touched, content is not.
+		// Locks and records of the store change, but content does not.
 		if was := before[name]; !strings.Contains(name, ".slipway/") && (was == nil || !os.SameFile(was, now) || !was.ModTime().Equal(now.ModTime())) {
 			t.Errorf("dist/%s was written again", name)
 		}
@@ -239,7 +239,7 @@ func TestAllThatIsMissingIsSaidAtOnce(t *testing.T) {
 	imagetest.Push(t, r.other+"/tools/linux:1", imagetest.Index(t, imagetest.Image(t, "linux/amd64", imagetest.Layer(t, imagetest.Files{"a": ""}))))
 	err := r.try(r.open(), "package", "airgap")
 	if err == nil {
-		t.Fatal("an image that is not there was packed")
+		t.Fatal("an image that does not exist was packed")
 	}
 	for _, want := range []string{"images.txt:1", "tools/none:1", "images.txt:3", "tools/linux:1", "linux/arm64", "linux/amd64"} {
 		if !strings.Contains(err.Error(), want) {
@@ -247,7 +247,7 @@ func TestAllThatIsMissingIsSaidAtOnce(t *testing.T) {
 		}
 	}
 	if left := r.files("dist/artifacts"); len(left) > 0 {
-		t.Errorf("files were left: %v", slices.Sorted(maps.Keys(left)))
+		t.Errorf("files remain: %v", slices.Sorted(maps.Keys(left)))
 	}
 }
 
@@ -305,7 +305,7 @@ func TestVerifyKnowsWhatIsOfAnotherRelease(t *testing.T) {
 	r.run("package")
 	r.env["TAG"] = "v1.2.4+acme1"
 	if err := r.open().Verify(t.Context()); err == nil || !strings.Contains(err.Error(), "is for v1.2.3+acme1") {
-		t.Errorf("got %v, want that dist is of another release", err)
+		t.Errorf("got %v, want an error about another release", err)
 	}
 	r.run("build")
 	r.run("package", "airgap")
@@ -376,7 +376,7 @@ func TestOfflineUsesTheCacheAlone(t *testing.T) {
 	r.do(r.open(offline), "package", "airgap")
 }
 
-// The digests of a release do not depend on who builds it.
+// All builders make images with the same digests.
 func TestBuildersAgree(t *testing.T) {
 	digests := func(change func(*Options)) map[string]string {
 		r := makeRelease(t)
@@ -438,7 +438,7 @@ func TestAReleaseInParts(t *testing.T) {
 	before := r.files("dist/artifacts")
 	for _, want := range []string{"acme-images.linux-amd64.tar.zst.part001", "acme-images.linux-amd64.tar.zst.part002", "acme-images.linux-amd64.tar.zst.sha256"} {
 		if before[want] == nil {
-			t.Errorf("there is no %s among %v", want, slices.Sorted(maps.Keys(before)))
+			t.Errorf("missing %s in %v", want, slices.Sorted(maps.Keys(before)))
 		}
 	}
 	r.run("package")
@@ -451,12 +451,12 @@ func TestAReleaseInParts(t *testing.T) {
 	if diff := cmp.Diff(slices.Sorted(maps.Keys(before)), slices.Sorted(maps.Keys(r.files("released")))); diff != "" {
 		t.Errorf("the published folder (-dist/artifacts +released):\n%s", diff)
 	}
-	// Without parts again: nothing is left of them.
+	// Package again without splitting: no parts remain.
 	testfile.Write(t, filepath.Join(r.dir, config.FileName), string(raw))
 	r.run("package")
 	for name := range r.files("dist/artifacts") {
 		if strings.Contains(name, ".part") {
-			t.Errorf("%s was left", name)
+			t.Errorf("%s remains", name)
 		}
 	}
 	if err := r.open().Verify(t.Context()); err != nil {
@@ -488,7 +488,8 @@ func TestAFileTooLargeForGitHubIsSaidBeforeTheRelease(t *testing.T) {
 	}
 }
 
-// What others would write as dist/… is there, wherever that is, however it is spelled.
+// Paths that begin with dist/ refer to the output folder, wherever it is and however its path is
+// spelled.
 func TestDistElsewhere(t *testing.T) {
 	r := makeRelease(t)
 	config := filepath.Join(r.dir, config.FileName)
@@ -535,7 +536,7 @@ func TestImagesNeedOnlyTheBinariesThatTheyRead(t *testing.T) {
 	if diff := cmp.Diff([]string{"linux-amd64/acme", "linux-arm64/acme"}, compiled()); diff != "" {
 		t.Errorf("build images (-want +got):\n%s", diff)
 	}
-	// What is named differently is read, and made again.
+	// A changed pattern is evaluated, and the image is made again.
 	testfile.Write(t, filepath.Join(r.dir, "Dockerfile"), "FROM scratch\nCOPY --from=bin --chmod=0755 h*r /bin/\n")
 	r.run("build", "images")
 	if diff := cmp.Diff([]string{"linux-amd64/acme", "linux-amd64/helper", "linux-arm64/acme", "linux-arm64/helper"}, compiled()); diff != "" {

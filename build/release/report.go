@@ -25,17 +25,17 @@ import (
 	"github.com/slipway-build/slipway/progress"
 )
 
-// A report collects what a run has made.
+// A report collects the results of a run.
 type report struct {
 	mu   sync.Mutex
 	made map[madeKey]Made
 	kept []Kept
 }
 
-// A Kept is a tag that publish has left as it is.
+// A Kept is a tag that publish has left unchanged.
 type Kept struct {
 	Ref string `json:"ref"`
-	// Version is the version that the registry has under the tag, or empty.
+	// Version is the version of the tag in the registry, or empty.
 	Version string `json:"version,omitempty"`
 	Reason  string `json:"reason"`
 }
@@ -55,8 +55,8 @@ func (r *report) add(m Made) {
 	r.made[m.key()] = m // again, if a step was repeated
 }
 
-// digest returns what this run has recorded for a file. The cache does not remember the digest of a file that was
-// written moments ago, and would read it again.
+// digest returns the digest that this run has recorded for a file. The cache does not trust files this new, and would
+// read the file again.
 func (r *report) digest(path string) (v1.Hash, bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -69,7 +69,7 @@ func (r *report) digest(path string) (v1.Hash, bool) {
 	return v1.Hash{}, false
 }
 
-// sorted returns what was made, by kind, name and platform.
+// sorted returns the results by kind, name and platform.
 func (r *report) sorted() []Made {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -78,7 +78,7 @@ func (r *report) sorted() []Made {
 	return made
 }
 
-// kinds are the values of Made.Kind, in the order of the report.
+// kinds has the values of Made.Kind, in the order of the report.
 var kinds = []string{"binary", "image", "index", "archive", "list", "bundle", "checksums", "release", "command"}
 
 func sortMade(made []Made) {
@@ -92,14 +92,14 @@ func sortMade(made []Made) {
 type Report struct {
 	Project string          `json:"project"`
 	Release version.Release `json:"release"`
-	// Inputs are nil in reports of old versions.
+	// Inputs is nil in reports of old versions.
 	Inputs *Inputs `json:"inputs,omitempty"`
 	Made   []Made  `json:"made"`
-	// Kept are in the results of publish alone.
+	// Kept is only in the results of publish.
 	Kept []Kept `json:"kept,omitempty"`
 }
 
-// readReport returns the report of earlier runs. It is empty if there were none.
+// readReport returns the report of earlier runs, or an empty one.
 func (r *Release) readReport() (Report, error) {
 	report, err := readReport(r.folder)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -123,7 +123,7 @@ func readReport(folder output.Folder) (report Report, err error) {
 	return report, nil
 }
 
-// readOwnReport is readReport without the entries of a release with other inputs.
+// readOwnReport returns the report of earlier runs without the entries of a release with other inputs.
 func (r *Release) readOwnReport() (Report, error) {
 	report, err := r.readReport()
 	if err != nil {
@@ -136,7 +136,7 @@ func (r *Release) readOwnReport() (Report, error) {
 	return report, nil
 }
 
-// digests returns the digests of a report by path or tag.
+// digests maps the paths and tags of a report to digests.
 func (r Report) digests() map[string]string {
 	out := map[string]string{}
 	for _, m := range r.Made {
@@ -145,8 +145,8 @@ func (r Report) digests() map[string]string {
 	return out
 }
 
-// writeReport writes dist/artifacts.json, unless it is unchanged. It keeps entries of earlier runs with the same
-// inputs, if the full plan still has them.
+// writeReport writes dist/artifacts.json, unless it is unchanged. It keeps entries of earlier runs with the same inputs
+// if they are in the full plan.
 func (r *Release) writeReport() error {
 	made := r.report.sorted()
 	has := map[madeKey]bool{}
@@ -175,7 +175,7 @@ func (r *Release) writeReport() error {
 	return output.WriteFile(r.path(output.ReportFile), out.Bytes())
 }
 
-// Result returns what a run has made, or published.
+// Result returns the results of a run: what it made or, for publish, what it published.
 func (r *Release) Result(s plan.Selection) Report {
 	made := &r.report
 	if s.Verb == "publish" {
@@ -184,7 +184,7 @@ func (r *Release) Result(s plan.Selection) Report {
 	return Report{Project: r.Plan.Project, Release: r.Plan.Release, Made: made.sorted(), Kept: made.kept}
 }
 
-// WriteSummary prints what a run has made, or where it has published it, with sizes and digests.
+// WriteSummary prints the results of a run, or the places where it has published them, with sizes and digests.
 func (r *Release) WriteSummary(_ context.Context, w io.Writer, s plan.Selection) error {
 	result, title := r.Result(s), "MADE"
 	made := result.Made
@@ -213,7 +213,7 @@ func (r *Release) WriteSummary(_ context.Context, w io.Writer, s plan.Selection)
 	return progress.WriteTables(w, head, t)
 }
 
-// shortDigest shortens a digest for a table. artifacts.json has all of it.
+// shortDigest shortens a digest for a table. artifacts.json has the complete digest.
 func shortDigest(d string) string {
 	if _, hex, ok := strings.Cut(d, ":"); ok && len(hex) > 12 {
 		return d[:len(d)-len(hex)+12]

@@ -13,12 +13,13 @@ import (
 	"github.com/slipway-build/slipway/internal/testfile"
 )
 
-// Folders, caches, the number of processors and of jobs do not show in any file or image.
+// Folders, caches, the number of processors and the number of jobs do not affect the bytes of any
+// file or image.
 func TestAReleaseHasTheSameBytesEverywhere(t *testing.T) {
 	digests := func(jobs int) map[string]string {
 		defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(jobs))
 		r := makeRelease(t)
-		// The registry of the test has a random port, which must not be part of what is compared.
+		// The registry of the test has a random port, which must not affect the comparison.
 		r.env["REGISTRY"], r.options.Jobs = "registry.example.com", jobs
 		testfile.Write(t, filepath.Join(r.dir, "images.txt"), "")
 		r.run("package")

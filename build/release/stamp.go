@@ -8,7 +8,7 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 )
 
-// A stamp records the key that an artifact was made with, and its files.
+// A stamp records the key and the files of an artifact.
 type stamp struct {
 	Key   string
 	Files []stampedFile

@@ -12,7 +12,7 @@ import (
 	"github.com/slipway-build/slipway/images/imagetest"
 )
 
-// make makes targets with a verb, as a run of its own, and returns what it has made.
+// make makes targets with a verb, in a new run, and returns what it has made.
 func (r *testRelease) make(verb string, targets ...string) []string {
 	r.t.Helper()
 	imagetest.Program(r.t, "go")
@@ -38,11 +38,11 @@ func (r *testRelease) make(verb string, targets ...string) []string {
 	return made
 }
 
-// refused returns what verify and publish say of an incomplete release.
+// refused checks that verify and publish refuse an incomplete release.
 func (r *testRelease) refused() {
 	r.t.Helper()
 	if err := r.open().Verify(r.t.Context()); err == nil {
-		r.t.Error("verify takes an incomplete release for a whole one")
+		r.t.Error("verify accepts an incomplete release")
 	}
 	if err := r.try(r.open(), "publish"); err == nil || !strings.Contains(err.Error(), "run build first") && !strings.Contains(err.Error(), "run package first") {
 		r.t.Errorf("publish of an incomplete release: %v", err)

@@ -26,13 +26,13 @@ import (
 	"github.com/slipway-build/slipway/progress"
 )
 
-// maxReleaseFile is the size, in bytes, that files of a GitHub release must not reach
+// maxReleaseFile is the size in bytes from which GitHub refuses files of a release
 // (https://docs.github.com/repositories/releasing-projects-on-github/about-releases).
 const maxReleaseFile = 2 << 30
 
-// Verify checks dist against the plan: that everything is there and nothing else, except for unfinished files of runs
-// that were killed; that binaries, images and archives are intact and for their platforms; and that the checksums
-// match. Its error joins everything that is wrong.
+// Verify checks dist against the plan. Everything in the plan must exist and, except for unfinished files of killed
+// runs, nothing else. Binaries, images and archives must be intact and for their platforms, and the checksums must
+// match. The error joins all problems.
 func (r *Release) Verify(ctx context.Context) error {
 	lock, err := r.folder.Lock(ctx, false)
 	if err != nil {
@@ -81,7 +81,7 @@ func (r *Release) Verify(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// lookUp returns what dist/oci has under a tag. It must be what was reported, if there is a report.
+// lookUp returns the content of dist/oci for a tag. If there is a report, its digest must be the reported one.
 func lookUp(layout *store.Store, ref string, reported map[string]string) (v1.Descriptor, error) {
 	d, err := layout.Lookup(ref)
 	if err != nil {
@@ -146,8 +146,8 @@ func (r *Release) verifyIndex(layout *store.Store, step plan.IndexStep, reported
 	return errors.Join(errs...)
 }
 
-// verifyNames checks that dist/artifacts has the artifacts of the plan and no file that the full plan does not have.
-// Files must be reported, if there is a report.
+// verifyNames checks that dist/artifacts has the artifacts of the plan, and no files that are not in the full plan. If
+// there is a report, it must have the files.
 func (r *Release) verifyNames(reported map[string]string) error {
 	var errs []error
 	known := map[string]bool{}
@@ -190,7 +190,7 @@ func (r *Release) verifyNames(reported map[string]string) error {
 	return errors.Join(errs...)
 }
 
-// checkReleaseSizes returns an error for files that are too large for a GitHub release, if one is planned.
+// checkReleaseSizes returns an error for each file that is too large for a GitHub release, if the full plan has one.
 func (r *Release) checkReleaseSizes() error {
 	if !slices.ContainsFunc(r.full.Destinations, func(d config.Destination) bool { return d.GitHub.Repository != "" }) {
 		return nil
@@ -213,7 +213,7 @@ func (r *Release) verifyChecksums(ctx context.Context) error {
 	for _, step := range r.Plan.Checksums {
 		raw, err := regular.ReadFile(r.path(step.Output))
 		if errors.Is(err, fs.ErrNotExist) {
-			continue // verifyNames reports it
+			continue // verifyNames reports the missing file
 		}
 		if err != nil {
 			errs = append(errs, err)

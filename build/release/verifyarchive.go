@@ -27,7 +27,7 @@ func (r *Release) verifyArchive(ctx context.Context, step plan.ArchiveStep) erro
 	return parallel.Each(ctx, len(step.Outputs), 1, func(i int) error {
 		file := r.path(step.Outputs[i])
 		if len(r.folder.Files(step.Outputs[i])) == 0 {
-			return nil // verifyNames reports it
+			return nil // verifyNames reports the missing file
 		}
 		report, err := verify.Archive(ctx, file, verify.Options{List: list, Platform: &step.Platform.Platform})
 		if err != nil {
