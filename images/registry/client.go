@@ -6,6 +6,7 @@ import (
 	"io"
 	"io/fs"
 	"sync"
+	"time"
 
 	"github.com/google/go-containerregistry/pkg/authn"
 	"github.com/google/go-containerregistry/pkg/name"
@@ -70,13 +71,19 @@ type Client struct {
 	keys      *credentials.Keys
 	transport *transport.Transport
 	pace      transport.Pace
+	settle    time.Duration  // at least, before a referrers tag is read back
 	transfers parallel.Slots // limits blob transfers, in either direction
 	requests  parallel.Slots // limits manifest requests
 	calls     parallel.Calls
 
 	mu sync.Mutex
-	// writers serialize manifest PUTs, by repository.
+	// writers serialize writes; see writing.
 	writers map[string]parallel.Slots
+	// subjects are the registries that have answered a PUT with OCI-Subject: they process the subjects of manifests
+	// (distribution-spec, "Pushing Manifests with Subject").
+	subjects map[string]bool
+	// refusing are the repositories whose registry refuses to list referrers.
+	refusing sync.Map
 	// homes maps a registry and a digest to a repository that has the blob, for cross-repository
 	// mounts.
 	homes map[home]name.Repository
@@ -106,6 +113,7 @@ func New(o Options) *Client {
 		// Manifests are small and must not wait for blobs of gigabytes.
 		requests: make(parallel.Slots, 2*jobs),
 		homes:    map[home]name.Repository{},
+		settle:   minSettle,
 	}
 }
 
@@ -162,16 +170,33 @@ func (c *Client) share(ctx context.Context, key string, do func() error) error {
 	return err
 }
 
-// writing returns the semaphore that serializes manifest PUTs to repo. Some registries write in place, and refuse a
-// manifest while another request is rewriting its children.
-func (c *Client) writing(repo name.Repository) parallel.Slots {
+// writing returns the semaphore that serializes writes to what key names. Manifest PUTs are serialized per repository:
+// some registries write in place, and refuse a manifest while another request is rewriting its children.
+func (c *Client) writing(key string) parallel.Slots {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.writers == nil {
 		c.writers = map[string]parallel.Slots{}
 	}
-	if c.writers[repo.Name()] == nil {
-		c.writers[repo.Name()] = make(parallel.Slots, 1)
+	if c.writers[key] == nil {
+		c.writers[key] = make(parallel.Slots, 1)
 	}
-	return c.writers[repo.Name()]
+	return c.writers[key]
+}
+
+// noteSubjects records that the registry of repo processes subjects.
+func (c *Client) noteSubjects(repo name.Repository) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.subjects == nil {
+		c.subjects = map[string]bool{}
+	}
+	c.subjects[repo.RegistryStr()] = true
+}
+
+// hasSubjects reports whether the registry of repo has said that it processes subjects.
+func (c *Client) hasSubjects(repo name.Repository) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.subjects[repo.RegistryStr()]
 }

@@ -20,6 +20,12 @@
 // again; blobs that it has in another repository are mounted. A foreign layer that cannot be
 // fetched anywhere is left out, with a warning.
 //
+// # Referrers
+//
+// Manifests such as signatures name another one as their subject, and registries list them. Registries
+// without that list have a tag in its place, sha256-…, whose index clients maintain. Referrers reads
+// both, and PushReferrers makes sure that a registry returns and lists what it has accepted.
+//
 // # Failures
 //
 // Besides the attempts of package transport:

@@ -136,6 +136,7 @@ func newClient(t *testing.T, options ...func(*Options)) *Client {
 	}
 	c := New(o)
 	c.pace.First = time.Millisecond
+	c.settle = time.Millisecond
 	return c
 }
 

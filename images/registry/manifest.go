@@ -146,6 +146,12 @@ func getManifest(ctx context.Context, e *transport.Endpoint, ref name.Reference)
 	return d, raw, err
 }
 
+// A notManifestError is the error for content that is not JSON, such as a page in HTML.
+type notManifestError struct{ error }
+
+func (e *notManifestError) Error() string { return "not a manifest: " + e.error.Error() }
+func (e *notManifestError) Unwrap() error { return e.error }
+
 // mediaType returns the media type in the manifest itself, which its digest covers; else that of the response; else a
 // guess from the content, since early OCI manifests contain no media type.
 func mediaType(raw []byte, contentType string) (types.MediaType, error) {
@@ -155,7 +161,7 @@ func mediaType(raw []byte, contentType string) (types.MediaType, error) {
 		Schema    int             `json:"schemaVersion"`
 	}
 	if err := json.Unmarshal(raw, &m); err != nil {
-		return "", fmt.Errorf("not a manifest: %w", err)
+		return "", &notManifestError{err}
 	}
 	said, _, err := mime.ParseMediaType(contentType)
 	switch {

@@ -147,27 +147,12 @@ func (p *pushing) head(ctx context.Context, id string, d v1.Descriptor) (has v1.
 // put sends a manifest, and checks what the registry stored: some rewrite manifests, and the result
 // no longer has the digest that was built and signed.
 func (p *pushing) put(ctx context.Context, ref name.Reference, d v1.Descriptor, raw []byte, before v1.Hash) error {
-	release, err := p.client.writing(ref.Context()).Acquire(ctx)
+	release, err := p.client.writing(ref.Context().Name()).Acquire(ctx)
 	if err != nil {
 		return transport.Ended(ctx)
 	}
 	defer release()
-	var said v1.Hash
-	err = p.client.pace.Try(ctx, func() error {
-		r, err := p.endpoint.NewRequest(ctx, http.MethodPut, "manifests", ref.Identifier())
-		if err != nil {
-			return err
-		}
-		r.Header.Set("Content-Type", string(d.MediaType))
-		r.Size = d.Size
-		r.Open = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(raw)), nil }
-		resp, err := p.endpoint.Do(ctx, r, http.StatusCreated, http.StatusOK, http.StatusAccepted, http.StatusNoContent)
-		if err != nil {
-			return err
-		}
-		said = contentDigest(resp)
-		return resp.Body.Close()
-	})
+	said, err := p.client.putManifest(ctx, p.endpoint, ref, d, raw)
 	if err != nil {
 		return err
 	}
@@ -179,6 +164,29 @@ func (p *pushing) put(ctx context.Context, ref name.Reference, d v1.Descriptor, 
 		return nil
 	}
 	return p.confirm(ctx, ref, d, said, before)
+}
+
+// putManifest sends a manifest, and returns the digest that the registry states, or zero.
+func (c *Client) putManifest(ctx context.Context, e *transport.Endpoint, ref name.Reference, d v1.Descriptor, raw []byte) (said v1.Hash, err error) {
+	err = c.pace.Try(ctx, func() error {
+		r, err := e.NewRequest(ctx, http.MethodPut, "manifests", ref.Identifier())
+		if err != nil {
+			return err
+		}
+		r.Header.Set("Content-Type", string(d.MediaType))
+		r.Size = d.Size
+		r.Open = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(raw)), nil }
+		resp, err := e.Do(ctx, r, http.StatusCreated, http.StatusOK, http.StatusAccepted, http.StatusNoContent)
+		if err != nil {
+			return err
+		}
+		if resp.Header.Get("OCI-Subject") != "" {
+			c.noteSubjects(ref.Context())
+		}
+		said = contentDigest(resp)
+		return resp.Body.Close()
+	})
+	return said, err
 }
 
 // A rewritten error means that a registry stored a manifest other than the one that it received.

@@ -1,7 +1,6 @@
 package registry
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -16,104 +15,128 @@ import (
 
 	"github.com/slipway-build/slipway/images"
 	"github.com/slipway-build/slipway/images/registry/transport"
+	"github.com/slipway-build/slipway/progress"
 )
 
-// Referrers returns the descriptors of the manifests whose subject is subject, such as signatures. It asks the
-// referrers API; if the registry does not have it, Referrers reads the tag that clients maintain in its place
-// (distribution-spec, "Listing Referrers", "Referrers Tag Schema").
+// maxReferrers limits the number of referrers of one subject.
+const maxReferrers = 10_000
+
+// Referrers returns the descriptors of the manifests that have subject as their subject, such as signatures, each once.
+// It asks the referrers API, and also reads the index under the tag that clients maintain in registries without it
+// (distribution-spec, "Listing Referrers", "Referrers Tag Schema"): a registry may have got the API after the tag. A
+// mirror that lists none is not believed if the registry itself answers.
+//
+// The descriptors are what the registry says. Only the manifests tell whether they refer to the subject.
 func (c *Client) Referrers(ctx context.Context, subject name.Digest) ([]v1.Descriptor, error) {
 	label := images.Familiar(subject)
 	if c.offline {
 		return nil, fmt.Errorf("offline: referrers of %s cannot be looked up", label)
 	}
-	var (
-		found   []v1.Descriptor
-		hasList bool
-	)
-	err := c.fromAny(ctx, subject.Context(), true, "referrers of "+label, func(e *transport.Endpoint) (err error) {
-		found, hasList, err = c.referrers(ctx, e, subject)
+	var found []v1.Descriptor
+	mirrored := false // whether a mirror has answered that there are none
+	err := c.fromAny(ctx, subject.Context(), true, "referrers of "+label, func(e *transport.Endpoint) error {
+		listed, _, err := c.listReferrers(ctx, e, subject)
+		if err == nil && len(listed) == 0 && e.IsMirror() {
+			mirrored = true
+			return &transport.AnswerError{Status: http.StatusNotFound}
+		}
+		found = listed
 		return err
 	})
-	if err != nil || hasList {
-		return found, err
+	switch {
+	case errors.Is(err, fs.ErrPermission):
+		if _, known := c.refusing.LoadOrStore(subject.Context().Name(), true); !known {
+			progress.Warn(ctx, fmt.Sprintf("only those referrers in %s are found that are listed under tags (sha256-…): %v", subject.Context(), err))
+		}
+	case err != nil && !mirrored:
+		return nil, err
 	}
-	m, err := c.Resolve(ctx, referrersTag(subject))
-	if errors.Is(err, fs.ErrNotExist) {
+	tagged, err := c.taggedReferrers(ctx, subject)
+	list := v1.IndexManifest{Manifests: found}
+	images.AddReferrers(&list, tagged)
+	return list.Manifests, err
+}
+
+// taggedReferrers returns the entries of the index under the referrers tag.
+func (c *Client) taggedReferrers(ctx context.Context, subject name.Digest) ([]v1.Descriptor, error) {
+	tag := referrersTag(subject)
+	m, ok, err := c.Lookup(ctx, tag)
+	if err != nil || !ok {
+		return nil, err
+	}
+	if !m.Descriptor.MediaType.IsIndex() {
+		progress.Warn(ctx, fmt.Sprintf("%s is not an index of referrers but %s, and is ignored", images.Familiar(tag), m.Descriptor.MediaType))
 		return nil, nil
 	}
-	if err != nil {
-		return nil, err
+	var list v1.IndexManifest
+	if err := json.Unmarshal(m.Raw, &list); err != nil {
+		return nil, fmt.Errorf("reading %s: %w", images.Familiar(tag), err)
 	}
-	index, err := m.Index()
-	if err != nil {
-		return nil, err
-	}
-	manifest, err := index.IndexManifest()
-	if err != nil {
-		return nil, err
-	}
-	return manifest.Manifests, nil
+	return list.Manifests, nil
 }
 
-// PublishReferrers makes a registry list referrers of a subject. The registry must have them. A registry with the
-// referrers API lists them by itself. For other registries, PublishReferrers adds them to the index under the referrers
-// tag, which clients maintain (distribution-spec, "Referrers Tag Schema").
-func (c *Client) PublishReferrers(ctx context.Context, subject name.Digest, referrers []v1.Descriptor) error {
-	label := images.Familiar(subject)
-	e, err := c.transport.Target(subject.Context())
-	if err != nil {
-		return err
+// Lookup is Resolve for a tag that may not exist, such as sha256-….sig of cosign. ok is false if the registry does not
+// have it, or answers in a way that says that it can have no such tag: with 405, or with a page in HTML.
+func (c *Client) Lookup(ctx context.Context, tag name.Tag) (m *Manifest, ok bool, err error) {
+	if m, err = c.Resolve(ctx, tag); isAbsent(err) {
+		return nil, false, nil
 	}
-	hasList := false
-	err = c.pace.Try(ctx, func() (err error) {
-		_, hasList, err = c.referrers(ctx, e, subject)
-		return err
-	})
-	if err != nil || hasList {
-		return e.Explain("referrers of "+label, err)
-	}
-	tag := referrersTag(subject)
-	list := v1.IndexManifest{SchemaVersion: 2, MediaType: types.OCIImageIndex, Manifests: []v1.Descriptor{}}
-	m, err := c.Resolve(ctx, tag)
-	switch {
-	case err == nil:
-		if err := json.Unmarshal(m.Raw, &list); err != nil {
-			return fmt.Errorf("reading %s: %w", images.Familiar(tag), err)
-		}
-	case !errors.Is(err, fs.ErrNotExist):
-		return err
-	}
-	before := len(list.Manifests)
-	for _, r := range referrers {
-		if !slices.ContainsFunc(list.Manifests, func(d v1.Descriptor) bool { return d.Digest == r.Digest }) {
-			list.Manifests = append(list.Manifests, r)
-		}
-	}
-	if len(list.Manifests) == before {
-		return nil
-	}
-	return c.pushIndexManifest(ctx, tag, list)
+	return m, err == nil, err
 }
 
-// pushIndexManifest pushes an index whose manifests the registry has.
-func (c *Client) pushIndexManifest(ctx context.Context, tag name.Tag, manifest v1.IndexManifest) error {
-	raw, err := json.Marshal(manifest)
+// isAbsent reports whether a registry does not have a manifest, or cannot have such tags; see Lookup.
+func isAbsent(err error) bool {
+	var (
+		answer *transport.AnswerError
+		wrong  *notManifestError
+	)
+	return errors.Is(err, fs.ErrNotExist) || errors.As(err, &wrong) || errors.As(err, &answer) && slices.Contains(unsupported, answer.Status)
+}
+
+// unsupported are the statuses with which registries answer requests that they do not know. The specification requires
+// 404 for the referrers API.
+var unsupported = []int{http.StatusNotFound, http.StatusBadRequest, http.StatusMethodNotAllowed, http.StatusNotAcceptable,
+	http.StatusGone, http.StatusUnsupportedMediaType, http.StatusNotImplemented}
+
+// redirects are answers of registries that send requests that they do not know to a website: GHCR answers 303.
+var redirects = []int{http.StatusMovedPermanently, http.StatusFound, http.StatusSeeOther, http.StatusTemporaryRedirect, http.StatusPermanentRedirect}
+
+// listReferrers requests the list of referrers. hasList is false if the registry does not have the API.
+func (c *Client) listReferrers(ctx context.Context, e *transport.Endpoint, subject name.Digest) (found []v1.Descriptor, hasList bool, err error) {
+	r, err := e.NewRequest(ctx, http.MethodGet, "referrers", subject.DigestStr())
 	if err != nil {
-		return err
+		return nil, false, err
 	}
-	m := &Manifest{Descriptor: v1.Descriptor{MediaType: manifest.MediaType}, Raw: raw, client: c, repo: tag.Context(), label: images.Familiar(tag), ctx: ctx}
-	if m.Descriptor.Digest, m.Descriptor.Size, err = v1.SHA256(bytes.NewReader(raw)); err != nil {
+	r.Header, r.SameHost = http.Header{"Accept": {string(types.OCIImageIndex)}}, true
+	var list v1.IndexManifest
+	hasList, err = c.pages(ctx, e, r, "referrers", func(raw []byte) error {
+		if !isReferrersList(raw) {
+			return errNoList
+		}
+		var page v1.IndexManifest
+		err := json.Unmarshal(raw, &page)
+		images.AddReferrers(&list, page.Manifests)
+		if len(list.Manifests) > maxReferrers {
+			err = fmt.Errorf("it has more than %d", maxReferrers)
+		}
 		return err
+	}, slices.Concat(unsupported, redirects)...)
+	if errors.Is(err, errNoList) && len(list.Manifests) == 0 {
+		return nil, false, nil
 	}
-	if err := c.store.Put(ctx, m.Descriptor, bytes.NewReader(raw)); err != nil {
-		return err
+	return list.Manifests, hasList, err
+}
+
+var errNoList = errors.New("want an index in JSON")
+
+// isReferrersList reports whether an answer with status 200 is an index, as opposed to the page in HTML or the empty
+// object that servers answer every request with.
+func isReferrersList(raw []byte) bool {
+	var page struct {
+		Manifests json.RawMessage `json:"manifests"`
+		MediaType types.MediaType `json:"mediaType"`
 	}
-	index, err := m.Index()
-	if err != nil {
-		return err
-	}
-	_, err = c.Push(ctx, tag, index)
-	return err
+	return json.Unmarshal(raw, &page) == nil && (page.Manifests != nil || page.MediaType == types.OCIImageIndex)
 }
 
 // referrersTag returns the tag of the index of referrers in registries without the referrers API.
@@ -122,23 +145,5 @@ func referrersTag(subject name.Digest) name.Tag {
 	if err != nil {
 		panic(err) // a name.Digest is valid
 	}
-	return subject.Context().Tag(h.Algorithm + "-" + h.Hex)
-}
-
-// referrers requests the list of referrers. hasList is false if the registry does not have the API. The specification
-// requires status 404 then; some registries send others (go-containerregistry's fetcher.fetchReferrers has the same
-// list).
-func (c *Client) referrers(ctx context.Context, e *transport.Endpoint, subject name.Digest) (found []v1.Descriptor, hasList bool, err error) {
-	r, err := e.NewRequest(ctx, http.MethodGet, "referrers", subject.DigestStr())
-	if err != nil {
-		return nil, false, err
-	}
-	r.Header = http.Header{"Accept": {string(types.OCIImageIndex)}}
-	hasList, err = c.pages(ctx, e, r, "referrers", func(raw []byte) error {
-		var page v1.IndexManifest
-		err := json.Unmarshal(raw, &page)
-		found = append(found, page.Manifests...)
-		return err
-	}, http.StatusNotFound, http.StatusBadRequest, http.StatusNotAcceptable)
-	return found, hasList, err
+	return subject.Context().Tag(images.ReferrersTag(h))
 }

@@ -18,6 +18,8 @@ type Request struct {
 	// there is no body.
 	Open func() (io.ReadCloser, error)
 	Size int64
+	// SameHost returns a redirect to another host as the answer, in place of following it.
+	SameHost bool
 }
 
 // http returns one attempt. Its GetBody lets net/http follow a 307 or 308 with the complete body.
@@ -56,7 +58,7 @@ func (e *Endpoint) Do(ctx context.Context, r Request, want ...int) (*http.Respon
 		if err != nil {
 			return nil, err
 		}
-		resp, err := e.send(req, used)
+		resp, err := e.send(req, used, r.SameHost)
 		if err != nil {
 			return nil, err
 		}
@@ -87,10 +89,15 @@ func (e *Endpoint) Do(ctx context.Context, r Request, want ...int) (*http.Respon
 }
 
 // send makes one attempt, and follows redirects.
-func (e *Endpoint) send(req *http.Request, auth authorization) (*http.Response, error) {
+func (e *Endpoint) send(req *http.Request, auth authorization, sameHost bool) (*http.Response, error) {
 	client := http.Client{
-		Transport:     authorized{e.host, auth.header},
-		CheckRedirect: checkRedirect,
+		Transport: authorized{e.host, auth.header},
+		CheckRedirect: func(to *http.Request, via []*http.Request) error {
+			if sameHost && !e.host.is(to.URL) {
+				return http.ErrUseLastResponse
+			}
+			return checkRedirect(to, via)
+		},
 	}
 	return client.Do(req)
 }
