@@ -2,15 +2,13 @@ package workbench
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io/fs"
-	"slices"
 
 	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
 	"github.com/slipway-build/slipway/images"
+	"github.com/slipway-build/slipway/images/attest/carry"
 	"github.com/slipway-build/slipway/images/registry"
 	"github.com/slipway-build/slipway/internal/parallel"
 	"github.com/slipway-build/slipway/internal/usage"
@@ -87,12 +85,33 @@ func (c *copying) copy(ctx context.Context, t *copyTarget) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	attached, err := c.attachAll(ctx, t.found.Context(), t.ref.Context(), digest, artifact)
+	attached, err := c.attach(ctx, t, artifact)
 	if err != nil {
 		return nil, err
 	}
 	_, err = c.workbench.Registry.Push(ctx, t.ref, artifact)
 	return attached, err
+}
+
+// attach copies what is attached to an image or index, and to the manifests of the index.
+func (c *copying) attach(ctx context.Context, t *copyTarget, artifact images.Artifact) ([]string, error) {
+	from, to := t.found.Context(), t.ref.Context()
+	return c.attached.Do(ctx, from.Name()+" "+to.Name()+" "+t.manifest.Descriptor.Digest.String(), func() ([]string, error) {
+		jobs := c.workbench.options.Transfers()
+		subjects, err := carry.Subjects(artifact)
+		if err != nil {
+			return nil, err
+		}
+		attachments, err := carry.Find(ctx, c.workbench.Registry, from, subjects, jobs)
+		if err != nil {
+			return nil, err
+		}
+		out := []string{}
+		for _, a := range attachments {
+			out = append(out, images.Familiar(a.Ref(to)))
+		}
+		return out, carry.Send(ctx, c.workbench.Registry, to, attachments, c.noClobber, jobs)
+	})
 }
 
 func (c *copying) push(ctx context.Context, ref name.Reference, m *registry.Manifest) (artifact images.Artifact, err error) {
@@ -106,89 +125,4 @@ func (c *copying) push(ctx context.Context, ref name.Reference, m *registry.Mani
 	}
 	_, err = c.workbench.Registry.Push(ctx, ref, artifact)
 	return artifact, err
-}
-
-// attachAll copies what is attached to an image or index, and to the manifests of the index.
-func (c *copying) attachAll(ctx context.Context, from, to name.Repository, digest v1.Hash, artifact images.Artifact) ([]string, error) {
-	subjects := []v1.Hash{digest}
-	if index, ok := artifact.(v1.ImageIndex); ok {
-		manifest, err := index.IndexManifest()
-		if err != nil {
-			return nil, err
-		}
-		for _, d := range manifest.Manifests {
-			if !slices.Contains(subjects, d.Digest) {
-				subjects = append(subjects, d.Digest)
-			}
-		}
-	}
-	found := make([][]string, len(subjects))
-	err := parallel.Each(ctx, len(subjects), c.workbench.options.Transfers(), func(i int) (err error) {
-		found[i], err = c.attach(ctx, from, to, subjects[i])
-		return err
-	})
-	return append([]string{}, slices.Concat(found...)...), err
-}
-
-// cosignSuffixes are the suffixes of the tags of signatures, attestations and SBOMs, such as sha256-….sig. Cosign
-// uses these tags unless it is told to use referrers; the digest is that of the manifest.
-var cosignSuffixes = []string{"sig", "att", "sbom"}
-
-// attach copies the referrers of a manifest, the artifacts in cosign's tags for it, and what is attached to them.
-func (c *copying) attach(ctx context.Context, from, to name.Repository, subject v1.Hash) ([]string, error) {
-	return c.attached.Do(ctx, from.Name()+" "+to.Name()+" "+subject.String(), func() ([]string, error) {
-		client := c.workbench.Registry
-		var attached []string
-		referrers, err := client.Referrers(ctx, from.Digest(subject.String()))
-		if err != nil {
-			return nil, err
-		}
-		for _, d := range referrers {
-			more, err := c.copyAttached(ctx, from.Digest(d.Digest.String()), to.Digest(d.Digest.String()))
-			if err != nil {
-				return nil, err
-			}
-			attached = append(attached, more...)
-		}
-		if len(referrers) > 0 {
-			if err := client.PublishReferrers(ctx, to.Digest(subject.String()), referrers); err != nil {
-				return nil, err
-			}
-		}
-		for _, suffix := range cosignSuffixes {
-			tag := subject.Algorithm + "-" + subject.Hex + "." + suffix
-			more, err := c.copyAttached(ctx, from.Tag(tag), to.Tag(tag))
-			if errors.Is(err, errNotAttached) {
-				continue
-			}
-			if err != nil {
-				return nil, err
-			}
-			attached = append(attached, more...)
-		}
-		return attached, nil
-	})
-}
-
-// errNotAttached is the error for a tag of cosign that a registry does not have.
-var errNotAttached = errors.New("the tag does not exist")
-
-// copyAttached copies an artifact and everything that is attached to it.
-func (c *copying) copyAttached(ctx context.Context, from, to name.Reference) ([]string, error) {
-	m, err := c.workbench.Registry.Resolve(ctx, from)
-	if _, byTag := from.(name.Tag); byTag && errors.Is(err, fs.ErrNotExist) {
-		return nil, errNotAttached
-	}
-	if err != nil {
-		return nil, err
-	}
-	if _, err := c.workbench.copied(ctx, to, m.Descriptor.Digest, c.noClobber); err != nil {
-		return nil, err
-	}
-	artifact, err := c.push(ctx, to, m)
-	if err != nil {
-		return nil, err
-	}
-	more, err := c.attachAll(ctx, from.Context(), to.Context(), m.Descriptor.Digest, artifact)
-	return append([]string{images.Familiar(to)}, more...), err
 }

@@ -1,0 +1,99 @@
+package carry
+
+import (
+	"bytes"
+	"fmt"
+
+	"github.com/google/go-containerregistry/pkg/name"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+
+	"github.com/slipway-build/slipway/images"
+)
+
+// An Attachment is an image or index that is attached to a subject.
+type Attachment struct {
+	// Subject is the digest of the subject.
+	Subject v1.Hash
+	// Tag is the tag of cosign that it was found under, such as sha256-….sig. It is empty for a referrer.
+	Tag string
+	// Descriptor describes the attachment as registries list it.
+	Descriptor v1.Descriptor
+	// Artifact is the content.
+	Artifact images.Artifact
+}
+
+// Ref returns the reference of the attachment in a repository.
+func (a Attachment) Ref(repo name.Repository) name.Reference {
+	if a.Tag != "" {
+		return repo.Tag(a.Tag)
+	}
+	return repo.Digest(a.Descriptor.Digest.String())
+}
+
+// suffixes are the suffixes of the tags of signatures, attestations and SBOMs, such as sha256-….sig. Cosign uses these
+// tags unless it is told to use referrers.
+var suffixes = []string{".sig", ".att", ".sbom"}
+
+// maxNesting limits the depth of indexes in indexes.
+const maxNesting = 8
+
+// Subjects returns the digests of an image or index and of all manifests that it lists, at any depth, each once.
+func Subjects(artifact images.Artifact) ([]v1.Hash, error) {
+	d, err := digestOf(artifact)
+	if err != nil {
+		return nil, err
+	}
+	t := &tree{seen: map[v1.Hash]bool{}}
+	t.add(d)
+	if index, ok := artifact.(v1.ImageIndex); ok {
+		err = t.walk(index, 0)
+	}
+	return t.order, err
+}
+
+func digestOf(artifact images.Artifact) (v1.Hash, error) {
+	raw, err := artifact.RawManifest()
+	if err != nil {
+		return v1.Hash{}, err
+	}
+	h, _, err := v1.SHA256(bytes.NewReader(raw))
+	return h, err
+}
+
+// A tree collects the digests of manifests.
+type tree struct {
+	seen  map[v1.Hash]bool
+	order []v1.Hash
+}
+
+func (t *tree) add(h v1.Hash) bool {
+	if t.seen[h] {
+		return false
+	}
+	t.seen[h] = true
+	t.order = append(t.order, h)
+	return true
+}
+
+func (t *tree) walk(index v1.ImageIndex, depth int) error {
+	if depth > maxNesting {
+		return fmt.Errorf("indexes are nested more than %d deep", maxNesting)
+	}
+	manifest, err := index.IndexManifest()
+	if err != nil {
+		return err
+	}
+	for _, d := range manifest.Manifests {
+		if !t.add(d.Digest) || !d.MediaType.IsIndex() {
+			continue
+		}
+		nested, err := index.ImageIndex(d.Digest)
+		if err == nil {
+			err = t.walk(nested, depth+1)
+		}
+		if err != nil {
+			return fmt.Errorf("index %s: %w", d.Digest, err)
+		}
+	}
+	return nil
+}
