@@ -28,7 +28,7 @@ var packages = map[string][]string{
 	"build/ci":          {"build/release", "build/version", "internal/atomicfile", "internal/regular", "progress"},
 	"build/targets":     {"build/ci", "build/plan", "build/release", "build/settings", "internal/process", "internal/redact", "internal/usage", "progress"},
 	"build/cli": {"build/ci", "build/plan", "build/release", "build/scaffold", "build/scaffold/convert", "build/settings", "build/version", "build/workbench", "docs", "images",
-		"images/airgap", "images/airgap/delta", "images/airgap/pack", "images/airgap/serve", "images/airgap/verify",
+		"images/airgap", "images/airgap/delta", "images/airgap/pack", "images/airgap/serve", "images/airgap/verify", "images/attest/proof",
 		"images/extract", "internal/process", "internal/regular", "internal/usage", "progress"},
 	"build/output": {"build/compile", "images", "images/airgap/format", "internal/fileop", "internal/regular", "internal/usage", "progress"},
 	"images/source": {"images", "images/airgap", "images/airgap/format", "images/engine/docker", "images/registry", "images/store", "internal/parallel",
@@ -84,9 +84,10 @@ var packages = map[string][]string{
 		"internal/suggest"},
 	"images/airgap": {"images", "images/airgap/format", "internal/fileop", "internal/regular", "internal/sniff",
 		"internal/streams", "progress"},
-	"images/airgap/airgaptest": {"images/airgap/format", "images/airgap/pack", "images/imagetest", "images/store", "progress", "images"}, // only tests import it
-	"images/airgap/servetest":  {"images/airgap", "images/airgap/serve"},                                                                 // only tests import it
-	"images/airgap/verify": {"images", "images/airgap/format", "internal/fileop", "internal/regular", "internal/sniff",
+	"images/attest/proof":      {"images/attest/statement"},
+	"images/airgap/airgaptest": {"images/airgap/format", "images/airgap/pack", "images/attest/proof", "images/imagetest", "images/store", "progress", "images"}, // only tests import it
+	"images/airgap/servetest":  {"images/airgap", "images/airgap/serve"},                                                                                        // only tests import it
+	"images/airgap/verify": {"images", "images/airgap/format", "images/attest/proof", "internal/fileop", "internal/regular", "internal/sniff",
 		"internal/streams", "progress"},
 	"images/airgap/delta": {"images/airgap/format", "internal/atomicfile", "internal/fileop", "internal/gearhash",
 		"internal/streams", "progress"},
@@ -95,7 +96,7 @@ var packages = map[string][]string{
 	"images/airgap/serve": {"images", "images/airgap", "images/airgap/format", "internal/fileop", "internal/regular",
 		"internal/streams", "progress", "internal/dockerhub"},
 	"images/airgap/pack": {"images", "images/airgap", "images/airgap/format", "images/airgap/pack/arrange",
-		"images/airgap/pack/frame", "images/store", "internal/atomicfile", "internal/fileop", "internal/regular",
+		"images/airgap/pack/frame", "images/attest/proof", "images/store", "internal/atomicfile", "internal/fileop", "internal/regular",
 		"internal/streams", "progress"},
 	"images/airgap/pack/frame": {"images", "images/airgap/format", "images/store", "images/zstd", "internal/sniff", "internal/streams",
 		"progress"},
@@ -147,7 +148,7 @@ var dependencies = map[string][]string{
 	"github.com/docker/docker-credential-helpers":  {"images/credentials"},
 	"os/exec":                                              {"internal/process", "images/imagetest", "internal/testfile"},
 	"github.com/BurntSushi/toml":                           {"images/hosts"},
-	"github.com/go-json-experiment/json":                   {"images/attest/statement"},
+	"github.com/go-json-experiment/json":                   {"images/attest/proof", "images/attest/statement"},
 	"github.com/in-toto/attestation":                       {"images/attest/statement"},
 	"github.com/secure-systems-lab/go-securesystemslib":    {"images/attest/sign"},
 	"github.com/sigstore":                                  {"images/attest/sign"},

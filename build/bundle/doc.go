@@ -24,5 +24,6 @@
 // old .NET and other readers stop after the first one. Symbolic links in a zip are an error, since Windows does not
 // unpack them. Times in a zip are UTC, and not before 1980, where the format starts.
 //
-// A package is created by nfpm, in memory, which takes several times the size of its content.
+// A package is created by nfpm, in memory, which takes several times the size of its content: deb and rpm in debrpm.go,
+// apk and those of Arch Linux in apkarchlinux.go.
 package bundle

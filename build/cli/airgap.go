@@ -48,16 +48,19 @@ type listedLayer struct {
 }
 
 func (p *Program) lsCommand() *cobra.Command {
-	var asJSON bool
+	var asJSON, proof bool
 	c := &cobra.Command{
 		Use:     "ls FILE|DIR…",
 		Short:   "List the images of archives: names, platforms, sizes, shared layers",
 		Args:    cobra.MinimumNArgs(1),
-		Example: examples("slipway airgap ls images.tar.zst", "slipway airgap ls --json /var/lib/rancher/rke2/agent/images"),
+		Example: examples("slipway airgap ls images.tar.zst", "slipway airgap ls --json /var/lib/rancher/rke2/agent/images", "slipway airgap ls --proof images.tar.zst"),
 		RunE: func(c *cobra.Command, paths []string) error {
 			files, err := airgap.ListArchives(paths)
 			if err != nil {
 				return err
+			}
+			if proof {
+				return p.watched(c, func(ctx context.Context) error { return p.listProof(ctx, files, asJSON) })
 			}
 			var (
 				listed = []listedImage{}
@@ -94,6 +97,7 @@ func (p *Program) lsCommand() *cobra.Command {
 		},
 	}
 	c.Flags().BoolVar(&asJSON, "json", false, "print as JSON")
+	c.Flags().BoolVar(&proof, "proof", false, "list the proof that archives carry (signatures, SBOMs, provenance)")
 	return c
 }
 

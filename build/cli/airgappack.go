@@ -57,6 +57,7 @@ is written.`,
 	f.StringArrayVarP(&pack.job.Outputs, "output", "o", nil, "archive to write: .tar, .tar.zst or .tar.gz")
 	f.StringVar((*string)(&pack.job.Layers), "layers", string(images.UncompressedLayers), "uncompressed, or original to keep the registry's digests, including those of indexes")
 	f.StringVar(&pack.split, "split", "", "split the archive into parts of at most this size, such as 1900MB, called FILE.part001 and so on; cat joins them, and all airgap commands read them directly")
+	f.BoolVar(&pack.job.Proof, "proof", false, "put a statement of all that the archive contains into it, with the registry's manifests and digests")
 	f.BoolVar(&pack.dryRun, "dry-run", false, "look up all images, print what would be fetched and how much disk space it takes, and write nothing")
 	f.StringVar((*string)(&pack.job.Level), "level", string(images.BestZstd), "zstd level: fastest, default, better or best")
 	return c

@@ -38,7 +38,7 @@ func documents() []document {
 		{"publish-release", "slipway publish release --json", []reflect.Type{result}},
 		{"merge", "slipway merge --json", []reflect.Type{result}},
 		{"verify", "slipway verify --json", []reflect.Type{reflect.TypeFor[verification]()}},
-		{"airgap-ls", "slipway airgap ls --json", []reflect.Type{reflect.TypeFor[[]listedImage]()}},
+		{"airgap-ls", "slipway airgap ls --json, with --proof the proof of archives", []reflect.Type{reflect.TypeFor[[]listedImage](), reflect.TypeFor[[]listedProof]()}},
 		{"airgap-find", "slipway airgap find --json", []reflect.Type{reflect.TypeFor[foundImage]()}},
 		{"airgap-verify", "slipway airgap verify --json", []reflect.Type{reflect.TypeFor[[]verifiedArchive]()}},
 		{"airgap-push", "slipway airgap push --json", []reflect.Type{reflect.TypeFor[[]pushedTag]()}},

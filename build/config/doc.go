@@ -6,7 +6,8 @@
 //
 // A variable is a name that values may refer to. Release variables (VERSION, TAG, those of vars, …) have one value in the
 // whole release, and Load replaces them. Platform variables (OS, ARCH, NAME, …) differ by platform, binary, image or
-// list. They are allowed in fields with the tag expand, where they remain for expression.Expand. A value is linked if its
+// list. They are allowed in fields with the tag expand, where they remain for expression.Expand;
+// PlatformVariables has their values. A value is linked if its
 // text becomes part of binaries or images, or if it decides what does.
 //
 // The struct tags of Config are the one source of decoding, docs/slipway.schema.json and docs/configuration.md:

@@ -26,6 +26,8 @@ type PackJob struct {
 	Split  int64
 	Layers images.ArchiveLayers
 	Level  images.ZstdLevel
+	// Proof makes archives carry a proof of their content.
+	Proof bool
 }
 
 // A PackSource is an image to pack or to copy.
@@ -53,7 +55,11 @@ func (w *Workbench) Pack(ctx context.Context, job PackJob) ([]pack.Result, error
 	if err != nil {
 		return nil, err
 	}
-	made, err := pack.Write(ctx, w.Cache, content, outputs, pack.Options{Layers: job.Layers, Level: job.Level, Jobs: w.options.Jobs})
+	opts := pack.Options{Layers: job.Layers, Level: job.Level, Jobs: w.options.Jobs}
+	if job.Proof {
+		opts.Proof = &pack.Proof{}
+	}
+	made, err := pack.Write(ctx, w.Cache, content, outputs, opts)
 	if err != nil {
 		return nil, err
 	}

@@ -172,12 +172,16 @@ func (a *Archive) wrap(err error) error {
 
 // readJSON reads a file of at most format.JSONLimit bytes. The caller must not change the content.
 func (a *Archive) readJSON(ctx context.Context, name string) ([]byte, error) {
+	return a.read(ctx, name, format.JSONLimit)
+}
+
+func (a *Archive) read(ctx context.Context, name string, limit int64) ([]byte, error) {
 	m, err := a.lookup(ctx, name)
 	if err != nil {
 		return nil, err
 	}
-	if m.Size > format.JSONLimit {
-		return nil, a.wrap(fmt.Errorf("file %q has %d bytes; at most %d of JSON are read", name, m.Size, format.JSONLimit))
+	if m.Size > limit {
+		return nil, a.wrap(fmt.Errorf("file %q has %d bytes; at most %d are read", name, m.Size, limit))
 	}
 	if content, ok, err := a.small(ctx, m); ok || err != nil {
 		return content, err

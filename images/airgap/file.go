@@ -34,6 +34,12 @@ func (a *Archive) File(ctx context.Context, name string) (File, error) {
 	return File{m}, err
 }
 
+// ReadFile returns the content of a file of at most limit bytes. If there is none with the name, the error
+// wraps fs.ErrNotExist.
+func (a *Archive) ReadFile(ctx context.Context, name string, limit int64) ([]byte, error) {
+	return a.read(ctx, name, limit)
+}
+
 // Wrap adds the path of the archive to an error of reading one of its files.
 func (a *Archive) Wrap(err error) error { return a.wrap(err) }
 

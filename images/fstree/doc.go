@@ -13,7 +13,8 @@
 //     memory.
 //   - An Archive is a tar, such as a layer; a Header describes one entry of it, and a
 //     Member is a file in it. The index of an archive is the encoding of its Headers.
-//   - A Stack is the file system of an image: layers, laid over one another.
+//   - A Stack is the file system of an image: layers, laid over one another, with the
+//     entries removed that whiteouts hide.
 //   - A Copier copies from one file system into a Tree, as COPY does.
 //
 // # Rules for layers

@@ -4,7 +4,8 @@
 // # Nouns
 //
 //   - A tree is the list of the files of a checkout, without those that belong to other projects or are made.
-//   - A recipe is a file with commands: a Makefile, a shell script, a workflow or a Dockerfile.
+//   - A recipe is a file with commands: a Makefile, a shell script, a workflow or a Dockerfile. recipe.go reads its lines
+//     and assignments, expand.go its variables.
 //   - A build is a command of a recipe that compiles a program or builds an image.
 //   - A meaning is the variable of slipway.yaml that a variable of a recipe, of Go code or of a Dockerfile stands for.
 //   - An origin is what git says: the remote and the nearest tag.

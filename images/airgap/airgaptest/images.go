@@ -15,6 +15,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/types"
 
 	"github.com/slipway-build/slipway/images/airgap/format"
+	"github.com/slipway-build/slipway/images/attest/proof"
 	"github.com/slipway-build/slipway/images/imagetest"
 )
 
@@ -127,4 +128,9 @@ func Tags(t testing.TB, img pack.Image) []name.Tag {
 		all = append(all, tag)
 	}
 	return all
+}
+
+// SBOM is an SBOM of more than 1 MiB, which becomes a frame of its own in an archive.
+func SBOM() []proof.Attachment {
+	return []proof.Attachment{{Kind: proof.SBOM, MediaType: "application/spdx+json", Content: fmt.Appendf(nil, `{"spdxVersion":"SPDX-2.3","comment":%q}`, imagetest.Words(11, 1_200_000))}}
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/slipway-build/slipway/images"
 	"github.com/slipway-build/slipway/images/airgap/format"
 	"github.com/slipway-build/slipway/images/airgap/pack/frame"
+	"github.com/slipway-build/slipway/images/attest/proof"
 )
 
 // A resolvedImage is an image of the archive to write.
@@ -29,6 +30,10 @@ type resolvedImage struct {
 	// rawConfig and rawManifest are the bytes that config and manifest describe.
 	rawConfig, rawManifest []byte
 	layers                 []frame.Layer
+	// diffIDs, registry and attached are set if the archive carries a proof.
+	diffIDs  []v1.Hash
+	registry proof.RegistryDigests
+	attached []proof.Attachment
 }
 
 // A layout describes an archive before it is written.
@@ -41,6 +46,9 @@ type layout struct {
 	// runs are the layers, each once, as package arrange orders them. In .tar.zst, a run becomes a
 	// frame.
 	runs [][]frame.Layer
+	// proof are the files of the proof, in groups that become a frame each. They come last, so that the
+	// first image is found as fast as without them.
+	proof [][]frame.File
 	// images are the images of the archive, in order.
 	images []resolvedImage
 }
@@ -165,6 +173,7 @@ func merge(all []resolvedImage) ([]resolvedImage, error) {
 		}
 		if i, ok := byID[img.manifest.Digest]; ok {
 			merged[i].tags = append(merged[i].tags, fresh...)
+			merged[i].attached = append(merged[i].attached, img.attached...)
 			for name, kept := range img.indexes {
 				if merged[i].indexes == nil {
 					merged[i].indexes = map[string]*keptIndex{}

@@ -13,6 +13,7 @@ import (
 	"github.com/slipway-build/slipway/images/airgap/format"
 	"github.com/slipway-build/slipway/images/airgap/pack/arrange"
 	"github.com/slipway-build/slipway/images/airgap/pack/frame"
+	"github.com/slipway-build/slipway/images/attest/proof"
 	"github.com/slipway-build/slipway/images/store"
 	"github.com/slipway-build/slipway/internal/fileop"
 )
@@ -33,6 +34,8 @@ type Image struct {
 	// Own is set for images of the project itself. They come first in the archive, because
 	// nodes look for them first, and because they change with every build.
 	Own bool
+	// Proof are documents about the image, which the archive carries if Options.Proof is set.
+	Proof []proof.Attachment
 }
 
 // An Output is one archive to write.
@@ -55,6 +58,19 @@ type Options struct {
 	// Jobs is the number of frames that are made or written at a time; 0 is the number of cores.
 	// At most two zstd frames are compressed at a time, which bounds memory.
 	Jobs int
+	// Proof makes the archive carry a proof of what it contains; nil is none.
+	Proof *Proof
+}
+
+// A Proof says what the proof of an archive has in addition to the content of the archive and to the proof of
+// its images.
+type Proof struct {
+	// Release is the release that the archive belongs to, or nil.
+	Release *proof.Origin
+	// Attached are documents about the archive as a whole.
+	Attached []proof.Attachment
+	// Sign signs the content statement. If it is nil, the statement is not signed.
+	Sign proof.Signer
 }
 
 // A Result describes an archive that Write wrote.
@@ -119,6 +135,11 @@ func (p *packer) pack(ctx context.Context, all []Image) ([]Result, error) {
 	if l.runs, err = arrange.Runs(ctx, p.content, unique(l.images), !p.original, p.jobs); err != nil {
 		return nil, err
 	}
+	if p.proof != nil {
+		if err := l.prove(ctx, p.proof); err != nil {
+			return nil, err
+		}
+	}
 	return p.write(ctx, l)
 }
 
@@ -127,13 +148,14 @@ type packer struct {
 	outputs  []Output
 	codecs   []format.Codec // of outputs
 	original bool
+	proof    *Proof
 	jobs     int
 	level    frame.Level
 }
 
 // newPacker checks the arguments of Write.
 func newPacker(content Content, outputs []Output, opts Options) (*packer, error) {
-	p := &packer{content: content, outputs: outputs, original: opts.Layers == images.OriginalLayers, jobs: opts.Jobs}
+	p := &packer{content: content, outputs: outputs, original: opts.Layers == images.OriginalLayers, jobs: opts.Jobs, proof: opts.Proof}
 	if p.jobs <= 0 {
 		p.jobs = runtime.GOMAXPROCS(0)
 	}

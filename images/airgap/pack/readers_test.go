@@ -38,6 +38,9 @@ type readersCase struct {
 // wholeIndexes is the case of an archive with all of an index and one of its images.
 const wholeIndexes = "original with its index"
 
+// withProof is the case of an archive of one image that carries a proof.
+const withProof = "with proof"
+
 // readersCases are all layouts: layers uncompressed and original, Linux and Windows,
 // on a base and FROM scratch.
 func readersCases(t *testing.T) []readersCase {
@@ -59,6 +62,9 @@ func readersCases(t *testing.T) []readersCase {
 	}
 	whole := []pack.Image{airgaptest.Indexed(t, "acme/app:v1", false)}
 	cases = append(cases, readersCase{wholeIndexes, whole, airgaptest.Pack(t, airgaptest.NewStore(t), whole, pack.Options{Layers: "original"})})
+	proven := []pack.Image{airgaptest.Indexed(t, "acme/proven:v1", false)}
+	proven[0].Names, proven[0].Proof = proven[0].Names[:1], airgaptest.SBOM()
+	cases = append(cases, readersCase{withProof, proven, airgaptest.Pack(t, airgaptest.NewStore(t), proven, pack.Options{Proof: &pack.Proof{}})})
 	return append(cases,
 		// Of layers in all forms, zstd among them; these cannot be kept as they are.
 		readersCase{"mixed layers", airgaptest.SampleImages(t), airgaptest.Pack(t, airgaptest.NewStore(t), airgaptest.SampleImages(t), pack.Options{})},
@@ -181,8 +187,17 @@ func TestSkopeoReadsArchives(t *testing.T) {
 						continue // skopeo knows an OCI archive's images by the tag alone
 					}
 					// A copy reads and verifies every layer.
-					must(t, exec.CommandContext(t.Context(), skopeo, "copy", "--quiet", "--override-os", platform.OS, "--override-arch", platform.Architecture,
-						from, "dir:"+filepath.Join(t.TempDir(), "copy")))
+					copied := func(from string) {
+						must(t, exec.CommandContext(t.Context(), skopeo, "copy", "--quiet", "--override-os", platform.OS, "--override-arch", platform.Architecture,
+							from, "dir:"+filepath.Join(t.TempDir(), "copy")))
+					}
+					copied(from)
+					if c.name == withProof {
+						// An archive of one image is read without its name. An entry of index.json for
+						// the proof would make skopeo ask which image is meant.
+						copied("oci-archive:" + path)
+						copied("docker-archive:" + path)
+					}
 				}
 			}
 		}

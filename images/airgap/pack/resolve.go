@@ -68,6 +68,11 @@ func (p *packer) resolveImage(ctx context.Context, img Image) (out resolvedImage
 	if out.layers, err = p.layersOf(ctx, manifest, config, img.Own); err != nil {
 		return out, err
 	}
+	if p.proof != nil {
+		if err := out.addRegistry(img); err != nil {
+			return out, err
+		}
+	}
 	if p.original {
 		return out, errors.Join(out.keepIndex(ctx, img.Index), checkOriginal(manifest, out.layers))
 	}

@@ -92,8 +92,16 @@ func (p *packer) frames(ctx context.Context, codec format.Codec, l *layout) (*fr
 	if err != nil {
 		return nil, err
 	}
-	small := make([]frame.Frame, 3)
-	for i, t := range []*frame.SmallTar{views, blobs, frame.EndOfTar()} {
+	tars := []*frame.SmallTar{views, blobs}
+	for _, files := range l.proof {
+		t, err := frame.NewSmallTar(files)
+		if err != nil {
+			return nil, err
+		}
+		tars = append(tars, t)
+	}
+	small := make([]frame.Frame, len(tars)+1)
+	for i, t := range append(tars, frame.EndOfTar()) {
 		if small[i], err = maker.Small(ctx, t); err != nil {
 			return nil, err
 		}

@@ -1,7 +1,8 @@
 // Package serve is a read-only registry of the images in archives.
 //
 // The memory of a server does not grow with the requests of its clients. A compressed layer is
-// decompressed into a file, once for all clients, and the kernel sends parts of the file.
+// decompressed into a file, once for all clients, and the kernel sends parts of the file. listen.go
+// limits the number of connections and closes those that stall.
 //
 // The package does not use ociserver of cuelabs.dev/go/oci/ociregistry or the registry of
 // go-containerregistry. Both ignore the query parameter ns, with which containerd names the

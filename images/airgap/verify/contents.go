@@ -14,6 +14,7 @@ import (
 	"github.com/klauspost/compress/zstd"
 
 	"github.com/slipway-build/slipway/images/airgap/format"
+	"github.com/slipway-build/slipway/images/attest/proof"
 	"github.com/slipway-build/slipway/internal/sniff"
 	"github.com/slipway-build/slipway/internal/streams"
 	"github.com/slipway-build/slipway/progress"
@@ -344,6 +345,9 @@ func (f *content) damaged() bool {
 // of Docker and crane <hex>.json, <hex>.tar.gz or sha256:<hex>.
 func digestOf(name string) string {
 	if hex, ok := strings.CutPrefix(name, format.BlobFolder); ok {
+		return hex
+	}
+	if hex := proof.ItemDigest(name); hex != "" {
 		return hex
 	}
 	if strings.Contains(name, "/") {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/slipway-build/slipway/images"
 	"github.com/slipway-build/slipway/images/airgap/format"
+	"github.com/slipway-build/slipway/images/attest/proof"
 )
 
 // sameViews compares manifest.json with index.json: containerd reads the latter, all other
@@ -189,6 +190,9 @@ func (c *imageCheck) duplicates() {
 func (c *imageCheck) strays() {
 	var strays tally
 	for _, f := range c.contents.files {
+		if proof.In(f.Name) {
+			continue // no image has it
+		}
 		if c.used[f] || f.Size == 0 || f.link != "" || f.Name == "repositories" || slices.Contains([]string{"VERSION", "json"}, path.Base(f.Name)) ||
 			c.contents.byName[f.Name] != f {
 			continue

@@ -1,0 +1,180 @@
+package pack_test
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+
+	"github.com/slipway-build/slipway/images"
+	"github.com/slipway-build/slipway/images/airgap"
+	"github.com/slipway-build/slipway/images/airgap/airgaptest"
+	"github.com/slipway-build/slipway/images/airgap/format"
+	"github.com/slipway-build/slipway/images/airgap/pack"
+	"github.com/slipway-build/slipway/images/airgap/verify"
+	"github.com/slipway-build/slipway/images/attest/proof"
+)
+
+func proven(t *testing.T) []pack.Image {
+	all := append(airgaptest.GzipImages(t), airgaptest.Indexed(t, "acme/app:v1", true))
+	for i := range all {
+		all[i].Proof = airgaptest.SBOM()
+	}
+	return all
+}
+
+func signTwice(_ context.Context, statement []byte) ([][]byte, error) {
+	sum := sha256.Sum256(statement)
+	return [][]byte{[]byte(`{"signs":"` + hex.EncodeToString(sum[:]) + `"}`), []byte(`{"second":true}`)}, nil
+}
+
+// A proof comes after all that nodes look for: the archive begins with the bytes of the archive without it.
+func TestProofComesLast(t *testing.T) {
+	content, all := airgaptest.NewStore(t), proven(t)
+	without := airgaptest.Pack(t, content, all, pack.Options{})
+	with := airgaptest.Pack(t, content, all, pack.Options{Proof: &pack.Proof{Sign: signTwice}})
+	for codec, path := range with {
+		a, b := read(t, without[codec]), read(t, path)
+		names, _, _ := airgaptest.Untar(t, path, codec)
+		first := slices.IndexFunc(names, proof.In)
+		if first < 0 || slices.ContainsFunc(names[first:], func(n string) bool { return !proof.In(n) }) {
+			t.Errorf("%s: the files of the proof are not the last ones: %v", codec, names)
+		}
+		idx, err := format.ReadIndex(bytes.NewReader(a), int64(len(a)), codec)
+		end := len(a) - format.TarEnd
+		if codec != format.Tar {
+			if err != nil {
+				t.Fatal(err)
+			}
+			end = int(idx.Frames[len(idx.Frames)-1].Offset) // the end of the tar
+		}
+		if !bytes.Equal(a[:end], b[:end]) {
+			t.Errorf("%s: the proof changes what comes before it", codec)
+		}
+	}
+}
+
+func read(t *testing.T, path string) []byte {
+	t.Helper()
+	raw, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return raw
+}
+
+// All codecs, and all runs, give one statement. It describes the archive and the registry that it came from.
+func TestContentStatement(t *testing.T) {
+	for _, layers := range []images.ArchiveLayers{images.UncompressedLayers, images.OriginalLayers} {
+		var statements [][]byte
+		for range 2 {
+			all := proven(t)
+			paths := airgaptest.Pack(t, airgaptest.NewStore(t), all, pack.Options{Layers: layers,
+				Proof: &pack.Proof{Sign: signTwice, Release: &proof.Origin{Name: "acme", Version: "v1.0.0", Commit: strings.Repeat("ab", 20)}}})
+			for _, path := range paths {
+				p := readProof(t, path)
+				statements = append(statements, p.Statement)
+				if len(p.Signatures) != 2 || !strings.Contains(string(p.Signatures[0]), hex.EncodeToString(sum(p.Statement))) {
+					t.Errorf("signatures %s", p.Signatures)
+				}
+				checkContent(t, path, p.Content, all)
+				r, err := verify.Archive(t.Context(), path, verify.Options{})
+				if err != nil {
+					t.Fatal(err)
+				}
+				if len(r.Problems)+len(r.Notes) > 0 {
+					t.Errorf("%s: %q %q", path, r.Problems, r.Notes)
+				}
+			}
+		}
+		for _, s := range statements[1:] {
+			if !bytes.Equal(s, statements[0]) {
+				t.Errorf("two statements of %s layers:\n%s\n%s", layers, s, statements[0])
+			}
+		}
+	}
+}
+
+func sum(b []byte) []byte { s := sha256.Sum256(b); return s[:] }
+
+func readProof(t *testing.T, path string) *proof.Proof {
+	t.Helper()
+	a, err := airgap.Open(t.Context(), path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer a.Close()
+	p, err := proof.Read(t.Context(), a.ReadFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+func checkContent(t *testing.T, path string, c proof.Content, all []pack.Image) {
+	t.Helper()
+	codec, _ := format.CodecOf(path)
+	names, content, _ := airgaptest.Untar(t, path, codec)
+	var listed []string
+	for _, f := range c.Files {
+		listed = append(listed, f.Name)
+		if got, want := hex.EncodeToString(sum(content[f.Name])), f.Digest.Hex; got != want || int64(len(content[f.Name])) != f.Size {
+			t.Errorf("%s: %s, want %s", f.Name, got, want)
+		}
+	}
+	files := slices.DeleteFunc(names, func(n string) bool {
+		return strings.HasSuffix(n, "/") || n == proof.StatementFile || proof.IsSignatureFile(n)
+	})
+	if !slices.Equal(files, listed) {
+		t.Errorf("the statement lists %v, want %v", listed, files)
+	}
+	if len(c.Images) != len(all) {
+		t.Fatalf("%d images, want %d", len(c.Images), len(all))
+	}
+	for _, img := range all {
+		digest, err := img.Image.Digest()
+		if err != nil {
+			t.Fatal(err)
+		}
+		i := slices.IndexFunc(c.Images, func(d proof.ImageContent) bool { return d.Registry.Manifest == digest })
+		if i < 0 {
+			t.Errorf("the statement does not state the registry's digest of %s", img.Names[0])
+			continue
+		}
+		has := func(h v1.Hash) bool {
+			raw, ok := content[proof.ItemFile(h)]
+			if !ok {
+				raw = content[format.BlobName(h)]
+			}
+			return hex.EncodeToString(sum(raw)) == h.Hex
+		}
+		for _, h := range append(slices.Clone(c.Images[i].Registry.Indexes), digest) {
+			if !has(h) {
+				t.Errorf("the archive has no %s of %s", h, img.Names[0])
+			}
+		}
+		if img.Index != nil && len(c.Images[i].Registry.Indexes) != 2 {
+			t.Errorf("the indexes of %s are %v", img.Names[0], c.Images[i].Registry.Indexes)
+		}
+		if !slices.ContainsFunc(c.Images[i].Proof, func(i proof.Item) bool { return i.Kind == proof.SBOM }) {
+			t.Errorf("%s has no SBOM", img.Names[0])
+		}
+	}
+}
+
+// A document that no reader would accept is not packed.
+func TestLargeItemsAreRefused(t *testing.T) {
+	img := airgaptest.Simple(t, "acme/a:v1", "linux/amd64")
+	img.Proof = []proof.Attachment{{Kind: proof.SBOM, Content: make([]byte, proof.MaxItem+1)}}
+	_, err := pack.Write(t.Context(), airgaptest.NewStore(t), []pack.Image{img}, []pack.Output{{Path: filepath.Join(t.TempDir(), "a.tar")}}, pack.Options{Proof: &pack.Proof{}})
+	if err == nil || !strings.Contains(err.Error(), "image acme/a:v1: the sbom has 67108865 bytes; an archive carries at most") {
+		t.Errorf("Write: %v", err)
+	}
+}
