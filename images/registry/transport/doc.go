@@ -10,7 +10,7 @@
 // An operation on an endpoint makes one attempt; Pace.Try makes several. Whether it makes another one depends on the
 // kind of failure. Each attempt has a new body and valid credentials:
 //
-//   - 408, 429, 5xx (see package httpretry), a broken connection, and a transfer without a byte for 30 seconds: up to
+//   - A temporary status (httpretry.TemporaryStatus), a broken connection, and a transfer without a byte for 30 seconds: up to
 //     five attempts, with increasing delays. Retry-After is obeyed up to two minutes.
 //   - 401: a new token, since a token may expire during a request, and then the request again. This is part of an
 //     attempt.
@@ -26,7 +26,9 @@
 // # Credentials
 //
 // A host receives credentials only if it requests them (distribution's "Token Authentication Specification", RFC 7617).
-// Hosts that a registry redirects to receive none. A failing credential helper is an error only if the registry
+// Hosts that a registry redirects to receive none: authorized (request.go) adds
+// credentials to requests to the registry's own host alone, and checkRedirect (wire.go) decides which redirects are
+// followed. A failing credential helper is an error only if the registry
 // requires credentials.
 //
 // # Hosts
