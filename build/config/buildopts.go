@@ -24,10 +24,10 @@ type BuildOpts struct {
 	Assert       []string          `yaml:"assert" pattern:"^(static|fips|pie|max-size=.+)$" doc:"checks of the compiled binary: static, fips, pie, max-size=20MiB" example:"[static, max-size=20MiB]"`
 }
 
-// Options are options of go build. slipway.yaml may have one in place of the list.
+// Options are options of go build. In slipway.yaml, a single option may replace the list.
 type Options []Option
 
-// An Option is one entry of a list of options of go build.
+// An Option is an entry of a list of options of go build.
 type Option struct {
 	Value string               `yaml:"value" required:"true" short:"true" expand:"platform name" linked:"true" doc:"tag or flag"`
 	When  expression.Condition `yaml:"when" expand:"platform name" linked:"true" doc:"condition, such as ${DEBUG}: it is used only for the platforms on which it holds"`
@@ -44,14 +44,14 @@ func (o Options) Values(vars map[string]string) []string {
 	return values
 }
 
-// BuildOverrides replaces options on one platform: a list replaces the list, environment variables are added to the
+// BuildOverrides replaces options on one platform: a list replaces the list, and environment variables are added to the
 // others.
 type BuildOverrides struct {
 	Package   string `yaml:"package" doc:"main package on this platform"`
 	BuildOpts `yaml:",inline"`
 }
 
-// With returns the options with those of overrides.
+// With returns a copy of o in which the options of overrides take precedence.
 func (o BuildOpts) With(overrides BuildOpts) BuildOpts {
 	for _, list := range []struct{ of, by *Options }{
 		{&o.Tags, &overrides.Tags}, {&o.Ldflags, &overrides.Ldflags}, {&o.Gcflags, &overrides.Gcflags}, {&o.Asmflags, &overrides.Asmflags},
@@ -82,7 +82,7 @@ func (o BuildOpts) With(overrides BuildOpts) BuildOpts {
 
 var experimentShape = regexp.MustCompile(`^[a-z0-9]+$`)
 
-// buildOpts checks the options of go build at a path of the file.
+// buildOpts checks the options of go build at path.
 func (v *validator) buildOpts(path string, o BuildOpts) {
 	v.asserts(path, o.Assert)
 	v.options(path+".flags", o.Flags, compile.CheckFlag)
@@ -107,7 +107,7 @@ func (v *validator) options(path string, options Options, check func(string) err
 	for i, o := range options {
 		at := fmt.Sprintf("%s[%d]", path, i)
 		if !v.given(at) {
-			at = path // one option in place of the list
+			at = path // one option instead of the list
 		}
 		if v.reportedBelow(at) {
 			continue
@@ -121,7 +121,7 @@ func (v *validator) options(path string, options Options, check func(string) err
 	}
 }
 
-// experiments reports GOEXPERIMENT in the environment of a binary that has the key goexperiment.
+// experiments reports a binary with both the key goexperiment and GOEXPERIMENT in its environment.
 func (v *validator) experiments(path string, b *Binary) {
 	paths := []string{path}
 	for _, platform := range slices.Sorted(maps.Keys(b.Overrides)) {

@@ -5,9 +5,9 @@ import (
 	"time"
 )
 
-// A Command is run once, after a release has been published.
+// A Command is a command that runs once, after a release has been published.
 type Command struct {
-	// Position is its place in slipway.yaml.
+	// Position is its location in slipway.yaml.
 	Position Position `yaml:"-" json:"-"`
 
 	Run     []string          `yaml:"run" json:"run,omitempty" doc:"program and arguments, such as [aws, cloudfront, create-invalidation, …]; no shell reads them"`
@@ -18,7 +18,7 @@ type Command struct {
 	Timeout string            `yaml:"timeout" json:"timeout,omitempty" doc:"limit of its time, such as 90s or 10m; default: 1h"`
 }
 
-// String returns what is run, in one line.
+// String returns the command on one line.
 func (c Command) String() string {
 	return strings.Join(append(strings.Fields(c.Shell), c.Run...), " ")
 }

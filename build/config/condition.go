@@ -12,7 +12,7 @@ import (
 	"github.com/slipway-build/slipway/internal/suggest"
 )
 
-// isScalar reports whether a struct is written as one value in the file.
+// isScalar reports whether a struct is a single value in the file.
 func isScalar(t reflect.Type) bool { return t == platformType || t == conditionType }
 
 // condition decodes a condition, and replaces its release variables.
@@ -55,7 +55,7 @@ func (d *decoder) condition(n *yaml.Node, out reflect.Value, f field) {
 	out.Set(reflect.ValueOf(resolved))
 }
 
-// within returns the position of a byte of a scalar, or that of the scalar if it is not written in one line.
+// within returns the position of a byte of a scalar, or of the scalar if it is not on one line.
 func (d *decoder) within(n *yaml.Node, offset int) Position {
 	at := d.position(n)
 	switch {

@@ -8,21 +8,21 @@ import (
 	"github.com/slipway-build/slipway/images"
 )
 
-// Config is slipway.yaml: what is released. Load has checked it, filled in its defaults and replaced its release
+// Config is the content of slipway.yaml. Load has checked it, filled in its defaults and replaced its release
 // variables. Fields with the tag expand may still contain platform variables, by name, for expression.Expand. See the
 // package for the struct tags.
 type Config struct {
-	// File is the path of slipway.yaml as it was given to Load, and Dir its folder, as an absolute path. All other
-	// paths of the configuration are relative to Dir.
+	// File is the path of slipway.yaml as given to Load, and Dir is the absolute path of its folder. All other paths of
+	// the configuration are relative to Dir.
 	File string `yaml:"-"`
 	Dir  string `yaml:"-"`
-	// Release is the version with what git and the environment say.
+	// Release is the version, with its properties from git and the environment.
 	Release version.Release `yaml:"-"`
-	// Untagged says that the version is neither TAG nor a git tag on HEAD.
+	// Untagged means that the version is neither TAG nor a git tag on HEAD.
 	Untagged bool `yaml:"-"`
-	// Warnings are doubts about the file that prevent nothing.
+	// Warnings are doubts about the file that are not errors.
 	Warnings []string `yaml:"-"`
-	// Linked are the variables, with their values, that linked values refer to, except for those that Release holds.
+	// Linked has the variables to which linked values refer, with their values, except for those in Release.
 	Linked map[string]string `yaml:"-"`
 
 	Project    string            `yaml:"project" required:"true" doc:"prefix of artifact names"`
@@ -46,16 +46,16 @@ type Config struct {
 	Names      Names                     `yaml:"names" doc:"templates for the names of artifacts, which install scripts depend on"`
 }
 
-// VersionConfig says where the version comes from.
+// VersionConfig determines where the version comes from.
 type VersionConfig struct {
 	Base      string `yaml:"base" doc:"version of an untagged commit, to which +dev.<commit8>[-dirty] is added; default: that of the nearest earlier git tag, to which +dev.<commits since>.<commit8>[-dirty] is added, else v0.0.0"`
 	TagPrefix string `yaml:"tag-prefix" doc:"what the git tags of this project have before the version, such as cmd/x/ of cmd/x/v2.0.0; other tags are ignored; default: none"`
 	Pattern   string `yaml:"pattern" doc:"regular expression that a git tag must match to be a version; default: X.Y.Z with an optional v before it and an optional -… or +… after it" example:"^v[0-9.]+[+]rke2r[0-9]+"`
 }
 
-// A Binary is one main package.
+// A Binary is built from one main package, for several platforms.
 type Binary struct {
-	// Position is its place in slipway.yaml.
+	// Position is its location in slipway.yaml.
 	Position Position `yaml:"-" json:"-"`
 
 	Name string `yaml:"name" required:"true" doc:"file name, without .exe"`
@@ -69,13 +69,13 @@ type Binary struct {
 	Release   expression.Condition `yaml:"release" json:"-" expand:"platform name" doc:"condition: it is copied to dist/artifacts for the platforms on which it holds; default: only the binary with the project's name is"`
 	BuildOpts `yaml:",inline"`
 	Hooks     `yaml:",inline"`
-	// Overrides has platforms as keys, as images.FormatPlatform writes them.
+	// Overrides maps platforms, as written by images.FormatPlatform, to options.
 	Overrides map[string]BuildOverrides `yaml:"overrides" doc:"options of single platforms: a list replaces the whole list, environment variables are added" example:"{linux/arm64: {env: {CC: aarch64-linux-gnu-gcc}}}"`
 }
 
-// An Image is one name, made for several platforms.
+// An Image has one name and is made for several platforms.
 type Image struct {
-	// Position is its place in slipway.yaml.
+	// Position is its location in slipway.yaml.
 	Position Position `yaml:"-" json:"-"`
 
 	Name        string               `yaml:"name" required:"true" doc:"last part of the image reference: registry/repository/name:TAG"`
@@ -104,9 +104,9 @@ type EngineOpts struct {
 	Allow     []string `yaml:"allow" json:"allow,omitempty" enum:"network.host security.insecure" doc:"entitlements that RUN may request: network.host, security.insecure"`
 }
 
-// A Variant is one target of a Dockerfile and the platforms that are made from it.
+// A Variant is a target of a Dockerfile, and the platforms that are made from it.
 type Variant struct {
-	// Position is its place in slipway.yaml.
+	// Position is its location in slipway.yaml.
 	Position Position `yaml:"-" json:"-"`
 
 	Platforms  []v1.Platform     `yaml:"platforms" required:"true" doc:"platforms to build from this Dockerfile and target"`
@@ -125,7 +125,7 @@ type Format struct {
 	Level       int               `yaml:"level" doc:"compression level; default: gzip 6, zstd 3"`
 }
 
-// A RegistryAccess says how one registry is reached.
+// A RegistryAccess contains the settings with which a registry is reached.
 type RegistryAccess struct {
 	PlainHTTP  bool     `yaml:"plain-http" doc:"use plain HTTP; --plain-http and SLIPWAY_PLAIN_HTTP in the environment do the same"`
 	CA         string   `yaml:"ca" doc:"PEM file of CAs to trust in addition to the system's"`
@@ -135,11 +135,11 @@ type RegistryAccess struct {
 	Mirrors    []string `yaml:"mirrors" doc:"servers to pull from first, in order: HOST[:PORT][/PATH], https://… or http://…" example:"[mirror.example.com/docker]"`
 }
 
-// Airgap are the options of all archives, and the lists of the images in them.
+// Airgap contains the options of all archives, and the lists of their images.
 type Airgap struct {
 	Formats []FileFormat         `yaml:"formats" json:"-" enum:"tar.zst tar.gz tar" expand:"platform windows list" doc:"tar.zst, tar.gz, tar; default: the first two" example:"[tar.zst, {format: tar.gz, when: '${OS} == \"linux\"'}]"`
 	Text    expression.Condition `yaml:"text" json:"-" expand:"platform windows list" doc:"condition: a .txt with the images of each archive is written beside it where it holds; default: always"`
-	// AllImages says for which platforms a list of the images in all archives is written.
+	// AllImages is the condition for a list of the images in all archives of a platform.
 	AllImages expression.Condition `yaml:"all-images" json:"-" expand:"platform" doc:"condition: a list of the images in all archives is written for the platforms on which it holds; default: always"`
 	Layers    images.ArchiveLayers `yaml:"layers" enum:"uncompressed original" doc:"uncompressed (default), or original to keep the registry's bytes and digests"`
 	Level     images.ZstdLevel     `yaml:"level" enum:"fastest default better best" doc:"zstd level: fastest, default, better or best (default)"`
@@ -147,16 +147,16 @@ type Airgap struct {
 	Lists     map[string]List      `yaml:"lists" doc:"content of the archives; the list called images adds no suffix to the name of its archive" example:"{images: {images: [acme-runtime], file: images.txt}}"`
 }
 
-// A List is the images of one archive: those of the project first, then those of the file and the references, in order,
-// then those of the included lists.
+// A List contains the images of one archive: first those of the project, then those of the file and the references, in
+// order, then those of the included lists.
 type List struct {
-	// Position is its place in slipway.yaml.
+	// Position is its location in slipway.yaml.
 	Position Position `yaml:"-" json:"-"`
 
 	When   expression.Condition `yaml:"when" json:"-" expand:"platform windows list" doc:"condition: the archive is written, and included by other lists, only for the platforms on which it holds"`
 	Images []string             `yaml:"images" doc:"names of the project's own images"`
 	File   string               `yaml:"file" doc:"image list: one reference per line, which may contain the variables of references; # starts a comment"`
-	// References are, after Load, those of File, and then those of slipway.yaml.
+	// References are, after Load, the references in File, followed by those in slipway.yaml.
 	References []ListReference `yaml:"references" doc:"references, after those of the file: text, or a mapping with ref" example:"[docker.io/library/busybox:1.37, {ref: docker.io/rancher/klipper-lb:v0.4.13, platforms: [linux/amd64]}]"`
 	Include    []string        `yaml:"include" doc:"other lists to include"`
 	Platforms  []v1.Platform   `yaml:"platforms" doc:"default: the linux platforms of the project"`
@@ -167,9 +167,9 @@ type List struct {
 	Text    expression.Condition `yaml:"text" json:"-" expand:"platform windows list" doc:"condition: a .txt with the images is written beside the archive where it holds; default: airgap.text"`
 }
 
-// A ListReference is one image of a list.
+// A ListReference is an image of a list.
 type ListReference struct {
-	// Position is its place in slipway.yaml or in the file of the list.
+	// Position is its location in slipway.yaml or in the file of the list.
 	Position Position `yaml:"-" json:"-"`
 
 	Ref       string               `yaml:"ref" required:"true" short:"true" expand:"platform windows list" doc:"image, such as docker.io/rancher/mirrored-pause:${PAUSE_VERSION}"`
@@ -179,23 +179,23 @@ type ListReference struct {
 
 // A Bundle is an archive or package of binaries and files.
 type Bundle struct {
-	// Position is its place in slipway.yaml.
+	// Position is its location in slipway.yaml.
 	Position Position `yaml:"-" json:"-"`
 
 	Name      string               `yaml:"name" doc:"default: the project"`
 	When      expression.Condition `yaml:"when" json:"-" expand:"platform name" doc:"condition: the bundle is made only for the platforms on which it holds"`
 	Platforms []v1.Platform        `yaml:"platforms" doc:"default: all platforms of the project"`
-	// Formats is empty if slipway.yaml names none, since the default differs by platform.
+	// Formats is empty if slipway.yaml does not have it, since the default depends on the platform.
 	Formats []FileFormat `yaml:"formats" json:"-" enum:"tar.gz tgz zip deb rpm apk archlinux" expand:"platform name" doc:"tar.gz, tgz, zip, deb, rpm, apk, archlinux (.pkg.tar.zst); default: tar.gz, and zip for windows" example:"[tar.gz, {format: deb, when: '${OS} == \"linux\"'}]"`
 	Names   Naming       `yaml:"names" json:"-" expand:"platform name format" doc:"name of the file, without the extension; default: names.bundle"`
 	Files   []BundleFile `yaml:"files" required:"true" doc:"files and folders of the bundle"`
 	Package PackageInfo  `yaml:"package" doc:"metadata of deb, rpm, apk and archlinux packages"`
 }
 
-// A BundleFile is one file, or all files below a folder, of a bundle.
+// A BundleFile is a file of a bundle, or all files below a folder.
 type BundleFile struct {
 	Source string `yaml:"source" json:"source,omitempty" expand:"platform name" doc:"file, folder or pattern (*, **), relative to slipway.yaml; of a symlink: its target"`
-	// Path is the last element of Source by default, and the root for a pattern.
+	// Path defaults to the last element of Source, or to the root for a pattern.
 	Path    string   `yaml:"path" json:"path,omitempty" expand:"platform name" doc:"path in the bundle (absolute for packages), of a pattern that of the folder where it begins; default: the last element of source, or the root"`
 	Type    string   `yaml:"type" json:"type,omitempty" enum:"dir symlink" doc:"dir: an empty folder; symlink: a link to source; default: what source is"`
 	Exclude []string `yaml:"exclude" json:"exclude,omitempty" expand:"platform name" doc:"patterns (*, **, !) of what is left out, by the path below source" example:"[\"**/*_test.go\", \"!keep/**\"]"`
@@ -219,9 +219,9 @@ type PackageInfo struct {
 	Scripts     map[string]string `yaml:"scripts" json:"scripts,omitempty" keys:"preinstall postinstall preremove postremove" doc:"scripts to run at preinstall, postinstall, preremove, postremove" example:"{postinstall: packaging/postinstall.sh}"`
 }
 
-// Expect are the names of artifacts that others rely upon.
+// Expect contains the names of artifacts that others rely on.
 type Expect struct {
-	// Position is its place in slipway.yaml.
+	// Position is its location in slipway.yaml.
 	Position Position `yaml:"-" json:"-"`
 
 	When      expression.Condition `yaml:"when" doc:"condition: nothing is compared unless it holds, for lists of names that are for one registry or version"`

@@ -9,9 +9,9 @@ import (
 	"github.com/slipway-build/slipway/build/config/expression"
 )
 
-// Credentials are the names of the environment variables that hold the credentials of a destination.
+// Credentials are the names of the environment variables with the credentials of a destination.
 type Credentials struct {
-	// Position is their place in slipway.yaml.
+	// Position is their location in slipway.yaml.
 	Position Position `yaml:"-" json:"-"`
 
 	Username EnvName `yaml:"username" json:"username" required:"true" doc:"the variable with the user, with s3 the access key ID"`
@@ -19,13 +19,13 @@ type Credentials struct {
 	Token    EnvName `yaml:"token" json:"token,omitempty" doc:"with s3: the variable with the session token, if the keys are temporary"`
 }
 
-// An EnvName is the name of an environment variable, which slipway.yaml writes as ${NAME}. Its value is never part of the
-// configuration.
+// An EnvName is the name of an environment variable. In slipway.yaml, it is written as ${NAME}. Its value is never part
+// of the configuration.
 type EnvName string
 
 var envNameType = reflect.TypeFor[EnvName]()
 
-// envNamePattern is the form of an EnvName in slipway.yaml.
+// envNamePattern matches an EnvName in slipway.yaml.
 const envNamePattern = `^\$\{[A-Za-z_][A-Za-z0-9_]*\}$`
 
 // envName decodes the name of an environment variable. Messages do not repeat the text, which may be a secret.
@@ -42,7 +42,8 @@ func (d *decoder) envName(n *yaml.Node, out reflect.Value, f field) {
 	}
 }
 
-// credentials checks the credentials of a destination. Those of one registry and repository are the same.
+// credentials checks the credentials of a destination. Destinations in the same registry and repository must have the
+// same credentials.
 func (v *validator) credentials(path string, d Destination, before map[string]Credentials) {
 	if d.Credentials == (Credentials{}) {
 		return
@@ -65,8 +66,8 @@ func (v *validator) credentials(path string, d Destination, before map[string]Cr
 	before[scope] = d.Credentials
 }
 
-// Scope returns the registry and the path that the credentials of d are for, such as registry.example.com/team. It is
-// empty if the destination is not in a registry.
+// Scope returns the registry and the path for which the credentials of d are valid, such as registry.example.com/team.
+// It returns "" if the destination is not in a registry.
 func (d Destination) Scope() string {
 	switch {
 	case d.Registry != "":

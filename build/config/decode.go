@@ -15,26 +15,28 @@ import (
 	"github.com/slipway-build/slipway/internal/suggest"
 )
 
-// A decoder turns YAML nodes into a Config. Unlike yaml.Node.Decode it continues after an error, reports the position
-// of each, expands variables, and keeps numbers as they are written if text is wanted, so that 1.20 stays 1.20.
+// A decoder converts YAML nodes to a Config. Unlike yaml.Node.Decode, it continues after an error, reports the position
+// of each error, and expands variables. Where text is expected, it keeps numbers as they are written, so that 1.20
+// stays 1.20.
 type decoder struct {
 	file     string
 	vars     *variables
 	problems *problems
-	// at is the position of the value of each path, keyAt that of its key.
+	// at maps each path to the position of its value, and keyAt to the position of its key.
 	at, keyAt map[string]Position
-	// unknown has the paths of texts and conditions with a variable whose own value is a problem.
+	// unknown has the paths of texts and conditions with a variable whose own value has a problem.
 	unknown map[string]bool
-	// given are the positions of nodes that are not of the file.
+	// given has the positions of nodes from the command line.
 	given map[*yaml.Node]Position
-	// budget is how many more values may be decoded. Nested aliases can expand a small file to billions of values.
+	// budget is the number of values that may still be decoded. Nested aliases can expand a small file to billions of
+	// values.
 	budget int
 }
 
 // maxValues is far more than a release needs.
 const maxValues = 100_000
 
-// A field is what the struct tags say of the value that is decoded.
+// A field contains the settings from the struct tags of a value.
 type field struct {
 	path   string
 	enum   []string
@@ -43,7 +45,7 @@ type field struct {
 	linked bool
 }
 
-// sub returns the field of an element or key of f.
+// sub returns the field of an element or a key of f.
 func (f field) sub(path string) field { f.path = path; f.keys = nil; return f }
 
 var (
@@ -54,7 +56,7 @@ var (
 	optionsType   = reflect.TypeFor[Options]()
 )
 
-// isOneOrMore reports whether the file may have one element in place of a list.
+// isOneOrMore reports whether, in the file, one element may replace the list.
 func isOneOrMore(t reflect.Type) bool { return t == namingType || t == optionsType }
 
 // value decodes n into out.
@@ -181,8 +183,8 @@ func (d *decoder) int(n *yaml.Node, out reflect.Value, f field) {
 	out.SetInt(int64(i))
 }
 
-// plain returns the text of a scalar that has the given tag, or that contains variables. expanded then ends a message
-// with the text before its expansion.
+// plain returns the text of a scalar that has the given tag, or that contains variables. With variables, expanded is
+// the end of a message with the text before its expansion.
 func (d *decoder) plain(n *yaml.Node, f field, tag, want string) (text, expanded string, ok bool) {
 	if n.Kind == yaml.ScalarNode && strings.Contains(n.Value, "$") {
 		text, ok = d.text(n, f)
@@ -197,7 +199,7 @@ func (d *decoder) plain(n *yaml.Node, f field, tag, want string) (text, expanded
 
 func (d *decoder) list(n *yaml.Node, out reflect.Value, f field) {
 	switch {
-	case n.ShortTag() == "!!null": // everything below the key is commented out
+	case n.ShortTag() == "!!null": // all keys below it are commented out
 		return
 	case n.Kind != yaml.SequenceNode:
 		d.wrong(n, "%s: want a list, such as [a, b], found %s", f.path, describe(n))
@@ -274,10 +276,10 @@ func (d *decoder) record(n *yaml.Node, out reflect.Value, f field) {
 	d.place(n, out)
 }
 
-// isExtension reports whether a key of a struct is not Slipway's, and ignored: a place for values that others refer to.
+// isExtension reports whether a key of a struct is ignored. Such keys contain values to which others refer.
 func isExtension(key string) bool { return strings.HasPrefix(key, "x-") }
 
-// place sets the Position of a struct that has one.
+// place sets the Position of a struct, if it has one.
 func (d *decoder) place(n *yaml.Node, out reflect.Value) {
 	if p := out.FieldByName("Position"); p.IsValid() && p.Type() == positionType {
 		p.Set(reflect.ValueOf(d.position(n)))
@@ -288,13 +290,13 @@ func isEmpty(v reflect.Value) bool {
 	return v.IsZero() || v.Kind() == reflect.Slice && v.Len() == 0
 }
 
-// A pair is a key of a mapping and its value.
+// A pair is a key of a mapping, and its value.
 type pair struct {
 	name       string
 	key, value *yaml.Node
 }
 
-// pairs returns the keys and values of a mapping. Those of merge keys (<<) come last, and do not replace others.
+// pairs returns the keys and values of a mapping. Pairs of merge keys (<<) come last, and do not replace others.
 func (d *decoder) pairs(n *yaml.Node, f field) []pair {
 	switch {
 	case n.ShortTag() == "!!null":
@@ -306,7 +308,7 @@ func (d *decoder) pairs(n *yaml.Node, f field) []pair {
 	var (
 		pairs  []pair
 		merged []*yaml.Node
-		first  = map[string]int{} // their lines, which are 0 for keys of the command line
+		first  = map[string]int{} // their lines; 0 for keys of the command line
 	)
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		key, value := n.Content[i], n.Content[i+1]
@@ -337,7 +339,7 @@ func (d *decoder) pairs(n *yaml.Node, f field) []pair {
 	return pairs
 }
 
-// merge returns the pairs of a merge key: those of a mapping, or of a list of mappings, of which the first wins
+// merge returns the pairs of a merge key, which is a mapping or a list of mappings. Earlier mappings take precedence
 // (https://yaml.org/type/merge.html).
 func (d *decoder) merge(n *yaml.Node, f field) []pair {
 	if n.Kind == yaml.AliasNode {
@@ -370,7 +372,7 @@ func (d *decoder) wrong(n *yaml.Node, format string, args ...any) {
 	d.problems.add(d.position(n), format, args...)
 }
 
-// A structField is one key of a struct, or of a struct embedded in it.
+// A structField is a key of a struct, or of a struct that is embedded in it.
 type structField struct {
 	index    []int
 	key, doc string
@@ -387,7 +389,7 @@ type structField struct {
 	typ      reflect.Type
 }
 
-// at returns the field of the value at a path, in a struct whose own field is outer.
+// at returns the field of the value at path, in a struct whose own field is outer.
 func (sf structField) at(path string, outer field) field {
 	f := field{path: path, enum: sf.enum, keys: sf.keys, expand: sf.expand, linked: sf.linked}
 	switch sf.inherit {
@@ -399,7 +401,7 @@ func (sf structField) at(path string, outer field) field {
 	return f
 }
 
-// fieldsOf reads the struct tags that the package documents.
+// fieldsOf returns the fields of a struct, from the struct tags that the package documents.
 func fieldsOf(t reflect.Type) []structField {
 	var fields []structField
 	for _, f := range reflect.VisibleFields(t) {
@@ -425,7 +427,7 @@ func words(s string) []string {
 	return strings.Fields(s)
 }
 
-// named returns a path for messages, and slipway.yaml for the whole file.
+// named returns a path for messages, or slipway.yaml for the whole file.
 func named(path string) string {
 	if path == "" {
 		return "slipway.yaml"
@@ -433,7 +435,7 @@ func named(path string) string {
 	return path
 }
 
-// alternatives writes words as "a, b or c".
+// alternatives formats words as "a, b or c".
 func alternatives(words []string) string {
 	if len(words) == 1 {
 		return words[0]
@@ -441,7 +443,7 @@ func alternatives(words []string) string {
 	return strings.Join(words[:len(words)-1], ", ") + " or " + words[len(words)-1]
 }
 
-// describe says what a node is, for messages.
+// describe returns the kind of a node, for messages.
 func describe(n *yaml.Node) string {
 	switch {
 	case n.Kind == yaml.SequenceNode:

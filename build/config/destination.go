@@ -8,11 +8,11 @@ import (
 	"github.com/slipway-build/slipway/build/config/expression"
 )
 
-// A Destination is one place to publish to: a registry for images; or a folder, an OCI repository, a GitHub or
-// GitLab release or a bucket for dist/artifacts; or a command that follows. Exactly one of Registry, Directory, OCI,
-// GitHub, GitLab, S3 and Exec is set.
+// A Destination is a location to which a release is published: a registry for images; or a folder, an OCI repository, a
+// GitHub or GitLab release or a bucket for dist/artifacts; or a command that runs after the others. Exactly one of
+// Registry, Directory, OCI, GitHub, GitLab, S3 and Exec is set.
 type Destination struct {
-	// Position is its place in slipway.yaml.
+	// Position is its location in slipway.yaml.
 	Position Position `yaml:"-" json:"-"`
 
 	When        expression.Condition `yaml:"when" json:"-" doc:"condition, such as ${REGISTRY} != \"docker.io\": nothing is published here unless it holds"`
@@ -29,7 +29,7 @@ type Destination struct {
 	Snapshot    bool                 `yaml:"snapshot" json:"snapshot,omitempty" doc:"allow untagged versions and checkouts with uncommitted changes, as --snapshot does (SNAPSHOT in the environment)"`
 }
 
-// String names the destination in messages.
+// String describes the destination in messages.
 func (d Destination) String() string {
 	switch {
 	case d.Directory != "":
@@ -62,10 +62,10 @@ type GitHubRelease struct {
 	Discussion string `yaml:"discussion" json:"discussion,omitempty" doc:"category of a discussion that is started when the release is published"`
 }
 
-// GeneratedNotes is the value of GitHubRelease.Notes for notes that GitHub writes.
+// GeneratedNotes is the value of GitHubRelease.Notes that makes GitHub write the notes.
 const GeneratedNotes = "generate"
 
-// MarshalJSON writes the repository alone if nothing else is set, as slipway.yaml may.
+// MarshalJSON writes only the repository if nothing else is set, which is also a valid form in slipway.yaml.
 func (g GitHubRelease) MarshalJSON() ([]byte, error) {
 	if g == (GitHubRelease{Repository: g.Repository}) {
 		return json.Marshal(g.Repository)
@@ -81,7 +81,7 @@ type GitLabRelease struct {
 	Notes   string `yaml:"notes" json:"notes,omitempty" doc:"file with the text of the release, in Markdown, which is taken as it is; default: none"`
 }
 
-// MarshalJSON writes the project alone if nothing else is set, as slipway.yaml may.
+// MarshalJSON writes only the project if nothing else is set, which is also a valid form in slipway.yaml.
 func (g GitLabRelease) MarshalJSON() ([]byte, error) {
 	if g == (GitLabRelease{Project: g.Project}) {
 		return json.Marshal(g.Project)
@@ -90,7 +90,7 @@ func (g GitLabRelease) MarshalJSON() ([]byte, error) {
 	return json.Marshal(whole(g))
 }
 
-// MarshalJSON writes the bucket alone if nothing else is set, as slipway.yaml may.
+// MarshalJSON writes only the bucket if nothing else is set, which is also a valid form in slipway.yaml.
 func (b S3Bucket) MarshalJSON() ([]byte, error) {
 	if reflect.DeepEqual(b, S3Bucket{Bucket: b.Bucket, Position: b.Position}) {
 		return json.Marshal(b.Bucket)

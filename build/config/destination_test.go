@@ -7,7 +7,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// Programs read destinations from the plan: what slipway.yaml says as text stays text.
+// Programs read destinations from the plan. A destination that is text in slipway.yaml is text in
+// JSON.
 func TestDestinationsInJSON(t *testing.T) {
 	for want, d := range map[string]Destination{
 		`{"registry":"docker.io","credentials":{"username":"U","password":"P"}}`: {Registry: "docker.io", Credentials: Credentials{Username: "U", Password: "P"}},

@@ -11,7 +11,7 @@ import (
 	"github.com/slipway-build/slipway/internal/testfile"
 )
 
-// forExamples is a file with a mapping for each example, which is put into it.
+// forExamples is a file with a mapping for the examples of each struct.
 const forExamples = `
 project: acme
 platforms: [linux/amd64, linux/arm64, windows/amd64]
@@ -28,7 +28,8 @@ expect: {}
 names: {}
 `
 
-// TestExamplesAreAccepted loads a file with all examples of docs/configuration.md, and holds that the schema accepts them.
+// TestExamplesAreAccepted loads a file with all examples of docs/configuration.md, and checks that the schema accepts
+// them.
 func TestExamplesAreAccepted(t *testing.T) {
 	var tree map[string]any
 	if err := yaml.Unmarshal([]byte(forExamples), &tree); err != nil {
@@ -69,7 +70,7 @@ func TestExamplesAreAccepted(t *testing.T) {
 	}
 }
 
-// place gives the keys of a mapping the values of their examples, and those of the mappings in it.
+// place sets the keys of a mapping, and of the mappings in it, to the values of their examples.
 func place(t *testing.T, typ reflect.Type, path string, tree map[string]any, placed map[string]bool) {
 	for _, f := range fieldsOf(typ) {
 		if f.example != "" {
@@ -111,7 +112,7 @@ func place(t *testing.T, typ reflect.Type, path string, tree map[string]any, pla
 	}
 }
 
-// exampleOf returns the value of the tag example, as JSON has it.
+// exampleOf returns the value of the tag example, with the types of JSON.
 func exampleOf(f structField) any {
 	var value any
 	if err := yaml.Unmarshal([]byte(f.example), &value); err != nil {

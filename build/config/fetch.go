@@ -12,7 +12,7 @@ import (
 
 // A Fetch is a file of another project; see build/fetch.
 type Fetch struct {
-	// Position is its place in slipway.yaml.
+	// Position is its location in slipway.yaml.
 	Position Position `yaml:"-" json:"-"`
 
 	URL     string   `yaml:"url" json:"url" required:"true" doc:"where the file is: https://…, http://… or file:///…"`
@@ -47,7 +47,7 @@ func (v *validator) fetches() {
 	}
 }
 
-// fetchURL checks the URL of a file to fetch. A missing one has been reported.
+// fetchURL checks the URL of a file to fetch. The decoder has already reported a missing URL.
 func (v *validator) fetchURL(at, text string) {
 	if text == "" {
 		return
@@ -64,7 +64,7 @@ func (v *validator) fetchURL(at, text string) {
 	}
 }
 
-// unpacking checks the keys of which some are only for archives to unpack, and the others only for files.
+// unpacking checks keys that are allowed either only with unpack, or only without.
 func (v *validator) unpacking(at string, f *Fetch) {
 	if f.Mode != "" && !modeShape.MatchString(f.Mode) {
 		v.wrong(at+".mode", "%q: want an octal mode, such as 0755", f.Mode)

@@ -9,16 +9,16 @@ import (
 	"github.com/slipway-build/slipway/build/version"
 )
 
-// A describer returns what git knows of the tags with a prefix that match a pattern; see version.Describe.
+// A describer returns a description of the tags with a prefix that match a pattern; see version.Describe.
 type describer func(prefix string, pattern *regexp.Regexp) (version.Description, error)
 
 // deepen is the advice for shallow clones.
 const deepen = "fetch its history (git fetch --unshallow --tags; in GitHub Actions, fetch-depth: 0 of actions/checkout)"
 
-// prefixShape is a part of it that all git tags may begin with (git check-ref-format).
+// prefixShape matches a subset of the prefixes that git allows in tags (git check-ref-format).
 var prefixShape = regexp.MustCompile(`^[0-9A-Za-z_@][0-9A-Za-z_@.+/-]*$`)
 
-// scheme returns how versions are told from git tags.
+// scheme returns the scheme by which git tags are versions.
 func (v *variables) scheme() (version.Scheme, bool) {
 	base, prefix, expr := v.field("version.base", ""), v.field("version.tag-prefix", ""), v.field("version.pattern", version.DefaultPattern)
 	if base.bad || prefix.bad || expr.bad {
@@ -53,7 +53,7 @@ func (v *variables) history() (version.Description, error) {
 	return *v.described, nil
 }
 
-// previousTag returns the nearest earlier tag. In a shallow clone without one it is unknown.
+// previousTag returns the nearest earlier tag. In a shallow clone without a tag, it is unknown.
 func (v *variables) previousTag() variable {
 	at := v.asked
 	d, err := v.history()

@@ -12,7 +12,7 @@ import (
 	"github.com/slipway-build/slipway/internal/glob"
 )
 
-// Hooks are the commands around one thing that is built.
+// Hooks are the commands before and after something is built.
 type Hooks struct {
 	Before []Hook `yaml:"before" json:"before,omitempty" doc:"commands to run before it is built, in order; see docs/hooks.md"`
 	After  []Hook `yaml:"after" json:"after,omitempty" doc:"commands to run after it was built, in order"`
@@ -20,7 +20,7 @@ type Hooks struct {
 
 // A Hook is a command with its inputs and outputs; see build/hook.
 type Hook struct {
-	// Position is its place in slipway.yaml.
+	// Position is its location in slipway.yaml.
 	Position Position `yaml:"-" json:"-"`
 
 	Run     []string          `yaml:"run" json:"run,omitempty" expand:"platform windows name" doc:"program and arguments; no shell reads them" example:"[go, generate, ./...]"`
@@ -34,7 +34,7 @@ type Hook struct {
 	Timeout string            `yaml:"timeout" json:"timeout,omitempty" doc:"limit of its time, such as 90s or 10m; default: 1h"`
 }
 
-// hookTimeout is the limit of a hook that has none.
+// hookTimeout is the default timeout of a hook.
 const hookTimeout = time.Hour
 
 // Limit returns the timeout of h.
@@ -45,7 +45,7 @@ func (h Hook) Limit() time.Duration {
 	return hookTimeout
 }
 
-// hooks checks the hooks at a path of the file. perPlatform says whether they belong to something that differs by platform.
+// hooks checks the hooks at path at. perPlatform means that they belong to something that depends on the platform.
 func (v *validator) hooks(at string, hooks Hooks, perPlatform bool) {
 	for key, list := range map[string][]Hook{"before": hooks.Before, "after": hooks.After} {
 		for i, h := range list {
@@ -54,7 +54,7 @@ func (v *validator) hooks(at string, hooks Hooks, perPlatform bool) {
 	}
 }
 
-// hook checks one hook. perPlatform is that of hooks.
+// hook checks a hook. For perPlatform, see hooks.
 func (v *validator) hook(path string, h Hook, perPlatform bool) {
 	switch {
 	case v.reportedBelow(path):
@@ -99,7 +99,7 @@ func (v *validator) hookVariables(path string, h Hook) {
 	}
 }
 
-// patterns checks patterns of files: they are in the project, and of a valid form.
+// patterns checks patterns of files. They must be valid, and in the project.
 func (v *validator) patterns(path string, patterns []string) {
 	for i, p := range patterns {
 		at := fmt.Sprintf("%s[%d]", path, i)
@@ -118,7 +118,7 @@ func (v *validator) patterns(path string, patterns []string) {
 	}
 }
 
-// noPlatform reports variables of platforms in a hook that runs once for all of them.
+// noPlatform reports platform variables in a hook that runs once for all platforms.
 func (v *validator) noPlatform(path string, h Hook) {
 	check := func(at, text string) {
 		if parsed, err := expression.Parse(text); err == nil && len(parsed.Names()) > 0 {
@@ -137,7 +137,8 @@ func (v *validator) noPlatform(path string, h Hook) {
 	}
 }
 
-// made reports whether a build, a hook of the project or fetch makes a file, or a file below it, so that it need not exist yet.
+// made reports whether a build, a hook of the project or fetch makes file, or a file below it, so that it need not
+// exist yet.
 func (v *validator) made(file string) bool {
 	file = path.Clean(file)
 	if file == "dist" || strings.HasPrefix(file, "dist/") {

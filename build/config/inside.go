@@ -11,17 +11,17 @@ import (
 	"strings"
 )
 
-// CheckInside returns an error if file, a path of slipway.yaml, is outside the project's folder and outside the folders
+// CheckInside returns an error if file, a path in slipway.yaml, is outside the project's folder and outside the folders
 // of Outside: because of "..", as an absolute path, or through a symlink. A relative path with a backslash is an error
 // too. file need not exist. Destinations of publish are not checked.
 func (c *Config) CheckInside(file string) error {
 	if strings.Contains(file, `\`) && !isAbsolute(file) {
 		return fmt.Errorf("%q: want / between folders; a backslash separates them only on Windows", file)
 	}
-	// Platform variables add at most folders.
+	// Platform variables can only add folders.
 	path := c.onDisk(placeholders.Replace(file))
 	if isBelow(path, c.onDisk("dist")) {
-		return nil // builds make it, wherever it is
+		return nil // builds write it, wherever it is
 	}
 	for _, folder := range append([]string{c.Dir}, c.Outside...) {
 		if isBelow(resolve(path), resolve(c.onDisk(folder))) {
@@ -37,10 +37,10 @@ func (c *Config) CheckInside(file string) error {
 	return fmt.Errorf("%q leads out of the project; to allow it, name its folder under outside", file)
 }
 
-// placeholders replaces variables in a path that is checked before they have values.
+// placeholders replaces variables in a path that is checked before their values are known.
 var placeholders = strings.NewReplacer("${", "_", "}", "_")
 
-// onDisk returns the location of a path of slipway.yaml.
+// onDisk returns the location on disk of a path in slipway.yaml.
 func (c *Config) onDisk(file string) string {
 	local := filepath.FromSlash(file)
 	switch {
@@ -74,8 +74,8 @@ func isBelow(path, folder string) bool {
 	return err == nil && filepath.IsLocal(rel)
 }
 
-// CheckImage returns an error if a file or folder that an image is made from is outside of the project; see
-// CheckInside. It follows symlinks, so that it may find more when the files exist.
+// CheckImage returns an error if a file or folder of an image is outside of the project; see CheckInside. It follows
+// symlinks, so it may find more problems once the files exist.
 func (c *Config) CheckImage(dockerfile, context string, contexts map[string]string, options EngineOpts) error {
 	var errs []error
 	check := func(what string, files ...string) {
@@ -104,8 +104,8 @@ func (c *Config) CheckImage(dockerfile, context string, contexts map[string]stri
 	return errors.Join(errs...)
 }
 
-// OnDisk returns the options with the paths of files and folders as path returns them. Keys of SSH stay as they are,
-// since they are not relative to slipway.yaml.
+// OnDisk returns the options with all paths of files and folders replaced by path. Keys of SSH are not replaced, since
+// they are not relative to slipway.yaml.
 func (e EngineOpts) OnDisk(path func(string) string) EngineOpts {
 	place := func(options []string) []string {
 		out := slices.Clone(options)
@@ -137,8 +137,8 @@ func optionFiles(option string) []string {
 
 func isFileKey(key string) bool { return key == "src" || key == "source" || key == "dest" }
 
-// sshKeys returns the keys in an SSH option, such as ID=KEY,KEY. It leaves out sockets of agents, which need not be in
-// the project.
+// sshKeys returns the keys in an SSH option, such as ID=KEY,KEY. It omits sockets of agents, which need not be in the
+// project.
 func sshKeys(option string) []string {
 	_, list, _ := strings.Cut(option, "=")
 	var files []string
@@ -157,7 +157,7 @@ func contextFolder(value string) string {
 	case !ok:
 		return value
 	case scheme == "oci-layout":
-		// It may name an image of the layout, as in oci-layout://DIR:TAG.
+		// The value may have the name of an image in the layout, as in oci-layout://DIR:TAG.
 		return rest
 	}
 	return ""

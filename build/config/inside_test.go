@@ -20,7 +20,7 @@ func TestInside(t *testing.T) {
 	} {
 		testfile.Symlink(t, target, filepath.Join(top, filepath.FromSlash(link)))
 	}
-	c := &Config{Dir: filepath.Join(top, "entry"), Outside: []string{"../shared"}} // itself behind a symlink
+	c := &Config{Dir: filepath.Join(top, "entry"), Outside: []string{"../shared"}} // this path contains a symlink
 	for file, want := range map[string]string{
 		".": "", "sub/file": "", "sub/none/${OS}": "", "sub/../within": "", "within": "", "back/file": "", "dist/bin/x": "",
 		"../shared/file": "", "shared/file": "", filepath.Join(top, "shared", "none"): "",

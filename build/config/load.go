@@ -64,7 +64,8 @@ func fileIn(dir string) (string, error) {
 	return "", nil
 }
 
-// InFolder returns the path of the slipway.yaml in dir. It looks in no folder above, whose project would be another.
+// InFolder returns the path of the slipway.yaml in dir. It does not search the folders above, which belong to another
+// project.
 func InFolder(dir string) (string, error) {
 	if file, err := fileIn(dir); file != "" || err != nil {
 		return file, err
@@ -79,8 +80,8 @@ func InFolder(dir string) (string, error) {
 	return "", fmt.Errorf("project %s: missing %s: %s", dir, FileName, advice)
 }
 
-// nearby returns a file that may be the configuration: one with a similar name in folders, or a slipway.yaml in a
-// folder below the first of them. It returns "" if there is none.
+// nearby returns a file that may be the intended configuration: one with a similar name in folders, or a slipway.yaml
+// in a folder below the first of them. If it finds none, it returns "".
 func nearby(folders []string) string {
 	for _, folder := range folders {
 		for _, name := range []string{"slipway.yml", ".slipway.yaml", ".slipway.yml", "Slipway.yaml"} {
@@ -102,10 +103,11 @@ func nearby(folders []string) string {
 	return ""
 }
 
-// Load reads and checks the configuration at path. env looks up environment variables: TAG, REGISTRY, REPO,
-// SOURCE_DATE_EPOCH and those with the name of a variable of the file replace what the file says, unless they are
-// empty. set are texts NAME=VALUE, which replace variables of the file and take precedence over the environment, or
-// KEY=VALUE, which replace other values of the file. Load runs git to find the version. Its error joins one error for each problem, with file:line:column.
+// Load reads and checks the configuration at path. env looks up environment variables. TAG, REGISTRY, REPO,
+// SOURCE_DATE_EPOCH and those with the name of a variable of the file override the values of the file, unless they are
+// empty. set contains texts NAME=VALUE, which override variables of the file and take precedence over the environment,
+// and KEY=VALUE, which override other values of the file. Load runs git to find the version. The error joins one error
+// for each problem, with file:line:column.
 func Load(ctx context.Context, path string, env func(string) (string, bool), set ...string) (*Config, error) {
 	data, err := regular.ReadFile(path)
 	if err != nil {
@@ -125,7 +127,7 @@ func Load(ctx context.Context, path string, env func(string) (string, bool), set
 	return parse(data, path, dir, head, describe, env, set...)
 }
 
-// parse is Load for content that has been read. It reads only the files that the configuration names.
+// parse is Load for content that has been read. It reads only the files that the configuration refers to.
 func parse(data []byte, path, dir string, head version.Head, describe describer, env func(string) (string, bool), set ...string) (*Config, error) {
 	root, err := parseYAML(data, path)
 	if err != nil {
@@ -160,8 +162,8 @@ func parse(data []byte, path, dir string, head version.Head, describe describer,
 	return config, nil
 }
 
-// collect finds the values that variables are made of, before anything is decoded. It leaves values of the wrong form
-// to the decoder.
+// collect finds the values on which variables depend, before anything is decoded. Values of the wrong type are left to
+// the decoder.
 func (d *decoder) collect(root *yaml.Node) {
 	silent := &decoder{file: d.file, problems: &problems{}, unknown: map[string]bool{}, budget: maxValues}
 	keys := map[string]*yaml.Node{}
@@ -200,7 +202,7 @@ func resolveAlias(n *yaml.Node) *yaml.Node {
 // yamlLine matches the beginning of an error of the YAML parser.
 var yamlLine = regexp.MustCompile(`^yaml: (?:line (\d+): )?`)
 
-// parseYAML reads the only document of a file.
+// parseYAML parses a file, which must contain one document.
 func parseYAML(data []byte, path string) (*yaml.Node, error) {
 	parser := yaml.NewDecoder(bytes.NewReader(data))
 	var document, another yaml.Node
@@ -219,8 +221,8 @@ func parseYAML(data []byte, path string) (*yaml.Node, error) {
 	return nil, yamlError(err, data, path)
 }
 
-// unquotedVariable returns the position of the first ${ inside [ ] or { } without quotes, which YAML reads as the
-// beginning of a mapping. Lines and columns count from 1; 0, 0 is none.
+// unquotedVariable returns the position of the first ${ inside [ ] or { } without quotes, which YAML parses as the
+// beginning of a mapping. Lines and columns count from 1; without such a ${, both are 0.
 func unquotedVariable(lines [][]byte) (line, column int) {
 	for n, text := range lines {
 		if i := unquotedIn(text); i > 0 {
@@ -230,7 +232,7 @@ func unquotedVariable(lines [][]byte) (line, column int) {
 	return 0, 0
 }
 
-// unquotedIn is unquotedVariable for one line. It returns the column of the $, or 0.
+// unquotedIn returns the column of the first such $ in a line, or 0; see unquotedVariable.
 func unquotedIn(text []byte) int {
 	depth, quote := 0, byte(0)
 	for i, c := range text {
@@ -258,13 +260,13 @@ func unquotedIn(text []byte) int {
 	return 0
 }
 
-// opensQuote reports whether c, outside quotes, begins a quoted value. Of two single quotes in a quoted value, which are
-// an escaped one, the first closed the value, and the second opens it again.
+// opensQuote reports whether c, outside quotes, begins a quoted value. Two single quotes in a quoted value are an
+// escaped one: the first closes the value, and the second opens it again.
 func opensQuote(c, before byte) bool {
 	return c == '\'' && before == '\'' || (c == '"' || c == '\'') && strings.IndexByte(" \t[{,:", before) >= 0
 }
 
-// yamlError adds the position to an error of the YAML parser, which states at most the line.
+// yamlError adds the position to an error of the YAML parser, which has at most the line.
 func yamlError(err error, data []byte, path string) error {
 	match := yamlLine.FindStringSubmatch(err.Error())
 	if match == nil {

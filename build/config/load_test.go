@@ -23,9 +23,9 @@ import (
 	"github.com/slipway-build/slipway/internal/testfile"
 )
 
-// TestLoad runs testdata/load/*.txtar: a slipway.yaml, what lies beside it, and
-// under "want" the configuration that comes of it, or all its errors. The comment
-// on top says what it is about, and may set the scene by lines of
+// TestLoad runs testdata/load/*.txtar: a slipway.yaml, files beside it, and, under "want", the
+// resulting configuration or all its errors. The comment at the top describes the case, and may
+// contain lines of
 //
 //	env NAME=VALUE
 //	set NAME=VALUE
@@ -43,7 +43,7 @@ func TestLoad(t *testing.T) {
 			got := scene.parse(t)
 			testfile.Set(archive, "want", got)
 			golden.EqualFile(t, file, txtar.Format(archive))
-			// As Windows' editors write it.
+			// As editors on Windows write it.
 			scene.yaml = append([]byte("\ufeff"), bytes.ReplaceAll(scene.yaml, []byte("\n"), []byte("\r\n"))...)
 			if diff := cmp.Diff(got, scene.parse(t)); diff != "" {
 				t.Errorf("with CRLF and a byte order mark (-want +got):\n%s", diff)
@@ -52,12 +52,12 @@ func TestLoad(t *testing.T) {
 	}
 }
 
-// A scene is what Load finds around it.
+// A scene is the environment of a Load.
 type scene struct {
 	dir  string
 	yaml []byte
 	head version.Head
-	// described is what git says of the history.
+	// described is git's description of the history.
 	described version.Description
 	env       map[string]string
 	set       []string
@@ -131,8 +131,7 @@ func readScene(t *testing.T, archive *txtar.Archive) scene {
 	return s
 }
 
-// dump spells a value as lines of path: value, leaving out what is empty, the
-// folder and positions.
+// dump formats a value as lines of path: value, without empty values, the folder and positions.
 func dump(path string, v reflect.Value) string {
 	switch x := v.Interface().(type) {
 	case v1.Platform:
@@ -178,8 +177,8 @@ func dump(path string, v reflect.Value) string {
 	return b.String()
 }
 
-// expandAll calls Expand for every field that is tagged for it, with the
-// variables that the tag names: it must not panic.
+// expandAll calls Expand for every field with the tag expand, with the variables in the tag. It
+// must not panic.
 func expandAll(t *testing.T, v reflect.Value, tag string) {
 	t.Helper()
 	switch v.Kind() {
@@ -212,8 +211,8 @@ func expandAll(t *testing.T, v reflect.Value, tag string) {
 	}
 }
 
-// FuzzLoad holds that no file makes Load panic or forget a position, that what
-// it accepts can be expanded, and that it says the same twice.
+// FuzzLoad checks that no file makes Load panic, that all errors have a position, that accepted
+// files can be expanded, and that a second Load has the same result.
 func FuzzLoad(f *testing.F) {
 	files, err := filepath.Glob("testdata/load/*.txtar")
 	if err != nil {
@@ -303,7 +302,7 @@ func TestFindConfig(t *testing.T) {
 		}
 		for _, want := range []string{deep + ", ", dir + ", ", "slipway init"} {
 			if !strings.Contains(err.Error(), want) {
-				t.Errorf("%q lacks %q", err, want)
+				t.Errorf("missing in %q: %q", err, want)
 			}
 		}
 	})

@@ -10,10 +10,10 @@ import (
 	"github.com/slipway-build/slipway/build/config/expression"
 )
 
-// Names are the names of the files in dist/artifacts. Those of archives and bundles get the format as their extension.
-// After Load, the default is the last of each, except for those of Windows.
+// Names contains the names of the files in dist/artifacts. For archives and bundles, the format is added as the
+// extension. After Load, each list ends with the default, except for the lists for Windows.
 type Names struct {
-	// Position is its place in slipway.yaml.
+	// Position is its location in slipway.yaml.
 	Position Position `yaml:"-" json:"-"`
 
 	Binary         Naming `yaml:"binary" expand:"platform name" doc:"default: ${NAME}.${PLATFORM}${EXE}"`
@@ -26,21 +26,21 @@ type Names struct {
 	Checksums      Naming `yaml:"checksums" expand:"platform" doc:"platforms with the same name share one file; default: sha256sum-${ARCH}.txt"`
 }
 
-// A Naming is the name of one kind of artifacts: the first template whose condition holds. slipway.yaml may have one
-// template in place of the list.
+// A Naming is the name of one kind of artifacts: the first template whose condition is true. In slipway.yaml, a single
+// template may replace the list.
 type Naming []Name
 
 // A Name is a template for the name of a file, without folders.
 type Name struct {
-	// Position is its place in slipway.yaml.
+	// Position is its location in slipway.yaml.
 	Position Position `yaml:"-" json:"-"`
 
 	Name string               `yaml:"name" required:"true" short:"true" inherit:"expand" doc:"template for the name of a file"`
 	When expression.Condition `yaml:"when" inherit:"expand" doc:"condition"`
 }
 
-// Of returns the name with values for the variables. A template that is empty with them is passed over. The name is ""
-// if no condition holds.
+// Of returns the name with the values of variables. It skips a template whose text is then empty. If no condition is
+// true, it returns "".
 func (n Naming) Of(vars map[string]string) string {
 	for _, template := range n {
 		if !template.When.Holds(vars) {
@@ -67,7 +67,7 @@ func (n Names) ArchiveOf(p v1.Platform) Naming {
 // AllImagesOf returns the names of the list of all images for a platform.
 func (n Names) AllImagesOf(p v1.Platform) Naming { return onWindows(p, n.WindowsImages, n.AllImages) }
 
-// onWindows returns the names of Windows before the others, for Windows.
+// onWindows returns others or, for Windows, windows followed by others.
 func onWindows(p v1.Platform, windows, others Naming) Naming {
 	if p.OS != "windows" {
 		return others
@@ -81,7 +81,7 @@ type FileFormat struct {
 	When   expression.Condition `yaml:"when" inherit:"expand" doc:"condition: only the files for the platforms on which it holds have this format"`
 }
 
-// FormatsOf returns the formats whose conditions hold, each once.
+// FormatsOf returns the formats whose conditions are true, each once.
 func FormatsOf(formats []FileFormat, vars map[string]string) []string {
 	var out []string
 	for _, f := range formats {
@@ -115,7 +115,7 @@ func (v *validator) names() {
 	}
 }
 
-// naming checks the templates at a path of the file.
+// naming checks the templates at path.
 func (v *validator) naming(path string, naming Naming) {
 	for i, n := range naming {
 		if i > 0 && n.Name != "" && naming[i-1].When.String() == "" && !v.reportedBelow(fmt.Sprintf("%s[%d]", path, i-1)) {
@@ -127,7 +127,7 @@ func (v *validator) naming(path string, naming Naming) {
 	}
 }
 
-// formats checks a list of formats: one that has no condition, or whose condition is repeated, is there once.
+// formats checks a list of formats. It must not have the same format with the same condition twice.
 func (v *validator) formats(path string, formats []FileFormat) {
 	for i, f := range formats {
 		if f.Format != "" && slices.ContainsFunc(formats[:i], func(o FileFormat) bool { return o.Format == f.Format && o.When.String() == f.When.String() }) {

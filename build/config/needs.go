@@ -12,7 +12,7 @@ type Needs struct {
 	Bundles []string `yaml:"bundles" json:"bundles,omitempty" doc:"names of bundles that are written to dist/artifacts first, for the platform"`
 }
 
-// needs checks what images need.
+// needs checks the needs of images.
 func (v *validator) needs() {
 	var lists, bundles []string
 	for name := range v.config.Airgap.Lists {
@@ -32,7 +32,7 @@ func (v *validator) needs() {
 	v.needCircles()
 }
 
-// needCircles reports images that need a list which they are in themselves, each cycle once, at the first need of it.
+// needCircles reports images that need a list which contains them. It reports each cycle once, at its first need.
 func (v *validator) needCircles() {
 	images := map[string]Image{}
 	for _, image := range v.config.Images {
@@ -41,7 +41,8 @@ func (v *validator) needCircles() {
 	reported := map[string]bool{} // images of cycles
 	for i, image := range v.config.Images {
 		seen := map[string]bool{}
-		// list and its images lead back to this image, by the returned trail; nil if they do not.
+		// list and own search for a path from a list, or from its own images, back to this image. They return the path,
+		// or nil.
 		var list func(name string) []string
 		own := func(name string) []string {
 			if name == image.Name {

@@ -14,8 +14,8 @@ import (
 
 var yamlBlock = regexp.MustCompile("(?ms)^```yaml\n(.*?)^```$")
 
-// TestPartsOfSlipwayYAML holds that the parts of slipway.yaml that pages show have keys and values that exist. YAML
-// without any of its keys, and the workflows of the pages ci-*.md, are of other programs.
+// TestPartsOfSlipwayYAML checks that the keys and values in the parts of slipway.yaml on pages exist. YAML with none of
+// its keys, and the workflows on the pages ci-*.md, belong to other programs.
 func TestPartsOfSlipwayYAML(t *testing.T) {
 	data, err := makeSchema()
 	if err != nil {

@@ -8,13 +8,13 @@ import (
 )
 
 // A Position is a line and a column of slipway.yaml, both counted from 1, or a line of an image list, without a column.
-// Without a line, File describes the place in words, such as "environment variable TAG".
+// Without a line, File describes the location in words, such as "environment variable TAG".
 type Position struct {
 	File         string
 	Line, Column int
 }
 
-// String writes p as file:line:column, which editors and terminals can follow.
+// String formats p as file:line:column, which editors and terminals recognize.
 func (p Position) String() string {
 	if p.Line == 0 {
 		return p.File
@@ -45,8 +45,8 @@ func (p *problems) add(at Position, format string, args ...any) {
 	p.list = append(p.list, &problem{at, fmt.Sprintf(format, args...)})
 }
 
-// err joins all problems in the order of the file, each once: an alias or a variable that is used twice would report
-// its problems twice.
+// err joins all problems in the order of the file, each once, since an alias or a variable that is used twice would
+// report its problems twice.
 func (p *problems) err() error {
 	slices.SortStableFunc(p.list, func(a, b *problem) int {
 		return cmp.Or(

@@ -99,7 +99,7 @@ func code(words []string) string {
 // anchor returns the anchor that Markdown gives a heading.
 func anchor(title string) string { return strings.ToLower(strings.ReplaceAll(title, ".", "")) }
 
-// alternative spells a mapping that may be written as text, if it is that text and when alone, and else is empty.
+// alternative returns the mapping form of an entry with a condition that may also be written as text, and else "".
 func alternative(t reflect.Type) string {
 	if t.Kind() != reflect.Struct || isScalar(t) {
 		return ""

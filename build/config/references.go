@@ -10,7 +10,7 @@ import (
 	"github.com/slipway-build/slipway/internal/regular"
 )
 
-// references checks the references of a list, and puts those of its file before them.
+// references checks the references of a list, and inserts those of its file before them.
 func (v *validator) references(path string, list *List) {
 	for i := range list.References {
 		at := fmt.Sprintf("%s.references[%d]", path, i)
@@ -49,7 +49,7 @@ func (v *validator) references(path string, list *List) {
 	list.References = slices.Concat(references, list.References)
 }
 
-// reference checks a reference without platform variables. Planning checks the others.
+// reference checks a reference without platform variables. Package plan checks the others.
 func (v *validator) reference(r ListReference) {
 	if r.Ref == "" || strings.Contains(r.Ref, "${") {
 		return

@@ -10,7 +10,7 @@ import (
 	"github.com/slipway-build/slipway/images/hosts"
 )
 
-// registries checks how registries are reached.
+// registries checks the settings of registries.
 func (v *validator) registries() {
 	canonical := map[string]RegistryAccess{}
 	for _, host := range slices.Sorted(maps.Keys(v.config.Registries)) {
@@ -29,7 +29,7 @@ func (v *validator) registries() {
 			v.wrong(at+".key", "missing cert: a key alone is not a client certificate")
 		}
 		for _, file := range []struct{ key, path string }{{"ca", r.CA}, {"cert", r.Cert}, {"key", r.Key}} {
-			// Absolute paths are of a machine, and need not exist on this one.
+			// Absolute paths depend on the machine, and need not exist here.
 			if file.path != "" && !isAbsolute(file.path) {
 				v.file(at+"."+file.key, file.path, fs.FileMode.IsRegular)
 			}
@@ -43,7 +43,7 @@ func (v *validator) registries() {
 	}
 }
 
-// HostSettings returns how registries are reached, by HOST or HOST:PORT. Paths are absolute.
+// HostSettings maps HOST or HOST:PORT to the settings of registries. Paths are absolute.
 func (c *Config) HostSettings() map[string]hosts.Setting {
 	path := func(file string) string {
 		if file == "" || isAbsolute(file) {

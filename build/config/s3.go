@@ -12,9 +12,9 @@ import (
 	"github.com/slipway-build/slipway/internal/glob"
 )
 
-// An S3Bucket is a place for artifacts in Amazon S3, or on another server with its API.
+// An S3Bucket is a destination for artifacts in Amazon S3, or on another server with its API.
 type S3Bucket struct {
-	// Position is its place in slipway.yaml.
+	// Position is its location in slipway.yaml.
 	Position Position `yaml:"-" json:"-"`
 
 	Bucket       string   `yaml:"bucket" json:"bucket" required:"guarded" short:"true" doc:"name of the bucket"`
@@ -39,8 +39,8 @@ func (b S3Bucket) Object(artifact string) string {
 	return path.Join(b.Prefix, name)
 }
 
-// artifactExt matches the extensions of an artifact: .tar.gz, .txt, and not those of names such as acme.linux-amd64 and
-// acme-1.2.
+// artifactExt matches the extensions of an artifact, such as .tar.gz and .txt, but not the ends of names such as
+// acme.linux-amd64 and acme-1.2.
 var artifactExt = regexp.MustCompile(`(\.tar)?\.[A-Za-z][0-9A-Za-z]*$`)
 
 // splitArtifact splits the name of an artifact before its extensions.

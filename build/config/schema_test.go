@@ -24,8 +24,8 @@ func TestSchemaIsCommitted(t *testing.T) {
 	golden.EqualFile(t, filepath.Join("..", "..", "docs", "slipway.schema.json"), got)
 }
 
-// TestSchemaAgreesWithLoad holds that an editor says nothing of a file that Load
-// accepts, and something of those whose form is wrong.
+// TestSchemaAgreesWithLoad checks that the schema accepts every file that Load accepts, and refuses
+// files of a wrong form.
 func TestSchemaAgreesWithLoad(t *testing.T) {
 	data, err := makeSchema()
 	if err != nil {
@@ -64,18 +64,18 @@ func TestSchemaAgreesWithLoad(t *testing.T) {
 			case accepted && err != nil:
 				t.Errorf("%s: Load accepts it, the schema does not: %v", name, err)
 			case !accepted && err == nil && strings.Contains(strings.Join(refused, " "), name):
-				t.Errorf("%s: Load refuses its form, the schema does not", name)
+				t.Errorf("%s: Load refuses its form, but the schema does not", name)
 			default:
 				agreed[err == nil]++
 			}
 		}
 	}
 	if agreed[true] < 3 || agreed[false] < 3 {
-		t.Errorf("too few files to tell: %v", agreed)
+		t.Errorf("too few files: %v", agreed)
 	}
 }
 
-// jsonValue gives mappings the keys that JSON has.
+// jsonValue converts the keys of mappings to those of JSON.
 func jsonValue(v any) any {
 	switch v := v.(type) {
 	case map[string]any:
@@ -98,8 +98,7 @@ func jsonValue(v any) any {
 	return v
 }
 
-// TestEveryKeyIsDocumented holds that the schema, and the messages made from the
-// same tags, have something to say.
+// TestEveryKeyIsDocumented checks that all keys have a doc tag, for the schema and the messages.
 func TestEveryKeyIsDocumented(t *testing.T) {
 	var visit func(path string, typ reflect.Type)
 	visit = func(path string, typ reflect.Type) {

@@ -12,8 +12,8 @@ import (
 	"github.com/slipway-build/slipway/images"
 )
 
-// makeSchema makes the JSON schema of slipway.yaml from the structs that Load decodes. The schema accepts everything that
-// Load accepts. Load also reports problems that need more than one value, such as an unknown image in a list.
+// makeSchema makes the JSON schema of slipway.yaml from the structs that Load decodes. The schema accepts everything
+// that Load accepts. Load also reports problems that need more than one value, such as an unknown image in a list.
 func makeSchema() ([]byte, error) {
 	schema := schemaOf(reflect.TypeFor[Config](), structField{})
 	schema.Types, schema.Type = nil, "object"
@@ -48,14 +48,14 @@ func schemaOf(t reflect.Type, f structField) *jsonschema.Schema {
 		for _, w := range f.enum {
 			words.Enum = append(words.Enum, w)
 			if b, err := strconv.ParseBool(w); err == nil {
-				words.Enum = append(words.Enum, b) // Load takes true and "true"
+				words.Enum = append(words.Enum, b) // Load accepts true and "true"
 			}
 		}
 		s.AnyOf = []*jsonschema.Schema{words, expandable()}
 	case t.Kind() == reflect.String && f.pattern != "":
 		s.AnyOf = []*jsonschema.Schema{{Type: "string", Pattern: f.pattern}, expandable()}
 	case t.Kind() == reflect.String:
-		// Load takes numbers and dates as text, as they are written.
+		// Load accepts numbers and dates as text, as they are written.
 		s.Types = []string{"string", "number", "boolean"}
 	case t.Kind() == reflect.Bool:
 		s.AnyOf = []*jsonschema.Schema{{Type: "boolean"}, expandable()}
@@ -69,7 +69,7 @@ func schemaOf(t reflect.Type, f structField) *jsonschema.Schema {
 		}
 		if t.Elem().Kind() == reflect.Struct && t.Elem() != platformType {
 			if s.Items.Types = slices.DeleteFunc(s.Items.Types, func(t string) bool { return t == "null" }); len(s.Items.Types) == 1 {
-				s.Items.Types, s.Items.Type = nil, "object" // an element cannot be nothing
+				s.Items.Types, s.Items.Type = nil, "object" // an element must not be null
 			}
 		}
 		if f.required {
@@ -106,7 +106,7 @@ func schemaOf(t reflect.Type, f structField) *jsonschema.Schema {
 				s.Required = append(s.Required, sub.key)
 			}
 		}
-		if short != nil { // the mapping or this value, and never nothing
+		if short != nil { // the mapping or this value, and never null
 			s.Types, s.Type = nil, "object"
 			return &jsonschema.Schema{AnyOf: []*jsonschema.Schema{s, short}}
 		}
@@ -116,8 +116,8 @@ func schemaOf(t reflect.Type, f structField) *jsonschema.Schema {
 	return s
 }
 
-// expandable is the schema of text with a variable, whose value only Load knows.
+// expandable returns the schema of text with a variable, whose value only Load knows.
 func expandable() *jsonschema.Schema { return &jsonschema.Schema{Type: "string", Pattern: `\$`} }
 
-// nothing is the schema without values.
+// nothing returns the schema that no value matches.
 func nothing() *jsonschema.Schema { return &jsonschema.Schema{Not: &jsonschema.Schema{}} }

@@ -13,8 +13,8 @@ import (
 	"github.com/slipway-build/slipway/internal/suggest"
 )
 
-// set applies texts NAME=VALUE and KEY=VALUE of the command line, in order: values of variables, which are returned, and
-// of keys, which change the nodes of the file. A KEY is a path such as airgap.level or images.runtime.builder.
+// set applies texts NAME=VALUE and KEY=VALUE of the command line, in order. It returns the values of variables; values
+// of keys change the nodes of the file. A KEY is a path such as airgap.level or images.runtime.builder.
 func (d *decoder) set(root *yaml.Node, texts []string) map[string]string {
 	variables := map[string]string{}
 	declared := d.keysIn(root, "vars")
@@ -60,8 +60,8 @@ func (d *decoder) keysIn(root *yaml.Node, key string) []string {
 	return slices.Sorted(maps.Keys(names))
 }
 
-// setKey gives the key at a path below a node a value, as it would stand in the file: text, or a list or mapping in
-// [ ] or { }.
+// setKey sets the value at a path below a node. text is a value as in the file: text, or a list or mapping in [ ] or {
+// }.
 func (d *decoder) setKey(n *yaml.Node, path []string, text string, at Position) error {
 	slot := &n
 	for i, key := range path {
@@ -81,7 +81,8 @@ func (d *decoder) setKey(n *yaml.Node, path []string, text string, at Position) 
 	return nil
 }
 
-// child returns where a mapping has the value of a key, which it adds, or where a list has an element, by name or index.
+// child returns the slot of a value: in a mapping that of the key, which is added if it is missing, or in a list that
+// of the element with a name or index.
 func (d *decoder) child(n *yaml.Node, key string, at Position) (**yaml.Node, error) {
 	switch {
 	case n.ShortTag() == "!!null":
@@ -99,7 +100,7 @@ func (d *decoder) child(n *yaml.Node, key string, at Position) (**yaml.Node, err
 	value := &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!null"}
 	silent := &decoder{file: d.file, problems: &problems{}, budget: maxValues}
 	for _, p := range silent.pairs(n, field{}) {
-		if p.name == key { // of a merge key, so that it is shared
+		if p.name == key { // of a merge key, so it is shared
 			value = clone(resolveAlias(p.value))
 		}
 	}
@@ -109,7 +110,7 @@ func (d *decoder) child(n *yaml.Node, key string, at Position) (**yaml.Node, err
 	return &n.Content[len(n.Content)-1], nil
 }
 
-// element returns where a list has the element with a name or an index.
+// element returns the slot of the element of a list with a name or an index.
 func element(list *yaml.Node, key string) (**yaml.Node, error) {
 	var names []string
 	silent := &decoder{problems: &problems{}, budget: maxValues}
@@ -133,7 +134,7 @@ func element(list *yaml.Node, key string) (**yaml.Node, error) {
 	return nil, fmt.Errorf("no element %s in a list of %d: want a number from 0", key, len(list.Content))
 }
 
-// unshared returns a copy of a node that aliases may stand for.
+// unshared returns a copy of a node if aliases may refer to it.
 func unshared(n *yaml.Node) *yaml.Node {
 	if n = resolveAlias(n); n.Anchor != "" {
 		return clone(n)
@@ -150,7 +151,7 @@ func clone(n *yaml.Node) *yaml.Node {
 	return &c
 }
 
-// givenValue returns the node of a value of the command line.
+// givenValue parses a value of the command line.
 func givenValue(text string) (*yaml.Node, error) {
 	if strings.HasPrefix(text, "[") || strings.HasPrefix(text, "{") {
 		var document yaml.Node

@@ -10,12 +10,12 @@ import (
 	"github.com/slipway-build/slipway/build/version"
 )
 
-// A Tag is one more tag of an image's index. After Load, an Image has only those whose condition holds and whose text is
-// not empty.
+// A Tag is an additional tag of an image's index. After Load, an Image has only the tags whose condition is true and
+// whose text is not empty.
 type Tag struct {
-	// Position is its place in slipway.yaml.
+	// Position is its location in slipway.yaml.
 	Position Position `yaml:"-" json:"-"`
-	// Skipped says why this version does not get the tag, or is empty.
+	// Skipped is the reason why this version does not get the tag, or empty.
 	Skipped string `yaml:"-" json:"-"`
 
 	// Tag is a valid image tag after Load, unless it is skipped.
@@ -34,7 +34,7 @@ const (
 )
 
 var (
-	// tagShape is the <reference> of the OCI distribution-spec ("Pulling manifests") if it is a tag.
+	// tagShape matches the tags in the <reference> of the OCI distribution-spec ("Pulling manifests").
 	tagShape = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$`)
 	notInTag = regexp.MustCompile(`[^A-Za-z0-9._-]`)
 )
@@ -53,7 +53,7 @@ func (v *validator) tags(path string, image *Image) {
 			v.wrong(path, "missing key \"tag\"")
 		}
 		if !tag.When.Holds(nil) || tag.Tag == "" || tag.Tag == release.Tag {
-			continue // the index has the tag of the version anyway
+			continue // the index has the version's tag anyway
 		}
 		if tag.Moves == "" {
 			tag.Moves = usuallyMoves(tag.Tag, release)
@@ -75,8 +75,8 @@ func (v *validator) tags(path string, image *Image) {
 	image.Tags = tags
 }
 
-// usuallyMoves returns when a tag moves if slipway.yaml does not say it. A version, with or without its v, is of one
-// release. A commit may be released again, as a candidate and then as the final version.
+// usuallyMoves returns the default of Tag.Moves. A version, with or without its v, belongs to one release. A commit may
+// be released again, as a candidate and then as the final version.
 func usuallyMoves(tag string, r version.Release) string {
 	switch {
 	case strings.Contains(tag, strings.TrimPrefix(r.Tag, "v")):
@@ -87,7 +87,7 @@ func usuallyMoves(tag string, r version.Release) string {
 	return MovesForward
 }
 
-// notForward says why the version does not get tags that move forward, or returns "".
+// notForward returns the reason why the version does not get tags that move forward, or "".
 func (c *Config) notForward() string {
 	switch r := c.Release; {
 	case c.Untagged || r.Dirty:

@@ -22,7 +22,7 @@ import (
 	"github.com/slipway-build/slipway/internal/suggest"
 )
 
-// A validator checks a decoded Config for what the form of the file does not rule out, and fills in the defaults. Its
+// A validator checks a decoded Config for problems that the decoder does not find, and fills in the defaults. Its
 // methods continue after a problem, and do not repeat the problems of the decoder.
 type validator struct {
 	config  *Config
@@ -58,7 +58,7 @@ func (v *validator) validate() {
 	}
 }
 
-// wrong reports a problem of the value at a path of the file.
+// wrong reports a problem of the value at path.
 func (v *validator) wrong(path, format string, args ...any) {
 	at, ok := v.decoder.at[path]
 	if !ok {
@@ -67,12 +67,12 @@ func (v *validator) wrong(path, format string, args ...any) {
 	v.decoder.problems.add(at, "%s", path+": "+fmt.Sprintf(format, args...))
 }
 
-// wrongKey reports a problem of the key at a path of the file.
+// wrongKey reports a problem of the key at path.
 func (v *validator) wrongKey(path, format string, args ...any) {
 	v.decoder.problems.add(v.decoder.keyAt[path], "%s", path+": "+fmt.Sprintf(format, args...))
 }
 
-// shape checks a value against a regular expression, unless it is empty. want describes the expression.
+// shape reports a value that does not match a regular expression, unless it is empty. want describes the expression.
 func (v *validator) shape(path, value string, shape *regexp.Regexp, want string) {
 	if value != "" && !shape.MatchString(value) {
 		v.wrong(path, "%q: want %s", value, want)
@@ -93,13 +93,13 @@ func (v *validator) project() {
 	v.tagLength()
 }
 
-// fromEnvironment returns the environment variable name, or else value, or else the default otherwise.
+// fromEnvironment returns the environment variable name, or else value, or else otherwise.
 func (v *validator) fromEnvironment(name, value, otherwise string) string {
 	env, _ := v.decoder.vars.environ(name)
 	return cmp.Or(env, value, otherwise)
 }
 
-// where returns the position of a value that an environment variable may replace.
+// where returns the position of a value that an environment variable may override.
 func (v *validator) where(variable, path string) Position {
 	if _, ok := v.decoder.vars.environ(variable); ok {
 		return environment(variable)
@@ -144,7 +144,7 @@ func (v *validator) tagLength() {
 	}
 }
 
-// platformSuffixes returns what the tags of platforms and Windows versions add to the version.
+// platformSuffixes returns the suffixes that the tags of platforms and Windows versions add to the version.
 func (v *validator) platformSuffixes() []string {
 	var suffixes []string
 	for _, p := range v.config.Platforms {
@@ -158,7 +158,7 @@ func (v *validator) platformSuffixes() []string {
 	return suffixes
 }
 
-// distinct reports platforms that a list has twice.
+// distinct reports platforms that occur twice in a list.
 func (v *validator) distinct(path string, platforms []v1.Platform) {
 	for i, p := range platforms {
 		if p.OS != "" && placeOf(platforms[:i], p) >= 0 {
@@ -167,7 +167,7 @@ func (v *validator) distinct(path string, platforms []v1.Platform) {
 	}
 }
 
-// platforms checks that the platforms of a list are of the project. It replaces an empty list by fallback.
+// platforms checks that the platforms of a list are platforms of the project. It replaces an empty list by fallback.
 func (v *validator) platforms(path string, list *[]v1.Platform, fallback []v1.Platform) {
 	if len(*list) == 0 {
 		*list = slices.Clone(fallback)
@@ -182,7 +182,7 @@ func (v *validator) platforms(path string, list *[]v1.Platform, fallback []v1.Pl
 	}
 }
 
-// placeOf returns the index of p in a list, whatever the spelling of either, or -1.
+// placeOf returns the index of p in a list, regardless of the spelling of either, or -1.
 func placeOf(platforms []v1.Platform, p v1.Platform) int {
 	return slices.IndexFunc(platforms, func(other v1.Platform) bool { return images.SamePlatform(p, other) })
 }
@@ -216,7 +216,7 @@ func (v *validator) windows() {
 	}
 }
 
-// windowsNames checks the names of Windows versions that something made for platforms has.
+// windowsNames checks names of Windows versions, for something that is made for platforms.
 func (v *validator) windowsNames(path string, names []string, platforms []v1.Platform) {
 	known := slices.Sorted(maps.Keys(v.config.Windows))
 	for i, windows := range names {
@@ -282,8 +282,8 @@ func (v *validator) binaries() {
 	}
 }
 
-// prebuilt checks a binary that is not compiled. Its files need not exist yet: hooks may make them, and each platform may
-// be built on a machine of its own.
+// prebuilt checks a binary that is not compiled. Its files need not exist yet, since hooks may make them, and each
+// platform may be built on another machine.
 func (v *validator) prebuilt(path string, b *Binary) {
 	if b.Prebuilt != "" {
 		v.inside(path+".prebuilt", b.Prebuilt)
@@ -297,7 +297,7 @@ func (v *validator) prebuilt(path string, b *Binary) {
 	}
 }
 
-// ports checks that Go can compile for the platforms of a binary. Images may be for others.
+// ports checks that Go can compile for the platforms of a binary. Images may have other platforms.
 func (v *validator) ports(path string, platforms []v1.Platform) {
 	for i, p := range platforms {
 		at := path
@@ -310,7 +310,8 @@ func (v *validator) ports(path string, platforms []v1.Platform) {
 	}
 }
 
-// overrides spells the platforms of overrides as the binary does. module says whether the folder of the module exists.
+// overrides changes the platforms of overrides to the spelling of the binary. module means that the folder of the
+// module exists.
 func (v *validator) overrides(path string, b *Binary, module bool) {
 	spelled := make(map[string]BuildOverrides, len(b.Overrides))
 	for _, key := range slices.Sorted(maps.Keys(b.Overrides)) {
@@ -337,7 +338,7 @@ func (v *validator) overrides(path string, b *Binary, module bool) {
 	b.Overrides = spelled
 }
 
-// module fills in the module of a binary, and reports whether it exists.
+// module fills in the module of a binary, and reports whether its folder exists.
 func (v *validator) module(at string, b *Binary) bool {
 	if b.Module == "" {
 		b.Module = "."
@@ -359,7 +360,7 @@ func (v *validator) packageFolder(at, module, pkg string) {
 // packageOfEach checks that a binary without a package has one for each platform.
 func (v *validator) packageOfEach(path string, b *Binary) {
 	if v.given(path + ".package") {
-		return // it has been reported
+		return // already reported
 	}
 	for _, p := range b.Platforms {
 		if p.OS != "" && b.Overrides[images.FormatPlatform(p)].Package == "" {
@@ -394,12 +395,13 @@ func (v *validator) builders() {
 	v.config.Builders = spelled
 }
 
-// isAbsolute reports whether a path is absolute here or on Unix, since a slipway.yaml means the same on all systems.
+// isAbsolute reports whether a path is absolute here or on Unix, since a slipway.yaml has the same meaning on all
+// systems.
 func isAbsolute(file string) bool { return filepath.IsAbs(file) || strings.HasPrefix(file, "/") }
 
 func isDir(m fs.FileMode) bool { return m.IsDir() }
 
-// inside reports whether a file is in the project, and adds a problem if it is not.
+// inside reports whether a file is in the project. If it is not, inside adds a problem.
 func (v *validator) inside(path, file string) bool {
 	err := v.config.CheckInside(file)
 	if err != nil {
@@ -408,7 +410,8 @@ func (v *validator) inside(path, file string) bool {
 	return err == nil
 }
 
-// file reports whether a file relative to slipway.yaml exists and has a mode that is accepts. It adds a problem if not.
+// file reports whether a file relative to slipway.yaml exists and has a mode that is accepts. If not, it adds a
+// problem.
 func (v *validator) file(path, file string, is func(fs.FileMode) bool) bool {
 	if !v.inside(path, file) {
 		return false
@@ -420,7 +423,7 @@ func (v *validator) file(path, file string, is func(fs.FileMode) bool) bool {
 	}
 	switch info, err := os.Stat(full); {
 	case errors.Is(err, fs.ErrNotExist) && v.made(file):
-		return false // nothing below it can be checked
+		return false // files below it cannot be checked
 	case errors.Is(err, fs.ErrNotExist):
 		v.wrong(path, "missing %s %s", what, filepath.ToSlash(file))
 		return false

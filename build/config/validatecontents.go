@@ -96,7 +96,7 @@ func (v *validator) context(path, value string) {
 	}
 }
 
-// A madeKey is what a variant of an image makes: an image for a platform and a name of windows.
+// A madeKey identifies an image of a variant, by its platform and the name of its Windows version.
 type madeKey struct {
 	platform images.PlatformKey
 	windows  string
@@ -128,7 +128,7 @@ func (v *validator) variant(path, image string, variant *Variant, made map[madeK
 	v.file(at, variant.Dockerfile, fs.FileMode.IsRegular)
 }
 
-// contextFolders checks the context of a variant, which may be another folder for each platform.
+// contextFolders checks the context of a variant, which may be a different folder for each platform.
 func (v *validator) contextFolders(path string, variant *Variant, image string) {
 	for _, p := range variant.Platforms {
 		for _, windows := range v.windowsOf(p, variant.Windows) {
@@ -141,8 +141,8 @@ func (v *validator) contextFolders(path string, variant *Variant, image string) 
 	}
 }
 
-// windowsOf returns the names of the Windows versions that something with these names is made for on a platform; "" alone
-// if it is not Windows.
+// windowsOf returns the names of the Windows versions for a platform. names are those in the file. If the platform is
+// not Windows, it returns only "".
 func (v *validator) windowsOf(p v1.Platform, names []string) []string {
 	switch {
 	case p.OS != "windows":
@@ -204,7 +204,7 @@ func (v *validator) airgap() {
 	v.includeCircles(lists)
 }
 
-// once reports words that a list has twice.
+// once reports words that occur twice in a list.
 func (v *validator) once(path string, list []string) {
 	for i, word := range list {
 		if word != "" && slices.Contains(list[:i], word) {
@@ -213,7 +213,7 @@ func (v *validator) once(path string, list []string) {
 	}
 }
 
-// knownNames checks that a list has only known names, each once. what and are word the messages.
+// knownNames checks that a list has only known names, each once. what and are are parts of the messages.
 func (v *validator) knownNames(path string, list, known []string, what, are string) {
 	v.once(path, list)
 	for i, name := range list {
@@ -274,7 +274,7 @@ func isPackage(format string) bool {
 	return slices.Contains([]string{"deb", "rpm", "apk", "archlinux"}, format)
 }
 
-// packages checks what packages need.
+// packages checks the metadata that packages require.
 func (v *validator) packages(at string, b *Bundle) {
 	for _, p := range b.Platforms {
 		vars := PlatformVariables(p, "")
@@ -353,7 +353,7 @@ func (v *validator) bundlePath(at string, f *BundleFile, base string, packages b
 
 var modeShape = regexp.MustCompile(`^(0o?)?[0-7]{3,4}$`)
 
-// Mode returns the permissions that a key mode has, in the form of chmod; 0 if it has none.
+// Mode parses the value of a key mode, in the form of chmod. For "", it returns 0.
 func Mode(text string) fs.FileMode {
 	mode, _ := strconv.ParseUint(strings.TrimPrefix(text, "0o"), 8, 12) // Load has checked it
 	return fs.FileMode(mode)

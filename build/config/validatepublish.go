@@ -10,7 +10,7 @@ import (
 	"github.com/slipway-build/slipway/images"
 )
 
-// destinationKinds are the keys of which each destination has one.
+// destinationKinds are the keys of which a destination has exactly one.
 var destinationKinds = []string{"registry", "directory", "oci", "github", "gitlab", "s3", "exec"}
 
 func (v *validator) publish() {
@@ -40,7 +40,7 @@ func (v *validator) publish() {
 	}
 }
 
-// destinationKind checks that a destination is of one kind, and that it has a value.
+// destinationKind checks that a destination is of one kind, and that its value is not empty.
 func (v *validator) destinationKind(path string, d Destination) {
 	kinds := slices.DeleteFunc(slices.Clone(destinationKinds), func(kind string) bool { return !v.given(path + "." + kind) })
 	switch {
@@ -51,7 +51,7 @@ func (v *validator) destinationKind(path string, d Destination) {
 	}
 	values := map[string]string{"registry": d.Registry, "directory": d.Directory, "oci": d.OCI, "github": d.GitHub.Repository, "gitlab": d.GitLab.Project, "s3": d.S3.Bucket}
 	for _, kind := range kinds {
-		// A variable of another job may be empty.
+		// In another job, a variable may be empty.
 		at := path + "." + kind
 		if value, ok := values[kind]; ok && value == "" && !v.reportedBelow(at) && !v.reportedBelow(path+".when") && d.When.Holds(nil) {
 			v.wrong(at, "is empty: give it a value, or a condition (when) that holds only where it has one")
@@ -62,7 +62,7 @@ func (v *validator) destinationKind(path string, d Destination) {
 	}
 }
 
-// unforced says why destinations of a kind have no key force.
+// unforced maps kinds of destinations without a key force to the reason.
 var unforced = map[string]string{
 	"directory": "files in a folder are always replaced; put ${VERSION} into directory to keep each release",
 	"s3":        "s3 has overwrite",
@@ -95,7 +95,7 @@ func (v *validator) gitlab(path string, g GitLabRelease) {
 	v.texts(path, map[string]string{"title": g.Title, "notes": g.Notes})
 }
 
-// texts reports values below a path that are given, and empty.
+// texts reports values below a path that are given but empty.
 func (v *validator) texts(path string, values map[string]string) {
 	for key, value := range values {
 		if at := path + "." + key; v.given(at) && value == "" && !v.reportedBelow(at) {
@@ -108,7 +108,7 @@ var gitlabShape = regexp.MustCompile(`^[0-9A-Za-z_][0-9A-Za-z_.-]*(/[0-9A-Za-z_]
 
 var githubShape = regexp.MustCompile(`^[0-9A-Za-z-]+/[0-9A-Za-z._-]+$`)
 
-// artifactReference checks the reference of an OCI artifact, and adds the tag if it has none.
+// artifactReference checks the reference of an OCI artifact, and adds the tag if it is missing.
 func (v *validator) artifactReference(path, ref string) string {
 	if strings.Contains(ref, "@") {
 		v.wrong(path, "%q: want a name and a tag, since the digest is unknown before the push", ref)

@@ -17,18 +17,18 @@ import (
 	"github.com/slipway-build/slipway/progress"
 )
 
-// releaseVariables are the built-in release variables, and then those of the commit.
+// releaseVariables are the built-in release variables, followed by those of the commit.
 var releaseVariables = append([]string{"VERSION", "TAG", "MAJOR", "MINOR", "PATCH", "COMMIT", "REGISTRY", "REPO", "PROJECT"}, commitVariables...)
 
-// commitVariables are variables that vars may declare, and so replace, since they are younger than vars:
+// commitVariables are variables that vars may replace, because they were added after vars:
 //
 //	SHORT_COMMIT    the first 8 digits of the commit, as in the version of an untagged commit
 //	REVISION        the commit, and .dirty if a tracked file differs from it
 //	DIRTY           -dirty if a tracked file differs from the commit, else empty
-//	DATE            the time of the release, in UTC, as RFC 3339 writes it: SOURCE_DATE_EPOCH, else that of the commit
-//	BRANCH          the branch that is checked out; empty if none is, as in jobs of CI services for a tag
+//	DATE            the time of the release, in UTC, in the format of RFC 3339: SOURCE_DATE_EPOCH, else that of the commit
+//	BRANCH          the current branch; empty if there is none, as in jobs of CI services for a tag
 //	PRERELEASE      the pre-release of a semantic version, such as rc1, else empty
-//	PREVIOUS_TAG    the nearest earlier git tag that is a version, with its prefix; empty if there is none
+//	PREVIOUS_TAG    the nearest earlier git tag that is a version, with its prefix, else empty
 var commitVariables = []string{"SHORT_COMMIT", "REVISION", "DIRTY", "DATE", "BRANCH", "PRERELEASE", "PREVIOUS_TAG"}
 
 // scopes are the sets of platform variables, by the words of the tag expand:
@@ -50,8 +50,8 @@ var scopes = map[string][]string{
 	"artifact": {"ARTIFACT", "ARTIFACT_STEM", "ARTIFACT_EXT"},
 }
 
-// PlatformVariables returns the values of the scopes platform and windows. windows is the name of the Windows version, or
-// empty.
+// PlatformVariables returns the variables of the scopes platform and windows. windows is the name of the Windows
+// version, or empty.
 func PlatformVariables(platform v1.Platform, windows string) map[string]string {
 	exe := ""
 	if platform.OS == "windows" {
@@ -64,7 +64,7 @@ func PlatformVariables(platform v1.Platform, windows string) map[string]string {
 	}
 }
 
-// inScope returns the variables that the value of a struct tag expand allows.
+// inScope returns the variables that a value of the struct tag expand allows.
 func inScope(tag string) []string {
 	var names []string
 	for _, s := range strings.Fields(tag) {
@@ -91,19 +91,19 @@ type variables struct {
 	head     version.Head
 	describe describer
 	problems *problems
-	// file is the path of slipway.yaml. fields are its values that variables are made of, by path ("version.base"), and
+	// file is the path of slipway.yaml. fields has its values on which variables depend, by path ("version.base"), and
 	// declared those of vars, by name.
 	file     string
 	fields   map[string]*yaml.Node
 	declared map[string]*yaml.Node
-	// set are the values of the command line, by name. given is that of the decoder.
+	// set has the values of the command line, by name. given is that of the decoder.
 	set   map[string]string
 	given map[*yaml.Node]Position
 
 	values map[string]variable
-	// size is the length of all values together after expansion, in bytes.
+	// size is the total length of all values after expansion, in bytes.
 	size int
-	// trail are the names that are being resolved, outermost first, to detect cycles.
+	// trail has the names that are being resolved, outermost first, to detect cycles.
 	trail []string
 
 	// linked collects Config.Linked.
@@ -113,7 +113,7 @@ type variables struct {
 	warnings       []string
 	described      *version.Description // nil if it was not needed
 	asked          Position             // of the value that is being expanded
-	released, good bool                 // whether release has been set, and without a problem
+	released, good bool                 // whether release has been set, and whether it has no problem
 	untagged       bool                 // whether the version is neither TAG nor a git tag
 }
 
@@ -123,13 +123,14 @@ type variable struct {
 	bad   bool
 }
 
-// environ returns an environment variable that is set and not empty. CI systems set variables without a value to "".
+// environ returns an environment variable. ok is false if it is not set, or empty: CI systems set variables without a
+// value to "".
 func (v *variables) environ(name string) (string, bool) {
 	value, ok := v.env(name)
 	return value, ok && value != ""
 }
 
-// lookup resolves a name. known is false if nothing declares it.
+// lookup resolves a name. known is false if the name is not declared.
 func (v *variables) lookup(name string) (value variable, known bool) {
 	node, declared := v.declared[name]
 	if !declared && !slices.Contains(releaseVariables, name) {
@@ -155,7 +156,7 @@ func (v *variables) remember(name string, resolve func() variable) variable {
 	v.trail = append(v.trail, name)
 	value := resolve()
 	v.trail = v.trail[:len(v.trail)-1]
-	if _, decided := v.values[name]; !decided { // it is decided if it is part of a cycle
+	if _, decided := v.values[name]; !decided { // in a cycle, circle has set it
 		v.values[name] = value
 	}
 	return v.values[name]
@@ -165,7 +166,7 @@ func (v *variables) remember(name string, resolve func() variable) variable {
 func (v *variables) circle(names []string) {
 	at := Position{File: v.file}
 	for _, name := range names {
-		// Built-in variables have no position, but the values that they are made of do.
+		// Built-in variables have no position, but the values on which they depend do.
 		node, ok := v.declared[name]
 		if !ok {
 			node, ok = v.fields[name]
@@ -243,8 +244,8 @@ func (v *variables) environOrField(name, path, otherwise string) variable {
 	return v.field(path, otherwise)
 }
 
-// field returns the expanded value at a path of the file. In cycles it is named by its path, which differs from all
-// variables, because it contains a dot or is in lower case.
+// field returns the expanded value at a path of the file. In messages about cycles, its name is the path, which differs
+// from all variables because it contains a dot or is in lower case.
 func (v *variables) field(path, otherwise string) variable {
 	node, ok := v.fields[path]
 	if !ok {
@@ -259,7 +260,7 @@ func (v *variables) field(path, otherwise string) variable {
 	})
 }
 
-// resolveRelease finds the version, once, and reports problems.
+// resolveRelease determines the version, once, and reports problems.
 func (v *variables) resolveRelease() (version.Release, bool) {
 	if !v.released {
 		v.release, v.good = v.newRelease()
@@ -308,8 +309,8 @@ func (v *variables) newRelease() (version.Release, bool) {
 	return release, good
 }
 
-// Limits of the length of values, in bytes. Variables that refer to others several times grow exponentially. Linux takes
-// no argument or environment variable longer than 128 KiB (MAX_ARG_STRLEN).
+// Limits of the length of values, in bytes. Variables that refer to others several times grow exponentially. Linux
+// allows no argument or environment variable longer than 128 KiB (MAX_ARG_STRLEN).
 const (
 	maxValueSize = 100_000
 	maxSize      = 64_000_000 // of all values of the file together
@@ -394,7 +395,7 @@ func (v *variables) resolveName(p expression.Piece, at Position, allowed []strin
 	value, known := v.lookup(p.Name)
 	switch {
 	case !known && p.HasFallback:
-		// Nothing declares it, so that it is an environment variable.
+		// The name is not declared, so it is an environment variable.
 		fromEnv, _ := v.environ(p.Name)
 		return expression.Literal(fromEnv), true
 	case !known:
@@ -412,11 +413,11 @@ func (v *variables) resolveName(p expression.Piece, at Position, allowed []strin
 	return value.value, true
 }
 
-// link adds the variables of a linked text to linked, except for platform variables and those that a Release holds.
+// link adds the variables of a linked text to linked, except for platform variables and those that are in a Release.
 func (v *variables) link(text string) {
 	parsed, err := expression.Parse(text)
 	if err != nil {
-		return // it has been reported
+		return // already reported
 	}
 	for _, name := range parsed.Names() {
 		if _, declared := v.declared[name]; slices.Contains(platformVariables(), name) && !declared || v.inRelease(name) {
@@ -432,13 +433,13 @@ func (v *variables) link(text string) {
 	}
 }
 
-// inRelease reports whether a Release holds all that the value of a variable is made of.
+// inRelease reports whether a Release has all values on which a variable depends.
 func (v *variables) inRelease(name string) bool {
 	_, declared := v.declared[name]
 	return !declared && slices.Contains(releaseVariables, name) && name != "REGISTRY" && name != "REPO" && name != "BRANCH" && name != "PREVIOUS_TAG"
 }
 
-// whenKnown says what a platform variable depends on, for messages.
+// whenKnown returns what a platform variable depends on, for messages.
 func whenKnown(name string) string {
 	switch {
 	case slices.Contains(scopes["windows"], name):
@@ -455,7 +456,7 @@ func whenKnown(name string) string {
 	return "differs by platform"
 }
 
-// known returns the names that may be used where allowed are allowed.
+// known returns all names that may be used in a field with the platform variables allowed.
 func (v *variables) known(allowed []string) []string {
 	declared := slices.Sorted(maps.Keys(v.declared))
 	return slices.Concat(declared, releaseVariables, allowed)
@@ -472,12 +473,12 @@ func (v *variables) position(n *yaml.Node) Position {
 	return Position{v.file, n.Line, n.Column}
 }
 
-// checkDeclared reports names that vars cannot declare, and removes them.
+// checkDeclared reports names that vars must not declare, and removes them.
 func (v *variables) checkDeclared(keys map[string]*yaml.Node) {
 	for name, key := range keys {
 		var err error
 		switch {
-		case slices.Contains(commitVariables, name), slices.Contains(scopes["format"], name), slices.Contains(scopes["artifact"], name): // younger than vars
+		case slices.Contains(commitVariables, name), slices.Contains(scopes["format"], name), slices.Contains(scopes["artifact"], name): // added after vars
 		case slices.Contains(releaseVariables, name), slices.Contains(platformVariables(), name):
 			err = fmt.Errorf("vars: %s is built in and cannot be declared", name)
 		case !expression.IsName(name):

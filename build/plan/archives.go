@@ -101,7 +101,7 @@ func (p *planner) archive(name string, list config.List, platform v1.Platform, w
 	return step
 }
 
-// listImages returns the images of a list for a platform, each once: own images first, then those of the file and the
+// listImages returns the images of a list for a platform, each once: first own images, then those of the file and the
 // references, then those of included lists for the same platform.
 func (p *planner) listImages(name string, platform v1.Platform, windows string) []ArchiveImage {
 	var (
@@ -137,8 +137,8 @@ func (p *planner) listImages(name string, platform v1.Platform, windows string) 
 	return append(own, others...)
 }
 
-// reference returns the reference of a list on a platform, in its short form. ok is false if it is not for the platform,
-// or is wrong.
+// reference returns the reference of a list on a platform, in its short form. ok is false if it is not for the
+// platform, or invalid.
 func (p *planner) reference(list string, r config.ListReference, platform v1.Platform, windows string) (ref string, ok bool) {
 	vars := p.listVars(list, platform, windows)
 	if !r.When.Holds(vars) || len(r.Platforms) > 0 && !slices.ContainsFunc(r.Platforms, func(other v1.Platform) bool { return samePorts(other, platform) }) {
@@ -152,7 +152,7 @@ func (p *planner) reference(list string, r config.ListReference, platform v1.Pla
 	return images.Familiar(parsed), true
 }
 
-// source returns the file and line of a reference.
+// source returns the file:line of a reference.
 func source(at config.Position) string { return fmt.Sprintf("%s:%d", at.File, at.Line) }
 
 // whyNot returns the condition of an image, for messages.
@@ -173,7 +173,7 @@ func covers(list config.List, platform v1.Platform, windows string) bool {
 	}) && (windows == "" || len(list.Windows) == 0 || slices.Contains(list.Windows, windows))
 }
 
-// ownImage finds the step that makes an own image for a platform. On Windows the tag of the platform is the first name
+// ownImage finds the step that makes an own image for a platform. On Windows, the tag of the platform is the first name
 // in the archive, since a Windows binary is linked to look for it, as RKE2's is.
 func (p *planner) ownImage(image string, platform v1.Platform) (ArchiveImage, bool) {
 	for _, step := range p.plan.Images {
@@ -190,7 +190,7 @@ func (p *planner) ownImage(image string, platform v1.Platform) (ArchiveImage, bo
 }
 
 // Lines returns the lines of the text list: references with their registry. Tools that read such lists, like RKE2's
-// scripts and those that mirror registries, take a name without a registry for one of another registry, or refuse it.
+// scripts and tools for mirroring registries, refuse a name without a registry, or use another registry.
 func (s ArchiveStep) Lines() []string {
 	lines := make([]string, len(s.Images))
 	for i, image := range s.Images {
@@ -202,7 +202,7 @@ func (s ArchiveStep) Lines() []string {
 	return lines
 }
 
-// familiar spells a reference of the plan in its short form.
+// familiar returns the short form of a reference of the plan.
 func familiar(ref string) string {
 	parsed, err := images.ParseReference(ref)
 	if err != nil {
@@ -211,8 +211,8 @@ func familiar(ref string) string {
 	return images.Familiar(parsed)
 }
 
-// compareVersions orders references as `sort -V` does, like the versions of Debian packages: numbers by value; other
-// text with ~ before the end of the text, and letters before everything else.
+// compareVersions compares references like `sort -V` and the versions of Debian packages: numbers by value; in other
+// text, ~ before the end of the text, and letters before everything else.
 func compareVersions(a, b string) int {
 	order := func(s string) int {
 		switch {
@@ -244,7 +244,7 @@ func compareVersions(a, b string) int {
 
 func isDigit(c byte) bool { return '0' <= c && c <= '9' }
 
-// cutNumber splits the digits off the beginning of s, without leading zeros.
+// cutNumber cuts the digits at the beginning of s. number has no leading zeros.
 func cutNumber(s string) (number, rest string) {
 	rest = strings.TrimLeft(s, "0123456789")
 	return strings.TrimLeft(s[:len(s)-len(rest)], "0"), rest

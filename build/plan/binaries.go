@@ -51,7 +51,7 @@ func (p *planner) binary(b config.Binary, platform v1.Platform, vars map[string]
 	return step
 }
 
-// goTags returns build tags one by one: as of go build, an entry may contain several, separated by commas or spaces.
+// goTags returns build tags one by one: as in go build, an entry may contain several, separated by commas or spaces.
 func goTags(entries []string) []string {
 	var tags []string
 	for _, entry := range entries {

@@ -7,7 +7,7 @@ import (
 	"golang.org/x/tools/txtar"
 )
 
-// debuggable is a binary with the options of RKE2's: GODEBUG and GOCOVER in the environment make other builds of it.
+// debuggable is a binary with the options of RKE2's. GODEBUG and GOCOVER in the environment change the build.
 const debuggable = `
 -- slipway.yaml --
 project: p

@@ -9,7 +9,7 @@ import (
 	"github.com/slipway-build/slipway/images"
 )
 
-// extensions are those of bundles whose format is called otherwise.
+// extensions maps formats of bundles to their extensions, if these differ.
 var extensions = map[string]string{"archlinux": "pkg.tar.zst"}
 
 func (p *planner) bundles() {
@@ -48,7 +48,7 @@ func (p *planner) bundles() {
 	}
 }
 
-// checksums plans a file for all platforms of the configuration to which names.checksums gives the same name.
+// checksums plans one checksum file for all platforms of the configuration with the same name in names.checksums.
 func (p *planner) checksums() {
 	byName := map[string]*SumStep{}
 	wanted := map[string]bool{}

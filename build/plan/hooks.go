@@ -10,7 +10,7 @@ import (
 
 // A FetchStep fetches a file of another project.
 type FetchStep struct {
-	// Source is where it is written, as file:line:column.
+	// Source is its position in slipway.yaml, as file:line:column.
 	Source string `json:"source"`
 	config.Fetch
 }
@@ -30,15 +30,16 @@ type Hooks struct {
 	After  []HookStep `json:"after,omitempty"`
 }
 
-// A HookStep runs a command. Two that differ only in Name and Source are one, which runs once.
+// A HookStep runs a command. Two that differ only in Name and Source count as one, which runs once.
 type HookStep struct {
-	// Name says what it belongs to, and Source where it is written, as file:line:column.
+	// Name is the key of the hook, and Source its position in slipway.yaml, as file:line:column.
 	Name   string `json:"name"`
 	Source string `json:"source"`
 	config.Hook
 }
 
-// hooks plans the hooks of what owner names. vars are the platform variables; nil means none.
+// hooks plans the hooks of a binary, image or project; owner is its name in messages. vars are the
+// platform variables; nil means none.
 func hooks(owner string, of config.Hooks, vars map[string]string) Hooks {
 	plan := func(when string, hooks []config.Hook) []HookStep {
 		var steps []HookStep

@@ -11,17 +11,17 @@ import (
 	"github.com/slipway-build/slipway/images"
 )
 
-// A maker is what makes an artifact, and where slipway.yaml says so.
+// A maker is the description of what makes an artifact, and its position in slipway.yaml.
 type maker struct {
 	name string
 	at   config.Position
 }
 
-// noPlatform is the platform of files for several.
+// noPlatform is the platform of files for several platforms.
 var noPlatform v1.Platform
 
-// claim notes what makes artifacts, and reports an artifact that has a maker already, of which one would replace the
-// other. key is the key of names that gives the names.
+// claim records the maker of artifacts. It reports artifacts that have a maker already, since one would replace the
+// other. key is the key of names with the names.
 func (p *planner) claim(key, name string, platform v1.Platform, at config.Position, outputs ...string) {
 	if platform.OS != "" {
 		name += " for " + images.FormatPlatform(platform)

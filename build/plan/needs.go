@@ -23,8 +23,8 @@ func (p *Plan) BundlesFor(s ImageStep) []BundleStep {
 	})
 }
 
-// Stages returns the images in the order in which they can be built: each needs at most archives of images of the stages
-// before it.
+// Stages returns the images in the order in which they can be built. An image needs only archives of images of earlier
+// stages.
 func (p *Plan) Stages() [][]ImageStep {
 	levels := map[string]int{} // by Ref
 	var level func(ref string) int

@@ -16,7 +16,7 @@ import (
 	"github.com/slipway-build/slipway/images"
 )
 
-// A Plan is everything that a release consists of; see the package.
+// A Plan contains everything that a release consists of; see the package.
 type Plan struct {
 	Project string          `json:"project"`
 	Release version.Release `json:"release"`
@@ -30,7 +30,7 @@ type Plan struct {
 	Bundles      []BundleStep         `json:"bundles"`
 	Checksums    []SumStep            `json:"checksums"`
 	Destinations []config.Destination `json:"destinations"`
-	// Skipped are the platforms of the configuration that the filter leaves out.
+	// Skipped are the platforms of the configuration that the filter omits.
 	Skipped []string `json:"skipped,omitempty"`
 }
 
@@ -40,7 +40,7 @@ type BinaryStep struct {
 	Platform images.Platform `json:"platform"`
 	Module   string          `json:"module"`
 	Package  string          `json:"package"`
-	// Prebuilt is the path of a binary made elsewhere, which is not compiled, and Source where slipway.yaml says so.
+	// Prebuilt is the path of a binary made elsewhere, which is not compiled. Source is its position in slipway.yaml.
 	Prebuilt string   `json:"prebuilt,omitempty"`
 	Source   string   `json:"source,omitempty"`
 	Tags     []string `json:"tags,omitempty"`
@@ -50,7 +50,7 @@ type BinaryStep struct {
 	Env    map[string]string `json:"env,omitempty"`
 	Assert []string          `json:"assert,omitempty"`
 	Output string            `json:"output"`
-	// Artifact is its path in dist/artifacts, or empty if it is released only as a part of others.
+	// Artifact is its path in dist/artifacts, or empty if it is released only as a part of other artifacts.
 	Artifact string `json:"artifact,omitempty"`
 	Hooks
 }
@@ -70,57 +70,55 @@ type ImageStep struct {
 	Labels     map[string]string  `json:"labels,omitempty"`
 	Contexts   map[string]string  `json:"contexts,omitempty"`
 	Builder    images.BuilderKind `json:"builder"`
-	// Address is that of the BuildKit for this platform; empty means the one of all platforms.
+	// Address is the address of the BuildKit for this platform; empty means the one for all platforms.
 	Address string        `json:"address,omitempty"`
 	Format  images.Format `json:"format"`
-	// Modes are the modes of files of contexts; empty is normal.
+	// Modes are the modes of files of contexts; empty means normal.
 	Modes images.Modes `json:"modes,omitempty"`
-	// Needs are the artifacts that are made before; see Plan.ArchivesFor and Plan.BundlesFor.
+	// Needs are the artifacts that are made before the image; see Plan.ArchivesFor and Plan.BundlesFor.
 	Needs config.Needs `json:"needs,omitzero"`
 	config.EngineOpts
 	Hooks
 }
 
-// An IndexStep makes one index of other tags.
+// An IndexStep makes an index of other tags.
 type IndexStep struct {
 	Image       string            `json:"image"`
 	Ref         string            `json:"ref"`
 	Members     []string          `json:"members"`
 	Annotations map[string]string `json:"annotations,omitempty"`
-	// Platform says that the index is itself one platform's tag: the Windows
-	// versions of one architecture.
+	// Platform means that the index is the tag of one platform itself, with the Windows versions of one architecture.
 	Platform *images.Platform `json:"platform,omitempty"`
-	// Tags are more tags that it is published under.
+	// Tags are additional tags under which it is published.
 	Tags []TagStep `json:"tags,omitempty"`
 }
 
-// An ArchiveStep writes the images of a list, for one platform, to one archive
-// in several formats.
+// An ArchiveStep writes the images of a list, for one platform, to one archive in several formats.
 type ArchiveStep struct {
 	List     string          `json:"list"`
 	Platform images.Platform `json:"platform"`
 	Windows  string          `json:"windows,omitempty"`
 	Images   []ArchiveImage  `json:"images"`
 	Outputs  []string        `json:"outputs"`
-	// Text is the path of the text list, or empty if there is none.
+	// Text is the path of the text list, or empty.
 	Text   string               `json:"text,omitempty"`
 	Layers images.ArchiveLayers `json:"layers"`
 	Level  images.ZstdLevel     `json:"level"`
-	// Split is the limit of the size of one file, in bytes; 0 is no limit.
+	// Split limits the size of one file, in bytes; 0 means no limit.
 	Split int64 `json:"split,omitempty"`
 }
 
-// An ArchiveImage is one image of an archive.
+// An ArchiveImage is an image of an archive.
 type ArchiveImage struct {
 	// Names are its names in the archive. The first is in the text list.
 	Names []string `json:"names"`
-	// Own is the tag of an own image for the platform (ImageStep.Ref), and empty for others.
+	// Own is the tag of an own image for the platform (ImageStep.Ref), and empty for other images.
 	Own string `json:"own,omitempty"`
-	// Source is where a list has the reference, as file:line.
+	// Source is the file:line of the reference in a list.
 	Source string `json:"source,omitempty"`
 }
 
-// A ListStep writes one list of the images in all archives of a platform.
+// A ListStep writes a list of the images in all archives of a platform.
 type ListStep struct {
 	Platform images.Platform `json:"platform"`
 	Output   string          `json:"output"`
@@ -145,18 +143,19 @@ type SumStep struct {
 	Output    string            `json:"output"`
 }
 
-// Has reports whether the artifacts of a platform are in the file.
+// Has reports whether the file contains the artifacts of a platform.
 func (s SumStep) Has(p images.Platform) bool {
 	return slices.ContainsFunc(s.Platforms, func(of images.Platform) bool { return samePorts(of.Platform, p.Platform) })
 }
 
-// A Filter narrows a plan. The zero Filter leaves out nothing.
+// A Filter narrows a plan. The zero Filter keeps everything.
 type Filter struct {
-	// Platforms are the platforms to keep, if there are any. One without os.version keeps all Windows versions.
+	// Platforms are the platforms to keep; an empty list keeps all. A platform without os.version keeps all Windows
+	// versions.
 	Platforms []v1.Platform
 	// OS is the operating system to keep, if it is not empty.
 	OS string
-	// SkipWindows leaves out everything for Windows.
+	// SkipWindows omits everything for Windows.
 	SkipWindows bool
 	// Builder, if set, replaces the builder of all images.
 	Builder images.BuilderKind
@@ -175,13 +174,13 @@ func (f Filter) wants(p v1.Platform) bool {
 	})
 }
 
-// samePorts reports whether two platforms differ at most in the os.version.
+// samePorts reports whether two platforms are equal except for the os.version.
 func samePorts(a, b v1.Platform) bool {
 	a.OSVersion, b.OSVersion = "", ""
 	return images.SamePlatform(a, b)
 }
 
-// New makes the plan of a configuration. Its error joins everything that is wrong.
+// New makes the plan of a configuration. The error joins all problems.
 func New(config *config.Config, filter Filter) (*Plan, error) {
 	planner := planner{config: config, filter: filter, makers: map[string]maker{}, plan: &Plan{
 		Project: config.Project, Release: config.Release, Fetches: fetches(config.Fetch), Hooks: hooks("", config.Hooks, nil), Destinations: destinations(config),
@@ -196,8 +195,8 @@ func New(config *config.Config, filter Filter) (*Plan, error) {
 	return planner.plan, errors.Join(planner.errs...)
 }
 
-// destinations returns the destinations of the configuration whose conditions hold. If the configuration has
-// images and names no registry at all, they go to the project's.
+// destinations returns the destinations of the configuration whose conditions are true. If the configuration has images
+// but no registry, they are published to the project's registry.
 func destinations(c *config.Config) []config.Destination {
 	var out []config.Destination
 	if len(c.Images) > 0 && !slices.ContainsFunc(c.Publish, func(d config.Destination) bool { return d.Registry != "" }) {
@@ -224,7 +223,8 @@ type planner struct {
 	makers map[string]maker // of artifacts, by path in lower case
 }
 
-// skipped notes what the filter leaves out, and reports platforms of the filter that nothing has.
+// skipped records the platforms that the filter omits, and reports platforms of the filter that the configuration does
+// not have.
 func (p *planner) skipped() {
 	for _, platform := range p.config.Platforms {
 		if !p.filter.wants(platform) {
@@ -258,8 +258,8 @@ func formatPlatforms(platforms []v1.Platform) string {
 	return strings.Join(out, ", ")
 }
 
-// windowsNames returns names of Windows versions from the oldest to the newest, in the order of the plan. No names
-// means all of the project.
+// windowsNames returns names of Windows versions from the oldest to the newest, in the order of the plan. An empty list
+// means all versions of the project.
 func (p *planner) windowsNames(names []string) []string {
 	if len(names) == 0 {
 		names = slices.Collect(maps.Keys(p.config.Windows))
@@ -271,7 +271,7 @@ func (p *planner) windowsNames(names []string) []string {
 	return names
 }
 
-// vars returns the platform variables, with more.
+// vars returns the platform variables together with more.
 func (p *planner) vars(platform v1.Platform, windows string, more map[string]string) map[string]string {
 	vars := config.PlatformVariables(platform, windows)
 	maps.Copy(vars, more)
@@ -289,7 +289,7 @@ func expandMap(m, vars map[string]string) map[string]string {
 	return out
 }
 
-// merged returns both maps; values of the second win.
+// merged returns a map of both; values of more take precedence.
 func merged(m, more map[string]string) map[string]string {
 	if len(more) == 0 {
 		return m

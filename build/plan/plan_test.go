@@ -19,8 +19,7 @@ import (
 	"github.com/slipway-build/slipway/progress"
 )
 
-// project unpacks a txtar of testdata/projects into a folder without git, and
-// loads its slipway.yaml.
+// project unpacks a txtar of testdata/projects to a folder without git, and loads its slipway.yaml.
 func project(t *testing.T, name string, env map[string]string) *config.Config {
 	t.Helper()
 	return projectOf(t, testfile.ReadArchive(t, filepath.Join("testdata", "projects", name+".txt")), env)
@@ -39,7 +38,7 @@ func projectOf(t *testing.T, archive *txtar.Archive, env map[string]string) *con
 	if err != nil {
 		t.Fatal(err)
 	}
-	loaded.File = config.FileName // not the temporary folder, for messages that are compared
+	loaded.File = config.FileName // not the temporary folder, since messages are compared
 	return loaded
 }
 
@@ -80,7 +79,7 @@ func TestPlanRefusesPlatformsThatAreNotReleased(t *testing.T) {
 	_, err := New(config, Filter{Platforms: platforms(t, "linux/s390x", "windows/amd64:10.0.22621.1")})
 	for _, want := range []string{"platform linux/s390x is not in", "linux/amd64, linux/arm64, windows/amd64", "10.0.22621.1 is not in", "ltsc2022 (10.0.20348.4294)"} {
 		if err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("error %v lacks %q", err, want)
+			t.Errorf("missing in error %v: %q", err, want)
 		}
 	}
 }
@@ -90,7 +89,7 @@ func TestPlanReportsEveryBadListLine(t *testing.T) {
 	_, err := New(config, Filter{})
 	for _, want := range []string{"a.txt:2: on linux/amd64: ", "a.txt:3: on linux/amd64: ", "list windows contains image app, which is not built for windows/amd64:10.0.20348.4294"} {
 		if err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("error %v lacks %q", err, want)
+			t.Errorf("missing in error %v: %q", err, want)
 		}
 	}
 }
@@ -177,7 +176,7 @@ FROM scratch
 `)), released)
 	_, err := New(loaded, Filter{})
 	if err == nil {
-		t.Fatal("one file would have taken the place of another")
+		t.Fatal("one file would have replaced another")
 	}
 	for _, want := range []string{
 		"slipway.yaml:9:13: list images for linux/arm64 has the same name dist/artifacts/images.linux-arm64.tar.zst as list core for linux/arm64 (slipway.yaml:8:11): change names.archive",
@@ -191,7 +190,7 @@ FROM scratch
 	}
 }
 
-// RKE2's scripts and tools that mirror registries read the lists line by line.
+// RKE2's scripts and tools for mirroring registries read the lists line by line.
 func TestImageListsNameRegistries(t *testing.T) {
 	step := ArchiveStep{Images: []ArchiveImage{
 		{Names: []string{"rancher/rke2-runtime:v1.36.0-rke2r1", "rancher/rke2-runtime:v1.36.0-rke2r1-linux-amd64"}},

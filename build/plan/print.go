@@ -13,7 +13,7 @@ import (
 	"github.com/slipway-build/slipway/progress"
 )
 
-// Select returns the part of the plan that a selection carries out, to print it.
+// Select returns the part of the plan that a selection carries out, for printing.
 func (p *Plan) Select(s Selection) *Plan {
 	out := *p
 	has := func(verb, part string) bool { return s.Verb == verb && slices.Contains(s.Parts, part) }

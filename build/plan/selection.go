@@ -8,23 +8,23 @@ import (
 	"github.com/slipway-build/slipway/internal/usage"
 )
 
-// Verbs are the verbs and their parts, in the order in which they are done. Commands offer them as build:images and as
-// build --only images.
+// Verbs maps the verbs to their parts, in the order in which they run. Commands offer them as build:images and as build
+// --only images.
 var Verbs = map[string][]string{
 	"build":   {"binaries", "images"},
 	"package": {"airgap", "bundles"},
 	"publish": {"images", "index", "artifacts"},
 }
 
-// Systems are the operating systems that a selection can be narrowed to.
+// Systems are the operating systems to which a selection can be narrowed.
 var Systems = []string{"linux", "windows"}
 
-// A Selection is what a command line asks for.
+// A Selection is the part of a release that a command line selects.
 type Selection struct {
 	Verb  string
 	Parts []string
 	OS    string // one of Systems, or empty for all
-	// Targets narrow the parts to single binaries, images, lists and bundles, if there are any.
+	// Targets, unless empty, narrow the parts to single binaries, images, lists and bundles.
 	Targets []Target
 }
 
@@ -33,7 +33,7 @@ func (s Selection) MakesImages() bool {
 	return s.Verb == "build" && slices.Contains(s.Parts, "images") || s.Verb == "package" && slices.Contains(s.Parts, "airgap")
 }
 
-// Select reads the words that narrow a verb: some of its parts, and at most one operating system. No words, or "all",
+// Select parses the words that narrow a verb: some of its parts, and at most one operating system. No words, or "all",
 // select everything.
 func Select(verb string, only []string) (Selection, error) {
 	s := Selection{Verb: verb}

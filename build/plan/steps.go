@@ -60,7 +60,7 @@ func (p *Plan) Names() map[string]bool {
 	return names
 }
 
-// files returns the archives, and the text list if there is one.
+// files returns the paths of the archives and, if there is one, of the text list.
 func (s ArchiveStep) files() []string {
 	if s.Text == "" {
 		return s.Outputs

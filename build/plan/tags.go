@@ -7,17 +7,17 @@ import (
 	"github.com/slipway-build/slipway/images"
 )
 
-// A TagStep publishes an index under one more tag.
+// A TagStep publishes an index under an additional tag.
 type TagStep struct {
 	Ref string `json:"ref"`
 	// Moves is never, forward, newest or always; see config.Tag.
 	Moves string `json:"moves"`
-	// Skipped says why this version does not get the tag, or is empty.
+	// Skipped is the reason why this version does not get the tag, or empty.
 	Skipped string `json:"skipped,omitempty"`
 }
 
-// VersionAnnotation is the annotation of an index that says which version it is (image-spec, "Pre-Defined Annotation
-// Keys"). Labels of images do not say that, since images inherit those of their bases.
+// VersionAnnotation is the annotation with the version of an index (image-spec, "Pre-Defined Annotation Keys"). Labels
+// of images are no substitute, since images inherit the labels of their bases.
 const VersionAnnotation = "org.opencontainers.image.version"
 
 func (p *planner) tags(image config.Image) []TagStep {
@@ -28,8 +28,8 @@ func (p *planner) tags(image config.Image) []TagStep {
 	return steps
 }
 
-// versioned returns the annotations of an image's index. One with tags that move states its version, so that a later
-// release learns whether it is newer. Docker's manifest lists have no annotations.
+// versioned returns the annotations of an image's index. An index with tags that move contains its version, so that a
+// later release can determine whether it is newer. Docker's manifest lists have no annotations.
 func (p *planner) versioned(image config.Image) map[string]string {
 	moves := false
 	for _, t := range image.Tags {
@@ -43,7 +43,7 @@ func (p *planner) versioned(image config.Image) map[string]string {
 	return annotations
 }
 
-// withoutTags returns indexes as build and package make them, without the tags that publish adds.
+// withoutTags returns indexes without the tags that publish adds, as build and package make them.
 func withoutTags(indexes []IndexStep) []IndexStep {
 	out := make([]IndexStep, len(indexes))
 	for i, step := range indexes {
@@ -52,7 +52,7 @@ func withoutTags(indexes []IndexStep) []IndexStep {
 	return out
 }
 
-// text says when a version replaces another one under the tag.
+// text describes when a version replaces another one under the tag.
 func (t TagStep) text() string {
 	switch {
 	case t.Skipped != "":

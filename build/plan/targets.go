@@ -12,16 +12,16 @@ import (
 	"github.com/slipway-build/slipway/internal/usage"
 )
 
-// A Target is one thing to make: a binary or an image to build, or a list, a bundle or a released binary to package, by
-// its name in slipway.yaml.
+// A Target is a single item to make, by its name in slipway.yaml: a binary or an image to build; or a list, a bundle or
+// a released binary to package.
 type Target struct {
 	Name string
-	// Platform is the only platform to make it for. One without os.version stands for all Windows versions, and an
-	// empty one for all platforms.
+	// Platform is the only platform to make it for. Without os.version, it means all Windows versions; an empty one
+	// means all platforms.
 	Platform v1.Platform
 }
 
-// String writes a target as NAME or NAME@PLATFORM.
+// String formats a target as NAME or NAME@PLATFORM.
 func (t Target) String() string {
 	if t.Platform.OS == "" {
 		return t.Name
@@ -29,7 +29,7 @@ func (t Target) String() string {
 	return t.Name + "@" + images.FormatPlatform(t.Platform)
 }
 
-// ParseTargets reads targets as Target.String writes them.
+// ParseTargets parses targets in the format of Target.String.
 func ParseTargets(texts []string) ([]Target, error) {
 	var targets []Target
 	for _, text := range texts {
@@ -50,14 +50,14 @@ func (t Target) is(c targetStep) bool {
 	return c.name == t.Name && (t.Platform.OS == "" || Filter{Platforms: []v1.Platform{t.Platform}}.wants(c.platform))
 }
 
-// A targetStep is a step that a target may name, and where it is in the plan.
+// A targetStep is a step that a target may select, and its location in the plan.
 type targetStep struct {
 	part, name string
 	platform   v1.Platform
 	index      int // in the steps of its kind
 }
 
-// targetSteps returns the steps that targets of a selection may name.
+// targetSteps returns the steps that targets of a selection may select.
 func (p *Plan) targetSteps(s Selection) []targetStep {
 	var steps []targetStep
 	add := func(verb, part, name string, platform images.Platform, index int) {
@@ -83,7 +83,7 @@ func (p *Plan) targetSteps(s Selection) []targetStep {
 	return steps
 }
 
-// Targets returns the targets that a selection may name: names, and names with each of their platforms.
+// Targets returns the targets that a selection may have: names, and names with each of their platforms.
 func (p *Plan) Targets(s Selection) []string {
 	var names []string
 	for _, step := range p.targetSteps(s) {
@@ -95,9 +95,10 @@ func (p *Plan) Targets(s Selection) []string {
 	return slices.Compact(names)
 }
 
-// Narrow returns the plan of the targets of a selection, the selection of the parts that make them, and the binaries that
-// they name. The plan has what the targets are made of: the images of archives, and all binaries for their platforms,
-// since Dockerfiles and bundles say which ones they contain. Without targets the plan and the selection are as they were.
+// Narrow returns the plan for the targets of a selection, the selection of the parts that make them, and the selected
+// binaries. The plan has everything that the targets are made of: the images of archives, and all binaries for their
+// platforms, since only Dockerfiles and bundles determine which ones they contain. Without targets, Narrow returns the
+// plan and the selection unchanged.
 func (p *Plan) Narrow(s Selection) (*Plan, Selection, []BinaryStep, error) {
 	if len(s.Targets) == 0 {
 		return p, s, nil, nil
@@ -145,8 +146,8 @@ func (p *Plan) Narrow(s Selection) (*Plan, Selection, []BinaryStep, error) {
 	return &out, narrowed, named, nil
 }
 
-// binariesFor returns the binaries that the images and bundles of a narrowed plan may contain, and those that targets
-// name. Package releases only the latter.
+// binariesFor returns the binaries that the images and bundles of a narrowed plan may contain, and those in named.
+// Package releases only the latter.
 func (p *Plan) binariesFor(named []BinaryStep, verb string) []BinaryStep {
 	isNamed := func(b BinaryStep) bool {
 		return slices.ContainsFunc(named, func(n BinaryStep) bool { return n.Output == b.Output })
@@ -164,7 +165,7 @@ func (p *Plan) binariesFor(named []BinaryStep, verb string) []BinaryStep {
 	return binaries
 }
 
-// choose returns the steps that the targets name.
+// choose returns the steps that the targets select.
 func (p *Plan) choose(s Selection) ([]targetStep, error) {
 	steps := p.targetSteps(s)
 	var chosen []targetStep
@@ -200,7 +201,8 @@ func (p *Plan) choose(s Selection) ([]targetStep, error) {
 	return chosen, nil
 }
 
-// close adds what steps are made of: the own images of archives, and the archives and bundles that images need.
+// close adds the steps that others depend on: the own images of archives, and the archives and bundles that images
+// need.
 func (p *Plan) close(refs map[string]bool, archives, bundles map[int]bool) {
 	for grown := true; grown; {
 		before := len(refs) + len(archives) + len(bundles)
@@ -230,7 +232,7 @@ func (p *Plan) close(refs map[string]bool, archives, bundles map[int]bool) {
 	}
 }
 
-// key tells archives apart.
+// key identifies an archive.
 func (a ArchiveStep) key() string { return fmt.Sprint(a.List, " ", a.Platform) }
 
 // kept returns the steps that keep accepts.

@@ -8,7 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// stepsOf returns what a narrowed plan makes, without the binaries in its images and bundles.
+// stepsOf returns the steps of a narrowed plan, without the binaries in its images and bundles.
 func stepsOf(p *Plan, verb string, named []BinaryStep) []string {
 	var out []string
 	for _, b := range named {

@@ -14,7 +14,7 @@ import (
 	"github.com/slipway-build/slipway/internal/usage"
 )
 
-// ParseAge reads a number of days, hours or minutes such as 7d, 12h or 90m; "" is 0.
+// ParseAge parses a number of days, hours or minutes, such as 7d, 12h or 90m. It returns 0 for "".
 func ParseAge(s string) (time.Duration, error) {
 	if s == "" {
 		return 0, nil

@@ -10,7 +10,7 @@ import (
 	"github.com/slipway-build/slipway/images/imagetest"
 )
 
-// cacheSize is what a cache's content takes, in bytes.
+// cacheSize returns the size of a cache's content, in bytes.
 func cacheSize(t *testing.T, dir string) int64 {
 	t.Helper()
 	var size int64
@@ -30,8 +30,8 @@ func cacheSize(t *testing.T, dir string) int64 {
 	return size
 }
 
-// age makes a cache's content two hours older: what others may be using stays, and
-// the test's own earlier runs are others.
+// age makes a cache's content two hours older, since content that another process may be using is
+// kept.
 func age(t *testing.T, dir string) {
 	t.Helper()
 	then := time.Now().Add(-2 * time.Hour)
@@ -65,39 +65,39 @@ func TestTheCacheIsBounded(t *testing.T) {
 	if got := cacheSize(t, dir); got < 400_000 {
 		t.Fatalf("the cache has %d bytes, want the layer in it", got)
 	}
-	// It was looked through today.
+	// The cache was cleaned today.
 	o.CacheSize = 1000
 	pack()
 	if got := cacheSize(t, dir); got < 400_000 {
-		t.Errorf("the cache was looked through twice a day; %d bytes are left", got)
+		t.Errorf("the cache was cleaned twice a day; %d bytes remain", got)
 	}
 	age(t, dir)
 	if freed, err := CleanCache(t.Context(), dir, 0, 1000); err != nil || freed < 400_000 {
 		t.Errorf("freed %d, %v", freed, err)
 	}
 	if got := cacheSize(t, dir); got > 1000 {
-		t.Errorf("%d bytes are left, want at most 1000", got)
+		t.Errorf("%d bytes remain, want at most 1000", got)
 	}
-	// Whatever is missing is fetched again, and a new cache is bounded at once.
+	// Missing content is fetched again, and a new cache is limited at once.
 	pack()
 	if _, err := CleanCache(t.Context(), dir, time.Hour, 0); err != nil {
 		t.Error(err)
 	}
 	if got := cacheSize(t, dir); got < 400_000 {
-		t.Errorf("what was used this hour went; %d bytes are left", got)
+		t.Errorf("content of this hour was removed; %d bytes remain", got)
 	}
 	age(t, dir)
 	if _, err := CleanCache(t.Context(), dir, 0, 0); err != nil {
 		t.Error(err)
 	}
 	if got := cacheSize(t, dir); got != 0 {
-		t.Errorf("%d bytes are left after cleaning all", got)
+		t.Errorf("%d bytes remain after cleaning all", got)
 	}
 	if err := os.RemoveAll(dir); err != nil {
 		t.Fatal(err)
 	}
 	pack()
 	if got := cacheSize(t, dir); got > 1000 {
-		t.Errorf("%d bytes are left, want at most 1000", got)
+		t.Errorf("%d bytes remain, want at most 1000", got)
 	}
 }

@@ -20,7 +20,7 @@ import (
 	"github.com/slipway-build/slipway/images/imagetest"
 )
 
-// A referrersRegistry has the referrers API, and counts what is sent to it.
+// referrersRegistry starts a registry with the referrers API, and counts the requests that send something.
 func referrersRegistry(t *testing.T, sent *atomic.Int64) string {
 	t.Helper()
 	inner := registry.New(registry.WithReferrersSupport(true), registry.Logger(log.New(io.Discard, "", 0)))
@@ -44,7 +44,7 @@ func openForCopy(t *testing.T) *Workbench {
 	return w
 }
 
-// signed pushes an index with a Windows image to ref. A referrer refers to the index, another to that referrer, and a
+// signed pushes an index with a Windows image to ref. One referrer refers to the index, another to that referrer, and a
 // tag of cosign to one of its images. It returns the digests of the three.
 func signed(t *testing.T, repo string) (index v1.Hash, referrers [2]v1.Hash, cosign string) {
 	t.Helper()
@@ -216,7 +216,7 @@ func TestCopyReportsMistakesBeforeAnythingIsSent(t *testing.T) {
 	}
 }
 
-// A failure stops no other copy, and is an error.
+// A failure is an error, but does not stop the other copies.
 func TestCopyGoesOnAfterAFailure(t *testing.T) {
 	source := imagetest.Registry(t)
 	imagetest.Push(t, source+"/acme/a:v1", imagetest.Image(t, "linux/amd64", imagetest.Layer(t, imagetest.Files{"text": "a"})))

@@ -14,36 +14,36 @@ import (
 	"github.com/slipway-build/slipway/internal/usage"
 )
 
-// A CopyJob is one `slipway image copy`.
+// A CopyJob is the input of `slipway image copy`.
 type CopyJob struct {
 	Images []PackSource
-	// From are registries, or namespaces of registries, where the images are looked for, in this order, in place of
-	// the registries that their references name. Without any, the references are taken as they are.
+	// From are registries, or namespaces of registries, in which the images are looked up, in this order, instead of
+	// the registries of their references. If From is empty, the references are used unchanged.
 	From []string
-	// To is REGISTRY[/PREFIX], or for a single image a reference with a tag.
+	// To is REGISTRY[/PREFIX] or, for a single image, a reference with a tag.
 	To string
 	// KeepRegistry keeps the registry as a part of each name; see PushJob.
 	KeepRegistry bool
-	// NoClobber forbids to change what a tag refers to.
+	// NoClobber forbids changing an existing tag.
 	NoClobber bool
 }
 
-// A Copied is a reference that Copy has written, or that had the content before.
+// A Copied is a reference that Copy has written, or that already had the content.
 type Copied struct {
-	// Source is where the content comes from, and Ref where it was copied to.
+	// Source is the reference that was copied, and Ref is the copy.
 	Source string  `json:"source"`
 	Ref    string  `json:"ref"`
 	Digest v1.Hash `json:"digest"`
-	// Present says that Ref had the content before.
+	// Present means that Ref already had the content.
 	Present bool `json:"present"`
-	// Attached are the signatures, attestations and other referrers that were copied too, or were there.
+	// Attached are the signatures, attestations and other referrers that were copied too, or were already present.
 	Attached []string `json:"attached"`
 }
 
 // Copy copies images and indexes from registry to registry, byte for byte: with all platforms, and with signatures,
-// attestations and other artifacts that refer to them. Content that the target has is not sent. All sources are found,
-// and all targets checked, before anything is sent; a failure then stops no other copy, and all are reported together.
-// The tag is written last.
+// attestations and other artifacts that refer to them. Content that the target has is not sent. Before anything is
+// sent, all sources are resolved and all targets checked. A failure after that does not stop the other copies; all
+// failures are reported together. The tag is written last.
 func (w *Workbench) Copy(ctx context.Context, job CopyJob) ([]Copied, error) {
 	if len(w.options.Platforms) > 0 {
 		return nil, usage.Errorf("--platform: a copy has the digest of its source, and so all of its platforms")
@@ -75,7 +75,7 @@ func (w *Workbench) Copy(ctx context.Context, job CopyJob) ([]Copied, error) {
 type copying struct {
 	workbench *Workbench
 	noClobber bool
-	// attached are what was attached to manifests, by the repositories and the digest.
+	// attached has the artifacts attached to manifests, by the repositories and the digest.
 	attached parallel.Memo[[]string]
 }
 

@@ -16,21 +16,21 @@ import (
 	"github.com/slipway-build/slipway/internal/usage"
 )
 
-// A copyTarget is a reference that Copy writes, with what it will refer to.
+// A copyTarget is a reference that Copy writes, with the manifest for it.
 type copyTarget struct {
 	wanted PackSource
-	// ref is a tag; it is a digest if the source has no tag.
+	// ref is a tag, or a digest if the source has no tag.
 	ref name.Reference
-	// from are the references to try in their order, and found is the first that a registry has.
+	// from are the references to try, in order, and found is the first one that exists.
 	from     []name.Reference
 	found    name.Reference
 	manifest *registry.Manifest
-	// present says that ref has the content already.
+	// present means that ref already has the content.
 	present bool
 }
 
-// planCopy finds all sources and names their targets. All missing sources, different sources of one target, and tags
-// that must not be overwritten are reported together.
+// planCopy resolves all sources and determines their targets. It reports all missing sources, different sources of one
+// target, and tags that must not be overwritten together.
 func (w *Workbench) planCopy(ctx context.Context, job CopyJob) ([]*copyTarget, error) {
 	targets, err := nameCopies(job)
 	if err != nil {
@@ -103,14 +103,14 @@ func (t *copyTarget) setSources(ref name.Reference, from []string) error {
 	return nil
 }
 
-// copyRef returns the target of a reference below base. A reference with a tag and a digest has the tag.
+// copyRef returns the target of a reference below base. For a reference with a tag and a digest, it has the tag.
 func copyRef(base string, keepRegistry bool, ref name.Reference) (name.Reference, error) {
 	digest, ok := ref.(name.Digest)
 	if !ok {
 		tag, _, err := targetName(base, keepRegistry, images.Qualified(ref))
 		return tag, err
 	}
-	// targetName wants a tag, which has no part in the name of a repository.
+	// targetName requires a tag, which does not affect the name of the repository.
 	tag, _, err := targetName(base, keepRegistry, images.Qualified(digest.Context().Tag("latest")))
 	if err != nil {
 		return nil, err
@@ -145,7 +145,7 @@ func (w *Workbench) findCopy(ctx context.Context, t *copyTarget, noClobber bool)
 	return err
 }
 
-// copied reports whether a registry has a manifest under ref. With noClobber, another manifest is an error.
+// copied reports whether a registry has a manifest with digest under ref. With noClobber, another manifest is an error.
 func (w *Workbench) copied(ctx context.Context, ref name.Reference, digest v1.Hash, noClobber bool) (bool, error) {
 	has, ok, err := w.Registry.Tagged(ctx, ref)
 	if err != nil || !ok {

@@ -17,8 +17,8 @@ import (
 	"github.com/slipway-build/slipway/images/imagetest"
 )
 
-// Clients go by the config of an image that is in no index. So where only an archive or
-// a layout says what an image is for, all that comes of it is an index.
+// Clients use the config of an image that is not in an index. If the platform of an image is only
+// in an archive or a layout, every result is therefore an index.
 func TestPlatformsThatConfigsDoNotState(t *testing.T) {
 	layer := imagetest.Layer(t, imagetest.Files{"bin/app": "arm64"})
 	for what, image := range map[string]v1.Image{
@@ -73,7 +73,7 @@ func checkEntryPlatform(t *testing.T, image v1.Image, platform v1.Platform, inIn
 	}
 }
 
-// checkResolves checks that ref names an image for platform, and whether by an index.
+// checkResolves checks that ref has an image for platform, and whether that is in an index.
 func checkResolves(t *testing.T, w *Workbench, how, ref string, platform v1.Platform, inIndex bool) {
 	t.Helper()
 	found, err := w.sources.Resolve(t.Context(), ref)
@@ -97,7 +97,7 @@ func checkResolves(t *testing.T, w *Workbench, how, ref string, platform v1.Plat
 	}
 }
 
-// layoutOf is an OCI layout whose index.json says what its image is for.
+// layoutOf writes an OCI layout whose index.json has the platform of its image.
 func layoutOf(t *testing.T, called string, image v1.Image, platform v1.Platform) string {
 	t.Helper()
 	dir := imagetest.WriteLayout(t, nil)

@@ -10,8 +10,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// fileSystem returns an ID of the file system of path, which need not exist, and the bytes that this user may still
-// write.
+// fileSystem returns an ID of the file system of path, which need not exist, and the number of bytes that this user can
+// still write.
 func fileSystem(path string) (id string, free int64, err error) {
 	abs, err := filepath.Abs(path)
 	if err != nil {

@@ -19,9 +19,9 @@ import (
 	"github.com/slipway-build/slipway/progress"
 )
 
-// An ImageJob is one `slipway image build`: a Dockerfile to build for the platforms of the options.
+// An ImageJob is the input of `slipway image build`: a Dockerfile to build for the platforms of the options.
 type ImageJob struct {
-	// Context is a folder. Dockerfile is a path; empty is CONTEXT/Dockerfile.
+	// Context is a folder. Dockerfile is a path; empty means CONTEXT/Dockerfile.
 	Context, Dockerfile    string
 	Target                 string
 	Args, Contexts, Labels map[string]string
@@ -30,11 +30,11 @@ type ImageJob struct {
 	Format        images.Format
 	// Modes are the modes of files of contexts.
 	Modes images.Modes
-	// EngineOptions are for the builders docker and buildkit.
+	// EngineOptions apply to the builders docker and buildkit.
 	EngineOptions
 }
 
-// An ImageResult is what an ImageJob has made.
+// An ImageResult is the result of an ImageJob.
 type ImageResult struct {
 	Images []BuiltImage `json:"images"`
 	// Index is the digest of the index, if the job is for several platforms.
@@ -45,11 +45,11 @@ type ImageResult struct {
 type BuiltImage struct {
 	Platform images.Platform `json:"platform"`
 	Digest   string          `json:"digest"`
-	// Size is that of the manifest, the config and the layers, in bytes.
+	// Size is the size of the manifest, the config and the layers, in bytes.
 	Size int64 `json:"size"`
 }
 
-// Write prints one digest per line, that of the index last.
+// Write prints one digest per line. The digest of the index is the last one.
 func (r ImageResult) Write(w io.Writer) error {
 	t := progress.NewTable("DIGEST", "PLATFORM", "SIZE").AlignRight("SIZE")
 	for _, i := range r.Images {
@@ -61,8 +61,8 @@ func (r ImageResult) Write(w io.Writer) error {
 	return t.Write(w)
 }
 
-// BuildImage builds a Dockerfile for each platform of the options, and writes the result to the outputs of the job.
-// It checks the job before it builds anything, and reports everything that is wrong with it.
+// BuildImage builds a Dockerfile for each platform of the options, and writes the result to the outputs of the job. It
+// checks the job before it builds anything, and reports all problems.
 func (w *Workbench) BuildImage(ctx context.Context, job ImageJob) (ImageResult, error) {
 	checked, err := w.checkImageJob(job)
 	if err != nil {
@@ -79,7 +79,7 @@ func (w *Workbench) BuildImage(ctx context.Context, job ImageJob) (ImageResult, 
 	return result, err
 }
 
-// A checkedImageJob is an ImageJob whose options have been parsed.
+// A checkedImageJob is an ImageJob with parsed options.
 type checkedImageJob struct {
 	ImageJob
 	tags    []name.Tag
@@ -145,7 +145,7 @@ func (w *Workbench) makeImage(ctx context.Context, job checkedImageJob) (ImageRe
 	return result, errors.Join(errs...)
 }
 
-// An assembled is an image and the platform that its config states.
+// An assembled is an image with the platform in its config.
 type assembled struct {
 	platform v1.Platform
 	image    v1.Image
@@ -181,7 +181,7 @@ func (w *Workbench) assembleAll(ctx context.Context, job checkedImageJob) ([]ass
 	return made, err
 }
 
-// parseSourceDateEpoch reads the time of images without a project. It is zero for "".
+// parseSourceDateEpoch parses the time of images without a project. For "", it returns the zero time.
 func parseSourceDateEpoch(text string) (time.Time, error) {
 	if text == "" {
 		return time.Time{}, nil

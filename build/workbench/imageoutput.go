@@ -17,12 +17,12 @@ import (
 	"github.com/slipway-build/slipway/internal/usage"
 )
 
-// An imageOutput is a place that a built image or index goes to: a value of -o.
+// An imageOutput is a destination of a built image or index: a value of -o.
 type imageOutput struct {
 	text string
 	kind outputKind
-	// path is the folder of a layout, or the file of an archive. name is the image's in a layout; if it is empty
-	// the image has its tags there.
+	// path is the folder of a layout, or the file of an archive. name is the name of the image in a layout; if it is
+	// empty, the image has its tags there.
 	path, name string
 }
 
@@ -34,7 +34,7 @@ const (
 	toRegistry outputKind = "push"
 )
 
-// parseOutput reads oci:DIR[:NAME], docker:FILE or push.
+// parseOutput parses oci:DIR[:NAME], docker:FILE or push.
 func parseOutput(text string) (imageOutput, error) {
 	out := imageOutput{text: text}
 	if text == "push" {
@@ -54,7 +54,7 @@ func parseOutput(text string) (imageOutput, error) {
 	return out, usage.Errorf("output %q: want oci:DIR[:NAME], docker:FILE.tar[.zst|.gz] or push", text)
 }
 
-// check returns an error if an image with so many tags, built for so many platforms, cannot be written to o.
+// check returns an error if an image with that number of tags and platforms cannot be written to o.
 func (o imageOutput) check(tags, platforms int) error {
 	var errs []error
 	if (o.kind == toRegistry || o.kind == toArchive) && tags == 0 {

@@ -18,14 +18,14 @@ import (
 	"github.com/slipway-build/slipway/progress"
 )
 
-// An IndexResult is the index that CreateIndex has made.
+// An IndexResult is the result of CreateIndex.
 type IndexResult struct {
 	Manifest []byte
 	Digest   v1.Hash
 }
 
-// CreateIndex makes one index of sources and pushes it to each of the tags, which are references or oci:DIR:NAME. With
-// dryRun it pushes nothing.
+// CreateIndex makes an index of sources, and pushes it to each of the tags, which are references or oci:DIR:NAME. With
+// dryRun, it pushes nothing.
 func (w *Workbench) CreateIndex(ctx context.Context, tags, sources []string, annotations map[string]string, dryRun bool) (result IndexResult, err error) {
 	err = store.Mend(ctx, func() error {
 		result, err = w.createIndex(ctx, tags, sources, annotations, dryRun)
@@ -85,7 +85,7 @@ func (w *Workbench) createIndex(ctx context.Context, tags, sources []string, ann
 	return result, errors.Join(errs...)
 }
 
-// warnPlatforms warns of entries whose platform differs from that of their config.
+// warnPlatforms warns about entries whose platform differs from the one in their config.
 func warnPlatforms(ctx context.Context, index v1.ImageIndex) error {
 	m, err := index.IndexManifest()
 	if err != nil {
@@ -111,7 +111,7 @@ func warnPlatforms(ctx context.Context, index v1.ImageIndex) error {
 	return nil
 }
 
-// An Inspection is what a reference names, with the platforms and sizes of its images.
+// An Inspection describes an image or index, with the platforms and sizes of its images.
 type Inspection struct {
 	// Raw is the manifest as it is stored.
 	Raw       []byte            `json:"-"`
@@ -121,16 +121,16 @@ type Inspection struct {
 	Labels    map[string]string `json:"annotations,omitempty"`
 }
 
-// An InspectedEntry is an image, by itself or in an index.
+// An InspectedEntry describes an image, on its own or in an index.
 type InspectedEntry struct {
 	Platform images.Platform `json:"platform"`
 	Digest   v1.Hash         `json:"digest"`
-	// Size is what the image weighs in a registry, in bytes.
+	// Size is the size of the image in a registry, in bytes.
 	Size   int64 `json:"size"`
 	Layers int   `json:"layers"`
-	// Attestation says that the entry is the attestation of another one.
+	// Attestation means that the entry is the attestation of another one.
 	Attestation bool `json:"attestation,omitempty"`
-	// Problem is why a node could not use the entry.
+	// Problem is the reason why a node could not use the entry.
 	Problem string `json:"problem,omitempty"`
 }
 

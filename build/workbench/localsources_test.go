@@ -68,8 +68,8 @@ func TestImagesOfArchivesArePackedAgain(t *testing.T) {
 	}
 }
 
-// An index that an archive keeps is kept when its image is packed again, so that what
-// pins the digest of the index finds it.
+// An index in an archive is kept when its image is packed again, so that references to the digest
+// of the index work.
 func TestIndexesOfArchivesAreKept(t *testing.T) {
 	index := imagetest.Index(t, imagetest.Image(t, "linux/amd64", imagetest.RandomLayer(t, 1, 1000)), imagetest.Image(t, "linux/arm64", imagetest.RandomLayer(t, 2, 1000)))
 	digest, err := index.Digest()
@@ -110,7 +110,7 @@ func TestIndexesOfArchivesAreKept(t *testing.T) {
 	}
 }
 
-// newWorkbench is one with an empty cache, for linux/amd64.
+// newWorkbench returns a Workbench with an empty cache, for linux/amd64.
 func newWorkbench(t *testing.T) *Workbench {
 	t.Helper()
 	w, err := Open(Options{Cache: t.TempDir(), Jobs: 2, Platforms: []v1.Platform{{OS: "linux", Architecture: "amd64"}},

@@ -14,8 +14,8 @@ import (
 // maxPassword limits the length of a password, in bytes. Tokens are shorter.
 const maxPassword = 64 << 10
 
-// Login reads the password of user from in, checks both with the registry, stores them, and returns where. A newline at
-// the end is not part of the password.
+// Login reads the password of user from in, checks both with the registry, stores them, and returns where: a file or a
+// credential helper. A newline at the end is not part of the password.
 func (w *Workbench) Login(ctx context.Context, registry, user string, in io.Reader) (where string, err error) {
 	r, err := parseRegistryHost(registry)
 	if err != nil {

@@ -33,7 +33,7 @@ func writeUnnamed(t *testing.T, images ...v1.Image) string {
 	return dir
 }
 
-// saveUnnamed writes what docker save ID writes: images without names.
+// saveUnnamed writes the output of docker save ID: images without names.
 func saveUnnamed(t *testing.T, images ...v1.Image) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "saved.tar")
@@ -77,8 +77,8 @@ func saveUnnamed(t *testing.T, images ...v1.Image) string {
 	return path
 }
 
-// A source may give no full name. With one image the user's names it, and what an
-// error advises works.
+// If a source has no full name, the user's reference names a single image. The advice in errors
+// works.
 func TestSourcesWithoutNames(t *testing.T) {
 	one := imagetest.Image(t, "linux/amd64", imagetest.RandomLayer(t, 1, 1000))
 	two := imagetest.Image(t, "linux/amd64", imagetest.RandomLayer(t, 2, 1000))
@@ -111,7 +111,7 @@ func TestSourcesWithoutNames(t *testing.T) {
 		{"docker-archive:" + several + ":acme/one:v1", "has no image acme/one:v1; to name one of those without a name, select it by digest"},
 		{"docker-archive:" + several + "@" + id.String(), "name it: docker-archive:" + several + ":REGISTRY/REPOSITORY:TAG@" + id.String()},
 		{"docker-archive:" + several + ":acme/one:v1@" + id.String(), "docker.io/acme/one:v1"},
-		{"docker-archive:" + several + ":acme/one@" + id.String(), "has no fully qualified name"}, // an ID pins nothing
+		{"docker-archive:" + several + ":acme/one@" + id.String(), "has no fully qualified name"}, // an ID does not pin anything
 		{"docker-archive:" + several + "@" + gone, "has no image with the digest " + gone},
 		{"docker-archive:" + several + "@sha256:12", "want sha256: and 64"},
 		{"docker-archive:" + severalOCI, "by digest"},

@@ -16,24 +16,24 @@ import (
 	"github.com/slipway-build/slipway/internal/usage"
 )
 
-// A PackJob is one `slipway airgap pack`: images for one platform, to write to archives.
+// A PackJob is the input of `slipway airgap pack`: images for one platform, to write to archives.
 type PackJob struct {
 	// Images are the images in their order.
 	Images []PackSource
-	// Outputs end in .tar, .tar.zst or .tar.gz.
+	// Outputs are paths that end in .tar, .tar.zst or .tar.gz.
 	Outputs []string
-	// Split limits the size of one file, in bytes; 0 is no limit.
+	// Split limits the size of one file, in bytes; 0 means no limit.
 	Split  int64
 	Layers images.ArchiveLayers
 	Level  images.ZstdLevel
-	// Proof makes archives carry a proof of their content.
+	// Proof adds a proof of their content to the archives.
 	Proof bool
 }
 
 // A PackSource is an image to pack or to copy.
 type PackSource struct {
 	Ref string
-	// Where is the file:line of a list that has Ref; it is empty for arguments.
+	// Where is the file:line of Ref in a list; it is empty for arguments.
 	Where string
 }
 
@@ -45,8 +45,8 @@ func (s PackSource) explain(err error) error {
 	return fmt.Errorf("%s: %w", s.Where, err)
 }
 
-// Pack finds all images and then writes all archives. Before it writes anything, it reports all missing images
-// together, and disks without enough space.
+// Pack finds all images, and then writes all archives. Before it writes anything, it reports all missing images and
+// disks without enough space.
 func (w *Workbench) Pack(ctx context.Context, job PackJob) ([]pack.Result, error) {
 	content, outputs, p, err := w.preparePack(ctx, job)
 	if err == nil {
@@ -67,7 +67,7 @@ func (w *Workbench) Pack(ctx context.Context, job PackJob) ([]pack.Result, error
 	return made, nil
 }
 
-// PreflightPack estimates what Pack would cost. It downloads no layer.
+// PreflightPack estimates the cost of Pack. It downloads no layers.
 func (w *Workbench) PreflightPack(ctx context.Context, job PackJob) (*Preflight, error) {
 	_, _, p, err := w.preparePack(ctx, job)
 	return p, err
@@ -107,8 +107,8 @@ func (w *Workbench) preparePack(ctx context.Context, job PackJob) ([]pack.Image,
 	return content, outputs, p, err
 }
 
-// onePlatform returns the platform of the options, or Linux on this machine's architecture. An archive has one image
-// for each name.
+// onePlatform returns the platform of the options, or Linux on this machine's architecture. It is an error if there are
+// several, since an archive has one image for each name.
 func (w *Workbench) onePlatform() (v1.Platform, error) {
 	switch len(w.options.Platforms) {
 	case 0:
@@ -119,7 +119,7 @@ func (w *Workbench) onePlatform() (v1.Platform, error) {
 	return v1.Platform{}, usage.Errorf("an archive is for one platform: run the command once for each --platform")
 }
 
-// FindImage finds an image to pack for a platform, with its name, and with the index that the source keeps for it.
+// FindImage finds an image to pack for a platform, with its name and with the index that its source has for it.
 func (w *Workbench) FindImage(ctx context.Context, ref string, platform v1.Platform) (pack.Image, error) {
 	found, err := w.sources.Resolve(ctx, ref)
 	if err != nil {

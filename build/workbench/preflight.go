@@ -15,17 +15,17 @@ import (
 	"github.com/slipway-build/slipway/progress"
 )
 
-// A Preflight is an estimate of what packing costs. Sizes are in bytes.
+// A Preflight is an estimate of the cost of packing. Sizes are in bytes.
 type Preflight struct {
 	// Images and Layers count each image and layer once. Fetch is the size of the layers that are not in the cache.
 	Images int   `json:"images"`
 	Layers int   `json:"layers"`
 	Fetch  int64 `json:"fetch"`
-	// Disks are the file systems that are written to.
+	// Disks are the file systems to which packing writes.
 	Disks []DiskNeed `json:"disks"`
 }
 
-// A DiskNeed is the space that a file system needs, and what it has.
+// A DiskNeed has the needed and the free space of a file system.
 type DiskNeed struct {
 	Paths []string `json:"paths"`
 	Need  int64    `json:"need"`
@@ -34,17 +34,17 @@ type DiskNeed struct {
 	Free  int64 `json:"free"`
 }
 
-// Layers are expected to be compressed by gzip where they come from. What zstd makes of them has about three quarters
-// of their size, and less than 0.4 of it only if they were not compressed at all. Uncompressed layers are about three
-// times as large.
+// The estimate assumes that the source compresses layers with gzip. With zstd, they have about three quarters of that
+// size, and less than 0.4 of it only if they were not compressed at all. Uncompressed layers are about three times as
+// large.
 const (
 	zstdNeed  = 0.75
 	zstdLeast = 0.4
 	plainNeed = 3
 )
 
-// NewPreflight estimates what packing contents[i] into the archives outputs[i] costs. Outputs that are there already
-// must not be among them.
+// NewPreflight estimates the cost of packing contents[i] into the archives outputs[i]. Outputs that are up to date must
+// not be among them.
 func NewPreflight(cache *store.Store, contents [][]pack.Image, outputs [][]string) (*Preflight, error) {
 	e := estimate{cache: cache, disks: map[string]*DiskNeed{}, seen: map[v1.Hash]bool{}}
 	for i, content := range contents {
@@ -64,7 +64,7 @@ func NewPreflight(cache *store.Store, contents [][]pack.Image, outputs [][]strin
 	return &e.Preflight, nil
 }
 
-// An estimate is a Preflight that is being made.
+// An estimate is a Preflight in the making.
 type estimate struct {
 	Preflight
 	cache *store.Store
@@ -73,7 +73,7 @@ type estimate struct {
 	seen  map[v1.Hash]bool // layers and configs
 }
 
-// archive adds what an archive with some content costs in each of its outputs.
+// archive adds the cost of an archive with some content in each of its outputs.
 func (e *estimate) archive(content []pack.Image, outputs []string) error {
 	var size, fresh float64 // of all layers, and of those that no earlier archive has
 	inArchive := map[v1.Hash]bool{}
@@ -99,7 +99,7 @@ func (e *estimate) archive(content []pack.Image, outputs []string) error {
 			}
 		}
 	}
-	// The cache keeps the frames of a .tar.zst.
+	// The frames of a .tar.zst are also written to the cache.
 	if err := e.charge(e.cache.Dir(), zstdNeed*fresh, 0); err != nil {
 		return err
 	}
@@ -118,7 +118,7 @@ func (e *estimate) archive(content []pack.Image, outputs []string) error {
 	return nil
 }
 
-// first says whether content is seen for the first time.
+// first reports whether this is the first call for h.
 func (e *estimate) first(h v1.Hash) bool {
 	if e.seen[h] {
 		return false
@@ -146,7 +146,7 @@ func (e *estimate) charge(folder string, need, least float64) error {
 	return nil
 }
 
-// Enough returns an error if a disk has less free than is needed at the very least.
+// Enough returns an error if a disk has less free space than the lower bound of its need.
 func (p *Preflight) Enough() error {
 	for _, d := range p.Disks {
 		if d.least > d.Free {

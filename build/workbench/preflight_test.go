@@ -30,7 +30,7 @@ func TestPreflightCountsEachBlobOnceAndFetchesNone(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// Random bytes do not get smaller by gzip.
+	// gzip does not make random bytes smaller.
 	if p.Images != 2 || p.Layers != 2 || p.Fetch < 350_000 || p.Fetch > 360_000 {
 		t.Errorf("got %+v, want two images of two layers in 350 kB", p)
 	}
@@ -40,7 +40,7 @@ func TestPreflightCountsEachBlobOnceAndFetchesNone(t *testing.T) {
 		}
 	}
 	if _, err := os.Stat(filepath.Dir(out)); err == nil {
-		t.Error("the output's folder was made")
+		t.Error("the output's folder was created")
 	}
 	var shown bytes.Buffer
 	if err := p.Write(&shown); err != nil || !strings.Contains(shown.String(), "2 images, 2 layers; 35") {

@@ -23,8 +23,8 @@ func (said) Line(*progress.Task, string)    {}
 func (said) Finished(*progress.Task, error) {}
 func (s said) Warning(message string)       { s.warnings <- message }
 
-// docker-registry takes an index only with all of its images: those of several
-// archives make it whole, and of one alone the image is pushed, with a warning.
+// docker-registry accepts an index only with all of its images. Several archives together have all
+// images; of one archive alone, only the image is pushed, with a warning.
 func TestPushOfIndexesThatArchivesKeep(t *testing.T) {
 	amd := imagetest.Image(t, "linux/amd64", imagetest.Layer(t, imagetest.Files{"bin/app": "amd64"}))
 	arm := imagetest.Image(t, "linux/arm64", imagetest.Layer(t, imagetest.Files{"bin/app": "arm64"}))

@@ -24,13 +24,13 @@ import (
 type Pushed struct {
 	Ref    string  `json:"ref"`
 	Digest v1.Hash `json:"digest"`
-	// Platforms are those of its images.
+	// Platforms are the platforms of its images.
 	Platforms []images.Platform `json:"platforms"`
 }
 
-// A PushJob is one `slipway airgap push`.
+// A PushJob is the input of `slipway airgap push`.
 type PushJob struct {
-	// Archives are files, and folders with archives.
+	// Archives are paths of archives, and of folders with archives.
 	Archives []string
 	// Target is REGISTRY[/PREFIX].
 	Target string
@@ -44,9 +44,9 @@ type PushJob struct {
 // platforms with the same name become an index. Different images for one platform with the same name are an error,
 // before anything is sent. Content that the registry has is not sent.
 //
-// Uncompressed layers are pushed with gzip, as nodes expect them. So are layers whose media type says wrongly that they
-// are uncompressed, with a warning. Layers packed as original keep their digests, and so do their manifests. So do
-// indexes, if the registry accepts one without some of its images.
+// Uncompressed layers are pushed with gzip, which nodes expect. So are, with a warning, compressed layers with the
+// media type of uncompressed ones. Layers that were packed as original keep their digests, and so do their manifests.
+// Indexes keep theirs too, if the registry accepts an index without some of its images.
 func (w *Workbench) PushArchives(ctx context.Context, job PushJob) ([]Pushed, error) {
 	base, err := pushBase(job.Target)
 	if err != nil {
@@ -95,7 +95,7 @@ func (w *Workbench) PushArchives(ctx context.Context, job PushJob) ([]Pushed, er
 	return pushed, err
 }
 
-// warnUnnamed warns of images without a name, which are not pushed.
+// warnUnnamed warns about images without a name, which are not pushed.
 func warnUnnamed(ctx context.Context, packed []*airgap.PackedImage) {
 	for _, image := range packed {
 		if len(image.Names) == 0 {
@@ -104,7 +104,7 @@ func warnUnnamed(ctx context.Context, packed []*airgap.PackedImage) {
 	}
 }
 
-// pushBase returns the prefix of all names, from REGISTRY[/PREFIX].
+// pushBase returns the prefix of all names for target, which is REGISTRY[/PREFIX].
 func pushBase(target string) (string, error) {
 	target = strings.TrimSuffix(target, "/")
 	if _, rest, ok := strings.Cut(target, "://"); ok {
@@ -127,12 +127,12 @@ func pushBase(target string) (string, error) {
 type archivePush struct {
 	workbench *Workbench
 	gzipped   parallel.Memo[v1.Image]
-	// wantsAll is set when the registry has refused an index without some of its images, as many do.
+	// wantsAll is set after the registry has refused an index without some of its images, as many registries do.
 	wantsAll atomic.Bool
 }
 
 // push pushes the index that the archives keep for a target, or else its image or a new index. It also pushes, by
-// digest, other manifests that nodes may ask for by digest.
+// digest, other manifests that nodes may request by digest.
 func (p *archivePush) push(ctx context.Context, t pushTarget) (Pushed, error) {
 	out := Pushed{Ref: t.tag.Name()}
 	for _, s := range t.sources {
@@ -193,9 +193,9 @@ func (p *archivePush) pushImages(ctx context.Context, t pushTarget) (v1.Hash, er
 	return d.Digest, err
 }
 
-// pushIndex pushes an index as the archives keep it, with the images that they have. It reports whether the registry
-// has stored it. If images are missing, a refusal is a warning. An index with images that containerd cannot unpack is
-// not pushed.
+// pushIndex pushes an index that the archives keep, with the images that they have. It reports whether the registry has
+// stored the index. If images are missing, a refusal is a warning. An index with images that containerd cannot unpack
+// is not pushed.
 func (p *archivePush) pushIndex(ctx context.Context, t pushTarget, ref name.Reference, index *airgap.PackedIndex) (bool, error) {
 	complete := index.Complete(func(h v1.Hash) bool { return t.manifests[h] != nil })
 	if !complete && p.wantsAll.Load() {

@@ -20,7 +20,7 @@ import (
 	"github.com/slipway-build/slipway/progress"
 )
 
-// tarOf is an archive of all files of an OCI layout.
+// tarOf writes an archive of all files of an OCI layout.
 func tarOf(t *testing.T, dir string) string {
 	t.Helper()
 	var members []imagetest.Entry
@@ -46,9 +46,9 @@ func tarOf(t *testing.T, dir string) string {
 	return file
 }
 
-// An archive of another program may have a layer that says that it is plain and is
-// gzip. Nodes cannot unpack that, so a push mends it, and says that it does. A diff ID
-// that is not that of the content is an error, and spoils no other archive's layer.
+// An archive of another program may have a gzip layer with the media type of an uncompressed one.
+// Nodes cannot unpack such a layer, so a push changes it to gzip, with a warning. A diff ID that
+// differs from the content is an error, and does not affect layers of other archives.
 func TestPushOfLayersThatSayTheyArePlain(t *testing.T) {
 	honest := imagetest.Image(t, "linux/amd64", imagetest.Layer(t, imagetest.Files{"bin/app": "app"}))
 	layers, err := honest.Layers()
@@ -104,14 +104,14 @@ func TestPushOfLayersThatSayTheyArePlain(t *testing.T) {
 			t.Fatal(err)
 		}
 		if len(sink.warnings) != 1 || !strings.Contains(<-sink.warnings, "changes the digest") {
-			t.Error("no warning of another digest")
+			t.Error("missing warning about another digest")
 		}
 		m, err := checkPulled(t, pushed[0].Ref).Manifest()
 		if err != nil {
 			t.Fatal(err)
 		}
 		if m.Layers[0].MediaType != types.OCILayer {
-			t.Errorf("the layer is pushed as %s", m.Layers[0].MediaType)
+			t.Errorf("the media type of the pushed layer is %s", m.Layers[0].MediaType)
 		}
 	}
 }

@@ -19,10 +19,10 @@ import (
 type pushTarget struct {
 	tag     name.Tag
 	sources []pushSource
-	// pins is the digest from which the name in the archives was made; nil if it was not made from one.
+	// pins is the digest from which the name in the archives was made, or nil.
 	pins *v1.Hash
-	// indexes are those that the archives keep under the name. manifests are all images with the name, by the digest of
-	// their manifest, including those that are not sources.
+	// indexes are the indexes that the archives keep under the name. manifests has all images with the name, by the
+	// digest of their manifest, including those that are not sources.
 	indexes   []*airgap.PackedIndex
 	manifests map[v1.Hash]*airgap.PackedImage
 }
@@ -37,8 +37,8 @@ func (s pushSource) String() string {
 	return fmt.Sprintf("%s (%s) of %s", s.name, s.image.ID, s.image.Archive().Path())
 }
 
-// planPush groups the images of archives, in their order, by the tag that they get below base. The same image counts
-// once for a tag. Different images for one platform are an error for each tag, since one would overwrite the other.
+// planPush groups the images of archives, in order, by their tag below base. The same image counts once for a tag.
+// Different images for one platform are an error for each tag, since one would overwrite the other.
 func planPush(ctx context.Context, base string, keepRegistry bool, packed []*airgap.PackedImage) ([]pushTarget, error) {
 	var (
 		targets []pushTarget
@@ -70,7 +70,7 @@ func planPush(ctx context.Context, base string, keepRegistry bool, packed []*air
 	return targets, errors.Join(errs...)
 }
 
-// targetName returns the tag of an image with a qualified name, and the digest that the name was made of, if any.
+// targetName returns the tag for an image with a qualified name, and the digest in the name, or nil.
 func targetName(base string, keepRegistry bool, qualified string) (tag name.Tag, pins *v1.Hash, err error) {
 	host, rest, _ := strings.Cut(qualified, "/")
 	if keepRegistry {
@@ -94,7 +94,7 @@ func (t *pushTarget) add(s pushSource, keepRegistry bool) error {
 	}
 	for i, other := range t.sources {
 		if other.image.ID == s.image.ID {
-			// Prefer the form of the image whose digest a push keeps.
+			// Prefer the form of the image whose digest does not change in a push.
 			if hasPlainLayer(other.image) && !hasPlainLayer(s.image) {
 				t.sources[i] = s
 			}
@@ -124,7 +124,7 @@ func (t *pushTarget) index(h v1.Hash) *airgap.PackedIndex {
 	return nil
 }
 
-// whole returns the kept index that lists all images of the target, or nil unless there is exactly one index.
+// whole returns the kept index if there is exactly one, and it lists all images of the target; otherwise nil.
 func (t *pushTarget) whole() *airgap.PackedIndex {
 	if len(t.indexes) != 1 {
 		return nil

@@ -17,8 +17,8 @@ import (
 	"github.com/slipway-build/slipway/images/store"
 )
 
-// packedImages writes an archive for each of lists, whose elements are
-// NAME PLATFORM CONTENT, and returns the images of all archives.
+// packedImages writes an archive for each of lists, whose elements are NAME PLATFORM CONTENT, and
+// returns the images of all archives.
 func packedImages(t *testing.T, layers string, lists ...[]string) []*airgap.PackedImage {
 	t.Helper()
 	content, err := store.Open(t.TempDir())
@@ -143,7 +143,7 @@ func TestPlanPush(t *testing.T) {
 	}
 }
 
-// Of one image in two archives, a push takes the form whose digest it keeps.
+// If two archives have the same image, a push uses the form whose digest does not change.
 func TestPlanPushPrefersOriginalLayers(t *testing.T) {
 	plain := packedImages(t, "uncompressed", []string{"x/y:v1 linux/amd64 a"})[0]
 	original := packedImages(t, "original", []string{"x/y:v1 linux/amd64 a"})[0]

@@ -26,55 +26,56 @@ import (
 	"github.com/slipway-build/slipway/internal/usage"
 )
 
-// WorkbenchOptions say how images are made, fetched and kept.
+// Options specify how images are made, fetched and kept.
 type Options struct {
-	// Platforms are those to make images or archives for.
+	// Platforms are the platforms of images or archives.
 	Platforms []v1.Platform
-	// Builder is what makes images, if it is not empty.
+	// Builder is the builder of images, if it is not empty.
 	Builder images.BuilderKind
 	// BuildkitHost and DockerHost are the addresses of engines.
 	BuildkitHost, DockerHost string
-	// BuildkitTLS and DockerTLS are folders with ca.pem, cert.pem and key.pem for addresses that begin with
-	// tcp://; empty is plain TCP.
+	// BuildkitTLS and DockerTLS are folders with ca.pem, cert.pem and key.pem for addresses that begin with tcp://;
+	// empty means plain TCP.
 	BuildkitTLS, DockerTLS string
-	// SSHAgent is the socket of the agent that RUN --mount=type=ssh uses; empty if none runs.
+	// SSHAgent is the socket of the agent for RUN --mount=type=ssh; empty means that none is running.
 	SSHAgent string
-	// SourceDateEpoch is the time of images, in seconds since 1970; if it is empty the Dockerfile may say it.
+	// SourceDateEpoch is the time of images, in seconds since 1970. If it is empty, the Dockerfile may set it.
 	SourceDateEpoch string
-	// AuthFiles are files with credentials, such as Docker's config.json, in the order in which they are read.
+	// AuthFiles are files with credentials, such as Docker's config.json, in order of precedence.
 	AuthFiles []string
-	// Username and Password are sent to OwnRegistry alone, which is Docker Hub if it is empty.
+	// Username and Password are sent only to OwnRegistry; empty means Docker Hub.
 	Username, Password, OwnRegistry string
-	// Credentials are by registry or by a path of one, such as quay.io/team. They win over Username and Password.
+	// Credentials maps registries and paths in registries, such as quay.io/team, to credentials. They take precedence
+	// over Username and Password.
 	Credentials map[string]authn.AuthConfig
-	// Registries says how registries are reached, by HOST or HOST:PORT. PlainHTTP are registries to speak plain
-	// HTTP with. CertDirs have a folder for each registry, with certificates or hosts.toml; see package hosts.
-	// PlainHTTP wins over Registries, and that over CertDirs.
+	// Registries maps HOST or HOST:PORT to the settings of a registry. PlainHTTP are registries to contact over plain
+	// HTTP. CertDirs have a folder for each registry, with certificates or hosts.toml; see package hosts. PlainHTTP
+	// takes precedence over Registries, and Registries over CertDirs.
 	Registries map[string]hosts.Setting
 	PlainHTTP  []string
 	CertDirs   []string
-	// Jobs is how many things are done at once.
+	// Jobs is the maximum number of concurrent operations.
 	Jobs int
-	// Cache is the folder of the content cache and CacheSize its bound in bytes, which Tidy keeps.
+	// Cache is the folder of the content cache, and CacheSize its limit in bytes, which Tidy enforces.
 	Cache     string
 	CacheSize int64
-	// UnpackLimit is how many bytes an archive, a layer or a download may unpack to; 0 is 64 GiB.
+	// UnpackLimit limits the unpacked size of an archive, a layer or a download, in bytes; 0 means 64 GiB.
 	UnpackLimit int64
-	// Pin, unless it is nil, returns the digest to take in place of a tag; see source.Resolver.
+	// Pin, unless it is nil, returns the digest to use instead of a tag; see source.Resolver.
 	Pin func(tag name.Tag) (digest name.Digest, at string, err error)
 	// Offline forbids every use of the network.
 	Offline bool
 	// NoCache makes images anew.
 	NoCache bool
-	// Getenv looks up the environment variables that secrets of images name.
+	// Getenv looks up the environment variables for secrets of images.
 	Getenv func(string) (string, bool)
 }
 
-// Transfers is how many transfers run at once: at least four even on a small machine, since they wait for the
+// Transfers returns the number of concurrent transfers: at least four even on a small machine, since they wait for the
 // network and not for a processor.
 func (o Options) Transfers() int { return max(o.Jobs, 4) }
 
-// hosts says how registries are reached.
+// hosts returns the configuration of registries.
 func (o Options) hosts() hosts.Options {
 	options := hosts.Options{Dirs: o.CertDirs}
 	for host, setting := range o.Registries {
@@ -86,7 +87,7 @@ func (o Options) hosts() hosts.Options {
 	return options
 }
 
-// A Workbench is what images are made with, with or without a project.
+// A Workbench makes images, with or without a project.
 type Workbench struct {
 	options Options
 	// Cache is the content cache.
@@ -125,8 +126,8 @@ func Open(o Options) (*Workbench, error) {
 // used afterwards.
 func (w *Workbench) Close() error { return errors.Join(w.Cache.Close(), w.sources.Close()) }
 
-// EngineOptions are what an engine is given beside the Dockerfile, as the flags of docker buildx build are spelled.
-// The embedded builder refuses them.
+// EngineOptions are the options of an engine, spelled as the flags of docker buildx build. The embedded builder refuses
+// them.
 type EngineOptions struct {
 	// Secrets are id=NAME,src=FILE or id=NAME,env=VARIABLE; SSH is default, ID=SOCKET or ID=KEY.
 	Secrets, SSH []string
@@ -136,7 +137,8 @@ type EngineOptions struct {
 	Allow []string
 }
 
-// Assembler returns a builder. address is that of a BuildKit for one platform; empty means the one of the options.
+// Assembler returns a builder. address is the address of a BuildKit for one platform; empty means the one in the
+// options.
 func (w *Workbench) Assembler(ctx context.Context, builder images.BuilderKind, address string, given EngineOptions) (images.Assembler, error) {
 	builder = cmp.Or(builder, images.EmbeddedBuilder)
 	return w.builders.Do(ctx, fmt.Sprintf("%q %q %q", builder, address, given), func() (images.Assembler, error) {
