@@ -13,6 +13,9 @@ tool (
 // the package it stays in, the reason, and its count of modules (see house_test.go).
 require (
 	github.com/BurntSushi/toml v1.5.0 // containerd's hosts.toml
+	github.com/CycloneDX/cyclonedx-go v0.11.0 // SBOMs; images/attest/sbom/document alone. Versions from 0.12 want a newer YAML reader
+	github.com/blakesmith/ar v0.0.0-20190502131153-809d4375e1fb // reads deb packages; nfpm brings it anyway
+	github.com/cavaliergopher/cpio v1.0.1 // reads rpm packages; nfpm brings it anyway
 	github.com/cespare/xxhash/v2 v2.3.0 // checksums of zstd frames, and of what the cache keeps
 	github.com/containerd/containerd/v2 v2.3.3 // the content interface that BuildKit's client asks for, and challenges of registries
 	github.com/containerd/continuity v0.5.0 // tests: resolve links as BuildKit does
@@ -23,6 +26,7 @@ require (
 	github.com/docker/cli v29.6.2+incompatible // Docker's config.json, and ssh:// addresses of engines
 	github.com/docker/docker v28.5.2+incompatible // Docker Engine's client; images/engine alone, for --builder docker and docker-daemon: sources
 	github.com/docker/docker-credential-helpers v0.9.8 // the protocol of credential helpers
+	github.com/github/go-spdx/v2 v2.8.0 // SPDX's list of licences; images/attest/sbom/document alone
 	github.com/go-json-experiment/json v1.27.2 // the next encoding/json: refuses duplicate members, and canonicalizes (RFC 8785); images/attest. It brings no other module
 	github.com/gofrs/flock v0.13.0 // file locks of the cache and of dist, on Linux and Windows
 	github.com/google/go-cmp v0.7.0 // tests: readable differences
@@ -35,6 +39,7 @@ require (
 	github.com/johannesboyne/gofakes3 v1.2.0 // tests: an S3 server in memory; it brings two other modules
 	github.com/klauspost/compress v1.20.3 // gzip and zstd of registries; our own encoder is images/zstd
 	github.com/klauspost/pgzip v1.2.6 // gzip on all cores, with the same bytes whatever their number
+	github.com/knqyf263/go-rpmdb v0.1.1 // tests: reads databases of rpm, to compare results with
 	github.com/magefile/mage v1.17.2 // the targets, as a library and as a tool
 	github.com/mattn/go-runewidth v0.0.16 // columns of text on terminals
 	github.com/minio/minio-go/v7 v7.1.0 // S3; build/publish alone. It brings 11 of 124 modules and 1.1 of 38 MB, where AWS's client brings 16 and 4.7 MB. Versions from 7.2 require the modules of a linter
@@ -44,9 +49,11 @@ require (
 	github.com/moby/patternmatcher v0.6.1 // the patterns of .dockerignore
 	github.com/opencontainers/go-digest v1.0.0 // digests as BuildKit spells them
 	github.com/opencontainers/image-spec v1.1.1 // the types of OCI's specification
+	github.com/package-url/packageurl-go v0.1.7 // package URLs; images/attest/sbom alone
 	github.com/secure-systems-lab/go-securesystemslib v0.11.0 // cosign's encrypted keys, and the encoding that DSSE signs; images/attest/sign alone. BuildKit brought it already
 	github.com/sigstore/protobuf-specs v0.5.1 // Sigstore bundles; images/attest/sign alone. It brings no other module
 	github.com/sirupsen/logrus v1.9.4 // the logger of BuildKit's client, to be silenced
+	github.com/spdx/tools-golang v0.5.7 // SBOMs; images/attest/sbom/document alone
 	github.com/spf13/cobra v1.10.2 // the command line; build/cli alone
 	github.com/spf13/pflag v1.0.10 // flags of the command line
 	github.com/tonistiigi/dchapes-mode v0.0.0-20250318174251-73d941a28323 // symbolic modes of --chmod, as BuildKit reads them
@@ -76,9 +83,8 @@ require (
 	github.com/VividCortex/ewma v1.2.0 // indirect
 	github.com/acarl005/stripansi v0.0.0-20180116102854-5a71ef0e047d // indirect
 	github.com/agext/levenshtein v1.2.3 // indirect
+	github.com/anchore/go-struct-converter v0.1.0 // indirect
 	github.com/apparentlymart/go-textseg/v15 v15.0.0 // indirect
-	github.com/blakesmith/ar v0.0.0-20190502131153-809d4375e1fb // indirect
-	github.com/cavaliergopher/cpio v1.0.1 // indirect
 	github.com/cloudflare/circl v1.6.3 // indirect
 	github.com/containerd/containerd/api v1.11.1 // indirect
 	github.com/containerd/errdefs/pkg v0.3.0 // indirect
@@ -154,6 +160,7 @@ require (
 	golang.org/x/exp/typeparams v0.0.0-20231108232855-2478ac86f678 // indirect
 	golang.org/x/net v0.59.0 // indirect
 	golang.org/x/telemetry v0.0.0-20260924152758-ed294f943157 // indirect
+	golang.org/x/xerrors v0.0.0-20200804184101-5ec99f83aff1 // indirect
 	google.golang.org/genproto/googleapis/api v0.0.0-20260526163538-3dc84a4a5aaa // indirect
 	google.golang.org/genproto/googleapis/rpc v0.0.0-20260526163538-3dc84a4a5aaa // indirect
 	gopkg.in/warnings.v0 v0.1.2 // indirect
