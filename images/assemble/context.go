@@ -216,29 +216,15 @@ func (asm *assembly) rootFS(ctx context.Context, s *stage) (*fstree.Node, layer.
 			return nil, form, fmt.Errorf("layer %d (%s): %w", i+1, s.image.RootFS.DiffIDs[i], err)
 		}
 		own := layer.Plain
-		if os == "windows" && isWindowsForm(headers) {
-			own, form = layer.Windows, layer.Windows
+		if os == "windows" {
+			own = fstree.FormOf(headers)
+			form = max(form, own)
 		}
 		if err := all.Add(ar, headers, own); err != nil {
 			return nil, form, err
 		}
 	}
 	return all.Root, form, nil
-}
-
-// isWindowsForm reports whether a layer of a Windows image has the form that Windows
-// imports, with Files and Hives at the top. Layers of images built FROM scratch are
-// plain.
-func isWindowsForm(headers []fstree.Header) bool {
-	found := false
-	for i := range headers {
-		form, tells := layer.FormOf(headers[i].Name)
-		if tells && form == layer.Plain {
-			return false
-		}
-		found = found || tells
-	}
-	return found
 }
 
 // asBase turns the folder that replaces s or its base, if there is one, into a layer.

@@ -4,6 +4,8 @@ import (
 	"archive/tar"
 	"strings"
 	"time"
+
+	"github.com/slipway-build/slipway/images/layer"
 )
 
 // xattrRecord is the prefix of the PAX records that hold extended attributes.
@@ -63,4 +65,20 @@ func (h *Header) node(archive *Archive, index int) *Node {
 		n.Mode = 0o777
 	}
 	return n
+}
+
+// FormOf returns the form of a layer of a Windows image: layer.Windows if it has the form that
+// Windows imports, with Files and Hives at the top. Layers of images built FROM scratch are plain.
+func FormOf(headers []Header) layer.Form {
+	found := layer.Plain
+	for i := range headers {
+		form, tells := layer.FormOf(headers[i].Name)
+		if tells && form == layer.Plain {
+			return layer.Plain
+		}
+		if tells {
+			found = form
+		}
+	}
+	return found
 }

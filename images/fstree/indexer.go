@@ -90,14 +90,15 @@ type indexOnce struct {
 func (i *Indexer) headers(ctx context.Context, ar *Archive) ([]Header, error) {
 	if i.store == nil {
 		var headers []Header
-		err := i.readArchive(ctx, ar, func(h *Header) error {
+		err := i.limits.Read(ctx, ar, func(h *Header, _ io.Reader) error {
 			headers = append(headers, *h)
 			return nil
 		})
 		return headers, err
 	}
-	name, err := i.store.Derived(ctx, "tar-headers", indexVersion+" "+ar.ID, func(w io.Writer) error {
-		return i.readArchive(ctx, ar, newIndexWriter(w).write)
+	name, err := i.store.Derived(ctx, "tar-headers", IndexVersion+" "+ar.ID, func(w io.Writer) error {
+		index := newIndexWriter(w)
+		return i.limits.Read(ctx, ar, func(h *Header, _ io.Reader) error { return index.write(h) })
 	})
 	if err != nil {
 		return nil, err
@@ -125,17 +126,18 @@ func readIndex(name string) ([]Header, error) {
 	if _, err := io.Copy(&index, f); err != nil {
 		return nil, err
 	}
-	return parseHeaders(index.String())
+	return ParseHeaders(index.String())
 }
 
-// readArchive calls each with every header of ar, in order. It reads ar to its end,
-// where readers verify.
-func (i *Indexer) readArchive(ctx context.Context, ar *Archive, each func(*Header) error) error {
+// Read calls each with every entry of ar, in order: its header, and its content, which each
+// need not read. It reads ar to its end, where readers verify. An archive beyond the limits
+// is an error.
+func (l Limits) Read(ctx context.Context, ar *Archive, each func(*Header, io.Reader) error) error {
 	r, err := ar.Open(ctx)
 	if err != nil {
 		return err
 	}
-	err = i.readHeaders(ctx, r, each)
+	err = l.OrDefaults().readEntries(ctx, r, each)
 	if err == nil {
 		_, err = io.Copy(io.Discard, r)
 	}
@@ -145,8 +147,8 @@ func (i *Indexer) readArchive(ctx context.Context, ar *Archive, each func(*Heade
 	return err
 }
 
-// readHeaders calls each with every header of a tar, in order, within the limits.
-func (i *Indexer) readHeaders(ctx context.Context, r io.Reader, each func(*Header) error) error {
+// readEntries calls each with every entry of a tar, in order, within the limits.
+func (l Limits) readEntries(ctx context.Context, r io.Reader, each func(*Header, io.Reader) error) error {
 	tr := tar.NewReader(r)
 	var size int64
 	for count := 0; ; count++ {
@@ -160,13 +162,13 @@ func (i *Indexer) readHeaders(ctx context.Context, r io.Reader, each func(*Heade
 		if err != nil {
 			return err
 		}
-		if count >= i.limits.Entries {
-			return fmt.Errorf("it has more than %d entries, which is the limit", i.limits.Entries)
+		if count >= l.Entries {
+			return fmt.Errorf("it has more than %d entries, which is the limit", l.Entries)
 		}
-		if size += h.Size; size > i.limits.Bytes || h.Size < 0 {
-			return fmt.Errorf("it unpacks to more than %d bytes, which is the limit", i.limits.Bytes)
+		if size += h.Size; size > l.Bytes || h.Size < 0 {
+			return fmt.Errorf("it unpacks to more than %d bytes, which is the limit", l.Bytes)
 		}
-		if err := each(newHeader(h)); err != nil {
+		if err := each(newHeader(h), tr); err != nil {
 			return err
 		}
 	}

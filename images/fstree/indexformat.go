@@ -8,16 +8,16 @@ import (
 	"slices"
 )
 
-// indexVersion belongs into the key under which an index is stored. It must change
-// with appendHeader and with the fields of Header.
-const indexVersion = "2"
+// IndexVersion belongs into the key under which an index is stored. It must change
+// with AppendHeader and with the fields of Header.
+const IndexVersion = "2"
 
 // An index is the headers of an archive, one after another. A string is its length
 // and its bytes; numbers are varints. JSON and other text encodings would replace
 // bytes that are not UTF-8, which file names and capabilities may have.
 
-// appendHeader appends the encoding of h to b.
-func appendHeader(b []byte, h *Header) []byte {
+// AppendHeader appends the encoding of h to b.
+func AppendHeader(b []byte, h *Header) []byte {
 	b = append(b, h.Type)
 	b = appendString(b, h.Name)
 	b = appendString(b, h.Link)
@@ -43,8 +43,8 @@ func appendString(b []byte, s string) []byte {
 
 var errBadIndex = errors.New("the index is damaged")
 
-// parseHeaders decodes an index. The strings of the headers share its memory.
-func parseHeaders(index string) ([]Header, error) {
+// ParseHeaders decodes an index. The strings of the headers share its memory.
+func ParseHeaders(index string) ([]Header, error) {
 	// A header of a usual layer takes some 60 bytes.
 	headers := make([]Header, 0, len(index)/48)
 	for p := (indexParser{rest: index}); p.rest != ""; {
@@ -133,7 +133,7 @@ func newIndexWriter(w io.Writer) *indexWriter { return &indexWriter{w: w} }
 
 // write adds a header to the index.
 func (i *indexWriter) write(h *Header) error {
-	i.buffer = appendHeader(i.buffer[:0], h)
+	i.buffer = AppendHeader(i.buffer[:0], h)
 	_, err := i.w.Write(i.buffer)
 	return err
 }

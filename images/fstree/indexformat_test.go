@@ -18,36 +18,36 @@ func TestIndexKeepsEveryByte(t *testing.T) {
 	}
 	var index []byte
 	for i := range want {
-		index = appendHeader(index, &want[i])
+		index = AppendHeader(index, &want[i])
 	}
-	got, err := parseHeaders(string(index))
+	got, err := ParseHeaders(string(index))
 	if err != nil {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("headers (-want +got):\n%s", diff)
 	}
-	last := appendHeader(nil, &want[len(want)-1])
+	last := AppendHeader(nil, &want[len(want)-1])
 	for cut := 1; cut < len(last); cut++ {
-		if _, err := parseHeaders(string(index[:len(index)-cut])); err == nil {
+		if _, err := ParseHeaders(string(index[:len(index)-cut])); err == nil {
 			t.Fatalf("an index without its last %d bytes was read", cut)
 		}
 	}
 }
 
 func FuzzIndex(f *testing.F) {
-	f.Add(appendHeader(nil, &Header{Name: "a", Type: tar.TypeReg, Xattrs: map[string]string{"b": "c"}}))
+	f.Add(AppendHeader(nil, &Header{Name: "a", Type: tar.TypeReg, Xattrs: map[string]string{"b": "c"}}))
 	f.Add([]byte("\x30\xff\xff\xff\xff\xff\xff\xff\xff\xff\x7f"))
 	f.Fuzz(func(t *testing.T, index []byte) {
-		headers, err := parseHeaders(string(index))
+		headers, err := ParseHeaders(string(index))
 		if err != nil {
 			return
 		}
 		var again []byte
 		for i := range headers {
-			again = appendHeader(again, &headers[i])
+			again = AppendHeader(again, &headers[i])
 		}
-		if _, err := parseHeaders(string(again)); err != nil {
+		if _, err := ParseHeaders(string(again)); err != nil {
 			t.Errorf("what was parsed and written again cannot be read: %v", err)
 		}
 	})
@@ -56,12 +56,12 @@ func FuzzIndex(f *testing.F) {
 func BenchmarkReadIndex(b *testing.B) {
 	var index []byte
 	for range 100_000 {
-		index = appendHeader(index, &Header{Name: "usr/share/doc/some-package/examples/file.txt", Type: tar.TypeReg, Mode: 0o644, Size: 4321, ModTime: 1700000000})
+		index = AppendHeader(index, &Header{Name: "usr/share/doc/some-package/examples/file.txt", Type: tar.TypeReg, Mode: 0o644, Size: 4321, ModTime: 1700000000})
 	}
 	text := string(index)
 	b.SetBytes(int64(len(text)))
 	for b.Loop() {
-		if _, err := parseHeaders(text); err != nil {
+		if _, err := ParseHeaders(text); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -92,6 +92,29 @@ func (n *Node) Names() ([]string, error) {
 	return slices.Sorted(maps.Keys(entries)), nil
 }
 
+// Walk calls visit with each file, link and device below the folder n, sorted by name within a folder. The
+// paths are relative to n.
+func (n *Node) Walk(visit func(p string, n *Node) error) error { return n.walk("", visit) }
+
+func (n *Node) walk(dir string, visit func(string, *Node) error) error {
+	entries, err := n.list()
+	if err != nil {
+		return err
+	}
+	for _, name := range slices.Sorted(maps.Keys(entries)) {
+		child, p := entries[name], path.Join(dir, name)
+		if child.IsDir() {
+			err = child.walk(p, visit)
+		} else {
+			err = visit(p, child)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // Set makes child the entry of the folder n with this name. A folder of a Tree is
 // changed by the methods of the Tree instead, which keep its changes.
 func (n *Node) Set(name string, child *Node) { n.entries[name] = child }
