@@ -22,6 +22,7 @@ var flagWords = map[string][]string{
 	"level":       {"fastest", "default", "better", "best"},
 	"media-types": {"oci", "docker"},
 	"compression": {"gzip", "zstd", "none"},
+	"format":      {"spdx", "cyclonedx"},
 	"modes":       {"normal", "keep"},
 	"allow":       {"network.host", "security.insecure"},
 }

@@ -1,0 +1,57 @@
+package sbom
+
+import (
+	"context"
+	"fmt"
+	"io"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+
+	"github.com/slipway-build/slipway/images/attest/sbom/catalog"
+	"github.com/slipway-build/slipway/images/fstree"
+	"github.com/slipway-build/slipway/internal/parallel"
+	"github.com/slipway-build/slipway/internal/regular"
+)
+
+// A Catalog makes inventories. It may be used by several goroutines.
+type Catalog struct {
+	// Store keeps what was found in each layer. It may be nil.
+	Store fstree.DerivedStore
+	// Limits bound each layer and file.
+	Limits fstree.Limits
+	// Jobs is how many layers are read at once; each has up to 32 MiB of a program in memory.
+	Jobs int
+	// Temp is the folder of temporary files; empty is that of the operating system.
+	Temp string
+
+	layers parallel.Memo[*catalog.Layer]
+}
+
+// layer returns what was found in a layer. It is read if the store does not have the result.
+func (c *Catalog) layer(ctx context.Context, diffID v1.Hash, open func() (io.ReadCloser, error)) (*catalog.Layer, error) {
+	return c.layers.Do(ctx, diffID.String(), func() (*catalog.Layer, error) {
+		ar := &fstree.Archive{ID: "layer " + diffID.String(), Open: func(context.Context) (io.ReadCloser, error) { return open() }}
+		if c.Store == nil {
+			return catalog.Read(ctx, ar, c.Limits, c.Temp)
+		}
+		var made *catalog.Layer
+		name, err := c.Store.Derived(ctx, "sbom", catalog.Version+" "+diffID.String(), func(w io.Writer) (err error) {
+			if made, err = catalog.Read(ctx, ar, c.Limits, c.Temp); err != nil {
+				return err
+			}
+			return made.Encode(w)
+		})
+		if made != nil || err != nil {
+			return made, err
+		}
+		raw, err := regular.ReadFile(name)
+		if err != nil {
+			return nil, err
+		}
+		l, err := catalog.Decode(raw)
+		if err != nil {
+			return nil, fmt.Errorf("reading %s: %w", name, err)
+		}
+		return l, nil
+	})
+}

@@ -1,0 +1,42 @@
+package catalog
+
+import (
+	"io"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// commonLicence matches the reference to a licence in a copyright file that is plain text.
+var commonLicence = regexp.MustCompile(`/usr/share/common-licenses/([0-9A-Za-z_.+-]*[0-9A-Za-z+])`)
+
+// maxLicences is the number of licences of one package.
+const maxLicences = 200
+
+// licencesOf reads a copyright file of Debian: the License fields of one that programs can read, and otherwise the
+// licences in /usr/share/common-licenses to which it refers.
+func licencesOf(r io.Reader) (*Facts, error) {
+	fields, references := map[string]bool{}, map[string]bool{}
+	s := lines(r)
+	for s.Scan() && len(fields)+len(references) < maxLicences {
+		line := s.Text()
+		if value, ok := strings.CutPrefix(line, "License:"); ok {
+			if value = strings.Join(strings.Fields(value), " "); value != "" {
+				fields[value] = true
+			}
+			continue
+		}
+		for _, m := range commonLicence.FindAllStringSubmatch(line, -1) {
+			references[m[1]] = true
+		}
+	}
+	found := fields
+	if len(fields) == 0 {
+		found = references
+	}
+	if len(found) == 0 {
+		return nil, s.Err()
+	}
+	return &Facts{Licences: slices.Sorted(maps.Keys(found))}, s.Err()
+}

@@ -1,0 +1,184 @@
+package catalog
+
+import (
+	"archive/tar"
+	"bufio"
+	"context"
+	"crypto/sha1"
+	"crypto/sha256"
+	"fmt"
+	"hash"
+	"io"
+	"path"
+	"strings"
+
+	"github.com/slipway-build/slipway/images/fstree"
+)
+
+// Read reads a tar. Temporary files are created in the folder temp; empty is the default of the operating system.
+func Read(ctx context.Context, ar *fstree.Archive, limits fstree.Limits, temp string) (*Layer, error) {
+	s := NewScan(temp)
+	defer s.Close()
+	if err := limits.Read(ctx, ar, s.Add); err != nil {
+		return nil, err
+	}
+	return s.Layer(), nil
+}
+
+// A Scan makes a Layer of the entries of an archive.
+type Scan struct {
+	layer  *Layer
+	reader *fileReader
+}
+
+// NewScan returns a Scan that creates temporary files in the folder temp.
+func NewScan(temp string) *Scan {
+	return &Scan{&Layer{Digests: map[int]Digests{}, Facts: map[int]*Facts{}}, newFileReader(temp)}
+}
+
+// Close removes temporary files.
+func (s *Scan) Close() error { return s.reader.close() }
+
+// Layer returns the result.
+func (s *Scan) Layer() *Layer { return s.layer }
+
+// Add reads the next entry, and the content of a file to its end.
+func (s *Scan) Add(h *fstree.Header, content io.Reader) error {
+	l, index := s.layer, len(s.layer.Headers)
+	l.Headers = append(l.Headers, *h)
+	if h.Type != tar.TypeReg {
+		return nil
+	}
+	digests, facts, err := s.reader.read(h.Name, h.Size, content)
+	if err != nil {
+		return fmt.Errorf("file %q: %w", h.Name, err)
+	}
+	l.Digests[index] = digests
+	if facts != nil {
+		l.Facts[index] = facts
+	}
+	return nil
+}
+
+// A fileReader reads files, one after another. newFileReader makes one.
+type fileReader struct {
+	spool  *spool
+	head   *bufio.Reader
+	sha1   hash.Hash
+	sha256 hash.Hash
+	buffer []byte
+}
+
+// headSize is how much of a file is looked at before its format is known, and the size of reads, in bytes.
+const headSize = 64 << 10
+
+// newFileReader returns a fileReader that creates temporary files in the folder temp.
+func newFileReader(temp string) *fileReader {
+	return &fileReader{spool: &spool{dir: temp}, head: bufio.NewReaderSize(nil, headSize), sha1: sha1.New(), sha256: sha256.New(),
+		buffer: make([]byte, headSize)}
+}
+
+func (r *fileReader) close() error { return r.spool.close() }
+
+// read reads a file of size bytes to its end. name is its path in the archive; it says which format a database has.
+// facts is nil if the content says nothing. An error is one of content, or of the temporary file.
+func (r *fileReader) read(name string, size int64, content io.Reader) (digests Digests, facts *Facts, err error) {
+	r.sha1.Reset()
+	r.sha256.Reset()
+	source := &source{r: content}
+	r.head.Reset(io.TeeReader(source, io.MultiWriter(r.sha1, r.sha256)))
+	if facts, err = r.facts(name, size); err == nil {
+		_, err = io.CopyBuffer(struct{ io.Writer }{io.Discard}, struct{ io.Reader }{r.head}, r.buffer)
+	}
+	if source.err != nil { // the cause of the others
+		err = source.err
+	}
+	if err != nil {
+		return Digests{}, nil, err
+	}
+	r.sha1.Sum(digests.SHA1[:0])
+	r.sha256.Sum(digests.SHA256[:0])
+	return digests, facts, nil
+}
+
+// A source keeps the error of a reader. Errors of parsers alone are not errors of the file.
+type source struct {
+	r   io.Reader
+	err error
+}
+
+func (s *source) Read(p []byte) (int, error) {
+	n, err := s.r.Read(p)
+	if err != nil && err != io.EOF {
+		s.err = err
+	}
+	return n, err
+}
+
+// facts returns what the file says, or nil.
+func (r *fileReader) facts(name string, size int64) (*Facts, error) {
+	if size == 0 {
+		return nil, nil
+	}
+	name = path.Clean("/" + name)[1:]
+	name = strings.TrimPrefix(name, "Files/")
+	dir, base := path.Split(name)
+	switch dir {
+	case "":
+		if base == PackageInfo {
+			return parsed(packageInfo(r.head)), nil
+		}
+	case "var/lib/dpkg/":
+		if base == "status" {
+			return parsed(dpkgPackages(r.head)), nil
+		}
+	case "var/lib/dpkg/status.d/":
+		if strings.HasSuffix(base, md5Suffix) {
+			return parsed(dpkgPaths(r.head, true)), nil
+		}
+		return parsed(dpkgPackages(r.head)), nil
+	case "var/lib/dpkg/info/":
+		if list := strings.HasSuffix(base, listSuffix); list || strings.HasSuffix(base, md5Suffix) {
+			return parsed(dpkgPaths(r.head, !list)), nil
+		}
+	case "lib/apk/db/", "usr/lib/apk/db/":
+		if base == "installed" {
+			return parsed(apkPackages(r.head)), nil
+		}
+	case "etc/", "usr/lib/":
+		if base == "os-release" {
+			return parsed(osRelease(r.head)), nil
+		}
+	case "var/lib/rpm/", "usr/lib/sysimage/rpm/", "usr/share/rpm/":
+		switch base {
+		case "Packages", "Packages.db", "rpmdb.sqlite":
+			return r.rpmPackages(size)
+		}
+	}
+	if base == "copyright" && path.Dir(path.Clean(dir)) == "usr/share/doc" {
+		return parsed(licencesOf(r.head)), nil
+	}
+	return r.goBuild(size)
+}
+
+// parsed adds an error to facts. Parsers return what they understood before it.
+func parsed(f *Facts, err error) *Facts {
+	if err == nil {
+		return f
+	}
+	if f == nil {
+		f = &Facts{}
+	}
+	f.Problem = err.Error()
+	return f
+}
+
+// maxLine is the longest line of a text file that is read, in bytes.
+const maxLine = 1 << 20
+
+// lines returns the lines of a text file.
+func lines(r io.Reader) *bufio.Scanner {
+	s := bufio.NewScanner(r)
+	s.Buffer(make([]byte, 0, 4096), maxLine)
+	return s
+}
