@@ -12,15 +12,15 @@ import (
 	"github.com/slipway-build/slipway/build/scaffold/survey"
 )
 
-// A binary is one of a project, and where it comes from.
+// A binary is a binary of the project, and its origin.
 type binary struct {
 	*draft.Binary
 	main    *survey.MainPackage
-	settled bool   // another tool's file says what it is
-	cgoFrom string // the recipe that compiles it with cgo
+	settled bool   // described completely by another tool's file
+	cgoFrom string // recipe that compiles it with cgo
 }
 
-// findBinaries finds the programs: those that another tool's file names, else all main packages that are released.
+// findBinaries finds the programs: those in another tool's file, else all main packages that are released.
 func (p *project) findBinaries() {
 	if p.module == nil {
 		return
@@ -62,11 +62,11 @@ func (p *project) findBinaries() {
 	}
 }
 
-// maxRemarks is the number of remarks of one kind that are written.
+// maxRemarks is the maximum number of remarks of one kind.
 const maxRemarks = 12
 
-// remark adds a comment for the end of the file: KIND: TEXT. Of a kind there are at most maxRemarks, and one that says that
-// there are others.
+// remark adds a comment at the end of the file: KIND: TEXT. It adds at most maxRemarks of one kind, and then one about
+// the rest.
 func (p *project) remark(text string) {
 	kind, _, _ := strings.Cut(text, ":")
 	same := 0
@@ -83,7 +83,7 @@ func (p *project) remark(text string) {
 	}
 }
 
-// settledBinary adds a binary that another tool's file describes. links are those of recipes.
+// settledBinary adds a binary from another tool's file. links are the linker variables of recipes.
 func (p *project) settledBinary(b *binary, links []survey.LinkVariable) {
 	if b.Module == "." {
 		b.Module = p.module.Dir
@@ -110,12 +110,12 @@ func (p *project) settledBinary(b *binary, links []survey.LinkVariable) {
 		return
 	}
 	if p.converted.Base != "" && !slices.ContainsFunc(b.Ldflags, func(flag string) bool { return strings.HasPrefix(flag, "-X ") }) {
-		p.linkerFlags(b, links) // the environment gives them to ko
+		p.linkerFlags(b, links) // ko gets them from the environment
 	}
 	p.binaries = append(p.binaries, b)
 }
 
-// goBuildOf takes the name, build tags and cgo of a command go build that compiles a binary.
+// goBuildOf sets the name, build tags and cgo of a binary from a go build command that compiles it.
 func (p *project) goBuildOf(b *binary, builds []survey.GoBuild) {
 	for _, g := range builds {
 		if g.Elsewhere || cmp.Or(g.Package, ".") != b.Package {
@@ -139,7 +139,7 @@ func (p *project) goBuildOf(b *binary, builds []survey.GoBuild) {
 	}
 }
 
-// linkerFlags adds the flags -X of recipes that concern a binary, or those that the code suggests.
+// linkerFlags adds the flags -X of recipes that apply to a binary, or those that the code suggests.
 func (p *project) linkerFlags(b *binary, links []survey.LinkVariable) {
 	version := false
 	for _, v := range links {
@@ -164,8 +164,8 @@ func (p *project) linkerFlags(b *binary, links []survey.LinkVariable) {
 	}
 }
 
-// binaryPlatforms restricts binaries to the platforms that they compile for. Programs for Windows alone make the project
-// one for Windows; files for Windows that nothing builds are a doubt.
+// binaryPlatforms restricts binaries to the platforms for which they compile. If all programs are for Windows only, so
+// is the project. Files for Windows without a build are a doubt.
 func (p *project) binaryPlatforms() {
 	for _, b := range p.binaries {
 		if !b.main.Linux {

@@ -10,8 +10,8 @@ import (
 	"github.com/slipway-build/slipway/build/scaffold/survey"
 )
 
-// copies finds out where the files come from that the Dockerfile copies from its context: they exist, or are programs that
-// Slipway compiles. With programs, the context is their folder, or one that is made of them and the other files.
+// copies determines the origin of the files that the Dockerfile copies from its context: they exist, or are programs
+// that Slipway compiles. With programs, the context is their folder, or a folder made of them and the other files.
 func (p *project) copies(i *image, v *draft.Variant, d *survey.Dockerfile, context string) {
 	s := stage{windows: d.Windows}
 	for _, extra := range i.extra {
@@ -21,7 +21,7 @@ func (p *project) copies(i *image, v *draft.Variant, d *survey.Dockerfile, conte
 		source := path.Clean(strings.TrimPrefix(resolve(v, d, c.Source), "/"))
 		exists := p.Tree.Has(variableOf.ReplaceAllString(path.Join(context, source), "*"))
 		var b *binary
-		if i.staged || !exists { // programOf may name the only program after source
+		if i.staged || !exists { // programOf may rename the only program to source
 			b = p.programOf(source)
 		}
 		switch {
@@ -50,7 +50,7 @@ func (p *project) copies(i *image, v *draft.Variant, d *survey.Dockerfile, conte
 	}
 }
 
-// stagesCopies returns what the stages that a target needs copy from the context.
+// stagesCopies returns the copies from the context in the stages that a target needs.
 func stagesCopies(d *survey.Dockerfile, target string) []survey.Copy {
 	var all []survey.Copy
 	for _, stage := range d.Reached(target) {
@@ -63,9 +63,9 @@ func stagesCopies(d *survey.Dockerfile, target string) []survey.Copy {
 type stage struct {
 	windows  bool
 	files    []draft.StagedFile
-	programs int    // how many of files are compiled programs
-	flat     bool   // all programs lie in the root of the context
-	doubt    string // what cannot be copied
+	programs int    // number of compiled programs in files
+	flat     bool   // all programs are in the root of the context
+	doubt    string // a source that cannot be copied
 }
 
 // program adds a compiled program under the path that the Dockerfile copies.
@@ -92,7 +92,7 @@ func (s *stage) file(context, source string) {
 	s.files = append(s.files, draft.StagedFile{From: path.Join(context, source), To: dir, Folder: true})
 }
 
-// programOf returns the binary that a source of COPY is, or nil. The only program of a project gets the name that the
+// programOf returns the binary for a source of COPY, or nil. The only program of a project gets the name that the
 // Dockerfile expects.
 func (p *project) programOf(source string) *binary {
 	name := strings.TrimSuffix(path.Base(source), ".exe")

@@ -1,12 +1,12 @@
-// Package scaffold writes a first slipway.yaml for a checkout: `slipway init`. Package survey reads the checkout, package
-// convert the files of other tools, and package draft writes. This package decides: what is released, under which names,
-// and what is not certain.
+// Package scaffold writes a first slipway.yaml for a checkout: `slipway init`. Package survey reads the checkout,
+// package convert reads the files of other tools, and package draft writes the file. This package decides what is
+// released, under which names, and what is uncertain.
 //
 // # Nouns
 //
-//   - A project is what is decided so far.
-//   - A settled binary is one that another tool's file describes, so that nothing about it is guessed.
-//   - A note is a line of the new file that needs a look: an unsure one, or what was not converted.
+//   - A project is the set of decisions so far.
+//   - A settled binary is described by another tool's file, so that nothing about it is guessed.
+//   - A note is a line of the new file that needs a look, because it is uncertain or was not converted.
 //
-// The file is loaded before it gets its name, so that a slipway.yaml that init wrote is valid.
+// The file is loaded before it is renamed, so that a slipway.yaml from init is always valid.
 package scaffold

@@ -13,18 +13,19 @@ import (
 	"github.com/slipway-build/slipway/build/scaffold/survey"
 )
 
-// An image is one of a project, and where it comes from.
+// An image is an image of the project, and its origin.
 type image struct {
 	*draft.Image
 	refs   []string // references without tags
-	extra  []string // files that its Dockerfile copies beside the binaries
-	staged bool     // the context of another tool has the binaries and extra alone
+	extra  []string // files, besides the binaries, that its Dockerfile copies
+	staged bool     // the context of another tool has only the binaries and extra
 }
 
-// imageFolders are folders whose Dockerfiles are of the project. Others are those of a module or a main package.
+// imageFolders are folders whose Dockerfiles belong to the project. Dockerfiles in other folders belong to a module or
+// a main package.
 var imageFolders = []string{".", "package", "build", "docker", "build/package", "build/docker", "deploy", "deploy/docker", "dockerfiles", "deployments", "container", "containers"}
 
-// findImages makes one image of each Dockerfile, and of those for Linux and Windows of the same name.
+// findImages makes an image for each Dockerfile. Dockerfiles for Linux and Windows with the same name become one image.
 func (p *project) findImages() {
 	for _, i := range p.converted.Images {
 		p.convertedImage(i)
@@ -37,7 +38,7 @@ func (p *project) findImages() {
 	p.windowsNames()
 }
 
-// convertedImage completes an image of another tool's file.
+// convertedImage completes an image from another tool's file.
 func (p *project) convertedImage(c *convert.Image) {
 	v := c.Variants[0]
 	if c.Base != "" {
@@ -63,7 +64,7 @@ func (p *project) convertedImage(c *convert.Image) {
 	p.images = append(p.images, i)
 }
 
-// dockerfileImages makes images of the Dockerfiles of the tree that are released.
+// dockerfileImages makes images for the Dockerfiles of the tree that are released.
 func (p *project) dockerfileImages() {
 	builds := p.Recipes.ImageBuilds(p.Tree, p.Origin)
 	byName := map[string]*image{}
@@ -101,7 +102,7 @@ func (p *project) dockerfileImages() {
 }
 
 // releases reports whether the image of a Dockerfile is released: a recipe builds it, it contains binaries, it starts a
-// program, or it is the main Dockerfile of the project. An image that none of these tells about is a remark.
+// program, or it is the main Dockerfile of the project. If none of these is true, it adds a remark.
 func (p *project) releases(d *survey.Dockerfile, build *survey.ImageBuild) bool {
 	dir := path.Dir(d.File)
 	switch {
@@ -119,7 +120,7 @@ func (p *project) releases(d *survey.Dockerfile, build *survey.ImageBuild) bool 
 	return false
 }
 
-// copiesBin reports whether a stage of the target copies from the context bin, which has the binaries.
+// copiesBin reports whether a stage of the target copies from the context bin, which contains the binaries.
 func copiesBin(d *survey.Dockerfile, target string) bool {
 	return !d.HasStage("bin") && slices.ContainsFunc(d.Reached(target), func(s *survey.Stage) bool { return slices.Contains(s.CopiesFrom, "bin") })
 }
@@ -136,7 +137,7 @@ func (p *project) isImageFolder(dir string) bool {
 	return p.module != nil && (dir == p.module.Dir || slices.ContainsFunc(p.binaries, func(b *binary) bool { return b.main.Dir == dir }))
 }
 
-// imageNameOf returns the name of an image by the name and the folder of its Dockerfile.
+// imageNameOf derives the name of an image from the name and the folder of its Dockerfile.
 func (p *project) imageNameOf(d *survey.Dockerfile) string {
 	name := p.Project
 	if dir := path.Dir(d.File); !slices.Contains(imageFolders, dir) && (p.module == nil || dir != p.module.Dir) {
@@ -148,7 +149,7 @@ func (p *project) imageNameOf(d *survey.Dockerfile) string {
 	return name
 }
 
-// windowsNames chooses the versions of Windows: those that a recipe lists, or all.
+// windowsNames chooses the versions of Windows: those in a recipe, or all.
 func (p *project) windowsNames() {
 	if !slices.ContainsFunc(p.images, func(i *image) bool {
 		return i.Off == "" && slices.ContainsFunc(i.Variants, func(v draft.Variant) bool { return len(draft.OfSystem(v.Platforms, "windows")) > 0 })

@@ -17,36 +17,37 @@ import (
 	"github.com/slipway-build/slipway/internal/usage"
 )
 
-// Options are what the user says about a checkout.
+// Options are the user's choices for a checkout.
 type Options struct {
-	// From is one of convert.Tools, whose file is converted and must exist; empty to read whichever exists.
+	// From is the tool, one of convert.Tools, whose file is converted and must exist. Empty means the first file that
+	// exists.
 	From string
-	// Module is the folder of the Go module to release, relative to the checkout; empty to find it.
+	// Module is the folder of the Go module to release, relative to the checkout. Empty means to find it.
 	Module string
-	// Choose asks which of several modules to release, by their folders; nil if nobody can be asked. It returns io.EOF if
-	// nobody answers.
+	// Choose asks the user which of several modules to release, by their folders. It returns io.EOF if there is no
+	// answer. Nil means that nobody can be asked.
 	Choose func(ctx context.Context, dirs []string) (string, error)
-	// Schema is the URL at which editors find the schema of slipway.yaml; empty for SchemaURL.
+	// Schema is the URL of the schema of slipway.yaml for editors. Empty means SchemaURL.
 	Schema string
 }
 
 // SchemaURL is the URL of the schema of the branch main.
 const SchemaURL = config.SchemaURL
 
-// A Result says what Init wrote.
+// A Result describes the files that Init wrote.
 type Result struct {
-	// Path is that of slipway.yaml.
+	// Path is the path of slipway.yaml.
 	Path string
 	// Files are the paths of other new files, such as Dockerfiles.
 	Files []string
-	// Notes are the lines that need a look, as FILE:LINE: TEXT, in the order of the file: what is unsure, what was not
-	// converted, and what to do outside the file.
+	// Notes are the lines that need a look, as FILE:LINE: TEXT, in the order of the file: what is uncertain, what was
+	// not converted, and what to do outside of the file.
 	Notes []string
 }
 
 var noteLine = regexp.MustCompile(`# ((?:unsure|not converted|note): .*)$`)
 
-// Init writes a slipway.yaml with comments for the project in dir. It replaces no file, and checks what it writes with
+// Init writes a slipway.yaml with comments for the project in dir. It replaces no file, and checks the new file with
 // config.Load.
 func Init(ctx context.Context, dir string, o Options) (Result, error) {
 	path := filepath.Join(dir, config.FileName)
@@ -83,7 +84,7 @@ func Init(ctx context.Context, dir string, o Options) (Result, error) {
 	return result, nil
 }
 
-// writeAll writes slipway.yaml and the files that it needs, or nothing. It replaces no file.
+// writeAll writes slipway.yaml and the other new files, or nothing. It replaces no file.
 func writeAll(ctx context.Context, dir, path, text string, files map[string]string) (err error) {
 	var written []string
 	defer func() {
@@ -108,7 +109,7 @@ func writeAll(ctx context.Context, dir, path, text string, files map[string]stri
 	return write(ctx, dir, path, text)
 }
 
-// write writes the file under its name once config.Load accepts it.
+// write writes the file, and renames it to path once config.Load accepts it.
 func write(ctx context.Context, dir, path, text string) error {
 	temp, err := os.CreateTemp(dir, ".slipway-init-*.yaml")
 	if err != nil {
@@ -119,9 +120,9 @@ func write(ctx context.Context, dir, path, text string) error {
 	if err := errors.Join(err, temp.Chmod(0o644), temp.Close()); err != nil {
 		return fmt.Errorf("writing %s: %w", path, err)
 	}
-	// Whether the file is valid must not depend on the environment.
+	// Validity must not depend on the environment.
 	if _, err := config.Load(ctx, temp.Name(), func(string) (string, bool) { return "", false }); err != nil {
-		// A draft that is not valid is a bug. Say what would have been where.
+		// An invalid draft is a bug. Report the path that the file would have got.
 		return fmt.Errorf("checking the new %s: %s", path, strings.ReplaceAll(err.Error(), temp.Name(), path))
 	}
 	if err := fileop.Rename(temp.Name(), path); err != nil {

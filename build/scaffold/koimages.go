@@ -10,7 +10,7 @@ import (
 	"github.com/slipway-build/slipway/build/scaffold/draft"
 )
 
-// koImages makes the images that ko makes: one of each program.
+// koImages makes the images that ko makes: one for each program.
 func (p *project) koImages() {
 	for _, b := range p.binaries {
 		importPath := path.Join(p.module.Path, b.Package)
@@ -18,8 +18,8 @@ func (p *project) koImages() {
 	}
 }
 
-// koImage makes an image of a program for Linux, with a Dockerfile that says what ko does: the program is /ko-app/NAME, and
-// the folder kodata beside its source is /var/run/ko.
+// koImage makes an image of a program for Linux, with a Dockerfile that does the same as ko: the program is
+// /ko-app/NAME, and the folder kodata beside its source is /var/run/ko.
 func (p *project) koImage(b *binary, c *convert.Image) {
 	i := &image{Image: &c.Image, refs: c.Refs}
 	i.Name, i.Bin = imageName(b.Name), true

@@ -14,8 +14,8 @@ import (
 	"github.com/slipway-build/slipway/internal/usage"
 )
 
-// chooseModule decides which Go module is released: Module of the options, the only one with programs, that in the root,
-// or the answer to a question.
+// chooseModule decides which Go module is released: Module of the options, the only module with programs, the one in
+// the root, or the user's answer.
 func (p *project) chooseModule(ctx context.Context, o Options) error {
 	if o.Module != "" {
 		return p.findModule(o.Module)
@@ -52,7 +52,7 @@ func (p *project) chooseModule(ctx context.Context, o Options) error {
 	return nil
 }
 
-// findModule takes the Go module in a folder.
+// findModule selects the Go module in a folder.
 func (p *project) findModule(dir string) error {
 	var dirs []string
 	for _, m := range p.Modules {

@@ -35,7 +35,7 @@ var notInNames = regexp.MustCompile(`[^a-z0-9]+`)
 
 var namesShape = regexp.MustCompile(`^[a-z0-9]+(?:[._-][a-z0-9]+)*$`)
 
-// imageName turns any text into a valid name of an image.
+// imageName converts any text to a valid name of an image.
 func imageName(text string) string {
 	text = strings.ToLower(text)
 	if namesShape.MatchString(text) {
@@ -44,7 +44,7 @@ func imageName(text string) string {
 	return cmp.Or(strings.Trim(notInNames.ReplaceAllString(text, "-"), "-"), "project")
 }
 
-// findPlatforms decides for which platforms the project is.
+// findPlatforms determines the platforms of the project.
 func (p *project) findPlatforms() {
 	if len(p.converted.Platforms) > 0 {
 		p.addPlatforms(p.converted.Platforms...)
@@ -60,7 +60,7 @@ func (p *project) findPlatforms() {
 	}
 }
 
-// addPlatforms adds platforms of images, those of Linux before those of Windows.
+// addPlatforms adds platforms of images. Those of Linux come before those of Windows.
 func (p *project) addPlatforms(platforms ...string) {
 	for _, one := range platforms {
 		if draft.IsPlatform(one) {
@@ -70,7 +70,7 @@ func (p *project) addPlatforms(platforms ...string) {
 	p.Platforms = append(draft.OfSystem(p.Platforms, "linux"), draft.OfSystem(p.Platforms, "windows")...)
 }
 
-// findNames decides which registry and repository images have.
+// findNames determines the registry and repository of images.
 func (p *project) findNames() {
 	for _, i := range p.images {
 		for _, ref := range i.refs {
@@ -105,7 +105,8 @@ func (p *project) findNames() {
 	p.Publish = p.Publish && p.GitHub != ""
 }
 
-// splitReference splits a reference without a tag: docker.io, prom and node-exporter of prom/node-exporter.
+// splitReference splits a reference without a tag: for prom/node-exporter, it returns docker.io, prom and
+// node-exporter.
 func splitReference(ref string) (registry, repository, name string) {
 	parts := strings.Split(strings.Trim(ref, "/"), "/")
 	registry = "docker.io"
@@ -116,8 +117,8 @@ func splitReference(ref string) (registry, repository, name string) {
 	return registry, cmp.Or(strings.Join(parts[:len(parts)-1], "/"), "library"), name
 }
 
-// findVersion decides which git tags are versions. In a module below the root of the repository that are tags with its folder, as Go has
-// them, if there are any.
+// findVersion determines which git tags are versions. In a module below the root of the repository, these are the tags
+// with its folder as a prefix, as in Go, if there are any.
 func (p *project) findVersion(ctx context.Context) {
 	if p.module != nil && p.Origin.Repository {
 		if prefix := p.ModulePrefix(p.module); prefix != "" && p.NearestTag(ctx, prefix) != "" {

@@ -12,18 +12,18 @@ import (
 	"github.com/slipway-build/slipway/build/scaffold/survey"
 )
 
-// A project is what is known about the release of a checkout, while its slipway.yaml is drafted.
+// A project has the decisions about the release of a checkout, while its slipway.yaml is drafted.
 type project struct {
 	*survey.Survey
 	draft.Draft // its Binaries and Images are filled in last, from binaries and images
 
 	converted *convert.Conversion // never nil; empty if no other tool's file was read
-	module    *survey.Module      // whose programs are released, or nil
+	module    *survey.Module      // its programs are released; may be nil
 	binaries  []*binary
 	images    []*image
 }
 
-// readProject surveys the checkout in dir, and decides what its slipway.yaml says.
+// readProject surveys the checkout in dir, and decides on the content of its slipway.yaml.
 func readProject(ctx context.Context, dir string, o Options) (*project, error) {
 	s, err := survey.Read(ctx, dir)
 	if err != nil {
@@ -64,7 +64,7 @@ func readProject(ctx context.Context, dir string, o Options) (*project, error) {
 	return p, nil
 }
 
-// convert reads the files of other tools: that of one, which must exist, or that of the first which has one.
+// convert reads the file of another tool: of the tool from, which must exist, or of the first tool that has one.
 func (p *project) convert(from string) error {
 	c, err := convert.Find(p.Survey, from)
 	if err != nil && from == "" {
@@ -92,7 +92,7 @@ func (p *project) convert(from string) error {
 	return nil
 }
 
-// completePackages gives packages what they must have.
+// completePackages adds the metadata that packages require.
 func (p *project) completePackages() {
 	for i, b := range p.Bundles {
 		if b.Package == nil {

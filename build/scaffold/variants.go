@@ -43,7 +43,8 @@ func (p *project) variant(i *image, d *survey.Dockerfile, build *survey.ImageBui
 	i.Variants = append(i.Variants, v)
 }
 
-// makeContext lets make make a context that is not in the checkout, if the Makefile has a target for it.
+// makeContext adds a hook that runs make for a context that is not in the checkout, if the Makefile has a target for
+// it.
 func (p *project) makeContext(context string) bool {
 	target := p.Recipes.MakeTarget(context)
 	if target == "" {
@@ -56,7 +57,7 @@ func (p *project) makeContext(context string) bool {
 	return true
 }
 
-// nameAfter names an image after the references that a recipe gives it.
+// nameAfter names an image after its references in a recipe.
 func (p *project) nameAfter(i *image, d *survey.Dockerfile, build *survey.ImageBuild) {
 	for _, name := range build.Names {
 		name = strings.TrimSuffix(strings.TrimSuffix(name, "-"), "-linux")
@@ -77,7 +78,7 @@ func (p *project) nameAfter(i *image, d *survey.Dockerfile, build *survey.ImageB
 	}
 }
 
-// variantPlatforms returns the platforms of a Dockerfile, which the project has from then on.
+// variantPlatforms returns the platforms of a Dockerfile, and adds them to the project.
 func (p *project) variantPlatforms(d *survey.Dockerfile, build *survey.ImageBuild) []string {
 	goos := "linux"
 	if d.Windows {
@@ -88,7 +89,7 @@ func (p *project) variantPlatforms(d *survey.Dockerfile, build *survey.ImageBuil
 		own := slices.DeleteFunc(slices.Clone(build.Platforms), func(one string) bool {
 			return !draft.IsPlatform(one) || d.Windows && !strings.HasPrefix(one, "windows/")
 		})
-		if len(own) > 0 { // one FROM scratch may be for both systems
+		if len(own) > 0 { // a Dockerfile FROM scratch may be for both systems
 			p.addPlatforms(own...)
 			return own
 		}
@@ -101,10 +102,10 @@ var referenceShape = regexp.MustCompile(`^[a-z0-9][a-z0-9._:-]*(/[a-z0-9][a-z0-9
 
 var predefined = regexp.MustCompile(`^(TARGET|BUILD)(PLATFORM|OS|ARCH|VARIANT|OSVERSION)$|^(?i:https?|no|ftp|all)_proxy$`)
 
-// placeholders are defaults of arguments that say that the build should give a value.
+// placeholders are defaults of arguments that a build is expected to override.
 var placeholders = []string{"", "dev", "unknown", "latest", "HEAD", "none", "main", "master", "local", "0.0.0", "v0.0.0"}
 
-// arguments gives build arguments their values: those of the recipe, and those whose names tell what they are.
+// arguments sets the values of build arguments: those in the recipe, and those whose names have a known meaning.
 func (p *project) arguments(i *image, v *draft.Variant, d *survey.Dockerfile, build *survey.ImageBuild) {
 	for _, a := range d.Args {
 		if predefined.MatchString(a.Name) {

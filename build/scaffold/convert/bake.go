@@ -17,7 +17,7 @@ import (
 	"github.com/slipway-build/slipway/build/scaffold/survey"
 )
 
-// bakeKeys says what becomes of the keys of docker buildx bake.
+// bakeKeys maps the keys of docker buildx bake to their counterparts.
 var bakeKeys = []tableKey{
 	{Name: "variable", Becomes: "`vars`, which the environment overrides"},
 	{Name: "variable.default", Becomes: "the value in `vars`"},
@@ -62,11 +62,11 @@ type bakeFile struct {
 	groups  map[string][]string
 }
 
-// A bakeTarget is a target with its attributes, whose values are those of the file or of the targets that it inherits from.
+// A bakeTarget is a target with its attributes, which come from the file or from the targets that it inherits from.
 type bakeTarget struct {
 	line  int
 	attrs map[string]*hcl.Attribute
-	done  bool // what it inherits has been added
+	done  bool // inherited attributes have been added
 }
 
 var bakeSchema = &hcl.BodySchema{
@@ -93,7 +93,7 @@ func (c *Conversion) readBake(t *survey.Tree) error {
 	}
 	b := &bakeFile{c: c, eval: &hcl.EvalContext{Variables: map[string]cty.Value{}}, targets: map[string]*bakeTarget{}, groups: map[string][]string{}}
 	if attrs, problems := rest.JustAttributes(); !problems.HasErrors() {
-		for _, name := range slices.Sorted(maps.Keys(attrs)) { // NAME = VALUE is a variable too
+		for _, name := range slices.Sorted(maps.Keys(attrs)) { // NAME = VALUE is a variable, too
 			b.variable(name, attrs[name])
 		}
 	}
@@ -106,7 +106,7 @@ func (c *Conversion) readBake(t *survey.Tree) error {
 	return nil
 }
 
-// block reads a block of the file, and leaves over what of it is not converted.
+// block reads a block of the file, and adds leftovers for the keys that are not converted.
 func (b *bakeFile) block(block *hcl.Block) {
 	line, name := block.DefRange.Start.Line, block.Labels[0]
 	if block.Type == "function" {
@@ -114,7 +114,7 @@ func (b *bakeFile) block(block *hcl.Block) {
 		return
 	}
 	content, problems := block.Body.JustAttributes()
-	if problems.HasErrors() { // a block in it, such as validation
+	if problems.HasErrors() { // a nested block, such as validation
 		b.c.leave(line, block.Type+" "+name, problems[0].Summary)
 	}
 	for _, attr := range slices.Sorted(maps.Keys(content)) {
@@ -133,7 +133,7 @@ func (b *bakeFile) block(block *hcl.Block) {
 	}
 }
 
-// keyOf returns a key of a table, or one without a counterpart.
+// keyOf returns the key of a table with a name, or one without a counterpart.
 func keyOf(keys []tableKey, name string) tableKey {
 	if i := slices.IndexFunc(keys, func(k tableKey) bool { return k.Name == name }); i >= 0 {
 		return keys[i]
@@ -141,11 +141,12 @@ func keyOf(keys []tableKey, name string) tableKey {
 	return tableKey{Name: name, Becomes: noCounterpart, Open: true}
 }
 
-// builtIn are variables that slipway.yaml defines and vars cannot.
+// builtIn are variables that slipway.yaml defines, and that vars must not declare.
 var builtIn = []string{"VERSION", "TAG", "MAJOR", "MINOR", "PATCH", "COMMIT", "REGISTRY", "REPO", "PROJECT"}
 
-// variable declares a variable. In values it stands for itself, since the environment may override it, but where its name
-// tells what it is, such as VERSION. A name that is built in stands for the default.
+// variable declares a variable. In values, it is replaced by a reference to itself, since the environment may override
+// it. If its name has a known meaning, such as VERSION, it is replaced by that meaning; if the name is built in, by its
+// default.
 func (b *bakeFile) variable(name string, attr *hcl.Attribute) {
 	value := survey.Meaning(name)
 	if value == "" || value == "${ARCH}" || value == "${OS}" || value == "${WINDOWS}" {
@@ -174,7 +175,7 @@ func (b *bakeFile) released() []string {
 		}
 	}
 	add("default")
-	var parents []string // those that others inherit from are no images
+	var parents []string // targets that others inherit from are not images
 	for _, name := range b.names {
 		parents = append(parents, b.list(b.targets[name].attrs["inherits"])...)
 	}
@@ -194,7 +195,7 @@ func (b *bakeFile) inherit(name string) *bakeTarget {
 	}
 	t.done = true
 	parents := b.list(t.attrs["inherits"])
-	slices.Reverse(parents) // the last one wins
+	slices.Reverse(parents) // the last one takes precedence
 	for _, parent := range parents {
 		for key, attr := range b.inherit(parent).attrs {
 			if t.attrs[key] == nil {
@@ -219,7 +220,7 @@ func (b *bakeFile) image(name string) {
 	v.Context, v.Target = path.Clean(context), b.one(t.attrs["target"])
 	for _, platform := range b.list(t.attrs["platforms"]) {
 		if platform == "local" {
-			continue // that of the machine
+			continue // the platform of the machine
 		}
 		if draft.IsPlatform(platform) {
 			v.Platforms = append(v.Platforms, platform)
@@ -242,14 +243,14 @@ func (b *bakeFile) image(name string) {
 	b.c.Images = append(b.c.Images, i)
 }
 
-// tags takes the name of an image from its first tag. Further tags of the same name are tags of the image.
+// tags sets the name of an image from its first tag. Further tags with the same name become tags of the image.
 func (b *bakeFile) tags(target string, i *Image, attr *hcl.Attribute) {
 	if attr == nil {
 		return
 	}
 	line, key := attr.Range.Start.Line, "target "+target+": tags"
 	for _, ref := range b.list(attr) {
-		for variable, value := range b.c.Vars { // the name of an image is not a variable
+		for variable, value := range b.c.Vars { // the name of an image must not be a variable
 			ref = strings.ReplaceAll(ref, "${"+variable+"}", value)
 		}
 		name := survey.WithoutTag(ref)

@@ -8,7 +8,8 @@ import (
 	"github.com/zclconf/go-cty/cty"
 )
 
-// text returns the value of an attribute as text. What depends on a function, or is not text, is left over.
+// text returns the value of an attribute as text. A value that depends on a function, or is not text, becomes a
+// leftover.
 func (b *bakeFile) text(attr *hcl.Attribute) (string, bool) {
 	value, ok := b.value(attr)
 	if !ok {
@@ -35,8 +36,8 @@ func (b *bakeFile) value(attr *hcl.Attribute) (cty.Value, bool) {
 	return value, true
 }
 
-// plain reports whether an expression has no function, condition or operator, which would see the name of a variable in the
-// place of its value.
+// plain reports whether an expression has no function, condition or operator, which would get the name of a variable
+// instead of its value.
 func plain(e hcl.Expression) bool {
 	node, ok := e.(hclsyntax.Node)
 	if !ok {
@@ -67,7 +68,7 @@ func textOf(v cty.Value) (string, bool) {
 	return "", false
 }
 
-// list returns the texts of an attribute that is a list, or none.
+// list returns the texts of an attribute that is a list. The attribute may be missing.
 func (b *bakeFile) list(attr *hcl.Attribute) []string {
 	if attr == nil {
 		return nil

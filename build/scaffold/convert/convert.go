@@ -10,44 +10,46 @@ import (
 	"github.com/slipway-build/slipway/internal/usage"
 )
 
-// A Conversion is what the file of another tool says in terms of slipway.yaml. What it does not say is empty.
+// A Conversion is the content of another tool's file in terms of slipway.yaml. Values that the file does not have are
+// empty.
 type Conversion struct {
 	Tool, File string
 	Project    string
 	Platforms  []string
-	Binaries   []*draft.Binary // Name may be empty: that of the project
+	Binaries   []*draft.Binary // Name may be empty, which means the project's
 	Images     []*Image
 	Bundles    []draft.Bundle
 	Names      map[string]string // keys of names
 	Before     []string          // shell commands
 	GitHub     string            // owner/name
 	Release    map[string]string // keys of publish.github
-	Publish    bool              // the file says where to publish
+	Publish    bool              // whether the file has a destination
 	Env        []string          // environment variables that values refer to
 	Vars       map[string]string // vars
-	// Base is the base image of ko, and BaseOverrides that of single import paths, for an image of each program.
+	// Base is the base image of ko, and BaseOverrides maps single import paths to base images, for an image of each
+	// program.
 	Base          string
 	BaseOverrides map[string]string
-	Notes         []string // what differs though everything was converted
+	Notes         []string // differences despite a complete conversion
 	Leftovers     []draft.Leftover
 
 	gitURL    string // of the remote, or ""
 	builds    map[string]build
-	elsewhere []string // references in other repositories, which are left over once
+	elsewhere []string // references in other repositories, which become one leftover
 }
 
-// An Image is an image of another tool's file: one variant, whose arguments and platforms are those of the file.
+// An Image is an image of another tool's file: one variant, whose arguments and platforms come from the file.
 type Image struct {
 	draft.Image
 	Refs   []string // references without tags
 	Extra  []string // files beside the binary
-	Staged bool     // the context has the binaries and Extra alone
+	Staged bool     // the context has only the binaries and Extra
 	// Base is the base image of an image without a Dockerfile, which has Program as /ko-app/NAME; or "".
 	Base    string
 	Program *draft.Binary
 }
 
-// A build is what a build of goreleaser makes, by its id.
+// A build is the result of a build of goreleaser, by its id.
 type build struct {
 	binary    *draft.Binary
 	platforms []string
@@ -56,15 +58,15 @@ type build struct {
 // A tableKey is a key of another tool's file, such as builds[].env.
 type tableKey struct {
 	Name string
-	// Becomes is the key of slipway.yaml, or why there is none.
+	// Becomes is the corresponding key of slipway.yaml, or the reason why there is none.
 	Becomes string
-	// Open says that the user has to decide or write something, so that it is a leftover.
+	// Open means that the user has to decide or write something, so that the key is a leftover.
 	Open bool
-	// All says that Becomes is true of everything below the key.
+	// All means that Becomes applies to all keys below.
 	All bool
 }
 
-// noCounterpart is what becomes of the keys that are not in a table.
+// noCounterpart is the value of Becomes for keys that are not in a table.
 const noCounterpart = "no counterpart"
 
 // A converter finds and reads the file of one tool.
@@ -75,7 +77,7 @@ type converter struct {
 	read  func(c *Conversion, t *survey.Tree) error
 }
 
-// converters are the tools whose files are read, the most telling first.
+// converters are the tools whose files are read. The files with the most information come first.
 var converters = []converter{
 	{tool: "goreleaser", keys: goreleaserKeys, read: (*Conversion).readGoreleaser, files: []string{
 		".goreleaser.yaml", ".goreleaser.yml", "goreleaser.yaml", "goreleaser.yml", ".config/goreleaser.yaml", ".config/goreleaser.yml"}},
@@ -93,8 +95,8 @@ func Tools() []string {
 	return tools
 }
 
-// Find converts the file of a tool, which must exist, or with an empty tool that of the first tool that has one; nil if none
-// has.
+// Find converts the file of a tool, which must exist. With an empty tool, it converts the file of the first tool that
+// has one, or returns nil.
 func Find(s *survey.Survey, tool string) (*Conversion, error) {
 	t := s.Tree
 	for _, one := range converters {
@@ -131,7 +133,7 @@ func (c *Conversion) value(line int, key, text string) string {
 	return value
 }
 
-// values translates a list; what cannot be translated is left over.
+// values translates a list. Values that cannot be translated become leftovers.
 func (c *Conversion) values(line int, key string, texts []string) []string {
 	var all []string
 	for _, text := range texts {
@@ -142,7 +144,7 @@ func (c *Conversion) values(line int, key string, texts []string) []string {
 	return all
 }
 
-// env translates NAME=VALUE. CGO_ENABLED=0 is left out, since it is what Slipway does.
+// env translates NAME=VALUE. CGO_ENABLED=0 is omitted, since it is Slipway's default.
 func (c *Conversion) env(line int, key string, texts []string) map[string]string {
 	env := map[string]string{}
 	for _, text := range texts {

@@ -11,7 +11,7 @@ import (
 	"github.com/slipway-build/slipway/build/scaffold/survey"
 )
 
-// goreleaserFile is what is read of a goreleaser file, versions 1 and 2.
+// goreleaserFile has the keys of a goreleaser file that are read, for versions 1 and 2.
 type goreleaserFile struct {
 	Project  string `yaml:"project_name"`
 	Before   struct{ Hooks []at[goreleaserHook] }
@@ -101,7 +101,7 @@ func (c *Conversion) readGoreleaser(t *survey.Tree) error {
 	return nil
 }
 
-// isTrue reports whether a value is true; templates are not.
+// isTrue reports whether a value is true. Templates are not.
 func isTrue(value any) bool { return value == true || value == "true" }
 
 func (c *Conversion) goreleaserRelease(r at[goreleaserRelease], generated bool) {
@@ -123,7 +123,7 @@ func (c *Conversion) goreleaserRelease(r at[goreleaserRelease], generated bool) 
 	set("discussion", r.value.Discussion, r.value.Discussion != "")
 }
 
-// goreleaserPlatforms returns the platforms of a build. Systems that Slipway does not release for are left over.
+// goreleaserPlatforms returns the platforms of a build. Systems that Slipway does not support become leftovers.
 func (c *Conversion) goreleaserPlatforms(b at[goreleaserBuild]) []string {
 	var platforms, others []string
 	add := func(goos, goarch, goarm string) {
@@ -177,7 +177,7 @@ func (b *goreleaserBuild) matrix() (all []goreleaserTarget) {
 	return all
 }
 
-// goreleaserBuild adds the binary of a build, unless it is for other systems.
+// goreleaserBuild adds the binary of a build, unless it is only for unsupported systems.
 func (c *Conversion) goreleaserBuild(g at[goreleaserBuild]) {
 	if isTrue(g.value.Skip) {
 		return
@@ -216,7 +216,7 @@ func (c *Conversion) goreleaserBuild(g at[goreleaserBuild]) {
 	c.builds[g.value.ID] = build{c.addBinary(b, g.line), slices.Clone(b.Platforms)}
 }
 
-// addBinary adds a binary, or its platforms to the one that differs in platforms alone.
+// addBinary adds a binary. If another binary differs only in its platforms, it adds the platforms to that one.
 func (c *Conversion) addBinary(b *draft.Binary, line int) *draft.Binary {
 	n := slices.IndexFunc(c.Binaries, func(o *draft.Binary) bool { return o.Name == b.Name })
 	if n < 0 {

@@ -101,7 +101,8 @@ func (c *Conversion) goreleaserArchive(a at[goreleaserArchive]) {
 	c.Bundles = append(c.Bundles, b)
 }
 
-// ofBuilds restricts a bundle to builds, and returns its platforms. It is false if they are all for other systems.
+// ofBuilds restricts a bundle to builds, and returns its platforms. ok is false if all of them are for unsupported
+// systems.
 func (c *Conversion) ofBuilds(line int, key string, ids []string, b *draft.Bundle) (platforms []string, ok bool) {
 	if len(ids) == 0 {
 		return c.Platforms, true
@@ -124,7 +125,7 @@ func (c *Conversion) ofBuilds(line int, key string, ids []string, b *draft.Bundl
 	return platforms, true
 }
 
-// formats returns the formats that Slipway has; others are left over.
+// formats returns the formats that Slipway supports. Others become leftovers.
 func (c *Conversion) formats(line int, key string, formats []string, supported ...string) []string {
 	var all []string
 	for _, format := range formats {

@@ -40,7 +40,7 @@ type goreleaserKo struct {
 	Labels                  map[string]string
 }
 
-// goreleaserImages converts dockers and dockers_v2: one image of each Dockerfile.
+// goreleaserImages converts dockers and dockers_v2: one image for each Dockerfile.
 func (c *Conversion) goreleaserImages(g *goreleaserFile) {
 	for _, d := range g.Dockers {
 		arch := cmp.Or(d.value.GOARCH, "amd64")
@@ -68,7 +68,7 @@ func (c *Conversion) goreleaserImages(g *goreleaserFile) {
 	}
 }
 
-// translated translates the values of a mapping into another.
+// translated translates the values of a mapping, and adds them to another.
 func (c *Conversion) translated(into map[string]string, line int, key string, values map[string]string) {
 	for _, name := range slices.Sorted(maps.Keys(values)) {
 		if value := c.value(line, key+"."+name, values[name]); value != "" {
@@ -77,8 +77,8 @@ func (c *Conversion) translated(into map[string]string, line int, key string, va
 	}
 }
 
-// tags translates tags, without that of the release, which every image has, and those of single architectures, which the
-// index replaces.
+// tags translates tags. It omits the tag of the release, which every image has, and tags of single architectures, which
+// the index replaces.
 func (c *Conversion) tags(line int, key string, tags []string) []string {
 	var all []string
 	for _, tag := range c.values(line, key, tags) {
@@ -92,7 +92,7 @@ func (c *Conversion) tags(line int, key string, tags []string) []string {
 // architecture matches the name of an architecture in a tag.
 var architecture = regexp.MustCompile(`(?i)(^|[-_.])(amd64|x86_64|386|i386|arm64|arm|armv[5-8]|aarch64|ppc64le|s390x|riscv64|\$\{ARCH\})(v[5-8])?($|[-_.])`)
 
-// dockerImage returns the image of a Dockerfile, which is new if it is the first that names it. Further registries are
+// dockerImage returns the image of a Dockerfile. If the Dockerfile has none yet, it adds one. Further registries become
 // leftovers.
 func (c *Conversion) dockerImage(line int, key, file string, names []string) *Image {
 	file = path.Clean(cmp.Or(file, "Dockerfile"))
@@ -113,8 +113,8 @@ func newImage(dockerfile string) *Image {
 	}}
 }
 
-// references takes the first reference for the name of an image, and the tags of all. Those in other repositories are left
-// over.
+// references sets the name of an image from the first reference, and its tags from all of them. References in other
+// repositories become leftovers.
 func (c *Conversion) references(line int, key string, i *Image, names []string) {
 	for _, text := range names {
 		text, tag := splitTag(text)
@@ -173,7 +173,7 @@ func (c *Conversion) dockerFlag(line int, i *Image, flag string) {
 	}
 }
 
-// goreleaserManifest takes the tag of an index for the image whose platforms it joins.
+// goreleaserManifest adds the tag of an index to the image whose platforms it joins.
 func (c *Conversion) goreleaserManifest(m at[goreleaserManifest]) {
 	const key = "docker_manifests[].name_template"
 	text, tag := splitTag(m.value.Name)
@@ -185,7 +185,7 @@ func (c *Conversion) goreleaserManifest(m at[goreleaserManifest]) {
 	}
 }
 
-// goreleaserKo converts an image that ko makes of a binary.
+// goreleaserKo converts an image that ko makes from a binary.
 func (c *Conversion) goreleaserKo(k at[goreleaserKo]) {
 	b := c.builds[k.value.Build].binary
 	if b == nil && len(c.Binaries) == 1 {

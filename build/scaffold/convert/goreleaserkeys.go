@@ -1,6 +1,6 @@
 package convert
 
-// goreleaserKeys says what becomes of the keys of goreleaser. A key that is not here has no counterpart.
+// goreleaserKeys maps the keys of goreleaser to their counterparts. Keys that are not listed have none.
 var goreleaserKeys = []tableKey{
 	{Name: "version", Becomes: "nothing: it is the version of the format"},
 	{Name: "project_name", Becomes: "`project`"},

@@ -10,7 +10,7 @@ import (
 	"github.com/slipway-build/slipway/build/scaffold/survey"
 )
 
-// koKeys says what becomes of the keys of ko.
+// koKeys maps the keys of ko to their counterparts.
 var koKeys = []tableKey{
 	{Name: "defaultBaseImage", Becomes: "FROM in the Dockerfile that `slipway init` writes"},
 	{Name: "baseImageOverrides", Becomes: "FROM in the Dockerfile of this import path", All: true},
@@ -30,10 +30,10 @@ var koKeys = []tableKey{
 	{Name: "verification", Becomes: "`slipway.lock` has the digests of base images", Open: true, All: true},
 }
 
-// koBase is the base image of ko if the file names none.
+// koBase is ko's default base image.
 const koBase = "cgr.dev/chainguard/static"
 
-// koFile is what is read of the file of ko.
+// koFile has the keys of ko's file that are read.
 type koFile struct {
 	Base      string            `yaml:"defaultBaseImage"`
 	Overrides map[string]string `yaml:"baseImageOverrides"`
@@ -81,7 +81,8 @@ func (c *Conversion) readKo(t *survey.Tree) error {
 	return nil
 }
 
-// koImage adds the image that ko makes of a binary: the base image, and the binary as /ko-app/NAME.
+// koImage adds the image that ko makes from a binary: the base image, with the binary as
+// /ko-app/NAME.
 func (c *Conversion) koImage(b *draft.Binary, base string, platforms list) *Image {
 	i := newImage("")
 	i.Base, i.Program = cmp.Or(base, koBase), b

@@ -10,7 +10,7 @@ import (
 	"github.com/slipway-build/slipway/build/scaffold/survey"
 )
 
-// promuKeys says what becomes of the keys of promu, the build tool of Prometheus.
+// promuKeys maps the keys of promu, the build tool of Prometheus, to their counterparts.
 var promuKeys = []tableKey{
 	{Name: "go", Becomes: "nothing: the toolchain is that of go.mod"},
 	{Name: "go.version", Becomes: "nothing: the toolchain is that of go.mod"},
@@ -73,13 +73,13 @@ func (c *Conversion) readPromu(t *survey.Tree) error {
 	return nil
 }
 
-// promuUser leaves out who built it: releases are the same on every machine.
+// promuUser removes flags with the name of the user, since releases are the same on every machine.
 func promuUser(flags string) string {
 	return strings.Join(slices.DeleteFunc(strings.Split(flags, "\n"), func(line string) bool { return strings.Contains(line, "{{user}}") }), " ")
 }
 
-// promuPlatform returns a platform as Slipway spells it, and its system. A system alone stands for all of its
-// architectures: the platform is empty.
+// promuPlatform returns a platform in Slipway's spelling, and its system. A system alone means all of its
+// architectures; the platform is then empty.
 func promuPlatform(text string) (platform, goos string) {
 	goos, _, isPlatform := strings.Cut(text, "/")
 	if !isPlatform {

@@ -10,7 +10,7 @@ import (
 	"github.com/slipway-build/slipway/build/scaffold/draft"
 )
 
-// actions are the values of actions of Go templates, as goreleaser, ko and promu have them, in slipway.yaml.
+// actions maps actions of the Go templates of goreleaser, ko and promu to values in slipway.yaml.
 var actions = map[string]string{
 	".Version": "${VERSION}", ".Tag": "${VERSION}", ".RawVersion": "${MAJOR}.${MINOR}.${PATCH}", ".Commit": "${COMMIT}",
 	".FullCommit": "${COMMIT}", ".Git.FullCommit": "${COMMIT}", ".Git.Tag": "${VERSION}", ".Git.ShortCommit": "${SHORT_COMMIT}",
@@ -24,8 +24,8 @@ var (
 	envName = regexp.MustCompile(`^\.Env\.([A-Za-z_][A-Za-z0-9_]*)$`)
 )
 
-// translate replaces the actions in a Go template, and reports whether it knows all of them. env are the environment
-// variables that the value refers to.
+// translate replaces the actions in a Go template, and reports whether all of them are known. env has the environment
+// variables to which the value refers.
 func translate(text string) (value string, env []string, ok bool) {
 	var b strings.Builder
 	for text != "" {
@@ -58,10 +58,10 @@ func translate(text string) (value string, env []string, ok bool) {
 
 var vVersion = regexp.MustCompile(`(^|[^A-Za-z0-9])v\$\{VERSION\}`)
 
-// withoutV removes the v before ${VERSION}, which has that of the tag, unlike .Version of goreleaser.
+// withoutV removes the v before ${VERSION}. Unlike .Version of goreleaser, ${VERSION} contains the v of the tag.
 func withoutV(text string) string { return vVersion.ReplaceAllString(text, "$1$${VERSION}") }
 
-// names translates the template of a file name. One with conditions is executed for each platform.
+// names translates the template of a file name. A template with conditions is executed for each platform.
 func (c *Conversion) names(line int, key, text string, platforms []string) []draft.Conditional {
 	if value, _, ok := translate(text); ok {
 		return []draft.Conditional{{Value: value}}
@@ -83,8 +83,8 @@ func (c *Conversion) names(line int, key, text string, platforms []string) []dra
 	return conditionals(platforms, names)
 }
 
-// conditionals returns the names of platforms with their conditions. The most that are the same in terms of ${OS} and
-// ${ARCH} come last, without one.
+// conditionals returns the names for platforms, with conditions. The name that most platforms share, in terms of ${OS}
+// and ${ARCH}, comes last, without a condition.
 func conditionals(platforms []string, names map[string]string) []draft.Conditional {
 	common, count := "", map[string]int{}
 	for _, p := range platforms {
@@ -105,13 +105,13 @@ func conditionals(platforms []string, names map[string]string) []draft.Condition
 	return all
 }
 
-// general replaces the system and the architecture of a platform in a name.
+// general replaces the system and the architecture of a platform in a name by variables.
 func general(platform, name string) string {
 	parts := strings.Split(platform, "/")
 	return strings.ReplaceAll(strings.ReplaceAll(name, parts[0], "${OS}"), parts[1], "${ARCH}")
 }
 
-// nameFields are the fields of a template of a name for a platform.
+// nameFields returns the fields of a name template for a platform.
 func nameFields(platform string) map[string]string {
 	goos, arch, _ := strings.Cut(platform, "/")
 	arch, variant, _ := strings.Cut(arch, "/")
@@ -130,7 +130,8 @@ func nameFields(platform string) map[string]string {
 	return fields
 }
 
-// nameFunctions are functions of goreleaser's templates. None of them can be told a value that is a variable of slipway.yaml.
+// nameFunctions are functions of goreleaser's templates. They return an error for a value that is a variable of
+// slipway.yaml.
 var nameFunctions = template.FuncMap{
 	"title": func(s string) (string, error) {
 		return known(strings.ToUpper(s[:min(1, len(s))])+s[min(1, len(s)):], s)

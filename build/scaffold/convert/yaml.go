@@ -40,7 +40,7 @@ func (l *list) UnmarshalYAML(node *yaml.Node) error {
 	return nil
 }
 
-// or returns the list, or the others if it is empty.
+// or returns the list or, if it is empty, others.
 func (l list) or(others ...string) []string {
 	if len(l) > 0 {
 		return l
@@ -48,7 +48,7 @@ func (l list) or(others ...string) []string {
 	return others
 }
 
-// readYAML reads a YAML file of the tree into value, and adds a leftover for each key that needs one.
+// readYAML reads a YAML file of the tree into value, and adds a leftover for each key that is not converted.
 func (c *Conversion) readYAML(t *survey.Tree, keys []tableKey, value any) error {
 	var node yaml.Node
 	if err := yaml.Unmarshal([]byte(t.Text(c.File)), &node); err != nil {

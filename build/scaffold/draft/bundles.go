@@ -99,7 +99,7 @@ func (d *Draft) bundleFiles(p *page, b Bundle) {
 	}
 }
 
-// missing returns the folders of the files of bundles that are not in the checkout, or the files themselves in the root.
+// missing returns the folders of bundle files that are not in the checkout, or the files themselves in the root.
 func (d *Draft) missing() []string {
 	var missing []string
 	for _, b := range d.Bundles {
@@ -119,7 +119,7 @@ func pathField(to string) string {
 	return ", path: " + scalar(to)
 }
 
-// conditionals writes the entries of a list that hold under conditions.
+// conditionals writes the entries of a list with their conditions.
 func (p *page) conditionals(key string, all []Conditional) {
 	for _, c := range all {
 		if c.When == "" {

@@ -111,7 +111,7 @@ func (d *Draft) airgap(p *page) {
 	}
 }
 
-// platforms returns the platforms of an operating system that an image has.
+// platforms returns the platforms of an image with an operating system.
 func (i *Image) platforms(goos string) []string {
 	var all []string
 	for _, v := range i.Variants {
@@ -168,7 +168,7 @@ func (p *page) stage(i *Image) {
 	p.line("        outputs: %s", list([]string{folder}))
 }
 
-// plainWord matches words that a shell takes as they are, apart from variables of slipway.yaml and patterns.
+// plainWord matches words that a shell does not change, apart from variables of slipway.yaml and patterns.
 var plainWord = regexp.MustCompile(`^[A-Za-z0-9_./:@%+=,${}*?-]+$`)
 
 func shellWord(text string) string {

@@ -6,7 +6,7 @@ import (
 	"github.com/slipway-build/slipway/images"
 )
 
-// A Draft is what a slipway.yaml will say. Empty values are left out.
+// A Draft is the planned content of a slipway.yaml. Empty values are omitted.
 type Draft struct {
 	Schema               string // URL of the JSON schema
 	Project              string
@@ -16,32 +16,32 @@ type Draft struct {
 	VersionDoubt         string
 	Platforms            []string
 	PlatformsDoubt       string
-	Windows              []string // keys of knownWindows, none if no image is for Windows
+	Windows              []string // keys of knownWindows; none if no image is for Windows
 	Before               []Hook
 	Binaries             []*Binary
 	Images               []*Image
 	Bundles              []Bundle
-	Publish              bool              // write the destinations, and not as a comment
+	Publish              bool              // whether the destinations are written as keys, and not as a comment
 	GitHub               string            // owner/name
 	License              string            // its SPDX identifier
 	Names                map[string]string // names
-	Doubts               []string          // about the whole
+	Doubts               []string          // about the whole file
 	Remarks              []string
 	From                 string            // the file of another tool that was converted
-	Env                  []string          // environment variables that values of From refer to
+	Env                  []string          // environment variables to which values of From refer
 	Vars                 map[string]string // vars
-	Release              map[string]string // keys of publish.github, beside its repository
+	Release              map[string]string // keys of publish.github, besides its repository
 	NewFiles             map[string]string // files that are written beside slipway.yaml, by name
 	Leftovers            []Leftover
 }
 
-// A Leftover is a key of From that slipway.yaml has no counterpart for, or that needs a decision.
+// A Leftover is a key of From that has no counterpart in slipway.yaml, or that needs a decision.
 type Leftover struct {
-	Line     int // 0 for what the file leaves to a default
+	Line     int // 0 for a default of the other tool
 	Key, Why string
 }
 
-// A Hook is a shell command of before. What it makes is not known if Outputs is empty.
+// A Hook is a shell command of before. If Outputs is empty, they are unknown.
 type Hook struct {
 	Command string
 	Outputs []string
@@ -52,7 +52,7 @@ type Binary struct {
 	Name, Package string
 	Module        string   // "." for the folder of slipway.yaml
 	Folder        string   // in bundles, or ""
-	Platforms     []string // none for all of the project
+	Platforms     []string // none means all of the project
 	Release       bool
 	Tags, Ldflags []string
 	Flags         []string
@@ -73,14 +73,14 @@ type Image struct {
 	Tags        []string // more tags of the index
 	Engine      string   // why the embedded builder cannot build it, or ""
 	Variants    []Variant
-	// Stage are the files of a context that is made for each platform: binaries, and files of the checkout.
+	// Stage has the files of a context that is made for each platform: binaries, and files of the checkout.
 	Stage  []StagedFile
 	Doubts []string
 	Off    string // why it is written as a comment, or ""
 }
 
-// A StagedFile is a file or folder and its path in the context. Both may contain variables; From may be a pattern, and To
-// is the folder then.
+// A StagedFile is a file or folder, and its path in the context. Both may contain variables. From may be a pattern; To
+// is then a folder.
 type StagedFile struct {
 	From, To string
 	Folder   bool // To is the folder that contains it
@@ -96,12 +96,12 @@ type Variant struct {
 
 // A Bundle is an entry of bundles. Its first files are the binaries.
 type Bundle struct {
-	Name      string // "" for that of the project
+	Name      string // "" means the project's
 	Formats   []string
 	FormatsOf []Conditional // instead of Formats
 	Names     []Conditional // names of the file
-	Platforms []string      // none for all of the project
-	Binaries  []*Binary     // none for all
+	Platforms []string      // none means all of the project
+	Binaries  []*Binary     // none means all
 	Bin       string        // the folder of the binaries, or ""
 	Files     []File
 	Package   map[string]string   // texts of package
@@ -110,7 +110,7 @@ type Bundle struct {
 	Doubts    []string
 }
 
-// A Conditional is a value that holds where When does, or everywhere if When is empty.
+// A Conditional is a value that applies where When is true, or everywhere if When is empty.
 type Conditional struct{ Value, When string }
 
 // A File is an entry of bundles.files.
@@ -120,12 +120,12 @@ type File struct {
 	Missing            bool // it is not in the checkout
 }
 
-// knownWindows are the exact versions of Windows by the names that tags of base images have.
+// knownWindows maps the names of Windows versions in tags of base images to exact versions.
 var knownWindows = map[string]string{
 	"1809": "10.0.17763.7919", "ltsc2019": "10.0.17763.7919", "ltsc2022": "10.0.20348.4294", "ltsc2025": "10.0.26100.4294",
 }
 
-// IsPlatform reports whether slipway.yaml may contain a platform, and binaries be compiled for it.
+// IsPlatform reports whether a platform is valid in slipway.yaml, and binaries can be compiled for it.
 func IsPlatform(text string) bool {
 	p, err := images.ParsePlatform(text)
 	return err == nil && (p.OS == "linux" || p.OS == "windows") && p.OSVersion == "" && images.CheckPort(p) == nil

@@ -23,14 +23,14 @@ func (p *page) line(format string, args ...any) {
 	p.WriteString(format + "\n")
 }
 
-// doubt writes what is not certain about the lines before it.
+// doubt writes doubts about the lines before it.
 func (p *page) doubt(indent string, doubts ...string) {
 	for _, d := range doubts {
 		p.line("%s# unsure: %s", indent, oneLine(d))
 	}
 }
 
-// unsure is a doubt at the end of a line.
+// unsure returns a doubt as the comment at the end of a line.
 func unsure(doubt string) string {
 	if doubt == "" {
 		return ""
@@ -47,7 +47,7 @@ func scalar(text string) string {
 	return text
 }
 
-// scalarOrWord is scalar, but true and false are not text.
+// scalarOrWord is scalar, except that true and false are not text.
 func scalarOrWord(text string) string {
 	if text == "true" || text == "false" {
 		return text
@@ -66,7 +66,7 @@ func list(items []string) string {
 	return "[" + strings.Join(scalars, ", ") + "]"
 }
 
-// quoted is a list of which each item has quotes.
+// quoted returns a list in which each item has quotes.
 func quoted(items []string) string {
 	var all []string
 	for _, item := range items {
@@ -83,7 +83,7 @@ func mapping(m map[string]string) string {
 	return "{" + strings.Join(all, ", ") + "}"
 }
 
-// oneLine returns text as it may stand in a comment.
+// oneLine returns text in a form that is valid in a comment.
 func oneLine(text string) string {
 	printable := func(r rune) rune {
 		if unicode.IsPrint(r) || unicode.IsSpace(r) {

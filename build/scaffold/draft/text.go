@@ -92,7 +92,7 @@ func (d *Draft) platforms(p *page) {
 	}
 }
 
-// before writes the hooks of the project. What they make is not known, so that each needs a look.
+// before writes the hooks of the project. Their outputs are unknown, so each of them needs a look.
 func (d *Draft) before(p *page) {
 	if len(d.Before) == 0 {
 		return
@@ -124,8 +124,8 @@ func (d *Draft) names(p *page) {
 	}
 }
 
-// publish writes the destinations: a release on GitHub if the file of another tool has one, else one OCI artifact beside
-// the images, which needs no other login than they do.
+// publish writes the destinations: a release on GitHub if another tool's file has one, else an OCI artifact beside the
+// images, which needs no login besides theirs.
 func (d *Draft) publish(p *page) {
 	github := d.GitHub
 	if github == "" {
@@ -158,7 +158,7 @@ func (d *Draft) publish(p *page) {
 	}
 }
 
-// remarks writes what has no place among the keys.
+// remarks writes the remarks.
 func (d *Draft) remarks(p *page) {
 	if len(d.Remarks) > 0 {
 		p.line("")

@@ -11,13 +11,13 @@ import (
 	"github.com/moby/buildkit/frontend/dockerfile/parser"
 )
 
-// A Dockerfile is what a survey needs to know of one.
+// A Dockerfile is the part of a Dockerfile that a survey needs.
 type Dockerfile struct {
 	File    string // in the tree
 	Windows bool
-	Name    string // what the file name says beside Dockerfile and windows, such as agent
+	Name    string // words of the file name besides Dockerfile and windows, such as agent
 	Args    []Arg  // of all stages, each once
-	Starts  bool   // there is an ENTRYPOINT or CMD
+	Starts  bool   // whether it has an ENTRYPOINT or CMD
 
 	stages []Stage
 }
@@ -48,10 +48,10 @@ var (
 	windowsWord    = regexp.MustCompile(`(?i)(^|[._-])(windows|win|nanoserver|servercore)($|[._-])`)
 )
 
-// otherSuffixes are those of files about Dockerfiles.
+// otherSuffixes are suffixes of files that are not Dockerfiles, despite their names.
 var otherSuffixes = []string{".dockerignore", ".md", ".tmpl", ".yml", ".yaml", ".go", ".sh", ".py", ".txt", ".json"}
 
-// IsDockerfile reports whether a file name is that of a Dockerfile: Dockerfile, Dockerfile.windows, windows.Dockerfile,
+// IsDockerfile reports whether name is the name of a Dockerfile: Dockerfile, Dockerfile.windows, windows.Dockerfile,
 // Dockerfile_windows, Containerfile.
 func IsDockerfile(name string) bool {
 	return dockerfileName.MatchString(name) && !slices.ContainsFunc(otherSuffixes, func(s string) bool { return strings.HasSuffix(name, s) })
@@ -59,10 +59,10 @@ func IsDockerfile(name string) bool {
 
 var referenceOf = regexp.MustCompile(`\$\{?([A-Za-z_]\w*)`)
 
-// ReadDockerfile reads a Dockerfile of the tree. The error says why BuildKit's parser refuses it.
+// ReadDockerfile reads a Dockerfile of the tree. If BuildKit's parser refuses it, the error has the reason.
 func ReadDockerfile(t *Tree, file string) (*Dockerfile, error) {
 	d := &Dockerfile{File: file}
-	words := "" // of the file name, beside Dockerfile
+	words := "" // of the file name, besides Dockerfile
 	if m := dockerfileName.FindStringSubmatch(path.Base(file)); m != nil {
 		words = strings.Trim(m[1]+"."+m[2], ".")
 	}
@@ -83,7 +83,7 @@ func ReadDockerfile(t *Tree, file string) (*Dockerfile, error) {
 		d.instruction(strings.ToUpper(node.Value), node.Flags, words, node.StartLine)
 	}
 	if len(d.stages) == 0 {
-		return nil, fmt.Errorf("reading %s: there is no FROM", file)
+		return nil, fmt.Errorf("reading %s: missing FROM", file)
 	}
 	return d, nil
 }
@@ -114,7 +114,7 @@ func (d *Dockerfile) instruction(name string, flags, words []string, line int) {
 	}
 }
 
-// from begins a stage: IMAGE [AS NAME].
+// from begins a stage for the arguments of FROM: IMAGE [AS NAME].
 func (d *Dockerfile) from(words []string) {
 	if len(words) == 0 {
 		return
@@ -148,7 +148,7 @@ func (s *Stage) copy(flags, words []string, line int) {
 	}
 }
 
-// Reached returns the stages that a target needs, the last stage if target is empty.
+// Reached returns the stages that a target needs. If target is empty, it is the last stage.
 func (d *Dockerfile) Reached(target string) []*Stage {
 	var reached []*Stage
 	var follow func(i int)
@@ -178,7 +178,7 @@ func (d *Dockerfile) stage(name string) int {
 
 var stageArgument = regexp.MustCompile(`\$\w+|\$\{\w+\}`)
 
-// argument returns the value of an argument on amd64, as far as the Dockerfile says.
+// argument returns the value of an argument on amd64, as far as the Dockerfile determines it.
 func (d *Dockerfile) argument(name string) string {
 	goos := "linux"
 	if d.Windows {

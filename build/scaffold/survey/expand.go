@@ -24,15 +24,16 @@ var (
 	twoDollars  = regexp.MustCompile(`\$\$([({A-Za-z_])`)
 )
 
-// expand replaces the references of make, sh and GitHub Actions in text. With meanings, a reference whose
-// name tells what it is, such as $(VERSION), becomes the variable of slipway.yaml. It reports whether it could replace all.
+// expand replaces the references of make, sh and GitHub Actions in text. With meanings, a reference whose name has a
+// known meaning, such as $(VERSION), becomes the variable of slipway.yaml. It reports whether it could replace all of
+// them.
 func (r *Recipes) expand(in *recipe, text string, meanings bool) (string, bool) {
 	budget := maxReferences
 	return r.expandDeep(in, text, meanings, 0, &budget)
 }
 
-// maxReferences is the number of references that are replaced in one text, so that variables which contain others many times
-// end.
+// maxReferences is the maximum number of references that are replaced in one text, in case variables contain others
+// many times.
 const maxReferences = 1000
 
 func (r *Recipes) expandDeep(in *recipe, text string, meanings bool, depth int, budget *int) (string, bool) {
@@ -98,7 +99,7 @@ func cutReference(text string) (ref, rest string) {
 	return text[:end], text[end:]
 }
 
-// reference returns the value of a reference, or "" if nothing is known about it.
+// reference returns the value of a reference, or "" if it is unknown.
 func (r *Recipes) reference(in *recipe, ref string, meanings bool, depth int, budget *int) (string, bool) {
 	name := strings.TrimSpace(strings.Trim(strings.TrimPrefix(ref, "$"), "(){}"))
 	if strings.HasPrefix(ref, "${{") {
@@ -126,7 +127,7 @@ func (r *Recipes) reference(in *recipe, ref string, meanings bool, depth int, bu
 	value, ok := r.lookup(in, name)
 	switch {
 	case meanings && name == "REGISTRY" && value == "" && !hasFallback:
-		return "${REGISTRY}", true // the user gives it, as to Slipway
+		return "${REGISTRY}", true // set by the user, as in Slipway
 	case ok && (value != "" || !hasFallback):
 		return r.expandDeep(in, value, meanings, depth+1, budget)
 	case hasFallback:

@@ -13,18 +13,18 @@ import (
 	"github.com/slipway-build/slipway/build/version"
 )
 
-// An Origin is what git says about a checkout.
+// An Origin is the information of git about a checkout.
 type Origin struct {
-	Repository        bool   // there is one
-	Host, Owner, Name string // of the remote, empty if there is none on a server
-	Tag               string // the nearest one that is a version
-	OtherTag          string // the nearest one, if none is a version
+	Repository        bool   // whether the checkout is in a repository
+	Host, Owner, Name string // of the remote; empty if no remote is on a server
+	Tag               string // nearest tag that is a version
+	OtherTag          string // nearest tag, if no tag is a version
 	Doubt             string
 }
 
 var remoteShape = regexp.MustCompile(`^(?:[a-z+]+://(?:[^@/]*@)?|(?:[^@/]*@))?([a-zA-Z0-9.-]+\.[a-zA-Z]+)(?::\d+)?[:/](.+?)/([^/]+?)(?:\.git)?/?$`)
 
-// readOrigin asks git about the remote origin, else upstream, else the first, and about tags.
+// readOrigin reads the tags, and the remote origin, else upstream, else the first.
 func readOrigin(ctx context.Context, dir string) Origin {
 	var o Origin
 	description, err := version.Describe(ctx, dir, "", versionPattern)
@@ -62,8 +62,8 @@ func (s *Survey) NearestTag(ctx context.Context, prefix string) string {
 	return nearestTag(ctx, s.Tree.Root, prefix, versionPattern)
 }
 
-// ModulePrefix returns what the tags of a module have before the version: its folder in the repository and a slash, as Go has
-// them, or "" in the root of the repository.
+// ModulePrefix returns the prefix of a module's tags before the version: its folder in the repository and a slash, as
+// in Go, or "" in the root of the repository.
 func (s *Survey) ModulePrefix(m *Module) string {
 	module := s.Tree.path(m.Dir)
 	for root := module; ; root = filepath.Dir(root) {
@@ -82,12 +82,12 @@ func (s *Survey) ModulePrefix(m *Module) string {
 func nearestTag(ctx context.Context, dir, prefix string, pattern *regexp.Regexp) string {
 	d, err := version.Describe(ctx, dir, prefix, pattern)
 	if err != nil {
-		return "" // that there is no repository, and what else git says, is known already
+		return "" // readOrigin has handled this error
 	}
 	return d.Nearest
 }
 
-// URL returns the address of the repository for a browser, or "".
+// URL returns the web address of the repository, or "".
 func (o Origin) URL() string {
 	if o.Host == "" {
 		return ""
@@ -95,7 +95,7 @@ func (o Origin) URL() string {
 	return "https://" + o.Host + "/" + o.Owner + "/" + o.Name
 }
 
-// replace replaces the expressions of GitHub Actions that stand for the repository.
+// replace replaces the expressions of GitHub Actions that contain the repository.
 func (o Origin) replace(text string) string {
 	if o.Owner == "" {
 		return text

@@ -11,17 +11,17 @@ import (
 // A LinkVariable is the target of a linker flag -X, and its value in slipway.yaml.
 type LinkVariable struct {
 	Path, Value string
-	Doubt       string // why it is left out, or not certain
-	Guessed     bool   // by the name of the variable alone
+	Doubt       string // why it is omitted, or uncertain
+	Guessed     bool   // only from the name of the variable
 }
 
 // A GoBuild is a command `go build` of a recipe.
 type GoBuild struct {
 	File      string   // FILE:LINE
-	Package   string   // ./cmd/x, or "" if it is not known
+	Package   string   // ./cmd/x, or "" if it is unknown
 	Output    string   // the name of the program, or ""
 	Tags      []string // build tags
-	TagsDoubt string   // says that there are tags that are not known
+	TagsDoubt string   // there are unknown tags
 	Cgo       bool     // CGO_ENABLED=1
 	Windows   bool     // GOOS=windows
 	Elsewhere bool     // it compiles a program of another module
@@ -48,7 +48,7 @@ func (r *Recipes) LinkVariables() []LinkVariable {
 	return found
 }
 
-// linkVariablesOf returns the variables that a text sets by -X. where is its place.
+// linkVariablesOf returns the variables that a text sets by -X. where is its position.
 func (r *Recipes) linkVariablesOf(in *recipe, text, where string) (found []LinkVariable) {
 	for _, at := range xFlag.FindAllStringIndex(text, -1) {
 		target, raw, ok := strings.Cut(cutFlagValue(text[at[1]:]), "=")
@@ -77,7 +77,7 @@ func (r *Recipes) linkVariablesOf(in *recipe, text, where string) (found []LinkV
 	return found
 }
 
-// LinkerVariable returns the flag -X of NAME=VALUE.
+// LinkerVariable returns the flag -X for an assignment NAME=VALUE.
 func LinkerVariable(assignment string) string {
 	if strings.ContainsAny(assignment, " \t") {
 		return "-X '" + assignment + "'"
@@ -85,7 +85,7 @@ func LinkerVariable(assignment string) string {
 	return "-X " + assignment
 }
 
-// LinkerFlags splits a text into its flags: -X NAME=VALUE without quotes, and others such as -s.
+// LinkerFlags splits a text into flags: -X NAME=VALUE without quotes, and others such as -s.
 func LinkerFlags(text string) []string {
 	var flags []string
 	for text != "" {
@@ -113,7 +113,7 @@ func LinkerFlags(text string) []string {
 	return flags
 }
 
-// cutFlagValue returns the word at the beginning of text: up to white space or a quote that are not within a reference.
+// cutFlagValue returns the word at the beginning of text. It ends at white space or a quote outside of references.
 func cutFlagValue(text string) string {
 	end := " \t\"'"
 	if text != "" && (text[0] == '"' || text[0] == '\'') {
@@ -138,7 +138,7 @@ func (r *Recipes) GoBuilds() []GoBuild {
 	var found []GoBuild
 	for i := range r.all {
 		in := &r.all[i]
-		exported := false // a script for Windows alone exports GOOS
+		exported := false // a script only for Windows exports GOOS
 		for _, line := range in.lines {
 			exported = exported || strings.Contains(line.text, "GOOS=windows") || strings.Contains(line.text, "GOOS: windows")
 			at := goBuildWord.FindStringIndex(line.text)
@@ -204,7 +204,7 @@ func (r *Recipes) goBuildFlags(in *recipe, g *GoBuild, words []string) {
 	}
 }
 
-// goBuildPackage reads an argument that is no flag: a package of this module, or that of another, such as a tool.
+// goBuildPackage parses an argument that is not a flag: a package of this module, or of another, such as a tool.
 func (r *Recipes) goBuildPackage(in *recipe, g *GoBuild, word string) {
 	if pkg, ok := r.expand(in, word, false); ok && (strings.HasPrefix(pkg, "./") || pkg == "." || strings.HasSuffix(pkg, ".go")) {
 		g.Package = PackageOf(pkg)
@@ -213,7 +213,7 @@ func (r *Recipes) goBuildPackage(in *recipe, g *GoBuild, word string) {
 	}
 }
 
-// PackageOf returns the package of an argument of go build: ./cmd/x of ./cmd/x/main.go.
+// PackageOf returns the package for an argument of go build: ./cmd/x for ./cmd/x/main.go.
 func PackageOf(arg string) string {
 	if strings.HasSuffix(arg, ".go") {
 		arg = path.Dir(arg)
@@ -224,7 +224,8 @@ func PackageOf(arg string) string {
 	return arg
 }
 
-// shellWords splits a command at spaces that are not quoted, and ends it at a command that follows. Words keep their quotes.
+// shellWords splits a command at spaces that are not quoted, and stops at the end of the command. Words keep their
+// quotes.
 func shellWords(command string) []string {
 	var words []string
 	var word strings.Builder

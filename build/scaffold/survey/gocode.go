@@ -23,7 +23,7 @@ type Module struct {
 	Mains []MainPackage
 
 	tree *Tree
-	// windows says of folders whether their package compiles for Windows.
+	// windows records whether the packages in folders compile for Windows.
 	windows map[string]bool
 	all     []*Module     // of the tree
 	file    *modfile.File // nil if it cannot be parsed
@@ -100,7 +100,7 @@ func (t *Tree) saysMain(dir string) bool {
 	})
 }
 
-// mainFiles returns the Go files of the main package in a folder for an operating system, or nil if there is none.
+// mainFiles returns the Go files of the main package in a folder for an operating system, or nil.
 func (t *Tree) mainFiles(dir, goos string) []string {
 	pkg, err := t.importDir(dir, goos)
 	if err != nil || pkg.Name != "main" {
@@ -113,26 +113,26 @@ func (t *Tree) mainFiles(dir, goos string) []string {
 	return files
 }
 
-// importDir reads which files of a folder are compiled for an operating system, and what they import.
+// importDir returns the files of a folder that are compiled for an operating system, and their imports.
 func (t *Tree) importDir(dir, goos string) (*gobuild.Package, error) {
 	target := gobuild.Default
 	target.GOOS, target.GOARCH, target.CgoEnabled = goos, "amd64", false
 	return target.ImportDir(t.path(dir), 0)
 }
 
-// onlyLinux are packages of other modules that do not compile for Windows, or of which little is left there.
+// onlyLinux are packages of other modules that do not compile for Windows, or of which few functions exist there.
 var onlyLinux = []string{"golang.org/x/sys/unix", "github.com/vishvananda/netlink"}
 
-// compilesForWindows reports whether each package of the module that a package imports has Go files for Windows. Each is
-// read once.
+// compilesForWindows reports whether each package of the module that the package in dir imports has Go files for
+// Windows. It reads each package once.
 func (m *Module) compilesForWindows(dir string) bool {
 	if known, ok := m.windows[dir]; ok {
 		return known
 	}
-	m.windows[dir] = true // of a package that imports itself, the compiler says what is wrong
+	m.windows[dir] = true // if a package imports itself, the compiler reports it
 	pkg, err := m.tree.importDir(dir, "windows")
 	if none := (*gobuild.NoGoError)(nil); errors.As(err, &none) || err == nil && len(pkg.GoFiles) == 0 { // there may be tests
-		m.windows[dir] = len(m.tree.goFiles(dir)) == 0 // a package that is generated
+		m.windows[dir] = len(m.tree.goFiles(dir)) == 0 // the package is generated
 	} else if err == nil { // else the compiler reports it
 		m.windows[dir] = !slices.ContainsFunc(pkg.Imports, func(imported string) bool {
 			rel, ours := strings.CutPrefix(imported, m.Path+"/")
@@ -188,8 +188,8 @@ func settable(spec *ast.ValueSpec) []string {
 	return names
 }
 
-// maybeConstant reports whether an expression may be a constant of type string, which -X replaces. Names may be those of
-// constants.
+// maybeConstant reports whether an expression may be a string constant, which -X replaces. A name may be that of a
+// constant.
 func maybeConstant(e ast.Expr) bool {
 	switch e := e.(type) {
 	case *ast.BasicLit:
@@ -204,10 +204,11 @@ func maybeConstant(e ast.Expr) bool {
 	return false
 }
 
-// versionPackage matches the last element of packages that hold the version.
+// versionPackage matches the last element of packages that contain the version.
 var versionPackage = regexp.MustCompile(`(?i)^(version|buildversion|versioninfo|buildinfo|build)$`)
 
-// VersionVariables returns what -X may set to tell the version, by reading the code: in main packages as main.NAME.
+// VersionVariables returns the variables for the version that -X may set, by reading the code. Those in main packages
+// are main.NAME.
 func (m *Module) VersionVariables(main MainPackage) []LinkVariable {
 	if found := m.versionVariablesOf("main", main.files); found != nil {
 		return found
@@ -222,7 +223,7 @@ func (m *Module) VersionVariables(main MainPackage) []LinkVariable {
 	return nil
 }
 
-// versionVariablesOf returns the variables of a package that has one for the version.
+// versionVariablesOf returns the variables of a package, if one of them is for the version.
 func (m *Module) versionVariablesOf(pkg string, files []string) []LinkVariable {
 	names := m.tree.stringVariables(files)
 	if !slices.ContainsFunc(names, func(n string) bool { return Meaning(n) == "${VERSION}" }) {
@@ -237,8 +238,8 @@ func (m *Module) versionVariablesOf(pkg string, files []string) []LinkVariable {
 	return found
 }
 
-// CanSet reports whether -X sets a variable that exists: of the package main, of a package of the module, or of a required
-// module, which is not read.
+// CanSet reports whether -X can set a variable: it exists in package main or in a package of the module, or belongs to
+// a required module, which is not read.
 func (m *Module) CanSet(main MainPackage, target string) bool {
 	dot := strings.LastIndexByte(target, '.')
 	if dot < 0 {

@@ -17,13 +17,13 @@ type ImageBuild struct {
 	Where      string            // FILE:LINE
 	Dockerfile string            // in the tree, or AnyDockerfile
 	Target     string            // the stage, or ""
-	Context    string            // relative to the tree, or "" if it is not known
-	Platforms  []string          // none if they are not known
-	Args       map[string]string // in the variables of slipway.yaml, those whose values are known
-	Doubtful   map[string]string // arguments whose values are not known, as they are written
+	Context    string            // relative to the tree, or "" if it is unknown
+	Platforms  []string          // none if they are unknown
+	Args       map[string]string // those with known values, in the variables of slipway.yaml
+	Doubtful   map[string]string // arguments with unknown values, as they are written
 	Names      []string          // references without tags
 
-	push      bool // it is published
+	push      bool // it is pushed
 	discarded bool // it writes files, or is for tests
 }
 
@@ -32,7 +32,7 @@ const AnyDockerfile = "*"
 
 var buildCommand = regexp.MustCompile(`(?:docker|podman|nerdctl|buildah|\$[({]\w*(?:DOCKER|CONTAINER|BUILDX)\w*[)}])\s+(?:buildx\s+|image\s+)?(?:build|bud)\b`)
 
-// ImageBuilds returns what the recipes say about building images.
+// ImageBuilds returns the commands of recipes, and the steps of workflows, that build images.
 func (r *Recipes) ImageBuilds(t *Tree, origin Origin) []ImageBuild {
 	var found []ImageBuild
 	for i := range r.all {
@@ -118,7 +118,7 @@ func (r *Recipes) buildFlag(in *recipe, b *ImageBuild, name, value string) {
 	}
 }
 
-// expandFlags replaces the words that are variables with flags by these flags.
+// expandFlags replaces words that are variables containing flags by these flags.
 func (r *Recipes) expandFlags(in *recipe, words []string) []string {
 	var all []string
 	for _, word := range words {
@@ -181,7 +181,7 @@ func (r *Recipes) workflowBuilds(t *Tree, in *recipe, origin Origin) []ImageBuil
 		} `yaml:"jobs"`
 	}
 	if err := yaml.Unmarshal([]byte(t.Text(in.file)), &workflow); err != nil {
-		return nil // it is not for us to check workflows
+		return nil // survey does not check workflows
 	}
 	var found []ImageBuild
 	for _, job := range slices.Sorted(maps.Keys(workflow.Jobs)) {
@@ -225,8 +225,8 @@ func (r *Recipes) workflowBuilds(t *Tree, in *recipe, origin Origin) []ImageBuil
 // actionsTag matches a tag that is an expression.
 var actionsTag = regexp.MustCompile(`:\$\{\{.*$`)
 
-// BuildOf returns the build of a Dockerfile that comes closest to a release: one that a workflow pushes, one for named
-// platforms, any other; the first of them. others are those of the same kind.
+// BuildOf returns the build of a Dockerfile that is closest to a release: one that a workflow pushes, or else one for
+// named platforms, or else any other; of several, the first. others are those of the same kind.
 func BuildOf(builds []ImageBuild, d *Dockerfile) (best *ImageBuild, others []*ImageBuild) {
 	rank := func(b *ImageBuild) int {
 		switch {

@@ -2,7 +2,7 @@ package survey
 
 import "strings"
 
-// License returns the SPDX identifier of the licence in the root, or "".
+// License returns the SPDX identifier of the license in the root, or "".
 func (t *Tree) License() string {
 	for _, file := range []string{"LICENSE", "LICENSE.md", "LICENSE.txt", "LICENCE", "COPYING"} {
 		text := strings.Join(strings.Fields(t.Text(file)), " ")
@@ -21,7 +21,7 @@ func (t *Tree) License() string {
 	return ""
 }
 
-// Ignores reports whether .gitignore names a folder of the root.
+// Ignores reports whether .gitignore contains a folder of the root.
 func (t *Tree) Ignores(folder string) bool {
 	for line := range strings.Lines(t.Text(".gitignore")) {
 		if strings.Trim(strings.TrimSpace(line), "/*") == folder {

@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// meanings are the variables of slipway.yaml by the names that recipes use for them, without _ and in lower case.
+// meanings maps variables of slipway.yaml to the names that recipes use for them, without _ and in lower case.
 var meanings = map[string][]string{
 	"${VERSION}": {
 		"version", "imageversion", "buildversion", "appversion", "gitversion", "releaseversion", "projectversion", "pkgversion",
@@ -27,7 +27,7 @@ var meanings = map[string][]string{
 	"${WINDOWS}":      {"osversion", "windowsversion", "winversion", "windowsosversion"},
 }
 
-// Meaning returns the variable of slipway.yaml that a variable of this name contains, or "".
+// Meaning returns the variable of slipway.yaml for a variable with this name, or "".
 func Meaning(name string) string {
 	plain := strings.ToLower(strings.NewReplacer("_", "", "-", "", ".", "").Replace(name))
 	for variable, names := range meanings {
@@ -40,7 +40,7 @@ func Meaning(name string) string {
 
 var dateCommand = regexp.MustCompile(`^date\b`)
 
-// commandMeaning returns the variable that the output of a command is.
+// commandMeaning returns the variable with the same value as the output of a command.
 func commandMeaning(command string) (string, bool) {
 	command = strings.TrimSpace(strings.TrimPrefix(strings.TrimSpace(command), "shell "))
 	switch {

@@ -8,10 +8,10 @@ import (
 	"strings"
 )
 
-// Recipes are the variables and commands of all recipes of a tree.
+// Recipes has the variables and commands of all recipes of a tree.
 type Recipes struct {
 	vars map[string]string // of the first file that sets one
-	// given are those that workflows give to make.
+	// given has the variables that workflows pass to make.
 	given map[string]string
 	all   []recipe
 }
@@ -19,7 +19,8 @@ type Recipes struct {
 // A recipe is a file with commands.
 type recipe struct {
 	file string
-	// lines are those of the file, with those that a backslash continues joined, and their numbers in the file.
+	// lines are the lines of the file with their numbers. A line that a backslash continues is joined with the next
+	// one.
 	lines []recipeLine
 	vars  map[string]string
 	shell bool
@@ -62,9 +63,9 @@ func readRecipes(t *Tree) *Recipes {
 		}
 		for name, value := range one.vars {
 			if IsDockerfile(path.Base(file)) {
-				break // its arguments have defaults, and are its own
+				break // its arguments have defaults, and are local
 			}
-			if old, ok := r.vars[name]; value != "" && (!ok || strings.Contains(old, "${{")) { // rather not what a workflow computes
+			if old, ok := r.vars[name]; value != "" && (!ok || strings.Contains(old, "${{")) { // values that a workflow computes have a lower precedence
 				r.vars[name] = value
 			}
 		}
@@ -73,8 +74,8 @@ func readRecipes(t *Tree) *Recipes {
 	return r
 }
 
-// joinedLines returns the lines of a text without comments. One that ends with a backslash, or in a quoted value, is joined
-// with the next.
+// joinedLines returns the lines of a text without comments. A line that ends with a backslash, or in a quoted value, is
+// joined with the next one.
 func joinedLines(text string) []recipeLine {
 	var lines []recipeLine
 	open := false
@@ -94,10 +95,11 @@ func joinedLines(text string) []recipeLine {
 	return lines
 }
 
-// openQuote matches the beginning of a value that the next line of a shell script continues.
+// openQuote matches the beginning of a value that continues on the next line of a shell script.
 var openQuote = regexp.MustCompile(`^\s*[A-Za-z_]\w*="[^"]*$`)
 
-// assign keeps the value if a line sets a variable. A value that a condition may replace later keeps the first.
+// assign stores the value of a line that sets a variable. If a condition may replace the value later, the first one is
+// kept.
 func (r *recipe) assign(line string) {
 	m := assignment.FindStringSubmatch(line)
 	if m == nil {
@@ -119,7 +121,7 @@ func (r *recipe) assign(line string) {
 	case operator == "+=":
 		r.vars[name] = strings.TrimSpace(old + " " + value)
 	case self.MatchString(value) && r.shell && !strings.Contains(value, ":-") && line[0] == ' ':
-		// In an if of a shell script: the value without it is that of a release.
+		// In an if of a shell script: a release has the value without this addition.
 	case self.MatchString(value):
 		r.vars[name] = strings.TrimSpace(self.ReplaceAllStringFunc(value, func(ref string) string {
 			if _, fallback, ok := strings.Cut(ref, "-"); ok && old == "" {
@@ -132,7 +134,7 @@ func (r *recipe) assign(line string) {
 	}
 }
 
-// commandFollows reports whether a command follows the value of an assignment of a shell.
+// commandFollows reports whether, in a shell, a command follows the value of an assignment.
 func commandFollows(line, value string) bool {
 	words := shellWords(value)
 	if declaration.MatchString(line) || len(words) < 2 {
@@ -143,10 +145,10 @@ func commandFollows(line, value string) bool {
 
 var declaration = regexp.MustCompile(`^\s*(?:override|export|local|readonly|declare|ARG|ENV)\s`)
 
-// makeVariable matches a variable that a command gives to make.
+// makeVariable matches a variable that a command passes to make.
 var makeVariable = regexp.MustCompile(`\s([A-Z][A-Z0-9_]*)=([\w./:-]+)`)
 
-// assignMake keeps the variables that a command gives to make and that no file sets.
+// assignMake stores the variables that a command passes to make and that no file sets.
 func (r *Recipes) assignMake(line string) {
 	if !makeCommand.MatchString(line) {
 		return
@@ -162,7 +164,7 @@ var makeCommand = regexp.MustCompile(`(?:^|[\s:;&])make\s`)
 
 var windowsVersionWord = regexp.MustCompile(`\b(1809|ltsc20(?:19|22|25))\b`)
 
-// WindowsVersions returns the names of the versions of Windows that a variable of the recipes lists: 1809 or ltsc2019, which
+// WindowsVersions returns the names of the versions of Windows in a variable of the recipes: 1809 or ltsc2019, which
 // are the same, ltsc2022 and ltsc2025.
 func (r *Recipes) WindowsVersions() []string {
 	var names []string

@@ -7,7 +7,7 @@ import (
 	"slices"
 )
 
-// A Survey is what a checkout says about the project in it.
+// A Survey is the information about the project in a checkout.
 type Survey struct {
 	Tree    *Tree
 	Modules []*Module
@@ -15,8 +15,8 @@ type Survey struct {
 	Origin  Origin
 }
 
-// Read surveys the checkout in dir. Folders that cannot be read, and what git cannot say, are doubts of the tree and the
-// origin.
+// Read surveys the checkout in dir. Unreadable folders, and information that git cannot provide, are doubts of the tree
+// and the origin.
 func Read(ctx context.Context, dir string) (*Survey, error) {
 	abs, err := filepath.Abs(dir)
 	if err != nil {

@@ -16,26 +16,25 @@ import (
 )
 
 const (
-	// maxFiles is the number of files after which a tree ends, so that a home folder takes seconds, not minutes.
+	// maxFiles is the maximum number of files of a tree, so that a home folder takes seconds, not minutes.
 	maxFiles = 200_000
-	// maxText is the size in bytes up to which a file is read: recipes and sources are smaller.
+	// maxText is the maximum size of a file that is read, in bytes. Recipes and sources are smaller.
 	maxText = 1 << 20
 )
 
-// A Tree is the list of the regular files of a checkout, without those of folders that belong to other projects or are
-// made.
+// A Tree is the list of the regular files of a checkout, without folders of other projects and generated ones.
 type Tree struct {
 	Root string
 	// Files are relative to Root, with slashes, in lexical order of their folders.
 	Files []string
-	// Doubts say which folders could not be read.
+	// Doubts lists the folders that could not be read.
 	Doubts []string
 
 	folders   map[string][]string // files by their folder
-	variables map[string][]string // what -X can set, by the file of Go
+	variables map[string][]string // variables that -X can set, by Go file
 }
 
-// passedOver are folders whose content belongs to other projects or is made.
+// passedOver are folders whose content belongs to other projects or is generated.
 var passedOver = []string{"vendor", "node_modules", "testdata", "third_party", "dist"}
 
 // readTree lists the files below root, at most limit. Symlinks to folders are not followed.
@@ -54,7 +53,7 @@ func readTree(ctx context.Context, root string, limit int) (*Tree, error) {
 		case err != nil && rel == ".":
 			return err
 		case err != nil:
-			if !errors.Is(err, fs.ErrNotExist) { // else it vanished meanwhile
+			if !errors.Is(err, fs.ErrNotExist) { // otherwise it was removed in the meantime
 				unread++
 				t.unread(rel, err, unread)
 			}
@@ -82,10 +81,10 @@ func readTree(ctx context.Context, root string, limit int) (*Tree, error) {
 	return t, nil
 }
 
-// maxUnread is the number of folders that cannot be read of which each is a doubt of its own.
+// maxUnread is the maximum number of unreadable folders with a doubt of their own.
 const maxUnread = 8
 
-// unread adds the doubt about a folder that cannot be read, the number-th one.
+// unread adds a doubt about an unreadable folder. number counts them.
 func (t *Tree) unread(rel string, err error, number int) {
 	switch {
 	case number <= maxUnread:
@@ -95,7 +94,7 @@ func (t *Tree) unread(rel string, err error, number int) {
 	}
 }
 
-// cause returns what is wrong with a file, without its name.
+// cause returns the reason in an error about a file, without its path.
 func cause(err error) error {
 	if p := (*fs.PathError)(nil); errors.As(err, &p) {
 		return p.Err
@@ -117,20 +116,20 @@ func skipFolder(rel string) bool {
 // path returns the path on this host of a file of the tree.
 func (t *Tree) path(rel string) string { return filepath.Join(t.Root, filepath.FromSlash(rel)) }
 
-// IsFile reports whether a regular file exists, also one that the tree passes over.
+// IsFile reports whether a regular file exists, even if it is not in the tree.
 func (t *Tree) IsFile(rel string) bool {
 	info, err := os.Stat(t.path(rel))
 	return err == nil && info.Mode().IsRegular()
 }
 
-// IsFolder reports whether a folder exists, also one that the tree passes over.
+// IsFolder reports whether a folder exists, even if it is not in the tree.
 func (t *Tree) IsFolder(rel string) bool {
 	info, err := os.Stat(t.path(rel))
 	return err == nil && info.IsDir()
 }
 
-// Has reports whether a pattern of COPY matches a file or folder. It looks at the disk too, for what the tree passes over,
-// such as .git.
+// Has reports whether a pattern of COPY matches a file or folder. It also searches the disk, since some folders, such
+// as .git, are not in the tree.
 func (t *Tree) Has(pattern string) bool {
 	pattern = path.Clean(pattern)
 	if _, err := os.Lstat(t.path(pattern)); err == nil && filepath.IsLocal(filepath.FromSlash(pattern)) {
@@ -167,10 +166,10 @@ func (t *Tree) Text(rel string) string {
 	return strings.ReplaceAll(string(data), "\r\n", "\n")
 }
 
-// head returns the first 16 KiB of a file, in which a Go file names its package.
+// head returns the first 16 KiB of a file, which contain the package name of a Go file.
 func (t *Tree) head(rel string) []byte { return t.read(rel, 16<<10) }
 
-// read returns at most limit bytes of a file, none if it cannot be read.
+// read returns at most limit bytes of a file, and nothing if it cannot be read.
 func (t *Tree) read(rel string, limit int64) []byte {
 	f, err := regular.Open(t.path(rel))
 	if err != nil {
@@ -191,8 +190,8 @@ var notReleased = []string{
 	"debug", "gen", "benchmark", "fuzz", "updatecli",
 }
 
-// Released reports whether nothing in the path of a file or folder says that it is for development. What lies in cmd is a
-// program by any name.
+// Released reports whether the path of a file or folder has no element that is typical of development. Everything in
+// cmd is a program, whatever its name.
 func Released(rel string) bool {
 	parts := strings.Split(rel, "/")
 	for i, part := range parts {
