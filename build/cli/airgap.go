@@ -26,7 +26,7 @@ func (p *Program) airgapCommand() *cobra.Command {
 	return c
 }
 
-// listedImage is an image as `airgap ls --json` prints it.
+// listedImage is an image in the output of `airgap ls --json`.
 type listedImage struct {
 	Archive  string        `json:"archive"`
 	Image    string        `json:"image,omitempty"` // the first name
@@ -43,7 +43,7 @@ type listedLayer struct {
 	Digest string `json:"digest"`
 	DiffID string `json:"diffID"`
 	Size   int64  `json:"size"`
-	// Images is how many images of the archive have the layer.
+	// Images is the number of images in the archive that have the layer.
 	Images int `json:"images"`
 }
 
@@ -194,7 +194,7 @@ does. ` + p.aboutDefault(),
 	return c
 }
 
-// aboutDefault says what is used if REF is omitted.
+// aboutDefault describes the default of REF.
 func (p *Program) aboutDefault() string {
 	if p.RuntimeImage == "" {
 		return "REF is required, since this binary was built without a default runtime image."
@@ -202,8 +202,8 @@ func (p *Program) aboutDefault() string {
 	return "The default of REF is the runtime image that this binary expects, " + p.RuntimeImage + "."
 }
 
-// runtimeOr splits off the reference at the start of words. If the first word is a file
-// or folder, it returns the default runtime image.
+// runtimeOr splits off the reference at the beginning of words. If the first word is a file or
+// folder, it returns the default runtime image.
 func (p *Program) runtimeOr(words []string) (name.Reference, []string, error) {
 	text, rest := p.RuntimeImage, words
 	if len(words) > 0 {

@@ -42,7 +42,7 @@ anything.`,
 	})
 }
 
-// deltaCommand adds -o, and prints what work says when it is done.
+// deltaCommand adds -o to a command, and prints the text that work returns.
 func (p *Program) deltaCommand(c *cobra.Command, about string, work func(ctx context.Context, words []string, output string) (string, error)) *cobra.Command {
 	var output string
 	c.Flags().StringVarP(&output, "output", "o", "", about)

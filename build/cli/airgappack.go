@@ -63,7 +63,7 @@ is written.`,
 	return c
 }
 
-// parse returns what the flags and arguments ask for.
+// parse returns the job for the flags and arguments.
 func (pack *packCommand) parse(p *Program, refs []string) (workbench.PackJob, error) {
 	job := pack.job
 	entries, err := p.readLists(pack.lists)
@@ -77,7 +77,7 @@ func (pack *packCommand) parse(p *Program, refs []string) (workbench.PackJob, er
 	return job, usage.Wrap(err)
 }
 
-// preflightPack prints what packing would cost.
+// preflightPack prints the cost of packing.
 func (p *Program) preflightPack(c *cobra.Command, job workbench.PackJob) error {
 	var found *workbench.Preflight
 	err := p.withWorkbench(c, func(ctx context.Context, w *workbench.Workbench) (err error) {

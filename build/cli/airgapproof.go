@@ -11,7 +11,7 @@ import (
 	"github.com/slipway-build/slipway/progress"
 )
 
-// listedProof is the proof of an archive as `airgap ls --proof --json` prints it.
+// listedProof is the proof of an archive in the output of `airgap ls --proof --json`.
 type listedProof struct {
 	Archive string `json:"archive"`
 	// Statement is the digest of the content statement. It is empty if the archive has no proof.
@@ -19,12 +19,12 @@ type listedProof struct {
 	Release   *proof.Origin `json:"release,omitempty"`
 	// Signatures is the number of signatures over the content statement.
 	Signatures int `json:"signatures"`
-	// Images are the images as the content statement describes them.
+	// Images are the images in the content statement.
 	Images []proof.ImageContent `json:"images"`
 	Proof  []proof.Item         `json:"proof,omitempty"`
 }
 
-// listProof prints what archives carry as proof. It checks nothing.
+// listProof prints the proofs of archives, without checking them.
 func (p *Program) listProof(ctx context.Context, files []string, asJSON bool) error {
 	listed := []listedProof{}
 	var errs []error
@@ -59,7 +59,7 @@ func (p *Program) listProof(ctx context.Context, files []string, asJSON bool) er
 	return errors.Join(append(errs, t.Write(p.Stdout))...)
 }
 
-// aboutRelease spells a release.
+// aboutRelease describes a release.
 func aboutRelease(r *proof.Origin) string {
 	if r == nil {
 		return "the archive"

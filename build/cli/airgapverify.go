@@ -78,7 +78,7 @@ image of a list is present.`,
 	return c
 }
 
-// counted spells a number of things, as in "1 problem" and "2 problems".
+// counted returns a number of things in words, such as "1 problem" and "2 problems".
 func counted(n int, what string) string {
 	if n == 1 {
 		return "1 " + what
@@ -92,7 +92,7 @@ func (p *Program) writeReport(r *verify.Report) {
 		verdict = "BAD"
 	}
 	codec := ""
-	if r.Codec != "" { // else it is nothing that can be read
+	if r.Codec != "" { // otherwise the archive cannot be read at all
 		codec = string(r.Codec) + ", "
 	}
 	fmt.Fprintf(p.Stdout, "%s: %s: %s%s, %s, %s\n", r.Path, verdict, codec, progress.FormatBytes(r.Size), counted(r.Images, "image"), counted(r.Layers, "layer"))

@@ -12,8 +12,8 @@ import (
 	"github.com/slipway-build/slipway/build/scaffold/convert"
 )
 
-// flagWords are the values of flags that take one of a few words, or, separated by
-// commas, several.
+// flagWords maps flags to their possible values. A flag takes one of them or, separated by commas,
+// several.
 var flagWords = map[string][]string{
 	"progress":    {"auto", "tty", "plain", "github", "gitlab", "json", "none"},
 	"builder":     {"embedded", "docker", "buildkit"},
@@ -27,14 +27,14 @@ var flagWords = map[string][]string{
 	"allow":       {"network.host", "security.insecure"},
 }
 
-// flagFiles lists the flags whose value is a file, and flagFolders those whose value is a
-// folder.
+// flagFiles are the flags whose value is a file, and flagFolders those whose value is a folder.
 var (
 	flagFiles   = []string{"config", "file", "output", "list", "checksums", "from"}
 	flagFolders = []string{"cache-dir", "out", "project", "module"}
 )
 
-// completeFlags tells shells what the flags of c take, where they would offer files.
+// completeFlags defines the completion of the values of c's flags. The default of shells is to
+// offer files.
 func completeFlags(c *cobra.Command) {
 	complete := func(f *pflag.Flag) {
 		words := flagWords[f.Name]
@@ -56,7 +56,7 @@ func completeFlags(c *cobra.Command) {
 				return nil, cobra.ShellCompDirectiveFilterDirs
 			}
 		case slices.Contains(flagFiles, f.Name):
-			return // the shell's own way
+			return // the shell's default
 		default:
 			fill = cobra.NoFileCompletions
 		}
@@ -85,7 +85,7 @@ func (p *Program) completeTargets(verb string) cobra.CompletionFunc {
 	}
 }
 
-// oneOf completes the last of several words that commas separate.
+// oneOf completes the last of several words that are separated by commas.
 func oneOf(words []string) cobra.CompletionFunc {
 	return func(_ *cobra.Command, _ []string, typed string) ([]string, cobra.ShellCompDirective) {
 		before := typed[:strings.LastIndexByte(typed, ',')+1]

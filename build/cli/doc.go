@@ -1,7 +1,7 @@
-// Package cli is the slipway command. It turns flags into settings, calls build and
-// images, and prints results. Nothing else imports cobra.
+// Package cli implements the slipway command. It converts flags to settings, calls the packages in
+// build and images, and prints results. It is the only package that imports cobra.
 //
-// Standard output carries results, standard error everything else. The exit
-// status is 0 when done, 1 when something failed, 2 for wrong usage or configuration,
-// and 128 and the signal's number when interrupted: 130 by Ctrl-C, 143 by SIGTERM.
+// Results go to standard output, everything else to standard error. The exit status is 0 after
+// success, 1 after a failure, 2 for wrong usage or configuration, and 128 plus the signal's number
+// after an interruption: 130 for Ctrl-C, 143 for SIGTERM.
 package cli

@@ -88,8 +88,8 @@ on this machine's architecture.`,
 	return c
 }
 
-// keyValues reads K=V words. As in docker build, a build argument K alone takes its
-// value from the environment, and a label K alone is empty.
+// keyValues parses words K=V. As in docker build, a build argument K without a value takes it from
+// the environment, and a label K without a value is empty.
 func (p *Program) keyValues(flag string, words []string) (map[string]string, error) {
 	var errs []error
 	out := map[string]string{}

@@ -103,7 +103,7 @@ func TestInitAsks(t *testing.T) {
 	}
 	for answer, want := range map[string]string{
 		"2\n":   "module: worker\n",
-		"3\n":   "choosing a Go module: want a number from 1 to 2; --module FOLDER says it without a question",
+		"3\n":   "choosing a Go module: want a number from 1 to 2; --module FOLDER answers the question",
 		"api\n": "choosing a Go module: want a number from 1 to 2",
 		"":      "there are programs in several Go modules: choose one with --module: api, worker",
 	} {

@@ -10,12 +10,12 @@ import (
 	"github.com/slipway-build/slipway/progress"
 )
 
-// jsonFormat is the version of all documents that commands print with --json; see docs/json.md. It
-// changes if a member gets another meaning or is removed.
+// jsonFormat is the version of all documents that commands print with --json; see docs/json.md. It changes if the
+// meaning of a member changes, or a member is removed.
 const jsonFormat = 1
 
-// writeJSON prints a document of a command. An object begins with the version of the format; a list has
-// none.
+// writeJSON prints a document of a command. An object begins with the version of the format; a list does not contain
+// it.
 func (p *Program) writeJSON(v any) error {
 	var document bytes.Buffer
 	if err := progress.WriteJSON(&document, v); err != nil {
@@ -29,8 +29,8 @@ func (p *Program) writeJSON(v any) error {
 	return err
 }
 
-// The documents below have the members archive and image beside the older path and ref, so that each
-// thing has one name in all documents.
+// The documents below have the members archive and image in addition to the older path and ref, so that members have
+// the same names in all documents.
 type (
 	verifiedArchive struct {
 		Archive string `json:"archive"`

@@ -71,7 +71,7 @@ func (p *Program) logoutCommand() *cobra.Command {
 	}
 }
 
-// isTerminal reports whether r is a terminal, or another device that has no end.
+// isTerminal reports whether r is a terminal, or another device whose content does not end.
 func isTerminal(r io.Reader) bool {
 	f, ok := r.(*os.File)
 	if !ok {

@@ -18,22 +18,21 @@ import (
 	"github.com/slipway-build/slipway/progress"
 )
 
-// A Program is the slipway command with everything it takes from outside.
+// A Program is the slipway command, with all its inputs.
 type Program struct {
-	// Version and RuntimeImage were set by the linker.
+	// Version and RuntimeImage are set by the linker.
 	Version, RuntimeImage string
 	Getenv                func(string) (string, bool)
 	Stdin                 io.Reader
 	Stdout, Stderr        io.Writer
 
-	raw       io.Writer // Stdout, for what is bytes and not text
+	raw       io.Writer // Stdout, for bytes that are not text
 	settings  settings.Settings
 	platforms []string
 	plainHTTP []string
 	progress  string
 	verbose   bool
-	// job is what a CI service is told of the command. Its Command is empty for commands that
-	// tell nothing.
+	// job is the report to a CI service. Its Command is empty for commands without a report.
 	job ci.Job
 }
 
@@ -73,8 +72,8 @@ func (p Program) Run(ctx context.Context, args []string) int {
 	return 0
 }
 
-// fail prints the error that the command ends with, in the form of --progress. It
-// reads args itself, because the error may be in a flag before --progress.
+// fail prints the error of a command, in the form of --progress. It parses args itself, because the
+// error may be in a flag before --progress.
 func (p *Program) fail(args []string, err error) {
 	flags := new(cobra.Command).Flags()
 	flags.ParseErrorsAllowlist.UnknownFlags = true
@@ -129,8 +128,8 @@ without a project. Environment: ` + settings.Environment,
 	return root
 }
 
-// asGroup makes c a command that only has others below it: alone it shows its
-// help, and a word that is none of them is a mistake.
+// asGroup makes c a command that only has subcommands. Without one, it shows its help; an unknown
+// one is an error.
 func asGroup(c *cobra.Command) *cobra.Command {
 	c.SuggestionsMinimumDistance = 2
 	c.RunE = func(c *cobra.Command, _ []string) error { return c.Help() }
@@ -218,5 +217,5 @@ func (p *Program) withWorkbench(c *cobra.Command, work func(context.Context, *wo
 	})
 }
 
-// examples are indented as cobra wants them.
+// examples returns lines with the indentation that cobra expects.
 func examples(lines ...string) string { return "  " + strings.Join(lines, "\n  ") }

@@ -40,7 +40,7 @@ func (p *Program) projectCommands() []*cobra.Command {
 	}
 }
 
-// projectFlags are those of every command that reads a slipway.yaml.
+// projectFlags adds the flags of every command that reads a slipway.yaml.
 func (p *Program) projectFlags(c *cobra.Command) {
 	c.GroupID = "project"
 	c.Flags().StringVar(&p.settings.Config, "config", "", "path of slipway.yaml (default: the nearest one in this folder or above)")
@@ -49,7 +49,7 @@ func (p *Program) projectFlags(c *cobra.Command) {
 }
 
 // projectFlag returns an error if --project is given to a command that does not read the slipway.yaml of a project, or
-// has it from --config.
+// together with --config.
 func projectFlag(c *cobra.Command) error {
 	config := c.Flags().Lookup("config")
 	switch {
@@ -63,7 +63,7 @@ func projectFlag(c *cobra.Command) error {
 	return nil
 }
 
-// targetHelp says what the arguments of a verb are.
+// targetHelp describes the arguments of verbs.
 var targetHelp = map[string]string{
 	"build": `NAME is a binary or an image of slipway.yaml: only these are made, and the binaries and
 artifacts in the images. Indexes keep the images that dist already has. PLATFORM is
@@ -75,7 +75,7 @@ linux/amd64, or windows/amd64:10.0.20348.4294 for one Windows version.
 Publish and verify refuse a release that is not complete.`,
 }
 
-// onlyFlag adds --only, and hands the selection to run.
+// onlyFlag adds --only, and passes the selection to run.
 func (p *Program) onlyFlag(c *cobra.Command, verb string, run func(c *cobra.Command, selection plan.Selection) error) {
 	var only []string
 	parts := plan.Verbs[verb]
@@ -148,8 +148,7 @@ func (p *Program) verbCommand(verb, short string, lines ...string) *cobra.Comman
 	return c
 }
 
-// dryRun prints what would be done. Before a package it also looks up what would be
-// fetched.
+// dryRun prints what would be done. For package, it also estimates what would be fetched.
 func (p *Program) dryRun(c *cobra.Command, b *release.Release, selection plan.Selection) error {
 	plan := b.Selected(selection)
 	if err := plan.WriteTable(p.Stdout); err != nil || len(plan.Archives) == 0 {
@@ -225,7 +224,7 @@ platforms and Windows versions, and that no file is too large for a GitHub relea
 	return c
 }
 
-// A verification is what verify --json prints. A release without problems is good.
+// A verification is the output of verify --json. A release without problems is valid.
 type verification struct {
 	Project  string          `json:"project"`
 	Release  version.Release `json:"release"`
@@ -337,7 +336,7 @@ func (p *Program) initCommand() *cobra.Command {
 	return c
 }
 
-// chooseModule asks which of several modules is released.
+// chooseModule asks the user which of several modules to release.
 func (p *Program) chooseModule(_ context.Context, dirs []string) (string, error) {
 	for i, dir := range dirs {
 		if _, err := fmt.Fprintf(p.Stderr, "%2d  %s\n", i+1, dir); err != nil {
@@ -351,7 +350,7 @@ func (p *Program) chooseModule(_ context.Context, dirs []string) (string, error)
 	if _, err := fmt.Fscanln(p.Stdin, &n); errors.Is(err, io.EOF) {
 		return "", err
 	} else if err != nil || n < 1 || n > len(dirs) {
-		return "", usage.Errorf("choosing a Go module: want a number from 1 to %d; --module FOLDER says it without a question", len(dirs))
+		return "", usage.Errorf("choosing a Go module: want a number from 1 to %d; --module FOLDER answers the question", len(dirs))
 	}
 	return dirs[n-1], nil
 }

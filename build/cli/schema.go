@@ -40,7 +40,7 @@ for the documents that commands print with --json, dist/artifacts.json and the e
 	return c
 }
 
-// released matches the versions that have a git tag in Slipway's repository: not v1.2.3-dev and v1.2.3+dev.4.1a2b3c4d.
+// released matches versions that have a git tag in Slipway's repository, unlike v1.2.3-dev and v1.2.3+dev.4.1a2b3c4d.
 var released = regexp.MustCompile(`^v\d+\.\d+\.\d+(-(alpha|beta|rc)[.\d]*)?$`)
 
 // schemaOfVersion replaces the branch main by the tag of a released version, in the $id of a schema or in its URL.

@@ -7,7 +7,7 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// A program is what version --json prints.
+// A program is the output of version --json.
 type program struct {
 	Version string `json:"version"`
 	// RuntimeImage is the runtime image that this binary expects, or empty.

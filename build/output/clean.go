@@ -17,15 +17,16 @@ import (
 	"github.com/slipway-build/slipway/internal/usage"
 )
 
-// temporaryName matches the names of unfinished files: those of replaceFile, and of the packages bundle and airgap. final
-// is the name that the file would have got.
+// temporaryName matches the names of unfinished files of replaceFile, and of the packages bundle and airgap. final is
+// the final name of the file.
 var temporaryName = regexp.MustCompile(`^\.(slipway-[0-9]+|(?P<final>.+)\.[0-9]+\.tmp(\.part[0-9]{3})?)$`)
 
-// IsTemporary reports whether a file name is that of an unfinished file.
+// IsTemporary reports whether name is the name of an unfinished file.
 func IsTemporary(name string) bool { return temporaryName.MatchString(name) }
 
-// Sweep removes what runs that were killed have left in the folder. The caller holds the lock for writing. names are the
-// planned paths: other programs may write other files here. Files that cannot be removed stay, since they do no harm.
+// Sweep removes the unfinished files of killed runs from the folder. The caller must hold the lock for writing. names
+// are the planned paths, since other programs may write other files here. Errors are ignored, since leftovers do no
+// harm.
 func (f Folder) Sweep(names map[string]bool) {
 	planned := map[string]bool{"": true}
 	for name := range names {
@@ -45,7 +46,7 @@ func (f Folder) Sweep(names map[string]bool) {
 	}
 }
 
-// binaryFolders returns the folders of platforms in dist/bin. Other entries there are of other programs.
+// binaryFolders returns the folders of platforms in dist/bin. Other entries belong to other programs.
 func (f Folder) binaryFolders() ([]string, error) {
 	entries, err := os.ReadDir(f.Path("dist/bin"))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -60,9 +61,9 @@ func (f Folder) binaryFolders() ([]string, error) {
 	return folders, nil
 }
 
-// Clean removes what runs have made in the folder, and nothing else that is there, since other programs may use it too.
-// names are the planned paths. A folder that is not dist must have the layout that every run makes first: Clean removes
-// it last.
+// Clean removes the results of runs from the folder, but no other files, since other programs may use it too. names are
+// the planned paths. A folder other than dist must have the layout that every run makes first. Clean removes the layout
+// last.
 func (f Folder) Clean(ctx context.Context, names map[string]bool) error {
 	if f.Dist != "" {
 		if _, err := os.Stat(f.Path("dist/oci/oci-layout")); errors.Is(err, fs.ErrNotExist) {

@@ -20,14 +20,14 @@ import (
 // folder of dist/oci. The system releases it when a process ends, even if it is killed.
 const lockFile = "dist/oci/.slipway/run.lock"
 
-// lockPoll is how often a run that waits for another one tries again.
+// lockPoll is the interval at which a run that waits for another one tries again.
 const lockPoll = 100 * time.Millisecond
 
-// A Lock is held by a run that uses the folder. A nil Lock is a reader's that needs none.
+// A Lock is held by a run that uses the folder. A nil Lock is the lock of a reader that needs none.
 type Lock struct{ file *flock.Flock }
 
-// Lock waits until no other run writes in the folder and, to write, until none reads. To write, it makes dist/oci. A
-// reader of a folder that does not exist, or is read-only, gets no lock.
+// Lock waits until no other run writes to the folder and, for writing, until none reads from it. For writing, it
+// creates dist/oci. For reading, it returns no lock if the folder does not exist or is read-only.
 func (f Folder) Lock(ctx context.Context, write bool) (*Lock, error) {
 	path := f.Path(lockFile)
 	for {
@@ -50,7 +50,7 @@ func (f Folder) Lock(ctx context.Context, write bool) (*Lock, error) {
 		case ok && isAt(l, path):
 			return &Lock{l}, nil
 		case ok, write && errors.Is(err, fs.ErrNotExist):
-			l.Close() // Clean has removed the file meanwhile
+			l.Close() // Clean has removed the file in the meantime
 		case ctx.Err() != nil:
 			return nil, context.Cause(ctx)
 		case write:
@@ -61,7 +61,7 @@ func (f Folder) Lock(ctx context.Context, write bool) (*Lock, error) {
 	}
 }
 
-// isAt reports whether a locked file is still the one at path.
+// isAt reports whether a locked file is still the file at path.
 func isAt(l *flock.Flock, path string) bool {
 	there, err := os.Stat(path)
 	if err != nil {
@@ -78,8 +78,8 @@ func (h *Lock) Release() {
 	}
 }
 
-// remove removes the lock's file before it releases it, so that no other run locks the file in between. Windows does not
-// remove open files: there the file stays if another run waits for it.
+// remove removes the lock's file before it releases the lock, so that no other run locks the file in between. Windows
+// cannot remove open files: there, the file remains if another run waits for it.
 func (h *Lock) remove() {
 	if runtime.GOOS == "windows" {
 		h.file.Close()

@@ -15,7 +15,7 @@ import (
 	"github.com/slipway-build/slipway/internal/regular"
 )
 
-// WriteFile writes a small file, unless it has the content already.
+// WriteFile writes a small file, unless it already has the content.
 func WriteFile(file string, content []byte) error {
 	if old, err := regular.ReadFile(file); err == nil && bytes.Equal(old, content) {
 		return nil
@@ -26,7 +26,7 @@ func WriteFile(file string, content []byte) error {
 	})
 }
 
-// replaceFile writes a file under a temporary name, and renames it when it is complete. It makes the folder.
+// replaceFile writes a file under a temporary name, and renames it when it is complete. It creates the folder.
 func replaceFile(file string, mode fs.FileMode, write func(io.Writer) error) (err error) {
 	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
 		return err
@@ -57,7 +57,7 @@ func CopyFile(from, to string, mode fs.FileMode) error {
 	return copyFile(from, to, mode, func(v1.Hash) error { return nil })
 }
 
-// CopyVerified copies a file that must have a digest. It reads the file once.
+// CopyVerified copies a file, which must have the digest want. It reads the file once.
 func CopyVerified(from, to string, mode fs.FileMode, want string) error {
 	return copyFile(from, to, mode, func(have v1.Hash) error {
 		if have.String() != want {

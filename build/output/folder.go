@@ -11,11 +11,11 @@ import (
 // ReportFile is the path of the report of what was made.
 const ReportFile = "dist/artifacts.json"
 
-// A Folder is the folder that a release is made in. Its methods take paths of the plan.
+// A Folder is the folder in which a release is made. Its methods take paths of the plan.
 type Folder struct {
 	// Project is the folder of slipway.yaml.
 	Project string
-	// Dist is the folder that stands for dist. If it is empty, that is dist in Project.
+	// Dist is the location of dist. Empty means dist in Project.
 	Dist string
 }
 
@@ -37,7 +37,8 @@ func (f Folder) Path(planned string) string {
 	return filepath.Join(f.Project, filepath.FromSlash(planned))
 }
 
-// Relative returns the location of a path of the plan for messages: relative to the working folder if that is shorter.
+// Relative returns the location of a path of the plan for messages. It is relative to the working folder if that is
+// shorter.
 func (f Folder) Relative(planned string) string {
 	abs := f.Path(planned)
 	wd, err := filepath.Abs(".")
@@ -51,8 +52,8 @@ func (f Folder) Relative(planned string) string {
 	return rel
 }
 
-// Files returns the files, as paths of a plan, that make up an output: the file itself, or its parts and their digests.
-// There are none if the output was not made.
+// Files returns the files, as paths of a plan, that an output consists of: the file itself, or its parts and their
+// digests. If the output was not made, it returns none.
 func (f Folder) Files(planned string) []string {
 	files, err := format.Files(f.Path(planned))
 	if err != nil {

@@ -8,9 +8,9 @@ const (
 	memoryPerJob = 80 << 20
 )
 
-// LimitMemory sets the memory limit of the garbage collector to what a run needs. Without a limit the heap may grow to
-// twice the memory of the encoders, which is most of it. GOMEMLIMIT and GOGC win if they are set. Programs call it
-// once.
+// LimitMemory sets the memory limit of the garbage collector to the need of a run. Without a limit, the heap may grow
+// to twice the memory of the encoders, which is most of it. If GOMEMLIMIT or GOGC is set, LimitMemory does nothing.
+// Programs call it once.
 func (s Settings) LimitMemory() {
 	for _, name := range []string{"GOMEMLIMIT", "GOGC"} {
 		if _, set := s.Getenv(name); set {

@@ -19,12 +19,12 @@ import (
 	"github.com/slipway-build/slipway/progress"
 )
 
-// Settings are the options of a run. From reads the environment, and flags replace its values.
+// Settings are the options of a run. From reads them from the environment, and flags override them.
 type Settings struct {
 	release.Options
-	// DryRun prints what would be done, and does nothing.
+	// DryRun prints what a run would do, and does nothing.
 	DryRun bool
-	// CI are the files that a CI service reads.
+	// CI contains the paths of the files that a CI service reads.
 	CI ci.Files
 }
 
@@ -43,7 +43,7 @@ SLIPWAY_OUTPUTS SLIPWAY_SUMMARY SLIPWAY_CODE_QUALITY SLIPWAY_PREVIOUS REGISTRY_A
 // Secrets are the variables of Environment that are withheld from child processes.
 var Secrets = []string{"DOCKER_PASSWORD", "GITHUB_TOKEN", "GITLAB_TOKEN"}
 
-// From reads the environment. Its error joins everything that is wrong with it.
+// From reads the environment. The error joins all problems.
 func From(getenv func(string) (string, bool)) (Settings, error) {
 	env := func(name string) string { v, _ := getenv(name); return v }
 	s := Settings{CI: ci.FromEnvironment(env), Options: release.Options{
@@ -111,8 +111,8 @@ func listed(s string) []string {
 	return strings.FieldsFunc(s, func(r rune) bool { return r == ',' || r == ' ' })
 }
 
-// authFiles returns the files with credentials of registries, in the order in which they are read: that of
-// REGISTRY_AUTH_FILE, Docker's, and podman's, of which the first does not survive a reboot.
+// authFiles returns the files with credentials of registries, in order of precedence: that of REGISTRY_AUTH_FILE,
+// Docker's, and podman's, of which the first does not survive a reboot.
 func authFiles(env func(string) string) (files []string) {
 	if file := env("REGISTRY_AUTH_FILE"); file != "" {
 		files = append(files, file)
@@ -133,7 +133,7 @@ func authFiles(env func(string) string) (files []string) {
 	return files
 }
 
-// homeDir returns the user's home, or "".
+// homeDir returns the user's home folder, or "".
 func homeDir(env func(string) string) string {
 	if runtime.GOOS == "windows" {
 		return env("USERPROFILE")
@@ -152,8 +152,8 @@ func configHome(env func(string) string) string {
 	return ""
 }
 
-// certDirs returns the folders in which container tools keep certificates and mirrors of registries, the user's before
-// the system's.
+// certDirs returns the folders in which container tools keep certificates and mirrors of registries. The user's folders
+// come before the system's.
 func certDirs(env func(string) string) []string {
 	dirs := filepath.SplitList(env("SLIPWAY_CERTS_DIR"))
 	if runtime.GOOS == "windows" {
@@ -174,7 +174,7 @@ func certDirs(env func(string) string) []string {
 	return dirs
 }
 
-// parseSwitch reads the value of a variable that is on or off.
+// parseSwitch parses the value of a variable that is on or off.
 func parseSwitch(s string) (bool, error) {
 	switch strings.ToLower(s) {
 	case "", "0", "false", "no", "off":

@@ -19,15 +19,15 @@ import (
 	"github.com/slipway-build/slipway/progress"
 )
 
-// releases are those of this process by operating system, so that several
-// targets of one command share what they make. Mage runs targets one by one.
+// releases has the releases of this process by operating system, so that several targets of one
+// command share their results. Mage runs targets one after another.
 var releases = map[string]*release.Release{}
 
-// lookupEnv is os.LookupEnv; children do not see the secrets that it finds.
+// lookupEnv is os.LookupEnv. Child processes do not inherit the secrets that it finds.
 var lookupEnv = sync.OnceValue(func() func(string) (string, bool) { return process.Withhold(settings.Secrets...) })
 
-// interruptible runs the work of a target, and cancels it when a signal arrives or mage has
-// gone. Its error has the exit status that docs/automation.md promises.
+// interruptible runs the work of a target, and cancels it when a signal arrives or mage ends. Its
+// error has the exit status that docs/automation.md specifies.
 func interruptible(ctx context.Context, work func(context.Context) error) error {
 	ctx, stop := process.Interruptible(ctx)
 	defer stop()
@@ -42,8 +42,8 @@ func interruptible(ctx context.Context, work func(context.Context) error) error 
 	return exit(err)
 }
 
-// startedByMage says whether mage compiled this program into its cache and runs it. A
-// program that was made by `mage -compile` has whatever parent the user gives it.
+// startedByMage reports whether mage compiled this program into its cache and runs it. A program
+// from `mage -compile` may have any parent process.
 func startedByMage() bool {
 	self, err := os.Executable()
 	if err != nil {
@@ -75,7 +75,7 @@ func open(ctx context.Context, system string) (*release.Release, error) {
 	return b, nil
 }
 
-// run does one verb, and prints what came of it.
+// run runs one verb, and prints its result.
 func run(ctx context.Context, verb string, only ...string) error {
 	return reported(ctx, verb, func(ctx context.Context, job *ci.Job) error {
 		selection, err := plan.Select(verb, only)
@@ -95,7 +95,7 @@ func run(ctx context.Context, verb string, only ...string) error {
 	})
 }
 
-// reported runs work as interruptible does, and tells a CI service what came of it.
+// reported runs work as interruptible does, and reports the result to a CI service.
 func reported(ctx context.Context, command string, work func(context.Context, *ci.Job) error) error {
 	return interruptible(ctx, func(ctx context.Context) error {
 		job := ci.Job{Command: command}
@@ -107,8 +107,8 @@ func reported(ctx context.Context, command string, work func(context.Context, *c
 	})
 }
 
-// watched runs work with a display of its progress on standard error. The job gets the
-// warnings.
+// watched runs work with a display of its progress on standard error. The warnings are added to the
+// job.
 func watched(ctx context.Context, job *ci.Job, work func(context.Context) error) error {
 	mode, err := progress.ParseMode(os.Getenv("PROGRESS"))
 	if err != nil {
@@ -122,8 +122,8 @@ func watched(ctx context.Context, job *ci.Job, work func(context.Context) error)
 	return err
 }
 
-// exit gives errors the exit status of the contract. With PROGRESS=json it writes the
-// error event, and on GitHub the annotations, which stand before mage's own line.
+// exit sets the documented exit status of an error. With PROGRESS=json it also writes the error
+// event, and on GitHub the annotations, which precede mage's own line.
 func exit(err error) error {
 	if err == nil {
 		return nil

@@ -24,10 +24,10 @@ func (Build) Binaries(ctx context.Context) error { return run(ctx, "build", "bin
 // Images builds the images into dist/oci.
 func (Build) Images(ctx context.Context) error { return run(ctx, "build", "images") }
 
-// Linux compiles and builds what is for Linux.
+// Linux compiles and builds everything for Linux.
 func (Build) Linux(ctx context.Context) error { return run(ctx, "build", "linux") }
 
-// Windows compiles and builds what is for Windows.
+// Windows compiles and builds everything for Windows.
 func (Build) Windows(ctx context.Context) error { return run(ctx, "build", "windows") }
 
 // Package writes dist/artifacts.
@@ -42,13 +42,13 @@ func (Package) Airgap(ctx context.Context) error { return run(ctx, "package", "a
 // Bundles packs binaries and files.
 func (Package) Bundles(ctx context.Context) error { return run(ctx, "package", "bundles") }
 
-// Linux packages what is for Linux.
+// Linux packages everything for Linux.
 func (Package) Linux(ctx context.Context) error { return run(ctx, "package", "linux") }
 
-// Windows packages what is for Windows.
+// Windows packages everything for Windows.
 func (Package) Windows(ctx context.Context) error { return run(ctx, "package", "windows") }
 
-// Publish pushes what was made.
+// Publish sends the results of build and package.
 type Publish mg.Namespace
 
 // All pushes images, their indexes, and the artifacts.
@@ -57,7 +57,7 @@ func (Publish) All(ctx context.Context) error { return run(ctx, "publish") }
 // Images pushes every image to its per-platform tag.
 func (Publish) Images(ctx context.Context) error { return run(ctx, "publish", "images") }
 
-// Index assembles the multi-OS tag from what was pushed.
+// Index assembles and pushes the multi-OS tag.
 func (Publish) Index(ctx context.Context) error { return run(ctx, "publish", "index") }
 
 // Artifacts uploads dist/artifacts.
@@ -91,7 +91,7 @@ func Plan(ctx context.Context) error {
 	})
 }
 
-// Verify checks all that was made against the plan and its digests.
+// Verify checks everything that was made against the plan and its digests.
 func Verify(ctx context.Context) error {
 	return reported(ctx, "verify", func(ctx context.Context, job *ci.Job) error {
 		b, err := open(ctx, "")

@@ -12,29 +12,30 @@ import (
 	"github.com/slipway-build/slipway/internal/process"
 )
 
-// ErrNoRepository says that a folder is in no git repository.
+// ErrNoRepository means that a folder is not in a git repository.
 var ErrNoRepository = errors.New("not a git repository")
 
-// A Description is what git knows about a checkout beside its Head. Its tags are those that Describe was asked for.
+// A Description is git's information about a checkout, besides its Head. Its tags are those that Describe was asked
+// for.
 type Description struct {
-	// Nearest is the nearest tag, as git describe finds it, or empty. Of several tags on its commit it is the highest.
+	// Nearest is the nearest tag, as git describe finds it, or empty. Of several tags on its commit, it is the highest.
 	Nearest string
 	// Since is the number of commits since Nearest.
 	Since int
-	// Previous is the nearest tag that is not on the commit that is checked out, or empty.
+	// Previous is the nearest tag that is not on the current commit, or empty.
 	Previous string
-	// Shallow says that git has only the last commits, so that it may not find a tag.
+	// Shallow means that the repository has only the last commits, so that a tag may be missing.
 	Shallow bool
 	// Remotes are the URLs of the remotes, by name.
 	Remotes map[string]string
 }
 
-// maxDescribed limits the tags that git describe chooses from, since a command line of Windows has at most 32 KiB. The
-// newest are taken.
+// maxDescribed limits the number of tags that are passed to git describe, since a command line of Windows has at most
+// 32 KiB. The newest are passed.
 const maxDescribed = 400
 
 // Describe describes the checkout that contains dir, with the tags that begin with prefix and match pattern after it.
-// Without a repository the error is ErrNoRepository.
+// Without a repository, the error wraps ErrNoRepository.
 func Describe(ctx context.Context, dir, prefix string, pattern *regexp.Regexp) (Description, error) {
 	d := Description{Remotes: map[string]string{}}
 	remotes, err := git(ctx, dir, "remote", "-v")
@@ -93,7 +94,7 @@ func (f tagFinder) nearest(ctx context.Context, without []string) (tag string, s
 		return "", 0, err
 	}
 	if !f.has(tag) {
-		// Git knows globs alone. It takes several times as long to list the tags.
+		// Git supports only globs. Listing the tags takes several times as long.
 		if args, err = f.earlier(ctx, without); err != nil || len(args) == 0 {
 			return "", 0, err
 		}
@@ -110,7 +111,7 @@ func (f tagFinder) nearest(ctx context.Context, without []string) (tag string, s
 	}), since, nil
 }
 
-// describe returns what git describe finds, or "" if it finds no tag.
+// describe returns the result of git describe, or "" if there is no matching tag.
 func (f tagFinder) describe(ctx context.Context, args []string) (tag string, since int, err error) {
 	out, err := git(ctx, f.dir, append([]string{"describe", "--tags", "--long"}, args...)...)
 	if err != nil {
@@ -141,8 +142,8 @@ func (f tagFinder) on(ctx context.Context, commit string) ([]string, error) {
 	return slices.DeleteFunc(strings.Fields(out), func(tag string) bool { return !f.has(tag) }), nil
 }
 
-// earlier returns arguments of git describe for the newest tags of the commit that is checked out and of its ancestors,
-// except for those in without.
+// earlier returns arguments of git describe for the newest tags of the current commit and its ancestors, except for
+// those in without.
 func (f tagFinder) earlier(ctx context.Context, without []string) ([]string, error) {
 	out, err := git(ctx, f.dir, "for-each-ref", "--merged=HEAD", "--sort=-creatordate", "--format=%(refname:strip=2)", "refs/tags")
 	if err != nil {

@@ -1,8 +1,8 @@
-// Package version finds the version of a release.
+// Package version determines the version of a release.
 //
-// A head is the commit that is checked out, with its git tags. A tag is a git tag, or the environment variable TAG,
-// which stands for one. A version is the text that people call a release by; an image tag is the version as registries
-// can hold it. A Release is a version with the commit and the time that everything in the release states.
+// A head is the current commit, with its git tags. A tag is a git tag, or the environment variable TAG, which replaces
+// one. A version is the text that identifies a release; an image tag is the version in a form that registries accept. A
+// Release is a version, with the commit and the time that everything in the release contains.
 //
 // The version is the first of these that exists:
 //
@@ -11,8 +11,8 @@
 //     It ends in -dirty if a tracked file differs from the commit;
 //   - version.base, followed by +dev.<first 8 digits of the commit>[-dirty], or by +dev if there is no commit;
 //   - without version.base, the nearest earlier git tag, followed by +dev.<commits since>.<8 digits>[-dirty];
-//   - without such a tag, the same of v0.0.0 as of a version.base.
+//   - without such a tag, v0.0.0 in place of version.base.
 //
-// A prefix (version.tag-prefix) is what all git tags of a project have before the version, in a repository with several
-// projects. Tags without it are of other projects.
+// A prefix (version.tag-prefix) is the beginning of all git tags of a project, before the version, in a repository with
+// several projects. Tags without it belong to other projects.
 package version

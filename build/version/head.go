@@ -14,22 +14,23 @@ import (
 	"github.com/slipway-build/slipway/internal/process"
 )
 
-// A Head is the commit that is checked out.
+// A Head is the current commit.
 type Head struct {
 	// Commit is its full hash, or empty if there is no repository or no commit.
 	Commit string
-	// Branch is the branch that is checked out, or empty.
+	// Branch is the current branch, or empty.
 	Branch string
 	// Tags are the git tags of the commit, in git's order.
 	Tags []string
-	// Dirty says that a tracked file differs from the commit.
+	// Dirty means that a tracked file differs from the commit.
 	Dirty bool
 	// Time is the committer's time.
 	Time time.Time
 }
 
-// Read reads the head of the checkout that contains dir. It is empty if there is no repository or no commit, since an
-// operator may build from a tarball. A repository that git refuses to read is an error: the version would be wrong.
+// Read reads the head of the checkout that contains dir. It is empty if there is no repository or no commit, since the
+// source may come from a tarball. A repository that git refuses to read is an error, because the version would be
+// wrong.
 //
 // As with `git describe --dirty`, untracked files do not make the head dirty. Neither does the folder dist below dir,
 // tracked or not, because builds write it.
@@ -76,7 +77,7 @@ func Read(ctx context.Context, dir string) (Head, error) {
 	return h, nil
 }
 
-// gitEnvironment are the environment variables that git gets: the location of the repository and git's configuration.
+// gitEnvironment contains the environment variables for git: the location of the repository and git's configuration.
 // The commands that run here contact no server and need no secret.
 var gitEnvironment = process.Basic.And(
 	"GIT_DIR", "GIT_WORK_TREE", "GIT_COMMON_DIR", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY", "GIT_ALTERNATE_OBJECT_DIRECTORIES",
@@ -84,10 +85,10 @@ var gitEnvironment = process.Basic.And(
 	"GIT_CONFIG_COUNT", "GIT_CONFIG_GLOBAL", "GIT_CONFIG_SYSTEM", "GIT_CONFIG_NOSYSTEM", "GIT_CONFIG_PARAMETERS", "GIT_CONFIG_KEY_*", "GIT_CONFIG_VALUE_*",
 )
 
-// git runs one git command in dir and returns what it printed.
+// git runs a git command in dir and returns its output.
 func git(ctx context.Context, dir string, args ...string) (string, error) {
 	cmd := process.Command(ctx, "git", append([]string{"-C", dir}, args...)...)
-	// Read compares a message in English. Without a lock on the index, git does not disturb another git.
+	// Read searches for an English message. Without a lock on the index, git does not disturb other git processes.
 	cmd.Env = append(gitEnvironment.Of(os.Environ()), "LC_ALL=C", "LANGUAGE=", "GIT_OPTIONAL_LOCKS=0")
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr

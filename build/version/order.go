@@ -16,10 +16,10 @@ func IsSemantic(version string) bool {
 	return semver.IsValid(withV(version)) && semver.Canonical(numbers) == numbers
 }
 
-// Compare compares two versions by semantic versioning, and is negative if a is the lower one. Versions that differ only
-// in their build metadata are in the order of the numbers in it, so that v1.36.0+rke2r10 is higher than v1.36.0+rke2r9.
-// A development version of version.base precedes that version, and one of the nearest tag follows it. Other text is lower
-// than any semantic version.
+// Compare compares two versions by semantic versioning. The result is negative if a is lower, and 0 if they are equal.
+// Versions that differ only in their build metadata are ordered by the numbers in it, so that v1.36.0+rke2r10 is higher
+// than v1.36.0+rke2r9. A development version of version.base precedes that version, and one of the nearest tag follows
+// it. Other text is lower than any semantic version.
 func Compare(a, b string) int {
 	a, b = withV(a), withV(b)
 	if order := semver.Compare(a, b); order != 0 {
@@ -44,7 +44,7 @@ func PrereleaseOf(version string) string {
 
 func withV(version string) string { return "v" + strings.TrimPrefix(version, "v") }
 
-// highest returns the highest tag of those that match pattern, or "".
+// highest returns the highest of the tags that match pattern, or "".
 func highest(tags []string, pattern *regexp.Regexp) string {
 	matching := slices.DeleteFunc(slices.Clone(tags), func(t string) bool { return !pattern.MatchString(t) })
 	if len(matching) == 0 {
@@ -53,7 +53,7 @@ func highest(tags []string, pattern *regexp.Regexp) string {
 	return slices.MaxFunc(matching, Compare)
 }
 
-// digits matches runs of digits, and what is between them.
+// digits matches runs of digits, and the text between them.
 var digits = regexp.MustCompile(`[0-9]+|[^0-9]+`)
 
 // compareNumbers compares runs of digits by their value and everything else by bytes.

@@ -9,30 +9,29 @@ import (
 	"time"
 )
 
-// A Release is a version, and the commit that it is built from.
+// A Release is a version, and the commit from which it is built.
 type Release struct {
-	// Version is, for instance, v1.2.3+rke2r1.
+	// Version is the version, such as v1.2.3+rke2r1.
 	Version string `json:"version"`
-	// TagPrefix is what the git tag has before Version: version.tag-prefix.
+	// TagPrefix is the part of the git tag before Version: version.tag-prefix.
 	TagPrefix string `json:"tagPrefix,omitempty"`
-	// Tag is the image tag: Version with - in place of +, which image tags cannot contain.
+	// Tag is the image tag: Version with - instead of +, which image tags cannot contain.
 	Tag string `json:"tag"`
-	// Commit is the full hash of HEAD, empty without git.
+	// Commit is the full hash of HEAD; empty without git.
 	Commit string `json:"commit,omitempty"`
-	// Major, Minor and Patch are the numbers at the beginning of Version, after a v. Those that it does not have
-	// are empty.
+	// Major, Minor and Patch are the numbers at the beginning of Version, after a v. Missing numbers are empty.
 	Major string `json:"major,omitempty"`
 	Minor string `json:"minor,omitempty"`
 	Patch string `json:"patch,omitempty"`
-	// Dirty says that a tracked file differs from HEAD.
+	// Dirty means that a tracked file differs from HEAD.
 	Dirty bool `json:"dirty,omitempty"`
-	// Epoch is the time that images and packages state: SOURCE_DATE_EPOCH, else the time of the commit, else the
-	// beginning of 1970.
+	// Epoch is the time in images and packages: SOURCE_DATE_EPOCH, else the time of the commit, else the beginning of
+	// 1970.
 	Epoch time.Time `json:"epoch"`
 }
 
-// Prerelease reports whether the version is a prerelease by semantic versioning, such as v1.2.3-rc1+rke2r1, or is not
-// of a git tag.
+// Prerelease reports whether the version is a prerelease by semantic versioning, such as v1.2.3-rc1+rke2r1, or does not
+// come from a git tag.
 func (r Release) Prerelease() bool {
 	version, metadata, _ := strings.Cut(r.Version, "+")
 	return strings.Contains(version, "-") || strings.HasPrefix(metadata, "dev") || strings.Contains(metadata, ".dev.") || r.Dirty
@@ -47,24 +46,25 @@ const (
 )
 
 var (
-	// shape is what file names can contain and, with - in place of +, image tags (OCI distribution-spec, "Pulling
-	// manifests").
+	// shape matches versions that are valid in file names and, with - instead of +, in image tags (OCI
+	// distribution-spec, "Pulling manifests").
 	shape   = regexp.MustCompile(`^[0-9A-Za-z_][0-9A-Za-z_.+-]*$`)
 	numbers = regexp.MustCompile(`^v?([0-9]+)(?:\.([0-9]+)(?:\.([0-9]+))?)?`)
 )
 
-// A Scheme says how versions are told from git tags, as slipway.yaml does.
+// A Scheme defines which git tags are versions, as in slipway.yaml.
 type Scheme struct {
-	// Prefix is what the tags of the project have before the version, such as cmd/x/.
+	// Prefix is the part of the project's tags before the version, such as cmd/x/.
 	Prefix string
-	// Pattern is what the version matches.
+	// Pattern matches versions.
 	Pattern *regexp.Regexp
-	// Base is the version of an untagged commit. If it is empty, it is that of the nearest tag, or else defaultBase.
+	// Base is the version of an untagged commit. If it is empty, the version of the nearest tag is used, or else
+	// defaultBase.
 	Base string
 }
 
-// Choose returns the version of what is built from h, and whether TAG or a git tag names it. tag is the environment
-// variable TAG, empty if it is not set. describe is called if the nearest tag is needed.
+// Choose returns the version of a build from h, and whether it comes from TAG or a git tag. tag is the environment
+// variable TAG; empty if it is not set. describe is called if the nearest tag is needed.
 func (h Head) Choose(tag string, s Scheme, describe func() (Description, error)) (version string, tagged bool, err error) {
 	onHead := h.versions(s)
 	if tag != "" {
@@ -110,7 +110,7 @@ func (h Head) versions(s Scheme) []string {
 	return versions
 }
 
-// Release returns the Release of a version that is built from h at a time.
+// Release returns the Release of a version that is built from h. epoch is its time.
 func (h Head) Release(version string, epoch time.Time) (Release, error) {
 	if !shape.MatchString(version) {
 		return Release{}, fmt.Errorf("version %q: want only letters, digits and . _ - +, since it is part of file names and image tags", version)
@@ -125,10 +125,10 @@ func (h Head) Release(version string, epoch time.Time) (Release, error) {
 	return r, nil
 }
 
-// versionOfTag returns the version that TAG stands for. RKE2's jobs pass on TAG as images are named, with - in place of +
-// (v1.36.0-rke2r1); a CI job for a git tag has the tag itself, with +. Therefore the version is the tag on HEAD whose image
-// tag is TAG; else TAG itself, if it matches pattern; else the text that matches pattern after one - of TAG is
-// replaced by +.
+// versionOfTag returns the version for TAG. RKE2's jobs pass TAG in the form of image tags, with - instead of +
+// (v1.36.0-rke2r1). A CI job for a git tag has the tag itself, with +. The version is therefore the tag on HEAD whose
+// image tag is TAG; else TAG itself, if it matches pattern; else TAG with one - replaced by +, so that it matches
+// pattern.
 func versionOfTag(tag string, onHead []string, pattern *regexp.Regexp) (string, error) {
 	if !strings.Contains(tag, "+") {
 		var same []string

@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// A Condition is a parsed key when: of slipway.yaml. The zero Condition always holds.
+// A Condition is a parsed key when: of slipway.yaml. The zero Condition is always true.
 type Condition struct {
 	root *node
 }
@@ -25,29 +25,29 @@ type node struct {
 // An Operand is a value in a condition.
 type Operand struct {
 	Value Expression
-	// Offset is its place in the text of the condition, in bytes.
+	// Offset is its position in the text of the condition, in bytes.
 	Offset int
-	// Bare says that it is a name without ${ and }.
+	// Bare means that it is a name without ${ and }.
 	Bare bool
 }
 
 // A ConditionError is a mistake in a condition.
 type ConditionError struct {
-	// Offset is its place in the text of the condition, in bytes.
+	// Offset is its position in the text of the condition, in bytes.
 	Offset  int
 	message string
 }
 
 func (e *ConditionError) Error() string { return e.message }
 
-// Always returns the condition that always holds, or never.
+// Always returns the condition that is always true, or always false.
 func Always(holds bool) Condition {
 	return Condition{&node{value: Operand{Value: Literal(fmt.Sprint(holds))}}}
 }
 
-// Resolve returns the condition with the values that resolve returns. If resolve returns false, it has reported why, and
-// good is false. The error is a *ConditionError: the right side of =~ must be a regular expression after that, without
-// variables.
+// Resolve returns the condition with its values replaced by those that resolve returns. If resolve returns false, it
+// has reported the reason, and good is false. The error is a *ConditionError: after resolving, the right side of =~
+// must be a regular expression without variables.
 func (c Condition) Resolve(resolve func(Operand) (value Expression, ok bool)) (resolved Condition, good bool, err error) {
 	if c.root == nil {
 		return c, true, nil
@@ -109,10 +109,10 @@ func (n *node) holds(vars map[string]string) bool {
 	return isTrue(n.value.Value.expand(n.value.Value.String(), vars))
 }
 
-// isTrue reports whether a value alone is true.
+// isTrue reports whether a value without an operator is true.
 func isTrue(value string) bool { return value != "" && value != "0" && value != "false" }
 
-// String writes the condition for messages, with its values resolved.
+// String returns the condition with its resolved values, for messages.
 func (c Condition) String() string {
 	if c.root == nil {
 		return ""

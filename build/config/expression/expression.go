@@ -7,7 +7,7 @@ import (
 )
 
 // Expand replaces the variables of text, which was written by Expression.String, by the values in vars. It panics if
-// text is not an expression, or vars lacks a variable: loading the configuration has checked both.
+// text is not an expression, or vars lacks a variable; loading the configuration has checked both.
 func Expand(text string, vars map[string]string) string {
 	t, err := Parse(text)
 	if err != nil {
@@ -38,7 +38,7 @@ func (t Expression) expand(text string, vars map[string]string) string {
 // An Expression is a parsed value.
 type Expression []Piece
 
-// A Piece is literal text if Name is empty, and else a variable. Fallback is its default.
+// A Piece is a variable or, if Name is empty, literal text. Fallback is the default of the variable.
 type Piece struct {
 	text        string
 	Name        string
@@ -54,7 +54,7 @@ func Literal(text string) Expression {
 	return Expression{{text: text}}
 }
 
-// Parse reads a value. The errors do not say where the value is.
+// Parse parses a value. The errors do not contain the position of the value.
 func Parse(text string) (Expression, error) {
 	t, rest, err := parsePieces(text, false)
 	if err == nil && rest != "" {
@@ -63,7 +63,7 @@ func Parse(text string) (Expression, error) {
 	return t, err
 }
 
-// parsePieces reads to the end of text or, in a default, up to its closing brace, with which rest begins.
+// parsePieces parses text to its end or, in a default, up to the closing brace, with which rest begins.
 func parsePieces(text string, inFallback bool) (t Expression, rest string, err error) {
 	var plain strings.Builder
 	flush := func() {
@@ -97,7 +97,7 @@ func parsePieces(text string, inFallback bool) (t Expression, rest string, err e
 	return t, "", nil
 }
 
-// parseVariable reads a variable after "${". rest begins after the closing brace.
+// parseVariable parses a variable after "${". rest begins after the closing brace.
 func parseVariable(text string) (p Piece, rest string, err error) {
 	end := strings.IndexFunc(text, func(r rune) bool { return !isNameRune(r) })
 	if end < 0 {
@@ -135,19 +135,19 @@ func isNameRune(r rune) bool {
 	return r == '_' || 'A' <= r && r <= 'Z' || 'a' <= r && r <= 'z' || '0' <= r && r <= '9'
 }
 
-// IsName reports whether s can be the name of a variable, here and in a shell.
+// IsName reports whether s is a valid name of a variable, here and in a shell.
 func IsName(s string) bool {
 	return s != "" && !('0' <= s[0] && s[0] <= '9') && !strings.ContainsFunc(s, func(r rune) bool { return !isNameRune(r) })
 }
 
-// String writes t as Parse reads it.
+// String formats t in the syntax of Parse.
 func (t Expression) String() string { return t.write(false) }
 
 func (t Expression) write(inFallback bool) string {
 	var b strings.Builder
 	for _, p := range t {
 		if p.Name == "" {
-			// Escape what Parse would take for the beginning or end of a variable.
+			// Escape text that Parse would interpret as the beginning or end of a variable.
 			text := strings.ReplaceAll(p.text, "$", "$$")
 			if inFallback {
 				text = strings.ReplaceAll(text, "}", "$}")
@@ -173,7 +173,7 @@ func (t Expression) Text() string {
 	return b.String()
 }
 
-// Size returns the bytes of t: its text, and the names of its variables.
+// Size returns the number of bytes of t: its text, and the names of its variables.
 func (t Expression) Size() int {
 	n := 0
 	for _, p := range t {
@@ -193,8 +193,8 @@ func (t Expression) Names() []string {
 	return names
 }
 
-// OrElse returns an expression that is t, or fallback if t is empty. It fails if more than one variable decides whether t
-// is empty.
+// OrElse returns an expression for t, or for fallback if t is empty. It is an error if more than one variable
+// determines whether t is empty.
 func (t Expression) OrElse(fallback Expression) (Expression, error) {
 	literals := slices.ContainsFunc(t, func(p Piece) bool { return p.Name == "" })
 	switch {

@@ -5,10 +5,10 @@ import (
 	"strings"
 )
 
-// maxDepth limits the parentheses and ! around one another, since the parser calls itself for each.
+// maxDepth limits the nesting of parentheses and !, since the parser is recursive.
 const maxDepth = 100
 
-// ParseCondition reads a condition. Its error is a *ConditionError.
+// ParseCondition parses a condition. The error is a *ConditionError.
 func ParseCondition(text string) (Condition, error) {
 	p := &conditionParser{text: text}
 	root, err := p.either(0)
@@ -37,7 +37,7 @@ func (p *conditionParser) peek() string {
 	return rest
 }
 
-// take skips a token, if it is next.
+// take skips a token if it is next, and reports whether it was.
 func (p *conditionParser) take(token string) bool {
 	if !strings.HasPrefix(p.peek(), token) {
 		return false
@@ -46,13 +46,13 @@ func (p *conditionParser) take(token string) bool {
 	return true
 }
 
-// word returns the next characters up to a blank, for messages.
+// word returns the text up to the next blank, for messages.
 func (p *conditionParser) word() string {
 	word, _, _ := strings.Cut(p.peek(), " ")
 	return word
 }
 
-// either reads operands of ||.
+// either parses the operands of ||.
 func (p *conditionParser) either(depth int) (*node, error) {
 	return p.chain("||", func() (*node, error) { return p.chain("&&", func() (*node, error) { return p.negation(depth) }) })
 }
@@ -118,7 +118,7 @@ func (p *conditionParser) comparison(depth int) (*node, error) {
 	return left, nil
 }
 
-// operand reads quoted text, ${NAME}, NAME, true or false.
+// operand parses quoted text, ${NAME}, NAME, true or false.
 func (p *conditionParser) operand() (*node, error) {
 	rest := p.peek()
 	at := p.at
