@@ -25,6 +25,9 @@ func IsAttestation(d v1.Descriptor) bool {
 		d.Platform != nil && d.Platform.OS == "unknown" && d.Platform.Architecture == "unknown"
 }
 
+// AttestationSubject returns the digest of the image that an attestation is about by its entry, or "".
+func AttestationSubject(d v1.Descriptor) string { return d.Annotations[attestationSubject] }
+
 // An IndexEntry is one source of an index: an image, or an index, whose entries become entries
 // of the new one.
 type IndexEntry struct {
@@ -89,7 +92,7 @@ func NewIndex(entries []IndexEntry, annotations map[string]string) (v1.ImageInde
 		return nil, errors.New("an index needs at least one image")
 	}
 	for _, a := range attestations {
-		subject := a.descriptor.Annotations[attestationSubject]
+		subject := AttestationSubject(a.descriptor)
 		if slices.ContainsFunc(children, func(c child) bool { return c.descriptor.Digest.String() == subject }) {
 			children = append(children, a)
 		}

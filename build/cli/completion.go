@@ -24,6 +24,7 @@ var flagWords = map[string][]string{
 	"compression": {"gzip", "zstd", "none"},
 	"format":      {"spdx", "cyclonedx"},
 	"modes":       {"normal", "keep"},
+	"fail-on":     {"error", "warning", "note", "none"},
 	"allow":       {"network.host", "security.insecure"},
 }
 

@@ -2,12 +2,15 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/slipway-build/slipway/build/workbench"
+	"github.com/slipway-build/slipway/images/lint"
 	"github.com/slipway-build/slipway/internal/usage"
 )
 
@@ -70,13 +73,28 @@ copied.`,
 }
 
 func (p *Program) indexInspectCommand() *cobra.Command {
-	var raw, asJSON bool
+	var (
+		raw, asJSON bool
+		failOn      string
+	)
 	c := &cobra.Command{
-		Use:     "inspect REF",
-		Short:   "Show the platforms, digests, sizes and problems of an index or image",
-		Args:    cobra.ExactArgs(1),
-		Example: examples("slipway index inspect registry.example.com/app:v1", "slipway index inspect oci:dist/oci:docker.io/slipway/slipway-runtime:v0.1.0", "slipway index inspect --raw app:v1"),
+		Use:   "inspect REF",
+		Short: "Show the platforms, digests, sizes and problems of an index or image",
+		Long: `Inspect shows the images of an index, and judges the index: duplicate platforms, missing
+or contradicting os.versions, missing and unknown entries, nested indexes, mixed media
+types, orders in which containerd takes the wrong image, attestations without their image.
+Each finding says why it matters and what to do; docs/indexes.md lists all of them. REF is
+a reference of a registry, oci:DIR[:NAME] or docker-archive:FILE[:NAME].
+
+The exit status is 1 if there is a finding of the severity error. --fail-on warning or note
+does so for lesser ones, too, and --fail-on none for none. With --raw, findings do not count.`,
+		Args: cobra.ExactArgs(1),
+		Example: examples("slipway index inspect registry.example.com/app:v1", "slipway index inspect oci:dist/oci:docker.io/slipway/slipway-runtime:v0.1.0", "slipway index inspect --raw app:v1",
+			"slipway index inspect --json --fail-on warning registry.example.com/app:v1"),
 		RunE: func(c *cobra.Command, args []string) error {
+			if !slices.Contains(failOns(), failOn) {
+				return usage.Errorf("--fail-on %q: want %s", failOn, strings.Join(failOns(), ", "))
+			}
 			var found *workbench.Inspection
 			err := p.withWorkbench(c, func(ctx context.Context, w *workbench.Workbench) (err error) {
 				found, err = w.Inspect(ctx, args[0])
@@ -88,15 +106,46 @@ func (p *Program) indexInspectCommand() *cobra.Command {
 			switch {
 			case raw:
 				_, err = p.raw.Write(found.Raw)
+				return err
 			case asJSON:
 				err = p.writeJSON(found)
 			default:
 				err = found.WriteTable(p.Stdout)
 			}
-			return err
+			return errors.Join(err, failure(found, lint.Severity(failOn)))
 		},
 	}
 	c.Flags().BoolVar(&raw, "raw", false, "print the manifest as it is stored")
-	c.Flags().BoolVar(&asJSON, "json", false, "print the table as JSON")
+	c.Flags().BoolVar(&asJSON, "json", false, "print table and findings as JSON")
+	c.Flags().StringVar(&failOn, "fail-on", string(lint.Error), "least severity of findings that fail: "+strings.Join(failOns(), ", "))
 	return c
+}
+
+// failOns are the values of --fail-on. No finding is as bad as the last.
+func failOns() []string {
+	words := []string{}
+	for _, s := range lint.Severities() {
+		words = append(words, string(s))
+	}
+	return append(words, "none")
+}
+
+// failure returns an error if there are findings of a severity, or worse ones.
+func failure(inspected *workbench.Inspection, least lint.Severity) error {
+	number := map[lint.Severity]int{}
+	failed := false
+	for _, f := range inspected.Findings {
+		number[f.Severity]++
+		failed = failed || f.Severity.AtLeast(least)
+	}
+	if !failed {
+		return nil
+	}
+	var counts []string
+	for _, s := range lint.Severities() {
+		if number[s] > 0 {
+			counts = append(counts, counted(number[s], string(s)))
+		}
+	}
+	return fmt.Errorf("index %s: %s", inspected.Digest, strings.Join(counts, ", "))
 }
