@@ -38,7 +38,7 @@ type Steering struct {
 	// Name may end in *, which matches any suffix.
 	Name              string
 	Embedded, Engines Effect
-	// Instead says what to do if the argument is Unheeded.
+	// Instead is what the user should do if the argument is Unheeded.
 	Instead string
 }
 

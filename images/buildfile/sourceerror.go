@@ -17,7 +17,7 @@ type SourceError struct {
 	Err    error
 }
 
-// Error is one line, FILE:LINE: what is wrong, followed by the lines at fault.
+// Error returns FILE:LINE: and the problem, followed by the lines of the instruction.
 func (e *SourceError) Error() string {
 	var b strings.Builder
 	b.WriteString(e.File)

@@ -10,7 +10,7 @@ import (
 
 // A ModeChange is the value of --chmod.
 type ModeChange struct {
-	// numeric says that bits replaces the mode; otherwise symbolic changes it.
+	// numeric means that bits replaces the mode; otherwise symbolic changes it.
 	numeric  bool
 	bits     int64
 	symbolic mode.Set

@@ -6,8 +6,7 @@ import (
 	"io/fs"
 )
 
-// Content says where the bytes of a file are: it is a *DiskFile, a Literal or a
-// *Member.
+// Content is the location of the bytes of a file: a *DiskFile, a Literal or a *Member.
 type Content interface{ isContent() }
 
 // A DiskFile is a regular file on the disk of this machine.

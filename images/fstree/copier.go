@@ -10,12 +10,12 @@ import (
 	"github.com/slipway-build/slipway/internal/suggest"
 )
 
-// An Owner is the user and group that --chown or USER names.
+// An Owner is the user and group of --chown or USER.
 type Owner struct{ UID, GID int }
 
-// A Copier copies from one file system into a Tree, as COPY and ADD do. It follows
-// BuildKit's file operations (solver/llbsolver/file) and the copier below them
-// (tonistiigi/fsutil/copy), with Nodes in the place of files.
+// A Copier copies from one file system into a Tree, as COPY and ADD do. It follows BuildKit's file
+// operations (solver/llbsolver/file) and the copier below them (tonistiigi/fsutil/copy), with Nodes
+// instead of files.
 type Copier struct {
 	Tree *Tree
 	// Owner, if it is not nil, owns the copies.
@@ -29,8 +29,7 @@ type Copier struct {
 	ContentsOnly bool
 	// Matched is set when Include matches a file.
 	Matched bool
-	// linked maps the files of the present source to their copies, to keep hard
-	// links.
+	// linked maps the files of the current source to their copies, to preserve hard links.
 	linked map[*Node]*Node
 }
 
@@ -57,9 +56,9 @@ func (c *Copier) copied(n *Node) *Node {
 	return &made
 }
 
-// Copy copies the file or folder src of the file system of root to dest. src is
-// taken literally, without wildcards. A dest that ends with a slash is a folder. A
-// src that does not exist is a *NotFoundError.
+// Copy copies the file or folder src of the file system of root to dest. src is literal, without
+// wildcards. A dest that ends with a slash is a folder. If src does not exist, the error is a
+// *NotFoundError.
 func (c *Copier) Copy(root *Node, src, dest string) error {
 	ensure := dest
 	if base := path.Base(dest); !strings.HasSuffix(dest, "/") && base != "." {
@@ -104,8 +103,8 @@ func (c *Copier) Copy(root *Node, src, dest string) error {
 	return c.walk(from.Node, "", top, false, patternmatcher.MatchInfo{}, patternmatcher.MatchInfo{})
 }
 
-// A destination is the path that a Node is copied to. A folder that is not selected
-// itself is only made when a file in it is copied.
+// A destination is the path that a Node is copied to. A folder that is not selected itself is only
+// created when a file in it is copied.
 type destination struct {
 	parent *destination
 	name   string
@@ -115,7 +114,7 @@ type destination struct {
 	node   *Node
 }
 
-// make makes the folder d and the folders above it where they do not exist.
+// make creates the folder d and the folders above it, unless they exist.
 func (d *destination) make(c *Copier) (*Node, error) {
 	if d.node != nil {
 		return d.node, nil
@@ -135,8 +134,8 @@ func (d *destination) make(c *Copier) (*Node, error) {
 	return n, nil
 }
 
-// putFolder makes the copy of the folder source at d, in the folder parent, or
-// returns the folder that is there.
+// putFolder creates the copy of the folder source at d, in the folder parent, or returns the
+// existing folder.
 func (c *Copier) putFolder(parent *Node, d *destination, source *Node) (n *Node, created bool, err error) {
 	entries, err := parent.list()
 	if err != nil {
@@ -159,9 +158,9 @@ func (c *Copier) putFolder(parent *Node, d *destination, source *Node) (n *Node,
 	}
 }
 
-// walk copies n to d. rel is the path of n below the source. overwrite says whether
-// a folder that exists at d gets the mode and owner of n. inParent and outParent are
-// the results of matching the folder above.
+// walk copies n to d. rel is the path of n below the source. overwrite means that an existing
+// folder at d gets the mode and owner of n. inParent and outParent are the results of matching the
+// folder above.
 func (c *Copier) walk(n *Node, rel string, d *destination, overwrite bool, inParent, outParent patternmatcher.MatchInfo) error {
 	included, excluded := true, false
 	var in, out patternmatcher.MatchInfo
@@ -264,13 +263,13 @@ func (c *Copier) Single() *Copier {
 	return &s
 }
 
-// A NotFoundError says that the source of a copy does not exist.
+// A NotFoundError means that the source of a copy does not exist.
 type NotFoundError struct {
 	Path    string
 	leadsTo string // the end of the symlinks that Path leads through
 	left    bool   // see Place
-	// Where names the file system, and Hint a file that may be meant; the caller sets
-	// them. Either may be empty.
+	// Where is the file system, and Hint a file that may have been meant; the caller sets them.
+	// Either may be empty.
 	Where, Hint string
 }
 

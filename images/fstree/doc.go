@@ -1,15 +1,15 @@
-// Package fstree has the file trees that a Dockerfile works with: the root file
-// systems of images and stages, and the folders that COPY reads. It keeps what a tar
-// header says of each file, and where the content is; it reads no content.
+// Package fstree has the file trees that a Dockerfile works with: the root file systems of images
+// and stages, and the folders that COPY reads. It keeps the fields of a tar header for each file,
+// and the location of its content; it does not read the content.
 //
 // # Nouns
 //
 //   - A Node is a file, folder, link or device. Trees share Nodes.
 //   - A Tree is a root file system that changes. A Change is an entry of the layer
 //     that records what has changed in it.
-//   - A Place is what a path leads to when symlinks are followed below a root. The
+//   - A Place is the result of following a path, with its symlinks, below a root. The
 //     path need not exist.
-//   - Content says where the bytes of a file are: on disk, in an archive, or in
+//   - Content is the location of the bytes of a file: on disk, in an archive, or in
 //     memory.
 //   - An Archive is a tar, such as a layer; a Header describes one entry of it, and a
 //     Member is a file in it. The index of an archive is the encoding of its Headers.
@@ -19,12 +19,11 @@
 //
 // # Rules for layers
 //
-// Container runtimes unpack each layer into a folder of its own, and overlayfs lays
-// those over one another (containerd, core/diff/apply; moby,
-// daemon/graphdriver/overlay2). Stack does the same. A path in a layer is therefore
-// resolved by the symlinks of that layer alone: lib/x makes a folder lib even where a
-// lower layer has a symlink lib. Whiteouts and opaque markers hide entries of lower
-// layers only, wherever they stand in their layer.
+// Container runtimes unpack each layer into a folder of its own, and overlayfs lays those over one
+// another (containerd, core/diff/apply; moby, daemon/graphdriver/overlay2). Stack does the same. A
+// path in a layer is therefore resolved only by the symlinks of that layer: lib/x creates a folder
+// lib even if a lower layer has a symlink lib. Whiteouts and opaque markers hide only entries of
+// lower layers, wherever they are in their layer.
 //
 // # Rules for paths
 //

@@ -13,9 +13,9 @@ const setgid = 0o2000
 // A folderMaker returns a new folder for the path p in the folder parent.
 type folderMaker func(parent *Node, p string) *Node
 
-// InstructionFolders makes folders as COPY, ADD and WORKDIR do for a destination
-// that does not exist. In a setgid folder, the new folder is setgid too, and has its
-// group unless owner, which may be nil, names another.
+// InstructionFolders creates the missing folders of a destination, as COPY, ADD and WORKDIR do. In
+// a setgid folder, the new folder is setgid too, and has its group unless owner, which may be nil,
+// names another.
 func InstructionFolders(mode int64, owner *Owner) folderMaker {
 	return func(parent *Node, _ string) *Node {
 		n := NewFolder()
@@ -31,16 +31,16 @@ func InstructionFolders(mode int64, owner *Owner) folderMaker {
 	}
 }
 
-// archiveFolder makes a folder that an archive unpacked by ADD does not list. It
-// belongs to root even in a setgid folder, from which it inherits only the bit.
+// archiveFolder creates a folder that is missing in an archive unpacked by ADD. It belongs to root
+// even in a setgid folder, from which it inherits only the bit.
 func archiveFolder(parent *Node, _ string) *Node {
 	n := NewFolder()
 	n.Mode |= parent.Mode & setgid
 	return n
 }
 
-// MakeFolders makes the folder p and the folders above it where they do not exist,
-// and returns its Place.
+// MakeFolders creates the folder p and the folders above it, unless they exist, and returns its
+// Place.
 func (t *Tree) MakeFolders(p string, newFolder folderMaker) (Place, error) {
 	at, err := Resolve(t.Root, p, true)
 	if err != nil {

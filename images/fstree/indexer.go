@@ -22,7 +22,7 @@ type Limits struct {
 	Entries int
 }
 
-// OrDefaults returns l with the defaults in the place of zeros.
+// OrDefaults returns l with zeros replaced by the defaults.
 func (l Limits) OrDefaults() Limits {
 	if l.Bytes <= 0 {
 		l.Bytes = 64 << 30
@@ -35,8 +35,8 @@ func (l Limits) OrDefaults() Limits {
 
 // A DerivedStore keeps files that were derived from content, as *store.Store does.
 type DerivedStore interface {
-	// Derived returns the name of the file of this kind and key. write writes it if
-	// there is none yet.
+	// Derived returns the name of the file with this kind and key. If it does not exist yet, write
+	// writes it.
 	Derived(ctx context.Context, kind, key string, write func(io.Writer) error) (string, error)
 }
 
@@ -85,8 +85,8 @@ type indexOnce struct {
 	headers []Header
 }
 
-// headers returns the headers of ar. With a store, the archive is read once, and its
-// index in the store from then on.
+// headers returns the headers of ar. With a store, the archive is read once; after that, its index
+// in the store is read.
 func (i *Indexer) headers(ctx context.Context, ar *Archive) ([]Header, error) {
 	if i.store == nil {
 		var headers []Header

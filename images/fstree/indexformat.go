@@ -8,13 +8,13 @@ import (
 	"slices"
 )
 
-// IndexVersion belongs into the key under which an index is stored. It must change
-// with AppendHeader and with the fields of Header.
+// IndexVersion is part of the key of a stored index. It must change with AppendHeader and with the
+// fields of Header.
 const IndexVersion = "2"
 
-// An index is the headers of an archive, one after another. A string is its length
-// and its bytes; numbers are varints. JSON and other text encodings would replace
-// bytes that are not UTF-8, which file names and capabilities may have.
+// An index is the headers of an archive, one after another. A string is encoded as its length and
+// its bytes, a number as a varint. JSON and other text encodings would replace bytes that are not
+// UTF-8, which may occur in file names and capabilities.
 
 // AppendHeader appends the encoding of h to b.
 func AppendHeader(b []byte, h *Header) []byte {

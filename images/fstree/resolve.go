@@ -13,14 +13,14 @@ const maxLinks = 255
 
 var errTooManyLinks = errors.New("symlinks lead in a circle")
 
-// A Place is what a path leads to in a file system.
+// A Place is the result of following a path in a file system.
 type Place struct {
 	// Path is absolute and clean. None of its names is a symlink, except for the
 	// last one if Resolve did not follow it.
 	Path string
-	// Node is what is at Path, or nil.
+	// Node is the node at Path, or nil.
 	Node *Node
-	// left says that .. or a symlink led above the root, where it stays at the root.
+	// left means that .. or a symlink led above the root; it is then treated as the root.
 	left bool
 }
 
@@ -93,8 +93,8 @@ func Resolve(root *Node, p string, follow bool) (Place, error) {
 	return Place{Path: "/" + path.Join(names...), Node: here(), left: left}, nil
 }
 
-// RequireWithoutLinks returns an error if nothing is at the path p, or if a name
-// before the last one of p is a symlink.
+// RequireWithoutLinks returns an error if the path p does not exist, or if a name before its last
+// one is a symlink.
 func RequireWithoutLinks(root *Node, p string) error {
 	n, rest := root, Relative(p)
 	for at := "/"; rest != ""; {

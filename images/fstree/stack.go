@@ -24,14 +24,14 @@ func NewStack() *Stack { return &Stack{Root: NewFolder()} }
 // An unpackedLayer is one layer of an image, unpacked into a root of its own.
 type unpackedLayer struct {
 	root *Node
-	// hidden are the names that whiteouts hide in lower layers, by folder.
+	// hidden has the names that whiteouts hide in lower layers, by folder.
 	hidden map[*Node]map[string]bool
 	// opaque are the folders that hide the entries of lower layers in them.
 	opaque map[*Node]bool
 }
 
-// Add unpacks the layer ar, whose headers are given, and lays it over the stack.
-// Names that lead out of the root stay at the root.
+// Add unpacks the layer ar, whose headers are given, and lays it over the stack. Names that lead
+// out of the root are treated as names in the root.
 func (s *Stack) Add(ar *Archive, headers []Header, form layer.Form) error {
 	u := &layerUnpacker{
 		stack: s, archive: ar, form: form, aufs: map[string]*Node{},

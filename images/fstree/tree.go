@@ -12,9 +12,8 @@ import (
 	"github.com/slipway-build/slipway/images/layer"
 )
 
-// A Node is a file, folder, link or device. It has the fields of a tar header and
-// says where the content is; it never holds the content of a file on disk or in an
-// archive.
+// A Node is a file, folder, link or device. It has the fields of a tar header and the location of
+// the content, but never the content of a file on disk or in an archive.
 //
 // A Node other than a folder must not be changed once it is in a tree: several
 // trees may share it. Two names of one Node are hard links.
@@ -33,11 +32,11 @@ type Node struct {
 	entries map[string]*Node
 	// read fills entries on the first use of a folder on disk; it is nil afterwards.
 	read func(*Node) error
-	// what names a Node of type 0 in messages.
+	// what is the description of a Node of type 0, for messages.
 	what string
 }
 
-// NewFolder returns an empty folder: root's, 0755, of the Unix epoch.
+// NewFolder returns an empty folder, owned by root, with mode 0755 and the Unix epoch as its time.
 func NewFolder() *Node {
 	return &Node{Type: tar.TypeDir, Mode: 0o755, ModTime: UnixEpoch, entries: map[string]*Node{}}
 }
@@ -54,7 +53,7 @@ func (n *Node) IsFile() bool { return n != nil && n.Type == tar.TypeReg }
 
 func (n *Node) isLink() bool { return n != nil && n.Type == tar.TypeSymlink }
 
-// kind names the type of n in messages.
+// kind returns the description of n's type, for messages.
 func (n *Node) kind() string {
 	switch n.Type {
 	case tar.TypeReg:
@@ -154,12 +153,12 @@ func (t *Tree) touch(p string) {
 	}
 }
 
-// Relative returns the clean absolute path p as tar spells it: without the slash
-// in front, and "." for the root.
+// Relative returns the clean absolute path p in the form of tar: without the leading slash, and "."
+// for the root.
 func Relative(p string) string { return path.Clean(strings.TrimPrefix(p, "/")) }
 
-// put makes n the entry base of dir, which is the folder of the tree at the clean
-// absolute path dirPath. It replaces what is there.
+// put makes n the entry base of dir, which is the folder of the tree at the clean absolute path
+// dirPath. It replaces an existing entry.
 func (t *Tree) put(dir *Node, dirPath, base string, n *Node) error {
 	entries, err := dir.list()
 	if err != nil {
@@ -174,7 +173,7 @@ func (t *Tree) put(dir *Node, dirPath, base string, n *Node) error {
 	return nil
 }
 
-// forget notes that the folder at p is going, with all that it holds.
+// forget records that the folder at p is removed with its content.
 func (t *Tree) forget(p string) {
 	for changed := range t.changed {
 		if strings.HasPrefix(changed, p+"/") {
@@ -184,9 +183,8 @@ func (t *Tree) forget(p string) {
 	t.replaced[p] = true
 }
 
-// TakeChanges returns the entries of the layer that makes the tree of the last call
-// into the present one, in the order of a layer. The folders above each entry are
-// among them.
+// TakeChanges returns the entries of the layer that turns the tree of the last call into the
+// current one, in the order of a layer, including the folders above each entry.
 func (t *Tree) TakeChanges() ([]Change, error) {
 	paths := map[string]bool{}
 	for p := range t.changed {
@@ -252,8 +250,8 @@ type Change struct {
 	Whiteout bool
 }
 
-// Apply lays the changes of a layer over the tree. They do not count as changes of
-// the tree, and earlier ones do not count any more.
+// Apply lays the changes of a layer over the tree. They do not count as changes of the tree, and
+// earlier changes are dropped.
 func (t *Tree) Apply(changes []Change) error {
 	made := map[string]*Node{}
 	for _, c := range changes {

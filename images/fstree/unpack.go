@@ -8,9 +8,9 @@ import (
 	"strings"
 )
 
-// Unpack unpacks the archive ar, whose headers are given, into the folder dest, as
-// ADD does. as, if it is not nil, owns the files. Names and hard links that lead out
-// of dest are errors; symlinks are followed as if dest were the root.
+// Unpack unpacks the archive ar, whose headers are given, into the folder dest, as ADD does. as, if
+// it is not nil, becomes the owner of the files. Names and hard links that lead out of dest are
+// errors; symlinks are followed as if dest were the root.
 func (t *Tree) Unpack(dest Place, as *Owner, ar *Archive, headers []Header) error {
 	u := &unpacker{tree: New(dest.Node), owner: as, made: map[*Node]bool{}}
 	for i := range headers {

@@ -10,8 +10,8 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/types"
 )
 
-// Chart returns a Helm chart as helm pushes it: a manifest like an image's, whose
-// config and layer are of types of their own.
+// Chart returns a Helm chart as helm pushes it: a manifest like that of an image, whose config and
+// layer have their own media types.
 func Chart(t testing.TB) v1.Image {
 	t.Helper()
 	img := mutate.ConfigMediaType(mutate.MediaType(empty.Image, types.OCIManifestSchema1), "application/vnd.cncf.helm.config.v1+json")

@@ -13,13 +13,11 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/types"
 )
 
-// An AttestationForm is one of the two shapes that BuildKit gives to attestation
-// manifests.
+// An AttestationForm is one of the two forms of BuildKit's attestation manifests.
 type AttestationForm int
 
 const (
-	// AttestationArtifact is an OCI artifact with a subject, BuildKit's default
-	// since 0.32.
+	// AttestationArtifact is an OCI artifact with a subject, BuildKit's default since 0.32.
 	AttestationArtifact AttestationForm = iota
 	// AttestationImage looks like an image for the platform unknown/unknown.
 	AttestationImage
@@ -27,8 +25,8 @@ const (
 
 const inTotoMediaType types.MediaType = "application/vnd.in-toto+json"
 
-// Attest returns idx with an attestation manifest for each of its images added
-// at the end, as `buildx build --provenance` makes them.
+// Attest returns idx with an attestation manifest for each of its images added at the end, as made
+// by `buildx build --provenance`.
 func Attest(t testing.TB, idx v1.ImageIndex, form AttestationForm) v1.ImageIndex {
 	t.Helper()
 	manifest, err := idx.IndexManifest()
@@ -52,8 +50,8 @@ func Attest(t testing.TB, idx v1.ImageIndex, form AttestationForm) v1.ImageIndex
 	return idx
 }
 
-// attestation is a manifest whose config is none that go-containerregistry could
-// make: it rewrites configs that are not an image's.
+// attestation is a manifest with a config that is not an image's. go-containerregistry cannot make
+// it, since it rewrites such configs.
 type attestation struct {
 	config, manifest []byte
 	statement        v1.Layer

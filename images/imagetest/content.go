@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// Words makes text that compresses, but not to nothing.
+// Words returns text that can be compressed, but not to nothing.
 func Words(seed, n int) string {
 	var b strings.Builder
 	state := uint32(seed*2654435761 + 1)
@@ -21,7 +21,7 @@ func Words(seed, n int) string {
 	return b.String()[:n]
 }
 
-// Noise is bytes that no compressor makes smaller.
+// Noise returns n bytes that cannot be compressed.
 func Noise(seed uint64, n int) []byte {
 	b := make([]byte, n)
 	rand.NewChaCha8([32]byte(binary.LittleEndian.AppendUint64(make([]byte, 24), seed))).Read(b)

@@ -30,48 +30,46 @@ import (
 	"github.com/slipway-build/slipway/internal/testfile"
 )
 
-// A DockerfileCase is a Dockerfile, what it is built from, and what must come
-// out, whichever builder builds it. It is read from a txtar file, which begins
-// with a sentence that says what the case shows, and has these parts:
+// A DockerfileCase is a Dockerfile, the inputs of its build, and the expected result of every builder. It is read from
+// a txtar file, which begins with a sentence that describes the case, and has these parts:
 //
 //	-- Dockerfile --              the Dockerfile
 //	-- context/PATH --            a file of the build context; also any other folder
-//	-- setup --                   what text cannot say, one a line: chmod 755 PATH;
+//	-- setup --                   other files, one per line: chmod 755 PATH;
 //	                              mkdir PATH; symlink PATH -> TARGET; hardlink PATH -> PATH;
 //	                              fifo PATH; socket PATH; layout DIR REF (an OCI layout of an image below)
 //	-- tar PATH --                an archive, as a listing; .gz, .xz and .zst are compressed
-//	-- base64 PATH --             a file that is no text
+//	-- base64 PATH --             a file that is not text
 //	-- image REF [PLATFORM] config --   the config of a base image; other members have usual values
 //	-- image REF [PLATFORM] layer --    a layer of it, as a listing; "windows-layer" is in Windows form
-//	-- options --                 one a line: target: NAME; platform: P; arg: K=V; label: K=V;
+//	-- options --                 one per line: target: NAME; platform: P; arg: K=V; label: K=V;
 //	                              context: NAME=VALUE; dockerfile: PATH; media-types: docker;
 //	                              epoch: SECONDS; modes: keep
-//	-- want files --              the image's files, all layers laid over one another
-//	-- want layers --             the files layer by layer, each after a line "layer N"
-//	-- want config --             lines of the config, as FormatConfig has them; what they begin
-//	                              with must be there just so, the rest is not looked at
+//	-- want files --              the image's files, with all layers applied
+//	-- want layers --             the files of each layer, after a line "layer N"
+//	-- want config --             lines of the config, in the format of FormatConfig; all lines with the
+//	                              same first word must be equal, other lines are not compared
 //	-- want error --              each line is part of the message
 //	-- want warnings --           each line is part of a warning
-//	-- differs --                 why other builders come to another result, if they do
-//	-- differs docker --          why an old Docker Engine does; BuildKit's is the same
+//	-- differs --                 the reason why the result of other builders differs, if it does
+//	-- differs docker --          the reason why only the result of an old Docker Engine differs
 //
-// Files below http/ are served at the address that the build argument HTTP has.
-// $CASE in options, contents and messages is the folder in which all of it lies.
+// Files below http/ are served at the address in the build argument HTTP. In options, contents and messages, $CASE is
+// the folder of the case.
 type DockerfileCase struct {
 	// Name is the file's name without .txt, About its first sentence.
 	Name, About string
-	// Dir is where the case's files lie.
+	// Dir is the folder with the case's files.
 	Dir string
-	// Build is what is built.
+	// Build is the build to run.
 	Build images.BuildContext
-	// Images are the bases by reference; an index where there are several
-	// platforms.
+	// Images has the base images by reference, as indexes for one or more platforms.
 	Images map[string]v1.ImageIndex
 
 	WantFiles, WantLayers, WantConfig string
 	WantError, WantWarnings           []string
-	// Differs is why other builders do not come to the same result, and
-	// DockerDiffers why an old Docker Engine alone does not.
+	// Differs is the reason why the result of other builders differs, and DockerDiffers the reason why only that of an
+	// old Docker Engine does.
 	Differs, DockerDiffers string
 
 	file string
@@ -92,7 +90,7 @@ func DockerfileCases(t *testing.T, dir string, run func(*testing.T, *DockerfileC
 	}
 }
 
-// readDockerfileCase reads a case and lays its files out.
+// readDockerfileCase reads a case and writes its files.
 func readDockerfileCase(t testing.TB, file string) *DockerfileCase {
 	t.Helper()
 	archive, err := txtar.ParseFile(file)
@@ -141,7 +139,7 @@ func readDockerfileCase(t testing.TB, file string) *DockerfileCase {
 			}
 		default:
 			if strings.Contains(part.Name, " ") {
-				t.Fatalf("%s: there are no parts %q", file, part.Name)
+				t.Fatalf("%s: unknown parts %q", file, part.Name)
 			}
 			c.write(t, part.Name, []byte(text))
 		}
@@ -176,7 +174,7 @@ func isFolder(name string) bool {
 	return err == nil && info.IsDir()
 }
 
-// write makes a file of mode 0644, and folders of 0755, whatever the umask.
+// write writes a file with mode 0644, and creates folders with mode 0755, whatever the umask.
 func (c *DockerfileCase) write(t testing.TB, name string, data []byte) {
 	t.Helper()
 	if strings.ContainsAny(name, `<>:"|?*`) {
@@ -231,7 +229,7 @@ func compressedAs(t testing.TB, name string, data []byte) []byte {
 	return b.Bytes()
 }
 
-// want takes a part that says what must come out.
+// want reads a part with an expected result.
 func (c *DockerfileCase) want(t testing.TB, what, text string) {
 	t.Helper()
 	var lines []string
@@ -252,7 +250,7 @@ func (c *DockerfileCase) want(t testing.TB, what, text string) {
 	case "warnings":
 		c.WantWarnings = lines
 	default:
-		t.Fatalf("%s: nothing is known of want %s", c.file, what)
+		t.Fatalf("%s: unknown part: want %s", c.file, what)
 	}
 }
 
@@ -264,7 +262,7 @@ func (c *DockerfileCase) setUp(t testing.TB, line string) {
 	}
 	at := func(i int) string {
 		if i >= len(fields) {
-			t.Fatalf("setup: %q lacks a word", line)
+			t.Fatalf("setup: missing word in %q", line)
 		}
 		return filepath.Join(c.Dir, filepath.FromSlash(fields[i]))
 	}
@@ -301,7 +299,7 @@ func (c *DockerfileCase) setUp(t testing.TB, line string) {
 		}
 		delete(c.Images, fields[2])
 	default:
-		t.Fatalf("setup: nothing is known of %q", line)
+		t.Fatalf("setup: unknown command %q", line)
 	}
 	if err != nil {
 		t.Fatalf("setup: %s: %v", line, err)
@@ -369,11 +367,11 @@ func (c *DockerfileCase) option(t testing.TB, line string) {
 			c.Build.Epoch = time.Time{}
 		}
 	default:
-		t.Fatalf("options: nothing is known of %q", line)
+		t.Fatalf("options: unknown option %q", line)
 	}
 }
 
-// A base is an image that a case begins with.
+// A base is a base image of a case.
 type base struct {
 	platform string
 	config   string
@@ -431,8 +429,7 @@ func (b *base) image(t testing.TB) v1.Image {
 	return img
 }
 
-// FormatConfig returns what the config of img says, one fact a line, sorted, but
-// for the history, which comes last.
+// FormatConfig returns the config of img as sorted lines, one per value, except for the history, which comes last.
 func FormatConfig(t testing.TB, img v1.Image) string {
 	t.Helper()
 	raw, err := img.RawConfigFile()
@@ -507,8 +504,8 @@ func unescapeHTML(s string) string {
 	return strings.NewReplacer(`\u003c`, "<", `\u003e`, ">", `\u0026`, "&", `\"`, `"`, `\\`, `\`).Replace(s)
 }
 
-// CompareConfig says where the config of img is not what lines say: of each word
-// that a line of theirs begins with, all lines must be equal.
+// CompareConfig compares the config of img with want. For each first word of a line in want, all lines that begin with
+// it must be equal.
 func CompareConfig(t testing.TB, img v1.Image, want string) {
 	t.Helper()
 	have := map[string][]string{}

@@ -12,8 +12,7 @@ import (
 	"github.com/slipway-build/slipway/internal/testfile"
 )
 
-// packages are Debian's packages of the programs that tests use, where the
-// name is another.
+// packages maps programs that tests use to Debian's packages, where the names differ.
 var packages = map[string]string{
 	"aarch64-linux-gnu-gcc":  "gcc-aarch64-linux-gnu",
 	"bsdtar":                 "libarchive-tools",
@@ -25,11 +24,11 @@ var packages = map[string]string{
 	"xz":                     "xz-utils",
 }
 
-// modules are programs that Debian does not have. Modules of their own in scripts/tools pin them.
+// modules are programs that Debian does not have. Separate modules in scripts/tools pin them.
 var modules = []string{"cosign", "syft"}
 
-// Program returns the path of an installed program. Without it the test is
-// skipped, or fails where SLIPWAY_REQUIRE_ENGINES=1.
+// Program returns the path of an installed program. If it is not installed, the test is skipped, or
+// fails with SLIPWAY_REQUIRE_ENGINES=1.
 func Program(t testing.TB, name string) string {
 	t.Helper()
 	path, err := exec.LookPath(name)
@@ -46,20 +45,20 @@ func Program(t testing.TB, name string) string {
 	return path
 }
 
-// Docker returns the address of a Docker Engine, as DOCKER_HOST takes it. Its
-// docker program is not needed.
+// Docker returns the address of a Docker Engine, in the form of DOCKER_HOST. The docker program is
+// not needed.
 func Docker(t testing.TB) string {
 	t.Helper()
 	return engine(t, "SLIPWAY_TEST_DOCKER")
 }
 
-// Containerd returns the path of containerd's socket, as `ctr --address` takes it.
+// Containerd returns the path of containerd's socket, for `ctr --address`.
 func Containerd(t testing.TB) string {
 	t.Helper()
 	return engine(t, "SLIPWAY_TEST_CONTAINERD")
 }
 
-// Buildkit returns the address of a buildkitd, as BUILDKIT_HOST takes it.
+// Buildkit returns the address of a buildkitd, in the form of BUILDKIT_HOST.
 func Buildkit(t testing.TB) string {
 	t.Helper()
 	return engine(t, "SLIPWAY_TEST_BUILDKIT")
@@ -76,8 +75,8 @@ func BuildkitProgram(t testing.TB) string {
 	return path
 }
 
-// engine returns the address in variable. An address at which nothing answers
-// is a failure, never a skip: somebody meant it to be there.
+// engine returns the address in a variable. If no engine answers there, the test fails; it is not
+// skipped, since somebody set the variable on purpose.
 func engine(t testing.TB, variable string) string {
 	t.Helper()
 	addr := os.Getenv(variable)
@@ -90,7 +89,7 @@ func engine(t testing.TB, variable string) string {
 	}
 	conn, err := net.DialTimeout(network, where, 5*time.Second)
 	if err != nil {
-		t.Fatalf("nothing answers at %s=%s: %v", variable, addr, err)
+		t.Fatalf("no engine answers at %s=%s: %v", variable, addr, err)
 	}
 	_ = conn.Close()
 	return addr

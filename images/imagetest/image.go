@@ -11,9 +11,9 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/types"
 )
 
-// Platform parses what tests write: linux/amd64, windows/amd64:10.0.20348.4294,
-// and windows/amd64:10.0.20348.4294+win32k for an os.feature. It does not come
-// from package images, whose own tests are to use this package.
+// Platform parses a platform in a test: linux/amd64, windows/amd64:10.0.20348.4294, and
+// windows/amd64:10.0.20348.4294+win32k for an os.feature. It does not use package images, so that
+// the tests of that package can use it.
 func Platform(t testing.TB, s string) v1.Platform {
 	t.Helper()
 	s, features, _ := strings.Cut(s, "+")
@@ -27,9 +27,9 @@ func Platform(t testing.TB, s string) v1.Platform {
 	return *p
 }
 
-// Image returns an image of layers for platform, as Platform reads it. Its
-// media types are OCI's, or Docker's if its first layer's is. To have another
-// config, change it with mutate.Config.
+// Image returns an image of layers for a platform in the format of Platform. Its media types are
+// OCI's, or Docker's if those of its first layer are. For another config, change it with
+// mutate.Config.
 func Image(t testing.TB, platform string, layers ...v1.Layer) v1.Image {
 	t.Helper()
 	p := Platform(t, platform)
@@ -58,8 +58,7 @@ func Image(t testing.TB, platform string, layers ...v1.Layer) v1.Image {
 	return img
 }
 
-// Silent returns an image whose config states no platform, as `crane append` makes
-// it.
+// Silent returns an image whose config has no platform, as made by `crane append`.
 func Silent(t testing.TB, layers ...v1.Layer) v1.Image {
 	t.Helper()
 	img := Image(t, "linux/amd64", layers...)
@@ -84,9 +83,9 @@ func isDockers(t testing.TB, l v1.Layer) bool {
 	return strings.HasPrefix(string(mediaType), "application/vnd.docker.")
 }
 
-// Index returns an index of images in the order given, with the platforms of
-// their configs, os.version and os.features included. Its media type is OCI's, or
-// Docker's if the first image's is.
+// Index returns an index of images in the given order, with the platforms of their configs,
+// including os.version and os.features. Its media type is OCI's, or Docker's if that of the first
+// image is.
 func Index(t testing.TB, images ...v1.Image) v1.ImageIndex {
 	t.Helper()
 	idx := mutate.IndexMediaType(empty.Index, types.OCIImageIndex)

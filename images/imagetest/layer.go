@@ -20,17 +20,16 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/types"
 )
 
-// Created is the time in all that this package makes. It is not the epoch, so
-// that a test notices who rewrites the times of other people's entries.
+// Created is the time of everything that this package makes. It is not the epoch, so that tests
+// detect code that rewrites the times of foreign entries.
 func Created() time.Time { return time.Date(2024, time.February, 3, 4, 5, 6, 0, time.UTC) }
 
-// Files are the files of a layer by path, without a leading slash. A path that
-// ends in / is a folder, and the folders above a file need not be named. Files
-// below a folder called bin have mode 0755, others 0644.
+// Files are the files of a layer by path, without a leading slash. A path that ends in / is a
+// folder. Folders above a file need not be listed. Files below a folder called bin have mode 0755,
+// others 0644.
 type Files map[string]string
 
-// Entries returns the tar entries of the files and of the folders above them,
-// sorted by name.
+// Entries returns the tar entries of the files and of the folders above them, sorted by name.
 func (f Files) Entries() []Entry {
 	all := maps.Clone(f)
 	for name := range f {
@@ -49,15 +48,15 @@ func (f Files) Entries() []Entry {
 	return entries
 }
 
-// An Entry is one entry of a layer. Of its header only the name must be set:
-// the type is a folder if the name ends in /, else a file; the mode is 0755 for
-// folders and 0644 for others; the time is Created; the size is the body's.
+// An Entry is an entry of a layer. Only the name in its header must be set. By default, the type is
+// a folder if the name ends in /, else a file; the mode is 0755 for folders and 0644 for others;
+// the time is Created; and the size is that of the body.
 type Entry struct {
 	tar.Header
 	Body string
 }
 
-// Tar writes entries, in their order, as one tar.
+// Tar returns a tar of entries, in their order.
 func Tar(t testing.TB, entries ...Entry) []byte {
 	t.Helper()
 	var b bytes.Buffer
@@ -95,14 +94,14 @@ func Tar(t testing.TB, entries ...Entry) []byte {
 	return b.Bytes()
 }
 
-// Layer returns a layer of files, gzipped, of OCI's media type.
+// Layer returns a layer of files, compressed with gzip, with OCI's media type.
 func Layer(t testing.TB, files Files) v1.Layer {
 	t.Helper()
 	return LayerOf(t, types.OCILayer, files.Entries()...)
 }
 
-// LayerOf returns a layer of entries, in their order, of any media type that
-// layers have. The media type says whether it is gzipped, zstd or plain.
+// LayerOf returns a layer of entries, in their order, with any media type of layers, which
+// determines whether it is compressed with gzip, zstd or not at all.
 func LayerOf(t testing.TB, mediaType types.MediaType, entries ...Entry) v1.Layer {
 	t.Helper()
 	content := Tar(t, entries...)
@@ -129,12 +128,11 @@ func compressed(t testing.TB, mediaType types.MediaType, open tarball.Opener) v1
 	return l
 }
 
-// nondistributableZstd is the one layer type of OCI that go-containerregistry
-// has no name for.
+// nondistributableZstd is the only layer type of OCI without a constant in go-containerregistry.
 const nondistributableZstd types.MediaType = "application/vnd.oci.image.layer.nondistributable.v1.tar+zstd"
 
-// ForeignLayer returns a layer of the type that Microsoft's bases were made of
-// until 2023: registries need not hold it, its content is at urls.
+// ForeignLayer returns a layer of the type that Microsoft's bases had until 2023. Registries need
+// not have it; its content is at urls.
 func ForeignLayer(t testing.TB, files Files, urls ...string) v1.Layer {
 	t.Helper()
 	return foreign{LayerOf(t, types.DockerForeignLayer, files.Entries()...), urls}
@@ -145,8 +143,7 @@ type foreign struct {
 	urls []string
 }
 
-// Descriptor is what partial.Descriptor asks for; with it the URLs come into the
-// manifest.
+// Descriptor is called by partial.Descriptor. It adds the URLs to the manifest.
 func (f foreign) Descriptor() (*v1.Descriptor, error) {
 	digest, err := f.Digest()
 	if err != nil {
@@ -163,9 +160,9 @@ func (f foreign) Descriptor() (*v1.Descriptor, error) {
 	return &v1.Descriptor{MediaType: mediaType, Digest: digest, Size: size, URLs: f.urls}, nil
 }
 
-// RandomLayer returns a layer with one file of size bytes, data/<seed>, which
-// no compressor makes smaller. Equal seeds give equal bytes. It is generated while
-// it is read, so that it may be larger than memory.
+// RandomLayer returns a layer with one file of size bytes, data/<seed>, which cannot be compressed.
+// Equal seeds give equal bytes. It is generated while it is read, so that it may be larger than
+// memory.
 func RandomLayer(t testing.TB, seed uint64, size int64) v1.Layer {
 	t.Helper()
 	return compressed(t, types.OCILayer, func() (io.ReadCloser, error) {

@@ -21,7 +21,7 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 )
 
-// A listing is tar entries as people read them, one a line:
+// A listing is a readable form of tar entries, one per line:
 //
 //	drwxr-xr-x 0:0 dir/
 //	-rw-r--r-- 0:0 dir/file "content\n"
@@ -31,9 +31,8 @@ import (
 //	crw-rw-rw- 0:0 dev/null 1,3
 //	prw-r--r-- 0:0 pipe
 //
-// h is a hard link. A time follows an @, unless it is 1970's first second. A file
-// whose content is long or no text has its size and digest in the place of it.
-// Names with blanks are quoted.
+// h is a hard link. A time follows an @, unless it is 1970's first second. If the content of a file
+// is long or not text, its size and digest replace it. Names with blanks are quoted.
 
 // entryLine matches a line of a listing.
 var entryLine = regexp.MustCompile(`^([-dlhcbp])([-rwxsStT]{9}) (\d+):(\d+) ("(?:[^"\\]|\\.)*"|\S+)(?: -> ("(?:[^"\\]|\\.)*"|\S+)| (\d+),(\d+)| ("(?:[^"\\]|\\.)*"))?((?: xattr:\S+="(?:[^"\\]|\\.)*")*)(?: @(-?\d+))?$`)
@@ -42,8 +41,7 @@ var entryTypes = map[string]byte{
 	"-": tar.TypeReg, "d": tar.TypeDir, "l": tar.TypeSymlink, "h": tar.TypeLink, "c": tar.TypeChar, "b": tar.TypeBlock, "p": tar.TypeFifo,
 }
 
-// ParseListing returns the entries of a listing, which have the content that is
-// given there.
+// ParseListing returns the entries of a listing, with the content in it.
 func ParseListing(t testing.TB, listing string) []Entry {
 	t.Helper()
 	var entries []Entry
@@ -54,7 +52,7 @@ func ParseListing(t testing.TB, listing string) []Entry {
 		}
 		m := entryLine.FindStringSubmatch(line)
 		if m == nil {
-			t.Fatalf("listing: %q is no line such as -rw-r--r-- 0:0 file \"content\"", line)
+			t.Fatalf("listing: %q is not a line such as -rw-r--r-- 0:0 file \"content\"", line)
 		}
 		number := func(s string) int64 {
 			n, _ := strconv.ParseInt("0"+s, 10, 64)
@@ -96,7 +94,7 @@ func unquote(t testing.TB, s string) string {
 	return u
 }
 
-// parseMode reads rwxr-xr-x, with s, S, t and T for the special bits.
+// parseMode parses rwxr-xr-x, with s, S, t and T for the special bits.
 func parseMode(s string) (mode int64) {
 	for i, letter := range []byte(s) {
 		bit := int64(1) << (8 - i)
@@ -223,9 +221,9 @@ func LayerEntries(t testing.TB, img v1.Image) [][]Entry {
 	return all
 }
 
-// Flatten lays layers over one another, the lowest first, as overlayfs does with
-// layers that were unpacked each on its own, and returns what there is then,
-// sorted by name. Of the names of a file with hard links the first has the content.
+// Flatten applies layers to one another, the lowest first, as overlayfs does with layers that were
+// unpacked separately. It returns the resulting entries, sorted by name. Of several hard links to a
+// file, the first one has the content.
 func Flatten(t testing.TB, layers [][]Entry) []Entry {
 	t.Helper()
 	all := map[string]*flatFile{}
@@ -256,7 +254,7 @@ func Flatten(t testing.TB, layers [][]Entry) []Entry {
 	return flat
 }
 
-// A flatFile is a file, folder or link by any of its names.
+// A flatFile is a file, folder or link under one of its names.
 type flatFile struct {
 	entry Entry
 	// implied is a folder that no layer lists.
@@ -265,14 +263,14 @@ type flatFile struct {
 
 func (f *flatFile) isDir() bool { return f.entry.Typeflag == tar.TypeDir }
 
-// A flatLayer is one layer unpacked on its own.
+// A flatLayer is one layer, unpacked separately.
 type flatLayer struct {
 	files map[string]*flatFile
 	gone  map[string]bool // by whiteouts
 	empty map[string]bool // folders whose content in lower layers is hidden
 }
 
-// hides says whether the layer hides what lower layers have as name.
+// hides reports whether the layer hides the entry name of lower layers.
 func (l *flatLayer) hides(name string) bool {
 	if own := l.files[name]; own != nil && !own.implied {
 		return true
@@ -316,7 +314,7 @@ func unpackFlat(t testing.TB, layer []Entry, lower map[string]*flatFile) *flatLa
 				f = lower[at]
 			}
 			if f == nil {
-				t.Errorf("%s is a hard link to %s, which is not there", e.Name, e.Linkname)
+				t.Errorf("%s is a hard link to %s, which does not exist", e.Name, e.Linkname)
 				continue
 			}
 		}
@@ -357,7 +355,8 @@ func (l *flatLayer) follow(dir string) string {
 	return at
 }
 
-// imply makes the folder dir and those above it. A lower one stays as it is.
+// imply creates the folder dir and those above it. If a lower layer has a folder, that one is used
+// unchanged.
 func (l *flatLayer) imply(dir string, lower map[string]*flatFile) {
 	for ; dir != "."; dir = path.Dir(dir) {
 		if l.files[dir] != nil {
@@ -372,8 +371,8 @@ func (l *flatLayer) imply(dir string, lower map[string]*flatFile) {
 	}
 }
 
-// HostModes returns a listing to compare on this host: on Windows every file of a context
-// is executable, so that modes tell nothing.
+// HostModes returns a listing for comparisons on this host: on Windows, every file of a context is
+// executable, so files get the mode of executables.
 func HostModes(listing string) string {
 	if runtime.GOOS != "windows" {
 		return listing

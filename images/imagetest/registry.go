@@ -29,21 +29,20 @@ func Registry(t testing.TB) string {
 	return strings.TrimPrefix(server.URL, "http://")
 }
 
-// listening is how docker-registry says where it listens, the port that the
-// system chose included.
+// listening matches the line in which docker-registry prints its address, with the port that the
+// system chose.
 var listening = regexp.MustCompile(`listening on (127\.0\.0\.1:\d+)`)
 
-// DistributionRegistry starts docker-registry, Docker's own, and returns its
-// host:port. Unlike Registry it checks that a manifest's blobs are there, answers
-// Range requests, and keeps its content on disk, so that it holds layers of any
-// size.
+// DistributionRegistry starts docker-registry, Docker's own registry, and returns its host:port.
+// Unlike Registry, it checks that a manifest's blobs exist, answers Range requests, and keeps its
+// content on disk, so that it can hold layers of any size.
 func DistributionRegistry(t testing.TB) string {
 	t.Helper()
 	program := Program(t, "docker-registry")
 	dir := t.TempDir()
 	config := filepath.Join(dir, "config.yml")
 	text := fmt.Sprintf("version: 0.1\nlog: {level: info}\nstorage: {filesystem: {rootdirectory: %q}, delete: {enabled: true}}\nhttp: {addr: \"127.0.0.1:0\"}\n"+
-		// Without this it refuses manifests of foreign layers.
+		// Without this, it refuses manifests with foreign layers.
 		"validation: {manifests: {urls: {allow: ['^https?://']}}}\n",
 		filepath.Join(dir, "data"))
 	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
@@ -91,8 +90,8 @@ func DistributionRegistry(t testing.TB) string {
 	return ""
 }
 
-// Push pushes an image or index to ref, such as host:port/name:tag, and returns
-// the reference by digest. Foreign layers stay behind, as their registries want.
+// Push pushes an image or index to ref, such as host:port/name:tag, and returns the reference by
+// digest. Foreign layers are not pushed.
 func Push(t testing.TB, ref string, what remote.Taggable) string {
 	t.Helper()
 	to, err := name.ParseReference(ref)

@@ -9,21 +9,20 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/types"
 )
 
-// The PAX records of Windows layers, as BuildKit writes them and hcsshim reads
-// them: the file attributes (16 a folder, 32 a file), the security descriptor, and
-// the creation time.
+// PAX records of Windows layers, as BuildKit writes and hcsshim reads them: the file attributes (16
+// for a folder, 32 for a file), the security descriptor, and the creation time.
 const (
 	fileAttribute      = "MSWINDOWS.fileattr"
 	securityDescriptor = "MSWINDOWS.rawsd"
 	creationTime       = "LIBARCHIVE.creationtime"
 )
 
-// builtinUsers is the security descriptor O:BUG:BU in its binary form
-// ([MS-DTYP] 2.4.6): owner and group BUILTIN\Users.
+// builtinUsers is the security descriptor O:BUG:BU in its binary form ([MS-DTYP] 2.4.6): owner and
+// group BUILTIN\Users.
 const builtinUsers = "AQAAgBQAAAAkAAAAAAAAAAAAAAABAgAAAAAABSAAAAAhAgAAAQIAAAAAAAUgAAAAIQIAAA=="
 
-// windowsEntries gives entries the form of a Windows layer: Hives and Files
-// first, everything else below Files/, each with its PAX records.
+// windowsEntries converts entries to the form of a Windows layer: Hives and Files first, everything
+// else below Files/, each with its PAX records.
 func windowsEntries(entries ...Entry) []Entry {
 	windows := []Entry{
 		{Header: tar.Header{Name: "Hives", Typeflag: tar.TypeDir}},
@@ -55,11 +54,10 @@ func WindowsLayer(t testing.TB, files Files) v1.Layer {
 	return LayerOf(t, types.OCILayer, windowsEntries(files.Entries()...)...)
 }
 
-// WindowsBase returns an index of synthetic Windows bases for amd64, one per
-// version, in the order given. A version is an os.version, which may be followed
-// by features as in 10.0.20348.4294+win32k. Each base has a registry hive and a
-// file Windows/version.txt that holds its version, so that a test can see which
-// one was taken; their layers differ.
+// WindowsBase returns an index of synthetic Windows bases for amd64, one per version, in the given
+// order. A version is an os.version, optionally followed by features, as in 10.0.20348.4294+win32k.
+// Each base has a registry hive and a file Windows/version.txt with its version, so that a test can
+// detect which one was used. Their layers differ.
 func WindowsBase(t testing.TB, versions ...string) v1.ImageIndex {
 	t.Helper()
 	var bases []v1.Image

@@ -16,10 +16,10 @@ import (
 	"github.com/slipway-build/slipway/internal/usage"
 )
 
-// An archived is what a name or digest selects in an archive: an image, or one image for each of several platforms.
+// An archived is the result of a name or digest in an archive: an image, or one image for each of several platforms.
 type archived struct {
 	images []*airgap.PackedImage
-	// name is the full name to pack it under. If it is empty, tag is the bare tag, if there is one.
+	// name is the full name to pack it under. If it is empty, tag is the bare tag, if it has one.
 	name, tag string
 	// digest is set if a digest selected it.
 	digest string
@@ -68,7 +68,7 @@ func openArchive(ctx context.Context, file string) (*archiveSource, error) {
 	return s, nil
 }
 
-// find returns what ref selects: a name, a digest, a name with a digest, or "" for the only image.
+// find returns the images for ref: a name, a digest, a name with a digest, or "" for the only image.
 func (s *archiveSource) find(ref string) (archived, error) {
 	name, digest, pinned := strings.Cut(ref, "@")
 	if _, err := v1.NewHash(ref); err == nil {
@@ -96,8 +96,8 @@ func (s *archiveSource) only() (archived, error) {
 	return archived{images: s.all, name: ownName(s.all), tag: bareTagOf(s.all[0])}, nil
 }
 
-// byName finds a full name or a bare tag. A full name that the archive does not have can name an image without one, as
-// in layouts (layoutSource.named): the one with its tag, or else the only one.
+// byName finds a full name or a bare tag. A full name that the archive does not have can become the name of an image
+// without one, as in layouts (layoutSource.named): of the image with its tag, or else of the only one.
 func (s *archiveSource) byName(ref string) (archived, error) {
 	parsed, err := images.ParseTag(ref)
 	if err != nil {
@@ -184,7 +184,7 @@ func (a archived) index() *airgap.PackedIndex {
 	return found[0]
 }
 
-// areOne reports whether images have the same names and different platforms, so that a name stands for all of them.
+// areOne reports whether images have the same names and different platforms, so that a name refers to all of them.
 func areOne(all []*airgap.PackedImage) bool {
 	for i, p := range all {
 		same := func(other *airgap.PackedImage) bool { return images.SamePlatform(p.Platform, other.Platform) }
@@ -205,8 +205,7 @@ func ownName(all []*airgap.PackedImage) string {
 
 func bareTagOf(p *airgap.PackedImage) string { return strings.Join(p.Tags[:min(1, len(p.Tags))], "") }
 
-// pinnedName returns the name of what a digest selected: given if it is a full name, or else own, the name in the
-// source.
+// pinnedName returns the name for a digest: given if it is a full name, or else own, the name in the source.
 func pinnedName(given, digest, own string) string {
 	switch {
 	case isFull(given) && images.HasTag(given):
@@ -217,7 +216,7 @@ func pinnedName(given, digest, own string) string {
 	return given + "@" + digest
 }
 
-// naming tells the user how to give a full name.
+// naming returns instructions for giving a full name.
 func (a archived) naming(file string) string {
 	naming := fmt.Sprintf("name it: %s%s:%s:%s", archiveScheme, file, exampleName, cmp.Or(a.tag, "TAG"))
 	if a.digest != "" {

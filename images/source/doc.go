@@ -1,4 +1,4 @@
-// Package source finds what references name: images and indexes in registries, OCI layouts, archives and Docker Engine.
+// Package source resolves references to images and indexes in registries, OCI layouts, archives and Docker Engine.
 //
 // A reference is one of
 //
@@ -7,10 +7,10 @@
 //	docker-archive:FILE[:NAME|@DIGEST]      an archive of docker save, skopeo, Slipway and others
 //	docker-daemon:REF                       an image of Docker Engine
 //
-// A Resolver parses a reference once and returns what it names, Resolved. A source is the place that a reference is
-// about. An entry is an image or index that index.json of a layout lists.
+// A Resolver parses a reference once and returns its image or index, Resolved. A source is the registry, layout,
+// archive or Engine of a reference. An entry is an image or index in the index.json of a layout.
 //
-// A full name is a reference with a registry, a repository and a tag: nodes look for images by it. A bare tag is what
-// layouts and archives of other programs may have in its place. A reference can give a full name to an image without one.
-// If it cannot tell which image is meant, it is an error that says how to choose one.
+// A full name is a reference with a registry, a repository and a tag. Nodes look for images by their full names.
+// Layouts and archives of other programs may have a bare tag instead. A reference can give a full name to an image
+// without one. An ambiguous reference is an error, which explains how to choose an image.
 package source

@@ -50,21 +50,21 @@ func cutPath(s string) (path, name string) {
 	return volume + path, name
 }
 
-// A layoutSource is an OCI layout with its parsed index.json. It has the whole store, since it opened it.
+// A layoutSource is an OCI layout with its parsed index.json.
 type layoutSource struct {
 	*store.Store
 	names *store.Names
-	// state is that of index.json before it was read.
+	// state is the state of index.json before it was read.
 	state fs.FileInfo
-	// digests finds entries by digest, and tags those that have only a bare tag.
+	// digests finds entries by digest, and tags finds entries that have only a bare tag.
 	digests map[v1.Hash]v1.Descriptor
 	tags    map[string][]v1.Descriptor
-	// artifacts says of entries that were read whether they are something else than images.
+	// artifacts records whether entries are something other than images.
 	mu        sync.Mutex
 	artifacts map[v1.Hash]bool
 }
 
-// layouts are the OCI layouts that a Resolver has read. A pack of thousands of images resolves each in the same layout.
+// layouts has the OCI layouts that a Resolver has read. A pack of thousands of images resolves each in the same layout.
 type layouts struct {
 	mu    sync.Mutex
 	byDir map[string]*layoutSource
@@ -177,9 +177,9 @@ func parseDigest(s string) (v1.Hash, error) {
 	return h, nil
 }
 
-// named finds an entry by name. A full name that the layout does not have can name an entry without one, since skopeo,
-// umoci, buildah and oras write layouts with bare tags or without names: the entry with its tag, or else the only one.
-// Entries that are not images do not count.
+// named finds an entry by name. A full name that the layout does not have can become the name of an entry without one,
+// since skopeo, umoci, buildah and oras write layouts with bare tags or without names: of the entry with its tag, or
+// else of the only one. Entries that are not images do not count.
 func (l *layoutSource) named(ctx context.Context, name string) (v1.Descriptor, error) {
 	d, err := l.names.Lookup(name)
 	var several *store.AmbiguousError
@@ -210,8 +210,8 @@ func (l *layoutSource) named(ctx context.Context, name string) (v1.Descriptor, e
 	return d, fmt.Errorf("%w: to name one of them, select it by digest: oci:%s:%s@DIGEST", err, l.Dir(), name)
 }
 
-// withoutArtifacts returns the entries that are images, or cannot be read. It warns of each other entry, such as a
-// chart, once. A single entry is returned as it is.
+// withoutArtifacts returns the entries that are images, or cannot be read. It warns about each other entry, such as a
+// chart, once. A single entry is returned unchanged.
 func (l *layoutSource) withoutArtifacts(ctx context.Context, entries []v1.Descriptor) []v1.Descriptor {
 	if len(entries) < 2 {
 		return entries
@@ -246,7 +246,7 @@ func bareTag(d v1.Descriptor) string {
 	return ""
 }
 
-// entryName returns the full name of an entry: its own if that has a registry and a tag, or else the one that the user
+// entryName returns the full name of an entry: its own if it has a registry and a tag, or else the one that the user
 // gave.
 func entryName(d v1.Descriptor, given string) string {
 	for _, name := range []string{d.Annotations[images.ContainerdNameAnnotation], d.Annotations[images.RefNameAnnotation]} {
@@ -266,10 +266,10 @@ func hasTag(text string) bool {
 	return ok && (host == "localhost" || strings.ContainsAny(host, ".:")) && images.HasTag(text)
 }
 
-// exampleName stands for a full name in messages.
+// exampleName is a placeholder for a full name in messages.
 const exampleName = "REGISTRY/REPOSITORY"
 
-// namingEntry tells the user how to give an entry a full name.
+// namingEntry returns instructions for giving an entry a full name.
 func namingEntry(dir string, d v1.Descriptor, pinned bool) string {
 	tag := bareTag(d)
 	if tag == "" {

@@ -17,10 +17,10 @@ import (
 	"github.com/slipway-build/slipway/progress"
 )
 
-// A Resolver finds what references name. It implements images.Source, and several goroutines may use it.
+// A Resolver resolves references. It implements images.Source, and several goroutines may use it.
 type Resolver struct {
-	// Pin, unless it is nil, returns the digest to take in place of a tag of a registry, and the place that says so for
-	// errors. A zero digest leaves the tag.
+	// Pin, unless it is nil, returns the digest to use instead of a tag of a registry, and its position, for errors.
+	// With a zero digest, the tag is used.
 	Pin func(tag name.Tag) (digest name.Digest, at string, err error)
 
 	registry *registry.Client
@@ -30,7 +30,8 @@ type Resolver struct {
 	layouts  layouts
 }
 
-// NewResolver returns a Resolver for images of registries, and of the Docker Engine daemon, which it copies to a store.
+// NewResolver returns a Resolver for images of registries, and of the Docker Engine daemon. Images of the Engine are
+// copied to store.
 func NewResolver(registry *registry.Client, store docker.Store, daemon docker.Options) *Resolver {
 	return &Resolver{registry: registry, daemon: daemon, copied: store}
 }
@@ -44,24 +45,24 @@ func (r *Resolver) Close() error {
 	return errors.Join(errs...)
 }
 
-// Resolved is what a reference names: an image or an index.
+// Resolved is an image or an index.
 type Resolved struct {
-	// Descriptor has a platform if an archive or a layout states the image's.
+	// Descriptor has a platform if an archive or a layout states it.
 	Descriptor v1.Descriptor
 	// Raw are the bytes of the manifest.
 	Raw []byte
-	// Image or Index is set.
+	// Either Image or Index is set.
 	Image v1.Image
 	Index v1.ImageIndex
-	// Kept is the index as the source has it, perhaps without some of its images. It is nil if Index was made here, of
-	// the images of an archive.
+	// Kept is the index in the source, which may lack some of its images. It is nil if Index was made here from the
+	// images of an archive.
 	Kept v1.ImageIndex
-	// Name is the reference by which nodes look for it. It is empty if neither the source nor the reference has a
-	// full name; Naming then tells the user how to give one.
+	// Name is the reference by which nodes look for it. It is empty if neither the source nor the reference has a full
+	// name; Naming then has instructions for giving one.
 	Name, Naming string
 }
 
-// Resolve finds what ref names; see the package for the forms of a reference.
+// Resolve resolves ref; see the package for the forms of a reference.
 func (r *Resolver) Resolve(ctx context.Context, ref string) (*Resolved, error) {
 	if dir, name, ok := CutLayout(ref); ok {
 		return r.layouts.resolve(ctx, dir, name)
@@ -110,12 +111,12 @@ func (r *Resolver) manifest(ctx context.Context, ref name.Reference) (*registry.
 	return m, err
 }
 
-// Image returns the image that ref names for a platform.
+// Image returns the image of ref for a platform.
 func (r *Resolver) Image(ctx context.Context, ref string, platform v1.Platform) (v1.Image, error) {
 	return r.choose(ctx, ref, platform, images.ImageServes)
 }
 
-// Bases returns a source of base images for builders, which may be for no platform; see images.BaseServes.
+// Bases returns a source of base images for builders, which may be without a platform; see images.BaseServes.
 func (r *Resolver) Bases() images.Source { return bases{r} }
 
 type bases struct{ *Resolver }
@@ -156,8 +157,8 @@ func (f *Resolved) imageFor(ctx context.Context, ref string, platform v1.Platfor
 	return image, nil
 }
 
-// WarnArtifacts warns about each entry of the index that is not an image, and is left
-// out. ref is for messages; see images.Artifacts for believe.
+// WarnArtifacts warns about each entry of the index that is not an image, and is therefore omitted. ref is for
+// messages; see images.Artifacts for believe.
 func (f *Resolved) WarnArtifacts(ctx context.Context, ref string, believe bool) error {
 	if f.Index == nil {
 		return nil

@@ -37,7 +37,7 @@ const (
 	repeatMode
 )
 
-// defaultTables are those that need no description (RFC 8878, section 3.1.1.3.2.2).
+// predefinedTables are the tables that need no description (RFC 8878, section 3.1.1.3.2.2).
 var predefinedTables = [kinds]*fseTable{
 	litLenKind: newTable(6, 4, 3, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 1, 1, 1, 2, 2, 2, 2, 2, 2, 2, 2, 2, 3, 2, 1, 1, 1, 1, 1, -1, -1, -1, -1),
 	offsetKind: newTable(5, 1, 1, 1, 1, 1, 1, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, -1, -1, -1, -1, -1),
@@ -63,7 +63,7 @@ type blockWriter struct {
 	bits   []byte
 }
 
-// reset forgets all blocks: the next block can be decoded after any other.
+// reset drops the state of earlier blocks: the next block can be decoded after any other.
 func (b *blockWriter) reset() {
 	b.huffman.Reuse = huff0.ReusePolicyNone
 	b.known = [kinds]bool{}

@@ -15,8 +15,8 @@
 //
 // # Segments
 //
-// The encoding of a segment depends only on its content and on the window before it. It
-// may stand in any frame after the same content:
+// The encoding of a segment depends only on its content and on the window before it. It is valid in
+// any frame after the same content:
 //
 //	header | segment | segment | segment | end
 //
@@ -35,9 +35,8 @@
 //
 // # How it works
 //
-// First the candidates for all positions of a block are searched (search.go). Then the
-// cheapest path through the block is found, with prices from the blocks before (parse.go,
-// prices.go). Last, the literals and sequences are encoded with the tables that fit best
-// (block.go, fse.go). The first step works on another block at the same time as the
-// others (encoder.go).
+// First the candidates for all positions of a block are searched (search.go). Then the cheapest
+// path through the block is found, with prices from the blocks before (parse.go, prices.go). Last,
+// the literals and sequences are encoded with the tables that fit best (block.go, fse.go). The
+// first step runs concurrently with the others, on another block (encoder.go).
 package zstd

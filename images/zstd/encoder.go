@@ -6,11 +6,11 @@ import (
 	"sync/atomic"
 )
 
-// Version identifies the output of the encoder. It changes whenever the encoding of any
-// content does, and belongs into keys of caches.
+// Version identifies the output of the encoder. It changes whenever the encoding of any content
+// does, and must be part of cache keys.
 const Version = "1"
 
-// slack is the number of bytes that an encoder holds besides a window. The window moves
+// slack is the number of bytes in the buffer of an encoder besides the window. The window moves
 // after that many bytes.
 const slack = 8 << 20
 
@@ -61,8 +61,8 @@ type block struct {
 }
 
 const (
-	// blocks is the number of blocks in the pipeline. One is searched and one is parsed.
-	// The others even out the times that these take.
+	// blocks is the number of blocks in the pipeline. One is searched and one is parsed. The others
+	// compensate for varying times of these two.
 	blocks = 4
 	// pieces is the number of pieces in the pipeline, pieceSize the size of one in bytes.
 	pieces    = 4
@@ -82,7 +82,7 @@ func NewEncoder() *Encoder {
 	return e
 }
 
-// Reset begins another frame: no content is before the next segment.
+// Reset begins another frame: the next segment has no content before it.
 func (e *Encoder) Reset() {
 	e.hist, e.base, e.done, e.farIndexed, e.nearIndexed = e.hist[:0], 0, 0, 0, 0
 	e.tables.reset(e.base)
@@ -116,7 +116,7 @@ func (e *Encoder) Write(content []byte) (int, error) {
 // errFailed ends the writing of a segment. End returns the reason.
 var errFailed = errors.New("zstd: the segment could not be written")
 
-// put appends content to the present piece, and sends complete pieces to searchPieces.
+// put appends content to the current piece, and sends complete pieces to searchPieces.
 func (e *Encoder) put(content []byte, loaded bool) {
 	for len(content) > 0 {
 		if len(e.piece.bytes) == cap(e.piece.bytes) || loaded != e.piece.loaded {

@@ -15,10 +15,9 @@ const (
 	maxOffsetTableLog = 8
 )
 
-// An fseTable encodes codes by their probabilities (RFC 8878, section 4.1). Of its 2^log
-// states, each code has a share that is its probability. To encode a code is to go to
-// one of its states, and to write the bits that lead a decoder from there back to the
-// state before.
+// An fseTable encodes codes by their probabilities (RFC 8878, section 4.1). Of its 2^log states,
+// each code has a share that is its probability. Encoding a code selects one of its states, and
+// writes the bits that lead a decoder from there back to the previous state.
 type fseTable struct {
 	log uint // the accuracy log
 	// norm has the number of states of each of the first n codes. -1 is a code with one
@@ -29,7 +28,7 @@ type fseTable struct {
 	// from 2^log on.
 	stateTable [1 << maxTableLog]uint16
 	symbols    [maxCodes]symbolTransform
-	// rle says that there is only one code, which takes no bits.
+	// rle means that there is only one code, which takes no bits.
 	rle bool
 }
 

@@ -255,8 +255,8 @@ func (p *parser) backtrack(i int) {
 	p.sequences = append(p.sequences, p.path[k:]...)
 }
 
-// after returns the repcodes after a sequence with this offset. literals says whether
-// the sequence has literals (RFC 8878, section 3.1.1.5).
+// after returns the repcodes after a sequence with this offset. literals reports whether the
+// sequence has literals (RFC 8878, section 3.1.1.5).
 func (r repcodes) after(offset uint32, literals bool) repcodes {
 	if offset > 3 {
 		return repcodes{offset - 3, r.rep1, r.rep2}

@@ -39,7 +39,7 @@ type prices struct {
 	noLiterals  int32                // the price of 0 as a number of literals
 }
 
-// reset forgets all blocks. The prices of the first block come from the predefined
+// reset drops the frequencies of all blocks. The prices of the first block come from the predefined
 // tables of the format.
 func (p *prices) reset() {
 	p.literalCount = [256]uint32{}

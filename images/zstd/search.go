@@ -7,17 +7,16 @@ import (
 
 // The search for candidates.
 //
-// Two hash tables find earlier positions with the same bytes. The near table has every
-// position, hashed over 4 bytes, and is small enough for the cache of a core. The far
-// table covers the whole window, hashed over 8 bytes, and is too large for the cache: it
-// has only one position in four, and is only asked at such positions. The bytes around a
-// position alone decide whether it is one of them (pick), so that equal content has the
-// same positions in the table. A match that is found there is extended backwards to its
-// beginning.
+// Two hash tables find earlier positions with the same bytes. The near table has every position,
+// hashed over 4 bytes, and is small enough for the cache of a core. The far table covers the whole
+// window, hashed over 8 bytes, and is too large for the cache: it has only one position in four,
+// and is only looked up at such positions. Only the bytes around a position determine whether it is
+// one of them (pick), so that equal content has the same positions in the table. A match that is
+// found there is extended backwards to its beginning.
 //
-// The tables are asked for many positions at a time, in loops without branches that
-// depend on the results. A core then fetches a dozen cache lines in parallel. Without
-// that, an encoder would spend nearly all of its time waiting for memory.
+// Many positions are looked up at a time, in loops without branches that depend on the results. A
+// core then fetches a dozen cache lines in parallel. Without that, an encoder would spend nearly
+// all of its time waiting for memory.
 
 const (
 	// Window is the largest distance of a match in bytes. Decoders hold as much.
@@ -38,10 +37,9 @@ const (
 	ahead = farLen + 1
 )
 
-// An entry of a table is a position, modulo 2^27, and a tag in the low bits: some bits of
-// the hash, which rule out nearly all false candidates without a look at their bytes.
-// The difference of two entries is a distance if their tags are equal, and otherwise,
-// rotated, more than any reach.
+// An entry of a table is a position, modulo 2^27, and a tag in the low bits: some bits of the hash,
+// which rule out nearly all false candidates without reading their bytes. The difference of two
+// entries is a distance if their tags are equal, and otherwise, rotated, more than any reach.
 const (
 	tagBits   = 5
 	positions = 1 << (32 - tagBits)
@@ -73,11 +71,11 @@ type tables struct {
 	distances [searchStep + 2]uint32
 }
 
-// searchStep is the number of positions for which a table is asked at a time. The cache
-// lines of their candidates fit into the second-level cache of a core.
+// searchStep is the number of positions that are looked up at a time. The cache lines of their
+// candidates fit into the second-level cache of a core.
 const searchStep = 8 << 10
 
-// reset forgets all positions. Those to come are not before position.
+// reset drops all positions. Later positions are not before position.
 func (t *tables) reset(position uint32) {
 	t.swept = position
 	fill(t.far[:], unreachable(position))

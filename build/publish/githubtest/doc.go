@@ -1,2 +1,2 @@
-// Package githubtest is a stand-in for GitHub's API of releases. Only tests import it.
+// Package githubtest implements GitHub's API of releases for tests. Only tests import it.
 package githubtest

@@ -21,7 +21,7 @@ const (
 	Commit = "0123abcd"
 )
 
-// A Server has the parts of GitHub's API that releases need, for any repository. Its fields may be changed
+// A Server implements the parts of GitHub's API that releases need, for any repository. Its fields may be changed
 // between requests.
 type Server struct {
 	// URL is the base of the API, for GITHUB_API_URL. It has no final slash.
@@ -30,17 +30,17 @@ type Server struct {
 	Releases []*Release
 	// Commits have been pushed.
 	Commits []string
-	// Tags has the object that a tag refers to, by the name of the tag.
+	// Tags maps tags to the objects that they refer to.
 	Tags map[string]string
-	// Annotations has the commit of an annotated tag, by its object.
+	// Annotations maps the objects of annotated tags to commits.
 	Annotations map[string]string
 	// Log has method and path of each request that was not a read.
 	Log []string
-	// Fail is called before a request is answered; a status other than 0 is the answer.
+	// Fail is called before a request is answered. A status other than 0 is the answer.
 	Fail func(r *http.Request) int
 	// Mangle changes an asset after its upload.
 	Mangle func(*Asset)
-	// WithoutDigests leaves out the digests of assets, as older servers do.
+	// WithoutDigests omits the digests of assets, as older servers do.
 	WithoutDigests bool
 
 	t      testing.TB
@@ -49,7 +49,7 @@ type Server struct {
 	nextID int64
 }
 
-// A Release is a release as the API has it.
+// A Release is a release in the API.
 type Release struct {
 	ID         int64    `json:"id"`
 	Tag        string   `json:"tag_name"`
@@ -76,7 +76,7 @@ type Asset struct {
 	Body   string `json:"-"`
 }
 
-// New starts a server on loopback, which ends with the test.
+// New starts a server on loopback, and stops it at the end of the test.
 func New(t testing.TB) *Server {
 	f := &Server{t: t, nextID: 1, Commits: []string{Commit}, Tags: map[string]string{}, Annotations: map[string]string{}}
 	mux := http.NewServeMux()
@@ -123,7 +123,7 @@ func (f *Server) id() int64 {
 	return f.nextID
 }
 
-// Add adds a release, as somebody else would.
+// Add adds a release, as another client would.
 func (f *Server) Add(r Release) *Release {
 	r.ID = f.id()
 	r.UploadURL = fmt.Sprintf("%s/uploads/%d/assets{?name,label}", f.server.URL, r.ID)

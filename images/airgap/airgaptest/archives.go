@@ -51,7 +51,7 @@ func Pack(t testing.TB, content *store.Store, all []pack.Image, opts pack.Option
 		t.Fatal(err)
 	}
 	if len(entries) != len(outputs) {
-		t.Errorf("Pack left %d files behind instead of %d", len(entries), len(outputs))
+		t.Errorf("Pack left %d files instead of %d", len(entries), len(outputs))
 	}
 	return paths
 }
@@ -67,8 +67,7 @@ func PackOne(t testing.TB, content *store.Store, path string, all ...pack.Image)
 	}
 }
 
-// Split packs images in parts of no more bytes than each, and returns the path of
-// the whole.
+// Split packs images in parts of at most each bytes, and returns the path of the archive.
 func Split(t testing.TB, codec format.Codec, each int64, all ...pack.Image) (string, pack.Result) {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "images."+string(codec))
@@ -79,8 +78,8 @@ func Split(t testing.TB, codec format.Codec, each int64, all ...pack.Image) (str
 	return path, results[0]
 }
 
-// LayoutTar writes a tar of an OCI layout whose index.json names idx, as other
-// programs make it: without manifest.json, and in the order of names.
+// LayoutTar writes a tar of an OCI layout whose index.json contains idx under a name, in the form
+// of other programs: without manifest.json, and sorted by name.
 func LayoutTar(t testing.TB, path, called string, idx v1.ImageIndex) {
 	t.Helper()
 	dir := t.TempDir()
@@ -114,8 +113,8 @@ func LayoutTar(t testing.TB, path, called string, idx v1.ImageIndex) {
 	}
 }
 
-// Foreign is the archive as another program would write it: one stream without an
-// index, in the opposite order.
+// Foreign returns an archive in the form of another program: one stream without an index, in the
+// opposite order.
 func Foreign(t testing.TB, path string, codec format.Codec) string {
 	t.Helper()
 	names, content, _ := Untar(t, path, codec)
@@ -138,7 +137,7 @@ func Foreign(t testing.TB, path string, codec format.Codec) string {
 	return file
 }
 
-// Compress makes a frame of b, with the library's encoders.
+// Compress returns a frame with the content b, made by the library's encoders.
 func Compress(t testing.TB, codec format.Codec, b []byte) []byte {
 	t.Helper()
 	if codec == format.Gzip {

@@ -29,8 +29,8 @@ func Ref(t testing.TB, s string) name.Reference {
 	return r
 }
 
-// SampleImages are a runtime of our own, last in the list, and others of all
-// layer forms that share a base.
+// SampleImages returns an own runtime image, last in the list, and other images with all forms of
+// layers, which share a base.
 func SampleImages(t testing.TB) []pack.Image {
 	t.Helper()
 	base := imagetest.Layer(t, imagetest.Files{"etc/os-release": "ID=test\n", "usr/share/words": imagetest.Words(1, 300_000)})
@@ -46,7 +46,7 @@ func SampleImages(t testing.TB) []pack.Image {
 	}
 }
 
-// GzipImages are like sampleImages, but all layers are gzipped, as in most
+// GzipImages returns images like SampleImages, but all layers are compressed with gzip, as in most
 // registries.
 func GzipImages(t testing.TB) []pack.Image {
 	t.Helper()
@@ -57,15 +57,15 @@ func GzipImages(t testing.TB) []pack.Image {
 	}
 }
 
-// Simple is an image called by name with a file that says so.
+// Simple returns an image with a name, and with a file that contains the name.
 func Simple(t testing.TB, called, platform string) pack.Image {
 	t.Helper()
 	return pack.Image{Names: []name.Reference{Ref(t, called)},
 		Image: imagetest.Image(t, platform, imagetest.Layer(t, imagetest.Files{"bin/tool": called + " for " + platform}))}
 }
 
-// Siblings are images with a layer of 5 MiB each, of which 1 MiB is the same in all.
-// The rest of one may have changed.
+// Siblings returns images with a layer of 5 MiB each, of which 1 MiB is the same in all. The rest
+// of the image changed differs.
 func Siblings(t testing.TB, n, changed int) []pack.Image {
 	t.Helper()
 	var all []pack.Image
@@ -81,9 +81,9 @@ func Siblings(t testing.TB, n, changed int) []pack.Image {
 	return all
 }
 
-// Indexed is an image that was chosen from an index that may lie in another one. It has
-// an attestation, and what a node that runs the image looks at as well: 386 beside amd64,
-// and an image and a chart that state no platform.
+// Indexed returns an image from an index, which may be nested in another one. The index also has an
+// attestation, and entries that a node which runs the image reads as well: 386 beside amd64, and an
+// image and a chart without a platform.
 func Indexed(t testing.TB, called string, nest bool) pack.Image {
 	t.Helper()
 	amd, arm := Simple(t, called, "linux/amd64").Image, Simple(t, called, "linux/arm64").Image
@@ -99,8 +99,7 @@ func Indexed(t testing.TB, called string, nest bool) pack.Image {
 	return pack.Image{Names: []name.Reference{Ref(t, called), Ref(t, "acme/app@"+digest.String())}, Image: amd, Index: index}
 }
 
-// ManyImages are images with configs of 6 kB, a layer that all share, and one of their
-// own.
+// ManyImages returns images with configs of 6 kB, a layer that all share, and a layer of their own.
 func ManyImages(t testing.TB, count int) []pack.Image {
 	t.Helper()
 	base := imagetest.Layer(t, imagetest.Files{"base": strings.Repeat("b", 4096)})
@@ -116,7 +115,7 @@ func ManyImages(t testing.TB, count int) []pack.Image {
 	return all
 }
 
-// Tags are the names under which an image is found.
+// Tags returns the names under which an image is found.
 func Tags(t testing.TB, img pack.Image) []name.Tag {
 	t.Helper()
 	var all []name.Tag
@@ -130,7 +129,7 @@ func Tags(t testing.TB, img pack.Image) []name.Tag {
 	return all
 }
 
-// SBOM is an SBOM of more than 1 MiB, which becomes a frame of its own in an archive.
+// SBOM returns an SBOM of more than 1 MiB, which gets its own frame in an archive.
 func SBOM() []proof.Attachment {
 	return []proof.Attachment{{Kind: proof.SBOM, MediaType: "application/spdx+json", Content: fmt.Appendf(nil, `{"spdxVersion":"SPDX-2.3","comment":%q}`, imagetest.Words(11, 1_200_000))}}
 }

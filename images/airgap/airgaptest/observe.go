@@ -15,7 +15,7 @@ import (
 	"github.com/slipway-build/slipway/progress"
 )
 
-// Warnings keeps what a user would be warned of.
+// Warnings is a sink that keeps warnings.
 type Warnings struct {
 	mu   sync.Mutex
 	Said []string
@@ -37,8 +37,8 @@ func (w *Warnings) Warning(message string) {
 	w.Said = append(w.Said, message)
 }
 
-// ReadWhole reads all blobs of an image, which the client compares with their
-// digests, and compares what is in layers with the config.
+// ReadWhole reads all blobs of an image, which the client compares with their digests, and compares
+// the content of layers with the config.
 func ReadWhole(img v1.Image) error {
 	config, err := img.ConfigFile()
 	if err != nil {
@@ -85,14 +85,14 @@ func FilesIn(t testing.TB, dir string) []string {
 	return names
 }
 
-// A Countdown is a context that ends after it was asked a number of times, so that
-// a test ends the work at each of its steps, whatever the machine's speed.
+// A Countdown is a context that ends after a number of calls of Err, so that a test can interrupt
+// work at each of its steps, whatever the machine's speed.
 type Countdown struct {
 	context.Context
 	left atomic.Int64
 }
 
-// NewCountdown returns a context that ends when Err was called asked times.
+// NewCountdown returns a context that ends after asked calls of Err.
 func NewCountdown(ctx context.Context, asked int64) *Countdown {
 	c := &Countdown{Context: ctx}
 	c.left.Store(asked)

@@ -16,7 +16,8 @@ import (
 	"github.com/slipway-build/slipway/images/imagetest"
 )
 
-// A file of a tar under construction. A name of several is one file repeated.
+// A TarMember is a file of a tar under construction. Members with the same name are repeated in the
+// tar.
 type TarMember struct {
 	Header  tar.Header
 	Content string
@@ -45,8 +46,8 @@ func TarOf(t testing.TB, members ...TarMember) []byte {
 	return b.Bytes()
 }
 
-// Saved are the files of a docker save of one image called acme/a:v1 with one
-// layer, whose file is called layer.
+// Saved returns the files of a docker save of one image called acme/a:v1 with one layer, whose file
+// is called layer.
 func Saved(t testing.TB, layer string) []TarMember {
 	t.Helper()
 	img := imagetest.Image(t, "linux/amd64", imagetest.Layer(t, imagetest.Files{"bin/a": "a"}))
@@ -84,9 +85,8 @@ func WriteFile(t testing.TB, name string, content []byte) string {
 	return path
 }
 
-// Untar decompresses an archive with nothing of this package's readers. Each folder
-// Must come before what lies in it, as some readers make no others; folders are not
-// among the names.
+// Untar decompresses an archive without this package's readers. It checks that each folder comes
+// before its files, as some readers do not create folders. names does not contain folders.
 func Untar(t testing.TB, file string, codec format.Codec) (names []string, content map[string][]byte, raw []byte) {
 	t.Helper()
 	f, err := os.Open(file)
@@ -114,11 +114,11 @@ func Untar(t testing.TB, file string, codec format.Codec) (names []string, conte
 			t.Fatalf("reading %s: %v", file, err)
 		}
 		if parent := path.Dir(h.Name); h.Typeflag == tar.TypeReg && parent != "." && !folders[parent] {
-			t.Errorf("%s in %s: there was no entry for its folder", h.Name, file)
+			t.Errorf("%s in %s: missing entry for its folder", h.Name, file)
 		}
 		if h.Typeflag == tar.TypeDir && h.Mode == 0o755 {
 			folders[path.Clean(h.Name)] = true
-			h.Typeflag, h.Mode = tar.TypeReg, 0o644 // to compare the rest of it
+			h.Typeflag, h.Mode = tar.TypeReg, 0o644 // so that the rest can be compared
 		} else {
 			names = append(names, h.Name)
 			if content[h.Name], err = io.ReadAll(tr); err != nil {

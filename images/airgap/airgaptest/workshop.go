@@ -14,7 +14,7 @@ import (
 	"github.com/slipway-build/slipway/images/airgap/format"
 )
 
-// A Workshop takes an archive apart and puts it together otherwise.
+// A Workshop takes an archive apart, and builds a changed one.
 type Workshop struct {
 	t       testing.TB
 	Names   []string
@@ -75,7 +75,7 @@ func (w *Workshop) OCI(i int, change func(m map[string]any)) {
 	w.edit(format.IndexJSON, func(v any) { change(v.(map[string]any)["manifests"].([]any)[i].(map[string]any)) })
 }
 
-// Manifest changes the manifest of the image at the front, and all that names it.
+// Manifest changes the manifest of the first image, and all references to it.
 func (w *Workshop) Manifest(change func(m map[string]any)) {
 	var old string
 	w.OCI(0, func(m map[string]any) { old = format.BlobFolder + strings.TrimPrefix(m["digest"].(string), "sha256:") })
@@ -88,19 +88,19 @@ func (w *Workshop) Manifest(change func(m map[string]any)) {
 	w.OCI(0, func(m map[string]any) { m["digest"], m["size"] = "sha256:"+HexDigest(raw), len(raw) })
 }
 
-// Config returns the name of the config of the image at the front.
+// Config returns the name of the config of the first image.
 func (w *Workshop) Config() (name string) {
 	w.Docker(0, func(m map[string]any) { name = m["Config"].(string) })
 	return name
 }
 
-// Layer returns the name of the first layer of the image at the front.
+// Layer returns the name of the first layer of the first image.
 func (w *Workshop) Layer() (name string) {
 	w.Docker(0, func(m map[string]any) { name = m["Layers"].([]any)[0].(string) })
 	return name
 }
 
-// Tar writes it all as one tar.
+// Tar returns all files as one tar.
 func (w *Workshop) Tar() []byte {
 	w.t.Helper()
 	var b bytes.Buffer
@@ -119,7 +119,8 @@ func (w *Workshop) Tar() []byte {
 	return b.Bytes()
 }
 
-// Framed writes it as pack would, each file a frame, with an index that change may spoil.
+// Framed returns an archive as pack writes it, with a frame for each file. change may damage its
+// index.
 func (w *Workshop) Framed(codec format.Codec, change func(*format.Index)) []byte {
 	w.t.Helper()
 	idx := format.NewIndex()
