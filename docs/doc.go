@@ -1,4 +1,4 @@
-// Package docs holds the JSON Schemas that the slipway command prints. Tests generate them from Go structs.
+// Package docs contains the JSON Schemas that the slipway command prints. Tests generate them from Go structs.
 package docs
 
 import _ "embed"

@@ -97,8 +97,8 @@ func Artifacts(index v1.ImageIndex, believe bool) ([]string, error) {
 	return newEntryReader(believe).artifacts(index, 0)
 }
 
-// An entryReader tells images from artifacts. It reads each entry and each index once, because a
-// hostile index may list one entry thousands of times.
+// An entryReader distinguishes images from artifacts. It reads each entry and each index once,
+// because a hostile index may list one entry thousands of times.
 type entryReader struct {
 	believe bool
 	known   map[v1.Hash]error // results of artifact for what was looked into

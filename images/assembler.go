@@ -46,7 +46,7 @@ type Assembler interface {
 	Assemble(ctx context.Context, build BuildContext) (v1.Image, error)
 }
 
-// A BuilderKind says which program makes images: this process, Docker Engine or a buildkitd.
+// A BuilderKind is the program that makes images: this process, Docker Engine or a buildkitd.
 type BuilderKind string
 
 // The kinds of builders. The empty BuilderKind selects a default.

@@ -12,8 +12,8 @@
 // # An image in five sentences
 //
 // A layer is a tar, compressed or not; its digest is that of the compressed bytes and its diff ID
-// that of the uncompressed ones. A config says what to run and lists the diff IDs. A manifest
-// refers to one config and its layers by digest. An index lists manifests by digest and platform;
-// a multi-OS tag refers to an index. The platform of a Windows image has an os.version such as
-// 10.0.20348.4294, whose third number must match the build of the node.
+// that of the uncompressed ones. A config specifies the command to run and lists the diff IDs. A
+// manifest refers to one config and its layers by digest. An index lists manifests by digest and
+// platform; a multi-OS tag refers to an index. The platform of a Windows image has an os.version
+// such as 10.0.20348.4294, whose third number must match the build of the node.
 package images

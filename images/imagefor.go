@@ -120,7 +120,7 @@ func offersOf(index v1.ImageIndex, depth int, seen map[v1.Hash]bool) ([]offer, e
 		case stated:
 			offers = append(offers, offer{index, d.Digest, *d.Platform})
 		default:
-			// The entry does not say enough; the config may.
+			// The entry may lack the information; the config may have it.
 			seen[d.Digest] = true
 			image, err := index.Image(d.Digest)
 			if err == nil {

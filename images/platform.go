@@ -13,8 +13,8 @@ import (
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 )
 
-// ports are the operating systems and architectures for which Go can build (`go tool
-// dist list`, Go 1.26), except those that no container runtime knows.
+// ports are the operating systems and architectures for which Go can build (`go tool dist list`, Go
+// 1.26), except those that no container runtime supports.
 var ports = map[string][]string{
 	"aix":     {"ppc64"},
 	"darwin":  {"amd64", "arm64"},

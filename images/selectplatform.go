@@ -10,7 +10,7 @@ import (
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 )
 
-// SelectPlatform returns the index in offered of the platform that serves want.
+// SelectPlatform returns the index in offered of the platform that can be used for want.
 //
 //   - Operating system and architecture must be equal.
 //   - If the wanted variant is missing, the highest lower one serves, as in containerd
@@ -78,12 +78,11 @@ func PlatformFor(stated, want v1.Platform) v1.Platform {
 	return stated
 }
 
-// EntryPlatform returns the platform of an image from that of its index entry, said,
-// and that of its config, stated. Each completes the other. If architectures or
-// variants differ, the entry's is returned and differs is set: clients choose by the
-// entry, and some images have the config of another build (kubernetes#104085).
-// Different operating systems or versions of Windows are an error, since no node runs
-// such an image.
+// EntryPlatform returns the platform of an image from the platform of its index entry, said, and
+// that of its config, stated. Each completes the other. If architectures or variants differ, the
+// entry's is returned and differs is set: clients choose by the entry, and some images have the
+// config of another build (kubernetes#104085). Different operating systems or versions of Windows
+// are an error, since no node runs such an image.
 func EntryPlatform(said, stated v1.Platform) (p v1.Platform, differs bool, err error) {
 	p = PlatformFor(stated, said)
 	entry, config := spelled(said), spelled(p)

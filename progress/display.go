@@ -20,7 +20,7 @@ import (
 // A Mode selects how a Display shows tasks.
 type Mode string
 
-// The modes; see the package comment. Resolve says what Auto means.
+// The modes; see the package comment. For Auto, see Resolve.
 const (
 	Auto   Mode = "auto"
 	TTY    Mode = "tty"
@@ -54,9 +54,9 @@ type Options struct {
 	// Title names the section of the log in modes GitHub and GitLab, such as "slipway build". Without
 	// it there is no section.
 	Title string
-	// Getenv is os.Getenv, or nil for an empty environment. Resolve says which variables determine
-	// what Auto means. TERM and NO_COLOR determine whether colors are used, GITHUB_WORKSPACE what
-	// the paths of annotations are relative to.
+	// Getenv is os.Getenv, or nil for an empty environment. Resolve documents the variables that determine the meaning
+	// of Auto. TERM and NO_COLOR determine whether colors are used. Paths of annotations are relative to
+	// GITHUB_WORKSPACE.
 	Getenv func(string) string
 }
 

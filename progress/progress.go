@@ -93,7 +93,7 @@ func (t *Task) Done(err error) {
 	}
 }
 
-// Write counts len(p) bytes as done, so that a Task may stand in an io.MultiWriter or an
+// Write counts len(p) bytes as done, so that a Task can be used in an io.MultiWriter or an
 // io.TeeReader. It does not fail.
 func (t *Task) Write(p []byte) (int, error) {
 	t.Add(len(p))

@@ -102,18 +102,17 @@ func (s *service) close() {
 	}
 }
 
-// A Place is a line of a file that a message is about.
+// A Place is the line of a file to which a message refers.
 type Place struct {
 	File      string
 	Line, Col int // from 1; Col is 0 if it is unknown
 }
 
-// placePattern matches the places that messages of this module begin with or contain: file:line or
-// file:line:column.
+// placePattern matches the positions in messages of this module: file:line or file:line:column.
 var placePattern = regexp.MustCompile(`(?:^|[\s(])([^\s():][^\s()]*?):(\d{1,9})(?::(\d{1,9}))?: `)
 
-// PlaceOf returns the first place in a message whose file exists, so that an address such as
-// 127.0.0.1:5000 is not taken for one.
+// PlaceOf returns the first place in a message whose file exists, so that an address such as 127.0.0.1:5000 is not
+// mistaken for one.
 func PlaceOf(message string) (Place, bool) {
 	for _, found := range placePattern.FindAllStringSubmatch(message, -1) {
 		if info, err := os.Stat(found[1]); err != nil || !info.Mode().IsRegular() {
@@ -150,8 +149,8 @@ var (
 	escapeProperty = strings.NewReplacer("%", "%25", "\r", "%0D", "\n", "%0A", ":", "%3A", ",", "%2C").Replace
 )
 
-// annotations returns one annotation for each line of a failure that names a place. The lines between
-// belong to the one before. A failure without a place is one annotation.
+// annotations returns one annotation for each line of a failure that names a place. Lines between them belong to the
+// previous annotation. A failure without a place is one annotation.
 func annotations(workspace, failure string) []string {
 	var messages []string
 	for _, line := range strings.Split(strings.TrimRight(failure, "\n"), "\n") {

@@ -107,7 +107,8 @@ type goError struct {
 
 func (e *goError) Error() string { return e.job.explain(e.output) }
 
-// HoldsOutput tells a display that the error's text contains the output.
+// HoldsOutput marks an error whose text contains the output, so that a display does not show the
+// output again.
 func (*goError) HoldsOutput() {}
 
 // explain returns go's output, preceded by advice if an advice matches.

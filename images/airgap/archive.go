@@ -52,8 +52,8 @@ type file struct {
 	sparse int
 }
 
-// Open opens an archive. Its content, and not its name, says how it is compressed. path is that of the
-// whole archive, even if it is split, or that of any part. The caller closes the archive.
+// Open opens an archive. Its compression is detected from its content, not its name. path is that of the whole archive,
+// even if it is split, or that of any part. The caller closes the archive.
 func Open(ctx context.Context, path string) (*Archive, error) {
 	a, err := open(path)
 	if err != nil {

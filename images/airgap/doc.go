@@ -6,10 +6,10 @@
 //
 // # Two views
 //
-// An archive has one or two views. manifest.json is Docker's view: a list of images, each with a config,
-// names and layers, by path. index.json is OCI's view: a list of manifests by digest, which annotations
-// name. containerd goes by index.json if a file oci-layout is there; all other readers go by manifest.json.
-// Archives of pack have both, which say the same. Those of other programs may have one.
+// An archive has one or two views. manifest.json is Docker's view: a list of images, each with a config, names and
+// layers, by path. index.json is OCI's view: a list of manifests by digest, which annotations name. containerd goes by
+// index.json if a file oci-layout is there; all other readers go by manifest.json. Archives of pack have both, with the
+// same content. Archives of other programs may have only one.
 //
 // # Nouns
 //

@@ -34,9 +34,8 @@ func (f *Found) Close() error { return f.Archive.Close() }
 //
 // If platform is nil, the archive must have the image for a single platform.
 //
-// An error that wraps fs.ErrNotExist says that no archive has the image. It lists the archives that were
-// searched, and similar names in them. As on a node, an archive that cannot be read does not end the
-// search; the error tells of it.
+// If no archive has the image, the error wraps fs.ErrNotExist. It lists the archives that were searched, and similar
+// names in them. As on a node, an archive that cannot be read does not end the search; the error tells of it.
 func Find(ctx context.Context, ref name.Reference, platform *v1.Platform, paths []string) (*Found, error) {
 	tag, err := format.Tag(ref)
 	if err != nil {

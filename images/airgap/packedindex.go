@@ -162,7 +162,7 @@ func (r *ociReader) add(ctx context.Context, d v1.Descriptor, names []string) er
 			return err
 		}
 		if len(index.images) == 0 {
-			// An archive has at least one image of an index. The error says which files are
+			// An archive has at least one image of an index. The error lists the files that are
 			// missing.
 			for _, entry := range index.manifest.Manifests {
 				if index.others[entry.Digest] == nil {

@@ -30,7 +30,7 @@ type transfer struct {
 	link     bool
 	parents  bool
 	exclude  []string
-	// unpack and unpackURLs tell whether to unpack local archives and downloaded ones.
+	// unpack and unpackURLs are whether to unpack local archives and downloaded ones.
 	unpack, unpackURLs bool
 	checksum           string
 	// root is the root to copy from, and where its name in messages.
@@ -113,7 +113,7 @@ func (asm *assembly) fromContext(t *transfer, lint *linter.Linter) error {
 	return t.warnOfIgnored(local.ignored, lint)
 }
 
-// said returns the instruction as BuildKit records it in the history.
+// said returns the instruction in the form in which BuildKit records it in the history.
 func (t *transfer) said() string {
 	words := []string{t.name}
 	if t.parents {

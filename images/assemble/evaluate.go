@@ -64,7 +64,7 @@ func (asm *assembly) unlessFailed(run func() error) error {
 	return nil
 }
 
-// begin gives s the state of its base.
+// begin sets the state of s to that of its base.
 func (asm *assembly) begin(s *stage) error {
 	if s.Base != nil {
 		base := asm.stage(s.Base)
@@ -81,7 +81,7 @@ func (asm *assembly) begin(s *stage) error {
 	return nil
 }
 
-// beginStage takes the variables and the working folder from the base's config.
+// beginStage sets the variables and the working folder from the base's config.
 func (asm *assembly) beginStage(s *stage) error {
 	config := &s.image.Config
 	if !slices.ContainsFunc(config.Env, func(v string) bool { return strings.HasPrefix(v, "PATH=") }) && s.state.platform.OS != "windows" {

@@ -8,7 +8,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/authn"
 )
 
-// A Key holds the credentials for a registry. The zero value holds none.
+// A Key has the credentials for a registry. The zero value has none.
 type Key struct {
 	authn.AuthConfig
 	// From names the file, helper or setting with the credentials.

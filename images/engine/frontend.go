@@ -118,9 +118,9 @@ func isDockerfileSyntax(ref string) bool {
 }
 
 // exportConfig returns the config that the engine exports. Its times are fixed, so that the same
-// build produces the same image in Docker Engine's store. An engine whose own store refuses images
-// of another operating system is told that it is Linux: the engine only has to hold the layers, and
-// the final config is ours.
+// build produces the same image in Docker Engine's store. For an engine whose own store refuses
+// images of another operating system, the operating system is Linux: the engine only has to store
+// the layers, and the final config is ours.
 func (j *job) exportConfig(config *dockerspec.DockerOCIImage) *dockerspec.DockerOCIImage {
 	c := *config
 	created := j.epoch

@@ -10,5 +10,5 @@
 //   - The overlay is the file system of the image, as far as it is needed for the targets. A node
 //     is a file, folder or symlink in it.
 //   - A layer has the plain form or the Windows form; see images/layer.
-//   - A symlink has a text. A hard link leads to a file. Link stands for both.
+//   - A symlink has a text. A hard link leads to a file. Link means both.
 package extract

@@ -34,7 +34,7 @@ type Host struct {
 	DialTimeout time.Duration // 0 if not configured
 }
 
-// A Setting holds what slipway.yaml, a flag or the environment specifies for a registry.
+// A Setting contains the settings of a registry from slipway.yaml, a flag or the environment.
 type Setting struct {
 	PlainHTTP, SkipVerify bool
 	CA, Cert, Key         string // PEM files

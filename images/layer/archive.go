@@ -25,9 +25,9 @@ const (
 	Windows
 )
 
-// FormOf is the form that the name of an entry tells, if it tells any, of a layer of an
-// image for Windows. Such a layer is in the form of Windows if one name tells that and
-// none tells Plain: Files and Hives are then all that is at the top, and UtilityVM.
+// FormOf returns the form that the name of an entry indicates, for a layer of an image for Windows.
+// tells is false if the name fits both forms. A layer has the form Windows if at least one name
+// indicates it and none indicates Plain: its top level then has only Files, Hives and UtilityVM.
 func FormOf(name string) (form Form, tells bool) {
 	switch top, _, _ := strings.Cut(strings.TrimPrefix(path.Clean("/"+name), "/"), "/"); top {
 	case "Files", "Hives":

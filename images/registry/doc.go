@@ -1,5 +1,5 @@
-// Package registry pulls images from registries and pushes them. Package transport sends the requests: it knows the
-// hosts of registries, mirrors, credentials, and which failures are worth another attempt.
+// Package registry pulls images from registries and pushes them. Package transport sends the requests. It is
+// responsible for hosts, mirrors, credentials, and further attempts after failures.
 //
 // # Pulling
 //

@@ -235,7 +235,7 @@ func beginsAt(resp *http.Response) (first int64) {
 	return first
 }
 
-// localWriter marks write errors as local, to tell them from network errors.
+// localWriter marks write errors as local, to distinguish them from network errors.
 type localWriter struct{ io.Writer }
 
 func (w localWriter) Write(p []byte) (int, error) {

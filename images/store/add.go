@@ -151,7 +151,7 @@ func (s *Store) addFile(ctx context.Context, want v1.Descriptor, from FileLayer)
 			return err
 		}
 	}
-	// Copy what the other store knows about the blob.
+	// Copy the other store's information about the blob.
 	if l, ok := from.(*layer); ok {
 		if info, ok := l.store.knownInfo(ctx, want.Digest); ok {
 			return files.Remember(s.files, blobKind, want.Digest.String(), info)

@@ -228,7 +228,7 @@ func (i *index) MediaType() (types.MediaType, error) {
 	return i.manifest.MediaType, nil
 }
 
-// Layer returns a blob in the index that is neither image nor index.
+// Layer returns a blob in the index that is neither an image nor an index.
 func (i *index) Layer(h v1.Hash) (v1.Layer, error) {
 	for _, d := range i.manifest.Manifests {
 		if d.Digest == h {

@@ -48,7 +48,7 @@ func (s *Store) Info(ctx context.Context, h v1.Hash) (BlobInfo, error) {
 
 // InfoAndContent is Info. If it has to read the blob, it also writes the uncompressed bytes to w,
 // which saves the caller a second read. w is complete only if it received as many bytes as the info
-// says.
+// states.
 func (s *Store) InfoAndContent(ctx context.Context, h v1.Hash, w io.Writer) (BlobInfo, error) {
 	return parallel.Share(ctx, &s.files.Calls, "info "+h.String(), func() (BlobInfo, error) {
 		if info, ok := s.knownInfo(ctx, h); ok {

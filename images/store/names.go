@@ -91,8 +91,8 @@ func (n *Names) Lookup(name string) (v1.Descriptor, error) {
 		}
 		return v1.Descriptor{}, &AmbiguousError{n.dir, name, n.entries}
 	}
-	// An exact name takes precedence over one that is parsed as a reference, and that over a tag
-	// alone.
+	// An exact name takes precedence over one that is parsed as a reference, and the latter over a
+	// tag alone.
 	for _, find := range []func() []v1.Descriptor{
 		func() []v1.Descriptor { return n.spelled()[name] },
 		func() []v1.Descriptor { return n.full()[qualified(name)] },

@@ -17,10 +17,10 @@ import (
 	"github.com/slipway-build/slipway/internal/fileop"
 )
 
-// partialAge is how long an interrupted download can be resumed.
+// partialAge is the time during which an interrupted download can be resumed.
 const partialAge = 7 * 24 * time.Hour
 
-// A Partial is a blob being fetched. What has been written of it remains on disk, even if this
+// A Partial is a blob being fetched. The part that has been written remains on disk, even if this
 // process is killed.
 type Partial struct {
 	store  *Store
@@ -85,7 +85,7 @@ func (p *Partial) Write(b []byte) (int, error) {
 	return n, nil
 }
 
-// Reset discards what was written.
+// Reset discards the content.
 func (p *Partial) Reset() error {
 	if err := p.file.Truncate(0); err != nil {
 		return err

@@ -15,7 +15,7 @@ import (
 	"github.com/slipway-build/slipway/internal/fileop"
 )
 
-// PruneOptions say what to keep. The zero value removes only leftovers.
+// PruneOptions determine the files that Prune keeps. The zero value removes only leftovers.
 type PruneOptions struct {
 	// MaxSize limits the total size of all files, in bytes; 0 means no limit. The least recently
 	// used files are removed first.
@@ -26,13 +26,13 @@ type PruneOptions struct {
 	All bool
 }
 
-// inUse is how recently a file must have been used to be kept while another process uses the store:
-// that process may have seen the file and be about to read it.
+// inUse is the time since its last use during which a file is kept while another process uses the
+// store, since that process may be about to read the file.
 const inUse = time.Hour
 
-// Prune removes what the options do not keep, and returns how many bytes that freed. Blobs in
-// index.json, and those that they refer to, are kept. While another process uses the store,
-// everything used within the last hour is kept.
+// Prune removes the files that the options do not keep, and returns the number of bytes that it has
+// freed. Blobs in index.json, and those that they refer to, are kept. While another process uses
+// the store, everything used within the last hour is kept.
 func (s *Store) Prune(ctx context.Context, opts PruneOptions) (freed int64, err error) {
 	if s.files.ReadOnly {
 		return 0, fmt.Errorf("OCI layout %s is open read-only", s.files.Dir)
@@ -174,8 +174,8 @@ func (s *Store) reachable() (map[string]bool, error) {
 	return keep, nil
 }
 
-// A useLock is shared by all processes that have the store open, and tells Prune whether there are
-// others. It is held until the process ends.
+// A useLock is shared by all processes that have the store open, so that Prune can detect others.
+// It is held until the process ends.
 type useLock struct{ lock *flock.Flock }
 
 func shareUse(path string) *useLock {

@@ -18,8 +18,8 @@ const slack = 8 << 20
 // on the content before it in the window: not on the sizes of the writes, nor on what
 // the encoder has encoded before.
 //
-// It holds about 60 MB. Two goroutines work on a segment besides the one that writes.
-// An Encoder must not be used by several goroutines at a time.
+// It uses about 60 MB. Two goroutines work on a segment besides the one that writes. An Encoder
+// must not be used by several goroutines at a time.
 type Encoder struct {
 	tables tables
 	parser parser

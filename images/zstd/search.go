@@ -19,7 +19,7 @@ import (
 // all of its time waiting for memory.
 
 const (
-	// Window is the largest distance of a match in bytes. Decoders hold as much.
+	// Window is the maximum distance of a match in bytes. Decoders need a buffer of that size.
 	Window = 32 << 20
 	// farReach is the largest distance of a candidate. The bytes around a candidate,
 	// which the search compares, are in the window, too.

@@ -90,7 +90,7 @@ func (l *limits) summary(pkg, line string) string {
 	return line
 }
 
-// failed tells whether a package has failures, and all of them are listed.
+// failed reports whether a package has failures, and all of them are listed.
 func (l *limits) failed(pkg string) bool {
 	return l.count(pkg) > 0 && !l.strange[pkg]
 }

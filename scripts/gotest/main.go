@@ -85,7 +85,7 @@ func run(from io.Reader, to io.Writer, excused *limits) (passed bool, err error)
 	return r.packages > 0 && !r.failed, nil
 }
 
-// A reader collects what events say.
+// A reader collects the information in events.
 type reader struct {
 	to       io.Writer
 	excused  *limits
@@ -155,7 +155,7 @@ func (r *reader) failPackage(e event) {
 	r.packages++
 }
 
-// ended tells whether an action is the result of a test.
+// ended reports whether an action is the result of a test.
 func ended(action string) bool { return action == "pass" || action == "skip" || action == "fail" }
 
 // unfinished are the tests of a package that have not ended, sorted.

@@ -1,9 +1,8 @@
 // Package delta writes deltas of archives, and applies them. A delta contains the bytes that one
 // file, NEW, has and another one, OLD, lacks. docs/airgap-delta.md describes its format.
 //
-// Archives of two releases have whole frames in common, so that their delta is about as large as
-// the frames that changed. The package knows only where the frames of an archive end; any two files
-// have a delta.
+// Archives of two releases have whole frames in common, so that their delta is about as large as the frames that
+// changed. Of the format of archives, the package uses only the ends of frames; any two files have a delta.
 //
 // # Nouns
 //

@@ -11,7 +11,7 @@ import (
 	"github.com/slipway-build/slipway/internal/sniff"
 )
 
-// A Codec says how an archive is compressed.
+// A Codec is the compression of an archive.
 type Codec string
 
 // The codecs. Archives are written with the first three. bzip2 is only read, because RKE2's
@@ -59,8 +59,8 @@ func OutputCodec(path string) (Codec, error) {
 	return "", fmt.Errorf("archive %s: its name must end in .tar, .tar.zst or .tar.gz", path)
 }
 
-// codecOfHead returns the codec of a file that begins with head, its first sniff.HeadLen
-// bytes. The error for a file that is not an archive says what it is.
+// codecOfHead returns the codec of a file that begins with head, its first sniff.HeadLen bytes. If
+// the file is not an archive, the error describes what it is.
 func codecOfHead(head []byte) (Codec, error) {
 	switch c := sniff.CompressionOf(head); c {
 	case sniff.Zstd:

@@ -10,17 +10,17 @@ import (
 	"math"
 )
 
-// An Index says where each frame and each file of a compressed archive is, so that a reader
-// can decompress one frame alone. docs/airgap-format.md describes its format. A plain tar has
-// no index.
+// An Index has the position of each frame and each file of a compressed archive, so that a reader
+// can decompress one frame alone. docs/airgap-format.md describes its format. A plain tar has no
+// index.
 type Index struct {
 	Version int     `json:"version"`
 	Frames  []Span  `json:"frames"`
 	Entries []Entry `json:"entries"`
 }
 
-// A Span says where the compressed bytes of a frame are in the archive, and which bytes of the
-// tar they are, in bytes.
+// A Span has the position of the compressed bytes of a frame in the archive, and of their content
+// in the tar, in bytes.
 type Span struct {
 	Offset    int64 `json:"offset"`
 	Size      int64 `json:"size"`
@@ -28,7 +28,7 @@ type Span struct {
 	TarSize   int64 `json:"tarSize"`
 }
 
-// An Entry says where the content of a file is in the tar, in bytes.
+// An Entry has the position of the content of a file in the tar, in bytes.
 type Entry struct {
 	Name   string `json:"name"`
 	Offset int64  `json:"offset"`
@@ -109,9 +109,9 @@ func appendTrailer(b []byte, before int) []byte {
 	return append(b, indexMagic...)
 }
 
-// seekTable returns the seek table of zstd's seekable format, which other programs know. It
-// lists all frames before it, and among them our own index of indexSize bytes. If a frame is
-// too large for the format, there is no seek table.
+// seekTable returns the seek table of zstd's seekable format, which other programs can read. It
+// lists all frames before it, and among them our own index of indexSize bytes. If a frame is too
+// large for the format, there is no seek table.
 func (idx *Index) seekTable(indexSize int64) []byte {
 	var table []byte
 	for _, f := range append(idx.Frames, Span{Size: indexSize}) {

@@ -22,9 +22,9 @@ type NamedLayer struct {
 	Compression sniff.Compression
 }
 
-// CheckLayers checks the layers of an image in manifest.json, which does not say how they are
+// CheckLayers checks the layers of an image in manifest.json, which does not state how they are
 // compressed. RKE2's reader assumes that all are compressed as the first one is, Docker Engine
-// 20.10 does not know zstd, and containerd takes every compressed layer for gzip.
+// 20.10 does not know zstd, and containerd treats every compressed layer as gzip.
 func CheckLayers(layers []NamedLayer) []error {
 	var errs []error
 	for _, l := range layers {

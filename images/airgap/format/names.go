@@ -76,7 +76,7 @@ func HostComponent(host string) string {
 	return out.String()
 }
 
-// NameWarning says which readers cannot parse the name of an image, or returns "". Such a
+// NameWarning returns a warning about readers that cannot parse the name of an image, or "". Such a
 // reader stops at the name, and does not find other images of the archive either.
 func NameWarning(tag name.Tag) string {
 	familiar := images.Familiar(tag)

@@ -137,7 +137,7 @@ func openFiles(name string, paths []string) (*File, error) {
 	return w, nil
 }
 
-// checkNumbers returns an error if parts are missing. The file of digests says how many there
+// checkNumbers returns an error if parts are missing. The file of digests states how many there
 // should be, if it exists.
 func checkNumbers(whole string, numbers []int) error {
 	listed, err := ReadPartSums(whole)

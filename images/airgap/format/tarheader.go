@@ -77,8 +77,8 @@ func IsSparse(h *tar.Header) bool {
 	return h.Typeflag == tar.TypeGNUSparse
 }
 
-// BodySize returns the number of bytes between a header and the next one, with padding. It
-// returns 0 for a sparse file, whose header does not say it.
+// BodySize returns the number of bytes between a header and the next one, with padding. It returns
+// 0 for a sparse file, whose header does not contain it.
 func BodySize(h *tar.Header) int64 {
 	if IsSparse(h) {
 		return 0

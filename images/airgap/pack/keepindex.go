@@ -136,7 +136,7 @@ func (k *keptIndex) lists(wanted func(v1.Hash) bool) bool {
 	return slices.ContainsFunc(k.blobs, func(b indexBlob) bool { return slices.ContainsFunc(b.images, wanted) })
 }
 
-// warnPins warns of images that were requested by a digest that is not in the archive.
+// warnPins warns about images that were requested by a digest that is not in the archive.
 func warnPins(ctx context.Context, all []Image, packed []resolvedImage) {
 	var gone []string
 	for i, img := range all {

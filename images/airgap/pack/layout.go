@@ -46,14 +46,14 @@ type layout struct {
 	// runs are the layers, each once, as package arrange orders them. In .tar.zst, a run becomes a
 	// frame.
 	runs [][]frame.Layer
-	// proof are the files of the proof, in groups that become a frame each. They come last, so that the
-	// first image is found as fast as without them.
+	// proof are the files of the proof, in groups that become a frame each. They come last, so that they do not delay
+	// finding the first image.
 	proof [][]frame.File
 	// images are the images of the archive, in order.
 	images []resolvedImage
 }
 
-// newLayout puts own images first, and merges equal images with several names.
+// newLayout moves own images to the front, and merges equal images with several names.
 func newLayout(all []resolvedImage) (*layout, error) {
 	merged, err := merge(all)
 	if err != nil {
@@ -119,8 +119,8 @@ func newLayout(all []resolvedImage) (*layout, error) {
 	return l, nil
 }
 
-// indexEntry returns the entry of index.json for one name of img. Its annotations say the same as
-// manifest.json, because containerd goes by index.json and all other readers by manifest.json.
+// indexEntry returns the entry of index.json for one name of img. Its annotations have the same content as
+// manifest.json, because containerd reads index.json and all other readers read manifest.json.
 func indexEntry(img resolvedImage, tag name.Tag) v1.Descriptor {
 	d := img.manifest
 	if kept := img.indexes[tag.Name()]; kept != nil {
@@ -136,8 +136,8 @@ func indexEntry(img resolvedImage, tag name.Tag) v1.Descriptor {
 	return d
 }
 
-// merge puts own images first, and merges those with the same manifest. Two different images with one name
-// are an error.
+// merge moves own images to the front, and merges images with the same manifest. Two different images with one name are
+// an error.
 func merge(all []resolvedImage) ([]resolvedImage, error) {
 	ordered := slices.Clone(all)
 	slices.SortStableFunc(ordered, func(a, b resolvedImage) int {
@@ -196,8 +196,7 @@ func isPlain(m *v1.Manifest, mediaType types.MediaType) bool {
 		!slices.ContainsFunc(m.Layers, func(d v1.Descriptor) bool { return d.MediaType != types.OCIUncompressedLayer })
 }
 
-// dropAmbiguous removes indexes that list another image of the archive, too. Their name would be that of
-// both images.
+// dropAmbiguous removes indexes that list another image of the archive, too. Both images would have their name.
 func dropAmbiguous(merged []resolvedImage, byID map[v1.Hash]int) {
 	for _, img := range merged {
 		maps.DeleteFunc(img.indexes, func(_ string, kept *keptIndex) bool {
@@ -206,10 +205,10 @@ func dropAmbiguous(merged []resolvedImage, byID map[v1.Hash]int) {
 	}
 }
 
-// rewrite makes the manifest of an image with uncompressed layers, in the media types of OCI, because skopeo
-// does not find others in an OCI layout. The config, and so the image ID, does not change. Annotations of
-// layers are left out, because they describe the compressed bytes, such as those of lazy pullers. Foreign layers
-// become ordinary ones.
+// rewrite makes the manifest of an image with uncompressed layers, in the media types of OCI, because skopeo does not
+// find others in an OCI layout. The config, and therefore the image ID, does not change. Annotations of layers are
+// omitted, because they describe the compressed bytes, such as those of lazy pullers. Foreign layers become ordinary
+// ones.
 func rewrite(m *v1.Manifest, layers []frame.Layer) ([]byte, v1.Descriptor, error) {
 	m = m.DeepCopy()
 	m.MediaType, m.Config.MediaType = types.OCIManifestSchema1, types.OCIConfigJSON

@@ -20,13 +20,13 @@ import (
 
 // An Image is an image to write into an archive.
 type Image struct {
-	// Names are the references by which nodes look for the image, at least one. A reference
-	// without a tag gets the tag that format.Tag says.
+	// Names are the references by which nodes look for the image, at least one. A reference without a tag gets the tag
+	// from format.Tag.
 	Names []name.Reference
 	// Image is the image for one platform, and not an attestation.
 	Image v1.Image
-	// Platform is the platform for which Image was chosen. It counts if the config does not
-	// state one, see images.PlatformFor.
+	// Platform is the platform for which Image was chosen. It is used if the config does not state one; see
+	// images.PlatformFor.
 	Platform v1.Platform
 	// Index is the index from which Image was chosen, or nil. With original layers, the archive
 	// has the index as it is, so that nodes find its digest.
@@ -40,23 +40,23 @@ type Image struct {
 
 // An Output is one archive to write.
 type Output struct {
-	// Path ends in .tar, .tar.zst or .tar.gz, which says how the archive is compressed.
+	// Path ends in .tar, .tar.zst or .tar.gz, which determines the compression.
 	Path string
-	// Split is the largest size of one file, in bytes; 0 is no limit. A larger archive is
-	// written as parts, PATH.part001 and so on, which are the archive when joined in order, and
-	// PATH.sha256, which has the digests of the parts and of the whole as sha256sum writes them.
+	// Split is the maximum size of one file, in bytes; 0 means no limit. A larger archive is written as parts,
+	// PATH.part001 and so on, which are the archive when joined in order, and PATH.sha256, which has the digests of the
+	// parts and of the whole as sha256sum writes them.
 	Split int64
 }
 
-// Options say how archives are written.
+// Options determine how archives are written.
 type Options struct {
-	// Layers is the form of layers. For uncompressed ones, configs, and so image IDs, stay as they are,
-	// and manifests are rewritten. Original layers keep the manifests of the registry, for nodes that
-	// pin digests or check signatures.
+	// Layers is the form of layers. With uncompressed layers, configs and therefore image IDs do not change, and
+	// manifests are rewritten. Original layers keep the manifests of the registry, for nodes that pin digests or check
+	// signatures.
 	Layers images.ArchiveLayers
 	Level  images.ZstdLevel
-	// Jobs is the number of frames that are made or written at a time; 0 is the number of cores.
-	// At most two zstd frames are compressed at a time, which bounds memory.
+	// Jobs is the number of frames that are made or written at a time; 0 means the number of cores. At most two zstd
+	// frames are compressed at a time, which bounds memory.
 	Jobs int
 	// Proof makes the archive carry a proof of what it contains; nil is none.
 	Proof *Proof
@@ -92,7 +92,7 @@ type Result struct {
 // registries busy, whose client bounds the requests to each host.
 const fetches = 4
 
-// Content has the images that are packed, and keeps what is made of them. *store.Store implements it.
+// Content has the images to pack, and keeps the content that is made from them. *store.Store implements it.
 type Content interface {
 	frame.Content
 	arrange.Content
@@ -100,10 +100,9 @@ type Content interface {
 	AddImage(ctx context.Context, image v1.Image) error
 }
 
-// Write writes one archive of all images to each of outputs, and returns a result for each. Layers
-// are fetched, decompressed and compressed once for all outputs. Frames are kept in content, and
-// copied to the next archive with the same layers. The bytes of an archive depend on the images,
-// their order and the options alone.
+// Write writes one archive of all images to each of outputs, and returns a result for each. Layers are fetched,
+// decompressed and compressed once for all outputs. Frames are kept in content, and copied to the next archive with the
+// same layers. The bytes of an archive depend only on the images, their order and the options.
 //
 // An archive is written beside its path, read back, and renamed.
 //
@@ -131,7 +130,7 @@ func (p *packer) pack(ctx context.Context, all []Image) ([]Result, error) {
 		return nil, err
 	}
 	warnPins(ctx, all, packed)
-	// What is compressed already has no relatives.
+	// Compressed layers have no relatives.
 	if l.runs, err = arrange.Runs(ctx, p.content, unique(l.images), !p.original, p.jobs); err != nil {
 		return nil, err
 	}

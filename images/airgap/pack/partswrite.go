@@ -173,8 +173,7 @@ func (w *spoolWriter) Close() error {
 	return f.Close()
 }
 
-// commit gives the files their final names, and replaces an archive that is there, whether it is one file or
-// split.
+// commit gives the files their final names, and replaces an existing archive, whether it is one file or split.
 //
 // It removes the first part of a replaced archive first, and renames the first part last. So a split archive
 // never looks complete while it is not, even if the process is killed.

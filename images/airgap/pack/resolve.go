@@ -21,7 +21,7 @@ import (
 	"github.com/slipway-build/slipway/progress"
 )
 
-// resolve fetches all images into the store, and decides what each will be in the archive.
+// resolve fetches all images into the store, and determines the form of each in the archive.
 func (p *packer) resolve(ctx context.Context, all []Image) ([]resolvedImage, error) {
 	if len(all) == 0 {
 		return nil, errors.New("no images to pack")
@@ -83,7 +83,7 @@ func (p *packer) resolveImage(ctx context.Context, img Image) (out resolvedImage
 	return out, err
 }
 
-// tagsOf returns the names of an image in the archive, and warns of those that some readers cannot parse.
+// tagsOf returns the names of an image in the archive, and warns about names that some readers cannot parse.
 func tagsOf(ctx context.Context, img Image) ([]name.Tag, error) {
 	if len(img.Names) == 0 {
 		return nil, errors.New("it has no name, by which nodes could find it in the archive")
@@ -190,8 +190,8 @@ func (p *packer) readImage(ctx context.Context, from Image, out *resolvedImage) 
 	return manifest, config, nil
 }
 
-// platformOf returns the platform of an image: that of its config, unless the index from which it was
-// chosen says otherwise; see images.EntryPlatform.
+// platformOf returns the platform of an image: the one in its config, unless the index from which it was chosen
+// differs; see images.EntryPlatform.
 func platformOf(ctx context.Context, from Image, config *v1.ConfigFile) (v1.Platform, error) {
 	stated := images.PlatformIn(config)
 	if from.Platform.OS == "" {

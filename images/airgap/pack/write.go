@@ -17,7 +17,7 @@ import (
 	"github.com/slipway-build/slipway/progress"
 )
 
-// write makes the frames of each codec, and writes the outputs. Codecs do not wait for one another: one may
+// write makes the frames of each codec, and writes the outputs. Codecs run independently of one another: one may
 // compress while another only copies.
 func (p *packer) write(ctx context.Context, l *layout) ([]Result, error) {
 	results := make([]Result, len(p.outputs))
@@ -70,8 +70,8 @@ type frames struct {
 	runs, cached int
 }
 
-// frames makes the frames of an archive in codec. The views are a frame of their own, so that a reader that
-// does not find an image there reads nothing else.
+// frames makes the frames of an archive in codec. The views are a separate frame, so that a reader that does not find
+// an image there reads nothing else.
 func (p *packer) frames(ctx context.Context, codec format.Codec, l *layout) (*frames, error) {
 	maker := frame.NewMaker(codec, p.content, p.level, p.jobs)
 	planned := l.runs

@@ -296,7 +296,7 @@ func (d *frameReader) inFrame(err error) error {
 	return fmt.Errorf("frame %d, at byte %d of the file: %w", d.frame, d.spans[0].Offset, streams.NoEOF(err))
 }
 
-// verifyWindow is the largest zstd window that is read here, in bytes, so that the report can say what else is
+// verifyWindow is the largest zstd window that is read here, in bytes, so that the report can contain what else is
 // wrong with an archive whose windows are too large for nodes.
 const verifyWindow = 512 << 20
 
@@ -335,7 +335,7 @@ func (d *frameReader) close() {
 	}
 }
 
-// damaged reports whether a file has another digest than its name says.
+// damaged reports whether the digest of a file differs from the one in its name.
 func (f *content) damaged() bool {
 	want := digestOf(f.Name)
 	return want != "" && f.digest != "" && want != f.digest

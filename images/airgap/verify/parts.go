@@ -13,7 +13,7 @@ import (
 	"github.com/slipway-build/slipway/internal/streams"
 )
 
-// checkParts compares the parts of a split archive with their digests, to say which one is damaged.
+// checkParts compares the parts of a split archive with their digests, to find the damaged one.
 func (r *Report) checkParts(ctx context.Context, f *format.File) error {
 	if len(f.Files) == 1 && f.Files[0].Name() == f.Name {
 		return nil

@@ -41,10 +41,10 @@ type Report struct {
 	// Images and Layers are the numbers of different images and layers.
 	Images int `json:"images"`
 	Layers int `json:"layers"`
-	// Problems say what is wrong: content that is damaged or missing, and what some reader refuses or
+	// Problems are errors in the archive: content that is damaged or missing, and content that some reader refuses or
 	// reads differently than another one. An archive without problems is good.
 	Problems []string `json:"problems"`
-	// Notes say what is unusual, mostly in archives of other programs.
+	// Notes describe what is unusual, mostly in archives of other programs.
 	Notes []string `json:"notes"`
 }
 
@@ -66,9 +66,8 @@ func (r *Report) note(format string, args ...any) {
 //     LayerSources;
 //   - a wrong index and, in an archive with an index, an order of files that makes nodes read much.
 //
-// If the archive cannot be read to its end, the report says where it ends, and nothing about what follows.
-// An error means that Archive could not do its work: the archive or the checksums cannot be opened, or ctx
-// ended.
+// If the archive cannot be read to its end, the report contains the position of the end, and nothing about the rest. An
+// error means that Archive could not do its work: the archive or the checksums cannot be opened, or ctx ended.
 func Archive(ctx context.Context, path string, o Options) (_ *Report, err error) {
 	task := progress.Start(ctx, "verify "+filepath.Base(path))
 	defer func() { task.Done(err) }()

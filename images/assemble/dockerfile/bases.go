@@ -15,8 +15,8 @@ type BaseImage struct {
 	Line int
 }
 
-// BaseImages returns the registry images that the target is built from, as far as the Dockerfile tells: ONBUILD
-// triggers of a base may need more.
+// BaseImages returns the registry images that the target is built from, as far as the Dockerfile determines them:
+// ONBUILD triggers of a base may need more.
 func (g *Graph) BaseImages() ([]BaseImage, error) {
 	if err := g.ReadStages(); err != nil {
 		return nil, err

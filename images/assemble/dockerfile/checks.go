@@ -49,7 +49,7 @@ func newChecks(d *File, data []byte, given *string, warn func(string)) (*checks,
 	return c, nil
 }
 
-// Err returns the findings, if the Dockerfile says that they are errors.
+// Err returns the findings, if the Dockerfile makes them errors.
 func (c *checks) Err() []error {
 	if c.linter.Error() == nil {
 		return nil

@@ -9,7 +9,7 @@
 // # Nouns
 //
 //   - A File is the parsed Dockerfile. It adds file and line to errors.
-//   - A Graph is a File whose Stages know the stages and images that they need.
+//   - A Graph is a File whose Stages are linked to the stages and images that they need.
 //   - A Stage is one FROM and the instructions after it, or an image that only a COPY
 //     --from names. Its base is the stage or image after FROM.
 //   - An Instruction is one instruction of a Stage, with the stages that it copies from
@@ -17,7 +17,7 @@
 //   - A Context is a named context (--build-context), which replaces a stage, a base,
 //     or a source of COPY --from.
 //   - An Env holds the variables that an instruction expands: ARG and ENV.
-//   - Checks are BuildKit's build checks: warnings, or errors if the Dockerfile says
+//   - Checks are BuildKit's build checks: warnings, or errors if the Dockerfile requests that with
 //     "# check=error=true".
 //   - Reads describes the context files that an image may be built from.
 package dockerfile

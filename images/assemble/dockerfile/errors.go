@@ -40,7 +40,7 @@ func (d *File) At(location []parser.Range, err error) error {
 	return e
 }
 
-// Plain removes the parser's wrapping that only tells where an error is.
+// Plain removes the parser's wrapping that only adds the position of an error.
 func Plain(err error) error {
 	var location *parser.LocationError
 	if errors.As(err, &location) {

@@ -10,11 +10,11 @@ import (
 	"github.com/slipway-build/slipway/images/buildfile"
 )
 
-// A Graph is a Dockerfile whose stages know the stages and images that they depend on.
+// A Graph is a Dockerfile whose stages are linked to the stages and images that they depend on.
 type Graph struct {
 	*File
 	Options ReadOptions
-	// Global holds the variables that are known before the first FROM.
+	// Global has the variables that are known before the first FROM.
 	Global *Env
 	stages []*Stage
 	// images are the images that only COPY --from names, by that name.

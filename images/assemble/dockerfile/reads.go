@@ -17,9 +17,9 @@ type Reads []reading
 // empty pattern means all files.
 type reading struct{ dir, pattern string }
 
-// Reads returns what the target reads in the build context dir and in named contexts
-// that are folders. It returns whole folders if the Dockerfile alone does not tell,
-// because of a variable, a mount of RUN, or ONBUILD triggers of a base.
+// Reads returns what the target reads in the build context dir and in named contexts that are
+// folders. It returns whole folders if the Dockerfile alone does not determine the files, because
+// of a variable, a mount of RUN, or ONBUILD triggers of a base.
 func (g *Graph) Reads(dir string) (Reads, error) {
 	if err := g.ReadStages(); err != nil {
 		return nil, err

@@ -21,7 +21,7 @@ type File struct {
 	mark   Mark
 }
 
-// A fileMark is used to detect damage to a file.
+// A Mark is used to detect damage to a file.
 type Mark struct {
 	Size int64 `json:"size"`
 	// XXH64 is the checksum of the content. Computing a SHA-256 for every copy would take longer

@@ -24,10 +24,10 @@ const (
 	relatedPart = 32
 )
 
-// Runs puts layers, which are given in the order of images, into runs. A run becomes a frame. Layers
-// of the project itself come first, each in a run of its own, because they change with every build
-// and nodes look for them first. The other layers are grouped by what they have in common, or are in
-// runs of their own if grouping is not set. The result depends on the layers and their order alone.
+// Runs puts layers, which are given in the order of images, into runs. A run becomes a frame. Layers of the project
+// itself come first, each in a run of its own, because they change with every build and nodes look for them first. The
+// other layers are grouped by what they have in common, or are in runs of their own if grouping is not set. The result
+// depends only on the layers and their order.
 //
 // Layers are read from content if they have not been sketched before, jobs at a time.
 func Runs(ctx context.Context, content Content, layers []frame.Layer, grouping bool, jobs int) ([][]frame.Layer, error) {

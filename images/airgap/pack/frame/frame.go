@@ -35,8 +35,8 @@ func (f Frame) Size() int64 {
 	return n
 }
 
-// Copy writes the frame to w. After a damaged piece of the store it only checks the other pieces, so that
-// the error tells of all damage.
+// Copy writes the frame to w. After a damaged piece of the store it only checks the other pieces, so that the error
+// lists all damage.
 func (f Frame) Copy(ctx context.Context, w io.Writer, task *progress.Task) error {
 	var damage []error
 	for _, c := range f.pieces {

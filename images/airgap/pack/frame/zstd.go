@@ -110,8 +110,8 @@ type zstdMaker struct {
 	slot  bool // it has a slot
 }
 
-// made adds a derived file of the store to a frame. If the file is not there, write makes it. It holds size
-// bytes of the tar.
+// made adds a derived file of the store to a frame. If the file does not exist, write makes it. It holds size bytes of
+// the tar.
 func (m *zstdMaker) made(ctx context.Context, f *Frame, kind, key string, size int64, write func(io.Writer) error) error {
 	if !m.slot && !m.content.HasDerived(ctx, kind, key) {
 		select {
