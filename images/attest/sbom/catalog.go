@@ -11,6 +11,7 @@ import (
 	"github.com/slipway-build/slipway/images/fstree"
 	"github.com/slipway-build/slipway/internal/parallel"
 	"github.com/slipway-build/slipway/internal/regular"
+	"github.com/slipway-build/slipway/internal/streams"
 )
 
 // A Catalog makes inventories. It may be used by several goroutines.
@@ -30,7 +31,13 @@ type Catalog struct {
 // layer returns what was found in a layer. It is read if the store does not have the result.
 func (c *Catalog) layer(ctx context.Context, diffID v1.Hash, open func() (io.ReadCloser, error)) (*catalog.Layer, error) {
 	return c.layers.Do(ctx, diffID.String(), func() (*catalog.Layer, error) {
-		ar := &fstree.Archive{ID: "layer " + diffID.String(), Open: func(context.Context) (io.ReadCloser, error) { return open() }}
+		ar := &fstree.Archive{ID: "layer " + diffID.String(), Open: func(context.Context) (io.ReadCloser, error) {
+			r, err := open()
+			if err != nil {
+				return nil, err
+			}
+			return streams.ReadAhead(r), nil
+		}}
 		if c.Store == nil {
 			return catalog.Read(ctx, ar, c.Limits, c.Temp)
 		}

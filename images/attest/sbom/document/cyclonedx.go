@@ -77,7 +77,7 @@ func writeCycloneDX(w io.Writer, in *sbom.Inventory, o Options) error {
 		dependencies = append([]cdx.Dependency{{Ref: subject.BOMRef, Dependencies: &tops}}, dependencies...)
 		bom.Dependencies = &dependencies
 	}
-	return cdx.NewBOMEncoder(w, cdx.BOMFileFormatJSON).SetPretty(true).SetEscapeHTML(false).Encode(bom)
+	return cdx.NewBOMEncoder(w, cdx.BOMFileFormatJSON).SetEscapeHTML(false).Encode(bom)
 }
 
 func cdxSubject(s sbom.Subject) *cdx.Component {

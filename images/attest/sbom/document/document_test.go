@@ -53,7 +53,11 @@ func TestDocuments(t *testing.T) {
 	for _, f := range []Format{SPDX, CycloneDX} {
 		t.Run(string(f), func(t *testing.T) {
 			got := text(t, f, sample(), Options{Version: "v1.2.3"})
-			golden.Equal(t, got)
+			var indented bytes.Buffer
+			if err := json.Indent(&indented, got, "", " "); err != nil {
+				t.Fatal(err)
+			}
+			golden.Equal(t, indented.Bytes())
 			if !bytes.Equal(got, text(t, f, sample(), Options{Version: "v1.2.3"})) {
 				t.Error("the same inventory gives other bytes")
 			}

@@ -73,7 +73,7 @@ func writeSPDX(w io.Writer, in *sbom.Inventory, o Options) error {
 		text := s.licences.names[id]
 		s.doc.OtherLicenses = append(s.doc.OtherLicenses, &v2_3.OtherLicense{LicenseIdentifier: id, ExtractedText: text, LicenseName: text})
 	}
-	return json.Write(s.doc, w, json.Indent(" "), json.EscapeHTML(false))
+	return json.Write(s.doc, w, json.EscapeHTML(false))
 }
 
 func (s *spdxWriter) relate(a common.ElementID, kind string, b common.ElementID) {
