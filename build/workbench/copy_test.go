@@ -34,9 +34,16 @@ func referrersRegistry(t *testing.T, sent *atomic.Int64) string {
 	return strings.TrimPrefix(server.URL, "http://")
 }
 
-func openForCopy(t *testing.T) *Workbench {
+func openForCopy(t *testing.T) *Workbench { return openFor(t) }
+
+// openFor opens a workbench for platforms.
+func openFor(t *testing.T, platforms ...string) *Workbench {
 	t.Helper()
-	w, err := Open(Options{Cache: t.TempDir(), Jobs: 2, Getenv: func(string) (string, bool) { return "", false }})
+	var of []v1.Platform
+	for _, p := range platforms {
+		of = append(of, imagetest.Platform(t, p))
+	}
+	w, err := Open(Options{Cache: t.TempDir(), Jobs: 2, Platforms: of, Getenv: func(string) (string, bool) { return "", false }})
 	if err != nil {
 		t.Fatal(err)
 	}

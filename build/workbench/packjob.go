@@ -14,6 +14,7 @@ import (
 	"github.com/slipway-build/slipway/images/airgap/pack"
 	"github.com/slipway-build/slipway/internal/parallel"
 	"github.com/slipway-build/slipway/internal/usage"
+	"github.com/slipway-build/slipway/progress"
 )
 
 // A PackJob is the input of `slipway airgap pack`: images for one platform, to write to archives.
@@ -93,11 +94,15 @@ func (w *Workbench) preparePack(ctx context.Context, job PackJob) ([]pack.Image,
 	if err := errors.Join(errs...); err != nil {
 		return nil, nil, nil, err
 	}
+	attached := job.Proof && !w.options.Offline
+	if job.Proof && !attached {
+		progress.Warn(ctx, "offline: archives do not carry signatures and other referrers of their images, since registries cannot be asked for them")
+	}
 	content := make([]pack.Image, len(job.Images))
 	err = parallel.Each(ctx, len(job.Images), w.options.Transfers(), func(i int) error {
 		source := job.Images[i]
 		var err error
-		content[i], err = w.FindImage(ctx, source.Ref, platform)
+		content[i], err = w.findImage(ctx, source.Ref, platform, attached)
 		return source.explain(err)
 	})
 	if err != nil {
@@ -121,6 +126,11 @@ func (w *Workbench) onePlatform() (v1.Platform, error) {
 
 // FindImage finds an image to pack for a platform, with its name and with the index that its source has for it.
 func (w *Workbench) FindImage(ctx context.Context, ref string, platform v1.Platform) (pack.Image, error) {
+	return w.findImage(ctx, ref, platform, false)
+}
+
+// findImage is FindImage. With attached, it also finds what is attached to an image of a registry.
+func (w *Workbench) findImage(ctx context.Context, ref string, platform v1.Platform, attached bool) (pack.Image, error) {
 	found, err := w.sources.Resolve(ctx, ref)
 	if err != nil {
 		return pack.Image{}, fmt.Errorf("image %s: %w", ref, err)
@@ -133,7 +143,13 @@ func (w *Workbench) FindImage(ctx context.Context, ref string, platform v1.Platf
 		return pack.Image{}, fmt.Errorf("image %s: %w", ref, err)
 	}
 	image, err := found.ImageFor(ctx, ref, platform)
-	return pack.Image{Names: []name.Reference{named}, Image: image, Platform: platform, Index: found.Kept}, err
+	out := pack.Image{Names: []name.Reference{named}, Image: image, Platform: platform, Index: found.Kept}
+	if err == nil && attached && found.InRegistry {
+		if err = w.addAttached(ctx, &out); err != nil {
+			err = fmt.Errorf("image %s: looking for what is attached to it: %w", ref, err)
+		}
+	}
+	return out, err
 }
 
 // FindBase finds the base of an image for a platform, as builders do.

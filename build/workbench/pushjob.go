@@ -14,6 +14,7 @@ import (
 
 	"github.com/slipway-build/slipway/images"
 	"github.com/slipway-build/slipway/images/airgap"
+	"github.com/slipway-build/slipway/images/attest/carry"
 	"github.com/slipway-build/slipway/internal/parallel"
 	"github.com/slipway-build/slipway/internal/redact"
 	"github.com/slipway-build/slipway/internal/usage"
@@ -26,6 +27,8 @@ type Pushed struct {
 	Digest v1.Hash `json:"digest"`
 	// Platforms are the platforms of its images.
 	Platforms []images.Platform `json:"platforms"`
+	// Attached are the signatures, attestations and other referrers that were pushed too, or were there.
+	Attached []string `json:"attached,omitempty"`
 }
 
 // A PushJob is the input of `slipway airgap push`.
@@ -46,7 +49,8 @@ type PushJob struct {
 //
 // Uncompressed layers are pushed with gzip, which nodes expect. So are, with a warning, compressed layers with the
 // media type of uncompressed ones. Layers that were packed as original keep their digests, and so do their manifests.
-// Indexes keep theirs too, if the registry accepts an index without some of its images.
+// Indexes keep theirs too, if the registry accepts an index without some of its images. What is attached to a
+// manifest or index that the registry then has is pushed too. What is attached to others is left out with a warning.
 func (w *Workbench) PushArchives(ctx context.Context, job PushJob) ([]Pushed, error) {
 	base, err := pushBase(job.Target)
 	if err != nil {
@@ -60,6 +64,7 @@ func (w *Workbench) PushArchives(ctx context.Context, job PushJob) ([]Pushed, er
 		return nil, usage.Errorf("no archive found in %s", strings.Join(job.Archives, ", "))
 	}
 	var packed []*airgap.PackedImage
+	p := &archivePush{workbench: w, attached: map[*airgap.Archive]map[v1.Hash][]carry.Attachment{}}
 	for _, file := range files {
 		a, err := airgap.Open(ctx, file)
 		if err != nil {
@@ -71,6 +76,9 @@ func (w *Workbench) PushArchives(ctx context.Context, job PushJob) ([]Pushed, er
 			return nil, err
 		}
 		packed = append(packed, found...)
+		if p.attached[a], err = readAttached(ctx, a); err != nil {
+			return nil, err
+		}
 	}
 	targets, err := planPush(ctx, base, job.KeepRegistry, packed)
 	if err != nil {
@@ -83,11 +91,14 @@ func (w *Workbench) PushArchives(ctx context.Context, job PushJob) ([]Pushed, er
 		return nil, fmt.Errorf("no named image found in %s", strings.Join(files, ", "))
 	}
 	warnUnnamed(ctx, packed)
-	p := &archivePush{workbench: w}
 	pushed := make([]Pushed, len(targets))
 	err = parallel.Each(ctx, len(targets), w.options.Transfers(), func(i int) error {
 		var err error
-		if pushed[i], err = p.push(ctx, targets[i]); err != nil {
+		pushed[i], err = p.push(ctx, targets[i])
+		if err == nil {
+			pushed[i].Attached, err = p.pushAttached(ctx, targets[i])
+		}
+		if err != nil {
 			return fmt.Errorf("pushing %s: %w", targets[i].sources[0].name, err)
 		}
 		return nil
@@ -127,6 +138,8 @@ func pushBase(target string) (string, error) {
 type archivePush struct {
 	workbench *Workbench
 	gzipped   parallel.Memo[v1.Image]
+	// attached are the attachments of each archive; see readAttached.
+	attached map[*airgap.Archive]map[v1.Hash][]carry.Attachment
 	// wantsAll is set after the registry has refused an index without some of its images, as many registries do.
 	wantsAll atomic.Bool
 }

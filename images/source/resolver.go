@@ -57,6 +57,8 @@ type Resolved struct {
 	// Kept is the index in the source, which may lack some of its images. It is nil if Index was made here from the
 	// images of an archive.
 	Kept v1.ImageIndex
+	// InRegistry says that Name is in a registry, which may have signatures and other referrers of it.
+	InRegistry bool
 	// Name is the reference by which nodes look for it. It is empty if neither the source nor the reference has a full
 	// name; Naming then has instructions for giving one.
 	Name, Naming string
@@ -81,7 +83,7 @@ func (r *Resolver) Resolve(ctx context.Context, ref string) (*Resolved, error) {
 	if err != nil {
 		return nil, err
 	}
-	out := &Resolved{Descriptor: m.Descriptor, Raw: m.Raw, Name: parsed.String()}
+	out := &Resolved{Descriptor: m.Descriptor, Raw: m.Raw, InRegistry: true, Name: parsed.String()}
 	if m.Descriptor.MediaType.IsIndex() {
 		out.Index, err = m.Index()
 		out.Kept = out.Index

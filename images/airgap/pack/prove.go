@@ -102,7 +102,7 @@ func (l *layout) prove(ctx context.Context, p *Proof) error {
 	for _, img := range l.images {
 		// With original layers, the manifest is a file of the archive already, and so is an index that is kept.
 		items, err := maker.Add(slices.DeleteFunc(slices.Clone(img.attached), func(a proof.Attachment) bool {
-			return stored[format.BlobFolder+a.Digest().Hex]
+			return (a.Kind == proof.Manifest || a.Kind == proof.Index) && stored[format.BlobFolder+a.Digest().Hex]
 		}))
 		if err != nil {
 			return fmt.Errorf("image %s: %w", images.Familiar(img.tags[0]), err)

@@ -3,6 +3,7 @@ package carry
 import (
 	"bytes"
 	"fmt"
+	"slices"
 
 	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -30,6 +31,21 @@ func (a Attachment) Ref(repo name.Repository) name.Reference {
 	return repo.Digest(a.Descriptor.Digest.String())
 }
 
+// Distinct returns attachments without those that are equal to an earlier one.
+func Distinct(list []Attachment) []Attachment {
+	type key struct {
+		subject, digest v1.Hash
+		tag             string
+	}
+	seen := map[key]bool{}
+	return slices.DeleteFunc(slices.Clone(list), func(a Attachment) bool {
+		k := key{a.Subject, a.Descriptor.Digest, a.Tag}
+		known := seen[k]
+		seen[k] = true
+		return known
+	})
+}
+
 // suffixes are the suffixes of the tags of signatures, attestations and SBOMs, such as sha256-….sig. Cosign uses these
 // tags unless it is told to use referrers.
 var suffixes = []string{".sig", ".att", ".sbom"}
@@ -38,12 +54,17 @@ var suffixes = []string{".sig", ".att", ".sbom"}
 const maxNesting = 8
 
 // Subjects returns the digests of an image or index and of all manifests that it lists, at any depth, each once.
-func Subjects(artifact images.Artifact) ([]v1.Hash, error) {
+func Subjects(artifact images.Artifact) ([]v1.Hash, error) { return subjects(artifact, false) }
+
+// Indexes returns the digests of an index and of the indexes in it, at any depth, each once.
+func Indexes(index v1.ImageIndex) ([]v1.Hash, error) { return subjects(index, true) }
+
+func subjects(artifact images.Artifact, indexes bool) ([]v1.Hash, error) {
 	d, err := digestOf(artifact)
 	if err != nil {
 		return nil, err
 	}
-	t := &tree{seen: map[v1.Hash]bool{}}
+	t := &tree{indexes: indexes, seen: map[v1.Hash]bool{}}
 	t.add(d)
 	if index, ok := artifact.(v1.ImageIndex); ok {
 		err = t.walk(index, 0)
@@ -62,8 +83,9 @@ func digestOf(artifact images.Artifact) (v1.Hash, error) {
 
 // A tree collects the digests of manifests.
 type tree struct {
-	seen  map[v1.Hash]bool
-	order []v1.Hash
+	indexes bool // only these are collected
+	seen    map[v1.Hash]bool
+	order   []v1.Hash
 }
 
 func (t *tree) add(h v1.Hash) bool {
@@ -84,7 +106,8 @@ func (t *tree) walk(index v1.ImageIndex, depth int) error {
 		return err
 	}
 	for _, d := range manifest.Manifests {
-		if !t.add(d.Digest) || !d.MediaType.IsIndex() {
+		isIndex := d.MediaType.IsIndex()
+		if t.indexes && !isIndex || !t.add(d.Digest) || !isIndex {
 			continue
 		}
 		nested, err := index.ImageIndex(d.Digest)

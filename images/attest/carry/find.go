@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
+	"strings"
 
 	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -23,7 +25,7 @@ const (
 )
 
 // Find returns what is attached to subjects in a repository, and what is attached to these attachments, and so on. Each
-// is followed by its own attachments. Manifests that a registry lists as referrers of a subject that they do not name,
+// is followed by its own attachments. The order does not depend on the registry. Manifests that a registry lists as referrers of a subject that they do not name,
 // or that it lists but does not have, are left out with a warning. At most jobs subjects are looked up at a time.
 func Find(ctx context.Context, client *registry.Client, repo name.Repository, subjects []v1.Hash, jobs int) ([]Attachment, error) {
 	f := &finding{client: client, repo: repo, known: map[v1.Hash][]Attachment{}}
@@ -108,6 +110,8 @@ func (f *finding) attached(ctx context.Context, subject v1.Hash) ([]Attachment, 
 	if err != nil {
 		return nil, err
 	}
+	// Registries list them in any order.
+	slices.SortFunc(listed, func(a, b v1.Descriptor) int { return strings.Compare(a.Digest.String(), b.Digest.String()) })
 	var out []Attachment
 	for _, d := range listed {
 		a, err := f.referrer(ctx, subject, d.Digest)

@@ -3,7 +3,6 @@ package carry
 import (
 	"context"
 	"fmt"
-	"io"
 	"maps"
 	"slices"
 
@@ -20,6 +19,12 @@ import (
 // maxMerged limits the size of a layer that is merged, in bytes. A signature has less than a kilobyte, an SBOM may have
 // some megabytes.
 const maxMerged = 64 << 20
+
+// Media types of the layers of cosign's signatures and attestations.
+const (
+	simpleSigning = "application/vnd.dev.cosign.simplesigning.v1+json"
+	dsseEnvelope  = "application/vnd.dsse.envelope.v1+json"
+)
 
 // mergeTag returns the content of a tag of cosign that has both what the target has and what is copied. Cosign keeps the
 // signatures of one image, or its attestations, as layers of one manifest, and adds to it in the same way. Content that
@@ -62,7 +67,11 @@ func mergeLayers(theirs, ours v1.Image) (v1.Image, error) {
 	}
 	var added []mutate.Addendum
 	for _, d := range missing {
-		raw, err := readLayer(ours, d)
+		l, err := ours.LayerByDigest(d.Digest)
+		if err != nil {
+			return nil, err
+		}
+		raw, err := readLayer(l, d)
 		if err != nil {
 			return nil, err
 		}
@@ -74,7 +83,7 @@ func mergeLayers(theirs, ours v1.Image) (v1.Image, error) {
 // mergeable reports whether layers are signatures or attestations of cosign.
 func mergeable(layers []v1.Descriptor) bool {
 	return !slices.ContainsFunc(layers, func(d v1.Descriptor) bool {
-		return d.Size > maxMerged || d.MediaType != "application/vnd.dev.cosign.simplesigning.v1+json" && d.MediaType != "application/vnd.dsse.envelope.v1+json"
+		return d.Size > maxMerged || d.MediaType != simpleSigning && d.MediaType != dsseEnvelope
 	})
 }
 
@@ -86,21 +95,4 @@ func without(a, b []v1.Descriptor) []v1.Descriptor {
 			return e.Digest == d.Digest && maps.Equal(e.Annotations, d.Annotations)
 		})
 	})
-}
-
-func readLayer(image v1.Image, d v1.Descriptor) ([]byte, error) {
-	l, err := image.LayerByDigest(d.Digest)
-	if err != nil {
-		return nil, err
-	}
-	r, err := l.Compressed()
-	if err != nil {
-		return nil, err
-	}
-	defer r.Close()
-	raw, err := io.ReadAll(io.LimitReader(r, d.Size+1))
-	if err == nil && int64(len(raw)) != d.Size {
-		err = fmt.Errorf("layer %s has not the size %d", d.Digest, d.Size)
-	}
-	return raw, err
 }

@@ -70,6 +70,8 @@ const (
 	VEX        Kind = "vex"        // which vulnerabilities affect it
 	Trust      Kind = "trust"      // a public key or a Sigstore trusted root, to be compared with one's own
 	SBOM       Kind = "sbom"       // what is inside
+	Referrer   Kind = "referrer"   // the registry's manifest of what is attached to the image; its config and layers are items, too
+	Blob       Kind = "blob"       // a config or layer of a referrer that is of no other kind
 )
 
 // An Item describes a document of the proof. Its file is ItemFile(Digest).

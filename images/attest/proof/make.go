@@ -22,6 +22,9 @@ func (a Attachment) Digest() v1.Hash {
 	return v1.Hash{Algorithm: "sha256", Hex: fmt.Sprintf("%x", sha256.Sum256(a.Content))}
 }
 
+// smallItem is the size in bytes up to which items are read together with the statement.
+const smallItem = 1 << 20
+
 // A Member is a file of the proof.
 type Member struct {
 	Name    string
@@ -58,7 +61,7 @@ func (m *Maker) Add(attachments []Attachment) ([]Item, error) {
 		}
 		m.seen[digest] = true
 		member := Member{ItemFile(digest), a.Content}
-		if a.Kind == SBOM {
+		if a.Kind == SBOM || size > smallItem {
 			m.large = append(m.large, member)
 		} else {
 			m.small = append(m.small, member)
