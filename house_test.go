@@ -27,10 +27,11 @@ var packages = map[string][]string{
 	"docs":              {},
 	"build/ci":          {"build/release", "build/version", "internal/atomicfile", "internal/regular", "progress"},
 	"build/targets":     {"build/ci", "build/plan", "build/release", "build/settings", "internal/process", "internal/redact", "internal/usage", "progress"},
-	"build/cli": {"build/ci", "build/plan", "build/release", "build/scaffold", "build/scaffold/convert", "build/settings", "build/version", "build/workbench", "docs", "images",
-		"images/airgap", "images/airgap/delta", "images/airgap/pack", "images/airgap/serve", "images/airgap/verify", "images/attest/proof",
+	"build/cli": {"build/ci", "build/plan", "build/policyfile", "build/release", "build/scaffold", "build/scaffold/convert", "build/settings", "build/version", "build/workbench", "docs", "images",
+		"images/airgap", "images/airgap/delta", "images/airgap/pack", "images/airgap/serve", "images/airgap/verify", "images/attest/policy", "images/attest/proof",
 		"images/extract", "images/lint", "internal/process", "internal/regular", "internal/usage", "progress"},
-	"build/output": {"build/compile", "images", "images/airgap/format", "internal/fileop", "internal/regular", "internal/usage", "progress"},
+	"build/output":     {"build/compile", "images", "images/airgap/format", "internal/fileop", "internal/regular", "internal/usage", "progress"},
+	"build/policyfile": {"images/attest/policy", "images/attest/sign", "images/attest/statement", "internal/fileop", "internal/regular"},
 	"images/source": {"images", "images/airgap", "images/airgap/format", "images/engine/docker", "images/registry", "images/store", "internal/parallel",
 		"internal/usage", "progress"},
 	"build/settings": {"build/ci", "build/release", "build/workbench", "images", "images/hosts", "internal/usage", "progress"},
@@ -90,10 +91,11 @@ var packages = map[string][]string{
 		"internal/suggest"},
 	"images/airgap": {"images", "images/airgap/format", "internal/fileop", "internal/regular", "internal/sniff",
 		"internal/streams", "progress"},
-	"images/attest/proof":      {"images/attest/statement"},
-	"images/airgap/airgaptest": {"images/airgap/format", "images/airgap/pack", "images/attest/proof", "images/imagetest", "images/store", "progress", "images"}, // only tests import it
-	"images/airgap/servetest":  {"images/airgap", "images/airgap/serve"},                                                                                        // only tests import it
-	"images/airgap/verify": {"images", "images/airgap/format", "images/attest/proof", "internal/fileop", "internal/regular", "internal/sniff",
+	"images/attest/proof":      {"images", "images/attest/policy", "images/attest/sign", "images/attest/statement"},
+	"images/attest/policy":     {"images/attest/sign"},
+	"images/airgap/airgaptest": {"images/airgap/format", "images/airgap/pack", "images/attest/proof", "images/attest/sign", "images/attest/statement", "images/imagetest", "images/store", "progress", "images"}, // only tests import it
+	"images/airgap/servetest":  {"images/airgap", "images/airgap/serve"},                                                                                                                                         // only tests import it
+	"images/airgap/verify": {"images", "images/airgap/format", "images/attest/policy", "images/attest/proof", "internal/fileop", "internal/regular", "internal/sniff",
 		"internal/streams", "progress"},
 	"images/airgap/delta": {"images/airgap/format", "internal/atomicfile", "internal/fileop", "internal/gearhash",
 		"internal/streams", "progress"},
@@ -102,7 +104,7 @@ var packages = map[string][]string{
 	"images/airgap/serve": {"images", "images/airgap", "images/airgap/format", "internal/fileop", "internal/regular",
 		"internal/streams", "progress", "internal/dockerhub"},
 	"images/airgap/pack": {"images", "images/airgap", "images/airgap/format", "images/airgap/pack/arrange",
-		"images/airgap/pack/frame", "images/attest/proof", "images/store", "internal/atomicfile", "internal/fileop", "internal/regular",
+		"images/airgap/pack/frame", "images/attest/policy", "images/attest/proof", "images/store", "internal/atomicfile", "internal/fileop", "internal/regular",
 		"internal/streams", "progress"},
 	"images/airgap/pack/frame": {"images", "images/airgap/format", "images/store", "images/zstd", "internal/sniff", "internal/streams",
 		"progress"},
@@ -136,7 +138,7 @@ var packages = map[string][]string{
 var dependencies = map[string][]string{
 	"github.com/magefile/mage":                     {"build/targets"},
 	"github.com/spf13/cobra":                       {"build/cli"},
-	"go.yaml.in/yaml":                              {"build/config", "build/scaffold/convert", "build/scaffold/draft", "build/scaffold/survey"},
+	"go.yaml.in/yaml":                              {"build/config", "build/policyfile", "build/scaffold/convert", "build/scaffold/draft", "build/scaffold/survey"},
 	"github.com/google/go-github":                  {"build/publish"},
 	"github.com/minio/minio-go":                    {"build/publish"},
 	"github.com/hashicorp/hcl":                     {"build/scaffold/convert"},

@@ -5,9 +5,15 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"strings"
 
+	"github.com/spf13/cobra"
+
+	"github.com/slipway-build/slipway/build/policyfile"
 	"github.com/slipway-build/slipway/images/airgap"
+	"github.com/slipway-build/slipway/images/attest/policy"
 	"github.com/slipway-build/slipway/images/attest/proof"
+	"github.com/slipway-build/slipway/internal/usage"
 	"github.com/slipway-build/slipway/progress"
 )
 
@@ -84,4 +90,48 @@ func proofOf(ctx context.Context, file string) (*listedProof, error) {
 	l.Statement = proof.Attachment{Content: p.Statement}.Digest().String()
 	l.Release, l.Signatures, l.Images, l.Proof = p.Content.Release, len(p.Signatures), p.Content.Images, p.Content.Proof
 	return l, nil
+}
+
+// trustFlags are the flags of commands that check the proof of archives.
+type trustFlags struct {
+	keys []string
+	file string
+}
+
+func (t *trustFlags) add(c *cobra.Command) {
+	c.Flags().StringArrayVar(&t.keys, "key", nil, "public key in PEM, such as cosign.pub; one of these must have signed the content of the archive")
+	c.Flags().StringVar(&t.file, "policy", "", "policy in YAML: who must have signed the archive and its images (docs/verifying.md)")
+}
+
+// policy returns the policy that the flags ask for, or nil.
+func (t *trustFlags) policy() (*policy.Policy, error) {
+	p, err := policyfile.Choose(t.file, t.keys)
+	return p, usage.Wrap(err)
+}
+
+// writeVerdict prints what the proof of an archive proves.
+func (p *Program) writeVerdict(v *proof.Verdict) {
+	for _, s := range v.SignedBy {
+		of := ""
+		if v.Release != nil && v.Release.Commit != "" {
+			of = ", which is " + aboutRelease(v.Release) + " from commit " + v.Release.Commit
+		}
+		fmt.Fprintf(p.Stdout, "  signed: all of its content by %s%s\n", progress.Printable(s.Signer), progress.Printable(of))
+	}
+	for _, img := range v.Images {
+		var facts []string
+		for _, s := range img.SignedBy {
+			facts = append(facts, "signed by "+s.Signer)
+		}
+		if len(facts) == 0 && len(v.SignedBy) > 0 {
+			facts = append(facts, "vouched for by "+v.SignedBy[0].Signer)
+		}
+		if img.Commit != "" {
+			facts = append(facts, "from commit "+img.Commit)
+		}
+		if len(img.Problems) > 0 {
+			facts = append(facts, "BAD: see below")
+		}
+		fmt.Fprintf(p.Stdout, "  image %s (%s): %s\n", progress.Printable(familiar(img.Image)), progress.Printable(img.Platform), progress.Printable(strings.Join(facts, ", ")))
+	}
 }

@@ -17,6 +17,7 @@ func (p *Program) archiveVerifyCommand() *cobra.Command {
 	var (
 		lists     []string
 		checksums string
+		trust     trustFlags
 		asJSON    bool
 	)
 	c := &cobra.Command{
@@ -24,16 +25,23 @@ func (p *Program) archiveVerifyCommand() *cobra.Command {
 		Short: "Read archives completely, and report all problems",
 		Long: `Verify checks order, sizes, every digest and diff ID, names, platforms, os.version, the
 window of every frame, that Docker's and the OCI view agree, and, with --list, that every
-image of a list is present.`,
+image of a list is present. With --key or --policy, it also checks the proof that the
+archive carries, without a network: that one of the keys signed a statement of exactly
+this content, and what the policy requires of each image.`,
 		Args: cobra.MinimumNArgs(1),
 		Example: examples("slipway airgap verify images.tar.zst",
-			"slipway airgap verify --list images.txt --checksums sha256sum-amd64.txt images.tar.zst"),
+			"slipway airgap verify --list images.txt --checksums sha256sum-amd64.txt images.tar.zst",
+			"slipway airgap verify --key cosign.pub images.tar.zst", "slipway airgap verify --policy policy.yaml images.tar.zst"),
 		RunE: func(c *cobra.Command, paths []string) error {
 			entries, err := p.readLists(lists)
 			if err != nil {
 				return usage.Wrap(err)
 			}
 			platform, err := p.onePlatform()
+			if err != nil {
+				return err
+			}
+			policy, err := trust.policy()
 			if err != nil {
 				return err
 			}
@@ -47,7 +55,7 @@ image of a list is present.`,
 			)
 			err = p.watched(c, func(ctx context.Context) error {
 				for _, file := range files {
-					r, err := verify.Archive(ctx, file, verify.Options{List: entries, Checksums: checksums, Platform: platform})
+					r, err := verify.Archive(ctx, file, verify.Options{List: entries, Checksums: checksums, Platform: platform, Policy: policy})
 					if err != nil {
 						errs = append(errs, err)
 						continue
@@ -74,6 +82,7 @@ image of a list is present.`,
 	}
 	c.Flags().StringArrayVar(&lists, "list", nil, "image list; all of its images must be present")
 	c.Flags().StringVar(&checksums, "checksums", "", "sha256sum file that lists the archives")
+	trust.add(c)
 	c.Flags().BoolVar(&asJSON, "json", false, "print as JSON")
 	return c
 }
@@ -96,6 +105,9 @@ func (p *Program) writeReport(r *verify.Report) {
 		codec = string(r.Codec) + ", "
 	}
 	fmt.Fprintf(p.Stdout, "%s: %s: %s%s, %s, %s\n", r.Path, verdict, codec, progress.FormatBytes(r.Size), counted(r.Images, "image"), counted(r.Layers, "layer"))
+	if r.Proof != nil {
+		p.writeVerdict(r.Proof)
+	}
 	for _, problem := range r.Problems {
 		fmt.Fprintf(p.Stdout, "  problem: %s\n", progress.Printable(problem))
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/slipway-build/slipway/images/airgap/format"
 	"github.com/slipway-build/slipway/images/airgap/pack/arrange"
 	"github.com/slipway-build/slipway/images/airgap/pack/frame"
+	"github.com/slipway-build/slipway/images/attest/policy"
 	"github.com/slipway-build/slipway/images/attest/proof"
 	"github.com/slipway-build/slipway/images/store"
 	"github.com/slipway-build/slipway/internal/fileop"
@@ -71,6 +72,9 @@ type Proof struct {
 	Attached []proof.Attachment
 	// Sign signs the content statement. If it is nil, the statement is not signed.
 	Sign proof.Signer
+	// Policy says what is required of images, but for own ones; nil is nothing. It makes an error of an image that
+	// verify would refuse in this archive.
+	Policy *policy.Policy
 }
 
 // A Result describes an archive that Write wrote.

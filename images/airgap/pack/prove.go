@@ -3,6 +3,7 @@ package pack
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -121,6 +122,11 @@ func (l *layout) prove(ctx context.Context, p *Proof) error {
 	if content.Files, err = l.files(); err != nil {
 		return err
 	}
+	if p.Policy != nil {
+		if err := l.obey(ctx, p, content); err != nil {
+			return err
+		}
+	}
 	small, large, err := maker.Make(ctx, content, p.Sign)
 	if err != nil {
 		return err
@@ -131,6 +137,44 @@ func (l *layout) prove(ctx context.Context, p *Proof) error {
 		l.proof = append(l.proof, filesOf(large))
 	}
 	return nil
+}
+
+// obey returns an error for each image that the policy refuses. Whoever signs the archive vouches for the images.
+func (l *layout) obey(ctx context.Context, p *Proof, content proof.Content) error {
+	documents := map[v1.Hash][]byte{}
+	add := func(attached []proof.Attachment) {
+		for _, a := range attached {
+			documents[a.Digest()] = a.Content
+		}
+	}
+	add(p.Attached)
+	for _, img := range l.images {
+		add(img.attached)
+		documents[img.config.Digest], documents[img.manifest.Digest] = img.rawConfig, img.rawManifest
+	}
+	var errs []error
+	for _, img := range content.Images {
+		if img.Own {
+			continue // its registry does not have it yet
+		}
+		v := proof.JudgeImage(ctx, img, p.Policy, func(h v1.Hash) []byte { return documents[h] }, p.Release, true)
+		for _, problem := range v.Problems {
+			errs = append(errs, fmt.Errorf("image %s: %s", familiar(v.Image), problem))
+		}
+	}
+	if len(errs) > 0 {
+		return fmt.Errorf("the policy refuses images:\n%w", errors.Join(errs...))
+	}
+	return nil
+}
+
+// familiar returns the familiar form of a qualified name.
+func familiar(qualified string) string {
+	ref, err := images.ParseReference(qualified)
+	if err != nil {
+		return qualified
+	}
+	return images.Familiar(ref)
 }
 
 func filesOf(members []proof.Member) []frame.File {

@@ -20,7 +20,7 @@ import (
 	"github.com/slipway-build/slipway/progress"
 )
 
-// // contents are the files of an archive, as one pass over the archive found them.
+// contents are the files of an archive, as one pass over the archive found them.
 type contents struct {
 	files  []*content
 	byName map[string]*content // the first file with each name
@@ -33,6 +33,8 @@ type contents struct {
 	// noEnd is set if the end of the tar is missing, see format.ErrNoEnd.
 	noEnd bool
 	json  int64 // size of all JSON that is kept, in bytes
+	// unread are the names of SBOMs in the proof, which are not kept. An archive may have more of them than memory.
+	unread map[string]bool
 }
 
 // A content is a file of the archive.
@@ -186,7 +188,7 @@ func (c *contents) readFile(file *content, r io.Reader) error {
 	all := sha256.New()
 	all.Write(head)
 	switch {
-	case format.MayBeJSON(head) && file.Size <= format.JSONLimit:
+	case format.MayBeJSON(head) && file.Size <= format.JSONLimit && !c.unread[file.Name]:
 		if c.json += file.Size; c.json > maxJSON {
 			return fmt.Errorf("more than %d bytes of JSON: not an archive of images", maxJSON)
 		}
@@ -195,6 +197,9 @@ func (c *contents) readFile(file *content, r io.Reader) error {
 			return err
 		}
 		file.json = kept.Bytes()
+		if file.Name == proof.StatementFile {
+			c.unread = proof.SBOMs(file.json)
+		}
 	case file.compression != sniff.None:
 		if err := file.readCompressed(io.MultiReader(bytes.NewReader(head), io.TeeReader(r, all))); err != nil {
 			return err

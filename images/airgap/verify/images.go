@@ -3,6 +3,7 @@ package verify
 import (
 	"archive/tar"
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -139,7 +140,7 @@ func (c *imageCheck) first(kind string, args ...any) bool {
 	return !before
 }
 
-func (r *Report) checkImages(c *contents, ours bool, o Options) {
+func (r *Report) checkImages(ctx context.Context, c *contents, ours bool, o Options) {
 	check := &imageCheck{Report: r, contents: c, used: map[*content]bool{}, said: map[string]bool{},
 		images: map[*content]*viewed{}, indexes: map[*content]*v1.IndexManifest{}, configs: map[*content]*v1.ConfigFile{}, partly: map[*content]bool{}}
 	before := len(r.Problems)
@@ -169,6 +170,7 @@ func (r *Report) checkImages(c *contents, ours bool, o Options) {
 	check.list(all, o.List)
 	check.duplicates()
 	check.strays()
+	r.checkProof(ctx, c, all, o)
 	ids, layers := map[string]bool{}, map[string]bool{}
 	for _, v := range all {
 		ids[v.config.digest] = true

@@ -16,6 +16,8 @@ import (
 
 	"github.com/slipway-build/slipway/images"
 	"github.com/slipway-build/slipway/images/airgap/format"
+	"github.com/slipway-build/slipway/images/attest/policy"
+	"github.com/slipway-build/slipway/images/attest/proof"
 	"github.com/slipway-build/slipway/internal/fileop"
 	"github.com/slipway-build/slipway/internal/regular"
 	"github.com/slipway-build/slipway/internal/sniff"
@@ -31,6 +33,9 @@ type Options struct {
 	Checksums string
 	// Platform is the platform that every image must be for, see images.SelectPlatform; nil is any.
 	Platform *v1.Platform
+	// Policy says which proof the archive must carry; nil is none. A proof is compared with the content of the
+	// archive in any case.
+	Policy *policy.Policy
 }
 
 // A Report is the result of Archive.
@@ -46,6 +51,8 @@ type Report struct {
 	Problems []string `json:"problems"`
 	// Notes describe what is unusual, mostly in archives of other programs.
 	Notes []string `json:"notes"`
+	// Proof says what the archive's proof proves by Options.Policy. Its problems are in Problems, too.
+	Proof *proof.Verdict `json:"proof,omitempty"`
 }
 
 func (r *Report) problem(format string, args ...any) {
@@ -64,6 +71,7 @@ func (r *Report) note(format string, args ...any) {
 //   - what readers read differently: duplicate files or names, names without a tag, different images in
 //     manifest.json and index.json, several Windows versions, Windows images without os.version, and
 //     LayerSources;
+//   - a proof that differs from the content, or that does not suffice by the policy;
 //   - a wrong index and, in an archive with an index, an order of files that makes nodes read much.
 //
 // If the archive cannot be read to its end, the report contains the position of the end, and nothing about the rest. An
@@ -127,7 +135,7 @@ func verify(ctx context.Context, f *format.File, o Options, task *progress.Task)
 	if idx != nil {
 		r.checkEntries(c, idx)
 	}
-	r.checkImages(c, idx != nil, o)
+	r.checkImages(ctx, c, idx != nil, o)
 	return r, nil
 }
 

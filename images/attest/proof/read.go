@@ -49,3 +49,20 @@ func Read(ctx context.Context, read func(ctx context.Context, name string, limit
 	}
 	return p, nil
 }
+
+// SBOMs returns the names of the files of SBOMs that a content statement lists. It returns none if it is not valid.
+func SBOMs(statement []byte) map[string]bool {
+	c, err := parse(statement)
+	if err != nil {
+		return nil
+	}
+	names := map[string]bool{}
+	for _, img := range append(c.Images, ImageContent{Proof: c.Proof}) {
+		for _, item := range img.Proof {
+			if item.Kind == SBOM {
+				names[ItemFile(item.Digest)] = true
+			}
+		}
+	}
+	return names
+}

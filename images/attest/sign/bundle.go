@@ -30,7 +30,7 @@ func SignMessage(ctx context.Context, signer Signer, m Message) ([]byte, error) 
 	if err != nil {
 		return nil, err
 	}
-	return encode(signer, &bundlepb.Bundle{Content: &bundlepb.Bundle_MessageSignature{MessageSignature: &common.MessageSignature{
+	return encode(signer.PublicKey(), &bundlepb.Bundle{Content: &bundlepb.Bundle_MessageSignature{MessageSignature: &common.MessageSignature{
 		MessageDigest: &common.HashOutput{Algorithm: common.HashAlgorithm_SHA2_256, Digest: m.digest[:]},
 		Signature:     signature,
 	}}})
@@ -42,7 +42,7 @@ func SignEnvelope(ctx context.Context, signer Signer, payloadType string, payloa
 	if err != nil {
 		return nil, err
 	}
-	return encode(signer, &bundlepb.Bundle{Content: &bundlepb.Bundle_DsseEnvelope{DsseEnvelope: &dssepb.Envelope{
+	return encode(signer.PublicKey(), &bundlepb.Bundle{Content: &bundlepb.Bundle_DsseEnvelope{DsseEnvelope: &dssepb.Envelope{
 		Payload:     payload,
 		PayloadType: payloadType,
 		Signatures:  []*dssepb.Signature{{Sig: signature}},
@@ -62,12 +62,12 @@ func signed(ctx context.Context, signer Signer, m Message) ([]byte, error) {
 	return signature, nil
 }
 
-// encode returns the JSON form of a bundle of signer. Its bytes are the same each time: protojson varies only white
+// encode returns the JSON form of a bundle that key verifies. Its bytes are the same each time: protojson varies only white
 // space, which Compact removes.
-func encode(signer Signer, b *bundlepb.Bundle) ([]byte, error) {
+func encode(key *PublicKey, b *bundlepb.Bundle) ([]byte, error) {
 	b.MediaType = MediaType
 	b.VerificationMaterial = &bundlepb.VerificationMaterial{Content: &bundlepb.VerificationMaterial_PublicKey{
-		PublicKey: &common.PublicKeyIdentifier{Hint: signer.PublicKey().Hint()},
+		PublicKey: &common.PublicKeyIdentifier{Hint: key.Hint()},
 	}}
 	raw, err := protojson.Marshal(b)
 	if err != nil {

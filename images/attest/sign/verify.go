@@ -1,6 +1,7 @@
 package sign
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -58,6 +59,16 @@ func ParseBundle(raw []byte) (*Bundle, error) {
 // signed: use it for messages only.
 func (b *Bundle) Hint() string {
 	return b.content.GetVerificationMaterial().GetPublicKey().GetHint()
+}
+
+// CheckForm returns an error unless raw, the bytes of b, is the bundle that SignMessage or SignEnvelope makes for a key:
+// with nothing added, and with one spelling. What is not signed then says nothing else than what is.
+func (b *Bundle) CheckForm(raw []byte, key *PublicKey) error {
+	own, err := encode(key, &bundlepb.Bundle{Content: b.content.GetContent()})
+	if err == nil && !bytes.Equal(own, raw) {
+		err = errors.New("the bundle has something that is not signed")
+	}
+	return err
 }
 
 // IsEnvelope reports whether b has an envelope rather than a message signature.

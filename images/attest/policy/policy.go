@@ -1,0 +1,145 @@
+package policy
+
+import (
+	"errors"
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+
+	"golang.org/x/mod/semver"
+
+	"github.com/slipway-build/slipway/images/attest/sign"
+)
+
+// A Policy says which proof is required.
+type Policy struct {
+	Archive Archive
+	// Images are rules for images. Without rules, the signer of the archive vouches for every image.
+	Images []Rule
+}
+
+// A Signer has the name that a policy gives to keys.
+type Signer struct {
+	Name string
+	Keys []*sign.PublicKey
+}
+
+// An Archive is what a policy requires of an archive.
+type Archive struct {
+	// Signers are those of whom one must have signed the content statement. If there are none, the statement
+	// need not be signed.
+	Signers []Signer
+	// Release is the name that the release must have, or "".
+	Release string
+	// Minimum is the lowest version that the release may have, such as v1.2.0, or "". It refuses a release that
+	// was replaced and is replayed.
+	Minimum string
+}
+
+// A Rule says what is required of images.
+type Rule struct {
+	// Repositories are patterns of fully qualified repositories, such as docker.io/library/*. An asterisk
+	// matches within one element; ** at the end matches any number of elements.
+	Repositories []string
+	// Signers are those of whom one must have signed the image. If there are none, the signer of the archive
+	// vouches for the image.
+	Signers []Signer
+	// Predicates are types of statements that the image must have, such as https://slsa.dev/provenance/v1.
+	Predicates []string
+	// Bases are patterns of the repositories that the image may be built on, as in Repositories. If there are
+	// none, any will do.
+	Bases []string
+}
+
+// Vouched returns a policy that requires a signature of one of the keys over the content of an archive, and nothing
+// else. names are the names of the keys in messages.
+func Vouched(signers ...Signer) *Policy { return &Policy{Archive: Archive{Signers: signers}} }
+
+// Validate returns an error for each pattern and version that is not valid.
+func (p *Policy) Validate() error {
+	var errs []error
+	if m := p.Archive.Minimum; m != "" && !semver.IsValid(m) {
+		errs = append(errs, fmt.Errorf("minimum version %q: want a semantic version such as v1.2.0", m))
+	}
+	if p.Archive.Minimum != "" && p.Archive.Release == "" {
+		errs = append(errs, fmt.Errorf("minimum version %s without the name of a release: versions of different releases cannot be compared", p.Archive.Minimum))
+	}
+	for _, r := range p.Images {
+		if len(r.Repositories) == 0 {
+			errs = append(errs, errors.New("a rule without repositories"))
+		}
+		for _, pattern := range slices.Concat(r.Repositories, r.Bases) {
+			if _, err := path.Match(strings.TrimSuffix(pattern, "/**"), ""); err != nil || pattern == "" {
+				errs = append(errs, fmt.Errorf("pattern %q: want a repository such as docker.io/library/*", pattern))
+			}
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// CheckRelease returns an error unless a release may be used.
+func (a Archive) CheckRelease(name, version string) error {
+	if a.Release != "" && name != a.Release {
+		return fmt.Errorf("it is of release %q; the policy wants %q", name, a.Release)
+	}
+	if a.Minimum == "" {
+		return nil
+	}
+	if !semver.IsValid(version) {
+		return fmt.Errorf("its version is %q, which cannot be compared with the minimum version %s", version, a.Minimum)
+	}
+	if semver.Compare(version, a.Minimum) < 0 {
+		return fmt.Errorf("its version %s is older than the minimum version %s", version, a.Minimum)
+	}
+	return nil
+}
+
+// RuleFor returns the rule for a fully qualified repository.
+func (p *Policy) RuleFor(repository string) (Rule, bool) {
+	for _, r := range p.Images {
+		if matches(r.Repositories, repository) {
+			return r, true
+		}
+	}
+	return Rule{}, false
+}
+
+// Allows reports whether an image may be built on a fully qualified repository.
+func (r Rule) Allows(base string) bool { return len(r.Bases) == 0 || matches(r.Bases, base) }
+
+func matches(patterns []string, repository string) bool {
+	return slices.ContainsFunc(patterns, func(pattern string) bool {
+		below, deep := strings.CutSuffix(pattern, "/**")
+		if !deep {
+			ok, err := path.Match(pattern, repository)
+			return ok && err == nil
+		}
+		elements := strings.Split(repository, "/")
+		n := strings.Count(below, "/") + 1
+		if len(elements) <= n {
+			return false
+		}
+		ok, err := path.Match(below, strings.Join(elements[:n], "/"))
+		return ok && err == nil
+	})
+}
+
+// Keys returns the keys of signers.
+func Keys(signers []Signer) []*sign.PublicKey {
+	var keys []*sign.PublicKey
+	for _, s := range signers {
+		keys = append(keys, s.Keys...)
+	}
+	return keys
+}
+
+// NameOf returns the name of the signer with a key.
+func NameOf(signers []Signer, key *sign.PublicKey) string {
+	for _, s := range signers {
+		if slices.ContainsFunc(s.Keys, func(k *sign.PublicKey) bool { return k.Hint() == key.Hint() }) {
+			return s.Name
+		}
+	}
+	return ""
+}

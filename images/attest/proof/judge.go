@@ -1,0 +1,206 @@
+package proof
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+
+	"github.com/slipway-build/slipway/images/attest/policy"
+	"github.com/slipway-build/slipway/images/attest/sign"
+	"github.com/slipway-build/slipway/images/attest/statement"
+)
+
+// A Verdict says what the proof of an archive proves by a policy.
+type Verdict struct {
+	Release *Origin `json:"release,omitempty"`
+	// SignedBy are the trusted signatures over the content statement.
+	SignedBy []SignedBy     `json:"signedBy"`
+	Images   []ImageVerdict `json:"images"`
+	// Problems are those of the archive as a whole.
+	Problems []string `json:"problems"`
+}
+
+// A SignedBy is a signature that the policy trusts.
+type SignedBy struct {
+	// Signer is the name of the signer in the policy, and Key the SHA-256 of the public key in base64.
+	Signer string `json:"signer"`
+	Key    string `json:"key"`
+	// Subject is the digest of what was signed: the content statement, or a manifest or an index of the registry.
+	Subject string `json:"subject"`
+	// Predicate is the predicate type of the statement that was signed. It is empty for a signature over bytes.
+	Predicate string `json:"predicate,omitempty"`
+}
+
+// An ImageVerdict says what is proven of an image.
+type ImageVerdict struct {
+	Image    string   `json:"image"` // the first name
+	Names    []string `json:"names"`
+	Platform string   `json:"platform"`
+	ID       string   `json:"id"` // the digest of the config
+	// SignedBy are the trusted signatures over the image in its registry. It is empty if only the signer of the
+	// archive vouches for the image.
+	SignedBy []SignedBy `json:"signedBy"`
+	// Source and Commit are the repository and the commit that the image was built from, if its provenance or the
+	// release of the archive says it.
+	Source string `json:"source,omitempty"`
+	Commit string `json:"commit,omitempty"`
+	// Problems say which checks failed.
+	Problems []string `json:"problems"`
+}
+
+// All returns all problems, those of images with their names.
+func (v *Verdict) All() []string {
+	all := slices.Clone(v.Problems)
+	for _, img := range v.Images {
+		for _, p := range img.Problems {
+			all = append(all, fmt.Sprintf("image %s: %s", img.Image, p))
+		}
+	}
+	return all
+}
+
+func (v *Verdict) problem(format string, args ...any) {
+	v.Problems = append(v.Problems, fmt.Sprintf(format, args...))
+}
+
+// Documents returns the content of a file of the archive by its digest, an item or a blob. It has to be of this
+// digest; nil means that there is none.
+type Documents func(h v1.Hash) []byte
+
+// Judge checks the signatures over the content statement, and what is proven of each image, by a policy. It does not
+// check that the archive has the content that the statement says; see Compare.
+func (p *Proof) Judge(ctx context.Context, pol *policy.Policy, documents Documents) *Verdict {
+	v := &Verdict{Release: p.Content.Release, SignedBy: []SignedBy{}, Images: []ImageVerdict{}, Problems: []string{}}
+	p.judgeSignatures(ctx, pol, v)
+	release := p.Content.Release
+	if release == nil {
+		release = &Origin{}
+	}
+	if err := pol.Archive.CheckRelease(release.Name, release.Version); err != nil {
+		v.problem("%v", err)
+	}
+	for _, img := range p.Content.Images {
+		v.Images = append(v.Images, JudgeImage(ctx, img, pol, documents, p.Content.Release, len(v.SignedBy) > 0))
+	}
+	return v
+}
+
+// judgeSignatures checks the signatures over the content statement. All of them must be good, or of other signers
+// than those of the policy.
+func (p *Proof) judgeSignatures(ctx context.Context, pol *policy.Policy, v *Verdict) {
+	subject := Attachment{Content: p.Statement}.Digest().String()
+	var failed []error
+	for i, raw := range p.Signatures {
+		key, err := p.signedBy(ctx, raw, policy.Keys(pol.Archive.Signers))
+		if err != nil {
+			failed = append(failed, fmt.Errorf("%s: %w", signatureFile(i+1), err))
+			continue
+		}
+		v.SignedBy = append(v.SignedBy, SignedBy{policy.NameOf(pol.Archive.Signers, key), key.Hint(), subject, predicateType})
+	}
+	if len(pol.Archive.Signers) == 0 || len(v.SignedBy) > 0 {
+		return
+	}
+	if len(p.Signatures) == 0 {
+		v.problem("its content statement is not signed")
+	}
+	for _, err := range failed {
+		v.problem("%v", err)
+	}
+}
+
+// signedBy returns the key that signed the content statement.
+func (p *Proof) signedBy(ctx context.Context, raw []byte, keys []*sign.PublicKey) (*sign.PublicKey, error) {
+	bundle, err := sign.ParseBundle(raw)
+	if err != nil {
+		return nil, err
+	}
+	envelope, err := bundle.VerifyEnvelope(ctx, keys)
+	if err != nil {
+		return nil, err
+	}
+	if envelope.PayloadType != statement.MediaType {
+		return nil, fmt.Errorf("it signs a %s, not an in-toto statement", envelope.PayloadType)
+	}
+	if !bytes.Equal(envelope.Payload, p.Statement) {
+		return nil, errors.New("it signs another content statement")
+	}
+	return envelope.Key, bundle.CheckForm(raw, envelope.Key)
+}
+
+// Compare compares an archive with its content statement. files are all its files, without folders. names has the
+// image ID of each name in the archive.
+func (p *Proof) Compare(files []File, names map[string]v1.Hash) []string {
+	var problems []string
+	say := func(format string, args ...any) { problems = append(problems, fmt.Sprintf(format, args...)) }
+	want := map[string]File{}
+	for _, f := range p.Content.Files {
+		if want[f.Name].Name != "" || outside(f.Name) {
+			say("the content statement lists file %s twice, or lists what it cannot", f.Name)
+		}
+		want[f.Name] = f
+	}
+	seen := map[string]bool{}
+	signatures := 0
+	for _, f := range files {
+		if seen[f.Name] {
+			say("duplicate file %s", f.Name)
+		}
+		seen[f.Name] = true
+		if f.Name == StatementFile {
+			continue
+		}
+		if IsSignatureFile(f.Name) {
+			signatures++
+			continue
+		}
+		switch w, ok := want[f.Name]; {
+		case !ok:
+			say("file %s was added: the content statement does not list it", f.Name)
+		case w != f:
+			say("file %s was changed: it has %d bytes and the digest %s, and the content statement says %d and %s", f.Name, f.Size, f.Digest, w.Size, w.Digest)
+		}
+	}
+	if signatures != len(p.Signatures) {
+		say("it has %d signatures, %d of which are not numbered in order", signatures, signatures-len(p.Signatures))
+	}
+	for _, f := range p.Content.Files {
+		if !seen[f.Name] {
+			say("file %s is missing: the content statement lists it", f.Name)
+		}
+	}
+	listed := map[string]bool{}
+	for _, img := range p.Content.Images {
+		for _, n := range img.Names {
+			listed[n] = true
+			switch id, ok := names[n]; {
+			case !ok:
+				say("image %s is missing: the content statement lists it", n)
+			case id != img.Config:
+				say("image %s has the ID %s, and the content statement says %s", n, id, img.Config)
+			}
+		}
+	}
+	for _, n := range sorted(names) {
+		if !listed[n] {
+			say("image %s was added: the content statement does not list it", n)
+		}
+	}
+	return problems
+}
+
+// outside reports whether a statement cannot list a file: itself and its signatures.
+func outside(name string) bool { return name == StatementFile || IsSignatureFile(name) }
+
+func sorted(names map[string]v1.Hash) []string {
+	var all []string
+	for n := range names {
+		all = append(all, n)
+	}
+	slices.Sort(all)
+	return all
+}
