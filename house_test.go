@@ -22,11 +22,12 @@ const module = "github.com/slipway-build/slipway"
 // packages are all packages of the module, with the packages that each one may import. Each import that is
 // allowed must be used. A new package needs a line here and one in docs/design.md.
 var packages = map[string][]string{
-	"cmd/slipway":       {"build/cli", "build/settings", "internal/process"},
-	"cmd/slipway-pause": {},
-	"docs":              {},
-	"build/ci":          {"build/release", "build/version", "internal/atomicfile", "internal/regular", "progress"},
-	"build/targets":     {"build/ci", "build/plan", "build/release", "build/settings", "internal/process", "internal/redact", "internal/usage", "progress"},
+	"cmd/slipway":          {"build/cli", "build/settings", "internal/process"},
+	"cmd/slipway-pause":    {},
+	"cmd/slipway-verifier": {"build/policyfile", "images", "images/airgap/admit"},
+	"docs":                 {},
+	"build/ci":             {"build/release", "build/version", "internal/atomicfile", "internal/regular", "progress"},
+	"build/targets":        {"build/ci", "build/plan", "build/release", "build/settings", "internal/process", "internal/redact", "internal/usage", "progress"},
 	"build/cli": {"build/ci", "build/plan", "build/policyfile", "build/release", "build/scaffold", "build/scaffold/convert", "build/settings", "build/version", "build/workbench", "docs", "images",
 		"images/airgap", "images/airgap/delta", "images/airgap/pack", "images/airgap/serve", "images/airgap/verify", "images/attest/policy", "images/attest/proof",
 		"images/extract", "images/lint", "internal/process", "internal/regular", "internal/usage", "progress"},
@@ -95,6 +96,7 @@ var packages = map[string][]string{
 	"images/attest/policy":     {"images/attest/sign"},
 	"images/airgap/airgaptest": {"images/airgap/format", "images/airgap/pack", "images/attest/proof", "images/attest/sign", "images/attest/statement", "images/imagetest", "images/store", "progress", "images"}, // only tests import it
 	"images/airgap/servetest":  {"images/airgap", "images/airgap/serve"},                                                                                                                                         // only tests import it
+	"images/airgap/admit":      {"images", "images/airgap", "images/airgap/format", "images/attest/policy", "images/attest/proof"},
 	"images/airgap/verify": {"images", "images/airgap/format", "images/attest/policy", "images/attest/proof", "internal/fileop", "internal/regular", "internal/sniff",
 		"internal/streams", "progress"},
 	"images/airgap/delta": {"images/airgap/format", "internal/atomicfile", "internal/fileop", "internal/gearhash",

@@ -27,6 +27,16 @@ type file struct {
 		Minimum  string `yaml:"minimum-version"`
 	} `yaml:"archive"`
 	Images []rule `yaml:"images"`
+	Node   struct {
+		Archives []string `yaml:"archives"`
+	} `yaml:"node"`
+}
+
+// A Node is the policy of a node.
+type Node struct {
+	*policy.Policy
+	// Archives are the archives on the node, and folders of archives.
+	Archives []string
 }
 
 type rule struct {
@@ -56,8 +66,8 @@ var predicates = map[string]string{
 	"openvex":         statement.OpenVEX,
 }
 
-// load reads a policy. Its errors name the lines of the file.
-func load(path string) (*policy.Policy, error) {
+// LoadNode reads a policy. Its errors name the lines of the file.
+func LoadNode(path string) (*Node, error) {
 	raw, err := regular.ReadFile(path)
 	if err != nil {
 		return nil, fmt.Errorf("reading policy %s: %w", path, fileop.WithoutPath(err))
@@ -88,7 +98,7 @@ func load(path string) (*policy.Policy, error) {
 	if err := p.Validate(); err != nil {
 		r.errs = append(r.errs, fmt.Errorf("%s: %w", path, err))
 	}
-	return p, errors.Join(r.errs...)
+	return &Node{p, f.Node.Archives}, errors.Join(r.errs...)
 }
 
 var yamlLine = regexp.MustCompile(`(?s)^yaml: (unmarshal errors:\s*)?`)
@@ -169,7 +179,11 @@ func Choose(file string, keys []string) (*policy.Policy, error) {
 		return nil, errors.New("--key and --policy: give one of them; a policy names its keys")
 	}
 	if file != "" {
-		return load(file)
+		p, err := LoadNode(file)
+		if err != nil {
+			return nil, err
+		}
+		return p.Policy, nil
 	}
 	if len(keys) == 0 {
 		return nil, nil

@@ -34,7 +34,7 @@ func write(t *testing.T, policy string) string {
 
 func TestLoad(t *testing.T) {
 	pem := strings.ReplaceAll(strings.TrimSpace(string(key(t))), "\n", "\n    ")
-	p, err := load(write(t, `keys:
+	p, err := LoadNode(write(t, `keys:
   release: release.pub
   upstream: |
     `+pem+`
@@ -48,6 +48,8 @@ images:
     predicates: [slsaprovenance1, "https://example.com/p/v1"]
   - repositories: [registry.example.com/acme/**]
     bases: [gcr.io/distroless/*]
+node:
+  archives: [/images]
 `))
 	if err != nil {
 		t.Fatal(err)
@@ -65,6 +67,9 @@ images:
 		if r, ok := p.RuleFor(repository); ok {
 			t.Errorf("%s has the rule %v", repository, r.Repositories)
 		}
+	}
+	if len(p.Archives) != 1 || p.Archives[0] != "/images" {
+		t.Errorf("archives %v", p.Archives)
 	}
 	if got := p.Images[0].Predicates; got[0] != statement.Provenance || got[1] != "https://example.com/p/v1" {
 		t.Errorf("predicates %v", got)
@@ -87,7 +92,7 @@ func TestLoadSaysWhatIsWrong(t *testing.T) {
 		{"images:\n  - repositories: [x/*]\narchive:\n  minimum-version: 1.2\n", `minimum version "1.2"`},
 		{"images: []\n---\nimages: []\n", "want a single document"},
 	} {
-		if _, err := load(write(t, c.policy)); err == nil || !strings.Contains(err.Error(), c.want) {
+		if _, err := LoadNode(write(t, c.policy)); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%q: %v, want %q", c.policy, err, c.want)
 		}
 	}

@@ -74,6 +74,15 @@ type Documents func(h v1.Hash) []byte
 // Judge checks the signatures over the content statement, and what is proven of each image, by a policy. It does not
 // check that the archive has the content that the statement says; see Compare.
 func (p *Proof) Judge(ctx context.Context, pol *policy.Policy, documents Documents) *Verdict {
+	v := p.JudgeArchive(ctx, pol)
+	for _, img := range p.Content.Images {
+		v.Images = append(v.Images, JudgeImage(ctx, img, pol, documents, p.Content.Release, len(v.SignedBy) > 0))
+	}
+	return v
+}
+
+// JudgeArchive is Judge without images: it checks the signatures over the content statement, and the release.
+func (p *Proof) JudgeArchive(ctx context.Context, pol *policy.Policy) *Verdict {
 	v := &Verdict{Release: p.Content.Release, SignedBy: []SignedBy{}, Images: []ImageVerdict{}, Problems: []string{}}
 	p.judgeSignatures(ctx, pol, v)
 	release := p.Content.Release
@@ -82,9 +91,6 @@ func (p *Proof) Judge(ctx context.Context, pol *policy.Policy, documents Documen
 	}
 	if err := pol.Archive.CheckRelease(release.Name, release.Version); err != nil {
 		v.problem("%v", err)
-	}
-	for _, img := range p.Content.Images {
-		v.Images = append(v.Images, JudgeImage(ctx, img, pol, documents, p.Content.Release, len(v.SignedBy) > 0))
 	}
 	return v
 }
