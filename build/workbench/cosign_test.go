@@ -11,6 +11,7 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
 	"github.com/slipway-build/slipway/images"
+	"github.com/slipway-build/slipway/images/airgap/servetest"
 	"github.com/slipway-build/slipway/images/imagetest"
 )
 
@@ -80,7 +81,8 @@ func (c *cosign) verify(t *testing.T, repo string, index v1.Hash, children ...v1
 	}
 }
 
-// Cosign verifies an index and its images after each hop: from registry to registry, to an archive and to a mirror.
+// Cosign verifies an index and its images after each hop: from registry to registry, to a mirror
+// by archives, from a server of these archives, and from that server to a registry.
 func TestCosignVerifiesAfterEachHop(t *testing.T) {
 	if testing.Short() {
 		t.Skip("cosign is started about 50 times")
@@ -132,6 +134,14 @@ func TestCosignVerifiesAfterEachHop(t *testing.T) {
 				t.Errorf("pushed %+v", pushed)
 			}
 			c.verify(t, mirror+"/acme/app", digests[0], digests[1:]...)
+
+			served := servetest.Archives(t, archives...)
+			c.verify(t, served+"/acme/app", digests[0], digests[1:]...)
+			last := hosts[second]()
+			if _, err := w.Copy(t.Context(), CopyJob{Images: []PackSource{{Ref: served + "/acme/app:v1"}}, To: last}); err != nil {
+				t.Fatal(err)
+			}
+			c.verify(t, last+"/acme/app", digests[0], digests[1:]...)
 		})
 	}
 }

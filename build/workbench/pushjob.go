@@ -76,8 +76,8 @@ func (w *Workbench) PushArchives(ctx context.Context, job PushJob) ([]Pushed, er
 			return nil, err
 		}
 		packed = append(packed, found...)
-		if p.attached[a], err = readAttached(ctx, a); err != nil {
-			return nil, err
+		if p.attached[a], err = carry.ReadProof(ctx, a.ReadFile); err != nil {
+			return nil, a.Wrap(err)
 		}
 	}
 	targets, err := planPush(ctx, base, job.KeepRegistry, packed)
@@ -138,7 +138,7 @@ func pushBase(target string) (string, error) {
 type archivePush struct {
 	workbench *Workbench
 	gzipped   parallel.Memo[v1.Image]
-	// attached are the attachments of each archive; see readAttached.
+	// attached are the attachments of each archive; see carry.ReadProof.
 	attached map[*airgap.Archive]map[v1.Hash][]carry.Attachment
 	// wantsAll is set after the registry has refused an index without some of its images, as many registries do.
 	wantsAll atomic.Bool

@@ -2,41 +2,16 @@ package workbench
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io/fs"
 	"strings"
 
 	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
 	"github.com/slipway-build/slipway/images"
-	"github.com/slipway-build/slipway/images/airgap"
 	"github.com/slipway-build/slipway/images/attest/carry"
-	"github.com/slipway-build/slipway/images/attest/proof"
 	"github.com/slipway-build/slipway/progress"
 )
-
-// readAttached returns what is attached to the images of an archive, by the digest of their manifest there. An archive
-// without a proof has no attachments.
-func readAttached(ctx context.Context, a *airgap.Archive) (map[v1.Hash][]carry.Attachment, error) {
-	p, err := proof.Read(ctx, a.ReadFile)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, a.Wrap(err)
-	}
-	out := map[v1.Hash][]carry.Attachment{}
-	for _, image := range p.Content.Images {
-		attached, err := carry.FromProof(ctx, image.Proof, a.ReadFile)
-		if err != nil {
-			return nil, a.Wrap(err)
-		}
-		out[image.Manifest] = append(out[image.Manifest], attached...)
-	}
-	return out, nil
-}
 
 // pushAttached pushes what is attached to the images of a target and to their index, and returns the references. What is
 // attached to a manifest that the registry does not have, because it was rewritten, is left out with a warning.

@@ -12,7 +12,6 @@ import (
 	"strings"
 	"time"
 
-	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/types"
 )
 
@@ -63,7 +62,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case "blobs":
 		s.serveBlob(w, r, repo, reference)
 	case "referrers":
-		serveReferrers(w, r, reference)
+		repo.serveReferrers(w, r, reference)
 	}
 }
 
@@ -160,18 +159,6 @@ func page(w http.ResponseWriter, r *http.Request, all []string) ([]string, bool)
 	next := url.URL{Path: r.URL.Path, RawQuery: query.Encode()}
 	w.Header().Set("Link", fmt.Sprintf(`<%s>; rel="next"`, next.String()))
 	return all[:n], true
-}
-
-// serveReferrers responds with an empty list of referrers, because archives contain images only (OCI distribution-spec,
-// "Listing Referrers").
-func serveReferrers(w http.ResponseWriter, r *http.Request, digest string) {
-	if !validDigest(w, digest) {
-		return
-	}
-	if r.URL.Query().Get("artifactType") != "" {
-		w.Header().Set("OCI-Filters-Applied", "artifactType")
-	}
-	answer(w, r, types.OCIImageIndex, v1.IndexManifest{SchemaVersion: 2, MediaType: types.OCIImageIndex, Manifests: []v1.Descriptor{}})
 }
 
 // tagsInMessage is the number of tags that a message lists.

@@ -35,6 +35,9 @@ import (
 //
 // Manifests are served as they are in the archive. Unless it was packed with original layers, their digests differ from
 // those in the registry that the images came from. Charts and other artifacts are not served, which is logged.
+//
+// The signatures and other referrers of images that the proof of an archive has are served as referrers, under the tag
+// in place of the referrers API, and under the tags of cosign.
 type Server struct {
 	// repositories has each repository under each of its names.
 	repositories map[string]*repository
@@ -68,6 +71,7 @@ func New(ctx context.Context, archives []*airgap.Archive, opts Options) (*Server
 		if err != nil {
 			return nil, err
 		}
+		attached := s.readAttached(ctx, a)
 		for _, img := range list {
 			if len(img.Names) == 0 {
 				s.log(fmt.Sprintf("image %s of %s has no name, and is not served", img.ID, a.Path()))
@@ -82,12 +86,16 @@ func New(ctx context.Context, archives []*airgap.Archive, opts Options) (*Server
 					order = append(order, full)
 				}
 				s.repositories[full].add(img, n, s.log)
+				if err := s.repositories[full].attach(a, attached[img.Manifest.Digest], s.log); err != nil {
+					return nil, err
+				}
 			}
 		}
 	}
 	var errs []error
 	for _, full := range order {
-		errs = append(errs, s.repositories[full].finish(ctx))
+		errs = append(errs, s.repositories[full].finish(ctx), s.repositories[full].finishAttached())
+		s.repositories[full].logUnfit(s.log)
 	}
 	if err := errors.Join(errs...); err != nil {
 		return nil, err
@@ -172,6 +180,7 @@ type repository struct {
 	images    map[string][]*airgap.PackedImage
 	indexes   map[string][]*airgap.PackedIndex
 	tags      map[string]*document
+	referrers map[v1.Hash][]v1.Descriptor
 	manifests map[string]*document // by digest
 	blobs     map[string]*blob     // by digest
 }
@@ -194,7 +203,7 @@ type blob struct {
 
 func newRepository(name string) *repository {
 	return &repository{name: name, images: map[string][]*airgap.PackedImage{}, indexes: map[string][]*airgap.PackedIndex{},
-		tags: map[string]*document{}, manifests: map[string]*document{}, blobs: map[string]*blob{}}
+		tags: map[string]*document{}, referrers: map[v1.Hash][]v1.Descriptor{}, manifests: map[string]*document{}, blobs: map[string]*blob{}}
 }
 
 // add adds an image under one of its names.

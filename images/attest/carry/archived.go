@@ -3,10 +3,10 @@ package carry
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
-	"strings"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/partial"
@@ -19,9 +19,31 @@ import (
 // ReadItem returns the content of an item of the proof of an archive; see airgap.Archive.ReadFile.
 type ReadItem func(ctx context.Context, name string, limit int64) ([]byte, error)
 
-// FromProof returns the attachments among the items of an image in an archive. Their blobs are read on first use, with
+// ReadProof returns what the proof of an archive says to be attached to its images, by the digest of the manifest that
+// each image has in the archive. An archive without a proof has no attachments. Nothing is checked but that the content
+// has its digests.
+func ReadProof(ctx context.Context, read ReadItem) (map[v1.Hash][]Attachment, error) {
+	p, err := proof.Read(ctx, read)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	out := map[v1.Hash][]Attachment{}
+	for _, image := range p.Content.Images {
+		attached, err := fromItems(ctx, image.Proof, read)
+		if err != nil {
+			return nil, err
+		}
+		out[image.Manifest] = append(out[image.Manifest], attached...)
+	}
+	return out, nil
+}
+
+// fromItems returns the attachments among the items of an image in an archive. Their blobs are read on first use, with
 // ctx, and checked.
-func FromProof(ctx context.Context, items []proof.Item, read ReadItem) ([]Attachment, error) {
+func fromItems(ctx context.Context, items []proof.Item, read ReadItem) ([]Attachment, error) {
 	from := &archived{ctx: ctx, items: map[v1.Hash]proof.Item{}, read: read}
 	for _, item := range items {
 		from.items[item.Digest] = item
@@ -43,8 +65,9 @@ func FromProof(ctx context.Context, items []proof.Item, read ReadItem) ([]Attach
 		a.Descriptor = d
 		switch {
 		case a.Tag != "":
-			if a.Subject, err = subjectOfTag(a.Tag); err != nil {
-				return nil, fmt.Errorf("referrer %s: %w", item.Digest, err)
+			var ok bool
+			if a.Subject, ok = TagSubject(a.Tag); !ok {
+				return nil, fmt.Errorf("referrer %s: %q is not a tag of cosign: want sha256-….sig, .att or .sbom", item.Digest, a.Tag)
 			}
 		case subject == nil:
 			return nil, fmt.Errorf("referrer %s has neither a subject nor a tag", item.Digest)
@@ -57,16 +80,6 @@ func FromProof(ctx context.Context, items []proof.Item, read ReadItem) ([]Attach
 		out = append(out, a)
 	}
 	return out, nil
-}
-
-// subjectOfTag returns the subject of a tag of cosign.
-func subjectOfTag(tag string) (v1.Hash, error) {
-	for _, suffix := range suffixes {
-		if text, ok := strings.CutSuffix(tag, suffix); ok {
-			return v1.NewHash(strings.Replace(text, "-", ":", 1))
-		}
-	}
-	return v1.Hash{}, fmt.Errorf("%q is not a tag of cosign: want sha256-….sig, .att or .sbom", tag)
 }
 
 // archived has the content of attachments in an archive.

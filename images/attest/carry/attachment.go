@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -49,6 +50,25 @@ func Distinct(list []Attachment) []Attachment {
 // suffixes are the suffixes of the tags of signatures, attestations and SBOMs, such as sha256-….sig. Cosign uses these
 // tags unless it is told to use referrers.
 var suffixes = []string{".sig", ".att", ".sbom"}
+
+// TagSubject returns the subject of a tag of cosign.
+func TagSubject(tag string) (subject v1.Hash, ok bool) {
+	for _, suffix := range suffixes {
+		if text, found := strings.CutSuffix(tag, suffix); found {
+			h, err := v1.NewHash(strings.Replace(text, "-", ":", 1))
+			return h, err == nil && tag == images.ReferrersTag(h)+suffix
+		}
+	}
+	return v1.Hash{}, false
+}
+
+// Child returns an entry of an index.
+func Child(index v1.ImageIndex, d v1.Descriptor) (images.Artifact, error) {
+	if d.MediaType.IsIndex() {
+		return index.ImageIndex(d.Digest)
+	}
+	return index.Image(d.Digest)
+}
 
 // maxNesting limits the depth of indexes in indexes.
 const maxNesting = 8

@@ -72,12 +72,7 @@ func entriesOf(index v1.ImageIndex, depth int) ([]proof.Attachment, error) {
 	}
 	var out []proof.Attachment
 	for _, d := range m.Manifests {
-		var child images.Artifact
-		if d.MediaType.IsIndex() {
-			child, err = index.ImageIndex(d.Digest)
-		} else {
-			child, err = index.Image(d.Digest)
-		}
+		child, err := Child(index, d)
 		if err != nil {
 			return nil, err
 		}
