@@ -1,0 +1,29 @@
+package redact
+
+import "testing"
+
+func TestSecretName(t *testing.T) {
+	for name, want := range map[string]bool{
+		"NPM_TOKEN": true, "token": true, "API_KEY": true, "apiKey": true, "APIKEY": true, "main.apiToken": true, "DB_PASSWORD": true, "auth": true,
+		"example.com/auth.Version": false, "VERSION": false, "PUBLIC_KEY": false, "KEYBOARD": false, "tokenizer": false, "AUTHOR": false, "": false,
+		"HTTPToken": true, "GITHUB_TOKEN_2": true,
+	} {
+		if got := SecretName(name); got != want {
+			t.Errorf("%q: %v, want %v", name, got, want)
+		}
+	}
+}
+
+func TestAssignments(t *testing.T) {
+	for text, want := range map[string]string{
+		"-s -w -X main.version=v1 -X main.apiToken=abc":                "-s -w -X main.version=v1 -X main.apiToken=***",
+		"id=token,env=NPM_TOKEN":                                       "id=token,env=NPM_TOKEN",
+		`curl --data "a" PASSWORD='x y' rest`:                          `curl --data "a" PASSWORD=*** rest`,
+		"type=s3,access_key_id=AKIA,secret_access_key=abc,region=eu-1": "type=s3,access_key_id=***,secret_access_key=***,region=eu-1",
+		"nothing here": "nothing here",
+	} {
+		if got := assignments(text); got != want {
+			t.Errorf("%q becomes %q, want %q", text, got, want)
+		}
+	}
+}
