@@ -41,6 +41,7 @@ func (p Program) Run(ctx context.Context, args []string) int {
 	p.raw, p.Stdout = p.Stdout, progress.Clean(p.Stdout)
 	var err error
 	p.settings, err = settings.From(p.Getenv)
+	p.settings.Version = p.Version
 	if err != nil {
 		p.fail(args, err)
 		return 2

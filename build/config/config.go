@@ -41,6 +41,7 @@ type Config struct {
 	Registries map[string]RegistryAccess `yaml:"registries" doc:"connection settings by HOST or HOST:PORT: plain HTTP, CAs, client certificates, mirrors; see docs/registries.md" example:"{\"registry.example.com:5000\": {plain-http: true}}"`
 	Airgap     Airgap                    `yaml:"airgap" doc:"image archives for hosts without a registry"`
 	Bundles    []Bundle                  `yaml:"bundles" doc:"archives and packages of binaries and files"`
+	Provenance Provenance                `yaml:"provenance" doc:"SLSA provenance of binaries, images, archives and bundles: true, or a mapping; see docs/provenance.md; default: none"`
 	Publish    []Destination             `yaml:"publish" doc:"destinations of images and artifacts; images go to the project's registry if no destination is a registry"`
 	Expect     Expect                    `yaml:"expect" doc:"names of artifacts that slipway check compares with the plan"`
 	Names      Names                     `yaml:"names" doc:"templates for the names of artifacts, which install scripts depend on"`

@@ -53,6 +53,7 @@ func (v *validator) validate() {
 	v.bundles()
 	v.needs()
 	v.publish()
+	v.provenance()
 	if file := v.config.Expect.Artifacts; file != "" {
 		v.file("expect.artifacts", file, fs.FileMode.IsRegular)
 	}

@@ -32,7 +32,7 @@ func (f Folder) Sweep(names map[string]bool) {
 	for name := range names {
 		planned[filepath.Base(filepath.FromSlash(name))] = true
 	}
-	for _, folder := range []string{"dist", "dist/artifacts"} {
+	for _, folder := range []string{"dist", "dist/artifacts", "dist/proof"} {
 		entries, _ := os.ReadDir(f.Path(folder))
 		for _, e := range entries {
 			if m := temporaryName.FindStringSubmatch(e.Name()); m != nil && planned[m[temporaryName.SubexpIndex("final")]] {
@@ -82,7 +82,7 @@ func (f Folder) Clean(ctx context.Context, names map[string]bool) error {
 	if err != nil {
 		return fmt.Errorf("cleaning: %w", err)
 	}
-	made = append(made, ReportFile, "dist/artifacts")
+	made = append(made, ReportFile, "dist/artifacts", "dist/proof")
 	// Everything in dist/oci except for the lock.
 	for _, folder := range []string{path.Dir(lockFile), "dist/oci"} {
 		entries, err := os.ReadDir(f.Path(folder))

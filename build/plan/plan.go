@@ -29,6 +29,7 @@ type Plan struct {
 	Lists        []ListStep           `json:"lists"`
 	Bundles      []BundleStep         `json:"bundles"`
 	Checksums    []SumStep            `json:"checksums"`
+	Provenance   *Provenance          `json:"provenance,omitempty"` // nil for none
 	Destinations []config.Destination `json:"destinations"`
 	// Skipped are the platforms of the configuration that the filter omits.
 	Skipped []string `json:"skipped,omitempty"`
@@ -190,6 +191,7 @@ func New(config *config.Config, filter Filter) (*Plan, error) {
 	planner.images()
 	planner.archives()
 	planner.bundles()
+	planner.provenance()
 	planner.needs()
 	planner.checksums()
 	return planner.plan, errors.Join(planner.errs...)

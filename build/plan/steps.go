@@ -54,6 +54,9 @@ func (p *Plan) Names() map[string]bool {
 	for _, f := range p.Artifacts() {
 		names[f.Path] = true
 	}
+	for _, f := range p.Proofs() {
+		names[f.Output] = true
+	}
 	for _, s := range p.Checksums {
 		names[s.Output] = true
 	}
@@ -93,6 +96,11 @@ func (p *Plan) Artifacts() []Artifact {
 	for _, s := range p.Bundles {
 		for _, o := range s.Outputs {
 			files = append(files, Artifact{o, s.Platform})
+		}
+	}
+	for _, f := range p.Proofs() {
+		if f.IsArtifact() {
+			files = append(files, Artifact{f.Output, f.Platform})
 		}
 	}
 	return files

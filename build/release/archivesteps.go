@@ -152,6 +152,9 @@ func (r *Release) archive(ctx context.Context, step plan.ArchiveStep, content []
 	if err != nil {
 		return err
 	}
+	if err := r.noteArchive(step, content); err != nil {
+		return err
+	}
 	var outputs []pack.Output
 	for _, o := range step.Outputs {
 		if !r.holds(ctx, o, key) {

@@ -126,8 +126,8 @@ func bundleMode(f config.BundleFile) fs.FileMode {
 // bundleKey returns the key of a bundle: its step, and the content of all its files.
 func (r *Release) bundleKey(ctx context.Context, step plan.BundleStep, files []bundle.File) (string, error) {
 	var (
-		content []string
-		errs    []error
+		content, sources []string
+		errs             []error
 	)
 	packed, err := bundle.Contents(r.path("dist/artifacts/bundle"), files)
 	errs = append(errs, err)
@@ -147,11 +147,13 @@ func (r *Release) bundleKey(ctx context.Context, step plan.BundleStep, files []b
 			id = digest.String()
 		}
 		// Quote names, since JSON replaces bytes that are not UTF-8.
+		sources = append(sources, c.Source)
 		content = append(content, strconv.Quote(c.Path), c.Mode.String(), strconv.Quote(id))
 	}
 	if err := errors.Join(errs...); err != nil {
 		return "", err
 	}
+	r.noteBundle(step, sources)
 	return hashOf(struct {
 		Version int
 		Release version.Release

@@ -12,6 +12,7 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/partial"
 
+	"github.com/slipway-build/slipway/build/output"
 	"github.com/slipway-build/slipway/build/plan"
 	"github.com/slipway-build/slipway/build/version"
 	"github.com/slipway-build/slipway/build/workbench"
@@ -32,6 +33,9 @@ func (r *Release) buildImages(ctx context.Context) error {
 		if _, err := r.index(ctx, step); err != nil {
 			return err
 		}
+	}
+	if err := r.prove(ctx, isOfImage); err != nil {
+		return err
 	}
 	return r.runHooks(ctx, hooksOf(r.Plan.Images, func(s plan.ImageStep) []plan.HookStep { return s.After }))
 }
@@ -89,12 +93,17 @@ func (r *Release) assemble(ctx context.Context, step plan.ImageStep) (v1.Image, 
 }
 
 func (r *Release) buildContext(step plan.ImageStep) images.BuildContext {
+	return r.buildContextIn(r.folder, step)
+}
+
+// buildContextIn is buildContext for another folder of output.
+func (r *Release) buildContextIn(folder output.Folder, step plan.ImageStep) images.BuildContext {
 	contexts := make(map[string]string, len(step.Contexts))
 	for name, value := range step.Contexts {
-		contexts[name] = r.contextValue(value)
+		contexts[name] = contextValue(folder, value)
 	}
 	return images.BuildContext{
-		Dir: r.path(step.Context), Dockerfile: r.relative(step.Dockerfile), Target: step.Target,
+		Dir: folder.Path(step.Context), Dockerfile: r.relative(step.Dockerfile), Target: step.Target,
 		Platform: step.Platform.Platform, Args: step.Args, Labels: step.Labels, Contexts: contexts,
 		Epoch: givenEpoch(r.Plan.Release), Format: step.Format, Modes: step.Modes, NoCache: r.options.NoCache,
 	}
@@ -103,9 +112,14 @@ func (r *Release) buildContext(step plan.ImageStep) images.BuildContext {
 // readByImages returns the binaries that images may contain, and those that are inputs of hooks before them. If a
 // Dockerfile cannot be read yet, for instance because it names a frontend, it returns all binaries.
 func (r *Release) readByImages(steps []plan.ImageStep) []plan.BinaryStep {
+	return r.readByImagesIn(r.folder, steps)
+}
+
+// readByImagesIn is readByImages for another folder of output.
+func (r *Release) readByImagesIn(folder output.Folder, steps []plan.ImageStep) []plan.BinaryStep {
 	var all assemble.Reads
 	for _, step := range steps {
-		build := r.buildContext(step)
+		build := r.buildContextIn(folder, step)
 		graph, err := assemble.New(assemble.Options{}).Graph(build)
 		if err != nil {
 			return r.Plan.Binaries
@@ -125,7 +139,7 @@ func (r *Release) readByImages(steps []plan.ImageStep) []plan.BinaryStep {
 		return r.Plan.Binaries
 	}
 	return slices.DeleteFunc(slices.Clone(r.Plan.Binaries), func(s plan.BinaryStep) bool {
-		return !all.Has(r.path(s.Output)) && !hooked.Has(s.Output)
+		return !all.Has(folder.Path(s.Output)) && !hooked.Has(s.Output)
 	})
 }
 
@@ -139,14 +153,14 @@ func givenEpoch(r version.Release) time.Time {
 }
 
 // contextValue returns the value of a named context, with the location of its folder or layout on disk.
-func (r *Release) contextValue(value string) string {
+func contextValue(folder output.Folder, value string) string {
 	if dir, ok := strings.CutPrefix(value, "oci-layout://"); ok {
-		return "oci-layout://" + r.path(dir)
+		return "oci-layout://" + folder.Path(dir)
 	}
 	if strings.Contains(value, "://") {
 		return value
 	}
-	return r.path(value)
+	return folder.Path(value)
 }
 
 // index makes an index in dist/oci. For members that this run does not make, it uses those that an earlier run made

@@ -12,6 +12,7 @@ import (
 	"github.com/slipway-build/slipway/build/output"
 	"github.com/slipway-build/slipway/build/plan"
 	"github.com/slipway-build/slipway/build/version"
+	"github.com/slipway-build/slipway/internal/redact"
 )
 
 // Inputs determine the bytes of a release, together with its version.Release.
@@ -35,10 +36,11 @@ func withoutSource(hooks plan.Hooks) plan.Hooks {
 	return plan.Hooks{Before: clear(hooks.Before), After: clear(hooks.After)}
 }
 
-// inputs returns the inputs of this run.
-func (r *Release) inputs() (Inputs, error) {
+// decisive returns the full plan without the parts that do not affect bytes: destinations, more tags of indexes,
+// addresses of engines and options of their caches, and places in files.
+func (r *Release) decisive() plan.Plan {
 	whole := *r.full
-	whole.Destinations, whole.Skipped, whole.Release = nil, nil, version.Release{}
+	whole.Destinations, whole.Skipped = nil, nil
 	whole.Fetches = slices.Clone(whole.Fetches)
 	for i := range whole.Fetches {
 		whole.Fetches[i].Source, whole.Fetches[i].URL = "", ""
@@ -66,15 +68,27 @@ func (r *Release) inputs() (Inputs, error) {
 		}
 		whole.Archives[i].Images = images
 	}
+	return whole
+}
+
+// inputs returns the inputs of this run.
+func (r *Release) inputs() (Inputs, error) {
+	whole := r.decisive()
+	whole.Release = version.Release{}
 	digest, err := hashOf(whole)
 	if err != nil {
 		return Inputs{}, err
 	}
+	return Inputs{Plan: "sha256:" + digest, Variables: r.variables()}, nil
+}
+
+// variables returns the variables that Inputs has. Values that are secret by their name or form are ***.
+func (r *Release) variables() map[string]string {
 	variables := map[string]string{"REGISTRY": r.Config.Registry, "REPO": r.Config.Repository}
 	for name, value := range r.Config.Linked {
-		variables[name] = value
+		variables[name] = redact.Value(name, value)
 	}
-	return Inputs{Plan: "sha256:" + digest, Variables: variables}, nil
+	return variables
 }
 
 // same reports whether a report has the same inputs as this run.

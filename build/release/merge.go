@@ -157,7 +157,7 @@ func (r *Release) merge(ctx context.Context, jobs []job) error {
 			has[m.Ref] = true
 		}
 	}
-	rest := &plan.Plan{Project: r.full.Project, Release: r.full.Release, Checksums: r.full.Checksums}
+	rest := &plan.Plan{Project: r.full.Project, Release: r.full.Release, Checksums: r.full.Checksums, Provenance: r.full.Provenance}
 	for _, step := range r.full.Indexes {
 		for _, leaf := range r.full.Leaves(step) {
 			if has[leaf] {
@@ -171,6 +171,9 @@ func (r *Release) merge(ctx context.Context, jobs []job) error {
 		if _, err := r.index(ctx, step); err != nil {
 			return err
 		}
+	}
+	if err := r.prove(ctx, isOfImage); err != nil {
+		return err
 	}
 	if err := r.writeChecksums(ctx); err != nil {
 		return err
@@ -195,7 +198,7 @@ func (r *Release) planMerge(jobs []job) ([]mergeCopy, error) {
 	)
 	for _, j := range jobs {
 		for _, m := range j.report.Made {
-			if m.Kind == "index" || m.Kind == "checksums" {
+			if _, ofIndex := r.full.Index(m.Subject); m.Kind == "index" || m.Kind == "checksums" || ofIndex {
 				continue // made anew from all jobs
 			}
 			if !planned[m.Where()] && !planned[format.Whole(m.Path)] {
@@ -204,6 +207,7 @@ func (r *Release) planMerge(jobs []job) ([]mergeCopy, error) {
 			}
 			other, ok := first[m.Where()]
 			switch {
+			case ok && m.Kind == "provenance": // of the same artifact, by two invocations
 			case ok && other.made.Digest != m.Digest:
 				errs = append(errs, fmt.Errorf("%s differs: it is %s in %s and %s in %s: make it in one job alone, or find out why the bytes differ",
 					m.Where(), other.made.Digest, other.from.dir, m.Digest, j.dir))

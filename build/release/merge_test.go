@@ -15,6 +15,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/slipway-build/slipway/build/proof"
 	"github.com/slipway-build/slipway/images"
 	"github.com/slipway-build/slipway/images/store"
 	"github.com/slipway-build/slipway/internal/testfile"
@@ -294,5 +295,44 @@ func TestMergeReadsWhatItChecksOnce(t *testing.T) {
 	// Indexes and reports are small, but read more often. The large layer is in four images.
 	if got := read() - before; got > size+(4<<20) {
 		t.Errorf("%d bytes were read to merge %d", got, size)
+	}
+}
+
+// Each job may be another invocation; the proof of an index that a merge makes is its own.
+func TestMergedJobsKeepTheirProvenance(t *testing.T) {
+	r := makeProvenRelease(t)
+	r.run("package")
+	whole := r.proofs(filepath.Join(r.dir, "dist"))
+	linux, windows, both, merged := filepath.Join(t.TempDir(), "linux"), filepath.Join(t.TempDir(), "windows"), filepath.Join(t.TempDir(), "both"), filepath.Join(t.TempDir(), "merged")
+	r.env["GITLAB_CI"] = "true"
+	for dist, system := range map[string]func(*Options){linux: system("linux"), windows: system("windows"), both: system("")} {
+		r.env["CI_JOB_URL"], r.env["CI_JOB_STARTED_AT"] = "https://gitlab.example.com/-/jobs/"+filepath.Base(dist), "2026-01-01T00:00:00Z"
+		r.job(into(dist, system))
+	}
+	b := r.open(into(merged))
+	if err := b.Merge(t.Context(), []string{linux, windows, both}); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.Verify(t.Context()); err != nil {
+		t.Errorf("verify: %v", err)
+	}
+	got := r.proofs(merged)
+	if len(got) != len(whole) {
+		t.Errorf("merged has %d statements, want %d", len(got), len(whole))
+	}
+	for name, raw := range got {
+		want := "both"
+		if strings.Contains(name, ".linux-") || strings.HasSuffix(name, "-linux-amd64.provenance.json") {
+			want = "linux"
+		} else if strings.Contains(name, "windows") && name != "proof/acme-runtime_v1.2.3-acme1-windows-amd64.provenance.json" {
+			want = "windows"
+		}
+		_, p := readProvenance(t, raw)
+		if have := p.RunDetails.Metadata.InvocationId; have != "https://gitlab.example.com/-/jobs/"+want && !strings.HasSuffix(name, "acme1.provenance.json") && !strings.HasSuffix(name, "acme1-windows-amd64.provenance.json") {
+			t.Errorf("%s is of %s, want %s", name, have, want)
+		}
+		if !proof.SameBuild(raw, whole[name]) {
+			t.Errorf("%s differs in more than its invocation:\n%s\n%s", name, raw, whole[name])
+		}
 	}
 }

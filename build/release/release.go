@@ -43,6 +43,8 @@ type Options struct {
 	Locked bool
 	// Force lets publish replace existing content of a destination under the same tag.
 	Force bool
+	// Version is that of Slipway, for provenance; empty means that of the module in this program.
+	Version string
 	// Snapshot lets publish send a version without a git tag, and a checkout with changes.
 	Snapshot bool
 }
@@ -64,6 +66,7 @@ type Release struct {
 	hooked    map[string]bool        // hooks that have run, by their hash
 	images    parallel.Memo[v1.Image]
 	indexes   parallel.Memo[v1.ImageIndex]
+	origins   origins
 	lock      *lock.File // nil if tags are not locked
 	report    report
 	published report
@@ -212,6 +215,9 @@ func (r *Release) run(ctx context.Context, s plan.Selection) error {
 		if err := steps[s.Verb+" "+part](ctx); err != nil {
 			return err
 		}
+	}
+	if err := r.prove(ctx, plan.Proof.IsArtifact); err != nil {
+		return err
 	}
 	if s.Verb == "package" {
 		if err := r.writeChecksums(ctx); err != nil {

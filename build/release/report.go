@@ -58,15 +58,24 @@ func (r *report) add(m Made) {
 // digest returns the digest that this run has recorded for a file. The cache does not trust files this new, and would
 // read the file again.
 func (r *report) digest(path string) (v1.Hash, bool) {
+	m, ok := r.find(path)
+	if !ok || m.Path != path {
+		return v1.Hash{}, false
+	}
+	h, err := v1.NewHash(m.Digest)
+	return h, err == nil
+}
+
+// find returns what this run has made under a tag or at a path.
+func (r *report) find(where string) (Made, bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, kind := range kinds {
-		if m, ok := r.made[madeKey{kind, path}]; ok && m.Path == path {
-			h, err := v1.NewHash(m.Digest)
-			return h, err == nil
+		if m, ok := r.made[madeKey{kind, where}]; ok {
+			return m, true
 		}
 	}
-	return v1.Hash{}, false
+	return Made{}, false
 }
 
 // sorted returns the results by kind, name and platform.
@@ -79,7 +88,7 @@ func (r *report) sorted() []Made {
 }
 
 // kinds has the values of Made.Kind, in the order of the report.
-var kinds = []string{"binary", "image", "index", "archive", "list", "bundle", "checksums", "release", "command"}
+var kinds = []string{"binary", "image", "index", "archive", "list", "bundle", "provenance", "checksums", "release", "command"}
 
 func sortMade(made []Made) {
 	slices.SortFunc(made, func(a, b Made) int {

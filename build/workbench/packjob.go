@@ -154,5 +154,5 @@ func (w *Workbench) findImage(ctx context.Context, ref string, platform v1.Platf
 
 // FindBase finds the base of an image for a platform, as builders do.
 func (w *Workbench) FindBase(ctx context.Context, ref string, platform v1.Platform) (v1.Image, error) {
-	return w.sources.Bases().Image(ctx, ref, platform)
+	return w.Bases.Image(ctx, ref, platform)
 }

@@ -94,6 +94,8 @@ type Workbench struct {
 	Cache *store.Store
 	// Registry pulls from registries into the cache, and pushes to them.
 	Registry *registry.Client
+	// Bases are the base images of builders.
+	Bases    *source.Bases
 	sources  *source.Resolver
 	builders parallel.Memo[images.Assembler]
 }
@@ -119,7 +121,7 @@ func Open(o Options) (*Workbench, error) {
 	})
 	sources := source.NewResolver(client, cache, docker.Options{Address: o.DockerHost, TLS: tlsFiles(o.DockerTLS)})
 	sources.Pin = o.Pin
-	return &Workbench{options: o, Cache: cache, Registry: client, sources: sources}, nil
+	return &Workbench{options: o, Cache: cache, Registry: client, sources: sources, Bases: sources.Bases()}, nil
 }
 
 // Close closes the cache and the archives that images were read from. Neither the workbench nor an image of it may be
@@ -143,7 +145,7 @@ func (w *Workbench) Assembler(ctx context.Context, builder images.BuilderKind, a
 	builder = cmp.Or(builder, images.EmbeddedBuilder)
 	return w.builders.Do(ctx, fmt.Sprintf("%q %q %q", builder, address, given), func() (images.Assembler, error) {
 		if builder == images.EmbeddedBuilder {
-			return assemble.New(assemble.Options{Layers: w.Cache, Sources: w.sources.Bases(),
+			return assemble.New(assemble.Options{Layers: w.Cache, Sources: w.Bases,
 				Limits: assemble.Limits{Bytes: w.options.UnpackLimit}}), given.refuse()
 		}
 		options, err := w.engineOptions(given)
@@ -178,7 +180,7 @@ func (e EngineOptions) refuse() error {
 
 // engineOptions parses the options of an engine.
 func (w *Workbench) engineOptions(given EngineOptions) (engine.Options, error) {
-	options := engine.Options{Store: w.Cache, Sources: w.sources.Bases(), Keychain: w.Registry.Keychain(), Entitlements: given.Allow}
+	options := engine.Options{Store: w.Cache, Sources: w.Bases, Keychain: w.Registry.Keychain(), Entitlements: given.Allow}
 	var errs []error
 	for _, text := range given.Secrets {
 		secret, err := session.ParseSecret(text, w.options.Getenv)

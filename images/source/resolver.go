@@ -119,13 +119,7 @@ func (r *Resolver) Image(ctx context.Context, ref string, platform v1.Platform) 
 }
 
 // Bases returns a source of base images for builders, which may be without a platform; see images.BaseServes.
-func (r *Resolver) Bases() images.Source { return bases{r} }
-
-type bases struct{ *Resolver }
-
-func (b bases) Image(ctx context.Context, ref string, platform v1.Platform) (v1.Image, error) {
-	return b.choose(ctx, ref, platform, images.BaseServes)
-}
+func (r *Resolver) Bases() *Bases { return &Bases{resolver: r} }
 
 func (r *Resolver) choose(ctx context.Context, ref string, platform v1.Platform, serves servesFunc) (v1.Image, error) {
 	found, err := r.Resolve(ctx, ref)
