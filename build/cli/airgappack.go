@@ -8,9 +8,11 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/slipway-build/slipway/build/policyfile"
 	"github.com/slipway-build/slipway/build/workbench"
 	"github.com/slipway-build/slipway/images"
 	"github.com/slipway-build/slipway/images/airgap/pack"
+	"github.com/slipway-build/slipway/images/attest/sign"
 	"github.com/slipway-build/slipway/internal/regular"
 	"github.com/slipway-build/slipway/internal/usage"
 	"github.com/slipway-build/slipway/progress"
@@ -22,6 +24,8 @@ type packCommand struct {
 	lists  []string
 	split  string
 	dryRun bool
+	// signKey and policy are the flags --sign-key and --policy.
+	signKey, policy string
 }
 
 func (p *Program) airgapPackCommand() *cobra.Command {
@@ -40,7 +44,8 @@ is written.`,
 			"slipway airgap pack -f images.txt --platform linux/amd64 -o images.tar.zst -o images.tar.gz",
 			"slipway airgap pack --platform windows/amd64:10.0.20348.4294 -o pause.tar.zst rancher/mirrored-pause:3.10.2",
 			"slipway airgap pack -o local.tar.zst docker-daemon:team/app:dev docker-archive:other.tar:team/other:v1",
-			"slipway airgap pack --layers original -o signed.tar registry.example.com/app@sha256:…"),
+			"slipway airgap pack --layers original -o signed.tar registry.example.com/app@sha256:…",
+			"slipway airgap pack -f images.txt --policy policy.yaml --sign-key cosign.key -o images.tar.zst"),
 		RunE: func(c *cobra.Command, refs []string) error {
 			job, err := pack.parse(p, refs)
 			if err != nil {
@@ -58,6 +63,8 @@ is written.`,
 	f.StringVar((*string)(&pack.job.Layers), "layers", string(images.UncompressedLayers), "uncompressed, or original to keep the registry's digests, including those of indexes")
 	f.StringVar(&pack.split, "split", "", "split the archive into parts of at most this size, such as 1900MB, called FILE.part001 and so on; cat joins them, and all airgap commands read them directly")
 	f.BoolVar(&pack.job.Proof, "proof", false, "put a statement of all that the archive contains into it, with the registry's manifests and digests")
+	f.StringVar(&pack.signKey, "sign-key", "", "private key that signs this statement: a file as cosign makes it, or PKCS #8; COSIGN_PASSWORD is its password; implies --proof")
+	f.StringVar(&pack.policy, "policy", "", "policy in YAML: refuse images that it does not allow (docs/verifying.md); implies --proof")
 	f.BoolVar(&pack.dryRun, "dry-run", false, "look up all images, print what would be fetched and how much disk space it takes, and write nothing")
 	f.StringVar((*string)(&pack.job.Level), "level", string(images.BestZstd), "zstd level: fastest, default, better or best")
 	return c
@@ -74,7 +81,42 @@ func (pack *packCommand) parse(p *Program, refs []string) (workbench.PackJob, er
 		}
 	}
 	job.Images = packSources(entries, refs)
-	return job, usage.Wrap(err)
+	return job, usage.Wrap(errors.Join(err, pack.parseProof(p, &job)))
+}
+
+// parseProof reads the key and the policy.
+func (pack *packCommand) parseProof(p *Program, job *workbench.PackJob) error {
+	var errs []error
+	if pack.policy != "" {
+		var err error
+		job.Policy, err = policyfile.Choose(pack.policy, nil)
+		errs = append(errs, err)
+	}
+	if pack.signKey != "" {
+		key, err := p.privateKey(pack.signKey)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("--sign-key %s: %w", pack.signKey, err))
+		} else {
+			job.Sign = key
+		}
+	}
+	job.Proof = job.Proof || pack.policy != "" || pack.signKey != ""
+	return errors.Join(errs...)
+}
+
+// privateKey reads a private key. COSIGN_PASSWORD is the password of an encrypted one.
+func (p *Program) privateKey(path string) (*sign.PrivateKey, error) {
+	text, err := regular.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	return sign.ParsePrivateKey(text, func() ([]byte, error) {
+		password, ok := p.Getenv("COSIGN_PASSWORD")
+		if !ok {
+			return nil, errors.New("the key is encrypted: set COSIGN_PASSWORD to its password")
+		}
+		return []byte(password), nil
+	})
 }
 
 // preflightPack prints the cost of packing.

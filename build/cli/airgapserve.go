@@ -19,6 +19,7 @@ import (
 func (p *Program) pushCommand() *cobra.Command {
 	var (
 		job    workbench.PushJob
+		trust  trustFlags
 		asJSON bool
 	)
 	c := &cobra.Command{
@@ -30,13 +31,17 @@ Images for different platforms with the same name become an index. Different ima
 the same platform and with the same name are an error, and nothing is pushed; use
 --keep-registry if they come from different registries. Existing content is skipped.
 Archives packed with --layers original keep every digest; layers of other archives are
-compressed with gzip.`,
+compressed with gzip. With --key or --policy, archives are verified first, and nothing is
+pushed of one that fails.`,
 		Args: cobra.MinimumNArgs(2),
 		Example: examples("slipway airgap push images.tar.zst registry.example.com:5000",
 			"slipway airgap push /media/usb registry.example.com/mirror",
 			"slipway airgap push --keep-registry images.tar.zst registry.example.com"),
 		RunE: func(c *cobra.Command, words []string) error {
 			var pushed []workbench.Pushed
+			if err := p.require(c, trust, words[:len(words)-1]); err != nil {
+				return err
+			}
 			err := p.withWorkbench(c, func(ctx context.Context, w *workbench.Workbench) (err error) {
 				job.Archives, job.Target = words[:len(words)-1], words[len(words)-1]
 				pushed, err = w.PushArchives(ctx, job)
@@ -60,6 +65,7 @@ compressed with gzip.`,
 	}
 	c.Flags().BoolVar(&job.KeepRegistry, "keep-registry", false,
 		"keep the registry in each name: REGISTRY/PREFIX/docker.io/rancher/x:v1; localhost:5000 becomes localhost-5000")
+	trust.add(c)
 	c.Flags().BoolVar(&asJSON, "json", false, "print as JSON")
 	return c
 }

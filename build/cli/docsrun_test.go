@@ -2,6 +2,7 @@ package cli
 
 import (
 	"cmp"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -152,13 +153,32 @@ func TestCommandsOfThePagesRun(t *testing.T) {
 	}
 }
 
+// withKeys returns the project acme with what docs/verifying.md names: keys, and a policy for an archive of one image.
+func withKeys(t *testing.T) map[string]string {
+	t.Helper()
+	files := maps.Clone(acme)
+	files["release.key"], files["release.pub"] = keyPair(1)
+	_, files["upstream.pub"] = keyPair(2)
+	page, err := os.ReadFile(filepath.Join("..", "..", "docs", "verifying.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, policy, _ := strings.Cut(string(page), "```yaml\n")
+	policy, _, _ = strings.Cut(policy, "```")
+	files["policy.yaml"] = strings.NewReplacer("release: acme", "", "minimum-version: v1.2.0", "", "docker.io/acme/*", "*/base").Replace(policy)
+	return files
+}
+
 func runPage(t *testing.T, commands []docCommand) {
 	hub := imagetest.Registry(t)
 	imagetest.Push(t, hub+"/base:v1", imagetest.Image(t, "linux/amd64", imagetest.Layer(t, imagetest.Files{"f": "x"})))
 	local := strings.NewReplacer("127.0.0.1:5000", hub)
 	dir := t.TempDir()
 	files := projects[commands[0].page]
-	if files == nil {
+	switch {
+	case commands[0].page == "docs/verifying.md":
+		files = withKeys(t)
+	case files == nil:
 		files = acme
 	}
 	repo := testfile.NewRepo(t, dir)

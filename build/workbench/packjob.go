@@ -12,6 +12,9 @@ import (
 	"github.com/slipway-build/slipway/images"
 	"github.com/slipway-build/slipway/images/airgap/format"
 	"github.com/slipway-build/slipway/images/airgap/pack"
+	"github.com/slipway-build/slipway/images/attest/policy"
+	"github.com/slipway-build/slipway/images/attest/proof"
+	"github.com/slipway-build/slipway/images/attest/sign"
 	"github.com/slipway-build/slipway/internal/parallel"
 	"github.com/slipway-build/slipway/internal/usage"
 	"github.com/slipway-build/slipway/progress"
@@ -29,6 +32,9 @@ type PackJob struct {
 	Level  images.ZstdLevel
 	// Proof adds a proof of their content to the archives.
 	Proof bool
+	// Sign signs the proof; nil is nobody. Policy says what is required of images; nil is nothing.
+	Sign   sign.Signer
+	Policy *policy.Policy
 }
 
 // A PackSource is an image to pack or to copy.
@@ -58,7 +64,7 @@ func (w *Workbench) Pack(ctx context.Context, job PackJob) ([]pack.Result, error
 	}
 	opts := pack.Options{Layers: job.Layers, Level: job.Level, Jobs: w.options.Jobs}
 	if job.Proof {
-		opts.Proof = &pack.Proof{}
+		opts.Proof = &pack.Proof{Policy: job.Policy, Sign: proof.SignWith(job.Sign)}
 	}
 	made, err := pack.Write(ctx, w.Cache, content, outputs, opts)
 	if err != nil {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/slipway-build/slipway/images/airgap/airgaptest"
 	"github.com/slipway-build/slipway/images/airgap/pack"
+	"github.com/slipway-build/slipway/images/attest/proof"
 )
 
 // containerd calls the program with these arguments, and goes by its exit status.
@@ -16,7 +17,7 @@ func TestRun(t *testing.T) {
 	dir := t.TempDir()
 	img := airgaptest.Simple(t, "acme/app:v1", "linux/amd64")
 	_, err := pack.Write(t.Context(), airgaptest.NewStore(t), []pack.Image{img}, []pack.Output{{Path: filepath.Join(dir, "images.tar.zst")}},
-		pack.Options{Layers: "original", Proof: &pack.Proof{Sign: airgaptest.SignWith(airgaptest.Key(t, 1))}})
+		pack.Options{Layers: "original", Proof: &pack.Proof{Sign: proof.SignWith(airgaptest.Key(t, 1))}})
 	if err != nil {
 		t.Fatal(err)
 	}

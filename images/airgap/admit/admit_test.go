@@ -31,7 +31,7 @@ func archive(t testing.TB, dir string, key byte) (path string, index, plain v1.H
 	app.Proof = []proof.Attachment{airgaptest.Attested(t, airgaptest.Key(t, upstreamKey), proof.Signature, "https://sigstore.dev/cosign/sign/v1", map[string]any{}, digest)}
 	path = filepath.Join(dir, "images.tar.zst")
 	_, err := pack.Write(t.Context(), airgaptest.NewStore(t), []pack.Image{app, small}, []pack.Output{{Path: path}},
-		pack.Options{Layers: "original", Proof: &pack.Proof{Sign: airgaptest.SignWith(airgaptest.Key(t, key))}})
+		pack.Options{Layers: "original", Proof: &pack.Proof{Sign: proof.SignWith(airgaptest.Key(t, key))}})
 	if err != nil {
 		t.Fatal(err)
 	}

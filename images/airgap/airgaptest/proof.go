@@ -1,7 +1,6 @@
 package airgaptest
 
 import (
-	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/x509"
@@ -31,14 +30,6 @@ func Key(t testing.TB, seed byte) *sign.PrivateKey {
 		t.Fatal(err)
 	}
 	return key
-}
-
-// SignWith signs content statements with a key.
-func SignWith(key sign.Signer) proof.Signer {
-	return func(ctx context.Context, content []byte) ([][]byte, error) {
-		bundle, err := sign.SignEnvelope(ctx, key, statement.MediaType, content)
-		return [][]byte{bundle}, err
-	}
 }
 
 // Attested is a document about an image in its registry, signed with a key: a signature as cosign makes it, or another

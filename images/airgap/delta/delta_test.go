@@ -24,6 +24,10 @@ import (
 	"github.com/google/go-containerregistry/pkg/name"
 
 	"github.com/slipway-build/slipway/images/airgap/format"
+	"github.com/slipway-build/slipway/images/airgap/verify"
+	"github.com/slipway-build/slipway/images/attest/policy"
+	"github.com/slipway-build/slipway/images/attest/proof"
+	"github.com/slipway-build/slipway/images/attest/sign"
 	"github.com/slipway-build/slipway/images/imagetest"
 	"github.com/slipway-build/slipway/progress"
 )
@@ -113,6 +117,28 @@ func TestDeltaIsAsLargeAsTheLayerThatChanged(t *testing.T) {
 
 // Equal content in two archives of one release, in the order of a tar of another program, is found
 // wherever it is.
+// A delta of archives with a proof gives the new archive with its proof.
+func TestDeltaOfProvenArchives(t *testing.T) {
+	signed := func(seed uint64) string {
+		all := release(t, seed, 100_000)
+		all[0].Proof = airgaptest.SBOM()
+		return airgaptest.Pack(t, airgaptest.NewStore(t), all, pack.Options{Proof: &pack.Proof{Sign: proof.SignWith(airgaptest.Key(t, 1))}})[format.Zstd]
+	}
+	before, after := signed(1), signed(2)
+	file, made := filepath.Join(t.TempDir(), "delta"), filepath.Join(t.TempDir(), "images.tar.zst")
+	if _, err := Write(t.Context(), before, after, file); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Apply(t.Context(), before, file, made); err != nil {
+		t.Fatal(err)
+	}
+	trusted := policy.Vouched(policy.Signer{Name: "release", Keys: []*sign.PublicKey{airgaptest.Key(t, 1).PublicKey()}})
+	r, err := verify.Archive(t.Context(), made, verify.Options{Policy: trusted})
+	if err != nil || len(r.Problems) > 0 || len(r.Proof.SignedBy) != 1 {
+		t.Errorf("%v: %+v", err, r)
+	}
+}
+
 func TestDeltaOfForeignArchives(t *testing.T) {
 	old := airgaptest.NewWorkshop(t, release(t, 1, 300_000)...)
 	new := airgaptest.NewWorkshop(t, release(t, 2, 300_000)...)

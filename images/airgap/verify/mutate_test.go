@@ -257,7 +257,7 @@ func TestMutationsDoNotVerify(t *testing.T) {
 	other.Release = &proof.Origin{Name: "other", Version: "v2.0.0"}
 	all := signedImages(t)
 	good := write(signedProof(t, releaseKey), all...)
-	forgers := []proof.Signer{airgaptest.SignWith(airgaptest.Key(t, otherKey)), airgaptest.SignWith(airgaptest.Key(t, upstreamKey))}
+	forgers := []proof.Signer{proof.SignWith(airgaptest.Key(t, otherKey)), proof.SignWith(airgaptest.Key(t, upstreamKey))}
 	others := []*airgaptest.Workshop{write(old, all...), write(other, all...), write(signedProof(t, otherKey), all...),
 		write(signedProof(t, releaseKey), all[0]), write(signedProof(t, releaseKey), airgaptest.Simple(t, "acme/runtime:v1", "linux/arm64"))}
 	o := Options{Policy: trusted}

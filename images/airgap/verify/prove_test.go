@@ -55,7 +55,7 @@ func signedImages(t testing.TB) []pack.Image {
 }
 
 func signedProof(t testing.TB, seed byte) *pack.Proof {
-	return &pack.Proof{Release: &proof.Origin{Name: "acme", Version: "v1.2.0", Commit: strings.Repeat("ab", 20)}, Sign: airgaptest.SignWith(airgaptest.Key(t, seed))}
+	return &pack.Proof{Release: &proof.Origin{Name: "acme", Version: "v1.2.0", Commit: strings.Repeat("ab", 20)}, Sign: proof.SignWith(airgaptest.Key(t, seed))}
 }
 
 func TestVerifyProof(t *testing.T) {

@@ -1,10 +1,13 @@
 package policy
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"path"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"golang.org/x/mod/semver"
@@ -59,7 +62,7 @@ func Vouched(signers ...Signer) *Policy { return &Policy{Archive: Archive{Signer
 // Validate returns an error for each pattern and version that is not valid.
 func (p *Policy) Validate() error {
 	var errs []error
-	if m := p.Archive.Minimum; m != "" && !semver.IsValid(m) {
+	if m := p.Archive.Minimum; m != "" && !semver.IsValid(prefixed(m)) {
 		errs = append(errs, fmt.Errorf("minimum version %q: want a semantic version such as v1.2.0", m))
 	}
 	if p.Archive.Minimum != "" && p.Archive.Release == "" {
@@ -86,14 +89,37 @@ func (a Archive) CheckRelease(name, version string) error {
 	if a.Minimum == "" {
 		return nil
 	}
-	if !semver.IsValid(version) {
+	if !semver.IsValid(prefixed(version)) {
 		return fmt.Errorf("its version is %q, which cannot be compared with the minimum version %s", version, a.Minimum)
 	}
-	if semver.Compare(version, a.Minimum) < 0 {
+	if compare(prefixed(version), prefixed(a.Minimum)) < 0 {
 		return fmt.Errorf("its version %s is older than the minimum version %s", version, a.Minimum)
 	}
 	return nil
 }
+
+// prefixed returns a version with the v that package semver wants.
+func prefixed(version string) string { return "v" + strings.TrimPrefix(version, "v") }
+
+// compare compares semantic versions, and those that differ in build metadata alone by it: v1.34.1+rke2r2 is newer than
+// v1.34.1+rke2r1, although semver says that they are equal. Numbers in the metadata count as numbers.
+func compare(a, b string) int {
+	if order := semver.Compare(a, b); order != 0 {
+		return order
+	}
+	inA, inB := words.FindAllString(semver.Build(a), -1), words.FindAllString(semver.Build(b), -1)
+	return slices.CompareFunc(inA, inB, func(x, y string) int {
+		n, errX := strconv.ParseUint(x, 10, 64)
+		m, errY := strconv.ParseUint(y, 10, 64)
+		if errX == nil && errY == nil {
+			return cmp.Compare(n, m)
+		}
+		return strings.Compare(x, y)
+	})
+}
+
+// words are the numbers in a text, and what is between them.
+var words = regexp.MustCompile(`[0-9]+|[^0-9]+`)
 
 // RuleFor returns the rule for a fully qualified repository.
 func (p *Policy) RuleFor(repository string) (Rule, bool) {

@@ -7,6 +7,9 @@ import (
 	"slices"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
+
+	"github.com/slipway-build/slipway/images/attest/sign"
+	"github.com/slipway-build/slipway/images/attest/statement"
 )
 
 // An Attachment is a document that becomes an item.
@@ -33,6 +36,17 @@ type Member struct {
 
 // A Signer signs a content statement, and returns Sigstore bundles.
 type Signer func(ctx context.Context, statement []byte) (bundles [][]byte, err error)
+
+// SignWith returns a Signer that makes one signature with a key, or nil for no key.
+func SignWith(key sign.Signer) Signer {
+	if key == nil {
+		return nil
+	}
+	return func(ctx context.Context, content []byte) ([][]byte, error) {
+		bundle, err := sign.SignEnvelope(ctx, key, statement.MediaType, content)
+		return [][]byte{bundle}, err
+	}
+}
 
 // A Maker collects the items of an archive, and makes its proof.
 type Maker struct {

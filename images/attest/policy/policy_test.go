@@ -1,0 +1,33 @@
+package policy
+
+import "testing"
+
+func TestCheckRelease(t *testing.T) {
+	for _, c := range []struct {
+		version, minimum string
+		want             bool
+	}{
+		{"v1.2.0", "v1.2.0", true},
+		{"v1.10.0", "v1.9.0", true},
+		{"v1.1.9", "v1.2.0", false},
+		{"v1.2.0-rc1", "v1.2.0", false},
+		{"v1.34.1+rke2r1", "v1.34.1+rke2r2", false},
+		{"v1.34.1+rke2r10", "v1.34.1+rke2r9", true},
+		{"v1.34.1+rke2r9", "v1.34.1+rke2r10", false},
+		{"v1.34.1", "v1.34.1+rke2r1", false},
+		{"v1.34.2", "v1.34.1+rke2r1", true},
+		{"1.2.0", "v1.2.0", true},
+		{"v1.1.0", "1.2.0", false},
+		{"", "v1.0.0", false},
+		{"main", "v1.0.0", false},
+		{"main", "", true},
+	} {
+		err := Archive{Release: "acme", Minimum: c.minimum}.CheckRelease("acme", c.version)
+		if (err == nil) != c.want {
+			t.Errorf("version %q, minimum %q: %v", c.version, c.minimum, err)
+		}
+	}
+	if err := (Archive{Release: "acme"}).CheckRelease("other", "v9.0.0"); err == nil {
+		t.Error("another release is accepted")
+	}
+}
