@@ -49,6 +49,7 @@ require (
 	github.com/moby/patternmatcher v0.6.1 // the patterns of .dockerignore
 	github.com/opencontainers/go-digest v1.0.0 // digests as BuildKit spells them
 	github.com/opencontainers/image-spec v1.1.1 // the types of OCI's specification
+	github.com/openvex/go-vex v0.2.8 // VEX documents; images/attest/vex alone. It brings 2 other modules; 0.2.9 needs newer ones of YAML and protobuf
 	github.com/package-url/packageurl-go v0.1.7 // package URLs; images/attest/sbom alone
 	github.com/secure-systems-lab/go-securesystemslib v0.11.0 // cosign's encrypted keys, and the encoding that DSSE signs; images/attest/sign alone. BuildKit brought it already
 	github.com/sigstore/protobuf-specs v0.5.1 // Sigstore bundles; images/attest/sign alone. It brings no other module
@@ -164,5 +165,6 @@ require (
 	google.golang.org/genproto/googleapis/api v0.0.0-20260526163538-3dc84a4a5aaa // indirect
 	google.golang.org/genproto/googleapis/rpc v0.0.0-20260526163538-3dc84a4a5aaa // indirect
 	gopkg.in/warnings.v0 v0.1.2 // indirect
+	gopkg.in/yaml.v3 v3.0.1 // indirect
 	honnef.co/go/tools v0.8.2 // indirect
 )
