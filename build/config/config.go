@@ -42,6 +42,7 @@ type Config struct {
 	Airgap     Airgap                    `yaml:"airgap" doc:"image archives for hosts without a registry"`
 	Bundles    []Bundle                  `yaml:"bundles" doc:"archives and packages of binaries and files"`
 	Provenance Provenance                `yaml:"provenance" doc:"SLSA provenance of binaries, images, archives and bundles: true, or a mapping; see docs/provenance.md; default: none"`
+	VEX        []string                  `yaml:"vex" doc:"OpenVEX documents: what vulnerabilities mean for this release; they become artifacts, and statements about the images; see docs/provenance.md" example:"[security/acme.openvex.json]"`
 	Publish    []Destination             `yaml:"publish" doc:"destinations of images and artifacts; images go to the project's registry if no destination is a registry"`
 	Expect     Expect                    `yaml:"expect" doc:"names of artifacts that slipway check compares with the plan"`
 	Names      Names                     `yaml:"names" doc:"templates for the names of artifacts, which install scripts depend on"`

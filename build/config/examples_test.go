@@ -63,6 +63,8 @@ func TestExamplesAreAccepted(t *testing.T) {
 	testfile.Write(t, file, string(text))
 	for name, content := range map[string]string{
 		"images.txt": "docker.io/library/busybox:1.36\n", "Dockerfile": "FROM scratch\n", "packaging/postinstall.sh": "#!/bin/sh\n",
+		"security/acme.openvex.json": `{"@context": "https://openvex.dev/ns/v0.2.0", "@id": "https://example.com/vex", "author": "Acme", "timestamp": "2026-01-01T00:00:00Z",
+			"version": 1, "statements": [{"vulnerability": {"name": "CVE-2026-1"}, "products": [{"@id": "pkg:oci/acme"}], "status": "fixed"}]}`,
 	} {
 		testfile.Write(t, filepath.Join(dir, filepath.FromSlash(name)), content)
 	}

@@ -54,6 +54,7 @@ func (v *validator) validate() {
 	v.needs()
 	v.publish()
 	v.provenance()
+	v.vex()
 	if file := v.config.Expect.Artifacts; file != "" {
 		v.file("expect.artifacts", file, fs.FileMode.IsRegular)
 	}

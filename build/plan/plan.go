@@ -30,6 +30,7 @@ type Plan struct {
 	Bundles      []BundleStep         `json:"bundles"`
 	Checksums    []SumStep            `json:"checksums"`
 	Provenance   *Provenance          `json:"provenance,omitempty"` // nil for none
+	VEX          []VEXStep            `json:"vex,omitempty"`
 	Destinations []config.Destination `json:"destinations"`
 	// Skipped are the platforms of the configuration that the filter omits.
 	Skipped []string `json:"skipped,omitempty"`
@@ -144,9 +145,9 @@ type SumStep struct {
 	Output    string            `json:"output"`
 }
 
-// Has reports whether the file contains the artifacts of a platform.
+// Has reports whether the file contains the artifacts of a platform. Those without a platform are in all files.
 func (s SumStep) Has(p images.Platform) bool {
-	return slices.ContainsFunc(s.Platforms, func(of images.Platform) bool { return samePorts(of.Platform, p.Platform) })
+	return p.OS == "" || slices.ContainsFunc(s.Platforms, func(of images.Platform) bool { return samePorts(of.Platform, p.Platform) })
 }
 
 // A Filter narrows a plan. The zero Filter keeps everything.
@@ -191,7 +192,7 @@ func New(config *config.Config, filter Filter) (*Plan, error) {
 	planner.images()
 	planner.archives()
 	planner.bundles()
-	planner.provenance()
+	planner.proofs()
 	planner.needs()
 	planner.checksums()
 	return planner.plan, errors.Join(planner.errs...)

@@ -16,52 +16,74 @@ type Provenance struct {
 	Builder string `json:"builder"`
 }
 
+// A VEXStep copies a VEX document to the artifacts.
+type VEXStep struct {
+	// Name tells the document from others in file names.
+	Name   string `json:"name"`
+	Source string `json:"source"`
+	Output string `json:"output"`
+}
+
+// vexName returns the file name of a VEX document without the extensions that such documents have.
+func vexName(file string) string {
+	name := strings.TrimSuffix(path.Base(file), ".json")
+	return strings.TrimSuffix(strings.TrimSuffix(name, ".vex"), ".openvex")
+}
+
 // defaultBuilder is the builder that provenance names unless slipway.yaml names another.
 const defaultBuilder = "https://github.com/slipway-build/slipway"
 
 // A Proof is a file that says something about an artifact or image of the release.
 type Proof struct {
-	// Kind is provenance.
+	// Kind is provenance or vex.
 	Kind string
 	// Subject is the path of the artifact, or the Ref of the image or index.
 	Subject  string
 	Platform images.Platform
+	// Document is the VEX document that it states, as a path of the plan.
+	Document string
 	Output   string
 }
 
 // Proofs returns the proofs of the plan. That of an artifact is beside it, and those of images and indexes are in
 // dist/proof.
 func (p *Plan) Proofs() []Proof {
-	if p.Provenance == nil {
-		return nil
-	}
 	var proofs []Proof
-	add := func(subject string, platform images.Platform, output string) {
-		proofs = append(proofs, Proof{"provenance", subject, platform, output + ".provenance.json"})
+	provenance := func(subject string, platform images.Platform, output string) {
+		if p.Provenance != nil {
+			proofs = append(proofs, Proof{Kind: "provenance", Subject: subject, Platform: platform, Output: output + ".provenance.json"})
+		}
+	}
+	image := func(image, ref string, platform images.Platform) {
+		output := proofOfImage(image, ref)
+		provenance(ref, platform, output)
+		for _, s := range p.VEX {
+			proofs = append(proofs, Proof{Kind: "vex", Subject: ref, Platform: platform, Document: s.Output, Output: output + "." + s.Name + ".vex.json"})
+		}
 	}
 	for _, s := range p.Images {
-		add(s.Ref, s.Platform, proofOfImage(s.Image, s.Ref))
+		image(s.Image, s.Ref, s.Platform)
 	}
 	for _, s := range p.Indexes {
 		platform := images.Platform{}
 		if s.Platform != nil {
 			platform = *s.Platform
 		}
-		add(s.Ref, platform, proofOfImage(s.Image, s.Ref))
+		image(s.Image, s.Ref, platform)
 	}
 	for _, s := range p.Binaries {
 		if s.Artifact != "" {
-			add(s.Artifact, s.Platform, s.Artifact)
+			provenance(s.Artifact, s.Platform, s.Artifact)
 		}
 	}
 	for _, s := range p.Archives {
 		for _, o := range s.Outputs {
-			add(o, s.Platform, o)
+			provenance(o, s.Platform, o)
 		}
 	}
 	for _, s := range p.Bundles {
 		for _, o := range s.Outputs {
-			add(o, s.Platform, o)
+			provenance(o, s.Platform, o)
 		}
 	}
 	return proofs
@@ -88,15 +110,18 @@ func (p *Plan) Making(subject string, binaries []string) *Plan {
 	}
 }
 
-// provenance plans provenance, if slipway.yaml asks for it.
-func (p *planner) provenance() {
+// proofs plans provenance and VEX documents, if slipway.yaml asks for them.
+func (p *planner) proofs() {
 	c := p.config.Provenance
-	if !c.Wanted() {
-		return
+	if c.Wanted() {
+		p.plan.Provenance = &Provenance{Source: c.Source, Builder: cmp.Or(c.Builder, defaultBuilder)}
 	}
-	p.plan.Provenance = &Provenance{Source: c.Source, Builder: cmp.Or(c.Builder, defaultBuilder)}
+	for _, file := range p.config.VEX {
+		step := VEXStep{Name: vexName(file), Source: file, Output: artifact(path.Base(file))}
+		p.claim("binary", "the VEX document "+file, noPlatform, config.Position{}, step.Output)
+		p.plan.VEX = append(p.plan.VEX, step)
+	}
 	for _, proof := range p.plan.Proofs() {
-		at := config.Position{File: c.Position.File, Line: c.Position.Line}
-		p.claim("binary", "the "+proof.Kind+" of "+path.Base(proof.Subject), proof.Platform.Platform, at, proof.Output)
+		p.claim("binary", "the "+proof.Kind+" of "+path.Base(proof.Subject), proof.Platform.Platform, c.Position, proof.Output)
 	}
 }

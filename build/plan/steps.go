@@ -98,6 +98,9 @@ func (p *Plan) Artifacts() []Artifact {
 			files = append(files, Artifact{o, s.Platform})
 		}
 	}
+	for _, s := range p.VEX {
+		files = append(files, Artifact{Path: s.Output})
+	}
 	for _, f := range p.Proofs() {
 		if f.IsArtifact() {
 			files = append(files, Artifact{f.Output, f.Platform})

@@ -172,6 +172,7 @@ func (r *Release) merge(ctx context.Context, jobs []job) error {
 			return err
 		}
 	}
+	r.Plan.VEX = r.full.VEX
 	if err := r.prove(ctx, isOfImage); err != nil {
 		return err
 	}

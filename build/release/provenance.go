@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -25,22 +26,31 @@ import (
 // isOfImage reports whether a proof is about an image or index.
 func isOfImage(p plan.Proof) bool { return !p.IsArtifact() }
 
+// predicateTypes are those of the statements of proofs, by Proof.Kind.
+var predicateTypes = map[string]string{"provenance": statement.Provenance, "vex": statement.OpenVEX}
+
 // prove writes the chosen proofs of the plan that are about what this run has made.
 func (r *Release) prove(ctx context.Context, chosen func(plan.Proof) bool) error {
 	proofs := slices.DeleteFunc(r.Plan.Proofs(), func(p plan.Proof) bool { return !chosen(p) || len(r.subjects(p)) == 0 })
 	if len(proofs) == 0 {
 		return nil
 	}
-	common, err := r.commonOrigins(ctx)
-	if err != nil {
-		return err
+	var common []proof.Dependency
+	if r.Plan.Provenance != nil {
+		var err error
+		if common, err = r.commonOrigins(ctx); err != nil {
+			return err
+		}
 	}
 	secrets := r.secrets()
 	return parallel.Each(ctx, len(proofs), r.options.Jobs, func(i int) error {
 		p := proofs[i]
-		err := r.writeProvenance(ctx, p, common, secrets)
+		s, err := r.state(ctx, p, common, secrets)
+		if err == nil {
+			err = r.writeStatement(ctx, p, s)
+		}
 		if err != nil {
-			err = fmt.Errorf("provenance of %s: %w", p.Subject, err)
+			err = fmt.Errorf("%s of %s: %w", p.Kind, p.Subject, err)
 		}
 		return err
 	})
@@ -72,10 +82,18 @@ func subjectName(p plan.Proof, where string) string {
 	return where
 }
 
-func (r *Release) writeProvenance(ctx context.Context, p plan.Proof, common []proof.Dependency, secrets *redact.Secrets) error {
+// state returns the statement of a proof.
+func (r *Release) state(ctx context.Context, p plan.Proof, common []proof.Dependency, secrets *redact.Secrets) (*statement.Statement, error) {
+	if p.Kind == "vex" {
+		document, err := regular.ReadFile(r.path(p.Document))
+		if err != nil {
+			return nil, err
+		}
+		return statement.New(statement.OpenVEX, json.RawMessage(document), r.subjects(p)...)
+	}
 	o, err := r.originsOf(ctx, p)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	whole := r.decisive()
 	whole.Fetches = nil // they are dependencies
@@ -93,10 +111,10 @@ func (r *Release) writeProvenance(ctx context.Context, p plan.Proof, common []pr
 	if o.binary.Toolchain != "" {
 		made.Internal = map[string]any{"go": o.binary}
 	}
-	s, err := made.Statement(secrets, r.subjects(p)...)
-	if err != nil {
-		return err
-	}
+	return made.Statement(secrets, r.subjects(p)...)
+}
+
+func (r *Release) writeStatement(ctx context.Context, p plan.Proof, s *statement.Statement) error {
 	raw, err := s.Encode()
 	if err != nil {
 		return err
@@ -153,7 +171,7 @@ func (r *Release) verifyProof(layout *store.Store, p plan.Proof, reported map[st
 	case err != nil:
 		return err
 	}
-	if err := proof.Check(raw, statement.Provenance, subjects); err != nil {
+	if err := proof.Check(raw, predicateTypes[p.Kind], subjects); err != nil {
 		return fmt.Errorf("%s: %w: run build and package", p.Output, err)
 	}
 	if have := digestOf(raw); reported[p.Output] != "" && have != reported[p.Output] {

@@ -302,3 +302,47 @@ func hexOf(content string) string {
 	sum := sha256.Sum256([]byte(content))
 	return hex.EncodeToString(sum[:])
 }
+
+func TestVEX(t *testing.T) {
+	imagetest.Program(t, "go")
+	r := makeRelease(t)
+	const document = `{"@context": "https://openvex.dev/ns/v0.2.0", "@id": "https://example.com/vex", "author": "Acme", "timestamp": "2026-01-01T00:00:00Z",
+  "version": 1, "statements": [{"vulnerability": {"name": "CVE-2026-1"}, "products": [{"@id": "pkg:oci/acme-runtime"}], "status": "fixed"}]}`
+	testfile.Write(t, filepath.Join(r.dir, "security", "acme.openvex.json"), document)
+	r.configure("publish:", "vex: [security/acme.openvex.json]\npublish:")
+	r.run("build", "images", "linux")
+	r.run("package")
+	if err := r.open().Verify(t.Context()); err != nil {
+		t.Errorf("verify: %v", err)
+	}
+	r.run("publish")
+	raw, err := os.ReadFile(filepath.Join(r.dir, "released", "acme.openvex.json"))
+	if err != nil || string(raw) != document {
+		t.Errorf("the published document is %s, %v", raw, err)
+	}
+	for _, arch := range []string{"amd64", "arm64"} {
+		sums, err := os.ReadFile(filepath.Join(r.dir, "released", "sha256sum-"+arch+".txt"))
+		if err != nil || !strings.Contains(string(sums), "  acme.openvex.json\n") {
+			t.Errorf("the checksums of %s: %s, %v", arch, sums, err)
+		}
+	}
+	statements, err := filepath.Glob(filepath.Join(r.dir, "dist", "proof", "acme-runtime_*.acme.vex.json"))
+	if err != nil || len(statements) != 6 {
+		t.Fatalf("statements: %s, %v", statements, err)
+	}
+	raw, err = os.ReadFile(statements[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &intoto.Statement{}
+	if err := protojson.Unmarshal(raw, s); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Validate(); err != nil || s.PredicateType != "https://openvex.dev/ns" || s.Predicate.Fields["author"].GetStringValue() != "Acme" {
+		t.Errorf("%s: %v", raw, err)
+	}
+	testfile.Write(t, statements[0], strings.Replace(string(raw), "CVE-2026-1", "CVE-2026-2", 1))
+	if err := r.open().Verify(t.Context()); err == nil || !strings.Contains(err.Error(), ".acme.vex.json has sha256:") {
+		t.Errorf("verify after a change: %v", err)
+	}
+}

@@ -202,6 +202,9 @@ func (r *Release) run(ctx context.Context, s plan.Selection) error {
 	if err := r.runHooks(ctx, r.Plan.Before); err != nil {
 		return err
 	}
+	if err := r.releaseVEX(ctx); err != nil {
+		return err
+	}
 	if s.Verb == "package" && slices.Contains(s.Parts, "bundles") {
 		// Compile all binaries at once, rather than the binaries that images read first.
 		if err := r.buildBinaries(ctx); err != nil {
