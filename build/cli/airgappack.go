@@ -65,6 +65,7 @@ is written.`,
 	f.BoolVar(&pack.job.Proof, "proof", false, "put a statement of all that the archive contains into it, with the registry's manifests and digests")
 	f.StringVar(&pack.signKey, "sign-key", "", "private key that signs this statement: a file as cosign makes it, or PKCS #8; COSIGN_PASSWORD is its password; implies --proof")
 	f.StringVar(&pack.policy, "policy", "", "policy in YAML: refuse images that it does not allow (docs/verifying.md); implies --proof")
+	f.StringVar(&pack.job.SBOM, "sbom", "", "put an SBOM of each image into archives: spdx or cyclonedx; implies --proof")
 	f.BoolVar(&pack.dryRun, "dry-run", false, "look up all images, print what would be fetched and how much disk space it takes, and write nothing")
 	f.StringVar((*string)(&pack.job.Level), "level", string(images.BestZstd), "zstd level: fastest, default, better or best")
 	return c
@@ -100,7 +101,7 @@ func (pack *packCommand) parseProof(p *Program, job *workbench.PackJob) error {
 			job.Sign = key
 		}
 	}
-	job.Proof = job.Proof || pack.policy != "" || pack.signKey != ""
+	job.Version, job.Proof = p.Version, job.Proof || pack.policy != "" || pack.signKey != "" || job.SBOM != ""
 	return errors.Join(errs...)
 }
 

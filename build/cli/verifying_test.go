@@ -49,7 +49,7 @@ func signedArchive(t *testing.T, dir string) string {
 	hub := imagetest.Registry(t)
 	imagetest.Push(t, hub+"/team/app:v1", imagetest.Image(t, "linux/amd64", imagetest.Layer(t, imagetest.Files{"bin/app": imagetest.Words(1, 100_000)})))
 	archive := filepath.Join(dir, "images.tar.zst")
-	packed := []string{"airgap", "pack", "--platform", "linux/amd64", "--sign-key", filepath.Join(dir, "release.key"), "-o", archive, hub + "/team/app:v1"}
+	packed := []string{"airgap", "pack", "--platform", "linux/amd64", "--sbom", "spdx", "--sign-key", filepath.Join(dir, "release.key"), "-o", archive, hub + "/team/app:v1"}
 	env := map[string]string{"SLIPWAY_CACHE": t.TempDir(), "PROGRESS": "none"}
 	if status, stdout, stderr := run(t, env, packed...); status != 0 {
 		t.Fatalf("pack: exit status %d\n%s%s", status, stdout, stderr)
@@ -82,6 +82,7 @@ func TestAirgapVerifyChecksProof(t *testing.T) {
 		{[]string{"push", "--key", filepath.Join(dir, "release.pub"), archive, target + "/mirror"}, 0, "/mirror/team/app:v1@sha256:"},
 		{[]string{"ls", "--proof", archive}, 0, "content, 1 signature"},
 		{[]string{"ls", "--proof", "--json", archive}, 0, `"kind": "manifest"`},
+		{[]string{"ls", "--proof", "--json", archive}, 0, `"mediaType": "application/spdx+json"`},
 	} {
 		status, stdout, stderr := run(t, env, append([]string{"airgap"}, c.args...)...)
 		if status != c.status || !strings.Contains(stdout+stderr, c.want) {

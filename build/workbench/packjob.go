@@ -12,8 +12,10 @@ import (
 	"github.com/slipway-build/slipway/images"
 	"github.com/slipway-build/slipway/images/airgap/format"
 	"github.com/slipway-build/slipway/images/airgap/pack"
+	"github.com/slipway-build/slipway/images/airgap/pack/sboms"
 	"github.com/slipway-build/slipway/images/attest/policy"
 	"github.com/slipway-build/slipway/images/attest/proof"
+	"github.com/slipway-build/slipway/images/attest/sbom/document"
 	"github.com/slipway-build/slipway/images/attest/sign"
 	"github.com/slipway-build/slipway/internal/parallel"
 	"github.com/slipway-build/slipway/internal/usage"
@@ -35,6 +37,9 @@ type PackJob struct {
 	// Sign signs the proof; nil is nobody. Policy says what is required of images; nil is nothing.
 	Sign   sign.Signer
 	Policy *policy.Policy
+	// SBOM is the format of the SBOMs that archives carry, one of each image; "" is none. Version is that of Slipway,
+	// which they name.
+	SBOM, Version string
 }
 
 // A PackSource is an image to pack or to copy.
@@ -55,12 +60,24 @@ func (s PackSource) explain(err error) error {
 // Pack finds all images, and then writes all archives. Before it writes anything, it reports all missing images and
 // disks without enough space.
 func (w *Workbench) Pack(ctx context.Context, job PackJob) ([]pack.Result, error) {
+	var format document.Format
+	if job.SBOM != "" {
+		var err error
+		if format, err = document.ParseFormat(job.SBOM); err != nil {
+			return nil, usage.Wrap(err)
+		}
+	}
 	content, outputs, p, err := w.preparePack(ctx, job)
 	if err == nil {
 		err = p.Enough()
 	}
 	if err != nil {
 		return nil, err
+	}
+	if job.SBOM != "" {
+		if content, err = sboms.Add(ctx, w.catalog(), content, format, job.Version); err != nil {
+			return nil, err
+		}
 	}
 	opts := pack.Options{Layers: job.Layers, Level: job.Level, Jobs: w.options.Jobs}
 	if job.Proof {
