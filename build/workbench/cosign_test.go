@@ -12,6 +12,9 @@ import (
 
 	"github.com/slipway-build/slipway/images"
 	"github.com/slipway-build/slipway/images/airgap/servetest"
+	"github.com/slipway-build/slipway/images/airgap/verify"
+	"github.com/slipway-build/slipway/images/attest/policy"
+	"github.com/slipway-build/slipway/images/attest/sign"
 	"github.com/slipway-build/slipway/images/imagetest"
 )
 
@@ -81,6 +84,27 @@ func (c *cosign) verify(t *testing.T, repo string, index v1.Hash, children ...v1
 	}
 }
 
+// verifyArchive verifies the image of an archive by the signatures that the registry had of it.
+func (c *cosign) verifyArchive(t *testing.T, path string) {
+	t.Helper()
+	raw, err := os.ReadFile(filepath.Join(c.dir, "cosign.pub"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	keys, err := sign.ParsePublicKeys(raw)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rule := policy.Rule{Repositories: []string{"*/**"}, Signers: []policy.Signer{{Name: "cosign", Keys: keys}}, Predicates: []string{predicateType}}
+	report, err := verify.Archive(t.Context(), path, verify.Options{Policy: &policy.Policy{Images: []policy.Rule{rule}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(report.Problems) > 0 || report.Proof == nil {
+		t.Errorf("%s: %q", path, report.Problems)
+	}
+}
+
 // Cosign verifies an index and its images after each hop: from registry to registry, to a mirror
 // by archives, from a server of these archives, and from that server to a registry.
 func TestCosignVerifiesAfterEachHop(t *testing.T) {
@@ -126,6 +150,12 @@ func TestCosignVerifiesAfterEachHop(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
+			c.verifyArchive(t, archives[0])
+			small := filepath.Join(t.TempDir(), "small.tar.zst")
+			if _, err := openFor(t, "linux/amd64").Pack(t.Context(), PackJob{Images: []PackSource{{Ref: middle + "/acme/app:v1"}}, Outputs: []string{small}, Layers: images.UncompressedLayers, Level: images.FastestZstd, Proof: true}); err != nil {
+				t.Fatal(err)
+			}
+			c.verifyArchive(t, small)
 			pushed, err := w.PushArchives(t.Context(), PushJob{Archives: archives, Target: mirror})
 			if err != nil {
 				t.Fatal(err)

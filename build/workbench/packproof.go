@@ -10,7 +10,7 @@ import (
 )
 
 // addAttached adds what is attached to an image of a registry to its proof: signatures, attestations and SBOMs of the
-// image and of the index that it was selected from. Those of images for other platforms are left out.
+// image, and of the indexes that lead to it. Those of images for other platforms are left out.
 func (w *Workbench) addAttached(ctx context.Context, image *pack.Image) error {
 	digest, err := image.Image.Digest()
 	if err != nil {
@@ -18,17 +18,17 @@ func (w *Workbench) addAttached(ctx context.Context, image *pack.Image) error {
 	}
 	subjects := []v1.Hash{digest}
 	if image.Index != nil {
-		indexes, err := carry.Indexes(image.Index)
+		path, err := carry.Path(image.Index, digest)
 		if err != nil {
 			return err
 		}
-		subjects = append(subjects, indexes...)
+		subjects = append(subjects, path...)
 	}
 	attachments, err := carry.Find(ctx, w.Registry, image.Names[0].Context(), subjects, w.options.Transfers())
 	if err != nil {
 		return err
 	}
-	documents, err := carry.Documents(ctx, attachments)
+	documents, err := carry.Documents(ctx, attachments, subjects)
 	image.Proof = append(image.Proof, documents...)
 	return err
 }

@@ -65,7 +65,7 @@ func packProven(t *testing.T, layers images.ArchiveLayers) (path string, p prove
 		}
 	}
 	slices.SortFunc(p.referrers, func(a, b v1.Descriptor) int { return strings.Compare(a.Digest.String(), b.Digest.String()) })
-	if all[0].Proof, err = carry.Documents(t.Context(), attachments); err != nil {
+	if all[0].Proof, err = carry.Documents(t.Context(), attachments, []v1.Hash{p.image}); err != nil {
 		t.Fatal(err)
 	}
 	for codec, path := range airgaptest.Pack(t, airgaptest.NewStore(t), all, pack.Options{Layers: layers, Proof: &pack.Proof{}}) {

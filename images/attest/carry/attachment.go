@@ -74,22 +74,53 @@ func Child(index v1.ImageIndex, d v1.Descriptor) (images.Artifact, error) {
 const maxNesting = 8
 
 // Subjects returns the digests of an image or index and of all manifests that it lists, at any depth, each once.
-func Subjects(artifact images.Artifact) ([]v1.Hash, error) { return subjects(artifact, false) }
-
-// Indexes returns the digests of an index and of the indexes in it, at any depth, each once.
-func Indexes(index v1.ImageIndex) ([]v1.Hash, error) { return subjects(index, true) }
-
-func subjects(artifact images.Artifact, indexes bool) ([]v1.Hash, error) {
+func Subjects(artifact images.Artifact) ([]v1.Hash, error) {
 	d, err := digestOf(artifact)
 	if err != nil {
 		return nil, err
 	}
-	t := &tree{indexes: indexes, seen: map[v1.Hash]bool{}}
+	t := &tree{seen: map[v1.Hash]bool{}}
 	t.add(d)
 	if index, ok := artifact.(v1.ImageIndex); ok {
 		err = t.walk(index, 0)
 	}
 	return t.order, err
+}
+
+// Path returns the digests of an index and of the indexes in it that lead to an image, outermost first, or none if the
+// index does not list the image.
+func Path(index v1.ImageIndex, image v1.Hash) ([]v1.Hash, error) { return pathTo(index, image, 0) }
+
+func pathTo(index v1.ImageIndex, image v1.Hash, depth int) ([]v1.Hash, error) {
+	if depth > maxNesting {
+		return nil, fmt.Errorf("indexes are nested more than %d deep", maxNesting)
+	}
+	own, err := digestOf(index)
+	if err != nil {
+		return nil, err
+	}
+	manifest, err := index.IndexManifest()
+	if err != nil {
+		return nil, err
+	}
+	for _, d := range manifest.Manifests {
+		if d.Digest == image {
+			return []v1.Hash{own}, nil
+		}
+	}
+	for _, d := range manifest.Manifests {
+		if !d.MediaType.IsIndex() {
+			continue
+		}
+		nested, err := index.ImageIndex(d.Digest)
+		if err != nil {
+			return nil, err
+		}
+		if path, err := pathTo(nested, image, depth+1); err != nil || len(path) > 0 {
+			return append([]v1.Hash{own}, path...), err
+		}
+	}
+	return nil, nil
 }
 
 func digestOf(artifact images.Artifact) (v1.Hash, error) {
@@ -103,9 +134,8 @@ func digestOf(artifact images.Artifact) (v1.Hash, error) {
 
 // A tree collects the digests of manifests.
 type tree struct {
-	indexes bool // only these are collected
-	seen    map[v1.Hash]bool
-	order   []v1.Hash
+	seen  map[v1.Hash]bool
+	order []v1.Hash
 }
 
 func (t *tree) add(h v1.Hash) bool {
@@ -126,8 +156,7 @@ func (t *tree) walk(index v1.ImageIndex, depth int) error {
 		return err
 	}
 	for _, d := range manifest.Manifests {
-		isIndex := d.MediaType.IsIndex()
-		if t.indexes && !isIndex || !t.add(d.Digest) || !isIndex {
+		if !t.add(d.Digest) || !d.MediaType.IsIndex() {
 			continue
 		}
 		nested, err := index.ImageIndex(d.Digest)

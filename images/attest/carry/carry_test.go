@@ -25,6 +25,7 @@ import (
 
 	"github.com/slipway-build/slipway/images"
 	"github.com/slipway-build/slipway/images/attest/carry"
+	"github.com/slipway-build/slipway/images/attest/proof"
 	"github.com/slipway-build/slipway/images/imagetest"
 	"github.com/slipway-build/slipway/images/registry"
 	"github.com/slipway-build/slipway/images/store"
@@ -292,4 +293,48 @@ func layers(t *testing.T, image v1.Image) []v1.Descriptor {
 		t.Fatal(err)
 	}
 	return m.Layers
+}
+
+// What is attached to an attachment says nothing about the image: a verifier must not take it for its signature.
+func TestDocumentsOfAnArchive(t *testing.T) {
+	repo := imagetest.Registry(t) + "/acme/app"
+	image, sig := imagetest.Image(t, "linux/amd64"), signature(t, "of the image", "of the image by another")
+	note := document(t, sig, "of the signature")
+	imagetest.Push(t, repo+":v1", image)
+	imagetest.Push(t, repo+":"+images.ReferrersTag(digest(t, image))+".sig", sig)
+	imagetest.Push(t, repo+":"+images.ReferrersTag(digest(t, note))+".sig", signature(t, "of the note"))
+	imagetest.Push(t, repo+"@"+digest(t, note).String(), note)
+	subject := digest(t, image)
+	documents, err := carry.Documents(t.Context(), find(t, t.Context(), repo, image), []v1.Hash{subject})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var kinds []string
+	for _, d := range documents {
+		kinds = append(kinds, strings.TrimSpace(string(d.Kind)+" "+d.Annotations["dev.cosignproject.cosign/signature"]))
+	}
+	want := []string{"referrer", "blob", "signature of the image", "signature of the image by another", "referrer", "blob", "blob", "referrer", "blob", "blob of the note"}
+	if diff := cmp.Diff(want, kinds); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	items, err := proof.NewMaker().Add(documents)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := len(items); n < 8 {
+		t.Errorf("%d items; want both signatures of one payload, too", n)
+	}
+}
+
+func TestPathLeadsToTheImage(t *testing.T) {
+	n := newNest(t, imagetest.Registry(t)+"/acme/app")
+	other := imagetest.Index(t, imagetest.Image(t, "linux/arm64"))
+	outer := mutate.AppendManifests(imagetest.Index(t), mutate.IndexAddendum{Add: other}, mutate.IndexAddendum{Add: n.inner})
+	got, err := carry.Path(outer, digest(t, n.image))
+	if err != nil || !slices.Equal(got, []v1.Hash{digest(t, outer), digest(t, n.inner)}) {
+		t.Errorf("%v, %v", got, err)
+	}
+	if got, err := carry.Path(other, digest(t, n.image)); err != nil || len(got) > 0 {
+		t.Errorf("%v, %v; want none", got, err)
+	}
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -20,8 +21,10 @@ import (
 const tagAnnotation = "tag"
 
 // Documents returns attachments as documents for the proof of an archive: the manifest of each, followed by its config
-// and its layers. An attachment that is too large for an archive is left out with a warning.
-func Documents(ctx context.Context, attachments []Attachment) ([]proof.Attachment, error) {
+// and its layers. subjects are the manifest of the image and the indexes that lead to it: what is attached to something
+// else, such as the signature of an SBOM, says nothing about the image, and its layers are blobs. An attachment that is
+// too large for an archive is left out with a warning.
+func Documents(ctx context.Context, attachments []Attachment, subjects []v1.Hash) ([]proof.Attachment, error) {
 	var out []proof.Attachment
 	for _, a := range attachments {
 		documents, err := documentsOf(a.Artifact, 0)
@@ -31,6 +34,11 @@ func Documents(ctx context.Context, attachments []Attachment) ([]proof.Attachmen
 		}
 		if err != nil {
 			return nil, fmt.Errorf("reading %s, which is attached to %s: %w", a.Descriptor.Digest, a.Subject, err)
+		}
+		if !slices.Contains(subjects, a.Subject) {
+			for i := range documents {
+				documents[i].Kind = proof.Blob
+			}
 		}
 		documents[0].Kind = proof.Referrer
 		if a.Tag != "" {

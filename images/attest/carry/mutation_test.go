@@ -183,7 +183,7 @@ func TestAHostileSource(t *testing.T) {
 			if err != nil || d.Digest != a.Descriptor.Digest || a.Tag == "" && (subject == nil || subject.Digest != a.Subject) {
 				t.Fatalf("seed %d, %q: found %+v: %v", seed, l.told, a, err)
 			}
-			documents, err := carry.Documents(ctx, []carry.Attachment{a})
+			documents, err := carry.Documents(ctx, []carry.Attachment{a}, n.subjects(t))
 			if err != nil {
 				continue
 			}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"fmt"
+	"maps"
 	"slices"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -66,7 +67,10 @@ func (m *Maker) Add(attachments []Attachment) ([]Item, error) {
 			return nil, fmt.Errorf("the %s has %d bytes; an archive carries at most %d", a.Kind, size, MaxItem)
 		}
 		item := Item{a.Kind, a.MediaType, digest, size, a.Annotations}
-		if slices.ContainsFunc(items, func(other Item) bool { return other.Kind == item.Kind && other.Digest == digest }) {
+		if slices.ContainsFunc(items, func(other Item) bool {
+			// Signatures of one payload differ in their annotations.
+			return other.Kind == item.Kind && other.Digest == digest && maps.Equal(other.Annotations, item.Annotations)
+		}) {
 			continue
 		}
 		items = append(items, item)
