@@ -12,6 +12,7 @@ tool (
 // Each requirement says what it is for. A new one comes in a commit of its own that names
 // the package it stays in, the reason, and its count of modules (see house_test.go).
 require (
+	cuelabs.dev/go/oci/ociregistry v0.0.0-20251212221603-3adeb8663819 // tests: a registry with the referrers API of OCI 1.1; images/imagetest alone
 	github.com/BurntSushi/toml v1.5.0 // containerd's hosts.toml
 	github.com/CycloneDX/cyclonedx-go v0.11.0 // SBOMs; images/attest/sbom/document alone. Versions from 0.12 want a newer YAML reader
 	github.com/blakesmith/ar v0.0.0-20190502131153-809d4375e1fb // reads deb packages; nfpm brings it anyway

@@ -141,6 +141,7 @@ var packages = map[string][]string{
 // package handles for all. The packages below a path count as the path. Each package that is allowed must
 // import the dependency.
 var dependencies = map[string][]string{
+	"cuelabs.dev/go/oci/ociregistry":               {"images/imagetest"},
 	"github.com/magefile/mage":                     {"build/targets"},
 	"github.com/spf13/cobra":                       {"build/cli"},
 	"go.yaml.in/yaml":                              {"build/config", "build/policyfile", "build/scaffold/convert", "build/scaffold/draft", "build/scaffold/survey"},

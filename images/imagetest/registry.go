@@ -14,6 +14,8 @@ import (
 	"testing"
 	"time"
 
+	"cuelabs.dev/go/oci/ociregistry/ocimem"
+	"cuelabs.dev/go/oci/ociregistry/ociserver"
 	"github.com/google/go-containerregistry/pkg/name"
 	"github.com/google/go-containerregistry/pkg/registry"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -25,6 +27,15 @@ import (
 func Registry(t testing.TB) string {
 	t.Helper()
 	server := httptest.NewServer(registry.New(registry.Logger(log.New(io.Discard, "", 0))))
+	t.Cleanup(server.Close)
+	return strings.TrimPrefix(server.URL, "http://")
+}
+
+// ReferrersRegistry starts a registry with the referrers API of OCI 1.1 in this process, and returns its host:port. It
+// says which subjects it has processed, filters lists, and checks that the content of manifests is there.
+func ReferrersRegistry(t testing.TB) string {
+	t.Helper()
+	server := httptest.NewServer(ociserver.New(ocimem.New(), nil))
 	t.Cleanup(server.Close)
 	return strings.TrimPrefix(server.URL, "http://")
 }
