@@ -5,7 +5,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"sync/atomic"
 	"testing"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -112,9 +111,8 @@ func TestCosignVerifiesAfterEachHop(t *testing.T) {
 		t.Skip("cosign is started about 50 times")
 	}
 	c := newCosign(t)
-	var none atomic.Int64
 	hosts := map[string]func() string{
-		"the API": func() string { return referrersRegistry(t, &none) },
+		"the API": func() string { return imagetest.ReferrersRegistry(t) },
 		"tags":    func() string { return imagetest.DistributionRegistry(t) },
 	}
 	for first, second := range map[string]string{"the API": "tags", "tags": "the API"} {

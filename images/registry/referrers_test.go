@@ -5,9 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"log"
 	"net/http"
-	"net/http/httptest"
 	"slices"
 	"strings"
 	"sync"
@@ -15,7 +13,6 @@ import (
 	"testing"
 
 	"github.com/google/go-containerregistry/pkg/name"
-	"github.com/google/go-containerregistry/pkg/registry"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/mutate"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
@@ -24,14 +21,6 @@ import (
 	"github.com/slipway-build/slipway/images/hosts"
 	"github.com/slipway-build/slipway/images/imagetest"
 )
-
-// referrersRegistry starts a registry with the referrers API.
-func referrersRegistry(t *testing.T) string {
-	t.Helper()
-	server := httptest.NewServer(registry.New(registry.WithReferrersSupport(true), registry.Logger(log.New(io.Discard, "", 0))))
-	t.Cleanup(server.Close)
-	return strings.TrimPrefix(server.URL, "http://")
-}
 
 // pushSubject pushes an image to repo:v1 and returns its reference by digest.
 func pushSubject(t *testing.T, repo string) name.Digest {
@@ -244,7 +233,7 @@ func TestReferrersOfTheAPIAndOfTheTag(t *testing.T) {
 
 func TestAMirrorWithoutReferrers(t *testing.T) {
 	mirror := newFront(t, imagetest.Registry(t), nil)
-	host := referrersRegistry(t)
+	host := imagetest.ReferrersRegistry(t)
 	subject := pushSubject(t, host+"/org/x")
 	image := newReferrer(t, subject, "a")
 	if err := newClient(t).PushReferrers(t.Context(), subject, image); err != nil {
@@ -346,4 +335,25 @@ func TestAnIndexWithDeletedReferrers(t *testing.T) {
 	if said := strings.Join(shown.warned, "\n"); !strings.Contains(said, "no longer has") || !strings.Contains(said, digestOf(t, a).String()) {
 		t.Errorf("the warning is %q", said)
 	}
+}
+
+// A registry that has processed the subject may list the referrer a moment later. It needs no tag.
+func TestAListOfReferrersThatLagsBehind(t *testing.T) {
+	f := newFront(t, imagetest.ReferrersRegistry(t), func(_ *front, w http.ResponseWriter, r *http.Request, n int) bool {
+		late := isReferrers(r) && n <= 3
+		if late {
+			io.WriteString(w, `{"schemaVersion":2,"manifests":[]}`)
+		}
+		return late
+	})
+	subject := pushSubject(t, f.host+"/org/x")
+	image := newReferrer(t, subject, "a")
+	ctx, shown := watched(t)
+	if err := newClient(t).PushReferrers(ctx, subject, image); err != nil {
+		t.Fatal(err)
+	}
+	if f.count("PUT /v2/org/x/manifests/sha256-") > 0 || len(shown.warned) > 0 {
+		t.Errorf("%q; warnings %q", f.asked, shown.warned)
+	}
+	wantReferrers(t, newClient(t), subject, image)
 }

@@ -16,7 +16,6 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-containerregistry/pkg/name"
-	ggcr "github.com/google/go-containerregistry/pkg/registry"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/mutate"
 	"github.com/google/go-containerregistry/pkg/v1/partial"
@@ -31,13 +30,6 @@ import (
 	"github.com/slipway-build/slipway/images/store"
 	"github.com/slipway-build/slipway/progress"
 )
-
-// withReferrers starts a registry with the referrers API.
-func withReferrers(t testing.TB) string {
-	server := httptest.NewServer(ggcr.New(ggcr.WithReferrersSupport(true), ggcr.Logger(log.New(io.Discard, "", 0))))
-	t.Cleanup(server.Close)
-	return strings.TrimPrefix(server.URL, "http://")
-}
 
 // front stands before a registry. answer answers in its place if it returns true.
 func front(t *testing.T, host string, answer func(w http.ResponseWriter, r *http.Request) bool) string {
@@ -168,7 +160,7 @@ func names(list []carry.Attachment) (out []string) {
 }
 
 func TestEverythingThatIsAttachedArrives(t *testing.T) {
-	kinds := map[string]func(testing.TB) string{"the API": withReferrers, "tags": imagetest.Registry, "distribution": imagetest.DistributionRegistry}
+	kinds := map[string]func(testing.TB) string{"the API": imagetest.ReferrersRegistry, "tags": imagetest.Registry, "distribution": imagetest.DistributionRegistry}
 	for fromKind, toKind := range map[string]string{"the API": "distribution", "tags": "the API", "distribution": "tags"} {
 		t.Run(fromKind+" to "+toKind, func(t *testing.T) {
 			source, target := kinds[fromKind](t)+"/acme/app", kinds[toKind](t)+"/mirror/app"
@@ -211,7 +203,7 @@ func TestALoopOfTagsEnds(t *testing.T) {
 
 // A registry may list what does not refer to the subject, or what it does not have.
 func TestListedReferrersAreChecked(t *testing.T) {
-	host := withReferrers(t)
+	host := imagetest.ReferrersRegistry(t)
 	subject := imagetest.Image(t, "linux/amd64")
 	real := document(t, subject, "real")
 	other := document(t, real, "of another subject")

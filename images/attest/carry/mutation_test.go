@@ -205,7 +205,7 @@ func TestAHostileSource(t *testing.T) {
 
 // Whatever a target says, either everything arrives, or an error or a warning says that it does not.
 func TestAHostileTarget(t *testing.T) {
-	source := withReferrers(t) + "/acme/app"
+	source := imagetest.ReferrersRegistry(t) + "/acme/app"
 	n := newNest(t, source)
 	found := find(t, t.Context(), source, n.outer)
 	want := names(found)
