@@ -27,7 +27,11 @@ func ReadGoBinary(file string) (binary GoBinary, ok bool) {
 	if err != nil {
 		return GoBinary{}, false
 	}
-	binary = GoBinary{Toolchain: info.GoVersion, Settings: map[string]string{}}
+	return goBinary(info), true
+}
+
+func goBinary(info *buildinfo.BuildInfo) GoBinary {
+	binary := GoBinary{Toolchain: info.GoVersion, Settings: map[string]string{}}
 	for _, s := range info.Settings {
 		if slices.Contains(settings, s.Key) {
 			binary.Settings[s.Key] = s.Value
@@ -49,5 +53,5 @@ func ReadGoBinary(file string) (binary GoBinary, ok bool) {
 		}
 		binary.Dependencies = append(binary.Dependencies, d)
 	}
-	return binary, true
+	return binary
 }
