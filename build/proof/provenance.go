@@ -1,11 +1,11 @@
 package proof
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 
 	slsa "github.com/in-toto/attestation/go/predicates/provenance/v1"
 	intoto "github.com/in-toto/attestation/go/v1"
@@ -35,10 +35,21 @@ type Provenance struct {
 // A Dependency is something that an artifact is made from. It has a URI or a name.
 type Dependency struct {
 	Name, URI string
-	Digest    map[string]string // algorithm, as in-toto names it, to lower-case hex
+	Digest    map[string]string // at most one: algorithm, as in-toto names it, to lower-case hex
 }
 
-func (d Dependency) key() string { return fmt.Sprint(d.URI, "\n", d.Name, "\n", d.Digest) }
+// compare orders dependencies, and returns 0 for equal ones.
+func (d Dependency) compare(other Dependency) int {
+	return cmp.Or(cmp.Compare(d.URI, other.URI), cmp.Compare(d.Name, other.Name), cmp.Compare(d.digest(), other.digest()))
+}
+
+// digest returns the digest as text, for comparison.
+func (d Dependency) digest() (text string) {
+	for algorithm, value := range d.Digest {
+		text = algorithm + ":" + value
+	}
+	return text
+}
 
 // Statement returns the provenance as a statement about subjects, without secrets: the known ones, and those that can be
 // told by their names or their form.
@@ -56,8 +67,8 @@ func (p Provenance) Statement(secrets *redact.Secrets, subjects ...statement.Sub
 		BuildDefinition: &slsa.BuildDefinition{BuildType: BuildType, ExternalParameters: external, InternalParameters: internal},
 		RunDetails:      &slsa.RunDetails{Builder: &slsa.Builder{Id: clean.text("", p.Builder), Version: p.Versions}},
 	}
-	dependencies := slices.SortedFunc(slices.Values(p.Dependencies), func(a, b Dependency) int { return strings.Compare(a.key(), b.key()) })
-	for _, d := range slices.CompactFunc(dependencies, func(a, b Dependency) bool { return a.key() == b.key() }) {
+	dependencies := slices.SortedFunc(slices.Values(p.Dependencies), Dependency.compare)
+	for _, d := range slices.CompactFunc(dependencies, func(a, b Dependency) bool { return a.compare(b) == 0 }) {
 		predicate.BuildDefinition.ResolvedDependencies = append(predicate.BuildDefinition.ResolvedDependencies,
 			&intoto.ResourceDescriptor{Name: clean.text("", d.Name), Uri: clean.text("", d.URI), Digest: d.Digest})
 	}

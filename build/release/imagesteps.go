@@ -112,21 +112,21 @@ func (r *Release) buildContextIn(folder output.Folder, step plan.ImageStep) imag
 // readByImages returns the binaries that images may contain, and those that are inputs of hooks before them. If a
 // Dockerfile cannot be read yet, for instance because it names a frontend, it returns all binaries.
 func (r *Release) readByImages(steps []plan.ImageStep) []plan.BinaryStep {
-	return r.readByImagesIn(r.folder, steps)
+	return r.readByImagesIn(r.folder, steps, r.Plan.Binaries)
 }
 
-// readByImagesIn is readByImages for another folder of output.
-func (r *Release) readByImagesIn(folder output.Folder, steps []plan.ImageStep) []plan.BinaryStep {
+// readByImagesIn is readByImages for another folder of output, and for some of the binaries.
+func (r *Release) readByImagesIn(folder output.Folder, steps []plan.ImageStep, binaries []plan.BinaryStep) []plan.BinaryStep {
 	var all assemble.Reads
 	for _, step := range steps {
 		build := r.buildContextIn(folder, step)
 		graph, err := assemble.New(assemble.Options{}).Graph(build)
 		if err != nil {
-			return r.Plan.Binaries
+			return binaries
 		}
 		reads, err := graph.Reads(build.Dir)
 		if err != nil {
-			return r.Plan.Binaries
+			return binaries
 		}
 		all = append(all, reads...)
 	}
@@ -136,9 +136,9 @@ func (r *Release) readByImagesIn(folder output.Folder, steps []plan.ImageStep) [
 	}
 	hooked, err := glob.New(inputs...)
 	if err != nil {
-		return r.Plan.Binaries
+		return binaries
 	}
-	return slices.DeleteFunc(slices.Clone(r.Plan.Binaries), func(s plan.BinaryStep) bool {
+	return slices.DeleteFunc(slices.Clone(binaries), func(s plan.BinaryStep) bool {
 		return !all.Has(folder.Path(s.Output)) && !hooked.Has(s.Output)
 	})
 }

@@ -86,7 +86,7 @@ func (r *Release) inputs() (Inputs, error) {
 func (r *Release) variables() map[string]string {
 	variables := map[string]string{"REGISTRY": r.Config.Registry, "REPO": r.Config.Repository}
 	for name, value := range r.Config.Linked {
-		variables[name] = redact.Value(name, value)
+		variables[name] = redact.Text(redact.Value(name, value))
 	}
 	return variables
 }

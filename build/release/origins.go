@@ -202,12 +202,13 @@ func (r *Release) fileDependency(ctx context.Context, name, file string) (proof.
 
 // imageOrigin returns the Dockerfile of an image, its base images, and the binaries and artifacts in it.
 func (r *Release) imageOrigin(ctx context.Context, step plan.ImageStep) (made origin, err error) {
-	// The binaries that it may contain must not depend on where this dist is. ONBUILD of a base may copy all of the context,
-	// but hardly a binary for another platform.
-	for _, b := range r.readByImagesIn(output.Folder{Project: r.Config.Dir}, []plan.ImageStep{step}) {
-		if b.Platform.OS == step.Platform.OS && b.Platform.Architecture == step.Platform.Architecture {
-			made.binaries = append(made.binaries, b.Output)
-		}
+	// ONBUILD of a base may copy all of the context, but hardly a binary for another platform.
+	ported := slices.DeleteFunc(slices.Clone(r.full.Binaries), func(b plan.BinaryStep) bool {
+		return b.Platform.OS != step.Platform.OS || b.Platform.Architecture != step.Platform.Architecture
+	})
+	// The binaries that it may contain must not depend on where this dist is.
+	for _, b := range r.readByImagesIn(output.Folder{Project: r.Config.Dir}, []plan.ImageStep{step}, ported) {
+		made.binaries = append(made.binaries, b.Output)
 	}
 	dockerfile, err := r.fileDependency(ctx, step.Dockerfile, r.path(step.Dockerfile))
 	if err != nil {

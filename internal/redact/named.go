@@ -45,11 +45,11 @@ func assignments(s string) string {
 	})
 }
 
-// Value returns *** if a variable with this name holds a secret. Otherwise, it returns value without the secrets that
-// Text finds, and without those in assignments such as -X main.apiKey=VALUE.
+// Value returns *** if a variable with this name holds a secret. Otherwise, it returns value without the secrets in
+// assignments, such as -X main.apiKey=VALUE. Text finds those with a form of their own.
 func Value(name, value string) string {
 	if SecretName(name) && value != "" {
 		return mark
 	}
-	return Text(assignments(value))
+	return assignments(value)
 }
