@@ -28,7 +28,7 @@ var packages = map[string][]string{
 	"docs":                 {},
 	"build/ci":             {"build/release", "build/version", "internal/atomicfile", "internal/regular", "progress"},
 	"build/targets":        {"build/ci", "build/plan", "build/release", "build/settings", "internal/process", "internal/redact", "internal/usage", "progress"},
-	"build/cli": {"images/attest/sign", "build/ci", "build/plan", "build/policyfile", "build/release", "build/scaffold", "build/scaffold/convert", "build/settings", "build/version", "build/workbench", "docs", "images",
+	"build/cli": {"images/attest/sign", "build/ci", "build/plan", "build/policyfile", "build/rebuild", "build/release", "build/scaffold", "build/scaffold/convert", "build/settings", "build/version", "build/workbench", "docs", "images",
 		"images/airgap", "images/airgap/delta", "images/airgap/pack", "images/airgap/serve", "images/airgap/verify", "images/attest/policy", "images/attest/proof",
 		"images/extract", "images/lint", "internal/process", "internal/regular", "internal/usage", "progress"},
 	"build/output":     {"build/compile", "images", "images/airgap/format", "internal/fileop", "internal/regular", "internal/usage", "progress"},
@@ -63,6 +63,8 @@ var packages = map[string][]string{
 	"build/publish/githubtest":   {}, // only tests import it
 	"build/publish":              {"internal/httpretry", "images", "internal/fileop", "internal/regular", "internal/streams", "progress"},
 	"images":                     {"internal/sniff", "internal/dockerhub"},
+	"build/compare":              {"images", "internal/fileop", "internal/regular", "internal/sniff", "internal/streams"},
+	"build/rebuild":              {"build/compare", "build/output", "build/release", "build/version", "images", "images/attest/statement", "images/store", "internal/atomicfile", "internal/fileop", "internal/httpretry", "internal/process", "internal/redact", "internal/regular", "internal/streams", "progress"},
 	"images/layer":               {"internal/streams"},
 	"images/lint":                {"images", "internal/parallel"},
 	"images/buildfile":           {"internal/regular", "internal/sniff", "internal/dockerhub"},

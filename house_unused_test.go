@@ -13,6 +13,7 @@ const maxLines = 2500
 
 // large are the packages with more lines, and the reasons.
 var large = map[string]string{
+	"build/cli":     "every command, with its flags and its help; what commands do is elsewhere",
 	"build/config":  "every key of slipway.yaml is declared and checked here, with the position of each value",
 	"build/release": "each step of a plan, which share the state of one run; what does not is in packages of its own",
 }

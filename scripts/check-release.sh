@@ -116,6 +116,13 @@ $slipway airgap extract --from dist/artifacts/slipway-images.linux-amd64.tar.zst
 want "extracted files" "$(cd dist/bin/linux-amd64 && ls | grep -v pause)" "$(ls "$temp/bin")"
 cmp "$temp/bin/slipway" dist/bin/linux-amd64/slipway
 
+# Only a commit can be built again.
+if [ -z "$(git status --porcelain --untracked-files=no)" ]; then
+  step "slipway verify --rebuild"
+  $slipway verify --rebuild --attest "$temp/rebuilt.json"
+  want "subjects of the verification summary" "$(jq '.made | length' dist/artifacts.json)" "$(jq '.subject | length' "$temp/rebuilt.json")"
+fi
+
 step "a second make does nothing"
 before=$(find dist -type f -not -path '*/.slipway/*' -printf '%p %i %T@\n' | sort)
 make build package >/dev/null 2>&1

@@ -20,12 +20,13 @@ var notRun = map[string]string{
 	"CONTRIBUTING.md": "a developer runs its commands, and CI those of make",
 	"slipway init":    "TestAStranger runs the first release",
 	"slipway image build --builder buildkit --secret id=token,env=TOKEN --ssh default -o oci:out .": "it needs a buildkitd and an ssh agent",
-	"slipway build --only images":                                       "it needs two buildkitd",
-	"slipway publish release":                                           "it needs a draft on GitHub; build/release tests it with githubtest",
-	"slipway publish release --prerelease":                              "it needs a draft on GitHub",
-	"slipway publish release --prerelease=false --latest":               "it needs a release on GitHub",
-	"slipway image copy -f rke2-images.txt registry.example.com/mirror": "it needs Docker Hub",
-	"slipway image copy --no-clobber -f rke2-images.txt staging.example.com docker.io prime.example.com":                                  "it needs Docker Hub and a registry of SUSE",
+	"slipway build --only images": "it needs two buildkitd",
+	"slipway verify --rebuild --locked --against https://github.com/acme/app/releases/download/v1.0.0": "it needs a published release",
+	"slipway publish release":                                                                            "it needs a draft on GitHub; build/release tests it with githubtest",
+	"slipway publish release --prerelease":                                                               "it needs a draft on GitHub",
+	"slipway publish release --prerelease=false --latest":                                                "it needs a release on GitHub",
+	"slipway image copy -f rke2-images.txt registry.example.com/mirror":                                  "it needs Docker Hub",
+	"slipway image copy --no-clobber -f rke2-images.txt staging.example.com docker.io prime.example.com": "it needs Docker Hub and a registry of SUSE",
 	"slipway airgap extract docker.io/slipway/slipway-runtime:TAG --from slipway-images.linux-amd64.tar.zst --path /bin=/opt/slipway/bin": "it needs a release of Slipway, and root",
 }
 
@@ -171,6 +172,10 @@ func withKeys(t *testing.T) map[string]string {
 
 func runPage(t *testing.T, commands []docCommand) {
 	hub := imagetest.Registry(t)
+	// Of the process, for the program that verify --rebuild runs.
+	t.Setenv("SLIPWAY_TEST_MAIN", "1")
+	t.Setenv("REGISTRY", hub)
+	t.Setenv("REPO", "team")
 	imagetest.Push(t, hub+"/base:v1", imagetest.Image(t, "linux/amd64", imagetest.Layer(t, imagetest.Files{"f": "x"})))
 	local := strings.NewReplacer("127.0.0.1:5000", hub)
 	dir := t.TempDir()

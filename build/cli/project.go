@@ -13,7 +13,6 @@ import (
 	"github.com/slipway-build/slipway/build/release"
 	"github.com/slipway-build/slipway/build/scaffold"
 	"github.com/slipway-build/slipway/build/scaffold/convert"
-	"github.com/slipway-build/slipway/build/version"
 	"github.com/slipway-build/slipway/build/workbench"
 	"github.com/slipway-build/slipway/internal/usage"
 	"github.com/slipway-build/slipway/progress"
@@ -190,60 +189,6 @@ func (p *Program) planCommand() *cobra.Command {
 	c.Flags().StringVar((*string)(&p.settings.Builder), "builder", string(p.settings.Builder), "embedded, docker or buildkit, for all images (environment BUILDER)")
 	c.Flags().BoolVar(&asJSON, "json", false, "print as JSON")
 	return c
-}
-
-func (p *Program) verifyCommand() *cobra.Command {
-	var asJSON bool
-	c := &cobra.Command{
-		Use: "verify", Short: "Check all outputs against the plan, their digests and the checksums", Args: cobra.NoArgs,
-		Long: `Verify checks every file that the plan names: that it exists, that there are no
-other files, that checksums, archives and images are intact and have the right
-platforms and Windows versions, and that no file is too large for a GitHub release
-(2 GiB). All problems are reported together.`,
-		Example: examples("slipway verify", "slipway verify --platform linux/amd64"),
-		RunE: func(c *cobra.Command, _ []string) error {
-			p.job.Command = c.CommandPath()
-			b, err := release.Open(c.Context(), p.settings.Release())
-			if err != nil {
-				return err
-			}
-			defer b.Close()
-			err = p.watched(c, b.Verify)
-			if asJSON {
-				return errors.Join(p.writeJSON(verification{b.Plan.Project, b.Plan.Release, problemsOf(err)}), err)
-			}
-			if err != nil {
-				return err
-			}
-			_, err = fmt.Fprintln(p.Stdout, "verified")
-			return err
-		},
-	}
-	p.projectFlags(c)
-	c.Flags().BoolVar(&asJSON, "json", false, "print as JSON")
-	return c
-}
-
-// A verification is the output of verify --json. A release without problems is valid.
-type verification struct {
-	Project  string          `json:"project"`
-	Release  version.Release `json:"release"`
-	Problems []string        `json:"problems"`
-}
-
-// problemsOf returns the texts of the errors that err joins.
-func problemsOf(err error) []string {
-	if err == nil {
-		return []string{}
-	}
-	if joined, ok := err.(interface{ Unwrap() []error }); ok {
-		problems := []string{}
-		for _, e := range joined.Unwrap() {
-			problems = append(problems, problemsOf(e)...)
-		}
-		return problems
-	}
-	return []string{progress.Presentable(err).Error()}
 }
 
 func (p *Program) cleanCommand() *cobra.Command {

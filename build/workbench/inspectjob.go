@@ -157,3 +157,8 @@ func (i *Inspection) WriteTable(w io.Writer) error {
 	}
 	return nil
 }
+
+// Resolve returns the image or index that ref names.
+func (w *Workbench) Resolve(ctx context.Context, ref string) (*source.Resolved, error) {
+	return w.sources.Resolve(ctx, ref)
+}

@@ -1,0 +1,134 @@
+package rebuild
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+
+	"github.com/slipway-build/slipway/build/compare"
+	"github.com/slipway-build/slipway/build/version"
+	"github.com/slipway-build/slipway/internal/atomicfile"
+)
+
+// A Request says what to build again and what to compare with.
+type Request struct {
+	// Rebuild builds the release again. Otherwise dist is compared with Against.
+	Rebuild bool
+	// Against are published releases: folders, URLs, or references of images. If there is none, a rebuild is compared with
+	// dist.
+	Against []string
+	// Attest is the file for a verification summary, if nothing differs; empty writes none.
+	Attest string
+	// Project is the folder of slipway.yaml, inside of a git checkout, Config the name of that file, and Dist the folder of
+	// what was made; empty is dist in Project.
+	Project, Config, Dist string
+	// Release is built again if there is no dist to compare with.
+	Release version.Release
+	// Slipway is the command that runs this program, whose path is absolute.
+	Slipway []string
+	// Arguments are flags of build and package that this run was given, such as --platform.
+	Arguments []string
+	// Environ is the environment of this process, with the secrets that the build needs.
+	Environ []string
+	// KeepCache lets the rebuild use the content cache of this process, as it must without a network.
+	KeepCache bool
+	// Open returns the image or index that a reference names, its name, and a function that ends its use.
+	Open func(ctx context.Context, ref string) (v1.Image, v1.ImageIndex, string, func() error, error)
+}
+
+// Verify builds a release again and compares it, as a request says. Differences are in the result; an error means that
+// there is none of some comparison.
+func Verify(ctx context.Context, q Request) (all []*Comparison, err error) {
+	add := func(with string, first side, second *dist, clues []compare.Clue) error {
+		comparison, err := compareSides(ctx, with, first, second, clues)
+		if err == nil {
+			all = append(all, comparison)
+		}
+		return err
+	}
+	var (
+		second *dist
+		clues  []compare.Clue
+	)
+	built := q.Release
+	if !q.Rebuild || len(q.Against) == 0 {
+		if second, err = openDist(q.Project, q.Dist); err != nil {
+			return nil, err
+		}
+		built = second.Report.Release
+	}
+	if q.Rebuild {
+		if built.Dirty {
+			return nil, fmt.Errorf("%s differs from commit %s in tracked files, and only a commit can be built again: commit the changes, then run build and package", q.Project, built.Commit)
+		}
+		made, err := remake(ctx, q, built.Commit)
+		if err != nil {
+			return nil, err
+		}
+		defer made.Close()
+		if second != nil {
+			if err := add("dist", second, made.dist, made.clues); err != nil {
+				return nil, err
+			}
+		}
+		second, clues = made.dist, made.clues
+	}
+	for _, where := range q.Against {
+		first, done, err := published(ctx, q, where, second)
+		if err != nil {
+			return all, err
+		}
+		if err = errors.Join(add(where, first, second, clues), done()); err != nil {
+			return all, err
+		}
+	}
+	if q.Attest == "" || slices.ContainsFunc(all, func(c *Comparison) bool { return len(c.Differences) > 0 }) {
+		return all, nil
+	}
+	attested, err := summary(second.Report, all...)
+	if err != nil {
+		return all, err
+	}
+	raw, err := attested.Encode()
+	if err != nil {
+		return all, err
+	}
+	return all, atomicfile.WriteFile(q.Attest, raw)
+}
+
+// published opens a published release. done ends its use.
+func published(ctx context.Context, q Request, where string, second *dist) (_ side, done func() error, err error) {
+	nothing := func() error { return nil }
+	if isURL(where) {
+		site, err := openWebsite(where)
+		if err != nil {
+			return nil, nil, fmt.Errorf("--against: %w", err)
+		}
+		return site, site.Close, nil
+	}
+	if info, err := os.Stat(where); err == nil && info.IsDir() {
+		if _, err := os.Stat(filepath.Join(where, "artifacts.json")); err == nil {
+			dist, err := openDist(filepath.Dir(where), where)
+			return dist, nothing, err
+		}
+		return folder(where), nothing, nil
+	}
+	if strings.HasPrefix(where, ".") || filepath.IsAbs(where) {
+		return nil, nil, fmt.Errorf("--against %s: the folder does not exist", where)
+	}
+	image, index, name, done, err := q.Open(ctx, where)
+	if err != nil {
+		return nil, nil, fmt.Errorf("--against %s: neither a folder nor an image: %w", where, err)
+	}
+	side, err := newReference(name, image, index, second.Report.Made)
+	if err != nil {
+		return nil, nil, errors.Join(err, done())
+	}
+	return side, done, nil
+}
