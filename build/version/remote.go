@@ -3,6 +3,7 @@ package version
 import (
 	"context"
 	"net/url"
+	"path/filepath"
 	"regexp"
 	"strings"
 )
@@ -11,14 +12,29 @@ import (
 var scpForm = regexp.MustCompile(`^(?:[^/@:]+@)?([^/:@]+):([^/].*)$`)
 
 // Remote returns the URL of the remote origin of the checkout that contains dir, as anyone may spell it: https, without
-// credentials and without .git. It is empty if there is none, or if it is on this machine.
+// credentials and without .git. If origin is another checkout on this machine, as for the clone of a clone, it is the
+// remote of that one. It is empty if there is none.
 func Remote(ctx context.Context, dir string) string {
-	text, err := git(ctx, dir, "config", "--get", "remote.origin.url")
-	if err != nil {
-		return "" // no repository, or no such remote
+	for range maxClones {
+		text, err := git(ctx, dir, "config", "--get", "remote.origin.url")
+		if err != nil {
+			return "" // no repository, or no such remote
+		}
+		text = strings.TrimSpace(text)
+		if remote := publicRemote(text); remote != "" {
+			return remote
+		}
+		local := strings.TrimPrefix(text, "file://")
+		if !filepath.IsAbs(local) {
+			local = filepath.Join(dir, local)
+		}
+		dir = local
 	}
-	return publicRemote(strings.TrimSpace(text))
+	return ""
 }
+
+// maxClones is how many clones of clones are followed: two may have each other as origin.
+const maxClones = 4
 
 func publicRemote(text string) string {
 	if m := scpForm.FindStringSubmatch(text); m != nil && !strings.Contains(text, "://") && len(m[1]) > 1 { // not C:\path

@@ -1,6 +1,11 @@
 package version
 
-import "testing"
+import (
+	"path/filepath"
+	"testing"
+
+	"github.com/slipway-build/slipway/internal/testfile"
+)
 
 func TestPublicRemote(t *testing.T) {
 	for text, want := range map[string]string{
@@ -21,5 +26,24 @@ func TestPublicRemote(t *testing.T) {
 		if got := publicRemote(text); got != want {
 			t.Errorf("%q: %q, want %q", text, got, want)
 		}
+	}
+}
+
+func TestRemoteOfACloneOfAClone(t *testing.T) {
+	first, second := t.TempDir(), filepath.Join(t.TempDir(), "clone")
+	repo := testfile.NewRepo(t, first)
+	testfile.Write(t, filepath.Join(first, "a"), "a")
+	repo.Commit("first", "2026-01-01T00:00:00Z")
+	repo.Run("clone", "-q", first, second)
+	if got := Remote(t.Context(), second); got != "" {
+		t.Errorf("without a remote: %q", got)
+	}
+	repo.Run("remote", "add", "origin", "git@git.example.com:acme/acme.git")
+	if got := Remote(t.Context(), second); got != "https://git.example.com/acme/acme" {
+		t.Errorf("got %q", got)
+	}
+	repo.Run("remote", "set-url", "origin", second)
+	if got := Remote(t.Context(), second); got != "" {
+		t.Errorf("in a circle: %q", got)
 	}
 }
