@@ -13,9 +13,8 @@ import (
 	"strings"
 	"sync"
 
-	v1 "github.com/google/go-containerregistry/pkg/v1"
-
 	"github.com/google/go-containerregistry/pkg/name"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
 
 	"github.com/slipway-build/slipway/build/output"
 	"github.com/slipway-build/slipway/build/plan"
@@ -121,7 +120,11 @@ func (r *Release) commonOrigins(ctx context.Context) ([]proof.Dependency, error)
 		if source == "" {
 			source = version.Remote(ctx, r.Config.Dir)
 		}
-		d := proof.Dependency{Name: "source", Digest: map[string]string{"gitCommit": commit}}
+		algorithm := "gitCommit"
+		if len(commit) != 40 {
+			algorithm = "sha256" // of such a repository; in-toto's types know commits of SHA-1 alone
+		}
+		d := proof.Dependency{Name: "source", Digest: map[string]string{algorithm: commit}}
 		if source != "" {
 			d.URI = "git+" + strings.TrimPrefix(source, "git+") + "@" + commit
 		}
@@ -219,23 +222,11 @@ func (r *Release) imageOrigin(ctx context.Context, step plan.ImageStep) (made or
 		return made, err
 	}
 	made.dependencies = slices.Concat([]proof.Dependency{dockerfile}, r.fetched(), binaries)
-	graph, err := assemble.New(assemble.Options{}).Graph(r.buildContext(step))
+	bases, err := r.baseDependencies(step)
 	if err != nil {
 		return made, err
 	}
-	bases, err := graph.BaseImages()
-	if err != nil {
-		return made, err
-	}
-	for _, b := range bases {
-		ref, err := images.ParseReference(images.TrimTransport(b.Ref))
-		if err != nil {
-			return made, err
-		}
-		if digest, ok := r.bench.Bases.Digest(b.Ref, b.Platform); ok {
-			made.dependencies = append(made.dependencies, imageDependency(ref, digest))
-		}
-	}
+	made.dependencies = append(made.dependencies, bases...)
 	var needed []string
 	for _, a := range r.full.ArchivesFor(step) {
 		needed = append(needed, a.Outputs...)
@@ -253,6 +244,30 @@ func (r *Release) imageOrigin(ctx context.Context, step plan.ImageStep) (made or
 		}
 	}
 	return made, nil
+}
+
+// baseDependencies returns the base images that the builder of an image got. Those of a Dockerfile for another frontend
+// are unknown.
+func (r *Release) baseDependencies(step plan.ImageStep) ([]proof.Dependency, error) {
+	graph, err := assemble.New(assemble.Options{}).Graph(r.buildContext(step))
+	if err != nil {
+		return nil, nil
+	}
+	bases, err := graph.BaseImages()
+	if err != nil {
+		return nil, nil
+	}
+	var found []proof.Dependency
+	for _, b := range bases {
+		ref, err := images.ParseReference(images.TrimTransport(b.Ref))
+		if err != nil {
+			return nil, err
+		}
+		if digest, ok := r.bench.Bases.Digest(b.Ref, b.Platform); ok {
+			found = append(found, imageDependency(ref, digest))
+		}
+	}
+	return found, nil
 }
 
 // indexOrigin returns the members of an index.
