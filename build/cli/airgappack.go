@@ -62,7 +62,7 @@ is written.`,
 	f.StringArrayVarP(&pack.job.Outputs, "output", "o", nil, "archive to write: .tar, .tar.zst or .tar.gz")
 	f.StringVar((*string)(&pack.job.Layers), "layers", string(images.UncompressedLayers), "uncompressed, or original to keep the registry's digests, including those of indexes")
 	f.StringVar(&pack.split, "split", "", "split the archive into parts of at most this size, such as 1900MB, called FILE.part001 and so on; cat joins them, and all airgap commands read them directly")
-	f.BoolVar(&pack.job.Proof, "proof", false, "put a statement of all that the archive contains into it, with the registry's manifests and digests")
+	f.BoolVar(&pack.job.Proof, "proof", false, "put a statement of all that the archive contains into it, with the manifests of the registry, and the signatures and other referrers that it has")
 	f.StringVar(&pack.signKey, "sign-key", "", "private key that signs this statement: a file as cosign makes it, or PKCS #8; COSIGN_PASSWORD is its password; implies --proof")
 	f.StringVar(&pack.policy, "policy", "", "policy in YAML: refuse images that it does not allow (docs/verifying.md); implies --proof")
 	f.StringVar(&pack.job.SBOM, "sbom", "", "put an SBOM of each image into archives: spdx or cyclonedx; implies --proof")

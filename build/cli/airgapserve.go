@@ -31,8 +31,9 @@ Images for different platforms with the same name become an index. Different ima
 the same platform and with the same name are an error, and nothing is pushed; use
 --keep-registry if they come from different registries. Existing content is skipped.
 Archives packed with --layers original keep every digest; layers of other archives are
-compressed with gzip. With --key or --policy, archives are verified first, and nothing is
-pushed of one that fails.`,
+compressed with gzip. Signatures and other referrers in the proof of an archive are pushed
+if the manifests that they refer to have kept their digests. With --key or --policy,
+archives are verified first, and nothing is pushed of one that fails.`,
 		Args: cobra.MinimumNArgs(2),
 		Example: examples("slipway airgap push images.tar.zst registry.example.com:5000",
 			"slipway airgap push /media/usb registry.example.com/mirror",
@@ -58,6 +59,9 @@ pushed of one that fails.`,
 				for _, platform := range i.Platforms {
 					platforms = append(platforms, platform.String())
 				}
+				if n := len(i.Attached); n > 0 {
+					platforms = append(platforms, fmt.Sprintf("(%d attached)", n))
+				}
 				fmt.Fprintf(p.Stdout, "%s@%s\t%s\n", i.Ref, i.Digest, strings.Join(platforms, " "))
 			}
 			return nil
@@ -78,7 +82,8 @@ func (p *Program) serveCommand() *cobra.Command {
 		Long: `Serve is a registry for containerd, docker, crane and skopeo that reads the archives
 directly. Images are available with and without their registry in the name:
 docker pull HOST:PORT/rancher/x:v1. An image that was packed by digest is available as
-:pinned-HEX, and by that digest if the archive has original layers.
+:pinned-HEX, and by that digest if the archive has original layers. Signatures and other
+referrers in the proofs of archives are available as referrers and by tags.
 
 Layers of compressed archives are decompressed on first use, into a folder of the cache
 that is removed at exit; SLIPWAY_CACHE_SIZE limits it too. Memory does not grow with the
