@@ -357,3 +357,34 @@ func TestAListOfReferrersThatLagsBehind(t *testing.T) {
 	}
 	wantReferrers(t, newClient(t), subject, image)
 }
+
+// A token may end between an image and its signature, and at any request for the signature.
+func TestATokenThatEndsBeforeTheSignature(t *testing.T) {
+	subject := pushSubject(t, imagetest.Registry(t)+"/org/x")
+	image := newReferrer(t, subject, "a")
+	of := digestOf(t, image).String()
+	for when, last := range map[string]func(r *http.Request) bool{
+		"at its blobs":    isUpload,
+		"at its manifest": func(r *http.Request) bool { return isManifest(r, http.MethodPut) && strings.HasSuffix(r.URL.Path, of) },
+		"when it is read": func(r *http.Request) bool { return isGet(r, "manifests") && strings.HasSuffix(r.URL.Path, of) },
+		"at the list":     isReferrers,
+		"at the referrers tag": func(r *http.Request) bool {
+			return isManifest(r, http.MethodPut) && strings.Contains(r.URL.Path, "/sha256-")
+		},
+	} {
+		t.Run(when, func(t *testing.T) {
+			registry := imagetest.Registry(t)
+			pushSubject(t, registry+"/org/x")
+			var ended atomic.Bool
+			f := newTokens(t, registry, false, func(r *http.Request) bool { return last(r) && !ended.Swap(true) })
+			at := func(host string) name.Digest { return parse(t, host+"/org/x@"+subject.DigestStr()).(name.Digest) }
+			if err := newClient(t).PushReferrers(t.Context(), at(f.host), image); err != nil {
+				t.Fatal(err)
+			}
+			if f.issued < 2 {
+				t.Error("no token has ended")
+			}
+			wantReferrers(t, newClient(t), at(registry), image)
+		})
+	}
+}
