@@ -40,16 +40,16 @@ func Check(raw []byte, predicateType string, subjects map[string]string) error {
 
 // SameBuild reports whether two statements of provenance differ at most in their invocation.
 func SameBuild(a, b []byte) bool {
-	first, err := withoutInvocation(a)
+	first, err := WithoutInvocation(a)
 	if err != nil {
 		return false
 	}
-	second, err := withoutInvocation(b)
+	second, err := WithoutInvocation(b)
 	return err == nil && string(first) == string(second)
 }
 
-// withoutInvocation returns the canonical bytes of a statement of provenance without its invocation.
-func withoutInvocation(raw []byte) ([]byte, error) {
+// WithoutInvocation returns the canonical bytes of a statement of provenance without its invocation.
+func WithoutInvocation(raw []byte) ([]byte, error) {
 	s, err := statement.Read(raw)
 	if err != nil {
 		return nil, err

@@ -20,6 +20,7 @@ import (
 	"github.com/slipway-build/slipway/build/workbench"
 	"github.com/slipway-build/slipway/images"
 	"github.com/slipway-build/slipway/images/airgap/pack"
+	attest "github.com/slipway-build/slipway/images/attest/proof"
 	"github.com/slipway-build/slipway/internal/parallel"
 )
 
@@ -41,6 +42,11 @@ func (r *Release) packageAirgap(ctx context.Context) error {
 	})
 	if err := errors.Join(append(parallel.Distinct(missing), context.Cause(ctx))...); err != nil {
 		return err
+	}
+	for i, step := range r.Plan.Archives {
+		if err := r.enclose(step, contents[i]); err != nil {
+			return err
+		}
 	}
 	if err := r.checkSpace(ctx, contents); err != nil {
 		return err
@@ -66,7 +72,7 @@ func (r *Release) packageAirgap(ctx context.Context) error {
 func (r *Release) checkSpace(ctx context.Context, contents [][]pack.Image) error {
 	outputs := make([][]string, len(contents))
 	for i, step := range r.Plan.Archives {
-		key, err := archiveKey(step, contents[i])
+		key, err := r.archiveKey(step, contents[i])
 		if err != nil {
 			return err
 		}
@@ -148,7 +154,7 @@ func (r *Release) archiveImages(ctx context.Context, step plan.ArchiveStep, pull
 
 // archive writes an archive in all its formats, and its text list.
 func (r *Release) archive(ctx context.Context, step plan.ArchiveStep, content []pack.Image) error {
-	key, err := archiveKey(step, content)
+	key, err := r.archiveKey(step, content)
 	if err != nil {
 		return err
 	}
@@ -166,7 +172,7 @@ func (r *Release) archive(ctx context.Context, step plan.ArchiveStep, content []
 			return err
 		}
 		if _, err := pack.Write(ctx, r.bench.Cache, content, outputs,
-			pack.Options{Layers: step.Layers, Level: step.Level, Jobs: r.options.Jobs}); err != nil {
+			pack.Options{Layers: step.Layers, Level: step.Level, Jobs: r.options.Jobs, Proof: r.archiveProof()}); err != nil {
 			return fmt.Errorf("list %s for %s: %w", step.List, step.Platform, err)
 		}
 	}
@@ -194,13 +200,15 @@ func (r *Release) textList(ctx context.Context, list string, platform images.Pla
 const archiveVersion, bundleVersion = 5, 1
 
 // archiveKey returns the key of an archive in all its formats: images, their names and order, and the options.
-func archiveKey(step plan.ArchiveStep, content []pack.Image) (string, error) {
+func (r *Release) archiveKey(step plan.ArchiveStep, content []pack.Image) (string, error) {
 	type packed struct {
 		Names  []string
 		Digest v1.Hash
 		Own    bool
 		// Index is the digest of the index that an archive with original layers keeps.
 		Index *v1.Hash `json:",omitempty"`
+		// Proof are the digests of the documents that the archive carries about the image.
+		Proof []v1.Hash `json:",omitempty"`
 	}
 	key := struct {
 		Version int
@@ -208,13 +216,20 @@ func archiveKey(step plan.ArchiveStep, content []pack.Image) (string, error) {
 		Level   images.ZstdLevel
 		Split   int64
 		Images  []packed
-	}{archiveVersion, cmp.Or(step.Layers, images.UncompressedLayers), cmp.Or(step.Level, images.BestZstd), step.Split, nil}
+		Release *attest.Origin `json:",omitempty"`
+	}{archiveVersion, cmp.Or(step.Layers, images.UncompressedLayers), cmp.Or(step.Level, images.BestZstd), step.Split, nil, nil}
+	if r.provesArchives() {
+		key.Release = r.origin()
+	}
 	for _, c := range content {
 		d, err := c.Image.Digest()
 		if err != nil {
 			return "", err
 		}
-		p := packed{spell(c.Names), d, c.Own, nil}
+		p := packed{Names: spell(c.Names), Digest: d, Own: c.Own}
+		for _, a := range c.Proof {
+			p.Proof = append(p.Proof, a.Digest())
+		}
 		if c.Index != nil && step.Layers == images.OriginalLayers {
 			h, err := c.Index.Digest()
 			if err != nil {

@@ -45,6 +45,12 @@ func (r *Release) packageNeeded(ctx context.Context, steps []plan.ImageStep) err
 			if err != nil {
 				return err
 			}
+			if err := r.proveImagesOf(ctx, needed); err != nil {
+				return err
+			}
+			if err := r.enclose(needed, content); err != nil {
+				return err
+			}
 			if err := r.archive(ctx, needed, content); err != nil {
 				return err
 			}
