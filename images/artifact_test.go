@@ -49,7 +49,7 @@ func TestCheckImage(t *testing.T) {
 	}
 }
 
-// A chart beside images of an index is none of them, and is told to those who ask.
+// A chart beside images of an index does not count as an image, and is reported on request.
 func TestArtifactsBesideImages(t *testing.T) {
 	linux := imagetest.Image(t, "linux/amd64", imagetest.Layer(t, imagetest.Files{"a": "a"}))
 	index := mutate.AppendManifests(imagetest.Attest(t, imagetest.Index(t, linux), imagetest.AttestationImage),
@@ -90,7 +90,7 @@ func TestArtifactsBesideImages(t *testing.T) {
 	}
 }
 
-// An untyped index says of no entry what type of artifact it is.
+// In an untyped index, entries do not have artifact types.
 type untyped struct{ index }
 
 type index = v1.ImageIndex

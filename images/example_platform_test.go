@@ -21,7 +21,7 @@ func ExampleWindowsBuild() {
 	// Output: 10.0.20348
 }
 
-// A node with an unknown revision of Windows gets the newest image of its build.
+// Select the image for a node with an unknown revision of Windows: the newest image of its build.
 func ExampleSelectPlatform() {
 	var offered []v1.Platform
 	for _, text := range []string{"linux/amd64", "windows/amd64:10.0.17763.7919", "windows/amd64:10.0.20348.4294"} {

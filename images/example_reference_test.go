@@ -6,7 +6,7 @@ import (
 	"github.com/slipway-build/slipway/images"
 )
 
-// Nodes look an image up by its qualified name; people write the familiar one.
+// Nodes look up an image by its qualified name; people write the familiar one.
 func ExampleQualified() {
 	ref, err := images.ParseReference("busybox:1")
 	if err != nil {

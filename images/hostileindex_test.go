@@ -17,8 +17,8 @@ type otherMethods = interface {
 	RawManifest() ([]byte, error)
 }
 
-// mirrors is an index of four levels of indexes, each of which lists all of the next level three
-// times. It counts how often one is opened.
+// mirrors is an index of four levels of indexes, each of which lists all indexes of the next level
+// three times. It counts how often an index is opened.
 type mirrors struct {
 	otherMethods
 	level  int
@@ -54,7 +54,7 @@ func (m mirrors) Image(v1.Hash) (v1.Image, error) {
 	return nil, fs.ErrNotExist
 }
 
-// Indexes that list one another over and over are looked into once each.
+// If indexes list one another repeatedly, each is opened only once.
 func TestIndexesAreLookedIntoOnce(t *testing.T) {
 	const width = 30
 	for what, walk := range map[string]func(v1.ImageIndex) error{
@@ -71,7 +71,7 @@ func TestIndexesAreLookedIntoOnce(t *testing.T) {
 		opened := 0
 		err := walk(mirrors{width: width, opened: &opened})
 		if !errors.Is(err, fs.ErrNotExist) {
-			t.Errorf("%s: %v, want an error that an image is missing", what, err)
+			t.Errorf("%s: %v, want an error about a missing image", what, err)
 		}
 		if most := 5 * 4 * width; opened > most {
 			t.Errorf("%s opened %d indexes and images, want at most %d", what, opened, most)

@@ -16,7 +16,7 @@ import (
 func TestImageForLooksIntoNestedIndexesAndSkipsAttestations(t *testing.T) {
 	linux := imagetest.Image(t, "linux/amd64", imagetest.Layer(t, imagetest.Files{"a": "linux"}))
 	bases := imagetest.WindowsBase(t, "10.0.17763.1", "10.0.20348.4294")
-	// Its entry says nothing, as `docker manifest create` can leave it.
+	// Its entry has no platform, as `docker manifest create` can leave it.
 	silent := imagetest.Image(t, "linux/arm64", imagetest.Layer(t, imagetest.Files{"a": "arm"}))
 	index := imagetest.Attest(t, mutate.AppendManifests(imagetest.Index(t, linux),
 		mutate.IndexAddendum{Add: bases}, mutate.IndexAddendum{Add: silent, Descriptor: v1.Descriptor{Platform: &v1.Platform{}}}), imagetest.AttestationImage)
@@ -39,7 +39,7 @@ func TestImageForLooksIntoNestedIndexesAndSkipsAttestations(t *testing.T) {
 	_, err := images.ImageFor(index, imagetest.Platform(t, "windows/amd64:10.0.26100.1"))
 	var missing *images.NoPlatformError
 	if !errors.As(err, &missing) || len(missing.Offered) != 4 {
-		t.Errorf("a platform that is not there: %v, want a NoPlatformError that lists four", err)
+		t.Errorf("a missing platform: %v, want a NoPlatformError that lists four", err)
 	}
 }
 
@@ -63,7 +63,7 @@ func TestImageServes(t *testing.T) {
 	}
 }
 
-// crane append makes images whose config states no platform.
+// crane append makes images whose config has no platform.
 func TestAnImageWithoutPlatformIsTakenIfItIsTheOnlyOne(t *testing.T) {
 	silent := imagetest.Silent(t, imagetest.Layer(t, imagetest.Files{"a": ""}))
 	linux := imagetest.Image(t, "linux/amd64", imagetest.Layer(t, imagetest.Files{"a": ""}))
@@ -82,7 +82,7 @@ func TestAnImageWithoutPlatformIsTakenIfItIsTheOnlyOne(t *testing.T) {
 	if _, err := images.ImageFor(beside, want); !lacksPlatform(err) || !strings.Contains(err.Error(), "an image that states no platform") {
 		t.Errorf("beside another: got %v, want a NoPlatformError that names it", err)
 	}
-	// The entry of an index says it.
+	// The entry of an index has the platform.
 	entry := mutate.AppendManifests(empty.Index, mutate.IndexAddendum{Add: silent, Descriptor: v1.Descriptor{Platform: &want}})
 	made, err := images.NewIndex([]images.IndexEntry{{Name: "silent", Index: entry}}, nil)
 	if err != nil {
@@ -122,8 +122,8 @@ func lacksPlatform(err error) bool {
 	return errors.As(err, &missing)
 }
 
-// Of an entry and a config that contradict each other, the entry's architecture counts,
-// and another Windows version or operating system is an error.
+// If an entry and a config have different architectures, that of the entry is used. Different
+// Windows versions or operating systems are an error.
 func TestImageForComparesEntryAndConfig(t *testing.T) {
 	for _, c := range []struct{ said, stated, err string }{
 		{"linux/arm64", "linux/amd64", ""},

@@ -14,7 +14,7 @@ import (
 	"github.com/slipway-build/slipway/images"
 )
 
-// imageFor makes an image whose config states the platform.
+// imageFor makes an image whose config has the platform.
 func imageFor(t *testing.T, platform string) v1.Image {
 	t.Helper()
 	image, err := random.Image(64, 1)
@@ -72,7 +72,7 @@ func TestIndexPutsLinuxFirstAndWindowsNewestFirst(t *testing.T) {
 
 func TestIndexFlattensNestedIndexesAndCompletesPlatforms(t *testing.T) {
 	windows := imageFor(t, "windows/amd64:10.0.20348.4294")
-	// as docker buildx imagetools writes it: without os.version
+	// As written by docker buildx imagetools: without os.version.
 	inner := mutate.AppendManifests(empty.Index, mutate.IndexAddendum{Add: windows,
 		Descriptor: v1.Descriptor{Platform: &v1.Platform{OS: "windows", Architecture: "amd64"}}})
 	outer := mutate.AppendManifests(empty.Index, mutate.IndexAddendum{Add: inner})
@@ -157,7 +157,7 @@ func TestIndexRefusesWhatNodesCannotTellApart(t *testing.T) {
 			}
 			for _, want := range c.want {
 				if !strings.Contains(err.Error(), want) {
-					t.Errorf("error %q lacks %q", err, want)
+					t.Errorf("missing in error %q: %q", err, want)
 				}
 			}
 		})

@@ -13,8 +13,8 @@ import (
 	"github.com/slipway-build/slipway/images/imagetest"
 )
 
-// entriesOf is an index of images for platforms; each entry says its platform and has
-// an annotation.
+// entriesOf returns an index of images for platforms. Each entry has its platform and an
+// annotation.
 func entriesOf(t *testing.T, mediaType types.MediaType, platforms ...string) v1.ImageIndex {
 	t.Helper()
 	index := mutate.IndexMediaType(empty.Index, mediaType)

@@ -14,7 +14,7 @@ func TestLayerTypes(t *testing.T) {
 		is           types.MediaType
 		compression  string
 		foreign      bool
-		oci, dockers types.MediaType // what Format.LayerLike makes of it
+		oci, dockers types.MediaType // result of Format.LayerLike
 	}{
 		{oci + "v1.tar", "none", false, oci + "v1.tar", docker + "diff.tar"},
 		{oci + "v1.tar+gzip", "gzip", false, oci + "v1.tar+gzip", docker + "diff.tar.gzip"},

@@ -150,12 +150,12 @@ func TestListsReportEveryBadLine(t *testing.T) {
 		"lists/core.txt:10: \"https://ee:1\" is not an image reference: write it without https://", `lists/core.txt:11: "- ff:1" is not an image reference: it contains ' '`,
 		`lists/core.txt:12: "\"gg:1\"" is not an image reference: it contains '"'`} {
 		if err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("error %v lacks %q", err, want)
+			t.Errorf("missing in error %v: %q", err, want)
 		}
 	}
 }
 
-// Docker's grammar, not go-containerregistry's, says what a name is.
+// A name is valid by Docker's grammar, not by go-containerregistry's.
 func TestReferencesOfOneLetter(t *testing.T) {
 	for in, want := range map[string]string{
 		"a":                       "docker.io/library/a:latest",

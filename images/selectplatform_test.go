@@ -13,7 +13,7 @@ func TestSelectPlatform(t *testing.T) {
 	for _, c := range []struct {
 		name, want string
 		offered    string
-		chosen     string // empty: an error
+		chosen     string // empty means an error
 	}{
 		{"linux by architecture", "linux/arm64", "linux/amd64 linux/arm64", "linux/arm64"},
 		{"arm takes the newest variant", "linux/arm", "linux/arm/v6 linux/arm/v7 linux/arm/v5", "linux/arm/v7"},
@@ -58,7 +58,7 @@ func TestSelectPlatform(t *testing.T) {
 				}
 				for _, p := range offered {
 					if !strings.Contains(err.Error(), images.FormatPlatform(p)) {
-						t.Errorf("error %q does not say that %s is offered", err, images.FormatPlatform(p))
+						t.Errorf("error %q does not list %s", err, images.FormatPlatform(p))
 					}
 				}
 				return

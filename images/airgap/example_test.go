@@ -13,7 +13,7 @@ import (
 	"github.com/slipway-build/slipway/images/airgap/airgaptest"
 )
 
-// Find opens the first of several archives that has the image, and reads no layer.
+// Find opens the first of several archives that has the image, without reading a layer.
 func ExampleFind() {
 	dir, err := os.MkdirTemp("", "")
 	if err != nil {

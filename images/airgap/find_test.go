@@ -77,12 +77,12 @@ func TestFindLooksAsNodesDo(t *testing.T) {
 			if err != nil {
 				for _, part := range tt.said {
 					if !strings.Contains(err.Error(), part) {
-						t.Errorf("error %q does not say %q", err, part)
+						t.Errorf("missing in error %q: %q", err, part)
 					}
 				}
 				for _, part := range tt.unsaid {
 					if strings.Contains(err.Error(), part) {
-						t.Errorf("error %q says %q", err, part)
+						t.Errorf("unexpected in error %q: %q", err, part)
 					}
 				}
 				return
@@ -109,8 +109,8 @@ func TestFindLooksAsNodesDo(t *testing.T) {
 	}
 }
 
-// Other programs' archives have several platforms of one name: then one must be
-// asked for, and Windows versions are never guessed.
+// Archives of other programs have several platforms under one name. One of them must then be
+// requested, and Windows versions are never guessed.
 func TestFindChoosesThePlatform(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "all.tar")
 	airgaptest.LayoutTar(t, path, "quay.io/a/b:v1", imagetest.Index(t,
@@ -135,7 +135,7 @@ func TestFindChoosesThePlatform(t *testing.T) {
 			found, err := airgap.Find(t.Context(), airgaptest.Ref(t, "quay.io/a/b:v1"), platform, []string{path})
 			if tt.said != "" {
 				if err == nil || !strings.Contains(err.Error(), tt.said) {
-					t.Fatalf("error %v does not say %q", err, tt.said)
+					t.Fatalf("missing in error %v: %q", err, tt.said)
 				}
 				return
 			}
@@ -186,8 +186,8 @@ func TestFindEndsWithItsContext(t *testing.T) {
 	}
 }
 
-// A chart beside the images of a layout is left out with a warning, and named by
-// type when it is what is looked for.
+// A chart beside the images of a layout is omitted with a warning. If it is requested, the error
+// names its type.
 func TestArtifactsOfALayoutAreLeftOut(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "layout.tar")
 	linux := imagetest.Image(t, "linux/amd64", imagetest.Layer(t, imagetest.Files{"a": "a"}))
@@ -205,7 +205,7 @@ func TestArtifactsOfALayoutAreLeftOut(t *testing.T) {
 	var log strings.Builder
 	servetest.New(t, []*airgap.Archive{a}, serve.Options{Dir: t.TempDir(), Limit: 1 << 30, Log: func(line string) { log.WriteString(line) }})
 	if !strings.Contains(log.String(), "a Helm chart") {
-		t.Errorf("serve says %q", log.String())
+		t.Errorf("serve logs %q", log.String())
 	}
 	report := mustVerify(t, path, verify.Options{})
 	if len(report.Problems) != 1 || !strings.Contains(report.Problems[0], "no manifest.json") || !strings.Contains(strings.Join(report.Notes, "\n"), "a Helm chart") {

@@ -20,8 +20,8 @@ import (
 	"github.com/slipway-build/slipway/progress"
 )
 
-// Programs differ in what they write before a file's own header, and a tar of git
-// archive begins with a global one.
+// Programs write different headers before a file's own header, and a tar of git archive begins with
+// a global one.
 func TestOpenWhateverTheFirstHeaderIs(t *testing.T) {
 	long := strings.Repeat("x", 120) + "/layer.tar"
 	first := func(h tar.Header, members []airgaptest.TarMember) []airgaptest.TarMember {
@@ -71,9 +71,8 @@ func TestOpenWhateverTheFirstHeaderIs(t *testing.T) {
 	}
 }
 
-// Bazel writes a layer once for each image that has it; buildpacks name files with
-// a leading slash. docker load unpacks an archive into a folder, where both mean
-// one file.
+// Bazel writes a layer once for each image that has it, and buildpacks writes names with a leading
+// slash. docker load unpacks an archive to a folder, where several such names are one file.
 func TestNamesAreReadAsDockerLoadReadsThem(t *testing.T) {
 	rename := func(prefix string, members []airgaptest.TarMember) []airgaptest.TarMember {
 		for i := range members {
@@ -123,8 +122,8 @@ func TestNamesAreReadAsDockerLoadReadsThem(t *testing.T) {
 	}
 }
 
-// What readers take differently is an error of all that read: of the views and
-// configs before anything is taken from them, of layers by their digests.
+// Content that readers interpret differently is an error for everything that reads it: for views
+// and configs before they are used, for layers by their digests.
 func TestOneNameForDifferentFilesIsRefused(t *testing.T) {
 	for name, change := range map[string]func(m []airgaptest.TarMember) []airgaptest.TarMember{
 		"manifest.json": func(m []airgaptest.TarMember) []airgaptest.TarMember {
@@ -181,8 +180,8 @@ func allContent(t *testing.T, a *airgap.Archive) error {
 	return err
 }
 
-// One name that cannot be parsed costs that name alone. Names that only some readers
-// parse are noted by all that write and check.
+// A name that cannot be parsed does not affect other names. Names that only some readers can parse
+// are reported by everything that writes and checks.
 func TestNamesThatReadersCannotParse(t *testing.T) {
 	members := airgaptest.Saved(t, "layer.tar")
 	members[0].Content = strings.Replace(members[0].Content, `["acme/a:v1"]`, `["acme/a:v1","Acme/B:v1"]`, 1)

@@ -67,9 +67,9 @@ func named(d v1.Descriptor, name string) v1.Descriptor {
 	return d
 }
 
-// A small archive must not make readers hold or go through the product of its parts.
+// Readers of a small archive must not use memory or time in proportion to the product of its parts.
 func TestHostileIndexesAreBounded(t *testing.T) {
-	const many = 520 // whose square is over the limit
+	const many = 520 // its square is over the limit
 	for what, c := range map[string]struct {
 		index func(h *hostileArchive) []v1.Descriptor
 		want  string // part of the error; empty if the archive can be read

@@ -19,8 +19,8 @@ import (
 	"github.com/slipway-build/slipway/images/airgap/verify"
 )
 
-// Nothing that is done with an archive of many images reads the archive many times. The
-// files of other programs have no index of offsets.
+// No operation on an archive of many images reads the archive more than once or twice. Files of
+// other programs have no index of offsets.
 func TestManyImagesAreReadOnce(t *testing.T) {
 	count, most := 150, int64(3)
 	if testing.Short() {
@@ -99,7 +99,7 @@ func TestManyImagesAreReadOnce(t *testing.T) {
 	}
 }
 
-// Packing many images again compresses nothing again, and keeps few files in the store.
+// Packing many images again compresses nothing, and keeps few files in the store.
 func TestManyImagesArePackedFromFewFiles(t *testing.T) {
 	content, all := airgaptest.NewStore(t), airgaptest.ManyImages(t, 150)
 	path := filepath.Join(t.TempDir(), "a.tar.zst")
@@ -124,7 +124,7 @@ func TestManyImagesArePackedFromFewFiles(t *testing.T) {
 		}
 		return found
 	}
-	// The frame of layers, and that of configs and manifests.
+	// The frame of layers, and the frame of configs and manifests.
 	before := derived()
 	if len(before) != 2 {
 		t.Errorf("%d files were kept, want 2", len(before))
@@ -141,7 +141,7 @@ func TestManyImagesArePackedFromFewFiles(t *testing.T) {
 	}
 }
 
-// What is asked of an archive takes time in proportion to its images.
+// BenchmarkManyImages shows that operations on an archive take time in proportion to its images.
 func BenchmarkManyImages(b *testing.B) {
 	for _, count := range []int{500, 2000, 5000} {
 		content, all := airgaptest.NewStore(b), airgaptest.ManyImages(b, count)

@@ -25,8 +25,8 @@ import (
 	"github.com/slipway-build/slipway/progress"
 )
 
-// Verify and the commands that read an archive judge alike what is odd about its tar:
-// a problem of Verify is an error or a warning of theirs.
+// Verify and the commands that read an archive agree on oddities of its tar: a problem of Verify is
+// an error or a warning of the commands.
 func TestOddTarsAreJudgedAlike(t *testing.T) {
 	image := imagetest.Image(t, "linux/amd64", imagetest.Layer(t, imagetest.Files{"a": "a"}))
 	config, err := image.RawConfigFile()
@@ -105,7 +105,7 @@ func TestOddTarsAreJudgedAlike(t *testing.T) {
 			}
 			report := mustVerify(t, path, verify.Options{})
 			if (len(report.Problems) == 0) != (c.want == fine) || !strings.Contains(strings.Join(append(report.Problems, report.Notes...), "\n"), c.said) {
-				t.Errorf("verify says %q, %q", report.Problems, report.Notes)
+				t.Errorf("verify reports %q, %q", report.Problems, report.Notes)
 			}
 			a, err := airgap.Open(t.Context(), path)
 			if err != nil {
@@ -116,7 +116,7 @@ func TestOddTarsAreJudgedAlike(t *testing.T) {
 			list, err := a.Images(progress.With(t.Context(), &warnings))
 			switch {
 			case c.want == wrong && (err == nil || !strings.Contains(err.Error(), c.said)):
-				t.Errorf("reading says %v", err)
+				t.Errorf("reading returns %v", err)
 			case c.want != wrong && (err != nil || len(list) != 1):
 				t.Errorf("reading: %d images, %v", len(list), err)
 			case (c.want == warned) != (len(warnings.Said) > 0), c.want == warned && !strings.Contains(warnings.Said[0], c.said):
@@ -126,7 +126,7 @@ func TestOddTarsAreJudgedAlike(t *testing.T) {
 	}
 }
 
-// tar -S leaves the holes of a layer's file out.
+// tar -S omits the holes of a layer's file.
 func TestSparseLayers(t *testing.T) {
 	program := imagetest.Program(t, "tar")
 	if out, err := exec.Command(program, "--version").Output(); err != nil || !bytes.Contains(out, []byte("GNU tar")) {
@@ -136,7 +136,7 @@ func TestSparseLayers(t *testing.T) {
 	for _, form := range []string{"gnu", "posix"} {
 		for _, codec := range []format.Codec{format.Tar, format.Gzip} {
 			dir := t.TempDir()
-			// The layer uncompressed, with holes on disk, between other files.
+			// The uncompressed layer, with holes on disk, between other files.
 			config, err := image.RawConfigFile()
 			if err != nil {
 				t.Fatal(err)
@@ -167,7 +167,7 @@ func TestSparseLayers(t *testing.T) {
 				testfile.Write(t, path, string(airgaptest.Compress(t, codec, raw)))
 			}
 			if report := mustVerify(t, path, verify.Options{}); len(report.Problems) > 0 {
-				t.Errorf("verify says %q", report.Problems)
+				t.Errorf("verify reports %q", report.Problems)
 			}
 			a, err := airgap.Open(t.Context(), path)
 			if err != nil {

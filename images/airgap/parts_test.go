@@ -109,7 +109,7 @@ func TestOpenSaysWhatPartsLack(t *testing.T) {
 				a.Close()
 			}
 			if c.name == "nothing at all" && errors.Is(err, fs.ErrNotExist) {
-				return // whose words are the system's
+				return // the rest is the system's text
 			}
 			if err == nil || !strings.Contains(err.Error(), c.want) {
 				t.Errorf("got %v, want …%s…", err, c.want)

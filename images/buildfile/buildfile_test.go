@@ -53,7 +53,7 @@ func TestReadDockerfile(t *testing.T) {
 	}
 }
 
-// A directory in the place of a file is an error that says so, not an empty file.
+// A directory in place of a file is an error, not an empty file.
 func TestOnlyRegularFilesAreRead(t *testing.T) {
 	dir := t.TempDir()
 	for _, name := range []string{"Dockerfile", ".dockerignore"} {
@@ -114,7 +114,7 @@ func TestReadIgnored(t *testing.T) {
 	}
 }
 
-// The documentation says of each argument what builders do with it.
+// The documentation lists all build arguments, with their effect on builders.
 func TestSteeringArgsAreDocumented(t *testing.T) {
 	text, err := os.ReadFile("../../docs/dockerfile-support.md")
 	if err != nil {
@@ -125,7 +125,7 @@ func TestSteeringArgsAreDocumented(t *testing.T) {
 			t.Errorf("docs/dockerfile-support.md does not name %s", s.Name)
 		}
 		if (s.Embedded == Unheeded || s.Engines == Unheeded) != (s.Instead != "") {
-			t.Errorf("%s: say what to do instead if, and only if, it is not heeded", s.Name)
+			t.Errorf("%s: want advice if, and only if, it is not heeded", s.Name)
 		}
 	}
 }
@@ -139,8 +139,7 @@ func TestWarnOfArgs(t *testing.T) {
 	}
 }
 
-// PowerShell writes UTF-16, which BuildKit takes for other text: an ignore file in it
-// would exclude nothing.
+// PowerShell writes UTF-16, which BuildKit misreads, so that an ignore file would exclude nothing.
 func TestUTF16IsRefused(t *testing.T) {
 	const text = "\xff\xfes\x00e\x00c\x00r\x00e\x00t\x00"
 	dir := write(t, map[string]string{"Dockerfile": text, ".dockerignore": text})

@@ -8,7 +8,7 @@ import (
 	"github.com/slipway-build/slipway/images/buildfile"
 )
 
-// The ignore file of a context excludes files from every builder.
+// Read the ignore file of a context. Its patterns exclude files from the images of every builder.
 func ExampleReadIgnored() {
 	dir, err := os.MkdirTemp("", "")
 	if err != nil {

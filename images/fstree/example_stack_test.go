@@ -8,7 +8,7 @@ import (
 	"github.com/slipway-build/slipway/images/layer"
 )
 
-// A whiteout in the upper layer hides a file of the lower one.
+// Hide a file of the lower layer with a whiteout in the upper one.
 func ExampleStack() {
 	lower := []fstree.Header{
 		{Name: "bin/", Type: tar.TypeDir, Mode: 0o755},

@@ -12,9 +12,9 @@ import (
 	"github.com/slipway-build/slipway/images"
 )
 
-// FuzzResolve lays links and files out on disk and compares where a path leads
-// with where it leads BuildKit, which resolves by containerd's RootPath. Each line
-// of layout is a link NAME -> TARGET, or a file.
+// FuzzResolve writes links and files to disk, and compares the result of Resolve with that of
+// BuildKit, which uses containerd's RootPath. Each line of layout is a link NAME -> TARGET, or a
+// file.
 func FuzzResolve(f *testing.F) {
 	for _, c := range []struct{ layout, path string }{
 		{"a/b\nl -> a\n", "l/b"}, {"a/b\nl -> /a/../a\n", "l/./b/.."}, {"l -> ../../x\n", "l"}, {"l -> l\n", "l/a"},
@@ -36,7 +36,7 @@ func FuzzResolve(f *testing.F) {
 		}
 		at, err := Resolve(root, p, true)
 		if err != nil {
-			// What is refused here must be refused, or not be there, on disk.
+			// A path that Resolve refuses must be refused, or not exist, on disk.
 			if wantErr == nil {
 				if _, statErr := os.Lstat(want); statErr == nil {
 					t.Fatalf("%q: %v; it leads to %s", p, err, want)
@@ -62,7 +62,7 @@ func FuzzResolve(f *testing.F) {
 	})
 }
 
-// layOut makes what layout says below dir, as far as it can be made.
+// layOut writes the links and files of layout below dir, as far as possible.
 func layOut(dir, layout string) {
 	root, err := os.OpenRoot(dir)
 	if err != nil {

@@ -9,7 +9,7 @@ import (
 	"github.com/slipway-build/slipway/images/layer"
 )
 
-// A layer is described once, which sorts and checks its entries, and can then be written any number of times.
+// Describe a layer, which sorts and checks its entries. It can then be written any number of times.
 func ExampleDescribe() {
 	hello := text("hello\n")
 	archive, err := layer.Describe(layer.Plain, []layer.Entry{

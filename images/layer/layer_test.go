@@ -18,7 +18,7 @@ import (
 	"github.com/slipway-build/slipway/images/layer"
 )
 
-// text is content that is named by what it says.
+// A text is content whose ID is the text.
 type text string
 
 func (s text) ID() string { return fmt.Sprintf("sha256:%x", sha256.Sum256([]byte(s))) }
@@ -90,7 +90,7 @@ func TestParentsAreAddedAndWhatAFolderHoldsFollowsIt(t *testing.T) {
 		t.Errorf("a/ is %o of %d at %v; want 0755 of root at the epoch", h.Mode, h.Uid, h.ModTime)
 	}
 	if h := all[2]; h.Mode != 0o700 || h.Uid != 1 || h.Gid != 2 {
-		t.Errorf("a/b/ is %o of %d:%d; want what was described, 0700 of 1:2", h.Mode, h.Uid, h.Gid)
+		t.Errorf("a/b/ is %o of %d:%d; want the described 0700 of 1:2", h.Mode, h.Uid, h.Gid)
 	}
 }
 
@@ -199,7 +199,7 @@ func TestBadEntriesAreRefusedTogether(t *testing.T) {
 			}
 			for _, want := range c.want {
 				if !strings.Contains(err.Error(), want) {
-					t.Errorf("the error does not say %s:\n%v", want, err)
+					t.Errorf("missing %s in the error:\n%v", want, err)
 				}
 			}
 		})
@@ -212,7 +212,7 @@ func TestAHardLinkMayLeadToALowerLayer(t *testing.T) {
 	}
 }
 
-// sample has one of everything.
+// sample returns entries of every type.
 func sample() []layer.Entry {
 	return []layer.Entry{
 		file("bin/a", "a"), link(tar.TypeLink, "bin/b", "bin/a"), link(tar.TypeSymlink, "bin/c", "a"), folder("etc"), file("etc/conf", "x=1\n"),
@@ -293,8 +293,8 @@ func TestEqualKeysMeanEqualBytes(t *testing.T) {
 			byKey[a.Key()], byBytes[data] = data, a.Key()
 		}
 	}
-	// No time is the epoch, nanoseconds are cut off, and the added parent is what it
-	// would be.
+	// A missing time is the epoch, nanoseconds are dropped, and an added parent equals the
+	// described one.
 	if want := 2 * (len(variants) - 3); len(byKey) != want {
 		t.Errorf("%d archives differ, want %d", len(byKey), want)
 	}
@@ -343,7 +343,7 @@ func TestWindowsForm(t *testing.T) {
 	}
 }
 
-// broken is content of which the size is not what it was.
+// broken is content whose size has changed.
 type broken struct {
 	text
 	err error

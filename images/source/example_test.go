@@ -17,8 +17,7 @@ import (
 	"github.com/slipway-build/slipway/images/store"
 )
 
-// A resolver finds images in registries, layouts (oci:), archives (docker-archive:) and Docker Engine
-// (docker-daemon:).
+// Find images in registries, layouts (oci:), archives (docker-archive:) and Docker Engine (docker-daemon:).
 func ExampleResolver_Image() {
 	dir, err := os.MkdirTemp("", "")
 	if err != nil {

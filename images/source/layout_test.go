@@ -11,8 +11,8 @@ import (
 	"github.com/slipway-build/slipway/images/imagetest"
 )
 
-// index.json of a layout with thousands of images is read once for all of them, and
-// again after it changed.
+// The index.json of a layout with thousands of images is read once for all of them, and again after
+// a change.
 func TestLayoutsAreReadOnce(t *testing.T) {
 	one := imagetest.Image(t, "linux/amd64", imagetest.RandomLayer(t, 1, 1000))
 	two := imagetest.Image(t, "linux/amd64", imagetest.RandomLayer(t, 2, 1000))
@@ -38,7 +38,7 @@ func TestLayoutsAreReadOnce(t *testing.T) {
 	if open() != first {
 		t.Error("an index.json that did not change was read again")
 	}
-	// Another file has another time or another inode.
+	// Another file has another time or inode.
 	changed := imagetest.WriteLayout(t, map[string]v1.Image{"example.com/acme/two:v1": two})
 	if err := os.Rename(filepath.Join(changed, "index.json"), index); err != nil {
 		t.Fatal(err)
@@ -47,7 +47,7 @@ func TestLayoutsAreReadOnce(t *testing.T) {
 	if _, err := fresh.named(t.Context(), "example.com/acme/two:v1"); err != nil {
 		t.Errorf("after a change: %v", err)
 	}
-	// A clock with coarse ticks may give two changes the same time.
+	// With a coarse clock, two changes may have the same time.
 	age(0)
 	if again := open(); open() == again {
 		t.Error("an index.json that is as old as the clock's tick was not read again")

@@ -32,8 +32,7 @@ func TestStoresShareBlobs(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// One is linked. The other is not read-only, so it could be written to: it is
-	// copied.
+	// One blob is linked. The other is not read-only, so it could be written to, and is copied.
 	linked, copied := descriptor(t, layers[0]).Digest, descriptor(t, layers[1]).Digest
 	if err := os.Chmod(cache.Path(copied), 0o644); err != nil {
 		t.Fatal(err)
@@ -94,6 +93,6 @@ func TestADamagedFileIsNotCopied(t *testing.T) {
 		t.Error("a damaged blob was copied")
 	}
 	if dist.Has(h) || dist.Has(descriptor(t, img).Digest) {
-		t.Error("a part of the image is there under its final name")
+		t.Error("a part of the image has its final name")
 	}
 }

@@ -22,7 +22,7 @@ import (
 	"github.com/slipway-build/slipway/progress"
 )
 
-// warnings keeps what a user would be warned of.
+// warnings is a sink that keeps warnings.
 type warnings struct {
 	mu   sync.Mutex
 	said []string
@@ -37,14 +37,13 @@ func (w *warnings) Warning(message string) {
 	w.said = append(w.said, message)
 }
 
-// watched is a context whose warnings are kept.
+// watched returns a context, and the warnings in it.
 func watched(t *testing.T) (context.Context, *warnings) {
 	w := &warnings{}
 	return progress.With(t.Context(), w), w
 }
 
-// harms are the ways in which a file is damaged. Each leaves something else than it
-// found.
+// harms are ways to damage a file. Each changes the file.
 var harms = []struct {
 	name string
 	do   func(path string, content []byte) error
@@ -67,12 +66,12 @@ var harms = []struct {
 	{"unreadable", func(path string, _ []byte) error { return os.Chmod(path, 0) }},
 }
 
-// rewrite writes content into the file that is there, whatever its mode.
+// rewrite writes content to an existing file, whatever its mode.
 func rewrite(path string, content []byte) error {
 	return errors.Join(os.Chmod(path, 0o600), os.WriteFile(path, content, 0o600))
 }
 
-// harm damages a file. It says whether the file cannot be read as before: root reads
+// harm damages a file. It reports whether reading the file has a different result: root can read
 // everything.
 func harm(t *testing.T, path string, do func(string, []byte) error) bool {
 	t.Helper()
@@ -91,7 +90,7 @@ func TestDamagedFilesAreMadeAnew(t *testing.T) {
 	content := func(w io.Writer) error { return words(w, 7, 300<<10) }
 	for _, kind := range []struct {
 		name string
-		// use makes or finds something, and returns its bytes and its file.
+		// use makes or finds content, and returns its bytes and its file.
 		use func(ctx context.Context, s *store.Store) ([]byte, string, error)
 	}{
 		{"a derived file", func(ctx context.Context, s *store.Store) ([]byte, string, error) {
@@ -178,7 +177,7 @@ func TestDamagedFilesAreMadeAnew(t *testing.T) {
 	}
 }
 
-// useLayer has a layer made or found, and read.
+// useLayer makes or finds a layer, and reads it.
 func useLayer(ctx context.Context, s *store.Store, read func(v1.Layer) ([]byte, error)) (got []byte, path string, err error) {
 	err = files.Mend(ctx, func() error {
 		l, err := s.Layer(ctx, "key", images.Compression{}, func(w io.Writer) error { return tarball(w, 5, 200<<10) })
@@ -202,7 +201,7 @@ func mustDescribe(l v1.Layer) v1.Descriptor {
 	return *d
 }
 
-// A file that has the right form, but is another one, is damage too.
+// A file of the right form but for another key is damage, too.
 func TestAFileOfAnotherKeyIsDamage(t *testing.T) {
 	dir := t.TempDir()
 	ctx, warned := watched(t)
@@ -246,7 +245,7 @@ func TestAFileOfAnotherKeyIsDamage(t *testing.T) {
 		}
 	}
 	if found != 1 || len(warned.said) != 2 {
-		t.Errorf("%d of 2 records are left, and the warnings are %q", found, warned.said)
+		t.Errorf("%d of 2 records remain, and the warnings are %q", found, warned.said)
 	}
 }
 
@@ -284,7 +283,7 @@ func TestDamagedRecordsAreForgotten(t *testing.T) {
 	}
 }
 
-// Nothing is removed because of a failure that says nothing about the file.
+// A failure that does not depend on the file removes nothing.
 func TestOnlyDamageRemovesFiles(t *testing.T) {
 	s := open(t, t.TempDir())
 	f, err := s.DerivedFile(t.Context(), "frame", "key", func(w io.Writer) error { return words(w, 1, 3<<20) })
@@ -338,17 +337,16 @@ func TestMendEnds(t *testing.T) {
 			if calls != c.calls || len(warned.said) != c.warns || (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), c.want) {
 				t.Errorf("%d calls, warnings %q, error %v", calls, warned.said, err)
 			}
-			// A caller may mend what do could not.
+			// A caller may mend damage that do could not.
 			var damaged *files.DamagedError
 			if c.warns > 0 && err != nil && !errors.As(err, &damaged) {
-				t.Error("the error does not tell of the damage")
+				t.Error("the error does not wrap the damage")
 			}
 		})
 	}
 }
 
-// A damaged index.json is mended from the copy of it; what another program did to it
-// stays.
+// A damaged index.json is restored from its copy. Changes by other programs are kept.
 func TestADamagedIndexIsMended(t *testing.T) {
 	tagged := func(t *testing.T, s *store.Store, name string, i int) {
 		t.Helper()
@@ -358,7 +356,7 @@ func TestADamagedIndexIsMended(t *testing.T) {
 	}
 	for _, c := range []struct {
 		name string
-		do   func(index string) string // "" is a folder
+		do   func(index string) string // "" means a folder
 		want []string
 		warn bool
 	}{

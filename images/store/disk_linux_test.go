@@ -17,8 +17,8 @@ import (
 	"github.com/slipway-build/slipway/images/store"
 )
 
-// fillTheDisk writes with a limit on the size of files, which stands for a full
-// disk: the kernel refuses in the middle of a write.
+// fillTheDisk writes with a limit on the size of files, to simulate a full disk: the kernel fails
+// in the middle of a write.
 func fillTheDisk(args []string) error {
 	ctx := context.Background()
 	s, err := store.Open(args[0])
@@ -57,7 +57,7 @@ func fillTheDisk(args []string) error {
 	} {
 		err := write()
 		if !errors.Is(err, syscall.EFBIG) || !strings.Contains(err.Error(), args[0]) {
-			return fmt.Errorf("%s: got error %v, want one that says the file is too large and names %s", name, err, args[0])
+			return fmt.Errorf("%s: got error %v, want an error that the file %s is too large", name, err, args[0])
 		}
 		if written >= wholeDisk {
 			return fmt.Errorf("%s: all of it was produced although the disk was full", name)
@@ -69,7 +69,7 @@ func fillTheDisk(args []string) error {
 
 const wholeDisk = 64 << 20
 
-// count writes until it is refused.
+// count writes until a write fails.
 func count(w io.Writer, written *int) error {
 	for seed := uint64(0); *written < wholeDisk; seed++ {
 		if err := words(w, seed, 1<<20); err != nil {

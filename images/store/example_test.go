@@ -11,7 +11,7 @@ import (
 	"github.com/slipway-build/slipway/images/store"
 )
 
-// A store makes the layer of a key once. Later calls, also of other processes, get the file.
+// Make the layer of a key. Later calls, also in other processes, return the same file.
 func ExampleStore_Layer() {
 	dir, err := os.MkdirTemp("", "")
 	if err != nil {

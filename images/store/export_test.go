@@ -2,5 +2,5 @@ package store
 
 import "os"
 
-// OnFlush has flush called in place of a file's Sync.
+// OnFlush replaces the Sync of files by flush.
 func (s *Store) OnFlush(flush func(*os.File) error) { s.files.Flush = flush }

@@ -14,8 +14,8 @@ import (
 	"github.com/slipway-build/slipway/internal/sniff"
 )
 
-// Blobs of layers as other programs make them: their compression is told by their
-// bytes, and what surrounds the compressed content does not count.
+// For blobs of layers from other programs, the compression is detected from the bytes, and data
+// around the compressed content is ignored.
 func TestInfoOfBlobsInEveryForm(t *testing.T) {
 	tar := imagetest.Tar(t, imagetest.Files{"a": "content"}.Entries()...)
 	named := imagetest.Tar(t, imagetest.Files{"BZh9": "content"}.Entries()...)

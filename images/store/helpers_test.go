@@ -21,7 +21,7 @@ func settled(t *testing.T, path string) fs.FileInfo {
 	return info
 }
 
-// ended is a context that is over.
+// ended returns a context that has ended.
 func ended(t *testing.T) context.Context {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()

@@ -155,7 +155,7 @@ func TestOpenLayout(t *testing.T) {
 			t.Errorf("got %v, want one that wraps fs.ErrNotExist", err)
 		}
 		if got := listing(t, dir); len(got) > 1 {
-			t.Errorf("it now holds %v", got)
+			t.Errorf("it now has %v", got)
 		}
 	})
 	t.Run("refuses another version", func(t *testing.T) {
@@ -218,7 +218,7 @@ func TestTaggingAgainChangesNothing(t *testing.T) {
 			t.Fatal(err)
 		}
 		if before != nil && !os.SameFile(before, now) {
-			t.Error("index.json was written anew although nothing changed")
+			t.Error("index.json was rewritten without a change")
 		}
 		before = now
 	}
@@ -231,8 +231,8 @@ func TestTaggingAgainChangesNothing(t *testing.T) {
 	}
 }
 
-// After a power cut there is the old index.json or the new one: the new content is on
-// the disk before the name stands for it.
+// After a power failure, index.json is the old or the new one: the new content is on the disk
+// before the rename.
 func TestTheIndexIsOnTheDiskBeforeItsName(t *testing.T) {
 	s := open(t, t.TempDir())
 	name := filepath.Join(s.Dir(), "index.json")
@@ -257,9 +257,9 @@ func TestTheIndexIsOnTheDiskBeforeItsName(t *testing.T) {
 		t.Fatal(err)
 	}
 	if len(flushed) != 1 || !bytes.Equal(flushed[0], after) || bytes.Equal(before, after) {
-		t.Errorf("%d files were synced, want index.json alone", len(flushed))
+		t.Errorf("%d files were synced, want only index.json", len(flushed))
 	}
-	// A disk that does not take the content keeps the old one.
+	// If the disk fails, the old content is kept.
 	full := errors.New("input/output error")
 	s.OnFlush(func(*os.File) error { return full })
 	if err := writeTagged(t.Context(), s, "docker.io/acme/b:v1", 2); !errors.Is(err, full) {

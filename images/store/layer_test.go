@@ -18,7 +18,7 @@ import (
 	"github.com/slipway-build/slipway/images"
 )
 
-// tarball writes a tar of one file of n bytes, the same for the same seed.
+// tarball writes a tar of one file of n bytes. The bytes depend on seed.
 func tarball(w io.Writer, seed uint64, n int) error {
 	t := tar.NewWriter(w)
 	if err := t.WriteHeader(&tar.Header{Name: "file", Mode: 0o644, Size: int64(n)}); err != nil {
@@ -30,8 +30,7 @@ func tarball(w io.Writer, seed uint64, n int) error {
 	return t.Close()
 }
 
-// words writes n bytes that compress about as well as programs do, the same for
-// the same seed.
+// words writes n bytes that compress about as well as programs. The bytes depend on seed.
 func words(w io.Writer, seed uint64, n int) error {
 	r := rand.New(rand.NewPCG(seed, 1))
 	buf := make([]byte, 0, 64<<10)
@@ -70,7 +69,7 @@ func TestALayerIsMadeOnce(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	// Another run, and the default spelled out.
+	// Another run, with an explicit default.
 	l, err := open(t, dir).Layer(t.Context(), "key", images.Compression{Algorithm: "gzip", Level: 6}, write)
 	if err != nil {
 		t.Fatal(err)
@@ -133,8 +132,8 @@ func TestAWriterThatFailsLeavesNothing(t *testing.T) {
 	}
 }
 
-// wantWhole reads a layer, which may be compressed in a way that
-// validate.Layer does not know, and compares it with its digests.
+// wantWhole reads a layer, and compares it with its digests. Its compression may be one that
+// validate.Layer does not support.
 func wantWhole(t *testing.T, l v1.Layer) {
 	t.Helper()
 	for _, c := range []struct {

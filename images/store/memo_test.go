@@ -91,8 +91,7 @@ func TestInfoIsTheSameMadeOrFound(t *testing.T) {
 	}
 }
 
-// Who needs a layer's bytes gets them when it is read for its info, all of them, and
-// else none.
+// InfoAndContent writes all bytes of a layer if it reads the layer, and otherwise none.
 func TestInfoHandsOutContentThatItReads(t *testing.T) {
 	var content bytes.Buffer
 	if err := tarball(&content, 5, 3<<20); err != nil {
@@ -242,8 +241,8 @@ func TestFileDigest(t *testing.T) {
 		}
 	})
 	t.Run("follows a change that keeps size and time", func(t *testing.T) {
-		// The file was written just now, whatever its time says: on Linux the
-		// inode tells, elsewhere a fresh time does.
+		// The file was written just now, whatever its time: on Linux, its inode shows that; on
+		// other systems, its time is new.
 		path := filepath.Join(t.TempDir(), "file")
 		dir := t.TempDir()
 		now := time.Now()
@@ -268,8 +267,7 @@ func TestFileDigest(t *testing.T) {
 		}
 	})
 	t.Run("is remembered for a file that has settled", func(t *testing.T) {
-		// A file that has lain here for longer than this test runs: the test
-		// binary, through a link so that it is ours to name.
+		// This file is older than the test: the test binary, under a link whose name we can choose.
 		exe, err := os.Executable()
 		if err != nil {
 			t.Fatal(err)
@@ -280,7 +278,7 @@ func TestFileDigest(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		// A context that ended forbids to read anything.
+		// With a context that has ended, reading fails.
 		ctx := ended(t)
 		second, err := open(t, dir).FileDigest(ctx, exe, info)
 		if err != nil || second != first {
@@ -312,8 +310,8 @@ func TestFileDigest(t *testing.T) {
 	})
 }
 
-// A file that changed just now may change again within the same tick of the file
-// system's clock. Its digest is not remembered.
+// A file that has just changed may change again within the same tick of the file system's clock.
+// Its digest is not remembered.
 func TestDigestsOfNewFilesAreNotRemembered(t *testing.T) {
 	s := open(t, t.TempDir())
 	path := filepath.Join(t.TempDir(), "file")
@@ -330,7 +328,7 @@ func TestDigestsOfNewFilesAreNotRemembered(t *testing.T) {
 			t.Fatal(err)
 		}
 		if time.Since(began) > time.Second {
-			continue // on a machine so busy the file was old when it was read
+			continue // on a very busy machine, the file was old when it was read
 		}
 		if raw, err := os.ReadFile(filepath.Join(s.Dir(), ".slipway", "files")); len(raw) > 0 {
 			t.Errorf("remembered: %s, %v", raw, err)

@@ -34,7 +34,7 @@ func resume(t *testing.T, s *store.Store, want v1.Descriptor, from int64) *store
 		t.Fatal(err)
 	}
 	if p == nil {
-		t.Fatal("Resume says the blob is there")
+		t.Fatal("Resume reports an existing blob")
 	}
 	if p.Size() != from {
 		t.Fatalf("resumes at %d, want %d", p.Size(), from)
@@ -65,7 +65,7 @@ func TestADownloadIsResumedByTheNextRun(t *testing.T) {
 		t.Errorf("the blob differs (%v)", err)
 	}
 	if p, err := s.Resume(t.Context(), want); p != nil || err != nil {
-		t.Errorf("for a blob that is there Resume returned %v, %v", p, err)
+		t.Errorf("for an existing blob, Resume returned %v, %v", p, err)
 	}
 	if rest, err := os.ReadDir(dir + "/.slipway/partial"); err != nil || len(rest) > 0 {
 		t.Errorf("left in partial: %v, %v", rest, err)
@@ -123,7 +123,7 @@ func TestResetStartsAgain(t *testing.T) {
 	p.Close()
 }
 
-// fetchSlowly fetches a blob while another process wants it too.
+// fetchSlowly fetches a blob while another process waits for it.
 func fetchSlowly(args []string) error {
 	s, err := store.Open(args[0])
 	if err != nil {
@@ -139,7 +139,7 @@ func fetchSlowly(args []string) error {
 		return err
 	}
 	fmt.Println(h)
-	// Until the parent closes our input.
+	// Until the parent closes the input.
 	os.Stdin.Read(make([]byte, 1))
 	if _, err := p.Write(content); err != nil {
 		return err
@@ -173,7 +173,7 @@ func TestProcessesFetchABlobOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := open(t, dir)
-	// A caller who gives up does not wait.
+	// A caller whose context ends does not wait.
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	if _, err := s.Resume(ctx, v1.Descriptor{Digest: h, Size: 5000}); !errors.Is(err, context.Canceled) {
@@ -182,7 +182,7 @@ func TestProcessesFetchABlobOnce(t *testing.T) {
 	stdin.Close()
 	p, err := s.Resume(t.Context(), v1.Descriptor{Digest: h, Size: 5000})
 	if err != nil || p != nil {
-		t.Errorf("after the other process: %v, %v; want nothing left to do", p, err)
+		t.Errorf("after the other process: %v, %v; want nil", p, err)
 	}
 	if err := c.Wait(); err != nil {
 		t.Error(err)

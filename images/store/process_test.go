@@ -25,8 +25,7 @@ import (
 	"github.com/slipway-build/slipway/images/store"
 )
 
-// childVariable makes the test binary act as another process that works with a
-// store: "<what> <arguments>".
+// childVariable makes the test binary another process that uses a store: "<what> <arguments>".
 const childVariable = "SLIPWAY_STORE_TEST_CHILD"
 
 func TestMain(m *testing.M) {
@@ -41,7 +40,7 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// children are what the other process can do.
+// children are the functions of the other process.
 var children = map[string]func(args []string) error{
 	"write forever": writeForever,
 	"write all":     writeAll,
@@ -131,7 +130,7 @@ func TestAKillAtAnyMomentHarmsNothing(t *testing.T) {
 		c.Wait()
 		wantSound(t, dir)
 	}
-	// The next run finishes what was begun.
+	// The next run completes the work.
 	s := open(t, dir)
 	for i := range 3 {
 		if err := writeOne(t.Context(), s, i); err != nil {
@@ -190,7 +189,7 @@ func TestLeftoversOfDeadProcessesAreSwept(t *testing.T) {
 	}
 }
 
-// writeAll writes the same things as every other process, and tags of its own.
+// writeAll writes the same content as every other process, and tags of its own.
 func writeAll(args []string) error {
 	s, err := store.Open(args[0])
 	if err != nil {

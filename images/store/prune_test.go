@@ -14,7 +14,7 @@ import (
 	"github.com/slipway-build/slipway/images/store"
 )
 
-// filled is a store with blobs that were last used 1, 2, 3, … days ago.
+// filled returns a store with blobs that were last used 1, 2, 3, … days ago.
 func filled(t *testing.T, days int) (*store.Store, []v1.Descriptor) {
 	t.Helper()
 	s := open(t, t.TempDir())
@@ -41,7 +41,7 @@ func lastUsed(t *testing.T, path string, days int) {
 	}
 }
 
-// left says which blobs are there, without using them.
+// left returns the ages of the remaining blobs, without using them.
 func left(s *store.Store, blobs []v1.Descriptor) (days []int) {
 	for i, b := range blobs {
 		if _, err := os.Stat(s.Path(b.Digest)); err == nil {
@@ -55,7 +55,7 @@ func TestPrune(t *testing.T) {
 	for _, c := range []struct {
 		name  string
 		opts  store.PruneOptions
-		use   int // a blob that is used before
+		use   int // a blob to use first
 		left  []int
 		freed int64
 	}{
@@ -77,7 +77,7 @@ func TestPrune(t *testing.T) {
 				t.Fatal(err)
 			}
 			if got := left(s, blobs); !equal(got, c.left) {
-				t.Errorf("left are %v, want %v", got, c.left)
+				t.Errorf("remaining: %v, want %v", got, c.left)
 			}
 			if freed != c.freed {
 				t.Errorf("freed %d bytes, want %d", freed, c.freed)
@@ -128,7 +128,7 @@ func TestPruneKeepsWhatHasAName(t *testing.T) {
 
 func TestPruneSparesWhatAnotherProcessMayRead(t *testing.T) {
 	s, blobs := filled(t, 2)
-	if !s.Has(blobs[0].Digest) { // used just now
+	if !s.Has(blobs[0].Digest) { // just used
 		t.Fatal("blob is missing")
 	}
 	c := child(t, "write forever", s.Dir())
@@ -148,14 +148,14 @@ func TestPruneSparesWhatAnotherProcessMayRead(t *testing.T) {
 		t.Fatal(err)
 	}
 	if got := left(s, blobs); !equal(got, []int{1}) {
-		t.Errorf("left are %v, want what was used within the hour", got)
+		t.Errorf("remaining: %v, want the blobs used within the hour", got)
 	}
-	// Alone, it goes.
+	// In the only process, it is removed.
 	if _, err := s.Prune(t.Context(), store.PruneOptions{MaxSize: 1}); err != nil {
 		t.Fatal(err)
 	}
 	if got := left(s, blobs); got != nil {
-		t.Errorf("left are %v, want none", got)
+		t.Errorf("remaining: %v, want none", got)
 	}
 }
 
@@ -174,7 +174,7 @@ func TestPruneForgetsFilesThatAreGone(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// A line whose file has another state now comes from an earlier write.
+	// A line whose file has another state now is from an earlier write.
 	if _, err := s.Prune(t.Context(), store.PruneOptions{}); err != nil {
 		t.Fatal(err)
 	}

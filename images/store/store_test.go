@@ -94,7 +94,7 @@ func TestAnIndexComesBackWithItsChildren(t *testing.T) {
 
 func TestOthersReadTheLayout(t *testing.T) {
 	s := open(t, t.TempDir())
-	// skopeo overlooks Docker's media types in a layout.
+	// skopeo ignores Docker's media types in a layout.
 	img := mutate.MediaType(randomImage(t, 2000, 2), types.OCIManifestSchema1)
 	if err := s.AddImage(t.Context(), img); err != nil {
 		t.Fatal(err)
@@ -169,7 +169,7 @@ func TestPutVerifies(t *testing.T) {
 	}
 }
 
-// wantNoLeftovers says that no temporary file is left.
+// wantNoLeftovers checks that no temporary file remains.
 func wantNoLeftovers(t *testing.T, s *store.Store) {
 	t.Helper()
 	entries, err := os.ReadDir(filepath.Join(s.Dir(), ".slipway", "ingest"))
@@ -245,7 +245,7 @@ func TestADamagedBlobIsFoundAndRemoved(t *testing.T) {
 			if s.Has(h) {
 				t.Error("the damaged blob is still there")
 			}
-			// The next run puts it there again.
+			// The next run restores it.
 			if err := s.AddImage(t.Context(), img); err != nil {
 				t.Fatal(err)
 			}

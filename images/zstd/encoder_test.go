@@ -21,15 +21,15 @@ import (
 	"github.com/slipway-build/slipway/images/imagetest"
 )
 
-// noise is bytes that look like chance, the same for the same seed.
+// noise returns random bytes that depend on seed.
 func noise(seed uint64, n int) []byte {
 	b := make([]byte, n)
 	rand.NewChaCha8([32]byte(binary.LittleEndian.AppendUint64(make([]byte, 24), seed))).Read(b)
 	return b
 }
 
-// code is bytes that have something of a program's: of few kinds, with short
-// repetitions near and long ones anywhere before.
+// code returns bytes that resemble those of a program: few different ones, with short repetitions
+// nearby and long ones anywhere before.
 func code(seed uint64, n int) []byte {
 	r := rand.New(rand.NewPCG(seed, 1))
 	b := make([]byte, 0, n+4096)
@@ -65,7 +65,7 @@ func segment(t testing.TB, e *Encoder, content []byte) []byte {
 	return finish(t, e, &out, content)
 }
 
-// segmentAfter does so as if before was before it in the frame.
+// segmentAfter encodes content as one segment after the content before.
 func segmentAfter(t testing.TB, e *Encoder, before, content []byte) []byte {
 	t.Helper()
 	var out bytes.Buffer
@@ -90,8 +90,8 @@ func finish(t testing.TB, e *Encoder, out *bytes.Buffer, content []byte) []byte 
 	return out.Bytes()
 }
 
-// framed makes a frame of segments, and checks that a decoder with no more memory
-// than nodes have makes content of it.
+// framed makes a frame of segments, and checks that a decoder with as little memory as nodes have
+// decodes it to content.
 func framed(t testing.TB, content []byte, segments ...[]byte) []byte {
 	t.Helper()
 	frame := AppendHeader(nil, uint64(len(content)), false)
@@ -114,7 +114,7 @@ func framed(t testing.TB, content []byte, segments ...[]byte) []byte {
 	return frame
 }
 
-// contents are of all kinds and of sizes around blocks'.
+// contents returns contents of all kinds, with sizes around that of a block.
 func contents() map[string][]byte {
 	all := map[string][]byte{
 		"nothing":        {},
@@ -128,8 +128,8 @@ func contents() map[string][]byte {
 		"few values":     make([]byte, 1<<20),
 		"far":            append(append(noise(3, 300<<10), code(2, 20<<20)...), noise(3, 300<<10)...),
 		"all byte pairs": make([]byte, 2<<16),
-		// What cannot be compressed lies between what can: the last offsets must
-		// be those of the decoder, which knows nothing of a raw block's.
+		// Incompressible content is between compressible ones: the repcodes must be those of the
+		// decoder, which does not learn any from a raw block.
 		"noise between": append(append(bytes.Repeat(code(3, 3000), 90), noise(4, 2*maxBlock)...), bytes.Repeat(code(3, 3000), 90)...),
 	}
 	for i := range all["few values"] {
@@ -157,14 +157,13 @@ func TestFramesAreDecoded(t *testing.T) {
 	}
 }
 
-// A block that is not worth compressing is written raw, although copies were found in
-// it. The decoder does not learn their offsets, so that the next block must not refer to
-// them (RFC 8878, section 3.1.1.5).
+// An incompressible block is written raw, although copies were found in it. The decoder does not
+// learn their offsets, so the next block must not refer to them (RFC 8878, section 3.1.1.5).
 func TestRawBlocksLeaveTheLastOffsets(t *testing.T) {
-	const before = 16 // blocks of noise, from which the parser learns that copies are rare
+	const before = 16 // blocks of noise from which the parser learns that copies are rare
 	content := append(noise(5, before*maxBlock), noise(11, maxBlock)...)
-	// Copies of 4 bytes from so far away save next to nothing: a few are taken, and
-	// their tables cost more.
+	// Copies of 4 bytes from so far away save almost nothing: a few are used, and their tables cost
+	// more.
 	r := rand.New(rand.NewPCG(1, 4000))
 	for i := range 1000 {
 		at := len(content) - 5 - i*(maxBlock/1000)
@@ -178,7 +177,7 @@ func TestRawBlocksLeaveTheLastOffsets(t *testing.T) {
 		t.Fatalf("the last block is of kind %d with %d copies, want a raw one with some", kind, len(e.parser.sequences))
 	}
 	offset := int(e.parser.sequences[len(e.parser.sequences)-1].offset) - 3
-	// Only behind a literal could the copy refer to the last offset.
+	// The copy could refer to the last offset only after a literal.
 	content = append(content, content[len(content)-offset]^0x55)
 	for range maxBlock {
 		content = append(content, content[len(content)-offset])
@@ -189,7 +188,7 @@ func TestRawBlocksLeaveTheLastOffsets(t *testing.T) {
 	}
 }
 
-// zstd's own program is the judge of what the format allows.
+// zstd's own program decides what the format allows.
 func TestFramesAreDecodedByZstd(t *testing.T) {
 	program := imagetest.Program(t, "zstd")
 	e := NewEncoder()
@@ -211,8 +210,7 @@ func TestFramesAreDecodedByZstd(t *testing.T) {
 	}
 }
 
-// What Encoder promises: segments are the same, whether the encoder made those
-// before or was told of them.
+// Segments are the same whether the encoder encoded or loaded the content before them.
 func TestSegmentsDependOnTheWindowAlone(t *testing.T) {
 	if testing.Short() {
 		t.Skip("compresses some 300 MB")
@@ -244,18 +242,18 @@ func TestSegmentsDependOnTheWindowAlone(t *testing.T) {
 	}
 }
 
-// Another way to see the same: what is out of the window does not matter.
+// Content outside of the window does not matter.
 func TestSegmentsDoNotDependOnWhatIsOutOfTheWindow(t *testing.T) {
 	window, content := noise(1, Window), code(1, 1<<20)
 	e := NewEncoder()
 	first := segmentAfter(t, e, append(code(2, 1<<20), window...), content)
-	// The very same, but too far away.
+	// The same content, but too far away.
 	if !bytes.Equal(segmentAfter(t, e, append(bytes.Clone(content), window...), content), first) {
 		t.Error("the segment has other bytes after other content out of the window")
 	}
 }
 
-// Positions are counted modulo a number that long frames are longer than.
+// Positions are counted modulo a number that is smaller than long frames.
 func TestSegmentsDoNotDependOnTheirPosition(t *testing.T) {
 	content := append(code(1, 3<<20), noise(1, 70_000)...)
 	e := NewEncoder()
@@ -270,7 +268,7 @@ func TestSegmentsDoNotDependOnTheirPosition(t *testing.T) {
 	}
 }
 
-// What has left the window stays out, though positions are counted in a circle.
+// Entries that have left the window stay out of reach, although positions wrap around.
 func TestEntriesStayOutOfReach(t *testing.T) {
 	var tables tables
 	tables.reset(0)
@@ -323,7 +321,7 @@ func TestSegmentsDoNotDependOnPiecesOrProcessors(t *testing.T) {
 	}
 }
 
-// A copy that is found has its full length, wherever it lies in the window.
+// A copy is found with its full length, wherever it is in the window.
 func TestCopiesAreFoundInTheWholeWindow(t *testing.T) {
 	copied := noise(1, 4096)
 	for _, distance := range []int{4096, nearReach + 5000, farReach} {
@@ -336,7 +334,7 @@ func TestCopiesAreFoundInTheWholeWindow(t *testing.T) {
 	}
 }
 
-// rawSegment is a segment without compression.
+// rawSegment returns a segment without compression.
 func rawSegment(content []byte) (out []byte) {
 	for len(content) > 0 {
 		n := min(len(content), maxBlock)
@@ -346,7 +344,7 @@ func rawSegment(content []byte) (out []byte) {
 	return out
 }
 
-// Segments that were made by another version of this package are still in caches.
+// Caches still have segments from other versions of this package.
 func TestVersionNamesTheBytes(t *testing.T) {
 	e := NewEncoder()
 	sum := sha256.New()
@@ -354,7 +352,7 @@ func TestVersionNamesTheBytes(t *testing.T) {
 		sum.Write(segment(t, e, content))
 	}
 	if got, want := Version+" "+hex.EncodeToString(sum.Sum(nil))[:16], "1 e8aca3238ef7b920"; got != want {
-		t.Errorf("version and digest are %q instead of %q: if other bytes are meant to come out, change Version too", got, want)
+		t.Errorf("version and digest are %q instead of %q: after an intended change of the output, change Version too", got, want)
 	}
 }
 
@@ -401,14 +399,14 @@ func TestHeadersAskForTheMemoryThatIsNeeded(t *testing.T) {
 				t.Fatal(err)
 			}
 			if h.WindowSize != tt.window || h.FrameContentSize != tt.size || !h.HasFCS || h.HasCheckSum != checksum || h.SingleSegment {
-				t.Errorf("%d bytes: the header says %+v", tt.size, h)
+				t.Errorf("%d bytes: the header is %+v", tt.size, h)
 			}
 		}
 	}
 }
 
-// FuzzEncoder has content made of what is given: each byte adds something new or
-// something from before, and some begin a segment.
+// FuzzEncoder makes content from its input: each byte adds new or earlier content, and some bytes
+// begin a segment.
 func FuzzEncoder(f *testing.F) {
 	f.Add([]byte("a frame of layers"))
 	f.Add([]byte{0, 1, 2, 250, 130, 255, 9, 9, 9, 200, 3, 251, 140, 170})
@@ -444,17 +442,17 @@ func FuzzEncoder(f *testing.F) {
 			at = end
 		}
 		framed(t, content, segments...)
-		// The last one by itself.
+		// The last segment by itself.
 		if n := len(ends); n > 1 {
 			if !bytes.Equal(segmentAfter(t, e, content[:ends[n-2]], content[ends[n-2]:]), segments[n-1]) {
-				t.Error("the last segment has other bytes if what is before it is loaded")
+				t.Error("the last segment differs if the content before it is loaded")
 			}
 		}
 	})
 }
 
-// BenchmarkEncoder encodes a real program, this one, and compares with the library's
-// best level, on one core and on two. B/op is not memory, but what came out.
+// BenchmarkEncoder encodes a real program, this one, and compares with the library's best level, on
+// one core and on two. B/op is not memory, but the size of the output.
 func BenchmarkEncoder(b *testing.B) {
 	content := program(b)
 	b.Run("segment", func(b *testing.B) {

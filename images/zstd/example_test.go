@@ -9,7 +9,7 @@ import (
 	"github.com/slipway-build/slipway/images/zstd"
 )
 
-// A frame is a header, segments and an end. Any decoder reads it.
+// Write a frame of a header, segments and an end. Any decoder can read it.
 func ExampleEncoder() {
 	content := bytes.Repeat([]byte("layer "), 1000)
 	frame := bytes.NewBuffer(zstd.AppendHeader(nil, uint64(len(content)), false))

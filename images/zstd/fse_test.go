@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// randomCounts are how often each of some codes comes.
+// randomCounts returns random frequencies of codes.
 func randomCounts(r *rand.Rand) (counts []uint32, total uint32) {
 	counts = make([]uint32, 2+r.IntN(maxCodes-1))
 	for i := range counts {
@@ -44,7 +44,7 @@ func TestTablesGiveAllTheirStates(t *testing.T) {
 	}
 }
 
-// A decoder of the description, by RFC 8878, section 4.1.1, word by word.
+// decodeTable decodes the description of a table, by RFC 8878, section 4.1.1, literally.
 func decodeTable(in []byte) (log uint, states []int16) {
 	at := uint(0)
 	read := func(n uint) (v int) {
@@ -114,7 +114,7 @@ func TestCodesAreThoseOfTheFormat(t *testing.T) {
 			}
 		}
 	}
-	// Ends of the tables in the RFC.
+	// The ends of the tables in the RFC.
 	if litLenBase[35] != 65536 || matchLenBase[52] != 65539-minMatch {
 		t.Errorf("the last codes are %d literals and copies of %d bytes", litLenBase[35], matchLenBase[52]+minMatch)
 	}

@@ -18,7 +18,7 @@ import (
 	"github.com/slipway-build/slipway/progress"
 )
 
-// kindsOf lists the files of a store by kind, as its folders name them.
+// kindsOf lists the files of a store by kind, which is the name of their folder.
 func kindsOf(t *testing.T, content *store.Store) map[string][]string {
 	t.Helper()
 	kinds := map[string][]string{}
@@ -38,8 +38,8 @@ func kindsOf(t *testing.T, content *store.Store) map[string][]string {
 	return kinds
 }
 
-// Whatever is damaged in the cache, all of one kind at once, archives come out the same,
-// and the cache is mended.
+// If all files of one kind in the cache are damaged, packing makes the same archives, and repairs
+// the cache.
 func TestPackMendsTheCache(t *testing.T) {
 	all := append(airgaptest.SampleImages(t), airgaptest.Siblings(t, 2, -1)...)
 	outputs := func() (dir string, out []pack.Output) {
@@ -81,7 +81,7 @@ func TestPackMendsTheCache(t *testing.T) {
 	for _, kind := range []string{"blobs/sha256", ".slipway/derived/zstd-frame", ".slipway/derived/zstd-segment", ".slipway/derived/gzip-frame",
 		".slipway/records/blob", ".slipway/records/derived", ".slipway/records/sketch-1"} {
 		if len(kinds[kind]) == 0 {
-			t.Errorf("the images of this test leave nothing in %s", kind)
+			t.Errorf("the images of this test leave no files in %s", kind)
 		}
 	}
 	for kind, files := range kinds {

@@ -16,7 +16,7 @@ import (
 	"github.com/slipway-build/slipway/images/store"
 )
 
-// Write writes an archive, in which a node finds an image by its name.
+// Write an archive in which a node finds an image by its name.
 func ExampleWrite() {
 	dir, err := os.MkdirTemp("", "")
 	if err != nil {

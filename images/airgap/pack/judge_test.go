@@ -24,7 +24,7 @@ import (
 	"github.com/slipway-build/slipway/progress"
 )
 
-// lying is an image whose only layer has these bytes and that media type.
+// lying returns an image whose only layer has these bytes and that media type.
 func lying(t testing.TB, format images.Format, blob []byte, said types.MediaType) v1.Image {
 	t.Helper()
 	layer := static.NewLayer(blob, said)
@@ -44,7 +44,7 @@ func lying(t testing.TB, format images.Format, blob []byte, said types.MediaType
 	return img
 }
 
-// forms are the blobs of one layer in all forms.
+// forms returns the blobs of one layer in all forms.
 func forms(t testing.TB) map[string][]byte {
 	t.Helper()
 	l := imagetest.Layer(t, imagetest.Files{"bin/a": "a"})
@@ -68,8 +68,8 @@ func forms(t testing.TB) map[string][]byte {
 	return all
 }
 
-// Whatever a manifest says of a layer, what airgap.Pack writes is good for Verify, and what
-// it cannot write so that readers understand is an error.
+// Whatever the manifest of a layer states, Verify accepts everything that airgap.Pack writes. A
+// layer that readers would misunderstand is an error.
 func TestPackAndVerifyJudgeLayersAlike(t *testing.T) {
 	const docker = "application/vnd.docker.image.rootfs.diff.tar"
 	for form, blob := range forms(t) {
@@ -92,7 +92,7 @@ func TestPackAndVerifyJudgeLayersAlike(t *testing.T) {
 						readable = false
 					}
 					if (err == nil) != readable {
-						t.Fatalf("Pack: %v; want it to be written: %t", err, readable)
+						t.Fatalf("Pack: %v; want success: %t", err, readable)
 					}
 					if err != nil {
 						return
@@ -135,7 +135,7 @@ func TestPackAndVerifyJudgeLayersAlike(t *testing.T) {
 	}
 }
 
-// An archive of docker save that is packed anew has the promised form.
+// An archive of docker save that is packed again has the documented form.
 func TestPackingADockerArchiveMakesAnOCILayout(t *testing.T) {
 	path := airgaptest.WriteFile(t, "saved.tar", airgaptest.TarOf(t, airgaptest.Saved(t, "layer.tar")...))
 	a, err := airgap.Open(t.Context(), path)
@@ -165,8 +165,8 @@ func TestPackingADockerArchiveMakesAnOCILayout(t *testing.T) {
 	}
 }
 
-// An index says linux/arm64 of an image whose config says linux/amd64. Nodes go by
-// the index; so do all commands.
+// An index has linux/arm64 for an image whose config has linux/amd64. Nodes use the index, and so
+// do all commands.
 func TestAnIndexContradictsAConfig(t *testing.T) {
 	arm, amd := imagetest.Platform(t, "linux/arm64"), imagetest.Platform(t, "linux/amd64")
 	image := airgaptest.Simple(t, "acme/a:v1", "linux/amd64")
@@ -185,7 +185,7 @@ func TestAnIndexContradictsAConfig(t *testing.T) {
 		t.Errorf("%v, %v", report.Problems, report.Notes)
 	}
 	if report := mustVerify(t, path, verify.Options{Platform: &amd}); len(report.Problems) == 0 {
-		t.Error("verify took it for linux/amd64")
+		t.Error("verify assumed linux/amd64")
 	}
 	found, err := airgap.Find(t.Context(), airgaptest.Ref(t, "acme/a:v1"), &arm, []string{path})
 	if err != nil {

@@ -55,7 +55,7 @@ func TestPackKeepsIndexesWithOriginalLayers(t *testing.T) {
 			if index.Complete(func(h v1.Hash) bool { return h == list[0].Manifest.Digest }) {
 				t.Errorf("%s: an index without its other platform is complete", codec)
 			}
-			// The digest of the index, and that of the image, are served; the tag is the index.
+			// The digests of the index and of the image are served; the tag refers to the index.
 			host := servetest.Archives(t, path)
 			for _, reference := range []string{":v1", "@" + want.String(), ":pinned-" + want.Hex} {
 				served, err := remote.Index(airgaptest.Ref(t, host+"/acme/app"+reference))
@@ -89,7 +89,7 @@ func TestPackKeepsNoIndexWithUncompressedLayers(t *testing.T) {
 	}
 }
 
-// Under the name of the index there would be two images.
+// Otherwise two images would have the name of the index.
 func TestPackKeepsNoIndexOfTwoPackedImages(t *testing.T) {
 	first := airgaptest.Indexed(t, "acme/app:v1", false)
 	m, err := first.Index.IndexManifest()

@@ -26,8 +26,8 @@ import (
 	"github.com/slipway-build/slipway/internal/fileop"
 )
 
-// childVariable makes the test binary another process that packs: the folders of a
-// layout, a cache and of outputs.
+// childVariable makes the test binary another process that packs. Its value is the folders of a
+// layout, of a cache and of outputs.
 const childVariable = "SLIPWAY_AIRGAP_TEST_CHILD"
 
 func TestMain(m *testing.M) {
@@ -77,7 +77,7 @@ func outputsIn(dir string) []pack.Output {
 		{Path: filepath.Join(dir, "images.tar.zst")}, {Path: filepath.Join(dir, "split.tar.zst"), Split: 700_000}}
 }
 
-// largeLayout is an OCI layout of images that take a while to pack.
+// largeLayout returns an OCI layout of images that take a while to pack.
 func largeLayout(t *testing.T) string {
 	t.Helper()
 	s := airgaptest.NewStore(t)
@@ -117,7 +117,7 @@ func packProcess(t *testing.T, folders ...string) *exec.Cmd {
 	return cmd
 }
 
-// visible are the files of a folder that a node would see.
+// visible returns the files of a folder that a node would read.
 func visible(t *testing.T, dir string) map[string][]byte {
 	t.Helper()
 	files := map[string][]byte{}
@@ -136,7 +136,7 @@ func visible(t *testing.T, dir string) map[string][]byte {
 	return files
 }
 
-// reference packs once, undisturbed, and says how long it took.
+// reference packs once without an interruption, and returns the time that it took.
 func reference(t *testing.T, layout string) (map[string][]byte, time.Duration) {
 	t.Helper()
 	out, began := t.TempDir(), time.Now()
@@ -155,7 +155,7 @@ func TestAKillLeavesNothingHalf(t *testing.T) {
 	want, took := reference(t, layout)
 	cache, out := t.TempDir(), t.TempDir()
 	for kill := range 50 {
-		// With a cache that is warm the run is short; begin anew now and then.
+		// With a warm cache, the run is short; start over now and then.
 		if kill%5 == 0 {
 			cache = t.TempDir()
 		}
@@ -178,11 +178,11 @@ func TestAKillLeavesNothingHalf(t *testing.T) {
 	got := visible(t, out)
 	for file, content := range want {
 		if !bytes.Equal(got[file], content) {
-			t.Errorf("%s is not what it should be", file)
+			t.Errorf("%s has other content", file)
 		}
 	}
 	if len(got) != len(want) {
-		t.Errorf("there are %d files, want %d", len(got), len(want))
+		t.Errorf("%d files, want %d", len(got), len(want))
 	}
 }
 
@@ -201,7 +201,7 @@ func TestPacksShareACache(t *testing.T) {
 			}
 			for file, content := range want {
 				if got, err := os.ReadFile(filepath.Join(out, file)); err != nil || !bytes.Equal(got, content) {
-					t.Errorf("%s is not what it should be (%v)", file, err)
+					t.Errorf("%s has other content (%v)", file, err)
 				}
 			}
 		})
@@ -238,8 +238,8 @@ func TestLeftoversOfKilledRunsGo(t *testing.T) {
 	for _, e := range entries {
 		left = append(left, e.Name())
 	}
-	// Another file's, one that may be being written, and the file itself stay.
+	// Another file's temporary file, one that may still be written, and the file itself are kept.
 	if want := ".images.tar.3.tmp .images.tar.gz.4.tmp images.tar"; strings.Join(left, " ") != want {
-		t.Errorf("left are %v, want %s", left, want)
+		t.Errorf("remaining: %v, want %s", left, want)
 	}
 }

@@ -16,7 +16,7 @@ func mustVerify(t testing.TB, path string, o verify.Options) *verify.Report {
 	return r
 }
 
-// packed is the image of an archive that has only it.
+// packed returns the only image of an archive.
 func packed(t testing.TB, path string) *airgap.PackedImage {
 	t.Helper()
 	a, err := airgap.Open(t.Context(), path)

@@ -96,7 +96,7 @@ func TestPackOrdersFiles(t *testing.T) {
 			}
 			for name, b := range content {
 				if hex, ok := strings.CutPrefix(name, format.BlobFolder); ok && airgaptest.HexDigest(b) != hex {
-					t.Errorf("%s holds other bytes than it says", name)
+					t.Errorf("the bytes of %s do not match its name", name)
 				}
 			}
 		})
@@ -166,15 +166,15 @@ func TestPackKeepsOriginalBytes(t *testing.T) {
 					t.Fatal(err)
 				}
 				if got := airgaptest.HexDigest(content[format.BlobFolder+digest.Hex]); got != digest.Hex {
-					t.Errorf("%s: layer %s holds %s", codec, digest, got)
+					t.Errorf("%s: layer %s contains %s", codec, digest, got)
 				}
 			}
 		}
 	}
 }
 
-// All codecs hold the same tar, whatever the parallelism, the cache and the
-// folders are, and the same archive has the same bytes.
+// The archives of all codecs contain the same tar, and an archive has the same bytes, whatever the
+// parallelism, the cache and the folders.
 func TestPackIsDeterministic(t *testing.T) {
 	for _, layers := range []string{"uncompressed", "original"} {
 		t.Run(layers, func(t *testing.T) {
@@ -203,7 +203,7 @@ func TestPackIsDeterministic(t *testing.T) {
 						wantTar = raw
 					}
 					if !bytes.Equal(raw, wantTar) {
-						t.Errorf("%s: %s holds another tar", how, codec)
+						t.Errorf("%s: %s contains another tar", how, codec)
 					}
 				}
 			}

@@ -45,7 +45,7 @@ func TestPackInPartsHasTheBytesOfOneFile(t *testing.T) {
 			t.Fatal(err)
 		}
 		size := int64(len(want))
-		// Ends of parts in the middle of anything, and right at the end.
+		// Parts that end at arbitrary places, and exactly at the end.
 		sizes := []int64{size/7 + 1, size / 2, size - 1, (size + 998) / 999}
 		if testing.Short() {
 			sizes = sizes[:1]
@@ -87,7 +87,7 @@ func TestPackWritesOneFileIfItFits(t *testing.T) {
 	}
 }
 
-// What a person does with parts who has nothing but a shell.
+// A person with only a shell can check and join parts.
 func TestShellChecksAndJoinsParts(t *testing.T) {
 	for _, program := range []string{"sh", "cat", "sha256sum"} {
 		imagetest.Program(t, program)
@@ -107,12 +107,12 @@ func TestShellChecksAndJoinsParts(t *testing.T) {
 		t.Fatal(err)
 	}
 	if !bytes.Equal(got, want) {
-		t.Error("cat makes something else of the parts")
+		t.Error("joined by cat, the parts differ")
 	}
 }
 
-// What Pack writes takes the place of what was there under the name, be it a file
-// or more parts or fewer.
+// Pack replaces an existing archive with the same name, whether it is one file, or has more or
+// fewer parts.
 func TestPackReplacesParts(t *testing.T) {
 	content, all := airgaptest.NewStore(t), airgaptest.GzipImages(t)
 	path := filepath.Join(t.TempDir(), "images.tar.gz")
@@ -177,7 +177,7 @@ func TestInterruptedSplitLeavesNothing(t *testing.T) {
 		err := pack.WriteParts(airgaptest.NewCountdown(t.Context(), asked), final, raw, 300_000)
 		if err == nil {
 			if asked == 0 {
-				t.Error("nobody asked the context")
+				t.Error("the context was not checked")
 			}
 			sum := sha256.Sum256(raw)
 			list, err := os.ReadFile(final + ".sha256")
@@ -198,15 +198,15 @@ func TestInterruptedSplitLeavesNothing(t *testing.T) {
 	}
 }
 
-// A split that ends half-way, for whatever reason, leaves nothing that looks whole: the
-// first part is the first to go and the last to come.
+// If writing a split archive fails at any point, nothing remains that looks complete: the first
+// part is removed first and written last.
 func TestSplitThatFailsLeavesNoFirstPart(t *testing.T) {
 	all := airgaptest.SampleImages(t)
 	path, before := airgaptest.Split(t, format.Zstd, 20_000, all...)
 	if len(before.Parts) < 3 {
 		t.Fatalf("%d parts, want several", len(before.Parts))
 	}
-	// A folder that is not empty cannot be replaced by a file.
+	// A file cannot replace a folder that is not empty.
 	second := before.Parts[1]
 	if err := os.Remove(second); err != nil {
 		t.Fatal(err)
@@ -216,13 +216,13 @@ func TestSplitThatFailsLeavesNoFirstPart(t *testing.T) {
 	}
 	_, err := pack.Write(t.Context(), airgaptest.NewStore(t), all[:1], []pack.Output{{Path: path, Split: before.Size / 8}}, pack.Options{})
 	if err == nil {
-		t.Fatal("a part took the place of a folder")
+		t.Fatal("a part replaced a folder")
 	}
 	if _, err := os.Stat(before.Parts[0]); !errors.Is(err, fs.ErrNotExist) {
-		t.Errorf("the first part is there: %v", err)
+		t.Errorf("the first part exists: %v", err)
 	}
 	if a, err := airgap.Open(t.Context(), path); err == nil {
 		a.Close()
-		t.Error("what is left can be opened")
+		t.Error("the remaining files can be opened")
 	}
 }

@@ -37,7 +37,7 @@ func signTwice(_ context.Context, statement []byte) ([][]byte, error) {
 	return [][]byte{[]byte(`{"signs":"` + hex.EncodeToString(sum[:]) + `"}`), []byte(`{"second":true}`)}, nil
 }
 
-// A proof comes after all that nodes look for: the archive begins with the bytes of the archive without it.
+// The proof comes after everything that nodes read: the archive begins with the same bytes as one without a proof.
 func TestProofComesLast(t *testing.T) {
 	content, all := airgaptest.NewStore(t), proven(t)
 	without := airgaptest.Pack(t, content, all, pack.Options{})
@@ -58,7 +58,7 @@ func TestProofComesLast(t *testing.T) {
 			end = int(idx.Frames[len(idx.Frames)-1].Offset) // the end of the tar
 		}
 		if !bytes.Equal(a[:end], b[:end]) {
-			t.Errorf("%s: the proof changes what comes before it", codec)
+			t.Errorf("%s: the proof changes the bytes before it", codec)
 		}
 	}
 }
@@ -72,7 +72,7 @@ func read(t *testing.T, path string) []byte {
 	return raw
 }
 
-// All codecs, and all runs, give one statement. It describes the archive and the registry that it came from.
+// The statement is the same for all codecs and runs. It describes the archive and the registry of its images.
 func TestContentStatement(t *testing.T) {
 	for _, layers := range []images.ArchiveLayers{images.UncompressedLayers, images.OriginalLayers} {
 		var statements [][]byte

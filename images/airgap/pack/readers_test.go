@@ -28,21 +28,20 @@ import (
 	"github.com/slipway-build/slipway/images/imagetest"
 )
 
-// A readersCase is an archive that real readers are to read in full.
+// A readersCase is an archive for tests with real readers.
 type readersCase struct {
 	name  string
 	all   []pack.Image
 	paths map[format.Codec]string
 }
 
-// wholeIndexes is the case of an archive with all of an index and one of its images.
+// wholeIndexes is the case of an archive with a complete index, and one of its images.
 const wholeIndexes = "original with its index"
 
 // withProof is the case of an archive of one image that carries a proof.
 const withProof = "with proof"
 
-// readersCases are all layouts: layers uncompressed and original, Linux and Windows,
-// on a base and FROM scratch.
+// readersCases returns all layouts: uncompressed and original layers, Linux and Windows, on a base and FROM scratch.
 func readersCases(t *testing.T) []readersCase {
 	t.Helper()
 	base, err := images.ImageFor(imagetest.WindowsBase(t, "10.0.20348.4294"), imagetest.Platform(t, "windows/amd64:10.0.20348.4294"))
@@ -66,14 +65,14 @@ func readersCases(t *testing.T) []readersCase {
 	proven[0].Names, proven[0].Proof = proven[0].Names[:1], airgaptest.SBOM()
 	cases = append(cases, readersCase{withProof, proven, airgaptest.Pack(t, airgaptest.NewStore(t), proven, pack.Options{Proof: &pack.Proof{}})})
 	return append(cases,
-		// Of layers in all forms, zstd among them; these cannot be kept as they are.
+		// With layers in all forms, including zstd; these cannot be kept unchanged.
 		readersCase{"mixed layers", airgaptest.SampleImages(t), airgaptest.Pack(t, airgaptest.NewStore(t), airgaptest.SampleImages(t), pack.Options{})},
 		// A frame of several segments.
 		readersCase{"relatives", airgaptest.Siblings(t, 3, -1), airgaptest.Pack(t, airgaptest.NewStore(t), airgaptest.Siblings(t, 3, -1), pack.Options{})})
 }
 
-// eachArchive runs read with every archive, decompressed by the programs that
-// operators use if plain is set.
+// eachArchive runs read with every archive. If plain is set, the archive has been decompressed by the programs that
+// operators use.
 func eachArchive(t *testing.T, plain bool, read func(t *testing.T, c readersCase, codec format.Codec, path string)) {
 	for _, c := range readersCases(t) {
 		for _, codec := range []format.Codec{format.Tar, format.Gzip, format.Zstd} {
@@ -126,7 +125,7 @@ func TestDockerReadsArchives(t *testing.T) {
 			}
 			for _, tag := range airgaptest.Tags(t, img) {
 				if !strings.Contains(said, "Loaded image: "+images.Familiar(tag)+"\n") {
-					t.Errorf("docker load does not say %s:\n%s", images.Familiar(tag), said)
+					t.Errorf("missing %s in the output of docker load:\n%s", images.Familiar(tag), said)
 				}
 				if got := strings.TrimSpace(run(t, "image", "inspect", "--format", "{{.Id}}", tag.Name())); got != id.String() {
 					t.Errorf("%s is %s, want %s", tag, got, id)
@@ -162,7 +161,7 @@ func TestContainerdReadsArchives(t *testing.T) {
 						}
 					}
 				}
-				// check asks for every blob of every image.
+				// check reads every blob of every image.
 				checked := run("images", "check")
 				if n := strings.Count(checked, "complete ("); n != len(have) {
 					t.Errorf("%d of %d images are complete:\n%s", n, len(have), checked)
@@ -184,7 +183,7 @@ func TestSkopeoReadsArchives(t *testing.T) {
 			for _, tag := range airgaptest.Tags(t, img) {
 				for _, from := range []string{"docker-archive:" + path + ":" + images.Familiar(tag), "oci-archive:" + path + ":" + tag.TagStr()} {
 					if strings.HasPrefix(from, "oci-archive:") && countTag(t, c.all, tag.TagStr()) != 1 {
-						continue // skopeo knows an OCI archive's images by the tag alone
+						continue // skopeo finds an OCI archive's images only by their tags
 					}
 					// A copy reads and verifies every layer.
 					copied := func(from string) {
@@ -193,8 +192,8 @@ func TestSkopeoReadsArchives(t *testing.T) {
 					}
 					copied(from)
 					if c.name == withProof {
-						// An archive of one image is read without its name. An entry of index.json for
-						// the proof would make skopeo ask which image is meant.
+						// An archive of one image is read without a name. With an entry of index.json for the proof,
+						// skopeo would require a name.
 						copied("oci-archive:" + path)
 						copied("docker-archive:" + path)
 					}
@@ -216,8 +215,8 @@ func countTag(t *testing.T, all []pack.Image, want string) int {
 	return n
 }
 
-// RKE2's bootstrap (wharfie, pkg/tarfile) looks in manifest.json for the tag, and
-// reopens the archive for each file that it reads. Its zstd decoder gets 32 MiB.
+// RKE2's bootstrap (wharfie, pkg/tarfile) looks up the tag in manifest.json, and reopens the archive for each file that
+// it reads. Its zstd decoder gets 32 MiB.
 func TestBootstrapReadsArchives(t *testing.T) {
 	eachArchive(t, false, func(t *testing.T, c readersCase, codec format.Codec, path string) {
 		opener := func() (io.ReadCloser, error) { return bootstrapOpen(path, codec) }
@@ -277,7 +276,7 @@ func bootstrapOpen(path string, codec format.Codec) (io.ReadCloser, error) {
 	return f, nil
 }
 
-// withFile closes a decompressor and its file.
+// A withFile closes a decompressor and its file.
 type withFile struct {
 	io.ReadCloser
 	file *os.File

@@ -20,8 +20,8 @@ import (
 	"github.com/slipway-build/slipway/images/store"
 )
 
-// relatives are images of two groups, and one of our own, whose layer is related
-// to one of them; version is what one layer of the first group differs by.
+// relatives returns images of two groups, and an own image whose layer is related to one of them.
+// One layer of the first group depends on version.
 func relatives(t *testing.T, version uint64) []pack.Image {
 	t.Helper()
 	image := func(called string, own bool, contents ...[]byte) pack.Image {
@@ -38,7 +38,8 @@ func relatives(t *testing.T, version uint64) []pack.Image {
 	}
 }
 
-// One image that changes costs the frame of its group; our own is alone and first.
+// If one image changes, only the frame of its group is made again. The own image is separate and
+// first.
 func TestPackGroupsRelatives(t *testing.T) {
 	content, dir := airgaptest.NewStore(t), t.TempDir()
 	outputs := []pack.Output{{Path: filepath.Join(dir, "a.tar.zst")}, {Path: filepath.Join(dir, "a.tar.gz")}, {Path: filepath.Join(dir, "a.tar")}}
@@ -58,7 +59,7 @@ func TestPackGroupsRelatives(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// 15 MiB of layers, of which 4 MiB are in others of their frame.
+	// 15 MiB of layers, of which 4 MiB are in other layers of their frame.
 	if got, want := info.Size(), int64(11<<20); got < want || got > want+want/50 {
 		t.Errorf("the archive has %d bytes; want about %d", got, want)
 	}
@@ -96,8 +97,8 @@ func TestPackGroupsRelatives(t *testing.T) {
 	}
 }
 
-// An archive is the same bytes whether an earlier one has left it segments or not;
-// those that cannot have changed are not made again.
+// An archive has the same bytes whether or not segments of an earlier one are cached. Segments that
+// cannot have changed are not made again.
 func TestPackMakesOnlySegmentsAnewThatMayHaveChanged(t *testing.T) {
 	t.Parallel()
 	const n = 12 // 60 MiB: nearly twice the window
@@ -130,17 +131,16 @@ func TestPackMakesOnlySegmentsAnewThatMayHaveChanged(t *testing.T) {
 	}
 	before := segmentFiles()
 	warm := write(content, airgaptest.Siblings(t, n, 2))
-	// Itself, and up to 7 whose window of 32 MiB has some of it.
+	// Its own segment, and up to 7 whose window of 32 MiB contains a part of it.
 	if made := segmentFiles() - before; made < 1 || made > 8 {
 		t.Errorf("%d segments were made for one layer that changed", made)
 	}
 	if cold := write(airgaptest.NewStore(t), airgaptest.Siblings(t, n, 2)); !bytes.Equal(warm, cold) {
-		t.Error("the archive has other bytes than one that was made from nothing")
+		t.Error("the archive differs from one that was made with an empty cache")
 	}
 }
 
-// A part of a layer has no digest of its own: nothing of a damaged blob becomes a
-// segment.
+// A part of a layer has no digest of its own, so a damaged blob must not become a segment.
 func TestPackMakesNoSegmentOfADamagedBlob(t *testing.T) {
 	content, all := airgaptest.NewStore(t), airgaptest.Siblings(t, 3, -1)
 	path := filepath.Join(t.TempDir(), "a.tar.zst")
@@ -148,7 +148,7 @@ func TestPackMakesNoSegmentOfADamagedBlob(t *testing.T) {
 		_, err := pack.Write(t.Context(), content, all, []pack.Output{{Path: path}}, pack.Options{Level: level})
 		return err
 	}
-	// So that everything is known of the layers.
+	// So that all information about the layers is cached.
 	if err := write(content, "fastest"); err != nil {
 		t.Fatal(err)
 	}
@@ -169,7 +169,7 @@ func TestPackMakesNoSegmentOfADamagedBlob(t *testing.T) {
 	if err := errors.Join(os.Chmod(blob, 0o644), os.WriteFile(blob, raw, 0o644)); err != nil {
 		t.Fatal(err)
 	}
-	// The blob is found damaged before a byte of it is used, and comes anew.
+	// The damage is found before any byte of the blob is used, and the blob is fetched again.
 	if err := write(content, ""); err != nil {
 		t.Fatal(err)
 	}
@@ -188,7 +188,7 @@ func TestPackMakesNoSegmentOfADamagedBlob(t *testing.T) {
 		t.Fatal(err)
 	}
 	if !bytes.Equal(got, want) {
-		t.Error("something of the damaged blob is in the archive")
+		t.Error("the archive contains bytes of the damaged blob")
 	}
 }
 

@@ -17,8 +17,8 @@ import (
 	"github.com/slipway-build/slipway/images/imagetest"
 )
 
-// The config of an image that `crane append` made states no platform; the archive
-// is for the one that was asked for.
+// The config of an image from `crane append` has no platform. The archive is for the requested
+// platform.
 func TestAnImageThatStatesNoPlatform(t *testing.T) {
 	content := airgaptest.NewStore(t)
 	path := filepath.Join(t.TempDir(), "images.tar")
@@ -27,7 +27,7 @@ func TestAnImageThatStatesNoPlatform(t *testing.T) {
 	outputs := []pack.Output{{Path: path}}
 	if _, err := pack.Write(t.Context(), content, []pack.Image{{Names: []name.Reference{ref}, Image: silent}}, outputs, pack.Options{}); err == nil ||
 		!strings.Contains(err.Error(), "states no platform") {
-		t.Fatalf("nobody said which platform: %v", err)
+		t.Fatalf("without a platform: %v", err)
 	}
 	want, other := imagetest.Platform(t, "linux/arm64"), imagetest.Platform(t, "linux/amd64")
 	if _, err := pack.Write(t.Context(), content, []pack.Image{{Names: []name.Reference{ref}, Image: silent, Platform: want}}, outputs, pack.Options{}); err != nil {

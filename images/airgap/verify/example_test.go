@@ -9,7 +9,7 @@ import (
 	"github.com/slipway-build/slipway/images/airgap/verify"
 )
 
-// A report counts what is in an archive, and lists its problems.
+// Verify an archive. The report counts its content, and lists its problems.
 func ExampleArchive() {
 	dir, err := os.MkdirTemp("", "")
 	if err != nil {

@@ -9,26 +9,25 @@ import (
 	"github.com/slipway-build/slipway/images/airgap/format"
 )
 
-// emptyFrame is a zstd frame that has no content, and says what it would need
-// (RFC 8878, section 3.1.1.1).
+// emptyFrame returns a zstd frame without content that declares a window (RFC 8878, section
+// 3.1.1.1).
 func emptyFrame(window byte) []byte {
 	return []byte{0x28, 0xb5, 0x2f, 0xfd, 0x00, window, 0x01, 0x00, 0x00}
 }
 
-// singleSegment is a zstd frame whose window is all of its content.
+// singleSegment returns a zstd frame whose window is all of its content.
 func singleSegment(size uint32) []byte {
 	return append(binary.LittleEndian.AppendUint32([]byte{0x28, 0xb5, 0x2f, 0xfd, 0xa0}, size), 0x01, 0x00, 0x00)
 }
 
 func TestVerifyKnowsTheWindowsThatNodesRefuse(t *testing.T) {
-	// A window descriptor has the exponent over 2^10 in five bits, and eighths of it
-	// in three.
+	// A window descriptor has five bits for the exponent above 2^10, and three for eighths of it.
 	const limit = 15 << 3
 	skippable := []byte{0x50, 0x2a, 0x4d, 0x18, 0x02, 0, 0, 0, 'x', 'y'}
 	for _, c := range []struct {
 		name   string
 		frames [][]byte
-		want   string // in the problem; "" is none
+		want   string // part of the problem; "" means none
 	}{
 		{"32 MiB", [][]byte{emptyFrame(limit)}, ""},
 		{"an eighth more", [][]byte{emptyFrame(limit + 1)}, "1 of 1 zstd frames"},

@@ -9,7 +9,7 @@ import (
 	"github.com/slipway-build/slipway/progress"
 )
 
-// An archive of many images is read once, or twice where an index has to be compared.
+// An archive of many images is read once, or twice if an index has to be compared.
 func TestManyImagesAreReadOnce(t *testing.T) {
 	const most = 3
 	content, all := airgaptest.NewStore(t), airgaptest.ManyImages(t, 150)

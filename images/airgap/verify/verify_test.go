@@ -256,13 +256,13 @@ func TestVerifySaysWhatIsWrong(t *testing.T) {
 	}
 }
 
-// otherLayer is the layer of the second image.
+// otherLayer returns the name of the second image's layer.
 func otherLayer(w *airgaptest.Workshop) (name string) {
 	w.Docker(1, func(m map[string]any) { name = m["Layers"].([]any)[0].(string) })
 	return name
 }
 
-// compareParts wants each of got to have the part at its place.
+// compareParts checks that each of got contains the part at its index.
 func compareParts(t testing.TB, what string, want, got []string) {
 	t.Helper()
 	if len(got) != len(want) {
@@ -271,7 +271,7 @@ func compareParts(t testing.TB, what string, want, got []string) {
 	}
 	for i := range want {
 		if !strings.Contains(got[i], want[i]) {
-			t.Errorf("%s: %q does not say %q", what, got[i], want[i])
+			t.Errorf("%s: missing in %q: %q", what, got[i], want[i])
 		}
 	}
 }
@@ -303,7 +303,7 @@ func TestVerifyKnowsWindows(t *testing.T) {
 		mustVerify(t, write(t, map[name.Reference]v1.Image{a: windows("10.0.20348.4294"), b: windows("10.0.20348.1")}), Options{}).Problems)
 }
 
-// Layouts of indexes hold several platforms, which manifest.json cannot.
+// Layouts of indexes have several platforms, which manifest.json cannot represent.
 func TestVerifyReadsIndexes(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "all.tar")
 	idx := imagetest.Index(t, airgaptest.Simple(t, "acme/a:v1", "linux/amd64").Image, airgaptest.Simple(t, "acme/a:v1", "linux/arm64").Image)
@@ -342,8 +342,7 @@ func TestVerifyComparesChecksums(t *testing.T) {
 	}
 }
 
-// Wherever an archive is cut off, and whichever byte of a file is another one, it
-// does not go unnoticed.
+// Verify notices every truncation, and every changed byte of a file.
 func TestVerifyNoticesDamage(t *testing.T) {
 	for codec, path := range airgaptest.Pack(t, airgaptest.NewStore(t), airgaptest.GzipImages(t), pack.Options{}) {
 		raw, err := os.ReadFile(path)
@@ -365,7 +364,7 @@ func TestVerifyNoticesDamage(t *testing.T) {
 			check("cut off", at, raw[:at])
 		}
 		if codec == format.Tar {
-			continue // of which padding is not looked at
+			continue // whose padding is not checked
 		}
 		for i := range 12 {
 			at := len(raw)*i/12 + 200
@@ -396,7 +395,7 @@ func TestVerifyLooksAtEveryWindow(t *testing.T) {
 	}
 }
 
-// Other programs' archives have notes at most, but where nodes do have trouble.
+// Archives of other programs have at most notes, except where nodes fail.
 func TestVerifyReadsOtherProgramsArchives(t *testing.T) {
 	dir := t.TempDir()
 	img := imagetest.Image(t, "linux/amd64", imagetest.LayerOf(t, types.DockerLayer, imagetest.Files{"bin/a": imagetest.Words(1, 5000)}.Entries()...),
@@ -438,7 +437,7 @@ func TestVerifyEndsWithItsContext(t *testing.T) {
 	}
 }
 
-// A decompressor is not stopped by what is below it without saying so.
+// A decompressor must not hide an error of the reader below it.
 func TestStickyReaderFailsAgain(t *testing.T) {
 	boom := errors.New("boom")
 	s := &stickyReader{r: io.MultiReader(strings.NewReader("a"), streams.Func(func([]byte) (int, error) { return 0, boom }))}

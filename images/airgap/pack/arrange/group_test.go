@@ -13,8 +13,7 @@ import (
 	"github.com/slipway-build/slipway/images/imagetest"
 )
 
-// parts are layers of MiBs, each of which looks like chance; the same number is the
-// same MiB.
+// parts returns layers of random MiBs. The same number means the same MiB.
 func parts(layers map[string][]int, order []string) ([]frame.Layer, []sketch) {
 	var all []frame.Layer
 	var sketches []sketch
@@ -54,7 +53,7 @@ func TestGroupedJoinsRelatives(t *testing.T) {
 	if diff := cmp.Diff([][]string{{"base", "base2"}, {"go-a", "go-b", "go-c"}, {"python"}}, runNames(grouped(all, sketches))); diff != "" {
 		t.Errorf("groups (-want +got):\n%s", diff)
 	}
-	// In another order they are the same groups.
+	// In another order, the groups are the same.
 	all, sketches = parts(layers, []string{"go-c", "base2", "go-b", "python", "go-a", "base"})
 	got := runNames(grouped(all, sketches))
 	for _, run := range got {
@@ -65,8 +64,8 @@ func TestGroupedJoinsRelatives(t *testing.T) {
 	}
 }
 
-// The large layer saves nothing for the small one if its bytes in common are out of
-// the window by then, but the other way round.
+// The large layer saves nothing for the small one if the common bytes are then out of the window,
+// but in the other order it does.
 func TestGroupedMindsTheWindow(t *testing.T) {
 	large := []int{1, 2, 3}
 	for n := range 40 {
@@ -78,7 +77,7 @@ func TestGroupedMindsTheWindow(t *testing.T) {
 	}
 }
 
-// However much layers have in common, a frame does not grow over its limit.
+// However much layers have in common, a frame does not exceed its limit.
 func TestGroupedBoundsFrames(t *testing.T) {
 	marks := make([]mark, 5000)
 	for i := range marks {
@@ -107,8 +106,8 @@ func TestGroupedBoundsFrames(t *testing.T) {
 	}
 }
 
-// However small layers are, a group of small layers is a single segment: a
-// segment for each would cost a file of the store for each.
+// A group of small layers is a single segment. A segment for each layer would need a file of the
+// store for each.
 func TestSmallLayersAreSingleSegments(t *testing.T) {
 	all := make([]frame.Layer, 20_000)
 	for i := range all {

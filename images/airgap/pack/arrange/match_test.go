@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// manyGroups are groups of 2 MiB that all have content in common, and one of 100 MiB in
-// which the content of each is found.
+// manyGroups returns groups of 2 MiB with common content, and one of 100 MiB that contains the
+// content of each.
 func manyGroups(count int) []*group {
 	random := rand.New(rand.NewPCG(1, 2))
 	hub := sketch{limit: allHashes, size: 100 << 20}
@@ -29,8 +29,7 @@ func manyGroups(count int) []*group {
 	return append(all, &group{members: []int{count}, sketch: hub})
 }
 
-// However many groups resemble one another, each is compared with a bounded number of
-// others.
+// However many groups resemble one another, each is compared with a limited number of others.
 func TestComparisonsAreInProportionToGroups(t *testing.T) {
 	for _, count := range []int{200, 1000} {
 		t.Run(fmt.Sprint(count), func(t *testing.T) {
@@ -47,7 +46,7 @@ func TestComparisonsAreInProportionToGroups(t *testing.T) {
 				}
 			}
 			if members != count+1 || left > count/20 {
-				t.Errorf("%d groups with %d members are left of %d", left, members, count+1)
+				t.Errorf("%d groups with %d members remain of %d", left, members, count+1)
 			}
 		})
 	}

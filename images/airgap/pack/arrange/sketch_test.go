@@ -72,7 +72,7 @@ func TestSketchDependsOnContentAlone(t *testing.T) {
 	if _, ok := decodeSketch(want.encode()[1:]); ok {
 		t.Error("a damaged record is a sketch")
 	}
-	// The order of archives depends on sketches, and stores remember them.
+	// The order of archives depends on sketches, and stores keep them.
 	const known = "071ea5951e6d94d8e6d25c0e6367b9b670b40d79535ff25dca05c382d3e425d0"
 	sum := sha256.Sum256(want.encode())
 	if got := hex.EncodeToString(sum[:]); got != known {
@@ -87,14 +87,15 @@ func TestSketchOfLayersInSequence(t *testing.T) {
 	if want.size != got.size || want.limit != got.limit {
 		t.Errorf("size %d and limit %d instead of %d and %d", got.size, got.limit, want.size, want.limit)
 	}
-	// Up to 64 bytes where they meet belong to neither.
+	// Up to 64 bytes at the border belong to neither.
 	n, _ := got.saves(want, format.MaxWindow)
 	if all, _ := want.saves(want, format.MaxWindow); n < all*9/10 {
 		t.Errorf("%d of %d bytes are in common with the whole", n, all)
 	}
 }
 
-// However large a layer is, its sketch is not, and still tells about as much.
+// The size of a sketch is limited, however large the layer is, and its information remains about
+// the same.
 func TestSketchIsBounded(t *testing.T) {
 	s := newSketcher()
 	random := rand.New(rand.NewPCG(1, 2))

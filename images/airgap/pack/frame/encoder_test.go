@@ -13,7 +13,7 @@ import (
 	"github.com/slipway-build/slipway/images/imagetest"
 )
 
-// The versions of the compressors are part of what cached frames are found by.
+// The keys of cached frames contain the versions of the compressors.
 func TestEncoderVersionsAreThoseOfGoMod(t *testing.T) {
 	mod, err := os.ReadFile("../../../../go.mod")
 	if err != nil {
@@ -26,8 +26,8 @@ func TestEncoderVersionsAreThoseOfGoMod(t *testing.T) {
 	}
 }
 
-// An encoder that made other frames before makes the same frame as a new one,
-// however its input comes in pieces.
+// An encoder that has made other frames makes the same frame as a new one, however its input is
+// split.
 func TestEncodersLeaveNoTrace(t *testing.T) {
 	content := []byte(imagetest.Words(1, 3<<20))
 	for name, level := range levels {
@@ -68,8 +68,8 @@ func TestEncodersLeaveNoTrace(t *testing.T) {
 	}
 }
 
-// Layers that have no more than SingleSegment bytes of the tar together are one segment, and so
-// is a single layer.
+// Layers that together have at most SingleSegment bytes of the tar are one segment. So is a single
+// layer.
 func TestSegments(t *testing.T) {
 	file := func(size int64) tarFile {
 		return tarFile{Layer: Layer{Size: size}, header: make([]byte, format.BlockSize)}
