@@ -9,8 +9,8 @@ import (
 	"testing"
 )
 
-// Another repository takes the targets as the README says: with its magefile, and a
-// slipway.yaml that init has written.
+// Another repository uses the targets as described in the README: with its magefile, and a
+// slipway.yaml from init.
 func TestAnotherRepositoryAdoptsTheTargets(t *testing.T) {
 	if testing.Short() {
 		t.Skip("compiles a magefile and the command")
@@ -28,11 +28,11 @@ func TestAnotherRepositoryAdoptsTheTargets(t *testing.T) {
 	if magefile == nil {
 		t.Fatal("the README shows no magefile")
 	}
-	// What this test does not import itself has to be in the module cache.
+	// The module cache must have the dependencies that this test does not import itself.
 	if out, err := exec.CommandContext(t.Context(), "go", "list", "-deps", "./build/targets", "./cmd/slipway", "github.com/magefile/mage").CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	// Whatever `go get` would resolve: here it is what this module resolves.
+	// Use the versions of this module, which `go get` would resolve.
 	mod, err := os.ReadFile("go.mod")
 	if err != nil {
 		t.Fatal(err)
@@ -62,8 +62,8 @@ func TestAnotherRepositoryAdoptsTheTargets(t *testing.T) {
 		t.Helper()
 		cmd := exec.CommandContext(t.Context(), "go", args...)
 		cmd.Dir = dir
-		// No network: all modules are there, since this test was compiled. Flags as those of
-		// the tests, so that what is compiled comes from their build cache.
+		// No network: all modules are in the cache, since this test was compiled. With the flags of
+		// the tests, their build cache is used.
 		cmd.Env = append(os.Environ(), "MAGEFILE_CACHE="+filepath.Join(dir, "cache"), "GOFLAGS="+os.Getenv("GOFLAGS")+" -mod=mod", "GOPROXY=off", "GOWORK=off",
 			"SLIPWAY_CACHE="+filepath.Join(dir, "content"), "TAG=v1.0.0")
 		out, err := cmd.CombinedOutput()

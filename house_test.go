@@ -139,9 +139,8 @@ var packages = map[string][]string{
 	"progress":            {"internal/redact"},
 }
 
-// dependencies are modules and packages that only some packages may import: heavy ones, and those that one
-// package handles for all. The packages below a path count as the path. Each package that is allowed must
-// import the dependency.
+// dependencies maps modules and packages to the only packages that may import them: heavy ones, and those that one
+// package wraps for all. A path includes the packages below it. Each allowed package must import the dependency.
 var dependencies = map[string][]string{
 	"cuelabs.dev/go/oci/ociregistry":               {"images/imagetest"},
 	"github.com/magefile/mage":                     {"build/targets"},
@@ -191,7 +190,7 @@ var calls = map[string]string{
 	"toml.DecodeFile":     "internal/regular",
 }
 
-// emptyNames say nothing of the content of a package.
+// emptyNames are names that do not describe the content of a package.
 var emptyNames = []string{"util", "utils", "common", "helper", "helpers", "types", "misc", "base", "shared"}
 
 func TestHouse(t *testing.T) {
@@ -233,7 +232,7 @@ func TestForbiddenImportIsFound(t *testing.T) {
 	}
 }
 
-// Of a module with one file, nearly everything in the tables is unused.
+// In a module with one file, nearly every entry of the tables is unused.
 func TestHouseUnusedIsFound(t *testing.T) {
 	found := strings.Join(unused(readModule(t, write(t, "images/store/x.go", "package store\nfunc Unused() {}\n"+strings.Repeat("\n", maxLines)))), "\n")
 	for _, want := range []string{
@@ -272,8 +271,8 @@ type goFile struct {
 	ast   *ast.File
 }
 
-// readModule parses the Go files of the module in dir, with their comments. Modules below it, and files at the
-// top, are left out.
+// readModule parses the Go files of the module in dir, with their comments. It omits nested modules, and files in dir
+// itself.
 func readModule(t *testing.T, dir string) (files []goFile) {
 	t.Helper()
 	err := filepath.WalkDir(dir, func(file string, d fs.DirEntry, err error) error {
@@ -315,7 +314,7 @@ func readModule(t *testing.T, dir string) (files []goFile) {
 	return files
 }
 
-// imports are the packages that a file imports, by the name that they have in it, with their lines.
+// imports returns the packages that a file imports, by their names in the file, with their lines.
 func (f *goFile) imports() (all []imported) {
 	for _, spec := range f.ast.Imports {
 		p, err := strconv.Unquote(spec.Path.Value)
@@ -336,7 +335,7 @@ type imported struct {
 	line       int
 }
 
-// own is the package of this module that is imported, or "".
+// own returns the imported package of this module, or "".
 func (i imported) own() string {
 	own, ok := strings.CutPrefix(i.path, module+"/")
 	if !ok {
@@ -345,7 +344,7 @@ func (i imported) own() string {
 	return own
 }
 
-// violations are the imports, calls and names that the tables do not allow.
+// violations returns the imports, calls and names that the tables do not allow.
 func violations(files []goFile) (found []string) {
 	say := func(format string, args ...any) { found = append(found, fmt.Sprintf(format, args...)) }
 	named := map[string]bool{}
@@ -390,11 +389,11 @@ func violations(files []goFile) (found []string) {
 	return found
 }
 
-// blockable are the functions of os that another process may block for a moment on Windows. internal/fileop
-// tries them again.
+// blockable are the functions of os that another process may block temporarily on Windows. internal/fileop retries
+// them.
 var blockable = []string{"os.Rename", "os.Remove", "os.RemoveAll"}
 
-// dependencyOf is the longest path in dependencies that p is, or is below.
+// dependencyOf returns the longest path in dependencies that p is, or is below.
 func dependencyOf(p string) (found string) {
 	for d := range dependencies {
 		if (p == d || strings.HasPrefix(p, d+"/")) && len(d) > len(found) {

@@ -8,17 +8,17 @@ import (
 	"strings"
 )
 
-// maxLines is how many lines a package may have without a reason. Tests do not count.
+// maxLines is the maximum number of lines of a package without a reason. Tests do not count.
 const maxLines = 2500
 
-// large are the packages with more lines, and the reasons.
+// large maps packages with more lines to the reasons.
 var large = map[string]string{
 	"build/cli":     "every command, with its flags and its help; what commands do is elsewhere",
 	"build/config":  "every key of slipway.yaml is declared and checked here, with the position of each value",
 	"build/release": "each step of a plan, which share the state of one run; what does not is in packages of its own",
 }
 
-// exported are exported names that no other package uses, and the reasons.
+// exported maps exported names that no other package uses to the reasons.
 var exported = map[string]string{}
 
 // libraries are the packages whose exported names are called from outside the module.
@@ -28,7 +28,7 @@ var libraries = map[string]string{
 	"images/attest/sign":      "its callers come next",
 }
 
-// unused are the entries of the tables that nothing needs, packages without doc.go or with too many lines, and
+// unused returns the entries of the tables that are not needed, packages without doc.go or with too many lines, and
 // exported names that no other package uses.
 func unused(files []goFile) (found []string) {
 	say := func(format string, args ...any) { found = append(found, fmt.Sprintf(format, args...)) }
@@ -80,10 +80,10 @@ func unused(files []goFile) (found []string) {
 	return append(found, unusedNames(files)...)
 }
 
-// unusedNames are exported functions, types, variables, constants and methods that no other package uses, be it
+// unusedNames returns exported functions, types, variables, constants and methods that no other package uses, not even
 // in a test. A type counts as used if a used declaration mentions it, and a constant if its type is used. A method
-// counts as used if an interface, or a selector of another package, has its name, so that some unused ones are
-// not found.
+// counts as used if an interface, or a selector of another package, has its name, so that some unused ones are not
+// found.
 func unusedNames(files []goFile) (found []string) {
 	// used has the names that other packages use, and selected all names of methods and fields that they use.
 	used, selected := map[string]bool{}, map[string]map[string]bool{}
@@ -162,7 +162,7 @@ func unusedNames(files []goFile) (found []string) {
 	return found
 }
 
-// standardMethods are called by the standard library or by modules through interfaces.
+// standardMethods are methods that the standard library or modules call through interfaces.
 var standardMethods = map[string]bool{
 	"Error": true, "Unwrap": true, "Is": true, "As": true, "String": true, "Read": true, "Write": true, "Close": true, "Seek": true,
 	"ReadAt": true, "WriteTo": true, "ReadFrom": true, "MarshalJSON": true, "UnmarshalJSON": true, "MarshalText": true,
@@ -172,7 +172,7 @@ var standardMethods = map[string]bool{
 // A declaration is an exported name of a package.
 type declaration struct {
 	pkg string
-	// method is the name of a method, ofType the type of a method or constant.
+	// method is the name of a method; ofType is the type of a method or constant.
 	method, ofType string
 	constant       bool
 	// mentions are the exported names in a type or signature.
@@ -230,7 +230,7 @@ func declare(all map[string]declaration, f *goFile) {
 	}
 }
 
-// typeName is the name of a type or of what it points to.
+// typeName returns the name of a type, or of the type that it points to.
 func typeName(t ast.Expr) string {
 	switch t := t.(type) {
 	case *ast.StarExpr:
@@ -245,7 +245,7 @@ func typeName(t ast.Expr) string {
 	return ""
 }
 
-// mentions are the exported names of the same package in a type or signature.
+// mentions returns the exported names of the same package in a type or signature.
 func mentions(n ast.Node) (all []string) {
 	ast.Inspect(n, func(n ast.Node) bool {
 		switch n := n.(type) {

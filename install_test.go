@@ -67,14 +67,15 @@ func TestInstallScript(t *testing.T) {
 	}
 	entries, err := os.ReadDir(dest)
 	if err != nil || len(entries) != 1 || entries[0].Name() != "slipway" {
-		t.Errorf("the folder has %v (%v), want slipway alone", entries, err)
+		t.Errorf("the folder has %v (%v), want only slipway", entries, err)
 	}
 	if out, err := exec.CommandContext(t.Context(), filepath.Join(dest, "slipway")).Output(); err != nil || string(out) != "one\n" {
-		t.Errorf("after a damaged download, the binary says %q (%v)", out, err)
+		t.Errorf("after a damaged download, the binary prints %q (%v)", out, err)
 	}
 }
 
-// No PowerShell is at hand where the tests run, so that only the shape of install.ps1 is checked.
+// The machines that run the tests have no PowerShell, so that only the syntax of install.ps1 is
+// checked.
 func TestInstallScriptOfWindows(t *testing.T) {
 	raw, err := os.ReadFile("scripts/install.ps1")
 	if err != nil {
@@ -98,7 +99,7 @@ func TestInstallScriptOfWindows(t *testing.T) {
 				open = append(open, c)
 			case strings.ContainsRune(")}]", c):
 				if len(open) == 0 || strings.IndexRune("({[", open[len(open)-1]) != strings.IndexRune(")}]", c) {
-					t.Fatalf("line %d closes what is not open: %s", n+1, line)
+					t.Fatalf("unmatched closing bracket in line %d: %s", n+1, line)
 				}
 				open = open[:len(open)-1]
 			}

@@ -9,17 +9,17 @@ import (
 	"github.com/slipway-build/slipway/internal/golden"
 )
 
-// People and CI jobs call the targets by these names.
+// People and CI jobs use these names of targets.
 func TestMageTargets(t *testing.T) {
 	if testing.Short() {
 		t.Skip("compiles the magefile")
 	}
-	// Not in parallel: mage writes mage_output_file.go into this folder while it compiles, and the other tests
-	// that run mage here would see it.
+	// Not in parallel: mage writes mage_output_file.go to this folder while it compiles, and other tests that run mage
+	// here would see it.
 	cmd := exec.CommandContext(t.Context(), "go", "tool", "mage", "-l")
 	cmd.Env = append(os.Environ(), "MAGEFILE_CACHE="+t.TempDir())
 	var said strings.Builder
-	cmd.Stderr = &said // where go says what it downloads
+	cmd.Stderr = &said // go reports downloads there
 	out, err := cmd.Output()
 	if err != nil {
 		t.Fatalf("go tool mage -l: %v\n%s", err, said.String())

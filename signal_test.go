@@ -16,8 +16,8 @@ import (
 	"time"
 )
 
-// slowGo stands in for go: a build starts a compiler, says who runs it (its guard's
-// group has another parent) and waits. Whoever of them lives keeps the named pipe open.
+// slowGo replaces go: a build starts a compiler, prints its parent (its guard's group has another
+// parent) and waits. Each of them keeps the named pipe open while it runs.
 const slowGo = `#!/bin/sh
 [ "$1" = build ] && [ "$GOENV" = off ] || exec 'REALGO' "$@"
 exec 9>'ALIVE'
@@ -59,7 +59,7 @@ func TestChildrenEndWithTheRun(t *testing.T) {
 	}
 
 	viaCLI := []string{slipway, "build", "--only", "binaries"}
-	viaMage := []string{mage, "-d", here, "-w", "DIR", "build:binaries"} // mage wants to stand in the magefile's module
+	viaMage := []string{mage, "-d", here, "-w", "DIR", "build:binaries"} // mage requires the magefile's module as its working folder
 	for _, c := range []struct {
 		name    string
 		command []string
@@ -99,7 +99,7 @@ func TestChildrenEndWithTheRun(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			// Reading as well as writing, so that opening waits for nobody.
+			// Reading as well as writing, so that opening does not wait.
 			keep, err := os.OpenFile(alive, os.O_RDWR, 0)
 			if err != nil {
 				t.Fatal(err)
@@ -109,7 +109,7 @@ func TestChildrenEndWithTheRun(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer reader.Close()
-			// Long enough for any machine; only a fault reaches it.
+			// Long enough for any machine; reached only after a fault.
 			if err := reader.SetReadDeadline(time.Now().Add(2 * time.Minute)); err != nil {
 				t.Fatal(err)
 			}
@@ -129,7 +129,7 @@ func TestChildrenEndWithTheRun(t *testing.T) {
 			}
 			cmd.Env = append(os.Environ(), "PATH="+filepath.Join(dir, "bin")+":"+os.Getenv("PATH"), "MAGEFILE_CACHE="+bin, "MAGEFILE_HASHFAST=1",
 				"SLIPWAY_CACHE="+filepath.Join(dir, "cache"), "TAG=v1.0.0")
-			cmd.Stdout, cmd.Stderr = said, said // files: nothing waits for orphans to close a pipe
+			cmd.Stdout, cmd.Stderr = said, said // files, so that nothing waits for orphans to close a pipe
 			cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 			if err := cmd.Start(); err != nil {
 				t.Fatal(err)
@@ -164,17 +164,17 @@ func TestChildrenEndWithTheRun(t *testing.T) {
 				t.Errorf("the exit status is %d, want %d", status, c.status)
 			}
 			if _, err := io.Copy(io.Discard, reader); err != nil {
-				t.Errorf("a compiler is left: %v", err)
+				t.Errorf("a compiler still runs: %v", err)
 			}
 			if c.says == "" {
 				return
 			}
-			// An orphan of mage may still be about to say it.
+			// An orphan of mage may not have printed it yet.
 			for until := time.Now().Add(time.Minute); !strings.Contains(read(t, said.Name()), c.says) && time.Now().Before(until); {
 				time.Sleep(20 * time.Millisecond)
 			}
 			if lines := regexp.MustCompile(`(?m)^.*interrupted.*$`).FindAllString(read(t, said.Name()), -1); len(lines) != 1 || !strings.Contains(lines[0], c.says) {
-				t.Errorf("it says\n%s\nwant one line with %q", read(t, said.Name()), c.says)
+				t.Errorf("it prints\n%s\nwant one line with %q", read(t, said.Name()), c.says)
 			}
 		})
 	}
@@ -184,7 +184,7 @@ func toProgram(s syscall.Signal) func(int, int) error {
 	return func(program, _ int) error { return syscall.Kill(program, s) }
 }
 
-// toGroup sends s to all processes of the group, as a key pressed in a terminal does.
+// toGroup sends s to all processes of the group, like a key in a terminal.
 func toGroup(s syscall.Signal) func(int, int) error {
 	return func(program, _ int) error { return syscall.Kill(-program, s) }
 }

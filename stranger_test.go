@@ -18,7 +18,7 @@ import (
 	"github.com/slipway-build/slipway/internal/testfile"
 )
 
-// A stranger has the program alone, and a registry on this machine.
+// A stranger has only the program, and a registry on this machine.
 type stranger struct {
 	t   *testing.T
 	dir string
@@ -31,7 +31,7 @@ func newStranger(t *testing.T, bin, registry string) *stranger {
 		"TAG=", "PLATFORMS=", "REGISTRY="+registry, "REPO=demo", "GIT_AUTHOR_NAME=T", "GIT_AUTHOR_EMAIL=t@example.invalid", "GIT_COMMITTER_NAME=T", "GIT_COMMITTER_EMAIL=t@example.invalid")}
 }
 
-// TestAStranger has the program, and does what the documentation says.
+// TestAStranger has the program, and follows the documentation.
 func TestAStranger(t *testing.T) {
 	if testing.Short() {
 		t.Skip("compiles the command")
@@ -59,8 +59,8 @@ func (s *stranger) sh(line string) string {
 	return string(out)
 }
 
-// firstRelease goes from a repository with a Go program and a Dockerfile to published images and archives, with the commands of
-// docs/install.md.
+// firstRelease starts with a repository with a Go program and a Dockerfile, and ends with published images and
+// archives, with the commands of docs/install.md.
 func firstRelease(t *testing.T, bin string) {
 	page, err := os.ReadFile(filepath.FromSlash("docs/install.md"))
 	if err != nil {
@@ -123,7 +123,7 @@ func firstRelease(t *testing.T, bin string) {
 		}
 	}
 	if out := s.sh("dist/bin/linux-" + runtime.GOARCH + "/hello 2>&1"); out != "v0.1.0\n" {
-		t.Errorf("the program says %q, want its version", out)
+		t.Errorf("the program prints %q, want its version", out)
 	}
 }
 
@@ -134,7 +134,7 @@ func minimalExample(t *testing.T, bin string) {
 		t.Fatal(err)
 	}
 	if lines := strings.Count(string(text), "\n"); lines != 10 {
-		t.Errorf("examples/minimal/slipway.yaml has %d lines, want 10, as docs/install.md says", lines)
+		t.Errorf("examples/minimal/slipway.yaml has %d lines, want 10, as in docs/install.md", lines)
 	}
 	hub := imagetest.Registry(t)
 	s := newStranger(t, bin, hub)
@@ -170,6 +170,6 @@ func minimalExample(t *testing.T, bin string) {
 		t.Errorf("images for %v, want %v", made, want)
 	}
 	if out := s.sh("dist/bin/linux-" + runtime.GOARCH + "/hello -version"); !strings.HasPrefix(out, "v0.0.0") {
-		t.Errorf("the program says %q, want its version", out)
+		t.Errorf("the program prints %q, want its version", out)
 	}
 }

@@ -18,7 +18,7 @@ import (
 	"github.com/slipway-build/slipway/internal/golden"
 )
 
-// clock is a time that tests move by hand.
+// A clock is a time that tests set.
 type clock struct {
 	mu sync.Mutex
 	t  time.Time
@@ -38,7 +38,7 @@ func (c *clock) advance(d time.Duration) {
 	c.t = c.t.Add(d)
 }
 
-// story is one of everything that a display can be told.
+// story makes one call of each kind to a display.
 func story(ctx context.Context, d *Display, c *clock) {
 	ctx = d.Context(ctx)
 	compile := Start(ctx, "compile slipway linux/amd64")
@@ -109,7 +109,7 @@ func TestJSONLinesAreJSON(t *testing.T) {
 			t.Errorf("%s: %v", line, err)
 		}
 		if e.Event == "" || e.Time.IsZero() {
-			t.Errorf("%s lacks event or time", line)
+			t.Errorf("missing event or time in %s", line)
 		}
 	}
 }
@@ -163,8 +163,8 @@ func TestParseMode(t *testing.T) {
 	}
 }
 
-// Many tasks at once, from many goroutines, in every mode; what is left behind is
-// the output alone.
+// Many tasks at the same time, from many goroutines, in every mode; nothing remains except for the
+// output.
 func TestThousandsOfTasksLeaveNothingBehind(t *testing.T) {
 	const tasks = 5000
 	for _, mode := range []Mode{TTY, Plain, JSON, None} {
@@ -199,7 +199,7 @@ func TestThousandsOfTasksLeaveNothingBehind(t *testing.T) {
 			if len(d.running) != 0 {
 				t.Errorf("%d tasks are remembered", len(d.running))
 			}
-			// Goroutines end a moment after they have done their work.
+			// Goroutines end some time after their last work.
 			for range 500 {
 				if runtime.NumGoroutine() <= before {
 					return
@@ -211,8 +211,7 @@ func TestThousandsOfTasksLeaveNothingBehind(t *testing.T) {
 	}
 }
 
-// An interrupt ends the context while tasks run and others begin; Close comes in
-// the midst of them.
+// An interrupt ends the context while tasks run and others begin, and Close is called in between.
 func TestCloseInTheMidstOfTasks(t *testing.T) {
 	for _, mode := range []Mode{TTY, Plain, JSON, None} {
 		t.Run(string(mode), func(t *testing.T) {
@@ -238,7 +237,7 @@ func TestCloseInTheMidstOfTasks(t *testing.T) {
 	}
 }
 
-// A writer that fails, as a closed pipe does, stops nothing.
+// A writer that fails, like a closed pipe, stops nothing.
 func TestAFailingWriterStopsNothing(t *testing.T) {
 	for _, mode := range []Mode{TTY, Plain, JSON, None} {
 		t.Run(string(mode), func(t *testing.T) {
@@ -258,7 +257,7 @@ type brokenPipe struct{}
 
 func (brokenPipe) Write([]byte) (int, error) { return 0, io.ErrClosedPipe }
 
-// lockedBuffer is a buffer that may be read while it is written to.
+// A lockedBuffer may be read while it is written to.
 type lockedBuffer struct {
 	mu sync.Mutex
 	b  bytes.Buffer

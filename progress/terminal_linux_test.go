@@ -11,13 +11,13 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// newTerminalFile returns a pseudo terminal of 100 columns and 30 lines, and
-// what was written to it so far.
+// newTerminalFile returns a pseudo terminal of 100 columns and 30 lines, and a function that
+// returns its output so far.
 func newTerminalFile(t *testing.T) (*os.File, func() string) {
 	t.Helper()
 	master, err := os.OpenFile("/dev/ptmx", os.O_RDWR, 0)
 	if err != nil {
-		t.Skipf("there are no pseudo terminals here: %v", err)
+		t.Skipf("this machine has no pseudo terminals: %v", err)
 	}
 	t.Cleanup(func() { _ = master.Close() })
 	var unlock, number int32
@@ -26,7 +26,7 @@ func newTerminalFile(t *testing.T) (*os.File, func() string) {
 	ioctl(t, master, syscall.TIOCSWINSZ, unsafe.Pointer(&[4]uint16{30, 100}))
 	file, err := os.OpenFile(fmt.Sprintf("/dev/pts/%d", number), os.O_RDWR|syscall.O_NOCTTY, 0)
 	if err != nil {
-		t.Skipf("there are no pseudo terminals here: %v", err)
+		t.Skipf("this machine has no pseudo terminals: %v", err)
 	}
 	t.Cleanup(func() { _ = file.Close() })
 	var b lockedBuffer

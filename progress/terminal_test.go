@@ -16,9 +16,8 @@ import (
 	"github.com/vbauerster/mpb/v8/decor"
 )
 
-// screen is what a terminal of any height shows after output was written to it: text,
-// newlines, cursor up, erase below, and colours, which are all that a display
-// may use.
+// screen returns the lines of a terminal of any height after some output: text, newlines, cursor
+// up, erase below, and colors, which are all that a display may use.
 func screen(t *testing.T, output string) []string {
 	t.Helper()
 	var lines [][]rune
@@ -65,7 +64,7 @@ func screen(t *testing.T, output string) []string {
 
 var control = regexp.MustCompile(`^\x1b\[(\d*)([A-Za-z])`)
 
-// eventually waits until the screen is as it shall be.
+// eventually waits until the screen satisfies ok.
 func eventually(t *testing.T, read func() string, what string, ok func(lines []string) bool) {
 	t.Helper()
 	var lines []string
@@ -78,8 +77,8 @@ func eventually(t *testing.T, read func() string, what string, ok func(lines []s
 	t.Errorf("never saw %s; the screen is\n%s", what, strings.Join(lines, "\n"))
 }
 
-// drive shows all that a terminal is for, and says what must be on the screen. It
-// returns what must be left at the end.
+// drive uses all functions of a terminal, and checks the screen. It returns the lines that must
+// remain at the end.
 func drive(t *testing.T, d *Display, read func() string) []string {
 	t.Helper()
 	ctx := d.Context(t.Context())
@@ -133,7 +132,7 @@ func TestTerminalShowsRowsAndLeavesLines(t *testing.T) {
 	d.Close()
 	got := screen(t, duration.ReplaceAllString(b.String(), "T"))
 	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("left on the screen (-want +got):\n%s", diff)
+		t.Errorf("remaining on the screen (-want +got):\n%s", diff)
 	}
 }
 
@@ -179,7 +178,7 @@ func TestSpeedFollowsWhatIsRecent(t *testing.T) {
 	}
 }
 
-// How long it will take is what a person wants to know most.
+// The remaining time is the most important information.
 func TestWhatIsLeftIsNotCut(t *testing.T) {
 	var b bytes.Buffer
 	now := time.Now()
@@ -204,7 +203,7 @@ func TestWhatIsLeftIsNotCut(t *testing.T) {
 		}
 		for _, part := range want {
 			if !strings.Contains(b.String(), part) {
-				t.Errorf("%d cells: %q lacks %q", room, b.String(), part)
+				t.Errorf("%d cells: missing in %q: %q", room, b.String(), part)
 			}
 		}
 		if width(b.String()) > room {

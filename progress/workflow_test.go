@@ -66,7 +66,7 @@ func TestWarningsAnnotateOnGitHub(t *testing.T) {
 	}
 }
 
-// What a child process or a registry says must not be carried out by the runner.
+// The runner must not execute text from child processes or registries.
 func TestForeignLinesAreNotCommandsOfGitHub(t *testing.T) {
 	var b bytes.Buffer
 	d := New(GitHub, &b, Options{Verbose: true})

@@ -18,7 +18,7 @@ import (
 	"github.com/slipway-build/slipway/images/imagetest"
 )
 
-// packed makes a project's archives, and returns their folder.
+// packed packages a project, and returns the folder of the archives.
 func packed(t *testing.T) string {
 	t.Helper()
 	dir, config := project(t)
@@ -28,8 +28,8 @@ func packed(t *testing.T) string {
 	return filepath.Join(dir, "dist", "artifacts")
 }
 
-// pull reads all of an image or index of a registry, and returns its images. What
-// is read is verified by its digest.
+// pull reads all of an image or index of a registry, verifies it by its digests, and returns its
+// images.
 func pull(t *testing.T, ref string, platforms int) []v1.Image {
 	t.Helper()
 	parsed, err := name.ParseReference(ref)
@@ -84,13 +84,13 @@ func pull(t *testing.T, ref string, platforms int) []v1.Image {
 
 func TestPushBringsAllArchivesIntoOneRegistry(t *testing.T) {
 	archives, registry := packed(t), imagetest.DistributionRegistry(t)
-	for range 2 { // the second time all is there
+	for range 2 { // the second time, everything exists
 		status, stdout, stderr := run(t, nil, "airgap", "push", archives, registry+"/mirror")
 		if status != 0 || !strings.Contains(stdout, registry+"/mirror/team/acme-runtime:v1.0.0-dev@sha256:") {
 			t.Fatalf("exit status %d\n%s%s", status, stdout, stderr)
 		}
 	}
-	// Linux and two Windows versions have this name; the other is Linux's alone.
+	// Linux and two Windows versions have this name; only Linux has the other one.
 	pull(t, registry+"/mirror/team/acme-runtime:v1.0.0-dev", 3)
 	image := pull(t, registry+"/mirror/team/acme-runtime:v1.0.0-dev-linux-amd64", 1)[0]
 	if err := validate.Image(image); err != nil {
@@ -101,7 +101,7 @@ func TestPushBringsAllArchivesIntoOneRegistry(t *testing.T) {
 		t.Fatal(err)
 	}
 	if got := string(m.Layers[0].MediaType); !strings.HasSuffix(got, "gzip") {
-		t.Errorf("a pushed layer is a %s, want it gzipped", got)
+		t.Errorf("the media type of a pushed layer is %s, want a gzip layer", got)
 	}
 }
 

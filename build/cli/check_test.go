@@ -10,7 +10,7 @@ import (
 	"github.com/slipway-build/slipway/internal/testfile"
 )
 
-// Package release tests what check and lock do; these are their outputs and exit statuses.
+// Package release tests check and lock; these are their outputs and exit statuses.
 func TestCheckAndLock(t *testing.T) {
 	registry := imagetest.Registry(t)
 	pushed := imagetest.Push(t, registry+"/org/x:v1", imagetest.Image(t, "linux/amd64", imagetest.Layer(t, imagetest.Files{"f": "x"})))

@@ -11,7 +11,7 @@ import (
 func TestCompletionOffersValues(t *testing.T) {
 	for _, c := range []struct {
 		args []string
-		want string // the lines, then cobra's directive: 4 offers no files, 16 folders only
+		want string // the lines, then cobra's directive: 4 offers no files, 16 only folders
 	}{
 		{[]string{"build", "--only", ""}, "all binaries images linux windows :4"},
 		{[]string{"build", "--only", "binaries,w"}, "binaries,windows :4"},
@@ -49,7 +49,7 @@ func TestCompletionOffersTargets(t *testing.T) {
 	}
 }
 
-// Words of flags that are not there any more would mislead.
+// Words for flags that no longer exist would be misleading.
 func TestCompletionNamesRealFlags(t *testing.T) {
 	named := map[string]bool{}
 	for name := range flagWords {

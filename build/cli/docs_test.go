@@ -16,7 +16,7 @@ import (
 	"github.com/slipway-build/slipway/build/settings"
 )
 
-// A docCommand is a command that a page shows.
+// A docCommand is a command on a page.
 type docCommand struct {
 	page  string // such as README.md or docs/release.md
 	block int    // the line where its block begins, or 0 in prose
@@ -118,13 +118,13 @@ func parses(words []string, prose bool) (err error) {
 	} else if err != nil {
 		return err
 	}
-	if len(rest) > 0 || !prose { // prose also names commands alone
+	if len(rest) > 0 || !prose { // prose also contains commands without arguments
 		err = c.ValidateArgs(c.Flags().Args())
 	}
 	return errors.Join(err, p.readFlags())
 }
 
-// TestCommandsOfThePagesParse holds that a page shows no command or flag that does not exist, in blocks and in prose.
+// TestCommandsOfThePagesParse checks that all commands and flags on pages exist, in blocks and in prose.
 func TestCommandsOfThePagesParse(t *testing.T) {
 	n := 0
 	for _, c := range docCommands(t) {
@@ -141,7 +141,7 @@ func TestCommandsOfThePagesParse(t *testing.T) {
 	}
 }
 
-// TestExamplesOfTheHelpParse is the same for the examples that --help shows.
+// TestExamplesOfTheHelpParse checks the examples in --help in the same way.
 func TestExamplesOfTheHelpParse(t *testing.T) {
 	p := Program{Getenv: func(string) (string, bool) { return "", false }}
 	everyCommand(p.root(), func(c *cobra.Command) {

@@ -13,8 +13,8 @@ import (
 	"github.com/slipway-build/slipway/internal/testfile"
 )
 
-// notRun are the commands of pages, or whole pages, that TestCommandsOfThePagesRun does not run, and the reasons. A
-// reason that no command needs fails the test.
+// notRun maps commands of pages, or whole pages, that TestCommandsOfThePagesRun does not run, to the reasons. An entry
+// that no command needs fails the test.
 var notRun = map[string]string{
 	"README.md":       "scripts/check-readme.sh runs its commands",
 	"CONTRIBUTING.md": "a developer runs its commands, and CI those of make",
@@ -30,8 +30,8 @@ var notRun = map[string]string{
 	"slipway airgap extract docker.io/slipway/slipway-runtime:TAG --from slipway-images.linux-amd64.tar.zst --path /bin=/opt/slipway/bin": "it needs a release of Slipway, and root",
 }
 
-// otherPrograms are the programs beside slipway in blocks of shells, and why they are not run. Targets of make must be
-// in the Makefile.
+// otherPrograms maps other programs in blocks of shells to the reasons why they are not run. Targets of make must be in
+// the Makefile.
 var otherPrograms = map[string]string{
 	"git":       "clones this repository, or commits slipway.yaml",
 	"cat":       "joins files that are on the reader's disk",
@@ -55,7 +55,7 @@ var kept = map[string]string{
 	"slipway package --platform linux/arm64":               "dist-arm64",
 }
 
-// acme is a project with what the pages name: binaries, images and lists.
+// acme is a project with the binaries, images and lists of the pages.
 var acme = map[string]string{
 	".gitignore": "dist*\n",
 	"go.mod":     "module example.com/acme\n\ngo 1.26\n",
@@ -79,7 +79,7 @@ airgap:
 `,
 }
 
-// projects are the repositories in which the commands of pages are run. The others have acme.
+// projects are the repositories in which the commands of pages run. Other pages use acme.
 var projects = map[string]map[string]string{
 	"docs/coming-from-bake.md": {
 		"docker-bake.hcl": "target \"default\" {\n  tags = [\"registry.example.com/team/app:v1\"]\n  platforms = [\"linux/amd64\"]\n}\n",
@@ -103,8 +103,8 @@ var projects = map[string]map[string]string{
 	},
 }
 
-// TestCommandsOfThePagesRun runs the commands of the pages' shell blocks as they are written, page by page, in a small
-// repository with a registry. 127.0.0.1:5000 is replaced by the address of the registry.
+// TestCommandsOfThePagesRun runs the commands of the pages' shell blocks unchanged, page by page, in a small repository
+// with a registry. 127.0.0.1:5000 is replaced by the address of the registry.
 func TestCommandsOfThePagesRun(t *testing.T) {
 	if testing.Short() {
 		t.Skip("compiles programs for several platforms")
@@ -126,7 +126,7 @@ func TestCommandsOfThePagesRun(t *testing.T) {
 			t.Errorf("%s: %s: a block of commands begins with ```sh", c.at(), c)
 		}
 		if c.block == 0 || c.lang != "sh" {
-			continue // a workflow is run by its service
+			continue // workflows are run by their services
 		}
 		reason := ""
 		for _, key := range []string{c.page, c.String(), c.words[0]} {

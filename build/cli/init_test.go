@@ -49,7 +49,7 @@ func TestInitThenBuild(t *testing.T) {
 	}
 }
 
-// Editors check slipway.yaml by the schema of the version that wrote it.
+// Editors check slipway.yaml with the schema of the version that wrote it.
 func TestInitNamesTheSchemaOfItsVersion(t *testing.T) {
 	for version, want := range map[string]string{"v1.2.3": "/slipway/v1.2.3/docs/slipway.schema.json\n", "v1.2.3-dev": "/slipway/main/docs/slipway.schema.json\n"} {
 		dir := goServer(t)
@@ -131,7 +131,7 @@ func TestInitAsks(t *testing.T) {
 	}
 }
 
-// What init converts is built under the names that the other tool gives.
+// The converted project is built under the names of the other tool.
 func TestInitConvertsThenBuilds(t *testing.T) {
 	imagetest.Program(t, "go")
 	dir := goServer(t)

@@ -8,7 +8,7 @@ import (
 	"github.com/slipway-build/slipway/internal/testfile"
 )
 
-// Package release tests what merge does; these are its arguments.
+// Package release tests merge; these are its arguments.
 func TestMergeArguments(t *testing.T) {
 	dir := t.TempDir()
 	config := filepath.Join(dir, "slipway.yaml")

@@ -14,8 +14,8 @@ import (
 	"github.com/slipway-build/slipway/internal/golden"
 )
 
-// The packages of this repository hold a man page and completions, which are made from
-// the commands.
+// The packages of this repository contain a man page and completions, which are generated from the
+// commands.
 func TestPackagingIsCommitted(t *testing.T) {
 	p := Program{Getenv: func(string) (string, bool) { return "", false }}
 	p.settings, _ = settings.From(func(name string) (string, bool) {
@@ -37,7 +37,7 @@ func TestPackagingIsCommitted(t *testing.T) {
 	}
 }
 
-// manPage is one page for all commands, as man(7) has it.
+// manPage returns one page for all commands, in the format of man(7).
 func manPage(root *cobra.Command) []byte {
 	var b bytes.Buffer
 	fmt.Fprintf(&b, ".TH SLIPWAY 1\n.SH NAME\nslipway \\- %s\n", roff(strings.ToLower(root.Short[:1])+root.Short[1:]))
@@ -65,7 +65,7 @@ func manPage(root *cobra.Command) []byte {
 	return b.Bytes()
 }
 
-// option is one flag.
+// option returns the entry of a flag.
 func option(f *pflag.Flag) string {
 	kind, usage := pflag.UnquoteUsage(f)
 	names := "--" + f.Name
@@ -78,12 +78,12 @@ func option(f *pflag.Flag) string {
 	return fmt.Sprintf(".TP\n.B %s\n%s\n", roff(names), roff(usage))
 }
 
-// paragraphs are text with empty lines between them.
+// paragraphs converts empty lines to paragraphs.
 func paragraphs(text string) string {
 	return strings.ReplaceAll(roff(strings.TrimSpace(text)), "\n\n", "\n.PP\n")
 }
 
-// roff escapes what would be commands.
+// roff escapes text that roff would interpret as commands.
 func roff(text string) string {
 	lines := strings.Split(strings.NewReplacer(`\`, `\e`, "-", `\-`).Replace(text), "\n")
 	for i, line := range lines {

@@ -17,7 +17,7 @@ import (
 	"github.com/slipway-build/slipway/internal/golden"
 )
 
-// run runs a command line as main would, with an environment of its own.
+// run runs a command line as main would, with its own environment.
 func run(t *testing.T, env map[string]string, args ...string) (status int, stdout, stderr string) {
 	t.Helper()
 	return runReading(t, env, "", args...)
@@ -42,7 +42,7 @@ func runReading(t *testing.T, env map[string]string, stdin string, args ...strin
 	return status, out.String(), errs.String()
 }
 
-// project writes a project without binaries, of one image FROM scratch.
+// project writes a project without binaries, and with one image FROM scratch.
 func project(t *testing.T) (dir, config string) {
 	t.Helper()
 	dir = t.TempDir()
@@ -126,13 +126,13 @@ func TestWhatTheShellIsTold(t *testing.T) {
 				}
 			}
 			if stdout != "" {
-				t.Errorf("an error is no result, and standard output has\n%s", stdout)
+				t.Errorf("after an error, standard output has\n%s", stdout)
 			}
 		})
 	}
 }
 
-// Every command says what it does, and shows how.
+// Every command has a description and an example.
 func TestHelp(t *testing.T) {
 	var out bytes.Buffer
 	p := Program{Version: "v1.2.3", RuntimeImage: "docker.io/acme/acme-runtime:v1.2.3", Getenv: func(string) (string, bool) { return "", false }}
@@ -142,7 +142,7 @@ func TestHelp(t *testing.T) {
 			t.Errorf("%s has no example", c.CommandPath())
 		}
 		if c.Short == "" {
-			t.Errorf("%s does not say what it does", c.CommandPath())
+			t.Errorf("missing description of %s", c.CommandPath())
 		}
 		out.WriteString("$ " + c.CommandPath() + " --help\n")
 		c.SetOut(&out)
@@ -161,7 +161,7 @@ func TestPlanMakesNothing(t *testing.T) {
 		t.Errorf("exit status %d\n%s%s", status, stdout, stderr)
 	}
 	if _, err := os.Stat(filepath.Join(dir, "dist")); !errors.Is(err, os.ErrNotExist) {
-		t.Errorf("plan left something in dist: %v", err)
+		t.Errorf("plan created dist: %v", err)
 	}
 }
 
@@ -241,7 +241,7 @@ func TestImageBuildForSeveralPlatforms(t *testing.T) {
 	}
 }
 
-// Both platforms find the same, which is said once, and in every mode.
+// Both platforms have the same warning, which is shown once, in every mode.
 func TestWarningsAreShownOnce(t *testing.T) {
 	dir := t.TempDir()
 	dockerfile := filepath.Join(dir, "Dockerfile")
@@ -266,14 +266,14 @@ func TestWarningsAreShownOnce(t *testing.T) {
 			}
 			for _, part := range []string{c.lint, c.copies} {
 				if got := strings.Count(stderr, part); got != 1 {
-					t.Errorf("%q is said %d times in\n%s", part, got, stderr)
+					t.Errorf("%q occurs %d times in\n%s", part, got, stderr)
 				}
 			}
 		})
 	}
 }
 
-// A program that reads the events needs no other text, wherever the error is found.
+// A program that reads the events needs no other text, wherever the error occurs.
 func TestFailuresAreEvents(t *testing.T) {
 	dir := t.TempDir()
 	for _, c := range []struct {
@@ -303,7 +303,7 @@ func TestFailuresAreEvents(t *testing.T) {
 				}
 			}
 			if last.Event != "error" || !strings.Contains(last.Error, c.want) {
-				t.Errorf("the last event is %+v, want an error that says %q", last, c.want)
+				t.Errorf("the last event is %+v, want an error with %q", last, c.want)
 			}
 		})
 	}
@@ -394,7 +394,7 @@ func TestARunThatMakesNothingSaysSo(t *testing.T) {
 		}
 		for _, want := range c.want {
 			if !strings.Contains(stdout, want) {
-				t.Errorf("%v does not say %q:\n%s", c.args, want, stdout)
+				t.Errorf("missing in %v: %q:\n%s", c.args, want, stdout)
 			}
 		}
 	}

@@ -9,7 +9,7 @@ import (
 	"github.com/slipway-build/slipway/internal/testfile"
 )
 
-// Two projects of one repository, each with its own tags, and a third one around them.
+// Two projects in one repository, each with its own tags, and a third one in the folder above them.
 func TestSeveralProjects(t *testing.T) {
 	dir := t.TempDir()
 	r := testfile.NewRepo(t, dir)

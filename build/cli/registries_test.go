@@ -15,7 +15,7 @@ import (
 	"github.com/slipway-build/slipway/images/imagetest"
 )
 
-// Every way to say how a registry is reached gets as far as the registry.
+// Every setting for access to a registry affects the requests.
 func TestHowRegistriesAreReached(t *testing.T) {
 	registry := imagetest.Registry(t)
 	imagetest.Push(t, registry+"/org/x:v1", imagetest.Image(t, "linux/amd64", imagetest.Layer(t, imagetest.Files{"f": "x"})))
@@ -25,7 +25,7 @@ func TestHowRegistriesAreReached(t *testing.T) {
 	t.Cleanup(server.Close)
 	secure := strings.TrimPrefix(server.URL, "https://")
 
-	// One folder is as Docker has it, the other as containerd.
+	// One folder is in Docker's format, the other in containerd's.
 	certs, other := t.TempDir(), t.TempDir()
 	ca := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw})
 	name := func(host string) string { return strings.ReplaceAll(host, ":", "_") + "_" }

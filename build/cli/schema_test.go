@@ -21,10 +21,10 @@ import (
 	"github.com/slipway-build/slipway/progress"
 )
 
-// A document is what a command prints with --json, or a file.
+// A document is the output of a command with --json, or a file.
 type document struct {
 	name, about string
-	// types are those of which it has one.
+	// types are the possible types of the document.
 	types []reflect.Type
 }
 
@@ -90,7 +90,7 @@ func TestOutputSchemaIsCommitted(t *testing.T) {
 // printed reports whether a command prints it with --json, which adds format.
 func (d document) printed() bool { return strings.HasPrefix(d.about, "slipway ") }
 
-// TestEveryDocumentHasASchema holds that each command with --json is in the schema and in docs/json.md.
+// TestEveryDocumentHasASchema checks that each command with --json is in the schema and in docs/json.md.
 func TestEveryDocumentHasASchema(t *testing.T) {
 	p := Program{Getenv: func(string) (string, bool) { return "", false }}
 	page, err := os.ReadFile(filepath.Join("..", "..", "docs", "json.md"))
@@ -111,7 +111,7 @@ func TestEveryDocumentHasASchema(t *testing.T) {
 	})
 }
 
-// TestOutputsAgreeWithTheSchema runs the commands, and holds that the schema has every member that they print.
+// TestOutputsAgreeWithTheSchema runs the commands, and checks that the schema has every member that they print.
 func TestOutputsAgreeWithTheSchema(t *testing.T) {
 	dir, config := project(t)
 	hub := imagetest.Registry(t)
@@ -170,7 +170,7 @@ func TestOutputsAgreeWithTheSchema(t *testing.T) {
 	_, example, _ := strings.Cut(string(page), "```json\n")
 	example, _, _ = strings.Cut(example, "```")
 	agrees(t, "artifacts.json", []byte(example))
-	// The plans of other tests have what this project lacks.
+	// The plans of other tests have members that are missing in this project.
 	plans, err := filepath.Glob(filepath.Join("..", "plan", "testdata", "TestPlan", "*.json.golden"))
 	if err != nil || len(plans) < 3 {
 		t.Fatalf("found %d plans (%v)", len(plans), err)
@@ -184,7 +184,7 @@ func TestOutputsAgreeWithTheSchema(t *testing.T) {
 	}
 }
 
-// agrees holds that a document is as the schema says, and has no other members.
+// agrees checks a document against the schema. It must not have other members.
 func agrees(t *testing.T, document string, text []byte) {
 	t.Helper()
 	var schema jsonschema.Schema

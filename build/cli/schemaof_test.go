@@ -27,11 +27,11 @@ type schemaMaker struct {
 	defs map[string]*jsonschema.Schema
 	// types are the types of defs, whose names must differ.
 	types map[string]reflect.Type
-	// comments are those of the fields of a package's structs, by TYPE.FIELD.
+	// comments has the comments of the fields of a package's structs, by TYPE.FIELD.
 	comments map[string]map[string]string
 }
 
-// texts are the types with a spelling of their own.
+// texts are the types with their own JSON format.
 var texts = map[reflect.Type]*jsonschema.Schema{
 	reflect.TypeFor[time.Time]():       {Type: "string", Format: "date-time"},
 	reflect.TypeFor[v1.Hash]():         {Type: "string", Pattern: "^sha256:[0-9a-f]{64}$"},
@@ -85,7 +85,7 @@ func (m *schemaMaker) of(typ reflect.Type) *jsonschema.Schema {
 	return nil
 }
 
-// object returns the schema of a struct. Members that it does not have are allowed: later versions add some.
+// object returns the schema of a struct. Unknown members are allowed, since later versions may add some.
 func (m *schemaMaker) object(typ reflect.Type) *jsonschema.Schema {
 	s := &jsonschema.Schema{Type: "object", Properties: map[string]*jsonschema.Schema{}}
 	var add func(typ reflect.Type)
@@ -108,7 +108,7 @@ func (m *schemaMaker) object(typ reflect.Type) *jsonschema.Schema {
 			if options == "" {
 				s.Required = append(s.Required, name)
 			} else if len(value.Types) == 2 {
-				value.Type, value.Types = value.Types[0], nil // what is empty is left out, and never null
+				value.Type, value.Types = value.Types[0], nil // empty values are omitted, and never null
 			}
 			value.Description = cmp.Or(f.Tag.Get("doc"), m.comment(typ, f.Name))
 			s.Properties[name], s.PropertyOrder = value, append(s.PropertyOrder, name)
@@ -123,7 +123,7 @@ var (
 	goLink = regexp.MustCompile(`; see [A-Za-z]+\.[A-Z].*`)
 )
 
-// comment returns the comment of a field, in which fields of its struct have their names in JSON.
+// comment returns the comment of a field, with the names of fields replaced by their JSON names.
 func (m *schemaMaker) comment(typ reflect.Type, field string) string {
 	path := strings.TrimPrefix(typ.PkgPath(), "github.com/slipway-build/slipway/")
 	if m.comments[path] == nil {

@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-// Opening a named pipe waits for a writer for ever, and no signal ends that.
+// Opening a named pipe blocks until a process writes to it, and signals do not interrupt it.
 func TestPipesInTheirPlaceAreRefused(t *testing.T) {
 	for _, c := range []struct {
 		name    string

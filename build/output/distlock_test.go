@@ -13,7 +13,7 @@ import (
 	"github.com/slipway-build/slipway/progress"
 )
 
-// warnings collects what is warned of, and tells who waits of the first.
+// warnings collects warnings, and signals the first one.
 type warnings struct {
 	mu    sync.Mutex
 	texts []string
@@ -37,7 +37,7 @@ func TestRunsInOneDistWaitForEachOther(t *testing.T) {
 		holds    bool // for writing
 		verb     string
 		waits    bool
-		cleaning bool // whether the lock's file is removed by its holder, as by clean
+		cleaning bool // whether its holder removes the lock's file, as clean does
 	}{
 		{"two that write", true, "build", true, false},
 		{"a clean first", true, "build", true, true},
@@ -86,10 +86,10 @@ func TestRunsInOneDistWaitForEachOther(t *testing.T) {
 				}
 			}
 			if want := "another run of slipway uses "; c.waits && !strings.HasPrefix(seen.texts[0], want) {
-				t.Errorf("it said %q, want %q", seen.texts, want)
+				t.Errorf("it printed %q, want %q", seen.texts, want)
 			}
 			if !isAt(other.file, f.Path(lockFile)) {
-				t.Error("it holds a file that was removed")
+				t.Error("it has locked a removed file")
 			}
 		})
 	}
@@ -106,11 +106,11 @@ func TestAWaitingRunCanBeInterrupted(t *testing.T) {
 	ctx, cancel := context.WithCancel(progress.With(t.Context(), seen))
 	go func() { <-seen.first; cancel() }()
 	if _, err := f.Lock(ctx, true); err != context.Canceled {
-		t.Errorf("got %v, want that it was cancelled", err)
+		t.Errorf("got %v, want context.Canceled", err)
 	}
 }
 
-// holdDist makes this test program a run that holds a dist until it is killed.
+// holdDist makes this test program a run that locks a dist until it is killed.
 const holdDist = "SLIPWAY_TEST_HOLD_DIST"
 
 func TestHoldsDist(t *testing.T) {
@@ -147,7 +147,7 @@ func TestAKilledRunHoldsNothing(t *testing.T) {
 		buffer := make([]byte, 1000)
 		n, err := out.Read(buffer)
 		if said += string(buffer[:n]); err != nil {
-			t.Fatalf("the other process said %q: %v", said, err)
+			t.Fatalf("the other process printed %q: %v", said, err)
 		}
 	}
 	seen := &warnings{first: make(chan struct{})}
@@ -162,6 +162,6 @@ func TestAKilledRunHoldsNothing(t *testing.T) {
 	}
 	defer lock.Release()
 	if len(seen.texts) != 1 {
-		t.Errorf("it was warned of %q, want one line about the other run", seen.texts)
+		t.Errorf("the warnings are %q, want one about the other run", seen.texts)
 	}
 }

@@ -12,8 +12,8 @@ import (
 	"github.com/slipway-build/slipway/internal/testfile"
 )
 
-// TestInit runs testdata/init/*.txtar: a checkout, under "options" module= or from=, and under "want" the slipway.yaml
-// written for it, or the error. Init itself has Load accept it.
+// TestInit runs testdata/init/*.txtar: a checkout, under "options" module= or from=, and under "want" the resulting
+// slipway.yaml, or the error. Init itself checks the file with Load.
 func TestInit(t *testing.T) {
 	files, err := filepath.Glob("testdata/init/*.txtar")
 	if err != nil || len(files) == 0 {
@@ -57,7 +57,7 @@ func TestInit(t *testing.T) {
 					got += "== " + filepath.Base(file) + "\n" + string(data)
 				}
 				if _, err := Init(t.Context(), dir, Options{}); err == nil || !strings.Contains(err.Error(), "exists already") {
-					t.Errorf("a second time: got %v, want that the file exists already", err)
+					t.Errorf("a second time: got %v, want an error about the existing file", err)
 				}
 			}
 			if left, _ := filepath.Glob(filepath.Join(dir, ".slipway*")); len(left) > 0 {

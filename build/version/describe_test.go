@@ -50,7 +50,7 @@ func TestDescribe(t *testing.T) {
 	check(dir, "cmd/y/", DefaultPattern, Description{})
 	check(dir, "", ".", Description{Nearest: "nightly-1.2.4", Since: 1, Previous: "nightly-1.2.4"})
 
-	// A tag that a merge brings, and one that is not merged.
+	// A tag on a merged branch, and one that is not merged.
 	r.Run("checkout", "-q", "-b", "maintenance", "v1.10.0")
 	commit("v1.10.1")
 	r.Run("checkout", "-q", "main")

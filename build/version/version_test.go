@@ -189,7 +189,7 @@ func TestReadHead(t *testing.T) {
 		testfile.NewRepo(t, dir)
 		testfile.Write(t, filepath.Join(dir, ".git", "config"), "[core\n")
 		if h, err := Read(t.Context(), dir); err == nil || !strings.Contains(err.Error(), "bad config") {
-			t.Errorf("got %+v, %v; want git's own words", h, err)
+			t.Errorf("got %+v, %v; want git's own message", h, err)
 		}
 	})
 	t.Run("commit, tags and changes", func(t *testing.T) {
@@ -240,7 +240,7 @@ func TestReadHead(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
 		if _, err := Read(ctx, dir); err == nil || !strings.Contains(err.Error(), "canceled") {
-			t.Errorf("got %v, want that it was canceled", err)
+			t.Errorf("got %v, want context.Canceled", err)
 		}
 	})
 }

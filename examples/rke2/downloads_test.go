@@ -19,7 +19,7 @@ import (
 // fetched is an entry of fetch in slipway.yaml.
 var fetched = regexp.MustCompile(`- url: https://([^\n]+)\n    sha256: [0-9a-f]{64}\n`)
 
-// standIns returns slipway.yaml with the URLs and SHA-256 of files on loopback, in place of those of other projects.
+// standIns returns slipway.yaml with the URLs and SHA-256 of files on loopback, instead of those of other projects.
 func standIns(t *testing.T) string {
 	t.Helper()
 	files := map[string][]byte{}
@@ -48,7 +48,7 @@ func standIns(t *testing.T) string {
 	})
 }
 
-// download returns a file in the form of the original at path, with content of ours.
+// download returns a file in the form of the original at path, with other content.
 func download(t *testing.T, path string) []byte {
 	t.Helper()
 	switch {

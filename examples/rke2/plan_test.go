@@ -65,7 +65,7 @@ func TestBuildsForDebuggersAndCoverage(t *testing.T) {
 	for _, c := range []struct{ variable, flags string }{{"", ""}, {"GODEBUG", "-gcflags=all=-N -l"}, {"GOCOVER", "-cover"}} {
 		for _, b := range planOf(t, map[string]string{c.variable: "y"}).Binaries {
 			flags, covered := c.flags, c.variable == "GOCOVER"
-			if covered && b.Platform.OS == "windows" { // whose script does not read it
+			if covered && b.Platform.OS == "windows" { // its script does not read it
 				flags, covered = "", false
 			}
 			if got := strings.Join(b.Flags, " "); got != flags {

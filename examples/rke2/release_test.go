@@ -114,7 +114,7 @@ func (w *workshop) fillHub(hub string) {
 	}
 }
 
-// clone returns a fresh checkout, as a job has it.
+// clone returns a fresh checkout, like that of a job.
 func (w *workshop) clone() string {
 	w.t.Helper()
 	dir := filepath.Join(w.t.TempDir(), "rke2")
@@ -257,11 +257,11 @@ func TestReleaseOfTwoJobs(t *testing.T) {
 	}
 	w.slipway(release, "publish", "release", "--prerelease")
 	if r := github.Releases[0]; r.Draft || !r.Prerelease {
-		t.Errorf("publish release left %+v, want a published pre-release", r)
+		t.Errorf("after publish release: %+v, want a published pre-release", r)
 	}
 }
 
-// The conditions of slipway.yaml, as the plan has them.
+// Check the conditions of slipway.yaml in the plan.
 func TestOtherReleases(t *testing.T) {
 	w := newWorkshop(t)
 	for _, c := range []struct {
@@ -283,7 +283,7 @@ func TestOtherReleases(t *testing.T) {
 	}
 }
 
-// privateRegistry starts a registry that answers one user alone.
+// privateRegistry starts a registry that accepts only one user.
 func privateRegistry(t *testing.T, username, password string) string {
 	t.Helper()
 	target, err := url.Parse("http://" + imagetest.Registry(t))
@@ -303,7 +303,7 @@ func privateRegistry(t *testing.T, username, password string) string {
 	return strings.TrimPrefix(server.URL, "http://")
 }
 
-// artifacts are the names of the files of RKE2's releases.
+// artifacts returns the names of the files of RKE2's releases.
 func artifacts(t *testing.T) (names []string) {
 	t.Helper()
 	for line := range strings.Lines(read(t, "artifacts.txt")) {

@@ -17,7 +17,7 @@ import (
 	"github.com/slipway-build/slipway/images/store"
 )
 
-// A countingStore counts the layers that had to be made.
+// A countingStore counts the layers that are made.
 type countingStore struct {
 	*store.Store
 	made atomic.Int64
@@ -30,7 +30,7 @@ func (c *countingStore) Layer(ctx context.Context, key string, compression image
 	})
 }
 
-// A cachedProject is a Dockerfile of two layers, and a store that counts.
+// A cachedProject is a Dockerfile of two layers, with a countingStore.
 type cachedProject struct {
 	t     *testing.T
 	dir   string
@@ -63,8 +63,7 @@ func (p *cachedProject) write(name, content string) {
 	}
 }
 
-// build builds for a platform, and returns the digest and how many layers had to be
-// made.
+// build builds for a platform, and returns the digest and the number of layers that were made.
 func (p *cachedProject) build(platform string, change ...func(*images.BuildContext)) (v1.Hash, int64) {
 	p.t.Helper()
 	build := images.BuildContext{Dir: p.dir, Dockerfile: filepath.Join(p.dir, "Dockerfile"), Platform: imagetest.Platform(p.t, platform), Epoch: time.Unix(1700000000, 0)}
@@ -90,7 +89,7 @@ func TestOnlyWhatChangedIsMadeAgain(t *testing.T) {
 		t.Errorf("%d layers were made at first, want 2", made)
 	}
 	if again, made := p.build("linux/amd64"); made != 0 || again != first {
-		t.Errorf("nothing changed: %d layers were made, and the image is %s after %s", made, again, first)
+		t.Errorf("without a change: %d layers were made, and the image is %s after %s", made, again, first)
 	}
 	p.write("bin/tool", "TOOL")
 	changed, made := p.build("linux/amd64")
@@ -120,8 +119,8 @@ func TestWindowsVersionsShareTheirLayers(t *testing.T) {
 	}
 }
 
-// What a checkout is by chance (its place, times, permissions but the executable
-// bit, the order in which files came) does not show in the image.
+// Accidental properties of a checkout (its place, times, permissions other than the executable bit,
+// the order of files) do not affect the image.
 func TestTheCheckoutDoesNotShow(t *testing.T) {
 	one, two := newCachedProject(t), newCachedProject(t)
 	then := time.Now().Add(-1000 * time.Hour)

@@ -55,7 +55,7 @@ func (b bases) Image(_ context.Context, ref string, platform v1.Platform) (v1.Im
 		}
 	}
 	if idx == nil {
-		return nil, fmt.Errorf("there is no image %s", ref)
+		return nil, fmt.Errorf("image %s does not exist", ref)
 	}
 	manifest, err := idx.IndexManifest()
 	if err != nil {
@@ -72,7 +72,7 @@ func (b bases) Image(_ context.Context, ref string, platform v1.Platform) (v1.Im
 	return idx.Image(manifest.Manifests[i].Digest)
 }
 
-// warnings are those of one build.
+// warnings has the warnings of one build.
 type warnings struct {
 	mu    sync.Mutex
 	lines []string
@@ -97,8 +97,8 @@ func openStore(t testing.TB) *store.Store {
 	return s
 }
 
-// TestCases runs the Dockerfiles in testdata, as the CLI does: with a store on
-// disk, which is cold the first time and warm the second.
+// TestCases runs the Dockerfiles in testdata in the same way as the CLI: with a store on disk,
+// which is empty the first time.
 func TestCases(t *testing.T) {
 	documentation, err := os.ReadFile("../../docs/dockerfile-support.md")
 	if err != nil {
@@ -158,7 +158,7 @@ func TestCases(t *testing.T) {
 	})
 }
 
-// listing are the lines of a listing that say something.
+// listing returns the lines of a listing that are neither empty nor comments.
 func listing(s string) []string {
 	var lines []string
 	for line := range strings.Lines(s) {
@@ -182,8 +182,7 @@ func formatFiles(t testing.TB, img v1.Image) (files, layers string) {
 	return files, layers
 }
 
-// selectConfig returns the lines of config that begin with a word that a line of
-// wanted begins with.
+// selectConfig returns the lines of config whose first word is that of a line of wanted.
 func selectConfig(config, wanted string) string {
 	keys := map[string]bool{}
 	var order []string
@@ -212,11 +211,11 @@ func selectConfig(config, wanted string) string {
 func compareError(t *testing.T, err error, want []string) {
 	t.Helper()
 	if err == nil {
-		t.Fatalf("it was built; want an error that says %q", want)
+		t.Fatalf("it was built; want an error with %q", want)
 	}
 	for _, part := range want {
 		if !strings.Contains(err.Error(), part) {
-			t.Errorf("the error does not say %q:\n%v", part, err)
+			t.Errorf("missing %q in the error:\n%v", part, err)
 		}
 	}
 }
@@ -225,7 +224,7 @@ func compareWarnings(t *testing.T, want, got []string) {
 	t.Helper()
 	for _, part := range want {
 		if !slices.ContainsFunc(got, func(line string) bool { return strings.Contains(line, part) }) {
-			t.Errorf("no warning says %q; there are\n%s", part, strings.Join(got, "\n"))
+			t.Errorf("missing warning %q in\n%s", part, strings.Join(got, "\n"))
 		}
 	}
 }

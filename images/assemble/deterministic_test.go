@@ -18,14 +18,14 @@ import (
 	"github.com/slipway-build/slipway/images/store"
 )
 
-// several are files of a context whose Dockerfile has layers of every kind.
+// several has the files of a context whose Dockerfile has layers of every kind.
 var several = map[string]string{
 	"Dockerfile": "FROM base AS one\nCOPY dir /dir\nADD a.tar /tar/\nFROM one\nCOPY --chown=me --chmod=u+x b.txt /b\n" +
 		"COPY --link c.txt /c/\nCOPY --from=one /dir/sub /sub\nCOPY <<EOF /heredoc\n$TARGETARCH\nEOF\nLABEL z=1 a=2 m=3\nVOLUME /v2 /v1\nEXPOSE 80 443\n",
 	"context/dir/a.txt": "a", "context/dir/sub/b.txt": "b", "context/dir/sub/c.txt": "c", "context/b.txt": "bb", "context/c.txt": "cc",
 }
 
-// base is a base with a user.
+// base returns a base image with a user.
 func base(t testing.TB) v1.ImageIndex {
 	return imagetest.Index(t, imagetest.Image(t, "linux/amd64", imagetest.LayerOf(t, "", imagetest.ParseListing(t, `
 drwxr-xr-x 0:0 etc/
@@ -53,8 +53,8 @@ func digest(t testing.TB, img v1.Image, err error) v1.Hash {
 	return d
 }
 
-// TestTheSameEverywhere builds equal inputs that lie in other places, came in
-// another order, at another time, with other modes, on fewer processors.
+// TestTheSameEverywhere builds equal inputs in other folders, in another order, at another time,
+// with other modes, on fewer processors.
 func TestTheSameEverywhere(t *testing.T) {
 	files := withTar(t, several)
 	build := func(c images.BuildContext) v1.Hash {
@@ -94,8 +94,7 @@ func TestTheSameEverywhere(t *testing.T) {
 	}
 }
 
-// TestTheEpochChangesNoLayer builds at another time: config and history change,
-// layers do not.
+// TestTheEpochChangesNoLayer builds at another time. Config and history change, but layers do not.
 func TestTheEpochChangesNoLayer(t *testing.T) {
 	c := project(t, withTar(t, several))
 	assembler := assemble.New(assemble.Options{Layers: openStore(t), Sources: bases{"base": base(t)}})
@@ -130,7 +129,7 @@ func layerDigests(t testing.TB, img v1.Image) []v1.Hash {
 	return all
 }
 
-// countingLayers counts the layers that had to be written.
+// countingLayers counts the layers that are written.
 type countingLayers struct {
 	*store.Store
 	mu    sync.Mutex
@@ -146,7 +145,7 @@ func (c *countingLayers) Layer(ctx context.Context, key string, compression imag
 	})
 }
 
-// take returns the count, which begins again.
+// take returns the count, and resets it.
 func (c *countingLayers) take() int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -155,9 +154,8 @@ func (c *countingLayers) take() int {
 	return n
 }
 
-// TestOnlyWhatChangedIsWritten changes one thing after the other between builds
-// with one store, each by an assembler of its own, as one process after the other
-// has.
+// TestOnlyWhatChangedIsWritten makes one change after another between builds with one store. Each
+// build has its own assembler, like consecutive processes.
 func TestOnlyWhatChangedIsWritten(t *testing.T) {
 	c := project(t, withTar(t, several))
 	written := &countingLayers{Store: openStore(t)}
@@ -191,7 +189,7 @@ func TestOnlyWhatChangedIsWritten(t *testing.T) {
 	}
 	set("ignored-by-all", "x")
 	if n := build(); n != 0 {
-		t.Errorf("a file that no instruction takes writes %d layers, want none", n)
+		t.Errorf("a file that no instruction copies writes %d layers, want none", n)
 	}
 	if err := os.Chmod(filepath.Join(c.Dir, "b.txt"), 0o755); err != nil {
 		t.Fatal(err)
@@ -221,8 +219,8 @@ func TestNothingIsWrittenForAnError(t *testing.T) {
 	}
 }
 
-// TestAFileThatChangesMeanwhile is noticed: the layer would have another name
-// than its content.
+// TestAFileThatChangesMeanwhile changes a file during a build. Without the check, the layer's name
+// would not match its content.
 func TestAFileThatChangesMeanwhile(t *testing.T) {
 	c := project(t, map[string]string{"Dockerfile": "FROM scratch\nCOPY a /a\n", "context/a": "before"})
 	s := openStore(t)
@@ -230,7 +228,7 @@ func TestAFileThatChangesMeanwhile(t *testing.T) {
 	compareError(t, err, []string{"changed while it was read", "build again"})
 }
 
-// changingLayers changes a file between its digest and the layer.
+// changingLayers changes a file between the computation of its digest and the layer.
 type changingLayers struct {
 	*store.Store
 	file string

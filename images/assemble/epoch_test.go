@@ -13,8 +13,7 @@ import (
 	"github.com/slipway-build/slipway/images/imagetest"
 )
 
-// The time of a stage is what the server says of the file, or the newest one in an
-// archive, or none.
+// The time of a stage is that of the server's response, or the newest one in an archive, or none.
 func TestEpochOfAStage(t *testing.T) {
 	changed := time.Date(2020, 1, 2, 3, 4, 5, 0, time.UTC)
 	archive := imagetest.Tar(t, imagetest.ParseListing(t, "-rw-r--r-- 0:0 a \"a\" @1000\n-rw-r--r-- 0:0 b \"b\" @2000\n")...)

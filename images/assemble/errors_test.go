@@ -10,7 +10,7 @@ import (
 	"github.com/slipway-build/slipway/internal/testfile"
 )
 
-// TestErrorsSayWhatToDo holds messages to more than engines say.
+// TestErrorsSayWhatToDo checks messages that have more information than those of engines.
 func TestErrorsSayWhatToDo(t *testing.T) {
 	for _, c := range []struct {
 		name, dockerfile, target string
@@ -40,7 +40,7 @@ func TestErrorsSayWhatToDo(t *testing.T) {
 			compareError(t, err, c.want)
 			var placed *buildfile.SourceError
 			if !errors.As(err, &placed) || placed.File != build.Dockerfile {
-				t.Errorf("no place in the Dockerfile is told: %v", err)
+				t.Errorf("missing line of the Dockerfile: %v", err)
 			}
 			if strings.Contains(err.Error(), "failed to solve") {
 				t.Errorf("an engine speaks: %v", err)

@@ -13,7 +13,7 @@ import (
 	"github.com/slipway-build/slipway/images/store"
 )
 
-// An assembler makes an image from a Dockerfile without a daemon.
+// Make an image from a Dockerfile without a daemon.
 func ExampleAssembler_Assemble() {
 	dir, err := os.MkdirTemp("", "")
 	if err != nil {

@@ -8,10 +8,10 @@ import (
 	"github.com/slipway-build/slipway/images/assemble"
 )
 
-// Variables that hold one another many times are an error with a line, long before
-// memory runs out.
+// Variables that contain one another many times are an error with a line, long before memory is
+// exhausted.
 func TestExpansionIsBounded(t *testing.T) {
-	// tenfold sets V1 to V9, each ten times as long as the one before.
+	// tenfold sets V1 to V9, each ten times as long as the previous one.
 	tenfold := func(instruction string) string {
 		lines := []string{instruction + " V0=0123456789"}
 		for i := range 9 {

@@ -18,11 +18,10 @@ import (
 	"github.com/slipway-build/slipway/images/imagetest"
 )
 
-// outside is what a file says that no build may reach.
+// outside is the content of a file that no build may read.
 const outside = "this file lies outside of every context"
 
-// newFuzzed returns an Assembler with a base full of links, small limits and no
-// network.
+// newFuzzed returns an Assembler with a base full of links, small limits and no network.
 func newFuzzed(t testing.TB) *assemble.Assembler {
 	base := imagetest.Index(t, imagetest.Image(t, "linux/amd64", imagetest.LayerOf(t, "", imagetest.ParseListing(t, `
 drwxr-xr-x 0:0 etc/
@@ -48,8 +47,8 @@ func (noNetwork) RoundTrip(*http.Request) (*http.Response, error) {
 	return nil, errors.New("there is no network")
 }
 
-// checkLayers looks for names that lead out of a layer's root, for what lies
-// outside of the context, and at whether entries can be unpacked in their order.
+// checkLayers checks that names do not lead out of a layer's root, that content from outside of the
+// context is missing, and that entries can be unpacked in their order.
 func checkLayers(t testing.TB, img v1.Image) {
 	t.Helper()
 	for _, entries := range imagetest.LayerEntries(t, img) {
@@ -60,7 +59,7 @@ func checkLayers(t testing.TB, img v1.Image) {
 				t.Fatalf("%q -> %q leads out of the root", e.Name, e.Linkname)
 			}
 			if _, ok := seen[name]; ok {
-				t.Fatalf("%q is there twice", name)
+				t.Fatalf("duplicate entry %q", name)
 			}
 			for dir := path.Dir(name); dir != "."; dir = path.Dir(dir) {
 				if seen[dir] != tar.TypeDir {
@@ -69,14 +68,14 @@ func checkLayers(t testing.TB, img v1.Image) {
 			}
 			seen[name] = e.Typeflag
 			if strings.Contains(e.Body, outside) {
-				t.Fatalf("%q is what lies outside of the context", e.Name)
+				t.Fatalf("%q has content from outside of the context", e.Name)
 			}
 		}
 	}
 }
 
-// FuzzAssemble evaluates whole Dockerfiles with their ignore files in a context
-// that is full of links out of it.
+// FuzzAssemble evaluates complete Dockerfiles with their ignore files, in a context that is full of
+// links to the outside.
 func FuzzAssemble(f *testing.F) {
 	dir := f.TempDir()
 	contextDir := filepath.Join(dir, "context")
@@ -133,7 +132,7 @@ func FuzzAssemble(f *testing.F) {
 		img, err := assembler.Assemble(t.Context(), build)
 		if err != nil {
 			if strings.Contains(err.Error(), outside) {
-				t.Fatalf("an error tells what lies outside: %v", err)
+				t.Fatalf("an error contains content from outside: %v", err)
 			}
 			return
 		}
@@ -158,7 +157,7 @@ func seedOf(f *testing.F, file string) (dockerfile, ignored string) {
 	return dockerfile, ignored
 }
 
-// FuzzUnpack lets ADD unpack any bytes into a folder beside which others lie.
+// FuzzUnpack makes ADD unpack any bytes to a folder beside other folders.
 func FuzzUnpack(f *testing.F) {
 	for _, listing := range []string{
 		"drwxr-xr-x 0:0 d/\n-rw-r--r-- 0:0 d/f \"f\"\nhrw-r--r-- 0:0 h -> d/f\nlrwxrwxrwx 0:0 l -> d\n-rw-r--r-- 0:0 l/g \"g\"\n",
@@ -198,8 +197,8 @@ func FuzzUnpack(f *testing.F) {
 	})
 }
 
-// FuzzIgnore compares what an ignore file leaves with what BuildKit's client
-// would send.
+// FuzzIgnore compares the files that an ignore file keeps with those that BuildKit's client would
+// send.
 func FuzzIgnore(f *testing.F) {
 	for _, patterns := range []string{
 		"*\n!a\n", "dir\n!dir/sub\n", "**/c*\n!**/c.go\n", "d?r/s*\n", "/a/\n../a\n./dir/../a\n",
@@ -225,20 +224,20 @@ func FuzzIgnore(f *testing.F) {
 		want, wantErr := notIgnored(t.Context(), patterns, build.Dir)
 		img, err := assembler.Assemble(t.Context(), build)
 		if wantErr != nil {
-			return // a bad pattern is found when a path is first compared with it
+			return // an invalid pattern is found when it is first compared with a path
 		}
 		if strings.Contains(patterns, "\x00") && err != nil && strings.Contains(err.Error(), "save it as UTF-8") {
-			return // what looks like UTF-16 is refused, which BuildKit takes for patterns of one letter
+			return // text that looks like UTF-16 is refused, which BuildKit reads as patterns of one letter
 		}
 		if err != nil {
-			t.Fatalf("%q: %v; BuildKit's client takes it", patterns, err)
+			t.Fatalf("%q: %v; BuildKit's client accepts it", patterns, err)
 		}
 		var got []string
 		for _, e := range imagetest.LayerEntries(t, img)[0] {
 			got = append(got, strings.TrimSuffix(e.Name, "/"))
 		}
 		if !slices.Equal(got, want) {
-			t.Errorf("%q leaves %q, want %q", patterns, got, want)
+			t.Errorf("with %q, the files are %q, want %q", patterns, got, want)
 		}
 	})
 }

@@ -20,7 +20,7 @@ import (
 	"github.com/slipway-build/slipway/images"
 )
 
-// inMemory is a LayerStore that remembers nothing.
+// inMemory is a LayerStore without a cache.
 type inMemory struct{}
 
 func (inMemory) Layer(_ context.Context, _ string, _ images.Compression, write func(io.Writer) error) (v1.Layer, error) {
@@ -40,8 +40,8 @@ func (inMemory) FileDigest(_ context.Context, path string, _ fs.FileInfo) (v1.Ha
 	return v1.Hash{Algorithm: "sha256", Hex: hex.EncodeToString(sum[:])}, nil
 }
 
-// project writes files into a new folder and returns what builds its Dockerfile
-// with the folder context.
+// project writes files to a new folder, and returns the build of its Dockerfile with the folder
+// context.
 func project(t testing.TB, files map[string]string) images.BuildContext {
 	t.Helper()
 	dir := t.TempDir()

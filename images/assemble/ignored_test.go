@@ -11,8 +11,8 @@ import (
 	"github.com/tonistiigi/fsutil"
 )
 
-// notIgnored returns what patterns of an ignore file leave of a folder, as
-// BuildKit's client walks it, in the order of a layer.
+// notIgnored returns the files of a folder that the patterns of an ignore file keep, as BuildKit's
+// client walks it, in the order of a layer.
 func notIgnored(ctx context.Context, patterns, dir string) ([]string, error) {
 	lines, err := ignorefile.ReadAll(strings.NewReader(patterns))
 	if err != nil {

@@ -47,7 +47,7 @@ func TestBombsAreRefused(t *testing.T) {
 			compareError(t, err, c.want)
 			left, err := os.ReadDir(scratch)
 			if err != nil || len(left) > 0 {
-				t.Errorf("temporary files are left: %v (%v)", left, err)
+				t.Errorf("temporary files remain: %v (%v)", left, err)
 			}
 		})
 	}

@@ -9,7 +9,7 @@ import (
 	"github.com/slipway-build/slipway/images/imagetest"
 )
 
-// A group may have so many members that its line is longer than any buffer.
+// A group may have so many members that its line exceeds any buffer.
 func TestLongLinesOfUserFilesAreRead(t *testing.T) {
 	members := strings.Repeat("member,", 30_000)
 	base := imagetest.Image(t, "linux/amd64", imagetest.LayerOf(t, "",

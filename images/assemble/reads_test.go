@@ -53,7 +53,7 @@ func TestReads(t *testing.T) {
 				t.Fatal(err)
 			}
 			var got []string
-			for _, file := range []string{"dist/bin/other", "dist/bin/tool", "dist/bin/tool-ctl"} { // none exists yet
+			for _, file := range []string{"dist/bin/other", "dist/bin/tool", "dist/bin/tool-ctl"} { // none of them exists yet
 				if reads.Has(filepath.Join(dir, file)) {
 					got = append(got, file)
 				}

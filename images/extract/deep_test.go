@@ -13,10 +13,10 @@ import (
 	"github.com/slipway-build/slipway/images/imagetest"
 )
 
-// deepName is long, so that few folders make a path that no system call takes.
+// deepName is long, so that a few folders make a path that is too long for system calls.
 const deepName = "a-long-name/"
 
-// deepEntries are folders in one another with a file in each.
+// deepEntries returns nested folders with a file in each.
 func deepEntries(depth int) []imagetest.Entry {
 	var entries []imagetest.Entry
 	dir := "bin/"
@@ -27,8 +27,8 @@ func deepEntries(depth int) []imagetest.Entry {
 	return entries
 }
 
-// Paths may be longer than a system call takes, and links and whiteouts may lead
-// from the deepest folder to the top and back.
+// Paths may be too long for system calls, and links and whiteouts may lead from the deepest folder
+// to the top and back.
 func TestExtractOfDeepFolders(t *testing.T) {
 	needLinks(t)
 	const depth = 400
@@ -51,16 +51,16 @@ func TestExtractOfDeepFolders(t *testing.T) {
 		t.Errorf("bottom is %q: %v", content, err)
 	}
 	if left, err := os.ReadDir(filepath.Join(dest, "e", "e")); err != nil || len(left) != 0 {
-		t.Errorf("%d entries are left below a whiteout: %v", len(left), err)
+		t.Errorf("%d entries remain below a whiteout: %v", len(left), err)
 	}
-	// A folder that is there is replaced, however deep it is.
+	// An existing folder is replaced, however deep it is.
 	if _, err := Folders(t.Context(), img, []Folder{{Path: "/bin", Dest: dest}}, Limits{}); err != nil {
 		t.Error(err)
 	}
 }
 
-// Opening folders and following links takes no longer for an entry that lies deeper, in
-// whatever order entries come: here from the deepest folder upwards.
+// Opening folders and following links takes the same time for a deep entry, in whatever order
+// entries come: here from the deepest folder upwards.
 func TestExtractingDeepFoldersIsLinear(t *testing.T) {
 	needLinks(t)
 	const depth = 500
@@ -84,7 +84,7 @@ func TestExtractingDeepFoldersIsLinear(t *testing.T) {
 		dir := "bin/" + strings.Repeat("d/", i)
 		apply(tar.Header{Name: dir + "file", Typeflag: tar.TypeReg, Mode: 0o644})
 		for name, to := range links {
-			// Those would lead out of the folder, or through too many links.
+			// Such links would lead out of the folder, or through too many links.
 			if i == 0 && name != "absolute" || name == "below" && i < depth-30 {
 				continue
 			}

@@ -17,7 +17,7 @@ import (
 	"github.com/slipway-build/slipway/images/extract"
 )
 
-// A folder of an image appears on disk complete or not at all.
+// Extract a folder of an image. It appears on disk complete or not at all.
 func ExampleFolders() {
 	dir, err := os.MkdirTemp("", "")
 	if err != nil {

@@ -30,7 +30,7 @@ import (
 	"github.com/slipway-build/slipway/internal/testfile"
 )
 
-// packed is the image of an archive that has only it.
+// packed returns the only image of an archive.
 func packed(t testing.TB, path string) *airgap.PackedImage {
 	t.Helper()
 	a, err := airgap.Open(t.Context(), path)
@@ -45,7 +45,7 @@ func packed(t testing.TB, path string) *airgap.PackedImage {
 	return list[0]
 }
 
-// source is what an image of an archive is extracted from.
+// source returns the Source for an image of an archive.
 func source(t testing.TB, img *airgap.PackedImage) Source {
 	t.Helper()
 	image, err := img.Image(t.Context())
@@ -55,14 +55,13 @@ func source(t testing.TB, img *airgap.PackedImage) Source {
 	return Source{Name: img.String(), Image: image, Platform: img.Platform}
 }
 
-// layered is an image of layers.
+// layered returns the Source for an image of layers.
 func layered(t testing.TB, platform string, layers ...v1.Layer) Source {
 	t.Helper()
 	return Source{Name: "acme/runtime:v1", Image: imagetest.Image(t, platform, layers...), Platform: imagetest.Platform(t, platform)}
 }
 
-// onDisk lists what is below dir, one a line, as FormatListing does but without
-// owners.
+// onDisk lists the files below dir, one per line, as FormatListing does but without owners.
 func onDisk(t testing.TB, dir string) string {
 	t.Helper()
 	var b strings.Builder
@@ -103,7 +102,7 @@ func onDisk(t testing.TB, dir string) string {
 	return hostModes(b.String())
 }
 
-// hostModes makes all modes of a listing the same on Windows, which keeps none.
+// hostModes makes all modes of a listing the same on Windows, which does not have modes.
 func hostModes(listing string) string {
 	if runtime.GOOS != "windows" {
 		return listing
@@ -111,7 +110,7 @@ func hostModes(listing string) string {
 	return regexp.MustCompile(`(?m)^[0-7]{3} `).ReplaceAllString(listing, "755 ")
 }
 
-// needLinks skips a test where links may not be made, as on Windows by default.
+// needLinks skips a test if links cannot be created, as on Windows by default.
 func needLinks(t testing.TB) {
 	t.Helper()
 	testfile.Symlink(t, "there", filepath.Join(t.TempDir(), "link"))
@@ -311,10 +310,10 @@ func TestExtractLaysLayersOverOneAnother(t *testing.T) {
 			count, err := Folders(t.Context(), img, []Folder{{Path: tt.path, Dest: dest}}, Limits{})
 			if tt.said != "" {
 				if err == nil || !strings.Contains(err.Error(), tt.said) {
-					t.Errorf("error %v does not say %q", err, tt.said)
+					t.Errorf("missing in error %v: %q", err, tt.said)
 				}
 				if got := onDisk(t, parent); got != "755 data/\n" {
-					t.Errorf("this was left behind:\n%s", got)
+					t.Errorf("remaining files:\n%s", got)
 				}
 				return
 			}
@@ -334,7 +333,7 @@ func TestExtractLaysLayersOverOneAnother(t *testing.T) {
 	}
 }
 
-// Whatever layers do to one another, the result is that of imagetest.Flatten.
+// Whatever the layers are, the result is that of imagetest.Flatten.
 func TestExtractDoesAsFlatten(t *testing.T) {
 	seeds := uint64(40)
 	if testing.Short() {
@@ -376,8 +375,8 @@ func TestExtractDoesAsFlatten(t *testing.T) {
 	}
 }
 
-// randomLayer is a layer of files and whiteouts with few names, none of which is
-// there twice, below a file, or both hidden and made.
+// randomLayer returns a layer of files and whiteouts with few names. No name is used twice, below a
+// file, or both for a file and a whiteout.
 func randomLayer(r *rand.Rand) string {
 	names := []string{"a", "b", "c"}
 	taken := map[string]bool{} // files and whiteouts of this layer
@@ -415,14 +414,14 @@ func randomLayer(r *rand.Rand) string {
 		}
 		taken[p] = true
 	}
-	// Folders before what is in them.
+	// Folders before their files.
 	slices.SortStableFunc(lines, func(a, b string) int {
 		return strings.Count(a, "/") - strings.Count(b, "/")
 	})
 	return strings.Join(lines, "\n")
 }
 
-// withParents marks folders by a slash, and sorts as WalkDir does.
+// withParents marks folders with a slash, and sorts as WalkDir does.
 func withParents(entries []imagetest.Entry) []imagetest.Entry {
 	for i := range entries {
 		if entries[i].Typeflag == '5' {
@@ -450,14 +449,14 @@ func TestExtractReplacesFolders(t *testing.T) {
 	what := []Folder{{Path: "/bin", Dest: bin}, {Path: "/charts", Dest: charts}}
 	layer := imagetest.Layer(t, imagetest.Files{"bin/tool": imagetest.Words(1, 100_000), "bin/cni": "cni", "charts/": ""})
 
-	// Anything wrong, and all stays as it was.
+	// After an error, nothing has changed.
 	failing := func(how, said string, img Source, limits Limits, what ...Folder) {
 		t.Helper()
 		if _, err := Folders(t.Context(), img, what, limits); err == nil || !strings.Contains(err.Error(), said) {
-			t.Errorf("%s: error %v does not say %q", how, err, said)
+			t.Errorf("%s: missing in error %v: %q", how, err, said)
 		}
 		if diff := cmp.Diff(before, onDisk(t, dir)); diff != "" {
-			t.Errorf("%s: it is not as it was (-want +got):\n%s", how, diff)
+			t.Errorf("%s: it has changed (-want +got):\n%s", how, diff)
 		}
 	}
 	good := layered(t, "linux/amd64", layer)
@@ -494,7 +493,7 @@ func TestExtractReplacesFolders(t *testing.T) {
 	}
 }
 
-// otherConfig is an image with the config of another one, by whose diff IDs its layers go.
+// otherConfig is an image whose layers have the diff IDs of another config.
 type otherConfig struct{ v1.Image }
 
 func (i otherConfig) Layers() ([]v1.Layer, error) {
@@ -522,7 +521,7 @@ func damage(t testing.TB, layer v1.Layer) string {
 	}
 	i := bytes.Index(raw, []byte(imagetest.Words(1, 1000)))
 	if i < 0 {
-		t.Fatal("the layer is not in the archive as it is")
+		t.Fatal("the archive does not contain the layer unchanged")
 	}
 	raw[i+500] ^= 1
 	if err := os.WriteFile(path, raw, 0o644); err != nil {
@@ -540,7 +539,7 @@ func TestExtractReplacesNoLink(t *testing.T) {
 	}
 }
 
-// A failure of the second folder brings the first one's predecessor back.
+// If the second folder fails, the previous content of the first one is restored.
 func TestTempFolderIsReverted(t *testing.T) {
 	dir := t.TempDir()
 	final := filepath.Join(dir, "bin")
@@ -576,7 +575,7 @@ func TestTempFolderIsReverted(t *testing.T) {
 	if folder, err = newTempFolder(final); err != nil {
 		t.Fatal(err)
 	}
-	// Windows removes no folder that is open.
+	// Windows cannot remove an open folder.
 	if err := errors.Join(folder.root.Close(), os.Remove(folder.path)); err != nil {
 		t.Fatal(err)
 	}
@@ -625,6 +624,6 @@ func TestExtractEndsWithItsContext(t *testing.T) {
 		t.Errorf("Extract: %v", err)
 	}
 	if got := onDisk(t, dir); got != "" {
-		t.Errorf("this was left behind:\n%s", got)
+		t.Errorf("remaining files:\n%s", got)
 	}
 }

@@ -12,8 +12,8 @@ import (
 	"github.com/slipway-build/slipway/images/imagetest"
 )
 
-// An upgrade replaces programs that run, such as the kubelet: their files are moved
-// aside, and go with the next extraction after they have ended.
+// An upgrade replaces running programs, such as the kubelet: their files are moved aside, and
+// removed by the next extraction after the programs have ended.
 func TestExtractReplacesAFolderWhoseProgramRuns(t *testing.T) {
 	dir := t.TempDir()
 	final := filepath.Join(dir, "bin")
@@ -62,7 +62,7 @@ func TestExtractReplacesAFolderWhoseProgramRuns(t *testing.T) {
 	}
 }
 
-// A file that no one else may move is named, and nothing has changed.
+// If a file cannot be moved, the error names it, and nothing has changed.
 func TestExtractNamesTheFileInUse(t *testing.T) {
 	dir := t.TempDir()
 	final := filepath.Join(dir, "bin")
@@ -97,8 +97,8 @@ func TestExtractWritesLongPaths(t *testing.T) {
 	}
 }
 
-// Without the right to make links the error says who has it, and nothing has changed.
-// Under Wine nobody has it.
+// Without the right to create links, the error names users who have it, and nothing has changed.
+// Under Wine, no user has it.
 func TestExtractWithoutTheRightToMakeLinks(t *testing.T) {
 	dir := t.TempDir()
 	root, err := os.OpenRoot(dir)

@@ -15,7 +15,7 @@ const waitVariable = "SLIPWAY_EXTRACT_TEST_WAIT"
 
 func TestMain(m *testing.M) {
 	if os.Getenv(waitVariable) != "" {
-		_, _ = io.Copy(io.Discard, os.Stdin) // until the test has seen enough
+		_, _ = io.Copy(io.Discard, os.Stdin) // until the test closes it
 		os.Exit(0)
 	}
 	os.Exit(m.Run())
@@ -36,7 +36,7 @@ func TestNamesThatWindowsRefuses(t *testing.T) {
 	}
 }
 
-// The rules are those of the host, whatever system the image is for.
+// The rules depend on the host, whatever system the image is for.
 func TestOnWindowsHostsNamesAreRefused(t *testing.T) {
 	type entry struct {
 		name string
@@ -89,7 +89,7 @@ func TestOnWindowsHostsNamesAreRefused(t *testing.T) {
 	}
 }
 
-// tree is the files below dir with their content.
+// tree returns the files below dir with their content.
 func tree(t *testing.T, dir string) string {
 	t.Helper()
 	var b strings.Builder
@@ -111,7 +111,7 @@ func tree(t *testing.T, dir string) string {
 	return b.String()
 }
 
-// plant writes files into a folder: name=content.
+// plant writes files to a folder: name=content.
 func plant(t *testing.T, dir, files string) {
 	t.Helper()
 	for _, f := range strings.Fields(files) {
@@ -139,7 +139,7 @@ func TestFilesAreMovedAllOrNone(t *testing.T) {
 		t.Errorf("moved: %s", got)
 	}
 	if _, err := os.Stat(from); !errors.Is(err, os.ErrNotExist) {
-		t.Errorf("the empty folders are left: %v", err)
+		t.Errorf("the empty folders remain: %v", err)
 	}
 	if err := undo(); err != nil {
 		t.Fatal(err)
@@ -147,7 +147,7 @@ func TestFilesAreMovedAllOrNone(t *testing.T) {
 	if got := tree(t, from); got != all {
 		t.Errorf("undone: %s", got)
 	}
-	// A folder in the way of the last file: what was moved before comes back.
+	// If a folder is in place of the last file, files that were moved before it are restored.
 	if err := os.MkdirAll(filepath.Join(to, "sub", "deep", "c", "x"), 0o755); err != nil {
 		t.Fatal(err)
 	}
@@ -159,8 +159,7 @@ func TestFilesAreMovedAllOrNone(t *testing.T) {
 	}
 }
 
-// A process that ends while it moves files leaves both halves; the next one puts the old
-// files together again.
+// A process that ends while it moves files leaves both parts; the next one restores the old files.
 func TestAnInterruptedSwapIsUndone(t *testing.T) {
 	dir := t.TempDir()
 	final := filepath.Join(dir, "bin")
@@ -178,8 +177,8 @@ func TestAnInterruptedSwapIsUndone(t *testing.T) {
 	}
 }
 
-// On Windows hosts links are made from the top of the folder, and each after those that
-// it leads through, since Windows' links say whether they lead to a folder.
+// On Windows hosts, links are created from the top of the folder, each after the links in its path,
+// since Windows has separate links to folders.
 func TestLinksOnWindowsHosts(t *testing.T) {
 	needLinks(t)
 	folder, err := newTempFolder(filepath.Join(t.TempDir(), "opt"))

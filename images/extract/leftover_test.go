@@ -11,15 +11,15 @@ import (
 	"github.com/slipway-build/slipway/internal/fileop"
 )
 
-// What a run that was killed left beside a folder is put back or removed by the next,
-// whether or not that gets further.
+// The next run restores or removes what a killed run has left beside a folder, whether or not it
+// succeeds.
 func TestTempFolderEndsWhatAKilledRunBegan(t *testing.T) {
 	const gone = 2 * fileop.LeftoverAge
 	for _, c := range []struct {
 		name   string
 		before map[string]time.Duration // folders and their age
-		want   []string                 // what is there while the new folder is written, but for that
-		final  string                   // the content of the folder then
+		want   []string                 // other folders while the new one is written
+		final  string                   // the final content of the folder
 	}{
 		{"killed before the second rename", map[string]time.Duration{".opt.12.tmp": gone, ".opt.12.tmp.old": gone}, []string{"opt"}, ".opt.12.tmp.old"},
 		{"killed after the second rename", map[string]time.Duration{"opt": 0, ".opt.12.tmp.old": 0}, []string{"opt"}, "opt"},

@@ -20,7 +20,7 @@ import (
 	form "github.com/slipway-build/slipway/images/layer"
 )
 
-// Extract lays layers over one another just as the builder does that reads bases.
+// Extract applies layers to one another like the builder that reads bases.
 func TestExtractLaysLayersAsTheBuilderDoes(t *testing.T) {
 	needLinks(t)
 	if runtime.GOOS == "windows" {
@@ -54,7 +54,7 @@ func TestExtractLaysLayersAsTheBuilderDoes(t *testing.T) {
 			continue
 		}
 		if (err != nil) != (said != nil) {
-			t.Errorf("seed %d: extract says %v, the builder %v\n%s", seed, err, said, listing.String())
+			t.Errorf("seed %d: extract returns %v, the builder %v\n%s", seed, err, said, listing.String())
 			continue
 		}
 		if err != nil {
@@ -68,7 +68,7 @@ func TestExtractLaysLayersAsTheBuilderDoes(t *testing.T) {
 	}
 }
 
-// listTree writes a tree as onDisk does.
+// listTree lists a tree in the format of onDisk.
 func listTree(t *testing.T, to *strings.Builder, n *fstree.Node, at string, bodies map[string]string) {
 	names, err := n.Names()
 	if err != nil {
@@ -97,9 +97,9 @@ func listTree(t *testing.T, to *strings.Builder, n *fstree.Node, at string, bodi
 	}
 }
 
-// anyLayer is a layer of entries of all kinds with few names, in any order. No name is a
-// folder and something else in one layer. Hard links lead to files, which are those of
-// all layers.
+// anyLayer returns a layer of entries of all kinds with few names, in any order. No name is both a
+// folder and something else in one layer. Hard links lead to files, which contains the files of all
+// layers.
 func anyLayer(r *rand.Rand, number int, files *[]string) []imagetest.Entry {
 	names := []string{"a", "b", "c"}
 	kinds := map[string]bool{} // whether names are folders
@@ -126,7 +126,7 @@ func anyLayer(r *rand.Rand, number int, files *[]string) []imagetest.Entry {
 	for i := range 1 + r.IntN(8) {
 		p, kind := anyPath(), r.IntN(10)
 		is, known := kinds[p]
-		// Few names lie below links and files.
+		// Few names are below links and files.
 		if known && is != (kind < 2) || !fits(p, kind < 2) && (kind == 2 || r.IntN(10) > 0) {
 			continue
 		}

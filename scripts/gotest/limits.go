@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// limits are tests that fail for what the system lacks that they run on. A listed test
-// that runs must fail, so that the list stays true. Tests above a listed one fail with it.
+// limits are tests that fail because of limitations of the system on which they run. A listed test
+// that runs must fail, so that the list stays correct. Tests above a listed one fail with it.
 type limits struct {
 	file    string
 	lines   []*limit
@@ -21,10 +21,10 @@ type limit struct {
 	pkg, test, reason string
 	line              int
 	met               string // the full name of the package in which the test failed
-	healed            bool   // the test ran, and did not fail
+	healed            bool   // the test ran without a failure
 }
 
-// readLimits reads a list; lines with # are comments. No file is an empty list.
+// readLimits reads a list; lines with # are comments. Without a file, the list is empty.
 func readLimits(file string) (*limits, error) {
 	l := &limits{file: file, strange: map[string]bool{}}
 	if file == "" {
@@ -52,8 +52,8 @@ func readLimits(file string) (*limits, error) {
 
 func (l *limit) in(pkg string) bool { return pkg == l.pkg || strings.HasSuffix(pkg, "/"+l.pkg) }
 
-// expects takes the result of a test and tells whether it is no failure: the test did
-// not fail, or it is listed, or a subtest of it that failed is.
+// expects reports whether the result of a test is expected: the test did not fail, or it is listed,
+// or a failed subtest of it is.
 func (l *limits) expects(e event) bool {
 	failed := e.Action == "fail"
 	expected := !failed
@@ -75,8 +75,8 @@ func (l *limits) expects(e event) bool {
 	return expected
 }
 
-// summary is a line of a package's own output, in which FAIL becomes ok if all its
-// failures are listed.
+// summary returns a line of a package's own output. FAIL becomes ok if all failures of the package
+// are listed.
 func (l *limits) summary(pkg, line string) string {
 	if !l.failed(pkg) {
 		return line
@@ -105,7 +105,7 @@ func (l *limits) count(pkg string) int {
 	return n
 }
 
-// wrong names the listed tests that ran and did not fail.
+// wrong returns the listed tests that ran without a failure.
 func (l *limits) wrong() (lines []string) {
 	for _, limit := range l.lines {
 		if limit.healed {

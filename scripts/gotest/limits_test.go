@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// events are those of package m/a with tests that passed or failed.
+// events returns the events of package m/a with tests that passed or failed.
 func events(results ...string) string {
 	var s strings.Builder
 	status := "pass"

@@ -21,7 +21,7 @@ import (
 	"time"
 )
 
-// slowest is how many tests are listed, and slow how long one takes to be listed.
+// slowest is the maximum number of listed tests, and slow the minimum time of a listed test.
 const (
 	slowest = 15
 	slow    = time.Second
@@ -50,15 +50,14 @@ type event struct {
 	Elapsed                                   float64 // seconds
 }
 
-// A test is one that has ended.
+// A test is a test that has ended.
 type test struct {
 	pkg, name string
 	took      time.Duration
 }
 
-// run copies the output of packages and of tests that failed, and says whether all
-// passed but those that are excused. The last line of output is held back until the
-// slowest tests were listed.
+// run copies the output of packages and of failed tests, and reports whether all passed, except for
+// excused ones. It writes the last line of output after the list of the slowest tests.
 func run(from io.Reader, to io.Writer, excused *limits) (passed bool, err error) {
 	r := &reader{to: to, excused: excused, said: map[[2]string][]string{}}
 	lines := bufio.NewReader(from)
@@ -141,8 +140,8 @@ func (r *reader) endTest(e event) {
 	}
 }
 
-// failPackage writes the output of tests that have no event of their own, because a panic
-// or the time limit ended them.
+// failPackage writes the output of tests without an event of their own, because a panic or the time
+// limit ended them.
 func (r *reader) failPackage(e event) {
 	cut := unfinished(r.said, e.Package)
 	for _, key := range cut {
@@ -158,7 +157,7 @@ func (r *reader) failPackage(e event) {
 // ended reports whether an action is the result of a test.
 func ended(action string) bool { return action == "pass" || action == "skip" || action == "fail" }
 
-// unfinished are the tests of a package that have not ended, sorted.
+// unfinished returns the tests of a package that have not ended, sorted.
 func unfinished(said map[[2]string][]string, pkg string) [][2]string {
 	var keys [][2]string
 	for key := range said {

@@ -45,7 +45,7 @@ func TestConditions(t *testing.T) {
 		}
 	}
 	if !(Condition{}).Holds(nil) {
-		t.Error("no condition does not hold")
+		t.Error("an empty condition is false")
 	}
 }
 

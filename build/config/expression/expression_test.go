@@ -42,9 +42,8 @@ func TestExpandPanicsForWhatLoadWouldHaveRefused(t *testing.T) {
 	}
 }
 
-// FuzzParse checks that an expression means the same after it was written down,
-// which is how Load leaves fields for Expand, and that values come out as they
-// went in.
+// FuzzParse checks that an expression has the same meaning after String and Parse, which is the
+// form of fields between Load and Expand, and that values are preserved.
 func FuzzParse(f *testing.F) {
 	for _, s := range []string{"${A:-${B}x}$$", "$}", "${A:-$}}", "$$$", "a${B}}"} {
 		f.Add(s, "value")

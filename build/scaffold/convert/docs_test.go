@@ -16,7 +16,7 @@ import (
 func TestPagesHaveTheKeys(t *testing.T) {
 	for _, c := range converters {
 		if c.tool == "promu" {
-			continue // it has no page: its keys are few, and its users are not asked to leave it
+			continue // it has no page, since it has few keys
 		}
 		file := filepath.FromSlash("../../../docs/coming-from-" + c.tool + ".md")
 		page, err := os.ReadFile(file)
@@ -50,7 +50,7 @@ func TestKeysAreWritten(t *testing.T) {
 		var names []string
 		for _, k := range c.keys {
 			if k.Becomes == "" || slices.Contains(names, k.Name) {
-				t.Errorf("%s: %s is a duplicate, or does not say what becomes of it", c.tool, k.Name)
+				t.Errorf("%s: %s is a duplicate, or has no counterpart or reason", c.tool, k.Name)
 			}
 			names = append(names, k.Name)
 			if parent, _, ok := cutLast(k.Name); ok && !slices.Contains(names, parent) {

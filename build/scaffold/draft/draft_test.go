@@ -9,7 +9,7 @@ import (
 	"github.com/slipway-build/slipway/build/config/expression"
 )
 
-// hostile are texts that YAML has a meaning for.
+// hostile are texts with a meaning in YAML.
 var hostile = []string{
 	"plain", "", " ", "-", "- a", "a: b", "# no comment", "a #b", "yes", "null", "1.0", "0x10", "2026-01-01", "~", "*a", "&a", "!a", "%a", "@a",
 	"`a`", `"`, `'`, `\`, "a\nb", "\t", "[a]", "{a}", "a,b", "é", "\u2028", "\x00", "${", "$", "$$", "${NOT_A_VARIABLE}", "a: |\n  b",

@@ -17,7 +17,7 @@ import (
 	"github.com/slipway-build/slipway/internal/testfile"
 )
 
-// TestSurvey runs testdata/*.txtar: a checkout, and under "want" what a survey says about it.
+// TestSurvey runs testdata/*.txtar: a checkout, and under "want" its survey.
 func TestSurvey(t *testing.T) {
 	files, err := filepath.Glob("testdata/*.txtar")
 	if err != nil || len(files) == 0 {
@@ -43,7 +43,7 @@ func TestSurvey(t *testing.T) {
 	}
 }
 
-// describe writes a survey for a person.
+// describe returns a survey as text.
 func describe(s *Survey) string {
 	var b strings.Builder
 	for _, doubt := range s.Tree.Doubts {
@@ -214,7 +214,7 @@ func TestReadEndsWithItsContext(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	if _, err := Read(ctx, t.TempDir()); !errors.Is(err, context.Canceled) {
-		t.Errorf("got %v, want that it was canceled", err)
+		t.Errorf("got %v, want context.Canceled", err)
 	}
 }
 
@@ -233,9 +233,9 @@ func TestVariablesThatContainOthersManyTimesEnd(t *testing.T) {
 	}
 	builds, links := s.Recipes.GoBuilds(), s.Recipes.LinkVariables()
 	if len(builds) != 1 || builds[0].TagsDoubt != "Makefile:17 has the build tags \"$(V0)\"" {
-		t.Errorf("got %+v, want that the tags are not known", builds)
+		t.Errorf("got %+v, want unknown tags", builds)
 	}
 	if len(links) != 1 || links[0].Value != "" {
-		t.Errorf("got %+v, want that the value is not known", links)
+		t.Errorf("got %+v, want an unknown value", links)
 	}
 }
