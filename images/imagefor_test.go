@@ -128,8 +128,8 @@ func TestImageForComparesEntryAndConfig(t *testing.T) {
 	for _, c := range []struct{ said, stated, err string }{
 		{"linux/arm64", "linux/amd64", ""},
 		{"windows/amd64:10.0.20348.1", "windows/amd64:10.0.20348.1", ""},
-		{"windows/amd64:10.0.20348.1", "windows/amd64:10.0.20348.2", "the index says platform windows/amd64:10.0.20348.1, the image's config windows/amd64:10.0.20348.2"},
-		{"windows/amd64:10.0.20348.1", "linux/amd64", "the index says platform windows/amd64:10.0.20348.1"},
+		{"windows/amd64:10.0.20348.1", "windows/amd64:10.0.20348.2", "the index has platform windows/amd64:10.0.20348.1, but the image's config has windows/amd64:10.0.20348.2"},
+		{"windows/amd64:10.0.20348.1", "linux/amd64", "the index has platform windows/amd64:10.0.20348.1"},
 	} {
 		said := imagetest.Platform(t, c.said)
 		index := mutate.AppendManifests(empty.Index, mutate.IndexAddendum{

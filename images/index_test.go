@@ -148,7 +148,7 @@ func TestIndexRefusesWhatNodesCannotTellApart(t *testing.T) {
 			{Name: "win", Image: imageFor(t, "windows/amd64")}, {Name: "none", Image: imageFor(t, "/")}},
 			[]string{"win: windows image without os.version", "none: image config states no platform"}},
 		{"an entry that says another version than the config", []images.IndexEntry{{Name: "liar", Index: lying}},
-			[]string{"liar", "says platform windows/amd64:10.0.26100.4294", "config windows/amd64:10.0.20348.4294"}},
+			[]string{"liar", "has platform windows/amd64:10.0.26100.4294", "config has windows/amd64:10.0.20348.4294"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			_, err := images.NewIndex(c.entries, nil)

@@ -87,7 +87,7 @@ func EntryPlatform(said, stated v1.Platform) (p v1.Platform, differs bool, err e
 	p = PlatformFor(stated, said)
 	entry, config := spelled(said), spelled(p)
 	if entry.OS != "" && entry.OS != config.OS || entry.OSVersion != "" && entry.OSVersion != config.OSVersion {
-		return p, true, fmt.Errorf("the index says platform %s, the image's config %s", FormatPlatform(said), FormatPlatform(p))
+		return p, true, fmt.Errorf("the index has platform %s, but the image's config has %s", FormatPlatform(said), FormatPlatform(p))
 	}
 	switch {
 	case entry.Architecture != "" && entry.Architecture != config.Architecture:

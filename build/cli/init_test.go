@@ -81,7 +81,7 @@ func TestInitRefuses(t *testing.T) {
 		{"an empty folder", []string{t.TempDir()}, "found nothing to release: want a go.mod with a main package, or a Dockerfile"},
 		{"an unknown tool", []string{"--from", "make", dir}, `converting the file of "make": unknown tool: want goreleaser`},
 		{"no file of a tool", []string{"--from", "goreleaser", dir}, "has none of .goreleaser.yaml"},
-		{"a folder without a module", []string{"--module", "cmd", dir}, "--module cmd: there is no Go module in it: want one of ., services/api"},
+		{"a folder without a module", []string{"--module", "cmd", dir}, "--module cmd: it has no Go module: want one of ., services/api"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			status, _, stderr := run(t, nil, append([]string{"init"}, c.args...)...)

@@ -25,7 +25,7 @@ file that is not in it are errors. All are reported together.`,
 		Example: examples("slipway merge dist-linux dist-windows", "slipway merge --out release jobs/*"),
 		RunE: func(c *cobra.Command, dirs []string) error {
 			if len(p.settings.Platforms) > 0 {
-				return usage.Errorf("--platform (environment PLATFORMS): merge takes everything that the jobs have made")
+				return usage.Errorf("--platform (environment PLATFORMS): merge includes everything that the jobs have made")
 			}
 			p.job.Command = c.CommandPath()
 			b, err := release.Open(c.Context(), p.settings.Release())

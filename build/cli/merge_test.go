@@ -21,7 +21,7 @@ func TestMergeArguments(t *testing.T) {
 		stderr string
 	}{
 		{nil, 2, "requires at least 1 arg"},
-		{[]string{"--platform", "linux/amd64", dir}, 2, "takes everything that the jobs have made"},
+		{[]string{"--platform", "linux/amd64", dir}, 2, "includes everything that the jobs have made"},
 		{[]string{dir, filepath.Join(dir, "linux")}, 1, dir + " is not the folder dist of a job: missing " + filepath.Join(dir, "artifacts.json")},
 	} {
 		status, stdout, stderr := run(t, map[string]string{"TAG": "v1.0.0"}, append([]string{"merge", "--config", config}, c.args...)...)

@@ -51,7 +51,7 @@ type Config struct {
 // VersionConfig determines where the version comes from.
 type VersionConfig struct {
 	Base      string `yaml:"base" doc:"version of an untagged commit, to which +dev.<commit8>[-dirty] is added; default: that of the nearest earlier git tag, to which +dev.<commits since>.<commit8>[-dirty] is added, else v0.0.0"`
-	TagPrefix string `yaml:"tag-prefix" doc:"what the git tags of this project have before the version, such as cmd/x/ of cmd/x/v2.0.0; other tags are ignored; default: none"`
+	TagPrefix string `yaml:"tag-prefix" doc:"prefix of this project's git tags before the version, such as cmd/x/ of cmd/x/v2.0.0; other tags are ignored; default: none"`
 	Pattern   string `yaml:"pattern" doc:"regular expression that a git tag must match to be a version; default: X.Y.Z with an optional v before it and an optional -… or +… after it" example:"^v[0-9.]+[+]rke2r[0-9]+"`
 }
 
@@ -199,7 +199,7 @@ type BundleFile struct {
 	Source string `yaml:"source" json:"source,omitempty" expand:"platform name" doc:"file, folder or pattern (*, **), relative to slipway.yaml; of a symlink: its target"`
 	// Path defaults to the last element of Source, or to the root for a pattern.
 	Path    string   `yaml:"path" json:"path,omitempty" expand:"platform name" doc:"path in the bundle (absolute for packages), of a pattern that of the folder where it begins; default: the last element of source, or the root"`
-	Type    string   `yaml:"type" json:"type,omitempty" enum:"dir symlink" doc:"dir: an empty folder; symlink: a link to source; default: what source is"`
+	Type    string   `yaml:"type" json:"type,omitempty" enum:"dir symlink" doc:"dir: an empty folder; symlink: a link to source; default: the type of source"`
 	Exclude []string `yaml:"exclude" json:"exclude,omitempty" expand:"platform name" doc:"patterns (*, **, !) of what is left out, by the path below source" example:"[\"**/*_test.go\", \"!keep/**\"]"`
 	Mode    string   `yaml:"mode" json:"mode,omitempty" doc:"octal mode; default: 0755 for executable files, else 0644"`
 	Config  bool     `yaml:"config" json:"config,omitempty" doc:"deb, rpm and archlinux: a configuration file that an upgrade keeps"`

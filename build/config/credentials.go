@@ -34,9 +34,9 @@ func (d *decoder) envName(n *yaml.Node, out reflect.Value, f field) {
 	name, closed := strings.CutSuffix(name, "}")
 	switch _, declared := d.vars.declared[name]; {
 	case n.Kind != yaml.ScalarNode || !opened || !closed || !expression.IsName(name):
-		d.wrong(n, "%s: want the name of an environment variable alone, such as ${REGISTRY_PASSWORD}: credentials are not written into files", f.path)
+		d.wrong(n, "%s: want only the name of an environment variable, such as ${REGISTRY_PASSWORD}: credentials are not written into files", f.path)
 	case declared:
-		d.wrong(n, "%s: ${%s} is declared in vars, but credentials come from the environment alone: use another name", f.path, name)
+		d.wrong(n, "%s: ${%s} is declared in vars, but credentials come only from the environment: use another name", f.path, name)
 	default:
 		out.SetString(name)
 	}

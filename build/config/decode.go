@@ -151,7 +151,7 @@ func (d *decoder) platform(n *yaml.Node, out reflect.Value, f field) {
 		return
 	}
 	if p.OSVersion != "" || len(p.OSFeatures) > 0 {
-		d.wrong(n, "%s: platform %q: state the os.version under windows; the platform stands for all Windows versions", f.path, text)
+		d.wrong(n, "%s: platform %q: state the os.version under windows; the platform means all Windows versions", f.path, text)
 		return
 	}
 	out.Set(reflect.ValueOf(p))

@@ -24,7 +24,7 @@ type Destination struct {
 	GitLab      GitLabRelease        `yaml:"gitlab" json:"gitlab,omitzero" doc:"GitLab release for artifacts: path of the project, or a mapping; files are kept in its package registry (GITLAB_TOKEN, or CI_JOB_TOKEN of a job)"`
 	S3          S3Bucket             `yaml:"s3" json:"s3,omitzero" doc:"bucket of Amazon S3, or of a server with its API, for artifacts: its name, or a mapping"`
 	Exec        Command              `yaml:"exec" json:"exec,omitzero" doc:"command to run after all other destinations, such as one that clears a cache"`
-	Credentials Credentials          `yaml:"credentials" json:"credentials,omitzero" doc:"with registry, oci and s3: who to log in as, by names of environment variables; default: see docs/publishing.md" example:"{username: \"${PRIME_USER}\", password: \"${PRIME_TOKEN}\"}"`
+	Credentials Credentials          `yaml:"credentials" json:"credentials,omitzero" doc:"with registry, oci and s3: credentials, as names of environment variables; default: see docs/publishing.md" example:"{username: \"${PRIME_USER}\", password: \"${PRIME_TOKEN}\"}"`
 	Force       bool                 `yaml:"force" json:"force,omitempty" doc:"replace existing content of a tag or release, as --force does (FORCE in the environment)"`
 	Snapshot    bool                 `yaml:"snapshot" json:"snapshot,omitempty" doc:"allow untagged versions and checkouts with uncommitted changes, as --snapshot does (SNAPSHOT in the environment)"`
 }
@@ -55,8 +55,8 @@ type GitHubRelease struct {
 	Repository string `yaml:"repository" json:"repository" required:"guarded" short:"true" doc:"owner/name"`
 	Title      string `yaml:"title" json:"title,omitempty" doc:"default: the project and the version"`
 	// Notes is empty, the path of a file, or GeneratedNotes.
-	Notes      string `yaml:"notes" json:"notes,omitempty" doc:"file with the text of the release, in Markdown, which is taken as it is; or generate, for what GitHub writes about the pull requests since the previous release"`
-	Draft      bool   `yaml:"draft" json:"draft,omitempty" doc:"keep the release a draft, which slipway publish release or a person ends"`
+	Notes      string `yaml:"notes" json:"notes,omitempty" doc:"file with the text of the release, in Markdown, which is used unchanged; or generate, for GitHub's notes about the pull requests since the previous release"`
+	Draft      bool   `yaml:"draft" json:"draft,omitempty" doc:"keep the release a draft, until slipway publish release or a person publishes it"`
 	Prerelease string `yaml:"prerelease" json:"prerelease,omitempty" enum:"auto true false" doc:"mark it as a pre-release: true, false, or auto (default): if the version is one, such as v1.2.3-rc1"`
 	MakeLatest string `yaml:"make-latest" json:"makeLatest,omitempty" enum:"auto true false" doc:"mark it as the latest release: true, false, or auto (default): GitHub compares the versions; a pre-release never is"`
 	Discussion string `yaml:"discussion" json:"discussion,omitempty" doc:"category of a discussion that is started when the release is published"`
@@ -78,7 +78,7 @@ func (g GitHubRelease) MarshalJSON() ([]byte, error) {
 type GitLabRelease struct {
 	Project string `yaml:"project" json:"project" required:"guarded" short:"true" doc:"path of the project, such as group/name"`
 	Title   string `yaml:"title" json:"title,omitempty" doc:"default: the project and the version"`
-	Notes   string `yaml:"notes" json:"notes,omitempty" doc:"file with the text of the release, in Markdown, which is taken as it is; default: none"`
+	Notes   string `yaml:"notes" json:"notes,omitempty" doc:"file with the text of the release, in Markdown, which is used unchanged; default: none"`
 }
 
 // MarshalJSON writes only the project if nothing else is set, which is also a valid form in slipway.yaml.

@@ -17,11 +17,11 @@ type Fetch struct {
 
 	URL     string   `yaml:"url" json:"url" required:"true" doc:"where the file is: https://…, http://… or file:///…"`
 	SHA256  string   `yaml:"sha256" json:"sha256" required:"true" pattern:"^[0-9a-fA-F]{64}$" doc:"SHA-256 of the file, in hexadecimal"`
-	Path    string   `yaml:"path" json:"path" required:"true" doc:"path that the file gets, or with unpack the folder for the content of the archive"`
+	Path    string   `yaml:"path" json:"path" required:"true" doc:"path of the file, or with unpack of the folder for the content of the archive"`
 	Mode    string   `yaml:"mode" json:"mode,omitempty" doc:"octal mode of the file; default: 0644"`
 	Unpack  bool     `yaml:"unpack" json:"unpack,omitempty" doc:"unpack the file, a zip or a tar, compressed or not"`
 	Include []string `yaml:"include" json:"include,omitempty" doc:"with unpack: names and patterns (*, **, !) of the files in the archive to unpack; default: all" example:"[\"*/helm\", \"!**/*.md\"]"`
-	Strip   int      `yaml:"strip-components" json:"stripComponents,omitempty" doc:"with unpack: leading elements to remove from the names in the archive; files with fewer are left out"`
+	Strip   int      `yaml:"strip-components" json:"stripComponents,omitempty" doc:"with unpack: leading elements to remove from the names in the archive; files with fewer are omitted"`
 }
 
 var sha256Shape = regexp.MustCompile(`^[0-9a-f]{64}$`)
@@ -79,6 +79,6 @@ func (v *validator) unpacking(at string, f *Fetch) {
 		}
 	}
 	if v.given(at+".mode") && f.Unpack {
-		v.wrong(at+".mode", "the archive says which of its files are executable: remove this key")
+		v.wrong(at+".mode", "the archive determines the modes of its files: remove this key")
 	}
 }

@@ -27,7 +27,7 @@ type Hook struct {
 	Shell   string            `yaml:"shell" json:"shell,omitempty" expand:"platform windows name" doc:"instead of run: a script for sh -e -c, on Windows for cmd /c"`
 	Dir     string            `yaml:"dir" json:"dir,omitempty" expand:"platform windows name" doc:"working folder; default: the project folder"`
 	Env     map[string]string `yaml:"env" json:"env,omitempty" expand:"platform windows name" doc:"environment variables, in addition to the few that docs/hooks.md lists"`
-	Secrets []string          `yaml:"secrets" json:"secrets,omitempty" doc:"names of environment variables to pass on, whose values are hidden in its output and do not decide whether it runs"`
+	Secrets []string          `yaml:"secrets" json:"secrets,omitempty" doc:"names of environment variables to pass on, whose values are hidden in its output and do not affect whether it runs"`
 	Inputs  []string          `yaml:"inputs" json:"inputs,omitempty" expand:"platform windows name" doc:"files, folders and patterns (*, **, !) that it reads: it is skipped if they and its outputs are unchanged; default: it always runs" example:"[\"charts/**\", \"!charts/**/*.md\"]"`
 	Outputs []string          `yaml:"outputs" json:"outputs,omitempty" expand:"platform windows name" doc:"files, folders and patterns that it makes; it may change no other file of the project"`
 	Ignore  []string          `yaml:"ignore" json:"ignore,omitempty" expand:"platform windows name" doc:"files, folders and patterns of the project that it may change without consequence, such as caches"`
@@ -109,7 +109,7 @@ func (v *validator) patterns(path string, patterns []string) {
 			continue
 		}
 		if negated && i == 0 {
-			v.wrong(at, "%q takes files back, and there are none before it: put what it is an exception of first", p)
+			v.wrong(at, "%q excludes files, but no pattern precedes it: put the pattern that it is an exception to first", p)
 		}
 		v.inside(at, positive)
 		if _, err := glob.New(placeholders.Replace(positive)); err != nil {

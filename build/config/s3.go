@@ -21,10 +21,10 @@ type S3Bucket struct {
 	Prefix       string   `yaml:"prefix" json:"prefix,omitempty" doc:"folder in the bucket, such as acme/${VERSION}; default: none"`
 	Name         string   `yaml:"name" json:"name,omitempty" expand:"artifact" doc:"name of an object below the prefix, such as ${ARTIFACT_STEM}-${COMMIT}${ARTIFACT_EXT}; default: ${ARTIFACT}"`
 	Files        []string `yaml:"files" json:"files,omitempty" doc:"names of the artifacts to upload, or patterns of them (*, !); default: all" example:"[\"*.tar.zst\", \"!*.windows-*\"]"`
-	SHA256Sum    bool     `yaml:"sha256sum" json:"sha256sum,omitempty" doc:"upload NAME.sha256sum beside each object but for checksums, as sha256sum writes it"`
+	SHA256Sum    bool     `yaml:"sha256sum" json:"sha256sum,omitempty" doc:"upload NAME.sha256sum beside each object except checksums, in the format of sha256sum"`
 	Endpoint     string   `yaml:"endpoint" json:"endpoint,omitempty" doc:"address of the server, such as https://minio.example.com:9000; AWS_ENDPOINT_URL_S3 and AWS_ENDPOINT_URL in the environment are the default, and else Amazon's"`
-	Region       string   `yaml:"region" json:"region,omitempty" doc:"default: AWS_REGION or AWS_DEFAULT_REGION in the environment, else what the server says"`
-	ACL          string   `yaml:"acl" json:"acl,omitempty" enum:"private public-read public-read-write authenticated-read aws-exec-read bucket-owner-read bucket-owner-full-control" doc:"canned ACL of the objects; default: none, as buckets without ACLs want"`
+	Region       string   `yaml:"region" json:"region,omitempty" doc:"default: AWS_REGION or AWS_DEFAULT_REGION in the environment, else the region that the server reports"`
+	ACL          string   `yaml:"acl" json:"acl,omitempty" enum:"private public-read public-read-write authenticated-read aws-exec-read bucket-owner-read bucket-owner-full-control" doc:"canned ACL of the objects; default: none, which buckets without ACLs require"`
 	CacheControl string   `yaml:"cache-control" json:"cacheControl,omitempty" doc:"header Cache-Control of the objects, such as public, max-age=31536000, immutable"`
 	Overwrite    bool     `yaml:"overwrite" json:"overwrite,omitempty" doc:"replace objects with other content, as --force does"`
 }

@@ -19,7 +19,7 @@ type Tag struct {
 	Skipped string `yaml:"-" json:"-"`
 
 	// Tag is a valid image tag after Load, unless it is skipped.
-	Tag  string               `yaml:"tag" short:"true" doc:"text of the tag, such as v${MAJOR}.${MINOR}; + and other characters that tags cannot contain become -; an empty tag is left out"`
+	Tag  string               `yaml:"tag" short:"true" doc:"text of the tag, such as v${MAJOR}.${MINOR}; + and other characters that tags cannot contain become -; an empty tag is omitted"`
 	When expression.Condition `yaml:"when" json:"-" doc:"condition, such as ${REGISTRY} == \"docker.io\": the image gets the tag only if it holds"`
 	// Moves is never empty after Load.
 	Moves string `yaml:"moves" enum:"never forward newest always" doc:"which version replaces another one under the tag: never; forward: a newer one, but no pre-release; newest: a newer one; always: any; default: never if the tag contains the version, newest if it contains the commit, else forward"`

@@ -221,7 +221,7 @@ func transfer(ctx context.Context, task *progress.Task, address, part string) (a
 		after, _ := httpretry.After(response.Header, time.Now())
 		err := fmt.Errorf("the server answered %s", response.Status)
 		if after > longestPause {
-			return 0, lasting{fmt.Errorf("%w, and asks to wait for %s: run it again then", err, after)}
+			return 0, lasting{fmt.Errorf("%w, and requests a delay of %s: run it again after that", err, after)}
 		}
 		return after, err
 	default:

@@ -50,7 +50,7 @@ func (r *Release) Check(ctx context.Context, online bool) error {
 // that have moved.
 func (r *Release) checkOnline(ctx context.Context, all []needed) error {
 	if r.options.Offline {
-		return errors.New("offline: --online asks registries")
+		return errors.New("offline: --online needs registries")
 	}
 	if err := r.openBench(); err != nil {
 		return err
@@ -95,7 +95,7 @@ func (r *Release) moved(ctx context.Context, n needed) (string, error) {
 	if err != nil || m.Descriptor.Digest.String() == digest.DigestStr() {
 		return "", err
 	}
-	return fmt.Sprintf("%s: the tag %s refers to %s by now: slipway lock takes it", at, images.Familiar(tag), m.Descriptor.Digest), nil
+	return fmt.Sprintf("%s: the tag %s now refers to %s: slipway lock records it", at, images.Familiar(tag), m.Descriptor.Digest), nil
 }
 
 // checkNames compares the names of artifacts with the expected names in slipway.yaml.

@@ -44,7 +44,7 @@ func (r *Release) login(d config.Destination) (login, error) {
 		}
 		text, _ := r.options.Getenv(string(name))
 		if text == "" {
-			errs = append(errs, fmt.Errorf("%s: environment variable %s is not set: it holds the %s for the %s", d.Credentials.Position, name, what, d))
+			errs = append(errs, fmt.Errorf("%s: environment variable %s is not set: it must contain the %s for the %s", d.Credentials.Position, name, what, d))
 		}
 		return text
 	}

@@ -39,8 +39,8 @@ func TestDestinationsHaveTheirOwnCredentials(t *testing.T) {
 `)
 	r.run("package")
 	err := r.try(r.open(), "publish")
-	for _, want := range []string{"slipway.yaml:24:", "environment variable ALICE is not set: it holds the user for the registry " + host + "/alice",
-		"environment variable BOB_PASSWORD is not set: it holds the password for the OCI artifact " + host + "/bob/files"} {
+	for _, want := range []string{"slipway.yaml:24:", "environment variable ALICE is not set: it must contain the user for the registry " + host + "/alice",
+		"environment variable BOB_PASSWORD is not set: it must contain the password for the OCI artifact " + host + "/bob/files"} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q is not in the error: %v", want, err)
 		}

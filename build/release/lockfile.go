@@ -76,7 +76,7 @@ func (r *Release) lockPath() string { return filepath.Join(filepath.Dir(r.Config
 // entries. References with a digest need no entry.
 func (r *Release) Lock(ctx context.Context) (int, error) {
 	if r.options.Offline {
-		return 0, usage.Errorf("offline: lock asks registries what tags refer to")
+		return 0, usage.Errorf("offline: lock needs registries to resolve tags")
 	}
 	all, err := r.needs()
 	if err != nil {
@@ -135,7 +135,7 @@ func (r *Release) openLock() error {
 	}
 	f, err := lock.Read(r.lockPath())
 	if err != nil {
-		return usage.Wrap(fmt.Errorf("%w: --locked (environment SLIPWAY_LOCKED) takes digests from it, and slipway lock writes it", err))
+		return usage.Wrap(fmt.Errorf("%w: --locked (environment SLIPWAY_LOCKED) uses its digests, and slipway lock writes it", err))
 	}
 	r.lock = f
 	all, _ := r.needs() // an unreadable file is reported when it is built

@@ -75,7 +75,7 @@ func TestLockedTagsDoNotMove(t *testing.T) {
 	if len(sink.said) != 1 {
 		t.Fatalf("%d warnings", len(sink.said))
 	}
-	if got, want := <-sink.said, "slipway.lock:2: the tag "+r.other+"/base/os:1 refers to "+moved+" by now"; !strings.Contains(got, want) {
+	if got, want := <-sink.said, "slipway.lock:2: the tag "+r.other+"/base/os:1 now refers to "+moved; !strings.Contains(got, want) {
 		t.Errorf("warning %q, want %q", got, want)
 	}
 }

@@ -210,7 +210,7 @@ func (r *Release) planMerge(jobs []job) ([]mergeCopy, error) {
 			switch {
 			case ok && m.Kind == "provenance": // of the same artifact, by two invocations
 			case ok && other.made.Digest != m.Digest:
-				errs = append(errs, fmt.Errorf("%s differs: it is %s in %s and %s in %s: make it in one job alone, or find out why the bytes differ",
+				errs = append(errs, fmt.Errorf("%s differs: it is %s in %s and %s in %s: make it in only one job, or find out why the bytes differ",
 					m.Where(), other.made.Digest, other.from.dir, m.Digest, j.dir))
 			case !ok:
 				first[m.Where()] = mergeCopy{j, m}

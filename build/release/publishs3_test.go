@@ -61,7 +61,7 @@ func TestPublishToS3(t *testing.T) {
 `)
 	r.run("package")
 	err := r.try(r.open(), "publish", "artifacts")
-	if err == nil || !strings.Contains(err.Error(), "environment variable SECRET is not set: it holds the password for the S3 bucket builds/acme/") {
+	if err == nil || !strings.Contains(err.Error(), "environment variable SECRET is not set: it must contain the password for the S3 bucket builds/acme/") {
 		t.Errorf("without variables, the error is %v", err)
 	}
 	r.env["KEY"], r.env["SECRET"] = "key", "secret"

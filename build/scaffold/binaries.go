@@ -48,7 +48,7 @@ func (p *project) findBinaries() {
 		b := &binary{main: main, Binary: &draft.Binary{Name: name, Package: pkg, Module: p.module.Dir, Ldflags: []string{"-s", "-w"}}}
 		p.goBuildOf(b, builds)
 		if names[b.Name] || !config.IsFileName(b.Name) {
-			p.remark(fmt.Sprintf("unsure: %s is left out: %s is the name of another program, or not one for a file", pkg, b.Name))
+			p.remark(fmt.Sprintf("unsure: %s is left out: %s is the name of another program, or not a valid file name", pkg, b.Name))
 			continue
 		}
 		names[b.Name] = true
@@ -106,7 +106,7 @@ func (p *project) settledBinary(b *binary, links []survey.LinkVariable) {
 		}
 	}
 	if b.main == nil {
-		p.remark(fmt.Sprintf("unsure: %s is left out: %s says that it is a program, and no main package is there", folder, p.From))
+		p.remark(fmt.Sprintf("unsure: %s is left out: %s lists it as a program, but it has no main package", folder, p.From))
 		return
 	}
 	if p.converted.Base != "" && !slices.ContainsFunc(b.Ldflags, func(flag string) bool { return strings.HasPrefix(flag, "-X ") }) {

@@ -48,7 +48,7 @@ func (p *project) convertedImage(c *convert.Image) {
 		return
 	}
 	if !p.Tree.IsFile(v.Dockerfile) {
-		p.remark(fmt.Sprintf("unsure: the image of %s is left out: %s names it, and it is not in the checkout", v.Dockerfile, p.From))
+		p.remark(fmt.Sprintf("unsure: the image of %s is left out: %s lists it, but it is not in the checkout", v.Dockerfile, p.From))
 		return
 	}
 	d, err := survey.ReadDockerfile(p.Tree, v.Dockerfile)

@@ -62,5 +62,5 @@ func (p *project) findModule(dir string) error {
 		}
 		dirs = append(dirs, m.Dir)
 	}
-	return usage.Errorf("--module %s: there is no Go module in it: want one of %s", dir, cmp.Or(strings.Join(dirs, ", "), "none: there is no go.mod"))
+	return usage.Errorf("--module %s: it has no Go module: want one of %s", dir, cmp.Or(strings.Join(dirs, ", "), "none: missing go.mod"))
 }

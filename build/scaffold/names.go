@@ -127,6 +127,6 @@ func (p *project) findVersion(ctx context.Context) {
 		}
 	}
 	if p.Origin.OtherTag != "" {
-		p.VersionDoubt = fmt.Sprintf("the nearest git tag, %s, is not a version; pattern selects the tags that are, tag-prefix says what is before it", p.Origin.OtherTag)
+		p.VersionDoubt = fmt.Sprintf("the nearest git tag, %s, is not a version; pattern selects the tags that are, and tag-prefix is the part before the version", p.Origin.OtherTag)
 	}
 }

@@ -185,7 +185,7 @@ func choose(list []*PackedImage, platform *v1.Platform) (*PackedImage, error) {
 	for _, p := range offered {
 		platforms = append(platforms, images.FormatPlatform(p))
 	}
-	return nil, fmt.Errorf("it is there for several platforms; ask for one of %s", strings.Join(platforms, ", "))
+	return nil, fmt.Errorf("it exists for several platforms; choose one of %s", strings.Join(platforms, ", "))
 }
 
 // A missingImage is the error for an image that was not found. It wraps fs.ErrNotExist.

@@ -45,7 +45,7 @@ func (asm *assembly) copyCommand(ctx context.Context, s *stage, c *instructions.
 	}
 	for _, source := range c.SourcePaths {
 		if dockerfile.IsURL(source) || dockerfile.IsGit(source) {
-			return fmt.Errorf("COPY %s: COPY takes no URL; ADD does", source)
+			return fmt.Errorf("COPY %s: COPY does not accept URLs; ADD does", source)
 		}
 	}
 	var err error

@@ -101,7 +101,7 @@ func (asm *assembly) finish(s *stage) error {
 	}
 	config.Platform = platforms.Normalize(config.Platform)
 	if config.OS == "windows" && config.OSVersion == "" {
-		return fmt.Errorf("an image for Windows needs an os.version, such as %s:10.0.20348.4294: without one, every node takes it for its own", images.FormatPlatform(target))
+		return fmt.Errorf("an image for Windows needs an os.version, such as %s:10.0.20348.4294: without one, every node considers it suitable", images.FormatPlatform(target))
 	}
 	if len(asm.build.Labels) > 0 && config.Config.Labels == nil {
 		config.Config.Labels = map[string]string{}

@@ -185,7 +185,7 @@ func (asm *assembly) spoolTo(ctx context.Context, f *os.File, order []*wantedMem
 			return fmt.Errorf("reading %s: %w", w.archive.ID, err)
 		}
 		if left > 0 {
-			return fmt.Errorf("reading %s: %d files that its index names are not there", w.archive.ID, left)
+			return fmt.Errorf("reading %s: %d files of its index are missing", w.archive.ID, left)
 		}
 	}
 	return nil

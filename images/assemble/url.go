@@ -139,7 +139,7 @@ func (asm *assembly) fetch(ctx context.Context, body *response, w io.Writer, u *
 	case n > asm.limits.Bytes:
 		return fmt.Errorf("it has more than %d bytes, which is the limit", asm.limits.Bytes)
 	case body.size >= 0 && n != body.size:
-		return fmt.Errorf("it has %d bytes; the server said %d", n, body.size)
+		return fmt.Errorf("it has %d bytes; the server announced %d", n, body.size)
 	}
 	if got := hex.EncodeToString(hash.Sum(nil)); checksum != "" && got != checksum {
 		return fmt.Errorf("its checksum is sha256:%s, not sha256:%s", got, checksum)

@@ -126,7 +126,7 @@ func skipRefused(t *testing.T, err error) {
 	if err == nil || !strings.Contains(t.Name(), "/docker/") {
 		return
 	}
-	for _, refusal := range []string{"this engine is too old: ", "cannot hold the layers of a Windows base"} {
+	for _, refusal := range []string{"this engine is too old: ", "cannot store the layers of a Windows base"} {
 		if strings.Contains(err.Error(), refusal) {
 			t.Skip(err)
 		}

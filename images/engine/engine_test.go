@@ -556,7 +556,7 @@ func TestWindowsBase(t *testing.T) {
 		Address: imagetest.Docker(t), Store: openStore(t),
 		Sources: sources{"example.com/nano:1": imagetest.WindowsBase(t, "10.0.20348.4294")},
 	}).Assemble(t.Context(), build)
-	wantError(t, err, "cannot hold the layers of a Windows base")
+	wantError(t, err, "cannot store the layers of a Windows base")
 }
 
 // TestBadDockerfiles shows that errors name the cause with its line.
@@ -571,7 +571,7 @@ func TestBadDockerfiles(t *testing.T) {
 			{"no such instruction", "FROM scratch\nCOPPY a b\n", nil, []string{"Dockerfile:2: ", "COPPY"}},
 			{"no such base", "FROM scratch AS x\nFROM example.com/none:1\n", nil, []string{"Dockerfile:2: ", "example.com/none:1"}},
 			{"no such target", "FROM scratch AS runtime\n", func(b *images.BuildContext) { b.Target = "runtim" }, []string{"runtim", "runtime"}},
-			{"no such user", "FROM scratch\nCOPY --chown=nobody a.txt /\n", nil, []string{"Dockerfile:2: ", "nobody", "no such user or group"}},
+			{"no such user", "FROM scratch\nCOPY --chown=nobody a.txt /\n", nil, []string{"Dockerfile:2: ", "nobody", "the user or group does not exist"}},
 			{"a foreign frontend", "# syntax=example.com/frontend\nFROM scratch\n", nil, []string{"Dockerfile:1: ", "example.com/frontend"}},
 			{"no such folder", "FROM scratch\n", func(b *images.BuildContext) { b.Dir += "/none" }, []string{"the build context", "none"}},
 			{"no Dockerfile", "FROM scratch\n", func(b *images.BuildContext) { b.Dockerfile += ".none" }, []string{"reading the Dockerfile", "Dockerfile.none: " + syscall.ENOENT.Error()}},

@@ -100,7 +100,7 @@ func (e *expansion) checkName(name string) error {
 	}
 	key := strings.ToUpper(name)
 	if other, ok := e.folded[key]; ok && other != name {
-		return fmt.Errorf("the variables %s and %s differ only in case, and BuildKit's frontend takes them for one on a Windows host: use the embedded builder, or a Linux host", other, name)
+		return fmt.Errorf("the variables %s and %s differ only in case, and BuildKit's frontend does not distinguish them on a Windows host: use the embedded builder, or a Linux host", other, name)
 	}
 	e.folded[key] = name
 	return nil

@@ -100,7 +100,7 @@ var unclear = []struct {
 }{
 	// From BuildKit up to 0.8, about a file of the context.
 	{regexp.MustCompile(`^("[^"]*") not found: not found$`), "$1: not found"},
-	{regexp.MustCompile(`^invalid user index: -1$`), "there is no such user or group, since the image has no /etc/passwd; give numbers"},
+	{regexp.MustCompile(`^invalid user index: -1$`), "the user or group does not exist, since the image has no /etc/passwd; give numbers"},
 }
 
 // reasonOf returns the text of err without noise.

@@ -53,7 +53,7 @@ func (j *job) convert(ctx context.Context, c gateway.Client) (*gateway.Result, e
 	}
 	if syntax != "" && !isDockerfileSyntax(syntax) {
 		return nil, parser.WithLocation(fmt.Errorf(
-			"syntax=%s names a frontend of its own, which would resolve bases by itself; only docker/dockerfile is built in", syntax), where)
+			"syntax=%s is a separate frontend, which would resolve bases by itself; only docker/dockerfile is built in", syntax), where)
 	}
 	platform := ociPlatform(j.build.Platform)
 	converted, err := dockerfile2llb.Dockerfile2LLB(ctx, file.Data, dockerfile2llb.ConvertOpt{

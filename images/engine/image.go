@@ -106,7 +106,7 @@ func (j *job) checkBase(base *dockerspec.DockerOCIImage) error {
 		return fmt.Errorf("an image for Windows needs an os.version, such as %s:10.0.20348.4294: without one, every node considers it suitable",
 			images.FormatPlatform(j.build.Platform))
 	case windows && base != nil && len(base.RootFS.DiffIDs) > 0 && j.conn.classic:
-		return errors.New("this Docker Engine cannot hold the layers of a Windows base; use the embedded builder or a buildkitd, or enable Docker's containerd image store")
+		return errors.New("this Docker Engine cannot store the layers of a Windows base; use the embedded builder or a buildkitd, or enable Docker's containerd image store")
 	}
 	return nil
 }

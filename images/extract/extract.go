@@ -229,7 +229,7 @@ func extractLayer(ctx context.Context, l sourceLayer, o *overlay, task *progress
 		return err
 	}
 	if got := hex.EncodeToString(hash.Sum(nil)); got != l.diffID.Hex {
-		return fmt.Errorf("its content has the diff ID sha256:%s, but the config says %s", got, l.diffID)
+		return fmt.Errorf("its content has the diff ID sha256:%s, but the config has %s", got, l.diffID)
 	}
 	return nil
 }

@@ -260,7 +260,7 @@ func TestExtractLaysLayersOverOneAnother(t *testing.T) {
 			path:   "/", want: "755 Files/\n755 Files/bin/\n755 Files/bin/a \"a\"\n755 Hives/\n755 Hives/b \"b\"\n", count: 2,
 		},
 
-		"a folder that is not there":       {layers: []string{"-rw-r--r-- 0:0 sbin/a \"\"\n-rw-r--r-- 0:0 etc/a \"\"\n-rw-r--r-- 0:0 top \"\""}, said: "no folder /bin; its top folders are: /etc, /sbin"},
+		"a folder that does not exist":     {layers: []string{"-rw-r--r-- 0:0 sbin/a \"\"\n-rw-r--r-- 0:0 etc/a \"\"\n-rw-r--r-- 0:0 top \"\""}, said: "no folder /bin; its top folders are: /etc, /sbin"},
 		"a folder that was taken away":     {layers: []string{"-rw-r--r-- 0:0 bin/a \"\"", "-rw-r--r-- 0:0 .wh.bin \"\""}, said: "no folder /bin; its top folders are: none"},
 		"a folder that is a link":          {layers: []string{"-rw-r--r-- 0:0 usr/bin/a \"\"\nlrwxrwxrwx 0:0 bin -> usr/bin"}, said: "/bin is a link to usr/bin"},
 		"a folder below a link":            {layers: []string{"lrwxrwxrwx 0:0 bin -> usr/bin"}, path: "/bin/x", said: "/bin is a link to usr/bin"},

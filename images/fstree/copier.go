@@ -232,7 +232,7 @@ func (c *Copier) putTop(n *Node, d *destination, overwrite bool) error {
 // put makes the copy of n, which is not a folder, at d.
 func (c *Copier) put(n *Node, d *destination) error {
 	if n.Type == 0 {
-		return fmt.Errorf("%q would be a %s, which no image can hold; exclude it in .dockerignore", d.path, n.what)
+		return fmt.Errorf("%q would be a %s, which an image cannot contain; exclude it in .dockerignore", d.path, n.what)
 	}
 	parent, err := d.parent.make(c)
 	if err != nil {
@@ -280,7 +280,7 @@ func (e *NotFoundError) Error() string {
 	}
 	message += e.Hint
 	if e.leadsTo != path.Join("/", e.Path) {
-		message += fmt.Sprintf(": it is a symlink to %q, which is not there", e.leadsTo)
+		message += fmt.Sprintf(": it is a symlink to %q, which does not exist", e.leadsTo)
 	}
 	if e.left {
 		message += "; a path cannot leave its root"

@@ -200,7 +200,7 @@ func (t *Tree) TakeChanges() ([]Change, error) {
 			return nil, err
 		}
 		if n == nil {
-			return nil, fmt.Errorf("%q was changed but is not there", p)
+			return nil, fmt.Errorf("%q was changed but does not exist", p)
 		}
 		c := Change{Path: p, Node: *n}
 		c.entries = nil

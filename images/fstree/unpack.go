@@ -64,7 +64,7 @@ func (u *unpacker) unpack(h *Header, n *Node) error {
 			return err
 		}
 	default:
-		return fmt.Errorf("its type is %q, which no image can hold", h.Type)
+		return fmt.Errorf("its type is %q, which an image cannot contain", h.Type)
 	}
 	if old := parent.Node.entries[base]; n.IsDir() && old.IsDir() {
 		old.describe(n)

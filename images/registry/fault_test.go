@@ -224,19 +224,19 @@ func TestCredentials(t *testing.T) {
 		set   func(*testing.T, *Options, string)
 		words []string // of the error
 	}{
-		"basic, given":               {basic, given(authn.AuthConfig{Username: "bob", Password: secret}), nil},
-		"basic, Docker's config":     {basic, dockerConfig(`{"auths":{"HOST":{"auth":%q}}}`, encoded), nil},
-		"basic, of a repository":     {basic, dockerConfig(`{"auths":{"HOST":{"auth":%q},"HOST/org":{"auth":%q}}}`, wrong, encoded), nil},
-		"basic, none":                {basic, dockerConfig(`{}`), []string{"requires credentials", "none were found", "slipway login"}},
-		"basic, wrong":               {basic, given(authn.AuthConfig{Username: "eve", Password: secret}), []string{"does not accept user eve of slipway's settings", "slipway login"}},
-		"bearer, given":              {bearer, given(authn.AuthConfig{Username: "bob", Password: secret}), nil},
-		"bearer, Docker's config":    {bearer, dockerConfig(`{"auths":{"http://HOST/v1/":{"auth":%q}}}`, encoded), nil},
-		"bearer, identity token":     {bearer, dockerConfig(`{"auths":{"HOST":{"identitytoken":%q}}}`, secret), nil},
-		"bearer, registry token":     {bearer, given(authn.AuthConfig{RegistryToken: "t-" + secret}), nil},
-		"bearer, none":               {bearer, dockerConfig(`{}`), []string{"none were found", "slipway login"}},
-		"bearer, wrong":              {bearer, dockerConfig(`{"auths":{"HOST":{"auth":%q}}}`, wrong), []string{"does not accept user eve of", "config.json", "wrong password"}},
-		"a helper that is not there": {basic, dockerConfig(`{"credsStore":"is-not-installed"}`), []string{"none were found", "docker-credential-is-not-installed"}},
-		"a config that is no JSON":   {basic, dockerConfig(`{`), []string{"none were found", "config.json"}},
+		"basic, given":                 {basic, given(authn.AuthConfig{Username: "bob", Password: secret}), nil},
+		"basic, Docker's config":       {basic, dockerConfig(`{"auths":{"HOST":{"auth":%q}}}`, encoded), nil},
+		"basic, of a repository":       {basic, dockerConfig(`{"auths":{"HOST":{"auth":%q},"HOST/org":{"auth":%q}}}`, wrong, encoded), nil},
+		"basic, none":                  {basic, dockerConfig(`{}`), []string{"requires credentials", "none were found", "slipway login"}},
+		"basic, wrong":                 {basic, given(authn.AuthConfig{Username: "eve", Password: secret}), []string{"does not accept user eve of slipway's settings", "slipway login"}},
+		"bearer, given":                {bearer, given(authn.AuthConfig{Username: "bob", Password: secret}), nil},
+		"bearer, Docker's config":      {bearer, dockerConfig(`{"auths":{"http://HOST/v1/":{"auth":%q}}}`, encoded), nil},
+		"bearer, identity token":       {bearer, dockerConfig(`{"auths":{"HOST":{"identitytoken":%q}}}`, secret), nil},
+		"bearer, registry token":       {bearer, given(authn.AuthConfig{RegistryToken: "t-" + secret}), nil},
+		"bearer, none":                 {bearer, dockerConfig(`{}`), []string{"none were found", "slipway login"}},
+		"bearer, wrong":                {bearer, dockerConfig(`{"auths":{"HOST":{"auth":%q}}}`, wrong), []string{"does not accept user eve of", "config.json", "wrong password"}},
+		"a helper that does not exist": {basic, dockerConfig(`{"credsStore":"is-not-installed"}`), []string{"none were found", "docker-credential-is-not-installed"}},
+		"a config that is no JSON":     {basic, dockerConfig(`{`), []string{"none were found", "config.json"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := c.front(t)

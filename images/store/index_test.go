@@ -41,7 +41,7 @@ func TestLookup(t *testing.T) {
 		{"Docker Hub's other name", "index.docker.io/acme/tool:v1", 0, ""},
 		{"a tag that one image has", "v1", 0, ""},
 		{"a tag that two images have", "v2", 0, `"v2" names 2 images`},
-		{"a name that is not there", "acme/none:v1", 0, "it has docker.io/acme/tool:v1, docker.io/library/busybox:1, ghcr.io/acme/other:v2, ghcr.io/acme/tool:v2"},
+		{"a missing name", "acme/none:v1", 0, "it has docker.io/acme/tool:v1, docker.io/library/busybox:1, ghcr.io/acme/other:v2, ghcr.io/acme/tool:v2"},
 		{"no name among several images", "", 0, "has 4 images"},
 	} {
 		t.Run(c.what, func(t *testing.T) {
@@ -88,7 +88,7 @@ func TestATagMoves(t *testing.T) {
 func TestATagOfNothingIsRefused(t *testing.T) {
 	s := open(t, t.TempDir())
 	if err := s.Tag(t.Context(), "docker.io/acme/tool:v1", descriptor(t, randomImage(t, 10, 1))); err == nil {
-		t.Error("a tag was given to an image that is not there")
+		t.Error("a missing image got a tag")
 	}
 }
 

@@ -29,10 +29,10 @@ func CheckLayers(layers []NamedLayer) []error {
 	var errs []error
 	for _, l := range layers {
 		if l.Compression != sniff.None && l.Compression != sniff.Gzip {
-			errs = append(errs, fmt.Errorf("layer %s is compressed by %s, which readers of manifest.json take for gzip", l.Name, l.Compression))
+			errs = append(errs, fmt.Errorf("layer %s is compressed by %s, which readers of manifest.json treat as gzip", l.Name, l.Compression))
 		}
 		if l.Compression != layers[0].Compression {
-			errs = append(errs, fmt.Errorf("layer %s is %s and layer %s is %s, and readers take all for what the first one is",
+			errs = append(errs, fmt.Errorf("layer %s is %s and layer %s is %s, and readers treat all like the first one",
 				layers[0].Name, layers[0].Compression, l.Name, l.Compression))
 		}
 	}
@@ -76,7 +76,7 @@ func CheckPlatforms(all []NamedImage) []error {
 			errs = append(errs, fmt.Errorf("image %s states no platform: os %q, architecture %q", img.Name, p.OS, p.Architecture))
 		case p.OS != "windows":
 		case p.OSVersion == "":
-			errs = append(errs, fmt.Errorf("image %s states no os.version, and a node takes its own for it; build it for an exact Windows version", img.Name))
+			errs = append(errs, fmt.Errorf("image %s states no os.version, and every node considers it suitable; build it for an exact Windows version", img.Name))
 		default:
 			build := cmp.Or(images.WindowsBuild(p.OSVersion), p.OSVersion)
 			if _, ok := builds[build]; !ok {

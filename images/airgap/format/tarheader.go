@@ -102,7 +102,7 @@ const MaxEntries = 1 << 20
 
 // DuplicateError returns the error for two files with one name and different content.
 func DuplicateError(name string) error {
-	return fmt.Errorf("duplicate file %q with different content: docker load takes the last one, RKE2 the first", name)
+	return fmt.Errorf("duplicate file %q with different content: docker load uses the last one, RKE2 the first", name)
 }
 
 // LinkTarget returns the clean name of the file that the symlink called name leads to. An

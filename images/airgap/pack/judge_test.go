@@ -181,7 +181,7 @@ func TestAnIndexContradictsAConfig(t *testing.T) {
 		t.Errorf("warnings %q", warned.Said)
 	}
 	report := mustVerify(t, path, verify.Options{Platform: &arm})
-	if len(report.Problems) > 0 || !strings.Contains(strings.Join(report.Notes, "\n"), "its config says linux/amd64") {
+	if len(report.Problems) > 0 || !strings.Contains(strings.Join(report.Notes, "\n"), "for linux/amd64 by its config") {
 		t.Errorf("%v, %v", report.Problems, report.Notes)
 	}
 	if report := mustVerify(t, path, verify.Options{Platform: &amd}); len(report.Problems) == 0 {

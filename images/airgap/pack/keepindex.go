@@ -153,7 +153,7 @@ func warnPins(ctx context.Context, all []Image, packed []resolvedImage) {
 	if len(gone) > 1 {
 		which = fmt.Sprintf("%d images are pinned by digest, such as %s, and the archive has them under other digests", len(gone), gone[0])
 	}
-	progress.Warn(ctx, which+": a node or mirror that asks for the digest does not find it; pack with original layers")
+	progress.Warn(ctx, which+": nodes and mirrors cannot find the digest; pack with original layers")
 }
 
 // has reports whether a digest is that of the image, or of an index that is kept with it.

@@ -164,7 +164,7 @@ func merge(all []resolvedImage) ([]resolvedImage, error) {
 				owner[tag.Name()] = img
 				fresh = append(fresh, tag)
 			case other.manifest.Digest != img.manifest.Digest:
-				errs = append(errs, fmt.Errorf("two images are called %s: %s (%s) and %s (%s); readers differ in which one they take, so put them into archives of their own",
+				errs = append(errs, fmt.Errorf("two images are called %s: %s (%s) and %s (%s); readers differ in which one they use: put them into separate archives",
 					images.Familiar(tag), other.config.Digest, images.FormatPlatform(other.platform), img.config.Digest, images.FormatPlatform(img.platform)))
 			}
 		}

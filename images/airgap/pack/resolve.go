@@ -111,7 +111,7 @@ func (p *packer) layersOf(ctx context.Context, manifest *v1.Manifest, config *v1
 			return nil, err
 		}
 		if info.DiffID != config.RootFS.DiffIDs[i] {
-			return nil, fmt.Errorf("layer %s has the diff ID %s, but the config says %s", d.Digest, info.DiffID, config.RootFS.DiffIDs[i])
+			return nil, fmt.Errorf("layer %s has the diff ID %s, but the config has %s", d.Digest, info.DiffID, config.RootFS.DiffIDs[i])
 		}
 		layers[i] = frame.Layer{Digest: info.DiffID, Size: info.UncompressedSize, Own: own,
 			Source: info.Digest, Compression: info.Compression, Padded: info.Padding > 0}
@@ -202,7 +202,7 @@ func platformOf(ctx context.Context, from Image, config *v1.ConfigFile) (v1.Plat
 	}
 	platform, differs, err := images.EntryPlatform(from.Platform, stated)
 	if differs && err == nil {
-		progress.Warn(ctx, fmt.Sprintf("image %s is for %s by its index and for %s by its config; nodes go by the index",
+		progress.Warn(ctx, fmt.Sprintf("image %s is for %s by its index and for %s by its config; nodes use the index",
 			imageName(from, 0), images.FormatPlatform(from.Platform), images.FormatPlatform(stated)))
 	}
 	return platform, err

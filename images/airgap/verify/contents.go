@@ -284,7 +284,7 @@ func (d *frameReader) Read(p []byte) (int, error) {
 			return n, d.inFrame(err)
 		}
 		if d.size != d.spans[0].TarSize || d.limited.N > 0 {
-			return n, d.inFrame(fmt.Errorf("it holds %d bytes instead of %d", d.size, d.spans[0].TarSize))
+			return n, d.inFrame(fmt.Errorf("it contains %d bytes instead of %d", d.size, d.spans[0].TarSize))
 		}
 		d.current, d.spans, d.frame = nil, d.spans[1:], d.frame+1
 		if n > 0 {

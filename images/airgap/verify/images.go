@@ -539,7 +539,7 @@ func (c *imageCheck) entryPlatform(d v1.Descriptor, stated v1.Platform, what str
 		c.problem("%s: %s: %v", what, d.Digest, err)
 		return stated
 	case differs:
-		c.note("%s: index.json says that %s is for %s, its config says %s; nodes go by the index",
+		c.note("%s: %s is for %s by index.json and for %s by its config; nodes use the index",
 			what, d.Digest, images.FormatPlatform(*d.Platform), images.FormatPlatform(stated))
 	}
 	return p
@@ -592,7 +592,7 @@ func (c *imageCheck) image(v *viewed, what string) bool {
 	for i, l := range v.layers {
 		want := config.RootFS.DiffIDs[i]
 		if l.diffErr == nil && !l.damaged() && l.diffID != want.Hex && c.first("diff ID", l.Name, want) {
-			c.problem("%s: layer %s has the diff ID sha256:%s, but the config says %s", what, l.Name, l.diffID, want)
+			c.problem("%s: layer %s has the diff ID sha256:%s, but the config has %s", what, l.Name, l.diffID, want)
 		}
 	}
 	return true

@@ -169,10 +169,10 @@ func TestVerifySaysWhatIsWrong(t *testing.T) {
 		}, notes: []string{"which no reader needs"}},
 		"a platform that is not so": {change: func(w *airgaptest.Workshop) {
 			w.OCI(0, func(m map[string]any) { m["platform"] = map[string]any{"os": "linux", "architecture": "arm64"} })
-		}, notes: []string{"index.json says that sha256:"}},
+		}, notes: []string{"by index.json and for "}},
 		"an operating system that is not so": {change: func(w *airgaptest.Workshop) {
 			w.OCI(0, func(m map[string]any) { m["platform"] = map[string]any{"os": "darwin", "architecture": "amd64"} })
-		}, want: []string{"the index says platform darwin/amd64, the image's config linux/amd64"}},
+		}, want: []string{"the index has platform darwin/amd64, but the image's config has linux/amd64"}},
 		"another platform":      {o: Options{Platform: &arm}, want: []string{"image docker.io/acme/a:v1 (linux/amd64) is not for linux/arm64", "acme/b:v1"}},
 		"an image of a list":    {o: Options{List: []images.ListEntry{{Ref: airgaptest.Ref(t, "acme/a:v2"), File: "core.txt", Line: 7}}}, want: []string{"core.txt:7: image acme/a:v2 is missing; it has docker.io/acme/a:v1"}},
 		"a file of no image":    {change: func(w *airgaptest.Workshop) { w.Set("readme", []byte("hello")); w.Set("repositories", []byte("{}")) }, notes: []string{"not part of any image: file readme of 5 bytes"}},
@@ -198,7 +198,7 @@ func TestVerifySaysWhatIsWrong(t *testing.T) {
 			w.Manifest(func(m map[string]any) {
 				m["layers"] = []any{map[string]any{"mediaType": types.OCILayerZStd, "digest": "sha256:" + airgaptest.HexDigest(compressed), "size": len(compressed)}}
 			})
-		}, want: []string{"compressed by zstd, which readers of manifest.json take for gzip"}},
+		}, want: []string{"compressed by zstd, which readers of manifest.json treat as gzip"}},
 		"a layer that is no gzip": {change: func(w *airgaptest.Workshop) {
 			w.Content[w.Layer()] = append([]byte{0x1f, 0x8b}, bytes.Repeat([]byte{8}, 900)...)
 		}, want: []string{"is damaged", "cannot be decompressed", "but its descriptor says", "but its compression is gzip"}},

@@ -68,7 +68,7 @@ func (c *imageCheck) once(view string, list []*viewed) {
 			for _, v := range byName[n] {
 				platforms = append(platforms, images.FormatPlatform(v.platform))
 			}
-			c.problem("%s has %d images called %s (%s), and readers differ in which one they take", view, len(platforms), n, strings.Join(platforms, ", "))
+			c.problem("%s has %d images called %s (%s), and readers differ in which one they use", view, len(platforms), n, strings.Join(platforms, ", "))
 		}
 	}
 }

@@ -58,7 +58,7 @@ func parseContext(key, value string) (*Context, error) {
 	case value == "":
 		return nil, fmt.Errorf("build context %s: want a folder, docker-image://REFERENCE or oci-layout://FOLDER", key)
 	case strings.HasPrefix(value, "git@"), strings.HasPrefix(value, "target:"), strings.HasPrefix(value, "input:"):
-		return nil, fmt.Errorf("build context %s=%s: the embedded builder takes a folder, docker-image://REFERENCE or oci-layout://FOLDER; %s", key, value, OtherBuilders)
+		return nil, fmt.Errorf("build context %s=%s: the embedded builder accepts a folder, docker-image://REFERENCE or oci-layout://FOLDER; %s", key, value, OtherBuilders)
 	case !ok:
 		c.Dir = value
 	case scheme == "docker-image":
@@ -66,7 +66,7 @@ func parseContext(key, value string) (*Context, error) {
 	case scheme == "oci-layout":
 		c.Ref = value
 	default:
-		return nil, fmt.Errorf("build context %s=%s: the embedded builder takes a folder, docker-image://REFERENCE or oci-layout://FOLDER; %s", key, value, OtherBuilders)
+		return nil, fmt.Errorf("build context %s=%s: the embedded builder accepts a folder, docker-image://REFERENCE or oci-layout://FOLDER; %s", key, value, OtherBuilders)
 	}
 	return c, nil
 }

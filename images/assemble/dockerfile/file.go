@@ -83,7 +83,7 @@ func (d *File) checkSyntax(data []byte, arg string) error {
 	if err == nil && frontends[ref.Context().Name()] {
 		return nil
 	}
-	return d.At(location, fmt.Errorf("syntax %s is a frontend of its own, which has to be run; here there is Docker's, docker/dockerfile:1, alone; %s", syntax, OtherBuilders))
+	return d.At(location, fmt.Errorf("syntax %s is a separate frontend, which would have to be run; the embedded builder supports only Docker's, docker/dockerfile:1; %s", syntax, OtherBuilders))
 }
 
 // OtherBuilders ends the error for an instruction that only a build engine supports.

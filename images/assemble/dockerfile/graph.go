@@ -133,7 +133,7 @@ func (g *Graph) Target() (*Stage, error) {
 	if len(names) > 0 {
 		have = "it has " + strings.Join(names, ", ")
 	}
-	return nil, g.At(nil, fmt.Errorf("target stage %q is not there%s; %s", name, Suggest(name, names), have))
+	return nil, g.At(nil, fmt.Errorf("target stage %q does not exist%s; %s", name, Suggest(name, names), have))
 }
 
 // RefuseCircles returns an error if a stage depends on itself.

@@ -143,7 +143,7 @@ func (g *Graph) link(c instructions.Command) (Instruction, error) {
 	}
 	if index, err := strconv.Atoi(copying.From); err == nil {
 		if index < 0 || index >= len(g.stages) {
-			return Instruction{}, fmt.Errorf("COPY --from=%d: there is no such stage; they are numbered from 0 to %d", index, len(g.stages)-1)
+			return Instruction{}, fmt.Errorf("COPY --from=%d: the stage does not exist; stages are numbered from 0 to %d", index, len(g.stages)-1)
 		}
 		return Instruction{Command: c, From: g.stages[index]}, nil
 	}

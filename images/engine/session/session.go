@@ -76,7 +76,7 @@ func (s secretServer) GetSecret(_ context.Context, request *secrets.GetSecretReq
 			}
 		}
 		if len(value) > maxSecret {
-			return nil, status.Errorf(codes.ResourceExhausted, "secret %s has %d bytes; BuildKit takes at most %d", secret.ID, len(value), maxSecret)
+			return nil, status.Errorf(codes.ResourceExhausted, "secret %s has %d bytes; BuildKit accepts at most %d", secret.ID, len(value), maxSecret)
 		}
 		return &secrets.GetSecretResponse{Data: value}, nil
 	}
