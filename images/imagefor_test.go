@@ -43,7 +43,7 @@ func TestImageForLooksIntoNestedIndexesAndSkipsAttestations(t *testing.T) {
 	}
 }
 
-func TestImageForEndsWhereIndexesNestTooDeep(t *testing.T) {
+func TestImageForRefusesDeeplyNestedIndexes(t *testing.T) {
 	index := imagetest.Index(t, imagetest.Image(t, "linux/amd64", imagetest.Layer(t, imagetest.Files{"a": ""})))
 	for range 6 {
 		index = mutate.AppendManifests(empty.Index, mutate.IndexAddendum{Add: index})

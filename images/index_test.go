@@ -132,7 +132,7 @@ func TestIndexOfDockerImagesIsAManifestList(t *testing.T) {
 	}
 }
 
-func TestIndexRefusesWhatNodesCannotTellApart(t *testing.T) {
+func TestIndexRefusesAmbiguousEntries(t *testing.T) {
 	lying := mutate.AppendManifests(empty.Index, mutate.IndexAddendum{Add: imageFor(t, "windows/amd64:10.0.20348.4294"),
 		Descriptor: v1.Descriptor{Platform: &v1.Platform{OS: "windows", Architecture: "amd64", OSVersion: "10.0.26100.4294"}}})
 	for _, c := range []struct {

@@ -38,7 +38,7 @@ func TestParsePlatformReadsBothSpellings(t *testing.T) {
 	}
 }
 
-func TestParsePlatformSaysWhatIsWrong(t *testing.T) {
+func TestParsePlatformErrors(t *testing.T) {
 	for in, want := range map[string]string{
 		"":                           "want os/architecture",
 		"/":                          "want os/architecture",

@@ -7,7 +7,7 @@ import (
 	"github.com/slipway-build/slipway/images"
 )
 
-func TestPlatformKeyIsThatOfEverySpelling(t *testing.T) {
+func TestPlatformKeyIsTheSameForEverySpelling(t *testing.T) {
 	for _, c := range []struct {
 		a, b string
 		same bool

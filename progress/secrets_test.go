@@ -31,7 +31,7 @@ func TestNoModeShowsSecrets(t *testing.T) {
 	}
 }
 
-func TestTheErrorOfATaskStaysWhatItIs(t *testing.T) {
+func TestErrorOfATaskUnwraps(t *testing.T) {
 	sink := &recorder{}
 	task := Start(With(t.Context(), sink), "x")
 	task.Done(fmt.Errorf("https://me:pa55word@host: %w", fs.ErrNotExist))

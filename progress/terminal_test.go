@@ -158,7 +158,7 @@ func TestTerminalOfShortTasksHasNoRows(t *testing.T) {
 	}
 }
 
-func TestSpeedFollowsWhatIsRecent(t *testing.T) {
+func TestSpeedIsThatOfTheLastSeconds(t *testing.T) {
 	c := newClock()
 	r := &row{running: &running{Task: &Task{}, began: c.now()}, at: c.now()}
 	for range 100 {
@@ -179,7 +179,7 @@ func TestSpeedFollowsWhatIsRecent(t *testing.T) {
 }
 
 // The remaining time is the most important information.
-func TestWhatIsLeftIsNotCut(t *testing.T) {
+func TestRemainingTimeIsNotTruncated(t *testing.T) {
 	var b bytes.Buffer
 	now := time.Now()
 	term := newTerminal(io.Discard, false, func() time.Time { return now })

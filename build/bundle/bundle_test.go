@@ -428,7 +428,7 @@ func TestABundleDoesNotPackItself(t *testing.T) {
 	}
 }
 
-func TestASourceThatIsALinkIsFollowed(t *testing.T) {
+func TestSymbolicLinksToSourcesAreFollowed(t *testing.T) {
 	dir, _ := testTree(t)
 	testfile.Symlink(t, "bin", filepath.Join(dir, "programs"))
 	for format := range formats {
@@ -455,7 +455,7 @@ func TestASourceThatIsALinkIsFollowed(t *testing.T) {
 	}
 }
 
-func TestWhatChangedMeanwhileIsFound(t *testing.T) {
+func TestCompareFindsChangedSources(t *testing.T) {
 	for format, f := range formats {
 		t.Run(format, func(t *testing.T) {
 			dir, files := testTree(t)
@@ -485,7 +485,7 @@ func TestWhatChangedMeanwhileIsFound(t *testing.T) {
 	}
 }
 
-func TestACancelledWriteLeavesWhatWasThere(t *testing.T) {
+func TestCancelledWriteKeepsTheOldFile(t *testing.T) {
 	_, files := testTree(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()

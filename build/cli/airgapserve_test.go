@@ -105,7 +105,7 @@ func TestPushBringsAllArchivesIntoOneRegistry(t *testing.T) {
 	}
 }
 
-func TestPushRefusesWhatIsNoRegistry(t *testing.T) {
+func TestPushRefusesAnInvalidRegistry(t *testing.T) {
 	archives := packed(t)
 	for _, target := range []string{"https://registry.example.com", "registry example", "registry.example.com/UPPER"} {
 		if status, _, stderr := run(t, nil, "airgap", "push", archives, target); status != 2 || !strings.Contains(stderr, target) {

@@ -10,7 +10,7 @@ import (
 
 // A file with mode 0600 on disk has 0644 in an image, unless modes are kept: by the flag of image
 // build, and by the key of slipway.yaml.
-func TestModesAreKeptWhereThatIsAskedFor(t *testing.T) {
+func TestModesAreKeptOnRequest(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("Windows has no modes to keep")
 	}

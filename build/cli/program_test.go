@@ -74,7 +74,7 @@ airgap:
 	return dir, config
 }
 
-func TestWhatTheShellIsTold(t *testing.T) {
+func TestExitStatusAndErrors(t *testing.T) {
 	_, config := project(t)
 	broken := filepath.Join(t.TempDir(), "slipway.yaml")
 	if err := os.WriteFile(broken, []byte("project: acme\nplatfroms: [linux/amd64]\n"), 0o644); err != nil {
@@ -309,7 +309,7 @@ func TestFailuresAreEvents(t *testing.T) {
 	}
 }
 
-func TestInterruptIsSaid(t *testing.T) {
+func TestInterruptIsReported(t *testing.T) {
 	_, config := project(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
@@ -378,7 +378,7 @@ func TestADeltaMakesTheNewArchive(t *testing.T) {
 	}
 }
 
-func TestARunThatMakesNothingSaysSo(t *testing.T) {
+func TestEmptyRunsAreReported(t *testing.T) {
 	_, config := project(t)
 	env := map[string]string{"SLIPWAY_CACHE": t.TempDir()}
 	for _, c := range []struct {

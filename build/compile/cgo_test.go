@@ -109,7 +109,7 @@ func TestProgramsOfCAreNeverTakenForUpToDate(t *testing.T) {
 	}
 }
 
-func TestCompilersThatAreMissing(t *testing.T) {
+func TestMissingCompilers(t *testing.T) {
 	other := "windows/amd64"
 	if runtime.GOOS == "windows" {
 		other = "linux/arm64"

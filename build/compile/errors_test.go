@@ -185,7 +185,7 @@ func main() { println(0 / 0) }
 }
 
 // A module that cannot be fetched is missing for every target that imports it.
-func TestEachFailureIsToldOnce(t *testing.T) {
+func TestEachFailureIsReportedOnce(t *testing.T) {
 	t.Setenv("GOPROXY", "off")
 	dir := module(t, `
 -- go.mod --

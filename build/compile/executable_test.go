@@ -92,7 +92,7 @@ func TestAssertions(t *testing.T) {
 	}
 }
 
-func TestAllAssertionsThatDoNotHold(t *testing.T) {
+func TestFailedAssertionsAreReportedTogether(t *testing.T) {
 	dir := module(t, twoPrograms)
 	x := target(t, dir, "one", "linux/amd64")
 	x.Assert = []string{"max-size=1KiB", "static", "pie", "fips"}
@@ -136,7 +136,7 @@ func TestAProgramOfAnotherPlatformIsRefused(t *testing.T) {
 	}
 }
 
-func TestContainsFindsWhatLiesAcrossReads(t *testing.T) {
+func TestContainsFindsTextAcrossReads(t *testing.T) {
 	data := append(bytes.Repeat([]byte("x"), 70<<10), []byte(boringSymbol)...)
 	for name, c := range map[string]struct {
 		data []byte

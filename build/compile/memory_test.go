@@ -288,7 +288,7 @@ func TestCoarseTimesOfNowAreInDoubt(t *testing.T) {
 	}
 }
 
-func TestWhatAKilledBuildLeftIsRemoved(t *testing.T) {
+func TestLeftoversOfKilledBuildsAreRemoved(t *testing.T) {
 	dir := module(t, twoPrograms)
 	x := target(t, dir, "one", host)
 	left := filepath.Join(filepath.Dir(x.Output), temporary+"123", "one")

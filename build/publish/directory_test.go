@@ -81,9 +81,9 @@ func TestCopy(t *testing.T) {
 	}
 }
 
-// TestCopyStopsBeforeWhatFollows copies a file that cannot be written. The files after it must not
+// TestCopyStopsAtTheFirstError copies a file that cannot be written. The files after it must not
 // exist.
-func TestCopyStopsBeforeWhatFollows(t *testing.T) {
+func TestCopyStopsAtTheFirstError(t *testing.T) {
 	files := write(t, "a", "b", "c", "sha256sum.txt")
 	dir := t.TempDir()
 	must(t, os.MkdirAll(filepath.Join(dir, "b"), 0o755))
@@ -100,7 +100,7 @@ func TestCopyStopsBeforeWhatFollows(t *testing.T) {
 	}
 }
 
-func TestCopyNamesAllThatIsWrong(t *testing.T) {
+func TestCopyReportsEveryProblem(t *testing.T) {
 	files := write(t, "a")
 	dir := t.TempDir()
 	err := Copy(t.Context(), dir, []string{files[0], "no/1", write(t, "a")[0], "no/2", t.TempDir()})
@@ -129,7 +129,7 @@ func TestCopyIsCancelled(t *testing.T) {
 	}
 }
 
-func TestCopySweepsWhatAKilledRunLeft(t *testing.T) {
+func TestCopyRemovesLeftoversOfKilledRuns(t *testing.T) {
 	files, dir := write(t, "a.zip"), t.TempDir()
 	for name, age := range map[string]time.Duration{".a.zip.12.tmp": 2 * fileop.LeftoverAge, ".a.zip.13.tmp": 0, ".b.zip.14.tmp": 2 * fileop.LeftoverAge} {
 		file := filepath.Join(dir, name)

@@ -10,7 +10,7 @@ import (
 	"github.com/slipway-build/slipway/build/publish/githubtest"
 )
 
-func TestAReleaseSaysWhatIsWanted(t *testing.T) {
+func TestReleaseHasTheGivenOptions(t *testing.T) {
 	for _, c := range []struct {
 		name    string
 		options Options

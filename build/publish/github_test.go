@@ -324,7 +324,7 @@ func TestAnUnknownCAIsNotTriedAgain(t *testing.T) {
 	}
 }
 
-func TestTheTokenStandsInNoError(t *testing.T) {
+func TestErrorsDoNotContainTheToken(t *testing.T) {
 	f := githubtest.New(t)
 	g := client(f)
 	g.Token = "ghp_wrong9876543210\n"
@@ -337,7 +337,7 @@ func TestTheTokenStandsInNoError(t *testing.T) {
 	}
 }
 
-func TestPublishNeedsToKnow(t *testing.T) {
+func TestPublishReportsMissingOptions(t *testing.T) {
 	_, err := GitHub{Owner: "a/b"}.Publish(t.Context(), write(t, "a"), Options{})
 	for _, want := range []string{"want owner/name", "missing token", "missing tag of the release"} {
 		if err == nil || !strings.Contains(err.Error(), want) {

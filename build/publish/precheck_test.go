@@ -27,7 +27,7 @@ func TestCheckDirectory(t *testing.T) {
 	}
 }
 
-func TestCheckSaysAllThatPublishWouldMeet(t *testing.T) {
+func TestCheckReportsEveryErrorOfPublish(t *testing.T) {
 	files := write(t, "a", "b")
 	for _, c := range []struct {
 		name   string

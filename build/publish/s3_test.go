@@ -302,7 +302,7 @@ func TestS3NeedsCredentials(t *testing.T) {
 }
 
 // A file that changes while it is sent does not become an object.
-func TestS3SendsWhatItHasCompared(t *testing.T) {
+func TestS3RefusesAFileThatChangesMeanwhile(t *testing.T) {
 	s := newS3Server(t)
 	files := write(t, "a", "b")
 	s.fail = func(_ http.ResponseWriter, r *http.Request) bool {

@@ -8,7 +8,7 @@ import (
 	"github.com/slipway-build/slipway/internal/testfile"
 )
 
-func TestPreflightOfAReleaseNamesAllThatIsMissing(t *testing.T) {
+func TestPreflightReportsEverythingMissing(t *testing.T) {
 	r := makeRelease(t)
 	b := r.open()
 	p, err := b.Preflight(t.Context())

@@ -38,7 +38,7 @@ func TestCleanRemovesNothingOfOthers(t *testing.T) {
 	}
 }
 
-func TestLookingMakesNothing(t *testing.T) {
+func TestPreflightAndVerifyCreateNoFiles(t *testing.T) {
 	r := makeRelease(t)
 	if _, err := r.open().Preflight(t.Context()); err != nil {
 		t.Fatal(err)

@@ -11,7 +11,7 @@ import (
 )
 
 // A dry run lists what a run makes: packaging makes images, and images need binaries.
-func TestADryRunListsWhatARunMakes(t *testing.T) {
+func TestDryRunListsEveryFile(t *testing.T) {
 	for _, words := range []string{"build", "build binaries", "build images", "package", "package airgap", "package bundles"} {
 		t.Run(words, func(t *testing.T) {
 			t.Parallel()

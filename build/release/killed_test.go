@@ -19,7 +19,7 @@ import (
 )
 
 // Files that a killed run has not completed do not make verify fail, and the next run removes them.
-func TestWhatAKilledRunLeaves(t *testing.T) {
+func TestLeftoversOfAKilledRun(t *testing.T) {
 	r := makeRelease(t)
 	r.run("package")
 	left := []string{

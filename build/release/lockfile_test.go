@@ -88,7 +88,7 @@ func (warnings) Line(*progress.Task, string)    {}
 func (warnings) Finished(*progress.Task, error) {}
 func (w warnings) Warning(message string)       { w.said <- message }
 
-func TestLocksThatDoNotHold(t *testing.T) {
+func TestOutdatedLocks(t *testing.T) {
 	r := lockedRelease(t)
 	file := filepath.Join(r.dir, lock.FileName)
 	locked := func(o *Options) { o.Locked = true }

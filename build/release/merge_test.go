@@ -90,7 +90,7 @@ func read(t *testing.T, dir string) map[string]string {
 	return out
 }
 
-func TestMergedJobsAreWhatOneMachineMakes(t *testing.T) {
+func TestMergedJobsEqualTheReleaseOfOneMachine(t *testing.T) {
 	r := makeRelease(t)
 	r.run("package")
 	whole := filepath.Join(r.dir, "dist")
@@ -146,7 +146,7 @@ func TestMergedJobsAreWhatOneMachineMakes(t *testing.T) {
 	}
 }
 
-func TestMergeRefusesJobsThatDiffer(t *testing.T) {
+func TestMergeRefusesConflictingJobs(t *testing.T) {
 	r := makeRelease(t)
 	linux, windows := filepath.Join(t.TempDir(), "linux"), filepath.Join(t.TempDir(), "windows")
 	r.job(into(linux, system("linux")))
@@ -254,7 +254,7 @@ func TestMergeRefusesJobsThatDiffer(t *testing.T) {
 }
 
 // A layer of several images is read once, and so is each artifact.
-func TestMergeReadsWhatItChecksOnce(t *testing.T) {
+func TestMergeReadsEachBlobOnce(t *testing.T) {
 	if _, err := os.Stat("/proc/self/io"); err != nil {
 		t.Skip("this system does not count what a process reads: ", err)
 	}

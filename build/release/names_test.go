@@ -13,7 +13,7 @@ import (
 
 // Two jobs whose artifacts share a checksum file make the same artifacts as one machine, without those that are
 // switched off.
-func TestOnlyTheArtifactsThatAreWanted(t *testing.T) {
+func TestDisabledArtifacts(t *testing.T) {
 	r := makeRelease(t)
 	r.configure("  level: fastest\n", `  level: fastest
   formats: [tar.zst, {format: tar, when: 'ARCH == "arm64"'}]

@@ -30,7 +30,7 @@ func versions(t *testing.T, index v1.ImageIndex) []string {
 
 var allVersions = []string{"linux/amd64", "linux/arm64", "windows/amd64 10.0.26100.4294", "windows/amd64 10.0.20348.4294"}
 
-func TestNarrowedRunsAreTogetherWhatAWholeOneIs(t *testing.T) {
+func TestNarrowedRunsEqualAWholeRun(t *testing.T) {
 	r := makeRelease(t)
 	for _, system := range plan.Systems {
 		r.do(r.open(func(o *Options) { o.OS = system }), "build", system)

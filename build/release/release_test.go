@@ -233,7 +233,7 @@ func TestASecondRunChangesNothing(t *testing.T) {
 	}
 }
 
-func TestAllThatIsMissingIsSaidAtOnce(t *testing.T) {
+func TestMissingContentIsReportedTogether(t *testing.T) {
 	r := makeRelease(t)
 	testfile.Write(t, filepath.Join(r.dir, "images.txt"), r.other+"/tools/none:1\n"+r.other+"/tools/pause:3.10\n"+r.other+"/tools/linux:1\n")
 	imagetest.Push(t, r.other+"/tools/linux:1", imagetest.Index(t, imagetest.Image(t, "linux/amd64", imagetest.Layer(t, imagetest.Files{"a": ""}))))
@@ -272,7 +272,7 @@ func TestPartsOfARelease(t *testing.T) {
 	}
 }
 
-func TestVerifySaysAllThatIsWrong(t *testing.T) {
+func TestVerifyReportsEveryProblem(t *testing.T) {
 	r := makeRelease(t)
 	r.run("build")
 	r.run("package")
@@ -300,7 +300,7 @@ func TestVerifySaysAllThatIsWrong(t *testing.T) {
 	}
 }
 
-func TestVerifyKnowsWhatIsOfAnotherRelease(t *testing.T) {
+func TestVerifyReportsFilesOfAnotherRelease(t *testing.T) {
 	r := makeRelease(t)
 	r.run("package")
 	r.env["TAG"] = "v1.2.4+acme1"
@@ -355,7 +355,7 @@ func TestPublishRefusesArtifactsOfAnotherRelease(t *testing.T) {
 	r.run("publish")
 }
 
-func TestAnIndexIsOfWhatTheRegistryHolds(t *testing.T) {
+func TestIndexNeedsImagesInTheRegistry(t *testing.T) {
 	r := makeRelease(t)
 	err := r.try(r.open(), "publish", "index")
 	if err == nil || !strings.Contains(err.Error(), "acme-runtime:v1.2.3-acme1-linux-arm64") {
@@ -406,7 +406,7 @@ func TestBuildersAgree(t *testing.T) {
 	})
 }
 
-func TestTheEmbeddedBuilderRefusesWhatItCannotUse(t *testing.T) {
+func TestEmbeddedBuilderRefusesUnsupportedKeys(t *testing.T) {
 	r := makeRelease(t)
 	raw, err := os.ReadFile(filepath.Join(r.dir, config.FileName))
 	if err != nil {
@@ -464,7 +464,7 @@ func TestAReleaseInParts(t *testing.T) {
 	}
 }
 
-func TestAFileTooLargeForGitHubIsSaidBeforeTheRelease(t *testing.T) {
+func TestFileTooLargeForGitHubIsReportedEarly(t *testing.T) {
 	r := makeRelease(t)
 	raw, err := os.ReadFile(filepath.Join(r.dir, config.FileName))
 	if err != nil {
@@ -490,7 +490,7 @@ func TestAFileTooLargeForGitHubIsSaidBeforeTheRelease(t *testing.T) {
 
 // Paths that begin with dist/ refer to the output folder, wherever it is and however its path is
 // spelled.
-func TestDistElsewhere(t *testing.T) {
+func TestOutputFolderOutsideOfTheRepository(t *testing.T) {
 	r := makeRelease(t)
 	config := filepath.Join(r.dir, config.FileName)
 	raw, err := os.ReadFile(config)
@@ -526,7 +526,7 @@ func TestDistElsewhere(t *testing.T) {
 	}
 }
 
-func TestImagesNeedOnlyTheBinariesThatTheyRead(t *testing.T) {
+func TestImagesNeedOnlyTheirOwnBinaries(t *testing.T) {
 	r := makeRelease(t)
 	r.configure("images:\n", "  - {name: helper, package: ./cmd/acme}\nimages:\n")
 	r.configure("{platforms: [linux/amd64, linux/arm64, windows/amd64], dockerfile: Dockerfile}", "{platforms: [linux/amd64, linux/arm64], dockerfile: Dockerfile}")

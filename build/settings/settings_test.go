@@ -58,7 +58,7 @@ func TestSettingsAreReadFromTheEnvironment(t *testing.T) {
 	}
 }
 
-func TestAllThatIsWrongWithTheEnvironmentIsReported(t *testing.T) {
+func TestEveryErrorInTheEnvironmentIsReported(t *testing.T) {
 	env := map[string]string{"BUILDER": "kaniko", "PLATFORMS": "linux", "SLIPWAY_PLAIN_HTTP": "http://a", "FORCE": "maybe", "JOBS": "0",
 		"SLIPWAY_CACHE": "/cache", "SLIPWAY_CACHE_SIZE": "much", "SLIPWAY_UNPACK_LIMIT": "little", "DOCKER_USERNAME": "me"}
 	_, err := From(func(name string) (string, bool) { v, ok := env[name]; return v, ok })

@@ -19,7 +19,7 @@ import (
 
 // Clients use the config of an image that is not in an index. If the platform of an image is only
 // in an archive or a layout, every result is therefore an index.
-func TestPlatformsThatConfigsDoNotState(t *testing.T) {
+func TestPlatformsMissingInConfigs(t *testing.T) {
 	layer := imagetest.Layer(t, imagetest.Files{"bin/app": "arm64"})
 	for what, image := range map[string]v1.Image{
 		"another":    imagetest.Image(t, "linux/amd64", layer),

@@ -54,7 +54,7 @@ func TestPreflightCountsEachBlobOnceAndFetchesNone(t *testing.T) {
 	}
 }
 
-func TestPreflightRefusesADiskThatIsTooSmall(t *testing.T) {
+func TestPreflightReportsTooLittleDiskSpace(t *testing.T) {
 	p := Preflight{Disks: []DiskNeed{
 		{Paths: []string{"/cache"}, Need: 100, least: 10, Free: 20},
 		{Paths: []string{"/out"}, Need: 9_000_000_000, least: 5_000_000_000, Free: 4_000_000_000},

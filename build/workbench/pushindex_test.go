@@ -25,7 +25,7 @@ func (s said) Warning(message string)       { s.warnings <- message }
 
 // docker-registry accepts an index only with all of its images. Several archives together have all
 // images; of one archive alone, only the image is pushed, with a warning.
-func TestPushOfIndexesThatArchivesKeep(t *testing.T) {
+func TestPushOfIndexesOfArchives(t *testing.T) {
 	amd := imagetest.Image(t, "linux/amd64", imagetest.Layer(t, imagetest.Files{"bin/app": "amd64"}))
 	arm := imagetest.Image(t, "linux/arm64", imagetest.Layer(t, imagetest.Files{"bin/app": "arm64"}))
 	index := imagetest.Index(t, amd, arm)

@@ -49,7 +49,7 @@ func tarOf(t *testing.T, dir string) string {
 // An archive of another program may have a gzip layer with the media type of an uncompressed one.
 // Nodes cannot unpack such a layer, so a push changes it to gzip, with a warning. A diff ID that
 // differs from the content is an error, and does not affect layers of other archives.
-func TestPushOfLayersThatSayTheyArePlain(t *testing.T) {
+func TestPushOfGzipLayersWithAnUncompressedMediaType(t *testing.T) {
 	honest := imagetest.Image(t, "linux/amd64", imagetest.Layer(t, imagetest.Files{"bin/app": "app"}))
 	layers, err := honest.Layers()
 	if err != nil {

@@ -22,7 +22,7 @@ import (
 
 // Programs write different headers before a file's own header, and a tar of git archive begins with
 // a global one.
-func TestOpenWhateverTheFirstHeaderIs(t *testing.T) {
+func TestOpenAcceptsEveryFirstHeader(t *testing.T) {
 	long := strings.Repeat("x", 120) + "/layer.tar"
 	first := func(h tar.Header, members []airgaptest.TarMember) []airgaptest.TarMember {
 		h.Name = members[0].Header.Name

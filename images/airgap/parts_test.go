@@ -16,7 +16,7 @@ import (
 	"github.com/slipway-build/slipway/images/airgap/format"
 )
 
-func TestReadersTakePartsAsTheyLie(t *testing.T) {
+func TestReadersAcceptParts(t *testing.T) {
 	all := airgaptest.SampleImages(t)
 	for _, codec := range []format.Codec{format.Tar, format.Zstd, format.Gzip} {
 		t.Run(string(codec), func(t *testing.T) {
@@ -75,7 +75,7 @@ func TestReadersTakePartsAsTheyLie(t *testing.T) {
 	}
 }
 
-func TestOpenSaysWhatPartsLack(t *testing.T) {
+func TestOpenReportsMissingAndDamagedParts(t *testing.T) {
 	at := func(path string, n int) string { return format.PartPath(path, n) }
 	for _, c := range []struct {
 		name   string

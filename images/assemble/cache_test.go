@@ -121,7 +121,7 @@ func TestWindowsVersionsShareTheirLayers(t *testing.T) {
 
 // Accidental properties of a checkout (its place, times, permissions other than the executable bit,
 // the order of files) do not affect the image.
-func TestTheCheckoutDoesNotShow(t *testing.T) {
+func TestAccidentsOfTheCheckoutDoNotAffectTheImage(t *testing.T) {
 	one, two := newCachedProject(t), newCachedProject(t)
 	then := time.Now().Add(-1000 * time.Hour)
 	if err := filepath.WalkDir(two.dir, func(path string, d os.DirEntry, err error) error {

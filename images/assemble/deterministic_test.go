@@ -219,9 +219,9 @@ func TestNothingIsWrittenForAnError(t *testing.T) {
 	}
 }
 
-// TestAFileThatChangesMeanwhile changes a file during a build. Without the check, the layer's name
+// TestFileThatChangesDuringABuild changes a file during a build. Without the check, the layer's name
 // would not match its content.
-func TestAFileThatChangesMeanwhile(t *testing.T) {
+func TestFileThatChangesDuringABuild(t *testing.T) {
 	c := project(t, map[string]string{"Dockerfile": "FROM scratch\nCOPY a /a\n", "context/a": "before"})
 	s := openStore(t)
 	_, err := assemble.New(assemble.Options{Layers: &changingLayers{s, filepath.Join(c.Dir, "a")}}).Assemble(t.Context(), c)

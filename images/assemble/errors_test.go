@@ -10,8 +10,8 @@ import (
 	"github.com/slipway-build/slipway/internal/testfile"
 )
 
-// TestErrorsSayWhatToDo checks messages that have more information than those of engines.
-func TestErrorsSayWhatToDo(t *testing.T) {
+// TestErrorMessages checks messages that have more information than those of engines.
+func TestErrorMessages(t *testing.T) {
 	for _, c := range []struct {
 		name, dockerfile, target string
 		want                     []string

@@ -53,7 +53,7 @@ func TestBombsAreRefused(t *testing.T) {
 	}
 }
 
-func TestABaseThatIsNotReadIsNotLimited(t *testing.T) {
+func TestUnreadBaseIsNotLimited(t *testing.T) {
 	base := imagetest.Index(t, imagetest.Image(t, "linux/amd64", imagetest.LayerOf(t, "",
 		imagetest.Entry{Header: tar.Header{Name: "big", Typeflag: tar.TypeReg, Mode: 0o644}, Body: strings.Repeat("0", 4096)})))
 	build := project(t, map[string]string{"Dockerfile": "FROM big\nENV A=1\n"})

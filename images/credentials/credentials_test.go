@@ -69,7 +69,7 @@ func TestDockerHubHasSeveralNames(t *testing.T) {
 	}
 }
 
-func TestTheFirstFileThatKnowsWins(t *testing.T) {
+func TestFirstFileWithCredentialsIsUsed(t *testing.T) {
 	first := write(t, "auth.json", auths("reg.example/team/app", "app", "reg.example/team", "team", "other.example", "first"))
 	second := write(t, "config.json", auths("reg.example", "host", "other.example", "second", "quay.io", "quay"))
 	files := []string{filepath.Join(t.TempDir(), "none.json"), write(t, "auth.json", "{"), first, second}
@@ -139,7 +139,7 @@ func TestLoginWritesAsDockerAndPodmanDo(t *testing.T) {
 	}
 }
 
-func TestAHelperIsAsked(t *testing.T) {
+func TestCredentialHelperIsUsed(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("the helper is a shell script")
 	}
@@ -174,7 +174,7 @@ esac
 	}
 }
 
-func TestLoginHandsThePasswordToAHelper(t *testing.T) {
+func TestLoginPassesThePasswordToAHelper(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("the helper is a shell script")
 	}

@@ -39,7 +39,7 @@ func testCases(t *testing.T, dir string) {
 				t.Skip(c.Differs)
 			}
 			if c.Name == "env-case" && runtime.GOOS == "windows" {
-				t.Skip("names of variables have no case on Windows; see TestNamesThatDifferOnlyInCase")
+				t.Skip("names of variables have no case on Windows; see TestNamesDifferingOnlyInCase")
 			}
 			if c.DockerDiffers != "" && strings.Contains(t.Name(), "/docker/") {
 				t.Skip(c.DockerDiffers)

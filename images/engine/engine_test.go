@@ -173,7 +173,7 @@ COPY --from=run /one.copy /two.copy /agent /
 	})
 }
 
-func TestSecretThatIsNotGiven(t *testing.T) {
+func TestMissingSecret(t *testing.T) {
 	withEngines(t, func(t *testing.T, start starter) {
 		build := buildOf(t, "FROM scratch\nCOPY tool /\n\nRUN --mount=type=secret,id=one,required=true [\"/tool\", \"say:x\"]\n", nil)
 		_, err := start(t, engine.Options{}).Assemble(t.Context(), build)
@@ -427,9 +427,9 @@ func TestSeveralAtOnce(t *testing.T) {
 	})
 }
 
-// TestDockerForgets shows that the images of a build do not stay in Docker Engine's store, whether the build succeeds
+// TestBuildsLeaveNoImagesInDocker shows that the images of a build do not stay in Docker Engine's store, whether the build succeeds
 // or fails, and that images of others do.
-func TestDockerForgets(t *testing.T) {
+func TestBuildsLeaveNoImagesInDocker(t *testing.T) {
 	client := dockerClient(t, imagetest.Docker(t))
 	layer := imagetest.RandomLayer(t, 7, 1<<16)
 	base := imagetest.Image(t, "linux/amd64", layer)
@@ -439,8 +439,8 @@ func TestDockerForgets(t *testing.T) {
 		"example.com/zstd:1":   imagetest.Index(t, imagetest.Image(t, "linux/amd64", zstd)),
 	}}
 	for _, c := range []struct{ dockerfile, want string }{
-		{"FROM example.com/forget:1\nLABEL test=TestDockerForgets\nCOPY a.txt /\n", ""},
-		{"FROM example.com/zstd:1\nLABEL test=TestDockerForgets\nCOPY --from=example.com/forget:1 / /\n", ""},
+		{"FROM example.com/forget:1\nLABEL test=TestBuildsLeaveNoImagesInDocker\nCOPY a.txt /\n", ""},
+		{"FROM example.com/zstd:1\nLABEL test=TestBuildsLeaveNoImagesInDocker\nCOPY --from=example.com/forget:1 / /\n", ""},
 		{"FROM example.com/forget:1\nRUN [\"/no-such-program\"]\n", "no-such-program"},
 	} {
 		_, err := engine.Docker(o).Assemble(t.Context(), buildOf(t, c.dockerfile, map[string]string{"a.txt": "a"}))
@@ -482,7 +482,7 @@ func TestDockerForgets(t *testing.T) {
 		_, _ = client.ImageRemove(context.Background(), "example.com/forget:1", dockerimage.RemoveOptions{})
 	})
 	tasks := &started{}
-	if _, err := engine.Docker(o).Assemble(progress.With(t.Context(), tasks), buildOf(t, "FROM example.com/forget:1\nLABEL test=TestDockerForgets\nCOPY a.txt /\n", map[string]string{"a.txt": "b"})); err != nil {
+	if _, err := engine.Docker(o).Assemble(progress.With(t.Context(), tasks), buildOf(t, "FROM example.com/forget:1\nLABEL test=TestBuildsLeaveNoImagesInDocker\nCOPY a.txt /\n", map[string]string{"a.txt": "b"})); err != nil {
 		t.Fatal(err)
 	}
 	if tasks.contains(" load example.com/") {
@@ -595,7 +595,7 @@ func TestBadDockerfiles(t *testing.T) {
 }
 
 // An image or a base that another build removed is made again. Here Docker Engine reports once that it is missing.
-func TestImagesThatAnotherBuildRemoved(t *testing.T) {
+func TestImagesRemovedByAnotherBuild(t *testing.T) {
 	socket, ok := strings.CutPrefix(imagetest.Docker(t), "unix://")
 	if !ok {
 		testfile.Missing(t, "Docker Engine is at %s, which is not a socket", imagetest.Docker(t))

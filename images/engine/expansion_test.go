@@ -52,7 +52,7 @@ func TestExpansionIsCheckedBeforeAnEngineIsAsked(t *testing.T) {
 	}
 }
 
-func TestNamesThatDifferOnlyInCase(t *testing.T) {
+func TestNamesDifferingOnlyInCase(t *testing.T) {
 	for name, c := range map[string]struct {
 		dockerfile string
 		line       int

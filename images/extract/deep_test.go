@@ -109,7 +109,7 @@ func TestExtractingDeepFoldersIsLinear(t *testing.T) {
 	}
 }
 
-func TestExtractCountsFoldersThatNoEntryNames(t *testing.T) {
+func TestExtractCountsFoldersWithoutEntries(t *testing.T) {
 	img := layered(t, "linux/amd64", imagetest.LayerOf(t, types.OCILayer,
 		imagetest.Entry{Header: tar.Header{Name: "bin/" + strings.Repeat("d/", 200) + "f"}, Body: "x"}))
 	_, err := Folders(t.Context(), img, []Folder{{Path: "/bin", Dest: filepath.Join(t.TempDir(), "bin")}}, Limits{Entries: 100})

@@ -117,7 +117,7 @@ func needLinks(t testing.TB) {
 }
 
 // Each layer is a listing, in the form of imagetest.ParseListing.
-func TestExtractLaysLayersOverOneAnother(t *testing.T) {
+func TestExtractAppliesLayersInOrder(t *testing.T) {
 	tests := map[string]struct {
 		platform string // linux/amd64
 		layers   []string
@@ -334,7 +334,7 @@ func TestExtractLaysLayersOverOneAnother(t *testing.T) {
 }
 
 // Whatever the layers are, the result is that of imagetest.Flatten.
-func TestExtractDoesAsFlatten(t *testing.T) {
+func TestExtractAgreesWithFlatten(t *testing.T) {
 	seeds := uint64(40)
 	if testing.Short() {
 		seeds = 10

@@ -21,7 +21,7 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-func TestNamesThatWindowsRefuses(t *testing.T) {
+func TestInvalidNamesOnWindows(t *testing.T) {
 	for name, want := range map[string]string{
 		"kubelet.exe": "", "a b": "", ".hidden": "", "auxiliary": "", "com": "", "com10": "", "COM": "", "console": "", "ä": "", "nul_": "",
 		strings.Repeat("a", 255): "", strings.Repeat("a", 256): "longer", strings.Repeat("😀", 128): "longer",

@@ -13,7 +13,7 @@ import (
 
 // The next run restores or removes what a killed run has left beside a folder, whether or not it
 // succeeds.
-func TestTempFolderEndsWhatAKilledRunBegan(t *testing.T) {
+func TestTempFolderCompletesOrRevertsAKilledRun(t *testing.T) {
 	const gone = 2 * fileop.LeftoverAge
 	for _, c := range []struct {
 		name   string

@@ -21,7 +21,7 @@ import (
 )
 
 // Extract applies layers to one another like the builder that reads bases.
-func TestExtractLaysLayersAsTheBuilderDoes(t *testing.T) {
+func TestExtractAgreesWithTheBuilder(t *testing.T) {
 	needLinks(t)
 	if runtime.GOOS == "windows" {
 		t.Skip("modes and names differ on Windows")

@@ -28,7 +28,7 @@ func folder(t *testing.T, files map[string]string) string {
 	return dir
 }
 
-func TestWhatContainerdAndDockerHave(t *testing.T) {
+func TestFoldersOfContainerdAndDockerAreRead(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("on Windows, names of folders have no colons")
 	}
@@ -119,7 +119,7 @@ func TestSettingsGoBeforeFolders(t *testing.T) {
 	}
 }
 
-func TestMistakesNameTheirPlace(t *testing.T) {
+func TestErrorsNameFileAndLine(t *testing.T) {
 	for text, want := range map[string]string{
 		"server = \n": "hosts.toml:1: ",
 		"[host.\"https://m\"]\ncapabilities = [\"x\"]": `host "https://m": capability "x": want pull`,

@@ -17,7 +17,7 @@ import (
 	"github.com/slipway-build/slipway/images/imagetest"
 )
 
-func TestLayersAreWhatTheyAreSaidToBe(t *testing.T) {
+func TestLayersHaveTheGivenEntries(t *testing.T) {
 	files := imagetest.Files{"bin/hello": "#!/bin/sh\n", "etc/": "", "opt/a/b": "c"}
 	want := []string{"bin/ 0755", "bin/hello 0755", "etc/ 0755", "opt/ 0755", "opt/a/ 0755", "opt/a/b 0644"}
 	for mediaType, magic := range map[types.MediaType]string{

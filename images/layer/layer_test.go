@@ -79,7 +79,7 @@ func names(headers []*tar.Header) []string {
 	return all
 }
 
-func TestParentsAreAddedAndWhatAFolderHoldsFollowsIt(t *testing.T) {
+func TestParentsAreAddedBeforeTheirContent(t *testing.T) {
 	a := describe(t, layer.Plain, file("a-b", "1"), file("a/b/c", "2"), file("a.b", "3"), folder("a/b"), file("a/b-", "4"), file("Z", "5"))
 	all := headers(t, write(t, a))
 	if diff := cmp.Diff([]string{"Z", "a/", "a/b/", "a/b/c", "a/b-", "a-b", "a.b"}, names(all)); diff != "" {
@@ -111,7 +111,7 @@ func TestComparePathsIsTheOrderOfAWalk(t *testing.T) {
 	}
 }
 
-func TestEntriesKeepWhatTheyAre(t *testing.T) {
+func TestEntriesKeepTheirMetadata(t *testing.T) {
 	now := time.Unix(1500000000, 999)
 	a := describe(t, layer.Plain,
 		layer.Entry{Path: "bin/su", Type: tar.TypeReg, Mode: 0o6755, UID: 70000, GID: 3, ModTime: now, Size: 1, Content: text("x"),
@@ -362,7 +362,7 @@ func (f failing) Read([]byte) (int, error) {
 	return 0, f.err
 }
 
-func TestContentThatIsNotWhatItWasIsAnError(t *testing.T) {
+func TestChangedContentIsAnError(t *testing.T) {
 	for _, c := range []struct {
 		name    string
 		size    int64

@@ -23,7 +23,7 @@ import (
 	"github.com/slipway-build/slipway/images/registry/transport"
 )
 
-func TestWhatMayDoBetterIsTriedAgain(t *testing.T) {
+func TestTemporaryFailuresAreRetried(t *testing.T) {
 	hang := func(w http.ResponseWriter) bool { panic(http.ErrAbortHandler) }
 	for name, fault := range map[string]func(w http.ResponseWriter) bool{
 		"429": func(w http.ResponseWriter) bool {
@@ -63,7 +63,7 @@ func TestWhatMayDoBetterIsTriedAgain(t *testing.T) {
 	}
 }
 
-func TestTriesEnd(t *testing.T) {
+func TestAttemptsAreLimited(t *testing.T) {
 	f := newFront(t, imagetest.Registry(t), func(_ *front, w http.ResponseWriter, r *http.Request, _ int) bool {
 		return r.URL.Path != "/v2/" && refuse(w, http.StatusBadGateway, "UNKNOWN", "no upstream")
 	})
@@ -74,7 +74,7 @@ func TestTriesEnd(t *testing.T) {
 	}
 }
 
-func TestWhatWasRefusedIsNotAskedForAgain(t *testing.T) {
+func TestRefusedRequestsAreNotRetried(t *testing.T) {
 	for _, status := range []int{400, 401, 403, 404} {
 		f := newFront(t, imagetest.Registry(t), func(_ *front, w http.ResponseWriter, r *http.Request, _ int) bool {
 			return r.URL.Path != "/v2/" && refuse(w, status, "SOMETHING", "said the registry")
@@ -94,14 +94,14 @@ func TestWhatWasRefusedIsNotAskedForAgain(t *testing.T) {
 	}
 }
 
-func TestAnImageThatIsNotThere(t *testing.T) {
+func TestMissingImage(t *testing.T) {
 	host := imagetest.Registry(t)
 	imagetest.Push(t, host+"/org/x:v1", imagetest.Image(t, "linux/amd64", imagetest.Layer(t, imagetest.Files{"f": "x"})))
 	_, err := newClient(t).Image(t.Context(), host+"/org/x:v2", linux)
 	wantError(t, err, "registry "+host+" has no image "+host+"/org/x:v2")
 }
 
-func TestNobodyListens(t *testing.T) {
+func TestRefusedConnection(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -114,7 +114,7 @@ func TestNobodyListens(t *testing.T) {
 	wantError(t, err, "registry "+host+" does not answer", "dial")
 }
 
-func TestWhatIsNoRegistry(t *testing.T) {
+func TestServerThatIsNotARegistry(t *testing.T) {
 	f := newFront(t, "127.0.0.1:1", func(_ *front, w http.ResponseWriter, r *http.Request, _ int) bool {
 		http.NotFound(w, r)
 		return true
@@ -123,7 +123,7 @@ func TestWhatIsNoRegistry(t *testing.T) {
 	wantError(t, err, f.host+" is not a registry")
 }
 
-func TestARegistryThatAsksForHoursIsNotWaitedFor(t *testing.T) {
+func TestLongRetryAfterIsNotAwaited(t *testing.T) {
 	f := newFront(t, imagetest.Registry(t), func(_ *front, w http.ResponseWriter, r *http.Request, _ int) bool {
 		w.Header().Set("Retry-After", "7200")
 		return refuse(w, http.StatusTooManyRequests, "TOOMANYREQUESTS", "pull rate limit")
@@ -145,7 +145,7 @@ func TestAnEndedContextEndsTheWait(t *testing.T) {
 	}
 }
 
-func TestWhoSharesAFetchDoesNotFailWithTheOther(t *testing.T) {
+func TestCancellingOneOfTwoSharedFetches(t *testing.T) {
 	c := newClient(t)
 	began := make(chan struct{})
 	first, stop := context.WithCancel(t.Context())

@@ -120,7 +120,7 @@ type plainLayer struct{ v1.Layer }
 
 func (plainLayer) MediaType() (types.MediaType, error) { return types.DockerLayer, nil }
 
-func TestAForeignLayerThatNobodyHas(t *testing.T) {
+func TestMissingForeignLayer(t *testing.T) {
 	url, _ := serving(t, func() v1.Layer { return nil })
 	host := imagetest.Registry(t)
 	made, foreign := windowsOn(t, host+"/org/base:v1", url+"?signature="+secret)

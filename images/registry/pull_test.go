@@ -73,7 +73,7 @@ func TestAnImageIsPulledOnceAndThenFromTheStore(t *testing.T) {
 	}
 }
 
-func TestATagThatMovedIsSeen(t *testing.T) {
+func TestMovedTagIsNoticed(t *testing.T) {
 	host := imagetest.Registry(t)
 	c := newClient(t)
 	for _, content := range []string{"one", "two"} {
@@ -289,7 +289,7 @@ func TestOffline(t *testing.T) {
 // half is the number of bytes of the layers below that arrive before the connection breaks.
 const half = 100_000
 
-func TestABrokenOffBlobGoesOn(t *testing.T) {
+func TestInterruptedBlobIsResumed(t *testing.T) {
 	for name, start := range map[string]func(testing.TB) string{
 		"go-containerregistry": imagetest.Registry, "docker-registry": imagetest.DistributionRegistry,
 	} {
@@ -336,7 +336,7 @@ func TestABrokenOffBlobGoesOn(t *testing.T) {
 }
 
 // A download of gigabytes over a bad line is interrupted more often than Pace allows attempts.
-func TestTriesThatBroughtMuchDoNotCount(t *testing.T) {
+func TestAttemptsWithProgressAreNotCounted(t *testing.T) {
 	f := newFront(t, imagetest.Registry(t), func(f *front, w http.ResponseWriter, r *http.Request, n int) bool {
 		if !isGet(r, "blobs") {
 			return false
@@ -359,7 +359,7 @@ func TestTriesThatBroughtMuchDoNotCount(t *testing.T) {
 	}
 }
 
-func TestABlobBeginsAnewWhereRangesAreUnknown(t *testing.T) {
+func TestInterruptedBlobIsRestartedWithoutRanges(t *testing.T) {
 	for name, spoil := range map[string]func(w http.ResponseWriter, r *http.Request) bool{
 		"sends all of it": func(_ http.ResponseWriter, r *http.Request) bool { r.Header.Del("Range"); return false },
 		"refuses the range": func(w http.ResponseWriter, r *http.Request) bool {
@@ -396,7 +396,7 @@ func TestABlobBeginsAnewWhereRangesAreUnknown(t *testing.T) {
 	}
 }
 
-func TestAnotherRunGoesOnWithWhatOneLeft(t *testing.T) {
+func TestNextRunResumesAPartialBlob(t *testing.T) {
 	var broken atomic.Bool
 	broken.Store(true)
 	var sent atomic.Int64
@@ -491,7 +491,7 @@ func (s *spoiler) Write(p []byte) (int, error) {
 	return s.ResponseWriter.Write(turned)
 }
 
-func TestAManifestThatIsNotWhatItsDigestSays(t *testing.T) {
+func TestManifestThatDoesNotMatchItsDigest(t *testing.T) {
 	f := newFront(t, imagetest.Registry(t), func(f *front, w http.ResponseWriter, r *http.Request, n int) bool {
 		if !isGet(r, "manifests") {
 			return false
@@ -554,7 +554,7 @@ func TestADamagedManifestOfTheStoreIsFetchedAnew(t *testing.T) {
 	}
 }
 
-func TestMediaTypesThatManifestsDoNotSay(t *testing.T) {
+func TestMissingMediaTypes(t *testing.T) {
 	for raw, want := range map[string]string{
 		`{"schemaVersion":2,"manifests":[]}`: "application/vnd.oci.image.index.v1+json",
 		`{"schemaVersion":2,"config":{}}`:    "application/vnd.oci.image.manifest.v1+json",

@@ -250,7 +250,7 @@ func TestARegistryThatRewritesManifestsIsNoticed(t *testing.T) {
 	wantError(t, err, f.host, digestOf(t, made).String(), "but reports")
 }
 
-func TestAnUploadThatBreaksOffBeginsAnew(t *testing.T) {
+func TestInterruptedUploadIsRestarted(t *testing.T) {
 	var broken atomic.Int32
 	f := newFront(t, imagetest.DistributionRegistry(t), func(_ *front, _ http.ResponseWriter, r *http.Request, _ int) bool {
 		if r.Method != http.MethodPut || r.ContentLength < half || broken.Add(1) > 2 {
@@ -272,7 +272,7 @@ func TestAnUploadThatBreaksOffBeginsAnew(t *testing.T) {
 
 // Images are pushed on their own and as children of an index at the same time. The registry writes manifests in place,
 // so that a concurrent read of one fails.
-func TestPushOfWhatIsPushedElsewhereToo(t *testing.T) {
+func TestConcurrentPushesOfTheSameImages(t *testing.T) {
 	host := imagetest.DistributionRegistry(t)
 	index := imagetest.WindowsBase(t, "10.0.17763.1", "10.0.20348.1", "10.0.26100.1")
 	c := newClient(t)

@@ -161,7 +161,7 @@ func TestATokenMayExpireAtAnyTime(t *testing.T) {
 	})
 }
 
-func TestATokenThatIsRefusedIsNotAskedForForever(t *testing.T) {
+func TestRefusedTokensAreNotRequestedForever(t *testing.T) {
 	f := newTokens(t, imagetest.Registry(t), false, isUpload)
 	c := newClient(t)
 	c.keys.Give(f.host, authn.AuthConfig{Username: "bob", Password: secret})
@@ -172,7 +172,7 @@ func TestATokenThatIsRefusedIsNotAskedForForever(t *testing.T) {
 	}
 }
 
-func TestARegistryThatLetsEverybodyReadAsksForRightsLater(t *testing.T) {
+func TestPublicRegistryThatRequiresALoginToPush(t *testing.T) {
 	registry := imagetest.Registry(t)
 	f := newTokens(t, registry, true, nil)
 	pushed(t, newClient(t), f.front, registry, threeLayers(t))
@@ -211,7 +211,7 @@ func reset(t *testing.T, w http.ResponseWriter) {
 	conn.Close()
 }
 
-func TestAnUploadThatTheRegistryForgotBeginsAnew(t *testing.T) {
+func TestForgottenUploadIsRestarted(t *testing.T) {
 	for status, code := range map[int]string{404: "BLOB_UPLOAD_UNKNOWN", 400: "BLOB_UPLOAD_INVALID", 416: "RANGE_INVALID"} {
 		registry := imagetest.Registry(t)
 		var lost atomic.Int32
@@ -226,7 +226,7 @@ func TestAnUploadThatTheRegistryForgotBeginsAnew(t *testing.T) {
 	}
 }
 
-func TestABlobThatTheRegistryOnlyClaimsToHaveIsSent(t *testing.T) {
+func TestMissingBlobIsSentAlthoughHEADSucceeds(t *testing.T) {
 	registry := imagetest.DistributionRegistry(t)
 	made := threeLayers(t)
 	f := newFront(t, registry, func(_ *front, w http.ResponseWriter, r *http.Request, _ int) bool {
@@ -263,7 +263,7 @@ func TestAMissingChildOfAnIndexIsSent(t *testing.T) {
 	complete(t, arrived)
 }
 
-func TestATagThatIsShownLate(t *testing.T) {
+func TestTagThatAppearsLate(t *testing.T) {
 	one := imagetest.Image(t, "linux/amd64", imagetest.Layer(t, imagetest.Files{"f": "one"}))
 	two := imagetest.Image(t, "linux/amd64", imagetest.Layer(t, imagetest.Files{"f": "two"}))
 	for name, late := range map[string]func(w http.ResponseWriter){
@@ -300,7 +300,7 @@ func TestATagThatIsShownLate(t *testing.T) {
 	})
 }
 
-func TestARefusedHEADDecidesNothing(t *testing.T) {
+func TestRefusedHEADIsIgnored(t *testing.T) {
 	for _, status := range []int{400, 401, 403, 405} {
 		registry := imagetest.Registry(t)
 		var exists atomic.Bool
@@ -347,7 +347,7 @@ func TestBodiesFollowRedirects(t *testing.T) {
 
 // A registry may answer before it has read the body, and the client may then see only a broken
 // connection. The next attempt therefore waits for the answer.
-func TestAnAnswerBeforeTheBodyWasReadIsHeard(t *testing.T) {
+func TestAnswerBeforeTheBodyIsReadIsReported(t *testing.T) {
 	for _, status := range []int{http.StatusTemporaryRedirect, http.StatusExpectationFailed} {
 		registry := imagetest.Registry(t)
 		made := layersFrom(t, 8<<20)
@@ -374,7 +374,7 @@ func TestAnAnswerBeforeTheBodyWasReadIsHeard(t *testing.T) {
 	}
 }
 
-func TestWhatARegistryEchoesIsRedacted(t *testing.T) {
+func TestSecretsEchoedByARegistryAreRedacted(t *testing.T) {
 	encoded := base64.StdEncoding.EncodeToString([]byte("bob:" + secret))
 	f := newFront(t, imagetest.Registry(t), func(_ *front, w http.ResponseWriter, r *http.Request, _ int) bool {
 		if _, _, ok := r.BasicAuth(); !ok {

@@ -203,7 +203,7 @@ capabilities = ["pull"]
 	wantError(t, err, "has no image", "mirror 127.0.0.1:1: ", "mirror "+empty.host+": 404")
 }
 
-func TestABlobThatBreaksOffGoesOnFromTheNextHost(t *testing.T) {
+func TestInterruptedBlobIsResumedFromTheNextHost(t *testing.T) {
 	registry := imagetest.DistributionRegistry(t)
 	made := threeLayers(t)
 	imagetest.Push(t, registry+"/org/x:v1", made)

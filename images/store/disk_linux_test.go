@@ -80,7 +80,7 @@ func count(w io.Writer, written *int) error {
 	return nil
 }
 
-func TestAFullDiskIsAnErrorThatLeavesNothing(t *testing.T) {
+func TestFullDiskIsAnErrorAndLeavesNoFile(t *testing.T) {
 	dir := t.TempDir()
 	if out, err := child(t, "fill the disk", dir).CombinedOutput(); err != nil {
 		t.Errorf("%v\n%s", err, out)

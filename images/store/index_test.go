@@ -85,7 +85,7 @@ func TestATagMoves(t *testing.T) {
 	}
 }
 
-func TestATagOfNothingIsRefused(t *testing.T) {
+func TestTagOfAMissingManifestIsRefused(t *testing.T) {
 	s := open(t, t.TempDir())
 	if err := s.Tag(t.Context(), "docker.io/acme/tool:v1", descriptor(t, randomImage(t, 10, 1))); err == nil {
 		t.Error("a missing image got a tag")

@@ -35,7 +35,7 @@ func TestRecordsAreRemembered(t *testing.T) {
 	}
 }
 
-func TestARecordThatWasCutIsNone(t *testing.T) {
+func TestTruncatedRecordIsIgnored(t *testing.T) {
 	s := open(t, t.TempDir())
 	if err := s.SetRecord("test", "key", []byte("some value")); err != nil {
 		t.Fatal(err)
@@ -53,7 +53,7 @@ func TestARecordThatWasCutIsNone(t *testing.T) {
 	}
 }
 
-func TestInfoIsTheSameMadeOrFound(t *testing.T) {
+func TestInfoIsTheSameComputedOrCached(t *testing.T) {
 	for _, algorithm := range []string{"gzip", "zstd", "none"} {
 		t.Run(algorithm, func(t *testing.T) {
 			made := open(t, t.TempDir())
@@ -92,7 +92,7 @@ func TestInfoIsTheSameMadeOrFound(t *testing.T) {
 }
 
 // InfoAndContent writes all bytes of a layer if it reads the layer, and otherwise none.
-func TestInfoHandsOutContentThatItReads(t *testing.T) {
+func TestInfoAndContentWritesAllOrNothing(t *testing.T) {
 	var content bytes.Buffer
 	if err := tarball(&content, 5, 3<<20); err != nil {
 		t.Fatal(err)

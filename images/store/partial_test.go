@@ -72,7 +72,7 @@ func TestADownloadIsResumedByTheNextRun(t *testing.T) {
 	}
 }
 
-func TestACommitThatIsWrong(t *testing.T) {
+func TestCommitOfWrongContent(t *testing.T) {
 	want, content := blob(t, 2, 1<<20)
 	wrong := bytes.Clone(content)
 	wrong[1000] ^= 1

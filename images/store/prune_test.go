@@ -98,7 +98,7 @@ func equal(a, b []int) bool {
 	return true
 }
 
-func TestPruneKeepsWhatHasAName(t *testing.T) {
+func TestPruneKeepsTaggedContent(t *testing.T) {
 	s, _ := filled(t, 1)
 	idx := mustIndex(t)
 	if err := s.AddIndex(t.Context(), idx); err != nil {
@@ -126,7 +126,7 @@ func TestPruneKeepsWhatHasAName(t *testing.T) {
 	}
 }
 
-func TestPruneSparesWhatAnotherProcessMayRead(t *testing.T) {
+func TestPruneKeepsContentInUseByAnotherProcess(t *testing.T) {
 	s, blobs := filled(t, 2)
 	if !s.Has(blobs[0].Digest) { // just used
 		t.Fatal("blob is missing")
@@ -159,7 +159,7 @@ func TestPruneSparesWhatAnotherProcessMayRead(t *testing.T) {
 	}
 }
 
-func TestPruneForgetsFilesThatAreGone(t *testing.T) {
+func TestPruneForgetsRemovedFiles(t *testing.T) {
 	dir := t.TempDir()
 	exe, err := os.Executable()
 	if err != nil {

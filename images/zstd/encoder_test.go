@@ -159,7 +159,7 @@ func TestFramesAreDecoded(t *testing.T) {
 
 // An incompressible block is written raw, although copies were found in it. The decoder does not
 // learn their offsets, so the next block must not refer to them (RFC 8878, section 3.1.1.5).
-func TestRawBlocksLeaveTheLastOffsets(t *testing.T) {
+func TestRawBlocksKeepTheRepeatedOffsets(t *testing.T) {
 	const before = 16 // blocks of noise from which the parser learns that copies are rare
 	content := append(noise(5, before*maxBlock), noise(11, maxBlock)...)
 	// Copies of 4 bytes from so far away save almost nothing: a few are used, and their tables cost
@@ -243,7 +243,7 @@ func TestSegmentsDependOnTheWindowAlone(t *testing.T) {
 }
 
 // Content outside of the window does not matter.
-func TestSegmentsDoNotDependOnWhatIsOutOfTheWindow(t *testing.T) {
+func TestSegmentsDoNotDependOnContentBeforeTheWindow(t *testing.T) {
 	window, content := noise(1, Window), code(1, 1<<20)
 	e := NewEncoder()
 	first := segmentAfter(t, e, append(code(2, 1<<20), window...), content)
@@ -269,7 +269,7 @@ func TestSegmentsDoNotDependOnTheirPosition(t *testing.T) {
 }
 
 // Entries that have left the window stay out of reach, although positions wrap around.
-func TestEntriesStayOutOfReach(t *testing.T) {
+func TestEntriesBeforeTheWindowAreNotUsed(t *testing.T) {
 	var tables tables
 	tables.reset(0)
 	const at, tag = 1000, 7
@@ -388,7 +388,7 @@ func TestErrorsOfTheWriterEndASegment(t *testing.T) {
 	}
 }
 
-func TestHeadersAskForTheMemoryThatIsNeeded(t *testing.T) {
+func TestHeadersDeclareTheSmallestWindow(t *testing.T) {
 	for _, tt := range []struct{ size, window uint64 }{
 		{0, 1 << 10}, {1, 1 << 10}, {1 << 10, 1 << 10}, {1<<10 + 1, 1 << 11}, {maxBlock, maxBlock}, {Window - 1, Window},
 		{Window, Window}, {Window + 1, Window}, {1<<32 - 1, Window}, {1 << 32, Window}, {1 << 40, Window},

@@ -86,7 +86,7 @@ func TestFilesAreRenamedAndRemoved(t *testing.T) {
 }
 
 // While a file is replaced, readers can open it at every moment.
-func TestReadersFindAFileThatIsReplaced(t *testing.T) {
+func TestReadersFindAFileDuringItsReplacement(t *testing.T) {
 	dir := t.TempDir()
 	final := filepath.Join(dir, "file")
 	replace := func() {

@@ -97,7 +97,7 @@ type oneByte struct{ r io.Reader }
 
 func (o oneByte) Read(p []byte) (int, error) { return o.r.Read(p[:min(len(p), 1)]) }
 
-func TestWhatFollowsGzipMustBeAMemberOrZeros(t *testing.T) {
+func TestBytesAfterGzipMustBeAMemberOrZeros(t *testing.T) {
 	cut := gzipOf(t, content)
 	for name, tail := range map[string][]byte{
 		"junk":          []byte("junk"),
@@ -158,7 +158,7 @@ type zeros struct{}
 
 func (zeros) Read(p []byte) (int, error) { clear(p); return len(p), nil }
 
-func TestATarIsATarWhateverItsFirstHeaderIs(t *testing.T) {
+func TestTarIsRecognizedByEveryFirstHeader(t *testing.T) {
 	long := strings.Repeat("long/", 40) + "name"
 	for name, h := range map[string]*tar.Header{
 		"ustar":            {Name: "a", Format: tar.FormatUSTAR},
@@ -353,7 +353,7 @@ func octal(n int) string {
 }
 
 // Content that is followed by other bytes is returned completely, and the error reports the bytes.
-func TestWhatFollowsTheEndIsTold(t *testing.T) {
+func TestBytesAfterTheEndAreReported(t *testing.T) {
 	// "content", compressed with bzip2, which the standard library does not write.
 	bzip, err := base64.StdEncoding.DecodeString("QlpoOTFBWSZTWSMNyv0AAAABgAoBhAAgACGDQZoBUwuLuSKcKEgRhuV+gA==")
 	if err != nil {

@@ -29,7 +29,7 @@ func TestExpand(t *testing.T) {
 	}
 }
 
-func TestExpandPanicsForWhatLoadWouldHaveRefused(t *testing.T) {
+func TestExpandPanicsForInvalidText(t *testing.T) {
 	for _, text := range []string{"${UNKNOWN}", "${", "${OS", "${a b}", "${:-x}", "${OS:x}", "${OS:-x", "${1}"} {
 		func() {
 			defer func() {

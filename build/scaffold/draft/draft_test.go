@@ -71,7 +71,7 @@ func TestCommentsStayInTheirLine(t *testing.T) {
 	}
 }
 
-func TestImagesThatAreOffAreComments(t *testing.T) {
+func TestDisabledImagesAreComments(t *testing.T) {
 	on := &Image{Name: "active", Variants: []Variant{{Platforms: []string{"linux/amd64"}, Dockerfile: "Dockerfile"}}}
 	off := &Image{Name: "other", Off: "its context is missing", Stage: []StagedFile{{From: "it's", To: ".", Folder: true}},
 		Variants: []Variant{{Platforms: []string{"windows/amd64"}, Dockerfile: "a b", Args: map[string]string{"A": "1"}, Staged: true}}}

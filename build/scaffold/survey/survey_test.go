@@ -219,7 +219,7 @@ func TestReadEndsWithItsContext(t *testing.T) {
 }
 
 // Each variable contains the next one ten times, so that the first would have ten to the power of twelve words.
-func TestVariablesThatContainOthersManyTimesEnd(t *testing.T) {
+func TestNestedVariablesAreBounded(t *testing.T) {
 	var makefile strings.Builder
 	for i := range 12 {
 		fmt.Fprintf(&makefile, "V%d = %s\n", i, strings.Repeat(fmt.Sprintf("$(V%d) ", i+1), 10))

@@ -94,7 +94,7 @@ func roundTrip(t testing.TB, old, new string) (string, Result) {
 }
 
 // The delta of a release with one changed layer is as large as that layer.
-func TestDeltaIsAsLargeAsTheLayerThatChanged(t *testing.T) {
+func TestDeltaIsAsLargeAsTheChangedLayer(t *testing.T) {
 	const size = 1_500_000
 	for _, layers := range []string{"uncompressed", "original"} {
 		content := airgaptest.NewStore(t)
@@ -425,7 +425,7 @@ func TestApplyRefusesHostileDeltas(t *testing.T) {
 	}
 }
 
-func TestDeltaReplacesNothingThatIsNeeded(t *testing.T) {
+func TestDeltaDoesNotOverwriteItsInputs(t *testing.T) {
 	old, new := write(t, imagetest.Noise(1, 1000)), write(t, imagetest.Noise(2, 1000))
 	delta, _ := roundTrip(t, old, new)
 	for _, path := range []string{old, new} {

@@ -108,7 +108,7 @@ func TestPackKeepsNoIndexOfTwoPackedImages(t *testing.T) {
 	}
 }
 
-func TestImagesOfAnIndexThatLacksAConfig(t *testing.T) {
+func TestImagesWithAMissingConfig(t *testing.T) {
 	img := airgaptest.Indexed(t, "acme/app:v1", false)
 	path := airgaptest.Pack(t, airgaptest.NewStore(t), []pack.Image{img}, pack.Options{Layers: "original"})[format.Tar]
 	w := airgaptest.OpenWorkshop(t, path)
@@ -127,7 +127,7 @@ func TestImagesOfAnIndexThatLacksAConfig(t *testing.T) {
 	}
 }
 
-func TestPackWarnsOfDigestsThatItDoesNotKeep(t *testing.T) {
+func TestPackWarnsOfChangedDigests(t *testing.T) {
 	for layers, want := range map[string]int{"uncompressed": 1, "original": 0} {
 		sink := &airgaptest.Warnings{}
 		path := filepath.Join(t.TempDir(), "a.tar")

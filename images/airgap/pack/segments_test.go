@@ -99,7 +99,7 @@ func TestPackGroupsRelatives(t *testing.T) {
 
 // An archive has the same bytes whether or not segments of an earlier one are cached. Segments that
 // cannot have changed are not made again.
-func TestPackMakesOnlySegmentsAnewThatMayHaveChanged(t *testing.T) {
+func TestPackCompressesOnlyChangedSegments(t *testing.T) {
 	t.Parallel()
 	const n = 12 // 60 MiB: nearly twice the window
 	content := airgaptest.NewStore(t)

@@ -103,7 +103,7 @@ func getBlob(t *testing.T, host string, d v1.Descriptor, headers ...string) (int
 func right(body []byte, d v1.Descriptor) bool { return airgaptest.HexDigest(body) == d.Digest.Hex }
 
 // Clients that read nothing take no memory, and do not delay other clients.
-func TestServeIsHeldUpByNoClient(t *testing.T) {
+func TestSlowClientsDoNotDelayOthers(t *testing.T) {
 	var log lineLog
 	host, _, layers := loadOf(t, 3, 20<<20, 1<<30, &log)
 	var before, after runtime.MemStats
@@ -311,7 +311,7 @@ func (c *slowConn) ReadFrom(r io.Reader) (int64, error) {
 }
 
 // A connection that makes slow progress stays open; one that makes none is closed.
-func TestPatientConnEndsWhatStalls(t *testing.T) {
+func TestPatientConnClosesStalledConnections(t *testing.T) {
 	content := []byte(strings.Repeat("0123456789", 400_000)) // more than a step
 	for _, takes := range []int{1 << 30, 100_000, 0} {
 		for what, send := range map[string]func(c *patientConn) (int64, error){

@@ -28,7 +28,7 @@ func servedForms(t *testing.T, each func(t *testing.T, host string, all []pack.I
 	}
 }
 
-func TestDockerPullsWhatIsServed(t *testing.T) {
+func TestDockerPulls(t *testing.T) {
 	address, docker := imagetest.Docker(t), imagetest.Program(t, "docker")
 	servedForms(t, func(t *testing.T, host string, all []pack.Image) {
 		run := func(args ...string) string {
@@ -51,7 +51,7 @@ func TestDockerPullsWhatIsServed(t *testing.T) {
 }
 
 // crane pull saves what it reads, and its reader compares every digest.
-func TestCranePullsWhatIsServed(t *testing.T) {
+func TestCranePulls(t *testing.T) {
 	servedForms(t, func(t *testing.T, host string, all []pack.Image) {
 		for _, img := range all {
 			reference := host + "/" + images.Familiar(airgaptest.Tags(t, img)[0])

@@ -268,7 +268,7 @@ func TestHandlerAnswersAsTheSpecificationSays(t *testing.T) {
 	})
 }
 
-func TestHandlerServesWhatIsInArchives(t *testing.T) {
+func TestHandlerServesImagesOfArchives(t *testing.T) {
 	host := serve(t, several(t)...)
 	bodies := func(img v1.Image) (all []string) {
 		for _, layer := range imagetest.LayerEntries(t, img) {
@@ -378,7 +378,7 @@ func TestHandlerBreaksOffWhereAnArchiveIsDamaged(t *testing.T) {
 	}
 }
 
-func TestHandlerRefusesImagesThatAreTooAlike(t *testing.T) {
+func TestHandlerRefusesConflictingImages(t *testing.T) {
 	bare := imagetest.Image(t, "windows/amd64", imagetest.Layer(t, imagetest.Files{"bin/a.exe": "MZ"}))
 	linux, windows := filepath.Join(t.TempDir(), "linux.tar"), filepath.Join(t.TempDir(), "windows.tar")
 	airgaptest.PackOne(t, airgaptest.NewStore(t), linux, airgaptest.Simple(t, "acme/a:v1", "linux/amd64"))
@@ -397,7 +397,7 @@ func TestHandlerRefusesImagesThatAreTooAlike(t *testing.T) {
 	}
 }
 
-func TestSkopeoReadsWhatIsServed(t *testing.T) {
+func TestSkopeoPulls(t *testing.T) {
 	skopeo := imagetest.Program(t, "skopeo")
 	host := serve(t, several(t)...)
 	run := func(args ...string) string {
@@ -423,7 +423,7 @@ func TestSkopeoReadsWhatIsServed(t *testing.T) {
 	}
 }
 
-func TestContainerdReadsWhatIsServed(t *testing.T) {
+func TestContainerdPulls(t *testing.T) {
 	socket, ctr := imagetest.Containerd(t), imagetest.Program(t, "ctr")
 	host := serve(t, several(t)...)
 	reference := host + "/acme/runtime:v1"

@@ -20,7 +20,7 @@ func singleSegment(size uint32) []byte {
 	return append(binary.LittleEndian.AppendUint32([]byte{0x28, 0xb5, 0x2f, 0xfd, 0xa0}, size), 0x01, 0x00, 0x00)
 }
 
-func TestVerifyKnowsTheWindowsThatNodesRefuse(t *testing.T) {
+func TestVerifyReportsWindowsThatNodesRefuse(t *testing.T) {
 	// A window descriptor has five bits for the exponent above 2^10, and three for eighths of it.
 	const limit = 15 << 3
 	skippable := []byte{0x50, 0x2a, 0x4d, 0x18, 0x02, 0, 0, 0, 'x', 'y'}

@@ -38,7 +38,7 @@ func mustVerify(t testing.TB, path string, o Options) *Report {
 	return r
 }
 
-func TestVerifyFindsNothingWrongWithWhatPackWrote(t *testing.T) {
+func TestVerifyAcceptsPackedArchives(t *testing.T) {
 	platform := imagetest.Platform(t, "linux/amd64")
 	for _, layers := range []string{"uncompressed", "original"} {
 		all := airgaptest.SampleImages(t)
@@ -74,7 +74,7 @@ func TestVerifyFindsNothingWrongWithWhatPackWrote(t *testing.T) {
 	}
 }
 
-func TestVerifySaysWhatIsWrong(t *testing.T) {
+func TestVerifyReportsProblems(t *testing.T) {
 	linux := func(t testing.TB) *airgaptest.Workshop {
 		return airgaptest.NewWorkshop(t, airgaptest.Simple(t, "acme/a:v1", "linux/amd64"), airgaptest.Simple(t, "acme/b:v1", "linux/amd64"))
 	}

@@ -20,7 +20,7 @@ import (
 	"github.com/slipway-build/slipway/images/store"
 )
 
-func TestDaemonImageIsTheImageThatDockerHas(t *testing.T) {
+func TestImageOfTheDaemon(t *testing.T) {
 	address := imagetest.Docker(t)
 	// Two layers with the same content, which docker save writes once.
 	same := imagetest.Layer(t, imagetest.Files{"etc/one": "1"})
