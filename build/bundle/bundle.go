@@ -86,7 +86,7 @@ var formats = map[string]format{
 	".pkg.tar.zst": {check: checkArchlinux, write: writeArchlinux, walk: walkArchlinux, isPackage: true},
 }
 
-// A bundle is a bundle to write.
+// A bundle is an archive or package that is being written.
 type bundle struct {
 	files   []File
 	entries []entry

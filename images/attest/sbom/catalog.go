@@ -20,9 +20,11 @@ type Catalog struct {
 	Store fstree.DerivedStore
 	// Limits bound each layer and file.
 	Limits fstree.Limits
-	// Jobs is how many layers are read at once; each has up to 32 MiB of a program in memory.
+	// Jobs is the number of layers that are read at once. Each may need up to 32 MiB of memory for
+	// a program.
 	Jobs int
-	// Temp is the folder of temporary files; empty is that of the operating system.
+	// Temp is the folder for temporary files. If it is empty, the default of the operating system
+	// is used.
 	Temp string
 
 	layers parallel.Memo[*catalog.Layer]

@@ -41,7 +41,7 @@ func addProgram(all *collector, p string, b *catalog.GoBuild) {
 	all.add(main)
 }
 
-// goCPE returns the name of a version of Go in NVD's dictionary: 1.26rc1 is 1.26, update rc1.
+// goCPE returns the version of Go as NVD's dictionary spells it: 1.26rc1 is version 1.26, update rc1.
 func goCPE(version string) string {
 	update := "-"
 	if i := strings.IndexFunc(version, func(r rune) bool { return r != '.' && (r < '0' || r > '9') }); i > 0 {
@@ -61,16 +61,17 @@ func moduleComponent(m catalog.Module, found []string) *Component {
 		PURL: purl(Golang, strings.TrimSuffix(namespace, "/"), name, m.Version)}
 }
 
-// distroComponent returns the operating system that the file p names.
+// distroComponent returns the operating system that os, the content of the file p, describes.
 func distroComponent(os *catalog.OS, p string) *Component {
 	return &Component{Type: OS, Name: os.ID, Version: os.VersionID, Summary: os.PrettyName, CPE: os.CPE, FoundIn: []string{p},
 		PURL: purl("generic", "", os.ID, os.VersionID)}
 }
 
-// namespaces are the distributions whose name in package URLs is not the ID in os-release.
+// namespaces maps IDs of os-release to the names of distributions in package URLs, where they differ.
 var namespaces = map[string]string{"rhel": "redhat"}
 
-// usual are the distributions that are assumed if there is no os-release, as in some distroless images.
+// usual maps types of packages to the distributions that are assumed without an os-release, as in some distroless
+// images.
 var usual = map[string]string{catalog.Deb: "debian", catalog.APK: "alpine"}
 
 func packageComponent(p *catalog.Package, distro *catalog.OS) *Component {

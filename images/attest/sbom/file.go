@@ -71,8 +71,8 @@ func FileSubject(ctx context.Context, kind Kind, name string, r io.Reader) (Subj
 	return Subject{Kind: kind, Name: name, Digest: hex.EncodeToString(h.Sum(nil))}, err
 }
 
-// describe adds the package that the subject is, to which all files belong. itself is nil unless it was found outside
-// the files.
+// describe adds itself, if it is set, and assigns all files to the component of the package that the subject is. itself
+// is nil unless the description of the package was found outside of the files.
 func (in *Inventory) describe(itself *catalog.Package) {
 	var own *Component
 	if itself != nil {
@@ -93,13 +93,13 @@ func (in *Inventory) describe(itself *catalog.Package) {
 	}
 }
 
-// A bundle reads the files of a file.
+// A bundle reads the files in a file.
 type bundle struct {
 	catalog *Catalog
 	ctx     context.Context // of one call of File
 	name    string
 	scan    *catalog.Scan
-	// itself is the package that the file is, if its description is not one of its files.
+	// itself describes the package that the file is, if the description is not in one of its files.
 	itself *catalog.Package
 }
 
@@ -135,11 +135,11 @@ func (b *bundle) read(f *os.File) error {
 	return b.scan.Add(&fstree.Header{Name: b.name, Type: tar.TypeReg, Mode: 0o644, Size: info.Size()}, streams.WithContext(b.ctx, f))
 }
 
-// tarOrNot reads a tar that may be compressed, and returns false for a file of another format.
+// tarOrNot reads a tar that may be compressed. It returns false for a file of another format.
 func (b *bundle) tarOrNot(r io.Reader) (isTar bool, err error) {
 	_, content, err := sniff.Open(r)
 	if err != nil {
-		return false, nil // a compression that is not known is a format that is not known
+		return false, nil // an unknown compression is an unknown format
 	}
 	defer content.Close()
 	buffered := bufio.NewReader(content)
@@ -157,7 +157,7 @@ func (b *bundle) tar(r io.Reader) error {
 	return b.catalog.Limits.Read(b.ctx, &fstree.Archive{ID: b.name, Open: open}, b.scan.Add)
 }
 
-// zip reads a zip, with the limits of a tar.
+// zip reads a zip, with the same limits as for a tar.
 func (b *bundle) zip(f *os.File) error {
 	info, err := f.Stat()
 	if err != nil {
@@ -206,10 +206,10 @@ func (b *bundle) member(member *zip.File, h *fstree.Header) error {
 	return b.scan.Add(h, streams.WithContext(b.ctx, content))
 }
 
-// maxLink is the length of the longest path of Linux.
+// maxLink is the length of the longest path on Linux, in bytes.
 const maxLink = 4096
 
-// A counter keeps to the limits.
+// A counter enforces the limits.
 type counter struct {
 	limits  fstree.Limits
 	entries int

@@ -14,8 +14,8 @@ type NamedImage struct {
 	Image v1.Image
 }
 
-// Images returns the inventory of an archive of images. Each image is a component that uses what is in it. The files
-// are in the inventories of the images.
+// Images returns the inventory of an archive of images. Each image is a component, and uses the components of its
+// content. The files are in the inventories of the images.
 func (c *Catalog) Images(ctx context.Context, archive Subject, list []NamedImage) (*Inventory, error) {
 	out := &Inventory{Subject: archive}
 	var all collector
@@ -43,7 +43,8 @@ func (c *Catalog) Images(ctx context.Context, archive Subject, list []NamedImage
 	return out, nil
 }
 
-// copy adds components of another inventory, without their files, and returns what they are here.
+// copy adds components of another inventory, without their files, and returns the components of this inventory that are
+// equal to them.
 func (all *collector) copy(list []*Component) []*Component {
 	here := make(map[*Component]*Component, len(list))
 	out := make([]*Component, len(list))

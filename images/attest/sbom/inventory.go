@@ -15,11 +15,11 @@ type Inventory struct {
 	Components []*Component
 	// Files are sorted by path. The inventory of an archive has none.
 	Files []File
-	// Problems say of files that they could not be read, and that something is therefore missing here.
+	// Problems describe files that could not be read, so that their software is missing in the inventory.
 	Problems []string
 }
 
-// A Kind is what a subject is.
+// A Kind is the kind of a subject.
 type Kind string
 
 const (
@@ -28,7 +28,7 @@ const (
 	ArchiveKind Kind = "archive"
 )
 
-// A Subject is what an inventory is about.
+// A Subject is the image, file or archive that an inventory describes.
 type Subject struct {
 	Kind Kind
 	// Name is the reference of an image without its tag, or the name of a file without its folder.
@@ -39,11 +39,11 @@ type Subject struct {
 	Digest string
 	// PURL may be empty.
 	PURL string
-	// Time is the clock of documents: the time at which an image says that it was created.
+	// Time is the time of documents about the subject: the creation time in the config of an image.
 	Time time.Time
 }
 
-// A File is a regular file. Each name of a file with several is one.
+// A File is a regular file. A file with several names is listed once for each name.
 type File struct {
 	// Path is relative to the root.
 	Path string
@@ -66,15 +66,15 @@ type Component struct {
 	Supplier, Summary, Homepage string
 	// Sum is the checksum of a Go module as in go.sum. Digest is that of an image, in hexadecimal.
 	Sum, Digest string
-	// FoundIn are the files that say so: programs, or databases of packages.
+	// FoundIn are the files in which the component was found: programs, or databases of packages.
 	FoundIn []string
-	// Files are the files that belong to it, which are among those of the inventory.
+	// Files are the files of the inventory that belong to the component.
 	Files []string
-	// Uses are the modules that were linked with a main module, or the content of an image.
+	// Uses are the modules that are linked with a main module, or the components of an image.
 	Uses []*Component
 }
 
-// An identity is what makes two components one.
+// An identity is the properties by which components are equal.
 type identity struct{ kind, name, version, arch, digest string }
 
 func (c *Component) identity() identity {
@@ -89,7 +89,7 @@ func (c *Component) compare(other *Component) int {
 // A collector collects components, each once.
 type collector struct{ known map[identity]*Component }
 
-// add returns the component that is known as c, or c.
+// add returns the known component that is equal to c. If c is new, add adds and returns it.
 func (all *collector) add(c *Component) *Component {
 	if all.known == nil {
 		all.known = map[identity]*Component{}

@@ -21,7 +21,7 @@ const maxOutput = 16 << 10
 // "openssl dgst -sha256 -sign KEY" does. An ECDSA signature is in ASN.1 DER form. The bytes to sign are those of a file,
 // or the pre-authentication encoding of an envelope.
 type Command struct {
-	// Args are the program and its arguments. Errors name the program only.
+	// Args are the program and its arguments. Errors contain only the name of the program.
 	Args []string
 	// Env is the whole environment of the program.
 	Env []string
@@ -36,7 +36,7 @@ type Command struct {
 // PublicKey returns Public.
 func (c *Command) PublicKey() *PublicKey { return c.Public }
 
-// sign implements Signer. What the program prints may be secret, such as a key, so it is in no error.
+// sign implements Signer. The output of the program may contain secrets, such as a key, so errors do not contain it.
 func (c *Command) sign(ctx context.Context, m Message, input []byte) ([]byte, error) {
 	expired := fmt.Errorf("%s did not end within %s", c.Args[0], c.Limit)
 	ctx, cancel := context.WithTimeoutCause(ctx, c.Limit, expired)
@@ -68,7 +68,7 @@ func (c *Command) sign(ctx context.Context, m Message, input []byte) ([]byte, er
 	return nil, fmt.Errorf("%s printed %d bytes that are not a signature by the public key (SHA-256 %s)", c.Args[0], output.kept.Len(), c.Public.hint)
 }
 
-// candidates are the ways to read output as a signature.
+// candidates returns the possible signatures in output.
 func candidates(output []byte) [][]byte {
 	found := [][]byte{output}
 	if decoded, err := base64.StdEncoding.DecodeString(string(bytes.TrimSpace(output))); err == nil {

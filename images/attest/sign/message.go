@@ -32,7 +32,7 @@ func File(name string, digest [sha256.Size]byte) Message {
 	return Message{func() (io.ReadCloser, error) { return regular.Open(name) }, digest}
 }
 
-// input returns what is signed of m by a scheme: its digest, or all of it.
+// input returns the bytes of m that a scheme signs: its digest, or all of it.
 func (m Message) input(ctx context.Context, s scheme) ([]byte, error) {
 	if s.hash == crypto.SHA256 {
 		return m.digest[:], nil

@@ -14,7 +14,7 @@ import (
 	"github.com/secure-systems-lab/go-securesystemslib/encrypted"
 )
 
-// The PEM blocks that have a private key. Cosign wrote the second before version 2.
+// The PEM blocks of private keys. Versions of cosign before 2 wrote the second.
 const (
 	pemSigstore = "ENCRYPTED SIGSTORE PRIVATE KEY"
 	pemCosign   = "ENCRYPTED COSIGN PRIVATE KEY"
@@ -95,7 +95,7 @@ func GenerateKey(password []byte) (key *PrivateKey, file []byte, err error) {
 // PublicKey returns the public half of k.
 func (k *PrivateKey) PublicKey() *PublicKey { return k.public }
 
-// sign implements Signer. Without a source of randomness, ECDSA is deterministic (RFC 6979), as the others are.
+// sign implements Signer. Without a source of randomness, ECDSA is deterministic (RFC 6979), like the other algorithms.
 func (k *PrivateKey) sign(_ context.Context, _ Message, input []byte) ([]byte, error) {
 	return k.key.Sign(nil, input, k.public.scheme().opts)
 }

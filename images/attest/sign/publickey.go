@@ -86,7 +86,7 @@ type scheme struct {
 	opts crypto.SignerOpts
 }
 
-// scheme returns how signatures with p are made. "cosign verify" with a key verifies these and no others.
+// scheme returns the scheme for new signatures with p. "cosign verify" with a key accepts only these.
 func (p *PublicKey) scheme() scheme {
 	if _, ok := p.key.(ed25519.PublicKey); ok {
 		return scheme{0, crypto.Hash(0)}
@@ -94,7 +94,7 @@ func (p *PublicKey) scheme() scheme {
 	return scheme{crypto.SHA256, crypto.SHA256}
 }
 
-// schemes returns how a signature with p may have been made, by Slipway or by any version of cosign.
+// schemes returns the schemes of existing signatures with p, by Slipway or any version of cosign.
 func (p *PublicKey) schemes() []scheme {
 	switch k := p.key.(type) {
 	case ed25519.PublicKey:
@@ -110,7 +110,7 @@ func (p *PublicKey) schemes() []scheme {
 	return []scheme{p.scheme()}
 }
 
-// errSignature means that a signature is not of the key and the message.
+// errSignature is the error for a signature that does not match the key and the message.
 var errSignature = errors.New("the signature does not match")
 
 // verify checks a signature of input: the message, or its digest if the scheme has a hash.

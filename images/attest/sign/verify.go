@@ -15,7 +15,7 @@ import (
 // MaxBundle is the size of the largest bundle that is read. The bundle of a large image's SBOM has some MB.
 const MaxBundle = 64 << 20
 
-// A Bundle is a bundle that was read and not verified.
+// A Bundle is a bundle that was read but not verified.
 type Bundle struct {
 	content *bundlepb.Bundle
 }
@@ -28,8 +28,8 @@ type Envelope struct {
 	Key *PublicKey
 }
 
-// ParseBundle reads a bundle of version 0.1 to 0.3, as JSON. Unknown and duplicate members are errors, and so is any
-// number of signatures but one.
+// ParseBundle reads a bundle of version 0.1 to 0.3, as JSON. It refuses unknown and duplicate members, and bundles with
+// no signature or several.
 func ParseBundle(raw []byte) (*Bundle, error) {
 	if len(raw) > MaxBundle {
 		return nil, fmt.Errorf("invalid bundle: it has %d bytes, more than %d", len(raw), MaxBundle)
@@ -97,8 +97,8 @@ func (b *Bundle) VerifyMessage(ctx context.Context, m Message, keys []*PublicKey
 	return b.verify(ctx, m, signature.GetSignature(), keys)
 }
 
-// verify returns the first key that verifies the signature. The bundle's digest and hint are not signed and decide
-// nothing.
+// verify returns the first key that verifies the signature. The bundle's digest and hint are not signed, and therefore
+// not used.
 func (b *Bundle) verify(ctx context.Context, m Message, signature []byte, keys []*PublicKey) (*PublicKey, error) {
 	if len(keys) == 0 {
 		return nil, errors.New("missing public key")

@@ -33,7 +33,7 @@ const (
 	typeV01 = "https://in-toto.io/Statement/v0.1"
 )
 
-// maxSize is how many bytes a statement may have. The SBOM of a large image has a tenth of that.
+// maxSize is the size of the largest statement, in bytes. The SBOM of a large image has a tenth of that.
 const maxSize = 64 << 20
 
 // A Statement is an in-toto statement.
@@ -43,7 +43,7 @@ type Statement struct {
 	Predicate     json.RawMessage // a JSON object
 }
 
-// A Subject is what a statement is about: one file, manifest or index.
+// A Subject is the file, manifest or index that a statement describes.
 type Subject struct {
 	Name   string            `json:"name,omitempty"`
 	Digest map[string]string `json:"digest"` // algorithm to lower-case hex
@@ -59,7 +59,7 @@ func NewSubject(name, digest string) (Subject, error) {
 	return s, s.check()
 }
 
-// New returns a statement. The predicate is a protobuf message, or what encodes to a JSON object.
+// New returns a statement. The predicate is a protobuf message, or a value that encodes to a JSON object.
 func New(predicateType string, predicate any, subjects ...Subject) (*Statement, error) {
 	var encoded []byte
 	var err error
@@ -99,7 +99,7 @@ func (s *Statement) Encode() ([]byte, error) {
 	return v, nil
 }
 
-// Read parses a statement of version 1 or 0.1. The error says what is wrong with a statement that it refuses.
+// Read parses a statement of version 1 or 0.1. It refuses invalid and ambiguous statements; see the package comment.
 func Read(b []byte) (*Statement, error) {
 	if len(b) > maxSize {
 		return nil, fmt.Errorf("a statement of %d bytes is larger than %d", len(b), maxSize)
@@ -127,8 +127,8 @@ func Read(b []byte) (*Statement, error) {
 	return s, nil
 }
 
-// ambiguous fails if some readers take name for one of the known members, and others ignore it. The JSON decoder of
-// Go ignores case by default; that of protobuf accepts names with underscores, too.
+// ambiguous returns an error if some readers take name for one of the known members, and others ignore it. The JSON
+// decoder of Go ignores case by default; that of protobuf accepts names with underscores, too.
 func ambiguous(name string, known ...string) error {
 	for _, k := range known {
 		if name != k && strings.EqualFold(strings.ReplaceAll(name, "_", ""), strings.ReplaceAll(k, "_", "")) {
@@ -192,7 +192,7 @@ func (s Subject) check() error {
 	return nil
 }
 
-// size is how many bytes a digest has, or 0 if the algorithm is not one that Slipway compares.
+// size returns the size of digests in bytes, or 0 if the algorithm is not one that Slipway compares.
 func size(algorithm string) int {
 	switch algorithm {
 	case "sha256":

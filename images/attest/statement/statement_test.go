@@ -56,7 +56,7 @@ func TestStatementHasCanonicalBytes(t *testing.T) {
 	}
 }
 
-// The text that protojson makes differs from build to build of a program, so it must not be what is signed.
+// The text that protojson makes differs between builds of a program, so it must not be signed.
 func TestProtobufPredicateIsCanonical(t *testing.T) {
 	predicate, err := structpb.NewStruct(map[string]any{"b": 1, "a": []any{true, "x"}})
 	if err != nil {
@@ -123,7 +123,7 @@ func TestNewSubjectRefusesDigests(t *testing.T) {
 	}
 }
 
-// FuzzRead holds that a statement that is read encodes to bytes that are read to the same statement, and that
+// FuzzRead checks that a statement that was read encodes to bytes that are read as the same statement, and that
 // in-toto's own types accept.
 func FuzzRead(f *testing.F) {
 	f.Add([]byte(fmt.Sprintf(`{"_type":%q,"subject":[{"name":"x","digest":{"sha256":%q}}],"predicateType":"t","predicate":{"a":[1.5,null]}}`, typeV1, hexB)))

@@ -10,12 +10,12 @@ import (
 // somebody verified artifacts against a policy, and the result. It has no time, so that verifying again gives the
 // same bytes.
 type Summary struct {
-	Verifier string   // the URI of who verified
+	Verifier string   // the URI of the verifier
 	Resource string   // the URI of the release or image that the subjects are part of
-	Policy   Evidence // what it was verified against
+	Policy   Evidence // the policy that they were verified against
 	Inputs   []Evidence
 	Passed   bool
-	Levels   []string // if it passed: SLSA_BUILD_LEVEL_2, or words of the verifier's own
+	Levels   []string // the levels if it passed: SLSA_BUILD_LEVEL_2, or words of the verifier
 }
 
 // Evidence is a policy or an attestation that a verification used.

@@ -11,11 +11,11 @@ import (
 // commonLicence matches the reference to a licence in a copyright file that is plain text.
 var commonLicence = regexp.MustCompile(`/usr/share/common-licenses/([0-9A-Za-z_.+-]*[0-9A-Za-z+])`)
 
-// maxLicences is the number of licences of one package.
+// maxLicences is the largest number of licences of one package that are read.
 const maxLicences = 200
 
-// licencesOf reads a copyright file of Debian: the License fields of one that programs can read, and otherwise the
-// licences in /usr/share/common-licenses to which it refers.
+// licencesOf reads a copyright file of Debian: the License fields if the file is machine-readable, and otherwise the
+// references to licences in /usr/share/common-licenses.
 func licencesOf(r io.Reader) (*Facts, error) {
 	fields, references := map[string]bool{}, map[string]bool{}
 	s := lines(r)

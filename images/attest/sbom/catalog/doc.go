@@ -1,18 +1,18 @@
-// Package catalog reads what the files of one archive say about the software in them, in one pass over its bytes.
-// It unpacks nothing.
+// Package catalog reads the information about software in the files of one archive, in one pass over its bytes. It does
+// not unpack the archive.
 //
 // # Nouns
 //
 //   - A Layer is the result for one tar: a layer of an image, or a bundle. It has the header of each entry, the
 //     digests of each file, and the facts.
-//   - Facts are what the content of one file says: the build info of a Go program, the packages of a package
+//   - Facts are the information in one file: the build info of a Go program, the packages of a package
 //     database, the files or the licences of a package, or the name of the operating system.
-//   - A database is the file in which a package manager keeps what it installed. Files of a layer are only
-//     databases of an image if no later layer hides them; package sbom decides that.
+//   - A database is the file in which a package manager keeps the list of installed packages. A file of a layer is a
+//     database of an image only if no later layer hides it; package sbom decides that.
 //
 // # Sources
 //
-//   - Go programs: debug/buildinfo, of ELF, PE and Mach-O files, stripped ones too.
+//   - Go programs: debug/buildinfo, of ELF, PE and Mach-O files, also of stripped ones.
 //   - dpkg: /var/lib/dpkg/status, and the files of status.d in distroless images; the lists of files in info/*.list
 //     and *.md5sums; licences from /usr/share/doc/PACKAGE/copyright
 //     (https://www.debian.org/doc/packaging-manuals/copyright-format/1.0/).
@@ -20,9 +20,9 @@
 //   - rpm: the databases that package rpm reads.
 //   - os-release(5).
 //
-// # Foreign bytes
+// # Untrusted content
 //
-// A file that cannot be read as what its name or first bytes promise is no error of the layer, which may be used
-// all the same: Facts.Problem says what is wrong with it. Memory is bounded: text is read line by line, and programs
-// and databases above a limit go through a temporary file.
+// A file whose content does not match its name or its first bytes is not an error of the layer, which may still be
+// usable. Facts.Problem describes what is wrong with the file. Memory is bounded: text is read line by line, and
+// programs and databases above a limit are copied to a temporary file.
 package catalog

@@ -11,7 +11,8 @@ import (
 	"github.com/slipway-build/slipway/images/fstree"
 )
 
-// Version belongs into the key under which a Layer is stored. It must change with what Read finds and with Encode.
+// Version belongs into the key under which a Layer is stored. It must change whenever the results of Read or the format
+// of Encode change.
 const Version = "1 " + fstree.IndexVersion
 
 // Encode writes l: the length of the headers, the headers as in an index of package fstree, the number of digests, an

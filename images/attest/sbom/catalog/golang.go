@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// executables are the first bytes of the formats of executables that buildinfo reads: ELF, PE and Mach-O.
+// executables are the first bytes of the formats that buildinfo reads: ELF, PE and Mach-O.
 var executables = [][]byte{
 	[]byte("\x7fELF"), []byte("MZ"),
 	[]byte("\xfe\xed\xfa\xce"), []byte("\xfe\xed\xfa\xcf"), []byte("\xce\xfa\xed\xfe"), []byte("\xcf\xfa\xed\xfe"), []byte("\xca\xfe\xba\xbe"),
@@ -61,7 +61,7 @@ func goBuildOf(info *debug.BuildInfo) *GoBuild {
 		b.Main.Version = versionOf(info.Settings)
 	}
 	for _, m := range info.Deps {
-		// A replacement by a folder has no version. What it replaces is what the code calls it.
+		// A replacement by a folder has no version. The code refers to the replaced module.
 		if m.Replace != nil && m.Replace.Version != "" {
 			m = m.Replace
 		}
@@ -70,12 +70,12 @@ func goBuildOf(info *debug.BuildInfo) *GoBuild {
 	return b
 }
 
-// linkedVersion matches -X importpath.version=v1.2.3 in the linker's flags. Only what has the form of a version is
-// taken, since other variables may contain secrets.
+// linkedVersion matches -X importpath.version=v1.2.3 in the linker's flags. Only values that have the form of a version
+// match, since other variables may contain secrets.
 var linkedVersion = regexp.MustCompile(`-X[= ]+['"]?[^\s='"]*\.(?i:version|gitversion|buildversion)=['"]?(v?[0-9]+\.[0-9]+[0-9A-Za-z.+-]*)(?:['"\s]|$)`)
 
-// versionOf returns the version of a main module that Go knew none for: the one that was linked, else the commit as a
-// pseudo-version (https://go.dev/ref/mod#pseudo-versions), else "".
+// versionOf returns a version for a main module whose version Go did not know: the version that was linked, or else a
+// pseudo-version of the commit (https://go.dev/ref/mod#pseudo-versions), or else "".
 func versionOf(settings []debug.BuildSetting) string {
 	values := map[string]string{}
 	for _, s := range settings {

@@ -34,7 +34,7 @@ func packageInfo(r io.Reader) (*Facts, error) {
 			p.Supplier = value
 		case "origin":
 			p.Source = value
-		case "pkgbase": // makepkg alone has it
+		case "pkgbase": // only makepkg writes it
 			p.Type, p.Source = alpm, value
 		}
 	}

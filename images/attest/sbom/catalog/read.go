@@ -15,7 +15,8 @@ import (
 	"github.com/slipway-build/slipway/images/fstree"
 )
 
-// Read reads a tar. Temporary files are created in the folder temp; empty is the default of the operating system.
+// Read reads a tar. Temporary files are created in the folder temp, or in that of the operating system if temp is
+// empty.
 func Read(ctx context.Context, ar *fstree.Archive, limits fstree.Limits, temp string) (*Layer, error) {
 	s := NewScan(temp)
 	defer s.Close()
@@ -69,7 +70,7 @@ type fileReader struct {
 	buffer []byte
 }
 
-// headSize is how much of a file is looked at before its format is known, and the size of reads, in bytes.
+// headSize is the size of the start of a file that is read to detect its format, and the size of reads, in bytes.
 const headSize = 64 << 10
 
 // newFileReader returns a fileReader that creates temporary files in the folder temp.
@@ -80,8 +81,9 @@ func newFileReader(temp string) *fileReader {
 
 func (r *fileReader) close() error { return r.spool.close() }
 
-// read reads a file of size bytes to its end. name is its path in the archive; it says which format a database has.
-// facts is nil if the content says nothing. An error is one of content, or of the temporary file.
+// read reads a file of size bytes to its end. name is its path in the archive, which determines the format of a
+// database. facts is nil if the file contains no information about software. An error is an error of content, or of the
+// temporary file.
 func (r *fileReader) read(name string, size int64, content io.Reader) (digests Digests, facts *Facts, err error) {
 	r.sha1.Reset()
 	r.sha256.Reset()
@@ -90,7 +92,7 @@ func (r *fileReader) read(name string, size int64, content io.Reader) (digests D
 	if facts, err = r.facts(name, size); err == nil {
 		_, err = io.CopyBuffer(struct{ io.Writer }{io.Discard}, struct{ io.Reader }{r.head}, r.buffer)
 	}
-	if source.err != nil { // the cause of the others
+	if source.err != nil { // the cause of the other errors
 		err = source.err
 	}
 	if err != nil {
@@ -115,7 +117,7 @@ func (s *source) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// facts returns what the file says, or nil.
+// facts returns the facts in the file, or nil.
 func (r *fileReader) facts(name string, size int64) (*Facts, error) {
 	if size == 0 {
 		return nil, nil
@@ -161,7 +163,7 @@ func (r *fileReader) facts(name string, size int64) (*Facts, error) {
 	return r.goBuild(size)
 }
 
-// parsed adds an error to facts. Parsers return what they understood before it.
+// parsed adds an error to facts. Parsers return what they read before the error.
 func parsed(f *Facts, err error) *Facts {
 	if err == nil {
 		return f
@@ -173,7 +175,7 @@ func parsed(f *Facts, err error) *Facts {
 	return f
 }
 
-// maxLine is the longest line of a text file that is read, in bytes.
+// maxLine is the length of the longest line of a text file that is read, in bytes.
 const maxLine = 1 << 20
 
 // lines returns the lines of a text file.

@@ -9,7 +9,8 @@ import (
 	"github.com/slipway-build/slipway/internal/fileop"
 )
 
-// inMemory is the size up to which a file is kept in memory for random access, in bytes. Most programs are smaller.
+// inMemory is the size of the largest file that is kept in memory for random access, in bytes. Most programs are
+// smaller.
 const inMemory = 32 << 20
 
 // A spool keeps a copy of one file at a time for random access.

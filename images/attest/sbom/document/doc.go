@@ -3,17 +3,17 @@
 //
 // # Reproducible
 //
-// The bytes depend on the inventory and on the version of Slipway alone. Both standards want an identifier that no
-// other document has: SPDX a namespace, CycloneDX a serial number. It is a hash of what the document depends on, with
-// the digest of the subject. The time is that of the subject, or SOURCE_DATE_EPOCH.
+// The bytes depend only on the inventory, the options and the version of Slipway. Both standards require an identifier
+// that no other document has: SPDX a namespace, CycloneDX a serial number. It is a hash of everything on which the
+// document depends, including the digest of the subject. The time is that of the subject, or SOURCE_DATE_EPOCH.
 //
 // # Licences
 //
-// A licence that the inventory has is a name or an expression of a distribution, such as GPL-2+ or GPLv2+ and MIT. It
-// becomes an SPDX expression. Names that SPDX does not know become references, LicenseRef-NAME, with the name as text.
+// A licence in an inventory is a name or an expression of a distribution, such as GPL-2+ or GPLv2+ and MIT. It becomes
+// an SPDX expression. Names that are not in SPDX's list become references, LicenseRef-NAME, with the name as text.
 //
 // # Files
 //
-// In SPDX, a package CONTAINS its files, and the subject those of no package. In CycloneDX, the components of a package
-// are its files.
+// In SPDX, a package CONTAINS its files, and the subject contains the files that belong to no package. In CycloneDX,
+// the files of a package are its components.
 package document

@@ -31,11 +31,11 @@ func ParseFormat(s string) (Format, error) {
 	return "", fmt.Errorf("%q is not a format of SBOMs: want spdx or cyclonedx", s)
 }
 
-// Options say what a document states beside the inventory.
+// Options are the contents of a document that are not in the inventory.
 type Options struct {
-	// Version is that of Slipway.
+	// Version is the version of Slipway.
 	Version string
-	// Time, unless it is zero, replaces the time of the subject.
+	// Time replaces the time of the subject, unless it is zero.
 	Time time.Time
 }
 
@@ -44,7 +44,7 @@ func Write(w io.Writer, f Format, in *sbom.Inventory, o Options) error {
 	if o.Time.IsZero() {
 		o.Time = in.Subject.Time
 	}
-	if o.Time.Unix() < 0 { // a zero time, that of an image that states none
+	if o.Time.Unix() < 0 { // the zero time of an image without a creation time
 		o.Time = time.Unix(0, 0)
 	}
 	if f == CycloneDX {
@@ -72,7 +72,8 @@ func shortHash(texts ...string) string {
 	return hex.EncodeToString(sum[:8])
 }
 
-// idString replaces characters that identifiers of SPDX cannot have (3.2): they consist of letters, digits, - and dots.
+// idString replaces characters that are not valid in identifiers of SPDX, which consist of letters, digits, - and dots
+// (3.2).
 func idString(s string) string {
 	return strings.Map(func(r rune) rune {
 		if r == '.' || r == '-' || '0' <= r && r <= '9' || 'A' <= r && r <= 'Z' || 'a' <= r && r <= 'z' {

@@ -8,13 +8,14 @@ import (
 	"github.com/github/go-spdx/v2/spdxexp/spdxlicenses"
 )
 
-// Licences are those of one document.
+// Licences are the licences of one document.
 type licences struct {
-	// names are the licences that SPDX does not know, by reference.
+	// names are the licences that are not in SPDX's list, by reference.
 	names map[string]string
 }
 
-// expression returns an SPDX expression for names and expressions that all apply, or "".
+// expression returns an SPDX expression for a list of names and expressions, all of which apply, or
+// "".
 func (l *licences) expression(all []string) string {
 	var parts []string
 	seen := map[string]bool{}
@@ -37,10 +38,11 @@ func (l *licences) expression(all []string) string {
 // words splits an expression into names, operators and parentheses.
 var words = regexp.MustCompile(`[()]|[^\s()]+`)
 
-// operators are those of expressions, and how distributions spell them.
+// operators are the operators of SPDX, by the spellings of distributions.
 var operators = map[string]string{"and": "AND", "or": "OR", "&": "AND", "|": "OR"}
 
-// one returns the expression for one name or expression. What is not an expression is a name.
+// one returns the expression for one name or expression. Text that is not a valid expression is
+// taken for a name.
 func (l *licences) one(name string) string {
 	name = strings.Join(strings.Fields(name), " ")
 	if name == "" {
@@ -52,7 +54,7 @@ func (l *licences) one(name string) string {
 	var (
 		out     strings.Builder
 		depth   int
-		operand = true // whether an operand, and not an operator, is next
+		operand = true // whether an operand is expected next, and not an operator
 	)
 	all := words.FindAllString(name, -1)
 	for i := 0; i < len(all); i++ {
@@ -95,7 +97,7 @@ func (l *licences) name(word string) string {
 	return l.reference(word)
 }
 
-// reference returns the reference to a licence that SPDX does not know.
+// reference returns the reference to a licence that is not in SPDX's list.
 func (l *licences) reference(name string) string {
 	id := strings.TrimPrefix(name, "LicenseRef-")
 	if clean := idString(id); clean != id {
@@ -109,7 +111,7 @@ func (l *licences) reference(name string) string {
 	return id
 }
 
-// aliases are names of distributions for licences of SPDX, in lower case.
+// aliases are the identifiers of SPDX, by names that distributions use, in lower case.
 var aliases = map[string]string{
 	"expat": "MIT", "apache-2": "Apache-2.0", "asl 2.0": "Apache-2.0", "asl-2.0": "Apache-2.0", "isc-style": "ISC",
 	"bsd-3-clauses": "BSD-3-Clause", "bsd-2-clauses": "BSD-2-Clause", "mplv2.0": "MPL-2.0", "mpl-2": "MPL-2.0", "boost-1.0": "BSL-1.0",
@@ -130,7 +132,7 @@ func licenceID(name string) string {
 		if minor == "" {
 			minor = ".0"
 			if strings.EqualFold(m[1], "GFDL") {
-				return "" // there is no version x.0
+				return "" // version x.0 does not exist
 			}
 		}
 		switch suffix {

@@ -20,7 +20,7 @@ import (
 // namespace is the start of the namespaces of documents.
 const namespace = "https://github.com/slipway-build/slipway/spdx/"
 
-// noAssertion is the value for what is not known (SPDX 7.7, 7.13, 8.8).
+// noAssertion is the value of unknown fields (SPDX 7.7, 7.13, 8.8).
 const noAssertion = "NOASSERTION"
 
 // An spdxWriter makes a document.
@@ -164,7 +164,7 @@ func (s *spdxWriter) addPackage(p *v2_3.Package, purl, cpe, licence string) {
 	s.doc.Packages = append(s.doc.Packages, p)
 }
 
-// goSum returns the digest in a checksum of go.sum in hexadecimal, or "".
+// goSum returns the digest in a checksum of go.sum, in hexadecimal, or "".
 func goSum(sum string) string {
 	rest, ok := strings.CutPrefix(sum, "h1:")
 	raw, err := base64.StdEncoding.DecodeString(rest)
@@ -174,7 +174,7 @@ func goSum(sum string) string {
 	return fmt.Sprintf("%x", raw)
 }
 
-// homePage returns a web address, or "": databases may have other text there.
+// homePage returns a web address, or "" if s is other text, which databases may contain.
 func homePage(s string) string {
 	if strings.HasPrefix(s, "https://") || strings.HasPrefix(s, "http://") {
 		if !strings.ContainsAny(s, " <>\"{}|\\^`") {

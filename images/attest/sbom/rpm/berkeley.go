@@ -6,7 +6,7 @@ import (
 	"fmt"
 )
 
-// hashMagic is that of a hash table of Berkeley DB.
+// hashMagic is the magic number of a hash table of Berkeley DB.
 const hashMagic = 0x061561
 
 // Types of pages and items of Berkeley DB, and the size of the header of a page.
@@ -18,7 +18,7 @@ const (
 	pageHeaderSize   = 26
 )
 
-// berkeley reads a hash table of Berkeley DB. Its values are on overflow pages; shorter values are no headers.
+// berkeley reads a hash table of Berkeley DB. The headers are on overflow pages; shorter values are not headers.
 func (db *database) berkeley(head []byte, order binary.ByteOrder) error {
 	size := int64(order.Uint32(head[20:]))
 	if size < 512 || size > 1<<16 || size&(size-1) != 0 {

@@ -12,14 +12,14 @@ import (
 type database struct {
 	r    io.ReaderAt
 	size int64
-	// left is how many bytes values may still have.
+	// left is the number of bytes that further values may have.
 	left int64
-	// value is called with each value, which it must not keep.
+	// value is called with each value, and must not keep it.
 	value func([]byte)
 }
 
 // Installed returns the headers of the packages in a database of size bytes. If it fails, it also returns those that it
-// found before. Keys that rpm keeps like packages (gpg-pubkey) are left out.
+// found before the error. Keys, which rpm stores like packages (gpg-pubkey), are left out.
 func Installed(r io.ReaderAt, size int64) ([]*Header, error) {
 	var (
 		found []*Header
@@ -78,7 +78,7 @@ func (db *database) page(number, size int64) ([]byte, error) {
 	return p, db.read(p, number*size)
 }
 
-// take counts the bytes of a value.
+// take subtracts the size of a value from left.
 func (db *database) take(n int64) error {
 	if n < 0 || n > db.left || n > maxData {
 		return errors.New("the values are longer than the file")
@@ -114,7 +114,7 @@ func (db *database) ndb(head []byte) error {
 		}
 		index, block := binary.LittleEndian.Uint32(slots[4:]), int64(binary.LittleEndian.Uint32(slots[8:]))
 		if index == 0 {
-			continue // free
+			continue // a free slot
 		}
 		intro := make([]byte, 16)
 		if err := db.read(intro, block*slotSize); err != nil {

@@ -55,7 +55,7 @@ const (
 	typeI18NString  = 9
 )
 
-// Limits of a header: entries, and bytes of data. rpm itself has 65,535 and 256 MiB.
+// Limits of a header: the number of entries, and the bytes of data. The limits of rpm itself are 65,535 and 256 MiB.
 const (
 	maxEntries = 1 << 16
 	maxData    = 64 << 20
@@ -96,7 +96,7 @@ func parseHeader(blob []byte) (*Header, error) {
 type headerParser struct {
 	header Header
 	data   []byte
-	// The file names: names of files, names of folders, and the number of its folder for each file. Old packages have
+	// The names of files: base names, names of folders, and for each file the index of its folder. Old packages have
 	// whole paths.
 	bases, dirs, paths []string
 	indexes            []uint32
@@ -163,8 +163,8 @@ func (p *headerParser) text(tag uint32, s string) {
 	}
 }
 
-// files returns the paths of the files. The names of a package can be longer than its header, because files share the
-// names of folders; that many are not listed.
+// files returns the paths of the files. The paths of a package can be longer than its header, because files share the
+// names of folders. Paths beyond the limit are left out.
 func (p *headerParser) files() []string {
 	var out []string
 	length := 0

@@ -22,7 +22,7 @@ const maxDepth = 20
 type sqlite struct {
 	*database
 	pageSize, usable int64
-	// pages is how many pages of tables may still be read: each belongs to one table.
+	// pages is the number of pages of tables that may still be read. Each page belongs to one table.
 	pages int64
 }
 
@@ -63,7 +63,7 @@ func (db *database) sqlite(head []byte) error {
 	})
 }
 
-// table calls each with each record of the table whose root, or a page below it, is number, which counts from 1.
+// table calls each with each record of a table. number is the page of its root, or a page below it, and counts from 1.
 func (s *sqlite) table(number int64, depth int, each func([]byte) error) error {
 	if s.pages--; s.pages < 0 || depth > maxDepth {
 		return errors.New("pages of a table lead in a circle")
@@ -197,8 +197,8 @@ func columnsOf(record []byte) (columns [][]byte, err error) {
 	return columns, nil
 }
 
-// varint reads a number of up to nine bytes, the highest first, seven bits in each but the ninth. size is 0 if it is
-// truncated.
+// varint reads a number of up to nine bytes, the most significant first: seven bits of each byte, and eight of the
+// ninth. size is 0 if the number is truncated.
 func varint(p []byte) (value int64, size int) {
 	for i := 0; i < len(p) && i < 9; i++ {
 		if i == 8 {
