@@ -12,16 +12,16 @@ import (
 	"github.com/slipway-build/slipway/images"
 )
 
-// A child is what an entry refers to, as far as it was read.
+// A child is the manifest that an entry refers to, as far as it could be read.
 type child struct {
-	// mediaType is the one in the manifest, which may have none.
+	// mediaType is the media type in the manifest, which may have none.
 	mediaType types.MediaType
 	size      int64
-	// platform is that of the config of an image, else nil.
+	// platform is the platform in the config of an image, or nil.
 	platform *v1.Platform
 	subject  v1.Hash
 	artifact *images.ArtifactError
-	// err says why the child could not be read.
+	// err is the reason why the child could not be read.
 	err error
 }
 
@@ -77,7 +77,7 @@ func read(in images.Manifests, d v1.Descriptor) (c child) {
 	return c
 }
 
-// judgeChild judges an entry by what it refers to. partial says that content may have been left out on purpose.
+// judgeChild judges an entry by its child. partial means that content may have been left out on purpose.
 func judgeChild(d v1.Descriptor, c child, partial bool) (all []Finding) {
 	digests := []v1.Hash{d.Digest}
 	switch {
@@ -103,7 +103,7 @@ func judgeChild(d v1.Descriptor, c child, partial bool) (all []Finding) {
 	return all
 }
 
-// describe names what an entry refers to.
+// describe returns the kind, the digest and the platform of an entry.
 func describe(d v1.Descriptor) string {
 	what := "image"
 	switch {

@@ -14,12 +14,13 @@ import (
 // windowsBuilds are the versions of Windows that nodes of Kubernetes run: Server 2019, 2022, 23H2 and 2025.
 var windowsBuilds = []string{"10.0.17763", "10.0.20348", "10.0.25398", "10.0.26100"}
 
-// maxWindows is the number of entries whose versions of Windows are judged beside windowsBuilds. Indexes have a handful;
-// one that was made to be slow to judge may have thousands.
+// maxWindows is the number of entries whose versions of Windows are judged in addition to windowsBuilds. Most indexes
+// have only a few; a hostile index may have thousands.
 const maxWindows = 100
 
-// choose returns the entry that containerd takes for a node, or -1. Entries state their platform. containerd sorts those
-// that match by preference and takes the first (core/images.Manifest); of equal ones, the order in the index decides.
+// choose returns the entry that containerd takes for a node, or -1. Entries state their platform. containerd sorts the
+// matching entries by preference and takes the first (core/images.Manifest). Among equal entries, the order in the
+// index decides.
 func choose(node v1.Platform, entries []v1.Descriptor) int {
 	matcher, best := platforms.Only(spec(node)), -1
 	for i, d := range entries {
@@ -34,8 +35,8 @@ func spec(p v1.Platform) ocispec.Platform {
 	return ocispec.Platform{OS: p.OS, Architecture: p.Architecture, Variant: p.Variant, OSVersion: p.OSVersion, OSFeatures: p.OSFeatures}
 }
 
-// judgeWindowsOrder finds versions of Windows whose nodes get another image than the one for them. Entries are those for
-// Windows on one architecture.
+// judgeWindowsOrder finds versions of Windows whose nodes do not get the image for their version. entries are the
+// entries for Windows on one architecture.
 func judgeWindowsOrder(entries []v1.Descriptor) (all []Finding) {
 	builds := slices.Clone(windowsBuilds)
 	for _, d := range entries[:min(len(entries), maxWindows)] {
@@ -71,7 +72,7 @@ func judgeWindowsOrder(entries []v1.Descriptor) (all []Finding) {
 	return all
 }
 
-// rightFor returns the entry that a node with Windows should take: the newest build that it can run, or -1.
+// rightFor returns the entry that a node with Windows should take, which is the newest build that it can run, or -1.
 func rightFor(node v1.Platform, entries []v1.Descriptor) int {
 	matcher, best := platforms.Only(spec(node)), -1
 	for i, d := range entries {

@@ -7,18 +7,18 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 )
 
-// A Severity says how much a finding matters.
+// A Severity describes how much a finding matters.
 type Severity string
 
-// The severities, from the worst. An Error keeps some node or client from running the right image. A Warning does so in
-// some circumstances or for some clients. A Note is unusual and harmless by itself.
+// The severities, the worst first. An Error prevents some node or client from running the right image. A Warning does
+// so in some circumstances or for some clients. A Note is unusual but harmless.
 const (
 	Error   Severity = "error"
 	Warning Severity = "warning"
 	Note    Severity = "note"
 )
 
-// Severities are all severities, the worst first.
+// Severities returns all severities, the worst first.
 func Severities() []Severity { return []Severity{Error, Warning, Note} }
 
 // AtLeast reports whether s is as bad as other, or worse. It is false if other is not a severity.
@@ -32,17 +32,17 @@ type Finding struct {
 	Severity Severity `json:"severity"`
 	// Rule is the name of the rule, such as duplicate-platform.
 	Rule string `json:"rule"`
-	// Entries are the digests of the entries that break the rule; none, if the whole index does.
+	// Entries are the digests of the entries that break the rule. It is empty if the whole index does.
 	Entries []v1.Hash `json:"entries,omitempty"`
-	// Message says what was found.
+	// Message describes what was found.
 	Message string `json:"message"`
-	// Reason says why it matters.
+	// Reason explains why it matters.
 	Reason string `json:"reason"`
-	// Advice says what to do.
+	// Advice describes what to do.
 	Advice string `json:"advice"`
 }
 
-// A rule has what all findings of one kind have in common.
+// A rule has the common properties of all findings of one kind.
 type rule struct {
 	severity       Severity
 	reason, advice string

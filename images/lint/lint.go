@@ -13,16 +13,17 @@ import (
 	"github.com/slipway-build/slipway/internal/parallel"
 )
 
-// Options say how an index is judged.
+// Options control how an index is judged.
 type Options struct {
-	// Partial says that children may have been left out on purpose, as in an archive for one platform.
+	// Partial means that children may have been left out on purpose, as in an archive for one platform.
 	Partial bool
 	// Jobs is the maximum number of children that are read at the same time; 0 is 1.
 	Jobs int
 }
 
-// Index judges an index. raw is its content, and in has its children, of which each is read once. Findings are ordered by
-// severity, the worst first, then by the order of the index. The error is that of ctx, or says that raw is not an index.
+// Index judges an index. raw is its content, and in has its children, each of which is read once. Findings are ordered
+// by severity, the worst first, then by the order of the index. If ctx ends, or if raw is not an index, Index returns
+// an error.
 func Index(ctx context.Context, raw []byte, in images.Manifests, o Options) ([]Finding, error) {
 	m, err := v1.ParseIndexManifest(bytes.NewReader(raw))
 	if err != nil {
@@ -66,7 +67,7 @@ func Index(ctx context.Context, raw []byte, in images.Manifests, o Options) ([]F
 	return all, nil
 }
 
-// readAll reads the children of entries. Those that are listed several times are read once.
+// readAll reads the children of entries, each once.
 func readAll(ctx context.Context, entries []v1.Descriptor, in images.Manifests, jobs int) ([]child, error) {
 	first := map[string]int{}
 	children := make([]child, len(entries))
@@ -121,8 +122,8 @@ func judgeIndex(m *v1.IndexManifest) (all []Finding) {
 	return all
 }
 
-// judgeChoice judges which of several entries nodes take. It is linear but for the variants and versions of one
-// architecture.
+// judgeChoice judges which of several entries nodes take. Its time is linear, except in the number of variants and
+// versions of one architecture.
 func judgeChoice(entries []v1.Descriptor) (all []Finding) {
 	groups := map[string][]v1.Descriptor{}
 	var names []string
@@ -133,7 +134,7 @@ func judgeChoice(entries []v1.Descriptor) (all []Finding) {
 		if before, ok := exact[images.KeyOf(p)]; ok {
 			all = append(all, found(duplicatePlatform, []v1.Hash{before.Digest, d.Digest}, "%s and %s are both for %s",
 				before.Digest, d.Digest, images.FormatPlatform(p)))
-			continue // nodes never take it
+			continue // nodes never take such an entry
 		}
 		exact[images.KeyOf(p)] = d
 		name := p.OS

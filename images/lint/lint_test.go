@@ -101,7 +101,7 @@ func check(t *testing.T, raw []byte, in images.Manifests, o Options, want []stri
 	}
 }
 
-// contents are images and indexes by digest.
+// contents maps digests to images and indexes.
 type contents map[v1.Hash]any
 
 func (c contents) Image(h v1.Hash) (v1.Image, error) {
@@ -125,7 +125,8 @@ func (brokenImage) ConfigFile() (*v1.ConfigFile, error) {
 	return nil, errors.New("unexpected end of JSON input")
 }
 
-// An entry is "[PLATFORM] [of CONFIG] [WORD…]": the platform in the index, which is that of the config by default.
+// makeIndex makes an index. An entry is "[PLATFORM] [of CONFIG] [WORD…]": the platform in the index, which is that of
+// the config by default.
 func makeIndex(t *testing.T, entries ...string) ([]byte, contents) {
 	t.Helper()
 	m := v1.IndexManifest{SchemaVersion: 2, MediaType: types.OCIImageIndex}

@@ -75,7 +75,7 @@ func (c *Client) pushReferrer(ctx context.Context, subject name.Digest, artifact
 	return d, c.Confirm(ctx, ref, d.Digest)
 }
 
-// describeReferrers lists referrers for a message.
+// describeReferrers returns a list of referrers for a message.
 func describeReferrers(list []v1.Descriptor) string {
 	var out []string
 	for _, d := range list {
@@ -114,8 +114,8 @@ func (c *Client) unlisted(ctx context.Context, e *transport.Endpoint, subject na
 
 var errUnlisted = fmt.Errorf("it does not list what it has accepted")
 
-// Confirm returns an error unless a registry has the bytes of a manifest under ref. Push believes what the registry says
-// about them.
+// Confirm returns an error unless a registry returns the bytes of a manifest under ref. Push relies on the answers of
+// the registry instead.
 func (c *Client) Confirm(ctx context.Context, ref name.Reference, want v1.Hash) error {
 	e, err := c.transport.Target(ref.Context())
 	if err != nil {

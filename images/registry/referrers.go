@@ -22,18 +22,18 @@ import (
 const maxReferrers = 10_000
 
 // Referrers returns the descriptors of the manifests that have subject as their subject, such as signatures, each once.
-// It asks the referrers API, and also reads the index under the tag that clients maintain in registries without it
-// (distribution-spec, "Listing Referrers", "Referrers Tag Schema"): a registry may have got the API after the tag. A
-// mirror that lists none is not believed if the registry itself answers.
+// It uses the referrers API, and also reads the index under the tag that clients maintain in registries without it
+// (distribution-spec, "Listing Referrers", "Referrers Tag Schema"), since a registry may have introduced the API after
+// the tag. If a mirror lists no referrers, the registry itself is asked as well.
 //
-// The descriptors are what the registry says. Only the manifests tell whether they refer to the subject.
+// The descriptors come from the registry. Only the manifests prove that they refer to the subject.
 func (c *Client) Referrers(ctx context.Context, subject name.Digest) ([]v1.Descriptor, error) {
 	label := images.Familiar(subject)
 	if c.offline {
 		return nil, fmt.Errorf("offline: referrers of %s cannot be looked up", label)
 	}
 	var found []v1.Descriptor
-	mirrored := false // whether a mirror has answered that there are none
+	mirrored := false // whether a mirror has answered that the subject has no referrers
 	err := c.fromAny(ctx, subject.Context(), true, "referrers of "+label, func(e *transport.Endpoint) error {
 		listed, _, err := c.listReferrers(ctx, e, subject)
 		if err == nil && len(listed) == 0 && e.IsMirror() {
@@ -76,7 +76,7 @@ func (c *Client) taggedReferrers(ctx context.Context, subject name.Digest) ([]v1
 }
 
 // Lookup is Resolve for a tag that may not exist, such as sha256-….sig of cosign. ok is false if the registry does not
-// have it, or answers in a way that says that it can have no such tag: with 405, or with a page in HTML.
+// have it, or if its answer means that it cannot have such a tag: 405, or a page in HTML.
 func (c *Client) Lookup(ctx context.Context, tag name.Tag) (m *Manifest, ok bool, err error) {
 	if m, err = c.Resolve(ctx, tag); isAbsent(err) {
 		return nil, false, nil
@@ -129,8 +129,8 @@ func (c *Client) listReferrers(ctx context.Context, e *transport.Endpoint, subje
 
 var errNoList = errors.New("want an index in JSON")
 
-// isReferrersList reports whether an answer with status 200 is an index, as opposed to the page in HTML or the empty
-// object that servers answer every request with.
+// isReferrersList reports whether an answer with status 200 is an index, and not the page in HTML or the empty object
+// that some servers return for every request.
 func isReferrersList(raw []byte) bool {
 	var page struct {
 		Manifests json.RawMessage `json:"manifests"`
