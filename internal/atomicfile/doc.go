@@ -4,7 +4,6 @@
 // Kubernetes nodes do not read. If a process is killed, its temporary file remains, and is removed
 // when the file is written again; see fileop.SweepTemporary.
 //
-// moby/sys/atomicwriter, which is in the module graph, meets neither of two requirements: several
-// goroutines write one file at different offsets, and a rename that another process blocks on
-// Windows is tried again.
+// moby/sys/atomicwriter, which is in the module graph, does not let several goroutines write one file
+// at different offsets. It also does not retry a rename that another process blocks on Windows.
 package atomicfile
