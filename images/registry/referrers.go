@@ -61,7 +61,10 @@ func (c *Client) Referrers(ctx context.Context, subject name.Digest) ([]v1.Descr
 func (c *Client) taggedReferrers(ctx context.Context, subject name.Digest) ([]v1.Descriptor, error) {
 	tag := referrersTag(subject)
 	m, ok, err := c.Lookup(ctx, tag)
-	if err != nil || !ok {
+	if !ok || err != nil {
+		if errors.Is(err, fs.ErrPermission) {
+			err = nil // some registries refuse what does not exist
+		}
 		return nil, err
 	}
 	if !m.Descriptor.MediaType.IsIndex() {

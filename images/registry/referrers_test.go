@@ -183,6 +183,24 @@ func TestReferrersOfAnotherSubjectAreRefused(t *testing.T) {
 	wantError(t, newClient(t).PushReferrers(t.Context(), subject, newReferrer(t, other, "a")), "does not have "+subject.DigestStr()+" as its subject")
 }
 
+// Some registries refuse what does not exist, in place of saying so.
+func TestReferrersThatARegistryRefuses(t *testing.T) {
+	f := newFront(t, imagetest.Registry(t), func(_ *front, w http.ResponseWriter, r *http.Request, _ int) bool {
+		return (isReferrers(r) || isManifest(r, http.MethodGet) && strings.Contains(r.URL.Path, "/sha256-")) && refuse(w, http.StatusForbidden, "DENIED", "")
+	})
+	ctx, shown := watched(t)
+	subject := pushSubject(t, f.host+"/org/x")
+	c := newClient(t)
+	for range 2 {
+		if found, err := c.Referrers(ctx, subject); err != nil || len(found) > 0 {
+			t.Errorf("%v, %v", found, err)
+		}
+	}
+	if len(shown.warned) != 1 || !strings.Contains(shown.warned[0], "only those referrers in "+f.host+"/org/x are found") {
+		t.Errorf("warnings %q; want one", shown.warned)
+	}
+}
+
 // A list has pages, and may have an entry twice.
 func TestReferrersOfAllPages(t *testing.T) {
 	pages := map[string][]string{"": {"a", "b"}, "2": {"b", "c"}, "3": {"c"}}

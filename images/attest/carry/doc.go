@@ -1,5 +1,6 @@
 // Package carry finds what is attached to images and indexes in a registry, and sends it to another one, so that
-// signatures, attestations and SBOMs arrive wherever an image goes.
+// signatures, attestations and SBOMs arrive wherever an image goes. On the way they may be documents in the proof of an
+// archive.
 //
 // # Nouns
 //
