@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"slices"
 	"strings"
+	"sync/atomic"
 
 	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -51,12 +52,7 @@ func Find(ctx context.Context, client *registry.Client, repo name.Repository, su
 					return nil, fmt.Errorf("attachment %s: %w", images.Familiar(a.Ref(repo)), err)
 				}
 				next = append(next, more...)
-				f.count++
-				f.bytes += a.Descriptor.Size
 			}
-		}
-		if f.count > maxAttachments || f.bytes > maxBytes {
-			return nil, fmt.Errorf("%s has more attachments than can be copied: their limits are %d, and %d MiB of manifests", repo, maxAttachments, maxBytes>>20)
 		}
 		level = f.fresh(next)
 	}
@@ -69,8 +65,16 @@ type finding struct {
 	repo   name.Repository
 	// known are the attachments of each subject that was looked up, or is being looked up.
 	known map[v1.Hash][]Attachment
-	count int
-	bytes int64
+	count atomic.Int64
+	bytes atomic.Int64 // of manifests
+}
+
+// resolved counts a manifest against the limits.
+func (f *finding) resolved(m *registry.Manifest) error {
+	if f.count.Add(1) > maxAttachments || f.bytes.Add(m.Descriptor.Size) > maxBytes {
+		return fmt.Errorf("%s has more attachments than can be copied: their limits are %d, and %d MiB of manifests", f.repo, maxAttachments, maxBytes>>20)
+	}
+	return nil
 }
 
 // fresh returns the subjects that were not looked up, each once.
@@ -135,6 +139,9 @@ func (f *finding) attached(ctx context.Context, subject v1.Hash) ([]Attachment, 
 		if !ok {
 			continue
 		}
+		if err := f.resolved(m); err != nil {
+			return nil, err
+		}
 		if a := f.attachment(ctx, subject, m, images.Familiar(tag)); a != nil {
 			a.Tag = tag.TagStr()
 			out = append(out, *a)
@@ -150,6 +157,9 @@ func (f *finding) referrer(ctx context.Context, subject, digest v1.Hash) (*Attac
 	if errors.Is(err, fs.ErrNotExist) {
 		progress.Warn(ctx, fmt.Sprintf("the registry lists %s as a referrer of %s, but does not have it", images.Familiar(ref), subject))
 		return nil, nil
+	}
+	if err == nil {
+		err = f.resolved(m)
 	}
 	if err != nil {
 		return nil, err
