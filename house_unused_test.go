@@ -23,9 +23,8 @@ var exported = map[string]string{}
 
 // libraries are the packages whose exported names are called from outside the module.
 var libraries = map[string]string{
-	"build/targets":           "mage calls the targets",
-	"images/attest/statement": "issue 11: packages that are being written use it; remove this line when they do",
-	"images/attest/sign":      "its callers come next",
+	"build/targets":      "mage calls the targets",
+	"images/attest/sign": "its callers come next",
 }
 
 // unused returns the entries of the tables that are not needed, packages without doc.go or with too many lines, and

@@ -54,6 +54,7 @@ func TestPlan(t *testing.T) {
 		{"one windows version", "distribution", Filter{Platforms: platforms(t, "windows/amd64:10.0.20348.4294")}},
 		{"linux on arm64 by buildkit", "distribution", Filter{Platforms: platforms(t, "linux/arm64"), Builder: "buildkit"}},
 		{"rke2 names", "rke2", Filter{}},
+		{"proofs", "proofs", Filter{}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			plan, err := New(project(t, c.project, released), c.filter)

@@ -121,11 +121,18 @@ func (p *Plan) WriteTable(w io.Writer) error {
 	for _, s := range p.Checksums {
 		others.Add(s.Output)
 	}
+	stated := progress.NewTable("STATEMENT", "ABOUT")
+	for _, s := range p.VEX {
+		stated.Add(s.Output, s.Source)
+	}
+	for _, s := range p.Proofs() {
+		stated.Add(s.Output, s.Subject)
+	}
 	destinations := progress.NewTable("PUBLISHED TO")
 	for _, d := range p.Destinations {
 		destinations.Add(d.String())
 	}
-	return progress.WriteTables(w, head, fetched, commands, binaries, made, indexes, tags, archives, bundles, others, destinations)
+	return progress.WriteTables(w, head, fetched, commands, binaries, made, indexes, tags, archives, bundles, others, stated, destinations)
 }
 
 func baseNames(paths []string) string {
