@@ -349,13 +349,13 @@ func TestVEX(t *testing.T) {
 
 // The digests of base images are those that the builder got, whichever it is.
 func TestProvenanceNamesTheBasesOfEngines(t *testing.T) {
-	for name, builder := range map[string]func(*Options){
-		"buildkit": func(o *Options) { o.Builder, o.BuildkitHost = "buildkit", imagetest.Buildkit(t) },
-		"docker":   func(o *Options) { o.Builder, o.DockerHost = "docker", imagetest.Docker(t) },
+	for name, builder := range map[string]func(*testing.T, *Options){
+		"buildkit": func(t *testing.T, o *Options) { o.Builder, o.BuildkitHost = "buildkit", imagetest.Buildkit(t) },
+		"docker":   func(t *testing.T, o *Options) { o.Builder, o.DockerHost = "docker", imagetest.Docker(t) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := makeProvenRelease(t)
-			r.do(r.open(builder), "build")
+			r.do(r.open(func(o *Options) { builder(t, o) }), "build")
 			raw := r.proofs(filepath.Join(r.dir, "dist"))["proof/acme-runtime_v1.2.3-acme1-linux-amd64.provenance.json"]
 			_, p := readProvenance(t, raw)
 			if !slices.ContainsFunc(p.BuildDefinition.ResolvedDependencies, func(d *intoto.ResourceDescriptor) bool {
