@@ -18,6 +18,7 @@ import (
 	"github.com/slipway-build/slipway/build/settings"
 	"github.com/slipway-build/slipway/build/version"
 	"github.com/slipway-build/slipway/build/workbench"
+	"github.com/slipway-build/slipway/images/attest/sign"
 	"github.com/slipway-build/slipway/internal/usage"
 	"github.com/slipway-build/slipway/progress"
 )
@@ -26,7 +27,7 @@ import (
 type verifyFlags struct {
 	asJSON, rebuild bool
 	against         []string
-	attest          string
+	attest, signKey string
 }
 
 func (p *Program) verifyCommand() *cobra.Command {
@@ -50,7 +51,8 @@ in a registry. With --rebuild --against, the release is built again and compared
 published one, and dist is not needed.
 
 The exit status is 1 if something differs. --attest writes a SLSA verification summary
-of all digests, an in-toto statement, if nothing does.`,
+of all digests, an in-toto statement, if nothing does; with --sign-key, a Sigstore bundle of
+the statement.`,
 		Example: examples("slipway verify", "slipway verify --platform linux/amd64", "slipway verify --rebuild --attest rebuilt.json",
 			"slipway verify --rebuild --against https://github.com/acme/app/releases/download/v1.0.0",
 			"slipway verify --against registry.example.com/acme/app:v1.0.0"),
@@ -63,6 +65,7 @@ of all digests, an in-toto statement, if nothing does.`,
 	c.Flags().StringVar((*string)(&p.settings.Builder), "builder", string(p.settings.Builder), "embedded, docker or buildkit, for all images (environment BUILDER)")
 	c.Flags().StringArrayVar(&f.against, "against", nil, "published release to compare with: a folder, a URL of its files, or a reference of an image")
 	c.Flags().StringVar(&f.attest, "attest", "", "file for a SLSA verification summary of what --rebuild found equal")
+	c.Flags().StringVar(&f.signKey, "sign-key", "", "private key that signs this summary: a file as cosign makes it, or PKCS #8; COSIGN_PASSWORD is its password")
 	return c
 }
 
@@ -77,6 +80,9 @@ type verification struct {
 
 func (p *Program) verify(c *cobra.Command, f verifyFlags) error {
 	p.job.Command = c.CommandPath()
+	if f.signKey != "" && f.attest == "" {
+		return usage.Errorf("--sign-key signs a summary: add --attest FILE")
+	}
 	if f.attest != "" && !f.rebuild {
 		return usage.Errorf("--attest: a summary is about a release that was built again: add --rebuild")
 	}
@@ -137,7 +143,18 @@ func (p *Program) request(c *cobra.Command, b *release.Release, f verifyFlags) (
 			environ = append(environ, name+"="+value)
 		}
 	}
+	var signed func(context.Context, string, []byte) ([]byte, error)
+	if f.signKey != "" {
+		key, err := p.privateKey(f.signKey)
+		if err != nil {
+			return rebuild.Request{}, usage.Errorf("--sign-key %s: %w", f.signKey, err)
+		}
+		signed = func(ctx context.Context, payloadType string, payload []byte) ([]byte, error) {
+			return sign.SignEnvelope(ctx, key, payloadType, payload)
+		}
+	}
 	return rebuild.Request{
+		Sign:    signed,
 		Rebuild: f.rebuild, Against: f.against, Attest: f.attest,
 		Project: b.Config.Dir, Config: filepath.Base(b.Config.File), Dist: p.settings.Dist, Release: b.Plan.Release,
 		Slipway: []string{program}, Arguments: passedOn(c), Environ: environ, KeepCache: p.settings.Offline,
@@ -157,7 +174,7 @@ func (p *Program) request(c *cobra.Command, b *release.Release, f verifyFlags) (
 
 // passedOn returns the flags that build and package are to get, too.
 func passedOn(c *cobra.Command) (out []string) {
-	own := []string{"json", "rebuild", "against", "attest", "config", "project", "out", "cache-dir", "progress", "jobs", "verbose"}
+	own := []string{"json", "rebuild", "against", "attest", "sign-key", "config", "project", "out", "cache-dir", "progress", "jobs", "verbose"}
 	c.Flags().Visit(func(flag *pflag.Flag) {
 		if slices.Contains(own, flag.Name) {
 			return

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"bytes"
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
@@ -11,6 +12,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/slipway-build/slipway/images/attest/sign"
 	"github.com/slipway-build/slipway/images/attest/statement"
 	"github.com/slipway-build/slipway/images/imagetest"
 	"github.com/slipway-build/slipway/images/store"
@@ -68,13 +70,38 @@ func TestVerifyRebuildAndAgainst(t *testing.T) {
 	if out := good("verify", "--rebuild", "--attest", attested); !strings.Contains(out, " artifacts equal to dist") {
 		t.Errorf("verify --rebuild says %s", out)
 	}
-	raw, err := os.ReadFile(attested)
+	key, private, err := sign.GenerateKey(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	keyFile, bundled := filepath.Join(t.TempDir(), "release.key"), filepath.Join(t.TempDir(), "vsa.sigstore.json")
+	if err := os.WriteFile(keyFile, private, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	env["COSIGN_PASSWORD"] = ""
+	good("verify", "--rebuild", "--attest", bundled, "--sign-key", keyFile)
+	raw, err := os.ReadFile(bundled)
+	if err != nil {
+		t.Fatal(err)
+	}
+	bundle, err := sign.ParseBundle(raw)
+	if err != nil {
+		t.Fatal(err)
+	}
+	envelope, err := bundle.VerifyEnvelope(t.Context(), []*sign.PublicKey{key.PublicKey()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	raw, err = os.ReadFile(attested)
 	if err != nil {
 		t.Fatal(err)
 	}
 	summary, err := statement.Read(raw)
 	if err != nil || summary.PredicateType != statement.VerificationSummary {
 		t.Fatalf("%v, %s", err, raw)
+	}
+	if !bytes.Equal(envelope.Payload, raw) {
+		t.Errorf("signed is %s", envelope.Payload)
 	}
 	var report struct{ Made []struct{ Digest string } }
 	if raw, err = os.ReadFile(filepath.Join(dir, "dist", "artifacts.json")); err != nil {

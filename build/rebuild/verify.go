@@ -13,6 +13,7 @@ import (
 
 	"github.com/slipway-build/slipway/build/compare"
 	"github.com/slipway-build/slipway/build/version"
+	"github.com/slipway-build/slipway/images/attest/statement"
 	"github.com/slipway-build/slipway/internal/atomicfile"
 )
 
@@ -25,6 +26,8 @@ type Request struct {
 	Against []string
 	// Attest is the file for a verification summary, if nothing differs; empty writes none.
 	Attest string
+	// Sign, unless it is nil, makes a Sigstore bundle of the summary, which is written in its place.
+	Sign func(ctx context.Context, payloadType string, payload []byte) ([]byte, error)
 	// Project is the folder of slipway.yaml, inside of a git checkout, Config the name of that file, and Dist the folder of
 	// what was made; empty is dist in Project.
 	Project, Config, Dist string
@@ -98,6 +101,11 @@ func Verify(ctx context.Context, q Request) (all []*Comparison, err error) {
 	raw, err := attested.Encode()
 	if err != nil {
 		return all, err
+	}
+	if q.Sign != nil {
+		if raw, err = q.Sign(ctx, statement.MediaType, raw); err != nil {
+			return all, fmt.Errorf("signing the verification summary: %w", err)
+		}
 	}
 	return all, atomicfile.WriteFile(q.Attest, raw)
 }
