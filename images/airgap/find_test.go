@@ -122,7 +122,7 @@ func TestFindChoosesThePlatform(t *testing.T) {
 		"the same build":       {platform: "windows/amd64:10.0.17763.1", want: "windows/amd64:10.0.17763.7919"},
 		"no version":           {platform: "windows/amd64", said: "several are offered"},
 		"a build not there":    {platform: "windows/amd64:10.0.26100.1", said: "no image for platform"},
-		"no platform asked":    {said: "ask for one of linux/amd64, linux/arm64, windows/amd64:10.0.17763.7919, windows/amd64:10.0.20348.4294"},
+		"no platform asked":    {said: "choose one of linux/amd64, linux/arm64, windows/amd64:10.0.17763.7919, windows/amd64:10.0.20348.4294"},
 		"an architecture more": {platform: "linux/s390x", said: "linux/s390x"},
 	}
 	for name, tt := range tests {
