@@ -15,7 +15,6 @@ require (
 	cuelabs.dev/go/oci/ociregistry v0.0.0-20251212221603-3adeb8663819 // tests: a registry with the referrers API of OCI 1.1; images/imagetest alone
 	github.com/BurntSushi/toml v1.5.0 // containerd's hosts.toml
 	github.com/CycloneDX/cyclonedx-go v0.11.0 // SBOMs; images/attest/sbom/document alone. Versions from 0.12 want a newer YAML reader
-	github.com/blakesmith/ar v0.0.0-20190502131153-809d4375e1fb // reads deb packages; nfpm brings it anyway
 	github.com/cavaliergopher/cpio v1.0.1 // reads rpm packages; nfpm brings it anyway
 	github.com/cespare/xxhash/v2 v2.3.0 // checksums of zstd frames, and of what the cache keeps
 	github.com/containerd/containerd/v2 v2.3.3 // the content interface that BuildKit's client asks for, and challenges of registries
@@ -87,6 +86,7 @@ require (
 	github.com/agext/levenshtein v1.2.3 // indirect
 	github.com/anchore/go-struct-converter v0.1.0 // indirect
 	github.com/apparentlymart/go-textseg/v15 v15.0.0 // indirect
+	github.com/blakesmith/ar v0.0.0-20190502131153-809d4375e1fb // indirect
 	github.com/cloudflare/circl v1.6.3 // indirect
 	github.com/containerd/containerd/api v1.11.1 // indirect
 	github.com/containerd/errdefs/pkg v0.3.0 // indirect

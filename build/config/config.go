@@ -41,6 +41,7 @@ type Config struct {
 	Registries map[string]RegistryAccess `yaml:"registries" doc:"connection settings by HOST or HOST:PORT: plain HTTP, CAs, client certificates, mirrors; see docs/registries.md" example:"{\"registry.example.com:5000\": {plain-http: true}}"`
 	Airgap     Airgap                    `yaml:"airgap" doc:"image archives for hosts without a registry"`
 	Bundles    []Bundle                  `yaml:"bundles" doc:"archives and packages of binaries and files"`
+	SBOM       SBOM                      `yaml:"sbom" doc:"SBOMs of images, binaries, archives and bundles, in dist/artifacts: true, or a mapping; see docs/sbom.md; default: none"`
 	Provenance Provenance                `yaml:"provenance" doc:"SLSA provenance of binaries, images, archives and bundles: true, or a mapping; see docs/provenance.md; default: none"`
 	VEX        []string                  `yaml:"vex" doc:"OpenVEX documents: what vulnerabilities mean for this release; they become artifacts, and statements about the images; see docs/provenance.md" example:"[security/acme.openvex.json]"`
 	Publish    []Destination             `yaml:"publish" doc:"destinations of images and artifacts; images go to the project's registry if no destination is a registry"`

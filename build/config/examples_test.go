@@ -24,6 +24,7 @@ images: [{name: acme-runtime, builder: docker, variants: [{platforms: [linux/amd
 airgap: {lists: {images: {}}}
 bundles: [{files: [{source: docs, path: /usr/share/doc/acme}], package: {description: Acme, license: Apache-2.0}}]
 publish: [{registry: registry.example.com}, {s3: {bucket: acme}}]
+sbom: {}
 provenance: {}
 expect: {}
 names: {}

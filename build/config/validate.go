@@ -53,6 +53,7 @@ func (v *validator) validate() {
 	v.bundles()
 	v.needs()
 	v.publish()
+	v.sbom()
 	v.provenance()
 	v.vex()
 	if file := v.config.Expect.Artifacts; file != "" {

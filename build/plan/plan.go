@@ -28,6 +28,7 @@ type Plan struct {
 	Archives     []ArchiveStep        `json:"archives"`
 	Lists        []ListStep           `json:"lists"`
 	Bundles      []BundleStep         `json:"bundles"`
+	SBOMs        []SBOMStep           `json:"sboms,omitempty"`
 	Checksums    []SumStep            `json:"checksums"`
 	Provenance   *Provenance          `json:"provenance,omitempty"` // nil for none
 	VEX          []VEXStep            `json:"vex,omitempty"`
@@ -192,6 +193,7 @@ func New(config *config.Config, filter Filter) (*Plan, error) {
 	planner.images()
 	planner.archives()
 	planner.bundles()
+	planner.sboms()
 	planner.proofs()
 	planner.needs()
 	planner.checksums()

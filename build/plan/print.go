@@ -41,8 +41,8 @@ func (p *Plan) Select(s Selection) *Plan {
 		out.Bundles = nil
 	}
 	out.addNeeded(p)
-	if s.Verb != "package" {
-		out.Checksums = nil
+	if out.SBOMs = out.sbomsOf(p.SBOMs); s.Verb != "package" {
+		out.Checksums, out.SBOMs = nil, nil
 	}
 	if s.Verb == "publish" {
 		out.Fetches, out.Hooks = nil, Hooks{}
@@ -121,6 +121,10 @@ func (p *Plan) WriteTable(w io.Writer) error {
 	for _, s := range p.Checksums {
 		others.Add(s.Output)
 	}
+	sboms := progress.NewTable("SBOM", "OF")
+	for _, s := range p.SBOMs {
+		sboms.Add(path.Base(s.Output), s.Subject)
+	}
 	stated := progress.NewTable("STATEMENT", "ABOUT")
 	for _, s := range p.VEX {
 		stated.Add(s.Output, s.Source)
@@ -132,7 +136,7 @@ func (p *Plan) WriteTable(w io.Writer) error {
 	for _, d := range p.Destinations {
 		destinations.Add(d.String())
 	}
-	return progress.WriteTables(w, head, fetched, commands, binaries, made, indexes, tags, archives, bundles, others, stated, destinations)
+	return progress.WriteTables(w, head, fetched, commands, binaries, made, indexes, tags, archives, bundles, sboms, others, stated, destinations)
 }
 
 func baseNames(paths []string) string {

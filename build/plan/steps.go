@@ -101,6 +101,9 @@ func (p *Plan) Artifacts() []Artifact {
 	for _, s := range p.VEX {
 		files = append(files, Artifact{Path: s.Output})
 	}
+	for _, s := range p.SBOMs {
+		files = append(files, Artifact{s.Output, s.Platform})
+	}
 	for _, f := range p.Proofs() {
 		if f.IsArtifact() {
 			files = append(files, Artifact{f.Output, f.Platform})

@@ -138,6 +138,7 @@ func (p *Plan) Narrow(s Selection) (*Plan, Selection, []BinaryStep, error) {
 		return slices.ContainsFunc(chosen, func(c targetStep) bool { return sum.Has(images.Platform{Platform: c.platform}) })
 	})
 	out.Binaries = out.binariesFor(named, s.Verb)
+	out.SBOMs = out.sbomsOf(p.SBOMs)
 
 	narrowed := s
 	narrowed.Parts = kept(s.Parts, func(_ int, part string) bool {

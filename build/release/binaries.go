@@ -80,14 +80,14 @@ func (r *Release) compile(ctx context.Context, wanted []plan.BinaryStep) ([]buil
 
 // A Made is a file or image that a run has made, or has found up to date.
 type Made struct {
-	// Kind is binary, image, index, archive, list, bundle, provenance, vex, checksums or release.
+	// Kind is binary, image, index, archive, list, bundle, sbom, provenance, vex, checksums or release.
 	Kind     string          `json:"kind"`
 	Name     string          `json:"name"`
 	Platform images.Platform `json:"platform,omitzero"`
 	// Ref is the tag of an image or index. Path is the path of a file, relative to the project.
 	Ref  string `json:"ref,omitempty"`
 	Path string `json:"path,omitempty"`
-	// Subject is the path or tag of what a proof is about.
+	// Subject is the path or tag of what an SBOM or a proof is about.
 	Subject string `json:"subject,omitempty"`
 	// Digest is the SHA-256 of a file, or of the manifest of an image.
 	Digest string `json:"digest"`

@@ -219,6 +219,11 @@ func (r *Release) run(ctx context.Context, s plan.Selection) error {
 			return err
 		}
 	}
+	if s.Verb == "package" {
+		if err := r.writeSBOMs(ctx); err != nil {
+			return err
+		}
+	}
 	if err := r.prove(ctx, plan.Proof.IsArtifact); err != nil {
 		return err
 	}

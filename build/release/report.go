@@ -88,7 +88,7 @@ func (r *report) sorted() []Made {
 }
 
 // kinds has the values of Made.Kind, in the order of the report.
-var kinds = []string{"binary", "image", "index", "archive", "list", "bundle", "provenance", "vex", "checksums", "release", "command"}
+var kinds = []string{"binary", "image", "index", "archive", "list", "bundle", "sbom", "provenance", "vex", "checksums", "release", "command"}
 
 func sortMade(made []Made) {
 	slices.SortFunc(made, func(a, b Made) int {

@@ -76,6 +76,7 @@ func (r *Release) Verify(ctx context.Context) error {
 		}),
 		parallel.Each(ctx, len(r.Plan.Indexes), r.options.Jobs, func(i int) error { return r.verifyIndex(layout, r.Plan.Indexes[i], reported) }),
 		r.verifyNames(reported),
+		r.verifySBOMs(ctx, reported),
 		r.verifyProofs(ctx, layout, reported),
 		parallel.Each(ctx, len(r.Plan.Archives), 1, func(i int) error { return r.verifyArchive(ctx, r.Plan.Archives[i]) }),
 		r.verifyChecksums(ctx))

@@ -75,7 +75,7 @@ func (w *Workbench) Pack(ctx context.Context, job PackJob) ([]pack.Result, error
 		return nil, err
 	}
 	if job.SBOM != "" {
-		if content, err = sboms.Add(ctx, w.catalog(), content, format, job.Version); err != nil {
+		if content, err = sboms.Add(ctx, w.Catalog(), content, format, job.Version); err != nil {
 			return nil, err
 		}
 	}

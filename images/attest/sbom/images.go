@@ -3,14 +3,17 @@ package sbom
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
+
+	"github.com/slipway-build/slipway/images"
 )
 
 // A NamedImage is an image of an archive.
 type NamedImage struct {
-	// Ref is a reference, or empty.
-	Ref   string
+	// Refs are its references.
+	Refs  []string
 	Image v1.Image
 }
 
@@ -20,23 +23,30 @@ func (c *Catalog) Images(ctx context.Context, archive Subject, list []NamedImage
 	out := &Inventory{Subject: archive}
 	var all collector
 	for _, named := range list {
-		in, err := c.Image(ctx, named.Ref, named.Image)
-		if err != nil {
-			return nil, fmt.Errorf("image %s: %w", named.Ref, err)
+		refs := named.Refs
+		if len(refs) == 0 {
+			refs = []string{""}
 		}
-		s := in.Subject
+		in, err := c.Image(ctx, refs[0], named.Image)
+		if err != nil {
+			return nil, fmt.Errorf("image %s: %w", refs[0], err)
+		}
 		config, err := named.Image.ConfigFile()
 		if err != nil {
 			return nil, err
 		}
-		image := &Component{Type: OCI, Name: s.Name, Version: s.Version, Arch: config.Architecture, Digest: s.Digest, PURL: s.PURL}
-		image.Uses = all.copy(in.Components)
-		all.add(image)
+		uses := all.copy(in.Components)
+		s := in.Subject
+		for _, ref := range refs {
+			of := imageSubject(ref, v1.Hash{Algorithm: "sha256", Hex: s.Digest}, images.PlatformIn(config))
+			all.add(&Component{Type: OCI, Name: of.Name, Version: of.Version, Arch: config.Architecture, Digest: s.Digest, PURL: of.PURL,
+				Uses: slices.Clone(uses)})
+		}
 		if s.Time.After(out.Subject.Time) {
 			out.Subject.Time = s.Time
 		}
 		for _, problem := range in.Problems {
-			out.Problems = append(out.Problems, fmt.Sprintf("image %s: %s", named.Ref, problem))
+			out.Problems = append(out.Problems, fmt.Sprintf("image %s: %s", s.Name, problem))
 		}
 	}
 	out.Components = all.sorted()

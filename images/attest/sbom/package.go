@@ -8,9 +8,9 @@ import (
 	"io"
 	"os"
 	"path"
+	"strconv"
 	"strings"
 
-	"github.com/blakesmith/ar"
 	"github.com/cavaliergopher/cpio"
 
 	"github.com/slipway-build/slipway/images/attest/sbom/catalog"
@@ -20,42 +20,62 @@ import (
 	"github.com/slipway-build/slipway/internal/streams"
 )
 
-// arMagic starts an ar archive.
-const arMagic = "!<arch>\n"
+// arMagic starts an ar archive. Each member has a header of arHeader bytes, with its name at arName and its size, in
+// decimal digits, at arSize, and starts at an even offset (ar(5)).
+const (
+	arMagic  = "!<arch>\n"
+	arHeader = 60
+	arName   = 16
+	arSize   = 48
+)
 
 // deb reads a package of Debian: an ar archive with control.tar and data.tar, both compressed (deb(5)).
 func (b *bundle) deb(f *os.File) error {
-	archive := ar.NewReader(bufio.NewReader(streams.WithContext(b.ctx, f)))
+	r := bufio.NewReader(streams.WithContext(b.ctx, f))
+	if _, err := r.Discard(len(arMagic)); err != nil {
+		return err
+	}
 	for {
-		h, err := archive.Next()
-		if err == io.EOF {
+		header := make([]byte, arHeader)
+		if _, err := io.ReadFull(r, header); err == io.EOF {
 			break
-		}
-		if err != nil {
+		} else if err != nil {
 			return fmt.Errorf("not a deb: %w", err)
 		}
-		name := strings.TrimRight(h.Name, "/")
-		control := strings.HasPrefix(name, "control.tar")
-		if !control && !strings.HasPrefix(name, "data.tar") {
-			continue
+		name := strings.TrimRight(string(header[:arName]), " /")
+		size, err := strconv.ParseInt(strings.TrimSpace(string(header[arSize:arSize+10])), 10, 64)
+		if err != nil || size < 0 {
+			return fmt.Errorf("not a deb: member %q has the size %q", name, header[arSize:arSize+10])
 		}
-		_, content, err := sniff.Open(archive)
-		if err == nil {
-			if control {
-				err = b.control(content)
-			} else {
-				err = b.tar(content)
-			}
-			err = errors.Join(err, content.Close())
-		}
-		if err != nil {
+		member := &io.LimitedReader{R: r, N: size}
+		if err := b.debMember(name, member); err != nil {
 			return fmt.Errorf("%s: %w", name, err)
+		}
+		if _, err := io.CopyN(io.Discard, r, member.N+size%2); err == io.EOF {
+			break // the padding of the last member may be missing
+		} else if err != nil {
+			return err
 		}
 	}
 	if b.itself == nil {
 		return errors.New("not a deb: missing control.tar")
 	}
 	return nil
+}
+
+func (b *bundle) debMember(name string, member io.Reader) error {
+	read := b.tar
+	switch {
+	case strings.HasPrefix(name, "control.tar"):
+		read = b.control
+	case !strings.HasPrefix(name, "data.tar"):
+		return nil
+	}
+	_, content, err := sniff.Open(member)
+	if err != nil {
+		return err
+	}
+	return errors.Join(read(content), content.Close())
 }
 
 // control reads the file control of a control.tar.

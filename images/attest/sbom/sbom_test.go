@@ -15,6 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
+	"github.com/slipway-build/slipway/images/fstree"
 	"github.com/slipway-build/slipway/images/imagetest"
 	"github.com/slipway-build/slipway/images/store"
 	"github.com/slipway-build/slipway/internal/testfile"
@@ -160,12 +161,44 @@ func TestALayerIsReadOnce(t *testing.T) {
 	}
 }
 
+// relabelled has the diff ID of another layer.
+type relabelled struct {
+	v1.Layer
+	diffID v1.Hash
+}
+
+func (l relabelled) DiffID() (v1.Hash, error) { return l.diffID, nil }
+
+// A config that names a layer which others have, too, does not change what is known of that one.
+func TestALayerWithAnotherDiffIDIsRefused(t *testing.T) {
+	cache, err := store.Open(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer cache.Close()
+	c := &Catalog{Store: cache}
+	base := debian(t)
+	diffID, err := base.DiffID()
+	if err != nil {
+		t.Fatal(err)
+	}
+	wrong := imagetest.Image(t, "linux/amd64", relabelled{imagetest.Layer(t, imagetest.Files{"x": "y"}), diffID})
+	if _, err := c.Image(t.Context(), "", wrong); err == nil || !strings.Contains(err.Error(), "layer 1 ("+diffID.String()+"): it has the diff ID sha256:") {
+		t.Errorf("a layer with other content: %v", err)
+	}
+	in, err := c.Image(t.Context(), "", imagetest.Image(t, "linux/amd64", base))
+	if err != nil {
+		t.Fatal(err)
+	}
+	find(t, in, "libc6")
+}
+
 func TestImagesOfAnArchiveShareComponents(t *testing.T) {
 	base := debian(t)
 	var c Catalog
 	list := []NamedImage{
-		{"registry.example.com/a:v1", imagetest.Image(t, "linux/amd64", base)},
-		{"registry.example.com/b:v1", imagetest.Image(t, "linux/amd64", base, imagetest.Layer(t, imagetest.Files{"x": "y"}))},
+		{[]string{"registry.example.com/a:v1"}, imagetest.Image(t, "linux/amd64", base)},
+		{[]string{"registry.example.com/b:v1"}, imagetest.Image(t, "linux/amd64", base, imagetest.Layer(t, imagetest.Files{"x": "y"}))},
 	}
 	in, err := c.Images(t.Context(), Subject{Kind: ArchiveKind, Name: "x.tar"}, list)
 	if err != nil {
@@ -237,6 +270,9 @@ func TestFiles(t *testing.T) {
 func TestDamagedFilesAreErrors(t *testing.T) {
 	for name, content := range map[string]string{
 		"a.deb": "!<arch>\nx",
+		"b.deb": "!<arch>\n" + strings.Repeat(" ", 60),
+		"c.deb": "!<arch>\ndebian-binary   0           0     0     100644  -4        `\n2.0\n",
+		"d.deb": "!<arch>\ncontrol.tar     0           0     0     100644  4         `\n2.0\n",
 		"a.rpm": "\xed\xab\xee\xdb" + strings.Repeat("x", 200),
 		"a.zip": "PK\x03\x04 and more",
 	} {
@@ -251,4 +287,23 @@ func TestDamagedFilesAreErrors(t *testing.T) {
 	if _, err := c.File(t.Context(), filepath.Join(t.TempDir(), "missing")); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("a missing file: %v", err)
 	}
+}
+
+// Whatever a file contains, reading it ends, and does not panic.
+func FuzzFile(f *testing.F) {
+	for _, seed := range []string{"!<arch>\ncontrol.tar     0           0     0     100644  4         `\n2.0\n", "\xed\xab\xee\xdb",
+		"PK\x03\x04", "\x1f\x8b\x08", "\x7fELF", "070701"} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, content []byte) {
+		path := filepath.Join(t.TempDir(), "file")
+		if err := os.WriteFile(path, content, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		c := Catalog{Limits: fstree.Limits{Bytes: 1 << 20, Entries: 100}}
+		in, err := c.File(t.Context(), path)
+		if err == nil && in.Subject.Digest == "" {
+			t.Error("the file has no digest")
+		}
+	})
 }

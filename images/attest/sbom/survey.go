@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"path"
+	"slices"
 
 	"github.com/slipway-build/slipway/images/attest/sbom/catalog"
 	"github.com/slipway-build/slipway/images/fstree"
@@ -60,18 +61,17 @@ func (s *survey) inventory() (*Inventory, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := s.find(); err != nil {
-		return nil, err
-	}
+	slices.Sort(s.order)
+	s.find()
 	out := &Inventory{Components: s.components.sorted(), Problems: s.problems}
-	for _, p := range unique(s.order) {
+	for _, p := range s.order {
 		out.Files = append(out.Files, File{p, s.files[p]})
 	}
 	return out, nil
 }
 
 // find adds the components.
-func (s *survey) find() error {
+func (s *survey) find() {
 	for _, name := range []string{"/etc/os-release", "/usr/lib/os-release"} {
 		if at := s.resolve(name); s.distro == nil && s.facts[at] != nil {
 			if s.distro = s.facts[at].OS; s.distro != nil {
@@ -79,7 +79,7 @@ func (s *survey) find() error {
 			}
 		}
 	}
-	for _, p := range unique(s.order) {
+	for _, p := range s.order {
 		facts := s.facts[p]
 		if facts == nil {
 			continue
@@ -94,7 +94,6 @@ func (s *survey) find() error {
 			s.addPackage(p, &facts.Packages[i])
 		}
 	}
-	return nil
 }
 
 // addPackage adds a package of the database p.

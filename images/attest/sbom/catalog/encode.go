@@ -1,41 +1,39 @@
 package catalog
 
 import (
+	"archive/tar"
 	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"io"
-	"maps"
-	"slices"
 
 	"github.com/slipway-build/slipway/images/fstree"
 )
 
 // Version belongs into the key under which a Layer is stored. It must change whenever the results of Read or the format
 // of Encode change.
-const Version = "1 " + fstree.IndexVersion
+const Version = "2 " + fstree.IndexVersion
 
-// Encode writes l: the length of the headers, the headers as in an index of package fstree, the number of digests, an
-// index and the bytes for each, and the facts in JSON.
+// Encode writes l: the length of the headers, the headers as in an index of package fstree, the digests of each regular
+// file, and the facts in JSON.
 func (l *Layer) Encode(w io.Writer) error {
-	var headers []byte
+	var headers, digests []byte
 	for i := range l.Headers {
 		headers = fstree.AppendHeader(headers, &l.Headers[i])
-	}
-	out := binary.AppendUvarint(nil, uint64(len(headers)))
-	out = append(out, headers...)
-	out = binary.AppendUvarint(out, uint64(len(l.Digests)))
-	for _, i := range slices.Sorted(maps.Keys(l.Digests)) {
-		d := l.Digests[i]
-		out = binary.AppendUvarint(out, uint64(i))
-		out = append(append(out, d.SHA1[:]...), d.SHA256[:]...)
+		if l.Headers[i].Type == tar.TypeReg {
+			digests = append(append(digests, l.Digests[i].SHA1[:]...), l.Digests[i].SHA256[:]...)
+		}
 	}
 	facts, err := json.Marshal(l.Facts)
 	if err != nil {
 		return err
 	}
-	_, err = w.Write(append(out, facts...))
-	return err
+	for _, part := range [][]byte{binary.AppendUvarint(nil, uint64(len(headers))), headers, digests, facts} {
+		if _, err := w.Write(part); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 var errDamaged = errors.New("the facts of the layer are damaged")
@@ -51,22 +49,17 @@ func Decode(raw []byte) (*Layer, error) {
 		return nil, err
 	}
 	raw = raw[uint64(n)+size:]
-	count, n := binary.Uvarint(raw)
-	if n <= 0 || count > uint64(len(headers)) {
-		return nil, errDamaged
-	}
-	raw = raw[n:]
-	l := &Layer{Headers: headers, Digests: make(map[int]Digests, count)}
-	for range count {
-		var d Digests
-		i, n := binary.Uvarint(raw)
-		if n <= 0 || i >= uint64(len(headers)) || len(raw)-n < len(d.SHA1)+len(d.SHA256) {
+	l := &Layer{Headers: headers, Digests: make([]Digests, len(headers))}
+	for i := range headers {
+		if headers[i].Type != tar.TypeReg {
+			continue
+		}
+		d := &l.Digests[i]
+		if len(raw) < len(d.SHA1)+len(d.SHA256) {
 			return nil, errDamaged
 		}
-		raw = raw[n:]
 		raw = raw[copy(d.SHA1[:], raw):]
 		raw = raw[copy(d.SHA256[:], raw):]
-		l.Digests[int(i)] = d
 	}
 	if err := json.Unmarshal(raw, &l.Facts); err != nil {
 		return nil, errDamaged

@@ -11,8 +11,8 @@ import (
 type Layer struct {
 	// Headers are the headers of all entries, in their order.
 	Headers []fstree.Header
-	// Digests are the digests of regular files, by the index of their entries.
-	Digests map[int]Digests
+	// Digests are the digests of regular files, by the index of their entries. Those of other entries are zero.
+	Digests []Digests
 	// Facts are the facts of files, by the index of their entries. Most files have none.
 	Facts map[int]*Facts
 }

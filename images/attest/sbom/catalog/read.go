@@ -34,7 +34,7 @@ type Scan struct {
 
 // NewScan returns a Scan that creates temporary files in the folder temp.
 func NewScan(temp string) *Scan {
-	return &Scan{&Layer{Digests: map[int]Digests{}, Facts: map[int]*Facts{}}, newFileReader(temp)}
+	return &Scan{&Layer{Facts: map[int]*Facts{}}, newFileReader(temp)}
 }
 
 // Close removes temporary files.
@@ -46,7 +46,7 @@ func (s *Scan) Layer() *Layer { return s.layer }
 // Add reads the next entry, and the content of a file to its end.
 func (s *Scan) Add(h *fstree.Header, content io.Reader) error {
 	l, index := s.layer, len(s.layer.Headers)
-	l.Headers = append(l.Headers, *h)
+	l.Headers, l.Digests = append(l.Headers, *h), append(l.Digests, Digests{})
 	if h.Type != tar.TypeReg {
 		return nil
 	}

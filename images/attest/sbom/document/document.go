@@ -3,6 +3,8 @@ package document
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -29,6 +31,14 @@ func ParseFormat(s string) (Format, error) {
 		return CycloneDX, nil
 	}
 	return "", fmt.Errorf("%q is not a format of SBOMs: want spdx or cyclonedx", s)
+}
+
+// Extension returns the end of the names of files in a format, by which the tools of the standard know them.
+func (f Format) Extension() string {
+	if f == CycloneDX {
+		return ".cdx.json"
+	}
+	return ".spdx.json"
 }
 
 // Options are the contents of a document that are not in the inventory.
@@ -86,4 +96,42 @@ func idString(s string) string {
 // componentID returns an identifier that is unique in a document.
 func componentID(c *sbom.Component) string {
 	return idString(c.Type+"-"+c.Name) + "-" + shortHash(c.Type, c.Name, c.Version, c.Arch, c.Digest)
+}
+
+// SubjectDigest returns the SHA-256 of what a document that Write wrote is about, in hexadecimal.
+func SubjectDigest(f Format, content []byte) (string, error) {
+	var doc struct {
+		Packages []struct {
+			Checksums []checksum `json:"checksums"`
+		} `json:"packages"`
+		Metadata struct {
+			Component struct {
+				Hashes []checksum `json:"hashes"`
+			} `json:"component"`
+		} `json:"metadata"`
+	}
+	if err := json.Unmarshal(content, &doc); err != nil {
+		return "", fmt.Errorf("not an SBOM: %w", err)
+	}
+	hashes := doc.Metadata.Component.Hashes
+	if f == SPDX && len(doc.Packages) > 0 {
+		hashes = doc.Packages[0].Checksums // of the subject
+	}
+	for _, h := range hashes {
+		if h.SPDXAlgorithm == "SHA256" {
+			return h.SPDXValue, nil
+		}
+		if h.Algorithm == "SHA-256" {
+			return h.Value, nil
+		}
+	}
+	return "", errors.New("the SBOM does not say what it is about")
+}
+
+// A checksum is one of SPDX, or of CycloneDX.
+type checksum struct {
+	SPDXAlgorithm string `json:"algorithm"`
+	SPDXValue     string `json:"checksumValue"`
+	Algorithm     string `json:"alg"`
+	Value         string `json:"content"`
 }

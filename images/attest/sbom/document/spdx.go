@@ -15,6 +15,7 @@ import (
 
 	"github.com/slipway-build/slipway/images/attest/sbom"
 	"github.com/slipway-build/slipway/images/attest/sbom/catalog"
+	"github.com/slipway-build/slipway/internal/redact"
 )
 
 // namespace is the start of the namespaces of documents.
@@ -174,11 +175,11 @@ func goSum(sum string) string {
 	return fmt.Sprintf("%x", raw)
 }
 
-// homePage returns a web address, or "" if s is other text, which databases may contain.
+// homePage returns a web address without credentials, or "" if s is other text, which databases may contain.
 func homePage(s string) string {
 	if strings.HasPrefix(s, "https://") || strings.HasPrefix(s, "http://") {
 		if !strings.ContainsAny(s, " <>\"{}|\\^`") {
-			return s
+			return redact.Text(s)
 		}
 	}
 	return ""
