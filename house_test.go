@@ -28,7 +28,7 @@ var packages = map[string][]string{
 	"docs":                 {},
 	"build/ci":             {"build/release", "build/version", "internal/atomicfile", "internal/regular", "progress"},
 	"build/targets":        {"build/ci", "build/plan", "build/release", "build/settings", "internal/process", "internal/redact", "internal/usage", "progress"},
-	"build/cli": {"images/attest/sign", "build/ci", "build/plan", "build/policyfile", "build/rebuild", "build/release", "build/scaffold", "build/scaffold/convert", "build/settings", "build/version", "build/workbench", "build/workbench/sboms", "docs", "images",
+	"build/cli": {"build/proof", "build/workbench/signatures", "images/attest/sign", "build/ci", "build/plan", "build/policyfile", "build/rebuild", "build/release", "build/scaffold", "build/scaffold/convert", "build/settings", "build/version", "build/workbench", "build/workbench/sboms", "docs", "images",
 		"images/airgap", "images/airgap/delta", "images/airgap/pack", "images/airgap/serve", "images/airgap/verify", "images/attest/policy", "images/attest/proof",
 		"images/extract", "images/lint", "internal/process", "internal/regular", "internal/usage", "progress"},
 	"build/output":     {"build/compile", "images", "images/airgap/format", "internal/fileop", "internal/regular", "internal/usage", "progress"},
@@ -36,7 +36,7 @@ var packages = map[string][]string{
 	"images/source": {"images", "images/airgap", "images/airgap/format", "images/engine/docker", "images/registry", "images/store", "internal/parallel",
 		"internal/usage", "progress"},
 	"build/settings": {"build/ci", "build/release", "build/workbench", "images", "images/hosts", "internal/usage", "progress"},
-	"build/release": {"images/attest/proof", "build/bundle", "build/compile", "build/config", "build/fetch", "build/hook", "build/lock", "build/output", "build/plan", "build/publish", "build/version",
+	"build/release": {"images/attest/carry", "images/attest/sign", "images/attest/proof", "build/bundle", "build/compile", "build/config", "build/fetch", "build/hook", "build/lock", "build/output", "build/plan", "build/publish", "build/version",
 		"build/proof", "build/workbench", "build/workbench/sboms", "images", "images/airgap", "images/airgap/format", "images/airgap/pack", "images/airgap/verify", "images/attest/statement", "images/attest/vex", "internal/redact",
 		"images/assemble", "images/attest/sbom", "images/attest/sbom/catalog", "images/attest/sbom/document", "images/store", "internal/glob", "internal/parallel", "internal/regular", "internal/suggest", "internal/usage", "progress"},
 	"build/workbench": {"images/airgap/pack/sboms", "images/attest/sign", "images/attest/proof", "images/attest/policy", "images", "images/airgap", "images/airgap/format", "images/airgap/pack", "images/assemble", "images/attest/carry", "images/attest/sbom", "images/attest/sbom/document",
@@ -57,7 +57,7 @@ var packages = map[string][]string{
 	"build/config": {"build/compile", "build/config/expression", "build/version", "images", "images/attest/vex", "images/engine/endpoint", "images/hosts", "internal/glob", "internal/redact", "internal/regular",
 		"internal/suggest", "progress"},
 	"build/config/expression":    {},
-	"build/proof":                {"images/attest/statement", "internal/redact"},
+	"build/proof":                {"images", "images/attest/attach", "images/attest/carry", "images/attest/sign", "internal/fileop", "internal/process", "internal/regular", "images/attest/statement", "internal/redact"},
 	"build/lock":                 {"images", "internal/regular"},
 	"build/version":              {"internal/process"},
 	"build/compile":              {"images", "internal/fileop", "internal/filestate", "internal/process", "internal/regular", "internal/suggest", "progress"},
@@ -139,6 +139,9 @@ var packages = map[string][]string{
 	"internal/testfile":   {}, // only tests import it
 	"internal/usage":      {},
 	"progress":            {"internal/redact"},
+
+	"build/workbench/signatures": {"build/proof", "build/workbench", "images", "images/attest/attach", "images/attest/carry", "images/attest/sign", "internal/atomicfile", "internal/parallel", "internal/usage", "progress"},
+	"images/attest/attach":       {"images/attest/sign", "images/attest/statement"},
 }
 
 // dependencies maps modules and packages to the only packages that may import them: heavy ones, and those that one

@@ -25,12 +25,13 @@ var flagWords = map[string][]string{
 	"format":      {"spdx", "cyclonedx"},
 	"modes":       {"normal", "keep"},
 	"fail-on":     {"error", "warning", "note", "none"},
+	"attach":      {"referrers", "tags"},
 	"allow":       {"network.host", "security.insecure"},
 }
 
 // flagFiles are the flags whose value is a file, and flagFolders those whose value is a folder.
 var (
-	flagFiles   = []string{"config", "file", "output", "list", "checksums", "from"}
+	flagFiles   = []string{"config", "file", "output", "list", "checksums", "from", "key", "bundle"}
 	flagFolders = []string{"cache-dir", "out", "project", "module"}
 )
 

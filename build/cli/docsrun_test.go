@@ -96,6 +96,12 @@ var projects = map[string]map[string]string{
 		"main.go":  "package main\n\nfunc main() {}\n",
 		".ko.yaml": "defaultBaseImage: 127.0.0.1:5000/base:v1\ndefaultPlatforms: [linux/amd64]\n",
 	},
+	"docs/signing.md": {
+		".gitignore":   "dist\ncosign.key\n",
+		"Dockerfile":   "FROM scratch\nCOPY notes.txt /\n",
+		"notes.txt":    "content\n",
+		"slipway.yaml": "project: acme\nregistry: 127.0.0.1:5000\nrepository: team\nplatforms: [linux/amd64]\nimages:\n  - name: acme-runtime\n    variants:\n      - {platforms: [linux/amd64]}\nairgap:\n  lists:\n    core: {images: [acme-runtime]}\nsign: {key: cosign.key, public-key: cosign.pub}\n",
+	},
 	"docs/monorepos.md": {
 		".gitignore":         "dist\n",
 		"cmd/x/Dockerfile":   "FROM scratch\nCOPY Dockerfile /\n",
@@ -196,7 +202,7 @@ func runPage(t *testing.T, commands []docCommand) {
 	t.Chdir(dir)
 	cache := t.TempDir()
 	for _, c := range commands {
-		env := map[string]string{"SLIPWAY_CACHE": cache, "PROGRESS": "none", "REGISTRY": hub, "REPO": "team"}
+		env := map[string]string{"SLIPWAY_CACHE": cache, "PROGRESS": "none", "REGISTRY": hub, "REPO": "team", "COSIGN_PASSWORD": "password"}
 		for name, value := range c.env {
 			env[name] = local.Replace(value)
 		}

@@ -14,8 +14,8 @@ import (
 )
 
 func (p *Program) imageCommand() *cobra.Command {
-	c := asGroup(&cobra.Command{Use: "image", Aliases: []string{"images"}, Short: "Build images from Dockerfiles, and copy images", GroupID: "tools"})
-	c.AddCommand(p.imageBuildCommand(), p.imageCopyCommand())
+	c := asGroup(&cobra.Command{Use: "image", Aliases: []string{"images"}, Short: "Build images from Dockerfiles, copy and sign images", GroupID: "tools"})
+	c.AddCommand(p.imageBuildCommand(), p.imageCopyCommand(), p.imageSignCommand(), p.imageVerifyCommand())
 	return c
 }
 

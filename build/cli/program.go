@@ -114,7 +114,7 @@ without a project. Environment: ` + settings.Environment,
 	flags.StringVar(&p.settings.Project, "project", p.settings.Project, "folder of the project, whose slipway.yaml is used (environment SLIPWAY_PROJECT; default: this folder or the nearest one above that has one)")
 	root.PersistentPreRunE = func(c *cobra.Command, _ []string) error { return errors.Join(p.readFlags(), projectFlag(c)) }
 	root.AddCommand(p.projectCommands()...)
-	root.AddCommand(p.imageCommand(), p.indexCommand(), p.airgapCommand(), p.sbomCommand(), p.loginCommand(), p.logoutCommand(), p.schemaCommand(), p.versionCommand())
+	root.AddCommand(p.imageCommand(), p.indexCommand(), p.airgapCommand(), p.sbomCommand(), p.keyCommand(), p.signBlobCommand(), p.verifyBlobCommand(), p.loginCommand(), p.logoutCommand(), p.schemaCommand(), p.versionCommand())
 	everyCommand(root, completeFlags)
 	everyCommand(root, func(c *cobra.Command) {
 		if args := c.Args; args != nil {

@@ -15,6 +15,7 @@ import (
 	"github.com/slipway-build/slipway/build/plan"
 	"github.com/slipway-build/slipway/build/release"
 	"github.com/slipway-build/slipway/build/workbench"
+	"github.com/slipway-build/slipway/build/workbench/signatures"
 	"github.com/slipway-build/slipway/docs"
 	"github.com/slipway-build/slipway/images/imagetest"
 	"github.com/slipway-build/slipway/internal/golden"
@@ -42,6 +43,8 @@ func documents() []document {
 		{"airgap-find", "slipway airgap find --json", []reflect.Type{reflect.TypeFor[foundImage]()}},
 		{"airgap-verify", "slipway airgap verify --json", []reflect.Type{reflect.TypeFor[[]verifiedArchive]()}},
 		{"airgap-push", "slipway airgap push --json", []reflect.Type{reflect.TypeFor[[]pushedTag]()}},
+		{"image-sign", "slipway image sign --json", []reflect.Type{reflect.TypeFor[[]signatures.SignedImage]()}},
+		{"image-verify", "slipway image verify --json", []reflect.Type{reflect.TypeFor[[]signatures.SignedImage]()}},
 		{"image-copy", "slipway image copy --json", []reflect.Type{reflect.TypeFor[[]copiedTag]()}},
 		{"index-inspect", "slipway index inspect --json", []reflect.Type{reflect.TypeFor[workbench.Inspection]()}},
 		{"version", "slipway version --json", []reflect.Type{reflect.TypeFor[program]()}},
@@ -117,7 +120,11 @@ func TestOutputsAgreeWithTheSchema(t *testing.T) {
 	hub := imagetest.Registry(t)
 	dist, merged := filepath.Join(dir, "dist"), filepath.Join(dir, "merged")
 	archive := filepath.Join(dist, "artifacts", "acme-images.linux-amd64.tar.zst")
-	env := map[string]string{"REGISTRY": hub, "SLIPWAY_CACHE": t.TempDir(), "PROGRESS": "json"}
+	env := map[string]string{"REGISTRY": hub, "SLIPWAY_CACHE": t.TempDir(), "PROGRESS": "json", "COSIGN_PASSWORD": "pw"}
+	key := filepath.Join(dir, "key")
+	if status, _, stderr := run(t, env, "key", "generate", "--output-key-prefix", key); status != 0 {
+		t.Fatal(stderr)
+	}
 	ref := hub + "/team/acme-runtime:v1.0.0-dev"
 	events := map[string]bool{}
 	for _, c := range []struct {
@@ -132,6 +139,8 @@ func TestOutputsAgreeWithTheSchema(t *testing.T) {
 		{"merge", []string{"merge", "--out", merged, "--config", config, dist}},
 		{"publish", []string{"publish", "--snapshot", "--config", config}},
 		{"index-inspect", []string{"index", "inspect", ref}},
+		{"image-sign", []string{"image", "sign", "--key", key + ".key", ref}},
+		{"image-verify", []string{"image", "verify", "--key", key + ".pub", ref}},
 		{"image-copy", []string{"image", "copy", ref, hub + "/mirror"}},
 		{"airgap-ls", []string{"airgap", "ls", archive}},
 		{"airgap-verify", []string{"airgap", "verify", archive}},

@@ -44,6 +44,7 @@ type Config struct {
 	SBOM       SBOM                      `yaml:"sbom" doc:"SBOMs of images, binaries, archives and bundles, in dist/artifacts: true, or a mapping; see docs/sbom.md; default: none"`
 	Provenance Provenance                `yaml:"provenance" doc:"SLSA provenance of binaries, images, archives and bundles: true, or a mapping; see docs/provenance.md; default: none"`
 	VEX        []string                  `yaml:"vex" doc:"OpenVEX documents: what vulnerabilities mean for this release; they become artifacts, and statements about the images; see docs/provenance.md" example:"[security/acme.openvex.json]"`
+	Sign       Sign                      `yaml:"sign" doc:"how files and images of the release are signed; see docs/signing.md"`
 	Publish    []Destination             `yaml:"publish" doc:"destinations of images and artifacts; images go to the project's registry if no destination is a registry"`
 	Expect     Expect                    `yaml:"expect" doc:"names of artifacts that slipway check compares with the plan"`
 	Names      Names                     `yaml:"names" doc:"templates for the names of artifacts, which install scripts depend on"`

@@ -23,6 +23,7 @@ binaries: [{name: acme, package: .}]
 images: [{name: acme-runtime, builder: docker, variants: [{platforms: [linux/amd64]}]}]
 airgap: {lists: {images: {}}}
 bundles: [{files: [{source: docs, path: /usr/share/doc/acme}], package: {description: Acme, license: Apache-2.0}}]
+sign: {public-key: release.pub}
 publish: [{registry: registry.example.com}, {s3: {bucket: acme}}]
 sbom: {}
 provenance: {}

@@ -52,6 +52,7 @@ func (v *validator) validate() {
 	v.airgap()
 	v.bundles()
 	v.needs()
+	v.sign()
 	v.publish()
 	v.sbom()
 	v.provenance()

@@ -32,6 +32,7 @@ type Plan struct {
 	Checksums    []SumStep            `json:"checksums"`
 	Provenance   *Provenance          `json:"provenance,omitempty"` // nil for none
 	VEX          []VEXStep            `json:"vex,omitempty"`
+	Sign         *config.Sign         `json:"sign,omitempty"` // nil for none
 	Destinations []config.Destination `json:"destinations"`
 	// Skipped are the platforms of the configuration that the filter omits.
 	Skipped []string `json:"skipped,omitempty"`
@@ -197,6 +198,9 @@ func New(config *config.Config, filter Filter) (*Plan, error) {
 	planner.proofs()
 	planner.needs()
 	planner.checksums()
+	if config.Sign.Given() {
+		planner.plan.Sign = &config.Sign
+	}
 	return planner.plan, errors.Join(planner.errs...)
 }
 

@@ -42,7 +42,7 @@ func (p *Plan) Select(s Selection) *Plan {
 	}
 	out.addNeeded(p)
 	if out.SBOMs = out.sbomsOf(p.SBOMs); s.Verb != "package" {
-		out.Checksums, out.SBOMs = nil, nil
+		out.Checksums, out.SBOMs, out.Sign = nil, nil, nil
 	}
 	if s.Verb == "publish" {
 		out.Fetches, out.Hooks = nil, Hooks{}
@@ -136,7 +136,18 @@ func (p *Plan) WriteTable(w io.Writer) error {
 	for _, d := range p.Destinations {
 		destinations.Add(d.String())
 	}
-	return progress.WriteTables(w, head, fetched, commands, binaries, made, indexes, tags, archives, bundles, sboms, others, stated, destinations)
+	return progress.WriteTables(w, head, fetched, commands, binaries, made, indexes, tags, archives, bundles, sboms, others, stated, p.signed(), destinations)
+}
+
+// signed returns the table of what is signed.
+func (p *Plan) signed() *progress.Table {
+	table := progress.NewTable("SIGNED", "BY")
+	if s := p.Sign; s != nil {
+		for _, what := range s.What() {
+			table.Add(what, s.By())
+		}
+	}
+	return table
 }
 
 func baseNames(paths []string) string {

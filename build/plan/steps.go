@@ -60,6 +60,9 @@ func (p *Plan) Names() map[string]bool {
 	for _, s := range p.Checksums {
 		names[s.Output] = true
 	}
+	for _, s := range p.Signatures() {
+		names[s.Path] = true
+	}
 	return names
 }
 

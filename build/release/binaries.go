@@ -80,7 +80,7 @@ func (r *Release) compile(ctx context.Context, wanted []plan.BinaryStep) ([]buil
 
 // A Made is a file or image that a run has made, or has found up to date.
 type Made struct {
-	// Kind is binary, image, index, archive, list, bundle, sbom, provenance, vex, checksums or release.
+	// Kind is binary, image, index, archive, list, bundle, sbom, provenance, vex, checksums, signature or release.
 	Kind     string          `json:"kind"`
 	Name     string          `json:"name"`
 	Platform images.Platform `json:"platform,omitzero"`

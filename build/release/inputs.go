@@ -18,7 +18,8 @@ import (
 // Inputs determine the bytes of a release, together with its version.Release.
 type Inputs struct {
 	// Plan is the SHA-256 of the full plan without the parts that do not affect bytes: destinations, more tags of
-	// indexes, addresses of engines and options of their caches.
+	// indexes, keys of
+	// signatures, addresses of engines and options of their caches.
 	Plan string `json:"plan"`
 	// Variables are the variables in the names of images, in the images and in the binaries, with their values.
 	Variables map[string]string `json:"variables"`
@@ -40,7 +41,7 @@ func withoutSource(hooks plan.Hooks) plan.Hooks {
 // addresses of engines and options of their caches, and places in files.
 func (r *Release) decisive() plan.Plan {
 	whole := *r.full
-	whole.Destinations, whole.Skipped = nil, nil
+	whole.Destinations, whole.Skipped, whole.Sign = nil, nil, nil
 	whole.Fetches = slices.Clone(whole.Fetches)
 	for i := range whole.Fetches {
 		whole.Fetches[i].Source, whole.Fetches[i].URL = "", ""

@@ -176,7 +176,7 @@ func (r *Release) merge(ctx context.Context, jobs []job) error {
 	if err := r.prove(ctx, isOfImage); err != nil {
 		return err
 	}
-	if err := r.writeChecksums(ctx); err != nil {
+	if err := errors.Join(r.writeChecksums(ctx), r.sign(ctx)); err != nil {
 		return err
 	}
 	return r.writeReport()
@@ -199,7 +199,7 @@ func (r *Release) planMerge(jobs []job) ([]mergeCopy, error) {
 	)
 	for _, j := range jobs {
 		for _, m := range j.report.Made {
-			if _, ofIndex := r.full.Index(m.Subject); m.Kind == "index" || m.Kind == "checksums" || ofIndex {
+			if _, ofIndex := r.full.Index(m.Subject); m.Kind == "index" || m.Kind == "checksums" || m.Kind == "signature" || ofIndex {
 				continue // made anew from all jobs
 			}
 			if !planned[m.Where()] && !planned[format.Whole(m.Path)] {

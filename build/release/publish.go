@@ -15,6 +15,7 @@ import (
 	"github.com/slipway-build/slipway/build/output"
 	"github.com/slipway-build/slipway/build/plan"
 	"github.com/slipway-build/slipway/images"
+	"github.com/slipway-build/slipway/images/attest/carry"
 	"github.com/slipway-build/slipway/images/store"
 	"github.com/slipway-build/slipway/internal/parallel"
 )
@@ -79,6 +80,9 @@ type push struct {
 	digest   v1.Hash
 	made     Made
 	replaces bool // whether it may replace the existing content
+	// planned is the tag of an image or index in the plan. attachments are sent after it.
+	planned     string
+	attachments []carry.Attachment
 }
 
 func (r *Release) newPublication(ctx context.Context, parts []string) (*publication, error) {
@@ -118,6 +122,9 @@ func (p *publication) gather(ctx context.Context) error {
 	if files {
 		errs = append(errs, p.gatherFiles(ctx))
 	}
+	if errors.Join(errs...) == nil {
+		errs = append(errs, p.gatherSignatures(ctx))
+	}
 	return errors.Join(parallel.Distinct(errs)...)
 }
 
@@ -153,7 +160,7 @@ func (p *publication) add(phase int, d config.Destination, ref string, artifact 
 	if err != nil {
 		return err
 	}
-	p.pushes[phase] = append(p.pushes[phase], push{to: d, ref: to, artifact: artifact, digest: digest, made: made})
+	p.pushes[phase] = append(p.pushes[phase], push{to: d, ref: to, artifact: artifact, digest: digest, made: made, planned: ref})
 	return nil
 }
 

@@ -102,11 +102,25 @@ func (p *publication) packaged(ctx context.Context) ([]string, error) {
 			errs = append(errs, err)
 		}
 	}
+	signature := map[string]bool{}
+	for _, s := range p.Plan.Signatures() {
+		signature[s.Path] = s.File != ""
+	}
+	// addSigned adds a file, or its parts, each followed by its signature.
+	addSigned := func(planned string) {
+		add(planned)
+		if !signature[plan.SignatureOf(planned)] {
+			return
+		}
+		for _, m := range p.folder.Files(planned) {
+			add(plan.SignatureOf(m))
+		}
+	}
 	for _, f := range p.Plan.Artifacts() {
-		add(f.Path)
+		addSigned(f.Path)
 	}
 	for _, s := range p.Plan.Checksums {
-		add(s.Output)
+		addSigned(s.Output)
 	}
 	return files, errors.Join(errs...)
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/slipway-build/slipway/build/publish"
 	"github.com/slipway-build/slipway/images"
+	"github.com/slipway-build/slipway/images/attest/carry"
 	"github.com/slipway-build/slipway/internal/parallel"
 )
 
@@ -63,6 +64,17 @@ func (p *publication) push(ctx context.Context, o push) error {
 		}
 	}
 	p.published.add(made)
+	if len(o.attachments) == 0 {
+		return nil
+	}
+	repo := o.ref.Context()
+	if err := carry.Send(ctx, p.bench.Registry, repo, o.attachments, false, p.options.Transfers()); err != nil {
+		return fmt.Errorf("attaching signatures to %s: %w", made.Ref, err)
+	}
+	for _, a := range o.attachments {
+		p.published.add(Made{Kind: "signature", Name: made.Name, Platform: made.Platform, Ref: images.Qualified(a.Ref(repo)),
+			Digest: a.Descriptor.Digest.String(), Size: a.Descriptor.Size})
+	}
 	return nil
 }
 

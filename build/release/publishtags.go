@@ -30,7 +30,7 @@ func (p *publication) addTags(index push, steps []plan.TagStep) error {
 		if err != nil {
 			return err
 		}
-		index.ref = to
+		index.ref, index.attachments = to, nil // the push of the index has them
 		if step.Moves == config.MovesNever {
 			p.pushes[3] = append(p.pushes[3], index)
 		} else {

@@ -67,7 +67,8 @@ type Release struct {
 	images    parallel.Memo[v1.Image]
 	indexes   parallel.Memo[v1.ImageIndex]
 	origins   origins
-	lock      *lock.File // nil if tags are not locked
+	lock      *lock.File             // nil if tags are not locked
+	sums      parallel.Memo[v1.Hash] // of files that verify has read, by location
 	report    report
 	published report
 }
@@ -228,7 +229,7 @@ func (r *Release) run(ctx context.Context, s plan.Selection) error {
 		return err
 	}
 	if s.Verb == "package" {
-		if err := r.writeChecksums(ctx); err != nil {
+		if err := errors.Join(r.writeChecksums(ctx), r.sign(ctx)); err != nil {
 			return err
 		}
 	}

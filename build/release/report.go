@@ -88,7 +88,7 @@ func (r *report) sorted() []Made {
 }
 
 // kinds has the values of Made.Kind, in the order of the report.
-var kinds = []string{"binary", "image", "index", "archive", "list", "bundle", "sbom", "provenance", "vex", "checksums", "release", "command"}
+var kinds = []string{"binary", "image", "index", "archive", "list", "bundle", "sbom", "provenance", "vex", "checksums", "signature", "release", "command"}
 
 func sortMade(made []Made) {
 	slices.SortFunc(made, func(a, b Made) int {
@@ -168,7 +168,7 @@ func (r *Release) writeReport() error {
 	}
 	planned := r.full.Names()
 	for _, m := range earlier.Made {
-		if !has[m.key()] && (planned[m.Where()] || planned[format.Whole(m.Path)]) {
+		if !has[m.key()] && (planned[m.Where()] || planned[format.Whole(m.Path)] || planned[plan.SignatureOf(format.Whole(plan.SignedFile(m.Path)))]) {
 			made = append(made, m)
 		}
 	}

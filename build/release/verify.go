@@ -50,6 +50,7 @@ func (r *Release) Verify(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	r.sums = parallel.Memo[v1.Hash]{}
 	var errs []error
 	if report.Project != "" {
 		errs = append(errs, r.checkInputs(report))
@@ -79,7 +80,7 @@ func (r *Release) Verify(ctx context.Context) error {
 		r.verifySBOMs(ctx, reported),
 		r.verifyProofs(ctx, layout, reported),
 		parallel.Each(ctx, len(r.Plan.Archives), 1, func(i int) error { return r.verifyArchive(ctx, r.Plan.Archives[i]) }),
-		r.verifyChecksums(ctx))
+		r.verifyChecksums(ctx), r.verifySignatures(ctx, reported))
 	return errors.Join(errs...)
 }
 
@@ -161,6 +162,13 @@ func (r *Release) verifyNames(reported map[string]string) error {
 	for _, s := range r.full.Checksums {
 		known[path.Base(s.Output)] = true
 	}
+	for _, s := range r.full.Signatures() {
+		for _, file := range append(r.folder.Files(s.File), s.File) {
+			if file != "" {
+				known[path.Base(plan.SignatureOf(file))] = true
+			}
+		}
+	}
 	want := []string{}
 	for _, f := range r.Plan.Artifacts() {
 		want = append(want, f.Path)
@@ -239,7 +247,7 @@ func (r *Release) verifyChecksums(ctx context.Context) error {
 		}
 		names := slices.Sorted(maps.Keys(listed))
 		errs = append(errs, parallel.Each(ctx, len(names), r.options.Jobs, func(i int) error {
-			have, err := sumFile(filepath.Join(filepath.Dir(r.path(step.Output)), names[i]))
+			have, err := r.sum(ctx, filepath.Join(filepath.Dir(r.path(step.Output)), names[i]))
 			if err == nil && have.Hex != listed[names[i]] {
 				err = fmt.Errorf("%s: %s has SHA-256 %s, want %s", step.Output, names[i], have.Hex, listed[names[i]])
 			}
@@ -247,6 +255,11 @@ func (r *Release) verifyChecksums(ctx context.Context) error {
 		}))
 	}
 	return errors.Join(errs...)
+}
+
+// sum is sumFile, and reads each file once.
+func (r *Release) sum(ctx context.Context, file string) (v1.Hash, error) {
+	return r.sums.Do(ctx, file, func() (v1.Hash, error) { return sumFile(file) })
 }
 
 func sumFile(file string) (v1.Hash, error) {

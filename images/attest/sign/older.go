@@ -19,8 +19,8 @@ const (
 
 // ParseEnvelope reads an envelope that is in no bundle.
 func ParseEnvelope(raw []byte) (*Bundle, error) {
-	if len(raw) > MaxBundle {
-		return nil, fmt.Errorf("invalid envelope: it has %d bytes, more than %d", len(raw), MaxBundle)
+	if len(raw) > maxBundle {
+		return nil, fmt.Errorf("invalid envelope: it has %d bytes, more than %d", len(raw), maxBundle)
 	}
 	e := &dssepb.Envelope{}
 	if err := (protojson.UnmarshalOptions{RecursionLimit: 32}).Unmarshal(raw, e); err != nil {

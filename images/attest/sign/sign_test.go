@@ -245,7 +245,7 @@ func TestInvalidBundles(t *testing.T) {
 		"two signatures":     {replace(`"signatures":[`, `"signatures":[{"sig":"AAAA"},`), "2 signatures"},
 		"two contents":       {replace(`"dsseEnvelope"`, `"messageSignature":{"signature":"AAAA"},"dsseEnvelope"`), "invalid bundle"},
 		"no content":         {[]byte(`{"mediaType":"` + MediaType + `"}`), "neither an envelope nor a message"},
-		"too large":          {make([]byte, MaxBundle+1), "more than"},
+		"too large":          {make([]byte, maxBundle+1), "more than"},
 	} {
 		if _, err := ParseBundle(c.raw); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: error %v, want %q", name, err, c.want)

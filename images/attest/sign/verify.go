@@ -12,8 +12,8 @@ import (
 	"google.golang.org/protobuf/encoding/protojson"
 )
 
-// MaxBundle is the size of the largest bundle that is read. The bundle of a large image's SBOM has some MB.
-const MaxBundle = 64 << 20
+// maxBundle is the size of the largest bundle that is read. The bundle of a large image's SBOM has some MB.
+const maxBundle = 64 << 20
 
 // A Bundle is a bundle that was read but not verified.
 type Bundle struct {
@@ -31,8 +31,8 @@ type Envelope struct {
 // ParseBundle reads a bundle of version 0.1 to 0.3, as JSON. It refuses unknown and duplicate members, and bundles with
 // no signature or several.
 func ParseBundle(raw []byte) (*Bundle, error) {
-	if len(raw) > MaxBundle {
-		return nil, fmt.Errorf("invalid bundle: it has %d bytes, more than %d", len(raw), MaxBundle)
+	if len(raw) > maxBundle {
+		return nil, fmt.Errorf("invalid bundle: it has %d bytes, more than %d", len(raw), maxBundle)
 	}
 	b := &Bundle{new(bundlepb.Bundle)}
 	if err := (protojson.UnmarshalOptions{RecursionLimit: 32}).Unmarshal(raw, b.content); err != nil {
@@ -73,6 +73,14 @@ func (b *Bundle) CheckForm(raw []byte, key *PublicKey) error {
 
 // IsEnvelope reports whether b has an envelope rather than a message signature.
 func (b *Bundle) IsEnvelope() bool { return b.content.GetDsseEnvelope() != nil }
+
+// Signature returns the bytes of the signature.
+func (b *Bundle) Signature() []byte {
+	if e := b.content.GetDsseEnvelope(); e != nil {
+		return e.GetSignatures()[0].GetSig()
+	}
+	return b.content.GetMessageSignature().GetSignature()
+}
 
 // VerifyEnvelope returns the content of the envelope that one of the keys has signed.
 func (b *Bundle) VerifyEnvelope(ctx context.Context, keys []*PublicKey) (*Envelope, error) {
@@ -116,5 +124,9 @@ func (b *Bundle) verify(ctx context.Context, m Message, signature []byte, keys [
 		}
 		hints = append(hints, key.Hint())
 	}
-	return nil, fmt.Errorf("%w: the bundle names key %q, and was verified with %s", errSignature, b.Hint(), strings.Join(hints, ", "))
+	err := fmt.Errorf("%w key %s", errSignature, strings.Join(hints, " or "))
+	if hint := b.Hint(); hint != "" {
+		err = fmt.Errorf("%w; the bundle names key %q", err, hint)
+	}
+	return nil, err
 }

@@ -1,0 +1,228 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/slipway-build/slipway/build/proof"
+	"github.com/slipway-build/slipway/build/workbench"
+	"github.com/slipway-build/slipway/build/workbench/signatures"
+	"github.com/slipway-build/slipway/images/attest/sign"
+	"github.com/slipway-build/slipway/internal/usage"
+)
+
+// signatureSuffix is what the name of a file with a signature adds to that of the file.
+const signatureSuffix = ".sigstore.json"
+
+func (p *Program) imageSignCommand() *cobra.Command {
+	var (
+		job    signatures.SignJob
+		asJSON bool
+	)
+	c := &cobra.Command{
+		Use:   "sign --key KEY REF…",
+		Short: "Sign images and indexes in registries",
+		Long: `Sign images and indexes by their digests, and attach the signatures in the registry:
+as referrers, as cosign 3 does, or under the tags sha256-….sig of older versions. Each
+manifest of an index is signed, too, since nodes pull by the digest of their platform.
+
+KEY is a file that "slipway key generate" or cosign has made, a PKCS #8 key, or
+env://NAME, an environment variable that contains one. The password of the key is in
+COSIGN_PASSWORD.`,
+		Args: cobra.MinimumNArgs(1),
+		Example: examples(
+			"slipway image sign --key cosign.key registry.example.com/app:v1",
+			"slipway image sign --key env://COSIGN_PRIVATE_KEY --attach referrers,tags registry.example.com/app:v1"),
+		RunE: func(c *cobra.Command, refs []string) error {
+			if job.Refs = refs; job.Key.Key == "" {
+				return usage.Errorf("missing key: add --key FILE or --key env://NAME")
+			}
+			job.Key.Getenv = p.settings.Getenv
+			for _, how := range job.Attach {
+				if how != "referrers" && how != "tags" {
+					return usage.Errorf("--attach %s: want referrers, tags, or both", how)
+				}
+			}
+			var signed []signatures.SignedImage
+			err := p.withWorkbench(c, func(ctx context.Context, w *workbench.Workbench) (err error) {
+				signed, err = signatures.SignImages(ctx, w, job)
+				return err
+			})
+			if err != nil {
+				return err
+			}
+			return p.printSigned(signed, asJSON)
+		},
+	}
+	f := c.Flags()
+	f.StringVar(&job.Key.Key, "key", "", "private key: a file, or env://NAME")
+	f.StringSliceVar(&job.Attach, "attach", []string{"referrers"}, "how to attach the signatures: referrers, tags")
+	f.BoolVarP(&job.Recursive, "recursive", "r", true, "sign the manifests of an index, too")
+	f.BoolVar(&asJSON, "json", false, "print as JSON")
+	return c
+}
+
+func (p *Program) imageVerifyCommand() *cobra.Command {
+	var (
+		job    signatures.VerifyJob
+		places []string
+		asJSON bool
+	)
+	c := &cobra.Command{
+		Use:   "verify --key KEY REF…",
+		Short: "Verify signatures of images and indexes in registries",
+		Long: `Verify that images and indexes are signed with one of the keys, and print who signed
+what: signatures and attestations in Sigstore bundles, and signatures of cosign in the
+older form. No service but the registry is contacted.
+
+Without --recursive, the image or index that the reference names must be signed. With it,
+each manifest of an index must be signed, too.`,
+		Args: cobra.MinimumNArgs(1),
+		Example: examples(
+			"slipway image verify --key cosign.pub registry.example.com/app:v1",
+			"slipway image verify --recursive --key cosign.pub registry.example.com/app:v1"),
+		RunE: func(c *cobra.Command, refs []string) (err error) {
+			job.Refs = refs
+			if job.Keys, err = p.publicKeys(places); err != nil {
+				return err
+			}
+			var verified []signatures.SignedImage
+			err = p.withWorkbench(c, func(ctx context.Context, w *workbench.Workbench) (err error) {
+				verified, err = signatures.VerifyImages(ctx, w, job)
+				return err
+			})
+			if err != nil {
+				return err
+			}
+			return p.printSigned(verified, asJSON)
+		},
+	}
+	f := c.Flags()
+	f.StringArrayVar(&places, "key", nil, "public key: a file, or env://NAME; several mean any of them")
+	f.BoolVarP(&job.Recursive, "recursive", "r", false, "the manifests of an index must be signed, too")
+	f.BoolVar(&asJSON, "json", false, "print as JSON")
+	return c
+}
+
+// printSigned prints the signatures of images, one by one.
+func (p *Program) printSigned(signed []signatures.SignedImage, asJSON bool) error {
+	if asJSON {
+		return p.writeJSON(signed)
+	}
+	for _, image := range signed {
+		for _, s := range image.Signatures {
+			if _, err := fmt.Fprintf(p.Stdout, "%s@%s\t%s\tkey %s\n", repositoryOf(image.Image), s.Subject, s.Predicate, s.Key); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// repositoryOf returns a reference without its tag or digest.
+func repositoryOf(ref string) string {
+	ref, _, _ = strings.Cut(ref, "@")
+	if i := strings.LastIndexByte(ref, ':'); i > strings.LastIndexByte(ref, '/') {
+		ref = ref[:i]
+	}
+	return ref
+}
+
+// publicKeys reads the public keys of a flag --key.
+func (p *Program) publicKeys(places []string) ([]*sign.PublicKey, error) {
+	if len(places) == 0 {
+		return nil, usage.Errorf("missing key: add --key FILE or --key env://NAME")
+	}
+	var keys []*sign.PublicKey
+	for _, place := range places {
+		found, err := proof.KeySource{PublicKey: place, Getenv: p.settings.Getenv}.PublicKeys()
+		if err != nil {
+			return nil, usage.Wrap(err)
+		}
+		keys = append(keys, found...)
+	}
+	return keys, nil
+}
+
+func (p *Program) signBlobCommand() *cobra.Command {
+	var (
+		key    proof.KeySource
+		bundle string
+	)
+	c := &cobra.Command{
+		Use:   "sign-blob --key KEY FILE…",
+		Short: "Sign files",
+		Long: `Sign files. The signature of FILE is written to FILE.sigstore.json, a Sigstore bundle that
+"slipway verify-blob" and "cosign verify-blob" verify. KEY is as for "slipway image sign".`,
+		Args:    cobra.MinimumNArgs(1),
+		GroupID: "tools",
+		Example: examples("slipway sign-blob --key cosign.key app.tar.gz"),
+		RunE: func(c *cobra.Command, files []string) error {
+			switch {
+			case key.Key == "":
+				return usage.Errorf("missing key: add --key FILE or --key env://NAME")
+			case bundle != "" && len(files) > 1:
+				return usage.Errorf("--bundle is for one file, found %d: each file gets FILE%s without it", len(files), signatureSuffix)
+			}
+			key.Getenv = p.settings.Getenv
+			return p.withWorkbench(c, func(ctx context.Context, w *workbench.Workbench) error {
+				return signatures.SignFiles(ctx, w, key, files, func(file string) string { return orSuffix(bundle, file) })
+			})
+		},
+	}
+	f := c.Flags()
+	f.StringVar(&key.Key, "key", "", "private key: a file, or env://NAME")
+	f.StringVar(&bundle, "bundle", "", "file to write the signature to; default: FILE"+signatureSuffix)
+	return c
+}
+
+func (p *Program) verifyBlobCommand() *cobra.Command {
+	var (
+		places []string
+		bundle string
+	)
+	c := &cobra.Command{
+		Use:   "verify-blob --key KEY FILE…",
+		Short: "Verify signatures of files",
+		Long: `Verify that files are signed with one of the keys. The signature of FILE is in
+FILE.sigstore.json, which "slipway package", "slipway sign-blob" or "cosign sign-blob
+--bundle" has made. No network is used.`,
+		Args:    cobra.MinimumNArgs(1),
+		GroupID: "tools",
+		Example: examples("slipway verify-blob --key cosign.pub app.tar.gz"),
+		RunE: func(c *cobra.Command, files []string) error {
+			keys, err := p.publicKeys(places)
+			if err != nil {
+				return err
+			}
+			if bundle != "" && len(files) > 1 {
+				return usage.Errorf("--bundle is for one file, found %d: the signature of each is in FILE%s without it", len(files), signatureSuffix)
+			}
+			return p.withWorkbench(c, func(ctx context.Context, w *workbench.Workbench) error {
+				for _, file := range files {
+					key, err := signatures.VerifyFile(ctx, w, file, orSuffix(bundle, file), keys)
+					if err != nil {
+						return err
+					}
+					fmt.Fprintf(p.Stdout, "%s\tkey %s\n", file, key.Hint())
+				}
+				return nil
+			})
+		},
+	}
+	f := c.Flags()
+	f.StringArrayVar(&places, "key", nil, "public key: a file, or env://NAME; several mean any of them")
+	f.StringVar(&bundle, "bundle", "", "file with the signature; default: FILE"+signatureSuffix)
+	return c
+}
+
+// orSuffix returns bundle, or else the name of the file's signature.
+func orSuffix(bundle, file string) string {
+	if bundle != "" {
+		return bundle
+	}
+	return file + signatureSuffix
+}

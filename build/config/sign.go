@@ -1,0 +1,128 @@
+package config
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/slipway-build/slipway/build/config/expression"
+)
+
+// Sign says how the files and images of a release are signed; see build/proof.
+type Sign struct {
+	// Position is its place in slipway.yaml.
+	Position Position `yaml:"-" json:"-"`
+
+	When      expression.Condition `yaml:"when" json:"-" doc:"condition, such as ${TAG} != \"\": nothing is signed unless it holds"`
+	Key       string               `yaml:"key" json:"key,omitempty" doc:"private key: a PEM file as cosign makes it, or PKCS #8; or env://NAME, an environment variable with the content of one"`
+	Password  string               `yaml:"password" json:"password,omitempty" doc:"environment variable with the password of the key; default: COSIGN_PASSWORD"`
+	Command   []string             `yaml:"command" json:"command,omitempty" doc:"instead of key: program and arguments; it reads the bytes to sign from stdin and writes the signature to stdout" example:"[./sign-with-kms.sh, projects/acme/keys/release]"`
+	Secrets   []string             `yaml:"secrets" json:"secrets,omitempty" doc:"with command: names of environment variables to pass on"`
+	Timeout   string               `yaml:"timeout" json:"timeout,omitempty" doc:"with command: limit of the time for one signature, such as 30s; default: 1m"`
+	PublicKey string               `yaml:"public-key" json:"publicKey,omitempty" doc:"public key, a PEM file or env://NAME; required with command; default: that of the private key, which verify and publish then need"`
+	Files     string               `yaml:"files" json:"files,omitempty" enum:"all checksums none" doc:"files of dist/artifacts to sign: all (default), checksums or none; a signature is in FILE.sigstore.json"`
+	Attach    []string             `yaml:"attach" json:"attach,omitempty" enum:"referrers tags none" doc:"how registries get the signatures of images and indexes: referrers (default), tags (sha256-….sig, for cosign before version 3), or none"`
+}
+
+// What describes what is signed.
+func (s Sign) What() []string {
+	var what []string
+	switch s.Files {
+	case "all":
+		what = append(what, "all artifacts")
+	case "checksums":
+		what = append(what, "checksums")
+	}
+	if s.Attaches("referrers") || s.Attaches("tags") {
+		what = append(what, "images and indexes ("+strings.Join(s.Attach, ", ")+")")
+	}
+	return what
+}
+
+// By describes what signs.
+func (s Sign) By() string {
+	if len(s.Command) > 0 {
+		return s.Command[0]
+	}
+	return s.Key
+}
+
+// Attaches reports whether attach has a value.
+func (s Sign) Attaches(how string) bool { return slices.Contains(s.Attach, how) }
+
+// signTimeout is the limit of a signature of a command that has none.
+const signTimeout = time.Minute
+
+// Given reports whether a release is signed.
+func (s Sign) Given() bool { return (s.Key != "" || len(s.Command) > 0) && s.When.Holds(nil) }
+
+// Limit returns the timeout of s.
+func (s Sign) Limit() time.Duration {
+	if d, err := time.ParseDuration(s.Timeout); err == nil { // Load has checked it
+		return d
+	}
+	return signTimeout
+}
+
+func (v *validator) sign() {
+	s := &v.config.Sign
+	if !v.given("sign") {
+		return
+	}
+	switch {
+	case v.reportedBelow("sign"):
+	case s.Key == "" && len(s.Command) == 0:
+		v.wrong("sign", "want key, a private key, or command, a program that signs")
+	case s.Key != "" && len(s.Command) > 0:
+		v.wrong("sign", "want either key or command")
+	case len(s.Command) > 0 && s.Command[0] == "":
+		v.wrong("sign.command[0]", "is empty: want a program")
+	case len(s.Command) > 0 && s.PublicKey == "":
+		v.wrong("sign", "missing public-key: with command, it is not known otherwise")
+	}
+	v.signCommand(s)
+	v.keyPlace("sign.key", s.Key)
+	v.keyPlace("sign.public-key", s.PublicKey)
+	if s.Password != "" && s.Key == "" {
+		v.wrong("sign.password", "only key has it")
+	}
+	for _, name := range append([]string{s.Password}, s.Secrets...) {
+		if name != "" && !expression.IsName(name) {
+			v.wrong("sign", "%q: want the name of an environment variable", name)
+		}
+	}
+	if len(s.Attach) > 1 && slices.Contains(s.Attach, "none") {
+		v.wrong("sign.attach", "none excludes the others")
+	}
+	s.Files = cmp.Or(s.Files, "all")
+	if len(s.Attach) == 0 {
+		s.Attach = []string{"referrers"}
+	}
+}
+
+// signCommand checks the keys that only command has.
+func (v *validator) signCommand(s *Sign) {
+	for key, given := range map[string]bool{"secrets": len(s.Secrets) > 0, "timeout": s.Timeout != ""} {
+		if given && len(s.Command) == 0 {
+			v.wrong("sign."+key, "only command has it")
+		}
+	}
+	if s.Timeout != "" {
+		if d, err := time.ParseDuration(s.Timeout); err != nil || d <= 0 {
+			v.wrong("sign.timeout", "%q: want a time above zero, such as 30s or 2m", s.Timeout)
+		}
+	}
+}
+
+// keyPlace checks a value that is a file or env://NAME. A file need not exist, since most machines do not have the key.
+func (v *validator) keyPlace(at, place string) {
+	scheme, name, ok := strings.Cut(place, "://")
+	switch {
+	case !ok:
+	case scheme != "env":
+		v.wrong(at, "%q: want a file or env://NAME; for a key of a KMS, use command", place)
+	case !expression.IsName(name):
+		v.wrong(at, "%q: want env:// and the name of an environment variable", place)
+	}
+}

@@ -1,0 +1,216 @@
+package release
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/partial"
+
+	"github.com/slipway-build/slipway/build/output"
+	"github.com/slipway-build/slipway/build/plan"
+	"github.com/slipway-build/slipway/build/proof"
+	"github.com/slipway-build/slipway/images"
+	"github.com/slipway-build/slipway/images/attest/carry"
+	"github.com/slipway-build/slipway/images/attest/sign"
+	"github.com/slipway-build/slipway/internal/parallel"
+	"github.com/slipway-build/slipway/progress"
+)
+
+// keySource returns where the key of the release is.
+func (r *Release) keySource() proof.KeySource {
+	s := r.full.Sign
+	return proof.KeySource{
+		Key: r.keyPath(s.Key), Password: s.Password, Command: s.Command, Dir: r.Config.Dir, Secrets: s.Secrets, Limit: s.Limit(),
+		PublicKey: r.keyPath(s.PublicKey), Getenv: r.options.Getenv,
+	}
+}
+
+// keyPath returns the location of a key file, or env://NAME as it is.
+func (r *Release) keyPath(place string) string {
+	if place == "" || proof.IsVariable(place) {
+		return place
+	}
+	return r.path(place)
+}
+
+// publicKeys returns the keys that the signatures of the release must be of.
+func (r *Release) publicKeys() ([]*sign.PublicKey, error) {
+	key, err := r.keySource().Public()
+	if err != nil {
+		return nil, fmt.Errorf("%s: verifying signatures: %w", r.full.Sign.Position, err)
+	}
+	return []*sign.PublicKey{key}, nil
+}
+
+// A signed is one file, image or index with its signature.
+type signed struct {
+	plan.Signature
+	// what is the path of the file, or the tag of the image.
+	what   string
+	digest v1.Hash
+}
+
+// signedThings returns what signatures are of, one by one: a file that is split has one signature for each part. It
+// leaves out what the reports do not have.
+func (r *Release) signedThings(signatures []plan.Signature, reported map[string]string) ([]signed, error) {
+	var out []signed
+	for _, s := range signatures {
+		things := []signed{{s, s.Ref, v1.Hash{}}}
+		if s.File != "" {
+			things = nil
+			for _, file := range r.folder.Files(s.File) {
+				s.Path = plan.SignatureOf(file)
+				things = append(things, signed{s, file, v1.Hash{}})
+			}
+		}
+		for _, t := range things {
+			if reported[t.what] == "" {
+				continue
+			}
+			var err error
+			if t.digest, err = v1.NewHash(reported[t.what]); err != nil {
+				return nil, fmt.Errorf("reading the digest of %s: %w", t.what, err)
+			}
+			out = append(out, t)
+		}
+	}
+	return out, nil
+}
+
+// sign signs everything that this run or an earlier one with the same inputs has made. Signatures that are valid stay.
+func (r *Release) sign(ctx context.Context) (err error) {
+	if r.full.Sign == nil {
+		return nil
+	}
+	report, err := r.readOwnReport()
+	if err != nil {
+		return err
+	}
+	reported := report.digests()
+	for _, m := range r.report.sorted() {
+		reported[m.Where()] = m.Digest
+	}
+	things, err := r.signedThings(r.full.Signatures(), reported)
+	if err != nil || len(things) == 0 {
+		return err
+	}
+	task := progress.Start(ctx, "sign")
+	defer func() { task.Done(err) }()
+	signing, err := proof.NewSigning(r.keySource())
+	if err != nil {
+		return fmt.Errorf("%s: signing: %w", r.full.Sign.Position, err)
+	}
+	err = parallel.Each(ctx, len(things), r.options.Jobs, func(i int) error { return r.signOne(ctx, signing, things[i]) })
+	var key *proof.KeyError
+	if errors.As(err, &key) {
+		return fmt.Errorf("%s: signing: %w", r.full.Sign.Position, key)
+	}
+	return err
+}
+
+func (r *Release) signOne(ctx context.Context, signing *proof.Signing, t signed) error {
+	var bundle []byte
+	at := r.path(t.Path)
+	err := ctx.Err()
+	switch {
+	case err != nil:
+		err = context.Cause(ctx)
+	case t.File != "":
+		bundle, err = signing.File(ctx, r.path(t.what), t.digest, at)
+	case t.Simple:
+		ref, parseErr := images.ParseReference(t.Ref)
+		if parseErr != nil {
+			return parseErr
+		}
+		bundle, err = signing.Simple(ctx, ref.Context(), t.digest, at)
+	default:
+		bundle, err = signing.Image(ctx, t.digest, at)
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %w", t.what, err)
+	}
+	if err := output.WriteFile(at, bundle); err != nil {
+		return err
+	}
+	return r.made(ctx, Made{Kind: "signature", Name: path.Base(t.what), Path: t.Path}, "")
+}
+
+// verifySignatures checks the signatures of the plan with the public key.
+func (r *Release) verifySignatures(ctx context.Context, reported map[string]string) error {
+	if r.full.Sign == nil {
+		return nil
+	}
+	keys, err := r.publicKeys()
+	if err != nil {
+		return err
+	}
+	things, err := r.signedThings(r.Plan.Signatures(), reported)
+	if err != nil {
+		return err
+	}
+	return parallel.Each(ctx, len(things), r.options.Jobs, func(i int) error {
+		t := things[i]
+		if t.File != "" {
+			// The report is not believed: the file was read for the checksums.
+			digest, err := r.sum(ctx, r.path(t.what))
+			if err != nil {
+				return err
+			}
+			_, err = proof.VerifyFile(ctx, r.path(t.what), digest, r.path(t.Path), keys)
+			return err
+		}
+		_, err := r.attachment(ctx, t, v1.Descriptor{Digest: t.digest}, keys)
+		return err
+	})
+}
+
+// attachment returns what registries get for the signature of an image, after it has verified the signature.
+func (r *Release) attachment(ctx context.Context, t signed, subject v1.Descriptor, keys []*sign.PublicKey) (carry.Attachment, error) {
+	ref, err := images.ParseReference(t.Ref)
+	if err != nil {
+		return carry.Attachment{}, err
+	}
+	attachment, err := proof.NewAttachment(ctx, ref.Context(), subject, r.path(t.Path), t.Simple, keys)
+	if err != nil {
+		return attachment, fmt.Errorf("signature of %s (%s) in %s: %w", t.Ref, subject.Digest, r.relative(t.Path), err)
+	}
+	return attachment, nil
+}
+
+// gatherSignatures adds the signatures of images and indexes that are pushed. A signature that is missing or invalid is
+// an error.
+func (p *publication) gatherSignatures(ctx context.Context) error {
+	if p.full.Sign == nil || len(p.registryDestinations()) == 0 {
+		return nil
+	}
+	byRef := map[string][]plan.Signature{}
+	for _, s := range p.full.Signatures() {
+		if s.Ref != "" {
+			byRef[s.Ref] = append(byRef[s.Ref], s)
+		}
+	}
+	if len(byRef) == 0 {
+		return nil
+	}
+	keys, err := p.publicKeys()
+	if err != nil {
+		return err
+	}
+	var errs []error
+	for _, phase := range p.pushes[:3] {
+		for i := range phase {
+			for _, s := range byRef[phase[i].planned] {
+				subject, err := partial.Descriptor(phase[i].artifact)
+				if err != nil {
+					return err
+				}
+				attachment, err := p.attachment(ctx, signed{s, s.Ref, subject.Digest}, *subject, keys)
+				phase[i].attachments, errs = append(phase[i].attachments, attachment), append(errs, err)
+			}
+		}
+	}
+	return errors.Join(parallel.Distinct(errs)...)
+}

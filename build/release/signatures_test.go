@@ -1,0 +1,150 @@
+package release
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-containerregistry/pkg/name"
+	"github.com/google/go-containerregistry/pkg/v1/remote"
+
+	"github.com/slipway-build/slipway/build/plan"
+	"github.com/slipway-build/slipway/images/attest/sign"
+	"github.com/slipway-build/slipway/images/imagetest"
+	"github.com/slipway-build/slipway/internal/testfile"
+)
+
+// signedRelease is makeRelease with a key, whose password is in the environment.
+func signedRelease(t *testing.T, settings string) *testRelease {
+	t.Helper()
+	r := makeRelease(t)
+	key, file, err := sign.GenerateKey([]byte("pass word"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	testfile.Write(t, filepath.Join(r.dir, "cosign.key"), string(file))
+	testfile.Write(t, filepath.Join(r.dir, "cosign.pub"), string(key.PublicKey().PEM()))
+	r.env["COSIGN_PASSWORD"] = "pass word"
+	r.configure("publish:\n", "sign: {key: cosign.key, public-key: cosign.pub"+settings+"}\npublish:\n")
+	return r
+}
+
+func (r *testRelease) verify() error {
+	r.t.Helper()
+	return r.open().Verify(r.t.Context())
+}
+
+func TestASignedRelease(t *testing.T) {
+	r := signedRelease(t, ", attach: [referrers, tags]")
+	r.run("package")
+	read := func(file string) string {
+		t.Helper()
+		raw, err := os.ReadFile(filepath.Join(r.dir, filepath.FromSlash(file)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(raw)
+	}
+	files := []string{"dist/artifacts/acme-images.linux-amd64.tar.zst.sigstore.json", "dist/artifacts/sha256sum-amd64.txt.sigstore.json",
+		"dist/proof/acme-runtime_v1.2.3-acme1.sigstore.json", "dist/proof/acme-runtime_v1.2.3-acme1-windows-ltsc2022-amd64.sig.sigstore.json"}
+	before := map[string]string{}
+	for _, f := range files {
+		before[f] = read(f)
+	}
+	// Without a password: verify and publish need the public key only.
+	delete(r.env, "COSIGN_PASSWORD")
+	if err := r.verify(); err != nil {
+		t.Error(err)
+	}
+	r.run("publish")
+	r.checkCosign(filepath.Join(r.dir, "cosign.pub"))
+	if _, err := os.Stat(filepath.Join(r.dir, "released", "sha256sum-amd64.txt.sigstore.json")); err != nil {
+		t.Error(err)
+	}
+
+	// The same key makes the same bytes, whether old signatures stay or not.
+	r.env["COSIGN_PASSWORD"] = "pass word"
+	if err := os.RemoveAll(filepath.Join(r.dir, "dist", "proof")); err != nil {
+		t.Fatal(err)
+	}
+	r.run("package")
+	for _, f := range files {
+		if read(f) != before[f] {
+			t.Errorf("%s has other bytes", f)
+		}
+	}
+
+	testfile.Write(t, filepath.Join(r.dir, filepath.FromSlash(files[0])), before[files[1]])
+	if err := r.verify(); err == nil || !strings.Contains(err.Error(), "acme-images.linux-amd64.tar.zst: the signature does not match key") {
+		t.Errorf("the signature of another file: %v", err)
+	}
+	b := r.open()
+	if err := b.Run(t.Context(), plan.Selection{Verb: "publish", Parts: []string{"artifacts"}}); err == nil {
+		t.Error("the signature of another file is published")
+	}
+}
+
+// checkCosign checks every image and index of the registry with cosign, by referrers and by signature tags.
+func (r *testRelease) checkCosign(public string) {
+	t := r.t
+	t.Helper()
+	cosign := imagetest.Program(t, "cosign")
+	repo, err := name.NewRepository(r.registry + "/team/acme-runtime")
+	if err != nil {
+		t.Fatal(err)
+	}
+	tags, err := remote.List(repo)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tags = slices.DeleteFunc(tags, func(tag string) bool { return strings.HasPrefix(tag, "sha256-") })
+	if len(tags) != 6 {
+		t.Errorf("tags %q", tags)
+	}
+	for _, tag := range tags {
+		for _, args := range [][]string{nil, {"--new-bundle-format=false"}} {
+			cmd := exec.Command(cosign, slices.Concat([]string{"verify", "--key", public, "--insecure-ignore-tlog"}, args, []string{repo.Name() + ":" + tag})...)
+			cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + t.TempDir()}
+			if out, err := cmd.CombinedOutput(); err != nil {
+				t.Errorf("%s %q: %v: %s", tag, args, err, out)
+			}
+		}
+	}
+}
+
+func TestKeysOfSignedReleases(t *testing.T) {
+	r := signedRelease(t, ", files: checksums, attach: [none]")
+	fails := func(what, want string) {
+		t.Helper()
+		b := r.open()
+		err := b.Run(t.Context(), plan.Selection{Verb: "package", Parts: []string{"bundles"}})
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: error %v, want %q", what, err, want)
+		}
+	}
+	delete(r.env, "COSIGN_PASSWORD")
+	fails("without a password", "set the environment variable COSIGN_PASSWORD to its password")
+	r.env["COSIGN_PASSWORD"] = "secret"
+	fails("with another password", "wrong password")
+	r.env["COSIGN_PASSWORD"] = "pass word"
+	other, _, err := sign.GenerateKey(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	public, err := os.ReadFile(filepath.Join(r.dir, "cosign.pub"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	testfile.Write(t, filepath.Join(r.dir, "cosign.pub"), string(other.PublicKey().PEM()))
+	fails("with another public key", "does not belong to private key")
+	testfile.Write(t, filepath.Join(r.dir, "cosign.pub"), string(public))
+
+	r.run("package", "bundles")
+	entries, err := filepath.Glob(filepath.Join(r.dir, "dist", "artifacts", "*.sigstore.json"))
+	if err != nil || len(entries) != 2 || filepath.Base(entries[0]) != "sha256sum-amd64.txt.sigstore.json" {
+		t.Errorf("signatures %q, %v", entries, err)
+	}
+}

@@ -1,0 +1,53 @@
+package signatures
+
+import (
+	"context"
+	"fmt"
+	"os"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+
+	"github.com/slipway-build/slipway/build/proof"
+	"github.com/slipway-build/slipway/build/workbench"
+	"github.com/slipway-build/slipway/images/attest/sign"
+	"github.com/slipway-build/slipway/internal/atomicfile"
+)
+
+// SignFiles signs files, and writes each signature to the file that bundle returns for it.
+func SignFiles(ctx context.Context, w *workbench.Workbench, key proof.KeySource, files []string, bundle func(file string) string) error {
+	signing, err := proof.NewSigning(key)
+	if err != nil {
+		return fmt.Errorf("signing: %w", err)
+	}
+	for _, file := range files {
+		digest, err := fileDigest(ctx, w, file)
+		if err != nil {
+			return err
+		}
+		signature, err := signing.File(ctx, file, digest, bundle(file))
+		if err == nil {
+			err = atomicfile.WriteFile(bundle(file), signature)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// VerifyFile returns the key that has made the signature of a file in the file bundle. It is one of keys.
+func VerifyFile(ctx context.Context, w *workbench.Workbench, file, bundle string, keys []*sign.PublicKey) (*sign.PublicKey, error) {
+	digest, err := fileDigest(ctx, w, file)
+	if err != nil {
+		return nil, err
+	}
+	return proof.VerifyFile(ctx, file, digest, bundle, keys)
+}
+
+func fileDigest(ctx context.Context, w *workbench.Workbench, file string) (v1.Hash, error) {
+	info, err := os.Stat(file)
+	if err != nil {
+		return v1.Hash{}, err
+	}
+	return w.Cache.FileDigest(ctx, file, info)
+}
