@@ -9,10 +9,10 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/slipway-build/slipway/build/policyfile"
+	"github.com/slipway-build/slipway/build/proof"
 	"github.com/slipway-build/slipway/build/workbench"
 	"github.com/slipway-build/slipway/images"
 	"github.com/slipway-build/slipway/images/airgap/pack"
-	"github.com/slipway-build/slipway/images/attest/sign"
 	"github.com/slipway-build/slipway/internal/regular"
 	"github.com/slipway-build/slipway/internal/usage"
 	"github.com/slipway-build/slipway/progress"
@@ -63,7 +63,7 @@ is written.`,
 	f.StringVar((*string)(&pack.job.Layers), "layers", string(images.UncompressedLayers), "uncompressed, or original to keep the registry's digests, including those of indexes")
 	f.StringVar(&pack.split, "split", "", "split the archive into parts of at most this size, such as 1900MB, called FILE.part001 and so on; cat joins them, and all airgap commands read them directly")
 	f.BoolVar(&pack.job.Proof, "proof", false, "put a statement of all that the archive contains into it, with the manifests of the registry, and the signatures and other referrers that it has")
-	f.StringVar(&pack.signKey, "sign-key", "", "private key that signs this statement: a file as cosign makes it, or PKCS #8; COSIGN_PASSWORD is its password; implies --proof")
+	f.StringVar(&pack.signKey, "sign-key", "", "private key that signs this statement: a file as cosign makes it, or PKCS #8, or env://NAME; COSIGN_PASSWORD is its password; implies --proof")
 	f.StringVar(&pack.policy, "policy", "", "policy in YAML: refuse images that it does not allow (docs/verifying.md); implies --proof")
 	f.StringVar(&pack.job.SBOM, "sbom", "", "put an SBOM of each image into archives: spdx or cyclonedx; implies --proof")
 	f.BoolVar(&pack.dryRun, "dry-run", false, "look up all images, print what would be fetched and how much disk space it takes, and write nothing")
@@ -94,30 +94,13 @@ func (pack *packCommand) parseProof(p *Program, job *workbench.PackJob) error {
 		errs = append(errs, err)
 	}
 	if pack.signKey != "" {
-		key, err := p.privateKey(pack.signKey)
-		if err != nil {
-			errs = append(errs, fmt.Errorf("--sign-key %s: %w", pack.signKey, err))
-		} else {
-			job.Sign = key
+		var err error
+		if job.Sign, err = (proof.KeySource{Key: pack.signKey, Getenv: p.Getenv}).Signer(); err != nil {
+			errs = append(errs, fmt.Errorf("--sign-key: %w", err))
 		}
 	}
 	job.Version, job.Proof = p.Version, job.Proof || pack.policy != "" || pack.signKey != "" || job.SBOM != ""
 	return errors.Join(errs...)
-}
-
-// privateKey reads a private key. COSIGN_PASSWORD is the password of an encrypted one.
-func (p *Program) privateKey(path string) (*sign.PrivateKey, error) {
-	text, err := regular.ReadFile(path)
-	if err != nil {
-		return nil, err
-	}
-	return sign.ParsePrivateKey(text, func() ([]byte, error) {
-		password, ok := p.Getenv("COSIGN_PASSWORD")
-		if !ok {
-			return nil, errors.New("the key is encrypted: set COSIGN_PASSWORD to its password")
-		}
-		return []byte(password), nil
-	})
 }
 
 // preflightPack prints the cost of packing.

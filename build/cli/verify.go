@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/slipway-build/slipway/build/proof"
 	"github.com/slipway-build/slipway/build/rebuild"
 	"github.com/slipway-build/slipway/build/release"
 	"github.com/slipway-build/slipway/build/settings"
@@ -65,7 +66,7 @@ the statement.`,
 	c.Flags().StringVar((*string)(&p.settings.Builder), "builder", string(p.settings.Builder), "embedded, docker or buildkit, for all images (environment BUILDER)")
 	c.Flags().StringArrayVar(&f.against, "against", nil, "published release to compare with: a folder, a URL of its files, or a reference of an image")
 	c.Flags().StringVar(&f.attest, "attest", "", "file for a SLSA verification summary of what --rebuild found equal")
-	c.Flags().StringVar(&f.signKey, "sign-key", "", "private key that signs this summary: a file as cosign makes it, or PKCS #8; COSIGN_PASSWORD is its password")
+	c.Flags().StringVar(&f.signKey, "sign-key", "", "private key that signs this summary: a file as cosign makes it, or PKCS #8, or env://NAME; COSIGN_PASSWORD is its password")
 	return c
 }
 
@@ -145,9 +146,9 @@ func (p *Program) request(c *cobra.Command, b *release.Release, f verifyFlags) (
 	}
 	var signed func(context.Context, string, []byte) ([]byte, error)
 	if f.signKey != "" {
-		key, err := p.privateKey(f.signKey)
+		key, err := proof.KeySource{Key: f.signKey, Getenv: p.Getenv}.Signer()
 		if err != nil {
-			return rebuild.Request{}, usage.Errorf("--sign-key %s: %w", f.signKey, err)
+			return rebuild.Request{}, usage.Errorf("--sign-key: %w", err)
 		}
 		signed = func(ctx context.Context, payloadType string, payload []byte) ([]byte, error) {
 			return sign.SignEnvelope(ctx, key, payloadType, payload)

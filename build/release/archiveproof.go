@@ -7,13 +7,16 @@ import (
 	"github.com/slipway-build/slipway/build/plan"
 	"github.com/slipway-build/slipway/build/proof"
 	"github.com/slipway-build/slipway/images/airgap/pack"
+	"github.com/slipway-build/slipway/images/attest/policy"
 	attest "github.com/slipway-build/slipway/images/attest/proof"
 	"github.com/slipway-build/slipway/images/attest/statement"
 	"github.com/slipway-build/slipway/internal/regular"
 )
 
 // provesArchives reports whether archives carry a proof of their content: they do if the release has any proof.
-func (r *Release) provesArchives() bool { return r.full.Provenance != nil || len(r.full.VEX) > 0 }
+func (r *Release) provesArchives() bool {
+	return r.full.Sign != nil || r.full.Provenance != nil || len(r.full.VEX) > 0
+}
 
 // origin returns what the content statement of an archive says of the release.
 func (r *Release) origin() *attest.Origin {
@@ -25,7 +28,44 @@ func (r *Release) archiveProof() *pack.Proof {
 	if !r.provesArchives() {
 		return nil
 	}
-	return &pack.Proof{Release: r.origin()}
+	p := &pack.Proof{Release: r.origin()}
+	if r.full.Sign != nil {
+		// The private key is read when an archive is written, and not before.
+		p.Sign = func(ctx context.Context, content []byte) ([][]byte, error) {
+			signer, err := r.keySource().Signer()
+			if err != nil {
+				return nil, fmt.Errorf("%s: %w", r.full.Sign.Position, err)
+			}
+			return attest.SignWith(signer)(ctx, content)
+		}
+	}
+	return p
+}
+
+// signedBy returns the hint of the key that signs archives, which their keys depend on, or "".
+func (r *Release) signedBy(ctx context.Context) (string, error) {
+	if r.full.Sign == nil {
+		return "", nil
+	}
+	return r.keyHint.Do(ctx, "", func() (string, error) {
+		keys, err := r.publicKeys()
+		if err != nil {
+			return "", err
+		}
+		return keys[0].Hint(), nil
+	})
+}
+
+// archivePolicy returns what the archives of this release must prove, or nil for a release that is not signed.
+func (r *Release) archivePolicy() (*policy.Policy, error) {
+	if r.full.Sign == nil {
+		return nil, nil
+	}
+	keys, err := r.publicKeys()
+	if err != nil {
+		return nil, err
+	}
+	return policy.Vouched(policy.Signer{Name: r.Plan.Project, Keys: keys}), nil
 }
 
 // enclose adds the provenance and the VEX statements of own images, which are made, to the proof of an archive.

@@ -6,9 +6,12 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
+	"github.com/slipway-build/slipway/build/policyfile"
 	"github.com/slipway-build/slipway/images/airgap"
+	"github.com/slipway-build/slipway/images/airgap/verify"
 	attest "github.com/slipway-build/slipway/images/attest/proof"
 	"github.com/slipway-build/slipway/images/attest/statement"
 )
@@ -61,5 +64,57 @@ func TestArchivesCarryProvenance(t *testing.T) {
 	r.run("package")
 	if second, err := os.ReadFile(file); err != nil || !bytes.Equal(first, second) {
 		t.Errorf("another run makes another archive (%v)", err)
+	}
+}
+
+// The archives of a signed release carry a signed statement of their content, from which release and commit it is.
+func TestArchivesOfASignedRelease(t *testing.T) {
+	r := signedRelease(t, "")
+	r.run("package")
+	file := filepath.Join(r.dir, "dist", "artifacts", "acme-images.linux-amd64.tar.zst")
+	policy, err := policyfile.Choose("", []string{filepath.Join(r.dir, "cosign.pub")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	report, err := verify.Archive(t.Context(), file, verify.Options{Policy: policy})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(report.Problems) > 0 || len(report.Proof.SignedBy) != 1 {
+		t.Fatalf("problems %q, signed by %+v", report.Problems, report.Proof.SignedBy)
+	}
+	if of := report.Proof.Release; of.Name != "acme" || of.Version != "v1.2.3+acme1" {
+		t.Errorf("it is of %+v", of)
+	}
+	before, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// The private key is not needed for an archive that is up to date, nor to verify it.
+	if err := os.Rename(filepath.Join(r.dir, "cosign.key"), filepath.Join(r.dir, "away")); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.verify(); err != nil {
+		t.Error(err)
+	}
+	if err := os.Rename(filepath.Join(r.dir, "away"), filepath.Join(r.dir, "cosign.key")); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.RemoveAll(filepath.Join(r.dir, "dist", "artifacts")); err != nil {
+		t.Fatal(err)
+	}
+	r.run("package")
+	if after, err := os.ReadFile(file); err != nil || !bytes.Equal(before, after) {
+		t.Errorf("the archive was signed again with other bytes (%v)", err)
+	}
+	// The same archive without sign is another one, and verify of the signed release refuses it.
+	r.configure("sign: {key: cosign.key, public-key: cosign.pub}\n", "")
+	r.run("package")
+	if after, err := os.ReadFile(file); err != nil || bytes.Equal(before, after) {
+		t.Errorf("the proof is kept without sign (%v)", err)
+	}
+	r.configure("publish:\n", "sign: {key: cosign.key, public-key: cosign.pub}\npublish:\n")
+	if err := r.verify(); err == nil || !strings.Contains(err.Error(), "it has no proof") {
+		t.Errorf("verify of the signed release: %v", err)
 	}
 }

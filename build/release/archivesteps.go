@@ -72,7 +72,7 @@ func (r *Release) packageAirgap(ctx context.Context) error {
 func (r *Release) checkSpace(ctx context.Context, contents [][]pack.Image) error {
 	outputs := make([][]string, len(contents))
 	for i, step := range r.Plan.Archives {
-		key, err := r.archiveKey(step, contents[i])
+		key, err := r.archiveKey(ctx, step, contents[i])
 		if err != nil {
 			return err
 		}
@@ -154,7 +154,7 @@ func (r *Release) archiveImages(ctx context.Context, step plan.ArchiveStep, pull
 
 // archive writes an archive in all its formats, and its text list.
 func (r *Release) archive(ctx context.Context, step plan.ArchiveStep, content []pack.Image) error {
-	key, err := r.archiveKey(step, content)
+	key, err := r.archiveKey(ctx, step, content)
 	if err != nil {
 		return err
 	}
@@ -200,7 +200,7 @@ func (r *Release) textList(ctx context.Context, list string, platform images.Pla
 const archiveVersion, bundleVersion = 5, 1
 
 // archiveKey returns the key of an archive in all its formats: images, their names and order, and the options.
-func (r *Release) archiveKey(step plan.ArchiveStep, content []pack.Image) (string, error) {
+func (r *Release) archiveKey(ctx context.Context, step plan.ArchiveStep, content []pack.Image) (string, error) {
 	type packed struct {
 		Names  []string
 		Digest v1.Hash
@@ -216,10 +216,16 @@ func (r *Release) archiveKey(step plan.ArchiveStep, content []pack.Image) (strin
 		Level   images.ZstdLevel
 		Split   int64
 		Images  []packed
-		Release *attest.Origin `json:",omitempty"`
-	}{archiveVersion, cmp.Or(step.Layers, images.UncompressedLayers), cmp.Or(step.Level, images.BestZstd), step.Split, nil, nil}
+		// Release and SignedBy are what the proof depends on beside the images.
+		Release  *attest.Origin `json:",omitempty"`
+		SignedBy string         `json:",omitempty"`
+	}{archiveVersion, cmp.Or(step.Layers, images.UncompressedLayers), cmp.Or(step.Level, images.BestZstd), step.Split, nil, nil, ""}
 	if r.provesArchives() {
 		key.Release = r.origin()
+	}
+	var err error
+	if key.SignedBy, err = r.signedBy(ctx); err != nil {
+		return "", err
 	}
 	for _, c := range content {
 		d, err := c.Image.Digest()

@@ -55,6 +55,8 @@ type Release struct {
 	// Plan is the plan of this run. full is the plan of the whole configuration; dist may have artifacts of other runs.
 	Plan *plan.Plan
 	full *plan.Plan
+	// keyHint caches the hint of the key that signs archives.
+	keyHint parallel.Memo[string]
 
 	options Options
 	bench   *workbench.Workbench
