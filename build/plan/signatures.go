@@ -9,6 +9,8 @@ type Signature struct {
 	// for an image or index, whose tag is Ref. Simple says that the signature is in the older form; see images/attest/attach.
 	File, Ref string
 	Simple    bool
+	// Statement is the path of the statement about the image that is signed in place of the image.
+	Statement string
 }
 
 // Signatures returns the signatures of a plan: those of files, in the order of the files, and those of images and
@@ -43,6 +45,11 @@ func (p *Plan) Signatures() []Signature {
 	}
 	for _, s := range p.Indexes {
 		addImage(s.Image, s.Ref)
+	}
+	for _, s := range p.Proofs() {
+		if !s.IsArtifact() && p.Sign.Attaches("referrers") {
+			out = append(out, Signature{Path: SignatureOf(s.Output), Ref: s.Subject, Statement: s.Output})
+		}
 	}
 	return out
 }

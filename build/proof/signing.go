@@ -65,6 +65,15 @@ func (s *Signing) message(ctx context.Context, m sign.Message) ([]byte, error) {
 	return sign.SignMessage(ctx, signer, m)
 }
 
+// statement signs the bytes of a statement.
+func (s *Signing) statement(ctx context.Context, made []byte) ([]byte, error) {
+	signer, err := s.signer()
+	if err != nil {
+		return nil, err
+	}
+	return sign.SignEnvelope(ctx, signer, statement.MediaType, made)
+}
+
 // File returns the signature of a file: the one in the file bundle if it exists and is valid, since not all keys make the same
 // signature twice, or else a new one.
 func (s *Signing) File(ctx context.Context, file string, digest v1.Hash, bundle string) ([]byte, error) {
@@ -99,11 +108,7 @@ func (s *Signing) Image(ctx context.Context, digest v1.Hash, bundle string) ([]b
 	if err != nil {
 		return nil, err
 	}
-	signer, err := s.signer()
-	if err != nil {
-		return nil, err
-	}
-	return sign.SignEnvelope(ctx, signer, statement.MediaType, payload)
+	return s.statement(ctx, payload)
 }
 
 // Simple returns the signature of an image in the older form: a bundle with a message signature of attach.Payload.

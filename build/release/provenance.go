@@ -143,14 +143,14 @@ func (r *Release) programVersion() string {
 // verifyProofs compares the proofs of the plan with what they are about, and with the report.
 func (r *Release) verifyProofs(ctx context.Context, layout *store.Store, reported map[string]string) error {
 	proofs := r.Plan.Proofs()
-	return parallel.Each(ctx, len(proofs), r.options.Jobs, func(i int) error { return r.verifyProof(layout, proofs[i], reported) })
+	return parallel.Each(ctx, len(proofs), r.options.Jobs, func(i int) error { return r.verifyProof(ctx, layout, proofs[i], reported) })
 }
 
-func (r *Release) verifyProof(layout *store.Store, p plan.Proof, reported map[string]string) error {
+func (r *Release) verifyProof(ctx context.Context, layout *store.Store, p plan.Proof, reported map[string]string) error {
 	subjects := map[string]string{}
 	if p.IsArtifact() {
 		for _, file := range r.folder.Files(p.Subject) {
-			digest, err := sumFile(r.path(file))
+			digest, err := r.sum(ctx, r.path(file)) // the checksums need it, too
 			if err != nil {
 				return err
 			}

@@ -16,6 +16,7 @@ import (
 	"github.com/slipway-build/slipway/images/attest/carry"
 	"github.com/slipway-build/slipway/images/attest/sign"
 	"github.com/slipway-build/slipway/internal/parallel"
+	"github.com/slipway-build/slipway/internal/regular"
 	"github.com/slipway-build/slipway/progress"
 )
 
@@ -126,6 +127,12 @@ func (r *Release) signOne(ctx context.Context, signing *proof.Signing, t signed)
 			return parseErr
 		}
 		bundle, err = signing.Simple(ctx, ref.Context(), t.digest, at)
+	case t.Statement != "":
+		made, readErr := regular.ReadFile(r.path(t.Statement))
+		if readErr != nil {
+			return readErr
+		}
+		bundle, err = signing.Attestation(ctx, made, at)
 	default:
 		bundle, err = signing.Image(ctx, t.digest, at)
 	}
@@ -173,7 +180,16 @@ func (r *Release) attachment(ctx context.Context, t signed, subject v1.Descripto
 	if err != nil {
 		return carry.Attachment{}, err
 	}
-	attachment, err := proof.NewAttachment(ctx, ref.Context(), subject, r.path(t.Path), t.Simple, keys)
+	var attachment carry.Attachment
+	if t.Statement != "" {
+		made, readErr := regular.ReadFile(r.path(t.Statement))
+		if readErr != nil {
+			return attachment, readErr
+		}
+		attachment, err = proof.NewAttestation(ctx, subject, made, r.path(t.Path), keys)
+	} else {
+		attachment, err = proof.NewAttachment(ctx, ref.Context(), subject, r.path(t.Path), t.Simple, keys)
+	}
 	if err != nil {
 		return attachment, fmt.Errorf("signature of %s (%s) in %s: %w", t.Ref, subject.Digest, r.relative(t.Path), err)
 	}
