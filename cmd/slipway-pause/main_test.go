@@ -14,8 +14,8 @@ import (
 	"time"
 )
 
-// TestMain lets this program stand in for pause, and for what starts it: the
-// tests run themselves with role set.
+// TestMain makes this program pause, or a program that starts pause: the tests run the test binary
+// with role set.
 func TestMain(m *testing.M) {
 	switch os.Getenv("role") {
 	case "":
@@ -31,15 +31,15 @@ func TestMain(m *testing.M) {
 	}
 }
 
-// becomePauseWithChildren makes this process the reaper of its descendants, as
-// the first process of a namespace is, starts a shell that leaves a process
-// behind, and becomes pause. The reaper's mark and the children outlive exec.
+// becomePauseWithChildren makes this process the reaper of its descendants, like the first process
+// of a namespace. It starts a shell that leaves a process behind, and becomes pause. The reaper's
+// flag and the children survive exec.
 func becomePauseWithChildren() error {
 	const prSetChildSubreaper = 36 // linux/prctl.h
 	if _, _, errno := syscall.RawSyscall(syscall.SYS_PRCTL, prSetChildSubreaper, 1, 0); errno != 0 {
 		return fmt.Errorf("prctl: %w", errno)
 	}
-	// The shell ends before pause listens; what it leaves, when its input ends.
+	// The shell ends before pause is ready; the process that it leaves ends when its input ends.
 	shell := exec.Command("sh", "-c", "cat <&3 >/dev/null & exit 0")
 	shell.ExtraFiles = []*os.File{os.Stdin}
 	if err := shell.Start(); err != nil {
@@ -53,7 +53,7 @@ func becomePauseWithChildren() error {
 	return syscall.Exec(self, os.Args[:1], os.Environ())
 }
 
-// start runs this program in a role, and returns it with what it says.
+// start runs this program in a role, and returns the process and its output.
 func start(t *testing.T, role string, stdin *os.File) (*exec.Cmd, *bufio.Scanner) {
 	t.Helper()
 	self, err := os.Executable()
@@ -75,7 +75,7 @@ func start(t *testing.T, role string, stdin *os.File) (*exec.Cmd, *bufio.Scanner
 	return cmd, bufio.NewScanner(stderr)
 }
 
-// await polls, since nothing tells when a process gets to a state.
+// await polls, since there is no notification of a process's state.
 func await(t *testing.T, what string, ok func() bool) {
 	t.Helper()
 	for deadline := time.Now().Add(20 * time.Second); !ok(); time.Sleep(5 * time.Millisecond) {
@@ -85,7 +85,7 @@ func await(t *testing.T, what string, ok func() bool) {
 	}
 }
 
-// children are the names and states of the processes whose parent is pid.
+// children returns the names and states of the processes whose parent is pid.
 func children(t *testing.T, pid int) []string {
 	t.Helper()
 	stats, err := filepath.Glob("/proc/[0-9]*/stat")
@@ -96,7 +96,7 @@ func children(t *testing.T, pid int) []string {
 	for _, path := range stats {
 		stat, err := os.ReadFile(path)
 		if err != nil {
-			continue // it has ended meanwhile
+			continue // it has ended in the meantime
 		}
 		name, rest, _ := strings.Cut(string(stat), ") ")
 		var state string
@@ -113,15 +113,15 @@ func TestItStaysUntilToldToGo(t *testing.T) {
 	for _, signal := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM} {
 		t.Run(signal.String(), func(t *testing.T) {
 			cmd, says := start(t, "pause", nil)
-			// It warns once it listens.
+			// It warns when it is ready.
 			if !says.Scan() || !strings.Contains(says.Text(), "it should be the first process") {
-				t.Fatalf("it says %q, want a warning that it is not the first process", says.Text())
+				t.Fatalf("it prints %q, want a warning that it is not the first process", says.Text())
 			}
 			if err := cmd.Process.Signal(signal); err != nil {
 				t.Fatal(err)
 			}
 			if want := "shutting down, got signal: " + signal.String(); !says.Scan() || !strings.Contains(says.Text(), want) {
-				t.Errorf("it says %q, want %q in it", says.Text(), want)
+				t.Errorf("it prints %q, want a line with %q", says.Text(), want)
 			}
 			if err := cmd.Wait(); err != nil {
 				t.Errorf("it ended by %v, want status 0", err)
@@ -131,7 +131,7 @@ func TestItStaysUntilToldToGo(t *testing.T) {
 }
 
 func TestItReapsChildrenAndOrphans(t *testing.T) {
-	// The orphan reads from a pipe, so that it ends when we say.
+	// The orphan reads from a pipe, so that the test determines when it ends.
 	r, w, err := os.Pipe()
 	if err != nil {
 		t.Fatal(err)
