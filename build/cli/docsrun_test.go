@@ -39,6 +39,7 @@ var otherPrograms = map[string]string{
 	"go":        "fetches Slipway from the network",
 	"curl":      "fetches a release from the network",
 	"sh":        "runs install.sh, which install_test.go runs",
+	"cosign":    "reads a registry; TestStatementsArePublishedSigned of build/release and the tests of signing run it",
 	"install":   "needs root",
 	"apt-get":   "needs root",
 	"dnf":       "needs root",
