@@ -89,7 +89,8 @@ func TestLoadSaysWhatIsWrong(t *testing.T) {
 		{"images:\n  - repositories: [x/*]\n    predicates: [nonsense]\n", `policy.yaml:3: predicate "nonsense"`},
 		{"images:\n  - repositories: ['[x']\n", `pattern "[x"`},
 		{"images:\n  - bases: [x/y]\n", "a rule without repositories"},
-		{"images:\n  - repositories: [x/*]\narchive:\n  minimum-version: 1.2\n", `minimum version "1.2"`},
+		{"images:\n  - repositories: [x/*]\narchive:\n  minimum-version: latest\n", `minimum version "latest"`},
+		{"images:\n  - repositories: [x/*]\narchive:\n  minimum-version: v1.2.0\n", "minimum version v1.2.0 without the name of a release"},
 		{"images: []\n---\nimages: []\n", "want a single document"},
 	} {
 		if _, err := LoadNode(write(t, c.policy)); err == nil || !strings.Contains(err.Error(), c.want) {

@@ -136,7 +136,7 @@ func inventory(ctx context.Context, b *workbench.Workbench, catalog *sbom.Catalo
 			return in, err
 		}
 		return catalog.File(ctx, source)
-	case err == nil && info.IsDir() && !strings.Contains(source, ":"):
+	case err == nil && info.IsDir() && !strings.Contains(source[len(filepath.VolumeName(source)):], ":"):
 		return nil, usage.Errorf("%s is a folder: want an image or a file; for an OCI layout, write oci:%[1]s", source)
 	}
 	name, image, err := b.ImageOf(ctx, source)
