@@ -116,6 +116,7 @@ func (r *testRelease) checkCosign(public string) {
 }
 
 func TestKeysOfSignedReleases(t *testing.T) {
+	imagetest.Program(t, "go")
 	r := signedRelease(t, ", files: checksums, attach: [none]")
 	fails := func(what, want string) {
 		t.Helper()
