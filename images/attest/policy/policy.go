@@ -73,12 +73,26 @@ func (p *Policy) Validate() error {
 			errs = append(errs, errors.New("a rule without repositories"))
 		}
 		for _, pattern := range slices.Concat(r.Repositories, r.Bases) {
-			if _, err := path.Match(strings.TrimSuffix(pattern, "/**"), ""); err != nil || pattern == "" {
-				errs = append(errs, fmt.Errorf("pattern %q: want a repository such as docker.io/library/*", pattern))
+			if !isPattern(pattern) {
+				errs = append(errs, fmt.Errorf("pattern %q: want a repository with its registry, such as docker.io/library/* or registry.example.com/**, or ** for all", pattern))
 			}
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// everything is the pattern of all repositories.
+const everything = "**"
+
+// isPattern reports whether a fully qualified repository can match a pattern.
+func isPattern(pattern string) bool {
+	if pattern == everything {
+		return true
+	}
+	above := strings.TrimSuffix(pattern, "/**")
+	registry, _, qualified := strings.Cut(pattern, "/")
+	_, err := path.Match(above, "")
+	return err == nil && qualified && !strings.Contains(above, "**") && (strings.ContainsAny(registry, ".:*?[") || registry == "localhost")
 }
 
 // CheckRelease returns an error unless a release may be used.
@@ -136,6 +150,9 @@ func (r Rule) Allows(base string) bool { return len(r.Bases) == 0 || matches(r.B
 
 func matches(patterns []string, repository string) bool {
 	return slices.ContainsFunc(patterns, func(pattern string) bool {
+		if pattern == everything {
+			return true
+		}
 		below, deep := strings.CutSuffix(pattern, "/**")
 		if !deep {
 			ok, err := path.Match(pattern, repository)

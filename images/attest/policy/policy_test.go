@@ -1,6 +1,9 @@
 package policy
 
-import "testing"
+import (
+	"strings"
+	"testing"
+)
 
 func TestCheckRelease(t *testing.T) {
 	for _, c := range []struct {
@@ -29,5 +32,37 @@ func TestCheckRelease(t *testing.T) {
 	}
 	if err := (Archive{Release: "acme"}).CheckRelease("other", "v9.0.0"); err == nil {
 		t.Error("another release is accepted")
+	}
+}
+
+// A pattern that no repository can match would refuse every image without a reason.
+func TestPatterns(t *testing.T) {
+	for pattern, want := range map[string]string{
+		"**":                       "docker.io/library/busybox registry.example.com:5000/a/b localhost/a",
+		"docker.io/library/*":      "docker.io/library/busybox",
+		"*/**":                     "docker.io/library/busybox registry.example.com:5000/a/b localhost/a",
+		"localhost/a":              "localhost/a",
+		"registry.example.com*/**": "registry.example.com:5000/a/b",
+		"docker.io":                "invalid",
+		"acme/*":                   "invalid",
+		"docker.io/**/busybox":     "invalid",
+		"docker.io/library**":      "invalid",
+		"docker.io/[":              "invalid",
+		"":                         "invalid",
+	} {
+		p := &Policy{Images: []Rule{{Repositories: []string{pattern}}}}
+		var matched []string
+		for _, repository := range []string{"docker.io/library/busybox", "registry.example.com:5000/a/b", "localhost/a"} {
+			if _, ok := p.RuleFor(repository); ok {
+				matched = append(matched, repository)
+			}
+		}
+		got := strings.Join(matched, " ")
+		if p.Validate() != nil {
+			got = "invalid"
+		}
+		if got != want {
+			t.Errorf("%q matches %q, want %q", pattern, got, want)
+		}
 	}
 }
