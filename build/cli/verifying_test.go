@@ -45,7 +45,7 @@ func signedArchive(t *testing.T, dir string) string {
 	testfile.Write(t, filepath.Join(dir, "release.key"), private)
 	testfile.Write(t, filepath.Join(dir, "release.pub"), public)
 	testfile.Write(t, filepath.Join(dir, "other.pub"), other)
-	testfile.Write(t, filepath.Join(dir, "policy.yaml"), "keys: {release: release.pub, other: other.pub}\narchive: {signed-by: [release]}\nimages:\n  - repositories: ['**/x', '*/team/*']\n    signed-by: [other]\n")
+	testfile.Write(t, filepath.Join(dir, "policy.yaml"), "keys: {release: release.pub, other: other.pub}\narchive: {signed-by: [release]}\nimages:\n  - repositories: ['*/x', '*/team/*']\n    signed-by: [other]\n")
 	hub := imagetest.Registry(t)
 	imagetest.Push(t, hub+"/team/app:v1", imagetest.Image(t, "linux/amd64", imagetest.Layer(t, imagetest.Files{"bin/app": imagetest.Words(1, 100_000)})))
 	archive := filepath.Join(dir, "images.tar.zst")
