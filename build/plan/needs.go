@@ -40,7 +40,7 @@ func (p *Plan) Stages() [][]ImageStep {
 		for _, archive := range p.ArchivesFor(step) {
 			for _, image := range archive.Images {
 				if image.Own != "" {
-					highest = max(highest, level(image.Own)) // there is no cycle: config.Load has checked it
+					highest = max(highest, level(image.Own)) // config.Load has excluded cycles
 				}
 			}
 		}

@@ -130,7 +130,7 @@ func TestEndDraft(t *testing.T) {
 			githubtest.Release{Body: "Notes", Prerelease: true}},
 		{"a release becomes a pre-release", func(f *githubtest.Server, _ *Options) { f.Releases[0].Draft, f.Releases[0].Prerelease = false, false },
 			Rank{Prerelease: new(true)}, nil, githubtest.Release{Body: "Notes", Prerelease: true}},
-		{"a draft is no pre-release", func(*githubtest.Server, *Options) {}, Rank{Prerelease: new(false)}, nil,
+		{"a draft that is not a pre-release", func(*githubtest.Server, *Options) {}, Rank{Prerelease: new(false)}, nil,
 			githubtest.Release{Body: "Notes", Discussion: "Announcements", MakeLatest: "legacy"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -31,7 +31,7 @@ type Request struct {
 	// Project is the folder of slipway.yaml, inside of a git checkout, Config the name of that file, and Dist the folder of
 	// what was made; empty is dist in Project.
 	Project, Config, Dist string
-	// Release is built again if there is no dist to compare with.
+	// Release is built again if dist does not exist.
 	Release version.Release
 	// Slipway is the command that runs this program, whose path is absolute.
 	Slipway []string

@@ -75,7 +75,7 @@ func start(t *testing.T, role string, stdin *os.File) (*exec.Cmd, *bufio.Scanner
 	return cmd, bufio.NewScanner(stderr)
 }
 
-// await polls, since there is no notification of a process's state.
+// await polls, since the system does not announce a process's state.
 func await(t *testing.T, what string, ok func() bool) {
 	t.Helper()
 	for deadline := time.Now().Add(20 * time.Second); !ok(); time.Sleep(5 * time.Millisecond) {

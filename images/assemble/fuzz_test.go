@@ -44,7 +44,7 @@ lrwxrwxrwx 0:0 nowhere -> not/there
 type noNetwork struct{}
 
 func (noNetwork) RoundTrip(*http.Request) (*http.Response, error) {
-	return nil, errors.New("there is no network")
+	return nil, errors.New("no network")
 }
 
 // checkLayers checks that names do not lead out of a layer's root, that content from outside of the

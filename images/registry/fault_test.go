@@ -236,7 +236,7 @@ func TestCredentials(t *testing.T) {
 		"bearer, none":                 {bearer, dockerConfig(`{}`), []string{"none were found", "slipway login"}},
 		"bearer, wrong":                {bearer, dockerConfig(`{"auths":{"HOST":{"auth":%q}}}`, wrong), []string{"does not accept user eve of", "config.json", "wrong password"}},
 		"a helper that does not exist": {basic, dockerConfig(`{"credsStore":"is-not-installed"}`), []string{"none were found", "docker-credential-is-not-installed"}},
-		"a config that is no JSON":     {basic, dockerConfig(`{`), []string{"none were found", "config.json"}},
+		"a config that is not JSON":    {basic, dockerConfig(`{`), []string{"none were found", "config.json"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := c.front(t)

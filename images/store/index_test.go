@@ -149,7 +149,7 @@ func TestOpenLayout(t *testing.T) {
 			t.Errorf("reading changed the layout:\n%s", diff)
 		}
 	})
-	t.Run("refuses a folder that is no layout", func(t *testing.T) {
+	t.Run("refuses a folder that is not a layout", func(t *testing.T) {
 		dir := t.TempDir()
 		if _, err := store.OpenLayout(dir); !errors.Is(err, fs.ErrNotExist) {
 			t.Errorf("got %v, want one that wraps fs.ErrNotExist", err)

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/slipway-build/slipway/internal/testfile"
 )
 
 func TestClientOf(t *testing.T) {
@@ -45,7 +47,7 @@ func TestServeBoundsTheConnectionsOfAnAddress(t *testing.T) {
 		dialer := net.Dialer{LocalAddr: net.TCPAddrFromAddrPort(netip.AddrPortFrom(netip.MustParseAddr(from), 0))}
 		conn, err := dialer.DialContext(t.Context(), "tcp", inner.Addr().String())
 		if err != nil {
-			t.Skipf("this system does not have the address %s: %v", from, err)
+			testfile.Missing(t, "this system does not have the address %s: %v", from, err)
 		}
 		t.Cleanup(func() { conn.Close() })
 		// The connection of a refused client may be closed already.

@@ -33,7 +33,7 @@ func (r *Report) checkProof(ctx context.Context, c *contents, all []*viewed, o O
 		}
 		digest := v1.Hash{Algorithm: "sha256", Hex: f.digest}
 		if f.link != "" {
-			digest = v1.Hash{} // a link is no file that the statement could list
+			digest = v1.Hash{} // the statement lists files, and this is a link
 		}
 		files = append(files, proof.File{Name: f.rawName, Digest: digest, Size: f.Size})
 	}

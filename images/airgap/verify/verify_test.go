@@ -104,7 +104,7 @@ func TestVerifyReportsProblems(t *testing.T) {
 		"no manifest.json": {change: func(w *airgaptest.Workshop) { w.Drop(format.ManifestJSON) }, want: []string{"no manifest.json"}},
 		"no index.json":    {change: func(w *airgaptest.Workshop) { w.Drop(format.IndexJSON) }, notes: []string{"no oci-layout and index.json", "not part of any image"}},
 		"no view":          {change: func(w *airgaptest.Workshop) { w.Drop(format.IndexJSON); w.Drop(format.ManifestJSON) }, want: []string{"not an archive of images"}},
-		"a view that is no JSON": {change: func(w *airgaptest.Workshop) { w.Content[format.ManifestJSON] = []byte("hello") },
+		"a view that is not JSON": {change: func(w *airgaptest.Workshop) { w.Content[format.ManifestJSON] = []byte("hello") },
 			want: []string{"manifest.json is not JSON"}},
 		"a view that is another's": {change: func(w *airgaptest.Workshop) { w.Content[format.ManifestJSON] = []byte(`{"a":1}`) }, want: []string{"file manifest.json: json"}},
 		"another layout version":   {change: func(w *airgaptest.Workshop) { w.Content[format.OCILayout] = []byte(`{"imageLayoutVersion":"2.0.0"}`) }, want: []string{"image layout version \"2.0.0\""}},
@@ -199,7 +199,7 @@ func TestVerifyReportsProblems(t *testing.T) {
 				m["layers"] = []any{map[string]any{"mediaType": types.OCILayerZStd, "digest": "sha256:" + airgaptest.HexDigest(compressed), "size": len(compressed)}}
 			})
 		}, want: []string{"compressed by zstd, which readers of manifest.json treat as gzip"}},
-		"a layer that is no gzip": {change: func(w *airgaptest.Workshop) {
+		"a layer that is not gzip": {change: func(w *airgaptest.Workshop) {
 			w.Content[w.Layer()] = append([]byte{0x1f, 0x8b}, bytes.Repeat([]byte{8}, 900)...)
 		}, want: []string{"is damaged", "cannot be decompressed", "but its descriptor says", "but its compression is gzip"}},
 

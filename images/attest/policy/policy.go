@@ -104,7 +104,7 @@ func (a Archive) CheckRelease(name, version string) error {
 		return nil
 	}
 	if !semver.IsValid(prefixed(version)) {
-		return fmt.Errorf("its version is %q, which cannot be compared with the minimum version %s", version, a.Minimum)
+		return fmt.Errorf("its version %q is not a semantic version, and cannot be compared with the minimum version %s", version, a.Minimum)
 	}
 	if compare(prefixed(version), prefixed(a.Minimum)) < 0 {
 		return fmt.Errorf("its version %s is older than the minimum version %s", version, a.Minimum)
