@@ -32,7 +32,7 @@ func TestEqualFile(t *testing.T) {
 		"equal":                {file, "one\ntwo\n", nil},
 		"a line differs":       {file, "one\n2\n", []string{file, `"two"`, `"2"`, "-update"}},
 		"a newline is lacking": {file, "one\ntwo", []string{file}},
-		"missing file":     {file + ".none", "one", []string{file + ".none", "-update", "one"}},
+		"missing file":         {file + ".none", "one", []string{file + ".none", "-update", "one"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := &recorder{TB: t}
