@@ -25,7 +25,7 @@ func (s *Signing) Attestation(ctx context.Context, made []byte, bundle string) (
 			return raw, nil
 		}
 	}
-	return s.statement(ctx, made)
+	return s.Statement(ctx, made)
 }
 
 // verifyAttestation checks that a bundle has a statement with a valid signature, and returns the statement.

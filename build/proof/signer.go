@@ -3,6 +3,9 @@ package proof
 import (
 	"bytes"
 	"cmp"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"os"
 	"strings"
@@ -29,6 +32,14 @@ type KeySource struct {
 	PublicKey string
 	// Getenv looks up environment variables.
 	Getenv func(name string) (string, bool)
+	// Memory, if it is set, remembers the public half of an encrypted Key, for a signing that has nothing to sign.
+	Memory Memory
+}
+
+// A Memory keeps small values from one run to the next.
+type Memory interface {
+	Record(ctx context.Context, kind, key string) ([]byte, bool)
+	SetRecord(kind, key string, value []byte) error
 }
 
 // defaultPassword is the environment variable that cosign reads passwords of keys from.
@@ -76,6 +87,41 @@ func (s KeySource) Public() (*sign.PublicKey, error) {
 		return nil, err
 	}
 	return key.PublicKey(), nil
+}
+
+// recorded is the kind of the records that a Memory has of public keys.
+const recorded = "public-key"
+
+// recall returns the public key that Memory has for the bytes of the private key, or nil. id is what remember needs; it
+// is empty if there is nothing to remember, as for a key that is not encrypted.
+func (s KeySource) recall(ctx context.Context) (key *sign.PublicKey, id string, err error) {
+	if s.Memory == nil || s.PublicKey != "" || len(s.Command) > 0 {
+		return nil, "", nil
+	}
+	text, err := s.read(s.Key)
+	if err != nil {
+		return nil, "", fmt.Errorf("reading the private key: %w", err)
+	}
+	defer clear(text)
+	if !sign.IsEncrypted(text) {
+		return nil, "", nil
+	}
+	sum := sha256.Sum256(text)
+	id = hex.EncodeToString(sum[:])
+	if raw, ok := s.Memory.Record(ctx, recorded, id); ok {
+		if keys, err := sign.ParsePublicKeys(raw); err == nil && len(keys) == 1 {
+			key = keys[0]
+		}
+	}
+	return key, id, nil
+}
+
+// remember keeps the public half of the private key with an id.
+func (s KeySource) remember(id string, key *sign.PublicKey) error {
+	if id == "" {
+		return nil
+	}
+	return s.Memory.SetRecord(recorded, id, key.PEM())
 }
 
 func (s KeySource) privateKey() (*sign.PrivateKey, error) {

@@ -21,31 +21,42 @@ import (
 	"github.com/slipway-build/slipway/internal/regular"
 )
 
-// A Signing makes the signatures of a release. It reads the private key for the first signature that it has to make:
-// decrypting one takes a tenth of a second.
+// A Signing makes the signatures of a release. It reads the private key for the first signature that it has to make, or
+// if it does not know the public key otherwise: decrypting one takes a tenth of a second.
 type Signing struct {
 	signer func() (sign.Signer, error)
 	key    *sign.PublicKey
 }
 
 // NewSigning returns a signing with a key.
-func NewSigning(from KeySource) (*Signing, error) {
-	read := sync.OnceValues(func() (sign.Signer, error) {
+func NewSigning(ctx context.Context, from KeySource) (*Signing, error) {
+	key, id, err := from.recall(ctx)
+	if err == nil && from.PublicKey != "" {
+		key, err = from.Public()
+	}
+	if err != nil {
+		return nil, &KeyError{err}
+	}
+	signing := &Signing{key: key}
+	signing.signer = sync.OnceValues(func() (sign.Signer, error) {
 		signer, err := from.Signer()
+		if err == nil && key != nil && signer.PublicKey().Hint() != key.Hint() {
+			err = fmt.Errorf("the cache has another public key than that of private key %s: empty the cache", from.Key)
+		}
 		if err != nil {
 			return nil, &KeyError{err}
 		}
 		return signer, nil
 	})
-	if from.PublicKey != "" {
-		key, err := from.Public()
-		return &Signing{read, key}, err
+	if key != nil {
+		return signing, nil
 	}
-	signer, err := read()
+	signer, err := signing.signer()
 	if err != nil {
 		return nil, err
 	}
-	return &Signing{read, signer.PublicKey()}, nil
+	signing.key = signer.PublicKey()
+	return signing, from.remember(id, signing.key)
 }
 
 // A KeyError means that a key cannot be used. It is the same for everything that is to be signed.
@@ -65,8 +76,8 @@ func (s *Signing) message(ctx context.Context, m sign.Message) ([]byte, error) {
 	return sign.SignMessage(ctx, signer, m)
 }
 
-// statement signs the bytes of a statement.
-func (s *Signing) statement(ctx context.Context, made []byte) ([]byte, error) {
+// Statement signs the bytes of a statement. The bundle contains them.
+func (s *Signing) Statement(ctx context.Context, made []byte) ([]byte, error) {
 	signer, err := s.signer()
 	if err != nil {
 		return nil, err
@@ -108,7 +119,7 @@ func (s *Signing) Image(ctx context.Context, digest v1.Hash, bundle string) ([]b
 	if err != nil {
 		return nil, err
 	}
-	return s.statement(ctx, payload)
+	return s.Statement(ctx, payload)
 }
 
 // Simple returns the signature of an image in the older form: a bundle with a message signature of attach.Payload.

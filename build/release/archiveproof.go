@@ -32,11 +32,12 @@ func (r *Release) archiveProof() *pack.Proof {
 	if r.full.Sign != nil {
 		// The private key is read when an archive is written, and not before.
 		p.Sign = func(ctx context.Context, content []byte) ([][]byte, error) {
-			signer, err := r.keySource().Signer()
+			signing, err := r.signing(ctx)
 			if err != nil {
-				return nil, fmt.Errorf("%s: %w", r.full.Sign.Position, err)
+				return nil, err
 			}
-			return attest.SignWith(signer)(ctx, content)
+			bundle, err := signing.Statement(ctx, content)
+			return [][]byte{bundle}, r.explain(err)
 		}
 	}
 	return p
@@ -47,13 +48,11 @@ func (r *Release) signedBy(ctx context.Context) (string, error) {
 	if r.full.Sign == nil {
 		return "", nil
 	}
-	return r.keyHint.Do(ctx, "", func() (string, error) {
-		keys, err := r.publicKeys()
-		if err != nil {
-			return "", err
-		}
-		return keys[0].Hint(), nil
-	})
+	signing, err := r.signing(ctx)
+	if err != nil {
+		return "", err
+	}
+	return signing.Key().Hint(), nil
 }
 
 // archivePolicy returns what the archives of this release must prove, or nil for a release that is not signed.

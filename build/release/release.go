@@ -12,6 +12,7 @@ import (
 	"github.com/slipway-build/slipway/build/lock"
 	"github.com/slipway-build/slipway/build/output"
 	"github.com/slipway-build/slipway/build/plan"
+	"github.com/slipway-build/slipway/build/proof"
 	"github.com/slipway-build/slipway/build/workbench"
 	"github.com/slipway-build/slipway/images/store"
 	"github.com/slipway-build/slipway/internal/parallel"
@@ -55,8 +56,6 @@ type Release struct {
 	// Plan is the plan of this run. full is the plan of the whole configuration; dist may have artifacts of other runs.
 	Plan *plan.Plan
 	full *plan.Plan
-	// keyHint caches the hint of the key that signs archives.
-	keyHint parallel.Memo[string]
 
 	options Options
 	bench   *workbench.Workbench
@@ -69,6 +68,7 @@ type Release struct {
 	images    parallel.Memo[v1.Image]
 	indexes   parallel.Memo[v1.ImageIndex]
 	origins   origins
+	signer    parallel.Memo[*proof.Signing]
 	lock      *lock.File             // nil if tags are not locked
 	sums      parallel.Memo[v1.Hash] // of files that verify has read, by location
 	report    report

@@ -148,4 +148,15 @@ func TestKeysOfSignedReleases(t *testing.T) {
 	if err != nil || len(entries) != 2 || filepath.Base(entries[0]) != "sha256sum-amd64.txt.sigstore.json" {
 		t.Errorf("signatures %q, %v", entries, err)
 	}
+
+	// Without a public key, a run that signs nothing needs no password, but what verifies believes nobody else.
+	r.configure(", public-key: cosign.pub", "")
+	r.run("package", "bundles")
+	delete(r.env, "COSIGN_PASSWORD")
+	r.run("package", "bundles")
+	if err := r.verify(); err == nil || !strings.Contains(err.Error(), "COSIGN_PASSWORD") {
+		t.Errorf("verify without a key: %v", err)
+	}
+	testfile.Write(t, entries[0], "{}")
+	fails("a signature to make, without a password", "COSIGN_PASSWORD")
 }

@@ -15,7 +15,7 @@ import (
 
 // SignFiles signs files, and writes each signature to the file that bundle returns for it.
 func SignFiles(ctx context.Context, w *workbench.Workbench, key proof.KeySource, files []string, bundle func(file string) string) error {
-	signing, err := proof.NewSigning(key)
+	signing, err := proof.NewSigning(ctx, key)
 	if err != nil {
 		return fmt.Errorf("signing: %w", err)
 	}

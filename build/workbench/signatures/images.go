@@ -55,7 +55,7 @@ type ImageSignature struct {
 
 // SignImages signs images and indexes by their digests, and attaches the signatures.
 func SignImages(ctx context.Context, w *workbench.Workbench, job SignJob) ([]SignedImage, error) {
-	signing, err := proof.NewSigning(job.Key)
+	signing, err := proof.NewSigning(ctx, job.Key)
 	if err != nil {
 		return nil, fmt.Errorf("signing: %w", err)
 	}

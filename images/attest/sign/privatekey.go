@@ -61,6 +61,12 @@ func ParsePrivateKey(text []byte, password func() ([]byte, error)) (*PrivateKey,
 	return newPrivateKey(signer)
 }
 
+// IsEncrypted reports whether text is a private key in PEM that ParsePrivateKey needs a password for.
+func IsEncrypted(text []byte) bool {
+	block, _ := pem.Decode(text)
+	return block != nil && (block.Type == pemSigstore || block.Type == pemCosign)
+}
+
 func newPrivateKey(key crypto.Signer) (*PrivateKey, error) {
 	if k, ok := key.(*ecdsa.PrivateKey); ok && k.Curve != elliptic.P256() {
 		return nil, fmt.Errorf("ECDSA key on curve %s: want P-256; cosign does not verify images signed with others", k.Params().Name)
