@@ -43,6 +43,9 @@ func (r *Release) packageAirgap(ctx context.Context) error {
 	if err := errors.Join(append(parallel.Distinct(missing), context.Cause(ctx))...); err != nil {
 		return err
 	}
+	if err := r.writeSBOMs(ctx, isSBOMOfImage); err != nil {
+		return err
+	}
 	for i, step := range r.Plan.Archives {
 		if err := r.enclose(step, contents[i]); err != nil {
 			return err

@@ -223,7 +223,7 @@ func (r *Release) run(ctx context.Context, s plan.Selection) error {
 		}
 	}
 	if s.Verb == "package" {
-		if err := r.writeSBOMs(ctx); err != nil {
+		if err := r.writeSBOMs(ctx, func(s plan.SBOMStep) bool { return !isSBOMOfImage(s) }); err != nil {
 			return err
 		}
 	}

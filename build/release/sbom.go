@@ -5,8 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path"
+	"slices"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
 
 	"github.com/slipway-build/slipway/build/plan"
 	"github.com/slipway-build/slipway/build/workbench/sboms"
@@ -21,51 +25,69 @@ import (
 // sbomVersion changes when the same subject results in other bytes, beside catalog.Version.
 const sbomVersion = 1
 
-// writeSBOMs writes the SBOMs of what this run has made.
-func (r *Release) writeSBOMs(ctx context.Context) error {
-	found := r.bench.Catalog()
-	return parallel.Each(ctx, len(r.Plan.SBOMs), r.options.Jobs, func(i int) error {
-		step := r.Plan.SBOMs[i]
-		err := r.writeSBOM(ctx, found, step)
+// writeSBOMs writes the chosen SBOMs of what this run has made. Those of one subject share its inventory.
+func (r *Release) writeSBOMs(ctx context.Context, chosen func(plan.SBOMStep) bool) error {
+	subjects := map[string][]plan.SBOMStep{}
+	for _, step := range r.Plan.SBOMs {
+		if chosen(step) {
+			subjects[step.Subject] = append(subjects[step.Subject], step)
+		}
+	}
+	found, sorted := r.bench.Catalog(), slices.Sorted(maps.Keys(subjects))
+	return parallel.Each(ctx, len(sorted), r.options.Jobs, func(i int) error {
+		err := r.writeSBOMsOf(ctx, found, subjects[sorted[i]])
 		if err != nil {
-			err = fmt.Errorf("SBOM of %s: %w", step.Subject, err)
+			err = fmt.Errorf("SBOM of %s: %w", sorted[i], err)
 		}
 		return err
 	})
 }
 
-func (r *Release) writeSBOM(ctx context.Context, found *sbom.Catalog, step plan.SBOMStep) error {
-	subjects := r.madeOf(step)
+// isSBOMOfImage reports whether an SBOM is of an image.
+func isSBOMOfImage(step plan.SBOMStep) bool { return step.Kind == "image" }
+
+// writeSBOMsOf writes the SBOMs of one subject, one for each format.
+func (r *Release) writeSBOMsOf(ctx context.Context, found *sbom.Catalog, steps []plan.SBOMStep) error {
+	subjects := r.madeOf(steps[0])
 	if len(subjects) == 0 {
-		return nil // of an earlier run, which has written its SBOM
+		return nil // of an earlier run, which has written its SBOMs
 	}
 	options := document.Options{Version: r.programVersion(), Time: r.Plan.Release.Epoch}
-	key, err := hashOf(struct {
-		Version  int
-		Catalog  string
-		Options  document.Options
-		Step     plan.SBOMStep
-		Subjects []string
-	}{sbomVersion, catalog.Version, options, step, subjects})
-	if err != nil {
-		return err
-	}
-	if !r.holds(ctx, step.Output, key) {
-		in, err := r.inventory(ctx, found, step)
+	var in *sbom.Inventory
+	for _, step := range steps {
+		key, err := hashOf(struct {
+			Version  int
+			Catalog  string
+			Options  document.Options
+			Step     plan.SBOMStep
+			Subjects []string
+		}{sbomVersion, catalog.Version, options, step, subjects})
 		if err != nil {
 			return err
 		}
-		for _, problem := range in.Problems {
-			progress.Warn(ctx, fmt.Sprintf("SBOM of %s: %s", step.Subject, problem))
+		if !r.holds(ctx, step.Output, key) {
+			if in == nil {
+				if in, err = r.inventory(ctx, found, step); err != nil {
+					return err
+				}
+			}
+			if err := r.writeSBOM(step, in, options); err != nil {
+				return err
+			}
 		}
-		if err := os.MkdirAll(r.path("dist/artifacts"), 0o755); err != nil {
-			return err
-		}
-		if err := sboms.WriteFile(r.path(step.Output), document.Format(step.Format), in, options); err != nil {
+		err = r.made(ctx, Made{Kind: "sbom", Name: path.Base(step.Subject), Platform: step.Platform, Subject: step.Subject, Path: step.Output}, key)
+		if err != nil {
 			return err
 		}
 	}
-	return r.made(ctx, Made{Kind: "sbom", Name: path.Base(step.Subject), Platform: step.Platform, Subject: step.Subject, Path: step.Output}, key)
+	return nil
+}
+
+func (r *Release) writeSBOM(step plan.SBOMStep, in *sbom.Inventory, options document.Options) error {
+	if err := os.MkdirAll(r.path("dist/artifacts"), 0o755); err != nil {
+		return err
+	}
+	return sboms.WriteFile(r.path(step.Output), document.Format(step.Format), in, options)
 }
 
 // madeOf returns the digests of the subject of an SBOM, several for an archive in parts. It returns none if this run has
@@ -85,19 +107,28 @@ func (r *Release) madeOf(step plan.SBOMStep) (digests []string) {
 	return digests
 }
 
-func (r *Release) inventory(ctx context.Context, found *sbom.Catalog, step plan.SBOMStep) (*sbom.Inventory, error) {
+// inventory returns the inventory of a subject, and warns of what is missing in it.
+func (r *Release) inventory(ctx context.Context, found *sbom.Catalog, step plan.SBOMStep) (in *sbom.Inventory, err error) {
 	switch step.Kind {
 	case "image":
 		of, _ := r.Plan.Image(step.Subject)
-		image, err := r.image(ctx, of)
-		if err != nil {
+		var image v1.Image
+		if image, err = r.image(ctx, of); err != nil {
 			return nil, err
 		}
-		return found.Image(ctx, step.Subject, image)
+		in, err = found.Image(ctx, step.Subject, image)
 	case "archive":
-		return sboms.Archive(ctx, found, r.path(step.Subject))
+		in, err = sboms.Archive(ctx, found, r.path(step.Subject))
+	default:
+		in, err = found.File(ctx, r.path(step.Subject))
 	}
-	return found.File(ctx, r.path(step.Subject))
+	if err != nil {
+		return nil, err
+	}
+	for _, problem := range in.Problems {
+		progress.Warn(ctx, fmt.Sprintf("SBOM of %s: %s", step.Subject, problem))
+	}
+	return in, nil
 }
 
 // verifySBOMs checks that each SBOM is about the file that is beside it, or the image in dist/oci.
