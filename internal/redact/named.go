@@ -7,10 +7,14 @@ import (
 )
 
 var (
-	// assigned matches NAME=VALUE, with or without quotes around the value.
-	assigned = regexp.MustCompile(`([A-Za-z_][A-Za-z0-9_.-]*)=("[^"]*"|'[^']*'|[^\s,;&"']+)`)
-	word     = regexp.MustCompile(`[A-Z]?[a-z0-9]+|[A-Z0-9]+`)
-	acronym  = regexp.MustCompile(`([A-Z])([A-Z][a-z])`) // the end of HTTP in HTTPToken
+	// assigned matches the NAME= of an assignment.
+	assigned = regexp.MustCompile(`[A-Za-z_][A-Za-z0-9_.-]*=`)
+	// assignedValue matches the value of an assignment, with or without quotes around it.
+	assignedValue = regexp.MustCompile(`^(?:"(?:[^"\\]|\\.)*(?:"|$)|'[^']*(?:'|$)|[^\s,;&"']+)`)
+	word          = regexp.MustCompile(`[A-Z]?[a-z0-9]+|[A-Z0-9]+`)
+	acronym       = regexp.MustCompile(`([A-Z])([A-Z][a-z])`) // the end of HTTP in HTTPToken
+	// wordChars may precede an assignment in its word, as in --build-arg=NPM_TOKEN=VALUE.
+	wordChars = "-:_.ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 	// secretWords are those of BuildKit's check SecretsUsedInArgOrEnv, with their plurals.
 	secretWords = []string{"apikey", "auth", "credential", "credentials", "key", "keys", "passphrase", "password", "passwords",
 		"passwd", "pword", "secret", "secrets", "token", "tokens"}
@@ -31,18 +35,36 @@ func SecretName(name string) bool {
 	return secret
 }
 
-// assignments returns s with *** for the value of each NAME=VALUE whose name is that of a secret.
+// assignments returns s with *** for the value of each NAME=VALUE whose name is that of a secret. The value of another
+// name may be an assignment, as in -X=main.apiKey=VALUE. If a quoted word begins with an assignment, the value extends
+// to the closing quote.
 func assignments(s string) string {
-	if !strings.Contains(s, "=") {
-		return s
-	}
-	return assigned.ReplaceAllStringFunc(s, func(found string) string {
-		name, _, _ := strings.Cut(found, "=")
-		if !SecretName(name) {
-			return found
+	var b strings.Builder
+	quote := "" // opens the word that begins with the assignment
+	for {
+		at := assigned.FindStringIndex(s)
+		if at == nil {
+			return b.String() + s
 		}
-		return name + "=" + mark
-	})
+		if before := strings.TrimRight(s[:at[0]], wordChars); before != "" {
+			quote = before[len(before)-1:]
+		}
+		name, rest := s[at[0]:at[1]-1], s[at[1]:]
+		b.WriteString(s[:at[1]])
+		if SecretName(name) {
+			length := len(assignedValue.FindString(rest))
+			if quote == `"` || quote == "'" {
+				if length = strings.Index(rest, quote); length < 0 {
+					length = len(rest)
+				}
+			}
+			if length > 0 {
+				b.WriteString(mark)
+			}
+			rest = rest[length:]
+		}
+		s = rest
+	}
 }
 
 // Value returns *** if a variable with this name holds a secret. Otherwise, it returns value without the secrets in

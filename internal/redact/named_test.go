@@ -20,7 +20,22 @@ func TestAssignments(t *testing.T) {
 		"id=token,env=NPM_TOKEN":                                       "id=token,env=NPM_TOKEN",
 		`curl --data "a" PASSWORD='x y' rest`:                          `curl --data "a" PASSWORD=*** rest`,
 		"type=s3,access_key_id=AKIA,secret_access_key=abc,region=eu-1": "type=s3,access_key_id=***,secret_access_key=***,region=eu-1",
-		"nothing here": "nothing here",
+		"-X=main.apiToken=abc":                                         "-X=main.apiToken=***",
+		"-ldflags=-X=main.apiToken=abc":                                "-ldflags=-X=main.apiToken=***",
+		`-ldflags="-X main.apiToken=abc" ./cmd`:                        `-ldflags="-X main.apiToken=***" ./cmd`,
+		`-ldflags="-s -X 'main.apiToken=a b' -w" ./cmd`:                `-ldflags="-s -X 'main.apiToken=***' -w" ./cmd`,
+		`-X=main.apiToken="a b" ./cmd`:                                 `-X=main.apiToken=*** ./cmd`,
+		"-X 'main.apiToken=a b' -X 'main.version=v1 rc'":               "-X 'main.apiToken=***' -X 'main.version=v1 rc'",
+		`"-X=main.apiToken=a 'b" -s`:                                   `"-X=main.apiToken=***" -s`,
+		"--build-arg=NPM_TOKEN=abc --push":                             "--build-arg=NPM_TOKEN=*** --push",
+		"build-arg:NPM_TOKEN=abc":                                      "build-arg:NPM_TOKEN=***",
+		"'build-arg:NPM_TOKEN=a b' rest":                               "'build-arg:NPM_TOKEN=***' rest",
+		`NPM_TOKEN="a \"b c" rest`:                                     `NPM_TOKEN=*** rest`,
+		`NPM_TOKEN="a b`:                                               "NPM_TOKEN=***",
+		"'NPM_TOKEN=a b":                                               "'NPM_TOKEN=***",
+		"NPM_TOKEN= rest":                                              "NPM_TOKEN= rest",
+		"-X=main.version=v1 'a=b c'":                                   "-X=main.version=v1 'a=b c'",
+		"nothing here":                                                 "nothing here",
 	} {
 		if got := assignments(text); got != want {
 			t.Errorf("%q becomes %q, want %q", text, got, want)
