@@ -88,39 +88,21 @@ func Subjects(artifact images.Artifact) ([]v1.Hash, error) {
 }
 
 // Path returns the digests of an index and of the indexes in it that lead to an image, outermost first, or none if the
-// index does not list the image.
-func Path(index v1.ImageIndex, image v1.Hash) ([]v1.Hash, error) { return pathTo(index, image, 0) }
-
-func pathTo(index v1.ImageIndex, image v1.Hash, depth int) ([]v1.Hash, error) {
-	if depth > maxNesting {
-		return nil, fmt.Errorf("indexes are nested more than %d deep", maxNesting)
-	}
-	own, err := digestOf(index)
+// index does not list the image. Nested indexes that are missing are passed over.
+func Path(index v1.ImageIndex, image v1.Hash) ([]v1.Hash, error) {
+	path, err := images.IndexPath(index, image)
 	if err != nil {
 		return nil, err
 	}
-	manifest, err := index.IndexManifest()
-	if err != nil {
-		return nil, err
-	}
-	for _, d := range manifest.Manifests {
-		if d.Digest == image {
-			return []v1.Hash{own}, nil
-		}
-	}
-	for _, d := range manifest.Manifests {
-		if !d.MediaType.IsIndex() {
-			continue
-		}
-		nested, err := index.ImageIndex(d.Digest)
+	var digests []v1.Hash
+	for _, index := range path {
+		d, err := digestOf(index)
 		if err != nil {
 			return nil, err
 		}
-		if path, err := pathTo(nested, image, depth+1); err != nil || len(path) > 0 {
-			return append([]v1.Hash{own}, path...), err
-		}
+		digests = append(digests, d)
 	}
-	return nil, nil
+	return digests, nil
 }
 
 func digestOf(artifact images.Artifact) (v1.Hash, error) {
