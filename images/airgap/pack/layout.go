@@ -15,7 +15,6 @@ import (
 	"github.com/slipway-build/slipway/images"
 	"github.com/slipway-build/slipway/images/airgap/format"
 	"github.com/slipway-build/slipway/images/airgap/pack/frame"
-	"github.com/slipway-build/slipway/images/attest/proof"
 )
 
 // A resolvedImage is an image of the archive to write.
@@ -30,10 +29,9 @@ type resolvedImage struct {
 	// rawConfig and rawManifest are the bytes that config and manifest describe.
 	rawConfig, rawManifest []byte
 	layers                 []frame.Layer
-	// diffIDs, registry and attached are set if the archive carries a proof.
-	diffIDs  []v1.Hash
-	registry proof.RegistryDigests
-	attached []proof.Attachment
+	// diffIDs and origins are set if the archive carries a proof.
+	diffIDs []v1.Hash
+	origins []origin
 }
 
 // A layout describes an archive before it is written.
@@ -168,12 +166,21 @@ func merge(all []resolvedImage) ([]resolvedImage, error) {
 					images.Familiar(tag), other.config.Digest, images.FormatPlatform(other.platform), img.config.Digest, images.FormatPlatform(img.platform)))
 			}
 		}
+		img.origins = slices.Clone(img.origins)
+		for i := range img.origins {
+			img.origins[i].tags = fresh
+		}
+		i, known := byID[img.manifest.Digest]
+		if known {
+			for _, o := range img.origins {
+				merged[i].addOrigin(o)
+			}
+		}
 		if len(fresh) == 0 {
 			continue
 		}
-		if i, ok := byID[img.manifest.Digest]; ok {
+		if known {
 			merged[i].tags = append(merged[i].tags, fresh...)
-			merged[i].attached = append(merged[i].attached, img.attached...)
 			for name, kept := range img.indexes {
 				if merged[i].indexes == nil {
 					merged[i].indexes = map[string]*keptIndex{}

@@ -72,8 +72,8 @@ type Proof struct {
 	Attached []proof.Attachment
 	// Sign signs the content statement. If it is nil, the statement is not signed.
 	Sign proof.Signer
-	// Policy says what is required of images, but for own ones; nil is nothing. It makes an error of an image that
-	// verify would refuse in this archive.
+	// Policy says what is required of the archive and of its images, but for own ones; nil is nothing. Write returns an
+	// error for each image that verify would refuse in this archive, and for the archive as a whole.
 	Policy *policy.Policy
 }
 

@@ -5,16 +5,28 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"slices"
 	"strings"
 
+	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
 	"github.com/slipway-build/slipway/images"
 	"github.com/slipway-build/slipway/images/airgap/format"
 	"github.com/slipway-build/slipway/images/airgap/pack/frame"
+	"github.com/slipway-build/slipway/images/attest/policy"
 	"github.com/slipway-build/slipway/images/attest/proof"
 )
+
+// An origin is what a registry has of an image.
+type origin struct {
+	tags []name.Tag // the names of the image that come from there
+	// registry has the digests of attached.
+	registry proof.RegistryDigests
+	// attached are the manifest, the indexes, and the documents about the image.
+	attached []proof.Attachment
+}
 
 // addRegistry remembers what the registry has of an image, before its manifest is rewritten. Signatures are made for
 // the registry's manifest or index, so the proof has both: they lead from a signature to the image ID, and so to
@@ -25,71 +37,49 @@ func (img *resolvedImage) addRegistry(from Image) error {
 		return fmt.Errorf("reading its config: %w", err)
 	}
 	img.diffIDs = config.RootFS.DiffIDs
-	img.registry.Manifest = img.manifest.Digest
-	img.attached = append(img.attached, proof.Attachment{Kind: proof.Manifest, MediaType: string(img.manifest.MediaType), Content: img.rawManifest})
+	o := origin{tags: img.tags, registry: proof.RegistryDigests{Manifest: img.manifest.Digest},
+		attached: []proof.Attachment{{Kind: proof.Manifest, MediaType: string(img.manifest.MediaType), Content: img.rawManifest}}}
 	if from.Index != nil {
-		path, err := indexPath(from.Index, img.manifest.Digest, 0)
+		path, err := images.IndexPath(from.Index, img.manifest.Digest)
 		if err != nil {
 			return fmt.Errorf("reading its index: %w", err)
 		}
 		for _, index := range path {
-			img.registry.Indexes = append(img.registry.Indexes, index.digest)
-			img.attached = append(img.attached, proof.Attachment{Kind: proof.Index, MediaType: index.mediaType, Content: index.raw})
+			raw, err := index.RawManifest()
+			if err != nil {
+				return fmt.Errorf("reading its index: %w", err)
+			}
+			mediaType, err := index.MediaType()
+			if err != nil {
+				return fmt.Errorf("reading its index: %w", err)
+			}
+			document := proof.Attachment{Kind: proof.Index, MediaType: string(mediaType), Content: raw}
+			o.registry.Indexes = append(o.registry.Indexes, document.Digest())
+			o.attached = append(o.attached, document)
 		}
 	}
-	img.attached = append(img.attached, from.Proof...)
+	o.attached = append(o.attached, from.Proof...)
+	img.origins = []origin{o}
 	return nil
 }
 
-// A passedIndex is an index on the way to an image.
-type passedIndex struct {
-	digest    v1.Hash
-	mediaType string
-	raw       []byte
-}
-
-// indexPath returns the indexes that lead to an image, outermost first, or none if the index does not list it.
-func indexPath(index v1.ImageIndex, image v1.Hash, depth int) ([]passedIndex, error) {
-	if depth == format.MaxNesting {
-		return nil, fmt.Errorf("indexes are nested more than %d deep", format.MaxNesting)
-	}
-	raw, err := index.RawManifest()
-	if err != nil {
-		return nil, err
-	}
-	digest, _, err := v1.SHA256(bytes.NewReader(raw))
-	if err != nil {
-		return nil, err
-	}
-	mediaType, err := index.MediaType()
-	if err != nil {
-		return nil, err
-	}
-	manifest, err := v1.ParseIndexManifest(bytes.NewReader(raw))
-	if err != nil {
-		return nil, err
-	}
-	own := passedIndex{digest, string(mediaType), raw}
-	if slices.ContainsFunc(manifest.Manifests, func(d v1.Descriptor) bool { return d.Digest == image }) {
-		return []passedIndex{own}, nil
-	}
-	for _, d := range manifest.Manifests {
-		if !d.MediaType.IsIndex() {
+// addOrigin adds an origin of the image. An index that lists the image vouches for its manifest, so that a name of the
+// manifest alone needs no origin of its own.
+func (img *resolvedImage) addOrigin(o origin) {
+	for i := range img.origins {
+		known := &img.origins[i]
+		a, b := known.registry, o.registry
+		if a.Manifest != b.Manifest || len(a.Indexes) > 0 && len(b.Indexes) > 0 && !slices.Equal(a.Indexes, b.Indexes) {
 			continue
 		}
-		nested, err := index.ImageIndex(d.Digest)
-		if err != nil {
-			return nil, err
+		if len(a.Indexes) == 0 {
+			known.registry = b
 		}
-		path, err := indexPath(nested, image, depth+1)
-		if err != nil {
-			return nil, err
-		}
-		if len(path) > 0 {
-			return append([]passedIndex{own}, path...), nil
-		}
+		known.tags = slices.Concat(known.tags, o.tags)
+		known.attached = slices.Concat(known.attached, o.attached)
+		return
 	}
-	return nil, nil
+	img.origins = append(img.origins, o)
 }
 
 // prove adds the proof to a layout that is complete but for it.
@@ -100,20 +90,31 @@ func (l *layout) prove(ctx context.Context, p *Proof) error {
 	for _, b := range l.blobs {
 		stored[b.Name] = true
 	}
-	for _, img := range l.images {
+	describe := func(img resolvedImage, o origin) error {
 		// With original layers, the manifest is a file of the archive already, and so is an index that is kept.
-		items, err := maker.Add(slices.DeleteFunc(slices.Clone(img.attached), func(a proof.Attachment) bool {
+		items, err := maker.Add(slices.DeleteFunc(slices.Clone(o.attached), func(a proof.Attachment) bool {
 			return (a.Kind == proof.Manifest || a.Kind == proof.Index) && stored[format.BlobFolder+a.Digest().Hex]
 		}))
 		if err != nil {
-			return fmt.Errorf("image %s: %w", images.Familiar(img.tags[0]), err)
+			return fmt.Errorf("image %s: %w", images.Familiar(o.tags[0]), err)
 		}
 		described := proof.ImageContent{Platform: images.FormatPlatform(img.platform), Own: img.own, Config: img.config.Digest,
-			Manifest: img.manifest.Digest, DiffIDs: img.diffIDs, Registry: img.registry, Proof: items}
-		for _, tag := range img.tags {
+			Manifest: img.manifest.Digest, DiffIDs: img.diffIDs, Registry: o.registry, Proof: items}
+		for _, tag := range o.tags {
 			described.Names = append(described.Names, images.Qualified(tag))
 		}
 		content.Images = append(content.Images, described)
+		return nil
+	}
+	for _, img := range l.images {
+		for _, o := range img.origins {
+			if len(o.tags) == 0 {
+				continue // all its names come from other origins
+			}
+			if err := describe(img, o); err != nil {
+				return err
+			}
+		}
 	}
 	var err error
 	if content.Proof, err = maker.Add(p.Attached); err != nil {
@@ -122,14 +123,14 @@ func (l *layout) prove(ctx context.Context, p *Proof) error {
 	if content.Files, err = l.files(); err != nil {
 		return err
 	}
-	if p.Policy != nil {
-		if err := l.obey(ctx, p, content); err != nil {
-			return err
-		}
-	}
 	small, large, err := maker.Make(ctx, content, p.Sign)
 	if err != nil {
 		return err
+	}
+	if p.Policy != nil {
+		if err := l.obey(ctx, p.Policy, slices.Concat(small, large)); err != nil {
+			return err
+		}
 	}
 	folders := []frame.File{{Name: proof.Folder}, {Name: proof.ItemFolder}}
 	l.proof = append(l.proof, append(folders, filesOf(small)...))
@@ -139,31 +140,47 @@ func (l *layout) prove(ctx context.Context, p *Proof) error {
 	return nil
 }
 
-// obey returns an error for each image that the policy refuses. Whoever signs the archive vouches for the images.
-func (l *layout) obey(ctx context.Context, p *Proof, content proof.Content) error {
-	documents := map[v1.Hash][]byte{}
-	add := func(attached []proof.Attachment) {
-		for _, a := range attached {
-			documents[a.Digest()] = a.Content
+// obey returns an error for the archive, and for each of its images but own ones, that verify would refuse by the
+// policy. members are the files of the proof.
+func (l *layout) obey(ctx context.Context, pol *policy.Policy, members []proof.Member) error {
+	files := map[string][]byte{}
+	for _, f := range slices.Concat(l.blobs, filesOf(members)) {
+		if len(f.Content) <= format.JSONLimit { // verify reads no larger ones
+			files[f.Name] = f.Content
 		}
 	}
-	add(p.Attached)
-	for _, img := range l.images {
-		add(img.attached)
-		documents[img.config.Digest], documents[img.manifest.Digest] = img.rawConfig, img.rawManifest
+	made, err := proof.Read(ctx, func(_ context.Context, name string, _ int64) ([]byte, error) {
+		content, ok := files[name]
+		if !ok {
+			return nil, fmt.Errorf("file %s: %w", name, fs.ErrNotExist)
+		}
+		return content, nil
+	})
+	if err != nil {
+		return err
 	}
+	documents := func(h v1.Hash) []byte {
+		if raw := files[proof.ItemFile(h)]; raw != nil {
+			return raw
+		}
+		return files[format.BlobName(h)]
+	}
+	v := made.JudgeArchive(ctx, pol)
 	var errs []error
-	for _, img := range content.Images {
+	for _, problem := range v.Problems {
+		errs = append(errs, errors.New(problem))
+	}
+	for _, img := range made.Content.Images {
 		if img.Own {
 			continue // its registry does not have it yet
 		}
-		v := proof.JudgeImage(ctx, img, p.Policy, func(h v1.Hash) []byte { return documents[h] }, p.Release, true)
-		for _, problem := range v.Problems {
-			errs = append(errs, fmt.Errorf("image %s: %s", familiar(v.Image), problem))
+		judged := proof.JudgeImage(ctx, img, pol, documents, made.Content.Release, len(v.SignedBy) > 0)
+		for _, problem := range judged.Problems {
+			errs = append(errs, fmt.Errorf("image %s: %s", familiar(judged.Image), problem))
 		}
 	}
 	if len(errs) > 0 {
-		return fmt.Errorf("the policy refuses images:\n%w", errors.Join(errs...))
+		return fmt.Errorf("the policy refuses the archive:\n%w", errors.Join(errs...))
 	}
 	return nil
 }

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
 	"github.com/slipway-build/slipway/images"
@@ -22,6 +23,8 @@ import (
 	"github.com/slipway-build/slipway/images/attest/policy"
 	"github.com/slipway-build/slipway/images/attest/proof"
 	"github.com/slipway-build/slipway/images/attest/sign"
+	"github.com/slipway-build/slipway/images/attest/statement"
+	"github.com/slipway-build/slipway/images/imagetest"
 )
 
 func proven(t *testing.T) []pack.Image {
@@ -177,15 +180,18 @@ func TestPackObeysPolicy(t *testing.T) {
 	p := &policy.Policy{Images: []policy.Rule{{Repositories: []string{"docker.io/acme/*"}, Signers: []policy.Signer{upstream}}}}
 	img, unknown, own := airgaptest.Indexed(t, "acme/app:v1", false), airgaptest.Simple(t, "quay.io/a/b:v1", "linux/amd64"), airgaptest.Simple(t, "acme/own:v1", "linux/amd64")
 	img.Names, own.Own = img.Names[:1], true
+	var signer proof.Signer
 	write := func(all ...pack.Image) error {
 		path := filepath.Join(t.TempDir(), "a.tar")
-		_, err := pack.Write(t.Context(), airgaptest.NewStore(t), all, []pack.Output{{Path: path}}, pack.Options{Proof: &pack.Proof{Policy: p}})
+		_, err := pack.Write(t.Context(), airgaptest.NewStore(t), all, []pack.Output{{Path: path}}, pack.Options{Proof: &pack.Proof{Policy: p, Sign: signer}})
 		if _, missing := os.Stat(path); (missing == nil) != (err == nil) {
 			t.Errorf("the error %v, and the archive: %v", err, missing)
 		}
 		return err
 	}
-	want := "the policy refuses images:\nimage acme/app:v1: it is not signed by upstream\nimage quay.io/a/b:v1: the policy has no rule for repository quay.io/a/b"
+	const unsigned = ": nobody whom the policy trusts has signed it, or the archive"
+	want := "the policy refuses the archive:\nimage acme/app:v1: it is not signed by upstream\nimage acme/app:v1" + unsigned +
+		"\nimage quay.io/a/b:v1: the policy has no rule for repository quay.io/a/b\nimage quay.io/a/b:v1" + unsigned
 	if err := write(own, img, unknown); err == nil || err.Error() != want {
 		t.Errorf("Write: %v, want %s", err, want)
 	}
@@ -196,6 +202,72 @@ func TestPackObeysPolicy(t *testing.T) {
 	img.Proof = append(img.Proof, airgaptest.Attested(t, airgaptest.Key(t, 2), proof.Signature, "https://sigstore.dev/cosign/sign/v1", map[string]any{}, airgaptest.Registry(t, img)))
 	if err := write(own, img); err != nil {
 		t.Error(err)
+	}
+	// Only a signer of the archive whom the policy names vouches for an SBOM.
+	p.Archive.Signers = []policy.Signer{{Name: "release", Keys: []*sign.PublicKey{airgaptest.Key(t, 1).PublicKey()}}}
+	p.Images[0].Predicates = []string{statement.SPDX}
+	img.Proof = append(img.Proof, airgaptest.SBOM()...)
+	for _, c := range []struct {
+		sign proof.Signer
+		want string
+	}{
+		{nil, "its content statement is not signed\nimage acme/app:v1: it has no trusted statement of type " + statement.SPDX},
+		{proof.SignWith(airgaptest.Key(t, 3)), "proof/content.sigstore.json: "},
+		{proof.SignWith(airgaptest.Key(t, 1)), ""},
+	} {
+		signer = c.sign
+		if err := write(own, img); (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), c.want) {
+			t.Errorf("Write: %v, want %q", err, c.want)
+		}
+	}
+}
+
+// Names of one manifest may come from several indexes, or from none. Whether the archive obeys a policy does not depend
+// on their order.
+func TestSignaturesOfImagesWithOneManifest(t *testing.T) {
+	upstream := policy.Signer{Name: "upstream", Keys: []*sign.PublicKey{airgaptest.Key(t, 2).PublicKey()}}
+	p := &policy.Policy{Images: []policy.Rule{{Repositories: []string{"docker.io/acme/*"}, Signers: []policy.Signer{upstream}}}}
+	signed := func(img pack.Image, called string) pack.Image {
+		img.Names = []name.Reference{airgaptest.Ref(t, called)}
+		img.Proof = []proof.Attachment{airgaptest.Attested(t, airgaptest.Key(t, 2), proof.Signature, "https://sigstore.dev/cosign/sign/v1", map[string]any{}, airgaptest.Registry(t, img))}
+		return img
+	}
+	indexed := airgaptest.Indexed(t, "acme/app:v1", false)
+	first := signed(indexed, "acme/app:v1")
+	indexed.Index = imagetest.Index(t, indexed.Image)
+	second := signed(indexed, "acme/mirrored:v1")
+	alone := pack.Image{Names: []name.Reference{airgaptest.Ref(t, "acme/app:v1-linux-amd64")}, Image: indexed.Image}
+	again := alone
+	again.Names = first.Names
+	unsigned := second
+	unsigned.Proof = nil
+	for _, layers := range []images.ArchiveLayers{images.UncompressedLayers, images.OriginalLayers} {
+		for _, c := range []struct {
+			all     []pack.Image
+			origins int
+			refused bool
+		}{
+			{[]pack.Image{first, alone}, 1, false},
+			{[]pack.Image{first, second}, 2, false},
+			{[]pack.Image{first, again}, 1, false},
+			{[]pack.Image{first, unsigned}, 2, true},
+			{[]pack.Image{first, second, alone}, 2, false},
+		} {
+			for range 2 {
+				slices.Reverse(c.all)
+				path := airgaptest.Pack(t, airgaptest.NewStore(t), c.all, pack.Options{Layers: layers, Proof: &pack.Proof{}})[format.Tar]
+				r, err := verify.Archive(t.Context(), path, verify.Options{Policy: p})
+				if err != nil {
+					t.Fatal(err)
+				}
+				if len(r.Problems) > 0 != c.refused {
+					t.Errorf("%s layers, first %s: %q", layers, c.all[0].Names[0], r.Problems)
+				}
+				if n := len(readProof(t, path).Content.Images); n != c.origins {
+					t.Errorf("%s layers, first %s: the statement describes %d images, want %d", layers, c.all[0].Names[0], n, c.origins)
+				}
+			}
+		}
 	}
 }
 
