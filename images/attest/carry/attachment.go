@@ -70,8 +70,8 @@ func Child(index v1.ImageIndex, d v1.Descriptor) (images.Artifact, error) {
 	return index.Image(d.Digest)
 }
 
-// maxNesting limits the depth of indexes in indexes.
-const maxNesting = 8
+// MaxNesting limits the depth of indexes in indexes.
+const MaxNesting = 8
 
 // Subjects returns the digests of an image or index and of all manifests that it lists, at any depth, each once.
 func Subjects(artifact images.Artifact) ([]v1.Hash, error) {
@@ -130,8 +130,8 @@ func (t *tree) add(h v1.Hash) bool {
 }
 
 func (t *tree) walk(index v1.ImageIndex, depth int) error {
-	if depth > maxNesting {
-		return fmt.Errorf("indexes are nested more than %d deep", maxNesting)
+	if depth > MaxNesting {
+		return fmt.Errorf("indexes are nested more than %d deep", MaxNesting)
 	}
 	manifest, err := index.IndexManifest()
 	if err != nil {

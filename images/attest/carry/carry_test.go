@@ -330,3 +330,15 @@ func TestPathLeadsToTheImage(t *testing.T) {
 		t.Errorf("%v, %v; want none", got, err)
 	}
 }
+
+// Each level of a hostile index lists the next one many times.
+func TestDocumentsOfAHostileIndex(t *testing.T) {
+	var index v1.ImageIndex = imagetest.Index(t)
+	for range carry.MaxNesting {
+		index = mutate.AppendManifests(imagetest.Index(t), slices.Repeat([]mutate.IndexAddendum{{Add: index}}, 30)...)
+	}
+	documents, err := carry.Documents(t.Context(), []carry.Attachment{{Artifact: index}}, nil)
+	if err != nil || len(documents) != carry.MaxNesting+1 {
+		t.Errorf("%d documents, %v", len(documents), err)
+	}
+}

@@ -27,7 +27,7 @@ const tagAnnotation = "tag"
 func Documents(ctx context.Context, attachments []Attachment, subjects []v1.Hash) ([]proof.Attachment, error) {
 	var out []proof.Attachment
 	for _, a := range attachments {
-		documents, err := documentsOf(a.Artifact, 0)
+		documents, err := documentsOf(a.Artifact, 0, map[v1.Hash]bool{})
 		if large := (*tooLargeError)(nil); errors.As(err, &large) {
 			progress.Warn(ctx, fmt.Sprintf("%s, which is attached to %s, is not in the archive: %v", a.Descriptor.Digest, a.Subject, large))
 			continue
@@ -49,10 +49,11 @@ func Documents(ctx context.Context, attachments []Attachment, subjects []v1.Hash
 	return out, nil
 }
 
-// documentsOf returns the manifest of an artifact, and all that it lists.
-func documentsOf(artifact images.Artifact, depth int) ([]proof.Attachment, error) {
-	if depth > maxNesting {
-		return nil, fmt.Errorf("indexes are nested more than %d deep", maxNesting)
+// documentsOf returns the manifest of an artifact, and all that it lists. seen has the entries of indexes that were read:
+// each is read once, since a hostile index may list one entry thousands of times.
+func documentsOf(artifact images.Artifact, depth int, seen map[v1.Hash]bool) ([]proof.Attachment, error) {
+	if depth > MaxNesting {
+		return nil, fmt.Errorf("indexes are nested more than %d deep", MaxNesting)
 	}
 	raw, err := artifact.RawManifest()
 	if err != nil {
@@ -66,25 +67,29 @@ func documentsOf(artifact images.Artifact, depth int) ([]proof.Attachment, error
 	var more []proof.Attachment
 	switch artifact := artifact.(type) {
 	case v1.ImageIndex:
-		more, err = entriesOf(artifact, depth)
+		more, err = entriesOf(artifact, depth, seen)
 	case v1.Image:
 		more, err = blobsOf(artifact)
 	}
 	return append(out, more...), err
 }
 
-func entriesOf(index v1.ImageIndex, depth int) ([]proof.Attachment, error) {
+func entriesOf(index v1.ImageIndex, depth int, seen map[v1.Hash]bool) ([]proof.Attachment, error) {
 	m, err := index.IndexManifest()
 	if err != nil {
 		return nil, err
 	}
 	var out []proof.Attachment
 	for _, d := range m.Manifests {
+		if seen[d.Digest] {
+			continue
+		}
+		seen[d.Digest] = true
 		child, err := Child(index, d)
 		if err != nil {
 			return nil, err
 		}
-		more, err := documentsOf(child, depth+1)
+		more, err := documentsOf(child, depth+1, seen)
 		if err != nil {
 			return nil, err
 		}

@@ -26,8 +26,9 @@ const (
 )
 
 // Find returns what is attached to subjects in a repository, and what is attached to these attachments, and so on. Each
-// is followed by its own attachments. The order does not depend on the registry. Manifests that a registry lists as referrers of a subject that they do not name,
-// or that it lists but does not have, are left out with a warning. At most jobs subjects are looked up at a time.
+// is followed by its own attachments. The order does not depend on the registry. A manifest that the registry lists as a
+// referrer is left out, with a warning, if the registry does not have it, or if it has another subject. At most jobs
+// subjects are looked up at a time.
 func Find(ctx context.Context, client *registry.Client, repo name.Repository, subjects []v1.Hash, jobs int) ([]Attachment, error) {
 	f := &finding{client: client, repo: repo, known: map[v1.Hash][]Attachment{}}
 	level := f.fresh(subjects)
@@ -100,7 +101,7 @@ func (f *finding) inOrder(subjects []v1.Hash) []Attachment {
 			out = append(out, a)
 			more, err := Subjects(a.Artifact)
 			if err != nil {
-				continue // Find has reported it
+				continue // Find has returned the error
 			}
 			out = append(out, f.inOrder(more)...)
 		}
