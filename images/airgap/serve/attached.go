@@ -20,20 +20,20 @@ import (
 	"github.com/slipway-build/slipway/images/attest/proof"
 )
 
-// attach adds what the proof of an archive says to be attached to an image.
-func (r *repository) attach(a *airgap.Archive, attachments []carry.Attachment, log func(string)) error {
+// attach adds the attachments that the proof of an archive lists for an image. An attachment that cannot be read is
+// logged, and is not served.
+func (r *repository) attach(ctx context.Context, a *airgap.Archive, attachments []carry.Attachment, log func(string)) {
+	adder := &contentAdder{repository: r, ctx: ctx, archive: a, known: map[v1.Hash]error{}}
 	for _, attached := range attachments {
-		if err := r.addContent(a, attached.Artifact); err != nil {
-			return a.Wrap(fmt.Errorf("%s, which is attached to %s: %w", attached.Descriptor.Digest, attached.Subject, err))
-		}
-		d := r.manifests[attached.Descriptor.Digest.String()]
-		if attached.Tag == "" {
-			subject := attached.Subject
-			if !slices.ContainsFunc(r.referrers[subject], func(other v1.Descriptor) bool { return other.Digest == attached.Descriptor.Digest }) {
-				r.referrers[subject] = append(r.referrers[subject], attached.Descriptor)
-			}
+		if err := adder.add(attached.Artifact, 0); err != nil {
+			log(a.Wrap(fmt.Errorf("%s, which is attached to %s, is not served: %w", attached.Descriptor.Digest, attached.Subject, err)).Error())
 			continue
 		}
+		if attached.Tag == "" {
+			r.referrers[attached.Subject] = append(r.referrers[attached.Subject], attached.Descriptor)
+			continue
+		}
+		d := r.manifests[attached.Descriptor.Digest.String()]
 		switch other := r.tags[attached.Tag]; {
 		case other == nil:
 			r.tags[attached.Tag] = d
@@ -41,11 +41,23 @@ func (r *repository) attach(a *airgap.Archive, attachments []carry.Attachment, l
 			log(fmt.Sprintf("%s:%s is %s in %s, and %s in another archive, which is served", r.name, attached.Tag, d.digest, a.Path(), other.digest))
 		}
 	}
-	return nil
 }
 
-// addContent adds the manifest of an artifact in the proof of an archive, and all that it lists.
-func (r *repository) addContent(a *airgap.Archive, artifact images.Artifact) error {
+// A contentAdder adds the content of attachments in an archive to a repository.
+type contentAdder struct {
+	*repository
+	ctx     context.Context // of New
+	archive *airgap.Archive
+	// known has the error, or nil, of each manifest that was read: a hostile index may list one entry thousands of
+	// times.
+	known map[v1.Hash]error
+}
+
+// add adds the manifest of an artifact, after all that it lists.
+func (c *contentAdder) add(artifact images.Artifact, depth int) error {
+	if depth > carry.MaxNesting {
+		return fmt.Errorf("indexes are nested more than %d deep", carry.MaxNesting)
+	}
 	raw, err := artifact.RawManifest()
 	if err != nil {
 		return err
@@ -58,43 +70,72 @@ func (r *repository) addContent(a *airgap.Archive, artifact images.Artifact) err
 	if err != nil {
 		return err
 	}
-	if r.manifests[d.Digest.String()] == nil {
-		r.manifests[d.Digest.String()] = &document{mediaType, d.Digest, raw}
-	}
 	switch artifact := artifact.(type) {
 	case v1.ImageIndex:
-		m, err := artifact.IndexManifest()
-		if err != nil {
-			return err
-		}
-		for _, entry := range m.Manifests {
-			child, err := carry.Child(artifact, entry)
-			if err == nil {
-				err = r.addContent(a, child)
-			}
+		err = c.addEntries(artifact, depth)
+	case v1.Image:
+		err = c.addBlobs(artifact)
+	}
+	c.known[d.Digest] = err
+	if err == nil && c.manifests[d.Digest.String()] == nil {
+		c.manifests[d.Digest.String()] = &document{mediaType: mediaType, digest: d.Digest, raw: raw, attached: true}
+	}
+	return err
+}
+
+func (c *contentAdder) addEntries(index v1.ImageIndex, depth int) error {
+	m, err := index.IndexManifest()
+	if err != nil {
+		return err
+	}
+	for _, entry := range m.Manifests {
+		if err, ok := c.known[entry.Digest]; ok {
 			if err != nil {
 				return err
 			}
+			continue
 		}
-	case v1.Image:
-		m, err := artifact.Manifest()
+		child, err := carry.Child(index, entry)
+		if err == nil {
+			err = c.add(child, depth+1)
+		}
 		if err != nil {
 			return err
-		}
-		for _, b := range append(m.Layers, m.Config) {
-			if digest := b.Digest.String(); r.blobs[digest] == nil {
-				r.blobs[digest] = &blob{size: b.Size, digest: b.Digest, archive: a, file: proof.ItemFile(b.Digest)}
-			}
 		}
 	}
 	return nil
 }
 
-// finishAttached sorts the lists of referrers, and makes the index for the tag of each: for clients that do not ask for
-// the list.
+func (c *contentAdder) addBlobs(image v1.Image) error {
+	m, err := image.Manifest()
+	if err != nil {
+		return err
+	}
+	blobs := append(m.Layers, m.Config)
+	for _, b := range blobs {
+		f, err := c.archive.File(c.ctx, proof.ItemFile(b.Digest))
+		if err != nil {
+			return err
+		}
+		if f.Size() != b.Size {
+			return fmt.Errorf("blob %s has %d bytes instead of %d", b.Digest, f.Size(), b.Size)
+		}
+	}
+	for _, b := range blobs {
+		if digest := b.Digest.String(); c.blobs[digest] == nil {
+			c.blobs[digest] = &blob{size: b.Size, digest: b.Digest, archive: c.archive, file: proof.ItemFile(b.Digest)}
+		}
+	}
+	return nil
+}
+
+// finishAttached sorts the list of referrers of each subject, removes duplicates, and makes an index of it, for the
+// referrers tag: clients that do not use the referrers API read that (distribution-spec, "Referrers Tag Schema").
 func (r *repository) finishAttached() error {
 	for subject, list := range r.referrers {
 		slices.SortFunc(list, func(a, b v1.Descriptor) int { return strings.Compare(a.Digest.String(), b.Digest.String()) })
+		list = slices.CompactFunc(list, func(a, b v1.Descriptor) bool { return a.Digest == b.Digest })
+		r.referrers[subject] = list
 		raw, err := json.Marshal(referrersIndex(list))
 		if err != nil {
 			return err
@@ -103,7 +144,7 @@ func (r *repository) finishAttached() error {
 		if err != nil {
 			return err
 		}
-		index := &document{types.OCIImageIndex, d.Digest, raw}
+		index := &document{mediaType: types.OCIImageIndex, digest: d.Digest, raw: raw}
 		r.tags[images.ReferrersTag(subject)], r.manifests[d.Digest.String()] = index, index
 	}
 	return nil
@@ -166,12 +207,11 @@ func sortedAfter(list []v1.Descriptor, digest string) int {
 	return i
 }
 
-// readAttached returns what is attached to the images of an archive. A proof that cannot be read is logged: images are
-// served without it.
+// readAttached returns what is attached to the images of an archive. What cannot be read is logged, and is not served.
 func (s *Server) readAttached(ctx context.Context, a *airgap.Archive) map[v1.Hash][]carry.Attachment {
 	attached, err := carry.ReadProof(ctx, a.ReadFile)
 	if err != nil {
-		s.log(a.Wrap(fmt.Errorf("its signatures and other referrers are not served: %w", err)).Error())
+		s.log(a.Wrap(fmt.Errorf("signatures or other referrers are not served: %w", err)).Error())
 	}
 	return attached
 }

@@ -123,11 +123,12 @@ func newServeFolder(parent string) (lock *flock.Flock, dir string, err error) {
 	return lock, dir, lock.Lock()
 }
 
-// add lists the layers of an archive that can be served. It must be called before acquire.
-func (d *decodedFiles) add(a *airgap.Archive, layers map[v1.Hash]string) {
+// add lists the layers of an archive that can be served: the digest of each file. Several files may have one digest. It
+// must be called before acquire.
+func (d *decodedFiles) add(a *airgap.Archive, layers map[string]v1.Hash) {
 	d.layers[a] = sync.OnceValues(func() (map[int64][]decodedFile, error) {
 		byRun := map[int64][]decodedFile{}
-		for digest, file := range layers {
+		for file, digest := range layers {
 			f, err := a.File(d.ctx, file)
 			if err != nil {
 				return nil, err

@@ -15,6 +15,7 @@ import (
 	"github.com/slipway-build/slipway/images"
 	"github.com/slipway-build/slipway/images/airgap"
 	"github.com/slipway-build/slipway/images/airgap/format"
+	"github.com/slipway-build/slipway/images/attest/proof"
 	"github.com/slipway-build/slipway/internal/dockerhub"
 	"github.com/slipway-build/slipway/progress"
 )
@@ -72,6 +73,11 @@ func New(ctx context.Context, archives []*airgap.Archive, opts Options) (*Server
 			return nil, err
 		}
 		attached := s.readAttached(ctx, a)
+		type attachment struct {
+			repository string
+			subject    v1.Hash
+		}
+		done := map[attachment]bool{}
 		for _, img := range list {
 			if len(img.Names) == 0 {
 				s.log(fmt.Sprintf("image %s of %s has no name, and is not served", img.ID, a.Path()))
@@ -86,8 +92,9 @@ func New(ctx context.Context, archives []*airgap.Archive, opts Options) (*Server
 					order = append(order, full)
 				}
 				s.repositories[full].add(img, n, s.log)
-				if err := s.repositories[full].attach(a, attached[img.Manifest.Digest], s.log); err != nil {
-					return nil, err
+				if to := (attachment{full, img.Manifest.Digest}); !done[to] {
+					done[to] = true
+					s.repositories[full].attach(ctx, a, attached[img.Manifest.Digest], s.log)
 				}
 			}
 		}
@@ -114,16 +121,16 @@ func (l warningLog) Warning(message string)       { l(message) }
 
 // prepare lists the layers that can be served.
 func (s *Server) prepare(ctx context.Context, opts Options) (err error) {
-	layers := map[*airgap.Archive]map[v1.Hash]string{}
+	layers := map[*airgap.Archive]map[string]v1.Hash{}
 	for _, repo := range s.repositories {
 		for _, b := range repo.blobs {
 			if b.archive == nil {
 				continue
 			}
 			if layers[b.archive] == nil {
-				layers[b.archive] = map[v1.Hash]string{}
+				layers[b.archive] = map[string]v1.Hash{}
 			}
-			layers[b.archive][b.digest] = b.file
+			layers[b.archive][b.file] = b.digest
 		}
 	}
 	s.direct = make(chan struct{}, decoders)
@@ -190,6 +197,9 @@ type document struct {
 	mediaType types.MediaType
 	digest    v1.Hash
 	raw       []byte
+	// attached is set if the document comes from the proof of an archive: its media type and the content of its blobs
+	// are not checked, so that an image with the same digest replaces it.
+	attached bool
 }
 
 // A blob is a config in memory, or a layer in an archive.
@@ -228,13 +238,14 @@ func (r *repository) add(img *airgap.PackedImage, named string, log func(string)
 		}
 	}
 	digest := img.Manifest.Digest.String()
-	if r.manifests[digest] != nil {
+	if known := r.manifests[digest]; known != nil && !known.attached {
 		return
 	}
 	r.manifests[digest] = documentOf(img)
 	r.blobs[img.ID.String()] = &blob{size: int64(len(img.RawConfig())), raw: img.RawConfig()}
 	for _, l := range img.Layers {
-		if digest := l.Digest.String(); r.blobs[digest] == nil {
+		// A blob of an attachment must not hide a layer of an image: only its size was checked.
+		if digest := l.Digest.String(); r.blobs[digest] == nil || proof.In(r.blobs[digest].file) {
 			r.blobs[digest] = &blob{size: l.Size, digest: l.Digest, archive: img.Archive(), file: l.File()}
 		}
 	}
@@ -242,7 +253,7 @@ func (r *repository) add(img *airgap.PackedImage, named string, log func(string)
 
 // addIndex adds an index, and the indexes in it.
 func (r *repository) addIndex(index *airgap.PackedIndex) {
-	r.manifests[index.Descriptor.Digest.String()] = &document{index.Descriptor.MediaType, index.Descriptor.Digest, index.RawManifest()}
+	r.manifests[index.Descriptor.Digest.String()] = &document{mediaType: index.Descriptor.MediaType, digest: index.Descriptor.Digest, raw: index.RawManifest()}
 	for _, nested := range index.Nested() {
 		r.addIndex(nested)
 	}
@@ -263,7 +274,7 @@ func documentOf(img *airgap.PackedImage) *document {
 	if mediaType == "" {
 		mediaType = types.OCIManifestSchema1
 	}
-	return &document{mediaType, img.Manifest.Digest, img.RawManifest()}
+	return &document{mediaType: mediaType, digest: img.Manifest.Digest, raw: img.RawManifest()}
 }
 
 // finish determines the document of each tag.

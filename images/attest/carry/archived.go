@@ -19,9 +19,9 @@ import (
 // ReadItem returns the content of an item of the proof of an archive; see airgap.Archive.ReadFile.
 type ReadItem func(ctx context.Context, name string, limit int64) ([]byte, error)
 
-// ReadProof returns what the proof of an archive says to be attached to its images, by the digest of the manifest that
-// each image has in the archive. An archive without a proof has no attachments. Nothing is checked but that the content
-// has its digests.
+// ReadProof returns the attachments that the proof of an archive lists, by the digest of the manifest that each image
+// has in the archive. An archive without a proof has no attachments. It checks only that content has its digest. If some
+// attachments cannot be read, it returns the others, and an error.
 func ReadProof(ctx context.Context, read ReadItem) (map[v1.Hash][]Attachment, error) {
 	p, err := proof.Read(ctx, read)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -31,55 +31,36 @@ func ReadProof(ctx context.Context, read ReadItem) (map[v1.Hash][]Attachment, er
 		return nil, err
 	}
 	out := map[v1.Hash][]Attachment{}
+	var errs []error
 	for _, image := range p.Content.Images {
 		attached, err := fromItems(ctx, image.Proof, read)
-		if err != nil {
-			return nil, err
-		}
+		errs = append(errs, err)
 		out[image.Manifest] = append(out[image.Manifest], attached...)
 	}
-	return out, nil
+	return out, errors.Join(errs...)
 }
 
 // fromItems returns the attachments among the items of an image in an archive. Their blobs are read on first use, with
-// ctx, and checked.
+// ctx, and checked. If some attachments cannot be read, it returns the others, and an error.
 func fromItems(ctx context.Context, items []proof.Item, read ReadItem) ([]Attachment, error) {
 	from := &archived{ctx: ctx, items: map[v1.Hash]proof.Item{}, read: read}
 	for _, item := range items {
 		from.items[item.Digest] = item
 	}
 	var out []Attachment
+	var errs []error
 	for _, item := range items {
 		if item.Kind != proof.Referrer {
 			continue
 		}
-		raw, err := from.blob(item.Digest)
+		a, err := from.referrer(item)
 		if err != nil {
-			return nil, err
-		}
-		a := Attachment{Tag: item.Annotations[tagAnnotation]}
-		d, subject, err := images.ReferrerOf(types.MediaType(item.MediaType), raw)
-		if err != nil {
-			return nil, fmt.Errorf("referrer %s: %w", item.Digest, err)
-		}
-		a.Descriptor = d
-		switch {
-		case a.Tag != "":
-			var ok bool
-			if a.Subject, ok = TagSubject(a.Tag); !ok {
-				return nil, fmt.Errorf("referrer %s: %q is not a tag of cosign: want sha256-….sig, .att or .sbom", item.Digest, a.Tag)
-			}
-		case subject == nil:
-			return nil, fmt.Errorf("referrer %s has neither a subject nor a tag", item.Digest)
-		default:
-			a.Subject = subject.Digest
-		}
-		if a.Artifact, err = from.artifact(types.MediaType(item.MediaType), raw); err != nil {
-			return nil, fmt.Errorf("referrer %s: %w", item.Digest, err)
+			errs = append(errs, fmt.Errorf("referrer %s: %w", item.Digest, err))
+			continue
 		}
 		out = append(out, a)
 	}
-	return out, nil
+	return out, errors.Join(errs...)
 }
 
 // archived has the content of attachments in an archive.
@@ -87,6 +68,32 @@ type archived struct {
 	ctx   context.Context // the interfaces of go-containerregistry take none
 	items map[v1.Hash]proof.Item
 	read  ReadItem
+}
+
+// referrer returns the attachment whose manifest is an item.
+func (a *archived) referrer(item proof.Item) (found Attachment, err error) {
+	raw, err := a.blob(item.Digest)
+	if err != nil {
+		return found, err
+	}
+	var subject *v1.Descriptor
+	if found.Descriptor, subject, err = images.ReferrerOf(types.MediaType(item.MediaType), raw); err != nil {
+		return found, err
+	}
+	found.Tag = item.Annotations[tagAnnotation]
+	switch {
+	case found.Tag != "":
+		var ok bool
+		if found.Subject, ok = TagSubject(found.Tag); !ok {
+			return found, fmt.Errorf("%q is not a tag of cosign: want sha256-….sig, .att or .sbom", found.Tag)
+		}
+	case subject == nil:
+		return found, errors.New("it has neither a subject nor a tag")
+	default:
+		found.Subject = subject.Digest
+	}
+	found.Artifact, err = a.artifact(types.MediaType(item.MediaType), raw)
+	return found, err
 }
 
 // blob reads an item.
