@@ -9,7 +9,10 @@ import (
 // judgeAttestation judges an entry that is the attestation of another one.
 func judgeAttestation(d v1.Descriptor, c child) (all []Finding) {
 	digests := []v1.Hash{d.Digest}
-	if p := d.Platform; p != nil && (p.OS != "unknown" || p.Architecture != "unknown") {
+	switch p := d.Platform; {
+	case p == nil || p.OS == "" && p.Architecture == "":
+		all = append(all, found(attestationPlatform, digests, "attestation %s states no platform", d.Digest))
+	case p.OS != "unknown" || p.Architecture != "unknown":
 		all = append(all, found(attestationPlatform, digests, "attestation %s has the platform %s", d.Digest, images.FormatPlatform(*p)))
 	}
 	subject := images.AttestationSubject(d)
@@ -30,7 +33,7 @@ func judgeSubjects(attestations []v1.Descriptor, m *v1.IndexManifest) (all []Fin
 	for _, d := range attestations {
 		switch subject := images.AttestationSubject(d); {
 		case subject == "":
-			all = append(all, found(strayAttestation, []v1.Hash{d.Digest}, "entry %s for unknown/unknown does not say which image it is about", d.Digest))
+			all = append(all, found(strayAttestation, []v1.Hash{d.Digest}, "attestation %s does not say which image it is about", d.Digest))
 		case !listed[subject]:
 			all = append(all, found(strayAttestation, []v1.Hash{d.Digest}, "attestation %s is about %s, which the index does not list", d.Digest, subject))
 		}

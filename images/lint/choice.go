@@ -85,7 +85,8 @@ func rightFor(node v1.Platform, entries []v1.Descriptor) int {
 	return best
 }
 
-// judgeVariants judges entries of one operating system other than Windows.
+// judgeVariants finds entries that come before one for older processors, and architectures whose nodes get an image for
+// another architecture. entries are those of one operating system other than Windows.
 func judgeVariants(entries []v1.Descriptor) (all []Finding) {
 	first := map[string]v1.Descriptor{} // by architecture
 	var architectures []string
@@ -103,6 +104,9 @@ func judgeVariants(entries []v1.Descriptor) (all []Finding) {
 		}
 	}
 	for _, arch := range architectures {
+		if _, err := images.ParsePlatform(entries[0].Platform.OS + "/" + arch); err != nil {
+			continue // No node has it. A hostile index may have thousands.
+		}
 		// The platform of a node, as containerd detects it: a variant is stated only for arm.
 		node := v1.Platform{OS: entries[0].Platform.OS, Architecture: arch}
 		taken := choose(node, entries)

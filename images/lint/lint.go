@@ -122,8 +122,7 @@ func judgeIndex(m *v1.IndexManifest) (all []Finding) {
 	return all
 }
 
-// judgeChoice judges which of several entries nodes take. Its time is linear, except in the number of variants and
-// versions of one architecture.
+// judgeChoice judges which of several entries nodes take, in a time that is linear in the number of entries.
 func judgeChoice(entries []v1.Descriptor) (all []Finding) {
 	groups := map[string][]v1.Descriptor{}
 	var names []string

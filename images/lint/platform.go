@@ -9,16 +9,20 @@ import (
 	"github.com/slipway-build/slipway/images"
 )
 
-// judgePlatform judges the platform of an entry of an image, alone and against that of its config, which may be nil.
+// judgePlatform judges the platform of an entry of an image, alone and against that of its config. config is nil if the
+// config could not be read.
 func judgePlatform(d v1.Descriptor, config *v1.Platform) (all []Finding) {
 	say := func(name, format string, args ...any) {
 		all = append(all, found(name, []v1.Hash{d.Digest}, format, args...))
 	}
 	p := d.Platform
 	if p == nil || p.OS == "" || p.Architecture == "" {
-		if config != nil && config.OS != "" {
+		switch {
+		case config == nil:
+			say(missingPlatform, "entry %s states no platform", d.Digest)
+		case config.OS != "":
 			say(missingPlatform, "entry %s states no platform; its config is for %s", d.Digest, images.FormatPlatform(*config))
-		} else {
+		default:
 			say(missingPlatform, "entry %s states no platform, nor does its config", d.Digest)
 		}
 		return all
@@ -57,7 +61,7 @@ func judgePlatform(d v1.Descriptor, config *v1.Platform) (all []Finding) {
 	return all
 }
 
-// judgeOSVersion judges the os.version of an entry for Windows.
+// judgeOSVersion judges the os.version of an entry for Windows. config is nil if the config could not be read.
 func judgeOSVersion(d v1.Descriptor, config *v1.Platform) (all []Finding) {
 	digests, version := []v1.Hash{d.Digest}, d.Platform.OSVersion
 	stated := ""
@@ -65,6 +69,8 @@ func judgeOSVersion(d v1.Descriptor, config *v1.Platform) (all []Finding) {
 		stated = config.OSVersion
 	}
 	switch {
+	case version == "" && config == nil:
+		all = append(all, found(missingOSVersion, digests, "entry %s for Windows states no os.version", d.Digest))
 	case version == "" && stated == "":
 		all = append(all, found(missingOSVersion, digests, "entry %s for Windows states no os.version, nor does its config", d.Digest))
 	case version == "":
