@@ -10,7 +10,9 @@ var (
 	// assigned matches the NAME= of an assignment.
 	assigned = regexp.MustCompile(`[A-Za-z_][A-Za-z0-9_.-]*=`)
 	// assignedValue matches the value of an assignment, with or without quotes around it.
-	assignedValue = regexp.MustCompile(`^(?:"(?:[^"\\]|\\.)*(?:"|$)|'[^']*(?:'|$)|[^\s,;&"']+)`)
+	assignedValue = regexp.MustCompile(`^(?:"(?:[^"\\]|\\.)*(?:"|$)|'[^']*(?:'|$)|(?:\\.|[^\s,;&"'])+)`)
+	// quotedRest matches the rest of a quoted word, by its quote.
+	quotedRest = map[string]*regexp.Regexp{`"`: regexp.MustCompile(`^(?:[^"\\]|\\[\s\S])*`), "'": regexp.MustCompile(`^[^']*`)}
 	word          = regexp.MustCompile(`[A-Z]?[a-z0-9]+|[A-Z0-9]+`)
 	acronym       = regexp.MustCompile(`([A-Z])([A-Z][a-z])`) // the end of HTTP in HTTPToken
 	// wordChars may precede an assignment in its word, as in --build-arg=NPM_TOKEN=VALUE.
@@ -20,8 +22,8 @@ var (
 		"passwd", "pword", "secret", "secrets", "token", "tokens"}
 )
 
-// SecretName reports whether a variable with this name holds a secret, such as NPM_TOKEN or main.apiKey. A public key
-// is none.
+// SecretName reports whether a variable with this name holds a secret, such as NPM_TOKEN or main.apiKey. The name of a
+// public key does not count.
 func SecretName(name string) bool {
 	name = name[strings.LastIndexByte(name, '.')+1:]
 	secret := false
@@ -40,7 +42,7 @@ func SecretName(name string) bool {
 // to the closing quote.
 func assignments(s string) string {
 	var b strings.Builder
-	quote := "" // opens the word that begins with the assignment
+	quote := "" // the character before the word that begins with the assignment
 	for {
 		at := assigned.FindStringIndex(s)
 		if at == nil {
@@ -52,12 +54,11 @@ func assignments(s string) string {
 		name, rest := s[at[0]:at[1]-1], s[at[1]:]
 		b.WriteString(s[:at[1]])
 		if SecretName(name) {
-			length := len(assignedValue.FindString(rest))
-			if quote == `"` || quote == "'" {
-				if length = strings.Index(rest, quote); length < 0 {
-					length = len(rest)
-				}
+			value := quotedRest[quote]
+			if value == nil {
+				value = assignedValue
 			}
+			length := len(value.FindString(rest))
 			if length > 0 {
 				b.WriteString(mark)
 			}
@@ -68,7 +69,7 @@ func assignments(s string) string {
 }
 
 // Value returns *** if a variable with this name holds a secret. Otherwise, it returns value without the secrets in
-// assignments, such as -X main.apiKey=VALUE. Text finds those with a form of their own.
+// assignments, such as -X main.apiKey=VALUE. Call Text, too, for secrets in other forms.
 func Value(name, value string) string {
 	if SecretName(name) && value != "" {
 		return mark
