@@ -32,7 +32,7 @@ type Finding struct {
 	Severity Severity `json:"severity"`
 	// Rule is the name of the rule, such as duplicate-platform.
 	Rule string `json:"rule"`
-	// Entries are the digests of the entries that break the rule. It is empty if the whole index does.
+	// Entries are the digests of the entries that break the rule. It is empty if the index itself breaks it.
 	Entries []v1.Hash `json:"entries,omitempty"`
 	// Message describes what was found.
 	Message string `json:"message"`
@@ -125,10 +125,10 @@ var rules = map[string]rule{
 	variantOrder: {Warning, "clients that do not know variants take the first entry of the architecture (crane, RKE2's reader), which older processors cannot run",
 		"list the lowest variant first; slipway index create does"},
 	otherArchitecture: {Warning, "containerd falls back to another architecture, whose programs may fail or be slower", "add an image for the node"},
-	strayAttestation: {Warning, "nothing in the index is proven by it: the image was removed or rewritten, and verifiers that look for its digest find nothing",
+	strayAttestation: {Warning, "it proves nothing about the images of the index: its own was removed or rewritten",
 		"remove the entry, or add the image that it is about"},
 	attestationPlatform: {Error, "a node can choose the attestation instead of the image, and cannot run it", "give the entry the platform unknown/unknown"},
-	attestationSubject:  {Error, "verifiers that use the one find another image than those that use the other", "make the attestation again with the image"},
+	attestationSubject:  {Error, "verifiers that read the index and verifiers that read the manifest find different images", "make the attestation again with the image"},
 }
 
 // found returns a finding of a rule.

@@ -59,21 +59,21 @@ type Options struct {
 	// Jobs is the number of frames that are made or written at a time; 0 means the number of cores. At most two zstd
 	// frames are compressed at a time, which bounds memory.
 	Jobs int
-	// Proof makes the archive carry a proof of what it contains; nil is none.
+	// Proof is what the proof of the archive has in addition to its content. If it is nil, the archive has no proof.
 	Proof *Proof
 }
 
 // A Proof says what the proof of an archive has in addition to the content of the archive and to the proof of
 // its images.
 type Proof struct {
-	// Release is the release that the archive belongs to, or nil.
+	// Release identifies the release that the archive belongs to, or is nil.
 	Release *proof.Origin
 	// Attached are documents about the archive as a whole.
 	Attached []proof.Attachment
 	// Sign signs the content statement. If it is nil, the statement is not signed.
 	Sign proof.Signer
-	// Policy says what is required of the archive and of its images, but for own ones; nil is nothing. Write returns an
-	// error for each image that verify would refuse in this archive, and for the archive as a whole.
+	// Policy has the requirements for the archive and for its images, except own ones. If it is nil, there are none.
+	// Write returns an error if verify would refuse the archive or such an image.
 	Policy *policy.Policy
 }
 
@@ -134,7 +134,7 @@ func (p *packer) pack(ctx context.Context, all []Image) ([]Result, error) {
 		return nil, err
 	}
 	warnPins(ctx, all, packed)
-	// Compressed layers have no relatives.
+	// Only uncompressed layers are compared with one another, to compress similar ones together.
 	if l.runs, err = arrange.Runs(ctx, p.content, unique(l.images), !p.original, p.jobs); err != nil {
 		return nil, err
 	}
@@ -177,7 +177,7 @@ func newPacker(content Content, outputs []Output, opts Options) (*packer, error)
 			err = fmt.Errorf("duplicate archive %s", out.Path)
 		}
 		if err == nil && out.Split < 0 {
-			err = fmt.Errorf("archive %s: parts of %d bytes; want 0 for one file, or what a part may have", out.Path, out.Split)
+			err = fmt.Errorf("archive %s: parts of %d bytes; want the maximum size of a part, or 0 for one file", out.Path, out.Split)
 		}
 		seen[place] = true
 		errs = append(errs, err)

@@ -19,18 +19,17 @@ import (
 	"github.com/slipway-build/slipway/images/attest/proof"
 )
 
-// An origin is what a registry has of an image.
+// An origin is the manifest of an image in a registry, with the indexes that the image was selected from.
 type origin struct {
-	tags []name.Tag // the names of the image that come from there
-	// registry has the digests of attached.
+	// tags are the names of the image that have this origin.
+	tags     []name.Tag
 	registry proof.RegistryDigests
 	// attached are the manifest, the indexes, and the documents about the image.
 	attached []proof.Attachment
 }
 
-// addRegistry remembers what the registry has of an image, before its manifest is rewritten. Signatures are made for
-// the registry's manifest or index, so the proof has both: they lead from a signature to the image ID, and so to
-// the layers.
+// addRegistry sets the origin of an image. It must be called before the manifest is rewritten: signatures are made for
+// the registry's manifest or index, so that verify needs both, which lead from a signature to the config and the layers.
 func (img *resolvedImage) addRegistry(from Image) error {
 	config, err := v1.ParseConfigFile(bytes.NewReader(img.rawConfig))
 	if err != nil {
@@ -63,8 +62,8 @@ func (img *resolvedImage) addRegistry(from Image) error {
 	return nil
 }
 
-// addOrigin adds an origin of the image. An index that lists the image vouches for its manifest, so that a name of the
-// manifest alone needs no origin of its own.
+// addOrigin adds an origin of the image, or merges it with an equal one. An origin without indexes is merged with any
+// other: its manifest is the same.
 func (img *resolvedImage) addOrigin(o origin) {
 	for i := range img.origins {
 		known := &img.origins[i]
@@ -82,7 +81,7 @@ func (img *resolvedImage) addOrigin(o origin) {
 	img.origins = append(img.origins, o)
 }
 
-// prove adds the proof to a layout that is complete but for it.
+// prove adds the proof to a layout that has everything else.
 func (l *layout) prove(ctx context.Context, p *Proof) error {
 	maker := proof.NewMaker()
 	content := proof.Content{Release: p.Release}
@@ -140,8 +139,8 @@ func (l *layout) prove(ctx context.Context, p *Proof) error {
 	return nil
 }
 
-// obey returns an error for the archive, and for each of its images but own ones, that verify would refuse by the
-// policy. members are the files of the proof.
+// obey returns an error if verify would refuse the archive, or one of its images except own ones, by the policy. members
+// are the files of the proof.
 func (l *layout) obey(ctx context.Context, pol *policy.Policy, members []proof.Member) error {
 	files := map[string][]byte{}
 	for _, f := range slices.Concat(l.blobs, filesOf(members)) {

@@ -233,7 +233,8 @@ func checkWritten(ctx context.Context, path string, size int64, l *layout) error
 	}
 	for i, img := range l.images {
 		if found[i].Manifest.Digest != img.manifest.Digest || found[i].ID != img.config.Digest || len(found[i].Names) != len(img.tags) {
-			return fmt.Errorf("image %s is not where it should be", images.Familiar(img.tags[0]))
+			return fmt.Errorf("image number %d is %s with %d names instead of %s, which is %s with %d names", i+1,
+				found[i].Manifest.Digest, len(found[i].Names), images.Familiar(img.tags[0]), img.manifest.Digest, len(img.tags))
 		}
 	}
 	return nil

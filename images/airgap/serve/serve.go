@@ -57,8 +57,8 @@ type Options struct {
 	// Limit is the maximum size of all decompressed files, in bytes. Layers that do not fit are decompressed for each
 	// request, for a few requests at a time.
 	Limit int64
-	// Log receives lines for the operator: which archive is damaged, which image hides another one, and what is not
-	// served.
+	// Log receives lines for the operator: damaged archives, images with the same name and platform as the one that is
+	// served, and other content that is not served.
 	Log func(line string)
 }
 
@@ -83,7 +83,7 @@ func New(ctx context.Context, archives []*airgap.Archive, opts Options) (*Server
 				s.log(fmt.Sprintf("image %s of %s has no name, and is not served", img.ID, a.Path()))
 			}
 			for _, wrong := range img.FalselyPlain() {
-				s.log(fmt.Sprintf("image %s of %s: %s; push mends that", img.ID, a.Path(), wrong))
+				s.log(fmt.Sprintf("image %s of %s: %s; airgap push corrects that", img.ID, a.Path(), wrong))
 			}
 			for _, n := range img.Names {
 				full, _ := format.SplitTag(n)
