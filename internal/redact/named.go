@@ -13,8 +13,8 @@ var (
 	assignedValue = regexp.MustCompile(`^(?:"(?:[^"\\]|\\.)*(?:"|$)|'[^']*(?:'|$)|(?:\\.|[^\s,;&"'])+)`)
 	// quotedRest matches the rest of a quoted word, by its quote.
 	quotedRest = map[string]*regexp.Regexp{`"`: regexp.MustCompile(`^(?:[^"\\]|\\[\s\S])*`), "'": regexp.MustCompile(`^[^']*`)}
-	word          = regexp.MustCompile(`[A-Z]?[a-z0-9]+|[A-Z0-9]+`)
-	acronym       = regexp.MustCompile(`([A-Z])([A-Z][a-z])`) // the end of HTTP in HTTPToken
+	word       = regexp.MustCompile(`[A-Z]?[a-z0-9]+|[A-Z0-9]+`)
+	acronym    = regexp.MustCompile(`([A-Z])([A-Z][a-z])`) // the end of HTTP in HTTPToken
 	// wordChars may precede an assignment in its word, as in --build-arg=NPM_TOKEN=VALUE.
 	wordChars = "-:_.ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 	// secretWords are those of BuildKit's check SecretsUsedInArgOrEnv, with their plurals.
