@@ -168,7 +168,7 @@ var dependencies = map[string][]string{
 	"github.com/docker/docker-credential-helpers":  {"images/credentials"},
 	"os/exec":                                              {"internal/process", "images/imagetest", "internal/testfile"},
 	"github.com/BurntSushi/toml":                           {"images/hosts"},
-	"github.com/go-json-experiment/json":                   {"images/attest/proof", "images/attest/statement", "images/attest/vex"},
+	"github.com/go-json-experiment/json":                   {"images/attest/attach", "images/attest/proof", "images/attest/statement", "images/attest/vex"},
 	"github.com/openvex/go-vex":                            {"images/attest/vex"},
 	"github.com/in-toto/attestation":                       {"build/proof", "images/attest/statement"},
 	"github.com/secure-systems-lab/go-securesystemslib":    {"images/attest/sign"},

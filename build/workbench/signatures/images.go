@@ -175,8 +175,8 @@ func verifyImage(ctx context.Context, w *workbench.Workbench, of subjects, keys 
 				why = append(why, fmt.Errorf("%s: %w", images.Familiar(a.Ref(repo)), err))
 			}
 			for _, v := range found {
-				signed = signed || v.PredicateType == attach.SignaturePredicate
-				out.Signatures = append(out.Signatures, ImageSignature{digest.String(), v.PredicateType, v.Key.Hint(), images.Qualified(a.Ref(repo))})
+				signed = signed || v.IsSignature()
+				out.Signatures = append(out.Signatures, ImageSignature{digest.String(), v.PredicateType(), v.Key.Hint(), images.Qualified(a.Ref(repo))})
 			}
 		}
 		switch {

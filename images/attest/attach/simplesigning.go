@@ -26,10 +26,13 @@ type simplePayload struct {
 	Optional json.RawMessage `json:"optional"`
 }
 
+// simpleType is the type of a payload, by which programs tell it from other signed JSON.
+const simpleType = "cosign container image signature"
+
 // Payload returns what is signed of an image in the older form: its digest, and the repository that it was made for.
 func Payload(repository name.Repository, digest v1.Hash) ([]byte, error) {
 	var payload simplePayload
-	payload.Critical.Type = "cosign container image signature"
+	payload.Critical.Type = simpleType
 	payload.Critical.Identity.Reference = repository.Name()
 	payload.Critical.Image.Digest = digest.String()
 	return json.Marshal(payload)

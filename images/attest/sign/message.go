@@ -32,6 +32,14 @@ func File(name string, digest [sha256.Size]byte) Message {
 	return Message{func() (io.ReadCloser, error) { return regular.Open(name) }, digest}
 }
 
+// Digest returns a message of which only the SHA-256 is known. To verify it with a key that does not sign a SHA-256 is an
+// error.
+func Digest(digest [sha256.Size]byte) Message {
+	return Message{func() (io.ReadCloser, error) {
+		return nil, fmt.Errorf("the key does not sign a SHA-256, and only the SHA-256 of the content is known: %x", digest)
+	}, digest}
+}
+
 // input returns the bytes of m that a scheme signs: its digest, or all of it.
 func (m Message) input(ctx context.Context, s scheme) ([]byte, error) {
 	if s.hash == crypto.SHA256 {
