@@ -50,7 +50,7 @@ require (
 	github.com/opencontainers/go-digest v1.0.0 // digests as BuildKit spells them
 	github.com/opencontainers/image-spec v1.1.1 // the types of OCI's specification
 	github.com/openvex/go-vex v0.2.8 // VEX documents; images/attest/vex alone. It brings 2 other modules; 0.2.9 needs newer ones of YAML and protobuf
-	github.com/package-url/packageurl-go v0.1.7 // package URLs; images/attest/sbom alone
+	github.com/package-url/packageurl-go v0.1.7 // package URLs; images/attest/proof, images/attest/sbom
 	github.com/secure-systems-lab/go-securesystemslib v0.11.0 // cosign's encrypted keys, and the encoding that DSSE signs; images/attest/sign alone. BuildKit brought it already
 	github.com/sigstore/protobuf-specs v0.5.1 // Sigstore bundles; images/attest/sign alone. It brings no other module
 	github.com/sirupsen/logrus v1.9.4 // the logger of BuildKit's client, to be silenced

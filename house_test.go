@@ -98,7 +98,7 @@ var packages = map[string][]string{
 		"internal/suggest"},
 	"images/airgap": {"images", "images/airgap/format", "internal/fileop", "internal/regular", "internal/sniff",
 		"internal/streams", "progress"},
-	"images/attest/proof":      {"images", "images/attest/policy", "images/attest/sign", "images/attest/statement"},
+	"images/attest/proof":      {"images", "images/attest/attach", "images/attest/policy", "images/attest/sign", "images/attest/statement"},
 	"images/attest/policy":     {"images/attest/sign"},
 	"images/airgap/airgaptest": {"images/airgap/format", "images/airgap/pack", "images/attest/proof", "images/attest/sign", "images/attest/statement", "images/imagetest", "images/store", "progress", "images"}, // only tests import it
 	"images/airgap/servetest":  {"images/airgap", "images/airgap/serve"},                                                                                                                                         // only tests import it
@@ -177,7 +177,7 @@ var dependencies = map[string][]string{
 	"github.com/CycloneDX/cyclonedx-go":                    {"images/attest/sbom/document"},
 	"github.com/spdx/tools-golang":                         {"images/attest/sbom/document"},
 	"github.com/github/go-spdx":                            {"images/attest/sbom/document"},
-	"github.com/package-url/packageurl-go":                 {"images/attest/sbom"},
+	"github.com/package-url/packageurl-go":                 {"images/attest/proof", "images/attest/sbom"},
 	"github.com/cavaliergopher/cpio":                       {"images/attest/sbom"},
 	"github.com/google/go-containerregistry/pkg/v1/remote": {"images/imagetest"},
 	"golang.org/x/text":                                    {"internal/sniff"},

@@ -76,7 +76,7 @@ func checkArchive(ctx context.Context, pull Pull, pol *policy.Policy, file strin
 	if len(v.Problems) > 0 {
 		return "", errors.New(strings.Join(v.Problems, "; "))
 	}
-	img := proof.JudgeImage(ctx, p.Content.Images[at], pol, documents(ctx, a), p.Content.Release, len(v.SignedBy) > 0)
+	img := proof.JudgeImage(ctx, p.Content.Images[at], pol, documents(ctx, a), p.Content.Release, len(v.SignedBy) > 0, pull.Digest)
 	if len(img.Problems) > 0 {
 		return "", errors.New(strings.Join(img.Problems, "; "))
 	}

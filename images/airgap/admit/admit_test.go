@@ -121,3 +121,29 @@ func BenchmarkCheck(b *testing.B) {
 		}
 	}
 }
+
+// Nobody vouches for the archive, and the index is not signed, though one of its manifests is: the other one may be evil.
+func TestCheckOfAnUnsignedIndex(t *testing.T) {
+	app := airgaptest.Indexed(t, "docker.io/acme/app:v1", false)
+	app.Names = app.Names[:1]
+	manifest, err := app.Image.Digest()
+	if err != nil {
+		t.Fatal(err)
+	}
+	index, err := app.Index.Digest()
+	if err != nil {
+		t.Fatal(err)
+	}
+	app.Proof = []proof.Attachment{airgaptest.Attested(t, airgaptest.Key(t, upstreamKey), proof.Signature, "https://sigstore.dev/cosign/sign/v1", map[string]any{}, manifest.String())}
+	path := filepath.Join(t.TempDir(), "images.tar.zst")
+	if _, err := pack.Write(t.Context(), airgaptest.NewStore(t), []pack.Image{app}, []pack.Output{{Path: path}}, pack.Options{Layers: "original", Proof: &pack.Proof{}}); err != nil {
+		t.Fatal(err)
+	}
+	p := &policy.Policy{Images: []policy.Rule{{Repositories: []string{"**"}, Signers: []policy.Signer{signer(t, "upstream", upstreamKey)}}}}
+	if _, err := Check(t.Context(), Pull{airgaptest.Ref(t, "acme/app:v1"), manifest}, p, []string{path}); err != nil {
+		t.Errorf("the signed manifest is refused: %v", err)
+	}
+	if reason, err := Check(t.Context(), Pull{airgaptest.Ref(t, "acme/app:v1"), index}, p, []string{path}); err == nil || !strings.Contains(err.Error(), "not signed by upstream") {
+		t.Errorf("the index is admitted: %s (%v)", reason, err)
+	}
+}

@@ -173,7 +173,7 @@ func (l *layout) obey(ctx context.Context, pol *policy.Policy, members []proof.M
 		if img.Own {
 			continue // its registry does not have it yet
 		}
-		judged := proof.JudgeImage(ctx, img, pol, documents, made.Content.Release, len(v.SignedBy) > 0)
+		judged := proof.JudgeImage(ctx, img, pol, documents, made.Content.Release, len(v.SignedBy) > 0, v1.Hash{})
 		for _, problem := range judged.Problems {
 			errs = append(errs, fmt.Errorf("image %s: %s", familiar(judged.Image), problem))
 		}

@@ -147,9 +147,9 @@ func TestOlderSignatures(t *testing.T) {
 	}{
 		{"a message", message(digest, cosign), nil},
 		{"an envelope", envelope(digest), nil},
-		{"a message about another image", message(other, cosign), []string{"is not about this image", "it is not signed by upstream"}},
-		{"a message of another type", message(digest, "a bill"), []string{"is not about this image", "it is not signed by upstream"}},
-		{"an envelope about another image", envelope(other), []string{"is not about this image", "it is not signed by upstream"}},
+		{"a message about another image", message(other, cosign), []string{"its payload is of \"sha256:0000", "it is not signed by upstream"}},
+		{"a message of another type", message(digest, "a bill"), []string{"its payload is a \"a bill\"", "it is not signed by upstream"}},
+		{"an envelope about another image", envelope(other), []string{"its statement is not about sha256:", "it is not signed by upstream"}},
 		{"another signature", unsigned, []string{"it is not signed by upstream"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {

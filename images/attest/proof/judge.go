@@ -76,7 +76,7 @@ type Documents func(h v1.Hash) []byte
 func (p *Proof) Judge(ctx context.Context, pol *policy.Policy, documents Documents) *Verdict {
 	v := p.JudgeArchive(ctx, pol)
 	for _, img := range p.Content.Images {
-		v.Images = append(v.Images, JudgeImage(ctx, img, pol, documents, p.Content.Release, len(v.SignedBy) > 0))
+		v.Images = append(v.Images, JudgeImage(ctx, img, pol, documents, p.Content.Release, len(v.SignedBy) > 0, v1.Hash{}))
 	}
 	return v
 }

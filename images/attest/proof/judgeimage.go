@@ -3,19 +3,18 @@ package proof
 import (
 	"bytes"
 	"context"
-	"encoding/base64"
 	"encoding/json"
 	"fmt"
-	"net/url"
 	"slices"
 	"strings"
 
-	jsonv2 "github.com/go-json-experiment/json"
+	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
+	packageurl "github.com/package-url/packageurl-go"
 
 	"github.com/slipway-build/slipway/images"
+	"github.com/slipway-build/slipway/images/attest/attach"
 	"github.com/slipway-build/slipway/images/attest/policy"
-	"github.com/slipway-build/slipway/images/attest/sign"
 	"github.com/slipway-build/slipway/images/attest/statement"
 )
 
@@ -29,20 +28,40 @@ type imageJudge struct {
 	signers []policy.Signer
 	// vouched is set if a signer of the archive vouches for the documents, which need no signature then.
 	vouched bool
-	types   map[string]bool // the predicate types of trusted statements
-	// subjects are the digests by which signatures name the image, and their documents.
-	subjects map[string][]byte
-	bases    []string
+	pulled  v1.Hash
+	// subjects are what signatures may be of: the indexes, outermost first, and the manifests.
+	subjects []attach.Subject
+	claims   []claim
 }
 
+// A claim is a trusted statement about the image.
+type claim struct {
+	// key is the hint of the key that signed it. It is empty if only the signer of the archive vouches for it.
+	key           string
+	predicateType string
+	bases         []base
+}
+
+// A base is an image that another one was built on.
+type base struct {
+	// repository is fully qualified. It is empty if uri does not say it.
+	uri, repository string
+}
+
+// problem adds a problem once: several names of an image may have the same rule.
 func (j *imageJudge) problem(format string, args ...any) {
-	j.Problems = append(j.Problems, fmt.Sprintf(format, args...))
+	if p := fmt.Sprintf(format, args...); !slices.Contains(j.Problems, p) {
+		j.Problems = append(j.Problems, p)
+	}
 }
 
 // JudgeImage says what is proven of an image by a policy. release is that of the archive, or nil. vouched says whether
-// a signer of the archive whom the policy trusts vouches for the image and for its documents.
-func JudgeImage(ctx context.Context, img ImageContent, pol *policy.Policy, documents Documents, release *Origin, vouched bool) ImageVerdict {
-	j := &imageJudge{image: img, documents: documents, vouched: vouched, subjects: map[string][]byte{}, types: map[string]bool{},
+// a signer of the archive whom the policy trusts vouches for the image and for its documents. pulled is the manifest or
+// index that a node is about to pull, or zero for the image in the archive. Unless vouched, a signature counts only if it
+// is of what is pulled, or of an index around it: the signature of a manifest says nothing of the others that its index
+// lists, and the node may choose one of them.
+func JudgeImage(ctx context.Context, img ImageContent, pol *policy.Policy, documents Documents, release *Origin, vouched bool, pulled v1.Hash) ImageVerdict {
+	j := &imageJudge{image: img, documents: documents, vouched: vouched, pulled: pulled,
 		ImageVerdict: ImageVerdict{Names: img.Names, Platform: img.Platform, ID: img.Config.String(), SignedBy: []SignedBy{}, Problems: []string{}}}
 	if len(img.Names) == 0 {
 		j.problem("an image without a name")
@@ -54,11 +73,11 @@ func JudgeImage(ctx context.Context, img ImageContent, pol *policy.Policy, docum
 	for _, item := range img.Proof {
 		j.item(ctx, item)
 	}
+	if len(j.rules) == 0 && !vouched {
+		j.problem(nobody)
+	}
 	for _, r := range j.rules {
 		j.require(r)
-	}
-	if !vouched && len(j.SignedBy) == 0 {
-		j.problem("nobody whom the policy trusts has signed it, or the archive")
 	}
 	if vouched && j.Commit == "" && img.Own && release != nil {
 		j.Commit = release.Commit
@@ -66,13 +85,20 @@ func JudgeImage(ctx context.Context, img ImageContent, pol *policy.Policy, docum
 	return j.ImageVerdict
 }
 
+const nobody = "nobody whom the policy trusts has signed it, or the archive"
+
 // findRules finds the rule for each name of the image. The image must meet all of them.
 func (j *imageJudge) findRules(pol *policy.Policy) {
 	if len(pol.Images) == 0 {
 		return
 	}
 	for _, n := range j.image.Names {
-		repository := n[:max(0, strings.LastIndexByte(n, ':'))]
+		ref, err := images.ParseTag(n)
+		if err != nil || images.Qualified(ref) != n { // another spelling of a name would have another rule
+			j.problem("its name %q is not a full reference with a tag", n)
+			continue
+		}
+		repository := repositoryOf(ref)
 		rule, ok := pol.RuleFor(repository)
 		if !ok {
 			j.problem("the policy has no rule for repository %s", repository)
@@ -93,12 +119,15 @@ func (j *imageJudge) chain() {
 	if config != nil && (json.Unmarshal(config, &parsed) != nil || !slices.Equal(parsed.RootFS.DiffIDs, j.image.DiffIDs)) {
 		j.problem("its config has other diff IDs than the content statement says")
 	}
-	for _, h := range []v1.Hash{j.image.Manifest, j.image.Registry.Manifest} {
+	var manifests []attach.Subject
+	for _, h := range []v1.Hash{j.image.Registry.Manifest, j.image.Manifest} {
 		raw := j.document(h)
 		if raw == nil {
 			continue
 		}
-		j.subjects[h.String()] = raw
+		if len(manifests) == 0 || manifests[0].Digest != h {
+			manifests = append(manifests, attach.Subject{Digest: h, Content: raw})
+		}
 		m, err := v1.ParseManifest(bytes.NewReader(raw))
 		if err != nil || m.Config.Digest != j.image.Config {
 			j.problem("the manifest %s is not that of the image %s", h, j.image.Config)
@@ -114,10 +143,12 @@ func (j *imageJudge) chain() {
 		if err != nil || !slices.ContainsFunc(index.Manifests, func(d v1.Descriptor) bool { return d.Digest == inner }) {
 			j.problem("the index %s does not list %s", h, inner)
 		} else {
-			j.subjects[h.String()] = raw
+			j.subjects = append(j.subjects, attach.Subject{Digest: h, Content: raw})
 		}
 		inner = h
 	}
+	slices.Reverse(j.subjects)
+	j.subjects = append(j.subjects, manifests...)
 }
 
 // document returns a document that the archive must have.
@@ -134,7 +165,7 @@ func (j *imageJudge) item(ctx context.Context, item Item) {
 	switch item.Kind {
 	case SBOM:
 		if j.vouched { // the content statement has its digest
-			j.types[predicateOf(item.MediaType)] = true
+			j.claims = append(j.claims, claim{predicateType: predicateOf(item.MediaType)})
 		}
 		return
 	case Signature, Provenance, VEX:
@@ -146,17 +177,18 @@ func (j *imageJudge) item(ctx context.Context, item Item) {
 		j.problem("the archive does not have the %s %s, or has it too large", item.Kind, item.Digest)
 		return
 	}
-	switch item.MediaType {
-	case sign.MediaType:
-		b, err := sign.ParseBundle(raw)
-		j.bundle(ctx, item, b, err)
-	case sign.DSSEEnvelope:
-		b, err := sign.ParseEnvelope(raw)
-		j.bundle(ctx, item, b, err)
-	case sign.SimpleSigning:
-		j.simple(ctx, item, raw)
-	case statement.MediaType:
-		j.statement(item, raw, j.vouched)
+	if item.MediaType != statement.MediaType {
+		j.signed(ctx, item, raw)
+		return
+	}
+	s, err := statement.Read(raw)
+	switch {
+	case err != nil:
+		j.problem("%s %s: %v", item.Kind, item.Digest, err)
+	case !slices.ContainsFunc(j.subjects, func(of attach.Subject) bool { return s.About(of.Digest.String()) }):
+		j.problem("the %s %s is not about this image", item.Kind, item.Digest)
+	case j.vouched:
+		j.claim("", s)
 	}
 }
 
@@ -171,98 +203,38 @@ func predicateOf(mediaType string) string {
 	return mediaType
 }
 
-// bundle verifies a bundle over the image with the keys of the rule. A bundle of others proves nothing, and is no
-// problem.
-func (j *imageJudge) bundle(ctx context.Context, item Item, b *sign.Bundle, err error) {
-	keys := policy.Keys(j.signers)
-	if err != nil || len(keys) == 0 {
-		return // a registry may have attached anything
-	}
-	if !b.IsEnvelope() {
-		for digest, content := range j.subjects {
-			if key, err := b.VerifyMessage(ctx, sign.Bytes(content), keys); err == nil {
-				j.signed(key, digest, "")
-			}
-		}
+// signed verifies a document with the keys of all rules. One that others have signed proves nothing, and is no problem: a
+// registry may have attached anything.
+func (j *imageJudge) signed(ctx context.Context, item Item, raw []byte) {
+	v, err := attach.Document{MediaType: item.MediaType, Annotations: item.Annotations, Content: raw}.Verify(ctx, policy.Keys(j.signers), j.subjects...)
+	if v.Key == nil {
 		return
 	}
-	envelope, err := b.VerifyEnvelope(ctx, keys)
-	if err != nil || envelope.PayloadType != statement.MediaType {
+	if err != nil {
+		j.problem("the %s %s: %v", item.Kind, item.Digest, err)
 		return
 	}
-	s := j.statement(item, envelope.Payload, true)
-	if s == nil {
-		return
+	predicate := ""
+	if v.Statement != nil {
+		predicate = v.Statement.PredicateType
+		j.claim(v.Key.Hint(), v.Statement)
 	}
-	for digest := range j.subjects {
-		if s.About(digest) {
-			j.signed(envelope.Key, digest, s.PredicateType)
-		}
+	for _, s := range v.Subjects {
+		j.SignedBy = append(j.SignedBy, SignedBy{policy.NameOf(j.signers, v.Key), v.Key.Hint(), s.Digest.String(), predicate})
 	}
 }
 
-func (j *imageJudge) signed(key *sign.PublicKey, digest, predicate string) {
-	j.SignedBy = append(j.SignedBy, SignedBy{policy.NameOf(j.signers, key), key.Hint(), digest, predicate})
-}
-
-// simple verifies a signature of simple signing, as bundle does. The message has the digest of the image
-// (https://github.com/containers/image/blob/main/docs/containers-signature.5.md).
-func (j *imageJudge) simple(ctx context.Context, item Item, raw []byte) {
-	signature, err := base64.StdEncoding.DecodeString(item.Annotations[sign.SimpleSignature])
-	if err != nil {
-		return
-	}
-	key, err := sign.NewMessageSignature(signature).VerifyMessage(ctx, sign.Bytes(raw), policy.Keys(j.signers))
-	if err != nil {
-		return
-	}
-	var message struct {
-		Critical struct {
-			Image struct {
-				Digest string `json:"docker-manifest-digest"`
-			} `json:"image"`
-			Type string `json:"type"`
-		} `json:"critical"`
-	}
-	if err := jsonv2.Unmarshal(raw, &message); err != nil {
-		j.problem("%s %s: %v", item.Kind, item.Digest, err)
-		return
-	}
-	digest := message.Critical.Image.Digest
-	if message.Critical.Type != "cosign container image signature" || j.subjects[digest] == nil {
-		j.problem("the %s %s is not about this image", item.Kind, item.Digest)
-		return
-	}
-	j.signed(key, digest, "")
-}
-
-// statement reads a statement, which must be about the image. What it says counts if it is trusted.
-func (j *imageJudge) statement(item Item, raw []byte, trusted bool) *statement.Statement {
-	s, err := statement.Read(raw)
-	if err != nil {
-		j.problem("%s %s: %v", item.Kind, item.Digest, err)
-		return nil
-	}
-	about := false
-	for digest := range j.subjects {
-		about = about || s.About(digest)
-	}
-	if !about {
-		j.problem("the %s %s is not about this image", item.Kind, item.Digest)
-		return nil
-	}
-	if !trusted {
-		return s
-	}
-	j.types[s.PredicateType] = true
+// claim adds a trusted statement.
+func (j *imageJudge) claim(key string, s *statement.Statement) {
+	c := claim{key: key, predicateType: s.PredicateType}
 	if s.PredicateType == statement.Provenance {
-		j.provenance(s.Predicate)
+		c.bases = j.provenance(s.Predicate)
 	}
-	return s
+	j.claims = append(j.claims, c)
 }
 
 // provenance reads from which commit and on which bases the image was built (SLSA provenance v1).
-func (j *imageJudge) provenance(predicate json.RawMessage) {
+func (j *imageJudge) provenance(predicate json.RawMessage) []base {
 	var p struct {
 		BuildDefinition struct {
 			ResolvedDependencies []struct {
@@ -273,70 +245,107 @@ func (j *imageJudge) provenance(predicate json.RawMessage) {
 	}
 	if err := json.Unmarshal(predicate, &p); err != nil {
 		j.problem("its provenance: %v", err)
-		return
+		return nil
 	}
+	var bases []base
 	for _, d := range p.BuildDefinition.ResolvedDependencies {
 		if commit := d.Digest["gitCommit"]; commit != "" && j.Commit == "" {
 			j.Source, j.Commit = d.URI, commit
 		}
-		if repository, ok := repositoryOf(d.URI); ok {
-			j.bases = append(j.bases, repository)
+		if b, ok := baseOf(d.URI); ok {
+			bases = append(bases, b)
 		}
 	}
+	return bases
 }
 
-// require checks what a rule requires of the image.
+// require checks what a rule requires of the image. Only what the rule's own signers have signed counts, or what the
+// signer of the archive vouches for.
 func (j *imageJudge) require(r policy.Rule) {
-	signed := slices.ContainsFunc(j.SignedBy, func(s SignedBy) bool {
-		return slices.ContainsFunc(policy.Keys(r.Signers), func(k *sign.PublicKey) bool { return k.Hint() == s.Key })
-	})
-	if len(r.Signers) > 0 && !signed {
+	keys := map[string]bool{}
+	for _, k := range policy.Keys(r.Signers) {
+		keys[k.Hint()] = true
+	}
+	switch {
+	case len(r.Signers) == 0 && !j.vouched:
+		j.problem(nobody)
+	case len(r.Signers) > 0 && !slices.ContainsFunc(j.SignedBy, func(s SignedBy) bool { return keys[s.Key] && j.suffices(s) }):
 		var names []string
 		for _, s := range r.Signers {
 			names = append(names, s.Name)
 		}
 		j.problem("it is not signed by %s", strings.Join(names, " or "))
 	}
+	types := map[string]bool{}
+	var bases []base
+	for _, c := range j.claims {
+		if j.vouched || keys[c.key] {
+			types[c.predicateType] = true
+			bases = append(bases, c.bases...)
+		}
+	}
 	for _, t := range r.Predicates {
-		if !j.types[t] {
+		if !types[t] {
 			j.problem("it has no trusted statement of type %s", t)
 		}
 	}
 	if len(r.Bases) == 0 {
 		return
 	}
-	if len(j.bases) == 0 {
+	if len(bases) == 0 {
 		j.problem("no trusted provenance states its base, and the policy allows only some")
 	}
-	for _, b := range j.bases {
-		if !r.Allows(b) {
-			j.problem("it is built on %s, which the policy does not allow", b)
+	for _, b := range bases {
+		switch {
+		case b.repository == "":
+			j.problem("it is built on %s, which does not say its repository, and the policy allows only some", b.uri)
+		case !r.Allows(b.repository):
+			j.problem("it is built on %s, which the policy does not allow", b.repository)
 		}
 	}
 }
 
-// repositoryOf returns the fully qualified repository of an image that a provenance names by a package URL, of type
-// oci (Slipway) or docker (BuildKit).
-func repositoryOf(uri string) (string, bool) {
-	kind, rest, _ := strings.Cut(uri, "/")
-	name, query, _ := strings.Cut(rest, "?")
-	switch kind {
-	case "pkg:oci":
-		qualifiers, err := url.ParseQuery(query)
-		if err != nil {
-			return "", false
-		}
-		name = qualifiers.Get("repository_url")
-	case "pkg:docker":
-		name, _, _ = strings.Cut(name, "@")
-		name, _ = url.PathUnescape(name)
-	default:
-		return "", false
+// suffices reports whether a signature is one of the image that is judged: not an attestation, and, if the signer of the
+// archive does not vouch for the image, of what is pulled or of an index around it.
+func (j *imageJudge) suffices(s SignedBy) bool {
+	if s.Predicate != "" && s.Predicate != attach.SignaturePredicate {
+		return false
 	}
-	ref, err := images.ParseReference(name)
-	if err != nil {
-		return "", false
+	if j.vouched || j.pulled == (v1.Hash{}) || s.Subject == j.pulled.String() {
+		return true
 	}
+	chain := append(slices.Clone(j.image.Registry.Indexes), j.image.Registry.Manifest)
+	around := chain[:max(0, slices.Index(chain, j.pulled))]
+	return slices.ContainsFunc(around, func(h v1.Hash) bool { return h.String() == s.Subject })
+}
+
+// repositoryOf returns the fully qualified repository of a reference.
+func repositoryOf(ref name.Tag) string {
 	qualified := images.Qualified(ref)
-	return qualified[:strings.LastIndexByte(qualified, ':')], true
+	return qualified[:strings.LastIndexByte(qualified, ':')]
+}
+
+// baseOf returns the image that a provenance names by a package URL, of type oci (Slipway) or docker (BuildKit).
+func baseOf(uri string) (base, bool) {
+	b := base{uri: uri}
+	if len(uri) < 4 || !strings.EqualFold(uri[:4], "pkg:") {
+		return b, false
+	}
+	parsed, err := packageurl.FromString(uri)
+	if err != nil {
+		return b, true // it may be an image
+	}
+	repository := parsed.Qualifiers.Map()["repository_url"]
+	switch parsed.Type {
+	case packageurl.TypeOCI: // the URL has the name
+	case packageurl.TypeDocker: // the URL is that of the registry
+		names := []string{strings.TrimSuffix(repository, "/"), parsed.Namespace, parsed.Name}
+		repository = strings.Join(slices.DeleteFunc(names, func(s string) bool { return s == "" }), "/")
+	default:
+		return b, false
+	}
+	if ref, err := images.ParseTag(repository); err == nil && repository != "" {
+		b.repository = repositoryOf(ref)
+	}
+	return b, true
 }
