@@ -68,25 +68,32 @@ func checkArchive(ctx context.Context, pull Pull, pol *policy.Policy, file strin
 	if err != nil {
 		return "", err
 	}
-	at := slices.IndexFunc(p.Content.Images, func(img proof.ImageContent) bool { return has(img, pull) })
-	if at < 0 {
+	all := slices.DeleteFunc(slices.Clone(p.Content.Images), func(img proof.ImageContent) bool { return !has(img, pull) })
+	if len(all) == 0 {
 		return "", nil
 	}
 	v := p.JudgeArchive(ctx, pol)
 	if len(v.Problems) > 0 {
 		return "", errors.New(strings.Join(v.Problems, "; "))
 	}
-	img := proof.JudgeImage(ctx, p.Content.Images[at], pol, documents(ctx, a), p.Content.Release, len(v.SignedBy) > 0, pull.Digest)
-	if len(img.Problems) > 0 {
-		return "", errors.New(strings.Join(img.Problems, "; "))
-	}
-	var signers []string
-	for _, s := range append(v.SignedBy, img.SignedBy...) {
-		if !slices.Contains(signers, s.Signer) {
-			signers = append(signers, s.Signer)
+	var signers, problems []string
+	add := func(signed []proof.SignedBy) {
+		for _, s := range signed {
+			if !slices.Contains(signers, s.Signer) {
+				signers = append(signers, s.Signer)
+			}
 		}
 	}
-	return fmt.Sprintf("%s is in %s, signed by %s", img.Image, file, strings.Join(signers, ", ")), nil
+	add(v.SignedBy)
+	for _, img := range all { // an index may be that of several images
+		judged := proof.JudgeImage(ctx, img, pol, documents(ctx, a), p.Content.Release, len(v.SignedBy) > 0, pull.Digest)
+		problems = append(problems, judged.Problems...)
+		add(judged.SignedBy)
+	}
+	if len(problems) > 0 {
+		return "", errors.New(strings.Join(problems, "; "))
+	}
+	return fmt.Sprintf("%s is in %s, signed by %s", all[0].Names[0], file, strings.Join(signers, ", ")), nil
 }
 
 // documents returns the small documents of an archive.

@@ -3,9 +3,11 @@ package admit
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
+	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
 	"github.com/slipway-build/slipway/images/airgap/airgaptest"
@@ -145,5 +147,40 @@ func TestCheckOfAnUnsignedIndex(t *testing.T) {
 	}
 	if reason, err := Check(t.Context(), Pull{airgaptest.Ref(t, "acme/app:v1"), index}, p, []string{path}); err == nil || !strings.Contains(err.Error(), "not signed by upstream") {
 		t.Errorf("the index is admitted: %s (%v)", reason, err)
+	}
+}
+
+// An index that is pulled may be that of several images of the archive. All of them must be good.
+func TestCheckOfAllImagesOfAnIndex(t *testing.T) {
+	app := airgaptest.Indexed(t, "docker.io/acme/app:v1", false)
+	app.Names = app.Names[:1]
+	list, err := app.Index.IndexManifest()
+	if err != nil {
+		t.Fatal(err)
+	}
+	arm := app
+	arm.Names = []name.Reference{airgaptest.Ref(t, "mirror.example.com/acme/app:v1")}
+	at := slices.IndexFunc(list.Manifests, func(d v1.Descriptor) bool { return d.Platform != nil && d.Platform.Architecture == "arm64" })
+	if arm.Image, err = app.Index.Image(list.Manifests[at].Digest); err != nil {
+		t.Fatal(err)
+	}
+	index, err := app.Index.Digest()
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "images.tar.zst")
+	if _, err := pack.Write(t.Context(), airgaptest.NewStore(t), []pack.Image{app, arm}, []pack.Output{{Path: path}},
+		pack.Options{Layers: "original", Proof: &pack.Proof{Sign: proof.SignWith(airgaptest.Key(t, releaseKey))}}); err != nil {
+		t.Fatal(err)
+	}
+	p := policy.Vouched(signer(t, "release", releaseKey))
+	p.Images = []policy.Rule{{Repositories: []string{"docker.io/**"}}, {Repositories: []string{"**"}}}
+	pull := Pull{arm.Names[0], index}
+	if _, err := Check(t.Context(), pull, p, []string{path}); err != nil {
+		t.Errorf("refused: %v", err)
+	}
+	p.Images[1].Signers = []policy.Signer{signer(t, "upstream", upstreamKey)}
+	if reason, err := Check(t.Context(), pull, p, []string{path}); err == nil || !strings.Contains(err.Error(), "not signed by upstream") {
+		t.Errorf("admitted: %s (%v)", reason, err)
 	}
 }
