@@ -35,16 +35,24 @@ func proven(t *testing.T) []pack.Image {
 	return all
 }
 
-func signTwice(_ context.Context, statement []byte) ([][]byte, error) {
-	sum := sha256.Sum256(statement)
-	return [][]byte{[]byte(`{"signs":"` + hex.EncodeToString(sum[:]) + `"}`), []byte(`{"second":true}`)}, nil
+// signTwice returns a signer with two keys.
+func signTwice(t *testing.T) proof.Signer {
+	first, second := proof.SignWith(airgaptest.Key(t, 1)), proof.SignWith(airgaptest.Key(t, 2))
+	return func(ctx context.Context, statement []byte) ([][]byte, error) {
+		a, err := first(ctx, statement)
+		if err != nil {
+			return nil, err
+		}
+		b, err := second(ctx, statement)
+		return append(a, b...), err
+	}
 }
 
 // The proof comes after everything that nodes read: the archive begins with the same bytes as one without a proof.
 func TestProofComesLast(t *testing.T) {
 	content, all := airgaptest.NewStore(t), proven(t)
 	without := airgaptest.Pack(t, content, all, pack.Options{})
-	with := airgaptest.Pack(t, content, all, pack.Options{Proof: &pack.Proof{Sign: signTwice}})
+	with := airgaptest.Pack(t, content, all, pack.Options{Proof: &pack.Proof{Sign: signTwice(t)}})
 	for codec, path := range with {
 		a, b := read(t, without[codec]), read(t, path)
 		names, _, _ := airgaptest.Untar(t, path, codec)
@@ -82,12 +90,12 @@ func TestContentStatement(t *testing.T) {
 		for range 2 {
 			all := proven(t)
 			paths := airgaptest.Pack(t, airgaptest.NewStore(t), all, pack.Options{Layers: layers,
-				Proof: &pack.Proof{Sign: signTwice, Release: &proof.Origin{Name: "acme", Version: "v1.0.0", Commit: strings.Repeat("ab", 20)}}})
+				Proof: &pack.Proof{Sign: signTwice(t), Release: &proof.Origin{Name: "acme", Version: "v1.0.0", Commit: strings.Repeat("ab", 20)}}})
 			for _, path := range paths {
 				p := readProof(t, path)
 				statements = append(statements, p.Statement)
-				if len(p.Signatures) != 2 || !strings.Contains(string(p.Signatures[0]), hex.EncodeToString(sum(p.Statement))) {
-					t.Errorf("signatures %s", p.Signatures)
+				if len(p.Signatures) != 2 {
+					t.Errorf("it has %d signatures", len(p.Signatures))
 				}
 				checkContent(t, path, p.Content, all)
 				r, err := verify.Archive(t.Context(), path, verify.Options{})

@@ -173,7 +173,7 @@ func (m *mutator) mutate() (string, []byte) {
 		w.Drop(name)
 		return "without " + name, w.Tar()
 	case 6:
-		name := pick(m, []string{"evil", "proof/evil", "blobs/sha256/" + airgaptest.HexDigest([]byte("evil")), "proof/content.3.sigstore.json", "proof/sha256/" + airgaptest.HexDigest([]byte("evil")), "./" + pick(m, w.Names)})
+		name := pick(m, []string{"evil", "proof/evil", "blobs/sha256/" + airgaptest.HexDigest([]byte("evil")), "proof/content.2.sigstore.json", "proof/content.3.sigstore.json", "proof/sha256/" + airgaptest.HexDigest([]byte("evil")), "./" + pick(m, w.Names)})
 		w.Set(name, []byte("evil"))
 		return "with " + name, w.Tar()
 	case 7: // one file, or the whole proof, of another archive

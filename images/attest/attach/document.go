@@ -136,18 +136,26 @@ func VerifyStatement(ctx context.Context, bundle *sign.Bundle, keys []*sign.Publ
 	return claim, e.Key, err
 }
 
-// verifyMessage verifies a signature over the bytes of a subject.
+// verifyMessage verifies a signature over the bytes of a subject. It tries each key by itself: those that need the bytes
+// fail if only the digest is known.
 func verifyMessage(ctx context.Context, b *sign.Bundle, keys []*sign.PublicKey, subjects []Subject) (Verified, error) {
+	if len(keys) == 0 || len(subjects) == 0 {
+		return Verified{}, errors.New("missing public key or subject")
+	}
 	var errs []error
 	for _, s := range subjects {
 		m, err := s.message()
-		if err == nil {
-			var key *sign.PublicKey
-			if key, err = b.VerifyMessage(ctx, m, keys); err == nil {
-				return Verified{Key: key, Subjects: []Subject{s}}, nil
-			}
+		if err != nil {
+			errs = append(errs, err)
+			continue
 		}
-		errs = append(errs, err)
+		for _, k := range keys {
+			if _, err := b.VerifyMessage(ctx, m, []*sign.PublicKey{k}); err != nil {
+				errs = append(errs, err)
+				continue
+			}
+			return Verified{Key: k, Subjects: []Subject{s}}, nil
+		}
 	}
 	return Verified{}, errors.Join(errs...)
 }

@@ -8,8 +8,9 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 )
 
-// The files of the proof in an archive. They lie in a folder of their own that neither view names: an entry
-// of index.json would be an image more for skopeo, and a file of unknown name is nothing to any reader.
+// The files of the proof in an archive. They are in a folder of their own, and neither index.json nor manifest.json
+// refers to them: skopeo would take an entry of index.json for an image, and readers pass over files that they do not
+// know.
 const (
 	Folder        = "proof/"
 	StatementFile = Folder + "content.json"

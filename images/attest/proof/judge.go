@@ -1,9 +1,7 @@
 package proof
 
 import (
-	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 
@@ -95,18 +93,28 @@ func (p *Proof) JudgeArchive(ctx context.Context, pol *policy.Policy) *Verdict {
 	return v
 }
 
-// judgeSignatures checks the signatures over the content statement. All of them must be good, or of other signers
-// than those of the policy.
+// judgeSignatures checks the signatures over the content statement. All of them must be good, or claim to be of other
+// keys than those of the policy.
 func (p *Proof) judgeSignatures(ctx context.Context, pol *policy.Policy, v *Verdict) {
 	subject := Attachment{Content: p.Statement}.Digest().String()
-	var failed []error
-	for i, raw := range p.Signatures {
-		key, err := p.signedBy(ctx, raw, policy.Keys(pol.Archive.Signers))
-		if err != nil {
-			failed = append(failed, fmt.Errorf("%s: %w", signatureFile(i+1), err))
-			continue
+	keys, message := policy.Keys(pol.Archive.Signers), sign.Enveloped(statement.MediaType, p.Statement)
+	var others []string
+	for i, s := range p.Signatures {
+		key, err := sign.NewMessageSignature(s.value).VerifyMessage(ctx, message, keys)
+		if err == nil && key.Hint() != s.hint {
+			err = fmt.Errorf("key %s has signed it", key.Hint())
 		}
-		v.SignedBy = append(v.SignedBy, SignedBy{policy.NameOf(pol.Archive.Signers, key), key.Hint(), subject, predicateType})
+		if err != nil {
+			err = fmt.Errorf("%s: %w; the bundle names key %q", signatureFile(i+1), err, s.hint)
+		}
+		switch {
+		case err == nil:
+			v.SignedBy = append(v.SignedBy, SignedBy{policy.NameOf(pol.Archive.Signers, key), key.Hint(), subject, predicateType})
+		case key != nil || slices.ContainsFunc(keys, func(k *sign.PublicKey) bool { return k.Hint() == s.hint }):
+			v.problem("%v", err)
+		default:
+			others = append(others, err.Error())
+		}
 	}
 	if len(pol.Archive.Signers) == 0 || len(v.SignedBy) > 0 {
 		return
@@ -114,28 +122,7 @@ func (p *Proof) judgeSignatures(ctx context.Context, pol *policy.Policy, v *Verd
 	if len(p.Signatures) == 0 {
 		v.problem("its content statement is not signed")
 	}
-	for _, err := range failed {
-		v.problem("%v", err)
-	}
-}
-
-// signedBy returns the key that signed the content statement.
-func (p *Proof) signedBy(ctx context.Context, raw []byte, keys []*sign.PublicKey) (*sign.PublicKey, error) {
-	bundle, err := sign.ParseBundle(raw)
-	if err != nil {
-		return nil, err
-	}
-	envelope, err := bundle.VerifyEnvelope(ctx, keys)
-	if err != nil {
-		return nil, err
-	}
-	if envelope.PayloadType != statement.MediaType {
-		return nil, fmt.Errorf("it signs a %s, not an in-toto statement", envelope.PayloadType)
-	}
-	if !bytes.Equal(envelope.Payload, p.Statement) {
-		return nil, errors.New("it signs another content statement")
-	}
-	return envelope.Key, bundle.CheckForm(raw, envelope.Key)
+	v.Problems = append(v.Problems, others...)
 }
 
 // Compare compares an archive with its content statement. files are all its files, without folders. names has the
@@ -145,8 +132,11 @@ func (p *Proof) Compare(files []File, names map[string]v1.Hash) []string {
 	say := func(format string, args ...any) { problems = append(problems, fmt.Sprintf(format, args...)) }
 	want := map[string]File{}
 	for _, f := range p.Content.Files {
-		if want[f.Name].Name != "" || outside(f.Name) {
-			say("the content statement lists file %s twice, or lists what it cannot", f.Name)
+		switch {
+		case want[f.Name].Name != "":
+			say("the content statement lists file %s twice", f.Name)
+		case f.Name == StatementFile || IsSignatureFile(f.Name):
+			say("the content statement lists file %s, which it cannot: its digest depends on the statement", f.Name)
 		}
 		want[f.Name] = f
 	}
@@ -172,7 +162,7 @@ func (p *Proof) Compare(files []File, names map[string]v1.Hash) []string {
 		}
 	}
 	if signatures != len(p.Signatures) {
-		say("it has %d signatures, %d of which are not numbered in order", signatures, signatures-len(p.Signatures))
+		say("%d of its %d signatures are not numbered in order, as %s, %s and so on", signatures-len(p.Signatures), signatures, signatureFile(1), signatureFile(2))
 	}
 	for _, f := range p.Content.Files {
 		if !seen[f.Name] {
@@ -198,9 +188,6 @@ func (p *Proof) Compare(files []File, names map[string]v1.Hash) []string {
 	}
 	return problems
 }
-
-// outside reports whether a statement cannot list a file: itself and its signatures.
-func outside(name string) bool { return name == StatementFile || IsSignatureFile(name) }
 
 func sorted(names map[string]v1.Hash) []string {
 	var all []string

@@ -97,18 +97,24 @@ func (m *Maker) Make(ctx context.Context, content Content, sign Signer) (small, 
 		files = append(files, File{member.Name, v1.Hash{Algorithm: "sha256", Hex: ItemDigest(member.Name)}, int64(len(member.Content))})
 	}
 	content.Files = files
-	statement, err := encode(content)
+	raw, err := encode(content)
 	if err != nil {
 		return nil, nil, err
 	}
-	small = []Member{{StatementFile, statement}}
+	small = []Member{{StatementFile, raw}}
 	if sign != nil {
-		bundles, err := sign(ctx, statement)
-		if err != nil {
-			return nil, nil, fmt.Errorf("signing the content of the archive: %w", err)
+		bundles, err := sign(ctx, raw)
+		if err == nil && len(bundles) > maxSignatures {
+			err = fmt.Errorf("there are %d signatures; an archive may have at most %d", len(bundles), maxSignatures)
 		}
 		for i, b := range bundles {
+			if err == nil {
+				_, err = parseSignature(b, raw)
+			}
 			small = append(small, Member{signatureFile(i + 1), b})
+		}
+		if err != nil {
+			return nil, nil, fmt.Errorf("signing the content of the archive: %w", err)
 		}
 	}
 	return append(small, m.small...), m.large, nil

@@ -2,19 +2,25 @@ package proof
 
 import (
 	"context"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
+
+	"github.com/slipway-build/slipway/images/attest/sign"
+	"github.com/slipway-build/slipway/images/attest/statement"
 )
 
 // Limits of what is read of an archive that may be hostile, in bytes.
 const (
 	maxStatement = 20 << 20 // about 100,000 files
-	maxSignature = 30 << 20 // has the statement in base64
 	MaxItem      = 64 << 20
+	// maxAround is the size of a signature without the statement, which it has in base64.
+	maxAround = 16 << 10
 )
 
-// maxSignatures is the largest number of signatures of an archive that are read.
+// maxSignatures is the largest number of signatures that an archive may have.
 const maxSignatures = 16
 
 // A Proof is the proof of an archive, as it was read. Nothing of it is checked but its form.
@@ -22,37 +28,65 @@ type Proof struct {
 	// Statement is the content statement as it is in the archive.
 	Statement []byte
 	Content   Content
-	// Signatures are Sigstore bundles.
-	Signatures [][]byte
+	// Signatures are those over the statement, in the order of their numbers.
+	Signatures []signature
+}
+
+// A signature is what a bundle says of the statement. The statement does not list its signatures, so each must be a
+// bundle of this form.
+type signature struct {
+	// hint is that of the key that it claims to be of.
+	hint  string
+	value []byte
+}
+
+// parseSignature reads a bundle, which must be over the statement and have nothing else.
+func parseSignature(raw, content []byte) (signature, error) {
+	b, err := sign.ParseBundle(raw)
+	if err == nil {
+		err = b.CheckForm(raw, statement.MediaType, content)
+	}
+	if err != nil {
+		return signature{}, err
+	}
+	return signature{b.Hint(), slices.Clone(b.Signature())}, nil
 }
 
 // Read reads the proof of an archive. read returns the content of a file of the archive that has at most limit
-// bytes. An error that wraps fs.ErrNotExist says that the archive has no proof.
+// bytes. A file with the name of a signature that is not a bundle over the statement is an error. An error that wraps
+// fs.ErrNotExist says that the archive has no proof.
 func Read(ctx context.Context, read func(ctx context.Context, name string, limit int64) ([]byte, error)) (*Proof, error) {
-	statement, err := read(ctx, StatementFile, maxStatement)
+	content, err := read(ctx, StatementFile, maxStatement)
 	if err != nil {
 		return nil, err
 	}
-	p := &Proof{Statement: statement}
-	if p.Content, err = parse(statement); err != nil {
+	p := &Proof{Statement: content}
+	if p.Content, err = parse(content); err != nil {
 		return nil, fmt.Errorf("reading %s: %w", StatementFile, err)
 	}
-	for n := 1; n <= maxSignatures; n++ {
-		bundle, err := read(ctx, signatureFile(n), maxSignature)
-		if errors.Is(err, fs.ErrNotExist) {
-			break
-		}
-		if err != nil {
+	limit := int64(base64.StdEncoding.EncodedLen(len(content)) + maxAround)
+	for n := 1; ; n++ {
+		file := signatureFile(n)
+		raw, err := read(ctx, file, limit)
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			return p, nil
+		case err != nil:
 			return nil, err
+		case n > maxSignatures:
+			return nil, fmt.Errorf("reading %s: an archive may have at most %d signatures", file, maxSignatures)
 		}
-		p.Signatures = append(p.Signatures, bundle)
+		s, err := parseSignature(raw, content)
+		if err != nil {
+			return nil, fmt.Errorf("reading %s: %w", file, err)
+		}
+		p.Signatures = append(p.Signatures, s)
 	}
-	return p, nil
 }
 
 // SBOMs returns the names of the files of SBOMs that a content statement lists. It returns none if it is not valid.
-func SBOMs(statement []byte) map[string]bool {
-	c, err := parse(statement)
+func SBOMs(content []byte) map[string]bool {
+	c, err := parse(content)
 	if err != nil {
 		return nil
 	}

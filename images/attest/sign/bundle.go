@@ -30,7 +30,7 @@ func SignMessage(ctx context.Context, signer Signer, m Message) ([]byte, error) 
 	if err != nil {
 		return nil, err
 	}
-	return encode(signer.PublicKey(), &bundlepb.Bundle{Content: &bundlepb.Bundle_MessageSignature{MessageSignature: &common.MessageSignature{
+	return encode(signer.PublicKey().Hint(), &bundlepb.Bundle{Content: &bundlepb.Bundle_MessageSignature{MessageSignature: &common.MessageSignature{
 		MessageDigest: &common.HashOutput{Algorithm: common.HashAlgorithm_SHA2_256, Digest: m.digest[:]},
 		Signature:     signature,
 	}}})
@@ -38,11 +38,20 @@ func SignMessage(ctx context.Context, signer Signer, m Message) ([]byte, error) 
 
 // SignEnvelope returns a bundle with an envelope of payload, as "cosign attest" makes it.
 func SignEnvelope(ctx context.Context, signer Signer, payloadType string, payload []byte) ([]byte, error) {
-	signature, err := signed(ctx, signer, Bytes(dsse.PAE(payloadType, payload)))
+	signature, err := signed(ctx, signer, Enveloped(payloadType, payload))
 	if err != nil {
 		return nil, err
 	}
-	return encode(signer.PublicKey(), &bundlepb.Bundle{Content: &bundlepb.Bundle_DsseEnvelope{DsseEnvelope: &dssepb.Envelope{
+	return encodeEnvelope(signer.PublicKey().Hint(), payloadType, payload, signature)
+}
+
+// Enveloped returns the message that is signed if payload is in an envelope.
+func Enveloped(payloadType string, payload []byte) Message {
+	return Bytes(dsse.PAE(payloadType, payload))
+}
+
+func encodeEnvelope(hint, payloadType string, payload, signature []byte) ([]byte, error) {
+	return encode(hint, &bundlepb.Bundle{Content: &bundlepb.Bundle_DsseEnvelope{DsseEnvelope: &dssepb.Envelope{
 		Payload:     payload,
 		PayloadType: payloadType,
 		Signatures:  []*dssepb.Signature{{Sig: signature}},
@@ -62,12 +71,12 @@ func signed(ctx context.Context, signer Signer, m Message) ([]byte, error) {
 	return signature, nil
 }
 
-// encode returns the JSON form of a bundle that key verifies. Its bytes are the same each time: protojson varies only white
+// encode returns the JSON form of a bundle that the key with a hint verifies. Its bytes are the same each time: protojson varies only white
 // space, which Compact removes.
-func encode(key *PublicKey, b *bundlepb.Bundle) ([]byte, error) {
+func encode(hint string, b *bundlepb.Bundle) ([]byte, error) {
 	b.MediaType = MediaType
 	b.VerificationMaterial = &bundlepb.VerificationMaterial{Content: &bundlepb.VerificationMaterial_PublicKey{
-		PublicKey: &common.PublicKeyIdentifier{Hint: key.Hint()},
+		PublicKey: &common.PublicKeyIdentifier{Hint: hint},
 	}}
 	raw, err := protojson.Marshal(b)
 	if err != nil {

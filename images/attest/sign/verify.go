@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/secure-systems-lab/go-securesystemslib/dsse"
 	bundlepb "github.com/sigstore/protobuf-specs/gen/pb-go/bundle/v1"
 	"google.golang.org/protobuf/encoding/protojson"
 )
@@ -61,10 +60,19 @@ func (b *Bundle) Hint() string {
 	return b.content.GetVerificationMaterial().GetPublicKey().GetHint()
 }
 
-// CheckForm returns an error unless raw, the bytes of b, is the bundle that SignMessage or SignEnvelope makes for a key:
-// with nothing added, and with one spelling. What is not signed then says nothing else than what is.
-func (b *Bundle) CheckForm(raw []byte, key *PublicKey) error {
-	own, err := encode(key, &bundlepb.Bundle{Content: b.content.GetContent()})
+// CheckForm returns an error unless raw, the bytes of b, is the bundle that SignEnvelope makes of payload: with nothing
+// added, and with one spelling. All that is not signed then is the hint of the key.
+func (b *Bundle) CheckForm(raw []byte, payloadType string, payload []byte) error {
+	e := b.content.GetDsseEnvelope()
+	switch {
+	case e == nil:
+		return errNoEnvelope
+	case e.GetPayloadType() != payloadType:
+		return fmt.Errorf("it signs a %q, want a %q", e.GetPayloadType(), payloadType)
+	case !bytes.Equal(e.GetPayload(), payload):
+		return errors.New("it signs other content")
+	}
+	own, err := encodeEnvelope(b.Hint(), payloadType, payload, b.Signature())
 	if err == nil && !bytes.Equal(own, raw) {
 		err = errors.New("the bundle has something that is not signed")
 	}
@@ -82,13 +90,15 @@ func (b *Bundle) Signature() []byte {
 	return b.content.GetMessageSignature().GetSignature()
 }
 
+var errNoEnvelope = errors.New("the bundle has a message signature, want an envelope")
+
 // VerifyEnvelope returns the content of the envelope that one of the keys has signed.
 func (b *Bundle) VerifyEnvelope(ctx context.Context, keys []*PublicKey) (*Envelope, error) {
 	e := b.content.GetDsseEnvelope()
 	if e == nil {
-		return nil, errors.New("the bundle has a message signature, want an envelope")
+		return nil, errNoEnvelope
 	}
-	m := Bytes(dsse.PAE(e.GetPayloadType(), e.GetPayload()))
+	m := Enveloped(e.GetPayloadType(), e.GetPayload())
 	key, err := b.verify(ctx, m, e.GetSignatures()[0].GetSig(), keys)
 	if err != nil {
 		return nil, err
