@@ -74,7 +74,7 @@ func (p *Policy) Validate() error {
 		}
 		for _, pattern := range slices.Concat(r.Repositories, r.Bases) {
 			if !isPattern(pattern) {
-				errs = append(errs, fmt.Errorf("pattern %q: want a repository with its registry, such as docker.io/library/* or registry.example.com/**, or ** for all", pattern))
+				errs = append(errs, fmt.Errorf("pattern %q: want a repository in full and without a tag, such as docker.io/library/* or registry.example.com/**, or ** for all", pattern))
 			}
 		}
 	}
@@ -84,15 +84,24 @@ func (p *Policy) Validate() error {
 // everything is the pattern of all repositories.
 const everything = "**"
 
-// isPattern reports whether a fully qualified repository can match a pattern.
+// full is the form of a pattern with a registry: host and path in lower case, and the signs of path.Match.
+var full = regexp.MustCompile(`^[a-z0-9._:*?\[\]^\\-]+(/[a-z0-9._*?\[\]^\\-]+)+$`)
+
+// isPattern reports whether a fully qualified repository can match a pattern. One of Docker Hub begins with docker.io and
+// a folder, which is library for images without another.
 func isPattern(pattern string) bool {
 	if pattern == everything {
 		return true
 	}
-	above := strings.TrimSuffix(pattern, "/**")
-	registry, _, qualified := strings.Cut(pattern, "/")
-	_, err := path.Match(above, "")
-	return err == nil && qualified && !strings.Contains(above, "**") && (strings.ContainsAny(registry, ".:*?[") || registry == "localhost")
+	above, deep := strings.CutSuffix(pattern, "/**")
+	registry, _, _ := strings.Cut(pattern, "/")
+	switch _, err := path.Match(above, ""); {
+	case err != nil, !full.MatchString(pattern), strings.Contains(above, "**"):
+		return false
+	case registry == "docker.io":
+		return deep || strings.Count(pattern, "/") > 1
+	}
+	return registry != "index.docker.io" && (strings.ContainsAny(registry, ".:*?[") || registry == "localhost")
 }
 
 // CheckRelease returns an error unless a release may be used.

@@ -319,9 +319,10 @@ func (j *imageJudge) suffices(s SignedBy) bool {
 	return slices.ContainsFunc(around, func(h v1.Hash) bool { return h.String() == s.Subject })
 }
 
-// repositoryOf returns the fully qualified repository of a reference.
+// repositoryOf returns the fully qualified repository of a reference, in lower case: the case of a host has no meaning,
+// and paths have no upper case.
 func repositoryOf(ref name.Tag) string {
-	qualified := images.Qualified(ref)
+	qualified := strings.ToLower(images.Qualified(ref))
 	return qualified[:strings.LastIndexByte(qualified, ':')]
 }
 

@@ -128,6 +128,15 @@ func TestNamesAreFull(t *testing.T) {
 	}
 }
 
+// The case of a host has no meaning.
+func TestRuleOfAHostInUpperCase(t *testing.T) {
+	img := newJudged(t, "B.Example.com/x:1")
+	img.attach(t, airgaptest.Attested(t, airgaptest.Key(t, bKey), proof.Signature, attach.SignaturePredicate, map[string]any{}, img.index.String()))
+	rules := []policy.Rule{{Repositories: []string{"b.example.com/**"}, Signers: []policy.Signer{signer(t, "a", aKey)}},
+		{Repositories: []string{"**"}, Signers: []policy.Signer{signer(t, "b", bKey)}}}
+	wantProblems(t, img.judge(t, rules, false, v1.Hash{}).Problems, "it is not signed by a")
+}
+
 // The signature of one manifest proves nothing of the others that an index lists.
 func TestPulledDigests(t *testing.T) {
 	rules := []policy.Rule{{Repositories: []string{"**"}, Signers: []policy.Signer{signer(t, "a", aKey)}}}
