@@ -100,20 +100,14 @@ func (p *Proof) judgeSignatures(ctx context.Context, pol *policy.Policy, v *Verd
 	keys, message := policy.Keys(pol.Archive.Signers), sign.Enveloped(statement.MediaType, p.Statement)
 	var others []string
 	for i, s := range p.Signatures {
-		key, err := sign.NewMessageSignature(s.value).VerifyMessage(ctx, message, keys)
-		if err == nil && key.Hint() != s.hint {
-			err = fmt.Errorf("key %s has signed it", key.Hint())
-		}
-		if err != nil {
-			err = fmt.Errorf("%s: %w; the bundle names key %q", signatureFile(i+1), err, s.hint)
-		}
+		key, err := s.signedBy(ctx, message, keys)
 		switch {
 		case err == nil:
 			v.SignedBy = append(v.SignedBy, SignedBy{policy.NameOf(pol.Archive.Signers, key), key.Hint(), subject, predicateType})
 		case key != nil || slices.ContainsFunc(keys, func(k *sign.PublicKey) bool { return k.Hint() == s.hint }):
-			v.problem("%v", err)
+			v.problem("%s: %v", signatureFile(i+1), err)
 		default:
-			others = append(others, err.Error())
+			others = append(others, fmt.Sprintf("%s: %v", signatureFile(i+1), err))
 		}
 	}
 	if len(pol.Archive.Signers) == 0 || len(v.SignedBy) > 0 {

@@ -52,6 +52,19 @@ func parseSignature(raw, content []byte) (signature, error) {
 	return signature{b.Hint(), slices.Clone(b.Signature())}, nil
 }
 
+// signedBy returns the key that has signed message, the statement in an envelope. It returns the key together with an
+// error if the signature claims to be of another one.
+func (s signature) signedBy(ctx context.Context, message sign.Message, keys []*sign.PublicKey) (*sign.PublicKey, error) {
+	key, err := sign.NewMessageSignature(s.value).VerifyMessage(ctx, message, keys)
+	if err == nil && key.Hint() != s.hint {
+		err = fmt.Errorf("key %s has signed it", key.Hint())
+	}
+	if err != nil {
+		return key, fmt.Errorf("%w; the bundle names key %q", err, s.hint)
+	}
+	return key, nil
+}
+
 // Read reads the proof of an archive. read returns the content of a file of the archive that has at most limit
 // bytes. A file with the name of a signature that is not a bundle over the statement is an error. An error that wraps
 // fs.ErrNotExist says that the archive has no proof.
