@@ -198,7 +198,7 @@ func TestPackObeysPolicy(t *testing.T) {
 		return err
 	}
 	const unsigned = ": nobody whom the policy trusts has signed it, or the archive"
-	want := "the policy refuses the archive:\nimage acme/app:v1: it is not signed by upstream\nimage acme/app:v1" + unsigned +
+	want := "the policy refuses the archive:\nimage acme/app:v1: it is not signed by upstream" +
 		"\nimage quay.io/a/b:v1: the policy has no rule for repository quay.io/a/b\nimage quay.io/a/b:v1" + unsigned
 	if err := write(own, img, unknown); err == nil || err.Error() != want {
 		t.Errorf("Write: %v, want %s", err, want)
