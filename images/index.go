@@ -14,14 +14,15 @@ import (
 // Annotations of BuildKit's attestation manifests inside an index
 // (docs/attestations/attestation-storage.md of moby/buildkit).
 const (
-	attestationType    = "vnd.docker.reference.type"
-	attestationSubject = "vnd.docker.reference.digest"
+	attestationType     = "vnd.docker.reference.type"
+	attestationSubject  = "vnd.docker.reference.digest"
+	attestationManifest = "attestation-manifest"
 )
 
 // IsAttestation reports whether an index entry is an attestation of a sibling
 // rather than an image for a node.
 func IsAttestation(d v1.Descriptor) bool {
-	return d.Annotations[attestationType] == "attestation-manifest" ||
+	return d.Annotations[attestationType] == attestationManifest ||
 		d.Platform != nil && d.Platform.OS == "unknown" && d.Platform.Architecture == "unknown"
 }
 
@@ -38,7 +39,9 @@ type IndexEntry struct {
 	// Platform is the platform that an archive or another index states for Image, see
 	// EntryPlatform; nil means that of its config.
 	Platform *v1.Platform
-	Index    v1.ImageIndex
+	// Attestation is the attestation manifest of Image; nil means none.
+	Attestation v1.Image
+	Index       v1.ImageIndex
 }
 
 // NewIndex assembles a multi-platform index. It flattens nested indexes, since nodes look only
@@ -156,7 +159,12 @@ func flatten(e IndexEntry, nested map[v1.Hash]bool) ([]child, error) {
 		if e.Platform != nil {
 			d.Platform = e.Platform
 		}
-		return complete(e.Name, e.Image, v1.Descriptor{MediaType: d.MediaType, Size: d.Size, Digest: d.Digest, Platform: d.Platform})
+		children, err := complete(e.Name, e.Image, v1.Descriptor{MediaType: d.MediaType, Size: d.Size, Digest: d.Digest, Platform: d.Platform})
+		if err != nil || e.Attestation == nil {
+			return children, err
+		}
+		attestation, err := attests(e.Name, e.Attestation, d.Digest)
+		return append(children, attestation), err
 	}
 	manifest, err := e.Index.IndexManifest()
 	if err != nil {
@@ -197,6 +205,18 @@ func flatten(e IndexEntry, nested map[v1.Hash]bool) ([]child, error) {
 		children = append(children, found...)
 	}
 	return children, errors.Join(errs...)
+}
+
+// attests returns the entry of an attestation manifest of an image.
+func attests(name string, attestation v1.Image, subject v1.Hash) (child, error) {
+	d, err := partial.Descriptor(attestation)
+	if err != nil {
+		return child{}, err
+	}
+	return child{name, attestation, v1.Descriptor{
+		MediaType: d.MediaType, Size: d.Size, Digest: d.Digest, Platform: &v1.Platform{OS: "unknown", Architecture: "unknown"},
+		Annotations: map[string]string{attestationType: attestationManifest, attestationSubject: subject.String()},
+	}}, nil
 }
 
 // complete fills in the descriptor's platform from the image's config, and checks that they

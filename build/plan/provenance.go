@@ -14,6 +14,8 @@ import (
 type Provenance struct {
 	Source  string `json:"source,omitempty"`
 	Builder string `json:"builder"`
+	// Attest puts that of images into their indexes.
+	Attest bool `json:"attest,omitempty"`
 }
 
 // A VEXStep copies a VEX document to the artifacts.
@@ -114,7 +116,7 @@ func (p *Plan) Making(subject string, binaries []string) *Plan {
 func (p *planner) proofs() {
 	c := p.config.Provenance
 	if c.Wanted() {
-		p.plan.Provenance = &Provenance{Source: c.Source, Builder: cmp.Or(c.Builder, defaultBuilder)}
+		p.plan.Provenance = &Provenance{Source: c.Source, Builder: cmp.Or(c.Builder, defaultBuilder), Attest: c.Attest}
 	}
 	for _, file := range p.config.VEX {
 		step := VEXStep{Name: vexName(file), Source: file, Output: artifact(path.Base(file))}

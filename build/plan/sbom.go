@@ -18,6 +18,8 @@ type SBOMStep struct {
 	// Format is spdx or cyclonedx.
 	Format string `json:"format"`
 	Output string `json:"output"`
+	// Attest puts that of an image into its indexes.
+	Attest bool `json:"attest,omitempty"`
 }
 
 // sbomExtensions are the ends of names by which the tools of a standard know its files.
@@ -35,7 +37,7 @@ func (p *planner) sboms() {
 	}
 	add := func(kind, subject string, platform images.Platform, name string) {
 		for _, format := range formats {
-			step := SBOMStep{kind, subject, platform, format, artifact(name + sbomExtensions[format])}
+			step := SBOMStep{kind, subject, platform, format, artifact(name + sbomExtensions[format]), c.Attest && kind == "image"}
 			p.claim(kind, "the SBOM of "+path.Base(subject), platform.Platform, c.Position, step.Output)
 			p.plan.SBOMs = append(p.plan.SBOMs, step)
 		}

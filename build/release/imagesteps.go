@@ -28,6 +28,9 @@ func (r *Release) buildImages(ctx context.Context) error {
 			return err
 		}
 	}
+	if err := r.proveAttested(ctx); err != nil {
+		return err
+	}
 	// In the plan, indexes of Windows versions come before those that contain them.
 	for _, step := range r.Plan.Indexes {
 		if _, err := r.index(ctx, step); err != nil {
@@ -188,6 +191,9 @@ func (r *Release) index(ctx context.Context, step plan.IndexStep) (v1.ImageIndex
 				entry.Image, err = r.image(ctx, of)
 			} else {
 				entry.Image, entry.Index, err = r.earlierMember(earlier, member)
+			}
+			if entry.Image != nil && err == nil {
+				entry.Attestation, err = r.attestation(member, entry.Image)
 			}
 			errs = append(errs, err)
 			if entry.Image != nil || entry.Index != nil {

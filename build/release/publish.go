@@ -293,6 +293,14 @@ func (p *publication) indexAt(ctx context.Context, d config.Destination, step pl
 	if index, ok, err := p.wholeIndex(step.Ref, entries); ok || err != nil {
 		return index, err
 	}
+	for n := range entries {
+		if entries[n].Image == nil {
+			continue
+		}
+		if entries[n].Attestation, err = p.attestation(members[n], entries[n].Image); err != nil {
+			return nil, fmt.Errorf("index %s: %w (an index with attestations is published from a dist that has all of its images, such as one of slipway merge)", step.Ref, err)
+		}
+	}
 	index, err := images.NewIndex(entries, step.Annotations)
 	if err != nil {
 		return nil, fmt.Errorf("index %s: %w", step.Ref, err)

@@ -145,6 +145,9 @@ func (r *Release) verifyIndex(layout *store.Store, step plan.IndexStep, reported
 		if !slices.ContainsFunc(have.Manifests, func(d v1.Descriptor) bool { return d.Digest == member.Digest }) {
 			errs = append(errs, fmt.Errorf("index %s: missing entry %s (%s)", step.Ref, ref, member.Digest))
 		}
+		if err := r.verifyAttestation(layout, have, ref, member.Digest); err != nil {
+			errs = append(errs, fmt.Errorf("index %s: %w", step.Ref, err))
+		}
 	}
 	return errors.Join(errs...)
 }

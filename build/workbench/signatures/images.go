@@ -61,7 +61,7 @@ func SignImages(ctx context.Context, w *workbench.Workbench, job SignJob) ([]Sig
 	}
 	out := make([]SignedImage, len(job.Refs))
 	err = parallel.Each(ctx, len(job.Refs), transfers, func(i int) error {
-		found, err := find(ctx, w, job.Refs[i], job.Recursive)
+		found, err := find(ctx, w, job.Refs[i], job.Recursive, func(index v1.ImageIndex) ([]v1.Hash, error) { return carry.Subjects(index) })
 		if err != nil {
 			return err
 		}
@@ -78,7 +78,8 @@ type subjects struct {
 	digests []v1.Hash // digest is the first
 }
 
-func find(ctx context.Context, w *workbench.Workbench, text string, recursive bool) (subjects, error) {
+// find finds an image or index. If recursive is set, the subjects of an index are those that within returns.
+func find(ctx context.Context, w *workbench.Workbench, text string, recursive bool, within func(v1.ImageIndex) ([]v1.Hash, error)) (subjects, error) {
 	ref, err := images.ParseReference(images.TrimTransport(text))
 	if err != nil {
 		return subjects{}, usage.Wrap(err)
@@ -93,7 +94,7 @@ func find(ctx context.Context, w *workbench.Workbench, text string, recursive bo
 		if err != nil {
 			return subjects{}, err
 		}
-		if out.digests, err = carry.Subjects(index); err != nil {
+		if out.digests, err = within(index); err != nil {
 			return subjects{}, err
 		}
 	}
@@ -132,7 +133,7 @@ func signImage(ctx context.Context, w *workbench.Workbench, signing *proof.Signi
 type VerifyJob struct {
 	Refs []string
 	Keys []*sign.PublicKey
-	// Recursive requires signatures of the manifests of an index, too.
+	// Recursive requires signatures of the images of an index, too.
 	Recursive bool
 }
 
@@ -141,7 +142,7 @@ type VerifyJob struct {
 func VerifyImages(ctx context.Context, w *workbench.Workbench, job VerifyJob) ([]SignedImage, error) {
 	out := make([]SignedImage, len(job.Refs))
 	err := parallel.Each(ctx, len(job.Refs), transfers, func(i int) error {
-		found, err := find(ctx, w, job.Refs[i], job.Recursive)
+		found, err := find(ctx, w, job.Refs[i], job.Recursive, carry.Runnable)
 		if err != nil {
 			return err
 		}

@@ -25,6 +25,8 @@ import (
 	"github.com/slipway-build/slipway/images"
 	"github.com/slipway-build/slipway/images/airgap/format"
 	"github.com/slipway-build/slipway/images/airgap/pack"
+	"github.com/slipway-build/slipway/images/attest/attach"
+	"github.com/slipway-build/slipway/images/attest/statement"
 	"github.com/slipway-build/slipway/images/imagetest"
 )
 
@@ -37,6 +39,9 @@ type readersCase struct {
 
 // wholeIndexes is the case of an archive with a complete index, and one of its images.
 const wholeIndexes = "original with its index"
+
+// withAttestations is the case of an archive of one image, whose index has attestations as a release makes them.
+const withAttestations = "original with the attestations of a release"
 
 // withProof is the case of an archive of one image that carries a proof.
 const withProof = "with proof"
@@ -61,6 +66,8 @@ func readersCases(t *testing.T) []readersCase {
 	}
 	whole := []pack.Image{airgaptest.Indexed(t, "acme/app:v1", false)}
 	cases = append(cases, readersCase{wholeIndexes, whole, airgaptest.Pack(t, airgaptest.NewStore(t), whole, pack.Options{Layers: "original"})})
+	released := []pack.Image{attested(t, "acme/released:v1")}
+	cases = append(cases, readersCase{withAttestations, released, airgaptest.Pack(t, airgaptest.NewStore(t), released, pack.Options{Layers: "original"})})
 	proven := []pack.Image{airgaptest.Indexed(t, "acme/proven:v1", false)}
 	proven[0].Names, proven[0].Proof = proven[0].Names[:1], airgaptest.SBOM()
 	cases = append(cases, readersCase{withProof, proven, airgaptest.Pack(t, airgaptest.NewStore(t), proven, pack.Options{Proof: &pack.Proof{}})})
@@ -69,6 +76,41 @@ func readersCases(t *testing.T) []readersCase {
 		readersCase{"mixed layers", airgaptest.SampleImages(t), airgaptest.Pack(t, airgaptest.NewStore(t), airgaptest.SampleImages(t), pack.Options{})},
 		// A frame of several segments.
 		readersCase{"relatives", airgaptest.Siblings(t, 3, -1), airgaptest.Pack(t, airgaptest.NewStore(t), airgaptest.Siblings(t, 3, -1), pack.Options{})})
+}
+
+// attested returns an image from an index with attestations as a release makes them.
+func attested(t *testing.T, called string) pack.Image {
+	t.Helper()
+	var entries []images.IndexEntry
+	for _, platform := range []string{"linux/amd64", "linux/arm64", "windows/amd64:10.0.20348.4294"} {
+		image := imagetest.Image(t, platform, imagetest.Layer(t, imagetest.Files{"bin/app": platform}))
+		digest, err := image.Digest()
+		if err != nil {
+			t.Fatal(err)
+		}
+		subject, err := statement.NewSubject(called, digest.String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		s, err := statement.New(statement.SPDX, map[string]string{"spdxVersion": "SPDX-2.3"}, subject)
+		if err != nil {
+			t.Fatal(err)
+		}
+		raw, err := s.Encode()
+		if err != nil {
+			t.Fatal(err)
+		}
+		attestation, err := attach.Attestation(digest, [][]byte{raw})
+		if err != nil {
+			t.Fatal(err)
+		}
+		entries = append(entries, images.IndexEntry{Image: image, Attestation: attestation})
+	}
+	index, err := images.NewIndex(entries, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return pack.Image{Names: []name.Reference{airgaptest.Ref(t, called)}, Image: entries[0].Image, Index: index}
 }
 
 // eachArchive runs read with every archive. If plain is set, the archive has been decompressed by the programs that

@@ -1,4 +1,5 @@
-// Package attach makes the OCI artifacts by which registries have signatures and attestations beside images.
+// Package attach makes the OCI artifacts by which registries have signatures and attestations beside images, and indexes
+// have attestations beside their images.
 //
 // A subject is the manifest or index that a signature is of. A referrer is a manifest that names its subject and holds
 // one Sigstore bundle, as cosign 3 makes it (https://github.com/sigstore/cosign/blob/main/specs/BUNDLE_SPEC.md). A

@@ -79,11 +79,24 @@ func Subjects(artifact images.Artifact) ([]v1.Hash, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := &tree{seen: map[v1.Hash]bool{}}
+	t := &tree{seen: map[v1.Hash]bool{}, attestations: true}
 	t.add(d)
 	if index, ok := artifact.(v1.ImageIndex); ok {
 		err = t.walk(index, 0)
 	}
+	return t.order, err
+}
+
+// Runnable returns the digests of an index, and of the images and indexes that it lists, at any depth, each once. It
+// leaves out the entries of attestation manifests, which no node runs.
+func Runnable(index v1.ImageIndex) ([]v1.Hash, error) {
+	d, err := digestOf(index)
+	if err != nil {
+		return nil, err
+	}
+	t := &tree{seen: map[v1.Hash]bool{}}
+	t.add(d)
+	err = t.walk(index, 0)
 	return t.order, err
 }
 
@@ -118,6 +131,8 @@ func digestOf(artifact images.Artifact) (v1.Hash, error) {
 type tree struct {
 	seen  map[v1.Hash]bool
 	order []v1.Hash
+	// attestations includes attestation manifests.
+	attestations bool
 }
 
 func (t *tree) add(h v1.Hash) bool {
@@ -138,6 +153,10 @@ func (t *tree) walk(index v1.ImageIndex, depth int) error {
 		return err
 	}
 	for _, d := range manifest.Manifests {
+		// A node may choose an entry for a platform whatever its annotations say.
+		if !t.attestations && images.IsAttestation(d) && d.Platform != nil && d.Platform.OS == "unknown" {
+			continue
+		}
 		if !t.add(d.Digest) || !d.MediaType.IsIndex() {
 			continue
 		}

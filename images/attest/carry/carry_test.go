@@ -342,3 +342,15 @@ func TestDocumentsOfAHostileIndex(t *testing.T) {
 		t.Errorf("%d documents, %v", len(documents), err)
 	}
 }
+
+// A node runs an entry for its platform, whatever the annotations of the entry say.
+func TestRunnable(t *testing.T) {
+	image, hidden := imagetest.Image(t, "linux/amd64"), imagetest.Image(t, "linux/arm64")
+	index := mutate.AppendManifests(imagetest.Attest(t, imagetest.Index(t, image), imagetest.AttestationImage), mutate.IndexAddendum{Add: hidden, Descriptor: v1.Descriptor{
+		Platform:    &v1.Platform{OS: "linux", Architecture: "arm64"},
+		Annotations: map[string]string{"vnd.docker.reference.type": "attestation-manifest"}}})
+	got, err := carry.Runnable(index)
+	if want := []v1.Hash{digest(t, index), digest(t, image), digest(t, hidden)}; err != nil || !slices.Equal(got, want) {
+		t.Errorf("%v, %v; want %v", got, err, want)
+	}
+}
