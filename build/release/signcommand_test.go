@@ -37,6 +37,8 @@ func actAsSigner(does, key string) error {
 	switch does {
 	case "hang":
 		time.Sleep(time.Hour)
+	case "sign slowly":
+		time.Sleep(20 * time.Millisecond)
 	case "print":
 		for range 1000 {
 			fmt.Println(key)
