@@ -23,6 +23,8 @@ type Comparison struct {
 	Subjects []release.Made `json:"subjects"`
 	// Differences are in words. Without any, all subjects are equal.
 	Differences []compare.Difference `json:"differences"`
+	// alike has the files that are equal but for the invocation in provenance, see sameBuild.
+	alike map[string]alike
 }
 
 // compareSides compares the subjects of second, which dist or a rebuild has, with a side called with. What is in first and not
@@ -38,13 +40,14 @@ func compareSides(ctx context.Context, with string, first side, second *dist, cl
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, comparer.Close()) }()
-	out := &Comparison{With: with, Subjects: []release.Made{}, Differences: []compare.Difference{}}
+	out := &Comparison{With: with, Subjects: []release.Made{}, Differences: []compare.Difference{}, alike: map[string]alike{}}
 	for _, m := range second.Report.Made {
-		if !first.Has(m) {
-			continue
+		if first.Has(m) {
+			out.Subjects = append(out.Subjects, m)
 		}
-		out.Subjects = append(out.Subjects, m)
-		found, err := compareSubject(ctx, comparer, first, second, m)
+	}
+	for _, m := range inOrder(out.Subjects) {
+		found, err := out.compareSubject(ctx, comparer, first, second, m)
 		if err != nil {
 			return nil, err
 		}
@@ -60,7 +63,7 @@ func compareSides(ctx context.Context, with string, first side, second *dist, cl
 }
 
 // compareSubject compares what two sides have of one subject.
-func compareSubject(ctx context.Context, c *compare.Comparer, first side, second *dist, m release.Made) ([]compare.Difference, error) {
+func (o *Comparison) compareSubject(ctx context.Context, c *compare.Comparer, first side, second *dist, m release.Made) ([]compare.Difference, error) {
 	missing := []compare.Difference{{Path: []string{m.Where()}, What: "only the second has it"}}
 	if m.Path != "" {
 		a, done, err := first.File(ctx, m)
@@ -73,6 +76,9 @@ func compareSubject(ctx context.Context, c *compare.Comparer, first side, second
 		defer done()
 		b, _, err := second.File(ctx, m)
 		if err != nil {
+			return nil, err
+		}
+		if same, err := o.sameBuild(m, a, b); err != nil || same {
 			return nil, err
 		}
 		return c.Files(ctx, m.Path, a, b)

@@ -15,7 +15,7 @@ const (
 )
 
 // summary returns a SLSA verification summary about the subjects of comparisons without differences: that a rebuild has
-// made the same bytes. report is that of the release.
+// made the same bytes. It leaves out provenance with another invocation, and what follows from that. report is that of the release.
 func summary(report release.Report, comparisons ...*Comparison) (*statement.Statement, error) {
 	var subjects []statement.Subject
 	seen := map[string]bool{}
@@ -24,8 +24,9 @@ func summary(report release.Report, comparisons ...*Comparison) (*statement.Stat
 			return nil, fmt.Errorf("making a verification summary: the release differs from %s", c.With)
 		}
 		for _, m := range c.Subjects {
-			if seen[m.Where()] {
-				continue
+			_, other := c.alike[m.Path]
+			if other || seen[m.Where()] {
+				continue // what is alike has other digests
 			}
 			seen[m.Where()] = true
 			s, err := statement.NewSubject(m.Where(), m.Digest)
