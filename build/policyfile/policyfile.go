@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -82,7 +84,8 @@ func LoadNode(path string) (*Node, error) {
 		return nil, fmt.Errorf("reading policy %s: want a single document", path)
 	}
 	r := &reader{path: path, signers: map[string]policy.Signer{}}
-	for name, key := range f.Keys {
+	for _, name := range slices.Sorted(maps.Keys(f.Keys)) {
+		key := f.Keys[name]
 		keys, err := r.keys(key.value)
 		r.say(key.line, err)
 		r.signers[name] = policy.Signer{Name: name, Keys: keys}

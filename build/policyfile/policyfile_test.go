@@ -3,6 +3,7 @@ package policyfile
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -96,6 +97,10 @@ func TestLoadSaysWhatIsWrong(t *testing.T) {
 		if _, err := LoadNode(write(t, c.policy)); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%q: %v, want %q", c.policy, err, c.want)
 		}
+	}
+	all := "archive: {signed-by: [a]}\nkeys:\n  a: a.pub\n  b: b.pub\n  c: c.pub\n  d: d.pub\n  e: e.pub\n  f: f.pub\n"
+	if _, err := LoadNode(write(t, all)); err == nil || len(strings.Split(err.Error(), "\n")) != 6 || !slices.IsSorted(strings.Split(err.Error(), "\n")) {
+		t.Errorf("the errors are not in the order of the keys:\n%v", err)
 	}
 	if _, err := Choose("a", []string{"b"}); err == nil {
 		t.Error("a key beside a policy was ignored")
