@@ -21,6 +21,7 @@ import (
 	"time"
 
 	"github.com/slipway-build/slipway/internal/testfile"
+	"github.com/slipway-build/slipway/progress"
 )
 
 func TestMain(m *testing.M) {
@@ -358,4 +359,36 @@ func paths(t *testing.T, dir string) []string {
 		t.Fatal(err)
 	}
 	return out
+}
+
+func TestDownload(t *testing.T) {
+	content := bytes.Repeat([]byte("0123456789"), 100)
+	for _, c := range []struct {
+		name    string
+		answers []answer
+		limit   int64
+		want    string // part of the error; "" means no error
+		absent  bool
+	}{
+		{"resumed", []answer{cut(content, 300), all(content)}, 1000, "", false},
+		{"too large", []answer{all(content)}, 999, "it has more than 999 bytes", false},
+		{"too large after it was resumed", []answer{cut(content, 300), all(content)}, 999, "it has more than 999 bytes", false},
+		{"not found", []answer{status(404)}, 0, "the server answered 404 Not Found", true},
+		{"gone", []answer{status(410)}, 0, "the server answered 410 Gone", true},
+		{"refused", []answer{status(403)}, 0, "the server answered 403 Forbidden", false},
+	} {
+		file := filepath.Join(t.TempDir(), "x")
+		task := progress.Start(t.Context(), "download")
+		err := Download(t.Context(), task, serve(t, c.answers...).URL, file, c.limit)
+		task.Done(err)
+		if c.want != "" {
+			if err == nil || !strings.Contains(err.Error(), c.want) || errors.Is(err, fs.ErrNotExist) != c.absent {
+				t.Errorf("%s: %v", c.name, err)
+			}
+			continue
+		}
+		if got, readErr := os.ReadFile(file); err != nil || readErr != nil || !bytes.Equal(got, content) {
+			t.Errorf("%s: %v, %v, %q", c.name, err, readErr, got)
+		}
+	}
 }

@@ -94,7 +94,7 @@ func (f *Fetcher) blob(ctx context.Context, task *progress.Task, file File) (str
 	case f.Offline:
 		return "", errors.New("it is not in the cache, and the network is not used: run once without --offline")
 	default:
-		err = f.download(ctx, task, file.URL, part)
+		err = Download(ctx, task, file.URL, part, 0)
 	}
 	if err != nil {
 		return "", err
@@ -103,7 +103,7 @@ func (f *Fetcher) blob(ctx context.Context, task *progress.Task, file File) (str
 	var other *otherContent
 	if errors.As(err, &other) && missing == nil && parsed.Scheme != "file" {
 		// A part from an earlier run may be of another version: start again.
-		if err := errors.Join(fileop.RemoveIfThere(part), f.download(ctx, task, file.URL, part)); err != nil {
+		if err := errors.Join(fileop.RemoveIfThere(part), Download(ctx, task, file.URL, part, 0)); err != nil {
 			return "", err
 		}
 		err = verify(ctx, part, file.SHA256)
@@ -147,11 +147,19 @@ type lasting struct{ error }
 
 func (l lasting) Unwrap() error { return l.error }
 
-// download fetches a URL into a file, and continues where an earlier attempt ended.
-func (f *Fetcher) download(ctx context.Context, task *progress.Task, address, part string) error {
+// absentError is the error for a file that the server does not have.
+type absentError struct{ status string }
+
+func (e absentError) Error() string      { return "the server answered " + e.status }
+func (absentError) Is(target error) bool { return target == fs.ErrNotExist }
+
+// Download copies the file of an HTTP or HTTPS URL to a file on disk, and continues where an earlier attempt ended. It
+// tries again after temporary failures. A file of more than limit bytes is an error, unless limit is 0. The error of a file
+// that the server does not have is fs.ErrNotExist. Errors may contain the address with its secrets.
+func Download(ctx context.Context, task *progress.Task, address, part string, limit int64) error {
 	wait := pause
 	for try := 1; ; try++ {
-		after, err := transfer(ctx, task, address, part)
+		after, err := transfer(ctx, task, address, part, limit)
 		var last lasting
 		switch {
 		case err == nil:
@@ -175,7 +183,7 @@ func (f *Fetcher) download(ctx context.Context, task *progress.Task, address, pa
 }
 
 // transfer sends one request, and appends its content. after is the delay that the server requests.
-func transfer(ctx context.Context, task *progress.Task, address, part string) (after time.Duration, err error) {
+func transfer(ctx context.Context, task *progress.Task, address, part string, limit int64) (after time.Duration, err error) {
 	to, err := os.OpenFile(part, os.O_CREATE|os.O_WRONLY, 0o644)
 	if err != nil {
 		return 0, lasting{err}
@@ -217,6 +225,8 @@ func transfer(ctx context.Context, task *progress.Task, address, part string) (a
 		if code != http.StatusOK {
 			return 0, fmt.Errorf("the server answered a request for a part with %s", response.Status)
 		}
+	case code == http.StatusNotFound, code == http.StatusGone:
+		return 0, lasting{absentError{response.Status}}
 	case httpretry.TemporaryStatus(code):
 		after, _ := httpretry.After(response.Header, time.Now())
 		err := fmt.Errorf("the server answered %s", response.Status)
@@ -233,15 +243,22 @@ func transfer(ctx context.Context, task *progress.Task, address, part string) (a
 	// If a read takes too long, the request is canceled.
 	silence := time.AfterFunc(stall, func() { cancel(fmt.Errorf("the server sent nothing for %s", stall)) })
 	defer silence.Stop()
-	n, err := io.Copy(to, task.Reader(streams.Func(func(p []byte) (int, error) {
+	var content io.Reader = task.Reader(streams.Func(func(p []byte) (int, error) {
 		silence.Reset(stall)
 		return response.Body.Read(p)
-	})))
+	}))
+	if limit > 0 {
+		content = io.LimitReader(content, max(0, limit-have)+1)
+	}
+	n, err := io.Copy(to, content)
 	if err != nil {
 		if cause := context.Cause(ctx); cause != nil {
 			err = cause
 		}
 		return 0, fmt.Errorf("the transfer broke off after %d bytes: %w", have+n, err)
+	}
+	if limit > 0 && have+n > limit {
+		return 0, lasting{fmt.Errorf("it has more than %d bytes", limit)}
 	}
 	return 0, nil
 }
