@@ -158,7 +158,7 @@ func (p *Program) request(c *cobra.Command, b *release.Release, f verifyFlags) (
 		Sign:    signed,
 		Rebuild: f.rebuild, Against: f.against, Attest: f.attest,
 		Project: b.Config.Dir, Config: filepath.Base(b.Config.File), Dist: p.settings.Dist, Release: b.Plan.Release,
-		Slipway: []string{program}, Arguments: passedOn(c), Environ: environ, KeepCache: p.settings.Offline,
+		Slipway: []string{program}, Arguments: passedOn(c), Environ: environ, KeepCache: p.settings.Offline, Limit: p.settings.UnpackLimit,
 		Open: func(ctx context.Context, ref string) (v1.Image, v1.ImageIndex, string, func() error, error) {
 			w, err := workbench.Open(p.settings.Workbench())
 			if err != nil {

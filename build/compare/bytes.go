@@ -87,7 +87,7 @@ func rest(b []byte, r *bufio.Reader) []byte {
 	return out
 }
 
-// bytes says at which byte two files begin to differ, which is known.
+// bytes reports the first byte at which two files differ. The files are known to differ.
 func (r *run) bytes(path []string, first, second string) error {
 	a, err := regular.Open(first)
 	if err != nil {

@@ -44,15 +44,21 @@ type Comparer struct {
 	temp string
 	// known has the paths of pairs of content that were explained, by the digests of the two.
 	known map[string][]string
+	// limit is the largest number of bytes to unpack, and spent the number of those that were unpacked.
+	limit, spent int64
 }
 
-// New returns a Comparer that explains differences by clues. It must be closed.
-func New(clues []Clue) (*Comparer, error) {
+// New returns a Comparer that explains differences by clues. It unpacks at most limit bytes, in all pairs together, and
+// returns an error for pairs that need more; 0 means DefaultLimit. It must be closed.
+func New(clues []Clue, limit int64) (*Comparer, error) {
+	if limit <= 0 {
+		limit = DefaultLimit
+	}
 	temp, err := os.MkdirTemp("", "slipway-compare-*")
 	if err != nil {
 		return nil, err
 	}
-	return &Comparer{clues: clues, temp: temp, known: map[string][]string{}}, nil
+	return &Comparer{clues: clues, temp: temp, known: map[string][]string{}, limit: limit}, nil
 }
 
 // Close removes the temporary files.
@@ -64,8 +70,6 @@ const (
 	maxDepth = 12
 	// maxText is the size up to which JSON is parsed, in bytes. Larger documents are compared as text.
 	maxText = 32 << 20
-	// maxSaid is the number of differences of one kind that are listed, before the rest is counted.
-	maxSaid = 10
 )
 
 // Files compares the files first and second, which are artifacts called name. Equal files have no differences.
@@ -74,41 +78,7 @@ func (c *Comparer) Files(ctx context.Context, name, first, second string) ([]Dif
 	if err := r.files([]string{name}, first, second); err != nil {
 		return nil, fmt.Errorf("comparing %s: %w", name, err)
 	}
-	return r.result(), nil
-}
-
-// A run compares one pair. What follows from other differences, such as the digest of a member, is only in its result if
-// nothing else differs.
-type run struct {
-	*Comparer
-	ctx   context.Context // of the call; a run does not outlive it
-	found []Difference
-	// following are the digests that differ.
-	following []Difference
-	depth     int
-}
-
-// result returns the differences.
-func (r *run) result() []Difference {
-	if len(r.found) > 0 {
-		return r.found
-	}
-	return r.following
-}
-
-// values says that two values differ, of what is at the path.
-func (r *run) values(path []string, what, a, b, shownA, shownB string) {
-	said := Difference{append([]string(nil), path...), fmt.Sprintf("%s differs: %s and %s", what, shownA, shownB)}
-	if follows(a, b) {
-		r.following = append(r.following, said)
-		return
-	}
-	said.What += r.cause(a, b)
-	r.found = append(r.found, said)
-}
-
-func (r *run) say(path []string, format string, args ...any) {
-	r.found = append(r.found, Difference{Path: append([]string(nil), path...), What: fmt.Sprintf(format, args...)})
+	return r.result(name), nil
 }
 
 // files compares two files by their content.
@@ -129,7 +99,7 @@ func (r *run) files(path []string, first, second string) error {
 		return nil
 	}
 	r.known[a+b] = append([]string(nil), path...)
-	before := len(r.found) + len(r.following)
+	before := r.count()
 	r.depth++
 	defer func() { r.depth-- }()
 	if r.depth <= maxDepth {
@@ -137,7 +107,7 @@ func (r *run) files(path []string, first, second string) error {
 			return err
 		}
 	}
-	if len(r.found)+len(r.following) == before {
+	if r.count() == before {
 		return r.bytes(path, first, second)
 	}
 	return nil
@@ -184,10 +154,13 @@ func (e *damagedError) Error() string {
 	return fmt.Sprintf("the %s cannot be read: %v", e.which, e.err)
 }
 
-// damaged blames one file of a pair for an error, unless the error is about the host or the context.
+// damaged blames one file of a pair for an error, unless the error is about the host, the limit or the context.
 func (r *run) damaged(which string, err error) error {
-	var host *os.PathError
-	if err == nil || errors.As(err, &host) || context.Cause(r.ctx) != nil {
+	var (
+		host  *os.PathError
+		limit *limitError
+	)
+	if err == nil || errors.As(err, &host) || errors.As(err, &limit) || context.Cause(r.ctx) != nil {
 		return err
 	}
 	return &damagedError{which, err}
@@ -278,6 +251,6 @@ func (r *run) spool(file string, member io.Reader) error {
 	if err != nil {
 		return err
 	}
-	_, err = io.Copy(f, streams.WithContext(r.ctx, member))
-	return errors.Join(err, f.Close())
+	n, err := io.Copy(f, io.LimitReader(streams.WithContext(r.ctx, member), r.limit-r.spent+1))
+	return errors.Join(err, r.spend(n), f.Close())
 }

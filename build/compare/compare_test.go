@@ -105,7 +105,7 @@ func differences(t *testing.T, clues []Clue, first, second []byte) []string {
 			t.Fatal(err)
 		}
 	}
-	c, err := New(clues)
+	c, err := New(clues, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -215,7 +215,7 @@ func TestArchivesOfImages(t *testing.T) {
 }
 
 func TestImagesAndIndexes(t *testing.T) {
-	c, err := New(nil)
+	c, err := New(nil, 0)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -18,7 +18,7 @@ func (c *Comparer) Images(ctx context.Context, name string, first, second v1.Ima
 	if err := r.images([]string{name}, first, second); err != nil {
 		return nil, fmt.Errorf("comparing image %s: %w", name, err)
 	}
-	return r.result(), nil
+	return r.result(name), nil
 }
 
 // Indexes compares two indexes called name, and the images that have the same platform in both.
@@ -27,7 +27,7 @@ func (c *Comparer) Indexes(ctx context.Context, name string, first, second v1.Im
 	if err := r.indexes([]string{name}, first, second); err != nil {
 		return nil, fmt.Errorf("comparing index %s: %w", name, err)
 	}
-	return r.result(), nil
+	return r.result(name), nil
 }
 
 func (r *run) indexes(path []string, first, second v1.ImageIndex) error {
@@ -42,7 +42,7 @@ func (r *run) indexes(path []string, first, second v1.ImageIndex) error {
 	if err != nil {
 		return err
 	}
-	before := len(r.found) + len(r.following)
+	before := r.count()
 	if a.MediaType != b.MediaType {
 		r.say(path, "media type differs: %s and %s", a.MediaType, b.MediaType)
 	}
@@ -72,7 +72,7 @@ func (r *run) indexes(path []string, first, second v1.ImageIndex) error {
 			return err
 		}
 	}
-	if len(r.found)+len(r.following) > before {
+	if r.count() > before {
 		return nil
 	}
 	return r.raw(path, first, second)
@@ -95,7 +95,7 @@ func (r *run) images(path []string, first, second v1.Image) error {
 	if same, err := sameDigest(first, second); err != nil || same {
 		return err
 	}
-	before := len(r.found) + len(r.following)
+	before := r.count()
 	if err := r.configs(path, first, second); err != nil {
 		return err
 	}
@@ -115,7 +115,7 @@ func (r *run) images(path []string, first, second v1.Image) error {
 			return err
 		}
 	}
-	if len(r.found)+len(r.following) > before {
+	if r.count() > before {
 		return nil
 	}
 	return r.raw(path, first, second)
@@ -141,10 +141,8 @@ func (r *run) configs(path []string, first, second v1.Image) error {
 		}
 	}
 	d := &jsonDiff{run: r, path: append(path, "config")}
-	d.values("", x, y)
-	if d.said > maxSaid {
-		r.say(d.path, "%d more values differ", d.said-maxSaid)
-	}
+	d.values("", x, y, 0)
+	d.sayRest()
 	return nil
 }
 

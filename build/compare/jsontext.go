@@ -27,13 +27,11 @@ func (r *run) jsons(path []string, first, second string) error {
 	if !okA || !okB {
 		return r.texts(path, first, second)
 	}
-	d, before := &jsonDiff{run: r, path: path}, len(r.following)
-	d.values("", a, b)
-	switch {
-	case d.said == 0 && len(r.following) == before:
+	d, before := &jsonDiff{run: r, path: path}, r.count()
+	d.values("", a, b, 0)
+	d.sayRest()
+	if r.count() == before {
 		r.say(path, "the values are equal, but the order of members or the white space is not")
-	case d.said > maxSaid:
-		r.say(path, "%d more values differ", d.said-maxSaid)
 	}
 	return nil
 }
@@ -61,7 +59,26 @@ func decode(raw []byte, v *any) bool {
 type jsonDiff struct {
 	*run
 	path []string
-	said int
+	// said is the number of differences, and followed that of differences in digests alone.
+	said, followed int
+}
+
+// maxLists is the depth of lists within lists up to which their order is compared: each level encodes all values again.
+const maxLists = 8
+
+// sayRest says how many differences were not listed.
+func (d *jsonDiff) sayRest() {
+	if d.said > maxSaid {
+		d.say(d.path, "%d more values differ", d.said-maxSaid)
+	}
+	d.sayFollowing(d.path, d.followed, "values")
+}
+
+// sayFollowing says how many of n differences in digests were not listed.
+func (r *run) sayFollowing(path []string, n int, what string) {
+	if n > maxSaid {
+		r.keepFollowing(Difference{append([]string(nil), path...), fmt.Sprintf("%d more %s differ in digests", n-maxSaid, what)})
+	}
 }
 
 func (d *jsonDiff) differs(at, format string, args ...any) {
@@ -73,8 +90,9 @@ func (d *jsonDiff) differs(at, format string, args ...any) {
 	}
 }
 
-// values compares two values at a place such as config.Env[2].
-func (d *jsonDiff) values(at string, a, b any) {
+// values compares two values at a place such as config.Env[2]. lists is the number of lists around them.
+func (d *jsonDiff) values(at string, a, b any, lists int) {
+	at = short(at)
 	switch x := a.(type) {
 	case map[string]any:
 		y, ok := b.(map[string]any)
@@ -95,7 +113,7 @@ func (d *jsonDiff) values(at string, a, b any) {
 			} else if w, ok := y[key]; !ok {
 				d.differs(place, "is only in the first: %s", shortJSON(v))
 			} else {
-				d.values(place, v, w)
+				d.values(place, v, w, lists)
 			}
 		}
 		return
@@ -104,7 +122,7 @@ func (d *jsonDiff) values(at string, a, b any) {
 		if !ok {
 			break
 		}
-		if len(x) == len(y) && sameSet(x, y) {
+		if len(x) == len(y) && lists < maxLists && sameSet(x, y) {
 			if !reflect.DeepEqual(x, y) {
 				d.differs(at, "has the same values in another order; sort what comes out of a map")
 			}
@@ -114,14 +132,16 @@ func (d *jsonDiff) values(at string, a, b any) {
 			d.differs(at, "has %d values and %d", len(x), len(y))
 		}
 		for i := range min(len(x), len(y)) {
-			d.values(fmt.Sprintf("%s[%d]", at, i), x[i], y[i])
+			d.values(fmt.Sprintf("%s[%d]", at, i), x[i], y[i], lists+1)
 		}
 		return
 	}
 	if !reflect.DeepEqual(a, b) {
 		textA, textB := fullJSON(a), fullJSON(b)
 		if follows(textA, textB) {
-			d.run.values(d.path, at, textA, textB, shortJSON(a), shortJSON(b))
+			if d.followed++; d.followed <= maxSaid {
+				d.run.values(d.path, at, textA, textB, shortJSON(a), shortJSON(b))
+			}
 			return
 		}
 		d.differs(at, "differs: %s and %s%s", shortJSON(a), shortJSON(b), d.cause(textA, textB))
@@ -172,8 +192,9 @@ func (r *run) texts(path []string, first, second string) error {
 	}
 	defer b.Close()
 	linesA, linesB := r.lines(a), r.lines(b)
-	said, more := &run{Comparer: r.Comparer, ctx: r.ctx}, 0
-	var digests []string // names of a checksum file
+	said, more, followed := &run{Comparer: r.Comparer, ctx: r.ctx}, 0, 0
+	var digests []string // the first names of a checksum file with other digests
+	listed := 0          // number of all such names
 	var sums uint64      // of the lines of the first, minus those of the second: zero if they have the same ones
 	numberA, numberB := 0, 0
 	for {
@@ -194,7 +215,9 @@ func (r *run) texts(path []string, first, second string) error {
 			continue
 		}
 		if name, ok := sameChecksummed(x, y); ok {
-			digests = append(digests, name)
+			if listed++; listed <= maxSaid {
+				digests = append(digests, name)
+			}
 			continue
 		}
 		if len(said.found) == maxSaid {
@@ -206,6 +229,10 @@ func (r *run) texts(path []string, first, second string) error {
 			said.say(path, "line %d is only in the first: %s", line, shortLine(x))
 		case !okA:
 			said.say(path, "line %d is only in the second: %s", line, shortLine(y))
+		case follows(x, y):
+			if followed++; followed <= maxSaid {
+				said.values(path, fmt.Sprintf("line %d", line), x, y, shortLine(x), shortLine(y))
+			}
 		default:
 			said.values(path, fmt.Sprintf("line %d", line), x, y, shortLine(x), shortLine(y))
 		}
@@ -214,14 +241,20 @@ func (r *run) texts(path []string, first, second string) error {
 		r.say(path, "both have the same lines, in another order; sort what comes out of a map")
 		return nil
 	}
-	r.found, r.following = append(r.found, said.found...), append(r.following, said.following...)
+	for _, d := range said.found {
+		r.keep(d)
+	}
+	for _, d := range said.following {
+		r.keepFollowing(d)
+	}
 	if more > 0 {
 		r.say(path, "%d more lines differ", more)
 	}
-	if n := len(digests); n > 0 {
-		list := strings.Join(digests[:min(n, maxSaid)], ", ")
-		if n > maxSaid {
-			list += fmt.Sprintf(" and %d more", n-maxSaid)
+	r.sayFollowing(path, followed, "lines")
+	if listed > 0 {
+		list := strings.Join(digests, ", ")
+		if listed > maxSaid {
+			list += fmt.Sprintf(" and %d more", listed-maxSaid)
 		}
 		r.say(path, "the listed digests differ: %s", list)
 	}

@@ -23,6 +23,7 @@ type binaryFile struct {
 	info     *debug.BuildInfo // nil for programs that Go has not built
 	buildID  string
 	sections []sectionOf
+	named    map[string]int // number of sections by name
 	peTime   *time.Time
 }
 
@@ -135,8 +136,12 @@ func modulesOf(info *debug.BuildInfo) map[string]string {
 	return out
 }
 
-// maxSections is the number of sections that are listed if nothing tells which ones matter.
-const maxSections = 5
+const (
+	// maxSections is the number of sections that are listed if nothing tells which ones matter.
+	maxSections = 5
+	// maxAllSections is the number of sections of a program, as an ELF header counts them.
+	maxAllSections = 1 << 16
+)
 
 // sections says which sections differ, and where first.
 func (r *run) sections(path []string, a, b *binaryFile) error {
@@ -144,6 +149,15 @@ func (r *run) sections(path []string, a, b *binaryFile) error {
 	for _, s := range b.sections {
 		inB[s.name] = s
 	}
+	infoA, err := a.Stat()
+	if err != nil {
+		return err
+	}
+	infoB, err := b.Stat()
+	if err != nil {
+		return err
+	}
+	content := excess{Comparer: r.Comparer, size: infoA.Size() + infoB.Size()}
 	var said, explained []string
 	for _, x := range a.sections {
 		y, ok := inB[x.name]
@@ -152,6 +166,9 @@ func (r *run) sections(path []string, a, b *binaryFile) error {
 			continue
 		}
 		delete(inB, x.name)
+		if err := content.add(min(x.size, infoA.Size()) + min(y.size, infoB.Size())); err != nil {
+			return err
+		}
 		s, err := r.compareStreams(section(a, x.offset, x.size), section(b, y.offset, y.size))
 		if err != nil {
 			return err
@@ -186,7 +203,7 @@ func openProgram(file string) (_ *binaryFile, err error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &binaryFile{File: f}
+	p := &binaryFile{File: f, named: map[string]int{}}
 	defer func() {
 		if err != nil {
 			f.Close()
@@ -226,6 +243,9 @@ func openProgram(file string) (_ *binaryFile, err error) {
 			p.add(s.Name, int64(s.Offset), int64(s.Size))
 		}
 	}
+	if err := p.check(); err != nil {
+		return nil, err
+	}
 	if p.info, err = buildinfo.Read(f); err != nil {
 		p.info = nil // not built by Go
 	}
@@ -236,16 +256,19 @@ func openProgram(file string) (_ *binaryFile, err error) {
 }
 
 func (p *binaryFile) add(name string, offset, size int64) {
-	n := 1
-	for _, s := range p.sections {
-		if s.name == name || strings.HasPrefix(s.name, name+" (number ") {
-			n++
-		}
-	}
-	if n > 1 {
+	p.named[name]++
+	if n := p.named[name]; n > 1 {
 		name = fmt.Sprintf("%s (number %d)", name, n)
 	}
 	p.sections = append(p.sections, sectionOf{name, offset, size})
+}
+
+// check reports too many sections.
+func (p *binaryFile) check() error {
+	if n := len(p.sections); n > maxAllSections {
+		return fmt.Errorf("it has %d sections, and the limit is %d", n, maxAllSections)
+	}
+	return nil
 }
 
 // goBuildID returns Go's build ID, which is near the start of a program (cmd/internal/buildid): in a note of an ELF file,

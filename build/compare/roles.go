@@ -33,7 +33,7 @@ func identify(entries []*entry) {
 	}
 	dockerRoles(files, give)
 	if top := files["index.json"]; top != nil {
-		indexRoles(files, top.json, "", give, 0)
+		indexRoles(files, top.json, "", give, map[*entry]bool{}, 0)
 	}
 	seen := map[string]int{}
 	for _, e := range entries {
@@ -62,21 +62,17 @@ func dockerRoles(files map[string]*entry, give func(file, role string)) {
 	if json.Unmarshal(list.json, &all) != nil {
 		return
 	}
+	platforms := map[*entry]string{} // each config is read once
 	for i, image := range all {
 		name := fmt.Sprintf("image %d", i+1)
 		if len(image.RepoTags) > 0 {
-			name = image.RepoTags[0]
+			name = short(image.RepoTags[0])
 		}
 		if config := files[path.Clean(image.Config)]; config != nil {
-			var p v1.Platform
-			if json.Unmarshal(config.json, &p) == nil && p.OS != "" {
-				var version struct {
-					OSVersion string `json:"os.version"`
-				}
-				_ = json.Unmarshal(config.json, &version) // it was valid
-				p.OSVersion = version.OSVersion
-				name += " " + images.FormatPlatform(p)
+			if _, ok := platforms[config]; !ok {
+				platforms[config] = platformOf(config.json)
 			}
+			name = short(strings.TrimSpace(name + " " + platforms[config]))
 		}
 		give(image.Config, name+" config")
 		for n, layer := range image.Layers {
@@ -85,21 +81,32 @@ func dockerRoles(files map[string]*entry, give func(file, role string)) {
 	}
 }
 
-// indexRoles gives roles by an index of an OCI layout, and what it refers to. of is the name of the index.
-func indexRoles(files map[string]*entry, raw []byte, of string, give func(file, role string), depth int) {
+// platformOf returns the platform of an image, or nothing if its config has none.
+func platformOf(config []byte) string {
+	var p v1.Platform
+	if json.Unmarshal(config, &p) != nil || p.OS == "" {
+		return ""
+	}
+	return images.FormatPlatform(p)
+}
+
+// indexRoles gives roles by an index of an OCI layout, and what it refers to. of is the name of the index. seen has the
+// manifests and indexes that were read: each is read once.
+func indexRoles(files map[string]*entry, raw []byte, of string, give func(file, role string), seen map[*entry]bool, depth int) {
 	var index v1.IndexManifest
 	if depth > 3 || json.Unmarshal(raw, &index) != nil {
 		return
 	}
 	for i, d := range index.Manifests {
-		name := strings.TrimSpace(of + " " + entryName(d, i))
+		name := short(strings.TrimSpace(of + " " + entryName(d, i)))
 		file := files[blobPath(d.Digest)]
-		if file == nil {
+		if file == nil || seen[file] {
 			continue
 		}
+		seen[file] = true
 		if d.MediaType.IsIndex() {
 			give(file.Name, name+" index")
-			indexRoles(files, file.json, name, give, depth+1)
+			indexRoles(files, file.json, name, give, seen, depth+1)
 			continue
 		}
 		give(file.Name, name+" manifest")

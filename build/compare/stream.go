@@ -26,7 +26,7 @@ func (r *run) compressed(path []string, first, second string) error {
 	if err != nil {
 		return r.damaged("second", err)
 	}
-	before := len(r.found) + len(r.following)
+	before := r.count()
 	if a != b {
 		r.say(path, "the first is compressed with %s, the second with %s", a, b)
 	} else if a == sniff.Gzip {
@@ -34,11 +34,11 @@ func (r *run) compressed(path []string, first, second string) error {
 			return err
 		}
 	}
-	inside := len(r.found) + len(r.following)
+	inside := r.count()
 	if err := r.files(path, p.first, p.second); err != nil {
 		return err
 	}
-	if n := len(r.found) + len(r.following); n == before {
+	if n := r.count(); n == before {
 		r.say(path, "the content is equal, but the %s stream is not: another level or another version of the encoder compressed it", a)
 	} else if n == inside {
 		r.say(path, "the uncompressed content is equal")

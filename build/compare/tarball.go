@@ -2,6 +2,7 @@ package compare
 
 import (
 	"archive/tar"
+	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
@@ -128,7 +129,8 @@ func (r *run) sayMissing(path, a, b []string) {
 }
 
 // members compares the members with the given ids. Each of the functions passes the content of all members of one of the
-// two. Members are copied to files, all at once, since the two may be in another order.
+// two. Members are copied to files, all at once, since the two may be in another order. Of several with one id, the last
+// counts.
 func (r *run) members(path []string, which map[string]bool, first, second func(see func(id string, content io.Reader) error) error) error {
 	if len(which) == 0 {
 		return nil
@@ -140,7 +142,7 @@ func (r *run) members(path []string, which map[string]bool, first, second func(s
 			p.remove()
 		}
 	}()
-	copyTo := func(file func(pair) string, collect bool) func(string, io.Reader) error {
+	copyTo := func(file func(pair) string) func(string, io.Reader) error {
 		return func(id string, content io.Reader) error {
 			if !which[id] {
 				return nil
@@ -152,17 +154,15 @@ func (r *run) members(path []string, which map[string]bool, first, second func(s
 					return err
 				}
 				pairs[id] = p
-			}
-			if collect {
 				order = append(order, id)
 			}
 			return r.spool(file(p), content)
 		}
 	}
-	if err := first(copyTo(func(p pair) string { return p.first }, true)); err != nil {
+	if err := first(copyTo(func(p pair) string { return p.first })); err != nil {
 		return err
 	}
-	if err := second(copyTo(func(p pair) string { return p.second }, false)); err != nil {
+	if err := second(copyTo(func(p pair) string { return p.second })); err != nil {
 		return err
 	}
 	for _, id := range order {
@@ -180,8 +180,12 @@ func (r *run) listTar(file string) ([]*entry, error) {
 		return nil, err
 	}
 	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
 	var all []*entry
-	held := 0
+	held, headers, content := 0, 0, excess{Comparer: r.Comparer, size: info.Size()}
 	for t := tar.NewReader(streams.WithContext(r.ctx, f)); ; {
 		h, err := t.Next()
 		if err == io.EOF {
@@ -190,9 +194,17 @@ func (r *run) listTar(file string) ([]*entry, error) {
 		if err != nil {
 			return nil, fmt.Errorf("entry %d: %w", len(all)+1, err)
 		}
+		if headers += headerSize(h); headers > maxHeaders || len(all) >= maxEntries {
+			return nil, fmt.Errorf("entry %d: the limits are %d entries, and %d bytes in their headers", len(all)+1, maxEntries, maxHeaders)
+		}
+		if h.Typeflag == tar.TypeReg || h.Typeflag == tar.TypeGNUSparse {
+			if err := content.add(h.Size); err != nil {
+				return nil, err
+			}
+		}
 		e := &entry{Header: *h}
 		sum := sha256.New()
-		var content io.Reader = t
+		var data io.Reader = t
 		if h.Size <= maxMetadata && held < maxHeld {
 			raw, err := io.ReadAll(t)
 			if err != nil {
@@ -202,14 +214,23 @@ func (r *run) listTar(file string) ([]*entry, error) {
 				e.json = raw
 				held += len(raw)
 			}
-			content = strings.NewReader(string(raw))
+			data = bytes.NewReader(raw)
 		}
-		if _, err := io.Copy(sum, content); err != nil {
+		if _, err := io.Copy(sum, data); err != nil {
 			return nil, fmt.Errorf("entry %s: %w", h.Name, err)
 		}
 		e.sum = hex.EncodeToString(sum.Sum(nil))
 		all = append(all, e)
 	}
+}
+
+// headerSize is the number of bytes of text in a header.
+func headerSize(h *tar.Header) int {
+	n := len(h.Name) + len(h.Linkname) + len(h.Uname) + len(h.Gname)
+	for key, value := range h.PAXRecords {
+		n += len(key) + len(value)
+	}
+	return n
 }
 
 // eachEntry passes the content of the files of a tar by id.

@@ -86,6 +86,9 @@ func openZip(file string) (*zip.Reader, func() error, error) {
 		return nil, nil, err
 	}
 	z, err := zip.NewReader(f, info.Size())
+	if err == nil && len(z.File) > maxEntries {
+		err = fmt.Errorf("it has %d members, and the limit is %d", len(z.File), maxEntries)
+	}
 	if err != nil {
 		f.Close()
 		return nil, nil, err

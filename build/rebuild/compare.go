@@ -29,13 +29,13 @@ type Comparison struct {
 
 // compareSides compares the subjects of second, which dist or a rebuild has, with a side called with. What is in first and not
 // in second is a difference, too.
-func compareSides(ctx context.Context, with string, first side, second *dist, clues []compare.Clue) (_ *Comparison, err error) {
+func compareSides(ctx context.Context, with string, first side, second *dist, clues []compare.Clue, limit int64) (_ *Comparison, err error) {
 	task := progress.Start(ctx, "compare with "+with)
 	defer func() { task.Done(err) }()
 	if d, ok := first.(*dist); ok {
 		clues = slices.Concat(variableClues(d.Report, second.Report), clues)
 	}
-	comparer, err := compare.New(clues)
+	comparer, err := compare.New(clues, limit)
 	if err != nil {
 		return nil, err
 	}

@@ -64,7 +64,7 @@ func TestInvocationsMayDiffer(t *testing.T) {
 		{"a checksum of other provenance", lying, []string{"sums.txt"}},
 	} {
 		second := makeDist(t, rebuilt)
-		comparison, err := compareSides(t.Context(), "dist", makeDist(t, c.files), second, nil)
+		comparison, err := compareSides(t.Context(), "dist", makeDist(t, c.files), second, nil, 0)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -41,15 +41,18 @@ type Request struct {
 	Environ []string
 	// KeepCache lets the rebuild use the content cache of this process, as it must without a network.
 	KeepCache bool
+	// Limit is the number of bytes that artifacts may fill when they are unpacked;
+	// 0 means 64 GiB.
+	Limit int64
 	// Open returns the image or index that a reference names, its name, and a function that ends its use.
 	Open func(ctx context.Context, ref string) (v1.Image, v1.ImageIndex, string, func() error, error)
 }
 
-// Verify builds a release again and compares it, as a request says. Differences are in the result; an error means that
-// there is none of some comparison.
+// Verify builds a release again and compares it, as a request says. Differences are in the result. An error
+// means that a comparison could not be made.
 func Verify(ctx context.Context, q Request) (all []*Comparison, err error) {
 	add := func(with string, first side, second *dist, clues []compare.Clue) error {
-		comparison, err := compareSides(ctx, with, first, second, clues)
+		comparison, err := compareSides(ctx, with, first, second, clues, q.Limit)
 		if err == nil {
 			all = append(all, comparison)
 		}
@@ -59,6 +62,9 @@ func Verify(ctx context.Context, q Request) (all []*Comparison, err error) {
 		second *dist
 		clues  []compare.Clue
 	)
+	if q.Limit <= 0 {
+		q.Limit = compare.DefaultLimit
+	}
 	built := q.Release
 	if !q.Rebuild || len(q.Against) == 0 {
 		if second, err = openDist(q.Project, q.Dist); err != nil {
