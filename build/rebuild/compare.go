@@ -12,6 +12,7 @@ import (
 
 	"github.com/slipway-build/slipway/build/compare"
 	"github.com/slipway-build/slipway/build/release"
+	"github.com/slipway-build/slipway/internal/redact"
 	"github.com/slipway-build/slipway/progress"
 )
 
@@ -30,6 +31,7 @@ type Comparison struct {
 // compareSides compares the subjects of second, which dist or a rebuild has, with a side called with. What is in first and not
 // in second is a difference, too.
 func compareSides(ctx context.Context, with string, first side, second *dist, clues []compare.Clue, limit int64) (_ *Comparison, err error) {
+	with = redact.Text(with)
 	task := progress.Start(ctx, "compare with "+with)
 	defer func() { task.Done(err) }()
 	if d, ok := first.(*dist); ok {

@@ -1,46 +1,37 @@
 package rebuild
 
 import (
+	"cmp"
 	"context"
-	"errors"
 	"fmt"
-	"io"
 	"io/fs"
-	"net/http"
 	"net/url"
 	"os"
 	"path"
 	"path/filepath"
 	"strings"
-	"time"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
+	"github.com/slipway-build/slipway/build/fetch"
 	"github.com/slipway-build/slipway/build/release"
-	"github.com/slipway-build/slipway/images"
 	"github.com/slipway-build/slipway/internal/fileop"
-	"github.com/slipway-build/slipway/internal/httpretry"
 	"github.com/slipway-build/slipway/internal/redact"
 	"github.com/slipway-build/slipway/internal/regular"
-	"github.com/slipway-build/slipway/internal/streams"
 	"github.com/slipway-build/slipway/progress"
 )
 
-// attempts is the number of times that a file is requested, and pause the delay after the first failure.
-const attempts = 4
-
-var pause = time.Second
-
 // A website has the files of a published release below a URL, such as that of the downloads of a GitHub release.
 type website struct {
-	base   *url.URL
-	client *http.Client
-	temp   string
-	names  []string // in the checksum files that were downloaded
+	base  *url.URL
+	temp  string
+	names []string // in the checksum files that were downloaded
+	// left is the number of bytes that may still be downloaded.
+	left int64
 }
 
-// openWebsite returns the release below an address. It must be closed.
-func openWebsite(address string) (*website, error) {
+// openWebsite returns the release below an address, of which at most limit bytes are downloaded. It must be closed.
+func openWebsite(address string, limit int64) (*website, error) {
 	base, err := url.Parse(address)
 	if err != nil || base.Host == "" {
 		return nil, fmt.Errorf("not a URL: %s", redact.Text(address))
@@ -49,10 +40,7 @@ func openWebsite(address string) (*website, error) {
 	if err != nil {
 		return nil, err
 	}
-	transport := http.DefaultTransport.(*http.Transport).Clone()
-	transport.ResponseHeaderTimeout = time.Minute
-	transport.DisableCompression = true // .gz files are to stay as they are
-	return &website{base: base, client: &http.Client{Transport: transport}, temp: temp}, nil
+	return &website{base: base, temp: temp, left: limit}, nil
 }
 
 // Close removes the downloads.
@@ -69,20 +57,19 @@ func (w *website) File(ctx context.Context, m release.Made) (file string, done f
 	defer func() { task.Done(err) }()
 	file = filepath.Join(w.temp, name)
 	done = func() { _ = fileop.Remove(file) } // else Close removes it
-	for n := 1; ; n++ {
-		var again bool
-		if again, err = w.get(ctx, at, file); err == nil || !again || n == attempts {
-			break
-		}
-		select {
-		case <-ctx.Done():
-			return "", done, context.Cause(ctx)
-		case <-time.After(pause << (n - 1)):
-		}
+	limit := max(w.left, 1)
+	if m.Kind == "checksums" {
+		limit = min(limit, maxAlike) // it is read into memory
 	}
-	if err != nil {
-		return "", done, fmt.Errorf("downloading %s: %w", at.Redacted(), err)
+	err = fetch.Download(ctx, task, at.String(), file, limit)
+	info, statErr := os.Stat(file)
+	if statErr == nil && info.Size() > limit && m.Kind != "checksums" {
+		err = fmt.Errorf("%w; SLIPWAY_UNPACK_LIMIT limits the downloads of one release", err)
 	}
+	if err = cmp.Or(err, statErr); err != nil {
+		return "", done, fmt.Errorf("downloading %s: %w", redact.Text(at.String()), redact.Error(err))
+	}
+	w.left -= info.Size()
 	if m.Kind == "checksums" {
 		raw, err := regular.ReadFile(file)
 		if err != nil {
@@ -91,34 +78,6 @@ func (w *website) File(ctx context.Context, m release.Made) (file string, done f
 		w.names = append(w.names, namesIn(raw)...)
 	}
 	return file, done, nil
-}
-
-// get sends one request. again says that another one may succeed.
-func (w *website) get(ctx context.Context, at *url.URL, file string) (again bool, err error) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, at.String(), nil)
-	if err != nil {
-		return false, err
-	}
-	response, err := w.client.Do(request)
-	if err != nil {
-		return httpretry.TemporaryError(err), redact.Error(err)
-	}
-	defer response.Body.Close()
-	switch {
-	case response.StatusCode == http.StatusNotFound || response.StatusCode == http.StatusGone:
-		return false, images.Absentf("the server answers %s", response.Status)
-	case response.StatusCode != http.StatusOK:
-		return httpretry.TemporaryStatus(response.StatusCode), fmt.Errorf("the server answers %s", response.Status)
-	}
-	f, err := os.OpenFile(file, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
-	if err != nil {
-		return false, err
-	}
-	n, err := io.Copy(f, streams.WithContext(ctx, response.Body))
-	if err == nil && response.ContentLength >= 0 && n != response.ContentLength {
-		err = io.ErrUnexpectedEOF
-	}
-	return true, errors.Join(err, f.Close())
 }
 
 // Image fails, since Has is false for images.

@@ -15,6 +15,7 @@ import (
 	"github.com/slipway-build/slipway/build/version"
 	"github.com/slipway-build/slipway/images/attest/statement"
 	"github.com/slipway-build/slipway/internal/atomicfile"
+	"github.com/slipway-build/slipway/internal/redact"
 )
 
 // A Request says what to build again and what to compare with.
@@ -41,7 +42,7 @@ type Request struct {
 	Environ []string
 	// KeepCache lets the rebuild use the content cache of this process, as it must without a network.
 	KeepCache bool
-	// Limit is the number of bytes that artifacts may fill when they are unpacked;
+	// Limit is the number of bytes that foreign artifacts may fill when they are downloaded, and when they are unpacked;
 	// 0 means 64 GiB.
 	Limit int64
 	// Open returns the image or index that a reference names, its name, and a function that ends its use.
@@ -120,7 +121,7 @@ func Verify(ctx context.Context, q Request) (all []*Comparison, err error) {
 func published(ctx context.Context, q Request, where string, second *dist) (_ side, done func() error, err error) {
 	nothing := func() error { return nil }
 	if isURL(where) {
-		site, err := openWebsite(where)
+		site, err := openWebsite(where, q.Limit)
 		if err != nil {
 			return nil, nil, fmt.Errorf("--against: %w", err)
 		}
@@ -134,11 +135,11 @@ func published(ctx context.Context, q Request, where string, second *dist) (_ si
 		return folder(where), nothing, nil
 	}
 	if strings.HasPrefix(where, ".") || filepath.IsAbs(where) {
-		return nil, nil, fmt.Errorf("--against %s: the folder does not exist", where)
+		return nil, nil, fmt.Errorf("--against %s: the folder does not exist", redact.Text(where))
 	}
 	image, index, name, done, err := q.Open(ctx, where)
 	if err != nil {
-		return nil, nil, fmt.Errorf("--against %s: neither a folder nor an image: %w", where, err)
+		return nil, nil, fmt.Errorf("--against %s: neither a folder nor an image: %w", redact.Text(where), redact.Error(err))
 	}
 	side, err := newReference(name, image, index, second.Report.Made)
 	if err != nil {
