@@ -66,7 +66,7 @@ var packages = map[string][]string{
 	"build/publish":              {"internal/httpretry", "images", "internal/fileop", "internal/regular", "internal/streams", "progress"},
 	"images":                     {"internal/sniff", "internal/dockerhub"},
 	"build/compare":              {"images", "internal/fileop", "internal/regular", "internal/sniff", "internal/streams"},
-	"build/rebuild":              {"build/compare", "build/fetch", "build/output", "build/plan", "build/proof", "build/release", "build/version", "images", "images/attest/statement", "images/store", "internal/atomicfile", "internal/fileop", "internal/process", "internal/redact", "internal/regular", "progress"},
+	"build/rebuild":              {"build/compare", "build/fetch", "build/output", "build/proof", "build/release", "build/version", "images", "images/airgap", "images/airgap/format", "images/attest/proof", "images/attest/statement", "images/store", "internal/atomicfile", "internal/fileop", "internal/process", "internal/redact", "internal/regular", "progress"},
 	"images/layer":               {"internal/streams"},
 	"images/lint":                {"images", "internal/parallel"},
 	"images/buildfile":           {"internal/regular", "internal/sniff", "internal/dockerhub"},

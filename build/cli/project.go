@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/slipway-build/slipway/build/plan"
+	"github.com/slipway-build/slipway/build/rebuild"
 	"github.com/slipway-build/slipway/build/release"
 	"github.com/slipway-build/slipway/build/scaffold"
 	"github.com/slipway-build/slipway/build/scaffold/convert"
@@ -113,6 +114,8 @@ func (p *Program) verbCommand(verb, short string, lines ...string) *cobra.Comman
 	var asJSON bool
 	c.Flags().BoolVar(&asJSON, "json", false, "print as JSON")
 	if verb != "publish" {
+		c.Flags().StringVar(&p.settings.Signatures, rebuild.SignaturesFlag, "", "folder with signatures that archives get; nothing else is signed")
+		_ = c.Flags().MarkHidden(rebuild.SignaturesFlag) // verify --rebuild passes it
 		c.Use += " [NAME[@PLATFORM]…]"
 		c.Args = cobra.ArbitraryArgs
 		c.Long = short + ".\n\n" + targetHelp[verb]

@@ -43,8 +43,9 @@ platforms and Windows versions, and that no file is too large for a GitHub relea
 With --rebuild, it also builds the release again: the same commit, in a clean clone, with
 another umask, time zone, language, user, number of processors, order of steps and
 temporary folders, without the content cache (unless --offline). It compares the digest of
-every binary, image, index and file with dist, and says in words what differs. Other
-builds of Go code come from Go's build cache.
+every binary, image, index and file with dist, and says in words what differs. Signatures
+are not compared, and no private key is needed. Other builds of Go code come from Go's
+build cache.
 
 With --against, it compares with a published release instead: a folder or a URL that has
 the files of dist/artifacts, the folder dist of another build, or the reference of an image
@@ -126,8 +127,12 @@ func (p *Program) verify(c *cobra.Command, f verifyFlags) error {
 	if checks {
 		fmt.Fprintln(p.Stdout, "verified")
 	}
+	without := ""
+	if b.Plan.Sign != nil {
+		without = " (signatures were not compared)"
+	}
 	for _, comparison := range compared {
-		fmt.Fprintf(p.Stdout, "%s equal to %s\n", counted(len(comparison.Subjects), "artifact"), comparison.With)
+		fmt.Fprintf(p.Stdout, "%s equal to %s%s\n", counted(len(comparison.Subjects), "artifact"), comparison.With, without)
 	}
 	return nil
 }
@@ -155,7 +160,7 @@ func (p *Program) request(c *cobra.Command, b *release.Release, f verifyFlags) (
 		}
 	}
 	return rebuild.Request{
-		Sign:    signed,
+		Sign: signed, Archives: signedArchives(b),
 		Rebuild: f.rebuild, Against: f.against, Attest: f.attest,
 		Project: b.Config.Dir, Config: filepath.Base(b.Config.File), Dist: p.settings.Dist, Release: b.Plan.Release,
 		Slipway: []string{program}, Arguments: passedOn(c), Environ: environ, KeepCache: p.settings.Offline, Limit: p.settings.UnpackLimit,
@@ -171,6 +176,17 @@ func (p *Program) request(c *cobra.Command, b *release.Release, f verifyFlags) (
 			return found.Image, found.Index, cmp.Or(found.Name, ref), w.Close, nil
 		},
 	}, nil
+}
+
+// signedArchives returns the paths of the archives of a signed release, or nil for one that is not signed.
+func signedArchives(b *release.Release) (paths []string) {
+	if b.Plan.Sign == nil {
+		return nil
+	}
+	for _, step := range b.Plan.Archives {
+		paths = append(paths, step.Outputs...)
+	}
+	return paths
 }
 
 // passedOn returns the flags that build and package are to get, too.

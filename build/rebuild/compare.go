@@ -20,7 +20,7 @@ import (
 type Comparison struct {
 	// With is the release that the second one was compared with.
 	With string `json:"with"`
-	// Subjects are the files, images and indexes that were compared.
+	// Subjects are the files, images and indexes that were compared: all but signatures.
 	Subjects []release.Made `json:"subjects"`
 	// Differences are in words. Without any, all subjects are equal.
 	Differences []compare.Difference `json:"differences"`
@@ -29,7 +29,8 @@ type Comparison struct {
 }
 
 // compareSides compares the subjects of second, which dist or a rebuild has, with a side called with. What is in first and not
-// in second is a difference, too.
+// in second is a difference, too. Signatures are left out: only who has the key can make them, and perhaps with other bytes
+// each time.
 func compareSides(ctx context.Context, with string, first side, second *dist, clues []compare.Clue, limit int64) (_ *Comparison, err error) {
 	with = redact.Text(with)
 	task := progress.Start(ctx, "compare with "+with)
@@ -44,7 +45,7 @@ func compareSides(ctx context.Context, with string, first side, second *dist, cl
 	defer func() { err = errors.Join(err, comparer.Close()) }()
 	out := &Comparison{With: with, Subjects: []release.Made{}, Differences: []compare.Difference{}, alike: map[string]alike{}}
 	for _, m := range second.Report.Made {
-		if first.Has(m) {
+		if m.Kind != "signature" && first.Has(m) {
 			out.Subjects = append(out.Subjects, m)
 		}
 	}

@@ -28,6 +28,8 @@ type website struct {
 	names []string // in the checksum files that were downloaded
 	// left is the number of bytes that may still be downloaded.
 	left int64
+	// have are the names of the files that were downloaded and not removed.
+	have map[string]bool
 }
 
 // openWebsite returns the release below an address, of which at most limit bytes are downloaded. It must be closed.
@@ -40,7 +42,7 @@ func openWebsite(address string, limit int64) (*website, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &website{base: base, temp: temp, left: limit}, nil
+	return &website{base: base, temp: temp, left: limit, have: map[string]bool{}}, nil
 }
 
 // Close removes the downloads.
@@ -49,27 +51,35 @@ func (w *website) Close() error { return fileop.RemoveAll(w.temp) }
 // Has is true for files of dist/artifacts, which are published.
 func (w *website) Has(m release.Made) bool { return isPublished(m) }
 
-// File downloads a file.
+// File downloads a file, unless the one of an earlier call was not removed.
 func (w *website) File(ctx context.Context, m release.Made) (file string, done func(), err error) {
 	name := path.Base(m.Path)
 	at := w.base.JoinPath(name)
+	file = filepath.Join(w.temp, name)
+	done = func() {
+		delete(w.have, name)
+		_ = fileop.Remove(file) // else Close removes it
+	}
+	if w.have[name] {
+		return file, done, nil
+	}
 	task := progress.Start(ctx, "download "+name)
 	defer func() { task.Done(err) }()
-	file = filepath.Join(w.temp, name)
-	done = func() { _ = fileop.Remove(file) } // else Close removes it
 	limit := max(w.left, 1)
 	if m.Kind == "checksums" {
 		limit = min(limit, maxAlike) // it is read into memory
 	}
 	err = fetch.Download(ctx, task, at.String(), file, limit)
 	info, statErr := os.Stat(file)
-	if statErr == nil && info.Size() > limit && m.Kind != "checksums" {
+	if err != nil && statErr == nil && info.Size() > limit && m.Kind != "checksums" {
 		err = fmt.Errorf("%w; SLIPWAY_UNPACK_LIMIT limits the downloads of one release", err)
 	}
 	if err = cmp.Or(err, statErr); err != nil {
+		done() // what is left would be a part of an archive
 		return "", done, fmt.Errorf("downloading %s: %w", redact.Text(at.String()), redact.Error(err))
 	}
 	w.left -= info.Size()
+	w.have[name] = true
 	if m.Kind == "checksums" {
 		raw, err := regular.ReadFile(file)
 		if err != nil {

@@ -10,7 +10,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/slipway-build/slipway/build/plan"
 	"github.com/slipway-build/slipway/build/proof"
 	"github.com/slipway-build/slipway/build/release"
 	"github.com/slipway-build/slipway/internal/regular"
@@ -22,26 +21,18 @@ type alike struct{ sumFirst, sumSecond string } // SHA-256 in hexadecimal
 // maxAlike is the size of the files that may be alike, in bytes.
 const maxAlike = 32 << 20
 
-// inOrder returns subjects in the order in which sameBuild needs them: provenance, what else is no signature, checksums,
-// and signatures.
+// inOrder returns subjects in the order in which sameBuild needs them: provenance first, and checksums last.
 func inOrder(subjects []release.Made) []release.Made {
-	rank := map[string]int{"provenance": -1, "checksums": 1, "signature": 2}
+	rank := map[string]int{"provenance": -1, "checksums": 1}
 	out := slices.Clone(subjects)
 	slices.SortStableFunc(out, func(a, b release.Made) int { return cmp.Compare(rank[a.Kind], rank[b.Kind]) })
 	return out
 }
 
 // sameBuild reports whether the files of a subject differ only in the invocation of provenance, which is different in each
-// run of a CI service, or in what follows from it: the digest of the provenance in a checksum file, and signatures of both.
+// run of a CI service, or in what follows from it: the digest of the provenance in a checksum file.
 // It is false for files that are equal.
 func (o *Comparison) sameBuild(m release.Made, first, second string) (bool, error) {
-	if m.Kind == "signature" {
-		_, ok := o.alike[plan.SignedFile(m.Path)]
-		if ok {
-			o.alike[m.Path] = alike{}
-		}
-		return ok, nil
-	}
 	if m.Kind != "provenance" && (m.Kind != "checksums" || len(o.alike) == 0) {
 		return false, nil
 	}

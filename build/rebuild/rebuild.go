@@ -28,8 +28,8 @@ type remade struct {
 func (r *remade) Close() error { return fileop.RemoveAll(r.dir) }
 
 // remake builds and packages a release again. The order of the steps differs from that of build and package: archives are
-// made first, with the images and binaries that they need.
-func remake(ctx context.Context, o Request, commit string) (made *remade, err error) {
+// made first, with the images and binaries that they need. Archives get the signatures that those of the given sides have.
+func remake(ctx context.Context, o Request, commit string, sides []side) (made *remade, err error) {
 	task := progress.Start(ctx, "build again")
 	defer func() { task.Done(err) }()
 	made = &remade{}
@@ -49,16 +49,23 @@ func remake(ctx context.Context, o Request, commit string) (made *remade, err er
 	if err != nil {
 		return made, err
 	}
-	temp, cache := filepath.Join(dir, "temporary-files"), filepath.Join(dir, "cache")
-	if err := os.Mkdir(temp, 0o700); err != nil {
-		return made, err
+	temp, cache, signatures := filepath.Join(dir, "temporary-files"), filepath.Join(dir, "cache"), filepath.Join(dir, "signatures")
+	for _, folder := range []string{temp, signatures} {
+		if err := os.Mkdir(folder, 0o700); err != nil {
+			return made, err
+		}
+	}
+	for _, s := range sides {
+		if err := keepSignatures(ctx, s, o.Archives, signatures); err != nil {
+			return made, err
+		}
 	}
 	if o.KeepCache {
 		cache = ""
 	}
 	env := environment(o.Environ, temp, cache)
 	for _, verb := range []string{"package", "build"} {
-		arguments := slices.Concat(o.Slipway, []string{verb, "--config", filepath.Join(project, o.Config)}, o.Arguments)
+		arguments := slices.Concat(o.Slipway, []string{verb, "--config", filepath.Join(project, o.Config), "--" + SignaturesFlag, signatures}, o.Arguments)
 		if err := run(ctx, project, env, arguments); err != nil {
 			return made, fmt.Errorf("building again: slipway %s of commit %s in a clean clone: %w", verb, commit, err)
 		}

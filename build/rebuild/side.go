@@ -90,7 +90,7 @@ func (d *dist) Others(subjects []release.Made) (names []string) {
 		has[m.Where()] = true
 	}
 	for _, m := range d.Report.Made {
-		if !has[m.Where()] {
+		if m.Kind != "signature" && !has[m.Where()] {
 			names = append(names, m.Where())
 		}
 	}

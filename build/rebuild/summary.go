@@ -15,7 +15,8 @@ const (
 )
 
 // summary returns a SLSA verification summary about the subjects of comparisons without differences: that a rebuild has
-// made the same bytes. It leaves out provenance with another invocation, and what follows from that. report is that of the release.
+// made the same bytes. It leaves out signatures, provenance with another invocation, and what follows from that. report is
+// that of the release.
 func summary(report release.Report, comparisons ...*Comparison) (*statement.Statement, error) {
 	var subjects []statement.Subject
 	seen := map[string]bool{}

@@ -38,6 +38,8 @@ type Request struct {
 	Slipway []string
 	// Arguments are flags of build and package that this run was given, such as --platform.
 	Arguments []string
+	// Archives are the paths of the archives of a release that is signed, and nil for one that is not.
+	Archives []string
 	// Environ is the environment of this process, with the secrets that the build needs.
 	Environ []string
 	// KeepCache lets the rebuild use the content cache of this process, as it must without a network.
@@ -73,11 +75,24 @@ func Verify(ctx context.Context, q Request) (all []*Comparison, err error) {
 		}
 		built = second.Report.Release
 	}
+	sides := make([]side, len(q.Against)) // nil for references of images
+	for i, where := range q.Against {
+		s, done, openErr := files(where, q.Limit)
+		if openErr != nil {
+			return nil, openErr
+		}
+		defer func() { err = errors.Join(err, done()) }()
+		sides[i] = s
+	}
 	if q.Rebuild {
 		if built.Dirty {
 			return nil, fmt.Errorf("%s differs from commit %s in tracked files, and only a commit can be built again: commit the changes, then run build and package", q.Project, built.Commit)
 		}
-		made, err := remake(ctx, q, built.Commit)
+		signed := slices.DeleteFunc(slices.Clone(sides), func(s side) bool { return s == nil })
+		if second != nil {
+			signed = append(signed, second)
+		}
+		made, err := remake(ctx, q, built.Commit, signed)
 		if err != nil {
 			return nil, err
 		}
@@ -89,10 +104,12 @@ func Verify(ctx context.Context, q Request) (all []*Comparison, err error) {
 		}
 		second, clues = made.dist, made.clues
 	}
-	for _, where := range q.Against {
-		first, done, err := published(ctx, q, where, second)
-		if err != nil {
-			return all, err
+	for i, where := range q.Against {
+		first, done := sides[i], nothing
+		if first == nil {
+			if first, done, err = published(ctx, q, where, second); err != nil {
+				return all, err
+			}
 		}
 		if err = errors.Join(add(where, first, second, clues), done()); err != nil {
 			return all, err
@@ -117,11 +134,12 @@ func Verify(ctx context.Context, q Request) (all []*Comparison, err error) {
 	return all, atomicfile.WriteFile(q.Attest, raw)
 }
 
-// published opens a published release. done ends its use.
-func published(ctx context.Context, q Request, where string, second *dist) (_ side, done func() error, err error) {
-	nothing := func() error { return nil }
+func nothing() error { return nil }
+
+// files opens the published release in a folder or below a URL. done ends its use. The side is nil if where is neither.
+func files(where string, limit int64) (_ side, done func() error, err error) {
 	if isURL(where) {
-		site, err := openWebsite(where, q.Limit)
+		site, err := openWebsite(where, limit)
 		if err != nil {
 			return nil, nil, fmt.Errorf("--against: %w", err)
 		}
@@ -137,6 +155,11 @@ func published(ctx context.Context, q Request, where string, second *dist) (_ si
 	if strings.HasPrefix(where, ".") || filepath.IsAbs(where) {
 		return nil, nil, fmt.Errorf("--against %s: the folder does not exist", redact.Text(where))
 	}
+	return nil, nothing, nil
+}
+
+// published opens the published image or index that a reference names. done ends its use.
+func published(ctx context.Context, q Request, where string, second *dist) (_ side, done func() error, err error) {
 	image, index, name, done, err := q.Open(ctx, where)
 	if err != nil {
 		return nil, nil, fmt.Errorf("--against %s: neither a folder nor an image: %w", redact.Text(where), redact.Error(err))

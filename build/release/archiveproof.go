@@ -29,7 +29,11 @@ func (r *Release) archiveProof() *pack.Proof {
 		return nil
 	}
 	p := &pack.Proof{Release: r.origin()}
-	if r.full.Sign != nil {
+	switch {
+	case r.full.Sign == nil:
+	case r.options.Signatures != "":
+		p.Sign = r.keptSignatures
+	default:
 		// The private key is read when an archive is written, and not before.
 		p.Sign = func(ctx context.Context, content []byte) ([][]byte, error) {
 			signing, err := r.signing(ctx)
@@ -43,10 +47,18 @@ func (r *Release) archiveProof() *pack.Proof {
 	return p
 }
 
-// signedBy returns the hint of the key that signs archives, which their keys depend on, or "".
+// signedBy returns what the keys of archives depend on beside their content: the hint of the key that signs archives, or a
+// hash of what the signatures that they get are of. It returns "" for a release that is not signed.
 func (r *Release) signedBy(ctx context.Context) (string, error) {
 	if r.full.Sign == nil {
 		return "", nil
+	}
+	if r.options.Signatures != "" {
+		names, err := r.keptNames()
+		if err != nil {
+			return "", err
+		}
+		return hashOf(names)
 	}
 	signing, err := r.signing(ctx)
 	if err != nil {

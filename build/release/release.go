@@ -46,6 +46,9 @@ type Options struct {
 	Force bool
 	// Version is that of Slipway, for provenance; empty means that of the module in this program.
 	Version string
+	// Signatures, unless it is empty, is a folder with signatures of archives; see KeepSignatures. A signed release is then
+	// made without its key: archives get the signatures in the folder, and nothing else gets any.
+	Signatures string
 	// Snapshot lets publish send a version without a git tag, and a checkout with changes.
 	Snapshot bool
 }

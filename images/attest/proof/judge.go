@@ -119,6 +119,16 @@ func (p *Proof) judgeSignatures(ctx context.Context, pol *policy.Policy, v *Verd
 	v.Problems = append(v.Problems, others...)
 }
 
+// VerifySignature checks that a Sigstore bundle is a signature of a content statement by one of the keys, and returns
+// the key.
+func VerifySignature(ctx context.Context, content, raw []byte, keys []*sign.PublicKey) (*sign.PublicKey, error) {
+	s, err := parseSignature(raw, content)
+	if err != nil {
+		return nil, err
+	}
+	return s.signedBy(ctx, sign.Enveloped(statement.MediaType, content), keys)
+}
+
 // Compare compares an archive with its content statement. files are all its files, without folders. names has the
 // image ID of each name in the archive.
 func (p *Proof) Compare(files []File, names map[string]v1.Hash) []string {

@@ -65,6 +65,19 @@ func (s signature) signedBy(ctx context.Context, message sign.Message, keys []*s
 	return key, nil
 }
 
+// Bundles returns the signatures as they are in the archive. Their form leaves no choice, so that they need not be kept.
+func (p *Proof) Bundles() ([][]byte, error) {
+	var all [][]byte
+	for _, s := range p.Signatures {
+		raw, err := sign.EncodeEnvelope(s.hint, statement.MediaType, p.Statement, s.value)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, raw)
+	}
+	return all, nil
+}
+
 // Read reads the proof of an archive. read returns the content of a file of the archive that has at most limit
 // bytes. A file with the name of a signature that is not a bundle over the statement is an error. An error that wraps
 // fs.ErrNotExist says that the archive has no proof.

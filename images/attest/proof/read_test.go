@@ -128,8 +128,12 @@ func TestReadRefusesOtherFilesThanSignatures(t *testing.T) {
 func TestNumberOfSignatures(t *testing.T) {
 	seeds := bytes.Repeat([]byte{aKey}, 16)
 	files := proofOf(t, seeds...)
-	if p, err := read(t, files); err != nil || len(p.Signatures) != 16 {
-		t.Errorf("reading 16 signatures: %v", err)
+	p, err := read(t, files)
+	if err != nil || len(p.Signatures) != 16 {
+		t.Fatalf("reading 16 signatures: %v", err)
+	}
+	if all, err := p.Bundles(); err != nil || len(all) != 16 || !bytes.Equal(all[0], files[first]) || !bytes.Equal(all[1], files[second]) {
+		t.Errorf("the bundles are not those of the files: %v", err)
 	}
 	const want = "may have at most 16"
 	files["proof/content.17.sigstore.json"] = files[first]

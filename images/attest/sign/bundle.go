@@ -42,7 +42,7 @@ func SignEnvelope(ctx context.Context, signer Signer, payloadType string, payloa
 	if err != nil {
 		return nil, err
 	}
-	return encodeEnvelope(signer.PublicKey().Hint(), payloadType, payload, signature)
+	return EncodeEnvelope(signer.PublicKey().Hint(), payloadType, payload, signature)
 }
 
 // Enveloped returns the message that is signed if payload is in an envelope.
@@ -50,7 +50,8 @@ func Enveloped(payloadType string, payload []byte) Message {
 	return Bytes(dsse.PAE(payloadType, payload))
 }
 
-func encodeEnvelope(hint, payloadType string, payload, signature []byte) ([]byte, error) {
+// EncodeEnvelope returns the bundle of a signature over payload in an envelope, as SignEnvelope does. hint is that of the key.
+func EncodeEnvelope(hint, payloadType string, payload, signature []byte) ([]byte, error) {
 	return encode(hint, &bundlepb.Bundle{Content: &bundlepb.Bundle_DsseEnvelope{DsseEnvelope: &dssepb.Envelope{
 		Payload:     payload,
 		PayloadType: payloadType,

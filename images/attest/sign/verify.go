@@ -72,7 +72,7 @@ func (b *Bundle) CheckForm(raw []byte, payloadType string, payload []byte) error
 	case !bytes.Equal(e.GetPayload(), payload):
 		return errors.New("it signs other content")
 	}
-	own, err := encodeEnvelope(b.Hint(), payloadType, payload, b.Signature())
+	own, err := EncodeEnvelope(b.Hint(), payloadType, payload, b.Signature())
 	if err == nil && !bytes.Equal(own, raw) {
 		err = errors.New("the bundle has something that is not signed")
 	}
