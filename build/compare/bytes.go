@@ -22,8 +22,8 @@ const (
 // A span describes where two streams differ.
 type span struct {
 	first int64 // offset of the first difference, or -1
-	count int64 // differing bytes, without what one has more
-	// before, a and b are the bytes in front of the first difference, and from it on.
+	count int64 // number of bytes that differ, up to the end of the shorter stream
+	// before has the bytes before the first difference; a and b have those of each stream from there on.
 	before, a, b []byte
 	sizeA, sizeB int64
 }
@@ -108,7 +108,8 @@ func (r *run) bytes(path []string, first, second string) error {
 	return nil
 }
 
-// describe says where two streams differ, and perhaps why, see cause. part names what they are of.
+// describe says where two streams differ, and the cause if it is known. part names the part of a file that they are; empty
+// means the whole file.
 func (r *run) describe(s span, part string) (where, cause string) {
 	out := fmt.Sprintf("byte %d differs", s.first)
 	if part != "" {
@@ -127,7 +128,7 @@ func (r *run) describe(s span, part string) (where, cause string) {
 
 func join(a, b []byte) string { return string(a) + string(b) }
 
-// excerpt shows bytes: as text, if they are one, with the text before them.
+// excerpt formats bytes for messages: as text, with the text before them, if they are printable; else in hexadecimal.
 func excerpt(before, at []byte) string {
 	if len(at) == 0 {
 		return "the end"
@@ -148,13 +149,13 @@ func excerpt(before, at []byte) string {
 	return fmt.Sprintf("%q", string(before[start:])+string(at[:n]))
 }
 
-// Patterns of what a build should not write, in the text around a difference.
+// Patterns of times and paths, which a reproducible build does not write.
 var (
 	timeText = regexp.MustCompile(`\d{4}-\d\d-\d\d[T _]\d\d:?\d\d|\d{8}[T-]\d{4}|(Mon|Tue|Wed|Thu|Fri|Sat|Sun),? +\w+ +\w+ +\d\d|\b1[6-9]\d{8}\b|\b1[6-9]\d{11,17}\b`)
 	pathText = regexp.MustCompile(`(/tmp|/var/folders|/home|/root|/Users|/build|/work|[A-Za-z]:\\)[/\\][^\x00"' ]+`)
 )
 
-// cause says what a difference between two texts may come from, or nothing.
+// cause names the likely causes of a difference between two texts, or returns "".
 func (r *run) cause(a, b string) string {
 	var causes []string
 	for _, c := range r.clues {

@@ -28,11 +28,11 @@ type Difference struct {
 
 func (d Difference) String() string { return strings.Join(d.Path, " > ") + ": " + d.What }
 
-// A Clue is a value that was another one when the second artifact of a pair was made.
+// A Clue is a value of the surroundings that was different when the second artifact of a pair was made.
 type Clue struct {
 	// What is a noun, such as "the name of the host".
 	What string
-	// First and Second are the values. If one is empty, nothing is known about it.
+	// First and Second are the values. An empty value is unknown.
 	First, Second string
 }
 
@@ -42,7 +42,7 @@ type Comparer struct {
 	clues []Clue
 	// temp is a folder for members, which Close removes.
 	temp string
-	// known has the paths of pairs of content that were explained, by the digests of the two.
+	// known has the paths of pairs that were explained, by the digests of their contents.
 	known map[string][]string
 	// limit is the largest number of bytes to unpack, and spent the number of those that were unpacked.
 	limit, spent int64

@@ -195,7 +195,7 @@ func (r *run) texts(path []string, first, second string) error {
 	said, more, followed := &run{Comparer: r.Comparer, ctx: r.ctx}, 0, 0
 	var digests []string // the first names of a checksum file with other digests
 	listed := 0          // number of all such names
-	var sums uint64      // of the lines of the first, minus those of the second: zero if they have the same ones
+	var sums uint64      // sum of the hashes of the lines of the first minus that of the second; zero if both have the same lines
 	numberA, numberB := 0, 0
 	for {
 		x, okA := linesA()

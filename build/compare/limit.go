@@ -11,7 +11,7 @@ const maxEntries = 2_000_000
 
 var maxHeaders = 256 << 20
 
-// maxName is the size of the names of values and members in messages, in bytes.
+// maxName is the maximum size of the names of values and members in messages, in bytes.
 const maxName = 1000
 
 // short cuts a name.

@@ -90,7 +90,7 @@ func platformOf(config []byte) string {
 	return images.FormatPlatform(p)
 }
 
-// indexRoles gives roles by an index of an OCI layout, and what it refers to. of is the name of the index. seen has the
+// indexRoles gives roles to the content of an OCI layout that an index refers to. of is the name of the index. seen has the
 // manifests and indexes that were read: each is read once.
 func indexRoles(files map[string]*entry, raw []byte, of string, give func(file, role string), seen map[*entry]bool, depth int) {
 	var index v1.IndexManifest

@@ -12,13 +12,13 @@ const (
 	maxKept = 1000
 )
 
-// A run compares one pair. What follows from other differences, such as the digest of a member, is only in its result if
-// nothing else differs.
+// A run compares one pair. Differences that follow from others, such as the digest of a member, are only in its result if
+// there are no others.
 type run struct {
 	*Comparer
 	ctx   context.Context // of the call; a run does not outlive it
 	found []Difference
-	// following are the digests that differ.
+	// following are the differences in digests.
 	following []Difference
 	// more and moreFollowing are the numbers of differences beyond maxKept.
 	more, moreFollowing int
@@ -58,7 +58,7 @@ func (r *run) keepFollowing(d Difference) {
 	r.following = append(r.following, d)
 }
 
-// values says that two values differ, of what is at the path.
+// values says that two values at a path differ. what names the value; shownA and shownB are a and b as messages show them.
 func (r *run) values(path []string, what, a, b, shownA, shownB string) {
 	said := Difference{append([]string(nil), path...), fmt.Sprintf("%s differs: %s and %s", what, shownA, shownB)}
 	if follows(a, b) {

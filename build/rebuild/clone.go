@@ -13,8 +13,8 @@ import (
 	"github.com/slipway-build/slipway/internal/process"
 )
 
-// clone makes a clone of the repository that contains dir in the folder to, with commit checked out, and returns the
-// folder in it that corresponds to dir. The branch has its name, since ${BRANCH} may be part of a release.
+// clone clones the repository that contains dir into the folder to, checks out commit, and returns the folder of the clone
+// that corresponds to dir. The clone is on a branch of the same name, since ${BRANCH} may be part of a release.
 func clone(ctx context.Context, dir, to, commit string) (string, error) {
 	top, err := git(ctx, dir, "rev-parse", "--show-toplevel")
 	if err != nil {

@@ -22,15 +22,15 @@ type Comparison struct {
 	With string `json:"with"`
 	// Subjects are the files, images and indexes that were compared: all but signatures.
 	Subjects []release.Made `json:"subjects"`
-	// Differences are in words. Without any, all subjects are equal.
+	// Differences describe how subjects differ. If there are none, all subjects are equal.
 	Differences []compare.Difference `json:"differences"`
-	// alike has the files that are equal but for the invocation in provenance, see sameBuild.
+	// alike has, by path, the files that differ only by the invocation in provenance; see sameBuild.
 	alike map[string]alike
 }
 
-// compareSides compares the subjects of second, which dist or a rebuild has, with a side called with. What is in first and not
-// in second is a difference, too. Signatures are left out: only who has the key can make them, and perhaps with other bytes
-// each time.
+// compareSides compares the subjects of second, which is dist or a rebuild, with those of first, which messages call with.
+// A file that only first has is a difference, too. Signatures are not compared: a rebuild has no private key, and some
+// signers make other bytes each time.
 func compareSides(ctx context.Context, with string, first side, second *dist, clues []compare.Clue, limit int64) (_ *Comparison, err error) {
 	with = redact.Text(with)
 	task := progress.Start(ctx, "compare with "+with)

@@ -15,10 +15,10 @@ import (
 	"github.com/slipway-build/slipway/internal/regular"
 )
 
-// An alike is a pair of files that differ, but are of the same build.
+// An alike has the digests of two files that differ, and that one build can have made.
 type alike struct{ sumFirst, sumSecond string } // SHA-256 in hexadecimal
 
-// maxAlike is the size of the files that may be alike, in bytes.
+// maxAlike is the maximum size of provenance and checksum files that are read into memory, in bytes.
 const maxAlike = 32 << 20
 
 // inOrder returns subjects in the order in which sameBuild needs them: provenance first, and checksums last.

@@ -16,10 +16,10 @@ import (
 	"github.com/slipway-build/slipway/progress"
 )
 
-// A remade is a release that was made again. It must be closed.
+// A remade is the result of a rebuild. It must be closed.
 type remade struct {
 	*dist
-	// clues explain what is different in its surroundings.
+	// clues are the values of its surroundings that differ from those of this process.
 	clues []compare.Clue
 	dir   string
 }
@@ -75,7 +75,7 @@ func remake(ctx context.Context, o Request, commit string, sides []side) (made *
 	return made, err
 }
 
-// run runs a command of Slipway in other surroundings. An error has what it printed.
+// run runs a command of Slipway in other surroundings. An error contains what the command printed.
 func run(ctx context.Context, dir string, env, arguments []string) error {
 	command := wrap(ctx, arguments)
 	cmd := process.Command(ctx, command[0], command[1:]...)

@@ -15,13 +15,13 @@ import (
 
 // A reference is one published image or index.
 type reference struct {
-	where string // that of the subject
+	where string // name of the subject that it is compared with
 	image v1.Image
 	index v1.ImageIndex
 }
 
-// newReference returns the side of a reference and what it names, of which one is nil. It is compared with the subject that
-// has its digest, or the same tag in a repository of the same name. ref is a name as in registries.
+// newReference returns the side of an image or an index; the other one is nil. It is compared with the subject that has its
+// digest, or else the same tag in a repository of the same name. ref is its name in a registry.
 func newReference(ref string, image v1.Image, index v1.ImageIndex, subjects []release.Made) (*reference, error) {
 	var (
 		artifact images.Artifact = image

@@ -18,9 +18,9 @@ import (
 	"github.com/slipway-build/slipway/internal/regular"
 )
 
-// A side is a release to compare with. What it does not have is fs.ErrNotExist.
+// A side is a release to compare with. Its methods return fs.ErrNotExist for a subject that it does not have.
 type side interface {
-	// Has reports whether the side may have a subject: a registry has no files.
+	// Has reports whether the side can have a subject: a registry has no files, for instance.
 	Has(m release.Made) bool
 	// File returns the path of a file. done removes it, if it is a copy.
 	File(ctx context.Context, m release.Made) (file string, done func(), err error)
@@ -83,7 +83,7 @@ func (d *dist) Image(_ context.Context, m release.Made) (image v1.Image, index v
 	return image, index, err
 }
 
-// Others returns what only this dist reports.
+// Others returns the names of files, images and indexes that only this dist has.
 func (d *dist) Others(subjects []release.Made) (names []string) {
 	has := map[string]bool{}
 	for _, m := range subjects {

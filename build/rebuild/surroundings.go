@@ -13,7 +13,7 @@ import (
 	"github.com/slipway-build/slipway/internal/process"
 )
 
-// What a rebuild has in place of the values of this process.
+// Values of the surroundings of a rebuild, which differ from those of this process.
 const (
 	otherUser = "rebuilding-user"
 	otherHost = "rebuilding-host"
@@ -30,7 +30,7 @@ func environment(environ []string, temp, cache string) []string {
 	changed := map[string]string{
 		"TZ": otherZone, "LANG": otherLang, "LC_ALL": otherLang, "USER": otherUser, "LOGNAME": otherUser, "USERNAME": otherUser, "HOSTNAME": otherHost,
 		"TMPDIR": temp, "TMP": temp, "TEMP": temp,
-		// More than there are, so that another order comes without a longer time.
+		// Values above the number of processors change the order of steps, and do not slow the build down.
 		"GOMAXPROCS": strconv.Itoa(runtime.NumCPU() + 1), "JOBS": strconv.Itoa(runtime.NumCPU() + 3),
 		"PROGRESS": "none", "SLIPWAY_PROJECT": "", "SLIPWAY_CACHE": cache,
 	}
@@ -69,7 +69,7 @@ func wrap(ctx context.Context, command []string) []string {
 	if runtime.GOOS != "linux" || os.Geteuid() != 0 {
 		return plain
 	}
-	// A namespace of its own, in which the name of the host is another. Containers often forbid it.
+	// In a namespace of its own, the command can have another name of the host. Containers often forbid namespaces.
 	host := []string{"unshare", "--uts", "sh", "-c", "echo " + otherHost + ` >/proc/sys/kernel/hostname || exit; exec "$@"`, "sh"}
 	try := process.Command(ctx, host[0], append(host[1:], "true")...)
 	if process.Run(ctx, try) != nil {
@@ -81,7 +81,8 @@ func wrap(ctx context.Context, command []string) []string {
 // minClue is the least length of names that are searched for in differences. Shorter ones occur by chance.
 const minClue = 4
 
-// clues returns what is different for a rebuild in the folder at, of a project in dir.
+// clues returns the values that differ between this process and a rebuild of the project in dir. at is the project's folder
+// in the rebuild, and temp its folder for temporary files.
 func clues(environ []string, dir, at, temp string) []compare.Clue {
 	values := map[string]string{}
 	for _, entry := range environ {

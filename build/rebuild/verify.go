@@ -27,12 +27,13 @@ type Request struct {
 	Against []string
 	// Attest is the file for a verification summary, if nothing differs; empty writes none.
 	Attest string
-	// Sign, unless it is nil, makes a Sigstore bundle of the summary, which is written in its place.
+	// Sign returns a Sigstore bundle of the summary, which is written in place of the summary. If it is nil, the summary is
+	// not signed.
 	Sign func(ctx context.Context, payloadType string, payload []byte) ([]byte, error)
-	// Project is the folder of slipway.yaml, inside of a git checkout, Config the name of that file, and Dist the folder of
-	// what was made; empty is dist in Project.
+	// Project is the folder of slipway.yaml, in a git checkout, and Config the name of that file. Dist is the output folder;
+	// empty means dist in Project.
 	Project, Config, Dist string
-	// Release is built again if dist does not exist.
+	// Release is the release of the checkout, which is built again. If dist is compared, its own release is built instead.
 	Release version.Release
 	// Slipway is the command that runs this program, whose path is absolute.
 	Slipway []string
@@ -44,8 +45,8 @@ type Request struct {
 	Environ []string
 	// KeepCache lets the rebuild use the content cache of this process, as it must without a network.
 	KeepCache bool
-	// Limit is the number of bytes that foreign artifacts may fill when they are downloaded, and when they are unpacked;
-	// 0 means 64 GiB.
+	// Limit is the maximum number of bytes to download from one URL, and the maximum number of bytes to unpack for one
+	// comparison; 0 means compare.DefaultLimit.
 	Limit int64
 	// Open returns the image or index that a reference names, its name, and a function that ends its use.
 	Open func(ctx context.Context, ref string) (v1.Image, v1.ImageIndex, string, func() error, error)
