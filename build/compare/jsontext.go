@@ -251,14 +251,20 @@ func (r *run) texts(path []string, first, second string) error {
 		r.say(path, "%d more lines differ", more)
 	}
 	r.sayFollowing(path, followed, "lines")
-	if listed > 0 {
-		list := strings.Join(digests, ", ")
-		if listed > maxSaid {
-			list += fmt.Sprintf(" and %d more", listed-maxSaid)
-		}
-		r.say(path, "the listed digests differ: %s", list)
-	}
+	r.sayListed(path, digests, listed)
 	return nil
+}
+
+// sayListed reports the names in a checksum file whose digests differ: the first ones, and the number of all.
+func (r *run) sayListed(path, names []string, number int) {
+	if number == 0 {
+		return
+	}
+	list := strings.Join(names, ", ")
+	if number > maxSaid {
+		list += fmt.Sprintf(" and %d more", number-maxSaid)
+	}
+	r.say(path, "the listed digests differ: %s", list)
 }
 
 // sameChecksummed returns the name in two lines of sha256sum that are for the same file.

@@ -182,6 +182,22 @@ func Download(ctx context.Context, task *progress.Task, address, part string, li
 	}
 }
 
+// get requests the content of address from byte have on.
+func get(ctx context.Context, address string, have int64) (*http.Response, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
+	if err != nil {
+		return nil, lasting{err}
+	}
+	if have > 0 {
+		request.Header.Set("Range", fmt.Sprintf("bytes=%d-", have))
+	}
+	response, err := client.Do(request)
+	if err != nil && !httpretry.TemporaryError(err) {
+		err = lasting{err}
+	}
+	return response, err
+}
+
 // transfer sends one request, and appends its content. after is the delay that the server requests.
 func transfer(ctx context.Context, task *progress.Task, address, part string, limit int64) (after time.Duration, err error) {
 	to, err := os.OpenFile(part, os.O_CREATE|os.O_WRONLY, 0o644)
@@ -195,18 +211,8 @@ func transfer(ctx context.Context, task *progress.Task, address, part string, li
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
+	response, err := get(ctx, address, have)
 	if err != nil {
-		return 0, lasting{err}
-	}
-	if have > 0 {
-		request.Header.Set("Range", fmt.Sprintf("bytes=%d-", have))
-	}
-	response, err := client.Do(request)
-	if err != nil {
-		if !httpretry.TemporaryError(err) {
-			err = lasting{err}
-		}
 		return 0, err
 	}
 	defer response.Body.Close()

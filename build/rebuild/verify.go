@@ -12,6 +12,7 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
 	"github.com/slipway-build/slipway/build/compare"
+	"github.com/slipway-build/slipway/build/release"
 	"github.com/slipway-build/slipway/build/version"
 	"github.com/slipway-build/slipway/images/attest/statement"
 	"github.com/slipway-build/slipway/internal/atomicfile"
@@ -119,20 +120,25 @@ func Verify(ctx context.Context, q Request) (all []*Comparison, err error) {
 	if q.Attest == "" || slices.ContainsFunc(all, func(c *Comparison) bool { return len(c.Differences) > 0 }) {
 		return all, nil
 	}
-	attested, err := summary(second.Report, all...)
+	return all, attest(ctx, q, second.Report, all)
+}
+
+// attest writes a verification summary of comparisons without differences, signed if the request says so.
+func attest(ctx context.Context, q Request, report release.Report, all []*Comparison) error {
+	attested, err := summary(report, all...)
 	if err != nil {
-		return all, err
+		return err
 	}
 	raw, err := attested.Encode()
 	if err != nil {
-		return all, err
+		return err
 	}
 	if q.Sign != nil {
 		if raw, err = q.Sign(ctx, statement.MediaType, raw); err != nil {
-			return all, fmt.Errorf("signing the verification summary: %w", err)
+			return fmt.Errorf("signing the verification summary: %w", err)
 		}
 	}
-	return all, atomicfile.WriteFile(q.Attest, raw)
+	return atomicfile.WriteFile(q.Attest, raw)
 }
 
 func nothing() error { return nil }
