@@ -39,6 +39,7 @@ var otherPrograms = map[string]string{
 	"go":        "fetches Slipway from the network",
 	"curl":      "fetches a release from the network",
 	"sh":        "runs install.sh, which install_test.go runs",
+	"docker":    "reads a registry; TestAttestationsInIndexes of build/release reads the same documents",
 	"cosign":    "reads a registry; TestStatementsArePublishedSigned of build/release and the tests of signing run it",
 	"install":   "needs root",
 	"apt-get":   "needs root",
