@@ -54,7 +54,8 @@ func (c *checker) wrong(line int, format string, args ...any) {
 	c.found = append(c.found, Problem{line, fmt.Sprintf(format, args...)})
 }
 
-// statements returns the line of each statement. It fails if the document is not a JSON object without duplicate members.
+// statements returns the line of each statement. It fails if the document is not a JSON object without duplicate members,
+// or if its statements are not objects, or are also read under another name: go-vex ignores the case of names.
 func (c *checker) statements() (lines []int, ok bool) {
 	var document struct {
 		Statements []jsontext.Value `json:"statements"`
@@ -63,25 +64,45 @@ func (c *checker) statements() (lines []int, ok bool) {
 		c.wrong(lineOf(c.raw, offsetOf(err)), "%s", strings.TrimPrefix(reason(err), "jsontext: "))
 		return nil, false
 	}
-	// A second pass, for the places.
+	// A second pass, for the places. The document is known to be valid.
 	d := jsontext.NewDecoder(bytes.NewReader(c.raw))
-	for depth := 0; ; {
-		token, err := d.ReadToken()
-		if err != nil {
-			return lines, true // at the end
+	line, counted := 1, int64(0)
+	next := func() int { // the line of the next value
+		rest := bytes.TrimLeft(c.raw[d.InputOffset():], " \t\r\n,:")
+		at := int64(len(c.raw) - len(rest))
+		line += bytes.Count(c.raw[counted:at], []byte("\n"))
+		counted = at
+		return line
+	}
+	_, err := d.ReadToken()
+	for err == nil && d.PeekKind() == '"' {
+		at := next()
+		var token jsontext.Token
+		if token, err = d.ReadToken(); err != nil {
+			break
 		}
-		switch token.Kind() {
-		case '{', '[':
-			if depth++; depth == 3 && d.StackPointer() == jsontext.Pointer(fmt.Sprint("/statements/", len(lines))) {
-				lines = append(lines, lineOf(c.raw, d.InputOffset()))
+		name := token.String()
+		if name != "statements" && strings.EqualFold(name, "statements") {
+			c.wrong(at, "%q is not a member of a document: want \"statements\"", name)
+		}
+		if name != "statements" || d.PeekKind() != '[' {
+			err = d.SkipValue()
+			continue
+		}
+		for _, err = d.ReadToken(); err == nil && d.PeekKind() != ']'; err = d.SkipValue() {
+			lines = append(lines, next())
+			if d.PeekKind() != '{' {
+				c.wrong(line, "the statement is not an object")
 			}
-		case '}', ']':
-			depth--
 		}
-		if len(lines) == len(document.Statements) {
-			return lines, true
+		if err == nil {
+			_, err = d.ReadToken()
 		}
 	}
+	if err != nil {
+		c.wrong(line, "%v", err)
+	}
+	return lines, len(c.found) == 0
 }
 
 // metadata checks what the specification requires of a document.

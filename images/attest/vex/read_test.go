@@ -51,6 +51,9 @@ line 10: the statement: invalid status value "harmless", must be one of [not_aff
 line 10: the statement: the statement has no products, so that it is about nothing
 line 11: CVE-2026-3: action statement must be set when using status "affected"
 line 11: CVE-2026-3: a product has neither @id, identifiers nor hashes`},
+		{"statements that are none", "{\"statements\": [null,\n{},\n[{}], 1]}", "line 1: the statement is not an object\nline 3: the statement is not an object\nline 3: the statement is not an object"},
+		{"a name in another case", "{\n\"Statements\": [{}]}", "line 2: \"Statements\" is not a member of a document: want \"statements\""},
+		{"statements in two cases", "{\"statements\": [{}],\n\"STATEMENTS\": [{}, {}]}", "line 2: \"STATEMENTS\" is not a member"},
 		{"too large", strings.Repeat(" ", maxSize+1), "line 1: the document has 16777217 bytes"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -66,8 +69,20 @@ line 11: CVE-2026-3: a product has neither @id, identifiers nor hashes`},
 	}
 }
 
+// The time to find the lines of statements is linear: counting each from the start takes many seconds here.
+func TestManyStatements(t *testing.T) {
+	const count = 200_000
+	found := Check([]byte("{\"statements\": [" + strings.Repeat("{},\n", count) + "null]}"))
+	if len(found) != 1 || found[0].Line != count+1 {
+		t.Errorf("problems %v, want one on line %d", found, count+1)
+	}
+}
+
 func FuzzCheck(f *testing.F) {
 	f.Add([]byte(good))
-	f.Add([]byte(`{"statements":[1,null,{"products":[null]}]}`))
+	for _, seed := range []string{`{"statements":[1,null,{"products":[null]}]}`, `{"statements":[null]}`, `{"statements":[null,{}]}`,
+		`{"Statements":[{}]}`, `{"statements":[{}],"\u017ftatements":[{},{}]}`} {
+		f.Add([]byte(seed))
+	}
 	f.Fuzz(func(t *testing.T, raw []byte) { _ = Check(raw) })
 }
