@@ -28,6 +28,7 @@ func (db *database) berkeley(head []byte, order binary.ByteOrder) error {
 	if (last+1)*size > db.size {
 		return errors.New("the database is truncated")
 	}
+	pages := last + 1 // of overflow pages: each belongs to one value
 	for number := int64(0); number <= last; number++ {
 		page, err := db.page(number, size)
 		if err != nil {
@@ -47,7 +48,7 @@ func (db *database) berkeley(head []byte, order binary.ByteOrder) error {
 				continue
 			}
 			first, length := int64(order.Uint32(page[at+4:])), int64(order.Uint32(page[at+8:]))
-			if err := db.overflow(first, length, size, order); err != nil {
+			if err := db.overflow(first, length, size, order, &pages); err != nil {
 				return err
 			}
 		}
@@ -55,13 +56,16 @@ func (db *database) berkeley(head []byte, order binary.ByteOrder) error {
 	return nil
 }
 
-// overflow reads a value of length bytes from a chain of pages.
-func (db *database) overflow(number, length, size int64, order binary.ByteOrder) error {
+// overflow reads a value of length bytes from a chain of pages, of which pages is the largest number.
+func (db *database) overflow(number, length, size int64, order binary.ByteOrder, pages *int64) error {
 	if err := db.take(length); err != nil {
 		return err
 	}
 	blob := make([]byte, 0, length)
 	for int64(len(blob)) < length {
+		if *pages--; *pages < 0 {
+			return errors.New("overflow pages belong to several values")
+		}
 		page, err := db.page(number, size)
 		if err != nil {
 			return err
@@ -73,6 +77,5 @@ func (db *database) overflow(number, length, size int64, order binary.ByteOrder)
 		blob = append(blob, page[pageHeaderSize:pageHeaderSize+used]...)
 		number = int64(order.Uint32(page[16:]))
 	}
-	db.value(blob[:length])
-	return nil
+	return db.value(blob[:length])
 }

@@ -1,6 +1,7 @@
 package rpm
 
 import (
+	"bufio"
 	"bytes"
 	"encoding/binary"
 	"errors"
@@ -14,8 +15,8 @@ type database struct {
 	size int64
 	// left is the number of bytes that further values may have.
 	left int64
-	// value is called with each value, and must not keep it.
-	value func([]byte)
+	// value is called with each value, and must not keep it. Its error ends reading.
+	value func([]byte) error
 }
 
 // Installed returns the headers of the packages in a database of size bytes. If it fails, it also returns those that it
@@ -25,15 +26,19 @@ func Installed(r io.ReaderAt, size int64) ([]*Header, error) {
 		found []*Header
 		bad   error
 	)
-	db := &database{r: r, size: size, left: size}
-	db.value = func(blob []byte) {
-		h, err := parseHeader(blob)
+	db, limit := &database{r: r, size: size, left: size}, budget(maxText)
+	db.value = func(blob []byte) error {
+		h, err := parseHeader(blob, &limit)
 		switch {
 		case err != nil:
 			bad = err
 		case h.Name != "gpg-pubkey":
 			found = append(found, h)
 		}
+		if limit < 0 {
+			return fmt.Errorf("the packages need more than %d MiB of memory", maxText>>20)
+		}
+		return nil
 	}
 	head := make([]byte, 100)
 	if err := db.read(head, 0); err != nil {
@@ -101,18 +106,19 @@ func (db *database) ndb(head []byte) error {
 		return fmt.Errorf("version %d of ndb is not known", version)
 	}
 	count := int64(binary.LittleEndian.Uint32(head[12:]))*slotsInPage - headerSlots
-	if count < 0 || count > db.size/slotSize {
+	if count < 0 || headerSlots+count > db.size/slotSize {
 		return errors.New("the number of slots is out of range")
 	}
-	slots := make([]byte, count*slotSize)
-	if err := db.read(slots, headerSlots*slotSize); err != nil {
-		return err
-	}
-	for ; len(slots) > 0; slots = slots[slotSize:] {
-		if binary.LittleEndian.Uint32(slots) != ndbSlotMagic {
+	slots := bufio.NewReader(io.NewSectionReader(db.r, headerSlots*slotSize, count*slotSize))
+	slot := make([]byte, slotSize)
+	for range count {
+		if _, err := io.ReadFull(slots, slot); err != nil {
+			return err
+		}
+		if binary.LittleEndian.Uint32(slot) != ndbSlotMagic {
 			return errors.New("invalid slot")
 		}
-		index, block := binary.LittleEndian.Uint32(slots[4:]), int64(binary.LittleEndian.Uint32(slots[8:]))
+		index, block := binary.LittleEndian.Uint32(slot[4:]), int64(binary.LittleEndian.Uint32(slot[8:]))
 		if index == 0 {
 			continue // a free slot
 		}
@@ -131,7 +137,9 @@ func (db *database) ndb(head []byte) error {
 		if err := db.read(blob, block*slotSize+int64(len(intro))); err != nil {
 			return err
 		}
-		db.value(blob)
+		if err := db.value(blob); err != nil {
+			return err
+		}
 	}
 	return nil
 }

@@ -15,5 +15,5 @@
 // # Limits
 //
 // All values of a database together are at most as long as its file, so that reading ends even if pages refer to one
-// another. A header has at most maxEntries entries.
+// another. A header has at most maxEntries entries. What is kept of all headers is at most maxText bytes.
 package rpm

@@ -6,9 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"path"
 	"strconv"
-	"strings"
 )
 
 // A Header describes an rpm package. Fields that the package does not have are empty.
@@ -68,7 +68,8 @@ const (
 )
 
 // parseHeader parses a value of a database: the numbers of entries and of bytes of data, the entries, the data.
-func parseHeader(blob []byte) (*Header, error) {
+// It subtracts from limit what it keeps.
+func parseHeader(blob []byte, limit *budget) (*Header, error) {
 	if len(blob) < introSize {
 		return nil, errors.New("the header is truncated")
 	}
@@ -80,129 +81,147 @@ func parseHeader(blob []byte) (*Header, error) {
 	if uint64(len(blob)) < uint64(entries)*entrySize+uint64(size) {
 		return nil, errors.New("the header is truncated")
 	}
-	p := headerParser{data: blob[entries*entrySize:][:size]}
+	p := headerParser{data: blob[entries*entrySize:][:size], last: map[uint32]entry{}, budget: limit}
 	for i := range entries {
 		p.entry(blob[i*entrySize:])
 	}
-	h := &p.header
+	h := p.header()
 	if h.Name == "" || h.Version == "" {
 		return nil, errors.New("the header has no name or version")
 	}
-	h.Files = p.files()
 	return h, nil
+}
+
+// maxText limits what is kept of all headers of a database, or of one package file, in bytes.
+const maxText = 256 << 20
+
+// A budget is the number of bytes that may still be kept. It is negative if something was left out.
+type budget int64
+
+func (b *budget) take(n int) bool {
+	if *b >= 0 {
+		*b -= budget(n)
+	}
+	return *b >= 0
+}
+
+// An entry is the count of the values of a tag, and the data from the first one on.
+type entry struct {
+	count uint32
+	data  []byte
 }
 
 // A headerParser collects the entries of a header.
 type headerParser struct {
-	header Header
-	data   []byte
-	// The names of files: base names, names of folders, and for each file the index of its folder. Old packages have
-	// whole paths.
-	bases, dirs, paths []string
-	indexes            []uint32
+	data []byte
+	// last has the last entry of each tag, as in rpm. Only these are parsed: their data may overlap.
+	last   map[uint32]entry
+	budget *budget
 }
 
-// entry reads an entry. Entries that are out of range are left out.
+// entry reads an entry. Entries that are out of range or of another type than their tag are left out.
 func (p *headerParser) entry(e []byte) {
 	tag, kind := binary.BigEndian.Uint32(e), binary.BigEndian.Uint32(e[4:])
 	offset, count := binary.BigEndian.Uint32(e[8:]), binary.BigEndian.Uint32(e[12:])
 	if uint64(offset) >= uint64(len(p.data)) {
 		return
 	}
-	data := p.data[offset:]
-	switch kind {
-	case typeString, typeI18NString:
-		p.text(tag, cString(data))
-	case typeStringArray:
-		switch tag {
-		case tagBaseNames:
-			p.bases = cStrings(data, count)
-		case tagDirNames:
-			p.dirs = cStrings(data, count)
-		case tagOldNames:
-			p.paths = cStrings(data, count)
-		}
-	case typeInt32:
-		if uint64(count)*4 > uint64(len(data)) || count == 0 {
-			return
-		}
-		switch tag {
-		case tagEpoch:
-			p.header.Epoch = strconv.FormatUint(uint64(binary.BigEndian.Uint32(data)), 10)
-		case tagDirIndexes:
-			for i := range count {
-				p.indexes = append(p.indexes, binary.BigEndian.Uint32(data[i*4:]))
-			}
-		}
-	}
-}
-
-func (p *headerParser) text(tag uint32, s string) {
-	h := &p.header
+	data, ok := p.data[offset:], false
 	switch tag {
-	case tagName:
-		h.Name = s
-	case tagVersion:
-		h.Version = s
-	case tagRelease:
-		h.Release = s
-	case tagSummary:
-		h.Summary = s
-	case tagVendor:
-		h.Vendor = s
-	case tagLicense:
-		h.License = s
-	case tagURL:
-		h.URL = s
-	case tagArch:
-		h.Arch = s
-	case tagSourceRPM:
-		h.SourceRPM = s
-	case tagCompressor:
-		h.Payload = s
+	case tagBaseNames, tagDirNames, tagOldNames:
+		ok = kind == typeStringArray
+	case tagEpoch, tagDirIndexes:
+		ok = kind == typeInt32 && count > 0 && uint64(count)*4 <= uint64(len(data))
+	default:
+		ok = kind == typeString || kind == typeI18NString
+	}
+	if ok {
+		p.last[tag] = entry{count, data}
 	}
 }
 
-// files returns the paths of the files. The paths of a package can be longer than its header, because files share the
-// names of folders. Paths beyond the limit are left out.
-func (p *headerParser) files() []string {
-	var out []string
-	length := 0
-	add := func(name string) {
-		if length += len(name); length <= maxData {
-			out = append(out, path.Clean("/" + name)[1:])
-		}
+// header returns the header, without what exceeds the budget.
+func (p *headerParser) header() *Header {
+	h := &Header{Name: p.text(tagName), Version: p.text(tagVersion), Release: p.text(tagRelease), Arch: p.text(tagArch),
+		SourceRPM: p.text(tagSourceRPM), License: p.text(tagLicense), Vendor: p.text(tagVendor), Summary: p.text(tagSummary),
+		URL: p.text(tagURL), Payload: p.text(tagCompressor)}
+	if e, ok := p.last[tagEpoch]; ok {
+		h.Epoch = strconv.FormatUint(uint64(binary.BigEndian.Uint32(e.data)), 10)
 	}
-	for _, name := range p.paths {
-		add(name)
+	if p.budget.take(headerSize) {
+		h.Files = p.files()
 	}
-	for i, base := range p.bases {
-		if i < len(p.indexes) && uint64(p.indexes[i]) < uint64(len(p.dirs)) {
-			add(p.dirs[p.indexes[i]] + base)
-		}
-	}
-	return out
+	return h
 }
 
-// cString returns the text before the first zero.
-func cString(data []byte) string {
+// headerSize and nameSize are what a Header and a path need in memory beside their text, in bytes.
+const (
+	headerSize = 256
+	nameSize   = 16
+)
+
+// text returns the text of a tag: that before the first zero.
+func (p *headerParser) text(tag uint32) string {
+	data := p.last[tag].data
 	if i := bytes.IndexByte(data, 0); i >= 0 {
 		data = data[:i]
 	}
-	return strings.TrimSpace(string(data))
+	if data = bytes.TrimSpace(data); !p.budget.take(len(data)) {
+		return ""
+	}
+	return string(data)
 }
 
-// cStrings returns up to count texts that end with zeros.
-func cStrings(data []byte, count uint32) (out []string) {
-	for range count {
-		i := bytes.IndexByte(data, 0)
-		if i < 0 {
+// files returns the paths of the files: old packages have whole paths, others base names, names of folders, and for
+// each file the index of its folder. The paths can be longer than the header, because files share the names of folders.
+func (p *headerParser) files() (out []string) {
+	add := func(dir, base []byte) bool {
+		ok := p.budget.take(nameSize + len(dir) + len(base))
+		if ok {
+			out = append(out, path.Clean("/" + string(dir) + string(base))[1:])
+		}
+		return ok
+	}
+	for name := range p.last[tagOldNames].names() {
+		if !add(nil, name) {
+			return out
+		}
+	}
+	var dirs [][]byte
+	for dir := range p.last[tagDirNames].names() {
+		if len(dirs) == maxDirs {
 			break
 		}
-		out = append(out, string(data[:i]))
-		data = data[i+1:]
+		dirs = append(dirs, dir)
+	}
+	indexes, i := p.last[tagDirIndexes], uint32(0)
+	for base := range p.last[tagBaseNames].names() {
+		if i == indexes.count {
+			break
+		}
+		if index := binary.BigEndian.Uint32(indexes.data[i*4:]); uint64(index) < uint64(len(dirs)) && !add(dirs[index], base) {
+			break
+		}
+		i++
 	}
 	return out
+}
+
+// maxDirs is the largest number of folders of one package.
+const maxDirs = 1 << 20
+
+// names returns the texts of an array, each of which ends with a zero.
+func (e entry) names() iter.Seq[[]byte] {
+	return func(yield func([]byte) bool) {
+		data := e.data
+		for range e.count {
+			i := bytes.IndexByte(data, 0)
+			if i < 0 || !yield(data[:i]) {
+				return
+			}
+			data = data[i+1:]
+		}
+	}
 }
 
 // leadSize is the size of the obsolete lead at the start of a package file, in bytes.
@@ -238,7 +257,8 @@ func ReadPackage(r io.Reader) (*Header, error) {
 	if err != nil {
 		return nil, fmt.Errorf("header: %w", err)
 	}
-	return parseHeader(blob)
+	limit := budget(maxText)
+	return parseHeader(blob, &limit)
 }
 
 // readBlob reads a header of a package file without its magic number.

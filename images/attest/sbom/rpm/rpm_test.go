@@ -126,13 +126,7 @@ func FuzzInstalled(f *testing.F) {
 	sqlite[100], sqlite[104] = tableInterior, 1
 	sqlite[111], sqlite[113] = 1, 120 // its pages are the first one
 	f.Add(sqlite)
-	hash := make([]byte, 1536)
-	binary.LittleEndian.PutUint32(hash[12:], hashMagic)
-	binary.LittleEndian.PutUint32(hash[20:], 512)
-	hash[32] = 2
-	hash[512+20], hash[512+25], hash[512+28], hash[512+100], hash[512+104], hash[512+108] = 2, pageHash, 100, itemOffPage, 2, 30
-	hash[1024+16], hash[1024+22], hash[1024+25] = 2, 1, pageOverflow // continues with itself
-	f.Add(hash)
+	f.Add(circularHash())
 	ndb := make([]byte, 32+16*300)
 	copy(ndb, "RpmP")
 	ndb[12] = 1

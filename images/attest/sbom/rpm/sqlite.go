@@ -40,8 +40,8 @@ func (db *database) sqlite(head []byte) error {
 	root := int64(0)
 	// The first page is the root of the schema: type, name, tbl_name, rootpage, sql.
 	err := s.table(1, 0, func(record []byte) error {
-		columns, err := columnsOf(record)
-		if err == nil && len(columns) > 3 && string(columns[0]) == "table" && string(columns[1]) == "Packages" {
+		columns, err := columnsOf(record, 4)
+		if err == nil && len(columns) == 4 && string(columns[0]) == "table" && string(columns[1]) == "Packages" {
 			for _, b := range columns[3] {
 				root = root<<8 | int64(b)
 			}
@@ -55,9 +55,9 @@ func (db *database) sqlite(head []byte) error {
 		return errors.New("missing table Packages")
 	}
 	return s.table(root, 0, func(record []byte) error {
-		columns, err := columnsOf(record)
-		if err == nil && len(columns) > 1 {
-			db.value(columns[1])
+		columns, err := columnsOf(record, 2)
+		if err == nil && len(columns) == 2 {
+			err = db.value(columns[1])
 		}
 		return err
 	})
@@ -163,16 +163,16 @@ func (s *sqlite) local(length int64) int64 {
 	return least
 }
 
-// columnsOf returns the values of a record: its header has their types, which give their lengths
-// (https://www.sqlite.org/fileformat2.html#record_format).
-func columnsOf(record []byte) (columns [][]byte, err error) {
+// columnsOf returns the first count values of a record, or all if it has fewer. Its header has their types, which give
+// their lengths (https://www.sqlite.org/fileformat2.html#record_format).
+func columnsOf(record []byte, count int) (columns [][]byte, err error) {
 	bad := errors.New("a record is truncated")
 	size, n := varint(record)
 	if n == 0 || size < int64(n) || size > int64(len(record)) {
 		return nil, bad
 	}
 	types, values := record[n:size], record[size:]
-	for len(types) > 0 {
+	for len(types) > 0 && len(columns) < count {
 		kind, n := varint(types)
 		if n == 0 || kind < 0 {
 			return nil, bad
