@@ -103,7 +103,9 @@ func (all *collector) add(c *Component) *Component {
 	known.Sum = cmp.Or(known.Sum, c.Sum)
 	known.FoundIn = append(known.FoundIn, c.FoundIn...)
 	known.Files = append(known.Files, c.Files...)
-	known.Licences = append(known.Licences, c.Licences...)
+	if !slices.Equal(known.Licences, c.Licences) {
+		known.Licences = append(known.Licences, c.Licences...)
+	}
 	known.Uses = append(known.Uses, c.Uses...)
 	return known
 }
@@ -121,8 +123,11 @@ func (all *collector) sorted() []*Component {
 	return out
 }
 
-// unique sorts texts, and removes repeated ones.
+// unique sorts texts, and removes repeated ones. It does not write to texts if there is nothing to do: layers share
+// them.
 func unique(texts []string) []string {
-	slices.Sort(texts)
+	if !slices.IsSorted(texts) {
+		slices.Sort(texts)
+	}
 	return slices.Compact(texts)
 }

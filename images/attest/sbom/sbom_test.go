@@ -5,6 +5,7 @@ import (
 	"archive/zip"
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -15,6 +16,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
+	"github.com/slipway-build/slipway/images/attest/sbom/catalog"
 	"github.com/slipway-build/slipway/images/fstree"
 	"github.com/slipway-build/slipway/images/imagetest"
 	"github.com/slipway-build/slipway/images/store"
@@ -102,6 +104,39 @@ func TestPackagesOfOtherDistributions(t *testing.T) {
 		}
 		if p := find(t, in, c.name); p.PURL != c.purl || len(p.Files) != 1 {
 			t.Errorf("%s: package URL %s, files %q; want %s and one file", c.name, p.PURL, p.Files, c.purl)
+		}
+	}
+}
+
+// A database that repeats the name of a package does not repeat its files.
+func TestAListOfFilesIsUsedOnce(t *testing.T) {
+	files := imagetest.Files{}
+	var list, status strings.Builder
+	for i := range 100 {
+		name := fmt.Sprintf("usr/%d", i)
+		files[name] = ""
+		fmt.Fprintf(&list, "/%s\n", name)
+		fmt.Fprintf(&status, "Package: a\nStatus: install ok installed\nVersion: %d\n\n", i)
+	}
+	files["var/lib/dpkg/info/a.list"], files["var/lib/dpkg/status"] = list.String(), status.String()
+	var c Catalog
+	in, err := c.Image(t.Context(), "", imagetest.Image(t, "linux/amd64", imagetest.Layer(t, files)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	owned := 0
+	for _, c := range in.Components {
+		owned += len(c.Files)
+	}
+	if len(in.Components) != 100 || owned != 100 {
+		t.Errorf("%d components own %d files, want 100 and 100", len(in.Components), owned)
+	}
+	s, p := newSurvey(), catalog.Package{Type: catalog.Deb, Name: "a"}
+	s.addPackage("status", &p)
+	s.addPackage("status", &p)
+	for _, c := range s.components.known {
+		if len(c.FoundIn) != 1 {
+			t.Errorf("an identical package was added again: %+v", c)
 		}
 	}
 }

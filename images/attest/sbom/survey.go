@@ -20,6 +20,7 @@ type survey struct {
 	files      map[string]catalog.Digests
 	order      []string
 	facts      map[string]*catalog.Facts
+	listed     map[string]bool // the lists of files whose package was found
 	distro     *catalog.OS
 	components collector
 	problems   []string
@@ -27,7 +28,8 @@ type survey struct {
 
 func newSurvey() *survey {
 	return &survey{stack: fstree.NewStack(), layers: map[*fstree.Archive]*catalog.Layer{},
-		files: map[string]catalog.Digests{}, facts: map[string]*catalog.Facts{}}
+		files: map[string]catalog.Digests{}, facts: map[string]*catalog.Facts{},
+		listed: map[string]bool{}}
 }
 
 // add lays a layer over those before.
@@ -99,12 +101,15 @@ func (s *survey) find() {
 // addPackage adds a package of the database p.
 func (s *survey) addPackage(p string, pkg *catalog.Package) {
 	c := packageComponent(pkg, s.distro)
+	if known := s.components.known[c.identity()]; known != nil && len(pkg.Files) == 0 && known.FoundIn[len(known.FoundIn)-1] == p {
+		return // the same package again
+	}
 	c.FoundIn = []string{p}
 	owned := pkg.Files
 	if pkg.Type == catalog.Deb {
 		owned = s.dpkgFiles(path.Dir(p), pkg)
 		if facts := s.facts[s.resolve("/usr/share/doc/"+pkg.Name+"/copyright")]; facts != nil {
-			c.Licences = append(c.Licences, facts.Licences...)
+			c.Licences = slices.Clip(facts.Licences) // not copied: many packages may have one name
 		}
 	}
 	for _, name := range owned {
@@ -119,11 +124,14 @@ func (s *survey) addPackage(p string, pkg *catalog.Package) {
 }
 
 // dpkgFiles returns the files of a package of the database in dir. dpkg has a file for each package, whose name contains
-// the architecture if several may be installed; distroless images have one beside each database.
+// the architecture if several may be installed; distroless images have one beside each database. A file belongs to one
+// package.
 func (s *survey) dpkgFiles(dir string, pkg *catalog.Package) (all []string) {
 	for _, name := range []string{"info/" + pkg.Name, "info/" + pkg.Name + ":" + pkg.Arch, pkg.Name} {
 		for _, suffix := range []string{".list", ".md5sums"} {
-			if facts := s.facts[path.Join(dir, name+suffix)]; facts != nil {
+			list := path.Join(dir, name+suffix)
+			if facts := s.facts[list]; facts != nil && !s.listed[list] {
+				s.listed[list] = true
 				all = append(all, facts.Paths...)
 			}
 		}

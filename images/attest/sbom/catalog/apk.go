@@ -13,16 +13,18 @@ func apkPackages(r io.Reader) (*Facts, error) {
 		f      Facts
 		p      = Package{Type: APK}
 		folder string
+		s      = lines(r)
 	)
 	flush := func() {
 		if p.Name != "" {
 			f.Packages = append(f.Packages, p)
+			s.keep(packageSize)
 		}
 		p, folder = Package{Type: APK}, ""
 	}
-	s := lines(r)
 	for s.Scan() {
 		key, value, _ := strings.Cut(s.Text(), ":")
+		s.keep(len(value))
 		switch key {
 		case "":
 			flush()
@@ -46,6 +48,7 @@ func apkPackages(r io.Reader) (*Facts, error) {
 			folder = value
 		case "R":
 			p.Files = append(p.Files, path.Clean("/" + folder + "/" + value)[1:])
+			s.keep(textSize(folder)) // which is short in the file, as it is there once
 		}
 	}
 	flush()

@@ -80,6 +80,32 @@ func TestWhatFilesSay(t *testing.T) {
 	}
 }
 
+// A small file cannot make large facts.
+func TestFactsAreLimited(t *testing.T) {
+	for name, content := range map[string]string{
+		"var/lib/dpkg/status":      strings.Repeat("Package: a\n\n", maxText/packageSize+10),
+		"var/lib/dpkg/info/a.list": strings.Repeat("a\n", maxText/stringSize),
+		"lib/apk/db/installed":     "P:a\nF:" + strings.Repeat("d", maxLine-10) + "\n" + strings.Repeat("R:x\n", 200),
+		".PKGINFO":                 "pkgname = a\n" + strings.Repeat("license = "+strings.Repeat("x", 10_000)+"\n", maxText/10_000),
+	} {
+		s := NewScan("")
+		if err := s.Add(&fstree.Header{Name: name, Type: tar.TypeReg, Size: int64(len(content))}, strings.NewReader(content)); err != nil {
+			t.Fatal(err)
+		}
+		if f := s.Layer().Facts[0]; f.Problem != tooMuch.Error() || f.size() > maxText+2*maxLine {
+			t.Errorf("%s: facts of %d bytes, problem %q", name, f.size(), f.Problem)
+		}
+	}
+	s := NewScan("")
+	s.kept = maxLayer - 10
+	if err := s.Add(&fstree.Header{Name: "etc/os-release", Type: tar.TypeReg, Size: 9}, strings.NewReader("ID=debian")); err != nil {
+		t.Fatal(err)
+	}
+	if f := s.Layer().Facts[0]; f.Problem != tooMuch.Error() || f.OS != nil {
+		t.Errorf("in a layer with many facts: %+v", f)
+	}
+}
+
 // The test is a Go program itself.
 func TestGoProgramsSayTheirModules(t *testing.T) {
 	self, err := os.Executable()

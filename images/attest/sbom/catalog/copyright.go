@@ -24,11 +24,13 @@ func licencesOf(r io.Reader) (*Facts, error) {
 		if value, ok := strings.CutPrefix(line, "License:"); ok {
 			if value = strings.Join(strings.Fields(value), " "); value != "" {
 				fields[value] = true
+				s.keep(len(value))
 			}
 			continue
 		}
 		for _, m := range commonLicence.FindAllStringSubmatch(line, -1) {
 			references[m[1]] = true
+			s.keep(len(m[1]))
 		}
 	}
 	found := fields

@@ -23,6 +23,7 @@
 // # Untrusted content
 //
 // A file whose content does not match its name or its first bytes is not an error of the layer, which may still be
-// usable. Facts.Problem describes what is wrong with the file. Memory is bounded: text is read line by line, and
-// programs and databases above a limit are copied to a temporary file.
+// usable. Facts.Problem describes what is wrong with the file. Memory is bounded: text is read line by line, programs and
+// databases above a limit are copied to a temporary file, and what is kept of a file and of a layer is limited. Files
+// whose facts exceed the limits have a Problem.
 package catalog

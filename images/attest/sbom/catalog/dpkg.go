@@ -31,15 +31,16 @@ func dpkgPackages(r io.Reader) (*Facts, error) {
 		f      Facts
 		p      = Package{Type: Deb}
 		status string
+		s      = lines(r)
 	)
 	flush := func() {
 		// Packages that were removed stay in the file for their configuration. status.d has no Status.
 		if p.Name != "" && (status == "" || strings.HasSuffix(status, " installed")) {
 			f.Packages = append(f.Packages, p)
+			s.keep(packageSize)
 		}
 		p, status = Package{Type: Deb}, ""
 	}
-	s := lines(r)
 	for s.Scan() {
 		line := s.Text()
 		if strings.TrimSpace(line) == "" {
@@ -51,6 +52,7 @@ func dpkgPackages(r io.Reader) (*Facts, error) {
 		}
 		name, value, _ := strings.Cut(line, ":")
 		value = strings.TrimSpace(value)
+		s.keep(len(value))
 		switch strings.ToLower(name) {
 		case "package":
 			p.Name = value
@@ -88,6 +90,7 @@ func dpkgPaths(r io.Reader, sums bool) (*Facts, error) {
 		}
 		if p = path.Clean("/" + p)[1:]; p != "" {
 			f.Paths = append(f.Paths, p)
+			s.keep(textSize(p))
 		}
 	}
 	if f.Paths == nil {

@@ -12,7 +12,7 @@ import (
 
 // Version belongs into the key under which a Layer is stored. It must change whenever the results of Read or the format
 // of Encode change.
-const Version = "2 " + fstree.IndexVersion
+const Version = "3 " + fstree.IndexVersion
 
 // Encode writes l: the length of the headers, the headers as in an index of package fstree, the digests of each regular
 // file, and the facts in JSON.

@@ -30,6 +30,7 @@ func packageInfo(r io.Reader) (*Facts, error) {
 			p.Homepage = value
 		case "license":
 			licences = append(licences, value)
+			s.keep(textSize(value))
 		case "packager", "maintainer":
 			p.Supplier = value
 		case "origin":

@@ -30,11 +30,12 @@ func Read(ctx context.Context, ar *fstree.Archive, limits fstree.Limits, temp st
 type Scan struct {
 	layer  *Layer
 	reader *fileReader
+	kept   int // the size of all facts
 }
 
 // NewScan returns a Scan that creates temporary files in the folder temp.
 func NewScan(temp string) *Scan {
-	return &Scan{&Layer{Facts: map[int]*Facts{}}, newFileReader(temp)}
+	return &Scan{layer: &Layer{Facts: map[int]*Facts{}}, reader: newFileReader(temp)}
 }
 
 // Close removes temporary files.
@@ -55,9 +56,15 @@ func (s *Scan) Add(h *fstree.Header, content io.Reader) error {
 		return fmt.Errorf("file %q: %w", h.Name, err)
 	}
 	l.Digests[index] = digests
-	if facts != nil {
-		l.Facts[index] = facts
+	if facts == nil {
+		return nil
 	}
+	size := facts.size()
+	if s.kept += size; s.kept > maxLayer {
+		s.kept -= size
+		facts = &Facts{Problem: tooMuch.Error()}
+	}
+	l.Facts[index] = facts
 	return nil
 }
 
@@ -173,14 +180,4 @@ func parsed(f *Facts, err error) *Facts {
 	}
 	f.Problem = err.Error()
 	return f
-}
-
-// maxLine is the length of the longest line of a text file that is read, in bytes.
-const maxLine = 1 << 20
-
-// lines returns the lines of a text file.
-func lines(r io.Reader) *bufio.Scanner {
-	s := bufio.NewScanner(r)
-	s.Buffer(make([]byte, 0, 4096), maxLine)
-	return s
 }
