@@ -13,6 +13,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/slipway-build/slipway/images/attest/sbom/catalog"
 	"github.com/slipway-build/slipway/images/attest/sbom/rpm"
@@ -77,7 +78,11 @@ func (in *Inventory) describe(itself *catalog.Package) {
 	var own *Component
 	if itself != nil {
 		own = packageComponent(itself, nil)
-		in.Components = append(in.Components, own)
+		if at, known := slices.BinarySearchFunc(in.Components, own, (*Component).compare); known {
+			own = in.Components[at]
+		} else {
+			in.Components = slices.Insert(in.Components, at, own)
+		}
 	}
 	for _, c := range in.Components {
 		if len(c.FoundIn) == 1 && c.FoundIn[0] == catalog.PackageInfo {

@@ -11,7 +11,7 @@ import (
 // An Inventory is the software in a subject.
 type Inventory struct {
 	Subject Subject
-	// Components are sorted by type, name, version and architecture.
+	// Components are sorted by type, name, version, architecture, digest and PURL.
 	Components []*Component
 	// Files are sorted by path. The inventory of an archive has none.
 	Files []File
@@ -74,16 +74,17 @@ type Component struct {
 	Uses []*Component
 }
 
-// An identity is the properties by which components are equal.
-type identity struct{ kind, name, version, arch, digest string }
+// An identity is the properties by which components are equal. Packages of several distributions may differ only in the
+// PURL.
+type identity struct{ kind, name, version, arch, digest, purl string }
 
 func (c *Component) identity() identity {
-	return identity{c.Type, c.Name, c.Version, c.Arch, c.Digest}
+	return identity{c.Type, c.Name, c.Version, c.Arch, c.Digest, c.PURL}
 }
 
 func (c *Component) compare(other *Component) int {
 	return cmp.Or(cmp.Compare(c.Type, other.Type), cmp.Compare(c.Name, other.Name), cmp.Compare(c.Version, other.Version),
-		cmp.Compare(c.Arch, other.Arch), cmp.Compare(c.Digest, other.Digest))
+		cmp.Compare(c.Arch, other.Arch), cmp.Compare(c.Digest, other.Digest), cmp.Compare(c.PURL, other.PURL))
 }
 
 // A collector collects components, each once.

@@ -250,6 +250,40 @@ func TestImagesOfAnArchiveShareComponents(t *testing.T) {
 	}
 }
 
+// The same version of a package differs between distributions, which the PURL says.
+func TestPackagesOfDistributionsAreNotMerged(t *testing.T) {
+	var c Catalog
+	var list []NamedImage
+	for _, version := range []string{"3.21.0", "3.20.0"} {
+		list = append(list, NamedImage{[]string{"example.com/alpine:" + version}, imagetest.Image(t, "linux/amd64", imagetest.Layer(t, imagetest.Files{
+			"etc/os-release": "ID=alpine\nVERSION_ID=" + version + "\n", "lib/apk/db/installed": "P:zlib\nV:1.3.1-r2\nA:x86_64\n"}))})
+	}
+	in, err := c.Images(t.Context(), Subject{Kind: ArchiveKind, Name: "x.tar"}, list)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var found []string
+	for _, c := range in.Components {
+		if c.Name == "zlib" {
+			found = append(found, c.PURL)
+		}
+	}
+	want := []string{"pkg:apk/alpine/zlib@1.3.1-r2?arch=x86_64&distro=alpine-3.20.0", "pkg:apk/alpine/zlib@1.3.1-r2?arch=x86_64&distro=alpine-3.21.0"}
+	if diff := cmp.Diff(want, found); diff != "" {
+		t.Errorf("zlib (-want +got):\n%s", diff)
+	}
+}
+
+func TestThePackageItselfIsInOrder(t *testing.T) {
+	in := &Inventory{Components: []*Component{{Type: catalog.Deb, Name: "a"}, {Type: Golang, Name: "a"}}, Files: []File{{Path: "x"}}}
+	for range 2 { // the second time, it is known
+		in.describe(&catalog.Package{Type: catalog.Deb, Name: "b"})
+		if len(in.Components) != 3 || !slices.IsSortedFunc(in.Components, (*Component).compare) || in.Components[1].Name != "b" {
+			t.Errorf("components %+v", in.Components)
+		}
+	}
+}
+
 func TestFiles(t *testing.T) {
 	files := imagetest.Files{"usr/bin/app": "x", "README": "y"}
 	content := imagetest.Tar(t, files.Entries()...)

@@ -95,7 +95,7 @@ func idString(s string) string {
 
 // componentID returns an identifier that is unique in a document.
 func componentID(c *sbom.Component) string {
-	return idString(c.Type+"-"+c.Name) + "-" + shortHash(c.Type, c.Name, c.Version, c.Arch, c.Digest)
+	return idString(c.Type+"-"+c.Name) + "-" + shortHash(c.Type, c.Name, c.Version, c.Arch, c.Digest, c.PURL)
 }
 
 // SubjectDigest returns the SHA-256 of what a document that Write wrote is about, in hexadecimal.

@@ -178,6 +178,15 @@ func TestIdentifiersDiffer(t *testing.T) {
 	}
 }
 
+func TestComponentsOfDistributionsDiffer(t *testing.T) {
+	a := sbom.Component{Type: catalog.APK, Name: "zlib", Version: "1.3.1-r2", PURL: "pkg:apk/alpine/zlib@1.3.1-r2?distro=alpine-3.20"}
+	b := a
+	b.PURL = "pkg:apk/alpine/zlib@1.3.1-r2?distro=alpine-3.21"
+	if componentID(&a) == componentID(&b) {
+		t.Errorf("both have the identifier %s", componentID(&a))
+	}
+}
+
 func TestFormats(t *testing.T) {
 	for name, want := range map[string]Format{"spdx": SPDX, "cyclonedx-json": CycloneDX} {
 		if got, err := ParseFormat(name); got != want || err != nil {
