@@ -40,16 +40,13 @@ func (c *Catalog) File(ctx context.Context, path string) (*Inventory, error) {
 }
 
 func (c *Catalog) file(ctx context.Context, name string, f *os.File) (*Inventory, error) {
-	subject, err := FileSubject(ctx, FileKind, name, f)
-	if err != nil {
-		return nil, err
-	}
-	if _, err := f.Seek(0, io.SeekStart); err != nil {
-		return nil, err
-	}
 	b := &bundle{catalog: c, ctx: ctx, name: name, scan: catalog.NewScan(c.Temp)}
 	defer b.scan.Close()
 	if err := b.read(f); err != nil {
+		return nil, err
+	}
+	subject, err := b.subject(f)
+	if err != nil {
 		return nil, err
 	}
 	s := newSurvey()
@@ -63,6 +60,17 @@ func (c *Catalog) file(ctx context.Context, name string, f *os.File) (*Inventory
 	in.Subject = subject
 	in.describe(b.itself)
 	return in, nil
+}
+
+// subject describes f. A file that is not a bundle was hashed when it was read.
+func (b *bundle) subject(f *os.File) (Subject, error) {
+	if l := b.scan.Layer(); b.plain {
+		return Subject{Kind: FileKind, Name: b.name, Digest: hex.EncodeToString(l.Digests[0].SHA256[:])}, nil
+	}
+	if _, err := f.Seek(0, io.SeekStart); err != nil {
+		return Subject{}, err
+	}
+	return FileSubject(b.ctx, FileKind, b.name, f)
 }
 
 // FileSubject describes a file with the content r.
@@ -104,6 +112,7 @@ type bundle struct {
 	ctx     context.Context // of one call of File
 	name    string
 	scan    *catalog.Scan
+	plain   bool // the file is the only one
 	// itself describes the package that the file is, if the description is not in one of its files.
 	itself *catalog.Package
 }
@@ -137,18 +146,27 @@ func (b *bundle) read(f *os.File) error {
 	if err != nil {
 		return err
 	}
+	b.plain = true
 	return b.scan.Add(&fstree.Header{Name: b.name, Type: tar.TypeReg, Mode: 0o644, Size: info.Size()}, streams.WithContext(b.ctx, f))
 }
 
-// tarOrNot reads a tar that may be compressed. It returns false for a file of another format.
+// tarOrNot reads a tar that may be compressed. It returns false for a file of another format. A damaged compressed file,
+// which may have been a tar, is an error.
 func (b *bundle) tarOrNot(r io.Reader) (isTar bool, err error) {
-	_, content, err := sniff.Open(r)
+	compression, content, err := sniff.Open(r)
+	if compression == sniff.Lz4 {
+		return false, nil // it cannot be read
+	}
 	if err != nil {
-		return false, nil // an unknown compression is an unknown format
+		return false, err
 	}
 	defer content.Close()
 	buffered := bufio.NewReader(content)
-	if head, _ := buffered.Peek(tarBlock); !sniff.IsTar(head) {
+	head, err := buffered.Peek(tarBlock)
+	if err != nil && err != io.EOF && !(errors.Is(err, sniff.ErrTrailing) && len(head) > 0) {
+		return false, fmt.Errorf("decompressing %s: %w", compression, err)
+	}
+	if !sniff.IsTar(head) {
 		return false, nil
 	}
 	return true, b.tar(buffered)

@@ -4,6 +4,8 @@ import (
 	"archive/tar"
 	"archive/zip"
 	"bytes"
+	"compress/gzip"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
@@ -310,7 +312,10 @@ func TestFiles(t *testing.T) {
 		"a.txt":     {[]byte("text"), []string{"a.txt"}},
 		"empty":     {nil, []string{"empty"}},
 		"PK":        {[]byte("PK"), []string{"PK"}},
-		"broken.gz": {[]byte("\x1f\x8b\x08 is no gzip"), []string{"broken.gz"}},
+		"a.gz":      {gzipped(t, "text"), []string{"a.gz"}},
+		"signed.gz": {append(gzipped(t, "text"), "and more"...), []string{"signed.gz"}},
+		"a.tar.gz":  {gzipped(t, string(content)), []string{"README", "usr/bin/app"}},
+		"a.lz4":     {[]byte("\x04\x22\x4d\x18 cannot be read"), []string{"a.lz4"}},
 		"a.alpine":  {imagetest.Tar(t, imagetest.Files{".PKGINFO": "pkgname = app\npkgver = 1-r0\n", "bin/app": "x"}.Entries()...), []string{".PKGINFO", "bin/app"}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -324,7 +329,7 @@ func TestFiles(t *testing.T) {
 			if got := paths(in); !slices.Equal(got, c.want) {
 				t.Errorf("files %q, want %q", got, c.want)
 			}
-			if in.Subject.Name != name || in.Subject.Kind != FileKind || len(in.Subject.Digest) != 64 {
+			if in.Subject.Name != name || in.Subject.Kind != FileKind || in.Subject.Digest != fmt.Sprintf("%x", sha256.Sum256(c.content)) {
 				t.Errorf("subject %+v", in.Subject)
 			}
 			if name == "a.alpine" {
@@ -336,14 +341,49 @@ func TestFiles(t *testing.T) {
 	}
 }
 
+func gzipped(t *testing.T, content string) []byte {
+	t.Helper()
+	var out bytes.Buffer
+	w := gzip.NewWriter(&out)
+	_, err := io.WriteString(w, content)
+	if err := errors.Join(err, w.Close()); err != nil {
+		t.Fatal(err)
+	}
+	return out.Bytes()
+}
+
+// The digest of a plain file is that which the scan has made.
+func TestAPlainFileIsHashedOnce(t *testing.T) {
+	var c Catalog
+	b := &bundle{catalog: &c, ctx: t.Context(), name: "app", scan: catalog.NewScan("")}
+	path := filepath.Join(t.TempDir(), "app")
+	testfile.Write(t, path, "text")
+	f, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = errors.Join(b.read(f), f.Close())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s, err := b.subject(f); err != nil || s.Digest != fmt.Sprintf("%x", sha256.Sum256([]byte("text"))) {
+		t.Errorf("subject %+v: %v", s, err)
+	}
+}
+
 func TestDamagedFilesAreErrors(t *testing.T) {
 	for name, content := range map[string]string{
-		"a.deb": "!<arch>\nx",
-		"b.deb": "!<arch>\n" + strings.Repeat(" ", 60),
-		"c.deb": "!<arch>\ndebian-binary   0           0     0     100644  -4        `\n2.0\n",
-		"d.deb": "!<arch>\ncontrol.tar     0           0     0     100644  4         `\n2.0\n",
-		"a.rpm": "\xed\xab\xee\xdb" + strings.Repeat("x", 200),
-		"a.zip": "PK\x03\x04 and more",
+		"a.deb":     "!<arch>\nx",
+		"b.deb":     "!<arch>\n" + strings.Repeat(" ", 60),
+		"c.deb":     "!<arch>\ndebian-binary   0           0     0     100644  -4        `\n2.0\n",
+		"d.deb":     "!<arch>\ncontrol.tar     0           0     0     100644  4         `\n2.0\n",
+		"a.rpm":     "\xed\xab\xee\xdb" + strings.Repeat("x", 200),
+		"a.zip":     "PK\x03\x04 and more",
+		"a.tar.gz":  string(gzipped(t, strings.Repeat("x", 2000))[:14]),
+		"b.tar.gz":  "\x1f\x8b\x08 is no gzip",
+		"a.tar.zst": "\x28\xb5\x2f\xfd is no zstd",
+		"a.tar.bz2": "BZh9 is no bzip2",
+		"a.tar.xz":  "\xfd7zXZ\x00 is no xz",
 	} {
 		path := filepath.Join(t.TempDir(), name)
 		testfile.Write(t, path, content)
