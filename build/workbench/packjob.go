@@ -13,6 +13,7 @@ import (
 	"github.com/slipway-build/slipway/images/airgap/format"
 	"github.com/slipway-build/slipway/images/airgap/pack"
 	"github.com/slipway-build/slipway/images/airgap/pack/sboms"
+	"github.com/slipway-build/slipway/images/attest/carry"
 	"github.com/slipway-build/slipway/images/attest/policy"
 	"github.com/slipway-build/slipway/images/attest/proof"
 	"github.com/slipway-build/slipway/images/attest/sbom/document"
@@ -117,8 +118,10 @@ func (w *Workbench) preparePack(ctx context.Context, job PackJob) ([]pack.Image,
 	if err := errors.Join(errs...); err != nil {
 		return nil, nil, nil, err
 	}
-	attached := job.Proof && !w.options.Offline
-	if job.Proof && !attached {
+	var attached *carry.Budget
+	if job.Proof && !w.options.Offline {
+		attached = carry.NewBudget(maxAttached)
+	} else if job.Proof {
 		progress.Warn(ctx, "offline: archives do not carry signatures and other referrers of their images, since registries cannot be asked for them")
 	}
 	content := make([]pack.Image, len(job.Images))
@@ -149,11 +152,14 @@ func (w *Workbench) onePlatform() (v1.Platform, error) {
 
 // FindImage finds an image to pack for a platform, with its name and with the index that its source has for it.
 func (w *Workbench) FindImage(ctx context.Context, ref string, platform v1.Platform) (pack.Image, error) {
-	return w.findImage(ctx, ref, platform, false)
+	return w.findImage(ctx, ref, platform, nil)
 }
 
-// findImage is FindImage. With attached, it also finds what is attached to an image of a registry.
-func (w *Workbench) findImage(ctx context.Context, ref string, platform v1.Platform, attached bool) (pack.Image, error) {
+// maxAttached limits what is attached to all images of one pack, in bytes: it is in memory until the archives are written.
+const maxAttached = 2 << 30
+
+// findImage is FindImage. With a budget, it also finds what is attached to an image of a registry.
+func (w *Workbench) findImage(ctx context.Context, ref string, platform v1.Platform, budget *carry.Budget) (pack.Image, error) {
 	found, err := w.sources.Resolve(ctx, ref)
 	if err != nil {
 		return pack.Image{}, fmt.Errorf("image %s: %w", ref, err)
@@ -167,8 +173,8 @@ func (w *Workbench) findImage(ctx context.Context, ref string, platform v1.Platf
 	}
 	image, err := found.ImageFor(ctx, ref, platform)
 	out := pack.Image{Names: []name.Reference{named}, Image: image, Platform: platform, Index: found.Kept}
-	if err == nil && attached && found.InRegistry {
-		if err = w.addAttached(ctx, &out); err != nil {
+	if err == nil && budget != nil && found.InRegistry {
+		if err = w.addAttached(ctx, &out, budget); err != nil {
 			err = fmt.Errorf("image %s: looking for what is attached to it: %w", ref, err)
 		}
 	}

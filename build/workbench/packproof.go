@@ -11,7 +11,7 @@ import (
 
 // addAttached adds what is attached to an image of a registry to its proof: signatures, attestations and SBOMs of the
 // image, and of the indexes that lead to it. Those of images for other platforms are left out.
-func (w *Workbench) addAttached(ctx context.Context, image *pack.Image) error {
+func (w *Workbench) addAttached(ctx context.Context, image *pack.Image, budget *carry.Budget) error {
 	digest, err := image.Image.Digest()
 	if err != nil {
 		return err
@@ -28,7 +28,7 @@ func (w *Workbench) addAttached(ctx context.Context, image *pack.Image) error {
 	if err != nil {
 		return err
 	}
-	documents, err := carry.Documents(ctx, attachments, subjects)
+	documents, err := carry.Documents(ctx, attachments, subjects, budget)
 	image.Proof = append(image.Proof, documents...)
 	return err
 }

@@ -25,7 +25,7 @@ func (m *Manifest) Image() (v1.Image, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, d := range append(manifest.Layers, manifest.Config) {
+	for _, d := range slices.Concat(manifest.Layers, []v1.Descriptor{manifest.Config}) {
 		if !isForeign(d) {
 			m.client.settled(m.repo, d.Digest)
 		}

@@ -67,7 +67,7 @@ func packProven(t *testing.T, layers images.ArchiveLayers) (path string, p prove
 		}
 	}
 	slices.SortFunc(p.referrers, func(a, b v1.Descriptor) int { return strings.Compare(a.Digest.String(), b.Digest.String()) })
-	if all[0].Proof, err = carry.Documents(t.Context(), attachments, []v1.Hash{p.image}); err != nil {
+	if all[0].Proof, err = carry.Documents(t.Context(), attachments, []v1.Hash{p.image}, carry.NewBudget(1<<30)); err != nil {
 		t.Fatal(err)
 	}
 	for codec, path := range airgaptest.Pack(t, airgaptest.NewStore(t), all, pack.Options{Layers: layers, Proof: &pack.Proof{}}) {
@@ -372,7 +372,7 @@ func TestReferrersShareLayers(t *testing.T) {
 		t.Fatal(err)
 	}
 	a := carry.Attachment{Subject: subject.Digest, Artifact: mutate.Subject(referrer, *subject).(v1.Image)}
-	if first.Proof, err = carry.Documents(t.Context(), []carry.Attachment{a}, []v1.Hash{subject.Digest}); err != nil {
+	if first.Proof, err = carry.Documents(t.Context(), []carry.Attachment{a}, []v1.Hash{subject.Digest}, carry.NewBudget(1<<30)); err != nil {
 		t.Fatal(err)
 	}
 	path := filepath.Join(t.TempDir(), "shared.tar.zst")

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"slices"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/partial"
@@ -21,7 +22,8 @@ type ReadItem func(ctx context.Context, name string, limit int64) ([]byte, error
 
 // ReadProof returns the attachments that the proof of an archive lists, by the digest of the manifest that each image
 // has in the archive. An archive without a proof has no attachments. It checks only that content has its digest. If some
-// attachments cannot be read, it returns the others, and an error.
+// attachments cannot be read, it returns the others, and an error. The manifests stay in memory: it reads at most maxBytes
+// of them.
 func ReadProof(ctx context.Context, read ReadItem) (map[v1.Hash][]Attachment, error) {
 	p, err := proof.Read(ctx, read)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -30,20 +32,24 @@ func ReadProof(ctx context.Context, read ReadItem) (map[v1.Hash][]Attachment, er
 	if err != nil {
 		return nil, err
 	}
-	out := map[v1.Hash][]Attachment{}
+	out, budget := map[v1.Hash][]Attachment{}, NewBudget(maxBytes)
 	var errs []error
 	for _, image := range p.Content.Images {
-		attached, err := fromItems(ctx, image.Proof, read)
+		attached, err := fromItems(ctx, image.Proof, read, budget)
 		errs = append(errs, err)
 		out[image.Manifest] = append(out[image.Manifest], attached...)
+		if budget.spent() {
+			break
+		}
 	}
 	return out, errors.Join(errs...)
 }
 
 // fromItems returns the attachments among the items of an image in an archive. Their blobs are read on first use, with
-// ctx, and checked. If some attachments cannot be read, it returns the others, and an error.
-func fromItems(ctx context.Context, items []proof.Item, read ReadItem) ([]Attachment, error) {
-	from := &archived{ctx: ctx, items: map[v1.Hash]proof.Item{}, read: read}
+// ctx, and checked. If some attachments cannot be read, it returns the others, and an error. It ends when the budget is
+// spent.
+func fromItems(ctx context.Context, items []proof.Item, read ReadItem, budget *Budget) ([]Attachment, error) {
+	from := &archived{ctx: ctx, items: map[v1.Hash]proof.Item{}, read: read, budget: budget}
 	for _, item := range items {
 		from.items[item.Digest] = item
 	}
@@ -56,6 +62,9 @@ func fromItems(ctx context.Context, items []proof.Item, read ReadItem) ([]Attach
 		a, err := from.referrer(item)
 		if err != nil {
 			errs = append(errs, fmt.Errorf("referrer %s: %w", item.Digest, err))
+			if budget.spent() {
+				break
+			}
 			continue
 		}
 		out = append(out, a)
@@ -68,11 +77,16 @@ type archived struct {
 	ctx   context.Context // the interfaces of go-containerregistry take none
 	items map[v1.Hash]proof.Item
 	read  ReadItem
+	// budget is for manifests.
+	budget *Budget
 }
 
 // referrer returns the attachment whose manifest is an item.
 func (a *archived) referrer(item proof.Item) (found Attachment, err error) {
 	raw, err := a.blob(item.Digest)
+	if err == nil {
+		err = a.budget.take(int64(len(raw)))
+	}
 	if err != nil {
 		return found, err
 	}
@@ -135,7 +149,7 @@ func (i *archivedImage) RawManifest() ([]byte, error)        { return i.raw, nil
 func (i *archivedImage) RawConfigFile() ([]byte, error)      { return i.from.blob(i.manifest.Config.Digest) }
 
 func (i *archivedImage) LayerByDigest(h v1.Hash) (partial.CompressedLayer, error) {
-	for _, d := range append(i.manifest.Layers, i.manifest.Config) {
+	for _, d := range slices.Concat(i.manifest.Layers, []v1.Descriptor{i.manifest.Config}) {
 		if d.Digest == h {
 			return &archivedLayer{i.from, d}, nil
 		}

@@ -297,7 +297,8 @@ func TestDocumentsOfAnArchive(t *testing.T) {
 	imagetest.Push(t, repo+":"+images.ReferrersTag(digest(t, note))+".sig", signature(t, "of the note"))
 	imagetest.Push(t, repo+"@"+digest(t, note).String(), note)
 	subject := digest(t, image)
-	documents, err := carry.Documents(t.Context(), find(t, t.Context(), repo, image), []v1.Hash{subject})
+	attached := find(t, t.Context(), repo, image)
+	documents, err := carry.Documents(t.Context(), attached, []v1.Hash{subject}, carry.NewBudget(1<<30))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -337,7 +338,7 @@ func TestDocumentsOfAHostileIndex(t *testing.T) {
 	for range carry.MaxNesting {
 		index = mutate.AppendManifests(imagetest.Index(t), slices.Repeat([]mutate.IndexAddendum{{Add: index}}, 30)...)
 	}
-	documents, err := carry.Documents(t.Context(), []carry.Attachment{{Artifact: index}}, nil)
+	documents, err := carry.Documents(t.Context(), []carry.Attachment{{Artifact: index}}, nil, carry.NewBudget(1<<30))
 	if err != nil || len(documents) != carry.MaxNesting+1 {
 		t.Errorf("%d documents, %v", len(documents), err)
 	}

@@ -23,11 +23,11 @@ const tagAnnotation = "tag"
 // Documents returns attachments as documents for the proof of an archive: the manifest of each, followed by its config
 // and its layers. subjects are the manifest of the image and the indexes that lead to it: what is attached to something
 // else, such as the signature of an SBOM, says nothing about the image, and its layers are blobs. An attachment that is
-// too large for an archive is left out with a warning.
-func Documents(ctx context.Context, attachments []Attachment, subjects []v1.Hash) ([]proof.Attachment, error) {
+// too large for an archive is left out with a warning. All content is in memory, and is taken from the budget.
+func Documents(ctx context.Context, attachments []Attachment, subjects []v1.Hash, budget *Budget) ([]proof.Attachment, error) {
 	var out []proof.Attachment
 	for _, a := range attachments {
-		documents, err := documentsOf(a.Artifact, 0, map[v1.Hash]bool{})
+		documents, err := documentsOf(a.Artifact, 0, map[v1.Hash]bool{}, budget)
 		if large := (*tooLargeError)(nil); errors.As(err, &large) {
 			progress.Warn(ctx, fmt.Sprintf("%s, which is attached to %s, is not in the archive: %v", a.Descriptor.Digest, a.Subject, large))
 			continue
@@ -51,7 +51,7 @@ func Documents(ctx context.Context, attachments []Attachment, subjects []v1.Hash
 
 // documentsOf returns the manifest of an artifact, and all that it lists. seen has the entries of indexes that were read:
 // each is read once, since a hostile index may list one entry thousands of times.
-func documentsOf(artifact images.Artifact, depth int, seen map[v1.Hash]bool) ([]proof.Attachment, error) {
+func documentsOf(artifact images.Artifact, depth int, seen map[v1.Hash]bool, budget *Budget) ([]proof.Attachment, error) {
 	if depth > MaxNesting {
 		return nil, fmt.Errorf("indexes are nested more than %d deep", MaxNesting)
 	}
@@ -63,18 +63,21 @@ func documentsOf(artifact images.Artifact, depth int, seen map[v1.Hash]bool) ([]
 	if err != nil {
 		return nil, err
 	}
+	if err := budget.take(int64(len(raw))); err != nil {
+		return nil, err
+	}
 	out := []proof.Attachment{{Kind: proof.Blob, MediaType: string(mediaType), Content: raw}}
 	var more []proof.Attachment
 	switch artifact := artifact.(type) {
 	case v1.ImageIndex:
-		more, err = entriesOf(artifact, depth, seen)
+		more, err = entriesOf(artifact, depth, seen, budget)
 	case v1.Image:
-		more, err = blobsOf(artifact)
+		more, err = blobsOf(artifact, budget)
 	}
 	return append(out, more...), err
 }
 
-func entriesOf(index v1.ImageIndex, depth int, seen map[v1.Hash]bool) ([]proof.Attachment, error) {
+func entriesOf(index v1.ImageIndex, depth int, seen map[v1.Hash]bool, budget *Budget) ([]proof.Attachment, error) {
 	m, err := index.IndexManifest()
 	if err != nil {
 		return nil, err
@@ -89,7 +92,7 @@ func entriesOf(index v1.ImageIndex, depth int, seen map[v1.Hash]bool) ([]proof.A
 		if err != nil {
 			return nil, err
 		}
-		more, err := documentsOf(child, depth+1, seen)
+		more, err := documentsOf(child, depth+1, seen, budget)
 		if err != nil {
 			return nil, err
 		}
@@ -98,15 +101,20 @@ func entriesOf(index v1.ImageIndex, depth int, seen map[v1.Hash]bool) ([]proof.A
 	return out, nil
 }
 
-func blobsOf(image v1.Image) ([]proof.Attachment, error) {
+func blobsOf(image v1.Image, budget *Budget) ([]proof.Attachment, error) {
 	m, err := image.Manifest()
 	if err != nil {
 		return nil, err
 	}
-	for _, d := range append(m.Layers, m.Config) {
+	size := int64(0)
+	for _, d := range slices.Concat(m.Layers, []v1.Descriptor{m.Config}) {
 		if d.Size > proof.MaxItem {
 			return nil, &tooLargeError{d}
 		}
+		size += max(d.Size, 0)
+	}
+	if err := budget.take(size); err != nil {
+		return nil, err
 	}
 	config, err := image.RawConfigFile()
 	if err != nil {

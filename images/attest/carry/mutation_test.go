@@ -183,7 +183,7 @@ func TestAHostileSource(t *testing.T) {
 			if err != nil || d.Digest != a.Descriptor.Digest || a.Tag == "" && (subject == nil || subject.Digest != a.Subject) {
 				t.Fatalf("seed %d, %q: found %+v: %v", seed, l.told, a, err)
 			}
-			documents, err := carry.Documents(ctx, []carry.Attachment{a}, n.subjects(t))
+			documents, err := carry.Documents(ctx, []carry.Attachment{a}, n.subjects(t), carry.NewBudget(1<<30))
 			if err != nil {
 				continue
 			}
