@@ -16,6 +16,9 @@ import (
 // maxWhole is the size of the largest message that is read into memory.
 const maxWhole = 256 << 20
 
+// errWhole is the error for a message that is larger.
+var errWhole = fmt.Errorf("an Ed25519 signature needs all of a file in memory: it may have at most %d MiB; use an ECDSA key, or sign only checksums", maxWhole>>20)
+
 // A Message is bytes to sign or to verify, and their SHA-256.
 type Message struct {
 	open   func() (io.ReadCloser, error)
@@ -55,7 +58,7 @@ func (m Message) input(ctx context.Context, s scheme) ([]byte, error) {
 	var input []byte
 	if s.hash == 0 {
 		if input, err = io.ReadAll(io.LimitReader(r, maxWhole+1)); len(input) > maxWhole {
-			return nil, fmt.Errorf("an Ed25519 signature needs all of a file in memory: it may have at most %d MiB; use an ECDSA key, or sign only checksums", maxWhole>>20)
+			return nil, errWhole
 		}
 	} else {
 		hash := s.hash.New()

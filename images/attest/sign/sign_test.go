@@ -12,6 +12,7 @@ import (
 	"crypto/x509"
 	"encoding/pem"
 	"errors"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -121,6 +122,37 @@ func TestEveryKindOfKey(t *testing.T) {
 				t.Errorf("another payload type: %v", err)
 			}
 		})
+	}
+}
+
+// However many keys there are, a file is read once for each hash.
+func TestAFileIsReadOnceForAllKeys(t *testing.T) {
+	signed := must(SignMessage(t.Context(), newKeys(t)["P-256"], Bytes([]byte("content"))))(t)
+	var keys []*PublicKey
+	for range 5 {
+		p521 := must(ecdsa.GenerateKey(elliptic.P521(), rand.Reader))(t)
+		keys = append(keys, newKeys(t)["Ed25519"].PublicKey(), must(newPublicKey(p521.Public()))(t))
+	}
+	m, opened := Bytes([]byte("content")), 0
+	open := m.open
+	m.open = func() (io.ReadCloser, error) { opened++; return open() }
+	if _, err := mustParse(t, signed).VerifyMessage(t.Context(), m, keys); !errors.Is(err, errSignature) || opened != 2 {
+		t.Errorf("opened %d times, want 2 (for SHA-512, and all of it): %v", opened, err)
+	}
+}
+
+// A file that is too large for one key may be signed with another.
+func TestKeysThatNeedAllOfAFile(t *testing.T) {
+	keys := newKeys(t)
+	small := Bytes([]byte("content"))
+	signed := must(SignMessage(t.Context(), keys["P-256"], small))(t)
+	large := Message{func() (io.ReadCloser, error) { return nil, errWhole }, small.digest}
+	public := []*PublicKey{keys["Ed25519"].PublicKey(), keys["P-256"].PublicKey()}
+	if by, err := mustParse(t, signed).VerifyMessage(t.Context(), large, public); err != nil || by != public[1] {
+		t.Errorf("verified by %v: %v", by, err)
+	}
+	if _, err := mustParse(t, signed).VerifyMessage(t.Context(), large, public[:1]); !errors.Is(err, errWhole) {
+		t.Errorf("error %v, want that the file is too large", err)
 	}
 }
 

@@ -3,6 +3,7 @@ package sign
 import (
 	"bytes"
 	"context"
+	"crypto"
 	"errors"
 	"fmt"
 	"strings"
@@ -116,23 +117,37 @@ func (b *Bundle) VerifyMessage(ctx context.Context, m Message, keys []*PublicKey
 }
 
 // verify returns the first key that verifies the signature. The bundle's digest and hint are not signed, and therefore
-// not used.
+// not used. It reads the message once for each hash. Keys that need all of a message which is too large are passed over.
 func (b *Bundle) verify(ctx context.Context, m Message, signature []byte, keys []*PublicKey) (*PublicKey, error) {
 	if len(keys) == 0 {
 		return nil, errors.New("missing public key")
 	}
-	var hints []string
+	var (
+		hints  []string
+		large  error
+		inputs = map[crypto.Hash][]byte{}
+	)
 	for _, key := range keys {
 		for _, s := range key.schemes() {
-			input, err := m.input(ctx, s)
-			if err != nil {
-				return nil, err
+			input, known := inputs[s.hash]
+			if !known {
+				var err error
+				if input, err = m.input(ctx, s); errors.Is(err, errWhole) {
+					large, err = err, nil
+				}
+				if err != nil {
+					return nil, err
+				}
+				inputs[s.hash] = input
 			}
-			if key.verify(s, input, signature) == nil {
+			if input != nil && key.verify(s, input, signature) == nil {
 				return key, nil
 			}
 		}
 		hints = append(hints, key.Hint())
+	}
+	if large != nil {
+		return nil, large
 	}
 	err := fmt.Errorf("%w key %s", errSignature, strings.Join(hints, " or "))
 	if hint := b.Hint(); hint != "" {
