@@ -92,7 +92,7 @@ func TestFactsAreLimited(t *testing.T) {
 		if err := s.Add(&fstree.Header{Name: name, Type: tar.TypeReg, Size: int64(len(content))}, strings.NewReader(content)); err != nil {
 			t.Fatal(err)
 		}
-		if f := s.Layer().Facts[0]; f.Problem != tooMuch.Error() || f.size() > maxText+2*maxLine {
+		if f := s.Layer().Facts[0]; f.Problem != errTooMuch.Error() || f.size() > maxText+2*maxLine {
 			t.Errorf("%s: facts of %d bytes, problem %q", name, f.size(), f.Problem)
 		}
 	}
@@ -101,7 +101,7 @@ func TestFactsAreLimited(t *testing.T) {
 	if err := s.Add(&fstree.Header{Name: "etc/os-release", Type: tar.TypeReg, Size: 9}, strings.NewReader("ID=debian")); err != nil {
 		t.Fatal(err)
 	}
-	if f := s.Layer().Facts[0]; f.Problem != tooMuch.Error() || f.OS != nil {
+	if f := s.Layer().Facts[0]; f.Problem != errTooMuch.Error() || f.OS != nil {
 		t.Errorf("in a layer with many facts: %+v", f)
 	}
 }

@@ -62,7 +62,7 @@ func (s *Scan) Add(h *fstree.Header, content io.Reader) error {
 	size := facts.size()
 	if s.kept += size; s.kept > maxLayer {
 		s.kept -= size
-		facts = &Facts{Problem: tooMuch.Error()}
+		facts = &Facts{Problem: errTooMuch.Error()}
 	}
 	l.Facts[index] = facts
 	return nil

@@ -20,8 +20,8 @@ const (
 	packageSize = 256
 )
 
-// tooMuch is the problem of a file of which not everything is kept.
-var tooMuch = errors.New("it describes more software than is read: the rest is missing")
+// errTooMuch is the problem of a file of which not everything is kept.
+var errTooMuch = errors.New("it describes more software than is read: the rest is missing")
 
 // A text reads the lines of a text file, until more is kept of it than maxText.
 type text struct {
@@ -44,7 +44,7 @@ func (t *text) Scan() bool { return t.left >= 0 && t.Scanner.Scan() }
 // Err returns the first error.
 func (t *text) Err() error {
 	if t.left < 0 {
-		return tooMuch
+		return errTooMuch
 	}
 	return t.Scanner.Err()
 }
