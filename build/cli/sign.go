@@ -79,7 +79,7 @@ what: signatures and attestations in Sigstore bundles, and signatures of cosign 
 older form. No service but the registry is contacted.
 
 Without --recursive, the image or index that the reference names must be signed. With it,
-each manifest of an index must be signed, too.`,
+each image in an index must be signed, too.`,
 		Args: cobra.MinimumNArgs(1),
 		Example: examples(
 			"slipway image verify --key cosign.pub registry.example.com/app:v1",
@@ -102,7 +102,7 @@ each manifest of an index must be signed, too.`,
 	}
 	f := c.Flags()
 	f.StringArrayVar(&places, "key", nil, "public key: a file, or env://NAME; several mean any of them")
-	f.BoolVarP(&job.Recursive, "recursive", "r", false, "the manifests of an index must be signed, too")
+	f.BoolVarP(&job.Recursive, "recursive", "r", false, "the images of an index must be signed, too")
 	f.BoolVar(&asJSON, "json", false, "print as JSON")
 	return c
 }

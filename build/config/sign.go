@@ -23,6 +23,7 @@ type Sign struct {
 	PublicKey string               `yaml:"public-key" json:"publicKey,omitempty" doc:"public key, a PEM file or env://NAME; required with command; default: that of the private key, which verify and publish then need"`
 	Files     string               `yaml:"files" json:"files,omitempty" enum:"all checksums none" doc:"files of dist/artifacts to sign: all (default), checksums or none; a signature is in FILE.sigstore.json"`
 	Attach    []string             `yaml:"attach" json:"attach,omitempty" enum:"referrers tags none" doc:"how registries get the signatures of images and indexes: referrers (default), tags (sha256-….sig, for cosign before version 3), or none"`
+	Lists     bool                 `yaml:"lists" json:"lists,omitempty" doc:"at publish, also sign the images of lists that are below the registry and repository of a destination; see docs/signing.md; default: false"`
 }
 
 // What describes what is signed.
@@ -36,6 +37,9 @@ func (s Sign) What() []string {
 	}
 	if s.Attaches("referrers") || s.Attaches("tags") {
 		what = append(what, "images and indexes ("+strings.Join(s.Attach, ", ")+")")
+	}
+	if s.Lists {
+		what = append(what, "images of lists, at publish")
 	}
 	return what
 }
@@ -94,6 +98,13 @@ func (v *validator) sign() {
 	}
 	if len(s.Attach) > 1 && slices.Contains(s.Attach, "none") {
 		v.wrong("sign.attach", "none excludes the others")
+	}
+	switch {
+	case !s.Lists:
+	case slices.Contains(s.Attach, "none"):
+		v.wrong("sign.lists", "attach is none: want referrers or tags")
+	case len(v.config.Airgap.Lists) == 0:
+		v.wrong("sign.lists", "there are none: want airgap.lists")
 	}
 	s.Files = cmp.Or(s.Files, "all")
 	if len(s.Attach) == 0 {

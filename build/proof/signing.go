@@ -59,6 +59,13 @@ func NewSigning(ctx context.Context, from KeySource) (*Signing, error) {
 	return signing, from.remember(id, signing.key)
 }
 
+// Check reads the private key, for callers that must know before they begin whether they can sign. The error is a
+// *KeyError.
+func (s *Signing) Check() error {
+	_, err := s.signer()
+	return err
+}
+
 // A KeyError means that a key cannot be used. It is the same for everything that is to be signed.
 type KeyError struct{ err error }
 

@@ -68,6 +68,8 @@ type publication struct {
 	pushes [5][]push
 	// moving are the pushes of tags that may replace other versions. settleTags decides which of them are sent.
 	moving []movingTag
+	// lists are the images of lists that are signed, by digest.
+	lists []string
 	// files are the files of dist/artifacts, with the checksums last.
 	files []string
 }
@@ -123,7 +125,7 @@ func (p *publication) gather(ctx context.Context) error {
 		errs = append(errs, p.gatherFiles(ctx))
 	}
 	if errors.Join(errs...) == nil {
-		errs = append(errs, p.gatherSignatures(ctx))
+		errs = append(errs, p.gatherSignatures(ctx), p.gatherLists(ctx))
 	}
 	return errors.Join(parallel.Distinct(errs)...)
 }

@@ -111,5 +111,14 @@ func (p *publication) checkRegistries(ctx context.Context) error {
 			delete(repos, repo)
 		}
 	}
+	signed := map[string]bool{}
+	for _, text := range p.lists {
+		ref, err := images.ParseReference(text)
+		if err == nil && !signed[ref.Context().Name()] {
+			signed[ref.Context().Name()] = true
+			err = p.bench.Registry.CheckPush(ctx, ref.Context())
+		}
+		errs = append(errs, err)
+	}
 	return errors.Join(parallel.Distinct(errs)...)
 }

@@ -22,6 +22,9 @@ func (p *publication) send(ctx context.Context) error {
 			return err
 		}
 	}
+	if err := p.signLists(ctx); err != nil {
+		return err
+	}
 	if !p.wants("artifacts") {
 		return nil
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"slices"
 
 	"github.com/google/go-containerregistry/pkg/name"
@@ -49,18 +50,25 @@ type ImageSignature struct {
 	Predicate string `json:"predicate"`
 	// Key is the SHA-256 of the public key in base64.
 	Key string `json:"key"`
-	// Attached is the reference of the signature.
-	Attached string `json:"attached"`
+	// Attached is the reference of the signature, and Artifact describes what is there.
+	Attached string        `json:"attached"`
+	Artifact v1.Descriptor `json:"-"`
 }
 
-// SignImages signs images and indexes by their digests, and attaches the signatures.
+// SignImages signs images and indexes by their digests with the key of a job, and attaches the signatures.
 func SignImages(ctx context.Context, w *workbench.Workbench, job SignJob) ([]SignedImage, error) {
 	signing, err := proof.NewSigning(ctx, job.Key)
 	if err != nil {
 		return nil, fmt.Errorf("signing: %w", err)
 	}
+	return SignAll(ctx, w, signing, job)
+}
+
+// SignAll is SignImages with a signing in place of the key of the job. Valid signatures that the registry has are kept,
+// since not all keys make the same signature twice.
+func SignAll(ctx context.Context, w *workbench.Workbench, signing *proof.Signing, job SignJob) ([]SignedImage, error) {
 	out := make([]SignedImage, len(job.Refs))
-	err = parallel.Each(ctx, len(job.Refs), transfers, func(i int) error {
+	err := parallel.Each(ctx, len(job.Refs), transfers, func(i int) error {
 		found, err := find(ctx, w, job.Refs[i], job.Recursive, func(index v1.ImageIndex) ([]v1.Hash, error) { return carry.Subjects(index) })
 		if err != nil {
 			return err
@@ -105,9 +113,16 @@ func signImage(ctx context.Context, w *workbench.Workbench, signing *proof.Signi
 	task := progress.Start(ctx, "sign "+images.Familiar(of.ref))
 	defer func() { task.Done(err) }()
 	repo := of.ref.Context()
+	there, err := carry.Find(ctx, w.Registry, repo, of.digests, transfers)
+	if err != nil {
+		return out, err
+	}
 	var attachments []carry.Attachment
 	for _, digest := range of.digests {
 		m, err := w.Registry.Resolve(ctx, repo.Digest(digest.String()))
+		if errors.Is(err, fs.ErrNotExist) && digest != of.digest {
+			continue // the registry has only some of the images
+		}
 		if err != nil {
 			return out, err
 		}
@@ -115,18 +130,35 @@ func signImage(ctx context.Context, w *workbench.Workbench, signing *proof.Signi
 			if !slices.Contains(how, map[bool]string{false: "referrers", true: "tags"}[simple]) {
 				continue
 			}
-			a, err := signing.Attachment(ctx, repo, m.Descriptor, simple)
-			if err != nil {
-				return out, err
+			a, ok := signedBefore(ctx, there, digest, simple, signing.Key())
+			if !ok {
+				if a, err = signing.Attachment(ctx, repo, m.Descriptor, simple); err != nil {
+					return out, err
+				}
 			}
 			attachments = append(attachments, a)
 		}
 	}
 	out = SignedImage{Image: images.Qualified(of.ref), Digest: of.digest.String()}
 	for _, a := range attachments {
-		out.Signatures = append(out.Signatures, ImageSignature{a.Subject.String(), attach.SignaturePredicate, signing.Key().Hint(), images.Qualified(a.Ref(repo))})
+		out.Signatures = append(out.Signatures, ImageSignature{a.Subject.String(), attach.SignaturePredicate, signing.Key().Hint(), images.Qualified(a.Ref(repo)), a.Descriptor})
 	}
 	return out, carry.Send(ctx, w.Registry, repo, attachments, false, transfers)
+}
+
+// signedBefore returns the signature of a subject by a key, in one of its forms, among what a registry has.
+func signedBefore(ctx context.Context, there []carry.Attachment, subject v1.Hash, simple bool, key *sign.PublicKey) (carry.Attachment, bool) {
+	for _, a := range there {
+		image, ok := a.Artifact.(v1.Image)
+		if !ok || a.Subject != subject || (a.Tag != "") != simple {
+			continue
+		}
+		found, err := attach.Verify(ctx, subject, image, []*sign.PublicKey{key})
+		if err == nil && slices.ContainsFunc(found, func(v attach.Verified) bool { return v.PredicateType() == attach.SignaturePredicate }) {
+			return a, true
+		}
+	}
+	return carry.Attachment{}, false
 }
 
 // A VerifyJob verifies the signatures of images and indexes of registries.
@@ -177,7 +209,7 @@ func verifyImage(ctx context.Context, w *workbench.Workbench, of subjects, keys 
 			}
 			for _, v := range found {
 				signed = signed || v.IsSignature()
-				out.Signatures = append(out.Signatures, ImageSignature{digest.String(), v.PredicateType(), v.Key.Hint(), images.Qualified(a.Ref(repo))})
+				out.Signatures = append(out.Signatures, ImageSignature{digest.String(), v.PredicateType(), v.Key.Hint(), images.Qualified(a.Ref(repo)), a.Descriptor})
 			}
 		}
 		switch {
