@@ -7,6 +7,7 @@ import (
 	"io"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/slipway-build/slipway/build/policyfile"
 	"github.com/slipway-build/slipway/build/proof"
@@ -59,16 +60,21 @@ is written.`,
 	}
 	f := c.Flags()
 	f.StringArrayVarP(&pack.lists, "file", "f", nil, "image list: one reference per line, # starts a comment; - is standard input")
-	f.StringArrayVarP(&pack.job.Outputs, "output", "o", nil, "archive to write: .tar, .tar.zst or .tar.gz")
 	f.StringVar((*string)(&pack.job.Layers), "layers", string(images.UncompressedLayers), "uncompressed, or original to keep the registry's digests, including those of indexes")
-	f.StringVar(&pack.split, "split", "", "split the archive into parts of at most this size, such as 1900MB, called FILE.part001 and so on; cat joins them, and all airgap commands read them directly")
 	f.BoolVar(&pack.job.Proof, "proof", false, "put a statement of all that the archive contains into it, with the manifests of the registry, and the signatures and other referrers that it has")
-	f.StringVar(&pack.signKey, "sign-key", "", "private key that signs this statement: a file as cosign makes it, or PKCS #8, or env://NAME; COSIGN_PASSWORD is its password; implies --proof")
-	f.StringVar(&pack.policy, "policy", "", "policy in YAML: refuse images that it does not allow (docs/verifying.md); implies --proof")
 	f.StringVar(&pack.job.SBOM, "sbom", "", "put an SBOM of each image into archives: spdx or cyclonedx; implies --proof")
 	f.BoolVar(&pack.dryRun, "dry-run", false, "look up all images, print what would be fetched and how much disk space it takes, and write nothing")
 	f.StringVar((*string)(&pack.job.Level), "level", string(images.BestZstd), "zstd level: fastest, default, better or best")
+	pack.addFlags(f)
 	return c
+}
+
+// addFlags adds the flags that pack and slice have in common.
+func (pack *packCommand) addFlags(f *pflag.FlagSet) {
+	f.StringArrayVarP(&pack.job.Outputs, "output", "o", nil, "archive to write: .tar, .tar.zst or .tar.gz")
+	f.StringVar(&pack.split, "split", "", "split the archive into parts of at most this size, such as 1900MB, called FILE.part001 and so on; cat joins them, and all airgap commands read them directly")
+	f.StringVar(&pack.signKey, "sign-key", "", "private key that signs this statement: a file as cosign makes it, or PKCS #8, or env://NAME; COSIGN_PASSWORD is its password; implies --proof")
+	f.StringVar(&pack.policy, "policy", "", "policy in YAML: refuse images that it does not allow (docs/verifying.md); implies --proof")
 }
 
 // parse returns the job for the flags and arguments.
@@ -126,6 +132,11 @@ func (p *Program) pack(c *cobra.Command, job workbench.PackJob) error {
 	if err != nil {
 		return err
 	}
+	return p.writePacked(made)
+}
+
+// writePacked prints the sizes of archives.
+func (p *Program) writePacked(made []pack.Result) error {
 	t := progress.NewTable("ARCHIVE", "IMAGES", "LAYERS", "SIZE").AlignRight("IMAGES", "LAYERS", "SIZE")
 	for _, r := range made {
 		t.Add(r.Path, fmt.Sprint(r.Images), fmt.Sprint(r.Layers), progress.FormatBytes(r.Size))

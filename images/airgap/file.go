@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"sort"
 
 	"github.com/slipway-build/slipway/images/airgap/format"
 	"github.com/slipway-build/slipway/internal/regular"
@@ -79,6 +80,37 @@ func (a *Archive) Run(f File) (int64, error) {
 		return 0, a.wrap(err)
 	}
 	return begin, nil
+}
+
+// A Frame is a frame of an archive with an index.
+type Frame struct {
+	format.Span
+	// Entries are the files of the frame, in order.
+	Entries []format.Entry
+}
+
+// FrameOf returns the frame of a file. It returns false if the archive has no index, as a plain tar.
+func (a *Archive) FrameOf(f File) (Frame, bool) {
+	if a.index == nil {
+		return Frame{}, false
+	}
+	begin, _, _, err := a.runOf(f.file)
+	if err != nil {
+		return Frame{}, false
+	}
+	at := sort.Search(len(a.index.Frames), func(i int) bool { return a.index.Frames[i].Offset >= begin })
+	out := Frame{Span: a.index.Frames[at]}
+	// Entries that lie in two frames are found in neither.
+	in := a.index.Entries
+	first := sort.Search(len(in), func(i int) bool { return in[i].Offset > out.TarOffset })
+	end := sort.Search(len(in), func(i int) bool { return in[i].Offset+in[i].Size > out.TarOffset+out.TarSize })
+	out.Entries = in[first:max(first, end)]
+	return out, true
+}
+
+// Section returns a reader of bytes of the archive as they are on disk.
+func (a *Archive) Section(offset, size int64) *io.SectionReader {
+	return io.NewSectionReader(a.file, offset, size)
 }
 
 // A RunReader reads the files of one run, in the order of the tar.

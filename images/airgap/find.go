@@ -129,7 +129,7 @@ func (a *Archive) find(ctx context.Context, want string, platform *v1.Platform) 
 	if len(list) == 0 && len(artifacts) > 0 {
 		return nil, nil, a.wrap(errors.New(artifacts[0].String()))
 	}
-	img, err := choose(list, platform)
+	img, err := Choose(list, platform)
 	if err != nil {
 		return nil, nil, a.wrap(fmt.Errorf("image %s: %w", want, err))
 	}
@@ -162,8 +162,8 @@ func (a *Archive) names(ctx context.Context) ([]string, error) {
 	return all, nil
 }
 
-// choose returns the image for a platform from images with the same name.
-func choose(list []*PackedImage, platform *v1.Platform) (*PackedImage, error) {
+// Choose returns the image for a platform from images with the same name. If platform is nil, there must be one.
+func Choose(list []*PackedImage, platform *v1.Platform) (*PackedImage, error) {
 	var offered []v1.Platform
 	for _, img := range list {
 		offered = append(offered, img.Platform)

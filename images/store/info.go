@@ -64,7 +64,7 @@ func (s *Store) InfoAndContent(ctx context.Context, h v1.Hash, w io.Writer) (Blo
 			return BlobInfo{}, err
 		}
 		want := v1.Descriptor{Digest: h, Size: stat.Size()}
-		info, err := readInfo(want, streams.WithContext(ctx, s.verified(f, want)), w)
+		info, err := ReadInfo(want, streams.WithContext(ctx, s.verified(f, want)), w)
 		if err != nil {
 			return BlobInfo{}, fmt.Errorf("reading blob %s in %s: %w", h, s.files.Dir, err)
 		}
@@ -78,8 +78,9 @@ func (s *Store) knownInfo(ctx context.Context, h v1.Hash) (BlobInfo, bool) {
 	return info, ok && info.Digest == h && s.holds(ctx, h, info.Size)
 }
 
-// readInfo reads a layer completely. Its uncompressed bytes are written to w, unless that is nil.
-func readInfo(d v1.Descriptor, r io.Reader, w io.Writer) (BlobInfo, error) {
+// ReadInfo reads a layer completely, also one that is in no store. Its uncompressed bytes are written to w, unless that
+// is nil. r must return an error at its end if the bytes are not those that d describes.
+func ReadInfo(d v1.Descriptor, r io.Reader, w io.Writer) (BlobInfo, error) {
 	sum := xxhash.New()
 	r = io.TeeReader(r, sum)
 	compression, content, err := sniff.Open(r)

@@ -46,6 +46,14 @@ func (s *Store) Put(ctx context.Context, want v1.Descriptor, r io.Reader) error 
 	return nil
 }
 
+// PutLayer is Put for the blob of a layer of which everything is known.
+func (s *Store) PutLayer(ctx context.Context, info BlobInfo, r io.Reader) error {
+	if err := s.Put(ctx, v1.Descriptor{Digest: info.Digest, Size: info.Size}, r); err != nil {
+		return err
+	}
+	return files.Remember(s.files, blobKind, info.Digest.String(), info)
+}
+
 // putBytes is Put for content in memory. It also compares an existing blob, which costs little.
 func (s *Store) putBytes(ctx context.Context, want v1.Descriptor, raw []byte) error {
 	if s.holds(ctx, want.Digest, want.Size) {

@@ -145,7 +145,7 @@ func (l *layer) DiffID() (v1.Hash, error) {
 		return v1.Hash{}, err
 	}
 	defer r.Close()
-	info, err = readInfo(l.desc, r, nil)
+	info, err = ReadInfo(l.desc, r, nil)
 	return info.DiffID, err
 }
 

@@ -37,6 +37,9 @@ type Image struct {
 	Own bool
 	// Proof are documents about the image, which the archive carries if Options.Proof is set.
 	Proof []proof.Attachment
+	// Registry is what the registry had, if Image is not the registry's, but was rewritten for another archive. In the
+	// proof, it takes the place of the manifest of Image and of Index; their documents are among Proof.
+	Registry *proof.RegistryDigests
 }
 
 // An Output is one archive to write.
@@ -61,6 +64,15 @@ type Options struct {
 	Jobs int
 	// Proof is what the proof of the archive has in addition to its content. If it is nil, the archive has no proof.
 	Proof *Proof
+	// Frames has frames that need not be made, or is nil.
+	Frames Frames
+}
+
+// Frames has the frames of other archives.
+type Frames interface {
+	// Ready returns, for each run of layers, the frame that an archive has, or nil. It is called once for each codec,
+	// with all runs of the archive to write, perhaps from several goroutines.
+	Ready(ctx context.Context, codec format.Codec, runs [][]frame.Layer) ([]*frame.Frame, error)
 }
 
 // A Proof says what the proof of an archive has in addition to the content of the archive and to the proof of
@@ -84,7 +96,7 @@ type Result struct {
 	Size   int64 // in bytes, of all parts together
 	Images int
 	Layers int
-	// Frames is the number of frames with layers. Cached is how many of them were in the store.
+	// Frames is the number of frames with layers. Cached is how many of them were in the store, or in Options.Frames.
 	Frames, Cached int
 	// Parts are the paths of the parts, in order, and Checksums is that of the file with their
 	// digests. Both are empty if the archive is one file.
@@ -152,13 +164,14 @@ type packer struct {
 	codecs   []format.Codec // of outputs
 	original bool
 	proof    *Proof
+	ready    Frames
 	jobs     int
 	level    frame.Level
 }
 
 // newPacker checks the arguments of Write.
 func newPacker(content Content, outputs []Output, opts Options) (*packer, error) {
-	p := &packer{content: content, outputs: outputs, original: opts.Layers == images.OriginalLayers, jobs: opts.Jobs, proof: opts.Proof}
+	p := &packer{content: content, outputs: outputs, original: opts.Layers == images.OriginalLayers, jobs: opts.Jobs, proof: opts.Proof, ready: opts.Frames}
 	if p.jobs <= 0 {
 		p.jobs = runtime.GOMAXPROCS(0)
 	}

@@ -36,6 +36,10 @@ func (img *resolvedImage) addRegistry(from Image) error {
 		return fmt.Errorf("reading its config: %w", err)
 	}
 	img.diffIDs = config.RootFS.DiffIDs
+	if from.Registry != nil {
+		img.origins = []origin{{tags: img.tags, registry: *from.Registry, attached: from.Proof}}
+		return nil
+	}
 	o := origin{tags: img.tags, registry: proof.RegistryDigests{Manifest: img.manifest.Digest},
 		attached: []proof.Attachment{{Kind: proof.Manifest, MediaType: string(img.manifest.MediaType), Content: img.rawManifest}}}
 	if from.Index != nil {

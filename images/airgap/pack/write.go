@@ -114,6 +114,12 @@ func (p *packer) layerFrames(ctx context.Context, codec format.Codec, maker fram
 	task := progress.Start(ctx, fmt.Sprintf("compress %d layers as %s", len(slices.Concat(planned...)), codec))
 	defer func() { task.Done(err) }()
 	runs = make([]frame.Frame, len(planned))
+	ready := make([]*frame.Frame, len(planned))
+	if p.ready != nil {
+		if ready, err = p.ready.Ready(ctx, codec, planned); err != nil {
+			return nil, 0, err
+		}
+	}
 	order := make([]int, len(planned))
 	var total int64
 	for i, run := range planned {
@@ -126,6 +132,12 @@ func (p *packer) layerFrames(ctx context.Context, codec format.Codec, maker fram
 	var hits atomic.Int64
 	group, groupCtx := store.NewGroup(ctx, p.jobs)
 	for _, i := range order {
+		if ready[i] != nil {
+			runs[i] = *ready[i]
+			task.Add(int(frame.RunSize(planned[i])))
+			hits.Add(1)
+			continue
+		}
 		group.Go(func() error {
 			f, hit, err := maker.Run(groupCtx, planned[i], task.Add)
 			if err != nil {

@@ -67,6 +67,13 @@ func Bytes(b []byte) Frame { return Frame{pieces: []piece{bytesPiece(b)}} }
 // filePiece returns a piece that is a file of the store. The file is checked while it is copied.
 func filePiece(f *store.File) piece { return piece{size: f.Size(), copy: f.CopyTo} }
 
+// Copied returns a frame of a run that another archive has. copyTo writes its compressed bytes, of which there are size.
+func Copied(run []Layer, size int64, copyTo func(ctx context.Context, w io.Writer) error) (Frame, error) {
+	f, _, err := describe(run)
+	f.pieces = []piece{{size, copyTo}}
+	return f, err
+}
+
 // describe returns a frame of layers without its pieces, and the tar headers of its files.
 func describe(run []Layer) (Frame, [][]byte, error) {
 	var (
