@@ -51,6 +51,15 @@ const environmentScheme = "env://"
 // IsVariable reports whether a place is an environment variable rather than a file.
 func IsVariable(place string) bool { return strings.HasPrefix(place, environmentScheme) }
 
+// SecretVariables returns the names of the environment variables whose values are secret.
+func (s KeySource) SecretVariables() []string {
+	names := append([]string{cmp.Or(s.Password, defaultPassword)}, s.Secrets...)
+	if name, ok := strings.CutPrefix(s.Key, environmentScheme); ok {
+		names = append(names, name)
+	}
+	return names
+}
+
 // Signer returns what signs with the key. A public key that does not belong to the private key is an error.
 func (s KeySource) Signer() (sign.Signer, error) {
 	if len(s.Command) > 0 {

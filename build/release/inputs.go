@@ -18,8 +18,7 @@ import (
 // Inputs determine the bytes of a release, together with its version.Release.
 type Inputs struct {
 	// Plan is the SHA-256 of the full plan without the parts that do not affect bytes: destinations, more tags of
-	// indexes, keys of
-	// signatures, addresses of engines and options of their caches.
+	// indexes, keys of signatures, and addresses and cache options of engines.
 	Plan string `json:"plan"`
 	// Variables are the variables in the names of images, in the images and in the binaries, with their values.
 	Variables map[string]string `json:"variables"`
@@ -83,11 +82,13 @@ func (r *Release) inputs() (Inputs, error) {
 	return Inputs{Plan: "sha256:" + digest, Variables: r.variables()}, nil
 }
 
-// variables returns the variables that Inputs has. Values that are secret by their name or form are ***.
+// variables returns the variables that Inputs has, with *** for secrets. REGISTRY and REPO are as they are, since named
+// compares them; they are in the names of images.
 func (r *Release) variables() map[string]string {
 	variables := map[string]string{"REGISTRY": r.Config.Registry, "REPO": r.Config.Repository}
+	secrets := r.secrets()
 	for name, value := range r.Config.Linked {
-		variables[name] = redact.Text(redact.Value(name, value))
+		variables[name] = secrets.Text(redact.Value(name, value))
 	}
 	return variables
 }

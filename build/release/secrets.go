@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/slipway-build/slipway/build/config"
+	"github.com/slipway-build/slipway/build/proof"
 	"github.com/slipway-build/slipway/internal/redact"
 )
 
@@ -40,9 +41,10 @@ func (r *Release) secrets() *redact.Secrets {
 }
 
 // secretVariables returns the names of the environment variables that slipway.yaml names as secrets of hooks and images,
-// and as passwords and tokens of destinations.
+// as passwords and tokens of destinations, and as what signs.
 func (r *Release) secretVariables() []string {
-	names := []string{"GITLAB_TOKEN"}
+	sign := r.Config.Sign
+	names := append([]string{"GITLAB_TOKEN"}, proof.KeySource{Key: sign.Key, Password: sign.Password, Secrets: sign.Secrets}.SecretVariables()...)
 	hooks := r.Config.Hooks
 	all := append(append([]config.Hook{}, hooks.Before...), hooks.After...)
 	for _, b := range r.Config.Binaries {
