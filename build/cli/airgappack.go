@@ -7,7 +7,6 @@ import (
 	"io"
 
 	"github.com/spf13/cobra"
-	"github.com/spf13/pflag"
 
 	"github.com/slipway-build/slipway/build/policyfile"
 	"github.com/slipway-build/slipway/build/proof"
@@ -65,16 +64,19 @@ is written.`,
 	f.StringVar(&pack.job.SBOM, "sbom", "", "put an SBOM of each image into archives: spdx or cyclonedx; implies --proof")
 	f.BoolVar(&pack.dryRun, "dry-run", false, "look up all images, print what would be fetched and how much disk space it takes, and write nothing")
 	f.StringVar((*string)(&pack.job.Level), "level", string(images.BestZstd), "zstd level: fastest, default, better or best")
-	pack.addFlags(f)
+	pack.addFlags(c)
+	mustHaveValue(c, "sbom")
 	return c
 }
 
 // addFlags adds the flags that pack and slice have in common.
-func (pack *packCommand) addFlags(f *pflag.FlagSet) {
+func (pack *packCommand) addFlags(c *cobra.Command) {
+	f := c.Flags()
 	f.StringArrayVarP(&pack.job.Outputs, "output", "o", nil, "archive to write: .tar, .tar.zst or .tar.gz")
 	f.StringVar(&pack.split, "split", "", "split the archive into parts of at most this size, such as 1900MB, called FILE.part001 and so on; cat joins them, and all airgap commands read them directly")
 	f.StringVar(&pack.signKey, "sign-key", "", "private key that signs this statement: a file as cosign makes it, or PKCS #8, or env://NAME; COSIGN_PASSWORD is its password; implies --proof")
 	f.StringVar(&pack.policy, "policy", "", "policy in YAML: refuse images that it does not allow (docs/verifying.md); implies --proof")
+	mustHaveValue(c, "sign-key", "policy", "split")
 }
 
 // parse returns the job for the flags and arguments.

@@ -102,6 +102,7 @@ type trustFlags struct {
 func (t *trustFlags) add(c *cobra.Command) {
 	c.Flags().StringArrayVar(&t.keys, "key", nil, "public key in PEM, such as cosign.pub; one of these must have signed the content of the archive")
 	c.Flags().StringVar(&t.file, "policy", "", "policy in YAML: who must have signed the archive and its images (docs/verifying.md)")
+	mustHaveValue(c, "key", "policy")
 }
 
 // policy returns the policy that the flags ask for, or nil.

@@ -52,6 +52,7 @@ which has the documents of the old one about its images.`,
 	f.StringVar((*string)(&flags.job.Layers), "layers", "", "uncompressed or original (default: as the archives have them)")
 	f.BoolVar(&flags.job.Proof, "proof", false, "put a statement of all that the archive contains into it, with the documents about its images that the archives have")
 	f.StringVar((*string)(&flags.job.Level), "level", string(images.BestZstd), "zstd level of what is not copied: the one that the archives were packed with")
-	flags.addFlags(f)
+	mustHaveValue(c, "images", "list")
+	flags.addFlags(c)
 	return c
 }

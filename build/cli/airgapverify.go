@@ -82,6 +82,7 @@ this content, and what the policy requires of each image.`,
 	}
 	c.Flags().StringArrayVar(&lists, "list", nil, "image list; all of its images must be present")
 	c.Flags().StringVar(&checksums, "checksums", "", "sha256sum file that lists the archives")
+	mustHaveValue(c, "list", "checksums")
 	trust.add(c)
 	c.Flags().BoolVar(&asJSON, "json", false, "print as JSON")
 	return c

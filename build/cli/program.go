@@ -5,9 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/slipway-build/slipway/build/ci"
 	"github.com/slipway-build/slipway/build/settings"
@@ -112,7 +114,9 @@ without a project. Environment: ` + settings.Environment,
 	flags.BoolVarP(&p.verbose, "verbose", "v", p.env("DEBUG", "") != "", "show the output of child processes (environment DEBUG)")
 	flags.StringSliceVar(&p.plainHTTP, "plain-http", nil, "registries, HOST[:PORT], to reach over plain HTTP (environment SLIPWAY_PLAIN_HTTP)")
 	flags.StringVar(&p.settings.Project, "project", p.settings.Project, "folder of the project, whose slipway.yaml is used (environment SLIPWAY_PROJECT; default: this folder or the nearest one above that has one)")
-	root.PersistentPreRunE = func(c *cobra.Command, _ []string) error { return errors.Join(p.readFlags(), projectFlag(c)) }
+	root.PersistentPreRunE = func(c *cobra.Command, _ []string) error {
+		return errors.Join(p.readFlags(), projectFlag(c), emptyFlags(c))
+	}
 	root.AddCommand(p.projectCommands()...)
 	root.AddCommand(p.imageCommand(), p.indexCommand(), p.airgapCommand(), p.sbomCommand(), p.keyCommand(), p.signBlobCommand(), p.verifyBlobCommand(), p.loginCommand(), p.logoutCommand(), p.schemaCommand(), p.versionCommand())
 	everyCommand(root, completeFlags)
@@ -191,6 +195,32 @@ func (p *Program) readFlags() error {
 	}
 	p.settings.LimitMemory()
 	return nil
+}
+
+// valued is the annotation of flags that must not be given without a value.
+const valued = "slipway_valued"
+
+// mustHaveValue makes it a usage error to give one of these flags an empty value, such as that of an unset variable of a
+// shell. It is for flags that ask for a check, a signature or a limit: an empty value would silently drop it.
+func mustHaveValue(c *cobra.Command, names ...string) {
+	for _, name := range names {
+		c.Flags().Lookup(name).Annotations = map[string][]string{valued: {"true"}}
+	}
+}
+
+// emptyFlags returns an error for each flag that must have a value, and was given an empty one.
+func emptyFlags(c *cobra.Command) error {
+	var errs []error
+	c.Flags().Visit(func(flag *pflag.Flag) {
+		values := []string{flag.Value.String()}
+		if list, ok := flag.Value.(pflag.SliceValue); ok {
+			values = list.GetSlice()
+		}
+		if flag.Annotations[valued] != nil && (len(values) == 0 || slices.Contains(values, "")) {
+			errs = append(errs, usage.Errorf("--%s has an empty value: give it one, or leave it out", flag.Name))
+		}
+	})
+	return errors.Join(errs...)
 }
 
 // watched runs work with a display of its progress on standard error.

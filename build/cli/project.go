@@ -237,6 +237,7 @@ func (p *Program) cleanCommand() *cobra.Command {
 	c.Flags().BoolVar(&cache, "cache", false, "clear the content cache, which all projects share, instead of dist")
 	c.Flags().StringVar(&maxSize, "max-size", "", "with --cache: remove the least recently used content until at most this size is left, such as 10GB")
 	c.Flags().StringVar(&olderThan, "older-than", "", "with --cache: remove only content that was not used for this long, such as 12h or 7d")
+	mustHaveValue(c, "max-size", "older-than")
 	return c
 }
 

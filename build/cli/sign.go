@@ -60,6 +60,7 @@ COSIGN_PASSWORD.`,
 	f := c.Flags()
 	f.StringVar(&job.Key.Key, "key", "", "private key: a file, or env://NAME")
 	f.StringSliceVar(&job.Attach, "attach", []string{"referrers"}, "how to attach the signatures: referrers, tags")
+	mustHaveValue(c, "attach")
 	f.BoolVarP(&job.Recursive, "recursive", "r", true, "sign the manifests of an index, too")
 	f.BoolVar(&asJSON, "json", false, "print as JSON")
 	return c

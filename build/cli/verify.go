@@ -68,6 +68,7 @@ the statement.`,
 	c.Flags().StringArrayVar(&f.against, "against", nil, "published release to compare with: a folder, a URL of its files, or a reference of an image")
 	c.Flags().StringVar(&f.attest, "attest", "", "file for a SLSA verification summary of what --rebuild found equal")
 	c.Flags().StringVar(&f.signKey, "sign-key", "", "private key that signs this summary: a file as cosign makes it, or PKCS #8, or env://NAME; COSIGN_PASSWORD is its password")
+	mustHaveValue(c, "against", "attest", "sign-key")
 	return c
 }
 
