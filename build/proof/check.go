@@ -24,7 +24,7 @@ func Check(raw []byte, predicateType string, subjects map[string]string) error {
 		digest := "sha256:" + one.Digest["sha256"]
 		switch want, ok := subjects[one.Name]; {
 		case !ok:
-			return fmt.Errorf("it is about %s, which it does not belong to", one.Name)
+			return fmt.Errorf("its subject %s is not one of this artifact's files", one.Name)
 		case digest != want:
 			return fmt.Errorf("it is about %s with %s, but that has %s", one.Name, digest, want)
 		}

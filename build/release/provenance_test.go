@@ -207,8 +207,8 @@ func TestVerifyComparesProvenance(t *testing.T) {
 	}
 	err := r.open().Verify(t.Context())
 	for _, want := range []string{
-		"dist/artifacts/acme.windows-amd64.exe.provenance.json: it is about acme.linux-amd64, which it does not belong to",
-		"dist/proof/acme-runtime_v1.2.3-acme1.provenance.json: it is about " + r.registry + "/team/acme-runtime:v1.2.3-acme1-linux-amd64, which it does not belong to",
+		"dist/artifacts/acme.windows-amd64.exe.provenance.json: its subject acme.linux-amd64 is not one of this artifact's files",
+		"dist/proof/acme-runtime_v1.2.3-acme1.provenance.json: its subject " + r.registry + "/team/acme-runtime:v1.2.3-acme1-linux-amd64 is not one of this artifact's files",
 		"dist/artifacts/acme.linux-amd64.tar.gz.provenance.json: reading a statement: the type is \"\"",
 		"missing dist/proof/acme-runtime_v1.2.3-acme1-windows-amd64.provenance.json: run build",
 	} {
