@@ -38,7 +38,7 @@ func subjects(c Content) []statement.Subject {
 	return all
 }
 
-// parse reads a content statement.
+// parse reads a content statement. Each image of the result has a name.
 func parse(raw []byte) (Content, error) {
 	var c Content
 	s, err := statement.Read(raw)
@@ -50,6 +50,11 @@ func parse(raw []byte) (Content, error) {
 	}
 	if err := jsonv2.Unmarshal(s.Predicate, &c); err != nil {
 		return c, fmt.Errorf("reading the predicate: %w", err)
+	}
+	for i, img := range c.Images {
+		if len(img.Names) == 0 {
+			return c, fmt.Errorf("its image %d (manifest %s) has no name", i+1, img.Manifest)
+		}
 	}
 	same := func(a, b statement.Subject) bool { return a.Name == b.Name && maps.Equal(a.Digest, b.Digest) }
 	if !slices.EqualFunc(s.Subjects, subjects(c), same) {
