@@ -137,12 +137,7 @@ func (r *Release) bundleKey(ctx context.Context, step plan.BundleStep, files []b
 	for _, c := range packed {
 		id := c.Link
 		if c.Source != "" {
-			info, err := os.Stat(c.Source)
-			if err != nil {
-				errs = append(errs, err)
-				continue
-			}
-			digest, err := r.bench.Cache.FileDigest(ctx, c.Source, info)
+			digest, _, err := r.sourceDigest(ctx, c.Source)
 			errs = append(errs, err)
 			id = digest.String()
 		}

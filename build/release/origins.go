@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io/fs"
 	"net/url"
-	"os"
 	"path"
 	"path/filepath"
 	"slices"
@@ -195,11 +194,7 @@ func (r *Release) fileDependency(ctx context.Context, name, file string) (proof.
 	if digest, ok := r.report.digest(name); ok {
 		return proof.Dependency{Name: name, Digest: map[string]string{digest.Algorithm: digest.Hex}}, nil
 	}
-	info, err := os.Stat(file)
-	if err != nil {
-		return proof.Dependency{}, err
-	}
-	digest, err := r.bench.Cache.FileDigest(ctx, file, info)
+	digest, _, err := r.sourceDigest(ctx, file)
 	return proof.Dependency{Name: name, Digest: map[string]string{digest.Algorithm: digest.Hex}}, err
 }
 

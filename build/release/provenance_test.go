@@ -187,6 +187,43 @@ func TestASecondBuildHasTheSameProvenance(t *testing.T) {
 	}
 }
 
+// What a release is made from may be symbolic links, which have the digests of the files that they lead to.
+func TestProvenanceOfLinks(t *testing.T) {
+	r := makeProvenRelease(t)
+	r.configure("bundles:\n  - files:", "bundles:\n  - formats: [tar.gz, {format: deb, when: '${OS} == \"linux\"'}]\n"+
+		"    package: {maintainer: \"Acme <a@example.com>\", description: Acme, license: Apache-2.0, scripts: {postinstall: post.sh}}\n    files:")
+	r.configure("path: \"bin/acme${EXE}\"}", "path: \"/usr/bin/acme${EXE}\"}")
+	r.configure("- {source: LICENSE}", "- {source: LICENSE, path: /usr/share/doc/acme/LICENSE}")
+	testfile.Write(t, filepath.Join(r.dir, "go.sum"), "")
+	testfile.Write(t, filepath.Join(r.dir, "post.sh"), "#!/bin/sh\n")
+	want := map[string]string{}
+	for _, name := range []string{"slipway.yaml", "Dockerfile.linux", "go.sum", "LICENSE", "post.sh"} {
+		raw, err := os.ReadFile(filepath.Join(r.dir, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		want[name] = hexOf(string(raw))
+		testfile.Write(t, filepath.Join(r.dir, "real", name), string(raw))
+		if err := os.Remove(filepath.Join(r.dir, name)); err != nil {
+			t.Fatal(err)
+		}
+		testfile.Symlink(t, filepath.Join("real", name), filepath.Join(r.dir, name))
+	}
+	r.run("package")
+	have := map[string]string{}
+	for _, raw := range r.proofs(filepath.Join(r.dir, "dist")) {
+		_, p := readProvenance(t, raw)
+		for _, d := range p.BuildDefinition.ResolvedDependencies {
+			have[d.Name] = d.Digest["sha256"]
+		}
+	}
+	for _, name := range []string{"slipway.yaml", "Dockerfile.linux", "go.sum"} {
+		if have[name] != want[name] {
+			t.Errorf("%s has SHA-256 %s, want %s", name, have[name], want[name])
+		}
+	}
+}
+
 func TestVerifyComparesProvenance(t *testing.T) {
 	r := makeProvenRelease(t)
 	r.run("package")

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"slices"
 
 	"github.com/slipway-build/slipway/build/config"
@@ -54,15 +53,11 @@ func (p *publication) ociArtifact(ctx context.Context, to config.Destination, fi
 	}
 	described := make([]publish.OCIFile, len(files))
 	for i, file := range files {
-		info, err := os.Stat(file)
+		digest, size, err := p.sourceDigest(ctx, file)
 		if err != nil {
 			return push{}, err
 		}
-		digest, err := p.bench.Cache.FileDigest(ctx, file, info)
-		if err != nil {
-			return push{}, err
-		}
-		described[i] = publish.OCIFile{Path: file, Digest: digest, Size: info.Size()}
+		described[i] = publish.OCIFile{Path: file, Digest: digest, Size: size}
 	}
 	artifact, err := publish.OCIArtifact(described, annotations)
 	if err != nil {

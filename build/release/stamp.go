@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"os"
+	"path/filepath"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 )
@@ -58,6 +59,21 @@ func (r *Release) made(ctx context.Context, m Made, key string) error {
 		return err
 	}
 	return r.bench.Cache.SetRecord("artifact", r.path(planned), raw)
+}
+
+// sourceDigest returns the digest of a file and its size in bytes. Unlike files that Slipway has made, a file of the
+// project may be a symbolic link: then they are those of the file that it leads to.
+func (r *Release) sourceDigest(ctx context.Context, file string) (v1.Hash, int64, error) {
+	file, err := filepath.EvalSymlinks(file)
+	if err != nil {
+		return v1.Hash{}, 0, err
+	}
+	info, err := os.Lstat(file)
+	if err != nil {
+		return v1.Hash{}, 0, err
+	}
+	digest, err := r.bench.Cache.FileDigest(ctx, file, info)
+	return digest, info.Size(), err
 }
 
 func (r *Release) fileDigest(ctx context.Context, planned string) (v1.Hash, int64, error) {
