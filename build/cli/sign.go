@@ -169,8 +169,8 @@ func (p *Program) signBlobCommand() *cobra.Command {
 				return usage.Errorf("--bundle is for one file, found %d: each file gets FILE%s without it", len(files), signatureSuffix)
 			}
 			key.Getenv = p.settings.Getenv
-			return p.withWorkbench(c, func(ctx context.Context, w *workbench.Workbench) error {
-				return signatures.SignFiles(ctx, w, key, files, func(file string) string { return orSuffix(bundle, file) })
+			return p.watched(c, func(ctx context.Context) error {
+				return signatures.SignFiles(ctx, key, files, func(file string) string { return orSuffix(bundle, file) })
 			})
 		},
 	}
@@ -202,9 +202,9 @@ FILE.sigstore.json, which "slipway package", "slipway sign-blob" or "cosign sign
 			if bundle != "" && len(files) > 1 {
 				return usage.Errorf("--bundle is for one file, found %d: the signature of each is in FILE%s without it", len(files), signatureSuffix)
 			}
-			return p.withWorkbench(c, func(ctx context.Context, w *workbench.Workbench) error {
+			return p.watched(c, func(ctx context.Context) error {
 				for _, file := range files {
-					key, err := signatures.VerifyFile(ctx, w, file, orSuffix(bundle, file), keys)
+					key, err := signatures.VerifyFile(ctx, file, orSuffix(bundle, file), keys)
 					if err != nil {
 						return err
 					}

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/slipway-build/slipway/images/imagetest"
+	"github.com/slipway-build/slipway/internal/testfile"
 )
 
 // A signer is a folder with two key pairs, cosign.key and other.key.
@@ -87,9 +88,15 @@ func TestSignedFiles(t *testing.T) {
 	s.fails(1, "missing", "verify-blob", "--key", s.path("cosign.pub"), s.path("cosign.pub"))
 	s.fails(2, "missing key", "verify-blob", file)
 	s.fails(2, "--bundle is for one file", "sign-blob", "--key", s.path("cosign.key"), "--bundle", "x", file, file)
+	link := s.path("latest.tar.gz")
+	testfile.Symlink(t, "app.tar.gz", link)
+	s.ok("verify-blob", "--key", s.path("cosign.pub"), "--bundle", file+".sigstore.json", link)
+	s.ok("sign-blob", "--key", s.path("cosign.key"), link)
+	s.ok("verify-blob", "--key", s.path("cosign.pub"), link)
 	if err := os.WriteFile(file, []byte("Content"), 0o644); err != nil {
 		t.Fatal(err)
 	}
+	s.fails(1, "the signature does not match key", "verify-blob", "--key", s.path("cosign.pub"), link)
 	s.fails(1, "the signature does not match key", "verify-blob", "--key", s.path("cosign.pub"), file)
 }
 

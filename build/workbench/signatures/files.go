@@ -3,24 +3,23 @@ package signatures
 import (
 	"context"
 	"fmt"
-	"os"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
 	"github.com/slipway-build/slipway/build/proof"
-	"github.com/slipway-build/slipway/build/workbench"
 	"github.com/slipway-build/slipway/images/attest/sign"
 	"github.com/slipway-build/slipway/internal/atomicfile"
+	"github.com/slipway-build/slipway/internal/regular"
 )
 
 // SignFiles signs files, and writes each signature to the file that bundle returns for it.
-func SignFiles(ctx context.Context, w *workbench.Workbench, key proof.KeySource, files []string, bundle func(file string) string) error {
+func SignFiles(ctx context.Context, key proof.KeySource, files []string, bundle func(file string) string) error {
 	signing, err := proof.NewSigning(ctx, key)
 	if err != nil {
 		return fmt.Errorf("signing: %w", err)
 	}
 	for _, file := range files {
-		digest, err := fileDigest(ctx, w, file)
+		digest, err := fileDigest(file)
 		if err != nil {
 			return err
 		}
@@ -36,18 +35,21 @@ func SignFiles(ctx context.Context, w *workbench.Workbench, key proof.KeySource,
 }
 
 // VerifyFile returns the key that has made the signature of a file in the file bundle. It is one of keys.
-func VerifyFile(ctx context.Context, w *workbench.Workbench, file, bundle string, keys []*sign.PublicKey) (*sign.PublicKey, error) {
-	digest, err := fileDigest(ctx, w, file)
+func VerifyFile(ctx context.Context, file, bundle string, keys []*sign.PublicKey) (*sign.PublicKey, error) {
+	digest, err := fileDigest(file)
 	if err != nil {
 		return nil, err
 	}
 	return proof.VerifyFile(ctx, file, digest, bundle, keys)
 }
 
-func fileDigest(ctx context.Context, w *workbench.Workbench, file string) (v1.Hash, error) {
-	info, err := os.Stat(file)
+// fileDigest reads a file, rather than to believe what the cache remembers of it.
+func fileDigest(file string) (v1.Hash, error) {
+	f, err := regular.Open(file)
 	if err != nil {
 		return v1.Hash{}, err
 	}
-	return w.Cache.FileDigest(ctx, file, info)
+	defer f.Close()
+	digest, _, err := v1.SHA256(f)
+	return digest, err
 }
