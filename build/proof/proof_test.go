@@ -70,7 +70,7 @@ func TestCheckComparesSubjects(t *testing.T) {
 		{"equal", []statement.Subject{subject("a", hexA), subject("b", hexB)}, map[string]string{"a": "sha256:" + hexA, "b": "sha256:" + hexB}, ""},
 		{"another digest", []statement.Subject{subject("a", hexB)}, map[string]string{"a": "sha256:" + hexA}, "it is about a with sha256:" + hexB},
 		{"one too few", []statement.Subject{subject("a", hexA)}, map[string]string{"a": "sha256:" + hexA, "b": "sha256:" + hexB}, "it is not about b"},
-		{"one too many", []statement.Subject{subject("a", hexA), subject("c", hexB)}, map[string]string{"a": "sha256:" + hexA}, "it is about c, which"},
+		{"one too many", []statement.Subject{subject("a", hexA), subject("c", hexB)}, map[string]string{"a": "sha256:" + hexA}, "its subject c is not one of this artifact's files"},
 		{"a second digest of one name", []statement.Subject{subject("a", hexB), subject("a", hexA)}, map[string]string{"a": "sha256:" + hexA}, "it is about a with sha256:" + hexB},
 	} {
 		t.Run(c.name, func(t *testing.T) {
