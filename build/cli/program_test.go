@@ -117,6 +117,7 @@ func TestExitStatusAndErrors(t *testing.T) {
 		{"no size of parts", nil, []string{"airgap", "pack", "--split", "", "-o", "x.tar", "busybox"}, 2, []string{"--split has"}},
 		{"no summary to write", nil, []string{"verify", "--attest", "", "--sign-key", "", "--against", "", "--config", config}, 2,
 			[]string{"--attest has", "--sign-key has", "--against has"}},
+		{"no key to sign a summary with", nil, []string{"verify", "--rebuild", "--attest", "x.json", "--sign-key", "nowhere.key", "--config", config}, 2, []string{"--sign-key: reading the private key: "}},
 		{"no form of signatures", nil, []string{"image", "sign", "--key", "x", "--attach", "", "busybox"}, 2, []string{"--attach has"}},
 		{"no limit of the cache", nil, []string{"clean", "--cache", "--max-size", "", "--older-than", "", "--config", config}, 2, []string{"--max-size has", "--older-than has"}},
 		{"an output that is none", nil, []string{"image", "build", "-o", "tar", "."}, 2, []string{`output "tar"`, "oci:DIR"}},

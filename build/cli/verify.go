@@ -94,19 +94,26 @@ func (p *Program) verify(c *cobra.Command, f verifyFlags) error {
 		return err
 	}
 	defer b.Close()
-	var compared []*rebuild.Comparison
-	checks := !f.rebuild || len(f.against) == 0
+	var (
+		compared []*rebuild.Comparison
+		checks   = !f.rebuild || len(f.against) == 0
+		compares = f.rebuild || len(f.against) > 0
+		request  rebuild.Request
+	)
+	if compares {
+		// It reads the key: one that cannot be used ends the run before the work.
+		if request, err = p.request(c, b, f); err != nil {
+			return err
+		}
+	}
 	err = p.watched(c, func(ctx context.Context) error {
 		if checks {
 			if err := b.Verify(ctx); err != nil {
 				return err
 			}
 		}
-		if f.rebuild || len(f.against) > 0 {
-			request, err := p.request(c, b, f)
-			if err != nil {
-				return err
-			}
+		if compares {
+			var err error
 			compared, err = rebuild.Verify(ctx, request)
 			return err
 		}

@@ -90,7 +90,7 @@ func TestArchivesOfASignedRelease(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// The private key is not needed for an archive that is up to date, nor to verify it.
+	// The private key is not needed to verify an archive.
 	if err := os.Rename(filepath.Join(r.dir, "cosign.key"), filepath.Join(r.dir, "away")); err != nil {
 		t.Fatal(err)
 	}

@@ -120,6 +120,9 @@ func sameRelease(jobs []job) error {
 
 // merge copies the artifacts of jobs, and makes indexes and checksums anew.
 func (r *Release) merge(ctx context.Context, jobs []job) error {
+	if err := r.openKey(ctx, r.full); err != nil {
+		return err
+	}
 	copies, err := r.planMerge(jobs)
 	if err != nil {
 		return err

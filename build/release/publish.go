@@ -16,6 +16,7 @@ import (
 	"github.com/slipway-build/slipway/build/plan"
 	"github.com/slipway-build/slipway/images"
 	"github.com/slipway-build/slipway/images/attest/carry"
+	"github.com/slipway-build/slipway/images/attest/sign"
 	"github.com/slipway-build/slipway/images/store"
 	"github.com/slipway-build/slipway/internal/parallel"
 )
@@ -46,7 +47,7 @@ func (r *Release) publish(ctx context.Context, parts []string) error {
 	if err != nil {
 		return err
 	}
-	if err := p.checkCredentials(); err != nil {
+	if err := errors.Join(p.checkCredentials(), p.openSignatures()); err != nil {
 		return err
 	}
 	if err := errors.Join(p.gather(ctx), p.allowed(), p.check(ctx)); err != nil {
@@ -70,6 +71,9 @@ type publication struct {
 	moving []movingTag
 	// lists are the images of lists that are signed, by digest.
 	lists []string
+	// signatures are those of the images and indexes to send, by their tags in the plan. One of keys must have made each.
+	signatures map[string][]plan.Signature
+	keys       []*sign.PublicKey
 	// files are the files of dist/artifacts, with the checksums last.
 	files []string
 }

@@ -184,6 +184,9 @@ func (r *Release) Run(ctx context.Context, s plan.Selection) error {
 	if err := r.open(); err != nil {
 		return err
 	}
+	if err := r.openKey(ctx, r.Selected(s)); err != nil {
+		return err
+	}
 	tried := false
 	return store.Mend(ctx, func() error {
 		if tried {

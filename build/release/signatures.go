@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path"
+	"slices"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/partial"
@@ -46,6 +47,42 @@ func (r *Release) explain(err error) error {
 		return fmt.Errorf("%s: signing: %w", r.full.Sign.Position, key)
 	}
 	return err
+}
+
+// openKey reads the private key if a signature or an archive of p does not exist, so that a key that cannot be used ends
+// the run before the work. A run that may have nothing to sign does not need the key.
+func (r *Release) openKey(ctx context.Context, p *plan.Plan) error {
+	if p.Sign == nil || r.allSigned(p) {
+		return nil
+	}
+	signing, err := r.signing(ctx)
+	if err != nil {
+		return err
+	}
+	return r.explain(signing.Check())
+}
+
+// allSigned reports whether all signatures and archives of p exist. They may be out of date.
+func (r *Release) allSigned(p *plan.Plan) bool {
+	missing := func(planned string) bool { return len(r.folder.Files(planned)) == 0 }
+	for _, a := range p.Archives {
+		if slices.ContainsFunc(a.Outputs, missing) {
+			return false
+		}
+	}
+	for _, s := range p.Signatures() {
+		at := []string{s.Path}
+		if s.File != "" {
+			at = nil
+			for _, file := range r.folder.Files(s.File) {
+				at = append(at, plan.SignatureOf(file))
+			}
+		}
+		if len(at) == 0 || slices.ContainsFunc(at, missing) {
+			return false
+		}
+	}
+	return true
 }
 
 // keyPath returns the location of a key file, or env://NAME as it is.
@@ -210,34 +247,35 @@ func (r *Release) attachment(ctx context.Context, t signed, subject v1.Descripto
 	return attachment, nil
 }
 
+// openSignatures finds the signatures of images and indexes to send, and reads the key that they must be of.
+func (p *publication) openSignatures() (err error) {
+	if p.full.Sign == nil || len(p.registryDestinations()) == 0 || !p.wants("images") && !p.wants("index") {
+		return nil
+	}
+	p.signatures = map[string][]plan.Signature{}
+	for _, s := range p.full.Signatures() {
+		if s.Ref != "" {
+			p.signatures[s.Ref] = append(p.signatures[s.Ref], s)
+		}
+	}
+	if len(p.signatures) > 0 {
+		p.keys, err = p.publicKeys()
+	}
+	return err
+}
+
 // gatherSignatures adds the signatures of images and indexes that are pushed. A signature that is missing or invalid is
 // an error.
 func (p *publication) gatherSignatures(ctx context.Context) error {
-	if p.full.Sign == nil || len(p.registryDestinations()) == 0 {
-		return nil
-	}
-	byRef := map[string][]plan.Signature{}
-	for _, s := range p.full.Signatures() {
-		if s.Ref != "" {
-			byRef[s.Ref] = append(byRef[s.Ref], s)
-		}
-	}
-	if len(byRef) == 0 {
-		return nil
-	}
-	keys, err := p.publicKeys()
-	if err != nil {
-		return err
-	}
 	var errs []error
 	for _, phase := range p.pushes[:3] {
 		for i := range phase {
-			for _, s := range byRef[phase[i].planned] {
+			for _, s := range p.signatures[phase[i].planned] {
 				subject, err := partial.Descriptor(phase[i].artifact)
 				if err != nil {
 					return err
 				}
-				attachment, err := p.attachment(ctx, signed{s, s.Ref, subject.Digest}, *subject, keys)
+				attachment, err := p.attachment(ctx, signed{s, s.Ref, subject.Digest}, *subject, p.keys)
 				phase[i].attachments, errs = append(phase[i].attachments, attachment), append(errs, err)
 			}
 		}

@@ -128,7 +128,19 @@ func TestKeysOfSignedReleases(t *testing.T) {
 		}
 	}
 	delete(r.env, "COSIGN_PASSWORD")
-	fails("without a password", "set the environment variable COSIGN_PASSWORD to its password")
+	missing := "signing: private key " + filepath.Join(r.dir, "cosign.key") + ": the key is encrypted: set the environment variable COSIGN_PASSWORD to its password"
+	fails("without a password", missing)
+	// It is the first error, and nothing was made.
+	if made, err := filepath.Glob(filepath.Join(r.dir, "dist", "bin", "*")); err != nil || len(made) > 0 {
+		t.Errorf("without a password, dist has %q: %v", made, err)
+	}
+	b := r.open()
+	if err := b.openBench(); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.merge(t.Context(), nil); err == nil || !strings.Contains(err.Error(), missing) {
+		t.Errorf("merge without a password: error %v, want %q", err, missing)
+	}
 	r.env["COSIGN_PASSWORD"] = "secret"
 	fails("with another password", "wrong password")
 	r.env["COSIGN_PASSWORD"] = "pass word"
@@ -143,6 +155,16 @@ func TestKeysOfSignedReleases(t *testing.T) {
 	testfile.Write(t, filepath.Join(r.dir, "cosign.pub"), string(other.PublicKey().PEM()))
 	fails("with another public key", "does not belong to private key")
 	testfile.Write(t, filepath.Join(r.dir, "cosign.pub"), string(public))
+
+	// Without public-key, publish needs the private key.
+	r.configure(", public-key: cosign.pub, files: checksums, attach: [none]}", "}")
+	delete(r.env, "COSIGN_PASSWORD")
+	err = r.open().Run(t.Context(), plan.Selection{Verb: "publish", Parts: plan.Verbs["publish"]})
+	if err == nil || !strings.Contains(err.Error(), "set the environment variable COSIGN_PASSWORD") {
+		t.Errorf("publish without a password: %v", err)
+	}
+	r.configure("sign: {key: cosign.key}", "sign: {key: cosign.key, public-key: cosign.pub, files: checksums, attach: [none]}")
+	r.env["COSIGN_PASSWORD"] = "pass word"
 
 	r.run("package", "bundles")
 	entries, err := filepath.Glob(filepath.Join(r.dir, "dist", "artifacts", "*.sigstore.json"))
