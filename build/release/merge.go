@@ -11,9 +11,11 @@ import (
 
 	"github.com/slipway-build/slipway/build/output"
 	"github.com/slipway-build/slipway/build/plan"
+	"github.com/slipway-build/slipway/build/proof"
 	"github.com/slipway-build/slipway/images/airgap/format"
 	"github.com/slipway-build/slipway/images/store"
 	"github.com/slipway-build/slipway/internal/parallel"
+	"github.com/slipway-build/slipway/internal/regular"
 	"github.com/slipway-build/slipway/internal/usage"
 	"github.com/slipway-build/slipway/progress"
 )
@@ -29,7 +31,7 @@ type job struct {
 
 // Merge joins the dist folders of several jobs in dist, so that verify and publish find the same files as after a run
 // on one machine. The jobs must have the same inputs as this checkout. Several jobs may have made the same artifact if
-// its bytes are equal. Merge makes all indexes and checksums anew. It checks the reports before it writes anything, and
+// its bytes are equal; its provenance may be of other invocations. Merge makes all indexes and checksums anew. It checks the reports before it writes anything, and
 // reads each file once, to copy it and to compare its digest. Artifacts of the release that are already in dist are
 // kept.
 func (r *Release) Merge(ctx context.Context, dirs []string) error {
@@ -211,10 +213,8 @@ func (r *Release) planMerge(jobs []job) ([]mergeCopy, error) {
 			}
 			other, ok := first[m.Where()]
 			switch {
-			case ok && m.Kind == "provenance": // of the same artifact, by two invocations
 			case ok && other.made.Digest != m.Digest:
-				errs = append(errs, fmt.Errorf("%s differs: it is %s in %s and %s in %s: make it in only one job, or find out why the bytes differ",
-					m.Where(), other.made.Digest, other.from.dir, m.Digest, j.dir))
+				errs = append(errs, mergeCopy{j, m}.compare(other))
 			case !ok:
 				first[m.Where()] = mergeCopy{j, m}
 				if !j.own {
@@ -227,6 +227,25 @@ func (r *Release) planMerge(jobs []job) ([]mergeCopy, error) {
 		}
 	}
 	return copies, errors.Join(errs...)
+}
+
+// compare returns an error for an artifact that another job has with another digest, unless it is the provenance of the
+// same build by another invocation.
+func (c mergeCopy) compare(other mergeCopy) error {
+	why := "the bytes differ"
+	if c.made.Kind == "provenance" {
+		first, err := regular.ReadFile(other.from.folder.Path(other.made.Path))
+		if err != nil {
+			return err
+		}
+		second, err := regular.ReadFile(c.from.folder.Path(c.made.Path))
+		if err != nil || proof.SameBuild(first, second) {
+			return err
+		}
+		why = "they differ in more than runDetails.metadata"
+	}
+	return fmt.Errorf("%s differs: it is %s in %s and %s in %s: make it in only one job, or find out why %s",
+		c.made.Where(), other.made.Digest, other.from.dir, c.made.Digest, c.from.dir, why)
 }
 
 // unreported returns an error for each file in the artifacts of a job that is not in its report.

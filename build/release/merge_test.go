@@ -2,6 +2,7 @@ package release
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -334,5 +335,31 @@ func TestMergedJobsKeepTheirProvenance(t *testing.T) {
 		if !proof.SameBuild(raw, whole[name]) {
 			t.Errorf("%s differs in more than its invocation:\n%s\n%s", name, raw, whole[name])
 		}
+	}
+
+	// Provenance of other origins is not of the same build.
+	const name = "artifacts/acme.linux-amd64.tar.gz.provenance.json"
+	raw := strings.Replace(string(r.proofs(both)[name]), `"resolvedDependencies":[`, `"resolvedDependencies":[{"name":"else","digest":{"sha256":"`+strings.Repeat("0a", 32)+`"}},`, 1)
+	testfile.Write(t, filepath.Join(both, filepath.FromSlash(name)), raw)
+	report, err := os.ReadFile(filepath.Join(both, "artifacts.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var changed Report
+	if err := json.Unmarshal(report, &changed); err != nil {
+		t.Fatal(err)
+	}
+	for i := range changed.Made {
+		if m := &changed.Made[i]; m.Path == "dist/"+name {
+			m.Digest = "sha256:" + hexOf(raw)
+		}
+	}
+	if report, err = json.Marshal(changed); err != nil {
+		t.Fatal(err)
+	}
+	testfile.Write(t, filepath.Join(both, "artifacts.json"), string(report))
+	err = r.open(into(filepath.Join(t.TempDir(), "other"))).Merge(t.Context(), []string{linux, windows, both})
+	if err == nil || !strings.Contains(err.Error(), name+" differs: ") || !strings.Contains(err.Error(), "they differ in more than runDetails.metadata") {
+		t.Errorf("provenance of other origins: %v", err)
 	}
 }
