@@ -142,7 +142,7 @@ var packages = map[string][]string{
 	"internal/usage":      {},
 	"progress":            {"internal/redact"},
 
-	"build/workbench/signatures": {"build/proof", "build/workbench", "images", "images/attest/attach", "images/attest/carry", "images/attest/sign", "internal/atomicfile", "internal/parallel", "internal/usage", "progress"},
+	"build/workbench/signatures": {"build/proof", "build/workbench", "images", "images/attest/attach", "images/attest/carry", "images/attest/sign", "internal/atomicfile", "internal/parallel", "internal/regular", "internal/usage", "progress"},
 	"images/attest/attach":       {"images/attest/sign", "images/attest/statement"},
 }
 
