@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"maps"
 	"os"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/slipway-build/slipway/build/plan"
 	"github.com/slipway-build/slipway/build/workbench/sboms"
+	"github.com/slipway-build/slipway/images/airgap/format"
 	"github.com/slipway-build/slipway/images/attest/sbom"
 	"github.com/slipway-build/slipway/images/attest/sbom/catalog"
 	"github.com/slipway-build/slipway/images/attest/sbom/document"
@@ -131,6 +133,24 @@ func (r *Release) inventory(ctx context.Context, found *sbom.Catalog, step plan.
 	return in, nil
 }
 
+// wholeDigest returns the digest of an archive in parts. It returns "" for any other file.
+func (r *Release) wholeDigest(ctx context.Context, planned string) (string, error) {
+	whole := r.path(planned)
+	if _, split := format.WholeOf(whole); !split {
+		return "", nil
+	}
+	f, err := format.OpenFile(whole)
+	if err != nil {
+		return "", nil // verifyArchive reports it
+	}
+	defer f.Close()
+	digest, err := r.sums.Do(ctx, whole, func() (v1.Hash, error) {
+		sum, _, err := v1.SHA256(io.NewSectionReader(f, 0, f.Size()))
+		return sum, err
+	})
+	return digest.String(), err
+}
+
 // verifySBOMs checks that each SBOM is about the file that is beside it, or the image in dist/oci.
 func (r *Release) verifySBOMs(ctx context.Context, reported map[string]string) error {
 	return parallel.Each(ctx, len(r.Plan.SBOMs), r.options.Jobs, func(i int) error {
@@ -147,6 +167,11 @@ func (r *Release) verifySBOMs(ctx context.Context, reported map[string]string) e
 			return fmt.Errorf("%s: %w: run package", step.Output, err)
 		}
 		want := reported[step.Subject]
+		if want == "" && step.Kind == "archive" {
+			if want, err = r.wholeDigest(ctx, step.Subject); err != nil {
+				return err
+			}
+		}
 		if want != "" && want != "sha256:"+have {
 			return fmt.Errorf("%s is of sha256:%s, but %s has %s: run package", step.Output, have, step.Subject, want)
 		}

@@ -123,6 +123,30 @@ func TestSBOMsOfOthersAreFound(t *testing.T) {
 	}
 }
 
+// The SBOM of an archive in parts is about the whole.
+func TestSBOMsOfSplitArchives(t *testing.T) {
+	r := makeSBOMRelease(t, "{of: [archives]}")
+	r.configure("  level: fastest\n", "  level: fastest\n  split: 500KB\n")
+	r.run("package")
+	b := r.open()
+	if err := b.Verify(t.Context()); err != nil {
+		t.Errorf("verify: %v", err)
+	}
+	name := filepath.Join(r.dir, "dist", "artifacts", "acme-images.linux-amd64.tar.zst")
+	if _, err := os.Stat(name + ".part001"); err != nil {
+		t.Fatal(err)
+	}
+	other, err := os.ReadFile(filepath.Join(r.dir, "dist", "artifacts", "acme-images.linux-amd64.tar.gz.spdx.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	testfile.Write(t, name+".spdx.json", string(other))
+	err = r.open().Verify(t.Context())
+	if err == nil || !strings.Contains(err.Error(), "dist/artifacts/acme-images.linux-amd64.tar.zst.spdx.json is of sha256:") {
+		t.Errorf("the SBOM of another archive: %v", err)
+	}
+}
+
 // Without the key, nothing changes.
 func TestWithoutTheKeyThereAreNoSBOMs(t *testing.T) {
 	r := makeSBOMRelease(t, "false")
