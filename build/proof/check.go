@@ -9,8 +9,8 @@ import (
 	"github.com/slipway-build/slipway/images/attest/statement"
 )
 
-// Check compares a statement with what it is about: it must have the predicate type, and exactly the subjects, which are
-// digests such as sha256:abc… by name.
+// Check returns an error unless a statement has the predicate type and exactly the subjects, which map names to digests
+// such as sha256:abc….
 func Check(raw []byte, predicateType string, subjects map[string]string) error {
 	s, err := statement.Read(raw)
 	if err != nil {
@@ -38,7 +38,7 @@ func Check(raw []byte, predicateType string, subjects map[string]string) error {
 	return nil
 }
 
-// SameBuild reports whether two statements of provenance differ at most in their invocation.
+// SameBuild reports whether two statements of provenance are equal except for their invocations; see WithoutInvocation.
 func SameBuild(a, b []byte) bool {
 	first, err := WithoutInvocation(a)
 	if err != nil {
@@ -48,7 +48,8 @@ func SameBuild(a, b []byte) bool {
 	return err == nil && string(first) == string(second)
 }
 
-// WithoutInvocation returns the canonical bytes of a statement of provenance without its invocation.
+// WithoutInvocation returns the canonical bytes of a statement of provenance without its invocation: runDetails.metadata,
+// which has the identifier and the times of the run that made it.
 func WithoutInvocation(raw []byte) ([]byte, error) {
 	s, err := statement.Read(raw)
 	if err != nil {

@@ -17,8 +17,7 @@ import (
 
 // Inputs determine the bytes of a release, together with its version.Release.
 type Inputs struct {
-	// Plan is the SHA-256 of the full plan without the parts that do not affect bytes: destinations, more tags of
-	// indexes, keys of signatures, and addresses and cache options of engines.
+	// Plan is the SHA-256 of the full plan, without the parts that do not affect bytes; see decisive.
 	Plan string `json:"plan"`
 	// Variables are the variables in the names of images, in the images and in the binaries, with their values.
 	Variables map[string]string `json:"variables"`
@@ -36,8 +35,9 @@ func withoutSource(hooks plan.Hooks) plan.Hooks {
 	return plan.Hooks{Before: clear(hooks.Before), After: clear(hooks.After)}
 }
 
-// decisive returns the full plan without the parts that do not affect bytes: destinations, more tags of indexes,
-// addresses of engines and options of their caches, and places in files.
+// decisive returns the full plan without the parts that do not affect bytes: destinations, additional tags of indexes,
+// keys of signatures, URLs of downloads (their digests remain), addresses and cache options of engines, and positions in
+// slipway.yaml and in image lists.
 func (r *Release) decisive() plan.Plan {
 	whole := *r.full
 	whole.Destinations, whole.Skipped, whole.Sign = nil, nil, nil
@@ -82,8 +82,8 @@ func (r *Release) inputs() (Inputs, error) {
 	return Inputs{Plan: "sha256:" + digest, Variables: r.variables()}, nil
 }
 
-// variables returns the variables that Inputs has, with *** for secrets. REGISTRY and REPO are as they are, since named
-// compares them; they are in the names of images.
+// variables returns the Variables of Inputs. *** replaces secrets, but never REGISTRY and REPO: named compares their
+// values, and the names of all images contain them.
 func (r *Release) variables() map[string]string {
 	variables := map[string]string{"REGISTRY": r.Config.Registry, "REPO": r.Config.Repository}
 	secrets := r.secrets()
@@ -114,8 +114,8 @@ func (r *Release) differences(report Report) ([]string, error) {
 	return out, nil
 }
 
-// compareReports returns the differences between the inputs of two reports, as texts by describe. If none of them has a
-// name, it returns other.
+// compareReports returns the differences between the inputs of two reports, each as a text that describe returns. If the
+// plans differ, but nothing that describe could name, the result is other.
 func compareReports(a, b Report, describe func(what, a, b string) string, other string) []string {
 	var out []string
 	differs := func(what, a, b string) {
@@ -168,8 +168,9 @@ func (r *Release) checkInputs(report Report) error {
 		r.relative(output.ReportFile), report.Release.Version, r.Plan.Release.Version, strings.Join(differences, "; "))
 }
 
-// asMade returns a Release of the same configuration with the names of images in dist, and the report of dist. REGISTRY
-// and REPO take effect when an image is made. Other values of them in a later publish or verify do not change dist.
+// asMade returns the report of dist, and a Release of the same configuration in which images have the names that they
+// have in dist. These contain REGISTRY and REPO as they were when the images were made. A later publish or verify may run
+// with other values.
 func (r *Release) asMade(ctx context.Context) (*Release, Report, error) {
 	report, err := r.readReport()
 	if err != nil {
@@ -179,7 +180,8 @@ func (r *Release) asMade(ctx context.Context) (*Release, Report, error) {
 	return named, report, err
 }
 
-// named returns a Release of the same configuration with the names of images in a report.
+// named returns a Release of the same configuration in which the names of images contain the REGISTRY and REPO of a
+// report.
 func (r *Release) named(ctx context.Context, report Report) (*Release, error) {
 	if report.Inputs == nil {
 		return r, nil
