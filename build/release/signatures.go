@@ -50,9 +50,9 @@ func (r *Release) explain(err error) error {
 }
 
 // openKey reads the private key if a signature or an archive of p does not exist, so that a key that cannot be used ends
-// the run before the work. A run that may have nothing to sign does not need the key.
+// the run before the work. A run that may have nothing to sign, and one that keeps signatures, do not need the key.
 func (r *Release) openKey(ctx context.Context, p *plan.Plan) error {
-	if p.Sign == nil || r.allSigned(p) {
+	if p.Sign == nil || r.options.Signatures != "" || r.allSigned(p) {
 		return nil
 	}
 	signing, err := r.signing(ctx)
