@@ -17,9 +17,11 @@ require (
 	github.com/CycloneDX/cyclonedx-go v0.11.0 // SBOMs; images/attest/sbom/document alone. Versions from 0.12 want a newer YAML reader
 	github.com/cavaliergopher/cpio v1.0.1 // reads rpm packages; nfpm brings it anyway
 	github.com/cespare/xxhash/v2 v2.3.0 // checksums of zstd frames, and of what the cache keeps
+	github.com/containerd/containerd/api v1.11.1 // containerd's gRPC API, for airgap load; images/airgap/load/containerd alone. BuildKit's client brought it already
 	github.com/containerd/containerd/v2 v2.3.3 // the content interface that BuildKit's client asks for, and challenges of registries
 	github.com/containerd/continuity v0.5.0 // tests: resolve links as BuildKit does
 	github.com/containerd/errdefs v1.0.0 // the kinds of errors that engines answer
+	github.com/containerd/errdefs/pkg v0.3.0 // errors of gRPC as errors of errdefs; images/airgap/load/containerd alone
 	github.com/containerd/log v0.1.0 // the logger of BuildKit's client, to be silenced
 	github.com/containerd/platforms v1.0.0-rc.4 // how containerd matches and orders platforms
 	github.com/distribution/reference v0.6.0 // Docker's grammar of names
@@ -88,8 +90,6 @@ require (
 	github.com/apparentlymart/go-textseg/v15 v15.0.0 // indirect
 	github.com/blakesmith/ar v0.0.0-20190502131153-809d4375e1fb // indirect
 	github.com/cloudflare/circl v1.6.3 // indirect
-	github.com/containerd/containerd/api v1.11.1 // indirect
-	github.com/containerd/errdefs/pkg v0.3.0 // indirect
 	github.com/containerd/ttrpc v1.2.9 // indirect
 	github.com/containerd/typeurl/v2 v2.3.0 // indirect
 	github.com/cyphar/filepath-securejoin v0.6.0 // indirect

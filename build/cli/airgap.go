@@ -21,8 +21,8 @@ import (
 )
 
 func (p *Program) airgapCommand() *cobra.Command {
-	c := asGroup(&cobra.Command{Use: "airgap", Short: "Write, slice, verify, extract, push, serve and compare air-gap archives", GroupID: "tools"})
-	c.AddCommand(p.airgapPackCommand(), p.sliceCommand(), p.lsCommand(), p.archiveVerifyCommand(), p.findCommand(), p.extractCommand(), p.pushCommand(), p.serveCommand(), p.diffCommand(), p.applyCommand(), p.airgapSBOMCommand())
+	c := asGroup(&cobra.Command{Use: "airgap", Short: "Write, slice, verify, extract, push, serve, load and compare air-gap archives", GroupID: "tools"})
+	c.AddCommand(p.airgapPackCommand(), p.sliceCommand(), p.lsCommand(), p.archiveVerifyCommand(), p.findCommand(), p.extractCommand(), p.pushCommand(), p.serveCommand(), p.loadCommand(), p.diffCommand(), p.applyCommand(), p.airgapSBOMCommand())
 	return c
 }
 

@@ -43,6 +43,7 @@ func documents() []document {
 		{"airgap-find", "slipway airgap find --json", []reflect.Type{reflect.TypeFor[foundImage]()}},
 		{"airgap-verify", "slipway airgap verify --json", []reflect.Type{reflect.TypeFor[[]verifiedArchive]()}},
 		{"airgap-push", "slipway airgap push --json", []reflect.Type{reflect.TypeFor[[]pushedTag]()}},
+		{"airgap-load", "slipway airgap load --json", []reflect.Type{reflect.TypeFor[loadedArchives]()}},
 		{"image-sign", "slipway image sign --json", []reflect.Type{reflect.TypeFor[[]signatures.SignedImage]()}},
 		{"image-verify", "slipway image verify --json", []reflect.Type{reflect.TypeFor[[]signatures.SignedImage]()}},
 		{"image-copy", "slipway image copy --json", []reflect.Type{reflect.TypeFor[[]copiedTag]()}},

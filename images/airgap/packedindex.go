@@ -46,6 +46,30 @@ func (x *PackedIndex) RawManifest() []byte { return x.raw }
 // Nested returns the indexes that are entries of this one.
 func (x *PackedIndex) Nested() []*PackedIndex { return x.nested }
 
+// An IndexEntry is a manifest that an index lists and the archive has, with its config, or nil. The archive may lack its
+// layers. Nodes read the manifests of other platforms to learn for what they are.
+type IndexEntry struct {
+	Descriptor       v1.Descriptor
+	Manifest, Config []byte
+}
+
+// Entries returns the manifests of the index that the archive has, without those of nested indexes.
+func (x *PackedIndex) Entries() []IndexEntry {
+	whole := map[v1.Hash]*PackedImage{}
+	for _, img := range x.images {
+		whole[img.Manifest.Digest] = img
+	}
+	var list []IndexEntry
+	for _, d := range x.manifest.Manifests {
+		if other := x.others[d.Digest]; other != nil {
+			list = append(list, IndexEntry{d, other.manifest, other.config})
+		} else if img := whole[d.Digest]; img != nil {
+			list = append(list, IndexEntry{d, img.rawManifest, img.rawConfig})
+		}
+	}
+	return list
+}
+
 // Lists reports whether the image is an entry of the index, or of a nested index in the
 // archive.
 func (x *PackedIndex) Lists(image v1.Hash) bool {

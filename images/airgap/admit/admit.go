@@ -86,7 +86,7 @@ func checkArchive(ctx context.Context, pull Pull, pol *policy.Policy, file strin
 	}
 	add(v.SignedBy)
 	for _, img := range all { // an index may be that of several images
-		judged := proof.JudgeImage(ctx, img, pol, documents(ctx, a), p.Content.Release, len(v.SignedBy) > 0, pull.Digest)
+		judged := proof.JudgeImage(ctx, img, pol, Documents(ctx, a), p.Content.Release, len(v.SignedBy) > 0, pull.Digest)
 		problems = append(problems, judged.Problems...)
 		add(judged.SignedBy)
 	}
@@ -96,8 +96,8 @@ func checkArchive(ctx context.Context, pull Pull, pol *policy.Policy, file strin
 	return fmt.Sprintf("%s is in %s, signed by %s", all[0].Names[0], file, strings.Join(signers, ", ")), nil
 }
 
-// documents returns the small documents of an archive.
-func documents(ctx context.Context, a *airgap.Archive) proof.Documents {
+// Documents returns the small documents of an archive.
+func Documents(ctx context.Context, a *airgap.Archive) proof.Documents {
 	return func(h v1.Hash) []byte {
 		for _, file := range []string{proof.ItemFile(h), format.BlobName(h)} {
 			raw, err := a.ReadFile(ctx, file, format.JSONLimit)

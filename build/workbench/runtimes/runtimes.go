@@ -1,0 +1,120 @@
+package runtimes
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"runtime"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/slipway-build/slipway/internal/usage"
+)
+
+// A Runtime is a kind of container runtime.
+type Runtime string
+
+// The runtimes.
+const (
+	Containerd Runtime = "containerd"
+)
+
+// all are the runtimes, with the sockets at which they are looked for, in this order.
+var all = []struct {
+	name    Runtime
+	sockets []string
+}{
+	// k3s and RKE2 have a containerd of their own.
+	{Containerd, []string{"/run/k3s/containerd/containerd.sock", "/run/containerd/containerd.sock"}},
+}
+
+// Names returns the names of all runtimes.
+func Names() []string {
+	var names []string
+	for _, r := range all {
+		names = append(names, string(r.name))
+	}
+	return names
+}
+
+// windowsPipe is the address of containerd on Windows (containerd, defaults.DefaultAddress).
+const windowsPipe = `\\.\pipe\containerd-containerd`
+
+// A found is a runtime that was found, with its address.
+type found struct {
+	name    Runtime
+	address string
+}
+
+// find returns the runtime that is meant, and waits up to wait until its socket appears. An empty name means the one
+// whose socket is there.
+func find(ctx context.Context, name Runtime, address string, wait time.Duration) (found, error) {
+	if name != "" && !slices.Contains(Names(), string(name)) {
+		return found{}, usage.Errorf("--runtime %s: want %s", name, strings.Join(Names(), ", "))
+	}
+	if address != "" {
+		if name == "" {
+			name = byAddress(address)
+		}
+		return found{name, address}, nil
+	}
+	if runtime.GOOS == "windows" && (name == "" || name == Containerd) {
+		return found{Containerd, windowsPipe}, nil
+	}
+	for deadline := time.Now().Add(wait); ; {
+		there := present(name)
+		switch {
+		case len(there) == 1:
+			return there[0], nil
+		case len(there) > 1:
+			var list []string
+			for _, f := range there {
+				list = append(list, fmt.Sprintf("%s at %s", f.name, f.address))
+			}
+			return found{}, usage.Errorf("several runtimes are here, %s: choose with --runtime", strings.Join(list, ", "))
+		case !time.Now().Before(deadline):
+			return found{}, fmt.Errorf("no runtime found: none of the sockets %s is there; name one with --address, or wait for it with --wait", strings.Join(sockets(name), ", "))
+		}
+		select {
+		case <-ctx.Done():
+			return found{}, context.Cause(ctx)
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
+}
+
+// byAddress returns the runtime that an address looks like.
+func byAddress(address string) Runtime {
+	for _, r := range all[1:] {
+		if strings.Contains(address, string(r.name)) {
+			return r.name
+		}
+	}
+	return Containerd
+}
+
+// present returns the runtimes whose socket is there, each with the first one.
+func present(name Runtime) (there []found) {
+	for _, r := range all {
+		if name != "" && name != r.name {
+			continue
+		}
+		for _, s := range r.sockets {
+			if _, err := os.Stat(s); err == nil {
+				there = append(there, found{r.name, s})
+				break
+			}
+		}
+	}
+	return there
+}
+
+func sockets(name Runtime) (list []string) {
+	for _, r := range all {
+		if name == "" || name == r.name {
+			list = append(list, r.sockets...)
+		}
+	}
+	return list
+}
