@@ -50,7 +50,7 @@ var bakeKeys = []tableKey{
 	{Name: "target.pull", Becomes: "nothing: tags of base images are always looked up"},
 	{Name: "target.no-cache", Becomes: "`--no-cache` of `slipway image build`", Open: true},
 	{Name: "target.description", Becomes: "nothing"},
-	{Name: "target.attest", Becomes: "`provenance` and `sbom` of the release", Open: true},
+	{Name: "target.attest", Becomes: "`provenance` and `sbom` of the release, with `attest: true`", Open: true},
 }
 
 // A bakeFile is a bake file that is being read.
