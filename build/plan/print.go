@@ -41,8 +41,11 @@ func (p *Plan) Select(s Selection) *Plan {
 		out.Bundles = nil
 	}
 	out.addNeeded(p)
-	if out.SBOMs = out.sbomsOf(p.SBOMs); s.Verb != "package" {
-		out.Checksums, out.SBOMs, out.Sign = nil, nil, nil
+	out.SBOMs = out.sbomsOf(p.SBOMs)
+	if s.Verb != "package" {
+		out.Checksums, out.Sign = nil, nil
+		// Only indexes need those of images before.
+		out.SBOMs = kept(out.SBOMs, func(_ int, step SBOMStep) bool { return s.Verb == "build" && step.Attest })
 	}
 	if s.Verb == "publish" {
 		out.Fetches, out.Hooks = nil, Hooks{}

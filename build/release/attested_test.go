@@ -156,7 +156,19 @@ func TestAttestationsInIndexes(t *testing.T) {
 // All ways to a release lead to the same index: in CI or not, on one machine or several, platform by platform.
 func TestAttestationsAreTheSameEverywhere(t *testing.T) {
 	r := attestedRelease(t)
-	r.run("build")
+	made, err := plan.Select("build", []string{"images"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := r.run("build")
+	for _, s := range b.Selected(made).SBOMs {
+		if _, err := os.Stat(filepath.Join(r.dir, filepath.FromSlash(s.Output))); err != nil {
+			t.Error(err)
+		}
+	}
+	if n := len(b.Selected(made).SBOMs); n != 4 {
+		t.Errorf("a dry run says that build writes %d SBOMs, want 4", n)
+	}
 	want := tags(t, filepath.Join(r.dir, "dist", "oci"))
 	same := func(what, dist string) {
 		t.Helper()
@@ -172,7 +184,7 @@ func TestAttestationsAreTheSameEverywhere(t *testing.T) {
 	linux, windows, merged, narrowed := filepath.Join(folder, "linux"), filepath.Join(folder, "windows"), filepath.Join(folder, "merged"), filepath.Join(folder, "narrowed")
 	r.job(into(linux, system("linux")))
 	r.job(into(windows, system("windows")))
-	b := r.open(into(merged))
+	b = r.open(into(merged))
 	if err := b.Merge(t.Context(), []string{linux, windows}); err != nil {
 		t.Fatal(err)
 	}
@@ -194,7 +206,7 @@ func TestAttestationsAreTheSameEverywhere(t *testing.T) {
 		r.do(b, "publish", "images")
 		b.Close()
 	}
-	err := r.open(into(linux)).Run(t.Context(), plan.Selection{Verb: "publish", Parts: []string{"index"}})
+	err = r.open(into(linux)).Run(t.Context(), plan.Selection{Verb: "publish", Parts: []string{"index"}})
 	if err == nil || !strings.Contains(err.Error(), "missing dist/proof/acme-runtime_v1.2.3-acme1-windows-ltsc2025-amd64.provenance.json") || !strings.Contains(err.Error(), "slipway merge") {
 		t.Errorf("publish of an index without its attestations: %v", err)
 	}
