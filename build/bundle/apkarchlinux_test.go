@@ -35,7 +35,7 @@ func TestAPK(t *testing.T) {
 	dir, files := testTree(t)
 	testfile.Symlink(t, "a/deep/page.md", filepath.Join(dir, "docs", "latest"))
 	output := filepath.Join(t.TempDir(), "slipway.apk")
-	must(t, Write(t.Context(), output, files, otherPackage(dir), epoch))
+	must(t, pack(t.Context(), output, files, otherPackage(dir), epoch))
 	data, err := os.ReadFile(output)
 	must(t, err)
 	reader := bytes.NewReader(data)
@@ -98,7 +98,7 @@ func TestArchlinux(t *testing.T) {
 	bsdtar := imagetest.Program(t, "bsdtar")
 	dir, files := testTree(t)
 	output := filepath.Join(t.TempDir(), "slipway.pkg.tar.zst")
-	must(t, Write(t.Context(), output, files, otherPackage(dir), epoch))
+	must(t, pack(t.Context(), output, files, otherPackage(dir), epoch))
 	info := run(t, dir, bsdtar, "-xOf", output, ".PKGINFO")
 	for _, want := range []string{"pkgname = slipway\n", "pkgver = 1.36.4rc2+rke2r1-1\n", "arch = x86_64\n", "pkgdesc = Packs releases And does so again.\n", "builddate = 1772600767\n",
 		"packager = The authors <authors@example.com>\n", "conflict = other\n", "depend = iptables>=1.8\n", "backup = etc/slipway/config.yaml\n"} {

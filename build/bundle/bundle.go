@@ -99,7 +99,10 @@ type bundle struct {
 // Write writes a bundle. The suffix of output selects the format: .tar.gz or .tgz, .zip, .deb, .rpm, .apk or
 // .pkg.tar.zst. epoch is the time of all its content; the zero time means 1970. The error lists all problems of the
 // files and the package. After an error, an existing output is unchanged.
-func Write(ctx context.Context, output string, files []File, pkg Package, epoch time.Time) (err error) {
+//
+// Write reads the bundle back and compares it with the files. It calls observe, unless that is nil, for each entry: Source
+// is then a file with the content of the entry, which may be removed afterwards. An error of observe ends the writing.
+func Write(ctx context.Context, output string, files []File, pkg Package, epoch time.Time, observe func(Content) error) (err error) {
 	task := progress.Start(ctx, "bundle "+filepath.Base(output))
 	defer func() {
 		if err != nil {
@@ -149,7 +152,7 @@ func Write(ctx context.Context, output string, files []File, pkg Package, epoch 
 	if _, err := temp.file.Seek(0, io.SeekStart); err != nil {
 		return err
 	}
-	if err := compare(ctx, b, temp.file, f.walk); err != nil {
+	if err := compare(ctx, b, temp.file, f.walk, observe); err != nil {
 		return fmt.Errorf("reading back the bundle: %w", err)
 	}
 	return temp.commit()

@@ -29,6 +29,11 @@ import (
 
 var epoch = time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC)
 
+// pack is Write without an observer.
+func pack(ctx context.Context, output string, files []File, pkg Package, epoch time.Time) error {
+	return Write(ctx, output, files, pkg, epoch, nil)
+}
+
 func testPackage() Package {
 	return Package{
 		Name: "slipway", Version: "v0.1.0+dev.1a2b3c4d-dirty", Arch: "amd64", Platform: "linux",
@@ -107,7 +112,7 @@ func TestTarGz(t *testing.T) {
 	dir, files := testTree(t)
 	testfile.Symlink(t, "a/deep/page.md", filepath.Join(dir, "docs", "latest"))
 	output := filepath.Join(t.TempDir(), "new folder", "slipway.tar.gz")
-	must(t, Write(t.Context(), output, files, testPackage(), epoch))
+	must(t, pack(t.Context(), output, files, testPackage(), epoch))
 
 	data, err := os.ReadFile(output)
 	must(t, err)
@@ -153,7 +158,7 @@ func TestZip(t *testing.T) {
 	skipWithoutModes(t)
 	dir, files := testTree(t)
 	output := filepath.Join(t.TempDir(), "slipway.zip")
-	must(t, Write(t.Context(), output, files, testPackage(), epoch))
+	must(t, pack(t.Context(), output, files, testPackage(), epoch))
 
 	archive, err := zip.OpenReader(output)
 	must(t, err)
@@ -182,7 +187,7 @@ func TestZip(t *testing.T) {
 func TestZipBeginsIn1980(t *testing.T) {
 	_, files := testTree(t)
 	output := filepath.Join(t.TempDir(), "slipway.zip")
-	must(t, Write(t.Context(), output, files[:1], Package{}, time.Time{}))
+	must(t, pack(t.Context(), output, files[:1], Package{}, time.Time{}))
 	archive, err := zip.OpenReader(output)
 	must(t, err)
 	defer archive.Close()
@@ -196,7 +201,7 @@ func TestZipRefusesSymbolicLinks(t *testing.T) {
 	testfile.Symlink(t, "a", filepath.Join(dir, "docs", "latest"))
 	testfile.Symlink(t, "b", filepath.Join(dir, "docs", "older"))
 	output := filepath.Join(t.TempDir(), "slipway.zip")
-	err := Write(t.Context(), output, files, testPackage(), epoch)
+	err := pack(t.Context(), output, files, testPackage(), epoch)
 	for _, want := range []string{filepath.Join("docs", "latest") + ": a symbolic link (to a)", filepath.Join("docs", "older"), "write a .tar.gz"} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("error is %v, want %q", err, want)
@@ -211,7 +216,7 @@ func TestDeb(t *testing.T) {
 	pkg := testPackage()
 	pkg.Scripts = map[string]string{"preinstall": filepath.Join(dir, "preinstall.sh")}
 	output := filepath.Join(t.TempDir(), "slipway.deb")
-	must(t, Write(t.Context(), output, files, pkg, epoch))
+	must(t, pack(t.Context(), output, files, pkg, epoch))
 
 	got := run(t, dir, "dpkg-deb", "--info", output)
 	for _, want := range []string{"Package: slipway", "Version: 0.1.0+dev.1a2b3c4d.dirty\n", "Architecture: amd64", "Section: misc",
@@ -243,7 +248,7 @@ func TestRPM(t *testing.T) {
 	pkg := testPackage()
 	pkg.Scripts = map[string]string{"preinstall": filepath.Join(dir, "preinstall.sh")}
 	output := filepath.Join(t.TempDir(), "slipway.rpm")
-	must(t, Write(t.Context(), output, files, pkg, epoch))
+	must(t, pack(t.Context(), output, files, pkg, epoch))
 
 	want := `/etc/slipway
 /etc/slipway/config.yaml
@@ -313,7 +318,7 @@ func TestSameBytes(t *testing.T) {
 			pkg := testPackage()
 			pkg.Scripts = map[string]string{"preinstall": filepath.Join(first, "preinstall.sh"), "postremove": filepath.Join(first, "preinstall.sh")}
 			a := filepath.Join(t.TempDir(), "slipway"+format)
-			must(t, Write(t.Context(), a, firstFiles, pkg, epoch))
+			must(t, pack(t.Context(), a, firstFiles, pkg, epoch))
 
 			zone := time.Local
 			time.Local = time.FixedZone("elsewhere", 7*3600)
@@ -322,7 +327,7 @@ func TestSameBytes(t *testing.T) {
 			t.Cleanup(func() { runtime.GOMAXPROCS(processors) })
 			t.Setenv("SOURCE_DATE_EPOCH", "12345")
 			b := filepath.Join(t.TempDir(), "other"+format)
-			must(t, Write(t.Context(), b, secondFiles, pkg, epoch.In(time.Local)))
+			must(t, pack(t.Context(), b, secondFiles, pkg, epoch.In(time.Local)))
 
 			x, err := os.ReadFile(a)
 			must(t, err)
@@ -394,7 +399,7 @@ func TestErrorsNameEverything(t *testing.T) {
 			if c.change != nil {
 				c.change(&pkg)
 			}
-			err := Write(t.Context(), output, c.files, pkg, epoch)
+			err := pack(t.Context(), output, c.files, pkg, epoch)
 			if err == nil {
 				t.Fatal("no error")
 			}
@@ -414,7 +419,7 @@ func TestTooLargeForRPM(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "sparse")
 	must(t, os.WriteFile(file, nil, 0o644))
 	must(t, os.Truncate(file, 1<<31))
-	err := Write(t.Context(), filepath.Join(t.TempDir(), "x.rpm"), []File{{Source: file, Path: "/sparse"}}, testPackage(), epoch)
+	err := pack(t.Context(), filepath.Join(t.TempDir(), "x.rpm"), []File{{Source: file, Path: "/sparse"}}, testPackage(), epoch)
 	if err == nil || !strings.Contains(err.Error(), "2147483648 bytes, but an rpm can hold at most 2147483647") {
 		t.Errorf("error is %v", err)
 	}
@@ -422,7 +427,7 @@ func TestTooLargeForRPM(t *testing.T) {
 
 func TestABundleDoesNotPackItself(t *testing.T) {
 	dir, _ := testTree(t)
-	err := Write(t.Context(), filepath.Join(dir, "artifacts", "x.tar.gz"), []File{{Source: dir, Path: "."}}, Package{}, epoch)
+	err := pack(t.Context(), filepath.Join(dir, "artifacts", "x.tar.gz"), []File{{Source: dir, Path: "."}}, Package{}, epoch)
 	if err == nil || !strings.Contains(err.Error(), "the bundle itself would be written to this folder") {
 		t.Errorf("error is %v", err)
 	}
@@ -433,7 +438,7 @@ func TestSymbolicLinksToSourcesAreFollowed(t *testing.T) {
 	testfile.Symlink(t, "bin", filepath.Join(dir, "programs"))
 	for format := range formats {
 		output := filepath.Join(t.TempDir(), "x"+format)
-		must(t, Write(t.Context(), output, []File{{Source: filepath.Join(dir, "programs", "tool"), Path: "/tool"}, {Source: filepath.Join(dir, "programs"), Path: "/opt/programs"}}, testPackage(), epoch))
+		must(t, pack(t.Context(), output, []File{{Source: filepath.Join(dir, "programs", "tool"), Path: "/tool"}, {Source: filepath.Join(dir, "programs"), Path: "/opt/programs"}}, testPackage(), epoch))
 		f, err := os.Open(output)
 		must(t, err)
 		defer f.Close()
@@ -469,7 +474,7 @@ func TestCompareFindsChangedSources(t *testing.T) {
 			check := func() error {
 				_, err := file.Seek(0, io.SeekStart)
 				must(t, err)
-				return compare(t.Context(), b, file, f.walk)
+				return compare(t.Context(), b, file, f.walk, nil)
 			}
 			must(t, check())
 			must(t, os.WriteFile(filepath.Join(dir, "docs", "index.md"), []byte("# Other\n"), 0o644))
@@ -492,7 +497,7 @@ func TestCancelledWriteKeepsTheOldFile(t *testing.T) {
 	for format := range formats {
 		output := filepath.Join(t.TempDir(), "x"+format)
 		must(t, os.WriteFile(output, []byte("before"), 0o644))
-		if err := Write(ctx, output, files, testPackage(), epoch); !errors.Is(err, context.Canceled) {
+		if err := pack(ctx, output, files, testPackage(), epoch); !errors.Is(err, context.Canceled) {
 			t.Errorf("%s: error is %v", format, err)
 		}
 		if got, err := os.ReadFile(output); err != nil || string(got) != "before" {

@@ -22,8 +22,8 @@ import (
 type seeFunc func(name string, mode fs.FileMode, link string, body io.Reader) error
 
 // compare returns an error if the entries of a written bundle are not the requested ones, or differ
-// from the files on disk.
-func compare(ctx context.Context, b *bundle, file *os.File, walk func(*os.File, seeFunc) error) error {
+// from the files on disk. It calls observe, unless that is nil, for each entry that does not.
+func compare(ctx context.Context, b *bundle, file *os.File, walk func(*os.File, seeFunc) error, observe func(Content) error) error {
 	left := map[string]entry{}
 	for _, e := range b.entries {
 		left[e.path] = e
@@ -42,10 +42,15 @@ func compare(ctx context.Context, b *bundle, file *os.File, walk func(*os.File, 
 		if path.Clean(link) != path.Clean(want.link) { // nfpm drops a leading ./
 			return fmt.Errorf("%s: it links to %q, want %q", name, link, want.link)
 		}
-		if want.source == "" {
+		if want.source != "" {
+			if err := sameContent(streams.WithContext(ctx, body), want); err != nil {
+				return err
+			}
+		}
+		if observe == nil {
 			return nil
 		}
-		return sameContent(streams.WithContext(ctx, body), want)
+		return observe(Content{clean, want.source, link, mode})
 	})
 	if err != nil {
 		return err

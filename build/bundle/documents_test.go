@@ -31,8 +31,8 @@ func TestPackagesDocumentThemselves(t *testing.T) {
 		files = append(files, File{Source: filepath.Join(dir, name), Path: at})
 	}
 	debFile, rpmFile := filepath.Join(dir, "x.deb"), filepath.Join(dir, "x.rpm")
-	must(t, Write(t.Context(), debFile, files, testPackage(), epoch))
-	must(t, Write(t.Context(), rpmFile, files, testPackage(), epoch))
+	must(t, pack(t.Context(), debFile, files, testPackage(), epoch))
+	must(t, pack(t.Context(), rpmFile, files, testPackage(), epoch))
 
 	t.Run("deb", func(t *testing.T) {
 		out := t.TempDir()
@@ -100,7 +100,7 @@ func TestAGivenCopyrightStays(t *testing.T) {
 	dir := t.TempDir()
 	must(t, os.WriteFile(filepath.Join(dir, "c"), []byte("mine\n"), 0o644))
 	output := filepath.Join(dir, "x.deb")
-	must(t, Write(t.Context(), output, []File{{Source: filepath.Join(dir, "c"), Path: "/usr/share/doc/slipway/copyright"}}, testPackage(), epoch))
+	must(t, pack(t.Context(), output, []File{{Source: filepath.Join(dir, "c"), Path: "/usr/share/doc/slipway/copyright"}}, testPackage(), epoch))
 	run(t, dir, "dpkg-deb", "--extract", output, "out")
 	if raw, err := os.ReadFile(filepath.Join(dir, "out/usr/share/doc/slipway/copyright")); err != nil || string(raw) != "mine\n" {
 		t.Errorf("the copyright is %q, %v", raw, err)

@@ -46,7 +46,7 @@ func TestSelections(t *testing.T) {
 			}
 			output := filepath.Join(dir, "dist", "artifacts", "x.tgz")
 			defer os.Remove(output)
-			if err := Write(t.Context(), output, []File{c.file}, testPackage(), epoch); err != nil {
+			if err := pack(t.Context(), output, []File{c.file}, testPackage(), epoch); err != nil {
 				if !strings.Contains(err.Error(), c.want) {
 					t.Errorf("got %v", err)
 				}
@@ -72,7 +72,7 @@ func TestFoldersAndLinksInPackages(t *testing.T) {
 	for suffix, list := range map[string][]string{".deb": {"dpkg-deb", "-c"}, ".rpm": {"rpm", "-qlvp"}} {
 		program := imagetest.Program(t, list[0])
 		output := filepath.Join(t.TempDir(), "x"+suffix)
-		must(t, Write(t.Context(), output, files, testPackage(), epoch))
+		must(t, pack(t.Context(), output, files, testPackage(), epoch))
 		out, err := exec.CommandContext(t.Context(), program, list[1], output).CombinedOutput()
 		if err != nil {
 			t.Fatalf("%v: %s", err, out)

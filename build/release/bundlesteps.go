@@ -81,7 +81,7 @@ func (r *Release) bundle(ctx context.Context, step plan.BundleStep) error {
 	}
 	for _, output := range step.Outputs {
 		if !r.holds(ctx, output, key) {
-			if err := bundle.Write(ctx, r.path(output), files, pkg, r.Plan.Release.Epoch); err != nil {
+			if err := bundle.Write(ctx, r.path(output), files, pkg, r.Plan.Release.Epoch, r.observe(ctx, output)); err != nil {
 				return fmt.Errorf("bundle %s for %s: %w", step.Name, step.Platform, err)
 			}
 		}

@@ -14,6 +14,7 @@ import (
 	"github.com/slipway-build/slipway/build/plan"
 	"github.com/slipway-build/slipway/build/proof"
 	"github.com/slipway-build/slipway/build/workbench"
+	"github.com/slipway-build/slipway/images/attest/sbom"
 	"github.com/slipway-build/slipway/images/store"
 	"github.com/slipway-build/slipway/internal/parallel"
 	"github.com/slipway-build/slipway/internal/usage"
@@ -72,6 +73,8 @@ type Release struct {
 	indexes   parallel.Memo[v1.ImageIndex]
 	origins   origins
 	signer    parallel.Memo[*proof.Signing]
+	catalog   *sbom.Catalog // opened with bench
+	contents  contents
 	lock      *lock.File             // nil if tags are not locked
 	sums      parallel.Memo[v1.Hash] // of files that verify has read, by location
 	report    report
@@ -146,7 +149,10 @@ func (r *Release) openBench() error {
 		o.Pin = r.pin()
 	}
 	bench, err := workbench.Open(o)
-	r.bench = bench
+	if err == nil {
+		r.bench, r.catalog = bench, bench.Catalog()
+		r.catalog.Programs = &sbom.Programs{}
+	}
 	return err
 }
 

@@ -35,9 +35,9 @@ func (r *Release) writeSBOMs(ctx context.Context, chosen func(plan.SBOMStep) boo
 			subjects[step.Subject] = append(subjects[step.Subject], step)
 		}
 	}
-	found, sorted := r.bench.Catalog(), slices.Sorted(maps.Keys(subjects))
+	sorted := slices.Sorted(maps.Keys(subjects))
 	return parallel.Each(ctx, len(sorted), r.options.Jobs, func(i int) error {
-		err := r.writeSBOMsOf(ctx, found, subjects[sorted[i]])
+		err := r.writeSBOMsOf(ctx, subjects[sorted[i]])
 		if err != nil {
 			err = fmt.Errorf("SBOM of %s: %w", sorted[i], err)
 		}
@@ -49,7 +49,7 @@ func (r *Release) writeSBOMs(ctx context.Context, chosen func(plan.SBOMStep) boo
 func isSBOMOfImage(step plan.SBOMStep) bool { return step.Kind == "image" }
 
 // writeSBOMsOf writes the SBOMs of one subject, one for each format.
-func (r *Release) writeSBOMsOf(ctx context.Context, found *sbom.Catalog, steps []plan.SBOMStep) error {
+func (r *Release) writeSBOMsOf(ctx context.Context, steps []plan.SBOMStep) error {
 	subjects := r.madeOf(steps[0])
 	if len(subjects) == 0 {
 		return nil // of an earlier run, which has written its SBOMs
@@ -69,7 +69,7 @@ func (r *Release) writeSBOMsOf(ctx context.Context, found *sbom.Catalog, steps [
 		}
 		if !r.holds(ctx, step.Output, key) {
 			if in == nil {
-				if in, err = r.inventory(ctx, found, step); err != nil {
+				if in, err = r.inventory(ctx, step); err != nil {
 					return err
 				}
 			}
@@ -110,7 +110,11 @@ func (r *Release) madeOf(step plan.SBOMStep) (digests []string) {
 }
 
 // inventory returns the inventory of a subject, and warns of what is missing in it.
-func (r *Release) inventory(ctx context.Context, found *sbom.Catalog, step plan.SBOMStep) (in *sbom.Inventory, err error) {
+func (r *Release) inventory(ctx context.Context, step plan.SBOMStep) (in *sbom.Inventory, err error) {
+	digest := ""
+	if whole, ok := r.report.digest(step.Subject); ok { // not for an archive in parts
+		digest = whole.Hex
+	}
 	switch step.Kind {
 	case "image":
 		of, _ := r.Plan.Image(step.Subject)
@@ -118,11 +122,11 @@ func (r *Release) inventory(ctx context.Context, found *sbom.Catalog, step plan.
 		if image, err = r.image(ctx, of); err != nil {
 			return nil, err
 		}
-		in, err = found.Image(ctx, step.Subject, image)
+		in, err = r.catalog.Image(ctx, step.Subject, image)
 	case "archive":
-		in, err = sboms.Archive(ctx, found, r.path(step.Subject))
+		in, err = sboms.Archive(ctx, r.catalog, r.path(step.Subject), digest)
 	default:
-		in, err = found.File(ctx, r.path(step.Subject))
+		in, err = r.catalog.File(ctx, r.path(step.Subject), sbom.Known{Digest: digest, Contents: r.contents.of(step.Subject)})
 	}
 	if err != nil {
 		return nil, err

@@ -198,7 +198,7 @@ func TestSBOMsOfPackages(t *testing.T) {
 	r.configure("\n    windows: {images: [acme-runtime], platforms: [windows/amd64]}", "")
 	r.configure("bundles:\n  - files:", "bundles:\n  - formats: [tar.gz, deb, rpm, apk, archlinux, zip]\n    package: {maintainer: \"Acme <a@example.com>\", description: Acme, license: Apache-2.0}\n    files:")
 	r.configure("path: \"bin/acme${EXE}\"}", "path: \"/usr/bin/acme${EXE}\"}")
-	r.configure("- {source: LICENSE}", "- {source: LICENSE, path: /usr/share/doc/acme/LICENSE}")
+	r.configure("- {source: LICENSE}", "- {source: LICENSE, path: /usr/share/doc/acme/LICENSE}\n      - {source: LICENSE, path: /usr/share/man/man1/acme.1}")
 	r.run("package", "bundles")
 	all := read(t, filepath.Join(r.dir, "dist", "artifacts"))
 	for end, purl := range map[string]string{
@@ -216,6 +216,20 @@ func TestSBOMsOfPackages(t *testing.T) {
 		}
 		if !strings.Contains(text, `"licenseDeclared":"Apache-2.0"`) && end != "deb" { // deb has no field for it
 			t.Errorf("%s: the SBOM does not have the licence", end)
+		}
+	}
+
+	// The first run has not unpacked what it has written. The second one reads it.
+	artifacts := filepath.Join(r.dir, "dist", "artifacts")
+	for _, name := range sbomNames(t, artifacts) {
+		if err := os.Remove(filepath.Join(artifacts, name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r.run("package", "bundles")
+	for name, text := range read(t, artifacts) {
+		if all[name] != text {
+			t.Errorf("%s differs if the bundle is read again:\n%s\n%s", name, text, all[name])
 		}
 	}
 }

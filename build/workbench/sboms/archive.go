@@ -29,11 +29,12 @@ func maybeArchive(ctx context.Context, catalog *sbom.Catalog, file string) (*sbo
 	if n, _ := io.ReadFull(content, head); !sniff.IsTar(head[:n]) {
 		return nil, fs.ErrNotExist
 	}
-	return Archive(ctx, catalog, file)
+	return Archive(ctx, catalog, file, "")
 }
 
-// Archive returns the inventory of an archive of images. The error for a tar without images wraps fs.ErrNotExist.
-func Archive(ctx context.Context, catalog *sbom.Catalog, file string) (*sbom.Inventory, error) {
+// Archive returns the inventory of an archive of images. digest is the SHA-256 of the file in hexadecimal, or empty if it
+// is not known. The error for a tar without images wraps fs.ErrNotExist.
+func Archive(ctx context.Context, catalog *sbom.Catalog, file, digest string) (*sbom.Inventory, error) {
 	archive, err := airgap.Open(ctx, file)
 	if err != nil {
 		return nil, err
@@ -60,9 +61,11 @@ func Archive(ctx context.Context, catalog *sbom.Catalog, file string) (*sbom.Inv
 		return nil, err
 	}
 	defer f.Close()
-	subject, err := sbom.FileSubject(ctx, sbom.ArchiveKind, filepath.Base(f.Name), io.NewSectionReader(f, 0, f.Size()))
-	if err != nil {
-		return nil, err
+	subject := sbom.Subject{Kind: sbom.ArchiveKind, Name: filepath.Base(f.Name), Digest: digest}
+	if digest == "" {
+		if subject, err = sbom.FileSubject(ctx, subject.Kind, subject.Name, io.NewSectionReader(f, 0, f.Size())); err != nil {
+			return nil, err
+		}
 	}
 	return catalog.Images(ctx, subject, list)
 }

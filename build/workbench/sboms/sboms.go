@@ -130,12 +130,12 @@ func inventory(ctx context.Context, b *workbench.Workbench, catalog *sbom.Catalo
 	info, err := os.Stat(source)
 	switch {
 	case archive:
-		return Archive(ctx, catalog, source)
+		return Archive(ctx, catalog, source, "")
 	case err == nil && info.Mode().IsRegular():
 		if in, err := maybeArchive(ctx, catalog, source); !errors.Is(err, fs.ErrNotExist) {
 			return in, err
 		}
-		return catalog.File(ctx, source)
+		return catalog.File(ctx, source, sbom.Known{})
 	case err == nil && info.IsDir() && !strings.Contains(source[len(filepath.VolumeName(source)):], ":"):
 		return nil, usage.Errorf("%s is a folder: want an image or a file; for an OCI layout, write oci:%[1]s", source)
 	}

@@ -2,8 +2,11 @@ package sbom
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"io"
+	"sync"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
@@ -26,17 +29,25 @@ type Catalog struct {
 	// Temp is the folder for temporary files. If it is empty, the default of the operating system
 	// is used.
 	Temp string
+	// Programs, if it is set, keeps in memory what was found in Go programs, which are then read once even if they are in
+	// several layers and bundles.
+	Programs *Programs
 
 	layers parallel.Memo[*catalog.Layer]
 }
 
 // layer returns what was found in a layer. It is read if the store does not have the result. Without a store, results
 // stay in memory.
-func (c *Catalog) layer(ctx context.Context, diffID v1.Hash, open func() (io.ReadCloser, error)) (*catalog.Layer, error) {
+func (c *Catalog) layer(ctx context.Context, diffID v1.Hash, open func() (io.ReadCloser, error)) (l *catalog.Layer, err error) {
 	if c.Store != nil {
-		return c.read(ctx, diffID, open)
+		l, err = c.read(ctx, diffID, open)
+	} else {
+		l, err = c.layers.Do(ctx, diffID.String(), func() (*catalog.Layer, error) { return c.read(ctx, diffID, open) })
 	}
-	return c.layers.Do(ctx, diffID.String(), func() (*catalog.Layer, error) { return c.read(ctx, diffID, open) })
+	if err == nil {
+		c.Programs.learn(l, 0)
+	}
+	return l, err
 }
 
 func (c *Catalog) read(ctx context.Context, diffID v1.Hash, open func() (io.ReadCloser, error)) (*catalog.Layer, error) {
@@ -75,6 +86,47 @@ func (c *Catalog) read(ctx context.Context, diffID v1.Hash, open func() (io.Read
 		return nil, fmt.Errorf("reading %s: %w", name, err)
 	}
 	return l, nil
+}
+
+// Programs are the Go programs that a Catalog has read, by their content. The zero value has none.
+type Programs struct {
+	mu    sync.Mutex
+	known map[[sha256.Size]byte]program
+}
+
+type program struct {
+	digests catalog.Digests
+	facts   *catalog.Facts
+}
+
+// learn remembers the programs of a layer, from an index of its entries.
+func (p *Programs) learn(l *catalog.Layer, from int) {
+	if p == nil {
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.known == nil {
+		p.known = map[[sha256.Size]byte]program{}
+	}
+	for i := from; i < len(l.Headers); i++ {
+		if facts := l.Facts[i]; facts != nil && facts.Go != nil {
+			p.known[l.Digests[i].SHA256] = program{l.Digests[i], facts}
+		}
+	}
+}
+
+// find returns a program with a digest in hexadecimal that a file called name has. It finds none if the name decides how
+// the file is read.
+func (p *Programs) find(name, digest string) (program, bool) {
+	sum, err := hex.DecodeString(digest)
+	if p == nil || err != nil || len(sum) != sha256.Size || catalog.IsNamed(name) {
+		return program{}, false
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	found, ok := p.known[[sha256.Size]byte(sum)]
+	return found, ok
 }
 
 // checked is a reader that closes another one.

@@ -25,22 +25,27 @@ import (
 )
 
 // File returns the inventory of a file: a program, a tar, compressed or not, a zip, a package of Debian, rpm, Alpine or
-// Arch Linux, or any other file.
-func (c *Catalog) File(ctx context.Context, path string) (*Inventory, error) {
+// Arch Linux, or any other file. What is known is not read again.
+func (c *Catalog) File(ctx context.Context, path string, known Known) (*Inventory, error) {
 	f, err := regular.Open(path)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	in, err := c.file(ctx, filepath.Base(path), f)
+	in, err := c.file(ctx, filepath.Base(path), f, known)
 	if err != nil {
 		return nil, fmt.Errorf("reading %s: %w", path, err)
 	}
 	return in, nil
 }
 
-func (c *Catalog) file(ctx context.Context, name string, f *os.File) (*Inventory, error) {
-	b := &bundle{catalog: c, ctx: ctx, name: name, scan: catalog.NewScan(c.Temp)}
+func (c *Catalog) file(ctx context.Context, name string, f *os.File, known Known) (*Inventory, error) {
+	b := &bundle{catalog: c, ctx: ctx, name: name, known: known, scan: catalog.NewScan(c.Temp)}
+	if known.Contents != nil {
+		b.scan = known.Contents.scan
+	} else if p, ok := c.Programs.find(name, known.Digest); ok {
+		b.program = &p
+	}
 	defer b.scan.Close()
 	if err := b.read(f); err != nil {
 		return nil, err
@@ -64,6 +69,9 @@ func (c *Catalog) file(ctx context.Context, name string, f *os.File) (*Inventory
 
 // subject describes f. A file that is not a bundle was hashed when it was read.
 func (b *bundle) subject(f *os.File) (Subject, error) {
+	if b.known.Digest != "" {
+		return Subject{Kind: FileKind, Name: b.name, Digest: b.known.Digest}, nil
+	}
 	if l := b.scan.Layer(); b.plain {
 		return Subject{Kind: FileKind, Name: b.name, Digest: hex.EncodeToString(l.Digests[0].SHA256[:])}, nil
 	}
@@ -111,13 +119,18 @@ type bundle struct {
 	catalog *Catalog
 	ctx     context.Context // of one call of File
 	name    string
+	known   Known
 	scan    *catalog.Scan
-	plain   bool // the file is the only one
+	plain   bool     // the file is the only one
+	program *program // what the file is, if it is known
 	// itself describes the package that the file is, if the description is not in one of its files.
 	itself *catalog.Package
 }
 
 func (b *bundle) read(f *os.File) error {
+	if b.program != nil {
+		return b.addProgram(f)
+	}
 	head := make([]byte, sniff.HeadLen)
 	n, err := io.ReadFull(f, head)
 	if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) && err != io.EOF {
@@ -132,6 +145,8 @@ func (b *bundle) read(f *os.File) error {
 		return b.deb(f)
 	case rpm.IsPackage(head):
 		return b.rpm(f)
+	case b.known.Contents != nil:
+		return nil
 	case bytes.HasPrefix(head, []byte("PK\x03\x04")) || bytes.HasPrefix(head, []byte("PK\x05\x06")):
 		return b.zip(f)
 	}
@@ -147,7 +162,21 @@ func (b *bundle) read(f *os.File) error {
 		return err
 	}
 	b.plain = true
-	return b.scan.Add(&fstree.Header{Name: b.name, Type: tar.TypeReg, Mode: 0o644, Size: info.Size()}, streams.WithContext(b.ctx, f))
+	return b.scan.Add(b.plainHeader(info), streams.WithContext(b.ctx, f))
+}
+
+// addProgram adds the program that the file is.
+func (b *bundle) addProgram(f *os.File) error {
+	info, err := f.Stat()
+	if err == nil {
+		b.scan.AddKnown(b.plainHeader(info), b.program.digests, b.program.facts)
+	}
+	return err
+}
+
+// plainHeader describes the file as the only one.
+func (b *bundle) plainHeader(info os.FileInfo) *fstree.Header {
+	return &fstree.Header{Name: b.name, Type: tar.TypeReg, Mode: 0o644, Size: info.Size()}
 }
 
 // tarOrNot reads a tar that may be compressed. It returns false for a file of another format. A damaged compressed file,

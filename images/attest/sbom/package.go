@@ -35,7 +35,7 @@ func (b *bundle) deb(f *os.File) error {
 	if _, err := r.Discard(len(arMagic)); err != nil {
 		return err
 	}
-	for {
+	for b.itself == nil || b.known.Contents == nil {
 		header := make([]byte, arHeader)
 		if _, err := io.ReadFull(r, header); err == io.EOF {
 			break
@@ -107,6 +107,9 @@ func (b *bundle) rpm(f *os.File) error {
 	p := catalog.RPMPackage(h)
 	p.Files = nil
 	b.itself = &p
+	if b.known.Contents != nil {
+		return nil
+	}
 	_, content, err := sniff.Open(r)
 	if err != nil {
 		return fmt.Errorf("payload: %w", err)

@@ -322,7 +322,7 @@ func TestFiles(t *testing.T) {
 			path := filepath.Join(t.TempDir(), name)
 			testfile.Write(t, path, string(c.content))
 			var catalog Catalog
-			in, err := catalog.File(t.Context(), path)
+			in, err := catalog.File(t.Context(), path, Known{})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -388,12 +388,12 @@ func TestDamagedFilesAreErrors(t *testing.T) {
 		path := filepath.Join(t.TempDir(), name)
 		testfile.Write(t, path, content)
 		var c Catalog
-		if _, err := c.File(t.Context(), path); err == nil || !strings.Contains(err.Error(), path) {
+		if _, err := c.File(t.Context(), path, Known{}); err == nil || !strings.Contains(err.Error(), path) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
 	var c Catalog
-	if _, err := c.File(t.Context(), filepath.Join(t.TempDir(), "missing")); !errors.Is(err, os.ErrNotExist) {
+	if _, err := c.File(t.Context(), filepath.Join(t.TempDir(), "missing"), Known{}); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("a missing file: %v", err)
 	}
 }
@@ -410,7 +410,7 @@ func FuzzFile(f *testing.F) {
 			t.Fatal(err)
 		}
 		c := Catalog{Limits: fstree.Limits{Bytes: 1 << 20, Entries: 100}}
-		in, err := c.File(t.Context(), path)
+		in, err := c.File(t.Context(), path, Known{})
 		if err == nil && in.Subject.Digest == "" {
 			t.Error("the file has no digest")
 		}

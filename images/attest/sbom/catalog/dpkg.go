@@ -78,6 +78,10 @@ func dpkgPackages(r io.Reader) (*Facts, error) {
 	return &f, s.Err()
 }
 
+// dpkgList reads a list of files: a path in each line. dpkgSums reads one with the MD5 sum before each path.
+func dpkgList(r io.Reader) (*Facts, error) { return dpkgPaths(r, false) }
+func dpkgSums(r io.Reader) (*Facts, error) { return dpkgPaths(r, true) }
+
 // dpkgPaths reads a list of files: a path in each line, with the MD5 sum before it if sums is set.
 func dpkgPaths(r io.Reader, sums bool) (*Facts, error) {
 	var f Facts

@@ -38,11 +38,19 @@ func NewScan(temp string) *Scan {
 	return &Scan{layer: &Layer{Facts: map[int]*Facts{}}, reader: newFileReader(temp)}
 }
 
-// Close removes temporary files.
+// Close removes temporary files. Entries can still be added, which may create others.
 func (s *Scan) Close() error { return s.reader.close() }
 
 // Layer returns the result.
 func (s *Scan) Layer() *Layer { return s.layer }
+
+// AddKnown adds an entry whose content is known.
+func (s *Scan) AddKnown(h *fstree.Header, digests Digests, facts *Facts) {
+	if facts != nil {
+		s.layer.Facts[len(s.layer.Headers)] = facts
+	}
+	s.layer.Headers, s.layer.Digests = append(s.layer.Headers, *h), append(s.layer.Digests, digests)
+}
 
 // Add reads the next entry, and the content of a file to its end.
 func (s *Scan) Add(h *fstree.Header, content io.Reader) error {
@@ -129,45 +137,68 @@ func (r *fileReader) facts(name string, size int64) (*Facts, error) {
 	if size == 0 {
 		return nil, nil
 	}
+	if read := namedFile(name); read != nil {
+		return read(r, size)
+	}
+	return r.goBuild(size)
+}
+
+// IsNamed reports whether the path of a file in an archive decides how it is read, as that of a database does. What is
+// found in any other file depends on its content alone.
+func IsNamed(name string) bool { return namedFile(name) != nil }
+
+// A readFunc reads the facts in a file.
+type readFunc func(r *fileReader, size int64) (*Facts, error)
+
+// namedFile returns what reads a file whose path says what it is, or nil.
+func namedFile(name string) readFunc {
 	name = path.Clean("/" + name)[1:]
 	name = strings.TrimPrefix(name, "Files/")
 	dir, base := path.Split(name)
 	switch dir {
 	case "":
 		if base == PackageInfo {
-			return parsed(packageInfo(r.head)), nil
+			return textFile(packageInfo)
 		}
 	case "var/lib/dpkg/":
 		if base == "status" {
-			return parsed(dpkgPackages(r.head)), nil
+			return textFile(dpkgPackages)
 		}
 	case "var/lib/dpkg/status.d/":
 		if strings.HasSuffix(base, md5Suffix) {
-			return parsed(dpkgPaths(r.head, true)), nil
+			return textFile(dpkgSums)
 		}
-		return parsed(dpkgPackages(r.head)), nil
+		return textFile(dpkgPackages)
 	case "var/lib/dpkg/info/":
-		if list := strings.HasSuffix(base, listSuffix); list || strings.HasSuffix(base, md5Suffix) {
-			return parsed(dpkgPaths(r.head, !list)), nil
+		switch {
+		case strings.HasSuffix(base, listSuffix):
+			return textFile(dpkgList)
+		case strings.HasSuffix(base, md5Suffix):
+			return textFile(dpkgSums)
 		}
 	case "lib/apk/db/", "usr/lib/apk/db/":
 		if base == "installed" {
-			return parsed(apkPackages(r.head)), nil
+			return textFile(apkPackages)
 		}
 	case "etc/", "usr/lib/":
 		if base == "os-release" {
-			return parsed(osRelease(r.head)), nil
+			return textFile(osRelease)
 		}
 	case "var/lib/rpm/", "usr/lib/sysimage/rpm/", "usr/share/rpm/":
 		switch base {
 		case "Packages", "Packages.db", "rpmdb.sqlite":
-			return r.rpmPackages(size)
+			return (*fileReader).rpmPackages
 		}
 	}
 	if base == "copyright" && path.Dir(path.Clean(dir)) == "usr/share/doc" {
-		return parsed(licencesOf(r.head)), nil
+		return textFile(licencesOf)
 	}
-	return r.goBuild(size)
+	return nil
+}
+
+// textFile returns the readFunc of a parser.
+func textFile(parse func(io.Reader) (*Facts, error)) readFunc {
+	return func(r *fileReader, _ int64) (*Facts, error) { return parsed(parse(r.head)), nil }
 }
 
 // parsed adds an error to facts. Parsers return what they read before the error.

@@ -50,11 +50,15 @@ func (s *spool) fill(r io.Reader, size int64) (io.ReaderAt, error) {
 	return io.NewSectionReader(s.file, 0, size), nil
 }
 
+// close removes the copy. fill can be called again.
 func (s *spool) close() error {
+	s.memory = nil
 	if s.file == nil {
 		return nil
 	}
-	return errors.Join(s.file.Close(), fileop.Remove(s.file.Name()))
+	f := s.file
+	s.file = nil
+	return errors.Join(f.Close(), fileop.Remove(f.Name()))
 }
 
 // bytesAt is content in memory.
