@@ -20,12 +20,18 @@ var (
 	// secretWords are those of BuildKit's check SecretsUsedInArgOrEnv, with their plurals.
 	secretWords = []string{"apikey", "auth", "credential", "credentials", "key", "keys", "passphrase", "password", "passwords",
 		"passwd", "pword", "secret", "secrets", "token", "tokens"}
+	// secretStems has a part of each of the secretWords.
+	secretStems = []string{"key", "auth", "credential", "pass", "pword", "secret", "token"}
 )
 
 // SecretName reports whether a variable with this name holds a secret, such as NPM_TOKEN or main.apiKey. The name of a
 // public key does not count.
 func SecretName(name string) bool {
 	name = name[strings.LastIndexByte(name, '.')+1:]
+	lower := strings.ToLower(name)
+	if !slices.ContainsFunc(secretStems, func(stem string) bool { return strings.Contains(lower, stem) }) {
+		return false // most names; splitting them into words is slow
+	}
 	secret := false
 	for _, w := range word.FindAllString(acronym.ReplaceAllString(name, "${1}_${2}"), -1) {
 		w = strings.ToLower(w)
@@ -41,6 +47,9 @@ func SecretName(name string) bool {
 // name may be an assignment, as in -X=main.apiKey=VALUE. If a quoted word begins with an assignment, the value extends
 // to the closing quote.
 func assignments(s string) string {
+	if !strings.Contains(s, "=") {
+		return s
+	}
 	var b strings.Builder
 	quote := "" // the character before the word that begins with the assignment
 	for {

@@ -45,3 +45,11 @@ func TestAssignments(t *testing.T) {
 		}
 	}
 }
+
+func TestEverySecretWordHasAStem(t *testing.T) {
+	for _, w := range secretWords {
+		if !SecretName(w) {
+			t.Errorf("%s is not the name of a secret", w)
+		}
+	}
+}
