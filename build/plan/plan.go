@@ -110,6 +110,8 @@ type ArchiveStep struct {
 	Level  images.ZstdLevel     `json:"level"`
 	// Split limits the size of one file, in bytes; 0 means no limit.
 	Split int64 `json:"split,omitempty"`
+	// SBOMs are the formats of the SBOMs of its images that the archive carries.
+	SBOMs []string `json:"sboms,omitempty"`
 }
 
 // An ArchiveImage is an image of an archive.

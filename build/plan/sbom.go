@@ -46,6 +46,9 @@ func (p *planner) sboms() {
 		for _, s := range p.plan.Images {
 			add("image", s.Ref, s.Platform, imageFile(s))
 		}
+		for i := range p.plan.Archives {
+			p.plan.Archives[i].SBOMs = formats
+		}
 	}
 	if c.Has("binaries") {
 		for _, s := range p.plan.Binaries {

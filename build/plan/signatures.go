@@ -11,6 +11,9 @@ type Signature struct {
 	Simple    bool
 	// Statement is the path of the statement about the image that is signed in place of the image.
 	Statement string
+	// SBOM is the step of the SBOM about which a statement is made and signed in place of the image. Its Output is empty
+	// for anything else.
+	SBOM SBOMStep
 }
 
 // Signatures returns the signatures of a plan: those of files, in the order of the files, and those of images and
@@ -49,6 +52,13 @@ func (p *Plan) Signatures() []Signature {
 	for _, s := range p.Proofs() {
 		if !s.IsArtifact() && p.Sign.Attaches("referrers") {
 			out = append(out, Signature{Path: SignatureOf(s.Output), Ref: s.Subject, Statement: s.Output})
+		}
+	}
+	for _, i := range p.Images {
+		for _, s := range p.SBOMs {
+			if s.Subject == i.Ref && p.Sign.Attaches("referrers") {
+				out = append(out, Signature{Path: proofOfImage(i.Image, i.Ref) + sbomExtensions[s.Format] + signatureSuffix, Ref: i.Ref, SBOM: s})
+			}
 		}
 	}
 	return out

@@ -3,19 +3,23 @@ package release
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/slipway-build/slipway/build/plan"
 	"github.com/slipway-build/slipway/build/proof"
 	"github.com/slipway-build/slipway/images/airgap/pack"
+	"github.com/slipway-build/slipway/images/airgap/pack/sboms"
 	"github.com/slipway-build/slipway/images/attest/policy"
 	attest "github.com/slipway-build/slipway/images/attest/proof"
+	"github.com/slipway-build/slipway/images/attest/sbom/document"
 	"github.com/slipway-build/slipway/images/attest/statement"
 	"github.com/slipway-build/slipway/internal/regular"
 )
 
 // provesArchives reports whether archives carry a proof of their content: they do if the release has any proof.
 func (r *Release) provesArchives() bool {
-	return r.full.Sign != nil || r.full.Provenance != nil || len(r.full.VEX) > 0
+	return r.full.Sign != nil || r.full.Provenance != nil || len(r.full.VEX) > 0 ||
+		slices.ContainsFunc(r.full.Archives, func(s plan.ArchiveStep) bool { return len(s.SBOMs) > 0 })
 }
 
 // origin returns what the content statement of an archive says of the release.
@@ -100,6 +104,50 @@ func (r *Release) enclose(step plan.ArchiveStep, content []pack.Image) error {
 	return nil
 }
 
+// encloseSBOMs returns the images of an archive with their SBOMs in the proof. It is called when the archive is written,
+// so that the SBOMs of several archives are not in memory together. The key of the archive has what they depend on.
+func (r *Release) encloseSBOMs(ctx context.Context, step plan.ArchiveStep, content []pack.Image) ([]pack.Image, error) {
+	content = slices.Clone(content)
+	for i, image := range step.Images {
+		for _, format := range step.SBOMs {
+			made, err := r.enclosedSBOM(ctx, image, content[i], format)
+			if err != nil {
+				return nil, err
+			}
+			content[i].Proof = append(slices.Clip(content[i].Proof), made)
+		}
+	}
+	return content, nil
+}
+
+// An sbomKey is what the SBOMs in an archive depend on beside its images.
+type sbomKey struct {
+	Formats    []string
+	Others     string // sboms.Version, for images of others
+	Own        int    // sbomVersion, for own images
+	OwnOptions document.Options
+}
+
+// sbomKey returns that of an archive, or nil for an archive without SBOMs.
+func (r *Release) sbomKey(step plan.ArchiveStep) *sbomKey {
+	if len(step.SBOMs) == 0 {
+		return nil
+	}
+	return &sbomKey{step.SBOMs, sboms.Version, sbomVersion, r.sbomOptions()}
+}
+
+// enclosedSBOM returns the SBOM of an image as archives carry it. That of an own image is in dist/artifacts; those of
+// others are in the cache, and are the same in every release.
+func (r *Release) enclosedSBOM(ctx context.Context, image plan.ArchiveImage, packed pack.Image, format string) (attest.Attachment, error) {
+	for _, step := range r.Plan.SBOMs {
+		if isSBOMOfImage(step) && step.Subject == image.Own && step.Format == format {
+			raw, err := regular.ReadFile(r.path(step.Output))
+			return sboms.Attachment(document.Format(format), raw), err
+		}
+	}
+	return sboms.Of(ctx, r.catalog, packed, document.Format(format), r.programVersion())
+}
+
 // enclosed returns the statement of a proof as archives carry it. It leaves out the invocation, so that two runs make the
 // same archive.
 func (r *Release) enclosed(p plan.Proof) ([]byte, error) {
@@ -110,11 +158,14 @@ func (r *Release) enclosed(p plan.Proof) ([]byte, error) {
 	return proof.WithoutInvocation(raw)
 }
 
-// proveImagesOf writes the proofs of the own images of an archive.
+// proveImagesOf writes the proofs and the SBOMs of the own images of an archive.
 func (r *Release) proveImagesOf(ctx context.Context, step plan.ArchiveStep) error {
 	own := map[string]bool{}
 	for _, image := range step.Images {
 		own[image.Own] = true
 	}
-	return r.prove(ctx, func(p plan.Proof) bool { return isOfImage(p) && own[p.Subject] })
+	if err := r.prove(ctx, func(p plan.Proof) bool { return isOfImage(p) && own[p.Subject] }); err != nil {
+		return err
+	}
+	return r.writeSBOMs(ctx, func(s plan.SBOMStep) bool { return isSBOMOfImage(s) && own[s.Subject] })
 }

@@ -174,6 +174,9 @@ func (r *Release) archive(ctx context.Context, step plan.ArchiveStep, content []
 		if err := os.MkdirAll(r.path("dist/artifacts"), 0o755); err != nil {
 			return err
 		}
+		if content, err = r.encloseSBOMs(ctx, step, content); err != nil {
+			return err
+		}
 		if _, err := pack.Write(ctx, r.bench.Cache, content, outputs,
 			pack.Options{Layers: step.Layers, Level: step.Level, Jobs: r.options.Jobs, Proof: r.archiveProof()}); err != nil {
 			return fmt.Errorf("list %s for %s: %w", step.List, step.Platform, err)
@@ -222,7 +225,8 @@ func (r *Release) archiveKey(ctx context.Context, step plan.ArchiveStep, content
 		// Release and SignedBy are what the proof depends on beside the images.
 		Release  *attest.Origin `json:",omitempty"`
 		SignedBy string         `json:",omitempty"`
-	}{archiveVersion, cmp.Or(step.Layers, images.UncompressedLayers), cmp.Or(step.Level, images.BestZstd), step.Split, nil, nil, ""}
+		SBOMs    *sbomKey       `json:",omitempty"`
+	}{archiveVersion, cmp.Or(step.Layers, images.UncompressedLayers), cmp.Or(step.Level, images.BestZstd), step.Split, nil, nil, "", r.sbomKey(step)}
 	if r.provesArchives() {
 		key.Release = r.origin()
 	}

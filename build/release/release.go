@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
@@ -77,6 +78,7 @@ type Release struct {
 	contents  contents
 	lock      *lock.File             // nil if tags are not locked
 	sums      parallel.Memo[v1.Hash] // of files that verify has read, by location
+	stamps    sync.Map               // of artifacts that an earlier run has made, by path: string
 	report    report
 	published report
 }

@@ -54,7 +54,7 @@ func (r *Release) writeSBOMsOf(ctx context.Context, steps []plan.SBOMStep) error
 	if len(subjects) == 0 {
 		return nil // of an earlier run, which has written its SBOMs
 	}
-	options := document.Options{Version: r.programVersion(), Time: r.Plan.Release.Epoch}
+	options := r.sbomOptions()
 	var in *sbom.Inventory
 	for _, step := range steps {
 		key, err := hashOf(struct {
@@ -83,6 +83,11 @@ func (r *Release) writeSBOMsOf(ctx context.Context, steps []plan.SBOMStep) error
 		}
 	}
 	return nil
+}
+
+// sbomOptions are those of the SBOMs of the release.
+func (r *Release) sbomOptions() document.Options {
+	return document.Options{Version: r.programVersion(), Time: r.Plan.Release.Epoch}
 }
 
 func (r *Release) writeSBOM(step plan.SBOMStep, in *sbom.Inventory, options document.Options) error {

@@ -124,7 +124,7 @@ func (r *Release) signedThings(signatures []plan.Signature, reported map[string]
 			}
 		}
 		for _, t := range things {
-			if reported[t.what] == "" {
+			if reported[t.what] == "" || t.SBOM.Output != "" && reported[t.SBOM.Output] == "" {
 				continue
 			}
 			var err error
@@ -160,9 +160,26 @@ func (r *Release) sign(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	return r.explain(parallel.Each(ctx, len(things), r.options.Jobs, func(i int) error { return r.signOne(ctx, signing, things[i]) }))
+	before, hint := r.recallSigned(ctx), signing.Key().Hint()
+	err = parallel.Each(ctx, len(things), r.options.Jobs, func(i int) error {
+		t := things[i]
+		if !r.hasSigned(ctx, before, t, hint) {
+			if err := r.signOne(ctx, signing, t); err != nil {
+				return err
+			}
+			if err := r.noteSigned(ctx, before, t, hint); err != nil {
+				return err
+			}
+		}
+		return r.made(ctx, Made{Kind: "signature", Name: path.Base(t.what), Path: t.Path}, "")
+	})
+	if err != nil {
+		return r.explain(err)
+	}
+	return r.rememberSigned(before)
 }
 
+// signOne writes a signature, unless the file has a valid one.
 func (r *Release) signOne(ctx context.Context, signing *proof.Signing, t signed) error {
 	var bundle []byte
 	at := r.path(t.Path)
@@ -178,8 +195,8 @@ func (r *Release) signOne(ctx context.Context, signing *proof.Signing, t signed)
 			return parseErr
 		}
 		bundle, err = signing.Simple(ctx, ref.Context(), t.digest, at)
-	case t.Statement != "":
-		made, readErr := regular.ReadFile(r.path(t.Statement))
+	case t.Statement != "" || t.SBOM.Output != "":
+		made, readErr := r.stated(t)
 		if readErr != nil {
 			return readErr
 		}
@@ -190,10 +207,7 @@ func (r *Release) signOne(ctx context.Context, signing *proof.Signing, t signed)
 	if err != nil {
 		return fmt.Errorf("%s: %w", t.what, err)
 	}
-	if err := output.WriteFile(at, bundle); err != nil {
-		return err
-	}
-	return r.made(ctx, Made{Kind: "signature", Name: path.Base(t.what), Path: t.Path}, "")
+	return output.WriteFile(at, bundle)
 }
 
 // verifySignatures checks the signatures of the plan with the public key.
@@ -225,6 +239,17 @@ func (r *Release) verifySignatures(ctx context.Context, reported map[string]stri
 	})
 }
 
+// stated returns the statement that is signed in place of an image, or nil for a signature of the image itself.
+func (r *Release) stated(t signed) ([]byte, error) {
+	switch {
+	case t.SBOM.Output != "":
+		return r.sbomStatement(t.SBOM, t.digest)
+	case t.Statement != "":
+		return regular.ReadFile(r.path(t.Statement))
+	}
+	return nil, nil
+}
+
 // attachment returns what registries get for the signature of an image, after it has verified the signature.
 func (r *Release) attachment(ctx context.Context, t signed, subject v1.Descriptor, keys []*sign.PublicKey) (carry.Attachment, error) {
 	ref, err := images.ParseReference(t.Ref)
@@ -232,13 +257,12 @@ func (r *Release) attachment(ctx context.Context, t signed, subject v1.Descripto
 		return carry.Attachment{}, err
 	}
 	var attachment carry.Attachment
-	if t.Statement != "" {
-		made, readErr := regular.ReadFile(r.path(t.Statement))
-		if readErr != nil {
-			return attachment, readErr
-		}
+	made, err := r.stated(t)
+	switch {
+	case err != nil:
+	case made != nil:
 		attachment, err = proof.NewAttestation(ctx, subject, made, r.path(t.Path), keys)
-	} else {
+	default:
 		attachment, err = proof.NewAttachment(ctx, ref.Context(), subject, r.path(t.Path), t.Simple, keys)
 	}
 	if err != nil {
