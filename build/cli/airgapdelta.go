@@ -12,19 +12,30 @@ import (
 )
 
 func (p *Program) diffCommand() *cobra.Command {
-	return p.deltaCommand(&cobra.Command{
+	var opts delta.Options
+	c := p.deltaCommand(&cobra.Command{
 		Use:   "diff OLD NEW -o DELTA",
 		Short: "Write the difference between an old and a new archive",
 		Long: `Diff writes a delta. Apply recreates the new archive, byte for byte, from the old archive
-and the delta. If one layer changed, the delta is about as large as that layer. Both
-archives must have the same format.`,
+and the delta. The delta of a patch release is about as large as what changed in the files
+of its layers. Both archives must have the same format.
+
+To recreate a .tar.zst, apply compresses the changed layers again, with the same version of
+the encoder. Other versions of Slipway may refuse the delta. With --portable, any version
+can apply it, and it is larger: it contains the changed layers compressed.`,
 		Args:    cobra.ExactArgs(2),
 		Example: examples("slipway airgap diff v1.34.1/images.tar.zst v1.34.2/images.tar.zst -o images.delta"),
 	}, "delta to write", func(ctx context.Context, words []string, output string) (string, error) {
-		r, err := delta.Write(ctx, words[0], words[1], output)
-		return fmt.Sprintf("%s: %s, in place of %s; %s are taken from %s\n", output, progress.FormatBytes(r.Size),
-			progress.FormatBytes(r.New.Size), progress.FormatBytes(r.Copied), words[0]), err
+		r, err := delta.Write(ctx, words[0], words[1], output, opts)
+		made := ""
+		if r.Made > 0 {
+			made = fmt.Sprintf(", and %s are made of its content", progress.FormatBytes(r.Made))
+		}
+		return fmt.Sprintf("%s: %s, in place of %s; %s are taken from %s%s\n", output, progress.FormatBytes(r.Size),
+			progress.FormatBytes(r.New.Size), progress.FormatBytes(r.Copied), words[0], made), err
 	})
+	c.Flags().BoolVar(&opts.Portable, "portable", false, "write a delta that any version of Slipway can apply")
+	return c
 }
 
 func (p *Program) applyCommand() *cobra.Command {

@@ -32,10 +32,16 @@ type Result struct {
 	Old, New FileID
 	// Size is the size of the delta, in bytes.
 	Size int64
-	// Copied is the number of bytes of New that are copied from Old, in Copies runs. Added is the
-	// number of bytes that the delta contains, before compression.
-	Copied, Added int64
-	Copies        int
+	// Copied is the number of bytes of New that are copied from Old, in Copies runs. Made is the number of those that
+	// are made of content of Old. Added is the number of bytes that the delta contains, before compression.
+	Copied, Made, Added int64
+	Copies              int
+}
+
+// Options say how a delta is made.
+type Options struct {
+	// Portable makes a delta that needs no encoder: compressed bytes that changed are in the delta as they are.
+	Portable bool
 }
 
 // Write writes a delta to path. With the file old and the delta, Apply restores the file new. Any
@@ -44,17 +50,17 @@ type Result struct {
 //
 // The delta depends only on the content and names of the two files. Write applies it before it
 // renames it to path.
-func Write(ctx context.Context, old, new, path string) (_ Result, err error) {
+func Write(ctx context.Context, old, new, path string, opts Options) (_ Result, err error) {
 	task := progress.Start(ctx, "compare "+filepath.Base(new))
 	defer func() { task.Done(err) }()
-	d, err := diff(ctx, old, new, path, task)
+	d, err := diff(ctx, old, new, path, opts, task)
 	if err != nil {
 		return Result{}, fmt.Errorf("writing delta %s: %w", path, err)
 	}
 	return d.result(), nil
 }
 
-func diff(ctx context.Context, oldPath, newPath, deltaPath string, task *progress.Task) (_ *delta, err error) {
+func diff(ctx context.Context, oldPath, newPath, deltaPath string, opts Options, task *progress.Task) (_ *delta, err error) {
 	old, err := openNamed(oldPath)
 	if err != nil {
 		return nil, err
@@ -89,6 +95,11 @@ func diff(ctx context.Context, oldPath, newPath, deltaPath string, task *progres
 		return nil, err
 	}
 	known = nil // release the memory before compressing
+	closeContent, err := d.addContent(ctx, old, new, deltaPath, opts.Portable)
+	defer closeContent()
+	if err != nil {
+		return nil, err
+	}
 
 	temp, err := atomicfile.Create(deltaPath, 0)
 	if err != nil {
@@ -98,14 +109,14 @@ func diff(ctx context.Context, oldPath, newPath, deltaPath string, task *progres
 	if err := d.write(ctx, temp, new); err != nil {
 		return nil, err
 	}
-	if err := try(ctx, temp.Path(), d, old, task); err != nil {
+	if err := try(ctx, temp.Path(), deltaPath, d, old, task); err != nil {
 		return nil, fmt.Errorf("trying it: %w", err)
 	}
 	return d, temp.Commit()
 }
 
 // try applies the delta at path and discards the result.
-func try(ctx context.Context, path string, d *delta, old io.ReaderAt, task *progress.Task) error {
+func try(ctx context.Context, path, final string, d *delta, old io.ReaderAt, task *progress.Task) error {
 	f, err := format.OpenFile(path)
 	if err != nil {
 		return err
@@ -116,7 +127,12 @@ func try(ctx context.Context, path string, d *delta, old io.ReaderAt, task *prog
 		return err
 	}
 	d.size = written.size
-	return written.rebuild(ctx, old, io.Discard, task)
+	contents, err := written.makeContents(ctx, old, final)
+	if err != nil {
+		return err
+	}
+	defer contents.close()
+	return written.rebuild(ctx, old, contents.made, io.Discard, task)
 }
 
 // Apply writes the file new from the file old and the delta at path. It checks the delta, and then
@@ -143,7 +159,7 @@ func apply(ctx context.Context, oldPath, deltaPath, newPath string, task *progre
 	if err != nil {
 		return nil, err
 	}
-	if err := notOver(newPath, f); err != nil {
+	if err := errors.Join(notOver(newPath, f), d.checkEncoder()); err != nil {
 		return nil, err
 	}
 	task.SetTotal(d.Old.Size + d.New.Size)
@@ -155,6 +171,11 @@ func apply(ctx context.Context, oldPath, deltaPath, newPath string, task *progre
 	if err := d.checkOld(ctx, old, task); err != nil {
 		return nil, err
 	}
+	contents, err := d.makeContents(ctx, old, newPath)
+	if err != nil {
+		return nil, err
+	}
+	defer contents.close()
 	temp, err := atomicfile.Create(newPath, d.New.Size)
 	if err != nil {
 		return nil, err
@@ -164,7 +185,7 @@ func apply(ctx context.Context, oldPath, deltaPath, newPath string, task *progre
 	if err != nil {
 		return nil, err
 	}
-	err = d.rebuild(ctx, old, w, task)
+	err = d.rebuild(ctx, old, contents.made, w, task)
 	if err := errors.Join(err, w.Close()); err != nil {
 		return nil, err
 	}

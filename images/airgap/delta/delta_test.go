@@ -23,6 +23,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-containerregistry/pkg/name"
 
+	"github.com/slipway-build/slipway/images/airgap/delta/bindiff"
 	"github.com/slipway-build/slipway/images/airgap/format"
 	"github.com/slipway-build/slipway/images/airgap/verify"
 	"github.com/slipway-build/slipway/images/attest/policy"
@@ -67,7 +68,7 @@ func read(t testing.TB, path string) []byte {
 func roundTrip(t testing.TB, old, new string) (string, Result) {
 	t.Helper()
 	delta := filepath.Join(t.TempDir(), "delta")
-	made, err := Write(t.Context(), old, new, delta)
+	made, err := Write(t.Context(), old, new, delta, Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -107,8 +108,8 @@ func TestDeltaIsAsLargeAsTheChangedLayer(t *testing.T) {
 				if limit := int64(size*1.01) + 16<<10; made.Size > limit {
 					t.Errorf("the delta has %d bytes, over %d: %d bytes of NEW are added", made.Size, limit, made.Added)
 				}
-				if made.Copied+made.Added != made.New.Size {
-					t.Errorf("%d copied and %d added bytes are not the %d of NEW", made.Copied, made.Added, made.New.Size)
+				if made.Copied+made.Made+made.Added != made.New.Size {
+					t.Errorf("%d copied, %d made and %d added bytes are not the %d of NEW", made.Copied, made.Made, made.Added, made.New.Size)
 				}
 			})
 		}
@@ -126,7 +127,7 @@ func TestDeltaOfProvenArchives(t *testing.T) {
 	}
 	before, after := signed(1), signed(2)
 	file, made := filepath.Join(t.TempDir(), "delta"), filepath.Join(t.TempDir(), "images.tar.zst")
-	if _, err := Write(t.Context(), before, after, file); err != nil {
+	if _, err := Write(t.Context(), before, after, file, Options{}); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := Apply(t.Context(), before, file, made); err != nil {
@@ -203,7 +204,7 @@ func TestDeltaOfParts(t *testing.T) {
 		}
 	}
 	delta := filepath.Join(t.TempDir(), "delta")
-	if _, err := Write(t.Context(), old, format.PartPath(new, 1), delta); err != nil {
+	if _, err := Write(t.Context(), old, format.PartPath(new, 1), delta, Options{}); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := Apply(t.Context(), old, delta, old); err != nil {
@@ -354,7 +355,11 @@ func TestApplyRefusesDamagedDeltas(t *testing.T) {
 // seal makes a delta with a correct digest from any recipe and compressed bytes.
 func seal(recipe, added []byte) []byte {
 	b := []byte(deltaMagic)
-	b = binary.LittleEndian.AppendUint32(b, deltaVersion)
+	version := uint32(deltaVersion)
+	if bytes.Contains(recipe, []byte(`"made":[`)) {
+		version = contentVersion
+	}
+	b = binary.LittleEndian.AppendUint32(b, version)
 	b = binary.LittleEndian.AppendUint32(b, uint32(len(recipe)))
 	b = slices.Concat(b, recipe, added)
 	sum := sha256.Sum256(b)
@@ -378,9 +383,9 @@ func TestApplyRefusesHostileDeltas(t *testing.T) {
 		{"an archive", airgaptest.Compress(t, format.Zstd, raw), "not a delta"},
 		{"another version", func() []byte {
 			b := seal(recipe(1000, good), nil)
-			b[len(deltaMagic)] = 2
+			b[len(deltaMagic)] = 3
 			return b
-		}(), "of version 2, and this program reads version 1"},
+		}(), "of version 3, and this program reads versions 1 and 2"},
 		{"a recipe that is too long", func() []byte {
 			b := seal(recipe(1000, good), nil)[:400]
 			binary.LittleEndian.PutUint32(b[len(deltaMagic)+4:], 1<<31)
@@ -429,7 +434,7 @@ func TestDeltaDoesNotOverwriteItsInputs(t *testing.T) {
 	old, new := write(t, imagetest.Noise(1, 1000)), write(t, imagetest.Noise(2, 1000))
 	delta, _ := roundTrip(t, old, new)
 	for _, path := range []string{old, new} {
-		if _, err := Write(t.Context(), old, new, path); err == nil || !strings.Contains(err.Error(), "would overwrite") {
+		if _, err := Write(t.Context(), old, new, path, Options{}); err == nil || !strings.Contains(err.Error(), "would overwrite") {
 			t.Errorf("Diff to %s: %v", path, err)
 		}
 	}
@@ -440,7 +445,7 @@ func TestDeltaDoesNotOverwriteItsInputs(t *testing.T) {
 
 func TestDiffRefusesOtherCodecs(t *testing.T) {
 	paths := airgaptest.Pack(t, airgaptest.NewStore(t), airgaptest.GzipImages(t), pack.Options{})
-	_, err := Write(t.Context(), paths[format.Gzip], paths[format.Zstd], filepath.Join(t.TempDir(), "delta"))
+	_, err := Write(t.Context(), paths[format.Gzip], paths[format.Zstd], filepath.Join(t.TempDir(), "delta"), Options{})
 	if err == nil || !strings.Contains(err.Error(), "compare archives of the same codec") {
 		t.Errorf("got %v", err)
 	}
@@ -452,7 +457,10 @@ func TestInterruptedDeltaLeavesNothing(t *testing.T) {
 	old, new := write(t, base), write(t, slices.Concat(base[:1_000_000], imagetest.Noise(2, 1_000_000), base[1_000_000:]))
 	delta, _ := roundTrip(t, old, new)
 	for what, do := range map[string]func(ctx context.Context, out string) error{
-		"Diff":  func(ctx context.Context, out string) error { _, err := Write(ctx, old, new, out); return err },
+		"Diff": func(ctx context.Context, out string) error {
+			_, err := Write(ctx, old, new, out, Options{})
+			return err
+		},
 		"Apply": func(ctx context.Context, out string) error { _, err := Apply(ctx, old, delta, out); return err },
 	} {
 		for asked, step := int64(0), int64(1); ; asked, step = asked+step, step+step/2+1 {
@@ -490,6 +498,16 @@ func FuzzApply(f *testing.F) {
 	seed(old, []copiedRun{{0, 0, 4096}}, nil)
 	seed(slices.Concat(old[1000:], []byte("added"), old[:1000]), []copiedRun{{1000, 0, 3096}, {0, 3101, 1000}}, []byte("added"))
 	seed([]byte("added"), nil, []byte("added"))
+	changed := slices.Clone(old)
+	changed[2000]++
+	patch, err := bindiff.Diff(old[1000:], changed[1000:])
+	if err != nil {
+		f.Fatal(err)
+	}
+	made := fmt.Sprintf(`{"old":{"name":"old","size":4096,"sha256":"%x"},"new":{"name":"new","size":4096,"sha256":"%x"},"copies":[{"old":0,"new":0,"size":1000}],`+
+		`"sources":[{"old":1000,"size":3096,"content":3096}],"content":[{"size":3096,"old":[{"at":0,"size":3096}],"patch":%d}],"made":[{"new":1000,"size":3096,"from":0,"content":3096}]}`,
+		oldSum, sha256.Sum256(changed), len(patch))
+	f.Add([]byte(made), patch)
 	f.Add([]byte(`{}`), []byte{})
 	f.Fuzz(func(t *testing.T, recipe, added []byte) {
 		b := seal(recipe, added)
@@ -497,8 +515,16 @@ func FuzzApply(f *testing.F) {
 		if err != nil || d.New.Size > 1<<20 || d.Old.Size != int64(len(old)) {
 			return
 		}
+		if d.checkEncoder() != nil {
+			return
+		}
 		var out bytes.Buffer
-		err = d.rebuild(t.Context(), bytes.NewReader(old), &out, progress.Start(t.Context(), "fuzz"))
+		made, err := d.makeContents(t.Context(), bytes.NewReader(old), filepath.Join(t.TempDir(), "new"))
+		if err != nil {
+			return
+		}
+		defer made.close()
+		err = d.rebuild(t.Context(), bytes.NewReader(old), made.made, &out, progress.Start(t.Context(), "fuzz"))
 		if int64(out.Len()) > d.New.Size {
 			t.Errorf("Apply wrote %d bytes instead of %d", out.Len(), d.New.Size)
 		}

@@ -24,7 +24,7 @@ func ExampleApply() {
 	_ = os.WriteFile(path("v2.tar"), append([]byte("v2\n"), common...), 0o644)
 
 	ctx := context.Background()
-	if _, err := delta.Write(ctx, path("v1.tar"), path("v2.tar"), path("v2.delta")); err != nil {
+	if _, err := delta.Write(ctx, path("v1.tar"), path("v2.tar"), path("v2.delta"), delta.Options{}); err != nil {
 		fmt.Println(err)
 		return
 	}

@@ -2,6 +2,7 @@ package delta
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/binary"
@@ -10,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/klauspost/compress/zstd"
 
@@ -22,8 +24,11 @@ import (
 // A delta is a head, the recipe in JSON, the added bytes as one zstd frame, and the SHA-256 of
 // all bytes before it. See docs/airgap-delta.md.
 const (
-	deltaMagic   = "SlwDelta"
-	deltaVersion = 1
+	deltaMagic = "SlwDelta"
+	// A delta of deltaVersion has no content that is made. One of contentVersion has some, with patches before the
+	// added bytes.
+	deltaVersion   = 1
+	contentVersion = 2
 	// deltaHead is the size of the head: the magic, the version and the size of the recipe,
 	// both of 4 bytes, little endian.
 	deltaHead = len(deltaMagic) + 4 + 4
@@ -46,9 +51,18 @@ type delta struct {
 	// Copies are the runs of NEW that are copied from OLD, in their order in NEW. All other
 	// bytes of NEW are added, in their order.
 	Copies []copiedRun `json:"copies"`
+	contentRecipe
 
-	size  int64             // of the file, in bytes
-	added *io.SectionReader // compressed
+	size    int64             // of the file, in bytes
+	added   *io.SectionReader // compressed
+	patches io.ReaderAt
+}
+
+func (d *delta) version() uint32 {
+	if len(d.Made) > 0 {
+		return contentVersion
+	}
+	return deltaVersion
 }
 
 // A copiedRun is a run of bytes that OLD and NEW have in common.
@@ -63,11 +77,14 @@ func (d *delta) result() Result {
 	for _, c := range d.Copies {
 		r.Copied += c.Size
 	}
-	r.Added = d.New.Size - r.Copied
+	for _, m := range d.Made {
+		r.Made += m.Size
+	}
+	r.Added = d.New.Size - r.Copied - r.Made
 	return r
 }
 
-// write writes the delta to a temporary file. It reads the added bytes from NEW.
+// write writes the delta to a temporary file. It reads the patches, if there are any, and the added bytes of NEW.
 func (d *delta) write(ctx context.Context, temp *atomicfile.File, new *format.File) (err error) {
 	recipe, err := json.Marshal(d)
 	if err != nil {
@@ -84,10 +101,15 @@ func (d *delta) write(ctx context.Context, temp *atomicfile.File, new *format.Fi
 	sum := sha256.New()
 	w := io.MultiWriter(f, sum)
 	head := append([]byte(deltaMagic), make([]byte, 8)...)
-	binary.LittleEndian.PutUint32(head[len(deltaMagic):], deltaVersion)
+	binary.LittleEndian.PutUint32(head[len(deltaMagic):], d.version())
 	binary.LittleEndian.PutUint32(head[len(deltaMagic)+4:], uint32(len(recipe)))
 	if _, err := w.Write(append(head, recipe...)); err != nil {
 		return err
+	}
+	if n := d.patchSize(); n > 0 {
+		if _, err := io.Copy(w, streams.WithContext(ctx, streams.Exactly(io.NewSectionReader(d.patches, 0, n), n))); err != nil {
+			return err
+		}
 	}
 	if err := d.writeAdded(ctx, w, new); err != nil {
 		return err
@@ -118,16 +140,36 @@ func (d *delta) writeAdded(ctx context.Context, w io.Writer, new *format.File) e
 	return errors.Join(err, enc.Close())
 }
 
-// eachAdded calls do for each part of NEW that is not copied, in order.
+// A run is a part of NEW that is not added: copied or made.
+type run struct {
+	offset, size int64
+	copied       *copiedRun
+	made         *madeRun
+}
+
+// runs returns all runs in their order, and one without bytes at the end of NEW.
+func (d *delta) runs() []run {
+	all := make([]run, 0, len(d.Copies)+len(d.Made)+1)
+	for i := range d.Copies {
+		all = append(all, run{offset: d.Copies[i].New, size: d.Copies[i].Size, copied: &d.Copies[i]})
+	}
+	for i := range d.Made {
+		all = append(all, run{offset: d.Made[i].New, size: d.Made[i].Size, made: &d.Made[i]})
+	}
+	slices.SortStableFunc(all, func(a, b run) int { return cmp.Compare(a.offset, b.offset) })
+	return append(all, run{offset: d.New.Size})
+}
+
+// eachAdded calls do for each part of NEW that is added, in order.
 func (d *delta) eachAdded(do func(offset, size int64) error) error {
 	var done int64
-	for _, c := range append(d.Copies[:len(d.Copies):len(d.Copies)], copiedRun{New: d.New.Size}) {
-		if c.New > done {
-			if err := do(done, c.New-done); err != nil {
+	for _, r := range d.runs() {
+		if r.offset > done {
+			if err := do(done, r.offset-done); err != nil {
 				return err
 			}
 		}
-		done = c.New + c.Size
+		done = r.offset + r.size
 	}
 	return nil
 }
@@ -138,8 +180,10 @@ func readDelta(ctx context.Context, r io.ReaderAt, size int64) (*delta, error) {
 	if size < int64(deltaHead+sha256.Size) || !format.ReadFullAt(r, head, 0) || !bytes.HasPrefix(head, []byte(deltaMagic)) {
 		return nil, errors.New("not a delta, or cut off")
 	}
-	if v := binary.LittleEndian.Uint32(head[len(deltaMagic):]); v != deltaVersion {
-		return nil, fmt.Errorf("it is a delta of version %d, and this program reads version %d", v, deltaVersion)
+	version := binary.LittleEndian.Uint32(head[len(deltaMagic):])
+	if version != deltaVersion && version != contentVersion {
+		return nil, fmt.Errorf("it is a delta of version %d, and this program reads versions %d and %d; apply it with the Slipway that made it, or a newer one",
+			version, deltaVersion, contentVersion)
 	}
 	end := size - sha256.Size
 	sum := sha256.New()
@@ -174,16 +218,22 @@ func readDelta(ctx context.Context, r io.ReaderAt, size int64) (*delta, error) {
 	if dec.InputOffset() != length {
 		return nil, errors.New("reading its recipe: unexpected data after the JSON")
 	}
-	if err := d.check(); err != nil {
-		return nil, err
+	if d.version() != version {
+		return nil, fmt.Errorf("it is a delta of version %d with a recipe of version %d", version, d.version())
 	}
 	begin := int64(deltaHead) + length
-	d.added = io.NewSectionReader(r, begin, end-begin)
+	if err := d.check(end - begin); err != nil {
+		return nil, err
+	}
+	patches := d.patchSize()
+	d.patches = io.NewSectionReader(r, begin, patches)
+	d.added = io.NewSectionReader(r, begin+patches, end-begin-patches)
 	return d, nil
 }
 
-// check returns an error if the recipe is invalid or a decompression bomb.
-func (d *delta) check() error {
+// check returns an error if the recipe is invalid or a decompression bomb. rest is the number of bytes between the
+// recipe and the SHA-256.
+func (d *delta) check(rest int64) error {
 	for _, id := range []FileID{d.Old, d.New} {
 		if id.Size < 0 || !format.IsHexDigest(id.SHA256) {
 			return fmt.Errorf("invalid file in its recipe: %q of %d bytes with the SHA-256 %q", id.Name, id.Size, id.SHA256)
@@ -199,14 +249,22 @@ func (d *delta) check() error {
 		}
 		done = c.New + c.Size
 	}
-	if d.New.Size > harmlessGrowth && d.New.Size/maxGrowth > d.Old.Size+d.size {
-		return fmt.Errorf("%d bytes would be made of %d: more than the limit of %d times as many", d.New.Size, d.Old.Size+d.size, maxGrowth)
+	if err := growth(d.New.Size, d.Old.Size+d.size); err != nil {
+		return err
+	}
+	return d.checkContent(d, rest)
+}
+
+// growth returns an error if it looks like an attack to make size bytes of from bytes.
+func growth(size, from int64) error {
+	if size > harmlessGrowth && size/maxGrowth > from {
+		return fmt.Errorf("%d bytes would be made of %d: more than the limit of %d times as many", size, from, maxGrowth)
 	}
 	return nil
 }
 
-// rebuild writes NEW to w and verifies its SHA-256.
-func (d *delta) rebuild(ctx context.Context, old io.ReaderAt, w io.Writer, task *progress.Task) error {
+// rebuild writes NEW to w and verifies its SHA-256. made has the content of what is made.
+func (d *delta) rebuild(ctx context.Context, old, made io.ReaderAt, w io.Writer, task *progress.Task) error {
 	added, err := format.Zstd.Decompress(d.added)
 	if err != nil {
 		return fmt.Errorf("decompressing the added bytes: %w", err)
@@ -215,16 +273,25 @@ func (d *delta) rebuild(ctx context.Context, old io.ReaderAt, w io.Writer, task 
 	sum := sha256.New()
 	out := struct{ io.Writer }{io.MultiWriter(w, sum)}
 	buf := make([]byte, 1<<20)
+	var encoder runEncoder
 	var done int64
-	for _, c := range append(d.Copies[:len(d.Copies):len(d.Copies)], copiedRun{New: d.New.Size}) {
-		if _, err := io.CopyBuffer(out, task.Reader(streams.WithContext(ctx, streams.Exactly(added, c.New-done))), buf); err != nil {
+	for _, r := range d.runs() {
+		if _, err := io.CopyBuffer(out, task.Reader(streams.WithContext(ctx, streams.Exactly(added, r.offset-done))), buf); err != nil {
 			return fmt.Errorf("decompressing the added bytes: %w", err)
 		}
-		run := streams.Exactly(io.NewSectionReader(old, c.Old, c.Size), c.Size)
-		if _, err := io.CopyBuffer(out, task.Reader(streams.WithContext(ctx, run)), buf); err != nil {
-			return fmt.Errorf("copying from %q: %w", d.Old.Name, err)
+		switch {
+		case r.copied != nil:
+			run := streams.Exactly(io.NewSectionReader(old, r.copied.Old, r.size), r.size)
+			if _, err := io.CopyBuffer(out, task.Reader(streams.WithContext(ctx, run)), buf); err != nil {
+				return fmt.Errorf("copying from %q: %w", d.Old.Name, err)
+			}
+		case r.made != nil:
+			if err := encoder.write(ctx, out, made, d.Encoder, *r.made, buf); err != nil {
+				return fmt.Errorf("making bytes %d to %d again: %w", r.offset, r.offset+r.size, err)
+			}
+			task.Add(int(r.size))
 		}
-		done = c.New + c.Size
+		done = r.offset + r.size
 	}
 	if n, err := io.CopyN(io.Discard, added, 1); err != io.EOF {
 		if err == nil {

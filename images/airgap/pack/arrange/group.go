@@ -114,7 +114,7 @@ func groupSmall(layers []frame.Layer, small []int) []*group {
 		size := format.BlockSize + layers[i].Size + format.Padding(layers[i].Size)
 		if len(out) == 0 || size > room {
 			out = append(out, &group{})
-			room = frame.SingleSegment
+			room = format.SingleSegment
 		}
 		last := out[len(out)-1]
 		last.members = append(last.members, i)

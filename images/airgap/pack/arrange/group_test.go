@@ -119,8 +119,8 @@ func TestSmallLayersAreSingleSegments(t *testing.T) {
 		for _, l := range run {
 			size += format.BlockSize + l.Size + format.Padding(l.Size)
 		}
-		if size > frame.SingleSegment {
-			t.Errorf("a frame of %d layers has %d bytes of the tar, more than %d", len(run), size, frame.SingleSegment)
+		if size > format.SingleSegment {
+			t.Errorf("a frame of %d layers has %d bytes of the tar, more than %d", len(run), size, format.SingleSegment)
 		}
 		packed += len(run)
 	}

@@ -68,14 +68,14 @@ func TestEncodersLeaveNoTrace(t *testing.T) {
 	}
 }
 
-// Layers that together have at most SingleSegment bytes of the tar are one segment. So is a single
+// Layers that together have at most format.SingleSegment bytes of the tar are one segment. So is a single
 // layer.
 func TestSegments(t *testing.T) {
 	file := func(size int64) tarFile {
 		return tarFile{Layer: Layer{Size: size}, header: make([]byte, format.BlockSize)}
 	}
 	var small []tarFile
-	for range SingleSegment / format.BlockSize / 2 {
+	for range format.SingleSegment / format.BlockSize / 2 {
 		small = append(small, file(1))
 	}
 	for name, c := range map[string]struct {
@@ -93,10 +93,10 @@ func TestSegments(t *testing.T) {
 		}
 		var at int64
 		for _, s := range got {
-			if s.from != at {
-				t.Errorf("%s: a segment begins at %d, want %d", name, s.from, at)
+			if s.From != at {
+				t.Errorf("%s: a segment begins at %d, want %d", name, s.From, at)
 			}
-			at += s.size
+			at += s.Size
 		}
 	}
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/cespare/xxhash/v2"
 
+	"github.com/slipway-build/slipway/images/airgap/format"
 	"github.com/slipway-build/slipway/images/zstd"
 )
 
@@ -18,38 +19,13 @@ import (
 // segmentVersion is the part of the key of a segment that changes when encoders change.
 const segmentVersion = "segments " + zstd.Version + " " + encoderVersion
 
-// segmentSize is the least size of the segments of a layer that has several, in bytes. A segment costs
-// some hundred bytes.
-const segmentSize = 16 << 20
-
-// SingleSegment is the largest size of a frame in the tar, in bytes, for which several layers are one
-// segment.
-const SingleSegment = 8 << 20
-
-// A segment is a part of a frame: the file of a layer in the tar, or a part of one.
-type segment struct {
-	layer int   // index in the run
-	from  int64 // offset in the uncompressed frame, in bytes
-	size  int64
-}
-
-// segments divides a frame. Small layers are one segment together, because compressing them again takes
-// little time. A single layer is one segment, because all of it changes when it changes.
-func segments(files []tarFile) []segment {
-	var all []segment
-	at := int64(0)
+// segments divides a frame.
+func segments(files []tarFile) []format.Segment {
+	sizes := make([]int64, len(files))
 	for i, f := range files {
-		count := max(f.tarSize()/segmentSize, 1)
-		for n := range count {
-			from, to := f.tarSize()*n/count, f.tarSize()*(n+1)/count
-			all = append(all, segment{layer: i, from: at + from, size: to - from})
-		}
-		at += f.tarSize()
+		sizes[i] = f.tarSize()
 	}
-	if at <= SingleSegment || len(files) == 1 {
-		return []segment{{size: at}}
-	}
-	return all
+	return format.Segments(sizes)
 }
 
 // whole makes a frame of one segment. The frame has a checksum for readers that do not verify digests.
@@ -85,12 +61,12 @@ func ended(enc *zstd.Encoder, writeErr error) error {
 
 // inSegments makes a frame of several segments. The frame does not have a checksum: when one layer changes,
 // all layers would have to be read for it.
-func (m *zstdMaker) inSegments(ctx context.Context, f *Frame, all []segment) error {
+func (m *zstdMaker) inSegments(ctx context.Context, f *Frame, all []format.Segment) error {
 	f.pieces = append(f.pieces, bytesPiece(zstd.AppendHeader(nil, uint64(f.TarSize), false)))
 	s := &segmentMaker{zstdMaker: m, tar: &tarReader{content: m.content, files: m.files}, next: -1}
 	defer s.close()
 	for _, seg := range all {
-		if err := m.made(ctx, f, "zstd-segment", m.segmentKey(seg), seg.size, func(w io.Writer) error { return s.make(ctx, w, seg) }); err != nil {
+		if err := m.made(ctx, f, "zstd-segment", m.segmentKey(seg), seg.Size, func(w io.Writer) error { return s.make(ctx, w, seg) }); err != nil {
 			return err
 		}
 	}
@@ -100,14 +76,14 @@ func (m *zstdMaker) inSegments(ctx context.Context, f *Frame, all []segment) err
 
 // segmentKey returns the key of a segment: the layers in the window before it and in it, and which bytes
 // of them count.
-func (m *zstdMaker) segmentKey(s segment) string {
-	window := max(s.from-zstd.Window, 0)
+func (m *zstdMaker) segmentKey(s format.Segment) string {
+	window := max(s.From-zstd.Window, 0)
 	first, at := 0, int64(0)
 	for at+m.files[first].tarSize() <= window {
 		at += m.files[first].tarSize()
 		first++
 	}
-	return fmt.Sprintf("%s from %d to %d after %d%s", segmentVersion, s.from-at, s.from-at+s.size, window-at, digests(m.files[first:s.layer+1]))
+	return fmt.Sprintf("%s from %d to %d after %d%s", segmentVersion, s.From-at, s.From-at+s.Size, window-at, digests(m.files[first:s.File+1]))
 }
 
 // A segmentMaker makes those segments of one frame that are not in the store, in their order.
@@ -119,29 +95,29 @@ type segmentMaker struct {
 	next int64
 }
 
-func (s *segmentMaker) make(ctx context.Context, w io.Writer, seg segment) (err error) {
+func (s *segmentMaker) make(ctx context.Context, w io.Writer, seg format.Segment) (err error) {
 	if s.enc == nil {
 		if s.enc, err = s.encoder(); err != nil {
 			return err
 		}
 	}
 	window := int64(-1)
-	if s.next != seg.from {
+	if s.next != seg.From {
 		s.enc.Reset()
-		window = max(seg.from-zstd.Window, 0)
+		window = max(seg.From-zstd.Window, 0)
 	}
 	s.next = -1
 	s.enc.Begin(w)
 	if window >= 0 {
-		err = s.tar.copy(ctx, loader{s.enc}, window, seg.from-window)
+		err = s.tar.copy(ctx, loader{s.enc}, window, seg.From-window)
 	}
 	if err == nil {
-		err = s.tar.copy(ctx, progressWriter{s.enc, s.done}, seg.from, seg.size)
+		err = s.tar.copy(ctx, progressWriter{s.enc, s.done}, seg.From, seg.Size)
 	}
 	if err := ended(s.enc, err); err != nil {
 		return err
 	}
-	s.next = seg.from + seg.size
+	s.next = seg.From + seg.Size
 	return nil
 }
 

@@ -1,0 +1,122 @@
+package bindiff
+
+const (
+	// inputs is the number of contexts of a bit.
+	inputs = 6
+	// tableBits determines the number of probabilities that a mixer has: 2^tableBits.
+	tableBits = 20
+	// selections is the number of sets of weights.
+	selections = 1024
+)
+
+// A mixer codes bits whose probabilities it learns. Each context of a bit has a probability of its own. Their
+// logistic mean, with weights that are learned too, is the probability with which the bit is coded (Mahoney,
+// "Adaptive Weighing of Context Models for Lossless Data Compression", 2005). It computes with integers alone, so
+// that it codes the same on every host.
+type mixer struct {
+	coder
+	table    []estimate
+	contexts [inputs]uint32 // hashes of the contexts of the next bits
+	weights  [][inputs]int32
+}
+
+// An estimate is a probability and the number of bits that it has learned from, up to maxSeen.
+type estimate struct {
+	p    uint16
+	seen uint8
+}
+
+func newMixer(c coder) *mixer {
+	m := &mixer{coder: c, table: make([]estimate, 1<<tableBits), weights: make([][inputs]int32, selections)}
+	for i := range m.table {
+		m.table[i].p = half
+	}
+	for i := range m.weights {
+		for j := range m.weights[i] {
+			m.weights[i][j] = 3 << 16 / 10
+		}
+	}
+	return m
+}
+
+// bit codes a bit. node tells the bits of one symbol apart. selection is the set of weights to use.
+func (m *mixer) bit(bit int, node uint32, selection int) int {
+	var (
+		at      [inputs]*estimate
+		odds    [inputs]int32
+		sum     int64
+		weights = &m.weights[selection]
+	)
+	for i, context := range m.contexts {
+		at[i] = &m.table[(context+node*0x9e3779b1)>>(32-tableBits)]
+		odds[i] = stretched[at[i].p>>4]
+		sum += int64(weights[i]) * int64(odds[i])
+	}
+	p := squashed[min(max(sum>>16, -squashLimit), squashLimit-1)+squashLimit]
+	bit = m.code(bit, p)
+	miss := int32(bit<<16) - int32(p)
+	for i := range at {
+		weights[i] += (odds[i]*(miss>>4) + 1<<9) >> 10
+		at[i].learn(bit)
+	}
+	return bit
+}
+
+func (e *estimate) learn(bit int) {
+	if bit != 0 {
+		e.p += uint16((65535 - uint32(e.p)) * rates[e.seen] >> 16)
+	} else {
+		e.p -= uint16(uint32(e.p) * rates[e.seen] >> 16)
+	}
+	if e.seen < maxSeen {
+		e.seen++
+	}
+}
+
+// probability returns an estimate that is neither zero nor one.
+func (e *estimate) probability() uint32 { return min(max(uint32(e.p), 16), 1<<16-16) }
+
+const (
+	maxSeen     = 30
+	squashLimit = 2048
+)
+
+// knots are 65536/(1+exp(-x)) for x = -8, -7.5, … 8. They are numbers, because hosts may round exp differently.
+var knots = [33]int32{22, 36, 60, 98, 162, 267, 439, 720, 1179, 1921, 3108, 4971, 7812, 11955, 17625, 24743, 32768, 40793, 47911, 53581, 57724, 60565, 62428, 63615, 64357, 64816, 65097, 65269, 65374, 65438, 65476, 65500, 65514}
+
+var (
+	// rates are the shares of a miss by which an estimate moves, of 65536, by the bits it has seen.
+	rates = func() (t [maxSeen + 1]uint32) {
+		for i := range t {
+			t[i] = uint32(65536 * 10 / (10*i + 16))
+		}
+		return t
+	}()
+	// squashed are the probabilities of logarithms of odds, times 256, from -squashLimit on, between the knots.
+	squashed = func() (t [2 * squashLimit]uint32) {
+		for i := range t {
+			low, part := knots[i/128], int32(i%128)
+			t[i] = uint32(low + (knots[i/128+1]-low)*part/128)
+		}
+		return t
+	}()
+	// stretched is the inverse of squashed, by probability/16.
+	stretched = func() (t [4096]int32) {
+		x := 0
+		for i := range t {
+			for x < len(squashed)-1 && int(squashed[x]) < i*16+8 {
+				x++
+			}
+			t[i] = int32(x - squashLimit)
+		}
+		return t
+	}()
+)
+
+// hash returns a hash of a context. kind tells contexts of several kinds apart.
+func hash(kind, a, b uint32) uint32 {
+	h := kind*0x2c1b3c6d + a*0x297a2d39 + b*0x9e3779b1
+	h ^= h >> 15
+	h *= 0x85ebca6b
+	return h ^ h>>13
+}

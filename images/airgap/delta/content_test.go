@@ -1,0 +1,138 @@
+package delta
+
+import (
+	"crypto/sha256"
+	"fmt"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-containerregistry/pkg/name"
+
+	"github.com/slipway-build/slipway/images"
+	"github.com/slipway-build/slipway/images/airgap/airgaptest"
+	"github.com/slipway-build/slipway/images/airgap/delta/bindiff"
+	"github.com/slipway-build/slipway/images/airgap/format"
+	"github.com/slipway-build/slipway/images/airgap/pack"
+	"github.com/slipway-build/slipway/images/imagetest"
+)
+
+// patchRelease returns images of a patch release: in each layer a program differs in some bytes, and a few files do.
+func patchRelease(t testing.TB, version int) []pack.Image {
+	t.Helper()
+	var all []pack.Image
+	base := imagetest.Files{}
+	for i := range 300 {
+		base[fmt.Sprintf("usr/share/%d", i)] = imagetest.Words(i, 1500+i)
+	}
+	base["etc/os-release"] = fmt.Sprint("VERSION=", version, "\n")
+	for i := range 3 {
+		program := imagetest.Noise(uint64(i), 700_000+300_000*i)
+		if version > 1 {
+			for at := 5000; at < len(program); at += 20_000 {
+				program[at]++
+			}
+			program = append(program[:100_000:100_000], append(imagetest.Noise(uint64(50+i), 1000), program[100_000:]...)...)
+		}
+		files := imagetest.Files{fmt.Sprintf("bin/%d", i): string(program), "etc/version": fmt.Sprint(version)}
+		all = append(all, pack.Image{Names: []name.Reference{airgaptest.Ref(t, fmt.Sprintf("rancher/b%d:v%d", i, version))}, Own: i == 0,
+			Image: imagetest.Image(t, "linux/amd64", imagetest.Layer(t, base), imagetest.Layer(t, imagetest.Files{"data": imagetest.Words(77, 9_000_000)}), imagetest.Layer(t, files))})
+	}
+	return all
+}
+
+// The delta of a patch release is as large as the bytes that changed in the files of its layers.
+func TestDeltaOfChangedFiles(t *testing.T) {
+	content := airgaptest.NewStore(t)
+	opts := pack.Options{Layers: images.UncompressedLayers, Level: images.BestZstd}
+	old, new := airgaptest.Pack(t, content, patchRelease(t, 1), opts), airgaptest.Pack(t, content, patchRelease(t, 2), opts)
+	for _, codec := range []format.Codec{format.Tar, format.Zstd} {
+		t.Run(string(codec), func(t *testing.T) {
+			file, made := roundTrip(t, old[codec], new[codec])
+			const changed, views = 3 * 1000, 12_000
+			if limit := int64(changed + views); made.Size > limit || made.Made == 0 {
+				t.Errorf("the delta has %d bytes, over %d: %+v", made.Size, limit, made)
+			}
+			again := filepath.Join(t.TempDir(), "again")
+			if _, err := Write(t.Context(), old[codec], new[codec], again, Options{}); err != nil {
+				t.Fatal(err)
+			}
+			if string(read(t, file)) != string(read(t, again)) {
+				t.Error("a second delta has other bytes")
+			}
+		})
+	}
+}
+
+// A portable delta needs no encoder.
+func TestPortableDelta(t *testing.T) {
+	content := airgaptest.NewStore(t)
+	opts := pack.Options{Level: images.BestZstd}
+	old, new := airgaptest.Pack(t, content, patchRelease(t, 1), opts)[format.Zstd], airgaptest.Pack(t, content, patchRelease(t, 2), opts)[format.Zstd]
+	path := filepath.Join(t.TempDir(), "delta")
+	if r, err := Write(t.Context(), old, new, path, Options{Portable: true}); err != nil || r.Made != 0 {
+		t.Errorf("%+v, %v", r, err)
+	}
+	if b := read(t, path); b[len(deltaMagic)] != deltaVersion || strings.Contains(string(b), segmentEncoder) {
+		t.Error("the delta needs an encoder")
+	}
+}
+
+// What a delta makes of content has the limits that docs/airgap-delta.md states.
+func TestApplyRefusesHostileContent(t *testing.T) {
+	raw := imagetest.Noise(1, 1000)
+	old := write(t, raw)
+	patch, err := bindiff.Diff(raw, raw)
+	if err != nil {
+		t.Fatal(err)
+	}
+	apply := func(dir, encoder, copies, sources, content, made string) error {
+		recipe := fmt.Sprintf(`{"old":{"name":"old","size":1000,"sha256":"%[1]x"},"new":{"name":"new","size":1000,"sha256":"%[1]x"},"encoder":%[2]q,"copies":[%[3]s],"sources":[%[4]s],"content":[%[5]s],"made":[%[6]s]}`,
+			sha256.Sum256(raw), encoder, copies, sources, content, made)
+		_, err := Apply(t.Context(), old, write(t, seal([]byte(recipe), patch)), filepath.Join(dir, "new"))
+		return err
+	}
+	const (
+		source = `{"old":0,"size":1000,"content":1000}`
+		made   = `{"new":0,"size":1000,"from":0,"content":1000}`
+	)
+	step := fmt.Sprintf(`{"size":1000,"old":[{"at":0,"size":1000}],"patch":%d}`, len(patch))
+	if err := apply(t.TempDir(), "", "", source, step, made); err != nil {
+		t.Errorf("a valid delta is refused: %v", err)
+	}
+	const outside, over = "outside of what it is made of", "outside the files, or over the one before it"
+	for name, c := range map[string]struct{ encoder, copies, sources, content, made, want string }{
+		"another encoder":                {"slipway zstd 0", "", source, step, made, `needs the encoder "slipway zstd 0"`},
+		"a source outside OLD":           {"", "", `{"old":1,"size":1000,"content":1000}`, step, made, outside},
+		"a source that grows":            {"", "", `{"old":0,"size":1000,"content":1001}`, step, made, outside},
+		"sources over one another":       {"", "", source + `,{"old":999,"size":1,"content":1}`, step, made, outside},
+		"a bomb of sources":              {segmentEncoder, "", `{"old":0,"size":1000,"content":1099511627776}`, step, made, "more than the limit"},
+		"a range outside the content":    {"", "", source, `{"size":1000,"old":[{"at":1,"size":1000}]}`, made, outside},
+		"a range that overflows":         {"", "", source, `{"size":1000,"old":[{"at":9223372036854775807,"size":9223372036854775807}]}`, made, outside},
+		"a copy of nothing":              {"", "", source, `{"size":1000}`, made, outside},
+		"a copy of less":                 {"", "", source, `{"size":1000,"old":[{"at":0,"size":999}]}`, made, outside},
+		"a patch after the end":          {"", "", source, `{"size":1000,"old":[{"at":0,"size":1000}],"patch":100000}`, made, outside},
+		"a bomb of content":              {"", "", source, `{"size":67108864,"patch":1},{"size":67108864,"patch":1}`, made, "more than the limit"},
+		"a patch that is too large":      {"", "", source, `{"size":67108865,"patch":1}`, made, outside},
+		"made outside NEW":               {"", "", source, step, `{"new":1,"size":1000,"from":0,"content":1000}`, over},
+		"made of what is not there":      {"", "", source, step, `{"new":0,"size":1000,"from":1,"content":1000}`, over},
+		"made twice":                     {"", "", source, step, `{"new":0,"size":500,"from":0,"content":500},{"new":500,"size":500,"from":0,"content":500}`, over},
+		"a window before the content":    {segmentEncoder, "", source, step, `{"new":0,"size":1000,"from":0,"content":1000,"window":1}`, over},
+		"a window without an encoder":    {"", "", source, step, `{"new":0,"size":500,"from":500,"content":500,"window":1}`, over},
+		"continued after nothing":        {segmentEncoder, "", source, step, `{"new":0,"size":1000,"from":0,"content":1000,"continued":true}`, over},
+		"copied and made":                {"", `{"old":0,"new":999,"size":1}`, source, step, made, "both copied and made"},
+		"a patch of other bytes":         {"", "", source, fmt.Sprintf(`{"size":999,"old":[{"at":0,"size":1000}],"patch":%d}`, len(patch)), `{"new":0,"size":999,"from":0,"content":999}`, "invalid patch"},
+		"other bytes than the encoder's": {segmentEncoder, "", "", fmt.Sprintf(`{"size":1000,"old":[],"patch":%d}`, len(patch)), made, "invalid patch"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			err := apply(dir, c.encoder, c.copies, c.sources, c.content, c.made)
+			if err == nil || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("got %v, want …%s…", err, c.want)
+			}
+			if left := airgaptest.FilesIn(t, dir); len(left) > 0 {
+				t.Errorf("%q remains", left)
+			}
+		})
+	}
+}

@@ -1,0 +1,171 @@
+package delta
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/slipway-build/slipway/images/airgap/delta/content"
+	"github.com/slipway-build/slipway/images/airgap/format"
+	"github.com/slipway-build/slipway/images/zstd"
+)
+
+// A contentRecipe says how runs of NEW are made of content of OLD. First frames of OLD are decompressed: the sources. Joined
+// in order, they are the content of OLD. The steps make the content of NEW from it, which is encoded to the runs.
+type contentRecipe struct {
+	// Encoder is the encoder that makes the runs, with its version. "" makes a run that is its content.
+	Encoder string `json:"encoder,omitempty"`
+	// Sources are parts of OLD, in their order.
+	Sources []source `json:"sources,omitempty"`
+	// Content makes the content of NEW.
+	Content []contentStep `json:"content,omitempty"`
+	// Made are runs of NEW, in their order there and in the content.
+	Made []madeRun `json:"made,omitempty"`
+}
+
+// A source is a part of OLD. Without an encoder, it is its content.
+type source struct {
+	Old     int64 `json:"old"` // offset in OLD
+	Size    int64 `json:"size"`
+	Content int64 `json:"content"` // size when decompressed
+}
+
+// A contentStep makes the next bytes of the content of NEW.
+type contentStep struct {
+	Size int64 `json:"size"`
+	// Old are ranges of the content of OLD.
+	Old []contentRange `json:"old,omitempty"`
+	// Patch is the size of the patch that makes the bytes, in the order of the steps after the recipe. If it is 0, the
+	// bytes are those of the only range.
+	Patch int64 `json:"patch,omitempty"`
+}
+
+type contentRange struct {
+	At   int64 `json:"at"`
+	Size int64 `json:"size"`
+}
+
+// A madeRun is a run of NEW that is made of content.
+type madeRun struct {
+	New  int64 `json:"new"` // offset in NEW
+	Size int64 `json:"size"`
+	// From is the offset of its content, Content the size of it.
+	From    int64 `json:"from"`
+	Content int64 `json:"content"`
+	// Window is the number of bytes before From that are in the window of the encoder, or Continued is set if the
+	// encoder goes on after the run before it.
+	Window    int64 `json:"window,omitempty"`
+	Continued bool  `json:"continued,omitempty"`
+}
+
+// segmentEncoder is the name of the encoder of the segments of zstd frames.
+const segmentEncoder = "slipway zstd " + zstd.Version
+
+// patchSize returns the size of all patches, in bytes.
+func (c *contentRecipe) patchSize() (n int64) {
+	for _, s := range c.Content {
+		n += s.Patch
+	}
+	return n
+}
+
+// checkEncoder returns an error if this program cannot make the runs.
+func (c *contentRecipe) checkEncoder() error {
+	if c.Encoder == "" || c.Encoder == segmentEncoder {
+		return nil
+	}
+	return fmt.Errorf("it needs the encoder %q, and this program has %q; apply it with the version of Slipway that made it, or ask for a delta that was made with --portable",
+		c.Encoder, segmentEncoder)
+}
+
+// errContent is the error for a recipe that only an attacker makes.
+var errContent = errors.New("invalid recipe: its content is outside of what it is made of")
+
+// checkContent returns an error if the recipe is invalid. rest is the number of bytes after the recipe. All work and all memory is
+// linear in the sizes that the recipe states, and these are bounded by those of OLD and the delta.
+func (c *contentRecipe) checkContent(d *delta, rest int64) error {
+	if len(c.Made) == 0 {
+		if c.Encoder != "" || len(c.Sources)+len(c.Content) > 0 {
+			return errors.New("invalid recipe: content that nothing is made of")
+		}
+		return nil
+	}
+	if len(c.Sources)+len(c.Content)+len(c.Made) > maxCopies {
+		return fmt.Errorf("its recipe has over %d steps", maxCopies)
+	}
+	sources, err := c.checkSources(d)
+	if err != nil {
+		return err
+	}
+	size, err := c.checkSteps(sources, rest)
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(growth(sources, d.Old.Size), growth(size, d.Old.Size+d.size)); err != nil {
+		return err
+	}
+	return c.checkMade(d, size)
+}
+
+// checkSources checks the sources, and returns the size of their content.
+func (c *contentRecipe) checkSources(d *delta) (size int64, err error) {
+	var done int64
+	for _, s := range c.Sources {
+		if s.Old < done || s.Size <= 0 || s.Size > d.Old.Size-s.Old || s.Content < 0 || s.Content > maxContent-size || c.Encoder == "" && s.Content != s.Size {
+			return 0, errContent
+		}
+		done, size = s.Old+s.Size, size+s.Content
+	}
+	return size, nil
+}
+
+// checkSteps checks the steps, and returns the size of the content of NEW. sources is the size of the content of OLD.
+func (c *contentRecipe) checkSteps(sources, rest int64) (size int64, err error) {
+	var patches int64
+	for _, s := range c.Content {
+		var old int64
+		for _, r := range s.Old {
+			if r.At < 0 || r.Size <= 0 || r.Size > sources-r.At {
+				return 0, errContent
+			}
+			old += r.Size
+			if old > maxContent {
+				return 0, errContent
+			}
+		}
+		if s.Size <= 0 || s.Size > maxContent-size || s.Patch < 0 || s.Patch > rest-patches {
+			return 0, errContent
+		}
+		if s.Patch == 0 && (len(s.Old) != 1 || old != s.Size) || s.Patch > 0 && (s.Size > content.MaxPatch || old > content.MaxOld) {
+			return 0, errContent
+		}
+		size, patches = size+s.Size, patches+s.Patch
+	}
+	return size, nil
+}
+
+// maxContent is far more than growth allows. It keeps sums from overflowing.
+const maxContent = 1 << 50
+
+// checkMade checks the runs that are made of size bytes of content.
+func (c *contentRecipe) checkMade(d *delta, size int64) error {
+	var done, from int64
+	for i, m := range c.Made {
+		switch {
+		case m.New < done || m.Size <= 0 || m.Size > d.New.Size-m.New,
+			m.From < from || m.Content <= 0 || m.Content > size-m.From,
+			m.Window < 0 || m.Window > min(m.From-from, format.MaxWindow), // a window is loaded once
+			m.Continued && (i == 0 || m.Window > 0 || m.From != from),
+			c.Encoder == "" && (m.Content != m.Size || m.Window > 0 || m.Continued):
+			return fmt.Errorf("invalid recipe: run %d of what is made is outside the files, or over the one before it", i)
+		}
+		done, from = m.New+m.Size, m.From+m.Content
+	}
+	done = 0
+	for _, r := range d.runs() {
+		if r.offset < done {
+			return errors.New("invalid recipe: bytes are both copied and made")
+		}
+		done = r.offset + r.size
+	}
+	return nil
+}

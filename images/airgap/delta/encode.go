@@ -1,0 +1,75 @@
+package delta
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/slipway-build/slipway/images/zstd"
+	"github.com/slipway-build/slipway/internal/streams"
+)
+
+// A runEncoder writes runs that are made, in their order. It needs about 60 MB for segments.
+type runEncoder struct{ segments *zstd.Encoder }
+
+// write writes the run m, whose content is in made, to w.
+func (e *runEncoder) write(ctx context.Context, w io.Writer, made io.ReaderAt, encoder string, m madeRun, buf []byte) error {
+	read := func(w io.Writer, from, size int64) error {
+		_, err := io.CopyBuffer(struct{ io.Writer }{w}, streams.WithContext(ctx, streams.Exactly(io.NewSectionReader(made, from, size), size)), buf)
+		return err
+	}
+	out := &exactWriter{w: w, left: m.Size}
+	if encoder == "" {
+		return errors.Join(read(out, m.From, m.Content), out.ended())
+	}
+	if e.segments == nil {
+		e.segments = zstd.NewEncoder()
+	}
+	if !m.Continued {
+		e.segments.Reset()
+	}
+	e.segments.Begin(out)
+	err := read(loader{e.segments}, m.From-m.Window, m.Window)
+	if err == nil {
+		err = read(e.segments, m.From, m.Content)
+	}
+	if failed := e.segments.End(); failed != nil {
+		return failed
+	}
+	if err != nil {
+		return err
+	}
+	return out.ended()
+}
+
+// errOther is the error for a run that the encoder makes otherwise.
+var errOther = errors.New("the encoder makes other bytes")
+
+// A loader is a writer that primes the window of an encoder.
+type loader struct{ enc *zstd.Encoder }
+
+func (l loader) Write(b []byte) (int, error) {
+	l.enc.Load(b)
+	return len(b), nil
+}
+
+// An exactWriter refuses more or less than left bytes.
+type exactWriter struct {
+	w    io.Writer
+	left int64
+}
+
+func (e *exactWriter) Write(b []byte) (int, error) {
+	if e.left -= int64(len(b)); e.left < 0 {
+		return 0, fmt.Errorf("%w: more bytes", errOther)
+	}
+	return e.w.Write(b)
+}
+
+func (e *exactWriter) ended() error {
+	if e.left != 0 {
+		return fmt.Errorf("%w: %d bytes less", errOther, e.left)
+	}
+	return nil
+}

@@ -1,0 +1,302 @@
+package delta
+
+import (
+	"context"
+	"encoding/json"
+	"runtime"
+	"slices"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
+	"golang.org/x/sync/semaphore"
+
+	"github.com/slipway-build/slipway/images/airgap/delta/bindiff"
+	"github.com/slipway-build/slipway/images/airgap/delta/content"
+	"github.com/slipway-build/slipway/images/airgap/format"
+	"github.com/slipway-build/slipway/progress"
+)
+
+// A contentDiff compares the content of two archives.
+type contentDiff struct {
+	*delta
+	old, new *layout
+	remaker  remaker
+	contents contents
+	patches  *scratch
+
+	// made is the content of NEW that is needed.
+	made *pieces
+	// sources are the pieces of the tar of OLD that are its content.
+	sources pieces
+}
+
+// addContent replaces what the delta would add of changed layers by content, if it is smaller. It writes temporary files
+// beside final, and returns a function that removes them.
+func (d *delta) addContent(ctx context.Context, old, new *format.File, final string, portable bool) (close func(), err error) {
+	c := &contentDiff{delta: d, old: layoutOf(ctx, old), new: layoutOf(ctx, new)}
+	c.contents.delta = d
+	close = func() {
+		c.remaker.close()
+		c.contents.close()
+		if c.patches != nil {
+			c.patches.close()
+		}
+	}
+	if c.old == nil || c.new == nil {
+		return close, nil
+	}
+	c.remaker.new, c.remaker.copies = c.new, d.Copies
+	switch {
+	case c.new.codec == format.Tar:
+		c.remaker.plain()
+	case c.new.codec == format.Zstd && !portable:
+		d.Encoder = segmentEncoder
+		err = c.remaker.zstd(ctx, final)
+	}
+	if err == nil && len(c.remaker.runs) > 0 {
+		err = c.compare(ctx, old, final)
+	}
+	if len(d.Made) == 0 {
+		d.contentRecipe = contentRecipe{}
+	}
+	return close, err
+}
+
+// compare compares the content of the runs that can be made, and adds them to the delta.
+func (c *contentDiff) compare(ctx context.Context, old *format.File, final string) (err error) {
+	runs := c.needed()
+	newParts := c.newParts()
+	oldParts := c.openOld(newParts)
+	if err := c.contents.openOld(ctx, old, final); err != nil {
+		return err
+	}
+	for i := range oldParts {
+		oldParts[i].Layer = isTar(c.contents.old, oldParts[i].At, oldParts[i].Size)
+	}
+	steps, err := content.Plan(ctx, c.contents.old, oldParts, c.made, newParts)
+	if err != nil {
+		return err
+	}
+	if c.patches, err = newScratch(final); err != nil {
+		return err
+	}
+	patched, err := c.patch(ctx, steps)
+	if err != nil {
+		return err
+	}
+	c.use(runs, patched)
+	return nil
+}
+
+// use makes the runs part of the recipe, if that makes the delta smaller and the recipe can be read.
+func (c *contentDiff) use(runs []madeRun, steps []contentStep) {
+	var added int64
+	for _, r := range runs {
+		added += c.remaker.missing(r.New, r.Size)
+	}
+	with := *c.delta
+	with.Content, with.Made, with.Copies = steps, runs, without(c.Copies, runs)
+	if recipe, err := json.Marshal(&with); err != nil || with.patchSize() > added || len(recipe) > maxRecipe || with.check(with.patchSize()) != nil {
+		return
+	}
+	*c.delta = with
+	c.delta.patches = c.patches.r
+}
+
+// without returns the parts of copies that are not in runs.
+func without(copies []copiedRun, runs []madeRun) []copiedRun {
+	left := []copiedRun{}
+	for _, c := range copies {
+		i, _ := slices.BinarySearchFunc(runs, c.New, func(m madeRun, at int64) int {
+			if m.New+m.Size <= at {
+				return -1
+			}
+			return 1
+		})
+		for ; c.Size > 0 && i < len(runs) && runs[i].New < c.New+c.Size; i++ {
+			if before := runs[i].New - c.New; before >= minRun {
+				left = append(left, copiedRun{c.Old, c.New, before})
+			}
+			cut := min(runs[i].New+runs[i].Size-c.New, c.Size)
+			c = copiedRun{c.Old + cut, c.New + cut, c.Size - cut}
+		}
+		if c.Size >= minRun {
+			left = append(left, c)
+		}
+	}
+	return left
+}
+
+// needed finds the content of NEW that the runs need, and returns the runs with their offsets in it.
+func (c *contentDiff) needed() []madeRun {
+	c.made = &pieces{file: c.remaker.content}
+	runs := slices.Clone(c.remaker.runs)
+	end := int64(-1)
+	for i := range runs {
+		r := &runs[i]
+		from := max(r.From-r.Window, end)
+		c.made.add(from, r.From+r.Content-from)
+		end = r.From + r.Content
+		r.From = c.made.size - r.Content
+	}
+	return runs
+}
+
+// newParts returns the parts of the content of NEW.
+func (c *contentDiff) newParts() []content.Part {
+	var parts []content.Part
+	known := c.old.offsets()
+	entries := c.remaker.entries
+	for _, p := range c.made.all {
+		done, end := p.offset, p.offset+p.size
+		add := func(to int64, part content.Part) {
+			if to > done {
+				part.Range = content.Range{At: p.at + done - p.offset, Size: to - done}
+				parts = append(parts, part)
+				done = to
+			}
+		}
+		i, _ := slices.BinarySearchFunc(entries, p.offset, func(e format.Entry, at int64) int {
+			if e.Offset+e.Size <= at {
+				return -1
+			}
+			return 1
+		})
+		for ; i < len(entries) && entries[i].Offset < end; i++ {
+			e := entries[i]
+			add(e.Offset, content.Part{})
+			part := content.Part{}
+			if key, ok := keyOf(e); ok {
+				if at, ok := known[key]; ok {
+					// The offset in the tar of OLD; openOld makes it one in its content.
+					part.Copy = &content.Range{At: at + done - e.Offset, Size: min(e.Offset+e.Size, end) - done}
+				}
+			}
+			part.Layer = done == e.Offset && e.Offset+e.Size <= end && isTar(c.remaker.content, e.Offset, e.Size)
+			add(min(e.Offset+e.Size, end), part)
+		}
+		add(end, content.Part{})
+	}
+	return parts
+}
+
+// openOld decides which frames of OLD are sources: those with layers that NEW lacks, or with layers that the content of NEW
+// has too. It returns the parts that NEW may resemble.
+func (c *contentDiff) openOld(newParts []content.Part) []content.Part {
+	var (
+		needed = make([]bool, len(c.old.frames))
+		known  = c.new.offsets()
+		gone   []format.Entry
+	)
+	for _, e := range c.old.entries {
+		key, ok := keyOf(e)
+		if _, there := known[key]; !ok || !there {
+			gone = append(gone, e)
+			needed[c.old.frameOf(e.Offset)] = true
+		}
+	}
+	for _, p := range newParts {
+		if p.Copy != nil {
+			needed[c.old.frameOf(p.Copy.At)] = true
+		}
+	}
+	for i, f := range c.old.frames {
+		if needed[i] {
+			c.Sources = append(c.Sources, source{Old: f.Offset, Size: f.Size, Content: f.TarSize})
+			c.sources.add(f.TarOffset, f.TarSize)
+		}
+	}
+	var parts []content.Part
+	for _, e := range gone {
+		if at, ok := c.sources.of(e.Offset); ok && e.Size > 0 {
+			parts = append(parts, content.Part{Range: content.Range{At: at, Size: e.Size}})
+		}
+	}
+	for _, p := range newParts {
+		if p.Copy != nil {
+			p.Copy.At, _ = c.sources.of(p.Copy.At)
+		}
+	}
+	return parts
+}
+
+// patchMemory is the memory for making patches, in bytes.
+const patchMemory = 800 << 20
+
+// patch makes the patches of steps, and writes them in order.
+func (c *contentDiff) patch(ctx context.Context, steps []content.Step) (_ []contentStep, err error) {
+	var total int64
+	for _, s := range steps {
+		total += s.Size
+	}
+	task := progress.Start(ctx, "compare the content of changed layers")
+	task.SetTotal(total)
+	defer func() { task.Done(err) }()
+	w, err := c.patches.temp.OpenAt(0)
+	if err != nil {
+		return nil, err
+	}
+	defer w.Close()
+	var (
+		all    = make([]contentStep, len(steps))
+		made   = make([][]byte, len(steps))
+		mu     sync.Mutex
+		next   int // the first step that is not written
+		at     int64
+		memory = semaphore.NewWeighted(patchMemory)
+	)
+	group, groupCtx := errgroup.WithContext(ctx)
+	group.SetLimit(runtime.GOMAXPROCS(0))
+	for i, s := range steps {
+		from := at
+		at += s.Size
+		group.Go(func() error {
+			step, patch, err := c.patchOf(groupCtx, s, from, memory)
+			if err != nil {
+				return err
+			}
+			task.Add(int(s.Size))
+			mu.Lock()
+			defer mu.Unlock()
+			all[i], made[i] = step, patch
+			for ; next < len(steps) && all[next].Size > 0; next++ {
+				if _, err := w.Write(made[next]); err != nil {
+					return err
+				}
+				made[next] = nil
+			}
+			return nil
+		})
+	}
+	return all, group.Wait()
+}
+
+// patchOf makes the patch of a step, whose bytes begin at offset from of the content of NEW.
+func (c *contentDiff) patchOf(ctx context.Context, s content.Step, from int64, memory *semaphore.Weighted) (contentStep, []byte, error) {
+	step := contentStep{Size: s.Size}
+	var size int64
+	for _, r := range s.Old {
+		step.Old = append(step.Old, contentRange{r.At, r.Size})
+		size += r.Size
+	}
+	if s.Copy {
+		return step, nil, context.Cause(ctx)
+	}
+	// The files, the index of OLD, and encoders.
+	need := min(6*size+2*s.Size+96<<20, patchMemory)
+	if err := memory.Acquire(ctx, need); err != nil {
+		return step, nil, err
+	}
+	defer memory.Release(need)
+	old, err := readRanges(c.contents.old, step.Old)
+	if err != nil {
+		return step, nil, err
+	}
+	new, err := readRanges(c.made, []contentRange{{from, s.Size}})
+	if err != nil {
+		return step, nil, err
+	}
+	patch, err := bindiff.Diff(old, new)
+	step.Patch = int64(len(patch))
+	return step, patch, err
+}

@@ -1,0 +1,94 @@
+package delta
+
+import (
+	"cmp"
+	"io"
+	"os"
+	"slices"
+
+	"github.com/slipway-build/slipway/internal/atomicfile"
+	"github.com/slipway-build/slipway/internal/regular"
+)
+
+// A scratch is a temporary file beside the result, which is removed in the end. If the process is killed, it is removed when
+// the result is written again.
+type scratch struct {
+	temp *atomicfile.File
+	r    *os.File
+}
+
+// newScratch makes a scratch for the result final.
+func newScratch(final string) (*scratch, error) {
+	temp, err := atomicfile.Create(final, 0)
+	if err != nil {
+		return nil, err
+	}
+	r, err := regular.Open(temp.Path())
+	if err != nil {
+		temp.Discard()
+		return nil, err
+	}
+	return &scratch{temp, r}, nil
+}
+
+func (s *scratch) close() {
+	s.r.Close()
+	s.temp.Discard()
+}
+
+// pieces is a file that consists of pieces of another one.
+type pieces struct {
+	file io.ReaderAt
+	all  []piece
+	size int64
+}
+
+// A piece is a part of a file.
+type piece struct {
+	at     int64 // in the pieces
+	size   int64
+	offset int64 // in the file
+}
+
+func (p *pieces) add(offset, size int64) {
+	if size <= 0 {
+		return
+	}
+	p.all = append(p.all, piece{p.size, size, offset})
+	p.size += size
+}
+
+// of returns where an offset of the file is in the pieces, if it is.
+func (p *pieces) of(offset int64) (int64, bool) {
+	for _, one := range p.all {
+		if one.offset <= offset && offset < one.offset+one.size {
+			return one.at + offset - one.offset, true
+		}
+	}
+	return 0, false
+}
+
+func (p *pieces) ReadAt(b []byte, at int64) (n int, err error) {
+	i, found := slices.BinarySearchFunc(p.all, at, func(a piece, at int64) int { return cmp.Compare(a.at, at) })
+	if !found {
+		i--
+	}
+	for ; i >= 0 && i < len(p.all) && n < len(b); i++ {
+		skip := at + int64(n) - p.all[i].at
+		if skip < 0 || skip >= p.all[i].size {
+			break
+		}
+		part := b[n:min(int64(len(b)), int64(n)+p.all[i].size-skip)]
+		read, err := p.file.ReadAt(part, p.all[i].offset+skip)
+		if n += read; read < len(part) {
+			if err == nil || err == io.EOF {
+				err = io.ErrUnexpectedEOF
+			}
+			return n, err
+		}
+	}
+	if n < len(b) {
+		return n, io.EOF
+	}
+	return n, nil
+}
