@@ -113,7 +113,7 @@ func TestApplyRefusesHostileContent(t *testing.T) {
 		"a copy of less":                 {"", "", source, `{"size":1000,"old":[{"at":0,"size":999}]}`, made, outside},
 		"a patch after the end":          {"", "", source, `{"size":1000,"old":[{"at":0,"size":1000}],"patch":100000}`, made, outside},
 		"a bomb of content":              {"", "", source, `{"size":67108864,"patch":1},{"size":67108864,"patch":1}`, made, "more than the limit"},
-		"a patch that is too large":      {"", "", source, `{"size":67108865,"patch":1}`, made, outside},
+		"a patch that is too large":      {"", "", source, `{"size":117440513,"patch":1}`, made, outside},
 		"made outside NEW":               {"", "", source, step, `{"new":1,"size":1000,"from":0,"content":1000}`, over},
 		"made of what is not there":      {"", "", source, step, `{"new":0,"size":1000,"from":1,"content":1000}`, over},
 		"made twice":                     {"", "", source, step, `{"new":0,"size":500,"from":0,"content":500},{"new":500,"size":500,"from":0,"content":500}`, over},

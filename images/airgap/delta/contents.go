@@ -7,17 +7,18 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"runtime"
 
 	"golang.org/x/sync/errgroup"
+	"golang.org/x/sync/semaphore"
 
 	"github.com/slipway-build/slipway/images/airgap/delta/bindiff"
 	"github.com/slipway-build/slipway/images/airgap/format"
 	"github.com/slipway-build/slipway/internal/streams"
 )
 
-// patchJobs is the number of patches that are made or applied at the same time. Making one needs up to 600 MiB, applying
-// one up to 200 MiB.
-const patchJobs = 2
+// applyMemory is the memory for applying patches, in bytes.
+const applyMemory = 400 << 20
 
 // A contents makes the content of NEW of that of OLD.
 type contents struct {
@@ -111,7 +112,8 @@ func decompress(ctx context.Context, w io.Writer, r io.Reader, size int64) error
 // applySteps writes the content of NEW.
 func (c *contents) applySteps(ctx context.Context, to *scratch) error {
 	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(patchJobs)
+	group.SetLimit(runtime.GOMAXPROCS(0))
+	memory := semaphore.NewWeighted(applyMemory)
 	var at, patch int64
 	for _, s := range c.Content {
 		offset, from := at, patch
@@ -120,7 +122,7 @@ func (c *contents) applySteps(ctx context.Context, to *scratch) error {
 			if err != nil {
 				return err
 			}
-			return errors.Join(c.apply(ctx, w, s, from), w.Close())
+			return errors.Join(c.apply(ctx, w, s, from, memory), w.Close())
 		})
 		at, patch = at+s.Size, patch+s.Patch
 	}
@@ -128,15 +130,22 @@ func (c *contents) applySteps(ctx context.Context, to *scratch) error {
 }
 
 // apply writes the bytes of one step, whose patch begins at offset from.
-func (c *contents) apply(ctx context.Context, w *os.File, s contentStep, from int64) error {
+func (c *contents) apply(ctx context.Context, w *os.File, s contentStep, from int64, memory *semaphore.Weighted) error {
 	if s.Patch == 0 {
 		r := streams.WithContext(ctx, io.NewSectionReader(c.old, s.Old[0].At, s.Size))
 		_, err := io.Copy(struct{ io.Writer }{w}, streams.Exactly(r, s.Size))
 		return err
 	}
-	if err := context.Cause(ctx); err != nil {
+	var size int64
+	for _, r := range s.Old {
+		size += r.Size
+	}
+	// OLD and what is known of it, the patch, and decoders.
+	need := min(size*5/4+s.Patch+80<<20, applyMemory)
+	if err := memory.Acquire(ctx, need); err != nil {
 		return err
 	}
+	defer memory.Release(need)
 	old, err := readRanges(c.old, s.Old)
 	if err != nil {
 		return err

@@ -221,7 +221,7 @@ func (c *contentDiff) openOld(newParts []content.Part) []content.Part {
 }
 
 // patchMemory is the memory for making patches, in bytes.
-const patchMemory = 800 << 20
+const patchMemory = 900 << 20
 
 // patch makes the patches of steps, and writes them in order.
 func (c *contentDiff) patch(ctx context.Context, steps []content.Step) (_ []contentStep, err error) {

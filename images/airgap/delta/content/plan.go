@@ -33,8 +33,8 @@ type Step struct {
 const (
 	// MaxPatch is the maximum number of bytes that a patch makes, MaxOld that of the bytes that it is applied to. They
 	// bound the memory for one patch.
-	MaxPatch = 64 << 20
-	MaxOld   = MaxPatch + 2*overlap
+	MaxPatch = 112 << 20
+	MaxOld   = MaxPatch + 2*overlap // bindiff takes 128 MiB
 	// overlap is how much more of OLD is before and after the part of a member that is larger than MaxPatch.
 	overlap = 8 << 20
 	// group is the number of bytes of small members from which on they are not put into one patch any more.
