@@ -20,8 +20,8 @@ func (p *Program) diffCommand() *cobra.Command {
 and the delta. The delta of a patch release is about as large as what changed in the files
 of its layers. Both archives must have the same format.
 
-To recreate a .tar.zst, apply compresses the changed layers again, with the same version of
-the encoder. Other versions of Slipway may refuse the delta. With --portable, any version
+To recreate a .tar.zst or .tar.gz, apply compresses the changed layers again, with the same
+version of the encoder. Other versions of Slipway may refuse the delta. With --portable, any version
 can apply it, and it is larger: it contains the changed layers compressed.`,
 		Args:    cobra.ExactArgs(2),
 		Example: examples("slipway airgap diff v1.34.1/images.tar.zst v1.34.2/images.tar.zst -o images.delta"),

@@ -46,7 +46,7 @@ func TestDeltaOfChangedFiles(t *testing.T) {
 	content := airgaptest.NewStore(t)
 	opts := pack.Options{Layers: images.UncompressedLayers, Level: images.BestZstd}
 	old, new := airgaptest.Pack(t, content, patchRelease(t, 1), opts), airgaptest.Pack(t, content, patchRelease(t, 2), opts)
-	for _, codec := range []format.Codec{format.Tar, format.Zstd} {
+	for _, codec := range []format.Codec{format.Tar, format.Zstd, format.Gzip} {
 		t.Run(string(codec), func(t *testing.T) {
 			file, made := roundTrip(t, old[codec], new[codec])
 			const changed, views = 3 * 1000, 12_000
@@ -87,7 +87,7 @@ func TestApplyRefusesHostileContent(t *testing.T) {
 		t.Fatal(err)
 	}
 	apply := func(dir, encoder, copies, sources, content, made string) error {
-		recipe := fmt.Sprintf(`{"old":{"name":"old","size":1000,"sha256":"%[1]x"},"new":{"name":"new","size":1000,"sha256":"%[1]x"},"encoder":%[2]q,"copies":[%[3]s],"sources":[%[4]s],"content":[%[5]s],"made":[%[6]s]}`,
+		recipe := fmt.Sprintf(`{"old":{"name":"old","size":1000,"sha256":"%[1]x"},"new":{"name":"new","size":1000,"sha256":"%[1]x"},"encoders":[%[2]s],"copies":[%[3]s],"sources":[%[4]s],"content":[%[5]s],"made":[%[6]s]}`,
 			sha256.Sum256(raw), encoder, copies, sources, content, made)
 		_, err := Apply(t.Context(), old, write(t, seal([]byte(recipe), patch)), filepath.Join(dir, "new"))
 		return err
@@ -95,6 +95,8 @@ func TestApplyRefusesHostileContent(t *testing.T) {
 	const (
 		source = `{"old":0,"size":1000,"content":1000}`
 		made   = `{"new":0,"size":1000,"from":0,"content":1000}`
+
+		segment = `"` + segmentEncoder + `"`
 	)
 	step := fmt.Sprintf(`{"size":1000,"old":[{"at":0,"size":1000}],"patch":%d}`, len(patch))
 	if err := apply(t.TempDir(), "", "", source, step, made); err != nil {
@@ -102,27 +104,29 @@ func TestApplyRefusesHostileContent(t *testing.T) {
 	}
 	const outside, over = "outside of what it is made of", "outside the files, or over the one before it"
 	for name, c := range map[string]struct{ encoder, copies, sources, content, made, want string }{
-		"another encoder":                {"slipway zstd 0", "", source, step, made, `needs the encoder "slipway zstd 0"`},
-		"a source outside OLD":           {"", "", `{"old":1,"size":1000,"content":1000}`, step, made, outside},
-		"a source that grows":            {"", "", `{"old":0,"size":1000,"content":1001}`, step, made, outside},
-		"sources over one another":       {"", "", source + `,{"old":999,"size":1,"content":1}`, step, made, outside},
-		"a bomb of sources":              {segmentEncoder, "", `{"old":0,"size":1000,"content":1099511627776}`, step, made, "more than the limit"},
-		"a range outside the content":    {"", "", source, `{"size":1000,"old":[{"at":1,"size":1000}]}`, made, outside},
-		"a range that overflows":         {"", "", source, `{"size":1000,"old":[{"at":9223372036854775807,"size":9223372036854775807}]}`, made, outside},
-		"a copy of nothing":              {"", "", source, `{"size":1000}`, made, outside},
-		"a copy of less":                 {"", "", source, `{"size":1000,"old":[{"at":0,"size":999}]}`, made, outside},
-		"a patch after the end":          {"", "", source, `{"size":1000,"old":[{"at":0,"size":1000}],"patch":100000}`, made, outside},
-		"a bomb of content":              {"", "", source, `{"size":67108864,"patch":1},{"size":67108864,"patch":1}`, made, "more than the limit"},
-		"a patch that is too large":      {"", "", source, `{"size":117440513,"patch":1}`, made, outside},
-		"made outside NEW":               {"", "", source, step, `{"new":1,"size":1000,"from":0,"content":1000}`, over},
-		"made of what is not there":      {"", "", source, step, `{"new":0,"size":1000,"from":1,"content":1000}`, over},
-		"made twice":                     {"", "", source, step, `{"new":0,"size":500,"from":0,"content":500},{"new":500,"size":500,"from":0,"content":500}`, over},
-		"a window before the content":    {segmentEncoder, "", source, step, `{"new":0,"size":1000,"from":0,"content":1000,"window":1}`, over},
-		"a window without an encoder":    {"", "", source, step, `{"new":0,"size":500,"from":500,"content":500,"window":1}`, over},
-		"continued after nothing":        {segmentEncoder, "", source, step, `{"new":0,"size":1000,"from":0,"content":1000,"continued":true}`, over},
-		"copied and made":                {"", `{"old":0,"new":999,"size":1}`, source, step, made, "both copied and made"},
-		"a patch of other bytes":         {"", "", source, fmt.Sprintf(`{"size":999,"old":[{"at":0,"size":1000}],"patch":%d}`, len(patch)), `{"new":0,"size":999,"from":0,"content":999}`, "invalid patch"},
-		"other bytes than the encoder's": {segmentEncoder, "", "", fmt.Sprintf(`{"size":1000,"old":[],"patch":%d}`, len(patch)), made, "invalid patch"},
+		"another encoder":                      {`"slipway zstd 0"`, "", source, step, made, `needs the encoder "slipway zstd 0"`},
+		"a source outside OLD":                 {"", "", `{"old":1,"size":1000,"content":1000}`, step, made, outside},
+		"a source that grows":                  {"", "", `{"old":0,"size":1000,"content":1001}`, step, made, outside},
+		"sources over one another":             {"", "", source + `,{"old":999,"size":1,"content":1}`, step, made, outside},
+		"a bomb of sources":                    {`],"codec":"tar.gz","encoders":[`, "", `{"old":0,"size":1000,"content":1099511627776}`, step, made, "more than the limit"},
+		"a range outside the content":          {"", "", source, `{"size":1000,"old":[{"at":1,"size":1000}]}`, made, outside},
+		"a range that overflows":               {"", "", source, `{"size":1000,"old":[{"at":9223372036854775807,"size":9223372036854775807}]}`, made, outside},
+		"a copy of nothing":                    {"", "", source, `{"size":1000}`, made, outside},
+		"a copy of less":                       {"", "", source, `{"size":1000,"old":[{"at":0,"size":999}]}`, made, outside},
+		"a patch after the end":                {"", "", source, `{"size":1000,"old":[{"at":0,"size":1000}],"patch":100000}`, made, outside},
+		"a bomb of content":                    {"", "", source, `{"size":67108864,"patch":1},{"size":67108864,"patch":1}`, made, "more than the limit"},
+		"a patch that is too large":            {"", "", source, `{"size":117440513,"patch":1}`, made, outside},
+		"made outside NEW":                     {"", "", source, step, `{"new":1,"size":1000,"from":0,"content":1000}`, over},
+		"made of what is not there":            {"", "", source, step, `{"new":0,"size":1000,"from":1,"content":1000}`, over},
+		"made twice":                           {"", "", source, step, `{"new":0,"size":500,"from":0,"content":500},{"new":500,"size":500,"from":0,"content":500}`, over},
+		"a window before the content":          {segment, "", source, step, `{"encoder":1,"new":0,"size":1000,"from":0,"content":1000,"window":1}`, over},
+		"a window without an encoder":          {"", "", source, step, `{"new":0,"size":500,"from":500,"content":500,"window":1}`, over},
+		"continued after nothing":              {segment, "", source, step, `{"encoder":1,"new":0,"size":1000,"from":0,"content":1000,"continued":true}`, over},
+		"copied and made":                      {"", `{"old":0,"new":999,"size":1}`, source, step, made, "both copied and made"},
+		"a patch of other bytes":               {"", "", source, fmt.Sprintf(`{"size":999,"old":[{"at":0,"size":1000}],"patch":%d}`, len(patch)), `{"new":0,"size":999,"from":0,"content":999}`, "invalid patch"},
+		"bytes that the encoder does not make": {segment, "", source, step, `{"encoder":1,"new":0,"size":1000,"from":0,"content":1000}`, "the encoder makes other bytes"},
+		"no encoder":                           {segment, "", source, step, `{"encoder":2,"new":0,"size":1000,"from":0,"content":1000}`, "has no encoder"},
+		"a codec that archives do not have":    {`],"codec":"tar.bz2","encoders":[`, "", source, step, made, "unknown codec"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/slipway-build/slipway/images/airgap/delta/content"
+	"github.com/slipway-build/slipway/images/airgap/delta/deflate"
 	"github.com/slipway-build/slipway/images/airgap/format"
 	"github.com/slipway-build/slipway/images/zstd"
 )
@@ -12,8 +13,10 @@ import (
 // A contentRecipe says how runs of NEW are made of content of OLD. First frames of OLD are decompressed: the sources. Joined
 // in order, they are the content of OLD. The steps make the content of NEW from it, which is encoded to the runs.
 type contentRecipe struct {
-	// Encoder is the encoder that makes the runs, with its version. "" makes a run that is its content.
-	Encoder string `json:"encoder,omitempty"`
+	// Codec is the compression of the sources: tar.zst or tar.gz, or "" if they are their content.
+	Codec format.Codec `json:"codec,omitempty"`
+	// Encoders are the names of the encoders that make runs, with their versions.
+	Encoders []string `json:"encoders,omitempty"`
 	// Sources are parts of OLD, in their order.
 	Sources []source `json:"sources,omitempty"`
 	// Content makes the content of NEW.
@@ -22,7 +25,7 @@ type contentRecipe struct {
 	Made []madeRun `json:"made,omitempty"`
 }
 
-// A source is a part of OLD. Without an encoder, it is its content.
+// A source is a part of OLD.
 type source struct {
 	Old     int64 `json:"old"` // offset in OLD
 	Size    int64 `json:"size"`
@@ -48,6 +51,8 @@ type contentRange struct {
 type madeRun struct {
 	New  int64 `json:"new"` // offset in NEW
 	Size int64 `json:"size"`
+	// Encoder is the number of the encoder, from 1 on, or 0 if the run is its content.
+	Encoder int `json:"encoder,omitempty"`
 	// From is the offset of its content, Content the size of it.
 	From    int64 `json:"from"`
 	Content int64 `json:"content"`
@@ -68,13 +73,22 @@ func (c *contentRecipe) patchSize() (n int64) {
 	return n
 }
 
-// checkEncoder returns an error if this program cannot make the runs.
-func (c *contentRecipe) checkEncoder() error {
-	if c.Encoder == "" || c.Encoder == segmentEncoder {
-		return nil
+// checkEncoders returns an error if this program cannot make the runs.
+func (c *contentRecipe) checkEncoders() error {
+	for _, name := range c.Encoders {
+		if name != segmentEncoder && !deflate.Known(name) {
+			return fmt.Errorf("it needs the encoder %q, which this program does not have; apply it with the version of Slipway that made it, or make a delta with --portable", name)
+		}
 	}
-	return fmt.Errorf("it needs the encoder %q, and this program has %q; apply it with the version of Slipway that made it, or ask for a delta that was made with --portable",
-		c.Encoder, segmentEncoder)
+	return nil
+}
+
+// encoder returns the name of the encoder of a run, or "".
+func (c *contentRecipe) encoder(m madeRun) string {
+	if m.Encoder == 0 {
+		return ""
+	}
+	return c.Encoders[m.Encoder-1]
 }
 
 // errContent is the error for a recipe that only an attacker makes.
@@ -84,13 +98,16 @@ var errContent = errors.New("invalid recipe: its content is outside of what it i
 // linear in the sizes that the recipe states, and these are bounded by those of OLD and the delta.
 func (c *contentRecipe) checkContent(d *delta, rest int64) error {
 	if len(c.Made) == 0 {
-		if c.Encoder != "" || len(c.Sources)+len(c.Content) > 0 {
+		if c.Codec != "" || len(c.Encoders)+len(c.Sources)+len(c.Content) > 0 {
 			return errors.New("invalid recipe: content that nothing is made of")
 		}
 		return nil
 	}
 	if len(c.Sources)+len(c.Content)+len(c.Made) > maxCopies {
 		return fmt.Errorf("its recipe has over %d steps", maxCopies)
+	}
+	if len(c.Encoders) > maxEncoders || c.Codec != "" && c.Codec != format.Zstd && c.Codec != format.Gzip {
+		return errors.New("invalid recipe: unknown codec, or too many encoders")
 	}
 	sources, err := c.checkSources(d)
 	if err != nil {
@@ -110,7 +127,7 @@ func (c *contentRecipe) checkContent(d *delta, rest int64) error {
 func (c *contentRecipe) checkSources(d *delta) (size int64, err error) {
 	var done int64
 	for _, s := range c.Sources {
-		if s.Old < done || s.Size <= 0 || s.Size > d.Old.Size-s.Old || s.Content < 0 || s.Content > maxContent-size || c.Encoder == "" && s.Content != s.Size {
+		if s.Old < done || s.Size <= 0 || s.Size > d.Old.Size-s.Old || s.Content < 0 || s.Content > maxContent-size || c.Codec == "" && s.Content != s.Size {
 			return 0, errContent
 		}
 		done, size = s.Old+s.Size, size+s.Content
@@ -143,19 +160,27 @@ func (c *contentRecipe) checkSteps(sources, rest int64) (size int64, err error) 
 	return size, nil
 }
 
-// maxContent is far more than growth allows. It keeps sums from overflowing.
-const maxContent = 1 << 50
+const (
+	// maxContent is far more than growth allows. It keeps sums from overflowing.
+	maxContent = 1 << 50
+	// maxEncoders is more than there are.
+	maxEncoders = 100
+)
 
 // checkMade checks the runs that are made of size bytes of content.
 func (c *contentRecipe) checkMade(d *delta, size int64) error {
 	var done, from int64
 	for i, m := range c.Made {
+		if m.Encoder < 0 || m.Encoder > len(c.Encoders) {
+			return fmt.Errorf("invalid recipe: run %d of what is made has no encoder", i)
+		}
+		segment := c.encoder(m) == segmentEncoder
 		switch {
 		case m.New < done || m.Size <= 0 || m.Size > d.New.Size-m.New,
 			m.From < from || m.Content <= 0 || m.Content > size-m.From,
 			m.Window < 0 || m.Window > min(m.From-from, format.MaxWindow), // a window is loaded once
-			m.Continued && (i == 0 || m.Window > 0 || m.From != from),
-			c.Encoder == "" && (m.Content != m.Size || m.Window > 0 || m.Continued):
+			m.Continued && (i == 0 || m.Window > 0 || m.From != from || c.encoder(c.Made[i-1]) != segmentEncoder),
+			!segment && (m.Window > 0 || m.Continued), m.Encoder == 0 && m.Content != m.Size:
 			return fmt.Errorf("invalid recipe: run %d of what is made is outside the files, or over the one before it", i)
 		}
 		done, from = m.New+m.Size, m.From+m.Content

@@ -67,7 +67,7 @@ func (c *contents) scratch(final string) (*scratch, error) {
 
 // openOld opens the content of OLD.
 func (c *contents) openOld(ctx context.Context, old io.ReaderAt, final string) error {
-	if c.Encoder == "" {
+	if c.Codec == "" {
 		p := &pieces{file: old}
 		for _, s := range c.Sources {
 			p.add(s.Old, s.Size)
@@ -84,7 +84,7 @@ func (c *contents) openOld(ctx context.Context, old io.ReaderAt, final string) e
 		return err
 	}
 	for _, s := range c.Sources {
-		if err := decompress(ctx, w, io.NewSectionReader(old, s.Old, s.Size), s.Content); err != nil {
+		if err := decompress(ctx, w, c.Codec, io.NewSectionReader(old, s.Old, s.Size), s.Content); err != nil {
 			w.Close()
 			return fmt.Errorf("decompressing byte %d of %q: %w", s.Old, c.Old.Name, err)
 		}
@@ -93,9 +93,9 @@ func (c *contents) openOld(ctx context.Context, old io.ReaderAt, final string) e
 	return w.Close()
 }
 
-// decompress writes the size bytes of a zstd frame to w.
-func decompress(ctx context.Context, w io.Writer, r io.Reader, size int64) error {
-	frame, err := format.Zstd.Decompress(streams.WithContext(ctx, r))
+// decompress writes the size bytes of a frame to w.
+func decompress(ctx context.Context, w io.Writer, codec format.Codec, r io.Reader, size int64) error {
+	frame, err := codec.Decompress(streams.WithContext(ctx, r))
 	if err != nil {
 		return err
 	}

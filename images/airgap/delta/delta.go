@@ -159,7 +159,7 @@ func apply(ctx context.Context, oldPath, deltaPath, newPath string, task *progre
 	if err != nil {
 		return nil, err
 	}
-	if err := errors.Join(notOver(newPath, f), d.checkEncoder()); err != nil {
+	if err := errors.Join(notOver(newPath, f), d.checkEncoders()); err != nil {
 		return nil, err
 	}
 	task.SetTotal(d.Old.Size + d.New.Size)

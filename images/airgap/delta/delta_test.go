@@ -515,7 +515,7 @@ func FuzzApply(f *testing.F) {
 		if err != nil || d.New.Size > 1<<20 || d.Old.Size != int64(len(old)) {
 			return
 		}
-		if d.checkEncoder() != nil {
+		if d.checkEncoders() != nil {
 			return
 		}
 		var out bytes.Buffer

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 
+	"github.com/slipway-build/slipway/images/airgap/delta/deflate"
 	"github.com/slipway-build/slipway/images/zstd"
 	"github.com/slipway-build/slipway/internal/streams"
 )
@@ -13,23 +14,37 @@ import (
 // A runEncoder writes runs that are made, in their order. It needs about 60 MB for segments.
 type runEncoder struct{ segments *zstd.Encoder }
 
-// write writes the run m, whose content is in made, to w.
+// write writes the run m, whose content is in made, to w. encoder is the name of its encoder, or "".
 func (e *runEncoder) write(ctx context.Context, w io.Writer, made io.ReaderAt, encoder string, m madeRun, buf []byte) error {
 	read := func(w io.Writer, from, size int64) error {
 		_, err := io.CopyBuffer(struct{ io.Writer }{w}, streams.WithContext(ctx, streams.Exactly(io.NewSectionReader(made, from, size), size)), buf)
 		return err
 	}
 	out := &exactWriter{w: w, left: m.Size}
-	if encoder == "" {
-		return errors.Join(read(out, m.From, m.Content), out.ended())
+	var err error
+	switch encoder {
+	case "":
+		err = read(out, m.From, m.Content)
+	case segmentEncoder:
+		err = e.segment(out, m, read)
+	default:
+		err = deflated(out, encoder, m, read)
 	}
+	if err != nil {
+		return err
+	}
+	return out.ended()
+}
+
+// segment encodes a segment of a zstd frame.
+func (e *runEncoder) segment(w io.Writer, m madeRun, read func(w io.Writer, from, size int64) error) error {
 	if e.segments == nil {
 		e.segments = zstd.NewEncoder()
 	}
 	if !m.Continued {
 		e.segments.Reset()
 	}
-	e.segments.Begin(out)
+	e.segments.Begin(w)
 	err := read(loader{e.segments}, m.From-m.Window, m.Window)
 	if err == nil {
 		err = read(e.segments, m.From, m.Content)
@@ -37,10 +52,21 @@ func (e *runEncoder) write(ctx context.Context, w io.Writer, made io.ReaderAt, e
 	if failed := e.segments.End(); failed != nil {
 		return failed
 	}
+	return err
+}
+
+// deflated encodes a deflate stream.
+func deflated(w io.Writer, encoder string, m madeRun, read func(w io.Writer, from, size int64) error) error {
+	z, err := deflate.Open(encoder, w)
 	if err != nil {
 		return err
 	}
-	return out.ended()
+	err = read(z, m.From, m.Content)
+	// Close ends its goroutines, even after an error.
+	if closeErr := z.Close(); err == nil {
+		err = closeErr
+	}
+	return err
 }
 
 // errOther is the error for a run that the encoder makes otherwise.

@@ -286,7 +286,7 @@ func (d *delta) rebuild(ctx context.Context, old, made io.ReaderAt, w io.Writer,
 				return fmt.Errorf("copying from %q: %w", d.Old.Name, err)
 			}
 		case r.made != nil:
-			if err := encoder.write(ctx, out, made, d.Encoder, *r.made, buf); err != nil {
+			if err := encoder.write(ctx, out, made, d.encoder(*r.made), *r.made, buf); err != nil {
 				return fmt.Errorf("making bytes %d to %d again: %w", r.offset, r.offset+r.size, err)
 			}
 			task.Add(int(r.size))

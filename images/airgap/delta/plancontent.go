@@ -42,16 +42,17 @@ func (d *delta) addContent(ctx context.Context, old, new *format.File, final str
 			c.patches.close()
 		}
 	}
-	if c.old == nil || c.new == nil {
+	if c.old == nil || c.new == nil || c.old.codec != c.new.codec {
 		return close, nil
 	}
 	c.remaker.new, c.remaker.copies = c.new, d.Copies
 	switch {
 	case c.new.codec == format.Tar:
 		c.remaker.plain()
-	case c.new.codec == format.Zstd && !portable:
-		d.Encoder = segmentEncoder
-		err = c.remaker.zstd(ctx, final)
+	case c.new.codec != format.Bzip2 && !portable:
+		d.Codec = c.new.codec
+		err = c.remaker.compressed(ctx, final)
+		d.Encoders = c.remaker.encoders
 	}
 	if err == nil && len(c.remaker.runs) > 0 {
 		err = c.compare(ctx, old, final)

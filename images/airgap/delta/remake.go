@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"slices"
 
 	"github.com/slipway-build/slipway/images/airgap/format"
 	"github.com/slipway-build/slipway/images/zstd"
@@ -26,9 +27,11 @@ type remaker struct {
 	content io.ReaderAt
 	entries []format.Entry
 
-	scratch *scratch // decompressed frames of NEW
-	size    int64    // of scratch
-	encoder runEncoder
+	scratch  *scratch // decompressed frames of NEW
+	size     int64    // of scratch
+	encoder  runEncoder
+	encoders []string
+	unknown  int // the number of deflate streams that no encoder makes
 }
 
 // missing returns how many bytes of a range of NEW are not copied.
@@ -70,8 +73,8 @@ func (m *remaker) plain() {
 	}
 }
 
-// zstd finds the changed segments of frames that this program makes. final is the path of the delta.
-func (m *remaker) zstd(ctx context.Context, final string) (err error) {
+// compressed finds the changed segments and streams of frames that this program makes. final is the path of the delta.
+func (m *remaker) compressed(ctx context.Context, final string) (err error) {
 	if m.scratch, err = newScratch(final); err != nil {
 		return err
 	}
@@ -102,30 +105,29 @@ func (m *remaker) close() {
 	}
 }
 
-// frame adds the changed segments of one frame, if this program makes the same.
+// frame adds the changed segments or streams of one frame, if this program makes the same.
 func (m *remaker) frame(ctx context.Context, frame format.Span, entries []format.Entry) error {
-	runs := m.segments(frame, entries)
-	if len(runs) == 0 {
-		return nil
+	var runs []madeRun
+	if m.new.codec == format.Zstd {
+		if runs = m.segments(frame, entries); len(runs) == 0 {
+			return nil
+		}
 	}
 	w, err := m.scratch.temp.OpenAt(m.size)
 	if err != nil {
 		return err
 	}
-	err = decompress(ctx, w, io.NewSectionReader(m.new.file, frame.Offset, frame.Size), frame.TarSize)
+	err = decompress(ctx, w, m.new.codec, io.NewSectionReader(m.new.file, frame.Offset, frame.Size), frame.TarSize)
 	if err := errors.Join(err, w.Close()); err != nil {
 		return err
 	}
-	buf := make([]byte, 1<<20)
-	for i := range runs {
-		runs[i].From += m.size
-		same := &comparer{r: io.NewSectionReader(m.new.file, runs[i].New, runs[i].Size)}
-		if err := m.encoder.write(ctx, same, m.content, segmentEncoder, runs[i], buf); err != nil {
-			if errors.Is(err, errOther) {
-				return nil
-			}
-			return err
-		}
+	if m.new.codec == format.Zstd {
+		runs, err = m.segmentsMade(ctx, runs)
+	} else {
+		runs, err = m.streamsMade(ctx, frame)
+	}
+	if err != nil || len(runs) == 0 {
+		return err
 	}
 	m.runs = append(m.runs, runs...)
 	for _, e := range entries {
@@ -134,6 +136,38 @@ func (m *remaker) frame(ctx context.Context, frame format.Span, entries []format
 	}
 	m.size += frame.TarSize
 	return nil
+}
+
+// segmentsMade returns runs of a frame, if this program makes the same.
+func (m *remaker) segmentsMade(ctx context.Context, runs []madeRun) ([]madeRun, error) {
+	for i := range runs {
+		runs[i].From += m.size
+		runs[i].Encoder = m.number(segmentEncoder)
+		if same, err := m.made(ctx, segmentEncoder, runs[i]); !same {
+			return nil, err
+		}
+	}
+	return runs, nil
+}
+
+// made reports whether an encoder makes a run of NEW.
+func (m *remaker) made(ctx context.Context, encoder string, run madeRun) (bool, error) {
+	same := &comparer{r: io.NewSectionReader(m.new.file, run.New, run.Size)}
+	err := m.encoder.write(ctx, same, m.content, encoder, run, make([]byte, 256<<10))
+	if errors.Is(err, errOther) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// number returns the number of an encoder in the recipe.
+func (m *remaker) number(encoder string) int {
+	i := slices.Index(m.encoders, encoder)
+	if i < 0 {
+		i = len(m.encoders)
+		m.encoders = append(m.encoders, encoder)
+	}
+	return i + 1
 }
 
 // segments returns the changed segments of a frame, or nothing if its header and blocks are not those of this
