@@ -15,9 +15,9 @@ const (
 // that it codes the same on every host.
 type mixer struct {
 	coder
-	table    []estimate
+	table    *[1 << tableBits]estimate
 	contexts [inputs]uint32 // hashes of the contexts of the next bits
-	weights  [][inputs]int32
+	weights  *[selections][inputs]int32
 }
 
 // An estimate is a probability and the number of bits that it has learned from, up to maxSeen.
@@ -27,7 +27,7 @@ type estimate struct {
 }
 
 func newMixer(c coder) *mixer {
-	m := &mixer{coder: c, table: make([]estimate, 1<<tableBits), weights: make([][inputs]int32, selections)}
+	m := &mixer{coder: c, table: new([1 << tableBits]estimate), weights: new([selections][inputs]int32)}
 	for i := range m.table {
 		m.table[i].p = half
 	}
@@ -45,29 +45,29 @@ func (m *mixer) bit(bit int, node uint32, selection int) int {
 		at      [inputs]*estimate
 		odds    [inputs]int32
 		sum     int64
-		weights = &m.weights[selection]
+		weights = &m.weights[selection%selections]
 	)
+	node *= 0x9e3779b1
 	for i, context := range m.contexts {
-		at[i] = &m.table[(context+node*0x9e3779b1)>>(32-tableBits)]
-		odds[i] = stretched[at[i].p>>4]
+		e := &m.table[(context+node)>>(32-tableBits)]
+		at[i] = e
+		odds[i] = stretched[e.p>>4]
 		sum += int64(weights[i]) * int64(odds[i])
 	}
 	p := squashed[min(max(sum>>16, -squashLimit), squashLimit-1)+squashLimit]
 	bit = m.code(bit, p)
-	miss := int32(bit<<16) - int32(p)
-	for i := range at {
-		weights[i] += (odds[i]*(miss>>4) + 1<<9) >> 10
-		at[i].learn(bit)
+	miss := (int32(bit<<16) - int32(p)) >> 4
+	for i, e := range at {
+		weights[i] += (odds[i]*miss + 1<<9) >> 10
+		e.learn(bit)
 	}
 	return bit
 }
 
+// learn moves an estimate towards a bit: the less, the more bits it has seen.
 func (e *estimate) learn(bit int) {
-	if bit != 0 {
-		e.p += uint16((65535 - uint32(e.p)) * rates[e.seen] >> 16)
-	} else {
-		e.p -= uint16(uint32(e.p) * rates[e.seen] >> 16)
-	}
+	target := int32(bit) * 65535
+	e.p = uint16(int32(e.p) + int32(int64(target-int32(e.p))*int64(rates[e.seen&maxSeen])/65536))
 	if e.seen < maxSeen {
 		e.seen++
 	}
@@ -77,7 +77,7 @@ func (e *estimate) learn(bit int) {
 func (e *estimate) probability() uint32 { return min(max(uint32(e.p), 16), 1<<16-16) }
 
 const (
-	maxSeen     = 30
+	maxSeen     = 31
 	squashLimit = 2048
 )
 
@@ -86,7 +86,7 @@ var knots = [33]int32{22, 36, 60, 98, 162, 267, 439, 720, 1179, 1921, 3108, 4971
 
 var (
 	// rates are the shares of a miss by which an estimate moves, of 65536, by the bits it has seen.
-	rates = func() (t [maxSeen + 1]uint32) {
+	rates = func() (t [32]uint32) {
 		for i := range t {
 			t[i] = uint32(65536 * 10 / (10*i + 16))
 		}
