@@ -64,6 +64,18 @@ func TestDeltaOfChangedFiles(t *testing.T) {
 	}
 }
 
+// Frames of other levels are made again by the library.
+func TestDeltaOfOtherLevels(t *testing.T) {
+	content := airgaptest.NewStore(t)
+	for _, level := range []images.ZstdLevel{images.FastestZstd, images.DefaultZstd, images.BetterZstd} {
+		opts := pack.Options{Level: level}
+		_, made := roundTrip(t, airgaptest.Pack(t, content, patchRelease(t, 1), opts)[format.Zstd], airgaptest.Pack(t, content, patchRelease(t, 2), opts)[format.Zstd])
+		if made.Size > 15_000 || made.Made == 0 {
+			t.Errorf("%s: the delta has %d bytes: %+v", level, made.Size, made)
+		}
+	}
+}
+
 // A portable delta needs no encoder.
 func TestPortableDelta(t *testing.T) {
 	content := airgaptest.NewStore(t)

@@ -5,7 +5,6 @@ import (
 	"fmt"
 
 	"github.com/slipway-build/slipway/images/airgap/delta/content"
-	"github.com/slipway-build/slipway/images/airgap/delta/deflate"
 	"github.com/slipway-build/slipway/images/airgap/format"
 	"github.com/slipway-build/slipway/images/zstd"
 )
@@ -76,7 +75,7 @@ func (c *contentRecipe) patchSize() (n int64) {
 // checkEncoders returns an error if this program cannot make the runs.
 func (c *contentRecipe) checkEncoders() error {
 	for _, name := range c.Encoders {
-		if name != segmentEncoder && !deflate.Known(name) {
+		if !knownEncoder(name) {
 			return fmt.Errorf("it needs the encoder %q, which this program does not have; apply it with the version of Slipway that made it, or make a delta with --portable", name)
 		}
 	}

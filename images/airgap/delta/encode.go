@@ -6,7 +6,10 @@ import (
 	"fmt"
 	"io"
 
+	library "github.com/klauspost/compress/zstd"
+
 	"github.com/slipway-build/slipway/images/airgap/delta/deflate"
+	"github.com/slipway-build/slipway/images/airgap/format"
 	"github.com/slipway-build/slipway/images/zstd"
 	"github.com/slipway-build/slipway/internal/streams"
 )
@@ -28,6 +31,10 @@ func (e *runEncoder) write(ctx context.Context, w io.Writer, made io.ReaderAt, e
 	case segmentEncoder:
 		err = e.segment(out, m, read)
 	default:
+		if level := libraryLevel(encoder); level > 0 {
+			err = frame(out, level, m, read)
+			break
+		}
 		err = deflated(out, encoder, m, read)
 	}
 	if err != nil {
@@ -53,6 +60,44 @@ func (e *runEncoder) segment(w io.Writer, m madeRun, read func(w io.Writer, from
 		return failed
 	}
 	return err
+}
+
+// libraryLevels are the levels whose frames the library makes, the likely ones first.
+var libraryLevels = []library.EncoderLevel{library.SpeedDefault, library.SpeedBetterCompression, library.SpeedFastest}
+
+// libraryEncoder returns the name of the encoder of the library at a level.
+func libraryEncoder(level library.EncoderLevel) string {
+	return fmt.Sprintf("%s zstd %s", format.LibraryVersion, level)
+}
+
+// libraryLevel returns the level of an encoder of the library, or 0.
+func libraryLevel(encoder string) library.EncoderLevel {
+	for _, level := range libraryLevels {
+		if encoder == libraryEncoder(level) {
+			return level
+		}
+	}
+	return 0
+}
+
+// frame encodes a whole zstd frame.
+func frame(w io.Writer, level library.EncoderLevel, m madeRun, read func(w io.Writer, from, size int64) error) error {
+	z, err := format.LibraryEncoder(level)
+	if err != nil {
+		return err
+	}
+	z.ResetContentSize(w, m.Content)
+	err = read(z, m.From, m.Content)
+	// Close ends its goroutines, even after an error.
+	if closeErr := z.Close(); err == nil {
+		err = closeErr
+	}
+	return err
+}
+
+// knownEncoder reports whether this program has an encoder.
+func knownEncoder(name string) bool {
+	return name == segmentEncoder || libraryLevel(name) > 0 || deflate.Known(name)
 }
 
 // deflated encodes a deflate stream.

@@ -107,12 +107,6 @@ func (m *remaker) close() {
 
 // frame adds the changed segments or streams of one frame, if this program makes the same.
 func (m *remaker) frame(ctx context.Context, frame format.Span, entries []format.Entry) error {
-	var runs []madeRun
-	if m.new.codec == format.Zstd {
-		if runs = m.segments(frame, entries); len(runs) == 0 {
-			return nil
-		}
-	}
 	w, err := m.scratch.temp.OpenAt(m.size)
 	if err != nil {
 		return err
@@ -121,10 +115,11 @@ func (m *remaker) frame(ctx context.Context, frame format.Span, entries []format
 	if err := errors.Join(err, w.Close()); err != nil {
 		return err
 	}
-	if m.new.codec == format.Zstd {
-		runs, err = m.segmentsMade(ctx, runs)
-	} else {
+	var runs []madeRun
+	if m.new.codec == format.Gzip {
 		runs, err = m.streamsMade(ctx, frame)
+	} else if runs, err = m.segmentsMade(ctx, m.segments(frame, entries)); err == nil && len(runs) == 0 {
+		runs, err = m.frameMade(ctx, frame)
 	}
 	if err != nil || len(runs) == 0 {
 		return err
@@ -142,12 +137,29 @@ func (m *remaker) frame(ctx context.Context, frame format.Span, entries []format
 func (m *remaker) segmentsMade(ctx context.Context, runs []madeRun) ([]madeRun, error) {
 	for i := range runs {
 		runs[i].From += m.size
-		runs[i].Encoder = m.number(segmentEncoder)
 		if same, err := m.made(ctx, segmentEncoder, runs[i]); !same {
 			return nil, err
 		}
 	}
+	for i := range runs {
+		runs[i].Encoder = m.number(segmentEncoder)
+	}
 	return runs, nil
+}
+
+// frameMade returns a whole frame as a run, if the library makes the same at some level.
+func (m *remaker) frameMade(ctx context.Context, frame format.Span) ([]madeRun, error) {
+	run := madeRun{New: frame.Offset, Size: frame.Size, From: m.size, Content: frame.TarSize}
+	for _, level := range libraryLevels {
+		encoder := libraryEncoder(level)
+		if same, err := m.made(ctx, encoder, run); err != nil {
+			return nil, err
+		} else if same {
+			run.Encoder = m.number(encoder)
+			return []madeRun{run}, nil
+		}
+	}
+	return nil, nil
 }
 
 // made reports whether an encoder makes a run of NEW.

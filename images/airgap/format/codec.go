@@ -112,6 +112,17 @@ func (w windowReader) Read(p []byte) (int, error) {
 	return n, err
 }
 
+// LibraryVersion names the library whose encoders make small frames, and frames of layers at levels below the best
+// one. Another version may make other bytes.
+const LibraryVersion = "klauspost/compress v1.20.3"
+
+// LibraryEncoder returns an encoder of the library for frames of layers at a level. It has one goroutine, so that
+// its output does not depend on the number of cores. The caller must call ResetContentSize with the size of the frame in
+// the tar.
+func LibraryEncoder(level zstd.EncoderLevel) (*zstd.Encoder, error) {
+	return zstd.NewWriter(nil, zstd.WithEncoderLevel(level), zstd.WithEncoderConcurrency(1), zstd.WithWindowSize(MaxWindow))
+}
+
 func (codec Codec) compression() sniff.Compression {
 	switch codec {
 	case Zstd:

@@ -32,7 +32,7 @@ func TestEncodersLeaveNoTrace(t *testing.T) {
 	content := []byte(imagetest.Words(1, 3<<20))
 	for name, level := range levels {
 		t.Run(string(name), func(t *testing.T) {
-			enc, err := libraryEncoder(level)
+			enc, err := format.LibraryEncoder(level)
 			if err != nil {
 				t.Fatal(err)
 			}

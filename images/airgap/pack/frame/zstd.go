@@ -16,9 +16,9 @@ import (
 	"github.com/slipway-build/slipway/internal/sniff"
 )
 
-// encoderVersion names the compressors of the library. It is part of the keys of cached frames, because
-// another version may make other bytes. A test compares it with go.mod.
-const encoderVersion = "klauspost/compress v1.20.3"
+// encoderVersion names the compressors of the library. It is part of the keys of cached frames. A test compares it
+// with go.mod.
+const encoderVersion = format.LibraryVersion
 
 // levels are the zstd levels by name. The best one is made by images/zstd, the others by the library.
 var levels = map[images.ZstdLevel]library.EncoderLevel{
@@ -162,7 +162,7 @@ func (m *zstdMaker) write(ctx context.Context, w io.Writer) error {
 func (m *zstdMaker) byLibrary(ctx context.Context, f *Frame, level library.EncoderLevel) error {
 	key := fmt.Sprintf("%s %s window %d%s", encoderVersion, level, format.MaxWindow, digests(m.files))
 	return m.made(ctx, f, "zstd-frame", key, f.TarSize, func(w io.Writer) error {
-		enc, err := m.libraryEncoders[level].take(func() (*library.Encoder, error) { return libraryEncoder(level) })
+		enc, err := m.libraryEncoders[level].take(func() (*library.Encoder, error) { return format.LibraryEncoder(level) })
 		if err != nil {
 			return err
 		}
@@ -178,12 +178,6 @@ func (m *zstdMaker) byLibrary(ctx context.Context, f *Frame, level library.Encod
 		}
 		return enc.Close()
 	})
-}
-
-// libraryEncoder returns an encoder with one goroutine, so that its output does not depend on the number of
-// cores. Several frames are made at the same time.
-func libraryEncoder(level library.EncoderLevel) (*library.Encoder, error) {
-	return library.NewWriter(nil, library.WithEncoderLevel(level), library.WithEncoderConcurrency(1), library.WithWindowSize(format.MaxWindow))
 }
 
 // digests returns the part of a key that names layers.
