@@ -116,7 +116,7 @@ func TestApplyRefusesHostileContent(t *testing.T) {
 	}
 	const outside, over = "outside of what it is made of", "outside the files, or over the one before it"
 	for name, c := range map[string]struct{ encoder, copies, sources, content, made, want string }{
-		"another encoder":                      {`"slipway zstd 0"`, "", source, step, made, `needs the encoder "slipway zstd 0"`},
+		"another encoder":                      {`"zstd segment 0"`, "", source, step, made, `needs the encoder "zstd segment 0"`},
 		"a source outside OLD":                 {"", "", `{"old":1,"size":1000,"content":1000}`, step, made, outside},
 		"a source that grows":                  {"", "", `{"old":0,"size":1000,"content":1001}`, step, made, outside},
 		"sources over one another":             {"", "", source + `,{"old":999,"size":1,"content":1}`, step, made, outside},

@@ -62,7 +62,7 @@ type madeRun struct {
 }
 
 // segmentEncoder is the name of the encoder of the segments of zstd frames.
-const segmentEncoder = "slipway zstd " + zstd.Version
+const segmentEncoder = "zstd segment " + zstd.Version
 
 // patchSize returns the size of all patches, in bytes.
 func (c *contentRecipe) patchSize() (n int64) {

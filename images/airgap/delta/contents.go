@@ -15,6 +15,7 @@ import (
 	"github.com/slipway-build/slipway/images/airgap/delta/bindiff"
 	"github.com/slipway-build/slipway/images/airgap/format"
 	"github.com/slipway-build/slipway/internal/streams"
+	"github.com/slipway-build/slipway/progress"
 )
 
 // applyMemory is the memory for applying patches, in bytes.
@@ -110,7 +111,14 @@ func decompress(ctx context.Context, w io.Writer, codec format.Codec, r io.Reade
 }
 
 // applySteps writes the content of NEW.
-func (c *contents) applySteps(ctx context.Context, to *scratch) error {
+func (c *contents) applySteps(ctx context.Context, to *scratch) (err error) {
+	task := progress.Start(ctx, "make the content of changed layers")
+	defer func() { task.Done(err) }()
+	var total int64
+	for _, s := range c.Content {
+		total += s.Size
+	}
+	task.SetTotal(total)
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(runtime.GOMAXPROCS(0))
 	memory := semaphore.NewWeighted(applyMemory)
@@ -122,7 +130,9 @@ func (c *contents) applySteps(ctx context.Context, to *scratch) error {
 			if err != nil {
 				return err
 			}
-			return errors.Join(c.apply(ctx, w, s, from, memory), w.Close())
+			err = errors.Join(c.apply(ctx, w, s, from, memory), w.Close())
+			task.Add(int(s.Size))
+			return err
 		})
 		at, patch = at+s.Size, patch+s.Patch
 	}

@@ -40,10 +40,11 @@ const (
 // members returns the members of a part of a content, in their order. A tar that is damaged ends with its last
 // valid member.
 func members(ctx context.Context, content io.ReaderAt, part Part, room int) ([]member, error) {
+	buf := make([]byte, 32<<10)
 	in := &counter{r: streams.WithContext(ctx, io.NewSectionReader(content, part.At, part.Size))}
 	if !part.Layer {
 		m := member{body: part.Range}
-		err := m.read(in)
+		err := m.read(in, buf)
 		return []member{m}, err
 	}
 	var all []member
@@ -59,7 +60,7 @@ func members(ctx context.Context, content io.ReaderAt, part Part, room int) ([]m
 			continue
 		}
 		m := member{path: path.Clean("/" + h.Name), body: Range{part.At + in.n, h.Size}}
-		if err := m.read(t); err != nil {
+		if err := m.read(t, buf); err != nil {
 			break
 		}
 		all = append(all, m)
@@ -79,11 +80,10 @@ func (c *counter) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// read reads the body of the member.
-func (m *member) read(r io.Reader) error {
+// read reads the body of the member. buf is scratch space.
+func (m *member) read(r io.Reader, buf []byte) error {
 	var (
 		sum  = sha256.New()
-		buf  = make([]byte, 32<<10)
 		hash uint64
 		at   int64
 		most = int(min(max(m.body.Size/sketched, minSketch), sketchSize))
