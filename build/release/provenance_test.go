@@ -29,14 +29,11 @@ import (
 	"github.com/slipway-build/slipway/progress"
 )
 
-// makeProvenRelease is makeRelease with provenance, in a checkout whose remote has a password.
+// makeProvenRelease is makeSmallRelease with provenance, in a checkout whose remote has a password.
 func makeProvenRelease(t *testing.T) *testRelease {
 	t.Helper()
 	imagetest.Program(t, "go")
-	r := makeRelease(t)
-	r.configure("platforms: [linux/amd64, linux/arm64, windows/amd64]", "platforms: [linux/amd64, windows/amd64]")
-	r.configure("windows: {ltsc2022: 10.0.20348.4294, ltsc2025", "windows: {ltsc2025")
-	r.configure("- {platforms: [linux/amd64, linux/arm64, windows/amd64], dockerfile", "- {platforms: [linux/amd64, windows/amd64], dockerfile")
+	r := makeSmallRelease(t)
 	r.configure("publish:", "provenance: true\npublish:")
 	r.configure("contexts: {bin:", "args: {BASE: \""+r.other+"/tools/pause:3.10\"}\n    contexts: {bin:")
 	testfile.Write(t, filepath.Join(r.dir, "Dockerfile"), "ARG BASE\nFROM ${BASE} AS base\nFROM scratch\nARG TARGETOS\nCOPY --from=bin --chmod=0755 acme* /bin/\n")

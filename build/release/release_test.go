@@ -80,6 +80,16 @@ publish:
 	return r
 }
 
+// makeSmallRelease is makeRelease for two platforms and one version of Windows.
+func makeSmallRelease(t *testing.T) *testRelease {
+	t.Helper()
+	r := makeRelease(t)
+	r.configure("platforms: [linux/amd64, linux/arm64, windows/amd64]", "platforms: [linux/amd64, windows/amd64]")
+	r.configure("windows: {ltsc2022: 10.0.20348.4294, ltsc2025", "windows: {ltsc2025")
+	r.configure("- {platforms: [linux/amd64, linux/arm64, windows/amd64], dockerfile", "- {platforms: [linux/amd64, windows/amd64], dockerfile")
+	return r
+}
+
 // configure replaces text of slipway.yaml.
 func (r *testRelease) configure(old, new string) {
 	r.t.Helper()

@@ -68,13 +68,10 @@ func actAsSigner(does, key string) error {
 	return err
 }
 
-// hsmRelease is makeRelease with a program that signs.
+// hsmRelease is makeSmallRelease with a program that signs.
 func hsmRelease(t *testing.T) *testRelease {
 	t.Helper()
-	r := makeRelease(t)
-	r.configure("platforms: [linux/amd64, linux/arm64, windows/amd64]", "platforms: [linux/amd64, windows/amd64]")
-	r.configure("windows: {ltsc2022: 10.0.20348.4294, ltsc2025", "windows: {ltsc2025")
-	r.configure("- {platforms: [linux/amd64, linux/arm64, windows/amd64], dockerfile", "- {platforms: [linux/amd64, windows/amd64], dockerfile")
+	r := makeSmallRelease(t)
 	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		t.Fatal(err)

@@ -19,71 +19,66 @@ import (
 // The images of lists below the repository of a destination are signed there, by the digests in the archives, with their
 // indexes and all images of these. Others are not.
 func TestImagesOfListsAreSigned(t *testing.T) {
-	for form, attach := range map[string]string{"referrers": "[referrers]", "both": "[referrers, tags]"} {
-		t.Run(form, func(t *testing.T) {
-			r := hsmRelease(t)
-			text, err := os.ReadFile(filepath.Join(r.dir, "release.pub"))
-			if err != nil {
-				t.Fatal(err)
-			}
-			public, err := sign.ParsePublicKeys(text)
-			if err != nil {
-				t.Fatal(err)
-			}
-			r.configure("attach: [referrers, tags]", "lists: true, attach: "+attach)
-			mirrored, near := r.registry+"/team/mirrored/pause:3.10", r.registry+"/teams/pause:3.10"
-			for i, ref := range []string{mirrored, near} {
-				imagetest.Push(t, ref, imagetest.Index(t,
-					imagetest.Image(t, "linux/amd64", imagetest.RandomLayer(t, uint64(10*i+1), 1000)),
-					imagetest.Image(t, "linux/arm64", imagetest.RandomLayer(t, uint64(10*i+2), 1000))))
-			}
-			testfile.Write(t, filepath.Join(r.dir, "images.txt"), r.other+"/tools/pause:3.10\n"+mirrored+"\n"+near+"\n")
-			r.run("package")
+	r := hsmRelease(t)
+	text, err := os.ReadFile(filepath.Join(r.dir, "release.pub"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	public, err := sign.ParsePublicKeys(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.configure("attach: [referrers, tags]", "lists: true, attach: [referrers, tags]")
+	mirrored, near := r.registry+"/team/mirrored/pause:3.10", r.registry+"/teams/pause:3.10"
+	for i, ref := range []string{mirrored, near} {
+		imagetest.Push(t, ref, imagetest.Index(t,
+			imagetest.Image(t, "linux/amd64", imagetest.RandomLayer(t, uint64(10*i+1), 1000)),
+			imagetest.Image(t, "linux/arm64", imagetest.RandomLayer(t, uint64(10*i+2), 1000))))
+	}
+	testfile.Write(t, filepath.Join(r.dir, "images.txt"), r.other+"/tools/pause:3.10\n"+mirrored+"\n"+near+"\n")
+	r.run("package")
 
-			// The tag moves: what is in the archives is signed.
-			packed := remoteDigest(t, mirrored)
-			imagetest.Push(t, mirrored, imagetest.Index(t, imagetest.Image(t, "linux/amd64", imagetest.RandomLayer(t, 99, 1000))))
-			key := r.env["SIGNER_KEY"]
-			r.env["SIGNER_KEY"] = "none"
-			if err := r.try(r.open(), "publish", "images"); err == nil || !strings.Contains(err.Error(), "signing images of lists: ") {
-				t.Errorf("publish with a signer that fails: %v", err)
-			}
-			r.env["SIGNER_KEY"] = key
-			b := r.run("publish")
-			verify := func(ref string) []signatures.SignedImage {
-				t.Helper()
-				signed, err := signatures.VerifyImages(t.Context(), b.bench, signatures.VerifyJob{Refs: []string{ref}, Keys: public, Recursive: true})
-				if err != nil {
-					t.Error(err)
-				}
-				return signed
-			}
-			count := map[string]int{"referrers": 3, "both": 6}[form]
-			signed := verify(r.registry + "/team/mirrored/pause@" + packed)
-			if n := len(signed[0].Signatures); n != count {
-				t.Errorf("%d signatures of an index and its two images, want %d", n, count)
-			}
-			published := 0
-			for _, m := range b.Result(plan.Selection{Verb: "publish"}).Made {
-				if m.Kind == "signature" && strings.Contains(m.Ref, "/team/mirrored/pause") {
-					published++
-				}
-			}
-			if published != count {
-				t.Errorf("%d signatures are reported, want %d", published, count)
-			}
-			for _, ref := range []string{mirrored, near, r.other + "/tools/pause:3.10"} {
-				if _, err := signatures.VerifyImages(t.Context(), b.bench, signatures.VerifyJob{Refs: []string{ref}, Keys: public}); err == nil || !strings.Contains(err.Error(), "missing signature") {
-					t.Errorf("%s: %v", ref, err)
-				}
-			}
+	// The tag moves: what is in the archives is signed.
+	packed := remoteDigest(t, mirrored)
+	imagetest.Push(t, mirrored, imagetest.Index(t, imagetest.Image(t, "linux/amd64", imagetest.RandomLayer(t, 99, 1000))))
+	key := r.env["SIGNER_KEY"]
+	r.env["SIGNER_KEY"] = "none"
+	if err := r.try(r.open(), "publish", "images"); err == nil || !strings.Contains(err.Error(), "signing images of lists: ") {
+		t.Errorf("publish with a signer that fails: %v", err)
+	}
+	r.env["SIGNER_KEY"] = key
+	b := r.run("publish")
+	verify := func(ref string) []signatures.SignedImage {
+		t.Helper()
+		signed, err := signatures.VerifyImages(t.Context(), b.bench, signatures.VerifyJob{Refs: []string{ref}, Keys: public, Recursive: true})
+		if err != nil {
+			t.Error(err)
+		}
+		return signed
+	}
+	signed := verify(r.registry + "/team/mirrored/pause@" + packed)
+	if n := len(signed[0].Signatures); n != 6 {
+		t.Errorf("%d signatures of an index and its two images in two forms, want 6", n)
+	}
+	published := 0
+	for _, m := range b.Result(plan.Selection{Verb: "publish"}).Made {
+		if m.Kind == "signature" && strings.Contains(m.Ref, "/team/mirrored/pause") {
+			published++
+		}
+	}
+	if published != 6 {
+		t.Errorf("%d signatures are reported, want 6", published)
+	}
+	for _, ref := range []string{mirrored, near, r.other + "/tools/pause:3.10"} {
+		if _, err := signatures.VerifyImages(t.Context(), b.bench, signatures.VerifyJob{Refs: []string{ref}, Keys: public}); err == nil || !strings.Contains(err.Error(), "missing signature") {
+			t.Errorf("%s: %v", ref, err)
+		}
+	}
 
-			// This key makes another signature each time.
-			b = r.run("publish")
-			if again := verify(r.registry + "/team/mirrored/pause@" + packed); len(again[0].Signatures) != count {
-				t.Errorf("%d signatures after a second publication", len(again[0].Signatures))
-			}
-		})
+	// This key makes another signature each time.
+	b = r.run("publish")
+	if again := verify(r.registry + "/team/mirrored/pause@" + packed); len(again[0].Signatures) != 6 {
+		t.Errorf("%d signatures after a second publication", len(again[0].Signatures))
 	}
 }
 
