@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/go-containerregistry/pkg/name"
 
+	"github.com/slipway-build/slipway/build/config"
 	"github.com/slipway-build/slipway/build/plan"
 	"github.com/slipway-build/slipway/build/workbench/signatures"
 	"github.com/slipway-build/slipway/images"
@@ -23,9 +24,11 @@ func (p *publication) gatherLists(ctx context.Context) error {
 	if p.full.Sign == nil || !p.full.Sign.Lists || !p.wants("images") || len(p.registryDestinations()) == 0 {
 		return nil
 	}
-	var refs, elsewhere []string
+	if err := p.checkLists(); err != nil {
+		return err
+	}
 	for _, step := range p.Plan.Archives {
-		if len(step.Outputs) == 0 || !slices.ContainsFunc(step.Images, func(i plan.ArchiveImage) bool { return i.Own == "" }) {
+		if len(step.Outputs) == 0 || !slices.ContainsFunc(step.Images, func(i plan.ArchiveImage) bool { return i.Own == "" && p.receives(i.Names[0]) }) {
 			continue
 		}
 		packed, err := p.packedImages(ctx, step.Outputs[0])
@@ -33,27 +36,21 @@ func (p *publication) gatherLists(ctx context.Context) error {
 			return err
 		}
 		for _, image := range packed {
-			if image.Own {
+			if image.Own || !p.receives(image.Names[0]) {
 				continue
 			}
-			ref, own, err := p.listed(image)
+			ref, err := packedReference(image)
 			if err != nil {
 				return err
 			}
-			if own {
-				refs = append(refs, ref)
-			} else {
-				elsewhere = append(elsewhere, image.Names[0])
-			}
+			p.lists = append(p.lists, ref)
 		}
 	}
-	slices.Sort(refs)
-	p.lists = slices.Compact(refs)
 	if len(p.lists) == 0 {
-		slices.Sort(elsewhere)
-		return fmt.Errorf("%s: sign.lists: no destination has an image of the lists (%s): publish signs those below the registry and repository of a destination; remove lists",
-			p.full.Sign.Position, orNone(strings.Join(slices.Compact(elsewhere), ", ")))
+		return nil // the run is for other platforms
 	}
+	slices.Sort(p.lists)
+	p.lists = slices.Compact(p.lists)
 	signing, err := p.signing(ctx)
 	if err == nil {
 		err = p.explain(signing.Check())
@@ -92,25 +89,49 @@ func (p *publication) packedImages(ctx context.Context, output string) ([]proof.
 	return content.Content.Images, nil
 }
 
-// listed returns the reference of an image of an archive, by the digest of the index that it was selected from, or of
-// its manifest. own reports whether it is below the repository of a destination.
-func (p *publication) listed(image proof.ImageContent) (ref string, own bool, err error) {
-	parsed, err := images.ParseReference(image.Names[0])
+// checkLists returns an error unless the release, for any platform, has images of lists that are signed.
+func (p *publication) checkLists() error {
+	var elsewhere []string
+	for _, step := range p.full.Archives {
+		for _, image := range step.Images {
+			if image.Own != "" {
+				continue
+			}
+			if p.receives(image.Names[0]) {
+				return nil
+			}
+			elsewhere = append(elsewhere, image.Names[0])
+		}
+	}
+	slices.Sort(elsewhere)
+	return fmt.Errorf("%s: sign.lists: no destination has an image of the lists (%s): publish signs those below the registry and repository of a destination; remove lists",
+		p.full.Sign.Position, orNone(strings.Join(slices.Compact(elsewhere), ", ")))
+}
+
+// receives reports whether the repository of a reference is below that of a destination.
+func (p *publication) receives(text string) bool {
+	ref, err := images.ParseReference(text)
 	if err != nil {
-		return "", false, err
+		return false // plan.New has parsed it
+	}
+	return slices.ContainsFunc(p.registryDestinations(), func(d config.Destination) bool {
+		base, err := name.NewRepository(d.Registry + "/" + d.Repository)
+		return err == nil && strings.HasPrefix(ref.Context().Name(), base.Name()+"/")
+	})
+}
+
+// packedReference returns the reference of an image of an archive, by the digest of the index that it was selected from,
+// or of its manifest.
+func packedReference(image proof.ImageContent) (string, error) {
+	ref, err := images.ParseReference(image.Names[0])
+	if err != nil {
+		return "", err
 	}
 	digest := image.Registry.Manifest
 	if len(image.Registry.Indexes) > 0 {
 		digest = image.Registry.Indexes[0]
 	}
-	for _, d := range p.registryDestinations() {
-		base, err := name.NewRepository(d.Registry + "/" + d.Repository)
-		if err != nil {
-			return "", false, err
-		}
-		own = own || strings.HasPrefix(parsed.Context().Name()+"/", base.Name()+"/")
-	}
-	return parsed.Context().Name() + "@" + digest.String(), own, nil
+	return ref.Context().Digest(digest.String()).Name(), nil
 }
 
 // signLists signs the images that gatherLists has found, and reports the signatures.
