@@ -44,7 +44,7 @@ var packages = map[string][]string{
 		"internal/parallel", "internal/redact", "internal/usage", "progress"},
 	"build/workbench/sboms": {"build/workbench", "images", "images/airgap", "images/airgap/format", "images/attest/sbom", "images/attest/sbom/document", "images/store",
 		"internal/atomicfile", "internal/parallel", "internal/regular", "internal/sniff", "internal/usage", "progress"},
-	"build/workbench/runtimes": {"images/airgap", "images/airgap/load", "images/airgap/load/containerd", "images/attest/policy", "internal/usage"},
+	"build/workbench/runtimes": {"images/airgap", "images/airgap/load", "images/airgap/load/containerd", "images/airgap/load/engine", "images/attest/policy", "images/engine/docker", "internal/usage"},
 	"build/scaffold":           {"build/config", "build/scaffold/convert", "build/scaffold/draft", "build/scaffold/survey", "internal/fileop", "internal/usage"},
 	"build/scaffold/convert":   {"build/config/expression", "build/scaffold/draft", "build/scaffold/survey", "internal/usage"},
 	"build/scaffold/draft":     {"build/config/expression", "images"},
@@ -105,6 +105,7 @@ var packages = map[string][]string{
 	"images/airgap/servetest":  {"images/airgap", "images/airgap/serve"},                                                                                                                                         // only tests import it
 	"images/airgap/load": {"images", "images/airgap", "images/airgap/admit", "images/airgap/format", "images/attest/policy", "images/attest/proof", "internal/parallel",
 		"internal/streams", "progress"},
+	"images/airgap/load/engine":     {"images", "images/airgap/format", "images/airgap/load", "images/engine/docker", "internal/streams", "progress"},
 	"images/airgap/load/containerd": {"images/airgap", "images/airgap/load", "internal/parallel", "progress"},
 	"images/airgap/admit":           {"images", "images/airgap", "images/airgap/format", "images/attest/policy", "images/attest/proof"},
 	"images/airgap/verify": {"images", "images/airgap/format", "images/attest/policy", "images/attest/proof", "internal/fileop", "internal/regular", "internal/sniff",

@@ -50,10 +50,10 @@ func (p *Program) loadCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "load FILE|DIR…",
 		Short: "Load the images of archives into the container runtime of this node",
-		Long: `Load brings the images of archives for the platform of this node into ` + runtimesInWords() + `.
-Layers are decompressed, written and unpacked in parallel, and those that the runtime
-has are not sent. A load that is interrupted leaves no image without its content; run it
-again to go on. Images are pinned, so that the kubelet does not remove them.
+		Long: `Load brings the images of archives for the platform of this node into containerd, Docker
+Engine or Podman. What the runtime has is not sent. A load that is interrupted leaves no
+image without its content; run it again to go on. In containerd, layers are written and
+unpacked in parallel, and images are pinned, so that the kubelet does not remove them.
 
 With --registry, images also get the names that they have in that registry, such as the
 system-default-registry of RKE2. With --key or --policy, nothing is loaded unless the
@@ -62,6 +62,7 @@ proof of the archives vouches for all images.`,
 		Example: examples("slipway airgap load images.tar.zst",
 			"slipway airgap load --wait 2m --policy policy.yaml /var/lib/rancher/rke2/agent/images",
 			"slipway airgap load --address /run/containerd/containerd.sock --namespace default images.tar.gz",
+			"slipway airgap load --runtime docker images.tar.zst",
 			"slipway airgap load --registry registry.example.com:5000 --json images.tar.zst"),
 		RunE: func(c *cobra.Command, paths []string) (err error) {
 			if job.Platform, err = p.onePlatform(); err != nil {
@@ -71,6 +72,14 @@ proof of the archives vouches for all images.`,
 				return err
 			}
 			job.Archives, job.Runtime = paths, runtimes.Runtime(kind)
+			if job.Runtime == runtimes.Docker && job.Address == "" {
+				job.Address = p.settings.DockerHost
+			}
+			for _, name := range []string{"namespace", "no-pin", "no-unpack", "snapshotter"} {
+				if c.Flags().Changed(name) {
+					job.Given = append(job.Given, "--"+name)
+				}
+			}
 			var report *runtimes.Report
 			began := time.Now()
 			err = p.watched(c, func(ctx context.Context) (err error) {
@@ -96,9 +105,6 @@ proof of the archives vouches for all images.`,
 	f.BoolVar(&asJSON, "json", false, "print as JSON")
 	return c
 }
-
-// runtimesInWords lists the runtimes.
-func runtimesInWords() string { return "containerd" }
 
 func (p *Program) printLoaded(r *runtimes.Report, took time.Duration, asJSON bool) error {
 	if asJSON {

@@ -11,7 +11,9 @@ import (
 	"github.com/slipway-build/slipway/images/airgap"
 	"github.com/slipway-build/slipway/images/airgap/load"
 	"github.com/slipway-build/slipway/images/airgap/load/containerd"
+	"github.com/slipway-build/slipway/images/airgap/load/engine"
 	"github.com/slipway-build/slipway/images/attest/policy"
+	"github.com/slipway-build/slipway/images/engine/docker"
 	"github.com/slipway-build/slipway/internal/usage"
 )
 
@@ -25,8 +27,10 @@ type Job struct {
 	Address string
 	// Wait is how long a runtime that does not answer is waited for.
 	Wait time.Duration
-	// Containerd has the options that only containerd has. Its Address is not used.
+	// Containerd has the options that only containerd has. Its Address is not used. Given are the flags of those that
+	// were given, which are an error for other runtimes.
 	Containerd containerd.Options
+	Given      []string
 	// Platform selects images. The default is that of this machine.
 	Platform *v1.Platform
 	// Registries are the additional registries of names; see load.Options.
@@ -85,7 +89,27 @@ func Load(ctx context.Context, job Job) (*Report, error) {
 }
 
 func (r *Report) load(ctx context.Context, job Job, list []*load.Image) error {
-	job.Containerd.Address = r.Address
+	if r.Runtime == Containerd {
+		return r.loadContainerd(ctx, job, list)
+	}
+	if len(job.Given) > 0 {
+		return usage.Errorf("%s: only containerd has that, and the runtime is %s", strings.Join(job.Given, ", "), r.Runtime)
+	}
+	client, err := engine.Connect(ctx, docker.Options{Address: withScheme(r.Address)}, job.Wait)
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	if is := client.Podman; is != (r.Runtime == Podman) {
+		return usage.Errorf("--runtime %s: what answers at %s is another runtime; leave out --runtime or name another --address", r.Runtime, r.Address)
+	}
+	r.Version = client.Version
+	r.Images, err = client.Load(ctx, list)
+	return err
+}
+
+func (r *Report) loadContainerd(ctx context.Context, job Job, list []*load.Image) error {
+	job.Containerd.Address = strings.TrimPrefix(r.Address, "unix://")
 	client, err := containerd.Connect(ctx, job.Containerd, job.Wait)
 	if err != nil {
 		return err
@@ -94,4 +118,12 @@ func (r *Report) load(ctx context.Context, job Job, list []*load.Image) error {
 	r.Version, r.Namespace = client.Version, client.Namespace()
 	r.Images, err = client.Load(ctx, list)
 	return err
+}
+
+// withScheme returns an address of Docker's API. A path is that of a socket.
+func withScheme(address string) string {
+	if strings.Contains(address, "://") {
+		return address
+	}
+	return "unix://" + address
 }

@@ -1,6 +1,7 @@
 package runtimes
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"os"
@@ -18,6 +19,8 @@ type Runtime string
 // The runtimes.
 const (
 	Containerd Runtime = "containerd"
+	Docker     Runtime = "docker"
+	Podman     Runtime = "podman"
 )
 
 // all are the runtimes, with the sockets at which they are looked for, in this order.
@@ -27,6 +30,8 @@ var all = []struct {
 }{
 	// k3s and RKE2 have a containerd of their own.
 	{Containerd, []string{"/run/k3s/containerd/containerd.sock", "/run/containerd/containerd.sock"}},
+	{Docker, []string{"/var/run/docker.sock"}},
+	{Podman, []string{"/run/podman/podman.sock"}},
 }
 
 // Names returns the names of all runtimes.
@@ -38,8 +43,8 @@ func Names() []string {
 	return names
 }
 
-// windowsPipe is the address of containerd on Windows (containerd, defaults.DefaultAddress).
-const windowsPipe = `\\.\pipe\containerd-containerd`
+// pipes are the addresses on Windows (containerd, defaults.DefaultAddress; Docker, client.DefaultDockerHost).
+var pipes = map[Runtime]string{Containerd: `\\.\pipe\containerd-containerd`, Docker: "npipe:////./pipe/docker_engine"}
 
 // A found is a runtime that was found, with its address.
 type found struct {
@@ -59,8 +64,11 @@ func find(ctx context.Context, name Runtime, address string, wait time.Duration)
 		}
 		return found{name, address}, nil
 	}
-	if runtime.GOOS == "windows" && (name == "" || name == Containerd) {
-		return found{Containerd, windowsPipe}, nil
+	if runtime.GOOS == "windows" {
+		if pipe := pipes[cmp.Or(name, Containerd)]; pipe != "" {
+			return found{cmp.Or(name, Containerd), pipe}, nil
+		}
+		return found{}, usage.Errorf("--runtime %s: name its address with --address", name)
 	}
 	for deadline := time.Now().Add(wait); ; {
 		there := present(name)
@@ -86,10 +94,12 @@ func find(ctx context.Context, name Runtime, address string, wait time.Duration)
 
 // byAddress returns the runtime that an address looks like.
 func byAddress(address string) Runtime {
-	for _, r := range all[1:] {
-		if strings.Contains(address, string(r.name)) {
-			return r.name
-		}
+	base := address[strings.LastIndexAny(address, `/\`)+1:]
+	switch {
+	case strings.Contains(base, "podman"):
+		return Podman
+	case strings.Contains(base, "docker"), strings.HasPrefix(address, "tcp://"), strings.HasPrefix(address, "ssh://"):
+		return Docker
 	}
 	return Containerd
 }

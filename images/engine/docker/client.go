@@ -84,6 +84,20 @@ func (c *Client) Info(ctx context.Context) (Info, error) {
 	return found, nil
 }
 
+// Podman returns the version of Podman, which has Docker's API, too, or "" if it is a Docker Engine.
+func (c *Client) Podman(ctx context.Context) (string, error) {
+	version, err := c.api.ServerVersion(ctx)
+	if err != nil {
+		return "", err
+	}
+	for _, component := range version.Components {
+		if component.Name == "Podman Engine" {
+			return component.Version, nil
+		}
+	}
+	return "", nil
+}
+
 // Dial opens a connection to a service inside the Engine, such as BuildKit at /grpc, by an HTTP upgrade to protocol.
 func (c *Client) Dial(ctx context.Context, path, protocol string, header map[string][]string) (net.Conn, error) {
 	return c.api.DialHijack(ctx, path, protocol, header)

@@ -18,7 +18,6 @@ import (
 	"github.com/containerd/errdefs"
 	"github.com/containerd/platforms"
 	dockerimage "github.com/docker/docker/api/types/image"
-	docker "github.com/docker/docker/client"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -154,27 +153,7 @@ func loadedConfig(config []byte) ([]byte, ocispec.Platform, error) {
 func (t *Temporary) send(ctx context.Context, b Base, config []byte, tag string) (err error) {
 	task := progress.Start(ctx, t.prefix+"load "+b.Name)
 	defer func() { task.Done(err) }()
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	reader, writer := io.Pipe()
-	written := make(chan error, 1)
-	go func() {
-		err := t.archive(ctx, io.MultiWriter(writer, task), b, config, tag)
-		writer.CloseWithError(err)
-		written <- err
-	}()
-	response, err := t.client.api.ImageLoad(ctx, reader, docker.ImageLoadWithQuiet(true))
-	if err == nil {
-		err = loadResult(response.Body)
-		err = errors.Join(err, response.Body.Close())
-	}
-	// The engine may have stopped reading before the end.
-	reader.CloseWithError(errStopped)
-	if wrote := <-written; wrote != nil && !errors.Is(wrote, errStopped) {
-		// An error on our side is the cause of the engine's error.
-		return wrote
-	}
-	return err
+	return t.client.LoadArchive(ctx, func(w io.Writer) error { return t.archive(ctx, io.MultiWriter(w, task), b, config, tag) })
 }
 
 var errStopped = errors.New("the engine stopped reading")
