@@ -39,7 +39,7 @@ func Layers(list []*Image, want func(v1.Hash) bool) []Layer {
 }
 
 // maxReaders limits the runs that are decompressed at the same time. Each needs a window, of at most 32 MiB in archives
-// that we write.
+// that we write. There are more readers than processors, since a reader waits for the runtime most of the time.
 const maxReaders = 8
 
 // A part is what one reader reads: the layers of a run, in the order of the tar.
@@ -83,7 +83,7 @@ func Read(ctx context.Context, layers []Layer, take func(l Layer, content io.Rea
 		p.files, p.layers = slices.Insert(p.files, at, f), slices.Insert(p.layers, at, l)
 	}
 	// take has the errors.
-	_ = parallel.Each(ctx, len(parts), min(runtime.GOMAXPROCS(0), maxReaders), func(i int) error {
+	_ = parallel.Each(ctx, len(parts), min(2*runtime.GOMAXPROCS(0), maxReaders), func(i int) error {
 		parts[i].read(ctx, take)
 		return nil
 	})

@@ -18,61 +18,93 @@ import (
 	"github.com/slipway-build/slipway/images/airgap/load"
 )
 
-// writeLayer writes a layer. A plain one gets the label by which containerd knows its diff ID.
-func (l *loader) writeLayer(ctx context.Context, layer load.Layer, r io.Reader) error {
+// takeLayer writes a layer that is being read. It is committed while the next one is written, since containerd then waits
+// for the disk. A plain layer gets the label by which containerd knows its diff ID.
+func (l *loader) takeLayer(ctx context.Context, layer load.Layer, r io.Reader, err error) {
+	arrived := func(err error) {
+		a := l.layers[layer.Digest]
+		if err != nil {
+			a.err = l.explain(ctx, fmt.Errorf("layer %s of %s: %w", layer.Digest, layer.Archive.Path(), err))
+		}
+		close(a.done)
+	}
+	if err != nil {
+		arrived(err)
+		return
+	}
 	labels := map[string]string{}
 	if layer.Digest == layer.DiffID {
 		labels[uncompressedLabel] = layer.DiffID.String()
 	}
-	if _, err := l.client.write(ctx, layer.Descriptor, io.TeeReader(r, l.task), labels); err != nil {
-		return fmt.Errorf("layer %s of %s: %w", layer.Digest, layer.Archive.Path(), err)
+	commit, err := l.client.write(ctx, layer.Descriptor, io.TeeReader(r, l.task), labels)
+	if err != nil {
+		arrived(err)
+		return
 	}
-	return nil
+	l.commits <- struct{}{}
+	l.committing.Go(func() {
+		defer func() { <-l.commits }()
+		_, err := commit()
+		arrived(err)
+	})
 }
 
 // writeSize is the number of bytes of one message.
 const writeSize = 1 << 20
 
-// write writes a blob, which containerd compares with its digest and size. A blob that another client writes at the
-// same time is waited for. there is set if containerd has the blob already; its labels then stay as they are.
-func (c *Client) write(ctx context.Context, d v1.Descriptor, r io.Reader, labels map[string]string) (there bool, err error) {
+// A commit completes a blob, which containerd compares with its digest and size. there is set if containerd has the blob
+// already; its labels then stay as they are.
+type commit func() (there bool, err error)
+
+// write writes a blob, which is there once it is committed. A blob that another client writes at the same time is waited
+// for.
+func (c *Client) write(ctx context.Context, d v1.Descriptor, r io.Reader, labels map[string]string) (commit, error) {
 	desc := ocispec.Descriptor{MediaType: string(d.MediaType), Digest: digest.Digest(d.Digest.String()), Size: d.Size}
 	ref := "slipway-" + d.Digest.String()
 	w, err := c.open(ctx, ref, desc)
 	if errdefs.IsAlreadyExists(err) {
-		return true, nil
+		return func() (bool, error) { return true, nil }, nil
 	}
 	if err != nil {
-		return false, err
+		return nil, err
 	}
-	defer w.Close()
 	// An interrupted load may have left the beginning.
 	if err := w.Truncate(0); err != nil {
-		return false, err
+		return nil, errors.Join(err, w.Close())
 	}
+	if err := send(w, r); err != nil {
+		return nil, errors.Join(err, c.abort(ctx, w, ref))
+	}
+	return func() (bool, error) {
+		defer w.Close()
+		err := w.Commit(ctx, d.Size, desc.Digest, content.WithLabels(labels))
+		if errdefs.IsAlreadyExists(err) {
+			return true, nil
+		}
+		if errdefs.IsFailedPrecondition(err) {
+			return false, errors.Join(fmt.Errorf("it is damaged: %w", err), c.abort(ctx, w, ref))
+		}
+		return false, err
+	}, nil
+}
+
+// send writes what r has.
+func send(w io.Writer, r io.Reader) error {
 	buf := make([]byte, writeSize)
 	for {
 		n, err := io.ReadFull(r, buf)
 		if n > 0 {
 			if _, err := w.Write(buf[:n]); err != nil {
-				return false, err
+				return err
 			}
 		}
 		if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) && n > 0 {
-			break
+			return nil
 		}
 		if err != nil {
-			return false, errors.Join(err, c.abort(ctx, w, ref))
+			return err
 		}
 	}
-	err = w.Commit(ctx, d.Size, desc.Digest, content.WithLabels(labels))
-	if errdefs.IsAlreadyExists(err) {
-		return true, nil
-	}
-	if errdefs.IsFailedPrecondition(err) {
-		return false, errors.Join(fmt.Errorf("it is damaged: %w", err), c.abort(ctx, w, ref))
-	}
-	return false, err
 }
 
 // abort removes what was written of a blob.
@@ -109,7 +141,11 @@ func (l *loader) writeDocument(ctx context.Context, d document) error {
 		return nil
 	}
 	if !l.have.has(h) {
-		there, err := l.client.write(ctx, d.descriptor, bytes.NewReader(d.raw), d.labels)
+		there := false
+		commit, err := l.client.write(ctx, d.descriptor, bytes.NewReader(d.raw), d.labels)
+		if err == nil {
+			there, err = commit()
+		}
 		if err != nil {
 			return fmt.Errorf("writing %s: %w", h, err)
 		}

@@ -8,6 +8,7 @@ import (
 	"io"
 	"runtime"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -54,7 +55,8 @@ func (c *Client) Load(ctx context.Context, list []*load.Image) ([]load.Result, e
 	if err != nil {
 		return nil, err
 	}
-	l := &loader{client: c, stop: cancel, have: have, layers: map[v1.Hash]*arrival{}, slots: make(chan struct{}, 2*runtime.GOMAXPROCS(0))}
+	l := &loader{client: c, stop: cancel, have: have, layers: map[v1.Hash]*arrival{}, slots: make(chan struct{}, 2*runtime.GOMAXPROCS(0)),
+		commits: make(chan struct{}, maxCommits)}
 	err = l.load(leases.WithLease(ctx, lease), lease, list, todo, results)
 	if stopped := context.Cause(ctx); stopped != nil && !errors.Is(stopped, errFull) {
 		return results, stopped // what is there stays for the next time
@@ -77,6 +79,9 @@ func (c *Client) lease(ctx context.Context) (string, error) {
 	return id, nil
 }
 
+// maxCommits is the number of layers that containerd writes to disk at the same time.
+const maxCommits = 8
+
 // A loader is one call of Load.
 type loader struct {
 	client *Client
@@ -88,7 +93,10 @@ type loader struct {
 	documents, chains parallel.Memo[struct{}]
 	// slots limits the layers that are unpacked at the same time.
 	slots chan struct{}
-	task  *progress.Task
+	// commits limits the layers that are being committed.
+	commits    chan struct{}
+	committing sync.WaitGroup
+	task       *progress.Task
 }
 
 // An arrival is a layer that is being written.
@@ -137,16 +145,8 @@ func (l *loader) load(ctx context.Context, lease string, list []*load.Image, tod
 	read := make(chan struct{})
 	go func() {
 		defer close(read)
-		load.Read(ctx, layers, func(layer load.Layer, content io.Reader, err error) {
-			a := l.layers[layer.Digest]
-			if err == nil {
-				err = l.writeLayer(ctx, layer, content)
-			}
-			if err != nil {
-				a.err = l.explain(ctx, err)
-			}
-			close(a.done)
-		})
+		load.Read(ctx, layers, func(layer load.Layer, content io.Reader, err error) { l.takeLayer(ctx, layer, content, err) })
+		l.committing.Wait()
 	}()
 	// Most images wait for layers.
 	err = parallel.Each(ctx, len(todo), len(todo), func(at int) error {
