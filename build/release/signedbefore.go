@@ -30,7 +30,7 @@ func (r *Release) recallSigned(ctx context.Context) *signedBefore {
 	return before
 }
 
-// has reports whether the file of a signature is known to be valid. hint is that of the key.
+// hasSigned reports whether the file of a signature is known to be valid. hint is that of the key.
 func (r *Release) hasSigned(ctx context.Context, before *signedBefore, t signed, hint string) bool {
 	hash, err := r.signedHash(ctx, t, hint)
 	if err != nil {

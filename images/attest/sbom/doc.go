@@ -6,6 +6,7 @@
 //     it as SPDX or CycloneDX.
 //   - A Subject is the image, file or archive that an Inventory describes.
 //   - A Component is a Go module, a package of a distribution, the operating system, or an image of an archive.
+//   - Contents are the entries of a bundle from the files that were packed into it, so that the bundle is not unpacked.
 //
 // # Layers
 //
