@@ -136,7 +136,7 @@ func (x *codec) difference(d, before, here, after byte, position uint32) byte {
 	if d != 0 {
 		differs = 1
 	}
-	if m.bit(differs, 0, int(x.differ&15)) == 0 {
+	if m.flag(differs, 0, int(x.differ&15)) == 0 {
 		d = 0
 		x.differ <<= 1
 	} else {
@@ -146,7 +146,7 @@ func (x *codec) difference(d, before, here, after byte, position uint32) byte {
 		if d != guess {
 			wrong = 1
 		}
-		if m.bit(wrong, guessNode, guessWeights+int(x.differ&15)) == 0 {
+		if m.flag(wrong, 1, guessWeights+int(x.differ&15)) == 0 {
 			d = guess
 		} else {
 			d = m.byte(d, byteWeights)
@@ -161,21 +161,11 @@ func (x *codec) difference(d, before, here, after byte, position uint32) byte {
 	return d
 }
 
-// Sets of weights, and nodes, of the bits of a difference. The first 16 sets are of whether there is one.
+// Sets of weights of a difference. The first 16 are of whether there is one.
 const (
 	guessWeights = 16
 	byteWeights  = 32
-	guessNode    = 256
 )
-
-// byte codes a byte. Its sets of weights begin with selection.
-func (m *mixer) byte(b byte, selection int) byte {
-	node := uint32(1)
-	for i := 7; i >= 0; i-- {
-		node = node<<1 | uint32(m.bit(int(b>>i&1), node, selection+int(node)))
-	}
-	return byte(node)
-}
 
 // literal codes bytes that resemble no others.
 func (x *codec) literal(new []byte) {

@@ -3,8 +3,9 @@ package bindiff
 const (
 	// inputs is the number of contexts of a bit.
 	inputs = 6
-	// tableBits determines the number of probabilities that a mixer has: 2^tableBits.
-	tableBits = 20
+	// flagBits and lineBits determine how many estimates a mixer has for first bits, and lines for the others.
+	flagBits = 18
+	lineBits = 16
 	// selections is the number of sets of weights.
 	selections = 1024
 )
@@ -15,10 +16,14 @@ const (
 // that it codes the same on every host.
 type mixer struct {
 	coder
-	table    *[1 << tableBits]estimate
+	flags    *[1 << flagBits]estimate
+	lines    *[1 << lineBits]line
 	contexts [inputs]uint32 // hashes of the contexts of the next bits
 	weights  *[selections][inputs]int32
 }
+
+// A line has the estimates of the 15 bits of the tree of a nibble. It is as large as a line of a cache.
+type line [16]estimate
 
 // An estimate is a probability and the number of bits that it has learned from, up to maxSeen.
 type estimate struct {
@@ -27,9 +32,14 @@ type estimate struct {
 }
 
 func newMixer(c coder) *mixer {
-	m := &mixer{coder: c, table: new([1 << tableBits]estimate), weights: new([selections][inputs]int32)}
-	for i := range m.table {
-		m.table[i].p = half
+	m := &mixer{coder: c, flags: new([1 << flagBits]estimate), lines: new([1 << lineBits]line), weights: new([selections][inputs]int32)}
+	for i := range m.flags {
+		m.flags[i].p = half
+	}
+	for i := range m.lines {
+		for j := range m.lines[i] {
+			m.lines[i][j].p = half
+		}
 	}
 	for i := range m.weights {
 		for j := range m.weights[i] {
@@ -39,18 +49,45 @@ func newMixer(c coder) *mixer {
 	return m
 }
 
-// bit codes a bit. node tells the bits of one symbol apart. selection is the set of weights to use.
-func (m *mixer) bit(bit int, node uint32, selection int) int {
+// flag codes a bit that is alone. kind tells several of them apart, and selection is the set of weights to use.
+func (m *mixer) flag(bit int, kind uint32, selection int) int {
+	var at [inputs]*estimate
+	for i, context := range m.contexts {
+		at[i] = &m.flags[(context+kind*0x9e3779b1)>>(32-flagBits)]
+	}
+	return m.mix(&at, bit, selection)
+}
+
+// byte codes a byte. Its sets of weights begin with selection.
+func (m *mixer) byte(b byte, selection int) byte {
+	node := 1
+	for half := range uint32(2) {
+		var lines [inputs]*line
+		for i, context := range m.contexts {
+			lines[i] = &m.lines[(context+(half+uint32(node))*0x9e3779b1)>>(32-lineBits)]
+		}
+		slot := 1
+		for range 4 {
+			var at [inputs]*estimate
+			for i, l := range lines {
+				at[i] = &l[slot&15]
+			}
+			bit := m.mix(&at, int(b>>7), selection+node)
+			b <<= 1
+			slot, node = slot<<1|bit, node<<1|bit
+		}
+	}
+	return byte(node)
+}
+
+// mix codes a bit with the mean of estimates, from which it learns.
+func (m *mixer) mix(at *[inputs]*estimate, bit, selection int) int {
 	var (
-		at      [inputs]*estimate
 		odds    [inputs]int32
 		sum     int64
 		weights = &m.weights[selection%selections]
 	)
-	node *= 0x9e3779b1
-	for i, context := range m.contexts {
-		e := &m.table[(context+node)>>(32-tableBits)]
-		at[i] = e
+	for i, e := range at {
 		odds[i] = stretched[e.p>>4]
 		sum += int64(weights[i]) * int64(odds[i])
 	}
