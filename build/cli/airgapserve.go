@@ -6,11 +6,13 @@ import (
 	"fmt"
 	"net"
 	"path/filepath"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/slipway-build/slipway/build/workbench"
+	"github.com/slipway-build/slipway/images"
 	"github.com/slipway-build/slipway/images/airgap"
 	"github.com/slipway-build/slipway/images/airgap/serve"
 	"github.com/slipway-build/slipway/internal/usage"
@@ -18,32 +20,48 @@ import (
 
 func (p *Program) pushCommand() *cobra.Command {
 	var (
-		job    workbench.PushJob
-		trust  trustFlags
-		asJSON bool
+		job         workbench.PushJob
+		compression string
+		trust       trustFlags
+		asJSON      bool
 	)
 	c := &cobra.Command{
 		Use:   "push FILE|DIR… REGISTRY[/PREFIX]",
-		Short: "Push the images of archives to a registry",
+		Short: "Push the images of archives to registries",
 		Long: `Push names images as in the archives, without their registry, so that they can be used
 through a mirror: docker.io/rancher/x:v1 is pushed to REGISTRY/PREFIX/rancher/x:v1.
 Images for different platforms with the same name become an index. Different images for
 the same platform and with the same name are an error, and nothing is pushed; use
---keep-registry if they come from different registries. Existing content is skipped.
-Archives packed with --layers original keep every digest; layers of other archives are
-compressed with gzip. Signatures and other referrers in the proof of an archive are pushed
-if the manifests that they refer to have kept their digests. With --key or --policy,
-archives are verified first, and nothing is pushed of one that fails.`,
+--keep-registry if they come from different registries. Existing content is skipped, and
+content of another repository of the registry is mounted.
+
+Archives packed with --layers original keep every digest. A .tar.gz keeps the digests of
+layers that the source registry has as gzip, and with a proof those of images, too. Other
+layers are compressed, once for all registries; the cache keeps them. --compression zstd
+compresses all layers that are not original, which changes their digests; registries and
+nodes must support zstd.
+
+Signatures and other referrers in the proof of an archive are pushed if the manifests that
+they refer to have kept their digests. With --key or --policy, archives are verified first,
+and nothing is pushed of one that fails.
+
+At most --jobs blobs (at least 4) are sent at the same time over all registries. At most
+twice as many requests ask for content, and as many write manifests, one in a repository. A
+registry that limits its rate is asked again later.`,
 		Args: cobra.MinimumNArgs(2),
 		Example: examples("slipway airgap push images.tar.zst registry.example.com:5000",
 			"slipway airgap push /media/usb registry.example.com/mirror",
-			"slipway airgap push --keep-registry images.tar.zst registry.example.com"),
-		RunE: func(c *cobra.Command, words []string) error {
+			"slipway airgap push --keep-registry images.tar.zst registry.example.com",
+			"slipway airgap push --compression zstd images.tar.zst a.example.com --also b.example.com"),
+		RunE: func(c *cobra.Command, words []string) (err error) {
 			var pushed []workbench.Pushed
+			if job.Compression, err = pushCompression(compression); err != nil {
+				return err
+			}
 			if err := p.require(c, trust, words[:len(words)-1]); err != nil {
 				return err
 			}
-			err := p.withWorkbench(c, func(ctx context.Context, w *workbench.Workbench) (err error) {
+			err = p.withWorkbench(c, func(ctx context.Context, w *workbench.Workbench) (err error) {
 				job.Archives, job.Target = words[:len(words)-1], words[len(words)-1]
 				pushed, err = w.PushArchives(ctx, job)
 				return err
@@ -69,9 +87,32 @@ archives are verified first, and nothing is pushed of one that fails.`,
 	}
 	c.Flags().BoolVar(&job.KeepRegistry, "keep-registry", false,
 		"keep the registry in each name: REGISTRY/PREFIX/docker.io/rancher/x:v1; localhost:5000 becomes localhost-5000")
+	c.Flags().StringArrayVar(&job.Also, "also", nil, "push to this REGISTRY[/PREFIX], too; can be repeated")
+	c.Flags().StringVar(&compression, "compression", "gzip",
+		"how layers that have to be compressed are: gzip or zstd, or with a level: gzip:1 to gzip:9 (default 6), zstd:1 to zstd:22 (default 3)")
 	trust.add(c)
 	c.Flags().BoolVar(&asJSON, "json", false, "print as JSON")
 	return c
+}
+
+// pushCompression parses the value of --compression of airgap push.
+func pushCompression(text string) (images.Compression, error) {
+	algorithm, level, leveled := strings.Cut(text, ":")
+	c := images.Compression{Algorithm: algorithm}
+	if algorithm != "gzip" && algorithm != "zstd" {
+		return c, usage.Errorf("--compression %s: want gzip or zstd, and possibly a level, such as gzip:1", text)
+	}
+	if leveled {
+		n, err := strconv.Atoi(level)
+		if err != nil || n < 1 {
+			return c, usage.Errorf("--compression %s: want a number after the colon: 1 to 9 for gzip, 1 to 22 for zstd", text)
+		}
+		c.Level = n
+	}
+	if err := (images.Format{Compression: c}).Validate(); err != nil {
+		return c, usage.Errorf("--compression %s: %w", text, err)
+	}
+	return c, nil
 }
 
 func (p *Program) serveCommand() *cobra.Command {

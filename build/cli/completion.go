@@ -43,6 +43,9 @@ func completeFlags(c *cobra.Command) {
 		if c.Name() == "init" && f.Name == "from" {
 			words = convert.Tools()
 		}
+		if c.Name() == "push" && f.Name == "compression" {
+			words = []string{"gzip", "zstd"}
+		}
 		if parts, ok := plan.Verbs[c.Name()]; ok && f.Name == "only" {
 			words = slices.Concat([]string{"all"}, parts)
 			if c.Name() != "publish" {

@@ -4,16 +4,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
+	"slices"
 	"strings"
-	"sync/atomic"
+	"sync"
 
 	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
-	"github.com/google/go-containerregistry/pkg/v1/types"
 
 	"github.com/slipway-build/slipway/images"
 	"github.com/slipway-build/slipway/images/airgap"
+	"github.com/slipway-build/slipway/images/airgap/push"
 	"github.com/slipway-build/slipway/images/attest/carry"
 	"github.com/slipway-build/slipway/internal/parallel"
 	"github.com/slipway-build/slipway/internal/redact"
@@ -35,24 +35,31 @@ type Pushed struct {
 type PushJob struct {
 	// Archives are paths of archives, and of folders with archives.
 	Archives []string
-	// Target is REGISTRY[/PREFIX].
+	// Target is REGISTRY[/PREFIX]. Also are further ones.
 	Target string
+	Also   []string
+	// Compression is that of layers that have to be compressed; the zero value is gzip.
+	Compression images.Compression
 	// KeepRegistry keeps the registry as a part of each name: docker.io/rancher/x:v1 becomes
 	// TARGET/docker.io/rancher/x:v1.
 	KeepRegistry bool
 }
 
-// PushArchives pushes the images of archives to a registry. They keep their names without the registry:
+// PushArchives pushes the images of archives to registries. They keep their names without the registry:
 // docker.io/rancher/x:v1 becomes REGISTRY/PREFIX/rancher/x:v1, where mirrors look for it. Images for different
 // platforms with the same name become an index. Different images for one platform with the same name are an error,
 // before anything is sent. Content that the registry has is not sent.
 //
 // Uncompressed layers are pushed with gzip, which nodes expect. So are, with a warning, compressed layers with the
-// media type of uncompressed ones. Layers that were packed as original keep their digests, and so do their manifests.
-// Indexes keep theirs too, if the registry accepts an index without some of its images. What is attached to a
-// manifest or index that the registry then has is pushed too. What is attached to others is left out with a warning.
+// media type of uncompressed ones. The gzip streams of the registry in an archive that is a .tar.gz are sent as they
+// are; if its proof has the registry's manifest, the image gets that. Layers that were packed as original keep their
+// digests, and so do their manifests. Indexes keep theirs too, if the registry accepts an index without some of its
+// images. What is attached to a manifest or index that the registry then has is pushed too. What is attached to others
+// is left out with a warning.
+//
+// Layers are compressed once for all registries. A registry that fails does not stop the others.
 func (w *Workbench) PushArchives(ctx context.Context, job PushJob) ([]Pushed, error) {
-	base, err := pushBase(job.Target)
+	bases, err := pushBases(append([]string{job.Target}, job.Also...))
 	if err != nil {
 		return nil, usage.Wrap(err)
 	}
@@ -64,7 +71,7 @@ func (w *Workbench) PushArchives(ctx context.Context, job PushJob) ([]Pushed, er
 		return nil, usage.Errorf("no archive found in %s", strings.Join(job.Archives, ", "))
 	}
 	var packed []*airgap.PackedImage
-	p := &archivePush{workbench: w, attached: map[*airgap.Archive]map[v1.Hash][]carry.Attachment{}}
+	p := &archivePush{workbench: w, images: push.New(w.Cache, job.Compression), attached: map[*airgap.Archive]map[v1.Hash][]carry.Attachment{}}
 	for _, file := range files {
 		a, err := airgap.Open(ctx, file)
 		if err != nil {
@@ -79,10 +86,17 @@ func (w *Workbench) PushArchives(ctx context.Context, job PushJob) ([]Pushed, er
 		if p.attached[a], err = carry.ReadProof(ctx, a.ReadFile); err != nil {
 			return nil, a.Wrap(err)
 		}
+		if err := p.images.ReadProof(ctx, a); err != nil {
+			return nil, a.Wrap(err)
+		}
 	}
-	targets, err := planPush(ctx, base, job.KeepRegistry, packed)
-	if err != nil {
-		return nil, err
+	var targets []pushTarget
+	for _, base := range bases {
+		planned, err := planPush(ctx, base, job.KeepRegistry, packed)
+		if err != nil {
+			return nil, err
+		}
+		targets = append(targets, planned...)
 	}
 	if len(targets) == 0 {
 		if len(packed) == 0 {
@@ -91,8 +105,12 @@ func (w *Workbench) PushArchives(ctx context.Context, job PushJob) ([]Pushed, er
 		return nil, fmt.Errorf("no named image found in %s", strings.Join(files, ", "))
 	}
 	warnUnnamed(ctx, packed)
+	stop := p.images.Start(ctx, rewritten(targets))
+	defer stop()
 	pushed := make([]Pushed, len(targets))
+	each := len(targets) / len(bases)
 	err = parallel.Each(ctx, len(targets), w.options.Transfers(), func(i int) error {
+		i = i%len(bases)*each + i/len(bases) // an image is sent to all registries when it is ready
 		var err error
 		pushed[i], err = p.push(ctx, targets[i])
 		if err == nil {
@@ -106,6 +124,19 @@ func (w *Workbench) PushArchives(ctx context.Context, job PushJob) ([]Pushed, er
 	return pushed, err
 }
 
+// rewritten returns the images of targets, but for those whose kept index is pushed.
+func rewritten(targets []pushTarget) (list []*airgap.PackedImage) {
+	for _, t := range targets {
+		if t.whole() != nil {
+			continue
+		}
+		for _, s := range t.sources {
+			list = append(list, s.image)
+		}
+	}
+	return list
+}
+
 // warnUnnamed warns about images without a name, which are not pushed.
 func warnUnnamed(ctx context.Context, packed []*airgap.PackedImage) {
 	for _, image := range packed {
@@ -113,6 +144,20 @@ func warnUnnamed(ctx context.Context, packed []*airgap.PackedImage) {
 			progress.Warn(ctx, fmt.Sprintf("image %s of %s has no name and is not pushed", image.ID, image.Archive().Path()))
 		}
 	}
+}
+
+// pushBases returns pushBase of each target.
+func pushBases(targets []string) ([]string, error) {
+	var bases []string
+	var errs []error
+	for _, target := range targets {
+		base, err := pushBase(target)
+		if err == nil && slices.Contains(bases, base) {
+			err = fmt.Errorf("registry %q: duplicate", base)
+		}
+		bases, errs = append(bases, base), append(errs, err)
+	}
+	return bases, errors.Join(errs...)
 }
 
 // pushBase returns the prefix of all names for target, which is REGISTRY[/PREFIX].
@@ -137,11 +182,11 @@ func pushBase(target string) (string, error) {
 // An archivePush is one call of PushArchives.
 type archivePush struct {
 	workbench *Workbench
-	gzipped   parallel.Memo[v1.Image]
+	images    *push.Images
 	// attached are the attachments of each archive; see carry.ReadProof.
 	attached map[*airgap.Archive]map[v1.Hash][]carry.Attachment
-	// wantsAll is set after the registry has refused an index without some of its images, as many registries do.
-	wantsAll atomic.Bool
+	// wantAll has the registries that have refused an index without some of its images, as many do.
+	wantAll sync.Map
 }
 
 // push pushes the index that the archives keep for a target, or else its image or a new index. It also pushes, by
@@ -188,7 +233,7 @@ func (p *archivePush) push(ctx context.Context, t pushTarget) (Pushed, error) {
 func (p *archivePush) pushImages(ctx context.Context, t pushTarget) (v1.Hash, error) {
 	entries := make([]images.IndexEntry, len(t.sources))
 	for i, s := range t.sources {
-		image, err := p.gzipped.Do(ctx, s.image.ID.String()+" "+s.image.Manifest.Digest.String(), func() (v1.Image, error) { return p.workbench.gzipped(ctx, s.image) })
+		image, err := p.images.Image(ctx, s.image, s.name)
 		if err != nil {
 			return v1.Hash{}, err
 		}
@@ -211,7 +256,8 @@ func (p *archivePush) pushImages(ctx context.Context, t pushTarget) (v1.Hash, er
 // is not pushed.
 func (p *archivePush) pushIndex(ctx context.Context, t pushTarget, ref name.Reference, index *airgap.PackedIndex) (bool, error) {
 	complete := index.Complete(func(h v1.Hash) bool { return t.manifests[h] != nil })
-	if !complete && p.wantsAll.Load() {
+	registry := t.tag.RegistryStr()
+	if _, wantsAll := p.wantAll.Load(registry); wantsAll && !complete {
 		return false, nil
 	}
 	for h, packed := range t.manifests {
@@ -231,80 +277,9 @@ func (p *archivePush) pushIndex(ctx context.Context, t pushTarget, ref name.Refe
 	if err == nil || complete || context.Cause(ctx) != nil {
 		return err == nil, err
 	}
-	if !p.wantsAll.Swap(true) {
+	if _, warned := p.wantAll.LoadOrStore(registry, true); !warned {
 		progress.Warn(ctx, fmt.Sprintf("indexes are not pushed unchanged, since the archives do not have all of their images: "+
 			"charts that pin the digest of an index, such as %s@%s, will not find it there: %v", t.tag.Context(), index.Descriptor.Digest, err))
 	}
 	return false, nil
-}
-
-// gzipped returns an image of an archive with its uncompressed layers compressed. The content cache keeps them.
-func (w *Workbench) gzipped(ctx context.Context, packed *airgap.PackedImage) (v1.Image, error) {
-	image, err := packed.Image(ctx)
-	if err != nil {
-		return nil, err
-	}
-	manifest, err := image.Manifest()
-	if err != nil {
-		return nil, err
-	}
-	layers, err := image.Layers()
-	if err != nil {
-		return nil, err
-	}
-	format := images.Format{}
-	if manifest.MediaType == types.DockerManifestSchema2 {
-		format.MediaTypes = images.DockerMediaTypes
-	}
-	for _, wrong := range packed.FalselyPlain() {
-		progress.Warn(ctx, fmt.Sprintf("image %s of %s: %s: it is pushed as gzip, which changes the digest of the image", packed.ID, packed.Archive().Path(), wrong))
-	}
-	plain := 0
-	described := make([]images.DescribedLayer, len(layers))
-	var errs []error
-	for i, l := range layers {
-		described[i] = images.DescribedLayer{Layer: l, Descriptor: manifest.Layers[i]}
-		if images.LayerCompression(manifest.Layers[i].MediaType) != "none" {
-			continue
-		}
-		plain++
-		described[i], err = w.gzipLayer(ctx, l, format)
-		errs = append(errs, err)
-	}
-	if err := errors.Join(errs...); err != nil || plain == 0 {
-		return image, err
-	}
-	config, err := image.RawConfigFile()
-	if err != nil {
-		return nil, err
-	}
-	return images.Compose(format, config, described)
-}
-
-func (w *Workbench) gzipLayer(ctx context.Context, l v1.Layer, format images.Format) (images.DescribedLayer, error) {
-	diffID, err := l.DiffID()
-	if err != nil {
-		return images.DescribedLayer{}, err
-	}
-	compressed, err := w.Cache.Layer(ctx, "diff ID "+diffID.String(), images.Compression{}, func(to io.Writer) error {
-		from, err := l.Uncompressed()
-		if err != nil {
-			return err
-		}
-		defer from.Close()
-		got, _, err := v1.SHA256(io.TeeReader(from, to))
-		if err == nil && got != diffID {
-			err = fmt.Errorf("layer %s: the content has diff ID %s", diffID, got)
-		}
-		return err
-	})
-	if err != nil {
-		return images.DescribedLayer{}, err
-	}
-	d := v1.Descriptor{MediaType: format.Layer("gzip")}
-	if d.Digest, err = compressed.Digest(); err != nil {
-		return images.DescribedLayer{}, err
-	}
-	d.Size, err = compressed.Size()
-	return images.DescribedLayer{Layer: compressed, Descriptor: d}, err
 }

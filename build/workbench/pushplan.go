@@ -95,7 +95,7 @@ func (t *pushTarget) add(s pushSource, keepRegistry bool) error {
 	for i, other := range t.sources {
 		if other.image.ID == s.image.ID {
 			// Prefer the form of the image whose digest does not change in a push.
-			if hasPlainLayer(other.image) && !hasPlainLayer(s.image) {
+			if other.image.HasPlainLayer() && !s.image.HasPlainLayer() {
 				t.sources[i] = s
 			}
 			return nil
@@ -140,10 +140,6 @@ func (t *pushTarget) whole() *airgap.PackedIndex {
 func hostOf(qualified string) string {
 	host, _, _ := strings.Cut(qualified, "/")
 	return host
-}
-
-func hasPlainLayer(image *airgap.PackedImage) bool {
-	return slices.ContainsFunc(image.Layers, func(l airgap.PackedLayer) bool { return images.LayerCompression(l.MediaType) == "none" })
 }
 
 // check returns an error if the images of a target cannot become an index, before any of them is compressed and sent.

@@ -82,13 +82,23 @@ type PackedLayer struct {
 // File returns the name of the layer's file in the tar, for Archive.File.
 func (l PackedLayer) File() string { return l.file }
 
+// IsPlain reports whether the media type of the layer is that of a plain tar.
+func (l PackedLayer) IsPlain() bool {
+	return images.LayerCompression(l.MediaType) == string(sniff.None)
+}
+
+// HasPlainLayer reports whether a layer IsPlain.
+func (img *PackedImage) HasPlainLayer() bool {
+	return slices.ContainsFunc(img.Layers, PackedLayer.IsPlain)
+}
+
 // FalselyPlain describes the compressed layers whose media type is that of a plain tar,
 // where the digest is the diff ID. containerd cannot unpack them, and verify reports them
 // as a problem.
 func (img *PackedImage) FalselyPlain() []string {
 	var found []string
 	for _, l := range img.Layers {
-		if images.LayerCompression(l.MediaType) == string(sniff.None) && l.Digest != l.DiffID {
+		if l.IsPlain() && l.Digest != l.DiffID {
 			found = append(found, fmt.Sprintf("layer %s has the media type %s, but is compressed, which containerd does not look for", l.Digest, l.MediaType))
 		}
 	}

@@ -25,8 +25,8 @@ import (
 type Options struct {
 	// Store is where fetched content is written, and where content is looked up before a request.
 	Store Store
-	// Jobs is the number of concurrent blob transfers over all registries. 0 means 4, as in Docker:
-	// registries throttle or refuse clients with more.
+	// Jobs is the number of concurrent blob transfers over all registries, and half of that of requests that ask for
+	// manifests and blobs. 0 means 4, as in Docker: registries throttle or refuse clients with more.
 	Jobs int
 	// Offline forbids all network access, including checking whether a tag has moved. Content that
 	// the store does not have is an error.
@@ -73,7 +73,7 @@ type Client struct {
 	pace      transport.Pace
 	settle    time.Duration  // at least, before a referrers tag is read back
 	transfers parallel.Slots // limits blob transfers, in either direction
-	requests  parallel.Slots // limits manifest requests
+	requests  parallel.Slots // limits other requests; a goroutine holds one slot at most
 	calls     parallel.Calls
 
 	mu sync.Mutex

@@ -7,6 +7,7 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
 	"github.com/slipway-build/slipway/images/registry/transport"
+	"github.com/slipway-build/slipway/internal/parallel"
 )
 
 // A finding is the result of a HEAD for a manifest or a blob.
@@ -21,8 +22,15 @@ const (
 )
 
 // head requests the headers of a manifest or a blob, and returns its digest, or zero if the
-// registry does not send it.
-func head(ctx context.Context, e *transport.Endpoint, kind, id, accept string) (digest v1.Hash, found finding, err error) {
+// registry does not send it. It holds one of slots, unless that is nil.
+func head(ctx context.Context, slots parallel.Slots, e *transport.Endpoint, kind, id, accept string) (digest v1.Hash, found finding, err error) {
+	if slots != nil {
+		release, err := slots.Acquire(ctx)
+		if err != nil {
+			return v1.Hash{}, absent, transport.Ended(ctx)
+		}
+		defer release()
+	}
 	r, err := e.NewRequest(ctx, http.MethodHead, kind, id)
 	if err != nil {
 		return v1.Hash{}, absent, err

@@ -80,7 +80,7 @@ func (c *Client) resolve(ctx context.Context, ref name.Reference, label string) 
 		}
 		defer release()
 		if ok {
-			digest, found, err := head(ctx, e, "manifests", ref.Identifier(), accept)
+			digest, found, err := head(ctx, nil, e, "manifests", ref.Identifier(), accept)
 			if err != nil || found == present && digest == known.Digest {
 				return err
 			}

@@ -3,10 +3,6 @@ package registry
 import (
 	"context"
 	"fmt"
-	"io"
-	"net/http"
-	"net/url"
-	"regexp"
 
 	"github.com/slipway-build/slipway/images/registry/transport"
 )
@@ -23,7 +19,7 @@ func (c *Client) pages(ctx context.Context, e *transport.Endpoint, r transport.R
 	}
 	defer release()
 	for range maxPages {
-		raw, next, err := page(ctx, e, r, what, none)
+		raw, next, err := e.Page(ctx, r, what, maxManifest, none)
 		if err != nil || raw == nil {
 			return false, err
 		}
@@ -40,29 +36,3 @@ func (c *Client) pages(ctx context.Context, e *transport.Endpoint, r transport.R
 	}
 	return false, fmt.Errorf("the list of %s has more than %d pages", what, maxPages)
 }
-
-// page requests one page. It returns nil if the status is one of none.
-func page(ctx context.Context, e *transport.Endpoint, r transport.Request, what string, none []int) (raw []byte, next *url.URL, err error) {
-	resp, err := e.Do(ctx, r, append([]int{http.StatusOK}, none...)...)
-	if err != nil {
-		return nil, nil, err
-	}
-	defer resp.Body.Close()
-	if resp.StatusCode != http.StatusOK {
-		return nil, nil, nil
-	}
-	raw, err = io.ReadAll(io.LimitReader(resp.Body, maxManifest+1))
-	if err != nil {
-		return nil, nil, err
-	}
-	if len(raw) > maxManifest {
-		return nil, nil, fmt.Errorf("the list of %s has more than %d bytes", what, maxManifest)
-	}
-	if link := nextLink.FindStringSubmatch(resp.Header.Get("Link")); link != nil {
-		next, err = resp.Request.URL.Parse(link[1])
-	}
-	return raw, next, err
-}
-
-// nextLink matches the Link header (RFC 8288) of a list with another page.
-var nextLink = regexp.MustCompile(`<([^>]+)>\s*;\s*rel="?next"?`)

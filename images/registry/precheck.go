@@ -26,7 +26,7 @@ func (c *Client) Tagged(ctx context.Context, ref name.Reference) (digest v1.Hash
 		return v1.Hash{}, false, err
 	}
 	err = c.pace.Try(ctx, func() error {
-		has, found, err := head(ctx, e, "manifests", ref.Identifier(), accept)
+		has, found, err := head(ctx, c.requests, e, "manifests", ref.Identifier(), accept)
 		digest, ok = has, found == present
 		if err != nil || !ok || digest != (v1.Hash{}) {
 			return err

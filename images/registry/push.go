@@ -138,7 +138,7 @@ func describe(m images.Artifact) (d v1.Descriptor, raw []byte, err error) {
 // head returns the digest of a manifest in the registry, or zero if the registry does not send it.
 func (p *pushing) head(ctx context.Context, id string, d v1.Descriptor) (has v1.Hash, found finding, err error) {
 	err = p.client.pace.Try(ctx, func() error {
-		has, found, err = head(ctx, p.endpoint, "manifests", id, string(d.MediaType))
+		has, found, err = head(ctx, p.client.requests, p.endpoint, "manifests", id, string(d.MediaType))
 		return err
 	})
 	return has, found, err

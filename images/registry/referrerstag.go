@@ -116,7 +116,7 @@ func (c *Client) dropAbsent(ctx context.Context, e *transport.Endpoint, tag name
 		found := present
 		if !slices.ContainsFunc(keep, func(k v1.Descriptor) bool { return k.Digest == d.Digest }) {
 			err := c.pace.Try(ctx, func() (err error) {
-				_, found, err = head(ctx, e, "manifests", d.Digest.String(), accept)
+				_, found, err = head(ctx, c.requests, e, "manifests", d.Digest.String(), accept)
 				return err
 			})
 			if err != nil {

@@ -24,7 +24,7 @@ func (p *pushing) blob(ctx context.Context, d v1.Descriptor, open func() (io.Rea
 		defer body.Close()
 		err := p.client.pace.Try(ctx, func() error {
 			if trust {
-				_, found, err := head(ctx, p.endpoint, "blobs", d.Digest.String(), "")
+				_, found, err := head(ctx, p.client.requests, p.endpoint, "blobs", d.Digest.String(), "")
 				if err != nil || found == present {
 					return err
 				}
@@ -75,6 +75,11 @@ func (p *pushing) mount(ctx context.Context, d v1.Descriptor, from name.Reposito
 	if err != nil {
 		return nil, false
 	}
+	release, err := p.client.requests.Acquire(ctx)
+	if err != nil {
+		return nil, false
+	}
+	defer release()
 	location, mounted, err = startUpload(ctx, e, url.Values{"mount": {d.Digest.String()}, "from": {from.RepositoryStr()}})
 	if err != nil {
 		return nil, false

@@ -23,8 +23,8 @@ const (
 // block of a tar. For a shorter stream, they accept fewer.
 const HeadLen = tarBlock
 
-// gzipMagic is at the start of every member of a gzip stream.
-const gzipMagic = "\x1f\x8b\x08"
+// GzipMagic is at the start of every member of a gzip stream.
+const GzipMagic = "\x1f\x8b\x08"
 
 // signatures has the bytes at the start of compressed streams: RFC 1952 (section 2.3.1, with
 // deflate as the only method), RFC 8878 (section 3.1.1), and the format descriptions of bzip2, xz
@@ -33,7 +33,7 @@ var signatures = []struct {
 	bytes       string
 	compression Compression
 }{
-	{gzipMagic, Gzip},
+	{GzipMagic, Gzip},
 	{"\x28\xb5\x2f\xfd", Zstd},
 	{"BZh", Bzip2},
 	{"\xfd7zXZ\x00", Xz},

@@ -149,11 +149,11 @@ func (g *gzipReader) WriteTo(w io.Writer) (int64, error) {
 
 // nextMember starts reading the next member, if there is one.
 func (g *gzipReader) nextMember() error {
-	next, err := g.below.Peek(len(gzipMagic))
+	next, err := g.below.Peek(len(GzipMagic))
 	if len(next) == 0 {
 		return err
 	}
-	if string(next) == gzipMagic {
+	if string(next) == GzipMagic {
 		if err := g.Reset(g.below); err != nil {
 			return fmt.Errorf("reading after a gzip member: %w", noEOF(err))
 		}
@@ -178,4 +178,19 @@ func noEOF(err error) error {
 		return io.ErrUnexpectedEOF
 	}
 	return err
+}
+
+// GzipMember reports whether r begins with a gzip member whose content has size bytes. It reads no byte after the
+// member.
+func GzipMember(r interface {
+	io.Reader
+	io.ByteReader
+}, size int64) bool {
+	z, err := gzip.NewReader(r)
+	if err != nil {
+		return false
+	}
+	z.Multistream(false)
+	n, err := io.Copy(io.Discard, io.LimitReader(struct{ io.Reader }{z}, size+1))
+	return err == nil && n == size
 }
