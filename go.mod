@@ -24,6 +24,7 @@ require (
 	github.com/containerd/errdefs/pkg v0.3.0 // errors of gRPC as errors of errdefs; images/airgap/load/containerd alone
 	github.com/containerd/log v0.1.0 // the logger of BuildKit's client, to be silenced
 	github.com/containerd/platforms v1.0.0-rc.4 // how containerd matches and orders platforms
+	github.com/digitorus/timestamp v0.0.0-20250524132541-c45532741eea // requests to timestamp authorities (RFC 3161); images/attest/keyless alone
 	github.com/distribution/reference v0.6.0 // Docker's grammar of names
 	github.com/docker/cli v29.6.2+incompatible // Docker's config.json, and ssh:// addresses of engines
 	github.com/docker/docker v28.5.2+incompatible // Docker Engine's client; images/engine alone, for --builder docker and docker-daemon: sources
@@ -54,17 +55,20 @@ require (
 	github.com/openvex/go-vex v0.2.8 // VEX documents; images/attest/vex alone. It brings 2 other modules; 0.2.9 needs newer ones of YAML and protobuf
 	github.com/package-url/packageurl-go v0.1.7 // package URLs; images/attest/proof, images/attest/sbom
 	github.com/secure-systems-lab/go-securesystemslib v0.11.0 // cosign's encrypted keys, and the encoding that DSSE signs; images/attest/sign alone. BuildKit brought it already
-	github.com/sigstore/protobuf-specs v0.5.1 // Sigstore bundles; images/attest/sign alone. It brings no other module
+	github.com/sigstore/protobuf-specs v0.5.1 // Sigstore bundles and trusted roots; images/attest/sign and keyless. It brings no other module
+	github.com/sigstore/timestamp-authority/v2 v2.1.2 // verifies timestamps; images/attest/keyless alone. It brings 2 modules, digitorus/timestamp and its pkcs7. sigstore-go would bring 50 and 5 MB
 	github.com/sirupsen/logrus v1.9.4 // the logger of BuildKit's client, to be silenced
 	github.com/spdx/tools-golang v0.5.7 // SBOMs; images/attest/sbom/document alone
 	github.com/spf13/cobra v1.10.2 // the command line; build/cli alone
 	github.com/spf13/pflag v1.0.10 // flags of the command line
 	github.com/tonistiigi/dchapes-mode v0.0.0-20250318174251-73d941a28323 // symbolic modes of --chmod, as BuildKit reads them
 	github.com/tonistiigi/fsutil v0.0.0-20260717003753-6d9dc2ebad62 // file trees that BuildKit's client sends
+	github.com/transparency-dev/merkle v0.0.2 // proofs that a log has an entry; images/attest/keyless alone. It brings no other module
 	github.com/ulikunitz/xz v0.5.15 // ADD of .tar.xz files
 	github.com/vbauerster/mpb/v8 v8.9.3 // progress bars; progress alone
 	github.com/zclconf/go-cty v1.16.3 // the values of hcl
 	go.yaml.in/yaml/v3 v3.0.4 // slipway.yaml, with the line of each value
+	golang.org/x/crypto v0.57.0 // cryptobyte: the extensions of certificates; images/attest/keyless alone
 	golang.org/x/mod v0.41.0 // versions, module paths and go.mod files
 	golang.org/x/sync v0.23.0 // errgroup and semaphore
 	golang.org/x/sys v0.48.0 // system calls of Linux and Windows
@@ -93,6 +97,7 @@ require (
 	github.com/containerd/ttrpc v1.2.9 // indirect
 	github.com/containerd/typeurl/v2 v2.3.0 // indirect
 	github.com/cyphar/filepath-securejoin v0.6.0 // indirect
+	github.com/digitorus/pkcs7 v0.0.0-20250730155240-ffadbf3f398c // indirect
 	github.com/docker/go-connections v0.7.0 // indirect
 	github.com/docker/go-units v0.5.0 // indirect
 	github.com/dustin/go-humanize v1.0.1 // indirect
@@ -158,7 +163,6 @@ require (
 	go.opentelemetry.io/otel/trace v1.44.0 // indirect
 	go.opentelemetry.io/proto/otlp v1.10.0 // indirect
 	go.shabbyrobe.org/gocovmerge v0.0.0-20230507111327-fa4f82cfbf4d // indirect
-	golang.org/x/crypto v0.57.0 // indirect
 	golang.org/x/exp/typeparams v0.0.0-20231108232855-2478ac86f678 // indirect
 	golang.org/x/net v0.59.0 // indirect
 	golang.org/x/telemetry v0.0.0-20260924152758-ed294f943157 // indirect
