@@ -32,13 +32,13 @@ var packages = map[string][]string{
 		"images/airgap", "images/airgap/delta", "images/airgap/load", "images/airgap/load/containerd", "images/airgap/pack", "images/airgap/serve", "images/airgap/verify", "images/attest/policy", "images/attest/proof",
 		"images/extract", "images/lint", "internal/process", "internal/regular", "internal/usage", "progress"},
 	"build/output":     {"build/compile", "images", "images/airgap/format", "internal/fileop", "internal/regular", "internal/usage", "progress"},
-	"build/policyfile": {"images/attest/policy", "images/attest/sign", "images/attest/statement", "internal/fileop", "internal/regular"},
+	"build/policyfile": {"images/attest/keyless", "images/attest/proof", "images/attest/policy", "images/attest/sign", "images/attest/statement", "internal/fileop", "internal/regular"},
 	"images/source": {"images", "images/airgap", "images/airgap/format", "images/engine/docker", "images/registry", "images/store", "internal/parallel",
 		"internal/usage", "progress"},
 	"build/settings": {"build/ci", "build/release", "build/workbench", "images", "images/hosts", "internal/usage", "progress"},
 	"build/release": {"build/workbench/signatures", "images/attest/attach", "images/attest/carry", "images/attest/policy", "images/attest/sign", "images/attest/proof", "build/bundle", "build/compile", "build/config", "build/fetch", "build/hook", "build/lock", "build/output", "build/plan", "build/publish", "build/version",
 		"build/proof", "build/workbench", "build/workbench/sboms", "images", "images/airgap", "images/airgap/format", "images/airgap/pack", "images/airgap/pack/sboms", "images/airgap/verify", "images/attest/statement", "images/attest/vex", "internal/redact",
-		"images/assemble", "images/attest/sbom", "images/attest/sbom/catalog", "images/attest/sbom/document", "images/store", "internal/glob", "internal/parallel", "internal/regular", "internal/suggest", "internal/usage", "progress"},
+		"build/policyfile", "images/assemble", "images/attest/keyless", "images/attest/sbom", "images/attest/sbom/catalog", "images/attest/sbom/document", "images/store", "internal/glob", "internal/parallel", "internal/regular", "internal/suggest", "internal/usage", "progress"},
 	"build/workbench": {"images/airgap/slice", "images/airgap/pack/sboms", "images/attest/sign", "images/attest/proof", "images/attest/policy", "images", "images/airgap", "images/airgap/format", "images/airgap/pack", "images/airgap/push", "images/assemble", "images/attest/carry", "images/attest/sbom", "images/attest/sbom/document",
 		"images/engine", "images/engine/docker", "images/engine/endpoint", "images/engine/session", "images/hosts", "images/lint", "images/registry", "images/source", "images/store", "images/fstree", "internal/fileop",
 		"internal/parallel", "internal/redact", "internal/usage", "progress"},
@@ -58,7 +58,7 @@ var packages = map[string][]string{
 	"build/config": {"build/compile", "build/config/expression", "build/version", "images", "images/attest/vex", "images/engine/endpoint", "images/hosts", "internal/glob", "internal/redact", "internal/regular",
 		"internal/suggest", "progress"},
 	"build/config/expression":    {},
-	"build/proof":                {"images", "images/attest/attach", "images/attest/carry", "images/attest/sign", "internal/fileop", "internal/process", "internal/regular", "images/attest/statement", "internal/redact"},
+	"build/proof":                {"images/attest/keyless", "images/attest/keyless/certify", "images", "images/attest/attach", "images/attest/carry", "images/attest/sign", "internal/fileop", "internal/process", "internal/regular", "images/attest/statement", "internal/redact"},
 	"build/lock":                 {"images", "internal/regular"},
 	"build/version":              {"internal/process"},
 	"build/compile":              {"images", "internal/fileop", "internal/filestate", "internal/process", "internal/regular", "internal/suggest", "progress"},
@@ -153,6 +153,10 @@ var packages = map[string][]string{
 
 	"build/workbench/signatures": {"build/proof", "build/workbench", "images", "images/attest/attach", "images/attest/carry", "images/attest/sign", "internal/atomicfile", "internal/parallel", "internal/regular", "internal/usage", "progress"},
 	"images/attest/attach":       {"images/attest/sign", "images/attest/statement"},
+
+	"images/attest/keyless":             {"images/attest/sign", "internal/regular"},
+	"images/attest/keyless/certify":     {"images/attest/sign", "internal/httpretry", "internal/redact"},
+	"images/attest/keyless/keylesstest": {}, // only tests import it
 }
 
 // dependencies maps modules and packages to the only packages that may import them: heavy ones, and those that one
@@ -185,7 +189,10 @@ var dependencies = map[string][]string{
 	"github.com/openvex/go-vex":                            {"images/attest/vex"},
 	"github.com/in-toto/attestation":                       {"build/proof", "images/attest/statement"},
 	"github.com/secure-systems-lab/go-securesystemslib":    {"images/attest/sign"},
-	"github.com/sigstore":                                  {"images/attest/sign"},
+	"github.com/sigstore":                                  {"images/attest/keyless", "images/attest/keyless/certify", "images/attest/keyless/keylesstest", "images/attest/sign"},
+	"github.com/digitorus/timestamp":                       {"images/attest/keyless/certify", "images/attest/keyless/keylesstest"},
+	"github.com/transparency-dev/merkle":                   {"images/attest/keyless"},
+	"golang.org/x/crypto":                                  {"images/attest/keyless", "images/attest/keyless/keylesstest"},
 	"golang.org/x/term":                                    {"progress"},
 	"github.com/CycloneDX/cyclonedx-go":                    {"images/attest/sbom/document"},
 	"github.com/spdx/tools-golang":                         {"images/attest/sbom/document"},
@@ -197,7 +204,7 @@ var dependencies = map[string][]string{
 }
 
 // testPackages are the packages that only tests import.
-var testPackages = []string{"build/publish/githubtest", "images/airgap/airgaptest", "images/airgap/servetest", "images/imagetest", "internal/golden", "internal/testfile"}
+var testPackages = []string{"build/publish/githubtest", "images/airgap/airgaptest", "images/airgap/servetest", "images/attest/keyless/keylesstest", "images/imagetest", "internal/golden", "internal/testfile"}
 
 // calls are functions that only one package calls. Others use that package.
 var calls = map[string]string{

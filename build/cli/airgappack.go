@@ -26,6 +26,7 @@ type packCommand struct {
 	dryRun bool
 	// signKey and policy are the flags --sign-key and --policy.
 	signKey, policy string
+	trust           []string
 }
 
 func (p *Program) airgapPackCommand() *cobra.Command {
@@ -76,7 +77,8 @@ func (pack *packCommand) addFlags(c *cobra.Command) {
 	f.StringVar(&pack.split, "split", "", "split the archive into parts of at most this size, such as 1900MB, called FILE.part001 and so on; cat joins them, and all airgap commands read them directly")
 	f.StringVar(&pack.signKey, "sign-key", "", "private key that signs this statement: a file as cosign makes it, or PKCS #8, or env://NAME; COSIGN_PASSWORD is its password; implies --proof")
 	f.StringVar(&pack.policy, "policy", "", "policy in YAML: refuse images that it does not allow (docs/verifying.md); implies --proof")
-	mustHaveValue(c, "sign-key", "policy", "split")
+	f.StringArrayVar(&pack.trust, "trust", nil, "public key or Sigstore trusted root to carry along, for operators to compare with their own; implies --proof")
+	mustHaveValue(c, "sign-key", "policy", "split", "trust")
 }
 
 // parse returns the job for the flags and arguments.
@@ -93,12 +95,12 @@ func (pack *packCommand) parse(p *Program, refs []string) (workbench.PackJob, er
 	return job, usage.Wrap(errors.Join(err, pack.parseProof(p, &job)))
 }
 
-// parseProof reads the key and the policy.
+// parseProof reads the key, the policy and what is carried along.
 func (pack *packCommand) parseProof(p *Program, job *workbench.PackJob) error {
 	var errs []error
 	if pack.policy != "" {
 		var err error
-		job.Policy, err = policyfile.Choose(pack.policy, nil)
+		job.Policy, err = policyfile.Choose(pack.policy, nil, policyfile.Identity{})
 		errs = append(errs, err)
 	}
 	if pack.signKey != "" {
@@ -107,7 +109,11 @@ func (pack *packCommand) parseProof(p *Program, job *workbench.PackJob) error {
 			errs = append(errs, fmt.Errorf("--sign-key: %w", err))
 		}
 	}
-	job.Version, job.Proof = p.Version, job.Proof || pack.policy != "" || pack.signKey != "" || job.SBOM != ""
+	for _, file := range pack.trust {
+		trust, err := policyfile.ReadTrust(file)
+		job.Trust, errs = append(job.Trust, trust), append(errs, err)
+	}
+	job.Version, job.Proof = p.Version, job.Proof || len(job.Trust) > 0 || pack.policy != "" || pack.signKey != "" || job.SBOM != ""
 	return errors.Join(errs...)
 }
 

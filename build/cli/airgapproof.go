@@ -95,19 +95,21 @@ func proofOf(ctx context.Context, file string) (*listedProof, error) {
 
 // trustFlags are the flags of commands that check the proof of archives.
 type trustFlags struct {
-	keys []string
-	file string
+	keys     []string
+	identity policyfile.Identity
+	file     string
 }
 
 func (t *trustFlags) add(c *cobra.Command) {
 	c.Flags().StringArrayVar(&t.keys, "key", nil, "public key in PEM, such as cosign.pub; one of these must have signed the content of the archive")
+	addIdentityFlags(c, &t.identity)
 	c.Flags().StringVar(&t.file, "policy", "", "policy in YAML: who must have signed the archive and its images (docs/verifying.md)")
 	mustHaveValue(c, "key", "policy")
 }
 
 // policy returns the policy that the flags ask for, or nil.
 func (t *trustFlags) policy() (*policy.Policy, error) {
-	p, err := policyfile.Choose(t.file, t.keys)
+	p, err := policyfile.Choose(t.file, t.keys, t.identity)
 	return p, usage.Wrap(err)
 }
 

@@ -10,7 +10,6 @@ import (
 	"github.com/slipway-build/slipway/build/proof"
 	"github.com/slipway-build/slipway/build/workbench"
 	"github.com/slipway-build/slipway/build/workbench/signatures"
-	"github.com/slipway-build/slipway/images/attest/sign"
 	"github.com/slipway-build/slipway/internal/usage"
 )
 
@@ -69,25 +68,27 @@ COSIGN_PASSWORD.`,
 func (p *Program) imageVerifyCommand() *cobra.Command {
 	var (
 		job    signatures.VerifyJob
-		places []string
+		trust  verifierFlags
 		asJSON bool
 	)
 	c := &cobra.Command{
-		Use:   "verify --key KEY REF…",
+		Use:   "verify {--key KEY|--certificate-identity WHO} REF…",
 		Short: "Verify signatures of images and indexes in registries",
-		Long: `Verify that images and indexes are signed with one of the keys, and print who signed
-what: signatures and attestations in Sigstore bundles, and signatures of cosign in the
-older form. No service but the registry is contacted.
+		Long: `Verify that images and indexes are signed with one of the keys, or by the identity, and
+print who signed what: signatures and attestations in Sigstore bundles, and signatures of
+cosign in the older form. No service but the registry is contacted: an identity needs the
+trusted root of its services in a file.
 
 Without --recursive, the image or index that the reference names must be signed. With it,
 each image in an index must be signed, too.`,
 		Args: cobra.MinimumNArgs(1),
 		Example: examples(
 			"slipway image verify --key cosign.pub registry.example.com/app:v1",
-			"slipway image verify --recursive --key cosign.pub registry.example.com/app:v1"),
+			"slipway image verify --recursive --key cosign.pub registry.example.com/app:v1",
+			"slipway image verify --trusted-root trusted_root.json --certificate-identity ci@example.com --certificate-oidc-issuer https://accounts.example.com registry.example.com/app:v1"),
 		RunE: func(c *cobra.Command, refs []string) (err error) {
 			job.Refs = refs
-			if job.Keys, err = p.publicKeys(places); err != nil {
+			if job.Trusted, err = trust.verifiers(p); err != nil {
 				return err
 			}
 			var verified []signatures.SignedImage
@@ -102,7 +103,7 @@ each image in an index must be signed, too.`,
 		},
 	}
 	f := c.Flags()
-	f.StringArrayVar(&places, "key", nil, "public key: a file, or env://NAME; several mean any of them")
+	trust.add(c)
 	f.BoolVarP(&job.Recursive, "recursive", "r", false, "the images of an index must be signed, too")
 	f.BoolVar(&asJSON, "json", false, "print as JSON")
 	return c
@@ -115,7 +116,7 @@ func (p *Program) printSigned(signed []signatures.SignedImage, asJSON bool) erro
 	}
 	for _, image := range signed {
 		for _, s := range image.Signatures {
-			if _, err := fmt.Fprintf(p.Stdout, "%s@%s\t%s\tkey %s\n", repositoryOf(image.Image), s.Subject, s.Predicate, s.Key); err != nil {
+			if _, err := fmt.Fprintf(p.Stdout, "%s@%s\t%s\t%s\n", repositoryOf(image.Image), s.Subject, s.Predicate, signedBy(s.Key)); err != nil {
 				return err
 			}
 		}
@@ -132,20 +133,12 @@ func repositoryOf(ref string) string {
 	return ref
 }
 
-// publicKeys reads the public keys of a flag --key.
-func (p *Program) publicKeys(places []string) ([]*sign.PublicKey, error) {
-	if len(places) == 0 {
-		return nil, usage.Errorf("missing key: add --key FILE or --key env://NAME")
+// signedBy describes who signed, by the hint of a key or by an identity.
+func signedBy(hint string) string {
+	if strings.Contains(hint, " ") {
+		return "identity " + hint
 	}
-	var keys []*sign.PublicKey
-	for _, place := range places {
-		found, err := proof.KeySource{PublicKey: place, Getenv: p.settings.Getenv}.PublicKeys()
-		if err != nil {
-			return nil, usage.Wrap(err)
-		}
-		keys = append(keys, found...)
-	}
-	return keys, nil
+	return "key " + hint
 }
 
 func (p *Program) signBlobCommand() *cobra.Command {
@@ -182,20 +175,21 @@ func (p *Program) signBlobCommand() *cobra.Command {
 
 func (p *Program) verifyBlobCommand() *cobra.Command {
 	var (
-		places []string
+		trust  verifierFlags
 		bundle string
 	)
 	c := &cobra.Command{
-		Use:   "verify-blob --key KEY FILE…",
+		Use:   "verify-blob {--key KEY|--certificate-identity WHO} FILE…",
 		Short: "Verify signatures of files",
-		Long: `Verify that files are signed with one of the keys. The signature of FILE is in
-FILE.sigstore.json, which "slipway package", "slipway sign-blob" or "cosign sign-blob
---bundle" has made. No network is used.`,
+		Long: `Verify that files are signed with one of the keys, or by the identity. The signature of
+FILE is in FILE.sigstore.json, which "slipway package", "slipway sign-blob" or "cosign
+sign-blob --bundle" has made. No network is used: an identity needs the trusted root of
+its services in a file.`,
 		Args:    cobra.MinimumNArgs(1),
 		GroupID: "tools",
 		Example: examples("slipway verify-blob --key cosign.pub app.tar.gz"),
 		RunE: func(c *cobra.Command, files []string) error {
-			keys, err := p.publicKeys(places)
+			trusted, err := trust.verifiers(p)
 			if err != nil {
 				return err
 			}
@@ -204,18 +198,18 @@ FILE.sigstore.json, which "slipway package", "slipway sign-blob" or "cosign sign
 			}
 			return p.watched(c, func(ctx context.Context) error {
 				for _, file := range files {
-					key, err := signatures.VerifyFile(ctx, file, orSuffix(bundle, file), keys)
+					signer, err := signatures.VerifyFile(ctx, file, orSuffix(bundle, file), trusted)
 					if err != nil {
 						return err
 					}
-					fmt.Fprintf(p.Stdout, "%s\tkey %s\n", file, key.Hint())
+					fmt.Fprintf(p.Stdout, "%s\t%s\n", file, signedBy(signer.Hint()))
 				}
 				return nil
 			})
 		},
 	}
 	f := c.Flags()
-	f.StringArrayVar(&places, "key", nil, "public key: a file, or env://NAME; several mean any of them")
+	trust.add(c)
 	f.StringVar(&bundle, "bundle", "", "file with the signature; default: FILE"+signatureSuffix)
 	return c
 }

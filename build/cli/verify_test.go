@@ -88,7 +88,7 @@ func TestVerifyRebuildAndAgainst(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	envelope, err := bundle.VerifyEnvelope(t.Context(), []*sign.PublicKey{key.PublicKey()})
+	envelope, err := bundle.VerifyEnvelope(t.Context(), sign.Verifiers(key.PublicKey()))
 	if err != nil {
 		t.Fatal(err)
 	}

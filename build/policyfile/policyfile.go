@@ -22,8 +22,10 @@ import (
 
 // file is a policy in YAML.
 type file struct {
-	Keys    map[string]text `yaml:"keys"`
-	Archive struct {
+	Keys        map[string]text     `yaml:"keys"`
+	TrustedRoot text                `yaml:"trusted-root"`
+	Identities  map[string]identity `yaml:"identities"`
+	Archive     struct {
 		SignedBy []text `yaml:"signed-by"`
 		Release  string `yaml:"release"`
 		Minimum  string `yaml:"minimum-version"`
@@ -88,8 +90,9 @@ func LoadNode(path string) (*Node, error) {
 		key := f.Keys[name]
 		keys, err := r.keys(key.value)
 		r.say(key.line, err)
-		r.signers[name] = policy.Signer{Name: name, Keys: keys}
+		r.signers[name] = policy.Signer{Name: name, Keys: sign.Verifiers(keys...)}
 	}
+	r.identities(f)
 	p := &policy.Policy{Archive: policy.Archive{Signers: r.named(f.Archive.SignedBy), Release: f.Archive.Release, Minimum: f.Archive.Minimum}}
 	for _, rule := range f.Images {
 		p.Images = append(p.Images, policy.Rule{Repositories: rule.Repositories, Signers: r.named(rule.SignedBy),
@@ -129,10 +132,15 @@ func (r *reader) keys(value string) ([]*sign.PublicKey, error) {
 	if strings.Contains(value, "-----BEGIN") {
 		return sign.ParsePublicKeys([]byte(value))
 	}
-	if !filepath.IsAbs(value) {
-		value = filepath.Join(filepath.Dir(r.path), value)
+	return readKeys(r.beside(value))
+}
+
+// beside returns the location of a file whose path is relative to the policy.
+func (r *reader) beside(file string) string {
+	if filepath.IsAbs(file) {
+		return file
 	}
-	return readKeys(value)
+	return filepath.Join(filepath.Dir(r.path), file)
 }
 
 func readKeys(path string) ([]*sign.PublicKey, error) {
@@ -152,7 +160,7 @@ func (r *reader) named(names []text) []policy.Signer {
 	for _, n := range names {
 		s, ok := r.signers[n.value]
 		if !ok {
-			r.say(n.line, fmt.Errorf("signer %q is not one of keys", n.value))
+			r.say(n.line, fmt.Errorf("signer %q is not one of keys or identities", n.value))
 			continue
 		}
 		out = append(out, s)
@@ -175,11 +183,18 @@ func (r *reader) predicates(names []text) []string {
 	return out
 }
 
-// Choose returns the policy of --policy, or the one that --key asks for: an archive that is signed by one of the keys.
-// Without either, it returns nil.
-func Choose(file string, keys []string) (*policy.Policy, error) {
-	if file != "" && len(keys) > 0 {
+// Choose returns the policy of --policy, or one for which one of the keys, or the identity, must have signed the archive.
+// Without any of them, it returns nil.
+func Choose(file string, keys []string, who Identity) (*policy.Policy, error) {
+	named, err := who.signers()
+	if err != nil {
+		return nil, err
+	}
+	switch {
+	case file != "" && len(keys) > 0:
 		return nil, errors.New("--key and --policy: give one of them; a policy names its keys")
+	case file != "" && len(named) > 0:
+		return nil, errors.New("--certificate-identity and --policy: give one of them; a policy names its identities")
 	}
 	if file != "" {
 		p, err := LoadNode(file)
@@ -188,16 +203,13 @@ func Choose(file string, keys []string) (*policy.Policy, error) {
 		}
 		return p.Policy, nil
 	}
-	if len(keys) == 0 {
-		return nil, nil
-	}
-	var (
-		signers []policy.Signer
-		errs    []error
-	)
+	var errs []error
 	for _, path := range keys {
 		read, err := readKeys(path)
-		signers, errs = append(signers, policy.Signer{Name: path, Keys: read}), append(errs, err)
+		named, errs = append(named, policy.Signer{Name: path, Keys: sign.Verifiers(read...)}), append(errs, err)
 	}
-	return policy.Vouched(signers...), errors.Join(errs...)
+	if len(named) == 0 {
+		return nil, nil
+	}
+	return policy.Vouched(named...), errors.Join(errs...)
 }

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/slipway-build/slipway/images/attest/keyless"
+	"github.com/slipway-build/slipway/images/attest/keyless/keylesstest"
 	"github.com/slipway-build/slipway/images/attest/sign"
 	"github.com/slipway-build/slipway/images/attest/statement"
 )
@@ -102,7 +104,106 @@ func TestLoadSaysWhatIsWrong(t *testing.T) {
 	if _, err := LoadNode(write(t, all)); err == nil || len(strings.Split(err.Error(), "\n")) != 6 || !slices.IsSorted(strings.Split(err.Error(), "\n")) {
 		t.Errorf("the errors are not in the order of the keys:\n%v", err)
 	}
-	if _, err := Choose("a", []string{"b"}); err == nil {
+	if _, err := Choose("a", []string{"b"}, Identity{}); err == nil {
 		t.Error("a key beside a policy was ignored")
+	}
+}
+
+func writeRoot(t *testing.T, dir string) {
+	t.Helper()
+	if err := os.WriteFile(filepath.Join(dir, "trusted_root.json"), keylesstest.Start(t).Root("tsa"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestIdentities(t *testing.T) {
+	file := write(t, `keys: {release: release.pub}
+trusted-root: trusted_root.json
+identities:
+  ci:
+    subject-regexp: ^https://github\.com/acme/
+    issuer: https://token.actions.githubusercontent.com
+  person: {subject: releases@example.com, issuer-regexp: example, trusted-root: trusted_root.json}
+archive: {signed-by: [release, ci]}
+images:
+  - {repositories: ["**"], signed-by: [person]}
+`)
+	writeRoot(t, filepath.Dir(file))
+	p, err := LoadNode(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s := p.Archive.Signers; len(s) != 2 || s[1].Name != "ci" || s[1].Keys[0].Hint() != `/^https://github\.com/acme// (https://token.actions.githubusercontent.com)` {
+		t.Errorf("signers %v", s)
+	}
+	if s := p.Images[0].Signers; len(s) != 1 || s[0].Keys[0].Hint() != "releases@example.com (/example/)" {
+		t.Errorf("signers %v", s)
+	}
+}
+
+func TestInvalidIdentities(t *testing.T) {
+	file := write(t, `keys: {release: release.pub}
+identities:
+  release: {subject: x, issuer: x, trusted-root: trusted_root.json}
+  rootless: {subject: x, issuer: x}
+  missing: {subject: x, issuer: x, trusted-root: other.json}
+  open: {issuer: x, trusted-root: trusted_root.json}
+archive: {signed-by: [release, none]}
+`)
+	writeRoot(t, filepath.Dir(file))
+	_, err := LoadNode(file)
+	for _, want := range []string{
+		`policy.yaml:3: duplicate name "release": a key has it`, "policy.yaml:4: missing trusted-root", "policy.yaml:5: reading the trusted root", "other.json",
+		"policy.yaml:6: an identity needs subject or subject-regexp", `policy.yaml:7: signer "none" is not one of keys or identities`,
+	} {
+		if err == nil || strings.Count(err.Error(), want) != 1 {
+			t.Errorf("error %v, want %q once", err, want)
+		}
+	}
+	if _, err := LoadNode(write(t, "identities:\n  a:\n    subjects: x\narchive: {signed-by: [a]}\n")); err == nil || !strings.Contains(err.Error(), "line 3: field subjects not found in an identity") {
+		t.Errorf("error %v", err)
+	}
+}
+
+func TestChooseIdentity(t *testing.T) {
+	dir := t.TempDir()
+	writeRoot(t, dir)
+	root := filepath.Join(dir, "trusted_root.json")
+	for want, i := range map[string]Identity{
+		"":                                        {root, keyless.Identity{Subject: "x", Issuer: "x"}},
+		"missing --trusted-root FILE":             {"", keyless.Identity{Subject: "x", Issuer: "x"}},
+		"missing --certificate-identity or":       {root, keyless.Identity{Issuer: "x"}},
+		"missing --certificate-oidc-issuer or":    {root, keyless.Identity{Subject: "x"}},
+		"the same with -regexp: give one of them": {root, keyless.Identity{Subject: "x", SubjectRegexp: "x", Issuer: "x"}},
+		"subject-regexp: error parsing regexp":    {root, keyless.Identity{SubjectRegexp: "(", Issuer: "x"}},
+		"reading the trusted root: open ":         {filepath.Join(dir, "none"), keyless.Identity{Subject: "x", Issuer: "x"}},
+	} {
+		p, err := Choose("", nil, i)
+		if want == "" && (err != nil || len(p.Archive.Signers) != 1) || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
+			t.Errorf("%+v: error %v, want %q", i, err, want)
+		}
+	}
+	if _, err := Choose("x", nil, Identity{root, keyless.Identity{Subject: "x", Issuer: "x"}}); err == nil || !strings.Contains(err.Error(), "--certificate-identity and --policy") {
+		t.Errorf("error %v", err)
+	}
+}
+
+func TestReadTrust(t *testing.T) {
+	dir := t.TempDir()
+	writeRoot(t, dir)
+	for name, content := range map[string][]byte{"key.pub": key(t), "none.json": []byte("{}")} {
+		if err := os.WriteFile(filepath.Join(dir, name), content, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, want := range map[string]string{"trusted_root.json": keyless.MediaType, "key.pub": "application/x-pem-file"} {
+		if a, err := ReadTrust(filepath.Join(dir, name)); err != nil || a.MediaType != want || len(a.Content) == 0 {
+			t.Errorf("%s: %v, %v", name, a.MediaType, err)
+		}
+	}
+	for _, name := range []string{"none.json", "missing"} {
+		if _, err := ReadTrust(filepath.Join(dir, name)); err == nil {
+			t.Errorf("%s is taken", name)
+		}
 	}
 }

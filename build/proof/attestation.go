@@ -21,7 +21,7 @@ import (
 // or else a new one.
 func (s *Signing) Attestation(ctx context.Context, made []byte, bundle string) ([]byte, error) {
 	if raw, err := regular.ReadFile(bundle); err == nil {
-		if _, err := verifyAttestation(ctx, made, raw, []*sign.PublicKey{s.Key()}); err == nil {
+		if _, err := verifyAttestation(ctx, made, raw, s.trusted); err == nil {
 			return raw, nil
 		}
 	}
@@ -29,12 +29,12 @@ func (s *Signing) Attestation(ctx context.Context, made []byte, bundle string) (
 }
 
 // verifyAttestation checks that a bundle has a statement with a valid signature, and returns the statement.
-func verifyAttestation(ctx context.Context, made, bundle []byte, keys []*sign.PublicKey) (*statement.Statement, error) {
+func verifyAttestation(ctx context.Context, made, bundle []byte, trusted []sign.Verifier) (*statement.Statement, error) {
 	b, err := sign.ParseBundle(bundle)
 	if err != nil {
 		return nil, err
 	}
-	e, err := b.VerifyEnvelope(ctx, keys)
+	e, err := b.VerifyEnvelope(ctx, trusted)
 	if err != nil {
 		return nil, err
 	}
@@ -46,13 +46,13 @@ func verifyAttestation(ctx context.Context, made, bundle []byte, keys []*sign.Pu
 
 // NewAttestation returns what a registry gets for a statement about subject whose signed form is in the file bundle, after
 // it has verified the signature.
-func NewAttestation(ctx context.Context, subject v1.Descriptor, made []byte, bundle string, keys []*sign.PublicKey) (carry.Attachment, error) {
+func NewAttestation(ctx context.Context, subject v1.Descriptor, made []byte, bundle string, trusted []sign.Verifier) (carry.Attachment, error) {
 	out := carry.Attachment{Subject: subject.Digest}
 	raw, err := readBundle(bundle)
 	if err != nil {
 		return out, err
 	}
-	s, err := verifyAttestation(ctx, made, raw, keys)
+	s, err := verifyAttestation(ctx, made, raw, trusted)
 	if err != nil {
 		return out, err
 	}

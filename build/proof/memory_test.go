@@ -55,7 +55,7 @@ func TestThePublicKeyIsRemembered(t *testing.T) {
 	if signing, err = NewSigning(ctx, from); err != nil {
 		t.Fatal(err)
 	}
-	if signing.Key().Hint() != key.PublicKey().Hint() {
+	if signing.Verifier().Hint() != key.PublicKey().Hint() {
 		t.Error("another key was remembered")
 	}
 	if _, err := signing.Statement(ctx, []byte("{}")); err == nil || !strings.Contains(err.Error(), "COSIGN_PASSWORD") {
@@ -87,7 +87,7 @@ func TestThePublicKeyIsRemembered(t *testing.T) {
 		t.Errorf("the key to verify with comes from the memory: %v", err)
 	}
 	testfile.Write(t, file, string(others))
-	if signing, err = NewSigning(ctx, from); err != nil || signing.Key().Hint() != other.PublicKey().Hint() {
+	if signing, err = NewSigning(ctx, from); err != nil || signing.Verifier().Hint() != other.PublicKey().Hint() {
 		t.Errorf("with another file: %v", err)
 	}
 }

@@ -30,6 +30,8 @@ type KeySource struct {
 	Limit   time.Duration
 	// PublicKey is a file or env://NAME, like Key. It is required with Command. Default: the public half of Key.
 	PublicKey string
+	// Keyless, if it is not nil, is used in place of a key.
+	Keyless *Keyless
 	// Getenv looks up environment variables.
 	Getenv func(name string) (string, bool)
 	// Memory, if it is set, remembers the public half of an encrypted Key, for a signing that has nothing to sign.
@@ -53,15 +55,22 @@ func IsVariable(place string) bool { return strings.HasPrefix(place, environment
 
 // SecretVariables returns the names of the environment variables whose values are secret.
 func (s KeySource) SecretVariables() []string {
-	names := append([]string{cmp.Or(s.Password, defaultPassword)}, s.Secrets...)
+	names := append([]string{cmp.Or(s.Password, defaultPassword), tokenVariable, requestTokenVariable}, s.Secrets...)
+	if s.Keyless != nil && s.Keyless.Token != "" {
+		names = append(names, s.Keyless.Token)
+	}
 	if name, ok := strings.CutPrefix(s.Key, environmentScheme); ok {
 		names = append(names, name)
 	}
 	return names
 }
 
-// Signer returns what signs with the key. A public key that does not belong to the private key is an error.
+// Signer returns what signs with the key, or with an identity. A public key that does not belong to the private key is an
+// error.
 func (s KeySource) Signer() (sign.Signer, error) {
+	if s.Keyless != nil {
+		return s.Keyless.signer(s.Getenv)
+	}
 	if len(s.Command) > 0 {
 		public, err := s.publicKey()
 		if err != nil {

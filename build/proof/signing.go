@@ -16,20 +16,29 @@ import (
 	"github.com/slipway-build/slipway/images"
 	"github.com/slipway-build/slipway/images/attest/attach"
 	"github.com/slipway-build/slipway/images/attest/carry"
+	"github.com/slipway-build/slipway/images/attest/keyless/certify"
 	"github.com/slipway-build/slipway/images/attest/sign"
 	"github.com/slipway-build/slipway/images/attest/statement"
 	"github.com/slipway-build/slipway/internal/regular"
 )
 
 // A Signing makes the signatures of a release. It reads the private key for the first signature that it has to make, or
-// if it does not know the public key otherwise: decrypting one takes a tenth of a second.
+// if it does not know the public key otherwise: decrypting one takes a tenth of a second. An identity token is needed
+// for the first signature, too.
 type Signing struct {
-	signer func() (sign.Signer, error)
-	key    *sign.PublicKey
+	signer  func() (sign.Signer, error)
+	trusted []sign.Verifier
 }
 
-// NewSigning returns a signing with a key.
+// NewSigning returns a signing.
 func NewSigning(ctx context.Context, from KeySource) (*Signing, error) {
+	if from.Keyless != nil {
+		trusted, err := from.Trusted()
+		if err != nil {
+			return nil, &KeyError{err}
+		}
+		return &Signing{sync.OnceValues(from.Signer), trusted}, nil
+	}
 	key, id, err := from.recall(ctx)
 	if err == nil && from.PublicKey != "" {
 		key, err = from.Public()
@@ -37,7 +46,7 @@ func NewSigning(ctx context.Context, from KeySource) (*Signing, error) {
 	if err != nil {
 		return nil, &KeyError{err}
 	}
-	signing := &Signing{key: key}
+	signing := &Signing{trusted: sign.Verifiers(key)}
 	signing.signer = sync.OnceValues(func() (sign.Signer, error) {
 		signer, err := from.Signer()
 		if err == nil && key != nil && signer.PublicKey().Hint() != key.Hint() {
@@ -55,24 +64,24 @@ func NewSigning(ctx context.Context, from KeySource) (*Signing, error) {
 	if err != nil {
 		return nil, err
 	}
-	signing.key = signer.PublicKey()
-	return signing, from.remember(id, signing.key)
+	signing.trusted = sign.Verifiers(signer.PublicKey())
+	return signing, from.remember(id, signer.PublicKey())
 }
 
-// Check reads the private key, for callers that must know before they begin whether they can sign. The error is a
-// *KeyError.
-func (s *Signing) Check() error {
-	_, err := s.signer()
+// Verifier returns what accepts the signatures: the public key, or the identity.
+func (s *Signing) Verifier() sign.Verifier { return s.trusted[0] }
+
+// Check reads the private key, or gets a certificate, for callers that must know before they begin whether they can sign.
+// The error is a *KeyError.
+func (s *Signing) Check(ctx context.Context) error {
+	signer, err := s.signer()
+	if c, ok := signer.(*certify.Signer); err == nil && ok {
+		if err = c.Check(ctx); err != nil {
+			return &KeyError{err}
+		}
+	}
 	return err
 }
-
-// A KeyError means that a key cannot be used. It is the same for everything that is to be signed.
-type KeyError struct{ err error }
-
-func (e *KeyError) Error() string { return e.err.Error() }
-
-// Unwrap returns the reason.
-func (e *KeyError) Unwrap() error { return e.err }
 
 // message signs a message.
 func (s *Signing) message(ctx context.Context, m sign.Message) ([]byte, error) {
@@ -80,7 +89,11 @@ func (s *Signing) message(ctx context.Context, m sign.Message) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return sign.SignMessage(ctx, signer, m)
+	raw, err := sign.SignMessage(ctx, signer, m)
+	return s.accepted(signer, raw, err, func(b *sign.Bundle) error {
+		_, err := b.VerifyMessage(ctx, m, s.trusted)
+		return err
+	})
 }
 
 // Statement signs the bytes of a statement. The bundle contains them.
@@ -89,15 +102,45 @@ func (s *Signing) Statement(ctx context.Context, made []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return sign.SignEnvelope(ctx, signer, statement.MediaType, made)
+	raw, err := sign.SignEnvelope(ctx, signer, statement.MediaType, made)
+	return s.accepted(signer, raw, err, func(b *sign.Bundle) error {
+		_, err := b.VerifyEnvelope(ctx, s.trusted)
+		return err
+	})
 }
+
+// accepted returns a new signature. One with a certificate is verified first: the token may be of another identity, and
+// the services may not be those of the trusted root. Its errors are those of the services, so they are the same for all.
+func (s *Signing) accepted(signer sign.Signer, raw []byte, err error, verify func(*sign.Bundle) error) ([]byte, error) {
+	if _, certified := signer.(sign.Completer); !certified {
+		return raw, err
+	}
+	if err == nil {
+		var b *sign.Bundle
+		if b, err = sign.ParseBundle(raw); err == nil {
+			err = verify(b)
+		}
+	}
+	if err != nil {
+		return nil, &KeyError{err}
+	}
+	return raw, nil
+}
+
+// A KeyError means that a key cannot be used, or that there is no certificate for an identity. It is the same for
+// everything that is to be signed.
+type KeyError struct{ err error }
+
+func (e *KeyError) Error() string { return e.err.Error() }
+
+// Unwrap returns the reason.
+func (e *KeyError) Unwrap() error { return e.err }
 
 // File returns the signature of a file: the one in the file bundle if it exists and is valid, since not all keys make the same
 // signature twice, or else a new one.
 func (s *Signing) File(ctx context.Context, file string, digest v1.Hash, bundle string) ([]byte, error) {
-	keys := []*sign.PublicKey{s.Key()}
 	if raw, err := regular.ReadFile(bundle); err == nil {
-		if _, err := verifyFile(ctx, file, digest, raw, keys); err == nil {
+		if _, err := verifyFile(ctx, file, digest, raw, s.trusted); err == nil {
 			return raw, nil
 		}
 	}
@@ -110,8 +153,7 @@ func (s *Signing) File(ctx context.Context, file string, digest v1.Hash, bundle 
 
 // Image returns the signature of an image or index, as File does for a file.
 func (s *Signing) Image(ctx context.Context, digest v1.Hash, bundle string) ([]byte, error) {
-	keys := []*sign.PublicKey{s.Key()}
-	if raw, err := regular.ReadFile(bundle); err == nil && verifyImage(ctx, digest, raw, keys) == nil {
+	if raw, err := regular.ReadFile(bundle); err == nil && verifyImage(ctx, digest, raw, s.trusted) == nil {
 		return raw, nil
 	}
 	subject, err := statement.NewSubject("", digest.String())
@@ -131,9 +173,8 @@ func (s *Signing) Image(ctx context.Context, digest v1.Hash, bundle string) ([]b
 
 // Simple returns the signature of an image in the older form: a bundle with a message signature of attach.Payload.
 func (s *Signing) Simple(ctx context.Context, repository name.Repository, digest v1.Hash, bundle string) ([]byte, error) {
-	keys := []*sign.PublicKey{s.Key()}
 	if raw, err := regular.ReadFile(bundle); err == nil {
-		if _, _, err := verifySimple(ctx, repository, digest, raw, keys); err == nil {
+		if _, _, err := verifySimple(ctx, repository, digest, raw, s.trusted); err == nil {
 			return raw, nil
 		}
 	}
@@ -144,20 +185,20 @@ func (s *Signing) Simple(ctx context.Context, repository name.Repository, digest
 	return s.message(ctx, sign.Bytes(payload))
 }
 
-// VerifyFile checks the signature of a file in the file bundle, and returns the key that has made it.
-func VerifyFile(ctx context.Context, file string, digest v1.Hash, bundle string, keys []*sign.PublicKey) (*sign.PublicKey, error) {
+// VerifyFile checks the signature of a file in the file bundle, and returns who made it.
+func VerifyFile(ctx context.Context, file string, digest v1.Hash, bundle string, trusted []sign.Verifier) (sign.Verifier, error) {
 	raw, err := readBundle(bundle)
-	var key *sign.PublicKey
+	var signer sign.Verifier
 	if err == nil {
-		key, err = verifyFile(ctx, file, digest, raw, keys)
+		signer, err = verifyFile(ctx, file, digest, raw, trusted)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("signature of %s: %w", file, err)
 	}
-	return key, nil
+	return signer, nil
 }
 
-func verifyFile(ctx context.Context, file string, digest v1.Hash, raw []byte, keys []*sign.PublicKey) (*sign.PublicKey, error) {
+func verifyFile(ctx context.Context, file string, digest v1.Hash, raw []byte, trusted []sign.Verifier) (sign.Verifier, error) {
 	b, err := sign.ParseBundle(raw)
 	if err != nil {
 		return nil, err
@@ -166,16 +207,16 @@ func verifyFile(ctx context.Context, file string, digest v1.Hash, raw []byte, ke
 	if err != nil {
 		return nil, err
 	}
-	return b.VerifyMessage(ctx, m, keys)
+	return b.VerifyMessage(ctx, m, trusted)
 }
 
 // verifyImage checks the signature of an image or index.
-func verifyImage(ctx context.Context, digest v1.Hash, bundle []byte, keys []*sign.PublicKey) error {
+func verifyImage(ctx context.Context, digest v1.Hash, bundle []byte, trusted []sign.Verifier) error {
 	b, err := sign.ParseBundle(bundle)
 	if err != nil {
 		return err
 	}
-	claim, _, err := attach.VerifyStatement(ctx, b, keys)
+	claim, _, err := attach.VerifyStatement(ctx, b, trusted)
 	if err != nil {
 		return err
 	}
@@ -189,7 +230,7 @@ func verifyImage(ctx context.Context, digest v1.Hash, bundle []byte, keys []*sig
 }
 
 // verifySimple checks the signature of an image in the older form. It returns what was signed, and the signature.
-func verifySimple(ctx context.Context, repository name.Repository, digest v1.Hash, bundle []byte, keys []*sign.PublicKey) (payload, signature []byte, err error) {
+func verifySimple(ctx context.Context, repository name.Repository, digest v1.Hash, bundle []byte, trusted []sign.Verifier) (payload, signature []byte, err error) {
 	b, err := sign.ParseBundle(bundle)
 	if err != nil {
 		return nil, nil, err
@@ -197,25 +238,25 @@ func verifySimple(ctx context.Context, repository name.Repository, digest v1.Has
 	if payload, err = attach.Payload(repository, digest); err != nil {
 		return nil, nil, err
 	}
-	_, err = b.VerifyMessage(ctx, sign.Bytes(payload), keys)
+	_, err = b.VerifyMessage(ctx, sign.Bytes(payload), trusted)
 	return payload, b.Signature(), err
 }
 
 // NewAttachment returns what a registry gets for the signature of subject in the file bundle, after it has verified the
 // signature. repository is the one that a signature in the older form was made for.
-func NewAttachment(ctx context.Context, repository name.Repository, subject v1.Descriptor, bundle string, simple bool, keys []*sign.PublicKey) (carry.Attachment, error) {
+func NewAttachment(ctx context.Context, repository name.Repository, subject v1.Descriptor, bundle string, simple bool, trusted []sign.Verifier) (carry.Attachment, error) {
 	raw, err := readBundle(bundle)
 	if err != nil {
 		return carry.Attachment{}, err
 	}
-	return attachment(ctx, repository, subject, raw, simple, keys)
+	return attachment(ctx, repository, subject, raw, simple, trusted)
 }
 
-func attachment(ctx context.Context, repository name.Repository, subject v1.Descriptor, bundle []byte, simple bool, keys []*sign.PublicKey) (carry.Attachment, error) {
+func attachment(ctx context.Context, repository name.Repository, subject v1.Descriptor, bundle []byte, simple bool, trusted []sign.Verifier) (carry.Attachment, error) {
 	out := carry.Attachment{Subject: subject.Digest}
 	var artifact v1.Image
 	if simple {
-		payload, signature, err := verifySimple(ctx, repository, subject.Digest, bundle, keys)
+		payload, signature, err := verifySimple(ctx, repository, subject.Digest, bundle, trusted)
 		if err != nil {
 			return out, err
 		}
@@ -224,7 +265,7 @@ func attachment(ctx context.Context, repository name.Repository, subject v1.Desc
 			return out, err
 		}
 	} else {
-		err := verifyImage(ctx, subject.Digest, bundle, keys)
+		err := verifyImage(ctx, subject.Digest, bundle, trusted)
 		if err != nil {
 			return out, err
 		}
@@ -253,11 +294,8 @@ func (s *Signing) Attachment(ctx context.Context, repository name.Repository, su
 	if err != nil {
 		return carry.Attachment{}, err
 	}
-	return attachment(ctx, repository, subject, bundle, simple, []*sign.PublicKey{s.Key()})
+	return attachment(ctx, repository, subject, bundle, simple, s.trusted)
 }
-
-// Key returns the public key of the signatures.
-func (s *Signing) Key() *sign.PublicKey { return s.key }
 
 // readBundle returns the content of a file with a signature.
 func readBundle(file string) ([]byte, error) {

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/slipway-build/slipway/build/plan"
+	"github.com/slipway-build/slipway/build/policyfile"
 	"github.com/slipway-build/slipway/build/proof"
 	"github.com/slipway-build/slipway/images/airgap/pack"
 	"github.com/slipway-build/slipway/images/airgap/pack/sboms"
@@ -28,13 +29,13 @@ func (r *Release) origin() *attest.Origin {
 }
 
 // archiveProof returns what archives carry as proof beside that of their images, or nil for none.
-func (r *Release) archiveProof() *pack.Proof {
+func (r *Release) archiveProof() (*pack.Proof, error) {
 	if !r.provesArchives() {
-		return nil
+		return nil, nil
 	}
 	p := &pack.Proof{Release: r.origin()}
 	switch {
-	case r.full.Sign == nil:
+	case !r.signsArchives():
 	case r.options.Signatures != "":
 		p.Sign = r.keptSignatures
 	default:
@@ -48,14 +49,39 @@ func (r *Release) archiveProof() *pack.Proof {
 			return [][]byte{bundle}, r.explain(err)
 		}
 	}
-	return p
+	if s := r.full.Sign; s != nil && s.Keyless != nil {
+		trust, err := r.trustedRoot()
+		if err != nil {
+			return nil, err
+		}
+		p.Attached = append(p.Attached, trust)
+	}
+	return p, nil
 }
 
-// signedBy returns what the keys of archives depend on beside their content: the hint of the key that signs archives, or a
-// hash of what the signatures that they get are of. It returns "" for a release that is not signed.
+// trustedRoot returns the trusted root of keyless signatures, as archives carry it.
+func (r *Release) trustedRoot() (attest.Attachment, error) {
+	trust, err := policyfile.ReadTrust(r.path(r.full.Sign.Keyless.TrustedRoot))
+	if err != nil {
+		return trust, fmt.Errorf("%s: trusted root: %w", r.full.Sign.Position, err)
+	}
+	return trust, nil
+}
+
+// signsArchives reports whether archives contain a signature. One of an identity differs each time, and archives do not:
+// it is beside the archive, as those of other files are.
+func (r *Release) signsArchives() bool { return r.full.Sign != nil && r.full.Sign.Keyless == nil }
+
+// signedBy returns what the keys of archives depend on beside their content: the hint of the key that signs archives, a
+// hash of what the signatures that they get are of, or the digest of the trusted root that they carry. It returns "" for
+// a release that is not signed.
 func (r *Release) signedBy(ctx context.Context) (string, error) {
 	if r.full.Sign == nil {
 		return "", nil
+	}
+	if !r.signsArchives() {
+		trust, err := r.trustedRoot()
+		return trust.Digest().String(), err
 	}
 	if r.options.Signatures != "" {
 		names, err := r.keptNames()
@@ -68,19 +94,19 @@ func (r *Release) signedBy(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return signing.Key().Hint(), nil
+	return signing.Verifier().Hint(), nil
 }
 
-// archivePolicy returns what the archives of this release must prove, or nil for a release that is not signed.
+// archivePolicy returns what the archives of this release must prove, or nil if they contain no signature.
 func (r *Release) archivePolicy() (*policy.Policy, error) {
-	if r.full.Sign == nil {
+	if !r.signsArchives() {
 		return nil, nil
 	}
-	keys, err := r.publicKeys()
+	trusted, err := r.trusted()
 	if err != nil {
 		return nil, err
 	}
-	return policy.Vouched(policy.Signer{Name: r.Plan.Project, Keys: keys}), nil
+	return policy.Vouched(policy.Signer{Name: r.Plan.Project, Keys: trusted}), nil
 }
 
 // enclose adds the provenance and the VEX statements of own images, which are made, to the proof of an archive.

@@ -72,7 +72,7 @@ func TestArchivesOfASignedRelease(t *testing.T) {
 	r := signedRelease(t, "")
 	r.run("package")
 	file := filepath.Join(r.dir, "dist", "artifacts", "acme-images.linux-amd64.tar.zst")
-	policy, err := policyfile.Choose("", []string{filepath.Join(r.dir, "cosign.pub")})
+	policy, err := policyfile.Choose("", []string{filepath.Join(r.dir, "cosign.pub")}, policyfile.Identity{})
 	if err != nil {
 		t.Fatal(err)
 	}

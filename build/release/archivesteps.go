@@ -177,8 +177,12 @@ func (r *Release) archive(ctx context.Context, step plan.ArchiveStep, content []
 		if content, err = r.encloseSBOMs(ctx, step, content); err != nil {
 			return err
 		}
+		proof, err := r.archiveProof()
+		if err != nil {
+			return err
+		}
 		if _, err := pack.Write(ctx, r.bench.Cache, content, outputs,
-			pack.Options{Layers: step.Layers, Level: step.Level, Jobs: r.options.Jobs, Proof: r.archiveProof()}); err != nil {
+			pack.Options{Layers: step.Layers, Level: step.Level, Jobs: r.options.Jobs, Proof: proof}); err != nil {
 			return fmt.Errorf("list %s for %s: %w", step.List, step.Platform, err)
 		}
 	}

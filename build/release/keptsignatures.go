@@ -55,12 +55,12 @@ func (r *Release) keptSignatures(ctx context.Context, statement []byte) ([][]byt
 	if r.full.Sign.PublicKey == "" {
 		return bundles, nil
 	}
-	keys, err := r.publicKeys()
+	trusted, err := r.trusted()
 	if err != nil {
 		return bundles, nil // a key that is not in the commit; verify needs it, and a rebuild does not
 	}
 	return slices.DeleteFunc(bundles, func(bundle []byte) bool {
-		_, err := attest.VerifySignature(ctx, statement, bundle, keys)
+		_, err := attest.VerifySignature(ctx, statement, bundle, trusted)
 		return err != nil
 	}), nil
 }

@@ -71,9 +71,9 @@ type publication struct {
 	moving []movingTag
 	// lists are the images of lists that are signed, by digest.
 	lists []string
-	// signatures are those of the images and indexes to send, by their tags in the plan. One of keys must have made each.
+	// signatures are those of the images and indexes to send, by their tags in the plan. One of signers must have made each.
 	signatures map[string][]plan.Signature
-	keys       []*sign.PublicKey
+	signers    []sign.Verifier
 	// files are the files of dist/artifacts, with the checksums last.
 	files []string
 }

@@ -44,7 +44,11 @@ func (r *Release) secrets() *redact.Secrets {
 // as passwords and tokens of destinations, and as what signs.
 func (r *Release) secretVariables() []string {
 	sign := r.Config.Sign
-	names := append([]string{"GITLAB_TOKEN"}, proof.KeySource{Key: sign.Key, Password: sign.Password, Secrets: sign.Secrets}.SecretVariables()...)
+	source := proof.KeySource{Key: sign.Key, Password: sign.Password, Secrets: sign.Secrets}
+	if sign.Keyless != nil {
+		source.Keyless = &proof.Keyless{Token: sign.Keyless.Token}
+	}
+	names := append([]string{"GITLAB_TOKEN"}, source.SecretVariables()...)
 	hooks := r.Config.Hooks
 	all := append(append([]config.Hook{}, hooks.Before...), hooks.After...)
 	for _, b := range r.Config.Binaries {

@@ -15,6 +15,7 @@ import (
 	"github.com/slipway-build/slipway/build/proof"
 	"github.com/slipway-build/slipway/images"
 	"github.com/slipway-build/slipway/images/attest/carry"
+	"github.com/slipway-build/slipway/images/attest/keyless"
 	"github.com/slipway-build/slipway/images/attest/sign"
 	"github.com/slipway-build/slipway/internal/parallel"
 	"github.com/slipway-build/slipway/internal/regular"
@@ -24,10 +25,17 @@ import (
 // keySource returns where the key of the release is.
 func (r *Release) keySource() proof.KeySource {
 	s := r.full.Sign
-	return proof.KeySource{
+	source := proof.KeySource{
 		Key: r.keyPath(s.Key), Password: s.Password, Command: s.Command, Dir: r.Config.Dir, Secrets: s.Secrets, Limit: s.Limit(),
 		PublicKey: r.keyPath(s.PublicKey), Getenv: r.options.Getenv,
 	}
+	if k := s.Keyless; k != nil {
+		source.Keyless = &proof.Keyless{Fulcio: k.Fulcio, TSA: k.TSA, Rekor: k.Rekor, Token: k.Token,
+			TrustedRoot: r.path(k.TrustedRoot),
+			Identity:    keyless.Identity{Subject: k.Identity, SubjectRegexp: k.IdentityRegexp, Issuer: k.Issuer, IssuerRegexp: k.IssuerRegexp},
+		}
+	}
+	return source
 }
 
 // signing returns what makes the signatures of the release. All steps share it, since decrypting a key takes a tenth of a
@@ -59,7 +67,7 @@ func (r *Release) openKey(ctx context.Context, p *plan.Plan) error {
 	if err != nil {
 		return err
 	}
-	return r.explain(signing.Check())
+	return r.explain(signing.Check(ctx))
 }
 
 // allSigned reports whether all signatures and archives of p exist. They may be out of date.
@@ -93,13 +101,13 @@ func (r *Release) keyPath(place string) string {
 	return r.path(place)
 }
 
-// publicKeys returns the keys that the signatures of the release must be of.
-func (r *Release) publicKeys() ([]*sign.PublicKey, error) {
-	key, err := r.keySource().Public()
+// trusted returns who must have made the signatures of the release.
+func (r *Release) trusted() ([]sign.Verifier, error) {
+	trusted, err := r.keySource().Trusted()
 	if err != nil {
 		return nil, fmt.Errorf("%s: verifying signatures: %w", r.full.Sign.Position, err)
 	}
-	return []*sign.PublicKey{key}, nil
+	return trusted, nil
 }
 
 // A signed is one file, image or index with its signature.
@@ -160,14 +168,22 @@ func (r *Release) sign(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	before, hint := r.recallSigned(ctx), signing.Key().Hint()
+	by := signing.Verifier().Hint()
+	if r.full.Sign.Keyless != nil {
+		trust, err := r.trustedRoot()
+		if err != nil {
+			return err
+		}
+		by += " " + trust.Digest().String() // with another root, the signatures may be invalid
+	}
+	before := r.recallSigned(ctx)
 	err = parallel.Each(ctx, len(things), r.options.Jobs, func(i int) error {
 		t := things[i]
-		if !r.hasSigned(ctx, before, t, hint) {
+		if !r.hasSigned(ctx, before, t, by) {
 			if err := r.signOne(ctx, signing, t); err != nil {
 				return err
 			}
-			if err := r.noteSigned(ctx, before, t, hint); err != nil {
+			if err := r.noteSigned(ctx, before, t, by); err != nil {
 				return err
 			}
 		}
@@ -210,12 +226,12 @@ func (r *Release) signOne(ctx context.Context, signing *proof.Signing, t signed)
 	return output.WriteFile(at, bundle)
 }
 
-// verifySignatures checks the signatures of the plan with the public key.
+// verifySignatures checks the signatures of the plan.
 func (r *Release) verifySignatures(ctx context.Context, reported map[string]string) error {
 	if r.full.Sign == nil {
 		return nil
 	}
-	keys, err := r.publicKeys()
+	trusted, err := r.trusted()
 	if err != nil {
 		return err
 	}
@@ -231,10 +247,10 @@ func (r *Release) verifySignatures(ctx context.Context, reported map[string]stri
 			if err != nil {
 				return err
 			}
-			_, err = proof.VerifyFile(ctx, r.path(t.what), digest, r.path(t.Path), keys)
+			_, err = proof.VerifyFile(ctx, r.path(t.what), digest, r.path(t.Path), trusted)
 			return err
 		}
-		_, err := r.attachment(ctx, t, v1.Descriptor{Digest: t.digest}, keys)
+		_, err := r.attachment(ctx, t, v1.Descriptor{Digest: t.digest}, trusted)
 		return err
 	})
 }
@@ -251,7 +267,7 @@ func (r *Release) stated(t signed) ([]byte, error) {
 }
 
 // attachment returns what registries get for the signature of an image, after it has verified the signature.
-func (r *Release) attachment(ctx context.Context, t signed, subject v1.Descriptor, keys []*sign.PublicKey) (carry.Attachment, error) {
+func (r *Release) attachment(ctx context.Context, t signed, subject v1.Descriptor, trusted []sign.Verifier) (carry.Attachment, error) {
 	ref, err := images.ParseReference(t.Ref)
 	if err != nil {
 		return carry.Attachment{}, err
@@ -261,9 +277,9 @@ func (r *Release) attachment(ctx context.Context, t signed, subject v1.Descripto
 	switch {
 	case err != nil:
 	case made != nil:
-		attachment, err = proof.NewAttestation(ctx, subject, made, r.path(t.Path), keys)
+		attachment, err = proof.NewAttestation(ctx, subject, made, r.path(t.Path), trusted)
 	default:
-		attachment, err = proof.NewAttachment(ctx, ref.Context(), subject, r.path(t.Path), t.Simple, keys)
+		attachment, err = proof.NewAttachment(ctx, ref.Context(), subject, r.path(t.Path), t.Simple, trusted)
 	}
 	if err != nil {
 		return attachment, fmt.Errorf("signature of %s (%s) in %s: %w", t.Ref, subject.Digest, r.relative(t.Path), err)
@@ -283,7 +299,7 @@ func (p *publication) openSignatures() (err error) {
 		}
 	}
 	if len(p.signatures) > 0 {
-		p.keys, err = p.publicKeys()
+		p.signers, err = p.trusted()
 	}
 	return err
 }
@@ -299,7 +315,7 @@ func (p *publication) gatherSignatures(ctx context.Context) error {
 				if err != nil {
 					return err
 				}
-				attachment, err := p.attachment(ctx, signed{s, s.Ref, subject.Digest}, *subject, p.keys)
+				attachment, err := p.attachment(ctx, signed{s, s.Ref, subject.Digest}, *subject, p.signers)
 				phase[i].attachments, errs = append(phase[i].attachments, attachment), append(errs, err)
 			}
 		}

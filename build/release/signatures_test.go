@@ -1,17 +1,20 @@
 package release
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-containerregistry/pkg/name"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 
 	"github.com/slipway-build/slipway/build/plan"
+	"github.com/slipway-build/slipway/images/attest/keyless/keylesstest"
 	"github.com/slipway-build/slipway/images/attest/sign"
 	"github.com/slipway-build/slipway/images/imagetest"
 	"github.com/slipway-build/slipway/internal/testfile"
@@ -113,6 +116,46 @@ func (r *testRelease) checkCosign(public string, count int) {
 				t.Errorf("%s %q: %v: %s", tag, args, err, out)
 			}
 		}
+	}
+}
+
+// A release is signed with the identity of a token, and verified by it.
+func TestAReleaseSignedWithAnIdentity(t *testing.T) {
+	services := keylesstest.Start(t)
+	r := makeRelease(t)
+	testfile.Write(t, filepath.Join(r.dir, "trusted_root.json"), string(services.Root("tsa", "rekor", "ctlog")))
+	r.configure("publish:\n", fmt.Sprintf("sign: {keyless: {fulcio-url: %q, timestamp-server-url: %q, rekor-url: %q, trusted-root: trusted_root.json, certificate-identity: %q, certificate-oidc-issuer: %q}}\npublish:\n",
+		services.Fulcio, services.TSA, services.Rekor, keylesstest.Subject, keylesstest.Issuer))
+	fails := func(want string) {
+		t.Helper()
+		err := r.open().Run(t.Context(), plan.Selection{Verb: "package", Parts: []string{"airgap", "bundles"}})
+		if err == nil || strings.Count(err.Error(), want) != 1 || strings.Contains(err.Error(), r.env["SIGSTORE_ID_TOKEN"]) && r.env["SIGSTORE_ID_TOKEN"] != "" {
+			t.Errorf("error %v, want %q once", err, want)
+		}
+	}
+	fails("missing identity token: set the environment variable SIGSTORE_ID_TOKEN")
+	r.env["SIGSTORE_ID_TOKEN"] = keylesstest.Token(-time.Minute)
+	fails("the identity token has ended")
+	r.env["SIGSTORE_ID_TOKEN"] = keylesstest.Token(time.Hour)
+	r.configure(keylesstest.Subject, "other@example.com")
+	fails("it is signed by releases@example.com (https://token.example.com), not by other@example.com")
+	r.configure("other@example.com", keylesstest.Subject)
+
+	services.Certificates.Store(0)
+	r.run("package")
+	// Nothing needs the token any more: what is signed stays.
+	delete(r.env, "SIGSTORE_ID_TOKEN")
+	r.run("package")
+	if err := r.verify(); err != nil {
+		t.Error(err)
+	}
+	r.run("publish")
+	if n := services.Certificates.Load(); n != 1 {
+		t.Errorf("%d certificates", n)
+	}
+	r.configure(keylesstest.Subject, "other@example.com")
+	if err := r.verify(); err == nil || !strings.Contains(err.Error(), "not by other@example.com") {
+		t.Errorf("another identity: %v", err)
 	}
 }
 

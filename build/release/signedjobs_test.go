@@ -60,9 +60,9 @@ func TestMergedJobsOfASignedRelease(t *testing.T) {
 		t.Errorf("verify: %v", err)
 	}
 	r.do(published, "publish")
-	keys := []*sign.PublicKey{key.PublicKey()}
+	keys := sign.Verifiers(key.PublicKey())
 	ref := r.registry + "/team/acme-runtime:v1.2.3-acme1"
-	verified, err := signatures.VerifyImages(t.Context(), published.bench, signatures.VerifyJob{Refs: []string{ref}, Keys: keys, Recursive: true})
+	verified, err := signatures.VerifyImages(t.Context(), published.bench, signatures.VerifyJob{Refs: []string{ref}, Trusted: keys, Recursive: true})
 	if err != nil || len(verified) != 1 {
 		t.Errorf("image verify --recursive: %v, %v", verified, err)
 	}

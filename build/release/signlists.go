@@ -53,7 +53,7 @@ func (p *publication) gatherLists(ctx context.Context) error {
 	p.lists = slices.Compact(p.lists)
 	signing, err := p.signing(ctx)
 	if err == nil {
-		err = p.explain(signing.Check())
+		err = p.explain(signing.Check(ctx))
 	}
 	if err != nil {
 		return err

@@ -50,7 +50,7 @@ func TestImagesOfListsAreSigned(t *testing.T) {
 	b := r.run("publish")
 	verify := func(ref string) []signatures.SignedImage {
 		t.Helper()
-		signed, err := signatures.VerifyImages(t.Context(), b.bench, signatures.VerifyJob{Refs: []string{ref}, Keys: public, Recursive: true})
+		signed, err := signatures.VerifyImages(t.Context(), b.bench, signatures.VerifyJob{Refs: []string{ref}, Trusted: sign.Verifiers(public...), Recursive: true})
 		if err != nil {
 			t.Error(err)
 		}
@@ -70,7 +70,7 @@ func TestImagesOfListsAreSigned(t *testing.T) {
 		t.Errorf("%d signatures are reported, want 6", published)
 	}
 	for _, ref := range []string{mirrored, near, r.other + "/tools/pause:3.10"} {
-		if _, err := signatures.VerifyImages(t.Context(), b.bench, signatures.VerifyJob{Refs: []string{ref}, Keys: public}); err == nil || !strings.Contains(err.Error(), "missing signature") {
+		if _, err := signatures.VerifyImages(t.Context(), b.bench, signatures.VerifyJob{Refs: []string{ref}, Trusted: sign.Verifiers(public...)}); err == nil || !strings.Contains(err.Error(), "missing signature") {
 			t.Errorf("%s: %v", ref, err)
 		}
 	}

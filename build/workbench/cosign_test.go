@@ -94,7 +94,7 @@ func (c *cosign) verifyArchive(t *testing.T, path string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	rule := policy.Rule{Repositories: []string{"*/**"}, Signers: []policy.Signer{{Name: "cosign", Keys: keys}}, Predicates: []string{predicateType}}
+	rule := policy.Rule{Repositories: []string{"*/**"}, Signers: []policy.Signer{{Name: "cosign", Keys: sign.Verifiers(keys...)}}, Predicates: []string{predicateType}}
 	report, err := verify.Archive(t.Context(), path, verify.Options{Policy: &policy.Policy{Images: []policy.Rule{rule}}})
 	if err != nil {
 		t.Fatal(err)

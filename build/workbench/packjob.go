@@ -38,6 +38,8 @@ type PackJob struct {
 	// Sign signs the proof; nil is nobody. Policy says what is required of images; nil is nothing.
 	Sign   sign.Signer
 	Policy *policy.Policy
+	// Trust are public keys and trusted roots to carry along.
+	Trust []proof.Attachment
 	// SBOM is the format of the SBOMs that archives carry, one of each image; "" is none. Version is that of Slipway,
 	// which they name.
 	SBOM, Version string
@@ -82,7 +84,7 @@ func (w *Workbench) Pack(ctx context.Context, job PackJob) ([]pack.Result, error
 	}
 	opts := pack.Options{Layers: job.Layers, Level: job.Level, Jobs: w.options.Jobs}
 	if job.Proof {
-		opts.Proof = &pack.Proof{Policy: job.Policy, Sign: proof.SignWith(job.Sign)}
+		opts.Proof = &pack.Proof{Policy: job.Policy, Sign: proof.SignWith(job.Sign), Attached: job.Trust}
 	}
 	made, err := pack.Write(ctx, w.Cache, content, outputs, opts)
 	if err != nil {

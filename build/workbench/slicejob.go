@@ -48,7 +48,7 @@ func (w *Workbench) Slice(ctx context.Context, archives []string, job PackJob) (
 		return nil, usage.Wrap(err)
 	}
 	if job.Proof {
-		s.Options.Proof = &pack.Proof{Policy: job.Policy, Sign: proof.SignWith(job.Sign)}
+		s.Options.Proof = &pack.Proof{Policy: job.Policy, Sign: proof.SignWith(job.Sign), Attached: job.Trust}
 	}
 	made, err := slice.Write(ctx, w.Cache, s)
 	if err != nil {

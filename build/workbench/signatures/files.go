@@ -34,13 +34,13 @@ func SignFiles(ctx context.Context, key proof.KeySource, files []string, bundle 
 	return nil
 }
 
-// VerifyFile returns the key that has made the signature of a file in the file bundle. It is one of keys.
-func VerifyFile(ctx context.Context, file, bundle string, keys []*sign.PublicKey) (*sign.PublicKey, error) {
+// VerifyFile returns who made the signature of a file in the file bundle. It is one of trusted.
+func VerifyFile(ctx context.Context, file, bundle string, trusted []sign.Verifier) (sign.Verifier, error) {
 	digest, err := fileDigest(file)
 	if err != nil {
 		return nil, err
 	}
-	return proof.VerifyFile(ctx, file, digest, bundle, keys)
+	return proof.VerifyFile(ctx, file, digest, bundle, trusted)
 }
 
 // fileDigest reads a file, rather than to believe what the cache remembers of it.

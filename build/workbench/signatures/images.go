@@ -48,7 +48,7 @@ type ImageSignature struct {
 	Subject string `json:"subject"`
 	// Predicate is the type of the statement that was signed.
 	Predicate string `json:"predicate"`
-	// Key is the SHA-256 of the public key in base64.
+	// Key is the SHA-256 of the public key in base64, or the identity that signed: subject and issuer.
 	Key string `json:"key"`
 	// Attached is the reference of the signature, and Artifact describes what is there.
 	Attached string        `json:"attached"`
@@ -130,7 +130,7 @@ func signImage(ctx context.Context, w *workbench.Workbench, signing *proof.Signi
 			if !slices.Contains(how, map[bool]string{false: "referrers", true: "tags"}[simple]) {
 				continue
 			}
-			a, ok := signedBefore(ctx, there, digest, simple, signing.Key())
+			a, ok := signedBefore(ctx, there, digest, simple, signing.Verifier())
 			if !ok {
 				if a, err = signing.Attachment(ctx, repo, m.Descriptor, simple); err != nil {
 					return out, err
@@ -141,19 +141,19 @@ func signImage(ctx context.Context, w *workbench.Workbench, signing *proof.Signi
 	}
 	out = SignedImage{Image: images.Qualified(of.ref), Digest: of.digest.String()}
 	for _, a := range attachments {
-		out.Signatures = append(out.Signatures, ImageSignature{a.Subject.String(), attach.SignaturePredicate, signing.Key().Hint(), images.Qualified(a.Ref(repo)), a.Descriptor})
+		out.Signatures = append(out.Signatures, ImageSignature{a.Subject.String(), attach.SignaturePredicate, signing.Verifier().Hint(), images.Qualified(a.Ref(repo)), a.Descriptor})
 	}
 	return out, carry.Send(ctx, w.Registry, repo, attachments, false, transfers)
 }
 
-// signedBefore returns the signature of a subject by a key, in one of its forms, among what a registry has.
-func signedBefore(ctx context.Context, there []carry.Attachment, subject v1.Hash, simple bool, key *sign.PublicKey) (carry.Attachment, bool) {
+// signedBefore returns the signature of a subject by a key or an identity, in one of its forms, among what a registry has.
+func signedBefore(ctx context.Context, there []carry.Attachment, subject v1.Hash, simple bool, by sign.Verifier) (carry.Attachment, bool) {
 	for _, a := range there {
 		image, ok := a.Artifact.(v1.Image)
 		if !ok || a.Subject != subject || (a.Tag != "") != simple {
 			continue
 		}
-		found, err := attach.Verify(ctx, subject, image, []*sign.PublicKey{key})
+		found, err := attach.Verify(ctx, subject, image, []sign.Verifier{by})
 		if err == nil && slices.ContainsFunc(found, func(v attach.Verified) bool { return v.PredicateType() == attach.SignaturePredicate }) {
 			return a, true
 		}
@@ -164,13 +164,14 @@ func signedBefore(ctx context.Context, there []carry.Attachment, subject v1.Hash
 // A VerifyJob verifies the signatures of images and indexes of registries.
 type VerifyJob struct {
 	Refs []string
-	Keys []*sign.PublicKey
+	// Trusted are those of whom one must have signed.
+	Trusted []sign.Verifier
 	// Recursive requires signatures of the images of an index, too.
 	Recursive bool
 }
 
-// VerifyImages returns the signatures and attestations of images and indexes that one of the keys has signed. A manifest
-// without such a signature is an error; attestations do not count as signatures.
+// VerifyImages returns the signatures and attestations of images and indexes that one of the keys or identities has
+// signed. A manifest without such a signature is an error; attestations do not count as signatures.
 func VerifyImages(ctx context.Context, w *workbench.Workbench, job VerifyJob) ([]SignedImage, error) {
 	out := make([]SignedImage, len(job.Refs))
 	err := parallel.Each(ctx, len(job.Refs), transfers, func(i int) error {
@@ -178,13 +179,13 @@ func VerifyImages(ctx context.Context, w *workbench.Workbench, job VerifyJob) ([
 		if err != nil {
 			return err
 		}
-		out[i], err = verifyImage(ctx, w, found, job.Keys)
+		out[i], err = verifyImage(ctx, w, found, job.Trusted)
 		return err
 	})
 	return out, err
 }
 
-func verifyImage(ctx context.Context, w *workbench.Workbench, of subjects, keys []*sign.PublicKey) (SignedImage, error) {
+func verifyImage(ctx context.Context, w *workbench.Workbench, of subjects, trusted []sign.Verifier) (SignedImage, error) {
 	repo := of.ref.Context()
 	out := SignedImage{Image: images.Qualified(of.ref), Digest: of.digest.String()}
 	attachments, err := carry.Find(ctx, w.Registry, repo, of.digests, transfers)
@@ -200,7 +201,7 @@ func verifyImage(ctx context.Context, w *workbench.Workbench, of subjects, keys 
 			if a.Subject != digest || !ok {
 				continue
 			}
-			found, err := attach.Verify(ctx, digest, image, keys)
+			found, err := attach.Verify(ctx, digest, image, trusted)
 			if errors.Is(err, attach.ErrOtherContent) {
 				continue
 			}

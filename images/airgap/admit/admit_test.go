@@ -21,7 +21,7 @@ import (
 const releaseKey, upstreamKey = 1, 2
 
 func signer(t testing.TB, name string, seed byte) policy.Signer {
-	return policy.Signer{Name: name, Keys: []*sign.PublicKey{airgaptest.Key(t, seed).PublicKey()}}
+	return policy.Signer{Name: name, Keys: sign.Verifiers(airgaptest.Key(t, seed).PublicKey())}
 }
 
 // archive packs an image with an index and one without.

@@ -133,7 +133,7 @@ func TestDeltaOfProvenArchives(t *testing.T) {
 	if _, err := Apply(t.Context(), before, file, made); err != nil {
 		t.Fatal(err)
 	}
-	trusted := policy.Vouched(policy.Signer{Name: "release", Keys: []*sign.PublicKey{airgaptest.Key(t, 1).PublicKey()}})
+	trusted := policy.Vouched(policy.Signer{Name: "release", Keys: sign.Verifiers(airgaptest.Key(t, 1).PublicKey())})
 	r, err := verify.Archive(t.Context(), made, verify.Options{Policy: trusted})
 	if err != nil || len(r.Problems) > 0 || len(r.Proof.SignedBy) != 1 {
 		t.Errorf("%v: %+v", err, r)

@@ -130,7 +130,7 @@ func TestTrust(t *testing.T) {
 	signed := archive(t, pack.Options{Layers: "original", Proof: &pack.Proof{Sign: proof.SignWith(key)}}, airgaptest.Indexed(t, "docker.io/acme/app:v1", false))
 	unsigned := archive(t, pack.Options{}, airgaptest.Simple(t, "busybox:1.36", "linux/amd64"))
 	trusting := func(seed byte) *policy.Policy {
-		return policy.Vouched(policy.Signer{Name: "release", Keys: []*sign.PublicKey{airgaptest.Key(t, seed).PublicKey()}})
+		return policy.Vouched(policy.Signer{Name: "release", Keys: sign.Verifiers(airgaptest.Key(t, seed).PublicKey())})
 	}
 	plan := func(archives ...*airgap.Archive) []*load.Image {
 		list, err := load.Plan(t.Context(), archives, load.Options{Platform: amd64, Registries: []string{"mirror.example.com"}})

@@ -184,7 +184,7 @@ func checkContent(t *testing.T, path string, c proof.Content, all []pack.Image) 
 
 // Pack refuses what verify would refuse, before it writes anything.
 func TestPackObeysPolicy(t *testing.T) {
-	upstream := policy.Signer{Name: "upstream", Keys: []*sign.PublicKey{airgaptest.Key(t, 2).PublicKey()}}
+	upstream := policy.Signer{Name: "upstream", Keys: sign.Verifiers(airgaptest.Key(t, 2).PublicKey())}
 	p := &policy.Policy{Images: []policy.Rule{{Repositories: []string{"docker.io/acme/*"}, Signers: []policy.Signer{upstream}}}}
 	img, unknown, own := airgaptest.Indexed(t, "acme/app:v1", false), airgaptest.Simple(t, "quay.io/a/b:v1", "linux/amd64"), airgaptest.Simple(t, "acme/own:v1", "linux/amd64")
 	img.Names, own.Own = img.Names[:1], true
@@ -212,7 +212,7 @@ func TestPackObeysPolicy(t *testing.T) {
 		t.Error(err)
 	}
 	// Only a signer of the archive whom the policy names vouches for an SBOM.
-	p.Archive.Signers = []policy.Signer{{Name: "release", Keys: []*sign.PublicKey{airgaptest.Key(t, 1).PublicKey()}}}
+	p.Archive.Signers = []policy.Signer{{Name: "release", Keys: sign.Verifiers(airgaptest.Key(t, 1).PublicKey())}}
 	p.Images[0].Predicates = []string{statement.SPDX}
 	img.Proof = append(img.Proof, airgaptest.SBOM()...)
 	for _, c := range []struct {
@@ -233,7 +233,7 @@ func TestPackObeysPolicy(t *testing.T) {
 // Names of one manifest may come from several indexes, or from none. Whether the archive obeys a policy does not depend
 // on their order.
 func TestSignaturesOfImagesWithOneManifest(t *testing.T) {
-	upstream := policy.Signer{Name: "upstream", Keys: []*sign.PublicKey{airgaptest.Key(t, 2).PublicKey()}}
+	upstream := policy.Signer{Name: "upstream", Keys: sign.Verifiers(airgaptest.Key(t, 2).PublicKey())}
 	p := &policy.Policy{Images: []policy.Rule{{Repositories: []string{"docker.io/acme/*"}, Signers: []policy.Signer{upstream}}}}
 	signed := func(img pack.Image, called string) pack.Image {
 		img.Names = []name.Reference{airgaptest.Ref(t, called)}

@@ -35,6 +35,8 @@ type contents struct {
 	json  int64 // size of all JSON that is kept, in bytes
 	// unread are the names of SBOMs in the proof, which are not kept. An archive may have more of them than memory.
 	unread map[string]bool
+	// beside is the signature beside the archive, or nil.
+	beside *proof.FileSignature
 }
 
 // A content is a file of the archive.

@@ -3,14 +3,19 @@ package verify
 import (
 	"archive/tar"
 	"context"
+	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
+	"path/filepath"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
 	"github.com/slipway-build/slipway/images/airgap/format"
+	"github.com/slipway-build/slipway/images/attest/policy"
 	"github.com/slipway-build/slipway/images/attest/proof"
+	"github.com/slipway-build/slipway/internal/regular"
 )
 
 // checkProof compares the archive with its content statement, if it has one, and judges the proof by a policy.
@@ -50,6 +55,13 @@ func (r *Report) checkProof(ctx context.Context, c *contents, all []*viewed, o O
 		r.note("its proof was compared with its content, but nobody's signature was checked; give --key or --policy")
 		return
 	}
+	if c.beside != nil {
+		if _, err := hex.Decode(c.beside.Digest[:], []byte(c.sum)); err != nil {
+			r.problem("its SHA-256: %v", err)
+			return
+		}
+		p.Beside = c.beside
+	}
 	r.Proof = p.Judge(ctx, o.Policy, func(h v1.Hash) []byte { return c.document(h) })
 	for _, problem := range r.Proof.All() {
 		r.problem("%s", problem)
@@ -76,4 +88,35 @@ func (c *contents) document(h v1.Hash) []byte {
 		}
 	}
 	return nil
+}
+
+// besideSuffix is what the name of the file with the signature of an archive adds to that of the archive.
+const besideSuffix = ".sigstore.json"
+
+// maxBeside is the size in bytes of the largest signature that is read. It has no content.
+const maxBeside = 1 << 20
+
+// besideOf returns the signature beside an archive, if the policy wants one of an identity: archives contain none, since
+// such signatures differ each time. It is nil if there is none. An archive in parts has one for each part, which is not
+// read.
+func besideOf(f *format.File, p *policy.Policy) (*proof.FileSignature, error) {
+	if p == nil || !policy.Identities(p.Archive.Signers) {
+		return nil, nil
+	}
+	file, err := regular.Open(f.Name + besideSuffix)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("reading the signature beside it: %w", err)
+	}
+	defer file.Close() // ignore error: read-only
+	raw, err := io.ReadAll(io.LimitReader(file, maxBeside+1))
+	if err == nil && len(raw) > maxBeside {
+		err = fmt.Errorf("it has more than %d bytes", maxBeside)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("reading %s: %w", f.Name+besideSuffix, err)
+	}
+	return &proof.FileSignature{Name: filepath.Base(f.Name) + besideSuffix, Bundle: raw}, nil
 }

@@ -27,7 +27,7 @@ const (
 )
 
 func signer(t testing.TB, name string, seed byte) policy.Signer {
-	return policy.Signer{Name: name, Keys: []*sign.PublicKey{airgaptest.Key(t, seed).PublicKey()}}
+	return policy.Signer{Name: name, Keys: sign.Verifiers(airgaptest.Key(t, seed).PublicKey())}
 }
 
 // provenance is a SLSA provenance.

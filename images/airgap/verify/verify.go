@@ -118,10 +118,15 @@ func verify(ctx context.Context, f *format.File, o Options, task *progress.Task)
 	if err := r.checkParts(ctx, f); err != nil {
 		return nil, err
 	}
-	c, err := r.readContents(ctx, f, idx, sum != "", task)
+	beside, err := besideOf(f, o.Policy)
 	if err != nil {
 		return nil, err
 	}
+	c, err := r.readContents(ctx, f, idx, sum != "" || beside != nil, task)
+	if err != nil {
+		return nil, err
+	}
+	c.beside = beside
 	if sum != "" && c.sum != sum {
 		r.problem("%s says that its SHA-256 is %s, but it is %s", o.Checksums, sum, c.sum)
 	}

@@ -43,7 +43,7 @@ func (s Subject) message() (sign.Message, error) {
 
 // A Verified is a signature or attestation that a key has signed.
 type Verified struct {
-	Key *sign.PublicKey
+	Key sign.Verifier
 	// Subjects are those that it is about, in the order in which they were given.
 	Subjects []Subject
 	// Statement is nil for a signature over bytes.
@@ -80,7 +80,7 @@ func isKnown(mediaType string) bool {
 // Verify returns what the document proves of at least one of the subjects. If one of the keys has signed the document,
 // but the document is not valid or is about something else, Verify returns the key together with an error. A document
 // of another kind is ErrOtherContent.
-func (d Document) Verify(ctx context.Context, keys []*sign.PublicKey, subjects ...Subject) (Verified, error) {
+func (d Document) Verify(ctx context.Context, keys []sign.Verifier, subjects ...Subject) (Verified, error) {
 	var b *sign.Bundle
 	var err error
 	switch {
@@ -124,22 +124,22 @@ func (v Verified) about(subjects []Subject, is func(Subject) bool, not string) (
 
 // VerifyStatement returns the statement in the envelope of a bundle, and the key that signed it. The caller checks what
 // the statement is about.
-func VerifyStatement(ctx context.Context, bundle *sign.Bundle, keys []*sign.PublicKey) (*statement.Statement, *sign.PublicKey, error) {
+func VerifyStatement(ctx context.Context, bundle *sign.Bundle, keys []sign.Verifier) (*statement.Statement, sign.Verifier, error) {
 	e, err := bundle.VerifyEnvelope(ctx, keys)
 	if err != nil {
 		return nil, nil, err
 	}
 	if e.PayloadType != statement.MediaType {
-		return nil, e.Key, fmt.Errorf("its payload is %q, want %q", e.PayloadType, statement.MediaType)
+		return nil, e.Signer, fmt.Errorf("its payload is %q, want %q", e.PayloadType, statement.MediaType)
 	}
 	claim, err := statement.Read(e.Payload)
-	return claim, e.Key, err
+	return claim, e.Signer, err
 }
 
 // verifyMessage verifies a signature over the bytes of a subject. It tries each key by itself: those that need the bytes
 // fail if only the digest is known.
-func verifyMessage(ctx context.Context, b *sign.Bundle, keys []*sign.PublicKey, subjects []Subject) (Verified, error) {
-	if len(keys) == 0 || len(subjects) == 0 {
+func verifyMessage(ctx context.Context, b *sign.Bundle, trusted []sign.Verifier, subjects []Subject) (Verified, error) {
+	if len(trusted) == 0 || len(subjects) == 0 {
 		return Verified{}, errors.New("missing public key or subject")
 	}
 	var errs []error
@@ -149,8 +149,8 @@ func verifyMessage(ctx context.Context, b *sign.Bundle, keys []*sign.PublicKey, 
 			errs = append(errs, err)
 			continue
 		}
-		for _, k := range keys {
-			if _, err := b.VerifyMessage(ctx, m, []*sign.PublicKey{k}); err != nil {
+		for _, k := range trusted {
+			if _, err := b.VerifyMessage(ctx, m, []sign.Verifier{k}); err != nil {
 				errs = append(errs, err)
 				continue
 			}
@@ -160,7 +160,7 @@ func verifyMessage(ctx context.Context, b *sign.Bundle, keys []*sign.PublicKey, 
 	return Verified{}, errors.Join(errs...)
 }
 
-func (d Document) verifySimple(ctx context.Context, keys []*sign.PublicKey, subjects []Subject) (Verified, error) {
+func (d Document) verifySimple(ctx context.Context, keys []sign.Verifier, subjects []Subject) (Verified, error) {
 	signature, err := base64.StdEncoding.DecodeString(d.Annotations[sign.SimpleSignature])
 	if err != nil {
 		return Verified{}, fmt.Errorf("its annotation %s is not base64", sign.SimpleSignature)

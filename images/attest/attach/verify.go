@@ -22,7 +22,7 @@ const maxLayers = 1000
 
 // Verify returns what an artifact that is attached to subject proves. If nothing in it is signed by one of the keys, the
 // error says why. An artifact of another kind is ErrOtherContent.
-func Verify(ctx context.Context, subject v1.Hash, artifact v1.Image, keys []*sign.PublicKey) ([]Verified, error) {
+func Verify(ctx context.Context, subject v1.Hash, artifact v1.Image, keys []sign.Verifier) ([]Verified, error) {
 	manifest, err := artifact.Manifest()
 	if err != nil {
 		return nil, err

@@ -26,11 +26,11 @@ func TestVerify(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	keys, err := sign.ParsePublicKeys(pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der}))
+	read, err := sign.ParsePublicKeys(pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der}))
 	if err != nil {
 		t.Fatal(err)
 	}
-	keys = append(keys, key.PublicKey()) // the first one does not verify digests
+	keys := sign.Verifiers(append(read, key.PublicKey())...) // the first one does not verify digests
 	subject := []byte(`{"schemaVersion":2}`)
 	digest := proof.Attachment{Content: subject}.Digest()
 	made := func(image v1.Image, err error) v1.Image {
@@ -65,7 +65,7 @@ func TestVerify(t *testing.T) {
 	for _, c := range []struct {
 		name      string
 		of        v1.Image
-		keys      []*sign.PublicKey
+		keys      []sign.Verifier
 		signature bool
 		want      string // of the error
 	}{

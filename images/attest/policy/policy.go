@@ -22,10 +22,10 @@ type Policy struct {
 	Images []Rule
 }
 
-// A Signer has the name that a policy gives to keys.
+// A Signer has the name that a policy gives to keys or to an identity.
 type Signer struct {
 	Name string
-	Keys []*sign.PublicKey
+	Keys []sign.Verifier
 }
 
 // An Archive is what a policy requires of an archive.
@@ -177,21 +177,26 @@ func matches(patterns []string, repository string) bool {
 	})
 }
 
-// Keys returns the keys of signers.
-func Keys(signers []Signer) []*sign.PublicKey {
-	var keys []*sign.PublicKey
+// Keys returns the keys and identities of signers.
+func Keys(signers []Signer) []sign.Verifier {
+	var keys []sign.Verifier
 	for _, s := range signers {
 		keys = append(keys, s.Keys...)
 	}
 	return keys
 }
 
-// NameOf returns the name of the signer with a key.
-func NameOf(signers []Signer, key *sign.PublicKey) string {
+// NameOf returns the name of the signer with a key or an identity.
+func NameOf(signers []Signer, signer sign.Verifier) string {
 	for _, s := range signers {
-		if slices.ContainsFunc(s.Keys, func(k *sign.PublicKey) bool { return k.Hint() == key.Hint() }) {
+		if slices.ContainsFunc(s.Keys, func(k sign.Verifier) bool { return k.Hint() == signer.Hint() }) {
 			return s.Name
 		}
 	}
 	return ""
+}
+
+// Identities reports whether one of the signers is an identity rather than a key.
+func Identities(signers []Signer) bool {
+	return slices.ContainsFunc(Keys(signers), func(v sign.Verifier) bool { _, key := v.(*sign.PublicKey); return !key })
 }

@@ -2,6 +2,7 @@ package proof
 
 import (
 	"context"
+	"encoding/hex"
 	"fmt"
 	"slices"
 
@@ -24,10 +25,11 @@ type Verdict struct {
 
 // A SignedBy is a signature that the policy trusts.
 type SignedBy struct {
-	// Signer is the name of the signer in the policy, and Key the SHA-256 of the public key in base64.
+	// Signer is the name of the signer in the policy, and Key the SHA-256 of the public key in base64, or the identity.
 	Signer string `json:"signer"`
 	Key    string `json:"key"`
-	// Subject is the digest of what was signed: the content statement, or a manifest or an index of the registry.
+	// Subject is the digest of what was signed: the content statement, the archive as a file, or a manifest or an
+	// index of the registry.
 	Subject string `json:"subject"`
 	// Predicate is the predicate type of the statement that was signed. It is empty for a signature over bytes.
 	Predicate string `json:"predicate,omitempty"`
@@ -104,24 +106,37 @@ func (p *Proof) judgeSignatures(ctx context.Context, pol *policy.Policy, v *Verd
 		switch {
 		case err == nil:
 			v.SignedBy = append(v.SignedBy, SignedBy{policy.NameOf(pol.Archive.Signers, key), key.Hint(), subject, predicateType})
-		case key != nil || slices.ContainsFunc(keys, func(k *sign.PublicKey) bool { return k.Hint() == s.hint }):
+		case key != nil || slices.ContainsFunc(keys, func(v sign.Verifier) bool { return v.Hint() == s.hint }):
 			v.problem("%s: %v", signatureFile(i+1), err)
 		default:
 			others = append(others, fmt.Sprintf("%s: %v", signatureFile(i+1), err))
 		}
 	}
+	if p.Beside != nil {
+		signer, err := p.Beside.verify(ctx, keys)
+		if err == nil {
+			of := v1.Hash{Algorithm: "sha256", Hex: hex.EncodeToString(p.Beside.Digest[:])}
+			v.SignedBy = append(v.SignedBy, SignedBy{policy.NameOf(pol.Archive.Signers, signer), signer.Hint(), of.String(), ""})
+		} else {
+			others = append(others, fmt.Sprintf("%s: %v", p.Beside.Name, err))
+		}
+	}
 	if len(pol.Archive.Signers) == 0 || len(v.SignedBy) > 0 {
 		return
 	}
-	if len(p.Signatures) == 0 {
-		v.problem("its content statement is not signed")
+	if len(p.Signatures) == 0 && p.Beside == nil {
+		text := "its content statement is not signed"
+		if policy.Identities(pol.Archive.Signers) {
+			text += ", and no FILE.sigstore.json beside it is read here: that is where signatures of identities are"
+		}
+		v.problem("%s", text)
 	}
 	v.Problems = append(v.Problems, others...)
 }
 
 // VerifySignature checks that a Sigstore bundle is a signature of a content statement by one of the keys, and returns
 // the key.
-func VerifySignature(ctx context.Context, content, raw []byte, keys []*sign.PublicKey) (*sign.PublicKey, error) {
+func VerifySignature(ctx context.Context, content, raw []byte, keys []sign.Verifier) (sign.Verifier, error) {
 	s, err := parseSignature(raw, content)
 	if err != nil {
 		return nil, err

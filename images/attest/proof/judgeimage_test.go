@@ -20,7 +20,7 @@ import (
 const aKey, bKey = 1, 2
 
 func signer(t *testing.T, name string, seed byte) policy.Signer {
-	return policy.Signer{Name: name, Keys: []*sign.PublicKey{airgaptest.Key(t, seed).PublicKey()}}
+	return policy.Signer{Name: name, Keys: sign.Verifiers(airgaptest.Key(t, seed).PublicKey())}
 }
 
 // A judged is an image whose index lists two manifests.

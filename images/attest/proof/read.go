@@ -2,6 +2,7 @@ package proof
 
 import (
 	"context"
+	"crypto/sha256"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -30,6 +31,27 @@ type Proof struct {
 	Content   Content
 	// Signatures are those over the statement, in the order of their numbers.
 	Signatures []signature
+	// Beside is the signature over the archive as a file, or nil. It vouches for the content as those over the
+	// statement do, and may be of an identity.
+	Beside *FileSignature
+}
+
+// A FileSignature is a signature over a file.
+type FileSignature struct {
+	// Name is the name of the bundle.
+	Name   string
+	Bundle []byte
+	// Digest is the SHA-256 of the file.
+	Digest [sha256.Size]byte
+}
+
+// verify returns who signed the file.
+func (s *FileSignature) verify(ctx context.Context, trusted []sign.Verifier) (sign.Verifier, error) {
+	b, err := sign.ParseBundle(s.Bundle)
+	if err != nil {
+		return nil, err
+	}
+	return b.VerifyMessage(ctx, sign.Digest(s.Digest), trusted)
 }
 
 // A signature is what a bundle says of the statement. The statement does not list its signatures, so each must be a
@@ -54,8 +76,8 @@ func parseSignature(raw, content []byte) (signature, error) {
 
 // signedBy returns the key that has signed message, the statement in an envelope. It returns the key together with an
 // error if the signature claims to be of another one.
-func (s signature) signedBy(ctx context.Context, message sign.Message, keys []*sign.PublicKey) (*sign.PublicKey, error) {
-	key, err := sign.NewMessageSignature(s.value).VerifyMessage(ctx, message, keys)
+func (s signature) signedBy(ctx context.Context, message sign.Message, trusted []sign.Verifier) (sign.Verifier, error) {
+	key, err := sign.NewMessageSignature(s.value).VerifyMessage(ctx, message, trusted)
 	if err == nil && key.Hint() != s.hint {
 		err = fmt.Errorf("key %s has signed it", key.Hint())
 	}

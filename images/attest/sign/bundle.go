@@ -24,13 +24,19 @@ type Signer interface {
 	sign(ctx context.Context, m Message, input []byte) ([]byte, error)
 }
 
+// A Completer is a Signer whose bundles name no key, but a certificate.
+type Completer interface {
+	// Complete sets the verification material of a bundle that has the signature.
+	Complete(ctx context.Context, b *bundlepb.Bundle, signature []byte) error
+}
+
 // SignMessage returns a bundle with a message signature, as "cosign sign-blob --bundle" makes it.
 func SignMessage(ctx context.Context, signer Signer, m Message) ([]byte, error) {
 	signature, err := signed(ctx, signer, m)
 	if err != nil {
 		return nil, err
 	}
-	return encode(signer.PublicKey().Hint(), &bundlepb.Bundle{Content: &bundlepb.Bundle_MessageSignature{MessageSignature: &common.MessageSignature{
+	return complete(ctx, signer, signature, &bundlepb.Bundle{Content: &bundlepb.Bundle_MessageSignature{MessageSignature: &common.MessageSignature{
 		MessageDigest: &common.HashOutput{Algorithm: common.HashAlgorithm_SHA2_256, Digest: m.digest[:]},
 		Signature:     signature,
 	}}})
@@ -42,7 +48,7 @@ func SignEnvelope(ctx context.Context, signer Signer, payloadType string, payloa
 	if err != nil {
 		return nil, err
 	}
-	return EncodeEnvelope(signer.PublicKey().Hint(), payloadType, payload, signature)
+	return complete(ctx, signer, signature, enveloped(payloadType, payload, signature))
 }
 
 // Enveloped returns the message that is signed if payload is in an envelope.
@@ -52,11 +58,15 @@ func Enveloped(payloadType string, payload []byte) Message {
 
 // EncodeEnvelope returns the bundle of a signature over payload in an envelope, as SignEnvelope does. hint is that of the key.
 func EncodeEnvelope(hint, payloadType string, payload, signature []byte) ([]byte, error) {
-	return encode(hint, &bundlepb.Bundle{Content: &bundlepb.Bundle_DsseEnvelope{DsseEnvelope: &dssepb.Envelope{
+	return encode(hint, enveloped(payloadType, payload, signature))
+}
+
+func enveloped(payloadType string, payload, signature []byte) *bundlepb.Bundle {
+	return &bundlepb.Bundle{Content: &bundlepb.Bundle_DsseEnvelope{DsseEnvelope: &dssepb.Envelope{
 		Payload:     payload,
 		PayloadType: payloadType,
 		Signatures:  []*dssepb.Signature{{Sig: signature}},
-	}}})
+	}}}
 }
 
 // signed returns the signature of m.
@@ -72,13 +82,31 @@ func signed(ctx context.Context, signer Signer, m Message) ([]byte, error) {
 	return signature, nil
 }
 
-// encode returns the JSON form of a bundle that the key with a hint verifies. Its bytes are the same each time: protojson varies only white
-// space, which Compact removes.
+// complete returns the JSON form of a bundle of signer.
+func complete(ctx context.Context, signer Signer, signature []byte, b *bundlepb.Bundle) ([]byte, error) {
+	c, ok := signer.(Completer)
+	if !ok {
+		return encode(signer.PublicKey().Hint(), b)
+	}
+	b.MediaType = MediaType
+	if err := c.Complete(ctx, b, signature); err != nil {
+		return nil, fmt.Errorf("signing: %w", err)
+	}
+	return marshal(b)
+}
+
+// encode returns the JSON form of a bundle that the key with a hint verifies.
 func encode(hint string, b *bundlepb.Bundle) ([]byte, error) {
 	b.MediaType = MediaType
 	b.VerificationMaterial = &bundlepb.VerificationMaterial{Content: &bundlepb.VerificationMaterial_PublicKey{
 		PublicKey: &common.PublicKeyIdentifier{Hint: hint},
 	}}
+	return marshal(b)
+}
+
+// marshal returns the JSON form of a bundle. Its bytes are the same each time: protojson varies only white space, which
+// Compact removes.
+func marshal(b *bundlepb.Bundle) ([]byte, error) {
 	raw, err := protojson.Marshal(b)
 	if err != nil {
 		return nil, fmt.Errorf("encoding a bundle: %w", err)

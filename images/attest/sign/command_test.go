@@ -85,14 +85,14 @@ func TestOpensslAsCommand(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 			continue
 		}
-		if _, err := mustParse(t, signed).VerifyMessage(t.Context(), Bytes([]byte("content")), []*PublicKey{public}); err != nil {
+		if _, err := mustParse(t, signed).VerifyMessage(t.Context(), Bytes([]byte("content")), Verifiers(public)); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
 		if signed, err = SignEnvelope(t.Context(), c, payloadType, []byte("{}")); err != nil {
 			t.Errorf("%s: %v", name, err)
 			continue
 		}
-		if _, err := mustParse(t, signed).VerifyEnvelope(t.Context(), []*PublicKey{public}); err != nil {
+		if _, err := mustParse(t, signed).VerifyEnvelope(t.Context(), Verifiers(public)); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

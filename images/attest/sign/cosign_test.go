@@ -89,10 +89,10 @@ func TestFilesAndStatementsOfCosign(t *testing.T) {
 		t.Fatal(err)
 	}
 	b := mustParse(t, read("message"))
-	if _, err := b.VerifyMessage(t.Context(), Bytes([]byte("content")), keys); err != nil || b.Hint() != keys[0].Hint() {
+	if _, err := b.VerifyMessage(t.Context(), Bytes([]byte("content")), Verifiers(keys...)); err != nil || b.Hint() != keys[0].Hint() {
 		t.Errorf("message signature with hint %q: %v", b.Hint(), err)
 	}
-	if e, err := mustParse(t, read("envelope")).VerifyEnvelope(t.Context(), keys); err != nil || e.PayloadType != payloadType {
+	if e, err := mustParse(t, read("envelope")).VerifyEnvelope(t.Context(), Verifiers(keys...)); err != nil || e.PayloadType != payloadType {
 		t.Errorf("envelope %+v: %v", e, err)
 	}
 	key, err := ParsePrivateKey(read("cosign.key"), func() ([]byte, error) { return []byte(password), nil })

@@ -58,7 +58,7 @@ func ParsePrivateKey(text []byte, password func() ([]byte, error)) (*PrivateKey,
 	if !ok {
 		return nil, fmt.Errorf("private key of type %T cannot sign", parsed)
 	}
-	return newPrivateKey(signer)
+	return NewPrivateKey(signer)
 }
 
 // IsEncrypted reports whether text is a private key in PEM that ParsePrivateKey needs a password for.
@@ -67,11 +67,12 @@ func IsEncrypted(text []byte) bool {
 	return block != nil && (block.Type == pemSigstore || block.Type == pemCosign)
 }
 
-func newPrivateKey(key crypto.Signer) (*PrivateKey, error) {
+// NewPrivateKey returns a Signer with a key: ECDSA P-256, Ed25519 or RSA.
+func NewPrivateKey(key crypto.Signer) (*PrivateKey, error) {
 	if k, ok := key.(*ecdsa.PrivateKey); ok && k.Curve != elliptic.P256() {
 		return nil, fmt.Errorf("ECDSA key on curve %s: want P-256; cosign does not verify images signed with others", k.Params().Name)
 	}
-	public, err := newPublicKey(key.Public())
+	public, err := NewPublicKey(key.Public())
 	if err != nil {
 		return nil, err
 	}
@@ -92,7 +93,7 @@ func GenerateKey(password []byte) (key *PrivateKey, file []byte, err error) {
 	if err != nil {
 		return nil, nil, fmt.Errorf("encrypting the key: %w", err)
 	}
-	if key, err = newPrivateKey(generated); err != nil {
+	if key, err = NewPrivateKey(generated); err != nil {
 		return nil, nil, err
 	}
 	return key, pem.EncodeToMemory(&pem.Block{Type: pemSigstore, Bytes: box}), nil

@@ -1,6 +1,7 @@
 package sign
 
 import (
+	"context"
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/ed25519"
@@ -45,7 +46,7 @@ func ParsePublicKeys(text []byte) ([]*PublicKey, error) {
 		if err != nil {
 			return nil, fmt.Errorf("invalid public key: %w", err)
 		}
-		key, err := newPublicKey(parsed)
+		key, err := NewPublicKey(parsed)
 		if err != nil {
 			return nil, err
 		}
@@ -57,8 +58,8 @@ func ParsePublicKeys(text []byte) ([]*PublicKey, error) {
 	return keys, nil
 }
 
-// newPublicKey checks that the key is of a kind that is supported.
-func newPublicKey(key crypto.PublicKey) (*PublicKey, error) {
+// NewPublicKey returns a key of crypto/ecdsa, crypto/ed25519 or crypto/rsa. Kinds that are not secure are an error.
+func NewPublicKey(key crypto.PublicKey) (*PublicKey, error) {
 	switch k := key.(type) {
 	case *ecdsa.PublicKey:
 		if k.Curve != elliptic.P256() && k.Curve != elliptic.P384() && k.Curve != elliptic.P521() {
@@ -112,6 +113,32 @@ func (p *PublicKey) schemes() []scheme {
 
 // errSignature is the error for a signature that does not match the key and the message.
 var errSignature = errors.New("the signature does not match")
+
+// Verify implements Verifier. It passes over schemes that need all of a message which is too large.
+func (p *PublicKey) Verify(ctx context.Context, b *Bundle, m Message) error {
+	failed := errSignature
+	for _, s := range p.schemes() {
+		input, err := m.input(ctx, s)
+		switch {
+		case errors.Is(err, errWhole):
+			failed = err
+		case err != nil:
+			return err
+		case p.verify(s, input, b.Signature()) == nil:
+			return nil
+		}
+	}
+	return failed
+}
+
+// Verifiers returns keys as verifiers.
+func Verifiers(keys ...*PublicKey) []Verifier {
+	out := make([]Verifier, len(keys))
+	for i, k := range keys {
+		out[i] = k
+	}
+	return out
+}
 
 // verify checks a signature of input: the message, or its digest if the scheme has a hash.
 func (p *PublicKey) verify(s scheme, input, signature []byte) error {

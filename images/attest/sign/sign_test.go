@@ -96,13 +96,13 @@ func TestEveryKindOfKey(t *testing.T) {
 				t.Errorf("signing again gives other bytes (%v):\n%s\n%s", err, signed, again)
 			}
 			b := mustParse(t, signed)
-			if by, err := b.VerifyMessage(t.Context(), message, public); err != nil || by.Hint() != key.PublicKey().Hint() {
+			if by, err := b.VerifyMessage(t.Context(), message, Verifiers(public...)); err != nil || by.Hint() != key.PublicKey().Hint() {
 				t.Errorf("verified by %v: %v", by, err)
 			}
-			if _, err := b.VerifyMessage(t.Context(), Bytes([]byte("Content")), public); !errors.Is(err, errSignature) {
+			if _, err := b.VerifyMessage(t.Context(), Bytes([]byte("Content")), Verifiers(public...)); !errors.Is(err, errSignature) {
 				t.Errorf("other content: %v", err)
 			}
-			if _, err := b.VerifyMessage(t.Context(), message, public[:1]); !errors.Is(err, errSignature) {
+			if _, err := b.VerifyMessage(t.Context(), message, Verifiers(public[0])); !errors.Is(err, errSignature) {
 				t.Errorf("another key: %v", err)
 			}
 
@@ -113,12 +113,12 @@ func TestEveryKindOfKey(t *testing.T) {
 			if again, err = SignEnvelope(t.Context(), key, payloadType, []byte(`{"a":1}`)); err != nil || !bytes.Equal(signed, again) {
 				t.Errorf("signing again gives other bytes (%v):\n%s\n%s", err, signed, again)
 			}
-			e, err := mustParse(t, signed).VerifyEnvelope(t.Context(), public)
-			if err != nil || e.PayloadType != payloadType || string(e.Payload) != `{"a":1}` || e.Key.Hint() != key.PublicKey().Hint() {
+			e, err := mustParse(t, signed).VerifyEnvelope(t.Context(), Verifiers(public...))
+			if err != nil || e.PayloadType != payloadType || string(e.Payload) != `{"a":1}` || e.Signer.Hint() != key.PublicKey().Hint() {
 				t.Errorf("envelope %+v: %v", e, err)
 			}
 			changed := bytes.Replace(signed, []byte("in-toto"), []byte("in-tata"), 1)
-			if _, err := mustParse(t, changed).VerifyEnvelope(t.Context(), public); !errors.Is(err, errSignature) {
+			if _, err := mustParse(t, changed).VerifyEnvelope(t.Context(), Verifiers(public...)); !errors.Is(err, errSignature) {
 				t.Errorf("another payload type: %v", err)
 			}
 		})
@@ -131,12 +131,12 @@ func TestAFileIsReadOnceForAllKeys(t *testing.T) {
 	var keys []*PublicKey
 	for range 5 {
 		p521 := must(ecdsa.GenerateKey(elliptic.P521(), rand.Reader))(t)
-		keys = append(keys, newKeys(t)["Ed25519"].PublicKey(), must(newPublicKey(p521.Public()))(t))
+		keys = append(keys, newKeys(t)["Ed25519"].PublicKey(), must(NewPublicKey(p521.Public()))(t))
 	}
 	m, opened := Bytes([]byte("content")), 0
 	open := m.open
 	m.open = func() (io.ReadCloser, error) { opened++; return open() }
-	if _, err := mustParse(t, signed).VerifyMessage(t.Context(), m, keys); !errors.Is(err, errSignature) || opened != 2 {
+	if _, err := mustParse(t, signed).VerifyMessage(t.Context(), m, Verifiers(keys...)); !errors.Is(err, errSignature) || opened != 2 {
 		t.Errorf("opened %d times, want 2 (for SHA-512, and all of it): %v", opened, err)
 	}
 }
@@ -146,8 +146,8 @@ func TestKeysThatNeedAllOfAFile(t *testing.T) {
 	keys := newKeys(t)
 	small := Bytes([]byte("content"))
 	signed := must(SignMessage(t.Context(), keys["P-256"], small))(t)
-	large := Message{func() (io.ReadCloser, error) { return nil, errWhole }, small.digest}
-	public := []*PublicKey{keys["Ed25519"].PublicKey(), keys["P-256"].PublicKey()}
+	large := Message{open: func() (io.ReadCloser, error) { return nil, errWhole }, digest: small.digest}
+	public := Verifiers(keys["Ed25519"].PublicKey(), keys["P-256"].PublicKey())
 	if by, err := mustParse(t, signed).VerifyMessage(t.Context(), large, public); err != nil || by != public[1] {
 		t.Errorf("verified by %v: %v", by, err)
 	}
@@ -165,7 +165,7 @@ func TestSchemesOfOthers(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, key := range map[string]crypto.Signer{"P-521": p521, "P-384": p384, "Ed25519": ed} {
-		public := must(newPublicKey(key.Public()))(t)
+		public := must(NewPublicKey(key.Public()))(t)
 		if len(public.schemes()) != 2 {
 			t.Errorf("%s: %d schemes", name, len(public.schemes()))
 		}
@@ -173,10 +173,10 @@ func TestSchemesOfOthers(t *testing.T) {
 			message := written(t, "content")
 			signature := must(key.Sign(rand.Reader, must(message.input(t.Context(), s))(t), s.opts))(t)
 			b := &Bundle{&bundlepb.Bundle{Content: &bundlepb.Bundle_MessageSignature{MessageSignature: &common.MessageSignature{Signature: signature}}}}
-			if _, err := b.VerifyMessage(t.Context(), message, []*PublicKey{public}); err != nil {
+			if _, err := b.VerifyMessage(t.Context(), message, Verifiers(public)); err != nil {
 				t.Errorf("%s with %s: %v", name, s.hash, err)
 			}
-			if _, err := b.VerifyMessage(t.Context(), Bytes([]byte("other")), []*PublicKey{public}); !errors.Is(err, errSignature) {
+			if _, err := b.VerifyMessage(t.Context(), Bytes([]byte("other")), Verifiers(public)); !errors.Is(err, errSignature) {
 				t.Errorf("%s with %s: other content: %v", name, s.hash, err)
 			}
 		}
@@ -284,7 +284,7 @@ func TestInvalidBundles(t *testing.T) {
 		}
 	}
 	b := mustParse(t, good)
-	if _, err := b.VerifyMessage(t.Context(), Bytes(nil), []*PublicKey{key.PublicKey()}); err == nil {
+	if _, err := b.VerifyMessage(t.Context(), Bytes(nil), Verifiers(key.PublicKey())); err == nil {
 		t.Error("an envelope is verified as a message signature")
 	}
 	if _, err := b.VerifyEnvelope(t.Context(), nil); err == nil {
@@ -302,7 +302,7 @@ func FuzzBundle(f *testing.F) {
 	} {
 		f.Add(must(sign())(f))
 	}
-	keys := []*PublicKey{key.PublicKey()}
+	keys := Verifiers(key.PublicKey())
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		b, err := ParseBundle(raw)
 		if err != nil {

@@ -6,6 +6,7 @@ import (
 	"crypto"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	bundlepb "github.com/sigstore/protobuf-specs/gen/pb-go/bundle/v1"
@@ -20,12 +21,20 @@ type Bundle struct {
 	content *bundlepb.Bundle
 }
 
+// A Verifier is one whose signatures are accepted: the owner of a PublicKey, or an identity of package keyless.
+type Verifier interface {
+	// Hint names the verifier: that of a public key, or an identity. Different verifiers have different hints.
+	Hint() string
+	// Verify returns an error unless the signature of b is one of m by the verifier.
+	Verify(ctx context.Context, b *Bundle, m Message) error
+}
+
 // An Envelope is the content of a verified envelope.
 type Envelope struct {
 	PayloadType string
 	Payload     []byte
-	// Key is the key that signed it.
-	Key *PublicKey
+	// Signer is the verifier that signed it.
+	Signer Verifier
 }
 
 // ParseBundle reads a bundle of version 0.1 to 0.3, as JSON. It refuses unknown and duplicate members, and bundles with
@@ -80,6 +89,9 @@ func (b *Bundle) CheckForm(raw []byte, payloadType string, payload []byte) error
 	return err
 }
 
+// Content returns the bundle as it was read. It must not be changed.
+func (b *Bundle) Content() *bundlepb.Bundle { return b.content }
+
 // IsEnvelope reports whether b has an envelope rather than a message signature.
 func (b *Bundle) IsEnvelope() bool { return b.content.GetDsseEnvelope() != nil }
 
@@ -93,65 +105,55 @@ func (b *Bundle) Signature() []byte {
 
 var errNoEnvelope = errors.New("the bundle has a message signature, want an envelope")
 
-// VerifyEnvelope returns the content of the envelope that one of the keys has signed.
-func (b *Bundle) VerifyEnvelope(ctx context.Context, keys []*PublicKey) (*Envelope, error) {
+// VerifyEnvelope returns the content of the envelope that one of the verifiers has signed.
+func (b *Bundle) VerifyEnvelope(ctx context.Context, trusted []Verifier) (*Envelope, error) {
 	e := b.content.GetDsseEnvelope()
 	if e == nil {
 		return nil, errNoEnvelope
 	}
-	m := Enveloped(e.GetPayloadType(), e.GetPayload())
-	key, err := b.verify(ctx, m, e.GetSignatures()[0].GetSig(), keys)
+	signer, err := b.verify(ctx, Enveloped(e.GetPayloadType(), e.GetPayload()), trusted)
 	if err != nil {
 		return nil, err
 	}
-	return &Envelope{e.GetPayloadType(), e.GetPayload(), key}, nil
+	return &Envelope{e.GetPayloadType(), e.GetPayload(), signer}, nil
 }
 
-// VerifyMessage checks that one of the keys has signed m, and returns the key.
-func (b *Bundle) VerifyMessage(ctx context.Context, m Message, keys []*PublicKey) (*PublicKey, error) {
-	signature := b.content.GetMessageSignature()
-	if signature == nil {
+// VerifyMessage checks that one of the verifiers has signed m, and returns it.
+func (b *Bundle) VerifyMessage(ctx context.Context, m Message, trusted []Verifier) (Verifier, error) {
+	if b.content.GetMessageSignature() == nil {
 		return nil, errors.New("the bundle has an envelope, want a message signature")
 	}
-	return b.verify(ctx, m, signature.GetSignature(), keys)
+	return b.verify(ctx, m, trusted)
 }
 
-// verify returns the first key that verifies the signature. The bundle's digest and hint are not signed, and therefore
-// not used. It reads the message once for each hash. Keys that need all of a message which is too large are passed over.
-func (b *Bundle) verify(ctx context.Context, m Message, signature []byte, keys []*PublicKey) (*PublicKey, error) {
-	if len(keys) == 0 {
-		return nil, errors.New("missing public key")
+// verify returns the first verifier that has signed m. The bundle's digest and hint are not signed, and therefore not used.
+// It reads the message once for each hash.
+func (b *Bundle) verify(ctx context.Context, m Message, trusted []Verifier) (Verifier, error) {
+	if len(trusted) == 0 {
+		return nil, errors.New("missing public key or identity")
 	}
 	var (
-		hints  []string
-		large  error
-		inputs = map[crypto.Hash][]byte{}
+		keys []string
+		errs []error
 	)
-	for _, key := range keys {
-		for _, s := range key.schemes() {
-			input, known := inputs[s.hash]
-			if !known {
-				var err error
-				if input, err = m.input(ctx, s); errors.Is(err, errWhole) {
-					large, err = err, nil
-				}
-				if err != nil {
-					return nil, err
-				}
-				inputs[s.hash] = input
-			}
-			if input != nil && key.verify(s, input, signature) == nil {
-				return key, nil
-			}
+	m.inputs = map[crypto.Hash]input{}
+	for _, v := range trusted {
+		err := v.Verify(ctx, b, m)
+		switch {
+		case err == nil:
+			return v, nil
+		case err == errSignature:
+			keys = append(keys, v.Hint())
+		case !slices.ContainsFunc(errs, func(e error) bool { return e.Error() == err.Error() }):
+			errs = append(errs, err)
 		}
-		hints = append(hints, key.Hint())
 	}
-	if large != nil {
-		return nil, large
+	if len(keys) > 0 {
+		err := fmt.Errorf("%w key %s", errSignature, strings.Join(keys, " or "))
+		if hint := b.Hint(); hint != "" {
+			err = fmt.Errorf("%w; the bundle names key %q", err, hint)
+		}
+		errs = append(errs, err)
 	}
-	err := fmt.Errorf("%w key %s", errSignature, strings.Join(hints, " or "))
-	if hint := b.Hint(); hint != "" {
-		err = fmt.Errorf("%w; the bundle names key %q", err, hint)
-	}
-	return nil, err
+	return nil, errors.Join(errs...)
 }
