@@ -6,16 +6,20 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/slipway-build/slipway/images"
 	"github.com/slipway-build/slipway/images/airgap"
 	"github.com/slipway-build/slipway/images/extract"
+	"github.com/slipway-build/slipway/internal/ranges"
+	"github.com/slipway-build/slipway/internal/redact"
 	"github.com/slipway-build/slipway/internal/usage"
 	"github.com/slipway-build/slipway/progress"
 )
@@ -24,6 +28,24 @@ func (p *Program) airgapCommand() *cobra.Command {
 	c := asGroup(&cobra.Command{Use: "airgap", Short: "Write, slice, verify, extract, push, serve, load and compare air-gap archives", GroupID: "tools"})
 	c.AddCommand(p.airgapPackCommand(), p.sliceCommand(), p.lsCommand(), p.archiveVerifyCommand(), p.findCommand(), p.extractCommand(), p.pushCommand(), p.serveCommand(), p.loadCommand(), p.diffCommand(), p.applyCommand(), p.airgapSBOMCommand())
 	return c
+}
+
+// checkOffline returns an error if an archive on a web server was named with --offline.
+func (p *Program) checkOffline(c *cobra.Command, words []string) error {
+	if !p.settings.Offline {
+		return nil
+	}
+	if from := c.Flags().Lookup("from"); from != nil {
+		if list, ok := from.Value.(pflag.SliceValue); ok {
+			words = append(slices.Clip(words), list.GetSlice()...)
+		}
+	}
+	for _, word := range words {
+		if ranges.IsURL(word) {
+			return usage.Errorf("offline: %s is on a web server", redact.Text(word))
+		}
+	}
+	return nil
 }
 
 // listedImage is an image in the output of `airgap ls --json`.
@@ -50,10 +72,10 @@ type listedLayer struct {
 func (p *Program) lsCommand() *cobra.Command {
 	var asJSON, proof bool
 	c := &cobra.Command{
-		Use:     "ls FILE|DIR…",
+		Use:     "ls FILE|DIR|URL…",
 		Short:   "List the images of archives: names, platforms, sizes, shared layers",
 		Args:    cobra.MinimumNArgs(1),
-		Example: examples("slipway airgap ls images.tar.zst", "slipway airgap ls --json /var/lib/rancher/rke2/agent/images", "slipway airgap ls --proof images.tar.zst"),
+		Example: examples("slipway airgap ls images.tar.zst", "slipway airgap ls https://example.com/v1.34.1/images.tar.zst", "slipway airgap ls --json /var/lib/rancher/rke2/agent/images", "slipway airgap ls --proof images.tar.zst"),
 		RunE: func(c *cobra.Command, paths []string) error {
 			files, err := airgap.ListArchives(paths)
 			if err != nil {
@@ -113,7 +135,7 @@ func listArchive(ctx context.Context, file string) ([]listedImage, error) {
 	}
 	var out []listedImage
 	for _, i := range packed {
-		l := listedImage{Archive: file, Platform: images.FormatPlatform(i.Platform), ID: i.ID.String(), Manifest: i.Manifest.Digest.String(), Names: []string{}}
+		l := listedImage{Archive: a.Path(), Platform: images.FormatPlatform(i.Platform), ID: i.ID.String(), Manifest: i.Manifest.Digest.String(), Names: []string{}}
 		for _, n := range i.Names {
 			l.Names = append(l.Names, familiar(n))
 		}
@@ -151,7 +173,7 @@ type foundImage struct {
 func (p *Program) findCommand() *cobra.Command {
 	var asJSON bool
 	c := &cobra.Command{
-		Use:   "find [REF] FILE|DIR…",
+		Use:   "find [REF] FILE|DIR|URL…",
 		Short: "Show which archive contains an image, and how fast it is found",
 		Long: `Find searches files and folders of archives for an image by name and tag, as a node
 does. ` + p.aboutDefault(),
@@ -207,7 +229,7 @@ func (p *Program) aboutDefault() string {
 func (p *Program) runtimeOr(words []string) (name.Reference, []string, error) {
 	text, rest := p.RuntimeImage, words
 	if len(words) > 0 {
-		if _, err := os.Stat(words[0]); err != nil {
+		if _, err := os.Stat(words[0]); err != nil && !ranges.IsURL(words[0]) {
 			text, rest = words[0], words[1:]
 		}
 	}
@@ -235,7 +257,7 @@ func (p *Program) onePlatform() (*v1.Platform, error) {
 func (p *Program) extractCommand() *cobra.Command {
 	var from, what []string
 	c := &cobra.Command{
-		Use:   "extract [REF] --from FILE|DIR --path /bin=DEST…",
+		Use:   "extract [REF] --from FILE|DIR|URL --path /bin=DEST…",
 		Short: "Extract folders of an image, as RKE2's bootstrap does",
 		Long: `Extract writes folders of an image's file system to disk. Each folder appears complete
 or not at all, and nothing is written outside of it. ` + p.aboutDefault(),
@@ -295,7 +317,7 @@ or not at all, and nothing is written outside of it. ` + p.aboutDefault(),
 			})
 		},
 	}
-	c.Flags().StringArrayVar(&from, "from", nil, "archive or folder of archives")
+	c.Flags().StringArrayVar(&from, "from", nil, "archive, folder of archives, or URL of an archive")
 	c.Flags().StringArrayVar(&what, "path", nil, "folder of the image and its destination: /bin=DEST")
 	return c
 }

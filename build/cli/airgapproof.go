@@ -80,13 +80,13 @@ func proofOf(ctx context.Context, file string) (*listedProof, error) {
 		return nil, err
 	}
 	defer a.Close()
-	l := &listedProof{Archive: file, Images: []proof.ImageContent{}}
+	l := &listedProof{Archive: a.Path(), Images: []proof.ImageContent{}}
 	p, err := proof.Read(ctx, a.ReadFile)
 	if errors.Is(err, fs.ErrNotExist) {
 		return l, nil
 	}
 	if err != nil {
-		return nil, fmt.Errorf("archive %s: %w", file, err)
+		return nil, fmt.Errorf("archive %s: %w", a.Path(), err)
 	}
 	l.Statement = proof.Attachment{Content: p.Statement}.Digest().String()
 	l.Release, l.Signatures, l.Images, l.Proof = p.Content.Release, len(p.Signatures), p.Content.Images, p.Content.Proof

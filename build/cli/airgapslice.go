@@ -17,7 +17,7 @@ func (p *Program) sliceCommand() *cobra.Command {
 		names []string
 	)
 	c := &cobra.Command{
-		Use:   "slice ARCHIVE|DIR… (--images NAME… | --list LIST.txt) -o FILE.tar|.tar.zst|.tar.gz",
+		Use:   "slice FILE|DIR|URL… (--images NAME… | --list LIST.txt) -o FILE.tar|.tar.zst|.tar.gz",
 		Short: "Write an archive of some images of other archives",
 		Long: `Slice writes the archive that pack would write of these images, byte for byte, from
 archives that have them, without a registry. Compressed layers are copied where an
@@ -29,7 +29,7 @@ A proof is about all of an archive. A slice has a new one with --proof or --sign
 which has the documents of the old one about its images.`,
 		Args: cobra.MinimumNArgs(1),
 		Example: examples("slipway airgap slice images.tar.zst --list core.txt -o core.tar.zst",
-			"slipway airgap slice images.tar.zst --images rancher/mirrored-pause:3.10.2,rancher/mirrored-coredns-coredns:1.14.2 -o two.tar.zst"),
+			"slipway airgap slice https://example.com/images.tar.zst --images rancher/mirrored-pause:3.10.2,rancher/mirrored-coredns-coredns:1.14.2 -o two.tar.zst"),
 		RunE: func(c *cobra.Command, archives []string) error {
 			job, err := flags.parse(p, slices.Clone(names))
 			if err != nil {

@@ -21,7 +21,7 @@ func (p *Program) archiveVerifyCommand() *cobra.Command {
 		asJSON    bool
 	)
 	c := &cobra.Command{
-		Use:   "verify FILE|DIR…",
+		Use:   "verify FILE|DIR|URL…",
 		Short: "Read archives completely, and report all problems",
 		Long: `Verify checks order, sizes, every digest and diff ID, names, platforms, os.version, the
 window of every frame, that Docker's and the OCI view agree, and, with --list, that every

@@ -114,8 +114,8 @@ without a project. Environment: ` + settings.Environment,
 	flags.BoolVarP(&p.verbose, "verbose", "v", p.env("DEBUG", "") != "", "show the output of child processes (environment DEBUG)")
 	flags.StringSliceVar(&p.plainHTTP, "plain-http", nil, "registries, HOST[:PORT], to reach over plain HTTP (environment SLIPWAY_PLAIN_HTTP)")
 	flags.StringVar(&p.settings.Project, "project", p.settings.Project, "folder of the project, whose slipway.yaml is used (environment SLIPWAY_PROJECT; default: this folder or the nearest one above that has one)")
-	root.PersistentPreRunE = func(c *cobra.Command, _ []string) error {
-		return errors.Join(p.readFlags(), projectFlag(c), emptyFlags(c))
+	root.PersistentPreRunE = func(c *cobra.Command, words []string) error {
+		return errors.Join(p.readFlags(), projectFlag(c), emptyFlags(c), p.checkOffline(c, words))
 	}
 	root.AddCommand(p.projectCommands()...)
 	root.AddCommand(p.imageCommand(), p.indexCommand(), p.airgapCommand(), p.sbomCommand(), p.keyCommand(), p.signBlobCommand(), p.verifyBlobCommand(), p.loginCommand(), p.logoutCommand(), p.schemaCommand(), p.versionCommand())

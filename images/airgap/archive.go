@@ -2,6 +2,7 @@ package airgap
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/slipway-build/slipway/images/airgap/format"
 	"github.com/slipway-build/slipway/internal/fileop"
+	"github.com/slipway-build/slipway/internal/redact"
 	"github.com/slipway-build/slipway/internal/sniff"
 )
 
@@ -53,11 +55,12 @@ type file struct {
 }
 
 // Open opens an archive. Its compression is detected from its content, not its name. path is that of the whole archive,
-// even if it is split, or that of any part. The caller closes the archive.
+// even if it is split, or that of any part. It may be an http:// or https:// URL: the archive is then read by ranges, while
+// ctx is valid. The caller closes the archive.
 func Open(ctx context.Context, path string) (*Archive, error) {
-	a, err := open(path)
+	a, err := open(ctx, path)
 	if err != nil {
-		return nil, fmt.Errorf("opening archive %s: %w", path, fileop.WithoutPath(err))
+		return nil, fmt.Errorf("opening archive %s: %w", redact.Text(path), fileop.WithoutPath(err))
 	}
 	if err := context.Cause(ctx); err != nil {
 		a.Close()
@@ -66,8 +69,8 @@ func Open(ctx context.Context, path string) (*Archive, error) {
 	return a, nil
 }
 
-func open(path string) (_ *Archive, err error) {
-	f, err := format.OpenFile(path)
+func open(ctx context.Context, path string) (_ *Archive, err error) {
+	f, err := format.Open(ctx, path)
 	if err != nil {
 		return nil, err
 	}
@@ -78,10 +81,12 @@ func open(path string) (_ *Archive, err error) {
 	}()
 	a := &Archive{path: f.Name, file: f, size: f.Size(), byName: map[string]int{}}
 	if a.codec, err = format.CodecOfFile(f, a.size); err != nil {
-		return nil, err
+		return nil, cmp.Or(f.Err(), err)
 	}
 	a.index, err = format.ReadIndex(f, a.size, a.codec)
-	switch {
+	switch failed := f.Err(); {
+	case failed != nil:
+		err = failed
 	case errors.Is(err, format.ErrNoIndex):
 		a.scanner, err = a.newScanner()
 	case err == nil:
@@ -109,7 +114,7 @@ func (a *Archive) Close() error {
 	return a.file.Close()
 }
 
-// Path returns the path of the archive; of a split archive it is the path of the whole.
+// Path returns the path of the archive, or its URL without secrets; of a split archive it is that of the whole.
 func (a *Archive) Path() string { return a.path }
 
 // Codec returns the compression of the archive.

@@ -58,7 +58,7 @@ func (a *Archive) OpenPlain(f File, offset, size int64) (io.ReadCloser, error) {
 		return nil, a.wrap(errors.New("not a plain tar"))
 	}
 	begin := f.Offset + offset
-	if len(a.file.Files) > 1 {
+	if len(a.file.Files) != 1 {
 		return io.NopCloser(io.NewSectionReader(a.file, begin, size)), nil
 	}
 	file, err := regular.Open(a.path)

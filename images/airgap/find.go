@@ -15,6 +15,7 @@ import (
 
 	"github.com/slipway-build/slipway/images"
 	"github.com/slipway-build/slipway/images/airgap/format"
+	"github.com/slipway-build/slipway/internal/ranges"
 )
 
 // A Found is the result of Find.
@@ -71,7 +72,7 @@ func Find(ctx context.Context, ref name.Reference, platform *v1.Platform, paths 
 
 // ListArchives returns the archives at paths. A path of a file is an archive, whatever its name. In a folder
 // and the folders below it, the archives are the files that nodes would read, sorted by name. A split archive
-// is listed once, by the path of the whole.
+// is listed once, by the path of the whole. A URL is an archive on a web server, whether it exists or not.
 func ListArchives(paths []string) ([]string, error) {
 	var (
 		files []string
@@ -82,6 +83,10 @@ func ListArchives(paths []string) ([]string, error) {
 			if !slices.Contains(files, whole) {
 				files = append(files, whole)
 			}
+			continue
+		}
+		if ranges.IsURL(path) {
+			files = append(files, path)
 			continue
 		}
 		info, err := os.Stat(path)

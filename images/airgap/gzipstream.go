@@ -163,7 +163,7 @@ func (s *GzipStream) Key() (string, error) {
 		}
 		states = append(states, filestate.Of(info))
 	}
-	return fmt.Sprintf("%s %+v %d %d", s.layer.DiffID, states, s.begin, s.Size), nil
+	return fmt.Sprintf("%s %+v%s %d %d", s.layer.DiffID, states, s.archive.file.WebState(), s.begin, s.Size), nil
 }
 
 // Layer returns the stream as a layer with the digest and a media type. If the stream does not have the digest, reading

@@ -19,6 +19,7 @@ var packages = map[string]string{
 	"ctr":                    "containerd",
 	"docker":                 "docker.io",
 	"dpkg-deb":               "dpkg",
+	"nginx":                  "nginx-light",
 	"sha256sum":              "coreutils",
 	"x86_64-w64-mingw32-gcc": "gcc-mingw-w64-x86-64",
 	"xz":                     "xz-utils",

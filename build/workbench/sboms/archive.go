@@ -56,14 +56,9 @@ func Archive(ctx context.Context, catalog *sbom.Catalog, file, digest string) (*
 		}
 		list = append(list, sbom.NamedImage{Refs: p.Names, Image: image})
 	}
-	f, err := format.OpenFile(file)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	subject := sbom.Subject{Kind: sbom.ArchiveKind, Name: filepath.Base(f.Name), Digest: digest}
+	subject := sbom.Subject{Kind: sbom.ArchiveKind, Name: filepath.Base(archive.Path()), Digest: digest}
 	if digest == "" {
-		if subject, err = sbom.FileSubject(ctx, subject.Kind, subject.Name, io.NewSectionReader(f, 0, f.Size())); err != nil {
+		if subject, err = sbom.FileSubject(ctx, subject.Kind, subject.Name, archive.Section(0, archive.Size())); err != nil {
 			return nil, err
 		}
 	}

@@ -16,6 +16,7 @@ import (
 	"sync/atomic"
 
 	"github.com/slipway-build/slipway/internal/fileop"
+	"github.com/slipway-build/slipway/internal/ranges"
 	"github.com/slipway-build/slipway/internal/regular"
 	"github.com/slipway-build/slipway/internal/sniff"
 	"github.com/slipway-build/slipway/internal/streams"
@@ -45,10 +46,13 @@ func PartOf(name string) (whole string, number int, ok bool) {
 func PartPath(whole string, number int) string { return fmt.Sprintf("%s.part%03d", whole, number) }
 
 // WholeOf returns the path of the whole if path is that of a part, or if a file at path does not
-// exist and parts of it do.
+// exist and parts of it do. It does not ask web servers.
 func WholeOf(path string) (string, bool) {
 	if whole, _, ok := PartOf(path); ok {
 		return whole, true
+	}
+	if ranges.IsURL(path) {
+		return "", false
 	}
 	if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
 		return "", false
@@ -73,14 +77,27 @@ func PartsOf(whole string) ([]int, error) {
 	return numbers, nil
 }
 
-// A File is an archive, or any other file, that is one file or is split into parts.
+// A File is an archive, or any other file, that is one file or is split into parts. It is on disk or on a web server.
 type File struct {
-	// Name is the path of the whole, which does not exist if the file is split.
-	Name  string
+	// Name is the path of the whole, which does not exist if the file is split, or its URL without secrets.
+	Name string
+	// Files are the file or its parts on disk.
 	Files []*os.File
-	// ends are the offsets in the whole at which each of Files ends.
+	// parts are Files, or the files of a web server.
+	parts []part
+	// ends are the offsets in the whole at which each of parts ends.
 	ends []int64
-	read atomic.Int64 // see bytesRead
+	// sums are the digests of the parts on a web server.
+	sums   []string
+	failed atomic.Pointer[error] // see Err
+	read   atomic.Int64          // see bytesRead
+}
+
+// A part is a File that is not split, or a part of one.
+type part interface {
+	io.ReaderAt
+	io.Closer
+	Name() string
 }
 
 // OpenFile opens the file at path, or its parts. path may also be that of one part. Parts that
@@ -123,7 +140,7 @@ func openFiles(name string, paths []string) (*File, error) {
 			w.Close()
 			return nil, err
 		}
-		w.Files = append(w.Files, f)
+		w.Files, w.parts = append(w.Files, f), append(w.parts, f)
 		info, err := f.Stat()
 		if err == nil && info.IsDir() {
 			err = errors.New("it is a folder")
@@ -140,7 +157,7 @@ func openFiles(name string, paths []string) (*File, error) {
 // checkNumbers returns an error if parts are missing. The file of digests states how many there
 // should be, if it exists.
 func checkNumbers(whole string, numbers []int) error {
-	listed, err := ReadPartSums(whole)
+	listed, err := readPartSums(whole)
 	if err != nil {
 		return err
 	}
@@ -163,14 +180,14 @@ func checkNumbers(whole string, numbers []int) error {
 
 // checkSizes returns an error if parts differ in size. Only the last one may be smaller.
 func (w *File) checkSizes() error {
-	for i := range len(w.Files) - 1 {
+	for i := range len(w.parts) - 1 {
 		size := w.ends[i]
 		if i > 0 {
 			size -= w.ends[i-1]
 		}
 		if size != w.ends[0] {
 			return fmt.Errorf("part %s has %d bytes, and %s has %d: one was cut off, or they are of different files",
-				filepath.Base(w.Files[i].Name()), size, filepath.Base(w.Files[0].Name()), w.ends[0])
+				filepath.Base(w.parts[i].Name()), size, filepath.Base(w.parts[0].Name()), w.ends[0])
 		}
 	}
 	return nil
@@ -189,21 +206,26 @@ func (w *File) BytesRead() int64 { return w.read.Load() }
 
 // ReadAt reads at an offset of the whole (io.ReaderAt).
 func (w *File) ReadAt(p []byte, offset int64) (n int, err error) {
-	defer func() { w.read.Add(int64(n)) }()
-	if len(w.Files) == 1 {
-		return w.Files[0].ReadAt(p, offset)
+	defer func() {
+		w.read.Add(int64(n))
+		if err != nil && err != io.EOF {
+			w.failed.CompareAndSwap(nil, &err)
+		}
+	}()
+	if len(w.parts) == 1 {
+		return w.parts[0].ReadAt(p, offset)
 	}
 	if offset < 0 {
 		return 0, errors.New("reading at a negative offset")
 	}
 	i, _ := slices.BinarySearch(w.ends, offset+1)
-	for ; i < len(w.Files) && n < len(p); i++ {
+	for ; i < len(w.parts) && n < len(p); i++ {
 		begin := int64(0)
 		if i > 0 {
 			begin = w.ends[i-1]
 		}
 		want := p[n:min(int64(len(p)), int64(n)+w.ends[i]-offset)]
-		got, err := w.Files[i].ReadAt(want, offset-begin)
+		got, err := w.parts[i].ReadAt(want, offset-begin)
 		n, offset = n+got, offset+int64(got)
 		if got < len(want) {
 			return n, streams.NoEOF(err)
@@ -215,18 +237,50 @@ func (w *File) ReadAt(p []byte, offset int64) (n int, err error) {
 	return n, nil
 }
 
+// Err returns the first error of reading the file other than its end, or nil. What a file that cannot be read says of its
+// content is nothing.
+func (w *File) Err() error {
+	if err := w.failed.Load(); err != nil {
+		return *err
+	}
+	return nil
+}
+
 // Close closes the file, or all parts.
 func (w *File) Close() error {
 	var errs []error
-	for _, f := range w.Files {
+	for _, f := range w.parts {
 		errs = append(errs, f.Close())
 	}
 	return errors.Join(errs...)
 }
 
-// ReadPartSums returns the SHA-256 of each part of a file, in hex, from the file of digests. It
+// IsSplit reports whether the file is in parts.
+func (w *File) IsSplit() bool { return len(w.parts) != 1 || w.parts[0].Name() != w.Name }
+
+// Parts returns a reader of each part, and its base name.
+func (w *File) Parts() (parts []*io.SectionReader, names []string) {
+	begin := int64(0)
+	for i, p := range w.parts {
+		parts = append(parts, io.NewSectionReader(p, 0, w.ends[i]-begin))
+		names = append(names, filepath.Base(p.Name()))
+		begin = w.ends[i]
+	}
+	return parts, names
+}
+
+// PartSums returns the SHA-256 of each part, in hex, from the file of digests. It returns none if there is no such file,
+// or if it does not list parts.
+func (w *File) PartSums() ([]string, error) {
+	if len(w.Files) == 0 {
+		return w.sums, nil
+	}
+	return readPartSums(w.Name)
+}
+
+// readPartSums returns the SHA-256 of each part of a file, in hex, from the file of digests. It
 // returns none if there is no such file, or if it does not list parts.
-func ReadPartSums(whole string) ([]string, error) {
+func readPartSums(whole string) ([]string, error) {
 	path := whole + ChecksumsSuffix
 	raw, err := readSmall(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -235,6 +289,12 @@ func ReadPartSums(whole string) ([]string, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading checksums %s: %w", path, fileop.WithoutPath(err))
 	}
+	return parsePartSums(raw, whole)
+}
+
+// parsePartSums reads the digests of the parts of a file.
+func parsePartSums(raw []byte, whole string) ([]string, error) {
+	path := whole + ChecksumsSuffix
 	text, err := sniff.Text(bytes.NewReader(raw))
 	if err != nil {
 		return nil, fmt.Errorf("reading checksums %s: %w", path, err)
@@ -256,17 +316,19 @@ func ReadPartSums(whole string) ([]string, error) {
 	return sums, lines.Err()
 }
 
-// readSmall reads a file of at most 1 MiB, which has room for the digests of all parts.
+// maxChecksums has room for the digests of all parts, in bytes.
+const maxChecksums = 1 << 20
+
+// readSmall reads a file of at most maxChecksums bytes.
 func readSmall(path string) ([]byte, error) {
 	f, err := regular.Open(path)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	const limit = 1 << 20
-	raw, err := io.ReadAll(io.LimitReader(f, limit+1))
-	if err == nil && len(raw) > limit {
-		err = fmt.Errorf("it has more than %d bytes", limit)
+	raw, err := io.ReadAll(io.LimitReader(f, maxChecksums+1))
+	if err == nil && len(raw) > maxChecksums {
+		err = fmt.Errorf("it has more than %d bytes", maxChecksums)
 	}
 	return raw, err
 }

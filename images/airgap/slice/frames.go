@@ -1,6 +1,7 @@
 package slice
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"crypto/sha256"
@@ -16,6 +17,10 @@ import (
 	"github.com/slipway-build/slipway/internal/streams"
 )
 
+// readSize is the number of bytes of an archive that are read at a time. A web server is then asked for little beyond the
+// frames; see ranges.File.
+const readSize = 2 << 20
+
 // A sealedFrame is a frame to copy.
 type sealedFrame struct {
 	span format.Span
@@ -27,7 +32,7 @@ type sealedFrame struct {
 // padding are those that pack writes, it seals the frame.
 func (b *bundle) readFrame(ctx context.Context, f airgap.Frame, do func(s *source, body io.Reader) error) (err error) {
 	sum := sha256.New()
-	compressed := io.TeeReader(streams.WithContext(ctx, b.archive.Section(f.Offset, f.Size)), sum)
+	compressed := io.TeeReader(streams.WithContext(ctx, bufio.NewReaderSize(b.archive.Section(f.Offset, f.Size), readSize)), sum)
 	r, err := b.archive.Codec().Decompress(compressed)
 	if err != nil {
 		return b.archive.Wrap(err)
@@ -167,7 +172,7 @@ func (r *reader) ready(codec format.Codec, run []frame.Layer) (f frame.Frame, ok
 	}
 	f, err = frame.Copied(run, b.sealed.span.Size, func(ctx context.Context, w io.Writer) error {
 		sum := sha256.New()
-		section := streams.WithContext(ctx, b.archive.Section(b.sealed.span.Offset, b.sealed.span.Size))
+		section := streams.WithContext(ctx, bufio.NewReaderSize(b.archive.Section(b.sealed.span.Offset, b.sealed.span.Size), readSize))
 		if _, err := io.Copy(io.MultiWriter(w, sum), section); err != nil {
 			return b.archive.Wrap(err)
 		}

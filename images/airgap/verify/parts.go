@@ -15,28 +15,25 @@ import (
 
 // checkParts compares the parts of a split archive with their digests, to find the damaged one.
 func (r *Report) checkParts(ctx context.Context, f *format.File) error {
-	if len(f.Files) == 1 && f.Files[0].Name() == f.Name {
+	if !f.IsSplit() {
 		return nil
 	}
-	want, err := format.ReadPartSums(f.Name)
+	parts, names := f.Parts()
+	want, err := f.PartSums()
 	if err != nil {
 		return err
 	}
 	if len(want) == 0 {
-		r.note("it is split into %d parts, and %s, which has their digests, is missing", len(f.Files), filepath.Base(f.Name+format.ChecksumsSuffix))
+		r.note("it is split into %d parts, and %s, which has their digests, is missing", len(parts), filepath.Base(f.Name+format.ChecksumsSuffix))
 		return nil
 	}
-	have := make([]string, len(f.Files))
+	have := make([]string, len(parts))
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(4) // enough to keep the disk busy
-	for i, file := range f.Files {
+	for i, part := range parts {
 		group.Go(func() error {
 			sum := sha256.New()
-			info, err := file.Stat()
-			if err != nil {
-				return err
-			}
-			if _, err := io.Copy(sum, streams.WithContext(ctx, io.NewSectionReader(file, 0, info.Size()))); err != nil {
+			if _, err := io.Copy(sum, streams.WithContext(ctx, part)); err != nil {
 				return err
 			}
 			have[i] = hex.EncodeToString(sum.Sum(nil))
@@ -48,7 +45,7 @@ func (r *Report) checkParts(ctx context.Context, f *format.File) error {
 	}
 	for i, sum := range have {
 		if sum != want[i] {
-			r.problem("%s is damaged: its SHA-256 is %s, and %s says %s", filepath.Base(f.Files[i].Name()), sum, filepath.Base(f.Name+format.ChecksumsSuffix), want[i])
+			r.problem("%s is damaged: its SHA-256 is %s, and %s says %s", names[i], sum, filepath.Base(f.Name+format.ChecksumsSuffix), want[i])
 		}
 	}
 	return nil

@@ -19,6 +19,7 @@ import (
 	"github.com/slipway-build/slipway/images/attest/policy"
 	"github.com/slipway-build/slipway/images/attest/proof"
 	"github.com/slipway-build/slipway/internal/fileop"
+	"github.com/slipway-build/slipway/internal/redact"
 	"github.com/slipway-build/slipway/internal/regular"
 	"github.com/slipway-build/slipway/internal/sniff"
 	"github.com/slipway-build/slipway/progress"
@@ -77,16 +78,19 @@ func (r *Report) note(format string, args ...any) {
 // If the archive cannot be read to its end, the report contains the position of the end, and nothing about the rest. An
 // error means that Archive could not do its work: the archive or the checksums cannot be opened, or ctx ended.
 func Archive(ctx context.Context, path string, o Options) (_ *Report, err error) {
-	task := progress.Start(ctx, "verify "+filepath.Base(path))
+	task := progress.Start(ctx, "verify "+filepath.Base(redact.Text(path)))
 	defer func() { task.Done(err) }()
-	f, err := format.OpenFile(path)
+	f, err := format.Open(ctx, path)
 	if err != nil {
-		return nil, fmt.Errorf("verifying archive %s: %w", path, fileop.WithoutPath(err))
+		return nil, fmt.Errorf("verifying archive %s: %w", redact.Text(path), fileop.WithoutPath(err))
 	}
 	defer f.Close()
 	r, err := verify(ctx, f, o, task)
+	if len(f.Files) == 0 && f.Err() != nil {
+		err = f.Err() // of the web server, and not of the archive
+	}
 	if err != nil {
-		return nil, fmt.Errorf("verifying archive %s: %w", path, fileop.WithoutPath(err))
+		return nil, fmt.Errorf("verifying archive %s: %w", f.Name, fileop.WithoutPath(err))
 	}
 	return r, nil
 }

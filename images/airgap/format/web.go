@@ -1,0 +1,82 @@
+package format
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+
+	"github.com/slipway-build/slipway/internal/ranges"
+)
+
+// Open opens a file as OpenFile does, or the file at an http:// or https:// URL, which may be split, too. A file of a
+// web server is read by ranges, while ctx is valid.
+func Open(ctx context.Context, path string) (*File, error) {
+	if !ranges.IsURL(path) {
+		return OpenFile(path)
+	}
+	whole, _, isPart := PartOf(path)
+	if !isPart {
+		one, err := ranges.Open(ctx, path)
+		if err == nil {
+			return &File{Name: one.Name(), parts: []part{one}, ends: []int64{one.Size()}}, nil
+		}
+		if !errors.Is(err, fs.ErrNotExist) {
+			return nil, err
+		}
+		w, partsErr := openWebParts(ctx, path)
+		if errors.Is(partsErr, errNoParts) {
+			return nil, err
+		}
+		return w, partsErr
+	}
+	return openWebParts(ctx, whole)
+}
+
+// WebState identifies the content of a file of a web server as far as the server does, and is empty for a file on disk.
+func (w *File) WebState() string {
+	state := ""
+	for _, p := range w.parts {
+		if f, ok := p.(*ranges.File); ok {
+			state += fmt.Sprintf(" %s %d %s", f.Name(), f.Size(), f.Validator())
+		}
+	}
+	return state
+}
+
+// errNoParts says that a server has neither parts of a file nor their digests.
+var errNoParts = fmt.Errorf("it has no parts: %w", fs.ErrNotExist)
+
+// openWebParts opens the parts of a file of a web server.
+func openWebParts(ctx context.Context, whole string) (_ *File, err error) {
+	w := &File{}
+	defer func() {
+		if err != nil {
+			w.Close()
+		}
+	}()
+	raw, err := ranges.ReadSmall(ctx, whole+ChecksumsSuffix, maxChecksums)
+	switch {
+	case err == nil:
+		if w.sums, err = parsePartSums(raw, whole); err != nil {
+			return nil, err
+		}
+	case !errors.Is(err, fs.ErrNotExist):
+		return nil, fmt.Errorf("reading its checksums: %w", err)
+	}
+	for n := 1; n <= MaxParts && (len(w.sums) == 0 || n <= len(w.sums)); n++ {
+		p, err := ranges.Open(ctx, PartPath(whole, n))
+		if errors.Is(err, fs.ErrNotExist) && len(w.sums) == 0 {
+			if n == 1 {
+				return nil, errNoParts
+			}
+			break // without checksums, nothing says how many parts there are
+		}
+		if err != nil {
+			return nil, fmt.Errorf("part %d: %w", n, err)
+		}
+		w.parts, w.ends = append(w.parts, p), append(w.ends, w.Size()+p.Size())
+		w.Name, _, _ = PartOf(p.Name())
+	}
+	return w, w.checkSizes()
+}
