@@ -45,7 +45,7 @@ if [ -z "$archive" ]; then
   "$slipway" airgap pack --progress none --platform linux/amd64 -o "$archive" "${layouts[@]}" >/dev/null
 fi
 zstd -dqc "$archive" >"$work/plain.tar"
-gzip -c "$work/plain.tar" >"$work/foreign.tar.gz" # one stream, as of another program
+gzip -1c "$work/plain.tar" >"$work/foreign.tar.gz" # one stream, as of another program
 
 printf '%s\n' 'version = 2' "root = \"$work/root\"" "state = \"$work/state\"" \
   'disabled_plugins = ["io.containerd.grpc.v1.cri"]' '[grpc]' "address = \"$work/c.sock\"" >"$work/config.toml"

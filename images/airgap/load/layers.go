@@ -105,16 +105,24 @@ func place(ctx context.Context, l Layer) (airgap.File, int64, error) {
 	return f, number, err
 }
 
+// openAlone opens a sparse file, or one of a plain tar, where it lies.
+func openAlone(ctx context.Context, a *airgap.Archive, f airgap.File) (io.ReadCloser, error) {
+	if f.Sparse() {
+		return a.OpenAlone(ctx, f, 0)
+	}
+	return a.OpenPlain(f, 0, f.Size())
+}
+
 func (p *part) read(ctx context.Context, take func(Layer, io.Reader, error)) {
 	a := p.layers[0].Archive
 	if p.alone {
-		r, err := a.OpenAlone(ctx, p.files[0], 0)
+		r, err := openAlone(ctx, a, p.files[0])
 		if err != nil {
 			take(p.layers[0], nil, err)
 			return
 		}
 		defer r.Close()
-		take(p.layers[0], streams.Exactly(r, p.files[0].Size()), nil)
+		take(p.layers[0], streams.Exactly(streams.WithContext(ctx, r), p.files[0].Size()), nil)
 		return
 	}
 	run, err := a.OpenRun(p.files[0])

@@ -153,7 +153,7 @@ func (l *loader) load(ctx context.Context, lease string, list []*load.Image, tod
 		r := &results[todo[at]]
 		r.Status = load.Loaded
 		if err := l.image(ctx, r.Image); err != nil {
-			r.Status = load.Failed
+			r.Status, r.Bytes = load.Failed, 0
 			if stopped := context.Cause(ctx); stopped != nil {
 				r.Err = stopped
 			} else {
