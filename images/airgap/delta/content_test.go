@@ -3,6 +3,7 @@ package delta
 import (
 	"crypto/sha256"
 	"fmt"
+	"io"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -150,5 +151,25 @@ func TestApplyRefusesHostileContent(t *testing.T) {
 				t.Errorf("%q remains", left)
 			}
 		})
+	}
+}
+
+func TestPieces(t *testing.T) {
+	p := &pieces{file: strings.NewReader("0123456789")}
+	p.add(1, 2)
+	p.add(3, 0)
+	p.add(3, 1)
+	p.add(7, 2)
+	if len(p.all) != 2 {
+		t.Errorf("adjacent pieces are apart: %+v", p.all)
+	}
+	if got, err := io.ReadAll(io.NewSectionReader(p, 0, 100)); err != nil || string(got) != "12378" {
+		t.Errorf("got %q, %v", got, err)
+	}
+	if at, ok := p.of(8); !ok || at != 4 {
+		t.Errorf("got %d, %t", at, ok)
+	}
+	if _, ok := p.of(5); ok {
+		t.Error("a byte is found that is not in the pieces")
 	}
 }

@@ -50,8 +50,14 @@ type piece struct {
 	offset int64 // in the file
 }
 
+// add adds a piece. Adjacent pieces become one, so that a layer of several segments is in one piece.
 func (p *pieces) add(offset, size int64) {
 	if size <= 0 {
+		return
+	}
+	if n := len(p.all); n > 0 && p.all[n-1].offset+p.all[n-1].size == offset {
+		p.all[n-1].size += size
+		p.size += size
 		return
 	}
 	p.all = append(p.all, piece{p.size, size, offset})
