@@ -7,7 +7,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/slipway-build/slipway/build/proof"
 	"github.com/slipway-build/slipway/build/workbench"
 	"github.com/slipway-build/slipway/build/workbench/signatures"
 	"github.com/slipway-build/slipway/internal/usage"
@@ -19,10 +18,11 @@ const signatureSuffix = ".sigstore.json"
 func (p *Program) imageSignCommand() *cobra.Command {
 	var (
 		job    signatures.SignJob
+		signer signerFlags
 		asJSON bool
 	)
 	c := &cobra.Command{
-		Use:   "sign --key KEY REF…",
+		Use:   "sign (--key KEY | --fulcio-url URL …) REF…",
 		Short: "Sign images and indexes in registries",
 		Long: `Sign images and indexes by their digests, and attach the signatures in the registry:
 as referrers, as cosign 3 does, or under the tags sha256-….sig of older versions. Each
@@ -30,23 +30,31 @@ manifest of an index is signed, too, since nodes pull by the digest of their pla
 
 KEY is a file that "slipway key generate" or cosign has made, a PKCS #8 key, or
 env://NAME, an environment variable that contains one. The password of the key is in
-COSIGN_PASSWORD.`,
+COSIGN_PASSWORD.
+
+With --fulcio-url, an identity signs instead of a key. Its token is in SIGSTORE_ID_TOKEN,
+or GitHub Actions issues it. The signatures must be of --certificate-identity, by services
+of --trusted-root; others are not attached.`,
 		Args: cobra.MinimumNArgs(1),
 		Example: examples(
 			"slipway image sign --key cosign.key registry.example.com/app:v1",
 			"slipway image sign --key env://COSIGN_PRIVATE_KEY --attach referrers,tags registry.example.com/app:v1"),
 		RunE: func(c *cobra.Command, refs []string) error {
-			if job.Refs = refs; job.Key.Key == "" {
-				return usage.Errorf("missing key: add --key FILE or --key env://NAME")
+			var err error
+			job.Refs = refs
+			if job.Key, err = signer.source(p); err != nil {
+				return err
 			}
-			job.Key.Getenv = p.settings.Getenv
 			for _, how := range job.Attach {
 				if how != "referrers" && how != "tags" {
 					return usage.Errorf("--attach %s: want referrers, tags, or both", how)
 				}
+				if how == "tags" && job.Key.Keyless != nil {
+					return usage.Errorf("--attach tags: signatures of identities are attached as referrers only")
+				}
 			}
 			var signed []signatures.SignedImage
-			err := p.withWorkbench(c, func(ctx context.Context, w *workbench.Workbench) (err error) {
+			err = p.withWorkbench(c, func(ctx context.Context, w *workbench.Workbench) (err error) {
 				signed, err = signatures.SignImages(ctx, w, job)
 				return err
 			})
@@ -56,8 +64,8 @@ COSIGN_PASSWORD.`,
 			return p.printSigned(signed, asJSON)
 		},
 	}
+	signer.add(c)
 	f := c.Flags()
-	f.StringVar(&job.Key.Key, "key", "", "private key: a file, or env://NAME")
 	f.StringSliceVar(&job.Attach, "attach", []string{"referrers"}, "how to attach the signatures: referrers, tags")
 	mustHaveValue(c, "attach")
 	f.BoolVarP(&job.Recursive, "recursive", "r", true, "sign the manifests of an index, too")
@@ -72,7 +80,7 @@ func (p *Program) imageVerifyCommand() *cobra.Command {
 		asJSON bool
 	)
 	c := &cobra.Command{
-		Use:   "verify {--key KEY|--certificate-identity WHO} REF…",
+		Use:   "verify (--key KEY | --certificate-identity WHO) REF…",
 		Short: "Verify signatures of images and indexes in registries",
 		Long: `Verify that images and indexes are signed with one of the keys, or by the identity, and
 print who signed what: signatures and attestations in Sigstore bundles, and signatures of
@@ -143,32 +151,34 @@ func signedBy(hint string) string {
 
 func (p *Program) signBlobCommand() *cobra.Command {
 	var (
-		key    proof.KeySource
+		signer signerFlags
 		bundle string
 	)
 	c := &cobra.Command{
-		Use:   "sign-blob --key KEY FILE…",
+		Use:   "sign-blob (--key KEY | --fulcio-url URL …) FILE…",
 		Short: "Sign files",
 		Long: `Sign files. The signature of FILE is written to FILE.sigstore.json, a Sigstore bundle that
-"slipway verify-blob" and "cosign verify-blob" verify. KEY is as for "slipway image sign".`,
+"slipway verify-blob" and "cosign verify-blob" verify. A signature that is valid stays. KEY
+and identities are as for "slipway image sign".`,
 		Args:    cobra.MinimumNArgs(1),
 		GroupID: "tools",
-		Example: examples("slipway sign-blob --key cosign.key app.tar.gz"),
+		Example: examples("slipway sign-blob --key cosign.key app.tar.gz",
+			"slipway sign-blob --fulcio-url https://fulcio.example.com --timestamp-server-url https://tsa.example.com/api/v1/timestamp --trusted-root trusted_root.json --certificate-identity ci@example.com --certificate-oidc-issuer https://accounts.example.com app.tar.gz"),
 		RunE: func(c *cobra.Command, files []string) error {
-			switch {
-			case key.Key == "":
-				return usage.Errorf("missing key: add --key FILE or --key env://NAME")
-			case bundle != "" && len(files) > 1:
+			key, err := signer.source(p)
+			if err != nil {
+				return err
+			}
+			if bundle != "" && len(files) > 1 {
 				return usage.Errorf("--bundle is for one file, found %d: each file gets FILE%s without it", len(files), signatureSuffix)
 			}
-			key.Getenv = p.settings.Getenv
 			return p.watched(c, func(ctx context.Context) error {
 				return signatures.SignFiles(ctx, key, files, func(file string) string { return orSuffix(bundle, file) })
 			})
 		},
 	}
+	signer.add(c)
 	f := c.Flags()
-	f.StringVar(&key.Key, "key", "", "private key: a file, or env://NAME")
 	f.StringVar(&bundle, "bundle", "", "file to write the signature to; default: FILE"+signatureSuffix)
 	return c
 }
@@ -179,7 +189,7 @@ func (p *Program) verifyBlobCommand() *cobra.Command {
 		bundle string
 	)
 	c := &cobra.Command{
-		Use:   "verify-blob {--key KEY|--certificate-identity WHO} FILE…",
+		Use:   "verify-blob (--key KEY | --certificate-identity WHO) FILE…",
 		Short: "Verify signatures of files",
 		Long: `Verify that files are signed with one of the keys, or by the identity. The signature of
 FILE is in FILE.sigstore.json, which "slipway package", "slipway sign-blob" or "cosign

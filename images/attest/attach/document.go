@@ -89,7 +89,9 @@ func (d Document) Verify(ctx context.Context, keys []sign.Verifier, subjects ...
 	case d.MediaType == sign.SimpleSigning:
 		return d.verifySimple(ctx, keys, subjects)
 	case d.MediaType == sign.DSSEEnvelope:
-		b, err = sign.ParseEnvelope(d.Content)
+		if b, err = sign.ParseEnvelope(d.Content); err == nil {
+			err = b.AddAnnotations(d.Annotations)
+		}
 	default:
 		b, err = sign.ParseBundle(d.Content)
 	}
@@ -165,8 +167,12 @@ func (d Document) verifySimple(ctx context.Context, keys []sign.Verifier, subjec
 	if err != nil {
 		return Verified{}, fmt.Errorf("its annotation %s is not base64", sign.SimpleSignature)
 	}
+	b := sign.NewMessageSignature(signature)
+	if err := b.AddAnnotations(d.Annotations); err != nil {
+		return Verified{}, err
+	}
 	v := Verified{}
-	if v.Key, err = sign.NewMessageSignature(signature).VerifyMessage(ctx, sign.Bytes(d.Content), keys); err != nil {
+	if v.Key, err = b.VerifyMessage(ctx, sign.Bytes(d.Content), keys); err != nil {
 		return Verified{}, err
 	}
 	var signed simplePayload

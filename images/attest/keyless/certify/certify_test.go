@@ -3,6 +3,8 @@ package certify
 import (
 	"context"
 	"errors"
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -90,6 +92,36 @@ func TestRefusedTokens(t *testing.T) {
 			if strings.Contains(err.Error(), part) {
 				t.Errorf("%s: the error has the token: %v", name, err)
 			}
+		}
+	}
+}
+
+func TestTokensOfGitHub(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch {
+		case r.Method != http.MethodGet || r.URL.Query().Get("audience") != "sigstore" || r.URL.Query().Get("api-version") != "2":
+			http.Error(w, "no such token", http.StatusNotFound)
+		case r.Header.Get("Authorization") != "Bearer secret-of-the-job":
+			http.Error(w, "denied: "+r.Header.Get("Authorization"), http.StatusForbidden)
+		case r.URL.Path == "/moved":
+			http.Redirect(w, r, "/token", http.StatusFound)
+		case r.URL.Path == "/empty":
+			w.Write([]byte(`{}`)) // ignore error: the client reports it
+		default:
+			w.Write([]byte(`{"count":1,"value":"a.b.c"}`)) // ignore error: the client reports it
+		}
+	}))
+	t.Cleanup(server.Close)
+	for path, c := range map[string]struct{ bearer, want string }{
+		"/token?api-version=2": {"secret-of-the-job", ""},
+		"/empty?api-version=2": {"secret-of-the-job", "the answer has none"},
+		"/moved?api-version=2": {"secret-of-the-job", "302 Found"},
+		"/other?api-version=2": {"secret-of-others", "403 Forbidden: denied"},
+		"/token":               {"secret-of-the-job", "404 Not Found"},
+	} {
+		token, err := GitHubToken(t.Context(), server.URL+path, c.bearer)
+		if c.want == "" && (err != nil || token != "a.b.c") || c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), "secret")) {
+			t.Errorf("%s: %q, error %v, want %q", path, token, err, c.want)
 		}
 	}
 }
