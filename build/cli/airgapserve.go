@@ -117,6 +117,7 @@ func pushCompression(text string) (images.Compression, error) {
 
 func (p *Program) serveCommand() *cobra.Command {
 	var address string
+	var restore bool
 	c := &cobra.Command{
 		Use:   "serve FILE|DIR…",
 		Short: "Serve the images of archives as a read-only registry",
@@ -125,6 +126,10 @@ directly. Images are available with and without their registry in the name:
 docker pull HOST:PORT/rancher/x:v1. An image that was packed by digest is available as
 :pinned-HEX, and by that digest if the archive has original layers. Signatures and other
 referrers in the proofs of archives are available as referrers and by tags.
+
+An image of a .tar.gz with a proof is also available by the digest that it has in its
+registry, with the gzip layers of that registry, which are a third of the bytes. With
+--restore, its tags name that image; nodes that pulled the tag before see a new digest.
 
 Layers of compressed archives are decompressed on first use, into a folder of the cache
 that is removed at exit; SLIPWAY_CACHE_SIZE limits it too. Memory does not grow with the
@@ -157,7 +162,7 @@ the server.`,
 			}
 			ctx, cancel := context.WithCancel(c.Context())
 			defer cancel()
-			server, err := serve.New(ctx, archives, serve.Options{Dir: filepath.Join(p.settings.Cache, "serve"), Limit: p.settings.CacheSize,
+			server, err := serve.New(ctx, archives, serve.Options{Dir: filepath.Join(p.settings.Cache, "serve"), Limit: p.settings.CacheSize, Restore: restore,
 				Log: func(line string) { fmt.Fprintln(p.Stderr, "slipway: "+line) }})
 			if err != nil {
 				return err
@@ -177,6 +182,7 @@ the server.`,
 			return errors.Join(err, server.Close())
 		},
 	}
+	c.Flags().BoolVar(&restore, "restore", false, "let tags name images as in their registry, if the proof of a .tar.gz has their manifests")
 	c.Flags().StringVar(&address, "addr", "127.0.0.1:5000", "address to listen on; port 0 selects a free port")
 	return c
 }

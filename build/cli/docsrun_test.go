@@ -25,9 +25,12 @@ var notRun = map[string]string{
 	"slipway publish release":                                                                            "it needs a draft on GitHub; build/release tests it with githubtest",
 	"slipway publish release --prerelease":                                                               "it needs a draft on GitHub",
 	"slipway publish release --prerelease=false --latest":                                                "it needs a release on GitHub",
+	"slipway airgap push images.tar.zst registry.example.com/mirror":                                     "its registry does not exist",
+	"slipway airgap push /media/usb a.example.com --also b.example.com/mirror":                           "its registries do not exist",
+	"slipway airgap push --compression zstd images.tar.zst registry.example.com":                         "its registry does not exist",
 	"slipway image copy -f rke2-images.txt registry.example.com/mirror":                                  "it needs Docker Hub",
 	"slipway image copy --no-clobber -f rke2-images.txt staging.example.com docker.io prime.example.com": "it needs Docker Hub and a registry of SUSE",
-	"docs/airgap-load.md":                                                                                "it needs a node; the packages below images/airgap/load test it with engines",
+	"docs/airgap-load.md": "it needs a node; the packages below images/airgap/load test it with engines",
 	"slipway airgap extract docker.io/slipway/slipway-runtime:TAG --from slipway-images.linux-amd64.tar.zst --path /bin=/opt/slipway/bin": "it needs a release of Slipway, and root",
 }
 

@@ -166,6 +166,20 @@ func (s *GzipStream) Key() (string, error) {
 	return fmt.Sprintf("%s %+v%s %d %d", s.layer.DiffID, states, s.archive.file.WebState(), s.begin, s.Size), nil
 }
 
+// Digest reads the stream, and returns its digest.
+func (s *GzipStream) Digest(ctx context.Context) (v1.Hash, error) {
+	digest, _, err := v1.SHA256(streams.WithContext(ctx, s.section()))
+	if err != nil {
+		return v1.Hash{}, s.archive.wrap(err)
+	}
+	return digest, nil
+}
+
+// Part returns a reader of the bytes of the stream from begin to end, which are not verified.
+func (s *GzipStream) Part(begin, end int64) io.Reader {
+	return io.NewSectionReader(s.archive.file, s.begin+begin, end-begin)
+}
+
 // Layer returns the stream as a layer with the digest and a media type. If the stream does not have the digest, reading
 // it ends with an error. ctx must be valid while the layer is used.
 func (s *GzipStream) Layer(ctx context.Context, digest v1.Hash, mediaType types.MediaType) (v1.Layer, error) {

@@ -122,6 +122,9 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 
 // sendBlob sends a part of a blob. It calls started before it sends the first byte.
 func (s *Server) sendBlob(ctx context.Context, w io.Writer, b *blob, part byteRange, started func()) error {
+	if b.stream != nil {
+		return s.sendStream(ctx, w, b, part, started)
+	}
 	if b.archive == nil {
 		started()
 		_, err := w.Write(b.raw[part.begin:part.end])

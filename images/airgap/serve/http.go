@@ -170,7 +170,9 @@ func (repo *repository) serveManifest(w http.ResponseWriter, r *http.Request, re
 		if !validDigest(w, reference) {
 			return
 		}
-		d = repo.manifests[reference]
+		d = repo.manifests[reference].served()
+	} else if d != nil && d.served() == nil {
+		d = d.instead
 	}
 	if d == nil {
 		tags := slices.Sorted(maps.Keys(repo.tags))

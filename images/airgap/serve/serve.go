@@ -35,7 +35,9 @@ import (
 // for images pinned by digest.
 //
 // Manifests are served as they are in the archive. Unless it was packed with original layers, their digests differ from
-// those in the registry that the images came from. Charts and other artifacts are not served, which is logged.
+// those in the registry that the images came from. If the archive is a .tar.gz, and its proof has the manifest of the
+// registry, the image is also served by that digest, with the gzip streams of the archive as layers, which are smaller.
+// With Options.Restore, tags name that manifest. Charts and other artifacts are not served, which is logged.
 //
 // The signatures and other referrers of images that the proof of an archive has are served as referrers, under the tag
 // in place of the referrers API, and under the tags of cosign.
@@ -57,6 +59,8 @@ type Options struct {
 	// Limit is the maximum size of all decompressed files, in bytes. Layers that do not fit are decompressed for each
 	// request, for a few requests at a time.
 	Limit int64
+	// Restore lets tags name the registry's manifests, if the archives can restore them.
+	Restore bool
 	// Log receives lines for the operator: damaged archives, images with the same name and platform as the one that is
 	// served, and other content that is not served.
 	Log func(line string)
@@ -72,7 +76,7 @@ func New(ctx context.Context, archives []*airgap.Archive, opts Options) (*Server
 		if err != nil {
 			return nil, err
 		}
-		attached := s.readAttached(ctx, a)
+		attached, kept := s.readAttached(ctx, a), s.readKept(ctx, a)
 		type attachment struct {
 			repository string
 			subject    v1.Hash
@@ -92,6 +96,9 @@ func New(ctx context.Context, archives []*airgap.Archive, opts Options) (*Server
 					order = append(order, full)
 				}
 				s.repositories[full].add(img, n, s.log)
+				if err := s.repositories[full].restore(ctx, img, kept[img.Manifest.Digest], s.log); err != nil {
+					return nil, err
+				}
 				if to := (attachment{full, img.Manifest.Digest}); !done[to] {
 					done[to] = true
 					s.repositories[full].attach(ctx, a, attached[img.Manifest.Digest], s.log)
@@ -101,7 +108,7 @@ func New(ctx context.Context, archives []*airgap.Archive, opts Options) (*Server
 	}
 	var errs []error
 	for _, full := range order {
-		errs = append(errs, s.repositories[full].finish(ctx), s.repositories[full].finishAttached())
+		errs = append(errs, s.repositories[full].finish(ctx, opts.Restore), s.repositories[full].finishAttached())
 		s.repositories[full].logUnfit(s.log)
 	}
 	if err := errors.Join(errs...); err != nil {
@@ -124,7 +131,7 @@ func (s *Server) prepare(ctx context.Context, opts Options) (err error) {
 	layers := map[*airgap.Archive]map[string]v1.Hash{}
 	for _, repo := range s.repositories {
 		for _, b := range repo.blobs {
-			if b.archive == nil {
+			if b.archive == nil { // a config, or a gzip stream
 				continue
 			}
 			if layers[b.archive] == nil {
@@ -189,7 +196,8 @@ type repository struct {
 	tags      map[string]*document
 	referrers map[v1.Hash][]v1.Descriptor
 	manifests map[string]*document // by digest
-	blobs     map[string]*blob     // by digest
+	restored  map[*airgap.PackedImage]*document
+	blobs     map[string]*blob // by digest
 }
 
 // A document is a manifest or an index.
@@ -200,20 +208,24 @@ type document struct {
 	// attached is set if the document comes from the proof of an archive: its media type and the content of its blobs
 	// are not checked, so that an image with the same digest replaces it.
 	attached bool
+	// intact, unless it is nil, compares the layers with their digests. If they differ, a tag names instead.
+	intact  func() bool
+	instead *document
 }
 
-// A blob is a config in memory, or a layer in an archive.
+// A blob is a config in memory, a layer in an archive, or the gzip stream of one.
 type blob struct {
 	size    int64
 	raw     []byte
 	digest  v1.Hash
 	archive *airgap.Archive
 	file    string
+	stream  *airgap.GzipStream
 }
 
 func newRepository(name string) *repository {
 	return &repository{name: name, images: map[string][]*airgap.PackedImage{}, indexes: map[string][]*airgap.PackedIndex{},
-		tags: map[string]*document{}, referrers: map[v1.Hash][]v1.Descriptor{}, manifests: map[string]*document{}, blobs: map[string]*blob{}}
+		tags: map[string]*document{}, referrers: map[v1.Hash][]v1.Descriptor{}, restored: map[*airgap.PackedImage]*document{}, manifests: map[string]*document{}, blobs: map[string]*blob{}}
 }
 
 // add adds an image under one of its names.
@@ -238,15 +250,15 @@ func (r *repository) add(img *airgap.PackedImage, named string, log func(string)
 		}
 	}
 	digest := img.Manifest.Digest.String()
-	if known := r.manifests[digest]; known != nil && !known.attached {
+	if known := r.manifests[digest]; known != nil && !known.attached && known.intact == nil {
 		return
 	}
 	r.manifests[digest] = documentOf(img)
 	r.blobs[img.ID.String()] = &blob{size: int64(len(img.RawConfig())), raw: img.RawConfig()}
 	for _, l := range img.Layers {
-		// A blob of an attachment must not hide a layer of an image: only its size was checked.
-		if digest := l.Digest.String(); r.blobs[digest] == nil || proof.In(r.blobs[digest].file) {
-			r.blobs[digest] = &blob{size: l.Size, digest: l.Digest, archive: img.Archive(), file: l.File()}
+		// A blob of an attachment, or a gzip stream, must not hide a layer of an image: only its size was checked.
+		if b := r.blobs[l.Digest.String()]; b == nil || b.stream != nil || proof.In(b.file) {
+			r.blobs[l.Digest.String()] = &blob{size: l.Size, digest: l.Digest, archive: img.Archive(), file: l.File()}
 		}
 	}
 }
@@ -278,12 +290,16 @@ func documentOf(img *airgap.PackedImage) *document {
 }
 
 // finish determines the document of each tag.
-func (r *repository) finish(ctx context.Context) error {
+func (r *repository) finish(ctx context.Context, restore bool) error {
 	var errs []error
 	for _, tag := range slices.Sorted(maps.Keys(r.images)) {
 		list := r.images[tag]
 		if kept := wholeIndex(r.indexes[tag], list); kept != nil {
 			r.tags[tag] = r.manifests[kept.Descriptor.Digest.String()]
+			continue
+		}
+		if restored := r.restored[list[0]]; restore && restored != nil && len(list) == 1 {
+			r.tags[tag] = restored
 			continue
 		}
 		d, err := documentOfAll(ctx, list)
