@@ -39,7 +39,7 @@ type Keyless struct {
 	Token          string `yaml:"identity-token" json:"identityToken,omitempty" doc:"environment variable with the identity token; default: SIGSTORE_ID_TOKEN, or else a token that GitHub Actions issues"`
 	TrustedRoot    string `yaml:"trusted-root" json:"trustedRoot" required:"true" doc:"file with the trusted root of these services, to verify signatures without a network"`
 	Identity       string `yaml:"certificate-identity" json:"certificateIdentity,omitempty" doc:"who must have signed: the subject of the certificate, an e-mail address or a URI"`
-	IdentityRegexp string `yaml:"certificate-identity-regexp" json:"certificateIdentityRegexp,omitempty" doc:"instead of certificate-identity: a regular expression, which need not match all of the subject" example:"^https://github.com/acme/acme/.github/workflows/release.yml@refs/tags/v"`
+	IdentityRegexp string `yaml:"certificate-identity-regexp" json:"certificateIdentityRegexp,omitempty" doc:"instead of certificate-identity: a regular expression, which need not match all of the subject, such as ^https://github.com/acme/acme/.github/workflows/release.yml@refs/tags/v"`
 	Issuer         string `yaml:"certificate-oidc-issuer" json:"certificateOidcIssuer,omitempty" doc:"address of the service that issues the token, such as https://token.actions.githubusercontent.com"`
 	IssuerRegexp   string `yaml:"certificate-oidc-issuer-regexp" json:"certificateOidcIssuerRegexp,omitempty" doc:"instead of certificate-oidc-issuer: a regular expression"`
 }

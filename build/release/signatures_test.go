@@ -121,6 +121,7 @@ func (r *testRelease) checkCosign(public string, count int) {
 
 // A release is signed with the identity of a token, and verified by it.
 func TestAReleaseSignedWithAnIdentity(t *testing.T) {
+	imagetest.Program(t, "go")
 	services := keylesstest.Start(t)
 	r := makeRelease(t)
 	testfile.Write(t, filepath.Join(r.dir, "trusted_root.json"), string(services.Root("tsa", "rekor", "ctlog")))

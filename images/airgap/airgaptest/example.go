@@ -20,6 +20,7 @@ func WriteExample(ctx context.Context, dir string) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	defer content.Close()
 	image, err := mutate.ConfigFile(empty.Image, &v1.ConfigFile{OS: "linux", Architecture: "amd64"})
 	if err != nil {
 		return "", err

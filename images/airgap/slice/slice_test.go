@@ -204,7 +204,7 @@ func TestSliceRefuses(t *testing.T) {
 			slice.Job{Archives: []string{plain}, Images: []slice.Wanted{{Ref: airgaptest.Ref(t, "acme/sibling1:v2"), Where: "list.txt:7"}}}},
 		{"both forms of layers", "choose with --layers", slice.Job{Archives: []string{plain, original}, Images: wanted([]pack.Image{all[0], all[7]})}},
 		{"its own archive", "would overwrite", slice.Job{Archives: []string{plain}, Images: wanted(all[:1]), Outputs: []pack.Output{{Path: plain}}}},
-		{"no archive", "no such file", slice.Job{Archives: []string{filepath.Join(t.TempDir(), "none.tar")}, Images: wanted(all[:1])}},
+		{"no archive", "none.tar", slice.Job{Archives: []string{filepath.Join(t.TempDir(), "none.tar")}, Images: wanted(all[:1])}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			out := filepath.Join(t.TempDir(), "slice.tar")

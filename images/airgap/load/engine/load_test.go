@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -182,7 +183,8 @@ func TestConnectToNothing(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "connecting to the engine at unix://") {
 		t.Errorf("error %v", err)
 	}
-	if time.Since(begun) < 300*time.Millisecond {
+	// On Windows, an Engine has a named pipe, and an address of another kind is an error at once.
+	if runtime.GOOS != "windows" && time.Since(begun) < 300*time.Millisecond {
 		t.Error("it did not wait")
 	}
 }
