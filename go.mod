@@ -24,7 +24,8 @@ require (
 	github.com/containerd/errdefs/pkg v0.3.0 // errors of gRPC as errors of errdefs; images/airgap/load/containerd alone
 	github.com/containerd/log v0.1.0 // the logger of BuildKit's client, to be silenced
 	github.com/containerd/platforms v1.0.0-rc.4 // how containerd matches and orders platforms
-	github.com/digitorus/timestamp v0.0.0-20250524132541-c45532741eea // requests to timestamp authorities (RFC 3161); images/attest/keyless alone
+	github.com/digitorus/pkcs7 v0.0.0-20250730155240-ffadbf3f398c // the certificates in a timestamp, before it is verified with them; images/attest/keyless alone. digitorus/timestamp requires it
+	github.com/digitorus/timestamp v0.0.0-20250524132541-c45532741eea // requests to timestamp authorities (RFC 3161), and their answers; images/attest/keyless alone
 	github.com/distribution/reference v0.6.0 // Docker's grammar of names
 	github.com/docker/cli v29.6.2+incompatible // Docker's config.json, and ssh:// addresses of engines
 	github.com/docker/docker v28.5.2+incompatible // Docker Engine's client; images/engine alone, for --builder docker and docker-daemon: sources
@@ -97,7 +98,6 @@ require (
 	github.com/containerd/ttrpc v1.2.9 // indirect
 	github.com/containerd/typeurl/v2 v2.3.0 // indirect
 	github.com/cyphar/filepath-securejoin v0.6.0 // indirect
-	github.com/digitorus/pkcs7 v0.0.0-20250730155240-ffadbf3f398c // indirect
 	github.com/docker/go-connections v0.7.0 // indirect
 	github.com/docker/go-units v0.5.0 // indirect
 	github.com/dustin/go-humanize v1.0.1 // indirect

@@ -156,7 +156,7 @@ var packages = map[string][]string{
 	"images/attest/attach":       {"images/attest/sign", "images/attest/statement"},
 
 	"images/attest/keyless":             {"images/attest/sign", "internal/regular"},
-	"images/attest/keyless/certify":     {"images/attest/sign", "internal/httpretry", "internal/redact"},
+	"images/attest/keyless/certify":     {"images/attest/keyless", "images/attest/sign", "internal/httpretry", "internal/redact"},
 	"images/attest/keyless/keylesstest": {}, // only tests import it
 }
 
@@ -191,7 +191,8 @@ var dependencies = map[string][]string{
 	"github.com/in-toto/attestation":                       {"build/proof", "images/attest/statement"},
 	"github.com/secure-systems-lab/go-securesystemslib":    {"images/attest/sign"},
 	"github.com/sigstore":                                  {"images/attest/keyless", "images/attest/keyless/certify", "images/attest/keyless/keylesstest", "images/attest/sign"},
-	"github.com/digitorus/timestamp":                       {"images/attest/keyless/certify", "images/attest/keyless/keylesstest"},
+	"github.com/digitorus/pkcs7":                           {"images/attest/keyless"},
+	"github.com/digitorus/timestamp":                       {"images/attest/keyless", "images/attest/keyless/certify", "images/attest/keyless/keylesstest"},
 	"github.com/transparency-dev/merkle":                   {"images/attest/keyless"},
 	"golang.org/x/crypto":                                  {"images/attest/keyless", "images/attest/keyless/keylesstest"},
 	"golang.org/x/term":                                    {"progress"},

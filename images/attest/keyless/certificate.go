@@ -2,6 +2,7 @@ package keyless
 
 import (
 	"context"
+	"crypto/rsa"
 	"crypto/x509"
 	"encoding/asn1"
 	"errors"
@@ -23,6 +24,13 @@ var (
 
 // maxStatements is how many timestamps, and how many log entries, a bundle may have. Each has to be verified.
 const maxStatements = 32
+
+// Limits of certificates: their size in bytes, and the size in bits of their RSA keys, which take hours to verify with
+// if they are large.
+const (
+	maxCertificate = 16 << 10
+	maxRSA         = 8192
+)
 
 // A signed is a signature with its certificate, and what services state about it.
 type signed struct {
@@ -48,7 +56,13 @@ func newSigned(b *sign.Bundle, m sign.Message) (*signed, error) {
 		return nil, fmt.Errorf("the bundle has more than %d certificates, log entries or timestamps", maxStatements)
 	}
 	for i, c := range chain {
+		if n := len(c.GetRawBytes()); n > maxCertificate {
+			return nil, fmt.Errorf("invalid certificate: it has %d bytes, more than %d", n, maxCertificate)
+		}
 		parsed, err := x509.ParseCertificate(c.GetRawBytes())
+		if err == nil {
+			err = checkKey(parsed)
+		}
 		if err != nil {
 			return nil, fmt.Errorf("invalid certificate: %w", err)
 		}
@@ -59,6 +73,14 @@ func newSigned(b *sign.Bundle, m sign.Message) (*signed, error) {
 		}
 	}
 	return s, nil
+}
+
+// checkKey returns an error if it would take long to verify with the key of a certificate.
+func checkKey(c *x509.Certificate) error {
+	if key, ok := c.PublicKey.(*rsa.PublicKey); ok && key.N.BitLen() > maxRSA {
+		return fmt.Errorf("an RSA key of %d bits, more than %d", key.N.BitLen(), maxRSA)
+	}
+	return nil
 }
 
 // verify checks the signature and everything that makes its certificate trusted. It returns the identity that the

@@ -71,7 +71,7 @@ func (p promise) message(issuer *x509.Certificate, precert []byte) []byte {
 	b.AddBytes(key[:])
 	b.AddUint24LengthPrefixed(func(b *cryptobyte.Builder) { b.AddBytes(precert) })
 	b.AddUint16LengthPrefixed(func(b *cryptobyte.Builder) { b.AddBytes(p.extensions) })
-	return b.BytesOrPanic() // both lengths were read from a certificate
+	return b.BytesOrPanic() // no certificate is longer than maxCertificate
 }
 
 func promisesOf(c *x509.Certificate) ([]promise, error) {

@@ -15,6 +15,8 @@ import (
 	"strings"
 
 	"github.com/digitorus/timestamp"
+
+	"github.com/slipway-build/slipway/images/attest/keyless"
 )
 
 // request has the key certified (POST /api/v2/signingCert, https://github.com/sigstore/fulcio/blob/main/fulcio.proto).
@@ -81,7 +83,7 @@ func timestampOf(ctx context.Context, address string, signature []byte) ([]byte,
 	if err != nil {
 		return nil, err
 	}
-	stamp, err := timestamp.ParseResponse(answer)
+	stamp, err := keyless.ParseTimestamp(answer)
 	if err != nil {
 		return nil, fmt.Errorf("invalid answer: %w", err)
 	}
