@@ -29,9 +29,21 @@ const (
 )
 
 func (k *Keyless) signer(getenv func(string) (string, bool)) (sign.Signer, error) {
-	return certify.NewSigner(certify.Options{Fulcio: k.Fulcio, TSA: k.TSA, Rekor: k.Rekor, Token: func(ctx context.Context) (string, error) {
+	v, err := k.verifier()
+	if err != nil {
+		return nil, err
+	}
+	return certify.NewSigner(certify.Options{Fulcio: k.Fulcio, TSA: k.TSA, Rekor: k.Rekor, Accept: v.Accept, Token: func(ctx context.Context) (string, error) {
 		return k.token(ctx, getenv)
 	}})
+}
+
+func (k *Keyless) verifier() (*keyless.Verifier, error) {
+	root, err := keyless.ReadRoot(k.TrustedRoot)
+	if err != nil {
+		return nil, err
+	}
+	return root.Verifier(k.Identity)
 }
 
 // token returns an identity token: the one in the environment, or else a new one of GitHub.
@@ -57,12 +69,11 @@ func (k *Keyless) token(ctx context.Context, getenv func(string) (string, bool))
 // read.
 func (s KeySource) Trusted() ([]sign.Verifier, error) {
 	if s.Keyless != nil {
-		root, err := keyless.ReadRoot(s.Keyless.TrustedRoot)
+		v, err := s.Keyless.verifier()
 		if err != nil {
 			return nil, err
 		}
-		v, err := root.Verifier(s.Keyless.Identity)
-		return []sign.Verifier{v}, err
+		return []sign.Verifier{v}, nil
 	}
 	key, err := s.Public()
 	return sign.Verifiers(key), err

@@ -2,6 +2,7 @@ package keyless
 
 import (
 	"context"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"regexp"
@@ -69,6 +70,28 @@ func matcher(what, exact, pattern string) (func(string) bool, error) {
 // Hint returns the identity.
 func (v *Verifier) Hint() string { return v.identity.String() }
 
+// Accept returns an error unless a certificate is of the identity, and of a Fulcio of the root when its validity began. It
+// is for those who sign, before anything is published.
+func (v *Verifier) Accept(c *x509.Certificate) error {
+	claimed, err := claims(c)
+	if err != nil {
+		return err
+	}
+	if err := v.named(claimed); err != nil {
+		return err
+	}
+	_, err = (&signed{certificate: c}).chains(v.root, c.NotBefore)
+	return err
+}
+
+// named returns an error unless a claimed identity is the one of v.
+func (v *Verifier) named(claimed Identity) error {
+	if !v.subject(claimed.Subject) || !v.issuer(claimed.Issuer) {
+		return fmt.Errorf("it is signed by %s, not by %s", claimed, v.identity)
+	}
+	return nil
+}
+
 // Verify returns an error unless the signature of b is one of m by the identity.
 func (v *Verifier) Verify(ctx context.Context, b *sign.Bundle, m sign.Message) error {
 	s, err := newSigned(b, m)
@@ -79,10 +102,7 @@ func (v *Verifier) Verify(ctx context.Context, b *sign.Bundle, m sign.Message) e
 	if err != nil {
 		return fmt.Errorf("signature of %s: %w", claimed, err)
 	}
-	if !v.subject(claimed.Subject) || !v.issuer(claimed.Issuer) {
-		return fmt.Errorf("it is signed by %s, not by %s", claimed, v.identity)
-	}
-	return nil
+	return v.named(claimed)
 }
 
 // errNoCertificate means that a bundle is signed with a key alone.

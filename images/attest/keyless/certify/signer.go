@@ -31,6 +31,9 @@ type Options struct {
 	TSA, Rekor string
 	// Token returns an identity token that is valid now. It is called for each certificate.
 	Token func(ctx context.Context) (string, error)
+	// Accept, if it is not nil, returns an error unless a certificate is of the wanted identity. It is called before a
+	// certificate is used, so that nothing is published with another one.
+	Accept func(*x509.Certificate) error
 }
 
 // A Signer signs with an identity. It may be used by several goroutines.
@@ -83,6 +86,11 @@ func (s *Signer) certified(ctx context.Context) (*x509.Certificate, error) {
 	certificate, err := s.request(ctx, token, subject)
 	if err != nil {
 		return nil, fmt.Errorf("getting a certificate from %s: %w", redact.Text(s.options.Fulcio), err)
+	}
+	if s.options.Accept != nil {
+		if err := s.options.Accept(certificate); err != nil {
+			return nil, fmt.Errorf("the certificate from %s: %w", redact.Text(s.options.Fulcio), err)
+		}
 	}
 	s.certificate = certificate
 	return certificate, nil

@@ -22,6 +22,7 @@ const entryID = "24296fb24b8ad77a"
 
 // add answers a request to add an entry. The log has two entries then.
 func (s *Services) add(r *http.Request) ([]byte, error) {
+	s.Entries.Add(1)
 	var proposed struct {
 		Kind       string          `json:"kind"`
 		APIVersion string          `json:"apiVersion"`

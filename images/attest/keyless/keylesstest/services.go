@@ -42,6 +42,8 @@ type Services struct {
 	Lifetime atomic.Int64
 	// Certificates is how many were issued.
 	Certificates atomic.Int64
+	// Entries is how many requests Rekor got.
+	Entries atomic.Int64
 	// Failing is how many of the next requests to Fulcio are answered with status 503.
 	Failing atomic.Int64
 
