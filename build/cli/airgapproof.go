@@ -139,6 +139,15 @@ func (p *Program) require(c *cobra.Command, trust trustFlags, paths []string) er
 	})
 }
 
+// nameOf names who signed: by the name in the policy, and for an identity also by the subject and the issuer that are
+// proven, since the policy may have regular expressions.
+func nameOf(s proof.SignedBy) string {
+	if isIdentity(s.Key) && s.Key != s.Signer {
+		return s.Signer + ", identity " + s.Key
+	}
+	return s.Signer
+}
+
 // writeVerdict prints what the proof of an archive proves.
 func (p *Program) writeVerdict(v *proof.Verdict) {
 	for _, s := range v.SignedBy {
@@ -146,15 +155,15 @@ func (p *Program) writeVerdict(v *proof.Verdict) {
 		if v.Release != nil && v.Release.Commit != "" {
 			of = ", which is " + aboutRelease(v.Release) + " from commit " + v.Release.Commit
 		}
-		fmt.Fprintf(p.Stdout, "  signed: all of its content by %s%s\n", progress.Printable(s.Signer), progress.Printable(of))
+		fmt.Fprintf(p.Stdout, "  signed: all of its content by %s%s\n", progress.Printable(nameOf(s)), progress.Printable(of))
 	}
 	for _, img := range v.Images {
 		var facts []string
 		for _, s := range img.SignedBy {
-			facts = append(facts, "signed by "+s.Signer)
+			facts = append(facts, "signed by "+nameOf(s))
 		}
 		if len(facts) == 0 && len(v.SignedBy) > 0 {
-			facts = append(facts, "vouched for by "+v.SignedBy[0].Signer)
+			facts = append(facts, "vouched for by "+nameOf(v.SignedBy[0]))
 		}
 		if img.Commit != "" {
 			facts = append(facts, "from commit "+img.Commit)

@@ -10,6 +10,7 @@ import (
 	"github.com/slipway-build/slipway/build/workbench"
 	"github.com/slipway-build/slipway/build/workbench/signatures"
 	"github.com/slipway-build/slipway/internal/usage"
+	"github.com/slipway-build/slipway/progress"
 )
 
 // signatureSuffix is what the name of a file with a signature adds to that of the file.
@@ -141,13 +142,16 @@ func repositoryOf(ref string) string {
 	return ref
 }
 
-// signedBy describes who signed, by the hint of a key or by an identity.
-func signedBy(hint string) string {
-	if strings.Contains(hint, " ") {
-		return "identity " + hint
+// signedBy describes who signed: a key, by its hint, or an identity, by its subject and issuer.
+func signedBy(who string) string {
+	if isIdentity(who) {
+		return "identity " + progress.Printable(who)
 	}
-	return "key " + hint
+	return "key " + who
 }
+
+// isIdentity reports whether a description is that of an identity: base64, as of keys, has no space.
+func isIdentity(who string) bool { return strings.Contains(who, " ") }
 
 func (p *Program) signBlobCommand() *cobra.Command {
 	var (
@@ -212,7 +216,7 @@ its services in a file.`,
 					if err != nil {
 						return err
 					}
-					fmt.Fprintf(p.Stdout, "%s\t%s\n", file, signedBy(signer.Hint()))
+					fmt.Fprintf(p.Stdout, "%s\t%s\n", file, signedBy(signer.String()))
 				}
 				return nil
 			})

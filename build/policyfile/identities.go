@@ -115,7 +115,7 @@ func (i Identity) signers() ([]policy.Signer, error) {
 	if err != nil || len(verifiers) == 0 {
 		return nil, err
 	}
-	return []policy.Signer{{Name: verifiers[0].Hint(), Keys: verifiers}}, nil
+	return []policy.Signer{{Name: verifiers[0].String(), Keys: verifiers}}, nil
 }
 
 // ReadTrust reads a file with public keys or a trusted root, as archives carry it.

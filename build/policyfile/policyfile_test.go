@@ -133,10 +133,10 @@ images:
 	if err != nil {
 		t.Fatal(err)
 	}
-	if s := p.Archive.Signers; len(s) != 2 || s[1].Name != "ci" || s[1].Keys[0].Hint() != `/^https://github\.com/acme// (https://token.actions.githubusercontent.com)` {
+	if s := p.Archive.Signers; len(s) != 2 || s[1].Name != "ci" || s[1].Keys[0].String() != `/^https://github\.com/acme// (https://token.actions.githubusercontent.com)` {
 		t.Errorf("signers %v", s)
 	}
-	if s := p.Images[0].Signers; len(s) != 1 || s[0].Keys[0].Hint() != "releases@example.com (/example/)" {
+	if s := p.Images[0].Signers; len(s) != 1 || s[0].Keys[0].String() != "releases@example.com (/example/)" {
 		t.Errorf("signers %v", s)
 	}
 }

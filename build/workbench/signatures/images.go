@@ -48,7 +48,8 @@ type ImageSignature struct {
 	Subject string `json:"subject"`
 	// Predicate is the type of the statement that was signed.
 	Predicate string `json:"predicate"`
-	// Key is the SHA-256 of the public key in base64, or the identity that signed: subject and issuer.
+	// Key is the SHA-256 of the public key in base64, or the identity: the subject and the issuer that signed,
+	// or those that SignImages was asked for.
 	Key string `json:"key"`
 	// Attached is the reference of the signature, and Artifact describes what is there.
 	Attached string        `json:"attached"`
@@ -141,7 +142,7 @@ func signImage(ctx context.Context, w *workbench.Workbench, signing *proof.Signi
 	}
 	out = SignedImage{Image: images.Qualified(of.ref), Digest: of.digest.String()}
 	for _, a := range attachments {
-		out.Signatures = append(out.Signatures, ImageSignature{a.Subject.String(), attach.SignaturePredicate, signing.Verifier().Hint(), images.Qualified(a.Ref(repo)), a.Descriptor})
+		out.Signatures = append(out.Signatures, ImageSignature{a.Subject.String(), attach.SignaturePredicate, signing.Verifier().String(), images.Qualified(a.Ref(repo)), a.Descriptor})
 	}
 	return out, carry.Send(ctx, w.Registry, repo, attachments, false, transfers)
 }
@@ -210,7 +211,7 @@ func verifyImage(ctx context.Context, w *workbench.Workbench, of subjects, trust
 			}
 			for _, v := range found {
 				signed = signed || v.IsSignature()
-				out.Signatures = append(out.Signatures, ImageSignature{digest.String(), v.PredicateType(), v.Key.Hint(), images.Qualified(a.Ref(repo)), a.Descriptor})
+				out.Signatures = append(out.Signatures, ImageSignature{digest.String(), v.PredicateType(), v.Key.String(), images.Qualified(a.Ref(repo)), a.Descriptor})
 			}
 		}
 		switch {

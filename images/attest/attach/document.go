@@ -43,6 +43,7 @@ func (s Subject) message() (sign.Message, error) {
 
 // A Verified is a signature or attestation that a key has signed.
 type Verified struct {
+	// Key is who signed it.
 	Key sign.Verifier
 	// Subjects are those that it is about, in the order in which they were given.
 	Subjects []Subject
@@ -152,11 +153,12 @@ func verifyMessage(ctx context.Context, b *sign.Bundle, trusted []sign.Verifier,
 			continue
 		}
 		for _, k := range trusted {
-			if _, err := b.VerifyMessage(ctx, m, []sign.Verifier{k}); err != nil {
+			by, err := b.VerifyMessage(ctx, m, []sign.Verifier{k})
+			if err != nil {
 				errs = append(errs, err)
 				continue
 			}
-			return Verified{Key: k, Subjects: []Subject{s}}, nil
+			return Verified{Key: by, Subjects: []Subject{s}}, nil
 		}
 	}
 	return Verified{}, errors.Join(errs...)

@@ -116,7 +116,8 @@ func (s *signed) verify(ctx context.Context, root *Root) (Identity, error) {
 	if err != nil {
 		return who, fmt.Errorf("its certificate: %w", err)
 	}
-	return who, key.Verify(ctx, s.bundle, s.message)
+	_, err = key.Verify(ctx, s.bundle, s.message)
+	return who, err
 }
 
 // chains returns the ways from the certificate to a root that were valid at a time.

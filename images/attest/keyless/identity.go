@@ -36,6 +36,8 @@ type Verifier struct {
 	root            *Root
 	identity        Identity
 	subject, issuer func(string) bool
+	// proven is who has signed, if Verify returned the Verifier.
+	proven *Identity
 }
 
 // Verifier returns what accepts the signatures of an identity whose services are in the root.
@@ -48,7 +50,7 @@ func (r *Root) Verifier(who Identity) (*Verifier, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Verifier{r, who, subject, issuer}, nil
+	return &Verifier{root: r, identity: who, subject: subject, issuer: issuer}, nil
 }
 
 func matcher(what, exact, pattern string) (func(string) bool, error) {
@@ -67,8 +69,19 @@ func matcher(what, exact, pattern string) (func(string) bool, error) {
 	return compiled.MatchString, nil
 }
 
-// Hint returns the identity.
-func (v *Verifier) Hint() string { return v.identity.String() }
+// Hint returns the identity and the SHA-256 of the trusted root: the same subject in another root is someone else.
+func (v *Verifier) Hint() string {
+	i := v.identity
+	return fmt.Sprintf("%q %x", []string{i.Subject, i.SubjectRegexp, i.Issuer, i.IssuerRegexp}, v.root.digest)
+}
+
+// String returns the subject and the issuer that have signed, if Verify returned v, or else those that are wanted.
+func (v *Verifier) String() string {
+	if v.proven != nil {
+		return v.proven.String()
+	}
+	return v.identity.String()
+}
 
 // Accept returns an error unless a certificate is of the identity, and of a Fulcio of the root when its validity began. It
 // is for those who sign, before anything is published.
@@ -93,16 +106,21 @@ func (v *Verifier) named(claimed Identity) error {
 }
 
 // Verify returns an error unless the signature of b is one of m by the identity.
-func (v *Verifier) Verify(ctx context.Context, b *sign.Bundle, m sign.Message) error {
+func (v *Verifier) Verify(ctx context.Context, b *sign.Bundle, m sign.Message) (sign.Verifier, error) {
 	s, err := newSigned(b, m)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	claimed, err := s.verify(ctx, v.root)
 	if err != nil {
-		return fmt.Errorf("signature of %s: %w", claimed, err)
+		return nil, fmt.Errorf("signature of %s: %w", claimed, err)
 	}
-	return v.named(claimed)
+	if err := v.named(claimed); err != nil {
+		return nil, err
+	}
+	proven := *v
+	proven.proven = &claimed
+	return &proven, nil
 }
 
 // errNoCertificate means that a bundle is signed with a key alone.

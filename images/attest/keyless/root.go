@@ -31,6 +31,7 @@ const maxRoot = 16 << 20
 type Root struct {
 	fulcios, stampers []authority
 	logs, certLogs    []log
+	digest            [sha256.Size]byte // of the file
 }
 
 // An authority is a certificate authority.
@@ -92,7 +93,7 @@ func ParseRoot(raw []byte) (*Root, error) {
 	if m := content.GetMediaType(); m != MediaType && m != newMediaType {
 		return nil, fmt.Errorf("invalid trusted root: media type %q, want %q", m, MediaType)
 	}
-	r := &Root{}
+	r := &Root{digest: sha256.Sum256(raw)}
 	err := errors.Join(
 		each(content.GetCertificateAuthorities(), "certificate authority", func(a *trustpb.CertificateAuthority) error { return add(&r.fulcios, a) }),
 		each(content.GetTimestampAuthorities(), "timestamp authority", func(a *trustpb.CertificateAuthority) error { return add(&r.stampers, a) }),

@@ -25,7 +25,8 @@ type Verdict struct {
 
 // A SignedBy is a signature that the policy trusts.
 type SignedBy struct {
-	// Signer is the name of the signer in the policy, and Key the SHA-256 of the public key in base64, or the identity.
+	// Signer is the name of the signer in the policy, and Key the SHA-256 of the public key in base64, or the identity
+	// that signed: subject and issuer.
 	Signer string `json:"signer"`
 	Key    string `json:"key"`
 	// Subject is the digest of what was signed: the content statement, the archive as a file, or a manifest or an
@@ -33,6 +34,8 @@ type SignedBy struct {
 	Subject string `json:"subject"`
 	// Predicate is the predicate type of the statement that was signed. It is empty for a signature over bytes.
 	Predicate string `json:"predicate,omitempty"`
+	// hint is that of the verifier. Unlike Key, it tells identities with the same subject in several trusted roots apart.
+	hint string
 }
 
 // An ImageVerdict says what is proven of an image.
@@ -105,7 +108,7 @@ func (p *Proof) judgeSignatures(ctx context.Context, pol *policy.Policy, v *Verd
 		key, err := s.signedBy(ctx, message, keys)
 		switch {
 		case err == nil:
-			v.SignedBy = append(v.SignedBy, SignedBy{policy.NameOf(pol.Archive.Signers, key), key.Hint(), subject, predicateType})
+			v.SignedBy = append(v.SignedBy, SignedBy{policy.NameOf(pol.Archive.Signers, key), key.String(), subject, predicateType, key.Hint()})
 		case key != nil || slices.ContainsFunc(keys, func(v sign.Verifier) bool { return v.Hint() == s.hint }):
 			v.problem("%s: %v", signatureFile(i+1), err)
 		default:
@@ -116,7 +119,7 @@ func (p *Proof) judgeSignatures(ctx context.Context, pol *policy.Policy, v *Verd
 		signer, err := p.Beside.verify(ctx, keys)
 		if err == nil {
 			of := v1.Hash{Algorithm: "sha256", Hex: hex.EncodeToString(p.Beside.Digest[:])}
-			v.SignedBy = append(v.SignedBy, SignedBy{policy.NameOf(pol.Archive.Signers, signer), signer.Hint(), of.String(), ""})
+			v.SignedBy = append(v.SignedBy, SignedBy{policy.NameOf(pol.Archive.Signers, signer), signer.String(), of.String(), "", signer.Hint()})
 		} else {
 			others = append(others, fmt.Sprintf("%s: %v", p.Beside.Name, err))
 		}

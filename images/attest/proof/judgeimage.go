@@ -15,6 +15,7 @@ import (
 	"github.com/slipway-build/slipway/images"
 	"github.com/slipway-build/slipway/images/attest/attach"
 	"github.com/slipway-build/slipway/images/attest/policy"
+	"github.com/slipway-build/slipway/images/attest/sign"
 	"github.com/slipway-build/slipway/images/attest/statement"
 )
 
@@ -36,7 +37,7 @@ type imageJudge struct {
 
 // A claim is a trusted statement about the image.
 type claim struct {
-	// key is the hint of the key that signed it. It is empty if only the signer of the archive vouches for it.
+	// key is the hint of the key or identity that signed it. It is empty if only the signer of the archive vouches for it.
 	key           string
 	predicateType string
 	bases         []base
@@ -206,21 +207,25 @@ func predicateOf(mediaType string) string {
 // signed verifies a document with the keys of all rules. One that others have signed proves nothing, and is no problem: a
 // registry may have attached anything.
 func (j *imageJudge) signed(ctx context.Context, item Item, raw []byte) {
-	v, err := attach.Document{MediaType: item.MediaType, Annotations: item.Annotations, Content: raw}.Verify(ctx, policy.Keys(j.signers), j.subjects...)
-	if v.Key == nil {
-		return
-	}
-	if err != nil {
-		j.problem("the %s %s: %v", item.Kind, item.Digest, err)
-		return
-	}
-	predicate := ""
-	if v.Statement != nil {
-		predicate = v.Statement.PredicateType
-		j.claim(v.Key.Hint(), v.Statement)
-	}
-	for _, s := range v.Subjects {
-		j.SignedBy = append(j.SignedBy, SignedBy{policy.NameOf(j.signers, v.Key), v.Key.Hint(), s.Digest.String(), predicate})
+	document := attach.Document{MediaType: item.MediaType, Annotations: item.Annotations, Content: raw}
+	for keys := policy.Keys(j.signers); len(keys) > 0; { // several identities may accept one signature
+		v, err := document.Verify(ctx, keys, j.subjects...)
+		if v.Key == nil {
+			return
+		}
+		if err != nil {
+			j.problem("the %s %s: %v", item.Kind, item.Digest, err)
+			return
+		}
+		hint, predicate := v.Key.Hint(), ""
+		if v.Statement != nil {
+			predicate = v.Statement.PredicateType
+			j.claim(hint, v.Statement)
+		}
+		for _, s := range v.Subjects {
+			j.SignedBy = append(j.SignedBy, SignedBy{policy.NameOf(j.signers, v.Key), v.Key.String(), s.Digest.String(), predicate, hint})
+		}
+		keys = slices.DeleteFunc(keys, func(k sign.Verifier) bool { return k.Hint() == hint })
 	}
 }
 
@@ -269,7 +274,7 @@ func (j *imageJudge) require(r policy.Rule) {
 	switch {
 	case len(r.Signers) == 0 && !j.vouched:
 		j.problem(nobody)
-	case len(r.Signers) > 0 && !slices.ContainsFunc(j.SignedBy, func(s SignedBy) bool { return keys[s.Key] && j.suffices(s) }):
+	case len(r.Signers) > 0 && !slices.ContainsFunc(j.SignedBy, func(s SignedBy) bool { return keys[s.hint] && j.suffices(s) }):
 		var names []string
 		for _, s := range r.Signers {
 			names = append(names, s.Name)

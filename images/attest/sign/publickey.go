@@ -25,6 +25,9 @@ type PublicKey struct {
 // Hint returns the SHA-256 of the key's PKIX DER form in base64, as cosign writes it into bundles.
 func (p *PublicKey) Hint() string { return p.hint }
 
+// String returns the hint.
+func (p *PublicKey) String() string { return p.hint }
+
 // PEM returns the key as a file of cosign and openssl.
 func (p *PublicKey) PEM() []byte {
 	return pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: p.der})
@@ -115,7 +118,7 @@ func (p *PublicKey) schemes() []scheme {
 var errSignature = errors.New("the signature does not match")
 
 // Verify implements Verifier. It passes over schemes that need all of a message which is too large.
-func (p *PublicKey) Verify(ctx context.Context, b *Bundle, m Message) error {
+func (p *PublicKey) Verify(ctx context.Context, b *Bundle, m Message) (Verifier, error) {
 	failed := errSignature
 	for _, s := range p.schemes() {
 		input, err := m.input(ctx, s)
@@ -123,12 +126,12 @@ func (p *PublicKey) Verify(ctx context.Context, b *Bundle, m Message) error {
 		case errors.Is(err, errWhole):
 			failed = err
 		case err != nil:
-			return err
+			return nil, err
 		case p.verify(s, input, b.Signature()) == nil:
-			return nil
+			return p, nil
 		}
 	}
-	return failed
+	return nil, failed
 }
 
 // Verifiers returns keys as verifiers.

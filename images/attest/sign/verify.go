@@ -23,17 +23,21 @@ type Bundle struct {
 
 // A Verifier is one whose signatures are accepted: the owner of a PublicKey, or an identity of package keyless.
 type Verifier interface {
-	// Hint names the verifier: that of a public key, or an identity. Different verifiers have different hints.
+	// Hint is that of a public key, or identifies an identity and its trusted root. Different verifiers have different
+	// hints.
 	Hint() string
-	// Verify returns an error unless the signature of b is one of m by the verifier.
-	Verify(ctx context.Context, b *Bundle, m Message) error
+	// String describes the verifier for people: the hint of a public key, or a subject and its issuer.
+	String() string
+	// Verify returns an error unless the signature of b is one of m by the verifier. The result has the hint of the
+	// verifier, and describes who has signed: the verifier may accept several subjects.
+	Verify(ctx context.Context, b *Bundle, m Message) (Verifier, error)
 }
 
 // An Envelope is the content of a verified envelope.
 type Envelope struct {
 	PayloadType string
 	Payload     []byte
-	// Signer is the verifier that signed it.
+	// Signer is who signed it, as Verifier.Verify returns it.
 	Signer Verifier
 }
 
@@ -118,7 +122,7 @@ func (b *Bundle) VerifyEnvelope(ctx context.Context, trusted []Verifier) (*Envel
 	return &Envelope{e.GetPayloadType(), e.GetPayload(), signer}, nil
 }
 
-// VerifyMessage checks that one of the verifiers has signed m, and returns it.
+// VerifyMessage checks that one of the verifiers has signed m, and returns who did, as Verifier.Verify does.
 func (b *Bundle) VerifyMessage(ctx context.Context, m Message, trusted []Verifier) (Verifier, error) {
 	if b.content.GetMessageSignature() == nil {
 		return nil, errors.New("the bundle has an envelope, want a message signature")
@@ -126,7 +130,7 @@ func (b *Bundle) VerifyMessage(ctx context.Context, m Message, trusted []Verifie
 	return b.verify(ctx, m, trusted)
 }
 
-// verify returns the first verifier that has signed m. The bundle's digest and hint are not signed, and therefore not used.
+// verify returns who signed m, by the first verifier that accepts it. The bundle's digest and hint are not signed, and therefore not used.
 // It reads the message once for each hash.
 func (b *Bundle) verify(ctx context.Context, m Message, trusted []Verifier) (Verifier, error) {
 	if len(trusted) == 0 {
@@ -138,10 +142,10 @@ func (b *Bundle) verify(ctx context.Context, m Message, trusted []Verifier) (Ver
 	)
 	m.inputs = map[crypto.Hash]input{}
 	for _, v := range trusted {
-		err := v.Verify(ctx, b, m)
+		by, err := v.Verify(ctx, b, m)
 		switch {
 		case err == nil:
-			return v, nil
+			return by, nil
 		case err == errSignature:
 			keys = append(keys, v.Hint())
 		case !slices.ContainsFunc(errs, func(e error) bool { return e.Error() == err.Error() }):
