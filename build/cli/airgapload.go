@@ -13,6 +13,7 @@ import (
 	"github.com/slipway-build/slipway/images"
 	"github.com/slipway-build/slipway/images/airgap/load"
 	"github.com/slipway-build/slipway/images/airgap/load/containerd"
+	"github.com/slipway-build/slipway/internal/usage"
 	"github.com/slipway-build/slipway/progress"
 )
 
@@ -70,6 +71,11 @@ proof of the archives vouches for all images.`,
 			}
 			if job.Policy, err = trust.policy(); err != nil {
 				return err
+			}
+			if job.Policy != nil {
+				if err := job.Policy.Archive.CheckEnclosed(); err != nil {
+					return usage.Wrap(err)
+				}
 			}
 			job.Archives, job.Runtime = paths, runtimes.Runtime(kind)
 			if job.Runtime == runtimes.Docker && job.Address == "" {

@@ -75,6 +75,7 @@ func TestAPolicyNamesIdentities(t *testing.T) {
 	for name, subject := range map[string]string{"policy.yaml": keylesstest.Subject, "other.yaml": "other@example.com"} {
 		testfile.Write(t, filepath.Join(dir, name), "trusted-root: root.json\nidentities:\n  ci: {subject: "+subject+", issuer-regexp: ^https://token}\nimages:\n  - {repositories: [\"**\"], signed-by: [ci]}\n")
 	}
+	testfile.Write(t, filepath.Join(dir, "beside.yaml"), "trusted-root: root.json\nidentities:\n  ci: {subject: x, issuer: y}\narchive: {signed-by: [ci]}\n")
 	env := map[string]string{"SLIPWAY_CACHE": t.TempDir(), "PROGRESS": "none", "SIGSTORE_ID_TOKEN": keylesstest.Token(time.Hour)}
 	archive := filepath.Join(dir, "images.tar.zst")
 	pack := []string{"airgap", "pack", "--platform", "linux/amd64", "--trust", filepath.Join(dir, "root.json"), "-o", archive, "--policy"}
@@ -84,6 +85,7 @@ func TestAPolicyNamesIdentities(t *testing.T) {
 		want   string
 	}{
 		{append(slices.Clone(pack), filepath.Join(dir, "policy.yaml"), ref), 1, "it is not signed by ci"},
+		{append(slices.Clone(pack), filepath.Join(dir, "beside.yaml"), ref), 1, "the policy: only identities may have signed the archive"},
 		{slices.Concat([]string{"image", "sign", "--fulcio-url", services.Fulcio, "--rekor-url", services.Rekor}, identityFlags(dir), []string{ref}), 0, ""},
 		{append(slices.Clone(pack), filepath.Join(dir, "other.yaml"), ref), 1, "it is not signed by ci"},
 		{append(slices.Clone(pack), filepath.Join(dir, "policy.yaml"), ref), 0, ""},
@@ -93,6 +95,7 @@ func TestAPolicyNamesIdentities(t *testing.T) {
 		{append([]string{"airgap", "verify", archive}, identityFlags(dir)...), 1, "its content statement is not signed"},
 		{slices.Concat([]string{"sign-blob", "--fulcio-url", services.Fulcio, "--rekor-url", services.Rekor}, identityFlags(dir), []string{archive}), 0, ""},
 		{append([]string{"airgap", "verify", archive}, identityFlags(dir)...), 0, "signed: all of its content by releases@example.com"},
+		{append([]string{"airgap", "load", archive}, identityFlags(dir)...), 2, "only identities may have signed the archive"},
 	} {
 		if status, stdout, stderr := run(t, env, c.args...); status != c.status || !strings.Contains(stdout+stderr, c.want) {
 			t.Errorf("%v: exit status %d, want %d and %q\n%s%s", c.args, status, c.status, c.want, stdout, stderr)

@@ -27,6 +27,9 @@ type Pull struct {
 // Check returns why a pull is admitted: an archive whose proof suffices by the policy has the image. The error says why
 // no archive does. paths are archives, and folders of archives as airgap.Find searches them.
 func Check(ctx context.Context, pull Pull, pol *policy.Policy, paths []string) (reason string, err error) {
+	if err := pol.Archive.CheckEnclosed(); err != nil {
+		return "", fmt.Errorf("the policy: %w", err)
+	}
 	files, err := airgap.ListArchives(paths)
 	if err != nil {
 		return "", err

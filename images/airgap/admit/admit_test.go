@@ -58,6 +58,7 @@ func TestCheck(t *testing.T) {
 	trusted := policy.Vouched(signer(t, "release", releaseKey))
 	strict := policy.Vouched(signer(t, "release", releaseKey))
 	strict.Images = []policy.Rule{{Repositories: []string{"docker.io/acme/*"}, Signers: []policy.Signer{signer(t, "upstream", upstreamKey)}}}
+	identity := policy.Vouched(policy.Signer{Name: "ci", Keys: []sign.Verifier{struct{ sign.Verifier }{}}})
 	for _, c := range []struct {
 		name   string
 		ref    string
@@ -71,6 +72,7 @@ func TestCheck(t *testing.T) {
 		{"from a mirror", "mirror.example.com/acme/app:v1", index, trusted, ""},
 		{"from a folder of a mirror", "mirror.example.com/hub/acme/app:v1", index, trusted, ""},
 		{"of Docker Hub's library in a mirror", "mirror.example.com/hub/busybox:1.36", plain, trusted, ""},
+		{"a policy with identities only", "acme/app:v1", index, identity, "only identities may have signed the archive"},
 		{"another digest", "acme/app:v1", v1.Hash{Algorithm: "sha256", Hex: strings.Repeat("0", 64)}, trusted, "no archive in"},
 		{"the digest of another name", "acme/other:v1", index, trusted, "no archive in"},
 		{"the digest of another tag", "acme/app:v2", index, trusted, "no archive in"},

@@ -22,6 +22,9 @@ import (
 // config, names and indexes. Layers need no check, since a manifest has their digests, and a runtime compares them. The
 // error has all problems.
 func Trust(ctx context.Context, list []*Image, pol *policy.Policy) error {
+	if err := pol.Archive.CheckEnclosed(); err != nil {
+		return err
+	}
 	proofs := map[*airgap.Archive]*trusted{}
 	var errs []error
 	for _, img := range list {

@@ -146,6 +146,9 @@ func (l *layout) prove(ctx context.Context, p *Proof) error {
 // obey returns an error if verify would refuse the archive, or one of its images except own ones, by the policy. members
 // are the files of the proof.
 func (l *layout) obey(ctx context.Context, pol *policy.Policy, members []proof.Member) error {
+	if err := pol.Archive.CheckEnclosed(); err != nil {
+		return fmt.Errorf("the policy: %w", err)
+	}
 	files := map[string][]byte{}
 	for _, f := range slices.Concat(l.blobs, filesOf(members)) {
 		if len(f.Content) <= format.JSONLimit { // verify reads no larger ones

@@ -104,6 +104,19 @@ func isPattern(pattern string) bool {
 	return registry != "index.docker.io" && (strings.ContainsAny(registry, ".:*?[") || registry == "localhost")
 }
 
+// CheckEnclosed returns an error if only identities may have signed the archive. It is for callers that do not read the
+// signatures beside archives, where those of identities are.
+func (a Archive) CheckEnclosed() error {
+	verifiers := Keys(a.Signers)
+	if len(verifiers) == 0 || slices.ContainsFunc(verifiers, isKey) {
+		return nil
+	}
+	return errors.New("only identities may have signed the archive, and their signatures are in FILE.sigstore.json, which only " +
+		"`slipway airgap verify` and `slipway airgap push` read: use them, or let a key sign the archive, too")
+}
+
+func isKey(v sign.Verifier) bool { _, key := v.(*sign.PublicKey); return key }
+
 // CheckRelease returns an error unless a release may be used.
 func (a Archive) CheckRelease(name, version string) error {
 	if a.Release != "" && name != a.Release {
@@ -198,5 +211,5 @@ func NameOf(signers []Signer, signer sign.Verifier) string {
 
 // Identities reports whether one of the signers is an identity rather than a key.
 func Identities(signers []Signer) bool {
-	return slices.ContainsFunc(Keys(signers), func(v sign.Verifier) bool { _, key := v.(*sign.PublicKey); return !key })
+	return slices.ContainsFunc(Keys(signers), func(v sign.Verifier) bool { return !isKey(v) })
 }
