@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"syscall"
 
 	"golang.org/x/sync/errgroup"
 
@@ -95,24 +96,42 @@ func diff(ctx context.Context, oldPath, newPath, deltaPath string, opts Options,
 		return nil, err
 	}
 	known = nil // release the memory before compressing
+	plain := *d
 	closeContent, err := d.addContent(ctx, old, new, deltaPath, opts.Portable)
 	defer closeContent()
-	if err != nil {
-		return nil, err
+	tried := err == nil
+	if tried {
+		err = d.commit(ctx, old, new, deltaPath, task)
 	}
+	if err == nil || tried && len(d.Made) == 0 || !ofContent(ctx, err) {
+		return d, err
+	}
+	// A delta of version 1 decompresses nothing, so that damage in OLD or NEW is no matter.
+	progress.Warn(ctx, fmt.Sprintf("%s holds changed layers whole, because their files cannot be compared: %v", filepath.Base(deltaPath), err))
+	task.SetTotal(old.Size() + 4*new.Size())
+	*d = plain
+	return d, d.commit(ctx, old, new, deltaPath, task)
+}
 
-	temp, err := atomicfile.Create(deltaPath, 0)
+// ofContent reports whether err says that content is damaged: the work was not interrupted, and no file failed.
+func ofContent(ctx context.Context, err error) bool {
+	return context.Cause(ctx) == nil && !errors.As(err, new(syscall.Errno))
+}
+
+// commit writes the delta to path, once it has tried it.
+func (d *delta) commit(ctx context.Context, old, new *format.File, path string, task *progress.Task) error {
+	temp, err := atomicfile.Create(path, 0)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer temp.Discard()
 	if err := d.write(ctx, temp, new); err != nil {
-		return nil, err
+		return err
 	}
-	if err := try(ctx, temp.Path(), deltaPath, d, old, task); err != nil {
-		return nil, fmt.Errorf("trying it: %w", err)
+	if err := try(ctx, temp.Path(), path, d, old, task); err != nil {
+		return fmt.Errorf("trying it: %w", err)
 	}
-	return d, temp.Commit()
+	return temp.Commit()
 }
 
 // try applies the delta at path and discards the result.

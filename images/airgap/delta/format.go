@@ -37,6 +37,8 @@ const (
 	maxCopies = 1 << 17
 	// maxRecipe is the maximum size of the recipe, in bytes. maxCopies runs need less.
 	maxRecipe = 12 << 20
+	// maxCommas is the maximum number of commas in the recipe.
+	maxCommas = 3*maxCopies + 1000
 
 	// A delta is refused as a decompression bomb if NEW has more than 64 MiB and more than 64
 	// times the bytes of OLD and the delta.
@@ -90,8 +92,8 @@ func (d *delta) write(ctx context.Context, temp *atomicfile.File, new *format.Fi
 	if err != nil {
 		return err
 	}
-	if len(recipe) > maxRecipe {
-		return fmt.Errorf("its recipe has %d bytes; at most %d are read", len(recipe), maxRecipe)
+	if err := checkRecipe(recipe); err != nil {
+		return err
 	}
 	f, err := temp.OpenAt(0)
 	if err != nil {
@@ -205,9 +207,8 @@ func readDelta(ctx context.Context, r io.ReaderAt, size int64) (*delta, error) {
 	if !format.ReadFullAt(r, raw, int64(deltaHead)) {
 		return nil, io.ErrUnexpectedEOF
 	}
-	// A run has three commas. Count them before too many runs are decoded into memory.
-	if n := bytes.Count(raw, []byte(",")); n > 3*maxCopies+1000 {
-		return nil, fmt.Errorf("its recipe has over %d runs; at most %d are read", n/3, maxCopies)
+	if err := checkRecipe(raw); err != nil {
+		return nil, err
 	}
 	d := &delta{size: size}
 	dec := json.NewDecoder(bytes.NewReader(raw))
@@ -229,6 +230,18 @@ func readDelta(ctx context.Context, r io.ReaderAt, size int64) (*delta, error) {
 	d.patches = io.NewSectionReader(r, begin, patches)
 	d.added = io.NewSectionReader(r, begin+patches, end-begin-patches)
 	return d, nil
+}
+
+// checkRecipe returns an error if the JSON of a recipe is larger than what is read.
+func checkRecipe(raw []byte) error {
+	if len(raw) > maxRecipe {
+		return fmt.Errorf("its recipe has %d bytes; at most %d are read", len(raw), maxRecipe)
+	}
+	// A run has three commas. Count them before too many runs are decoded into memory.
+	if n := bytes.Count(raw, []byte(",")); n > maxCommas {
+		return fmt.Errorf("its recipe has over %d runs; at most %d are read", n/3, maxCopies)
+	}
+	return nil
 }
 
 // check returns an error if the recipe is invalid or a decompression bomb. rest is the number of bytes between the

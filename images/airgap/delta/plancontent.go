@@ -3,6 +3,7 @@ package delta
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"runtime"
 	"slices"
 	"sync"
@@ -64,10 +65,13 @@ func (d *delta) addContent(ctx context.Context, old, new *format.File, final str
 }
 
 // compare compares the content of the runs that can be made, and adds them to the delta.
-func (c *contentDiff) compare(ctx context.Context, old *format.File, final string) (err error) {
+func (c *contentDiff) compare(ctx context.Context, old *format.File, final string) error {
 	runs := c.needed()
 	newParts := c.newParts()
-	oldParts := c.openOld(newParts)
+	oldParts, err := c.openOld(newParts)
+	if err != nil {
+		return err
+	}
 	if err := c.contents.openOld(ctx, old, final); err != nil {
 		return err
 	}
@@ -97,7 +101,7 @@ func (c *contentDiff) use(runs []madeRun, steps []contentStep) {
 	}
 	with := *c.delta
 	with.Content, with.Made, with.Copies = steps, runs, without(c.Copies, runs)
-	if recipe, err := json.Marshal(&with); err != nil || with.patchSize() > added || len(recipe) > maxRecipe || with.check(with.patchSize()) != nil {
+	if recipe, err := json.Marshal(&with); err != nil || with.patchSize() > added || checkRecipe(recipe) != nil || with.check(with.patchSize()) != nil {
 		return
 	}
 	*c.delta = with
@@ -182,8 +186,8 @@ func (c *contentDiff) newParts() []content.Part {
 }
 
 // openOld decides which frames of OLD are sources: those with layers that NEW lacks, or with layers that the content of NEW
-// has too. It returns the parts that NEW may resemble.
-func (c *contentDiff) openOld(newParts []content.Part) []content.Part {
+// has too. It returns the parts that NEW may resemble, or an error if the sources look like a decompression bomb.
+func (c *contentDiff) openOld(newParts []content.Part) ([]content.Part, error) {
 	var (
 		needed = make([]bool, len(c.old.frames))
 		known  = c.new.offsets()
@@ -207,6 +211,9 @@ func (c *contentDiff) openOld(newParts []content.Part) []content.Part {
 			c.sources.add(f.TarOffset, f.TarSize)
 		}
 	}
+	if err := growth(c.sources.size, c.old.file.Size()); err != nil {
+		return nil, fmt.Errorf("decompressing %s: %w", c.old.file.Name, err)
+	}
 	var parts []content.Part
 	for _, e := range gone {
 		if at, ok := c.sources.of(e.Offset); ok && e.Size > 0 {
@@ -218,7 +225,7 @@ func (c *contentDiff) openOld(newParts []content.Part) []content.Part {
 			p.Copy.At, _ = c.sources.of(p.Copy.At)
 		}
 	}
-	return parts
+	return parts, nil
 }
 
 // patchMemory is the memory for making patches, in bytes.

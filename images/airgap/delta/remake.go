@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"slices"
 
@@ -79,6 +80,29 @@ func (m *remaker) compressed(ctx context.Context, final string) (err error) {
 		return err
 	}
 	m.content = m.scratch.r
+	frames, size := m.changed(), int64(0)
+	for _, f := range frames {
+		size += f.TarSize
+	}
+	if err := growth(size, m.new.file.Size()); err != nil {
+		return fmt.Errorf("decompressing %s: %w", m.new.file.Name, err)
+	}
+	for _, f := range frames {
+		if err := m.frame(ctx, f.Span, f.entries); err != nil {
+			return fmt.Errorf("decompressing byte %d of %s: %w", f.Offset, m.new.file.Name, err)
+		}
+	}
+	return nil
+}
+
+// A changedFrame is a frame of NEW, with its files.
+type changedFrame struct {
+	format.Span
+	entries []format.Entry
+}
+
+// changed returns the frames with files of which enough is missing from OLD.
+func (m *remaker) changed() (all []changedFrame) {
 	first := 0
 	for _, frame := range m.new.frames {
 		// Entries are in the order of the frames.
@@ -90,13 +114,11 @@ func (m *remaker) compressed(ctx context.Context, final string) (err error) {
 			last++
 		}
 		if last > first && m.missing(frame.Offset, frame.Size) >= minMade {
-			if err := m.frame(ctx, frame, m.new.entries[first:last]); err != nil {
-				return err
-			}
+			all = append(all, changedFrame{frame, m.new.entries[first:last]})
 		}
 		first = last
 	}
-	return nil
+	return all
 }
 
 func (m *remaker) close() {
